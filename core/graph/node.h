@@ -1,0 +1,88 @@
+#ifndef CUSP_GRAPH_NODE_H
+#define CUSP_GRAPH_NODE_H
+/*
+ * The node: one operation applied to nodes, its type known, its value computed later.
+ * A graph belongs to one thread. Nodes never change what they mean.
+ */
+
+#include "../ops/op.h"
+
+typedef struct cusp_trace cusp_trace;
+
+struct cusp_node {
+  const cusp_op *op;    /* NULL for a leaf: a value that was given, or a trace's placeholder */
+  int32_t references;   /* all of them */
+  int32_t handles;      /* those held by users (Lua userdata): their values are kept when computed on the way */
+  int32_t keeps;        /* > 0: a tape records this node, so it keeps its inputs after evaluation */
+  int16_t n_inputs;
+  int16_t n_attrs;
+  int16_t n_outputs;    /* > 1: `type` is output 0's; the outputs are reached through pick nodes */
+  int16_t output_index; /* of a pick */
+  bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
+  bool watched;         /* a tape of this thread is differentiating with respect to it, or to something below it */
+  cusp_type type;
+  cusp_node **inputs;   /* NULL once let go */
+  cusp_attr *attrs;
+  cusp_type *types;     /* n_outputs > 1: all of them */
+  cusp_array value;     /* value.data != NULL: evaluated (or a leaf). Multi-output nodes have none, their picks do */
+  cusp_trace *trace;    /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
+  const char *file;     /* the user's line that made it, interned; NULL: unknown */
+  int32_t line;
+  uint32_t mark;        /* for traversals; see graph/order.h */
+  cusp_node *pending_previous, *pending_next; /* list of what is not yet evaluated */
+};
+
+/**
+ * Makes a node: promotes (inserting casts), fills default attributes, infers types, copies attributes.
+ * Multi-output rows give the tuple node; use cusp_node_pick. Constants fold and equal nodes are merged later, by the passes.
+ * Inputs are retained. *out is a new reference, NULL on failure.
+ */
+CUSP_NODISCARD cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
+                                         const cusp_attr *attrs);
+/** Output `index` of a multi-output node (the node itself where it has one). New reference. */
+CUSP_NODISCARD cusp_status cusp_node_pick(cusp_node **out, cusp_node *node, int index);
+/** A leaf holding `value` (its storage is retained). New reference. */
+CUSP_NODISCARD cusp_status cusp_node_leaf(cusp_node **out, const cusp_array *value);
+/** A leaf that broadcasts one element to `shape`. New reference. */
+CUSP_NODISCARD cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype dtype, double value);
+
+void cusp_node_retain(cusp_node *node);
+void cusp_node_release(cusp_node *node); /* NULL accepted; frees long chains without recursion */
+/** Counts a user's handle (in addition to a reference). */
+void cusp_node_hold(cusp_node *node);
+void cusp_node_unhold(cusp_node *node);
+
+static inline bool cusp_node_evaluated(const cusp_node *node) { return node->value.data != NULL; }
+
+/**
+ * Computes the values of these nodes, and of whatever they need that users hold. Each keeps its value and, unless a
+ * tape records it, lets go of its inputs. CUSP_ETRACED for a traced node. Errors name the operation and the user's line.
+ */
+CUSP_NODISCARD cusp_status cusp_evaluate(int count, cusp_node *const *nodes);
+/** Everything pending that users hold. Called by cusp_node_new when more than cusp_pending_limit nodes or bytes wait. */
+CUSP_NODISCARD cusp_status cusp_evaluate_pending(void);
+
+/** The user's position for nodes made from now on (interned copy of `file`); NULL for none. */
+void cusp_set_source(const char *file, int line);
+
+/** One line a node: "%3 = matmul(%1, %2) float32 [32, 10]  script.lua:12", the graph below `nodes` in order. */
+cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text); /* *text: free with cusp_free */
+
+/** Gives sources' gradients: of sum_i sum(targets[i] * cotangents[i]); cotangents or its items NULL: ones.
+ * gradients[j] is a new reference, or NULL where no path leads from the targets to sources[j]. Builds nodes, so it can be differentiated again. */
+CUSP_NODISCARD cusp_status cusp_gradients(cusp_node **gradients, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents,
+                                          int n_sources, cusp_node *const *sources);
+
+/* ------------------------------------------------------------------ tapes */
+
+/** Keeps what is computed while it records, so that gradients can be asked afterwards. */
+typedef struct cusp_tape cusp_tape;
+CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out); /* starts recording; tapes nest */
+/** Marks a node, so that operations on it are recorded. */
+CUSP_NODISCARD cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node);
+void cusp_tape_pause(cusp_tape *tape, bool paused);
+/** Stops recording and lets go of what was recorded. */
+void cusp_tape_close(cusp_tape *tape);
+void cusp_tape_free(cusp_tape *tape); /* closes first; NULL accepted */
+
+#endif

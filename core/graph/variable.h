@@ -1,0 +1,33 @@
+#ifndef CUSP_GRAPH_VARIABLE_H
+#define CUSP_GRAPH_VARIABLE_H
+/* Variables: what changes. Reading gives the node of the present value; in a trace, the trace's. */
+
+#include "node.h"
+
+typedef struct cusp_variable {
+  int32_t references;
+  cusp_type type;
+  bool trainable;       /* tapes watch trainable variables by themselves when they are read */
+  cusp_node *value;     /* an evaluated leaf outside traces */
+  struct cusp_variable_binding *binding; /* within the innermost trace that touched it; owned by the trace */
+} cusp_variable;
+
+CUSP_NODISCARD cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trainable); /* evaluates `initial` */
+void cusp_variable_retain(cusp_variable *variable);
+void cusp_variable_release(cusp_variable *variable);
+/** The present value as a node; lent to the innermost scope (retain to keep). */
+CUSP_NODISCARD cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable);
+/** Shape must match; dtype is cast. Outside a trace the value is computed now; earlier readers keep the old one. */
+CUSP_NODISCARD cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value);
+/** The nodes that `variable` had when read while `tape` recorded; for gradients with respect to variables. Lent. */
+int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes, int capacity);
+
+/** A stream of random keys: (seed, draw); each cusp_generator_next gives a fresh key node, and in a trace advances the variable inside the plan. */
+typedef struct cusp_generator cusp_generator;
+CUSP_NODISCARD cusp_status cusp_generator_new(cusp_generator **out, uint64_t seed);
+void cusp_generator_free(cusp_generator *generator);
+CUSP_NODISCARD cusp_status cusp_generator_seed(cusp_generator *generator, uint64_t seed);
+CUSP_NODISCARD cusp_status cusp_generator_next(cusp_node **key, cusp_generator *generator); /* new reference, uint64[2] */
+cusp_variable *cusp_generator_state(cusp_generator *generator); /* lent; for saving and restoring */
+
+#endif

@@ -1,0 +1,68 @@
+#ifndef CUSP_OPS_BUILD_H
+#define CUSP_OPS_BUILD_H
+/*
+ * Building graphs in C: gradient rules, compositions, rewriting.
+ *
+ * Every node these functions return is owned by the innermost open scope (cusp_scope_open) and lives until it closes:
+ * rules nest calls freely and free nothing. A NULL operand gives NULL (the first failure's message stays), so a rule
+ * checks once at its end: `return cusp_built(g->dx[0])`.
+ */
+
+#include "../graph/node.h"
+
+/** Opens a scope / closes it, releasing its nodes. Retain (cusp_node_retain) what is to outlive it. */
+typedef struct cusp_scope { size_t mark; } cusp_scope;
+cusp_scope cusp_scope_open(void);
+void cusp_scope_close(cusp_scope scope);
+/** Hands a reference over to the innermost scope; returns `node`. */
+cusp_node *cusp_scope_adopt(cusp_node *node);
+
+/** A node of the row called `name`, or what its composition builds; NULL on failure. For rows with one output. */
+cusp_node *cusp_apply(const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs);
+/** As cusp_apply for rows of several outputs: fills outputs, returns their number, 0 on failure. */
+int cusp_apply_many(cusp_node *outputs[CUSP_MAX_OUTPUTS], const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs);
+/** Missing trailing attributes take their defaults. CUSP_APPLY1("softmax", x, cusp_attr_int(-1)) */
+#define CUSP_APPLY1(name, x, ...) \
+  cusp_apply(name, 1, (cusp_node *[]){x}, (int)(sizeof((cusp_attr[]){__VA_ARGS__}) / sizeof(cusp_attr)), (cusp_attr[]){__VA_ARGS__})
+#define CUSP_APPLY2(name, a, b, ...) \
+  cusp_apply(name, 2, (cusp_node *[]){a, b}, (int)(sizeof((cusp_attr[]){__VA_ARGS__}) / sizeof(cusp_attr)), (cusp_attr[]){__VA_ARGS__})
+#define CUSP_APPLY3(name, a, b, c, ...) \
+  cusp_apply(name, 3, (cusp_node *[]){a, b, c}, (int)(sizeof((cusp_attr[]){__VA_ARGS__}) / sizeof(cusp_attr)), (cusp_attr[]){__VA_ARGS__})
+
+static inline cusp_node *cusp_apply_1(const char *name, cusp_node *x) { return cusp_apply(name, 1, &x, 0, NULL); }
+static inline cusp_node *cusp_apply_2(const char *name, cusp_node *a, cusp_node *b) {
+  return cusp_apply(name, 2, (cusp_node *[]){a, b}, 0, NULL);
+}
+static inline cusp_node *cusp_apply_3(const char *name, cusp_node *a, cusp_node *b, cusp_node *c) {
+  return cusp_apply(name, 3, (cusp_node *[]){a, b, c}, 0, NULL);
+}
+
+/** CUSP_OK, or this thread's error when `node` is NULL. */
+cusp_status cusp_built(const cusp_node *node);
+
+/* The everyday operations by name. */
+static inline cusp_node *cusp_add(cusp_node *a, cusp_node *b) { return cusp_apply_2("add", a, b); }
+static inline cusp_node *cusp_subtract(cusp_node *a, cusp_node *b) { return cusp_apply_2("subtract", a, b); }
+static inline cusp_node *cusp_multiply(cusp_node *a, cusp_node *b) { return cusp_apply_2("multiply", a, b); }
+static inline cusp_node *cusp_divide(cusp_node *a, cusp_node *b) { return cusp_apply_2("divide", a, b); }
+static inline cusp_node *cusp_negative(cusp_node *x) { return cusp_apply_1("negative", x); }
+static inline cusp_node *cusp_where(cusp_node *condition, cusp_node *a, cusp_node *b) { return cusp_apply_3("where", condition, a, b); }
+static inline cusp_node *cusp_matmul(cusp_node *a, cusp_node *b) { return cusp_apply_2("matmul", a, b); }
+cusp_node *cusp_cast(cusp_node *x, cusp_dtype dtype);                  /* x itself where it has that dtype */
+cusp_node *cusp_sum_axes(cusp_node *x, const int64_t *axes, int count, bool keepdims);
+cusp_node *cusp_reshape(cusp_node *x, const cusp_shape *shape);        /* x itself where the shape is the same */
+cusp_node *cusp_broadcast_to(cusp_node *x, const cusp_shape *shape);
+cusp_node *cusp_transpose(cusp_node *x, const int64_t *axes);          /* NULL axes: reversed */
+cusp_node *cusp_expand_dims(cusp_node *x, int axis);
+/** Sums the axes along which `shape` was broadcast to x's shape, giving exactly `shape`. */
+cusp_node *cusp_sum_to(cusp_node *x, const cusp_shape *shape);
+
+/** A scalar constant of the dtype of `like` (a C number takes the other operand's dtype). */
+cusp_node *cusp_scalar_like(double value, const cusp_node *like);
+cusp_node *cusp_scalar(double value, cusp_dtype dtype);
+/** A constant array filled with one value: a broadcast scalar, no memory. */
+cusp_node *cusp_full(const cusp_shape *shape, double value, cusp_dtype dtype);
+static inline cusp_node *cusp_zeros_like(cusp_node *x) { return x ? cusp_full(&x->type.shape, 0, x->type.dtype) : NULL; }
+static inline cusp_node *cusp_ones_like(cusp_node *x) { return x ? cusp_full(&x->type.shape, 1, x->type.dtype) : NULL; }
+
+#endif

@@ -1,0 +1,209 @@
+#ifndef CUSP_OPS_OP_H
+#define CUSP_OPS_OP_H
+/*
+ * A row of the operation table: everything the project knows of one operation.
+ * The Lua function and method, help(), the reference page, the gradient check and the fusion passes are derived from it.
+ */
+
+#include "../tensor/array.h"
+
+typedef struct cusp_node cusp_node;
+typedef struct cusp_op cusp_op;
+
+/* ------------------------------------------------------------------ arguments */
+
+typedef enum cusp_attr_kind {
+  CUSP_ATTR_NONE = 0, /* absent, or nil: for "= nil" defaults */
+  CUSP_ATTR_INT,
+  CUSP_ATTR_FLOAT,
+  CUSP_ATTR_BOOL,   /* in .integer */
+  CUSP_ATTR_INTS,   /* .ints[0 .. count-1] */
+  CUSP_ATTR_DTYPE,  /* in .integer */
+  CUSP_ATTR_STRING  /* .string, NUL-terminated */
+} cusp_attr_kind;
+
+/** One argument that is not a tensor. Plain data; a node owns deep copies. */
+typedef struct cusp_attr {
+  cusp_attr_kind kind;
+  int32_t count; /* of ints */
+  union {
+    int64_t integer;
+    double number;
+    const int64_t *ints;
+    const char *string;
+  };
+} cusp_attr;
+
+static inline cusp_attr cusp_attr_none(void) { return (cusp_attr){0}; }
+static inline cusp_attr cusp_attr_int(int64_t i) { return (cusp_attr){.kind = CUSP_ATTR_INT, .integer = i}; }
+static inline cusp_attr cusp_attr_float(double f) { return (cusp_attr){.kind = CUSP_ATTR_FLOAT, .number = f}; }
+static inline cusp_attr cusp_attr_bool(bool b) { return (cusp_attr){.kind = CUSP_ATTR_BOOL, .integer = b}; }
+static inline cusp_attr cusp_attr_dtype(cusp_dtype d) { return (cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = d}; }
+static inline cusp_attr cusp_attr_string(const char *s) { return (cusp_attr){.kind = CUSP_ATTR_STRING, .string = s}; }
+/** Lends `ints`; they are copied when a node is made. */
+static inline cusp_attr cusp_attr_ints(const int64_t *ints, int count) {
+  return (cusp_attr){.kind = CUSP_ATTR_INTS, .count = count, .ints = ints};
+}
+static inline cusp_attr cusp_attr_shape(const cusp_shape *shape) { return cusp_attr_ints(shape->size, shape->ndim); }
+
+/**
+ * A parameter, parsed from `cusp_op.arguments` ("x1, x2", "x, axis: axes = nil, keepdims: bool = false"):
+ *   NAME           a tensor                     NAME?          a tensor or nil
+ *   NAME...        a list of tensors (at most one, the first; the inputs of the node are its items)
+ *   NAME: KIND     an attribute without default   NAME: KIND = VALUE   with default (nil: absent)
+ * Tensor parameters become the node's inputs in order (absent optional ones at the end are dropped, elsewhere not allowed);
+ * the others its attrs, in order. Kinds: int, float, bool, dtype, string, ints (a list, or one int for a list of one),
+ * shape (as ints), axis (an int, 0-based here, 1-based in Lua), axes (ints, likewise; one axis gives a list of one).
+ */
+typedef enum cusp_parameter_kind {
+  CUSP_PARAMETER_TENSOR,
+  CUSP_PARAMETER_TENSORS,
+  CUSP_PARAMETER_INT,
+  CUSP_PARAMETER_FLOAT,
+  CUSP_PARAMETER_BOOL,
+  CUSP_PARAMETER_DTYPE,
+  CUSP_PARAMETER_STRING,
+  CUSP_PARAMETER_INTS,
+  CUSP_PARAMETER_SHAPE,
+  CUSP_PARAMETER_AXIS,
+  CUSP_PARAMETER_AXES
+} cusp_parameter_kind;
+
+#define CUSP_MAX_PARAMETERS 16
+#define CUSP_MAX_INPUTS 8     /* of operations without a list */
+#define CUSP_MAX_OUTPUTS 8
+
+typedef struct cusp_parameter {
+  char name[24];
+  cusp_parameter_kind kind;
+  bool optional;            /* a tensor that may be nil, or an attribute with a default */
+  cusp_attr default_value;  /* INTS and STRING point into storage that lives as long as the table */
+} cusp_parameter;
+
+typedef struct cusp_signature {
+  int count, n_tensors, n_attrs;
+  cusp_parameter parameters[CUSP_MAX_PARAMETERS];
+} cusp_signature;
+
+/** The parsed form of op->arguments, cached; lent. Asserts in debug builds that the text is well-formed. */
+const cusp_signature *cusp_op_signature(const cusp_op *op);
+
+/* ------------------------------------------------------------------ inference */
+
+typedef struct cusp_type {
+  cusp_dtype dtype;
+  cusp_shape shape;
+} cusp_type;
+
+/** What infer sees and fills. Inputs have been promoted (see cusp_promotion). */
+typedef struct cusp_inference {
+  const cusp_op *op;
+  int n_inputs;
+  const cusp_type *inputs;
+  cusp_attr *attrs;    /* may be normalised in place (negative axes made positive); INTS may be pointed at `scratch` */
+  int64_t scratch[64];
+  int n_outputs;       /* 1 unless infer says otherwise */
+  cusp_type outputs[CUSP_MAX_OUTPUTS];
+} cusp_inference;
+
+/* ------------------------------------------------------------------ gradients */
+
+/** What a gradient rule sees and fills: nodes in, nodes out, built with ops/build.h (which owns temporaries). */
+typedef struct cusp_gradient {
+  const cusp_node *node;
+  int n_inputs;
+  cusp_node *const *x;   /* the node's inputs */
+  cusp_node *const *y;   /* its outputs (picks, where there are several) */
+  cusp_node *const *dy;  /* cotangent of each output; NULL where none flows into that output */
+  const bool *wanted;    /* whether a gradient of input i is needed */
+  cusp_node **dx;        /* to fill; NULL stays "no gradient" (integer inputs, constants) */
+} cusp_gradient;
+/* A rule may give dx[i] in the broadcast shape or another float dtype: the caller sums it to x[i]'s shape and casts. */
+
+/* ------------------------------------------------------------------ kernels */
+
+/**
+ * One call of a kernel within a plan. Shapes, strides and attributes are fixed when the plan is made (`prepare`);
+ * data pointers and `workspace` are set before each `run`.
+ */
+typedef struct cusp_call {
+  const cusp_op *op;
+  const cusp_attr *attrs;
+  int n_inputs, n_outputs;
+  cusp_array *inputs;
+  cusp_array *outputs;     /* row-major, uninitialised */
+  size_t workspace_bytes;  /* prepare may ask for scratch memory, */
+  void *workspace;         /* lent during run, aligned to 64, uninitialised */
+  void *state;             /* prepare may make one (a oneDNN primitive); `release` frees it */
+  uint64_t in_place;       /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
+} cusp_call;
+
+typedef struct cusp_kernel {
+  const char *name;
+  /** Whether it can run this call; reasons go to the trace. NULL: always. */
+  bool (*can_run)(const cusp_call *call);
+  /** Whether it reads input `i` with its present strides; NULL: only row-major inputs (the plan inserts copies). */
+  bool (*accepts)(const cusp_call *call, int input);
+  cusp_status (*prepare)(cusp_call *call); /* NULL: nothing to prepare */
+  cusp_status (*run)(cusp_call *call);     /* no allocation; may use cusp_parallel_for */
+  void (*release)(cusp_call *call);        /* frees what prepare made; NULL: nothing */
+} cusp_kernel;
+
+/* ------------------------------------------------------------------ rows */
+
+enum {
+  CUSP_OP_ELEMENTWISE = 1 << 0,  /* out[i] depends on in[i] alone, inputs broadcast; has .vector; fused into tiled loops */
+  CUSP_OP_REDUCTION = 1 << 1,    /* has .reducer; attrs are (axes, keepdims) */
+  CUSP_OP_VIEW = 1 << 2,         /* has .view: no work where strides allow */
+  CUSP_OP_RANDOM = 1 << 3,       /* first input is a key (uint64[2]: seed, draw); equal keys give equal numbers */
+  CUSP_OP_ANY_STRIDES = 1 << 4,  /* every kernel of the row reads inputs with any strides */
+  CUSP_OP_IN_PLACE = 1 << 5,     /* outputs[0] may overwrite inputs[0] of the same size */
+  CUSP_OP_HIDDEN = 1 << 6,       /* internal: not offered as cusp.ops.NAME */
+  CUSP_OP_NO_GRADIENT = 1 << 7,  /* piecewise constant or not differentiable: no gradient flows, and that is right */
+  CUSP_OP_CHEAP = 1 << 8         /* elementwise work of a cycle or so an element; for costs */
+};
+
+/** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
+typedef enum cusp_promotion {
+  CUSP_PROMOTE_NONE = 0,   /* inputs stay as they are */
+  CUSP_PROMOTE_COMMON,     /* all to their result_type (add, where's branches via first_promoted, concatenate) */
+  CUSP_PROMOTE_FLOAT,      /* all to the float dtype of their result_type (exp, divide, softmax, matmul of bools stays COMMON) */
+  CUSP_PROMOTE_NO_BOOL     /* common, and bool becomes int32 */
+} cusp_promotion;
+
+struct cusp_op {
+  const char *name;       /* Keras's name, or NumPy's */
+  const char *arguments;  /* see cusp_parameter */
+  const char *help;       /* one line, ends in a full stop */
+  uint32_t flags;
+  cusp_promotion promotion;
+  int first_promoted;     /* inputs before this one are left alone (where's condition, a random key) */
+  cusp_status (*infer)(cusp_inference *);
+  cusp_status (*gradient)(cusp_gradient *); /* NULL with CUSP_OP_NO_GRADIENT, or where compose is set */
+  /** For VIEW rows: fills *out as a view of *in (see array.h) or says false. */
+  bool (*view)(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out);
+  int vector;             /* ELEMENTWISE: a cusp_vector_id (kernels/vector.h) */
+  int reducer;            /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
+  const cusp_kernel *kernels; /* ended by a row without a name; NULL for ELEMENTWISE, REDUCTION and always-VIEW rows */
+  /** A composition: builds the result from other rows with ops/build.h (several results: fill and set *n_outputs). No node of this op is ever made. */
+  cusp_status (*compose)(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs);
+};
+
+/** Families, ended by NULL; each is an array of rows ended by a row without a name. core/ops/families.h is the list. */
+extern const cusp_op *const cusp_op_families[];
+/** The row of that name; NULL if there is none. Hashed. */
+const cusp_op *cusp_op_find(const char *name);
+
+/* ------------------------------------------------------------------ helpers for infer, shared by the families (ops/infer.c) */
+
+/** "softmax: " + message, as cusp_fail. */
+cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status, const char *format, ...) CUSP_PRINTF(3, 4);
+/** Turns -ndim <= axis < ndim into 0 <= axis; the message counts axes as Lua does (from 1). */
+CUSP_NODISCARD cusp_status cusp_infer_axis(const cusp_inference *inference, int64_t axis, int ndim, int *out);
+/** Normalises the axes attribute at `attr` in place: nil means all, sorted, duplicates refused. */
+CUSP_NODISCARD cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim);
+cusp_status cusp_infer_same(cusp_inference *inference);          /* output type = input 0's */
+cusp_status cusp_infer_broadcast(cusp_inference *inference);     /* shapes broadcast, dtype of the last input */
+cusp_status cusp_infer_broadcast_bool(cusp_inference *inference);/* the same, dtype bool */
+
+#endif
