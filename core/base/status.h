@@ -6,7 +6,7 @@
 
 #define CUSP_NODISCARD __attribute__((warn_unused_result))
 #define CUSP_EXPORT __attribute__((visibility("default")))
-#define CUSP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define CUSP_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /** Few codes, those a caller would treat differently; the message carries the rest. */
 typedef enum cusp_status {

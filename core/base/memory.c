@@ -1,0 +1,304 @@
+/*
+ * Every block has a 64-byte header in front. Sizes (header included) fall into classes: steps of 64 bytes up to 256,
+ * then four steps for each power of two. Small classes are cut from 64 KiB chunks; larger blocks come from the C
+ * library one by one and are kept, when freed, up to CACHE_LIMIT bytes. With AddressSanitizer nothing is kept, so
+ * that a use after free is seen. Debug builds (CUSP_DEBUG) fill blocks with junk and check guard bytes behind them.
+ */
+#include "memory.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_BYTES CUSP_ALIGNMENT
+#define CHUNK_BYTES ((size_t)64 << 10)
+#define SMALL_LIMIT ((size_t)4 << 10)     /* largest size cut from chunks */
+#define CACHE_LIMIT ((uint64_t)256 << 20) /* bytes of larger blocks kept for reuse */
+#define LARGEST_BLOCK ((size_t)1 << 47)   /* what is above can only be a mistake */
+#define CLASS_COUNT 168
+
+#ifdef __SANITIZE_ADDRESS__
+enum { KEEPS_BLOCKS = 0 };
+#else
+enum { KEEPS_BLOCKS = 1 };
+#endif
+
+#ifdef CUSP_DEBUG
+#define GUARD_BYTES 16
+#else
+#define GUARD_BYTES 0
+#endif
+
+typedef struct block {
+  size_t bytes; /* asked for */
+  uint32_t class;
+  uint32_t mark;      /* LIVE or FREE: debug builds notice a block freed twice */
+  struct block *next; /* in its class's list while free */
+} block;
+
+/* Chunks are aligned to their size, so a block's address gives its chunk. */
+typedef struct chunk {
+  struct chunk *next;
+  uint32_t class;
+  uint32_t free_blocks; /* counted by cusp_memory_trim only */
+} chunk;
+
+enum { LIVE = 0x11fe11fe, FREE = 0xf4eef4ee };
+
+_Static_assert(sizeof(block) <= HEADER_BYTES && sizeof(chunk) <= CUSP_ALIGNMENT, "headers must keep blocks aligned");
+
+static struct {
+  atomic_flag lock;
+  block *free_list[CLASS_COUNT];
+  chunk *chunks;
+  uint64_t live, blocks, peak, cached;
+  uint64_t large_cached; /* the part of `cached` that can be given back block by block */
+  int64_t fail_after;
+} heap = {.lock = ATOMIC_FLAG_INIT, .fail_after = -1};
+
+static void lock_heap(void) {
+  for (int spin = 0; atomic_flag_test_and_set_explicit(&heap.lock, memory_order_acquire); spin++)
+    if (spin >= 100)
+      sched_yield();
+}
+
+static void unlock_heap(void) { atomic_flag_clear_explicit(&heap.lock, memory_order_release); }
+
+/* Counters are written under the lock; relaxed stores let cusp_memory_live read without it. */
+static void store(uint64_t *counter, uint64_t value) { __atomic_store_n(counter, value, __ATOMIC_RELAXED); }
+
+/** The class of blocks of `total` bytes. */
+static uint32_t size_class(size_t total) {
+  if (total <= 256)
+    return (uint32_t)((total + 63) / 64);
+  size_t last = total - 1;
+  int top = 63 - __builtin_clzll(last);
+  return (uint32_t)(1 + (top - 8) * 4 + (int)(last >> (top - 2)));
+}
+
+/** The bytes of a block of that class, header included. */
+static size_t class_size(uint32_t class) {
+  if (class <= 4)
+    return (size_t) class * 64;
+  return (size_t)((class - 5) % 4 + 5) << ((class - 5) / 4 + 6);
+}
+
+static void *payload(block *b) { return (char *)b + HEADER_BYTES; }
+
+static block *header(const void *data) { return (block *)((char *)data - HEADER_BYTES); }
+
+/** Cuts a new chunk into free blocks of a small class; the lock is held. */
+static bool refill(uint32_t class, size_t size) {
+  chunk *c = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
+  if (c == NULL)
+    return false;
+  *c = (chunk){.next = heap.chunks, .class = class};
+  heap.chunks = c;
+  size_t count = (CHUNK_BYTES - CUSP_ALIGNMENT) / size;
+  for (size_t i = count; i-- > 0;) {
+    block *b = (block *)((char *)c + CUSP_ALIGNMENT + i * size);
+    b->class = class;
+    b->mark = FREE;
+    b->next = heap.free_list[class];
+    heap.free_list[class] = b;
+  }
+  store(&heap.cached, heap.cached + count * size);
+  return true;
+}
+
+/** Takes a block from the class's list; the lock is held. */
+static block *take_kept(uint32_t class, size_t size) {
+  block *b = heap.free_list[class];
+  if (b == NULL)
+    return NULL;
+  heap.free_list[class] = b->next;
+  store(&heap.cached, heap.cached - size);
+  if (size > SMALL_LIMIT)
+    heap.large_cached -= size;
+  return b;
+}
+
+static block *system_block(size_t size, uint32_t class) {
+  void *b = NULL;
+  if (posix_memalign(&b, CUSP_ALIGNMENT, size) != 0)
+    return NULL;
+  ((block *)b)->class = class;
+  return b;
+}
+
+/** A block for `bytes` bytes, counted; NULL when there is none. */
+static block *new_block(size_t bytes) {
+  size_t total = bytes + HEADER_BYTES + GUARD_BYTES;
+  uint32_t class = size_class(total);
+  size_t size = class_size(class);
+  lock_heap();
+  bool allowed = heap.fail_after != 0;
+  if (heap.fail_after > 0)
+    heap.fail_after--;
+  block *b = NULL;
+  if (allowed && KEEPS_BLOCKS) {
+    b = take_kept(class, size);
+    if (b == NULL && size <= SMALL_LIMIT && refill(class, size))
+      b = take_kept(class, size);
+  }
+  if (allowed && b == NULL && (!KEEPS_BLOCKS || size > SMALL_LIMIT)) {
+    unlock_heap(); /* the system may take its time */
+    b = system_block(KEEPS_BLOCKS ? size : total, class);
+    lock_heap();
+  }
+  if (b != NULL) {
+    b->bytes = bytes;
+    b->mark = LIVE;
+    store(&heap.live, heap.live + bytes);
+    heap.blocks++;
+    if (heap.live > heap.peak)
+      heap.peak = heap.live;
+  }
+  unlock_heap();
+  return b;
+}
+
+#ifdef CUSP_DEBUG
+static void mark_new(block *b) {
+  memset(payload(b), 0xa5, b->bytes);
+  memset((char *)payload(b) + b->bytes, 0x5a, GUARD_BYTES);
+}
+
+static void check_freed(block *b) {
+  cusp_assert(b->mark == LIVE);
+  const unsigned char *guard = (unsigned char *)payload(b) + b->bytes;
+  for (int i = 0; i < GUARD_BYTES; i++)
+    cusp_assert(guard[i] == 0x5a);
+  memset(payload(b), 0xdd, b->bytes);
+}
+#else
+static void mark_new(block *b) { (void)b; }
+static void check_freed(block *b) { (void)b; }
+#endif
+
+cusp_status cusp_alloc(void **out, size_t bytes) {
+  *out = NULL;
+  if (bytes == 0)
+    bytes = 1;
+  block *b = bytes <= LARGEST_BLOCK ? new_block(bytes) : NULL;
+  if (b == NULL)
+    return cusp_fail(CUSP_ENOMEM, "out of memory: %zu bytes were asked for, %llu are in use", bytes,
+                     (unsigned long long)cusp_memory_live());
+  mark_new(b);
+  *out = payload(b);
+  return CUSP_OK;
+}
+
+cusp_status cusp_alloc_zeroed(void **out, size_t bytes) {
+  CUSP_TRY(cusp_alloc(out, bytes));
+  memset(*out, 0, bytes);
+  return CUSP_OK;
+}
+
+void cusp_free(void *data) {
+  if (data == NULL)
+    return;
+  block *b = header(data);
+  check_freed(b);
+  size_t size = class_size(b->class);
+  lock_heap();
+  store(&heap.live, heap.live - b->bytes);
+  heap.blocks--;
+  bool keep = KEEPS_BLOCKS && (size <= SMALL_LIMIT || heap.large_cached + size <= CACHE_LIMIT);
+  if (keep) {
+    b->mark = FREE;
+    b->next = heap.free_list[b->class];
+    heap.free_list[b->class] = b;
+    store(&heap.cached, heap.cached + size);
+    if (size > SMALL_LIMIT)
+      heap.large_cached += size;
+  }
+  unlock_heap();
+  if (!keep)
+    free(b);
+}
+
+size_t cusp_block_size(const void *data) { return header(data)->bytes; }
+
+cusp_status cusp_multiply_size(size_t *out, size_t a, size_t b) {
+  if (__builtin_mul_overflow(a, b, out) || *out > INT64_MAX)
+    return cusp_fail(CUSP_EVALUE, "a size of %zu times %zu is too large", a, b);
+  return CUSP_OK;
+}
+
+cusp_memory_stats cusp_memory_get_stats(void) {
+  lock_heap();
+  cusp_memory_stats stats = {heap.live, heap.blocks, heap.peak, heap.cached};
+  unlock_heap();
+  return stats;
+}
+
+uint64_t cusp_memory_live(void) { return __atomic_load_n(&heap.live, __ATOMIC_RELAXED); }
+
+void cusp_memory_reset_peak(void) {
+  lock_heap();
+  heap.peak = heap.live;
+  unlock_heap();
+}
+
+void cusp_memory_fail_after(int64_t count) {
+  lock_heap();
+  heap.fail_after = count < 0 ? -1 : count;
+  unlock_heap();
+}
+
+static chunk *chunk_of(const block *b) { return (chunk *)((uintptr_t)b & ~(uintptr_t)(CHUNK_BYTES - 1)); }
+
+/** Whether every block of the chunk is free, by the counts that cusp_memory_trim made. */
+static bool chunk_is_free(const chunk *c) { return c->free_blocks == (CHUNK_BYTES - CUSP_ALIGNMENT) / class_size(c->class); }
+
+/** Takes the blocks of wholly free chunks off a small class's list; the lock is held. */
+static void unlist_free_chunks(uint32_t class) {
+  block **link = &heap.free_list[class];
+  while (*link != NULL)
+    if (chunk_is_free(chunk_of(*link))) {
+      *link = (*link)->next;
+      store(&heap.cached, heap.cached - class_size(class));
+    } else {
+      link = &(*link)->next;
+    }
+}
+
+/** Returns wholly free chunks to the system; the lock is held. */
+static void trim_chunks(void) {
+  for (chunk *c = heap.chunks; c != NULL; c = c->next)
+    c->free_blocks = 0;
+  for (uint32_t class = 0; class_size(class) <= SMALL_LIMIT; class ++)
+    for (block *b = heap.free_list[class]; b != NULL; b = b->next)
+      chunk_of(b)->free_blocks++;
+  for (uint32_t class = 0; class_size(class) <= SMALL_LIMIT; class ++)
+    unlist_free_chunks(class);
+  for (chunk **link = &heap.chunks; *link != NULL;) {
+    chunk *c = *link;
+    if (chunk_is_free(c)) {
+      *link = c->next;
+      free(c);
+    } else {
+      link = &c->next;
+    }
+  }
+}
+
+void cusp_memory_trim(void) {
+  lock_heap();
+  trim_chunks();
+  for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
+    if (class_size(class) <= SMALL_LIMIT)
+      continue;
+    for (block *b = heap.free_list[class], *next; b != NULL; b = next) {
+      next = b->next;
+      free(b);
+      store(&heap.cached, heap.cached - class_size(class));
+    }
+    heap.free_list[class] = NULL;
+  }
+  heap.large_cached = 0;
+  unlock_heap();
+}

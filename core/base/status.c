@@ -1,0 +1,71 @@
+#include "status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MESSAGE_SIZE 1024
+
+static _Thread_local char message[MESSAGE_SIZE];
+static _Thread_local cusp_status last_status;
+
+cusp_status cusp_fail(cusp_status status, const char *format, ...) {
+  char text[MESSAGE_SIZE]; /* not `message` itself: it may be among the arguments */
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  memcpy(message, text, strlen(text) + 1);
+  last_status = status;
+  return status;
+}
+
+cusp_status cusp_fail_prefix(cusp_status status, const char *format, ...) {
+  char text[MESSAGE_SIZE];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  size_t prefix = strlen(text), rest = strlen(message);
+  if (rest > MESSAGE_SIZE - 1 - prefix)
+    rest = MESSAGE_SIZE - 1 - prefix;
+  memcpy(text + prefix, message, rest);
+  text[prefix + rest] = '\0';
+  memcpy(message, text, prefix + rest + 1);
+  last_status = status;
+  return status;
+}
+
+const char *cusp_error_message(void) { return message; }
+
+cusp_status cusp_error_status(void) { return last_status; }
+
+void cusp_error_clear(void) {
+  last_status = CUSP_OK;
+  message[0] = '\0';
+}
+
+const char *cusp_status_name(cusp_status status) {
+  switch (status) {
+  case CUSP_OK: return "no error";
+  case CUSP_ENOMEM: return "out of memory";
+  case CUSP_ESHAPE: return "bad shape";
+  case CUSP_EDTYPE: return "bad dtype";
+  case CUSP_EVALUE: return "bad value";
+  case CUSP_EUNSUPPORTED: return "unsupported";
+  case CUSP_EIO: return "input or output error";
+  case CUSP_EBACKEND: return "library failure";
+  case CUSP_EINTERRUPT: return "interrupted";
+  case CUSP_ETRACED: return "value of a traced tensor";
+  }
+  return "unknown error";
+}
+
+#ifdef CUSP_DEBUG
+#include <stdlib.h>
+
+void cusp_assert_failed(const char *file, int line, const char *what) {
+  fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, what);
+  abort();
+}
+#endif

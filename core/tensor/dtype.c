@@ -1,0 +1,223 @@
+#include "dtype.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  size_t size;
+} dtypes[CUSP_DTYPE_COUNT] = {
+    [CUSP_BOOL] = {"bool", 1},       [CUSP_INT8] = {"int8", 1},       [CUSP_INT16] = {"int16", 2},       [CUSP_INT32] = {"int32", 4},
+    [CUSP_INT64] = {"int64", 8},     [CUSP_UINT8] = {"uint8", 1},     [CUSP_UINT16] = {"uint16", 2},     [CUSP_UINT32] = {"uint32", 4},
+    [CUSP_UINT64] = {"uint64", 8},   [CUSP_FLOAT16] = {"float16", 2}, [CUSP_BFLOAT16] = {"bfloat16", 2}, [CUSP_FLOAT32] = {"float32", 4},
+    [CUSP_FLOAT64] = {"float64", 8},
+};
+
+static cusp_dtype floatx = CUSP_FLOAT32;
+
+const char *cusp_dtype_name(cusp_dtype dtype) { return (unsigned)dtype < CUSP_DTYPE_COUNT ? dtypes[dtype].name : "unknown"; }
+
+size_t cusp_dtype_size(cusp_dtype dtype) { return dtypes[dtype].size; }
+
+/* ------------------------------------------------------------------ names */
+
+#define LONGEST_NAME 16
+
+/** Letters to insert, delete or change to turn one name into the other; names longer than LONGEST_NAME are far from all. */
+static int edit_distance(const char *a, const char *b) {
+  size_t n = strlen(a), m = strlen(b);
+  int row[LONGEST_NAME + 1];
+  if (n > LONGEST_NAME || m > LONGEST_NAME)
+    return LONGEST_NAME;
+  for (size_t j = 0; j <= m; j++)
+    row[j] = (int)j;
+  for (size_t i = 1; i <= n; i++) {
+    int diagonal = row[0];
+    row[0] = (int)i;
+    for (size_t j = 1; j <= m; j++) {
+      int best = diagonal + (a[i - 1] != b[j - 1]);
+      best = row[j] + 1 < best ? row[j] + 1 : best;
+      best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+      diagonal = row[j];
+      row[j] = best;
+    }
+  }
+  return row[m];
+}
+
+/** Names of other languages, which are near several of ours. */
+static const struct {
+  const char *name;
+  cusp_dtype meant;
+} foreign_names[] = {
+    {"float", CUSP_FLOAT32}, {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16}, {"int", CUSP_INT32},
+    {"integer", CUSP_INT32}, {"long", CUSP_INT64},     {"boolean", CUSP_BOOL}, {"byte", CUSP_UINT8},
+};
+
+static cusp_dtype nearest(const char *name) {
+  for (size_t i = 0; i < sizeof foreign_names / sizeof *foreign_names; i++)
+    if (strcmp(name, foreign_names[i].name) == 0)
+      return foreign_names[i].meant;
+  cusp_dtype best = CUSP_FLOAT32;
+  for (int i = 0; i < CUSP_DTYPE_COUNT; i++)
+    if (edit_distance(name, dtypes[i].name) < edit_distance(name, dtypes[best].name))
+      best = (cusp_dtype)i;
+  return best;
+}
+
+cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name) {
+  for (int i = 0; i < CUSP_DTYPE_COUNT; i++)
+    if (strcmp(name, dtypes[i].name) == 0) {
+      *out = (cusp_dtype)i;
+      return CUSP_OK;
+    }
+  *out = CUSP_FLOAT32;
+  return cusp_fail(CUSP_EDTYPE, "unknown dtype '%.40s' (did you mean '%s'?)", name, dtypes[nearest(name)].name);
+}
+
+/* ------------------------------------------------------------------ promotion */
+
+/** Of one kind (float, signed or unsigned), the wider; the two 16-bit floats meet in float32. */
+static cusp_dtype wider(cusp_dtype a, cusp_dtype b) {
+  if (cusp_dtype_is_float(a) && a != b && dtypes[a].size == 2 && dtypes[b].size == 2)
+    return CUSP_FLOAT32;
+  return dtypes[a].size > dtypes[b].size ? a : b;
+}
+
+/** The signed type that holds both; none holds uint64 beside a signed type, and the lattice says a float then. */
+static cusp_dtype signed_for(cusp_dtype is_signed, cusp_dtype is_unsigned) {
+  if (dtypes[is_signed].size > dtypes[is_unsigned].size)
+    return is_signed;
+  switch (is_unsigned) {
+  case CUSP_UINT8: return CUSP_INT16;
+  case CUSP_UINT16: return CUSP_INT32;
+  case CUSP_UINT32: return CUSP_INT64;
+  default: return floatx;
+  }
+}
+
+cusp_dtype cusp_dtype_promote(cusp_dtype a, cusp_dtype b) {
+  if (a == b || b == CUSP_BOOL)
+    return a;
+  if (a == CUSP_BOOL)
+    return b;
+  if (cusp_dtype_is_float(a) != cusp_dtype_is_float(b))
+    return cusp_dtype_is_float(a) ? a : b;
+  if (cusp_dtype_is_float(a) || cusp_dtype_is_signed_int(a) == cusp_dtype_is_signed_int(b))
+    return wider(a, b);
+  return cusp_dtype_is_signed_int(a) ? signed_for(a, b) : signed_for(b, a);
+}
+
+cusp_dtype cusp_dtype_promote_weak(cusp_dtype a, cusp_dtype weak) {
+  if (weak == CUSP_BOOL || cusp_dtype_is_float(a))
+    return a;
+  if (cusp_dtype_is_float(weak))
+    return floatx;
+  return a == CUSP_BOOL ? CUSP_INT32 : a;
+}
+
+cusp_dtype cusp_dtype_to_float(cusp_dtype d) { return cusp_dtype_is_float(d) ? d : floatx; }
+
+cusp_dtype cusp_get_floatx(void) { return floatx; }
+
+void cusp_set_floatx(cusp_dtype dtype) { floatx = dtype; }
+
+/* ------------------------------------------------------------------ float16 */
+
+static float float_of_bits(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+static uint32_t bits_of_float(float f) {
+  uint32_t bits;
+  memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+
+float cusp_float16_to_float(cusp_float16 h) {
+  uint32_t sign = (uint32_t)(h.bits & 0x8000) << 16, exponent = (h.bits >> 10) & 31, mantissa = h.bits & 0x3ff;
+  if (exponent == 31)
+    return float_of_bits(sign | 0x7f800000 | mantissa << 13);
+  if (exponent == 0) /* subnormal: a multiple of 2^-24 */
+    return float_of_bits(sign | bits_of_float((float)mantissa * 0x1p-24f));
+  return float_of_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+cusp_float16 cusp_float_to_float16(float f) {
+  uint32_t bits = bits_of_float(f), sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff, half;
+  if (size > 0x7f800000) /* NaN: quiet, upper payload kept */
+    half = 0x7e00 | (size >> 13 & 0x3ff);
+  else if (size >= 0x477ff000) /* 65520 and above round to infinity */
+    half = 0x7c00;
+  else if (size < 0x38800000) /* below 2^-14: a unit in the last place of 0.5f is float16's smallest step */
+    half = bits_of_float(float_of_bits(size) + 0.5f) - 0x3f000000;
+  else /* to nearest, ties to even; a carry runs into the exponent as it should */
+    half = (size + 0xfff + (size >> 13 & 1) - 0x38000000) >> 13;
+  return (cusp_float16){(uint16_t)(sign | half)};
+}
+
+/* ------------------------------------------------------------------ single elements */
+
+double cusp_load_double(cusp_dtype dtype, const void *element) {
+  switch (dtype) {
+  case CUSP_UINT64: return (double)*(const uint64_t *)element;
+  case CUSP_FLOAT16: return cusp_float16_to_float(*(const cusp_float16 *)element);
+  case CUSP_BFLOAT16: return cusp_bfloat16_to_float(*(const cusp_bfloat16 *)element);
+  case CUSP_FLOAT32: return *(const float *)element;
+  case CUSP_FLOAT64: return *(const double *)element;
+  default: return (double)cusp_load_int(dtype, element);
+  }
+}
+
+/** The integer part, clamped to int64; NaN is 0. Values of uint64 above INT64_MAX keep their bits. */
+static int64_t truncate(double value, bool is_unsigned) {
+  if (isnan(value))
+    return 0;
+  if (is_unsigned && value >= 0x1p63)
+    return value >= 0x1p64 ? -1 : (int64_t)(uint64_t)value;
+  return value >= 0x1p63 ? INT64_MAX : value < -0x1p63 ? INT64_MIN : (int64_t)value;
+}
+
+int64_t cusp_load_int(cusp_dtype dtype, const void *element) {
+  switch (dtype) {
+  case CUSP_BOOL: return *(const uint8_t *)element != 0;
+  case CUSP_INT8: return *(const int8_t *)element;
+  case CUSP_INT16: return *(const int16_t *)element;
+  case CUSP_INT32: return *(const int32_t *)element;
+  case CUSP_INT64: return *(const int64_t *)element;
+  case CUSP_UINT8: return *(const uint8_t *)element;
+  case CUSP_UINT16: return *(const uint16_t *)element;
+  case CUSP_UINT32: return *(const uint32_t *)element;
+  case CUSP_UINT64: return (int64_t) * (const uint64_t *)element;
+  default: return truncate(cusp_load_double(dtype, element), false);
+  }
+}
+
+void cusp_store_double(cusp_dtype dtype, void *element, double value) {
+  switch (dtype) {
+  case CUSP_BOOL: *(uint8_t *)element = value != 0; break;
+  case CUSP_FLOAT16: *(cusp_float16 *)element = cusp_float_to_float16((float)value); break;
+  case CUSP_BFLOAT16: *(cusp_bfloat16 *)element = cusp_float_to_bfloat16((float)value); break;
+  case CUSP_FLOAT32: *(float *)element = (float)value; break;
+  case CUSP_FLOAT64: *(double *)element = value; break;
+  default: cusp_store_int(dtype, element, truncate(value, dtype == CUSP_UINT64)); break;
+  }
+}
+
+void cusp_store_int(cusp_dtype dtype, void *element, int64_t value) {
+  switch (dtype) {
+  case CUSP_BOOL: *(uint8_t *)element = value != 0; break;
+  case CUSP_INT8:
+  case CUSP_UINT8: *(uint8_t *)element = (uint8_t)value; break;
+  case CUSP_INT16:
+  case CUSP_UINT16: *(uint16_t *)element = (uint16_t)value; break;
+  case CUSP_INT32:
+  case CUSP_UINT32: *(uint32_t *)element = (uint32_t)value; break;
+  case CUSP_INT64:
+  case CUSP_UINT64: *(uint64_t *)element = (uint64_t)value; break;
+  case CUSP_FLOAT32: *(float *)element = (float)value; break;
+  default: cusp_store_double(dtype, element, (double)value); break;
+  }
+}
