@@ -37,6 +37,13 @@ static inline cusp_node *cusp_apply_3(const char *name, cusp_node *a, cusp_node 
   return cusp_apply(name, 3, (cusp_node *[]){a, b, c}, 0, NULL);
 }
 
+/**
+ * Applies a row of any sort to promoted or unpromoted inputs: a composition is built, a row of several outputs gives its
+ * picks. outputs: room for CUSP_MAX_RESULTS; filled with *n_outputs new references, none on failure. What bindings call.
+ */
+CUSP_NODISCARD cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs, cusp_node *const *inputs,
+                                         int n_attrs, const cusp_attr *attrs);
+
 /** CUSP_OK, or this thread's error when `node` is NULL. */
 cusp_status cusp_built(const cusp_node *node);
 
@@ -60,6 +67,13 @@ cusp_node *cusp_sum_to(cusp_node *x, const cusp_shape *shape);
 /** A scalar constant of the dtype of `like` (a C number takes the other operand's dtype). */
 cusp_node *cusp_scalar_like(double value, const cusp_node *like);
 cusp_node *cusp_scalar(double value, cusp_dtype dtype);
+/** A constant of one axis, copied from C memory of `dtype`. */
+cusp_node *cusp_constant_1d(cusp_dtype dtype, int64_t count, const void *data);
+/**
+ * The integers that `node` holds, at most `capacity` of them, computing it if need be; what decides a result's shape
+ * (repeats, starts). Fails for floats, for more than `capacity` and, with CUSP_ETRACED, for a traced tensor.
+ */
+CUSP_NODISCARD cusp_status cusp_static_ints(cusp_node *node, int64_t *values, int capacity, int *count);
 /** A constant array filled with one value: a broadcast scalar, no memory. */
 cusp_node *cusp_full(const cusp_shape *shape, double value, cusp_dtype dtype);
 static inline cusp_node *cusp_zeros_like(cusp_node *x) { return x ? cusp_full(&x->type.shape, 0, x->type.dtype) : NULL; }

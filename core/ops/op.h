@@ -53,7 +53,8 @@ static inline cusp_attr cusp_attr_shape(const cusp_shape *shape) { return cusp_a
  *   NAME: KIND     an attribute without default   NAME: KIND = VALUE   with default (nil: absent)
  * Tensor parameters become the node's inputs in order (absent optional ones at the end are dropped, elsewhere not allowed);
  * the others its attrs, in order. Kinds: int, float, bool, dtype, string, ints (a list, or one int for a list of one),
- * shape (as ints), axis (an int, 0-based here, 1-based in Lua), axes (ints, likewise; one axis gives a list of one).
+ * shape (as ints), axis (an int, 0-based here, 1-based in Lua), axes (ints, likewise; one axis gives a list of one),
+ * int_or_ints (an INT or INTS attribute, as it was given: split's "3" is not "{3}"). Nested lists of ints are flattened.
  */
 typedef enum cusp_parameter_kind {
   CUSP_PARAMETER_TENSOR,
@@ -66,12 +67,14 @@ typedef enum cusp_parameter_kind {
   CUSP_PARAMETER_INTS,
   CUSP_PARAMETER_SHAPE,
   CUSP_PARAMETER_AXIS,
-  CUSP_PARAMETER_AXES
+  CUSP_PARAMETER_AXES,
+  CUSP_PARAMETER_INT_OR_INTS
 } cusp_parameter_kind;
 
 #define CUSP_MAX_PARAMETERS 16
 #define CUSP_MAX_INPUTS 8     /* of operations without a list */
-#define CUSP_MAX_OUTPUTS 8
+#define CUSP_MAX_OUTPUTS 8    /* of one node */
+#define CUSP_MAX_RESULTS 1024 /* of a composition (split, unstack) */
 
 typedef struct cusp_parameter {
   char name[24];
@@ -160,7 +163,8 @@ enum {
   CUSP_OP_IN_PLACE = 1 << 5,     /* outputs[0] may overwrite inputs[0] of the same size */
   CUSP_OP_HIDDEN = 1 << 6,       /* internal: not offered as cusp.ops.NAME */
   CUSP_OP_NO_GRADIENT = 1 << 7,  /* piecewise constant or not differentiable: no gradient flows, and that is right */
-  CUSP_OP_CHEAP = 1 << 8         /* elementwise work of a cycle or so an element; for costs */
+  CUSP_OP_CHEAP = 1 << 8,        /* elementwise work of a cycle or so an element; for costs */
+  CUSP_OP_LIST = 1 << 9          /* the results form one list, however many there are (split, unstack) */
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
@@ -168,7 +172,9 @@ typedef enum cusp_promotion {
   CUSP_PROMOTE_NONE = 0,   /* inputs stay as they are */
   CUSP_PROMOTE_COMMON,     /* all to their result_type (add, where's branches via first_promoted, concatenate) */
   CUSP_PROMOTE_FLOAT,      /* all to the float dtype of their result_type (exp, divide, softmax, matmul of bools stays COMMON) */
-  CUSP_PROMOTE_NO_BOOL     /* common, and bool becomes int32 */
+  CUSP_PROMOTE_NO_BOOL,    /* common, and bool becomes int32 */
+  CUSP_PROMOTE_SUM,        /* common, widened as sums are: bool and small ints become int32, small unsigned ints uint32 */
+  CUSP_PROMOTE_BOOL        /* each to bool (x != 0): logical operations */
 } cusp_promotion;
 
 struct cusp_op {
@@ -185,7 +191,10 @@ struct cusp_op {
   int vector;             /* ELEMENTWISE: a cusp_vector_id (kernels/vector.h) */
   int reducer;            /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
   const cusp_kernel *kernels; /* ended by a row without a name; NULL for ELEMENTWISE, REDUCTION and always-VIEW rows */
-  /** A composition: builds the result from other rows with ops/build.h (several results: fill and set *n_outputs). No node of this op is ever made. */
+  /**
+   * A composition: builds the result from other rows with ops/build.h. Several results: fill outputs (room for
+   * CUSP_MAX_RESULTS) and set *n_outputs, which is 1 before. Its messages need no prefix. No node of this op is ever made.
+   */
   cusp_status (*compose)(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs);
 };
 

@@ -1,0 +1,90 @@
+/* What the infer functions of the families share. */
+
+#include "op.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return cusp_fail(status, "%s: %s", inference->op->name, text);
+}
+
+/* Axes as a Lua user counts them: from 1, negative ones from the end as they are. */
+static long long lua_axis(int64_t axis) { return (long long)(axis < 0 ? axis : axis + 1); }
+
+cusp_status cusp_infer_axis(const cusp_inference *inference, int64_t axis, int ndim, int *out) {
+  if (axis < -ndim || axis >= ndim) {
+    *out = 0;
+    if (ndim == 0)
+      return cusp_infer_fail(inference, CUSP_EVALUE, "axis %lld is out of range: the tensor is a scalar and has no axes", lua_axis(axis));
+    return cusp_infer_fail(inference, CUSP_EVALUE, "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)",
+                           lua_axis(axis), ndim, ndim == 1 ? "" : "s", ndim, ndim);
+  }
+  *out = (int)(axis < 0 ? axis + ndim : axis);
+  return CUSP_OK;
+}
+
+/* Marks the axes of a list (or one int) in `chosen`. */
+static cusp_status mark_axes(cusp_inference *inference, const cusp_attr *attr, int ndim, bool *chosen) {
+  const int64_t *axes = attr->kind == CUSP_ATTR_INT ? &attr->integer : attr->ints;
+  int count = attr->kind == CUSP_ATTR_INT ? 1 : attr->count;
+  for (int i = 0; i < count; i++) {
+    int axis;
+    CUSP_TRY(cusp_infer_axis(inference, axes[i], ndim, &axis));
+    if (chosen[axis])
+      return cusp_infer_fail(inference, CUSP_EVALUE, "axis %lld is given twice", lua_axis(axes[i]));
+    chosen[axis] = true;
+  }
+  return CUSP_OK;
+}
+
+cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim) {
+  bool chosen[CUSP_MAX_DIMS] = {false};
+  bool all = inference->attrs[attr].kind == CUSP_ATTR_NONE;
+  if (!all)
+    CUSP_TRY(mark_axes(inference, &inference->attrs[attr], ndim, chosen));
+  int64_t *axes = inference->scratch + (attr % CUSP_MAX_DIMS) * CUSP_MAX_DIMS;
+  int count = 0;
+  for (int axis = 0; axis < ndim; axis++)
+    if (all || chosen[axis])
+      axes[count++] = axis;
+  inference->attrs[attr] = cusp_attr_ints(axes, count);
+  return CUSP_OK;
+}
+
+cusp_status cusp_infer_same(cusp_inference *inference) {
+  inference->outputs[0] = inference->inputs[0];
+  return CUSP_OK;
+}
+
+static cusp_status broadcast_shapes(cusp_inference *inference) {
+  cusp_shape shape = inference->inputs[0].shape;
+  for (int i = 1; i < inference->n_inputs; i++) {
+    cusp_shape other = inference->inputs[i].shape, both;
+    cusp_status status = cusp_shape_broadcast(&both, &shape, &other);
+    if (status != CUSP_OK)
+      return cusp_infer_fail(inference, status, "shapes %s and %s do not broadcast: sizes have to be equal, or one of them 1",
+                             cusp_shape_text(&shape), cusp_shape_text(&other));
+    shape = both;
+  }
+  inference->outputs[0].shape = shape;
+  return CUSP_OK;
+}
+
+cusp_status cusp_infer_broadcast(cusp_inference *inference) {
+  CUSP_TRY(broadcast_shapes(inference));
+  inference->outputs[0].dtype = inference->inputs[inference->n_inputs - 1].dtype;
+  return CUSP_OK;
+}
+
+cusp_status cusp_infer_broadcast_bool(cusp_inference *inference) {
+  CUSP_TRY(broadcast_shapes(inference));
+  inference->outputs[0].dtype = CUSP_BOOL;
+  return CUSP_OK;
+}

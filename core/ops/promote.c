@@ -1,0 +1,157 @@
+/* Promotion of inputs and defaults of attributes (see promote.h). */
+
+#include "promote.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ dtypes */
+
+/* A constant scalar of `dtype` with the value of the evaluated scalar `node`. */
+static cusp_status convert_constant(cusp_node **out, const cusp_node *node, cusp_dtype dtype) {
+  cusp_array value;
+  CUSP_TRY(cusp_array_new(&value, dtype, &node->type.shape));
+  if (cusp_dtype_is_float(node->type.dtype) || cusp_dtype_is_float(dtype))
+    cusp_store_double(dtype, value.data, cusp_load_double(node->type.dtype, node->value.data));
+  else
+    cusp_store_int(dtype, value.data, cusp_load_int(node->type.dtype, node->value.data));
+  cusp_status status = cusp_node_leaf(out, &value);
+  cusp_array_release(&value);
+  return status;
+}
+
+cusp_status cusp_cast_node(cusp_node **out, cusp_node *node, cusp_dtype dtype) {
+  if (node->weak && node->type.shape.ndim == 0 && cusp_node_evaluated(node))
+    return convert_constant(out, node, dtype);
+  if (node->type.dtype != dtype)
+    return cusp_node_new(out, cusp_op_find("cast"), 1, &node, 1, &(cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = dtype});
+  cusp_node_retain(node);
+  *out = node;
+  return CUSP_OK;
+}
+
+/* Keras's result_type of all inputs from `first` on: tensors among themselves, then Lua numbers joining them. */
+static cusp_dtype common_dtype(int first, int n, cusp_node *const *in) {
+  bool any = false;
+  cusp_dtype result = CUSP_BOOL;
+  for (int i = first; i < n; i++)
+    if (!in[i]->weak) {
+      result = any ? cusp_dtype_promote(result, in[i]->type.dtype) : in[i]->type.dtype;
+      any = true;
+    }
+  for (int i = first; i < n; i++)
+    if (in[i]->weak) {
+      result = any ? cusp_dtype_promote_weak(result, in[i]->type.dtype) : in[i]->type.dtype;
+      any = true;
+    }
+  return result;
+}
+
+static cusp_dtype widen_for_sum(cusp_dtype dtype) {
+  switch (dtype) {
+    case CUSP_BOOL:
+    case CUSP_INT8:
+    case CUSP_INT16: return CUSP_INT32;
+    case CUSP_UINT8:
+    case CUSP_UINT16: return CUSP_UINT32;
+    default: return dtype;
+  }
+}
+
+static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {
+  cusp_dtype common = common_dtype(op->first_promoted, n, in);
+  switch (op->promotion) {
+    case CUSP_PROMOTE_FLOAT: return cusp_dtype_to_float(common);
+    case CUSP_PROMOTE_NO_BOOL: return common == CUSP_BOOL ? CUSP_INT32 : common;
+    case CUSP_PROMOTE_SUM: return widen_for_sum(common);
+    case CUSP_PROMOTE_BOOL: return CUSP_BOOL;
+    default: return common;
+  }
+}
+
+cusp_status cusp_promote_inputs(const cusp_op *op, int n, cusp_node *const *in, cusp_node **out) {
+  bool promoting = op->promotion != CUSP_PROMOTE_NONE && n > op->first_promoted;
+  cusp_dtype dtype = promoting ? target_dtype(op, n, in) : CUSP_BOOL;
+  for (int i = 0; i < n; i++) {
+    cusp_status status = CUSP_OK;
+    if (promoting && i >= op->first_promoted) {
+      status = cusp_cast_node(&out[i], in[i], dtype);
+    } else {
+      cusp_node_retain(in[i]);
+      out[i] = in[i];
+    }
+    if (status != CUSP_OK) {
+      while (i-- > 0)
+        cusp_node_release(out[i]);
+      return status;
+    }
+  }
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ attributes */
+
+static bool is_tensor_parameter(const cusp_parameter *parameter) {
+  return parameter->kind == CUSP_PARAMETER_TENSOR || parameter->kind == CUSP_PARAMETER_TENSORS;
+}
+
+static bool suits(const cusp_parameter *parameter, const cusp_attr *attr) {
+  switch (parameter->kind) {
+    case CUSP_PARAMETER_INT:
+    case CUSP_PARAMETER_AXIS: return attr->kind == CUSP_ATTR_INT;
+    case CUSP_PARAMETER_FLOAT: return attr->kind == CUSP_ATTR_FLOAT;
+    case CUSP_PARAMETER_BOOL: return attr->kind == CUSP_ATTR_BOOL;
+    case CUSP_PARAMETER_DTYPE: return attr->kind == CUSP_ATTR_DTYPE;
+    case CUSP_PARAMETER_STRING: return attr->kind == CUSP_ATTR_STRING;
+    case CUSP_PARAMETER_SHAPE: return attr->kind == CUSP_ATTR_INTS;
+    default: return attr->kind == CUSP_ATTR_INTS || attr->kind == CUSP_ATTR_INT;
+  }
+}
+
+static cusp_status fill_attr(const cusp_op *op, const cusp_parameter *parameter, cusp_attr given, cusp_attr *out) {
+  if (given.kind == CUSP_ATTR_NONE) {
+    *out = parameter->default_value;
+    if (!parameter->optional)
+      return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is missing", op->name, parameter->name);
+    return CUSP_OK;
+  }
+  if (given.kind == CUSP_ATTR_INT && parameter->kind == CUSP_PARAMETER_FLOAT)
+    given = cusp_attr_float((double)given.integer);
+  *out = given;
+  if (!suits(parameter, &given))
+    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is of the wrong kind", op->name, parameter->name);
+  return CUSP_OK;
+}
+
+cusp_status cusp_fill_attrs(const cusp_op *op, int n_attrs, const cusp_attr *attrs, cusp_attr *full) {
+  const cusp_signature *signature = cusp_op_signature(op);
+  if (n_attrs > signature->n_attrs)
+    return cusp_fail(CUSP_EVALUE, "%s: expected at most %d attributes, received %d", op->name, signature->n_attrs, n_attrs);
+  int k = 0;
+  for (int i = 0; i < signature->count; i++) {
+    if (is_tensor_parameter(&signature->parameters[i]))
+      continue;
+    CUSP_TRY(fill_attr(op, &signature->parameters[i], k < n_attrs ? attrs[k] : cusp_attr_none(), &full[k]));
+    k++;
+  }
+  return CUSP_OK;
+}
+
+cusp_status cusp_check_inputs(const cusp_op *op, int n) {
+  const cusp_signature *signature = cusp_op_signature(op);
+  int least = 0, most = 0;
+  bool list = false;
+  for (int i = 0; i < signature->count; i++) {
+    const cusp_parameter *parameter = &signature->parameters[i];
+    list = list || parameter->kind == CUSP_PARAMETER_TENSORS;
+    if (parameter->kind == CUSP_PARAMETER_TENSOR) {
+      most++;
+      least += !parameter->optional;
+    }
+  }
+  if (list && n < least + 1)
+    return cusp_fail(CUSP_EVALUE, "%s: expected at least one tensor, received an empty list", op->name);
+  if (n < least || (!list && n > most))
+    return cusp_fail(CUSP_EVALUE, "%s: expected %s%d tensor%s, received %d", op->name, least == most ? "" : n < least ? "at least " : "at most ",
+                     n < least ? least : most, (n < least ? least : most) == 1 ? "" : "s", n);
+  return CUSP_OK;
+}
