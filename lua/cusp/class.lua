@@ -1,0 +1,249 @@
+--- Classes: single inheritance, declared configurations, tracked fields.
+--
+--     local Scale = Layer:extend("Scale", {
+--       config = { { "factor", "number", default = 1 } },
+--       call = function(self, x) return x * self.factor end,
+--     })
+--     local layer = Scale { 2 }
+--
+-- A declared `config` (in Keras's positional order; see cusp.kinds for the kinds) gives a class that has no `init` of its own one
+-- that reads, checks and stores the arguments and calls its base's; and a `get_config` that adds its values to its base's.
+-- An instance is a table whose metatable is its class. A field is looked for in the instance, in the class and its bases, then
+-- among the getters (`Class.__getters.weights = function(self) ... end`); setters likewise. The names of new fields are kept in the
+-- order of their first assignment in `self.__order`.
+-- @classmod cusp.Object
+local arguments = require "cusp.arguments"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
+local ordered = require "cusp.ordered"
+
+local Object = { __name = "Object", __getters = {}, __setters = {} }
+local rawget, rawset, setmetatable = rawget, rawset, setmetatable
+
+---------------------------------------------------------------- all classes by name
+
+local classes = {}     -- name → the class made last
+local by_module = {}   -- "keras.layers" → name → the library's class
+Object.classes = classes
+
+--- The class of that name.
+-- @tparam string name
+-- @tparam[opt] string module such as "keras.layers": the library's class of that module comes before any other
+-- @treturn ?table
+function Object.find(name, module)
+  local own = module and by_module[module]
+  return own and own[name] or classes[name]
+end
+
+local function register(class)
+  classes[class.__name] = class
+  if class.__library and class.__module then
+    by_module[class.__module] = by_module[class.__module] or {}
+    by_module[class.__module][class.__name] = class
+  end
+end
+
+---------------------------------------------------------------- instances
+
+-- Metamethods that a class hands down: Lua looks for them in the metatable itself and not further.
+local inherited = { "__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc", "__add", "__sub", "__mul", "__div", "__unm",
+  "__concat", "__pairs", "__idiv", "__mod", "__pow" }
+
+local function lookup_in(class)
+  local getters = class.__getters
+  return function(self, key)
+    local value = class[key]
+    if value ~= nil then return value end
+    local getter = getters[key]
+    if getter then return getter(self) end
+    return nil
+  end
+end
+
+local function assignment_in(class)
+  local setters = class.__setters
+  return function(self, key, value)
+    local setter = setters[key]
+    if setter then return setter(self, value) end
+    local order = rawget(self, "__order")
+    if order and not order[key] and type(key) == "string" then
+      order[#order + 1] = key
+      order[key] = #order
+    end
+    rawset(self, key, value)
+  end
+end
+
+--- An instance without arguments and without `init`: for constructors of a special kind.
+function Object.allocate(class)
+  return setmetatable({ __order = {} }, class)
+end
+
+local function build(class, args, lenient)
+  local construct = class.__construct
+  local object = construct and construct(class, args)
+  if not object then
+    object = Object.allocate(class)
+    object:init(args)
+  end
+  arguments.check_read(args, lenient)
+  local constructed = object.__constructed
+  if constructed then constructed(object, args) end
+  return object
+end
+
+local function construct(class, ...)
+  return build(class, arguments.of_call(class, ...))
+end
+
+---------------------------------------------------------------- making classes
+
+local function own_init(class, super)
+  return function(self, args)
+    args = arguments.wrap(class, args)
+    Object.configure(self, args, class)
+    return super.init(self, args)
+  end
+end
+
+local function own_get_config(class, super)
+  return function(self)
+    local config = super.get_config(self)
+    for _, parameter in ipairs(rawget(class, "config")) do
+      if not parameter.transient then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+    end
+    return config
+  end
+end
+
+--- Makes a class. Further methods may be added to it afterwards.
+-- @tparam string name it is also found by this name when a saved model is loaded
+-- @tparam[opt] table members methods and class fields, copied; `config` declares the arguments
+-- @treturn table the class: call it, `Class(...)` or `Class{...}`, to make an instance
+function Object.extend(super, name, members)
+  if type(name) ~= "string" then errors.raise("extend: the name of the class should be a string, got %s", errors.describe(name)) end
+  if members ~= nil and type(members) ~= "table" then
+    errors.raise("extend: the members of class '%s' should be a table, got %s", name, errors.describe(members))
+  end
+  local class = {
+    __getters = setmetatable({}, { __index = super.__getters }),
+    __setters = setmetatable({}, { __index = super.__setters }),
+  }
+  for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
+  for key, value in pairs(members or {}) do class[key] = value end
+  class.__name, class.__super = name, super
+  class.__library = errors.is_library(debug.getinfo(2, "S").source)
+  class.__index, class.__newindex = lookup_in(class), assignment_in(class)
+  setmetatable(class, {
+    __index = super,
+    __call = construct,
+    __name = "class",
+    __tostring = function() return "class " .. name end,
+  })
+  if rawget(class, "config") then
+    if rawget(class, "init") == nil then class.init = own_init(class, super) end
+    if rawget(class, "get_config") == nil then class.get_config = own_get_config(class, super) end
+  end
+  register(class)
+  return class
+end
+
+--- The end of every chain of `init`.
+function Object:init() end
+
+--- Reads, checks and stores the arguments that `class` itself declares (not those of its bases).
+-- @tparam table args what `init` was given
+-- @tparam[opt] table class by default the nearest of the object's classes that declares any
+function Object:configure(args, class)
+  class = class or getmetatable(self)
+  while not rawget(class, "config") and class.__super do class = class.__super end
+  args = arguments.wrap(class, args)
+  for _, parameter in ipairs(rawget(class, "config") or {}) do
+    self[parameter[1]] = arguments.read(args, parameter, class.__name)
+  end
+end
+
+---------------------------------------------------------------- configurations
+
+--- What `from_config` needs to make an equal object: Keras's names, 0-based axes, null for nil.
+-- @treturn table
+function Object:get_config()
+  return ordered.object()
+end
+
+--- An object from its configuration.
+-- @tparam table class
+-- @tparam table config as `get_config` gives it, or as decoded from a file
+-- @raise for a key that the class does not know, unless it says nothing (null, false, empty)
+function Object.from_config(class, config)
+  if type(config) ~= "table" then
+    errors.raise("%s: a configuration should be a table, got %s", class.__name, errors.describe(config))
+  end
+  local named, keywords = arguments.declaration(class).named, {}
+  for key, value in pairs(config) do
+    if type(key) ~= "string" then errors.raise("%s: a configuration has string keys, got %s", class.__name, errors.describe(key)) end
+    keywords[key] = named[key] and kinds.from_config(named[key], value) or value
+  end
+  return build(class, arguments.of_keywords(class, keywords), true)
+end
+
+---------------------------------------------------------------- questions
+
+--- Whether `class` is `base` or derived from it.
+function Object.is_subclass(class, base)
+  if type(class) ~= "table" then return false end
+  while class do
+    if class == base then return true end
+    class = rawget(class, "__super")
+  end
+  return false
+end
+
+--- Whether a value is an instance of a class or of one derived from it.
+-- @param value anything
+-- @tparam[opt] table class Object by default: an instance of any class
+function Object.is_instance(value, class)
+  return type(value) == "table" and Object.is_subclass(getmetatable(value), class or Object)
+end
+
+--- The class of an instance; nil for other values.
+function Object.class_of(value)
+  return Object.is_instance(value) and getmetatable(value) or nil
+end
+
+local function is_default(parameter, value)
+  if value == nil or value == parameter.default then return true end
+  local config = kinds.to_config(parameter, value)
+  return config == parameter.default or type(parameter.default) == "string" and tostring(value):lower() == parameter.default:lower()
+end
+
+local function show(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  if kinds.is_plain(value) then
+    local parts = {}
+    for i = 1, #value do parts[i] = show(value[i]) end
+    return "{" .. table.concat(parts, ", ") .. "}"
+  end
+  return tostring(value)
+end
+
+--- "Dense{units = 32, activation = relu}": what differs from the defaults.
+function Object:__tostring()
+  local class, parts = getmetatable(self), {}
+  local declaration = arguments.declaration(class)
+  for _, parameter in ipairs(declaration.config or declaration.positional) do
+    local value = rawget(self, parameter[1])
+    if not is_default(parameter, value) then parts[#parts + 1] = ("%s = %s"):format(parameter[1], show(value)) end
+  end
+  return ("%s{%s}"):format(class.__name, table.concat(parts, ", "))
+end
+
+--- Adds a kind of argument; see `cusp.kinds.define`.
+function Object.kind(name, kind)
+  kinds.define(name, kind)
+end
+
+Object.__index = lookup_in(Object)
+Object.__newindex = assignment_in(Object)
+
+return setmetatable(Object, { __call = construct, __tostring = function() return "class Object" end })

@@ -1,0 +1,125 @@
+--- Errors at the user's line.
+-- Every message says what was wrong, what was expected and what came. The position in front of it is that of the first
+-- caller outside this library, so that a mistake three calls deep in Cusp points at the script that made it.
+-- @module cusp.errors
+local errors = {}
+
+-- All files of the library lie below the directory of this one.
+local library = debug.getinfo(1, "S").source:match "^(.*)errors%.lua$" or "@cusp/"
+
+--- Whether a source, as debug.getinfo gives it, is a file of this library.
+-- @tparam string source
+-- @treturn boolean
+function errors.is_library(source)
+  return source:sub(1, #library) == library
+end
+
+--- The level for `error` (seen from the caller of this function) of the nearest frame that is neither C nor this library.
+-- @treturn integer 0, meaning no position, where there is no such frame
+function errors.level()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "S")
+    if not info then return 0 end
+    if info.what ~= "C" and not errors.is_library(info.source) then return level - 1 end
+    level = level + 1
+  end
+end
+
+--- Raises an error at the user's line.
+-- @tparam string message a format for string.format when more arguments follow
+-- @param ... arguments of the format
+-- @raise always
+function errors.raise(message, ...)
+  if select("#", ...) > 0 then message = message:format(...) end
+  local level = errors.level()
+  error(message, level == 0 and 0 or level)
+end
+
+--- Raises unless `condition` is true.
+function errors.check(condition, message, ...)
+  if not condition then errors.raise(message, ...) end
+  return condition
+end
+
+local function edit_distance(a, b)
+  local previous, current = {}, {}
+  for j = 0, #b do previous[j] = j end
+  for i = 1, #a do
+    current[0] = i
+    for j = 1, #b do
+      local substitution = previous[j - 1] + (a:byte(i) == b:byte(j) and 0 or 1)
+      current[j] = math.min(substitution, previous[j] + 1, current[j - 1] + 1)
+    end
+    previous, current = current, previous
+  end
+  return previous[#b]
+end
+
+--- The known name most like `name`, unless all are too far from it to be what was meant.
+-- @tparam string name
+-- @tparam table names a list of names, or a table whose keys are names
+-- @treturn ?string
+function errors.nearest(name, names)
+  local best, least = nil, math.max(2, #name // 3) + 1
+  for key, value in pairs(names) do
+    local candidate = type(key) == "string" and key or value
+    if type(candidate) == "string" and candidate ~= name then
+      local distance = edit_distance(name:lower(), candidate:lower())
+      if distance < least or distance == least and best and candidate < best then best, least = candidate, distance end
+    end
+  end
+  return best
+end
+
+--- " (did you mean 'units'?)", or "" where no known name is near.
+function errors.suggestion(name, names)
+  local near = type(name) == "string" and errors.nearest(name, names)
+  return near and (" (did you mean '%s'?)"):format(near) or ""
+end
+
+local function describe_list(list)
+  local parts = {}
+  for i = 1, math.min(#list, 6) do
+    local item = list[i]
+    local nested = type(item) == "table" and not getmetatable(item)
+    parts[i] = nested and "{...}" or type(item) == "string" and ("%q"):format(item) or tostring(item)
+  end
+  if #list > 6 then parts[7] = "..." end
+  return "{" .. table.concat(parts, ", ") .. "}"
+end
+
+--- What a value is, for the "got" part of a message: `string "a"`, `number 3.5`, `table {1, 2}`, `tensor [2, 3] float32`.
+-- @treturn string
+function errors.describe(value)
+  local kind = type(value)
+  if kind == "nil" then return "nil" end
+  if kind == "string" then return #value <= 60 and ("string %q"):format(value) or ("string %q..."):format(value:sub(1, 57)) end
+  if kind == "number" or kind == "boolean" then return kind .. " " .. tostring(value) end
+  if kind == "function" then return "a function" end
+  if kind == "userdata" then
+    local ok, shape, dtype = pcall(function() return value.shape, value.dtype end)
+    if ok and type(shape) == "table" then return ("tensor %s %s"):format(errors.shape(shape), dtype) end
+    return kind
+  end
+  local meta = getmetatable(value)
+  if kind == "table" and (meta == nil or meta.__jsontype) then
+    if #value > 0 then return "table " .. describe_list(value) end
+    return next(value) == nil and "an empty table" or "a table with keys"
+  end
+  return tostring(value)
+end
+
+--- "[2, None, 3]"
+-- @tparam table shape
+-- @treturn string
+function errors.shape(shape)
+  local parts = {}
+  for i = 1, #shape do
+    local nested = type(shape[i]) == "table" and not getmetatable(shape[i])
+    parts[i] = nested and errors.shape(shape[i]) or tostring(shape[i])
+  end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+
+return errors
