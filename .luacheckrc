@@ -1,0 +1,5 @@
+std = "lua54"
+max_line_length = 140
+unused_args = false
+files["spec"] = { std = "+busted" }
+exclude_files = { "spec/fixtures" }

@@ -1,0 +1,155 @@
+# Cusp: deep learning for Lua. `make help` lists the targets.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= gcc
+CFLAGS ?= -O2 -g
+AR ?= ar
+VERSION := 0.1.0
+
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+LUA_CFLAGS ?= $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+LUA_LIBS ?= $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
+
+ifdef SANITIZE
+SANITIZE_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DCUSP_DEBUG
+endif
+
+WARNINGS := -Wall -Wextra
+FLAGS := -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -fopenmp -fno-math-errno -Icore -DCUSP_VERSION='"$(VERSION)"' $(SANITIZE_FLAGS)
+# Kernels alone do not care for floating point traps; NaN and infinity keep their meaning everywhere.
+ISA_FLAGS := -O3 -fno-math-errno -fno-trapping-math
+LINK := $(CC) $(CFLAGS) $(SANITIZE_FLAGS) -fopenmp $(LDFLAGS)
+ENGINE_LIBS := -Wl,--as-needed -lsleef -lz -ldl -lm
+
+# Sources named *.isa.c are compiled once for each instruction set (core/base/cpu.h) and chosen between at run time.
+ISA_SOURCES := $(wildcard core/*/*.isa.c)
+ISAS := baseline
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+ISAS += avx2 avx512
+endif
+ISA_ARCH_avx2 := -march=x86-64-v3
+ISA_ARCH_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+
+CORE_SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard core/*/*.c))
+CORE_OBJECTS := $(CORE_SOURCES:%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(ISA_SOURCES:%.c=$(BUILD)/%.$(isa).o))
+# oneDNN is 40 MB: what calls it is a library of its own, loaded when first needed.
+ONEDNN_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard core/kernels/onednn/*.c))
+PROGRAM_SOURCES := $(wildcard bindings/main.c bindings/repl*.c)
+BINDING_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SOURCES),$(wildcard bindings/*.c)))
+PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
+TEST_PROGRAMS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(wildcard spec/core/*.c))
+
+PROGRAM := $(BUILD)/cusp
+MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
+
+.PHONY: default demo test check lint bench docs install clean help run-tests programs force
+.DELETE_ON_ERROR:
+
+default: $(PROGRAM) $(MODULES)
+
+help:
+	@echo "make            build $(PROGRAM) and the Lua module $(BUILD)/lib/cusp/engine.so"
+	@echo "make demo       install what is missing, build, train on drawn digits and show what the model sees"
+	@echo "make test       install what is missing, build, run all tests"
+	@echo "make check      all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make lint       luacheck, clang-format and compiler warnings as errors"
+	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
+	@echo "make docs       the reference pages, from the operation table and the sources"
+	@echo "make install    into PREFIX=$(PREFIX)"
+	@echo "make clean      remove what was built"
+	@echo "Variables: BUILD=$(BUILD) PREFIX=$(PREFIX) CC=$(CC) CFLAGS='$(CFLAGS)'"
+
+# ------------------------------------------------------------------ building
+
+# Objects are made again when the flags change.
+$(BUILD)/flags: force
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(FLAGS) $(CFLAGS) $(LUA_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(CFLAGS) $(LUA_CFLAGS)' > $@
+
+$(BUILD)/core/%.o: core/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/bindings/%.o: bindings/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CFLAGS) $(LUA_CFLAGS) -MMD -MP -c $< -o $@
+
+define ISA_RULE
+$(BUILD)/core/%.isa.$(1).o: core/%.isa.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$(CC) $(FLAGS) $(CFLAGS) $(ISA_FLAGS) $(ISA_ARCH_$(1)) -DCUSP_ISA_SUFFIX=_$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach isa,$(ISAS),$(eval $(call ISA_RULE,$(isa))))
+
+$(BUILD)/core.a: $(CORE_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
+	$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS)
+
+$(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $(BINDING_OBJECTS) $(BUILD)/core.a $(ENGINE_LIBS)
+
+$(BUILD)/lib/cusp/onednn.so: $(ONEDNN_OBJECTS)
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $^ -ldnnl
+
+$(BUILD)/spec/%: spec/core/%.c spec/core/check.h $(BUILD)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(BUILD)/core.a -o $@ $(LDFLAGS) $(ENGINE_LIBS)
+
+$(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ------------------------------------------------------------------ running
+
+demo:
+	@scripts/install-dependencies build
+	@$(MAKE) --no-print-directory default
+	@$(PROGRAM) scripts/demo.lua
+
+test:
+	@scripts/install-dependencies
+	@$(MAKE) --no-print-directory run-tests
+
+programs: default $(TEST_PROGRAMS)
+
+run-tests: programs
+	@scripts/run-tests $(BUILD)
+
+check:
+	@$(MAKE) --no-print-directory run-tests BUILD=$(BUILD)-check SANITIZE=1 CFLAGS="-O1 -g"
+
+C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
+STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -DCUSP_ISA_SUFFIX=_baseline
+
+lint:
+	luacheck --quiet lua spec scripts
+	clang-format --dry-run -Werror $(C_SOURCES)
+	@for source in $(filter %.c,$(C_SOURCES)); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(STRICT) $$source || exit 1; done
+
+bench: default $(BUILD)/bench/limit
+	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
+
+docs: default
+	$(PROGRAM) scripts/reference.lua
+
+install: default
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp $(DESTDIR)$(PREFIX)/share/lua/5.4
+	install $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/cusp
+	install -m 644 $(MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp
+	cd lua && find cusp -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/5.4/{} \;
+
+clean:
+	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench lib core.a flags cusp bench.json))
+	@rmdir $(BUILD) $(BUILD)-check 2>/dev/null || true
