@@ -97,15 +97,15 @@ typedef struct affine {
 } affine;
 
 static affine random_affine(chance *c) {
-  float angle = 0.13f * bell(c), slant = 0.16f * bell(c);
+  float angle = 0.15f * bell(c), slant = 0.2f * bell(c);
   float height = between(c, 17.5f, 22.5f) / 100, width = height * between(c, 0.75f, 1.2f);
   float cosine = cosf(angle), sine = sinf(angle);
   affine a = {.xx = cosine * width, .yx = sine * width};
   a.xy = (-slant * cosine - sine) * height;
   a.yy = (cosine - slant * sine) * height;
   float centre = (CUSP_DIGIT_SIZE - 1) * 0.5f; /* the glyph's centre (50, 50) comes to lie near the picture's */
-  a.x0 = centre - 50 * (a.xx + a.xy) + 1.1f * bell(c);
-  a.y0 = centre - 50 * (a.yx + a.yy) + 1.1f * bell(c);
+  a.x0 = centre - 50 * (a.xx + a.xy) + 1.35f * bell(c);
+  a.y0 = centre - 50 * (a.yx + a.yy) + 1.35f * bell(c);
   return a;
 }
 
@@ -186,7 +186,7 @@ static void draw_digit(uint8_t *image, uint8_t *label, chance *c) {
   for (int i = 0; i < PIXELS; i++)
     nearest[i] = 1e6f;
   for (int i = 0; i < g->count; i++)
-    mark_stroke(nearest, &g->strokes[i], &a, 2.6f, radius + edge, c);
+    mark_stroke(nearest, &g->strokes[i], &a, 3, radius + edge, c);
   ink(image, nearest, radius, edge, darkness, c);
 }
 
