@@ -1,0 +1,222 @@
+#include "blas.h"
+
+#include "../base/cpu.h"
+#include "../base/threads.h"
+#include "blas_plain.h"
+
+#include <dlfcn.h>
+#include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The C interface of BLAS, as OpenBLAS has it: 32-bit sizes, enumerations with these values. */
+enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
+typedef void (*sgemm_fn)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
+typedef void (*dgemm_fn)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
+typedef void (*sgemv_fn)(int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
+typedef void (*dgemv_fn)(int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
+
+/* Filled once; `library` is NULL where there is no OpenBLAS. */
+static struct {
+  void *library;
+  sgemm_fn sgemm;
+  dgemm_fn dgemm;
+  sgemv_fn sgemv;
+  dgemv_fn dgemv;
+  char name[64];
+} blas;
+static pthread_once_t blas_once = PTHREAD_ONCE_INIT;
+
+/* ------------------------------------------------------------------ opening the library */
+
+#if defined(__x86_64__)
+#define MULTIARCH "x86_64-linux-gnu"
+#elif defined(__aarch64__)
+#define MULTIARCH "aarch64-linux-gnu"
+#else
+#define MULTIARCH "lib"
+#endif
+
+/** The OpenMP build first: the pthread build keeps threads of its own, which fight ours for the cores. */
+static void *open_library(void) {
+  static const char *const names[] = {"/usr/lib/" MULTIARCH "/openblas-openmp/libopenblas.so.0", "libopenblas.so.0", "libopenblas.so"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    void *library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
+    if (library)
+      return library;
+  }
+  return NULL;
+}
+
+/**
+ * OpenBLAS 0.3.21 does not know Zen 4 and 5 and takes Haswell kernels there, at half the speed. It reads its
+ * environment as it is loaded; a choice that the user made stands.
+ */
+static void *open_with_right_kernels(void) {
+  bool choose = cusp_cpu_isa() == CUSP_ISA_AVX512 && getenv("OPENBLAS_CORETYPE") == NULL;
+  if (choose)
+    setenv("OPENBLAS_CORETYPE", "SKYLAKEX", 0);
+  void *library = open_library();
+  if (choose)
+    unsetenv("OPENBLAS_CORETYPE"); /* not a child process's business */
+  return library;
+}
+
+static void load(void) {
+  snprintf(blas.name, sizeof blas.name, "plain loops");
+  void *library = getenv("CUSP_NO_BLAS") ? NULL : open_with_right_kernels();
+  if (!library)
+    return;
+  *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
+  *(void **)&blas.dgemm = dlsym(library, "cblas_dgemm");
+  *(void **)&blas.sgemv = dlsym(library, "cblas_sgemv");
+  *(void **)&blas.dgemv = dlsym(library, "cblas_dgemv");
+  if (!blas.sgemm || !blas.dgemm || !blas.sgemv || !blas.dgemv) {
+    dlclose(library);
+    return;
+  }
+  char *(*core_name)(void) = NULL;
+  void (*set_threads)(int) = NULL;
+  *(void **)&core_name = dlsym(library, "openblas_get_corename");
+  *(void **)&set_threads = dlsym(library, "openblas_set_num_threads");
+  if (set_threads) { /* for builds that are not OpenMP; this one sets OpenMP's own limit, which is not its to set */
+    int threads = omp_get_max_threads();
+    set_threads(1);
+    omp_set_num_threads(threads);
+  }
+  snprintf(blas.name, sizeof blas.name, "OpenBLAS %s", core_name ? core_name() : "");
+  blas.library = library;
+}
+
+static bool available(void) {
+  pthread_once(&blas_once, load);
+  return blas.library != NULL;
+}
+
+const char *cusp_blas_name(void) {
+  available();
+  return blas.name;
+}
+
+void *cusp_blas_symbol(const char *name) { return available() ? dlsym(blas.library, name) : NULL; }
+
+int cusp_blas_enter(void) {
+  int threads = omp_get_max_threads();
+  if (threads != 1)
+    omp_set_num_threads(1);
+  return threads;
+}
+
+void cusp_blas_leave(int entered) {
+  if (entered != 1)
+    omp_set_num_threads(entered);
+}
+
+/* ------------------------------------------------------------------ one thread */
+
+static void run_plain(const cusp_gemm_task *t) {
+  cusp_plain_product product = {.m = t->m, .n = t->n, .k = t->k, .a = t->a, .b = t->b, .c = t->c, .alpha = t->alpha, .beta = t->beta};
+  product.a_row = t->trans_a ? 1 : t->lda;
+  product.a_column = t->trans_a ? t->lda : 1;
+  product.b_row = t->trans_b ? 1 : t->ldb;
+  product.b_column = t->trans_b ? t->ldb : 1;
+  product.c_row = t->ldc;
+  cusp_plain_find(t->dtype, t->dtype)(&product);
+}
+
+/** A product with a vector: `matrix` is stored [rows, columns]; y = alpha * op(matrix) x + beta * y. */
+typedef struct gemv {
+  bool trans;
+  int64_t rows, columns, ld, x_step, y_step;
+  const void *matrix, *x;
+} gemv;
+
+static void run_gemv(const cusp_gemm_task *t, const gemv *v) {
+  int trans = v->trans ? TRANS : NO_TRANS, rows = (int)v->rows, columns = (int)v->columns;
+  int ld = (int)v->ld, x_step = (int)v->x_step, y_step = (int)v->y_step;
+  if (t->dtype == CUSP_FLOAT32)
+    blas.sgemv(ROW_MAJOR, trans, rows, columns, (float)t->alpha, v->matrix, ld, v->x, x_step, (float)t->beta, t->c, y_step);
+  else
+    blas.dgemv(ROW_MAJOR, trans, rows, columns, t->alpha, v->matrix, ld, v->x, x_step, t->beta, t->c, y_step);
+}
+
+/** OpenBLAS 0.3.21 does not see by itself that a product is one with a vector; its GEMM would pack the matrix for one use. */
+static void run_blas(const cusp_gemm_task *t) {
+  int64_t b_step = t->trans_b ? 1 : t->ldb, a_step = t->trans_a ? t->lda : 1;
+  if (t->n == 1) {
+    gemv v = {.trans = t->trans_a, .ld = t->lda, .x_step = b_step, .y_step = t->ldc, .matrix = t->a, .x = t->b};
+    v.rows = t->trans_a ? t->k : t->m;
+    v.columns = t->trans_a ? t->m : t->k;
+    run_gemv(t, &v);
+  } else if (t->m == 1) {
+    gemv v = {.trans = !t->trans_b, .ld = t->ldb, .x_step = a_step, .y_step = 1, .matrix = t->b, .x = t->a};
+    v.rows = t->trans_b ? t->n : t->k;
+    v.columns = t->trans_b ? t->k : t->n;
+    run_gemv(t, &v);
+  } else {
+    int trans_a = t->trans_a ? TRANS : NO_TRANS, trans_b = t->trans_b ? TRANS : NO_TRANS;
+    int m = (int)t->m, n = (int)t->n, k = (int)t->k, lda = (int)t->lda, ldb = (int)t->ldb, ldc = (int)t->ldc;
+    if (t->dtype == CUSP_FLOAT32)
+      blas.sgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, (float)t->alpha, t->a, lda, t->b, ldb, (float)t->beta, t->c, ldc);
+    else
+      blas.dgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, t->alpha, t->a, lda, t->b, ldb, t->beta, t->c, ldc);
+  }
+}
+
+static bool fits_int(const cusp_gemm_task *t) {
+  return t->m <= INT32_MAX && t->n <= INT32_MAX && t->k <= INT32_MAX && t->lda <= INT32_MAX && t->ldb <= INT32_MAX &&
+         t->ldc <= INT32_MAX;
+}
+
+void cusp_gemm_serial(const cusp_gemm_task *task) {
+  if (task->m <= 0 || task->n <= 0)
+    return;
+  if (task->k <= 0 || !fits_int(task) || !available()) { /* BLAS need not touch c where k is 0 */
+    run_plain(task);
+    return;
+  }
+  int entered = cusp_blas_enter();
+  run_blas(task);
+  cusp_blas_leave(entered);
+}
+
+/* ------------------------------------------------------------------ several threads */
+
+#define BLOCK 16                /* rows or columns: pieces start at multiples, where OpenBLAS's kernels are at their best */
+#define FLOPS_PER_PIECE 1500000 /* about 6 us at 250 GFLOP/s */
+
+static const char *at(const void *base, cusp_dtype dtype, int64_t element) {
+  return (const char *)base + element * (int64_t)cusp_dtype_size(dtype);
+}
+
+static void run_rows(void *context, int64_t begin, int64_t end) {
+  cusp_gemm_task piece = *(const cusp_gemm_task *)context;
+  int64_t first = begin * BLOCK, last = end * BLOCK < piece.m ? end * BLOCK : piece.m;
+  piece.a = at(piece.a, piece.dtype, first * (piece.trans_a ? 1 : piece.lda));
+  piece.c = (char *)at(piece.c, piece.dtype, first * piece.ldc);
+  piece.m = last - first;
+  cusp_gemm_serial(&piece);
+}
+
+static void run_columns(void *context, int64_t begin, int64_t end) {
+  cusp_gemm_task piece = *(const cusp_gemm_task *)context;
+  int64_t first = begin * BLOCK, last = end * BLOCK < piece.n ? end * BLOCK : piece.n;
+  piece.b = at(piece.b, piece.dtype, first * (piece.trans_b ? piece.ldb : 1));
+  piece.c = (char *)at(piece.c, piece.dtype, first);
+  piece.n = last - first;
+  cusp_gemm_serial(&piece);
+}
+
+void cusp_gemm(const cusp_gemm_task *task) {
+  double flops = 2.0 * (double)task->m * (double)task->n * (double)task->k;
+  if (flops < 2.0 * FLOPS_PER_PIECE) {
+    cusp_gemm_serial(task);
+    return;
+  }
+  bool by_rows = task->m >= task->n;
+  int64_t blocks = ((by_rows ? task->m : task->n) + BLOCK - 1) / BLOCK;
+  int64_t grain = (int64_t)(FLOPS_PER_PIECE * (double)blocks / flops) + 1;
+  cusp_parallel_for(blocks, grain, by_rows ? run_rows : run_columns, (void *)task);
+}

@@ -1,0 +1,16 @@
+#include "rowwise.h"
+
+#include "isa.h"
+
+CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float32);
+CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float64);
+
+#define REAL float
+#define LANES (CUSP_ISA_BYTES / 4)
+#define NAME(x) x##_float32
+#include "rowwise_loops.h"
+
+#define REAL double
+#define LANES (CUSP_ISA_BYTES / 8)
+#define NAME(x) x##_float64
+#include "rowwise_loops.h"
