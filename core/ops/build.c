@@ -265,3 +265,7 @@ cusp_status cusp_static_ints(cusp_node *node, int64_t *values, int capacity, int
   *count = (int)n;
   return CUSP_OK;
 }
+
+cusp_node *cusp_scale(cusp_node *x, double factor) { return cusp_multiply(x, cusp_scalar_like(factor, x)); }
+
+cusp_node *cusp_shift(cusp_node *x, double term) { return cusp_add(x, cusp_scalar_like(term, x)); }

@@ -44,6 +44,12 @@ static inline cusp_node *cusp_apply_3(const char *name, cusp_node *a, cusp_node 
 CUSP_NODISCARD cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs, cusp_node *const *inputs,
                                          int n_attrs, const cusp_attr *attrs);
 
+/** The head of a composition: CUSP_COMPOSE(mean) { ... return cusp_built(outputs[0] = ...); } */
+#define CUSP_UNUSED __attribute__((unused))
+#define CUSP_COMPOSE(name)                                                                                                    \
+  static cusp_status name(CUSP_UNUSED cusp_node *const *inputs, CUSP_UNUSED int n_inputs, CUSP_UNUSED const cusp_attr *attrs, \
+                          cusp_node **outputs, CUSP_UNUSED int *n_outputs)
+
 /** CUSP_OK, or this thread's error when `node` is NULL. */
 cusp_status cusp_built(const cusp_node *node);
 
@@ -55,6 +61,20 @@ static inline cusp_node *cusp_divide(cusp_node *a, cusp_node *b) { return cusp_a
 static inline cusp_node *cusp_negative(cusp_node *x) { return cusp_apply_1("negative", x); }
 static inline cusp_node *cusp_where(cusp_node *condition, cusp_node *a, cusp_node *b) { return cusp_apply_3("where", condition, a, b); }
 static inline cusp_node *cusp_matmul(cusp_node *a, cusp_node *b) { return cusp_apply_2("matmul", a, b); }
+static inline cusp_node *cusp_maximum(cusp_node *a, cusp_node *b) { return cusp_apply_2("maximum", a, b); }
+static inline cusp_node *cusp_minimum(cusp_node *a, cusp_node *b) { return cusp_apply_2("minimum", a, b); }
+static inline cusp_node *cusp_equal(cusp_node *a, cusp_node *b) { return cusp_apply_2("equal", a, b); }
+static inline cusp_node *cusp_less(cusp_node *a, cusp_node *b) { return cusp_apply_2("less", a, b); }
+static inline cusp_node *cusp_greater(cusp_node *a, cusp_node *b) { return cusp_apply_2("greater", a, b); }
+static inline cusp_node *cusp_greater_equal(cusp_node *a, cusp_node *b) { return cusp_apply_2("greater_equal", a, b); }
+static inline cusp_node *cusp_square(cusp_node *x) { return cusp_apply_1("square", x); }
+static inline cusp_node *cusp_absolute(cusp_node *x) { return cusp_apply_1("absolute", x); }
+static inline cusp_node *cusp_exp(cusp_node *x) { return cusp_apply_1("exp", x); }
+static inline cusp_node *cusp_log(cusp_node *x) { return cusp_apply_1("log", x); }
+static inline cusp_node *cusp_sqrt(cusp_node *x) { return cusp_apply_1("sqrt", x); }
+static inline cusp_node *cusp_sigmoid(cusp_node *x) { return cusp_apply_1("sigmoid", x); }
+cusp_node *cusp_scale(cusp_node *x, double factor);                    /* x * factor, in x's dtype */
+cusp_node *cusp_shift(cusp_node *x, double term);                      /* x + term, in x's dtype */
 cusp_node *cusp_cast(cusp_node *x, cusp_dtype dtype);                  /* x itself where it has that dtype */
 cusp_node *cusp_sum_axes(cusp_node *x, const int64_t *axes, int count, bool keepdims);
 cusp_node *cusp_reshape(cusp_node *x, const cusp_shape *shape);        /* x itself where the shape is the same */

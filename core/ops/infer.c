@@ -18,16 +18,33 @@ cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status,
 /* Axes as a Lua user counts them: from 1, negative ones from the end as they are. */
 static long long lua_axis(int64_t axis) { return (long long)(axis < 0 ? axis : axis + 1); }
 
-cusp_status cusp_infer_axis(const cusp_inference *inference, int64_t axis, int ndim, int *out) {
-  if (axis < -ndim || axis >= ndim) {
-    *out = 0;
-    if (ndim == 0)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "axis %lld is out of range: the tensor is a scalar and has no axes", lua_axis(axis));
-    return cusp_infer_fail(inference, CUSP_EVALUE, "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)",
-                           lua_axis(axis), ndim, ndim == 1 ? "" : "s", ndim, ndim);
-  }
+cusp_status cusp_axis_check(int64_t axis, int ndim, int *out) {
+  *out = 0;
+  if (ndim == 0)
+    return cusp_fail(CUSP_EVALUE, "axis %lld is out of range: the tensor is a scalar and has no axes", lua_axis(axis));
+  if (axis < -ndim || axis >= ndim)
+    return cusp_fail(CUSP_EVALUE, "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)", lua_axis(axis),
+                     ndim, ndim == 1 ? "" : "s", ndim, ndim);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   return CUSP_OK;
+}
+
+cusp_status cusp_infer_axis(const cusp_inference *inference, int64_t axis, int ndim, int *out) {
+  cusp_status status = cusp_axis_check(axis, ndim, out);
+  return status == CUSP_OK ? CUSP_OK : cusp_fail_prefix(status, "%s: ", inference->op->name);
+}
+
+cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr) {
+  int64_t elements;
+  bool single = attr->kind == CUSP_ATTR_INT;
+  *out = (cusp_shape){.ndim = single ? 1 : attr->count};
+  if (out->ndim > CUSP_MAX_DIMS) {
+    out->ndim = 0;
+    return cusp_fail(CUSP_ESHAPE, "a shape of %d axes; at most %d are possible", attr->count, CUSP_MAX_DIMS);
+  }
+  for (int axis = 0; axis < out->ndim; axis++)
+    out->size[axis] = single ? attr->integer : attr->ints[axis];
+  return cusp_shape_count_checked(&elements, out);
 }
 
 /* Marks the axes of a list (or one int) in `chosen`. */

@@ -211,6 +211,10 @@ cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status,
 CUSP_NODISCARD cusp_status cusp_infer_axis(const cusp_inference *inference, int64_t axis, int ndim, int *out);
 /** Normalises the axes attribute at `attr` in place: nil means all, sorted, duplicates refused. */
 CUSP_NODISCARD cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim);
+/** cusp_infer_axis without a row's name in the message, for compositions. */
+CUSP_NODISCARD cusp_status cusp_axis_check(int64_t axis, int ndim, int *out);
+/** A list of sizes as a shape: at most CUSP_MAX_DIMS, none negative, no overflow of their product. */
+CUSP_NODISCARD cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr);
 cusp_status cusp_infer_same(cusp_inference *inference);          /* output type = input 0's */
 cusp_status cusp_infer_broadcast(cusp_inference *inference);     /* shapes broadcast, dtype of the last input */
 cusp_status cusp_infer_broadcast_bool(cusp_inference *inference);/* the same, dtype bool */

@@ -1,0 +1,74 @@
+/* argmax and argmin over [outer, count, inner] arrays. */
+
+#include "arg_reduce.h"
+
+#include "../base/threads.h"
+
+typedef struct arg_reduction {
+  const void *in;
+  int32_t *out;
+  int64_t count, inner;
+  bool largest;
+} arg_reduction;
+
+/* Positions [begin, end) of the result; each walks one line of `count` elements that lie `inner` apart. */
+#define LOOP(name, type, load, is_nan)                                                               \
+  static void name(void *context, int64_t begin, int64_t end) {                                      \
+    const arg_reduction *r = context;                                                                \
+    for (int64_t i = begin; i < end; i++) {                                                          \
+      const type *line = (const type *)r->in + i / r->inner * r->count * r->inner + i % r->inner;    \
+      int64_t best = 0;                                                                              \
+      __auto_type value = load(line[0]);                                                             \
+      for (int64_t k = 1; k < r->count && !is_nan(value); k++) {                                     \
+        __auto_type other = load(line[k * r->inner]);                                                \
+        if ((r->largest ? other > value : other < value) || is_nan(other)) {                         \
+          best = k;                                                                                  \
+          value = other;                                                                             \
+        }                                                                                            \
+      }                                                                                              \
+      r->out[i] = (int32_t)best;                                                                     \
+    }                                                                                                \
+  }
+
+#define ITSELF(x) (x)
+#define NEVER(x) false
+#define IS_NAN(x) ((x) != (x))
+
+LOOP(arg_int8, int8_t, ITSELF, NEVER)
+LOOP(arg_int16, int16_t, ITSELF, NEVER)
+LOOP(arg_int32, int32_t, ITSELF, NEVER)
+LOOP(arg_int64, int64_t, ITSELF, NEVER)
+LOOP(arg_uint8, uint8_t, ITSELF, NEVER)
+LOOP(arg_uint16, uint16_t, ITSELF, NEVER)
+LOOP(arg_uint32, uint32_t, ITSELF, NEVER)
+LOOP(arg_uint64, uint64_t, ITSELF, NEVER)
+LOOP(arg_float16, cusp_float16, cusp_float16_to_float, IS_NAN)
+LOOP(arg_bfloat16, cusp_bfloat16, cusp_bfloat16_to_float, IS_NAN)
+LOOP(arg_float32, float, ITSELF, IS_NAN)
+LOOP(arg_float64, double, ITSELF, IS_NAN)
+
+static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
+    [CUSP_BOOL] = arg_uint8,       [CUSP_INT8] = arg_int8,         [CUSP_INT16] = arg_int16,   [CUSP_INT32] = arg_int32,
+    [CUSP_INT64] = arg_int64,      [CUSP_UINT8] = arg_uint8,       [CUSP_UINT16] = arg_uint16, [CUSP_UINT32] = arg_uint32,
+    [CUSP_UINT64] = arg_uint64,    [CUSP_FLOAT16] = arg_float16,   [CUSP_BFLOAT16] = arg_bfloat16,
+    [CUSP_FLOAT32] = arg_float32,  [CUSP_FLOAT64] = arg_float64,
+};
+
+static cusp_status run(cusp_call *call, bool largest) {
+  const cusp_shape *shape = &call->inputs[0].shape;
+  arg_reduction r = {call->inputs[0].data, call->outputs[0].data, cusp_shape_count(shape), 1, largest};
+  if (call->attrs[0].kind == CUSP_ATTR_INT) {
+    int axis = (int)call->attrs[0].integer;
+    r.count = shape->size[axis];
+    for (int i = axis + 1; i < shape->ndim; i++)
+      r.inner *= shape->size[i];
+  }
+  cusp_parallel_for(cusp_array_count(&call->outputs[0]), 1 + 20000 / (r.count + 1), loops[call->inputs[0].dtype], &r);
+  return CUSP_OK;
+}
+
+static cusp_status run_argmax(cusp_call *call) { return run(call, true); }
+static cusp_status run_argmin(cusp_call *call) { return run(call, false); }
+
+const cusp_kernel cusp_argmax_kernels[] = {{.name = "lines", .run = run_argmax}, {0}};
+const cusp_kernel cusp_argmin_kernels[] = {{.name = "lines", .run = run_argmin}, {0}};
