@@ -27,7 +27,8 @@ void cusp_function_free(cusp_function *function);
 CUSP_NODISCARD cusp_status cusp_function_run(cusp_function *function, int n_arguments, const cusp_array *arguments, cusp_array *results);
 int cusp_function_n_arguments(const cusp_function *function);
 int cusp_function_n_results(const cusp_function *function);
-/** Whether variables are only read. */
+/** Type of argument `index`; lent. */
+const cusp_type *cusp_function_argument_type(const cusp_function *function, int index);
 /** The plan as text: one line a step, with kernel, shapes, buffers; ends with arena bytes. *text: free with cusp_free. */
 cusp_status cusp_function_print(const cusp_function *function, char **text);
 
@@ -47,8 +48,8 @@ cusp_graph_stats cusp_graph_get_stats(void);
  */
 typedef struct cusp_batches {
   int n_arrays;
-  const cusp_array *arrays;  /* [samples, ...], any strides */
-  const int64_t *order;      /* lent; NULL: 0, 1, 2, ... */
+  const cusp_array *arrays; /* [samples, ...], any strides */
+  const int64_t *order;     /* lent; NULL: 0, 1, 2, ... */
   int64_t samples, batch_size;
 } cusp_batches;
 CUSP_NODISCARD cusp_status cusp_function_run_batches(cusp_function *function, const cusp_batches *batches, int64_t first, int64_t last,

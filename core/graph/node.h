@@ -10,10 +10,10 @@
 typedef struct cusp_trace cusp_trace;
 
 struct cusp_node {
-  const cusp_op *op;    /* NULL for a leaf: a value that was given, or a trace's placeholder */
-  int32_t references;   /* all of them */
-  int32_t handles;      /* those held by users (Lua userdata): their values are kept when computed on the way */
-  int32_t keeps;        /* > 0: a tape records this node, so it keeps its inputs after evaluation */
+  const cusp_op *op;  /* NULL for a leaf: a value that was given, or a trace's placeholder */
+  int32_t references; /* all of them */
+  int32_t handles;    /* those held by users (Lua userdata): their values are kept when computed on the way */
+  int32_t keeps;      /* > 0: a tape records this node, so it keeps its inputs after evaluation */
   int16_t n_inputs;
   int16_t n_attrs;
   int16_t n_outputs;    /* > 1: `type` is output 0's; the outputs are reached through pick nodes */
@@ -21,14 +21,13 @@ struct cusp_node {
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
   bool watched;         /* a tape of this thread is differentiating with respect to it, or to something below it */
   cusp_type type;
-  cusp_node **inputs;   /* NULL once let go */
+  cusp_node **inputs; /* NULL once let go */
   cusp_attr *attrs;
-  cusp_type *types;     /* n_outputs > 1: all of them */
-  cusp_array value;     /* value.data != NULL: evaluated (or a leaf). Multi-output nodes have none, their picks do */
-  cusp_trace *trace;    /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
-  const char *file;     /* the user's line that made it, interned; NULL: unknown */
+  cusp_type *types;  /* n_outputs > 1: all of them */
+  cusp_array value;  /* value.data != NULL: evaluated (or a leaf). Multi-output nodes have none, their picks do */
+  cusp_trace *trace; /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
+  const char *file;  /* the user's line that made it, interned; NULL: unknown */
   int32_t line;
-  uint32_t mark;        /* for traversals; see graph/order.h */
   cusp_node *pending_previous, *pending_next; /* list of what is not yet evaluated */
 };
 

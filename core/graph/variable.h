@@ -7,8 +7,8 @@
 typedef struct cusp_variable {
   int32_t references;
   cusp_type type;
-  bool trainable;       /* tapes watch trainable variables by themselves when they are read */
-  cusp_node *value;     /* an evaluated leaf outside traces */
+  bool trainable;                        /* tapes watch trainable variables by themselves when they are read */
+  cusp_node *value;                      /* an evaluated leaf outside traces */
   struct cusp_variable_binding *binding; /* within the innermost trace that touched it; owned by the trace */
 } cusp_variable;
 
@@ -28,6 +28,6 @@ CUSP_NODISCARD cusp_status cusp_generator_new(cusp_generator **out, uint64_t see
 void cusp_generator_free(cusp_generator *generator);
 CUSP_NODISCARD cusp_status cusp_generator_seed(cusp_generator *generator, uint64_t seed);
 CUSP_NODISCARD cusp_status cusp_generator_next(cusp_node **key, cusp_generator *generator); /* new reference, uint64[2] */
-cusp_variable *cusp_generator_state(cusp_generator *generator); /* lent; for saving and restoring */
+cusp_variable *cusp_generator_state(cusp_generator *generator);                             /* lent; for saving and restoring */
 
 #endif

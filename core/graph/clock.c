@@ -1,0 +1,9 @@
+#include "function.h"
+
+#include <time.h>
+
+double cusp_monotonic_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

@@ -1,0 +1,260 @@
+/* Eager values: what is pending below some nodes is planned (once for each structure) and run. */
+#include "import.h"
+#include "plan.h"
+#include "state.h"
+#include "text.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ the cache of plans */
+
+enum { CACHE_SLOTS = 1024, CACHE_PLANS = 512 };
+#define CACHE_BYTES ((size_t)64 << 20)
+
+/** A plan and the structure it is for: words that two graphs share exactly when one plan serves both. */
+typedef struct cached_plan {
+  struct cached_plan *next; /* in its slot */
+  uint64_t hash, used;      /* `used`: the clock when it last ran */
+  int n_words;
+  uint64_t *words;
+  cusp_plan *plan;
+} cached_plan;
+
+typedef struct plan_cache {
+  cached_plan *slots[CACHE_SLOTS];
+  int count;
+  size_t bytes;
+  uint64_t clock;
+} plan_cache;
+
+static plan_cache *cache(void) {
+  static _Thread_local plan_cache shared;
+  return &shared;
+}
+
+static size_t cached_bytes(const cached_plan *entry) { return (size_t)entry->n_words * 8 + cusp_plan_bytes(entry->plan); }
+
+static void drop_oldest(plan_cache *c) {
+  cached_plan **oldest = NULL;
+  for (int i = 0; i < CACHE_SLOTS; i++)
+    for (cached_plan **link = &c->slots[i]; *link; link = &(*link)->next)
+      if (!oldest || (*link)->used < (*oldest)->used)
+        oldest = link;
+  if (!oldest)
+    return;
+  cached_plan *entry = *oldest;
+  *oldest = entry->next;
+  c->count--;
+  c->bytes -= cached_bytes(entry);
+  cusp_plan_free(entry->plan);
+  cusp_free(entry->words);
+  cusp_free(entry);
+}
+
+static cusp_plan *cache_find(plan_cache *c, uint64_t hash, const uint64_t *words, int n_words) {
+  for (cached_plan *entry = c->slots[hash % CACHE_SLOTS]; entry; entry = entry->next)
+    if (entry->hash == hash && entry->n_words == n_words && memcmp(entry->words, words, (size_t)n_words * sizeof *words) == 0) {
+      entry->used = ++c->clock;
+      return entry->plan;
+    }
+  return NULL;
+}
+
+/* Takes `words` and `plan` over, also on failure. */
+static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, int n_words, cusp_plan *plan) {
+  cached_plan *entry;
+  while (c->count >= CACHE_PLANS || (c->count > 1 && c->bytes > CACHE_BYTES))
+    drop_oldest(c);
+  cusp_status status = cusp_alloc((void **)&entry, sizeof *entry);
+  if (status != CUSP_OK) {
+    cusp_free(words);
+    cusp_plan_free(plan);
+    return status;
+  }
+  *entry = (cached_plan){
+      .next = c->slots[hash % CACHE_SLOTS], .hash = hash, .used = ++c->clock, .n_words = n_words, .words = words, .plan = plan};
+  c->slots[hash % CACHE_SLOTS] = entry;
+  c->count++;
+  c->bytes += cached_bytes(entry);
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ the structure of what is pending */
+
+typedef struct structure {
+  uint64_t *words;
+  int count, capacity;
+} structure;
+
+static cusp_status put(structure *s, uint64_t word) {
+  CUSP_TRY(CUSP_GROW(s->words, s->capacity, s->count + 1));
+  s->words[s->count++] = word;
+  return CUSP_OK;
+}
+
+static cusp_status put_leaf(structure *s, const cusp_array *array) {
+  CUSP_TRY(put(s, (uint64_t)array->dtype << 8 | (uint64_t)array->shape.ndim | (uint64_t)1 << 63));
+  for (int i = 0; i < array->shape.ndim; i++) {
+    CUSP_TRY(put(s, (uint64_t)array->shape.size[i]));
+    CUSP_TRY(put(s, (uint64_t)array->strides[i]));
+  }
+  return CUSP_OK;
+}
+
+static cusp_status put_attr(structure *s, const cusp_attr *attr) {
+  CUSP_TRY(put(s, (uint64_t)attr->kind << 32 | (uint64_t)(uint32_t)attr->count));
+  if (attr->kind == CUSP_ATTR_INTS) {
+    for (int i = 0; i < attr->count; i++)
+      CUSP_TRY(put(s, (uint64_t)attr->ints[i]));
+  } else if (attr->kind == CUSP_ATTR_STRING) {
+    CUSP_TRY(put(s, strlen(attr->string)));
+    for (const char *c = attr->string; *c; c++)
+      CUSP_TRY(put(s, (uint64_t)*c));
+  } else {
+    CUSP_TRY(put(s, (uint64_t)attr->integer));
+  }
+  return CUSP_OK;
+}
+
+static cusp_status put_node(structure *s, const cusp_order *order, const cusp_node *node, bool output) {
+  CUSP_TRY(put(s, (uint64_t)(uintptr_t)node->op << 1 | output));
+  CUSP_TRY(put(s, (uint64_t)node->n_inputs << 32 | (uint64_t)node->n_attrs));
+  for (int i = 0; i < node->n_inputs; i++)
+    CUSP_TRY(put(s, (uint64_t)cusp_map_get(&order->index, node->inputs[i])));
+  for (int i = 0; i < node->n_attrs; i++)
+    CUSP_TRY(put_attr(s, &node->attrs[i]));
+  return CUSP_OK;
+}
+
+static uint64_t hash_words(const structure *s) {
+  uint64_t hash = 0x9E3779B97F4A7C15u;
+  for (int i = 0; i < s->count; i++)
+    hash = (hash ^ s->words[i]) * 0xD6E8FEB86659FD93u, hash ^= hash >> 32;
+  return hash;
+}
+
+/* ------------------------------------------------------------------ evaluation */
+
+typedef struct evaluation {
+  cusp_order order;
+  cusp_node **outputs;
+  int n_outputs, outputs_capacity;
+  structure structure;
+  cusp_array *leaves, *results;
+  int n_leaves, leaves_capacity;
+} evaluation;
+
+/* Values that somebody will ask for: those requested, those users hold, those a tape keeps for the way back. */
+static cusp_status find_outputs(evaluation *e, int count, cusp_node *const *nodes) {
+  for (int i = 0; i < e->order.count; i++) {
+    cusp_node *node = e->order.nodes[i];
+    bool wanted = node->handles > 0 || node->keeps > 0;
+    for (int k = 0; k < count && !wanted; k++)
+      wanted = nodes[k] == node;
+    bool output = wanted && !cusp_is_leaf(node) && node->n_outputs == 1;
+    if (cusp_is_leaf(node)) {
+      CUSP_TRY(put_leaf(&e->structure, &node->value));
+      CUSP_TRY(CUSP_GROW(e->leaves, e->leaves_capacity, e->n_leaves + 1));
+      e->leaves[e->n_leaves++] = node->value;
+      continue;
+    }
+    CUSP_TRY(put_node(&e->structure, &e->order, node, output));
+    if (!output)
+      continue;
+    CUSP_TRY(CUSP_GROW(e->outputs, e->outputs_capacity, e->n_outputs + 1));
+    e->outputs[e->n_outputs++] = node;
+  }
+  return CUSP_OK;
+}
+
+static cusp_status make_plan(evaluation *e, uint64_t hash, cusp_plan **plan) {
+  cusp_graph graph;
+  cusp_plan_options options = {0};
+  CUSP_TRY(cusp_graph_import(&graph, &e->order, false, e->n_outputs, e->outputs));
+  cusp_status status = cusp_graph_rewrite(&graph);
+  if (status != CUSP_OK) {
+    cusp_graph_free(&graph);
+    return status;
+  }
+  CUSP_TRY(cusp_plan_new(plan, &graph, &options));
+  structure taken = e->structure;
+  e->structure = (structure){0};
+  return cache_enter(cache(), hash, taken.words, taken.count, *plan);
+}
+
+static cusp_status run(evaluation *e) {
+  uint64_t hash = hash_words(&e->structure);
+  cusp_plan *plan = cache_find(cache(), hash, e->structure.words, e->structure.count);
+  if (plan)
+    cusp_state()->stats.plan_cache_hits++;
+  else
+    CUSP_TRY(make_plan(e, hash, &plan));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&e->results, ((size_t)e->n_outputs + 1) * sizeof *e->results));
+  cusp_plan_io io = {.leaves = e->leaves, .results = e->results};
+  return cusp_plan_run(plan, &io);
+}
+
+static void keep_values(evaluation *e) {
+  for (int i = 0; i < e->n_outputs; i++) {
+    cusp_node *node = e->outputs[i];
+    cusp_pending_remove(node);
+    node->value = e->results[i];
+    cusp_node_retain(node); /* letting go of a later output's inputs may drop this one */
+  }
+  for (int i = 0; i < e->n_outputs; i++)
+    cusp_node_let_go(e->outputs[i]);
+  cusp_state()->stats.nodes_evaluated += (uint64_t)e->n_outputs;
+  for (int i = 0; i < e->n_outputs; i++)
+    cusp_node_release(e->outputs[i]);
+}
+
+static cusp_status check_traced(int count, cusp_node *const *nodes) {
+  for (int i = 0; i < count; i++)
+    if (nodes[i]->trace && !cusp_node_evaluated(nodes[i]))
+      return cusp_fail(CUSP_ETRACED, "the value of a traced tensor (%s, shape %s) is not known while its function is traced",
+                       nodes[i]->op ? nodes[i]->op->name : "an argument", cusp_shape_text(&nodes[i]->type.shape));
+  return CUSP_OK;
+}
+
+cusp_status cusp_evaluate(int count, cusp_node *const *nodes) {
+  CUSP_TRY(check_traced(count, nodes));
+  bool all = true;
+  for (int i = 0; i < count; i++)
+    all &= cusp_node_evaluated(nodes[i]);
+  if (all)
+    return CUSP_OK;
+  evaluation e = {0};
+  bool outermost = !cusp_state()->evaluating;
+  cusp_state()->evaluating = true;
+  cusp_status status = cusp_order_collect(&e.order, count, nodes, cusp_is_leaf);
+  if (status == CUSP_OK)
+    status = find_outputs(&e, count, nodes);
+  if (status == CUSP_OK)
+    status = run(&e);
+  if (status == CUSP_OK)
+    keep_values(&e);
+  if (outermost)
+    cusp_state()->evaluating = false;
+  cusp_order_free(&e.order);
+  cusp_free(e.outputs);
+  cusp_free(e.structure.words);
+  cusp_free(e.leaves);
+  cusp_free(e.results);
+  return status;
+}
+
+/* ------------------------------------------------------------------ printing nodes */
+
+cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text) {
+  *text = NULL;
+  cusp_order order = {0};
+  cusp_graph graph = {0};
+  cusp_status status = cusp_order_collect(&order, count, nodes, cusp_is_leaf);
+  if (status == CUSP_OK)
+    status = cusp_graph_import(&graph, &order, true, count, nodes);
+  if (status == CUSP_OK)
+    status = cusp_graph_text(&graph, text);
+  cusp_graph_free(&graph);
+  cusp_order_free(&order);
+  return status;
+}

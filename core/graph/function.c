@@ -1,0 +1,426 @@
+/* Compiled functions: a trace planned once. */
+#include "function.h"
+
+#include "../base/threads.h"
+#include "import.h"
+#include "plan.h"
+#include "state.h"
+
+#include <string.h>
+
+/** Where the memory of a leaf comes from. */
+typedef struct source {
+  enum { FROM_ARGUMENT, FROM_VARIABLE, FROM_CONSTANT } kind;
+  int index;
+} source;
+
+struct cusp_function {
+  cusp_plan *plan;
+  cusp_type *argument_types;
+  int n_arguments, n_results, n_variables, n_assigned, n_leaves;
+  cusp_variable **variables; /* read or assigned; retained */
+  int *assigned;             /* output n_results + i replaces variables[assigned[i]] */
+  source *sources;           /* by leaf */
+  cusp_array *leaves;        /* scratch of a run */
+  cusp_array *results;       /* scratch: results, then assigned values */
+  void **destinations;
+};
+
+/* ------------------------------------------------------------------ making */
+
+typedef struct compilation {
+  cusp_function *function;
+  cusp_trace *trace;
+  cusp_order order;
+  cusp_node **outputs; /* results, then what variables were assigned */
+  int n_outputs;
+  int *replaces; /* by output: a leaf, or -1 */
+} compilation;
+
+static bool assigned(const cusp_variable_binding *binding) { return binding->current != binding->initial; }
+
+static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *const *outputs) {
+  cusp_function *f = c->function;
+  size_t variables = (size_t)c->trace->n_bindings + 1, total = (size_t)n_outputs + variables;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->variables, variables * sizeof *f->variables));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->assigned, variables * sizeof *f->assigned));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&c->outputs, total * sizeof *c->outputs));
+  for (int i = 0; i < n_outputs; i++)
+    c->outputs[c->n_outputs++] = outputs[i];
+  f->n_results = n_outputs;
+  for (cusp_variable_binding *binding = c->trace->bindings; binding; binding = binding->next) {
+    f->variables[f->n_variables] = binding->variable;
+    cusp_variable_retain(binding->variable);
+    if (assigned(binding)) {
+      f->assigned[f->n_assigned++] = f->n_variables;
+      c->outputs[c->n_outputs++] = binding->current;
+    }
+    f->n_variables++;
+  }
+  return CUSP_OK;
+}
+
+/* What does not depend on the trace is a constant of the plan: computed now. */
+static cusp_status evaluate_constants(compilation *c) {
+  cusp_node **constants = NULL;
+  int count = 0, capacity = 0;
+  cusp_status status = CUSP_OK;
+  for (int i = 0; status == CUSP_OK && i < c->order.count; i++) {
+    cusp_node *node = c->order.nodes[i];
+    if (node->trace || cusp_is_leaf(node) || node->n_outputs > 1)
+      continue;
+    status = CUSP_GROW(constants, capacity, count + 1);
+    if (status == CUSP_OK)
+      constants[count++] = node;
+  }
+  cusp_trace *suspended = cusp_trace_suspend();
+  if (status == CUSP_OK && count)
+    status = cusp_evaluate(count, constants);
+  cusp_trace_resume(suspended);
+  cusp_free(constants);
+  if (status != CUSP_OK || !count)
+    return status;
+  cusp_order_free(&c->order);
+  return cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_is_leaf);
+}
+
+static int variable_of(const compilation *c, const cusp_node *node) {
+  int index = 0;
+  for (cusp_variable_binding *binding = c->trace->bindings; binding; binding = binding->next, index++)
+    if (binding->initial == node)
+      return index;
+  return -1;
+}
+
+static int argument_of(const compilation *c, const cusp_node *node) {
+  for (int i = 0; i < c->trace->n_arguments; i++)
+    if (c->trace->arguments[i] == node)
+      return i;
+  return -1;
+}
+
+static cusp_status find_source(compilation *c, const cusp_node *node, source *out) {
+  if (cusp_node_evaluated(node)) {
+    *out = (source){.kind = FROM_CONSTANT};
+    return CUSP_OK;
+  }
+  int argument = argument_of(c, node), variable = variable_of(c, node);
+  if (argument >= 0)
+    *out = (source){.kind = FROM_ARGUMENT, .index = argument};
+  else if (variable >= 0)
+    *out = (source){.kind = FROM_VARIABLE, .index = variable};
+  else
+    return cusp_fail(CUSP_ETRACED, "a traced tensor of another function (shape %s) is used here: it has no value outside that function",
+                     cusp_shape_text(&node->type.shape));
+  return CUSP_OK;
+}
+
+static cusp_status find_sources(compilation *c) {
+  cusp_function *f = c->function;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->sources, ((size_t)c->order.count + 1) * sizeof *f->sources));
+  CUSP_TRY(cusp_alloc((void **)&c->replaces, ((size_t)c->n_outputs + 1) * sizeof *c->replaces));
+  for (int i = 0; i < c->n_outputs; i++)
+    c->replaces[i] = -1;
+  for (int i = 0; i < c->order.count; i++)
+    if (cusp_is_leaf(c->order.nodes[i]))
+      CUSP_TRY(find_source(c, c->order.nodes[i], &f->sources[f->n_leaves++]));
+  for (int k = 0; k < f->n_assigned; k++)
+    for (int i = 0; i < f->n_leaves; i++)
+      if (f->sources[i].kind == FROM_VARIABLE && f->sources[i].index == f->assigned[k])
+        c->replaces[f->n_results + k] = i;
+  return CUSP_OK;
+}
+
+static cusp_status keep_types(compilation *c) {
+  cusp_function *f = c->function;
+  f->n_arguments = c->trace->n_arguments;
+  CUSP_TRY(cusp_alloc((void **)&f->argument_types, ((size_t)f->n_arguments + 1) * sizeof *f->argument_types));
+  for (int i = 0; i < f->n_arguments; i++)
+    f->argument_types[i] = c->trace->arguments[i]->type;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->leaves, ((size_t)f->n_leaves + 1) * sizeof *f->leaves));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->results, ((size_t)c->n_outputs + 1) * sizeof *f->results));
+  return cusp_alloc_zeroed((void **)&f->destinations, ((size_t)c->n_outputs + 1) * sizeof *f->destinations);
+}
+
+static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outputs) {
+  cusp_graph graph;
+  CUSP_TRY(collect_variables(c, n_outputs, outputs));
+  CUSP_TRY(cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_is_leaf));
+  CUSP_TRY(evaluate_constants(c));
+  CUSP_TRY(find_sources(c));
+  CUSP_TRY(keep_types(c));
+  CUSP_TRY(cusp_graph_import(&graph, &c->order, true, c->n_outputs, c->outputs));
+  cusp_status status = cusp_graph_rewrite(&graph);
+  if (status != CUSP_OK) {
+    cusp_graph_free(&graph);
+    return status;
+  }
+  cusp_plan_options options = {.replaces = c->replaces, .keep_arena = true};
+  return cusp_plan_new(&c->function->plan, &graph, &options);
+}
+
+cusp_status cusp_function_new(cusp_function **out, cusp_trace *trace, int n_outputs, cusp_node *const *outputs) {
+  *out = NULL;
+  compilation c = {.trace = trace};
+  cusp_status status = cusp_alloc_zeroed((void **)&c.function, sizeof *c.function);
+  if (status == CUSP_OK)
+    status = compile(&c, n_outputs, outputs);
+  cusp_order_free(&c.order);
+  cusp_free(c.outputs);
+  cusp_free(c.replaces);
+  cusp_trace_abandon(trace);
+  if (status != CUSP_OK) {
+    cusp_function_free(c.function);
+    return status;
+  }
+  *out = c.function;
+  return CUSP_OK;
+}
+
+void cusp_function_free(cusp_function *f) {
+  if (!f)
+    return;
+  for (int i = 0; i < f->n_variables; i++)
+    cusp_variable_release(f->variables[i]);
+  cusp_plan_free(f->plan);
+  cusp_free(f->argument_types);
+  cusp_free(f->variables);
+  cusp_free(f->assigned);
+  cusp_free(f->sources);
+  cusp_free(f->leaves);
+  cusp_free(f->results);
+  cusp_free(f->destinations);
+  cusp_free(f);
+}
+
+int cusp_function_n_arguments(const cusp_function *f) { return f->n_arguments; }
+int cusp_function_n_results(const cusp_function *f) { return f->n_results; }
+cusp_status cusp_function_print(const cusp_function *f, char **text) { return cusp_plan_text(f->plan, text); }
+const cusp_type *cusp_function_argument_type(const cusp_function *f, int index) { return &f->argument_types[index]; }
+
+/* ------------------------------------------------------------------ running */
+
+static cusp_status check_arguments(const cusp_function *f, int n, const cusp_array *arguments) {
+  if (n != f->n_arguments)
+    return cusp_fail(CUSP_EVALUE, "compiled function: %d arguments expected, %d given", f->n_arguments, n);
+  for (int i = 0; i < n; i++) {
+    const cusp_type *type = &f->argument_types[i];
+    if (arguments[i].dtype != type->dtype || !cusp_shape_equal(&arguments[i].shape, &type->shape))
+      return cusp_fail(CUSP_ESHAPE, "compiled function: argument %d should be %s %s, got %s %s", i + 1, cusp_dtype_name(type->dtype),
+                       cusp_shape_text(&type->shape), cusp_dtype_name(arguments[i].dtype), cusp_shape_text(&arguments[i].shape));
+  }
+  return CUSP_OK;
+}
+
+/* Only the variable itself sees its memory: it may be overwritten. */
+static bool exclusive(const cusp_variable *variable) {
+  return variable->value->references == 1 && variable->value->value.storage->references == 1;
+}
+
+/* A variable whose memory somebody else sees gets fresh memory from the plan, and its old value stays what it was. */
+static void bind_variables(cusp_function *f) {
+  for (int i = 0; i < f->n_leaves; i++)
+    if (f->sources[i].kind == FROM_VARIABLE)
+      f->leaves[i] = f->variables[f->sources[i].index]->value->value;
+  for (int k = 0; k < f->n_assigned; k++) {
+    cusp_variable *variable = f->variables[f->assigned[k]];
+    int output = f->n_results + k;
+    bool here = cusp_plan_overwrites(f->plan, output) && exclusive(variable);
+    f->destinations[output] = here ? variable->value->value.data : NULL;
+  }
+}
+
+static cusp_status replace_value(cusp_variable *variable, cusp_array *value) {
+  cusp_node *leaf;
+  cusp_status status = cusp_node_leaf(&leaf, value);
+  cusp_array_release(value);
+  CUSP_TRY(status);
+  cusp_node_release(variable->value);
+  variable->value = leaf;
+  return CUSP_OK;
+}
+
+static cusp_status take_assigned(cusp_function *f) {
+  cusp_status status = CUSP_OK;
+  for (int k = 0; k < f->n_assigned; k++) {
+    int output = f->n_results + k;
+    if (f->destinations[output])
+      continue;
+    cusp_status one = replace_value(f->variables[f->assigned[k]], &f->results[output]);
+    status = status == CUSP_OK ? one : status;
+  }
+  return status;
+}
+
+/* The leaves of the arguments are bound already. */
+static cusp_status run_bound(cusp_function *f, cusp_array *results) {
+  bind_variables(f);
+  cusp_plan_io io = {.leaves = f->leaves, .destinations = f->destinations, .results = f->results};
+  CUSP_TRY(cusp_plan_run(f->plan, &io));
+  if (f->n_results)
+    memcpy(results, f->results, (size_t)f->n_results * sizeof *results);
+  return take_assigned(f);
+}
+
+static cusp_status bind_argument(cusp_function *f, int leaf, const cusp_array *argument, cusp_array *copy) {
+  if (cusp_array_is_contiguous(argument)) {
+    f->leaves[leaf] = *argument;
+    return CUSP_OK;
+  }
+  CUSP_TRY(cusp_array_new(copy, argument->dtype, &argument->shape));
+  cusp_array_copy(copy, argument);
+  f->leaves[leaf] = *copy;
+  return CUSP_OK;
+}
+
+cusp_status cusp_function_run(cusp_function *f, int n_arguments, const cusp_array *arguments, cusp_array *results) {
+  CUSP_TRY(check_arguments(f, n_arguments, arguments));
+  cusp_array *copies;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&copies, ((size_t)f->n_leaves + 1) * sizeof *copies));
+  cusp_status status = CUSP_OK;
+  for (int i = 0; status == CUSP_OK && i < f->n_leaves; i++)
+    if (f->sources[i].kind == FROM_ARGUMENT)
+      status = bind_argument(f, i, &arguments[f->sources[i].index], &copies[i]);
+  if (status == CUSP_OK)
+    status = run_bound(f, results);
+  for (int i = 0; i < f->n_leaves; i++)
+    cusp_array_release(&copies[i]);
+  cusp_free(copies);
+  return status;
+}
+
+/* ------------------------------------------------------------------ batches */
+
+typedef struct feeder {
+  cusp_function *function;
+  const cusp_batches *batches;
+  cusp_array *sources; /* the whole arrays, row-major */
+  cusp_array *buffers; /* one batch of each */
+  cusp_array *step;    /* results of a step */
+} feeder;
+
+static cusp_status check_batches(const cusp_function *f, const cusp_batches *b, int64_t first, int64_t last) {
+  if (b->n_arrays != f->n_arguments)
+    return cusp_fail(CUSP_EVALUE, "run_batches: %d arrays given, the function takes %d", b->n_arrays, f->n_arguments);
+  if (b->batch_size < 1 || first < 0 || last < first || last > b->samples / b->batch_size)
+    return cusp_fail(CUSP_EVALUE, "run_batches: whole batches %lld to %lld of %lld samples do not exist (batch size %lld)",
+                     (long long)first, (long long)last, (long long)b->samples, (long long)b->batch_size);
+  for (int i = 0; i < b->n_arrays; i++) {
+    const cusp_array *array = &b->arrays[i];
+    cusp_shape expected = array->shape;
+    if (array->shape.ndim < 1 || array->shape.size[0] < b->samples)
+      return cusp_fail(CUSP_ESHAPE, "run_batches: array %d has shape %s, %lld samples needed", i + 1, cusp_shape_text(&array->shape),
+                       (long long)b->samples);
+    expected.size[0] = b->batch_size;
+    if (array->dtype != f->argument_types[i].dtype || !cusp_shape_equal(&expected, &f->argument_types[i].shape))
+      return cusp_fail(CUSP_ESHAPE, "run_batches: array %d is %s %s, the function takes batches of %s %s", i + 1,
+                       cusp_dtype_name(array->dtype), cusp_shape_text(&array->shape), cusp_dtype_name(f->argument_types[i].dtype),
+                       cusp_shape_text(&f->argument_types[i].shape));
+  }
+  for (int64_t i = first * b->batch_size; b->order && i < last * b->batch_size; i++)
+    if (b->order[i] < 0 || b->order[i] >= b->samples)
+      return cusp_fail(CUSP_EVALUE, "run_batches: order has sample %lld of %lld", (long long)b->order[i], (long long)b->samples);
+  return CUSP_OK;
+}
+
+static cusp_status prepare_feeder(feeder *d) {
+  const cusp_batches *b = d->batches;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&d->sources, ((size_t)b->n_arrays + 1) * sizeof *d->sources));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&d->buffers, ((size_t)b->n_arrays + 1) * sizeof *d->buffers));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&d->step, ((size_t)d->function->n_results + 1) * sizeof *d->step));
+  for (int i = 0; i < b->n_arrays; i++) {
+    CUSP_TRY(cusp_array_new(&d->buffers[i], b->arrays[i].dtype, &d->function->argument_types[i].shape));
+    if (cusp_array_is_contiguous(&b->arrays[i])) {
+      d->sources[i] = b->arrays[i];
+      cusp_storage_retain(d->sources[i].storage);
+      continue;
+    }
+    CUSP_TRY(cusp_array_new(&d->sources[i], b->arrays[i].dtype, &b->arrays[i].shape));
+    cusp_array_copy(&d->sources[i], &b->arrays[i]);
+  }
+  return CUSP_OK;
+}
+
+static void free_feeder(feeder *d) {
+  for (int i = 0; i < d->batches->n_arrays; i++) {
+    if (d->sources)
+      cusp_array_release(&d->sources[i]);
+    if (d->buffers)
+      cusp_array_release(&d->buffers[i]);
+  }
+  cusp_free(d->sources);
+  cusp_free(d->buffers);
+  cusp_free(d->step);
+}
+
+static size_t row_bytes(const cusp_array *array) {
+  int64_t count = 1;
+  for (int i = 1; i < array->shape.ndim; i++)
+    count *= array->shape.size[i];
+  return (size_t)count * cusp_dtype_size(array->dtype);
+}
+
+/* Rows in order lie side by side already; others are gathered into the batch's buffer. */
+static void *batch_rows(const feeder *d, int array, int64_t batch) {
+  const cusp_batches *b = d->batches;
+  size_t bytes = row_bytes(&d->sources[array]);
+  const char *rows = d->sources[array].data;
+  int64_t start = batch * b->batch_size;
+  if (!b->order)
+    return (void *)(uintptr_t)(rows + (size_t)start * bytes);
+  char *to = d->buffers[array].data;
+  for (int64_t i = 0; i < b->batch_size; i++)
+    memcpy(to + (size_t)i * bytes, rows + (size_t)b->order[start + i] * bytes, bytes);
+  return to;
+}
+
+static void feed(feeder *d, int64_t batch) {
+  cusp_function *f = d->function;
+  for (int i = 0; i < f->n_leaves; i++) {
+    if (f->sources[i].kind != FROM_ARGUMENT)
+      continue;
+    int array = f->sources[i].index;
+    f->leaves[i] = d->buffers[array];
+    f->leaves[i].storage = NULL; /* lent: the next batch overwrites it */
+    f->leaves[i].data = batch_rows(d, array, batch);
+  }
+}
+
+/* Result k of the batch goes to its rows of results[k]; others are dropped. */
+static void keep_results(feeder *d, int64_t batch, const cusp_array *results) {
+  for (int k = 0; k < d->function->n_results; k++) {
+    if (results && results[k].data) {
+      cusp_array rows = results[k];
+      rows.shape = d->step[k].shape;
+      rows.data = (char *)rows.data + (size_t)(batch * d->batches->batch_size) * row_bytes(&results[k]);
+      cusp_array_copy(&rows, &d->step[k]);
+    }
+    cusp_array_release(&d->step[k]);
+  }
+}
+
+static cusp_status run_batches(feeder *d, int64_t first, int64_t last, double deadline, int64_t *done, const cusp_array *results) {
+  for (int64_t batch = first; batch < last; batch++) {
+    if (cusp_interrupted())
+      return cusp_fail(CUSP_EINTERRUPT, "interrupted!");
+    feed(d, batch);
+    CUSP_TRY(run_bound(d->function, d->step));
+    keep_results(d, batch, results);
+    ++*done;
+    if (deadline > 0 && cusp_monotonic_seconds() >= deadline)
+      break;
+  }
+  return CUSP_OK;
+}
+
+cusp_status cusp_function_run_batches(cusp_function *function, const cusp_batches *batches, int64_t first, int64_t last, double deadline,
+                                      int64_t *done, const cusp_array *results) {
+  *done = 0;
+  CUSP_TRY(check_batches(function, batches, first, last));
+  feeder d = {.function = function, .batches = batches};
+  cusp_status status = prepare_feeder(&d);
+  if (status == CUSP_OK)
+    status = run_batches(&d, first, last, deadline, done, results);
+  free_feeder(&d);
+  return status;
+}

@@ -1,0 +1,407 @@
+/* Making nodes, counting references to them, and the list of those that wait for their value. */
+#include "node.h"
+
+#include "../kernels/vector.h"
+#include "../ops/promote.h"
+#include "state.h"
+
+#include <string.h>
+
+enum { PENDING_NODES = 2000 };
+#define PENDING_BYTES ((uint64_t)256 << 20)
+
+cusp_graph_state *cusp_state(void) {
+  static _Thread_local cusp_graph_state state = {.nodes_limit = PENDING_NODES, .bytes_limit = PENDING_BYTES};
+  return &state;
+}
+
+cusp_graph_stats cusp_graph_get_stats(void) {
+  cusp_graph_stats stats = cusp_state()->stats;
+  stats.pending = cusp_state()->pending_nodes;
+  return stats;
+}
+
+/* ------------------------------------------------------------------ the user's position */
+
+/* Interned file names live as long as the process: there are as many as scripts. */
+static const char *intern(const char *text) {
+  static _Thread_local struct name {
+    struct name *next;
+    char text[];
+  } * names;
+  for (struct name *n = names; n; n = n->next)
+    if (strcmp(n->text, text) == 0)
+      return n->text;
+  struct name *n;
+  size_t length = strlen(text) + 1;
+  if (cusp_alloc((void **)&n, sizeof *n + length) != CUSP_OK)
+    return NULL;
+  memcpy(n->text, text, length);
+  n->next = names;
+  names = n;
+  return n->text;
+}
+
+void cusp_set_source(const char *file, int line) {
+  cusp_graph_state *state = cusp_state();
+  if (!file)
+    state->file = NULL;
+  else if (!state->file || (state->file != file && strcmp(state->file, file) != 0))
+    state->file = intern(file);
+  state->line = line;
+}
+
+/* ------------------------------------------------------------------ pending */
+
+static uint64_t node_bytes(const cusp_node *node) {
+  return (uint64_t)cusp_shape_count(&node->type.shape) * cusp_dtype_size(node->type.dtype);
+}
+
+static void pending_add(cusp_node *node) {
+  cusp_graph_state *state = cusp_state();
+  node->pending_previous = state->pending_last;
+  node->pending_next = NULL;
+  if (state->pending_last)
+    state->pending_last->pending_next = node;
+  else
+    state->pending_first = node;
+  state->pending_last = node;
+  state->pending_nodes++;
+  state->pending_bytes += node_bytes(node);
+}
+
+static bool is_pending(const cusp_node *node) {
+  return node->pending_previous || node->pending_next || cusp_state()->pending_first == node;
+}
+
+void cusp_pending_remove(cusp_node *node) {
+  cusp_graph_state *state = cusp_state();
+  if (!is_pending(node))
+    return;
+  if (node->pending_previous)
+    node->pending_previous->pending_next = node->pending_next;
+  else
+    state->pending_first = node->pending_next;
+  if (node->pending_next)
+    node->pending_next->pending_previous = node->pending_previous;
+  else
+    state->pending_last = node->pending_previous;
+  node->pending_previous = node->pending_next = NULL;
+  state->pending_nodes--;
+  state->pending_bytes -= node_bytes(node);
+}
+
+/* Newest first: evaluating a node also computes the held ones below it. Components are evaluated one by one, so that
+ * unrelated tensors of equal history share a plan whichever of them are alive. */
+cusp_status cusp_evaluate_pending(void) {
+  cusp_graph_state *state = cusp_state();
+  cusp_node *node = state->pending_last;
+  while (node) {
+    if (node->handles > 0 && node->n_outputs == 1) {
+      CUSP_TRY(cusp_evaluate(1, &node));
+      node = state->pending_last;
+      while (node && !(node->handles > 0 && node->n_outputs == 1))
+        node = node->pending_previous;
+    } else {
+      node = node->pending_previous;
+    }
+  }
+  return CUSP_OK;
+}
+
+/* Nodes without handles stay pending (a rule under construction), so the next limit starts from what is left. */
+static cusp_status bound_pending(void) {
+  cusp_graph_state *state = cusp_state();
+  if ((state->pending_nodes < state->nodes_limit && state->pending_bytes < state->bytes_limit) || state->evaluating)
+    return CUSP_OK;
+  cusp_status status = cusp_evaluate_pending();
+  state->nodes_limit = state->pending_nodes + PENDING_NODES;
+  state->bytes_limit = state->pending_bytes + PENDING_BYTES;
+  return status;
+}
+
+/* ------------------------------------------------------------------ making */
+
+static size_t round_up(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
+
+static size_t attr_extra(const cusp_attr *attr) {
+  if (attr->kind == CUSP_ATTR_INTS)
+    return round_up((size_t)attr->count * sizeof(int64_t));
+  if (attr->kind == CUSP_ATTR_STRING)
+    return round_up(strlen(attr->string) + 1);
+  return 0;
+}
+
+static void copy_attr(cusp_attr *to, const cusp_attr *from, char **space) {
+  *to = *from;
+  if (from->kind == CUSP_ATTR_INTS) {
+    memcpy(*space, from->ints, (size_t)from->count * sizeof(int64_t));
+    to->ints = (const int64_t *)(void *)*space;
+  } else if (from->kind == CUSP_ATTR_STRING) {
+    memcpy(*space, from->string, strlen(from->string) + 1);
+    to->string = *space;
+  }
+  *space += attr_extra(from);
+}
+
+/* One block holds the node, its inputs, its attributes with their lists, and its outputs' types. */
+static cusp_status allocate(cusp_node **out, int n_inputs, int n_attrs, const cusp_attr *attrs, int n_outputs) {
+  size_t inputs = round_up((size_t)n_inputs * sizeof(cusp_node *)), list = round_up((size_t)n_attrs * sizeof(cusp_attr));
+  size_t types = n_outputs > 1 ? round_up((size_t)n_outputs * sizeof(cusp_type)) : 0, extra = 0;
+  for (int i = 0; i < n_attrs; i++)
+    extra += attr_extra(&attrs[i]);
+  cusp_node *node;
+  CUSP_TRY(cusp_alloc((void **)&node, round_up(sizeof *node) + inputs + list + types + extra));
+  memset(node, 0, sizeof *node);
+  char *space = (char *)node + round_up(sizeof *node);
+  node->references = 1;
+  node->n_outputs = (int16_t)n_outputs;
+  node->n_inputs = (int16_t)n_inputs;
+  node->n_attrs = (int16_t)n_attrs;
+  node->inputs = n_inputs ? (cusp_node **)(void *)space : NULL;
+  space += inputs;
+  node->attrs = n_attrs ? (cusp_attr *)(void *)space : NULL;
+  space += list;
+  node->types = n_outputs > 1 ? (cusp_type *)(void *)space : NULL;
+  space += types;
+  for (int i = 0; i < n_attrs; i++)
+    copy_attr(&node->attrs[i], &attrs[i], &space);
+  cusp_graph_state *state = cusp_state();
+  node->file = state->file;
+  node->line = state->line;
+  state->stats.nodes_made++;
+  state->stats.nodes_live++;
+  *out = node;
+  return CUSP_OK;
+}
+
+static void adopt_inputs(cusp_node *node, cusp_node *const *inputs) {
+  for (int i = 0; i < node->n_inputs; i++) {
+    node->inputs[i] = inputs[i];
+    cusp_node_retain(inputs[i]);
+    cusp_trace *trace = inputs[i]->trace;
+    if (trace && (!node->trace || trace->depth > node->trace->depth))
+      node->trace = trace;
+    node->watched |= inputs[i]->watched;
+  }
+  if (node->trace)
+    cusp_trace_retain(node->trace);
+}
+
+static cusp_status check_vector_function(const cusp_op *op, const cusp_inference *inference) {
+  if (!(op->flags & CUSP_OP_ELEMENTWISE) || inference->n_inputs == 0)
+    return CUSP_OK;
+  cusp_dtype from = inference->inputs[inference->n_inputs - 1].dtype, to = inference->outputs[0].dtype;
+  bool converts = op->vector == CUSP_VECTOR_copy && from != to;
+  if (converts ? cusp_vector_find_cast(from, to) != NULL : cusp_vector_find((cusp_vector_id)op->vector, from) != NULL)
+    return CUSP_OK;
+  return cusp_fail(CUSP_EDTYPE, "%s: not defined for dtype %s", op->name, cusp_dtype_name(from));
+}
+
+static cusp_status check_shapes(const cusp_inference *inference) {
+  for (int i = 0; i < inference->n_outputs; i++) {
+    int64_t count;
+    CUSP_TRY(cusp_shape_count_checked(&count, &inference->outputs[i].shape));
+    size_t bytes;
+    CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(inference->outputs[i].dtype)));
+  }
+  return CUSP_OK;
+}
+
+/* Inputs are promoted and attributes complete here. */
+static cusp_status make(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs, cusp_attr *attrs) {
+  cusp_type small[CUSP_MAX_INPUTS], *types = small;
+  if (n_inputs > CUSP_MAX_INPUTS)
+    CUSP_TRY(cusp_alloc((void **)&types, (size_t)n_inputs * sizeof *types));
+  for (int i = 0; i < n_inputs; i++)
+    types[i] = inputs[i]->type;
+  cusp_inference inference;
+  inference.op = op;
+  inference.n_inputs = n_inputs;
+  inference.inputs = types;
+  inference.attrs = attrs;
+  inference.n_outputs = 1;
+  cusp_status status = op->infer(&inference);
+  if (status == CUSP_OK)
+    status = check_shapes(&inference);
+  if (status == CUSP_OK)
+    status = check_vector_function(op, &inference);
+  if (types != small)
+    cusp_free(types);
+  CUSP_TRY(status);
+  cusp_node *node;
+  CUSP_TRY(allocate(&node, n_inputs, n_attrs, attrs, inference.n_outputs));
+  node->op = op;
+  node->type = inference.outputs[0];
+  for (int i = 0; node->types && i < inference.n_outputs; i++)
+    node->types[i] = inference.outputs[i];
+  adopt_inputs(node, inputs);
+  *out = node;
+  return CUSP_OK;
+}
+
+static cusp_status finish(cusp_node *node) {
+  if (node->watched)
+    CUSP_TRY(cusp_tape_record(node));
+  if (!node->trace) {
+    pending_add(node);
+    return bound_pending();
+  }
+  return CUSP_OK;
+}
+
+static cusp_status check_counts(const cusp_op *op, int n_inputs, int n_attrs) {
+  const cusp_signature *signature = cusp_op_signature(op);
+  bool list = signature->n_tensors > 0 && signature->parameters[0].kind == CUSP_PARAMETER_TENSORS;
+  if ((!list && n_inputs > signature->n_tensors) || n_attrs > signature->n_attrs || n_inputs > INT16_MAX)
+    return cusp_fail(CUSP_EVALUE, "%s: %d tensors and %d other arguments given, at most %d and %d expected", op->name, n_inputs, n_attrs,
+                     signature->n_tensors, signature->n_attrs);
+  return CUSP_OK;
+}
+
+static void release_all(cusp_node **nodes, int count) {
+  for (int i = 0; i < count; i++)
+    cusp_node_release(nodes[i]);
+}
+
+cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
+  *out = NULL;
+  CUSP_TRY(check_counts(op, n_inputs, n_attrs));
+  cusp_attr full[CUSP_MAX_PARAMETERS];
+  CUSP_TRY(cusp_fill_attrs(op, n_attrs, attrs, full));
+  cusp_node *small[CUSP_MAX_INPUTS], **promoted = small;
+  if (n_inputs > CUSP_MAX_INPUTS)
+    CUSP_TRY(cusp_alloc((void **)&promoted, (size_t)n_inputs * sizeof *promoted));
+  memset(promoted, 0, (size_t)n_inputs * sizeof *promoted);
+  cusp_status status = cusp_promote_inputs(op, n_inputs, inputs, promoted);
+  cusp_node *node = NULL;
+  if (status == CUSP_OK)
+    status = make(&node, op, n_inputs, promoted, cusp_op_signature(op)->n_attrs, full);
+  release_all(promoted, n_inputs);
+  if (promoted != small)
+    cusp_free(promoted);
+  if (status == CUSP_OK)
+    status = finish(node);
+  if (status != CUSP_OK) {
+    cusp_node_release(node);
+    return status;
+  }
+  *out = node;
+  return CUSP_OK;
+}
+
+cusp_status cusp_node_pick(cusp_node **out, cusp_node *node, int index) {
+  *out = NULL;
+  cusp_assert(index >= 0 && index < node->n_outputs);
+  if (node->n_outputs == 1) {
+    cusp_node_retain(node);
+    *out = node;
+    return CUSP_OK;
+  }
+  static const cusp_op *pick;
+  if (!pick)
+    pick = cusp_op_find("pick");
+  cusp_node *result;
+  cusp_attr attr = cusp_attr_int(index);
+  CUSP_TRY(allocate(&result, 1, 1, &attr, 1));
+  result->op = pick;
+  result->type = node->types[index];
+  result->output_index = (int16_t)index;
+  adopt_inputs(result, &node);
+  cusp_status status = finish(result);
+  if (status != CUSP_OK) {
+    cusp_node_release(result);
+    return status;
+  }
+  *out = result;
+  return CUSP_OK;
+}
+
+cusp_status cusp_node_leaf(cusp_node **out, const cusp_array *value) {
+  *out = NULL;
+  cusp_node *node;
+  CUSP_TRY(allocate(&node, 0, 0, NULL, 1));
+  node->type = (cusp_type){value->dtype, value->shape};
+  node->value = *value;
+  if (value->storage)
+    cusp_storage_retain(value->storage);
+  *out = node;
+  return CUSP_OK;
+}
+
+cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype dtype, double value) {
+  *out = NULL;
+  cusp_array scalar, whole;
+  cusp_shape none = {0};
+  int64_t count;
+  CUSP_TRY(cusp_shape_count_checked(&count, shape));
+  CUSP_TRY(cusp_array_new(&scalar, dtype, &none));
+  if (cusp_dtype_is_float(dtype))
+    cusp_store_double(dtype, scalar.data, value);
+  else if (dtype == CUSP_UINT64 && value >= 0x1p63)
+    cusp_store_double(dtype, scalar.data, value);
+  else
+    cusp_store_int(dtype, scalar.data, (int64_t)value);
+  cusp_array_broadcast(&whole, &scalar, shape);
+  cusp_status status = cusp_node_leaf(out, &whole);
+  cusp_array_release(&scalar);
+  return status;
+}
+
+/* ------------------------------------------------------------------ references */
+
+void cusp_node_retain(cusp_node *node) { node->references++; }
+
+void cusp_node_hold(cusp_node *node) { node->handles++; }
+
+void cusp_node_unhold(cusp_node *node) { node->handles--; }
+
+/* A long chain of nodes is freed through a list (threaded by pending_next), not by recursion. */
+static void free_chain(cusp_node *dead) {
+  cusp_graph_state *state = cusp_state();
+  while (dead) {
+    cusp_node *node = dead;
+    dead = node->pending_next;
+    for (int i = 0; node->inputs && i < node->n_inputs; i++) {
+      cusp_node *input = node->inputs[i];
+      if (--input->references == 0) {
+        cusp_pending_remove(input);
+        input->pending_next = dead;
+        dead = input;
+      }
+    }
+    cusp_storage_release(node->value.storage);
+    cusp_trace_release(node->trace);
+    cusp_free(node);
+    state->stats.nodes_live--;
+  }
+}
+
+void cusp_node_release(cusp_node *node) {
+  if (!node || --node->references > 0)
+    return;
+  cusp_pending_remove(node);
+  node->pending_next = NULL;
+  free_chain(node);
+}
+
+void cusp_node_let_go(cusp_node *node) {
+  if (node->keeps > 0 || !node->inputs || !cusp_node_evaluated(node))
+    return;
+  cusp_node **inputs = node->inputs;
+  node->inputs = NULL;
+  for (int i = 0; i < node->n_inputs; i++)
+    cusp_node_release(inputs[i]);
+}
+
+bool cusp_attr_equal(const cusp_attr *a, const cusp_attr *b) {
+  if (a->kind != b->kind)
+    return false;
+  switch (a->kind) {
+  case CUSP_ATTR_NONE: return true;
+  case CUSP_ATTR_FLOAT: return memcmp(&a->number, &b->number, sizeof a->number) == 0;
+  case CUSP_ATTR_INTS: return a->count == b->count && memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints) == 0;
+  case CUSP_ATTR_STRING: return strcmp(a->string, b->string) == 0;
+  default: return a->integer == b->integer;
+  }
+}

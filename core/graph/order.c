@@ -1,0 +1,58 @@
+#include "order.h"
+
+typedef struct frame {
+  cusp_node *node;
+  int next_input;
+} frame;
+
+typedef struct walk {
+  frame *frames;
+  int depth, capacity;
+} walk;
+
+static cusp_status enter(walk *w, cusp_order *order, cusp_node *node) {
+  if (cusp_map_get(&order->index, node) >= 0)
+    return CUSP_OK;
+  CUSP_TRY(CUSP_GROW(w->frames, w->capacity, w->depth + 1));
+  w->frames[w->depth++] = (frame){node, 0};
+  return CUSP_OK;
+}
+
+static cusp_status append(cusp_order *order, cusp_node *node) {
+  CUSP_TRY(CUSP_GROW(order->nodes, order->capacity, order->count + 1));
+  CUSP_TRY(cusp_map_put(&order->index, node, order->count));
+  order->nodes[order->count++] = node;
+  return CUSP_OK;
+}
+
+static cusp_status walk_root(walk *w, cusp_order *order, cusp_node *root, cusp_stop_fn stop) {
+  CUSP_TRY(enter(w, order, root));
+  while (w->depth > 0) {
+    frame *top = &w->frames[w->depth - 1];
+    cusp_node *node = top->node;
+    bool inner = node->inputs && !(stop && stop(node));
+    if (inner && top->next_input < node->n_inputs) {
+      CUSP_TRY(enter(w, order, node->inputs[top->next_input++]));
+    } else {
+      w->depth--;
+      if (cusp_map_get(&order->index, node) < 0)
+        CUSP_TRY(append(order, node));
+    }
+  }
+  return CUSP_OK;
+}
+
+cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots, cusp_stop_fn stop) {
+  walk w = {0};
+  cusp_status status = CUSP_OK;
+  for (int i = 0; i < n_roots && status == CUSP_OK; i++)
+    status = walk_root(&w, order, roots[i], stop);
+  cusp_free(w.frames);
+  return status;
+}
+
+void cusp_order_free(cusp_order *order) {
+  cusp_free(order->nodes);
+  cusp_map_free(&order->index);
+  *order = (cusp_order){0};
+}

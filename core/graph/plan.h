@@ -1,0 +1,35 @@
+#ifndef CUSP_GRAPH_PLAN_H
+#define CUSP_GRAPH_PLAN_H
+/* Plans: a fixed list of kernel calls over fixed places in memory. Made once from a graph, run many times. */
+
+#include "graph.h"
+
+typedef struct cusp_plan cusp_plan;
+
+typedef struct cusp_plan_options {
+  /** For each output, or NULL: the leaf (a variable's present value) that this output replaces, -1: none. Such outputs
+   *  get memory of their own, and the leaf's own memory where the order of steps allows it (cusp_plan_overwrites). */
+  const int *replaces;
+  bool keep_arena; /* keep the scratch memory between runs */
+} cusp_plan_options;
+
+/** Lowers `graph` (rewritten already). The graph is consumed, also on failure. */
+CUSP_NODISCARD cusp_status cusp_plan_new(cusp_plan **out, cusp_graph *graph, const cusp_plan_options *options);
+void cusp_plan_free(cusp_plan *plan);
+
+/** Whether output `k` may be given the memory of the leaf that it replaces as its destination. */
+bool cusp_plan_overwrites(const cusp_plan *plan, int output);
+
+typedef struct cusp_plan_io {
+  const cusp_array *leaves;  /* by leaf; constants' entries are ignored; strides as in the graph's leaves */
+  void *const *destinations; /* by output or NULL; only for outputs that replace a leaf; NULL items: fresh memory */
+  cusp_array *results;       /* by output; filled, each holds a storage reference (none where a destination was given) */
+} cusp_plan_io;
+/** Runs all steps. On failure no result is left behind. Not reentrant for one plan. */
+CUSP_NODISCARD cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io);
+
+cusp_status cusp_plan_text(const cusp_plan *plan, char **text);
+int cusp_plan_n_steps(const cusp_plan *plan);
+size_t cusp_plan_bytes(const cusp_plan *plan); /* what the plan itself holds, for the cache's bound */
+
+#endif

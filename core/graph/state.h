@@ -1,0 +1,70 @@
+#ifndef CUSP_GRAPH_STATE_H
+#define CUSP_GRAPH_STATE_H
+/* What the graph modules of one thread share: the open traces and tapes, what is pending, counters. */
+
+#include "collections.h"
+#include "function.h"
+
+struct cusp_tape {
+  cusp_tape *outer; /* the next recording tape of this thread */
+  bool recording, paused;
+  cusp_node **nodes; /* recorded: a reference and a keep each */
+  int n_nodes, nodes_capacity;
+  struct {
+    cusp_variable *variable;
+    cusp_node *node;
+  } * readings;
+  int n_readings, readings_capacity;
+};
+
+/** What a variable is within one trace. */
+typedef struct cusp_variable_binding {
+  cusp_trace *trace;
+  cusp_variable *variable;
+  cusp_node *initial;                  /* a placeholder: the value when the plan starts */
+  cusp_node *current;                  /* what it has been assigned since, or `initial` */
+  struct cusp_variable_binding *outer; /* of the same variable in a trace around this one */
+  struct cusp_variable_binding *next;  /* in the trace's list */
+} cusp_variable_binding;
+
+struct cusp_trace {
+  int32_t references; /* one by the opener, one by each traced node */
+  int32_t depth;
+  bool open;
+  cusp_trace *outer;
+  cusp_node **arguments;
+  int n_arguments, arguments_capacity;
+  cusp_variable_binding *bindings, **last_binding;
+  int n_bindings;
+};
+
+typedef struct cusp_graph_state {
+  cusp_trace *trace; /* innermost open one, NULL: none or suspended */
+  cusp_tape *tape;   /* innermost recording one */
+  cusp_node *pending_first, *pending_last;
+  uint64_t pending_nodes, pending_bytes;
+  uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
+  bool evaluating;
+  const char *file;
+  int line;
+  cusp_graph_stats stats;
+} cusp_graph_state;
+
+/** This thread's state; lent. */
+cusp_graph_state *cusp_state(void);
+
+void cusp_trace_retain(cusp_trace *trace);
+void cusp_trace_release(cusp_trace *trace); /* NULL accepted */
+
+/** Takes a node out of the pending list once it has a value or dies. */
+void cusp_pending_remove(cusp_node *node);
+/** Drops an evaluated node's inputs, unless a tape keeps them. */
+void cusp_node_let_go(cusp_node *node);
+/** Records a new node on the tapes, when something below it is watched. */
+CUSP_NODISCARD cusp_status cusp_tape_record(cusp_node *node);
+/** Remembers that `variable` was read as `node`. */
+CUSP_NODISCARD cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node);
+
+bool cusp_attr_equal(const cusp_attr *a, const cusp_attr *b);
+
+#endif

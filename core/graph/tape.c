@@ -1,0 +1,101 @@
+/* Tapes: which nodes keep their inputs so that gradients can be asked after evaluation. */
+#include "state.h"
+
+cusp_status cusp_tape_new(cusp_tape **out) {
+  cusp_tape *tape;
+  *out = NULL;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&tape, sizeof *tape));
+  tape->recording = true;
+  tape->outer = cusp_state()->tape;
+  cusp_state()->tape = tape;
+  *out = tape;
+  return CUSP_OK;
+}
+
+static cusp_status record_on(cusp_tape *tape, cusp_node *node) {
+  CUSP_TRY(CUSP_GROW(tape->nodes, tape->nodes_capacity, tape->n_nodes + 1));
+  tape->nodes[tape->n_nodes++] = node;
+  cusp_node_retain(node);
+  node->keeps++;
+  return CUSP_OK;
+}
+
+cusp_status cusp_tape_record(cusp_node *node) {
+  for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer)
+    if (!tape->paused)
+      CUSP_TRY(record_on(tape, node));
+  return CUSP_OK;
+}
+
+/* A leaf has no inputs to keep; a pending node that is watched from now on has those below it, which nobody asks for. */
+cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node) {
+  node->watched = true;
+  return tape->recording ? record_on(tape, node) : CUSP_OK;
+}
+
+static bool has_reading(const cusp_tape *tape, const cusp_variable *variable, const cusp_node *node) {
+  for (int i = tape->n_readings - 1; i >= 0; i--)
+    if (tape->readings[i].variable == variable && tape->readings[i].node == node)
+      return true;
+  return false;
+}
+
+cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node) {
+  for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer) {
+    if (tape->paused || has_reading(tape, variable, node))
+      continue;
+    CUSP_TRY(CUSP_GROW(tape->readings, tape->readings_capacity, tape->n_readings + 1));
+    tape->readings[tape->n_readings].variable = variable;
+    tape->readings[tape->n_readings++].node = node;
+    cusp_variable_retain(variable);
+    cusp_node_retain(node);
+  }
+  return CUSP_OK;
+}
+
+int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes, int capacity) {
+  int count = 0;
+  for (int i = 0; i < tape->n_readings && count < capacity; i++)
+    if (tape->readings[i].variable == variable)
+      nodes[count++] = tape->readings[i].node;
+  return count;
+}
+
+void cusp_tape_pause(cusp_tape *tape, bool paused) { tape->paused = paused; }
+
+static void unlink_tape(cusp_tape *tape) {
+  cusp_tape **link = &cusp_state()->tape;
+  while (*link && *link != tape)
+    link = &(*link)->outer;
+  if (*link)
+    *link = tape->outer;
+}
+
+void cusp_tape_close(cusp_tape *tape) {
+  if (!tape->recording)
+    return;
+  tape->recording = false;
+  unlink_tape(tape);
+  for (int i = 0; i < tape->n_nodes; i++) {
+    cusp_node *node = tape->nodes[i];
+    node->keeps--;
+    cusp_node_let_go(node);
+    cusp_node_release(node);
+  }
+  for (int i = 0; i < tape->n_readings; i++) {
+    cusp_variable_release(tape->readings[i].variable);
+    cusp_node_release(tape->readings[i].node);
+  }
+  cusp_free(tape->nodes);
+  cusp_free(tape->readings);
+  tape->nodes = NULL;
+  tape->readings = NULL;
+  tape->n_nodes = tape->n_readings = tape->nodes_capacity = tape->readings_capacity = 0;
+}
+
+void cusp_tape_free(cusp_tape *tape) {
+  if (!tape)
+    return;
+  cusp_tape_close(tape);
+  cusp_free(tape);
+}

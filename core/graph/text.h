@@ -1,0 +1,18 @@
+#ifndef CUSP_GRAPH_TEXT_H
+#define CUSP_GRAPH_TEXT_H
+/* Growing text for the printers of graphs and plans. */
+
+#include "../ops/op.h"
+
+typedef struct cusp_text {
+  char *data;
+  int length, capacity;
+  cusp_status status; /* the first failure; later additions do nothing */
+} cusp_text;
+
+void cusp_text_add(cusp_text *text, const char *format, ...) CUSP_PRINTF(2, 3);
+void cusp_text_add_attr(cusp_text *text, const cusp_attr *attr);
+/** Hands the text over (free with cusp_free), or frees it and gives the status of the first failure. */
+CUSP_NODISCARD cusp_status cusp_text_take(cusp_text *text, char **out);
+
+#endif

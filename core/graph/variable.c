@@ -1,0 +1,238 @@
+/* Variables and the generators of random keys. */
+#include "../ops/build.h"
+#include "state.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ values */
+
+/* A variable's array is row-major, owns all of its storage, and shares it with no other node: plans may write into it. */
+static cusp_status own_copy(cusp_node **out, const cusp_array *value) {
+  cusp_array copy;
+  CUSP_TRY(cusp_array_new(&copy, value->dtype, &value->shape));
+  cusp_array_copy(&copy, value);
+  cusp_status status = cusp_node_leaf(out, &copy);
+  cusp_array_release(&copy);
+  return status;
+}
+
+static bool plain(const cusp_node *node) {
+  const cusp_array *value = &node->value;
+  return value->storage && value->data == value->storage->data && cusp_array_is_contiguous(value) &&
+         value->storage->bytes >= (size_t)cusp_array_count(value) * cusp_dtype_size(value->dtype);
+}
+
+/* The computed value as a fresh leaf: the node given keeps its own handle, and no history hangs on the variable. */
+static cusp_status settle(cusp_node **out, cusp_node *value, const cusp_type *type) {
+  *out = NULL;
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *cast = cusp_cast(value, type->dtype);
+  cusp_status status = cusp_built(cast);
+  if (status == CUSP_OK)
+    status = cusp_evaluate(1, &cast);
+  if (status == CUSP_OK)
+    status = plain(cast) ? cusp_node_leaf(out, &cast->value) : own_copy(out, &cast->value);
+  cusp_scope_close(scope);
+  return status;
+}
+
+cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trainable) {
+  *out = NULL;
+  cusp_variable *variable;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&variable, sizeof *variable));
+  variable->references = 1;
+  variable->type = initial->type;
+  variable->trainable = trainable;
+  cusp_status status = settle(&variable->value, initial, &initial->type);
+  if (status != CUSP_OK) {
+    cusp_free(variable);
+    return status;
+  }
+  *out = variable;
+  return CUSP_OK;
+}
+
+void cusp_variable_retain(cusp_variable *variable) { variable->references++; }
+
+void cusp_variable_release(cusp_variable *variable) {
+  if (!variable || --variable->references > 0)
+    return;
+  cusp_node_release(variable->value);
+  cusp_free(variable);
+}
+
+/* ------------------------------------------------------------------ reading and assigning */
+
+static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cusp_trace *trace) {
+  cusp_variable_binding *binding = variable->binding;
+  if (binding && binding->trace == trace) {
+    *out = binding;
+    return CUSP_OK;
+  }
+  CUSP_TRY(cusp_alloc_zeroed((void **)&binding, sizeof *binding));
+  cusp_array empty = {.dtype = variable->type.dtype, .shape = variable->type.shape};
+  cusp_status status = cusp_node_leaf(&binding->initial, &empty);
+  if (status != CUSP_OK) {
+    cusp_free(binding);
+    return status;
+  }
+  binding->initial->trace = trace;
+  cusp_trace_retain(trace);
+  binding->current = binding->initial;
+  cusp_node_retain(binding->current);
+  binding->trace = trace;
+  binding->variable = variable;
+  cusp_variable_retain(variable);
+  binding->outer = variable->binding;
+  variable->binding = binding;
+  *trace->last_binding = binding;
+  trace->last_binding = &binding->next;
+  trace->n_bindings++;
+  *out = binding;
+  return CUSP_OK;
+}
+
+cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable) {
+  cusp_graph_state *state = cusp_state();
+  cusp_node *node = variable->value;
+  *out = NULL;
+  if (state->trace) {
+    cusp_variable_binding *binding;
+    CUSP_TRY(bind(&binding, variable, state->trace));
+    node = binding->current;
+  }
+  if (state->tape && variable->trainable && cusp_dtype_is_float(variable->type.dtype)) {
+    node->watched = true;
+    CUSP_TRY(cusp_tape_record_reading(variable, node));
+  }
+  cusp_node_retain(node);
+  *out = cusp_scope_adopt(node);
+  return *out ? CUSP_OK : cusp_error_status();
+}
+
+static cusp_status check_assignment(const cusp_variable *variable, const cusp_node *value) {
+  if (cusp_shape_equal(&variable->type.shape, &value->type.shape))
+    return CUSP_OK;
+  return cusp_fail(CUSP_ESHAPE, "assign: the variable has shape %s but the value has shape %s", cusp_shape_text(&variable->type.shape),
+                   cusp_shape_text(&value->type.shape));
+}
+
+static cusp_status assign_traced(cusp_variable *variable, cusp_node *value, cusp_trace *trace) {
+  cusp_variable_binding *binding;
+  CUSP_TRY(bind(&binding, variable, trace));
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *cast = cusp_cast(value, variable->type.dtype);
+  cusp_status status = cusp_built(cast);
+  if (status == CUSP_OK) {
+    cusp_node_retain(cast);
+    cusp_node_release(binding->current);
+    binding->current = cast;
+  }
+  cusp_scope_close(scope);
+  return status;
+}
+
+cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value) {
+  CUSP_TRY(check_assignment(variable, value));
+  cusp_trace *trace = cusp_state()->trace;
+  if (trace)
+    return assign_traced(variable, value, trace);
+  cusp_node *settled;
+  CUSP_TRY(settle(&settled, value, &variable->type));
+  cusp_node_release(variable->value);
+  variable->value = settled;
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ generators */
+
+struct cusp_generator {
+  cusp_variable *state; /* uint64[2]: seed, draw */
+};
+
+static const cusp_shape key_shape = {.ndim = 1, .size = {2}};
+
+static cusp_status key_leaf(cusp_node **out, uint64_t seed, uint64_t draw) {
+  cusp_array key;
+  CUSP_TRY(cusp_array_new(&key, CUSP_UINT64, &key_shape));
+  ((uint64_t *)key.data)[0] = seed;
+  ((uint64_t *)key.data)[1] = draw;
+  cusp_status status = cusp_node_leaf(out, &key);
+  cusp_array_release(&key);
+  return status;
+}
+
+cusp_status cusp_generator_new(cusp_generator **out, uint64_t seed) {
+  *out = NULL;
+  cusp_generator *generator;
+  cusp_node *key;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&generator, sizeof *generator));
+  cusp_status status = key_leaf(&key, seed, 0);
+  if (status == CUSP_OK) {
+    status = cusp_variable_new(&generator->state, key, false);
+    cusp_node_release(key);
+  }
+  if (status != CUSP_OK) {
+    cusp_free(generator);
+    return status;
+  }
+  *out = generator;
+  return CUSP_OK;
+}
+
+void cusp_generator_free(cusp_generator *generator) {
+  if (!generator)
+    return;
+  cusp_variable_release(generator->state);
+  cusp_free(generator);
+}
+
+cusp_variable *cusp_generator_state(cusp_generator *generator) { return generator->state; }
+
+static cusp_status set_state(cusp_generator *generator, uint64_t seed, uint64_t draw) {
+  cusp_node *key;
+  CUSP_TRY(key_leaf(&key, seed, draw));
+  cusp_status status = cusp_variable_assign(generator->state, key);
+  cusp_node_release(key);
+  return status;
+}
+
+cusp_status cusp_generator_seed(cusp_generator *generator, uint64_t seed) { return set_state(generator, seed, 0); }
+
+/* The plan reads the state, uses it as the key, and adds (0, 1). */
+static cusp_status next_traced(cusp_node **key, cusp_generator *generator) {
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *step, *now;
+  cusp_status status = key_leaf(&step, 0, 1);
+  if (status == CUSP_OK) {
+    cusp_scope_adopt(step);
+    status = cusp_variable_read(&now, generator->state);
+  }
+  if (status == CUSP_OK) {
+    cusp_node *advanced = cusp_add(now, step);
+    status = cusp_built(advanced);
+    if (status == CUSP_OK)
+      status = cusp_variable_assign(generator->state, advanced);
+  }
+  if (status == CUSP_OK) {
+    cusp_node_retain(now);
+    *key = now;
+  }
+  cusp_scope_close(scope);
+  return status;
+}
+
+cusp_status cusp_generator_next(cusp_node **key, cusp_generator *generator) {
+  *key = NULL;
+  if (cusp_state()->trace)
+    return next_traced(key, generator);
+  const uint64_t *now = generator->state->value->value.data;
+  uint64_t seed = now[0], draw = now[1];
+  CUSP_TRY(key_leaf(key, seed, draw));
+  cusp_status status = set_state(generator, seed, draw + 1);
+  if (status != CUSP_OK) {
+    cusp_node_release(*key);
+    *key = NULL;
+  }
+  return status;
+}
