@@ -29,9 +29,9 @@ typedef struct cusp_fused_program {
   cusp_dtype input_dtype[CUSP_FUSED_MAX_INPUTS];
   int64_t input_strides[CUSP_FUSED_MAX_INPUTS][CUSP_MAX_DIMS]; /* in elements, 0 where broadcast */
   cusp_fused_instruction instructions[CUSP_FUSED_MAX_INSTRUCTIONS];
-  int16_t output_register[CUSP_FUSED_MAX_OUTPUTS];             /* written row-major, or reduced */
-  int16_t output_reducer[CUSP_FUSED_MAX_OUTPUTS];              /* cusp_reducer_id, 0: stored as it is */
-  bool reduced_axis[CUSP_MAX_DIMS];                            /* the same for every reduced output */
+  int16_t output_register[CUSP_FUSED_MAX_OUTPUTS]; /* written row-major, or reduced */
+  int16_t output_reducer[CUSP_FUSED_MAX_OUTPUTS];  /* cusp_reducer_id, 0: stored as it is */
+  bool reduced_axis[CUSP_MAX_DIMS];                /* the same for every reduced output */
 } cusp_fused_program;
 
 typedef struct cusp_fused cusp_fused;

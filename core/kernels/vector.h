@@ -27,5 +27,7 @@ typedef void (*cusp_vector_fn)(int64_t n, void *out, const void *const *in, cons
 cusp_vector_fn cusp_vector_find(cusp_vector_id id, cusp_dtype dtype);
 /** Conversion of n elements; float to int truncates, to bool is != 0. Step as above. */
 cusp_vector_fn cusp_vector_find_cast(cusp_dtype from, cusp_dtype to);
+/** Whether it costs some ten times an addition (exp, tanh, power, ...); for estimates. */
+bool cusp_vector_is_slow(cusp_vector_fn function);
 
 #endif

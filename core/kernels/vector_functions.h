@@ -90,6 +90,6 @@ CUSP_VECTOR(relu_gradient, 2, same)    /* y > 0 ? dy : 0, from the output y */
 CUSP_VECTOR(sigmoid_gradient, 2, same) /* dy * y * (1 - y) */
 CUSP_VECTOR(tanh_gradient, 2, same)    /* dy * (1 - y * y) */
 /* ternary */
-CUSP_VECTOR(multiply_add, 3, same)     /* a * b + c */
-CUSP_VECTOR(select, 3, same)           /* condition (bool) ? b : c */
-CUSP_VECTOR(clip, 3, same)             /* min(max(x, low), high): high wins when low > high */
+CUSP_VECTOR(multiply_add, 3, same) /* a * b + c */
+CUSP_VECTOR(select, 3, same)       /* condition (bool) ? b : c */
+CUSP_VECTOR(clip, 3, same)         /* min(max(x, low), high): high wins when low > high */

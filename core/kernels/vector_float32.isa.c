@@ -1,0 +1,108 @@
+/*
+ * Vector functions of float32. exp, log, tanh, sigmoid and softplus dominate training, so they are short polynomials that
+ * the compiler inlines and vectorises (coefficients from Moshier's Cephes, single precision; within 2 ulp); the rest is SLEEF.
+ */
+
+#include "vector_loops.h"
+#include "vector_sleef.h"
+#include "vector_special.h"
+#include "vector_tables.h"
+
+#include <math.h>
+#include <string.h>
+
+static inline uint32_t bits_of(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+static inline float float_of(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/**
+ * e^x = 2^n e^r with |r| <= log(2) / 2. Adding 1.5 * 2^23 rounds x / log(2) to a whole number and leaves it in the low
+ * bits, which also holds for NaN without an undefined conversion. 2^n is applied in two halves, so that results
+ * beyond either end of the exponent range round properly to infinity, subnormals or zero.
+ */
+static inline float real_exp(float x) {
+  const float rounder = 0x1.8p23f;
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -105.0f ? -105.0f : x;
+  const float shifted = x * 1.44269504088896341f + rounder;
+  const float n = shifted - rounder;
+  const uint32_t whole = bits_of(shifted) - bits_of(rounder);
+  float r = x - n * 0.693359375f; /* log(2) in two parts, the first short: n * it is exact */
+  r = r - n * -2.12194440e-4f;
+  float y = 1.9875691500e-4f;
+  y = y * r + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = y * (r * r) + r + 1.0f;
+  const uint32_t half = (uint32_t)((int32_t)whole >> 1);
+  return y * float_of((half + 127u) << 23) * float_of((whole - half + 127u) << 23);
+}
+
+/** x = 2^e m with sqrt(1/2) <= m < sqrt(2); subnormal x is scaled first. */
+static inline float real_log(float x) {
+  const bool tiny = x < 0x1p-126f;
+  const float scaled = tiny ? x * 0x1p23f : x;
+  const uint32_t root = 0x3f3504f3u; /* sqrt(1/2) */
+  const uint32_t shifted = bits_of(scaled) - root;
+  const float e = (float)((int32_t)shifted >> 23) - (tiny ? 23.0f : 0.0f);
+  const float f = float_of((shifted & 0x7fffffu) + root) - 1.0f;
+  const float z = f * f;
+  float y = 7.0376836292e-2f;
+  y = y * f - 1.1514610310e-1f;
+  y = y * f + 1.1676998740e-1f;
+  y = y * f - 1.2420140846e-1f;
+  y = y * f + 1.4249322787e-1f;
+  y = y * f - 1.6668057665e-1f;
+  y = y * f + 2.0000714765e-1f;
+  y = y * f - 2.4999993993e-1f;
+  y = y * f + 3.3333331174e-1f;
+  y = y * f * z + e * -2.12194440e-4f - 0.5f * z;
+  const float result = f + y + e * 0.693359375f;
+  const float special = x == 0 ? -__builtin_inff() : x < 0 ? __builtin_nanf("") : x; /* 0, negative; infinity, NaN */
+  return (x > 0) & (x < __builtin_inff()) ? result : special;
+}
+
+/** log(1 + x) for 0 <= x <= 1: the logarithm of the rounded sum, and what the rounding lost. */
+static inline float real_log1p_unit(float x) {
+  const float sum = 1.0f + x;
+  return real_log(sum) + (x - (sum - 1.0f)) / sum;
+}
+
+static inline float real_tanh(float x) {
+  const float a = __builtin_fabsf(x), z = x * x;
+  float near = -5.70498872745e-3f;
+  near = near * z + 2.06390887954e-2f;
+  near = near * z - 5.37397155531e-2f;
+  near = near * z + 1.33314422036e-1f;
+  near = near * z - 3.33332819422e-1f;
+  near = near * z * x + x;
+  const float far = 1.0f - 2.0f / (real_exp(2.0f * a) + 1.0f);
+  return a < 0.625f ? near : __builtin_copysignf(far, x);
+}
+
+static inline float real_sigmoid(float x) { return 1.0f / (1.0f + real_exp(-x)); }
+
+static inline float real_softplus(float x) { return (x <= 0 ? 0.0f : x) + real_log1p_unit(real_exp(-__builtin_fabsf(x))); }
+
+#define REAL float
+#define WORD uint32_t
+#define C(name) name##f
+#define LANES ((int64_t)(CUSP_ISA_BYTES / sizeof(float)))
+#define SLEEF(name, accuracy) CUSP_SLEEF_FLOAT(name, accuracy)
+#define TABLE CUSP_ISA(cusp_vector_float32)
+#define MAP_EXP(name) CUSP_MAP1(name, float, float, real_exp(x))
+#define MAP_LOG(name) CUSP_MAP1(name, float, float, real_log(x))
+#define MAP_TANH(name) CUSP_MAP1(name, float, float, real_tanh(x))
+#define MAP_SIGMOID(name) CUSP_MAP1(name, float, float, real_sigmoid(x))
+#define MAP_SOFTPLUS(name) CUSP_MAP1(name, float, float, real_softplus(x))
+#include "vector_real.h"
