@@ -1,0 +1,114 @@
+#ifndef CUSP_BINDINGS_BINDING_H
+#define CUSP_BINDINGS_BINDING_H
+/*
+ * What the files of the bindings share: the userdata kinds and how they are made and recognised.
+ *
+ * Two habits keep Lua's errors (which jump) from leaking the engine's objects:
+ *  - an empty but valid userdata is pushed before the engine is asked for what it will hold;
+ *  - between cusp_scope_open and cusp_scope_close no function of Lua's is called that can raise: values are read with
+ *    lua_type, lua_rawgeti, lua_tonumberx and the like, after lua_checkstack, and failures travel as cusp_status.
+ */
+
+#include "raise.h"
+
+#include "../core/graph/function.h"
+#include "../core/graph/variable.h"
+#include "../core/ops/build.h"
+
+/** Every userdata of ours starts with the address of its kind, which tells kinds apart faster than their metatables do. */
+typedef struct cusp_lua_tensor {
+  const void *kind;
+  cusp_node *node; /* a reference and a hold; NULL: empty or closed */
+} cusp_lua_tensor;
+
+typedef struct cusp_lua_variable {
+  const void *kind;
+  cusp_variable *variable; /* a reference; NULL: empty */
+} cusp_lua_variable;
+
+extern const char cusp_lua_tensor_kind[], cusp_lua_variable_kind[];
+
+/** The userdata at `index` if it is of that kind, otherwise NULL. Raises nothing. */
+static inline void *cusp_lua_test(lua_State *L, int index, const void *kind) {
+  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof(cusp_lua_tensor))
+    return NULL;
+  const void **box = lua_touserdata(L, index);
+  return *box == kind ? (void *)box : NULL;
+}
+static inline cusp_lua_tensor *cusp_lua_test_tensor(lua_State *L, int index) { return cusp_lua_test(L, index, cusp_lua_tensor_kind); }
+static inline cusp_lua_variable *cusp_lua_test_variable(lua_State *L, int index) { return cusp_lua_test(L, index, cusp_lua_variable_kind); }
+
+/* ------------------------------------------------------------------ tensor.c */
+
+/** Pushes an empty tensor; collects garbage first where the engine holds much. [-0, +1, m] */
+cusp_lua_tensor *cusp_lua_new_tensor(lua_State *L);
+/** Puts a reference (taken over) into an empty tensor. Raises nothing. */
+void cusp_lua_fill_tensor(cusp_lua_tensor *tensor, cusp_node *node);
+/**
+ * The tensor at `index`, or the value of the variable there, which then replaces it on the stack.
+ * Raises "function: expected a tensor, got ..." for anything else.
+ */
+cusp_node *cusp_lua_check_tensor(lua_State *L, int index, const char *function);
+/** As cusp_lua_check_tensor, computed: node->value is there. */
+cusp_node *cusp_lua_check_value(lua_State *L, int index, const char *function);
+/** Pushes a table of the sizes. [-0, +1, m] */
+void cusp_lua_push_shape(lua_State *L, const cusp_shape *shape);
+/** Tells the collector of the engine's bytes; see tensor.c. Runs finalisers. */
+void cusp_lua_collect(lua_State *L);
+/** Pushes as many tensors as there are nodes, or one table of them; takes the references over, also when it raises. */
+int cusp_lua_push_nodes(lua_State *L, int count, cusp_node **nodes, bool as_table);
+/** Makes the metatable and the methods of tensors; leaves nothing. */
+void cusp_lua_open_tensor(lua_State *L);
+
+/** Gives the metatable on the top of the stack the operators: those of tensors and of variables are the same. [-0, +0, m] */
+void cusp_lua_set_operators(lua_State *L);
+
+/* ------------------------------------------------------------------ convert.c */
+
+#define CUSP_LUA_ANY_DTYPE (-1)
+
+/**
+ * The value at `index` as a node owned by the innermost scope: a tensor, a variable, a number (weak, unless a dtype is
+ * asked for), a boolean or nested tables of them. *node is NULL on failure. Raises nothing.
+ */
+CUSP_NODISCARD cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype);
+/** Reads a list of integers (or one integer) into `ints`, *count of them. Raises nothing. */
+CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L, int index);
+/** Reads a shape, its sizes not negative. Raises nothing. */
+CUSP_NODISCARD cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index);
+/** Whether the value at `index` is a table whose metatable has a true `__symbolic`. Raises nothing. */
+bool cusp_lua_is_symbolic(lua_State *L, int index);
+/** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises nothing. */
+const char *cusp_lua_got(lua_State *L, int index);
+/** Pushes the element at data as a Lua value. Raises nothing given a free stack slot. */
+void cusp_lua_push_element(lua_State *L, cusp_dtype dtype, const void *element);
+/** cusp.engine.tensor(data, options); t:tolist(), t:flat(), t:item(...). */
+int cusp_lua_tensor_from_data(lua_State *L);
+int cusp_lua_tensor_tolist(lua_State *L);
+int cusp_lua_tensor_flat(lua_State *L);
+int cusp_lua_tensor_item(lua_State *L);
+
+/* ------------------------------------------------------------------ the others */
+
+/** Pushes "tensor(...)" for an evaluated or traced node; `name` is "tensor" or "Variable". (print.c) [-0, +1, m] */
+void cusp_lua_push_text(lua_State *L, const char *name, const cusp_node *node);
+/** The table at stack index `ops` gets one function a row; the table at `methods` those that start with a tensor. (ops.c) */
+void cusp_lua_open_ops(lua_State *L, int ops, int methods);
+/** Pushes the function of a row, or nil. (ops.c) */
+void cusp_lua_push_op(lua_State *L, const char *name);
+/** cusp.engine.describe(), cusp.engine.set_symbolic_handler(f). (ops.c) */
+int cusp_lua_describe(lua_State *L);
+int cusp_lua_set_symbolic_handler(lua_State *L);
+/** Pushes an empty variable, to be filled with a reference. (variable.c) [-0, +1, m] */
+cusp_lua_variable *cusp_lua_new_variable(lua_State *L);
+/** Each adds its functions to the module table on the top of the stack. */
+void cusp_lua_open_variable(lua_State *L);
+void cusp_lua_open_tape(lua_State *L);
+void cusp_lua_open_function(lua_State *L);
+void cusp_lua_open_generator(lua_State *L);
+int luaopen_cusp_engine(lua_State *L);
+
+/** Makes the metatable `name` with these functions and __index = its methods table; pushes the metatable. [-0, +1, m] */
+void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+
+#endif

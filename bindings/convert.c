@@ -1,0 +1,469 @@
+/* Lua data to arrays and nodes, and back. What reads Lua values here raises nothing; see binding.h. */
+#include "binding.h"
+
+#include "../core/base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ what came */
+
+const char *cusp_lua_got(lua_State *L, int index) {
+  static _Thread_local char text[96];
+  switch (lua_type(L, index)) {
+  case LUA_TSTRING: snprintf(text, sizeof text, "the string \"%.60s\"", lua_tostring(L, index)); break;
+  case LUA_TNUMBER:
+    if (lua_isinteger(L, index))
+      snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index));
+    else
+      snprintf(text, sizeof text, "%.14g", lua_tonumber(L, index));
+    break;
+  case LUA_TBOOLEAN: return lua_toboolean(L, index) ? "true" : "false";
+  case LUA_TNIL:
+  case LUA_TNONE: return "nil";
+  case LUA_TTABLE: return cusp_lua_is_symbolic(L, index) ? "a symbolic tensor" : "a table";
+  case LUA_TFUNCTION: return "a function";
+  case LUA_TUSERDATA:
+    if (cusp_lua_test_tensor(L, index))
+      return "a tensor";
+    return cusp_lua_test_variable(L, index) ? "a variable" : "a userdata";
+  default: return lua_typename(L, lua_type(L, index));
+  }
+  return text;
+}
+
+/* luaopen_cusp_engine keeps the string "__symbolic" alive, so looking it up allocates nothing. */
+bool cusp_lua_is_symbolic(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
+    return false;
+  lua_pushliteral(L, "__symbolic");
+  lua_rawget(L, -2);
+  bool symbolic = lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  return symbolic;
+}
+
+/* ------------------------------------------------------------------ integers and shapes */
+
+static cusp_status to_integer(int64_t *out, lua_State *L, int index) {
+  int exact = 0;
+  if (lua_type(L, index) == LUA_TNUMBER)
+    *out = lua_tointegerx(L, index, &exact);
+  return exact ? CUSP_OK : cusp_fail(CUSP_EVALUE, "expected an integer, got %s", cusp_lua_got(L, index));
+}
+
+/* Appends the integers of the list on the top of the stack; nested lists are flattened. */
+static cusp_status append_ints(int64_t *ints, int capacity, int *count, lua_State *L, int depth) {
+  lua_Unsigned length = lua_rawlen(L, -1);
+  for (lua_Unsigned i = 1; i <= length; i++) {
+    lua_rawgeti(L, -1, (lua_Integer)i);
+    cusp_status status;
+    if (lua_type(L, -1) == LUA_TTABLE && depth < 2 && !cusp_lua_is_symbolic(L, -1))
+      status = append_ints(ints, capacity, count, L, depth + 1);
+    else if (*count == capacity)
+      status = cusp_fail(CUSP_EVALUE, "expected at most %d integers", capacity);
+    else if ((status = to_integer(&ints[*count], L, -1)) == CUSP_OK)
+      ++*count;
+    else
+      status = cusp_fail(CUSP_EVALUE, "expected a list of integers, got %s at position %llu", cusp_lua_got(L, -1), (unsigned long long)i);
+    lua_pop(L, 1);
+    CUSP_TRY(status);
+  }
+  return CUSP_OK;
+}
+
+cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L, int index) {
+  *count = 0;
+  if (lua_type(L, index) == LUA_TNUMBER && capacity > 0) {
+    *count = 1;
+    return to_integer(ints, L, index);
+  }
+  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
+  if (tensor && tensor->node)
+    return cusp_static_ints(tensor->node, ints, capacity, count);
+  if (lua_type(L, index) != LUA_TTABLE || !lua_checkstack(L, 8))
+    return cusp_fail(CUSP_EVALUE, "expected a list of integers, got %s", cusp_lua_got(L, index));
+  lua_pushvalue(L, index);
+  cusp_status status = append_ints(ints, capacity, count, L, 0);
+  lua_pop(L, 1);
+  return status;
+}
+
+cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index) {
+  int count;
+  *shape = (cusp_shape){0};
+  CUSP_TRY(cusp_lua_to_ints(shape->size, CUSP_MAX_DIMS, &count, L, index));
+  for (int i = 0; i < count; i++)
+    if (shape->size[i] < 0)
+      return cusp_fail(CUSP_ESHAPE, "a shape has sizes of 0 or more, got %lld at position %d", (long long)shape->size[i], i + 1);
+  shape->ndim = count;
+  int64_t elements;
+  return cusp_shape_count_checked(&elements, shape);
+}
+
+/* ------------------------------------------------------------------ nested tables to arrays */
+
+/* A walk over nested tables: what is found in the first pass, and where the second writes. */
+typedef struct reader {
+  lua_State *L;
+  cusp_shape shape;
+  int64_t position[CUSP_MAX_DIMS]; /* of the table being read, for messages */
+  bool integers, floats, booleans;
+  cusp_dtype dtype;
+  char *next;
+} reader;
+
+/* "{2, 1}" for the position of depth items. */
+static const char *position_text(const reader *r, int depth) {
+  static _Thread_local char text[128];
+  int length = snprintf(text, sizeof text, "{");
+  for (int i = 0; i < depth; i++)
+    length += snprintf(text + length, sizeof text - (size_t)length, "%s%lld", i ? ", " : "", (long long)r->position[i]);
+  snprintf(text + length, sizeof text - (size_t)length, "}");
+  return text;
+}
+
+/* The sizes along the first items of the tables; the check that all others agree comes with the walk. */
+static cusp_status measure(reader *r, int index) {
+  lua_State *L = r->L;
+  int base = lua_gettop(L), depth = 0;
+  if (!lua_checkstack(L, 2 * CUSP_MAX_DIMS + 8))
+    return cusp_fail(CUSP_ENOMEM, "out of memory: no room on Lua's stack");
+  lua_pushvalue(L, index);
+  while (lua_type(L, -1) == LUA_TTABLE) {
+    if (depth == CUSP_MAX_DIMS) {
+      lua_settop(L, base);
+      return cusp_fail(CUSP_ESHAPE, "tables are nested more than %d deep", CUSP_MAX_DIMS);
+    }
+    r->shape.size[depth] = (int64_t)lua_rawlen(L, -1);
+    if (r->shape.size[depth++] == 0)
+      break;
+    lua_rawgeti(L, -1, 1);
+  }
+  lua_settop(L, base);
+  r->shape.ndim = depth;
+  return CUSP_OK;
+}
+
+static cusp_status wrong_item(reader *r, int depth) {
+  lua_State *L = r->L;
+  const char *advice = cusp_lua_test_tensor(L, -1) || cusp_lua_test_variable(L, -1) ? "; cusp.ops.stack joins tensors" : "";
+  if (depth < r->shape.ndim)
+    return cusp_fail(CUSP_ESHAPE, "ragged data: expected a table of %lld items at position %s, got %s", (long long)r->shape.size[depth],
+                     position_text(r, depth), cusp_lua_got(L, -1));
+  return cusp_fail(CUSP_EVALUE, "expected a number or a boolean at position %s, got %s%s", position_text(r, depth), cusp_lua_got(L, -1),
+                   advice);
+}
+
+static cusp_status check_leaf(reader *r, int depth) {
+  switch (lua_type(r->L, -1)) {
+  case LUA_TNUMBER:
+    if (lua_isinteger(r->L, -1))
+      r->integers = true;
+    else
+      r->floats = true;
+    return CUSP_OK;
+  case LUA_TBOOLEAN: r->booleans = true; return CUSP_OK;
+  default: return wrong_item(r, depth);
+  }
+}
+
+/* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds of items are noted. */
+static cusp_status check(reader *r, int depth) {
+  if (depth == r->shape.ndim)
+    return check_leaf(r, depth);
+  if (lua_type(r->L, -1) != LUA_TTABLE)
+    return wrong_item(r, depth);
+  int64_t length = (int64_t)lua_rawlen(r->L, -1);
+  if (length != r->shape.size[depth])
+    return cusp_fail(CUSP_ESHAPE, "ragged data: expected %lld items at position %s, got %lld", (long long)r->shape.size[depth],
+                     position_text(r, depth), (long long)length);
+  for (int64_t i = 1; i <= length; i++) {
+    lua_rawgeti(r->L, -1, i);
+    r->position[depth] = i;
+    cusp_status status = check(r, depth + 1);
+    lua_pop(r->L, 1);
+    CUSP_TRY(status);
+  }
+  return CUSP_OK;
+}
+
+static void store(cusp_dtype dtype, void *to, lua_State *L) {
+  if (lua_type(L, -1) == LUA_TBOOLEAN)
+    cusp_store_int(dtype, to, lua_toboolean(L, -1));
+  else if (lua_isinteger(L, -1) && !cusp_dtype_is_float(dtype))
+    cusp_store_int(dtype, to, lua_tointeger(L, -1));
+  else
+    cusp_store_double(dtype, to, lua_tonumber(L, -1));
+}
+
+/* Second pass: writes the items in row-major order. */
+static void fill(reader *r, int depth) {
+  if (depth == r->shape.ndim) {
+    store(r->dtype, r->next, r->L);
+    r->next += cusp_dtype_size(r->dtype);
+    return;
+  }
+  for (int64_t i = 1; i <= r->shape.size[depth]; i++) {
+    lua_rawgeti(r->L, -1, i);
+    fill(r, depth + 1);
+    lua_pop(r->L, 1);
+  }
+}
+
+/* Keras's choice: integers alone are int32 (int64 where they need it: see fits), booleans alone bool, anything else floatx. */
+static cusp_dtype natural_dtype(const reader *r) {
+  if (r->integers && !r->floats)
+    return CUSP_INT32;
+  return r->booleans && !r->floats && !r->integers ? CUSP_BOOL : cusp_get_floatx();
+}
+
+/* The nested tables at `index` as a new array of `dtype` (CUSP_LUA_ANY_DTYPE: the natural one). */
+static cusp_status read_table(cusp_array *out, lua_State *L, int index, int dtype) {
+  reader r = {.L = L};
+  CUSP_TRY(measure(&r, index));
+  lua_pushvalue(L, index);
+  cusp_status status = check(&r, 0);
+  if (status == CUSP_OK) {
+    r.dtype = dtype == CUSP_LUA_ANY_DTYPE ? natural_dtype(&r) : (cusp_dtype)dtype;
+    status = cusp_array_new(out, r.dtype, &r.shape);
+  }
+  if (status == CUSP_OK) {
+    r.next = out->data;
+    fill(&r, 0);
+  }
+  lua_pop(L, 1);
+  return status;
+}
+
+static cusp_status adopt_array(cusp_node **node, cusp_array *array) {
+  cusp_status status = cusp_node_leaf(node, array);
+  cusp_array_release(array);
+  if (status == CUSP_OK)
+    *node = cusp_scope_adopt(*node);
+  return status == CUSP_OK ? cusp_built(*node) : status;
+}
+
+static cusp_status table_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
+  cusp_array array;
+  CUSP_TRY(read_table(&array, L, index, dtype));
+  return adopt_array(node, &array);
+}
+
+/* ------------------------------------------------------------------ scalars */
+
+/* Integers that neither int32 nor a double hold go through an array of one element. */
+static cusp_status large_integer(cusp_node **node, lua_Integer value, cusp_dtype dtype) {
+  cusp_array array;
+  CUSP_TRY(cusp_array_new(&array, dtype, &(cusp_shape){0}));
+  cusp_store_int(dtype, array.data, value);
+  return adopt_array(node, &array);
+}
+
+static cusp_status scalar_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
+  bool boolean = lua_type(L, index) == LUA_TBOOLEAN, integer = lua_isinteger(L, index), weak = dtype == CUSP_LUA_ANY_DTYPE && !boolean;
+  lua_Integer value = boolean ? lua_toboolean(L, index) : lua_tointeger(L, index);
+  bool fits = value >= INT32_MIN && value <= INT32_MAX;
+  if (dtype == CUSP_LUA_ANY_DTYPE)
+    dtype = boolean ? CUSP_BOOL : !integer ? cusp_get_floatx() : fits ? CUSP_INT32 : CUSP_INT64;
+  if (integer && !fits && !cusp_dtype_is_float((cusp_dtype)dtype))
+    CUSP_TRY(large_integer(node, value, (cusp_dtype)dtype));
+  else
+    *node = cusp_scalar(boolean || integer ? (double)value : lua_tonumber(L, index), (cusp_dtype)dtype);
+  CUSP_TRY(cusp_built(*node));
+  (*node)->weak = weak;
+  return CUSP_OK;
+}
+
+cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
+  *node = NULL;
+  switch (lua_type(L, index)) {
+  case LUA_TUSERDATA: {
+    cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
+    cusp_lua_variable *variable = tensor ? NULL : cusp_lua_test_variable(L, index);
+    if (tensor && !tensor->node)
+      return cusp_fail(CUSP_EVALUE, "the tensor has been closed");
+    if (tensor)
+      *node = tensor->node;
+    else if (variable && variable->variable)
+      CUSP_TRY(cusp_variable_read(node, variable->variable));
+    else
+      break;
+    if (dtype != CUSP_LUA_ANY_DTYPE)
+      *node = cusp_cast(*node, (cusp_dtype)dtype);
+    return cusp_built(*node);
+  }
+  case LUA_TNUMBER:
+  case LUA_TBOOLEAN: return scalar_to_node(node, L, index, dtype);
+  case LUA_TTABLE:
+    if (!cusp_lua_is_symbolic(L, index))
+      return table_to_node(node, L, index, dtype);
+    break;
+  default: break;
+  }
+  return cusp_fail(CUSP_EVALUE, "expected a tensor, a number or nested tables of numbers, got %s", cusp_lua_got(L, index));
+}
+
+/* ------------------------------------------------------------------ cusp.tensor */
+
+typedef struct tensor_options {
+  int dtype;
+  bool has_shape;
+  cusp_shape shape;
+} tensor_options;
+
+/* Reads {dtype =, shape =} at index 2; other keys are errors. */
+static void check_options(lua_State *L, tensor_options *options) {
+  *options = (tensor_options){.dtype = CUSP_LUA_ANY_DTYPE};
+  if (lua_isnoneornil(L, 2))
+    return;
+  if (lua_type(L, 2) != LUA_TTABLE)
+    cusp_lua_error(L, "tensor: expected a table {dtype =, shape =} as second argument, got %s", cusp_lua_got(L, 2));
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    cusp_status status = CUSP_OK;
+    if (!strcmp(key, "dtype") && lua_type(L, -1) == LUA_TSTRING) {
+      cusp_dtype dtype;
+      status = cusp_dtype_parse(&dtype, lua_tostring(L, -1));
+      options->dtype = (int)dtype;
+    } else if (!strcmp(key, "shape")) {
+      options->has_shape = true;
+      status = cusp_lua_to_shape(&options->shape, L, lua_gettop(L));
+    } else if (!strcmp(key, "dtype")) {
+      cusp_lua_error(L, "tensor: argument 'dtype' expects a string such as \"float32\", got %s", cusp_lua_got(L, -1));
+    } else {
+      cusp_lua_error(L, "tensor: unknown argument %s (expected dtype, shape)", *key ? key : cusp_lua_got(L, -2));
+    }
+    if (status != CUSP_OK)
+      cusp_lua_raise(L, status, "tensor");
+  }
+}
+
+static cusp_status with_shape(cusp_node **node, const cusp_shape *shape) {
+  int64_t have = cusp_shape_count(&(*node)->type.shape), want = cusp_shape_count(shape);
+  if (have == 1 && want != 1 && (*node)->type.shape.ndim == 0) {
+    *node = cusp_broadcast_to(*node, shape);
+    return cusp_built(*node);
+  }
+  if (have != want)
+    return cusp_fail(CUSP_ESHAPE, "tensor: %lld values were given, but shape %s has %lld", (long long)have, cusp_shape_text(shape),
+                     (long long)want);
+  *node = cusp_reshape(*node, shape);
+  return cusp_built(*node);
+}
+
+int cusp_lua_tensor_from_data(lua_State *L) {
+  tensor_options options;
+  cusp_node *node;
+  lua_settop(L, 2);
+  check_options(L, &options);
+  cusp_lua_mark_source(L);
+  cusp_lua_tensor *result = cusp_lua_new_tensor(L);
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = cusp_lua_to_node(&node, L, 1, options.dtype);
+  if (status == CUSP_OK && options.has_shape)
+    status = with_shape(&node, &options.shape);
+  if (status == CUSP_OK && node->weak && !(node = cusp_cast(node, node->type.dtype))) /* a tensor's dtype is its own */
+    status = cusp_built(node);
+  if (status == CUSP_OK) {
+    cusp_node_retain(node);
+    cusp_lua_fill_tensor(result, node);
+  }
+  cusp_scope_close(scope);
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "tensor");
+}
+
+/* ------------------------------------------------------------------ arrays to Lua data */
+
+void cusp_lua_push_element(lua_State *L, cusp_dtype dtype, const void *element) {
+  if (dtype == CUSP_BOOL)
+    lua_pushboolean(L, *(const uint8_t *)element != 0);
+  else if (cusp_dtype_is_float(dtype))
+    lua_pushnumber(L, cusp_load_double(dtype, element));
+  else if (dtype == CUSP_UINT64 && cusp_load_int(dtype, element) < 0)
+    lua_pushnumber(L, cusp_load_double(dtype, element)); /* beyond Lua's integers */
+  else
+    lua_pushinteger(L, cusp_load_int(dtype, element));
+}
+
+static const char *element_at(const cusp_array *array, const char *from, int axis, int64_t i) {
+  return from + i * array->strides[axis] * (int64_t)cusp_dtype_size(array->dtype);
+}
+
+static void push_nested(lua_State *L, const cusp_array *array, const char *from, int axis) {
+  if (axis == array->shape.ndim) {
+    cusp_lua_push_element(L, array->dtype, from);
+    return;
+  }
+  int64_t count = array->shape.size[axis];
+  lua_createtable(L, (int)count, 0);
+  for (int64_t i = 0; i < count; i++) {
+    push_nested(L, array, element_at(array, from, axis, i), axis + 1);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char *from, int axis, lua_Integer n) {
+  if (axis == array->shape.ndim) {
+    cusp_lua_push_element(L, array->dtype, from);
+    lua_rawseti(L, -2, ++n);
+    return n;
+  }
+  for (int64_t i = 0; i < array->shape.size[axis]; i++)
+    n = append_flat(L, array, element_at(array, from, axis, i), axis + 1, n);
+  return n;
+}
+
+static void check_countable(lua_State *L, const cusp_array *array, const char *function) {
+  if (cusp_array_count(array) > INT32_MAX)
+    cusp_lua_error(L, "%s: a tensor of shape %s is too large for a Lua table", function, cusp_shape_text(&array->shape));
+}
+
+/** t:tolist(): nested tables, or the value itself of a scalar. */
+int cusp_lua_tensor_tolist(lua_State *L) {
+  cusp_node *node = cusp_lua_check_value(L, 1, "tolist");
+  check_countable(L, &node->value, "tolist");
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  push_nested(L, &node->value, node->value.data, 0);
+  return 1;
+}
+
+/** t:flat(): one table in row-major order. */
+int cusp_lua_tensor_flat(lua_State *L) {
+  cusp_node *node = cusp_lua_check_value(L, 1, "flat");
+  check_countable(L, &node->value, "flat");
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  lua_createtable(L, (int)cusp_array_count(&node->value), 0);
+  append_flat(L, &node->value, node->value.data, 0, 0);
+  return 1;
+}
+
+/* The 0-based index along `axis` from the 1-based one at a stack index. */
+static int64_t check_position(lua_State *L, int index, int axis, int64_t size) {
+  int exact = 0;
+  lua_Integer i = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : 0;
+  if (!exact)
+    cusp_lua_error(L, "item: expected an integer for axis %d, got %s", axis + 1, cusp_lua_got(L, index));
+  if (i == 0 || i > size || i < -size)
+    cusp_lua_error(L, "item: index %lld is out of range for axis %d of size %lld (indices count from 1, negative ones from the end)",
+                   (long long)i, axis + 1, (long long)size);
+  return i > 0 ? i - 1 : size + i;
+}
+
+/** t:item(): the one element; t:item(i, j, ...): the element at 1-based indices, negative ones from the end. */
+int cusp_lua_tensor_item(lua_State *L) {
+  int indices = lua_gettop(L) - 1;
+  cusp_node *node = cusp_lua_check_value(L, 1, "item");
+  const cusp_array *array = &node->value;
+  if (indices <= 0 && cusp_array_count(array) != 1)
+    return cusp_lua_error(L, "item: needs a tensor of one element, or an index for each axis as in t:item(i, j); the shape is %s",
+                          cusp_shape_text(&array->shape));
+  if (indices > 0 && indices != array->shape.ndim)
+    return cusp_lua_error(L, "item: %d indices were given for a tensor of shape %s", indices, cusp_shape_text(&array->shape));
+  const char *element = array->data;
+  for (int axis = 0; axis < indices; axis++)
+    element = element_at(array, element, axis, check_position(L, axis + 2, axis, array->shape.size[axis]));
+  cusp_lua_push_element(L, array->dtype, element);
+  return 1;
+}

@@ -1,0 +1,367 @@
+/* The cusp program: runs scripts as lua does, with cusp on the path; alone on a terminal, it is a prompt. */
+#include "binding.h"
+#include "repl.h"
+
+#include "../core/base/cpu.h"
+#include "../core/base/threads.h"
+
+#include <limits.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_INTERRUPTED = 130 };
+
+static const char *program = "cusp";
+static lua_State *interrupted_state;
+
+/* ------------------------------------------------------------------ Ctrl-C */
+
+/*
+ * The engine's loops poll a flag, Lua code is stopped by a hook; whichever sees the interrupt first takes the flag, so that
+ * one Ctrl-C is one error. A second one while the first waits ends the process.
+ */
+static void stop(lua_State *L, lua_Debug *frame) {
+  (void)frame;
+  lua_sethook(L, NULL, 0, 0);
+  cusp_lua_check_interrupt(L);
+}
+
+static void on_interrupt(int signal_number) {
+  if (cusp_interrupted()) {
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+  }
+  cusp_interrupt();
+  lua_sethook(interrupted_state, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* Without SA_RESTART: reading a line ends, so that the prompt sees it. */
+static void catch_interrupts(lua_State *L) {
+  interrupted_state = L;
+  struct sigaction action = {.sa_handler = on_interrupt};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+}
+
+/* ------------------------------------------------------------------ errors */
+
+static void add_frame(luaL_Buffer *b, lua_State *L, lua_Debug *frame) {
+  char line[32] = "";
+  if (frame->currentline > 0)
+    snprintf(line, sizeof line, "%d:", frame->currentline);
+  if (*frame->what == 'm')
+    lua_pushfstring(L, "\n\t%s:%s in main chunk", frame->short_src, line);
+  else if (*frame->namewhat)
+    lua_pushfstring(L, "\n\t%s:%s in %s '%s'", frame->short_src, line, frame->namewhat, frame->name);
+  else
+    lua_pushfstring(L, "\n\t%s:%s in function <%s:%d>", frame->short_src, line, frame->short_src, frame->linedefined);
+  luaL_addvalue(b);
+}
+
+/* Only the user's frames; CUSP_TRACEBACK=full shows all of them. */
+static void push_traceback(lua_State *L, const char *message) {
+  const char *wish = getenv("CUSP_TRACEBACK");
+  if (wish && strcmp(wish, "full") == 0) {
+    luaL_traceback(L, L, message, 1);
+    return;
+  }
+  lua_Debug frame;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, message);
+  luaL_addstring(&b, "\nstack traceback:");
+  for (int level = 1, shown = 0; shown < 20 && lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Slnt", &frame);
+    if (*frame.what == 'C' || cusp_lua_is_internal(frame.source))
+      continue;
+    add_frame(&b, L, &frame);
+    shown++;
+  }
+  luaL_pushresult(&b);
+}
+
+/* The message handler: error values become text with a traceback. */
+static int handle_message(lua_State *L) {
+  const char *message = lua_tostring(L, 1);
+  if (message && strcmp(message, "interrupted!") == 0)
+    return 1;
+  if (!message) {
+    if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
+      return 1;
+    message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  }
+  push_traceback(L, message);
+  return 1;
+}
+
+/* Prints the error on the top of the stack, pops it, and gives the exit code. */
+static int report(lua_State *L) {
+  const char *message = lua_tostring(L, -1);
+  bool interrupt = message && strcmp(message, "interrupted!") == 0;
+  fflush(stdout);
+  fprintf(stderr, "%s: %s\n", program, message ? message : "(error without a message)");
+  lua_pop(L, 1);
+  return interrupt ? EXIT_INTERRUPTED : EXIT_FAILURE;
+}
+
+/* Calls the function below its `count` arguments; an exit code. */
+static int call(lua_State *L, int count) {
+  int base = lua_gettop(L) - count;
+  lua_pushcfunction(L, handle_message);
+  lua_insert(L, base);
+  int status = lua_pcall(L, count, 0, base);
+  lua_remove(L, base);
+  return status == LUA_OK ? EXIT_SUCCESS : report(L);
+}
+
+/* ------------------------------------------------------------------ where our Lua files are */
+
+/* Puts "DIRECTORY/?.lua;DIRECTORY/?/init.lua;" and the like before package.NAME. */
+static void prepend_path(lua_State *L, const char *name, const char *entries) {
+  lua_getglobal(L, LUA_LOADLIBNAME);
+  lua_getfield(L, -1, name);
+  lua_pushfstring(L, "%s;%s", entries, lua_tostring(L, -1));
+  lua_setfield(L, -3, name);
+  lua_pop(L, 2);
+}
+
+/* The directory above the one the program is in; false where the system does not tell. */
+static bool find_home(char home[PATH_MAX]) {
+  ssize_t length = readlink("/proc/self/exe", home, PATH_MAX - 1);
+  if (length <= 0)
+    return false;
+  home[length] = '\0';
+  for (int i = 0; i < 2; i++) {
+    char *slash = strrchr(home, '/');
+    if (!slash)
+      return false;
+    *slash = '\0';
+  }
+  return true;
+}
+
+/* HOME/lua in the source tree, HOME/share/lua/5.4 where installed; the first that has cusp/class.lua. */
+static void set_paths(lua_State *L) {
+  static const struct { const char *lua, *modules; } places[] = {{"lua", "build/lib"}, {"share/lua/5.4", "lib/lua/5.4"}};
+  char home[PATH_MAX], path[PATH_MAX + 64];
+  if (!find_home(home))
+    return;
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+    snprintf(path, sizeof path, "%s/%s/cusp/class.lua", home, places[i].lua);
+    if (access(path, R_OK) != 0)
+      continue;
+    lua_pushfstring(L, "%s/%s/?.lua;%s/%s/?/init.lua", home, places[i].lua, home, places[i].lua);
+    prepend_path(L, "path", lua_tostring(L, -1));
+    lua_pushfstring(L, "%s/%s/?.so", home, places[i].modules);
+    prepend_path(L, "cpath", lua_tostring(L, -1));
+    lua_pop(L, 2);
+    return;
+  }
+}
+
+static void preload(lua_State *L, const char *name, lua_CFunction open) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+/* ------------------------------------------------------------------ the command line */
+
+typedef struct options {
+  bool interactive, version, help;
+  bool has_code; /* some -e or -l */
+  int script;    /* the script's index in argv, 0 for none */
+} options;
+
+static const char usage[] = "usage: %s [options] [script [args]]\n"
+                            "  -e CODE   run CODE (may be given several times)\n"
+                            "  -i        show a prompt after running the script\n"
+                            "  -l NAME   require module NAME into a global of that name\n"
+                            "  -v        show versions, the processor and the number of threads\n"
+                            "  -h        show this\n"
+                            "  --        end of options\n"
+                            "  -         run standard input\n";
+
+/* What is wrong with argument i, or NULL. Advances *i over an option's value. */
+static const char *read_option(options *o, char **argv, int *i) {
+  const char *option = argv[*i];
+  switch (option[1]) {
+  case 'e':
+  case 'l':
+    o->has_code = true;
+    if (!option[2] && !argv[++*i])
+      return "needs an argument";
+    return NULL;
+  case 'i': o->interactive = true; break;
+  case 'v': o->version = true; break;
+  case 'h': o->help = true; break;
+  default:
+    if (strcmp(option, "--help") == 0) {
+      o->help = true;
+      return NULL;
+    }
+    if (strcmp(option, "--version") == 0) {
+      o->version = true;
+      return NULL;
+    }
+    return "is not an option";
+  }
+  return option[2] ? "is not an option" : NULL;
+}
+
+static bool read_options(options *o, char **argv) {
+  for (int i = 1; argv[i]; i++) {
+    if (argv[i][0] != '-' || !argv[i][1]) {
+      o->script = i;
+      return true;
+    }
+    if (strcmp(argv[i], "--") == 0) {
+      o->script = argv[i + 1] ? i + 1 : 0;
+      return true;
+    }
+    int at = i;
+    const char *wrong = read_option(o, argv, &i);
+    if (wrong) {
+      fprintf(stderr, "%s: '%s' %s\n", program, argv[at], wrong);
+      fprintf(stderr, usage, program);
+      return false;
+    }
+  }
+  return true;
+}
+
+static void print_version(void) {
+  printf("Cusp %s, %s\n", CUSP_VERSION, LUA_RELEASE);
+  printf("%s (%s), %d thread%s\n", cusp_cpu_name(), cusp_isa_name(cusp_cpu_isa()), cusp_get_num_threads(),
+         cusp_get_num_threads() == 1 ? "" : "s");
+}
+
+/* The global `arg`: the script at 0, its arguments after it, what came before at negative indices. */
+static void set_arguments(lua_State *L, char **argv, int script) {
+  lua_newtable(L);
+  for (int i = 0; argv[i]; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - script);
+  }
+  lua_setglobal(L, "arg");
+}
+
+static int run_chunk(lua_State *L, int load_status) { return load_status == LUA_OK ? call(L, 0) : report(L); }
+
+static int require_module(lua_State *L, const char *name) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, name);
+  int base = lua_gettop(L) - 1;
+  lua_pushcfunction(L, handle_message);
+  lua_insert(L, base);
+  int status = lua_pcall(L, 1, 1, base);
+  lua_remove(L, base);
+  if (status != LUA_OK)
+    return report(L);
+  lua_setglobal(L, name);
+  return EXIT_SUCCESS;
+}
+
+/* Runs the -e and -l options in order. */
+static int run_code(lua_State *L, char **argv, int end) {
+  for (int i = 1; i < end; i++) {
+    char option = argv[i][1];
+    if (option != 'e' && option != 'l')
+      continue;
+    const char *value = argv[i][2] ? &argv[i][2] : argv[++i];
+    int code = option == 'e' ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)")) : require_module(L, value);
+    if (code != EXIT_SUCCESS)
+      return code;
+  }
+  return EXIT_SUCCESS;
+}
+
+static int run_script(lua_State *L, char **argv, int script) {
+  const char *name = strcmp(argv[script], "-") == 0 && strcmp(argv[script - 1], "--") != 0 ? NULL : argv[script];
+  int status = luaL_loadfile(L, name), count = 0;
+  if (status != LUA_OK)
+    return report(L);
+  luaL_checkstack(L, 256, NULL);
+  for (; argv[script + 1 + count]; count++) {
+    luaL_checkstack(L, 8, "too many arguments");
+    lua_pushstring(L, argv[script + 1 + count]);
+  }
+  return call(L, count);
+}
+
+static int run_prompt(lua_State *L) {
+  preload(L, "cusp.readline", cusp_open_readline);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cusp.repl");
+  lua_call(L, 1, 1);
+  return call(L, 0);
+}
+
+static int count_arguments(char **argv) {
+  int count = 0;
+  while (argv[count])
+    count++;
+  return count;
+}
+
+static int run(lua_State *L, char **argv, const options *o) {
+  int code = run_code(L, argv, o->script ? o->script : count_arguments(argv));
+  if (code == EXIT_SUCCESS && o->script)
+    code = run_script(L, argv, o->script);
+  if (code != EXIT_SUCCESS && !o->interactive)
+    return code;
+  bool idle = !o->script && !o->has_code && !o->version;
+  if (o->interactive || (idle && isatty(STDIN_FILENO)))
+    return run_prompt(L);
+  return idle ? run_chunk(L, luaL_loadfile(L, NULL)) : code;
+}
+
+typedef struct start {
+  char **argv;
+  const options *options;
+  int code;
+} start;
+
+static int protected_main(lua_State *L) {
+  start *s = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  luaL_openlibs(L);
+  set_paths(L);
+  preload(L, "cusp.engine", luaopen_cusp_engine);
+  set_arguments(L, s->argv, s->options->script);
+  lua_gc(L, LUA_GCGEN, 0, 0);
+  s->code = run(L, s->argv, s->options);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  options o = {0};
+  if (argc > 0 && argv[0] && argv[0][0])
+    program = argv[0];
+  if (argc < 1 || !read_options(&o, argv))
+    return EXIT_FAILURE;
+  if (o.help)
+    printf(usage, program);
+  if (o.version)
+    print_version();
+  if (o.help)
+    return EXIT_SUCCESS;
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fprintf(stderr, "%s: not enough memory\n", program);
+    return EXIT_FAILURE;
+  }
+  catch_interrupts(L);
+  start s = {argv, &o, EXIT_FAILURE};
+  lua_pushcfunction(L, protected_main);
+  lua_pushlightuserdata(L, &s);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    s.code = report(L);
+  lua_close(L);
+  return s.code;
+}

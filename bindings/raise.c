@@ -1,0 +1,124 @@
+/* See raise.h. */
+#include "raise.h"
+
+#include "../core/base/threads.h"
+#include "../core/graph/node.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEEPEST_FRAME 64
+
+static char internal_prefix[1024];
+static size_t internal_length;
+
+void cusp_lua_set_internal(const char *prefix) {
+  internal_length = strlen(prefix);
+  if (internal_length >= sizeof internal_prefix)
+    internal_length = 0; /* such a path is never matched; errors then name our own lines */
+  memcpy(internal_prefix, prefix, internal_length);
+}
+
+bool cusp_lua_is_internal(const char *source) { return internal_length > 0 && strncmp(source, internal_prefix, internal_length) == 0; }
+
+/**
+ * What is known of a chunk name, kept by the name's address: classifying and shortening it again for every node would
+ * cost more than the node. The text is compared as well, since a freed name's address may be another's later.
+ */
+typedef struct known_source {
+  const char *address;
+  size_t length;
+  bool skipped; /* C or ours */
+  char text[64];
+  char shown[LUA_IDSIZE];
+} known_source;
+
+static _Thread_local known_source known_sources[64];
+
+static const known_source *look_up(const lua_Debug *frame) {
+  known_source *known = &known_sources[((uintptr_t)frame->source >> 4) % 64];
+  size_t head = frame->srclen < sizeof known->text ? frame->srclen : sizeof known->text;
+  if (known->address == frame->source && known->length == frame->srclen && memcmp(known->text, frame->source, head) == 0)
+    return known;
+  known->address = frame->source;
+  known->length = frame->srclen;
+  known->skipped = strcmp(frame->source, "=[C]") == 0 || cusp_lua_is_internal(frame->source);
+  memcpy(known->text, frame->source, head);
+  memcpy(known->shown, frame->short_src, sizeof known->shown);
+  return known;
+}
+
+/** The user's frame nearest to the running C function, its line not yet asked for; NULL if there is none. */
+static const known_source *find_user(lua_State *L, lua_Debug *frame) {
+  for (int level = 1; level < DEEPEST_FRAME && lua_getstack(L, level, frame); level++) {
+    lua_getinfo(L, "S", frame);
+    const known_source *known = look_up(frame);
+    if (!known->skipped)
+      return known;
+  }
+  return NULL;
+}
+
+void cusp_lua_mark_source(lua_State *L) {
+  lua_Debug frame;
+  const known_source *known = find_user(L, &frame);
+  if (known) {
+    lua_getinfo(L, "l", &frame);
+    cusp_set_source(known->shown, frame.currentline);
+  } else {
+    cusp_set_source(NULL, 0);
+  }
+}
+
+void cusp_lua_push_where(lua_State *L) {
+  lua_Debug frame;
+  const known_source *known = find_user(L, &frame);
+  if (known && lua_getinfo(L, "l", &frame) && frame.currentline > 0)
+    lua_pushfstring(L, "%s:%d: ", known->shown, frame.currentline);
+  else
+    lua_pushliteral(L, "");
+}
+
+int cusp_lua_error(lua_State *L, const char *format, ...) {
+  char message[1200]; /* the engine's own messages are shorter */
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  cusp_lua_push_where(L);
+  lua_pushstring(L, message);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+static int raise_interrupt(lua_State *L) {
+  cusp_interrupt_take();
+  lua_pushliteral(L, "interrupted!");
+  return lua_error(L);
+}
+
+void cusp_lua_check_interrupt(lua_State *L) {
+  if (cusp_interrupted())
+    raise_interrupt(L);
+}
+
+/** Whether the message speaks of `function` already ("softmax: ..."). */
+static bool names_function(const char *message, const char *function) {
+  size_t length = strlen(function);
+  return strncmp(message, function, length) == 0 && message[length] == ':';
+}
+
+int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
+  if (status == CUSP_EINTERRUPT)
+    return raise_interrupt(L);
+  const char *message = cusp_error_message();
+  const char *advice =
+      status == CUSP_ETRACED
+          ? " (compile{run_eagerly = true} runs it as ordinary Lua; cusp.ops.where and cusp.ops.cond choose inside a trace)"
+          : "";
+  if (function && !names_function(message, function))
+    return cusp_lua_error(L, "%s: %s%s", function, message, advice);
+  return cusp_lua_error(L, "%s%s", message, advice);
+}

@@ -1,0 +1,28 @@
+#ifndef CUSP_BINDINGS_RAISE_H
+#define CUSP_BINDINGS_RAISE_H
+/* Errors at the user's line: the nearest stack frame that is neither C nor one of our own Lua files. */
+
+#include "../core/base/status.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+/** Raises "script.lua:12: function: message" for this thread's last failure; "interrupted!" alone for CUSP_EINTERRUPT. */
+int cusp_lua_raise(lua_State *L, cusp_status status, const char *function);
+/** As luaL_error, with the user's position, and formatted as printf does. */
+int cusp_lua_error(lua_State *L, const char *format, ...) CUSP_PRINTF(2, 3);
+/** Raises "interrupted!" if Ctrl-C came since the last look. Called where raising is safe. */
+void cusp_lua_check_interrupt(lua_State *L);
+
+/** Names the user's line to the engine, for the nodes made next. Raises nothing, allocates nothing in Lua. */
+void cusp_lua_mark_source(lua_State *L);
+/** Pushes "script.lua:12: ", or "" where no user frame is found. [-0, +1, m] */
+void cusp_lua_push_where(lua_State *L);
+
+/** Frames of chunks whose name starts with `prefix` ("@/usr/share/lua/5.4/cusp/") are ours; copied. */
+void cusp_lua_set_internal(const char *prefix);
+/** Whether a chunk name ("@path", "=stdin", code) is one of ours. */
+bool cusp_lua_is_internal(const char *source);
+
+#endif
