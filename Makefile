@@ -138,7 +138,7 @@ lint:
 	clang-format --dry-run -Werror $(C_SOURCES)
 	@for source in $(filter %.c,$(C_SOURCES)); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(STRICT) $$source || exit 1; done
 
-bench: default $(BUILD)/bench/limit
+bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
 
 docs: default

@@ -1,0 +1,141 @@
+--- `make bench`: times Cusp and whichever peers are installed on the same work, prints a table and writes BUILD/bench.json.
+-- Usage: cusp scripts/bench/run.lua BUILD [PATTERN]    only rows whose title has PATTERN
+-- Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX, Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
+local engine = require "cusp.engine"
+local json = require "cusp.json"
+
+local build, pattern = arg[1] or "build", arg[2] or ""
+local scripts = arg[0]:match "^(.*/)" or "./"
+
+local function quote(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
+
+local function shell(words)
+  local quoted = {}
+  for i, word in ipairs(words) do quoted[i] = quote(word) end
+  return table.concat(quoted, " ")
+end
+
+--- The last line that a command prints; nil where it fails.
+local function last_line(command)
+  local pipe = assert(io.popen(command .. " 2>/dev/null"))
+  local last
+  for line in pipe:lines() do last = line end
+  return pipe:close() and last or nil
+end
+
+local function environment(name, default)
+  local value = os.getenv(name)
+  return value and value ~= "" and value or default
+end
+
+---------------------------------------------------------------- running
+
+local python = environment("CUSP_BENCH_PYTHON", "python3")
+local interpreters = {
+  torch = python,
+  jax = python,
+  ["keras-jax"] = python,
+  ["keras-tensorflow"] = environment("CUSP_BENCH_TF_PYTHON", python),
+}
+
+local versions = {}
+
+--- The version of a peer, or false where it is not installed.
+local function version_of(framework)
+  if versions[framework] == nil then
+    local line = last_line(shell { interpreters[framework], scripts .. "peers.py", framework, "version" })
+    local ok, answer = pcall(json.decode, line or "")
+    versions[framework] = ok and type(answer) == "table" and answer.version or false
+  end
+  return versions[framework]
+end
+
+local answers = {}
+
+--- What a command printed as JSON; each command runs once, whichever rows use it.
+local function run(words)
+  local command = shell(words)
+  if answers[command] == nil then
+    local ok, answer = pcall(json.decode, last_line(command) or "")
+    answers[command] = ok and type(answer) == "table" and answer or false
+  end
+  return answers[command]
+end
+
+local function sorted(list)
+  local copy = table.move(list, 1, #list, 1, {})
+  table.sort(copy)
+  return copy
+end
+
+local function measure(row, case)
+  local result = { label = case.label }
+  if case.framework then
+    result.version = version_of(case.framework)
+    if not result.version then
+      result.absent = "not installed"
+      return result
+    end
+  end
+  local answer = run(case.command)
+  if not answer then
+    result.absent = "failed"
+    return result
+  end
+  local samples = sorted(answer[row.field])
+  for i, sample in ipairs(samples) do samples[i] = sample * row.scale end
+  result.samples, result.low, result.high = samples, samples[1], samples[#samples]
+  result.median = (samples[(#samples + 1) // 2] + samples[#samples // 2 + 1]) / 2
+  return result
+end
+
+---------------------------------------------------------------- showing
+
+local function show(row, result, base)
+  local name = result.version and result.version ~= result.label and ("%s (%s)"):format(result.label, result.version) or result.label
+  if result.absent then
+    print(("  %-52s %s"):format(name, result.absent))
+    return
+  end
+  local spread = ("[%.4g - %.4g]"):format(result.low, result.high)
+  local ratio = base and ("%8.2f"):format(result.median / base) or ""
+  print(("  %-52s %8.4g %s  %-20s %s"):format(name, result.median, row.unit, spread, ratio))
+end
+
+local commit = last_line "git rev-parse --short HEAD" or "unknown"
+if last_line "git status --porcelain --untracked-files=no" then commit = commit .. ", changed" end
+local cpu = engine.cpu()
+local threads = engine.get_num_threads()
+local report = {
+  cpu = cpu.name,
+  isa = cpu.isa,
+  threads = threads,
+  system = last_line "uname -sr" or "unknown",
+  commit = commit,
+  date = os.date "!%Y-%m-%dT%H:%M:%SZ",
+  rows = {},
+}
+print(("%s (%s), %d thread%s, %s, commit %s"):format(cpu.name, cpu.isa, threads, threads == 1 and "" or "s", report.system, commit))
+print "Median [fastest - slowest], and how many times Cusp's median it is.\n"
+
+local context = { build = build, scripts = scripts, threads = threads, python = interpreters }
+for _, row in ipairs(dofile(scripts .. "rows.lua")(context)) do
+  if row.title:find(pattern, 1, true) then
+    print(row.title)
+    local entry = { title = row.title, unit = row.unit, cases = {} }
+    for i, case in ipairs(row.cases) do
+      local result = measure(row, case)
+      entry.cases[i] = result
+      show(row, result, entry.cases[1].median)
+      io.stdout:flush()
+    end
+    report.rows[#report.rows + 1] = entry
+    print()
+  end
+end
+
+local path = build .. "/bench.json"
+local file = assert(io.open(path, "w"))
+file:write(json.encode(report), "\n")
+file:close()
+print("Written to " .. path)
