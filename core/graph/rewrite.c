@@ -1,4 +1,5 @@
 /* The passes in their order. */
+#define _GNU_SOURCE
 #include "graph.h"
 
 #include <stdio.h>
