@@ -7,6 +7,7 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 AR ?= ar
 VERSION := 0.1.0
+Q := $(if $(V),,@)
 
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
@@ -62,7 +63,7 @@ help:
 	@echo "make docs       the reference pages, from the operation table and the sources"
 	@echo "make install    into PREFIX=$(PREFIX)"
 	@echo "make clean      remove what was built"
-	@echo "Variables: BUILD=$(BUILD) PREFIX=$(PREFIX) CC=$(CC) CFLAGS='$(CFLAGS)'"
+	@echo "Variables: V=1 (show commands) BUILD=$(BUILD) PREFIX=$(PREFIX) CC=$(CC) CFLAGS='$(CFLAGS)'"
 
 # ------------------------------------------------------------------ building
 
@@ -73,41 +74,49 @@ $(BUILD)/flags: force
 
 $(BUILD)/core/%.o: core/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo '  CC  $@'
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/bindings/%.o: bindings/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) $(LUA_CFLAGS) -MMD -MP -c $< -o $@
+	@echo '  CC  $@'
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) $(LUA_CFLAGS) -MMD -MP -c $< -o $@
 
 define ISA_RULE
 $(BUILD)/core/%.isa.$(1).o: core/%.isa.c $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$(CC) $(FLAGS) $(CFLAGS) $(ISA_FLAGS) $(ISA_ARCH_$(1)) -DCUSP_ISA_SUFFIX=_$(1) -MMD -MP -c $$< -o $$@
+	@echo '  CC  $$@'
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) $(ISA_FLAGS) $(ISA_ARCH_$(1)) -DCUSP_ISA_SUFFIX=_$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach isa,$(ISAS),$(eval $(call ISA_RULE,$(isa))))
 
 $(BUILD)/core.a: $(CORE_OBJECTS)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@ # and append: files of one name lie in several folders
+	@$(AR) qcs $@ $^
 
 $(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
-	$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS)
+	@echo '  LD  $@'
+	$(Q)$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS)
 
 $(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(LINK) -shared -o $@ $(BINDING_OBJECTS) $(BUILD)/core.a $(ENGINE_LIBS)
+	@echo '  LD  $@'
+	$(Q)$(LINK) -shared -o $@ $(BINDING_OBJECTS) $(BUILD)/core.a $(ENGINE_LIBS)
 
 $(BUILD)/lib/cusp/onednn.so: $(ONEDNN_OBJECTS)
 	@mkdir -p $(@D)
-	$(LINK) -shared -o $@ $^ -ldnnl
+	@echo '  LD  $@'
+	$(Q)$(LINK) -shared -o $@ $^ -ldnnl
 
 $(BUILD)/spec/%: spec/core/%.c spec/core/check.h $(BUILD)/core.a
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(BUILD)/core.a -o $@ $(LDFLAGS) $(ENGINE_LIBS)
+	@echo '  CC  $@'
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(BUILD)/core.a -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 
 $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
+	@echo '  CC  $@'
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
