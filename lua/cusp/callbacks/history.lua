@@ -1,0 +1,22 @@
+--- Keeps what each epoch reported: `history.history.loss` is the list of losses, `history.epoch` the epochs' numbers (from 1).
+-- Every model has one after `fit`, which returns it.
+-- @classmod cusp.callbacks.History
+local Callback = require "cusp.callbacks.callback"
+
+local History = Callback:extend("History", {
+  init = function(self)
+    self.history, self.epoch = {}, {}
+  end,
+})
+
+function History:on_train_begin() self.epoch = {} end
+
+function History:on_epoch_end(epoch, logs)
+  table.insert(self.epoch, epoch)
+  for name, value in pairs(logs or {}) do
+    self.history[name] = self.history[name] or {}
+    table.insert(self.history[name], value)
+  end
+end
+
+return History

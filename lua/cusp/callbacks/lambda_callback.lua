@@ -1,0 +1,20 @@
+--- A callback made of the functions it is given.
+-- Each receives what the hook of that name does, without the callback itself.
+-- @classmod cusp.callbacks.LambdaCallback
+-- @usage callbacks.LambdaCallback { on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end }
+local Callback = require "cusp.callbacks.callback"
+
+local LambdaCallback = Callback:extend("LambdaCallback")
+
+local positional = { "on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin", "on_train_batch_end" }
+
+function LambdaCallback:init(args)
+  local given = {}
+  for _, hook in ipairs(Callback.hooks) do given[hook] = args[hook] end
+  for i, hook in ipairs(positional) do given[hook] = given[hook] or args[i] end
+  for hook, f in pairs(given) do
+    self[hook] = function(_, ...) return f(...) end
+  end
+end
+
+return LambdaCallback

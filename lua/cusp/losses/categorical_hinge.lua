@@ -1,0 +1,13 @@
+--- `max(neg - pos + 1, 0)`: `pos` is the score of the right class, `neg` the best of the others. Targets are one-hot.
+-- @classmod cusp.losses.CategoricalHinge
+local define = require "cusp.losses.define"
+local ops = require "cusp.ops"
+
+return define {
+  class = "CategoricalHinge", name = "categorical_hinge",
+  call = function(y_true, y_pred)
+    local right = ops.sum(y_true * y_pred, -1)
+    local others = ops.max((1 - y_true) * y_pred, -1)
+    return ops.maximum(others - right + 1, 0)
+  end,
+}

@@ -1,0 +1,41 @@
+--- Circle loss for embeddings `[batch, features]` of unit length, with class ids as targets (Sun et al. 2020).
+-- @classmod cusp.losses.Circle
+-- @tparam[opt=80] number gamma scale
+-- @tparam[opt=0.4] number margin
+-- @tparam[opt=true] boolean remove_diagonal whether a sample is left out as its own positive
+local define = require "cusp.losses.define"
+local masks = require "cusp.layers.masks"
+local ops = require "cusp.ops"
+
+local function pair_masks(labels, remove_diagonal)
+  local column = ops.reshape(labels, { -1, 1 })
+  local same = ops.equal(column, ops.transpose(column))
+  local different = ops.logical_not(same)
+  if remove_diagonal then
+    local count = column.shape[1]
+    same = ops.logical_and(same, ops.logical_not(ops.cast(ops.eye(count, count), "bool")))
+  end
+  return same, different
+end
+
+local function log_sum(values, mask)
+  return ops.logsumexp(ops.where(mask, values, -math.huge), 2)
+end
+
+return define {
+  class = "Circle", name = "circle", sparse = true, same_rank = false,
+  parameters = {
+    { "gamma", "number", default = 80.0 }, { "margin", "number", default = 0.4 }, { "remove_diagonal", "boolean", default = true },
+  },
+  call = function(y_true, y_pred, gamma, margin, remove_diagonal)
+    local distances = ops.maximum(1 - ops.matmul(y_pred, ops.transpose(y_pred)), 0)
+    local same, different = pair_masks(ops.cast(y_true, "int32"), remove_diagonal)
+    local positive = ops.maximum((distances + margin) * ops.cast(same, distances.dtype), 0)
+    local negative = ops.maximum((1 + margin - distances) * ops.cast(different, distances.dtype), 0)
+    local positive_logits = positive * (margin - distances) * -gamma
+    local negative_logits = negative * (1 - margin - distances) * gamma
+    local loss = ops.softplus(log_sum(positive_logits, same) + log_sum(negative_logits, different))
+    masks.set(loss, loss > 0) -- samples without a pair do not count
+    return loss
+  end,
+}

@@ -1,0 +1,80 @@
+--- Making a loss from a function of `(y_true, y_pred, ...)`: its class, and the function by itself.
+-- @module cusp.losses.define
+local Loss = require "cusp.losses.loss"
+local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
+local ops = require "cusp.ops"
+local reduction = require "cusp.losses.reduction"
+local registry = require "cusp.registry"
+
+local common = {
+  reduction = { "reduction", "choice", choices = reduction.names, default = "sum_over_batch_size" },
+  dtype = { "dtype", "dtype", optional = true, transient = true },
+}
+
+local function to_tensor(value)
+  if type(value) ~= "userdata" and not (type(value) == "table" and getmetatable(value)) then return engine.tensor(value) end
+  return value
+end
+
+-- The parameters in Keras's positional order: the loss's own first, then reduction, name, dtype, unless it has an order of its own.
+local function full_config(definition)
+  local by_name = { name = { "name", "string", default = definition.name }, reduction = common.reduction, dtype = common.dtype }
+  local config = {}
+  for i, parameter in ipairs(definition.parameters or {}) do
+    by_name[parameter[1]], config[i] = parameter, parameter
+  end
+  if definition.order then
+    config = {}
+    for i, name in ipairs(definition.order) do config[i] = by_name[name] end
+    return config
+  end
+  for _, name in ipairs { "reduction", "name", "dtype" } do config[#config + 1] = by_name[name] end
+  return config
+end
+
+--- Makes the class of a loss; `class.fn` is the function for users.
+-- @tparam table definition
+--   `class`, `name`: the names in Keras, of class and function;
+--   `instance_name`: the default name of an instance where it is another;
+--   `parameters`: the arguments after y_true and y_pred, as of both class and function;
+--   `order`: names of the class's arguments in order, where reduction, name, dtype do not come last;
+--   `sparse`: the targets are class ids;
+--   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true unless said otherwise)
+--   `call`: function of y_true, y_pred and the parameters; both are tensors
+-- @treturn table the class
+local function define(definition)
+  local parameters = definition.parameters or {}
+  local f = definition.call
+  local function align(y_true, y_pred)
+    y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
+    if not definition.sparse and y_true.dtype ~= y_pred.dtype then y_true = ops.cast(y_true, y_pred.dtype) end
+    if definition.same_rank ~= false then return reduction.same_rank(y_true, y_pred) end
+    return y_true, y_pred
+  end
+
+  local class = Loss:extend(definition.class, {
+    config = full_config(setmetatable({ name = definition.instance_name or definition.name }, { __index = definition })),
+    sparse = definition.sparse or false,
+    call = function(self, y_true, y_pred)
+      local values = {}
+      for i, parameter in ipairs(parameters) do values[i] = self[parameter[1]] end
+      y_true, y_pred = align(y_true, y_pred)
+      return f(y_true, y_pred, table.unpack(values, 1, #parameters))
+    end,
+  })
+
+  local signature = { { "y_true", "tensor" }, { "y_pred", "tensor" }, table.unpack(parameters) }
+  class.function_name = definition.name
+  local bind = arguments.binder(definition.name, signature)
+  class.fn = function(...)
+    local bound = table.pack(bind(...))
+    local y_true, y_pred = align(bound[1], bound[2])
+    return f(y_true, y_pred, table.unpack(bound, 3, 2 + #parameters))
+  end
+  registry.name_function(class.fn, definition.name)
+  Loss.class_of_function[class.fn] = class
+  return class
+end
+
+return define

@@ -1,0 +1,78 @@
+--- The base of losses. A loss is called with `(y_true, y_pred)` and gives one number to minimise.
+-- A class of one's own has `call(self, y_true, y_pred)`, which gives the loss of each sample, `[batch]` or `[batch, ...]`; the base
+-- weighs, masks and reduces it.
+-- @classmod cusp.losses.Loss
+-- @tparam[opt] string name
+-- @tparam[opt="sum_over_batch_size"] string reduction `"sum_over_batch_size"` (the mean), `"sum"`, `"mean"`,
+--   `"mean_with_sample_weight"`, `"none"`
+-- @tparam[opt] string dtype
+-- @usage local Quartic = losses.Loss:extend("Quartic", {
+--     call = function(self, y_true, y_pred) return ((y_true - y_pred) ^ 4):mean(-1) end,
+--   })
+--   model:compile { optimizer = "sgd", loss = Quartic() }
+local Object = require "cusp.class"
+local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local masks = require "cusp.layers.masks"
+local names = require "cusp.models.names"
+local ops = require "cusp.ops"
+local reduction = require "cusp.losses.reduction"
+
+local Loss = Object:extend("Loss", {
+  __module = "keras.losses",
+  config = {
+    { "name", "string", optional = true },
+    { "reduction", "choice", choices = reduction.names, default = "sum_over_batch_size" },
+    { "dtype", "dtype", optional = true, transient = true }, -- not part of the configuration in Keras
+  },
+})
+
+function Loss:init(args)
+  args = arguments.wrap(Loss, args)
+  for _, parameter in ipairs(Loss.config) do
+    local value = arguments.read(args, parameter, self.__name)
+    -- A derived class may have read the argument already, with a default of its own.
+    if rawget(self, parameter[1]) == nil then self[parameter[1]] = value end
+  end
+  self.name = self.name or names.unique(names.snake_case(self.__name))
+  self.dtype = self.dtype or engine.get_floatx()
+end
+
+local bind_call = arguments.binder("loss", {
+  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+})
+
+--- The classes of the library's functions, `losses.mse` and so on: function → class.
+Loss.class_of_function = {}
+
+--- Classes whose targets are class ids keep them integers.
+Loss.sparse = false
+
+local function to_tensor(value, dtype)
+  if type(value) ~= "userdata" and not (type(value) == "table" and getmetatable(value)) then value = engine.tensor(value) end
+  return dtype and ops.cast(value, dtype) or value
+end
+
+--- The loss of a batch.
+-- @param y_true targets
+-- @param y_pred predictions
+-- @param[opt] sample_weight one weight for each sample
+-- @treturn tensor
+function Loss:__call(...)
+  local y_true, y_pred, weight = bind_call(...)
+  local mask = masks.get(y_pred)
+  y_pred = to_tensor(y_pred, self.dtype)
+  y_true = to_tensor(y_true, not self.sparse and self.dtype or nil)
+  if weight ~= nil then weight = to_tensor(weight, self.dtype) end
+  local values = to_tensor(self:call(y_true, y_pred))
+  local own = masks.get(values)
+  if mask ~= nil and own ~= nil then mask = ops.logical_and(mask, own) elseif own ~= nil then mask = own end
+  return reduction.reduce_weighted(self.__name, values, weight, mask, self.reduction)
+end
+
+function Loss:call()
+  errors.raise("%s: a loss needs call(self, y_true, y_pred)", self.__name)
+end
+
+return Loss

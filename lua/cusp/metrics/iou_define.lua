@@ -1,0 +1,22 @@
+--- Makes the variants of IoU that fix some of its arguments.
+-- @module cusp.metrics.iou_define
+local IoU = require "cusp.metrics.iou"
+local Metric = require "cusp.metrics.metric"
+local kinds = require "cusp.kinds"
+local ordered = require "cusp.ordered"
+
+--- @tparam string name of the class
+-- @tparam table config its arguments
+-- @tparam[opt] table fixed values of IoU's arguments that it does not have
+return function(name, config, fixed)
+  local members = { config = config }
+  for key, value in pairs(fixed or {}) do members[key] = value end
+  local class = IoU:extend(name, members)
+  -- Only the class's own arguments belong to its configuration.
+  function class:get_config()
+    local result = Metric.get_config(self)
+    for _, parameter in ipairs(config) do ordered.set(result, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+    return result
+  end
+  return class
+end

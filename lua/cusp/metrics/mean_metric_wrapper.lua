@@ -1,0 +1,54 @@
+--- The mean of a function of `(y_true, y_pred)`.
+-- @classmod cusp.metrics.MeanMetricWrapper
+-- @tparam function fn gives a value for each sample
+-- @tparam[opt] string name
+-- @tparam[opt] string dtype
+-- @tparam[opt] table ... further named arguments go to `fn` in a last table
+local Mean = require "cusp.metrics.mean"
+local arguments = require "cusp.arguments"
+local losses = require "cusp.losses.reduction"
+local masks = require "cusp.layers.masks"
+local reduction = require "cusp.metrics.reduction"
+
+local MeanMetricWrapper = Mean:extend("MeanMetricWrapper", {
+  config = {
+    { "fn", "function" }, { "name", "string", optional = true }, { "dtype", "dtype", optional = true },
+  },
+})
+
+function MeanMetricWrapper:init(args)
+  if self.config == MeanMetricWrapper.config then
+    self:configure(args, MeanMetricWrapper)
+    local known = { fn = true, name = true, dtype = true }
+    local extra = {}
+    for key, value in pairs(args) do
+      if type(key) == "string" and not known[key] then extra[key] = value end
+    end
+    self.fn_arguments = next(extra) and extra or nil
+  end
+  Mean.init(self, args)
+end
+
+--- The value of each sample.
+function MeanMetricWrapper:measure(y_true, y_pred)
+  if self.fn_arguments then return self.fn(y_true, y_pred, self.fn_arguments) end
+  return self.fn(y_true, y_pred)
+end
+
+local bind = arguments.binder("update_state", {
+  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+})
+
+--- Takes a batch.
+-- @param y_true targets
+-- @param y_pred predictions; its mask, if it has one, counts
+-- @param[opt] sample_weight
+function MeanMetricWrapper:update_state(...)
+  local y_true, y_pred, weight = bind(...)
+  local mask = masks.get(y_pred)
+  local values = reduction.to_tensor(self:measure(reduction.to_tensor(y_true), reduction.to_tensor(y_pred)))
+  if weight ~= nil then weight = reduction.to_tensor(weight, self.dtype) end
+  return Mean.update_state(self, values, losses.apply_mask(weight, mask, self.dtype, "sum"))
+end
+
+return MeanMetricWrapper

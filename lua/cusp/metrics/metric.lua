@@ -1,0 +1,117 @@
+--- The base of metrics: values kept up to date batch by batch.
+-- A class of one's own makes its state with `add_variable` and has `update_state(self, y_true, y_pred, sample_weight)` and
+-- `result(self)`. The state lives in variables, so that updating works within a compiled training step.
+-- @classmod cusp.metrics.Metric
+-- @tparam[opt] string name
+-- @tparam[opt] string dtype
+-- @usage local Largest = metrics.Metric:extend "Largest"
+--   function Largest:init(args)
+--     metrics.Metric.init(self, args)
+--     self.value = self:add_variable { shape = {}, name = "value" }
+--   end
+--   function Largest:update_state(_, y_pred) self.value:assign(cusp.ops.maximum(self.value, y_pred:max())) end
+--   function Largest:result() return self.value.value end
+local Object = require "cusp.class"
+local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local names = require "cusp.models.names"
+local ops = require "cusp.ops"
+local ordered = require "cusp.ordered"
+
+local Metric = Object:extend("Metric", {
+  __module = "keras.metrics",
+  config = {
+    { "name", "string", optional = true },
+    { "dtype", "dtype", optional = true },
+  },
+})
+
+--- The data type of a metric that is not told one; nil for `floatx`.
+Metric.default_dtype = nil
+
+function Metric:init(args)
+  args = arguments.wrap(Metric, args)
+  for _, parameter in ipairs(Metric.config) do
+    local value = arguments.read(args, parameter, self.__name)
+    if rawget(self, parameter[1]) == nil then self[parameter[1]] = value end
+  end
+  self.name = self.name or names.unique(names.snake_case(self.__name))
+  self.dtype = self.dtype or self.default_dtype or engine.get_floatx()
+  self._variables = {}
+end
+
+function Metric:get_config()
+  return ordered.object({ name = self.name, dtype = self.dtype }, { "name", "dtype" })
+end
+
+local bind_add_variable = arguments.binder("add_variable", {
+  { "shape", "shape", default = {} }, { "initializer", "any", optional = true }, { "dtype", "dtype", optional = true },
+  { "name", "string", optional = true },
+})
+
+--- Makes a variable of the metric's state, zeros unless told otherwise.
+-- @tparam[opt] table shape scalar by default
+-- @tparam[opt] initializer initializer
+-- @tparam[opt] string dtype the metric's by default
+-- @tparam[opt] string name
+-- @treturn Variable
+function Metric:add_variable(...)
+  local shape, initializer, dtype, name = bind_add_variable(...)
+  if not rawget(self, "_variables") then
+    errors.raise("%s: call Metric.init(self, args) first in init", self.__name)
+  end
+  dtype = dtype or self.dtype
+  -- The first value belongs to no trace: a metric may be made while a step is being traced.
+  local variable = engine.untraced(function()
+    local value
+    if initializer and initializer ~= "zeros" then
+      value = require("cusp.initializers").get(initializer)(shape, { dtype = dtype })
+    else
+      value = ops.zeros(shape, { dtype = dtype })
+    end
+    return engine.variable(value, { dtype = dtype, trainable = false })
+  end)
+  variable.name = name or "variable"
+  variable.path = self.name .. "/" .. variable.name
+  table.insert(self._variables, variable)
+  return variable
+end
+
+Metric.add_weight = Metric.add_variable
+
+--- The variables of the state, those of inner metrics included.
+function Metric.__getters:variables()
+  local result = table.move(self._variables, 1, #self._variables, 1, {})
+  for _, key in ipairs(self.__order) do
+    local value = rawget(self, key)
+    if Object.is_instance(value, Metric) then
+      local inner = value.variables
+      table.move(inner, 1, #inner, #result + 1, result)
+    end
+  end
+  return result
+end
+
+--- Sets the state back to its beginning.
+function Metric:reset_state()
+  for _, variable in ipairs(self.variables) do variable:assign(ops.zeros(variable.shape, { dtype = variable.dtype })) end
+end
+
+function Metric:update_state()
+  errors.raise("%s: a metric needs update_state(self, y_true, y_pred, sample_weight)", self.__name)
+end
+
+--- The value as of now.
+-- @treturn tensor
+function Metric:result()
+  errors.raise("%s: a metric needs result(self)", self.__name)
+end
+
+--- Updates the state and returns the result.
+function Metric:__call(...)
+  self:update_state(...)
+  return self:result()
+end
+
+return Metric

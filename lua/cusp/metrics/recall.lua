@@ -1,0 +1,6 @@
+--- The share of positive targets that are found.
+-- @classmod cusp.metrics.Recall
+-- @tparam[opt=0.5] number|table thresholds
+-- @tparam[opt] integer top_k count the k most likely classes as predicted
+-- @tparam[opt] integer class_id look at this class alone (from 0)
+return require "cusp.metrics.precision_recall" ("Recall", "fn", "false_negatives")

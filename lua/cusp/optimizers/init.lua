@@ -1,0 +1,40 @@
+--- Optimizers: what updates variables from gradients.
+-- @module cusp.optimizers
+local namespace = require "cusp.namespace"
+
+local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
+  Adadelta = "adadelta", Adafactor = "adafactor", Adagrad = "adagrad", Adam = "adam", AdamW = "adamw", Adamax = "adamax", Ftrl = "ftrl",
+  Lamb = "lamb", Lion = "lion", LossScaleOptimizer = "loss_scale_optimizer", Muon = "muon", Nadam = "nadam", Optimizer = "optimizer",
+  RMSprop = "rmsprop", SGD = "sgd", ScheduleFreeAdamW = "schedule_free_adamw", schedules = "schedules",
+}), { what = "optimizer", module = "keras.optimizers" })
+
+-- TF 2.15 writes its classes as "Custom>Adam" in HDF5 files; names are known in lower case, as Keras has it.
+local function canonical(name)
+  name = name:match ">(.+)$" or name
+  for _, known in ipairs(namespace.names(optimizers)) do
+    if known:lower() == name:lower() then return known end
+  end
+  return name
+end
+
+local get, deserialize = optimizers.get, optimizers.deserialize
+
+--- An optimizer by name ("adam", "SGD"), from a serialised form, or as it is.
+-- @raise for a name that is none, with the nearest one
+function optimizers.get(identifier)
+  if type(identifier) == "string" then identifier = canonical(identifier) end
+  return get(identifier)
+end
+
+--- An optimizer from its serialised form.
+function optimizers.deserialize(config, custom_objects)
+  if type(config) == "table" and type(config.class_name) == "string" and canonical(config.class_name) ~= config.class_name then
+    local copy = {}
+    for key, value in pairs(config) do copy[key] = value end
+    copy.class_name = canonical(config.class_name)
+    config = copy
+  end
+  return deserialize(config, custom_objects)
+end
+
+return optimizers

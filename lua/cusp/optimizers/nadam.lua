@@ -1,0 +1,48 @@
+--- Nadam: Adam with Nesterov momentum (Dozat 2015).
+-- @classmod cusp.optimizers.Nadam
+-- @param[opt=0.001] learning_rate
+-- @tparam[opt=0.9] number beta_1
+-- @tparam[opt=0.999] number beta_2
+-- @tparam[opt=1e-7] number epsilon
+local Optimizer = require "cusp.optimizers.optimizer"
+local engine = require "cusp.engine"
+local ops = require "cusp.ops"
+
+-- The momentum of a step rises towards beta_1.
+local function momentum_at(self, step) return (1 - ops.power(0.96, step) * 0.5) * self.beta_1 end
+
+local function coefficients(self, step, learning_rate, dtype)
+  local now, following = momentum_at(self, step), momentum_at(self, step + 1)
+  local product = ops.cast(self._momentum_product, dtype)
+  return {
+    rate = learning_rate, bias = 1 - ops.power(self.beta_2, step),
+    of_mean = following / (1 - product * following), of_gradient = (1 - now) / (1 - product),
+  }
+end
+
+return Optimizer.define("Nadam", {
+  parameters = { { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 } },
+  build = function(self, variables)
+    Optimizer.build(self, variables)
+    self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })
+    -- Keras keeps this one out of the optimizer's variables, and so out of saved files.
+    local dtype = variables[1] and variables[1].dtype or engine.get_floatx()
+    rawset(self, "_momentum_product", engine.untraced(engine.variable, 1.0, { dtype = dtype, trainable = false }))
+  end,
+  update_all = function(self, gradients, variables, learning_rate)
+    local product = self._momentum_product
+    self:assign(product, product * momentum_at(self, ops.cast(self.iterations + 1, product.dtype)))
+    Optimizer.update_all(self, gradients, variables, learning_rate)
+  end,
+  update_step = function(self, gradient, variable)
+    local index = self:index_of(variable)
+    local shared = self:shared(variable.dtype, coefficients)
+    local momentum, velocity = self.momentums[index], self.velocities[index]
+    local mean = momentum + (gradient - momentum) * (1 - self.beta_1)
+    local square = velocity + (ops.square(gradient) - velocity) * (1 - self.beta_2)
+    self:assign(momentum, mean)
+    self:assign(velocity, square)
+    local ahead = mean * shared.of_mean + gradient * shared.of_gradient
+    self:assign_sub(variable, ahead * shared.rate / (ops.sqrt(square / shared.bias) + self.epsilon))
+  end,
+})

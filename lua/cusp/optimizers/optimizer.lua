@@ -1,0 +1,553 @@
+--- The base of optimizers: what updates variables from gradients.
+-- A class of one's own makes its state in `build(self, variables)` with `add_optimizer_variables` and has
+-- `update_step(self, gradient, variable, learning_rate)`, which assigns with `self:assign`, `assign_add` and `assign_sub`.
+-- Updates are ordinary operations: within a compiled training step each variable's becomes one pass over its elements.
+--
+-- Every optimizer takes, besides its own arguments, `weight_decay`; one of `clipnorm` (of each gradient), `clipvalue`,
+-- `global_clipnorm` (of all gradients together); `use_ema`, `ema_momentum`, `ema_overwrite_frequency` (a moving average of the
+-- variables); `loss_scale_factor`; `gradient_accumulation_steps`; and `name`.
+-- @classmod cusp.optimizers.Optimizer
+-- @param[opt=0.001] learning_rate a number, a schedule, or a function without arguments
+local Object = require "cusp.class"
+local arguments = require "cusp.arguments"
+local clipping = require "cusp.optimizers.clipping"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
+local names = require "cusp.models.names"
+local null = require "cusp.null"
+local ops = require "cusp.ops"
+local ordered = require "cusp.ordered"
+local registry = require "cusp.registry"
+
+local function is_schedule(value)
+  return Object.is_instance(value, require "cusp.optimizers.schedules.learning_rate_schedule")
+end
+
+kinds.define("learning_rate", {
+  check = function(value)
+    return type(value) == "number" or type(value) == "function" or is_schedule(value) or engine.is_tensor(value)
+      or engine.is_variable(value) or kinds.is_plain(value) and value.class_name ~= nil
+  end,
+  expects = "a number, a learning rate schedule, or a function",
+})
+
+local common = {
+  { "weight_decay", "number", optional = true }, { "clipnorm", "number", optional = true }, { "clipvalue", "number", optional = true },
+  { "global_clipnorm", "number", optional = true }, { "use_ema", "boolean", default = false },
+  { "ema_momentum", "number", min = 0, max = 1, default = 0.99 },
+  { "ema_overwrite_frequency", "integer", min = 1, optional = true }, { "loss_scale_factor", "number", optional = true },
+  { "gradient_accumulation_steps", "integer", min = 2, optional = true }, { "name", "string", optional = true },
+}
+
+local Optimizer = Object:extend("Optimizer", {
+  __module = "keras.optimizers",
+  config = { { "learning_rate", "learning_rate", default = 0.001 }, table.unpack(common) },
+})
+
+--- The arguments of an optimizer: the learning rate, its own, and those that all have.
+-- @param learning_rate default of the learning rate
+-- @tparam table own parameters after it; those named like a common one replace it
+-- @treturn table for `config`
+function Optimizer.parameters(learning_rate, own)
+  local list, seen = { { "learning_rate", "learning_rate", default = learning_rate } }, {}
+  for _, parameter in ipairs(own) do
+    list[#list + 1], seen[parameter[1]] = parameter, true
+  end
+  for _, parameter in ipairs(common) do
+    if not seen[parameter[1]] then list[#list + 1] = parameter end
+  end
+  return list
+end
+
+--- Makes an optimizer's class.
+-- @tparam string name
+-- @tparam table definition `learning_rate` (default), `parameters` (its own), and methods
+-- @treturn table
+function Optimizer.define(name, definition)
+  local members = { config = Optimizer.parameters(definition.learning_rate or 0.001, definition.parameters or {}) }
+  for key, value in pairs(definition) do
+    if key ~= "learning_rate" and key ~= "parameters" then members[key] = value end
+  end
+  members.get_config = definition.get_config or Optimizer.get_config
+  return Optimizer:extend(name, members)
+end
+
+---------------------------------------------------------------- construction
+
+local function check_clipping(self)
+  local given = 0
+  for _, name in ipairs { "clipnorm", "clipvalue", "global_clipnorm" } do
+    if self[name] then given = given + 1 end
+  end
+  if given > 1 then
+    local message = "%s: only one of clipnorm, clipvalue and global_clipnorm can be set, "
+      .. "got clipnorm = %s, clipvalue = %s, global_clipnorm = %s"
+    errors.raise(message, self.__name, tostring(self.clipnorm), tostring(self.clipvalue), tostring(self.global_clipnorm))
+  end
+end
+
+local function new_variable(self, value, dtype, name)
+  local variable = engine.untraced(engine.variable, value, { dtype = dtype, trainable = false })
+  variable.name, variable.path = name, self.name .. "/" .. name
+  table.insert(self._variables, variable)
+  return variable
+end
+
+local function take_learning_rate(self, value)
+  if kinds.is_plain(value) then value = registry.deserialize(value, { module = "keras.optimizers" }) end
+  if type(value) == "function" or is_schedule(value) then
+    rawset(self, "_learning_rate", value)
+  else
+    rawset(self, "_learning_rate", new_variable(self, value, engine.get_floatx(), "learning_rate"))
+  end
+end
+
+function Optimizer:init(args)
+  args = arguments.wrap(Optimizer, args)
+  for _, parameter in ipairs(common) do
+    local value = arguments.read(args, parameter, self.__name)
+    if rawget(self, parameter[1]) == nil then self[parameter[1]] = value end
+  end
+  check_clipping(self)
+  self.name = self.name or names.unique(names.snake_case(self.__name))
+  self._variables, self.built = {}, false
+  local given = rawget(self, "_given_learning_rate")
+  if given == nil then given = arguments.read(args, Optimizer.config[1], self.__name) end
+  self._iterations = new_variable(self, 0, "int32", "iteration")
+  take_learning_rate(self, given)
+end
+
+local getters, setters = Optimizer.__getters, Optimizer.__setters
+
+--- The learning rate as of now: a variable where it was given as a number, else what the schedule or function says.
+function getters.learning_rate(self)
+  local rate = rawget(self, "_learning_rate")
+  if is_schedule(rate) then return rate(self._iterations) end
+  if type(rate) == "function" then return rate() end
+  return rate
+end
+
+--- Sets the learning rate; also in the middle of training, and within compiled steps.
+function setters.learning_rate(self, value)
+  if not rawget(self, "_variables") then return rawset(self, "_given_learning_rate", value) end
+  local rate = self._learning_rate
+  if type(value) == "function" or is_schedule(value) then
+    rawset(self, "_learning_rate", value)
+    self._compiled = nil
+    for i, variable in ipairs(self._variables) do
+      if variable == rate then table.remove(self._variables, i) end
+    end
+  elseif is_schedule(rate) then
+    errors.raise("%s: the learning rate is a schedule (%s) and cannot be set; make the optimizer with a number instead", self.__name,
+      tostring(rate))
+  elseif type(rate) == "function" then
+    take_learning_rate(self, value)
+    self._compiled = nil
+  else
+    rate:assign(value)
+  end
+end
+
+--- The number of updates so far.
+function getters.iterations(self)
+  if self.gradient_accumulation_steps then return ops.floor_divide(self._iterations, self.gradient_accumulation_steps) end
+  return self._iterations
+end
+
+--- The optimizer's variables: iteration, learning rate, then its state in the order it was made.
+function getters.variables(self) return table.move(self._variables, 1, #self._variables, 1, {}) end
+
+---------------------------------------------------------------- state
+
+--- Makes a variable of the state.
+-- @tparam table args `shape`, `initializer` ("zeros", a number, or an initializer), `dtype`, `name`
+-- @treturn Variable
+function Optimizer:add_variable(args)
+  local shape, dtype, initializer = args.shape or {}, args.dtype or engine.get_floatx(), args.initializer or "zeros"
+  local value = engine.untraced(function()
+    if initializer == "zeros" then return ops.zeros(shape, { dtype = dtype }) end
+    if type(initializer) == "number" then return ops.full(shape, initializer, { dtype = dtype }) end
+    return require("cusp.initializers").get(initializer)(shape, { dtype = dtype })
+  end)
+  return new_variable(self, value, dtype, args.name or "variable")
+end
+
+--- Makes a variable like another.
+function Optimizer:add_variable_from_reference(reference, name, initializer)
+  local path = (reference.path or reference.name or "variable"):gsub("[/:]", "_")
+  return self:add_variable {
+    shape = reference.shape, dtype = reference.dtype, initializer = initializer, name = path .. "_" .. (name or "var"),
+  }
+end
+
+--- Makes one or several variables for each of the variables to be trained.
+-- @tparam {Variable,...} variables
+-- @tparam string|table wanted names, such as `{"momentum", "velocity"}`
+-- @tparam[opt] table initializers one for each name
+-- @return a list for each name
+function Optimizer:add_optimizer_variables(variables, wanted, initializers)
+  if type(wanted) == "string" then wanted = { wanted } end
+  local lists = {}
+  for k = 1, #wanted do lists[k] = {} end
+  for i, variable in ipairs(variables) do
+    for k, name in ipairs(wanted) do
+      lists[k][i] = self:add_variable_from_reference(variable, name, initializers and initializers[k])
+    end
+  end
+  return table.unpack(lists)
+end
+
+--- Makes the state for a list of variables; called by the first `apply`. An override calls `Optimizer.build(self, variables)` first.
+function Optimizer:build(variables)
+  rawset(self, "_index", {})
+  for i, variable in ipairs(variables) do self._index[variable] = i end
+  rawset(self, "_trainable_variables", table.move(variables, 1, #variables, 1, {}))
+  if self.use_ema then rawset(self, "_averages", (self:add_optimizer_variables(variables, "average"))) end
+  if self.gradient_accumulation_steps then
+    rawset(self, "_accumulators", (self:add_optimizer_variables(variables, "gradient_accumulator")))
+  end
+  self.built = true
+end
+
+--- Makes the state for `variables` unless there is one.
+function Optimizer:ensure_built(variables)
+  if not self.built then
+    self:build(variables)
+    self.built = true
+  end
+end
+
+--- The position of a variable among those the optimizer was built for: its place in the lists of state.
+function Optimizer:index_of(variable) return self._index[variable] end
+
+---------------------------------------------------------------- assigning
+
+--- `variable = value`; nothing while the step is one that only gathers gradients, or is skipped.
+function Optimizer:assign(variable, value)
+  local gate = rawget(self, "_gate")
+  if gate ~= nil then value = ops.where(gate, value, variable) end
+  variable:assign(value)
+end
+
+function Optimizer:assign_add(variable, value) self:assign(variable, variable + value) end
+
+function Optimizer:assign_sub(variable, value) self:assign(variable, variable - value) end
+
+-- Runs f with assignments under a condition (in addition to one already in force).
+local function gated(self, condition, f)
+  local outer = rawget(self, "_gate")
+  rawset(self, "_gate", outer ~= nil and ops.logical_and(outer, condition) or condition)
+  local ok, message = pcall(f)
+  rawset(self, "_gate", outer)
+  if not ok then error(message, 0) end
+end
+Optimizer.gated = gated
+
+--- What is the same for all variables of one data type in a step, computed once.
+-- @tparam string dtype of the variable
+-- @tparam function f called as `f(self, step, learning_rate, dtype)` with scalar tensors; returns a table of scalars
+-- @treturn table
+function Optimizer:shared(dtype, f)
+  local cache = rawget(self, "_shared")
+  local found = cache and cache[dtype]
+  if not found then
+    found = f(self, ops.cast(self.iterations + 1, dtype), ops.cast(self.learning_rate, dtype), dtype)
+    if cache then cache[dtype] = found end
+  end
+  return found
+end
+
+---------------------------------------------------------------- one update
+
+local function decays(self, variable)
+  local excluded = rawget(self, "_excluded")
+  if not excluded then return true end
+  if excluded.variables[variable] then return false end
+  local name = variable.name or variable.path or ""
+  for _, pattern in ipairs(excluded.names) do
+    if name:find(pattern, 1, true) or name:find(pattern) then return false end
+  end
+  return true
+end
+
+--- How much of a variable decays; nil for none.
+function Optimizer:decay_of(_) return self.weight_decay end
+
+local function apply_weight_decay(self, variables)
+  for _, variable in ipairs(variables) do
+    local decay = self:decay_of(variable)
+    if decay and decays(self, variable) then
+      self:assign(variable, variable - variable * decay * ops.cast(self.learning_rate, variable.dtype))
+    end
+  end
+end
+
+--- Updates all variables. Override it for what has to happen once a step.
+function Optimizer:update_all(gradients, variables, learning_rate)
+  for i, variable in ipairs(variables) do
+    local gradient = gradients[i]
+    if gradient.dtype ~= variable.dtype then gradient = ops.cast(gradient, variable.dtype) end
+    self:update_step(gradient, variable, learning_rate)
+  end
+end
+
+--- Updates one variable.
+-- @param gradient tensor like the variable
+-- @param variable
+-- @param learning_rate scalar
+function Optimizer:update_step()
+  errors.raise("%s: an optimizer needs update_step(self, gradient, variable, learning_rate)", self.__name)
+end
+
+local function update(self, gradients, variables)
+  gradients = clipping.clip(self, gradients)
+  apply_weight_decay(self, variables)
+  self:update_all(gradients, variables, self.learning_rate)
+end
+
+-- Gradients add up for some steps; the last of them updates with their mean.
+local function accumulate(self, gradients, variables)
+  local steps = self.gradient_accumulation_steps
+  local last = ops.equal((self._iterations + 1) % steps, 0)
+  local sums, means = {}, {}
+  for i, variable in ipairs(variables) do
+    sums[i] = gradients[i] + self._accumulators[self._index[variable]]
+    means[i] = sums[i] / steps
+  end
+  gated(self, last, function() update(self, means, variables) end)
+  for i, variable in ipairs(variables) do
+    self:assign(self._accumulators[self._index[variable]], ops.where(last, ops.zeros_like(sums[i]), sums[i]))
+  end
+end
+
+local function update_averages(self)
+  local momentum = ops.cast(ops.not_equal(self.iterations, 0), engine.get_floatx()) * self.ema_momentum
+  for i, variable in ipairs(self._trainable_variables) do
+    local average = self._averages[i]
+    local share = ops.cast(momentum, variable.dtype)
+    self:assign(average, average * share + variable * (1 - share))
+  end
+  if self.ema_overwrite_frequency then
+    local now = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
+    gated(self, now, function()
+      for i, variable in ipairs(self._trainable_variables) do self:assign(variable, self._averages[i].value) end
+    end)
+  end
+end
+
+local function constrain(self, variables)
+  for _, variable in ipairs(variables) do
+    if variable.constraint then self:assign(variable, variable.constraint(variable)) end
+  end
+end
+
+local function apply_now(self, gradients, variables)
+  rawset(self, "_shared", {})
+  local scale = self.loss_scale_factor
+  if scale then
+    local scaled = {}
+    for i, gradient in ipairs(gradients) do scaled[i] = gradient / scale end
+    gradients = scaled
+  end
+  if self.gradient_accumulation_steps then accumulate(self, gradients, variables) else update(self, gradients, variables) end
+  if self.use_ema then update_averages(self) end
+  constrain(self, variables)
+  self:assign_add(self._iterations, 1)
+  rawset(self, "_shared", nil)
+end
+
+---------------------------------------------------------------- compiled updates of a loop of one's own
+
+-- What the plan of an update depends on besides variables: which gradients there are, and the optimizer's plain settings.
+local function plan_key(self, gradients, variables)
+  local parts = {}
+  for i, variable in ipairs(variables) do
+    parts[i] = self._index[variable] .. (gradients[i].dtype == variable.dtype and "" or gradients[i].dtype)
+  end
+  for _, parameter in ipairs(self.config) do
+    local value = rawget(self, parameter[1])
+    if value ~= nil and parameter[1] ~= "name" then parts[#parts + 1] = parameter[1] .. tostring(value) end
+  end
+  return table.concat(parts, ",")
+end
+
+local function trace_update(self, gradients, variables)
+  local trace <close> = engine.trace()
+  local placeholders = {}
+  for i, gradient in ipairs(gradients) do placeholders[i] = trace:placeholder(gradient.shape, gradient.dtype) end
+  self:apply_gradients_now(placeholders, variables)
+  return trace:compile {}
+end
+
+local function apply_compiled(self, gradients, variables)
+  local plans = rawget(self, "_compiled")
+  if not plans then
+    plans = {}
+    rawset(self, "_compiled", plans)
+  end
+  local key = plan_key(self, gradients, variables)
+  plans[key] = plans[key] or trace_update(self, gradients, variables)
+  plans[key](table.unpack(gradients))
+end
+
+local warned = setmetatable({}, { __mode = "k" })
+
+local function drop_missing(self, gradients, variables)
+  local kept, kept_variables, missing = {}, {}, {}
+  for i, variable in ipairs(variables) do
+    local gradient = gradients[i]
+    if gradient == nil or gradient == false or gradient == null then
+      missing[#missing + 1] = variable.path or variable.name or "variable " .. i
+    else
+      kept[#kept + 1], kept_variables[#kept_variables + 1] = gradient, variable
+    end
+  end
+  if #kept == 0 then errors.raise("%s.apply: there is no gradient for any variable", self.__name) end
+  if #missing > 0 and not warned[self] then
+    warned[self] = true
+    io.stderr:write(("warning: no gradient of the loss with respect to %s; these stay as they are\n"):format(table.concat(missing, ", ")))
+  end
+  return kept, kept_variables
+end
+
+local function check_known(self, variables)
+  for i, variable in ipairs(variables) do
+    if not engine.is_variable(variable) then
+      errors.raise("%s.apply: variable %d should be a variable, got %s", self.__name, i, errors.describe(variable))
+    end
+    if not self._index[variable] then
+      errors.raise("%s.apply: variable %d (%s) is not among those that the optimizer was built with; use another optimizer for another set",
+        self.__name, i, tostring(variable.path or variable.name))
+    end
+  end
+end
+
+local function check_gradients(self, gradients, variables)
+  for i, gradient in ipairs(gradients) do
+    if type(gradient) ~= "userdata" then
+      errors.raise("%s.apply: gradient %d should be a tensor, got %s", self.__name, i, errors.describe(gradient))
+    end
+    if errors.shape(gradient.shape) ~= errors.shape(variables[i].shape) then
+      errors.raise("%s.apply: gradient %d has shape %s, but its variable %s has shape %s", self.__name, i, errors.shape(gradient.shape),
+        tostring(variables[i].path or variables[i].name), errors.shape(variables[i].shape))
+    end
+  end
+end
+
+--- The update itself, for gradients that are all there; within a trace it becomes part of it.
+Optimizer.apply_gradients_now = apply_now
+
+local bind_apply = arguments.binder("apply", { { "gradients", "list" }, { "variables", "list", optional = true } }, false)
+
+--- Updates variables.
+-- @tparam table gradients one for each variable, `false` where there is none
+-- @tparam[opt] {Variable,...} variables those of the first call by default
+function Optimizer:apply(...)
+  local gradients, variables = bind_apply(...)
+  if variables == nil then
+    if not self.built then
+      errors.raise("%s.apply: the first call needs the variables: apply(gradients, variables)", self.__name)
+    end
+    variables = self._trainable_variables
+  end
+  local most = #gradients
+  for i in pairs(gradients) do most = math.max(most, i) end
+  if most > #variables then errors.raise("%s.apply: %d gradients for %d variables", self.__name, most, #variables) end
+  if #variables == 0 then return end
+  self:ensure_built(variables)
+  check_known(self, variables)
+  gradients, variables = drop_missing(self, gradients, variables)
+  check_gradients(self, gradients, variables)
+  -- A plan cannot hold what a function says anew each time.
+  if engine.tracing() or type(self._learning_rate) == "function" then
+    self:apply_gradients_now(gradients, variables)
+  else
+    apply_compiled(self, gradients, variables)
+  end
+end
+
+--- Updates variables from pairs.
+-- @tparam table pairs_list `{{gradient, variable}, ...}`
+-- @return the iteration
+function Optimizer:apply_gradients(pairs_list)
+  local gradients, variables = {}, {}
+  for i, pair in ipairs(pairs_list) do gradients[i], variables[i] = pair[1] or false, pair[2] end
+  self:apply(gradients, variables)
+  return self._iterations
+end
+
+--- The loss as it should be differentiated, see `loss_scale_factor`.
+function Optimizer:scale_loss(loss)
+  return self.loss_scale_factor and loss * self.loss_scale_factor or loss
+end
+
+local bind_exclude = arguments.binder("exclude_from_weight_decay", {
+  { "var_list", "list", optional = true }, { "var_names", "list", optional = true },
+}, false)
+
+--- Keeps variables from decaying.
+-- @tparam[opt] {Variable,...} var_list
+-- @tparam[opt] {string,...} var_names parts of their names, or Lua patterns
+function Optimizer:exclude_from_weight_decay(...)
+  local variables, wanted = bind_exclude(...)
+  if self.built then errors.raise("%s: exclude_from_weight_decay comes before the first update", self.__name) end
+  local excluded = { variables = {}, names = wanted or {} }
+  for _, variable in ipairs(variables or {}) do excluded.variables[variable] = true end
+  rawset(self, "_excluded", excluded)
+end
+
+--- Gives variables the values that are meant for use after training: their moving averages, with `use_ema`.
+function Optimizer:finalize_variable_values(variables)
+  if not self.use_ema or not self.built then return end
+  for _, variable in ipairs(variables) do
+    local index = self._index[variable]
+    if index then variable:assign(self._averages[index].value) end
+  end
+end
+
+--- Sets the state.
+-- @tparam table weights tensors in the order of `variables`
+function Optimizer:set_weights(weights)
+  local variables = self.variables
+  if #weights ~= #variables then
+    errors.raise("%s: set_weights got %d tensors for %d variables", self.__name, #weights, #variables)
+  end
+  for i, variable in ipairs(variables) do variable:assign(weights[i]) end
+end
+
+---------------------------------------------------------------- configuration
+
+local is_common = { learning_rate = true }
+for _, parameter in ipairs(common) do is_common[parameter[1]] = true end
+
+local function learning_rate_config(self)
+  local rate = self._learning_rate
+  if engine.is_variable(rate) then return rate.value:item() end
+  return registry.serialize(rate)
+end
+
+--- The arguments as Keras writes them; the learning rate as of now.
+function Optimizer:get_config()
+  local config = ordered.object()
+  ordered.set(config, "name", self.name)
+  ordered.set(config, "learning_rate", learning_rate_config(self))
+  for _, key in ipairs { "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
+    "loss_scale_factor", "gradient_accumulation_steps" } do
+    local value = self[key]
+    if value == nil then value = null end
+    ordered.set(config, key, value)
+  end
+  for _, parameter in ipairs(self.config) do
+    if not is_common[parameter[1]] then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+  end
+  return config
+end
+
+--- "Adam{learning_rate = 0.001, ...}"
+function Optimizer:__tostring()
+  local rate = self._learning_rate
+  return ("%s{learning_rate = %s}"):format(self.__name, engine.is_variable(rate) and ("%.6g"):format(rate.value:item()) or tostring(rate))
+end
+
+return Optimizer

@@ -1,0 +1,142 @@
+--- The progress line of fit, evaluate and predict:
+--    320/1000 [=========>....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100
+-- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line is written.
+-- @module cusp.training.progress
+local engine = require "cusp.engine"
+
+local progress = {}
+
+local Bar = {}
+Bar.__index = Bar
+
+--- Seconds between two redraws.
+progress.interval = 0.05
+
+local bar_width = 30
+
+--- A new bar.
+-- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or 2;
+--   `dynamic`: whether to redraw in place (whether standard output is a terminal); `write`: function that takes text
+function progress.new(options)
+  local dynamic = options.dynamic
+  if dynamic == nil then dynamic = engine.is_terminal(1) end
+  local now = engine.monotonic()
+  return setmetatable({
+    target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
+    write = options.write or function(text) io.stdout:write(text):flush() end,
+    started = now, drawn_at = 0, drawn_width = 0, seen = 0,
+  }, Bar)
+end
+
+--- A number as the progress line shows it: four decimals, or an exponent where that would show nothing.
+-- @treturn string
+function progress.format_value(value)
+  if type(value) == "table" then
+    local parts = {}
+    for i = 1, #value do parts[i] = progress.format_value(value[i]) end
+    return "[" .. table.concat(parts, ", ") .. "]"
+  end
+  if type(value) ~= "number" then return tostring(value) end
+  if value ~= value then return "nan" end
+  if value == math.huge then return "inf" elseif value == -math.huge then return "-inf" end
+  return (math.abs(value) > 1e-3 and "%.4f" or "%.4e"):format(value)
+end
+
+--- A time in the unit that suits it: "2s", "13ms", "31us".
+-- @tparam number seconds
+function progress.format_time(seconds)
+  if seconds >= 1 or seconds == 0 then return ("%.0fs"):format(seconds) end
+  if seconds >= 1e-3 then return ("%.0fms"):format(seconds * 1e3) end
+  return ("%.0fus"):format(seconds * 1e6)
+end
+
+local function format_eta(seconds)
+  seconds = seconds // 1 | 0
+  if seconds > 3600 then return ("%d:%02d:%02d"):format(seconds // 3600, seconds % 3600 // 60, seconds % 60) end
+  if seconds > 60 then return ("%d:%02d"):format(seconds // 60, seconds % 60) end
+  return seconds .. "s"
+end
+
+local function format_logs(names, logs)
+  local parts = {}
+  for _, name in ipairs(names) do
+    if logs[name] ~= nil then parts[#parts + 1] = (" - %s: %s"):format(name, progress.format_value(logs[name])) end
+  end
+  return table.concat(parts)
+end
+
+local function count_text(self, finished)
+  if not self.target then return (finished and "%d/%d" or "%d/Unknown"):format(self.seen, self.seen) end
+  return (("%%%dd/%%d"):format(#tostring(self.target))):format(self.seen, self.target)
+end
+
+local function bar_text(self, finished)
+  local count = count_text(self, finished)
+  if not self.target and not finished then return count end
+  local full = finished and bar_width or math.floor(bar_width * self.seen / self.target)
+  if full >= bar_width then return ("%s [%s]"):format(count, ("="):rep(bar_width)) end
+  local head = full > 0 and ("="):rep(full - 1) .. ">" or ""
+  return ("%s [%s%s]"):format(count, head, ("."):rep(bar_width - full))
+end
+
+-- Redraws the line in place: what the longer line before left behind is overwritten, and a line too long for the terminal is
+-- cut, since a wrapped one could not be redrawn.
+local function draw(self, line, finished)
+  if not self.dynamic then
+    if finished then self.write(line .. "\n") end
+    return
+  end
+  if not finished then
+    local columns = engine.terminal_width()
+    if columns and columns > 1 and #line >= columns then line = line:sub(1, columns - 1) end
+  end
+  local padding = (" "):rep(math.max(0, self.drawn_width - #line))
+  self.write("\r" .. line .. padding .. (finished and "\n" or ""))
+  self.drawn_width = #line
+end
+
+--- Whether a redraw would show anything now.
+function Bar:due()
+  return self.verbose == 1 and self.dynamic and engine.monotonic() - self.drawn_at >= progress.interval
+end
+
+--- Says that `seen` steps are done, and redraws when it is time.
+-- @tparam integer seen steps done
+-- @tparam {string,...} names of the values to show, in order
+-- @tparam table|function logs the values by name, or a function that gives them (called only when they are shown)
+function Bar:update(seen, names, logs)
+  self.seen = seen
+  if not self:due() then return end
+  self.drawn_at = engine.monotonic()
+  if type(logs) == "function" then logs = logs() end
+  if type(names) == "function" then names = names() end
+  local elapsed = self.drawn_at - self.started
+  local time
+  if self.target then
+    time = " - ETA: " .. format_eta(seen > 0 and elapsed / seen * (self.target - seen) or 0)
+  else
+    time = " - " .. progress.format_time(elapsed)
+  end
+  draw(self, bar_text(self, false) .. time .. format_logs(names, logs or {}), false)
+end
+
+--- Ends the line with the time per step and the final values.
+function Bar:finish(names, logs)
+  if self.verbose == 0 then return end
+  local elapsed = engine.monotonic() - self.started
+  local steps = math.max(self.seen, 1)
+  local per_step = (" %s/step"):format(progress.format_time(elapsed / steps))
+  local values = format_logs(names, logs or {})
+  if self.verbose == 2 then
+    self.write(("%s - %.0fs -%s%s\n"):format(count_text(self, true), elapsed, per_step, values))
+  else
+    draw(self, ("%s - %.0fs%s%s"):format(bar_text(self, true), elapsed, per_step, values), true)
+  end
+end
+
+--- Ends a line that was being redrawn, where an error or an interrupt stops the work.
+function Bar:abandon()
+  if self.drawn_width > 0 then self.write "\n" end
+end
+
+return progress
