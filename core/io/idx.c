@@ -109,6 +109,16 @@ static void order_bytes(unsigned char *data, size_t bytes, size_t element) {
 #endif
 }
 
+/** Nothing may follow; reading on makes zlib compare the checksum of a gzip file. */
+static cusp_status check_end(idx_file *file) {
+  char more;
+  int got = gzread(file->gz, &more, 1), code = Z_OK;
+  const char *reason = gzerror(file->gz, &code);
+  if (got > 0)
+    return fail(file, "there are bytes behind the data that the header describes");
+  return got == 0 && (code == Z_OK || code == Z_STREAM_END) ? CUSP_OK : fail(file, reason);
+}
+
 static cusp_status read_array(idx_file *file, cusp_array *out) {
   cusp_dtype dtype = CUSP_UINT8;
   cusp_shape shape = {0};
@@ -118,11 +128,7 @@ static cusp_status read_array(idx_file *file, cusp_array *out) {
   size_t element = cusp_dtype_size(dtype), bytes = (size_t)cusp_array_count(out) * element;
   CUSP_TRY(read_exactly(file, out->data, bytes, "the data"));
   order_bytes(out->data, bytes, element);
-  char more;
-  int got = gzread(file->gz, &more, 1); /* reads on to the checksum of a gzip file */
-  if (got > 0)
-    return fail(file, "there are bytes behind the data that the header describes");
-  return got == 0 ? CUSP_OK : fail(file, gzerror(file->gz, &got));
+  return check_end(file);
 }
 
 cusp_status cusp_idx_read(cusp_array *out, const char *path) {
@@ -130,7 +136,9 @@ cusp_status cusp_idx_read(cusp_array *out, const char *path) {
   memset(out, 0, sizeof *out);
   CUSP_TRY(open_file(&file, path));
   cusp_status status = read_array(&file, out);
-  gzclose(file.gz);
+  int closed = gzclose(file.gz); /* knows of a file that ends too early */
+  if (status == CUSP_OK && closed != Z_OK)
+    status = fail(&file, "the compressed data end too early");
   if (status != CUSP_OK)
     cusp_array_release(out);
   return status;
