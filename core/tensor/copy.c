@@ -25,15 +25,36 @@ typedef void (*row_fn)(int64_t n, char *to, int64_t to_step, const char *from, i
         t[i * to_step] = f[i * from_step];                                                      \
   }
 
+/**
+ * Copies to[i * to_stride + j] = from[j * from_stride + i] for one tile. Through a buffer, because a column of `to` or of `from` often
+ * lies at a power of two, where all its lines would fight for one set of the cache.
+ */
+typedef void (*tile_fn)(int64_t rows, int64_t columns, char *to, int64_t to_stride, const char *from, int64_t from_stride);
+
+#define TILE_FUNCTION(name, type)                                                                                       \
+  static void name(int64_t rows, int64_t columns, char *to, int64_t to_stride, const char *from, int64_t from_stride) { \
+    type buffer[TILE][TILE];                                                                                            \
+    for (int64_t j = 0; j < columns; j++)                                                                               \
+      for (int64_t i = 0; i < rows; i++)                                                                                \
+        buffer[i][j] = ((const type *)from)[j * from_stride + i];                                                       \
+    for (int64_t i = 0; i < rows; i++)                                                                                  \
+      memcpy((type *)to + i * to_stride, buffer[i], (size_t)columns * sizeof(type));                                    \
+  }
+
 ROW_FUNCTION(copy_row_1, uint8_t)
 ROW_FUNCTION(copy_row_2, uint16_t)
 ROW_FUNCTION(copy_row_4, uint32_t)
 ROW_FUNCTION(copy_row_8, uint64_t)
+TILE_FUNCTION(copy_tile_1, uint8_t)
+TILE_FUNCTION(copy_tile_2, uint16_t)
+TILE_FUNCTION(copy_tile_4, uint32_t)
+TILE_FUNCTION(copy_tile_8, uint64_t)
 
 typedef struct copy_job {
   char *to;
   const char *from;
   row_fn copy_row;
+  tile_fn copy_tile;
   int64_t element; /* bytes */
   int ndim;
   int64_t size[CUSP_MAX_DIMS];
@@ -41,12 +62,12 @@ typedef struct copy_job {
   int64_t tiles;                     /* along axis ndim - 2, when transposing */
 } copy_job;
 
-static row_fn row_function(size_t element) {
-  switch (element) {
-  case 1: return copy_row_1;
-  case 2: return copy_row_2;
-  case 4: return copy_row_4;
-  default: return copy_row_8;
+static void choose_functions(copy_job *job) {
+  switch (job->element) {
+  case 1: job->copy_row = copy_row_1, job->copy_tile = copy_tile_1; break;
+  case 2: job->copy_row = copy_row_2, job->copy_tile = copy_tile_2; break;
+  case 4: job->copy_row = copy_row_4, job->copy_tile = copy_tile_4; break;
+  default: job->copy_row = copy_row_8, job->copy_tile = copy_tile_8; break;
   }
 }
 
@@ -97,20 +118,19 @@ static void copy_rows(void *context, int64_t begin, int64_t end) {
   }
 }
 
-/** Copies rows of tiles of the last two axes, where the source's unit stride is on the last but one. */
+/** Copies rows of tiles of the last two axes, where the target's unit stride is on the last and the source's on the last but one. */
 static void copy_tiles(void *context, int64_t begin, int64_t end) {
   const copy_job *job = context;
   int column = job->ndim - 1, row = column - 1;
+  int64_t to_stride = job->strides[0][row], from_stride = job->strides[1][column];
   for (int64_t unit = begin; unit < end; unit++) {
-    int64_t to, from, first_row = unit % job->tiles * TILE;
+    int64_t to, from, i = unit % job->tiles * TILE;
     offsets_at(job, row, unit / job->tiles, &to, &from);
-    int64_t last_row = first_row + TILE < job->size[row] ? first_row + TILE : job->size[row];
+    int64_t rows = i + TILE < job->size[row] ? TILE : job->size[row] - i;
     for (int64_t j = 0; j < job->size[column]; j += TILE) {
       int64_t columns = j + TILE < job->size[column] ? TILE : job->size[column] - j;
-      for (int64_t i = first_row; i < last_row; i++)
-        job->copy_row(columns, job->to + (to + i * job->strides[0][row] + j * job->strides[0][column]) * job->element,
-                      job->strides[0][column], job->from + (from + i * job->strides[1][row] + j * job->strides[1][column]) * job->element,
-                      job->strides[1][column]);
+      job->copy_tile(rows, columns, job->to + (to + i * to_stride + j) * job->element, to_stride,
+                     job->from + (from + i + j * from_stride) * job->element, from_stride);
     }
   }
 }
@@ -118,7 +138,7 @@ static void copy_tiles(void *context, int64_t begin, int64_t end) {
 /** Moves the axis where the source has stride 1 next to the last one; false where tiles would not help. */
 static bool make_transposition(copy_job *job) {
   int last = job->ndim - 1;
-  if (job->ndim < 2 || magnitude(job->strides[1][last]) <= 1 || job->size[last] < 4)
+  if (job->ndim < 2 || job->strides[0][last] != 1 || magnitude(job->strides[1][last]) <= 1 || job->size[last] < 4)
     return false;
   for (int i = 0; i < last; i++)
     if (job->strides[1][i] == 1 && job->size[i] >= 4) {
@@ -146,9 +166,8 @@ void cusp_array_copy(const cusp_array *to, const cusp_array *from) {
   int64_t count = cusp_array_count(to);
   if (count == 0)
     return;
-  size_t element = cusp_dtype_size(to->dtype);
-  copy_job job = {
-      .to = to->data, .from = from->data, .copy_row = row_function(element), .element = (int64_t)element, .ndim = to->shape.ndim};
+  copy_job job = {.to = to->data, .from = from->data, .element = (int64_t)cusp_dtype_size(to->dtype), .ndim = to->shape.ndim};
+  choose_functions(&job);
   memcpy(job.size, to->shape.size, sizeof job.size);
   memcpy(job.strides[0], to->strides, sizeof job.strides[0]);
   memcpy(job.strides[1], from->strides, sizeof job.strides[1]);
