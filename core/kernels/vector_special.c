@@ -9,7 +9,7 @@ static double polynomial(double x, int count, const double *coefficients) {
   return y;
 }
 
-/* Starts from Giles, "Approximating the erfinv function" (GPU Computing Gems, 2011), single precision; two steps of Halley follow. */
+/* Starts from Giles, "Approximating the erfinv function" (GPU Computing Gems, 2011), single precision; steps of Halley follow. */
 static double erfinv_start(double x) {
   static const double centre[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
                                   -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
@@ -23,7 +23,7 @@ double cusp_special_erfinv(double x) {
   if (!(fabs(x) < 1))
     return fabs(x) == 1 ? copysign(INFINITY, x) : NAN;
   double y = erfinv_start(x);
-  for (int round = 0; round < 2; round++) {
+  for (int round = 0; round < 5; round++) {
     /* near the ends erf(y) - x cancels; the complements do not */
     const double error = x > 0.5 ? (1 - x) - erfc(y) : x < -0.5 ? erfc(-y) - (1 + x) : erf(y) - x;
     const double newton = error * exp(y * y) * 0.88622692545275801365; /* over the slope 2 / sqrt(pi) * e^-y^2 */
