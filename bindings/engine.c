@@ -12,10 +12,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifndef CUSP_VERSION
-#define CUSP_VERSION "development"
-#endif
-
 void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods) {
   luaL_newmetatable(L, name);
   luaL_setfuncs(L, metamethods, 0);

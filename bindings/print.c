@@ -186,14 +186,18 @@ static void write_axis(printer *p, const char *from, int axis) {
   add(p, "]");
 }
 
+/* ", shape = {2, 3}, dtype = float32)"; a scalar has no shape to show. */
 static void add_type(luaL_Buffer *buffer, const cusp_type *type) {
   char text[32];
-  luaL_addstring(buffer, ", shape = {");
+  if (type->shape.ndim > 0)
+    luaL_addstring(buffer, ", shape = {");
   for (int i = 0; i < type->shape.ndim; i++) {
     snprintf(text, sizeof text, "%s%lld", i ? ", " : "", (long long)type->shape.size[i]);
     luaL_addstring(buffer, text);
   }
-  luaL_addstring(buffer, "}, dtype = ");
+  if (type->shape.ndim > 0)
+    luaL_addchar(buffer, '}');
+  luaL_addstring(buffer, ", dtype = ");
   luaL_addstring(buffer, cusp_dtype_name(type->dtype));
   luaL_addchar(buffer, ')');
 }

@@ -10,31 +10,57 @@ const char cusp_lua_tensor_kind[] = "cusp.Tensor";
 /* ------------------------------------------------------------------ the collector */
 
 /*
- * Lua sees a few bytes of userdata where megabytes hang. When the engine holds more than `collect_at` bytes, a collection
- * runs before the next tensor is made: a young one first (in generational mode that frees temporaries at little cost), a
- * full one where that gave too little. The distance to the next one grows with what is alive, and with Lua's own heap,
- * whose marking is the price of a collection.
+ * Lua sees a few bytes of userdata where megabytes hang. When the engine holds more than `collect_at` bytes, what is still
+ * to be computed included, a collection runs before the next tensor is made: a young one first (in generational mode that
+ * frees temporaries at little cost), a full one where that gave too little. The distance to the next one grows with what is
+ * alive, and with Lua's own heap, whose marking is the price of a collection.
+ * Many pending nodes are a reason too: those that nobody can reach any more need not be computed. What is left after a
+ * collection is computed then, so that the same loop gives the same graphs, whose plans exist already.
  */
 #define LEAST_SLACK ((uint64_t)16 << 20)
+enum { MOST_PENDING = 1000 };
 
-static uint64_t collect_at = LEAST_SLACK;
+static uint64_t collect_at = LEAST_SLACK, pending_limit = MOST_PENDING;
 
-static uint64_t slack(lua_State *L, uint64_t live) {
-  uint64_t heap = (uint64_t)lua_gc(L, LUA_GCCOUNT) << 10, most = live / 4 > heap ? live / 4 : heap;
+static uint64_t slack(lua_State *L, uint64_t held) {
+  uint64_t heap = (uint64_t)lua_gc(L, LUA_GCCOUNT) << 10, most = held / 4 > heap ? held / 4 : heap;
   return most > LEAST_SLACK ? most : LEAST_SLACK;
 }
 
-void cusp_lua_collect(lua_State *L) {
-  uint64_t before = cusp_memory_live();
-  if (before <= collect_at)
-    return;
+static uint64_t held_bytes(void) { return cusp_memory_live() + cusp_graph_get_stats().pending_bytes; }
+
+static void collect(lua_State *L, uint64_t before) {
   collect_at = UINT64_MAX; /* finalisers may make tensors */
   uint64_t wanted = slack(L, before) / 2;
   lua_gc(L, LUA_GCSTEP, 0);
-  if (cusp_memory_live() + wanted > before)
+  if (held_bytes() + wanted > before)
     lua_gc(L, LUA_GCCOLLECT);
-  uint64_t live = cusp_memory_live();
-  collect_at = live + slack(L, live);
+  uint64_t held = held_bytes();
+  collect_at = held + slack(L, held);
+}
+
+/* A failure stays with the tensor that cannot be computed, and is reported when its value is asked for. */
+static void bound_pending(lua_State *L) {
+  lua_gc(L, LUA_GCSTEP, 0);
+  pending_limit = MOST_PENDING;
+  if (cusp_graph_get_stats().pending < MOST_PENDING / 2)
+    return;
+  cusp_status status = cusp_evaluate_pending();
+  if (status == CUSP_EINTERRUPT)
+    cusp_lua_raise(L, status, NULL);
+  if (status != CUSP_OK)
+    pending_limit += cusp_graph_get_stats().pending;
+}
+
+void cusp_lua_collect(lua_State *L) {
+  cusp_graph_stats stats = cusp_graph_get_stats();
+  uint64_t held = cusp_memory_live() + stats.pending_bytes;
+  if (held > collect_at)
+    collect(L, held);
+  else if (collect_at > 4 * (held + LEAST_SLACK) && collect_at != UINT64_MAX)
+    collect_at = 2 * (held + LEAST_SLACK); /* much was freed since */
+  if (stats.pending > pending_limit)
+    bound_pending(L);
 }
 
 /* ------------------------------------------------------------------ making and releasing */
@@ -420,6 +446,6 @@ void cusp_lua_open_tensor(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_pushcclosure(L, tensor_index, 1);
   lua_setfield(L, -3, "__index");
-  lua_setfield(L, -3, "tensor_methods");
+  lua_setfield(L, -2, "tensor_methods");
   lua_pop(L, 1);
 }

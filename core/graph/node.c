@@ -18,6 +18,7 @@ cusp_graph_state *cusp_state(void) {
 cusp_graph_stats cusp_graph_get_stats(void) {
   cusp_graph_stats stats = cusp_state()->stats;
   stats.pending = cusp_state()->pending_nodes;
+  stats.pending_bytes = cusp_state()->pending_bytes;
   return stats;
 }
 
