@@ -300,7 +300,7 @@ local function parse_parameter(text)
   local name, kind, default = text:match "^%s*([%w_]+)%s*:%s*([%w_]+)%s*=%s*(.-)%s*$"
   if not name then name, kind = text:match "^%s*([%w_]+)%s*:%s*([%w_]+)%s*$" end
   if name then
-    local parameter = { name, signature_kinds[kind] or kind, default = parse_default(default), allow_integer = true }
+    local parameter = { name, signature_kinds[kind] or kind, default = parse_default(default), allow_integer = true, any = kind == "any" }
     if parameter.default == null then parameter.default, parameter.optional = nil, true end
     return parameter
   end
@@ -406,7 +406,11 @@ end
 
 --- The same, with the signature parsed beforehand: returns a function of the call's arguments.
 function arguments.binder(name, signature, first_list)
-  local parsed = arguments.signature(signature)
+  return arguments.binder_of(name, arguments.signature(signature), first_list)
+end
+
+--- The same for a signature that has been parsed (`arguments.signature`).
+function arguments.binder_of(name, parsed, first_list)
   return function(...) return bind(name, parsed, first_list, ...) end
 end
 

@@ -52,8 +52,9 @@ function kinds.check(owner, parameter, value)
     if parameter.optional or parameter.default ~= nil then return nil end
     value = nil
   elseif value == nil then
-    if parameter.default ~= nil then return parameter.default end
-    if parameter.optional then return nil end
+    value = parameter.default
+    if value ~= nil and not kinds.of(parameter).resolves_default then return value end
+    if value == nil and parameter.optional then return nil end
   end
   if value == nil then
     errors.raise("%s: argument '%s' is missing; it should be %s", owner, parameter[1], kinds.expectation(parameter))
@@ -320,8 +321,12 @@ kinds.define("tensor", {
 function kinds.define_resolved(name, namespace, expects)
   local path = "cusp." .. namespace
   kinds.define(name, {
-    check = function(value)
-      local got = require(path).get(value)
+    resolves_default = true, -- a default is a name, too
+    check = function(value, parameter, owner)
+      local ok, got = pcall(require(path).get, value)
+      if not ok then
+        errors.raise("%s: argument '%s': %s", owner, parameter[1], tostring(got):gsub("^[^\n]-:%d+: ", ""))
+      end
       return got ~= nil, got
     end,
     expects = expects,

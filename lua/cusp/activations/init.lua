@@ -1,0 +1,84 @@
+--- Activation functions, by name or as functions of a tensor.
+-- @module cusp.activations
+-- @usage layers.Dense{32, activation = "relu"}
+-- layers.Dense{32, activation = function(x) return x:tanh() * 2 end}
+local Object = require "cusp.class"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
+local null = require "cusp.null"
+local registry = require "cusp.registry"
+
+local own = { relu = true, gelu = true, linear = true, exponential = true, mish = true }
+local from_ops = {
+  celu = true, elu = true, glu = true, hard_shrink = true, hard_sigmoid = true, hard_silu = true, hard_swish = true, hard_tanh = true,
+  leaky_relu = true, log_sigmoid = true, log_softmax = true, relu6 = true, selu = true, sigmoid = true, silu = true, soft_shrink = true,
+  softmax = true, softplus = true, softsign = true, sparse_plus = true, sparse_sigmoid = true, sparsemax = true, squareplus = true,
+  swish = true, tanh = true, tanh_shrink = true, threshold = true,
+}
+-- Several names for one function: the one to write.
+local written = { swish = "silu", hard_swish = "hard_silu" }
+
+local function load(space, name)
+  local f
+  if own[name] then f = require("cusp.activations.functions")[name]
+  elseif from_ops[name] then f = require("cusp.ops")[name] end
+  if f then
+    rawset(space, name, f)
+    registry.name_function(f, written[name] or name)
+  end
+  return f
+end
+
+local activations = setmetatable({}, { __index = load, __name = "cusp.activations", __members = {} })
+do
+  local members = getmetatable(activations).__members
+  for _, names in ipairs { own, from_ops } do
+    for name in pairs(names) do members[name] = true end
+  end
+end
+
+local function names()
+  return getmetatable(activations).__members
+end
+
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and meta.__call ~= nil and not Object.is_subclass(value, Object)
+end
+
+--- The activation that a name, a function, a layer or a serialised form stands for; `linear` for nil.
+-- @treturn function
+-- @raise where there is none of that name
+function activations.get(identifier)
+  if identifier == nil or identifier == null then return activations.linear end
+  if type(identifier) == "string" then
+    local found = registry.find_custom(identifier) or activations[identifier]
+    if type(found) == "function" or is_callable(found) then return found end
+    errors.raise("there is no activation named '%s'%s", identifier, errors.suggestion(identifier, names()))
+  end
+  if kinds.is_plain(identifier) and identifier.class_name then return activations.deserialize(identifier) end
+  if is_callable(identifier) then return identifier end
+  errors.raise("expected an activation function or its name, got %s", errors.describe(identifier))
+end
+
+--- The name of an activation; the serialised form of a function or object of one's own.
+function activations.serialize(activation)
+  if activation == nil or activation == null then return null end
+  if type(activation) == "string" then return activation end
+  for name in pairs(names()) do
+    if rawget(activations, name) == activation then return written[name] or name end
+  end
+  return registry.serialize(activation)
+end
+
+--- The activation of a serialised form (a name, or a table).
+-- @tparam string|table config
+-- @tparam[opt] table custom_objects
+function activations.deserialize(config, custom_objects)
+  if type(custom_objects) == "table" and custom_objects.custom_objects then custom_objects = custom_objects.custom_objects end
+  if type(config) == "string" then return registry.with_custom_objects(custom_objects, activations.get, config) end
+  return registry.deserialize(config, { module = "keras.activations", custom_objects = custom_objects })
+end
+
+return activations

@@ -1,0 +1,191 @@
+--- Gradients: the tape, and the functional forms.
+-- @module cusp.gradients
+local Object = require "cusp.class"
+local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local structure = require "cusp.models.structure"
+
+local gradients = {}
+
+local recording = 0
+
+--- Whether a tape is recording.
+function gradients.is_recording() return recording > 0 end
+
+--- Records what is computed from watched tensors and from trainable variables, so that it can be differentiated.
+-- @type GradientTape
+-- @tparam[opt=false] boolean persistent whether `gradient` may be called more than once
+-- @tparam[opt=true] boolean watch_accessed_variables whether trainable variables are watched by themselves
+-- @usage
+-- local x = cusp.tensor(3.0)
+-- local tape <close> = cusp.GradientTape()
+-- tape:watch(x)
+-- local y = x * x
+-- print(tape:gradient(y, x)) --> 6
+local GradientTape = Object:extend("GradientTape", {
+  config = { { "persistent", "boolean", default = false }, { "watch_accessed_variables", "boolean", default = true } },
+  init = function(self, args)
+    Object.configure(self, args)
+    self.tape = engine.tape()
+    self.open = true
+    recording = recording + 1
+  end,
+})
+gradients.GradientTape = GradientTape
+
+local function close(self)
+  if not rawget(self, "open") then return end
+  self.open = false
+  recording = recording - 1
+  self.tape:close()
+end
+
+--- Stops recording and lets go of what was recorded. A tape that is declared `<close>` is closed at the end of its block.
+GradientTape.close = close
+GradientTape.__close = close
+GradientTape.__gc = close
+
+local function check_open(self, what)
+  if not self.open then
+    errors.raise("GradientTape: %s of a tape that is closed; a tape gives gradients once unless it is made with {persistent = true}", what)
+  end
+end
+
+--- Watches a tensor, or a nested table of them: what is computed from it is recorded from now on.
+function GradientTape:watch(tensors)
+  check_open(self, "watch")
+  for _, tensor in ipairs(structure.flatten(tensors)) do self.tape:watch(tensor) end
+end
+
+--- Calls `f` without recording it.
+function GradientTape:stop_recording(f, ...)
+  check_open(self, "stop_recording")
+  self.tape:pause(true)
+  local results = table.pack(pcall(f, ...))
+  self.tape:pause(false)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+local function check_targets(targets)
+  for i, target in ipairs(targets) do
+    if type(target) ~= "userdata" then errors.raise("gradient: target %d should be a tensor, got %s", i, errors.describe(target)) end
+  end
+end
+
+local function is_leaf(value)
+  return not structure.is_container(value)
+end
+
+-- The gradients in the structure of the sources: false for "none" within lists, nil elsewhere.
+local function restore(sources, flat)
+  local at = 0
+  local function walk(value, in_list)
+    if is_leaf(value) then
+      at = at + 1
+      local gradient = flat[at]
+      if not gradient then gradient = in_list and false or nil end
+      return gradient
+    end
+    local result = {}
+    if structure.is_list(value) then
+      for i = 1, #value do result[i] = walk(value[i], true) end
+    else
+      local keys = {}
+      for key in pairs(value) do keys[#keys + 1] = key end
+      table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+      for _, key in ipairs(keys) do result[key] = walk(value[key], false) end
+    end
+    return result
+  end
+  return walk(sources, false)
+end
+
+local bind_gradient = arguments.binder("gradient", { "target", "sources", "output_gradients" }, false)
+
+--- The gradients of the target (or of the sum of several targets) with respect to the sources.
+-- @tparam tensor|{tensor,...} target
+-- @param sources a tensor, a variable, or a nested table of them
+-- @tparam[opt] tensor|{tensor,...} output_gradients what multiplies each target's gradient; ones by default
+-- @return gradients in the structure of `sources`; nil (false in lists) where no path leads from source to target
+function GradientTape:gradient(...)
+  check_open(self, "gradient")
+  local target, sources, output_gradients = bind_gradient(...)
+  local targets, flat = structure.flatten(target), structure.flatten(sources)
+  check_targets(targets)
+  local cotangents = output_gradients ~= nil and structure.flatten(output_gradients) or nil
+  if cotangents and #cotangents ~= #targets then
+    errors.raise("gradient: %d output_gradients for %d targets", #cotangents, #targets)
+  end
+  local result = self.tape:gradient(targets, flat, cotangents)
+  if not self.persistent then close(self) end
+  return restore(sources, result)
+end
+
+---------------------------------------------------------------- functional forms
+
+local function as_tensors(values)
+  return structure.map(values, function(leaf)
+    if type(leaf) == "number" then return engine.tensor(leaf + 0.0) end
+    return leaf
+  end)
+end
+
+local function value_and_gradient(f, argnums, ...)
+  local given = table.pack(...)
+  local chosen = {}
+  for i, position in ipairs(argnums) do
+    if given[position] == nil then errors.raise("grad: the function is differentiated by argument %d, which is missing", position) end
+    given[position] = as_tensors(given[position])
+    chosen[i] = given[position]
+  end
+  local tape <close> = GradientTape()
+  for _, leaf in ipairs(structure.flatten(chosen)) do
+    if engine.is_tensor(leaf) then tape:watch(leaf) end
+  end
+  local values = table.pack(f(table.unpack(given, 1, given.n)))
+  if type(values[1]) ~= "userdata" then
+    errors.raise("grad: the function should return a tensor, got %s", errors.describe(values[1]))
+  end
+  if #values[1].shape > 0 then errors.raise("grad: the function should return a scalar, got shape %s", errors.shape(values[1].shape)) end
+  return values, tape:gradient(values[1], chosen)
+end
+
+local function check_form(name, f, argnums)
+  local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
+  if not callable then errors.raise("%s: expected a function, got %s", name, errors.describe(f)) end
+  if argnums == nil then return { 1 }, true end
+  if type(argnums) == "number" then return { argnums }, true end
+  return argnums, false
+end
+
+--- The gradient of a function that returns a scalar.
+-- @tparam function f
+-- @tparam[opt=1] integer|{integer,...} argnums by which argument (from 1), or by which several
+-- @treturn function of the same arguments; it returns the gradient in the structure of the argument, or a list of gradients
+-- @usage cusp.grad(function(x) return (x * x):sum() end)(cusp.tensor {1.0, 2.0}) --> {2, 4}
+function gradients.grad(f, argnums)
+  local positions, single = check_form("grad", f, argnums)
+  return function(...)
+    local _, result = value_and_gradient(f, positions, ...)
+    return single and (result[1] or nil) or result
+  end
+end
+
+--- A function that returns the gradient after all that `f` returns.
+-- @tparam function f
+-- @tparam[opt=1] integer|{integer,...} argnums
+-- @treturn function which returns what `f` returns, then the gradient
+-- @usage local loss, gradient = cusp.value_and_grad(f)(x)
+function gradients.value_and_grad(f, argnums)
+  local positions, single = check_form("value_and_grad", f, argnums)
+  return function(...)
+    local values, result = value_and_gradient(f, positions, ...)
+    values.n = values.n + 1
+    values[values.n] = single and (result[1] or nil) or result
+    return table.unpack(values, 1, values.n)
+  end
+end
+
+return gradients

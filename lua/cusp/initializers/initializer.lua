@@ -1,0 +1,25 @@
+--- The base of initializers: called with a shape, they make the first value of a weight.
+--
+--     local kernel = initializer({72, 32}, {dtype = "float32"})
+--
+-- A class of one's own defines `call(self, shape, dtype)`; a plain function of `(shape, options)` will do wherever Keras takes an
+-- initializer.
+-- @classmod cusp.initializers.Initializer
+local Object = require "cusp.class"
+local arguments = require "cusp.arguments"
+
+local Initializer = Object:extend "Initializer"
+Initializer.__module = "keras.initializers"
+
+local bind = arguments.binder("initializer", "shape: shape, dtype: dtype = nil")
+
+--- Makes a tensor.
+-- @tparam {integer,...} shape
+-- @tparam[opt] string dtype by default `cusp.config.floatx()`
+-- @treturn tensor
+function Initializer:__call(...)
+  local shape, dtype = bind(...)
+  return self:call(shape, dtype or require("cusp.config").floatx())
+end
+
+return Initializer

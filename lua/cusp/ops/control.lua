@@ -1,0 +1,284 @@
+--- Operations that take functions: branches, loops, scans, maps.
+-- Loops run as Lua: within a trace their bounds must not depend on tensors, and they are unrolled.
+-- @module cusp.ops.control
+local define = require "cusp.ops.define"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local structure = require "cusp.models.structure"
+
+local rows = engine.ops
+
+local function check_callable(name, f)
+  local meta = getmetatable(f)
+  if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
+    errors.raise("%s: expected a function, got %s", name, errors.describe(f))
+  end
+end
+
+-- Whether the value of a condition can be had now.
+local function known(value)
+  return type(value) ~= "userdata" or not engine.tracing()
+end
+
+local function truth(value)
+  if type(value) == "userdata" then value = value:item() end
+  return value ~= nil and value ~= false and value ~= 0
+end
+
+---------------------------------------------------------------- branches
+
+-- Both results, leaf by leaf, of which a traced condition chooses.
+local function select_structure(name, condition, a, b)
+  local flat, at = structure.flatten(b), 0
+  if #structure.flatten(a) ~= #flat then errors.raise("%s: the branches return different structures", name) end
+  return structure.map(a, function(leaf)
+    at = at + 1
+    return rows.where(condition, leaf, flat[at])
+  end)
+end
+
+local function cond(pred, true_fn, false_fn)
+  check_callable("cond", true_fn)
+  check_callable("cond", false_fn)
+  if known(pred) then
+    if truth(pred) then return true_fn() end
+    return false_fn()
+  end
+  local a, b = table.pack(true_fn()), table.pack(false_fn())
+  if a.n ~= b.n then errors.raise("cond: the branches return %d and %d values", a.n, b.n) end
+  for i = 1, a.n do a[i] = select_structure("cond", rows.cast(pred, "bool"), a[i], b[i]) end
+  return table.unpack(a, 1, a.n)
+end
+
+local function switch(index, branches, ...)
+  for _, branch in ipairs(branches) do check_callable("switch", branch) end
+  if #branches == 0 then errors.raise "switch: there are no branches" end
+  if known(index) then
+    if type(index) == "userdata" then index = index:item() end
+    return branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0)) + 1](...)
+  end
+  local results = table.pack(branches[1](...))
+  for i = 2, #branches do
+    local others = table.pack(branches[i](...))
+    local condition = i == #branches and rows.greater_equal(index, i - 1) or rows.equal(index, i - 1)
+    for j = 1, results.n do results[j] = select_structure("switch", condition, others[j], results[j]) end
+  end
+  return table.unpack(results, 1, results.n)
+end
+
+---------------------------------------------------------------- loops
+
+local function as_list(...)
+  local first = ...
+  if select("#", ...) == 1 and structure.is_container(first) then return first end
+  return { ... }
+end
+
+local function while_loop(condition, body, loop_vars, maximum_iterations)
+  check_callable("while_loop", condition)
+  check_callable("while_loop", body)
+  local single = not structure.is_container(loop_vars)
+  local values = single and { loop_vars } or loop_vars
+  local n, count = #values, 0
+  while (not maximum_iterations or count < maximum_iterations) and truth(condition(table.unpack(values, 1, n))) do
+    values = as_list(body(table.unpack(values, 1, n)))
+    if #values ~= n then errors.raise("while_loop: the body should return %d values, got %d", n, #values) end
+    count = count + 1
+  end
+  return table.unpack(values, 1, n)
+end
+
+local function integer_of(value)
+  if type(value) == "userdata" then value = value:item() end
+  return value
+end
+
+local function fori_loop(lower, upper, body, value)
+  check_callable("fori_loop", body)
+  for i = integer_of(lower), integer_of(upper) - 1 do value = body(i, value) end
+  return value
+end
+
+---------------------------------------------------------------- maps and scans along the first axis
+
+local function length_of(name, xs, length)
+  for _, leaf in ipairs(structure.flatten(xs)) do
+    local size = leaf.shape[1]
+    if not size then errors.raise("%s: a scalar has no first axis", name) end
+    if length and size ~= length then errors.raise("%s: expected %d along the first axis, got %d", name, length, size) end
+    length = size
+  end
+  return length
+end
+
+local function tensors_of(xs)
+  if xs == nil then return nil end
+  if structure.is_container(xs) and not structure.find(xs, function(leaf) return type(leaf) == "userdata" end) then
+    return define.tensor(xs)
+  end
+  return structure.map(xs, define.tensor)
+end
+
+local function pick(xs, i)
+  if xs == nil then return nil end
+  return structure.map(xs, function(leaf) return leaf[i] end)
+end
+
+local function stack_structures(items)
+  local flats = {}
+  for i, item in ipairs(items) do flats[i] = structure.flatten(item) end
+  local at = 0
+  return structure.map(items[1], function()
+    at = at + 1
+    local list = {}
+    for i = 1, #items do list[i] = define.tensor(flats[i][at]) end
+    return rows.stack(list, 1)
+  end)
+end
+
+local function map(f, xs)
+  check_callable("map", f)
+  xs = tensors_of(xs)
+  local items = {}
+  for i = 1, length_of("map", xs) do items[i] = f(pick(xs, i)) end
+  if #items == 0 then errors.raise "map: there is nothing to map over" end
+  return stack_structures(items)
+end
+
+local function scan(f, carry, xs, length, reverse)
+  check_callable("scan", f)
+  xs = tensors_of(xs)
+  length = length_of("scan", xs or {}, length)
+  if not length then errors.raise "scan: xs or length has to be given" end
+  local outputs = {}
+  for step = 1, length do
+    local i = reverse and length + 1 - step or step
+    local output
+    carry, output = f(carry, pick(xs, i))
+    outputs[i] = output
+  end
+  if #outputs == 0 then return carry, nil end
+  return carry, stack_structures(outputs)
+end
+
+local function slices(xs, first, last, axis)
+  return structure.map(xs, function(leaf)
+    local spec = {}
+    for i = 1, #leaf.shape do spec[i] = {} end
+    spec[axis] = { first, last }
+    return leaf:slice(spec)
+  end)
+end
+
+local function zip_map(a, b, f)
+  local flat, at = structure.flatten(b), 0
+  return structure.map(a, function(leaf)
+    at = at + 1
+    return f(leaf, flat[at])
+  end)
+end
+
+-- Hillis and Steele, "Data parallel algorithms" (1986): each round joins what is 1, 2, 4, ... apart.
+local function associative_scan(f, elems, reverse, axis)
+  check_callable("associative_scan", f)
+  elems = tensors_of(elems)
+  local shape = structure.flatten(elems)[1].shape
+  if axis < 0 then axis = #shape + 1 + axis end
+  local size = shape[axis]
+  local function flipped(value) return structure.map(value, function(leaf) return rows.flip(leaf, axis) end) end
+  if reverse then elems = flipped(elems) end
+  local distance = 1
+  while distance < size do
+    local joined = f(slices(elems, 1, size - distance, axis), slices(elems, distance + 1, size, axis))
+    elems = zip_map(slices(elems, 1, distance, axis), joined, function(a, b) return rows.concatenate({ a, b }, axis) end)
+    distance = distance * 2
+  end
+  return reverse and flipped(elems) or elems
+end
+
+---------------------------------------------------------------- vectorize
+
+-- "(n,k),(k)->(n)": how many axes of each argument the function takes at once.
+local function core_ranks(signature)
+  local ranks = {}
+  if not signature then return ranks end
+  for axes in signature:match "^(.-)%->":gmatch "%((.-)%)" do
+    local rank = 0
+    for _ in axes:gmatch "[^,%s]+" do rank = rank + 1 end
+    ranks[#ranks + 1] = rank
+  end
+  return ranks
+end
+
+local function broadcast(a, b)
+  local result, n = {}, math.max(#a, #b)
+  for i = 0, n - 1 do
+    local x, y = a[#a - i] or 1, b[#b - i] or 1
+    if x ~= y and x ~= 1 and y ~= 1 then
+      errors.raise("vectorize: shapes %s and %s do not broadcast", errors.shape(a), errors.shape(b))
+    end
+    result[n - i] = x == 1 and y or x
+  end
+  return result
+end
+
+local function vectorized_call(f, ranks, values)
+  local loop, cores = {}, {}
+  for i, value in ipairs(values) do
+    local shape, rank = value.shape, ranks[i] or 0
+    cores[i] = table.move(shape, #shape - rank + 1, #shape, 1, {})
+    loop = broadcast(loop, table.move(shape, 1, #shape - rank, 1, {}))
+  end
+  local count = require("cusp.shape").size(loop)
+  for i, value in ipairs(values) do
+    local full = table.move(cores[i], 1, #cores[i], #loop + 1, { table.unpack(loop) })
+    values[i] = rows.reshape(rows.broadcast_to(value, full), { count, table.unpack(cores[i]) })
+  end
+  local items = {}
+  for i = 1, count do items[i] = f(table.unpack(pick(values, i))) end
+  return structure.map(stack_structures(items), function(leaf)
+    local shape = leaf.shape
+    return rows.reshape(leaf, table.move(shape, 2, #shape, #loop + 1, { table.unpack(loop) }))
+  end)
+end
+
+local function vectorize(f, excluded, signature)
+  check_callable("vectorize", f)
+  local ranks, left_alone = core_ranks(signature), {}
+  for _, position in ipairs(excluded or {}) do left_alone[position] = true end
+  return function(...)
+    local given = table.pack(...)
+    local values, positions = {}, {}
+    for i = 1, given.n do
+      if not left_alone[i] then
+        values[#values + 1] = define.tensor(given[i])
+        positions[#positions + 1] = i
+      end
+    end
+    return vectorized_call(function(...)
+      for at, position in ipairs(positions) do given[position] = (select(at, ...)) end
+      return f(table.unpack(given, 1, given.n))
+    end, ranks, values)
+  end
+end
+
+define.ops {
+  { "cond", "pred: any, true_fn: any, false_fn: any", "The result of one of two functions; both are traced, where the condition is.", cond,
+    plain = true },
+  { "while_loop", "cond: any, body: any, loop_vars: any, maximum_iterations: int = nil",
+    "Repeats a function of the loop variables while a condition holds; returns them as several values.", while_loop, plain = true },
+  { "fori_loop", "lower: any, upper: any, body_fun: any, init_val: any", "val = body_fun(i, val) for i from lower to upper - 1.", fori_loop,
+    plain = true },
+  { "map", "f: any, xs: any", "A function of each item along the first axis; the results stacked.", map, plain = true },
+  { "vectorized_map", "function: any, elements: any", "A function of each item along the first axis; the results stacked.", map,
+    plain = true },
+  { "scan", "f: any, init: any, xs: any = nil, length: int = nil, reverse: bool = false, unroll: any = nil",
+    "carry, y = f(carry, x) along the first axis; returns the last carry and the stacked ys.", scan, plain = true },
+  { "associative_scan", "f: any, elems: any, reverse: bool = false, axis: axis = 1",
+    "All prefixes of the items along an axis, joined by an associative function.", associative_scan, plain = true },
+  { "vectorize", "pyfunc: any, excluded: list = nil, signature: string = nil",
+    "A function of scalars (or of what the signature says) as one of tensors, with broadcasting.", vectorize, plain = true },
+}
+
+-- `switch` takes the operands of its branches after them, as many as there are.
+define.functions.switch = switch

@@ -1,0 +1,109 @@
+--- Operations written in Lua in terms of others.
+-- `define` takes what a row of the operation table in C takes: a name, the arguments in the same notation, one line of help, and the
+-- function. The operation becomes `cusp.ops.NAME` and, if its first argument is a tensor, a method of tensors and variables.
+-- @module cusp.ops.define
+local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
+local kinds = require "cusp.kinds"
+
+local define = {}
+
+local rows = {}     -- name → description, as engine.describe gives it
+local functions = {} -- name → function
+define.functions = functions
+
+local function is_symbolic(value)
+  if type(value) ~= "table" then return false end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__symbolic") == true
+end
+define.is_symbolic = is_symbolic
+
+local function holds_symbolic(value, depth)
+  if type(value) ~= "table" then return false end
+  if is_symbolic(value) then return true end
+  if depth == 0 or not kinds.is_plain(value) then return false end
+  for _, item in pairs(value) do
+    if holds_symbolic(item, depth - 1) then return true end
+  end
+  return false
+end
+
+local function any_symbolic(...)
+  for i = 1, select("#", ...) do
+    if holds_symbolic((select(i, ...)), 2) then return true end
+  end
+  return false
+end
+
+--- A tensor as it is, anything else (a number, a table of numbers) as a new tensor.
+-- @treturn tensor
+function define.tensor(value)
+  if type(value) == "userdata" then return value end
+  return engine.tensor(value)
+end
+
+local function convert_tensors(parsed, values)
+  for i, parameter in ipairs(parsed) do
+    local value = values[i]
+    if parameter.tensors then
+      local list = {}
+      if type(value) == "userdata" then value = engine.ops.unstack(value) end
+      for j = 1, #value do list[j] = define.tensor(value[j]) end
+      values[i] = list
+    elseif parameter.is_tensor and value ~= nil then
+      values[i] = define.tensor(value)
+    end
+  end
+end
+
+local function described(parsed, name, help)
+  local list = {}
+  for i, parameter in ipairs(parsed) do
+    list[i] = {
+      name = parameter[1], kind = parameter.tensors and "tensors" or parameter.is_tensor and "tensor" or parameter[2],
+      default = parameter.default, optional = parameter.optional or parameter.default ~= nil,
+    }
+  end
+  return { name = name, help = help, arguments = list, flags = {}, has_gradient = true, composed = true }
+end
+
+local function add_method(name, f)
+  engine.tensor_methods[name] = f
+  engine.variable_methods[name] = f
+end
+
+--- Defines an operation.
+-- @tparam table definition `{name, arguments, help, function}`; a parameter without a kind is a tensor, and is one when the function
+-- gets it; `plain = true`: symbolic tensors are no special case (functions that take functions)
+-- @treturn function
+function define.op(definition)
+  local name, text, help, f = definition[1], definition[2], definition[3], definition[4]
+  local parsed = arguments.signature(text)
+  for _, parameter in ipairs(parsed) do parameter.is_tensor = parameter[2] == "any" and not parameter.any and not parameter.tensors end
+  local bind = arguments.binder_of(name, parsed)
+  local function op(...)
+    if not definition.plain and any_symbolic(...) then
+      return require("cusp.models.symbolic").call_operation(name, functions[name], ...)
+    end
+    local values = table.pack(bind(...))
+    convert_tensors(parsed, values)
+    return f(table.unpack(values, 1, #parsed))
+  end
+  functions[name] = op
+  rows[name] = described(parsed, name, help)
+  if parsed[1] and parsed[1].is_tensor and not rawget(engine.tensor_methods, name) then add_method(name, op) end
+  return op
+end
+
+--- Defines several operations.
+function define.ops(definitions)
+  for _, definition in ipairs(definitions) do define.op(definition) end
+end
+
+--- The descriptions of the operations defined so far, by name.
+function define.rows() return rows end
+
+define.add_method = add_method
+
+return define

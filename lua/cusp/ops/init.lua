@@ -1,0 +1,57 @@
+--- Operations on tensors: the rows of the engine's table, and those written in Lua in terms of them.
+-- Names, arguments and defaults are those of `keras.ops`; axes count from 1. Each operation whose first argument is a tensor is a method
+-- of tensors and variables too.
+-- @module cusp.ops
+-- @usage cusp.ops.sum(x, {axis = 2, keepdims = true})
+-- x:sum{axis = 2}:sqrt()
+local define = require "cusp.ops.define"
+local engine = require "cusp.engine"
+
+-- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
+local files = {
+  control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize custom_gradient",
+  inspect = "shape size ndim dtype is_tensor convert_to_numpy",
+}
+
+local members = {}
+for file, names in pairs(files) do
+  for name in names:gmatch "%S+" do members[name] = file end
+end
+
+local ops
+
+local function load(_, name)
+  local found = engine.ops[name]
+  if not found and members[name] then
+    require("cusp.ops." .. members[name])
+    found = define.functions[name]
+  elseif not found and name == "image" then
+    found = require "cusp.ops.image"
+  elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
+    found = ops -- Keras's other ways to the same operations
+  end
+  if found then rawset(ops, name, found) end
+  return found
+end
+
+ops = setmetatable({}, { __index = load, __name = "cusp.ops", __members = setmetatable(members, { __index = engine.ops }) })
+
+-- Methods for operations that have not been loaded yet; what takes functions, or is a field of tensors, is none.
+local no_methods = { control = true, inspect = true }
+for name, file in pairs(members) do
+  if not no_methods[file] and not rawget(engine.tensor_methods, name) then
+    define.add_method(name, function(...) return ops[name](...) end)
+  end
+end
+
+--- All operations by name: `{name =, help =, arguments = {...}, ...}`, as `engine.describe` gives those of the engine.
+-- @treturn table name → description
+function ops.describe()
+  local rows = {}
+  for _, file in pairs(members) do require("cusp.ops." .. file) end
+  for name, row in pairs(define.rows()) do rows[name] = row end
+  for _, row in ipairs(engine.describe()) do rows[row.name] = row end
+  return rows
+end
+
+return ops

@@ -1,0 +1,250 @@
+--- Serialised forms: objects and functions as the tables that Keras's files hold, and back.
+--
+--     { module = "keras.layers", class_name = "Dense", config = { ... }, registered_name = null }
+--
+-- A class of the library carries its module; any other has `module = null` and its own name as `registered_name`. Loading finds
+-- classes by name and runs no code from the file: a function that is not one of the library's must be given, either as
+-- `custom_objects` or by `register`.
+-- @module cusp.registry
+local Object = require "cusp.class"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
+local null = require "cusp.null"
+local ordered = require "cusp.ordered"
+
+local registry = {}
+
+---------------------------------------------------------------- custom objects
+
+local registered = {}                                  -- name → class or function, for good
+local scopes = {}                                      -- tables of custom objects, innermost last
+local function_names = setmetatable({}, { __mode = "k" }) -- function → the name it is written by
+
+--- Makes a class or a function known by name to everything that is loaded from now on.
+-- @tparam string name
+-- @tparam function|table object
+function registry.register(name, object)
+  registered[name] = object
+  if type(object) == "function" then function_names[object] = name end
+  return object
+end
+
+--- The table of everything registered by name; may be changed.
+function registry.custom_objects() return registered end
+
+--- Calls `f` with custom objects in force, and takes them back afterwards, come what may.
+-- @tparam ?table objects classes and functions by name
+-- @tparam function f
+-- @param ... its arguments
+-- @return its results
+function registry.with_custom_objects(objects, f, ...)
+  if objects == nil then return f(...) end
+  if type(objects) ~= "table" then errors.raise("custom_objects: expected a table of classes by name, got %s", errors.describe(objects)) end
+  local depth = #scopes
+  scopes[depth + 1] = objects
+  local results = table.pack(pcall(f, ...))
+  for i = #scopes, depth + 1, -1 do scopes[i] = nil end
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+local function find_custom(name)
+  if type(name) ~= "string" then return nil end
+  local short = name:match ">(.+)$" -- "package>Name", as Keras registers
+  for i = #scopes, 1, -1 do
+    local found = scopes[i][name] or short and scopes[i][short]
+    if found then return found end
+  end
+  return registered[name] or short and registered[short]
+end
+registry.find_custom = find_custom
+
+---------------------------------------------------------------- finding classes and functions
+
+-- Where the library keeps what Keras has in a module; the second part of an internal path ("keras.src.layers.core") names it too.
+local namespaces = {
+  layers = "layers", losses = "losses", metrics = "metrics", optimizers = "optimizers", initializers = "initializers",
+  regularizers = "regularizers", constraints = "constraints", activations = "activations", models = "models", random = "random",
+  callbacks = "callbacks",
+}
+local order = { "layers", "models", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints", "activations" }
+
+local function namespace_of(module)
+  if type(module) ~= "string" then return nil end
+  if module:find("schedules", 1, true) or module:find("learning_rate_schedule", 1, true) then return "optimizers.schedules" end
+  local part = module:match "^keras%.src%.([%w_]+)" or module:match "^[%w_]*keras%.([%w_]+)" or module
+  if part == "src" or part == "engine" then part = "models" end
+  return namespaces[part]
+end
+
+local function member(namespace, name)
+  if not namespace then return nil end
+  local ok, found = pcall(require, "cusp." .. namespace)
+  if not ok then return nil end
+  return found[name]
+end
+
+--- The class or function of that name: custom objects, the library's of that module, user's classes, any of the library's.
+-- @tparam string name
+-- @tparam[opt] string module "keras.layers", or only "layers"
+-- @tparam[opt] string registered_name
+-- @treturn ?table|function
+function registry.find(name, module, registered_name)
+  if type(name) ~= "string" then return nil end
+  local custom = find_custom(registered_name) or find_custom(name)
+  if custom then return custom end
+  local namespace = namespace_of(module)
+  if registered_name == nil or registered_name == null then
+    local own = member(namespace, name)
+    if own then return own end
+  end
+  local class = Object.find(name)
+  if class then return class end
+  local found = member(namespace, name)
+  for _, other in ipairs(found and {} or order) do
+    found = found or member(other, name)
+  end
+  return found
+end
+
+---------------------------------------------------------------- functions by name
+
+--- The name under which a function is written. A function that has none gets one of its place in the source, and is found by it for as
+-- long as the program runs.
+function registry.function_name(f)
+  local name = function_names[f]
+  if not name then
+    local info = type(f) == "function" and debug.getinfo(f, "S")
+    local place = info and info.short_src:match "[^/]*$":gsub("[^%w]", "_") or "callable"
+    name = ("function_%s_%s"):format(place, info and info.linedefined or tostring(f):match "0x%x+" or "")
+    registry.register(name, f)
+  end
+  return name
+end
+
+--- Gives a function of the library its name.
+function registry.name_function(f, name)
+  function_names[f] = name
+end
+
+---------------------------------------------------------------- writing
+
+local function serialize_object(object)
+  local class = Object.class_of(object)
+  local is_custom = not class.__library
+  return ordered.object({
+    module = not is_custom and class.__module or null,
+    class_name = class.__name,
+    config = object:get_config(),
+    registered_name = is_custom and class.__name or null,
+  }, { "module", "class_name", "config", "registered_name" })
+end
+
+local function serialize_function(f)
+  local name = registry.function_name(f)
+  return ordered.object({ module = "builtins", class_name = "function", config = name, registered_name = name },
+    { "module", "class_name", "config", "registered_name" })
+end
+
+--- The serialised form of a value.
+-- @param value an object, a function, a plain table of such (item by item), or a plain value
+-- @return tables, strings, numbers, booleans, null
+function registry.serialize(value)
+  if value == nil then return null end
+  if Object.is_instance(value) then return serialize_object(value) end
+  if type(value) == "function" then return serialize_function(value) end
+  if kinds.is_plain(value) then
+    local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
+    for key, item in pairs(value) do result[key] = registry.serialize(item) end
+    return result
+  end
+  if Object.is_subclass(value, Object) then
+    errors.raise("serialize: %s is a class; make an instance of it", tostring(value))
+  end
+  return value
+end
+
+---------------------------------------------------------------- reading
+
+local function unknown_class(config, module)
+  errors.raise("deserialize: there is no class named '%s'%s%s; give it as custom_objects = {%s = ...} if it is one of yours",
+    tostring(config.class_name), module and " in " .. tostring(module) or "", errors.suggestion(config.class_name, Object.classes),
+    tostring(config.class_name))
+end
+
+local function deserialize_function(config, module)
+  local name = type(config.config) == "table" and config.config.name or config.config
+  if name == null or name == nil then name = config.registered_name end
+  local found = registry.find(name, module, config.registered_name)
+  if not found then
+    errors.raise("deserialize: there is no function named '%s'; give it as custom_objects = {%s = ...}", tostring(name), tostring(name))
+  end
+  return found
+end
+
+local function deserialize_items(list, options)
+  local result = {}
+  for i = 1, #list do result[i] = registry.deserialize(list[i], options) end
+  return result
+end
+
+-- Forms that Keras gives to values of Python that JSON lacks.
+local special = {
+  __tuple__ = function(config, options) return deserialize_items(config.items or config.config or {}, options) end,
+  __list__ = function(config, options) return deserialize_items(config.items or config.config or {}, options) end,
+  __dict__ = function(config, options)
+    local result = {}
+    for key, value in pairs(config.config or {}) do result[key] = registry.deserialize(value, options) end
+    return result
+  end,
+  __tensor__ = function(config)
+    return require("cusp.engine").tensor(config.config.value, { dtype = config.config.dtype })
+  end,
+  __lambda__ = function()
+    errors.raise "deserialize: the file holds a function as Python byte code, which cannot be run here; give it as custom_objects"
+  end,
+}
+special.__numpy__ = special.__tensor__
+
+local function deserialize_class(config, options)
+  local module = config.module
+  if module == nil or module == null then module = options.module end
+  if config.class_name == "function" then return deserialize_function(config, options.module or module) end
+  local class = registry.find(config.class_name, module, config.registered_name)
+  if not class then unknown_class(config, module) end
+  local inner = config.config
+  if inner == nil or inner == null then inner = {} end
+  if type(class) == "function" then return class end
+  local from_config = class.from_config
+  if not from_config then errors.raise("deserialize: '%s' has no from_config", tostring(config.class_name)) end
+  local object = from_config(class, inner)
+  local build = config.build_config
+  if build ~= nil and build ~= null and type(object) == "table" and object.build_from_config then object:build_from_config(build) end
+  return object
+end
+
+--- The value that a serialised form stands for.
+-- @param config a table with `class_name` and `config` (`module` and `registered_name` may be absent), a list of such, or a plain value;
+-- objects are returned as they are
+-- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`
+-- @raise where a class or function is not known, naming it
+function registry.deserialize(config, options)
+  options = options or {}
+  if options.custom_objects then
+    local inner = { module = options.module }
+    return registry.with_custom_objects(options.custom_objects, registry.deserialize, config, inner)
+  end
+  if config == nil or config == null then return nil end
+  if not kinds.is_plain(config) then return config end
+  local form = special[config.class_name]
+  if form then return form(config, options) end
+  if config.class_name ~= nil then return deserialize_class(config, options) end
+  local result = {}
+  for key, value in pairs(config) do
+    value = registry.deserialize(value, options)
+    result[key] = value == nil and null or value
+  end
+  return result
+end
+
+return registry
