@@ -48,13 +48,11 @@ static inline float real_exp(float x) {
   return y * float_of((half + 127u) << 23) * float_of((whole - half + 127u) << 23);
 }
 
-/** x = 2^e m with sqrt(1/2) <= m < sqrt(2); subnormal x is scaled first. */
-static inline float real_log(float x) {
-  const bool tiny = x < 0x1p-126f;
-  const float scaled = tiny ? x * 0x1p23f : x;
+/** log(x) - bias * log(2) for positive normal x = 2^e m with sqrt(1/2) <= m < sqrt(2). */
+static inline float log_of_normal(float x, float bias) {
   const uint32_t root = 0x3f3504f3u; /* sqrt(1/2) */
-  const uint32_t shifted = bits_of(scaled) - root;
-  const float e = (float)((int32_t)shifted >> 23) - (tiny ? 23.0f : 0.0f);
+  const uint32_t shifted = bits_of(x) - root;
+  const float e = (float)((int32_t)shifted >> 23) - bias;
   const float f = float_of((shifted & 0x7fffffu) + root) - 1.0f;
   const float z = f * f;
   float y = 7.0376836292e-2f;
@@ -67,15 +65,21 @@ static inline float real_log(float x) {
   y = y * f - 2.4999993993e-1f;
   y = y * f + 3.3333331174e-1f;
   y = y * f * z + e * -2.12194440e-4f - 0.5f * z;
-  const float result = f + y + e * 0.693359375f;
+  return f + y + e * 0.693359375f;
+}
+
+/** Subnormal numbers are scaled first. */
+static inline float real_log(float x) {
+  const bool tiny = x < 0x1p-126f;
+  const float result = log_of_normal(tiny ? x * 0x1p23f : x, tiny ? 23.0f : 0.0f);
   const float special = x == 0 ? -__builtin_inff() : x < 0 ? __builtin_nanf("") : x; /* 0, negative; infinity, NaN */
   return (x > 0) & (x < __builtin_inff()) ? result : special;
 }
 
-/** log(1 + x) for 0 <= x <= 1: the logarithm of the rounded sum, and what the rounding lost. */
+/** log(1 + x) for 0 <= x <= 1 or NaN: the logarithm of the rounded sum, and what the rounding lost. */
 static inline float real_log1p_unit(float x) {
   const float sum = 1.0f + x;
-  return real_log(sum) + (x - (sum - 1.0f)) / sum;
+  return log_of_normal(sum, 0.0f) + (x - (sum - 1.0f)) / sum;
 }
 
 static inline float real_tanh(float x) {

@@ -222,7 +222,7 @@ static void compute_expected(problem *p) {
 static bool output_is_right(const problem *p, int k) {
   const cusp_dtype dtype = p->dtype[p->program.output_register[k]];
   const size_t size = cusp_dtype_size(dtype);
-  const double epsilon = dtype == CUSP_FLOAT64 ? 1e-14 : dtype == CUSP_FLOAT32 ? 1e-5 : dtype == CUSP_BFLOAT16 ? 0.01 : 2e-3;
+  const double epsilon = dtype == CUSP_FLOAT64 ? 1e-13 : dtype == CUSP_FLOAT32 ? 1e-4 : dtype == CUSP_BFLOAT16 ? 0.01 : 2e-3;
   for (int64_t i = 0; i < p->n_out[k]; i++) {
     double expected = p->expected[k][i];
     if (dtype == CUSP_INT16)
