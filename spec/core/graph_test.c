@@ -70,12 +70,12 @@ static void test_gradients(void) {
   CHECK_OK(cusp_gradients(gradients, 1, &y, NULL, 2, (cusp_node *[]){x, w}));
   cusp_scope_adopt(gradients[0]);
   cusp_scope_adopt(gradients[1]);
+  cusp_node *total = cusp_sum_axes(gradients[0], (int64_t[]){0, 1}, 2, false);
+  CHECK_OK(cusp_gradients(second, 1, &total, NULL, 1, &x)); /* before evaluation lets go of the way back to x */
+  cusp_scope_adopt(second[0]);
   /* y = sum (x w)^2: dy/dx = 2 (x w) w^T; x w = [[1.25, 1.625], [3.5, 5]] */
   CHECK_NEAR(element(gradients[0], 0), 2 * 1.625 * 0.25, 1e-5);
   CHECK_NEAR(element(gradients[1], 0), 2 * (3.5 * 1.5), 1e-4);
-  cusp_node *total = cusp_sum_axes(gradients[0], (int64_t[]){0, 1}, 2, false);
-  CHECK_OK(cusp_gradients(second, 1, &total, NULL, 1, &x));
-  cusp_scope_adopt(second[0]);
   /* d/dx_00 of the sum: 2 * sum_jk w_0k w_jk = 2 * 0.25 * (0.25 + 0.75 + 1.25) */
   CHECK_NEAR(element(second[0], 0), 2 * 0.25 * 2.25, 1e-4);
   cusp_scope_close(scope);
