@@ -52,7 +52,8 @@ bool cusp_location_is_whole(const cusp_lowering *l, int value) {
 
 static cusp_status add_copy(cusp_lowering *l, int value, int *copy) {
   int operation = l->graph->n_operations;
-  CUSP_TRY(cusp_graph_add(l->graph, &contiguous, 1, &value, 0, NULL, 1, &l->graph->values[value].type, copy));
+  cusp_type type = l->graph->values[value].type; /* the list of values may move */
+  CUSP_TRY(cusp_graph_add(l->graph, &contiguous, 1, &value, 0, NULL, 1, &type, copy));
   CUSP_TRY(reserve_locations(l));
   return cusp_group_add(l, operation);
 }
