@@ -1,0 +1,14 @@
+#ifndef CUSP_OPS_AXES_H
+#define CUSP_OPS_AXES_H
+/* Axes in compositions: the checks that infer has helpers for, and moving axes about. */
+
+#include "../graph/node.h"
+
+/** Turns -ndim <= axis < ndim into 0 <= axis; the message names the operation and counts axes as Lua does (from 1). */
+CUSP_NODISCARD cusp_status cusp_resolve_axis(int *out, const char *name, int64_t axis, int ndim);
+/** The axis attribute; an absent one (nil) flattens *x and means its only axis, as NumPy has it. */
+CUSP_NODISCARD cusp_status cusp_axis_or_flat(int *out, const char *name, const cusp_attr *attr, cusp_node **x);
+/** `x` with axis `from` moved to place `to`, the others in order; x itself where nothing moves. Built as build.h does. */
+cusp_node *cusp_move_axis(cusp_node *x, int from, int to);
+
+#endif
