@@ -92,7 +92,10 @@ int cusp_lua_tensor_item(lua_State *L);
 
 /** Pushes "tensor(...)" for an evaluated or traced node; `name` is "tensor" or "Variable". (print.c) [-0, +1, m] */
 void cusp_lua_push_text(lua_State *L, const char *name, const cusp_node *node);
-/** The table at stack index `ops` gets one function a row; the table at `methods` those that start with a tensor. (ops.c) */
+/**
+ * The table at stack index `ops` gets one function a row, hidden ones through a metatable (so that listing it shows what is
+ * offered); the table at `methods` those that start with a tensor. (ops.c)
+ */
 void cusp_lua_open_ops(lua_State *L, int ops, int methods);
 /** Pushes the function of a row, or nil. (ops.c) */
 void cusp_lua_push_op(lua_State *L, const char *name);

@@ -73,11 +73,12 @@ static void push_traceback(lua_State *L, const char *message) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   luaL_addstring(&b, message);
-  luaL_addstring(&b, "\nstack traceback:");
   for (int level = 1, shown = 0; shown < 20 && lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "Slnt", &frame);
     if (*frame.what == 'C' || cusp_lua_is_internal(frame.source))
       continue;
+    if (shown == 0)
+      luaL_addstring(&b, "\nstack traceback:");
     add_frame(&b, L, &frame);
     shown++;
   }

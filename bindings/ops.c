@@ -519,14 +519,19 @@ static void add_method(lua_State *L, int methods, const char *name) {
 }
 
 void cusp_lua_open_ops(lua_State *L, int ops, int methods) {
+  lua_createtable(L, 0, 1);
+  lua_newtable(L);
+  int hidden = lua_gettop(L);
   for (const cusp_op *const *family = cusp_op_families; *family; family++) {
     for (const cusp_op *op = *family; op->name; op++) {
       push_row(L, op);
       if (is_method(op))
         add_method(L, methods, op->name);
-      lua_setfield(L, ops, op->name);
+      lua_setfield(L, op->flags & CUSP_OP_HIDDEN ? hidden : ops, op->name);
     }
   }
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, ops);
 }
 
 /* ------------------------------------------------------------------ description */
