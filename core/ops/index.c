@@ -24,8 +24,8 @@ static cusp_status normalise_axis(cusp_inference *inference, int ndim, int *axis
 }
 
 /* `shape` with the `width` axes from `axis` replaced by `sizes`. */
-static cusp_status replace_axes(const cusp_inference *inference, const cusp_shape *shape, int axis, int width, int count, const int64_t *sizes,
-                                cusp_shape *out) {
+static cusp_status replace_axes(const cusp_inference *inference, const cusp_shape *shape, int axis, int width, int count,
+                                const int64_t *sizes, cusp_shape *out) {
   out->ndim = shape->ndim - width + count;
   if (out->ndim > CUSP_MAX_DIMS)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "the result would have %d axes; at most %d are possible", out->ndim, CUSP_MAX_DIMS);
@@ -54,7 +54,8 @@ static cusp_status infer_scatter_axis(cusp_inference *inference) {
   CUSP_TRY(normalise_axis(inference, ndim, &axis));
   for (int i = 0; i < positions->ndim; i++)
     if (updates->size[axis + i] != positions->size[i])
-      return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s for positions of shape %s", cusp_shape_text(updates), cusp_shape_text(positions));
+      return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s for positions of shape %s", cusp_shape_text(updates),
+                             cusp_shape_text(positions));
   inference->outputs[0].dtype = inference->inputs[0].dtype;
   return replace_axes(inference, updates, axis, positions->ndim, 1, &inference->attrs[1].integer, &inference->outputs[0].shape);
 }
@@ -107,9 +108,11 @@ static cusp_status infer_scatter_nd(cusp_inference *inference) {
   cusp_shape read;
   CUSP_TRY(positions_read(inference, &x->shape, &inference->inputs[1].shape, &read));
   if (!cusp_shape_equal(&read, &updates->shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s, expected %s", cusp_shape_text(&updates->shape), cusp_shape_text(&read));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s, expected %s", cusp_shape_text(&updates->shape),
+                           cusp_shape_text(&read));
   if (x->dtype != updates->dtype)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s", cusp_dtype_name(updates->dtype), cusp_dtype_name(x->dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s", cusp_dtype_name(updates->dtype),
+                           cusp_dtype_name(x->dtype));
   inference->outputs[0] = *x;
   return CUSP_OK;
 }
@@ -128,7 +131,8 @@ static cusp_status scatter_axis_gradient(cusp_gradient *g) {
 
 static cusp_status gather_along_gradient(cusp_gradient *g) {
   cusp_attr axis = g->node->attrs[0];
-  return cusp_built(g->dx[0] = CUSP_APPLY2("scatter_along", g->dy[0], g->x[1], axis, cusp_attr_int(g->x[0]->type.shape.size[axis.integer])));
+  return cusp_built(g->dx[0] =
+                        CUSP_APPLY2("scatter_along", g->dy[0], g->x[1], axis, cusp_attr_int(g->x[0]->type.shape.size[axis.integer])));
 }
 
 static cusp_status scatter_along_gradient(cusp_gradient *g) {
@@ -152,10 +156,10 @@ static cusp_status gather_nd_gradient(cusp_gradient *g) {
 static cusp_node *scatter_base_gradient(const cusp_gradient *g, cusp_scatter_mode mode, bool drop) {
   cusp_node *x = g->x[0], *dy = g->dy[0];
   switch (mode) {
-    case CUSP_SCATTER_ADD: return dy;
-    case CUSP_SCATTER_SET: return scatter_nd(dy, g->x[1], cusp_zeros_like(g->x[2]), mode, drop);
-    case CUSP_SCATTER_MULTIPLY: return scatter_nd(dy, g->x[1], g->x[2], mode, drop);
-    default: return cusp_where(cusp_equal(x, g->y[0]), dy, cusp_scalar_like(0, dy));
+  case CUSP_SCATTER_ADD: return dy;
+  case CUSP_SCATTER_SET: return scatter_nd(dy, g->x[1], cusp_zeros_like(g->x[2]), mode, drop);
+  case CUSP_SCATTER_MULTIPLY: return scatter_nd(dy, g->x[1], g->x[2], mode, drop);
+  default: return cusp_where(cusp_equal(x, g->y[0]), dy, cusp_scalar_like(0, dy));
   }
 }
 
@@ -206,7 +210,8 @@ static cusp_status broadcast_around(int axis, cusp_node **x, cusp_node **positio
   cusp_shape a = (*x)->type.shape, b = (*positions)->type.shape, both;
   int64_t size = a.size[axis], places = b.size[axis];
   if (a.ndim != b.ndim)
-    return cusp_fail(CUSP_ESHAPE, "indices of shape %s for a tensor of shape %s; both need as many axes", cusp_shape_text(&b), cusp_shape_text(&a));
+    return cusp_fail(CUSP_ESHAPE, "indices of shape %s for a tensor of shape %s; both need as many axes", cusp_shape_text(&b),
+                     cusp_shape_text(&a));
   a.size[axis] = b.size[axis] = 1;
   CUSP_TRY(cusp_shape_broadcast(&both, &a, &b));
   both.size[axis] = size;
@@ -245,7 +250,8 @@ CUSP_COMPOSE(compose_get_item) {
       stop[axis] = axis == 0 ? start[0] + 1 : shape->size[axis];
       step[axis] = 1;
     }
-    x = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, shape->ndim), cusp_attr_ints(stop, shape->ndim), cusp_attr_ints(step, shape->ndim));
+    x = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, shape->ndim), cusp_attr_ints(stop, shape->ndim),
+                    cusp_attr_ints(step, shape->ndim));
     CUSP_TRY(cusp_built(x = CUSP_APPLY1("squeeze", x, cusp_attr_int(0))));
   }
   outputs[0] = x;
@@ -258,11 +264,13 @@ CUSP_COMPOSE(compose_scatter) {
   cusp_shape shape;
   CUSP_TRY(cusp_shape_from_attr(&shape, &attrs[0]));
   cusp_node *zeros = cusp_full(&shape, 0, inputs[1]->type.dtype);
-  return cusp_built(outputs[0] = scatter_nd(zeros, positions_of(inputs[0]), cusp_cast(inputs[1], inputs[1]->type.dtype), CUSP_SCATTER_ADD, false));
+  return cusp_built(outputs[0] =
+                        scatter_nd(zeros, positions_of(inputs[0]), cusp_cast(inputs[1], inputs[1]->type.dtype), CUSP_SCATTER_ADD, false));
 }
 
 static cusp_status scatter_mode(const cusp_attr *attr, cusp_scatter_mode *mode) {
-  static const char *const names[] = {[CUSP_SCATTER_ADD] = "add", [CUSP_SCATTER_MAX] = "max", [CUSP_SCATTER_MIN] = "min", [CUSP_SCATTER_MULTIPLY] = "mul"};
+  static const char *const names[] = {
+      [CUSP_SCATTER_ADD] = "add", [CUSP_SCATTER_MAX] = "max", [CUSP_SCATTER_MIN] = "min", [CUSP_SCATTER_MULTIPLY] = "mul"};
   *mode = CUSP_SCATTER_SET;
   if (attr->kind == CUSP_ATTR_NONE)
     return CUSP_OK;
@@ -301,7 +309,8 @@ static cusp_node *segment(cusp_node *data, cusp_node *segment_ids, const cusp_at
   int64_t segments = attrs[0].integer;
   if (!ids || shape.ndim == 0 || ids->type.shape.ndim != 1 || ids->type.shape.size[0] != shape.size[0]) {
     if (ids)
-      cusp_fail(CUSP_ESHAPE, "segment ids of shape %s for data of shape %s; expected one for each row", cusp_shape_text(&ids->type.shape), cusp_shape_text(&shape));
+      cusp_fail(CUSP_ESHAPE, "segment ids of shape %s for data of shape %s; expected one for each row", cusp_shape_text(&ids->type.shape),
+                cusp_shape_text(&shape));
     return NULL;
   }
   if (attrs[0].kind != CUSP_ATTR_INT && count_ids(ids, &segments) != CUSP_OK)
@@ -319,8 +328,15 @@ static double least(cusp_dtype dtype) {
 }
 
 static double most(cusp_dtype dtype) {
-  static const double whole[] = {[CUSP_BOOL] = 1, [CUSP_INT8] = 127, [CUSP_INT16] = 32767, [CUSP_INT32] = 2147483647, [CUSP_INT64] = 0x1.fffffffffffffp62,
-                                 [CUSP_UINT8] = 255, [CUSP_UINT16] = 65535, [CUSP_UINT32] = 4294967295, [CUSP_UINT64] = 0x1.fffffffffffffp63};
+  static const double whole[] = {[CUSP_BOOL] = 1,
+                                 [CUSP_INT8] = 127,
+                                 [CUSP_INT16] = 32767,
+                                 [CUSP_INT32] = 2147483647,
+                                 [CUSP_INT64] = 0x1.fffffffffffffp62,
+                                 [CUSP_UINT8] = 255,
+                                 [CUSP_UINT16] = 65535,
+                                 [CUSP_UINT32] = 4294967295,
+                                 [CUSP_UINT64] = 0x1.fffffffffffffp63};
   return cusp_dtype_is_float(dtype) ? __builtin_inf() : whole[dtype];
 }
 
@@ -388,43 +404,12 @@ CUSP_COMPOSE(compose_multi_hot) {
   return cusp_built(outputs[0] = CUSP_APPLY1("amax", each, cusp_attr_int(axis <= labels && ndim == 1 ? labels + 1 : labels)));
 }
 
-/* Ties count as inside; a target that is no class is not, nor is anything against a NaN. */
-CUSP_COMPOSE(compose_in_top_k) {
-  cusp_node *targets = positions_of(inputs[0]), *predictions = inputs[1];
-  if (predictions->type.shape.ndim != 2 || inputs[0]->type.shape.ndim != 1)
-    return cusp_fail(CUSP_ESHAPE, "expected targets [batch] and predictions [batch, classes], received %s and %s",
-                     cusp_shape_text(&inputs[0]->type.shape), cusp_shape_text(&predictions->type.shape));
-  cusp_node *zero = cusp_scalar(0, CUSP_INT64), *last = cusp_scalar((double)(predictions->type.shape.size[1] - 1), CUSP_INT64);
-  cusp_node *wide = cusp_cast(targets, CUSP_INT64), *kept = cusp_apply_3("clip", wide, zero, last);
-  cusp_node *own = CUSP_APPLY2("take_along_axis", predictions, cusp_expand_dims(kept, 1), cusp_attr_int(1));
-  cusp_node *larger = cusp_cast(cusp_greater(predictions, own), CUSP_INT32);
-  cusp_node *rank = CUSP_APPLY1("sum", larger, cusp_attr_int(1));
-  cusp_node *inside = cusp_less(rank, cusp_scalar((double)attrs[0].integer, CUSP_INT32));
-  cusp_node *valid = cusp_apply_2("logical_and", cusp_equal(wide, kept), CUSP_APPLY1("squeeze", cusp_apply_1("isfinite", own), cusp_attr_int(1)));
-  return cusp_built(outputs[0] = cusp_apply_2("logical_and", inside, valid));
-}
-
 /* ------------------------------------------------------------------ searching */
-
-/* How many of a sorted vector come before each value: those below it, with equal ones where `right`. */
-static cusp_node *count_before(cusp_node *sorted, cusp_node *values, bool right) {
-  cusp_node *before = cusp_apply_2(right ? "less_equal" : "less", sorted, cusp_expand_dims(values, -1));
-  return CUSP_APPLY1("sum", cusp_cast(before, CUSP_INT32), cusp_attr_int(-1));
-}
-
-CUSP_COMPOSE(compose_searchsorted) {
-  bool right = !strcmp(attrs[0].string, "right");
-  if (!right && strcmp(attrs[0].string, "left") != 0)
-    return cusp_fail(CUSP_EVALUE, "unknown side \"%s\"; expected \"left\" or \"right\"", attrs[0].string);
-  if (inputs[0]->type.shape.ndim != 1)
-    return cusp_fail(CUSP_ESHAPE, "sorted_sequence has to be a vector, received shape %s", cusp_shape_text(&inputs[0]->type.shape));
-  return cusp_built(outputs[0] = count_before(inputs[0], inputs[1], right));
-}
 
 CUSP_COMPOSE(compose_digitize) {
   if (inputs[1]->type.shape.ndim != 1)
     return cusp_fail(CUSP_ESHAPE, "bins have to be a vector, received shape %s", cusp_shape_text(&inputs[1]->type.shape));
-  return cusp_built(outputs[0] = count_before(inputs[1], inputs[0], true));
+  return cusp_built(outputs[0] = CUSP_APPLY2("searchsorted", inputs[1], inputs[0], cusp_attr_string("right")));
 }
 
 CUSP_COMPOSE(compose_unravel_index) {
@@ -510,7 +495,10 @@ const cusp_op cusp_ops_index[] = {
      .arguments = "x, indices, axis: axis = nil",
      .help = "Along an axis, for each line its own indices (from 0).",
      .compose = compose_take_along_axis},
-    {.name = "get_item", .arguments = "x, key: int_or_ints", .help = "What the first axes hold at one position each (from 0).", .compose = compose_get_item},
+    {.name = "get_item",
+     .arguments = "x, key: int_or_ints",
+     .help = "What the first axes hold at one position each (from 0).",
+     .compose = compose_get_item},
     {.name = "scatter",
      .arguments = "indices, values, shape: shape",
      .help = "Zeros of that shape, with values added at indices [..., k] (from 0) into the first k axes.",
@@ -537,17 +525,6 @@ const cusp_op cusp_ops_index[] = {
      .help = "1 at each position that the class ids (from 0) of a sample name, else 0.",
      CONSTANT,
      .compose = compose_multi_hot},
-    {.name = "in_top_k",
-     .arguments = "targets, predictions, k: int",
-     .help = "Whether the prediction of each target is among the k largest.",
-     CONSTANT,
-     .compose = compose_in_top_k},
-    {.name = "searchsorted",
-     .arguments = "sorted_sequence, values, side: string = \"left\"",
-     .help = "Where (from 0) values would go into a sorted vector.",
-     .promotion = CUSP_PROMOTE_COMMON,
-     CONSTANT,
-     .compose = compose_searchsorted},
     {.name = "digitize",
      .arguments = "x, bins",
      .help = "The bin (from 0) that each element falls into, given the bins' rising left edges.",
@@ -569,12 +546,18 @@ const cusp_op cusp_ops_index[] = {
      .arguments = "updates, indices, axis: axis, size: int",
      .help = "Zeros with updates added along an axis at indices.",
      HIDDEN(scatter_axis)},
-    {.name = "gather_along", .arguments = "x, indices, axis: axis", .help = "Along an axis, the elements at each line's own indices.", HIDDEN(gather_along)},
+    {.name = "gather_along",
+     .arguments = "x, indices, axis: axis",
+     .help = "Along an axis, the elements at each line's own indices.",
+     HIDDEN(gather_along)},
     {.name = "scatter_along",
      .arguments = "updates, indices, axis: axis, size: int",
      .help = "Zeros with updates added along an axis at each line's own indices.",
      HIDDEN(scatter_along)},
-    {.name = "gather_nd", .arguments = "x, indices, drop: bool = false", .help = "What lies at positions in the first axes.", HIDDEN(gather_nd)},
+    {.name = "gather_nd",
+     .arguments = "x, indices, drop: bool = false",
+     .help = "What lies at positions in the first axes.",
+     HIDDEN(gather_nd)},
     {.name = "scatter_nd",
      .arguments = "x, indices, updates, mode: int, drop: bool = false",
      .help = "x with updates combined at positions in the first axes.",

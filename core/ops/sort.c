@@ -3,9 +3,9 @@
  * are those of the gathering.
  */
 
+#include "../kernels/sort.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "../kernels/sort.h"
 #include "axes.h"
 #include "build.h"
 
@@ -65,7 +65,8 @@ static void run_pieces(void *context, int64_t begin, int64_t end) {
   for (int64_t piece = begin; piece < end; piece++) {
     cusp_sort_record *scratch = (cusp_sort_record *)task->call->workspace + 2 * n * piece;
     for (int64_t row = rows * piece / task->pieces; row < rows * (piece + 1) / task->pieces; row++)
-      task->fn(task->call, (const char *)x->data + (size_t)(row * n) * cusp_dtype_size(x->dtype), (int32_t *)out->data + row * width, scratch);
+      task->fn(task->call, (const char *)x->data + (size_t)(row * n) * cusp_dtype_size(x->dtype), (int32_t *)out->data + row * width,
+               scratch);
   }
 }
 
@@ -91,9 +92,8 @@ static void search_range(void *context, int64_t begin, int64_t end) {
   const cusp_array *x = &call->inputs[0], *values = &call->inputs[1];
   size_t size = cusp_dtype_size(x->dtype);
   for (int64_t i = begin; i < end; i++)
-    ((int32_t *)call->outputs[0].data)[i] =
-        (int32_t)cusp_search_sorted(x->dtype, x->shape.size[0], x->data, (const char *)values->data + (size_t)i * size,
-                                    call->attrs[0].integer != 0);
+    ((int32_t *)call->outputs[0].data)[i] = (int32_t)cusp_search_sorted(
+        x->dtype, x->shape.size[0], x->data, (const char *)values->data + (size_t)i * size, call->attrs[0].integer != 0);
 }
 
 static cusp_status search_run(cusp_call *call) {
