@@ -160,7 +160,7 @@ static cusp_node *arrange_quantiles(cusp_node *values, const quantile_groups *gr
 /* q as shares of 1. Sorted NaNs are last: with skip_nan they are not counted, else one of them makes its group NaN. */
 static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, const char *method, bool keepdims, bool skip_nan, cusp_node **out) {
   static const char *const methods[] = {"linear", "lower", "higher", "midpoint", "nearest"};
-  quantile_groups groups;
+  quantile_groups groups = {0};
   bool known = false;
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
     known = known || !strcmp(methods[i], method);
@@ -239,7 +239,7 @@ static cusp_status histogram_range(cusp_node *x, const cusp_attr *range, cusp_no
 
 /* Counts as floats, and the edges; the last bin holds its right edge too. attrs: bins, range */
 CUSP_COMPOSE(compose_histogram) {
-  cusp_node *x = cusp_apply_1("ravel", inputs[0]), *low, *high;
+  cusp_node *x = cusp_apply_1("ravel", inputs[0]), *low = NULL, *high = NULL;
   int64_t bins = attrs[0].integer;
   if (bins < 1)
     return cusp_fail(CUSP_EVALUE, "bins has to be at least 1, received %lld", (long long)bins);
