@@ -50,17 +50,30 @@ static void *open_library(void) {
   return NULL;
 }
 
+static void set_or_clear(const char *name, const char *value) {
+  if (value)
+    setenv(name, value, 1);
+  else
+    unsetenv(name);
+}
+
 /**
- * OpenBLAS 0.3.21 does not know Zen 4 and 5 and takes Haswell kernels there, at half the speed. It reads its
- * environment as it is loaded; a choice that the user made stands.
+ * OpenBLAS 0.3.21 does not know Zen 4 and 5 and takes Haswell kernels there, at half the speed; environments made for
+ * several machines name the oldest of them in OPENBLAS_CORETYPE, with the same effect. OpenBLAS reads the variable as it
+ * is loaded, so it is set for that moment: CUSP_BLAS_CORETYPE is the user's own choice, and "inherit" leaves the
+ * environment's.
  */
 static void *open_with_right_kernels(void) {
-  bool choose = cusp_cpu_isa() == CUSP_ISA_AVX512 && getenv("OPENBLAS_CORETYPE") == NULL;
-  if (choose)
-    setenv("OPENBLAS_CORETYPE", "SKYLAKEX", 0);
+  const char *wanted = getenv("CUSP_BLAS_CORETYPE"), *present = getenv("OPENBLAS_CORETYPE");
+  if (!wanted && cusp_cpu_isa() == CUSP_ISA_AVX512)
+    wanted = "SKYLAKEX";
+  if (!wanted || strcmp(wanted, "inherit") == 0)
+    return open_library();
+  char before[64];
+  snprintf(before, sizeof before, "%s", present ? present : "");
+  setenv("OPENBLAS_CORETYPE", wanted, 1);
   void *library = open_library();
-  if (choose)
-    unsetenv("OPENBLAS_CORETYPE"); /* not a child process's business */
+  set_or_clear("OPENBLAS_CORETYPE", present ? before : NULL);
   return library;
 }
 
@@ -166,8 +179,7 @@ static void run_blas(const cusp_gemm_task *t) {
 }
 
 static bool fits_int(const cusp_gemm_task *t) {
-  return t->m <= INT32_MAX && t->n <= INT32_MAX && t->k <= INT32_MAX && t->lda <= INT32_MAX && t->ldb <= INT32_MAX &&
-         t->ldc <= INT32_MAX;
+  return t->m <= INT32_MAX && t->n <= INT32_MAX && t->k <= INT32_MAX && t->lda <= INT32_MAX && t->ldb <= INT32_MAX && t->ldc <= INT32_MAX;
 }
 
 void cusp_gemm_serial(const cusp_gemm_task *task) {
