@@ -68,8 +68,13 @@ static cusp_status apply_rule(differentiation *d, cusp_node *node, cusp_node *co
   cusp_node **dx;
   CUSP_TRY(cusp_arena_alloc((void **)&wanted, &d->arena, (size_t)n * sizeof *wanted));
   CUSP_TRY(cusp_arena_alloc((void **)&dx, &d->arena, (size_t)n * sizeof *dx));
-  for (int k = 0; k < n; k++)
+  bool any = false;
+  for (int k = 0; k < n; k++) {
     wanted[k] = d->needed[cusp_map_get(&d->order.index, node->inputs[k])] && differentiable(node->inputs[k]);
+    any = any || wanted[k];
+  }
+  if (!any)
+    return CUSP_OK; /* a source: what lies below it is not asked for */
   if (!node->op->gradient)
     return cusp_fail(CUSP_EUNSUPPORTED, "%s has no gradient", node->op->name);
   cusp_gradient g = {.node = node, .n_inputs = n, .x = node->inputs, .y = y, .dy = dy, .wanted = wanted, .dx = dx};
