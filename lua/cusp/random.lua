@@ -162,14 +162,7 @@ end)
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor `[batch, num_samples]`
 distribution("categorical", "logits, num_samples: int, dtype: dtype = int32", function(logits, num_samples, dtype, key)
-  logits = define.tensor(logits)
-  local shape = logits.shape
-  if #shape ~= 2 then errors.raise("random.categorical: logits should have shape [batch, classes], got %s", errors.shape(shape)) end
-  -- The largest of logits plus Gumbel noise is a draw from their softmax.
-  local uniform = rows.random_uniform(key, { shape[1], num_samples, shape[2] }, 1e-38, 1.0, "float32")
-  local noise = rows.negative(rows.log(rows.negative(rows.log(uniform))))
-  local noisy = rows.add(rows.expand_dims(rows.cast(logits, "float32"), 2), noise)
-  return rows.cast(rows.argmax(noisy, 3), dtype)
+  return rows.random_categorical(key, logits, num_samples, dtype)
 end)
 
 --- A tensor in random order along one axis.
@@ -179,11 +172,7 @@ end)
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor of the shape of x
 distribution("shuffle", "x, axis: axis = 1", function(x, axis, key)
-  x = define.tensor(x)
-  local size = x.shape[axis < 0 and #x.shape + 1 + axis or axis]
-  if not size then errors.raise("random.shuffle: axis %d is out of range for shape %s", axis, errors.shape(x.shape)) end
-  local order = rows.argsort(rows.random_uniform(key, { size }, 0.0, 1.0, "float64"))
-  return rows.take(x, order, axis)
+  return rows.random_shuffle(key, x, axis)
 end)
 
 --- Sets elements to 0 with probability `rate` and scales the others by `1 / (1 - rate)`.
@@ -195,63 +184,13 @@ end)
 -- @treturn tensor of the shape of inputs
 distribution("dropout", "inputs, rate: float, noise_shape: list = nil", function(inputs, rate, noise_shape, key)
   inputs = define.tensor(inputs)
-  if not (rate >= 0 and rate <= 1) then errors.raise("random.dropout: rate should be between 0 and 1, got %s", rate) end
-  if rate == 0 then return inputs end
+  if not noise_shape then return rows.dropout(key, inputs, rate) end
   local shape = inputs.shape
-  local mask_shape = {}
   for i = 1, #shape do
-    local size = noise_shape and noise_shape[i]
-    mask_shape[i] = type(size) == "number" and math.tointeger(size) or shape[i]
+    if type(noise_shape[i]) == "number" then shape[i] = noise_shape[i] end
   end
-  if rate == 1 then return rows.zeros_like(inputs) end
-  local keep = rows.greater_equal(rows.random_uniform(key, mask_shape, 0.0, 1.0, "float32"), rate)
-  return rows.where(keep, rows.multiply(inputs, 1 / (1 - rate)), 0.0)
+  return rows.dropout(key, inputs, rate, shape)
 end)
-
----------------------------------------------------------------- distributions by rejection
-
--- Marsaglia and Tsang, "A simple method for generating gamma variables" (2000), on whole tensors: each round redraws everything and
--- keeps what an earlier round accepted. A round accepts more than 95% for alpha >= 1, so that after twelve nothing is left.
-local function gamma_draw(generator, shape, alpha)
-  local boosted = rows.less(alpha, 1.0)
-  local a = rows.where(boosted, rows.add(alpha, 1.0), alpha)
-  local d = rows.subtract(a, 1 / 3)
-  local c = rows.divide(1.0, rows.sqrt(rows.multiply(d, 9.0)))
-  local result = rows.broadcast_to(d, shape)
-  local accepted = rows.zeros(shape, "bool")
-  for _ = 1, 12 do
-    local x = rows.random_normal(generator:next(), shape, 0.0, 1.0, "float32")
-    local u = rows.random_uniform(generator:next(), shape, 1e-38, 1.0, "float32")
-    local v = rows.power(rows.add(rows.multiply(x, c), 1.0), 3)
-    local positive = rows.greater(v, 0.0)
-    local bound = rows.add(rows.multiply(rows.square(x), 0.5), rows.multiply(d, rows.add(rows.subtract(1.0, v),
-      rows.log(rows.where(positive, v, 1.0)))))
-    local good = rows.logical_and(positive, rows.less(rows.log(u), bound))
-    result = rows.where(rows.logical_and(good, rows.logical_not(accepted)), rows.multiply(d, v), result)
-    accepted = rows.logical_or(accepted, good)
-  end
-  local u = rows.random_uniform(generator:next(), shape, 1e-38, 1.0, "float32")
-  return rows.where(boosted, rows.multiply(result, rows.power(u, rows.divide(1.0, alpha))), result)
-end
-
--- A generator for draws that need many keys.
-local function generator_of(seed, name)
-  if seed == nil then return global end
-  if type(seed) == "number" and math.tointeger(seed) then return engine.generator(math.tointeger(seed)) end
-  return random.as_generator(seed) or errors.raise("random.%s: the seed should be an integer or a SeedGenerator, got %s", name,
-    errors.describe(seed))
-end
-
-local function rejection(name, signature, f)
-  local bind = arguments.binder("random." .. name, signature .. ", seed: any = nil")
-  random[name] = function(...)
-    local values = table.pack(bind(...))
-    values[values.n] = generator_of(values[values.n], name)
-    return f(table.unpack(values, 1, values.n))
-  end
-end
-
-local function float32(value) return rows.cast(define.tensor(value), "float32") end
 
 --- Values of a gamma distribution of shape parameter `alpha` and scale 1.
 -- @function gamma
@@ -260,14 +199,9 @@ local function float32(value) return rows.cast(define.tensor(value), "float32") 
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-rejection("gamma", "shape: shape, alpha, dtype: dtype = nil", function(shape, alpha, dtype, generator)
-  return rows.cast(gamma_draw(generator, shape, float32(alpha)), float_type(dtype))
+distribution("gamma", "shape: shape, alpha, dtype: dtype = nil", function(shape, alpha, dtype, key)
+  return rows.random_gamma(key, alpha, shape, float_type(dtype))
 end)
-
-local function beta_draw(generator, shape, alpha, beta)
-  local x, y = gamma_draw(generator, shape, alpha), gamma_draw(generator, shape, beta)
-  return rows.divide(x, rows.add(x, y))
-end
 
 --- Values of a beta distribution.
 -- @function beta
@@ -277,32 +211,9 @@ end
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-rejection("beta", "shape: shape, alpha, beta, dtype: dtype = nil", function(shape, alpha, beta, dtype, generator)
-  return rows.cast(beta_draw(generator, shape, float32(alpha), float32(beta)), float_type(dtype))
+distribution("beta", "shape: shape, alpha, beta, dtype: dtype = nil", function(shape, alpha, beta, dtype, key)
+  return rows.random_beta(key, alpha, beta, shape, float_type(dtype))
 end)
-
--- Relles, "A simple algorithm for generating binomial random variables when N is large" (1972): the median of `n` uniform numbers is a
--- beta variable; whether it lies above `p` halves the problem.
-local function binomial_draw(generator, shape, counts, p)
-  counts, p = rows.broadcast_to(counts, shape), rows.broadcast_to(p, shape)
-  local result = rows.zeros(shape, "float32")
-  local largest = rows.max(counts):item()
-  local halvings = largest > 0 and math.floor(math.log(largest, 2)) + 1 or 0
-  for _ = 1, halvings do
-    local i = rows.floor(rows.add(rows.multiply(counts, 0.5), 1.0))
-    local live = rows.greater(counts, 0.0)
-    i = rows.minimum(i, rows.maximum(counts, 1.0))
-    local rest = rows.maximum(rows.subtract(rows.add(counts, 1.0), i), 1.0)
-    local x = rows.clip(beta_draw(generator, shape, i, rest), 1e-7, 1 - 1e-7)
-    local above = rows.greater(x, p)
-    local next_counts = rows.where(above, rows.subtract(i, 1.0), rows.subtract(counts, i))
-    local next_p = rows.where(above, rows.divide(p, x), rows.divide(rows.subtract(p, x), rows.subtract(1.0, x)))
-    result = rows.where(rows.logical_and(live, rows.logical_not(above)), rows.add(result, i), result)
-    counts = rows.where(live, next_counts, 0.0)
-    p = rows.clip(next_p, 0.0, 1.0)
-  end
-  return result
-end
 
 --- How many of `counts` trials succeed with the given probabilities.
 -- @function binomial
@@ -312,8 +223,8 @@ end
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-rejection("binomial", "shape: shape, counts, probabilities, dtype: dtype = nil", function(shape, counts, probabilities, dtype, generator)
-  return rows.cast(binomial_draw(generator, shape, float32(counts), float32(probabilities)), float_type(dtype))
+distribution("binomial", "shape: shape, counts, probabilities, dtype: dtype = nil", function(shape, counts, probabilities, dtype, key)
+  return rows.random_binomial(key, counts, probabilities, shape, float_type(dtype))
 end)
 
 --- 1 with probability `p`, otherwise 0.

@@ -96,6 +96,21 @@ function define.op(definition)
   return op
 end
 
+--- Defines an operation whose arguments no signature describes (operands as many as there are, keywords of any name).
+-- @tparam string name
+-- @tparam string help
+-- @tparam function f gets the arguments as they came, when none is symbolic
+-- @tparam[opt=false] boolean method whether it is a method of tensors as well
+function define.raw(name, help, f, method)
+  local function op(...)
+    if any_symbolic(...) then return require("cusp.models.symbolic").call_operation(name, functions[name], ...) end
+    return f(...)
+  end
+  functions[name] = op
+  rows[name] = { name = name, help = help, arguments = {}, flags = {}, has_gradient = true, composed = true }
+  if method then add_method(name, op) end
+end
+
 --- Defines several operations.
 function define.ops(definitions)
   for _, definition in ipairs(definitions) do define.op(definition) end

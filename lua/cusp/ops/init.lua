@@ -11,6 +11,10 @@ local engine = require "cusp.engine"
 local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize custom_gradient",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
+  linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
+  arrange = "rearrange select unique",
+  fourier = "fft fft2 ifft2 rfft irfft extract_sequences stft istft",
+  nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool adaptive_max_pool ctc_loss ctc_decode",
 }
 
 local members = {}
@@ -37,9 +41,9 @@ end
 ops = setmetatable({}, { __index = load, __name = "cusp.ops", __members = setmetatable(members, { __index = engine.ops }) })
 
 -- Methods for operations that have not been loaded yet; what takes functions, or is a field of tensors, is none.
-local no_methods = { control = true, inspect = true }
+local no_methods = { control = true, inspect = true, einsum = true, select = true }
 for name, file in pairs(members) do
-  if not no_methods[file] and not rawget(engine.tensor_methods, name) then
+  if not no_methods[file] and not no_methods[name] and not rawget(engine.tensor_methods, name) then
     define.add_method(name, function(...) return ops[name](...) end)
   end
 end
