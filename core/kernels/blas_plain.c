@@ -6,27 +6,27 @@
  * A row of c is made tile by tile: sums[j] += a[i, k] * b[k, j]. `sum_t` is wide enough, and unsigned for integers, where
  * wrapping around is defined; FINISH turns a sum into c's element.
  */
-#define DEFINE_PLAIN(name, in_t, sum_t, out_t, FINISH)                                                                              \
-  static void name(const cusp_plain_product *p) {                                                                                   \
-    for (int64_t first = 0; first < p->n; first += TILE) {                                                                          \
-      int64_t width = p->n - first < TILE ? p->n - first : TILE;                                                                    \
-      for (int64_t i = 0; i < p->m; i++) {                                                                                          \
-        sum_t sums[TILE] = {0};                                                                                                     \
-        for (int64_t k = 0; k < p->k; k++) {                                                                                        \
-          sum_t scale = (sum_t)((const in_t *)p->a)[i * p->a_row + k * p->a_column];                                                \
-          const in_t *b = (const in_t *)p->b + k * p->b_row + first * p->b_column;                                                  \
-          if (p->b_column == 1)                                                                                                     \
-            for (int64_t j = 0; j < width; j++)                                                                                     \
-              sums[j] += scale * (sum_t)b[j];                                                                                       \
-          else                                                                                                                      \
-            for (int64_t j = 0; j < width; j++)                                                                                     \
-              sums[j] += scale * (sum_t)b[j * p->b_column];                                                                         \
-        }                                                                                                                           \
-        out_t *c = (out_t *)p->c + i * p->c_row + first;                                                                            \
-        for (int64_t j = 0; j < width; j++)                                                                                         \
-          c[j] = (out_t)FINISH(sums[j], c[j]);                                                                                      \
-      }                                                                                                                             \
-    }                                                                                                                               \
+#define DEFINE_PLAIN(name, in_t, sum_t, out_t, FINISH)                               \
+  static void name(const cusp_plain_product *p) {                                    \
+    for (int64_t first = 0; first < p->n; first += TILE) {                           \
+      int64_t width = p->n - first < TILE ? p->n - first : TILE;                     \
+      for (int64_t i = 0; i < p->m; i++) {                                           \
+        sum_t sums[TILE] = {0};                                                      \
+        for (int64_t k = 0; k < p->k; k++) {                                         \
+          sum_t scale = (sum_t)((const in_t *)p->a)[i * p->a_row + k * p->a_column]; \
+          const in_t *b = (const in_t *)p->b + k * p->b_row + first * p->b_column;   \
+          if (p->b_column == 1)                                                      \
+            for (int64_t j = 0; j < width; j++)                                      \
+              sums[j] += scale * (sum_t)b[j];                                        \
+          else                                                                       \
+            for (int64_t j = 0; j < width; j++)                                      \
+              sums[j] += scale * (sum_t)b[j * p->b_column];                          \
+        }                                                                            \
+        out_t *c = (out_t *)p->c + i * p->c_row + first;                             \
+        for (int64_t j = 0; j < width; j++)                                          \
+          c[j] = (out_t)FINISH(sums[j], c[j]);                                       \
+      }                                                                              \
+    }                                                                                \
   }
 
 #define KEEP(sum, old) (sum)
@@ -49,10 +49,9 @@ DEFINE_PLAIN(product_float64, double, double, double, SCALED_DOUBLE)
 
 cusp_plain_fn cusp_plain_find(cusp_dtype in, cusp_dtype out) {
   static const cusp_plain_fn same[CUSP_DTYPE_COUNT] = {
-      [CUSP_BOOL] = product_bool,     [CUSP_INT8] = product_int8,       [CUSP_INT16] = product_int16,
-      [CUSP_INT32] = product_int32,   [CUSP_INT64] = product_int64,     [CUSP_UINT8] = product_uint8,
-      [CUSP_UINT16] = product_uint16, [CUSP_UINT32] = product_uint32,   [CUSP_UINT64] = product_uint64,
-      [CUSP_FLOAT32] = product_float32, [CUSP_FLOAT64] = product_float64,
+      [CUSP_BOOL] = product_bool,     [CUSP_INT8] = product_int8,       [CUSP_INT16] = product_int16,     [CUSP_INT32] = product_int32,
+      [CUSP_INT64] = product_int64,   [CUSP_UINT8] = product_uint8,     [CUSP_UINT16] = product_uint16,   [CUSP_UINT32] = product_uint32,
+      [CUSP_UINT64] = product_uint64, [CUSP_FLOAT32] = product_float32, [CUSP_FLOAT64] = product_float64,
   };
   if (in == out)
     return same[in];

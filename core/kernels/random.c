@@ -27,7 +27,7 @@ typedef struct tile {
   const cusp_random_loops *loops;
   const cusp_random_fill *fill;
   int per_block;
-  int64_t next, end; /* blocks */
+  int64_t next, end;    /* blocks */
   int64_t first, count; /* elements */
   uint32_t words[4 * TILE];
 } tile;

@@ -66,9 +66,7 @@ static void words(const cusp_random_key *key, uint64_t first, int64_t count, uin
 
 /* Through a signed integer, which every instruction set converts at once. */
 static inline float unit_float(uint32_t word) { return (float)(int32_t)(word >> 8) * 0x1p-24f; }
-static inline double unit_double(const uint32_t *pair) {
-  return (double)(int64_t)((((uint64_t)pair[0] << 32) | pair[1]) >> 11) * 0x1p-53;
-}
+static inline double unit_double(const uint32_t *pair) { return (double)(int64_t)((((uint64_t)pair[0] << 32) | pair[1]) >> 11) * 0x1p-53; }
 
 static void uniform_float(int64_t count, const uint32_t *words, float low, float width, float top, float *out) {
   for (int64_t i = 0; i < count; i++) {
@@ -125,5 +123,5 @@ static void keep_double(int64_t count, const uint32_t *words, uint32_t threshold
     out[i] = words[i] >= threshold ? x[i] * scale : 0;
 }
 
-const cusp_random_loops CUSP_ISA(cusp_random_loops) = {words,       uniform_float, uniform_double, polar_float, polar_double,
-                                                       join_float, join_double,    keep_float,     keep_double};
+const cusp_random_loops CUSP_ISA(cusp_random_loops) = {words,      uniform_float, uniform_double, polar_float, polar_double,
+                                                       join_float, join_double,   keep_float,     keep_double};

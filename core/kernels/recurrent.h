@@ -14,14 +14,14 @@
 typedef struct cusp_lstm {
   cusp_dtype dtype; /* float32 or float64, of all arrays but the mask */
   int64_t batch, time, input, units;
-  bool backwards;          /* from the last time to the first; `sequence` is in the order of the steps */
-  const void *x;           /* [B, T, I] */
-  const void *kernel;      /* [I, 4U] */
-  const void *recurrent;   /* [U, 4U] */
-  const void *bias;        /* [4U]; NULL: none */
-  const uint8_t *mask;     /* [B, T]: where 0 the state stays and the output repeats; NULL: all 1 */
-  void *gates, *h, *c;     /* [T, B, 4U], [T + 1, B, U] twice: written forward, read backward */
-  void *workspace;         /* cusp_lstm_workspace, or cusp_lstm_gradient_workspace */
+  bool backwards;        /* from the last time to the first; `sequence` is in the order of the steps */
+  const void *x;         /* [B, T, I] */
+  const void *kernel;    /* [I, 4U] */
+  const void *recurrent; /* [U, 4U] */
+  const void *bias;      /* [4U]; NULL: none */
+  const uint8_t *mask;   /* [B, T]: where 0 the state stays and the output repeats; NULL: all 1 */
+  void *gates, *h, *c;   /* [T, B, 4U], [T + 1, B, U] twice: written forward, read backward */
+  void *workspace;       /* cusp_lstm_workspace, or cusp_lstm_gradient_workspace */
 } cusp_lstm;
 
 /** Elements of gates, h and c together: [T * B * 4U + 2 * (T + 1) * B * U]. */

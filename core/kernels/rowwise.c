@@ -104,10 +104,10 @@ void cusp_log_softmax_gradient_rows(const cusp_rows *shape, const void *y, const
 
 /** Numbers of a block's rows. */
 typedef struct row_numbers {
-  double largest[BLOCK];   /* of x */
-  double log_sum[BLOCK];   /* log(sum(exp(x - largest))) */
-  double weight[BLOCK];    /* sum(target) */
-  double weighted[BLOCK];  /* sum(target * (x - largest)) */
+  double largest[BLOCK];  /* of x */
+  double log_sum[BLOCK];  /* log(sum(exp(x - largest))) */
+  double weight[BLOCK];   /* sum(target) */
+  double weighted[BLOCK]; /* sum(target * (x - largest)) */
 } row_numbers;
 
 static void accumulate(const block *b, double *sums, const double *part, bool first) {
@@ -147,6 +147,12 @@ void cusp_log_softmax_rows(const cusp_rows *shape, const void *x, void *out) {
   }
 }
 
+/** Where row `r`'s target is 1, as an index into the block's matrix; -1 where its label is no column. */
+static int64_t label_place(const block *b, const int32_t *labels, int64_t r) {
+  int32_t label = labels[b->first + r];
+  return label >= 0 && label < b->columns ? r * b->columns + label : -1;
+}
+
 void cusp_crossentropy_rows(const cusp_rows *shape, const void *logits, const void *target, const int32_t *labels, void *loss) {
   row_numbers numbers;
   block b = first_block(shape);
@@ -156,10 +162,11 @@ void cusp_crossentropy_rows(const cusp_rows *shape, const void *logits, const vo
     row_statistics(&b, x, target ? matrix(&b, target) : NULL, &numbers);
     for (int64_t r = 0; r < b.rows; r++) {
       double log_sum = get(&b, numbers.log_sum, r);
+      int64_t place = target ? 0 : label_place(&b, labels, r);
       if (target)
         set(&b, to, r, get(&b, numbers.weight, r) * log_sum - get(&b, numbers.weighted, r));
       else
-        set(&b, to, r, log_sum - (get(&b, x, r * b.columns + labels[b.first + r]) - get(&b, numbers.largest, r)));
+        set(&b, to, r, place < 0 ? 0 : log_sum - (get(&b, x, place) - get(&b, numbers.largest, r)));
     }
   }
 }
@@ -175,14 +182,15 @@ void cusp_crossentropy_gradient_rows(const cusp_rows *shape, const void *logits,
     if (target)
       b.loops->sum(b.rows, b.columns, matrix(&b, target), weights);
     for (int64_t r = 0; r < b.rows; r++) {
-      double scale = get(&b, d, r);
+      double scale = target || label_place(&b, labels, r) >= 0 ? get(&b, d, r) : 0;
       set(&b, sums, r, scale * (target ? get(&b, weights, r) : 1) / get(&b, sums, r));
       set(&b, negative, r, -scale);
     }
     b.loops->scale(b.rows, b.columns, to, sums, target ? matrix(&b, target) : NULL, negative, to);
     for (int64_t r = 0; r < b.rows && !target; r++) {
-      int64_t at = r * b.columns + labels[b.first + r];
-      set(&b, to, at, get(&b, to, at) - get(&b, d, r));
+      int64_t place = label_place(&b, labels, r);
+      if (place >= 0)
+        set(&b, to, place, get(&b, to, place) - get(&b, d, r));
     }
   }
 }

@@ -39,8 +39,8 @@ void cusp_softmax_gradient_rows(const cusp_rows *shape, const void *y, const voi
 void cusp_log_softmax_gradient_rows(const cusp_rows *shape, const void *y, const void *dy, void *out);
 
 /**
- * loss[row] = -sum(target * log_softmax(logits)). `target` is a matrix like logits; or NULL, and `labels` [rows] (within
- * range) says where it is 1.
+ * loss[row] = -sum(target * log_softmax(logits)). `target` is a matrix like logits; or NULL, and `labels` [rows] says where
+ * it is 1: nowhere for a label that is no column.
  */
 void cusp_crossentropy_rows(const cusp_rows *shape, const void *logits, const void *target, const int32_t *labels, void *loss);
 /** out = dloss[row] * (softmax(logits) * sum(target) - target). */

@@ -49,8 +49,9 @@ static cusp_status read_labels(const equation *e, const char **text, int ndim, i
     } else if (isalpha((unsigned char)**text) && out->ndim < CUSP_MAX_DIMS) {
       out->label[out->ndim++] = (int8_t)letter_label(**text);
     } else {
-      return cusp_fail(CUSP_EVALUE, "einsum: unexpected '%c' in \"%s\" (letters, \"...\", ',' and \"->\" make up subscripts of at most %d axes)",
-                       **text, e->text, CUSP_MAX_DIMS);
+      return cusp_fail(CUSP_EVALUE,
+                       "einsum: unexpected '%c' in \"%s\" (letters, \"...\", ',' and \"->\" make up subscripts of at most %d axes)", **text,
+                       e->text, CUSP_MAX_DIMS);
     }
   }
   return CUSP_OK;
@@ -94,7 +95,8 @@ static cusp_status check_output(const equation *e) {
     for (int j = 0; j < e->n_operands && !known; j++)
       known = memchr(e->operands[j].label, label, (size_t)e->operands[j].ndim) != NULL;
     if (!known || seen[label])
-      return cusp_fail(CUSP_EVALUE, "einsum: the result of \"%s\" must name each of its labels once, and only labels of the operands", e->text);
+      return cusp_fail(CUSP_EVALUE, "einsum: the result of \"%s\" must name each of its labels once, and only labels of the operands",
+                       e->text);
     seen[label] = true;
   }
   return CUSP_OK;

@@ -47,8 +47,7 @@ static cusp_status matmul_infer(cusp_inference *inference) {
   operand left = see_operand(&a->shape, NULL, true), right = see_operand(&b->shape, NULL, false);
   cusp_shape batch_a = batch_shape(&a->shape, left.batch_ndim), batch_b = batch_shape(&b->shape, right.batch_ndim), out;
   if (left.columns != right.rows)
-    return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "the last axis of x1 (%lld) and %s of x2 (%lld) must be equal, got shapes %s and %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "the last axis of x1 (%lld) and %s of x2 (%lld) must be equal, got shapes %s and %s",
                            (long long)left.columns, b->shape.ndim == 1 ? "the axis" : "the last axis but one", (long long)right.rows,
                            cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   if (cusp_shape_broadcast(&out, &batch_a, &batch_b) != CUSP_OK)
@@ -331,9 +330,7 @@ static cusp_status matmul_run_arrays(cusp_call *call) {
   return CUSP_OK;
 }
 
-static bool is_blas_dtype(const cusp_call *call) {
-  return call->inputs[0].dtype == CUSP_FLOAT32 || call->inputs[0].dtype == CUSP_FLOAT64;
-}
+static bool is_blas_dtype(const cusp_call *call) { return call->inputs[0].dtype == CUSP_FLOAT32 || call->inputs[0].dtype == CUSP_FLOAT64; }
 
 /* 16-bit floats: both operands are widened to float32, multiplied, and the result narrowed. */
 
@@ -411,8 +408,8 @@ static cusp_node *contract(cusp_node *a, cusp_node *b, const int64_t *a_axes, co
   int free_a = 0, free_b = 0;
   bool used_a[CUSP_MAX_DIMS] = {false}, used_b[CUSP_MAX_DIMS] = {false};
   if (sa->ndim + sb->ndim - 2 * count > CUSP_MAX_DIMS) {
-    cusp_fail(CUSP_ESHAPE, "tensordot: the result of shapes %s and %s would have more than %d axes", cusp_shape_text(sa), cusp_shape_text(sb),
-              CUSP_MAX_DIMS);
+    cusp_fail(CUSP_ESHAPE, "tensordot: the result of shapes %s and %s would have more than %d axes", cusp_shape_text(sa),
+              cusp_shape_text(sb), CUSP_MAX_DIMS);
     return NULL;
   }
   for (int i = 0; i < count; i++) {
@@ -442,9 +439,9 @@ static cusp_status check_pairs(const cusp_node *a, const cusp_node *b, const int
   for (int i = 0; i < count; i++) {
     int64_t x = a->type.shape.size[a_axes[i]], y = b->type.shape.size[b_axes[i]];
     if (x != y)
-      return cusp_fail(CUSP_ESHAPE, "%s: axis %lld of x1 and axis %lld of x2 must have one size, got %lld and %lld (shapes %s and %s)", name,
-                       (long long)a_axes[i] + 1, (long long)b_axes[i] + 1, (long long)x, (long long)y, cusp_shape_text(&a->type.shape),
-                       cusp_shape_text(&b->type.shape));
+      return cusp_fail(CUSP_ESHAPE, "%s: axis %lld of x1 and axis %lld of x2 must have one size, got %lld and %lld (shapes %s and %s)",
+                       name, (long long)a_axes[i] + 1, (long long)b_axes[i] + 1, (long long)x, (long long)y,
+                       cusp_shape_text(&a->type.shape), cusp_shape_text(&b->type.shape));
   }
   return CUSP_OK;
 }
@@ -485,8 +482,8 @@ static cusp_status vdot_compose(cusp_node *const *x, int n, const cusp_attr *att
   (void)attrs;
   int64_t a = cusp_shape_count(&x[0]->type.shape), b = cusp_shape_count(&x[1]->type.shape);
   if (a != b)
-    return cusp_fail(CUSP_ESHAPE, "vdot: operands must have as many elements as each other, got %lld and %lld (shapes %s and %s)", (long long)a,
-                     (long long)b, cusp_shape_text(&x[0]->type.shape), cusp_shape_text(&x[1]->type.shape));
+    return cusp_fail(CUSP_ESHAPE, "vdot: operands must have as many elements as each other, got %lld and %lld (shapes %s and %s)",
+                     (long long)a, (long long)b, cusp_shape_text(&x[0]->type.shape), cusp_shape_text(&x[1]->type.shape));
   return one_output(cusp_matmul(flatten(x[0]), flatten(x[1])), outputs, n_outputs);
 }
 
@@ -567,11 +564,7 @@ const cusp_op cusp_ops_linear[] = {
      .help = "Dot product of the two tensors flattened.",
      .promotion = CUSP_PROMOTE_COMMON,
      .compose = vdot_compose},
-    {.name = "kron",
-     .arguments = "x1, x2",
-     .help = "Kronecker product.",
-     .promotion = CUSP_PROMOTE_COMMON,
-     .compose = kron_compose},
+    {.name = "kron", .arguments = "x1, x2", .help = "Kronecker product.", .promotion = CUSP_PROMOTE_COMMON, .compose = kron_compose},
     {.name = "tensordot_axes",
      .arguments = "x1, x2, axes1: axes, axes2: axes",
      .help = "Sum over pairs of axes; tensordot with both lists of axes given.",

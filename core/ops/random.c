@@ -3,9 +3,9 @@
  * numbers, however many threads there are. The hidden rows named _draw have the kernels.
  */
 
+#include "../kernels/random.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "../kernels/random.h"
 #include "build.h"
 
 #include <math.h>
@@ -171,9 +171,9 @@ static cusp_status categorical_run(cusp_call *call) {
   return CUSP_OK;
 }
 
-#define KERNEL(prepare_, run_)                                             \
-  (const cusp_kernel[]) {                                                  \
-    {.name = "philox", .prepare = prepare_, .run = run_}, { 0 }            \
+#define KERNEL(prepare_, run_)                                  \
+  (const cusp_kernel[]) {                                       \
+    {.name = "philox", .prepare = prepare_, .run = run_}, { 0 } \
   }
 
 /* ------------------------------------------------------------------ types */
@@ -203,9 +203,7 @@ static cusp_status shape_output(cusp_inference *inference, cusp_dtype dtype) {
   return CUSP_OK;
 }
 
-static cusp_status float_draw_infer(cusp_inference *inference) {
-  return shape_output(inference, (cusp_dtype)inference->attrs[3].integer);
-}
+static cusp_status float_draw_infer(cusp_inference *inference) { return shape_output(inference, (cusp_dtype)inference->attrs[3].integer); }
 
 static cusp_status integers_infer(cusp_inference *inference) {
   int64_t low = inference->attrs[1].integer, high = inference->attrs[2].integer;

@@ -3,8 +3,8 @@
  * the kernels, and take a list because a row's own inputs are limited in number and cannot be absent in the middle.
  */
 
-#include "../base/memory.h"
 #include "../kernels/recurrent.h"
+#include "../base/memory.h"
 #include "build.h"
 
 #include <string.h>
@@ -33,7 +33,8 @@ static cusp_status sequence_infer(cusp_inference *inference) {
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
   if (recurrent->ndim != 2)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "recurrent_kernel must have shape [units, 4 * units], got %s", cusp_shape_text(recurrent));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "recurrent_kernel must have shape [units, 4 * units], got %s",
+                           cusp_shape_text(recurrent));
   int64_t batch = x->shape.size[0], time = x->shape.size[1], input = x->shape.size[2], units = recurrent->size[0], reserve;
   CUSP_TRY(expect_shape(inference, "recurrent_kernel", &inference->inputs[RECURRENT], (cusp_shape){2, {units, 4 * units}}));
   CUSP_TRY(expect_shape(inference, "kernel", &inference->inputs[KERNEL], (cusp_shape){2, {input, 4 * units}}));
@@ -172,9 +173,9 @@ static cusp_status no_second_gradient(cusp_gradient *g) {
                                       "use a layer with unroll = true, which is made of differentiable operations");
 }
 
-#define KERNEL_ROW(prepare_, run_)                                            \
-  (const cusp_kernel[]) {                                                     \
-    {.name = "sequence", .prepare = prepare_, .run = run_}, { 0 }             \
+#define KERNEL_ROW(prepare_, run_)                                \
+  (const cusp_kernel[]) {                                         \
+    {.name = "sequence", .prepare = prepare_, .run = run_}, { 0 } \
   }
 
 /* ------------------------------------------------------------------ the public row */

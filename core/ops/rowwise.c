@@ -3,8 +3,8 @@
  * hidden ones have the kernels, which read rows without gaps.
  */
 
-#include "../base/threads.h"
 #include "../kernels/rowwise.h"
+#include "../base/threads.h"
 #include "build.h"
 
 #include <string.h>
@@ -76,36 +76,24 @@ static cusp_status log_softmax_gradient_run(cusp_call *call) { return run_rows(c
 static cusp_status crossentropy_run(cusp_call *call) { return run_rows(call, crossentropy_piece); }
 static cusp_status crossentropy_gradient_run(cusp_call *call) { return run_rows(call, crossentropy_gradient_piece); }
 
-/** Labels come from the user's data: each is checked before it is used as an index. */
-static cusp_status check_labels(const cusp_array *labels, int64_t classes) {
-  const int32_t *label = labels->data;
-  int64_t count = cusp_array_count(labels);
-  for (int64_t i = 0; i < count; i++)
-    if (label[i] < 0 || label[i] >= classes)
-      return cusp_fail(CUSP_EVALUE, "sparse_categorical_crossentropy: labels from 0 to %lld expected for %lld classes, got %d",
-                       (long long)classes - 1, (long long)classes, (int)label[i]);
-  return CUSP_OK;
-}
-
 static int64_t last_size(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
 
-static cusp_status sparse_crossentropy_run(cusp_call *call) {
-  CUSP_TRY(check_labels(&call->inputs[1], last_size(&call->inputs[0].shape)));
-  return run_rows(call, sparse_crossentropy_piece);
-}
-static cusp_status sparse_crossentropy_gradient_run(cusp_call *call) {
-  CUSP_TRY(check_labels(&call->inputs[1], last_size(&call->inputs[0].shape)));
-  return run_rows(call, sparse_crossentropy_gradient_piece);
-}
+static cusp_status sparse_crossentropy_run(cusp_call *call) { return run_rows(call, sparse_crossentropy_piece); }
+static cusp_status sparse_crossentropy_gradient_run(cusp_call *call) { return run_rows(call, sparse_crossentropy_gradient_piece); }
 
+/** Labels come from the user's data: one that is no column stands for no class, as Keras has it. */
 static cusp_status pick_label_run(cusp_call *call) {
   const cusp_array *x = &call->inputs[0];
   size_t size = cusp_dtype_size(x->dtype);
   int64_t columns = last_size(&x->shape), rows = cusp_array_count(&call->inputs[1]);
   const int32_t *labels = call->inputs[1].data;
-  CUSP_TRY(check_labels(&call->inputs[1], columns));
-  for (int64_t r = 0; r < rows; r++)
-    memcpy((char *)call->outputs[0].data + (size_t)r * size, (const char *)x->data + (size_t)(r * columns + labels[r]) * size, size);
+  for (int64_t r = 0; r < rows; r++) {
+    char *to = (char *)call->outputs[0].data + (size_t)r * size;
+    if (labels[r] >= 0 && labels[r] < columns)
+      memcpy(to, (const char *)x->data + (size_t)(r * columns + labels[r]) * size, size);
+    else
+      memset(to, 0, size);
+  }
   return CUSP_OK;
 }
 
@@ -114,16 +102,16 @@ static cusp_status place_label_run(cusp_call *call) {
   size_t size = cusp_dtype_size(x->dtype);
   int64_t columns = last_size(&out->shape), rows = cusp_array_count(&call->inputs[1]);
   const int32_t *labels = call->inputs[1].data;
-  CUSP_TRY(check_labels(&call->inputs[1], columns));
   memset(out->data, 0, (size_t)cusp_array_count(out) * size);
   for (int64_t r = 0; r < rows; r++)
-    memcpy((char *)out->data + (size_t)(r * columns + labels[r]) * size, (const char *)x->data + (size_t)r * size, size);
+    if (labels[r] >= 0 && labels[r] < columns)
+      memcpy((char *)out->data + (size_t)(r * columns + labels[r]) * size, (const char *)x->data + (size_t)r * size, size);
   return CUSP_OK;
 }
 
-#define KERNEL(function)                                                   \
-  (const cusp_kernel[]) {                                                  \
-    {.name = "rows", .run = function}, { 0 }                               \
+#define KERNEL(function)                     \
+  (const cusp_kernel[]) {                    \
+    {.name = "rows", .run = function}, { 0 } \
   }
 
 /* ------------------------------------------------------------------ types */
@@ -252,9 +240,7 @@ static cusp_status pick_label_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = CUSP_APPLY2("place_label", g->dy[0], g->x[1], cusp_attr_int(classes)));
 }
 
-static cusp_status place_label_gradient(cusp_gradient *g) {
-  return cusp_built(g->dx[0] = cusp_apply_2("pick_label", g->dy[0], g->x[1]));
-}
+static cusp_status place_label_gradient(cusp_gradient *g) { return cusp_built(g->dx[0] = cusp_apply_2("pick_label", g->dy[0], g->x[1])); }
 
 /* ------------------------------------------------------------------ any axes */
 
@@ -408,7 +394,10 @@ CUSP_COMPOSE(sparse_crossentropy_compose) {
     return cusp_built(outputs[0] = loss ? cusp_cast(loss, dtype) : NULL);
   }
   cusp_node *chosen = cusp_divide(cusp_apply_2("pick_label", output, labels), sum_rows(output, false));
-  return cusp_built(outputs[0] = cusp_negative(cusp_log(clip_probability(chosen, attrs[2].number))));
+  cusp_node *loss = cusp_negative(cusp_log(clip_probability(chosen, attrs[2].number)));
+  cusp_node *classes = cusp_scalar((double)last_size(&output->type.shape), CUSP_INT32), *zero = cusp_scalar(0, CUSP_INT32);
+  cusp_node *known = cusp_apply_2("logical_and", cusp_greater_equal(labels, zero), cusp_less(labels, classes));
+  return cusp_built(outputs[0] = loss ? cusp_where(known, loss, cusp_scalar_like(0, loss)) : NULL);
 }
 
 CUSP_COMPOSE(binary_crossentropy_compose) {
@@ -513,7 +502,7 @@ const cusp_op cusp_ops_rowwise[] = {
      .kernels = KERNEL(sparse_crossentropy_gradient_run)},
     {.name = "pick_label",
      .arguments = "x, labels",
-     .help = "x[..., labels[...]]: one element of each row (labels are int32).",
+     .help = "x[..., labels[...]]: one element of each row (labels are int32), 0 where there is none.",
      .flags = CUSP_OP_HIDDEN,
      .infer = pick_label_infer,
      .gradient = pick_label_gradient,

@@ -59,9 +59,9 @@ static cusp_status shift_run(cusp_call *call) {
   return CUSP_OK;
 }
 
-#define KERNEL(function)                                                   \
-  (const cusp_kernel[]) {                                                  \
-    {.name = "rows", .run = function}, { 0 }                               \
+#define KERNEL(function)                     \
+  (const cusp_kernel[]) {                    \
+    {.name = "rows", .run = function}, { 0 } \
   }
 
 /* ------------------------------------------------------------------ types */
@@ -145,8 +145,11 @@ static cusp_status running(const char *name, const char *row, cusp_node *x, cons
     dtype = (cusp_dtype)attrs[1].integer;
   bool half = dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16;
   CUSP_TRY(cusp_axis_or_flat(&axis, name, &attrs[0], &x));
-  cusp_node *result = CUSP_APPLY1(row, cusp_cast(x, half ? CUSP_FLOAT32 : dtype == CUSP_BOOL ? CUSP_INT32 : dtype), cusp_attr_int(axis),
-                                  cusp_attr_bool(false), cusp_attr_bool(false));
+  cusp_node *result = CUSP_APPLY1(row,
+                                  cusp_cast(x, half                 ? CUSP_FLOAT32
+                                               : dtype == CUSP_BOOL ? CUSP_INT32
+                                                                    : dtype),
+                                  cusp_attr_int(axis), cusp_attr_bool(false), cusp_attr_bool(false));
   return cusp_built(*out = result ? cusp_cast(result, dtype) : NULL);
 }
 

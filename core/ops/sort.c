@@ -193,7 +193,9 @@ CUSP_COMPOSE(searchsorted_compose) {
   return cusp_built(outputs[0] = CUSP_APPLY2("search_sorted", inputs[0], inputs[1], cusp_attr_bool(side[0] == 'r')));
 }
 
-/** A target is among the k largest where fewer than k predictions are larger: ties count as inside, NaN and infinity not. */
+/**
+ * A target is among the k largest where fewer than k predictions are larger: ties count as inside, NaN, infinity
+ * and targets that are no class not. */
 CUSP_COMPOSE(in_top_k_compose) {
   cusp_node *targets = inputs[0], *predictions = inputs[1];
   const cusp_shape *shape = &predictions->type.shape;
@@ -201,14 +203,17 @@ CUSP_COMPOSE(in_top_k_compose) {
   if (shape->ndim != 2 || targets->type.shape.ndim != 1 || targets->type.shape.size[0] != shape->size[0])
     return cusp_fail(CUSP_ESHAPE, "in_top_k: targets of shape [batch] and predictions of [batch, classes] expected, got %s and %s",
                      cusp_shape_text(&targets->type.shape), cusp_shape_text(shape));
-  cusp_node *column = cusp_expand_dims(cusp_cast(targets, CUSP_INT32), 1);
-  cusp_node *chosen = gather_last(predictions, column);
+  cusp_node *labels = cusp_cast(targets, CUSP_INT32);
+  cusp_node *chosen = cusp_apply_2("pick_label", predictions, labels);
+  cusp_node *column = chosen ? cusp_expand_dims(chosen, 1) : NULL;
   int64_t last = 1;
-  cusp_node *larger = cusp_sum_axes(cusp_cast(cusp_greater(predictions, chosen), CUSP_INT32), &last, 1, true);
+  cusp_node *is_larger = cusp_greater(predictions, column);
+  cusp_node *larger = is_larger ? cusp_sum_axes(cusp_cast(is_larger, CUSP_INT32), &last, 1, false) : NULL;
   cusp_node *inside = cusp_less(larger, cusp_scalar((double)attrs[0].integer, CUSP_INT32));
-  cusp_node *finite = cusp_apply_1("isfinite", chosen);
-  cusp_node *both = cusp_apply_2("logical_and", inside, finite);
-  return cusp_built(outputs[0] = both ? cusp_reshape(both, &(cusp_shape){1, {both->type.shape.size[0]}}) : NULL);
+  cusp_node *known = cusp_apply_2("logical_and", cusp_greater_equal(labels, cusp_scalar(0, CUSP_INT32)),
+                                  cusp_less(labels, cusp_scalar((double)shape->size[1], CUSP_INT32)));
+  cusp_node *valid = cusp_apply_2("logical_and", known, cusp_apply_1("isfinite", chosen));
+  return cusp_built(outputs[0] = cusp_apply_2("logical_and", inside, valid));
 }
 
 const cusp_op cusp_ops_sort[] = {
