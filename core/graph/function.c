@@ -24,6 +24,7 @@ struct cusp_function {
   cusp_array *leaves;        /* scratch of a run */
   cusp_array *results;       /* scratch: results, then assigned values */
   void **destinations;
+  cusp_node **fresh; /* scratch: new values of assigned variables */
 };
 
 /* ------------------------------------------------------------------ making */
@@ -139,6 +140,7 @@ static cusp_status keep_types(compilation *c) {
     f->argument_types[i] = c->trace->arguments[i]->type;
   CUSP_TRY(cusp_alloc_zeroed((void **)&f->leaves, ((size_t)f->n_leaves + 1) * sizeof *f->leaves));
   CUSP_TRY(cusp_alloc_zeroed((void **)&f->results, ((size_t)c->n_outputs + 1) * sizeof *f->results));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->fresh, ((size_t)f->n_assigned + 1) * sizeof *f->fresh));
   return cusp_alloc_zeroed((void **)&f->destinations, ((size_t)c->n_outputs + 1) * sizeof *f->destinations);
 }
 
@@ -190,6 +192,7 @@ void cusp_function_free(cusp_function *f) {
   cusp_free(f->leaves);
   cusp_free(f->results);
   cusp_free(f->destinations);
+  cusp_free(f->fresh);
   cusp_free(f);
 }
 
@@ -230,26 +233,33 @@ static void bind_variables(cusp_function *f) {
   }
 }
 
-static cusp_status replace_value(cusp_variable *variable, cusp_array *value) {
-  cusp_node *leaf;
-  cusp_status status = cusp_node_leaf(&leaf, value);
-  cusp_array_release(value);
-  CUSP_TRY(status);
-  cusp_node_release(variable->value);
-  variable->value = leaf;
-  return CUSP_OK;
+static void drop_results(cusp_function *f, int first, int count) {
+  for (int i = first; i < first + count; i++)
+    cusp_array_release(&f->results[i]);
 }
 
-static cusp_status take_assigned(cusp_function *f) {
+/* All new leaves are made before the first variable changes, so that no failure leaves some of them assigned. */
+static cusp_status make_assigned(cusp_function *f) {
   cusp_status status = CUSP_OK;
   for (int k = 0; k < f->n_assigned; k++) {
-    int output = f->n_results + k;
-    if (f->destinations[output])
-      continue;
-    cusp_status one = replace_value(f->variables[f->assigned[k]], &f->results[output]);
-    status = status == CUSP_OK ? one : status;
+    f->fresh[k] = NULL;
+    if (!f->destinations[f->n_results + k] && status == CUSP_OK)
+      status = cusp_node_leaf(&f->fresh[k], &f->results[f->n_results + k]);
   }
+  drop_results(f, f->n_results, f->n_assigned);
+  for (int k = 0; status != CUSP_OK && k < f->n_assigned; k++)
+    cusp_node_release(f->fresh[k]);
   return status;
+}
+
+static void swap_assigned(cusp_function *f) {
+  for (int k = 0; k < f->n_assigned; k++) {
+    if (!f->fresh[k])
+      continue;
+    cusp_variable *variable = f->variables[f->assigned[k]];
+    cusp_node_release(variable->value);
+    variable->value = f->fresh[k];
+  }
 }
 
 /* The leaves of the arguments are bound already. */
@@ -257,9 +267,15 @@ static cusp_status run_bound(cusp_function *f, cusp_array *results) {
   bind_variables(f);
   cusp_plan_io io = {.leaves = f->leaves, .destinations = f->destinations, .results = f->results};
   CUSP_TRY(cusp_plan_run(f->plan, &io));
+  cusp_status status = make_assigned(f);
+  if (status != CUSP_OK) {
+    drop_results(f, 0, f->n_results);
+    return status;
+  }
+  swap_assigned(f);
   if (f->n_results)
     memcpy(results, f->results, (size_t)f->n_results * sizeof *results);
-  return take_assigned(f);
+  return CUSP_OK;
 }
 
 static cusp_status bind_argument(cusp_function *f, int leaf, const cusp_array *argument, cusp_array *copy) {

@@ -276,9 +276,10 @@ cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp
   memset(promoted, 0, (size_t)n_inputs * sizeof *promoted);
   cusp_status status = cusp_promote_inputs(op, n_inputs, inputs, promoted);
   cusp_node *node = NULL;
-  if (status == CUSP_OK)
+  if (status == CUSP_OK) {
     status = make(&node, op, n_inputs, promoted, cusp_op_signature(op)->n_attrs, full);
-  release_all(promoted, n_inputs);
+    release_all(promoted, n_inputs);
+  }
   if (promoted != small)
     cusp_free(promoted);
   if (status == CUSP_OK)
