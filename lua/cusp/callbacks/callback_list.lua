@@ -97,6 +97,13 @@ for _, hook in ipairs(Callback.hooks) do
   CallbackList[hook] = function(self, ...) self:call(hook, ...) end
 end
 
+--- Calls the hooks around a batch.
+-- @tparam string phase "train", "test" or "predict"
+-- @tparam string moment "begin" or "end"
+function CallbackList:call_batch(phase, moment, batch, logs)
+  self[("on_%s_batch_%s"):format(phase, moment)](self, batch, logs)
+end
+
 -- A callback written for any batch is called for those of training.
 function CallbackList:on_train_batch_begin(batch, logs)
   self:call("on_train_batch_begin", batch, logs)

@@ -1,6 +1,7 @@
 --- Writes the progress line of fit, evaluate and predict. Added by them unless `verbose` is 0.
 -- @classmod cusp.callbacks.ProgbarLogger
 local Callback = require "cusp.callbacks.callback"
+local engine = require "cusp.engine"
 local progress = require "cusp.training.progress"
 
 local ProgbarLogger = Callback:extend("ProgbarLogger", {
@@ -14,14 +15,17 @@ local function begin(self, title)
   self.bar = progress.new { target = params.steps, verbose = self.verbose }
 end
 
+-- Validation within fit has no line of its own.
+local function shows(self) return self.bar and not (self.fitting and self.testing) end
+
 --- Starts the clock again: what came before (tracing) was not part of the steps.
 function ProgbarLogger:restart()
-  if self.bar then self.bar.started = require("cusp.engine").monotonic() end
+  if shows(self) then self.bar.started = engine.monotonic() end
 end
 
 --- Says that `seen` steps are done. `names` and `logs` are as of the bar's update, asked only when they are shown.
 function ProgbarLogger:update(seen, names, logs)
-  if self.bar and not (self.fitting and self.testing) then self.bar:update(seen, names, logs) end
+  if shows(self) then self.bar:update(seen, names, logs) end
 end
 
 --- Ends a line left in the middle by an error.

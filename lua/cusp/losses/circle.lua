@@ -35,7 +35,7 @@ return define {
     local positive_logits = positive * (margin - distances) * -gamma
     local negative_logits = negative * (1 - margin - distances) * gamma
     local loss = ops.softplus(log_sum(positive_logits, same) + log_sum(negative_logits, different))
-    masks.set(loss, loss > 0) -- samples without a pair do not count
+    masks.set(loss, ops.greater(loss, 0)) -- samples without a pair do not count
     return loss
   end,
 }

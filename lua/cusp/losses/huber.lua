@@ -9,6 +9,7 @@ return define {
   parameters = { { "delta", "number", default = 1.0 } },
   call = function(y_true, y_pred, delta)
     local size = ops.abs(y_pred - y_true)
-    return ops.mean(ops.where(size <= delta, ops.square(size) * 0.5, size * delta - 0.5 * delta * delta), -1)
+    local near = ops.less_equal(size, delta)
+    return ops.mean(ops.where(near, ops.square(size) * 0.5, size * delta - 0.5 * delta * delta), -1)
   end,
 }

@@ -9,7 +9,7 @@ local members = {
   CategoricalCrossentropy = "categorical_crossentropy", CategoricalFocalCrossentropy = "categorical_focal_crossentropy",
   CategoricalGeneralizedCrossEntropy = "categorical_generalized_cross_entropy", CategoricalHinge = "categorical_hinge",
   Circle = "circle", CosineSimilarity = "cosine_similarity", CTC = "ctc", Dice = "dice", Hinge = "hinge", Huber = "huber",
-  KLDivergence = "kl_divergence", LogCosh = "log_cosh", Loss = "loss", MeanAbsoluteError = "mean_absolute_error",
+  KLDivergence = "kl_divergence", LogCosh = "log_cosh", Loss = "loss", LossFunctionWrapper = "loss_function_wrapper", MeanAbsoluteError = "mean_absolute_error",
   MeanAbsolutePercentageError = "mean_absolute_percentage_error", MeanSquaredError = "mean_squared_error",
   MeanSquaredLogarithmicError = "mean_squared_logarithmic_error", Poisson = "poisson",
   SparseCategoricalCrossentropy = "sparse_categorical_crossentropy", SquaredHinge = "squared_hinge", Tversky = "tversky",

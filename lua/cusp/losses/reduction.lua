@@ -57,7 +57,8 @@ local function can_broadcast(from, to)
 end
 
 local function check_weight(owner, values, weight)
-  if not can_broadcast(weight.shape, values.shape) then
+  -- A loss of the whole batch, one number, may be weighed by anything.
+  if values.ndim > 0 and not can_broadcast(weight.shape, values.shape) then
     errors.raise("%s: sample_weight of shape %s does not fit losses of shape %s; expected one weight for each sample%s", owner,
       errors.shape(weight.shape), errors.shape(values.shape), values.ndim > 1 and ", as [batch, 1], or one for each loss" or "")
   end

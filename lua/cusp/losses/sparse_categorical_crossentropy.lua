@@ -21,7 +21,7 @@ local function check_shapes(y_true, y_pred, axis)
     one_hot and "; one-hot targets want categorical_crossentropy" or "")
 end
 
-return define {
+local SparseCategoricalCrossentropy = define {
   class = "SparseCategoricalCrossentropy", name = "sparse_categorical_crossentropy", sparse = true,
   parameters = {
     { "from_logits", "boolean", default = false }, { "ignore_class", "integer", optional = true }, { "axis", "axis", default = -1 },
@@ -46,3 +46,8 @@ return define {
     return loss
   end,
 }
+
+-- fit looks at the labels once before it starts: an id out of range is an error and not a silent zero.
+SparseCategoricalCrossentropy.checks_labels = true
+
+return SparseCategoricalCrossentropy

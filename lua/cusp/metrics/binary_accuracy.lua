@@ -11,7 +11,7 @@ return define {
   parameters = { { "threshold", "number", default = 0.5 } },
   call = function(y_true, y_pred, threshold)
     y_true, y_pred = losses.same_rank(y_true, y_pred)
-    local decided = ops.cast(y_pred > threshold, y_true.dtype)
+    local decided = ops.cast(ops.greater(y_pred, threshold), y_true.dtype)
     return ops.cast(ops.equal(y_true, decided), engine.get_floatx())
   end,
 }

@@ -20,7 +20,7 @@ local bind = arguments.binder("update_state", {
 --- Takes a batch.
 function BinaryIoU:update_state(...)
   local y_true, y_pred, weight = bind(...)
-  local decided = ops.cast(reduction.to_tensor(y_pred, "float32") >= self.threshold, "int32")
+  local decided = ops.cast(ops.greater_equal(reduction.to_tensor(y_pred, "float32"), self.threshold), "int32")
   IoU.update_state(self, y_true, decided, weight)
 end
 

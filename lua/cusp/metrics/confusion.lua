@@ -92,7 +92,7 @@ local function count_by_comparison(counts, labels, predictions, weights, thresho
   local shape = { #thresholds, 1 }
   if predictions.ndim > 1 then shape[3] = 1 end
   local limits = ops.reshape(engine.tensor(thresholds, { dtype = predictions.dtype }), shape)
-  local predicted = ops.expand_dims(predictions, 1) > limits
+  local predicted = ops.greater(ops.expand_dims(predictions, 1), limits)
   local labelled = ops.broadcast_to(ops.expand_dims(ops.cast(labels, "bool"), 1), predicted.shape)
   local function add(variable, label, prediction)
     if not variable then return end

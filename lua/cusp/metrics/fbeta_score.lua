@@ -43,9 +43,9 @@ function FBetaScore:update_state(...)
   if not rawget(self, "true_positives") then build(self, y_true, y_pred) end
   local chosen
   if self.threshold then
-    chosen = y_pred > self.threshold
+    chosen = ops.greater(y_pred, self.threshold)
   else
-    chosen = ops.logical_and(y_pred >= ops.max(y_pred, -1, true), ops.abs(y_pred) > 1e-9)
+    chosen = ops.logical_and(ops.greater_equal(y_pred, ops.max(y_pred, -1, true)), ops.greater(ops.abs(y_pred), 1e-9))
   end
   chosen = ops.cast(chosen, self.dtype)
   if weight ~= nil then weight = ops.expand_dims(reduction.to_tensor(weight, self.dtype), 2) end

@@ -53,7 +53,7 @@ end
 
 -- Which pairs of ids count.
 local function valid_pairs(self, y_true, y_pred)
-  local function inside(ids) return ops.logical_and(ids >= 0, ids < self.num_classes) end
+  local function inside(ids) return ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, self.num_classes)) end
   local valid = ops.logical_and(inside(y_true), inside(y_pred))
   if self.ignore_class then valid = ops.logical_and(valid, ops.not_equal(y_true, self.ignore_class)) end
   return valid
@@ -81,7 +81,7 @@ function IoU:result()
   local union = ops.sum(matrix, 1) + ops.sum(matrix, 2) - hits
   local ids = engine.tensor(self.target_class_ids, { dtype = "int32" })
   hits, union = ops.take(hits, ids, 1), ops.take(union, ids, 1)
-  local valid = ops.cast(union > 1e-9, "float32")
+  local valid = ops.cast(ops.greater(union, 1e-9), "float32")
   local ratio = hits / (union + config.epsilon()) * valid
   return ops.sum(ratio) / (ops.sum(valid) + config.epsilon())
 end

@@ -67,7 +67,8 @@ function R2Score:result()
   if self.num_regressors == 0 then return score end
   -- With as many predictors as samples there is nothing to adjust by: the plain score stands.
   local freedom = self.num_samples - self.num_regressors - 1
-  return ops.where(freedom > 0, 1 - (1 - score) * (self.num_samples - 1) / ops.maximum(freedom, 1), score)
+  local adjusted = 1 - (1 - score) * (self.num_samples - 1) / ops.maximum(freedom, 1)
+  return ops.where(ops.greater(freedom, 0), adjusted, score)
 end
 
 return R2Score

@@ -58,7 +58,7 @@ function ThresholdCurve.define(definition)
     self:make_counts(self.num_thresholds == 1 and { 0.5 } or confusion.even_thresholds(self.num_thresholds))
   end
   function class:result()
-    local feasible = self[definition.constrained](self) >= self[definition.value]
+    local feasible = ops.greater_equal(self[definition.constrained](self), self[definition.value])
     return ops.max(ops.where(feasible, self[definition.maximised](self), 0))
   end
   return class

@@ -105,9 +105,9 @@ end
 -- @tparam {string,...} names of the values to show, in order
 -- @tparam table|function logs the values by name, or a function that gives them (called only when they are shown)
 function Bar:update(seen, names, logs)
-  self.seen = seen
+  self.seen, self.seen_at = seen, engine.monotonic()
   if not self:due() then return end
-  self.drawn_at = engine.monotonic()
+  self.drawn_at = self.seen_at
   if type(logs) == "function" then logs = logs() end
   if type(names) == "function" then names = names() end
   local elapsed = self.drawn_at - self.started
@@ -124,8 +124,9 @@ end
 function Bar:finish(names, logs)
   if self.verbose == 0 then return end
   local elapsed = engine.monotonic() - self.started
-  local steps = math.max(self.seen, 1)
-  local per_step = (" %s/step"):format(progress.format_time(elapsed / steps))
+  -- What comes after the last step, such as validation, is no part of the time per step.
+  local stepping = (self.seen_at or engine.monotonic()) - self.started
+  local per_step = (" %s/step"):format(progress.format_time(stepping / math.max(self.seen, 1)))
   local values = format_logs(names, logs or {})
   if self.verbose == 2 then
     self.write(("%s - %.0fs -%s%s\n"):format(count_text(self, true), elapsed, per_step, values))

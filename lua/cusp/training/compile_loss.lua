@@ -1,0 +1,115 @@
+--- The losses given to `compile`, for all outputs together.
+-- @module cusp.training.compile_loss
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local losses = require "cusp.losses"
+local metrics = require "cusp.metrics"
+local ops = require "cusp.ops"
+local outputs = require "cusp.training.outputs"
+local resolve = require "cusp.training.resolve"
+local structure = require "cusp.models.structure"
+
+local CompileLoss = {}
+CompileLoss.__index = CompileLoss
+
+local function is_single(loss)
+  return type(loss) == "string" or type(loss) == "function" or losses.is_loss(loss) or structure.is_container(loss) and loss.class_name ~= nil
+    or type(loss) == "table" and getmetatable(loss) ~= nil
+end
+
+--- @tparam Model model
+-- @param loss a loss, a list of them, or a table by output name
+-- @param[opt] weights a number, a list, or a table by output name
+function CompileLoss.new(model, loss, weights)
+  if is_single(loss) then resolve.check_loss(loss)
+  elseif structure.is_container(loss) then
+    for _, one in pairs(loss) do
+      if one then resolve.check_loss(one) end
+    end
+  else
+    errors.raise("compile: loss should be a name, a function, a Loss, or a list or table of those, got %s", errors.describe(loss))
+  end
+  if weights ~= nil and type(weights) ~= "number" and not structure.is_container(weights) then
+    errors.raise("compile: loss_weights should be a number, or a list or table of them, got %s", errors.describe(weights))
+  end
+  return setmetatable({ model = model, given = loss, weights = weights, trackers = {}, label_checks = {} }, CompileLoss)
+end
+
+local function build(self, list, targets)
+  local single = is_single(self.given)
+  local by_output = outputs.match("loss", self.given, list, single)
+  local weights = outputs.match("loss_weights", self.weights, list, #list == 1)
+  self.terms = {}
+  for i, output in ipairs(list) do
+    if by_output[i] and targets[i] ~= nil then
+      self.terms[#self.terms + 1] = {
+        output = i, name = output.name, weight = weights[i], loss = resolve.loss(by_output[i], targets[i], output.value),
+      }
+    elseif by_output[i] then
+      errors.raise("loss: the output '%s' has a loss but no targets in y", output.name)
+    end
+  end
+  if #self.terms > 1 then
+    for i, term in ipairs(self.terms) do self.trackers[i] = metrics.Mean { name = term.name .. "_loss" } end
+  end
+  for _, term in ipairs(self.terms) do
+    if term.loss.checks_labels then
+      local shape = list[term.output].value.shape
+      self.label_checks[#self.label_checks + 1] = {
+        output = term.output, name = term.name, classes = shape[term.loss.axis < 0 and #shape + 1 + term.loss.axis or term.loss.axis],
+        ignore_class = term.loss.ignore_class,
+      }
+    end
+  end
+end
+
+--- Adds a loss to a running mean over samples.
+local function track(tracker, value, samples)
+  tracker.total:assign_add(ops.cast(value, tracker.dtype) * samples)
+  tracker.count:assign_add(samples)
+end
+CompileLoss.track = track
+
+--- The total of the weighted losses of a batch; nil where there is none.
+-- @param y_true targets
+-- @param y_pred outputs
+-- @param[opt] sample_weight a tensor for all outputs, or one for each
+function CompileLoss:call(y_true, y_pred, sample_weight)
+  local list = outputs.list(y_pred, self.model.output_names)
+  local targets = outputs.match("y", y_true, list)
+  local weights = outputs.match("sample_weight", sample_weight, list, true)
+  if not self.terms then build(self, list, targets) end
+  if not engine.tracing() then self:check_labels("loss", y_true) end
+  local total
+  for i, term in ipairs(self.terms) do
+    local prediction = list[term.output].value
+    local value = term.loss(targets[term.output], prediction, weights[term.output])
+    if value.ndim > 0 then value = ops.mean(value) end
+    if self.trackers[i] then track(self.trackers[i], value, prediction.shape[1]) end
+    if term.weight then value = value * term.weight end
+    total = total == nil and value or total + value
+  end
+  return total
+end
+
+--- Checks class ids against the outputs they are for.
+-- @tparam string owner name of the method, for messages
+-- @param y_true targets, values that can be read
+function CompileLoss:check_labels(owner, y_true)
+  for _, check in ipairs(self.label_checks) do
+    local labels = y_true
+    if structure.is_container(y_true) then labels = y_true[check.name] or structure.flatten(y_true)[check.output] end
+    if engine.is_tensor(labels) and #labels.shape > 0 then
+      local counted = check.ignore_class and ops.where(ops.equal(labels, check.ignore_class), 0, labels) or labels
+      local least, most = ops.min(counted), ops.max(counted)
+      engine.evaluate { least, most }
+      local wrong = least:item() < 0 and least:item() or most:item() >= check.classes and most:item()
+      if wrong then
+        errors.raise("%s: sparse_categorical_crossentropy: there is a label %d in y, but the output '%s' has %d classes: expected labels from 0 to %d",
+          owner, math.tointeger(wrong) or math.floor(wrong), check.name, check.classes, check.classes - 1)
+      end
+    end
+  end
+end
+
+return CompileLoss

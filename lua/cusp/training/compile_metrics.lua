@@ -1,0 +1,121 @@
+--- The metrics given to `compile`, for all outputs together.
+-- @module cusp.training.compile_metrics
+local errors = require "cusp.errors"
+local outputs = require "cusp.training.outputs"
+local resolve = require "cusp.training.resolve"
+local structure = require "cusp.models.structure"
+
+local CompileMetrics = {}
+CompileMetrics.__index = CompileMetrics
+
+local function is_list(value)
+  return structure.is_container(value) and structure.is_list(value) and value.class_name == nil
+end
+
+local function each(given, f)
+  if given == nil or given == false then return end
+  if structure.is_container(given) and given.class_name == nil then
+    for _, item in pairs(given) do each(item, f) end
+  else
+    f(given)
+  end
+end
+
+--- @tparam Model model
+-- @param metrics a list; or, for several outputs, a list of lists or a table by output name
+-- @param weighted likewise, for metrics that sample weights apply to
+function CompileMetrics.new(model, metrics, weighted)
+  for name, given in pairs { metrics = metrics, weighted_metrics = weighted } do
+    if not structure.is_container(given) then
+      errors.raise("compile: %s should be a list of metrics, or a table of them by output name, got %s; a single one goes in a list: {%s}", name,
+        errors.describe(given), type(given) == "string" and ("%q"):format(given) or "...")
+    end
+    each(given, resolve.check_metric)
+  end
+  return setmetatable({ model = model, given = metrics, weighted = weighted }, CompileMetrics)
+end
+
+-- The metrics of each output as lists.
+local function by_output(what, given, list)
+  local result = {}
+  if given == nil then return result end
+  if #list == 1 then
+    if is_list(given) then
+      each(given, function(metric) result[#result + 1] = metric end)
+      return { result }
+    end
+    return { outputs.match(what, given, list)[1] }
+  end
+  if is_list(given) and #given ~= #list then
+    errors.raise("%s: the model has %d outputs; expected a table by output name, or a list of %d lists, got a list of %d", what, #list,
+      #list, #given)
+  end
+  if is_list(given) then
+    for i = 1, #list do result[i] = given[i] or nil end
+    return result
+  end
+  return outputs.match(what, given, list)
+end
+
+local function add_entries(self, what, given, list, targets, weighted)
+  local lists = by_output(what, given, list)
+  for i, output in ipairs(list) do
+    local wanted = lists[i]
+    if wanted ~= nil and not is_list(wanted) then wanted = { wanted } end
+    for _, identifier in ipairs(wanted or {}) do
+      if targets[i] == nil then errors.raise("%s: the output '%s' has metrics but no targets in y", what, output.name) end
+      local metric = resolve.metric(identifier, targets[i], output.value)
+      self.entries[#self.entries + 1] = {
+        metric = metric, output = i, weighted = weighted, prefix = #list > 1 and output.name .. "_" or "",
+      }
+    end
+  end
+end
+
+-- The name under which each result is reported, made unique as Keras does.
+local function name_entries(entries)
+  local counts = {}
+  for _, entry in ipairs(entries) do
+    local name = entry.prefix .. entry.metric.name
+    if counts[name] and entry.weighted then name = ("%sweighted_%s"):format(entry.prefix, entry.metric.name) end
+    if counts[name] then
+      entry.name = ("%s_%d"):format(name, counts[name])
+      counts[name] = counts[name] + 1
+    else
+      entry.name, counts[name] = name, 1
+    end
+  end
+end
+
+local function build(self, list, targets)
+  self.entries = {}
+  add_entries(self, "metrics", self.given, list, targets, false)
+  add_entries(self, "weighted_metrics", self.weighted, list, targets, true)
+  name_entries(self.entries)
+end
+
+--- Updates all metrics with a batch.
+function CompileMetrics:update_state(y_true, y_pred, sample_weight)
+  local list = outputs.list(y_pred, self.model.output_names)
+  local targets = outputs.match("y", y_true, list)
+  local weights = outputs.match("sample_weight", sample_weight, list, true)
+  if not self.entries then build(self, list, targets) end
+  for _, entry in ipairs(self.entries) do
+    local y, prediction = targets[entry.output], list[entry.output].value
+    if entry.weighted then entry.metric:update_state(y, prediction, weights[entry.output]) else entry.metric:update_state(y, prediction) end
+  end
+end
+
+--- The metrics in order; none before the first batch, since names such as "accuracy" depend on the outputs.
+function CompileMetrics:metrics()
+  local list = {}
+  for i, entry in ipairs(self.entries or {}) do list[i] = entry.metric end
+  return list
+end
+
+--- Calls `f(name, metric)` for each.
+function CompileMetrics:each(f)
+  for _, entry in ipairs(self.entries or {}) do f(entry.name, entry.metric) end
+end
+
+return CompileMetrics

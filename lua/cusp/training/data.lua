@@ -1,0 +1,161 @@
+--- Data for fit, evaluate and predict: tensors, nested tables of numbers, lists and tables of them by name.
+-- @module cusp.training.data
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local null = require "cusp.null"
+local ops = require "cusp.ops"
+local structure = require "cusp.models.structure"
+
+local data = {}
+
+-- Whether a plain table is numbers all the way down, and so one tensor rather than several.
+local function is_numeric(value)
+  while structure.is_container(value) do value = value[1] end
+  return type(value) == "number" or type(value) == "boolean"
+end
+
+local function is_leaf_table(value) return #value > 0 and is_numeric(value) end
+
+local function to_tensor(owner, name, value)
+  if type(value) == "userdata" then
+    if engine.is_variable(value) then value = value.value
+    elseif not engine.is_tensor(value) then errors.raise("%s: %s should be a tensor, got %s", owner, name, errors.describe(value)) end
+  elseif structure.is_container(value) then
+    value = engine.tensor(value)
+  else
+    errors.raise("%s: %s should be a tensor, a table of numbers, or a list or table of those by name, got %s", owner, name,
+      errors.describe(value))
+  end
+  if value.dtype == "float64" and engine.get_floatx() ~= "float64" then value = ops.cast(value, engine.get_floatx()) end
+  return value
+end
+
+local function is_nothing(value) return value == nil or value == null end
+
+local function collect(owner, name, value, out)
+  if not structure.is_container(value) or is_leaf_table(value) then
+    out.tensors[#out.tensors + 1] = to_tensor(owner, name, value)
+    out.names[#out.names + 1] = name
+    return #out.tensors
+  end
+  local form = {}
+  if structure.is_list(value) then
+    for i = 1, #value do
+      form[i] = value[i] and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
+    end
+  else
+    for _, key in ipairs(structure.keys(value)) do
+      form[key] = value[key] and not is_nothing(value[key]) and collect(owner, ("%s.%s"):format(name, key), value[key], out) or nil
+    end
+  end
+  return form
+end
+
+--- Takes data apart.
+-- @tparam string owner name of the method, for messages
+-- @tparam table given `x`, `y`, `sample_weight`; each nil, or what may stand for tensors
+-- @treturn table `tensors`: all of them in one list; `names` of them; `form`: `x`, `y`, `sample_weight` with places in the list for
+--   tensors; `key`: text of the form
+function data.flatten(owner, given)
+  local out = { tensors = {}, names = {}, form = {} }
+  for _, name in ipairs { "x", "y", "sample_weight" } do
+    if not is_nothing(given[name]) then out.form[name] = collect(owner, name, given[name], out) end
+  end
+  out.key = structure.describe(out.form)
+  return out
+end
+
+--- Puts tensors in place of their numbers in a form.
+local function fill(form, tensors)
+  if form == nil or form == false then return form end
+  if type(form) == "number" then return tensors[form] end
+  local result = {}
+  for key, item in pairs(form) do result[key] = fill(item, tensors) end
+  return result
+end
+
+--- A batch as train_step and test_step get it: `{x, y, sample_weight}`.
+function data.pack(form, tensors)
+  return { fill(form.x, tensors), fill(form.y, tensors), fill(form.sample_weight, tensors) }
+end
+
+--- The three parts of a batch; nil where there is none.
+function data.unpack(batch)
+  if structure.is_container(batch) then return batch[1], batch[2], batch[3] end
+  return batch
+end
+
+--- Checks that all tensors have the same number of samples, and at least one.
+-- @treturn integer the number
+function data.count_samples(owner, flat)
+  if #flat.tensors == 0 then errors.raise("%s: x is missing; expected a tensor, a table of numbers, or a function that gives batches", owner) end
+  local counts = {}
+  for i, tensor in ipairs(flat.tensors) do
+    local shape = tensor.shape
+    if #shape == 0 then errors.raise("%s: %s is a scalar; expected one entry for each sample on the first axis", owner, flat.names[i]) end
+    counts[i] = shape[1]
+  end
+  for i = 2, #counts do
+    if counts[i] ~= counts[1] then
+      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each", owner, flat.names[1], counts[1], flat.names[i], counts[i])
+    end
+  end
+  if counts[1] == 0 then errors.raise("%s: the data is empty: %s has shape %s", owner, flat.names[1], errors.shape(flat.tensors[1].shape)) end
+  return counts[1]
+end
+
+--- Rows `first` to `last` of a tensor, counted from 1.
+local function rows(tensor, first, last) return tensor:slice { { first, last } } end
+data.rows = rows
+
+--- Splits off the last share of the samples, before any shuffling.
+-- @return data for training: `x`, `y`, `sample_weight`
+-- @return data for validation, likewise
+function data.split(owner, given, share)
+  local flat = data.flatten(owner, given)
+  local samples = data.count_samples(owner, flat)
+  local kept = math.floor(samples * (1 - share))
+  if kept == 0 or kept == samples then
+    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner, tostring(share), samples,
+      kept == 0 and "training" or "validation")
+  end
+  local first, second = {}, {}
+  for i, tensor in ipairs(flat.tensors) do first[i], second[i] = rows(tensor, 1, kept), rows(tensor, kept + 1, samples) end
+  local function parts(tensors)
+    local batch = data.pack(flat.form, tensors)
+    return { x = batch[1], y = batch[2], sample_weight = batch[3] }
+  end
+  return parts(first), parts(second)
+end
+
+--- Weights of samples from weights of classes.
+-- @param y class ids `[samples]` or `[samples, 1]`, or one-hot `[samples, classes]`
+-- @tparam table class_weight weight by class id (from 0); classes that it does not name weigh 1
+-- @treturn tensor `[samples]`
+function data.class_weights(owner, y, class_weight)
+  if type(class_weight) ~= "table" then
+    errors.raise("%s: class_weight should be a table from class ids (from 0) to weights, got %s", owner, errors.describe(class_weight))
+  end
+  if is_nothing(y) or structure.is_container(y) and not is_leaf_table(y) then
+    errors.raise("%s: class_weight is for models with one output; weigh samples with sample_weight instead", owner)
+  end
+  y = to_tensor(owner, "y", y)
+  if y.ndim > 2 then
+    errors.raise("%s: class_weight wants targets of shape [samples], [samples, 1] or [samples, classes], got %s", owner, errors.shape(y.shape))
+  end
+  if y.ndim == 2 then
+    if y.shape[2] == 1 then y = ops.squeeze(y, 2) else y = ops.argmax(y, 2) end
+  end
+  y = ops.cast(y, "int32")
+  local weights = ops.ones(y.shape, { dtype = engine.get_floatx() })
+  for id, weight in pairs(class_weight) do
+    id = math.tointeger(tonumber(id))
+    if not id or type(weight) ~= "number" then
+      errors.raise("%s: class_weight should map class ids (from 0) to weights, got %s = %s", owner, errors.describe(id), errors.describe(weight))
+    end
+    weights = ops.where(ops.equal(y, id), weight, weights)
+  end
+  return weights
+end
+
+return data

@@ -1,0 +1,89 @@
+--- The loop over batches of an epoch, of evaluate and of predict.
+-- Where no callback wants to be called around batches, whole batches run in the engine, and Lua sees them only to draw the progress.
+-- @module cusp.training.loop
+local engine = require "cusp.engine"
+local progress = require "cusp.training.progress"
+
+local loop = {}
+
+local function show(run, done)
+  local bar = run.callbacks.progbar
+  if bar then bar:update(done, function() return run.step:log_names() end, run.reports and function() return run.step:logs() end or {}) end
+end
+
+local function deadline(run)
+  if not run.callbacks.progbar then return 0 end
+  return engine.monotonic() + progress.interval
+end
+
+-- Whole batches without Lua. Returns how many steps are done.
+local function run_whole(run, done, limit)
+  local source = run.source
+  local count = source:whole()
+  if limit then count = math.min(count, limit - done) end
+  if count == 0 then return done end
+  local plan = run.step:plan(source.form, source.key, source:types(source.batch_size))
+  if done == 0 and run.callbacks.progbar then run.callbacks.progbar:restart() end
+  local last = done + count
+  while done < last do
+    done = done + source:run(plan.run, last - done, deadline(run), run.results)
+    show(run, done)
+  end
+  return done
+end
+
+local function run_one(run, done)
+  local batch = run.source:batch()
+  if not batch then return nil end
+  run.step:prepare(batch)
+  if run.check and not run.model.run_eagerly then run.check(batch) end
+  local outputs, form = run.step:run(batch)
+  if run.collect then run.collect(outputs, form, batch.rows) end
+  return done + 1
+end
+
+-- A group of batches between two calls of the hooks. Returns how many steps are done; nil where there was no batch left.
+local function run_group(run, done, limit)
+  local hooks, phase = run.callbacks, run.phase
+  if run.hooks then hooks:call_batch(phase, "begin", done + 1, {}) end
+  local before = done
+  for _ = 1, math.min(run.group, limit and limit - done or math.huge) do
+    local next_done = run_one(run, done)
+    if not next_done then break end
+    done = next_done
+    if done == 1 and hooks.progbar then hooks.progbar:restart() end
+  end
+  if done == before then return nil end
+  if run.hooks then hooks:call_batch(phase, "end", done, run.reports and run.step:logs() or {}) end
+  show(run, done)
+  return done
+end
+
+--- Runs steps.
+-- @tparam table run `model`, `step`, `source`, `callbacks`, `phase` ("train", "test", "predict"), `limit` (steps to run, nil: to the end
+--   of the data), `again` (start over where the data ends before that), `reports` (whether steps report values), `check` (called with
+--   each batch that comes alone), `collect` (called with outputs of batches that come alone), `results` (what those of whole batches are written to), `one_by_one`
+-- @treturn integer steps done
+function loop.run(run)
+  local model = run.model
+  run.hooks = run.callbacks:has_batch_hooks(run.phase)
+  run.group = model.steps_per_execution or 1
+  local one_by_one = run.hooks or model.run_eagerly or run.one_by_one
+  local done, limit = 0, run.limit
+  while not limit or done < limit do
+    if run.source:finished() then
+      if not (limit and run.again) then break end
+      run.source:rewind()
+    end
+    if not one_by_one then done = run_whole(run, done, limit) end
+    if (not limit or done < limit) and not run.source:finished() then
+      local next_done = run_group(run, done, limit)
+      if next_done then done = next_done
+      elseif not run.again or done == 0 or run.source.batches then break end
+    end
+    if model.stop_training and run.phase == "train" then break end
+  end
+  return done
+end
+
+return loop

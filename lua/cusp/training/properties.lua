@@ -1,0 +1,21 @@
+--- The fields of models that training computes when they are asked for.
+-- @module cusp.training.properties
+local properties = {}
+
+--- All metrics of the model: of its loss, those given to `compile` (once the first batch has shown what they are), its layers'.
+function properties.metrics(self) return self:list_metrics() end
+
+--- The names under which their results are reported, in order.
+function properties.metrics_names(self) return self:metric_result_names() end
+
+--- The variables of all metrics.
+function properties.metrics_variables(self)
+  local result = {}
+  for _, metric in ipairs(self:list_metrics()) do
+    local variables = metric.variables
+    table.move(variables, 1, #variables, #result + 1, result)
+  end
+  return result
+end
+
+return properties

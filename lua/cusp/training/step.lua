@@ -1,0 +1,183 @@
+--- One step of training, testing or predicting, traced once for each form of data and then run as a plan.
+--
+-- A plan computes everything through variables: the model's, the optimizer's, the metrics'. What a step reports is read from the
+-- metrics when it is wanted; a step of the user's own that reports other values leaves them in variables made for that.
+-- @module cusp.training.step
+local data = require "cusp.training.data"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local ops = require "cusp.ops"
+local structure = require "cusp.models.structure"
+
+local Step = {}
+Step.__index = Step
+
+--- @tparam Model model
+-- @tparam string method "train_step", "test_step" or "predict_step"
+function Step.new(model, method)
+  return setmetatable({ model = model, method = method, plans = {}, log_variables = {}, last = {} }, Step)
+end
+
+local function type_key(types)
+  local parts = {}
+  for i, type in ipairs(types) do parts[i] = type.dtype .. errors.shape(type.shape) end
+  return table.concat(parts, ";")
+end
+
+local function sorted_names(model, logs)
+  local names, known = {}, {}
+  for _, name in ipairs(model:metric_result_names()) do
+    if logs[name] ~= nil then names[#names + 1], known[name] = name, true end
+  end
+  for _, name in ipairs(structure.keys(logs)) do
+    if not known[name] then names[#names + 1] = name end
+  end
+  return names
+end
+
+local function same_keys(a, b)
+  for key in pairs(a) do
+    if b[key] == nil then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+-- Whether what the step reports is just what the model's metrics say, which can be asked of them at any time.
+local function reports_metrics(self, logs)
+  return self.model:uses_default(self.method) and self.model:uses_default "compute_metrics" and same_keys(logs, self.model:get_metrics_result())
+end
+
+local function check_logs(self, logs)
+  if type(logs) ~= "table" then
+    errors.raise("%s.%s: should return a table of values by name, got %s", getmetatable(self.model).__name, self.method, errors.describe(logs))
+  end
+end
+
+-- Reported tensors go to variables, so that they can be read after any step.
+local function keep_logs(self, logs)
+  check_logs(self, logs)
+  self.names = sorted_names(self.model, logs)
+  self.from_metrics = reports_metrics(self, logs)
+  if self.from_metrics then return end
+  for name, value in pairs(logs) do
+    if type(value) ~= "userdata" then
+      self.last[name] = value
+    else
+      local variable = self.log_variables[name]
+      if not variable or errors.shape(variable.shape) ~= errors.shape(value.shape) then
+        variable = engine.untraced(function()
+          return engine.variable(ops.zeros(value.shape, { dtype = value.dtype }), { dtype = value.dtype, trainable = false })
+        end)
+        self.log_variables[name] = variable
+      end
+      variable:assign(value)
+    end
+  end
+end
+
+local function placeholders(trace, types)
+  local tensors = {}
+  for i, type in ipairs(types) do tensors[i] = trace:placeholder(type.shape, type.dtype) end
+  return tensors
+end
+
+local function trace_step(self, form, types)
+  local trace <close> = engine.trace()
+  local batch = data.pack(form, placeholders(trace, types))
+  local result = self.model[self.method](self.model, batch)
+  if self.method ~= "predict_step" then
+    keep_logs(self, result)
+    return { run = trace:compile {} }
+  end
+  local outputs = structure.flatten(result)
+  local plan = { form = structure.map(result, function() return true end), types = {} }
+  for i, output in ipairs(outputs) do plan.types[i] = { shape = output.shape, dtype = output.dtype } end
+  plan.run = trace:compile(outputs)
+  return plan
+end
+
+--- The plan for batches of a form; traced if there is none yet.
+-- @tparam table form places of tensors
+-- @tparam string key text of the form
+-- @tparam {table,...} types shape and dtype of each tensor
+function Step:plan(form, key, types)
+  key = key .. "|" .. type_key(types)
+  local plan = self.plans[key]
+  if not plan then
+    plan = trace_step(self, form, types)
+    self.plans[key] = plan
+  end
+  return plan
+end
+
+local function types_of(tensors)
+  local types = {}
+  for i, tensor in ipairs(tensors) do types[i] = { shape = tensor.shape, dtype = tensor.dtype } end
+  return types
+end
+
+local function run_eagerly(self, batch)
+  local result = self.model[self.method](self.model, data.pack(batch.form, batch.tensors))
+  if self.method == "predict_step" then
+    local flat = structure.flatten(result)
+    engine.evaluate(flat)
+    return flat, structure.map(result, function() return true end)
+  end
+  check_logs(self, result)
+  self.names, self.from_metrics = sorted_names(self.model, result), false
+  local tensors = {}
+  for name, value in pairs(result) do
+    self.last[name] = value
+    if type(value) == "userdata" then tensors[#tensors + 1] = value end
+  end
+  engine.evaluate(tensors)
+end
+
+--- Traces the step for a batch, so that what the model is made of is known before it runs.
+function Step:prepare(batch)
+  if not self.model.run_eagerly then self:plan(batch.form, batch.key, types_of(batch.tensors)) end
+end
+
+--- Runs one batch.
+-- @tparam table batch as a source gives it
+-- @return of predict_step: the outputs in one list, and their form
+function Step:run(batch)
+  if self.model.run_eagerly then return run_eagerly(self, batch) end
+  local plan = self:plan(batch.form, batch.key, types_of(batch.tensors))
+  local outputs = { plan.run(table.unpack(batch.tensors)) }
+  if self.method == "predict_step" then return outputs, plan.form end
+end
+
+local function to_lua(value)
+  if type(value) ~= "userdata" then return value end
+  if engine.is_variable(value) then value = value.value end
+  if #value.shape == 0 then return value:item() end
+  return value:tolist()
+end
+
+--- What the steps so far report: numbers by name (tables of numbers where a metric has several).
+-- @treturn table
+function Step:logs()
+  local logs = {}
+  if self.from_metrics then
+    local results = self.model:get_metrics_result()
+    local tensors = {}
+    for _, value in pairs(results) do
+      if type(value) == "userdata" then tensors[#tensors + 1] = value end
+    end
+    engine.evaluate(tensors)
+    for name, value in pairs(results) do logs[name] = to_lua(value) end
+    return logs
+  end
+  for name, value in pairs(self.last) do logs[name] = to_lua(value) end
+  for name, variable in pairs(self.log_variables) do logs[name] = to_lua(variable) end
+  return logs
+end
+
+--- The names of what the steps report, in order.
+function Step:log_names() return self.names or {} end
+
+return Step
