@@ -1,0 +1,54 @@
+--- Pooling to a given output size: `AdaptiveMaxPooling1D` ... `AdaptiveAveragePooling3D`.
+-- Input `[batch, spatial..., channels]`, output `[batch, output_size..., channels]`. Output i of n covers the inputs from
+-- `floor(i * size / n)` up to `ceil((i + 1) * size / n)`.
+-- @classmod cusp.layers.AdaptiveAveragePooling2D
+-- @tparam integer|table output_size
+-- @tparam[opt] string data_format
+local Layer = require "cusp.layers.layer"
+local options = require "cusp.layers.options"
+local ops = require "cusp.ops"
+local shapes = require "cusp.shape"
+
+--- Pools one axis: a window for each output.
+local function pool_axis(reduce, inputs, axis, outputs)
+  local shape, parts = inputs.shape, {}
+  local size = shape[axis]
+  if size == outputs then return inputs end
+  for i = 0, outputs - 1 do
+    local ranges = {}
+    for other = 1, #shape do ranges[other] = {1, shape[other]} end
+    ranges[axis] = {i * size // outputs + 1, ((i + 1) * size + outputs - 1) // outputs}
+    parts[i + 1] = reduce(inputs:slice(ranges), axis, true)
+  end
+  return #parts == 1 and parts[1] or ops.concatenate(parts, axis)
+end
+
+local function make(kind, rank)
+  return Layer:extend(("Adaptive%sPooling%dD"):format(kind, rank), {
+    input_spec = {ndim = rank + 2},
+    first_is_list = false,
+    config = {{"output_size", "integers", rank = rank, min = 1}, options.data_format()},
+
+    call = function(self, inputs)
+      local reduce = kind == "Max" and ops.max or ops.mean
+      local first = options.channels_first(self) and 3 or 2
+      for i, size in ipairs(self.output_size) do inputs = pool_axis(reduce, inputs, first + i - 1, size) end
+      return inputs
+    end,
+
+    compute_output_shape = function(self, input_shape)
+      local shape, first = shapes.copy(input_shape), options.channels_first(self) and 3 or 2
+      for i, size in ipairs(self.output_size) do shape[first + i - 1] = size end
+      return shape
+    end,
+  })
+end
+
+local classes = {}
+for rank = 1, 3 do
+  for _, kind in ipairs {"Max", "Average"} do
+    local class = make(kind, rank)
+    classes[class.__name] = class
+  end
+end
+return classes

@@ -1,0 +1,111 @@
+--- Makes every feature's mean 0 and its variance 1, then scales and shifts it by what is learnt.
+-- While training the batch's own mean and variance are used, and moving averages of them kept; otherwise the moving averages are.
+-- A frozen layer (`trainable = false`) uses the moving averages in training, too. Input and output: any shape.
+-- @classmod cusp.layers.BatchNormalization
+-- @tparam[opt=-1] integer axis of the features
+-- @tparam[opt=0.99] number momentum of the moving averages
+-- @tparam[opt=1e-3] number epsilon
+-- @tparam[opt=true] boolean center add `beta`
+-- @tparam[opt=true] boolean scale multiply by `gamma`
+-- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
+-- @param[opt] beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+local Layer = require "cusp.layers.layer"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local options = require "cusp.layers.options"
+local ops = require "cusp.ops"
+local shapes = require "cusp.shape"
+local symbolic = require "cusp.models.symbolic"
+
+local BatchNormalization = Layer:extend("BatchNormalization", {
+  supports_masking = true,
+  config = {
+    {"axis", "axis", default = -1}, {"momentum", "number", default = 0.99}, {"epsilon", "number", default = 1e-3},
+    options.flag("center", true), options.flag("scale", true), options.initializer("beta", "zeros"), options.initializer("gamma", "ones"),
+    options.initializer("moving_mean", "zeros"), options.initializer("moving_variance", "ones"), options.regularizer "beta",
+    options.regularizer "gamma", options.constraint "beta", options.constraint "gamma", options.flag("synchronized", false),
+    -- Batch renormalisation, which this layer does not do: files say that it is off.
+    {"renorm", "boolean", default = false, transient = true}, {"renorm_clipping", "any", optional = true, transient = true},
+    {"renorm_momentum", "number", default = 0.99, transient = true},
+  },
+})
+
+function BatchNormalization:init(args)
+  self:configure(args, BatchNormalization)
+  Layer.init(self, args)
+  if self.renorm then errors.raise "BatchNormalization: renorm is not supported" end
+  if self.synchronized then errors.raise "BatchNormalization: synchronized is not supported: there is one device" end
+end
+
+function BatchNormalization:build(shape)
+  local axis = self.axis < 0 and #shape + 1 + self.axis or self.axis
+  local features = shape[axis]
+  if features == nil then errors.raise("axis %d is out of range for an input of shape %s", self.axis, errors.shape(shape)) end
+  if features == shapes.None then errors.raise("axis %d of the input should have a known size, got %s", self.axis, errors.shape(shape)) end
+  if self.scale then self.gamma = options.weight(self, "gamma", {features}) end
+  if self.center then self.beta = options.weight(self, "beta", {features}) end
+  self.moving_mean = self:add_weight {
+    name = "moving_mean", shape = {features}, initializer = self.moving_mean_initializer, trainable = false,
+  }
+  self.moving_variance = self:add_weight {
+    name = "moving_variance", shape = {features}, initializer = self.moving_variance_initializer, trainable = false,
+  }
+  self.input_spec = {ndim = #shape, axes = {[axis] = features}}
+end
+
+--- Mean and variance over the steps that a mask leaves.
+local function masked_moments(inputs, mask, axes)
+  local epsilon = require("cusp.config").epsilon()
+  local counted = ops.cast(ops.broadcast_to(ops.expand_dims(mask, -1), inputs.shape), "bool")
+  local zeros = ops.zeros_like(inputs)
+  local weight = ops.add(ops.sum(ops.cast(counted, inputs.dtype), axes, true), epsilon)
+  local mean = ops.divide(ops.sum(ops.where(counted, inputs, zeros), axes, true), weight)
+  local difference = ops.where(counted, ops.subtract(inputs, mean), zeros)
+  local variance = ops.divide(ops.sum(ops.square(difference), axes, true), weight)
+  return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
+end
+
+--- Moves an average towards a value.
+local function update(variable, value, momentum)
+  if symbolic.standing() then return end
+  variable:assign(ops.add(ops.multiply(variable, momentum), ops.multiply(ops.cast(value, variable.dtype), 1 - momentum)))
+end
+
+local function batch_statistics(self, inputs, mask, axis)
+  local axes = {}
+  for i = 1, inputs.ndim do
+    if i ~= axis then axes[#axes + 1] = i end
+  end
+  local mean, variance
+  if mask then mean, variance = masked_moments(inputs, mask, axes) else mean, variance = ops.moments(inputs, axes) end
+  update(self.moving_mean, mean, self.momentum)
+  update(self.moving_variance, variance, self.momentum)
+  return mean, variance
+end
+
+function BatchNormalization:call(inputs, args)
+  local dtype = inputs.dtype
+  local narrow = dtype ~= "float32" and dtype ~= "float64"
+  if narrow then inputs = ops.cast(inputs, engine.promote(dtype, "float32")) end
+  local mask = args.mask
+  if mask and mask.ndim ~= inputs.ndim - 1 then
+    errors.raise("the mask should have one axis less than the inputs, got %s", errors.shape(mask.shape))
+  end
+  local axis = self.axis < 0 and inputs.ndim + 1 + self.axis or self.axis
+  local mean, variance
+  if args.training and self.trainable then
+    mean, variance = batch_statistics(self, inputs, mask, axis)
+  else
+    mean, variance = self.moving_mean.value, self.moving_variance.value
+  end
+  local outputs = ops.batch_normalization(inputs, mean, variance, {
+    axis = axis, offset = self.center and self.beta or nil, scale = self.scale and self.gamma or nil, epsilon = self.epsilon,
+  })
+  return narrow and ops.cast(outputs, self.compute_dtype) or outputs
+end
+
+function BatchNormalization:compute_output_shape(input_shape)
+  return input_shape
+end
+
+return BatchNormalization

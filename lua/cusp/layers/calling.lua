@@ -1,0 +1,385 @@
+--- What happens when a layer is called: inputs converted and checked, the layer built, `call` run with the training flag and the
+-- masks of its inputs, the losses and masks of its outputs kept; or, for symbolic inputs, a node recorded.
+-- @module cusp.layers.calling
+
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local input_spec = require "cusp.layers.input_spec"
+local masks = require "cusp.layers.masks"
+local names = require "cusp.models.names"
+local Node = require "cusp.models.node"
+local policy = require "cusp.layers.policy"
+local shapes = require "cusp.shape"
+local structure = require "cusp.models.structure"
+local symbolic = require "cusp.models.symbolic"
+local tracking = require "cusp.layers.tracking"
+
+local calling = {}
+local is_symbolic, is_container = Node.is_symbolic, structure.is_container
+
+-- What the layers being called share: how deep the call is, the training flag, and whether any layer holds losses.
+local context = {depth = 0, training = nil, any_losses = false, annotated = nil}
+
+--- The training flag of the outermost call that set it, nil outside calls.
+function calling.training() return context.training end
+
+--- Notes that some layer holds a loss now.
+function calling.note_loss() context.any_losses = true end
+
+---------------------------------------------------------------- arguments
+
+local function has_string_key(t)
+  for key in pairs(t) do
+    if type(key) == "string" then return true end
+  end
+  return false
+end
+
+--- Splits a call into inputs, further positional arguments (with their count `n`) and keyword arguments (a fresh table).
+-- A class that declares `call_arguments` gets further positional arguments by name.
+local function split(layer, ...)
+  local n = select("#", ...)
+  if n == 0 then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
+  local inputs = (...)
+  if n == 1 then return inputs, {n = 0}, {} end
+  local extras, args = {n = n - 1, select(2, ...)}, {}
+  local last = extras[n - 1]
+  if is_container(last) and has_string_key(last) then
+    for key, value in pairs(last) do args[key] = value end
+    extras[n - 1] = nil
+    extras.n = n - 2
+  end
+  local declared = layer.call_arguments
+  if declared then
+    for i = 1, extras.n do
+      local name = declared[i]
+      if not name then errors.raise("%s (%s): takes at most %d further arguments", layer.name, getmetatable(layer).__name, #declared) end
+      args[name] = extras[i]
+    end
+    extras = {n = 0, named = extras}
+  end
+  return inputs, extras, args
+end
+
+local standard_arguments = {training = true, mask = true}
+
+local function check_keywords(layer, args)
+  local class = getmetatable(layer)
+  if not class.__library then return end
+  local known
+  for key in pairs(args) do
+    if not standard_arguments[key] then
+      if not known then
+        known = {training = true, mask = true}
+        for _, name in ipairs(class.call_arguments or {}) do known[name] = true end
+        for _, name in ipairs(class.call_keywords or {}) do known[name] = true end
+      end
+      if class.takes_any_keyword then return end
+      if not known[key] then
+        errors.raise("%s (%s): unknown argument '%s' of the call%s", layer.name, class.__name, key, errors.suggestion(key, known))
+      end
+    end
+  end
+end
+
+local function first_leaf(value)
+  while is_container(value) do value = value[1] end
+  return value
+end
+
+--- Numbers and nested tables of numbers become tensors; floating-point tensors get the dtype that the layer computes in.
+local function convert(layer, value, dtype)
+  local kind = type(value)
+  if kind == "userdata" then
+    local own = value.dtype
+    if own ~= dtype and dtype and policy.is_float(own) then
+      local cast = engine.ops.cast(value, dtype)
+      local mask = masks.get(value)
+      if mask then masks.set(cast, mask) end
+      return cast
+    end
+    return value
+  elseif kind == "number" or kind == "boolean" and value then
+    return convert(layer, engine.tensor(value), dtype)
+  elseif is_container(value) then
+    local leaf = first_leaf(value)
+    if type(leaf) == "number" or type(leaf) == "boolean" and leaf then return convert(layer, engine.tensor(value), dtype) end
+    local result = {}
+    for key, item in pairs(value) do result[key] = convert(layer, item, dtype) end
+    return result
+  end
+  return value
+end
+
+calling.convert = convert
+
+local function convert_arguments(layer, extras, args, dtype)
+  for i = 1, extras.n do extras[i] = convert(layer, extras[i], dtype) end
+  for _, name in ipairs(layer.call_arguments or {}) do
+    if args[name] ~= nil then args[name] = convert(layer, args[name], dtype) end
+  end
+end
+
+local function check_inputs(layer, inputs)
+  if is_symbolic(inputs) or type(inputs) == "userdata" then return end
+  local flat = structure.flatten(inputs)
+  for i = 1, #flat do
+    if type(flat[i]) ~= "userdata" and not is_symbolic(flat[i]) then
+      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s", layer.name, getmetatable(layer).__name,
+        errors.describe(flat[i]))
+    end
+  end
+end
+
+local function any_symbolic(inputs, extras, args)
+  if is_symbolic(inputs) then return true end
+  if is_container(inputs) and structure.find(inputs, is_symbolic) then return true end
+  for i = 1, extras.n do
+    if structure.find(extras[i], is_symbolic) then return true end
+  end
+  return next(args) ~= nil and structure.find(args, is_symbolic) ~= nil
+end
+
+local function shape_of(tensor) return tensor.shape end
+
+local function shapes_of(inputs)
+  if not is_container(inputs) then return inputs.shape end
+  return structure.map(inputs, function(leaf) return leaf and shape_of(leaf) or false end)
+end
+calling.shapes_of = shapes_of
+
+---------------------------------------------------------------- errors
+
+local function input_text(inputs)
+  local ok, text = pcall(function() return structure.describe(shapes_of(inputs)) end)
+  return ok and text or "?"
+end
+
+--- The message with the layer's name and its inputs' shapes, once: by the innermost layer.
+local function annotate(layer, inputs, message)
+  if type(message) ~= "string" or message == context.annotated or message:find("interrupted!", 1, true) then return message end
+  local position, text = message:match "^([^\n]-:%d+: )(.*)$"
+  if not position then position, text = "", message end
+  if not text:find "^[%w_/%-]+ %(%u%w*%): " then
+    local first, rest = text:match "^([^\n]*)(.*)$"
+    text = ("%s (%s): %s (called on an input of shape %s)%s"):format(layer.name, getmetatable(layer).__name, first,
+      input_text(inputs), rest)
+  end
+  context.annotated = position .. text
+  return context.annotated
+end
+
+---------------------------------------------------------------- building
+
+local function without_batch_stand_in(value)
+  local size = symbolic.standing()
+  if not size then return value end
+  return structure.map(value, function(shape)
+    local result = shapes.copy(shape)
+    for i = 1, #result do
+      if result[i] == size then result[i] = shapes.None end
+    end
+    return result
+  end, structure.is_shape)
+end
+
+--- Makes a layer's weights for inputs of this shape, outside any trace, with the layer's name on their paths. Once.
+function calling.build(layer, shape, others)
+  if layer.built then return end
+  local mark = names.enter(layer.name)
+  shape = without_batch_stand_in(shape)
+  rawset(layer, "_build_shape", shape)
+  local ok, message = pcall(engine.untraced, getmetatable(layer).build, layer, shape, others)
+  names.leave(mark)
+  if not ok then error(message, 0) end
+  layer.built = true
+end
+
+local function other_shapes(args)
+  local result
+  for key, value in pairs(args) do
+    if key ~= "mask" and (type(value) == "userdata" or is_symbolic(value)) then
+      result = result or {}
+      result[key] = value.shape
+    end
+  end
+  return result
+end
+
+local function has_unbuilt_parts(layer)
+  local found = false
+  tracking.each(layer, function(kind, value)
+    if kind == "layer" and (not value.built or has_unbuilt_parts(value)) then found = true end
+  end)
+  return found
+end
+
+---------------------------------------------------------------- on tensors
+
+local function regularize_activity(layer, outputs)
+  local regularizer = layer.activity_regularizer
+  if not regularizer or symbolic.standing() then return end
+  for _, output in ipairs(structure.flatten(outputs)) do
+    local loss = regularizer(output)
+    local shape = output.shape
+    if #shape > 0 then loss = loss / math.max(shape[1], 1) end
+    layer:add_loss(loss)
+  end
+end
+
+local function keep_masks(layer, inputs, outputs, previous)
+  if not layer.supports_masking then return end
+  local class = getmetatable(layer)
+  if previous == nil and class.compute_mask == calling.default_compute_mask then return end
+  local flat = structure.flatten(outputs)
+  local all = #flat > 0
+  for i = 1, #flat do all = all and masks.get(flat[i]) ~= nil end
+  if all then return end
+  masks.attach(outputs, layer:compute_mask(inputs, previous))
+end
+
+local function stand_in_outputs(layer, inputs)
+  local dtype = layer:output_dtype(inputs)
+  return structure.map(layer:compute_output_shape(shapes_of(inputs)), function(shape)
+    return engine.ops.zeros(shape, dtype)
+  end, structure.is_shape)
+end
+
+local function run(layer, inputs, extras, args)
+  if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args)) end
+  local previous = args.mask
+  if previous == nil then
+    previous = masks.of(inputs)
+    args.mask = previous
+  end
+  local outputs
+  if layer.stands_in and symbolic.standing() then
+    outputs = stand_in_outputs(layer, inputs)
+  elseif extras.n == 0 then
+    outputs = layer:call(inputs, args)
+  else
+    extras[extras.n + 1] = args
+    outputs = layer:call(inputs, table.unpack(extras, 1, extras.n + 1))
+  end
+  if outputs == nil then errors.raise("%s (%s): call returned nothing", layer.name, getmetatable(layer).__name) end
+  if layer.activity_regularizer then regularize_activity(layer, outputs) end
+  keep_masks(layer, inputs, outputs, previous)
+  return outputs
+end
+
+--- Forgets the losses of a layer and of all below it.
+local function clear_losses(layer)
+  rawset(layer, "_losses", nil)
+  for _, sublayer in ipairs(layer:sublayers()) do clear_losses(sublayer) end
+end
+
+local function call_on_tensors(layer, inputs, extras, args)
+  local outer_training, depth = context.training, context.depth
+  if depth == 0 then
+    context.annotated = nil
+    if context.any_losses then clear_losses(layer) end
+  end
+  local training = args.training
+  if training == nil then training = outer_training end
+  if training == nil then training = false end
+  args.training = training
+  context.training, context.depth = training, depth + 1
+  local mark = names.enter(layer.name)
+  local ok, outputs = pcall(run, layer, inputs, extras, args)
+  names.leave(mark)
+  context.training, context.depth = outer_training, depth
+  if not ok then error(annotate(layer, inputs, outputs), 0) end
+  return outputs
+end
+
+---------------------------------------------------------------- on symbolic tensors
+
+local function infer(layer, inputs, extras, args)
+  local arguments = {n = extras.n + 1, inputs}
+  for i = 1, extras.n do arguments[i + 1] = extras[i] end
+  if next(args) ~= nil then
+    arguments.n = arguments.n + 1
+    arguments[arguments.n] = args
+  end
+  local types = symbolic.infer(function(...)
+    return call_on_tensors(layer, split(layer, ...))
+  end, arguments)
+  return types[1]
+end
+
+--- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its `compute_output_shape` if its class has one,
+-- else by tracing `call`.
+function calling.output_types(layer, inputs, extras, args)
+  local class = getmetatable(layer)
+  local known = layer.known_output_types and layer:known_output_types(inputs)
+  if known then return known end
+  if class.compute_output_shape == calling.default_compute_output_shape or next(args) ~= nil and class.shape_depends_on_arguments then
+    return infer(layer, inputs, extras, args)
+  end
+  if class.build == calling.default_build and has_unbuilt_parts(layer) then infer(layer, inputs, extras, args) end
+  local dtype = layer:output_dtype(inputs)
+  local marked = {__name = "type"}
+  return structure.map(layer:compute_output_shape(shapes_of(inputs)), function(shape)
+    return setmetatable({shape = shape, dtype = dtype}, marked)
+  end, structure.is_shape)
+end
+
+--- Records a call with its arguments where the user put them.
+local function record(layer, inputs, extras, args, outputs)
+  local positional = extras.named or extras
+  local arguments, keywords = {n = positional.n + 1, inputs}, {}
+  for key, value in pairs(args) do keywords[key] = value end
+  for i = 1, positional.n do
+    arguments[i + 1] = positional[i]
+    if extras.named then keywords[layer.call_arguments[i]] = nil end
+  end
+  Node.new(layer, arguments, next(keywords) ~= nil and keywords or nil, outputs)
+end
+
+local function call_on_symbols(layer, inputs, extras, args)
+  if context.depth == 0 then context.annotated = nil end
+  local depth = context.depth
+  context.depth = depth + 1
+  local mark
+  local ok, result = pcall(function()
+    calling.build(layer, shapes_of(inputs), other_shapes(args))
+    mark = names.enter(layer.name)
+    return calling.output_types(layer, inputs, extras, args)
+  end)
+  if mark then names.leave(mark) end
+  context.depth = depth
+  if not ok then error(annotate(layer, inputs, result), 0) end
+  local outputs = symbolic.from_types(result, layer.name)
+  record(layer, inputs, extras, args, outputs)
+  return outputs
+end
+
+--- Calls a layer: `layer(inputs, more..., {training =, mask =})`.
+function calling.call(layer, ...)
+  local inputs, extras, args = split(layer, ...)
+  if next(args) ~= nil then check_keywords(layer, args) end
+  if layer.prepare_inputs then
+    inputs = layer:prepare_inputs(inputs)
+  else
+    local dtype = layer.autocast and layer.compute_dtype or nil
+    inputs = convert(layer, inputs, dtype)
+    if extras.n > 0 or next(args) ~= nil then convert_arguments(layer, extras, args, dtype) end
+  end
+  check_inputs(layer, inputs)
+  input_spec.check(layer, inputs)
+  if any_symbolic(inputs, extras, args) then return call_on_symbols(layer, inputs, extras, args) end
+  return call_on_tensors(layer, inputs, extras, args)
+end
+
+--- The shapes of what a layer gives for inputs of these shapes, found by tracing.
+function calling.infer_shape(layer, shape)
+  local dtype = layer.input_dtype or layer.compute_dtype
+  local inputs = structure.map(shape, function(one) return symbolic.tensor(one, dtype, "input") end, structure.is_shape)
+  context.depth = context.depth + 1 -- not a call of the user's: losses stay
+  local ok, types = pcall(infer, layer, inputs, {n = 0}, {})
+  context.depth = context.depth - 1
+  if not ok then error(types, 0) end
+  return structure.map(types, function(type) return type.shape end)
+end
+
+return calling

@@ -1,0 +1,31 @@
+--- Gated recurrent units over a sequence (Cho et al., 2014).
+-- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`.
+-- @classmod cusp.layers.GRU
+-- @tparam integer units
+-- @param[opt="tanh"] activation
+-- @param[opt="sigmoid"] recurrent_activation
+-- @tparam[opt=true] boolean use_bias
+-- @tparam[opt=0] number dropout, recurrent_dropout
+-- @tparam[opt=false] boolean return_sequences, return_state, go_backwards, stateful, unroll
+-- @tparam[opt=true] boolean reset_after
+-- @see cusp.layers.LSTM
+local GRUCell = require "cusp.layers.gru_cell"
+local Recurrent = require "cusp.layers.recurrent"
+local RecurrentCell = require "cusp.layers.recurrent_cell"
+local options = require "cusp.layers.options"
+
+local GRU = Recurrent:extend("GRU", {
+  input_spec = {ndim = 3},
+  config = options.join(
+    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")}, {}, true), {options.seed()}, Recurrent.flags,
+    {options.flag("reset_after", true)}, Recurrent.keywords,
+    {RecurrentCell.implementation, {"use_cudnn", "any", optional = true, transient = true}}),
+})
+
+function GRU:init(args)
+  self:configure(args, GRU)
+  Recurrent.init(self, args)
+  self.cell = GRUCell(RecurrentCell.arguments_from(GRUCell, self))
+end
+
+return GRU

@@ -1,0 +1,62 @@
+--- Layers: `cusp.layers`.
+-- @module cusp.layers
+local namespace = require "cusp.namespace"
+
+local members = {
+  Layer = "layer", InputLayer = "input_layer", Dense = "dense", EinsumDense = "einsum_dense",
+  Embedding = "embedding", Activation = "activation", Identity = "identity", Masking = "masking", Lambda = "lambda", Wrapper = "wrapper",
+  Dropout = "dropout", Flatten = "flatten", Reshape = "reshape", Permute = "permute", RepeatVector = "repeat_vector", PReLU = "prelu",
+  BatchNormalization = "batch_normalization", SpectralNormalization = "spectral_normalization",
+  LSTM = "lstm", LSTMCell = "lstm_cell", GRU = "gru", GRUCell = "gru_cell", SimpleRNN = "simple_rnn", SimpleRNNCell = "simple_rnn_cell",
+  RNN = "rnn", StackedRNNCells = "stacked_rnn_cells", Bidirectional = "bidirectional", TimeDistributed = "time_distributed",
+  MultiHeadAttention = "multi_head_attention", GroupQueryAttention = "group_query_attention",
+  GroupedQueryAttention = "group_query_attention", Rescaling = "rescaling",
+}
+
+-- Files that hold a family of classes.
+local families = {
+  conv = "Conv1D Conv2D Conv3D",
+  conv_transpose = "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
+  depthwise_conv = "DepthwiseConv1D DepthwiseConv2D",
+  separable_conv = "SeparableConv1D SeparableConv2D",
+  pooling = "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D",
+  global_pooling = "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D "
+    .. "GlobalAveragePooling3D",
+  adaptive_pooling = "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AdaptiveAveragePooling1D "
+    .. "AdaptiveAveragePooling2D AdaptiveAveragePooling3D",
+  merging = "Add Subtract Multiply Average Maximum Minimum add subtract multiply average maximum minimum",
+  concatenate = "Concatenate concatenate",
+  dot = "Dot dot",
+  rectifiers = "ReLU LeakyReLU ELU Softmax",
+  normalizations = "LayerNormalization GroupNormalization RMSNormalization UnitNormalization",
+  noise = "GaussianNoise GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D ActivityRegularization",
+  borders = "Cropping1D Cropping2D Cropping3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+  up_sampling = "UpSampling1D UpSampling2D UpSampling3D",
+  attention = "Attention AdditiveAttention",
+}
+for file, names in pairs(families) do
+  for name in names:gmatch "%S+" do members[name] = {file, name} end
+end
+
+-- Keras's other names for some of them.
+local aliases = {}
+for name, other in pairs {
+  MaxPool = "MaxPooling", AvgPool = "AveragePooling", GlobalMaxPool = "GlobalMaxPooling", GlobalAvgPool = "GlobalAveragePooling",
+  Convolution = "Conv", SeparableConvolution = "SeparableConv", DepthwiseConvolution = "DepthwiseConv",
+} do
+  for rank = 1, 3 do
+    local target = ("%s%dD"):format(other, rank)
+    if members[target] then aliases[("%s%dD"):format(name, rank)] = target end
+  end
+end
+for rank = 1, 3 do aliases[("Convolution%dDTranspose"):format(rank)] = ("Conv%dDTranspose"):format(rank) end
+for name, target in pairs(aliases) do members[name] = members[target] end
+
+local layers = namespace.new("cusp.layers", members)
+
+--- The input of a functional model; see `cusp.Input`.
+function layers.Input(...)
+  return require("cusp.models.symbolic").input(...)
+end
+
+return namespace.of_objects(layers, {what = "layer", module = "keras.layers", aliases = aliases})

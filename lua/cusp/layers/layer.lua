@@ -1,0 +1,432 @@
+--- The base of all layers: weights, losses and the state around `call`.
+--
+-- A layer of one's own says what its weights are in `build(self, input_shape)` and what it computes in
+-- `call(self, inputs, args)`; `args.training` and `args.mask` are always there to be read.
+--
+--     local Scale = layers.Layer:extend("Scale", {
+--       build = function(self, shape) self.gain = self:add_weight { name = "gain", shape = { shape[#shape] }, initializer = "ones" } end,
+--       call = function(self, x) return x * self.gain end,
+--     })
+--
+-- Every layer takes the keyword arguments `name`, `dtype` (a dtype or a policy such as "mixed_bfloat16"), `trainable`,
+-- `activity_regularizer`, `autocast`, and `input_shape` (without the batch axis) or `batch_input_shape`, which tell the first layer
+-- of a Sequential what comes in.
+-- @classmod cusp.layers.Layer
+local arguments = require "cusp.arguments"
+local calling = require "cusp.layers.calling"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local names = require "cusp.models.names"
+local null = require "cusp.null"
+local Object = require "cusp.class"
+local ordered = require "cusp.ordered"
+local policy = require "cusp.layers.policy"
+local shapes = require "cusp.shape"
+local structure = require "cusp.models.structure"
+local tracking = require "cusp.layers.tracking"
+
+local Layer = Object:extend("Layer", {
+  __is_layer = true,
+  __module = "keras.layers",
+  supports_masking = false,
+  autocast = true,
+  keeps_dtype = false,
+})
+
+local function class_name(self) return getmetatable(self).__name end
+
+--- Gives a fresh layer what every layer has. Called by `init`, or when a layer whose `init` forgot its base is first used.
+local function prepare(self)
+  if rawget(self, "_nodes") then return end
+  rawset(self, "_nodes", {})
+  rawset(self, "_own_weights", {})
+  rawset(self, "_trainable", true)
+  rawset(self, "_policy", policy.get(nil))
+  rawset(self, "built", false)
+  if rawget(self, "name") == nil then rawset(self, "name", names.unique(names.snake_case(class_name(self)))) end
+end
+
+local function batch_shape_of(args)
+  if args.batch_input_shape then return shapes.copy(args.batch_input_shape) end
+  local shape = args.input_shape
+  if shape == nil and args.input_dim then shape = {args.input_dim} end
+  if shape == nil then return nil end
+  if type(shape) == "number" then shape = {shape} end
+  return shapes.copy {args.batch_size or shapes.None, table.unpack(shape)}
+end
+
+--- Reads the keyword arguments that every layer takes.
+function Layer:init(args)
+  args = arguments.wrap(Layer, args)
+  local name = args.name
+  if name ~= nil and type(name) ~= "string" then
+    errors.raise("%s: argument 'name' should be a string, got %s", class_name(self), errors.describe(name))
+  end
+  if name then rawset(self, "name", name) end
+  prepare(self)
+  rawset(self, "_policy", policy.get(args.dtype))
+  if args.autocast ~= nil then rawset(self, "autocast", args.autocast) end
+  if rawget(self, "activity_regularizer") == nil and args.activity_regularizer ~= nil then
+    rawset(self, "activity_regularizer", require("cusp.regularizers").get(args.activity_regularizer))
+  end
+  rawset(self, "_batch_input_shape", getmetatable(self).reads_input_shape ~= false and batch_shape_of(args) or nil)
+  if args.trainable ~= nil then self.trainable = args.trainable end
+end
+
+--- Builds at once when called by the user; the layer's own `build` method runs under its name and outside any trace.
+local function build_by_hand(self, shape, others)
+  if shape ~= nil and structure.is_container(shape) then
+    shape = structure.map(shape, shapes.copy, structure.is_shape)
+  end
+  calling.build(self, shape, others)
+  local class = getmetatable(self)
+  if class.build == calling.default_build and shape and #self:sublayers() > 0 then calling.infer_shape(self, shape) end
+end
+
+local function is_plain_value(value)
+  local kind = type(value)
+  if kind == "string" or kind == "number" or kind == "boolean" then return true end
+  if not structure.is_container(value) then return false end
+  for _, item in pairs(value) do
+    if not is_plain_value(item) then return false end
+  end
+  return true
+end
+
+--- The keyword arguments that a configuration can hold as they are: what `get_config` of a user's class falls back on.
+local function plain_arguments(args)
+  local _, keywords = arguments.raw(args)
+  local result = {}
+  for key, value in pairs(keywords) do
+    if is_plain_value(value) then result[key] = value end
+  end
+  return result
+end
+
+function Layer.__constructed(self, args)
+  prepare(self)
+  rawset(self, "build", build_by_hand)
+  local class = getmetatable(self)
+  if not class.__library and #arguments.declaration(class).positional == 0 then rawset(self, "_arguments", plain_arguments(args)) end
+end
+
+--- Makes the weights for inputs of a shape. Override it; called by itself at the first call.
+-- @tparam table input_shape with the batch axis; sizes may be `cusp.None`; a table of shapes for several inputs
+function Layer:build()
+  self.built = true
+end
+calling.default_build = Layer.build
+
+--- Computes the outputs. Override it.
+-- @param inputs a tensor or a table of them
+-- @tparam table args keyword arguments of the call; `training` (boolean) and `mask` are filled in
+function Layer:call()
+  errors.raise("%s (%s): a layer needs a method call(self, inputs, args)", self.name, class_name(self))
+end
+
+Layer.__call = calling.call
+
+---------------------------------------------------------------- weights
+
+local add_weight_parameters = {
+  {"shape", "shape", optional = true, allow_integer = true}, {"initializer", "any", optional = true}, {"dtype", "dtype", optional = true},
+  {"trainable", "boolean", default = true}, {"autocast", "boolean", default = true}, {"regularizer", "any", optional = true},
+  {"constraint", "any", optional = true}, {"aggregation", "string", optional = true},
+  {"overwrite_with_gradient", "boolean", default = false}, {"name", "string", optional = true},
+}
+
+local function resolve(namespace, value)
+  if value == nil or value == null then return nil end
+  return require("cusp." .. namespace).get(value)
+end
+
+local function default_initializer(dtype) return policy.is_float(dtype) and "glorot_uniform" or "zeros" end
+
+--- Makes a variable of the layer.
+-- @tparam table shape
+-- @param[opt] initializer by default glorot_uniform (zeros for dtypes that are not floating-point)
+-- @tparam[opt] string dtype by default the layer's
+-- @tparam[opt=true] boolean trainable
+-- @param[opt] regularizer
+-- @param[opt] constraint
+-- @tparam[opt] string name
+-- @treturn Variable
+-- @usage self.kernel = self:add_weight { name = "kernel", shape = { 4, 2 }, initializer = "uniform" }
+function Layer:add_weight(...)
+  prepare(self)
+  if type((...)) == "string" then return self:add_weight({name = (...), shape = select(2, ...)}) end -- Keras 2's order
+  local shape, initializer, dtype, trainable, _, regularizer, constraint, _, _, name =
+    arguments.bind(self.name .. ".add_weight", add_weight_parameters, true, ...)
+  if type(shape) == "number" then shape = {shape} end
+  shape = shape or {}
+  dtype = dtype or self._policy.variable
+  if not shapes.is_known(shape) then
+    errors.raise("%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the input's must be known",
+      self.name, class_name(self), name or "variable", shapes.tostring(shape))
+  end
+  initializer = require("cusp.initializers").get(initializer or default_initializer(dtype))
+  local variable = engine.untraced(function()
+    return engine.variable(initializer(shape, {dtype = dtype}), {dtype = dtype, trainable = trainable})
+  end)
+  variable.name = name or "variable"
+  variable.path = names.path(variable.name)
+  variable.regularizer, variable.constraint = resolve("regularizers", regularizer), resolve("constraints", constraint)
+  local own = self._own_weights
+  own[#own + 1] = {variable = variable, trainable = trainable}
+  return variable
+end
+
+--- Variables that are fields but were not made by `add_weight`.
+local function field_variables(self)
+  local known, found = {}, {}
+  for _, entry in ipairs(self._own_weights) do known[entry.variable] = true end
+  tracking.each(self, function(kind, value)
+    if kind == "variable" and not known[value] then
+      known[value] = true
+      found[#found + 1] = {variable = value, trainable = value.trainable}
+    end
+  end)
+  return found
+end
+
+--- The layer's own variables: those made trainable first, as Keras orders them.
+local function own_variables(self)
+  local entries, result = table.move(self._own_weights, 1, #self._own_weights, 1, {}), {}
+  for _, entry in ipairs(field_variables(self)) do entries[#entries + 1] = entry end
+  for _, wanted in ipairs {true, false} do
+    for _, entry in ipairs(entries) do
+      if entry.trainable == wanted then result[#result + 1] = entry.variable end
+    end
+  end
+  return result
+end
+
+--- The layers directly below, in order.
+function Layer:sublayers()
+  local result = {}
+  tracking.each(self, function(kind, value)
+    if kind == "layer" then result[#result + 1] = value end
+  end)
+  return tracking.unique(result)
+end
+
+local function select_weights(self, wanted)
+  local result = {}
+  for _, variable in ipairs(self.weights) do
+    if (self.trainable and variable.trainable) == wanted then result[#result + 1] = variable end
+  end
+  return result
+end
+
+local getters, setters = Layer.__getters, Layer.__setters
+
+--- All variables of the layer and the layers below it.
+-- @field weights
+function getters.weights(self)
+  prepare(self)
+  local result = own_variables(self)
+  for _, layer in ipairs(self:sublayers()) do
+    table.move(layer.weights, 1, #layer.weights, #result + 1, result)
+  end
+  return tracking.unique(result)
+end
+getters.variables = getters.weights
+
+function getters.trainable_weights(self) return select_weights(self, true) end
+getters.trainable_variables = getters.trainable_weights
+function getters.non_trainable_weights(self) return select_weights(self, false) end
+getters.non_trainable_variables = getters.non_trainable_weights
+
+--- Metrics among the fields of the layer and of the layers below it.
+function getters.metrics(self)
+  local result = {}
+  tracking.each(self, function(kind, value)
+    if kind == "metric" then result[#result + 1] = value end
+  end)
+  for _, layer in ipairs(self:sublayers()) do
+    local below = layer.metrics
+    table.move(below, 1, #below, #result + 1, result)
+  end
+  return tracking.unique(result)
+end
+
+--- Whether training changes the layer's weights; setting it goes down to the layers below.
+function getters.trainable(self)
+  local value = rawget(self, "_trainable")
+  return value == nil or value
+end
+
+function setters.trainable(self, value)
+  if type(value) ~= "boolean" then
+    errors.raise("%s (%s): trainable should be true or false, got %s", self.name, class_name(self), errors.describe(value))
+  end
+  prepare(self)
+  rawset(self, "_trainable", value)
+  for _, entry in ipairs(self._own_weights) do
+    if entry.trainable then entry.variable.trainable = value end
+  end
+  for _, layer in ipairs(self:sublayers()) do layer.trainable = value end
+end
+
+--- The values of the weights.
+-- @treturn {tensor,...}
+function Layer:get_weights()
+  local values = {}
+  for i, variable in ipairs(self.weights) do values[i] = variable.value end
+  return values
+end
+
+local function same_shape(a, b) return table.concat(a, ",") == table.concat(b, ",") end
+
+--- Sets the weights.
+-- @tparam {tensor,...} values tensors or nested tables, in the order of `weights`
+-- @raise where their number or a shape is wrong; nothing is set then
+function Layer:set_weights(values)
+  local variables, tensors = self.weights, {}
+  if not structure.is_container(values) then
+    errors.raise("%s: set_weights takes a list of tensors, got %s", self.name, errors.describe(values))
+  end
+  if #values ~= #variables then
+    errors.raise("%s: set_weights got %d tensors, but the layer has %d weights", self.name, #values, #variables)
+  end
+  for i, variable in ipairs(variables) do
+    local tensor = engine.tensor(values[i], {dtype = variable.dtype})
+    if not same_shape(tensor.shape, variable.shape) then
+      errors.raise("%s: weight %d (%s) has shape %s, got %s", self.name, i, variable.path or variable.name or "?",
+        errors.shape(variable.shape), errors.shape(tensor.shape))
+    end
+    tensors[i] = tensor
+  end
+  for i, variable in ipairs(variables) do variable:assign(tensors[i]) end
+end
+
+--- The number of elements in all weights.
+function Layer:count_params()
+  if not self.built and #self.weights == 0 then
+    errors.raise("%s (%s): has no weights yet; build it, or call it on data, before counting them", self.name, class_name(self))
+  end
+  local total = 0
+  for _, variable in ipairs(self.weights) do total = total + shapes.size(variable.shape) end
+  return total
+end
+
+---------------------------------------------------------------- losses
+
+--- Adds a term to the loss that is minimised in training.
+-- @param loss a scalar tensor (or a list of them) of this call's values
+function Layer:add_loss(loss)
+  if require("cusp.models.symbolic").standing() then return end
+  local losses = rawget(self, "_losses")
+  if not losses then
+    losses = {}
+    rawset(self, "_losses", losses)
+  end
+  for _, one in ipairs(structure.is_container(loss) and loss or {loss}) do losses[#losses + 1] = one end
+  calling.note_loss()
+end
+
+local function collect_losses(self, out)
+  for _, loss in ipairs(rawget(self, "_losses") or {}) do out[#out + 1] = loss end
+  for _, layer in ipairs(self:sublayers()) do collect_losses(layer, out) end
+  return out
+end
+
+--- Terms added by `add_loss` and by activity regularizers in the last call, then those of regularized weights.
+function getters.losses(self)
+  local result = tracking.unique(collect_losses(self, {}))
+  for _, variable in ipairs(self.trainable_weights) do
+    if variable.regularizer then result[#result + 1] = variable.regularizer(variable.value) end
+  end
+  return result
+end
+
+---------------------------------------------------------------- dtypes
+
+--- The dtype of the layer's variables.
+function getters.dtype(self) return (rawget(self, "_policy") or policy.get(nil)).variable end
+getters.variable_dtype = getters.dtype
+--- The dtype that the layer computes in.
+function getters.compute_dtype(self) return (rawget(self, "_policy") or policy.get(nil)).compute end
+--- The name of the dtype policy.
+function getters.dtype_policy(self) return (rawget(self, "_policy") or policy.get(nil)).name end
+
+--- The dtype of what the layer gives: that of its inputs where it only moves values, else what it computes in.
+function Layer:output_dtype(inputs)
+  if self.keeps_dtype then
+    local first = structure.flatten(inputs)[1]
+    if first then return first.dtype end
+  end
+  return self.compute_dtype
+end
+
+---------------------------------------------------------------- shapes and masks
+
+--- The shape of the output for an input shape (both with the batch axis; tables of shapes where there are several).
+-- By default what `call` gives is looked at.
+-- @treturn table
+function Layer:compute_output_shape(input_shape)
+  return calling.infer_shape(self, input_shape)
+end
+calling.default_compute_output_shape = Layer.compute_output_shape
+
+--- The mask of the output; by default the input's.
+function Layer:compute_mask(_, mask)
+  return mask
+end
+calling.default_compute_mask = Layer.compute_mask
+
+---------------------------------------------------------------- as a part of a model
+
+local function first_node(self, what)
+  prepare(self)
+  local node = self._nodes[1]
+  if not node then errors.raise("%s (%s): has no %s yet: it was not called on a symbolic tensor", self.name, class_name(self), what) end
+  return node
+end
+
+local function single(list)
+  if #list == 1 then return list[1] end
+  return list
+end
+
+--- The symbolic inputs and outputs of the layer's first call on symbolic tensors.
+function getters.input(self) return single(first_node(self, "input").input_tensors) end
+function getters.output(self) return first_node(self, "output").outputs end
+function getters.input_shape(self) return calling.shapes_of(self.input) end
+function getters.output_shape(self) return calling.shapes_of(self.output) end
+
+---------------------------------------------------------------- configuration
+
+--- Name, trainable flag and dtype policy, and for a class of the user's that declares no `config`, the arguments it was made with.
+function Layer:get_config()
+  local config = ordered.object({
+    name = self.name, trainable = self.trainable, dtype = policy.serialize(self._policy),
+  }, {"name", "trainable", "dtype"})
+  local regularizer = rawget(self, "activity_regularizer")
+  if regularizer and not arguments.declaration(getmetatable(self)).named.activity_regularizer then
+    ordered.set(config, "activity_regularizer", require("cusp.regularizers").serialize(regularizer))
+  end
+  local given = rawget(self, "_arguments")
+  if given then
+    for _, key in ipairs(structure.keys(given)) do
+      if config[key] == nil then ordered.set(config, key, given[key]) end
+    end
+  end
+  return config
+end
+
+--- `Dense(32, activation = relu)`: the required arguments, then what differs from the defaults.
+function Layer:__tostring()
+  local declaration, parts = arguments.declaration(getmetatable(self)), {}
+  for i, parameter in ipairs(declaration.positional) do
+    local value = rawget(self, parameter[1])
+    local text = require("cusp.layers.describing").argument(parameter, value)
+    if text then
+      local required = i == 1 and parameter.default == nil and not parameter.optional
+      parts[#parts + 1] = required and text or ("%s = %s"):format(parameter[1], text)
+    end
+  end
+  return ("%s(%s)"):format(class_name(self), table.concat(parts, ", "))
+end
+
+return Layer

@@ -1,0 +1,63 @@
+--- Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997).
+-- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`, or with `return_state`
+-- a list of that, the last `h` and the last `c`. States are given as `{initial_state = {h, c}}`.
+-- The usual activations run as one operation over the whole sequence; others step by step.
+-- @classmod cusp.layers.LSTM
+-- @tparam integer units
+-- @param[opt="tanh"] activation
+-- @param[opt="sigmoid"] recurrent_activation
+-- @tparam[opt=true] boolean use_bias
+-- @param[opt] kernel_initializer, recurrent_initializer, bias_initializer
+-- @tparam[opt=true] boolean unit_forget_bias
+-- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer and the constraints likewise
+-- @tparam[opt=0] number dropout
+-- @tparam[opt=0] number recurrent_dropout
+-- @tparam[opt] integer seed
+-- @tparam[opt=false] boolean return_sequences, return_state, go_backwards, stateful, unroll
+-- @usage local encode = layers.LSTM(32)
+local LSTMCell = require "cusp.layers.lstm_cell"
+local Recurrent = require "cusp.layers.recurrent"
+local RecurrentCell = require "cusp.layers.recurrent_cell"
+local activations = require "cusp.activations"
+local engine = require "cusp.engine"
+local options = require "cusp.layers.options"
+local ops = require "cusp.ops"
+
+local LSTM = Recurrent:extend("LSTM", {
+  input_spec = {ndim = 3},
+  config = options.join(
+    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")}, {options.flag("unit_forget_bias", true)}, true),
+    {options.seed()}, Recurrent.flags, Recurrent.keywords,
+    {RecurrentCell.implementation, {"use_cudnn", "any", optional = true, transient = true}}),
+})
+
+function LSTM:init(args)
+  self:configure(args, LSTM)
+  Recurrent.init(self, args)
+  self.cell = LSTMCell(RecurrentCell.arguments_from(LSTMCell, self))
+end
+
+local function runs_as_one(self)
+  return self.activation == activations.tanh and self.recurrent_activation == activations.sigmoid and self.recurrent_dropout == 0
+    and not self.unroll and engine.ops.lstm ~= nil
+end
+
+function LSTM:loop(inputs, states, mask, args)
+  if not runs_as_one(self) then return Recurrent.loop(self, inputs, states, mask, args) end
+  local cell = self.cell
+  local dropped = rawget(cell, "_input_mask")
+  if dropped then inputs = ops.multiply(inputs, ops.expand_dims(dropped, 2)) end
+  if self.go_backwards then
+    inputs = ops.flip(inputs, 2)
+    mask = mask and ops.flip(mask, 2)
+  end
+  local bias = cell.bias or mask and ops.zeros({4 * self.units}, self.compute_dtype) or nil
+  local sequence, h, c = engine.ops.lstm(inputs, states[1], states[2], cell.kernel, cell.recurrent_kernel, bias, mask)
+  if mask and self.zero_output_for_mask then
+    sequence = ops.multiply(sequence, ops.expand_dims(ops.cast(mask, sequence.dtype), -1))
+    return ops.take(sequence, sequence.shape[2] - 1, 2), sequence, {h, c}
+  end
+  return h, sequence, {h, c}
+end
+
+return LSTM

@@ -1,0 +1,230 @@
+--- The graph between a model's inputs and outputs: which calls it consists of, in which order, and running them.
+-- @module cusp.models.graph
+
+local errors = require "cusp.errors"
+local names = require "cusp.models.names"
+local Node = require "cusp.models.node"
+local structure = require "cusp.models.structure"
+local symbolic = require "cusp.models.symbolic"
+
+local Graph = {}
+Graph.__index = Graph
+local is_symbolic = Node.is_symbolic
+
+---------------------------------------------------------------- finding the calls
+
+local function contains(list, item)
+  for _, other in ipairs(list) do
+    if other == item then return true end
+  end
+  return false
+end
+
+--- Visits the calls that a tensor comes from, inputs first. Stops at the model's inputs.
+local function visit(search, tensor)
+  local node = tensor._history and tensor._history.node
+  if not node or search.finished[node] then return end
+  if not node.is_input and contains(search.inputs, tensor) then return end
+  if not search.index[node.operation] then
+    search.count = search.count + 1
+    search.index[node.operation] = search.count
+  end
+  search.finished[node] = true -- a call's inputs exist before it does, so there are no cycles
+  for _, input in ipairs(node.input_tensors) do visit(search, input) end
+  search.nodes[#search.nodes + 1] = node
+end
+
+--- Depths as Keras counts them: the number of calls between a call and the outputs; a layer's is the greatest of its calls'.
+local function find_depths(search)
+  local of_node, of_operation, order = {}, {}, {}
+  for i = #search.nodes, 1, -1 do
+    local node = search.nodes[i]
+    local depth = math.max(of_node[node] or 0, of_operation[node.operation] or 0)
+    of_node[node], of_operation[node.operation] = depth, depth
+    order[#order + 1] = node
+    for _, parent in ipairs(node.parents) do
+      if search.finished[parent] then of_node[parent] = math.max(depth + 1, of_node[parent] or 0) end
+    end
+  end
+  return of_node, of_operation, order
+end
+
+--- Inputs that no output depends on belong to the model all the same.
+local function add_unused_inputs(search, of_node, of_operation, order)
+  for i, tensor in ipairs(search.inputs) do
+    local node = tensor._history.node
+    if node.is_input and not of_node[node] then
+      of_node[node], of_operation[node.operation] = 0, 0
+      search.index[node.operation] = search.index[node.operation] or i - #search.inputs
+      order[#order + 1] = node
+    end
+  end
+end
+
+local function sort_by(list, key, index)
+  local position = {}
+  for i, item in ipairs(list) do position[item] = i end
+  table.sort(list, function(a, b)
+    if key[a] ~= key[b] then return key[a] > key[b] end
+    return (index and index[a] or position[a]) < (index and index[b] or position[b])
+  end)
+  return list
+end
+
+local function check_connected(graph)
+  local known, visited = {}, {}
+  for _, tensor in ipairs(graph.inputs) do known[tensor] = true end
+  for _, node in ipairs(graph.nodes) do
+    for _, tensor in ipairs(node.input_tensors) do
+      if not known[tensor] then
+        errors.raise("the graph is disconnected: %s, on which %s is called, does not come from the model's inputs (reached so far: %s)",
+          tostring(tensor), tostring(node.operation.name), #visited > 0 and table.concat(visited, ", ") or "nothing")
+      end
+    end
+    if not node.is_input then visited[#visited + 1] = node.operation.name end
+    if not node.is_input or known[node.output_tensors[1]] then
+      for _, tensor in ipairs(node.output_tensors) do known[tensor] = true end
+    end
+  end
+  for i, tensor in ipairs(graph.outputs) do
+    if not known[tensor] then
+      errors.raise("the graph is disconnected: output %d, %s, does not come from the inputs of the model", i, tostring(tensor))
+    end
+  end
+end
+
+local function check_names(graph)
+  local seen = {}
+  for _, operation in ipairs(graph.operations) do
+    if seen[operation.name] then
+      errors.raise("the name '%s' is used by several layers of the model; each needs a name of its own", operation.name)
+    end
+    seen[operation.name] = true
+  end
+end
+
+---------------------------------------------------------------- running
+
+--- A call with its operation's single input found beforehand: the usual case.
+local function make_step(node)
+  local argument = node.arguments[1]
+  local simple = node.arguments.n == 1 and not node.keywords and is_symbolic(argument) and argument or nil
+  return {node = node, operation = node.operation, input = simple, outputs = node.output_tensors}
+end
+
+local function call_step(step, values)
+  if step.input then return step.operation(values[step.input]) end
+  local arguments, keywords = step.node:fill(function(tensor) return values[tensor] end)
+  if keywords then
+    arguments.n = arguments.n + 1
+    arguments[arguments.n] = keywords
+  end
+  return step.operation(table.unpack(arguments, 1, arguments.n))
+end
+
+local function keep(values, targets, ...)
+  local first = ...
+  if select("#", ...) == 1 and not structure.is_container(first) then
+    values[targets[1]] = first
+    return
+  end
+  local flat = structure.flatten {...}
+  for i, target in ipairs(targets) do values[target] = flat[i] end
+end
+
+--- Computes the outputs for values of the inputs.
+-- @tparam {tensor,...} inputs one for each of `graph.inputs`
+-- @treturn {tensor,...} one for each of `graph.outputs`
+function Graph:run(inputs)
+  local values = {}
+  for i, tensor in ipairs(self.inputs) do values[tensor] = inputs[i] end
+  for _, step in ipairs(self.steps) do keep(values, step.outputs, call_step(step, values)) end
+  local outputs = {}
+  for i, tensor in ipairs(self.outputs) do outputs[i] = values[tensor] end
+  return outputs
+end
+
+---------------------------------------------------------------- making
+
+--- A graph whose inputs are tensors on the way gets inputs of its own, and copies of the calls after them; layers are shared.
+-- @tparam {KerasTensor,...} inputs
+-- @tparam {KerasTensor,...} outputs
+-- @treturn table new inputs
+-- @treturn table new outputs
+local function detach(inputs, outputs)
+  local search = {inputs = inputs, finished = {}, nodes = {}, index = {}, count = 0}
+  for _, output in ipairs(outputs) do visit(search, output) end
+  local copy_of, new_inputs, new_outputs = {}, {}, {}
+  for i, tensor in ipairs(inputs) do
+    if tensor._history.node.is_input then
+      copy_of[tensor] = tensor
+    else
+      copy_of[tensor] = symbolic.input {batch_shape = tensor.shape, dtype = tensor.dtype, name = names.unique(tensor.name .. "_input")}
+    end
+    new_inputs[i] = copy_of[tensor]
+  end
+  for _, node in ipairs(search.nodes) do
+    if not node.is_input then
+      local complete = true
+      for _, tensor in ipairs(node.input_tensors) do complete = complete and copy_of[tensor] ~= nil end
+      if complete then
+        local arguments, keywords = node:fill(function(tensor) return copy_of[tensor] end)
+        local copies = structure.map(node.outputs, function(tensor) return symbolic.tensor(tensor.shape, tensor.dtype, tensor.name) end)
+        Node.new(node.operation, arguments, keywords, copies)
+        local flat = structure.flatten(copies)
+        for i, tensor in ipairs(node.output_tensors) do copy_of[tensor] = copy_of[tensor] or flat[i] end
+      end
+    end
+  end
+  for i, tensor in ipairs(outputs) do new_outputs[i] = copy_of[tensor] or tensor end
+  return new_inputs, new_outputs
+end
+
+local function check_symbolic(list, what)
+  if #list == 0 then errors.raise("a model needs %s", what) end
+  for _, tensor in ipairs(list) do
+    if not is_symbolic(tensor) then
+      errors.raise("%s of a model should be symbolic tensors, from cusp.Input or a call on one; got %s", what, errors.describe(tensor))
+    end
+  end
+end
+
+--- The graph between inputs and outputs.
+-- @param inputs a structure of symbolic tensors
+-- @param outputs likewise
+-- @raise where an output does not come from the inputs, naming the tensor that is missing
+function Graph.new(inputs, outputs)
+  local flat_inputs, flat_outputs = structure.flatten(inputs), structure.flatten(outputs)
+  check_symbolic(flat_inputs, "inputs")
+  check_symbolic(flat_outputs, "outputs")
+  for _, tensor in ipairs(flat_inputs) do
+    if not tensor._history.node.is_input then
+      flat_inputs, flat_outputs = detach(flat_inputs, flat_outputs)
+      break
+    end
+  end
+  local self = setmetatable({
+    inputs = flat_inputs, outputs = flat_outputs,
+    input_structure = structure.pack(inputs, flat_inputs), output_structure = structure.pack(outputs, flat_outputs),
+  }, Graph)
+  local search = {inputs = flat_inputs, finished = {}, nodes = {}, index = {}, count = 0}
+  for _, output in ipairs(flat_outputs) do visit(search, output) end
+  local of_node, of_operation, order = find_depths(search)
+  add_unused_inputs(search, of_node, of_operation, order)
+  self.nodes, self.depths = sort_by(order, of_node), of_node
+  self.operations = {}
+  for operation in pairs(of_operation) do self.operations[#self.operations + 1] = operation end
+  sort_by(self.operations, of_operation, search.index)
+  check_connected(self)
+  check_names(self)
+  self.steps = {}
+  for _, node in ipairs(self.nodes) do
+    if not node.is_input then self.steps[#self.steps + 1] = make_step(node) end
+  end
+  return self
+end
+
+--- Whether a call belongs to the graph.
+function Graph:has(node) return self.depths[node] ~= nil end
+
+return Graph

@@ -1,0 +1,301 @@
+--- Models: layers that can be trained, saved and summarised.
+--
+-- `cusp.Model{inputs = x, outputs = y}` is the graph between symbolic tensors (single ones, lists, or tables keyed by name). A
+-- model of one's own is a class: `Model:extend("MyModel", {init = ..., call = ...})`, whose `init` calls `Model.init(self, args)`.
+-- @classmod cusp.Model
+local Graph = require "cusp.models.graph"
+local Layer = require "cusp.layers.layer"
+local Node = require "cusp.models.node"
+local arguments = require "cusp.arguments"
+local calling = require "cusp.layers.calling"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local masks = require "cusp.layers.masks"
+local shapes = require "cusp.shape"
+local structure = require "cusp.models.structure"
+
+local Model = Layer:extend("Model", {__module = "keras", __is_model = true, supports_masking = true})
+local is_symbolic = Node.is_symbolic
+
+local function symbolic_argument(args, name, position)
+  if args[name] ~= nil then return args[name] end
+  local value = args[position]
+  if value ~= nil and structure.find(value, is_symbolic) then return value end
+end
+
+--- Takes `inputs` and `outputs` (or neither, for a subclass), `name`, `trainable`, `dtype`.
+function Model:init(args)
+  args = arguments.wrap(Model, args)
+  local inputs, outputs = symbolic_argument(args, "inputs", 1), symbolic_argument(args, "outputs", 2)
+  if (inputs == nil) ~= (outputs == nil) then
+    errors.raise("Model: needs both inputs and outputs; %s is missing", inputs == nil and "inputs" or "outputs")
+  end
+  if inputs ~= nil and getmetatable(self) == Model then setmetatable(self, require "cusp.models.functional") end
+  Layer.init(self, args)
+  if inputs ~= nil then
+    rawset(self, "_graph", Graph.new(inputs, outputs))
+    self.built = true
+    if args.trainable ~= nil then self.trainable = args.trainable end
+  end
+end
+
+---------------------------------------------------------------- inputs of a graph
+
+local function take_by_name(model, tensors, inputs)
+  local flat = {}
+  for i, tensor in ipairs(tensors) do
+    local name = tensor._history.operation.name
+    local value = inputs[name]
+    if value == nil then
+      errors.raise("%s (%s): the input named '%s' is missing; got %s", model.name, getmetatable(model).__name, name,
+        table.concat(structure.keys(inputs), ", "))
+    end
+    flat[i] = value
+  end
+  return flat
+end
+
+local function take_by_key(model, graph, inputs)
+  local flat, keys = {}, structure.keys(graph.input_structure)
+  for i, key in ipairs(keys) do
+    if inputs[key] == nil then
+      errors.raise("%s (%s): the input named '%s' is missing; expected %s, got %s", model.name, getmetatable(model).__name, key,
+        table.concat(keys, ", "), table.concat(structure.keys(inputs), ", "))
+    end
+    flat[i] = inputs[key]
+  end
+  return flat
+end
+
+local function is_keyed(value)
+  return structure.is_container(value) and #value == 0 and type((next(value))) == "string"
+end
+
+--- The given inputs as a list in the order of the graph's inputs.
+local function flat_inputs(model, graph, inputs)
+  local count = #graph.inputs
+  if is_keyed(inputs) then
+    if is_keyed(graph.input_structure) then return structure.flatten(take_by_key(model, graph, inputs)) end
+    return take_by_name(model, graph.inputs, inputs)
+  end
+  if not structure.is_container(inputs) then
+    if count ~= 1 then
+      errors.raise("%s (%s): expected %d inputs, got one", model.name, getmetatable(model).__name, count)
+    end
+    return {inputs}
+  end
+  if type(inputs[1]) == "number" or count == 1 and #inputs ~= 1 then return {inputs} end -- nested tables of numbers
+  local flat = inputs
+  if structure.is_container(graph.input_structure) and structure.find(inputs, structure.is_container) then
+    flat = structure.flatten(inputs)
+  end
+  if #flat ~= count then
+    errors.raise("%s (%s): expected %d input%s, got %d", model.name, getmetatable(model).__name, count, count == 1 and "" or "s", #flat)
+  end
+  return flat
+end
+
+local function to_dtype(value, dtype)
+  if type(value) ~= "userdata" then return engine.tensor(value, {dtype = dtype}) end
+  if value.dtype == dtype then return value end
+  return engine.ops.cast(value, dtype)
+end
+
+local function compatible(shape, reference)
+  if #shape ~= #reference then return false end
+  for i = 2, #shape do
+    if reference[i] ~= shapes.None and shape[i] ~= shapes.None and shape[i] ~= reference[i] then return false end
+  end
+  return true
+end
+
+--- Adds or drops a last axis of size 1 where that makes the ranks agree, as Keras does.
+local function adjust_rank(value, shape, reference)
+  if #shape == #reference + 1 and shape[#shape] == 1 then return engine.ops.squeeze(value, #shape) end
+  if #shape == #reference - 1 and reference[#reference] == 1 then return engine.ops.expand_dims(value, -1) end
+  return value
+end
+
+local function prepare_one(model, reference, value)
+  if is_symbolic(value) then return value, value.shape end
+  local converted = to_dtype(value, reference.dtype)
+  converted = adjust_rank(converted, converted.shape, reference._shape)
+  local mask = type(value) == "userdata" and masks.get(value)
+  if mask then masks.set(converted, mask) end
+  if not compatible(converted.shape, reference._shape) then
+    errors.raise("%s (%s): the input '%s' should have shape %s, got %s", model.name, getmetatable(model).__name, reference.name,
+      errors.shape(reference._shape), errors.shape(converted.shape))
+  end
+  return converted
+end
+
+local function prepare_graph_inputs(model, inputs)
+  local graph = model._graph
+  local flat = flat_inputs(model, graph, inputs)
+  local prepared = {}
+  for i, reference in ipairs(graph.inputs) do prepared[i] = (prepare_one(model, reference, flat[i])) end
+  return structure.pack(graph.input_structure, prepared)
+end
+
+--- What calls of the model make of their inputs: a graph's are brought to its inputs' structure, dtypes and ranks.
+function Model:prepare_inputs(inputs)
+  if rawget(self, "_graph") then return prepare_graph_inputs(self, inputs) end
+  return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil)
+end
+
+---------------------------------------------------------------- calling
+
+local function unpack_single(outputs)
+  if structure.is_container(outputs) and #outputs == 1 and next(outputs, 1) == nil then return outputs[1] end
+  return outputs
+end
+
+--- Runs the graph. A subclass without one has a `call` of its own.
+function Model:call(inputs, args)
+  local graph = rawget(self, "_graph")
+  if not graph then
+    errors.raise("%s (%s): a model needs inputs and outputs, or a class with a method call(self, inputs, args)", self.name,
+      getmetatable(self).__name)
+  end
+  local flat = structure.flatten(inputs)
+  if args.mask then masks.attach(flat, structure.is_container(args.mask) and structure.flatten(args.mask) or {args.mask}) end
+  return unpack_single(structure.pack(graph.output_structure, graph:run(flat)))
+end
+
+--- The masks that a graph's own layers gave its outputs are there already; a subclass passes none on by itself.
+function Model:compute_mask()
+  return nil
+end
+
+--- The types of a graph's outputs where the inputs have the shapes that it was made with.
+function Model:known_output_types(inputs)
+  local graph = rawget(self, "_graph")
+  if not graph then return nil end
+  for i, tensor in ipairs(structure.flatten(inputs)) do
+    if not shapes.equal(tensor.shape, graph.inputs[i]._shape) then return nil end
+  end
+  local types = structure.map(graph.output_structure, function(tensor)
+    return setmetatable({shape = tensor.shape, dtype = tensor.dtype}, {__name = "type"})
+  end)
+  return unpack_single(types)
+end
+
+---------------------------------------------------------------- what it consists of
+
+--- The layers directly below: those of the graph in Keras's order, then those among the fields.
+function Model:sublayers()
+  local graph = rawget(self, "_graph")
+  if not graph then return Layer.sublayers(self) end
+  local result, seen = {}, {}
+  for _, operation in ipairs(graph.operations) do
+    if operation.__is_layer then
+      result[#result + 1] = operation
+      seen[operation] = true
+    end
+  end
+  for _, layer in ipairs(Layer.sublayers(self)) do
+    if not seen[layer] then result[#result + 1] = layer end
+  end
+  return result
+end
+
+local getters = Model.__getters
+
+--- The layers, a graph's from the inputs on.
+function getters.layers(self) return self:sublayers() end
+
+local function graph_of(self, what)
+  return rawget(self, "_graph") or errors.raise("%s (%s): has no %s: it is not made of symbolic tensors", self.name,
+    getmetatable(self).__name, what)
+end
+
+--- The symbolic inputs and outputs of a functional model: lists, and in the structure they were given in.
+function getters.inputs(self) return graph_of(self, "inputs").inputs end
+function getters.outputs(self) return graph_of(self, "outputs").outputs end
+function getters.input(self) return graph_of(self, "input").input_structure end
+function getters.output(self) return graph_of(self, "output").output_structure end
+
+local function names_of(tensors)
+  local names = {}
+  for i, tensor in ipairs(tensors) do names[i] = tensor._history.operation.name end
+  return names
+end
+
+--- Names of the layers that the inputs and outputs come from; nil for a subclassed model.
+function getters.input_names(self)
+  local graph = rawget(self, "_graph")
+  return graph and names_of(graph.inputs)
+end
+function getters.output_names(self)
+  local graph = rawget(self, "_graph")
+  return graph and names_of(graph.outputs)
+end
+
+local get_layer_parameters = {{"name", "any", optional = true}, {"index", "integer", optional = true}}
+
+--- A layer by its name or its place.
+-- @tparam[opt] string name
+-- @tparam[opt] integer index from 1; negative from the end
+-- @raise where there is none
+-- @usage model:get_layer "dense_1"; model:get_layer { index = 2 }
+function Model:get_layer(...)
+  local name, index = arguments.bind("get_layer", get_layer_parameters, false, ...)
+  if math.type(name) == "integer" then name, index = nil, name end
+  local layers = self.layers
+  if index then
+    return layers[index < 0 and #layers + 1 + index or index]
+      or errors.raise("%s: there is no layer %d; the model has %d layers", self.name, index, #layers)
+  end
+  if name == nil then errors.raise("%s: get_layer needs a name or an index", self.name) end
+  local known = {}
+  for i, layer in ipairs(layers) do
+    if layer.name == name then return layer end
+    known[i] = layer.name
+  end
+  errors.raise("%s: there is no layer named %s%s; the layers are %s", self.name, errors.describe(name),
+    errors.suggestion(name, known), table.concat(known, ", "))
+end
+
+--- Prints a table of the layers: output shapes, numbers of parameters, and what is connected to what.
+-- @tparam[opt] integer line_length
+-- @tparam[opt] table positions of the columns' ends, as parts of the line or in characters
+-- @tparam[opt] function print_fn called with each line, by default `print`
+-- @tparam[opt=false] boolean expand_nested show the layers of nested models
+-- @tparam[opt=false] boolean show_trainable
+-- @tparam[opt] table layer_range names (or patterns) of the first and the last layer to show
+function Model:summary(...)
+  return require("cusp.models.summary").print(self, ...)
+end
+
+--- The configuration as JSON text.
+function Model:to_json()
+  return require("cusp.json").encode(require("cusp.registry").serialize(self))
+end
+
+--- A functional model's graph, or what `Layer:get_config` says.
+function Model:get_config()
+  if rawget(self, "_graph") then return require("cusp.models.serialization").get_config(self) end
+  return Layer.get_config(self)
+end
+
+--- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a subclass.
+function Model.from_config(class, config)
+  if type(config) == "table" and config.layers and config.input_layers then
+    return require("cusp.models.serialization").from_config(class, config)
+  end
+  return Layer.from_config(class, config)
+end
+
+--- `Functional(name = model, 4 layers)`
+function Model:__tostring()
+  local count = #self.layers
+  return ("%s(name = %s, %d layer%s)"):format(getmetatable(self).__name, self.name, count, count == 1 and "" or "s")
+end
+
+-- Training comes from its own module: compile, fit, evaluate, predict, and what belongs to them.
+for name, method in pairs(require "cusp.training.trainer") do
+  if rawget(Model, name) == nil then Model[name] = method end
+end
+for name, getter in pairs(require "cusp.training.properties") do getters[name] = getter end
+
+return Model

@@ -1,0 +1,190 @@
+--- A stack of layers, each called on what the one before gives.
+-- It is built at once where the first layer says what comes in (`cusp.Input`, or a layer made with `input_shape`), else at its
+-- first call.
+-- @classmod cusp.Sequential
+-- @tparam[opt] {layer,...} layers
+-- @tparam[opt] string name
+-- @usage local model = cusp.Sequential { layers.Dense { 32, activation = "relu" }, layers.Dense(10) }
+local Graph = require "cusp.models.graph"
+local InputLayer = require "cusp.layers.input_layer"
+local Layer = require "cusp.layers.layer"
+local Model = require "cusp.models.model"
+local Node = require "cusp.models.node"
+local Object = require "cusp.class"
+local calling = require "cusp.layers.calling"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
+local names = require "cusp.models.names"
+local null = require "cusp.null"
+local ordered = require "cusp.ordered"
+local registry = require "cusp.registry"
+local shapes = require "cusp.shape"
+local structure = require "cusp.models.structure"
+
+local Sequential = Model:extend("Sequential", {__module = "keras", first_is_list = true})
+
+function Sequential:init(args)
+  rawset(self, "_stack", {})   -- the layers, an input layer first if there is one
+  rawset(self, "_results", {}) -- the symbolic tensor that each gives, as far as it is built
+  Model.init(self, args)
+  local layers = args.layers or args[1]
+  if layers == nil then return end
+  if not structure.is_container(layers) then
+    errors.raise("Sequential: expected a list of layers, got %s", errors.describe(layers))
+  end
+  for _, layer in ipairs(layers) do self:add(layer) end
+  if args.trainable ~= nil then self.trainable = args.trainable end
+end
+
+---------------------------------------------------------------- the stack
+
+local function extend_results(self)
+  local stack, results = self._stack, self._results
+  for i = #results + 1, #stack do
+    if i == 1 then results[1] = stack[1].output else results[i] = stack[i](results[i - 1]) end
+  end
+  if #stack > 1 then
+    rawset(self, "_graph", Graph.new(results[1], results[#results]))
+    self.built = true
+  end
+end
+
+local function extend_under_name(self)
+  names.within(self.name, engine.untraced, extend_results, self)
+end
+
+local function check_new(self, layer)
+  if not Object.is_instance(layer, Layer) then
+    errors.raise("%s: only layers can be added to a Sequential model, got %s", self.name, errors.describe(layer))
+  end
+  for _, other in ipairs(self._stack) do
+    if other.name == layer.name and other ~= layer then
+      errors.raise("%s: has a layer named '%s' already; give the new one a name of its own", self.name, layer.name)
+    end
+  end
+  if Object.is_instance(layer, InputLayer) and #self._stack > 0 then
+    errors.raise("%s: an input can only come first; the model begins with %s", self.name, self._stack[1].name)
+  end
+end
+
+--- Adds a layer (or the result of `cusp.Input`) on top.
+function Sequential:add(layer)
+  if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then layer = layer._history.operation end
+  local stack = self._stack
+  if #stack == 0 and Object.is_instance(layer, Layer) and rawget(layer, "_batch_input_shape") then
+    stack[1] = InputLayer {batch_shape = layer._batch_input_shape, dtype = layer.input_dtype or layer.compute_dtype}
+  end
+  check_new(self, layer)
+  stack[#stack + 1] = layer
+  if Object.is_instance(stack[1], InputLayer) then
+    extend_under_name(self)
+  elseif #stack == 1 and rawget(layer, "_graph") and not structure.is_container(layer.input) then
+    calling.build(self, layer.input.shape) -- a model that knows its input
+  elseif self.built then
+    self.built = false
+    rawset(self, "_graph", nil)
+  end
+end
+
+--- Removes the last layer.
+-- @treturn layer
+function Sequential:pop()
+  local stack, results = self._stack, self._results
+  if #self.layers == 0 then errors.raise("%s: has no layers to remove", self.name) end
+  local layer = table.remove(stack)
+  if results[#stack + 1] then results[#stack + 1] = nil end
+  rawset(self, "_graph", nil)
+  self.built = false
+  if #results > 1 then extend_under_name(self) end
+  return layer
+end
+
+--- Builds all layers.
+-- @tparam table input_shape with the batch axis
+function Sequential:build(input_shape)
+  local stack = self._stack
+  if #stack == 0 then errors.raise("%s: cannot be built: it has no layers", self.name) end
+  if not structure.is_shape(input_shape) then return end -- several inputs: the layers are built one by one as they are called
+  if Object.is_instance(stack[1], InputLayer) then
+    extend_results(self)
+    return
+  end
+  local shape = shapes.copy(input_shape)
+  if #shape > 0 then shape[1] = shapes.None end
+  table.insert(stack, 1, InputLayer {batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
+  local ok, message = pcall(extend_results, self)
+  if not ok then
+    table.remove(stack, 1)
+    rawset(self, "_results", {})
+    error(message, 0)
+  end
+end
+
+--- Runs the stack.
+function Sequential:call(inputs, args)
+  if rawget(self, "_graph") then return Model.call(self, inputs, args) end
+  for _, layer in ipairs(self.layers) do inputs = layer(inputs) end
+  return inputs
+end
+
+--- An unbuilt stack is built for the rank and sizes of its first inputs; then the inputs are those of its graph.
+function Sequential:prepare_inputs(inputs)
+  if not rawget(self, "_graph") then
+    inputs = calling.convert(self, inputs, nil)
+    if not structure.is_container(inputs) then
+      if #self.layers == 0 then errors.raise("%s: was called but has no layers", self.name) end
+      calling.build(self, inputs.shape)
+    end
+    if not rawget(self, "_graph") then return inputs end
+  end
+  return Model.prepare_inputs(self, inputs)
+end
+
+function Sequential:sublayers()
+  local result = table.move(self._stack, 1, #self._stack, 1, {})
+  for _, layer in ipairs(Layer.sublayers(self)) do result[#result + 1] = layer end
+  return result
+end
+
+--- The layers, without the input.
+function Sequential.__getters.layers(self)
+  local stack = self._stack
+  local first = Object.is_instance(stack[1], InputLayer) and 2 or 1
+  return table.move(stack, first, #stack, 1, {})
+end
+
+---------------------------------------------------------------- configuration
+
+--- Name, layers and the shape that it was built for.
+function Sequential:get_config()
+  local config = ordered.object({}, {"name", "trainable", "dtype", "layers", "build_input_shape"})
+  for key, value in pairs(Layer.get_config(self)) do config[key] = value end
+  config.layers = {}
+  for i, layer in ipairs(self._stack) do config.layers[i] = registry.serialize(layer) end
+  local first = self._stack[1]
+  if rawget(self, "_graph") and Object.is_instance(first, InputLayer) then
+    config.build_input_shape = kinds.to_config({"shape", "shape"}, first.batch_shape)
+  end
+  return config
+end
+
+--- From Keras 3's configuration, Keras 2's, or the list of layers alone (before Keras 2.2.3).
+function Sequential.from_config(class, config)
+  local list = config.layers or config
+  local own = {name = config.name, trainable = config.trainable}
+  for key, value in pairs(own) do
+    if value == null then own[key] = nil end
+  end
+  local model = class(own)
+  for i = 1, #list do model:add(require("cusp.layers").deserialize(list[i])) end
+  local shape = config.build_input_shape
+  if shape and shape ~= null and not rawget(model, "_graph") and #model.layers > 0 then
+    local sizes = {}
+    for i = 1, #shape do sizes[i] = shape[i] == null and shapes.None or shape[i] end
+    model:build(sizes)
+  end
+  return model
+end
+
+return Sequential
