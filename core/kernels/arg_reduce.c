@@ -12,22 +12,22 @@ typedef struct arg_reduction {
 } arg_reduction;
 
 /* Positions [begin, end) of the result; each walks one line of `count` elements that lie `inner` apart. */
-#define LOOP(name, type, load, is_nan)                                                               \
-  static void name(void *context, int64_t begin, int64_t end) {                                      \
-    const arg_reduction *r = context;                                                                \
-    for (int64_t i = begin; i < end; i++) {                                                          \
-      const type *line = (const type *)r->in + i / r->inner * r->count * r->inner + i % r->inner;    \
-      int64_t best = 0;                                                                              \
-      __auto_type value = load(line[0]);                                                             \
-      for (int64_t k = 1; k < r->count && !is_nan(value); k++) {                                     \
-        __auto_type other = load(line[k * r->inner]);                                                \
-        if ((r->largest ? other > value : other < value) || is_nan(other)) {                         \
-          best = k;                                                                                  \
-          value = other;                                                                             \
-        }                                                                                            \
-      }                                                                                              \
-      r->out[i] = (int32_t)best;                                                                     \
-    }                                                                                                \
+#define LOOP(name, type, load, is_nan)                                                            \
+  static void name(void *context, int64_t begin, int64_t end) {                                   \
+    const arg_reduction *r = context;                                                             \
+    for (int64_t i = begin; i < end; i++) {                                                       \
+      const type *line = (const type *)r->in + i / r->inner * r->count * r->inner + i % r->inner; \
+      int64_t best = 0;                                                                           \
+      __auto_type value = load(line[0]);                                                          \
+      for (int64_t k = 1; k < r->count && !is_nan(value); k++) {                                  \
+        __auto_type other = load(line[k * r->inner]);                                             \
+        if ((r->largest ? other > value : other < value) || is_nan(other)) {                      \
+          best = k;                                                                               \
+          value = other;                                                                          \
+        }                                                                                         \
+      }                                                                                           \
+      r->out[i] = (int32_t)best;                                                                  \
+    }                                                                                             \
   }
 
 #define ITSELF(x) (x)
@@ -48,10 +48,10 @@ LOOP(arg_float32, float, ITSELF, IS_NAN)
 LOOP(arg_float64, double, ITSELF, IS_NAN)
 
 static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
-    [CUSP_BOOL] = arg_uint8,       [CUSP_INT8] = arg_int8,         [CUSP_INT16] = arg_int16,   [CUSP_INT32] = arg_int32,
-    [CUSP_INT64] = arg_int64,      [CUSP_UINT8] = arg_uint8,       [CUSP_UINT16] = arg_uint16, [CUSP_UINT32] = arg_uint32,
-    [CUSP_UINT64] = arg_uint64,    [CUSP_FLOAT16] = arg_float16,   [CUSP_BFLOAT16] = arg_bfloat16,
-    [CUSP_FLOAT32] = arg_float32,  [CUSP_FLOAT64] = arg_float64,
+    [CUSP_BOOL] = arg_uint8,      [CUSP_INT8] = arg_int8,       [CUSP_INT16] = arg_int16,       [CUSP_INT32] = arg_int32,
+    [CUSP_INT64] = arg_int64,     [CUSP_UINT8] = arg_uint8,     [CUSP_UINT16] = arg_uint16,     [CUSP_UINT32] = arg_uint32,
+    [CUSP_UINT64] = arg_uint64,   [CUSP_FLOAT16] = arg_float16, [CUSP_BFLOAT16] = arg_bfloat16, [CUSP_FLOAT32] = arg_float32,
+    [CUSP_FLOAT64] = arg_float64,
 };
 
 static cusp_status run(cusp_call *call, bool largest) {

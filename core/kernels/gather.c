@@ -79,21 +79,21 @@ static cusp_status run_gather_axis(cusp_call *call) {
 
 /* ------------------------------------------------------------------ along one axis, positions of each line */
 
-#define GATHER_ELEMENTS(type)                                                           \
-  for (int64_t i = begin; i < end; i++) {                                               \
-    int64_t at = cusp_position(g->positions, i);                                        \
-    at += at < 0 ? g->count : 0;                                                        \
-    int64_t outer = i / (g->places * g->inner);                                         \
+#define GATHER_ELEMENTS(type)                                                                      \
+  for (int64_t i = begin; i < end; i++) {                                                          \
+    int64_t at = cusp_position(g->positions, i);                                                   \
+    at += at < 0 ? g->count : 0;                                                                   \
+    int64_t outer = i / (g->places * g->inner);                                                    \
     ((type *)g->out)[i] = ((const type *)g->x)[(outer * g->count + at) * g->inner + i % g->inner]; \
   }
 
 static void gather_elements(void *context, int64_t begin, int64_t end) {
   const gathering *g = context;
   switch (g->size) {
-    case 1: GATHER_ELEMENTS(uint8_t) break;
-    case 2: GATHER_ELEMENTS(uint16_t) break;
-    case 4: GATHER_ELEMENTS(uint32_t) break;
-    default: GATHER_ELEMENTS(uint64_t) break;
+  case 1: GATHER_ELEMENTS(uint8_t) break;
+  case 2: GATHER_ELEMENTS(uint16_t) break;
+  case 4: GATHER_ELEMENTS(uint32_t) break;
+  default: GATHER_ELEMENTS(uint64_t) break;
   }
 }
 
@@ -102,7 +102,8 @@ static cusp_status run_gather_along(cusp_call *call) {
   int axis = (int)call->attrs[0].integer;
   cusp_lines lines = cusp_lines_around(&x->shape, axis, 1);
   CUSP_TRY(cusp_positions_check(call, positions, lines.count));
-  gathering g = {x->data, call->outputs[0].data, positions, lines.count, lines.inner, positions->shape.size[axis], cusp_dtype_size(x->dtype)};
+  gathering g = {
+      x->data, call->outputs[0].data, positions, lines.count, lines.inner, positions->shape.size[axis], cusp_dtype_size(x->dtype)};
   cusp_parallel_for(cusp_array_count(positions), 8192, gather_elements, &g);
   return CUSP_OK;
 }

@@ -9,16 +9,16 @@
 
 /* ------------------------------------------------------------------ combining */
 
-#define COMBINE(name, type, load, store, expression)                        \
-  static void name(void *to, const void *from, int64_t count) {             \
-    type *out = to;                                                         \
-    const type *in = from;                                                  \
-    for (int64_t i = 0; i < count; i++) {                                   \
-      __auto_type a = load(out[i]);                                         \
-      __auto_type b = load(in[i]);                                          \
-      (void)a, (void)b;                                                     \
-      out[i] = store(expression);                                           \
-    }                                                                       \
+#define COMBINE(name, type, load, store, expression)            \
+  static void name(void *to, const void *from, int64_t count) { \
+    type *out = to;                                             \
+    const type *in = from;                                      \
+    for (int64_t i = 0; i < count; i++) {                       \
+      __auto_type a = load(out[i]);                             \
+      __auto_type b = load(in[i]);                              \
+      (void)a, (void)b;                                         \
+      out[i] = store(expression);                               \
+    }                                                           \
   }
 
 #define ITSELF(x) (x)
@@ -26,11 +26,11 @@
 #define LARGER (a > b || a != a ? a : b)
 #define SMALLER (a < b || a != a ? a : b)
 
-#define MODES(suffix, type, load, store)                   \
-  COMBINE(set_##suffix, type, ITSELF, ITSELF, b)           \
-  COMBINE(add_##suffix, type, load, store, a + b)          \
-  COMBINE(max_##suffix, type, load, store, LARGER)         \
-  COMBINE(min_##suffix, type, load, store, SMALLER)        \
+#define MODES(suffix, type, load, store)            \
+  COMBINE(set_##suffix, type, ITSELF, ITSELF, b)    \
+  COMBINE(add_##suffix, type, load, store, a + b)   \
+  COMBINE(max_##suffix, type, load, store, LARGER)  \
+  COMBINE(min_##suffix, type, load, store, SMALLER) \
   COMBINE(multiply_##suffix, type, load, store, a *b)
 
 #define TO_BOOL(x) ((x) != 0)
@@ -180,7 +180,8 @@ static cusp_status run_scatter_nd(cusp_call *call) {
   s.combine = cusp_combine_find((cusp_scatter_mode)call->attrs[0].integer, out->dtype);
   for (int64_t row = 0; row < s.places && !call->attrs[1].integer; row++)
     if (cusp_position_offset(positions, row, k, &out->shape, 1) < 0)
-      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->op->name, (long long)row, cusp_shape_text(&out->shape));
+      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->op->name, (long long)row,
+                       cusp_shape_text(&out->shape));
   if (out->data != x->data)
     cusp_array_copy(out, x);
   cusp_parallel_for(s.lines.inner, 16 + 16384 / (s.places + 1), combine_columns, &s);

@@ -84,9 +84,7 @@ CUSP_COMPOSE(compose_mish) {
   return cusp_built(outputs[0] = cusp_multiply(x, cusp_apply_1("tanh", cusp_apply_1("softplus", x))));
 }
 
-CUSP_COMPOSE(compose_log_sigmoid) {
-  return cusp_built(outputs[0] = cusp_negative(cusp_apply_1("softplus", cusp_negative(inputs[0]))));
-}
+CUSP_COMPOSE(compose_log_sigmoid) { return cusp_built(outputs[0] = cusp_negative(cusp_apply_1("softplus", cusp_negative(inputs[0])))); }
 
 CUSP_COMPOSE(compose_softsign) {
   cusp_node *x = inputs[0];
@@ -171,4 +169,5 @@ const cusp_op cusp_ops_activations[] = {
      .help = "Splits an axis into halves: the first times the sigmoid of the second.",
      FLOATS,
      .compose = compose_glu},
-    {0}};
+    {0},
+};

@@ -11,7 +11,9 @@
 #include "../graph/node.h"
 
 /** Opens a scope / closes it, releasing its nodes. Retain (cusp_node_retain) what is to outlive it. */
-typedef struct cusp_scope { size_t mark; } cusp_scope;
+typedef struct cusp_scope {
+  size_t mark;
+} cusp_scope;
 cusp_scope cusp_scope_open(void);
 void cusp_scope_close(cusp_scope scope);
 /** Hands a reference over to the innermost scope; returns `node`. */
@@ -20,7 +22,8 @@ cusp_node *cusp_scope_adopt(cusp_node *node);
 /** A node of the row called `name`, or what its composition builds; NULL on failure. For rows with one output. */
 cusp_node *cusp_apply(const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs);
 /** As cusp_apply for rows of several outputs: fills outputs, returns their number, 0 on failure. */
-int cusp_apply_many(cusp_node *outputs[CUSP_MAX_OUTPUTS], const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs);
+int cusp_apply_many(cusp_node *outputs[CUSP_MAX_OUTPUTS], const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs,
+                    const cusp_attr *attrs);
 /** Missing trailing attributes take their defaults. CUSP_APPLY1("softmax", x, cusp_attr_int(-1)) */
 #define CUSP_APPLY1(name, x, ...) \
   cusp_apply(name, 1, (cusp_node *[]){x}, (int)(sizeof((cusp_attr[]){__VA_ARGS__}) / sizeof(cusp_attr)), (cusp_attr[]){__VA_ARGS__})
@@ -73,13 +76,13 @@ static inline cusp_node *cusp_exp(cusp_node *x) { return cusp_apply_1("exp", x);
 static inline cusp_node *cusp_log(cusp_node *x) { return cusp_apply_1("log", x); }
 static inline cusp_node *cusp_sqrt(cusp_node *x) { return cusp_apply_1("sqrt", x); }
 static inline cusp_node *cusp_sigmoid(cusp_node *x) { return cusp_apply_1("sigmoid", x); }
-cusp_node *cusp_scale(cusp_node *x, double factor);                    /* x * factor, in x's dtype */
-cusp_node *cusp_shift(cusp_node *x, double term);                      /* x + term, in x's dtype */
-cusp_node *cusp_cast(cusp_node *x, cusp_dtype dtype);                  /* x itself where it has that dtype */
+cusp_node *cusp_scale(cusp_node *x, double factor);   /* x * factor, in x's dtype */
+cusp_node *cusp_shift(cusp_node *x, double term);     /* x + term, in x's dtype */
+cusp_node *cusp_cast(cusp_node *x, cusp_dtype dtype); /* x itself where it has that dtype */
 cusp_node *cusp_sum_axes(cusp_node *x, const int64_t *axes, int count, bool keepdims);
-cusp_node *cusp_reshape(cusp_node *x, const cusp_shape *shape);        /* x itself where the shape is the same */
+cusp_node *cusp_reshape(cusp_node *x, const cusp_shape *shape); /* x itself where the shape is the same */
 cusp_node *cusp_broadcast_to(cusp_node *x, const cusp_shape *shape);
-cusp_node *cusp_transpose(cusp_node *x, const int64_t *axes);          /* NULL axes: reversed */
+cusp_node *cusp_transpose(cusp_node *x, const int64_t *axes); /* NULL axes: reversed */
 cusp_node *cusp_expand_dims(cusp_node *x, int axis);
 /** Sums the axes along which `shape` was broadcast to x's shape, giving exactly `shape`. */
 cusp_node *cusp_sum_to(cusp_node *x, const cusp_shape *shape);

@@ -1,4 +1,7 @@
-/* Rows that compute nothing new: conversions, copies, and the hidden row by which one output of several is reached. */
+/*
+ * Rows that compute nothing new: conversions, copies, and the hidden row by which one output of several is reached (its
+ * cotangents are collected for the node below it, whose rule sees them together).
+ */
 
 #include "build.h"
 
@@ -55,10 +58,10 @@ static cusp_node *saturate_floats(cusp_node *x, cusp_dtype dtype) {
 
 static double largest_float(cusp_dtype dtype) {
   switch (dtype) {
-    case CUSP_FLOAT16: return 65504.0;
-    case CUSP_BFLOAT16: return 0x1.fep127;
-    case CUSP_FLOAT32: return 0x1.fffffep127;
-    default: return 0x1.fffffffffffffp1023;
+  case CUSP_FLOAT16: return 65504.0;
+  case CUSP_BFLOAT16: return 0x1.fep127;
+  case CUSP_FLOAT32: return 0x1.fffffep127;
+  default: return 0x1.fffffffffffffp1023;
   }
 }
 
@@ -96,8 +99,14 @@ const cusp_op cusp_ops_control[] = {
      .arguments = "x, dtype: dtype = nil",
      .help = "The value as a tensor, of that dtype if one is given.",
      .compose = compose_convert},
-    {.name = "array", .arguments = "x, dtype: dtype = nil", .help = "The value as a tensor, of that dtype if one is given.", .compose = compose_convert},
-    {.name = "copy", .arguments = "x", .help = "The same values; tensors never change, so nothing is copied before it has to be.", .compose = compose_copy},
+    {.name = "array",
+     .arguments = "x, dtype: dtype = nil",
+     .help = "The value as a tensor, of that dtype if one is given.",
+     .compose = compose_convert},
+    {.name = "copy",
+     .arguments = "x",
+     .help = "The same values; tensors never change, so nothing is copied before it has to be.",
+     .compose = compose_copy},
     {.name = "stop_gradient",
      .arguments = "variable",
      .help = "The same values, through which no gradient flows.",
@@ -107,6 +116,7 @@ const cusp_op cusp_ops_control[] = {
     {.name = "pick",
      .arguments = "x, index: int",
      .help = "One output of a node that has several.",
-     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .flags = CUSP_OP_HIDDEN,
      .infer = cusp_infer_same},
-    {0}};
+    {0},
+};

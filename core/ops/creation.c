@@ -50,9 +50,9 @@ static cusp_status static_number(cusp_node *node, double *value) {
   return CUSP_OK;
 }
 
-#define FILL(dtype_id, type)                                                                    \
-  case dtype_id:                                                                                \
-    for (int64_t i = 0; i < count; i++)                                                         \
+#define FILL(dtype_id, type)                                                                     \
+  case dtype_id:                                                                                 \
+    for (int64_t i = 0; i < count; i++)                                                          \
       ((type *)data)[i] = (type)(whole ? (int64_t)start + i * (int64_t)step : start + i * step); \
     break;
 
@@ -63,9 +63,9 @@ static void fill_range(cusp_dtype dtype, void *data, int64_t count, double start
     FILL(CUSP_INT64, int64_t)
     FILL(CUSP_FLOAT32, float)
     FILL(CUSP_FLOAT64, double)
-    default:
-      for (int64_t i = 0; i < count; i++)
-        cusp_store_double(dtype, (char *)data + (size_t)i * cusp_dtype_size(dtype), start + (double)i * step);
+  default:
+    for (int64_t i = 0; i < count; i++)
+      cusp_store_double(dtype, (char *)data + (size_t)i * cusp_dtype_size(dtype), start + (double)i * step);
   }
 }
 
@@ -102,7 +102,8 @@ static cusp_node *unit_range(int64_t num, bool endpoint, const cusp_node *like) 
   for (int axis = 1; axis < shape.ndim; axis++)
     shape.size[axis] = 1;
   if (shape.ndim > CUSP_MAX_DIMS) {
-    cusp_fail(CUSP_ESHAPE, "start and stop have %d axes; one more is needed and at most %d are possible", like->type.shape.ndim, CUSP_MAX_DIMS);
+    cusp_fail(CUSP_ESHAPE, "start and stop have %d axes; one more is needed and at most %d are possible", like->type.shape.ndim,
+              CUSP_MAX_DIMS);
     return NULL;
   }
   return cusp_reshape(range(like->type.dtype, num, 0, intervals > 0 ? 1 / intervals : 0), &shape);
@@ -262,9 +263,7 @@ typedef double (*window_function)(double phase, double beta);
 static double bartlett(double phase, double beta) { return (void)beta, 1 - fabs(2 * phase - 1); }
 static double hanning(double phase, double beta) { return (void)beta, 0.5 - 0.5 * cos(2 * M_PI * phase); }
 static double hamming(double phase, double beta) { return (void)beta, 0.54 - 0.46 * cos(2 * M_PI * phase); }
-static double blackman(double phase, double beta) {
-  return (void)beta, 0.42 - 0.5 * cos(2 * M_PI * phase) + 0.08 * cos(4 * M_PI * phase);
-}
+static double blackman(double phase, double beta) { return (void)beta, 0.42 - 0.5 * cos(2 * M_PI * phase) + 0.08 * cos(4 * M_PI * phase); }
 
 /* I0 by its power series, which converges for every argument. */
 static double bessel_i0(double x) {
@@ -313,12 +312,34 @@ CUSP_COMPOSE(compose_kaiser) {
 const cusp_op cusp_ops_creation[] = {
     {.name = "zeros", .arguments = "shape: shape, dtype: dtype = nil", .help = "A tensor of zeros.", CONSTANT, .compose = compose_zeros},
     {.name = "ones", .arguments = "shape: shape, dtype: dtype = nil", .help = "A tensor of ones.", CONSTANT, .compose = compose_ones},
-    {.name = "empty", .arguments = "shape: shape, dtype: dtype = nil", .help = "A tensor whose values do not matter; they are zeros.", CONSTANT, .compose = compose_zeros},
-    {.name = "full", .arguments = "shape: shape, fill_value, dtype: dtype = nil", .help = "A tensor of one value.", .compose = compose_full},
-    {.name = "zeros_like", .arguments = "x, dtype: dtype = nil", .help = "Zeros of x's shape and dtype.", CONSTANT, .compose = compose_zeros_like},
-    {.name = "ones_like", .arguments = "x, dtype: dtype = nil", .help = "Ones of x's shape and dtype.", CONSTANT, .compose = compose_ones_like},
-    {.name = "empty_like", .arguments = "x, dtype: dtype = nil", .help = "A tensor of x's shape and dtype; zeros.", CONSTANT, .compose = compose_zeros_like},
-    {.name = "full_like", .arguments = "x, fill_value, dtype: dtype = nil", .help = "One value in x's shape and dtype.", .compose = compose_full_like},
+    {.name = "empty",
+     .arguments = "shape: shape, dtype: dtype = nil",
+     .help = "A tensor whose values do not matter; they are zeros.",
+     CONSTANT,
+     .compose = compose_zeros},
+    {.name = "full",
+     .arguments = "shape: shape, fill_value, dtype: dtype = nil",
+     .help = "A tensor of one value.",
+     .compose = compose_full},
+    {.name = "zeros_like",
+     .arguments = "x, dtype: dtype = nil",
+     .help = "Zeros of x's shape and dtype.",
+     CONSTANT,
+     .compose = compose_zeros_like},
+    {.name = "ones_like",
+     .arguments = "x, dtype: dtype = nil",
+     .help = "Ones of x's shape and dtype.",
+     CONSTANT,
+     .compose = compose_ones_like},
+    {.name = "empty_like",
+     .arguments = "x, dtype: dtype = nil",
+     .help = "A tensor of x's shape and dtype; zeros.",
+     CONSTANT,
+     .compose = compose_zeros_like},
+    {.name = "full_like",
+     .arguments = "x, fill_value, dtype: dtype = nil",
+     .help = "One value in x's shape and dtype.",
+     .compose = compose_full_like},
     {.name = "arange",
      .arguments = "start, stop?, step?, dtype: dtype = nil",
      .help = "Numbers from start up to, not including, stop; with one number alone, from 0 up to it.",
@@ -345,7 +366,10 @@ const cusp_op cusp_ops_creation[] = {
     {.name = "tri", .arguments = SQUARE, .help = "Ones on and below the k-th diagonal, zeros elsewhere.", CONSTANT, .compose = compose_tri},
     {.name = "tril", .arguments = "x, k: int = 0", .help = "Matrices with zeros above the k-th diagonal.", .compose = compose_tril},
     {.name = "triu", .arguments = "x, k: int = 0", .help = "Matrices with zeros below the k-th diagonal.", .compose = compose_triu},
-    {.name = "diag", .arguments = "x, k: int = 0", .help = "A matrix with x on its k-th diagonal, or the diagonal of a matrix.", .compose = compose_diag},
+    {.name = "diag",
+     .arguments = "x, k: int = 0",
+     .help = "A matrix with x on its k-th diagonal, or the diagonal of a matrix.",
+     .compose = compose_diag},
     {.name = "diagflat", .arguments = "x, k: int = 0", .help = "A matrix with all of x on its k-th diagonal.", .compose = compose_diagflat},
     {.name = "on_diagonal",
      .arguments = "x, rows: int, columns: int, k: int = 0",
@@ -361,4 +385,5 @@ const cusp_op cusp_ops_creation[] = {
     {.name = "hamming", .arguments = "x: int", .help = "A Hamming window of that length.", CONSTANT, .compose = compose_hamming},
     {.name = "blackman", .arguments = "x: int", .help = "A Blackman window of that length.", CONSTANT, .compose = compose_blackman},
     {.name = "kaiser", .arguments = "x: int, beta: float", .help = "A Kaiser window of that length.", CONSTANT, .compose = compose_kaiser},
-    {0}};
+    {0},
+};

@@ -28,11 +28,11 @@ static cusp_status infer_test(cusp_inference *inference) {
 
 /* ------------------------------------------------------------------ gradients of one operand */
 
-#define RULE(name, expression)                                \
-  static cusp_status name##_gradient(cusp_gradient *g) {      \
-    CUSP_UNUSED cusp_node *x = g->x[0], *y = g->y[0];         \
-    cusp_node *dy = g->dy[0];                                 \
-    return cusp_built(g->dx[0] = (expression));               \
+#define RULE(name, expression)                           \
+  static cusp_status name##_gradient(cusp_gradient *g) { \
+    CUSP_UNUSED cusp_node *x = g->x[0], *y = g->y[0];    \
+    cusp_node *dy = g->dy[0];                            \
+    return cusp_built(g->dx[0] = (expression));          \
   }
 
 static cusp_node *apply1(const char *name, cusp_node *x) { return cusp_apply_1(name, x); }
@@ -110,12 +110,12 @@ static cusp_status digamma_gradient(cusp_gradient *g) {
 
 /* ------------------------------------------------------------------ gradients of several operands */
 
-#define RULE2(name, first, second)                             \
-  static cusp_status name##_gradient(cusp_gradient *g) {       \
-    CUSP_UNUSED cusp_node *a = g->x[0], *b = g->x[1];          \
-    CUSP_UNUSED cusp_node *y = g->y[0], *dy = g->dy[0];        \
-    if (g->wanted[0])                                          \
-      CUSP_TRY(cusp_built(g->dx[0] = (first)));                \
+#define RULE2(name, first, second)                                   \
+  static cusp_status name##_gradient(cusp_gradient *g) {             \
+    CUSP_UNUSED cusp_node *a = g->x[0], *b = g->x[1];                \
+    CUSP_UNUSED cusp_node *y = g->y[0], *dy = g->dy[0];              \
+    if (g->wanted[0])                                                \
+      CUSP_TRY(cusp_built(g->dx[0] = (first)));                      \
     return g->wanted[1] ? cusp_built(g->dx[1] = (second)) : CUSP_OK; \
   }
 
@@ -148,7 +148,7 @@ static cusp_status arctan2_gradient(cusp_gradient *g) {
 
 static cusp_status copysign_gradient(cusp_gradient *g) {
   cusp_node *dy = g->dy[0];
-  cusp_node *same = cusp_equal(apply1("signbit", g->x[0]), apply1("signbit", g->x[1]));
+  cusp_node *same = cusp_equal(apply1("sign_bit", g->x[0]), apply1("sign_bit", g->x[1]));
   return cusp_built(g->dx[0] = cusp_where(same, dy, cusp_negative(dy)));
 }
 
@@ -250,6 +250,11 @@ CUSP_COMPOSE(compose_sinc) {
   return cusp_built(outputs[0] = cusp_where(zero, scalar(1, x), cusp_divide(apply1("sin", angle), angle)));
 }
 
+CUSP_COMPOSE(compose_signbit) {
+  cusp_node *number = apply1("logical_not", apply1("isnan", inputs[0]));
+  return cusp_built(outputs[0] = cusp_apply_2("logical_and", apply1("sign_bit", inputs[0]), number));
+}
+
 /* Half to even, at `decimals` places after the point, or before it where negative. */
 CUSP_COMPOSE(compose_round) {
   cusp_node *x = inputs[0];
@@ -275,7 +280,10 @@ CUSP_COMPOSE(compose_trunc) {
 }
 
 static double largest(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT16 ? 65504.0 : dtype == CUSP_BFLOAT16 ? 0x1.fep127 : dtype == CUSP_FLOAT32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
+  return dtype == CUSP_FLOAT16    ? 65504.0
+         : dtype == CUSP_BFLOAT16 ? 0x1.fep127
+         : dtype == CUSP_FLOAT32  ? 0x1.fffffep127
+                                  : 0x1.fffffffffffffp1023;
 }
 
 CUSP_COMPOSE(compose_nan_to_num) {
@@ -283,7 +291,8 @@ CUSP_COMPOSE(compose_nan_to_num) {
   if (!cusp_dtype_is_float(x->type.dtype))
     return cusp_built(outputs[0] = x);
   double most = largest(x->type.dtype);
-  double posinf = attrs[1].kind == CUSP_ATTR_FLOAT ? attrs[1].number : most, neginf = attrs[2].kind == CUSP_ATTR_FLOAT ? attrs[2].number : -most;
+  double posinf = attrs[1].kind == CUSP_ATTR_FLOAT ? attrs[1].number : most,
+         neginf = attrs[2].kind == CUSP_ATTR_FLOAT ? attrs[2].number : -most;
   y = cusp_where(cusp_equal(x, scalar(INFINITY, x)), scalar(posinf, x), y);
   y = cusp_where(cusp_equal(x, scalar(-INFINITY, x)), scalar(neginf, x), y);
   return cusp_built(outputs[0] = cusp_where(apply1("isnan", x), scalar(attrs[0].number, x), y));
@@ -294,7 +303,7 @@ CUSP_COMPOSE(compose_real) { return cusp_built(outputs[0] = inputs[0]); }
 CUSP_COMPOSE(compose_imag) { return cusp_built(outputs[0] = cusp_zeros_like(inputs[0])); }
 CUSP_COMPOSE(compose_angle) {
   cusp_node *x = inputs[0];
-  cusp_node *angle = cusp_where(apply1("signbit", x), scalar(M_PI, x), scalar(0, x));
+  cusp_node *angle = cusp_where(apply1("sign_bit", x), scalar(M_PI, x), scalar(0, x));
   return cusp_built(outputs[0] = cusp_where(apply1("isnan", x), x, angle));
 }
 
@@ -314,14 +323,15 @@ CUSP_COMPOSE(compose_where) {
 #define FLOATS .promotion = CUSP_PROMOTE_FLOAT
 #define NUMBERS .promotion = CUSP_PROMOTE_NO_BOOL
 #define ANY .promotion = CUSP_PROMOTE_COMMON
-#define LOOP(function, rule) .flags = CUSP_OP_ELEMENTWISE, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
+#define LOOP(function, rule) \
+  .flags = CUSP_OP_ELEMENTWISE, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
 #define CHEAP(function, rule) \
   .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
 #define STEPS(function) \
   .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT, .infer = infer_loop, .vector = CUSP_VECTOR_##function
 #define TEST(function) \
   .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT, .infer = infer_test, .vector = CUSP_VECTOR_##function
-#define HIDDEN(function, rule)                                                                                                    \
+#define HIDDEN(function, rule)                                                                                     \
   .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_HIDDEN, .infer = infer_loop, .gradient = rule##_gradient, \
   .vector = CUSP_VECTOR_##function
 
@@ -386,7 +396,19 @@ const cusp_op cusp_ops_elementwise[] = {
     {.name = "isnan", .arguments = "x", .help = "Whether x is not a number.", FLOATS, TEST(isnan)},
     {.name = "isinf", .arguments = "x", .help = "Whether x is infinite.", FLOATS, TEST(isinf)},
     {.name = "isfinite", .arguments = "x", .help = "Whether x is neither infinite nor NaN.", FLOATS, TEST(isfinite)},
-    {.name = "signbit", .arguments = "x", .help = "Whether the sign bit is set: below 0, or -0.", FLOATS, TEST(signbit)},
+    {.name = "signbit",
+     .arguments = "x",
+     .help = "Whether x is below 0, or -0; NaN has no sign.",
+     FLOATS,
+     .flags = CUSP_OP_NO_GRADIENT,
+     .compose = compose_signbit},
+    {.name = "sign_bit",
+     .arguments = "x",
+     .help = "Whether the sign bit is set.",
+     FLOATS,
+     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
+     .infer = infer_test,
+     .vector = CUSP_VECTOR_signbit},
     {.name = "deg2rad", .arguments = "x", .help = "Degrees to radians.", FLOATS, .compose = compose_deg2rad},
     {.name = "rad2deg", .arguments = "x", .help = "Radians to degrees.", FLOATS, .compose = compose_rad2deg},
     {.name = "sinc", .arguments = "x", .help = "sin(pi x) / (pi x), and 1 at 0.", FLOATS, .compose = compose_sinc},
@@ -457,4 +479,5 @@ const cusp_op cusp_ops_elementwise[] = {
     {.name = "sigmoid", .arguments = "x", .help = "1 / (1 + exp(-x)).", FLOATS, LOOP(sigmoid, sigmoid)},
     {.name = "softplus", .arguments = "x", .help = "log(1 + exp(x)).", FLOATS, LOOP(softplus, softplus)},
     {.name = "relu", .arguments = "x", .help = "x where it is above 0, else 0.", CHEAP(relu, relu)},
-    {0}};
+    {0},
+};

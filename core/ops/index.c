@@ -562,4 +562,5 @@ const cusp_op cusp_ops_index[] = {
      .arguments = "x, indices, updates, mode: int, drop: bool = false",
      .help = "x with updates combined at positions in the first axes.",
      HIDDEN(scatter_nd)},
-    {0}};
+    {0},
+};

@@ -23,8 +23,8 @@ cusp_status cusp_axis_check(int64_t axis, int ndim, int *out) {
   if (ndim == 0)
     return cusp_fail(CUSP_EVALUE, "axis %lld is out of range: the tensor is a scalar and has no axes", lua_axis(axis));
   if (axis < -ndim || axis >= ndim)
-    return cusp_fail(CUSP_EVALUE, "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)", lua_axis(axis),
-                     ndim, ndim == 1 ? "" : "s", ndim, ndim);
+    return cusp_fail(CUSP_EVALUE, "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)",
+                     lua_axis(axis), ndim, ndim == 1 ? "" : "s", ndim, ndim);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   return CUSP_OK;
 }

@@ -69,8 +69,8 @@ CUSP_COMPOSE(compose_stack) {
   CUSP_TRY(cusp_axis_check(attrs[0].integer, inputs[0]->type.shape.ndim + 1, &axis));
   for (int i = 1; i < n_inputs; i++)
     if (!cusp_shape_equal(&inputs[i]->type.shape, &inputs[0]->type.shape))
-      return cusp_fail(CUSP_ESHAPE, "tensor %d has shape %s, the first %s; all have to be equal", i + 1, cusp_shape_text(&inputs[i]->type.shape),
-                       cusp_shape_text(&inputs[0]->type.shape));
+      return cusp_fail(CUSP_ESHAPE, "tensor %d has shape %s, the first %s; all have to be equal", i + 1,
+                       cusp_shape_text(&inputs[i]->type.shape), cusp_shape_text(&inputs[0]->type.shape));
   return cusp_built(outputs[0] = join_each("expand_dims", axis, inputs, n_inputs, 1, (cusp_attr[]){cusp_attr_int(axis)}));
 }
 
@@ -145,7 +145,8 @@ static cusp_status split(cusp_node *x, const cusp_attr *where, int64_t any_axis,
   if (where->kind == CUSP_ATTR_INTS)
     return take_apart(x, axis, bounds, split_at(where, size, bounds), outputs, n_outputs);
   if (evenly && size % sections != 0)
-    return cusp_fail(CUSP_ESHAPE, "axis %d of size %lld does not divide into %lld equal parts", axis + 1, (long long)size, (long long)sections);
+    return cusp_fail(CUSP_ESHAPE, "axis %d of size %lld does not divide into %lld equal parts", axis + 1, (long long)size,
+                     (long long)sections);
   return take_apart(x, axis, bounds, split_evenly(sections, size, bounds), outputs, n_outputs);
 }
 
@@ -209,17 +210,37 @@ const cusp_op cusp_ops_join[] = {
      .infer = infer_concatenate,
      .gradient = concatenate_gradient,
      .kernels = cusp_concatenate_kernels},
-    {.name = "stack", .arguments = "xs..., axis: axis = 0", .help = "Tensors of one shape along a new axis.", COMMON, .compose = compose_stack},
+    {.name = "stack",
+     .arguments = "xs..., axis: axis = 0",
+     .help = "Tensors of one shape along a new axis.",
+     COMMON,
+     .compose = compose_stack},
     {.name = "append",
      .arguments = "x1, x2, axis: axis = nil",
      .help = "Two tensors one after another along an axis, or all their elements.",
      COMMON,
      .compose = compose_append},
-    {.name = "hstack", .arguments = "xs...", .help = "Tensors side by side, along the second axis (vectors along the first).", COMMON, .compose = compose_hstack},
-    {.name = "vstack", .arguments = "xs...", .help = "Tensors below one another, along the first axis; vectors are rows.", COMMON, .compose = compose_vstack},
-    {.name = "dstack", .arguments = "xs...", .help = "Tensors behind one another, along the third axis.", COMMON, .compose = compose_dstack},
+    {.name = "hstack",
+     .arguments = "xs...",
+     .help = "Tensors side by side, along the second axis (vectors along the first).",
+     COMMON,
+     .compose = compose_hstack},
+    {.name = "vstack",
+     .arguments = "xs...",
+     .help = "Tensors below one another, along the first axis; vectors are rows.",
+     COMMON,
+     .compose = compose_vstack},
+    {.name = "dstack",
+     .arguments = "xs...",
+     .help = "Tensors behind one another, along the third axis.",
+     COMMON,
+     .compose = compose_dstack},
     {.name = "at_least_2d", .arguments = "x", .help = "A vector as a row.", .flags = CUSP_OP_HIDDEN, .compose = compose_at_least_2d},
-    {.name = "at_least_3d", .arguments = "x", .help = "A vector or a matrix with a third axis.", .flags = CUSP_OP_HIDDEN, .compose = compose_at_least_3d},
+    {.name = "at_least_3d",
+     .arguments = "x",
+     .help = "A vector or a matrix with a third axis.",
+     .flags = CUSP_OP_HIDDEN,
+     .compose = compose_at_least_3d},
     {.name = "split",
      .arguments = SPLIT ", axis: axis = 0",
      .help = "Equal parts of an axis, or the parts between positions (from 0), as a list.",
@@ -231,7 +252,11 @@ const cusp_op cusp_ops_join[] = {
      LIST,
      .compose = compose_array_split},
     {.name = "vsplit", .arguments = SPLIT, .help = "Parts of the first axis, as a list.", LIST, .compose = compose_vsplit},
-    {.name = "hsplit", .arguments = SPLIT, .help = "Parts of the second axis (of a vector's only one), as a list.", LIST, .compose = compose_hsplit},
+    {.name = "hsplit",
+     .arguments = SPLIT,
+     .help = "Parts of the second axis (of a vector's only one), as a list.",
+     LIST,
+     .compose = compose_hsplit},
     {.name = "dsplit", .arguments = SPLIT, .help = "Parts of the third axis, as a list.", LIST, .compose = compose_dsplit},
     {.name = "unstack",
      .arguments = "x, num: int = nil, axis: axis = 0",
@@ -243,4 +268,5 @@ const cusp_op cusp_ops_join[] = {
      .help = "Vectors as coordinates of a grid, one tensor for each, as a list.",
      LIST,
      .compose = compose_meshgrid},
-    {0}};
+    {0},
+};

@@ -48,23 +48,23 @@ static cusp_dtype common_dtype(int first, int n, cusp_node *const *in) {
 
 static cusp_dtype widen_for_sum(cusp_dtype dtype) {
   switch (dtype) {
-    case CUSP_BOOL:
-    case CUSP_INT8:
-    case CUSP_INT16: return CUSP_INT32;
-    case CUSP_UINT8:
-    case CUSP_UINT16: return CUSP_UINT32;
-    default: return dtype;
+  case CUSP_BOOL:
+  case CUSP_INT8:
+  case CUSP_INT16: return CUSP_INT32;
+  case CUSP_UINT8:
+  case CUSP_UINT16: return CUSP_UINT32;
+  default: return dtype;
   }
 }
 
 static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {
   cusp_dtype common = common_dtype(op->first_promoted, n, in);
   switch (op->promotion) {
-    case CUSP_PROMOTE_FLOAT: return cusp_dtype_to_float(common);
-    case CUSP_PROMOTE_NO_BOOL: return common == CUSP_BOOL ? CUSP_INT32 : common;
-    case CUSP_PROMOTE_SUM: return widen_for_sum(common);
-    case CUSP_PROMOTE_BOOL: return CUSP_BOOL;
-    default: return common;
+  case CUSP_PROMOTE_FLOAT: return cusp_dtype_to_float(common);
+  case CUSP_PROMOTE_NO_BOOL: return common == CUSP_BOOL ? CUSP_INT32 : common;
+  case CUSP_PROMOTE_SUM: return widen_for_sum(common);
+  case CUSP_PROMOTE_BOOL: return CUSP_BOOL;
+  default: return common;
   }
 }
 
@@ -96,14 +96,14 @@ static bool is_tensor_parameter(const cusp_parameter *parameter) {
 
 static bool suits(const cusp_parameter *parameter, const cusp_attr *attr) {
   switch (parameter->kind) {
-    case CUSP_PARAMETER_INT:
-    case CUSP_PARAMETER_AXIS: return attr->kind == CUSP_ATTR_INT;
-    case CUSP_PARAMETER_FLOAT: return attr->kind == CUSP_ATTR_FLOAT;
-    case CUSP_PARAMETER_BOOL: return attr->kind == CUSP_ATTR_BOOL;
-    case CUSP_PARAMETER_DTYPE: return attr->kind == CUSP_ATTR_DTYPE;
-    case CUSP_PARAMETER_STRING: return attr->kind == CUSP_ATTR_STRING;
-    case CUSP_PARAMETER_SHAPE: return attr->kind == CUSP_ATTR_INTS;
-    default: return attr->kind == CUSP_ATTR_INTS || attr->kind == CUSP_ATTR_INT;
+  case CUSP_PARAMETER_INT:
+  case CUSP_PARAMETER_AXIS: return attr->kind == CUSP_ATTR_INT;
+  case CUSP_PARAMETER_FLOAT: return attr->kind == CUSP_ATTR_FLOAT;
+  case CUSP_PARAMETER_BOOL: return attr->kind == CUSP_ATTR_BOOL;
+  case CUSP_PARAMETER_DTYPE: return attr->kind == CUSP_ATTR_DTYPE;
+  case CUSP_PARAMETER_STRING: return attr->kind == CUSP_ATTR_STRING;
+  case CUSP_PARAMETER_SHAPE: return attr->kind == CUSP_ATTR_INTS;
+  default: return attr->kind == CUSP_ATTR_INTS || attr->kind == CUSP_ATTR_INT;
   }
 }
 
@@ -151,7 +151,10 @@ cusp_status cusp_check_inputs(const cusp_op *op, int n) {
   if (list && n < least + 1)
     return cusp_fail(CUSP_EVALUE, "%s: expected at least one tensor, received an empty list", op->name);
   if (n < least || (!list && n > most))
-    return cusp_fail(CUSP_EVALUE, "%s: expected %s%d tensor%s, received %d", op->name, least == most ? "" : n < least ? "at least " : "at most ",
+    return cusp_fail(CUSP_EVALUE, "%s: expected %s%d tensor%s, received %d", op->name,
+                     least == most ? ""
+                     : n < least   ? "at least "
+                                   : "at most ",
                      n < least ? least : most, (n < least ? least : most) == 1 ? "" : "s", n);
   return CUSP_OK;
 }

@@ -34,7 +34,8 @@ static cusp_status infer_extreme(cusp_inference *inference) {
   CUSP_TRY(infer_reduction(inference));
   for (int i = 0; i < inference->attrs[0].count; i++)
     if (shape->size[inference->attrs[0].ints[i]] == 0)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "an axis without elements has no extreme; the tensor has shape %s", cusp_shape_text(shape));
+      return cusp_infer_fail(inference, CUSP_EVALUE, "an axis without elements has no extreme; the tensor has shape %s",
+                             cusp_shape_text(shape));
   return CUSP_OK;
 }
 
@@ -50,7 +51,8 @@ static cusp_status infer_position(cusp_inference *inference) {
   for (int i = first; i < last; i++) {
     inference->scratch[axes.count++] = i;
     if (shape->size[i] == 0)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "an axis without elements has no extreme; the tensor has shape %s", cusp_shape_text(shape));
+      return cusp_infer_fail(inference, CUSP_EVALUE, "an axis without elements has no extreme; the tensor has shape %s",
+                             cusp_shape_text(shape));
   }
   inference->outputs[0] = (cusp_type){CUSP_INT32, reduced_shape(shape, &axes, inference->attrs[1].integer)};
   return CUSP_OK;
@@ -68,9 +70,7 @@ static cusp_status sum_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = cusp_broadcast_to(with_axes(g->node, g->dy[0]), &g->x[0]->type.shape));
 }
 
-static cusp_node *sum_like(const cusp_node *node, cusp_node *x) {
-  return CUSP_APPLY1("sum", x, node->attrs[0], cusp_attr_bool(true));
-}
+static cusp_node *sum_like(const cusp_node *node, cusp_node *x) { return CUSP_APPLY1("sum", x, node->attrs[0], cusp_attr_bool(true)); }
 
 /* Equal extremes share the cotangent. */
 static cusp_status extreme_gradient(cusp_gradient *g) {
@@ -193,12 +193,19 @@ const cusp_op cusp_ops_reduce[] = {
      .reducer = CUSP_REDUCE_PROD,
      .infer = infer_reduction,
      .gradient = prod_gradient},
-    {.name = "prod",
-     .arguments = AXES ", dtype: dtype = nil",
-     .help = "The product over axes.",
-     .compose = compose_prod},
-    {.name = "amax", .arguments = AXES, .help = "The largest element over axes; NaN if there is one.", REDUCTION(MAX), .infer = infer_extreme, .gradient = extreme_gradient},
-    {.name = "amin", .arguments = AXES, .help = "The smallest element over axes; NaN if there is one.", REDUCTION(MIN), .infer = infer_extreme, .gradient = extreme_gradient},
+    {.name = "prod", .arguments = AXES ", dtype: dtype = nil", .help = "The product over axes.", .compose = compose_prod},
+    {.name = "amax",
+     .arguments = AXES,
+     .help = "The largest element over axes; NaN if there is one.",
+     REDUCTION(MAX),
+     .infer = infer_extreme,
+     .gradient = extreme_gradient},
+    {.name = "amin",
+     .arguments = AXES,
+     .help = "The smallest element over axes; NaN if there is one.",
+     REDUCTION(MIN),
+     .infer = infer_extreme,
+     .gradient = extreme_gradient},
     {.name = "max",
      .arguments = AXES ", initial?",
      .help = "The largest element over axes, at least `initial`; NaN if there is one.",
@@ -235,13 +242,22 @@ const cusp_op cusp_ops_reduce[] = {
      .kernels = cusp_argmin_kernels},
     {.name = "mean", .arguments = AXES, .help = "The mean over axes.", FLOATS, .compose = compose_mean},
     {.name = "var", .arguments = AXES, .help = "The variance over axes (divided by the count).", FLOATS, .compose = compose_var},
-    {.name = "std", .arguments = AXES, .help = "The standard deviation over axes (of the variance divided by the count).", FLOATS, .compose = compose_std},
+    {.name = "std",
+     .arguments = AXES,
+     .help = "The standard deviation over axes (of the variance divided by the count).",
+     FLOATS,
+     .compose = compose_std},
     {.name = "moments",
      .arguments = "x, axes: axes, keepdims: bool = false, synchronized: bool = false",
      .help = "The mean and the variance over axes.",
      FLOATS,
      .compose = compose_moments},
     {.name = "logsumexp", .arguments = AXES, .help = "log(sum(exp(x))) over axes, without overflow.", FLOATS, .compose = compose_logsumexp},
-    {.name = "count_nonzero", .arguments = "x, axis: axes = nil", .help = "How many elements over axes are not 0.", .compose = compose_count_nonzero},
+    {.name = "count_nonzero",
+     .arguments = "x, axis: axes = nil",
+     .help = "How many elements over axes are not 0.",
+     .flags = CUSP_OP_NO_GRADIENT,
+     .compose = compose_count_nonzero},
     {.name = "ptp", .arguments = AXES, .help = "The largest minus the smallest element over axes.", .compose = compose_ptp},
-    {0}};
+    {0},
+};

@@ -29,8 +29,9 @@ static cusp_status resolve_shape(cusp_inference *inference, const cusp_attr *att
   if (unknown >= 0 && known > 0 && count % known == 0)
     sizes[unknown] = count / known;
   else if (unknown >= 0 || known != count)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "%lld elements of shape %s do not fit into the new shape %s", (long long)count,
-                           cusp_shape_text(from), cusp_shape_text(&(cusp_shape){ndim, {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]}}));
+    return cusp_infer_fail(
+        inference, CUSP_ESHAPE, "%lld elements of shape %s do not fit into the new shape %s", (long long)count, cusp_shape_text(from),
+        cusp_shape_text(&(cusp_shape){ndim, {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]}}));
   return CUSP_OK;
 }
 
@@ -188,7 +189,8 @@ static cusp_status infer_broadcast_to(cusp_inference *inference) {
   if (status == CUSP_OK)
     status = cusp_shape_broadcast(&both, &x->shape, &shape);
   if (status != CUSP_OK || !cusp_shape_equal(&both, &shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a tensor of shape %s does not broadcast to %s", cusp_shape_text(&x->shape), cusp_shape_text(&shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "a tensor of shape %s does not broadcast to %s", cusp_shape_text(&x->shape),
+                           cusp_shape_text(&shape));
   inference->outputs[0] = (cusp_type){x->dtype, shape};
   return CUSP_OK;
 }
@@ -216,7 +218,8 @@ static cusp_status infer_strided_slice(cusp_inference *inference) {
   const cusp_attr *start = &inference->attrs[0], *stop = &inference->attrs[1], *step = &inference->attrs[2];
   int ndim = x->shape.ndim;
   if (start->count != ndim || stop->count != ndim || step->count != ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "bounds for %d axes are given for a tensor of shape %s", start->count, cusp_shape_text(&x->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "bounds for %d axes are given for a tensor of shape %s", start->count,
+                           cusp_shape_text(&x->shape));
   inference->outputs[0] = *x;
   for (int axis = 0; axis < ndim; axis++) {
     int64_t by = step->ints[axis], first = start->ints[axis], distance = stop->ints[axis] - first, size = x->shape.size[axis];
@@ -271,11 +274,12 @@ static cusp_status infer_embed(cusp_inference *inference) {
   for (int axis = 0; axis < shape.ndim; axis++) {
     int64_t first = start->ints[axis], last = first + (x->shape.size[axis] - 1) * step->ints[axis];
     if (x->shape.size[axis] > 0 && (first < 0 || last < 0 || first >= shape.size[axis] || last >= shape.size[axis]))
-      return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld", (long long)first, (long long)last,
-                             axis + 1, (long long)shape.size[axis]);
+      return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld", (long long)first,
+                             (long long)last, axis + 1, (long long)shape.size[axis]);
   }
   if (inference->n_inputs > 1 && inference->inputs[1].shape.ndim != 0)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the value has to be one number, received shape %s", cusp_shape_text(&inference->inputs[1].shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "the value has to be one number, received shape %s",
+                           cusp_shape_text(&inference->inputs[1].shape));
   inference->outputs[0] = (cusp_type){x->dtype, shape};
   return CUSP_OK;
 }
@@ -308,7 +312,8 @@ CUSP_COMPOSE(compose_flip) {
     stop[axis] = turned ? -1 : x->type.shape.size[axis];
     step[axis] = turned ? -1 : 1;
   }
-  return cusp_built(outputs[0] = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim)));
+  return cusp_built(
+      outputs[0] = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim)));
 }
 
 static cusp_node *flip(cusp_node *x, int axis) { return CUSP_APPLY1("flip", x, cusp_attr_int(axis)); }
@@ -337,12 +342,14 @@ CUSP_COMPOSE(compose_rot90) {
 static cusp_status check_starts(cusp_inference *inference, const cusp_shape *whole, const cusp_shape *piece) {
   const cusp_type *starts = &inference->inputs[1];
   if (starts->dtype != CUSP_INT64 || starts->shape.ndim != 1 || starts->shape.size[0] != whole->ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected %d start indices, received shape %s", whole->ndim, cusp_shape_text(&starts->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected %d start indices, received shape %s", whole->ndim,
+                           cusp_shape_text(&starts->shape));
   bool fits = piece->ndim == whole->ndim;
   for (int axis = 0; fits && axis < whole->ndim; axis++)
     fits = piece->size[axis] <= whole->size[axis];
   if (!fits)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s", cusp_shape_text(piece), cusp_shape_text(whole));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s", cusp_shape_text(piece),
+                           cusp_shape_text(whole));
   return CUSP_OK;
 }
 
@@ -356,8 +363,8 @@ static cusp_status infer_dynamic_slice(cusp_inference *inference) {
 static cusp_status infer_dynamic_update(cusp_inference *inference) {
   inference->outputs[0] = inference->inputs[0];
   if (inference->inputs[2].dtype != inference->inputs[0].dtype)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s", cusp_dtype_name(inference->inputs[2].dtype),
-                           cusp_dtype_name(inference->inputs[0].dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s",
+                           cusp_dtype_name(inference->inputs[2].dtype), cusp_dtype_name(inference->inputs[0].dtype));
   return check_starts(inference, &inference->inputs[0].shape, &inference->inputs[2].shape);
 }
 
@@ -368,7 +375,8 @@ static cusp_status dynamic_slice_gradient(cusp_gradient *g) {
 static cusp_status dynamic_update_gradient(cusp_gradient *g) {
   if (g->wanted[0])
     CUSP_TRY(cusp_built(g->dx[0] = cusp_apply_3("dynamic_update", g->dy[0], g->x[1], cusp_zeros_like(g->x[2]))));
-  return g->wanted[2] ? cusp_built(g->dx[2] = CUSP_APPLY2("dynamic_slice", g->dy[0], g->x[1], cusp_attr_shape(&g->x[2]->type.shape))) : CUSP_OK;
+  return g->wanted[2] ? cusp_built(g->dx[2] = CUSP_APPLY2("dynamic_slice", g->dy[0], g->x[1], cusp_attr_shape(&g->x[2]->type.shape)))
+                      : CUSP_OK;
 }
 
 /* Start indices as an int64 vector. */
@@ -393,11 +401,13 @@ CUSP_COMPOSE(compose_slice) {
   for (int axis = 0; axis < whole->ndim; axis++) {
     int64_t last = whole->size[axis] - shape.size[axis];
     if (last < 0)
-      return cusp_fail(CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s", cusp_shape_text(&shape), cusp_shape_text(whole));
+      return cusp_fail(CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s", cusp_shape_text(&shape),
+                       cusp_shape_text(whole));
     start[axis] = start[axis] < 0 ? 0 : start[axis] > last ? last : start[axis];
     stop[axis] = start[axis] + shape.size[axis];
   }
-  return cusp_built(outputs[0] = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, count), cusp_attr_ints(stop, count), cusp_attr_ints(ones, count)));
+  return cusp_built(
+      outputs[0] = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, count), cusp_attr_ints(stop, count), cusp_attr_ints(ones, count)));
 }
 
 CUSP_COMPOSE(compose_slice_update) {
@@ -470,8 +480,8 @@ static cusp_status infer_view(cusp_inference *inference) {
   int64_t from = (int64_t)cusp_dtype_size(x->dtype), to = (int64_t)cusp_dtype_size(out->dtype);
   int last = x->shape.ndim - 1;
   if (from != to && (last < 0 || x->shape.size[last] * from % to != 0))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the last axis of shape %s does not hold whole elements of %s", cusp_shape_text(&x->shape),
-                           cusp_dtype_name(out->dtype));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "the last axis of shape %s does not hold whole elements of %s",
+                           cusp_shape_text(&x->shape), cusp_dtype_name(out->dtype));
   if (out->dtype == CUSP_BOOL && x->dtype != CUSP_BOOL)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "bytes of %s cannot be read as bool", cusp_dtype_name(x->dtype));
   if (from != to)
@@ -512,7 +522,8 @@ static cusp_node *repeat_each(cusp_node *x, int axis, cusp_node *repeats) {
   int count = 0;
   cusp_node *result = NULL;
   if (repeats->type.shape.ndim != 1 || repeats->type.shape.size[0] != size) {
-    cusp_fail(CUSP_ESHAPE, "expected one number of repeats or %lld of them, received shape %s", (long long)size, cusp_shape_text(&repeats->type.shape));
+    cusp_fail(CUSP_ESHAPE, "expected one number of repeats or %lld of them, received shape %s", (long long)size,
+              cusp_shape_text(&repeats->type.shape));
     return NULL;
   }
   if (cusp_alloc(&block, (size_t)size * sizeof *times + 1) != CUSP_OK)
@@ -610,7 +621,8 @@ static cusp_status read_padding(const cusp_attr *attr, int ndim, padding *pad) {
   const int64_t *widths;
   int count = axes_of(attr, &widths);
   if (count != 1 && count != 2 && count != 2 * ndim)
-    return cusp_fail(CUSP_EVALUE, "expected pad_width as one number, a pair, or a pair for each of %d axes; received %d numbers", ndim, count);
+    return cusp_fail(CUSP_EVALUE, "expected pad_width as one number, a pair, or a pair for each of %d axes; received %d numbers", ndim,
+                     count);
   for (int axis = 0; axis < ndim; axis++) {
     bool pairs = count == 2 * ndim;
     pad->before[axis] = widths[pairs ? 2 * axis : 0];
@@ -716,7 +728,9 @@ CUSP_COMPOSE(compose_pad) {
   if (!strcmp(mode, "constant"))
     return cusp_built(outputs[0] = pad_constant(x, &pad, n_inputs > 1 ? inputs[1] : NULL));
   if (!one_of(mode, mirrors) && !one_of(mode, blocks))
-    return cusp_fail(CUSP_EVALUE, "unknown mode \"%s\"; expected constant, edge, linear_ramp, maximum, mean, median, minimum, reflect, symmetric or wrap", mode);
+    return cusp_fail(
+        CUSP_EVALUE,
+        "unknown mode \"%s\"; expected constant, edge, linear_ramp, maximum, mean, median, minimum, reflect, symmetric or wrap", mode);
   for (int axis = 0; axis < inputs[0]->type.shape.ndim; axis++)
     if (pad.before[axis] + pad.after[axis] > 0) {
       x = (one_of(mode, mirrors) ? pad_mirrored : pad_outside)(x, axis, pad.before[axis], pad.after[axis], mode);
@@ -731,9 +745,15 @@ CUSP_COMPOSE(compose_pad) {
 #define VIEW(row) .flags = CUSP_OP_VIEW, .infer = infer_##row, .gradient = row##_gradient, .view = view_##row
 
 const cusp_op cusp_ops_shape[] = {
-    {.name = "reshape", .arguments = "x, newshape: shape", .help = "The same elements in another shape; one size may be -1.", VIEW(reshape)},
+    {.name = "reshape",
+     .arguments = "x, newshape: shape",
+     .help = "The same elements in another shape; one size may be -1.",
+     VIEW(reshape)},
     {.name = "transpose", .arguments = "x, axes: axes = nil", .help = "The axes in another order, reversed unless given.", VIEW(transpose)},
-    {.name = "broadcast_to", .arguments = "x, shape: shape", .help = "x repeated along axes of size 1 and new ones in front.", VIEW(broadcast_to)},
+    {.name = "broadcast_to",
+     .arguments = "x, shape: shape",
+     .help = "x repeated along axes of size 1 and new ones in front.",
+     VIEW(broadcast_to)},
     {.name = "strided_slice",
      .arguments = "x, start: ints, stop: ints, step: ints",
      .help = "A part of each axis.",
@@ -774,11 +794,23 @@ const cusp_op cusp_ops_shape[] = {
      .gradient = dynamic_update_gradient,
      .kernels = cusp_dynamic_update_kernels},
     {.name = "ravel", .arguments = "x", .help = "All elements in one axis.", .compose = compose_ravel},
-    {.name = "expand_dims", .arguments = "x, axis: axes", .help = "New axes of size 1, where they will be in the result.", .compose = compose_expand_dims},
-    {.name = "squeeze", .arguments = "x, axis: axes = nil", .help = "Without axes of size 1, or without the given ones.", .compose = compose_squeeze},
+    {.name = "expand_dims",
+     .arguments = "x, axis: axes",
+     .help = "New axes of size 1, where they will be in the result.",
+     .compose = compose_expand_dims},
+    {.name = "squeeze",
+     .arguments = "x, axis: axes = nil",
+     .help = "Without axes of size 1, or without the given ones.",
+     .compose = compose_squeeze},
     {.name = "swapaxes", .arguments = "x, axis1: axis, axis2: axis", .help = "Two axes exchanged.", .compose = compose_swapaxes},
-    {.name = "moveaxis", .arguments = "x, source: axes, destination: axes", .help = "Axes moved, the others in their order.", .compose = compose_moveaxis},
-    {.name = "flip", .arguments = "x, axis: axes = nil", .help = "The elements of axes (all unless given) in reverse.", .compose = compose_flip},
+    {.name = "moveaxis",
+     .arguments = "x, source: axes, destination: axes",
+     .help = "Axes moved, the others in their order.",
+     .compose = compose_moveaxis},
+    {.name = "flip",
+     .arguments = "x, axis: axes = nil",
+     .help = "The elements of axes (all unless given) in reverse.",
+     .compose = compose_flip},
     {.name = "flipud", .arguments = "x", .help = "The first axis in reverse.", .compose = compose_flipud},
     {.name = "fliplr", .arguments = "x", .help = "The second axis in reverse.", .compose = compose_fliplr},
     {.name = "rot90",
@@ -810,4 +842,5 @@ const cusp_op cusp_ops_shape[] = {
      .arguments = "x, pad_width: int_or_ints, mode: string = \"constant\", constant_values?",
      .help = "More elements before and after along each axis, constant or made from x.",
      .compose = compose_pad},
-    {0}};
+    {0},
+};

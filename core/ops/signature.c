@@ -20,10 +20,11 @@ static const struct {
   const char *name;
   cusp_parameter_kind kind;
 } kind_names[] = {
-    {"int", CUSP_PARAMETER_INT},       {"float", CUSP_PARAMETER_FLOAT}, {"bool", CUSP_PARAMETER_BOOL},
-    {"dtype", CUSP_PARAMETER_DTYPE},   {"string", CUSP_PARAMETER_STRING}, {"ints", CUSP_PARAMETER_INTS},
-    {"shape", CUSP_PARAMETER_SHAPE},   {"axis", CUSP_PARAMETER_AXIS},   {"axes", CUSP_PARAMETER_AXES},
-    {"int_or_ints", CUSP_PARAMETER_INT_OR_INTS},
+    {"int", CUSP_PARAMETER_INT},       {"float", CUSP_PARAMETER_FLOAT},
+    {"bool", CUSP_PARAMETER_BOOL},     {"dtype", CUSP_PARAMETER_DTYPE},
+    {"string", CUSP_PARAMETER_STRING}, {"ints", CUSP_PARAMETER_INTS},
+    {"shape", CUSP_PARAMETER_SHAPE},   {"axis", CUSP_PARAMETER_AXIS},
+    {"axes", CUSP_PARAMETER_AXES},     {"int_or_ints", CUSP_PARAMETER_INT_OR_INTS},
 };
 
 static const char *skip_spaces(const char *text) {

@@ -28,7 +28,8 @@ static cusp_status spread_weights(cusp_node *x, const cusp_attr *axis, cusp_node
   cusp_shape shape = {.ndim = x->type.shape.ndim, .size = {1, 1, 1, 1, 1, 1, 1, 1}};
   shape.size[along] = x->type.shape.size[along];
   if ((*weights)->type.shape.size[0] != shape.size[along])
-    return cusp_fail(CUSP_ESHAPE, "%lld weights for axis %d of size %lld", (long long)(*weights)->type.shape.size[0], along + 1, (long long)shape.size[along]);
+    return cusp_fail(CUSP_ESHAPE, "%lld weights for axis %d of size %lld", (long long)(*weights)->type.shape.size[0], along + 1,
+                     (long long)shape.size[along]);
   return cusp_built(*weights = cusp_broadcast_to(cusp_reshape(*weights, &shape), &x->type.shape));
 }
 
@@ -89,8 +90,8 @@ CUSP_COMPOSE(compose_nanargmin) { return cusp_built(outputs[0] = nan_position("a
 /* ------------------------------------------------------------------ quantiles */
 
 typedef struct quantile_groups {
-  cusp_node *lines;   /* x with the reduced axes together as the last: [groups..., n] */
-  cusp_shape kept;    /* [groups...], with axes of size 1 for the reduced ones under keepdims */
+  cusp_node *lines; /* x with the reduced axes together as the last: [groups..., n] */
+  cusp_shape kept;  /* [groups...], with axes of size 1 for the reduced ones under keepdims */
 } quantile_groups;
 
 static cusp_status group_lines(cusp_node *x, const cusp_attr *axes, bool keepdims, quantile_groups *groups) {
@@ -158,7 +159,8 @@ static cusp_node *arrange_quantiles(cusp_node *values, const quantile_groups *gr
 }
 
 /* q as shares of 1. Sorted NaNs are last: with skip_nan they are not counted, else one of them makes its group NaN. */
-static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, const char *method, bool keepdims, bool skip_nan, cusp_node **out) {
+static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, const char *method, bool keepdims, bool skip_nan,
+                            cusp_node **out) {
   static const char *const methods[] = {"linear", "lower", "higher", "midpoint", "nearest"};
   quantile_groups groups = {0};
   bool known = false;
@@ -188,15 +190,21 @@ static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, c
 
 /* attrs of quantiles: axis, method, keepdims */
 CUSP_COMPOSE(compose_quantile) { return quantile(inputs[0], inputs[1], &attrs[0], attrs[1].string, attrs[2].integer, false, &outputs[0]); }
-CUSP_COMPOSE(compose_nanquantile) { return quantile(inputs[0], inputs[1], &attrs[0], attrs[1].string, attrs[2].integer, true, &outputs[0]); }
+CUSP_COMPOSE(compose_nanquantile) {
+  return quantile(inputs[0], inputs[1], &attrs[0], attrs[1].string, attrs[2].integer, true, &outputs[0]);
+}
 CUSP_COMPOSE(compose_percentile) {
   return quantile(inputs[0], cusp_scale(inputs[1], 0.01), &attrs[0], attrs[1].string, attrs[2].integer, false, &outputs[0]);
 }
 CUSP_COMPOSE(compose_nanpercentile) {
   return quantile(inputs[0], cusp_scale(inputs[1], 0.01), &attrs[0], attrs[1].string, attrs[2].integer, true, &outputs[0]);
 }
-CUSP_COMPOSE(compose_median) { return quantile(inputs[0], scalar(0.5, inputs[0]), &attrs[0], "midpoint", attrs[1].integer, false, &outputs[0]); }
-CUSP_COMPOSE(compose_nanmedian) { return quantile(inputs[0], scalar(0.5, inputs[0]), &attrs[0], "midpoint", attrs[1].integer, true, &outputs[0]); }
+CUSP_COMPOSE(compose_median) {
+  return quantile(inputs[0], scalar(0.5, inputs[0]), &attrs[0], "midpoint", attrs[1].integer, false, &outputs[0]);
+}
+CUSP_COMPOSE(compose_nanmedian) {
+  return quantile(inputs[0], scalar(0.5, inputs[0]), &attrs[0], "midpoint", attrs[1].integer, true, &outputs[0]);
+}
 
 /* ------------------------------------------------------------------ correlation */
 
@@ -263,7 +271,11 @@ CUSP_COMPOSE(compose_histogram) {
 #define CONSTANT .flags = CUSP_OP_NO_GRADIENT
 
 const cusp_op cusp_ops_statistics[] = {
-    {.name = "average", .arguments = "x, axis: axes = nil, weights?", .help = "The weighted mean over axes.", FLOATS, .compose = compose_average},
+    {.name = "average",
+     .arguments = "x, axis: axes = nil, weights?",
+     .help = "The weighted mean over axes.",
+     FLOATS,
+     .compose = compose_average},
     {.name = "nansum", .arguments = AXES, .help = "The sum over axes, leaving NaN out.", .compose = compose_nansum},
     {.name = "nanprod", .arguments = AXES, .help = "The product over axes, leaving NaN out.", .compose = compose_nanprod},
     {.name = "nanmax", .arguments = AXES, .help = "The largest element over axes, leaving NaN out.", .compose = compose_nanmax},
@@ -281,17 +293,30 @@ const cusp_op cusp_ops_statistics[] = {
      .help = "The position (from 0) of the smallest element, leaving NaN out; -1 where all are NaN.",
      CONSTANT,
      .compose = compose_nanargmin},
-    {.name = "quantile", .arguments = QUANTILE, .help = "What a share q of the elements over axes does not exceed.", FLOATS, .compose = compose_quantile},
+    {.name = "quantile",
+     .arguments = QUANTILE,
+     .help = "What a share q of the elements over axes does not exceed.",
+     FLOATS,
+     .compose = compose_quantile},
     {.name = "nanquantile", .arguments = QUANTILE, .help = "quantile, leaving NaN out.", FLOATS, .compose = compose_nanquantile},
     {.name = "percentile", .arguments = QUANTILE, .help = "quantile, with q in hundredths.", FLOATS, .compose = compose_percentile},
     {.name = "nanpercentile", .arguments = QUANTILE, .help = "percentile, leaving NaN out.", FLOATS, .compose = compose_nanpercentile},
-    {.name = "median", .arguments = AXES, .help = "The middle element over axes, or the mean of the middle two.", FLOATS, .compose = compose_median},
+    {.name = "median",
+     .arguments = AXES,
+     .help = "The middle element over axes, or the mean of the middle two.",
+     FLOATS,
+     .compose = compose_median},
     {.name = "nanmedian", .arguments = AXES, .help = "median, leaving NaN out.", FLOATS, .compose = compose_nanmedian},
-    {.name = "corrcoef", .arguments = "x", .help = "The correlation of the rows of x with each other.", FLOATS, .compose = compose_corrcoef},
+    {.name = "corrcoef",
+     .arguments = "x",
+     .help = "The correlation of the rows of x with each other.",
+     FLOATS,
+     .compose = compose_corrcoef},
     {.name = "histogram",
      .arguments = "x, bins: int = 10, range: ints = nil",
      .help = "How many elements fall into each of equal bins, and the edges of the bins.",
      FLOATS,
      CONSTANT,
      .compose = compose_histogram},
-    {0}};
+    {0},
+};
