@@ -1,5 +1,6 @@
 --- Optimizers: what updates variables from gradients.
 -- @module cusp.optimizers
+local Object = require "cusp.class"
 local namespace = require "cusp.namespace"
 
 local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
@@ -22,6 +23,7 @@ local get, deserialize = optimizers.get, optimizers.deserialize
 --- An optimizer by name ("adam", "SGD"), from a serialised form, or as it is.
 -- @raise for a name that is none, with the nearest one
 function optimizers.get(identifier)
+  if Object.is_instance(identifier, optimizers.Optimizer) then return identifier end
   if type(identifier) == "string" then identifier = canonical(identifier) end
   return get(identifier)
 end

@@ -29,7 +29,7 @@ return Optimizer.define("Lamb", {
     self:assign(velocity, square)
     local step = mean / shared.bias_1 / (ops.sqrt(square / shared.bias_2) + self.epsilon)
     local weight_norm, step_norm = norm(variable), norm(step)
-    local both = ops.logical_and(weight_norm > 0, step_norm > 0)
+    local both = ops.logical_and(ops.greater(weight_norm, 0), ops.greater(step_norm, 0))
     local ratio = ops.where(both, weight_norm / step_norm, 1)
     self:assign_sub(variable, step * (ratio * shared.rate))
   end,

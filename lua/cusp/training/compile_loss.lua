@@ -35,18 +35,21 @@ function CompileLoss.new(model, loss, weights)
   return setmetatable({ model = model, given = loss, weights = weights, trackers = {}, label_checks = {} }, CompileLoss)
 end
 
+local function check_target(name, target)
+  if target == nil then errors.raise("y is missing: the output '%s' has a loss, expected targets for it", name) end
+end
+
 local function build(self, list, targets)
   local single = is_single(self.given)
   local by_output = outputs.match("loss", self.given, list, single)
   local weights = outputs.match("loss_weights", self.weights, list, #list == 1)
   self.terms = {}
   for i, output in ipairs(list) do
-    if by_output[i] and targets[i] ~= nil then
+    if by_output[i] then
+      check_target(output.name, targets[i])
       self.terms[#self.terms + 1] = {
         output = i, name = output.name, weight = weights[i], loss = resolve.loss(by_output[i], targets[i], output.value),
       }
-    elseif by_output[i] then
-      errors.raise("loss: the output '%s' has a loss but no targets in y", output.name)
     end
   end
   if #self.terms > 1 then
@@ -83,6 +86,7 @@ function CompileLoss:call(y_true, y_pred, sample_weight)
   local total
   for i, term in ipairs(self.terms) do
     local prediction = list[term.output].value
+    check_target(term.name, targets[term.output])
     local value = term.loss(targets[term.output], prediction, weights[term.output])
     if value.ndim > 0 then value = ops.mean(value) end
     if self.trackers[i] then track(self.trackers[i], value, prediction.shape[1]) end

@@ -38,7 +38,7 @@ end
 -- The metrics of each output as lists.
 local function by_output(what, given, list)
   local result = {}
-  if given == nil then return result end
+  if next(given) == nil then return result end
   if #list == 1 then
     if is_list(given) then
       each(given, function(metric) result[#result + 1] = metric end)

@@ -25,6 +25,6 @@ return Schedule:extend("CosineDecay", {
     local after = decayed(self, step - self.warmup_steps, self.warmup_target)
     if self.warmup_steps == 0 then return after end
     local rise = step / self.warmup_steps * (self.warmup_target - self.initial_learning_rate) + self.initial_learning_rate
-    return ops.where(step < self.warmup_steps, rise, after)
+    return ops.where(ops.less(step, self.warmup_steps), rise, after)
   end,
 })

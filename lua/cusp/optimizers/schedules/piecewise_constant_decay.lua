@@ -23,7 +23,7 @@ end
 
 function PiecewiseConstantDecay:call(step)
   local rate = engine.tensor(self.values[#self.values], { dtype = step.dtype })
-  for i = #self.boundaries, 1, -1 do rate = ops.where(step <= self.boundaries[i], self.values[i], rate) end
+  for i = #self.boundaries, 1, -1 do rate = ops.where(ops.less_equal(step, self.boundaries[i]), self.values[i], rate) end
   return rate
 end
 
