@@ -387,14 +387,20 @@ static cusp_status read_attr(call *c, operands *o, int i, cusp_attr *attr) {
   }
 }
 
-/* An absent tensor: allowed at the end of the inputs alone. */
-static cusp_status skip_tensor(const call *c, int i) {
+/* An absent tensor: allowed at the end of the inputs alone, and anywhere among a composition's, which sees NULL. */
+static cusp_status skip_tensor(const call *c, operands *o, int i) {
   if (!c->signature->parameters[i].optional)
     return missing(c, i);
-  for (int later = i + 1; later < c->signature->count; later++)
-    if (c->signature->parameters[later].kind == CUSP_PARAMETER_TENSOR && c->where[later])
-      return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is given, so '%s' may not be nil", c->op->name, c->signature->parameters[later].name,
-                       c->signature->parameters[i].name);
+  for (int later = i + 1; later < c->signature->count; later++) {
+    if (c->signature->parameters[later].kind != CUSP_PARAMETER_TENSOR || !c->where[later])
+      continue;
+    if (c->op->compose) {
+      o->inputs[o->n_inputs++] = NULL;
+      return CUSP_OK;
+    }
+    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is given, so '%s' may not be nil", c->op->name, c->signature->parameters[later].name,
+                     c->signature->parameters[i].name);
+  }
   return CUSP_OK;
 }
 
@@ -404,7 +410,7 @@ static cusp_status read_parameter(call *c, operands *o, int i) {
   if (p->kind == CUSP_PARAMETER_TENSORS)
     return absent ? missing(c, i) : read_tensors(c, o, p->name);
   if (p->kind == CUSP_PARAMETER_TENSOR)
-    return absent ? skip_tensor(c, i) : read_tensor(c, o, c->where[i], p->name);
+    return absent ? skip_tensor(c, o, i) : read_tensor(c, o, c->where[i], p->name);
   cusp_attr *attr = &o->attrs[o->n_attrs++];
   if (!absent)
     return read_attr(c, o, i, attr);
