@@ -3,8 +3,6 @@
 #include "axes.h"
 #include "build.h"
 
-#include <math.h>
-
 #define DEFAULT_EPSILON 1e-7
 
 static cusp_node *number(double value, const cusp_node *like) { return like ? cusp_scalar_like(value, like) : NULL; }

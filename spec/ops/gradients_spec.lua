@@ -247,6 +247,34 @@ end
 examples.lstm = {lstm(), lstm(nil, true), lstm(bools{{true, true, false, false}, {true, false, true, true}})}
 examples.lstm_sequence, examples.lstm_gradient, examples.pick = "lstm", "lstm", "lstm"
 
+local function geometry(sizes) return {2, 1}, {1, 0}, {1, 2}, sizes end -- strides, padding before, dilations
+examples.conv = {
+  function() return {x(1, 4, 3, 2), y(2, 2, 2, 3), 1, "same"} end,
+  function() return {x(2, 5, 4), y(3, 2, 2), {strides = 2, padding = "causal", dilation_rate = 2}} end,
+}
+examples.depthwise_conv = function() return {x(1, 3, 3, 2), y(2, 2, 2, 2)} end
+examples.separable_conv = function() return {x(1, 3, 3, 2), y(2, 2, 2, 1), z(1, 1, 2, 3)} end
+examples.conv_transpose = function() return {x(1, 2, 3, 2), y(2, 3, 2, 2), 2, "same"} end
+examples.conv_forward = function() return {x(1, 4, 4, 2), y(2, 2, 2, 3), geometry{2, 2}} end
+examples.conv_input_gradient = function() return {x(1, 2, 2, 3), y(2, 2, 2, 3), geometry{4, 4, 2}} end
+examples.conv_kernel_gradient = function() return {x(1, 4, 4, 2), y(1, 2, 2, 3), geometry{2, 2, 2, 3}} end
+
+local function pooling(sizes) return {2, 2}, {2, 1}, {1, 0}, sizes end -- size, strides, padding before
+examples.max_pool = function() return {x(1, 4, 3, 2), 2, 1, "same"} end
+examples.average_pool = function() return {x(1, 4, 3, 2), 2, 1, "same"} end
+examples.pool_max = function() return {x(1, 4, 3, 2), pooling{2, 2}} end
+examples.pool_max_gradient = function() return {x(1, 4, 3, 2), y(1, 2, 2, 2), pooling{2, 2}} end
+examples.pool_max_pick = function() return {x(1, 4, 3, 2), y(1, 4, 3, 2), pooling{2, 2}} end
+examples.pool_average = function() return {x(1, 4, 3, 2), pooling{2, 2}} end
+examples.pool_average_gradient = function() return {x(1, 2, 2, 2), pooling{4, 3}} end
+
+examples.batch_normalization = function() return {x(2, 3), y(3), positive(3), 2, z(3), positive(3)} end
+examples.layer_normalization = {
+  function() return {x(2, 4), y(4), z(4)} end,
+  function() return {x(2, 3, 2), y(3), axis = 2} end,
+}
+examples.rms_normalization = function() return {x(2, 4), y(4)} end
+
 ---------------------------------------------------------------- checking
 
 local function is_float(value) return engine.is_tensor(value) and value.dtype == "float64" end
