@@ -34,12 +34,12 @@ static cusp_dtype common_dtype(int first, int n, cusp_node *const *in) {
   bool any = false;
   cusp_dtype result = CUSP_BOOL;
   for (int i = first; i < n; i++)
-    if (!in[i]->weak) {
+    if (in[i] && !in[i]->weak) {
       result = any ? cusp_dtype_promote(result, in[i]->type.dtype) : in[i]->type.dtype;
       any = true;
     }
   for (int i = first; i < n; i++)
-    if (in[i]->weak) {
+    if (in[i] && in[i]->weak) {
       result = any ? cusp_dtype_promote_weak(result, in[i]->type.dtype) : in[i]->type.dtype;
       any = true;
     }
@@ -73,7 +73,9 @@ cusp_status cusp_promote_inputs(const cusp_op *op, int n, cusp_node *const *in, 
   cusp_dtype dtype = promoting ? target_dtype(op, n, in) : CUSP_BOOL;
   for (int i = 0; i < n; i++) {
     cusp_status status = CUSP_OK;
-    if (promoting && i >= op->first_promoted) {
+    if (!in[i]) {
+      out[i] = NULL; /* an optional operand of a composition */
+    } else if (promoting && i >= op->first_promoted) {
       status = cusp_cast_node(&out[i], in[i], dtype);
     } else {
       cusp_node_retain(in[i]);
