@@ -182,20 +182,22 @@ static cusp_status no_second_gradient(cusp_gradient *g) {
 
 /** All to one float dtype, 16-bit ones to float32; the mask to bool. */
 CUSP_COMPOSE(lstm_compose) {
-  cusp_node *list[7], *results[CUSP_MAX_OUTPUTS];
-  bool has_mask = n_inputs > 6;
+  cusp_node *list[7], *results[CUSP_MAX_OUTPUTS], *bias = n_inputs > 5 ? inputs[5] : NULL, *mask = n_inputs > 6 ? inputs[6] : NULL;
+  int count = 0;
   cusp_dtype dtype = inputs[X]->type.dtype;
-  for (int i = 1; i < n_inputs && i < 6; i++)
-    dtype = cusp_dtype_promote(dtype, inputs[i]->type.dtype);
+  for (int i = 1; i < 6 && i < n_inputs; i++)
+    dtype = inputs[i] ? cusp_dtype_promote(dtype, inputs[i]->type.dtype) : dtype;
   dtype = cusp_dtype_to_float(dtype);
   cusp_dtype wide = dtype == CUSP_FLOAT64 ? CUSP_FLOAT64 : CUSP_FLOAT32;
-  for (int i = 0; i < n_inputs; i++) {
-    list[i] = cusp_cast(inputs[i], i < 6 ? wide : CUSP_BOOL);
-    CUSP_TRY(cusp_built(list[i]));
-  }
-  cusp_attr sequence_attrs[] = {cusp_attr_bool(n_inputs > 5), cusp_attr_bool(has_mask), attrs[0]};
+  for (int i = 0; i < FIRST_OPTIONAL; i++)
+    list[count++] = cusp_cast(inputs[i], wide);
+  if (bias)
+    list[count++] = cusp_cast(bias, wide);
+  if (mask)
+    list[count++] = cusp_cast(mask, CUSP_BOOL);
+  cusp_attr sequence_attrs[] = {cusp_attr_bool(bias != NULL), cusp_attr_bool(mask != NULL), attrs[0]};
   *n_outputs = 3;
-  if (!cusp_apply_many(results, "lstm_sequence", n_inputs, list, 3, sequence_attrs))
+  if (!cusp_apply_many(results, "lstm_sequence", count, list, 3, sequence_attrs))
     return cusp_built(NULL);
   for (int i = 0; i < 3; i++)
     CUSP_TRY(cusp_built(outputs[i] = cusp_cast(results[i], dtype)));
