@@ -3,13 +3,40 @@
 #include "arg_reduce.h"
 
 #include "../base/threads.h"
+#include "reduce_functions.h"
 
 typedef struct arg_reduction {
   const void *in;
   int32_t *out;
   int64_t count, inner;
   bool largest;
+  cusp_reduce_rows_fn extremes; /* of lines that are short rows: see SHORT_LOOP; NULL otherwise */
 } arg_reduction;
+
+#define SHORT 64 /* elements of a short row, one bit each */
+
+/*
+ * Short rows: the extremes of many at once, without branches (which line wins is what a processor cannot guess), then the first
+ * place of each. Where there is NaN the extreme is NaN, and its first place counts.
+ */
+#define SHORT_LOOP(name, type, is_nan)                                           \
+  static void name##_short(void *context, int64_t begin, int64_t end) {          \
+    const arg_reduction *r = context;                                            \
+    type extreme[SHORT];                                                         \
+    for (int64_t first = begin; first < end; first += SHORT) {                   \
+      const int64_t rows = end - first < SHORT ? end - first : SHORT;            \
+      const type *line = (const type *)r->in + first * r->count;                 \
+      for (int64_t row = 0; row < rows; row++)                                   \
+        extreme[row] = line[row * r->count];                                     \
+      r->extremes(rows, r->count, line, extreme);                                \
+      for (int64_t row = 0; row < rows; row++, line += r->count) {               \
+        uint64_t found = 0;                                                      \
+        for (int64_t k = 0; k < r->count; k++)                                   \
+          found |= (uint64_t)((line[k] == extreme[row]) | is_nan(line[k])) << k; \
+        r->out[first + row] = __builtin_ctzll(found);                            \
+      }                                                                          \
+    }                                                                            \
+  }
 
 /* Positions [begin, end) of the result; each walks one line of `count` elements that lie `inner` apart. */
 #define LOOP(name, type, load, is_nan)                                                            \
@@ -47,6 +74,17 @@ LOOP(arg_bfloat16, cusp_bfloat16, cusp_bfloat16_to_float, IS_NAN)
 LOOP(arg_float32, float, ITSELF, IS_NAN)
 LOOP(arg_float64, double, ITSELF, IS_NAN)
 
+SHORT_LOOP(arg_int8, int8_t, NEVER)
+SHORT_LOOP(arg_int16, int16_t, NEVER)
+SHORT_LOOP(arg_int32, int32_t, NEVER)
+SHORT_LOOP(arg_int64, int64_t, NEVER)
+SHORT_LOOP(arg_uint8, uint8_t, NEVER)
+SHORT_LOOP(arg_uint16, uint16_t, NEVER)
+SHORT_LOOP(arg_uint32, uint32_t, NEVER)
+SHORT_LOOP(arg_uint64, uint64_t, NEVER)
+SHORT_LOOP(arg_float32, float, IS_NAN)
+SHORT_LOOP(arg_float64, double, IS_NAN)
+
 static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
     [CUSP_BOOL] = arg_uint8,      [CUSP_INT8] = arg_int8,       [CUSP_INT16] = arg_int16,       [CUSP_INT32] = arg_int32,
     [CUSP_INT64] = arg_int64,     [CUSP_UINT8] = arg_uint8,     [CUSP_UINT16] = arg_uint16,     [CUSP_UINT32] = arg_uint32,
@@ -54,16 +92,31 @@ static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
     [CUSP_FLOAT64] = arg_float64,
 };
 
+static const cusp_range_fn short_loops[CUSP_DTYPE_COUNT] = {
+    [CUSP_INT8] = arg_int8_short,       [CUSP_INT16] = arg_int16_short,   [CUSP_INT32] = arg_int32_short,
+    [CUSP_INT64] = arg_int64_short,     [CUSP_UINT8] = arg_uint8_short,   [CUSP_UINT16] = arg_uint16_short,
+    [CUSP_UINT32] = arg_uint32_short,   [CUSP_UINT64] = arg_uint64_short, [CUSP_FLOAT32] = arg_float32_short,
+    [CUSP_FLOAT64] = arg_float64_short,
+};
+
+/** The loop for the call; short rows have one of their own. */
+static cusp_range_fn choose_loop(arg_reduction *r, cusp_dtype dtype) {
+  if (r->inner != 1 || r->count > SHORT || !short_loops[dtype])
+    return loops[dtype];
+  r->extremes = cusp_reduce_find_rows(r->largest ? CUSP_REDUCE_MAX : CUSP_REDUCE_MIN, dtype);
+  return short_loops[dtype];
+}
+
 static cusp_status run(cusp_call *call, bool largest) {
   const cusp_shape *shape = &call->inputs[0].shape;
-  arg_reduction r = {call->inputs[0].data, call->outputs[0].data, cusp_shape_count(shape), 1, largest};
+  arg_reduction r = {call->inputs[0].data, call->outputs[0].data, cusp_shape_count(shape), 1, largest, NULL};
   if (call->attrs[0].kind == CUSP_ATTR_INT) {
     int axis = (int)call->attrs[0].integer;
     r.count = shape->size[axis];
     for (int i = axis + 1; i < shape->ndim; i++)
       r.inner *= shape->size[i];
   }
-  cusp_parallel_for(cusp_array_count(&call->outputs[0]), 1 + 20000 / (r.count + 1), loops[call->inputs[0].dtype], &r);
+  cusp_parallel_for(cusp_array_count(&call->outputs[0]), 1 + 20000 / (r.count + 1), choose_loop(&r, call->inputs[0].dtype), &r);
   return CUSP_OK;
 }
 
