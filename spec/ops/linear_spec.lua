@@ -102,8 +102,9 @@ describe("matmul", function()
   end)
 
   it("says which axes do not fit", function()
-    assert.matches("matmul: the last axis of x1 %(3%) and the last axis but one of x2 %(2%) must be equal, got shapes %[2, 3%] and %[2, 2%]",
-      message(ops.matmul, ops.ones{2, 3}, ops.ones{2, 2}))
+    local text = message(ops.matmul, ops.ones{2, 3}, ops.ones{2, 2})
+    assert.matches("matmul: the last axis of x1 (3) and the last axis but one of x2 (2) must be equal", text, 1, true)
+    assert.matches("got shapes [2, 3] and [2, 2]", text, 1, true)
     assert.matches("matmul: the leading axes of shapes %[2, 1, 3%] and %[3, 3, 1%] do not broadcast",
       message(ops.matmul, ops.ones{2, 1, 3}, ops.ones{3, 3, 1}))
     assert.matches("at least one axis", message(ops.matmul, 2.0, ops.ones{2}))
