@@ -167,6 +167,7 @@ end
 
 kinds.define("integers", {
   is_list = true,
+  resolves_default = true, -- one integer stands for as many as `rank`
   check = function(value, parameter)
     if type(value) == "number" then
       local integer = math.tointeger(value)
