@@ -202,6 +202,31 @@ examples.kron = function() return {x(2, 2), y(1, 3)} end
 examples.tensordot_axes = function() return {x(2, 3, 4), y(4, 3), {2, 3}, {2, 1}} end
 examples.einsum_operands = function() return {{x(2, 2, 3), y(2, 3, 2)}, "bij,bjk->bik"} end
 
+local function definite(...) -- symmetric and positive definite
+  local a = x(...)
+  return engine.ops.matmul(a, engine.ops.swapaxes(a, -1, -2)) + engine.ops.eye(a.shape[#a.shape], {dtype = "float64"})
+end
+for name in ("cholesky cholesky_lower eigh eigh_parts"):gmatch "%S+" do
+  examples[name] = {function() return {definite(3, 3)} end, function() return {definite(2, 2, 2)} end}
+end
+for name in ("inv det slogdet logdet sign_and_log_det qr svd_values pinv"):gmatch "%S+" do
+  examples[name] = {function() return {z(3, 3)} end, function() return {z(2, 2, 2)} end}
+end
+examples.cholesky_inverse = function() return {definite(3, 3)} end
+examples.solve = {function() return {z(3, 3), y(3, 2)} end, function() return {z(2, 2, 2), y(2)} end}
+examples.solve_matrices = function() return {z(2, 2, 2), y(2, 2, 3)} end
+examples.solve_triangular = function() return {z(3, 3), y(3, 2), true} end
+examples.triangular_solve = function() return {z(3, 3), y(3, 2), false} end
+for _, shape in ipairs{{4, 2}, {2, 4}} do
+  table.insert(examples.qr, function() return {z(table.unpack(shape))} end)
+  table.insert(examples.svd_values, function() return {z(table.unpack(shape))} end)
+  table.insert(examples.pinv, function() return {z(table.unpack(shape))} end)
+end
+examples.qr_parts = {function() return {z(4, 2), false} end, function() return {z(4, 2), true} end, function() return {z(3, 3), true} end}
+examples.svd = {function() return {z(4, 2), false} end, function() return {z(3, 3)} end, function() return {z(2, 4), true, false} end}
+examples.svd_parts = {function() return {z(3, 2), false} end, function() return {z(2, 3), false} end}
+examples.lstsq = {function() return {z(4, 2), y(4)} end, function() return {z(2, 4), y(2, 3)} end}
+
 for name in ("softmax log_softmax softmax_rows log_softmax_rows"):gmatch "%S+" do
   examples[name] = function() return {x(2, 4)} end
 end
