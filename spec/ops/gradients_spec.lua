@@ -270,6 +270,13 @@ local function lstm(mask, backwards)
   end
 end
 examples.lstm = {lstm(), lstm(nil, true), lstm(bools{{true, true, false, false}, {true, false, true, true}})}
+local function gru(mask, backwards)
+  return function()
+    return {x(2, 4, 2), y(2, 3), z(2, 9), y(3, 9), share(2, 9), mask, go_backwards = backwards, once = true}
+  end
+end
+examples.gru = {gru(), gru(nil, true), gru(bools{{true, true, false, false}, {true, false, true, true}})}
+examples.gru_sequence, examples.gru_gradient = "gru", "gru"
 examples.lstm_sequence, examples.lstm_gradient, examples.pick = "lstm", "lstm", "lstm"
 
 local function geometry(sizes) return {2, 1}, {1, 0}, {1, 2}, sizes end -- strides, padding before, dilations

@@ -1,4 +1,4 @@
---- The LSTM row against one written out in Lua from elementwise rows: masks, either direction, states, gradients.
+--- The LSTM and GRU rows against ones written out in Lua from elementwise rows: masks, either direction, states, gradients.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -55,14 +55,74 @@ local function gradients(f, sources)
   local tape <close> = engine.tape()
   for _, source in ipairs(sources) do tape:watch(source) end
   local sequence, h, c = f()
-  local total = ops.sum(sequence * values(sequence.shape, 7)) + ops.sum(h * values(h.shape, 8)) + ops.sum(c * values(c.shape, 9))
+  local total = ops.sum(sequence * values(sequence.shape, 7)) + ops.sum(h * values(h.shape, 8))
+  if c then total = total + ops.sum(c * values(c.shape, 9)) end
   return tape:gradient({total}, sources)
 end
 
+--- keras.layers.GRU's steps with reset_after = true.
+local function gru_reference(x, h, kernel, recurrent, bias, mask, backwards)
+  local time, outputs = x.shape[2], {}
+  for step = 1, time do
+    local t = backwards and time + 1 - step or step
+    local now = ops.squeeze(ops.take(x, engine.tensor({t - 1}, {dtype = "int32"}), 2), 2)
+    local from_x, from_h = ops.matmul(now, kernel), ops.matmul(h, recurrent)
+    if bias then from_x, from_h = from_x + bias[1], from_h + bias[2] end
+    local xz, xr, xc = table.unpack(ops.split(from_x, 3, 2))
+    local hz, hr, hc = table.unpack(ops.split(from_h, 3, 2))
+    local update = ops.sigmoid(xz + hz)
+    local candidate = ops.tanh(xc + ops.sigmoid(xr + hr) * hc)
+    local h_next = update * h + (1 - update) * candidate
+    if mask then h_next = ops.where(ops.take(mask, engine.tensor({t - 1}, {dtype = "int32"}), 2), h_next, h) end
+    h = h_next
+    outputs[step] = h
+  end
+  return ops.stack(outputs, 2), h
+end
+
+local cases = {{}, {backwards = true}, {mask = true}, {mask = true, backwards = true}, {no_bias = true, mask = true}}
+local function name_of(case)
+  return (case.mask and "masked " or "") .. (case.backwards and "backwards " or "") .. (case.no_bias and "without bias " or "")
+end
+
+describe("gru", function()
+  for _, case in ipairs(cases) do
+    it(name_of(case) .. "is its steps, with gradients", function()
+      for _, sizes in ipairs{{1, 1, 1, 1}, {3, 5, 2, 4}, {11, 3, 4, 2}} do
+        local batch, time, input, units = table.unpack(sizes)
+        local x, h, kernel = values({batch, time, input}, 1), values({batch, units}, 2), values({input, 3 * units}, 4)
+        local recurrent, bias = values({units, 3 * units}, 5), not case.no_bias and values({2, 3 * units}, 6) or nil
+        local mask = case.mask and mask_of(batch, time) or nil
+        local function row() return ops.gru(x, h, kernel, recurrent, bias, mask, {go_backwards = case.backwards or false}) end
+        local function steps() return gru_reference(x, h, kernel, recurrent, bias, mask, case.backwards) end
+        local got, expected = {row()}, {steps()}
+        for i = 1, 2 do near(expected[i], got[i], 1e-12) end
+        local sources = {x, h, kernel, recurrent, bias}
+        local dgot, dexpected = gradients(row, sources), gradients(steps, sources)
+        for i = 1, #sources do near(dexpected[i], dgot[i], 1e-11) end
+      end
+    end)
+  end
+
+  it("says which argument does not fit, and that it has no second gradient", function()
+    local x, h, kernel, recurrent = values({2, 3, 4}, 1), values({2, 5}, 2), values({4, 15}, 3), values({5, 15}, 4)
+    local ok, text = pcall(ops.gru, x, h, recurrent, recurrent)
+    assert.is_false(ok)
+    assert.matches("kernel must have shape %[4, 15%], got %[5, 15%]", text)
+    local outer <close> = engine.tape()
+    outer:watch(x)
+    local inner <close> = engine.tape()
+    inner:watch(x)
+    local dx = inner:gradient({ops.sum((ops.gru(x, h, kernel, recurrent)))}, {x})[1]
+    ok, text = pcall(outer.gradient, outer, {ops.sum(dx)}, {x})
+    assert.is_false(ok)
+    assert.matches("unroll = true", text, 1, true)
+  end)
+end)
+
 describe("lstm", function()
-  for _, case in ipairs{{}, {backwards = true}, {mask = true}, {mask = true, backwards = true}, {no_bias = true, mask = true}} do
-    local name = (case.mask and "masked " or "") .. (case.backwards and "backwards " or "") .. (case.no_bias and "without bias " or "")
-    it(name .. "is its steps, with gradients", function()
+  for _, case in ipairs(cases) do
+    it(name_of(case) .. "is its steps, with gradients", function()
       for _, sizes in ipairs{{1, 1, 1, 1}, {3, 5, 2, 4}, {11, 3, 4, 2}} do
         local x, h, c, kernel, recurrent, bias = arguments(table.unpack(sizes))
         local mask = case.mask and mask_of(sizes[1], sizes[2]) or nil

@@ -1,0 +1,205 @@
+/* Gated recurrent units as one operation for a whole sequence; see recurrent.c, whose rows have the same form. */
+
+#include "../kernels/gru.h"
+#include "build.h"
+
+/* ------------------------------------------------------------------ the forward row */
+
+/* Inputs of gru_sequence: these, then bias and mask where the attributes say so. */
+enum { X, H0, KERNEL, RECURRENT, FIRST_OPTIONAL };
+/* Its attributes. */
+enum { HAS_BIAS, HAS_MASK, BACKWARDS };
+/* Its outputs. */
+enum { SEQUENCE, H, RESERVE, SEQUENCE_OUTPUTS };
+
+static cusp_status expect_shape(const cusp_inference *inference, const char *name, const cusp_type *type, cusp_shape expected) {
+  if (cusp_shape_equal(&type->shape, &expected))
+    return CUSP_OK;
+  return cusp_infer_fail(inference, CUSP_ESHAPE, "%s must have shape %s, got %s", name, cusp_shape_text(&expected),
+                         cusp_shape_text(&type->shape));
+}
+
+static cusp_status sequence_infer(cusp_inference *inference) {
+  const cusp_type *x = &inference->inputs[X], *optional = inference->inputs + FIRST_OPTIONAL;
+  const cusp_shape *recurrent = &inference->inputs[RECURRENT].shape;
+  if (x->shape.ndim != 3)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "x must have shape [batch, time, input], got %s", cusp_shape_text(&x->shape));
+  if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
+  if (recurrent->ndim != 2)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "recurrent_kernel must have shape [units, 3 * units], got %s",
+                           cusp_shape_text(recurrent));
+  int64_t batch = x->shape.size[0], time = x->shape.size[1], input = x->shape.size[2], units = recurrent->size[0], reserve;
+  CUSP_TRY(expect_shape(inference, "recurrent_kernel", &inference->inputs[RECURRENT], (cusp_shape){2, {units, 3 * units}}));
+  CUSP_TRY(expect_shape(inference, "kernel", &inference->inputs[KERNEL], (cusp_shape){2, {input, 3 * units}}));
+  CUSP_TRY(expect_shape(inference, "h0", &inference->inputs[H0], (cusp_shape){2, {batch, units}}));
+  if (inference->attrs[HAS_BIAS].integer)
+    CUSP_TRY(expect_shape(inference, "bias", optional++, (cusp_shape){2, {2, 3 * units}}));
+  if (inference->attrs[HAS_MASK].integer)
+    CUSP_TRY(expect_shape(inference, "mask", optional, (cusp_shape){2, {batch, time}}));
+  CUSP_TRY(cusp_gru_reserve(&reserve, batch, time, units));
+  inference->n_outputs = SEQUENCE_OUTPUTS;
+  inference->outputs[SEQUENCE] = (cusp_type){x->dtype, {3, {batch, time, units}}};
+  inference->outputs[H] = (cusp_type){x->dtype, {2, {batch, units}}};
+  inference->outputs[RESERVE] = (cusp_type){x->dtype, {1, {reserve}}};
+  return CUSP_OK;
+}
+
+static cusp_gru geometry(const cusp_call *call, int recurrent, int backwards) {
+  const cusp_shape *x = &call->inputs[X].shape;
+  cusp_gru g = {.dtype = call->inputs[X].dtype, .batch = x->size[0], .time = x->size[1], .input = x->size[2]};
+  g.units = call->inputs[recurrent].shape.size[0];
+  g.backwards = call->attrs[backwards].integer;
+  g.x = call->inputs[X].data;
+  g.workspace = call->workspace;
+  return g;
+}
+
+static cusp_status sequence_prepare(cusp_call *call) {
+  cusp_gru g = geometry(call, RECURRENT, BACKWARDS);
+  call->workspace_bytes = cusp_gru_workspace(&g);
+  return CUSP_OK;
+}
+
+static cusp_status sequence_run(cusp_call *call) {
+  cusp_gru g = geometry(call, RECURRENT, BACKWARDS);
+  const cusp_array *optional = call->inputs + FIRST_OPTIONAL;
+  g.kernel = call->inputs[KERNEL].data;
+  g.recurrent = call->inputs[RECURRENT].data;
+  g.bias = call->attrs[HAS_BIAS].integer ? (optional++)->data : NULL;
+  g.mask = call->attrs[HAS_MASK].integer ? optional->data : NULL;
+  cusp_gru_place(&g, call->outputs[RESERVE].data);
+  cusp_gru_forward(&g, call->inputs[H0].data, call->outputs[SEQUENCE].data, call->outputs[H].data);
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ the backward row */
+
+/* Inputs of gru_gradient: these, then the mask and the cotangents of sequence and h, where the attributes say so. */
+enum { G_X, G_KERNEL, G_RECURRENT, G_RESERVE, G_FIRST_OPTIONAL };
+/* Its attributes. */
+enum { G_HAS_MASK, G_HAS_SEQUENCE, G_HAS_H, G_HAS_BIAS, G_WANT_X, G_BACKWARDS, G_ATTRIBUTES };
+/* Its outputs, in the order of the forward row's inputs. dx is empty where it is not wanted. */
+enum { G_DX, G_DH0, G_DKERNEL, G_DRECURRENT, G_DBIAS, G_OUTPUTS };
+
+static cusp_status gradient_infer(cusp_inference *inference) {
+  const cusp_type *x = &inference->inputs[G_X];
+  int64_t units = inference->inputs[G_RECURRENT].shape.size[0];
+  inference->n_outputs = G_OUTPUTS - !inference->attrs[G_HAS_BIAS].integer;
+  inference->outputs[G_DX] = inference->attrs[G_WANT_X].integer ? *x : (cusp_type){x->dtype, {1, {0}}};
+  inference->outputs[G_DH0] = (cusp_type){x->dtype, {2, {x->shape.size[0], units}}};
+  inference->outputs[G_DKERNEL] = inference->inputs[G_KERNEL];
+  inference->outputs[G_DRECURRENT] = inference->inputs[G_RECURRENT];
+  inference->outputs[G_DBIAS] = (cusp_type){x->dtype, {2, {2, 3 * units}}};
+  return CUSP_OK;
+}
+
+static cusp_status gradient_prepare(cusp_call *call) {
+  cusp_gru g = geometry(call, G_RECURRENT, G_BACKWARDS);
+  call->workspace_bytes = cusp_gru_gradient_workspace(&g);
+  return CUSP_OK;
+}
+
+static cusp_status gradient_run(cusp_call *call) {
+  cusp_gru g = geometry(call, G_RECURRENT, G_BACKWARDS);
+  const cusp_array *optional = call->inputs + G_FIRST_OPTIONAL;
+  const cusp_attr *attrs = call->attrs;
+  cusp_gru_gradient to = {0};
+  g.kernel = call->inputs[G_KERNEL].data;
+  g.recurrent = call->inputs[G_RECURRENT].data;
+  g.mask = attrs[G_HAS_MASK].integer ? (optional++)->data : NULL;
+  cusp_gru_place(&g, call->inputs[G_RESERVE].data);
+  to.dsequence = attrs[G_HAS_SEQUENCE].integer ? (optional++)->data : NULL;
+  to.dh = attrs[G_HAS_H].integer ? optional->data : NULL;
+  to.dx = attrs[G_WANT_X].integer ? call->outputs[G_DX].data : NULL;
+  to.dh0 = call->outputs[G_DH0].data;
+  to.dkernel = call->outputs[G_DKERNEL].data;
+  to.drecurrent = call->outputs[G_DRECURRENT].data;
+  to.dbias = attrs[G_HAS_BIAS].integer ? call->outputs[G_DBIAS].data : NULL;
+  cusp_gru_backward(&g, &to);
+  return CUSP_OK;
+}
+
+static cusp_status sequence_gradient(cusp_gradient *g) {
+  const cusp_attr *forward = g->node->attrs;
+  cusp_node *inputs[7] = {g->x[X], g->x[KERNEL], g->x[RECURRENT], g->y[RESERVE]}, *outputs[CUSP_MAX_OUTPUTS];
+  bool has_bias = forward[HAS_BIAS].integer, has_mask = forward[HAS_MASK].integer;
+  int count = G_FIRST_OPTIONAL;
+  cusp_attr attrs[G_ATTRIBUTES];
+  if (has_mask)
+    inputs[count++] = g->x[FIRST_OPTIONAL + has_bias];
+  for (int i = SEQUENCE; i <= H; i++)
+    if (g->dy[i])
+      inputs[count++] = g->dy[i];
+  attrs[G_HAS_MASK] = cusp_attr_bool(has_mask);
+  attrs[G_HAS_SEQUENCE] = cusp_attr_bool(g->dy[SEQUENCE] != NULL);
+  attrs[G_HAS_H] = cusp_attr_bool(g->dy[H] != NULL);
+  attrs[G_HAS_BIAS] = cusp_attr_bool(has_bias);
+  attrs[G_WANT_X] = cusp_attr_bool(g->wanted[X]);
+  attrs[G_BACKWARDS] = forward[BACKWARDS];
+  if (!cusp_apply_many(outputs, "gru_gradient", count, inputs, G_ATTRIBUTES, attrs))
+    return cusp_built(NULL);
+  for (int i = X; i < FIRST_OPTIONAL + has_bias; i++)
+    if (g->wanted[i])
+      g->dx[i] = outputs[i];
+  return CUSP_OK;
+}
+
+static cusp_status no_second_gradient(cusp_gradient *g) {
+  (void)g;
+  return cusp_fail(CUSP_EUNSUPPORTED, "gru: a gradient of its gradient was asked for, which the whole-sequence kernel does not have; "
+                                      "use a layer with unroll = true, which is made of differentiable operations");
+}
+
+#define KERNEL_ROW(prepare_, run_)                                \
+  (const cusp_kernel[]) {                                         \
+    {.name = "sequence", .prepare = prepare_, .run = run_}, { 0 } \
+  }
+
+/* ------------------------------------------------------------------ the public row */
+
+/** All to one float dtype, 16-bit ones to float32; the mask to bool. */
+CUSP_COMPOSE(gru_compose) {
+  cusp_node *list[6], *results[CUSP_MAX_OUTPUTS], *bias = n_inputs > 4 ? inputs[4] : NULL, *mask = n_inputs > 5 ? inputs[5] : NULL;
+  int count = 0;
+  cusp_dtype dtype = inputs[X]->type.dtype;
+  for (int i = 1; i < 5 && i < n_inputs; i++)
+    dtype = inputs[i] ? cusp_dtype_promote(dtype, inputs[i]->type.dtype) : dtype;
+  dtype = cusp_dtype_to_float(dtype);
+  cusp_dtype wide = dtype == CUSP_FLOAT64 ? CUSP_FLOAT64 : CUSP_FLOAT32;
+  for (int i = 0; i < FIRST_OPTIONAL; i++)
+    list[count++] = cusp_cast(inputs[i], wide);
+  if (bias)
+    list[count++] = cusp_cast(bias, wide);
+  if (mask)
+    list[count++] = cusp_cast(mask, CUSP_BOOL);
+  cusp_attr sequence_attrs[] = {cusp_attr_bool(bias != NULL), cusp_attr_bool(mask != NULL), attrs[0]};
+  *n_outputs = 2;
+  if (!cusp_apply_many(results, "gru_sequence", count, list, 3, sequence_attrs))
+    return cusp_built(NULL);
+  for (int i = 0; i < 2; i++)
+    CUSP_TRY(cusp_built(outputs[i] = cusp_cast(results[i], dtype)));
+  return CUSP_OK;
+}
+
+const cusp_op cusp_ops_gru[] = {
+    {.name = "gru",
+     .arguments = "x, h0, kernel, recurrent_kernel, bias?, mask?, go_backwards: bool = false",
+     .help = "Gated recurrent units (reset_after) over sequences [batch, time, input]: outputs [batch, time, units], the last one.",
+     .compose = gru_compose},
+    {.name = "gru_sequence",
+     .arguments = "inputs..., has_bias: bool, has_mask: bool, go_backwards: bool",
+     .help = "gru of float32 or float64; also gives what its gradient needs.",
+     .flags = CUSP_OP_HIDDEN,
+     .infer = sequence_infer,
+     .gradient = sequence_gradient,
+     .kernels = KERNEL_ROW(sequence_prepare, sequence_run)},
+    {.name = "gru_gradient",
+     .arguments = "inputs..., has_mask: bool, has_sequence: bool, has_h: bool, has_bias: bool, want_x: bool, go_backwards: bool",
+     .help = "Gradients of gru_sequence with respect to its inputs.",
+     .flags = CUSP_OP_HIDDEN,
+     .infer = gradient_infer,
+     .gradient = no_second_gradient,
+     .kernels = KERNEL_ROW(gradient_prepare, gradient_run)},
+    {0},
+};
