@@ -3,6 +3,7 @@
 #include "../base/cpu.h"
 #include "../base/threads.h"
 #include "blas_plain.h"
+#include "panels.h"
 
 #include <dlfcn.h>
 #include <omp.h>
@@ -25,6 +26,7 @@ static struct {
   dgemm_fn dgemm;
   sgemv_fn sgemv;
   dgemv_fn dgemv;
+  bool suits; /* its kernels use the registers that this CPU has */
   char name[64];
 } blas;
 static pthread_once_t blas_once = PTHREAD_ONCE_INIT;
@@ -77,6 +79,16 @@ static void *open_with_right_kernels(void) {
   return library;
 }
 
+static bool suits_cpu(const char *core) {
+  static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+  if (cusp_cpu_isa() != CUSP_ISA_AVX512)
+    return true;
+  for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+    if (strcmp(core, wide[i]) == 0)
+      return true;
+  return false;
+}
+
 static void load(void) {
   snprintf(blas.name, sizeof blas.name, "plain loops");
   void *library = getenv("CUSP_NO_BLAS") ? NULL : open_with_right_kernels();
@@ -100,6 +112,7 @@ static void load(void) {
     omp_set_num_threads(threads);
   }
   snprintf(blas.name, sizeof blas.name, "OpenBLAS %s", core_name ? core_name() : "");
+  blas.suits = !core_name || suits_cpu(core_name());
   blas.library = library;
 }
 
@@ -182,9 +195,27 @@ static bool fits_int(const cusp_gemm_task *t) {
   return t->m <= INT32_MAX && t->n <= INT32_MAX && t->k <= INT32_MAX && t->lda <= INT32_MAX && t->ldb <= INT32_MAX && t->ldc <= INT32_MAX;
 }
 
+/** Where there is no OpenBLAS, or the user's choice of its kernels leaves half of the CPU idle. */
+static bool better_by_panels(const cusp_gemm_task *t) {
+  if (available() && blas.suits)
+    return false;
+  return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->m >= 4 && t->n >= 8 && t->k > 0 &&
+         cusp_panel_loops_find();
+}
+
+static void run_panels(const cusp_gemm_task *t) {
+  cusp_panel_rows a = {t->a, t->trans_a ? 1 : t->lda, t->trans_a ? t->lda : 1};
+  cusp_panel_source b = {t->b, t->trans_b, t->ldb};
+  cusp_panels_multiply(t->m, t->n, t->k, &a, &b, t->beta != 0, t->c, t->ldc);
+}
+
 void cusp_gemm_serial(const cusp_gemm_task *task) {
   if (task->m <= 0 || task->n <= 0)
     return;
+  if (better_by_panels(task)) {
+    run_panels(task);
+    return;
+  }
   if (task->k <= 0 || !fits_int(task) || !available()) { /* BLAS need not touch c where k is 0 */
     run_plain(task);
     return;
@@ -196,7 +227,7 @@ void cusp_gemm_serial(const cusp_gemm_task *task) {
 
 /* ------------------------------------------------------------------ several threads */
 
-#define BLOCK 16                /* rows or columns: pieces start at multiples, where OpenBLAS's kernels are at their best */
+#define BLOCK 16               /* rows or columns: pieces start at multiples, where OpenBLAS's kernels are at their best */
 #define FLOPS_PER_PIECE 600000 /* 2.5 us at 240 GFLOP/s, and twice that where the matrices are thin */
 
 static const char *at(const void *base, cusp_dtype dtype, int64_t element) {

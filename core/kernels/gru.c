@@ -3,6 +3,7 @@
 #include "../base/memory.h"
 #include "../base/threads.h"
 #include "blas.h"
+#include "factor.h"
 #include "isa.h"
 #include "vector.h"
 
@@ -57,50 +58,35 @@ static void apply(const cusp_gru *g, cusp_vector_id id, int64_t count, void *x) 
 
 /* ------------------------------------------------------------------ forward */
 
+/** `gates` and `candidate` are two of the three columns of blocks of the recurrent kernel; `scratch` has room for [B, 3U]. */
 typedef struct forward_run {
   const cusp_gru *g;
   const cusp_gru_loops *loops;
-  void *sequence;
+  cusp_factor kernel, gates, candidate;
+  void *sequence, *scratch;
 } forward_run;
 
 /** x times kernel into the first three of the parts: a product a step, or a sequence where the batch is small. */
-static void project_inputs(const cusp_gru *g, int64_t first, int64_t rows) {
-  cusp_gemm_task t = {.dtype = g->dtype, .n = 3 * g->units, .k = g->input, .b = g->kernel, .ldb = 3 * g->units, .alpha = 1};
-  bool by_step = rows >= 8;
-  t.m = by_step ? rows : g->time;
-  t.lda = by_step ? g->time * g->input : g->input;
-  t.ldc = (by_step ? 1 : g->batch) * 4 * g->units;
-  for (int64_t i = 0; i < (by_step ? g->time : rows); i++) {
-    t.a = at(g, g->x, by_step ? (first * g->time + i) * g->input : (first + i) * g->time * g->input);
-    t.c = by_step ? part_rows(g, i, first) : part_rows(g, 0, first + i);
-    cusp_gemm_serial(&t);
+static void project_inputs(const forward_run *run, int64_t first, int64_t rows) {
+  const cusp_gru *g = run->g;
+  if (rows >= 8) {
+    for (int64_t time = 0; time < g->time; time++)
+      cusp_factor_multiply(&run->kernel, rows, at(g, g->x, (first * g->time + time) * g->input), g->time * g->input, 0,
+                           part_rows(g, time, first), 4 * g->units);
+  } else {
+    for (int64_t row = first; row < first + rows; row++)
+      cusp_factor_multiply(&run->kernel, g->time, at(g, g->x, row * g->time * g->input), g->input, 0, part_rows(g, 0, row),
+                           g->batch * 4 * g->units);
   }
-}
-
-/** h times the recurrent kernel: onto the gates' projections, and for the candidate beside it. */
-static void project_state(const cusp_gru *g, const void *h, void *parts, int64_t rows) {
-  int64_t units = g->units;
-  cusp_gemm_task t = {.dtype = g->dtype, .m = rows, .n = 2 * units, .k = units, .alpha = 1, .beta = 1};
-  t.a = h;
-  t.b = g->recurrent;
-  t.c = parts;
-  t.lda = units;
-  t.ldb = 3 * units;
-  t.ldc = 4 * units;
-  cusp_gemm_serial(&t);
-  t.n = units;
-  t.beta = 0;
-  t.b = at(g, g->recurrent, 2 * units);
-  t.c = at(g, parts, 3 * units);
-  cusp_gemm_serial(&t);
 }
 
 static void forward_step(const forward_run *run, int64_t step, int64_t first, int64_t rows) {
   const cusp_gru *g = run->g;
   int64_t units = g->units, time = time_of(g, step), after = slot_after(g, step);
   void *parts = part_rows(g, time, first), *h = state_rows(g, time, first), *h_next = state_rows(g, after, first);
-  void *gates = at(g, g->workspace, 3 * first * units), *candidate = at(g, gates, 2 * rows * units);
-  project_state(g, h, parts, rows);
+  void *gates = at(g, run->scratch, 3 * first * units), *candidate = at(g, gates, 2 * rows * units);
+  cusp_factor_multiply(&run->gates, rows, h, units, 1, parts, 4 * units); /* onto the inputs' projections */
+  cusp_factor_multiply(&run->candidate, rows, h, units, 0, at(g, parts, 3 * units), 4 * units);
   run->loops->before_gates(rows, units, parts, g->bias, gates);
   apply(g, CUSP_VECTOR_sigmoid, rows * 2 * units, gates);
   run->loops->after_gates(rows, units, parts, gates, candidate);
@@ -116,17 +102,49 @@ static void forward_step(const forward_run *run, int64_t step, int64_t first, in
 
 static void forward_range(void *context, int64_t begin, int64_t end) {
   const forward_run *run = context;
-  project_inputs(run->g, begin, end - begin);
+  project_inputs(run, begin, end - begin);
   for (int64_t step = 0; step < run->g->time; step++)
     forward_step(run, step, begin, end - begin);
 }
 
-size_t cusp_gru_workspace(const cusp_gru *g) { return 3 * (size_t)g->batch * row_bytes(g); }
+/** Columns first .. first + count - 1 of a kernel [rows, 3U] as the factor of a product. */
+static cusp_factor columns_factor(const cusp_gru *g, const void *kernel, int64_t rows, int64_t first, int64_t count) {
+  const void *b = kernel ? at(g, kernel, first) : NULL;
+  return (cusp_factor){.dtype = g->dtype, .k = rows, .n = count, .b = b, .ldb = 3 * g->units};
+}
+
+/** A kernel [rows, 3U], transposed: the factor of a gradient. */
+static cusp_factor gradient_factor(const cusp_gru *g, const void *kernel, int64_t rows) {
+  return (cusp_factor){.dtype = g->dtype, .k = 3 * g->units, .n = rows, .b = kernel, .trans = true, .ldb = 3 * g->units};
+}
+
+/** Bytes of a factor packed: it is worth it by what all threads do with it at a step. */
+static size_t packed_bytes(const cusp_gru *g, cusp_factor factor) {
+  return (cusp_factor_bytes(&factor, g->batch) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
+
+/** Packs a factor into the workspace at *next, which moves on. */
+static cusp_factor packed(const cusp_gru *g, cusp_factor factor, char **next) {
+  cusp_factor_pack(&factor, g->batch, *next);
+  *next += packed_bytes(g, factor);
+  return factor;
+}
+
+size_t cusp_gru_workspace(const cusp_gru *g) {
+  return packed_bytes(g, columns_factor(g, NULL, g->input, 0, 3 * g->units)) +
+         packed_bytes(g, columns_factor(g, NULL, g->units, 0, 2 * g->units)) +
+         packed_bytes(g, columns_factor(g, NULL, g->units, 0, g->units)) + 3 * (size_t)g->batch * row_bytes(g);
+}
 
 void cusp_gru_forward(const cusp_gru *g, const void *h0, void *sequence, void *h) {
   size_t bytes = (size_t)g->batch * row_bytes(g);
   memcpy(state_rows(g, g->time > 0 ? time_of(g, 0) : 0, 0), h0, bytes);
-  forward_run run = {g, find_loops(g->dtype), sequence};
+  char *next = g->workspace;
+  forward_run run = {.g = g, .loops = find_loops(g->dtype), .sequence = sequence};
+  run.kernel = packed(g, columns_factor(g, g->kernel, g->input, 0, 3 * g->units), &next);
+  run.gates = packed(g, columns_factor(g, g->recurrent, g->units, 0, 2 * g->units), &next);
+  run.candidate = packed(g, columns_factor(g, g->recurrent, g->units, 2 * g->units, g->units), &next);
+  run.scratch = next;
   cusp_parallel_for(g->batch, batch_grain(g), forward_range, &run);
   memcpy(h, state_rows(g, g->time, 0), bytes);
 }
@@ -138,6 +156,7 @@ typedef struct backward_run {
   const cusp_gru *g;
   const cusp_gru_gradient *gradient;
   const cusp_gru_loops *loops;
+  cusp_factor kernel, recurrent; /* transposed */
   void *d_input, *d_state, *saved;
 } backward_run;
 
@@ -168,26 +187,14 @@ static void backward_step(const backward_run *run, int64_t step, int64_t first, 
                        projection_rows(g, run->d_input, time, first), d_state);
   if (g->mask)
     undo_masked(run, time, first, rows);
-  cusp_gemm_task t = {.dtype = g->dtype, .trans_b = true, .m = rows, .n = units, .k = 3 * units, .alpha = 1, .beta = 1};
-  t.a = d_state;
-  t.b = g->recurrent;
-  t.c = dh;
-  t.lda = t.ldb = 3 * units;
-  t.ldc = units;
-  cusp_gemm_serial(&t);
+  cusp_factor_multiply(&run->recurrent, rows, d_state, 3 * units, 1, dh, units);
 }
 
 static void input_gradient(const backward_run *run, int64_t first, int64_t rows) {
   const cusp_gru *g = run->g;
-  cusp_gemm_task t = {.dtype = g->dtype, .trans_b = true, .m = rows, .n = g->input, .k = 3 * g->units, .alpha = 1};
-  t.b = g->kernel;
-  t.lda = t.ldb = 3 * g->units;
-  t.ldc = g->time * g->input;
-  for (int64_t time = 0; time < g->time; time++) {
-    t.a = projection_rows(g, run->d_input, time, first);
-    t.c = at(g, run->gradient->dx, (first * g->time + time) * g->input);
-    cusp_gemm_serial(&t);
-  }
+  for (int64_t time = 0; time < g->time; time++)
+    cusp_factor_multiply(&run->kernel, rows, projection_rows(g, run->d_input, time, first), 3 * g->units, 0,
+                         at(g, run->gradient->dx, (first * g->time + time) * g->input), g->time * g->input);
 }
 
 static void backward_range(void *context, int64_t begin, int64_t end) {
@@ -233,12 +240,26 @@ static void weight_columns(void *context, int64_t begin, int64_t end) {
   }
 }
 
-size_t cusp_gru_gradient_workspace(const cusp_gru *g) { return (size_t)g->batch * row_bytes(g) * (6 * (size_t)g->time + 1); }
+/** Of d_input and d_state each. */
+static size_t projection_bytes(const cusp_gru *g) {
+  size_t bytes = (size_t)g->batch * row_bytes(g) * 3 * (size_t)g->time;
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
+
+size_t cusp_gru_gradient_workspace(const cusp_gru *g) {
+  return packed_bytes(g, gradient_factor(g, NULL, g->input)) + packed_bytes(g, gradient_factor(g, NULL, g->units)) +
+         2 * projection_bytes(g) + (size_t)g->batch * row_bytes(g);
+}
 
 void cusp_gru_backward(const cusp_gru *g, const cusp_gru_gradient *gradient) {
   int64_t rows = g->time * g->batch, columns = 3 * g->units;
-  backward_run run = {g, gradient, find_loops(g->dtype), g->workspace, at(g, g->workspace, rows * columns), NULL};
-  run.saved = at(g, run.d_state, rows * columns);
+  char *next = g->workspace;
+  backward_run run = {.g = g, .gradient = gradient, .loops = find_loops(g->dtype)};
+  run.kernel = packed(g, gradient_factor(g, g->kernel, g->input), &next);
+  run.recurrent = packed(g, gradient_factor(g, g->recurrent, g->units), &next);
+  run.d_input = next;
+  run.d_state = next + projection_bytes(g);
+  run.saved = next + 2 * projection_bytes(g);
   if (rows * columns == 0) {
     memset(gradient->dkernel, 0, (size_t)(g->input * columns) * cusp_dtype_size(g->dtype));
     if (gradient->dbias)

@@ -1,15 +1,19 @@
 /*
  * The loops of cusp_gru_loops for one float type. A template, no include guard: included with REAL (the type) and NAME(x)
- * (x made unique) defined.
+ * (x made unique) defined. The parts of a row do not overlap, which the compiler has to be told (ivdep).
  */
 
 static void NAME(before_gates)(int64_t rows, int64_t units, void *parts, const void *bias, void *gates) {
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict gate = (REAL *)gates + r * 2 * units;
     const REAL *restrict input = bias, *restrict state = bias ? input + 3 * units : NULL;
+#pragma GCC ivdep
     for (int64_t i = 0; i < 2 * units; i++)
       gate[i] = bias ? p[i] + input[i] + state[i] : p[i];
-    for (int64_t i = 2 * units; bias && i < 3 * units; i++) {
+    if (!bias)
+      continue;
+#pragma GCC ivdep
+    for (int64_t i = 2 * units; i < 3 * units; i++) {
       p[i] += input[i];
       p[units + i] += state[i];
     }
@@ -20,8 +24,10 @@ static void NAME(after_gates)(int64_t rows, int64_t units, void *parts, const vo
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict c = (REAL *)candidate + r * units;
     const REAL *restrict gate = (const REAL *)gates + r * 2 * units;
+#pragma GCC ivdep
     for (int64_t i = 0; i < 2 * units; i++)
       p[i] = gate[i];
+#pragma GCC ivdep
     for (int64_t i = 0; i < units; i++)
       c[i] = p[2 * units + i] + gate[units + i] * p[3 * units + i];
   }
@@ -31,6 +37,7 @@ static void NAME(output)(int64_t rows, int64_t units, void *parts, const void *c
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict next = (REAL *)h_next + r * units;
     const REAL *restrict c = (const REAL *)candidate + r * units, *restrict old = (const REAL *)h + r * units;
+#pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
       p[2 * units + i] = c[i];
       next[i] = p[i] * old[i] + (1 - p[i]) * c[i];
@@ -45,6 +52,7 @@ static void NAME(gradient)(int64_t rows, int64_t units, const void *parts, const
     const REAL *restrict old = (const REAL *)h + r * units;
     REAL *restrict dh = (REAL *)dh_ + r * units;
     REAL *restrict input = (REAL *)d_input + r * 3 * units, *restrict state = (REAL *)d_state + r * 3 * units;
+#pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
       REAL d_candidate = dh[i] * (1 - update[i]) * (1 - candidate[i] * candidate[i]);
       REAL d_update = dh[i] * (old[i] - candidate[i]) * update[i] * (1 - update[i]);

@@ -3,6 +3,7 @@
 #include "../base/memory.h"
 #include "../base/threads.h"
 #include "blas.h"
+#include "factor.h"
 #include "isa.h"
 #include "vector.h"
 
@@ -62,36 +63,28 @@ static void apply_tanh(const cusp_lstm *l, int64_t count, const void *x, void *o
 
 /* ------------------------------------------------------------------ forward */
 
+/** `scratch` has room for [B, U]. */
 typedef struct forward_run {
   const cusp_lstm *l;
   const cusp_lstm_loops *loops;
-  void *sequence;
+  cusp_factor kernel, recurrent;
+  void *sequence, *scratch;
 } forward_run;
 
 /**
  * x times kernel for some rows of the batch. A product a step leaves its rows together; where the batch is small, one
  * product a sequence has more to work on.
  */
-static void project_inputs(const cusp_lstm *l, int64_t first, int64_t rows) {
-  cusp_gemm_task t = {.dtype = l->dtype, .n = 4 * l->units, .k = l->input, .b = l->kernel, .ldb = 4 * l->units, .alpha = 1};
+static void project_inputs(const forward_run *run, int64_t first, int64_t rows) {
+  const cusp_lstm *l = run->l;
   if (rows >= 8) {
-    t.m = rows;
-    t.lda = l->time * l->input;
-    t.ldc = 4 * l->units;
-    for (int64_t time = 0; time < l->time; time++) {
-      t.a = at(l, l->x, (first * l->time + time) * l->input);
-      t.c = gate_rows(l, l->gates, time, first);
-      cusp_gemm_serial(&t);
-    }
+    for (int64_t time = 0; time < l->time; time++)
+      cusp_factor_multiply(&run->kernel, rows, at(l, l->x, (first * l->time + time) * l->input), l->time * l->input, 0,
+                           gate_rows(l, l->gates, time, first), 4 * l->units);
   } else {
-    t.m = l->time;
-    t.lda = l->input;
-    t.ldc = l->batch * 4 * l->units;
-    for (int64_t row = first; row < first + rows; row++) {
-      t.a = at(l, l->x, row * l->time * l->input);
-      t.c = gate_rows(l, l->gates, 0, row);
-      cusp_gemm_serial(&t);
-    }
+    for (int64_t row = first; row < first + rows; row++)
+      cusp_factor_multiply(&run->kernel, l->time, at(l, l->x, row * l->time * l->input), l->input, 0, gate_rows(l, l->gates, 0, row),
+                           l->batch * 4 * l->units);
   }
 }
 
@@ -108,14 +101,8 @@ static void forward_step(const forward_run *run, int64_t step, int64_t first, in
   const cusp_lstm *l = run->l;
   int64_t units = l->units, time = time_of(l, step), after = slot_after(l, step);
   void *z = gate_rows(l, l->gates, time, first), *c_next = state_rows(l, l->c, after, first);
-  void *h_next = state_rows(l, l->h, after, first), *scratch = at(l, l->workspace, first * units);
-  cusp_gemm_task t = {.dtype = l->dtype, .m = rows, .n = 4 * units, .k = units, .alpha = 1, .beta = 1};
-  t.a = state_rows(l, l->h, time, first);
-  t.lda = units;
-  t.b = l->recurrent;
-  t.c = z;
-  t.ldb = t.ldc = 4 * units;
-  cusp_gemm_serial(&t);
+  void *h_next = state_rows(l, l->h, after, first), *scratch = at(l, run->scratch, first * units);
+  cusp_factor_multiply(&run->recurrent, rows, state_rows(l, l->h, time, first), units, 1, z, 4 * units);
   run->loops->before_tanh(rows, units, z, l->bias);
   apply_tanh(l, rows * 4 * units, z, z);
   run->loops->after_tanh(rows, units, z, state_rows(l, l->c, time, first), c_next);
@@ -129,19 +116,44 @@ static void forward_step(const forward_run *run, int64_t step, int64_t first, in
 
 static void forward_range(void *context, int64_t begin, int64_t end) {
   const forward_run *run = context;
-  project_inputs(run->l, begin, end - begin);
+  project_inputs(run, begin, end - begin);
   for (int64_t step = 0; step < run->l->time; step++)
     forward_step(run, step, begin, end - begin);
 }
 
-size_t cusp_lstm_workspace(const cusp_lstm *l) { return (size_t)l->batch * row_bytes(l); }
+/** A kernel [rows, 4U] as the factor of a product, or, transposed, of its gradient. */
+static cusp_factor kernel_factor(const cusp_lstm *l, const void *kernel, int64_t rows, bool trans) {
+  int64_t columns = 4 * l->units;
+  return (cusp_factor){
+      .dtype = l->dtype, .k = trans ? columns : rows, .n = trans ? rows : columns, .b = kernel, .trans = trans, .ldb = columns};
+}
+
+static size_t rounded(size_t bytes) { return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT; }
+
+/** Bytes of a kernel packed: it is worth it by what all threads do with it at a step. */
+static size_t packed_bytes(const cusp_lstm *l, int64_t rows, bool trans) {
+  cusp_factor factor = kernel_factor(l, NULL, rows, trans);
+  return rounded(cusp_factor_bytes(&factor, l->batch));
+}
+
+size_t cusp_lstm_workspace(const cusp_lstm *l) {
+  return packed_bytes(l, l->input, false) + packed_bytes(l, l->units, false) + (size_t)l->batch * row_bytes(l);
+}
 
 void cusp_lstm_forward(const cusp_lstm *l, const void *h0, const void *c0, void *sequence, void *h, void *c) {
   int64_t start = l->time > 0 ? time_of(l, 0) : 0;
   size_t bytes = (size_t)l->batch * row_bytes(l);
   memcpy(state_rows(l, l->h, start, 0), h0, bytes);
   memcpy(state_rows(l, l->c, start, 0), c0, bytes);
-  forward_run run = {l, find_loops(l->dtype), sequence};
+  char *kernel = l->workspace, *recurrent = kernel + packed_bytes(l, l->input, false);
+  forward_run run = {l,
+                     find_loops(l->dtype),
+                     kernel_factor(l, l->kernel, l->input, false),
+                     kernel_factor(l, l->recurrent, l->units, false),
+                     sequence,
+                     recurrent + packed_bytes(l, l->units, false)};
+  cusp_factor_pack(&run.kernel, l->batch, kernel);
+  cusp_factor_pack(&run.recurrent, l->batch, recurrent);
   cusp_parallel_for(l->batch, batch_grain(l), forward_range, &run);
   memcpy(h, state_rows(l, l->h, l->time, 0), bytes);
   memcpy(c, state_rows(l, l->c, l->time, 0), bytes);
@@ -154,6 +166,7 @@ typedef struct backward_run {
   const cusp_lstm *l;
   const cusp_lstm_gradient *g;
   const cusp_lstm_loops *loops;
+  cusp_factor kernel, recurrent; /* transposed */
   void *dz, *scratch, *dh, *dc;
 } backward_run;
 
@@ -195,26 +208,14 @@ static void backward_step(const backward_run *run, int64_t step, int64_t first, 
   run->loops->gradient(rows, units, gate_rows(l, l->gates, time, first), state_rows(l, l->c, time, first), tanh_c, dh, dc, dz);
   if (l->mask)
     undo_masked(run, time, first, rows, saved);
-  cusp_gemm_task t = {.dtype = l->dtype, .trans_b = true, .m = rows, .n = units, .k = 4 * units, .alpha = 1, .beta = l->mask ? 1 : 0};
-  t.a = dz;
-  t.b = l->recurrent;
-  t.c = dh;
-  t.lda = t.ldb = 4 * units;
-  t.ldc = units;
-  cusp_gemm_serial(&t);
+  cusp_factor_multiply(&run->recurrent, rows, dz, 4 * units, l->mask != NULL, dh, units);
 }
 
 static void input_gradient(const backward_run *run, int64_t first, int64_t rows) {
   const cusp_lstm *l = run->l;
-  cusp_gemm_task t = {.dtype = l->dtype, .trans_b = true, .m = rows, .n = l->input, .k = 4 * l->units, .alpha = 1};
-  t.b = l->kernel;
-  t.lda = t.ldb = 4 * l->units;
-  t.ldc = l->time * l->input;
-  for (int64_t time = 0; time < l->time; time++) {
-    t.a = gate_rows(l, run->dz, time, first);
-    t.c = at(l, run->g->dx, (first * l->time + time) * l->input);
-    cusp_gemm_serial(&t);
-  }
+  for (int64_t time = 0; time < l->time; time++)
+    cusp_factor_multiply(&run->kernel, rows, gate_rows(l, run->dz, time, first), 4 * l->units, 0,
+                         at(l, run->g->dx, (first * l->time + time) * l->input), l->time * l->input);
 }
 
 static void backward_range(void *context, int64_t begin, int64_t end) {
@@ -249,13 +250,23 @@ static void weight_columns(void *context, int64_t begin, int64_t end) {
     run->loops->add(width, at(l, run->dz, row * columns + begin), at(l, run->g->dbias, begin));
 }
 
+/* The workspace: dz, two numbers a unit of scratch, the packed kernels. */
+static size_t cotangent_bytes(const cusp_lstm *l) { return rounded((size_t)l->batch * row_bytes(l) * 4 * (size_t)l->time); }
+static size_t scratch_bytes(const cusp_lstm *l) { return rounded(2 * (size_t)l->batch * row_bytes(l)); }
+
 size_t cusp_lstm_gradient_workspace(const cusp_lstm *l) {
-  return (size_t)l->batch * row_bytes(l) * (4 * (size_t)l->time + 2); /* dz, and two numbers a unit of scratch */
+  return cotangent_bytes(l) + scratch_bytes(l) + packed_bytes(l, l->input, true) + packed_bytes(l, l->units, true);
 }
 
 void cusp_lstm_backward(const cusp_lstm *l, const cusp_lstm_gradient *g) {
   int64_t rows = l->time * l->batch, columns = 4 * l->units;
-  backward_run run = {l, g, find_loops(l->dtype), l->workspace, at(l, l->workspace, rows * columns), g->dh0, g->dc0};
+  char *scratch = (char *)l->workspace + cotangent_bytes(l), *kernel = scratch + scratch_bytes(l);
+  backward_run run = {.l = l, .g = g, .loops = find_loops(l->dtype), .dz = l->workspace, .scratch = scratch, .dh = g->dh0, .dc = g->dc0};
+  run.kernel = kernel_factor(l, l->kernel, l->input, true);
+  run.recurrent = kernel_factor(l, l->recurrent, l->units, true);
+  if (g->dx)
+    cusp_factor_pack(&run.kernel, l->batch, kernel);
+  cusp_factor_pack(&run.recurrent, l->batch, kernel + packed_bytes(l, l->input, true));
   if (rows * columns == 0) {
     memset(g->dkernel, 0, (size_t)(l->input * columns) * cusp_dtype_size(l->dtype));
     if (g->dbias)

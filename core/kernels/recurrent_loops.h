@@ -1,6 +1,6 @@
 /*
  * The loops of cusp_lstm_loops for one float type. A template, no include guard: included with REAL (the type) and NAME(x)
- * (x made unique) defined.
+ * (x made unique) defined. The parts of a row do not overlap, which the compiler has to be told (ivdep).
  */
 
 static void NAME(before_tanh)(int64_t rows, int64_t units, void *z_, const void *bias_) {
@@ -8,10 +8,13 @@ static void NAME(before_tanh)(int64_t rows, int64_t units, void *z_, const void 
   for (int64_t r = 0; r < rows; r++) {
     REAL *z = (REAL *)z_ + r * 4 * units;
     if (bias)
+#pragma GCC ivdep
       for (int64_t i = 0; i < 4 * units; i++)
         z[i] += bias[i];
+#pragma GCC ivdep
     for (int64_t i = 0; i < 2 * units; i++)
       z[i] *= (REAL)0.5;
+#pragma GCC ivdep
     for (int64_t i = 3 * units; i < 4 * units; i++)
       z[i] *= (REAL)0.5;
   }
@@ -23,6 +26,7 @@ static void NAME(after_tanh)(int64_t rows, int64_t units, void *z, const void *c
     REAL *restrict in = (REAL *)z + r * 4 * units, *restrict forget = in + units, *restrict out = in + 3 * units;
     const REAL *restrict candidate = in + 2 * units, *restrict old = (const REAL *)c + r * units;
     REAL *restrict next = (REAL *)c_next + r * units;
+#pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
       REAL enter = half * in[i] + half, keep = half * forget[i] + half;
       in[i] = enter;
@@ -37,6 +41,7 @@ static void NAME(output)(int64_t rows, int64_t units, const void *gates, const v
   for (int64_t r = 0; r < rows; r++) {
     const REAL *restrict out = (const REAL *)gates + (r * 4 + 3) * units, *restrict t = (const REAL *)tanh_c + r * units;
     REAL *restrict h = (REAL *)h_next + r * units;
+#pragma GCC ivdep
     for (int64_t i = 0; i < units; i++)
       h[i] = out[i] * t[i];
   }
@@ -51,6 +56,7 @@ static void NAME(gradient)(int64_t rows, int64_t units, const void *gates, const
     const REAL *restrict dh = (const REAL *)dh_ + r * units;
     REAL *restrict dc = (REAL *)dc_ + r * units, *restrict d_in = (REAL *)dz + r * 4 * units, *restrict d_forget = d_in + units;
     REAL *restrict d_candidate = d_in + 2 * units, *restrict d_out = d_in + 3 * units;
+#pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
       REAL cell = dc[i] + dh[i] * out[i] * (1 - t[i] * t[i]);
       d_in[i] = cell * candidate[i] * in[i] * (1 - in[i]);

@@ -5,6 +5,8 @@
 #include "base/threads.h"
 #include "kernels/blas.h"
 #include "kernels/blas_plain.h"
+#include "kernels/factor.h"
+#include "kernels/panels.h"
 
 #include <stdlib.h>
 
@@ -93,6 +95,44 @@ static void test_threads_are_kept(void) {
   CHECK(cusp_get_num_threads() == 2);
 }
 
+/** Panels and packed factors against cusp_gemm: all layouts, sizes around blocks, depths above one panel's. */
+static void test_panels(void) {
+  static const int64_t sizes[][3] = {{1, 1, 1}, {4, 8, 3}, {13, 31, 17}, {12, 32, 600}, {25, 33, 1100}, {400, 70, 513}};
+  static float a[450000], b[450000], c[40000], d[40000];
+  fill(CUSP_FLOAT32, a, 450000, 1);
+  fill(CUSP_FLOAT32, b, 450000, 2);
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes && cusp_panel_loops_find(); s++)
+    for (int flags = 0; flags < 8; flags++) {
+      int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2], ldc = n + 1;
+      bool trans_a = flags & 1, trans_b = flags & 2, beta = flags & 4;
+      int64_t lda = (trans_a ? m : k) + 2, ldb = (trans_b ? k : n) + 3;
+      cusp_gemm_task t = {CUSP_FLOAT32, trans_a, trans_b, m, n, k, a, b, c, lda, ldb, ldc, 1, beta};
+      cusp_panel_rows rows = {a, trans_a ? 1 : lda, trans_a ? lda : 1};
+      cusp_panel_source source = {b, trans_b, ldb};
+      fill(CUSP_FLOAT32, c, m * ldc, 3);
+      fill(CUSP_FLOAT32, d, m * ldc, 3);
+      cusp_gemm(&t);
+      cusp_panels_multiply(m, n, k, &rows, &source, beta, d, ldc);
+      double worst = 0;
+      for (int64_t i = 0; i < m * ldc; i++)
+        worst = fmax(worst, fabs((double)c[i] - d[i]));
+      CHECK(worst < 2e-4);
+      if (trans_a)
+        continue;
+      cusp_factor f = {.dtype = CUSP_FLOAT32, .k = k, .n = n, .b = b, .trans = trans_b, .ldb = ldb};
+      void *memory;
+      CHECK_OK(cusp_alloc(&memory, cusp_factor_bytes(&f, 1 << 24) + 1));
+      cusp_factor_pack(&f, 1 << 24, memory);
+      CHECK((f.packed != NULL) == (cusp_factor_bytes(&f, 1 << 24) > 0));
+      fill(CUSP_FLOAT32, d, m * ldc, 3);
+      cusp_factor_multiply(&f, m, a, lda, beta, d, ldc);
+      for (int64_t i = 0; i < m * ldc; i++)
+        worst = fmax(worst, fabs((double)c[i] - d[i]));
+      CHECK(worst < 2e-4);
+      cusp_free(memory);
+    }
+}
+
 static void test_integers(void) {
   int8_t a8[] = {100, 100, 100, -100}, b8[] = {100, 1, 100, 2};
   int32_t c32[4];
@@ -115,6 +155,7 @@ int main(void) {
   test_layouts();
   test_threads();
   test_threads_are_kept();
+  test_panels();
   test_integers();
   return check_summary();
 }

@@ -1,0 +1,127 @@
+#include "panels.h"
+
+#include "isa.h"
+
+#include <string.h>
+
+CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
+
+#define LANES (CUSP_ISA_BYTES / 4)
+#define WIDTH (2 * LANES)
+
+/* As many rows as leave registers for two vectors of the panel and an element of a: 2 * 12 of 32, 2 * 6 of 16. */
+#if defined(__AVX512F__)
+#define ROWS 12
+#else
+#define ROWS 6
+#endif
+
+typedef float vec __attribute__((vector_size(CUSP_ISA_BYTES), aligned(4), may_alias));
+
+static void pack_rows(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
+  if (columns == WIDTH) {
+    for (int64_t i = 0; i < k; i++, b += ld, out += WIDTH) {
+      *(vec *)out = *(const vec *)b;
+      *(vec *)(out + LANES) = *(const vec *)(b + LANES);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < k; i++, b += ld, out += WIDTH) {
+    memcpy(out, b, (size_t)columns * sizeof(float));
+    memset(out + columns, 0, (size_t)(WIDTH - columns) * sizeof(float));
+  }
+}
+
+/** b lies by columns: a cache line of each column at a time, so that every line is read once and written to few places. */
+static void pack_columns(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
+  for (int64_t first = 0; first < k; first += 16) {
+    int64_t count = k - first < 16 ? k - first : 16;
+    for (int64_t j = 0; j < columns; j++)
+      for (int64_t i = first; i < first + count; i++)
+        out[i * WIDTH + j] = b[j * ld + i];
+  }
+  for (int64_t i = 0; i < k && columns < WIDTH; i++)
+    memset(out + i * WIDTH + columns, 0, (size_t)(WIDTH - columns) * sizeof(float));
+}
+
+static void pack(const cusp_panel_source *s, int64_t k_first, int64_t k, int64_t first, int64_t columns, float *out) {
+  if (s->trans)
+    pack_columns(s->b + first * s->ld + k_first, s->ld, k, columns, out);
+  else
+    pack_rows(s->b + k_first * s->ld + first, s->ld, k, columns, out);
+}
+
+/** `rows` and `by_column` (which of a's steps is 1) are constants wherever this is called: the sums live in registers. */
+static inline __attribute__((always_inline)) void block(int rows, bool by_column, int64_t k, const float *a, int64_t step,
+                                                        const float *panel, int beta, float *c, int64_t ldc) {
+  vec sum[ROWS][2];
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < 2; v++)
+      sum[r][v] = beta ? *(const vec *)(c + r * ldc + v * LANES) : (vec){0};
+  for (int64_t i = 0; i < k; i++, panel += WIDTH) {
+    vec first = *(const vec *)panel, second = *(const vec *)(panel + LANES);
+    for (int r = 0; r < rows; r++) {
+      float x = by_column ? a[i * step + r] : a[r * step + i];
+      sum[r][0] += first * x;
+      sum[r][1] += second * x;
+    }
+  }
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < 2; v++)
+      *(vec *)(c + r * ldc + v * LANES) = sum[r][v];
+}
+
+static void block_of(int rows, const cusp_panel_rows *a, const float *first, int64_t k, const float *panel, int beta, float *c,
+                     int64_t ldc) {
+#define CASE(n)                                                 \
+  case n:                                                       \
+    if (a->row == 1)                                            \
+      block(n, true, k, first, a->column, panel, beta, c, ldc); \
+    else                                                        \
+      block(n, false, k, first, a->row, panel, beta, c, ldc);   \
+    break;
+  switch (rows) {
+    CASE(1)
+    CASE(2)
+    CASE(3)
+    CASE(4)
+    CASE(5)
+    CASE(6)
+#if ROWS > 6
+    CASE(7)
+    CASE(8)
+    CASE(9)
+    CASE(10)
+    CASE(11)
+    CASE(12)
+#endif
+  }
+#undef CASE
+}
+
+/** A panel that reaches beyond c's columns is multiplied into memory of its own. */
+static void narrow_block(int rows, int64_t columns, const cusp_panel_rows *a, const float *first, int64_t k, const float *panel, int beta,
+                         float *c, int64_t ldc) {
+  float wide[ROWS * WIDTH];
+  for (int r = 0; r < rows && beta; r++) {
+    memcpy(wide + r * WIDTH, c + r * ldc, (size_t)columns * sizeof(float));
+    memset(wide + r * WIDTH + columns, 0, (size_t)(WIDTH - columns) * sizeof(float));
+  }
+  block_of(rows, a, first, k, panel, beta, wide, WIDTH);
+  for (int r = 0; r < rows; r++)
+    memcpy(c + r * ldc, wide + r * WIDTH, (size_t)columns * sizeof(float));
+}
+
+static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a, const float *panel, int beta, float *c, int64_t ldc) {
+  int64_t blocks = (m + ROWS - 1) / ROWS; /* of nearly equal height: a block of one row would use the registers badly */
+  for (int64_t i = 0; i < blocks; i++) {
+    int64_t first = m * i / blocks;
+    int rows = (int)(m * (i + 1) / blocks - first);
+    if (columns == WIDTH)
+      block_of(rows, a, a->a + first * a->row, k, panel, beta, c + first * ldc, ldc);
+    else
+      narrow_block(rows, columns, a, a->a + first * a->row, k, panel, beta, c + first * ldc, ldc);
+  }
+}
+
+const cusp_panel_loops CUSP_ISA(cusp_panel_loops) = {WIDTH, pack, multiply};
