@@ -1,12 +1,11 @@
 /*
  * Linear algebra on matrices in the last two axes. The hidden rows call LAPACK; the public ones bring their operands to
- * float32 or float64 and to common leading axes. Gradients are those of the decompositions (Giles 2008, "An extended
- * collection of matrix derivative results"; Townsend 2016 for singular vectors).
+ * float32 or float64 and to common leading axes.
  */
 
+#include "linalg.h"
 #include "../base/memory.h"
 #include "../kernels/lapack.h"
-#include "build.h"
 
 #include <float.h>
 #include <math.h>
@@ -14,8 +13,6 @@
 
 /* ------------------------------------------------------------------ kernels: one matrix after another */
 
-static int64_t rows_of(const cusp_shape *shape) { return shape->size[shape->ndim - 2]; }
-static int64_t columns_of(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /** Matrix `index` of an array whose last `axes` axes make one item. */
@@ -33,7 +30,7 @@ static int64_t matrix_count(const cusp_array *array) {
 }
 
 static size_t matrix_bytes(const cusp_array *array) {
-  return (size_t)(rows_of(&array->shape) * columns_of(&array->shape)) * cusp_dtype_size(array->dtype);
+  return (size_t)(cusp_rows_of(&array->shape) * cusp_columns_of(&array->shape)) * cusp_dtype_size(array->dtype);
 }
 
 static size_t rounded(size_t bytes) { return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT; }
@@ -45,7 +42,7 @@ static cusp_status ready(cusp_call *call) {
 
 /** (x + x^T) / 2, so that the gradient is that of a symmetric matrix. */
 static void symmetrise(const cusp_array *x, const void *from, void *to) {
-  int64_t n = rows_of(&x->shape);
+  int64_t n = cusp_rows_of(&x->shape);
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < n; j++)
       if (x->dtype == CUSP_FLOAT32)
@@ -58,7 +55,7 @@ static cusp_status cholesky_run(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *out = &call->outputs[0];
   for (int64_t i = 0; i < matrix_count(x); i++) {
     symmetrise(x, item(x, 2, i), item(out, 2, i));
-    CUSP_TRY(cusp_lapack_cholesky(x->dtype, (int)rows_of(&x->shape), item(out, 2, i)));
+    CUSP_TRY(cusp_lapack_cholesky(x->dtype, (int)cusp_rows_of(&x->shape), item(out, 2, i)));
   }
   return CUSP_OK;
 }
@@ -67,8 +64,8 @@ static cusp_status triangular_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
   for (int64_t i = 0; i < matrix_count(a); i++) {
     memcpy(item(out, 2, i), item(b, 2, i), matrix_bytes(b));
-    cusp_lapack_solve_triangular(a->dtype, call->attrs[0].integer, (int)rows_of(&a->shape), (int)columns_of(&b->shape), item(a, 2, i),
-                                 item(out, 2, i));
+    cusp_lapack_solve_triangular(a->dtype, call->attrs[0].integer, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&b->shape),
+                                 item(a, 2, i), item(out, 2, i));
   }
   return CUSP_OK;
 }
@@ -77,13 +74,13 @@ static cusp_status triangular_run(cusp_call *call) {
 static cusp_status solve_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   size_t b_bytes = call->n_inputs > 1 ? matrix_bytes(&call->inputs[1]) : 0;
-  call->workspace_bytes = rounded(matrix_bytes(a)) + rounded(b_bytes) + (size_t)rows_of(&a->shape) * sizeof(int32_t);
+  call->workspace_bytes = rounded(matrix_bytes(a)) + rounded(b_bytes) + (size_t)cusp_rows_of(&a->shape) * sizeof(int32_t);
   return cusp_lapack_ready();
 }
 
 static cusp_status solve_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
-  int64_t n = rows_of(&a->shape), k = columns_of(&b->shape);
+  int64_t n = cusp_rows_of(&a->shape), k = cusp_columns_of(&b->shape);
   char *lu = call->workspace, *columns = lu + rounded(matrix_bytes(a));
   int32_t *pivots = (int32_t *)(columns + rounded(matrix_bytes(b)));
   for (int64_t i = 0; i < matrix_count(a); i++) {
@@ -100,7 +97,7 @@ static cusp_status solve_run(cusp_call *call) {
 static cusp_status slogdet_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   size_t size = cusp_dtype_size(a->dtype);
-  int64_t n = rows_of(&a->shape);
+  int64_t n = cusp_rows_of(&a->shape);
   char *lu = call->workspace;
   int32_t *pivots = (int32_t *)(lu + rounded(matrix_bytes(a)));
   for (int64_t i = 0; i < matrix_count(a); i++) {
@@ -125,7 +122,7 @@ static cusp_status lu_prepare(cusp_call *call) {
 
 static cusp_status lu_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
-  int64_t rows = rows_of(&a->shape), columns = columns_of(&a->shape);
+  int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape);
   for (int64_t i = 0; i < matrix_count(a); i++) {
     cusp_lapack_transpose(a->dtype, rows, columns, item(a, 2, i), call->workspace);
     cusp_lapack_lu(a->dtype, (int)rows, (int)columns, call->workspace, item(&call->outputs[1], 1, i));
@@ -138,14 +135,15 @@ static cusp_status lu_run(cusp_call *call) {
 static cusp_status qr_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *q = &call->outputs[0];
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes = rounded(matrix_bytes(a)) + rounded(matrix_bytes(q)) +
-                          cusp_lapack_qr_scratch(a->dtype, (int)rows_of(&a->shape), (int)columns_of(&a->shape), (int)columns_of(&q->shape));
+  call->workspace_bytes =
+      rounded(matrix_bytes(a)) + rounded(matrix_bytes(q)) +
+      cusp_lapack_qr_scratch(a->dtype, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&a->shape), (int)cusp_columns_of(&q->shape));
   return CUSP_OK;
 }
 
 static cusp_status qr_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *q = &call->outputs[0], *r = &call->outputs[1];
-  int64_t rows = rows_of(&a->shape), columns = columns_of(&a->shape), width = columns_of(&q->shape);
+  int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape), width = cusp_columns_of(&q->shape);
   size_t size = cusp_dtype_size(a->dtype);
   char *by_columns = call->workspace, *q_columns = by_columns + rounded(matrix_bytes(a)), *scratch = q_columns + rounded(matrix_bytes(q));
   for (int64_t i = 0; i < matrix_count(a); i++) {
@@ -162,13 +160,13 @@ static cusp_status qr_run(cusp_call *call) {
 static cusp_status eigh_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes = rounded(matrix_bytes(a)) + cusp_lapack_eigh_scratch(a->dtype, (int)rows_of(&a->shape));
+  call->workspace_bytes = rounded(matrix_bytes(a)) + cusp_lapack_eigh_scratch(a->dtype, (int)cusp_rows_of(&a->shape));
   return CUSP_OK;
 }
 
 static cusp_status eigh_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
-  int64_t n = rows_of(&a->shape);
+  int64_t n = cusp_rows_of(&a->shape);
   char *vectors = call->workspace, *scratch = vectors + rounded(matrix_bytes(a));
   for (int64_t i = 0; i < matrix_count(a); i++) {
     symmetrise(a, item(a, 2, i), vectors);
@@ -184,8 +182,9 @@ static bool full_svd(const cusp_call *call) { return call->n_outputs == 3 && cal
 static cusp_status svd_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes = rounded(matrix_bytes(a)) + cusp_lapack_svd_scratch(a->dtype, (int)rows_of(&a->shape), (int)columns_of(&a->shape),
-                                                                             call->n_outputs == 3, full_svd(call));
+  call->workspace_bytes =
+      rounded(matrix_bytes(a)) + cusp_lapack_svd_scratch(a->dtype, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&a->shape),
+                                                         call->n_outputs == 3, full_svd(call));
   return CUSP_OK;
 }
 
@@ -197,7 +196,8 @@ static cusp_status svd_run(cusp_call *call) {
     memcpy(copy, item(a, 2, i), matrix_bytes(a));
     void *values = item(&call->outputs[vectors ? 1 : 0], 1, i);
     void *u = vectors ? item(&call->outputs[0], 2, i) : NULL, *vh = vectors ? item(&call->outputs[2], 2, i) : NULL;
-    CUSP_TRY(cusp_lapack_svd(a->dtype, (int)rows_of(&a->shape), (int)columns_of(&a->shape), full_svd(call), copy, values, u, vh, scratch));
+    CUSP_TRY(cusp_lapack_svd(a->dtype, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&a->shape), full_svd(call), copy, values, u, vh,
+                             scratch));
   }
   return CUSP_OK;
 }
@@ -213,10 +213,10 @@ static cusp_status check_matrices(cusp_inference *inference, bool square) {
   const cusp_type *x = &inference->inputs[0];
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
-  if (x->shape.ndim < 2 || (square && rows_of(&x->shape) != columns_of(&x->shape)))
+  if (x->shape.ndim < 2 || (square && cusp_rows_of(&x->shape) != cusp_columns_of(&x->shape)))
     return cusp_infer_fail(inference, CUSP_ESHAPE, "%smatrices in the last two axes expected, got shape %s", square ? "square " : "",
                            cusp_shape_text(&x->shape));
-  if (rows_of(&x->shape) > 32768 || columns_of(&x->shape) > 32768)
+  if (cusp_rows_of(&x->shape) > 32768 || cusp_columns_of(&x->shape) > 32768)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "matrices of at most 32768 rows and columns expected, got shape %s",
                            cusp_shape_text(&x->shape));
   return CUSP_OK;
@@ -244,7 +244,7 @@ static cusp_status square_infer(cusp_inference *inference) {
 static cusp_status solve_infer(cusp_inference *inference) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
   CUSP_TRY(check_matrices(inference, true));
-  if (b->shape.ndim != a->shape.ndim || rows_of(&b->shape) != rows_of(&a->shape))
+  if (b->shape.ndim != a->shape.ndim || cusp_rows_of(&b->shape) != cusp_rows_of(&a->shape))
     return cusp_infer_fail(inference, CUSP_ESHAPE, "b must have as many rows as a, got shapes %s and %s", cusp_shape_text(&a->shape),
                            cusp_shape_text(&b->shape));
   inference->outputs[0] = *b;
@@ -265,7 +265,7 @@ static cusp_status lu_infer(cusp_inference *inference) {
   CUSP_TRY(check_matrices(inference, false));
   inference->n_outputs = 2;
   inference->outputs[0] = *x;
-  inference->outputs[1] = vectors(x, least(rows_of(&x->shape), columns_of(&x->shape)));
+  inference->outputs[1] = vectors(x, least(cusp_rows_of(&x->shape), cusp_columns_of(&x->shape)));
   inference->outputs[1].dtype = CUSP_INT32;
   return CUSP_OK;
 }
@@ -273,7 +273,8 @@ static cusp_status lu_infer(cusp_inference *inference) {
 static cusp_status qr_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(check_matrices(inference, false));
-  int64_t rows = rows_of(&x->shape), columns = columns_of(&x->shape), width = inference->attrs[0].integer ? rows : least(rows, columns);
+  int64_t rows = cusp_rows_of(&x->shape), columns = cusp_columns_of(&x->shape),
+          width = inference->attrs[0].integer ? rows : least(rows, columns);
   inference->n_outputs = 2;
   inference->outputs[0] = matrices(x, rows, width);
   inference->outputs[1] = matrices(x, width, columns);
@@ -284,7 +285,7 @@ static cusp_status eigh_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(check_matrices(inference, true));
   inference->n_outputs = 2;
-  inference->outputs[0] = vectors(x, rows_of(&x->shape));
+  inference->outputs[0] = vectors(x, cusp_rows_of(&x->shape));
   inference->outputs[1] = *x;
   return CUSP_OK;
 }
@@ -292,215 +293,20 @@ static cusp_status eigh_infer(cusp_inference *inference) {
 static cusp_status svd_values_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(check_matrices(inference, false));
-  inference->outputs[0] = vectors(x, least(rows_of(&x->shape), columns_of(&x->shape)));
+  inference->outputs[0] = vectors(x, least(cusp_rows_of(&x->shape), cusp_columns_of(&x->shape)));
   return CUSP_OK;
 }
 
 static cusp_status svd_parts_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(check_matrices(inference, false));
-  int64_t rows = rows_of(&x->shape), columns = columns_of(&x->shape), count = least(rows, columns);
+  int64_t rows = cusp_rows_of(&x->shape), columns = cusp_columns_of(&x->shape), count = least(rows, columns);
   bool full = inference->attrs[0].integer;
   inference->n_outputs = 3;
   inference->outputs[0] = matrices(x, rows, full ? rows : count);
   inference->outputs[1] = vectors(x, count);
   inference->outputs[2] = matrices(x, full ? columns : count, columns);
   return CUSP_OK;
-}
-
-/* ------------------------------------------------------------------ pieces of graphs */
-
-static cusp_node *transposed(cusp_node *x) {
-  if (!x)
-    return NULL;
-  int64_t axes[CUSP_MAX_DIMS];
-  int ndim = x->type.shape.ndim;
-  for (int i = 0; i < ndim; i++)
-    axes[i] = i;
-  axes[ndim - 1] = ndim - 2;
-  axes[ndim - 2] = ndim - 1;
-  return cusp_transpose(x, axes);
-}
-
-static cusp_node *add_axis(cusp_node *x, int from_end) { return x ? cusp_expand_dims(x, x->type.shape.ndim - from_end) : NULL; }
-/** x diag(v), diag(v) x. */
-static cusp_node *scale_columns(cusp_node *x, cusp_node *v) { return cusp_multiply(x, add_axis(v, 1)); }
-static cusp_node *scale_rows(cusp_node *x, cusp_node *v) { return cusp_multiply(x, add_axis(v, 0)); }
-
-static cusp_node *solve_triangle(cusp_node *a, cusp_node *b, bool lower) {
-  return CUSP_APPLY2("triangular_solve", a, b, cusp_attr_bool(lower));
-}
-
-static cusp_node *identity(const cusp_node *like) {
-  cusp_node *eye = cusp_apply(
-      "eye", 0, NULL, 4,
-      (cusp_attr[]){cusp_attr_int(columns_of(&like->type.shape)), cusp_attr_none(), cusp_attr_int(0), cusp_attr_dtype(like->type.dtype)});
-  return eye ? cusp_broadcast_to(eye, &like->type.shape) : NULL;
-}
-
-static cusp_node *lower_triangle(cusp_node *x, int64_t k) { return CUSP_APPLY1("tril", x, cusp_attr_int(k)); }
-
-/** The lower triangle with its diagonal halved. */
-static cusp_node *half_lower(cusp_node *x) { return cusp_scale(cusp_add(lower_triangle(x, 0), lower_triangle(x, -1)), 0.5); }
-
-static cusp_node *symmetric_part(cusp_node *x) { return cusp_scale(cusp_add(x, transposed(x)), 0.5); }
-
-/** 1 / (v_j - v_i), 0 on the diagonal. */
-static cusp_node *inverse_differences(cusp_node *v) {
-  cusp_node *difference = cusp_subtract(add_axis(v, 1), add_axis(v, 0));
-  if (!difference)
-    return NULL;
-  cusp_node *eye = identity(difference);
-  return cusp_subtract(cusp_divide(cusp_scalar_like(1, difference), cusp_add(difference, eye)), eye);
-}
-
-/** Columns first <= j < last. */
-static cusp_node *column_range(cusp_node *x, int64_t first, int64_t last) {
-  int64_t start[CUSP_MAX_DIMS] = {0}, stop[CUSP_MAX_DIMS], step[CUSP_MAX_DIMS];
-  int ndim = x->type.shape.ndim;
-  for (int i = 0; i < ndim; i++) {
-    stop[i] = x->type.shape.size[i];
-    step[i] = 1;
-  }
-  start[ndim - 1] = first;
-  stop[ndim - 1] = last;
-  return CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim));
-}
-
-/* ------------------------------------------------------------------ gradients */
-
-/** dx = L^-T P L^-1, symmetric part, with P the lower triangle of L^T dL whose diagonal is halved. */
-static cusp_status cholesky_gradient(cusp_gradient *g) {
-  cusp_node *lt = transposed(g->y[0]);
-  cusp_node *p = half_lower(cusp_matmul(lt, g->dy[0]));
-  cusp_node *left = solve_triangle(lt, p, false);
-  cusp_node *both = transposed(solve_triangle(lt, transposed(left), false));
-  return cusp_built(g->dx[0] = symmetric_part(both));
-}
-
-static cusp_status triangular_gradient(cusp_gradient *g) {
-  bool lower = g->node->attrs[0].integer;
-  cusp_node *db = solve_triangle(transposed(g->x[0]), g->dy[0], !lower);
-  if (g->wanted[0]) {
-    cusp_node *da = cusp_negative(cusp_matmul(db, transposed(g->y[0])));
-    CUSP_TRY(cusp_built(g->dx[0] = lower ? lower_triangle(da, 0) : CUSP_APPLY1("triu", da, cusp_attr_int(0))));
-  }
-  return cusp_built(g->dx[1] = db);
-}
-
-static cusp_status solve_gradient(cusp_gradient *g) {
-  cusp_node *db = cusp_apply_2("solve_matrices", transposed(g->x[0]), g->dy[0]);
-  if (g->wanted[0])
-    CUSP_TRY(cusp_built(g->dx[0] = cusp_negative(cusp_matmul(db, transposed(g->y[0])))));
-  return cusp_built(g->dx[1] = db);
-}
-
-/** The sign does not move; the logarithm's gradient is the inverse, transposed. */
-static cusp_status slogdet_gradient(cusp_gradient *g) {
-  if (!g->dy[1])
-    return CUSP_OK;
-  cusp_node *inverse = cusp_apply_2("solve_matrices", transposed(g->x[0]), identity(g->x[0]));
-  return cusp_built(g->dx[0] = cusp_multiply(inverse, add_axis(add_axis(g->dy[1], 0), 0)));
-}
-
-static cusp_node *or_zeros(cusp_node *cotangent, cusp_node *like) { return cotangent ? cotangent : cusp_zeros_like(like); }
-
-/** Rows first <= i < last. */
-static cusp_node *row_range(cusp_node *x, int64_t first, int64_t last) {
-  cusp_node *turned = transposed(x);
-  return turned ? transposed(column_range(turned, first, last)) : NULL;
-}
-
-/**
- * Mode "complete": Householder's Q = I + P [I W] with P = Q1 - E1 = [A; B], of which orthogonality leaves W = A^-T B^T only.
- * So Q2 = E2 + P W, whose cotangent G2 flows on into that of Q1; what is left is the reduced case.
- */
-static void reduce_qr(cusp_node **q, cusp_node **r, cusp_node **dq, cusp_node **dr) {
-  int64_t width = columns_of(&(*q)->type.shape), n = columns_of(&(*r)->type.shape);
-  cusp_node *q1 = column_range(*q, 0, n), *g2 = column_range(*dq, n, width);
-  if (!q1 || !g2)
-    return;
-  cusp_node *top = row_range(q1, 0, n), *b = row_range(q1, n, width);
-  cusp_node *a = top ? cusp_subtract(top, identity(top)) : NULL;
-  cusp_node *w = cusp_apply_2("solve_matrices", transposed(a), transposed(b)), *wt = transposed(w), *dp = cusp_matmul(g2, wt);
-  cusp_node *dw = cusp_add(cusp_matmul(transposed(a), row_range(g2, 0, n)), cusp_matmul(transposed(b), row_range(g2, n, width)));
-  cusp_node *db = cusp_apply_2("solve_matrices", a, dw);
-  cusp_node *through_w[] = {cusp_negative(cusp_matmul(w, transposed(db))), transposed(db)};
-  cusp_attr rows = cusp_attr_int((*q)->type.shape.ndim - 2);
-  cusp_node *stacked = db ? cusp_apply("concatenate", 2, through_w, 1, &rows) : NULL;
-  *dq = cusp_add(column_range(*dq, 0, n), cusp_add(dp, stacked));
-  *q = q1;
-  *r = row_range(*r, 0, n);
-  *dr = row_range(*dr, 0, n);
-}
-
-/** Rows >= columns: dx = (dQ + Q C) R^-T with M = R dR^T - dQ^T Q and C its lower triangle, mirrored. */
-static cusp_status qr_gradient(cusp_gradient *g) {
-  cusp_node *q = g->y[0], *r = g->y[1], *dq = or_zeros(g->dy[0], q), *dr = or_zeros(g->dy[1], r);
-  if (!dq || !dr)
-    return cusp_built(NULL);
-  if (rows_of(&r->type.shape) != columns_of(&r->type.shape))
-    reduce_qr(&q, &r, &dq, &dr);
-  CUSP_TRY(cusp_built(r));
-  cusp_node *m = cusp_subtract(cusp_matmul(r, transposed(dr)), cusp_matmul(transposed(dq), q));
-  cusp_node *mirrored = cusp_add(lower_triangle(m, 0), transposed(lower_triangle(m, -1)));
-  cusp_node *inner = cusp_add(dq, cusp_matmul(q, mirrored));
-  return cusp_built(g->dx[0] = transposed(solve_triangle(r, transposed(inner), false)));
-}
-
-/** dx = V (diag(dw) + F * (V^T dV)) V^T, symmetric part, with F_ij = 1 / (w_j - w_i). */
-static cusp_status eigh_gradient(cusp_gradient *g) {
-  cusp_node *w = g->y[0], *v = g->y[1], *vt = transposed(v), *dx = NULL;
-  if (g->dy[0])
-    dx = cusp_matmul(scale_columns(v, g->dy[0]), vt);
-  if (g->dy[1]) {
-    cusp_node *inner = cusp_multiply(inverse_differences(w), cusp_matmul(vt, g->dy[1]));
-    cusp_node *through_vectors = cusp_matmul(v, cusp_matmul(inner, vt));
-    dx = g->dy[0] ? cusp_add(dx, through_vectors) : through_vectors;
-  }
-  return cusp_built(g->dx[0] = symmetric_part(dx));
-}
-
-/** The gradient through the values is U diag(ds) V^T, of the decomposition made again with its vectors. */
-static cusp_status svd_values_gradient(cusp_gradient *g) {
-  cusp_node *parts[CUSP_MAX_OUTPUTS];
-  cusp_attr thin = cusp_attr_bool(false);
-  if (!cusp_apply_many(parts, "svd_parts", 1, &g->x[0], 1, &thin))
-    return cusp_built(NULL);
-  return cusp_built(g->dx[0] = cusp_matmul(scale_columns(parts[0], g->dy[0]), parts[2]));
-}
-
-/** F * (a^T da - da^T a), with F_ij = 1 / (s_j^2 - s_i^2). */
-static cusp_node *rotation(cusp_node *f, cusp_node *a, cusp_node *da) {
-  cusp_node *turned = cusp_matmul(transposed(a), da);
-  return cusp_multiply(f, cusp_subtract(turned, transposed(turned)));
-}
-
-/** (da - a a^T da) S^-1: what moves out of the space that the vectors span. */
-static cusp_node *outside(cusp_node *a, cusp_node *da, cusp_node *s) {
-  cusp_node *rest = cusp_subtract(da, cusp_matmul(a, cusp_matmul(transposed(a), da)));
-  return cusp_divide(rest, add_axis(s, 1));
-}
-
-static cusp_status svd_parts_gradient(cusp_gradient *g) {
-  cusp_node *u = g->y[0], *s = g->y[1], *vh = g->y[2], *v = transposed(vh), *inner = NULL, *f = NULL;
-  if (columns_of(&u->type.shape) != rows_of(&vh->type.shape))
-    return cusp_fail(CUSP_EUNSUPPORTED, "svd: full_matrices = true has no gradient through the vectors of a matrix that is not square; "
-                                        "use full_matrices = false");
-  cusp_node *ds = or_zeros(g->dy[1], s);
-  inner = cusp_multiply(identity(cusp_matmul(transposed(u), u)), add_axis(ds, 1));
-  if (g->dy[0] || g->dy[2])
-    f = inverse_differences(cusp_square(s));
-  if (g->dy[0])
-    inner = cusp_add(inner, scale_columns(rotation(f, u, g->dy[0]), s));
-  if (g->dy[2])
-    inner = cusp_add(inner, scale_rows(rotation(f, v, transposed(g->dy[2])), s));
-  cusp_node *dx = cusp_matmul(u, cusp_matmul(inner, vh));
-  if (g->dy[0])
-    dx = cusp_add(dx, cusp_matmul(outside(u, g->dy[0], s), vh));
-  if (g->dy[2])
-    dx = cusp_add(dx, cusp_matmul(u, transposed(outside(v, transposed(g->dy[2]), s))));
-  return cusp_built(g->dx[0] = dx);
 }
 
 /* ------------------------------------------------------------------ the public rows */
@@ -532,7 +338,7 @@ static cusp_status decompose(const char *name, const char *row, cusp_node *x, in
 
 CUSP_COMPOSE(cholesky_compose) {
   CUSP_TRY(decompose("cholesky", "cholesky_lower", inputs[0], 0, NULL, outputs, n_outputs));
-  return cusp_built(outputs[0] = attrs[0].integer ? transposed(outputs[0]) : outputs[0]);
+  return cusp_built(outputs[0] = attrs[0].integer ? cusp_linalg_transposed(outputs[0]) : outputs[0]);
 }
 
 /** b as matrices (a vector is one column) and both with common leading axes; *vector says that the column is to go again. */
@@ -556,8 +362,8 @@ static cusp_status align_systems(const char *name, cusp_node **a, cusp_node **b,
   for (int i = 0; i < 2; i++) {
     cusp_type type = (*nodes[i])->type;
     cusp_shape full = batch;
-    full.size[full.ndim++] = rows_of(&type.shape);
-    full.size[full.ndim++] = columns_of(&type.shape);
+    full.size[full.ndim++] = cusp_rows_of(&type.shape);
+    full.size[full.ndim++] = cusp_columns_of(&type.shape);
     *nodes[i] = cusp_broadcast_to(*nodes[i], &full);
     CUSP_TRY(cusp_built(*nodes[i]));
   }
@@ -588,14 +394,14 @@ CUSP_COMPOSE(solve_triangular_compose) {
   bool vector;
   *n_outputs = 1;
   CUSP_TRY(align_systems("solve_triangular", &a, &b, &vector));
-  cusp_node *x = without_column(solve_triangle(a, b, attrs[0].integer), vector);
+  cusp_node *x = without_column(cusp_linalg_solve_triangle(a, b, attrs[0].integer), vector);
   return cusp_built(outputs[0] = x ? cusp_cast(x, dtype) : NULL);
 }
 
 CUSP_COMPOSE(inv_compose) {
   *n_outputs = 1;
   CUSP_TRY(check_operand("inv", inputs[0]));
-  cusp_node *x = widened(inputs[0]), *result = x ? cusp_apply_2("solve_matrices", x, identity(x)) : NULL;
+  cusp_node *x = widened(inputs[0]), *result = x ? cusp_apply_2("solve_matrices", x, cusp_linalg_identity(x)) : NULL;
   return cusp_built(outputs[0] = result ? cusp_cast(result, inputs[0]->type.dtype) : NULL);
 }
 
@@ -604,8 +410,8 @@ CUSP_COMPOSE(cholesky_inverse_compose) {
   bool upper = attrs[0].integer;
   *n_outputs = 1;
   CUSP_TRY(check_operand("cholesky_inverse", inputs[0]));
-  cusp_node *x = widened(inputs[0]), *inverse = x ? solve_triangle(x, identity(x), !upper) : NULL;
-  cusp_node *result = upper ? cusp_matmul(inverse, transposed(inverse)) : cusp_matmul(transposed(inverse), inverse);
+  cusp_node *x = widened(inputs[0]), *inverse = x ? cusp_linalg_solve_triangle(x, cusp_linalg_identity(x), !upper) : NULL;
+  cusp_node *result = upper ? cusp_matmul(inverse, cusp_linalg_transposed(inverse)) : cusp_matmul(cusp_linalg_transposed(inverse), inverse);
   return cusp_built(outputs[0] = result ? cusp_cast(result, inputs[0]->type.dtype) : NULL);
 }
 
@@ -631,12 +437,12 @@ CUSP_COMPOSE(eigh_compose) { return decompose("eigh", "eigh_parts", inputs[0], 0
 
 /** A wide matrix [a b] with a square: a = Q R, and the rest of R is Q^T b. That has a gradient where the row has none. */
 static cusp_status wide_qr(cusp_node *x, cusp_node **outputs, int *n_outputs) {
-  int64_t rows = rows_of(&x->type.shape), columns = columns_of(&x->type.shape);
+  int64_t rows = cusp_rows_of(&x->type.shape), columns = cusp_columns_of(&x->type.shape);
   cusp_attr reduced = cusp_attr_bool(false);
-  cusp_node *rest = column_range(x, rows, columns), *square = column_range(x, 0, rows);
+  cusp_node *rest = cusp_linalg_column_range(x, rows, columns), *square = cusp_linalg_column_range(x, 0, rows);
   CUSP_TRY(cusp_built(square));
   CUSP_TRY(decompose("qr", "qr_parts", square, 1, &reduced, outputs, n_outputs));
-  cusp_node *parts[] = {outputs[1], cusp_matmul(transposed(outputs[0]), rest)};
+  cusp_node *parts[] = {outputs[1], cusp_matmul(cusp_linalg_transposed(outputs[0]), rest)};
   cusp_attr last = cusp_attr_int(x->type.shape.ndim - 1);
   return cusp_built(outputs[1] = parts[1] ? cusp_apply("concatenate", 2, parts, 1, &last) : NULL);
 }
@@ -648,9 +454,9 @@ CUSP_COMPOSE(qr_compose) {
     return cusp_fail(CUSP_EVALUE, "qr: mode must be \"reduced\" or \"complete\", got \"%s\"", mode);
   CUSP_TRY(check_operand("qr", inputs[0]));
   const cusp_shape *shape = &inputs[0]->type.shape;
-  if (rows_of(shape) < columns_of(shape))
+  if (cusp_rows_of(shape) < cusp_columns_of(shape))
     return wide_qr(inputs[0], outputs, n_outputs);
-  cusp_attr attr = cusp_attr_bool(complete && rows_of(shape) > columns_of(shape));
+  cusp_attr attr = cusp_attr_bool(complete && cusp_rows_of(shape) > cusp_columns_of(shape));
   return decompose("qr", "qr_parts", inputs[0], 1, &attr, outputs, n_outputs);
 }
 
@@ -663,7 +469,7 @@ CUSP_COMPOSE(svd_compose) {
 static double dtype_epsilon(cusp_dtype dtype) { return dtype == CUSP_FLOAT64 ? DBL_EPSILON : FLT_EPSILON; }
 
 static double longer_side(const cusp_node *x) {
-  int64_t rows = rows_of(&x->type.shape), columns = columns_of(&x->type.shape);
+  int64_t rows = cusp_rows_of(&x->type.shape), columns = cusp_columns_of(&x->type.shape);
   return (double)(rows > columns ? rows : columns);
 }
 
@@ -692,8 +498,8 @@ CUSP_COMPOSE(pinv_compose) {
   CUSP_TRY(cusp_built(x));
   CUSP_TRY(thin_svd("pinv", x, parts));
   double share = attrs[0].kind == CUSP_ATTR_FLOAT ? attrs[0].number : 10 * longer_side(x) * dtype_epsilon(x->type.dtype);
-  cusp_node *v = scale_columns(transposed(parts[2]), inverse_values(parts[1], share));
-  cusp_node *result = cusp_matmul(v, transposed(parts[0]));
+  cusp_node *v = cusp_linalg_scale_columns(cusp_linalg_transposed(parts[2]), inverse_values(parts[1], share));
+  cusp_node *result = cusp_matmul(v, cusp_linalg_transposed(parts[0]));
   return cusp_built(outputs[0] = result ? cusp_cast(result, inputs[0]->type.dtype) : NULL);
 }
 
@@ -702,13 +508,13 @@ CUSP_COMPOSE(lstsq_compose) {
   bool vector;
   *n_outputs = 1;
   CUSP_TRY(align_systems("lstsq", &a, &b, &vector));
-  if (rows_of(&a->type.shape) != rows_of(&b->type.shape))
+  if (cusp_rows_of(&a->type.shape) != cusp_rows_of(&b->type.shape))
     return cusp_fail(CUSP_ESHAPE, "lstsq: b must have as many rows as a, got shapes %s and %s", cusp_shape_text(&inputs[0]->type.shape),
                      cusp_shape_text(&inputs[1]->type.shape));
   CUSP_TRY(thin_svd("lstsq", a, parts));
   double share = attrs[0].kind == CUSP_ATTR_FLOAT ? attrs[0].number : longer_side(a) * dtype_epsilon(a->type.dtype);
-  cusp_node *v = scale_columns(transposed(parts[2]), inverse_values(parts[1], share));
-  cusp_node *x = without_column(cusp_matmul(v, cusp_matmul(transposed(parts[0]), b)), vector);
+  cusp_node *v = cusp_linalg_scale_columns(cusp_linalg_transposed(parts[2]), inverse_values(parts[1], share));
+  cusp_node *x = without_column(cusp_matmul(v, cusp_matmul(cusp_linalg_transposed(parts[0]), b)), vector);
   return cusp_built(outputs[0] = x ? cusp_cast(x, inputs[0]->type.dtype) : NULL);
 }
 
@@ -789,7 +595,7 @@ const cusp_op cusp_ops_linalg[] = {
      .help = "cholesky of the symmetric part of x.",
      .flags = CUSP_OP_HIDDEN,
      .infer = square_infer,
-     .gradient = cholesky_gradient,
+     .gradient = cusp_linalg_cholesky_gradient,
      .kernels = KERNEL(ready, cholesky_run)},
     {.name = "triangular_solve",
      .arguments = "a, b, lower: bool",
@@ -797,7 +603,7 @@ const cusp_op cusp_ops_linalg[] = {
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
      .infer = solve_infer,
-     .gradient = triangular_gradient,
+     .gradient = cusp_linalg_triangular_gradient,
      .kernels = KERNEL(ready, triangular_run)},
     {.name = "solve_matrices",
      .arguments = "a, b",
@@ -805,14 +611,14 @@ const cusp_op cusp_ops_linalg[] = {
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
      .infer = solve_infer,
-     .gradient = solve_gradient,
+     .gradient = cusp_linalg_solve_gradient,
      .kernels = KERNEL(solve_prepare, solve_run)},
     {.name = "sign_and_log_det",
      .arguments = "x",
      .help = "slogdet of float32 or float64.",
      .flags = CUSP_OP_HIDDEN,
      .infer = slogdet_infer,
-     .gradient = slogdet_gradient,
+     .gradient = cusp_linalg_slogdet_gradient,
      .kernels = KERNEL(solve_prepare, slogdet_run)},
     {.name = "lu_pivots",
      .arguments = "x",
@@ -825,28 +631,28 @@ const cusp_op cusp_ops_linalg[] = {
      .help = "qr of float32 or float64.",
      .flags = CUSP_OP_HIDDEN,
      .infer = qr_infer,
-     .gradient = qr_gradient,
+     .gradient = cusp_linalg_qr_gradient,
      .kernels = KERNEL(qr_prepare, qr_run)},
     {.name = "eigh_parts",
      .arguments = "x",
      .help = "eigh of the symmetric part of x.",
      .flags = CUSP_OP_HIDDEN,
      .infer = eigh_infer,
-     .gradient = eigh_gradient,
+     .gradient = cusp_linalg_eigh_gradient,
      .kernels = KERNEL(eigh_prepare, eigh_run)},
     {.name = "svd_values",
      .arguments = "x",
      .help = "Singular values, descending.",
      .flags = CUSP_OP_HIDDEN,
      .infer = svd_values_infer,
-     .gradient = svd_values_gradient,
+     .gradient = cusp_linalg_svd_values_gradient,
      .kernels = KERNEL(svd_prepare, svd_run)},
     {.name = "svd_parts",
      .arguments = "x, full_matrices: bool",
      .help = "svd of float32 or float64, with its vectors.",
      .flags = CUSP_OP_HIDDEN,
      .infer = svd_parts_infer,
-     .gradient = svd_parts_gradient,
+     .gradient = cusp_linalg_svd_parts_gradient,
      .kernels = KERNEL(svd_prepare, svd_run)},
     {0},
 };
