@@ -98,10 +98,11 @@ $(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
 	@echo '  LD  $@'
 	$(Q)$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS)
 
+# nodelete: the threads that OpenMP keeps would run on in unmapped code when Lua closes the module.
 $(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
-	$(Q)$(LINK) -shared -o $@ $(BINDING_OBJECTS) $(BUILD)/core.a $(ENGINE_LIBS)
+	$(Q)$(LINK) -shared -Wl,-z,nodelete -o $@ $(BINDING_OBJECTS) $(BUILD)/core.a $(ENGINE_LIBS)
 
 $(BUILD)/lib/cusp/onednn.so: $(ONEDNN_OBJECTS)
 	@mkdir -p $(@D)

@@ -1,0 +1,77 @@
+local engine = require "cusp.engine"
+
+local function message(f, ...)
+  local ok, text = pcall(f, ...)
+  assert.is_false(ok)
+  return text
+end
+
+describe("engine.tape", function()
+  it("gives gradients of watched tensors and of variables", function()
+    local tape <close> = engine.tape()
+    local x, v, other = engine.tensor({1.0, 2.0}), engine.variable({3.0, 4.0}), engine.variable({1.0})
+    tape:watch(x)
+    local y = (x * x * v):sum()
+    local gradients = tape:gradient({y}, {x, v, other})
+    assert.same({6, 16}, gradients[1]:tolist())
+    assert.same({1, 4}, gradients[2]:tolist())
+    assert.is_false(gradients[3])
+  end)
+
+  it("sums over all the readings of a variable", function()
+    local tape <close> = engine.tape()
+    local v = engine.variable({2.0})
+    local y = v * v
+    v:assign({5})
+    y = y + v * 3
+    assert.same({7}, tape:gradient({y}, {v})[1]:tolist())
+  end)
+
+  it("counts more readings than fit into its first buffer", function()
+    local tape <close> = engine.tape()
+    local v = engine.variable({1.0})
+    local y = v * 0
+    for i = 1, 100 do
+      v:assign({i})
+      y = y + v
+    end
+    assert.same({100}, tape:gradient({y}, {v})[1]:tolist())
+  end)
+
+  it("takes cotangents, and false for those that are ones", function()
+    local tape <close> = engine.tape()
+    local v = engine.variable({1.0, 2.0})
+    local a, b = v * 2, v * 3
+    assert.same({22, 203}, tape:gradient({a, b}, {v}, {engine.tensor({9.5, 100.0}), false})[1]:tolist())
+  end)
+
+  it("differentiates gradients", function()
+    local outer <close> = engine.tape()
+    local v = engine.variable({2.0})
+    local inner <close> = engine.tape()
+    local first = inner:gradient({v * v * v}, {v})[1]
+    assert.same({12}, first:tolist())
+    assert.same({12}, outer:gradient({first}, {v})[1]:tolist())
+  end)
+
+  it("records nothing while paused or closed", function()
+    local tape = engine.tape()
+    local v = engine.variable({2.0})
+    tape:pause(true)
+    local y = v * v
+    tape:pause(false)
+    assert.is_false(tape:gradient({y}, {v})[1])
+    tape:close()
+    tape:close()
+    assert.matches("the tape is closed", message(tape.gradient, tape, {y}, {v}), 1, true)
+  end)
+
+  it("names what is no tensor", function()
+    local tape <close> = engine.tape()
+    local v = engine.variable({2.0})
+    assert.matches("source 1 should be a tensor or a variable, got 3", message(tape.gradient, tape, {v * 2}, {3}), 1, true)
+    assert.matches("the targets should be a list", message(tape.gradient, tape, v * 2, {v}), 1, true)
+    assert.matches("target 1: expected a tensor", message(tape.gradient, tape, {"x"}, {v}), 1, true)
+    assert.matches("watch: expected a tensor, got nil", message(tape.watch, tape), 1, true)
+  end)
+end)
