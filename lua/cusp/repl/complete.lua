@@ -79,8 +79,9 @@ local function callee(before)
       depth = depth + 1
     elseif c:find "[%({%[]" then
       if depth == 0 then
-        if c == "{" and before:sub(1, i - 1):find "%(%s*$" then return callee(before:sub(1, i - 1):gsub("%s*%($", "(")) end
-        return before:sub(1, i - 1):match "([%a_][%w_.:]*)%s*$", before:sub(i):find "{" ~= nil
+        local outside = before:sub(1, i - 1)
+        if c == "{" and outside:find "[(,]%s*$" then return callee(outside) end -- a table of keyword arguments
+        return outside:match "([%a_][%w_.:]*)%s*$"
       end
       depth = depth - 1
     end

@@ -1,0 +1,87 @@
+local build = os.getenv "CUSP_BUILD" or "build"
+local program = build .. "/cusp"
+
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+-- Runs a shell command; its output with errors, and the exit code.
+local function run(command)
+  local pipe = io.popen("{ " .. command .. "\n} 2>&1; echo \"exit $?\"")
+  local text = pipe:read "a"
+  pipe:close()
+  local output, code = text:match "^(.-)exit (%d+)\n$"
+  return output, tonumber(code)
+end
+
+local function cusp(arguments) return run(program .. " " .. arguments) end
+
+local function with_script(text, f)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local ok, problem = pcall(f, path)
+  os.remove(path)
+  if not ok then error(problem, 0) end
+end
+
+describe("the program", function()
+  it("runs code, scripts and standard input as lua does", function()
+    assert.same({"3\n", 0}, {cusp("-e " .. quote "x = 1" .. " -e " .. quote "print(x + 2)")})
+    with_script("print(arg[0] ~= nil, arg[1], arg[2], arg[-1], ...)", function(path)
+      assert.same({"true\ta\tb\t" .. program .. "\ta\tb\n", 0}, {cusp(path .. " a b")})
+      assert.same({"true\t-e\tnil\t--\t-e\n", 0}, {cusp("-- " .. path .. " -e")})
+    end)
+    assert.same({"in\n", 0}, {run("echo 'print \"in\"' | " .. program)})
+    assert.same({"in\tx\n", 0}, {run("echo 'print(\"in\", ...)' | " .. program .. " - x")})
+    assert.same({"2\n", 0}, {cusp("-l string -e " .. quote "print(#string.rep('x', 2))")})
+  end)
+
+  it("finds cusp beside itself, from any directory", function()
+    local output, code = run("here=$PWD; cd / && $here/" .. program .. " -e " .. quote 'print(require("cusp").ones{2} + 1)')
+    assert.same({"tensor([2, 2], shape = {2}, dtype = float32)\n", 0}, {output, code})
+  end)
+
+  it("tells versions, the processor and threads", function()
+    local output, code = cusp "-v"
+    assert.equal(0, code)
+    assert.matches("^Cusp %S+, Lua 5%.4", output)
+    assert.matches("%d+ threads?", output)
+    assert.matches("usage:", (cusp "-h"))
+  end)
+
+  it("ends with 1 after an error, its message and the user's frames on standard error", function()
+    local output, code = cusp("-e " .. quote 'local function f() error("oops") end f()')
+    assert.equal(1, code)
+    assert.matches("%(command line%):1: oops\nstack traceback:\n", output)
+    with_script('local cusp = require "cusp"\nlocal function g()\n  cusp.ones{2}:reshape{3}\nend\ng()\n', function(path)
+      output, code = cusp(path)
+      assert.equal(1, code)
+      assert.matches(path:match "[^/]+$" .. ":3: reshape: ", output, 1, true)
+      assert.is_nil(output:find("lua/cusp/", 1, true))
+      assert.is_nil(output:find("[C]", 1, true))
+    end)
+    assert.equal(1, select(2, cusp "/nowhere.lua"))
+    assert.equal(1, select(2, cusp "-q"))
+    assert.equal(1, select(2, cusp("-e " .. quote "x = (")))
+    assert.equal(1, select(2, cusp("-e " .. quote "error{}")))
+    assert.equal(3, select(2, cusp("-e " .. quote "os.exit(3)")))
+  end)
+
+  it("ends with 130 after an interrupt, in Lua code and in the engine", function()
+    local function interrupted(code)
+      return run("timeout --preserve-status -k 20 -s INT 1 " .. program .. " -e " .. quote(code))
+    end
+    local output, code = interrupted "while true do end"
+    assert.equal(130, code)
+    assert.matches("interrupted!", output)
+    output, code = interrupted [[
+      local cusp = require "cusp"
+      local x = cusp.ones{512, 512}
+      while true do (x:matmul(x)):item(1, 1) end]]
+    assert.equal(130, code)
+    assert.matches("interrupted!", output)
+    -- An error like any other: what catches it goes on.
+    output, code = interrupted 'print(pcall(function() while true do end end)) print "on"'
+    assert.same({"false\tinterrupted!\non\n", 0}, {output, code})
+  end)
+end)
