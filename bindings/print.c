@@ -105,7 +105,7 @@ static void choose_float_format(printer *p) {
   if (p->scientific) {
     p->decimals = v.exponent_decimals;
   } else if (!v.whole) {
-    int whole_digits = v.largest < 1 ? 0 : (int)floor(log10(v.largest)) + 1, room = digits + 2 - whole_digits;
+    int whole_digits = v.largest < 1 ? 0 : (int)floor(log10(v.largest)) + 1, room = digits - whole_digits;
     p->decimals = v.decimals < room ? v.decimals : room > 1 ? room : 1;
   }
 }

@@ -93,13 +93,18 @@ local function check_connected(graph)
   end
 end
 
-local function check_names(graph)
+-- Layers are found, saved and reported by name: where two were given the same one (two instances of a class that names itself),
+-- the later gets a number.
+local function make_names_unique(graph)
   local seen = {}
   for _, operation in ipairs(graph.operations) do
-    if seen[operation.name] then
-      errors.raise("the name '%s' is used by several layers of the model; each needs a name of its own", operation.name)
+    local name, n = operation.name, 0
+    while seen[name] do
+      n = n + 1
+      name = operation.name .. "_" .. n
     end
-    seen[operation.name] = true
+    if name ~= operation.name then operation.name = name end
+    seen[name] = true
   end
 end
 
@@ -216,7 +221,7 @@ function Graph.new(inputs, outputs)
   for operation in pairs(of_operation) do self.operations[#self.operations + 1] = operation end
   sort_by(self.operations, of_operation, search.index)
   check_connected(self)
-  check_names(self)
+  make_names_unique(self)
   self.steps = {}
   for _, node in ipairs(self.nodes) do
     if not node.is_input then self.steps[#self.steps + 1] = make_step(node) end

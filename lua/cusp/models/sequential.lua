@@ -27,7 +27,7 @@ local Sequential = Model:extend("Sequential", {__module = "keras", first_is_list
 function Sequential:init(args)
   rawset(self, "_stack", {})   -- the layers, an input layer first if there is one
   rawset(self, "_results", {}) -- the symbolic tensor that each gives, as far as it is built
-  Model.init(self, args)
+  Layer.init(self, args) -- not Model.init: an Input among the layers is no input of a functional model
   local layers = args.layers or args[1]
   if layers == nil then return end
   if not structure.is_container(layers) then
