@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_INTERRUPTED = 130 };
+
+#define PATIENCE 0.3 /* seconds: one key press may come as two signals, to the process and to its group */
 
 static const char *program = "cusp";
 static lua_State *interrupted_state;
@@ -22,7 +25,7 @@ static lua_State *interrupted_state;
 
 /*
  * The engine's loops poll a flag, Lua code is stopped by a hook; whichever sees the interrupt first takes the flag, so that
- * one Ctrl-C is one error. A second one while the first waits ends the process.
+ * one Ctrl-C is one error. A second one while the first still waits, a moment later, ends the process.
  */
 static void stop(lua_State *L, lua_Debug *frame) {
   (void)frame;
@@ -31,7 +34,12 @@ static void stop(lua_State *L, lua_Debug *frame) {
 }
 
 static void on_interrupt(int signal_number) {
-  if (cusp_interrupted()) {
+  static struct timespec first;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (!cusp_interrupted()) {
+    first = now;
+  } else if ((double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec) > PATIENCE) {
     signal(signal_number, SIG_DFL);
     raise(signal_number);
   }
