@@ -78,6 +78,8 @@ CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *co
 CUSP_NODISCARD cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index);
 /** Whether the value at `index` is a table whose metatable has a true `__symbolic`. Raises nothing. */
 bool cusp_lua_is_symbolic(lua_State *L, int index);
+/** Whether the value at `index` says that there is none: nil, or JSON's null. Raises nothing. */
+bool cusp_lua_is_null(lua_State *L, int index);
 /** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises nothing. */
 const char *cusp_lua_got(lua_State *L, int index);
 /** Pushes the element at data as a Lua value. Raises nothing given a free stack slot. */

@@ -44,6 +44,20 @@ bool cusp_lua_is_symbolic(lua_State *L, int index) {
   return symbolic;
 }
 
+bool cusp_lua_is_null(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index))
+    return true;
+  if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
+    return !lua_touserdata(L, index);
+  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
+    return false;
+  lua_pushliteral(L, "__name");
+  lua_rawget(L, -2);
+  bool null = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "cusp.null") == 0;
+  lua_pop(L, 2);
+  return null;
+}
+
 /* ------------------------------------------------------------------ integers and shapes */
 
 static cusp_status to_integer(int64_t *out, lua_State *L, int index) {

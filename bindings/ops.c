@@ -95,7 +95,9 @@ static const char *kind_text(cusp_parameter_kind kind) {
 
 static bool is_nested_ints(cusp_parameter_kind kind) { return kind == CUSP_PARAMETER_INTS || kind == CUSP_PARAMETER_INT_OR_INTS; }
 
-static bool is_plain_table(lua_State *L, int index) { return lua_type(L, index) == LUA_TTABLE && !cusp_lua_is_symbolic(L, index); }
+static bool is_plain_table(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TTABLE && !cusp_lua_is_symbolic(L, index) && !cusp_lua_is_null(L, index);
+}
 
 /* The number of string keys. In a long list only what comes after the array part is looked at. */
 static int count_string_keys(lua_State *L, int table) {
@@ -186,7 +188,7 @@ static int place_positional(call *c, int count) {
   if (count - first + 1 > c->signature->count - next)
     too_many(c, count);
   for (; first <= count; first++, next++)
-    c->where[next] = lua_isnil(c->L, first) ? 0 : first;
+    c->where[next] = cusp_lua_is_null(c->L, first) ? 0 : first;
   return next;
 }
 
@@ -197,7 +199,7 @@ static int spread(call *c, int table, int next) {
     too_many(c, next + length);
   for (int i = 1; i <= length; i++, next++) {
     lua_rawgeti(c->L, table, i);
-    c->where[next] = lua_gettop(c->L);
+    c->where[next] = cusp_lua_is_null(c->L, -1) ? 0 : lua_gettop(c->L);
   }
   return next;
 }
@@ -221,7 +223,7 @@ static void place_keywords(call *c, int table, int keywords) {
     if (c->where[i])
       continue;
     if (lua_getfield(c->L, table, c->signature->parameters[i].name) != LUA_TNIL) {
-      c->where[i] = lua_gettop(c->L);
+      c->where[i] = cusp_lua_is_null(c->L, -1) ? 0 : lua_gettop(c->L);
       keywords--;
     } else {
       lua_pop(c->L, 1);
@@ -359,10 +361,6 @@ static cusp_status read_dtype(call *c, int i, cusp_attr *attr) {
 static cusp_status read_attr(call *c, operands *o, int i, cusp_attr *attr) {
   const cusp_parameter *p = &c->signature->parameters[i];
   int index = c->where[i], type = lua_type(c->L, index);
-  if (p->optional && type == LUA_TLIGHTUSERDATA && !lua_touserdata(c->L, index)) { /* JSON's null */
-    *attr = cusp_attr_none();
-    return CUSP_OK;
-  }
   switch (p->kind) {
   case CUSP_PARAMETER_INT:
   case CUSP_PARAMETER_AXIS: return read_integer(c, i, attr);

@@ -70,6 +70,14 @@ describe("the function of a row", function()
     assert.same({2, 3}, ops.add(engine.variable({1, 2}), 1):tolist())
   end)
 
+  it("takes null for an argument that is absent", function()
+    local null = require "cusp.null"
+    assert.equal(21, ops.sum(x, null):item())
+    assert.equal(21, ops.sum(x, {axis = null}):item())
+    assert.equal(21, ops.sum{x, null, keepdims = null}:item())
+    assert.matches("argument 'x' is missing", message(ops.sum, null), 1, true)
+  end)
+
   it("counts axes from 1", function()
     assert.same({3, 2}, ops.swapaxes(x, 1, 2).shape)
     assert.same({1, 2, 3}, ops.expand_dims(x, 1).shape)

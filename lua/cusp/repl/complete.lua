@@ -126,7 +126,7 @@ return function(text, line, first)
   for _, name in ipairs(argument_names(line:sub(1, first - 1))) do
     if name:sub(1, #text) == text then list[#list + 1] = name end
   end
-  if text == "" then return list end
+  if text == "" or #list > 0 then return list end
   local names = {}
   add_keys(names, _G)
   for word in words:gmatch "%a+" do names[word] = true end
