@@ -81,10 +81,12 @@ static cusp_node *range(cusp_dtype dtype, int64_t count, double start, double st
   return status == CUSP_OK ? cusp_scope_adopt(node) : NULL;
 }
 
+/* With one bound alone that is where the range stops. */
 CUSP_COMPOSE(compose_arange) {
   double start = 0, stop, step = 1;
-  CUSP_TRY(static_number(inputs[n_inputs > 1 ? 1 : 0], &stop));
-  if (n_inputs > 1)
+  bool has_stop = n_inputs > 1 && inputs[1];
+  CUSP_TRY(static_number(inputs[has_stop ? 1 : 0], &stop));
+  if (has_stop)
     CUSP_TRY(static_number(inputs[0], &start));
   if (n_inputs > 2)
     CUSP_TRY(static_number(inputs[2], &step));

@@ -313,8 +313,8 @@ CUSP_COMPOSE(compose_where) {
     *n_outputs = count;
     return count > 0 ? CUSP_OK : cusp_built(NULL);
   }
-  if (n_inputs == 2)
-    return cusp_fail(CUSP_EVALUE, "expected both x1 and x2, or neither; received x1 alone");
+  if (n_inputs == 2 || !inputs[1])
+    return cusp_fail(CUSP_EVALUE, "expected both x1 and x2, or neither; received %s alone", n_inputs == 2 ? "x1" : "x2");
   return cusp_built(outputs[0] = cusp_apply_3("select_where", cusp_cast(inputs[0], CUSP_BOOL), inputs[1], inputs[2]));
 }
 
