@@ -18,6 +18,8 @@ LUA_LIBS ?= $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
 
 ifdef SANITIZE
 SANITIZE_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DCUSP_DEBUG
+# LeakSanitizer trips over the thread-local storage of a library that is opened while threads run: oneDNN is there from the start.
+SANITIZE_LIBS := -Wl,--no-as-needed -ldnnl
 endif
 
 WARNINGS := -Wall -Wextra
@@ -96,7 +98,7 @@ $(BUILD)/core.a: $(CORE_OBJECTS)
 
 $(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
 	@echo '  LD  $@'
-	$(Q)$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS)
+	$(Q)$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS) $(SANITIZE_LIBS)
 
 # nodelete: the threads that OpenMP keeps would run on in unmapped code when Lua closes the module.
 $(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
