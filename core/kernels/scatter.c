@@ -1,5 +1,7 @@
 /* Writing and adding at given positions (see gather.h). */
 
+#pragma GCC optimize("O3") /* the loops over columns want vectors */
+
 #include "gather.h"
 
 #include "../base/threads.h"
