@@ -42,16 +42,20 @@ function errors.check(condition, message, ...)
   return condition
 end
 
+-- Letters put in, left out, changed, or swapped with their neighbours.
 local function edit_distance(a, b)
-  local previous, current = {}, {}
+  local before, previous, current = {}, {}, {}
   for j = 0, #b do previous[j] = j end
   for i = 1, #a do
     current[0] = i
     for j = 1, #b do
       local substitution = previous[j - 1] + (a:byte(i) == b:byte(j) and 0 or 1)
       current[j] = math.min(substitution, previous[j] + 1, current[j - 1] + 1)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        current[j] = math.min(current[j], before[j - 2] + 1)
+      end
     end
-    previous, current = current, previous
+    before, previous, current = previous, current, before
   end
   return previous[#b]
 end
@@ -83,7 +87,9 @@ local function describe_list(list)
   for i = 1, math.min(#list, 6) do
     local item = list[i]
     local nested = type(item) == "table" and not getmetatable(item)
-    parts[i] = nested and "{...}" or type(item) == "string" and ("%q"):format(item) or tostring(item)
+    if nested then parts[i] = "{...}"
+    elseif type(item) == "string" or type(item) == "userdata" then parts[i] = errors.describe(item):gsub("^string ", "")
+    else parts[i] = tostring(item) end
   end
   if #list > 6 then parts[7] = "..." end
   return "{" .. table.concat(parts, ", ") .. "}"

@@ -48,6 +48,18 @@ function registry.with_custom_objects(objects, f, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Puts custom objects in force until what this returns is closed.
+-- @tparam table objects
+-- @return a value for a `<close>` variable
+function registry.scope(objects)
+  scopes[#scopes + 1] = objects
+  return setmetatable({}, { __name = "scope of custom objects", __close = function()
+    for i = #scopes, 1, -1 do
+      if scopes[i] == objects then return table.remove(scopes, i) end
+    end
+  end })
+end
+
 local function find_custom(name)
   if type(name) ~= "string" then return nil end
   local short = name:match ">(.+)$" -- "package>Name", as Keras registers

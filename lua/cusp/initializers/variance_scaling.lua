@@ -5,6 +5,7 @@
 local base = require "cusp.initializers.random"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local ordered = require "cusp.ordered"
 local random = require "cusp.random"
 
 local initializers = {}
@@ -81,7 +82,7 @@ local function named(name, scale, mode, distribution)
     init = function(self, args) self:configure(args, initializers[name]) end,
     get_config = function(self)
       local result = base.RandomInitializer.get_config(self)
-      for _, parameter in ipairs(config) do result[parameter[1]] = kinds.to_config(parameter, self[parameter[1]]) end
+      for _, parameter in ipairs(config) do ordered.set(result, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
       return result
     end,
   })

@@ -126,7 +126,8 @@ local function psnr(x1, x2, max_val)
   return rows.subtract(20 * math.log(max_val, 10), rows.multiply(rows.log10(mean), 10))
 end
 
--- Martins and Astudillo, "From softmax to sparsemax" (2016): the projection onto the probability simplex.
+-- After Martins and Astudillo, "From softmax to sparsemax" (2016), with the threshold as Keras has it: it adds up the partial sums of
+-- the support, where the paper takes the last, so that rows with a support of several elements do not add up to 1.
 local function sparsemax(x, axis)
   local logits = rows.moveaxis(x, axis, -1)
   local size = logits.shape[#logits.shape]
@@ -135,7 +136,7 @@ local function sparsemax(x, axis)
   local rank = rows.cast(rows.arange(1, size + 1), x.dtype)
   local supports = rows.greater(rows.add(rows.multiply(sorted, rank), 1.0), sums)
   local count = rows.sum(rows.cast(supports, x.dtype), -1, true)
-  local total = rows.sum(rows.where(supports, sorted, 0.0), -1, true)
+  local total = rows.sum(rows.where(supports, sums, 0.0), -1, true)
   local threshold = rows.divide(rows.subtract(total, 1.0), count)
   return rows.moveaxis(rows.maximum(rows.subtract(logits, threshold), 0.0), -1, axis)
 end

@@ -1,0 +1,17 @@
+--- Helpers around models and data.
+-- @module cusp.utils
+local namespace = require "cusp.namespace"
+
+local members = {}
+for file, names in pairs {
+  numerical = "to_categorical normalize set_random_seed",
+  sequences = "pad_sequences",
+  datasets = "split_dataset pack_x_y_sample_weight unpack_x_y_sample_weight",
+  objects = "register_keras_serializable get_custom_objects custom_object_scope CustomObjectScope serialize_keras_object "
+    .. "deserialize_keras_object get_registered_name get_registered_object",
+  session = "clear_session is_keras_tensor standardize_dtype",
+} do
+  for name in names:gmatch "%S+" do members[name] = { file, name } end
+end
+
+return namespace.new("cusp.utils", members)

@@ -1,0 +1,52 @@
+--- Numbers: class ids as vectors, unit norms, seeds.
+-- @module cusp.utils.numerical
+local arguments = require "cusp.arguments"
+local define = require "cusp.ops.define"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+
+local numerical = {}
+local rows = engine.ops
+
+local bind_categorical = arguments.binder("to_categorical", "x, num_classes: int = nil", "nested")
+
+--- Class ids as vectors with a 1 at the id.
+-- @tparam tensor x integers from 0; a last axis of size 1 is dropped
+-- @tparam[opt] integer num_classes by default one more than the largest id
+-- @treturn tensor float32, with an axis of classes at the end
+-- @usage cusp.utils.to_categorical({0, 2, 1}, 3)
+function numerical.to_categorical(...)
+  local x, num_classes = bind_categorical(...)
+  x = rows.cast(define.tensor(x), "int64")
+  local shape = x.shape
+  if #shape > 1 and shape[#shape] == 1 then x = rows.squeeze(x, #shape) end
+  local smallest, largest = rows.min(x):item(), rows.max(x):item()
+  num_classes = num_classes or largest + 1
+  if smallest < 0 or largest >= num_classes then
+    errors.raise("to_categorical: class ids should be from 0 to %d, got %d to %d", num_classes - 1, smallest, largest)
+  end
+  return rows.one_hot(x, num_classes, -1, "float32")
+end
+
+local bind_normalize = arguments.binder("normalize", "x, axis: axis = -1, order: float = 2")
+
+--- `x` divided by its norm along an axis; where the norm is 0, as it is.
+-- @tparam tensor x
+-- @tparam[opt=-1] integer axis
+-- @tparam[opt=2] number order
+-- @treturn tensor
+function numerical.normalize(...)
+  local x, axis, order = bind_normalize(...)
+  x = define.tensor(x)
+  local norm = require("cusp.ops").norm(x, { ord = order, axis = axis, keepdims = true })
+  return rows.divide(x, rows.where(rows.equal(norm, 0), 1.0, norm))
+end
+
+--- Makes a program reproducible: Cusp's random numbers and Lua's.
+-- @tparam integer seed
+function numerical.set_random_seed(seed)
+  require("cusp.random").set_seed(seed)
+  math.randomseed(seed)
+end
+
+return numerical

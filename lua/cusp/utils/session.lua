@@ -1,0 +1,33 @@
+--- The state of the program.
+-- @module cusp.utils.session
+local define = require "cusp.ops.define"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
+
+local session = {}
+
+--- Starts naming layers afresh and collects what is unused.
+function session.clear_session()
+  require("cusp.models.names").reset()
+  collectgarbage()
+end
+
+--- Whether a value is a symbolic tensor, one of a model that is being put together.
+-- @treturn boolean
+session.is_keras_tensor = define.is_symbolic
+
+local aliases = { ["double"] = "float64", ["float"] = "float32", ["half"] = "float16", ["int"] = "int32", ["long"] = "int64" }
+
+--- The name of a dtype as Cusp writes it.
+-- @tparam ?string dtype the default float dtype for nil
+-- @treturn string
+function session.standardize_dtype(dtype)
+  if dtype == nil then return require("cusp.config").floatx() end
+  local name = aliases[dtype] or dtype
+  if not kinds.dtypes[name] then
+    errors.raise("there is no dtype named %s%s", errors.describe(dtype), errors.suggestion(dtype, kinds.dtypes))
+  end
+  return name
+end
+
+return session
