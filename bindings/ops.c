@@ -204,7 +204,9 @@ static int spread(call *c, int table, int next) {
   return next;
 }
 
-static void name_bad_keyword(call *c, int table) {
+/* Raises for a keyword that no parameter has or, if there is none, for one whose parameter was placed before index `first`. */
+static void name_bad_keyword(call *c, int table, int first) {
+  const char *twice = NULL;
   for (lua_pushnil(c->L); lua_next(c->L, table); lua_pop(c->L, 1)) {
     if (lua_type(c->L, -2) != LUA_TSTRING)
       continue;
@@ -214,11 +216,15 @@ static void name_bad_keyword(call *c, int table) {
       i++;
     if (i == c->signature->count)
       unknown_keyword(c, name);
-    cusp_lua_error(c->L, "%s: argument '%s' is given twice, by position and by name", c->op->name, name);
+    if (c->where[i] > 0 && c->where[i] < first)
+      twice = c->signature->parameters[i].name;
   }
+  if (twice)
+    cusp_lua_error(c->L, "%s: argument '%s' is given twice, by position and by name", c->op->name, twice);
 }
 
 static void place_keywords(call *c, int table, int keywords) {
+  int first = lua_gettop(c->L) + 1;
   for (int i = 0; i < c->signature->count && keywords > 0; i++) {
     if (c->where[i])
       continue;
@@ -230,7 +236,7 @@ static void place_keywords(call *c, int table, int keywords) {
     }
   }
   if (keywords > 0)
-    name_bad_keyword(c, table);
+    name_bad_keyword(c, table, first);
 }
 
 /* The last argument is a table that is no tensor: keywords, a sequence of arguments, a value, or several of these. */
@@ -300,6 +306,8 @@ static cusp_status read_tensors(call *c, operands *o, const char *name) {
     return wrong_type(c, 0);
   if (count == 0)
     count = (int)lua_rawlen(c->L, table);
+  if (count == 0)
+    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is an empty list (expected at least one tensor)", c->op->name, name);
   for (int i = 1; i <= count; i++) {
     if (c->list_count)
       lua_pushvalue(c->L, i);

@@ -235,7 +235,11 @@ static cusp_node *diag(cusp_node *x, int64_t k) {
     cusp_fail(CUSP_ESHAPE, "expected a vector or a matrix, received shape %s", cusp_shape_text(shape));
     return NULL;
   }
-  int64_t size = shape->size[0] + (k < 0 ? -k : k);
+  int64_t size;
+  if (k == INT64_MIN || __builtin_add_overflow(shape->size[0], k < 0 ? -k : k, &size)) {
+    cusp_fail(CUSP_EVALUE, "a diagonal at offset %lld is beyond any matrix", (long long)k);
+    return NULL;
+  }
   return on_diagonal(x, size, size, k);
 }
 

@@ -509,9 +509,12 @@ static cusp_node *repeat_axis(cusp_node *x, int axis, int64_t times, bool each_e
   cusp_shape shape = x->type.shape, split = {.ndim = 4, .size = {1, 1, 1, 1}};
   for (int i = 0; i < shape.ndim; i++)
     split.size[i < axis ? 0 : i > axis ? 3 : each_element ? 1 : 2] *= shape.size[i];
+  if (__builtin_mul_overflow(shape.size[axis], times, &shape.size[axis])) {
+    cusp_fail(CUSP_ESHAPE, "%lld repeats of a tensor of shape %s are too many", (long long)times, cusp_shape_text(&x->type.shape));
+    return NULL;
+  }
   x = cusp_reshape(x, &split);
   split.size[each_element ? 2 : 1] = times;
-  shape.size[axis] *= times;
   return cusp_reshape(cusp_broadcast_to(x, &split), &shape);
 }
 
@@ -581,9 +584,12 @@ CUSP_COMPOSE(compose_tile) {
   return cusp_built(outputs[0] = x);
 }
 
+/* shift brought into 0 <= shift < size. */
+static int64_t wrap(int64_t shift, int64_t size) { return size > 0 ? ((shift % size) + size) % size : 0; }
+
 static cusp_node *roll_axis(cusp_node *x, int axis, int64_t shift) {
-  int64_t size = x->type.shape.size[axis], split;
-  if (size == 0 || (split = ((shift % size) + size) % size) == 0)
+  int64_t size = x->type.shape.size[axis], split = wrap(shift, size);
+  if (split == 0)
     return x;
   return CUSP_APPLY2("concatenate", part(x, axis, size - split, split), part(x, axis, 0, size - split), cusp_attr_int(axis));
 }
@@ -593,13 +599,13 @@ CUSP_COMPOSE(compose_roll) {
   int n_shifts = axes_of(&attrs[0], &shifts), n_axes = axes_of(&attrs[1], &axes);
   cusp_node *x = inputs[0];
   if (attrs[1].kind == CUSP_ATTR_NONE) {
-    int64_t shift = 0;
+    int64_t shift = 0, size = cusp_shape_count(&x->type.shape);
     for (int i = 0; i < n_shifts; i++)
-      shift += shifts[i];
+      shift = wrap(shift + wrap(shifts[i], size), size);
     CUSP_TRY(cusp_built(x = cusp_apply_1("ravel", x)));
     return cusp_built(outputs[0] = cusp_reshape(roll_axis(x, 0, shift), &inputs[0]->type.shape));
   }
-  if (n_shifts != n_axes && n_shifts != 1 && n_axes != 1)
+  if (n_shifts == 0 || n_axes == 0 || (n_shifts != n_axes && n_shifts != 1 && n_axes != 1))
     return cusp_fail(CUSP_EVALUE, "%d shifts are given for %d axes", n_shifts, n_axes);
   for (int i = 0; i < n_axes || i < n_shifts; i++) {
     int axis;

@@ -1,0 +1,112 @@
+--- Reading and writing at positions, which count from 0; bounds are never crossed.
+local engine = require "cusp.engine"
+local ops = engine.ops
+
+local function message(f, ...)
+  local ok, text = pcall(f, ...)
+  assert.is_false(ok)
+  return tostring(text)
+end
+
+local matrix = engine.tensor{{1, 2, 3}, {4, 5, 6}}
+
+describe("take", function()
+  it("reads along an axis, or of all elements", function()
+    assert.same({{3, 1}, {6, 4}}, ops.take(matrix, {2, 0}, 2):tolist())
+    assert.same({{{4, 5, 6}}}, ops.take(matrix, {{1}}, 1):tolist())
+    assert.same({6, 1}, ops.take(matrix, {-1, 0}):tolist())
+    assert.same({2, 5}, ops.take(matrix, 1, -1):tolist())
+    assert.same({2, 0}, ops.take(matrix, ops.zeros({0}, "int32"), 2).shape)
+  end)
+
+  it("accepts every integer dtype", function()
+    for _, dtype in ipairs{"int8", "int16", "int64", "uint8", "uint16", "uint32", "uint64"} do
+      assert.same({{4, 5, 6}}, ops.take(matrix, engine.tensor({1}, {dtype = dtype}), 1):tolist())
+    end
+    assert.matches("have to be integers", message(ops.take, matrix, engine.tensor{0.5}, 1), 1, true)
+  end)
+
+  it("refuses what lies outside when it is computed", function()
+    local outside = ops.take(matrix, {2}, 1)
+    assert.matches("index 2 is out of range for an axis of size 2", message(outside.tolist, outside), 1, true)
+    outside = ops.take_along_axis(matrix, {{-4}, {0}}, 2)
+    assert.matches("index -4 is out of range", message(outside.tolist, outside), 1, true)
+  end)
+
+  it("reads each line's own positions", function()
+    assert.same({{3, 1}, {5, 5}}, ops.take_along_axis(matrix, {{2, 0}, {1, -2}}, 2):tolist())
+    assert.same({{1, 5, 3}}, ops.take_along_axis(matrix, {{0, 1, 0}}, 1):tolist())
+  end)
+end)
+
+describe("scattering", function()
+  it("adds what meets", function()
+    assert.same({0, 30, 3, 0}, ops.scatter({{1}, {2}, {1}}, {10, 3, 20}, {4}):tolist())
+    assert.same({{1, 2, 3}, {9, 5, 6}}, ops.scatter_update(matrix, {{1, 0}}, {9}):tolist())
+    assert.same({{1, 2, 3}, {4, 5, 16}}, ops.scatter_update(matrix, {{1, -1}}, {10}, "add"):tolist())
+    assert.same({7, 2}, ops.scatter_update(engine.tensor{1, 2}, {{0}, {1}}, {7, 1}, "max"):tolist())
+    assert.matches("unknown reduction", message(ops.scatter_update, matrix, {{0, 0}}, {1}, "sub"), 1, true)
+  end)
+
+  it("refuses what lies outside", function()
+    local outside = ops.scatter({{4}}, {1.0}, {4})
+    assert.matches("lies outside the shape", message(outside.tolist, outside), 1, true)
+    assert.matches("updates of shape", message(ops.scatter, {{0}}, {1.0, 2.0}, {4}), 1, true)
+  end)
+
+  it("is the same at any number of threads", function()
+    local count, columns = 5000, 48
+    local ids, data = {}, {}
+    for i = 1, count do ids[i] = i * 7919 % 64 end
+    for i = 1, count * columns do data[i] = math.sin(i) end
+    local updates = engine.tensor(data, {shape = {count, columns}, dtype = "float32"})
+    local before, results = engine.get_num_threads(), {}
+    for threads = 1, 2 do
+      engine.set_num_threads(threads)
+      results[threads] = ops.segment_sum(updates, ids, 64):flat()
+    end
+    engine.set_num_threads(before)
+    assert.same(results[1], results[2])
+  end)
+
+  it("makes segments, dropping ids outside", function()
+    assert.same({4, 0, 2}, ops.segment_sum({1, 2, 3, 9, 9}, {0, 2, 0, -1, 3}, 3):tolist())
+    assert.same({3, -math.huge}, ops.segment_max({1.0, 3.0}, {0, 0}, 2):tolist())
+    assert.same({1, 2}, ops.segment_sum({1, 2}, {0, 1}):tolist())
+  end)
+end)
+
+describe("encodings", function()
+  it("are one or several ones a sample", function()
+    assert.same({{0, 1, 0}, {0, 0, 0}}, ops.one_hot({1, 7}, 3):tolist())
+    assert.same({{0, 0}, {1, 0}}, ops.one_hot({1, -1}, 2, 1):tolist())
+    assert.equal("int32", ops.one_hot({1}, 2, {dtype = "int32"}).dtype)
+    assert.same({{1, 1, 0}, {0, 0, 1}}, ops.multi_hot({{0, 1}, {2, 2}}, 3):tolist())
+  end)
+end)
+
+describe("counting and finding", function()
+  it("counts numbers", function()
+    assert.same({1, 0, 2, 1}, ops.bincount{0, 2, 2, 3}:tolist())
+    assert.same({0, 1.5, 0}, ops.bincount({1, 1}, {weights = {0.5, 1}, minlength = 3}):tolist())
+    assert.same({{2, 0}, {1, 1}}, ops.bincount{{0, 0}, {0, 1}}:tolist())
+  end)
+
+  it("finds what is not zero", function()
+    local rows, columns = ops.nonzero(engine.tensor{{0, 3}, {4, 0}})
+    assert.same({0, 1}, rows:tolist())
+    assert.same({1, 0}, columns:tolist())
+    assert.same({1, 2}, ops.digitize({1, 2}, {1, 2}):tolist())
+    local row, column = ops.unravel_index({5, 7}, {3, 4})
+    assert.same({1, 1}, row:tolist())
+    assert.same({1, 3}, column:tolist())
+  end)
+
+  it("asks no value of a traced tensor", function()
+    local trace = engine.trace()
+    local ok, text = pcall(ops.nonzero, trace:placeholder({2}, "float32"))
+    trace:abandon()
+    assert.is_false(ok)
+    assert.is_string(tostring(text))
+  end)
+end)
