@@ -407,7 +407,8 @@ local function check(f, arguments, what)
     for i, value in ipairs(source:flat()) do
       if value == value then
         local wanted, have = numeric(f, arguments, source, i), got and got[i] or 0
-        if not (math.abs(wanted - have) <= 1e-7 + 1e-6 * math.abs(wanted)) then
+        local off = math.abs(wanted - have)
+        if off ~= off or off > 1e-7 + 1e-6 * math.abs(wanted) then
           error(("%s: tensor %d, element %d: gradient %.10g, finite difference %.10g"):format(what, s, i, have, wanted), 0)
         end
       end
