@@ -47,6 +47,7 @@ describe("the function of a row", function()
     assert.same({1, 2, 3, 4}, ops.concatenate{a, {3, 4}}:tolist())
     assert.same({{1, 2}, {1, 2}}, ops.concatenate({ {a:reshape{1, 2}, a:reshape{1, 2}}, axis = 1 }):tolist())
     assert.matches("argument 'xs' expects a list of tensors", (message(ops.concatenate, 3):gsub("'%w+'", "'xs'")), 1, true)
+    assert.matches("is an empty list (expected at least one tensor)", message(ops.concatenate, {}), 1, true)
     local many = {}
     for i = 1, 200 do many[i] = tensor({i}) end
     assert.same({200}, ops.concatenate(many).shape)
