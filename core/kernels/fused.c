@@ -3,12 +3,14 @@
 #include "../base/memory.h"
 #include "../base/threads.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ALIGN(bytes) (((int64_t)(bytes) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT)
 #define TILE_BYTES (24 * 1024) /* what a tile's streams and buffers may take of the first-level cache */
 #define CHUNK_NANOSECONDS 16e3 /* a chunk of a reduction is worth its own accumulators from here on */
 #define THREAD_NANOSECONDS 8e3
+#define TRANSPOSED_PIECE 128 /* columns of a tile; a line of each fits the first-level cache */
 
 /** What is known while a plan is made and forgotten afterwards. */
 typedef struct builder {
@@ -319,6 +321,19 @@ static void reset(builder *b) {
     b->unit = b->size[reg] > b->unit ? b->size[reg] : b->unit;
 }
 
+/**
+ * Whether an input's columns lie further apart than its rows: then short pieces of many rows in turn find what they need in the
+ * cache lines that the row above brought in.
+ */
+static bool lies_transposed(const cusp_fused *plan) {
+  for (int i = 0; i < plan->n_inputs && plan->ndim > 1; i++) {
+    const fused_input *input = &plan->inputs[i];
+    if (input->kind == INPUT_GATHERED && llabs(input->strides[plan->ndim - 2]) < llabs(input->strides[plan->ndim - 1]))
+      return true;
+  }
+  return false;
+}
+
 /** Lays out steps and buffers for tiles of whole rows or of pieces of rows; false if whole rows do not fit a tile. */
 static bool lay_out(builder *b, bool by_row) {
   cusp_fused *plan = b->plan;
@@ -334,10 +349,13 @@ static bool lay_out(builder *b, bool by_row) {
   add_steps(b);
   find_last_uses(b);
   assign_buffers(b);
-  const int64_t elements = tile_elements(b);
+  int64_t elements = tile_elements(b);
   if (!by_row && elements < plan->columns)
     return false;
   place_buffers(b, elements);
+  plan->down_columns = by_row && lies_transposed(plan);
+  if (plan->down_columns && elements > TRANSPOSED_PIECE)
+    elements = TRANSPOSED_PIECE;
   plan->pieces = by_row ? (plan->columns + elements - 1) / elements : 1;
   plan->piece = by_row ? (plan->columns + plan->pieces - 1) / plan->pieces : plan->columns;
   if (plan->pieces > 1) {

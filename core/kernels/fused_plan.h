@@ -85,6 +85,7 @@ struct cusp_fused {
   bool by_row;
   int64_t tile_rows;     /* rows of a tile (1 if by_row) */
   int64_t piece, pieces; /* columns of a tile; tiles of a row */
+  bool down_columns;     /* by_row: tiles follow one another down the rows, as some input lies transposed */
   int n_inputs, n_outputs, n_steps, n_run_steps, n_tile_steps;
   fused_input inputs[CUSP_FUSED_MAX_INPUTS];
   fused_output outputs[CUSP_FUSED_MAX_OUTPUTS];

@@ -212,12 +212,25 @@ static void run_tile(worker *w, int64_t row, int64_t n_rows, int64_t column, int
   }
 }
 
+/** The tile that is a piece of one row. */
+static void run_piece(worker *w, int64_t row, int64_t piece) {
+  const cusp_fused *plan = w->plan;
+  const int64_t column = piece * plan->piece, left = plan->columns - column;
+  run_tile(w, row, 1, column, left < plan->piece ? left : plan->piece);
+}
+
 static void run_rows(worker *w, int64_t begin, int64_t end) {
   const cusp_fused *plan = w->plan;
+  if (plan->by_row && plan->down_columns) {
+    for (int64_t piece = 0; piece < plan->pieces; piece++)
+      for (int64_t row = begin; row < end; row++)
+        run_piece(w, row, piece);
+    return;
+  }
   if (plan->by_row) {
     for (int64_t row = begin; row < end; row++)
-      for (int64_t column = 0; column < plan->columns; column += plan->piece)
-        run_tile(w, row, 1, column, plan->columns - column < plan->piece ? plan->columns - column : plan->piece);
+      for (int64_t piece = 0; piece < plan->pieces; piece++)
+        run_piece(w, row, piece);
     return;
   }
   for (int64_t row = begin; row < end; row += plan->tile_rows)
@@ -255,10 +268,11 @@ static void run_tiles(void *context, int64_t begin, int64_t end) {
     run_rows(&w, begin * plan->tile_rows, last < plan->rows ? last : plan->rows);
     return;
   }
-  for (int64_t tile = begin; tile < end; tile++) {
-    const int64_t column = tile % plan->pieces * plan->piece, left = plan->columns - column;
-    run_tile(&w, tile / plan->pieces, 1, column, left < plan->piece ? left : plan->piece);
-  }
+  for (int64_t tile = begin; tile < end; tile++)
+    if (plan->down_columns)
+      run_piece(&w, tile % plan->rows, tile / plan->rows);
+    else
+      run_piece(&w, tile / plan->pieces, tile % plan->pieces);
 }
 
 static void run_entries(void *context, int64_t begin, int64_t end) {
@@ -304,10 +318,8 @@ static void run_chunk(worker *w, int64_t chunk) {
     run_rows(w, begin * plan->entry_rows, end * plan->entry_rows);
     return;
   }
-  for (int64_t piece = begin; piece < end; piece++) {
-    const int64_t column = piece * plan->piece, left = plan->columns - column;
-    run_tile(w, 0, 1, column, left < plan->piece ? left : plan->piece);
-  }
+  for (int64_t piece = begin; piece < end; piece++)
+    run_piece(w, 0, piece);
 }
 
 static void run_chunks(void *context, int64_t begin, int64_t end) {
