@@ -65,6 +65,12 @@ function GradientTape:stop_recording(f, ...)
   local results = table.pack(pcall(f, ...))
   self.tape:pause(false)
   if not results[1] then error(results[2], 0) end
+  -- What is computed later still knows its inputs, so the results are cut off from them.
+  for i = 2, results.n do
+    results[i] = structure.map(results[i], function(leaf)
+      return type(leaf) == "userdata" and engine.is_tensor(leaf) and engine.ops.stop_gradient(leaf) or leaf
+    end)
+  end
   return table.unpack(results, 2, results.n)
 end
 
@@ -84,9 +90,9 @@ local function restore(sources, flat)
   local function walk(value, in_list)
     if is_leaf(value) then
       at = at + 1
-      local gradient = flat[at]
-      if not gradient then gradient = in_list and false or nil end
-      return gradient
+      if flat[at] then return flat[at] end
+      if in_list then return false end
+      return nil
     end
     local result = {}
     if structure.is_list(value) then
@@ -104,6 +110,12 @@ end
 
 local bind_gradient = arguments.binder("gradient", { "target", "sources", "output_gradients" }, false)
 
+-- Sources may be a table keyed by name, which with a target before it is not one of arguments.
+local function gradient_arguments(...)
+  if select("#", ...) == 2 then return ... end
+  return bind_gradient(...)
+end
+
 --- The gradients of the target (or of the sum of several targets) with respect to the sources.
 -- @tparam tensor|{tensor,...} target
 -- @param sources a tensor, a variable, or a nested table of them
@@ -111,7 +123,7 @@ local bind_gradient = arguments.binder("gradient", { "target", "sources", "outpu
 -- @return gradients in the structure of `sources`; nil (false in lists) where no path leads from source to target
 function GradientTape:gradient(...)
   check_open(self, "gradient")
-  local target, sources, output_gradients = bind_gradient(...)
+  local target, sources, output_gradients = gradient_arguments(...)
   local targets, flat = structure.flatten(target), structure.flatten(sources)
   check_targets(targets)
   local cotangents = output_gradients ~= nil and structure.flatten(output_gradients) or nil

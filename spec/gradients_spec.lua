@@ -1,0 +1,86 @@
+local cusp = require "cusp"
+
+describe("GradientTape", function()
+  it("differentiates with respect to tensors and variables, in nested tables", function()
+    local x, v = cusp.tensor{1.0, 2.0}, cusp.Variable(3.0)
+    local tape <close> = cusp.GradientTape{persistent = true}
+    tape:watch(x)
+    local y = (x * x * v):sum()
+    assert.same({6, 12}, tape:gradient(y, x):flat())
+    local result = tape:gradient(y, {a = x, b = {v, cusp.tensor(1.0)}})
+    assert.equal(5, result.b[1]:item())
+    assert.is_false(result.b[2])
+    assert.is_nil(tape:gradient(y, {c = cusp.tensor(1.0)}).c)
+  end)
+
+  it("gives gradients once unless it is persistent", function()
+    local x = cusp.tensor(2.0)
+    local tape = cusp.GradientTape()
+    tape:watch(x)
+    local y = x * x
+    assert.equal(4, tape:gradient(y, x):item())
+    local ok, message = pcall(tape.gradient, tape, y, x)
+    assert.is_false(ok)
+    assert.matches("persistent", message)
+  end)
+
+  it("stops recording on demand and takes output gradients", function()
+    local x = cusp.tensor{1.0, 2.0}
+    local tape <close> = cusp.GradientTape{persistent = true}
+    tape:watch(x)
+    local y = x * 3
+    assert.same({3, 30}, tape:gradient(y, x, {output_gradients = cusp.tensor{1.0, 10.0}}):flat())
+    local z = tape:stop_recording(function() return x * 2 end)
+    assert.is_nil(tape:gradient(z, x))
+  end)
+end)
+
+describe("grad and value_and_grad", function()
+  it("give gradients by chosen arguments, of any order", function()
+    local cube = function(x) return (x * x * x):sum() end
+    assert.same({3, 12}, cusp.grad(cube)(cusp.tensor{1.0, 2.0}):flat())
+    assert.equal(12, cusp.grad(function(x) return cusp.grad(cube)(x) end)(2.0):item())
+    local value, gradient = cusp.value_and_grad(function(a, b) return a * b end, 2)(cusp.tensor(3.0), cusp.tensor(4.0))
+    assert.same({12, 3}, {value:item(), gradient:item()})
+    local both = cusp.grad(function(a, b) return a * b end, {1, 2})(cusp.tensor(3.0), cusp.tensor(4.0))
+    assert.same({4, 3}, {both[1]:item(), both[2]:item()})
+  end)
+
+  it("say when the function gives no scalar", function()
+    local ok, message = pcall(cusp.grad(function(x) return x end), cusp.ones{2})
+    assert.is_false(ok)
+    assert.matches("scalar", message)
+  end)
+end)
+
+describe("compile", function()
+  it("traces once for each signature and keeps the structure of results", function()
+    local traced = 0
+    local f = cusp.compile(function(x, options)
+      traced = traced + 1
+      return {sum = x:sum(), factor = options.factor}, x * options.factor
+    end)
+    for i = 1, 3 do
+      local results, scaled = f(cusp.full({2}, i + 0.0), {factor = 2})
+      assert.same({2 * i, 2}, {results.sum:item(), results.factor})
+      assert.same({2 * i, 2 * i}, scaled:flat())
+    end
+    assert.equal(1, traced)
+    f(cusp.ones{3}, {factor = 2})
+    f(cusp.ones{2}, {factor = 3})
+    assert.equal(3, traced)
+  end)
+
+  it("reads and assigns variables in each call", function()
+    local v = cusp.Variable(1.0)
+    local step = cusp.compile(function(x) v:assign_add(x) return v.value * 2 end)
+    assert.equal(4, step(cusp.tensor(1.0)):item())
+    assert.equal(6, step(cusp.tensor(1.0)):item())
+    assert.equal(3, v.value:item())
+  end)
+
+  it("is differentiable", function()
+    local f = cusp.compile(function(x) return (x * x):sum() end)
+    assert.same({2, 4}, cusp.grad(f)(cusp.tensor{1.0, 2.0}):flat())
+  end)
+end)
