@@ -39,12 +39,19 @@ local functions = {
 }
 for name, file in pairs(functions) do members[name] = { file, "fn" } end
 
-return namespace.of_objects(namespace.new("cusp.metrics", members), {
-  what = "metric", module = "keras.metrics",
-  aliases = {
-    mse = "MeanSquaredError", MSE = "MeanSquaredError", mae = "MeanAbsoluteError", MAE = "MeanAbsoluteError",
-    mape = "MeanAbsolutePercentageError", MAPE = "MeanAbsolutePercentageError", msle = "MeanSquaredLogarithmicError",
-    MSLE = "MeanSquaredLogarithmicError", bce = "BinaryCrossentropy", BCE = "BinaryCrossentropy", kld = "KLDivergence",
-    KLD = "KLDivergence", fbeta_score = "FBetaScore",
-  },
-})
+-- Short names mean classes here, though functions of the same names stand beside them.
+local aliases = {
+  mse = "MeanSquaredError", MSE = "MeanSquaredError", mae = "MeanAbsoluteError", MAE = "MeanAbsoluteError",
+  mape = "MeanAbsolutePercentageError", MAPE = "MeanAbsolutePercentageError", msle = "MeanSquaredLogarithmicError",
+  MSLE = "MeanSquaredLogarithmicError", bce = "BinaryCrossentropy", BCE = "BinaryCrossentropy", kld = "KLDivergence",
+  KLD = "KLDivergence", fbeta_score = "FBetaScore",
+}
+
+local metrics = namespace.of_objects(namespace.new("cusp.metrics", members), { what = "metric", module = "keras.metrics" })
+local get = metrics.get
+
+--- A metric by name ("mse", "AUC"), from a serialised form, an instance, or a function.
+-- @raise for a name that is none, with the nearest one
+function metrics.get(identifier) return get(type(identifier) == "string" and aliases[identifier] or identifier) end
+
+return metrics

@@ -21,6 +21,7 @@ end
 -- @param loss a loss, a list of them, or a table by output name
 -- @param[opt] weights a number, a list, or a table by output name
 function CompileLoss.new(model, loss, weights)
+  loss, weights = resolve.plain(loss), resolve.plain(weights)
   if is_single(loss) then resolve.check_loss(loss)
   elseif structure.is_container(loss) then
     for _, one in pairs(loss) do

@@ -25,6 +25,7 @@ end
 -- @param metrics a list; or, for several outputs, a list of lists or a table by output name
 -- @param weighted likewise, for metrics that sample weights apply to
 function CompileMetrics.new(model, metrics, weighted)
+  metrics, weighted = resolve.plain(metrics), resolve.plain(weighted)
   for name, given in pairs { metrics = metrics, weighted_metrics = weighted } do
     if not structure.is_container(given) then
       errors.raise("compile: %s should be a list of metrics, or a table of them by output name, got %s; a single one goes in a list: {%s}", name,

@@ -2,8 +2,10 @@
 -- @module cusp.training.resolve
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
 local losses = require "cusp.losses"
 local metrics = require "cusp.metrics"
+local null = require "cusp.null"
 local registry = require "cusp.registry"
 local structure = require "cusp.models.structure"
 
@@ -19,6 +21,16 @@ local function kind_of_targets(y_true, y_pred)
   if classes == 1 then return "binary" end
   if #true_shape < #pred_shape or true_shape[#true_shape] == 1 and classes > 1 then return "sparse" end
   return "categorical"
+end
+
+--- What `compile` was given without the marks of a decoded file: plain tables, nothing for null.
+function resolve.plain(value)
+  if not kinds.is_plain(value) then return value end
+  local result = {}
+  for key, item in pairs(value) do
+    if item ~= null then result[key] = resolve.plain(item) elseif type(key) == "number" then result[key] = false end
+  end
+  return result
 end
 
 --- Raises where a loss cannot be one.
