@@ -49,6 +49,14 @@ function Bidirectional:init(args)
   local layer, backward = self.layer, self.backward_layer
   rawset(self, "layer", nil)
   rawset(self, "backward_layer", nil)
+  -- Weights come in the order of assignment: the forward layer's first, though `backward_layer` was read as an argument before.
+  local order = self.__order
+  if order.backward_layer then
+    for i = #order, 1, -1 do
+      if order[i] == "backward_layer" then table.remove(order, i) end
+    end
+    order.backward_layer = nil
+  end
   rawset(self, "weights", nil)
   if layer.return_sequences == nil then errors.raise("Bidirectional: expected a recurrent layer, got %s", errors.describe(layer)) end
   self.forward_layer = copy_of(layer, "forward")

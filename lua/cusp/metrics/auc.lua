@@ -19,6 +19,7 @@ local confusion = require "cusp.metrics.confusion"
 local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
+local registry = require "cusp.registry"
 
 local AUC = ThresholdCurve:extend("AUC", {
   config = {
@@ -35,6 +36,7 @@ function AUC:init(args)
   if self.config == AUC.config then self:configure(args, AUC) end
   Metric.init(self, args)
   self.curve = self.curve:upper()
+  self.label_weights = registry.deserialize(self.label_weights) -- a file holds them as a serialised tensor
   if self.num_labels and not self.multi_label then errors.raise("AUC: num_labels is for multi_label = true alone") end
   local limits
   if self.thresholds then
