@@ -15,7 +15,7 @@ describe("operations that take functions", function()
   it("loop", function()
     local i, sum = ops.while_loop(function(i) return i < 5 end, function(i, s) return i + 1, s + i end, {0, 0})
     assert.same({5, 10}, {i, sum})
-    assert.equal(3, ops.fori_loop(0, 3, function(i, v) return v + i end, cusp.tensor(0)):item())
+    assert.equal(3, ops.fori_loop(0, 3, function(step, v) return v + step end, cusp.tensor(0)):item())
   end)
 
   it("scan and map along the first axis", function()

@@ -75,7 +75,7 @@ end
 
 --- Defines an operation.
 -- @tparam table definition `{name, arguments, help, function}`; a parameter without a kind is a tensor, and is one when the function
--- gets it; `plain = true`: symbolic tensors are no special case (functions that take functions)
+-- gets it; `plain = true`: symbolic tensors are no special case (functions that take functions); `method = false`: not a method
 -- @treturn function
 function define.op(definition)
   local name, text, help, f = definition[1], definition[2], definition[3], definition[4]
@@ -92,7 +92,8 @@ function define.op(definition)
   end
   functions[name] = op
   rows[name] = described(parsed, name, help)
-  if parsed[1] and parsed[1].is_tensor and not rawget(engine.tensor_methods, name) then add_method(name, op) end
+  local is_method = definition.method ~= false and parsed[1] and parsed[1].is_tensor
+  if is_method and not rawget(engine.tensor_methods, name) then add_method(name, op) end
   return op
 end
 

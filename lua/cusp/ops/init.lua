@@ -14,6 +14,7 @@ local files = {
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
   arrange = "rearrange select unique",
   fourier = "fft fft2 ifft2 rfft irfft extract_sequences stft istft",
+  attention = "dot_product_attention",
   nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool adaptive_max_pool ctc_loss ctc_decode",
 }
 
@@ -31,6 +32,8 @@ local function load(_, name)
     found = define.functions[name]
   elseif not found and name == "image" then
     found = require "cusp.ops.image"
+  elseif not found and type(name) == "string" and name:find "^image%." then -- as operations are named in saved models
+    found = require("cusp.ops.image")[name:match "%.(.*)"]
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
     found = ops -- Keras's other ways to the same operations
   end

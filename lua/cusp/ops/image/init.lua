@@ -1,0 +1,25 @@
+--- Operations on images.
+-- @module cusp.ops.image
+local define = require "cusp.ops.define"
+
+local files = {
+  resize = "resize scale_and_translate",
+  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images gaussian_blur sobel_edges extract_patches extract_patches_3d",
+}
+
+local members = {}
+for file, names in pairs(files) do
+  for name in names:gmatch "%S+" do members[name] = file end
+end
+
+return setmetatable({}, {
+  __name = "cusp.ops.image",
+  __members = members,
+  __index = function(image, name)
+    if not members[name] then return nil end
+    require("cusp.ops.image." .. members[name])
+    local f = define.functions["image." .. name]
+    rawset(image, name, f)
+    return f
+  end,
+})

@@ -1,0 +1,48 @@
+--- Where the axes of images are, and products along one of them; shared by the image operations.
+-- @module cusp.ops.image.layout
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+
+local layout = {}
+local rows = engine.ops
+
+--- The axes of images `[batch, height, width, channels]` or `[height, width, channels]`, or with channels first.
+-- @tparam string name of the operation, for messages
+-- @tparam tensor images
+-- @tparam ?string data_format
+-- @treturn integer axis of the height
+-- @treturn integer axis of the width
+-- @treturn integer axis of the channels
+function layout.axes(name, images, data_format)
+  data_format = data_format or require("cusp.config").image_data_format()
+  local rank = #images.shape
+  if rank ~= 3 and rank ~= 4 then
+    errors.raise("%s: expected one image of 3 axes or a batch of 4, got shape %s", name, errors.shape(images.shape))
+  end
+  if data_format == "channels_last" then return rank - 2, rank - 1, rank end
+  if data_format == "channels_first" then return rank - 1, rank, rank - 2 end
+  errors.raise("%s: data_format should be \"channels_last\" or \"channels_first\", got %s", name, errors.describe(data_format))
+end
+
+--- The part `first .. last` (from 1) of an axis.
+function layout.part(x, axis, first, last)
+  local spec = {}
+  for i = 1, #x.shape do spec[i] = {} end
+  spec[axis] = { first, last }
+  return x:slice(spec)
+end
+
+--- The product of an axis with a matrix `[out, in]` given as nested tables of numbers.
+function layout.along(x, axis, matrix)
+  local weights = rows.transpose(engine.tensor(matrix, { dtype = x.dtype }))
+  return rows.moveaxis(rows.matmul(rows.moveaxis(x, axis, -1), weights), -1, axis)
+end
+
+--- Floats to compute with, and a function that brings the result back to the images' dtype.
+function layout.as_float(images)
+  local dtype = images.dtype
+  if dtype:find "float" then return images, function(x) return x end end
+  return rows.cast(images, "float32"), function(x) return rows.cast(x, dtype) end
+end
+
+return layout

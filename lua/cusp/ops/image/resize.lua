@@ -1,0 +1,127 @@
+--- Images of another size. Each axis is a product with a matrix of weights, as in "Digital Image Warping" (Wolberg, 1990).
+-- @module cusp.ops.image.resize
+local define = require "cusp.ops.define"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local layout = require "cusp.ops.image.layout"
+
+local rows = engine.ops
+
+local function triangle(x) return math.max(0, 1 - x) end
+
+-- Keys, "Cubic convolution interpolation for digital image processing" (1981), a = -0.5.
+local function cubic(x)
+  if x < 1 then return ((1.5 * x - 2.5) * x) * x + 1 end
+  if x < 2 then return ((-0.5 * x + 2.5) * x - 4) * x + 2 end
+  return 0
+end
+
+local function lanczos(radius)
+  return function(x)
+    if x > radius then return 0 end
+    if x <= 1e-3 then return 1 end
+    return radius * math.sin(math.pi * x) * math.sin(math.pi * x / radius) / (math.pi * math.pi * x * x)
+  end
+end
+
+-- name → weight by distance
+local kernels = {
+  bilinear = triangle, linear = triangle, triangle = triangle, trilinear = triangle,
+  bicubic = cubic, cubic = cubic, tricubic = cubic, lanczos3 = lanczos(3), lanczos5 = lanczos(5),
+}
+
+-- [out, in]: how much of each input goes into each output. With antialias, a kernel is as wide as the inputs that an output stands for.
+local function weight_matrix(kernel, size, target, scale, shift, antialias)
+  local inverse = 1 / scale
+  local width = antialias and math.max(inverse, 1) or 1
+  local matrix = {}
+  for i = 1, target do
+    local at, row, total = (i - 0.5) * inverse - shift * inverse - 0.5, {}, 0
+    for j = 1, size do
+      row[j] = kernel(math.abs(at - (j - 1)) / width) + 0.0
+      total = total + row[j]
+    end
+    local inside = at >= -0.5 and at <= size - 0.5 and math.abs(total) > 1e-4
+    for j = 1, size do row[j] = inside and row[j] / total or 0.0 end
+    matrix[i] = row
+  end
+  return matrix
+end
+
+local function nearest_indices(size, target)
+  local indices = {}
+  for i = 1, target do indices[i] = math.min(size - 1, math.floor((i - 0.5) * size / target)) end
+  return engine.tensor(indices, { dtype = "int32" })
+end
+
+local function resize_axis(x, axis, target, interpolation, antialias)
+  local size = x.shape[axis]
+  if size == target then return x end
+  if interpolation == "nearest" then return rows.take(x, nearest_indices(size, target), axis) end
+  return layout.along(x, axis, weight_matrix(kernels[interpolation], size, target, target / size, 0, antialias))
+end
+
+-- The middle of an image with the aspect ratio of the target.
+local function crop_to_ratio(x, axis, other_size, target, other_target)
+  local size = x.shape[axis]
+  local kept = math.max(math.min(size, other_size * target // other_target), 1)
+  local first = (size - kept) // 2
+  return layout.part(x, axis, first + 1, first + kept)
+end
+
+local function pad_to_ratio(x, axis, other_size, target, other_target, value)
+  local size = x.shape[axis]
+  local before = (math.max(size, other_size * target // other_target) - size) // 2
+  local width = {}
+  for i = 1, #x.shape do width[i] = { 0, 0 } end
+  width[axis] = { before, before }
+  return rows.pad(x, width, "constant", value)
+end
+
+local function resize(images, size, interpolation, antialias, crop, pad, fill_mode, fill_value, data_format)
+  if interpolation ~= "nearest" and not kernels[interpolation] then
+    errors.raise("resize: there is no interpolation named '%s'%s", interpolation, errors.suggestion(interpolation, kernels))
+  end
+  if type(size) ~= "table" or #size ~= 2 then errors.raise("resize: size should be {height, width}, got %s", errors.describe(size)) end
+  if crop and pad then errors.raise "resize: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be true" end
+  if fill_mode ~= "constant" then errors.raise("resize: fill_mode should be \"constant\", got %q", fill_mode) end
+  local down, across = layout.axes("resize", images, data_format)
+  local height, width = images.shape[down], images.shape[across]
+  local x, restore = layout.as_float(images)
+  if crop then
+    x = crop_to_ratio(x, down, width, size[1], size[2])
+    x = crop_to_ratio(x, across, height, size[2], size[1])
+  elseif pad then
+    x = pad_to_ratio(x, down, width, size[1], size[2], fill_value)
+    x = pad_to_ratio(x, across, height, size[2], size[1], fill_value)
+  end
+  x = resize_axis(x, down, size[1], interpolation, antialias)
+  x = resize_axis(x, across, size[2], interpolation, antialias)
+  return restore(images.dtype:find "float" and x or rows.round(x))
+end
+
+local function numbers(value)
+  return type(value) == "userdata" and value:flat() or value
+end
+
+local function scale_and_translate(images, output_shape, scale, translation, spatial_dims, method, antialias)
+  local kernel = kernels[method]
+  if not kernel then errors.raise("scale_and_translate: there is no method named '%s'%s", method, errors.suggestion(method, kernels)) end
+  local scales, shifts = numbers(scale), numbers(translation)
+  local x, restore = layout.as_float(images)
+  for i, dimension in ipairs(spatial_dims) do
+    local axis = dimension >= 0 and dimension + 1 or #x.shape + 1 + dimension
+    x = layout.along(x, axis, weight_matrix(kernel, x.shape[axis], output_shape[axis], scales[i], shifts[i], antialias))
+  end
+  return restore(x)
+end
+
+define.ops {
+  { "image.resize",
+    "images, size: ints, interpolation: string = bilinear, antialias: bool = false, crop_to_aspect_ratio: bool = false, "
+      .. "pad_to_aspect_ratio: bool = false, fill_mode: string = constant, fill_value: float = 0.0, data_format: string = nil",
+    "Images of another height and width.", resize, method = false },
+  { "image.scale_and_translate",
+    "images, output_shape: shape, scale: any, translation: any, spatial_dims: ints, method: string, antialias: bool = true",
+    "Images scaled and moved; spatial_dims count from 0, as positions in a shape.", scale_and_translate, method = false },
+}

@@ -1,0 +1,39 @@
+local cusp = require "cusp"
+local image = cusp.ops.image
+
+describe("operations on images", function()
+  local x = cusp.random.uniform({2, 4, 6, 3}, {seed = 1})
+
+  it("resize, crop and pad", function()
+    assert.same({2, 8, 3, 3}, image.resize(x, {8, 3}).shape)
+    assert.same({2, 3, 4, 6}, image.resize(cusp.ones{2, 3, 8, 3}, {4, 6}, {data_format = "channels_first"}).shape)
+    assert.same(x:flat(), image.crop_images(image.pad_images(x, 1, 2, 3, 4), 1, 2, 3, 4):flat())
+    assert.is_true((image.resize(cusp.ones{4, 4, 1}, {7, 9}, "bicubic") - 1):abs():max():item() < 1e-6)
+  end)
+
+  it("change colours there and back", function()
+    assert.is_true((image.hsv_to_rgb(image.rgb_to_hsv(x)) - x):abs():max():item() < 1e-5)
+    assert.same({2, 4, 6, 1}, image.rgb_to_grayscale(x).shape)
+  end)
+
+  it("filter and take patches", function()
+    assert.is_true((image.gaussian_blur(cusp.ones{5, 5, 1})[3][3] - 1):abs():max():item() < 1e-6)
+    assert.equal(0, image.sobel_edges(cusp.ones{1, 5, 5, 1}):slice{1, 3, 3}:abs():max():item())
+    assert.same({2, 2, 3, 12}, image.extract_patches(x, 2).shape)
+    assert.same({2, 4, 6, 12}, image.extract_patches(x, 2, {strides = 1, padding = "same"}).shape)
+  end)
+
+  it("say what is wrong", function()
+    for _, call in ipairs{
+      function() image.resize(x, {3}) end,
+      function() image.resize(x, {3, 3}, "linar") end,
+      function() image.rgb_to_hsv(cusp.ones{2, 2, 4}) end,
+      function() image.extract_patches(x, 9) end,
+      function() image.crop_images(x, 3, 0, 3, 0) end,
+    } do
+      local ok, message = pcall(call)
+      assert.is_false(ok)
+      assert.matches("image_spec.lua:%d+: ", message)
+    end
+  end)
+end)
