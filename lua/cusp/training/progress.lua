@@ -12,17 +12,18 @@ Bar.__index = Bar
 --- Seconds between two redraws.
 progress.interval = 0.05
 
-local bar_width = 30
+local bar_width, shortest_bar = 30, 5
 
 --- A new bar.
 -- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or 2;
---   `dynamic`: whether to redraw in place (whether standard output is a terminal); `write`: function that takes text
+--   `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the terminal; `write`: function that
+--   takes text
 function progress.new(options)
   local dynamic = options.dynamic
   if dynamic == nil then dynamic = engine.is_terminal(1) end
   local now = engine.monotonic()
   return setmetatable({
-    target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
+    target = options.target, verbose = options.verbose or 1, dynamic = dynamic, columns = options.columns,
     write = options.write or function(text) io.stdout:write(text):flush() end,
     started = now, drawn_at = 0, drawn_width = 0, seen = 0,
   }, Bar)
@@ -70,25 +71,27 @@ local function count_text(self, finished)
   return (("%%%dd/%%d"):format(#tostring(self.target))):format(self.seen, self.target)
 end
 
-local function bar_text(self, finished)
+local function bar_text(self, finished, width)
   local count = count_text(self, finished)
   if not self.target and not finished then return count end
-  local full = finished and bar_width or math.floor(bar_width * self.seen / self.target)
-  if full >= bar_width then return ("%s [%s]"):format(count, ("="):rep(bar_width)) end
+  local full = finished and width or math.floor(width * self.seen / self.target)
+  if full >= width then return ("%s [%s]"):format(count, ("="):rep(width)) end
   local head = full > 0 and ("="):rep(full - 1) .. ">" or ""
-  return ("%s [%s%s]"):format(count, head, ("."):rep(bar_width - full))
+  return ("%s [%s%s]"):format(count, head, ("."):rep(width - full))
 end
 
--- Redraws the line in place: what the longer line before left behind is overwritten, and a line too long for the terminal is
--- cut, since a wrapped one could not be redrawn.
-local function draw(self, line, finished)
+-- Writes the line, in place on a terminal: what the longer line before left behind is overwritten. Where the terminal is too narrow
+-- the bar gets shorter, and then the line is cut, since a wrapped one could not be redrawn.
+local function draw(self, rest, finished)
+  local line = bar_text(self, finished, bar_width) .. rest
   if not self.dynamic then
     if finished then self.write(line .. "\n") end
     return
   end
-  if not finished then
-    local columns = engine.terminal_width()
-    if columns and columns > 1 and #line >= columns then line = line:sub(1, columns - 1) end
+  local columns = self.columns or engine.terminal_width()
+  if not finished and columns and columns > 1 and #line >= columns then
+    line = bar_text(self, false, math.max(shortest_bar, bar_width - (#line - columns + 1))) .. rest
+    line = line:sub(1, columns - 1)
   end
   local padding = (" "):rep(math.max(0, self.drawn_width - #line))
   self.write("\r" .. line .. padding .. (finished and "\n" or ""))
@@ -117,7 +120,7 @@ function Bar:update(seen, names, logs)
   else
     time = " - " .. progress.format_time(elapsed)
   end
-  draw(self, bar_text(self, false) .. time .. format_logs(names, logs or {}), false)
+  draw(self, time .. format_logs(names, logs or {}), false)
 end
 
 --- Ends the line with the time per step and the final values.
@@ -131,7 +134,7 @@ function Bar:finish(names, logs)
   if self.verbose == 2 then
     self.write(("%s - %.0fs -%s%s\n"):format(count_text(self, true), elapsed, per_step, values))
   else
-    draw(self, ("%s - %.0fs%s%s"):format(bar_text(self, true), elapsed, per_step, values), true)
+    draw(self, (" - %.0fs%s%s"):format(elapsed, per_step, values), true)
   end
 end
 

@@ -1,0 +1,55 @@
+-- The progress line, as the tutorial shows it.
+local progress = require "cusp.training.progress"
+
+local function bar(options)
+  local text = {}
+  options.write = function(piece) text[#text + 1] = piece end
+  return progress.new(options), function() return table.concat(text) end
+end
+
+describe("progress", function()
+  it("draws a line in place on a terminal", function()
+    local line, text = bar { target = 1000, verbose = 1, dynamic = true, columns = 120 }
+    line:update(320, { "loss", "accuracy" }, { loss = 2.30121, accuracy = 0.11 })
+    assert.is_truthy(text():find("\r 320/1000 [========>.....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100", 1, true), text())
+  end)
+
+  it("shortens the bar where the terminal is narrow", function()
+    local line, text = bar { target = 1000, verbose = 1, dynamic = true, columns = 80 }
+    line:update(320, { "loss", "accuracy" }, { loss = 2.30121, accuracy = 0.11 })
+    assert.are.equal(80, #text()) -- the carriage return and 79 columns
+    assert.is_truthy(text():find("accuracy: 0.1100", 1, true), text())
+  end)
+
+  it("draws at most 20 times a second, and asks for values only then", function()
+    local line = bar { target = 1000, verbose = 1, dynamic = true }
+    local asked = 0
+    for step = 1, 500 do
+      line:update(step, { "loss" }, function()
+        asked = asked + 1
+        return { loss = 1 }
+      end)
+    end
+    assert.are.equal(1, asked)
+  end)
+
+  it("writes one line where there is no terminal", function()
+    local line, text = bar { target = 10, verbose = 1, dynamic = false }
+    for step = 1, 10 do line:update(step, { "loss" }, { loss = 1 }) end
+    line:finish({ "loss" }, { loss = 0.0001 })
+    assert.is_truthy(text():find("^10/10 %[==============================%] %- 0s %d+us/step %- loss: 1%.0000e%-04\n$"), text())
+  end)
+
+  it("writes Keras's line for verbose 2", function()
+    local line, text = bar { target = 10, verbose = 2, dynamic = true }
+    line:update(10, {}, {})
+    line:finish({ "loss" }, { loss = 0 / 0 })
+    assert.is_truthy(text():find("^10/10 %- 0s %- %d+us/step %- loss: nan\n$"), text())
+  end)
+
+  it("gives times in fitting units", function()
+    assert.are.equal("2s", progress.format_time(2))
+    assert.are.equal("13ms", progress.format_time(0.013))
+    assert.are.equal("31us", progress.format_time(31e-6))
+  end)
+end)
