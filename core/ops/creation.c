@@ -101,13 +101,13 @@ CUSP_COMPOSE(compose_arange) {
 static cusp_node *unit_range(int64_t num, bool endpoint, const cusp_node *like) {
   double intervals = (double)(endpoint ? num - 1 : num);
   cusp_shape shape = {.ndim = like->type.shape.ndim + 1, .size = {num}};
-  for (int axis = 1; axis < shape.ndim; axis++)
-    shape.size[axis] = 1;
   if (shape.ndim > CUSP_MAX_DIMS) {
     cusp_fail(CUSP_ESHAPE, "start and stop have %d axes; one more is needed and at most %d are possible", like->type.shape.ndim,
               CUSP_MAX_DIMS);
     return NULL;
   }
+  for (int axis = 1; axis < shape.ndim; axis++)
+    shape.size[axis] = 1;
   return cusp_reshape(range(like->type.dtype, num, 0, intervals > 0 ? 1 / intervals : 0), &shape);
 }
 

@@ -382,6 +382,8 @@ static cusp_status one_hot(cusp_node *x, const cusp_attr *attrs, cusp_node **out
     return cusp_fail(CUSP_EUNSUPPORTED, "sparse results are not available");
   if (attrs[0].kind != CUSP_ATTR_INT || attrs[0].integer < 0)
     return cusp_fail(CUSP_EVALUE, "num_classes has to be given, and at least 0");
+  if (classes.ndim > CUSP_MAX_DIMS)
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible", classes.ndim, CUSP_MAX_DIMS);
   CUSP_TRY(cusp_axis_check(attrs[1].integer, classes.ndim, &axis));
   for (int i = 0; i < classes.ndim; i++)
     classes.size[i] = i == axis ? attrs[0].integer : 1;

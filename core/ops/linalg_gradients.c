@@ -22,6 +22,8 @@ cusp_node *cusp_linalg_solve_triangle(cusp_node *a, cusp_node *b, bool lower) {
 }
 
 cusp_node *cusp_linalg_identity(const cusp_node *like) {
+  if (!like)
+    return NULL;
   cusp_node *eye = cusp_apply("eye", 0, NULL, 4,
                               (cusp_attr[]){cusp_attr_int(cusp_columns_of(&like->type.shape)), cusp_attr_none(), cusp_attr_int(0),
                                             cusp_attr_dtype(like->type.dtype)});
@@ -46,6 +48,8 @@ static cusp_node *inverse_differences(cusp_node *v) {
 
 /** Columns first <= j < last. */
 cusp_node *cusp_linalg_column_range(cusp_node *x, int64_t first, int64_t last) {
+  if (!x)
+    return NULL;
   int64_t start[CUSP_MAX_DIMS] = {0}, stop[CUSP_MAX_DIMS], step[CUSP_MAX_DIMS];
   int ndim = x->type.shape.ndim;
   for (int i = 0; i < ndim; i++) {

@@ -448,9 +448,10 @@ static bool view_diagonal(const cusp_attr *attrs, const cusp_array *in, const cu
     if (axis != first && axis != second)
       out->strides[kept++] = in->strides[axis];
   out->strides[kept] = in->strides[first] + in->strides[second];
-  int64_t skipped = offset > 0 ? offset * in->strides[second] : -offset * in->strides[first];
-  if (cusp_shape_count(&out->shape) > 0)
+  if (cusp_shape_count(&out->shape) > 0) { /* the offset of an empty diagonal may be any number */
+    int64_t skipped = offset > 0 ? offset * in->strides[second] : -offset * in->strides[first];
     out->data = (char *)in->data + skipped * (int64_t)cusp_dtype_size(in->dtype);
+  }
   return true;
 }
 
@@ -458,6 +459,8 @@ static bool view_diagonal(const cusp_attr *attrs, const cusp_array *in, const cu
 static cusp_status diagonal_gradient(cusp_gradient *g) {
   const cusp_attr *attrs = g->node->attrs;
   const cusp_shape *shape = &g->x[0]->type.shape;
+  if (cusp_shape_count(&g->y[0]->type.shape) == 0)
+    return cusp_built(g->dx[0] = cusp_zeros_like(g->x[0]));
   int64_t rows = shape->size[attrs[1].integer], columns = shape->size[attrs[2].integer];
   cusp_node *matrices = CUSP_APPLY1("on_diagonal", g->dy[0], cusp_attr_int(rows), cusp_attr_int(columns), attrs[0]);
   int64_t from[] = {-2, -1}, to[] = {attrs[1].integer, attrs[2].integer};
@@ -682,6 +685,8 @@ static cusp_node *stretched(cusp_node *value, int axis, int64_t count) { return 
 
 /* From 0 at the outside towards `edge`: edge * 0/n, edge * 1/n, ... */
 static cusp_node *ramp(cusp_node *edge, int axis, int64_t count, bool before) {
+  if (!edge)
+    return NULL;
   cusp_shape shape = {.ndim = edge->type.shape.ndim};
   for (int i = 0; i < shape.ndim; i++)
     shape.size[i] = i == axis ? count : 1;

@@ -172,6 +172,8 @@ static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, c
   if (q->type.shape.ndim > 1)
     return cusp_fail(CUSP_ESHAPE, "q has to be a number or a vector, received shape %s", cusp_shape_text(&q->type.shape));
   CUSP_TRY(group_lines(x, axes, keepdims, &groups));
+  if (groups.kept.ndim + q->type.shape.ndim > CUSP_MAX_DIMS)
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible", groups.kept.ndim + 1, CUSP_MAX_DIMS);
   cusp_attr last = cusp_attr_int(-1);
   cusp_node *lines = groups.lines, *missing = is_nan(lines);
   double size = (double)lines->type.shape.size[lines->type.shape.ndim - 1];
