@@ -30,7 +30,8 @@ describe("fit", function()
     local histories = {}
     for i, eagerly in ipairs { false, true } do
       cusp.random.set_seed(3)
-      local model = new_model { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" }, run_eagerly = eagerly }
+      local model = new_model { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" },
+        run_eagerly = eagerly }
       histories[i] = model:fit { x, ids, epochs = 3, verbose = 0, batch_size = 30 }.history
     end
     for epoch = 1, 3 do
@@ -193,8 +194,10 @@ describe("wrong input", function()
   refuses("no targets", function() new_model():fit { x, verbose = 0 } end, "y is missing", "'out'")
   refuses("inputs of another shape", function() new_model():fit { cusp.zeros { 100, 7 }, ids, verbose = 0 } end, "[None, 8]", "[32, 7]")
   refuses("another verbosity", function() new_model():fit { x, ids, verbose = 5 } end, "verbose", "5")
-  refuses("a hook that is none", function() new_model():fit { x, ids, callbacks = { { on_epoch_ent = print } } } end, "on_epoch_ent", "on_epoch_end")
-  refuses("weights that do not fit", function() new_model():fit { x, ids, sample_weight = cusp.ones { 100, 3 }, verbose = 0 } end, "sample_weight")
+  refuses("a hook that is none", function() new_model():fit { x, ids, callbacks = { { on_epoch_ent = print } } } end, "on_epoch_ent",
+    "on_epoch_end")
+  refuses("weights that do not fit", function() new_model():fit { x, ids, sample_weight = cusp.ones { 100, 3 }, verbose = 0 } end,
+    "sample_weight")
 
   it("leaves the model usable", function()
     local model = new_model()

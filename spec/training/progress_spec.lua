@@ -11,7 +11,8 @@ describe("progress", function()
   it("draws a line in place on a terminal", function()
     local line, text = bar { target = 1000, verbose = 1, dynamic = true, columns = 120 }
     line:update(320, { "loss", "accuracy" }, { loss = 2.30121, accuracy = 0.11 })
-    assert.is_truthy(text():find("\r 320/1000 [========>.....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100", 1, true), text())
+    assert.is_truthy(text():find("\r 320/1000 [========>.....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100", 1, true),
+      text())
   end)
 
   it("shortens the bar where the terminal is narrow", function()

@@ -22,8 +22,9 @@ return define {
   parameters = { { "from_logits", "boolean", default = false }, smoothing.parameter, { "axis", "axis", default = -1 } },
   call = function(y_true, y_pred, from_logits, label_smoothing, axis)
     if not shapes.equal(y_true.shape, y_pred.shape) then
-      errors.raise("categorical_crossentropy: targets of shape %s and predictions of shape %s differ; expected one probability for each class%s",
-        errors.shape(y_true.shape), errors.shape(y_pred.shape), hint(y_true, y_pred))
+      local text = "categorical_crossentropy: targets of shape %s and predictions of shape %s differ; "
+        .. "expected one probability for each class%s"
+      errors.raise(text, errors.shape(y_true.shape), errors.shape(y_pred.shape), hint(y_true, y_pred))
     end
     return ops.categorical_crossentropy(smoothing.categorical(y_true, label_smoothing), y_pred, from_logits, axis)
   end,

@@ -13,7 +13,8 @@ local CompileLoss = {}
 CompileLoss.__index = CompileLoss
 
 local function is_single(loss)
-  return type(loss) == "string" or type(loss) == "function" or losses.is_loss(loss) or structure.is_container(loss) and loss.class_name ~= nil
+  return type(loss) == "string" or type(loss) == "function" or losses.is_loss(loss)
+    or structure.is_container(loss) and loss.class_name ~= nil
     or type(loss) == "table" and getmetatable(loss) ~= nil
 end
 
@@ -110,7 +111,9 @@ function CompileLoss:check_labels(owner, y_true)
       engine.evaluate { least, most }
       local wrong = least:item() < 0 and least:item() or most:item() >= check.classes and most:item()
       if wrong then
-        errors.raise("%s: sparse_categorical_crossentropy: there is a label %d in y, but the output '%s' has %d classes: expected labels from 0 to %d",
+        local text = "%s: sparse_categorical_crossentropy: there is a label %d in y, but the output '%s' has %d classes: "
+          .. "expected labels from 0 to %d"
+        errors.raise(text,
           owner, math.tointeger(wrong) or math.floor(wrong), check.name, check.classes, check.classes - 1)
       end
     end

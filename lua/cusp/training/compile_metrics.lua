@@ -28,7 +28,8 @@ function CompileMetrics.new(model, metrics, weighted)
   metrics, weighted = resolve.plain(metrics), resolve.plain(weighted)
   for name, given in pairs { metrics = metrics, weighted_metrics = weighted } do
     if not structure.is_container(given) then
-      errors.raise("compile: %s should be a list of metrics, or a table of them by output name, got %s; a single one goes in a list: {%s}", name,
+      local text = "compile: %s should be a list of metrics, or a table of them by output name, got %s; a single one goes in a list: {%s}"
+      errors.raise(text, name,
         errors.describe(given), type(given) == "string" and ("%q"):format(given) or "...")
     end
     each(given, resolve.check_metric)

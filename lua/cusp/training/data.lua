@@ -88,7 +88,9 @@ end
 --- Checks that all tensors have the same number of samples, and at least one.
 -- @treturn integer the number
 function data.count_samples(owner, flat)
-  if #flat.tensors == 0 then errors.raise("%s: x is missing; expected a tensor, a table of numbers, or a function that gives batches", owner) end
+  if #flat.tensors == 0 then
+    errors.raise("%s: x is missing; expected a tensor, a table of numbers, or a function that gives batches", owner)
+  end
   local counts = {}
   for i, tensor in ipairs(flat.tensors) do
     local shape = tensor.shape
@@ -97,10 +99,13 @@ function data.count_samples(owner, flat)
   end
   for i = 2, #counts do
     if counts[i] ~= counts[1] then
-      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each", owner, flat.names[1], counts[1], flat.names[i], counts[i])
+      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each", owner, flat.names[1], counts[1], flat.names[i],
+        counts[i])
     end
   end
-  if counts[1] == 0 then errors.raise("%s: the data is empty: %s has shape %s", owner, flat.names[1], errors.shape(flat.tensors[1].shape)) end
+  if counts[1] == 0 then
+    errors.raise("%s: the data is empty: %s has shape %s", owner, flat.names[1], errors.shape(flat.tensors[1].shape))
+  end
   return counts[1]
 end
 
@@ -141,7 +146,8 @@ function data.class_weights(owner, y, class_weight)
   end
   y = to_tensor(owner, "y", y)
   if y.ndim > 2 then
-    errors.raise("%s: class_weight wants targets of shape [samples], [samples, 1] or [samples, classes], got %s", owner, errors.shape(y.shape))
+    errors.raise("%s: class_weight wants targets of shape [samples], [samples, 1] or [samples, classes], got %s", owner,
+      errors.shape(y.shape))
   end
   if y.ndim == 2 then
     if y.shape[2] == 1 then y = ops.squeeze(y, 2) else y = ops.argmax(y, 2) end
@@ -151,7 +157,8 @@ function data.class_weights(owner, y, class_weight)
   for id, weight in pairs(class_weight) do
     id = math.tointeger(tonumber(id))
     if not id or type(weight) ~= "number" then
-      errors.raise("%s: class_weight should map class ids (from 0) to weights, got %s = %s", owner, errors.describe(id), errors.describe(weight))
+      errors.raise("%s: class_weight should map class ids (from 0) to weights, got %s = %s", owner, errors.describe(id),
+        errors.describe(weight))
     end
     weights = ops.where(ops.equal(y, id), weight, weights)
   end

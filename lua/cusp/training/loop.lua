@@ -62,7 +62,8 @@ end
 --- Runs steps.
 -- @tparam table run `model`, `step`, `source`, `callbacks`, `phase` ("train", "test", "predict"), `limit` (steps to run, nil: to the end
 --   of the data), `again` (start over where the data ends before that), `reports` (whether steps report values), `check` (called with
---   each batch that comes alone), `collect` (called with outputs of batches that come alone), `results` (what those of whole batches are written to), `one_by_one`
+--   each batch that comes alone), `collect` (called with outputs of batches that come alone), `results` (what those of whole batches
+--   are written to), `one_by_one`
 -- @treturn integer steps done
 function loop.run(run)
   local model = run.model

@@ -88,7 +88,8 @@ function outputs.match(what, given, list, shared)
     elseif #list == 1 then
       result[1] = given
     else
-      errors.raise("%s: the model has %d outputs (%s), expected one %s for each, got one", what, #list, table.concat(names_of(list), ", "), what)
+      errors.raise("%s: the model has %d outputs (%s), expected one %s for each, got one", what, #list, table.concat(names_of(list),
+        ", "), what)
     end
     return result
   end

@@ -141,7 +141,9 @@ end
 function source.of(owner, given, options)
   if not is_callable(given.x) then return source.arrays(owner, given, options) end
   for _, name in ipairs { "y", "sample_weight" } do
-    if given[name] ~= nil then errors.raise("%s: with a function that gives batches, %s is part of them and not an argument", owner, name) end
+    if given[name] ~= nil then
+      errors.raise("%s: with a function that gives batches, %s is part of them and not an argument", owner, name)
+    end
   end
   if options.batch_size_given then errors.raise("%s: batch_size is for arrays; here the function makes the batches", owner) end
   return source.generator(owner, given.x)

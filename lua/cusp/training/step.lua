@@ -47,12 +47,14 @@ end
 
 -- Whether what the step reports is just what the model's metrics say, which can be asked of them at any time.
 local function reports_metrics(self, logs)
-  return self.model:uses_default(self.method) and self.model:uses_default "compute_metrics" and same_keys(logs, self.model:get_metrics_result())
+  return self.model:uses_default(self.method) and self.model:uses_default "compute_metrics"
+    and same_keys(logs, self.model:get_metrics_result())
 end
 
 local function check_logs(self, logs)
   if type(logs) ~= "table" then
-    errors.raise("%s.%s: should return a table of values by name, got %s", getmetatable(self.model).__name, self.method, errors.describe(logs))
+    errors.raise("%s.%s: should return a table of values by name, got %s", getmetatable(self.model).__name, self.method,
+      errors.describe(logs))
   end
 end
 

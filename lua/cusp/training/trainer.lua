@@ -164,7 +164,8 @@ function Trainer:compute_loss(_, y, y_pred, sample_weight)
     total = total == nil and loss or total + loss
   end
   if total == nil then
-    errors.raise("%s (%s): there is no loss to minimise; give compile a loss, or add one in a layer with add_loss", self.name, class_name(self))
+    errors.raise("%s (%s): there is no loss to minimise; give compile a loss, or add one in a layer with add_loss", self.name,
+      class_name(self))
   end
   return total
 end
@@ -444,7 +445,7 @@ function Trainer:fit(...)
     history = true, verbose = verbosity("fit", verbose), epochs = epochs, steps = steps_per_epoch or source.steps, step = step,
   })
   prepare(self, "fit", step, source)
-  local guard <close> = line_guard(run.callbacks)
+  local _ <close> = line_guard(run.callbacks)
   self.stop_training = false
   run.callbacks:on_train_begin {}
   local logs = {}
@@ -483,7 +484,7 @@ function Trainer:evaluate(...)
   local list = callback_list(self, callbacks, {
     verbose = verbosity("evaluate", verbose), steps = steps or source.steps, step = step_of(self, "test_step"),
   })
-  local guard <close> = line_guard(list)
+  local _ <close> = line_guard(list)
   local logs, names = evaluate_source(self, "evaluate", source, list, steps)
   if return_dict then return logs end
   return values_in_order(names, logs)
@@ -533,7 +534,7 @@ function Trainer:predict(...)
   local source = sources.of("predict", { x = x }, { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil })
   local step = step_of(self, "predict_step")
   local list = callback_list(self, callbacks, { verbose = verbosity("predict", verbose), steps = steps or source.steps, step = step })
-  local guard <close> = line_guard(list)
+  local _ <close> = line_guard(list)
   local pieces, form = {}, nil
   local run = {
     model = self, step = step, source = source, callbacks = list, phase = "predict", limit = steps,
