@@ -70,6 +70,9 @@ function Bidirectional:init(args)
   self.input_spec = layer.input_spec
 end
 
+--- Forwards first: the order of the weights.
+function Bidirectional:sublayers() return {self.forward_layer, self.backward_layer} end
+
 function Bidirectional:build(shape)
   if not structure.is_shape(shape) then shape = shape[1] end
   if not self.forward_layer.built then self.forward_layer:build(shape) end

@@ -184,13 +184,14 @@ local function without_batch_stand_in(value)
 end
 
 --- Makes a layer's weights for inputs of this shape, outside any trace, with the layer's name on their paths. Once.
-function calling.build(layer, shape, others)
+-- @tparam ?boolean named whether the layer's name is on the path already
+function calling.build(layer, shape, others, named)
   if layer.built then return end
-  local mark = names.enter(layer.name)
+  local mark = not named and names.enter(layer.name)
   shape = without_batch_stand_in(shape)
   rawset(layer, "_build_shape", shape)
   local ok, message = pcall(engine.untraced, getmetatable(layer).build, layer, shape, others)
-  names.leave(mark)
+  if mark then names.leave(mark) end
   if not ok then error(message, 0) end
   layer.built = true
 end
@@ -246,7 +247,7 @@ local function stand_in_outputs(layer, inputs)
 end
 
 local function run(layer, inputs, extras, args)
-  if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args)) end
+  if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args), true) end
   local previous = args.mask
   if previous == nil then
     previous = masks.of(inputs)
@@ -306,6 +307,8 @@ local function infer(layer, inputs, extras, args)
   end, arguments)
   return types[1]
 end
+
+calling.infer = infer
 
 --- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its `compute_output_shape` if its class has one,
 -- else by tracing `call`.

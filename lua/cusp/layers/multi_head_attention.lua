@@ -44,6 +44,9 @@ function MultiHeadAttention:init(args)
   self.value_dim = self.value_dim or self.key_dim
 end
 
+--- The argument of that name, not the shape of a symbolic call's output.
+function MultiHeadAttention.__getters.output_shape() return nil end
+
 ---------------------------------------------------------------- the equations
 
 local letters = "abcdefghijklmnopqrstuvwxyz"
