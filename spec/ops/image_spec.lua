@@ -23,6 +23,13 @@ describe("operations on images", function()
     assert.same({2, 4, 6, 12}, image.extract_patches(x, 2, {strides = 1, padding = "same"}).shape)
   end)
 
+  it("read between elements and move", function()
+    local ramp = cusp.tensor{{0.0, 1.0}, {2.0, 3.0}}
+    assert.same({1.5, 3}, image.map_coordinates(ramp, cusp.tensor{{0.5, 1.0}, {0.5, 1.0}}, 1):flat())
+    assert.same({7}, image.map_coordinates(ramp, cusp.tensor{{5.0}, {0.0}}, 1, {fill_value = 7}):flat())
+    assert.same(x:flat(), image.affine_transform(x, cusp.tensor{1.0, 0, 0, 0, 1, 0, 0, 0}):flat())
+  end)
+
   it("say what is wrong", function()
     for _, call in ipairs{
       function() image.resize(x, {3}) end,
