@@ -176,6 +176,8 @@ CUSP_COMPOSE(compose_geomspace) {
 
 /* row + k against column, as a bool matrix: by `row_name` "equal" the k-th diagonal, by "greater_equal" that and below. */
 static cusp_node *diagonal_mask(const char *comparison, int64_t rows, int64_t columns, int64_t k) {
+  const int64_t furthest = (int64_t)1 << 52; /* no matrix reaches so far, and doubles are exact up to there */
+  k = k < -furthest ? -furthest : k > furthest ? furthest : k;
   cusp_node *row = cusp_reshape(range(CUSP_INT64, rows, (double)k, 1), &(cusp_shape){.ndim = 2, .size = {rows, 1}});
   return cusp_apply_2(comparison, row, range(CUSP_INT64, columns, 0, 1));
 }
@@ -202,7 +204,8 @@ static cusp_node *triangle(cusp_node *x, int64_t k, bool lower) {
     cusp_fail(CUSP_ESHAPE, "expected a matrix or a batch of them, received shape %s", cusp_shape_text(shape));
     return NULL;
   }
-  cusp_node *below = diagonal_mask("greater_equal", shape->size[shape->ndim - 2], shape->size[shape->ndim - 1], lower ? k : k - 1);
+  cusp_node *below =
+      diagonal_mask("greater_equal", shape->size[shape->ndim - 2], shape->size[shape->ndim - 1], lower || k == INT64_MIN ? k : k - 1);
   cusp_node *zero = cusp_scalar_like(0, x);
   return lower ? cusp_where(below, x, zero) : cusp_where(below, zero, x);
 }

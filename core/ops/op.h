@@ -51,7 +51,8 @@ static inline cusp_attr cusp_attr_shape(const cusp_shape *shape) { return cusp_a
  *   NAME           a tensor                     NAME?          a tensor or nil
  *   NAME...        a list of tensors (at most one, the first; the inputs of the node are its items)
  *   NAME: KIND     an attribute without default   NAME: KIND = VALUE   with default (nil: absent)
- * Tensor parameters become the node's inputs in order (absent optional ones at the end are dropped, elsewhere not allowed);
+ * Tensor parameters become the node's inputs in order (absent optional ones at the end are dropped; elsewhere
+ * only a composition may go without, which sees NULL);
  * the others its attrs, in order. Kinds: int, float, bool, dtype, string, ints (a list, or one int for a list of one),
  * shape (as ints), axis (an int, 0-based here, 1-based in Lua), axes (ints, likewise; one axis gives a list of one),
  * int_or_ints (an INT or INTS attribute, as it was given: split's "3" is not "{3}"). Nested lists of ints are flattened.
