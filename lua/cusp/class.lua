@@ -116,6 +116,18 @@ local function own_get_config(class, super)
   end
 end
 
+-- Whether the caller of `extend` is a file of the library. `return Base:extend(...)` is a tail call, which leaves no trace of its file:
+-- there the methods tell.
+local function made_by_library(members)
+  local caller = debug.getinfo(3, "S")
+  if caller and errors.is_library(caller.source) then return true end
+  if not debug.getinfo(2, "t").istailcall then return false end
+  for _, member in pairs(members or {}) do
+    if type(member) == "function" and errors.is_library(debug.getinfo(member, "S").source) then return true end
+  end
+  return false
+end
+
 --- Makes a class. Further methods may be added to it afterwards.
 -- @tparam string name it is also found by this name when a saved model is loaded
 -- @tparam[opt] table members methods and class fields, copied; `config` declares the arguments
@@ -132,7 +144,7 @@ function Object.extend(super, name, members)
   for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
   for key, value in pairs(members or {}) do class[key] = value end
   class.__name, class.__super = name, super
-  class.__library = errors.is_library(debug.getinfo(2, "S").source)
+  class.__library = made_by_library(members)
   class.__index, class.__newindex = lookup_in(class), assignment_in(class)
   setmetatable(class, {
     __index = super,
