@@ -49,12 +49,16 @@ function GroupQueryAttention:build(shape, others)
   if not others or not others.value then errors.raise "expected a value beside the query: attention(query, value)" end
   self.query_dense = project(self, "query", self.num_query_heads, shape)
   self.key_dense = project(self, "key", self.num_key_value_heads, others.key or others.value)
-  self.value_dense = project(self, "value", self.num_key_value_heads, others.value)
   if self.use_gate then self.gate_dense = project(self, "gate", self.num_query_heads, shape, "sigmoid") end
+  self.value_dense = project(self, "value", self.num_key_value_heads, others.value)
   self.softmax = require("cusp.layers.rectifiers").Softmax {axis = -1, dtype = self.dtype_policy}
   self.dropout_layer = require "cusp.layers.dropout" {self.dropout, seed = self.seed, dtype = self.dtype_policy}
   self.output_dense = self:make_dense("attention_output", "bquh,uhm->bqm", {shapes.None, shape[#shape]}, "m", nil,
     {shape[1], shape[2], self.num_query_heads, self.head_dim})
+end
+
+local function finish(self, outputs, gate)
+  return self.output_dense(gate and ops.multiply(outputs, gate) or outputs)
 end
 
 function GroupQueryAttention:call(query, args)
@@ -68,15 +72,16 @@ function GroupQueryAttention:call(query, args)
   local gate = self.gate_dense and self.gate_dense(query)
   local repeats = self.num_query_heads // self.num_key_value_heads
   local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+  if mask then mask = ops.expand_dims(mask, -3) end
+  if self.dropout == 0 and not args.return_attention_scores then
+    return finish(self, ops.dot_product_attention(q, k, v, {mask = mask, scale = 1 / math.sqrt(self.head_dim)}), gate)
+  end
   k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
   q = ops.multiply(q, 1 / math.sqrt(self.head_dim))
   local scores = ops.einsum("bquh,bkuh->buqk", q, k)
-  if mask then mask = ops.expand_dims(mask, -3) end
   local weights = self.softmax(scores, {mask = mask})
   local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training}) or weights
-  local outputs = ops.einsum("buqk,bkuh->bquh", kept, v)
-  if gate then outputs = ops.multiply(outputs, gate) end
-  outputs = self.output_dense(outputs)
+  local outputs = finish(self, ops.einsum("buqk,bkuh->bquh", kept, v), gate)
   if args.return_attention_scores then return {outputs, weights} end
   return outputs
 end

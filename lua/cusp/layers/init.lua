@@ -3,8 +3,10 @@
 local namespace = require "cusp.namespace"
 
 local members = {
-  Layer = "layer", InputLayer = "input_layer", Dense = "dense", EinsumDense = "einsum_dense",
-  Embedding = "embedding", Activation = "activation", Identity = "identity", Masking = "masking", Lambda = "lambda", Wrapper = "wrapper",
+  Layer = "layer", InputLayer = "input_layer",
+  Dense = "dense", EinsumDense = "einsum_dense",
+  Embedding = "embedding", ReversibleEmbedding = "reversible_embedding",
+  Activation = "activation", Identity = "identity", Masking = "masking", Lambda = "lambda", Wrapper = "wrapper",
   Dropout = "dropout", Flatten = "flatten", Reshape = "reshape", Permute = "permute", RepeatVector = "repeat_vector", PReLU = "prelu",
   BatchNormalization = "batch_normalization", SpectralNormalization = "spectral_normalization",
   LSTM = "lstm", LSTMCell = "lstm_cell", GRU = "gru", GRUCell = "gru_cell", SimpleRNN = "simple_rnn", SimpleRNNCell = "simple_rnn_cell",
