@@ -9,6 +9,9 @@
 -- @tparam[opt=true] boolean scale multiply by `gamma`
 -- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
 -- @param[opt] beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+-- @tparam[opt=false] boolean renorm correct the batch's statistics towards averages of them (Ioffe, "Batch renormalization", 2017)
+-- @tparam[opt] table renorm_clipping any of `rmax`, `rmin`, `dmax`
+-- @tparam[opt=0.99] number renorm_momentum
 local Layer = require "cusp.layers.layer"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -24,17 +27,38 @@ local BatchNormalization = Layer:extend("BatchNormalization", {
     options.flag("center", true), options.flag("scale", true), options.initializer("beta", "zeros"), options.initializer("gamma", "ones"),
     options.initializer("moving_mean", "zeros"), options.initializer("moving_variance", "ones"), options.regularizer "beta",
     options.regularizer "gamma", options.constraint "beta", options.constraint "gamma", options.flag("synchronized", false),
-    -- Batch renormalisation, which this layer does not do: files say that it is off.
-    {"renorm", "boolean", default = false, transient = true}, {"renorm_clipping", "any", optional = true, transient = true},
-    {"renorm_momentum", "number", default = 0.99, transient = true},
+    options.flag("renorm", false), {"renorm_clipping", "any", optional = true}, {"renorm_momentum", "number", default = 0.99},
   },
 })
+
+local function check_clipping(clipping)
+  if clipping == nil then return end
+  if type(clipping) ~= "table" then
+    errors.raise("BatchNormalization: renorm_clipping should be a table of rmax, rmin and dmax, got %s", errors.describe(clipping))
+  end
+  for key in pairs(clipping) do
+    if key ~= "rmax" and key ~= "rmin" and key ~= "dmax" then
+      errors.raise("BatchNormalization: renorm_clipping has the keys rmax, rmin and dmax, not %s", errors.describe(key))
+    end
+  end
+end
 
 function BatchNormalization:init(args)
   self:configure(args, BatchNormalization)
   Layer.init(self, args)
-  if self.renorm then errors.raise "BatchNormalization: renorm is not supported" end
+  check_clipping(self.renorm_clipping)
   if self.synchronized then errors.raise "BatchNormalization: synchronized is not supported: there is one device" end
+end
+
+--- The averages that a batch's own statistics are corrected towards: of deviations, not variances, as in the paper.
+local function build_renorm(self, shape)
+  local variance = self.moving_variance_initializer
+  local function deviation(sizes, kwargs) return ops.sqrt(variance(sizes, kwargs)) end
+  self.moving_stddev = self:add_weight {name = "moving_stddev", shape = shape, initializer = deviation, trainable = false}
+  self.renorm_mean = self:add_weight {
+    name = "renorm_mean", shape = shape, initializer = self.moving_mean_initializer, trainable = false,
+  }
+  self.renorm_stddev = self:add_weight {name = "renorm_stddev", shape = shape, initializer = deviation, trainable = false}
 end
 
 function BatchNormalization:build(shape)
@@ -50,6 +74,7 @@ function BatchNormalization:build(shape)
   self.moving_variance = self:add_weight {
     name = "moving_variance", shape = {features}, initializer = self.moving_variance_initializer, trainable = false,
   }
+  if self.renorm then build_renorm(self, {features}) end
   self.input_spec = {ndim = #shape, axes = {[axis] = features}}
 end
 
@@ -78,9 +103,29 @@ local function batch_statistics(self, inputs, mask, axis)
   end
   local mean, variance
   if mask then mean, variance = masked_moments(inputs, mask, axes) else mean, variance = ops.moments(inputs, axes) end
-  update(self.moving_mean, mean, self.momentum)
-  update(self.moving_variance, variance, self.momentum)
   return mean, variance
+end
+
+--- Scale and shift with the corrections r and d: `(x r + d) gamma + beta`.
+local function renormalise(self, mean, variance)
+  local deviation = ops.sqrt(ops.add(variance, self.epsilon))
+  local average = ops.maximum(self.renorm_stddev, math.sqrt(self.epsilon))
+  local r = ops.divide(deviation, average)
+  local d = ops.divide(ops.subtract(mean, self.renorm_mean), average)
+  local clipping = self.renorm_clipping or {}
+  if clipping.rmin then r = ops.maximum(r, clipping.rmin) end
+  if clipping.rmax then r = ops.minimum(r, clipping.rmax) end
+  if clipping.dmax then d = ops.clip(d, -clipping.dmax, clipping.dmax) end
+  r, d = ops.stop_gradient(r), ops.stop_gradient(d)
+  if self.scale then r, d = ops.multiply(r, self.gamma), ops.multiply(d, self.gamma) end
+  update(self.renorm_mean, mean, self.renorm_momentum)
+  update(self.renorm_stddev, deviation, self.renorm_momentum)
+  update(self.moving_mean, mean, self.momentum)
+  update(self.moving_stddev, deviation, self.momentum)
+  if not symbolic.standing() then
+    self.moving_variance:assign(ops.maximum(ops.subtract(ops.square(self.moving_stddev), self.epsilon), 0))
+  end
+  return r, self.center and ops.add(d, self.beta) or d
 end
 
 function BatchNormalization:call(inputs, args)
@@ -92,14 +137,21 @@ function BatchNormalization:call(inputs, args)
     errors.raise("the mask should have one axis less than the inputs, got %s", errors.shape(mask.shape))
   end
   local axis = self.axis < 0 and inputs.ndim + 1 + self.axis or self.axis
+  local scale, offset = self.scale and self.gamma or nil, self.center and self.beta or nil
   local mean, variance
   if args.training and self.trainable then
     mean, variance = batch_statistics(self, inputs, mask, axis)
+    if self.renorm then
+      scale, offset = renormalise(self, mean, variance)
+    else
+      update(self.moving_mean, mean, self.momentum)
+      update(self.moving_variance, variance, self.momentum)
+    end
   else
     mean, variance = self.moving_mean.value, self.moving_variance.value
   end
   local outputs = ops.batch_normalization(inputs, mean, variance, {
-    axis = axis, offset = self.center and self.beta or nil, scale = self.scale and self.gamma or nil, epsilon = self.epsilon,
+    axis = axis, offset = offset, scale = scale, epsilon = self.epsilon,
   })
   return narrow and ops.cast(outputs, self.compute_dtype) or outputs
 end
