@@ -12,7 +12,7 @@ end
 
 local function heading(row)
   local parameters = {}
-  for i, parameter in ipairs(row.arguments) do parameters[i] = argument(parameter) end
+  for i, parameter in ipairs(row.arguments or {}) do parameters[i] = argument(parameter) end
   return ("- **`ops.%s(%s)`** "):format(row.name, table.concat(parameters, ", "))
 end
 
@@ -24,7 +24,8 @@ local function names_of(space)
   return names
 end
 
-local rows = require("cusp.ops").describe()
+local rows = {}
+for _, row in pairs(require("cusp.ops").describe()) do rows[#rows + 1] = row end
 table.sort(rows, function(a, b) return a.name < b.name end)
 
 local lines = {
@@ -37,7 +38,7 @@ local lines = {
   "## Operations",
 }
 for _, row in ipairs(rows) do
-  if not row.flags.hidden then lines[#lines + 1] = heading(row) .. row.help end
+  if not (row.flags and row.flags.hidden) then lines[#lines + 1] = heading(row) .. (row.help or "") end
 end
 for _, space in ipairs{"layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints", "callbacks"} do
   local names = names_of(cusp[space])
