@@ -24,7 +24,7 @@ size_t cusp_block_size(const void *block);
 CUSP_NODISCARD cusp_status cusp_multiply_size(size_t *out, size_t a, size_t b);
 
 typedef struct cusp_memory_stats {
-  uint64_t bytes_live;   /* asked for and not yet freed */
+  uint64_t bytes_live; /* asked for and not yet freed */
   uint64_t blocks_live;
   uint64_t bytes_peak;   /* the largest bytes_live since start or cusp_memory_reset_peak */
   uint64_t bytes_cached; /* freed, kept for reuse */

@@ -29,13 +29,9 @@ static inline cusp_philox_block cusp_philox(uint64_t seed, uint64_t draw, uint64
 }
 
 /** A word as a float in [0, 1): 24 bits, exact. */
-static inline float cusp_philox_float(uint32_t word) {
-  return (float)(word >> 8) * 0x1p-24f;
-}
+static inline float cusp_philox_float(uint32_t word) { return (float)(word >> 8) * 0x1p-24f; }
 
 /** Two words as a double in [0, 1): 53 bits, exact. */
-static inline double cusp_philox_double(uint32_t high, uint32_t low) {
-  return (double)((((uint64_t)high << 32) | low) >> 11) * 0x1p-53;
-}
+static inline double cusp_philox_double(uint32_t high, uint32_t low) { return (double)((((uint64_t)high << 32) | low) >> 11) * 0x1p-53; }
 
 #endif

@@ -39,11 +39,11 @@ void cusp_error_clear(void);
 const char *cusp_status_name(cusp_status status);
 
 /** Returns from the calling function with the status of `expression` unless it is CUSP_OK. */
-#define CUSP_TRY(expression)                         \
-  do {                                               \
-    cusp_status cusp_try_status = (expression);      \
-    if (cusp_try_status != CUSP_OK)                  \
-      return cusp_try_status;                        \
+#define CUSP_TRY(expression)                    \
+  do {                                          \
+    cusp_status cusp_try_status = (expression); \
+    if (cusp_try_status != CUSP_OK)             \
+      return cusp_try_status;                   \
   } while (0)
 
 /** Broken invariants (programmer mistakes) stop debug builds; user mistakes get a status. */

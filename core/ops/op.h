@@ -16,10 +16,10 @@ typedef enum cusp_attr_kind {
   CUSP_ATTR_NONE = 0, /* absent, or nil: for "= nil" defaults */
   CUSP_ATTR_INT,
   CUSP_ATTR_FLOAT,
-  CUSP_ATTR_BOOL,   /* in .integer */
-  CUSP_ATTR_INTS,   /* .ints[0 .. count-1] */
-  CUSP_ATTR_DTYPE,  /* in .integer */
-  CUSP_ATTR_STRING  /* .string, NUL-terminated */
+  CUSP_ATTR_BOOL,  /* in .integer */
+  CUSP_ATTR_INTS,  /* .ints[0 .. count-1] */
+  CUSP_ATTR_DTYPE, /* in .integer */
+  CUSP_ATTR_STRING /* .string, NUL-terminated */
 } cusp_attr_kind;
 
 /** One argument that is not a tensor. Plain data; a node owns deep copies. */
@@ -80,8 +80,8 @@ typedef enum cusp_parameter_kind {
 typedef struct cusp_parameter {
   char name[24];
   cusp_parameter_kind kind;
-  bool optional;            /* a tensor that may be nil, or an attribute with a default */
-  cusp_attr default_value;  /* INTS and STRING point into storage that lives as long as the table */
+  bool optional;           /* a tensor that may be nil, or an attribute with a default */
+  cusp_attr default_value; /* INTS and STRING point into storage that lives as long as the table */
 } cusp_parameter;
 
 typedef struct cusp_signature {
@@ -104,9 +104,9 @@ typedef struct cusp_inference {
   const cusp_op *op;
   int n_inputs;
   const cusp_type *inputs;
-  cusp_attr *attrs;    /* may be normalised in place (negative axes made positive); INTS may be pointed at `scratch` */
+  cusp_attr *attrs; /* may be normalised in place (negative axes made positive); INTS may be pointed at `scratch` */
   int64_t scratch[64];
-  int n_outputs;       /* 1 unless infer says otherwise */
+  int n_outputs; /* 1 unless infer says otherwise */
   cusp_type outputs[CUSP_MAX_OUTPUTS];
 } cusp_inference;
 
@@ -116,11 +116,11 @@ typedef struct cusp_inference {
 typedef struct cusp_gradient {
   const cusp_node *node;
   int n_inputs;
-  cusp_node *const *x;   /* the node's inputs */
-  cusp_node *const *y;   /* its outputs (picks, where there are several) */
-  cusp_node *const *dy;  /* cotangent of each output; NULL where none flows into that output */
-  const bool *wanted;    /* whether a gradient of input i is needed */
-  cusp_node **dx;        /* to fill; NULL stays "no gradient" (integer inputs, constants) */
+  cusp_node *const *x;  /* the node's inputs */
+  cusp_node *const *y;  /* its outputs (picks, where there are several) */
+  cusp_node *const *dy; /* cotangent of each output; NULL where none flows into that output */
+  const bool *wanted;   /* whether a gradient of input i is needed */
+  cusp_node **dx;       /* to fill; NULL stays "no gradient" (integer inputs, constants) */
 } cusp_gradient;
 /* A rule may give dx[i] in the broadcast shape or another float dtype: the caller sums it to x[i]'s shape and casts. */
 
@@ -135,11 +135,11 @@ typedef struct cusp_call {
   const cusp_attr *attrs;
   int n_inputs, n_outputs;
   cusp_array *inputs;
-  cusp_array *outputs;     /* row-major, uninitialised */
-  size_t workspace_bytes;  /* prepare may ask for scratch memory, */
-  void *workspace;         /* lent during run, aligned to 64, uninitialised */
-  void *state;             /* prepare may make one (a oneDNN primitive); `release` frees it */
-  uint64_t in_place;       /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
+  cusp_array *outputs;    /* row-major, uninitialised */
+  size_t workspace_bytes; /* prepare may ask for scratch memory, */
+  void *workspace;        /* lent during run, aligned to 64, uninitialised */
+  void *state;            /* prepare may make one (a oneDNN primitive); `release` frees it */
+  uint64_t in_place;      /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
 } cusp_call;
 
 typedef struct cusp_kernel {
@@ -156,41 +156,41 @@ typedef struct cusp_kernel {
 /* ------------------------------------------------------------------ rows */
 
 enum {
-  CUSP_OP_ELEMENTWISE = 1 << 0,  /* out[i] depends on in[i] alone, inputs broadcast; has .vector; fused into tiled loops */
-  CUSP_OP_REDUCTION = 1 << 1,    /* has .reducer; attrs are (axes, keepdims) */
-  CUSP_OP_VIEW = 1 << 2,         /* has .view: no work where strides allow */
-  CUSP_OP_RANDOM = 1 << 3,       /* first input is a key (uint64[2]: seed, draw); equal keys give equal numbers */
-  CUSP_OP_ANY_STRIDES = 1 << 4,  /* every kernel of the row reads inputs with any strides */
-  CUSP_OP_IN_PLACE = 1 << 5,     /* outputs[0] may overwrite inputs[0] of the same size */
-  CUSP_OP_HIDDEN = 1 << 6,       /* internal: not offered as cusp.ops.NAME */
-  CUSP_OP_NO_GRADIENT = 1 << 7,  /* piecewise constant or not differentiable: no gradient flows, and that is right */
-  CUSP_OP_CHEAP = 1 << 8,        /* elementwise work of a cycle or so an element; for costs */
-  CUSP_OP_LIST = 1 << 9          /* the results form one list, however many there are (split, unstack) */
+  CUSP_OP_ELEMENTWISE = 1 << 0, /* out[i] depends on in[i] alone, inputs broadcast; has .vector; fused into tiled loops */
+  CUSP_OP_REDUCTION = 1 << 1,   /* has .reducer; attrs are (axes, keepdims) */
+  CUSP_OP_VIEW = 1 << 2,        /* has .view: no work where strides allow */
+  CUSP_OP_RANDOM = 1 << 3,      /* first input is a key (uint64[2]: seed, draw); equal keys give equal numbers */
+  CUSP_OP_ANY_STRIDES = 1 << 4, /* every kernel of the row reads inputs with any strides */
+  CUSP_OP_IN_PLACE = 1 << 5,    /* outputs[0] may overwrite inputs[0] of the same size */
+  CUSP_OP_HIDDEN = 1 << 6,      /* internal: not offered as cusp.ops.NAME */
+  CUSP_OP_NO_GRADIENT = 1 << 7, /* piecewise constant or not differentiable: no gradient flows, and that is right */
+  CUSP_OP_CHEAP = 1 << 8,       /* elementwise work of a cycle or so an element; for costs */
+  CUSP_OP_LIST = 1 << 9         /* the results form one list, however many there are (split, unstack) */
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
 typedef enum cusp_promotion {
-  CUSP_PROMOTE_NONE = 0,   /* inputs stay as they are */
-  CUSP_PROMOTE_COMMON,     /* all to their result_type (add, where's branches via first_promoted, concatenate) */
-  CUSP_PROMOTE_FLOAT,      /* all to the float dtype of their result_type (exp, divide, softmax, matmul of bools stays COMMON) */
-  CUSP_PROMOTE_NO_BOOL,    /* common, and bool becomes int32 */
-  CUSP_PROMOTE_SUM,        /* common, widened as sums are: bool and small ints become int32, small unsigned ints uint32 */
-  CUSP_PROMOTE_BOOL        /* each to bool (x != 0): logical operations */
+  CUSP_PROMOTE_NONE = 0, /* inputs stay as they are */
+  CUSP_PROMOTE_COMMON,   /* all to their result_type (add, where's branches via first_promoted, concatenate) */
+  CUSP_PROMOTE_FLOAT,    /* all to the float dtype of their result_type (exp, divide, softmax, matmul of bools stays COMMON) */
+  CUSP_PROMOTE_NO_BOOL,  /* common, and bool becomes int32 */
+  CUSP_PROMOTE_SUM,      /* common, widened as sums are: bool and small ints become int32, small unsigned ints uint32 */
+  CUSP_PROMOTE_BOOL      /* each to bool (x != 0): logical operations */
 } cusp_promotion;
 
 struct cusp_op {
-  const char *name;       /* Keras's name, or NumPy's */
-  const char *arguments;  /* see cusp_parameter */
-  const char *help;       /* one line, ends in a full stop */
+  const char *name;      /* Keras's name, or NumPy's */
+  const char *arguments; /* see cusp_parameter */
+  const char *help;      /* one line, ends in a full stop */
   uint32_t flags;
   cusp_promotion promotion;
-  int first_promoted;     /* inputs before this one are left alone (where's condition, a random key) */
+  int first_promoted; /* inputs before this one are left alone (where's condition, a random key) */
   cusp_status (*infer)(cusp_inference *);
   cusp_status (*gradient)(cusp_gradient *); /* NULL with CUSP_OP_NO_GRADIENT, or where compose is set */
   /** For VIEW rows: fills *out as a view of *in (see array.h) or says false. */
   bool (*view)(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out);
-  int vector;             /* ELEMENTWISE: a cusp_vector_id (kernels/vector.h) */
-  int reducer;            /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
+  int vector;                 /* ELEMENTWISE: a cusp_vector_id (kernels/vector.h) */
+  int reducer;                /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
   const cusp_kernel *kernels; /* ended by a row without a name; NULL for ELEMENTWISE, REDUCTION and always-VIEW rows */
   /**
    * A composition: builds the result from other rows with ops/build.h. Several results: fill outputs (room for
@@ -216,8 +216,8 @@ CUSP_NODISCARD cusp_status cusp_infer_axes(cusp_inference *inference, int attr, 
 CUSP_NODISCARD cusp_status cusp_axis_check(int64_t axis, int ndim, int *out);
 /** A list of sizes as a shape: at most CUSP_MAX_DIMS, none negative, no overflow of their product. */
 CUSP_NODISCARD cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr);
-cusp_status cusp_infer_same(cusp_inference *inference);          /* output type = input 0's */
-cusp_status cusp_infer_broadcast(cusp_inference *inference);     /* shapes broadcast, dtype of the last input */
-cusp_status cusp_infer_broadcast_bool(cusp_inference *inference);/* the same, dtype bool */
+cusp_status cusp_infer_same(cusp_inference *inference);           /* output type = input 0's */
+cusp_status cusp_infer_broadcast(cusp_inference *inference);      /* shapes broadcast, dtype of the last input */
+cusp_status cusp_infer_broadcast_bool(cusp_inference *inference); /* the same, dtype bool */
 
 #endif

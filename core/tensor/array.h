@@ -16,7 +16,7 @@ typedef struct cusp_shape {
 typedef struct cusp_storage {
   int64_t references;
   size_t bytes;
-  void *data; /* aligned to 64 */
+  void *data;                             /* aligned to 64 */
   void (*release)(struct cusp_storage *); /* for bytes that are not ours (a mapped file); NULL: cusp_free(data) */
   void *owner;
 } cusp_storage;

@@ -26,8 +26,12 @@ typedef enum cusp_dtype {
 } cusp_dtype;
 
 /** Storage of the two 16-bit floats; converted through float32 for every operation. */
-typedef struct cusp_float16 { uint16_t bits; } cusp_float16;
-typedef struct cusp_bfloat16 { uint16_t bits; } cusp_bfloat16;
+typedef struct cusp_float16 {
+  uint16_t bits;
+} cusp_float16;
+typedef struct cusp_bfloat16 {
+  uint16_t bits;
+} cusp_bfloat16;
 
 const char *cusp_dtype_name(cusp_dtype dtype);
 size_t cusp_dtype_size(cusp_dtype dtype);
@@ -57,12 +61,18 @@ void cusp_store_double(cusp_dtype dtype, void *element, double value);
 void cusp_store_int(cusp_dtype dtype, void *element, int64_t value);
 
 static inline float cusp_bfloat16_to_float(cusp_bfloat16 h) {
-  union { uint32_t u; float f; } x = {(uint32_t)h.bits << 16};
+  union {
+    uint32_t u;
+    float f;
+  } x = {(uint32_t)h.bits << 16};
   return x.f;
 }
 /** Round to nearest even; NaN stays NaN. */
 static inline cusp_bfloat16 cusp_float_to_bfloat16(float f) {
-  union { float f; uint32_t u; } x = {f};
+  union {
+    float f;
+    uint32_t u;
+  } x = {f};
   if ((x.u & 0x7fffffffu) > 0x7f800000u)
     return (cusp_bfloat16){(uint16_t)((x.u >> 16) | 0x40u)};
   return (cusp_bfloat16){(uint16_t)((x.u + 0x7fffu + ((x.u >> 16) & 1u)) >> 16)};
