@@ -9,7 +9,7 @@ AR ?= ar
 VERSION := 0.1.0
 Q := $(if $(V),,@)
 
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
