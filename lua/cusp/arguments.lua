@@ -215,6 +215,11 @@ function arguments.wrap(class, args)
   return arguments.of_call(class, args)
 end
 
+--- Counts an argument as read.
+function arguments.touch(args, name)
+  state_of(args).read[name] = true
+end
+
 --- Whether an argument was given at all (null counts).
 function arguments.given(args, name)
   local state = state_of(args)

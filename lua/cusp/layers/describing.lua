@@ -34,6 +34,7 @@ local resolved = {initializer = true, regularizer = true, constraint = true}
 function describing.argument(parameter, value)
   if value == nil or value == shapes.None or resolved[parameter[2]] then return nil end
   if same(value, parameter.default) then return nil end
+  if parameter[2] == "data_format" and value == require("cusp.config").image_data_format() then return nil end
   local config = kinds.to_config(parameter, value)
   if config == null or same(config, parameter.default) then return nil end
   if parameter[2] == "activation" and config == "linear" then return nil end

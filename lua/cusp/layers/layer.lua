@@ -415,6 +415,27 @@ function Layer:get_config()
   return config
 end
 
+local restoring = false
+
+--- What every configuration holds counts as read, also where a class's `init` does not hand it on to its base.
+function Layer.__construct(_, args)
+  if restoring then
+    for _, key in ipairs {"name", "trainable", "dtype"} do arguments.touch(args, key) end
+  end
+end
+
+--- A layer from its configuration.
+function Layer.from_config(class, config)
+  local outer = restoring
+  restoring = true
+  local ok, layer = pcall(Object.from_config, class, config)
+  restoring = outer
+  if not ok then error(layer, 0) end
+  if type(config.name) == "string" then rawset(layer, "name", config.name) end
+  if config.trainable == false then layer.trainable = false end
+  return layer
+end
+
 --- `Dense(32, activation = relu)`: the required arguments, then what differs from the defaults.
 function Layer:__tostring()
   local declaration, parts = arguments.declaration(getmetatable(self)), {}

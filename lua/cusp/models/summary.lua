@@ -176,7 +176,7 @@ local parameters = {
 --- The columns of the table: their titles, ends, and the usual length of a line.
 local function layout(connected, show_trainable, positions)
   local titles = {"Layer (type)", "Output Shape", "Param #"}
-  local length, ends = 65, {0.45, 0.85, 1.0}
+  local length, ends = 65, {0.45, 0.78, 1.0}
   if connected then
     titles[4] = "Connected to"
     length, ends = 98, {0.33, 0.58, 0.70, 1.0}
