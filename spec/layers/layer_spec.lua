@@ -35,6 +35,16 @@ describe("a layer", function()
     assert.equal("float64", layer.kernel.dtype)
   end)
 
+  it("computes in one dtype and keeps its weights in another under a mixed policy", function()
+    local layer = layers.Dense { 3, dtype = "mixed_bfloat16" }
+    local tape <close> = cusp.GradientTape()
+    local outputs = layer(cusp.ones { 2, 4 })
+    assert.equal("bfloat16", outputs.dtype)
+    assert.equal("float32", layer.kernel.dtype)
+    assert.equal("float32", tape:gradient(outputs, layer.kernel).dtype)
+    assert.equal("bfloat16", layers.LSTM { 3, dtype = "mixed_bfloat16" }(cusp.ones { 2, 4, 5 }).dtype)
+  end)
+
   it("is a table in the prompt's words", function()
     assert.equal("Dense(32, activation = relu)", tostring(layers.Dense { 32, activation = "relu" }))
     assert.equal("Conv2D(16, kernel_size = {3, 3}, padding = same)", tostring(layers.Conv2D { 16, 3, padding = "same" }))

@@ -246,6 +246,30 @@ local function stand_in_outputs(layer, inputs)
   end, structure.is_shape)
 end
 
+--- Puts casts in place of a layer's trainable variables where it computes in another dtype than theirs; returns what was there.
+local function cast_weights(layer, saved)
+  local dtype = layer.compute_dtype
+  for _, name in ipairs(layer.__order) do
+    local value = rawget(layer, name)
+    if engine.is_variable(value) and value.trainable and value.dtype ~= dtype and policy.is_float(value.dtype) then
+      saved[#saved + 1] = {layer, name, value}
+      rawset(layer, name, engine.ops.cast(value, dtype))
+    end
+  end
+  local cell = rawget(layer, "cell")
+  if type(cell) == "table" and cell.__is_layer then cast_weights(cell, saved) end
+  return saved
+end
+
+--- Runs `call` under a mixed policy: with weights in the dtype that the layer computes in.
+local function call_mixed(layer, ...)
+  local saved = cast_weights(layer, {})
+  local results = table.pack(pcall(layer.call, layer, ...))
+  for _, entry in ipairs(saved) do rawset(entry[1], entry[2], entry[3]) end
+  if not results[1] then error(results[2], 0) end
+  return results[2]
+end
+
 local function run(layer, inputs, extras, args)
   if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args), true) end
   local previous = args.mask
@@ -256,6 +280,9 @@ local function run(layer, inputs, extras, args)
   local outputs
   if layer.stands_in and symbolic.standing() then
     outputs = stand_in_outputs(layer, inputs)
+  elseif layer.autocast and layer.compute_dtype ~= layer.dtype and policy.is_float(layer.compute_dtype) then
+    extras[extras.n + 1] = args
+    outputs = call_mixed(layer, inputs, table.unpack(extras, 1, extras.n + 1))
   elseif extras.n == 0 then
     outputs = layer:call(inputs, args)
   else
