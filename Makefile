@@ -47,13 +47,25 @@ BINDING_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SOURCES),$
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(wildcard spec/core/*.c))
 
+# Libraries that only some programs need: each folder of bindings/ is a Lua module of its own, cusp.native.NAME, loaded by
+# the Lua code that asks for it. It shares no symbols with the engine.
+NATIVE := $(notdir $(patsubst %/,%,$(dir $(wildcard bindings/*/*.c))))
+NATIVE := $(sort $(NATIVE))
+NATIVE_PACKAGES_hdf5 := hdf5-serial
+NATIVE_PACKAGES_zip := libzip
+NATIVE_PACKAGES_protobuf := libprotobuf-c
+NATIVE_PACKAGES_cairo := cairo
+NATIVE_PACKAGES_images := libpng libjpeg
+NATIVE_MODULES := $(NATIVE:%=$(BUILD)/lib/cusp/native/%.so)
+PROTOS := $(wildcard bindings/protobuf/*.proto)
+
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
 .PHONY: default demo test check lint bench docs install clean help run-tests programs force
 .DELETE_ON_ERROR:
 
-default: $(PROGRAM) $(MODULES)
+default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
 
 help:
 	@echo "make            build $(PROGRAM) and the Lua module $(BUILD)/lib/cusp/engine.so"
@@ -111,6 +123,29 @@ $(BUILD)/lib/cusp/onednn.so: $(ONEDNN_OBJECTS)
 	@echo '  LD  $@'
 	$(Q)$(LINK) -shared -o $@ $^ -ldnnl
 
+# Messages: protoc-c writes C from the descriptions.
+$(BUILD)/bindings/protobuf/%.pb-c.c $(BUILD)/bindings/protobuf/%.pb-c.h &: bindings/protobuf/%.proto
+	@mkdir -p $(@D)
+	@echo '  PB  $<'
+	$(Q)protoc-c --proto_path=bindings/protobuf --c_out=$(BUILD)/bindings/protobuf $<
+
+$(BUILD)/bindings/protobuf/%.pb-c.o: $(BUILD)/bindings/protobuf/%.pb-c.c $(BUILD)/flags
+	@echo '  CC  $@'
+	$(Q)$(CC) $(FLAGS) -Wno-unused-parameter -Wno-sign-compare $(CFLAGS) -I$(BUILD)/bindings/protobuf -MMD -MP -c $< -o $@
+
+define NATIVE_RULE
+$(BUILD)/bindings/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))
+	@mkdir -p $$(@D)
+	@echo '  CC  $$@'
+	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) $$(LUA_CFLAGS) $$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/lib/cusp/native/$(1).so: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bindings/$(1)/*.c)) $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.o))
+	@mkdir -p $$(@D)
+	@echo '  LD  $$@'
+	$$(Q)$$(LINK) -shared -Wl,-z,nodelete -o $$@ $$^ $$(shell pkg-config --libs $$(NATIVE_PACKAGES_$(1))) $$(NATIVE_LIBS_$(1))
+endef
+$(foreach name,$(NATIVE),$(eval $(call NATIVE_RULE,$(name))))
+
 $(BUILD)/spec/%: spec/core/%.c spec/core/check.h $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  CC  $@'
@@ -142,13 +177,15 @@ run-tests: programs
 check:
 	@$(MAKE) --no-print-directory run-tests BUILD=$(BUILD)-check SANITIZE=1 CFLAGS="-O1 -g"
 
-C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
+C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
 STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -DCUSP_ISA_SUFFIX=_baseline
 
-lint:
+NATIVE_CFLAGS = $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
+
+lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 	luacheck --quiet lua spec scripts
 	clang-format --dry-run -Werror $(C_SOURCES)
-	@for source in $(filter %.c,$(C_SOURCES)); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(STRICT) $$source || exit 1; done
+	@for source in $(filter %.c,$(C_SOURCES)); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(NATIVE_CFLAGS) $(STRICT) $$source || exit 1; done
 
 bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
@@ -160,6 +197,7 @@ install: default
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp $(DESTDIR)$(PREFIX)/share/lua/5.4
 	install $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/cusp
 	install -m 644 $(MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp/native $(NATIVE_MODULES)
 	cd lua && find cusp -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/5.4/{} \;
 
 clean:
