@@ -111,6 +111,7 @@ void cusp_lua_open_variable(lua_State *L);
 void cusp_lua_open_tape(lua_State *L);
 void cusp_lua_open_function(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);
+void cusp_lua_open_unpack(lua_State *L);
 int luaopen_cusp_engine(lua_State *L);
 
 /** Makes the metatable `name` with these functions and __index = its methods table; pushes the metatable. [-0, +1, m] */
