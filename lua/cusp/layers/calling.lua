@@ -28,7 +28,9 @@ function calling.note_loss() context.any_losses = true end
 
 ---------------------------------------------------------------- arguments
 
-local function has_string_key(t)
+--- Whether a last argument holds keywords: string keys, or nothing at all (`{mask = nil}`).
+local function is_keywords(t)
+  if next(t) == nil then return true end
   for key in pairs(t) do
     if type(key) == "string" then return true end
   end
@@ -44,7 +46,7 @@ local function split(layer, ...)
   if n == 1 then return inputs, {n = 0}, {} end
   local extras, args = {n = n - 1, select(2, ...)}, {}
   local last = extras[n - 1]
-  if is_container(last) and has_string_key(last) then
+  if is_container(last) and is_keywords(last) then
     for key, value in pairs(last) do args[key] = value end
     extras[n - 1] = nil
     extras.n = n - 2

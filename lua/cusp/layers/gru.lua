@@ -1,5 +1,6 @@
 --- Gated recurrent units over a sequence (Cho et al., 2014).
 -- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`.
+-- The usual activations with `reset_after` run as one operation over the whole sequence; others step by step.
 -- @classmod cusp.layers.GRU
 -- @tparam integer units
 -- @param[opt="tanh"] activation
@@ -13,6 +14,7 @@ local GRUCell = require "cusp.layers.gru_cell"
 local Recurrent = require "cusp.layers.recurrent"
 local RecurrentCell = require "cusp.layers.recurrent_cell"
 local options = require "cusp.layers.options"
+local row = require "cusp.layers.recurrent_row"
 
 local GRU = Recurrent:extend("GRU", {
   input_spec = {ndim = 3},
@@ -26,6 +28,11 @@ function GRU:init(args)
   self:configure(args, GRU)
   Recurrent.init(self, args)
   self.cell = GRUCell(RecurrentCell.arguments_from(GRUCell, self))
+end
+
+function GRU:loop(inputs, states, mask, args)
+  if self.reset_after and row.fits(self) then return row.run(self, "gru", inputs, states, mask) end
+  return Recurrent.loop(self, inputs, states, mask, args)
 end
 
 return GRU

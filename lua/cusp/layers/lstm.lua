@@ -18,10 +18,8 @@
 local LSTMCell = require "cusp.layers.lstm_cell"
 local Recurrent = require "cusp.layers.recurrent"
 local RecurrentCell = require "cusp.layers.recurrent_cell"
-local activations = require "cusp.activations"
-local engine = require "cusp.engine"
 local options = require "cusp.layers.options"
-local ops = require "cusp.ops"
+local row = require "cusp.layers.recurrent_row"
 
 local LSTM = Recurrent:extend("LSTM", {
   input_spec = {ndim = 3},
@@ -37,27 +35,9 @@ function LSTM:init(args)
   self.cell = LSTMCell(RecurrentCell.arguments_from(LSTMCell, self))
 end
 
-local function runs_as_one(self)
-  return self.activation == activations.tanh and self.recurrent_activation == activations.sigmoid and self.recurrent_dropout == 0
-    and not self.unroll and engine.ops.lstm ~= nil
-end
-
 function LSTM:loop(inputs, states, mask, args)
-  if not runs_as_one(self) then return Recurrent.loop(self, inputs, states, mask, args) end
-  local cell = self.cell
-  local dropped = rawget(cell, "_input_mask")
-  if dropped then inputs = ops.multiply(inputs, ops.expand_dims(dropped, 2)) end
-  if self.go_backwards then
-    inputs = ops.flip(inputs, 2)
-    mask = mask and ops.flip(mask, 2)
-  end
-  local bias = cell.bias or mask and ops.zeros({4 * self.units}, self.compute_dtype) or nil
-  local sequence, h, c = engine.ops.lstm(inputs, states[1], states[2], cell.kernel, cell.recurrent_kernel, bias, mask)
-  if mask and self.zero_output_for_mask then
-    sequence = ops.multiply(sequence, ops.expand_dims(ops.cast(mask, sequence.dtype), -1))
-    return ops.take(sequence, sequence.shape[2] - 1, 2), sequence, {h, c}
-  end
-  return h, sequence, {h, c}
+  if row.fits(self) then return row.run(self, "lstm", inputs, states, mask) end
+  return Recurrent.loop(self, inputs, states, mask, args)
 end
 
 return LSTM
