@@ -131,7 +131,7 @@ $(BUILD)/bindings/protobuf/%.pb-c.c $(BUILD)/bindings/protobuf/%.pb-c.h &: bindi
 
 $(BUILD)/bindings/protobuf/%.pb-c.o: $(BUILD)/bindings/protobuf/%.pb-c.c $(BUILD)/flags
 	@echo '  CC  $@'
-	$(Q)$(CC) $(FLAGS) -Wno-unused-parameter -Wno-sign-compare $(CFLAGS) -I$(BUILD)/bindings/protobuf -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(FLAGS) -Wno-unused-parameter -Wno-sign-compare -Wno-missing-braces $(CFLAGS) -I$(BUILD)/bindings/protobuf -MMD -MP -c $< -o $@
 
 define NATIVE_RULE
 $(BUILD)/bindings/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))

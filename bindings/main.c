@@ -138,34 +138,40 @@ static void prepend_path(lua_State *L, const char *name, const char *entries) {
   lua_pop(L, 2);
 }
 
-/* The directory above the one the program is in; false where the system does not tell. */
-static bool find_home(char home[PATH_MAX]) {
-  ssize_t length = readlink("/proc/self/exe", home, PATH_MAX - 1);
-  if (length <= 0)
-    return false;
-  home[length] = '\0';
-  for (int i = 0; i < 2; i++) {
-    char *slash = strrchr(home, '/');
-    if (!slash)
-      return false;
+/* Cuts a path before its last slash. */
+static bool cut_last(char *path) {
+  char *slash = strrchr(path, '/');
+  if (slash)
     *slash = '\0';
-  }
-  return true;
+  return slash != NULL;
 }
 
-/* HOME/lua in the source tree, HOME/share/lua/5.4 where installed; the first that has cusp/class.lua. */
+/* The directory the program is in, and the one above it; false where the system does not tell. */
+static bool find_home(char directory[PATH_MAX], char home[PATH_MAX]) {
+  ssize_t length = readlink("/proc/self/exe", directory, PATH_MAX - 1);
+  if (length <= 0)
+    return false;
+  directory[length] = '\0';
+  if (!cut_last(directory))
+    return false;
+  strcpy(home, directory);
+  return cut_last(home);
+}
+
+/* HOME/lua in the source tree, with the modules beside the program (a sanitized build has its own); HOME/share/lua/5.4 where
+ * installed; the first that has cusp/class.lua. */
 static void set_paths(lua_State *L) {
-  static const struct { const char *lua, *modules; } places[] = {{"lua", "build/lib"}, {"share/lua/5.4", "lib/lua/5.4"}};
-  char home[PATH_MAX], path[PATH_MAX + 64];
-  if (!find_home(home))
+  char home[PATH_MAX], directory[PATH_MAX], path[PATH_MAX + 64];
+  if (!find_home(directory, home))
     return;
+  const struct { const char *lua, *base, *modules; } places[] = {{"lua", directory, "lib"}, {"share/lua/5.4", home, "lib/lua/5.4"}};
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
     snprintf(path, sizeof path, "%s/%s/cusp/class.lua", home, places[i].lua);
     if (access(path, R_OK) != 0)
       continue;
     lua_pushfstring(L, "%s/%s/?.lua;%s/%s/?/init.lua", home, places[i].lua, home, places[i].lua);
     prepend_path(L, "path", lua_tostring(L, -1));
-    lua_pushfstring(L, "%s/%s/?.so", home, places[i].modules);
+    lua_pushfstring(L, "%s/%s/?.so", places[i].base, places[i].modules);
     prepend_path(L, "cpath", lua_tostring(L, -1));
     lua_pop(L, 2);
     return;
