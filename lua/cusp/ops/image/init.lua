@@ -4,8 +4,9 @@ local define = require "cusp.ops.define"
 
 local files = {
   resize = "resize scale_and_translate",
-  sample = "map_coordinates affine_transform",
-  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images gaussian_blur sobel_edges extract_patches extract_patches_3d",
+  sample = "map_coordinates affine_transform perspective_transform",
+  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images gaussian_blur sobel_edges ssim extract_patches "
+    .. "extract_patches_3d",
 }
 
 local members = {}

@@ -32,10 +32,9 @@ function layout.part(x, axis, first, last)
   return x:slice(spec)
 end
 
---- The product of an axis with a matrix `[out, in]` given as nested tables of numbers.
+--- The product of an axis with a matrix `[in, out]`.
 function layout.along(x, axis, matrix)
-  local weights = rows.transpose(engine.tensor(matrix, { dtype = x.dtype }))
-  return rows.moveaxis(rows.matmul(rows.moveaxis(x, axis, -1), weights), -1, axis)
+  return rows.moveaxis(rows.matmul(rows.moveaxis(x, axis, -1), rows.cast(matrix, x.dtype)), -1, axis)
 end
 
 --- Floats to compute with, and a function that brings the result back to the images' dtype.

@@ -23,7 +23,7 @@ local function rgb_to_grayscale(images, data_format)
   if channels == 1 then return images end
   if channels ~= 3 then errors.raise("rgb_to_grayscale: expected 1 or 3 channels, got shape %s", errors.shape(images.shape)) end
   local x, restore = layout.as_float(images)
-  return restore(layout.along(x, axis, { { 0.2989, 0.5870, 0.1140 } }))
+  return restore(layout.along(x, axis, engine.tensor { { 0.2989 }, { 0.5870 }, { 0.1140 } }))
 end
 
 local function rgb_to_hsv(images, data_format)
@@ -89,15 +89,17 @@ end
 
 ---------------------------------------------------------------- filters
 
--- The product with a centred kernel as a matrix [size, size]; beyond the border there are zeros.
-local function band_matrix(kernel, size)
-  local before = (#kernel - 1) // 2
+-- A kernel moved along an axis, as a matrix [size, places]: centred on each element, with zeros beyond the border, or (valid) only
+-- where it lies within.
+local function band_matrix(kernel, size, valid)
+  local before = valid and 0 or (#kernel - 1) // 2
+  local places = valid and size - #kernel + 1 or size
   local matrix = {}
-  for i = 1, size do
-    matrix[i] = {}
-    for j = 1, size do matrix[i][j] = kernel[j - i + before + 1] or 0.0 end
+  for j = 1, size do
+    matrix[j] = {}
+    for i = 1, places do matrix[j][i] = kernel[j - i + before + 1] or 0.0 end
   end
-  return matrix
+  return engine.tensor(matrix, { dtype = "float32" })
 end
 
 local function gaussian_kernel(size, sigma)
@@ -127,6 +129,31 @@ local function sobel_edges(images, data_format)
     return layout.along(difference, other, band_matrix({ 1.0, 2.0, 1.0 }, images.shape[other]))
   end
   return rows.stack({ filter(down, across), filter(across, down) }, -1)
+end
+
+-- Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity" (2004).
+local function ssim(image1, image2, max_val, filter_size, filter_sigma, k1, k2, data_format)
+  local down, across, channels = layout.axes("ssim", image1, data_format)
+  local size = math.min(image1.shape[down], image1.shape[across])
+  if size < filter_size then
+    errors.raise("ssim: filter_size (%d) should be at most the images' height and width, got images of shape %s", filter_size,
+      errors.shape(image1.shape))
+  end
+  local kernel = gaussian_kernel(filter_size, filter_sigma)
+  local function mean(x)
+    x = layout.along(x, down, band_matrix(kernel, x.shape[down], true))
+    return layout.along(x, across, band_matrix(kernel, x.shape[across], true))
+  end
+  local a, restore = layout.as_float(image1)
+  local b = rows.cast(image2, a.dtype)
+  local mean_a, mean_b = mean(a), mean(b)
+  local product, squares = rows.multiply(mean_a, mean_b), rows.add(rows.square(mean_a), rows.square(mean_b))
+  local covariance = rows.subtract(mean(rows.multiply(a, b)), product)
+  local variances = rows.subtract(rows.add(mean(rows.square(a)), mean(rows.square(b))), squares)
+  local c1, c2 = (k1 * max_val) ^ 2, (k2 * max_val) ^ 2
+  local above = rows.multiply(rows.add(rows.multiply(product, 2), c1), rows.add(rows.multiply(covariance, 2), c2))
+  local below = rows.multiply(rows.add(squares, c1), rows.add(variances, c2))
+  return restore(rows.mean(rows.divide(above, below), { down, across, channels }))
 end
 
 ---------------------------------------------------------------- patches
@@ -220,6 +247,10 @@ define.ops {
   { "image.gaussian_blur", "images, kernel_size: ints = [3, 3], sigma: any = [1.0, 1.0], data_format: string = nil",
     "Images blurred by a Gaussian kernel.", gaussian_blur, method = false },
   { "image.sobel_edges", "images, data_format: string = nil", "Differences downwards and across, in a new last axis.", sobel_edges,
+    method = false },
+  { "image.ssim",
+    "image1, image2, max_val: float = 1.0, filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03, "
+      .. "data_format: string = nil", "The structural similarity of two images or batches of them, 1 where they are equal.", ssim,
     method = false },
   { "image.extract_patches", "images, " .. patch_text, "Patches of images, flattened into channels.", extract_patches, method = false },
   { "image.extract_patches_3d", "volumes, " .. patch_text, "Patches of volumes, flattened into channels.", extract_patches_3d,

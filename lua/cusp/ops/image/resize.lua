@@ -7,45 +7,51 @@ local layout = require "cusp.ops.image.layout"
 
 local rows = engine.ops
 
-local function triangle(x) return math.max(0, 1 - x) end
+local function triangle(x) return rows.maximum(0, rows.subtract(1, x)) end
+
+-- c0 + x (c1 + x (c2 + ...))
+local function polynomial(x, coefficients)
+  local sum = coefficients[#coefficients]
+  for i = #coefficients - 1, 1, -1 do sum = rows.add(rows.multiply(sum, x), coefficients[i]) end
+  return sum
+end
 
 -- Keys, "Cubic convolution interpolation for digital image processing" (1981), a = -0.5.
 local function cubic(x)
-  if x < 1 then return ((1.5 * x - 2.5) * x) * x + 1 end
-  if x < 2 then return ((-0.5 * x + 2.5) * x - 4) * x + 2 end
-  return 0
+  local near, far = polynomial(x, { 1, 0, -2.5, 1.5 }), polynomial(x, { 2, -4, 2.5, -0.5 })
+  return rows.where(rows.less(x, 1), near, rows.where(rows.less(x, 2), far, 0))
 end
 
 local function lanczos(radius)
   return function(x)
-    if x > radius then return 0 end
-    if x <= 1e-3 then return 1 end
-    return radius * math.sin(math.pi * x) * math.sin(math.pi * x / radius) / (math.pi * math.pi * x * x)
+    local small = rows.less_equal(x, 1e-3)
+    local angle = rows.multiply(rows.where(small, 1, x), math.pi)
+    local waves = rows.multiply(rows.sin(angle), rows.sin(rows.divide(angle, radius)))
+    local inside = rows.where(small, 1, rows.divide(rows.multiply(waves, radius), rows.square(angle)))
+    return rows.where(rows.greater(x, radius), 0, inside)
   end
 end
 
--- name → weight by distance
+-- name → weights by distance
 local kernels = {
   bilinear = triangle, linear = triangle, triangle = triangle, trilinear = triangle,
   bicubic = cubic, cubic = cubic, tricubic = cubic, lanczos3 = lanczos(3), lanczos5 = lanczos(5),
 }
 
--- [out, in]: how much of each input goes into each output. With antialias, a kernel is as wide as the inputs that an output stands for.
+-- [in, out]: how much of each input goes into each output. With antialias, a kernel is as wide as the inputs that an output stands for.
+-- Scale and shift are numbers or scalar tensors.
 local function weight_matrix(kernel, size, target, scale, shift, antialias)
-  local inverse = 1 / scale
-  local width = antialias and math.max(inverse, 1) or 1
-  local matrix = {}
-  for i = 1, target do
-    local at, row, total = (i - 0.5) * inverse - shift * inverse - 0.5, {}, 0
-    for j = 1, size do
-      row[j] = kernel(math.abs(at - (j - 1)) / width) + 0.0
-      total = total + row[j]
-    end
-    local inside = at >= -0.5 and at <= size - 0.5 and math.abs(total) > 1e-4
-    for j = 1, size do row[j] = inside and row[j] / total or 0.0 end
-    matrix[i] = row
-  end
-  return matrix
+  local inverse = rows.divide(1.0, scale)
+  local centre = rows.add(rows.arange(0, target, { dtype = "float32" }), 0.5)
+  local at = rows.subtract(rows.multiply(rows.subtract(centre, shift), inverse), 0.5)
+  local source = rows.reshape(rows.arange(0, size, { dtype = "float32" }), { size, 1 })
+  local distance = rows.abs(rows.subtract(rows.reshape(at, { 1, target }), source))
+  if antialias then distance = rows.divide(distance, rows.maximum(inverse, 1)) end
+  local weights = kernel(distance)
+  local total = rows.sum(weights, 1, true)
+  local usable = rows.greater(rows.abs(total), 1e-4)
+  local inside = rows.logical_and(rows.greater_equal(at, -0.5), rows.less_equal(at, size - 0.5))
+  return rows.where(rows.logical_and(inside, usable), rows.divide(weights, rows.where(usable, total, 1)), 0)
 end
 
 local function nearest_indices(size, target)
@@ -100,18 +106,13 @@ local function resize(images, size, interpolation, antialias, crop, pad, fill_mo
   return restore(images.dtype:find "float" and x or rows.round(x))
 end
 
-local function numbers(value)
-  return type(value) == "userdata" and value:flat() or value
-end
-
 local function scale_and_translate(images, output_shape, scale, translation, spatial_dims, method, antialias)
   local kernel = kernels[method]
   if not kernel then errors.raise("scale_and_translate: there is no method named '%s'%s", method, errors.suggestion(method, kernels)) end
-  local scales, shifts = numbers(scale), numbers(translation)
   local x, restore = layout.as_float(images)
   for i, dimension in ipairs(spatial_dims) do
     local axis = dimension >= 0 and dimension + 1 or #x.shape + 1 + dimension
-    x = layout.along(x, axis, weight_matrix(kernel, x.shape[axis], output_shape[axis], scales[i], shifts[i], antialias))
+    x = layout.along(x, axis, weight_matrix(kernel, x.shape[axis], output_shape[axis], scale[i], translation[i], antialias))
   end
   return restore(x)
 end

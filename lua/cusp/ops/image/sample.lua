@@ -89,35 +89,94 @@ end
 
 local orders = { nearest = 0, bilinear = 1 }
 
--- The point (x, y) of the result is read at (a0 x + a1 y + a2, b0 x + b1 y + b2); transform is [a0, a1, a2, b0, b1, b2, c0, c1].
--- c0 and c1 are left out: in Keras's JAX backend they shift channels against one another, elsewhere they are 0.
-local function affine_transform(images, transform, interpolation, mode, fill_value, data_format)
-  if not orders[interpolation] then
-    errors.raise("affine_transform: interpolation should be \"nearest\" or \"bilinear\", got %q", interpolation)
-  end
-  check("affine_transform", 0, mode)
-  local _, _, channels = layout.axes("affine_transform", images, data_format)
+local function check_interpolation(name, interpolation)
+  if orders[interpolation] then return end
+  errors.raise("%s: interpolation should be \"nearest\" or \"bilinear\", got %s", name, errors.describe(interpolation))
+end
+
+-- A batch with channels last, in floats, and a function that gives a result the images' own form again.
+local function as_batch(name, images, data_format)
+  local _, _, channels = layout.axes(name, images, data_format)
   local single = #images.shape == 3
   local x, restore = layout.as_float(images)
   x = rows.moveaxis(x, channels, -1)
   if single then x = rows.expand_dims(x, 1) end
+  return x, function(result)
+    if single then result = rows.squeeze(result, 1) end
+    return restore(rows.moveaxis(result, -1, channels))
+  end
+end
+
+-- 0, 1, ... along one axis of `rank`.
+local function count(size, axis, rank, dtype)
+  local shape = {}
+  for i = 1, rank do shape[i] = i == axis and size or 1 end
+  return rows.reshape(rows.arange(0, size, { dtype = dtype }), shape)
+end
+
+-- The point (x, y) of a result's channel c is read at (a0 x + a1 y + a2 + c1 c, b0 x + b1 y + b2 + c0 c); transform is
+-- [a0, a1, a2, b0, b1, b2, c0, c1]. With c0 and c1 other than 0 the channels part, as in Keras's JAX backend.
+local function affine_transform(images, transform, interpolation, mode, fill_value, data_format)
+  check_interpolation("affine_transform", interpolation)
+  check("affine_transform", 0, mode)
+  local x, restore = as_batch("affine_transform", images, data_format)
   if #transform.shape == 1 then transform = rows.expand_dims(transform, 1) end
   local batch, height, width, depth = table.unpack(x.shape)
   if #transform.shape ~= 2 or transform.shape[2] ~= 8 then
     errors.raise("affine_transform: transform should have shape [8] or [batch, 8], got %s", errors.shape(transform.shape))
   end
-  local function parameter(i) return rows.reshape(rows.cast(transform:slice { {}, { i, i } }, x.dtype), { -1, 1, 1 }) end
-  local across = rows.reshape(rows.arange(0, width, { dtype = x.dtype }), { 1, 1, width })
-  local down = rows.reshape(rows.arange(0, height, { dtype = x.dtype }), { 1, height, 1 })
-  local function place(i)
+  local function parameter(i) return rows.reshape(rows.cast(transform:slice { {}, { i, i } }, x.dtype), { -1, 1, 1, 1 }) end
+  local down, across, channel = count(height, 2, 4, x.dtype), count(width, 3, 4, x.dtype), count(depth, 4, 4, x.dtype)
+  local function place(i, apart)
     local sum = rows.add(rows.multiply(parameter(i), across), rows.multiply(parameter(i + 1), down))
-    return rows.broadcast_to(rows.add(sum, parameter(i + 2)), { batch, height, width })
+    sum = rows.add(rows.add(sum, parameter(i + 2)), rows.multiply(parameter(apart), channel))
+    return rows.broadcast_to(sum, { batch, height, width, depth })
   end
-  local base = rows.reshape(rows.arange(0, batch, { dtype = "int64" }), { batch, 1, 1 })
+  local base = rows.add(rows.multiply(count(batch, 1, 4, "int64"), depth), count(depth, 4, 4, "int64"))
+  local values = rows.reshape(rows.moveaxis(x, -1, 2), { -1, 1 })
+  local result = sample(values, { place(4, 7), place(1, 8) }, { height, width }, orders[interpolation], mode, fill_value, base)
+  return restore(rows.squeeze(result, -1))
+end
+
+-- The eight numbers of the perspective that takes the end points to the start points, `[batch, 8]`: two equations a point.
+local function homography(start_points, end_points)
+  local function column(points, i) return points:slice { {}, {}, { i, i } } end
+  local x, y, u, v = column(end_points, 1), column(end_points, 2), column(start_points, 1), column(start_points, 2)
+  local ones, zeros = rows.ones_like(x), rows.zeros_like(x)
+  local function products(target) return rows.negative(rows.multiply(target, x)), rows.negative(rows.multiply(target, y)) end
+  local ux, uy = products(u)
+  local vx, vy = products(v)
+  local first = rows.concatenate({ x, y, ones, zeros, zeros, zeros, ux, uy }, -1)
+  local second = rows.concatenate({ zeros, zeros, zeros, x, y, ones, vx, vy }, -1)
+  return rows.squeeze(rows.solve(rows.concatenate({ first, second }, 2), rows.concatenate({ u, v }, 2)), -1)
+end
+
+local function corners(name, points)
+  local shape = points.shape
+  if #shape < 2 or #shape > 3 or shape[#shape] ~= 2 or shape[#shape - 1] ~= 4 then
+    errors.raise("perspective_transform: %s should have shape [4, 2] or [batch, 4, 2], got %s", name, errors.shape(shape))
+  end
+  points = rows.cast(points, "float32")
+  return #shape == 2 and rows.expand_dims(points, 1) or points
+end
+
+local function perspective_transform(images, start_points, end_points, interpolation, fill_value, data_format)
+  check_interpolation("perspective_transform", interpolation)
+  local x, restore = as_batch("perspective_transform", images, data_format)
+  local batch, height, width, depth = table.unpack(x.shape)
+  local transform = homography(corners("start_points", start_points), corners("end_points", end_points))
+  local function parameter(i) return rows.reshape(transform:slice { {}, { i, i } }, { -1, 1, 1 }) end
+  local down, across = count(height, 2, 3, "float32"), count(width, 3, 3, "float32")
+  local function line(i, constant)
+    return rows.add(rows.add(rows.multiply(parameter(i), across), rows.multiply(parameter(i + 1), down)), constant)
+  end
+  local depth_of = line(7, 1)
+  local function place(i)
+    return rows.broadcast_to(rows.cast(rows.divide(line(i, parameter(i + 2)), depth_of), x.dtype), { batch, height, width })
+  end
   local values = rows.reshape(x, { batch * height * width, depth })
-  local result = sample(values, { place(4), place(1) }, { height, width }, orders[interpolation], mode, fill_value, base)
-  if single then result = rows.squeeze(result, 1) end
-  return restore(rows.moveaxis(result, -1, channels))
+  local base = count(batch, 1, 3, "int64")
+  return restore(sample(values, { place(4), place(1) }, { height, width }, orders[interpolation], "constant", fill_value, base))
 end
 
 define.ops {
@@ -127,4 +186,8 @@ define.ops {
   { "image.affine_transform",
     "images, transform, interpolation: string = bilinear, fill_mode: string = constant, fill_value: float = 0, data_format: string = nil",
     "Images moved, turned and sheared.", affine_transform, method = false },
+  { "image.perspective_transform",
+    "images, start_points, end_points, interpolation: string = bilinear, fill_value: float = 0, data_format: string = nil",
+    "Images seen from elsewhere: what was at the start points, four corners (x, y), comes to the end points.", perspective_transform,
+    method = false },
 }
