@@ -11,7 +11,7 @@ cusp._VERSION = "Cusp 0.1.0"
 
 local modules = {
   "activations", "callbacks", "config", "constraints", "datasets", "initializers", "json", "layers", "losses", "metrics", "models", "null",
-  "ops", "optimizers", "random", "regularizers", "utils", "yaml", "compile",
+  "numpy", "ops", "optimizers", "random", "regularizers", "utils", "yaml", "zip", "compile",
 }
 
 -- name → function that gives its value
@@ -30,6 +30,7 @@ for name, path in pairs {
   GradientTape = "cusp.gradients", grad = "cusp.gradients", value_and_grad = "cusp.gradients",
   Model = "cusp.models", Sequential = "cusp.models", Input = "cusp.layers",
   SeedGenerator = "cusp.random",
+  save = "cusp.persistence", load = "cusp.persistence",
 } do
   loaders[name] = member(path, name)
 end
