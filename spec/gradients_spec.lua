@@ -54,6 +54,19 @@ describe("grad and value_and_grad", function()
 end)
 
 describe("compile", function()
+  it("keeps the plans of the latest signatures", function()
+    local traced = 0
+    local f = cusp.compile(function(x, n)
+      traced = traced + 1
+      return x * n
+    end)
+    for n = 1, 100 do assert.are.equal(n, f(cusp.ones {2}, n):item(1)) end
+    f(cusp.ones {2}, 100)
+    assert.are.equal(100, traced)
+    assert.are.equal(1, f(cusp.ones {2}, 1):item(2))
+    assert.are.equal(101, traced)
+  end)
+
   it("traces once for each signature and keeps the structure of results", function()
     local traced = 0
     local f = cusp.compile(function(x, options)

@@ -6,6 +6,9 @@ local gradients = require "cusp.gradients"
 local structure = require "cusp.models.structure"
 local define = require "cusp.ops.define"
 
+-- A function that is called with ever new numbers or shapes would otherwise keep a plan for each.
+local max_plans = 64
+
 local function is_tensor(value)
   return type(value) == "userdata" and engine.is_tensor(value)
 end
@@ -86,7 +89,7 @@ end
 -- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings, booleans) is part of the signature,
 -- and a new signature of shapes, dtypes and such values is traced anew. Upvalues are read when it is traced; variables are not: they are
 -- read and assigned in each call. What the function does besides computing tensors, such as printing, happens when it is traced alone.
--- While a tape records, or within another trace, the function runs as it is.
+-- While a tape records, or within another trace, the function runs as it is. The plans of the latest 64 new signatures are kept.
 -- @tparam function f
 -- @treturn function
 -- @raise where the function needs the value of a tensor
@@ -94,7 +97,7 @@ end
 local function compile(f)
   local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
-  local plans = {}
+  local plans, kept = {}, {} -- signature → plan; the signatures in the order in which they were traced
   return function(...)
     local values = table.pack(...)
     if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end
@@ -102,7 +105,8 @@ local function compile(f)
     local entry = plans[signature]
     if not entry then
       entry = trace(f, values)
-      plans[signature] = entry
+      if #kept == max_plans then plans[table.remove(kept, 1)] = nil end
+      plans[signature], kept[#kept + 1] = entry, signature
     end
     return results_of(entry, table.pack(entry.run(table.unpack(tensors))))
   end
