@@ -89,6 +89,8 @@ int cusp_lua_tensor_from_data(lua_State *L);
 int cusp_lua_tensor_tolist(lua_State *L);
 int cusp_lua_tensor_flat(lua_State *L);
 int cusp_lua_tensor_item(lua_State *L);
+/** t:tobytes(). (bytes.c) */
+int cusp_lua_tensor_tobytes(lua_State *L);
 
 /* ------------------------------------------------------------------ the others */
 
@@ -111,7 +113,9 @@ void cusp_lua_open_variable(lua_State *L);
 void cusp_lua_open_tape(lua_State *L);
 void cusp_lua_open_function(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);
+void cusp_lua_open_files(lua_State *L);
 void cusp_lua_open_unpack(lua_State *L);
+void cusp_lua_open_lend(lua_State *L);
 int luaopen_cusp_engine(lua_State *L);
 
 /** Makes the metatable `name` with these functions and __index = its methods table; pushes the metatable. [-0, +1, m] */
