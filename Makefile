@@ -56,6 +56,8 @@ NATIVE_PACKAGES_zip := libzip
 NATIVE_PACKAGES_protobuf := libprotobuf-c
 NATIVE_PACKAGES_cairo := cairo
 NATIVE_PACKAGES_images := libpng libjpeg
+NATIVE_PACKAGES_zlib := zlib
+NATIVE_PACKAGES_png := libpng
 NATIVE_MODULES := $(NATIVE:%=$(BUILD)/lib/cusp/native/%.so)
 PROTOS := $(wildcard bindings/protobuf/*.proto)
 
@@ -137,12 +139,12 @@ define NATIVE_RULE
 $(BUILD)/bindings/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))
 	@mkdir -p $$(@D)
 	@echo '  CC  $$@'
-	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) $$(LUA_CFLAGS) $$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) $$(LUA_CFLAGS) $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1)))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
 
 $(BUILD)/lib/cusp/native/$(1).so: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bindings/$(1)/*.c)) $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.o))
 	@mkdir -p $$(@D)
 	@echo '  LD  $$@'
-	$$(Q)$$(LINK) -shared -Wl,-z,nodelete -o $$@ $$^ $$(shell pkg-config --libs $$(NATIVE_PACKAGES_$(1))) $$(NATIVE_LIBS_$(1))
+	$$(Q)$$(LINK) -shared -Wl,-z,nodelete -o $$@ $$^ $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --libs $$(NATIVE_PACKAGES_$(1)))) $$(NATIVE_LIBS_$(1))
 endef
 $(foreach name,$(NATIVE),$(eval $(call NATIVE_RULE,$(name))))
 

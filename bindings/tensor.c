@@ -437,6 +437,7 @@ void cusp_lua_open_tensor(lua_State *L) {
   static const luaL_Reg methods[] = {{"item", cusp_lua_tensor_item},
                                      {"tolist", cusp_lua_tensor_tolist},
                                      {"flat", cusp_lua_tensor_flat},
+                                     {"tobytes", cusp_lua_tensor_tobytes},
                                      {"slice", tensor_slice},
                                      {NULL, NULL}};
   luaL_newmetatable(L, cusp_lua_tensor_kind);

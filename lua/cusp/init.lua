@@ -11,7 +11,7 @@ cusp._VERSION = "Cusp 0.1.0"
 
 local modules = {
   "activations", "callbacks", "config", "constraints", "datasets", "initializers", "json", "layers", "losses", "metrics", "models", "null",
-  "numpy", "ops", "optimizers", "random", "regularizers", "utils", "yaml", "zip", "compile",
+  "numpy", "ops", "optimizers", "random", "regularizers", "summary", "tfrecord", "utils", "yaml", "zip", "compile",
 }
 
 -- name → function that gives its value
