@@ -324,6 +324,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_function(L);
   cusp_lua_open_generator(L);
   cusp_lua_open_files(L);
+  cusp_lua_open_chunks(L);
   cusp_lua_open_lend(L);
   cusp_lua_open_unpack(L);
   return 1;

@@ -27,6 +27,7 @@ typedef struct reader {
   bool *counted; /* which members are in `inflated` */
   int temporaries;
   char **temporary; /* extracted files, removed with the reader */
+  pid_t owner;      /* the process that made them: a forked one leaves them alone */
 } reader;
 
 static void end_member(reader *r) {
@@ -42,7 +43,8 @@ static int reader_close(lua_State *L) {
     zip_discard(r->archive);
   r->archive = NULL;
   for (int i = 0; i < r->temporaries; i++) {
-    unlink(r->temporary[i]);
+    if (r->owner == getpid())
+      unlink(r->temporary[i]);
     free(r->temporary[i]);
   }
   r->temporaries = 0;
@@ -65,7 +67,7 @@ int cusp_zip_open_reader(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   lua_Integer limit = luaL_checkinteger(L, 2);
   reader *r = lua_newuserdatauv(L, sizeof *r, 0);
-  memset(r, 0, sizeof *r);
+  *r = (reader){.owner = getpid()};
   luaL_setmetatable(L, READER);
   zip_error_t error;
   zip_error_init(&error);

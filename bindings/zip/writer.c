@@ -1,6 +1,8 @@
 /* Writing archives: members are named and kept until finish() writes them all, one after another, into the file that is there. */
 #include "zip.h"
 
+#include "../lent.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -66,19 +68,38 @@ static int add_source(lua_State *L, writer *w, const char *name, zip_source_t *s
   return 1;
 }
 
-/** add(name, bytes, compress) */
+enum { MOST_PIECES = 8 };
+
+/** The bytes of a string or a lent tensor at `index`, kept from now on in the writer's list. */
+static zip_buffer_fragment_t keep_piece(lua_State *L, int index) {
+  zip_buffer_fragment_t piece = {0};
+  const cusp_lent *lent = luaL_testudata(L, index, CUSP_LENT);
+  size_t size = 0;
+  const void *bytes = lent ? lent->bytes : luaL_checklstring(L, index, &size);
+  piece.data = (zip_uint8_t *)bytes;
+  piece.length = lent ? lent->size : size;
+  lua_getiuservalue(L, 1, 1);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+  return piece;
+}
+
+/** add(name, compress, piece, ...): the member is the pieces (strings, lent tensors) one after another; they are not copied. */
 static int writer_add(lua_State *L) {
   writer *w = check_writer(L);
   const char *name = luaL_checkstring(L, 2);
-  size_t size;
-  const char *bytes = luaL_checklstring(L, 3, &size);
-  bool compress = lua_toboolean(L, 4);
-  lua_getiuservalue(L, 1, 1);
-  lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  zip_source_t *source = zip_source_buffer(w->archive, bytes, size, 0);
+  bool compress = lua_toboolean(L, 3);
+  int count = lua_gettop(L) - 3;
+  luaL_argcheck(L, count <= MOST_PIECES, 4, "too many pieces");
+  zip_buffer_fragment_t pieces[MOST_PIECES];
+  for (int i = 0; i < count; i++)
+    pieces[i] = keep_piece(L, 4 + i);
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t *source = zip_source_buffer_fragment_create(pieces, (zip_uint64_t)count, 0, &error);
   if (source == NULL)
-    return cusp_zip_refused(L, "%s", zip_strerror(w->archive));
+    return cusp_zip_failed(L, &error);
   return add_source(L, w, name, source, compress);
 }
 

@@ -149,14 +149,25 @@ function Writer:_result(name, done, reason)
   if not done then errors.raise("zip: %s: member '%s': %s", self.path, name, reason) end
 end
 
+-- A piece of a member for the native writer: a string as it is, a tensor lent.
+local function piece(path, name, value)
+  local engine = require "cusp.engine"
+  if engine.is_tensor(value) or engine.is_variable(value) then return engine.lend(value) end
+  if type(value) == "string" then return value end
+  errors.raise("zip: %s: member '%s': expected a string or a tensor as its contents, got %s", path, name, errors.describe(value))
+end
+
 --- Adds a member.
 -- @tparam string name
--- @tparam string bytes
+-- @tparam string|tensor|table contents bytes; a tensor's are its elements in row-major order; of a list of up to 8 strings and
+-- tensors, one after another. They are read by `close`.
 -- @tparam[opt] table options `compress = true`: deflated; stored as they are by default
-function Writer:add(name, bytes, options)
+function Writer:add(name, contents, options)
   local writer = self:_check("add", name)
-  expect_string(("zip: %s: member '%s': expected its contents"):format(self.path, name), bytes)
-  self:_result(name, writer:add(name, bytes, options and options.compress))
+  local pieces = {}
+  if type(contents) ~= "table" then contents = { contents } end
+  for i, value in ipairs(contents) do pieces[i] = piece(self.path, name, value) end
+  self:_result(name, writer:add(name, options and options.compress or false, table.unpack(pieces)))
 end
 
 --- Adds a file as a member. It is opened now and read by `close`; it may be removed in between, but not changed.
