@@ -157,6 +157,13 @@ static function_box *check_function(lua_State *L, const char *what) {
   return box;
 }
 
+cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function) {
+  function_box *box = cusp_lua_test(L, index, function_kind);
+  if (!box || !box->function)
+    cusp_lua_error(L, "%s: expected a compiled function, got %s", function, cusp_lua_got(L, index));
+  return box->function;
+}
+
 static int function_release(lua_State *L) {
   function_box *box = cusp_lua_test(L, 1, function_kind);
   if (box) {
