@@ -2,7 +2,7 @@
 -- @module cusp.callbacks
 local files = {
   Callback = "callback", CallbackList = "callback_list", History = "history", ProgbarLogger = "progbar_logger",
-  LambdaCallback = "lambda_callback",
+  LambdaCallback = "lambda_callback", TensorBoard = "tensorboard",
 }
 
 local callbacks = setmetatable({}, {
