@@ -110,10 +110,13 @@ int cusp_lua_set_symbolic_handler(lua_State *L);
 cusp_lua_variable *cusp_lua_new_variable(lua_State *L);
 /** The open file of the reader at `index`, lent while the reader lives. Raises for anything else. (files.c) */
 struct cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *function);
+/** The compiled function at `index`; raises "function: expected a compiled function, got ..." for anything else. (function.c) */
+cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function);
 /** Each adds its functions to the module table on the top of the stack. */
 void cusp_lua_open_variable(lua_State *L);
 void cusp_lua_open_tape(lua_State *L);
 void cusp_lua_open_function(lua_State *L);
+void cusp_lua_open_data(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);
 void cusp_lua_open_files(lua_State *L);
 void cusp_lua_open_chunks(lua_State *L); /* after open_files */

@@ -322,6 +322,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_variable(L);
   cusp_lua_open_tape(L);
   cusp_lua_open_function(L);
+  cusp_lua_open_data(L);
   cusp_lua_open_generator(L);
   cusp_lua_open_files(L);
   cusp_lua_open_chunks(L);
