@@ -2,9 +2,11 @@
 --
 --     { module = "keras.layers", class_name = "Dense", config = { ... }, registered_name = null }
 --
--- A class of the library carries its module; any other has `module = null` and its own name as `registered_name`. Loading finds
+-- A class of the library carries its module; any other has `module = null` and as `registered_name` its own name, or "package>Name"
+-- where it was registered so. Layers and models that are built or compiled add `build_config` and `compile_config`. Loading finds
 -- classes by name and runs no code from the file: a function that is not one of the library's must be given, either as
--- `custom_objects` or by `register`.
+-- `custom_objects` or by `register`. Forms that older generations of Keras wrote are brought to the present one by
+-- `cusp.saving.keras2_config`.
 -- @module cusp.registry
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
@@ -19,6 +21,8 @@ local registry = {}
 local registered = {}                                  -- name → class or function, for good
 local scopes = {}                                      -- tables of custom objects, innermost last
 local function_names = setmetatable({}, { __mode = "k" }) -- function → the name it is written by
+local given_names = setmetatable({}, { __mode = "k" })    -- class or function → the name under which the program registered it
+local origins = setmetatable({}, { __mode = "k" })        -- serialised form → the object that it was made of
 
 --- Makes a class or a function known by name to everything that is loaded from now on.
 -- @tparam string name
@@ -26,8 +30,18 @@ local function_names = setmetatable({}, { __mode = "k" }) -- function → the na
 function registry.register(name, object)
   registered[name] = object
   if type(object) == "function" then function_names[object] = name end
+  given_names[object] = name
   return object
 end
+
+--- The name under which the program registered a class or a function; nil where it did not.
+-- @param object
+-- @treturn ?string
+function registry.registered_name(object) return given_names[object] end
+
+--- The object that a serialised form was made of, for as long as the form lives: what another layout of it may have to ask.
+-- @tparam table config
+function registry.origin(config) return origins[config] end
 
 --- The table of everything registered by name; may be changed.
 function registry.custom_objects() return registered end
@@ -129,9 +143,14 @@ function registry.function_name(f)
     local info = type(f) == "function" and debug.getinfo(f, "S")
     local place = info and info.short_src:match "[^/]*$":gsub("[^%w]", "_") or "callable"
     name = ("function_%s_%s"):format(place, info and info.linedefined or tostring(f):match "0x%x+" or "")
-    registry.register(name, f)
+    registered[name], function_names[f] = f, name
   end
   return name
+end
+
+--- Whether a function has a name that another program can know it by.
+function registry.is_named(f)
+  return given_names[f] ~= nil or function_names[f] ~= nil and registered[function_names[f]] ~= f
 end
 
 --- Gives a function of the library its name.
@@ -141,21 +160,40 @@ end
 
 ---------------------------------------------------------------- writing
 
+local serialize_plain
+
+--- The state that a layer or model adds to its form: empty tables are kept, as Keras keeps them.
+local function add_state(result, object, key, get)
+  if type(get) ~= "function" then return end
+  local state = get(object)
+  if state ~= nil then ordered.set(result, key, serialize_plain(state)) end
+end
+
 local function serialize_object(object)
   local class = Object.class_of(object)
   local is_custom = not class.__library
-  return ordered.object({
+  local result = ordered.object({
     module = not is_custom and class.__module or null,
     class_name = class.__name,
     config = object:get_config(),
-    registered_name = is_custom and class.__name or null,
+    registered_name = is_custom and (given_names[class] or class.__name) or class.__registered_name or null,
   }, { "module", "class_name", "config", "registered_name" })
+  add_state(result, object, "build_config", object.get_build_config)
+  add_state(result, object, "compile_config", object.get_compile_config)
+  origins[result] = object
+  return result
 end
 
 local function serialize_function(f)
   local name = registry.function_name(f)
   return ordered.object({ module = "builtins", class_name = "function", config = name, registered_name = name },
     { "module", "class_name", "config", "registered_name" })
+end
+
+function serialize_plain(value)
+  local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
+  for key, item in pairs(value) do result[key] = registry.serialize(item) end
+  return result
 end
 
 --- The serialised form of a value.
@@ -165,11 +203,7 @@ function registry.serialize(value)
   if value == nil then return null end
   if Object.is_instance(value) then return serialize_object(value) end
   if type(value) == "function" then return serialize_function(value) end
-  if kinds.is_plain(value) then
-    local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
-    for key, item in pairs(value) do result[key] = registry.serialize(item) end
-    return result
-  end
+  if kinds.is_plain(value) then return serialize_plain(value) end
   if Object.is_subclass(value, Object) then
     errors.raise("serialize: %s is a class; make an instance of it", tostring(value))
   end
@@ -179,9 +213,14 @@ end
 ---------------------------------------------------------------- reading
 
 local function unknown_class(config, module)
-  errors.raise("deserialize: there is no class named '%s'%s%s; give it as custom_objects = {%s = ...} if it is one of yours",
-    tostring(config.class_name), module and " in " .. tostring(module) or "", errors.suggestion(config.class_name, Object.classes),
-    tostring(config.class_name))
+  local name = tostring(config.class_name)
+  local inner, short = config.config, name:match ">(.+)$" or name
+  local object = type(inner) == "table" and type(inner.name) == "string" and (" (of the object named '%s')"):format(inner.name) or ""
+  local text = "there is no class named '%s'%s%s%s; if it is one of yours, make it with extend before loading, "
+    .. "or pass custom_objects = {%s = %s}"
+  local key = name:find "^[%a_][%w_]*$" and name or ("[%q]"):format(name)
+  errors.raise(text, name, type(module) == "string" and " in " .. module or "", object, errors.suggestion(name, Object.classes), key,
+    short:find "^[%a_][%w_]*$" and short or "...")
 end
 
 local function deserialize_function(config, module)
@@ -189,7 +228,8 @@ local function deserialize_function(config, module)
   if name == null or name == nil then name = config.registered_name end
   local found = registry.find(name, module, config.registered_name)
   if not found then
-    errors.raise("deserialize: there is no function named '%s'; give it as custom_objects = {%s = ...}", tostring(name), tostring(name))
+    local text = "there is no function named '%s'; register it (cusp.utils.register_keras_serializable) or pass custom_objects = {%s = ...}"
+    errors.raise(text, tostring(name), tostring(name))
   end
   return found
 end
@@ -218,39 +258,63 @@ local special = {
 }
 special.__numpy__ = special.__tensor__
 
+--- Forms of library classes as this generation has them; a class of the program reads its own.
+local function present_form(class, config)
+  if not class.__library or type(config) ~= "table" then return config end
+  return require("cusp.saving.keras2_config").upgrade(class, config)
+end
+
+local depth, max_depth = 0, 64 -- of objects within objects; each level takes a few of the C levels that Lua has
+
+--- The outermost object is built as it was; what it consists of, it builds itself.
+local function build_from_config(object, state)
+  if kinds.is_plain(state) and type(object) == "table" and object.build_from_config then object:build_from_config(state) end
+end
+
 local function deserialize_class(config, options)
   local module = config.module
   if module == nil or module == null then module = options.module end
   if config.class_name == "function" then return deserialize_function(config, options.module or module) end
   local class = registry.find(config.class_name, module, config.registered_name)
   if not class then unknown_class(config, module) end
+  if type(class) == "function" then return class end
+  local from_config = type(class) == "table" and class.from_config
+  if not from_config then errors.raise("'%s' is not a class that can be made from a configuration", tostring(config.class_name)) end
   local inner = config.config
   if inner == nil or inner == null then inner = {} end
-  if type(class) == "function" then return class end
-  local from_config = class.from_config
-  if not from_config then errors.raise("deserialize: '%s' has no from_config", tostring(config.class_name)) end
-  local object = from_config(class, inner)
-  local build = config.build_config
-  if build ~= nil and build ~= null and type(object) == "table" and object.build_from_config then object:build_from_config(build) end
+  if type(inner) ~= "table" then
+    errors.raise("%s: the configuration should be a table, got %s", tostring(config.class_name), errors.describe(inner))
+  end
+  local object = from_config(class, present_form(class, inner))
+  if options.build ~= false and depth == 1 then build_from_config(object, config.build_config) end
+  return object
+end
+
+local function deserialize_nested(config, options)
+  if depth >= max_depth then errors.raise("objects are nested deeper than %d levels", max_depth) end
+  depth = depth + 1
+  local ok, object = pcall(deserialize_class, config, options)
+  depth = depth - 1
+  if not ok then error(object, 0) end
   return object
 end
 
 --- The value that a serialised form stands for.
 -- @param config a table with `class_name` and `config` (`module` and `registered_name` may be absent), a list of such, or a plain value;
 -- objects are returned as they are
--- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`
+-- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`; `build = false`: not to be built
 -- @raise where a class or function is not known, naming it
 function registry.deserialize(config, options)
   options = options or {}
   if options.custom_objects then
-    local inner = { module = options.module }
+    local inner = { module = options.module, build = options.build }
     return registry.with_custom_objects(options.custom_objects, registry.deserialize, config, inner)
   end
   if config == nil or config == null then return nil end
   if not kinds.is_plain(config) then return config end
   local form = special[config.class_name]
   if form then return form(config, options) end
-  if config.class_name ~= nil then return deserialize_class(config, options) end
+  if config.class_name ~= nil then return deserialize_nested(config, options) end
   local result = {}
   for key, value in pairs(config) do
     value = registry.deserialize(value, options)

@@ -16,6 +16,7 @@ local arguments = require "cusp.arguments"
 local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
 local Object = require "cusp.class"
@@ -47,12 +48,13 @@ local function prepare(self)
 end
 
 local function batch_shape_of(args)
-  if args.batch_input_shape then return shapes.copy(args.batch_input_shape) end
+  local whole = args.batch_input_shape
+  if whole then return kinds.check("Layer", {"batch_input_shape", "shape"}, whole) end
   local shape = args.input_shape
   if shape == nil and args.input_dim then shape = {args.input_dim} end
   if shape == nil then return nil end
   if type(shape) == "number" then shape = {shape} end
-  return shapes.copy {args.batch_size or shapes.None, table.unpack(shape)}
+  return kinds.check("Layer", {"input_shape", "shape"}, {args.batch_size or shapes.None, table.unpack(shape)})
 end
 
 --- Reads the keyword arguments that every layer takes.
@@ -81,6 +83,7 @@ local function build_by_hand(self, shape, others)
   calling.build(self, shape, others)
   local class = getmetatable(self)
   if class.build == calling.default_build and shape and #self:sublayers() > 0 then calling.infer_shape(self, shape) end
+  calling.settle(self)
 end
 
 local function is_plain_value(value)
@@ -413,6 +416,24 @@ function Layer:get_config()
     end
   end
   return config
+end
+
+local function nullable(shape)
+  return structure.map(shape, function(size) return size == shapes.None and null or size end)
+end
+
+--- What `build` was given, where the class has one; nil otherwise.
+function Layer:get_build_config()
+  local shape = rawget(self, "_build_shape")
+  if not shape or getmetatable(self).build == Layer.build then return nil end
+  return ordered.object({input_shape = nullable(shape)}, {"input_shape"})
+end
+
+--- Builds for the shape that a layer had been built for.
+function Layer:build_from_config(config)
+  local shape = config.input_shape
+  if self.built or not structure.is_container(shape) or #shape == 0 or structure.is_container(shape[1]) then return end
+  self:build(shapes.copy(structure.map(shape, function(size) return size == null and shapes.None or size end)))
 end
 
 local restoring = false

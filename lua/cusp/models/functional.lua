@@ -2,4 +2,6 @@
 -- @classmod cusp.models.Functional
 local Model = require "cusp.models.model"
 
-return Model:extend("Functional", {__module = "keras.src.models.functional"})
+local Functional = Model:extend("Functional", {__module = "keras.src.models.functional", __registered_name = "Functional"})
+
+return Functional

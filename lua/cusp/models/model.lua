@@ -10,7 +10,10 @@ local arguments = require "cusp.arguments"
 local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
 local masks = require "cusp.layers.masks"
+local null = require "cusp.null"
+local ordered = require "cusp.ordered"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
@@ -267,21 +270,52 @@ function Model:summary(...)
   return require("cusp.models.summary").print(self, ...)
 end
 
---- The configuration as JSON text.
-function Model:to_json()
-  return require("cusp.json").encode(require("cusp.registry").serialize(self))
+--- The configuration as JSON text, by default in TF 2.0's form.
+-- @tparam[opt="tf2"] string format "keras3" for Keras 3's
+-- @param[opt] indent spaces (or a string) for text over several lines, as Python's `json.dumps` takes it
+-- @tparam[opt=true] boolean ensure_ascii whether other characters are written as `\u` escapes
+-- @tparam[opt=false] boolean sort_keys
+-- @treturn string
+-- @raise where a class has no configuration, saying what to write
+-- @usage model:to_json(); model:to_json { format = "keras3", indent = 2 }
+function Model:to_json(...)
+  return require("cusp.saving.configuration").to_json(self, ...)
+end
+
+--- The configuration as YAML text, by default in TF 2.0's form.
+-- @tparam[opt="tf2"] string format "keras3" for Keras 3's
+-- @tparam[opt=true] boolean sort_keys
+-- @treturn string
+function Model:to_yaml(...)
+  return require("cusp.saving.configuration").to_yaml(self, ...)
 end
 
 --- A functional model's graph, or what `Layer:get_config` says.
 function Model:get_config()
-  if rawget(self, "_graph") then return require("cusp.models.serialization").get_config(self) end
+  if rawget(self, "_graph") and getmetatable(self).get_config == Model.get_config then
+    return require("cusp.saving.functional_config").of(self)
+  end
   return Layer.get_config(self)
+end
+
+--- The shape that a model was built for; a graph knows it without being told.
+function Model:get_build_config()
+  local shape = rawget(self, "_build_shape")
+  if rawget(self, "_graph") or not structure.is_shape(shape) then shape = null end
+  return ordered.object({input_shape = kinds.to_config({"input_shape", "shape"}, shape ~= null and shape or nil)}, {"input_shape"})
+end
+
+--- Builds a model of one's own for the shape that it had been built for; others are built already or with their first inputs.
+function Model:build_from_config(config)
+  local shape = config.input_shape
+  if self.built or not kinds.is_plain(shape) or #shape == 0 or getmetatable(self).__library then return end
+  self:build(kinds.check("build_config", {"input_shape", "shape"}, shape))
 end
 
 --- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a subclass.
 function Model.from_config(class, config)
   if type(config) == "table" and config.layers and config.input_layers then
-    return require("cusp.models.serialization").from_config(class, config)
+    return require("cusp.saving.functional_reader").read(class, config)
   end
   return Layer.from_config(class, config)
 end

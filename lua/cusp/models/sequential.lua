@@ -18,6 +18,7 @@ local kinds = require "cusp.kinds"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local place = require "cusp.saving.place"
 local registry = require "cusp.registry"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
@@ -113,6 +114,7 @@ function Sequential:build(input_shape)
   local shape = shapes.copy(input_shape)
   if #shape > 0 then shape[1] = shapes.None end
   table.insert(stack, 1, InputLayer {batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
+  rawset(self, "_deferred", true) -- made without saying what comes in
   local ok, message = pcall(extend_results, self)
   if not ok then
     table.remove(stack, 1)
@@ -156,34 +158,55 @@ end
 
 ---------------------------------------------------------------- configuration
 
+local function input_shape_of(self)
+  local first = self._stack[1]
+  if not rawget(self, "_graph") or not Object.is_instance(first, InputLayer) then return nil end
+  return kinds.to_config({"shape", "shape"}, first.batch_shape)
+end
+
 --- Name, layers and the shape that it was built for.
 function Sequential:get_config()
   local config = ordered.object({}, {"name", "trainable", "dtype", "layers", "build_input_shape"})
   for key, value in pairs(Layer.get_config(self)) do config[key] = value end
   config.layers = {}
   for i, layer in ipairs(self._stack) do config.layers[i] = registry.serialize(layer) end
-  local first = self._stack[1]
-  if rawget(self, "_graph") and Object.is_instance(first, InputLayer) then
-    config.build_input_shape = kinds.to_config({"shape", "shape"}, first.batch_shape)
-  end
+  config.build_input_shape = input_shape_of(self)
   return config
+end
+
+function Sequential:get_build_config()
+  local shape = input_shape_of(self)
+  return shape and ordered.object({input_shape = shape}, {"input_shape"}) or nil
+end
+
+local function read_layer(data)
+  local layer = registry.deserialize(data, {module = "keras.layers", build = false})
+  if not Object.is_instance(layer, Layer) then
+    errors.raise("a layer should be a table with class_name and config, got %s", errors.describe(data))
+  end
+  return layer
+end
+
+local function build_for(model, shape)
+  if not kinds.is_plain(shape) or rawget(model, "_graph") or #model.layers == 0 then return end
+  model:build(kinds.check("Sequential", {"build_input_shape", "shape"}, shape))
 end
 
 --- From Keras 3's configuration, Keras 2's, or the list of layers alone (before Keras 2.2.3).
 function Sequential.from_config(class, config)
   local list = config.layers or config
-  local own = {name = config.name, trainable = config.trainable}
+  if not kinds.is_plain(list) then errors.raise("layers should be a list, got %s", errors.describe(list)) end
+  local own = {name = config.name, trainable = config.trainable, dtype = config.dtype}
   for key, value in pairs(own) do
     if value == null then own[key] = nil end
   end
   local model = class(own)
-  for i = 1, #list do model:add(require("cusp.layers").deserialize(list[i])) end
-  local shape = config.build_input_shape
-  if shape and shape ~= null and not rawget(model, "_graph") and #model.layers > 0 then
-    local sizes = {}
-    for i = 1, #shape do sizes[i] = shape[i] == null and shapes.None or shape[i] end
-    model:build(sizes)
+  for i = 1, #list do
+    local where = ("layers[%d]"):format(i)
+    local layer = place.within(where, list[i], read_layer, list[i])
+    place.within(where, list[i], model.add, model, layer)
   end
+  build_for(model, config.build_input_shape)
   return model
 end
 

@@ -15,11 +15,8 @@ local errors = require "cusp.errors"
 local gradients = require "cusp.gradients"
 local loop = require "cusp.training.loop"
 local metrics = require "cusp.metrics"
-local null = require "cusp.null"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
-local ordered = require "cusp.ordered"
-local registry = require "cusp.registry"
 local sources = require "cusp.training.source"
 local structure = require "cusp.models.structure"
 
@@ -83,24 +80,12 @@ end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.
 function Trainer:get_compile_config()
-  local config = rawget(self, "_compile_config")
-  if not config then return {} end
-  local keys = { "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile" }
-  local result = ordered.object({}, keys)
-  for _, key in ipairs(keys) do result[key] = registry.serialize(config[key]) end
-  return result
+  return require("cusp.saving.training_config").keras3(self)
 end
 
 --- Compiles as a serialised form says.
 function Trainer:compile_from_config(config)
-  local given = {}
-  for key, value in pairs(config) do
-    local module = key == "optimizer" and "keras.optimizers" or key == "loss" and "keras.losses" or "keras.metrics"
-    value = registry.deserialize(value, { module = module })
-    if value ~= null then given[key] = value end
-  end
-  self:compile(given)
-  if self.built then self.optimizer:ensure_built(self.trainable_variables) end
+  require("cusp.saving.training_config").compile(self, config)
 end
 
 ---------------------------------------------------------------- metrics

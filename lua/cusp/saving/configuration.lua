@@ -1,0 +1,200 @@
+--- Models as configurations, and back: what JSON and YAML texts, HDF5 files and `.keras` archives hold.
+--
+-- Forms (`format`):
+--
+--  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf", backend = "tensorflow"}`;
+--  - "h5": the same, but the input of a stack is a layer of its own, as TF 2.2 and later write it; Keras 3 misreads
+--    `batch_input_shape` on the first layer;
+--  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
+-- @module cusp.saving.configuration
+local arguments = require "cusp.arguments"
+local errors = require "cusp.errors"
+local keras2_config = require "cusp.saving.keras2_config"
+local kinds = require "cusp.kinds"
+local null = require "cusp.null"
+local ordered = require "cusp.ordered"
+local place = require "cusp.saving.place"
+local registry = require "cusp.registry"
+local training_config = require "cusp.saving.training_config"
+
+local configuration = {}
+local is_plain = kinds.is_plain
+
+---------------------------------------------------------------- writing
+
+local formats = { tf2 = {}, h5 = { input_layers = true }, keras3 = false }
+
+local function options_of(format)
+  local options = formats[format or "tf2"]
+  if options == nil then
+    errors.raise("format should be \"tf2\", \"h5\" or \"keras3\", got %s%s", errors.describe(format), errors.suggestion(format, formats))
+  end
+  return options
+end
+
+--- The configuration of a model.
+-- @tparam Model model
+-- @tparam[opt] table options `format`: "tf2" (default), "h5" or "keras3"
+-- @treturn table with the order of its keys
+-- @raise where a class has no configuration, saying what to write
+function configuration.of_model(model, options)
+  local layout = options_of(options and options.format)
+  local tree = registry.serialize(model)
+  if not layout then return tree end
+  local result = keras2_config.of(tree, layout)
+  ordered.set(result, "keras_version", "2.2.4-tf")
+  ordered.set(result, "backend", "tensorflow")
+  return result
+end
+
+--- What the model was compiled with, as files hold it.
+-- Where a loss or metric is a Lua function without a name, a warning says so and the model counts as not compiled.
+-- @tparam Model model
+-- @tparam[opt] table options `format`: "tf2" (default; the training_config of TF 2.11 to 2.15), "tf20" (that of TF 2.0 to 2.10), or
+-- "keras3" (compile_config)
+-- @treturn ?table nil where the model is not compiled
+function configuration.of_compile(model, options)
+  if not rawget(model, "_compile_config") then return nil end
+  local obstacle = training_config.obstacle(model)
+  if obstacle then
+    io.stderr:write(("warning: %s: what it was compiled with is not saved, since %s is a function without a name; give it one "
+      .. "with cusp.utils.register_keras_serializable\n"):format(model.name, obstacle))
+    return nil
+  end
+  local format = options and options.format or "tf2"
+  if format == "keras3" then return training_config.keras3(model) end
+  return training_config.hdf5(model, format == "h5" and "tf2" or format)
+end
+
+---------------------------------------------------------------- reading
+
+local function raise_in(what, message)
+  local text = place.text(message)
+  if text == "interrupted!" then error(text, 0) end
+  errors.raise("%s", what .. (text:find "^layers%[" and ", " or ": ") .. text)
+end
+
+local function scoped(options, f, ...)
+  local objects = options and options.custom_objects
+  if is_plain(objects) and next(objects) == nil then objects = nil end
+  return registry.with_custom_objects(objects, f, ...)
+end
+
+--- Compiles a model as its file says.
+-- @tparam Model model
+-- @tparam table config a training_config or compile_config
+-- @tparam[opt] table options `custom_objects`
+-- @raise naming what is not known; the model is as it was then
+function configuration.compile(model, config, options)
+  local ok, message = pcall(scoped, options, training_config.compile, model, config)
+  if not ok then raise_in("training configuration", message) end
+end
+
+local function read_model(config)
+  if not is_plain(config) then errors.raise("expected a table, got %s", errors.describe(config)) end
+  if type(config.class_name) ~= "string" then
+    errors.raise("class_name should be a string such as \"Model\" or \"Sequential\", got %s", errors.describe(config.class_name))
+  end
+  local model = registry.deserialize(config, { module = "keras.models" })
+  if type(model) ~= "table" or not model.__is_layer then errors.raise("class_name: '%s' is not a model", config.class_name) end
+  return model
+end
+
+local function compile_if_told(model, config, options)
+  local settings = config.compile_config
+  if options and options.compile == false or not is_plain(settings) or next(settings) == nil then return end
+  if not model.compile then return end
+  local ok, message = pcall(configuration.compile, model, settings, options)
+  if ok then return end
+  local text = place.text(message)
+  if text == "interrupted!" then error(text, 0) end
+  io.stderr:write(("warning: %s: the model is not compiled: %s\n"):format(model.name, text))
+end
+
+--- A model from its configuration, of whichever generation of Keras.
+-- @tparam table config
+-- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether Keras 3's compile_config is
+-- followed (true)
+-- @treturn Model
+-- @raise naming the place in the configuration and what is wrong there
+function configuration.to_model(config, options)
+  local ok, model = pcall(scoped, options, read_model, config)
+  if not ok then raise_in("model configuration", model) end
+  compile_if_told(model, config, options)
+  return model
+end
+
+---------------------------------------------------------------- texts
+
+local json_parameters = {
+  { "format", "string", default = "tf2" }, { "indent", "any", optional = true }, { "ensure_ascii", "boolean", default = true },
+  { "sort_keys", "boolean", default = false },
+}
+
+local function sorted(value)
+  if not is_plain(value) then return value end
+  if not ordered.is_object(value) and (#value > 0 or next(value) == nil) then
+    local result = {}
+    for i = 1, #value do result[i] = sorted(value[i]) end
+    return result
+  end
+  local keys, result = {}, {}
+  for key, item in pairs(value) do
+    keys[#keys + 1] = key
+    result[key] = sorted(item)
+  end
+  table.sort(keys)
+  return ordered.object(result, keys)
+end
+
+--- The text of `Model:to_json`.
+function configuration.to_json(model, ...)
+  local format, indent, ascii, sort = arguments.bind("to_json", json_parameters, false, ...)
+  local tree = configuration.of_model(model, { format = format })
+  return require("cusp.json").encode(sort and sorted(tree) or tree, { indent = indent, ascii = ascii })
+end
+
+-- Where Python's configurations hold tuples, its YAML says so.
+local tuples = {
+  batch_input_shape = true, kernel_size = true, strides = true, dilation_rate = true, pool_size = true, target_shape = true, dims = true,
+  size = true, padding = true, cropping = true, output_padding = true, attention_axes = true, batch_shape = true,
+}
+
+local function mark_tuples(value, is_tuple, yaml)
+  if not is_plain(value) then return value end
+  if #value > 0 then
+    local result = {}
+    for i = 1, #value do result[i] = mark_tuples(value[i], is_tuple, yaml) end
+    return is_tuple and yaml.tuple(result) or result
+  end
+  local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
+  for key, item in pairs(value) do result[key] = mark_tuples(item, tuples[key] or false, yaml) end
+  return result
+end
+
+local yaml_parameters = { { "format", "string", default = "tf2" }, { "sort_keys", "boolean", default = true } }
+
+--- The text of `Model:to_yaml`.
+function configuration.to_yaml(model, ...)
+  local format, sort = arguments.bind("to_yaml", yaml_parameters, false, ...)
+  local yaml = require "cusp.yaml"
+  local tree = mark_tuples(configuration.of_model(model, { format = format }), false, yaml)
+  return yaml.encode(tree, { sort_keys = sort })
+end
+
+--- A model from a text.
+-- @tparam string what "model_from_json" or "model_from_yaml"
+-- @tparam function decode
+-- @param text
+-- @tparam[opt] table custom_objects
+function configuration.of_text(what, decode, text, custom_objects)
+  if type(text) ~= "string" then errors.raise("%s: expected the text of a model's configuration, got %s", what, errors.describe(text)) end
+  local ok, config = pcall(decode, text)
+  if not ok then errors.raise("%s: %s", what, place.text(config)) end
+  if config == null or not is_plain(config) then
+    errors.raise("%s: expected the configuration of a model, got %s", what, errors.describe(config))
+  end
+  return configuration.to_model(config, { custom_objects = custom_objects })
+end
+
+return configuration

@@ -1,0 +1,163 @@
+--- What `compile` was given, as files hold it: Keras 3's compile_config, and the training_config of HDF5 files.
+-- @module cusp.saving.training_config
+local Object = require "cusp.class"
+local errors = require "cusp.errors"
+local keras2_config = require "cusp.saving.keras2_config"
+local kinds = require "cusp.kinds"
+local null = require "cusp.null"
+local ordered = require "cusp.ordered"
+local registry = require "cusp.registry"
+
+local training_config = {}
+local is_plain = kinds.is_plain
+
+---------------------------------------------------------------- writing
+
+--- The path of the first function without a name in what `compile` was given, such as "metrics[2]".
+local function nameless(value, path)
+  if type(value) == "function" then return not registry.is_named(value) and path or nil end
+  if not is_plain(value) then return nil end
+  for key, item in pairs(value) do
+    local found = nameless(item, type(key) == "number" and ("%s[%d]"):format(path, key) or path .. "." .. tostring(key))
+    if found then return found end
+  end
+  return nil
+end
+
+--- What keeps a compiled model's settings from being written: "loss" and the like; nil where nothing does.
+-- @tparam Model model
+-- @treturn ?string
+function training_config.obstacle(model)
+  local config = rawget(model, "_compile_config")
+  for _, key in ipairs { "loss", "metrics", "weighted_metrics" } do
+    local found = config and nameless(config[key], key)
+    if found then return found end
+  end
+  return nil
+end
+
+local keras3_keys = {
+  "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile",
+}
+
+--- Keras 3's form; empty where the model is not compiled or a function has no name.
+-- @tparam Model model
+-- @treturn table
+function training_config.keras3(model)
+  local config = rawget(model, "_compile_config")
+  local result = ordered.object({}, {})
+  if not config or training_config.obstacle(model) then return result end
+  for _, key in ipairs(keras3_keys) do ordered.set(result, key, registry.serialize(config[key])) end
+  return result
+end
+
+-- The forms of HDF5 files: their keys, and the table of optimizers that they follow.
+local hdf5_forms = {
+  tf2 = { "loss", "metrics", "weighted_metrics", "loss_weights", optimizers = "optimizers" },
+  tf20 = { "loss", "metrics", "weighted_metrics", "sample_weight_mode", "loss_weights", optimizers = "legacy_optimizers" },
+}
+
+--- The form of HDF5 files.
+-- @tparam Model model
+-- @tparam string format "tf2", as TF 2.11 to 2.15 write it ("Custom>Adam"), or "tf20", as TF 2.0 to 2.10 did
+-- @treturn ?table nil where the model is not compiled or a function has no name
+function training_config.hdf5(model, format)
+  local config, form = rawget(model, "_compile_config"), hdf5_forms[format]
+  if not form then
+    errors.raise("there is no form of training_config named %s%s", errors.describe(format), errors.suggestion(format, hdf5_forms))
+  end
+  if not config or training_config.obstacle(model) then return nil end
+  local result, options = ordered.object({}, {}), { optimizers = form.optimizers }
+  for _, key in ipairs(form) do
+    ordered.set(result, key, keras2_config.of(registry.serialize(config[key]), options))
+  end
+  ordered.set(result, "optimizer_config", keras2_config.of(registry.serialize(config.optimizer), options))
+  return result
+end
+
+---------------------------------------------------------------- reading
+
+--- `f` of each serialised form, string or number in a structure; null is nil, false in lists.
+local function map(value, f, path)
+  if value == null or value == nil then return nil end
+  if not is_plain(value) or value.class_name ~= nil then return f(value, path) end
+  local result = {}
+  for key, item in pairs(value) do
+    local mapped = map(item, f, path and type(key) == "number" and path[key] or path)
+    if mapped == nil and type(key) == "number" then mapped = false end
+    result[key] = mapped
+  end
+  return result
+end
+
+local function read_loss(value)
+  return registry.deserialize(value, { module = "keras.losses" })
+end
+
+--- The metric of a function by its name, under the name that it had: TF 2 wrote "accuracy" as a wrapper of what it stood for.
+local function wrapped_metric(config)
+  local metrics = require "cusp.metrics"
+  local fn = config.fn
+  if type(fn) ~= "string" then
+    return registry.deserialize({ class_name = "MeanMetricWrapper", config = config }, { module = "keras.metrics" })
+  end
+  local found = registry.find_custom(fn) or metrics.get(fn)
+  local name = type(config.name) == "string" and config.name or nil
+  if Object.is_instance(found, metrics.Metric) then return getmetatable(found) { name = name } end
+  return metrics.MeanMetricWrapper { found, name = name }
+end
+
+--- TF 2 put an output's name in front of its metrics' names; that is done again when the model trains.
+local function without_prefix(metric, outputs)
+  if not Object.is_instance(metric) or #outputs < 2 then return metric end
+  for _, output in ipairs(outputs) do
+    if metric.name:sub(1, #output + 1) == output .. "_" then
+      metric.name = metric.name:sub(#output + 2)
+      break
+    end
+  end
+  return metric
+end
+
+local function metric_reader(outputs)
+  return function(value)
+    if type(value) == "string" then return value end
+    local wrapper = is_plain(value) and value.class_name == "MeanMetricWrapper" and is_plain(value.config)
+    if wrapper then return without_prefix(wrapped_metric(value.config), outputs) end
+    return without_prefix(registry.deserialize(value, { module = "keras.metrics" }), outputs)
+  end
+end
+
+local readers = {
+  optimizer = function(value) return require("cusp.optimizers").deserialize(value) end,
+  loss = function(value) return map(value, read_loss) end,
+  loss_weights = function(value) return map(value, function(number) return number end) end,
+}
+
+local function read_settings(model, config)
+  local metric = metric_reader(model.output_names or {})
+  local settings = {}
+  for _, key in ipairs(keras3_keys) do
+    local value = config[key]
+    if key == "optimizer" and value == nil then value = config.optimizer_config end
+    if value ~= nil and value ~= null then
+      local read = readers[key]
+      if key == "metrics" or key == "weighted_metrics" then value = map(value, metric)
+      elseif read then value = read(value) end
+      settings[key] = value
+    end
+  end
+  return settings
+end
+
+--- Compiles a model as a file says.
+-- @tparam Model model
+-- @tparam table config Keras 3's or the training_config of an HDF5 file
+-- @raise naming the part that cannot be read
+function training_config.compile(model, config)
+  if not is_plain(config) then errors.raise("the training configuration should be a table, got %s", errors.describe(config)) end
+  model:compile(read_settings(model, config))
+  if model.built then model.optimizer:ensure_built(model.trainable_variables) end
+end
+
+return training_config
