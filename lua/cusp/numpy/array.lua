@@ -36,17 +36,17 @@ local function dtype_of(descr)
   return nil, refused[(rest or ""):sub(1, 1)] or ("its elements are of type '%s', which has no dtype here"):format(descr)
 end
 
---- The number of elements, unless it exceeds `most`.
+--- The number of elements, unless it exceeds `most`. An axis of size 0 does not hide others whose strides no integer holds.
 local function count_of(shape, most)
+  local empty, count = false, 1
+  for _, size in ipairs(shape) do empty = empty or size == 0 end
+  if empty then most = 1 << 56 end
   for _, size in ipairs(shape) do
-    if size == 0 then return 0 end
-  end
-  local count = 1
-  for _, size in ipairs(shape) do
+    size = math.max(size, 1)
     if size > most // count then return nil end
     count = count * size
   end
-  return count
+  return empty and 0 or count
 end
 
 local function too_small(shape, size, available)

@@ -122,7 +122,8 @@ local function savez_arguments(owner, ...)
   local path, values = positional[1], table.move(positional, 2, n, 1, {})
   if type(path) ~= "string" then errors.raise("%s: expected a path, got %s", owner, errors.describe(path)) end
   local first = values[1]
-  if #values == 1 and type(first) == "table" and engine.is_tensor(first[1]) then values = first end
+  local is_list = type(first) == "table" and getmetatable(first) == nil and (next(first) == nil or engine.is_tensor(first[1]))
+  if #values == 1 and is_list then values = first end
   local names = require("cusp.ordered").keys(named)
   for i, value in ipairs(values) do
     local name = ("arr_%d"):format(i - 1)
