@@ -19,4 +19,8 @@ function History:on_epoch_end(epoch, logs)
   end
 end
 
+--- Draws the loss and the metrics: into a file, `history:plot "run.png"` (or .svg), or without a name in the terminal.
+-- Arguments as of `cusp.plot.history`.
+function History:plot(...) return require("cusp.plot").history(self, ...) end
+
 return History

@@ -9,6 +9,7 @@ for file, names in pairs {
   datasets = "split_dataset pack_x_y_sample_weight unpack_x_y_sample_weight",
   objects = "register_keras_serializable get_custom_objects custom_object_scope CustomObjectScope serialize_keras_object "
     .. "deserialize_keras_object get_registered_name get_registered_object",
+  plot_model = "plot_model model_to_dot",
   session = "clear_session is_keras_tensor standardize_dtype",
 } do
   for name in names:gmatch "%S+" do members[name] = { file, name } end
