@@ -64,7 +64,7 @@ PROTOS := $(wildcard bindings/protobuf/*.proto)
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
-.PHONY: default demo test check lint bench docs install clean help run-tests programs force
+.PHONY: default demo test check lint bench bench-files docs install clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
@@ -76,6 +76,7 @@ help:
 	@echo "make check      all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make lint       luacheck, clang-format and compiler warnings as errors"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
+	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
 	@echo "make docs       the reference pages, from the operation table and the sources"
 	@echo "make install    into PREFIX=$(PREFIX)"
 	@echo "make clean      remove what was built"
@@ -191,6 +192,9 @@ lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 
 bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
+
+bench-files: default
+	@$(PROGRAM) scripts/bench/files.lua $(BUILD) '$(PATTERN)'
 
 docs: default
 	$(PROGRAM) scripts/reference.lua

@@ -7,26 +7,8 @@ local json = require "cusp.json"
 local build, pattern = arg[1] or "build", arg[2] or ""
 local scripts = arg[0]:match "^(.*/)" or "./"
 
-local function quote(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
-
-local function shell(words)
-  local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = quote(word) end
-  return table.concat(quoted, " ")
-end
-
---- The last line that a command prints; nil where it fails.
-local function last_line(command)
-  local pipe = assert(io.popen(command .. " 2>/dev/null"))
-  local last
-  for line in pipe:lines() do last = line end
-  return pipe:close() and last or nil
-end
-
-local function environment(name, default)
-  local value = os.getenv(name)
-  return value and value ~= "" and value or default
-end
+local process = dofile(scripts .. "process.lua")
+local last_line, environment = process.last_line, process.environment
 
 ---------------------------------------------------------------- running
 
@@ -43,9 +25,8 @@ local versions = {}
 --- The version of a peer, or false where it is not installed.
 local function version_of(framework)
   if versions[framework] == nil then
-    local line = last_line(shell { interpreters[framework], scripts .. "peers.py", framework, "version" })
-    local ok, answer = pcall(json.decode, line or "")
-    versions[framework] = ok and type(answer) == "table" and answer.version or false
+    local answer = process.answer { interpreters[framework], scripts .. "peers.py", framework, "version" }
+    versions[framework] = answer and answer.version or false
   end
   return versions[framework]
 end
@@ -54,11 +35,8 @@ local answers = {}
 
 --- What a command printed as JSON; each command runs once, whichever rows use it.
 local function run(words)
-  local command = shell(words)
-  if answers[command] == nil then
-    local ok, answer = pcall(json.decode, last_line(command) or "")
-    answers[command] = ok and type(answer) == "table" and answer or false
-  end
+  local command = process.shell(words)
+  if answers[command] == nil then answers[command] = process.answer(words) or false end
   return answers[command]
 end
 
