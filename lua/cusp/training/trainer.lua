@@ -70,6 +70,11 @@ function Trainer:compile(...)
   })
   self.run_eagerly, self.steps_per_execution, self.jit_compile = run_eagerly, steps_per_execution, jit_compile
   self.stop_training, self.compiled = false, true
+  local loading = rawget(self, "_when_compiled") -- the optimizer's state, in a checkpoint that was loaded before
+  if loading then
+    rawset(self, "_when_compiled", nil)
+    loading()
+  end
 end
 
 local function check_compiled(self, method)

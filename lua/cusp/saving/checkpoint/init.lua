@@ -1,0 +1,115 @@
+--- TensorFlow's checkpoints: weights and optimizer state by the object graph, as tf.keras's `save_weights` writes them.
+-- @module cusp.saving.checkpoint
+
+local errors = require "cusp.errors"
+local files = require "cusp.engine".files
+
+local checkpoint = {}
+
+local function module(name) return require("cusp.saving.checkpoint." .. name) end
+
+local function check_prefix(f, prefix)
+  if type(prefix) ~= "string" or prefix == "" then
+    errors.raise("%s: expected the path of a checkpoint, got %s", f, errors.describe(prefix))
+  end
+  return (prefix:gsub("%.index$", ""))
+end
+
+--- The prefix that a path stands for: itself, or the latest checkpoint of a folder.
+local function find(f, path)
+  local prefix = check_prefix(f, path)
+  if files.exists(prefix .. ".index") or not files.is_directory(prefix) then return prefix end
+  local latest = module("state_file").latest(prefix)
+  if not latest then errors.raise("%s: the folder %s has no checkpoint: no file 'checkpoint' in it names one", f, prefix) end
+  return latest
+end
+
+--- Whether a path is that of a checkpoint.
+-- @tparam string path
+-- @treturn boolean
+function checkpoint.exists(path)
+  return type(path) == "string" and path ~= "" and files.exists(path .. ".index")
+end
+
+--- Writes a model's weights, with the state of its optimizer: `PATH.index`, `PATH.data-00000-of-00001`, and `checkpoint` beside them,
+-- which names the latest. One that is there already is replaced at a single moment.
+-- @tparam string path
+-- @tparam Model model
+-- @raise where a file cannot be written, naming it
+function checkpoint.save(path, model)
+  local prefix = check_prefix("save_weights", path)
+  if prefix:sub(-1) == "/" then errors.raise("save_weights: expected the path of a checkpoint, got that of a folder, %s", path) end
+  module("save")(prefix, model)
+  module("state_file").write(prefix)
+end
+
+local function read_graph(reader)
+  local object_graph = module("object_graph")
+  if not reader:entry(object_graph.key) then
+    errors.raise("%s: has tensors by name but no object graph, so nothing says where in a model they belong; "
+      .. "cusp.saving.checkpoint.reader(path) reads them", reader.path)
+  end
+  local strings = reader:strings(object_graph.key)
+  if #strings ~= 1 then errors.raise("%s: the object graph should be one string, there are %d", reader.path, #strings) end
+  return object_graph.decode(strings[1], reader.path)
+end
+
+--- Loads weights, and optimizer state where there is some, into what the model has under the same names. What is not built yet gets
+-- its values when it is.
+-- @tparam string path of a checkpoint, or of a folder whose latest one is meant
+-- @tparam Model model
+-- @tparam[opt] table options `skip_mismatch`: variables of another shape are left as they are, with a warning
+-- @treturn Status
+-- @raise where a file is damaged, a value's shape is not the variable's, or nothing fits; the model is unchanged then
+function checkpoint.load(path, model, options)
+  local prefix = find("load_weights", path)
+  local reader <close> = module("bundle").open(prefix)
+  local restoration = module("restore").new(reader, read_graph(reader), model, options or {})
+  local ok, message = pcall(restoration.run, restoration)
+  if not ok then
+    restoration.failed = true
+    error(message, 0)
+  end
+  return module("status").new(restoration)
+end
+
+--- Opens any checkpoint for reading tensors by name: `names()`, `entry(name)` with `dtype` and `shape`, `tensor(name)`,
+-- `strings(name)`, `close()`.
+-- @tparam string path of a checkpoint or of a folder
+-- @treturn Reader
+function checkpoint.reader(path) return module("bundle").open(find("reader", path)) end
+
+--- TensorFlow's `tf.train.list_variables`: what a checkpoint holds.
+-- @tparam string path
+-- @treturn {table,...} sorted by name; each has the name first and the shape second, and `name`, `shape`, `dtype`
+function checkpoint.list_variables(path)
+  local reader, result = checkpoint.reader(path), {}
+  for i, name in ipairs(reader:names()) do
+    local entry = reader:entry(name)
+    local shape = table.move(entry.shape, 1, #entry.shape, 1, {})
+    result[i] = {name, shape, name = name, shape = shape, dtype = entry.dtype}
+  end
+  return result
+end
+
+--- TensorFlow's `tf.train.load_variable`: one tensor, or the string or strings of a string tensor.
+-- @tparam string path
+-- @tparam string name
+-- @return a tensor; a string; a list of strings
+function checkpoint.load_variable(path, name)
+  local reader <close> = checkpoint.reader(path)
+  local entry = reader:entry(name)
+  if not entry or entry.dtype ~= "string" then return reader:tensor(name) end
+  local strings = reader:strings(name)
+  return #entry.shape == 0 and strings[1] or strings
+end
+
+--- TensorFlow's `tf.train.latest_checkpoint`.
+-- @tparam string folder
+-- @treturn string|nil the prefix of the latest checkpoint
+function checkpoint.latest_checkpoint(folder)
+  if type(folder) ~= "string" then errors.raise("latest_checkpoint: expected the path of a folder, got %s", errors.describe(folder)) end
+  return module("state_file").latest(folder)
+end
+
+return checkpoint

@@ -1,0 +1,183 @@
+--- What an object of a model holds, under the names that tf.keras gives it in a checkpoint.
+--
+-- A child is a layer, a model, a metric, an optimizer, a variable, a list or table of these, or a leaf: a table that stands for a
+-- variable stored in another dtype, or for a value that there is no variable for.
+-- @module cusp.saving.checkpoint.trackables
+
+local engine = require "cusp.engine"
+local structure = require "cusp.models.structure"
+local tracking = require "cusp.layers.tracking"
+
+local trackables = {}
+
+local Leaf = {}
+
+--- A value of a checkpoint that is not simply a variable's.
+-- @tparam table fields `variable` (nil: what a file has is of no use), `value` (a tensor, where there is no variable), `dtype` as
+-- stored, `full_name`
+function trackables.leaf(fields) return setmetatable(fields, Leaf) end
+
+--- An object as a leaf, nil where it is something that holds others.
+function trackables.as_leaf(object)
+  if engine.is_variable(object) then
+    return {variable = object, value = object, dtype = object.dtype, full_name = object.path or object.name}
+  end
+  if type(object) == "table" and getmetatable(object) == Leaf then
+    local stored = object.variable or object.value
+    return {
+      variable = object.variable, value = stored, dtype = object.dtype or stored and stored.dtype, full_name = object.full_name,
+    }
+  end
+end
+
+---------------------------------------------------------------- names
+
+-- Fields of our layers that tf.keras names otherwise.
+local field_names = {
+  MultiHeadAttention = {
+    query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense", output_dense = "_output_dense",
+    softmax = "_softmax", dropout_layer = "_dropout_layer",
+  },
+  DepthwiseConv1D = {kernel = "depthwise_kernel"},
+  DepthwiseConv2D = {kernel = "depthwise_kernel"},
+}
+
+local function names_of(layer)
+  local class = getmetatable(layer)
+  while class do
+    local found = field_names[rawget(class, "__name")]
+    if found then return found end
+    class = rawget(class, "__super")
+  end
+  return {}
+end
+
+---------------------------------------------------------------- what is tracked
+
+local function holds_trackables(value, seen)
+  if tracking.kind(value) or getmetatable(value) == Leaf then return true end
+  if not structure.is_container(value) or seen[value] then return false end
+  seen[value] = true
+  for _, item in pairs(value) do
+    if holds_trackables(item, seen) then return true end
+  end
+  return false
+end
+
+--- A list that appends children, the first of a name.
+local function collector()
+  local list, taken = {}, {}
+  return list, function(name, object)
+    if taken[name] then return false end
+    taken[name] = true
+    list[#list + 1] = {name = name, object = object}
+    return true
+  end
+end
+
+local function container_children(value)
+  local list, add = collector()
+  for i = 1, #value do
+    if holds_trackables(value[i], {}) then add(tostring(i - 1), value[i]) end
+  end
+  for _, key in ipairs(structure.keys(value)) do
+    if type(key) == "string" and holds_trackables(value[key], {}) then add(key, value[key]) end
+  end
+  return list
+end
+
+--- Layers of a model by position, and those with weights by position among these.
+local function add_stack(layers, add)
+  local with_weights = 0
+  for i, layer in ipairs(layers) do
+    if layer.__is_layer and #layer.weights > 0 then
+      add("layer_with_weights-" .. with_weights, layer)
+      with_weights = with_weights + 1
+    end
+    add("layer-" .. i - 1, layer)
+  end
+end
+
+--- The names that `add_weight` was given, by variable.
+local function given_names(layer)
+  local names = {}
+  for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do names[entry.variable] = entry.variable.name end
+  return names
+end
+
+--- The weights that no field holds; two of one name are told apart.
+local function add_unheld(layer, held, renamed, add)
+  for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do
+    local variable = entry.variable
+    local name, number = renamed[variable.name] or variable.name, 0
+    while not held[variable] and not add(number == 0 and name or name .. "_" .. number, variable) do number = number + 1 end
+  end
+end
+
+local function add_fields(layer, add)
+  local renamed, given, held = names_of(layer), given_names(layer), {}
+  for _, field in ipairs(layer.__order) do
+    local value = rawget(layer, field)
+    if holds_trackables(value, {}) then
+      local own = engine.is_variable(value) and given[value]
+      if own and own ~= field and own ~= "variable" then add(renamed[own] or own, value) end
+      add(renamed[field] or field, value)
+      held[value] = true
+    end
+  end
+  add_unheld(layer, held, renamed, add)
+end
+
+local function layer_children(layer)
+  local list, add = collector()
+  if rawget(layer, "_stack") or rawget(layer, "_graph") then add_stack(layer.layers, add) end
+  add_fields(layer, add)
+  local optimizer = rawget(layer, "optimizer")
+  if type(optimizer) == "table" then add("optimizer", optimizer) end
+  return list
+end
+
+local function metric_children(metric)
+  local list, add = collector()
+  for _, variable in ipairs(metric.variables) do add(variable.name, variable) end
+  add_fields(metric, add)
+  return list
+end
+
+--- Whether an object is an optimizer.
+function trackables.is_optimizer(object)
+  return type(object) == "table" and require("cusp.saving.optimizer_state").is_optimizer(object)
+end
+
+--- The children of an object, in the order in which tf.keras lists them.
+-- @param object no leaf
+-- @treturn {table,...} `name`, `object`
+function trackables.children(object)
+  local kind = tracking.kind(object)
+  if kind == "layer" then return layer_children(object) end
+  if kind == "metric" then return metric_children(object) end
+  if trackables.is_optimizer(object) then return require("cusp.saving.checkpoint.optimizer_children").list(object) end
+  return container_children(object)
+end
+
+--- Calls `visit(leaf, path, layer)` for each value that a model has now: `path` is a list of names, `layer` the layer it belongs to.
+function trackables.each_leaf(root, visit)
+  local queue, seen = {{object = root, path = {}}}, {[root] = true}
+  local position = 1
+  while queue[position] do
+    local item = queue[position]
+    for _, child in ipairs(trackables.children(item.object)) do
+      local leaf = trackables.as_leaf(child.object)
+      if not seen[leaf and leaf.variable or child.object] then
+        seen[leaf and leaf.variable or child.object] = true
+        local path = table.move(item.path, 1, #item.path, 1, {})
+        path[#path + 1] = child.name
+        local layer = tracking.kind(item.object) == "layer" and item.object or item.layer
+        if leaf then visit(leaf, path, layer) else queue[#queue + 1] = {object = child.object, path = path, layer = layer} end
+      end
+    end
+    position = position + 1
+  end
+end
+
+return trackables
