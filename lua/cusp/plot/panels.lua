@@ -57,7 +57,9 @@ local function range_of(series, key, keep)
   local least, greatest = math.huge, -math.huge
   for _, one in ipairs(series) do
     for i, value in ipairs(one[key]) do
-      if is_finite(value) and is_finite(one.y[i]) and keep(value) then least, greatest = math.min(least, value), math.max(greatest, value) end
+      if is_finite(value) and is_finite(one.y[i]) and keep(value) then
+        least, greatest = math.min(least, value), math.max(greatest, value)
+      end
     end
   end
   return least, greatest

@@ -17,8 +17,13 @@ local function decimals_for(step)
   return decimals
 end
 
+-- "1.5e6", "2e-5"
+local function short_power(x)
+  return x == 0 and "0" or (("%.3g"):format(x):gsub("e([+-])0*", "e%1"):gsub("e%+", "e"))
+end
+
 local function formatter(step, largest)
-  if largest >= 1e5 or step < 1e-4 then return function(x) return x == 0 and "0" or (("%.3g"):format(x):gsub("e([+-])0*", "e%1"):gsub("e%+", "e")) end end
+  if largest >= 1e5 or step < 1e-4 then return short_power end
   local format = ("%%.%df"):format(decimals_for(step))
   return function(x) return (format:format(x):gsub("^%-(0[.0]*)$", "%1")) end
 end

@@ -73,10 +73,10 @@ function Builder:add_operation(layer, scope, inputs, outputs)
 end
 
 -- The calls between a model's inputs and outputs. `names`: of the nodes that its inputs come from. Returns those of its outputs.
-function Builder:add_graph(graph, scope, names)
+function Builder:add_graph(calls, scope, names)
   local produced, outputs = {}, {}
-  for i, tensor in ipairs(graph.inputs) do produced[tensor] = names[i] end
-  for _, node in ipairs(graph.nodes) do
+  for i, tensor in ipairs(calls.inputs) do produced[tensor] = names[i] end
+  for _, node in ipairs(calls.nodes) do
     local layer, inputs = node.operation, {}
     local own_scope = scope .. layer.name
     for i, tensor in ipairs(node.input_tensors) do inputs[i] = produced[tensor] end
@@ -92,7 +92,7 @@ function Builder:add_graph(graph, scope, names)
     end
     for i, tensor in ipairs(node.output_tensors) do produced[tensor] = produced[tensor] or results[i] or results[1] end
   end
-  for i, tensor in ipairs(graph.outputs) do outputs[i] = produced[tensor] end
+  for i, tensor in ipairs(calls.outputs) do outputs[i] = produced[tensor] end
   return outputs
 end
 

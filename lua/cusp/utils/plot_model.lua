@@ -165,6 +165,7 @@ local function draw(model, options)
   local self = setmetatable({ options = options, lines = {}, ids = {}, edges = {}, count = 0, clusters = 0 }, Drawing)
   self:add(0, "digraph %s {", quote(model.name))
   self:add(1, "graph [rankdir=%s, concentrate=true, dpi=%d, splines=%s];", options.rankdir, options.dpi, options.splines)
+  self:add(1, 'fontname="Helvetica";')
   self:add(1, 'node [shape=plain, fontname="Helvetica", margin=0];')
   if rawget(model, "_graph") then
     self:add_layers(model, 1)
