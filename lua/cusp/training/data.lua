@@ -113,10 +113,37 @@ end
 local function rows(tensor, first, last) return tensor:slice { { first, last } } end
 data.rows = rows
 
+local function is_batch_table(value) return structure.is_container(value) and #value > 0 and type(value[1]) ~= "number" end
+
+--- A batch that came by itself, as a source gives it.
+-- @tparam string owner
+-- @tparam table options `class_weight`, `inputs_only`
+-- @param x inputs, or a table of all three
+-- @param[opt] y
+-- @param[opt] weight
+function data.batch(owner, options, x, y, weight)
+  if y == nil and is_batch_table(x) then
+    if #x > 3 then errors.raise("%s: a batch should be x, (x, y) or (x, y, sample_weight), got %d parts", owner, #x) end
+    x, y, weight = x[1], x[2], x[3]
+  end
+  if options.inputs_only then y, weight = nil, nil end
+  if options.class_weight then
+    if weight then errors.raise("%s: class_weight cannot be given where the batches have sample weights", owner) end
+    weight = data.class_weights(owner, y, options.class_weight)
+  end
+  local flat = data.flatten(owner, { x = x, y = y, sample_weight = weight })
+  flat.rows = data.count_samples(owner, flat)
+  return flat
+end
+
 --- Splits off the last share of the samples, before any shuffling.
 -- @return data for training: `x`, `y`, `sample_weight`
 -- @return data for validation, likewise
 function data.split(owner, given, share)
+  if type(given.x) == "function" or type(given.x) == "table" and not structure.is_container(given.x) then
+    errors.raise("%s: validation_split is for tensors and tables of numbers, got x = %s; give validation_data instead "
+      .. "(dataset:take and dataset:skip make two data sets of one)", owner, errors.describe(given.x))
+  end
   local flat = data.flatten(owner, given)
   local samples = data.count_samples(owner, flat)
   local kept = math.floor(samples * (1 - share))

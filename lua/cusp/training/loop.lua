@@ -24,9 +24,11 @@ local function run_whole(run, done, limit)
   if count == 0 then return done end
   local plan = run.step:plan(source.form, source.key, source:types(source.batch_size))
   if done == 0 and run.callbacks.progbar then run.callbacks.progbar:restart() end
-  local last = done + count
+  local last, loss = done + count, run.check and rawget(run.model, "_compile_loss")
   while done < last do
-    done = done + source:run(plan.run, last - done, deadline(run), run.results)
+    local ran = source:run(plan.run, last - done, deadline(run), run.results, loss and loss.label_checks)
+    if ran == 0 then break end
+    done = done + ran
     show(run, done)
   end
   return done
@@ -73,7 +75,7 @@ function loop.run(run)
   local done, limit = 0, run.limit
   while not limit or done < limit do
     if run.source:finished() then
-      if not (limit and run.again) then break end
+      if not (limit and run.again) or (run.source.batches or run.source.from_dataset) and done > 0 then break end
       run.source:rewind()
     end
     if not one_by_one then done = run_whole(run, done, limit) end
@@ -84,6 +86,7 @@ function loop.run(run)
     end
     if model.stop_training and run.phase == "train" then break end
   end
+  if run.source.epoch_end then run.source:epoch_end() end
   return done
 end
 

@@ -1,17 +1,22 @@
---- Where batches come from: whole arrays, or a function that gives one batch after another.
+--- Where batches come from: whole arrays, data sets, objects that give batches by number, or a function that gives one after another.
 --
--- A source has `steps` (batches in a pass, nil where it is not known), `samples`, and
+-- A source has `steps` (batches in a pass, nil where it is not known), `batches` (whether the data come as batches rather than as arrays
+-- whose samples are batched here), and
 --   `source:rewind()`      starts a pass over the data, shuffled anew if wanted
---   `source:batch()`       the next batch: `{tensors =, form =, key =}`; nil at the end of the pass
---   `source:whole()`       how many whole batches of equal size come next (0 where batches come one by one)
---   `source:run(plan, count, deadline, results)`  runs a plan over up to `count` of them without Lua; returns how many were done
+--   `source:finished()`    whether the pass has come to its end
+--   `source:batch()`       the next batch: `{tensors =, form =, key =, rows =}`; nil at the end of the pass
+--   `source:whole()`       how many whole batches of equal size may come next (0 where batches come one by one)
+--   `source:run(plan, count, deadline, results, label_checks)`  runs a plan over up to `count` of them without Lua; returns how many
+--                          were done, 0 where the next one is of another kind and has to be taken by `batch`
+--   `source:epoch_end()`   (optional) is called after each pass
+--   `source:close()`       (optional) lets go of threads and files
 -- @module cusp.training.source
+local Object = require "cusp.class"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local random = require "cusp.random"
-local structure = require "cusp.models.structure"
 
 local source = {}
 
@@ -23,7 +28,8 @@ Arrays.__index = Arrays
 --- Batches of whole arrays.
 -- @tparam string owner name of the method, for messages
 -- @tparam table given `x`, `y`, `sample_weight`
--- @tparam table options `batch_size`; `shuffle`: true, false, or "batch" (batches in random order, each of neighbours)
+-- @tparam table options `batch_size`; `shuffle`: true, false, or "batch" (batches in random order, each of neighbours); `order_of`: a
+-- function that gives the order of the samples in a pass (of a data set), or nil for that of the arrays
 function source.arrays(owner, given, options)
   local flat = data.flatten(owner, given)
   local samples = data.count_samples(owner, flat)
@@ -31,7 +37,8 @@ function source.arrays(owner, given, options)
   for _, tensor in ipairs(flat.tensors) do engine.evaluate { tensor } end
   return setmetatable({
     tensors = flat.tensors, names = flat.names, form = flat.form, key = flat.key, samples = samples, batch_size = batch_size,
-    shuffle = options.shuffle, steps = (samples + batch_size - 1) // batch_size, cursor = 0,
+    shuffle = options.shuffle, order_of = options.order_of, from_dataset = options.order_of ~= nil,
+    steps = (samples + batch_size - 1) // batch_size, cursor = 0,
   }, Arrays)
 end
 
@@ -51,6 +58,10 @@ end
 
 function Arrays:rewind()
   self.cursor = 0
+  if self.order_of then
+    self.order = self.order_of()
+    return
+  end
   if not self.shuffle then return end
   if self.shuffle == "batch" then
     self.order = batch_order(self)
@@ -103,8 +114,9 @@ local Generator = {}
 Generator.__index = Generator
 
 --- Batches from a function: each call gives `x, y, sample_weight` or a table of them, nil at the end of the data.
-function source.generator(owner, f)
-  return setmetatable({ owner = owner, next_batch = f, order = nil, batches = true }, Generator)
+-- @tparam table options `class_weight`; `inputs_only`: targets and weights are left out
+function source.generator(owner, f, options)
+  return setmetatable({ owner = owner, next_batch = f, options = options or {}, batches = true }, Generator)
 end
 
 function Generator:rewind() self.ended = false end
@@ -113,18 +125,13 @@ function Generator:finished() return self.ended end
 
 function Generator.whole() return 0 end
 
-local function is_batch_table(value) return structure.is_container(value) and #value > 0 and type(value[1]) ~= "number" end
-
 function Generator:batch()
   local x, y, weight = self.next_batch()
   if x == nil then
     self.ended = true
     return nil
   end
-  if y == nil and is_batch_table(x) then x, y, weight = x[1], x[2], x[3] end
-  local flat = data.flatten(self.owner, { x = x, y = y, sample_weight = weight })
-  local rows = data.count_samples(self.owner, flat)
-  return { tensors = flat.tensors, names = flat.names, form = flat.form, key = flat.key, rows = rows }
+  return data.batch(self.owner, self.options, x, y, weight)
 end
 
 --- Whether a value gives batches by being called.
@@ -134,19 +141,55 @@ local function is_callable(value)
   return type(value) == "table" and type(meta) == "table" and meta.__call ~= nil and value.shape == nil
 end
 
+-- What else than arrays `x` may be, and the word for it in messages.
+local function kind_of(x)
+  local meta = type(x) == "table" and getmetatable(x)
+  if meta and rawget(meta, "__dataset") then return "Dataset" end
+  if meta and Object.is_instance(x) and type(x.get_item) == "function" then return "PyDataset" end
+  if is_callable(x) then return "function" end
+end
+
+local makers = {
+  Dataset = function(...) return require("cusp.training.dataset_source").of_dataset(...) end,
+  PyDataset = function(...) return require("cusp.training.dataset_source").of_sequence(...) end,
+  ["function"] = source.generator,
+}
+
+local function with_class_weight(owner, given, class_weight)
+  if class_weight == nil then return given end
+  if given.sample_weight ~= nil then errors.raise("%s: class_weight and sample_weight cannot be given together", owner) end
+  return { x = given.x, y = given.y, sample_weight = data.class_weights(owner, given.y, class_weight) }
+end
+
 --- The source for what a user gave.
 -- @tparam string owner
 -- @tparam table given `x`, `y`, `sample_weight`
--- @tparam table options as for `source.arrays`
+-- @tparam table options as for `source.arrays`; `batch_size_given`; `class_weight`; `inputs_only`: for predict, which has no use for
+--   targets; `limit`: steps, without which a data set without end is an error
 function source.of(owner, given, options)
-  if not is_callable(given.x) then return source.arrays(owner, given, options) end
+  local kind = kind_of(given.x)
+  if not kind then return source.arrays(owner, with_class_weight(owner, given, options.class_weight), options) end
   for _, name in ipairs { "y", "sample_weight" } do
     if given[name] ~= nil then
-      errors.raise("%s: with a function that gives batches, %s is part of them and not an argument", owner, name)
+      errors.raise("%s: where x is a %s, %s should not be given: it is part of the batches of the %s", owner, kind, name, kind)
     end
   end
-  if options.batch_size_given then errors.raise("%s: batch_size is for arrays; here the function makes the batches", owner) end
-  return source.generator(owner, given.x)
+  if options.batch_size_given then
+    errors.raise("%s: batch_size should not be given where x is a %s, which makes the batches itself", owner, kind)
+  end
+  return makers[kind](owner, given.x, options)
+end
+
+--- A guard that closes sources when it goes out of scope: `local _ <close> = source.guard(a, b)`.
+function source.guard(...)
+  local sources = table.pack(...)
+  return setmetatable({}, {
+    __close = function()
+      for i = 1, sources.n do
+        if sources[i] and sources[i].close then sources[i]:close() end
+      end
+    end,
+  })
 end
 
 return source

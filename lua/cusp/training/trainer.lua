@@ -292,7 +292,9 @@ end
 
 local function warn_short(owner, done, limit)
   if limit and done < limit then
-    io.stderr:write(("warning: %s: the data ended after %d of %d steps\n"):format(owner, done, limit))
+    local text = "warning: %s: the input ran out of data after %d of %d steps; make sure that the data set or function gives at least "
+      .. "steps * epochs batches (dataset:repeat_() goes on without end)\n"
+    io.stderr:write(text:format(owner, done, limit))
   end
 end
 
@@ -342,7 +344,7 @@ local function with_class_weight(owner, given, class_weight)
   return { x = given.x, y = given.y, sample_weight = data.class_weights(owner, given.y, class_weight) }
 end
 
-local function validation_source(given, batch_size)
+local function validation_source(given, batch_size, steps)
   if given == nil then return nil end
   if type(given) == "table" and structure.is_container(given) then
     if given.x == nil and #given < 2 then
@@ -352,7 +354,7 @@ local function validation_source(given, batch_size)
   else
     given = { x = given }
   end
-  return sources.of("fit: validation_data", given, { batch_size = batch_size, shuffle = false })
+  return sources.of("fit: validation_data", given, { batch_size = batch_size, shuffle = false, limit = steps })
 end
 
 local function validates_at(epoch, frequency)
@@ -421,14 +423,16 @@ function Trainer:fit(...)
   check_shuffle(shuffle)
   local given = { x = x, y = y, sample_weight = sample_weight }
   if split > 0 and validation == nil then given, validation = data.split("fit", given, split) end
-  given = with_class_weight("fit", given, class_weight)
-  local source = sources.of("fit", given, { batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil })
+  local source = sources.of("fit", given, {
+    batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil, class_weight = class_weight, limit = steps_per_epoch,
+  })
   local step = step_of(self, "train_step")
   local run = {
     model = self, step = step, source = source, phase = "train", limit = steps_per_epoch, reports = true, again = true,
     continues = steps_per_epoch ~= nil, first_epoch = initial_epoch + 1,
     check = source.batches and label_check(self, "fit") or nil,
-    validation = validation_source(validation, validation_batch_size or batch_size), validation_steps = validation_steps,
+    validation = validation_source(validation, validation_batch_size or batch_size, validation_steps),
+    validation_steps = validation_steps,
     validation_freq = validation_freq,
   }
   run.callbacks = callback_list(self, callbacks, {
@@ -436,6 +440,7 @@ function Trainer:fit(...)
   })
   prepare(self, "fit", step, source)
   local _ <close> = line_guard(run.callbacks)
+  local _ <close> = sources.guard(source, run.validation)
   self.stop_training = false
   run.callbacks:on_train_begin {}
   local logs = {}
@@ -470,11 +475,12 @@ function Trainer:evaluate(...)
   local x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict = bind_evaluate(...)
   check_compiled(self, "evaluate")
   local source = sources.of("evaluate", { x = x, y = y, sample_weight = sample_weight },
-    { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil })
+    { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, limit = steps })
   local list = callback_list(self, callbacks, {
     verbose = verbosity("evaluate", verbose), steps = steps or source.steps, step = step_of(self, "test_step"),
   })
   local _ <close> = line_guard(list)
+  local _ <close> = sources.guard(source)
   local logs, names = evaluate_source(self, "evaluate", source, list, steps)
   if return_dict then return logs end
   return values_in_order(names, logs)
@@ -521,10 +527,13 @@ end
 -- @return a tensor `[samples, ...]`, or several in the structure of the model's outputs
 function Trainer:predict(...)
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
-  local source = sources.of("predict", { x = x }, { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil })
+  local source = sources.of("predict", { x = x }, {
+    batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, inputs_only = true, limit = steps,
+  })
   local step = step_of(self, "predict_step")
   local list = callback_list(self, callbacks, { verbose = verbosity("predict", verbose), steps = steps or source.steps, step = step })
   local _ <close> = line_guard(list)
+  local _ <close> = sources.guard(source)
   local pieces, form = {}, nil
   local run = {
     model = self, step = step, source = source, callbacks = list, phase = "predict", limit = steps,

@@ -2,10 +2,13 @@
 -- @module cusp.utils
 local namespace = require "cusp.namespace"
 
-local members = {}
+local members = { PyDataset = "py_dataset", Sequence = "py_dataset" }
 for file, names in pairs {
   numerical = "to_categorical normalize set_random_seed",
   sequences = "pad_sequences",
+  images = "image_dataset_from_directory load_img img_to_array array_to_img",
+  texts = "text_dataset_from_directory",
+  timeseries = "timeseries_dataset_from_array",
   datasets = "split_dataset pack_x_y_sample_weight unpack_x_y_sample_weight",
   objects = "register_keras_serializable get_custom_objects custom_object_scope CustomObjectScope serialize_keras_object "
     .. "deserialize_keras_object get_registered_name get_registered_object",
