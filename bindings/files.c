@@ -96,11 +96,16 @@ static cusp_status get_bytes(bytes_of *out, lua_State *L, int index, bool big_en
 
 /* ------------------------------------------------------------------ readers */
 
-static reader_box *check_reader(lua_State *L, const char *function) {
-  reader_box *box = cusp_lua_test(L, 1, reader_kind);
+cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *function) {
+  reader_box *box = cusp_lua_test(L, index, reader_kind);
   if (!box || !box->file)
-    cusp_lua_error(L, "%s: expected a file's reader, got %s", function, box ? "one that has been closed" : cusp_lua_got(L, 1));
-  return box;
+    cusp_lua_error(L, "%s: expected a file's reader, got %s", function, box ? "one that has been closed" : cusp_lua_got(L, index));
+  return box->file;
+}
+
+static reader_box *check_reader(lua_State *L, const char *function) {
+  cusp_lua_check_file(L, 1, function);
+  return lua_touserdata(L, 1);
 }
 
 /** files.open(path): a reader of a regular file. */
@@ -181,7 +186,7 @@ static int reader_crc32c(lua_State *L) {
   return 1;
 }
 
-/* Fields: size, path; otherwise a method. */
+/* Fields: size, path, descriptor; otherwise a method. */
 static int reader_index(lua_State *L) {
   reader_box *box = cusp_lua_test(L, 1, reader_kind);
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -189,6 +194,8 @@ static int reader_index(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)cusp_file_size(box->file));
   else if (box && box->file && !strcmp(key, "path"))
     lua_pushstring(L, cusp_file_path(box->file));
+  else if (box && box->file && !strcmp(key, "descriptor"))
+    lua_pushinteger(L, cusp_file_descriptor(box->file));
   else {
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));

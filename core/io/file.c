@@ -54,6 +54,7 @@ void cusp_file_close(cusp_file *file) {
 
 uint64_t cusp_file_size(const cusp_file *file) { return file->size; }
 const char *cusp_file_path(const cusp_file *file) { return file->path; }
+int cusp_file_descriptor(const cusp_file *file) { return file->descriptor; }
 
 /* ------------------------------------------------------------------ reading */
 

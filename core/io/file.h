@@ -13,6 +13,8 @@ void cusp_file_close(cusp_file *file); /* NULL is accepted */
 /** Bytes it had when it was opened. */
 uint64_t cusp_file_size(const cusp_file *file);
 const char *cusp_file_path(const cusp_file *file);
+/** Lent, for libraries that read by descriptor. */
+int cusp_file_descriptor(const cusp_file *file);
 
 /** CUSP_EIO, naming the range, where it does not lie within the file. */
 CUSP_NODISCARD cusp_status cusp_file_check_range(const cusp_file *file, uint64_t offset, uint64_t count);
