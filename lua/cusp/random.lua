@@ -49,6 +49,17 @@ function random.make_seed()
   return mix(seeds.state) >> 33
 end
 
+--- Where the random numbers without a seed of their own stand.
+-- @treturn table plain data and a tensor, for `set_state`
+function random.get_state() return { seeds = seeds.state, generator = global:state().value } end
+
+--- Goes back to where `get_state` was called: the same numbers follow.
+-- @tparam table state
+function random.set_state(state)
+  seeds.state = state.seeds
+  global:state():assign(state.generator)
+end
+
 --- A source of seeds of its own: each use moves it on.
 -- @type SeedGenerator
 -- @tparam[opt] integer seed where it starts; a fresh one by default

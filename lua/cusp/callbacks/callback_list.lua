@@ -1,5 +1,10 @@
 --- Several callbacks called as one, in order; the history and the progress line come after the user's.
 -- @classmod cusp.callbacks.CallbackList
+-- @tparam[opt] table callbacks a list, or one callback
+-- @tparam[opt=false] boolean add_history whether a History is added where there is none
+-- @tparam[opt=false] boolean add_progbar whether a ProgbarLogger is
+-- @tparam[opt] Model model
+-- @param ... further named arguments (`epochs`, `steps`, `verbose`) are what `callback.params` holds
 local Object = require "cusp.class"
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.errors"
@@ -27,10 +32,24 @@ end
 
 local CallbackList = Object:extend("CallbackList")
 
---- @tparam table args `callbacks`: a list (or one callback); `add_history`, `add_progbar`; `model`; `params`
+local function as_list(given)
+  if type(given) == "table" and (getmetatable(given) or next(given) ~= nil and #given == 0) then return { given } end
+  return given
+end
+
+local function params_of(args)
+  local params = args.params or {}
+  for _, name in ipairs { "epochs", "steps", "verbose", "batch_size", "samples", "metrics" } do
+    if args[name] ~= nil then params[name] = args[name] end
+  end
+  return params
+end
+
 function CallbackList:init(args)
-  local given = args.callbacks or args[1] or {}
-  if getmetatable(given) or next(given) ~= nil and #given == 0 then given = { given } end
+  local given = as_list(args.callbacks or args[1] or {})
+  if type(given) ~= "table" then
+    errors.raise("callbacks: expected a list of Callbacks or tables of hooks, got %s", errors.describe(given))
+  end
   self.callbacks = {}
   for i, callback in ipairs(given) do
     check(callback, i)
@@ -42,19 +61,23 @@ function CallbackList:init(args)
     end
   end
   self.history, self.progbar = find(History), find(ProgbarLogger)
-  if args.add_history and not self.history then
-    self.history = History()
-    table.insert(self.callbacks, self.history)
-  end
-  if args.add_progbar and not self.progbar then
-    self.progbar = ProgbarLogger()
-    table.insert(self.callbacks, self.progbar)
-  end
-  self:set_params(args.params or {})
+  if args.add_history and not self.history then self:append(History()) end
+  if args.add_progbar and not self.progbar then self:append(ProgbarLogger()) end
+  self:set_params(params_of(args))
   if args.model then self:set_model(args.model) end
 end
 
+--- Adds a callback at the end.
+function CallbackList:append(callback)
+  check(callback, #self.callbacks + 1)
+  table.insert(self.callbacks, callback)
+  if Object.is_instance(callback, History) then self.history = self.history or callback end
+  if Object.is_instance(callback, ProgbarLogger) then self.progbar = self.progbar or callback end
+  rawset(self, "_order", nil)
+end
+
 function CallbackList:set_model(model)
+  self.model = model
   if self.history then model.history = self.history end
   for _, callback in ipairs(self.callbacks) do
     if callback.set_model then callback:set_model(model) else callback.model = model end
@@ -85,12 +108,45 @@ function CallbackList:has_batch_hooks(phase)
   return false
 end
 
---- Calls one hook of every callback that has it.
-function CallbackList:call(hook, ...)
-  for _, callback in ipairs(self.callbacks) do
-    local f = callback[hook]
-    if f then f(callback, ...) end
+---------------------------------------------------------------- calling
+
+-- Those that keep what all others did (`runs_last`) come after them, wherever they stand in the list.
+local function order(self)
+  local found = rawget(self, "_order")
+  if found then return found end
+  local first, last = {}, {}
+  for _, callback in ipairs(self.callbacks) do table.insert(callback.runs_last and last or first, callback) end
+  found = table.move(last, 1, #last, #first + 1, first)
+  rawset(self, "_order", found)
+  return found
+end
+
+local function name_of(self, callback)
+  local class = Object.class_of(callback)
+  if class then return class.__name end
+  for i, other in ipairs(self.callbacks) do
+    if other == callback then return ("%d (a table)"):format(i) end
   end
+end
+
+-- The message of an error with the callback and the hook behind the position.
+local function explain(self, callback, hook, message)
+  if type(message) ~= "string" or message:find "interrupted!$" then return message end
+  local position, text = message:match "^([^\n:]+:%d+: )(.*)$"
+  return ("%scallback %s, %s: %s"):format(position or "", name_of(self, callback), hook, text or message)
+end
+
+local function invoke(self, callback, hook, ...)
+  local f = callback[hook]
+  if not f or f == Callback[hook] then return end
+  local ok, message = pcall(f, callback, ...)
+  if not ok then error(explain(self, callback, hook, message), 0) end
+end
+
+--- Calls one hook of every callback that has it.
+-- @raise what a callback raises, with its class and the hook in front
+function CallbackList:call(hook, ...)
+  for _, callback in ipairs(order(self)) do invoke(self, callback, hook, ...) end
 end
 
 for _, hook in ipairs(Callback.hooks) do
@@ -105,14 +161,39 @@ function CallbackList:call_batch(phase, moment, batch, logs)
 end
 
 -- A callback written for any batch is called for those of training.
-function CallbackList:on_train_batch_begin(batch, logs)
-  self:call("on_train_batch_begin", batch, logs)
-  self:call("on_batch_begin", batch, logs)
+for _, moment in ipairs { "begin", "end" } do
+  local of_training, of_any = "on_train_batch_" .. moment, "on_batch_" .. moment
+  CallbackList[of_training] = function(self, batch, logs)
+    for _, callback in ipairs(order(self)) do
+      invoke(self, callback, of_training, batch, logs)
+      invoke(self, callback, of_any, batch, logs)
+    end
+  end
 end
 
-function CallbackList:on_train_batch_end(batch, logs)
-  self:call("on_train_batch_end", batch, logs)
-  self:call("on_batch_end", batch, logs)
+--- Tells the callbacks that an error ended the run. What they raise then is not shown: the first error says more.
+function CallbackList:abandon()
+  for _, callback in ipairs(order(self)) do
+    if callback.abandon then pcall(callback.abandon, callback) end
+  end
+end
+
+---------------------------------------------------------------- runs of fit
+
+--- Before anything of a run of `fit` is called: a callback with `resume` may have it start where an earlier one was ended.
+-- @tparam table run
+function CallbackList:resume(run)
+  for _, callback in ipairs(self.callbacks) do
+    if callback.resume then invoke(self, callback, "resume", run, self) end
+  end
+end
+
+--- Whether the place in the data has to be known at each batch, so that it can be found again.
+function CallbackList:keeps_place()
+  for _, callback in ipairs(self.callbacks) do
+    if callback.resume then return true end
+  end
+  return false
 end
 
 return CallbackList

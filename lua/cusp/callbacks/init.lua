@@ -1,8 +1,11 @@
 --- Callbacks: what is called while a model trains, is tested, or predicts.
 -- @module cusp.callbacks
 local files = {
-  Callback = "callback", CallbackList = "callback_list", History = "history", ProgbarLogger = "progbar_logger",
-  LambdaCallback = "lambda_callback", TensorBoard = "tensorboard",
+  BackupAndRestore = "backup_and_restore", CSVLogger = "csv_logger", Callback = "callback", CallbackList = "callback_list",
+  EarlyStopping = "early_stopping", History = "history", LambdaCallback = "lambda_callback",
+  LearningRateScheduler = "learning_rate_scheduler", ModelCheckpoint = "model_checkpoint", MonitorCallback = "monitor_callback",
+  ProgbarLogger = "progbar_logger", ReduceLROnPlateau = "reduce_lr_on_plateau", RemoteMonitor = "remote_monitor",
+  SwapEMAWeights = "swap_ema_weights", TensorBoard = "tensorboard", TerminateOnNaN = "terminate_on_nan",
 }
 
 local callbacks = setmetatable({}, {

@@ -1,8 +1,9 @@
---- A callback made of the functions it is given.
+--- A callback made of the functions it is given, under the names of hooks.
 -- Each receives what the hook of that name does, without the callback itself.
 -- @classmod cusp.callbacks.LambdaCallback
 -- @usage callbacks.LambdaCallback { on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end }
 local Callback = require "cusp.callbacks.callback"
+local errors = require "cusp.errors"
 
 local LambdaCallback = Callback:extend("LambdaCallback")
 
@@ -11,8 +12,11 @@ local positional = { "on_epoch_begin", "on_epoch_end", "on_train_begin", "on_tra
 function LambdaCallback:init(args)
   local given = {}
   for _, hook in ipairs(Callback.hooks) do given[hook] = args[hook] end
-  for i, hook in ipairs(positional) do given[hook] = given[hook] or args[i] end
+  for i, hook in ipairs(positional) do
+    if given[hook] == nil then given[hook] = args[i] end
+  end
   for hook, f in pairs(given) do
+    if type(f) ~= "function" then errors.raise("LambdaCallback: %s should be a function, got %s", hook, errors.describe(f)) end
     self[hook] = function(_, ...) return f(...) end
   end
 end

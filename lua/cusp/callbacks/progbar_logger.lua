@@ -2,6 +2,7 @@
 -- @classmod cusp.callbacks.ProgbarLogger
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
+local log_names = require "cusp.callbacks.log_names"
 local progress = require "cusp.training.progress"
 
 local ProgbarLogger = Callback:extend("ProgbarLogger", {
@@ -11,7 +12,7 @@ local ProgbarLogger = Callback:extend("ProgbarLogger", {
 local function begin(self, title)
   local params = self.params
   self.verbose = params.verbose == "auto" and 1 or params.verbose or 1
-  if title and self.verbose ~= 0 then io.stdout:write(title, "\n"):flush() end
+  if title and self.verbose ~= 0 then progress.say("%s", title) end
   self.bar = progress.new { target = params.steps, verbose = self.verbose }
 end
 
@@ -19,8 +20,9 @@ end
 local function shows(self) return self.bar and not (self.fitting and self.testing) end
 
 --- Starts the clock again: what came before (tracing) was not part of the steps.
-function ProgbarLogger:restart()
-  if shows(self) then self.bar.started = engine.monotonic() end
+-- @tparam[opt=0] integer done steps that were done earlier
+function ProgbarLogger:restart(done)
+  if shows(self) then self.bar.started, self.bar.before = engine.monotonic(), done or 0 end
 end
 
 --- Says that `seen` steps are done. `names` and `logs` are as of the bar's update, asked only when they are shown.
@@ -28,33 +30,19 @@ function ProgbarLogger:update(seen, names, logs)
   if shows(self) then self.bar:update(seen, names, logs) end
 end
 
+--- Nothing of the line is for another run.
+function ProgbarLogger.get_state() return nil end
+
 --- Ends a line left in the middle by an error.
 function ProgbarLogger:abandon()
   if self.bar then self.bar:abandon() end
+  self.bar, self.fitting, self.testing = nil, false, false
 end
 
-local function names_of(self, logs)
-  local names, known = {}, {}
-  for i, name in ipairs(self.order and self.order() or {}) do names[i], known[name] = name, true end
-  local others = {}
-  for name in pairs(logs) do
-    if not known[name] then others[#others + 1] = name end
-  end
-  -- Values that the model does not list by itself: its validation's in the same order, then the callbacks', sorted.
-  table.sort(others)
-  for _, name in ipairs(names) do
-    if logs["val_" .. name] ~= nil then known["val_" .. name] = true end
-  end
-  for i = 1, #names do
-    if known["val_" .. names[i]] then names[#names + 1] = "val_" .. names[i] end
-  end
-  for _, name in ipairs(others) do
-    if not known[name] then names[#names + 1] = name end
-  end
-  return names
-end
+local function names_of(self, logs) return log_names(self.order and self.order() or {}, logs) end
 
 local function finish(self, logs)
+  if not self.bar then return end
   logs = logs or {}
   self.bar:finish(names_of(self, logs), logs)
   self.bar = nil
@@ -66,7 +54,7 @@ function ProgbarLogger:on_train_end() self.fitting = false end
 
 function ProgbarLogger:on_epoch_begin(epoch)
   local epochs = self.params.epochs
-  begin(self, epochs > 1 and ("Epoch %d/%d"):format(epoch, epochs) or nil)
+  begin(self, epochs and epochs > 1 and ("Epoch %d/%d"):format(epoch, epochs) or nil)
 end
 
 function ProgbarLogger:on_epoch_end(_, logs) finish(self, logs) end

@@ -3,6 +3,7 @@
 -- @module cusp.training.loop
 local engine = require "cusp.engine"
 local progress = require "cusp.training.progress"
+local resuming = require "cusp.training.resuming"
 
 local loop = {}
 
@@ -16,6 +17,13 @@ local function deadline(run)
   return engine.monotonic() + progress.interval
 end
 
+-- The clock of the progress line starts when nothing is left to be traced.
+local function start_clock(run, done)
+  if run.clock then return end
+  run.clock = true
+  if run.callbacks.progbar then run.callbacks.progbar:restart(done) end
+end
+
 -- Whole batches without Lua. Returns how many steps are done.
 local function run_whole(run, done, limit)
   local source = run.source
@@ -23,12 +31,13 @@ local function run_whole(run, done, limit)
   if limit then count = math.min(count, limit - done) end
   if count == 0 then return done end
   local plan = run.step:plan(source.form, source.key, source:types(source.batch_size))
-  if done == 0 and run.callbacks.progbar then run.callbacks.progbar:restart() end
+  start_clock(run, done)
   local last, loss = done + count, run.check and rawget(run.model, "_compile_loss")
   while done < last do
     local ran = source:run(plan.run, last - done, deadline(run), run.results, loss and loss.label_checks)
     if ran == 0 then break end
     done = done + ran
+    resuming.advance(run, ran)
     show(run, done)
   end
   return done
@@ -36,6 +45,7 @@ end
 
 local function run_one(run, done)
   local batch = run.source:batch()
+  resuming.advance(run, 1)
   if not batch then return nil end
   run.step:prepare(batch)
   if run.check and not run.model.run_eagerly then run.check(batch) end
@@ -53,7 +63,7 @@ local function run_group(run, done, limit)
     local next_done = run_one(run, done)
     if not next_done then break end
     done = next_done
-    if done == 1 and hooks.progbar then hooks.progbar:restart() end
+    start_clock(run, done)
   end
   if done == before then return nil end
   if run.hooks then hooks:call_batch(phase, "end", done, run.reports and run.step:logs() or {}) end
@@ -61,32 +71,41 @@ local function run_group(run, done, limit)
   return done
 end
 
+local stops = { train = "stop_training", test = "stop_evaluating", predict = "stop_predicting" }
+
+-- Whether there is, or may be, a batch. A pass that had ended before this run of steps began gives way to the next.
+local function has_more(run, done)
+  if not run.source:finished() then return true end
+  if done > 0 or run.rewound then return false end
+  run.rewound = true
+  resuming.rewind(run)
+  return not run.source:finished()
+end
+
 --- Runs steps.
 -- @tparam table run `model`, `step`, `source`, `callbacks`, `phase` ("train", "test", "predict"), `limit` (steps to run, nil: to the end
---   of the data), `again` (start over where the data ends before that), `reports` (whether steps report values), `check` (called with
---   each batch that comes alone), `collect` (called with outputs of batches that come alone), `results` (what those of whole batches
---   are written to), `one_by_one`
+--   of the data), `reports` (whether steps report values), `check` (called with each batch that comes alone), `collect` (called with
+--   outputs of batches that come alone), `results` (what those of whole batches are written to), `one_by_one`, `done` (steps that were
+--   done earlier), `keeps_place` (whether where it stands in the data is noted)
 -- @treturn integer steps done
 function loop.run(run)
-  local model = run.model
+  local model, source, stop = run.model, run.source, stops[run.phase]
   run.hooks = run.callbacks:has_batch_hooks(run.phase)
   run.group = model.steps_per_execution or 1
+  run.clock, run.rewound = false, false
   local one_by_one = run.hooks or model.run_eagerly or run.one_by_one
-  local done, limit = 0, run.limit
-  while not limit or done < limit do
-    if run.source:finished() then
-      if not (limit and run.again) or (run.source.batches or run.source.from_dataset) and done > 0 then break end
-      run.source:rewind()
-    end
+  local done, limit = run.done or 0, run.limit
+  while (not limit or done < limit) and has_more(run, done) do
     if not one_by_one then done = run_whole(run, done, limit) end
-    if (not limit or done < limit) and not run.source:finished() then
+    if (not limit or done < limit) and not source:finished() then
       local next_done = run_group(run, done, limit)
-      if next_done then done = next_done
-      elseif not run.again or done == 0 or run.source.batches then break end
+      if not next_done and not source:finished() then break end
+      done = next_done or done
     end
-    if model.stop_training and run.phase == "train" then break end
+    if model[stop] then break end
   end
-  if run.source.epoch_end then run.source:epoch_end() end
+  run.done = nil
+  if source.epoch_end then source:epoch_end() end
   return done
 end
 

@@ -3,6 +3,7 @@
 -- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line is written.
 -- @module cusp.training.progress
 local engine = require "cusp.engine"
+local warnings = require "cusp.warnings"
 
 local progress = {}
 
@@ -25,7 +26,7 @@ function progress.new(options)
   return setmetatable({
     target = options.target, verbose = options.verbose or 1, dynamic = dynamic, columns = options.columns,
     write = options.write or function(text) io.stdout:write(text):flush() end,
-    started = now, drawn_at = 0, drawn_width = 0, seen = 0,
+    started = now, drawn_at = 0, drawn_width = 0, seen = 0, before = 0,
   }, Bar)
 end
 
@@ -80,9 +81,32 @@ local function bar_text(self, finished, width)
   return ("%s [%s%s]"):format(count, head, ("."):rep(width - full))
 end
 
+-- The bar whose line stands unfinished on the terminal.
+local open_bar
+
+--- Ends a line that stands unfinished, so that something else can be written; the bar goes on below it.
+function progress.break_line()
+  local bar = open_bar
+  open_bar = nil
+  if bar then bar:abandon() end
+end
+
+warnings.before = progress.break_line
+
+--- Writes a line of text to standard output.
+-- @tparam string message a format for string.format; an empty line before it is left out where it only ended a bar
+-- @param ... arguments of the format
+function progress.say(message, ...)
+  local text = select("#", ...) > 0 and message:format(...) or message
+  if open_bar then text = text:gsub("^\n", "") end
+  progress.break_line()
+  io.stdout:write(text, "\n"):flush()
+end
+
 -- Writes the line, in place on a terminal: what the longer line before left behind is overwritten. Where the terminal is too narrow
 -- the bar gets shorter, and then the line is cut, since a wrapped one could not be redrawn.
 local function draw(self, rest, finished)
+  if self.dynamic and open_bar ~= self then progress.break_line() end
   local line = bar_text(self, finished, bar_width) .. rest
   if not self.dynamic then
     if finished then self.write(line .. "\n") end
@@ -95,7 +119,8 @@ local function draw(self, rest, finished)
   end
   local padding = (" "):rep(math.max(0, self.drawn_width - #line))
   self.write("\r" .. line .. padding .. (finished and "\n" or ""))
-  self.drawn_width = #line
+  self.drawn_width = finished and 0 or #line
+  open_bar = not finished and self or nil
 end
 
 --- Whether a redraw would show anything now.
@@ -114,11 +139,12 @@ function Bar:update(seen, names, logs)
   if type(logs) == "function" then logs = logs() end
   if type(names) == "function" then names = names() end
   local elapsed = self.drawn_at - self.started
+  local per_step = elapsed / math.max(seen - self.before, 1)
   local time
   if self.target then
-    time = " - ETA: " .. format_eta(seen > 0 and elapsed / seen * (self.target - seen) or 0)
+    time = " - ETA: " .. format_eta(per_step * (self.target - seen))
   else
-    time = " - " .. progress.format_time(elapsed)
+    time = (" - %s %s/step"):format(progress.format_time(elapsed), progress.format_time(per_step))
   end
   draw(self, time .. format_logs(names, logs or {}), false)
 end
@@ -129,7 +155,7 @@ function Bar:finish(names, logs)
   local elapsed = engine.monotonic() - self.started
   -- What comes after the last step, such as validation, is no part of the time per step.
   local stepping = (self.seen_at or engine.monotonic()) - self.started
-  local per_step = (" %s/step"):format(progress.format_time(stepping / math.max(self.seen, 1)))
+  local per_step = (" %s/step"):format(progress.format_time(stepping / math.max(self.seen - self.before, 1)))
   local values = format_logs(names, logs or {})
   if self.verbose == 2 then
     self.write(("%s - %.0fs -%s%s\n"):format(count_text(self, true), elapsed, per_step, values))
@@ -140,7 +166,9 @@ end
 
 --- Ends a line that was being redrawn, where an error or an interrupt stops the work.
 function Bar:abandon()
+  if open_bar == self then open_bar = nil end
   if self.drawn_width > 0 then self.write "\n" end
+  self.drawn_width = 0
 end
 
 return progress

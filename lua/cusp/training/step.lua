@@ -18,6 +18,23 @@ function Step.new(model, method)
   return setmetatable({ model = model, method = method, plans = {}, log_variables = {}, last = {} }, Step)
 end
 
+--- The compiled step of a method of a model. A learning rate of another kind makes the plans of training old.
+-- @tparam Model model
+-- @tparam string method
+function Step.of(model, method)
+  local steps = rawget(model, "_steps")
+  if not steps then
+    steps = {}
+    rawset(model, "_steps", steps)
+  end
+  local rate = method == "train_step" and model.optimizer and rawget(model.optimizer, "_learning_rate") or nil
+  if not steps[method] or steps[method].rate ~= rate then
+    steps[method] = Step.new(model, method)
+    steps[method].rate = rate
+  end
+  return steps[method]
+end
+
 local function type_key(types)
   local parts = {}
   for i, type in ipairs(types) do parts[i] = type.dtype .. errors.shape(type.shape) end
@@ -111,6 +128,7 @@ function Step:plan(form, key, types)
   if not plan then
     plan = trace_step(self, form, types)
     self.plans[key] = plan
+    if self.method == "train_step" and not self.trained then self.trained = self.model.trainable_variables end
   end
   return plan
 end

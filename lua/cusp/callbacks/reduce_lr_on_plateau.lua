@@ -1,0 +1,75 @@
+--- Lowers the learning rate when a value has stopped getting better; `logs.learning_rate` says which it was.
+-- @classmod cusp.callbacks.ReduceLROnPlateau
+-- @tparam[opt="val_loss"] string monitor name of the value in `logs`
+-- @tparam[opt=0.1] number factor the new rate as a share of the old one, below 1
+-- @tparam[opt=10] integer patience epochs without improvement after which the rate is lowered
+-- @tparam[opt=0] integer verbose 1: says so
+-- @tparam[opt="auto"] string mode "min", "max" or "auto"
+-- @tparam[opt=0.0001] number min_delta what changes less than this is no improvement
+-- @tparam[opt=0] integer cooldown epochs after a change during which nothing is counted
+-- @tparam[opt=0] number min_lr the lowest rate
+local MonitorCallback = require "cusp.callbacks.monitor_callback"
+local errors = require "cusp.errors"
+local learning_rate = require "cusp.callbacks.learning_rate"
+local progress = require "cusp.training.progress"
+local python = require "cusp.callbacks.python_format"
+local warnings = require "cusp.warnings"
+
+local ReduceLROnPlateau = MonitorCallback:extend("ReduceLROnPlateau", {
+  config = {
+    { "monitor", "string", default = "val_loss" }, { "factor", "number", default = 0.1, min = 0 },
+    { "patience", "integer", default = 10, min = 0 }, { "verbose", "verbosity", default = 0 }, { "mode", "any", default = "auto" },
+    { "min_delta", "number", default = 1e-4 }, { "cooldown", "integer", default = 0, min = 0 },
+    { "min_lr", "number", default = 0.0, min = 0 },
+  },
+})
+
+local function start(self) self.best, self.wait, self.cooldown_counter = nil, 0, 0 end
+
+function ReduceLROnPlateau:init(args)
+  MonitorCallback.init(self, args)
+  if self.factor >= 1 then
+    errors.raise("ReduceLROnPlateau does not support a factor >= 1.0; got factor = %s", tostring(self.factor))
+  end
+  start(self)
+end
+
+function ReduceLROnPlateau:on_train_begin() start(self) end
+
+--- Whether epochs are not counted now.
+function ReduceLROnPlateau:in_cooldown() return self.cooldown_counter > 0 end
+
+-- The rate is kept in single precision, and so the lowest one is met only in that.
+local function single(value) return (string.unpack("<f", string.pack("<f", value))) end
+
+local function reduce(self, epoch)
+  local old = learning_rate.get("ReduceLROnPlateau", self.model)
+  if old <= single(self.min_lr) then return end
+  local new = math.max(old * self.factor, self.min_lr)
+  learning_rate.set(self.model, new)
+  if self.verbose > 0 then
+    progress.say("\nEpoch %d: ReduceLROnPlateau reducing learning rate to %s.", epoch, python.repr(new + 0.0))
+  end
+  self.cooldown_counter, self.wait = self.cooldown, 0
+end
+
+function ReduceLROnPlateau:on_epoch_end(epoch, logs)
+  logs.learning_rate = learning_rate.get("ReduceLROnPlateau", self.model)
+  local current = self:value(logs)
+  if current == nil then
+    warnings.warn("Learning rate reduction is conditioned on metric `%s` which is not available. Available metrics are: %s.",
+      self.monitor, self:available(logs))
+    return
+  end
+  if self:in_cooldown() then
+    self.cooldown_counter, self.wait = self.cooldown_counter - 1, 0
+  end
+  if self:improves(current, self.best) then
+    self.best, self.wait = current, 0
+  elseif not self:in_cooldown() then
+    self.wait = self.wait + 1
+    if self.wait >= self.patience then reduce(self, epoch) end
+  end
+end
+
+return ReduceLROnPlateau

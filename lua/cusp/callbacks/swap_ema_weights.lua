@@ -1,0 +1,56 @@
+--- Puts the moving averages that an optimizer with `use_ema = true` keeps in the place of the weights: while the model is tested or
+-- predicts, and, with `swap_on_epoch`, from the end of an epoch to the beginning of the next, so that callbacks after this one save them.
+-- @classmod cusp.callbacks.SwapEMAWeights
+-- @tparam[opt=false] boolean swap_on_epoch
+local Callback = require "cusp.callbacks.callback"
+local errors = require "cusp.errors"
+
+local SwapEMAWeights = Callback:extend("SwapEMAWeights", { config = { { "swap_on_epoch", "boolean", default = false } } })
+
+function SwapEMAWeights:init(args)
+  self:configure(args)
+  self.swapped = false
+end
+
+-- The trained variables and their averages.
+local function pairs_of(self)
+  local optimizer = self.model.optimizer
+  optimizer = optimizer and optimizer.inner_optimizer or optimizer
+  if not (optimizer and optimizer.use_ema) then
+    errors.raise("SwapEMAWeights must be used when `use_ema = true` is set on the optimizer, got use_ema = false")
+  end
+  optimizer:ensure_built(self.model.trainable_variables)
+  return optimizer._trainable_variables, optimizer._averages
+end
+
+local function swap(self, wanted)
+  if self.swapped == wanted then return end
+  local variables, averages = pairs_of(self)
+  for i, variable in ipairs(variables) do
+    local value, average = variable.value, averages[i].value
+    variable:assign(average)
+    averages[i]:assign(value)
+  end
+  self.swapped = wanted
+end
+
+function SwapEMAWeights:on_epoch_begin() swap(self, false) end
+
+function SwapEMAWeights:on_epoch_end()
+  if self.swap_on_epoch then swap(self, true) end
+end
+
+--- After the last epoch: the optimizer is about to give the model its averages, which are where they belong only when not swapped.
+function SwapEMAWeights:settle() swap(self, false) end
+
+function SwapEMAWeights:on_test_begin() swap(self, true) end
+
+function SwapEMAWeights:on_test_end() swap(self, false) end
+
+function SwapEMAWeights:on_predict_begin() swap(self, true) end
+
+function SwapEMAWeights:on_predict_end() swap(self, false) end
+
+function SwapEMAWeights:abandon() swap(self, false) end
+
+return SwapEMAWeights

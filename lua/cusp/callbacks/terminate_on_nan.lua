@@ -1,0 +1,21 @@
+--- Ends training at the first batch whose loss is not a finite number.
+-- @classmod cusp.callbacks.TerminateOnNaN
+-- @tparam[opt=false] boolean raise_error whether it ends with an error
+local Callback = require "cusp.callbacks.callback"
+local errors = require "cusp.errors"
+local progress = require "cusp.training.progress"
+
+local TerminateOnNaN = Callback:extend("TerminateOnNaN", { config = { { "raise_error", "boolean", default = false } } })
+
+--- Messages count batches as Keras's do: from 0.
+function TerminateOnNaN:on_batch_end(batch, logs)
+  local loss = logs and logs.loss
+  if type(loss) ~= "number" or loss - loss == 0 then return end
+  if self.raise_error then
+    errors.raise("NaN or Inf loss encountered at batch %d. Loss value: %s. Terminating training immediately.", batch - 1, tostring(loss))
+  end
+  progress.say("Batch %d: Invalid loss, terminating training", batch - 1)
+  self.model.stop_training = true
+end
+
+return TerminateOnNaN

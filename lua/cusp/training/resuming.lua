@@ -1,0 +1,225 @@
+--- All that a run of `fit` goes on from: taken at a batch or at the end of an epoch, put back in another process, so that what follows
+-- is what would have followed.
+--
+-- That is: the weights; the optimizers' variables; the metrics'; what a train_step of one's own reported; every generator of random
+-- numbers; where in which order of the data the run stands; and what the callbacks know.
+-- @module cusp.training.resuming
+local Object = require "cusp.class"
+local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local optimizers = require "cusp.optimizers"
+local random = require "cusp.random"
+local structure = require "cusp.models.structure"
+
+local resuming = {}
+
+---------------------------------------------------------------- variables
+
+-- Optimizers and generators among the fields of a layer and of what is below it, each once.
+local function find(layer, found, seen)
+  if seen[layer] then return end
+  seen[layer] = true
+  local function look(value)
+    if type(value) ~= "table" or seen[value] then return end
+    if Object.is_instance(value, optimizers.Optimizer) then
+      seen[value] = true
+      table.insert(found.optimizers, value)
+    elseif Object.is_instance(value, random.SeedGenerator) then
+      seen[value] = true
+      table.insert(found.generators, value)
+    elseif structure.is_container(value) then
+      seen[value] = true
+      for _, key in ipairs(structure.keys(value)) do look(value[key]) end
+    end
+  end
+  for _, name in ipairs(layer.__order or {}) do look(rawget(layer, name)) end
+  for _, sublayer in ipairs(layer:sublayers()) do find(sublayer, found, seen) end
+end
+
+local function append(list, variables)
+  for _, variable in ipairs(variables) do list[#list + 1] = variable end
+end
+
+-- The variables of a run by what they are for, each kind in an order that the model alone decides.
+local function variables_of(run)
+  local model, found = run.model, { optimizers = {}, generators = {} }
+  find(model, found, {})
+  local groups = { weights = model.weights, optimizers = {}, metrics = {}, generators = {}, reports = {} }
+  for _, optimizer in ipairs(found.optimizers) do append(groups.optimizers, optimizer.variables) end
+  for _, metric in ipairs(model:list_metrics()) do append(groups.metrics, metric.variables) end
+  for i, generator in ipairs(found.generators) do groups.generators[i] = generator.state end
+  for i, name in ipairs(structure.keys(run.step.log_variables)) do groups.reports[i] = run.step.log_variables[name] end
+  return groups
+end
+
+local function values_of(groups)
+  local values = {}
+  for kind, variables in pairs(groups) do
+    values[kind] = {}
+    for i, variable in ipairs(variables) do values[kind][i] = variable.value end
+    engine.evaluate(values[kind])
+  end
+  return values
+end
+
+local function describe(variable, kind, i)
+  local name = variable.path or variable.name
+  return name and ("'%s'"):format(name) or ("%d of its %s"):format(i, kind)
+end
+
+local function check(owner, groups, values)
+  for kind, variables in pairs(groups) do
+    local kept = values[kind] or {}
+    if #kept ~= #variables then
+      errors.raise("%s: was kept of another model: it has %d tensors of %s, expected %d", owner, #kept, kind, #variables)
+    end
+    for i, variable in ipairs(variables) do
+      if errors.shape(kept[i].shape) ~= errors.shape(variable.shape) or kept[i].dtype ~= variable.dtype then
+        errors.raise("%s: was kept of another model: variable %s has shape %s (%s), expected %s (%s)", owner, describe(variable, kind, i),
+          errors.shape(kept[i].shape), kept[i].dtype, errors.shape(variable.shape), variable.dtype)
+      end
+    end
+  end
+end
+
+---------------------------------------------------------------- callbacks
+
+local function is_plain(value, depth)
+  local kind = type(value)
+  if kind == "number" or kind == "string" or kind == "boolean" then return true end
+  if kind == "userdata" then return engine.is_tensor(value) end
+  if kind ~= "table" or getmetatable(value) or depth > 8 then return false end
+  for key, item in pairs(value) do
+    if type(key) ~= "string" and type(key) ~= "number" or not is_plain(item, depth + 1) then return false end
+  end
+  return true
+end
+
+local function default_state(callback)
+  local class = Object.class_of(callback)
+  local declared = class and arguments.declaration(class).named or {}
+  local state = {}
+  for key, value in next, callback do
+    local own = type(key) == "string" and not key:find "^_" and key ~= "params" and not declared[key]
+    if own and is_plain(value, 0) then state[key] = value end
+  end
+  return state
+end
+
+local function state_of(callback)
+  if callback.get_state then return callback:get_state() end
+  return default_state(callback)
+end
+
+local function set_state(callback, state)
+  if callback.set_state then return callback:set_state(state) end
+  for key, value in pairs(state) do callback[key] = value end
+end
+
+local function class_name(callback)
+  local class = Object.class_of(callback)
+  return class and class.__name or "table"
+end
+
+local function states_of(list)
+  local states = {}
+  for i, callback in ipairs(list.callbacks) do
+    states[i] = { class = class_name(callback), state = not callback.resume and state_of(callback) or nil }
+  end
+  return states
+end
+
+--- Puts back what the callbacks of a run knew; those that the script has changed start anew.
+function resuming.restore_callbacks(run, kept)
+  for i, callback in ipairs(run.callbacks.callbacks) do
+    local entry = kept.callbacks[i]
+    if entry and entry.state and entry.class == class_name(callback) then set_state(callback, entry.state) end
+  end
+end
+
+---------------------------------------------------------------- the place in the data
+
+--- Begins a pass over the data of a run, and remembers from where its order was drawn.
+function resuming.rewind(run)
+  if run.keeps_place then run.place = { random = random.get_state(), taken = 0, calls = run.place and run.place.calls or 0 } end
+  run.source:rewind()
+end
+
+--- Notes that batches were taken.
+function resuming.advance(run, count)
+  local place = run.place
+  if place then place.taken, place.calls = place.taken + count, place.calls + count end
+end
+
+local function skip(source, count)
+  if source.skip then return source:skip(count) end
+  for _ = 1, count do
+    if not source:batch() then return end
+  end
+end
+
+-- A function cannot go back: it is asked for all batches that it gave, from its first.
+local function replay(run, place)
+  for _ = 1, place.calls - (run.tasted or 0) do run.source:batch() end
+  run.source.ended = place.ended
+end
+
+--- Puts the source of a run where it was; the generators' states are those of the beginning of its pass afterwards.
+-- @tparam table run
+-- @tparam table place
+function resuming.seek(run, place)
+  run.place = { random = place.random, taken = place.taken, calls = place.calls }
+  if run.source.next_batch then return replay(run, place) end
+  if not place.random then return end
+  random.set_state(place.random)
+  run.source:rewind()
+  skip(run.source, place.taken)
+end
+
+---------------------------------------------------------------- the whole
+
+--- What a run goes on from.
+-- @tparam table run of `fit`
+-- @tparam integer epoch that it is in
+-- @tparam ?integer batches done of it; nil at its end
+-- @tparam[opt] table logs of the epoch that ended
+-- @treturn table plain data and tensors
+function resuming.capture(run, epoch, batches, logs)
+  local place = run.place
+  if place then place.ended = run.source.ended end
+  return {
+    epoch = epoch, batches = batches, logs = logs, values = values_of(variables_of(run)), last = run.step.last,
+    random = random.get_state(), place = place, steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
+    callbacks = states_of(run.callbacks),
+  }
+end
+
+-- A model that has no variables yet gets them from a first batch.
+local function build(run)
+  local model = run.model
+  if model.built and model.optimizer.built and not model.run_eagerly then return end
+  run.source:rewind()
+  local batch = run.source:batch()
+  if not batch then return end
+  run.tasted = 1
+  if model.run_eagerly then run.step:run(batch) else run.step:prepare(batch) end
+end
+
+--- Builds what has to be there, and checks that a kept state is of this model.
+-- @tparam string owner where the state comes from, for messages
+function resuming.prepare(owner, run, kept)
+  build(run)
+  check(owner, variables_of(run), kept.values)
+end
+
+--- Puts the variables and generators of a run back.
+function resuming.restore_values(run, kept)
+  for kind, variables in pairs(variables_of(run)) do
+    for i, variable in ipairs(variables) do variable:assign(kept.values[kind][i]) end
+  end
+  for name, value in pairs(kept.last or {}) do run.step.last[name] = value end
+  random.set_state(kept.random)
+end
+
+return resuming

@@ -1,0 +1,83 @@
+--- Steps on single batches: train_on_batch, test_on_batch, predict_on_batch. These become methods of `cusp.Model`.
+-- @module cusp.training.single
+local Step = require "cusp.training.step"
+local arguments = require "cusp.arguments"
+local checks = require "cusp.training.checks"
+local data = require "cusp.training.data"
+local errors = require "cusp.errors"
+local structure = require "cusp.models.structure"
+
+local single = {}
+
+local function with_class_weight(owner, given, class_weight)
+  if class_weight == nil then return given end
+  if given.sample_weight ~= nil then errors.raise("%s: class_weight and sample_weight cannot be given together", owner) end
+  return { x = given.x, y = given.y, sample_weight = data.class_weights(owner, given.y, class_weight) }
+end
+
+local function values_in_order(names, logs)
+  local values = {}
+  for i, name in ipairs(names) do values[i] = logs[name] end
+  return table.unpack(values, 1, #names)
+end
+
+-- One batch of data as a source gives it.
+local function single_batch(owner, given)
+  local flat = data.flatten(owner, given)
+  flat.rows = data.count_samples(owner, flat)
+  return flat
+end
+
+local function run_single(self, owner, method, batch, return_dict)
+  checks.compiled(self, owner)
+  self:reset_metrics()
+  local step = Step.of(self, method)
+  step:prepare(batch)
+  if not self.run_eagerly then checks.labels(self, owner)(batch) end
+  step:run(batch)
+  local logs = step:logs()
+  if return_dict then return logs end
+  return values_in_order(step:log_names(), logs)
+end
+
+local bind_train_on_batch = arguments.binder("train_on_batch", {
+  { "x", "any" }, { "y", "any", optional = true }, { "sample_weight", "any", optional = true },
+  { "class_weight", "any", optional = true }, { "return_dict", "boolean", default = false },
+}, false)
+
+--- One step of training on one batch.
+-- @param x inputs
+-- @param[opt] y targets
+-- @param[opt] sample_weight
+-- @tparam[opt] table class_weight
+-- @tparam[opt=false] boolean return_dict
+-- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
+function single:train_on_batch(...)
+  local x, y, sample_weight, class_weight, return_dict = bind_train_on_batch(...)
+  local given = with_class_weight("train_on_batch", { x = x, y = y, sample_weight = sample_weight }, class_weight)
+  return run_single(self, "train_on_batch", "train_step", single_batch("train_on_batch", given), return_dict)
+end
+
+local bind_test_on_batch = arguments.binder("test_on_batch", {
+  { "x", "any" }, { "y", "any", optional = true }, { "sample_weight", "any", optional = true },
+  { "return_dict", "boolean", default = false },
+}, false)
+
+--- The loss and the metrics of one batch.
+-- @treturn number... as `train_on_batch`
+function single:test_on_batch(...)
+  local x, y, sample_weight, return_dict = bind_test_on_batch(...)
+  local batch = single_batch("test_on_batch", { x = x, y = y, sample_weight = sample_weight })
+  return run_single(self, "test_on_batch", "test_step", batch, return_dict)
+end
+
+local bind_predict_on_batch = arguments.binder("predict_on_batch", { { "x", "any" } }, false)
+
+--- The outputs of one batch.
+function single:predict_on_batch(...)
+  local x = bind_predict_on_batch(...)
+  local outputs, form = Step.of(self, "predict_step"):run(single_batch("predict_on_batch", { x = x }))
+  return structure.pack(form, outputs)
+end
+
+return single

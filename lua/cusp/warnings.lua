@@ -1,0 +1,35 @@
+--- Warnings: lines on standard error that begin with "warning: ".
+-- @module cusp.warnings
+local warnings = {}
+
+--- What is called before a line is written; the progress line ends itself here when it stands half drawn on a terminal.
+-- @tfield ?function before
+warnings.before = nil
+
+local function write(text) io.stderr:write("warning: ", text, "\n") end
+
+local receive = write
+
+--- Warns.
+-- @tparam string message a format for string.format when more arguments follow
+-- @param ... arguments of the format
+function warnings.warn(message, ...)
+  if select("#", ...) > 0 then message = message:format(...) end
+  if warnings.before then warnings.before() end
+  receive(message)
+end
+
+--- Calls `f` and keeps the warnings of that time from standard error.
+-- @tparam function f
+-- @treturn {string,...} the warnings
+-- @return what f returns
+function warnings.collect(f, ...)
+  local list, outer = {}, receive
+  receive = function(text) list[#list + 1] = text end
+  local results = table.pack(pcall(f, ...))
+  receive = outer
+  if not results[1] then error(results[2], 0) end
+  return list, table.unpack(results, 2, results.n)
+end
+
+return warnings
