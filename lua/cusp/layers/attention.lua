@@ -20,7 +20,7 @@ local Attention = Layer:extend("Attention", {
   call_keywords = {"return_attention_scores", "use_causal_mask"},
   config = {
     options.flag("use_scale", false), {"score_mode", "choice", choices = {"dot", "concat"}, default = "dot"},
-    {"dropout", "number", min = 0, max = 1, default = 0}, options.seed(),
+    {"dropout", "number", min = 0, max = 1, default = 0.0}, options.seed(),
   },
 })
 
@@ -101,7 +101,7 @@ Attention.shape_depends_on_arguments = true
 -- @tparam[opt=true] boolean use_scale learn a scale for each feature
 -- @tparam[opt=0] number dropout
 local AdditiveAttention = Attention:extend("AdditiveAttention", {
-  config = {options.flag("use_scale", true), {"dropout", "number", min = 0, max = 1, default = 0}, options.seed()},
+  config = {options.flag("use_scale", true), {"dropout", "number", min = 0, max = 1, default = 0.0}, options.seed()},
 })
 
 function AdditiveAttention:init(args)

@@ -185,6 +185,14 @@ local function without_batch_stand_in(value)
   end, structure.is_shape)
 end
 
+--- Gives a layer that has all its variables now the values that wait for it (read from a file before it was built).
+local function settle_if_complete(layer)
+  if not rawget(layer, "_when_built") then return end
+  local deferred = require "cusp.saving.deferred"
+  if deferred.is_built(layer) then deferred.run(layer) end
+end
+calling.settle = settle_if_complete
+
 --- Makes a layer's weights for inputs of this shape, outside any trace, with the layer's name on their paths. Once.
 -- @tparam ?boolean named whether the layer's name is on the path already
 function calling.build(layer, shape, others, named)
@@ -192,10 +200,12 @@ function calling.build(layer, shape, others, named)
   local mark = not named and names.enter(layer.name)
   shape = without_batch_stand_in(shape)
   rawset(layer, "_build_shape", shape)
+  rawset(layer, "_build_others", others and next(others) ~= nil and others or nil)
   local ok, message = pcall(engine.untraced, getmetatable(layer).build, layer, shape, others)
   if mark then names.leave(mark) end
   if not ok then error(message, 0) end
   layer.built = true
+  settle_if_complete(layer)
 end
 
 local function other_shapes(args)
@@ -272,8 +282,11 @@ local function call_mixed(layer, ...)
   return results[2]
 end
 
+local settle_before_call
+
 local function run(layer, inputs, extras, args)
   if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args), true) end
+  if rawget(layer, "_when_built") and not symbolic.standing() then settle_before_call(layer, inputs, extras, args) end
   local previous = args.mask
   if previous == nil then
     previous = masks.of(inputs)
@@ -294,6 +307,7 @@ local function run(layer, inputs, extras, args)
   if outputs == nil then errors.raise("%s (%s): call returned nothing", layer.name, getmetatable(layer).__name) end
   if layer.activity_regularizer then regularize_activity(layer, outputs) end
   keep_masks(layer, inputs, outputs, previous)
+  rawset(layer, "_ran", true)
   return outputs
 end
 
@@ -339,6 +353,21 @@ end
 
 calling.infer = infer
 
+local function as_symbol(value)
+  return type(value) == "userdata" and symbolic.tensor(value.shape, value.dtype, "input") or value
+end
+
+--- Before the first call of a layer for which values wait: builds all layers below it, as a trial of the call on shapes alone does.
+settle_before_call = function(layer, inputs, extras, args)
+  local deferred = require "cusp.saving.deferred"
+  if not deferred.is_built(layer) then
+    local symbols = {n = extras.n}
+    for i = 1, extras.n do symbols[i] = structure.map(extras[i], as_symbol) end
+    infer(layer, structure.map(inputs, as_symbol), symbols, structure.map(args, as_symbol))
+  end
+  deferred.run(layer)
+end
+
 --- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its `compute_output_shape` if its class has one,
 -- else by tracing `call`.
 function calling.output_types(layer, inputs, extras, args)
@@ -376,7 +405,9 @@ local function call_on_symbols(layer, inputs, extras, args)
   local ok, result = pcall(function()
     calling.build(layer, shapes_of(inputs), other_shapes(args))
     mark = names.enter(layer.name)
-    return calling.output_types(layer, inputs, extras, args)
+    local types = calling.output_types(layer, inputs, extras, args)
+    settle_if_complete(layer)
+    return types
   end)
   if mark then names.leave(mark) end
   context.depth = depth

@@ -23,7 +23,7 @@ local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
   call_keywords = {"query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "use_causal_mask"},
   config = {
     {"head_dim", "integer", min = 1}, {"num_query_heads", "integer", min = 1}, {"num_key_value_heads", "integer", min = 1},
-    {"dropout", "number", min = 0, max = 1, default = 0}, options.flag("use_bias", true),
+    {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),
     {"flash_attention", "any", optional = true, transient = true}, options.initializer("kernel", "glorot_uniform"),
     options.initializer("bias", "zeros"), options.regularizer "kernel", options.regularizer "bias", options.regularizer "activity",
     options.constraint "kernel", options.constraint "bias", options.flag("use_gate", false), options.seed(),

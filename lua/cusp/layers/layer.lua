@@ -47,11 +47,11 @@ local function prepare(self)
   if rawget(self, "name") == nil then rawset(self, "name", names.unique(names.snake_case(class_name(self)))) end
 end
 
-local function batch_shape_of(args)
+local function batch_shape_of(args, class)
   local whole = args.batch_input_shape
   if whole then return kinds.check("Layer", {"batch_input_shape", "shape"}, whole) end
   local shape = args.input_shape
-  if shape == nil and args.input_dim then shape = {args.input_dim} end
+  if shape == nil and not arguments.declaration(class).named.input_dim and args.input_dim then shape = {args.input_dim} end
   if shape == nil then return nil end
   if type(shape) == "number" then shape = {shape} end
   return kinds.check("Layer", {"input_shape", "shape"}, {args.batch_size or shapes.None, table.unpack(shape)})
@@ -71,7 +71,8 @@ function Layer:init(args)
   if rawget(self, "activity_regularizer") == nil and args.activity_regularizer ~= nil then
     rawset(self, "activity_regularizer", require("cusp.regularizers").get(args.activity_regularizer))
   end
-  rawset(self, "_batch_input_shape", getmetatable(self).reads_input_shape ~= false and batch_shape_of(args) or nil)
+  local class = getmetatable(self)
+  rawset(self, "_batch_input_shape", class.reads_input_shape ~= false and batch_shape_of(args, class) or nil)
   if args.trainable ~= nil then self.trainable = args.trainable end
 end
 
@@ -202,6 +203,13 @@ local function own_variables(self)
     end
   end
   return result
+end
+
+--- The variables that are the layer's itself: not those of the layers below it.
+-- @treturn {Variable,...}
+function Layer:own_variables()
+  prepare(self)
+  return own_variables(self)
 end
 
 --- The layers directly below, in order.
@@ -422,18 +430,29 @@ local function nullable(shape)
   return structure.map(shape, function(size) return size == shapes.None and null or size end)
 end
 
---- What `build` was given, where the class has one; nil otherwise.
+--- The shapes that the layer was built for: that of its inputs, or of attention's query, value and key by their names.
 function Layer:get_build_config()
-  local shape = rawget(self, "_build_shape")
-  if not shape or getmetatable(self).build == Layer.build then return nil end
-  return ordered.object({input_shape = nullable(shape)}, {"input_shape"})
+  local shape, others = rawget(self, "_build_shape"), rawget(self, "_build_others")
+  if not shape then return nil end
+  if not others or not others.value then return ordered.object({input_shape = nullable(shape)}, {"input_shape"}) end
+  local shapes_dict = ordered.object({query_shape = nullable(shape), value_shape = nullable(others.value)},
+    {"query_shape", "value_shape"})
+  if others.key then ordered.set(shapes_dict, "key_shape", nullable(others.key)) end
+  return ordered.object({shapes_dict = shapes_dict}, {"shapes_dict"})
 end
 
---- Builds for the shape that a layer had been built for.
+local function read_shape(value)
+  local is_shape = kinds.is_plain(value) and #value > 0 and not kinds.is_plain(value[1])
+  return is_shape and kinds.check("build_config", {"input_shape", "shape"}, value) or nil
+end
+
+--- Builds for the shapes that a layer had been built for.
 function Layer:build_from_config(config)
-  local shape = config.input_shape
-  if self.built or not structure.is_container(shape) or #shape == 0 or structure.is_container(shape[1]) then return end
-  self:build(shapes.copy(structure.map(shape, function(size) return size == null and shapes.None or size end)))
+  if self.built then return end
+  local dict = kinds.is_plain(config.shapes_dict) and config.shapes_dict or {}
+  local shape, others = read_shape(config.input_shape) or read_shape(dict.query_shape), nil
+  if dict.value_shape then others = {value = read_shape(dict.value_shape), key = read_shape(dict.key_shape)} end
+  if shape then self:build(shape, others) end
 end
 
 local restoring = false

@@ -29,7 +29,7 @@ local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
   call_keywords = {"query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "use_causal_mask"},
   config = {
     {"num_heads", "integer", min = 1}, {"key_dim", "integer", min = 1}, {"value_dim", "integer", min = 1, optional = true},
-    {"dropout", "number", min = 0, max = 1, default = 0}, options.flag("use_bias", true),
+    {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),
     {"output_shape", "shape", allow_integer = true, optional = true}, {"attention_axes", "axes", optional = true},
     {"sliding_window", "integer", min = 1, optional = true}, {"flash_attention", "any", optional = true, transient = true},
     options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",

@@ -94,7 +94,7 @@ end
 -- @tparam[opt=0] number l2
 local ActivityRegularization = Layer:extend("ActivityRegularization", {
   supports_masking = true,
-  config = {{"l1", "number", min = 0, default = 0}, {"l2", "number", min = 0, default = 0}},
+  config = {{"l1", "number", min = 0, default = 0.0}, {"l2", "number", min = 0, default = 0.0}},
   call = function(self, inputs)
     local penalty = regularizers.L1L2 {l1 = self.l1, l2 = self.l2}(inputs)
     self:add_loss(ops.divide(penalty, math.max(inputs.shape[1] or 1, 1)))

@@ -15,8 +15,8 @@ local ReLU = Layer:extend("ReLU", {
   supports_masking = true,
   compute_output_shape = same_shape,
   config = {
-    {"max_value", "number", min = 0, optional = true}, {"negative_slope", "number", min = 0, default = 0},
-    {"threshold", "number", min = 0, default = 0},
+    {"max_value", "number", min = 0, optional = true}, {"negative_slope", "number", min = 0, default = 0.0},
+    {"threshold", "number", min = 0, default = 0.0},
   },
   call = function(self, inputs)
     return require("cusp.activations").relu(inputs, {
@@ -45,7 +45,7 @@ local LeakyReLU = Layer:extend("LeakyReLU", {
 local ELU = Layer:extend("ELU", {
   supports_masking = true,
   compute_output_shape = same_shape,
-  config = {{"alpha", "number", default = 1}},
+  config = {{"alpha", "number", default = 1.0}},
   call = function(self, inputs) return ops.elu(inputs, self.alpha) end,
 })
 

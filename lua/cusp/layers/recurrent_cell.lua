@@ -8,7 +8,7 @@ local random = require "cusp.random"
 local RecurrentCell = Layer:extend("RecurrentCell", {call_arguments = nil, gates = 1})
 
 local rate = {min = 0, max = 1}
-local function rate_row(name) return {name, "number", min = rate.min, max = rate.max, default = 0} end
+local function rate_row(name) return {name, "number", min = rate.min, max = rate.max, default = 0.0} end
 
 --- Rows in Keras's order. `own`: those between the activation and `use_bias`; `after_bias`: those after the initializers;
 -- `activity`: whether an activity regularizer comes with the regularizers, as in the layers but not in the cells.

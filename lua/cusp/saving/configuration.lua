@@ -3,8 +3,8 @@
 -- Forms (`format`):
 --
 --  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf", backend = "tensorflow"}`;
---  - "h5": the same, but the input of a stack is a layer of its own, as TF 2.2 and later write it; Keras 3 misreads
---    `batch_input_shape` on the first layer;
+--  - "h5": the same, but so that Keras 3 reads it from HDF5 files, too: the input of a stack is a layer of its own, as TF 2.2 and later
+--    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out, since they hold defaults;
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
 -- @module cusp.saving.configuration
 local arguments = require "cusp.arguments"
@@ -22,7 +22,7 @@ local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- writing
 
-local formats = { tf2 = {}, h5 = { input_layers = true }, keras3 = false }
+local formats = { tf2 = {}, h5 = { input_layers = true, common = true }, keras3 = false }
 
 local function options_of(format)
   local options = formats[format or "tf2"]
@@ -40,7 +40,7 @@ end
 function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree = registry.serialize(model)
-  if not layout then return tree end
+  if not layout then return require("cusp.saving.keras3_config").of(tree) end
   local result = keras2_config.of(tree, layout)
   ordered.set(result, "keras_version", "2.2.4-tf")
   ordered.set(result, "backend", "tensorflow")

@@ -51,13 +51,17 @@ local function serialize_argument(graph, value)
   return result
 end
 
+-- Keras calls these and models with a mask though there is none, and its files show it.
+local shows_mask = { Bidirectional = true, GlobalAveragePooling1D = true }
+
 local function serialize_call(graph, node)
   local args = {}
   for i = 1, node.arguments.n do args[i] = serialize_argument(graph, node.arguments[i]) end
   local kwargs = ordered.object()
   for key, value in pairs(node.keywords or {}) do kwargs[key] = serialize_argument(graph, value) end
-  -- Keras calls models with a mask, and its files show it.
-  if node.operation.__is_model and kwargs.mask == nil and rawget(node.operation, "_graph") then kwargs.mask = null end
+  local operation = node.operation
+  local masked = operation.__is_model and rawget(operation, "_graph") or shows_mask[getmetatable(operation).__name]
+  if masked and kwargs.mask == nil then kwargs.mask = null end
   return ordered.object({ args = args, kwargs = kwargs }, { "args", "kwargs" })
 end
 

@@ -154,11 +154,18 @@ local function value_for(item, node, fixed)
   return value
 end
 
+--- Keras 3 looks for layers within layers by their module.
+local function with_module(node, written, state)
+  if not state.common or not is_plain(node) or node.module ~= "keras.layers" or not is_plain(written) then return written end
+  return ordered.object({ module = node.module, class_name = written.class_name, config = written.config, registered_name = null },
+    { "module", "class_name", "config", "registered_name" })
+end
+
 local function write_item(result, item, node, fixed, state)
-  if item.keras3 then return end
+  if item.keras3 or state.common and not fixed.required and fixed[item.name] ~= nil and node.config[item.of] == nil then return end
   local value = value_for(item, node, fixed)
   if value == nil or item.optional and item.unless ~= nil and same(value, item.unless) then return end
-  value = convert(value, state)
+  value = with_module(value, convert(value, state), state)
   if item.conversion then value = conversions[item.conversion](value, node) end
   ordered.set(result, item.name, value)
 end
@@ -181,6 +188,7 @@ local function fixed_values(space, entry)
   for _, fixed in ipairs { space.fixed or nothing, entry.fixed or nothing } do
     for key, value in pairs(fixed) do result[key] = value end
   end
+  result.required = entry.required
   return result
 end
 
@@ -266,7 +274,8 @@ end
 
 --- TF 2.0's form of a serialised object, or of a structure of them.
 -- @param tree Keras 3's form, as `registry.serialize` gives it
--- @tparam[opt] table options `input_layers`: Sequential models write their input as a layer, as TF 2.2 and later do;
+-- @tparam[opt] table options `input_layers`: Sequential models write their input as a layer, as TF 2.2 and later do; `common`: without
+-- keys that Keras 3 does not take and that say nothing to TF 2 either;
 -- `optimizers = "legacy_optimizers"`: optimizers as TF 2.0 to 2.10 had them
 -- @return a new structure; the given one may share parts with it and is not to be used afterwards
 function keras2_config.of(tree, options)
@@ -322,11 +331,13 @@ local function read_decay(config, class)
   }
 end
 
-local function upgrade_items(config, items, class)
+local function upgrade_items(config, items, class, declared)
   rename(config, items)
   for _, item in ipairs(items) do
     local read = item.conversion and readers[item.conversion]
     if read and config[item.of] ~= nil then read(config, item.of, class) end
+    local unknown = item.optional and item.unless ~= nil and not declared[item.of]
+    if unknown and config[item.of] ~= nil and same(config[item.of], item.unless) then config[item.of] = nil end
   end
 end
 
@@ -343,8 +354,8 @@ function keras2_config.upgrade(class, config)
   local declared = arguments.declaration(class).named
   drop_fixed(result, space.fixed, declared)
   drop_fixed(result, entry.fixed, declared)
-  upgrade_items(result, items_of(space.base), class)
-  upgrade_items(result, items_of(entry[1] or ""), class)
+  upgrade_items(result, items_of(space.base), class, declared)
+  upgrade_items(result, items_of(entry[1] or ""), class, declared)
   if space == table_of.optimizers then read_decay(result, class) end
   return result
 end

@@ -8,8 +8,8 @@
 --     alpha:float32       what follows the colon names a conversion in `keras2_config`
 --     -seed               of Keras 3 alone; not written
 --
--- `fixed` holds values of keys that Keras 3 lacks: written, and passed over where a file is read. `class` is TF 2.0's name of the
--- class. Keys that are not mentioned follow at the end if they say something, so that nothing is lost where this program reads the file.
+-- `fixed` holds values of keys that Keras 3 lacks: written, and passed over where a file is read; `required` says that TF 2 cannot do
+-- without them. `class` is TF 2.0's name of the class. Keys that are not mentioned follow at the end if they say something, so that nothing is lost where this program reads the file.
 --
 -- Sources: `get_config` of each class in TensorFlow 2.0 (tensorflow/python/keras), 2.15 and Keras 3.
 -- @module cusp.saving.keras2_table
@@ -112,7 +112,7 @@ table_of.layers = {
     MultiHeadAttention = {
       "num_heads key_dim value_dim dropout use_bias output_shape attention_axes " .. kernel .. " query_shape:query_shape "
         .. "key_shape:key_shape value_shape:value_shape -seed -use_gate -sliding_window -flash_attention",
-      fixed = { query_shape = null, key_shape = null, value_shape = null },
+      fixed = { query_shape = null, key_shape = null, value_shape = null }, required = true,
     },
     Rescaling = { "scale offset" },
     LSTM = {

@@ -78,12 +78,12 @@ end
 ---------------------------------------------------------------- reading
 
 --- `f` of each serialised form, string or number in a structure; null is nil, false in lists.
-local function map(value, f, path)
+local function map(value, f)
   if value == null or value == nil then return nil end
-  if not is_plain(value) or value.class_name ~= nil then return f(value, path) end
-  local result = {}
+  if not is_plain(value) or value.class_name ~= nil then return f(value) end
+  local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
   for key, item in pairs(value) do
-    local mapped = map(item, f, path and type(key) == "number" and path[key] or path)
+    local mapped = map(item, f)
     if mapped == nil and type(key) == "number" then mapped = false end
     result[key] = mapped
   end
