@@ -283,6 +283,18 @@ static int writer_commit(lua_State *L) {
   return writer_abort(L);
 }
 
+/** writer:sync(): its bytes are on the disk afterwards, under the hidden name still. */
+static int writer_sync(lua_State *L) {
+  cusp_status status = cusp_writer_sync(check_writer(L, 1, "sync")->writer);
+  return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, NULL);
+}
+
+/** writer:place(): syncs the file and puts it in its place; files.sync_folder_of(path) after several. */
+static int writer_place(lua_State *L) {
+  cusp_status status = cusp_writer_place(check_writer(L, 1, "place")->writer);
+  return status == CUSP_OK ? writer_abort(L) : cusp_lua_raise(L, status, NULL);
+}
+
 /** files.commit{writer, ...}: syncs all, then puts one after another in its place. */
 static int commit(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -398,19 +410,29 @@ static int remove_path(lua_State *L) {
   return 1;
 }
 
-/* rename or link, and what the folder of the new name lists is on the disk afterwards. */
-static int give_name(lua_State *L, int (*give)(const char *, const char *), const char *function) {
-  const char *from = check_path(L, 1, function), *to = check_path(L, 2, function);
-  if (give(from, to) != 0)
-    return cusp_lua_error(L, "%s: %s to %s: %s", function, from, to, strerror(errno));
-  cusp_status status = cusp_sync_folder_of(to);
-  return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, function);
+/** files.sync_folder_of(path): renames and removals in the folder that holds `path` are on the disk afterwards. */
+static int sync_folder_of(lua_State *L) {
+  cusp_status status = cusp_sync_folder_of(check_path(L, 1, "files.sync_folder_of"));
+  return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "files.sync_folder_of");
 }
 
-/** files.rename(from, to): replaces `to`. */
-static int rename_path(lua_State *L) { return give_name(L, rename, "files.rename"); }
-/** files.link(from, to): a second name of one file; `to` must be free. */
-static int link_path(lua_State *L) { return give_name(L, link, "files.link"); }
+/** files.rename(from, to): replaces `to`; the folder is synced. */
+static int rename_path(lua_State *L) {
+  const char *from = check_path(L, 1, "files.rename"), *to = check_path(L, 2, "files.rename");
+  if (rename(from, to) != 0)
+    return cusp_lua_error(L, "files.rename: %s to %s: %s", from, to, strerror(errno));
+  cusp_status status = cusp_sync_folder_of(to);
+  return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "files.rename");
+}
+
+/** files.link(from, to): a second name of one file, in place of the file that has it; false where the file system has no such thing. */
+static int link_path(lua_State *L) {
+  cusp_status status = cusp_link_over(check_path(L, 1, "files.link"), check_path(L, 2, "files.link"));
+  if (status != CUSP_OK && status != CUSP_EUNSUPPORTED)
+    return cusp_lua_raise(L, status, "files.link");
+  lua_pushboolean(L, status == CUSP_OK);
+  return 1;
+}
 
 /* The names in an open folder, sorted. The folder is closed by the caller, whatever happens here. */
 static int read_names(lua_State *L) {
@@ -469,8 +491,13 @@ void cusp_lua_open_files(lua_State *L) {
   static const luaL_Reg reader_methods[] = {
       {"read", reader_read}, {"tensor", reader_tensor}, {"crc32c", reader_crc32c}, {"close", reader_close}, {NULL, NULL}};
   static const luaL_Reg writer_metamethods[] = {{"__gc", writer_abort}, {"__close", writer_abort}, {NULL, NULL}};
-  static const luaL_Reg writer_methods[] = {
-      {"write", writer_write}, {"write_at", writer_write_at}, {"commit", writer_commit}, {"abort", writer_abort}, {NULL, NULL}};
+  static const luaL_Reg writer_methods[] = {{"write", writer_write},
+                                            {"write_at", writer_write_at},
+                                            {"commit", writer_commit},
+                                            {"sync", writer_sync},
+                                            {"place", writer_place},
+                                            {"abort", writer_abort},
+                                            {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", open_reader},
                                        {"create", create},
                                        {"commit", commit},
@@ -483,6 +510,7 @@ void cusp_lua_open_files(lua_State *L) {
                                        {"remove", remove_path},
                                        {"rename", rename_path},
                                        {"link", link_path},
+                                       {"sync_folder_of", sync_folder_of},
                                        {"modified", modified},
                                        {"fail_after", fail_after},
                                        {NULL, NULL}};

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ typedef enum writer_state { WRITER_OPEN, WRITER_FAILED, WRITER_DONE } writer_sta
 struct cusp_writer {
   int descriptor;
   writer_state state;
+  bool synced; /* nothing was written since */
   pid_t process;
   uint64_t written, buffered; /* bytes appended to the file; bytes in the buffer that follow them */
   char path[PATH_MAX], temporary[PATH_MAX];
@@ -81,6 +83,7 @@ cusp_status cusp_writer_new(cusp_writer **out, const char *path) {
   CUSP_TRY(cusp_alloc((void **)&writer, sizeof *writer));
   writer->descriptor = -1;
   writer->state = WRITER_OPEN;
+  writer->synced = false;
   writer->process = getpid();
   writer->written = writer->buffered = 0;
   mode_t mode = 0;
@@ -159,6 +162,7 @@ static cusp_status write_piece(cusp_writer *writer, uint64_t offset, const char 
 }
 
 static cusp_status write_through(cusp_writer *writer, uint64_t offset, const char *data, size_t bytes) {
+  writer->synced = false;
   for (size_t done = 0; done < bytes;) {
     size_t piece = bytes - done < PIECE ? bytes - done : PIECE;
     if (cusp_interrupted()) {
@@ -221,17 +225,22 @@ static cusp_status adopt_replacement(cusp_writer *writer) {
   return CUSP_OK;
 }
 
-static cusp_status sync_writer(cusp_writer *writer) {
+cusp_status cusp_writer_sync(cusp_writer *writer) {
   CUSP_TRY(check_open(writer));
-  CUSP_TRY(flush(writer));
+  if (writer->buffered > 0)
+    CUSP_TRY(flush(writer));
+  if (writer->synced)
+    return CUSP_OK;
   CUSP_TRY(adopt_replacement(writer));
   while (fsync(writer->descriptor) != 0)
     if (errno != EINTR)
       return fail(writer, errno);
+  writer->synced = true;
   return CUSP_OK;
 }
 
-static cusp_status put_in_place(cusp_writer *writer) {
+cusp_status cusp_writer_place(cusp_writer *writer) {
+  CUSP_TRY(cusp_writer_sync(writer));
   if (rename(writer->temporary, writer->path) != 0)
     return fail(writer, errno);
   writer->state = WRITER_DONE;
@@ -240,12 +249,35 @@ static cusp_status put_in_place(cusp_writer *writer) {
   return close(descriptor) == 0 ? CUSP_OK : fail(writer, errno);
 }
 
+static bool same_folder(const char *a, const char *b) {
+  const char *end_a = strrchr(a, '/'), *end_b = strrchr(b, '/');
+  size_t length_a = end_a ? (size_t)(end_a - a) : 0, length_b = end_b ? (size_t)(end_b - b) : 0;
+  return !end_a == !end_b && length_a == length_b && memcmp(a, b, length_a) == 0;
+}
+
 cusp_status cusp_writer_commit(int count, cusp_writer *const *writers) {
   for (int i = 0; i < count; i++)
-    CUSP_TRY(sync_writer(writers[i]));
+    CUSP_TRY(cusp_writer_sync(writers[i]));
   for (int i = 0; i < count; i++)
-    CUSP_TRY(put_in_place(writers[i]));
+    CUSP_TRY(cusp_writer_place(writers[i]));
   for (int i = 0; i < count; i++)
-    CUSP_TRY(cusp_sync_folder_of(writers[i]->path));
+    if (i == 0 || !same_folder(writers[i - 1]->path, writers[i]->path))
+      CUSP_TRY(cusp_sync_folder_of(writers[i]->path));
   return CUSP_OK;
+}
+
+cusp_status cusp_link_over(const char *from, const char *to) {
+  char hidden[PATH_MAX];
+  const char *slash = strrchr(to, '/'), *name = slash ? slash + 1 : to;
+  int length = snprintf(hidden, sizeof hidden, "%.*s.%.*s.%ld.tmp", (int)(name - to), to, LONGEST_NAME, name, (long)getpid());
+  if (length < 0 || (size_t)length >= sizeof hidden)
+    return cusp_fail(CUSP_EIO, "%.100s...: %s", to, strerror(ENAMETOOLONG));
+  (void)!unlink(hidden); /* of a killed process that had the same number */
+  if (link(from, hidden) != 0)
+    return cusp_fail(CUSP_EUNSUPPORTED, "%s: cannot have a second name: %s", from, strerror(errno));
+  if (rename(hidden, to) == 0)
+    return CUSP_OK;
+  cusp_status status = cusp_fail(CUSP_EIO, "%s: cannot be replaced: %s", to, strerror(errno));
+  (void)!unlink(hidden);
+  return status;
 }

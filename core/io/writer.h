@@ -29,8 +29,18 @@ uint64_t cusp_writer_position(const cusp_writer *writer);
 const char *cusp_writer_temporary(const cusp_writer *writer);
 const char *cusp_writer_path(const cusp_writer *writer);
 
+/** Writes everything to the disk, under the hidden name still. */
+CUSP_NODISCARD cusp_status cusp_writer_sync(cusp_writer *writer);
+/** Renames a synced file over its place. The folder is not synced: several files may be placed before it is. The writer is done after it. */
+CUSP_NODISCARD cusp_status cusp_writer_place(cusp_writer *writer);
 /** Syncs all files, then renames one after another over their places, then syncs the folders. The writers are done after it. */
 CUSP_NODISCARD cusp_status cusp_writer_commit(int count, cusp_writer *const *writers);
+
+/**
+ * Gives the file `from` the second name `to`, in place of the file that has it. CUSP_EUNSUPPORTED where the file system cannot;
+ * nothing has changed then.
+ */
+CUSP_NODISCARD cusp_status cusp_link_over(const char *from, const char *to);
 
 /** Writers of this process fail as on a full disk after `bytes` more bytes; 0: no more. For tests. */
 void cusp_writer_fail_after(uint64_t bytes);

@@ -37,44 +37,50 @@ function placing.begin(prefix)
   return {prefix = prefix, before = before, shards = shards, data = placing.data_path(prefix, 0, shards)}
 end
 
-local function write_index(prefix, bytes)
-  local index <close> = files.create(prefix .. ".index")
-  index:write(bytes)
-  index:commit()
-end
-
---- Gives a file a second name in place of what has that name; false where the file system knows no second names.
-local function link_over(from, to)
-  local hidden = to:gsub("[^/]*$", ".%0.link.tmp", 1)
-  files.remove(hidden) -- left by a process that was killed
-  if not pcall(files.link, from, hidden) then return false end
-  files.rename(hidden, to)
-  return true
+local function new_index(prefix, bytes)
+  local writer = files.create(prefix .. ".index")
+  writer:write(bytes)
+  writer:sync()
+  return writer
 end
 
 local function remove_data(prefix, shards)
   for shard = 0, shards - 1 do files.remove(placing.data_path(prefix, shard, shards)) end
 end
 
---- Puts the files in place.
--- @tparam table place what `begin` gave
--- @tparam Writer data the writer of `place.data`
--- @tparam function index gives the index's bytes for a number of data files
-function placing.finish(place, data, index)
-  local prefix = place.prefix
-  data:commit()
-  local ok, reason = pcall(write_index, prefix, index(place.shards))
+--- The moment of change, and before it everything that can fail for want of room.
+local function replace(place, data, index)
+  data:sync()
+  local writer <close> = new_index(place.prefix, index(place.shards))
+  data:place()
+  local ok, reason = pcall(writer.place, writer)
   if not ok then
     files.remove(place.data) -- no index speaks of it
     error(reason, 0)
   end
+end
+
+--- Back to one data file under the usual name.
+local function rename_data(place, index)
+  local writer <close> = new_index(place.prefix, index(1))
+  if not files.link(place.data, placing.data_path(place.prefix, 0, 1)) then return end
+  writer:place()
+  remove_data(place.prefix, 2)
+end
+
+--- Puts the files in place. All bytes are synced before the first rename, the folder after the last: file systems keep the order of
+-- what happens in a folder.
+-- @tparam table place what `begin` gave
+-- @tparam Writer data the writer of `place.data`
+-- @tparam function index gives the index's bytes for a number of data files
+function placing.finish(place, data, index)
+  replace(place, data, index)
   if place.shards == 2 then
-    if not link_over(place.data, placing.data_path(prefix, 0, 1)) then return end
-    write_index(prefix, index(1))
-    remove_data(prefix, 2)
+    pcall(rename_data, place, index) -- where that fails, the checkpoint is whole all the same, under its two other names
   elseif place.before then
-    remove_data(prefix, place.before)
+    remove_data(place.prefix, place.before)
   end
+  files.sync_folder_of(place.data)
 end
 
 return placing
