@@ -106,10 +106,20 @@ function TensorBoard:set_model(model)
   self._runs = {}
 end
 
+-- What a model cannot be written as is left out with a warning; its numbers are written all the same.
+local function describe(self, what, f, ...)
+  local ok, result = pcall(f, ...)
+  if ok then return result end
+  warn("the %s of %s is not written: %s", what, self.model.name, tostring(result))
+end
+
 local function write_model(self)
-  if not self.write_graph or not self.model.built then return end
-  if rawget(self.model, "_graph") then write(self, "train", "keras_model", "keras", self.model) end
-  write(self, "train", "graph", self.model)
+  local model = self.model
+  if not self.write_graph or not model.built then return end
+  local text = rawget(model, "_graph") and describe(self, "configuration", model.to_json, model, { format = "keras3" })
+  if text then write(self, "train", "keras_model", "keras", text) end
+  local graph = describe(self, "graph", require("cusp.summary.graph").of_model, model)
+  if graph then write(self, "train", "graph", graph) end
 end
 
 function TensorBoard:on_train_begin()

@@ -67,7 +67,9 @@ local function cell(value) return (tostring(value):gsub("[\t\r\n]", " ")) end
 function projector.labels(labels, count)
   local lines, columns = {}, type(labels[1]) == "table"
   local given = #labels - (columns and 1 or 0)
-  if given ~= count then errors.raise("embedding: expected %d labels%s, got %d", count, columns and " after the row of names" or "", given) end
+  if given ~= count then
+    errors.raise("embedding: expected %d labels%s, got %d", count, columns and " after the row of names" or "", given)
+  end
   for i, label in ipairs(labels) do
     local cells = {}
     for j, value in ipairs(columns and label or { label }) do cells[j] = cell(value) end

@@ -160,18 +160,21 @@ function SummaryWriter:audio(...)
 end
 
 --- Writes the graph of a model: its layers and their weights.
--- @tparam Model model built
+-- @tparam Model|string model built; or the bytes of a GraphDef
 -- @tparam[opt=0] integer step
 function SummaryWriter:graph(model, step)
-  self.file:write { step = step or 0, graph_def = require("cusp.summary.graph").of_model(model) }
+  local bytes = type(model) == "string" and model or require("cusp.summary.graph").of_model(model)
+  self.file:write { step = step or 0, graph_def = bytes }
 end
 
 --- Writes a model's configuration, from which TensorBoard draws the conceptual graph.
 -- @tparam string name tag; "keras" is what TensorBoard shows first
--- @tparam Model model functional or sequential
+-- @tparam Model|string model functional or sequential; or its configuration as JSON
 -- @tparam[opt=0] integer step
 function SummaryWriter:keras_model(name, model, step)
-  self:write(name, encode.strings({ model:to_json() }, {}), step or 0, { plugin = "graph_keras_model", content = "1" })
+  -- TensorBoard from 2.17 on draws the connections of Keras 3's form alone.
+  local text = type(model) == "string" and model or model:to_json { format = "keras3" }
+  self:write(name, encode.strings({ text }, {}), step or 0, { plugin = "graph_keras_model", content = "1" })
 end
 
 local bind_hparams = arguments.binder("summary.hparams", {
