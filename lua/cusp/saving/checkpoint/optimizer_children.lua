@@ -135,14 +135,14 @@ function optimizer_children.list(outer)
 end
 
 --- The state that the optimizers of TensorFlow 2.0 to 2.10 had variables for, by the children's names; false for settings, which
--- belong to the configuration here.
+-- belong to the configuration here; nothing for what is made when the optimizer is built.
 -- @tparam Optimizer outer
 -- @treturn table
 function optimizer_children.legacy(outer)
   local optimizer = optimizer_state.inner(outer)
   return {
     iter = optimizer._iterations, learning_rate = scalar(optimizer, "learning_rate") or false,
-    momentum_cache = scalar(optimizer, "variable") or false,
+    momentum_cache = scalar(optimizer, "variable"),
     beta_1 = false, beta_2 = false, decay = false, momentum = false, rho = false, learning_rate_power = false,
     l1_regularization_strength = false, l2_regularization_strength = false, beta = false,
   }
