@@ -145,7 +145,15 @@ local function is_callable(value)
   local meta = getmetatable(value)
   return type(meta) == "table" and meta.__call ~= nil
 end
-kinds.define("function", { check = is_callable, expects = "a function" })
+kinds.define("function", {
+  check = is_callable,
+  expects = "a function",
+  to_config = function(value) return require("cusp.registry").serialize(value) end,
+  from_config = function(value)
+    if type(value) == "table" and getmetatable(value) ~= nil and value.class_name == nil then return value end
+    return type(value) == "table" and require("cusp.registry").deserialize(value) or value
+  end,
+})
 
 ---------------------------------------------------------------- lists
 

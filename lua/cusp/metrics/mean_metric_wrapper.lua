@@ -8,7 +8,9 @@ local Mean = require "cusp.metrics.mean"
 local arguments = require "cusp.arguments"
 local losses = require "cusp.losses.reduction"
 local masks = require "cusp.layers.masks"
+local ordered = require "cusp.ordered"
 local reduction = require "cusp.metrics.reduction"
+local registry = require "cusp.registry"
 
 local MeanMetricWrapper = Mean:extend("MeanMetricWrapper", {
   config = {
@@ -27,6 +29,15 @@ function MeanMetricWrapper:init(args)
     self.fn_arguments = next(extra) and extra or nil
   end
   Mean.init(self, args)
+end
+
+--- Classes that are made of a function keep it to themselves; this one writes it down by its name.
+function MeanMetricWrapper:get_config()
+  local config = Mean.get_config(self)
+  if self.config ~= MeanMetricWrapper.config then return config end
+  ordered.set(config, "fn", registry.serialize(self.fn))
+  for key, value in pairs(self.fn_arguments or {}) do config[key] = registry.serialize(value) end
+  return config
 end
 
 --- The value of each sample.

@@ -106,9 +106,9 @@ function conversions.if_renorm(value, node)
   return nil
 end
 
---- "adam" and "adam_2", which Keras 3 gives to an optimizer without a name, are Keras 2's "Adam".
+--- "adam" and "rm_sprop_2", which Keras 3 gives to optimizers without a name, are Keras 2's "Adam" and "RMSprop".
 function conversions.optimizer_name(value, node)
-  local plain = type(value) == "string" and value:lower():gsub("_%d+$", "")
+  local plain = type(value) == "string" and value:lower():gsub("_%d+$", ""):gsub("_", "")
   return plain == node.class_name:lower() and node.class_name or value
 end
 

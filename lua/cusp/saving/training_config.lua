@@ -4,6 +4,7 @@ local Object = require "cusp.class"
 local errors = require "cusp.errors"
 local keras2_config = require "cusp.saving.keras2_config"
 local kinds = require "cusp.kinds"
+local namespace = require "cusp.namespace"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
@@ -94,6 +95,13 @@ local function read_loss(value)
   return registry.deserialize(value, { module = "keras.losses" })
 end
 
+--- The class of metrics that a function's name means: "mean_squared_error" is MeanSquaredError.
+local function metric_class(metrics, fn)
+  for _, name in ipairs(namespace.names(metrics)) do
+    if name ~= fn and namespace.snake_case(name) == fn then return metrics[name] end
+  end
+end
+
 --- The metric of a function by its name, under the name that it had: TF 2 wrote "accuracy" as a wrapper of what it stood for.
 local function wrapped_metric(config)
   local metrics = require "cusp.metrics"
@@ -101,10 +109,11 @@ local function wrapped_metric(config)
   if type(fn) ~= "string" then
     return registry.deserialize({ class_name = "MeanMetricWrapper", config = config }, { module = "keras.metrics" })
   end
-  local found = registry.find_custom(fn) or metrics.get(fn)
   local name = type(config.name) == "string" and config.name or nil
-  if Object.is_instance(found, metrics.Metric) then return getmetatable(found) { name = name } end
-  return metrics.MeanMetricWrapper { found, name = name }
+  local custom = registry.find_custom(fn)
+  local class = not custom and metric_class(metrics, fn)
+  if class then return class { name = name } end
+  return metrics.MeanMetricWrapper { custom or metrics.get(fn), name = name }
 end
 
 --- TF 2 put an output's name in front of its metrics' names; that is done again when the model trains.
