@@ -1,5 +1,6 @@
 -- TFRecord files: TensorFlow's own, what we write, damaged ones, and Examples.
 local cusp = require "cusp"
+local events = require "spec.support.events"
 local folder = require "spec.support.folder"
 local json = require "cusp.json"
 local tfrecord = cusp.tfrecord
@@ -29,6 +30,37 @@ local function all(...)
   for record in tfrecord.records(...) do list[#list + 1] = record end
   return list
 end
+
+-- The event files of a training by Keras, listed beside them.
+local golden = "../shared/golden/models/callbacks/tf2/tensorboard/"
+local has_golden = io.open(golden .. "events.json")
+if has_golden then has_golden:close() end
+
+local function check_value(wanted, found)
+  assert.are.equal(wanted.tag, found.tag)
+  assert.are.equal(wanted.plugin, found.plugin)
+  for i, number in ipairs(wanted.data or {}) do
+    assert.is_true(math.abs(number - found.data[i]) <= 1e-6 * math.max(1, math.abs(number)), wanted.tag)
+  end
+end
+
+local golden_block = has_golden and describe or pending
+
+golden_block("event files of Keras", function()
+  it("are read, each value of each record", function()
+    for _, file in ipairs(json.decode(read(golden .. "events.json")).files) do
+      local found, at = events.values(golden .. file.file:match "^%w+"), 0
+      for _, record in ipairs(file.records) do
+        for _, value in ipairs(record.values or {}) do
+          at = at + 1
+          assert.are.equal(record.step, found[at].step)
+          check_value(value, found[at])
+        end
+      end
+      assert.are.equal(at, #found)
+    end
+  end)
+end)
 
 describe("tfrecord", function()
   for _, compression in ipairs { "none", "gzip", "zlib" } do

@@ -20,8 +20,9 @@ end
 local function elements(tensor)
   if tensor.dtype == "DT_STRING" then return tensor.string_val end
   if #tensor.float_val > 0 then return tensor.float_val end
-  local list = {}
-  for i = 1, #tensor.tensor_content // 8 do list[i] = ("<d"):unpack(tensor.tensor_content, 8 * i - 7) end
+  local format, list = tensor.dtype == "DT_FLOAT" and "<f" or "<d", {}
+  local size = format:packsize()
+  for i = 1, #tensor.tensor_content // size do list[i] = format:unpack(tensor.tensor_content, size * (i - 1) + 1) end
   return list
 end
 
