@@ -106,19 +106,20 @@ function TensorBoard:set_model(model)
   self._runs = {}
 end
 
--- What a model cannot be written as is left out with a warning; its numbers are written all the same.
-local function describe(self, what, f, ...)
+-- What cannot be written of a model is left out with a warning; its numbers are written all the same.
+local function attempt(self, what, f, ...)
   local ok, result = pcall(f, ...)
   if ok then return result end
-  warn("the %s of %s is not written: %s", what, self.model.name, tostring(result))
+  if result == "interrupted!" then error(result, 0) end
+  warn("the %s of '%s' is not written: %s", what, self.model.name, tostring(result))
 end
 
 local function write_model(self)
   local model = self.model
   if not self.write_graph or not model.built then return end
-  local text = rawget(model, "_graph") and describe(self, "configuration", model.to_json, model, { format = "keras3" })
+  local text = rawget(model, "_graph") and attempt(self, "configuration", model.to_json, model, { format = "keras3" })
   if text then write(self, "train", "keras_model", "keras", text) end
-  local graph = describe(self, "graph", require("cusp.summary.graph").of_model, model)
+  local graph = attempt(self, "graph", require("cusp.summary.graph").of_model, model)
   if graph then write(self, "train", "graph", graph) end
 end
 
@@ -290,13 +291,12 @@ end
 function TensorBoard:write_embeddings(step)
   local projector = require "cusp.summary.projector"
   for _, entry in ipairs(self._embeddings) do
-    local ok, message = pcall(function()
+    attempt(self, ("embedding %s"):format(entry.layer.name), function()
       projector.write(self.log_dir .. "/" .. entry.tensor_path, projector.vectors(entry.layer.embeddings.value))
     end)
-    if not ok and message == "interrupted!" then error(message, 0) end
-    if not ok then warn("%s; the embeddings of '%s' are not written", tostring(message), entry.layer.name) end
   end
-  self.model:save_weights(("%s/train/keras_embedding.ckpt-%d.weights.h5"):format(self.log_dir, step))
+  local path = ("%s/train/keras_embedding.ckpt-%d.weights.h5"):format(self.log_dir, step)
+  attempt(self, "checkpoint", self.model.save_weights, self.model, path)
 end
 
 return TensorBoard
