@@ -309,7 +309,6 @@ static int commit(lua_State *L) {
   finish(L, count, writers);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, i);
-    lua_replace(L, 1 + 2);
     writer_box *box = cusp_lua_test(L, 3, writer_kind);
     cusp_writer_free(box->writer); /* a writer listed twice was freed and emptied the first time */
     box->writer = NULL;
