@@ -15,7 +15,7 @@ local protobuf = {}
 local native
 
 local function call(name, message, value)
-  native = native or require "cusp.native.protobuf"
+  native = native or require("cusp.native").load("protobuf", "protobuf")
   local ok, result = pcall(native[name], message, value)
   if not ok then errors.raise("protobuf: %s", result) end
   return result

@@ -76,7 +76,7 @@ end
 
 -- Bytes of a gzip or zlib file, inflated as far as they are asked for.
 local function inflated_source(file, path)
-  local stream = require("cusp.native.zlib").inflater()
+  local stream = require("cusp.native").load("zlib", "tfrecord.reader").inflater()
   local buffer, at, may_end = "", 1, true
   file:seek "set"
 

@@ -232,7 +232,7 @@ function plot_model.model_to_dot(...)
 end
 
 local function run_dot(format, text)
-  local code, output, problems = require("cusp.native.process").run({ "dot", "-T" .. format }, text)
+  local code, output, problems = require("cusp.native").load("process", "plot_model").run({ "dot", "-T" .. format }, text)
   if not code then
     errors.raise("plot_model: Graphviz's program 'dot' cannot be started (%s); install Graphviz (Debian: apt install graphviz), "
       .. "or write the text of cusp.utils.model_to_dot(model) to a file", output)
