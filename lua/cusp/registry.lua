@@ -25,11 +25,11 @@ local given_names = setmetatable({}, { __mode = "k" })    -- class or function â
 local origins = setmetatable({}, { __mode = "k" })        -- serialised form â†’ the object that it was made of
 
 --- Makes a class or a function known by name to everything that is loaded from now on.
--- @tparam string name
+-- @tparam string name "Name" or "package>Name"
 -- @tparam function|table object
 function registry.register(name, object)
   registered[name] = object
-  if type(object) == "function" then function_names[object] = name end
+  if type(object) == "function" then function_names[object] = name:match ">(.+)$" or name end
   given_names[object] = name
   return object
 end
@@ -186,7 +186,7 @@ end
 
 local function serialize_function(f)
   local name = registry.function_name(f)
-  return ordered.object({ module = "builtins", class_name = "function", config = name, registered_name = name },
+  return ordered.object({ module = "builtins", class_name = "function", config = name, registered_name = given_names[f] or name },
     { "module", "class_name", "config", "registered_name" })
 end
 
@@ -214,12 +214,11 @@ end
 
 local function unknown_class(config, module)
   local name = tostring(config.class_name)
-  local inner, short = config.config, name:match ">(.+)$" or name
-  local object = type(inner) == "table" and type(inner.name) == "string" and (" (of the object named '%s')"):format(inner.name) or ""
-  local text = "there is no class named '%s'%s%s%s; if it is one of yours, make it with extend before loading, "
+  local short = name:match ">(.+)$" or name
+  local text = "there is no class named '%s'%s%s; if it is one of yours, make it with extend before loading, "
     .. "or pass custom_objects = {%s = %s}"
   local key = name:find "^[%a_][%w_]*$" and name or ("[%q]"):format(name)
-  errors.raise(text, name, type(module) == "string" and " in " .. module or "", object, errors.suggestion(name, Object.classes), key,
+  errors.raise(text, name, type(module) == "string" and " in " .. module or "", errors.suggestion(name, Object.classes), key,
     short:find "^[%a_][%w_]*$" and short or "...")
 end
 

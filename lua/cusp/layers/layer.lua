@@ -16,6 +16,7 @@ local arguments = require "cusp.arguments"
 local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local given_arguments = require "cusp.layers.given_arguments"
 local kinds = require "cusp.kinds"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
@@ -87,31 +88,10 @@ local function build_by_hand(self, shape, others)
   calling.settle(self)
 end
 
-local function is_plain_value(value)
-  local kind = type(value)
-  if kind == "string" or kind == "number" or kind == "boolean" then return true end
-  if not structure.is_container(value) then return false end
-  for _, item in pairs(value) do
-    if not is_plain_value(item) then return false end
-  end
-  return true
-end
-
---- The keyword arguments that a configuration can hold as they are: what `get_config` of a user's class falls back on.
-local function plain_arguments(args)
-  local _, keywords = arguments.raw(args)
-  local result = {}
-  for key, value in pairs(keywords) do
-    if is_plain_value(value) then result[key] = value end
-  end
-  return result
-end
-
 function Layer.__constructed(self, args)
   prepare(self)
   rawset(self, "build", build_by_hand)
-  local class = getmetatable(self)
-  if not class.__library and #arguments.declaration(class).positional == 0 then rawset(self, "_arguments", plain_arguments(args)) end
+  given_arguments.record(self, args)
 end
 
 --- Makes the weights for inputs of a shape. Override it; called by itself at the first call.
@@ -417,12 +397,7 @@ function Layer:get_config()
   if regularizer and not arguments.declaration(getmetatable(self)).named.activity_regularizer then
     ordered.set(config, "activity_regularizer", require("cusp.regularizers").serialize(regularizer))
   end
-  local given = rawget(self, "_arguments")
-  if given then
-    for _, key in ipairs(structure.keys(given)) do
-      if config[key] == nil then ordered.set(config, key, given[key]) end
-    end
-  end
+  given_arguments.add_to(self, config)
   return config
 end
 
@@ -468,7 +443,9 @@ end
 function Layer.from_config(class, config)
   local outer = restoring
   restoring = true
-  local ok, layer = pcall(Object.from_config, class, config)
+  local given = given_arguments.of_config(class, config)
+  local ok, layer
+  if given then ok, layer = pcall(class, given) else ok, layer = pcall(Object.from_config, class, config) end
   restoring = outer
   if not ok then error(layer, 0) end
   if type(config.name) == "string" then rawset(layer, "name", config.name) end

@@ -1,13 +1,24 @@
 --- Models: `cusp.models`.
 -- @module cusp.models
-local arguments = require "cusp.arguments"
+local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
 local namespace = require "cusp.namespace"
 
 local models = namespace.new("cusp.models", {
   Model = "model", Functional = "functional", Sequential = "sequential", clone_model = "clone",
 })
 
-local custom_parameter = { "custom_objects", "any", optional = true }
+--- The arguments of the functions below: what to read, and custom objects, by name, by position, or as the table itself.
+local function read_arguments(name, what, ...)
+  local first, second = ...
+  local named = kinds.is_plain(first) and (first.class_name == nil and (first[1] ~= nil or first[what] ~= nil)) and second == nil
+  if named then return first[1] or first[what], first[2] or first.custom_objects end
+  if kinds.is_plain(second) and second.custom_objects ~= nil then second = second.custom_objects end
+  if second ~= nil and not kinds.is_plain(second) then
+    errors.raise("%s: custom_objects should be a table of classes by name, got %s", name, errors.describe(second))
+  end
+  return first, second
+end
 
 --- A model from its configuration as a table, of whichever generation of Keras.
 -- @tparam table config as decoded from `to_json`
@@ -15,7 +26,7 @@ local custom_parameter = { "custom_objects", "any", optional = true }
 -- @treturn Model
 -- @raise naming the place in the configuration and what is wrong there
 function models.model_from_config(...)
-  local config, custom_objects = arguments.bind("model_from_config", { { "config", "any" }, custom_parameter }, "nested", ...)
+  local config, custom_objects = read_arguments("model_from_config", "config", ...)
   return require("cusp.saving.configuration").to_model(config, { custom_objects = custom_objects })
 end
 
@@ -25,7 +36,7 @@ end
 -- @treturn Model
 -- @usage local copy = cusp.models.model_from_json(model:to_json())
 function models.model_from_json(...)
-  local text, custom_objects = arguments.bind("model_from_json", { { "json_string", "any" }, custom_parameter }, false, ...)
+  local text, custom_objects = read_arguments("model_from_json", "json_string", ...)
   return require("cusp.saving.configuration").of_text("model_from_json", require("cusp.json").decode, text, custom_objects)
 end
 
@@ -34,8 +45,11 @@ end
 -- @tparam[opt] table custom_objects
 -- @treturn Model
 function models.model_from_yaml(...)
-  local text, custom_objects = arguments.bind("model_from_yaml", { { "yaml_string", "any" }, custom_parameter }, false, ...)
+  local text, custom_objects = read_arguments("model_from_yaml", "yaml_string", ...)
   return require("cusp.saving.configuration").of_text("model_from_yaml", require("cusp.yaml").decode, text, custom_objects)
 end
+
+--- A model from a file that `Model:save` or Keras wrote; see `cusp.saving.methods`.
+function models.load_model(...) return require("cusp.saving.methods").load_model(...) end
 
 return models

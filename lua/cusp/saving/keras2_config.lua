@@ -225,7 +225,10 @@ local function class_name_of(node, entry, space)
 end
 
 local function write_object(node, state)
-  if not is_plain(node.config) then return node.config end -- a function: its name
+  if not is_plain(node.config) then -- a function: its name
+    local registered = node.registered_name
+    return type(registered) == "string" and registered:find(">", 1, true) and registered or node.config
+  end
   local space = is_missing(node.registered_name) and space_of(node.module) or nil
   if space and space == table_of.optimizers and state.optimizers then space = table_of[state.optimizers] end
   local entry = space and (space.classes[node.class_name] or space.any and {})

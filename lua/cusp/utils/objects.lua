@@ -16,8 +16,8 @@ function objects.register_keras_serializable(package, name)
   return function(object)
     local own = name or type(object) == "table" and object.__name
     if not own then errors.raise "register_keras_serializable: a function needs a name" end
-    registry.register((package or "Custom") .. ">" .. own, object)
-    return registry.register(own, object)
+    registry.register(own, object)
+    return registry.register((package or "Custom") .. ">" .. own, object)
   end
 end
 
@@ -45,11 +45,10 @@ function objects.deserialize_keras_object(config, custom_objects)
   return registry.deserialize(config, { custom_objects = custom_objects })
 end
 
---- The name by which an object is written.
+--- The name by which a class or a function is written: "package>Name" where it is registered, else its own.
 function objects.get_registered_name(object)
-  for name, registered in pairs(registry.custom_objects()) do
-    if registered == object and name:find(">", 1, true) then return name end
-  end
+  local registered = registry.registered_name(object)
+  if registered then return registered end
   if Object.is_subclass(object, Object) then return object.__name end
   return registry.function_name(object)
 end
