@@ -6,7 +6,10 @@
 
 int cusp_zip_failed(lua_State *L, zip_error_t *error) {
   lua_pushnil(L);
-  lua_pushstring(L, zip_error_strerror(error));
+  if (zip_error_code_zip(error) == ZIP_ER_INCONS)
+    lua_pushliteral(L, "its directory contradicts itself: the archive is damaged");
+  else
+    lua_pushstring(L, zip_error_strerror(error));
   zip_error_fini(error);
   return 2;
 }

@@ -148,6 +148,14 @@ static void count_member(reader *r, const zip_stat_t *stat) {
   r->counted[stat->index] = true;
 }
 
+/** libzip would not open the member: pushes nil and the reason. */
+static int cannot_open(lua_State *L, reader *r) {
+  int code = zip_error_code_zip(zip_get_error(r->archive));
+  if (code == ZIP_ER_INVAL || code == ZIP_ER_SEEK)
+    return cusp_zip_refused(L, "its entry points outside the archive: the archive is damaged");
+  return cusp_zip_refused(L, "%s", zip_strerror(r->archive));
+}
+
 /** Finds, checks and opens member argument 2; false leaves nil and the reason. */
 static bool open_member(lua_State *L, reader *r, zip_stat_t *stat) {
   if (!find_member(L, r, stat) || !accept_member(L, r, stat))
@@ -155,7 +163,7 @@ static bool open_member(lua_State *L, reader *r, zip_stat_t *stat) {
   count_member(r, stat);
   r->member = zip_fopen_index(r->archive, stat->index, 0);
   if (r->member == NULL)
-    cusp_zip_refused(L, "%s", zip_strerror(r->archive));
+    cannot_open(L, r);
   return r->member != NULL;
 }
 
@@ -284,7 +292,7 @@ static int push_offset(lua_State *L, reader *r, const zip_stat_t *stat) {
   char first;
   r->member = zip_fopen_index(r->archive, stat->index, ZIP_FL_COMPRESSED);
   if (r->member == NULL)
-    return cusp_zip_refused(L, "%s", zip_strerror(r->archive));
+    return cannot_open(L, r);
   if (zip_fread(r->member, &first, 1) != 1)
     return bad_contents(L, r);
   end_member(r);

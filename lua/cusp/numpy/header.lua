@@ -12,7 +12,7 @@ local alignment = 64
 
 -- Raised by this file alone, as a table, so that the position goes into one message.
 local function fail(state, expected)
-  local found = state.text:sub(state.at, state.at + 19)
+  local found = state.text:sub(state.at, state.at + 19):gsub("[^\32-\126]", "?")
   error({ message = ("its header should have %s at character %d, but there is %q"):format(expected, state.at, found) }, 0)
 end
 
