@@ -78,6 +78,18 @@ describe("tfrecord", function()
     assert.are.equal(2 * #expected, #all(write(place.path .. "/r", bytes .. bytes)))
   end)
 
+  it("reads compressed records of every size around that of a buffer", function()
+    local place <close> = folder.new()
+    for size = 1000, 1016 do
+      local writer = tfrecord.writer(place.path .. "/" .. size)
+      writer:write(("x"):rep(size))
+      writer:close()
+      local code, bytes = require("cusp.native.process").run({ "gzip", "-c" }, read(place.path .. "/" .. size))
+      assert.are.equal(0, code)
+      assert.are.equal(size, #all(write(place.path .. "/gz", bytes))[1])
+    end
+  end)
+
   it("writes what TensorFlow writes, and appends", function()
     local place <close> = folder.new()
     local path = place.path .. "/r"

@@ -56,7 +56,7 @@ static int feed(lua_State *L) {
     char *free = luaL_prepbuffer(&buffer);
     inflate_into(L, from, free, LUAL_BUFFERSIZE);
     luaL_addsize(&buffer, LUAL_BUFFERSIZE - from->stream.avail_out);
-  } while (from->stream.avail_in > 0 || from->stream.avail_out == 0);
+  } while (from->stream.avail_in > 0 || (from->stream.avail_out == 0 && !from->between));
   luaL_pushresult(&buffer);
   lua_pushboolean(L, from->between);
   return 2;
