@@ -3,11 +3,10 @@
 
 #include "../core/base/memory.h"
 #include "../core/base/threads.h"
-#include "../core/data/csv.h"
+#include "../core/data/chunk_reader.h"
 #include "../core/data/pipeline.h"
 #include "data.h"
 
-#include <limits.h>
 #include <string.h>
 
 const char cusp_lua_rows_kind[] = "cusp.Rows";
@@ -16,7 +15,6 @@ static const char pipeline_kind[] = "cusp.Pipeline";
 typedef struct pipeline_box {
   const void *kind;
   cusp_pipeline *pipeline; /* NULL: closed */
-  bool batched;
 } pipeline_box;
 
 /* ------------------------------------------------------------------ arguments */
@@ -82,7 +80,7 @@ cusp_shape cusp_lua_shape_option(lua_State *L, int table, const char *name, cons
 /* ------------------------------------------------------------------ readers */
 
 cusp_lua_rows *cusp_lua_new_rows(lua_State *L) {
-  cusp_lua_rows *box = lua_newuserdatauv(L, sizeof *box, 0);
+  cusp_lua_rows *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (cusp_lua_rows){cusp_lua_rows_kind, NULL};
   luaL_setmetatable(L, cusp_lua_rows_kind);
   return box;
@@ -174,6 +172,22 @@ static int file_rows(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
 }
 
+/* What the userdata on the top of the stack reads from lives as long as it does. */
+static void keep_alive(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, 1);
+}
+
+/** chunked(array, path): rows of an array in chunks (engine.files.chunked) of the file at `path`. */
+static int chunked(lua_State *L) {
+  const cusp_chunked *array = cusp_lua_check_chunked(L, 1, "chunked");
+  const char *path = luaL_checkstring(L, 2);
+  cusp_lua_rows *box = cusp_lua_new_rows(L);
+  keep_alive(L, 1); /* the places of the chunks are lent by it */
+  cusp_status status = cusp_reader_chunked(&box->reader, array, path);
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
+}
+
 /* The readers of the list at index 1, lent by it. */
 static cusp_reader **check_list(lua_State *L, int *count, const char *function) {
   cusp_lua_check_options(L, 1, function);
@@ -194,6 +208,7 @@ static int zip(lua_State *L) {
   int count;
   cusp_reader **readers = check_list(L, &count, "zip");
   cusp_lua_rows *box = cusp_lua_new_rows(L);
+  keep_alive(L, 1);
   cusp_status status = cusp_reader_zip(&box->reader, count, readers);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
 }
@@ -203,6 +218,7 @@ static int concatenate(lua_State *L) {
   int count;
   cusp_reader **readers = check_list(L, &count, "concatenate");
   cusp_lua_rows *box = cusp_lua_new_rows(L);
+  keep_alive(L, 1);
   cusp_status status = cusp_reader_concatenate(&box->reader, count, readers);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
 }
@@ -211,6 +227,7 @@ static int concatenate(lua_State *L) {
 static int cache(lua_State *L) {
   cusp_reader *reader = check_rows(L, 1, "cache");
   cusp_lua_rows *box = cusp_lua_new_rows(L);
+  keep_alive(L, 1);
   cusp_status status = cusp_reader_cache(&box->reader, reader);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
 }
@@ -383,9 +400,10 @@ static int new_pipeline(lua_State *L) {
   options.transforms = read_transforms(L, options.reader);
   if (options.workers > 64)
     options.workers = 64;
-  pipeline_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = (pipeline_box){pipeline_kind, NULL, options.batched};
+  pipeline_box *box = lua_newuserdatauv(L, sizeof *box, 1);
+  *box = (pipeline_box){pipeline_kind, NULL};
   luaL_setmetatable(L, pipeline_kind);
+  keep_alive(L, 2);
   cusp_status status = make_stream(&options.stream, options.reader->rows, count, stages);
   if (status == CUSP_OK)
     status = cusp_pipeline_new(&box->pipeline, &options);
@@ -560,6 +578,7 @@ static int pipeline_run(lua_State *L) {
 static const luaL_Reg functions[] = {{"arrays", arrays},
                                      {"windows", windows},
                                      {"file_rows", file_rows},
+                                     {"chunked", chunked},
                                      {"zip", zip},
                                      {"concatenate", concatenate},
                                      {"cache", cache},

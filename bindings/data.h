@@ -5,6 +5,7 @@
 #include "binding.h"
 
 #include "../core/data/reader.h"
+#include "../core/io/chunks.h"
 
 /** A reader of rows in Lua. */
 typedef struct cusp_lua_rows {
@@ -28,6 +29,8 @@ cusp_dtype cusp_lua_dtype_option(lua_State *L, int table, const char *name, cons
 /** A scalar's shape where there is none. */
 cusp_shape cusp_lua_shape_option(lua_State *L, int table, const char *name, const char *function);
 
+/** The description within an array in chunks (engine.files.chunked), lent by it. (chunks.c) */
+const cusp_chunked *cusp_lua_check_chunked(lua_State *L, int index, const char *function);
 /** Adds the readers of files to the table on the top of the stack. (data_files.c) */
 void cusp_lua_open_data_files(lua_State *L);
 

@@ -7,6 +7,7 @@
 #include "../core/data/tfrecord.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const char csv_kind[] = "cusp.Csv";
 
@@ -82,6 +83,13 @@ static int read_image(lua_State *L) {
     cusp_images_load()->release(&image);
   }
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
+}
+
+/** is_link(path): whether the path itself is a symbolic link. */
+static int is_link(lua_State *L) {
+  struct stat info;
+  lua_pushboolean(L, lstat(luaL_checkstring(L, 1), &info) == 0 && S_ISLNK(info.st_mode));
+  return 1;
 }
 
 /* ------------------------------------------------------------------ CSV */
@@ -250,7 +258,7 @@ static int tfrecord(lua_State *L) {
 }
 
 void cusp_lua_open_data_files(lua_State *L) {
-  static const luaL_Reg functions[] = {{"images", images}, {"read_image", read_image}, {"csv", csv}, {"tfrecord", tfrecord}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"images", images}, {"read_image", read_image}, {"is_link", is_link}, {"csv", csv}, {"tfrecord", tfrecord}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", csv_release}, {"__close", csv_release}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"describe", csv_describe}, {"row", csv_row}, {"line", csv_line}, {"rows", csv_rows}, {NULL, NULL}};

@@ -42,6 +42,8 @@ static cusp_status file_read(cusp_reader *reader, const int64_t *rows, int64_t c
   }
   if (self->swapped)
     cusp_swap_bytes(out[0], (size_t)count * bytes, cusp_dtype_size(reader->columns[0].dtype));
+  for (size_t i = 0; reader->columns[0].dtype == CUSP_BOOL && i < (size_t)count * bytes; i++)
+    ((unsigned char *)out[0])[i] = ((unsigned char *)out[0])[i] != 0;
   return CUSP_OK;
 }
 

@@ -88,46 +88,51 @@ static taps taps_of(cusp_interpolation interpolation, int64_t i, double scale, i
   }
 }
 
-/* Part of a picture that is resized, and where the result goes. */
+/* The rectangle of a picture's plane that is resized; what of it lies outside the picture is 0. */
 typedef struct placement {
   const cusp_image *image;
-  int64_t top, left, in_height, in_width;         /* of the picture */
-  int64_t above, before, out_height, out_width;   /* within the row */
+  int64_t top, left, height, width; /* in pixels of the picture; top and left are negative where it is padded */
   const cusp_image_layout *layout;
   float *out;
 } placement;
 
 static float *out_at(const placement *p, int64_t y, int64_t x, int c) {
   const cusp_image_layout *l = p->layout;
-  y += p->above;
-  x += p->before;
   return p->out + (l->channels_first ? (c * l->height + y) * l->width + x : (y * l->width + x) * l->channels + c);
 }
 
-static const unsigned char *pixel(const placement *p, int64_t y, int64_t x) {
-  return p->image->pixels + ((p->top + y) * p->image->width + p->left + x) * p->image->channels;
+static float sample(const placement *p, int64_t y, int64_t x, int c) {
+  y += p->top;
+  x += p->left;
+  if (y < 0 || x < 0 || y >= p->image->height || x >= p->image->width)
+    return 0;
+  return p->image->pixels[(y * p->image->width + x) * p->image->channels + c];
+}
+
+/* One output element: across first, then down. */
+static float weigh(const placement *p, const taps *row, const taps *column, int c) {
+  float sum = 0;
+  for (int j = 0; j < row->count; j++) {
+    float part = 0;
+    for (int k = 0; k < column->count; k++)
+      part += column->weight[k] * sample(p, row->first + j, column->first + k, c);
+    sum += row->weight[j] * part;
+  }
+  return sum;
 }
 
 static cusp_status resize_by_taps(const placement *p) {
+  const cusp_image_layout *l = p->layout;
   taps *columns;
-  double down = (double)p->in_height / (double)p->out_height, across = (double)p->in_width / (double)p->out_width;
-  CUSP_TRY(cusp_alloc((void **)&columns, (size_t)p->out_width * sizeof *columns));
-  for (int64_t x = 0; x < p->out_width; x++)
-    columns[x] = taps_of(p->layout->interpolation, x, across, p->in_width);
-  for (int64_t y = 0; y < p->out_height; y++) {
-    taps row = taps_of(p->layout->interpolation, y, down, p->in_height);
-    for (int64_t x = 0; x < p->out_width; x++)
-      for (int c = 0; c < p->layout->channels; c++) {
-        float sum = 0;
-        for (int j = 0; j < row.count; j++) {
-          const unsigned char *line = pixel(p, row.first + j, columns[x].first) + c;
-          float part = 0;
-          for (int k = 0; k < columns[x].count; k++)
-            part += columns[x].weight[k] * line[k * p->image->channels];
-          sum += row.weight[j] * part;
-        }
-        *out_at(p, y, x, c) = sum;
-      }
+  double down = (double)p->height / (double)l->height, across = (double)p->width / (double)l->width;
+  CUSP_TRY(cusp_alloc((void **)&columns, (size_t)l->width * sizeof *columns));
+  for (int64_t x = 0; x < l->width; x++)
+    columns[x] = taps_of(l->interpolation, x, across, p->width);
+  for (int64_t y = 0; y < l->height; y++) {
+    taps row = taps_of(l->interpolation, y, down, p->height);
+    for (int64_t x = 0; x < l->width; x++)
+      for (int c = 0; c < l->channels; c++)
+        *out_at(p, y, x, c) = weigh(p, &row, &columns[x], c);
   }
   cusp_free(columns);
   return CUSP_OK;
@@ -136,11 +141,11 @@ static cusp_status resize_by_taps(const placement *p) {
 /* The mean over the rectangle that falls to an output pixel, parts of pixels counted as parts. */
 static float area_mean(const placement *p, double top, double bottom, double left, double right, int c) {
   double sum = 0, weight = 0;
-  for (int64_t y = (int64_t)top; y < p->in_height && (double)y < bottom; y++) {
+  for (int64_t y = (int64_t)top; y < p->height && (double)y < bottom; y++) {
     double tall = fmin(bottom, (double)y + 1) - fmax(top, (double)y);
-    for (int64_t x = (int64_t)left; x < p->in_width && (double)x < right; x++) {
+    for (int64_t x = (int64_t)left; x < p->width && (double)x < right; x++) {
       double part = tall * (fmin(right, (double)x + 1) - fmax(left, (double)x));
-      sum += part * pixel(p, y, x)[c];
+      sum += part * sample(p, y, x, c);
       weight += part;
     }
   }
@@ -148,42 +153,45 @@ static float area_mean(const placement *p, double top, double bottom, double lef
 }
 
 static void resize_by_area(const placement *p) {
-  double down = (double)p->in_height / (double)p->out_height, across = (double)p->in_width / (double)p->out_width;
-  for (int64_t y = 0; y < p->out_height; y++)
-    for (int64_t x = 0; x < p->out_width; x++)
+  double down = (double)p->height / (double)p->layout->height, across = (double)p->width / (double)p->layout->width;
+  for (int64_t y = 0; y < p->layout->height; y++)
+    for (int64_t x = 0; x < p->layout->width; x++)
       for (int c = 0; c < p->layout->channels; c++)
-        *out_at(p, y, x, c) = area_mean(p, y * down, (y + 1) * down, x * across, (x + 1) * across, c);
+        *out_at(p, y, x, c) = area_mean(p, (double)y * down, (double)(y + 1) * down, (double)x * across, (double)(x + 1) * across, c);
 }
 
-static int64_t at_least_one(int64_t value, int64_t most) { return value > most ? most : value < 1 ? 1 : value; }
+/* Sides of the rectangle with the layout's aspect ratio that has the picture's other side. */
+static int64_t matching_height(const placement *p) {
+  return (int64_t)((double)(p->image->width * p->layout->height) / (double)p->layout->width);
+}
+static int64_t matching_width(const placement *p) {
+  return (int64_t)((double)(p->image->height * p->layout->width) / (double)p->layout->height);
+}
 
 /* The largest middle part of the picture with the layout's aspect ratio. */
 static void crop(placement *p) {
-  const cusp_image_layout *l = p->layout;
-  p->in_height = at_least_one((int64_t)((double)(p->image->width * l->height) / (double)l->width), p->image->height);
-  p->in_width = at_least_one((int64_t)((double)(p->image->height * l->width) / (double)l->height), p->image->width);
-  p->top = (p->image->height - p->in_height) / 2;
-  p->left = (p->image->width - p->in_width) / 2;
+  int64_t height = matching_height(p), width = matching_width(p);
+  p->height = height < 1 ? 1 : height < p->height ? height : p->height;
+  p->width = width < 1 ? 1 : width < p->width ? width : p->width;
 }
 
-/* The whole picture as large as fits, in the middle of zeros. */
+/* The smallest rectangle around the picture with the layout's aspect ratio, as much above as below and left as right, as Keras has it. */
 static void pad(placement *p) {
-  const cusp_image_layout *l = p->layout;
-  double scale = fmin((double)l->height / (double)p->image->height, (double)l->width / (double)p->image->width);
-  p->out_height = at_least_one((int64_t)lround((double)p->image->height * scale), l->height);
-  p->out_width = at_least_one((int64_t)lround((double)p->image->width * scale), l->width);
-  p->above = (l->height - p->out_height) / 2;
-  p->before = (l->width - p->out_width) / 2;
-  memset(p->out, 0, (size_t)(l->height * l->width * l->channels) * sizeof *p->out);
+  int64_t height = matching_height(p), width = matching_width(p);
+  if (height > p->height)
+    p->height += (height - p->height) / 2 * 2;
+  if (width > p->width)
+    p->width += (width - p->width) / 2 * 2;
 }
 
 cusp_status cusp_image_resize(const cusp_image *image, const cusp_image_layout *layout, float *out) {
-  placement p = {.image = image, .in_height = image->height, .in_width = image->width, .out_height = layout->height,
-                 .out_width = layout->width, .layout = layout, .out = out};
+  placement p = {.image = image, .height = image->height, .width = image->width, .layout = layout, .out = out};
   if (layout->crop)
     crop(&p);
   else if (layout->pad)
     pad(&p);
+  p.top = (image->height - p.height) / 2;
+  p.left = (image->width - p.width) / 2;
   if (layout->interpolation != CUSP_AREA)
     return resize_by_taps(&p);
   resize_by_area(&p);

@@ -76,34 +76,20 @@ local numpy_dtypes = {
   f2 = "float16", f4 = "float32", f8 = "float64",
 }
 
-local function malformed(path, what) errors.raise("from_numpy: %s: %s", path, what) end
-
--- The header's dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
-local function parse_header(path, header)
-  local order, code = header:match "'descr'%s*:%s*'([<>|=]?)(%a%d+)'"
-  local fortran, sizes = header:match "'fortran_order'%s*:%s*(%a+)", header:match "'shape'%s*:%s*%(([^()]*)%)"
-  if not code or not numpy_dtypes[code] then
-    malformed(path, ("arrays of type %s are not supported"):format(header:match "'descr'%s*:%s*(.-),%s*'" or "?"))
-  end
-  if fortran ~= "False" or not sizes then malformed(path, "only arrays in C order can be read row by row") end
-  local shape = {}
-  for size in sizes:gmatch "%d+" do shape[#shape + 1] = math.tointeger(size) end
-  if #shape == 0 then malformed(path, "a scalar has no rows") end
-  return numpy_dtypes[code], shape, order == ">"
-end
-
 local function numpy_rows(path)
   local reader <close> = engine.files.open(path)
-  local start = reader.size >= 10 and reader:read(0, 10) or ""
-  if start:sub(1, 6) ~= "\x93NUMPY" then malformed(path, "not a .npy file") end
-  local long = start:byte(7) >= 2
-  if long and reader.size < 12 then malformed(path, "the file ends within its header") end
-  local length = long and ("<I4"):unpack(reader:read(8, 4)) or ("<I2"):unpack(start, 9)
-  local offset = (long and 12 or 10) + length
-  if offset > reader.size then malformed(path, "the file ends within its header") end
-  local dtype, shape, big_endian = parse_header(path, reader:read(offset - length, length))
+  local facts, problem = require("cusp.numpy.header").read(function(at, count) return reader:read(at, count) end, reader.size)
+  if not facts then errors.raise("from_numpy: %s: %s", path, problem) end
+  local order, code = tostring(facts.descr):match "^([<>|=]?)(%a%d+)$"
+  if not numpy_dtypes[code] then
+    errors.raise("from_numpy: %s: arrays of type %s cannot be read row by row", path, tostring(facts.descr))
+  end
+  local shape = facts.shape
+  if facts.fortran_order and #shape > 1 then errors.raise("from_numpy: %s: only arrays in C order can be read row by row", path) end
+  if #shape == 0 then errors.raise("from_numpy: %s: a scalar has no rows", path) end
   return engine.data.file_rows {
-    path = path, offset = offset, rows = shape[1], dtype = dtype, shape = table.move(shape, 2, #shape, 1, {}), big_endian = big_endian,
+    path = path, offset = facts.length, rows = shape[1], dtype = numpy_dtypes[code], shape = table.move(shape, 2, #shape, 1, {}),
+    big_endian = order == ">",
   }
 end
 

@@ -20,7 +20,7 @@ local function share(name, size, total)
   if size == nil then return nil end
   local count = math.type(size) == "integer" and size or math.floor(size * total + 0.5)
   if math.type(size) == "float" and size > 1 or count > total then
-    errors.raise("split_dataset: %s should be a share below 1 or at most %d samples, got %s", name, total, size)
+    errors.raise("split_dataset: %s should be a share (a float from 0 to 1) or at most %d samples, got %s", name, total, size)
   end
   return count
 end
@@ -29,35 +29,86 @@ local function part(dataset, first, last)
   return structure.map(dataset, function(tensor) return tensor:slice { { first, last } } end)
 end
 
+-- The numbers of samples on both sides, by Keras's rules.
+local function sizes(left_size, right_size, total)
+  if not left_size and not right_size then
+    errors.raise "split_dataset: at least one of left_size and right_size has to be given; both are nil"
+  end
+  local left, right = share("left_size", left_size, total), share("right_size", right_size, total)
+  left = left or total - right
+  right = right or total - left
+  if left + right > total then
+    errors.raise("split_dataset: left_size and right_size are %d and %d samples, more than the %d that there are", left, right, total)
+  end
+  if left == 0 or right == 0 then
+    errors.raise("split_dataset: of %d samples, %d and %d would go to the two sides; neither should be empty", total, left, right)
+  end
+  return left, right
+end
+
+---------------------------------------------------------------- data sets
+
+local function is_dataset(value)
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__dataset") == true
+end
+
+-- All elements in memory: what changes from one iteration to the next has to stand still to be divided.
+local function in_memory(dataset)
+  local elements, Dataset = {}, require "cusp.data.dataset"
+  local fetch, close = dataset:open()
+  for e in fetch do elements[#elements + 1] = e end
+  close()
+  return Dataset.make(require("cusp.data.stages.source").list, { elements = elements })
+end
+
+-- Rows that are read in their own order need not be read to be divided.
+local function split_elements(dataset, left_size, right_size, shuffle, seed)
+  local description = dataset:lower()
+  if dataset:count() == -1 then errors.raise "split_dataset: the data set has no end" end
+  if not description or description.shuffled then dataset = in_memory(dataset) end
+  local total = dataset:count()
+  if total == 0 then errors.raise "split_dataset: the data set is empty" end
+  local left, right = sizes(left_size, right_size, total)
+  if shuffle then dataset = dataset:shuffle(total, { seed = seed, reshuffle_each_iteration = false }) end
+  return dataset:take(left), dataset:skip(total - right)
+end
+
+---------------------------------------------------------------- tensors
+
+-- The one number of samples of all tensors in a structure.
+local function count_samples(dataset)
+  local total
+  for _, leaf in ipairs(structure.flatten(dataset)) do
+    if type(leaf) ~= "userdata" then errors.raise("split_dataset: expected tensors or a Dataset, got %s", errors.describe(leaf)) end
+    total = total or leaf.shape[1]
+    if leaf.shape[1] ~= total then
+      errors.raise("split_dataset: one tensor has %s samples, another %s; expected as many of each", total, leaf.shape[1])
+    end
+  end
+  return total or errors.raise "split_dataset: there is no data"
+end
+
 --- Two parts of a data set.
--- @param dataset a tensor, or a nested table of tensors with one number of samples
+-- @param dataset a Dataset, a tensor, or a nested table of tensors with one number of samples
 -- @tparam[opt] number left_size how many samples, or which share (a float up to 1.0), go to the left
 -- @tparam[opt] number right_size likewise for the right; the rest by default
 -- @tparam[opt=false] boolean shuffle
 -- @tparam[opt] integer seed
--- @return the left part
+-- @return the left part, of the same kind
 -- @return the right part
 function datasets.split_dataset(...)
   local dataset, left_size, right_size, shuffle, seed = bind_split(...)
-  local leaves = structure.flatten(dataset)
-  if #leaves == 1 and type(dataset) == "table" and type(dataset[1]) == "userdata" and #dataset == 1 then dataset = dataset[1] end
-  local total
-  for _, leaf in ipairs(leaves) do
-    if type(leaf) ~= "userdata" then errors.raise("split_dataset: expected tensors, got %s", errors.describe(leaf)) end
-    total = total or leaf.shape[1]
-    if leaf.shape[1] ~= total then errors.raise("split_dataset: %s and %s samples", total, leaf.shape[1]) end
-  end
-  if not total then errors.raise "split_dataset: there is no data" end
-  local left, right = share("left_size", left_size, total), share("right_size", right_size, total)
-  if not left and not right then errors.raise "split_dataset: left_size or right_size has to be given" end
-  left = left or total - right
-  right = right or total - left
-  if left + right > total then errors.raise("split_dataset: %d and %d samples of %d", left, right, total) end
+  if type(dataset) == "table" and #dataset == 1 and is_dataset(dataset[1]) then dataset = dataset[1] end
+  if is_dataset(dataset) then return split_elements(dataset, left_size, right_size, shuffle, seed) end
+  if type(dataset) == "table" and type(dataset[1]) == "userdata" and #dataset == 1 then dataset = dataset[1] end
+  local total = count_samples(dataset)
+  local left, right = sizes(left_size, right_size, total)
   if shuffle then
     local order = require("cusp.random").shuffle(rows.arange(0, total, { dtype = "int64" }), { seed = seed })
     dataset = structure.map(dataset, function(tensor) return rows.take(tensor, order, 1) end)
   end
-  return part(dataset, 1, left), part(dataset, left + 1, left + right)
+  return part(dataset, 1, left), part(dataset, total - right + 1, total)
 end
 
 --- The parts of a batch as one table: inputs, targets and sample weights, as far as they are given.
