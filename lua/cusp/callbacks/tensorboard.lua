@@ -28,6 +28,7 @@ local Object = require "cusp.class"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local ordered = require "cusp.ordered"
+local warnings = require "cusp.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
   config = {
@@ -43,7 +44,7 @@ local TensorBoard = Callback:extend("TensorBoard", {
   },
 })
 
-local function warn(format, ...) io.stderr:write("warning: TensorBoard: ", format:format(...), "\n") end
+local function warn(format, ...) warnings.warn("TensorBoard: " .. format, ...) end
 
 local function check_update_freq(value)
   if value == "epoch" then return value end
