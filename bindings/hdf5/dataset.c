@@ -6,7 +6,7 @@
 
 #define INDEXED_AT_ONCE 256                  /* chunks whose places are sent with the tree; more are looked up when asked for */
 #define MOST_CHUNKS ((uint64_t)4 << 20)      /* of a dataset */
-#define SENT_AT_ONCE ((uint64_t)1 << 20)     /* bytes of values sent with the tree */
+#define SENT_AT_ONCE ((uint64_t)1 << 16)     /* bytes of values sent with the tree */
 #define VARIABLE_STRING_BYTES (uint64_t)(64) /* for that decision alone */
 
 /** As `struct cusp_chunk` of the engine: one record of the index. */
@@ -176,12 +176,12 @@ static bool send_chunks(stream *out, const subject *s) {
 
 /* Numbers in one piece; without an address they were never written, and are the fill value. */
 static void send_contiguous(stream *out, const subject *s) {
-  haddr_t offset = H5Dget_offset(s->dataset);
-  H5Eclear2(H5E_DEFAULT);
-  if (offset == HADDR_UNDEF) {
+  H5D_space_status_t status;
+  if (H5Dget_space_status(s->dataset, &status) >= 0 && status == H5D_SPACE_STATUS_NOT_ALLOCATED) {
     send_fill(out, s);
     return;
   }
+  haddr_t offset = H5Dget_offset(s->dataset);
   uint64_t stored = H5Dget_storage_size(s->dataset), needed;
   if (__builtin_mul_overflow(s->count, (uint64_t)H5Tget_size(s->type), &needed) || stored < needed || offset > INT64_MAX)
     cusp_hdf5_send_error(out, "its storage is smaller than its shape");
@@ -230,7 +230,7 @@ void cusp_hdf5_send_dataset(stream *out, hid_t dataset) {
   if (!open_subject(&s, dataset))
     cusp_hdf5_send_error(out, "its description cannot be read");
   else if (!cusp_hdf5_send_space(out, s.space, &s.count))
-    cusp_hdf5_send_error(out, "its shape cannot be");
+    cusp_hdf5_send_error(out, "it has more elements than can be counted");
   else if (cusp_hdf5_send_type(out, s.type) && send_layout(out, &s))
     send_storage(out, &s);
   close_subject(&s);

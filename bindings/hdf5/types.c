@@ -100,17 +100,17 @@ static const char *dtype_of(hid_t type, H5T_class_t class) {
 
 static const char *class_name(H5T_class_t class) {
   switch (class) {
-  case H5T_INTEGER: return "integer of an unusual size";
-  case H5T_FLOAT: return "float of an unusual size";
-  case H5T_TIME: return "time";
-  case H5T_BITFIELD: return "bitfield";
-  case H5T_OPAQUE: return "opaque";
-  case H5T_COMPOUND: return "compound";
-  case H5T_REFERENCE: return "reference";
-  case H5T_ENUM: return "enumeration";
-  case H5T_VLEN: return "variable-length list";
-  case H5T_ARRAY: return "array";
-  default: return "unknown";
+  case H5T_INTEGER: return "integers of an unusual size";
+  case H5T_FLOAT: return "floats of an unusual size";
+  case H5T_TIME: return "times";
+  case H5T_BITFIELD: return "bitfields of an unusual size";
+  case H5T_OPAQUE: return "opaque values";
+  case H5T_COMPOUND: return "compound values";
+  case H5T_REFERENCE: return "references";
+  case H5T_ENUM: return "an enumeration";
+  case H5T_VLEN: return "lists of variable length";
+  case H5T_ARRAY: return "array values";
+  default: return "an unknown type";
   }
 }
 
@@ -242,7 +242,7 @@ static void send_attribute(stream *out, hid_t attribute) {
   if (type < 0 || space < 0)
     cusp_hdf5_send_error(out, "cannot be read");
   else if (!cusp_hdf5_send_space(out, space, &count))
-    cusp_hdf5_send_error(out, "has a shape that cannot be");
+    cusp_hdf5_send_error(out, "has more elements than can be counted");
   else if (cusp_hdf5_send_type(out, type))
     cusp_hdf5_send_values(out, attribute, type, space, count, H5Aread);
   H5Tclose(type);

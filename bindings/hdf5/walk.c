@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST_OBJECTS ((size_t)1 << 20)
 #define MOST_SENT ((uint64_t)224 << 20)
@@ -128,12 +129,22 @@ static bool find_root(walk *w, hid_t file) {
   return H5Oget_info_by_name2(file, "/", &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && number_of(w, info.addr) == 1;
 }
 
+/* The signature stands at the beginning, or behind a user block of 512, 1024, 2048, ... bytes. */
+static bool is_hdf5(int descriptor) {
+  static const char signature[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+  char bytes[8];
+  for (off_t at = 0; pread(descriptor, bytes, sizeof bytes, at) == (ssize_t)sizeof bytes; at = at == 0 ? 512 : 2 * at)
+    if (memcmp(bytes, signature, sizeof bytes) == 0)
+      return true;
+  return false;
+}
+
 void cusp_hdf5_send_tree(stream *out, int descriptor) {
   walk w = {.out = out};
   hid_t file = cusp_hdf5_open_descriptor(descriptor);
   stream_open_table(out);
   if (file < 0) {
-    cusp_hdf5_send_error(out, "not an HDF5 file, or a damaged one");
+    cusp_hdf5_send_error(out, is_hdf5(descriptor) ? "the file is damaged" : "not an HDF5 file");
   } else if (!find_root(&w, file)) {
     cusp_hdf5_send_error(out, "its root cannot be read");
   } else {

@@ -10,6 +10,8 @@ local values = require "cusp.hdf5.values"
 local Dataset = { __name = "cusp.hdf5.Dataset" }
 local methods, getters = {}, {}
 
+local most_axes = 8 -- of a tensor
+
 function Dataset.new(file, name, description)
   return setmetatable({ _file = file, _description = description, name = name, kind = "dataset" }, Dataset)
 end
@@ -98,6 +100,14 @@ local function read_strings(self)
   return values.strings(self:_where(), description)
 end
 
+-- Raises where no tensor can hold the numbers.
+local function check_numbers(self, shape)
+  values.check(self.dtype, self:_where(), "its type is missing")
+  if #shape > most_axes then
+    errors.raise("hdf5: %s: has %d axes; tensors have at most %d", self:_where(), #shape, most_axes)
+  end
+end
+
 --- The whole contents.
 -- @return a tensor of the dataset's shape and dtype; of strings the string, or (nested) lists
 -- @raise naming the file and the place where it is damaged, or of a type, layout or filter that is not supported
@@ -105,8 +115,8 @@ function methods:read()
   self._file:_check_open()
   values.check_readable(self:_where(), self._description)
   if self.dtype == "string" then return read_strings(self) end
-  values.check(self.dtype, self:_where(), "its type is missing")
   local shape = self.shape
+  check_numbers(self, shape)
   if values.count(self:_where(), shape) == 0 then return engine.ops.zeros(shape, self.dtype) end
   return read_numbers(self, shape)
 end
@@ -127,7 +137,7 @@ function methods:rows(first, last)
       tostring(last))
   end
   if self.dtype == "string" then return table.move(read_strings(self), first, last, 1, {}) end
-  values.check(self.dtype, self:_where(), "its type is missing")
+  check_numbers(self, shape)
   local count = last - first + 1
   if count == 0 or values.count(self:_where(), shape) == 0 then
     return engine.ops.zeros({ count, table.unpack(shape, 2) }, self.dtype)
