@@ -93,18 +93,23 @@ local function check_connected(graph)
   end
 end
 
--- Layers are found, saved and reported by name: where two were given the same one (two instances of a class that names itself),
--- the later gets a number.
+-- Layers are found, saved and reported by name. Two of the library's with one name were given it, which is refused; of a class that
+-- names itself, the later instance gets a number.
 local function make_names_unique(graph)
   local seen = {}
   for _, operation in ipairs(graph.operations) do
     local name, n = operation.name, 0
+    local class = getmetatable(operation)
+    if seen[name] and class.__library and getmetatable(seen[name]).__library then
+      errors.raise("Model: the name \"%s\" is used twice in the model (%s and %s); all layers should have names of their own", name,
+        tostring(getmetatable(seen[name]).__name), tostring(class.__name))
+    end
     while seen[name] do
       n = n + 1
       name = operation.name .. "_" .. n
     end
     if name ~= operation.name then operation.name = name end
-    seen[name] = true
+    seen[name] = operation
   end
 end
 

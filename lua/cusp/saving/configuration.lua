@@ -16,6 +16,7 @@ local ordered = require "cusp.ordered"
 local place = require "cusp.saving.place"
 local registry = require "cusp.registry"
 local training_config = require "cusp.saving.training_config"
+local warnings = require "cusp.warnings"
 
 local configuration = {}
 local is_plain = kinds.is_plain
@@ -57,8 +58,8 @@ function configuration.of_compile(model, options)
   if not rawget(model, "_compile_config") then return nil end
   local obstacle = training_config.obstacle(model)
   if obstacle then
-    io.stderr:write(("warning: %s: what it was compiled with is not saved, since %s is a function without a name; give it one "
-      .. "with cusp.utils.register_keras_serializable\n"):format(model.name, obstacle))
+    warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
+      .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
     return nil
   end
   local format = options and options.format or "tf2"
@@ -108,7 +109,7 @@ local function compile_if_told(model, config, options)
   if ok then return end
   local text = place.text(message)
   if text == "interrupted!" then error(text, 0) end
-  io.stderr:write(("warning: %s: the model is not compiled: %s\n"):format(model.name, text))
+  warnings.warn("%s: the model is not compiled: %s", model.name, text)
 end
 
 --- A model from its configuration, of whichever generation of Keras.

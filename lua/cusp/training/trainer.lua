@@ -15,6 +15,7 @@ local metrics = require "cusp.metrics"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local structure = require "cusp.models.structure"
+local warnings = require "cusp.warnings"
 
 local Trainer = {}
 
@@ -169,11 +170,11 @@ function Trainer:train_step(batch)
   local y_pred = self(x, { training = true })
   local loss = self:compute_loss(x, y, y_pred, sample_weight, true)
   local variables = self.trainable_variables
-  if #variables == 0 then
-    errors.raise("%s (%s): there is nothing to train: the model has no trainable weights", self.name, class_name(self))
+  if #variables > 0 then
+    self.optimizer:apply(tape:gradient(self.optimizer:scale_loss(loss), variables), variables)
+  else
+    warnings.warn("%s (%s): the model has no trainable weights: there is nothing to train", self.name, class_name(self))
   end
-  local found = tape:gradient(self.optimizer:scale_loss(loss), variables)
-  self.optimizer:apply(found, variables)
   CompileLoss.track(self._loss_tracker, loss, batch_size_of(x))
   return self:compute_metrics(x, y, y_pred, sample_weight)
 end

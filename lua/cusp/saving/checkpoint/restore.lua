@@ -11,6 +11,7 @@ local optimizer_children = require "cusp.saving.checkpoint.optimizer_children"
 local optimizer_state = require "cusp.saving.optimizer_state"
 local tracking = require "cusp.layers.tracking"
 local trackables = require "cusp.saving.checkpoint.trackables"
+local warnings = require "cusp.warnings"
 
 local Restoration = {}
 Restoration.__index = Restoration
@@ -171,8 +172,8 @@ local function check(self, plans)
     if not reason then
       kept[#kept + 1] = one
     elseif self.options.skip_mismatch then
-      io.stderr:write(("warning: %s: %s, variable '%s' %s ('%s'); it is skipped\n"):format(self.reader.prefix, describe_owner(one.layer),
-        tostring(one.variable.name), reason, one.key))
+      warnings.warn("%s: %s, variable '%s' %s ('%s'); it is skipped", self.reader.prefix, describe_owner(one.layer),
+        tostring(one.variable.name), reason, one.key)
     else
       errors.raise("%s: %s, variable '%s' %s ('%s'); nothing was loaded", self.reader.prefix, describe_owner(one.layer),
         tostring(one.variable.name), reason, one.key)
@@ -197,14 +198,6 @@ local function complete(self, object, id)
   if node and optimizer.built and next(self.restored) then optimizer_state.complete(optimizer, self.restored) end
 end
 
---- Matches and loads what is below an object, which stands for a node.
-function Restoration:continue(object, id, layer)
-  local plans = check(self, match(self, object, id, layer))
-  assign(self, plans)
-  complete(self, object, id)
-  self.reader:close()
-end
-
 local function root_children(graph)
   local names = {}
   for i, name in ipairs(graph:node(0).order) do
@@ -217,15 +210,34 @@ local function root_children(graph)
   return table.concat(names, ", ")
 end
 
+--- Raises where nothing of what would be loaded is one of the model's weights.
+local function check_any(self, plans)
+  local weights, wanted = self.root.weights, {}
+  for _, variable in ipairs(weights) do wanted[variable] = true end
+  for _, one in ipairs(plans) do
+    if wanted[one.variable] then return end
+  end
+  if #weights > 0 and not self.options.skip_mismatch then
+    errors.raise("%s: none of the weights of '%s' are in this checkpoint, whose root has: %s; nothing was loaded", self.reader.prefix,
+      self.root.name, root_children(self.graph))
+  end
+end
+
+--- Matches and loads what is below an object, which stands for a node.
+function Restoration:continue(object, id, layer)
+  local plans = check(self, match(self, object, id, layer))
+  if not self.running then check_any(self, plans) end
+  self.running = true
+  assign(self, plans)
+  complete(self, object, id)
+  self.reader:close()
+end
+
 --- Matches and loads from the root.
 -- @raise where nothing in the file belongs to a model that has weights
 function Restoration:run()
   self.objects[0] = self.root
   self:continue(self.root, 0)
-  if #self.root.weights > 0 and not next(self.restored) and not self.options.skip_mismatch then
-    errors.raise("%s: none of the weights of '%s' are in this checkpoint, whose root has: %s; nothing was loaded", self.reader.prefix,
-      self.root.name, root_children(self.graph))
-  end
 end
 
 ---------------------------------------------------------------- what was not used
@@ -259,10 +271,10 @@ function Restoration:__gc()
   if self.expected_partial or self.failed then return end
   local unused = self:unused()
   if #unused == 0 then return end
-  io.stderr:write(("warning: %s: what was restored from this checkpoint is gone, and these of its values were not used "
-    .. "(load_weights(...):expect_partial() says that this is meant):\n"):format(self.reader.prefix))
+  warnings.warn("%s: what was restored from this checkpoint is gone, and these of its values were not used "
+    .. "(load_weights(...):expect_partial() says that this is meant):", self.reader.prefix)
   for _, name in ipairs(unused) do
-    io.stderr:write(("warning: value in the checkpoint without a counterpart in the model: %s\n"):format(name))
+    warnings.warn("value in the checkpoint without a counterpart in the model: %s", name)
   end
 end
 
