@@ -37,13 +37,6 @@ function placing.begin(prefix)
   return {prefix = prefix, before = before, shards = shards, data = placing.data_path(prefix, 0, shards)}
 end
 
-local function new_index(prefix, bytes)
-  local writer = files.create(prefix .. ".index")
-  writer:write(bytes)
-  writer:sync()
-  return writer
-end
-
 local function remove_data(prefix, shards)
   for shard = 0, shards - 1 do files.remove(placing.data_path(prefix, shard, shards)) end
 end
@@ -51,7 +44,9 @@ end
 --- The moment of change, and before it everything that can fail for want of room.
 local function replace(place, data, index)
   data:sync()
-  local writer <close> = new_index(place.prefix, index(place.shards))
+  local writer <close> = files.create(place.prefix .. ".index")
+  writer:write(index(place.shards))
+  writer:sync()
   data:place()
   local ok, reason = pcall(writer.place, writer)
   if not ok then
@@ -62,7 +57,9 @@ end
 
 --- Back to one data file under the usual name.
 local function rename_data(place, index)
-  local writer <close> = new_index(place.prefix, index(1))
+  local writer <close> = files.create(place.prefix .. ".index")
+  writer:write(index(1))
+  writer:sync()
   if not files.link(place.data, placing.data_path(place.prefix, 0, 1)) then return end
   writer:place()
   remove_data(place.prefix, 2)
