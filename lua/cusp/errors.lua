@@ -109,7 +109,7 @@ function errors.describe(value)
     return kind
   end
   local meta = getmetatable(value)
-  if kind == "table" and (meta == nil or meta.__jsontype) then
+  if kind == "table" and (meta == nil or type(meta) == "table" and meta.__jsontype) then
     if #value > 0 then return "table " .. describe_list(value) end
     return next(value) == nil and "an empty table" or "a table with keys"
   end

@@ -21,7 +21,7 @@ end
 --- Sets a field of an object and makes it the last of the remembered keys if it is new.
 function ordered.set(object, key, value)
   local meta = getmetatable(object)
-  if object[key] == nil and meta and meta.__jsonorder then
+  if object[key] == nil and type(meta) == "table" and meta.__jsonorder then
     if meta.shared then -- decoded objects with the same keys share one order
       meta = { __jsontype = "object", __jsonorder = table.move(meta.__jsonorder, 1, #meta.__jsonorder, 1, {}) }
       setmetatable(object, meta)

@@ -251,6 +251,7 @@ local special = {
   __tensor__ = function(config)
     return require("cusp.engine").tensor(config.config.value, { dtype = config.config.dtype })
   end,
+  DTypePolicy = function(config) return type(config.config) == "table" and config.config.name or nil end,
   __lambda__ = function()
     errors.raise "deserialize: the file holds a function as Python byte code, which cannot be run here; give it as custom_objects"
   end,

@@ -3,6 +3,7 @@
 -- @module cusp.layers.given_arguments
 local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
+local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local structure = require "cusp.models.structure"
 
@@ -34,7 +35,7 @@ end
 
 local function is_plain_value(value)
   local kind = type(value)
-  if kind == "string" or kind == "number" or kind == "boolean" then return true end
+  if kind == "string" or kind == "number" or kind == "boolean" or value == null then return true end
   if not structure.is_container(value) then return false end
   for _, item in pairs(value) do
     if not is_plain_value(item) then return false end
@@ -47,7 +48,8 @@ local function has_own_get_config(class)
 end
 
 local example = [[
-%s '%s' cannot be written down: it was made with the argument %s (%s), and a configuration holds only numbers, strings, booleans and tables of them. Override get_config in the class, for example:
+%s '%s' cannot be written down: it was made with the argument %s (%s), and a configuration holds only
+numbers, strings, booleans and tables of them. Override get_config in the class, for example:
     function %s:get_config()
       local config = %s.get_config(self)
       config.%s = ... -- what init needs, as a plain value or serialised

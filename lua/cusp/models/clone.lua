@@ -1,49 +1,86 @@
 --- Copies of models: new layers from the old ones' configurations, with new weights.
 -- @module cusp.models.clone
+local InputLayer = require "cusp.layers.input_layer"
+local Node = require "cusp.models.node"
 local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
 local registry = require "cusp.registry"
 local structure = require "cusp.models.structure"
 
+local clone_model
+
 local function clone_layer(layer)
-  local class = getmetatable(layer)
-  return class:from_config(layer:get_config())
+  return getmetatable(layer):from_config(layer:get_config())
 end
 
-local function clone_stack(model, clone)
-  local layers = {}
-  for i, layer in ipairs(model._stack) do layers[i] = clone(layer) end
-  local copy = getmetatable(model) {name = model.name}
-  for _, layer in ipairs(layers) do copy:add(layer) end
+local function is_cloneable(layer)
+  return rawget(layer, "_stack") ~= nil or rawget(layer, "_graph") ~= nil
+end
+
+--- The copy of a layer: one for each, however often it is called, in nested models too.
+local function copy_of(options, layer)
+  local copies = options.copies
+  if copies[layer] then return copies[layer] end
+  local copy
+  if Object.is_instance(layer, InputLayer) then
+    copy = clone_layer(layer)
+  elseif options.recursive and layer.__is_model and is_cloneable(layer) then
+    copy = clone_model(layer, options)
+  else
+    copy = (options.clone_function or clone_layer)(layer)
+  end
+  if type(copy) ~= "table" or not copy.__is_layer then
+    errors.raise("clone_model: clone_function should return a layer for '%s', got %s", layer.name, errors.describe(copy))
+  end
+  copies[layer] = copy
   return copy
 end
 
-local function clone_inputs(graph, clone, given, values)
-  local new = given and structure.flatten(given)
-  if new and #new ~= #graph.inputs then
-    errors.raise("clone_model: expected %d input tensors, got %d", #graph.inputs, #new)
+--- The symbolic tensors to build on, as many as the model has inputs.
+local function check_inputs(given, count)
+  if given == nil then return nil end
+  local flat = Node.is_symbolic(given) and {given} or structure.flatten(given)
+  if #flat ~= count then errors.raise("clone_model: expected %d input tensor%s, got %d", count, count == 1 and "" or "s", #flat) end
+  for i, tensor in ipairs(flat) do
+    if not Node.is_symbolic(tensor) then
+      errors.raise("clone_model: input_tensors[%d] should be symbolic, as cusp.Input gives it; got %s", i, errors.describe(tensor))
+    end
   end
-  for i, tensor in ipairs(graph.inputs) do
-    values[tensor] = new and new[i] or clone(tensor._history.operation).output
-  end
+  return flat
 end
 
-local function clone_graph(model, clone, given)
-  local graph, values, copies = model._graph, {}, {}
-  clone_inputs(graph, clone, given, values)
+local function clone_stack(model, options, given)
+  local tensors = check_inputs(given, 1)
+  local copy = getmetatable(model) {name = model.name}
+  if tensors then copy:add(tensors[1]) end
+  for _, layer in ipairs(model._stack) do
+    local is_input = Object.is_instance(layer, InputLayer)
+    if not (is_input and (tensors or rawget(model, "_deferred"))) then copy:add(copy_of(options, layer)) end
+  end
+  return copy
+end
+
+local function call(options, operation, node, values)
+  local args, keywords = node:fill(function(tensor) return values[tensor] end)
+  if keywords then
+    args.n = args.n + 1
+    args[args.n] = keywords
+  end
+  if options.call_function then return options.call_function(operation, table.unpack(args, 1, args.n)) end
+  return operation(table.unpack(args, 1, args.n))
+end
+
+local function clone_graph(model, options, given)
+  local graph, values = model._graph, {}
+  local tensors = check_inputs(given, #graph.inputs)
+  for i, tensor in ipairs(graph.inputs) do
+    values[tensor] = tensors and tensors[i] or copy_of(options, tensor._history.operation).output
+  end
   for _, step in ipairs(graph.steps) do
     local operation = step.operation
-    if operation.__is_layer then
-      copies[operation] = copies[operation] or clone(operation)
-      operation = copies[operation]
-    end
-    local args, keywords = step.node:fill(function(tensor) return values[tensor] end)
-    if keywords then
-      args.n = args.n + 1
-      args[args.n] = keywords
-    end
-    local results = structure.flatten {operation(table.unpack(args, 1, args.n))}
+    if operation.__is_layer then operation = copy_of(options, operation) end
+    local results = structure.flatten {call(options, operation, step.node, values)}
     for i, tensor in ipairs(step.outputs) do values[tensor] = results[i] end
   end
   local function new(tensor) return values[tensor] end
@@ -52,22 +89,46 @@ local function clone_graph(model, clone, given)
   }
 end
 
+--- A model of a class of its own: its configuration says how to make another.
+local function clone_custom(model, options, given)
+  for name, value in pairs {input_tensors = given, clone_function = options.clone_function, call_function = options.call_function} do
+    if value ~= nil then
+      errors.raise("clone_model: %s is for Sequential and functional models; '%s' is a %s", name, model.name, getmetatable(model).__name)
+    end
+  end
+  local class = getmetatable(model)
+  return registry.deserialize(registry.serialize(model), {custom_objects = {[class.__name] = class}})
+end
+
+function clone_model(model, options, given)
+  if rawget(model, "_stack") then return clone_stack(model, options, given) end
+  if rawget(model, "_graph") then return clone_graph(model, options, given) end
+  return clone_custom(model, options, given)
+end
+
 local parameters = {
   {"model", "any"}, {"input_tensors", "any", optional = true}, {"clone_function", "function", optional = true},
+  {"call_function", "function", optional = true}, {"recursive", "boolean", default = false},
 }
 
 --- A copy of a model with the same layers and new weights.
 -- @tparam Model model
--- @param[opt] input_tensors symbolic tensors to build a functional copy on
--- @tparam[opt] function clone_function gets each layer and returns its copy; by default it is made from its configuration
+-- @param[opt] input_tensors symbolic tensors to build a copy on
+-- @tparam[opt] function clone_function gets each layer but the inputs and returns its copy; by default it is made from its configuration
+-- @tparam[opt] function call_function gets each layer's copy and what it is called with, and returns the outputs; by default it calls it
+-- @tparam[opt=false] boolean recursive whether models among the layers are copied layer by layer, too
 -- @treturn Model
+-- @raise where a model of one's own is given arguments beside itself
+-- @usage local copy = cusp.models.clone_model(model, { clone_function = function(layer) return layer end }) -- shares the layers
 return function(...)
-  local model, input_tensors, clone_function = arguments.bind("clone_model", parameters, false, ...)
+  local model, input_tensors, clone_function, call_function, recursive = arguments.bind("clone_model", parameters, false, ...)
   if not Object.is_instance(model) or not model.__is_model then
     errors.raise("clone_model: expected a model, got %s", errors.describe(model))
   end
-  local clone = clone_function or clone_layer
-  if rawget(model, "_stack") then return clone_stack(model, clone) end
-  if rawget(model, "_graph") then return clone_graph(model, clone, input_tensors) end
-  return registry.deserialize(registry.serialize(model))
+  if call_function and rawget(model, "_stack") then
+    errors.raise("clone_model: call_function is for functional models; the layers of the Sequential '%s' are listed, not called",
+      model.name)
+  end
+  local options = {clone_function = clone_function, call_function = call_function, recursive = recursive, copies = {}}
+  return clone_model(model, options, input_tensors)
 end

@@ -4,9 +4,13 @@ local errors = require "cusp.errors"
 
 local place = {}
 
---- An error's text without the position that Lua put in front of it.
+--- An error's text without the position that Lua put in front of it. Where values were of kinds that no check expected, what Lua says of
+-- its own variables tells nobody anything; the place is what helps.
 function place.text(message)
-  return (tostring(message):gsub("^[^\n:]+:%d+: ", ""))
+  local text = tostring(message):gsub("^[^\n:]+:%d+: ", "")
+  local before = text:match "^(.-)attempt to %l+ " or text:match "^(.-)bad argument #"
+  if before then return before .. "the values here do not fit together" end
+  return text
 end
 
 --- What a layer's form is called in messages: "Dense 'dense_1'".
