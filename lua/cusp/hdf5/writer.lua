@@ -24,7 +24,8 @@ local header_limit = 64512
 -- See cusp.hdf5.create.
 function NewFile.create(path)
   local library = require "cusp.hdf5.library"
-  local file = setmetatable({ path = path, _writer = engine.files.create(path), _native = library.create(), _tensors = {} }, NewFile)
+  local file = setmetatable({ path = path, _writer = engine.files.create(path), _tensors = {}, _written = 0 }, NewFile)
+  file._native = library.create()
   file._objects = { ["/"] = NewGroup.new(file, "/") }
   file.root = file._objects["/"]
   return file
@@ -48,10 +49,16 @@ function file_methods:_call(where, method, ...)
   return result
 end
 
+-- `_written` is the end of all that was written.
+local function write_at(file, offset, data, bytes)
+  file._writer:write_at(offset, data)
+  file._written = math.max(file._written, offset + bytes)
+end
+
 local function write_pages(file)
   local offset, page = file._native:page(0)
   while offset do
-    file._writer:write_at(offset, page)
+    write_at(file, offset, page, #page)
     offset, page = file._native:page(offset + #page)
   end
 end
@@ -61,18 +68,12 @@ local function write_end(file, size)
   if file._written < size then file._writer:write_at(size - 1, "\0") end
 end
 
-local function write_at(file, offset, data, bytes)
-  file._writer:write_at(offset, data)
-  file._written = math.max(file._written or 0, offset + bytes)
-end
-
 --- Writes the file and puts it in its place, whole. The tensors' values are computed now.
 -- @raise where the disk is full or the file cannot be written; what stood at the path is then untouched
 function file_methods:close()
   if not self._native then return end
   local ok, message = pcall(function()
     local size = self:_call(self.path, "finish")
-    self._written = self._written or 0
     write_pages(self)
     for _, entry in ipairs(self._tensors) do write_at(self, entry.offset, entry.tensor, entry.bytes) end
     write_end(self, size)
