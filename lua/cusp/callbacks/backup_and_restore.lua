@@ -104,7 +104,7 @@ end
 local function restore(self)
   local run, kept = rawget(self, "_run"), rawget(self, "_kept")
   rawset(self, "_kept", nil)
-  if kept.place and (kept.batches or run.continues or run.source.next_batch) then resuming.seek(run, kept.place) end
+  if kept.place then resuming.seek(run, kept.place, kept.batches ~= nil or run.continues) end
   resuming.restore_values(run, kept)
   resuming.restore_callbacks(run, kept)
   run.callbacks.params.resumed = nil

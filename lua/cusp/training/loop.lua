@@ -105,7 +105,7 @@ function loop.run(run)
     if model[stop] then break end
   end
   run.done = nil
-  if source.epoch_end then source:epoch_end() end
+  resuming.end_pass(run)
   return done
 end
 

@@ -8,6 +8,7 @@ local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local random = require "cusp.random"
 local structure = require "cusp.models.structure"
@@ -142,8 +143,20 @@ end
 
 --- Begins a pass over the data of a run, and remembers from where its order was drawn.
 function resuming.rewind(run)
-  if run.keeps_place then run.place = { random = random.get_state(), taken = 0, calls = run.place and run.place.calls or 0 } end
+  if run.keeps_place then
+    local before = run.place or { calls = 0, passes = 0, ends = {} }
+    run.place = {
+      random = random.get_state(), taken = 0, calls = before.calls, passes = before.passes + 1, ends = before.ends,
+    }
+  end
   run.source:rewind()
+end
+
+--- Ends a pass; what the source does then may draw random numbers.
+function resuming.end_pass(run)
+  if not run.source.epoch_end then return end
+  if run.place then table.insert(run.place.ends, random.get_state()) end
+  run.source:epoch_end()
 end
 
 --- Notes that batches were taken.
@@ -161,20 +174,31 @@ end
 
 -- A function cannot go back: it is asked for all batches that it gave, from its first.
 local function replay(run, place)
-  for _ = 1, place.calls - (run.tasted or 0) do run.source:batch() end
+  for _ = 1, place.calls do run.source:batch() end
   run.source.ended = place.ended
 end
 
---- Puts the source of a run where it was; the generators' states are those of the beginning of its pass afterwards.
+--- Puts the source of a run where it was. The states of generators are others afterwards.
+-- What a source counts or changes with each pass, it counts and changes again for all of them.
 -- @tparam table run
 -- @tparam table place
-function resuming.seek(run, place)
-  run.place = { random = place.random, taken = place.taken, calls = place.calls }
-  if run.source.next_batch then return replay(run, place) end
-  if not place.random then return end
-  random.set_state(place.random)
-  run.source:rewind()
-  skip(run.source, place.taken)
+-- @tparam boolean within whether the run goes on within the pass
+function resuming.seek(run, place, within)
+  local source = run.source
+  run.place = {
+    random = place.random, taken = place.taken, calls = place.calls, passes = place.passes,
+    ends = table.move(place.ends, 1, #place.ends, 1, {}),
+  }
+  if source.next_batch then return replay(run, place) end
+  for pass = 1, place.passes do
+    if pass == place.passes then random.set_state(place.random) end
+    source:rewind()
+    if pass == place.passes and within then skip(source, place.taken) end
+    if place.ends[pass] then
+      random.set_state(place.ends[pass])
+      source:epoch_end()
+    end
+  end
 end
 
 ---------------------------------------------------------------- the whole
@@ -190,26 +214,26 @@ function resuming.capture(run, epoch, batches, logs)
   if place then place.ended = run.source.ended end
   return {
     epoch = epoch, batches = batches, logs = logs, values = values_of(variables_of(run)), last = run.step.last,
-    random = random.get_state(), place = place, steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
+    random = random.get_state(), place = place, signature = run.step.signature,
+    steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
     callbacks = states_of(run.callbacks),
   }
 end
 
--- A model that has no variables yet gets them from a first batch.
-local function build(run)
+-- A model that has no variables yet gets them from a batch like those it was trained on; what a step changes is put back afterwards.
+local function build(run, signature)
   local model = run.model
-  if model.built and model.optimizer.built and not model.run_eagerly then return end
-  run.source:rewind()
-  local batch = run.source:batch()
-  if not batch then return end
-  run.tasted = 1
-  if model.run_eagerly then run.step:run(batch) else run.step:prepare(batch) end
+  if not signature or model.built and model.optimizer.built and not model.run_eagerly then return end
+  if not model.run_eagerly then return run.step:plan(signature.form, signature.key, signature.types) end
+  local tensors = {}
+  for i, type in ipairs(signature.types) do tensors[i] = ops.zeros(type.shape, { dtype = type.dtype }) end
+  run.step:run { form = signature.form, key = signature.key, tensors = tensors }
 end
 
 --- Builds what has to be there, and checks that a kept state is of this model.
 -- @tparam string owner where the state comes from, for messages
 function resuming.prepare(owner, run, kept)
-  build(run)
+  build(run, kept.signature)
   check(owner, variables_of(run), kept.values)
 end
 

@@ -123,6 +123,7 @@ end
 -- @tparam string key text of the form
 -- @tparam {table,...} types shape and dtype of each tensor
 function Step:plan(form, key, types)
+  self.signature = self.signature or { form = form, key = key, types = types }
   key = key .. "|" .. type_key(types)
   local plan = self.plans[key]
   if not plan then
@@ -140,6 +141,7 @@ local function types_of(tensors)
 end
 
 local function run_eagerly(self, batch)
+  self.signature = self.signature or { form = batch.form, key = batch.key, types = types_of(batch.tensors) }
   local result = self.model[self.method](self.model, data.pack(batch.form, batch.tensors))
   if self.method == "predict_step" then
     local flat = structure.flatten(result)
