@@ -65,7 +65,10 @@ local function attention()
   return cusp.Model { inputs = x, outputs = layers.Dense(4)(layers.GlobalAveragePooling1D()(h)) }
 end
 
-local decay = { module = "keras.optimizers.schedules", registered_name = cusp.null, class_name = "ExponentialDecay", config = { initial_learning_rate = 0.01, decay_steps = 10, decay_rate = 0.9 } }
+local decay = {
+  module = "keras.optimizers.schedules", registered_name = cusp.null, class_name = "ExponentialDecay",
+  config = { initial_learning_rate = 0.01, decay_steps = 10, decay_rate = 0.9 },
+}
 local cases = {
   { "dense-adam", dense, "Adam", {} },
   { "dense-amsgrad", dense, "Adam", { amsgrad = true } },
@@ -79,6 +82,7 @@ local cases = {
   { "dense-lion", dense, "Lion", {} },
   { "dense-adafactor", dense, "Adafactor", { learning_rate = 0.01 } },
   { "dense-average", dense, "Adam", { use_ema = true, ema_momentum = 0.9 } },
+  { "dense-loss-scale", dense, "LossScaleOptimizer", {} },
   { "nested-momentum", nested, "SGD", { learning_rate = 0.01, momentum = 0.9, nesterov = true } },
   { "convolutional-adam", convolutional, "Adam", {} },
   { "recurrent-rmsprop", recurrent, "RMSprop", { momentum = 0.5, centered = true } },
@@ -97,8 +101,10 @@ local function data()
 end
 
 local function make(case)
-  local model = case[2]()
-  model:compile { optimizer = optimizers.deserialize { class_name = case[3], config = case[4] }, loss = "mse" }
+  local model, optimizer = case[2]()
+  if case[3] == "LossScaleOptimizer" then optimizer = optimizers.LossScaleOptimizer(optimizers.Adam())
+  else optimizer = optimizers.deserialize { class_name = case[3], config = case[4] } end
+  model:compile { optimizer = optimizer, loss = "mse" }
   return model
 end
 

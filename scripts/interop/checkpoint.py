@@ -69,7 +69,11 @@ def make(case):
     settings = dict(case["settings"] or {})
     if isinstance(settings.get("learning_rate"), dict):
         settings["learning_rate"] = keras.optimizers.schedules.deserialize(settings["learning_rate"])
-    model.compile(getattr(keras.optimizers, case["optimizer"])(**settings), "mse")
+    if case["optimizer"] == "LossScaleOptimizer":
+        optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.Adam())
+    else:
+        optimizer = getattr(keras.optimizers, case["optimizer"])(**settings)
+    model.compile(optimizer, "mse")
     return model
 
 

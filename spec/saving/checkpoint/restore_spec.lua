@@ -197,6 +197,18 @@ describe("a checkpoint", function()
     assert.matches("that of a folder", message_of(checkpoint.save, out.path .. "/", model))
   end)
 
+  it("holds tables of models, optimizers and variables, too", function()
+    local out <close> = folder.new()
+    local step = cusp.Variable(7, { dtype = "int64", trainable = false })
+    local model = trained()
+    checkpoint.save(out.path .. "/all", { net = dense(), optimizer = model.optimizer, step = step })
+    local other = { net = dense(), optimizer = trained().optimizer, step = cusp.Variable(0, { dtype = "int64", trainable = false }) }
+    checkpoint.load(out.path .. "/all", other):assert_consumed()
+    assert.equal(7, other.step:item())
+    assert.equal(model.optimizer.momentums[1].value:tobytes(), other.optimizer.momentums[1].value:tobytes())
+    assert.matches("expected a model", message_of(checkpoint.load, out.path .. "/all", 5))
+  end)
+
   it("of names that need it is quoted in the text file", function()
     local out <close> = folder.new()
     local name = 'a "b" \\ \u{e9}'

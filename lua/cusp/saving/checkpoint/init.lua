@@ -24,6 +24,12 @@ local function find(f, path)
   return latest
 end
 
+local function check_model(f, model)
+  if type(model) ~= "table" then
+    errors.raise("%s: expected a model, a layer or a table of them, got %s", f, errors.describe(model))
+  end
+end
+
 --- Whether a path is that of a checkpoint.
 -- @tparam string path
 -- @treturn boolean
@@ -34,10 +40,12 @@ end
 --- Writes a model's weights, with the state of its optimizer: `PATH.index`, `PATH.data-00000-of-00001`, and `checkpoint` beside them,
 -- which names the latest. One that is there already is replaced at a single moment.
 -- @tparam string path
--- @tparam Model model
+-- @tparam Model|table model a model, a layer, or a table of these, of optimizers and of variables by name, as TensorFlow's
+-- `tf.train.Checkpoint(model = ..., optimizer = ...)` has them
 -- @raise where a file cannot be written, naming it
 function checkpoint.save(path, model)
   local prefix = check_prefix("save_weights", path)
+  check_model("save_weights", model)
   if prefix:sub(-1) == "/" then errors.raise("save_weights: expected the path of a checkpoint, got that of a folder, %s", path) end
   module("save")(prefix, model)
   module("state_file").write(prefix)
@@ -57,11 +65,12 @@ end
 --- Loads weights, and optimizer state where there is some, into what the model has under the same names. What is not built yet gets
 -- its values when it is.
 -- @tparam string path of a checkpoint, or of a folder whose latest one is meant
--- @tparam Model model
+-- @tparam Model|table model as for `save`
 -- @tparam[opt] table options `skip_mismatch`: variables of another shape are left as they are, with a warning
 -- @treturn Status
 -- @raise where a file is damaged, a value's shape is not the variable's, or nothing fits; the model is unchanged then
 function checkpoint.load(path, model, options)
+  check_model("load_weights", model)
   local prefix = find("load_weights", path)
   local reader <close> = module("bundle").open(prefix)
   local restoration = module("restore").new(reader, read_graph(reader), model, options or {})

@@ -16,10 +16,15 @@ local warnings = require "cusp.warnings"
 local Restoration = {}
 Restoration.__index = Restoration
 
+--- What the object that is restored is called in messages.
+function Restoration:root_name()
+  return tracking.kind(self.root) == "layer" and ("'%s'"):format(self.root.name) or "what is restored"
+end
+
 --- Starts restoring.
 -- @tparam Reader reader a bundle
 -- @tparam Graph graph its object graph
--- @tparam Model model
+-- @tparam Model|table model
 -- @tparam table options `skip_mismatch`
 -- @treturn Restoration
 function Restoration.new(reader, graph, model, options)
@@ -212,14 +217,16 @@ end
 
 --- Raises where nothing of what would be loaded is one of the model's weights.
 local function check_any(self, plans)
-  local weights, wanted = self.root.weights, {}
-  for _, variable in ipairs(weights) do wanted[variable] = true end
-  for _, one in ipairs(plans) do
-    if wanted[one.variable] then return end
+  local has_weights, planned = false, {}
+  for _, one in ipairs(plans) do planned[one.variable] = true end
+  local weights = tracking.kind(self.root) == "layer" and self.root.weights or {}
+  for _, variable in ipairs(weights) do
+    has_weights = true
+    if planned[variable] then return end
   end
-  if #weights > 0 and not self.options.skip_mismatch then
-    errors.raise("%s: none of the weights of '%s' are in this checkpoint, whose root has: %s; nothing was loaded", self.reader.prefix,
-      self.root.name, root_children(self.graph))
+  if has_weights and not self.options.skip_mismatch then
+    errors.raise("%s: none of the weights of %s are in this checkpoint, whose root has: %s; nothing was loaded", self.reader.prefix,
+      self:root_name(), root_children(self.graph))
   end
 end
 

@@ -46,7 +46,7 @@ end
 -- @treturn Status itself
 function Status:assert_nontrivial_match()
   if self._restoration.matched <= 1 then
-    errors.raise("%s: nothing in this checkpoint matches the model '%s'", self._restoration.reader.prefix, self._restoration.root.name)
+    errors.raise("%s: nothing in this checkpoint matches %s", self._restoration.reader.prefix, self._restoration:root_name())
   end
   return self
 end

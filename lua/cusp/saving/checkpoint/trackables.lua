@@ -54,8 +54,13 @@ end
 
 ---------------------------------------------------------------- what is tracked
 
+--- Whether an object is an optimizer.
+function trackables.is_optimizer(object)
+  return type(object) == "table" and getmetatable(object) ~= nil and require("cusp.saving.optimizer_state").is_optimizer(object)
+end
+
 local function holds_trackables(value, seen)
-  if tracking.kind(value) or getmetatable(value) == Leaf then return true end
+  if tracking.kind(value) or getmetatable(value) == Leaf or trackables.is_optimizer(value) then return true end
   if not structure.is_container(value) or seen[value] then return false end
   seen[value] = true
   for _, item in pairs(value) do
@@ -142,11 +147,6 @@ local function metric_children(metric)
   for _, variable in ipairs(metric.variables) do add(variable.name, variable) end
   add_fields(metric, add)
   return list
-end
-
---- Whether an object is an optimizer.
-function trackables.is_optimizer(object)
-  return type(object) == "table" and require("cusp.saving.optimizer_state").is_optimizer(object)
 end
 
 --- The children of an object, in the order in which tf.keras lists them.
