@@ -193,7 +193,7 @@ cusp_status cusp_chunked_read(const cusp_chunked *chunked, int64_t first, int64_
     return cusp_fail(CUSP_EIO, "%s: %zu chunks are listed where the shape asks for %zu", cusp_file_path(chunked->file),
                      chunked->chunk_count, grid);
   if (first < 0 || count < 0 || first > chunked->shape.size[0] - count)
-    return cusp_fail(CUSP_EVALUE, "rows %lld to %lld were asked of %lld", (long long)first, (long long)(first + count - 1),
+    return cusp_fail(CUSP_EVALUE, "%lld rows from %lld on were asked of %lld", (long long)count, (long long)first,
                      (long long)chunked->shape.size[0]);
   if (count == 0 || grid == 0)
     return CUSP_OK;
