@@ -179,11 +179,20 @@ function Sequential:get_build_config()
   return shape and ordered.object({input_shape = shape}, {"input_shape"}) or nil
 end
 
+--- Where a class of one's own makes itself from its configuration, the shape of the input is still the stack's to know.
+local function keep_input_shape(layer, data)
+  local shape = kinds.is_plain(data.config) and data.config.batch_input_shape
+  if kinds.is_plain(shape) and rawget(layer, "_batch_input_shape") == nil and not Object.is_instance(layer, InputLayer) then
+    rawset(layer, "_batch_input_shape", kinds.check("Sequential", {"batch_input_shape", "shape"}, shape))
+  end
+end
+
 local function read_layer(data)
   local layer = registry.deserialize(data, {module = "keras.layers", build = false})
   if not Object.is_instance(layer, Layer) then
     errors.raise("a layer should be a table with class_name and config, got %s", errors.describe(data))
   end
+  keep_input_shape(layer, data)
   return layer
 end
 

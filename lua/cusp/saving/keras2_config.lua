@@ -76,9 +76,10 @@ end
 --- The axes of a normalization as TF 2.0's layers keep them once they are built: a list counted from the front.
 function conversions.positive_axes(value, node)
   local rank = input_rank(node)
-  if not rank then return value end
+  local axes = is_plain(value) and value or { value }
+  if not rank or type(axes[1]) ~= "number" then return value end
   local result = {}
-  for i, axis in ipairs(is_plain(value) and value or { value }) do result[i] = axis < 0 and rank + axis or axis end
+  for i, axis in ipairs(axes) do result[i] = axis < 0 and rank + axis or axis end
   return result
 end
 

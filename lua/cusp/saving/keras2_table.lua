@@ -9,7 +9,8 @@
 --     -seed               of Keras 3 alone; not written
 --
 -- `fixed` holds values of keys that Keras 3 lacks: written, and passed over where a file is read; `required` says that TF 2 cannot do
--- without them. `class` is TF 2.0's name of the class. Keys that are not mentioned follow at the end if they say something, so that nothing is lost where this program reads the file.
+-- without them. `class` is TF 2.0's name of the class. Keys that are not mentioned follow at the end if they say something, so that
+-- nothing is lost where this program reads the file.
 --
 -- Sources: `get_config` of each class in TensorFlow 2.0 (tensorflow/python/keras), 2.15 and Keras 3.
 -- @module cusp.saving.keras2_table
@@ -216,6 +217,12 @@ local schedule = { base = "", classes = {
   CosineDecayRestarts = { "initial_learning_rate first_decay_steps t_mul m_mul alpha name:schedule_name" },
 } }
 table_of.schedules = schedule
+
+-- Short names of losses: Keras 3 takes them in HDF5 files for metrics, which they are not.
+table_of.loss_names = {
+  mse = "mean_squared_error", mae = "mean_absolute_error", mape = "mean_absolute_percentage_error",
+  msle = "mean_squared_logarithmic_error", bce = "binary_crossentropy", kld = "kl_divergence",
+}
 
 -- The class's own keys follow as they are.
 table_of.losses = { base = "reduction:reduction name -dtype -fn", classes = {}, any = true, fixed = { fn = null } }

@@ -3,6 +3,7 @@
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
 local keras2_config = require "cusp.saving.keras2_config"
+local keras2_table = require "cusp.saving.keras2_table"
 local kinds = require "cusp.kinds"
 local namespace = require "cusp.namespace"
 local null = require "cusp.null"
@@ -58,6 +59,13 @@ local hdf5_forms = {
   tf20 = { "loss", "metrics", "weighted_metrics", "sample_weight_mode", "loss_weights", optimizers = "legacy_optimizers" },
 }
 
+local function long_names(value)
+  if type(value) == "string" then return keras2_table.loss_names[value:lower()] or value end
+  if not is_plain(value) or value.class_name ~= nil then return value end
+  for key, item in pairs(value) do value[key] = long_names(item) end
+  return value
+end
+
 --- The form of HDF5 files.
 -- @tparam Model model
 -- @tparam string format "tf2", as TF 2.11 to 2.15 write it ("Custom>Adam"), or "tf20", as TF 2.0 to 2.10 did
@@ -70,7 +78,8 @@ function training_config.hdf5(model, format)
   if not config or training_config.obstacle(model) then return nil end
   local result, options = ordered.object({}, {}), { optimizers = form.optimizers }
   for _, key in ipairs(form) do
-    ordered.set(result, key, keras2_config.of(registry.serialize(config[key]), options))
+    local value = keras2_config.of(registry.serialize(config[key]), options)
+    ordered.set(result, key, key == "loss" and long_names(value) or value)
   end
   ordered.set(result, "optimizer_config", keras2_config.of(registry.serialize(config.optimizer), options))
   return result
