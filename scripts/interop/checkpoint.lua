@@ -2,6 +2,7 @@
 --
 --     cusp checkpoint.lua write FOLDER     models, trained, saved, trained on; what they predict in FOLDER/NAME.json
 --     cusp checkpoint.lua read FOLDER      loads FOLDER/NAME-tf into the same models; prints what they predict, as JSON
+--     cusp checkpoint.lua legacy FOLDER    the same with FOLDER/legacy-NAME, which the optimizers of TensorFlow 2.0 to 2.10 wrote
 local cusp = require "cusp"
 local configuration = require "cusp.saving.configuration"
 local checkpoint = require "cusp.saving.checkpoint"
@@ -100,10 +101,22 @@ local function data()
   return cusp.tensor(x, { dtype = "float32" }), cusp.tensor(y, { dtype = "float32" })
 end
 
+-- With the optimizers before TensorFlow 2.11, by the names that checkpoint.py has for them.
+local legacy = {
+  { "legacy-Adam", dense, "Adam", { learning_rate = 0.01 } },
+  { "legacy-AMSGrad", dense, "Adam", { learning_rate = 0.01, amsgrad = true } },
+  { "legacy-SGD", dense, "SGD", { learning_rate = 0.01, momentum = 0.9, nesterov = true } },
+  { "legacy-RMSprop", dense, "RMSprop", { learning_rate = 0.01, momentum = 0.5, centered = true } },
+  { "legacy-Adagrad", dense, "Adagrad", { learning_rate = 0.01 } },
+  { "legacy-Adadelta", dense, "Adadelta", { learning_rate = 0.5 } },
+  { "legacy-Adamax", dense, "Adamax", { learning_rate = 0.01 } },
+  { "legacy-Ftrl", dense, "Ftrl", { learning_rate = 0.01 } },
+}
+
 local function make(case)
-  local model, optimizer = case[2]()
-  if case[3] == "LossScaleOptimizer" then optimizer = optimizers.LossScaleOptimizer(optimizers.Adam())
-  else optimizer = optimizers.deserialize { class_name = case[3], config = case[4] } end
+  local model = case[2]()
+  local optimizer = case[3] == "LossScaleOptimizer" and optimizers.LossScaleOptimizer(optimizers.Adam())
+    or optimizers.deserialize { class_name = case[3], config = case[4] }
   model:compile { optimizer = optimizer, loss = "mse" }
   return model
 end
@@ -127,12 +140,12 @@ local function write(folder)
   end
 end
 
-local function read(folder)
+local function read(folder, list, suffix)
   local x, y = data()
   local results = {}
-  for _, case in ipairs(cases) do
+  for _, case in ipairs(list) do
     local model = make(case)
-    local status = checkpoint.load(folder .. "/" .. case[1] .. "-tf", model)
+    local status = checkpoint.load(folder .. "/" .. case[1] .. suffix, model)
     local predicted = model:predict { x, verbose = 0 }:tolist()
     local history = model:fit { x, y, batch_size = 16, epochs = 2, shuffle = false, verbose = 0 }
     results[#results + 1] = { name = case[1], predicted = predicted, losses = history.history.loss }
@@ -142,4 +155,6 @@ local function read(folder)
 end
 
 local command, folder = arg[1], arg[2]
-if command == "write" then write(folder) else read(folder) end
+if command == "write" then write(folder)
+elseif command == "read" then read(folder, cases, "-tf")
+else read(folder, legacy, "") end

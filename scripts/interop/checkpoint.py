@@ -4,7 +4,7 @@
 
 Needs tensorflow 2.15. For each model and optimizer of checkpoint.lua: TensorFlow lists and reads the variables, tf.keras loads the
 checkpoint with assert_consumed, predicts the same and goes on training with the same losses; then it saves its own, which Cusp loads,
-predicting the same and going on with the same losses.
+predicting the same and going on with the same losses. Last, Cusp loads what the optimizers of TensorFlow 2.0 to 2.10 saved.
 """
 import json
 import os
@@ -106,6 +106,32 @@ def check_case(folder, name):
     return results, predicted, losses
 
 
+def legacy_optimizers():
+    old = keras.optimizers.legacy
+    return {
+        "Adam": old.Adam(0.01), "AMSGrad": old.Adam(0.01, amsgrad=True), "SGD": old.SGD(0.01, momentum=0.9, nesterov=True),
+        "RMSprop": old.RMSprop(0.01, momentum=0.5, centered=True), "Adagrad": old.Adagrad(0.01), "Adadelta": old.Adadelta(0.5),
+        "Adamax": old.Adamax(0.01), "Ftrl": old.Ftrl(0.01),
+    }
+
+
+def make_legacy(folder):
+    """Models trained with the older optimizers and saved, with what they predict and their next losses."""
+    with open(f"{folder}/dense-adam.json") as file:
+        case = json.load(file)
+    x, y = (np.array(case[k], dtype=np.float32) for k in "xy")
+    result = {}
+    for name, optimizer in legacy_optimizers().items():
+        model = keras.models.model_from_json(case["config"])
+        model.compile(optimizer, "mse")
+        model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        model.save_weights(f"{folder}/legacy-{name}")
+        predicted = model.predict(x, verbose=0)
+        losses = model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0).history["loss"]
+        result["legacy-" + name] = predicted, losses
+    return result
+
+
 def main():
     print("TensorFlow", tf.__version__)
     with tempfile.TemporaryDirectory() as folder:
@@ -118,6 +144,10 @@ def main():
             results["back: predicts"] = near(ours[name]["predicted"], predicted)
             results["back: resumes"] = near(ours[name]["losses"], losses)
             report(name, results)
+        older = make_legacy(folder)
+        for case in json.loads(cusp("legacy", folder)):
+            predicted, losses = older[case["name"]]
+            report(case["name"], {"predicts": near(case["predicted"], predicted), "resumes": near(case["losses"], losses)})
     print("all agree" if failures == 0 else f"{failures} disagree")
     return failures > 0
 
