@@ -1,0 +1,3 @@
+--- Classes and functions of one's own in files: Keras has these in `saving` and in `utils`.
+-- @module cusp.saving.objects
+return require "cusp.utils.objects"
