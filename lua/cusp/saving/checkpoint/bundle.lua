@@ -17,6 +17,7 @@ local files = engine.files
 local most_shards <const> = 99999 -- what "data-%05d-of-%05d" has room for
 local most_axes <const> = 254     -- TensorFlow's limit
 local largest <const> = math.maxinteger
+local most_compared <const> = 500 -- names looked through for one that was meant
 
 local dtypes = {
   DT_FLOAT = "float32", DT_DOUBLE = "float64", DT_HALF = "float16", DT_BFLOAT16 = "bfloat16", DT_BOOL = "bool", DT_STRING = "string",
@@ -140,7 +141,8 @@ end
 local function find(self, name)
   local entry = self.entries[name]
   if not entry then
-    errors.raise("%s: has no tensor named '%s'%s", self.path, name, errors.suggestion(name, self.list) or "")
+    local meant = #self.list <= most_compared and type(name) == "string" and errors.suggestion(name, self.list)
+    errors.raise("%s: has no tensor named '%s'%s", self.path, tostring(name), meant or "")
   end
   if entry.sliced then
     errors.raise("%s: '%s' is stored in slices (a partitioned variable), which cannot be read", self.path, name)
