@@ -25,9 +25,9 @@ local function printed(f)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   local outer = io.stdout
-  io.stdout = file
+  rawset(io, "stdout", file)
   local ok, message = pcall(f)
-  io.stdout = outer
+  rawset(io, "stdout", outer)
   file:close()
   file = assert(io.open(path))
   local text = file:read "a"

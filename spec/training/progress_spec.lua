@@ -48,6 +48,22 @@ describe("progress", function()
     assert.is_truthy(text():find("^10/10 %- 0s %- %d+us/step %- loss: nan\n$"), text())
   end)
 
+  it("shows the time and the rate where the number of steps is not known", function()
+    local line, text = bar { verbose = 1, dynamic = true, columns = 100 }
+    line:update(7, { "loss" }, { loss = 1 })
+    assert.is_truthy(text():find "^\r7/Unknown %- %d+%a*s? %d+%a?s/step %- loss: 1%.0000", text())
+    line:finish({ "loss" }, { loss = 1 })
+    assert.is_truthy(text():find "\r7/7 %[=+%] %- 0s %d+%a?s/step %- loss: 1%.0000%s*\n$", text())
+  end)
+
+  it("counts rates from where an earlier run ended", function()
+    local line, text = bar { target = 10, verbose = 2, dynamic = false }
+    line.before, line.started = 8, line.started - 4
+    line:update(10, {}, {})
+    line:finish({}, {})
+    assert.is_truthy(text():find "^10/10 %- 4s %- 2s/step", text())
+  end)
+
   it("gives times in fitting units", function()
     assert.are.equal("2s", progress.format_time(2))
     assert.are.equal("13ms", progress.format_time(0.013))

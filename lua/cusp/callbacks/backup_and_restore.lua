@@ -15,6 +15,7 @@ local backup_file = require "cusp.callbacks.backup_file"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local frequency = require "cusp.callbacks.save_frequency"
+local remove_leftovers = require "cusp.callbacks.leftovers"
 local resuming = require "cusp.training.resuming"
 local warnings = require "cusp.warnings"
 
@@ -76,17 +77,9 @@ local function load(self)
   if failure then errors.raise("BackupAndRestore: %s; remove it to train from the beginning", failure) end
 end
 
--- What a process that was killed while it wrote left behind.
-local function remove_temporary(folder)
-  if not engine.files.is_directory(folder) then return end
-  for _, name in ipairs(engine.files.list(folder)) do
-    if name:find "^%.latest%.backup%..*%.tmp$" then engine.files.remove(folder .. "/" .. name) end
-  end
-end
-
 --- Before a run of `fit` calls anything else.
 function BackupAndRestore:resume(run)
-  remove_temporary(self.backup_dir)
+  remove_leftovers(self.path)
   rawset(self, "_run", run)
   self.counter, self.epoch = frequency.new(), run.first_epoch
   local kept, path = load(self)
@@ -126,20 +119,14 @@ end
 
 ---------------------------------------------------------------- ending
 
-local function remove_leftovers(folder)
-  local files = engine.files
-  for _, name in ipairs(files.list(folder)) do
-    if name:find "%.backup" then files.remove(folder .. "/" .. name) end
-  end
-end
-
 function BackupAndRestore:on_train_end()
   rawset(self, "_run", nil)
   if not self.delete_checkpoint or not engine.files.is_directory(self.backup_dir) then return end
   -- The older first: killed in between, the run still ends where it ended.
   engine.files.remove(self.previous_path)
-  remove_leftovers(self.backup_dir)
-  pcall(engine.files.remove, self.backup_dir)
+  engine.files.remove(self.path)
+  remove_leftovers(self.path)
+  if #engine.files.list(self.backup_dir) == 0 then engine.files.remove(self.backup_dir) end
 end
 
 function BackupAndRestore:abandon()

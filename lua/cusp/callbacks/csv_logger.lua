@@ -66,6 +66,7 @@ end
 --- Takes up the file again: what was written after `state` was kept is dropped.
 function CSVLogger:set_state(state)
   self.keys, self.has_header = state.keys, state.has_header
+  require "cusp.callbacks.leftovers"(self.filename)
   if not state.bytes or state.bytes >= self.bytes then return end
   close(self)
   local file = io.open(self.filename, "rb")

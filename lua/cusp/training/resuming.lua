@@ -118,25 +118,30 @@ local function set_state(callback, state)
   for key, value in pairs(state) do callback[key] = value end
 end
 
-local function class_name(callback)
-  local class = Object.class_of(callback)
-  return class and class.__name or "table"
+-- Calls f(key, callback) for each: the key of the second EarlyStopping is "EarlyStopping 2", of the first plain table "table 1".
+local function each_keyed(list, f)
+  local counts = {}
+  for _, callback in ipairs(list.callbacks) do
+    local class = Object.class_of(callback)
+    local name = class and class.__name or "table"
+    counts[name] = (counts[name] or 0) + 1
+    f(name .. " " .. counts[name], callback)
+  end
 end
 
 local function states_of(list)
   local states = {}
-  for i, callback in ipairs(list.callbacks) do
-    states[i] = { class = class_name(callback), state = not callback.resume and state_of(callback) or nil }
-  end
+  each_keyed(list, function(key, callback)
+    if not callback.resume then states[key] = state_of(callback) end
+  end)
   return states
 end
 
---- Puts back what the callbacks of a run knew; those that the script has changed start anew.
+--- Puts back what the callbacks of a run knew; those that were not there start anew.
 function resuming.restore_callbacks(run, kept)
-  for i, callback in ipairs(run.callbacks.callbacks) do
-    local entry = kept.callbacks[i]
-    if entry and entry.state and entry.class == class_name(callback) then set_state(callback, entry.state) end
-  end
+  each_keyed(run.callbacks, function(key, callback)
+    if kept.callbacks[key] then set_state(callback, kept.callbacks[key]) end
+  end)
 end
 
 ---------------------------------------------------------------- the place in the data

@@ -1,0 +1,217 @@
+-- BackupAndRestore: runs that end anywhere go on as if they had not, and files that are damaged or of another model are refused.
+local cusp = require "cusp"
+local backup_file = require "cusp.callbacks.backup_file"
+local files = require("cusp.engine").files
+local warnings = require "cusp.warnings"
+local callbacks, layers = cusp.callbacks, cusp.layers
+
+local function temporary()
+  local path = os.tmpname()
+  os.remove(path)
+  files.make_directories(path)
+  return path
+end
+
+local function remove(folder)
+  for _, name in ipairs(files.list(folder)) do
+    local path = folder .. "/" .. name
+    if files.is_directory(path) then remove(path) else files.remove(path) end
+  end
+  files.remove(folder)
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+local function checksum(model)
+  local sum = 0
+  for _, weight in ipairs(model.weights) do sum = files.crc32c(weight.value, sum) end
+  return sum
+end
+
+local stop = "the run ends here"
+
+-- Raises at a batch, counted over the run; the callbacks after it are not called.
+local function bomb(at)
+  local seen = 0
+  return { on_train_batch_begin = function()
+    seen = seen + 1
+    if seen == at then error(stop, 0) end
+  end }
+end
+
+-- One training from its beginning, as a script of its own would run it.
+local function train(kind, backup, extra)
+  cusp.random.set_seed(5)
+  local x, y = cusp.random.normal { 100, 6 }, cusp.random.normal { 100, 2 }
+  local model = cusp.Sequential { layers.Dense { 8, activation = "relu" }, layers.Dropout(0.4), layers.Dense { 2 } }
+  model:compile {
+    optimizer = cusp.optimizers.Adam { 0.01, use_ema = kind == "averages" }, loss = "mse", metrics = { "mae" },
+    run_eagerly = kind == "eager",
+  }
+  local list = {
+    callbacks.EarlyStopping { monitor = "loss", patience = 9, restore_best_weights = kind ~= "averages" },
+    callbacks.LearningRateScheduler(function(_, rate) return rate * 0.9 end),
+    { on_epoch_end = function(self, epoch, logs)
+      self.sum = (self.sum or 0) + logs.loss * epoch
+      logs.sum = self.sum
+    end },
+    backup, extra,
+  }
+  if kind == "averages" then table.insert(list, 1, callbacks.SwapEMAWeights { swap_on_epoch = true }) end
+  local options = { x, y, batch_size = 16, epochs = 6, verbose = 0, callbacks = list }
+  if kind == "function" then
+    local n = 0
+    options[1], options[2], options.batch_size = function()
+      n = n + 1
+      if n % 6 == 0 then return nil end
+      local first = n * 7 % 80 + 1
+      return x:slice { { first, first + 15 } }, y:slice { { first, first + 15 } }
+    end, nil, nil
+  elseif kind == "dataset" then
+    options[1] = cusp.data.Dataset.from_tensor_slices({ x, y }):shuffle(50, { seed = 3 }):batch(16)
+    options[2], options.batch_size = nil, nil
+  elseif kind == "steps" then
+    options.steps_per_epoch = 4
+  elseif kind == "validation" then
+    options.validation_split, options.validation_freq = 0.2, 2
+  end
+  local history
+  local list_of_warnings = warnings.collect(function() history = model:fit(options) end)
+  return { checksum = checksum(model), history = history.history, epoch = history.epoch, warnings = list_of_warnings }
+end
+
+local function same(wanted, got)
+  assert.are.equal(wanted.checksum, got.checksum)
+  assert.are.same(wanted.epoch, got.epoch)
+  assert.are.same(wanted.history, got.history)
+end
+
+-- Runs until one is through, each ended some batches after its beginning.
+local function run_in_pieces(kind, folder, options, steps)
+  for attempt = 1, 100 do
+    local backup = callbacks.BackupAndRestore {
+      folder .. "/backup", save_freq = options.save_freq, double_checkpoint = options.double_checkpoint,
+    }
+    local ok, result = pcall(train, kind, backup, bomb(steps))
+    if ok then return result, attempt end
+    assert(tostring(result):find(stop, 1, true), result)
+  end
+  error "no run came to its end"
+end
+
+describe("BackupAndRestore", function()
+  local folder
+  before_each(function() folder = temporary() end)
+  after_each(function() remove(folder) end)
+
+  for _, kind in ipairs { "arrays", "averages", "eager", "function", "dataset", "steps", "validation" } do
+    it("goes on within an epoch: " .. kind, function()
+      local wanted = train(kind)
+      local got, attempts = run_in_pieces(kind, folder, { save_freq = 2, double_checkpoint = true }, 9)
+      assert(attempts > 2)
+      same(wanted, got)
+      assert.are.same({}, files.list(folder))
+    end)
+
+    it("goes on after an epoch: " .. kind, function()
+      local got, attempts = run_in_pieces(kind, folder, { save_freq = "epoch" }, 17)
+      assert(attempts > 1)
+      same(train(kind), got)
+    end)
+  end
+
+  it("keeps its state where it is told to, and then has nothing left to do", function()
+    local function once()
+      return train("arrays", callbacks.BackupAndRestore { folder .. "/backup", delete_checkpoint = false })
+    end
+    local first = once()
+    assert.are.same({ "latest.backup" }, files.list(folder .. "/backup"))
+    same(first, once())
+  end)
+
+  it("takes the state before the last where the last is damaged, and says so", function()
+    local path = folder .. "/backup/"
+    local wanted = train "arrays"
+    assert.is_false(pcall(train, "arrays", callbacks.BackupAndRestore { path, double_checkpoint = true }, bomb(30)))
+    assert.are.same({ "latest.backup", "previous.backup" }, files.list(path))
+    local text = read(path .. "latest.backup")
+    write(path .. "latest.backup", text:sub(1, -5) .. "\0\0\0\1")
+    local got = train("arrays", callbacks.BackupAndRestore { path, double_checkpoint = true })
+    same(wanted, got)
+    assert(got.warnings[1]:find("latest.backup", 1, true) and got.warnings[1]:find("previous.backup", 1, true), got.warnings[1])
+  end)
+
+  it("refuses a damaged file where there is no other, and another model's", function()
+    local path = folder .. "/backup/latest.backup"
+    local function refused(pattern)
+      local ok, message = pcall(train, "arrays", callbacks.BackupAndRestore(folder .. "/backup"))
+      assert.is_false(ok)
+      assert(message:find(pattern, 1, true), message)
+    end
+    pcall(train, "arrays", callbacks.BackupAndRestore(folder .. "/backup"), bomb(30))
+    local text = read(path)
+    for _, size in ipairs { 0, 7, 20, 30, #text // 2, #text - 1 } do
+      write(path, text:sub(1, size))
+      refused "latest.backup"
+    end
+    write(path, text)
+    local model = cusp.Sequential { cusp.Input { 6 }, layers.Dense { 3 } }
+    model:compile { optimizer = "sgd", loss = "mse" }
+    local ok, message = pcall(model.fit, model, {
+      cusp.zeros { 4, 6 }, cusp.zeros { 4, 3 }, verbose = 0, callbacks = { callbacks.BackupAndRestore(folder .. "/backup") },
+    })
+    assert.is_false(ok)
+    assert(message:find("another model", 1, true), message)
+  end)
+
+  it("leaves the state before on a full disk, and the model can be trained on", function()
+    local backup = callbacks.BackupAndRestore { folder .. "/backup", save_freq = 5 }
+    local full = { on_epoch_begin = function(_, epoch) files.fail_after(epoch == 3 and 100 or 0) end }
+    local ok, message = pcall(train, "arrays", backup, full)
+    files.fail_after(0)
+    assert.is_false(ok)
+    assert(message:find("callback BackupAndRestore, on_train_batch_end", 1, true) and message:find("latest.backup", 1, true), message)
+    assert.are.same({ "latest.backup" }, files.list(folder .. "/backup"))
+    same(train "arrays", train("arrays", callbacks.BackupAndRestore { folder .. "/backup", save_freq = 5 }))
+  end)
+
+  it("keeps any plain data", function()
+    local path = folder .. "/file"
+    local data = {
+      1, 2.5, -0.0, math.mininteger, 1 / 0, "text\n\"ö", true, { [10] = false, x = {} }, values = { cusp.tensor { 1, 2, 3 } },
+    }
+    backup_file.save(path, data)
+    local got = backup_file.load(path)
+    assert.are.same({ 1, 2, 3 }, got.values[1]:tolist())
+    assert.are.equal("int32", got.values[1].dtype)
+    data.values, got.values = nil, nil
+    assert.are.same(data, got)
+    assert.are.equal("float", math.type(got[3]))
+  end)
+end)
+
+-- Processes that are really killed.
+describe("scripts/examples/resume.lua", function()
+  for _, save_freq in ipairs { "epoch", "40" } do
+    it("ends with the same weights however often it is killed; save_freq " .. save_freq, function()
+      local folder = temporary()
+      local build = os.getenv "CUSP_BUILD" or "build"
+      local pipe = assert(io.popen(("%s/cusp scripts/examples/resume.lua --kill %s %s 2>&1"):format(build, folder, save_freq)))
+      local text = pipe:read "a"
+      local ok = pipe:close()
+      remove(folder)
+      assert(ok and text:find("the same weights, the same training.csv", 1, true), text)
+    end)
+  end
+end)
