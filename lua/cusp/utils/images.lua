@@ -133,4 +133,44 @@ function images.img_to_array(...)
   return first and engine.ops.transpose(array, { 3, 1, 2 }) or array
 end
 
+local bind_save = arguments.binder("save_img", {
+  { "path", "string" }, { "x", "any" }, { "data_format", "choice", choices = { "channels_last", "channels_first" }, optional = true },
+  { "file_format", "choice", choices = { "png" }, optional = true }, { "scale", "boolean", default = true },
+}, false)
+
+--- From 0 for the smallest value to 255 for the largest, as Keras scales pictures.
+local function stretched(x)
+  local ops = engine.ops
+  x = ops.cast(x, "float32")
+  x = ops.subtract(x, ops.min(x))
+  local largest = ops.max(x)
+  return ops.multiply(ops.divide(x, ops.where(ops.equal(largest, 0), 1, largest)), 255)
+end
+
+--- Writes a picture as PNG.
+-- @tparam string path
+-- @tparam tensor x `[height, width, channels]` or `[height, width]`; 1 to 4 channels
+-- @tparam[opt] string data_format
+-- @tparam[opt] string file_format "png", whatever the path ends in; by default the path has to end in ".png"
+-- @tparam[opt=true] boolean scale whether the values are stretched to fill 0 to 255; otherwise they are cut off there
+-- @see the Keras function keras.utils.save_img
+function images.save_img(...)
+  local path, x, data_format, file_format, scale = bind_save(...)
+  if not file_format and not path:lower():find "%.png$" then
+    errors.raise("save_img: pictures are written as PNG; got the path '%s': end it in .png, or give file_format = \"png\"", path)
+  end
+  local picture = images.img_to_array { x, data_format = "channels_last", dtype = "float32" }
+  if (data_format or require("cusp.config").image_data_format()) == "channels_first" and x.ndim == 3 then
+    picture = engine.ops.transpose(picture, { 2, 3, 1 })
+  end
+  local height, width, channels = table.unpack(picture.shape)
+  if channels < 1 or channels > 4 then errors.raise("save_img: expected 1 to 4 channels, got shape %s", errors.shape(x.shape)) end
+  if scale then picture = stretched(picture) end
+  local bytes = engine.ops.cast(engine.ops.clip(engine.ops.nan_to_num(picture), 0, 255), "uint8")
+  local png = require("cusp.native").load("png", "save_img").encode(bytes:tobytes(), width, height, channels)
+  local writer <close> = engine.files.create(path)
+  writer:write(png)
+  writer:commit()
+end
+
 return images

@@ -6,7 +6,7 @@ local members = { PyDataset = "py_dataset", Sequence = "py_dataset" }
 for file, names in pairs {
   numerical = "to_categorical normalize set_random_seed",
   sequences = "pad_sequences",
-  images = "image_dataset_from_directory load_img img_to_array",
+  images = "image_dataset_from_directory load_img img_to_array save_img",
   texts = "text_dataset_from_directory",
   timeseries = "timeseries_dataset_from_array",
   datasets = "split_dataset pack_x_y_sample_weight unpack_x_y_sample_weight",
