@@ -11,7 +11,8 @@ cusp._VERSION = "Cusp 0.1.0"
 
 local modules = {
   "activations", "callbacks", "config", "constraints", "data", "datasets", "hdf5", "initializers", "json", "layers", "losses", "metrics",
-  "models", "null", "numpy", "ops", "optimizers", "random", "regularizers", "saving", "summary", "tfrecord", "utils", "yaml", "zip", "compile",
+  "models", "null", "numpy", "ops", "optimizers", "random", "regularizers", "saving", "summary", "tfrecord", "utils", "yaml", "zip",
+  "compile",
 }
 
 -- name → function that gives its value
