@@ -204,7 +204,10 @@ static const char *receive(lua_State *L, request *r) {
   }
 }
 
+/* Ctrl-C in a terminal reaches the child, too. */
 static void raise_end(lua_State *L, const char *path, int status) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
+    check_interrupt(L, 4);
   if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
     fail(L, path, "reading it took too long; the file is damaged, or needs a larger `timeout`");
   if (WIFSIGNALED(status))

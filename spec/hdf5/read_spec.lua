@@ -192,6 +192,19 @@ describe("cusp.hdf5 reads", function()
     assert.matches("attribute 'reference': uses references", message_of(file.attributes.get, file.attributes, "reference"))
   end)
 
+  it("everything at once, unless a group contains itself", function()
+    local layouts = hdf5.load(fixtures .. "strings.h5")
+    assert.equal("text", layouts.scalar)
+    assert.equal("string 3", layouts.chunked[4])
+    assert.matches("cycle%.h5: /a/b/up: a group contains itself", message_of(hdf5.load, fixtures .. "cycle.h5"))
+    local paths = hdf5.load(fixtures .. "paths.h5") -- 2^40 of them
+    for _ = 1, 40 do
+      assert.equal(paths.left, paths.right)
+      paths = paths.left
+    end
+    assert.same({}, paths)
+  end)
+
   it("rows that are there, and no others", function()
     local file <close> = hdf5.open(fixtures .. "layouts.h5")
     for _, range in ipairs { { 0, 3 }, { 1, 12 }, { 5, 3 }, { 1.5, 2 }, { math.maxinteger, math.maxinteger }, { 1 } } do

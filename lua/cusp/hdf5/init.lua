@@ -83,31 +83,39 @@ function hdf5.save(path, members)
   file:close()
 end
 
-local function load_members(group, above)
+local load_object
+
+-- `loaded` has what was read, by description: a group that many links lead to is read once (a small file can have more paths than
+-- anyone can walk), false while it is being read.
+local function load_members(group, loaded)
   local members = {}
   for _, name in ipairs(group:names()) do
     local object = group:get(name)
-    if object and object.kind == "dataset" then
-      members[name] = object:read()
-    elseif object then
-      local key = object._description
-      if above[key] then errors.raise("hdf5.load: %s: a group contains itself; use hdf5.open", group._file:_where(object.name)) end
-      above[key] = true
-      members[name] = load_members(object, above)
-      above[key] = nil
-    end
+    if object then members[name] = load_object(object, loaded) end
   end
   return members
 end
 
+function load_object(object, loaded)
+  local key = object._description
+  if loaded[key] == false then
+    errors.raise("hdf5.load: %s: a group contains itself; use hdf5.open", object._file:_where(object.name))
+  end
+  if loaded[key] == nil then
+    loaded[key] = false
+    loaded[key] = object.kind == "dataset" and object:read() or load_members(object, loaded)
+  end
+  return loaded[key]
+end
+
 --- Reads everything in a file.
 -- @tparam string path
--- @treturn table names → tensors (strings of string datasets), or tables of such names
+-- @treturn table names → tensors (strings of string datasets), or tables of such names; what several links lead to is there once
 -- @raise as `open` and `Dataset:read`
 -- @usage local data = cusp.hdf5.load "data.h5"; print(data.labels.train)
 function hdf5.load(path)
   local file <close> = hdf5.open(path)
-  return load_members(file.root, { [file.root._description] = true })
+  return load_object(file.root, {})
 end
 
 
