@@ -30,6 +30,9 @@ end
 function Model:init(args)
   args = arguments.wrap(Model, args)
   local inputs, outputs = symbolic_argument(args, "inputs", 1), symbolic_argument(args, "outputs", 2)
+  if inputs == nil and args[1] ~= nil and getmetatable(self) == Model then
+    errors.raise("Model: inputs should be symbolic tensors, from cusp.Input or a layer called on one, got %s", errors.describe(args[1]))
+  end
   if (inputs == nil) ~= (outputs == nil) then
     errors.raise("Model: needs both inputs and outputs; %s is missing", inputs == nil and "inputs" or "outputs")
   end
@@ -290,10 +293,15 @@ function Model:to_yaml(...)
   return require("cusp.saving.configuration").to_yaml(self, ...)
 end
 
+--- Saving and loading; see `cusp.saving.methods`.
+for _, name in ipairs {"save", "save_weights", "load_weights"} do
+  Model[name] = function(self, ...) return require("cusp.saving.methods")[name](self, ...) end
+end
+
 --- A functional model's graph, or what `Layer:get_config` says.
 function Model:get_config()
   if rawget(self, "_graph") and getmetatable(self).get_config == Model.get_config then
-    return require("cusp.saving.functional_config").of(self)
+    return require("cusp.saving.configuration.functional_writer").of(self)
   end
   return Layer.get_config(self)
 end
@@ -315,7 +323,7 @@ end
 --- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a subclass.
 function Model.from_config(class, config)
   if type(config) == "table" and config.layers and config.input_layers then
-    return require("cusp.saving.functional_reader").read(class, config)
+    return require("cusp.saving.configuration.functional_reader").read(class, config)
   end
   return Layer.from_config(class, config)
 end

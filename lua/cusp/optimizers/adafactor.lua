@@ -35,8 +35,9 @@ return Optimizer.define("Adafactor", {
     for i, variable in ipairs(variables) do
       local shape = variable.shape
       if #shape >= 2 then
-        self.rows[i] = self:add_variable { shape = without(shape, #shape), dtype = variable.dtype, name = variable.name }
-        self.columns[i] = self:add_variable { shape = without(shape, #shape - 1), dtype = variable.dtype, name = variable.name }
+        local row = self:add_variable { shape = without(shape, #shape), dtype = variable.dtype, name = variable.name }
+        local column = self:add_variable { shape = without(shape, #shape - 1), dtype = variable.dtype, name = variable.name }
+        self.rows[i], self.columns[i] = Optimizer.note_slot(row, "row", variable), Optimizer.note_slot(column, "column", variable)
       end
       self.velocities[i] = self:add_variable_from_reference(variable, "velocity")
     end

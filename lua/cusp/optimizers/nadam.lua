@@ -25,9 +25,8 @@ return Optimizer.define("Nadam", {
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })
-    -- Keras keeps this one out of the optimizer's variables, and so out of saved files.
     local dtype = variables[1] and variables[1].dtype or engine.get_floatx()
-    rawset(self, "_momentum_product", engine.untraced(engine.variable, 1.0, { dtype = dtype, trainable = false }))
+    rawset(self, "_momentum_product", self:add_variable { initializer = 1.0, dtype = dtype, name = "variable" })
   end,
   update_all = function(self, gradients, variables, learning_rate)
     local product = self._momentum_product

@@ -19,6 +19,7 @@ local null = require "cusp.null"
 local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
+local warnings = require "cusp.warnings"
 
 local function is_schedule(value)
   return Object.is_instance(value, require "cusp.optimizers.schedules.learning_rate_schedule")
@@ -173,12 +174,19 @@ function Optimizer:add_variable(args)
   return new_variable(self, value, dtype, args.name or "variable")
 end
 
+--- Says what a variable of the state is for, so that files can name it: the slot ("momentum") of a trained variable.
+local function note_slot(variable, slot, reference)
+  variable.slot, variable.slot_of = slot, reference
+  return variable
+end
+Optimizer.note_slot = note_slot
+
 --- Makes a variable like another.
 function Optimizer:add_variable_from_reference(reference, name, initializer)
   local path = (reference.path or reference.name or "variable"):gsub("[/:]", "_")
-  return self:add_variable {
+  return note_slot(self:add_variable {
     shape = reference.shape, dtype = reference.dtype, initializer = initializer, name = path .. "_" .. (name or "var"),
-  }
+  }, name or "var", reference)
 end
 
 --- Makes one or several variables for each of the variables to be trained.
@@ -215,6 +223,7 @@ function Optimizer:ensure_built(variables)
   if not self.built then
     self:build(variables)
     self.built = true
+    if rawget(self, "_when_built") then require("cusp.saving.deferred").run(self) end
   end
 end
 
@@ -406,7 +415,7 @@ local function drop_missing(self, gradients, variables)
   if #kept == 0 then errors.raise("%s.apply: there is no gradient for any variable", self.__name) end
   if #missing > 0 and not warned[self] then
     warned[self] = true
-    io.stderr:write(("warning: no gradient of the loss with respect to %s; these stay as they are\n"):format(table.concat(missing, ", ")))
+    warnings.warn("no gradient of the loss with respect to %s; these stay as they are", table.concat(missing, ", "))
   end
   return kept, kept_variables
 end

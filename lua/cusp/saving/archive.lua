@@ -1,0 +1,180 @@
+--- Whole models as `.keras` archives: config.json, metadata.json and model.weights.h5, as Keras 3 writes them; read from Keras 3 and
+-- from tf.keras 2.12 to 2.15. Also as a folder of these three files.
+-- @module cusp.saving.archive
+
+local configuration = require "cusp.saving.configuration"
+local deferred = require "cusp.saving.deferred"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+local json = require "cusp.json"
+local keras3_weights = require "cusp.saving.keras3_weights"
+local kinds = require "cusp.kinds"
+local optimizer_state = require "cusp.saving.optimizer_state"
+local ordered = require "cusp.ordered"
+
+local archive = {}
+
+local CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+local KERAS_VERSION = "3.15.1" -- the version whose form of config.json is written
+
+---------------------------------------------------------------- writing
+
+local function config_text(model, include_optimizer)
+  local config = configuration.of_model(model, {format = "keras3"})
+  if include_optimizer == false then ordered.set(config, "compile_config", nil) end
+  return json.encode(config)
+end
+
+local function metadata_text()
+  return json.encode(ordered.object({keras_version = KERAS_VERSION, date_saved = os.date "%Y-%m-%d@%H:%M:%S"},
+    {"keras_version", "date_saved"}))
+end
+
+local function write_weights(path, model, include_optimizer)
+  local file <close> = require("cusp.hdf5").create(path)
+  keras3_weights.write(file.root, model, include_optimizer)
+  file:close()
+end
+
+--- Writes a model as a folder.
+local function write_folder(path, model, include_optimizer)
+  local config = config_text(model, include_optimizer)
+  engine.files.make_directories(path)
+  write_weights(path .. "/" .. WEIGHTS, model, include_optimizer)
+  for name, text in pairs {[CONFIG] = config, [METADATA] = metadata_text()} do
+    local writer <close> = engine.files.create(path .. "/" .. name)
+    writer:write(text)
+    writer:commit()
+  end
+end
+
+local function write_zip(path, model, include_optimizer)
+  local config, weights = config_text(model, include_optimizer), path .. ".weights.tmp"
+  local writer <close> = require("cusp.zip").create(path)
+  local ok, message = pcall(function()
+    writer:add(METADATA, metadata_text())
+    writer:add(CONFIG, config)
+    write_weights(weights, model, include_optimizer)
+    writer:add_file(WEIGHTS, weights)
+    writer:close()
+  end)
+  if engine.files.exists(weights) then engine.files.remove(weights) end
+  if not ok then error(message, 0) end
+end
+
+--- Writes a model.
+-- @tparam string path
+-- @tparam Model model
+-- @tparam[opt] table options `include_optimizer` (true); `zipped` (true): false for a folder
+-- @raise where part of the model has no configuration, naming the class and what to write
+function archive.write(path, model, options)
+  options = options or {}
+  if options.zipped == false then return write_folder(path, model, options.include_optimizer) end
+  write_zip(path, model, options.include_optimizer)
+end
+
+---------------------------------------------------------------- reading
+
+--- What an archive or folder holds: `path`, `text(name)`, `weights()` gives the path of the HDF5 file, `close()`.
+local function open_zip(path)
+  local zip = require("cusp.zip").open(path)
+  local has = {}
+  for _, name in ipairs(zip:names()) do has[name] = true end
+  return {
+    path = path, has = function(name) return has[name] end,
+    text = function(name) return zip:read(name) end,
+    weights = function() return zip:extract(WEIGHTS) end,
+    close = function() zip:close() end,
+  }
+end
+
+local function open_folder(path)
+  return {
+    path = path, has = function(name) return engine.files.exists(path .. "/" .. name) end,
+    text = function(name)
+      local reader <close> = engine.files.open(path .. "/" .. name)
+      return reader:read(0, reader.size)
+    end,
+    weights = function() return path .. "/" .. WEIGHTS end,
+    close = function() end,
+  }
+end
+
+local function open(path)
+  local source = engine.files.is_directory(path) and open_folder(path) or open_zip(path)
+  return setmetatable(source, {__close = function(self) self.close() end})
+end
+
+local function read_config(source)
+  if not source.has(CONFIG) then errors.raise("load_model: %s: has no %s: it is not a saved model", source.path, CONFIG) end
+  local ok, config = pcall(json.decode, source.text(CONFIG))
+  if not ok then errors.raise("load_model: %s: %s: %s", source.path, CONFIG, config) end
+  if not kinds.is_plain(config) then errors.raise("load_model: %s: %s: expected an object", source.path, CONFIG) end
+  return config
+end
+
+--- Names the archive, not the temporary file that its weights were taken out to.
+local function naming(source, temporary, f, ...)
+  local results = table.pack(pcall(f, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  local text = tostring(results[2])
+  local first, last = text:find(temporary, 1, true)
+  if first and temporary ~= source.path then text = text:sub(1, first - 1) .. source.path .. ": " .. WEIGHTS .. text:sub(last + 1) end
+  error(text, 0)
+end
+
+--- The weights of an archive, paired with a built model's variables, and assigned.
+local function restore(model, contents, options)
+  local plan = keras3_weights.match(contents, model, options)
+  local done = plan:run()
+  local optimizer = model.compiled and model.optimizer
+  if optimizer and optimizer.built and done[optimizer_state.inner(optimizer)._iterations] then optimizer_state.complete(optimizer, done) end
+end
+archive.restore = restore
+
+local function load_open(model, path, source, options)
+  local file <close> = require("cusp.hdf5").open(path)
+  local contents = keras3_weights.read(path, file.root)
+  if not deferred.is_built(model) then keras3_weights.keep(contents) end
+  contents.path = source.path
+  return deferred.when_built(model, function() restore(model, contents, options) end)
+end
+
+local function load_weights(model, source, options)
+  if not source.has(WEIGHTS) then
+    errors.raise("%s: has no %s%s", source.path, WEIGHTS,
+      source.has "model.weights.npz" and "; weights as .npz are not read: save it again with weights_format = \"h5\"" or "")
+  end
+  local path = source.weights()
+  return naming(source, path, load_open, model, path, source, options)
+end
+
+--- Loads the weights of an archive into a model.
+-- @tparam string path
+-- @tparam Model model
+-- @tparam[opt] table options `skip_mismatch`
+-- @treturn boolean whether the model had its variables; else they are set when it is built
+function archive.load_weights(path, model, options)
+  local source <close> = open(path)
+  return load_weights(model, source, options)
+end
+
+--- Reads a model.
+-- @tparam string path
+-- @tparam[opt] table options `custom_objects`; `compile` (true)
+-- @treturn Model
+-- @raise naming the file and the place in it
+function archive.read(path, options)
+  options = options or {}
+  local source <close> = open(path)
+  local config = read_config(source)
+  local ok, model = pcall(configuration.to_model, config, {custom_objects = options.custom_objects, compile = options.compile})
+  if not ok then
+    if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
+    errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))
+  end
+  load_weights(model, source)
+  return model
+end
+
+return archive

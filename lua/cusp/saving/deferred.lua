@@ -1,0 +1,57 @@
+--- What waits for a layer, model or optimizer to have its variables: values read before there was anything to put them in.
+-- @module cusp.saving.deferred
+
+local engine = require "cusp.engine"
+local tracking = require "cusp.layers.tracking"
+
+local deferred = {}
+
+local function has_unbuilt_parts(layer)
+  local found = false
+  tracking.each(layer, function(kind, value)
+    if kind == "layer" and not found then found = not value.built or has_unbuilt_parts(value) end
+  end)
+  return found
+end
+
+--- Whether an object has all its variables: an optimizer that is built; a layer that is, with all layers below it, or that ran once
+-- (a layer that its `call` does not use stays unbuilt for good).
+-- @tparam Layer|Optimizer object
+-- @treturn boolean
+function deferred.is_built(object)
+  if not object.built then return false end
+  if not object.__is_layer or rawget(object, "_graph") or rawget(object, "_ran") then return true end
+  return not has_unbuilt_parts(object)
+end
+
+--- Runs `f(object)` at once if the object is built, else as soon as it is: before its first call computes anything, and outside any
+-- trace. Of several functions that wait, all run, in order.
+-- @tparam Layer|Optimizer object
+-- @tparam function f
+-- @treturn boolean whether it ran
+function deferred.when_built(object, f)
+  if deferred.is_built(object) then
+    f(object)
+    return true
+  end
+  local waiting = rawget(object, "_when_built")
+  if not waiting then
+    waiting = {}
+    rawset(object, "_when_built", waiting)
+  end
+  waiting[#waiting + 1] = f
+  return false
+end
+
+--- Forgets what waits for an object: what was asked for is no longer wanted.
+function deferred.forget(object) rawset(object, "_when_built", nil) end
+
+--- Runs what waits. Called by whatever has just built the object.
+function deferred.run(object)
+  local waiting = rawget(object, "_when_built")
+  if not waiting then return end
+  rawset(object, "_when_built", nil)
+  for _, f in ipairs(waiting) do engine.untraced(f, object) end
+end
+
+return deferred

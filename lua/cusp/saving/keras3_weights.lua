@@ -1,0 +1,196 @@
+--- Weights in Keras 3's layout (`model.weights.h5`): for each part of a model a group `<path>/vars` with the attribute `name` and
+-- datasets 0, 1, ... Those of tf.keras 2.12 to 2.15 have no names and paths of their own in a few places.
+--
+-- Keras does not save where random layers are in their sequences; a file of Cusp's has that in groups of its own, which Keras passes
+-- over.
+-- @module cusp.saving.keras3_weights
+
+local errors = require "cusp.errors"
+local extra_state = require "cusp.saving.extra_state"
+local keras3_paths = require "cusp.saving.keras3_paths"
+local optimizer_state = require "cusp.saving.optimizer_state"
+local stored = require "cusp.saving.stored"
+
+local keras3_weights = {}
+
+---------------------------------------------------------------- writing
+
+local function write_part(group, part)
+  if part.kind == "generator" and #part.variables == 0 then return end
+  local vars = group:create_group(part.path == "" and "vars" or part.path .. "/vars")
+  if part.name then vars.attributes:set("name", part.name) end
+  for i, variable in ipairs(part.variables) do vars:create_dataset(tostring(i - 1), variable) end
+end
+
+--- Writes a model's weights, and its optimizer's state.
+-- @tparam cusp.hdf5.NewGroup group
+-- @tparam Model model
+-- @tparam[opt=true] boolean with_optimizer
+function keras3_weights.write(group, model, with_optimizer)
+  for _, part in ipairs(keras3_paths.of(model, with_optimizer)) do write_part(group, part) end
+end
+
+---------------------------------------------------------------- reading
+
+local function read_vars(path, group)
+  local values = {}
+  for _, name in ipairs(group:names()) do
+    local dataset = group:get(name)
+    local index = math.tointeger(tonumber(name))
+    if not index or not dataset or dataset.kind ~= "dataset" then
+      errors.raise("%s: %s: expected variables named 0, 1, ..., got '%s'", path, group.name, name)
+    end
+    values[index + 1] = stored.of_dataset(path, dataset)
+  end
+  local count = #group:names()
+  for i = 1, count do
+    if not values[i] then errors.raise("%s: %s: has %d variables, but none is named %d", path, group.name, count, i - 1) end
+  end
+  return values
+end
+
+local most_levels = 100 -- a path of a real model is far from it; a group that contains itself is not
+
+local function read_below(contents, group, place, level)
+  if level > most_levels then errors.raise("%s: %s: groups are nested more than %d levels deep", contents.path, group.name, most_levels) end
+  for _, name in ipairs(group:names()) do
+    local member = group:get(name)
+    if member and member.kind == "group" then
+      if name == "vars" then
+        contents.parts[place] = {values = read_vars(contents.path, member), where = ("%s: %s"):format(contents.path, member.name)}
+      else
+        read_below(contents, member, place == "" and name or place .. "/" .. name, level + 1)
+      end
+    end
+  end
+end
+
+--- What a file holds.
+-- @tparam string path of the file, for messages
+-- @tparam cusp.hdf5.Group group
+-- @treturn table `path`; `parts`: `{values =, where =}` by place
+-- @raise where groups hold something other than numbered variables
+function keras3_weights.read(path, group)
+  local contents = {path = path, parts = {}}
+  read_below(contents, group, "", 0)
+  return contents
+end
+
+--- Reads all values into memory: for use after the file is closed.
+function keras3_weights.keep(contents)
+  for _, part in pairs(contents.parts) do
+    for _, value in ipairs(part.values) do stored.keep(value) end
+  end
+  return contents
+end
+
+--- Whether a group is in this layout.
+function keras3_weights.is_layout(group)
+  for _, name in ipairs {"layers", "vars", "_layer_checkpoint_dependencies", "optimizer"} do
+    if group:has(name) then return true end
+  end
+  return false
+end
+
+---------------------------------------------------------------- matching
+
+-- Names of tf.keras 2.15 (private fields) and before (`_layer_checkpoint_dependencies`), one part of a path at a time.
+local function find_part(contents, path)
+  local found = contents.parts[path]
+  if found then return found end
+  local older = path:gsub("%f[^/%z]layers%f[/%z]", "_layer_checkpoint_dependencies")
+  if contents.parts[older] then return contents.parts[older] end
+  local private = path:gsub("%f[^/%z](%a+_dense)%f[/%z]", "_%1")
+  return contents.parts[private] or contents.parts[(path:gsub("%f[^/%z]_(%a+_dense)%f[/%z]", "%1"))]
+end
+
+local function first_misfit(variables, values)
+  for i, variable in ipairs(variables) do
+    local misfit = stored.misfit(variable, values[i])
+    if misfit then return misfit end
+  end
+end
+
+local function add_all(plan, variables, values)
+  for i, variable in ipairs(variables) do
+    if variable then plan:add(variable, values[i]) end
+  end
+end
+
+local function match_layer(plan, contents, part)
+  local found = find_part(contents, part.path)
+  local values = found and found.values or {}
+  if #values ~= #part.variables then
+    local where = found and found.where or ("%s: /%s"):format(contents.path, part.path)
+    return ("%s: %s '%s' has %d variables, the file has %d of it"):format(where, part.object.__name, tostring(part.name),
+      #part.variables, #values)
+  end
+  local misfit = first_misfit(part.variables, values)
+  if misfit then return ("%s: %s '%s': %s"):format(found.where, part.object.__name, tostring(part.name), misfit) end
+  add_all(plan, part.variables, values)
+end
+
+-- Without the learning rate and what tf.keras 2.15 does not keep; plain SGD's unused slots are passed over.
+local function tf2_order(optimizer, count)
+  local inner, result = optimizer_state.inner(optimizer), {}
+  result[1] = inner._iterations
+  for _, slot in ipairs(optimizer_state.slots(optimizer)) do result[#result + 1] = slot.variable end
+  local unused = inner.__name == "SGD" and inner.momentum == 0 and #(rawget(inner, "_trainable_variables") or {}) or 0
+  return (#result == count or #result + unused == count) and result or nil
+end
+
+local function optimizer_variables(optimizer, values)
+  local variables = optimizer.variables
+  if #values == #variables and not first_misfit(variables, values) then return variables end
+  variables = tf2_order(optimizer, #values)
+  return variables and not first_misfit(variables, values) and variables or nil
+end
+
+local function match_optimizer(plan, contents, part, model)
+  local found = contents.parts[part.path]
+  if not found or #found.values == 0 then return end
+  part.object:ensure_built(model.trainable_variables)
+  local variables = optimizer_variables(part.object, found.values)
+  if variables then return add_all(plan, variables, found.values) end
+  stored.warn("%s: the state of the optimizer '%s' is not loaded: it has %d variables, the file has %d, or of other shapes", found.where,
+    tostring(part.name), #part.variables, #found.values)
+end
+
+-- Random layers go on where they were; a file of Keras's does not say where.
+local function match_generator(plan, contents, part)
+  local found = contents.parts[part.path]
+  if found and #found.values == 1 and not first_misfit(part.variables, found.values) then add_all(plan, part.variables, found.values) end
+end
+
+local matchers = {
+  layer = match_layer, optimizer = match_optimizer, generator = match_generator,
+  -- Metrics begin afresh with each epoch.
+  metric = function() end,
+}
+
+local function report(contents, failures, skip)
+  if #failures == 0 then return end
+  local more = #failures > 1 and (" (and %d more parts of the model do not fit)"):format(#failures - 1) or ""
+  if not skip then errors.raise("%s%s; load with skip_mismatch = true to leave out what does not fit", failures[1], more) end
+  for _, failure in ipairs(failures) do stored.warn("%s; it is skipped", failure) end
+  return contents
+end
+
+--- Pairs what a file holds with a model's variables and its optimizer's; nothing is assigned yet.
+-- @tparam table contents what `read` gave
+-- @tparam Model model built
+-- @tparam[opt] table options `skip_mismatch`: parts that do not fit are left out, with a warning
+-- @treturn table a plan (see cusp.saving.stored)
+-- @raise naming the part, the variable and both shapes where something does not fit
+function keras3_weights.match(contents, model, options)
+  local plan, failures = stored.plan(), {}
+  local parts = keras3_paths.of(model)
+  if extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end) then parts = keras3_paths.of(model) end
+  for _, part in ipairs(parts) do
+    failures[#failures + 1] = matchers[part.kind](plan, contents, part, model)
+  end
+  report(contents, failures, options and options.skip_mismatch)
+  return plan
+end
+
+return keras3_weights
