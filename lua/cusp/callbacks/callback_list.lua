@@ -108,6 +108,15 @@ function CallbackList:has_batch_hooks(phase)
   return false
 end
 
+--- Whether code of the user's runs in it.
+function CallbackList:has_own()
+  for _, callback in ipairs(self.callbacks) do
+    local class = Object.class_of(callback)
+    if not class or not class.__library or class.__name == "LambdaCallback" then return true end
+  end
+  return false
+end
+
 ---------------------------------------------------------------- calling
 
 -- Those that keep what all others did (`runs_last`) come after them, wherever they stand in the list.

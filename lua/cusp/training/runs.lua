@@ -122,7 +122,7 @@ end
 -- One epoch, or what is left of it where `batches` are done. Returns what it reports.
 local function run_epoch(self, run, epoch, batches)
   run.step = Step.of(self, "train_step")
-  checks.trainable(self, run.step)
+  if epoch == run.first_epoch or run.has_own then checks.trainable(self, run.step) end
   if not batches then self:reset_metrics() end
   run.callbacks:on_epoch_begin(epoch, {})
   if not batches then begin_pass(run, epoch) end
@@ -205,7 +205,7 @@ function runs:fit(...)
   run.callbacks = callback_list(self, callbacks, run, {
     history = true, verbose = checks.verbosity("fit", verbose), epochs = epochs, steps = steps_per_epoch or source.steps,
   })
-  run.keeps_place = run.callbacks:keeps_place()
+  run.keeps_place, run.has_own = run.callbacks:keeps_place(), run.callbacks:has_own()
   local _ <close> = guard(run)
   prepare(self, "fit", run.step, source)
   self.stop_training = false
