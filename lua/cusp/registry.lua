@@ -6,7 +6,7 @@
 -- where it was registered so. Layers and models that are built or compiled add `build_config` and `compile_config`. Loading finds
 -- classes by name and runs no code from the file: a function that is not one of the library's must be given, either as
 -- `custom_objects` or by `register`. Forms that older generations of Keras wrote are brought to the present one by
--- `cusp.saving.keras2_config`.
+-- `cusp.saving.configuration.keras2`.
 -- @module cusp.registry
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
@@ -261,7 +261,7 @@ special.__numpy__ = special.__tensor__
 --- Forms of library classes as this generation has them; a class of the program reads its own.
 local function present_form(class, config)
   if not class.__library or type(config) ~= "table" then return config end
-  return require("cusp.saving.keras2_config").upgrade(class, config)
+  return require("cusp.saving.configuration.keras2").upgrade(class, config)
 end
 
 local depth, max_depth = 0, 64 -- of objects within objects; each level takes a few of the C levels that Lua has

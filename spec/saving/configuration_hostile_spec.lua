@@ -85,7 +85,8 @@ describe("hostile configurations:", function()
     local layers, count = {}, 3000
     for i = count, 1, -1 do
       local name = "i" .. i
-      layers[#layers + 1] = { class_name = "Identity", name = name, config = { name = name }, inbound_nodes = { { { "i" .. i - 1, 0, 0 } } } }
+      local calls = { { { "i" .. i - 1, 0, 0 } } }
+      layers[#layers + 1] = { class_name = "Identity", name = name, config = { name = name }, inbound_nodes = calls }
     end
     layers[#layers + 1] = { class_name = "InputLayer", name = "i0", config = { name = "i0", batch_input_shape = { cusp.null, 2 } } }
     local config = { layers = layers, input_layers = { { "i0", 0, 0 } }, output_layers = { { "i" .. count, 0, 0 } } }

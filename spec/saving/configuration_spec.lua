@@ -166,6 +166,31 @@ keras_version: 2.2.4-tf
     end
   end)
 
+  it("operations are TensorFlow's functions in TF 2's form, where it has them", function()
+    local x, z = cusp.Input { shape = { 4 }, name = "x" }, cusp.Input { shape = { 4 }, name = "z" }
+    local y = cusp.ops.mean(2 * (x + z) - 1, { axis = -1, keepdims = true })
+    local model = cusp.Model { { x, z }, cusp.ops.concatenate({ y, cusp.ops.relu(x) }, { axis = 2 }) }
+    local list = json.decode(model:to_json()).config.layers
+    local found = {}
+    for _, layer in ipairs(list) do
+      if layer.class_name == "TFOpLambda" then
+        found[#found + 1] = ("%s %s"):format(layer.config["function"], json.encode(layer.inbound_nodes):gsub('"[%w_]+", 0, 0', "*"))
+      end
+    end
+    table.sort(found)
+    assert.are.same({
+      '__operators__.add [[*, {"y": [*]}]]', 'concat [[[*, {"axis": 1}], [*, {"axis": 1}]]]',
+      'math.multiply [["_CONSTANT_VALUE", -1, 2.0, {"y": [*]}]]', 'math.reduce_mean [[*, {"axis": -1, "keepdims": true}]]',
+      'math.subtract [[*, {"y": 1.0}]]', "nn.relu [[*, {}]]",
+    }, found)
+    local data = { cusp.random.uniform { 3, 4 }, cusp.random.uniform { 3, 4 } }
+    golden_models.check_same(models.model_from_json(model:to_json())(data), model(data), "model")
+    local text = model:to_json():gsub("nn.relu", "nn.unheard_of")
+    local ok, message = pcall(models.model_from_json, text)
+    assert.is_false(ok)
+    assert.matches("TFOpLambda '[%w_]+'%): TensorFlow's function string \"nn.unheard_of\" is not known here", message)
+  end)
+
   it("indents, sorts and escapes as Python does", function()
     local model = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense { 2, name = "é" } }
     assert.matches('"name": "\\u00e9"', model:to_json(), 1, true)

@@ -80,7 +80,7 @@ describe("custom objects:", function()
     assert.equal(2, models.model_from_json(text, { custom_objects = { Elsewhere = Scale } }).layers[1].factor)
     assert.equal(2, models.model_from_json({ text, custom_objects = { Elsewhere = Scale } }).layers[1].factor)
     do
-      local _scope <close> = utils.custom_object_scope { Elsewhere = Scale }
+      local scope <close> = utils.custom_object_scope { Elsewhere = Scale } -- luacheck: ignore
       assert.equal(2, models.model_from_json(text).layers[1].factor)
     end
     fails("there is no class", models.model_from_json, text)

@@ -76,12 +76,12 @@ end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.
 function Trainer:get_compile_config()
-  return require("cusp.saving.training_config").keras3(self)
+  return require("cusp.saving.configuration.training").keras3(self)
 end
 
 --- Compiles as a serialised form says.
 function Trainer:compile_from_config(config)
-  require("cusp.saving.training_config").compile(self, config)
+  require("cusp.saving.configuration.training").compile(self, config)
 end
 
 ---------------------------------------------------------------- metrics

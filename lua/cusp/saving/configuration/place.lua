@@ -1,5 +1,5 @@
 --- Places in configurations, for error messages: "layers[3] (Dense 'dense_1'), config.units: ...".
--- @module cusp.saving.place
+-- @module cusp.saving.configuration.place
 local errors = require "cusp.errors"
 
 local place = {}

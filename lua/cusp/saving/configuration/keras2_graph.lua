@@ -1,11 +1,12 @@
 --- Models in TF 2.0's form: graphs, with calls as lists `[layer, call, tensor, keywords]`, and stacks.
--- @module cusp.saving.keras2_graph
+-- @module cusp.saving.configuration.keras2_graph
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
-local operation_config = require "cusp.saving.operation_config"
+local operations = require "cusp.saving.configuration.operations"
 local ordered = require "cusp.ordered"
-local parameters = require "cusp.saving.call_parameters"
+local parameters = require "cusp.saving.configuration.call_parameters"
 local registry = require "cusp.registry"
+local tensorflow_operations = require "cusp.saving.configuration.tensorflow_operations"
 
 local keras2_graph = {}
 local is_plain = kinds.is_plain
@@ -67,15 +68,27 @@ local function write_call(call, node, offsets, convert, state)
   return is_tensor(call.args[1]) and { inputs } or inputs
 end
 
---- Operations are written as Keras 3 has them: TF 2.0 wrote nodes of TensorFlow's graphs, which only TensorFlow can run.
-local function write_layer(node, offsets, convert, state)
-  if operation_config.is_operation(node) then return node end
-  local calls, written = {}, convert(node, state)
-  for i, call in ipairs(node.inbound_nodes) do calls[i] = write_call(call, node, offsets, convert, state) end
+local function assemble(node, written, calls)
   local result = ordered.object({ name = node.name }, { "name" })
   for _, key in ipairs(ordered.keys(written)) do ordered.set(result, key, written[key]) end
   ordered.set(result, "inbound_nodes", calls)
   return result
+end
+
+--- Operations are written as tf.keras has them since 2.4, or as Keras 3 has them: TF 2.0 wrote nodes of TensorFlow's graphs, which only
+-- TensorFlow can run.
+local function write_operation(node, offsets, convert, state)
+  local written, call = tensorflow_operations.of(node)
+  if not written then return node end
+  local calls = write_call(call, node, offsets, convert, state)
+  return assemble(node, written, #calls == 1 and is_plain(calls[1]) and { calls[1] } or { calls })
+end
+
+local function write_layer(node, offsets, convert, state)
+  if operations.is_operation(node) then return write_operation(node, offsets, convert, state) end
+  local calls, written = {}, convert(node, state)
+  for i, call in ipairs(node.inbound_nodes) do calls[i] = write_call(call, node, offsets, convert, state) end
+  return assemble(node, written, calls)
 end
 
 local function is_place(value) return is_plain(value) and type(value[1]) == "string" and math.type(value[2]) == "integer" end

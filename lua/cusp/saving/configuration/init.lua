@@ -9,13 +9,13 @@
 -- @module cusp.saving.configuration
 local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
-local keras2_config = require "cusp.saving.keras2_config"
+local keras2 = require "cusp.saving.configuration.keras2"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
-local place = require "cusp.saving.place"
+local place = require "cusp.saving.configuration.place"
 local registry = require "cusp.registry"
-local training_config = require "cusp.saving.training_config"
+local training = require "cusp.saving.configuration.training"
 local warnings = require "cusp.warnings"
 
 local configuration = {}
@@ -41,8 +41,8 @@ end
 function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree = registry.serialize(model)
-  if not layout then return require("cusp.saving.keras3_config").of(tree) end
-  local result = keras2_config.of(tree, layout)
+  if not layout then return require("cusp.saving.configuration.keras3").of(tree) end
+  local result = keras2.of(tree, layout)
   ordered.set(result, "keras_version", "2.2.4-tf")
   ordered.set(result, "backend", "tensorflow")
   return result
@@ -56,15 +56,15 @@ end
 -- @treturn ?table nil where the model is not compiled
 function configuration.of_compile(model, options)
   if not rawget(model, "_compile_config") then return nil end
-  local obstacle = training_config.obstacle(model)
+  local obstacle = training.obstacle(model)
   if obstacle then
     warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
       .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
     return nil
   end
   local format = options and options.format or "tf2"
-  if format == "keras3" then return training_config.keras3(model) end
-  return training_config.hdf5(model, format == "h5" and "tf2" or format)
+  if format == "keras3" then return training.keras3(model) end
+  return training.hdf5(model, format == "h5" and "tf2" or format)
 end
 
 ---------------------------------------------------------------- reading
@@ -87,7 +87,7 @@ end
 -- @tparam[opt] table options `custom_objects`
 -- @raise naming what is not known; the model is as it was then
 function configuration.compile(model, config, options)
-  local ok, message = pcall(scoped, options, training_config.compile, model, config)
+  local ok, message = pcall(scoped, options, training.compile, model, config)
   if not ok then raise_in("training configuration", message) end
 end
 

@@ -1,11 +1,11 @@
---- How TF 2.0's configurations differ from Keras 3's: data alone, read by `cusp.saving.keras2_config`.
+--- How TF 2.0's configurations differ from Keras 3's: data alone, read by `cusp.saving.configuration.keras2`.
 --
 -- For each class of a namespace: the keys that TF 2.0's `get_config` gives, in its order, after those that all members have (`base`).
 --
 --     units               written as it is; null where Keras 3 has no such key
 --     alpha<negative_slope  TF 2.0's name < Keras 3's
 --     groups?1            written only where it is not this, since TF 2.0 did not have it (a list of 1s counts as 1)
---     alpha:float32       what follows the colon names a conversion in `keras2_config`
+--     alpha:float32       what follows the colon names a conversion in `keras2`
 --     -seed               of Keras 3 alone; not written
 --
 -- `fixed` holds values of keys that Keras 3 lacks: written, and passed over where a file is read; `required` says that TF 2 cannot do
@@ -13,7 +13,7 @@
 -- nothing is lost where this program reads the file.
 --
 -- Sources: `get_config` of each class in TensorFlow 2.0 (tensorflow/python/keras), 2.15 and Keras 3.
--- @module cusp.saving.keras2_table
+-- @module cusp.saving.configuration.keras2_table
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 

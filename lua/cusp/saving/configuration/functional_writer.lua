@@ -1,15 +1,15 @@
 --- Graphs of symbolic tensors as Keras 3's configurations.
--- @module cusp.saving.functional_config
+-- @module cusp.saving.configuration.functional_writer
 local Node = require "cusp.models.node"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
-local operation_config = require "cusp.saving.operation_config"
+local operations = require "cusp.saving.configuration.operations"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
-local functional_config = {}
+local functional_writer = {}
 local is_symbolic, is_plain = Node.is_symbolic, kinds.is_plain
 
 local function nullable(shape)
@@ -91,14 +91,14 @@ end
 --- The configuration of a model made of symbolic tensors.
 -- @tparam Model model
 -- @treturn table `name`, `trainable`, `layers`, `input_layers`, `output_layers`
-function functional_config.of(model)
+function functional_writer.of(model)
   local graph = model._graph
   local layers = {}
   for i, operation in ipairs(graph.operations) do
     if operation.__is_layer then
       layers[i] = serialize_layer(graph, operation)
     else
-      layers[i] = operation_config.of(operation._nodes[1], function(value) return serialize_argument(graph, value) end)
+      layers[i] = operations.of(operation._nodes[1], function(value) return serialize_argument(graph, value) end)
     end
   end
   return ordered.object({
@@ -108,4 +108,4 @@ function functional_config.of(model)
   }, { "name", "trainable", "layers", "input_layers", "output_layers" })
 end
 
-return functional_config
+return functional_writer

@@ -1,10 +1,10 @@
 --- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order and what Keras adds and leaves out.
--- @module cusp.saving.keras3_config
+-- @module cusp.saving.configuration.keras3
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 
-local keras3_config = {}
+local keras3 = {}
 local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- what Keras 3.15's classes write
@@ -81,13 +81,13 @@ end
 --- Keras 3's form of a tree of serialised objects.
 -- @param tree as `registry.serialize` gives it; it is changed
 -- @return the tree
-function keras3_config.of(tree)
+function keras3.of(tree)
   if not is_plain(tree) then return tree end
   for _, item in pairs(tree) do
-    if is_plain(item) then keras3_config.of(item) end
+    if is_plain(item) then keras3.of(item) end
   end
   if type(tree.class_name) == "string" and is_plain(tree.config) then change(tree) end
   return tree
 end
 
-return keras3_config
+return keras3

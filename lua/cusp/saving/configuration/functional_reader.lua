@@ -2,17 +2,18 @@
 --
 -- All layers are made first. Then calls are made in an order in which the inputs of each exist: a call that lacks one waits for the
 -- one that gives it, so that the work grows with the size of the configuration and not with its square.
--- @module cusp.saving.functional_reader
+-- @module cusp.saving.configuration.functional_reader
 local Object = require "cusp.class"
-local call_parameters = require "cusp.saving.call_parameters"
+local call_parameters = require "cusp.saving.configuration.call_parameters"
 local errors = require "cusp.errors"
-local keras2_graph = require "cusp.saving.keras2_graph"
+local keras2_graph = require "cusp.saving.configuration.keras2_graph"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
-local operation_config = require "cusp.saving.operation_config"
+local operations = require "cusp.saving.configuration.operations"
 local ordered = require "cusp.ordered"
-local place = require "cusp.saving.place"
+local place = require "cusp.saving.configuration.place"
 local registry = require "cusp.registry"
+local tensorflow_operations = require "cusp.saving.configuration.tensorflow_operations"
 
 local functional_reader = {}
 local is_plain = kinds.is_plain
@@ -111,9 +112,18 @@ local function split_states(operation, inputs, keywords)
   return inputs[1]
 end
 
-local function read_keras2_call(state, operation, data)
-  local keywords, args = {}, { n = 1 }
+--- A call of one of TensorFlow's functions.
+local function tensorflow_call(operation, data, inputs, keywords)
+  local positional, named = tensorflow_operations.arguments(data, keywords, function(name, value)
+    return operations.count_from_one(operation.op, name, value)
+  end)
+  return { args = table.move(positional, 1, #positional, 2, { inputs, n = 1 + #positional }), keywords = named }
+end
+
+local function read_keras2_call(state, entry, data)
+  local keywords, args, operation = {}, { n = 1 }, entry.operation
   local inputs = read_inputs(state, data, keywords)
+  if tensorflow_operations.is_operation(entry.data) then return tensorflow_call(operation, entry.data, inputs, keywords) end
   if not is_reference(inputs) and #inputs == 1 and next(inputs, 1) == nil then inputs = inputs[1] end
   args[1] = is_plain(inputs) and split_states(operation, inputs, keywords) or inputs
   local class = Object.class_of(operation)
@@ -141,9 +151,10 @@ local function collect_references(value, list)
   end
 end
 
-local function read_call(state, operation, data)
-  local call
-  if is_plain(data) and data.args ~= nil then call = read_keras3_call(state, data) else call = read_keras2_call(state, operation, data) end
+local function read_call(state, entry, data)
+  local operation = entry.operation
+  local is_keras3 = is_plain(data) and data.args ~= nil
+  local call = is_keras3 and read_keras3_call(state, data) or read_keras2_call(state, entry, data)
   for key, value in pairs(operation.attributes or {}) do call.keywords[key] = value end
   call.needs, call.met = {}, 0
   for i = 1, call.args.n do collect_references(call.args[i], call.needs) end
@@ -222,7 +233,8 @@ end
 local function read_layer(data)
   if not is_plain(data) then errors.raise("a layer should be a table, got %s", errors.describe(data)) end
   if type(data.class_name) ~= "string" then errors.raise("class_name should be a string, got %s", errors.describe(data.class_name)) end
-  if operation_config.is_operation(data) then return operation_config.read(data) end
+  if tensorflow_operations.is_operation(data) then data = tensorflow_operations.upgrade(data) end
+  if operations.is_operation(data) then return operations.read(data) end
   local layer = registry.deserialize(data, { module = "keras.layers", build = false })
   if type(layer) ~= "table" or not layer.__is_layer then errors.raise("'%s' is not a layer", data.class_name) end
   return layer
@@ -253,7 +265,7 @@ end
 local function read_calls(state, entry)
   entry.calls = {}
   for i, data in ipairs(state.calls[entry.name]) do
-    entry.calls[i] = place.within(entry.where, entry.data, read_call, state, entry.operation, data)
+    entry.calls[i] = place.within(entry.where, entry.data, read_call, state, entry, data)
   end
 end
 
@@ -278,7 +290,7 @@ end
 local function is_legacy(config)
   for _, data in ipairs(config.layers) do
     local call = is_plain(data) and is_plain(data.inbound_nodes) and data.inbound_nodes[1]
-    if call and not operation_config.is_operation(data) then return not is_plain(call) or call.args == nil end
+    if call and not operations.is_operation(data) then return not is_plain(call) or call.args == nil end
   end
   return is_plain(config.input_layers) and type(config.input_layers[1]) ~= "string"
 end

@@ -1,17 +1,17 @@
 --- Configurations in TF 2.0's form from Keras 3's, and Keras 2's read as Keras 3's.
 --
--- Objects give Keras 3's form (`get_config`); what was called or ordered otherwise in TF 2.0 stands in `cusp.saving.keras2_table`, and
--- both directions read it there.
--- @module cusp.saving.keras2_config
+-- Objects give Keras 3's form (`get_config`); what was called or ordered otherwise in TF 2.0 stands in `keras2_table`, and both
+-- directions read it there.
+-- @module cusp.saving.configuration.keras2
 local arguments = require "cusp.arguments"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
 local shapes = require "cusp.shape"
-local table_of = require "cusp.saving.keras2_table"
+local table_of = require "cusp.saving.configuration.keras2_table"
 
-local keras2_config = {}
+local keras2 = {}
 local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- the table's texts
@@ -253,7 +253,7 @@ end
 local function convert_node(node, state)
   if node.class_name == "DTypePolicy" then return node.config.name end
   local kind = is_model(node)
-  if kind then return require("cusp.saving.keras2_graph")["write_" .. kind](node, convert, state) end
+  if kind then return require("cusp.saving.configuration.keras2_graph")["write_" .. kind](node, convert, state) end
   return write_object(node, state)
 end
 
@@ -282,7 +282,7 @@ end
 -- keys that Keras 3 does not take and that say nothing to TF 2 either;
 -- `optimizers = "legacy_optimizers"`: optimizers as TF 2.0 to 2.10 had them
 -- @return a new structure; the given one may share parts with it and is not to be used afterwards
-function keras2_config.of(tree, options)
+function keras2.of(tree, options)
   return convert_activations(convert(tree, options or {}))
 end
 
@@ -349,7 +349,7 @@ end
 -- @tparam table class
 -- @tparam table config left as it is
 -- @treturn table
-function keras2_config.upgrade(class, config)
+function keras2.upgrade(class, config)
   local space = space_of(class.__module)
   if not space or #config > 0 then return config end
   local entry = space.classes[class.__name] or {}
@@ -364,4 +364,4 @@ function keras2_config.upgrade(class, config)
   return result
 end
 
-return keras2_config
+return keras2

@@ -1,16 +1,16 @@
 --- What `compile` was given, as files hold it: Keras 3's compile_config, and the training_config of HDF5 files.
--- @module cusp.saving.training_config
+-- @module cusp.saving.configuration.training
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
-local keras2_config = require "cusp.saving.keras2_config"
-local keras2_table = require "cusp.saving.keras2_table"
+local keras2 = require "cusp.saving.configuration.keras2"
+local keras2_table = require "cusp.saving.configuration.keras2_table"
 local kinds = require "cusp.kinds"
 local namespace = require "cusp.namespace"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
 
-local training_config = {}
+local training = {}
 local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- writing
@@ -29,7 +29,7 @@ end
 --- What keeps a compiled model's settings from being written: "loss" and the like; nil where nothing does.
 -- @tparam Model model
 -- @treturn ?string
-function training_config.obstacle(model)
+function training.obstacle(model)
   local config = rawget(model, "_compile_config")
   for _, key in ipairs { "loss", "metrics", "weighted_metrics" } do
     local found = config and nameless(config[key], key)
@@ -45,10 +45,10 @@ local keras3_keys = {
 --- Keras 3's form; empty where the model is not compiled or a function has no name.
 -- @tparam Model model
 -- @treturn table
-function training_config.keras3(model)
+function training.keras3(model)
   local config = rawget(model, "_compile_config")
   local result = ordered.object({}, {})
-  if not config or training_config.obstacle(model) then return result end
+  if not config or training.obstacle(model) then return result end
   for _, key in ipairs(keras3_keys) do ordered.set(result, key, registry.serialize(config[key])) end
   return result
 end
@@ -70,18 +70,18 @@ end
 -- @tparam Model model
 -- @tparam string format "tf2", as TF 2.11 to 2.15 write it ("Custom>Adam"), or "tf20", as TF 2.0 to 2.10 did
 -- @treturn ?table nil where the model is not compiled or a function has no name
-function training_config.hdf5(model, format)
+function training.hdf5(model, format)
   local config, form = rawget(model, "_compile_config"), hdf5_forms[format]
   if not form then
     errors.raise("there is no form of training_config named %s%s", errors.describe(format), errors.suggestion(format, hdf5_forms))
   end
-  if not config or training_config.obstacle(model) then return nil end
+  if not config or training.obstacle(model) then return nil end
   local result, options = ordered.object({}, {}), { optimizers = form.optimizers }
   for _, key in ipairs(form) do
-    local value = keras2_config.of(registry.serialize(config[key]), options)
+    local value = keras2.of(registry.serialize(config[key]), options)
     ordered.set(result, key, key == "loss" and long_names(value) or value)
   end
-  ordered.set(result, "optimizer_config", keras2_config.of(registry.serialize(config.optimizer), options))
+  ordered.set(result, "optimizer_config", keras2.of(registry.serialize(config.optimizer), options))
   return result
 end
 
@@ -172,10 +172,10 @@ end
 -- @tparam Model model
 -- @tparam table config Keras 3's or the training_config of an HDF5 file
 -- @raise naming the part that cannot be read
-function training_config.compile(model, config)
+function training.compile(model, config)
   if not is_plain(config) then errors.raise("the training configuration should be a table, got %s", errors.describe(config)) end
   model:compile(read_settings(model, config))
   if model.built then model.optimizer:ensure_built(model.trainable_variables) end
 end
 
-return training_config
+return training
