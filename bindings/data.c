@@ -344,7 +344,8 @@ static cusp_status fill_order(cusp_lua_tensor *tensor, const int64_t *order, int
  */
 static int order(lua_State *L) {
   cusp_lua_check_options(L, 1, "order");
-  int64_t rows = cusp_lua_integer_option(L, 1, "rows", 0, 0, "order"), limit = cusp_lua_integer_option(L, 1, "limit", 0, 0, "order"), drawn = 0;
+  int64_t rows = cusp_lua_integer_option(L, 1, "rows", 0, 0, "order"), limit = cusp_lua_integer_option(L, 1, "limit", 0, 0, "order"),
+          drawn = 0;
   int count;
   bool batched, whole = false;
   stage *stages = read_stages(L, &count, &batched);
@@ -575,16 +576,9 @@ static int pipeline_run(lua_State *L) {
 
 /* ------------------------------------------------------------------ opening */
 
-static const luaL_Reg functions[] = {{"arrays", arrays},
-                                     {"windows", windows},
-                                     {"file_rows", file_rows},
-                                     {"chunked", chunked},
-                                     {"zip", zip},
-                                     {"concatenate", concatenate},
-                                     {"cache", cache},
-                                     {"order", order},
-                                     {"pipeline", new_pipeline},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"arrays", arrays},           {"windows", windows}, {"file_rows", file_rows}, {"chunked", chunked},       {"zip", zip},
+    {"concatenate", concatenate}, {"cache", cache},     {"order", order},         {"pipeline", new_pipeline}, {NULL, NULL}};
 
 void cusp_lua_open_data(lua_State *L) {
   static const luaL_Reg rows_metamethods[] = {{"__gc", rows_release}, {"__close", rows_release}, {NULL, NULL}};

@@ -258,10 +258,10 @@ static int tfrecord(lua_State *L) {
 }
 
 void cusp_lua_open_data_files(lua_State *L) {
-  static const luaL_Reg functions[] = {{"images", images}, {"read_image", read_image}, {"is_link", is_link}, {"csv", csv}, {"tfrecord", tfrecord}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"images", images}, {"read_image", read_image}, {"is_link", is_link},
+                                       {"csv", csv},       {"tfrecord", tfrecord},     {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", csv_release}, {"__close", csv_release}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"describe", csv_describe}, {"row", csv_row}, {"line", csv_line}, {"rows", csv_rows}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"describe", csv_describe}, {"row", csv_row}, {"line", csv_line}, {"rows", csv_rows}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   cusp_lua_new_class(L, csv_kind, metamethods, methods);
   lua_pop(L, 1);

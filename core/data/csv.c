@@ -275,7 +275,10 @@ static cusp_status scan_file(scan *s, char *buffer) {
 static cusp_status index_file(cusp_csv *csv, const cusp_csv_options *options) {
   char *buffer;
   cusp_csv_record record = {0};
-  scan s = {.csv = csv, .parser = {csv->delimiter, csv->quotes, FIELD_START, false, &record}, .header = options->header, .line = 1,
+  scan s = {.csv = csv,
+            .parser = {csv->delimiter, csv->quotes, FIELD_START, false, &record},
+            .header = options->header,
+            .line = 1,
             .start_line = 1};
   CUSP_TRY(cusp_alloc((void **)&buffer, BUFFER_BYTES));
   cusp_status status = scan_file(&s, buffer);

@@ -11,9 +11,9 @@ typedef struct cusp_csv cusp_csv;
 
 typedef struct cusp_csv_options {
   char delimiter;
-  bool quotes;        /* "..." around fields means quoting, "" within stands for one quote */
-  bool header;        /* the first record has the columns' names */
-  const char *na;     /* besides the empty field, what stands for a missing value; "" for nothing else. Copied */
+  bool quotes;    /* "..." around fields means quoting, "" within stands for one quote */
+  bool header;    /* the first record has the columns' names */
+  const char *na; /* besides the empty field, what stands for a missing value; "" for nothing else. Copied */
 } cusp_csv_options;
 
 /** What all values of a column can be read as, missing ones left out; the last where there are none. */

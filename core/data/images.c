@@ -14,9 +14,7 @@ static const cusp_images *table;
 static char failure[512];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void load(void) {
-  table = cusp_library_load("native/images.so", CUSP_IMAGES_SYMBOL, CUSP_IMAGES_VERSION, failure, sizeof failure);
-}
+static void load(void) { table = cusp_library_load("native/images.so", CUSP_IMAGES_SYMBOL, CUSP_IMAGES_VERSION, failure, sizeof failure); }
 
 const cusp_images *cusp_images_load(void) {
   pthread_once(&once, load);

@@ -106,9 +106,9 @@ static cusp_status check_windows(const cusp_array *array, const cusp_window *w, 
   if (array->shape.ndim == 0 || w->length < 1 || w->stride < 1 || w->rate < 1 || w->start < 0)
     return cusp_fail(CUSP_EVALUE, "windows need an array with a first axis, and a length, stride and rate of at least 1");
   int64_t last, reach;
-  if (rows > 0 && (__builtin_mul_overflow(rows - 1, w->stride, &last) || __builtin_mul_overflow(w->length - 1, w->rate, &reach) ||
-                   __builtin_add_overflow(last, reach, &last) || __builtin_add_overflow(last, w->start, &last) ||
-                   last >= array->shape.size[0]))
+  if (rows > 0 &&
+      (__builtin_mul_overflow(rows - 1, w->stride, &last) || __builtin_mul_overflow(w->length - 1, w->rate, &reach) ||
+       __builtin_add_overflow(last, reach, &last) || __builtin_add_overflow(last, w->start, &last) || last >= array->shape.size[0]))
     return cusp_fail(CUSP_EVALUE, "%lld windows of %lld steps do not fit into %lld", (long long)rows, (long long)w->length,
                      (long long)array->shape.size[0]);
   return CUSP_OK;

@@ -17,8 +17,8 @@
 /* One place of the ring: filled by one worker, then emptied by the consumer. */
 typedef struct slot {
   bool ready;
-  int64_t rows; /* 0: the stream ended here */
-  int64_t taken; /* single rows: how many were handed out */
+  int64_t rows;       /* 0: the stream ended here */
+  int64_t taken;      /* single rows: how many were handed out */
   cusp_array *arrays; /* [rows, ...] of each column */
   cusp_status status;
   char message[MESSAGE_BYTES];

@@ -14,9 +14,9 @@ struct cusp_stream {
   const stream_kind *kind;
   cusp_stream *input; /* NULL: a range */
   int64_t width;
-  int64_t position;       /* elements given, or taken from the input, in this pass */
-  int64_t limit, start;   /* what the constructor was given */
-  bool flag;              /* likewise */
+  int64_t position;     /* elements given, or taken from the input, in this pass */
+  int64_t limit, start; /* what the constructor was given */
+  bool flag;            /* likewise */
   uint64_t seed, pass, draws;
   int64_t *buffer, *counts; /* shuffle: `filled` elements of `width` rows, and how many rows each has */
   int64_t filled, capacity;

@@ -3,12 +3,12 @@
 #include <string.h>
 
 /* The pairs that data sets are made of have loops of their own; the rest goes element by element. */
-#define TO_FLOAT(name, type)                                                                                 \
-  static void name##_to_float(const cusp_transform *t, int64_t count, const void *from, void *to) {          \
-    const type *restrict in = from;                                                                          \
-    float *restrict out = to, scale = (float)t->scale, offset = (float)t->offset;                            \
-    for (int64_t i = 0; i < count; i++)                                                                      \
-      out[i] = (float)in[i] * scale + offset;                                                                \
+#define TO_FLOAT(name, type)                                                                        \
+  static void name##_to_float(const cusp_transform *t, int64_t count, const void *from, void *to) { \
+    const type *restrict in = from;                                                                 \
+    float *restrict out = to, scale = (float)t->scale, offset = (float)t->offset;                   \
+    for (int64_t i = 0; i < count; i++)                                                             \
+      out[i] = (float)in[i] * scale + offset;                                                       \
   }
 TO_FLOAT(uint8, uint8_t)
 TO_FLOAT(int32, int32_t)

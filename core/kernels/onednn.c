@@ -9,9 +9,7 @@ static const cusp_onednn *table;
 static char failure[512];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void load(void) {
-  table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure, sizeof failure);
-}
+static void load(void) { table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure, sizeof failure); }
 
 const cusp_onednn *cusp_onednn_load(void) {
   pthread_once(&once, load);

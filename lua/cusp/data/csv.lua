@@ -100,7 +100,8 @@ local function dense_output(path, features, dtype)
   local result = { dtype = dtype, vector = true }
   for i, column in ipairs(features) do
     if column.type == "string" then
-      errors.raise("from_csv: %s: dense features are numbers, but column '%s' holds text; leave it out with select_columns", path, column.name)
+      errors.raise("from_csv: %s: dense features are numbers, but column '%s' holds text; leave it out with select_columns", path,
+        column.name)
     end
     result[i] = cell(column)
   end
@@ -108,11 +109,10 @@ local function dense_output(path, features, dtype)
 end
 
 local function numeric_dataset(path, file, features, label, options)
-  local outputs, form = {}, nil
+  local outputs, form = {}, {}
   if options.dense then
     outputs[1], form = dense_output(path, features, options.dtype), 1
   else
-    form = {}
     for i, column in ipairs(features) do outputs[i], form[column.name] = output(column), i end
   end
   if label then

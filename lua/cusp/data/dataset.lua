@@ -106,7 +106,8 @@ end
 local function no_rows(part) return element.type_of(part).shape[1] == nil end
 
 --- The rows of tensors along their first axes.
--- @param tensors a tensor, a table of numbers or strings, or lists and tables by name of those with one number of rows
+-- @param tensors a tensor, a table of numbers or strings, or lists and tables by name of those with one number of rows; nested tables of
+-- numbers alone are one tensor (`{cusp.tensor{1, 2}, cusp.tensor{3, 4}}` is a tuple, `{{1, 2}, {3, 4}}` a matrix)
 -- @treturn Dataset
 -- @usage cusp.data.Dataset.from_tensor_slices { x_train, y_train }
 function Dataset.from_tensor_slices(tensors)
@@ -117,7 +118,9 @@ function Dataset.from_tensor_slices(tensors)
   for k = 1, #e do
     if no_rows(e[k]) then errors.raise("from_tensor_slices: part %d is %s, which has no rows", k, element.describe { e[k], form = 1 }) end
     local own = element.type_of(e[k]).shape[1]
-    if own ~= rows then errors.raise("from_tensor_slices: part %d has %d rows, but the first has %d; expected as many of each", k, own, rows) end
+    if own ~= rows then
+      errors.raise("from_tensor_slices: part %d has %d rows, but the first has %d; expected as many of each", k, own, rows)
+    end
   end
   return make(stage("source", "slices"), { element = element.compute(e), rows = rows })
 end
@@ -223,6 +226,8 @@ local bind_shuffle = binder("shuffle", {
 -- @tparam[opt=true] boolean reshuffle_each_iteration
 function Dataset:shuffle(...)
   local buffer_size, seed, reshuffle = bind_shuffle(...)
+  -- One order for all iterations is drawn here, so that a program that runs again finds it again.
+  if not reshuffle and not seed then seed = require("cusp.data.seeds").fresh() end
   return make(stage("order", "shuffle"), { buffer_size = buffer_size, seed = seed, reshuffle_each_iteration = reshuffle }, self)
 end
 

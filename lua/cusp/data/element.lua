@@ -28,7 +28,11 @@ end
 
 ---------------------------------------------------------------- structures to elements
 
+-- Whether a list is numbers all the way down, and so one tensor: its first leaf tells, unless there are tensors or strings beside it.
 local function is_numeric(value)
+  for i = 1, #value do
+    if type(value[i]) == "userdata" or type(value[i]) == "string" then return false end
+  end
   while structure.is_container(value) do value = value[1] end
   return type(value) == "number" or type(value) == "boolean"
 end
@@ -172,8 +176,8 @@ end
 local function check_alike(owner, elements, i, first, other)
   local a, b = element.type_of(first), element.type_of(other)
   if a.dtype ~= b.dtype or errors.shape(a.shape) ~= errors.shape(b.shape) then
-    errors.raise("%s: element %d of the batch is %s, but the first is %s; expected equal shapes and dtypes (padded_batch fills up)", owner, i,
-      element.describe(elements[i]), element.describe(elements[1]))
+    errors.raise("%s: element %d of the batch is %s, but the first is %s; expected equal shapes and dtypes (padded_batch fills up)",
+      owner, i, element.describe(elements[i]), element.describe(elements[1]))
   end
 end
 

@@ -35,14 +35,23 @@ end
 local function check_equal_rows(owner, readers, names)
   for i = 2, #readers do
     if readers[i].rows ~= readers[1].rows then
-      errors.raise("%s: %s has %d rows, but %s has %d; expected as many of each", owner, names[i], readers[i].rows, names[1], readers[1].rows)
+      errors.raise("%s: %s has %d rows, but %s has %d; expected as many of each", owner, names[i], readers[i].rows, names[1],
+        readers[1].rows)
     end
   end
 end
 
----------------------------------------------------------------- HDF5
+-- The paths of a structure in order.
+local function check_paths(owner, paths)
+  local flat = structure.flatten(paths)
+  for _, path in ipairs(flat) do
+    if type(path) ~= "string" then errors.raise("%s: paths are strings, got %s", owner, errors.describe(path)) end
+  end
+  if #flat == 0 then errors.raise("%s: there is no path", owner) end
+  return flat
+end
 
-local bind_hdf5 = arguments.binder("from_hdf5", { { "path", "string" }, { "names", "any" } }, false)
+---------------------------------------------------------------- HDF5
 
 --- Rows of data sets in an HDF5 file.
 -- @tparam string path
@@ -50,8 +59,10 @@ local bind_hdf5 = arguments.binder("from_hdf5", { { "path", "string" }, { "names
 -- @treturn Dataset
 -- @raise where the file or a data set is missing or malformed, or the data sets have different numbers of rows
 -- @usage cusp.data.from_hdf5("train.h5", {"x", "y"}):shuffle(10000):batch(64)
-function files.from_hdf5(...)
-  local path, names = bind_hdf5(...)
+function files.from_hdf5(path, names)
+  if names == nil and type(path) == "table" then path, names = path.path or path[1], path.names or path[2] end
+  if type(path) ~= "string" then errors.raise("from_hdf5: expected a path, got %s", errors.describe(path)) end
+  if names == nil then errors.raise("from_hdf5: %s: which data sets? Give a name, or a list or table by name of names", path) end
   local file = require("cusp.hdf5").open(path)
   local flat = {}
   local dataset, readers = of_structure(names, function(name)
@@ -93,15 +104,12 @@ local function numpy_rows(path)
   }
 end
 
-local bind_numpy = arguments.binder("from_numpy", { { "paths", "any" } }, "nested")
-
 --- Rows of `.npy` files.
 -- @param paths a path, or a list or table by name of paths: the elements' structure
 -- @treturn Dataset
 -- @usage cusp.data.from_numpy { "x.npy", "y.npy" }
 function files.from_numpy(paths)
-  if type(paths) ~= "string" then paths = bind_numpy(paths) end
-  local flat = structure.flatten(paths)
+  local flat = check_paths("from_numpy", paths)
   local dataset, readers = of_structure(paths, numpy_rows)
   check_equal_rows("from_numpy", readers, flat)
   return dataset
@@ -132,7 +140,7 @@ end
 -- @param paths a path, or a list or table by name of paths: the elements' structure
 -- @treturn Dataset
 function files.from_idx(paths)
-  local flat = structure.flatten(paths)
+  local flat = check_paths("from_idx", paths)
   local dataset, readers = of_structure(paths, idx_rows)
   check_equal_rows("from_idx", readers, flat)
   return dataset
@@ -158,8 +166,8 @@ function files.FixedLengthRecordDataset(...)
   for _, size in ipairs(shape) do bytes = bytes * size end
   local content = reader.size - header - footer
   if bytes == 0 or content < 0 or content % bytes ~= 0 then
-    errors.raise("FixedLengthRecordDataset: %s: %d bytes between header and footer are not a whole number of records of %d bytes", path, content,
-      bytes)
+    errors.raise("FixedLengthRecordDataset: %s: %d bytes between header and footer are not a whole number of records of %d bytes",
+      path, content, bytes)
   end
   local rows = engine.data.file_rows {
     path = path, offset = header, rows = content // bytes, dtype = dtype, shape = shape, big_endian = big_endian,

@@ -18,11 +18,7 @@ end
 -- Values of a coroutine, one resumption after another. What its body returns at its end is given to `finished`.
 local function resumed(thread, number, finished, ...)
   local results = table.pack(coroutine.resume(thread, ...))
-  if not results[1] then
-    local raised = results[2]
-    if raised ~= "interrupted!" and type(raised) == "string" then raised = debug.traceback(thread, raised) end
-    map.call("from_generator", number, error, results[2], 0)
-  end
+  if not results[1] then map.call("from_generator", number, error, results[2], 0) end
   if coroutine.status(thread) == "dead" then return finished(table.unpack(results, 2, results.n)) end
   return table.unpack(results, 2, results.n)
 end

@@ -49,7 +49,8 @@ function native.with(description, stage, kind)
   return copy
 end
 
-local function resolved(description)
+--- The stages of one iteration, with their seeds drawn.
+function native.resolve(description)
   local stages = {}
   for i, stage in ipairs(description.stages) do stages[i] = stage() end
   return stages
@@ -71,11 +72,13 @@ local function depth_of(description)
 end
 
 --- Starts the threads.
+-- @tparam table description
+-- @tparam[opt] table stages as `native.resolve` gives them, perhaps with more behind
 -- @treturn userdata pipeline with `next()`, `run(plan, options)`, `close()`
-function native.open(description)
+function native.open(description, stages)
   return engine.data.pipeline {
-    rows = description.rows, stages = resolved(description), transforms = description.transforms, workers = description.workers,
-    depth = depth_of(description),
+    rows = description.rows, stages = stages or native.resolve(description), transforms = description.transforms,
+    workers = description.workers, depth = depth_of(description),
   }
 end
 
@@ -84,7 +87,7 @@ end
 function native.order(description)
   if not description.shuffled then return nil end
   local rows = description.rows.rows
-  return engine.data.order { rows = rows, stages = resolved(description), limit = rows }
+  return engine.data.order { rows = rows, stages = native.resolve(description), limit = rows }
 end
 
 --- Types of an element, batches included, as far as they are known.

@@ -20,10 +20,7 @@ end
 --- The seed of the next iteration of a shuffling data set.
 -- @tparam table options `seed`, `reshuffle_each_iteration`; `iterations` is counted there
 function seeds.next(options)
-  if not options.reshuffle_each_iteration then
-    options.fixed = options.fixed or options.seed or seeds.fresh()
-    return options.fixed
-  end
+  if not options.reshuffle_each_iteration then return options.seed end
   if not options.seed then return seeds.fresh() end
   options.iterations = (options.iterations or 0) + 1
   return mix(options.seed + options.iterations * 0x9E3779B97F4A7C15)

@@ -6,7 +6,7 @@ local errors = require "cusp.errors"
 
 local text = {}
 
-local bind = arguments.binder("TextLineDataset", { { "filenames", "any" } }, false)
+local bind = arguments.binder("TextLineDataset", { { "filenames", "any" } }, true)
 
 --- The lines of text files, without their ends, one after another.
 -- @param filenames a path, or a list of paths

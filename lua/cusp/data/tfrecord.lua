@@ -57,10 +57,6 @@ local function form_of(order, names)
   end)
 end
 
-local bind = arguments.binder("from_tfrecord", {
-  { "paths", "any" }, { "features", "any" }, { "elements", "any", optional = true },
-}, false)
-
 --- Samples of TFRecord files of `tf.train.Example` messages, read, checked and decoded in the background.
 -- @param paths a path or a list of paths, read one after another
 -- @tparam table features name → FixedLenFeature
@@ -70,8 +66,10 @@ local bind = arguments.binder("from_tfrecord", {
 -- @usage
 -- local F = cusp.data.FixedLenFeature
 -- local dataset = cusp.data.from_tfrecord("train.tfrecord", { x = F({ 4 }, "float32"), y = F({}, "int64") }, { "x", "y" })
-function tfrecord.from_tfrecord(...)
-  local paths, features, elements = bind(...)
+function tfrecord.from_tfrecord(paths, features, elements)
+  if features == nil and type(paths) == "table" and paths.features then
+    paths, features, elements = paths.paths or paths[1], paths.features, paths.elements
+  end
   if type(features) ~= "table" or next(features) == nil then
     errors.raise("from_tfrecord: features should be a table of FixedLenFeature by name, got %s", errors.describe(features))
   end
@@ -90,7 +88,7 @@ end
 
 local bind_records = arguments.binder("TFRecordDataset", {
   { "filenames", "any" }, { "compression_type", "choice", choices = { "", "GZIP", "ZLIB" }, optional = true },
-}, false)
+}, true)
 
 local compressions = { [""] = "none", GZIP = "gzip", ZLIB = "zlib" }
 
@@ -133,8 +131,8 @@ local function feature_value(name, feature, list)
   local count = 1
   for _, size in ipairs(feature.shape) do count = count * size end
   if #list ~= count or type(list[1]) == "string" then
-    errors.raise("parse_example: feature '%s': expected %d numbers for shape %s, got %d %s", name, count, errors.shape(feature.shape), #list,
-      type(list[1]) == "string" and "strings" or "numbers")
+    errors.raise("parse_example: feature '%s': expected %d numbers for shape %s, got %d %s", name, count, errors.shape(feature.shape),
+      #list, type(list[1]) == "string" and "strings" or "numbers")
   end
   return engine.tensor(list, { dtype = feature.dtype, shape = feature.shape })
 end

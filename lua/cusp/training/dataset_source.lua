@@ -77,7 +77,16 @@ Pipeline.__index = Pipeline
 
 function Pipeline:rewind()
   self:close()
-  self.pipeline, self.left = native.open(self.description), self.steps or ENDLESS
+  self.stages = native.resolve(self.description)
+  self.pipeline, self.left = native.open(self.description, self.stages), self.steps or ENDLESS
+end
+
+--- Goes on `count` batches further without reading them.
+function Pipeline:skip(count)
+  self:close()
+  local stages = table.move(self.stages, 1, #self.stages, 1, {})
+  stages[#stages + 1] = { "skip", count }
+  self.pipeline, self.left = native.open(self.description, stages), math.max(0, self.left - count)
 end
 
 function Pipeline:close()

@@ -8,6 +8,7 @@
 --   `source:whole()`       how many whole batches of equal size may come next (0 where batches come one by one)
 --   `source:run(plan, count, deadline, results, label_checks)`  runs a plan over up to `count` of them without Lua; returns how many
 --                          were done, 0 where the next one is of another kind and has to be taken by `batch`
+--   `source:skip(count)`   (optional) leaves out batches of the pass
 --   `source:epoch_end()`   (optional) is called after each pass
 --   `source:close()`       (optional) lets go of threads and files
 -- @module cusp.training.source
@@ -72,6 +73,9 @@ function Arrays:rewind()
 end
 
 function Arrays:finished() return self.cursor >= self.steps end
+
+--- Goes on `count` batches further without gathering them.
+function Arrays:skip(count) self.cursor = math.min(self.cursor + count, self.steps) end
 
 function Arrays:whole() return math.max(0, self.samples // self.batch_size - self.cursor) end
 

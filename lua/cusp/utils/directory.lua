@@ -45,7 +45,9 @@ end
 -- All directories below `path`, itself included, as paths relative to it.
 local function walk(path, relative, follow_links, out, depth)
   out[#out + 1] = relative
-  if depth > MOST_DEPTH then errors.raise("%s: the directories are nested more than %d deep; do links go in a circle?", path, MOST_DEPTH) end
+  if depth > MOST_DEPTH then
+    errors.raise("%s: the directories are nested more than %d deep; do links go in a circle?", path, MOST_DEPTH)
+  end
   for _, name in ipairs(engine.files.list(join(path, relative))) do
     local inner = relative == "" and name or relative .. "/" .. name
     local full = join(path, inner)
