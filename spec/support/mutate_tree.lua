@@ -36,7 +36,7 @@ end
 -- What may stand anywhere.
 local function values()
   return {
-    0, 1, -1, 7, 100, -100, 2 ^ 31, math.maxinteger, math.mininteger, 0.5, -0.5, 1e300, -1e300, math.huge, 0 / 0,
+    0, 1, -1, 7, 100, -100, 2 ^ 40, math.maxinteger, math.mininteger, 0.5, -0.5, 1e300, -1e300, math.huge, 0 / 0,
     true, false, cusp.null, "", "relu", "no such thing", ("x"):rep(1000), "../../etc/passwd", "os.execute",
     {}, { 1 }, { "a", "b" }, { -1, -1 }, { 2 ^ 40, 2 ^ 40 }, { cusp.null, cusp.null, cusp.null, cusp.null, cusp.null }, nested(40),
     ordered.object { class_name = "Dense", config = ordered.object { units = 2 } }, ordered.object { class_name = "Lambda" },

@@ -126,6 +126,25 @@ end
 
 local function default_initializer(dtype) return policy.is_float(dtype) and "glorot_uniform" or "zeros" end
 
+local function available_bytes()
+  local file = io.open "/proc/meminfo"
+  local text = file and file:read "a"
+  if file then file:close() end
+  local kilobytes = text and text:match "MemAvailable:%s*(%d+)"
+  return kilobytes and tonumber(kilobytes) * 1024 or math.huge
+end
+
+local much = 1 << 30 -- bytes; below, it is not worth asking what there is
+
+--- Raises for a weight that memory cannot hold: asked for, it might be promised and end the program when it is filled.
+local function check_memory(self, name, shape, dtype)
+  local bytes = (tonumber(dtype:match "%d+$") or 8) / 8
+  for _, size in ipairs(shape) do bytes = bytes * size end
+  if bytes < much or bytes < available_bytes() then return end
+  errors.raise("%s (%s): the weight '%s' of shape %s would take %.3g GB, more than there is memory", self.name, class_name(self), name,
+    shapes.tostring(shape), bytes / 1e9)
+end
+
 --- Makes a variable of the layer.
 -- @tparam table shape
 -- @param[opt] initializer by default glorot_uniform (zeros for dtypes that are not floating-point)
@@ -148,6 +167,7 @@ function Layer:add_weight(...)
     errors.raise("%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the input's must be known",
       self.name, class_name(self), name or "variable", shapes.tostring(shape))
   end
+  check_memory(self, name or "variable", shape, dtype)
   initializer = require("cusp.initializers").get(initializer or default_initializer(dtype))
   local variable = engine.untraced(function()
     return engine.variable(initializer(shape, {dtype = dtype}), {dtype = dtype, trainable = trainable})
