@@ -77,6 +77,7 @@ help:
 	@echo "make lint       luacheck, clang-format and compiler warnings as errors"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
+	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory"
 	@echo "make docs       the reference pages, from the operation table and the sources"
 	@echo "make install    into PREFIX=$(PREFIX)"
 	@echo "make clean      remove what was built"
@@ -195,6 +196,9 @@ bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 
 bench-files: default
 	@$(PROGRAM) scripts/bench/files.lua $(BUILD) '$(PATTERN)'
+
+bench-data: default
+	@$(PROGRAM) scripts/bench/data.lua $(BUILD)
 
 docs: default
 	$(PROGRAM) scripts/reference.lua

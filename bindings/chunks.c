@@ -114,6 +114,13 @@ static chunked_box *check_chunked(lua_State *L, const char *function) {
   return box;
 }
 
+const cusp_chunked *cusp_lua_check_chunked(lua_State *L, int index, const char *function) {
+  chunked_box *box = cusp_lua_test(L, index, chunked_kind);
+  if (!box)
+    cusp_lua_error(L, "%s: expected an array in chunks, got %s", function, cusp_lua_got(L, index));
+  return &box->chunked;
+}
+
 /* ------------------------------------------------------------------ reading */
 
 /* A small file may hold a large array that was never written; one much larger than any file of that size decompresses to is refused. */
