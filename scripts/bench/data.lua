@@ -66,8 +66,8 @@ end
 
 local function run_child(kind, limit)
   local restriction = limit and ("ulimit -d %d;"):format(megabytes * 1000) or ""
-  local command = ("%s export OMP_NUM_THREADS=1; exec timeout 200 %s/cusp %s %s %d %s %s"):format(restriction, build, arg[0], build, megabytes,
-    kind, path)
+  local command = ("%s export OMP_NUM_THREADS=1; exec timeout 200 %s/cusp %s %s %d %s %s"):format(restriction, build, arg[0], build,
+    megabytes, kind, path)
   local pipe <close> = io.popen(command)
   local output = pipe:read "a"
   local best, peak = output:match "^(%S+) (%d+)"
