@@ -409,6 +409,8 @@ function arguments.bind(name, signature, first_list, ...)
   return bind(name, cached_signature(signature), first_list, ...)
 end
 
+local signatures = setmetatable({}, { __mode = "k" }) -- of binders
+
 --- The same, with the signature parsed beforehand: returns a function of the call's arguments.
 function arguments.binder(name, signature, first_list)
   return arguments.binder_of(name, arguments.signature(signature), first_list)
@@ -416,7 +418,20 @@ end
 
 --- The same for a signature that has been parsed (`arguments.signature`).
 function arguments.binder_of(name, parsed, first_list)
-  return function(...) return bind(name, parsed, first_list, ...) end
+  local function binder(...) return bind(name, parsed, first_list, ...) end
+  signatures[binder] = parsed
+  return binder
+end
+
+--- The signature of a function that calls a binder of its own; nil for others.
+-- @tparam function f
+-- @treturn ?table as `arguments.signature` gives it
+function arguments.of_function(f)
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(f, i)
+    if name == nil then return nil end
+    if type(value) == "function" and signatures[value] then return signatures[value] end
+  end
 end
 
 return arguments

@@ -1,6 +1,8 @@
 --- Help at the prompt: `help()`, `help "softmax"`, `help(layers.Dense)`.
 -- Operations are described by their rows, classes and functions by the comments above them in their files.
 -- @module cusp.help
+local arguments = require "cusp.arguments"
+local doc_comments = require "cusp.doc_comments"
 local engine = require "cusp.engine"
 
 local help = {}
@@ -31,114 +33,91 @@ local function operation(key)
   return rows[key]
 end
 
--- The declared parameters of a class: its own first, then those of the classes it is derived from.
-local function class_parameters(class)
-  local list, seen = {}, {}
-  local current = class
-  while type(current) == "table" do
-    for _, parameter in ipairs(rawget(current, "config") or {}) do
-      if not seen[parameter[1]] then
-        seen[parameter[1]] = true
-        list[#list + 1] = { name = parameter[1], kind = parameter[2], default = parameter.default, optional = parameter.optional }
-      end
-    end
-    current = rawget(current, "__super")
+local function listed(parameters)
+  local list = {}
+  for i, parameter in ipairs(parameters) do
+    list[i] = { name = parameter[1], kind = parameter[2], default = parameter.default, optional = parameter.optional }
   end
   return list
 end
 
 local function is_class(value) return type(value) == "table" and rawget(value, "__super") ~= nil and rawget(value, "__name") ~= nil end
 
---- The parameters of a class or an operation: a list of `{name =, kind =, default =, optional =}`; nil for other values.
+--- The parameters of a class, an operation or a function that takes keyword arguments: a list of
+-- `{name =, kind =, default =, optional =}`; nil for other values.
 -- @treturn ?table
 function help.parameters(value)
-  if is_class(value) then return class_parameters(value) end
-  local row = type(value) == "function" and operation(value)
-  return row and row.arguments
+  if is_class(value) then return listed(arguments.declaration(value).positional) end
+  if type(value) ~= "function" then return nil end
+  local row = operation(value)
+  if row then return row.arguments end
+  local signature = arguments.of_function(value)
+  return signature and listed(signature)
 end
 
-local function print_parameters(list)
+-- Prints text in lines that fit the terminal, the later ones indented.
+local function print_wrapped(text, indent)
+  local width = math.max(engine.terminal_width() - 1, 40)
+  while utf8.len(text) and utf8.len(text) > width do
+    local limit = utf8.offset(text, width + 1)
+    local cut = text:sub(1, limit):match "^.*()%s"
+    if not cut or cut <= indent + 1 then break end
+    print((text:sub(1, cut - 1)))
+    text = (" "):rep(indent) .. text:sub(cut + 1)
+  end
+  print(text)
+end
+
+local function kind_text(parameter)
+  local text = parameter.kind or "any"
+  if parameter.default ~= nil then return text .. ", default " .. default_text(parameter.default) end
+  return parameter.optional and text .. ", optional" or text
+end
+
+-- The parameters that are declared, with what a comment says of them; where none are declared, those of the comment.
+local function print_parameters(list, comment)
+  local texts, said = {}, comment and comment.parameters or {}
+  for _, parameter in ipairs(said) do texts[parameter.name] = parameter.text end
+  if not list or #list == 0 then list = said end
+  if #list == 0 then return end
+  print "Arguments, in order:"
   local width = 0
   for _, parameter in ipairs(list) do width = math.max(width, #parameter.name) end
   for _, parameter in ipairs(list) do
-    local text = ("  %-" .. width .. "s  %s"):format(parameter.name, parameter.kind or "any")
-    if parameter.default ~= nil then
-      text = text .. ", default " .. default_text(parameter.default)
-    elseif parameter.optional then
-      text = text .. ", optional"
-    end
-    print(text)
+    local text = texts[parameter.name] or ""
+    local line = ("  %-" .. width .. "s  %s"):format(parameter.name, kind_text(parameter))
+    print_wrapped(text == "" and line or line .. ": " .. text, width + 4)
   end
-end
-
----------------------------------------------------------------- comments in the sources
-
--- LDoc's marks as plain text.
-local function plain(line)
-  line = line:gsub("^%-%-%-? ?", "")
-  local tag, rest = line:match "^@(%w+)%b[]%s*(.*)$"
-  if not tag then tag, rest = line:match "^@(%w+)%s*(.*)$" end
-  if not tag then return line end
-  if tag == "tparam" then
-    local kind, name, text = rest:match "^(%S+)%s+(%S+)%s*(.*)$"
-    return kind and ("  %s (%s) %s"):format(name, kind, text) or rest
-  end
-  if tag == "param" then return "  " .. rest end
-  if tag == "treturn" or tag == "return" then return "Returns " .. rest end
-  if tag == "usage" then return "Example: " .. rest end
-  if tag == "raise" then return "Raises " .. rest end
-  if tag == "see" then return "See " .. rest end
-end
-
-local function lines_of(source)
-  local file = source:sub(1, 1) == "@" and io.open(source:sub(2))
-  if not file then return nil end
-  local lines = {}
-  for line in file:lines() do lines[#lines + 1] = line end
-  file:close()
-  return lines
-end
-
--- The comment that ends just above line `last`.
-local function comment_above(lines, last)
-  local first = last
-  while first > 1 and lines[first - 1]:match "^%-%-" do first = first - 1 end
-  local text = {}
-  for i = first, last - 1 do text[#text + 1] = plain(lines[i]) end
-  return #text > 0 and text or nil
-end
-
-local function class_comment(lines, name)
-  for i, line in ipairs(lines) do
-    if line:find('extend("' .. name .. '"', 1, true) or line:find('extend "' .. name .. '"', 1, true) then
-      local found = comment_above(lines, i)
-      if found then return found end
-    end
-  end
-  for i, line in ipairs(lines) do
-    if not line:match "^%-%-" then return comment_above(lines, i) end
-  end
-end
-
--- A method tells the file that a class is written in.
-local function class_source(class)
-  for _, value in pairs(class) do
-    if type(value) == "function" then
-      local source = debug.getinfo(value, "S").source
-      if source:find("/" .. require("cusp.namespace").snake_case(class.__name), 1, true) then return source end
-    end
-  end
-  for _, name in ipairs { "call", "build", "init", "update", "compute_output_shape" } do
-    local f = rawget(class, name)
-    if type(f) == "function" then return debug.getinfo(f, "S").source end
-  end
-end
-
-local function print_comment(text)
-  for _, line in ipairs(text or {}) do print(line) end
 end
 
 ---------------------------------------------------------------- the kinds of help
+
+-- Lines that follow one another are one paragraph; indented ones, which are code, stay as they are.
+local function print_text(lines)
+  local paragraph = {}
+  local function finish()
+    if #paragraph > 0 then print_wrapped(table.concat(paragraph, " "), 0) end
+    paragraph = {}
+  end
+  for _, line in ipairs(lines) do
+    if line == "" or line:find "^%s" then
+      finish()
+      print(line)
+    else
+      paragraph[#paragraph + 1] = line
+    end
+  end
+  finish()
+end
+
+local function print_described(comment, list)
+  if comment then print_text(comment.text) end
+  print_parameters(list, comment)
+  if not comment then return end
+  if #comment.returns > 0 then print_wrapped("Returns " .. table.concat(comment.returns, ", "), 2) end
+  for _, text in ipairs(comment.raises) do print_wrapped("Raises an error " .. text, 2) end
+  for _, text in ipairs(comment.usage) do print("Example:\n  " .. text:gsub("^\n", ""):gsub("\n", "\n  ")) end
+end
 
 local function print_operation(row)
   local names = {}
@@ -147,20 +126,13 @@ local function print_operation(row)
     if argument.default ~= nil then names[i] = names[i] .. " = " .. default_text(argument.default) end
   end
   print(("ops.%s(%s)"):format(row.name, table.concat(names, ", ")))
-  print(row.help)
+  print_wrapped(row.help, 0)
   print_parameters(row.arguments)
 end
 
 local function print_class(class)
   print("class " .. class.__name)
-  local source = class_source(class)
-  local lines = source and lines_of(source)
-  print_comment(lines and class_comment(lines, class.__name))
-  local list = class_parameters(class)
-  if #list > 0 then
-    print "Arguments, in order:"
-    print_parameters(list)
-  end
+  print_described(doc_comments.of_class(class), help.parameters(class))
 end
 
 local function print_columns(names)
@@ -192,13 +164,28 @@ local function print_namespace(space, meta)
   print_columns(names)
 end
 
-local function print_function(f)
+local function print_function(f, name)
   local row = operation(f)
   if row then return print_operation(row) end
   local info = debug.getinfo(f, "S")
-  local lines = lines_of(info.source)
   print(info.what == "C" and "a function of C" or ("function, %s:%d"):format(info.short_src, info.linedefined))
-  print_comment(lines and comment_above(lines, info.linedefined))
+  print_described(doc_comments.of_function(f, name), help.parameters(f))
+end
+
+-- A table of functions: what its file says, and their names.
+local function print_module(module)
+  local names, path = {}, nil
+  for name, value in next, module do
+    if type(name) == "string" and name:sub(1, 1) ~= "_" then
+      names[#names + 1] = name
+      if type(value) == "function" then path = path or debug.getinfo(value, "S").source:match "^@(.*)$" end
+    end
+  end
+  local comment = path and doc_comments.of_file(path)
+  if not comment then return print(tostring(module)) end
+  print_text(comment.text)
+  table.sort(names)
+  print_columns(names)
 end
 
 local overview = [[
@@ -216,17 +203,22 @@ Tab completes names, fields and arguments. `_` is the last value. Ctrl-D leaves.
 
 -- Where a name is looked for when help gets a string.
 local places = { "layers", "losses", "metrics", "optimizers", "callbacks", "initializers", "regularizers", "constraints", "activations",
-  "random", "utils", "models", "datasets", "config" }
+  "random", "utils", "models", "data", "saving", "datasets", "config", "Model", "data.Dataset", "summary" }
 
-local function find(name)
-  local cusp = require "cusp"
-  local value = cusp
-  for part in name:gsub("^cusp%.", ""):gmatch "[^.:]+" do
+-- The value of a path such as "data.Dataset"; nil where it leads nowhere.
+local function follow(path)
+  local value = require "cusp"
+  for part in path:gmatch "[^.:]+" do
     value = type(value) == "table" and value[part] or nil
   end
+  return value
+end
+
+local function find(name)
+  local value = follow((name:gsub("^cusp%.", "")))
   if value ~= nil then return value end
   for _, place in ipairs(places) do
-    local ok, space = pcall(function() return cusp[place] end)
+    local ok, space = pcall(follow, place)
     if ok and type(space) == "table" and space[name] ~= nil then return space[name] end
   end
 end
@@ -235,6 +227,7 @@ local function print_name(name)
   local row = operation((name:gsub("^ops%.", "")))
   if row then return print_operation(row) end
   local value = find(name)
+  if type(value) == "function" then return print_function(value, name:match "[%w_]+$") end
   if value ~= nil then return help.print(value) end
   local errors = require "cusp.errors"
   local names = {}
@@ -260,6 +253,7 @@ function help.print(value)
     print "Every operation is a method: x:sum{axis = 1}. Also x:item(i, j), x:tolist(), x:flat(), x:slice{{1, 2}, {}}, x[i], #x."
     return
   end
+  if type(value) == "table" and (type(meta) ~= "table" or rawget(value, "__index")) then return print_module(value) end
   print(tostring(value))
 end
 

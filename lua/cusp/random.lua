@@ -84,12 +84,14 @@ function SeedGenerator:next() return self.generator:next() end
 SeedGenerator.__getters.state = function(self) return self.generator:state() end
 
 --- A SeedGenerator for what may stand for one: itself, or its serialised form; nil for other values.
+-- @local
 function random.as_generator(value)
   if Object.is_instance(value, SeedGenerator) then return value end
   if kinds.is_plain(value) and value.class_name == "SeedGenerator" then return registry.deserialize(value, { module = "keras.random" }) end
 end
 
 -- The key of one draw.
+-- @local
 local function key_of(seed, name)
   if seed == nil then return global:next() end
   if type(seed) == "number" and math.tointeger(seed) then

@@ -38,6 +38,7 @@ end
 Dataset.make = make
 
 --- Whether a value is a data set.
+-- @local
 function Dataset.is_instance(value) return getmetatable(value) == Dataset end
 
 function Dataset.__index(self, key)
@@ -62,6 +63,7 @@ end
 --- Opens the data set.
 -- @treturn function that gives the next element (flat; nil at the end)
 -- @treturn function that ends the iteration early
+-- @local
 function Dataset:open()
   local description = self:lower()
   if not description then return self.stage.open(self) end
@@ -85,15 +87,18 @@ function Dataset:open()
 end
 
 --- What the engine's threads can do of it; nil where it needs Lua.
+-- @local
 function Dataset:lower()
   local lower = self.stage.lower
   return lower and lower(self)
 end
 
 --- How many elements, -1 without end, -2 not known.
+-- @local
 function Dataset:count() return self.stage.cardinality(self) end
 
 --- Form and types of the elements where they are known without reading any.
+-- @local
 function Dataset:known_types()
   local description = self:lower()
   if description then return description.form, require("cusp.data.native").types(description) end

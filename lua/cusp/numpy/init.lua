@@ -61,6 +61,7 @@ end
 --- The arrays of an open archive, name → tensor.
 -- @tparam cusp.zip.Archive archive
 -- @treturn table
+-- @local
 function numpy.arrays_of(archive)
   local reader <close> = engine.files.open(archive.path)
   return read_arrays(archive, reader, {})
@@ -112,6 +113,7 @@ end
 -- @tparam string name
 -- @tparam tensor tensor
 -- @tparam[opt] table options of the writer's `add`
+-- @local
 function numpy.add(writer, name, tensor, options)
   writer:add(name .. ".npy", { arrays().header(tensor), tensor }, options)
 end
