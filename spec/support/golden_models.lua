@@ -87,13 +87,19 @@ function golden_models.io(root, file)
   return only(cases.convert(data.inputs)), expected.outputs
 end
 
+local function training_case(root, folder)
+  local path = root .. "/" .. folder .. "/training.json"
+  if not exists(path) then return nil end
+  read[path] = read[path] or json_of(path)
+  return read[path]
+end
+
 --- What a run of training was given; nil where there is none.
 function golden_models.training(root, file)
-  local path = root .. "/" .. file.reference .. "/training.json"
-  if not exists(path) then return nil end
-  local case = read[path] or json_of(path)
-  read[path] = case
-  local x, y = only(cases.convert(case.data.x)), cases.convert(case.data.y)
+  local case = training_case(root, file.reference)
+  local source = case and (case.data and case or training_case(root, case.data_from))
+  if not source then return nil end
+  local x, y = only(cases.convert(source.data.x)), cases.convert(source.data.y)
   return { x = x, y = #y > 0 and only(y) or y, batch_size = case.fit.batch_size, case = case }
 end
 

@@ -221,7 +221,8 @@ end
 --- Makes the state for `variables` unless there is one.
 function Optimizer:ensure_built(variables)
   if not self.built then
-    self:build(variables)
+    -- Within a trace, what the state begins with would become part of every step.
+    engine.untraced(self.build, self, variables)
     self.built = true
     if rawget(self, "_when_built") then require("cusp.saving.deferred").run(self) end
   end

@@ -30,17 +30,19 @@ local function metadata_text()
     {"keras_version", "date_saved"}))
 end
 
-local function write_weights(path, model, include_optimizer)
-  local file <close> = require("cusp.hdf5").create(path)
-  keras3_weights.write(file.root, model, include_optimizer)
-  file:close()
+local function new_weights(path, model, include_optimizer)
+  local file = require("cusp.hdf5").create(path)
+  local ok, message = pcall(keras3_weights.write, file.root, model, include_optimizer)
+  if ok then return file end
+  file:abort()
+  error(message, 0)
 end
 
 --- Writes a model as a folder.
 local function write_folder(path, model, include_optimizer)
   local config = config_text(model, include_optimizer)
   engine.files.make_directories(path)
-  write_weights(path .. "/" .. WEIGHTS, model, include_optimizer)
+  new_weights(path .. "/" .. WEIGHTS, model, include_optimizer):close()
   for name, text in pairs {[CONFIG] = config, [METADATA] = metadata_text()} do
     local writer <close> = engine.files.create(path .. "/" .. name)
     writer:write(text)
@@ -48,18 +50,14 @@ local function write_folder(path, model, include_optimizer)
   end
 end
 
+--- Writes a model as an archive. The weights' own file is lent: it is copied into the archive and never synced.
 local function write_zip(path, model, include_optimizer)
-  local config, weights = config_text(model, include_optimizer), path .. ".weights.tmp"
+  local config = config_text(model, include_optimizer)
   local writer <close> = require("cusp.zip").create(path)
-  local ok, message = pcall(function()
-    writer:add(METADATA, metadata_text())
-    writer:add(CONFIG, config)
-    write_weights(weights, model, include_optimizer)
-    writer:add_file(WEIGHTS, weights)
-    writer:close()
-  end)
-  if engine.files.exists(weights) then engine.files.remove(weights) end
-  if not ok then error(message, 0) end
+  writer:add(METADATA, metadata_text())
+  writer:add(CONFIG, config)
+  new_weights(path, model, include_optimizer):lend(function(weights) writer:add_file(WEIGHTS, weights) end)
+  writer:close()
 end
 
 --- Writes a model.
@@ -134,9 +132,8 @@ archive.restore = restore
 
 local function load_open(model, path, source, options)
   local file <close> = require("cusp.hdf5").open(path)
-  local contents = keras3_weights.read(path, file.root)
+  local contents = keras3_weights.read(path == source.path and path or source.path .. ": " .. WEIGHTS, file.root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
-  contents.path = source.path
   return deferred.when_built(model, function() restore(model, contents, options) end)
 end
 

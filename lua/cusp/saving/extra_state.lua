@@ -3,6 +3,7 @@
 -- LossScaleOptimizer). With it a model goes on exactly where it was. There is none where there is nothing of the kind.
 -- @module cusp.saving.extra_state
 
+local errors = require "cusp.errors"
 local keras3_paths = require "cusp.saving.keras3_paths"
 local optimizer_state = require "cusp.saving.optimizer_state"
 local stored = require "cusp.saving.stored"
@@ -36,17 +37,24 @@ function extra_state.write(root, model, with_optimizer)
   for _, entry in ipairs(entries(model, with_optimizer)) do root:create_dataset(GROUP .. "/" .. entry[1], entry[2]) end
 end
 
-local function below(path, group, name, found)
+-- Real models are far from these; a group that contains itself is not.
+local most_levels, most_members = 100, 100000
+
+local function below(path, group, name, found, level)
   for _, key in ipairs(group:names()) do
     local member = group:get(key)
     local place = name == "" and key or name .. "/" .. key
-    if member and member.kind == "dataset" then
-      found[place] = stored.keep(stored.of_dataset(path, member))
-    elseif member and select(2, place:gsub("/", "")) < 100 then
-      below(path, member, place, found)
+    found.count = found.count + 1
+    if level > most_levels or found.count > most_members then
+      errors.raise("%s: %s: groups are nested more than %d levels deep, or there is more than %d of them", path, group.name, most_levels,
+        most_members)
+    elseif member and member.kind == "dataset" then
+      found.values[place] = stored.keep(stored.of_dataset(path, member))
+    elseif member then
+      below(path, member, place, found, level + 1)
     end
   end
-  return found
+  return found.values
 end
 
 --- Reads the state into memory.
@@ -54,7 +62,7 @@ end
 function extra_state.read(path, root)
   local group = root:get(GROUP)
   if not group or group.kind ~= "group" then return {} end
-  return below(path, group, "", {})
+  return below(path, group, "", {values = {}, count = 0}, 1)
 end
 
 --- Makes the sources of random numbers that a layer only makes when it first needs them, where a file has their state.

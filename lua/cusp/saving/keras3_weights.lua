@@ -49,10 +49,15 @@ local function read_vars(path, group)
   return values
 end
 
-local most_levels = 100 -- a path of a real model is far from it; a group that contains itself is not
+-- Real models are far from these; a group that contains itself is not.
+local most_levels, most_groups = 100, 100000
 
 local function read_below(contents, group, place, level)
-  if level > most_levels then errors.raise("%s: %s: groups are nested more than %d levels deep", contents.path, group.name, most_levels) end
+  contents.groups = contents.groups + 1
+  if level > most_levels or contents.groups > most_groups then
+    errors.raise("%s: %s: groups are nested more than %d levels deep, or there are more than %d", contents.path, group.name, most_levels,
+      most_groups)
+  end
   for _, name in ipairs(group:names()) do
     local member = group:get(name)
     if member and member.kind == "group" then
@@ -71,7 +76,7 @@ end
 -- @treturn table `path`; `parts`: `{values =, where =}` by place
 -- @raise where groups hold something other than numbered variables
 function keras3_weights.read(path, group)
-  local contents = {path = path, parts = {}}
+  local contents = {path = path, parts = {}, groups = 0}
   read_below(contents, group, "", 0)
   return contents
 end
@@ -139,11 +144,21 @@ local function tf2_order(optimizer, count)
   return (#result == count or #result + unused == count) and result or nil
 end
 
+-- An optimizer that had not trained yet: its scalars alone.
+local function without_slots(optimizer)
+  local result = {}
+  for _, entry in ipairs(optimizer_state.scalars(optimizer)) do
+    if entry.keras3 == "iteration" or entry.keras3 == "learning_rate" then result[#result + 1] = entry.variable end
+  end
+  return result
+end
+
 local function optimizer_variables(optimizer, values)
-  local variables = optimizer.variables
-  if #values == #variables and not first_misfit(variables, values) then return variables end
-  variables = tf2_order(optimizer, #values)
-  return variables and not first_misfit(variables, values) and variables or nil
+  local orders = {optimizer.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer)}
+  for i, variables in ipairs(orders) do
+    local complete = i == 2 and #variables > 0 or #variables == #values
+    if complete and not first_misfit(variables, values) then return variables end
+  end
 end
 
 local function match_optimizer(plan, contents, part, model)

@@ -201,7 +201,7 @@ local function match_by_slot(optimizer, names, format)
     local last = without_number(name):match "[^/]*$"
     local slot = slot_in[format](name, slots)
     if i <= 2 and scalars[last] then
-      result[i] = scalars[last][1]
+      result[i] = scalars[last][#scalars[last]] -- the optimizer's that updates, not that of one that scales the loss for it
     elseif slot and slots[slot] then
       counts[slot] = (counts[slot] or 0) + 1
       result[i] = slots[slot][counts[slot]]

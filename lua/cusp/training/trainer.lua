@@ -171,6 +171,7 @@ function Trainer:train_step(batch)
   local loss = self:compute_loss(x, y, y_pred, sample_weight, true)
   local variables = self.trainable_variables
   if #variables > 0 then
+    self.optimizer:ensure_built(variables) -- the scale of the loss is part of its state
     self.optimizer:apply(tape:gradient(self.optimizer:scale_loss(loss), variables), variables)
   else
     warnings.warn("%s (%s): the model has no trainable weights: there is nothing to train", self.name, class_name(self))
