@@ -68,19 +68,32 @@ local function write_end(file, size)
   if file._written < size then file._writer:write_at(size - 1, "\0") end
 end
 
+-- Writes the file beside its place, then calls `finish(writer)`.
+local function write_then(file, finish)
+  if not file._native then return end
+  local ok, message = pcall(function()
+    local size = file:_call(file.path, "finish")
+    write_pages(file)
+    for _, entry in ipairs(file._tensors) do write_at(file, entry.offset, entry.tensor, entry.bytes) end
+    write_end(file, size)
+    finish(file._writer)
+  end)
+  file:abort()
+  if not ok then error(message, 0) end
+end
+
 --- Writes the file and puts it in its place, whole. The tensors' values are computed now.
 -- @raise where the disk is full or the file cannot be written; what stood at the path is then untouched
 function file_methods:close()
-  if not self._native then return end
-  local ok, message = pcall(function()
-    local size = self:_call(self.path, "finish")
-    write_pages(self)
-    for _, entry in ipairs(self._tensors) do write_at(self, entry.offset, entry.tensor, entry.bytes) end
-    write_end(self, size)
-    self._writer:commit()
-  end)
-  self:abort()
-  if not ok then error(message, 0) end
+  write_then(self, function(writer) writer:commit() end)
+end
+
+--- Writes the file and calls `use` with the path of where it was written, for what copies it elsewhere; the file is gone afterwards,
+-- never synced to the disk, and what stood at its own path is untouched.
+-- @tparam function use
+-- @raise as `close`, and what `use` raises
+function file_methods:lend(use)
+  write_then(self, function(writer) use(writer.temporary) end)
 end
 
 --- Forgets the file; what stood at its path is untouched. After `close` it does nothing.
