@@ -325,8 +325,8 @@ local function call_on_tensors(layer, inputs, extras, args)
   end
   local training = args.training
   if training == nil then training = outer_training end
-  if training == nil then training = false end
-  args.training = training
+  if training == nil then training = layer.training_by_default end
+  args.training = training or false
   context.training, context.depth = training, depth + 1
   local mark = names.enter(layer.name)
   local ok, outputs = pcall(run, layer, inputs, extras, args)

@@ -40,6 +40,21 @@ for file, names in pairs(families) do
   for name in names:gmatch "%S+" do members[name] = {file, name} end
 end
 
+-- Layers of images, each in a file of its own name.
+local image_layers = {
+  "Resizing CenterCrop RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom RandomShear RandomPerspective",
+  "RandomElasticTransform RandomBrightness RandomContrast RandomHue RandomSaturation RandomSharpness RandomGrayscale",
+  "RandomInvert RandomPosterization RandomErasing RandomGaussianBlur RandomColorJitter RandomColorDegeneration RandAugment",
+  "AugMix MixUp CutMix Solarization AutoContrast Equalization ContrastLimitedAdaptiveHistogramEqualization",
+  "MaxNumBoundingBoxes",
+}
+for _, names in ipairs(image_layers) do
+  for name in names:gmatch "%S+" do
+    local file = name:gsub("(%l)(%u)", "%1_%2"):lower()
+    members[name] = file
+  end
+end
+
 -- Keras's other names for some of them.
 local aliases = {}
 for name, other in pairs {

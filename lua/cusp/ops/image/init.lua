@@ -5,7 +5,8 @@ local define = require "cusp.ops.define"
 local files = {
   resize = "resize scale_and_translate",
   sample = "map_coordinates affine_transform perspective_transform",
-  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images gaussian_blur sobel_edges ssim extract_patches "
+  blur = "gaussian_blur elastic_transform",
+  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images sobel_edges ssim extract_patches "
     .. "extract_patches_3d",
 }
 

@@ -112,15 +112,6 @@ local function gaussian_kernel(size, sigma)
   return kernel
 end
 
-local function gaussian_blur(images, kernel_size, sigma, data_format)
-  if type(kernel_size) == "number" then kernel_size = { kernel_size, kernel_size } end
-  local sigmas = type(sigma) == "userdata" and sigma:flat() or type(sigma) == "number" and { sigma, sigma } or sigma
-  local down, across = layout.axes("gaussian_blur", images, data_format)
-  -- Keras takes {width, height} here. (Its JAX backend takes channels_first for images whose data_format is not given; we do not.)
-  local x = layout.along(images, down, band_matrix(gaussian_kernel(kernel_size[2], sigmas[2]), images.shape[down]))
-  return layout.along(x, across, band_matrix(gaussian_kernel(kernel_size[1], sigmas[1]), images.shape[across]))
-end
-
 -- Sobel and Feldman's operator: a difference along one axis, smoothed along the other.
 local function sobel_edges(images, data_format)
   local down, across = layout.axes("sobel_edges", images, data_format)
@@ -244,8 +235,6 @@ define.ops {
   { "image.hsv_to_rgb", "images, data_format: string = nil", "Hue, saturation, value as red, green, blue.", hsv_to_rgb, method = false },
   { "image.pad_images", "images, " .. margin_text:gsub("%%s", "padding"), "Images with margins of zeros.", pad_images, method = false },
   { "image.crop_images", "images, " .. margin_text:gsub("%%s", "cropping"), "Images without margins.", crop_images, method = false },
-  { "image.gaussian_blur", "images, kernel_size: ints = [3, 3], sigma: any = [1.0, 1.0], data_format: string = nil",
-    "Images blurred by a Gaussian kernel.", gaussian_blur, method = false },
   { "image.sobel_edges", "images, data_format: string = nil", "Differences downwards and across, in a new last axis.", sobel_edges,
     method = false },
   { "image.ssim",

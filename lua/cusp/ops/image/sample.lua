@@ -9,18 +9,26 @@ local rows = engine.ops
 
 ---------------------------------------------------------------- indices beyond the border
 
-local function mirrored(index, size)
-  local last = math.max(size - 1, 1)
-  return rows.abs(rows.subtract(rows.mod(rows.add(index, last), 2 * last), last))
+-- The rest of a division by a whole number, in [0, period): what `mod` gives for whole numbers, in fewer steps.
+local function within_period(index, period)
+  return rows.subtract(index, rows.multiply(rows.floor(rows.divide(index, period)), period))
 end
+
+local function clipped(index, size) return rows.clip(index, 0, size - 1) end
 
 -- fill mode → function of (integer-valued) indices and the size of their axis, whose result lies within
 local modes = {
-  constant = function(index, size) return rows.clip(index, 0, size - 1) end,
-  nearest = function(index, size) return rows.clip(index, 0, size - 1) end,
-  wrap = function(index, size) return rows.mod(index, size) end,
-  mirror = mirrored,
-  reflect = function(index, size) return rows.floor_divide(mirrored(rows.add(rows.multiply(index, 2), 1), 2 * size + 1), 2) end,
+  constant = clipped,
+  nearest = clipped,
+  wrap = function(index, size) return within_period(index, size) end,
+  mirror = function(index, size)
+    local last = math.max(size - 1, 1)
+    return clipped(rows.abs(rows.subtract(within_period(rows.add(index, last), 2 * last), last)), size)
+  end,
+  reflect = function(index, size)
+    local place = within_period(index, 2 * size)
+    return rows.minimum(place, rows.subtract(2 * size - 1, place))
+  end,
 }
 
 -- The elements that a coordinate falls between, and their weights.
@@ -33,36 +41,49 @@ local function neighbours(coordinate, order)
   return { { low, rows.subtract(1.0, share) }, { rows.add(low, 1.0), share } }
 end
 
-local function times(a, b)
+-- Places are counted in 32 bits where that is enough: half the memory to go through.
+local function index_type(count) return count < 2 ^ 31 and "int32" or "int64" end
+
+local function product(a, b)
   if a == nil then return b elseif b == nil then return a end
   return rows.multiply(a, b)
 end
 
+-- For one axis, the neighbours of each coordinate: index within the axis, weight (nil: 1). Where mode is constant, what lies outside
+-- has no weight.
+local function taps(coordinate, size, order, mode, index_dtype)
+  local result = {}
+  for i, node in ipairs(neighbours(coordinate, order)) do
+    local index, weight = node[1], node[2]
+    if mode == "constant" then
+      local inside = rows.logical_and(rows.greater_equal(index, 0), rows.less(index, size))
+      weight = rows.where(inside, weight or 1.0, 0.0)
+    end
+    result[i] = { rows.cast(modes[mode](index, size), index_dtype), weight }
+  end
+  return result
+end
+
 -- The sum over all combinations of neighbours. `values` is [places, channels], `coordinates` one tensor for each axis of `sizes`; `base`
--- is added to the place. The result has an axis of channels behind the coordinates' shape.
+-- is where the axes before them have led to. The result has an axis of channels behind the coordinates' shape.
 local function sample(values, coordinates, sizes, order, mode, fill_value, base)
-  local total
-  local function walk(axis, place, weight, valid)
+  local nodes, total, known = {}, nil, nil
+  for axis, size in ipairs(sizes) do nodes[axis] = taps(coordinates[axis], size, order, mode, index_type(values.shape[1])) end
+  local function walk(axis, place, weight)
     if axis > #sizes then
-      local found = rows.take(values, rows.cast(place, "int64"), 1)
-      if valid then found = rows.where(rows.expand_dims(valid, -1), found, fill_value) end
+      local found = rows.take(values, place, 1)
       if weight then found = rows.multiply(found, rows.expand_dims(weight, -1)) end
       total = total and rows.add(total, found) or found
+      known = weight and (known and rows.add(known, weight) or weight)
       return
     end
-    for _, node in ipairs(neighbours(coordinates[axis], order)) do
-      local index = node[1]
-      local inside = valid
-      if mode == "constant" then
-        local here = rows.logical_and(rows.greater_equal(index, 0), rows.less(index, sizes[axis]))
-        inside = inside and rows.logical_and(inside, here) or here
-      end
-      local step = rows.add(rows.multiply(place, sizes[axis]), rows.cast(modes[mode](index, sizes[axis]), "int64"))
-      walk(axis + 1, step, times(weight, node[2]), inside)
+    for _, node in ipairs(nodes[axis]) do
+      walk(axis + 1, rows.add(rows.multiply(place, sizes[axis]), node[1]), product(weight, node[2]))
     end
   end
-  walk(1, base, nil, nil)
-  return total
+  walk(1, base, nil)
+  if mode ~= "constant" or fill_value == 0 then return total end
+  return rows.add(total, rows.expand_dims(rows.multiply(rows.subtract(1.0, known), fill_value), -1))
 end
 
 local function check(name, order, mode)
@@ -132,14 +153,87 @@ local function affine_transform(images, transform, interpolation, mode, fill_val
     sum = rows.add(rows.add(sum, parameter(i + 2)), rows.multiply(parameter(apart), channel))
     return rows.broadcast_to(sum, { batch, height, width, depth })
   end
-  local base = rows.add(rows.multiply(count(batch, 1, 4, "int64"), depth), count(depth, 4, 4, "int64"))
+  local dtype = index_type(batch * depth * height * width)
+  local base = rows.add(rows.multiply(count(batch, 1, 4, dtype), depth), count(depth, 4, 4, dtype))
   local values = rows.reshape(rows.moveaxis(x, -1, 2), { -1, 1 })
   local result = sample(values, { place(4, 7), place(1, 8) }, { height, width }, orders[interpolation], mode, fill_value, base)
   return restore(rows.squeeze(result, -1))
 end
 
+---------------------------------------------------------------- pixels whole: all channels of a place at once
+
+-- x [batch, height, width, channels] read at rows and columns [batch, height, width].
+local function read_pixels(x, down, across, order, mode, fill_value)
+  local batch, height, width, depth = table.unpack(x.shape)
+  local base = count(batch, 1, 3, index_type(batch * height * width))
+  return sample(rows.reshape(x, { -1, depth }), { down, across }, { height, width }, order, mode, fill_value, base)
+end
+
+-- The same where a row depends on the row alone, `down` [batch, height, 1], and a column on the column alone, `across`
+-- [batch, 1, width]: whole rows first, then pixels within them.
+local function read_lines(x, down, across, order, mode, fill_value)
+  local batch, height, width, depth = table.unpack(x.shape)
+  local dtype = index_type(batch * height * width)
+  local lines = sample(rows.reshape(x, { batch * height, width * depth }), { rows.squeeze(down, -1) }, { height }, order, mode, fill_value,
+    count(batch, 1, 2, dtype))
+  local base = rows.add(rows.multiply(count(batch, 1, 3, dtype), height), count(height, 2, 3, dtype))
+  return sample(rows.reshape(lines, { -1, depth }), { across }, { width }, order, mode, fill_value, base)
+end
+
+-- a x + b y + c with parameters that are numbers or [batch]; 0 is left out.
+local function plane(x, y, a, b, c)
+  local sum
+  local function add(term) sum = sum and rows.add(sum, term) or term end
+  local function parameter(value) return type(value) == "number" and value or rows.reshape(value, { -1, 1, 1 }) end
+  if a ~= 0 then add(a == 1 and x or rows.multiply(parameter(a), x)) end
+  if b ~= 0 then add(b == 1 and y or rows.multiply(parameter(b), y)) end
+  if c ~= 0 or not sum then add(parameter(c)) end
+  return sum
+end
+
+local sampling = {}
+
+--- Images under affine maps that leave the channels together: what lies at (x, y) of the result is read at
+-- `(m[1] x + m[2] y + m[3], m[4] x + m[5] y + m[6])`.
+-- @tparam tensor images a batch
+-- @tparam table matrix six numbers or tensors [batch]; numbers that are 0 or 1 save work
+-- @tparam table options interpolation, fill_mode, fill_value, data_format
+-- @treturn tensor
+function sampling.affine(images, matrix, options)
+  check_interpolation("affine", options.interpolation)
+  check("affine", 0, options.fill_mode)
+  local x, restore = as_batch("affine", images, options.data_format)
+  local batch, height, width = table.unpack(x.shape)
+  local down, across = count(height, 2, 3, "float32"), count(width, 3, 3, "float32")
+  local columns, lines = plane(across, down, matrix[1], matrix[2], matrix[3]), plane(across, down, matrix[4], matrix[5], matrix[6])
+  local order = orders[options.interpolation]
+  if matrix[2] == 0 and matrix[4] == 0 then
+    columns, lines = rows.broadcast_to(columns, { batch, 1, width }), rows.broadcast_to(lines, { batch, height, 1 })
+    return restore(read_lines(x, lines, columns, order, options.fill_mode, options.fill_value))
+  end
+  local shape = { batch, height, width }
+  columns, lines = rows.broadcast_to(columns, shape), rows.broadcast_to(lines, shape)
+  return restore(read_pixels(x, lines, columns, order, options.fill_mode, options.fill_value))
+end
+
+--- Images with every pixel read somewhere else.
+-- @tparam tensor images a batch, channels last, floats
+-- @tparam tensor down [batch, height, width]: the row that is read
+-- @tparam tensor across [batch, height, width]: the column
+-- @tparam string interpolation
+-- @tparam string mode fill mode
+-- @tparam number fill_value
+-- @treturn tensor
+function sampling.displaced(images, down, across, interpolation, mode, fill_value)
+  check_interpolation("displaced", interpolation)
+  check("displaced", 0, mode)
+  return read_pixels(images, down, across, orders[interpolation], mode, fill_value)
+end
+
+sampling.as_batch, sampling.count = as_batch, count
+
 -- The eight numbers of the perspective that takes the end points to the start points, `[batch, 8]`: two equations a point.
-local function homography(start_points, end_points)
+function sampling.homography(start_points, end_points)
   local function column(points, i) return points:slice { {}, {}, { i, i } } end
   local x, y, u, v = column(end_points, 1), column(end_points, 2), column(start_points, 1), column(start_points, 2)
   local ones, zeros = rows.ones_like(x), rows.zeros_like(x)
@@ -163,8 +257,8 @@ end
 local function perspective_transform(images, start_points, end_points, interpolation, fill_value, data_format)
   check_interpolation("perspective_transform", interpolation)
   local x, restore = as_batch("perspective_transform", images, data_format)
-  local batch, height, width, depth = table.unpack(x.shape)
-  local transform = homography(corners("start_points", start_points), corners("end_points", end_points))
+  local batch, height, width = table.unpack(x.shape)
+  local transform = sampling.homography(corners("start_points", start_points), corners("end_points", end_points))
   local function parameter(i) return rows.reshape(transform:slice { {}, { i, i } }, { -1, 1, 1 }) end
   local down, across = count(height, 2, 3, "float32"), count(width, 3, 3, "float32")
   local function line(i, constant)
@@ -174,9 +268,7 @@ local function perspective_transform(images, start_points, end_points, interpola
   local function place(i)
     return rows.broadcast_to(rows.cast(rows.divide(line(i, parameter(i + 2)), depth_of), x.dtype), { batch, height, width })
   end
-  local values = rows.reshape(x, { batch * height * width, depth })
-  local base = count(batch, 1, 3, "int64")
-  return restore(sample(values, { place(4), place(1) }, { height, width }, orders[interpolation], "constant", fill_value, base))
+  return restore(read_pixels(x, place(4), place(1), orders[interpolation], "constant", fill_value))
 end
 
 define.ops {
@@ -191,3 +283,5 @@ define.ops {
     "Images seen from elsewhere: what was at the start points, four corners (x, y), comes to the end points.", perspective_transform,
     method = false },
 }
+
+return sampling
