@@ -13,6 +13,10 @@ local members = {
   RNN = "rnn", StackedRNNCells = "stacked_rnn_cells", Bidirectional = "bidirectional", TimeDistributed = "time_distributed",
   MultiHeadAttention = "multi_head_attention", GroupQueryAttention = "group_query_attention",
   GroupedQueryAttention = "group_query_attention", Rescaling = "rescaling",
+  Normalization = "normalization_preprocessing", Discretization = "discretization", CategoryEncoding = "category_encoding",
+  Hashing = "hashing", HashedCrossing = "hashed_crossing", StringLookup = "string_lookup", IntegerLookup = "integer_lookup",
+  TextVectorization = "text_vectorization", STFTSpectrogram = "stft_spectrogram", MelSpectrogram = "mel_spectrogram",
+  Pipeline = "pipeline",
 }
 
 -- Files that hold a family of classes.
@@ -35,6 +39,7 @@ local families = {
   borders = "Cropping1D Cropping2D Cropping3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
   up_sampling = "UpSampling1D UpSampling2D UpSampling3D",
   attention = "Attention AdditiveAttention",
+  conv_lstm = "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
 }
 for file, names in pairs(families) do
   for name in names:gmatch "%S+" do members[name] = {file, name} end

@@ -50,8 +50,8 @@ end
 
 local function make_state_variables(self, batch)
   if batch == shapes.None then errors.raise "a stateful layer needs a known batch size: give the model's Input a batch_shape" end
-  rawset(self, "states", structure.map(state_sizes(self), function(size)
-    local variable = engine.variable(ops.zeros({batch, size}, self.compute_dtype), {trainable = false})
+  rawset(self, "states", structure.map(self:get_initial_state(batch), function(zeros)
+    local variable = engine.variable(zeros, {trainable = false})
     variable.name = "rnn_state"
     return variable
   end))

@@ -1,0 +1,47 @@
+--- Layers one after another, for data: what `dataset:map` gets when there are several of them.
+-- Unlike in a Sequential model, its layers may take strings, and called by itself it is in training mode unless told otherwise, so that
+-- random layers do something.
+-- @classmod cusp.layers.Pipeline
+-- @tparam {Layer,...} layers
+-- @usage dataset:map(layers.Pipeline { layers.RandomFlip(), layers.Rescaling(1 / 255) })
+local Layer = require "cusp.layers.layer"
+local calling = require "cusp.layers.calling"
+local masks = require "cusp.layers.masks"
+local ordered = require "cusp.ordered"
+local registry = require "cusp.registry"
+local structure = require "cusp.models.structure"
+
+local Pipeline = Layer:extend("Pipeline", {
+  autocast = false,
+  supports_masking = true,
+  config = {{"layers", "list", list_of = "layer"}},
+})
+
+local function is_string(leaf) return type(leaf) == "string" end
+
+local function with_training(args)
+  local result = {}
+  for key, value in pairs(args or {}) do result[key] = value end
+  if result.training == nil then result.training = calling.training() end
+  if result.training == nil then result.training = true end
+  return result
+end
+
+--- Calls the layers on inputs of any kind that the first of them takes.
+function Pipeline:__call(inputs, args)
+  args = with_training(args)
+  if structure.find(inputs, is_string) then return self:call(inputs, args) end
+  return calling.call(self, inputs, args)
+end
+
+function Pipeline:call(inputs, args)
+  masks.attach(inputs, args.mask)
+  for _, layer in ipairs(self.layers) do inputs = layer(inputs, {training = args.training}) end
+  return inputs
+end
+
+function Pipeline:get_config()
+  return ordered.object({layers = registry.serialize(self.layers), name = self.name}, {"layers", "name"})
+end
+
+return Pipeline
