@@ -93,6 +93,21 @@ static void push_traceback(lua_State *L, const char *message) {
   luaL_pushresult(&b);
 }
 
+/* Pushes a message of Lua's, with the name that was meant where the library is loaded and has one like it. */
+static const char *push_with_nearest_name(lua_State *L, const char *message) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  bool loaded = lua_getfield(L, -1, "cusp") == LUA_TTABLE;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cusp.errors");
+  if (loaded && lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TTABLE) {
+    lua_getfield(L, -1, "with_nearest_name");
+    lua_pushstring(L, message);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+      return lua_tostring(L, -1);
+  }
+  return lua_pushstring(L, message);
+}
+
 /* The message handler: error values become text with a traceback. */
 static int handle_message(lua_State *L) {
   const char *message = lua_tostring(L, 1);
@@ -103,7 +118,7 @@ static int handle_message(lua_State *L) {
       return 1;
     message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
   }
-  push_traceback(L, message);
+  push_traceback(L, push_with_nearest_name(L, message));
   return 1;
 }
 

@@ -52,14 +52,25 @@ describe("the prompt", function()
     assert.matches("> 7\n7\n", text, 1, true)
   end)
 
+  test("says which name was meant", function()
+    local text = session 'layers.Dens(3)\ncusp.ones{2}:sumt()\ncusp.oness{2}\nt = {}\nt.foo()'
+    assert.matches("(field 'Dens'); did you mean 'Dense'?", text, 1, true)
+    assert.matches("(method 'sumt'); did you mean 'sum'?", text, 1, true)
+    assert.matches("(field 'oness'); did you mean 'ones'?", text, 1, true)
+    assert.matches("(field 'foo')\n", text, 1, true)
+  end)
+
   test("has layers, ops and help", function()
-    local text = session 'layers.Dense(3)\nhelp "relu"\nhelp(layers.Dense)\nhelp()\nhelp "softmx"'
+    local text = session 'layers.Dense(3)\nhelp "relu"\nhelp(layers.Dense)\nhelp()\nhelp "softmx"\nhelp "fit"\nhelp "random.normal"\nhelp "hdf5"'
     assert.matches("Dense", text, 1, true)
     assert.matches("ops.relu(x)", text, 1, true)
     assert.matches("class Dense", text, 1, true)
     assert.matches("units", text, 1, true)
     assert.matches("Tab completes", text, 1, true)
     assert.matches("did you mean 'softmax'?", text, 1, true)
+    assert.matches("validation_split       number, default 0: share of the data", text, 1, true)
+    assert.matches("stddev  number, default 1.0", text, 1, true)
+    assert.matches("create load open save", text, 1, true)
   end)
 
   test("remembers lines", function()

@@ -63,17 +63,61 @@ end
 --- The known name most like `name`, unless all are too far from it to be what was meant.
 -- @tparam string name
 -- @tparam table names a list of names, or a table whose keys are names
+-- @tparam[opt] integer limit how many letters may differ
 -- @treturn ?string
-function errors.nearest(name, names)
-  local best, least = nil, math.max(2, #name // 3) + 1
+function errors.nearest(name, names, limit)
+  local best, least = nil, (limit or math.max(2, #name // 3)) + 1
   for key, value in pairs(names) do
     local candidate = type(key) == "string" and key or value
     if type(candidate) == "string" and candidate ~= name then
-      local distance = edit_distance(name:lower(), candidate:lower())
+      local distance = edit_distance(name:lower(), candidate:lower()) + (name:byte() == candidate:byte() and 0 or 0.5)
       if distance < least or distance == least and best and candidate < best then best, least = candidate, distance end
     end
   end
   return best
+end
+
+local function add_names(names, t)
+  for key in next, t or {} do
+    if type(key) == "string" and key:sub(1, 1) ~= "_" then names[key] = true end
+  end
+end
+
+-- The methods of tensors, models and data sets.
+local function method_names(cusp)
+  local names = {}
+  add_names(names, require("cusp.engine").tensor_methods)
+  local class = cusp.Sequential
+  while type(class) == "table" do
+    add_names(names, class)
+    class = rawget(class, "__super")
+  end
+  add_names(names, cusp.data.Dataset)
+  return names
+end
+
+-- What programs write after the dot of a namespace.
+local function member_names(cusp)
+  local names = {}
+  add_names(names, getmetatable(cusp).__members)
+  add_names(names, cusp.data.Dataset)
+  for _, space in ipairs { "ops", "layers", "losses", "metrics", "optimizers", "initializers", "callbacks", "utils", "data", "models" } do
+    local members = getmetatable(cusp[space]).__members
+    add_names(names, members)
+    add_names(names, getmetatable(members) and getmetatable(members).__index)
+  end
+  return names
+end
+
+--- Lua's own message about a field or method that is nil, with the name in the library that is like it.
+-- @tparam string message
+-- @treturn string
+function errors.with_nearest_name(message)
+  local kind, name = message:match "attempt to call a nil value %((%a+) '([%w_]+)'%)$"
+  if kind ~= "field" and kind ~= "method" then return message end
+  local names = (kind == "method" and method_names or member_names)(require "cusp")
+  local near = not names[name] and errors.nearest(name, names, #name < 8 and 1 or 2)
+  return near and ("%s; did you mean '%s'?"):format(message, near) or message
 end
 
 --- " (did you mean 'units'?)", or "" where no known name is near.

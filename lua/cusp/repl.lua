@@ -2,6 +2,7 @@
 -- `require "cusp.repl"()` starts it; the program `cusp` does so when it is alone on a terminal.
 -- @module cusp.repl
 local engine = require "cusp.engine"
+local errors = require "cusp.errors"
 local show = require "cusp.repl.show"
 
 local HISTORY_LINES = 2000
@@ -44,7 +45,7 @@ local function traceback(message)
       frames[#frames + 1] = ("  %s:%d: in %s"):format(info.short_src, info.currentline, info.name or "a function")
     end
   end
-  return message .. (#frames > 0 and "\n" .. table.concat(frames, "\n", 1, math.min(#frames, 10)) or "")
+  return errors.with_nearest_name(message) .. (#frames > 0 and "\n" .. table.concat(frames, "\n", 1, math.min(#frames, 10)) or "")
 end
 
 local function run(chunk, text)

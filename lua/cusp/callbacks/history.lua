@@ -23,4 +23,14 @@ end
 -- Arguments as of `cusp.plot.history`.
 function History:plot(...) return require("cusp.plot").history(self, ...) end
 
+--- `History(3 epochs, accuracy = 0.981, loss = 0.052)`: what the last epoch reported.
+function History:__tostring()
+  local parts = {}
+  for name, values in pairs(self.history) do
+    if type(values[#values]) == "number" then parts[#parts + 1] = (", %s = %.4g"):format(name, values[#values]) end
+  end
+  table.sort(parts)
+  return ("History(%d epoch%s%s)"):format(#self.epoch, #self.epoch == 1 and "" or "s", table.concat(parts))
+end
+
 return History

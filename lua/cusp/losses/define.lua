@@ -3,6 +3,7 @@
 local Loss = require "cusp.losses.loss"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
+local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local reduction = require "cusp.losses.reduction"
 local registry = require "cusp.registry"
@@ -33,6 +34,18 @@ local function full_config(definition)
   return config
 end
 
+local function check_fit(name, y_true, y_pred)
+  local a, b = y_true.shape, y_pred.shape
+  if #a ~= #b then return end
+  for i, m in ipairs(a) do
+    local n = b[i]
+    if m ~= n and m ~= 1 and n ~= 1 and math.type(m) and math.type(n) then
+      errors.raise("%s: targets of shape %s do not fit predictions of shape %s; expected equal shapes", name, errors.shape(a),
+        errors.shape(b))
+    end
+  end
+end
+
 --- Makes the class of a loss; `class.fn` is the function for users.
 -- @tparam table definition
 --   `class`, `name`: the names in Keras, of class and function;
@@ -49,7 +62,9 @@ local function define(definition)
   local function align(y_true, y_pred)
     y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
     if not definition.sparse and y_true.dtype ~= y_pred.dtype then y_true = ops.cast(y_true, y_pred.dtype) end
-    if definition.same_rank ~= false then return reduction.same_rank(y_true, y_pred) end
+    if definition.same_rank == false then return y_true, y_pred end
+    y_true, y_pred = reduction.same_rank(y_true, y_pred)
+    if not definition.sparse then check_fit(definition.name, y_true, y_pred) end
     return y_true, y_pred
   end
 

@@ -41,7 +41,10 @@ local function load(_, name)
   return found
 end
 
-ops = setmetatable({}, { __index = load, __name = "cusp.ops", __members = setmetatable(members, { __index = engine.ops }) })
+ops = setmetatable({}, {
+  __index = load, __name = "cusp.ops", __members = setmetatable(members, { __index = engine.ops }),
+  __tostring = function() return "cusp.ops" end,
+})
 
 -- Methods for operations that have not been loaded yet; what takes functions, or is a field of tensors, is none.
 local no_methods = { control = true, inspect = true, einsum = true, select = true }
