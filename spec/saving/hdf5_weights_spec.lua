@@ -56,7 +56,8 @@ describe("weights in the layout of tf.keras 2", function()
 
   it("name the weights of nested layers as TensorFlow does", function()
     local x = cusp.Input { shape = { 5, 3 } }
-    local inner = cusp.Sequential { cusp.Input { shape = { 5, 4 } }, layers.TimeDistributed { layers.Dense(4), name = "each" }, name = "inner" }
+    local each = layers.TimeDistributed { layers.Dense(4), name = "each" }
+    local inner = cusp.Sequential { cusp.Input { shape = { 5, 4 } }, each, name = "inner" }
     local h = layers.LSTM { 4, return_sequences = true, name = "lstm" }(x)
     h = layers.Bidirectional { layers.GRU { 2, return_sequences = true, name = "gru" }, name = "both" }(inner(h))
     h = layers.MultiHeadAttention { 2, 2, name = "attention" }(h, h)

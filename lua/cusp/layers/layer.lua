@@ -177,6 +177,7 @@ function Layer:add_weight(...)
   variable.regularizer, variable.constraint = resolve("regularizers", regularizer), resolve("constraints", constraint)
   local own = self._own_weights
   own[#own + 1] = {variable = variable, trainable = trainable}
+  if trainable and not self.trainable then variable.trainable = false end -- frozen before it was built
   return variable
 end
 

@@ -41,7 +41,7 @@ function Model:init(args)
   if inputs ~= nil then
     rawset(self, "_graph", Graph.new(inputs, outputs))
     self.built = true
-    if args.trainable ~= nil then self.trainable = args.trainable end
+    if args.trainable == false then self.trainable = false end -- true leaves layers that are frozen as they are
   end
 end
 

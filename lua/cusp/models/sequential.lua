@@ -35,7 +35,7 @@ function Sequential:init(args)
     errors.raise("Sequential: expected a list of layers, got %s", errors.describe(layers))
   end
   for _, layer in ipairs(layers) do self:add(layer) end
-  if args.trainable ~= nil then self.trainable = args.trainable end
+  if args.trainable == false then self.trainable = false end -- true leaves layers that are frozen as they are
 end
 
 ---------------------------------------------------------------- the stack

@@ -11,6 +11,7 @@ local keras3_weights = require "cusp.saving.keras3_weights"
 local kinds = require "cusp.kinds"
 local optimizer_state = require "cusp.saving.optimizer_state"
 local ordered = require "cusp.ordered"
+local stored = require "cusp.saving.stored"
 
 local archive = {}
 
@@ -21,7 +22,8 @@ local KERAS_VERSION = "3.15.1" -- the version whose form of config.json is writt
 
 local function config_text(model, include_optimizer)
   local config = configuration.of_model(model, {format = "keras3"})
-  if include_optimizer == false then ordered.set(config, "compile_config", nil) end
+  if include_optimizer == false then ordered.set(config, "compile_config", nil)
+  else configuration.has_compile(model) end -- which warns where it is left out
   return json.encode(config)
 end
 
@@ -131,7 +133,7 @@ end
 archive.restore = restore
 
 local function load_open(model, path, source, options)
-  local file <close> = require("cusp.hdf5").open(path)
+  local file <close> = stored.open(path)
   local contents = keras3_weights.read(path == source.path and path or source.path .. ": " .. WEIGHTS, file.root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
   return deferred.when_built(model, function() restore(model, contents, options) end)

@@ -160,7 +160,7 @@ end
 -- @raise naming the file and the place in it
 function hdf5_model.read(path, options)
   options = options or {}
-  local file <close> = require("cusp.hdf5").open(path)
+  local file <close> = stored.open(path)
   local root = file.root
   local config = json_attribute(path, root, "model_config")
   if config == nil then

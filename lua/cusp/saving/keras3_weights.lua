@@ -16,7 +16,7 @@ local keras3_weights = {}
 ---------------------------------------------------------------- writing
 
 local function write_part(group, part)
-  if part.kind == "generator" and #part.variables == 0 then return end
+  if part.kind == "metric" then return end -- begins afresh with each epoch, and is not saved
   local vars = group:create_group(part.path == "" and "vars" or part.path .. "/vars")
   if part.name then vars.attributes:set("name", part.name) end
   for i, variable in ipairs(part.variables) do vars:create_dataset(tostring(i - 1), variable) end
@@ -179,7 +179,6 @@ end
 
 local matchers = {
   layer = match_layer, optimizer = match_optimizer, generator = match_generator,
-  -- Metrics begin afresh with each epoch.
   metric = function() end,
 }
 

@@ -15,6 +15,7 @@ local arguments = require "cusp.arguments"
 local deferred = require "cusp.saving.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local stored = require "cusp.saving.stored"
 
 local methods = {}
 local files = engine.files
@@ -135,6 +136,12 @@ local function folder_kind(path)
   errors.raise("load_model: %s is a folder without a config.json: expected a .keras or .h5 file", path)
 end
 
+local function no_model_at(path)
+  local weights = files.exists(path .. ".index")
+    and (", but a checkpoint '%s.index', which holds weights: make the model and call load_weights"):format(path) or ""
+  errors.raise("load_model: there is no file '%s'%s", path, weights)
+end
+
 --- A model from a file that `save` or Keras wrote.
 -- @tparam string filepath .keras or HDF5, told by its contents; or a folder, as `zipped = false` makes
 -- @tparam[opt] table custom_objects classes and functions by name
@@ -146,7 +153,7 @@ end
 function methods.load_model(...)
   local path, custom_objects, compile = bind_load_model(...)
   check_path("load_model", path)
-  if not files.exists(path) then errors.raise("load_model: there is no file '%s'", path) end
+  if not files.exists(path) then no_model_at(path) end
   local options = { custom_objects = custom_objects, compile = compile }
   local kind = files.is_directory(path) and folder_kind(path) or kind_of_file(path)
   if kind == "hdf5" then return require("cusp.saving.hdf5_model").read(path, options) end
@@ -236,7 +243,7 @@ local function load_keras3_layout(model, path, root, options)
 end
 
 local function load_hdf5(model, path, options)
-  local file <close> = require("cusp.hdf5").open(path)
+  local file <close> = stored.open(path)
   local root, hdf5_weights = file.root, require "cusp.saving.hdf5_weights"
   local whole = root:get "model_weights"
   if hdf5_weights.is_layout(root) then return load_tf2_layout(model, path, root, options) end

@@ -7,6 +7,14 @@ local errors = require "cusp.errors"
 
 local stored = {}
 
+--- Seconds after which looking at what a file consists of is given up: a damaged one may lead in circles.
+stored.timeout = 20
+
+--- Opens an HDF5 file.
+-- @tparam string path
+-- @treturn cusp.hdf5.File
+function stored.open(path) return require("cusp.hdf5").open(path, {timeout = stored.timeout}) end
+
 --- A dataset of an HDF5 file as a value.
 -- @tparam string path of the file
 -- @tparam cusp.hdf5.Dataset dataset
