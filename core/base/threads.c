@@ -1,7 +1,10 @@
+#define _GNU_SOURCE
 #include "threads.h"
 
 #include <omp.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #define MAX_THREADS 1024
 
@@ -37,6 +40,74 @@ static void run_piece(int64_t count, int64_t pieces, int64_t index, cusp_range_f
   fn(context, begin, begin + size + (index < extra));
 }
 
+/* ------------------------------------------------------------------ busy machines */
+
+/*
+ * Threads that start and end together some ten thousand times a second need a core each. Where other programs run on the cores,
+ * each of these meetings waits for the thread that was put aside, and a step on two threads takes four times as long as on one.
+ * So the threads' involuntary switches are counted: while there are many, fewer threads share the pieces, and from time to time
+ * more are tried again. The pieces stay the same, and with them the results.
+ */
+#define WATCH_NS 50000000LL /* how long switches are counted */
+#define MANY_SWITCHES 4     /* in that time; a quiet machine has none or one */
+#define SHORT_NS 200000000LL
+#define LONG_NS 3200000000LL
+
+static struct {
+  atomic_int resting; /* threads that are not used now */
+  atomic_llong until; /* when to look again */
+  atomic_flag looking;
+  bool watching;  /* the time until then is one of counting */
+  long long hold; /* how long to leave threads resting the next time */
+  long switches;  /* at the last look */
+} crowd = {.looking = ATOMIC_FLAG_INIT, .hold = SHORT_NS};
+
+static long long coarse_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/** Lets some more threads rest, or some fewer, and says when to look again. */
+static void look_around(long long now, int threads) {
+  struct rusage usage;
+  if (getrusage(RUSAGE_SELF, &usage) != 0)
+    return;
+  int step = threads > 4 ? threads / 4 : 1;
+  int resting = atomic_load_explicit(&crowd.resting, memory_order_relaxed);
+  bool in_time = now - atomic_load_explicit(&crowd.until, memory_order_relaxed) < WATCH_NS;
+  bool crowded = crowd.watching && in_time && usage.ru_nivcsw - crowd.switches >= MANY_SWITCHES;
+  crowd.switches = usage.ru_nivcsw;
+  crowd.watching = !(crowded && resting + step >= threads - 1); /* one thread meets nobody: there is nothing to count */
+  if (crowded) {
+    resting = resting + step < threads - 1 ? resting + step : threads - 1;
+  } else if (resting > 0) {
+    resting = resting > step ? resting - step : 0;
+  } else {
+    crowd.hold = SHORT_NS;
+  }
+  atomic_store_explicit(&crowd.resting, resting, memory_order_relaxed);
+  atomic_store_explicit(&crowd.until, now + (crowd.watching ? WATCH_NS : crowd.hold), memory_order_relaxed);
+  if (!crowd.watching && crowd.hold < LONG_NS)
+    crowd.hold *= 2;
+}
+
+/** How many of the threads to use now. */
+static int useful_threads(int threads) {
+  long long now = coarse_now();
+  if (now >= atomic_load_explicit(&crowd.until, memory_order_relaxed) && !atomic_flag_test_and_set(&crowd.looking)) {
+    look_around(now, threads);
+    atomic_flag_clear(&crowd.looking);
+  }
+  int useful = threads - atomic_load_explicit(&crowd.resting, memory_order_relaxed);
+  return useful > 1 ? useful : 1;
+}
+
+static void run_pieces(int64_t count, int64_t pieces, int64_t first, int64_t step, cusp_range_fn fn, void *context) {
+  for (int64_t piece = first; piece < pieces; piece += step)
+    run_piece(count, pieces, piece, fn, context);
+}
+
 void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *context) {
   if (count <= 0)
     return;
@@ -54,13 +125,16 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
     fn(context, 0, count);
     return;
   }
-#pragma omp parallel num_threads((int)pieces)
+  int team = useful_threads(threads);
+  if (team == 1) {
+    run_pieces(count, pieces, 0, 1, fn, context);
+    return;
+  }
+#pragma omp parallel num_threads((int)(pieces < team ? pieces : team))
   {
-    int team = omp_get_num_threads(); /* may be fewer than asked for */
     thread_index = omp_get_thread_num();
     in_parallel = true;
-    for (int64_t piece = thread_index; piece < pieces; piece += team)
-      run_piece(count, pieces, piece, fn, context);
+    run_pieces(count, pieces, thread_index, omp_get_num_threads(), fn, context); /* there may be fewer than asked for */
     in_parallel = false;
     thread_index = 0;
   }
