@@ -4,6 +4,7 @@ local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local progress = require "cusp.training.progress"
+local structure = require "cusp.models.structure"
 
 local adapting = {}
 
@@ -31,7 +32,7 @@ function adapting.binder(owner, order)
   return function(...)
     local values = table.pack(bind(...))
     local data = values[position.data]
-    if type(data) == "table" and #data == 1 and adapting.is_dataset(data[1]) then data = data[1] end
+    if structure.is_container(data) and #data == 1 and adapting.is_dataset(data[1]) then data = data[1] end
     return data, values[position.batch_size], values[position.steps]
   end
 end

@@ -30,6 +30,7 @@ local row = IndexLookup.parameters
 local IntegerLookup = IndexLookup:extend("IntegerLookup", {
   autocast = false,
   input_dtype = "int64",
+  get_config = IndexLookup.get_config,
   config = {
     row.max_tokens, row.num_oov_indices, {"mask_token", "integer", optional = true},
     {"oov_token", "integer", default = -1, optional = true}, row.vocabulary,

@@ -162,10 +162,9 @@ end
 
 local function as_tensor(batch)
   if type(batch) == "userdata" then return batch end
-  if type(batch) ~= "table" and type(batch) ~= "number" then
-    errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s", errors.describe(batch))
-  end
-  return engine.tensor(batch)
+  local ok, tensor = pcall(engine.tensor, batch)
+  if not ok then errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s", errors.describe(batch)) end
+  return tensor
 end
 
 local function is_numbers(data)

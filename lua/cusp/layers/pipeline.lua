@@ -10,6 +10,7 @@ local masks = require "cusp.layers.masks"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
 local structure = require "cusp.models.structure"
+local symbolic = require "cusp.models.symbolic"
 
 local Pipeline = Layer:extend("Pipeline", {
   autocast = false,
@@ -19,6 +20,7 @@ local Pipeline = Layer:extend("Pipeline", {
 
 local function is_string(leaf) return type(leaf) == "string" end
 
+--- The training flag of a call on data: as told, as that of the call around it, or true.
 local function with_training(args)
   local result = {}
   for key, value in pairs(args or {}) do result[key] = value end
@@ -29,6 +31,7 @@ end
 
 --- Calls the layers on inputs of any kind that the first of them takes.
 function Pipeline:__call(inputs, args)
+  if structure.find(inputs, symbolic.is_symbolic) then return calling.call(self, inputs, args or {}) end
   args = with_training(args)
   if structure.find(inputs, is_string) then return self:call(inputs, args) end
   return calling.call(self, inputs, args)

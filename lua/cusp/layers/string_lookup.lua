@@ -25,7 +25,8 @@ local ops = require "cusp.ops"
 local row = IndexLookup.parameters
 
 local StringLookup = IndexLookup:extend("StringLookup", {
-  oov_method = "floormod",
+  init = IndexLookup.init,
+  get_config = IndexLookup.get_config,
   config = {
     row.max_tokens, row.num_oov_indices, row.mask_token, {"oov_token", "token", default = "[UNK]", optional = true}, row.vocabulary,
     row.idf_weights, row.invert, row.output_mode, row.pad_to_max_tokens, row.sparse, {"encoding", "string", default = "utf-8"}, row.salt,
