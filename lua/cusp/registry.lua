@@ -135,14 +135,23 @@ end
 
 ---------------------------------------------------------------- functions by name
 
+-- A name for a function that has none: its place in the source, and a number where others were made at the same place.
+local function new_function_name(f)
+  local info = type(f) == "function" and debug.getinfo(f, "S")
+  local place = info and info.short_src:match "[^/]*$":gsub("[^%w]", "_") or "callable"
+  local name = ("function_%s_%s"):format(place, info and info.linedefined or tostring(f):match "0x%x+" or "")
+  if registered[name] == nil then return name end
+  local number = 2
+  while registered[name .. "_" .. number] ~= nil do number = number + 1 end
+  return name .. "_" .. number
+end
+
 --- The name under which a function is written. A function that has none gets one of its place in the source, and is found by it for as
 -- long as the program runs.
 function registry.function_name(f)
   local name = function_names[f]
   if not name then
-    local info = type(f) == "function" and debug.getinfo(f, "S")
-    local place = info and info.short_src:match "[^/]*$":gsub("[^%w]", "_") or "callable"
-    name = ("function_%s_%s"):format(place, info and info.linedefined or tostring(f):match "0x%x+" or "")
+    name = new_function_name(f)
     registered[name], function_names[f] = f, name
   end
   return name

@@ -5,6 +5,7 @@
 -- @tparam[opt=","] string separator
 -- @tparam[opt=false] boolean append whether rows are added to a file that is there, rather than put in its place
 local Callback = require "cusp.callbacks.callback"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local python = require "cusp.callbacks.python_format"
 
@@ -72,7 +73,7 @@ function CSVLogger:set_state(state)
   local file = io.open(self.filename, "rb")
   local text = file and file:read(state.bytes) or ""
   if file then file:close() end
-  local writer <close> = require("cusp.engine").files.create(self.filename)
+  local writer <close> = engine.files.create(self.filename)
   writer:write(text)
   writer:commit()
   self.bytes = #text
@@ -85,6 +86,7 @@ local function quoted(self, text)
 end
 
 local function show(value)
+  if engine.is_tensor(value) or engine.is_variable(value) then value = value:tolist() end
   if type(value) == "number" then return python.repr(value) end
   if type(value) ~= "table" then return tostring(value) end
   local parts = {}

@@ -52,4 +52,7 @@ end
 --- A model from a file that `Model:save` or Keras wrote; see `cusp.saving.methods`.
 function models.load_model(...) return require("cusp.saving.methods").load_model(...) end
 
+--- Saves a whole model: `save_model(model, filepath)` is `model:save(filepath)`.
+function models.save_model(...) return require("cusp.saving.functions").save_model(...) end
+
 return models

@@ -129,6 +129,10 @@ function getters.learning_rate(self)
   return rate
 end
 
+--- The name that tf.keras 2 had for the learning rate.
+function getters.lr(self) return self.learning_rate end
+function setters.lr(self, value) self.learning_rate = value end
+
 --- Sets the learning rate; also in the middle of training, and within compiled steps.
 function setters.learning_rate(self, value)
   if not rawget(self, "_variables") then return rawset(self, "_given_learning_rate", value) end

@@ -5,6 +5,7 @@
 local namespace = require "cusp.namespace"
 
 local members = { checkpoint = "checkpoint", load_model = { "methods", "load_model" } }
+for _, name in ipairs { "save_model", "save_weights", "load_weights" } do members[name] = { "functions", name } end
 for _, name in ipairs {
   "register_keras_serializable", "get_custom_objects", "custom_object_scope", "CustomObjectScope", "serialize_keras_object",
   "deserialize_keras_object", "get_registered_name", "get_registered_object",

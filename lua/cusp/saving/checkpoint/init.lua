@@ -62,6 +62,19 @@ local function read_graph(reader)
   return object_graph.decode(strings[1], reader.path)
 end
 
+local function load_once(prefix, model, options)
+  local reader <close> = module("bundle").open(prefix)
+  local restoration = module("restore").new(reader, read_graph(reader), model, options)
+  local ok, message = pcall(restoration.run, restoration)
+  if not ok then
+    restoration.failed = true
+    error(message, 0)
+  end
+  return module("status").new(restoration)
+end
+
+local most_attempts = 10
+
 --- Loads weights, and optimizer state where there is some, into what the model has under the same names. What is not built yet gets
 -- its values when it is.
 -- @tparam string path of a checkpoint, or of a folder whose latest one is meant
@@ -72,14 +85,13 @@ end
 function checkpoint.load(path, model, options)
   check_model("load_weights", model)
   local prefix = find("load_weights", path)
-  local reader <close> = module("bundle").open(prefix)
-  local restoration = module("restore").new(reader, read_graph(reader), model, options or {})
-  local ok, message = pcall(restoration.run, restoration)
-  if not ok then
-    restoration.failed = true
-    error(message, 0)
+  for attempt = 1, most_attempts do
+    local written = files.modified(prefix .. ".index")
+    local ok, result = pcall(load_once, prefix, model, options or {})
+    if ok then return result end
+    -- A training that goes on may have replaced the checkpoint after its index was read and before its data were.
+    if attempt == most_attempts or files.modified(prefix .. ".index") == written then error(result, 0) end
   end
-  return module("status").new(restoration)
 end
 
 --- Opens any checkpoint for reading tensors by name: `names()`, `entry(name)` with `dtype` and `shape`, `tensor(name)`,

@@ -48,20 +48,31 @@ function configuration.of_model(model, options)
   return result
 end
 
+local warned = setmetatable({}, { __mode = "k" }) -- settings of which it was said that they cannot be written
+
+--- Whether what a model was compiled with can be written. Where a loss or metric is a Lua function without a name it cannot, which a
+-- warning says, once for each call of `compile`.
+-- @tparam Model model
+-- @treturn boolean false also where the model is not compiled
+function configuration.has_compile(model)
+  local settings = rawget(model, "_compile_config")
+  local obstacle = settings and training.obstacle(model)
+  if obstacle and not warned[settings] then
+    warned[settings] = true
+    warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
+      .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
+  end
+  return settings ~= nil and not obstacle
+end
+
 --- What the model was compiled with, as files hold it.
--- Where a loss or metric is a Lua function without a name, a warning says so and the model counts as not compiled.
+-- Where a loss or metric is a Lua function without a name, the model counts as not compiled, with a warning.
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default; the training_config of TF 2.11 to 2.15), "tf20" (that of TF 2.0 to 2.10), or
 -- "keras3" (compile_config)
 -- @treturn ?table nil where the model is not compiled
 function configuration.of_compile(model, options)
-  if not rawget(model, "_compile_config") then return nil end
-  local obstacle = training.obstacle(model)
-  if obstacle then
-    warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
-      .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
-    return nil
-  end
+  if not configuration.has_compile(model) then return nil end
   local format = options and options.format or "tf2"
   if format == "keras3" then return training.keras3(model) end
   return training.hdf5(model, format == "h5" and "tf2" or format)

@@ -316,6 +316,11 @@ function readers.optimizer_name(config, key, class)
   if config[key] == class.__name then config[key] = nil end
 end
 
+-- A learning rate that is a function, written by its name.
+function readers.float32(config, key)
+  if type(config[key]) == "string" then config[key] = { class_name = "function", config = config[key] } end
+end
+
 function readers.schedule_name(config, key)
   if config[key] == null then config[key] = nil end
 end

@@ -1,0 +1,115 @@
+-- What is easily done wrong when models are saved and loaded: functions without a name, other names for things, files that change.
+local cusp = require "cusp"
+local engine = require "cusp.engine"
+local folder = require "spec.support.folder"
+local warnings = require "cusp.warnings"
+local layers, models = cusp.layers, cusp.models
+
+local x, y = cusp.ones { 4, 3 }, cusp.ones { 4, 1 }
+
+local function predictions(model) return model:predict({ x, verbose = 0 }):tolist() end
+
+local function stack(...)
+  return cusp.Sequential { cusp.Input { shape = { 3 } }, ... }
+end
+
+describe("functions without a name", function()
+  it("made at the same place are told apart", function()
+    local scope <close> = folder.new()
+    local scaled = {}
+    for i = 1, 3 do scaled[i] = layers.Dense { 3, activation = function(values) return values * i + 1 end } end
+    local lambdas = { layers.Lambda(function(v) return v * 2 end), layers.Lambda(function(v) return v ^ 2 end) }
+    for _, model in ipairs { stack(table.unpack(scaled)), stack(table.unpack(lambdas)) } do
+      for _, name in ipairs { "a.keras", "a.h5" } do
+        local path = scope.path .. "/" .. name
+        model:save(path)
+        local _, again = warnings.collect(models.load_model, path)
+        assert.are.same(predictions(model), predictions(again))
+      end
+    end
+  end)
+
+  it("as the loss: a .keras archive is written without what compile was given, and a warning says so, once", function()
+    local scope <close> = folder.new()
+    local model = stack(layers.Dense(1))
+    model:compile { loss = function(y_true, y_pred) return cusp.ops.mean((y_true - y_pred) ^ 2, { axis = -1 }) end }
+    local function save() model:save(scope.path .. "/a.keras") end
+    assert.matches("loss is a function without a name", warnings.collect(save)[1])
+    assert.are.same({}, (warnings.collect(save)))
+  end)
+
+  it("as the learning rate are found again in the same program", function()
+    local scope <close> = folder.new()
+    local model = stack(layers.Dense(1))
+    model:compile { optimizer = cusp.optimizers.SGD(function() return 0.25 end), loss = "mse" }
+    for _, name in ipairs { "a.keras", "a.h5" } do
+      model:save(scope.path .. "/" .. name)
+      assert.are.equal(0.25, models.load_model(scope.path .. "/" .. name).optimizer.learning_rate)
+    end
+  end)
+end)
+
+describe("other names", function()
+  it("save_model, save_weights and load_weights take the model first", function()
+    local scope <close> = folder.new()
+    local model, other = stack(layers.Dense(2)), stack(layers.Dense(2))
+    models.save_model(model, scope.path .. "/a.keras")
+    cusp.saving.save_model { model, scope.path .. "/b.keras", overwrite = true }
+    assert.are.same(predictions(model), predictions(models.load_model(scope.path .. "/b.keras")))
+    cusp.saving.save_weights { model = model, filepath = scope.path .. "/a.weights.h5" }
+    cusp.saving.load_weights(other, scope.path .. "/a.weights.h5", { skip_mismatch = true })
+    assert.are.same(predictions(model), predictions(other))
+    assert.has_error(function() models.save_model(scope.path .. "/a.keras", model) end)
+  end)
+
+  it("optimizer.lr is the learning rate", function()
+    local optimizer = cusp.optimizers.Adam(0.5)
+    optimizer.lr = 0.25
+    assert.are.equal(0.25, optimizer.learning_rate:item())
+    assert.are.equal(0.25, optimizer.lr:item())
+  end)
+
+  it("the name of a checkpoint, given to load_model, is answered with what to do", function()
+    local scope <close> = folder.new()
+    stack(layers.Dense(2)):save_weights(scope.path .. "/weights")
+    local ok, message = pcall(models.load_model, scope.path .. "/weights")
+    assert.is_false(ok)
+    assert.matches("checkpoint '.*/weights.index', which holds weights: make the model and call load_weights", message)
+  end)
+end)
+
+describe("a checkpoint", function()
+  it("that is replaced while it is read is read anew", function()
+    local scope <close> = folder.new()
+    local path = scope.path .. "/weights"
+    local first, second, reader = stack(layers.Dense(2)), stack(layers.Dense(2)), stack(layers.Dense(2))
+    first:save_weights(path)
+    local open, opened = engine.files.open, 0
+    engine.files.open = function(name)
+      if name:find "data%-" and opened == 0 then
+        opened = 1
+        os.execute "sleep 0.02" -- times of files have steps
+        second:save_weights(path)
+      end
+      return open(name)
+    end
+    local ok, message = pcall(reader.load_weights, reader, path)
+    engine.files.open = open
+    assert.is_true(ok, message)
+    assert.are.same(predictions(second), predictions(reader))
+  end)
+end)
+
+describe("CSVLogger", function()
+  it("writes a tensor among the logs as its number", function()
+    local scope <close> = folder.new()
+    local model = stack(layers.Dense(1))
+    model:compile { optimizer = "sgd", loss = "mse" }
+    model:fit { x, y, verbose = 0, callbacks = {
+      { on_epoch_end = function(_, _, logs) logs.extra, logs.pair = cusp.tensor(1.5), cusp.tensor { 1, 2 } end },
+      cusp.callbacks.CSVLogger(scope.path .. "/log.csv"),
+    } }
+    local file <close> = assert(io.open(scope.path .. "/log.csv"))
+    assert.matches('\n0,1%.5,[^,]+,"%[1, 2%]",', file:read "a")
+  end)
+end)
