@@ -17,4 +17,12 @@ describe("yaml", function()
     assert.is_false(ok)
     assert.matches("yaml: .*line", message)
   end)
+
+  it("refuses tables that are neither lists nor objects, rather than leave out some of them", function()
+    for _, value in ipairs { { 1, 2, a = 3 }, { [1] = 1, [5] = 2 }, { [1.5] = 2 } } do
+      local ok, message = pcall(yaml.encode, { value })
+      assert.is_false(ok)
+      assert.matches("yaml.encode: a ", message)
+    end
+  end)
 end)

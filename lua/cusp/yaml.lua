@@ -206,8 +206,20 @@ local function is_tuple(value)
   return type(meta) == "table" and meta.__tuple == true
 end
 
+-- Whether a table is written as a list; refuses tables that are neither that nor an object, rather than leave out some of them.
 local function is_list(value)
-  return not ordered.is_object(value) and (#value > 0 or next(value) == nil)
+  if ordered.is_object(value) then return false end
+  local length = #value
+  for key in next, value do
+    if type(key) == "string" then
+      if length > 0 then errors.raise("yaml.encode: a table has both items and the key %q", key) end
+      return false
+    end
+    if math.type(key) ~= "integer" or key < 1 or key > length then
+      errors.raise("yaml.encode: a list has the key %s outside 1 to %d", tostring(key), length)
+    end
+  end
+  return true
 end
 
 local function is_block(value)
