@@ -395,6 +395,26 @@ describe("layers of images", function()
     equal(batch, model:predict {batch, verbose = 0})
   end)
 
+  it("follow what the model is told, also where Keras 3 wrote their default into a file", function()
+    local input = cusp.Input {shape = {6, 6, 3}}
+    local model = cusp.Model {input, layers.RandomInvert {factor = {1, 1}}(input)}
+    local json = model:to_json {format = "keras3"}:gsub('"kwargs": {}', '"kwargs": {"training": true}')
+    assert.truthy(json:find('"training": true', 1, true))
+    local read = cusp.models.model_from_json(json)
+    equal(batch, read:predict {batch, verbose = 0})
+    equal(255 - batch, read(batch, {training = true}))
+  end)
+
+  it("are written as TF 2 knows them", function()
+    local model = cusp.Sequential {cusp.Input {shape = {6, 6, 3}}, layers.Resizing(4, 4), layers.RandomZoom(0.1)}
+    local config = cusp.json.decode(model:to_json()).config.layers
+    local resizing, zoom = config[#config - 1].config, config[#config].config
+    assert.is_nil(resizing.pad_to_aspect_ratio)
+    assert.is_nil(resizing.data_format)
+    assert.is_nil(zoom.data_format)
+    assert.equal("reflect", zoom.fill_mode)
+  end)
+
   it("repeat what they did with the same seed, and go on with other numbers", function()
     local a, b = layers.RandomRotation {0.5, seed = 9}, layers.RandomRotation {0.5, seed = 9}
     local first = a(batch)

@@ -13,16 +13,16 @@ local arguments = require "cusp.layers.image_arguments"
 local ops = require "cusp.ops"
 local options = require "cusp.layers.options"
 
-local rule = {symmetric = true, default = 0.0}
+local rule = {symmetric = true, kept = true, default = 0.0}
+local x_factor, y_factor = arguments.factor("x_factor", {0, 1}, rule), arguments.factor("y_factor", {0, 1}, rule)
 
 return AffineLayer.define("RandomShear", {
-  arguments.factor("x_factor", {0, 1}, rule), arguments.factor("y_factor", {0, 1}, rule), arguments.interpolation(),
-  arguments.fill_mode(), arguments.fill_value(), options.data_format(), options.seed(),
+  x_factor, y_factor, arguments.interpolation(), arguments.fill_mode(), arguments.fill_value(), options.data_format(), options.seed(),
 }, {
   draw_matrix = function(self, images, seed)
     local direction = ops.where(ops.greater(self:draw_each(seed, images, {0.0, 1.0}), 0.5), -1.0, 1.0)
-    local across = self:draw_each(seed, images, self.x_factor) * direction
-    local down = self:draw_each(seed, images, self.y_factor) * direction
+    local across = self:draw_each(seed, images, arguments.range_of(x_factor, self.x_factor)) * direction
+    local down = self:draw_each(seed, images, arguments.range_of(y_factor, self.y_factor)) * direction
     return {1, across, 0, down, 1, 0}
   end,
 })

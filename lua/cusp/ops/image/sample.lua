@@ -16,18 +16,19 @@ end
 
 local function clipped(index, size) return rows.clip(index, 0, size - 1) end
 
--- fill mode → function of (integer-valued) indices and the size of their axis, whose result lies within
+-- fill mode → function of (integer-valued) indices and the size of their axis, whose result lies within; that of numbers too large to
+-- tell their neighbours, too
 local modes = {
   constant = clipped,
   nearest = clipped,
-  wrap = function(index, size) return within_period(index, size) end,
+  wrap = function(index, size) return clipped(within_period(index, size), size) end,
   mirror = function(index, size)
     local last = math.max(size - 1, 1)
     return clipped(rows.abs(rows.subtract(within_period(rows.add(index, last), 2 * last), last)), size)
   end,
   reflect = function(index, size)
     local place = within_period(index, 2 * size)
-    return rows.minimum(place, rows.subtract(2 * size - 1, place))
+    return clipped(rows.minimum(place, rows.subtract(2 * size - 1, place)), size)
   end,
 }
 

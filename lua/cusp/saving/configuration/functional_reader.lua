@@ -156,6 +156,8 @@ local function read_call(state, entry, data)
   local is_keras3 = is_plain(data) and data.args ~= nil
   local call = is_keras3 and read_keras3_call(state, data) or read_keras2_call(state, entry, data)
   for key, value in pairs(operation.attributes or {}) do call.keywords[key] = value end
+  -- Keras 3 writes down the default of such layers, true, as if it had been asked for; what the model is told comes before it.
+  if is_keras3 and operation.training_by_default then call.keywords.training = nil end
   call.needs, call.met = {}, 0
   for i = 1, call.args.n do collect_references(call.args[i], call.needs) end
   collect_references(call.keywords, call.needs)

@@ -37,6 +37,7 @@ local pooling = "pool_size padding strides data_format"
 local global_pooling = "data_format keepdims?false"
 local noise = "rate noise_shape?null seed?null"
 local scale = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
+local affine = "fill_mode fill_value interpolation seed data_format?channels_last"
 local padded_attention = "dropout use_scale score_mode -seed"
 
 local function cell_keys(units, forget, activity) return units .. recurrent_kernel:format(forget, activity) end
@@ -116,6 +117,15 @@ table_of.layers = {
       fixed = { query_shape = null, key_shape = null, value_shape = null }, required = true,
     },
     Rescaling = { "scale offset" },
+    Resizing = {
+      "height width interpolation crop_to_aspect_ratio pad_to_aspect_ratio?false antialias?false fill_mode?constant fill_value?0 "
+        .. "data_format?channels_last",
+    },
+    CenterCrop = { "height width data_format?channels_last" }, RandomCrop = { "height width seed data_format?channels_last" },
+    RandomFlip = { "mode seed data_format?channels_last" }, RandomRotation = { "factor " .. affine },
+    RandomTranslation = { "height_factor width_factor " .. affine }, RandomZoom = { "height_factor width_factor " .. affine },
+    RandomBrightness = { "factor value_range seed data_format?channels_last" },
+    RandomContrast = { "factor seed data_format?channels_last -value_range" },
     LSTM = {
       recurrent .. cell_keys(lstm, "unit_forget_bias ", "activity_regularizer ") .. " implementation" .. of_keras3, fixed = of_lstm,
     },
