@@ -1,9 +1,12 @@
 -- A training that may be killed at any moment. Run again, it goes on at the same batch with the same random numbers, and ends with the
 -- weights of a run that was never killed: the checksum in its last line is the same.
 --
---   cusp resume.lua FOLDER [SAVE_FREQ]          trains; FOLDER keeps the state ("epoch", the default, or a number of batches)
---   cusp resume.lua --kill FOLDER [SAVE_FREQ]   trains in processes that are killed with SIGKILL at random moments, until one is through,
---                                               and compares with a run that nobody kills
+--   build/cusp scripts/examples/resume.lua FOLDER [SAVE_FREQ]          trains; FOLDER keeps the state
+--   build/cusp scripts/examples/resume.lua --kill FOLDER [SAVE_FREQ]   trains in processes that are killed with SIGKILL at random
+--                                                                      moments, until one is through, and compares with a run
+--                                                                      that nobody kills
+--
+-- SAVE_FREQ: "epoch" (the default) or a number of batches.
 local cusp = require "cusp"
 local callbacks, layers = cusp.callbacks, cusp.layers
 
