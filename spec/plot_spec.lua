@@ -102,6 +102,12 @@ describe("history:plot", function()
     assert.matches("\27%[34m", terminal.draw(panels.of_history(history), { width = 60, height = 6, color = true }))
   end)
 
+  it("says what is missing where there is nothing to draw", function()
+    local diverged = { epoch = { 1, 2 }, history = { loss = { 0 / 0, 0 / 0 } } }
+    assert.has_error.matches(function() plot.history(diverged, "run.png") end, "all its values are NaN or infinite")
+    assert.has_error.matches(function() plot.history "run.png" end, "with a colon")
+  end)
+
   it("says which file names it takes, and which file it cannot write", function()
     assert.has_error.matches(function() plot.history(history, "run.jpg") end, "ends in .png or .svg, got string \"run.jpg\"")
     assert.has_error.matches(function() plot.history(history, "run") end, "ends in .png or .svg")

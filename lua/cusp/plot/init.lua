@@ -54,6 +54,9 @@ end
 -- @raise where the history is empty, the format unknown or the file cannot be written
 -- @usage model:fit{x, y, epochs = 10}:plot "run.png"
 function plot.history(history, ...)
+  if type(history) ~= "table" or type(history.history) ~= "table" then
+    errors.raise("plot: expected the history that fit returns (history:plot \"run.png\", with a colon), got %s", errors.describe(history))
+  end
   local path, metrics, title, yscale, width, height, dpi = bind(...)
   local format = path and format_of(path)
   local list = panels.of_history(history, metrics, yscale)

@@ -98,7 +98,10 @@ function panels.of_history(history, wanted, yscale)
       result[#result + 1] = panel
     end
   end
-  if #result == 0 then errors.raise "plot: the history has no numbers to show: it is that of a training of no epochs" end
+  if #result == 0 then
+    errors.raise("plot: the history has no numbers to show: %s", #history.epoch == 0 and "it is that of a training of no epochs"
+      or "all its values are NaN or infinite; the training diverged, or its data hold NaN")
+  end
   return result
 end
 
