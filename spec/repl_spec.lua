@@ -68,10 +68,12 @@ describe("the prompt", function()
     assert.matches("units", text, 1, true)
     assert.matches("Tab completes", text, 1, true)
     assert.matches("did you mean 'softmax'?", text, 1, true)
-    text = session 'help "fit"\nhelp "random.normal"\nhelp "hdf5"'
+    text = session 'help "fit"\nhelp "random.normal"\nhelp "hdf5"\nhelp "EarlyStoping"\nhelp(cusp.data.Dataset.range(3))'
     assert.matches("validation_split       number, default 0: share of the data", text, 1, true)
     assert.matches("stddev  number, default 1.0", text, 1, true)
     assert.matches("create load open save", text, 1, true)
+    assert.matches("did you mean 'EarlyStopping'?", text, 1, true)
+    assert.matches("rebatch reduce repeat", text, 1, true)
   end)
 
   test("remembers lines", function()

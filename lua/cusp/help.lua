@@ -223,18 +223,27 @@ local function find(name)
   end
 end
 
+-- Names that help can be asked for.
+local function known_names()
+  local names = {}
+  for key in pairs(rows) do names[key] = true end
+  for _, place in ipairs(places) do
+    local space = follow(place)
+    local meta = getmetatable(space)
+    for _, t in ipairs { meta and meta.__members or {}, type(space) == "table" and space or {} } do
+      for key in next, t do names[key] = true end
+    end
+  end
+  return names
+end
+
 local function print_name(name)
   local row = operation((name:gsub("^ops%.", "")))
   if row then return print_operation(row) end
   local value = find(name)
   if type(value) == "function" then return print_function(value, name:match "[%w_]+$") end
   if value ~= nil then return help.print(value) end
-  local errors = require "cusp.errors"
-  local names = {}
-  for key in pairs(rows) do
-    if type(key) == "string" then names[#names + 1] = key end
-  end
-  print(("nothing is known of '%s'%s"):format(name, errors.suggestion(name, names)))
+  print(("nothing is known of '%s'%s"):format(name, require("cusp.errors").suggestion(name:match "[%w_]*$", known_names())))
 end
 
 --- Prints help on a value, or on what a string names; without arguments, how to begin.
@@ -254,6 +263,7 @@ function help.print(value)
     return
   end
   if type(value) == "table" and (type(meta) ~= "table" or rawget(value, "__index")) then return print_module(value) end
+  if type(value) == "table" and type(rawget(meta, "__index")) == "function" then return print_module(meta) end
   print(tostring(value))
 end
 

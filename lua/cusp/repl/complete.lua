@@ -42,7 +42,8 @@ local function add_meta(names, meta)
   local further = type(members) == "table" and getmetatable(members)
   if further then add_keys(names, further.__index) end
   if rawget(meta, "__super") then return add_class(names, meta) end
-  add_keys(names, rawget(meta, "__index"))
+  local inner = rawget(meta, "__index")
+  add_keys(names, type(inner) == "function" and meta or inner)
 end
 
 local function add_engine_value(names, value)
