@@ -434,12 +434,9 @@ void cusp_lua_open_tensor(lua_State *L) {
                                          {"__tostring", tensor_tostring},
                                          {"__newindex", tensor_newindex},
                                          {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"item", cusp_lua_tensor_item},
-                                     {"tolist", cusp_lua_tensor_tolist},
-                                     {"flat", cusp_lua_tensor_flat},
-                                     {"tobytes", cusp_lua_tensor_tobytes},
-                                     {"slice", tensor_slice},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"item", cusp_lua_tensor_item}, {"tolist", cusp_lua_tensor_tolist},
+                                     {"flat", cusp_lua_tensor_flat}, {"tobytes", cusp_lua_tensor_tobytes},
+                                     {"slice", tensor_slice},        {NULL, NULL}};
   luaL_newmetatable(L, cusp_lua_tensor_kind);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);

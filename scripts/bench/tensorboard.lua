@@ -32,5 +32,6 @@ end
 model:fit { x, y, batch_size = 128, epochs = 2, verbose = 0, callbacks = { callback } }
 os.execute(("rm -rf '%s'"):format(folder))
 for epoch = 1, 2 do
-  print(("epoch %d: %.2f s, TensorBoard %.1f ms: %.2f%%"):format(epoch, epochs[epoch], spent[epoch] * 1e3, 100 * spent[epoch] / epochs[epoch]))
+  local share = 100 * spent[epoch] / epochs[epoch]
+  print(("epoch %d: %.2f s, TensorBoard %.1f ms: %.2f%%"):format(epoch, epochs[epoch], spent[epoch] * 1e3, share))
 end
