@@ -158,6 +158,33 @@ local function ordered_names(member)
   return member.names
 end
 
+-- Methods that programs call or override, beside those that have a section of their own; the others are for the library's own files.
+local public_methods = {}
+for name in ([[adapt get_vocabulary set_vocabulary vocabulary_size update_state result reset_state add_variable apply
+  apply_gradients exclude_from_weight_decay finalize_variable_values add_optimizer_variables update_step plot length get_item
+  on_epoch_begin on_epoch_end iterate]]):gmatch "%S+" do
+  public_methods[name] = true
+end
+
+-- Those of them that a class has, by itself or from a class that is not in its namespace, in the order of the source.
+local function own_methods(class, space)
+  local list, seen = {}, {}
+  repeat
+    for name in pairs(public_methods) do
+      local f = rawget(class, name)
+      local comment = type(f) == "function" and not seen[name] and doc_comments.of_function(f)
+      seen[name] = seen[name] or f ~= nil
+      if comment and #comment.text > 0 then list[#list + 1] = { name = name, f = f, comment = comment } end
+    end
+    class = rawget(class, "__super")
+  until class == nil or space[class.__name] == class
+  for i = #list, 1, -1 do
+    if class and class[list[i].name] then table.remove(list, i) end
+  end
+  table.sort(list, function(a, b) return debug.getinfo(a.f, "S").linedefined < debug.getinfo(b.f, "S").linedefined end)
+  return list
+end
+
 -- Parameters that a section speaks of once are left out where they are as usual.
 local function without_common(parameters, common)
   local kept = {}
@@ -168,13 +195,18 @@ local function without_common(parameters, common)
   return kept
 end
 
-local function add_member(prefix, member, common)
+local function add_member(prefix, space, member, common)
   local names = ordered_names(member)
   local heading, others = prefix .. "." .. names[1], { table.unpack(names, 2) }
   if not member.class then return add_function(heading, member.value, member.comment, others) end
   local parameters = help.parameters(member.value)
   if #parameters == 0 then parameters = commented_parameters(member.comment) end
   add_entry(heading .. signature(without_common(parameters, common), "{}"), member.comment, others)
+  if member.value.__name == "Layer" then return end -- these have a section of their own
+  for _, method in ipairs(own_methods(member.value, space)) do
+    local name = ":" .. method.name .. signature(function_parameters(method.f, method.comment), "()")
+    add("  - `%s` %s", name, (paragraph(method.comment.text)))
+  end
 end
 
 local function add_title(path)
@@ -192,7 +224,7 @@ local function add_space(path, options)
   local list, bare = members_of(space)
   for _, member in ipairs(list) do
     local skipped = member.comment.hidden or options.skip and options.skip[member.names[1]]
-    if not skipped then add_member(options.prefix or path, member, options.common or {}) end
+    if not skipped then add_member(options.prefix or path, space, member, options.common or {}) end
   end
   if options.bare and #bare > 0 then add("\n%s `%s`.", options.bare, table.concat(bare, "`, `")) end
 end
@@ -237,7 +269,7 @@ local function add_top()
   add_file("cusp.gradients", { ["GradientTape:"] = "tape:" }, cusp.GradientTape)
   add_named(cusp, "grad value_and_grad compile save load", "cusp.")
   add("\n`zeros`, `ones`, `full`, `arange`, `linspace`, `eye`, `zeros_like` and `ones_like` are the operations of those names. `time()` "
-    .. "counts seconds; `set_num_threads(n)` and `get_num_threads()` are about the engine's threads; `cusp.None` is an axis of unknown size, "
+    .. "counts seconds. `set_num_threads(n)` and `get_num_threads()` are about the engine's threads. `cusp.None` is a size not known, "
     .. "`cusp.null` Python's None, in files and where nil would mean a default.")
 end
 
