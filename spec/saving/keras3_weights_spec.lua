@@ -144,6 +144,17 @@ describe("weights in Keras 3's layout", function()
     assert.is_truthy(scope)
   end)
 
+  it("in bfloat16 are marked as such, since HDF5 has no type for them", function()
+    local function make() return cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense { 2, dtype = "bfloat16" } } end
+    local model, other = make(), make()
+    local scope <close>, path = saved(model)
+    local file <close> = cusp.hdf5.open(path)
+    assert.are.equal("bfloat16", file:get("layers/dense/vars/0").attributes:get "dtype")
+    other:load_weights(path)
+    assert.are.equal(model.weights[1].value:tobytes(), other.weights[1].value:tobytes())
+    assert.is_truthy(scope)
+  end)
+
   it("are found under the paths of Keras before 2.14 as well", function()
     local scope <close> = folder.new()
     local path = scope.path .. "/old.weights.h5"

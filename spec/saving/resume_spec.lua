@@ -90,6 +90,7 @@ local makers = {
   ["a moving average"] = function() return optimizers.Adam { 0.01, use_ema = true, ema_momentum = 0.9 } end,
   ["gathered gradients"] = function() return optimizers.Adam { 0.01, gradient_accumulation_steps = 3 } end,
   ["a scaled loss"] = function() return optimizers.LossScaleOptimizer { optimizers.Adam(0.01), dynamic_growth_steps = 2 } end,
+  ["Nadam with a scaled loss"] = function() return optimizers.LossScaleOptimizer { optimizers.Nadam(0.01) } end,
   ["clipped gradients"] = function() return optimizers.Adam { 0.01, clipnorm = 0.1, weight_decay = 0.01 } end,
 }
 

@@ -95,7 +95,11 @@ end
 local variables_of = {
   layer = function(layer) return layer:own_variables() end,
   metric = function(metric) return metric.variables end,
-  optimizer = function(optimizer) return optimizer.variables end,
+  optimizer = function(optimizer, walk)
+    local inner = optimizer_state.inner(optimizer)
+    walk.wrapped[inner] = walk.wrapped[inner] or inner ~= optimizer
+    return optimizer_state.keras3_variables(optimizer, walk.wrapped[optimizer])
+  end,
   generator = function(generator) return {generator.state} end,
 }
 
@@ -103,15 +107,23 @@ local function keeps_layers(object)
   return rawget(object, "_graph") ~= nil or Object.is_instance(object, require "cusp.models.sequential")
 end
 
+--- What Keras leaves out is kept in a place of its own.
+local function add_product(walk, optimizer, path)
+  local product = optimizer_state.momentum_product(optimizer)
+  if not product then return end
+  walk.parts[#walk.parts + 1] = {path = join(path, "momentum_product"), kind = "extra", object = optimizer, variables = {product}}
+end
+
 function visit(walk, object, path)
   if walk.seen[object] then return end
   walk.seen[object] = true
   local kind = kind_of(object)
   walk.parts[#walk.parts + 1] = {
-    path = path, kind = kind, object = object, variables = variables_of[kind](object),
+    path = path, kind = kind, object = object, variables = variables_of[kind](object, walk),
     name = kind ~= "generator" and type(object.name) == "string" and object.name or nil,
   }
   if kind == "generator" or kind == "metric" then return end
+  if walk.wrapped[object] then add_product(walk, object, path) end
   if kind == "layer" and keeps_layers(object) then visit_container(walk, object.layers, join(path, "layers")) end
   for _, field in ipairs(fields(object)) do visit_value(walk, field[2], join(path, field[1])) end
 end
@@ -119,9 +131,10 @@ end
 --- The parts of a model.
 -- @tparam Model model
 -- @tparam[opt=true] boolean with_optimizer whether the optimizer is among them
--- @treturn {table,...} `path`, `kind` ("layer", "metric", "optimizer", "generator"), `object`, `variables`, `name`
+-- @treturn {table,...} `path`, `kind` ("layer", "metric", "optimizer"; "generator" and "extra" for what Keras does not save), `object`,
+-- `variables`, `name`
 function keras3_paths.of(model, with_optimizer)
-  local walk = {parts = {}, seen = {}, containers = {}}
+  local walk = {parts = {}, seen = {}, containers = {}, wrapped = {}}
   if with_optimizer == false then
     for _, field in ipairs(model.__order) do
       local value = rawget(model, field)

@@ -19,7 +19,10 @@ local function write_part(group, part)
   if part.kind == "metric" then return end -- begins afresh with each epoch, and is not saved
   local vars = group:create_group(part.path == "" and "vars" or part.path .. "/vars")
   if part.name then vars.attributes:set("name", part.name) end
-  for i, variable in ipairs(part.variables) do vars:create_dataset(tostring(i - 1), variable) end
+  for i, variable in ipairs(part.variables) do
+    local dataset = vars:create_dataset(tostring(i - 1), variable)
+    if variable.dtype == "bfloat16" then dataset.attributes:set("dtype", "bfloat16") end -- HDF5 has no type for it
+  end
 end
 
 --- Writes a model's weights, and its optimizer's state.
@@ -153,32 +156,34 @@ local function without_slots(optimizer)
   return result
 end
 
-local function optimizer_variables(optimizer, values)
-  local orders = {optimizer.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer)}
+local function optimizer_variables(part, values)
+  local optimizer = part.object
+  local orders = {
+    part.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer), optimizer_state.keras3_variables(optimizer, true),
+  }
   for i, variables in ipairs(orders) do
     local complete = i == 2 and #variables > 0 or #variables == #values
     if complete and not first_misfit(variables, values) then return variables end
   end
 end
 
-local function match_optimizer(plan, contents, part, model)
+local function match_optimizer(plan, contents, part)
   local found = contents.parts[part.path]
   if not found or #found.values == 0 then return end
-  part.object:ensure_built(model.trainable_variables)
-  local variables = optimizer_variables(part.object, found.values)
+  local variables = optimizer_variables(part, found.values)
   if variables then return add_all(plan, variables, found.values) end
   stored.warn("%s: the state of the optimizer '%s' is not loaded: it has %d variables, the file has %d, or of other shapes", found.where,
     tostring(part.name), #part.variables, #found.values)
 end
 
--- Random layers go on where they were; a file of Keras's does not say where.
-local function match_generator(plan, contents, part)
+-- What only files of Cusp's hold, such as where random layers are in their sequences.
+local function match_extra(plan, contents, part)
   local found = contents.parts[part.path]
   if found and #found.values == 1 and not first_misfit(part.variables, found.values) then add_all(plan, part.variables, found.values) end
 end
 
 local matchers = {
-  layer = match_layer, optimizer = match_optimizer, generator = match_generator,
+  layer = match_layer, optimizer = match_optimizer, generator = match_extra, extra = match_extra,
   metric = function() end,
 }
 
@@ -190,6 +195,20 @@ local function report(contents, failures, skip)
   return contents
 end
 
+--- The parts of a model, with the state of its optimizer and random layers made where the file has some.
+local function complete_parts(contents, model)
+  local parts = keras3_paths.of(model)
+  local made = extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end)
+  for _, part in ipairs(parts) do
+    local found = part.kind == "optimizer" and not part.object.built and contents.parts[part.path]
+    if found and #found.values > 0 then
+      part.object:ensure_built(model.trainable_variables)
+      made = true
+    end
+  end
+  return made and keras3_paths.of(model) or parts
+end
+
 --- Pairs what a file holds with a model's variables and its optimizer's; nothing is assigned yet.
 -- @tparam table contents what `read` gave
 -- @tparam Model model built
@@ -198,10 +217,8 @@ end
 -- @raise naming the part, the variable and both shapes where something does not fit
 function keras3_weights.match(contents, model, options)
   local plan, failures = stored.plan(), {}
-  local parts = keras3_paths.of(model)
-  if extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end) then parts = keras3_paths.of(model) end
-  for _, part in ipairs(parts) do
-    failures[#failures + 1] = matchers[part.kind](plan, contents, part, model)
+  for _, part in ipairs(complete_parts(contents, model)) do
+    failures[#failures + 1] = matchers[part.kind](plan, contents, part)
   end
   report(contents, failures, options and options.skip_mismatch)
   return plan

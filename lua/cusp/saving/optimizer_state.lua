@@ -217,6 +217,21 @@ local function match_by_slot(optimizer, names, format)
   return result
 end
 
+--- Nadam's momentum product; nil for other optimizers.
+function optimizer_state.momentum_product(optimizer) return scalar(optimizer, "variable") end
+
+--- The variables as Keras 3 saves them: all, but not the momentum product of a Nadam that a LossScaleOptimizer holds.
+-- @tparam Optimizer optimizer
+-- @tparam ?boolean wrapped whether the optimizer belongs to a LossScaleOptimizer
+function optimizer_state.keras3_variables(optimizer, wrapped)
+  local product = (wrapped or optimizer_state.inner(optimizer) ~= optimizer) and optimizer_state.momentum_product(optimizer)
+  local result = {}
+  for _, variable in ipairs(optimizer.variables) do
+    if variable ~= product then result[#result + 1] = variable end
+  end
+  return result
+end
+
 local function match_in_order(optimizer, names)
   local variables = optimizer.variables
   if #names == #variables then return variables end
