@@ -430,3 +430,51 @@ describe("adapting", function()
     assert.same({ "[UNK]", "a" }, layer:get_vocabulary())
   end)
 end)
+
+describe("saved models:", function()
+  local function adapted(layer, data)
+    layer:adapt(data)
+    return layer
+  end
+  local rows = {
+    { "Normalization", function() return adapted(layers.Normalization(), { { 1.0, 2.0 }, { 4.0, 8.0 } }) end, { { 1.5, 3.0 } } },
+    { "Discretization", function() return adapted(layers.Discretization { num_bins = 3 }, { 1, 2, 3, 4, 5, 6 }) end, { { 1.5, 5.5 } } },
+    { "CategoryEncoding", function() return layers.CategoryEncoding { 4, output_mode = "count" } end, { { 1, 1 } } },
+    { "IntegerLookup", function() return adapted(layers.IntegerLookup { mask_token = 0 }, { 7, 7, 5 }) end, { { 5, 7 } } },
+    { "IntegerLookup of weights", function()
+      return adapted(layers.IntegerLookup { output_mode = "tf_idf" }, { { 7, 7 }, { 5, 7 } })
+    end, { { 5, 7 } } },
+  }
+  for _, row in ipairs(rows) do
+    for _, suffix in ipairs { ".keras", ".h5" } do
+      it(row[1] .. suffix, function()
+        local path = os.tmpname()
+        finally(function()
+          os.remove(path)
+          os.remove(path .. suffix)
+        end)
+        local inputs = math.type(row[3][1][1]) == "integer" and cusp.tensor(row[3], { dtype = "int64" }) or cusp.tensor(row[3])
+        local x = cusp.Input { 2, dtype = inputs.dtype }
+        local model = cusp.Model { x, row[2]()(x) }
+        model:save(path .. suffix)
+        local loaded = cusp.models.load_model(path .. suffix, { compile = false })
+        check("outputs", loaded(inputs), model(inputs):tolist())
+        assert.equal(model:to_json(), loaded:to_json())
+      end)
+    end
+  end
+
+  it("TF 2's have the dtype of the bins", function()
+    local layer = layers.deserialize { class_name = "Discretization", config = {
+      name = "discretization", trainable = true, dtype = "int64", bin_boundaries = { 0.5, 1.5 }, epsilon = 0.01, output_mode = "int",
+    } }
+    check("bins", layer { 0.4, 0.6, 1.7 }, { 0, 1, 2 })
+  end)
+
+  it("Keras's archives have learned vocabularies beside their configuration", function()
+    local model = cusp.models.load_model "spec/fixtures/preprocessing/integer_lookup.keras"
+    local lookup = model.layers[2]
+    assert.same({ 7, 5 }, lookup:get_vocabulary(false))
+    check("outputs", lookup(cusp.tensor { 5, 7, 1 }), { 2, 1, 0 })
+  end)
+end)

@@ -16,8 +16,10 @@ local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
+local policy = require "cusp.layers.policy"
 
 local Discretization = Layer:extend("Discretization", {
+  autocast = false,
   config = {
     {"bin_boundaries", "list", list_of = "number", optional = true}, {"num_bins", "integer", min = 0, optional = true},
     {"epsilon", "number", above = 0, default = 0.01}, categorical.output_mode("int", "int", "one_hot", "multi_hot", "count"),
@@ -40,6 +42,8 @@ function Discretization:init(args)
     end
   end
   Layer.init(self, args)
+  -- In Keras 2's files the dtype is that of the bins.
+  if not policy.is_float(self.compute_dtype) then rawset(self, "_policy", policy.get(nil)) end
 end
 
 function Discretization:output_dtype()
@@ -53,7 +57,7 @@ function Discretization:call(inputs)
   end
   local depth = #boundaries + 1
   local indices = #boundaries == 0 and ops.zeros_like(inputs)
-    or ops.digitize(inputs, engine.tensor(boundaries, {dtype = self.compute_dtype}))
+    or ops.digitize(inputs, engine.tensor(boundaries, {dtype = engine.get_floatx()}))
   return categorical.encode(indices, self.output_mode, depth, self:output_dtype())
 end
 

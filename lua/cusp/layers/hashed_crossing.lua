@@ -5,7 +5,6 @@
 -- @tparam integer num_bins
 -- @tparam[opt="int"] string output_mode "int" or "one_hot"
 -- @usage layers.HashedCrossing(5) { { "A", "B", "A" }, { 101, 101, 102 } }
-local Layer = require "cusp.layers.layer"
 local StringLayer = require "cusp.layers.string_layer"
 local categorical = require "cusp.layers.categorical"
 local engine = require "cusp.engine"
@@ -27,7 +26,7 @@ function HashedCrossing:init(args)
   categorical.check_dense(self)
   local dtype = args.dtype
   if dtype == nil and self.output_mode == "int" then dtype = "int64" end
-  Layer.init(self, {name = args.name, trainable = args.trainable, dtype = dtype})
+  StringLayer.init(self, args, dtype)
 end
 
 local function check_shape(shape, first)

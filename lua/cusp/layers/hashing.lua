@@ -7,7 +7,6 @@
 -- @tparam[opt] integer|{integer,integer} salt a key: SipHash instead of FarmHash
 -- @tparam[opt="int"] string output_mode "int", "one_hot", "multi_hot" or "count"
 -- @usage layers.Hashing(3) { { "A" }, { "B" }, { "C" } }
-local Layer = require "cusp.layers.layer"
 local StringLayer = require "cusp.layers.string_layer"
 local categorical = require "cusp.layers.categorical"
 local engine = require "cusp.engine"
@@ -26,7 +25,7 @@ function Hashing:init(args)
   categorical.check_dense(self)
   local dtype = args.dtype
   if dtype == nil and self.output_mode == "int" then dtype = "int64" end
-  Layer.init(self, {name = args.name, trainable = args.trainable, dtype = dtype})
+  StringLayer.init(self, args, dtype)
   if self.output_mode == "int" and self.dtype ~= "int32" and self.dtype ~= "int64" then
     errors.raise('Hashing: with output_mode "int" the dtype should be "int32" or "int64", got "%s"', self.dtype)
   end

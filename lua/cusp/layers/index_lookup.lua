@@ -60,8 +60,7 @@ function IndexLookup:init(args)
   local vocabulary, idf_weights, adaptable = self.vocabulary, self.idf_weights, self.has_input_vocabulary == false
   for _, key in ipairs {"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do rawset(self, key, nil) end
   check(self, vocabulary, idf_weights)
-  arguments.touch(args, "dtype") -- of Keras 2's files; the dtypes are fixed
-  Layer.init(self, {name = args.name, trainable = args.trainable})
+  StringLayer.init(self, args)
   self:reset_state()
   rawset(self, "_tokens", {})
   rawset(self, "_ids", {})
@@ -138,12 +137,16 @@ local function check_tokens(self, tokens)
   end
 end
 
-local function read_lines(path)
-  local reader <close> = engine.files.open(path)
+local function lines_of(text)
   local lines = {}
-  for line in (reader:read(0, reader.size) .. "\n"):gmatch "(.-)\r?\n" do lines[#lines + 1] = line end
+  for line in (text .. "\n"):gmatch "(.-)\r?\n" do lines[#lines + 1] = line end
   while lines[#lines] == "" do lines[#lines] = nil end
   return lines
+end
+
+local function read_lines(path)
+  local reader <close> = engine.files.open(path)
+  return lines_of(reader:read(0, reader.size))
 end
 
 --- Weights for all indices: the special tokens get the mean, what `pad_to_max_tokens` adds gets 0.
@@ -153,7 +156,7 @@ local function use_weights(self, weights, missing)
   for i = 1, missing do result[i] = #weights > 0 and total / #weights or 0 end
   table.move(weights, 1, #weights, missing + 1, result)
   for i = #result + 1, self.pad_to_max_tokens and self.max_tokens or 0 do result[i] = 0 end
-  rawset(self, "_idf", result)
+  rawset(self, "_idf", engine.tensor(result, {dtype = engine.get_floatx()}):flat()) -- as precise as they are in files
 end
 
 local function check_weights(self, weights, vocabulary)
@@ -192,6 +195,13 @@ function IndexLookup:set_vocabulary(...)
   check_tokens(self, tokens)
   use_tokens(self, tokens)
   if weights then use_weights(self, weights, has_special and 0 or start) end
+end
+
+--- Takes a learned vocabulary from the text of a file, one token a line; one that the layer was made with stays.
+-- @raise where the output_mode is "tf_idf": such a file has no weights
+function IndexLookup:load_vocabulary(text)
+  local lines = lines_of(text)
+  if not self._fixed and #lines > 0 then self:set_vocabulary(self:tokens_of_lines(lines)) end
 end
 
 ---------------------------------------------------------------- adapting

@@ -4,6 +4,7 @@
 -- other way round. It works on data, eagerly and in `dataset:map`, and cannot be part of a model of tensors.
 -- @classmod cusp.layers.StringLayer
 local Layer = require "cusp.layers.layer"
+local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
@@ -32,6 +33,14 @@ function StringLayer:__call(inputs, args)
   self.built = true
   rawset(self, "_ran", true)
   return self:call(inputs, args or {})
+end
+
+--- Reads what every layer takes. Shapes and dtypes in files of Keras 2's say nothing here.
+-- @tparam table args
+-- @tparam[opt] string dtype of vectors of categories or of integers
+function StringLayer:init(args, dtype)
+  for _, key in ipairs {"dtype", "batch_input_shape", "input_shape"} do arguments.touch(args, key) end
+  Layer.init(self, {name = args.name, trainable = args.trainable, dtype = dtype})
 end
 
 ---------------------------------------------------------------- nested lists

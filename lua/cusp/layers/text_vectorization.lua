@@ -85,8 +85,7 @@ function TextVectorization:init(args)
   }
   for _, key in ipairs {"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do rawset(self, key, nil) end
   check(self)
-  Layer.init(self, {name = args.name, trainable = args.trainable})
-  local _ = args.dtype -- of Keras 2's files: "string"
+  StringLayer.init(self, args)
   self._lookup_layer = StringLookup(lookup)
 end
 

@@ -172,6 +172,7 @@ function archive.read(path, options)
     if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
     errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))
   end
+  require("cusp.saving.assets").load(source, model)
   load_weights(model, source)
   return model
 end

@@ -68,6 +68,16 @@ function conversions.policy_name(value)
   return value
 end
 
+--- Layers of categories had the dtype of what they give.
+function conversions.category_dtype(value, node)
+  return node.config.output_mode == "int" and "int64" or conversions.policy_name(value)
+end
+
+--- TF 2 takes a number of bins or boundaries, also where they were learned.
+function conversions.unless_boundaries(value, node)
+  return is_plain(node.config.bin_boundaries) and null or value
+end
+
 local function input_rank(node)
   local shape = is_plain(node.build_config) and node.build_config.input_shape
   return is_plain(shape) and not is_plain(shape[1]) and #shape or nil

@@ -43,6 +43,9 @@ local padded_attention = "dropout use_scale score_mode -seed"
 local function cell_keys(units, forget, activity) return units .. recurrent_kernel:format(forget, activity) end
 
 local lstm = "units activation recurrent_activation use_bias "
+local conv_lstm = recurrent .. "filters kernel_size strides padding data_format dilation_rate activation recurrent_activation use_bias "
+  .. recurrent_kernel:format("unit_forget_bias ", "activity_regularizer ") .. of_keras3
+local of_categories = "name trainable? batch_input_shape? dtype:category_dtype "
 local with_implementation = { implementation = 2 }
 local of_layer = { time_major = false }
 local of_lstm = { time_major = false, implementation = 2 }
@@ -136,6 +139,16 @@ table_of.layers = {
       recurrent .. cell_keys("units activation use_bias ", "", "activity_regularizer ") .. of_keras3, fixed = of_layer,
     },
     SimpleRNNCell = { cell_keys("units activation use_bias ", "", "") .. of_keras3 },
+    ConvLSTM1D = { conv_lstm, fixed = of_layer }, ConvLSTM2D = { conv_lstm, fixed = of_layer },
+    ConvLSTM3D = { conv_lstm, fixed = of_layer },
+    Normalization = { "axis invert mean variance" },
+    Discretization = { of_categories .. "bin_boundaries num_bins:unless_boundaries epsilon output_mode sparse", no_base = true },
+    CategoryEncoding = { "num_tokens output_mode sparse", fixed = { sparse = false } },
+    IntegerLookup = {
+      of_categories .. "invert max_tokens num_oov_indices oov_token mask_token output_mode sparse pad_to_max_tokens vocabulary_dtype "
+        .. "idf_weights vocabulary vocabulary_size has_input_vocabulary?null oov_method?floormod salt?null",
+      no_base = true,
+    },
     RNN = { recurrent .. "cell", fixed = of_layer },
     StackedRNNCells = { "cells" },
     Bidirectional = { "layer:forward_layer merge_mode backward_layer?null" },
