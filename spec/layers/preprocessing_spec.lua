@@ -117,6 +117,7 @@ describe("layers in models:", function()
       raises(function() layer(x) end, "outside of models", "dataset:map")
       raises(function() cusp.compile(function(t) return layer(t) end)(cusp.tensor { 1, 2 }) end, "outside of models")
     end
+    raises(function() cusp.Sequential { layers.TextVectorization(), layers.Embedding(4, 2) } { "a" } end, "called on the data before")
   end)
 end)
 
@@ -411,6 +412,16 @@ describe("adapting", function()
     finally(function() adapting.patience, progress.new = patience, make end)
     layers.StringLookup():adapt(Dataset.from_tensor_slices { "a", "b", "c" }:batch(2))
     assert.truthy(text:find("2/2 [==============================]", 1, true))
+  end)
+
+  it("says what it takes", function()
+    raises(function() layers.StringLookup():adapt(3) end, "StringLookup.adapt", "a data set or a function", "number 3")
+    raises(function() layers.TextVectorization():adapt() end, "data", "missing")
+    raises(function() layers.StringLookup():adapt({ "a" }, { step = 3 }) end, "did you mean 'steps'")
+    raises(function() layers.StringLookup():adapt(cusp.tensor { 1, 2 }) end, "expected strings")
+    local layer = layers.TextVectorization()
+    layer:adapt "foo bar foo"
+    assert.same({ "foo", "bar" }, layer:get_vocabulary(false))
   end)
 
   it("can be interrupted, and leaves the vocabulary that was", function()

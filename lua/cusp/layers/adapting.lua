@@ -20,7 +20,7 @@ local parameters = {
 }
 
 --- A reader of the arguments of an `adapt` method.
--- @tparam string owner the class's name
+-- @tparam ?string owner the class's name
 -- @tparam string order the parameters' names in the class's order, "data batch_size steps"
 -- @treturn function of the call's arguments; returns data, batch size and steps
 function adapting.binder(owner, order)
@@ -28,7 +28,7 @@ function adapting.binder(owner, order)
   for name in order:gmatch "%S+" do
     signature[#signature + 1], position[name] = parameters[name], #signature + 1
   end
-  local bind = arguments.binder(owner .. ".adapt", signature, "nested")
+  local bind = arguments.binder(owner and owner .. ".adapt" or "adapt", signature, "nested")
   return function(...)
     local values = table.pack(bind(...))
     local data = values[position.data]
@@ -80,6 +80,10 @@ local function opened(owner, data, batch_size, steps)
   if adapting.is_dataset(data) then return of_dataset(owner, data, batch_size, steps) end
   if type(data) == "function" then return nil, data end
   if is_batch_list(data) then return of_list(data) end
+  if type(data) == "string" then data = {data} end
+  if type(data) ~= "table" and type(data) ~= "userdata" or type(data) == "userdata" and #data.shape == 0 then
+    errors.raise("%s.adapt: expected a tensor, a list, a data set or a function, got %s", owner, errors.describe(data))
+  end
   return of_rows(data, batch_size or adapting.default_batch)
 end
 
@@ -101,7 +105,10 @@ function adapting.each(owner, data, batch_size, steps, visit)
     if batch == nil then break end
     visit(batch)
     seen = seen + 1
-    if not bar and engine.monotonic() - started > adapting.patience then bar = progress.new {target = target} end
+    if not bar and engine.monotonic() - started > adapting.patience then
+      bar = progress.new {target = target}
+      bar.started = started
+    end
     if bar then bar:update(seen, {}, {}) end
   end
   if bar then

@@ -127,8 +127,9 @@ local function check_inputs(layer, inputs)
   local flat = structure.flatten(inputs)
   for i = 1, #flat do
     if type(flat[i]) ~= "userdata" and not is_symbolic(flat[i]) then
-      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s", layer.name, getmetatable(layer).__name,
-        errors.describe(flat[i]))
+      local advice = type(flat[i]) == "string" and "; strings are for layers such as TextVectorization, called on the data before" or ""
+      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s%s", layer.name, getmetatable(layer).__name,
+        errors.describe(flat[i]), advice)
     end
   end
 end

@@ -272,7 +272,7 @@ function IndexLookup:finalize_state()
   self:reset_state()
 end
 
-local bind_adapt = adapting.binder("IndexLookup", "data steps batch_size")
+local bind_adapt = adapting.binder(nil, "data steps batch_size")
 
 --- Learns the vocabulary from data: the most frequent tokens, of equally frequent ones the last in the order of bytes first.
 -- @param data a list (or nested lists) of tokens, a data set (of tuples the first part counts), or a function that gives a batch a call

@@ -4,7 +4,7 @@
 -- @tparam[opt=2048] integer fft_length
 -- @tparam[opt=512] integer sequence_stride samples between frames
 -- @tparam[opt] integer sequence_length samples in a frame, by default fft_length
--- @tparam[opt="hann"] string window
+-- @tparam[opt="hann"] string|tensor window "hann", "hamming", values, or `cusp.null` for none
 -- @tparam[opt=16000] number sampling_rate in Hz
 -- @tparam[opt=128] integer num_mel_bins
 -- @tparam[opt=20] number min_freq in Hz
@@ -85,8 +85,8 @@ end
 function MelSpectrogram:call(inputs)
   local dtype = self.compute_dtype == "float64" and "float64" or "float32"
   local real, imaginary = ops.stft(ops.cast(inputs, dtype), {
-    sequence_length = self.sequence_length, sequence_stride = self.sequence_stride, fft_length = self.fft_length, window = self.window,
-    center = true,
+    sequence_length = self.sequence_length, sequence_stride = self.sequence_stride, fft_length = self.fft_length, center = true,
+    window = self.window or ops.ones({self.sequence_length}, dtype),
   })
   local magnitude = ops.sqrt(ops.add(ops.square(real), ops.square(imaginary)))
   local power = ops.power(magnitude, self.mag_exp)
