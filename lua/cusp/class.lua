@@ -183,14 +183,22 @@ function Object:get_config()
   return ordered.object()
 end
 
+--- Raises where `from_config` was not called as `Class:from_config(config)`: with a dot, as in Python, or with something else.
+function Object.expect_config(class, config)
+  if not Object.is_subclass(class, Object) then
+    errors.raise "from_config: expected a class and a configuration: Class:from_config(config), with a colon"
+  end
+  if type(config) ~= "table" then
+    errors.raise("%s: a configuration should be a table, got %s", class.__name, errors.describe(config))
+  end
+end
+
 --- An object from its configuration.
 -- @tparam table class
 -- @tparam table config as `get_config` gives it, or as decoded from a file
 -- @raise for a key that the class does not know, unless it says nothing (null, false, empty)
 function Object.from_config(class, config)
-  if type(config) ~= "table" then
-    errors.raise("%s: a configuration should be a table, got %s", class.__name, errors.describe(config))
-  end
+  Object.expect_config(class, config)
   local named, keywords = arguments.declaration(class).named, {}
   for key, value in pairs(config) do
     if type(key) ~= "string" then errors.raise("%s: a configuration has string keys, got %s", class.__name, errors.describe(key)) end

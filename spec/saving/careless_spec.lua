@@ -78,6 +78,75 @@ describe("other names", function()
   end)
 end)
 
+describe("calls as in Python", function()
+  it("from_config with a dot is answered with how it is called", function()
+    local model = stack(layers.Dense(2))
+    for _, class in ipairs { cusp.Sequential, cusp.Model, layers.Dense, cusp.optimizers.Adam } do
+      local ok, message = pcall(class.from_config, model:get_config())
+      assert.is_false(ok)
+      assert.matches("Class:from_config%(config%), with a colon", message)
+    end
+  end)
+
+  it("custom objects may stand second, and the file of a checkpoint is told from its name", function()
+    local scope <close> = folder.new()
+    local Twice = layers.Layer:extend "CarelessTwice"
+    function Twice:call(inputs) return inputs * 2 end
+    local model = stack(Twice())
+    model:save(scope.path .. "/a.keras")
+    assert.are.same(predictions(model), predictions(models.load_model(scope.path .. "/a.keras", { CarelessTwice = Twice })))
+
+    local other = stack(layers.Dense(2))
+    other:save_weights(scope.path .. "/weights")
+    for _, ending in ipairs { ".index", ".data-00000-of-00001" } do
+      local ok, message = pcall(other.load_weights, other, scope.path .. "/weights" .. ending)
+      assert.is_false(ok)
+      assert.matches("named without the ending: load_weights \"[^\"]*/weights\"", message)
+    end
+  end)
+end)
+
+describe("further optimizers of a model", function()
+  local Pair = cusp.Model:extend "CarelessPair"
+  function Pair:init(args)
+    cusp.Model.init(self, args)
+    self.first, self.second = layers.Dense(3), layers.Dense(1)
+  end
+  function Pair:call(inputs) return self.second(self.first(inputs)) end
+  function Pair:compile()
+    cusp.Model.compile(self, { loss = "mse" })
+    self.own = cusp.optimizers.Adam(0.1)
+  end
+  function Pair:train_step(data)
+    local tape <close> = cusp.GradientTape()
+    local loss = cusp.ops.mean(self(data[1]) ^ 2)
+    self.own:apply(tape:gradient(loss, self.first.trainable_weights), self.first.trainable_weights)
+    return { loss = loss }
+  end
+
+  local function pair()
+    local model = Pair()
+    model:compile()
+    return model
+  end
+
+  it("get their state when they are first used", function()
+    local scope <close> = folder.new()
+    local model = pair()
+    model:fit { x, y, epochs = 3, verbose = 0 }
+    model:save(scope.path .. "/a.keras")
+    model:save_weights(scope.path .. "/a.weights.h5")
+    model:fit { x, y, verbose = 0 }
+    for _, name in ipairs { "a.keras", "a.weights.h5" } do
+      local again = pair()
+      again:load_weights(scope.path .. "/" .. name)
+      assert.are.same({}, (warnings.collect(again.fit, again, { x, y, verbose = 0 })))
+      assert.are.equal(4, again.own.iterations:item())
+      assert.are.same(predictions(model), predictions(again))
+    end
+  end)
+end)
+
 describe("a checkpoint", function()
   it("that is replaced while it is read is read anew", function()
     local scope <close> = folder.new()

@@ -462,6 +462,7 @@ end
 
 --- A layer from its configuration.
 function Layer.from_config(class, config)
+  Object.expect_config(class, config)
   local outer = restoring
   restoring = true
   local given = given_arguments.of_config(class, config)

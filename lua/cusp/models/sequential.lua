@@ -203,6 +203,7 @@ end
 
 --- From Keras 3's configuration, Keras 2's, or the list of layers alone (before Keras 2.2.3).
 function Sequential.from_config(class, config)
+  Object.expect_config(class, config)
   local list = config.layers or config
   if not kinds.is_plain(list) then errors.raise("layers should be a list, got %s", errors.describe(list)) end
   local own = {name = config.name, trainable = config.trainable, dtype = config.dtype}

@@ -5,6 +5,7 @@
 -- over.
 -- @module cusp.saving.keras3_weights
 
+local deferred = require "cusp.saving.deferred"
 local errors = require "cusp.errors"
 local extra_state = require "cusp.saving.extra_state"
 local keras3_paths = require "cusp.saving.keras3_paths"
@@ -167,13 +168,33 @@ local function optimizer_variables(part, values)
   end
 end
 
+local function warn_of_optimizer(part, found)
+  local reason = #part.variables == #found.values and first_misfit(part.variables, found.values)
+    or ("it has %d variables, the file has %d"):format(#part.variables, #found.values)
+  stored.warn("%s: the state of the optimizer '%s' is not loaded: %s", found.where, tostring(part.name), reason)
+end
+
+-- A further optimizer of a model of one's own has its variables when it is first used; only then is it known what it trains.
+local function match_when_built(plan, part, found)
+  plan:afterwards(function()
+    for _, value in ipairs(found.values) do stored.keep(value) end
+    deferred.when_built(part.object, function(optimizer)
+      local now = {object = optimizer, name = part.name, variables = optimizer_state.keras3_variables(optimizer, false)}
+      local variables, own_plan = optimizer_variables(now, found.values), stored.plan()
+      if not variables then return warn_of_optimizer(now, found) end
+      add_all(own_plan, variables, found.values)
+      own_plan:run()
+    end)
+  end)
+end
+
 local function match_optimizer(plan, contents, part)
   local found = contents.parts[part.path]
   if not found or #found.values == 0 then return end
   local variables = optimizer_variables(part, found.values)
-  if variables then return add_all(plan, variables, found.values) end
-  stored.warn("%s: the state of the optimizer '%s' is not loaded: it has %d variables, the file has %d, or of other shapes", found.where,
-    tostring(part.name), #part.variables, #found.values)
+  if variables then add_all(plan, variables, found.values)
+  elseif not part.object.built then match_when_built(plan, part, found)
+  else warn_of_optimizer(part, found) end
 end
 
 -- What only files of Cusp's hold, such as where random layers are in their sequences.
@@ -195,12 +216,18 @@ local function report(contents, failures, skip)
   return contents
 end
 
+-- Whether an optimizer is what the model was compiled with, or what that one holds.
+local function is_own(model, optimizer)
+  local own = model.compiled and model.optimizer
+  return own and (own == optimizer or optimizer_state.inner(own) == optimizer)
+end
+
 --- The parts of a model, with the state of its optimizer and random layers made where the file has some.
 local function complete_parts(contents, model)
   local parts = keras3_paths.of(model)
   local made = extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end)
   for _, part in ipairs(parts) do
-    local found = part.kind == "optimizer" and not part.object.built and contents.parts[part.path]
+    local found = part.kind == "optimizer" and not part.object.built and is_own(model, part.object) and contents.parts[part.path]
     if found and #found.values > 0 then
       part.object:ensure_built(model.trainable_variables)
       made = true

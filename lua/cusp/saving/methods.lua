@@ -11,10 +11,12 @@
 -- What is read is told by its contents. Files appear whole or not at all.
 -- @module cusp.saving.methods
 
+local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local deferred = require "cusp.saving.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local kinds = require "cusp.kinds"
 local stored = require "cusp.saving.stored"
 
 local methods = {}
@@ -127,6 +129,23 @@ local bind_load_model = arguments.binder("load_model", {
   { "safe_mode", "boolean", default = true },
 }, false)
 
+local function all_objects(value)
+  if not kinds.is_plain(value) then return false end
+  local some = false
+  for key, item in pairs(value) do
+    if type(key) ~= "string" or type(item) ~= "function" and not Object.is_subclass(item, Object) then return false end
+    some = true
+  end
+  return some
+end
+
+--- Custom objects may stand in second place, as in Python, though the table looks like one of keywords.
+local function with_named_objects(...)
+  local path, second = ...
+  if select("#", ...) == 2 and all_objects(second) then return path, {custom_objects = second} end
+  return ...
+end
+
 local function folder_kind(path)
   if files.exists(path .. "/config.json") then return "zip" end
   if files.exists(path .. "/saved_model.pb") then
@@ -151,7 +170,7 @@ end
 -- @raise naming the file, the place in it and what is wrong
 -- @usage local model = cusp.models.load_model "model.keras"
 function methods.load_model(...)
-  local path, custom_objects, compile = bind_load_model(...)
+  local path, custom_objects, compile = bind_load_model(with_named_objects(...))
   check_path("load_model", path)
   if not files.exists(path) then no_model_at(path) end
   local options = { custom_objects = custom_objects, compile = compile }
@@ -284,6 +303,11 @@ function methods:load_weights(...)
   if kind == "hdf5" then return load_hdf5(self, path, options) end
   if kind == "zip" then return load_archive(self, path, options) end
   if checkpoint_at(path) then return load_checkpoint(self, path, options) end
+  local prefix = path:match "^(.+)%.index$" or path:match "^(.+)%.data%-%d+%-of%-%d+$"
+  if prefix and checkpoint_at(prefix) then
+    errors.raise("load_weights: %s is a file of the checkpoint '%s', which is named without the ending: load_weights \"%s\"", path,
+      prefix, prefix)
+  end
   if kind == "unknown" then errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint", path) end
   errors.raise("load_weights: there is no file '%s', and no checkpoint '%s.index'", path, path)
 end

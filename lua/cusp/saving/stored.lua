@@ -61,6 +61,12 @@ function Plan:add(variable, value)
   self[#self + 1] = {variable = variable, value = value}
 end
 
+--- Notes what is to be done when the assignments are made.
+function Plan:afterwards(f)
+  self.last = self.last or {}
+  table.insert(self.last, f)
+end
+
 --- Reads all values, then assigns them. Outside any trace, so that what is read is not computed again.
 -- @treturn {[Variable]=true} what was assigned
 function Plan:run()
@@ -75,6 +81,7 @@ function Plan:run()
       entry.variable:assign(tensors[i])
       done[entry.variable] = true
     end
+    for _, f in ipairs(self.last or {}) do f() end
     return done
   end)
 end
