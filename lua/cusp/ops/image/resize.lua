@@ -60,10 +60,25 @@ local function nearest_indices(size, target)
   return engine.tensor(indices, { dtype = "int32" })
 end
 
+-- The product with the matrix of a triangle, which has two weights in each column: what lies on both sides of each place, and in between.
+local function between_neighbours(x, axis, size, target)
+  local before, after, share, shape = {}, {}, {}, {}
+  for i = 1, target do
+    local at = (i - 0.5) * size / target - 0.5
+    local low = math.floor(at)
+    before[i], after[i], share[i] = math.max(low, 0), math.min(low + 1, size - 1), at - low
+  end
+  for i = 1, #x.shape do shape[i] = i == axis and target or 1 end
+  local a = rows.take(x, engine.tensor(before, { dtype = "int32" }), axis)
+  local b = rows.take(x, engine.tensor(after, { dtype = "int32" }), axis)
+  return rows.add(a, rows.multiply(rows.subtract(b, a), rows.reshape(engine.tensor(share, { dtype = x.dtype }), shape)))
+end
+
 local function resize_axis(x, axis, target, interpolation, antialias)
   local size = x.shape[axis]
   if size == target then return x end
   if interpolation == "nearest" then return rows.take(x, nearest_indices(size, target), axis) end
+  if kernels[interpolation] == triangle and not (antialias and target < size) then return between_neighbours(x, axis, size, target) end
   return layout.along(x, axis, weight_matrix(kernels[interpolation], size, target, target / size, 0, antialias))
 end
 
