@@ -242,6 +242,11 @@ static int push_row(lua_State *L, cusp_node *x, lua_Integer i) {
   bool dropped[CUSP_MAX_DIMS];
   if (x->type.shape.ndim == 0)
     return cusp_lua_error(L, "t[%lld]: the tensor is a scalar and has no axes to index; t:item() gives its value", (long long)i);
+  if (i == x->type.shape.size[0] + 1) /* where ipairs looks for the end */
+    return cusp_lua_error(L,
+                          "t[i]: index %lld is out of range for axis 1 of a tensor of shape %s (pairs goes through a tensor: for i, "
+                          "item in pairs(t) do; ipairs does not find its end)",
+                          (long long)i, cusp_shape_text(&x->type.shape));
   whole(&x->type.shape, start, stop, step, dropped);
   start[0] = check_row(L, i, &x->type.shape, 0, "t[i]");
   stop[0] = start[0] + 1;
@@ -350,6 +355,26 @@ static int tensor_length(lua_State *L) {
   return 1;
 }
 
+/* The step of a loop over pairs(t): i + 1, t[i + 1]. */
+static int next_item(lua_State *L) {
+  lua_Integer i = luaL_checkinteger(L, 2) + 1;
+  if (i > luaL_len(L, 1)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_pushinteger(L, i);
+  lua_geti(L, 1, i);
+  return 2;
+}
+
+/* pairs(t): the parts along the first axis. */
+static int tensor_pairs(lua_State *L) {
+  lua_pushcfunction(L, next_item);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, 0);
+  return 3;
+}
+
 static int tensor_tostring(lua_State *L) {
   cusp_node *node = cusp_lua_check_tensor(L, 1, "tostring");
   if (!node->trace)
@@ -424,7 +449,8 @@ void cusp_lua_set_operators(lua_State *L) {
   }
   set_unary(L, "__unm", "negative");
   set_unary(L, "__bnot", "bitwise_not");
-  static const luaL_Reg shared[] = {{"__lt", tensor_less}, {"__le", tensor_less_equal}, {"__len", tensor_length}, {NULL, NULL}};
+  static const luaL_Reg shared[] = {
+      {"__lt", tensor_less}, {"__le", tensor_less_equal}, {"__len", tensor_length}, {"__pairs", tensor_pairs}, {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
 }
 

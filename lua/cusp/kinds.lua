@@ -215,7 +215,7 @@ kinds.define("shape", {
     end
     return true, result
   end,
-  expects = "a shape (a table of integers)",
+  expects = "a shape (a table of integers, or cusp.None where a size is not known)",
   to_config = function(value)
     local result = {}
     for i = 1, #value do result[i] = value[i] == shapes.None and null or value[i] end

@@ -90,6 +90,10 @@ describe("a tensor", function()
     assert.same({4, 5, 6}, t[2]:tolist())
     assert.same({4, 5, 6}, t[-1]:tolist())
     assert.equal(5, t[2][2]:item())
+    local seen = {}
+    for i, row in pairs(t) do seen[i] = row:tolist() end
+    assert.same(t:tolist(), seen)
+    assert.matches("pairs goes through a tensor", message(function() for _ in ipairs(t) do end end), 1, true)
     assert.matches("index 3 is out of range for axis 1 of a tensor of shape [2, 3]", message(function() return t[3] end), 1, true)
     assert.matches("count from 1", message(function() return t[0] end), 1, true)
     assert.matches("scalar", message(function() return tensor(1)[1] end), 1, true)

@@ -191,6 +191,10 @@ describe("wrong input", function()
   refuses("one-hot targets for class ids", function() new_model():fit { x, y, verbose = 0 } end, "[32, 3]", "categorical_crossentropy")
   refuses("class ids for one-hot targets", function() new_model { loss = "categorical_crossentropy" }:fit { x, ids, verbose = 0 } end,
     "sparse_categorical_crossentropy")
+  refuses("a dot for a colon", function() new_model().fit(x, ids) end, "fit: write it with a colon")
+  refuses("a dot for a colon, with a table", function() new_model().compile { optimizer = "sgd" } end, "model:compile(...)")
+  refuses("targets of another shape", function() new_model { loss = "mse" }:fit { x, cusp.zeros { 100, 7 }, verbose = 0 } end,
+    "mean_squared_error: targets of shape [32, 7] do not fit predictions of shape [32, 3]")
   refuses("no targets", function() new_model():fit { x, verbose = 0 } end, "y is missing", "'out'")
   refuses("inputs of another shape", function() new_model():fit { cusp.zeros { 100, 7 }, ids, verbose = 0 } end, "[None, 8]", "[32, 7]")
   refuses("another verbosity", function() new_model():fit { x, ids, verbose = 5 } end, "verbose", "5")

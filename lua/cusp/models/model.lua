@@ -270,6 +270,7 @@ end
 -- @tparam[opt=false] boolean show_trainable
 -- @tparam[opt] table layer_range names (or patterns) of the first and the last layer to show
 function Model:summary(...)
+  require("cusp.training.checks").receiver(self, "summary")
   return require("cusp.models.summary").print(self, ...)
 end
 

@@ -13,6 +13,7 @@
 
 local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
+local checks = require "cusp.training.checks"
 local deferred = require "cusp.saving.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -95,6 +96,7 @@ end
 -- @raise where part of the model has no configuration or the file cannot be written; a file that was there stays as it was
 -- @usage model:save "model.keras"
 function methods:save(...)
+  checks.receiver(self, "save")
   local path, overwrite, zipped, include_optimizer, save_format = bind_save(...)
   check_path("save", path)
   local format = model_format(path, save_format, zipped)
@@ -228,6 +230,7 @@ local writers = {
 -- @raise where the model has no weights yet
 -- @usage model:save_weights "weights"; model:save_weights("weights.h5", { save_format = "h5" })
 function methods:save_weights(...)
+  checks.receiver(self, "save_weights")
   local path, overwrite, save_format, options = bind_save_weights(...)
   check_path("save_weights", path)
   local format = weight_format(path, save_format)
@@ -296,6 +299,7 @@ end
 -- @raise where something does not fit, naming the file, the layer and the variable; the model stays as it was
 -- @usage model:load_weights "weights.h5"
 function methods:load_weights(...)
+  checks.receiver(self, "load_weights")
   local path, skip_mismatch, by_name, checkpoint_options = bind_load_weights(...)
   check_path("load_weights", path)
   local options = { skip_mismatch = skip_mismatch, by_name = by_name, options = checkpoint_options }

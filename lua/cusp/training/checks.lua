@@ -6,8 +6,16 @@ local warnings = require "cusp.warnings"
 
 local checks = {}
 
+--- Raises where a method was called with a dot: model.fit{x, y}.
+function checks.receiver(model, method)
+  if type(model) ~= "table" or not model.__is_model then
+    errors.raise("%s: write it with a colon, model:%s(...); with a dot, the first argument is taken for the model", method, method)
+  end
+end
+
 --- Raises unless the model was compiled.
 function checks.compiled(model, method)
+  checks.receiver(model, method)
   if not rawget(model, "compiled") then
     errors.raise("%s: the model '%s' has to be compiled first: model:compile { optimizer = ..., loss = ... }", method, model.name)
   end

@@ -296,6 +296,7 @@ end
 -- @tparam[opt] table callbacks
 -- @return a tensor `[samples, ...]`, or several in the structure of the model's outputs
 function runs:predict(...)
+  checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
   local source = sources.of("predict", { x = x },
     { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, inputs_only = true, limit = steps })

@@ -8,6 +8,7 @@ local Layer = require "cusp.layers.layer"
 local Object = require "cusp.class"
 local Step = require "cusp.training.step"
 local arguments = require "cusp.arguments"
+local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
 local errors = require "cusp.errors"
 local gradients = require "cusp.gradients"
@@ -52,6 +53,7 @@ end
 -- @param[opt] jit_compile taken and kept for Keras's sake: steps are always compiled here unless run_eagerly
 -- @tparam[opt=true] boolean auto_scale_loss whether the loss is scaled under the policy "mixed_float16"
 function Trainer:compile(...)
+  checks.receiver(self, "compile")
   local optimizer, loss, loss_weights, wanted, weighted, run_eagerly, steps_per_execution, jit_compile, auto_scale = bind_compile(...)
   self.optimizer = optimizer_of(self, optimizer, auto_scale)
   -- These are not parts of the model whose variables it would have to save.
