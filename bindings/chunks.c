@@ -1,5 +1,6 @@
 /* cusp.engine.files: arrays that lie in a file in chunks (core/io/chunks.h), and tensors from the bytes of a string. */
 #include "binding.h"
+#include "data.h"
 
 #include "../core/base/memory.h"
 #include "../core/io/chunks.h"
