@@ -88,7 +88,8 @@ local function build(class, args, lenient)
   end
   arguments.check_read(args, lenient)
   local constructed = object.__constructed
-  if constructed then constructed(object, args) end
+  if constructed then constructed(object, args)
+  elseif not class.__library then require("cusp.layers.given_arguments").record_plain(object, args) end
   return object
 end
 

@@ -178,13 +178,20 @@ local function add_state(result, object, key, get)
   if state ~= nil then ordered.set(result, key, serialize_plain(state)) end
 end
 
+--- The configuration of an object; of a loss, metric and the like of the program's own also what it was made with.
+local function config_of(object, class)
+  local config = object:get_config()
+  if not class.__is_layer and rawget(object, "_arguments") then require("cusp.layers.given_arguments").add_to(object, config) end
+  return config
+end
+
 local function serialize_object(object)
   local class = Object.class_of(object)
   local is_custom = not class.__library
   local result = ordered.object({
     module = not is_custom and class.__module or null,
     class_name = class.__name,
-    config = object:get_config(),
+    config = config_of(object, class),
     registered_name = is_custom and (given_names[class] or class.__name) or class.__registered_name or null,
   }, { "module", "class_name", "config", "registered_name" })
   add_state(result, object, "build_config", object.get_build_config)

@@ -49,6 +49,41 @@ describe("functions without a name", function()
   end)
 end)
 
+describe("classes of one's own without get_config", function()
+  local function extended(base, name)
+    return base:extend(name, { init = function(self, args)
+      self.factor = args.factor or 1
+      base.init(self, args)
+    end })
+  end
+
+  it("get back the plain arguments that they were made with", function()
+    local kinds = {
+      losses = "Loss", metrics = "Metric", initializers = "Initializer", regularizers = "Regularizer", constraints = "Constraint",
+      optimizers = "SGD",
+    }
+    for namespace, base in pairs(kinds) do
+      local module = cusp[namespace]
+      local object = extended(module[base], "Careless" .. base) { factor = 3 }
+      local text = cusp.json.encode(module.serialize(object))
+      assert.are.equal(3, module.deserialize(cusp.json.decode(text)).factor, text)
+    end
+  end)
+
+  it("do so in whole models", function()
+    local scope <close> = folder.new()
+    local Scaled = extended(cusp.losses.Loss, "CarelessScaled")
+    function Scaled:call(y_true, y_pred) return cusp.ops.mean(cusp.ops.abs(y_true - y_pred), -1) * self.factor end
+    local model = stack(layers.Dense(1))
+    model:compile { loss = Scaled { factor = 5 } }
+    local loss = model:evaluate { x, y, verbose = 0 }
+    for _, name in ipairs { "a.keras", "a.h5" } do
+      model:save(scope.path .. "/" .. name)
+      assert.are.equal(loss, (models.load_model(scope.path .. "/" .. name):evaluate { x, y, verbose = 0 }))
+    end
+  end)
+end)
+
 describe("other names", function()
   it("save_model, save_weights and load_weights take the model first", function()
     local scope <close> = folder.new()

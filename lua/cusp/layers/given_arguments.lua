@@ -1,5 +1,5 @@
---- The arguments that a layer or model of the program's own was made with: what stands in its configuration where its class neither
--- declares a `config` nor has a `get_config`.
+--- The arguments that an object of one of the program's own classes was made with: what stands in its configuration where its class
+-- neither declares a `config` nor has a `get_config`.
 -- @module cusp.layers.given_arguments
 local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
@@ -41,6 +41,19 @@ local function is_plain_value(value)
     if not is_plain_value(item) then return false end
   end
   return true
+end
+
+--- Notes the plain keyword arguments of an instance of a loss, metric, optimizer and the like: what `registry.serialize` adds to its
+-- configuration. Others are left out, so that nothing large is kept.
+-- @tparam table object
+-- @tparam table args the proxy that `init` got
+function given_arguments.record_plain(object, args)
+  given_arguments.record(object, args)
+  local given = rawget(object, "_arguments")
+  for key, value in pairs(given or {}) do
+    if type(key) ~= "string" or not is_plain_value(value) then given[key] = nil end
+  end
+  if given and next(given) == nil then rawset(object, "_arguments", nil) end
 end
 
 local function has_own_get_config(class)
