@@ -238,7 +238,8 @@ function getters.weights(self)
   prepare(self)
   local result = own_variables(self)
   for _, layer in ipairs(self:sublayers()) do
-    table.move(layer.weights, 1, #layer.weights, #result + 1, result)
+    local below = layer.weights
+    table.move(below, 1, #below, #result + 1, result)
   end
   return tracking.unique(result)
 end
