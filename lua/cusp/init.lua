@@ -29,7 +29,8 @@ for name, path in pairs {
   tensor = "cusp.creation", zeros = "cusp.creation", ones = "cusp.creation", full = "cusp.creation", arange = "cusp.creation",
   linspace = "cusp.creation", eye = "cusp.creation", zeros_like = "cusp.creation", ones_like = "cusp.creation",
   GradientTape = "cusp.gradients", grad = "cusp.gradients", value_and_grad = "cusp.gradients",
-  Model = "cusp.models", Sequential = "cusp.models", Input = "cusp.layers",
+  Layer = "cusp.layers", Loss = "cusp.losses", Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
+  Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models", Input = "cusp.layers",
   SeedGenerator = "cusp.random",
   save = "cusp.persistence", load = "cusp.persistence",
 } do

@@ -191,4 +191,20 @@ describe("loading", function()
     assert(os.remove(scope.path .. "/w.h5")) -- the values have been read
     fails("[5, 2]", model.build, model, { cusp.None, 5 })
   end)
+
+  for _, name in ipairs { "w", "w.h5", "w.weights.h5" } do
+    it("of " .. name .. " that did not fit goes on being an error until other weights are read", function()
+      local scope <close> = folder.new()
+      make_model():save_weights(scope.path .. "/" .. name)
+      local other = cusp.Sequential { cusp.Input { shape = { 5 } }, layers.Dense(2) }
+      local good = scope.path .. "/good-" .. name
+      other:save_weights(good)
+      local model, x = unbuilt(), cusp.ones { 1, 5 }
+      model:load_weights(scope.path .. "/" .. name)
+      fails("[5, 2]", model, x)
+      fails("[5, 2]", model, x)
+      model:load_weights(good)
+      assert.are.same(other(x):tolist(), model(x):tolist())
+    end)
+  end
 end)

@@ -43,15 +43,36 @@ function deferred.when_built(object, f)
   return false
 end
 
---- Forgets what waits for an object: what was asked for is no longer wanted.
-function deferred.forget(object) rawset(object, "_when_built", nil) end
+local function each_layer(layer, visit)
+  visit(layer)
+  for _, part in ipairs(layer:sublayers()) do each_layer(part, visit) end
+end
 
---- Runs what waits. Called by whatever has just built the object.
+--- Forgets what waits for a model and its layers if it failed for one of them: other values are about to be read.
+function deferred.forget_failed(model)
+  local failed = false
+  each_layer(model, function(layer) failed = failed or rawget(layer, "_failed_when_built") ~= nil end)
+  if not failed then return end
+  each_layer(model, function(layer)
+    rawset(layer, "_failed_when_built", nil)
+    rawset(layer, "_when_built", nil)
+  end)
+end
+
+--- Runs what waits. Called by whatever has just built the object. What raises an error goes on waiting, so that the object does not
+-- pass, at its next call, for one that has what was read.
 function deferred.run(object)
   local waiting = rawget(object, "_when_built")
   if not waiting then return end
   rawset(object, "_when_built", nil)
-  for _, f in ipairs(waiting) do engine.untraced(f, object) end
+  for i, f in ipairs(waiting) do
+    local ok, message = pcall(engine.untraced, f, object)
+    if not ok then
+      rawset(object, "_when_built", table.move(waiting, i, #waiting, 1, {}))
+      rawset(object, "_failed_when_built", true)
+      error(message, 0)
+    end
+  end
 end
 
 return deferred

@@ -302,6 +302,7 @@ function methods:load_weights(...)
   checks.receiver(self, "load_weights")
   local path, skip_mismatch, by_name, checkpoint_options = bind_load_weights(...)
   check_path("load_weights", path)
+  deferred.forget_failed(self)
   local options = { skip_mismatch = skip_mismatch, by_name = by_name, options = checkpoint_options }
   local kind = kind_of_file(path)
   if kind == "hdf5" then return load_hdf5(self, path, options) end
