@@ -138,11 +138,4 @@ describe("what waits for something to be built", function()
       assert.are.equal(9.0, use(model, cusp.ones { 1, 3 }):flat()[1])
     end
   end)
-
-  it("is forgotten where asked", function()
-    local layer = cusp.layers.Dense(2)
-    deferred.when_built(layer, error)
-    deferred.forget(layer)
-    assert.is_truthy(layer(cusp.ones { 1, 3 }))
-  end)
 end)
