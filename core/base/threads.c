@@ -45,11 +45,12 @@ static void run_piece(int64_t count, int64_t pieces, int64_t index, cusp_range_f
 /*
  * Threads that start and end together some ten thousand times a second need a core each. Where other programs run on the cores,
  * each of these meetings waits for the thread that was put aside, and a step on two threads takes four times as long as on one.
- * So the threads' involuntary switches are counted: while there are many, fewer threads share the pieces, and from time to time
- * more are tried again. The pieces stay the same, and with them the results.
+ * So the threads' involuntary switches are counted, and how much of the time the calling thread runs: while there are many and it
+ * waits, fewer threads share the pieces, and from time to time more are tried again. The pieces stay the same, and with them the results.
  */
 #define WATCH_NS 50000000LL /* how long switches are counted */
-#define MANY_SWITCHES 4     /* in that time; a quiet machine has none or one */
+#define MANY_SWITCHES 4     /* in that time */
+#define USUAL_PERCENT 93    /* of the time, the calling thread runs where nobody is in its way; it spins before it sleeps */
 #define SHORT_NS 200000000LL
 #define LONG_NS 3200000000LL
 
@@ -59,12 +60,13 @@ static struct {
   atomic_flag looking;
   bool watching;  /* the time until then is one of counting */
   long long hold; /* how long to leave threads resting the next time */
-  long switches;  /* at the last look */
+  long switches;  /* at the last look, as are: */
+  long long looked, worked;
 } crowd = {.looking = ATOMIC_FLAG_INIT, .hold = SHORT_NS};
 
-static long long coarse_now(void) {
+static long long read_clock(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  clock_gettime(clock, &now);
   return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
@@ -76,8 +78,12 @@ static void look_around(long long now, int threads) {
   int step = threads > 4 ? threads / 4 : 1;
   int resting = atomic_load_explicit(&crowd.resting, memory_order_relaxed);
   bool in_time = now - atomic_load_explicit(&crowd.until, memory_order_relaxed) < WATCH_NS;
-  bool crowded = crowd.watching && in_time && usage.ru_nivcsw - crowd.switches >= MANY_SWITCHES;
+  long long looked = read_clock(CLOCK_MONOTONIC), worked = read_clock(CLOCK_THREAD_CPUTIME_ID);
+  bool waited = worked - crowd.worked < (looked - crowd.looked) / 100 * USUAL_PERCENT;
+  bool crowded = crowd.watching && in_time && waited && usage.ru_nivcsw - crowd.switches >= MANY_SWITCHES;
   crowd.switches = usage.ru_nivcsw;
+  crowd.looked = looked;
+  crowd.worked = worked;
   crowd.watching = !(crowded && resting + step >= threads - 1); /* one thread meets nobody: there is nothing to count */
   if (crowded) {
     resting = resting + step < threads - 1 ? resting + step : threads - 1;
@@ -94,7 +100,7 @@ static void look_around(long long now, int threads) {
 
 /** How many of the threads to use now. */
 static int useful_threads(int threads) {
-  long long now = coarse_now();
+  long long now = read_clock(CLOCK_MONOTONIC_COARSE);
   if (now >= atomic_load_explicit(&crowd.until, memory_order_relaxed) && !atomic_flag_test_and_set(&crowd.looking)) {
     look_around(now, threads);
     atomic_flag_clear(&crowd.looking);
