@@ -10,12 +10,13 @@ typedef struct tape_box {
   cusp_tape *tape; /* NULL once closed */
 } tape_box;
 
-/** cusp.engine.tape(): starts to record. */
+/** cusp.engine.tape(watches_variables): starts to record; trainable variables are watched by themselves unless it is false. */
 static int new_tape(lua_State *L) {
+  bool watches_variables = lua_isnoneornil(L, 1) || lua_toboolean(L, 1);
   tape_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (tape_box){tape_kind, NULL};
   luaL_setmetatable(L, tape_kind);
-  cusp_status status = cusp_tape_new(&box->tape);
+  cusp_status status = cusp_tape_new(&box->tape, watches_variables);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "GradientTape");
 }
 
@@ -40,7 +41,12 @@ static int tape_close(lua_State *L) {
 /** tape:watch(t): operations on t are recorded from here on. */
 static int tape_watch(lua_State *L) {
   cusp_tape *tape = check_tape(L, "watch");
-  cusp_status status = cusp_tape_watch(tape, cusp_lua_check_tensor(L, 2, "watch"));
+  cusp_lua_variable *variable = cusp_lua_test_variable(L, 2);
+  cusp_status status = CUSP_OK;
+  if (variable && variable->variable)
+    status = cusp_tape_watch_variable(tape, variable->variable);
+  else
+    status = cusp_tape_watch(tape, cusp_lua_check_tensor(L, 2, "watch"));
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "watch");
 }
 
@@ -178,7 +184,11 @@ static cusp_status differentiate(request *r, lua_State *L, int index) {
   if (r->has_cotangents)
     CUSP_TRY(read_nodes(r->cotangents, L, index + 2, r->n_targets, true, "output gradient"));
   CUSP_TRY(read_sources(r, L, index + 1));
-  CUSP_TRY(cusp_gradients(r->gradients, r->n_targets, r->targets, r->has_cotangents ? r->cotangents : NULL, r->n_nodes, r->nodes));
+  cusp_node **cotangents = r->has_cotangents ? r->cotangents : NULL;
+  if (r->tape)
+    CUSP_TRY(cusp_tape_gradients(r->tape, r->gradients, r->n_targets, r->targets, cotangents, r->n_nodes, r->nodes));
+  else
+    CUSP_TRY(cusp_gradients(r->gradients, r->n_targets, r->targets, cotangents, r->n_nodes, r->nodes));
   CUSP_TRY(adopt_gradients(r));
   return sum_up(r);
 }

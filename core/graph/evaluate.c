@@ -226,7 +226,7 @@ cusp_status cusp_evaluate(int count, cusp_node *const *nodes) {
   evaluation e = {0};
   bool outermost = !cusp_state()->evaluating;
   cusp_state()->evaluating = true;
-  cusp_status status = cusp_order_collect(&e.order, count, nodes, cusp_is_leaf);
+  cusp_status status = cusp_order_collect(&e.order, count, nodes, cusp_stop_at_leaves);
   if (status == CUSP_OK)
     status = find_outputs(&e, count, nodes);
   if (status == CUSP_OK)
@@ -249,7 +249,7 @@ cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text) {
   *text = NULL;
   cusp_order order = {0};
   cusp_graph graph = {0};
-  cusp_status status = cusp_order_collect(&order, count, nodes, cusp_is_leaf);
+  cusp_status status = cusp_order_collect(&order, count, nodes, cusp_stop_at_leaves);
   if (status == CUSP_OK)
     status = cusp_graph_import(&graph, &order, true, count, nodes);
   if (status == CUSP_OK)

@@ -82,7 +82,7 @@ static cusp_status evaluate_constants(compilation *c) {
   if (status != CUSP_OK || !count)
     return status;
   cusp_order_free(&c->order);
-  return cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_is_leaf);
+  return cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_stop_at_leaves);
 }
 
 static int variable_of(const compilation *c, const cusp_node *node) {
@@ -147,7 +147,7 @@ static cusp_status keep_types(compilation *c) {
 static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outputs) {
   cusp_graph graph;
   CUSP_TRY(collect_variables(c, n_outputs, outputs));
-  CUSP_TRY(cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_is_leaf));
+  CUSP_TRY(cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_stop_at_leaves));
   CUSP_TRY(evaluate_constants(c));
   CUSP_TRY(find_sources(c));
   CUSP_TRY(keep_types(c));

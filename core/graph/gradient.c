@@ -14,6 +14,11 @@ typedef struct differentiation {
   cusp_arena arena;
 } differentiation;
 
+/* Whether gradients may flow on to the node's inputs, which are then in the order. */
+static bool passes_on(const differentiation *d, const cusp_node *node) {
+  return node->op && node->inputs && !(node->op->flags & CUSP_OP_NO_GRADIENT) && !cusp_stops(d->order.stop, node);
+}
+
 static bool differentiable(const cusp_node *node) { return node->n_outputs > 1 || cusp_dtype_is_float(node->type.dtype); }
 
 static cusp_status mark_needed(differentiation *d, int n_sources, cusp_node *const *sources) {
@@ -28,7 +33,7 @@ static cusp_status mark_needed(differentiation *d, int n_sources, cusp_node *con
   }
   for (int i = 0; i < d->order.count; i++) {
     cusp_node *node = d->order.nodes[i];
-    if (!node->inputs || !node->op || (node->op->flags & CUSP_OP_NO_GRADIENT) || !differentiable(node))
+    if (!passes_on(d, node) || !differentiable(node))
       continue;
     for (int k = 0; k < node->n_inputs && !d->needed[i]; k++)
       d->needed[i] = d->needed[cusp_map_get(&d->order.index, node->inputs[k])];
@@ -102,7 +107,7 @@ static cusp_status differentiate_tuple(differentiation *d, int index, cusp_node 
 static cusp_status differentiate_node(differentiation *d, int index) {
   cusp_node *node = d->order.nodes[index];
   cusp_node *cotangent = d->cotangents[index];
-  if (!d->needed[index] || !node->inputs || (!cotangent && !d->parts[index]))
+  if (!d->needed[index] || !passes_on(d, node) || (!cotangent && !d->parts[index]))
     return CUSP_OK;
   cusp_status status;
   if (node->n_outputs > 1)
@@ -132,9 +137,9 @@ static cusp_status start(differentiation *d, int n_targets, cusp_node *const *ta
   return CUSP_OK;
 }
 
-static cusp_status differentiate(differentiation *d, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents, int n_sources,
-                                 cusp_node *const *sources) {
-  CUSP_TRY(cusp_order_collect(&d->order, n_targets, targets, NULL));
+static cusp_status differentiate(differentiation *d, cusp_stop stop, int n_targets, cusp_node *const *targets,
+                                 cusp_node *const *cotangents, int n_sources, cusp_node *const *sources) {
+  CUSP_TRY(cusp_order_collect(&d->order, n_targets, targets, stop));
   CUSP_TRY(mark_needed(d, n_sources, sources));
   CUSP_TRY(start(d, n_targets, targets, cotangents));
   for (int i = d->order.count - 1; i >= 0; i--)
@@ -144,10 +149,15 @@ static cusp_status differentiate(differentiation *d, int n_targets, cusp_node *c
 
 cusp_status cusp_gradients(cusp_node **gradients, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents, int n_sources,
                            cusp_node *const *sources) {
+  return cusp_gradients_within((cusp_stop){0}, gradients, n_targets, targets, cotangents, n_sources, sources);
+}
+
+cusp_status cusp_gradients_within(cusp_stop stop, cusp_node **gradients, int n_targets, cusp_node *const *targets,
+                                  cusp_node *const *cotangents, int n_sources, cusp_node *const *sources) {
   memset(gradients, 0, (size_t)n_sources * sizeof *gradients);
   differentiation d = {0};
   cusp_scope scope = cusp_scope_open();
-  cusp_status status = differentiate(&d, n_targets, targets, cotangents, n_sources, sources);
+  cusp_status status = differentiate(&d, stop, n_targets, targets, cotangents, n_sources, sources);
   for (int i = 0; status == CUSP_OK && i < n_sources; i++) {
     int index = cusp_map_get(&d.order.index, sources[i]);
     gradients[i] = index >= 0 && cusp_dtype_is_float(sources[i]->type.dtype) ? d.cotangents[index] : NULL;

@@ -7,8 +7,6 @@ typedef struct importer {
   int *value; /* of each node of the order; of a multi-output node its first */
 } importer;
 
-bool cusp_is_leaf(const cusp_node *node) { return node->op == NULL || cusp_node_evaluated(node); }
-
 static cusp_status import_operation(importer *m, const cusp_node *node, int *value) {
   int small[CUSP_MAX_INPUTS], *inputs = small;
   if (node->n_inputs > CUSP_MAX_INPUTS)
@@ -29,11 +27,13 @@ static cusp_status import_operation(importer *m, const cusp_node *node, int *val
 
 static cusp_status import_node(importer *m, int index, bool constants) {
   const cusp_node *node = m->order->nodes[index];
-  if (cusp_is_leaf(node)) {
+  if (cusp_stops(m->order->stop, node)) {
     cusp_array array = node->value;
     bool constant = constants && cusp_node_evaluated(node);
-    if (!cusp_node_evaluated(node))
+    if (!cusp_node_evaluated(node)) {
+      array = (cusp_array){.dtype = node->type.dtype, .shape = node->type.shape};
       cusp_strides_row_major(array.strides, &array.shape);
+    }
     return cusp_graph_add_leaf(m->graph, &array, constant, &m->value[index]);
   }
   if (node->inputs && node->n_inputs == 1 && node->inputs[0]->n_outputs > 1) {

@@ -19,7 +19,7 @@ struct cusp_node {
   int16_t n_outputs;    /* > 1: `type` is output 0's; the outputs are reached through pick nodes */
   int16_t output_index; /* of a pick */
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
-  bool watched;         /* a tape of this thread is differentiating with respect to it, or to something below it */
+  bool watched;         /* some tape may have recorded it: whether an open one did is the tape's to say */
   cusp_type type;
   cusp_node **inputs; /* NULL once let go */
   cusp_attr *attrs;
@@ -52,6 +52,8 @@ void cusp_node_hold(cusp_node *node);
 void cusp_node_unhold(cusp_node *node);
 
 static inline bool cusp_node_evaluated(const cusp_node *node) { return node->value.data != NULL; }
+/** Whether a node has a value already, or is a placeholder: nothing is to be computed for it. */
+static inline bool cusp_is_leaf(const cusp_node *node) { return node->op == NULL || cusp_node_evaluated(node); }
 
 /**
  * Computes the values of these nodes, and of whatever they need that users hold. Each keeps its value and, unless a
@@ -74,12 +76,19 @@ CUSP_NODISCARD cusp_status cusp_gradients(cusp_node **gradients, int n_targets, 
 
 /* ------------------------------------------------------------------ tapes */
 
-/** Keeps what is computed while it records, so that gradients can be asked afterwards. */
+/**
+ * Keeps what is computed from watched nodes while it records, so that gradients can be asked afterwards. What was
+ * computed before, while paused, or within another trace is not on it, and gradients do not flow through that.
+ */
 typedef struct cusp_tape cusp_tape;
-CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out); /* starts recording; tapes nest */
+/** Starts recording; tapes nest. With `watches_variables`, trainable variables are watched as they are read. */
+CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out, bool watches_variables);
 /** Marks a node, so that operations on it are recorded. */
 CUSP_NODISCARD cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node);
 void cusp_tape_pause(cusp_tape *tape, bool paused);
+/** As cusp_gradients, along what the tape recorded: NULL for sources that it did not record. */
+CUSP_NODISCARD cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, int n_targets, cusp_node *const *targets,
+                                               cusp_node *const *cotangents, int n_sources, cusp_node *const *sources);
 /** Stops recording and lets go of what was recorded. */
 void cusp_tape_close(cusp_tape *tape);
 void cusp_tape_free(cusp_tape *tape); /* closes first; NULL accepted */

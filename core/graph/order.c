@@ -25,12 +25,12 @@ static cusp_status append(cusp_order *order, cusp_node *node) {
   return CUSP_OK;
 }
 
-static cusp_status walk_root(walk *w, cusp_order *order, cusp_node *root, cusp_stop_fn stop) {
+static cusp_status walk_root(walk *w, cusp_order *order, cusp_node *root, cusp_stop stop) {
   CUSP_TRY(enter(w, order, root));
   while (w->depth > 0) {
     frame *top = &w->frames[w->depth - 1];
     cusp_node *node = top->node;
-    bool inner = node->inputs && !(stop && stop(node));
+    bool inner = node->inputs && !cusp_stops(stop, node);
     if (inner && top->next_input < node->n_inputs) {
       CUSP_TRY(enter(w, order, node->inputs[top->next_input++]));
     } else {
@@ -42,9 +42,17 @@ static cusp_status walk_root(walk *w, cusp_order *order, cusp_node *root, cusp_s
   return CUSP_OK;
 }
 
-cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots, cusp_stop_fn stop) {
+static bool at_leaf(const void *context, const cusp_node *node) {
+  (void)context;
+  return cusp_is_leaf(node);
+}
+
+const cusp_stop cusp_stop_at_leaves = {.at = at_leaf};
+
+cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots, cusp_stop stop) {
   walk w = {0};
   cusp_status status = CUSP_OK;
+  order->stop = stop;
   for (int i = 0; i < n_roots && status == CUSP_OK; i++)
     status = walk_root(&w, order, roots[i], stop);
   cusp_free(w.frames);

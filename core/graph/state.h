@@ -6,10 +6,13 @@
 #include "function.h"
 
 struct cusp_tape {
-  cusp_tape *outer; /* the next recording tape of this thread */
-  bool recording, paused;
+  cusp_tape *outer;         /* the next recording tape of this thread */
+  const cusp_trace *within; /* the trace in which it was opened; nodes of other traces are not its business */
+  bool recording, paused, watches_variables;
   cusp_node **nodes; /* recorded: a reference and a keep each */
   int n_nodes, nodes_capacity;
+  cusp_map index;     /* of recorded nodes */
+  cusp_map variables; /* those watched by hand */
   struct {
     cusp_variable *variable;
     cusp_node *node;
@@ -60,9 +63,9 @@ void cusp_trace_release(cusp_trace *trace); /* NULL accepted */
 void cusp_pending_remove(cusp_node *node);
 /** Drops an evaluated node's inputs, unless a tape keeps them. */
 void cusp_node_let_go(cusp_node *node);
-/** Records a new node on the tapes, when something below it is watched. */
+/** Records a new node on the tapes that recorded one of its inputs. */
 CUSP_NODISCARD cusp_status cusp_tape_record(cusp_node *node);
-/** Remembers that `variable` was read as `node`. */
+/** Records on the tapes that watch `variable` that it was read as `node`. */
 CUSP_NODISCARD cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node);
 
 bool cusp_attr_equal(const cusp_attr *a, const cusp_attr *b);

@@ -1,36 +1,65 @@
 /* Tapes: which nodes keep their inputs so that gradients can be asked after evaluation. */
+#include "order.h"
 #include "state.h"
 
-cusp_status cusp_tape_new(cusp_tape **out) {
+cusp_status cusp_tape_new(cusp_tape **out, bool watches_variables) {
+  cusp_graph_state *state = cusp_state();
   cusp_tape *tape;
   *out = NULL;
   CUSP_TRY(cusp_alloc_zeroed((void **)&tape, sizeof *tape));
   tape->recording = true;
-  tape->outer = cusp_state()->tape;
-  cusp_state()->tape = tape;
+  tape->watches_variables = watches_variables;
+  tape->within = state->trace;
+  tape->outer = state->tape;
+  state->tape = tape;
   *out = tape;
   return CUSP_OK;
 }
 
+static bool listens(const cusp_tape *tape) { return !tape->paused && tape->within == cusp_state()->trace; }
+
+static bool recorded(const cusp_tape *tape, const cusp_node *node) { return cusp_map_get(&tape->index, node) >= 0; }
+
 static cusp_status record_on(cusp_tape *tape, cusp_node *node) {
+  if (recorded(tape, node))
+    return CUSP_OK;
   CUSP_TRY(CUSP_GROW(tape->nodes, tape->nodes_capacity, tape->n_nodes + 1));
+  CUSP_TRY(cusp_map_put(&tape->index, node, tape->n_nodes));
   tape->nodes[tape->n_nodes++] = node;
   cusp_node_retain(node);
   node->keeps++;
   return CUSP_OK;
 }
 
+static bool recorded_an_input(const cusp_tape *tape, const cusp_node *node) {
+  for (int i = 0; i < node->n_inputs; i++)
+    if (node->inputs[i]->watched && recorded(tape, node->inputs[i]))
+      return true;
+  return false;
+}
+
 cusp_status cusp_tape_record(cusp_node *node) {
   for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer)
-    if (!tape->paused)
+    if (listens(tape) && recorded_an_input(tape, node))
       CUSP_TRY(record_on(tape, node));
   return CUSP_OK;
 }
 
-/* A leaf has no inputs to keep; a pending node that is watched from now on has those below it, which nobody asks for. */
 cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node) {
   node->watched = true;
   return tape->recording ? record_on(tape, node) : CUSP_OK;
+}
+
+cusp_status cusp_tape_watch_variable(cusp_tape *tape, cusp_variable *variable) {
+  if (cusp_map_get(&tape->variables, variable) >= 0)
+    return CUSP_OK;
+  CUSP_TRY(cusp_map_put(&tape->variables, variable, 0));
+  cusp_variable_retain(variable);
+  return CUSP_OK;
+}
+
+static bool watches(const cusp_tape *tape, const cusp_variable *variable) {
+  return (tape->watches_variables && variable->trainable) || cusp_map_get(&tape->variables, variable) >= 0;
 }
 
 static bool has_reading(const cusp_tape *tape, const cusp_variable *variable, const cusp_node *node) {
@@ -42,8 +71,10 @@ static bool has_reading(const cusp_tape *tape, const cusp_variable *variable, co
 
 cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node) {
   for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer) {
-    if (tape->paused || has_reading(tape, variable, node))
+    if (!listens(tape) || !watches(tape, variable) || (recorded(tape, node) && has_reading(tape, variable, node)))
       continue;
+    node->watched = true;
+    CUSP_TRY(record_on(tape, node));
     CUSP_TRY(CUSP_GROW(tape->readings, tape->readings_capacity, tape->n_readings + 1));
     tape->readings[tape->n_readings].variable = variable;
     tape->readings[tape->n_readings++].node = node;
@@ -59,6 +90,20 @@ int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cus
     if (tape->readings[i].variable == variable)
       nodes[count++] = tape->readings[i].node;
   return count;
+}
+
+static bool not_recorded(const void *tape, const cusp_node *node) { return !recorded(tape, node); }
+
+cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, int n_targets, cusp_node *const *targets,
+                                cusp_node *const *cotangents, int n_sources, cusp_node *const *sources) {
+  cusp_stop stop = {.at = not_recorded, .context = tape};
+  CUSP_TRY(cusp_gradients_within(stop, gradients, n_targets, targets, cotangents, n_sources, sources));
+  for (int i = 0; i < n_sources; i++)
+    if (!recorded(tape, sources[i])) {
+      cusp_node_release(gradients[i]);
+      gradients[i] = NULL;
+    }
+  return CUSP_OK;
 }
 
 void cusp_tape_pause(cusp_tape *tape, bool paused) { tape->paused = paused; }
@@ -86,6 +131,11 @@ void cusp_tape_close(cusp_tape *tape) {
     cusp_variable_release(tape->readings[i].variable);
     cusp_node_release(tape->readings[i].node);
   }
+  for (int i = 0; i < tape->variables.capacity; i++)
+    if (tape->variables.keys[i])
+      cusp_variable_release((cusp_variable *)tape->variables.keys[i]);
+  cusp_map_free(&tape->variables);
+  cusp_map_free(&tape->index);
   cusp_free(tape->nodes);
   cusp_free(tape->readings);
   tape->nodes = NULL;

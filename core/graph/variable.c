@@ -101,10 +101,8 @@ cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable) {
     CUSP_TRY(bind(&binding, variable, state->trace));
     node = binding->current;
   }
-  if (state->tape && variable->trainable && cusp_dtype_is_float(variable->type.dtype)) {
-    node->watched = true;
+  if (state->tape && cusp_dtype_is_float(variable->type.dtype))
     CUSP_TRY(cusp_tape_record_reading(variable, node));
-  }
   cusp_node_retain(node);
   *out = cusp_scope_adopt(node);
   return *out ? CUSP_OK : cusp_error_status();
@@ -117,16 +115,17 @@ static cusp_status check_assignment(const cusp_variable *variable, const cusp_no
                    cusp_shape_text(&value->type.shape));
 }
 
+/* The next version of the variable: a node of its own, at which gradients end as they do at a value computed outside a trace. */
 static cusp_status assign_traced(cusp_variable *variable, cusp_node *value, cusp_trace *trace) {
   cusp_variable_binding *binding;
   CUSP_TRY(bind(&binding, variable, trace));
   cusp_scope scope = cusp_scope_open();
-  cusp_node *cast = cusp_cast(value, variable->type.dtype);
-  cusp_status status = cusp_built(cast);
+  cusp_node *version = cusp_apply_1("stop_gradient", cusp_cast(value, variable->type.dtype));
+  cusp_status status = cusp_built(version);
   if (status == CUSP_OK) {
-    cusp_node_retain(cast);
+    cusp_node_retain(version);
     cusp_node_release(binding->current);
-    binding->current = cast;
+    binding->current = version;
   }
   cusp_scope_close(scope);
   return status;

@@ -27,7 +27,7 @@ local GradientTape = Object:extend("GradientTape", {
   config = { { "persistent", "boolean", default = false }, { "watch_accessed_variables", "boolean", default = true } },
   init = function(self, args)
     Object.configure(self, args)
-    self.tape = engine.tape()
+    self.tape = engine.tape(self.watch_accessed_variables)
     self.open = true
     recording = recording + 1
   end,
@@ -65,12 +65,6 @@ function GradientTape:stop_recording(f, ...)
   local results = table.pack(pcall(f, ...))
   self.tape:pause(false)
   if not results[1] then error(results[2], 0) end
-  -- What is computed later still knows its inputs, so the results are cut off from them.
-  for i = 2, results.n do
-    results[i] = structure.map(results[i], function(leaf)
-      return type(leaf) == "userdata" and engine.is_tensor(leaf) and engine.ops.stop_gradient(leaf) or leaf
-    end)
-  end
   return table.unpack(results, 2, results.n)
 end
 

@@ -23,7 +23,7 @@ static cusp_node *leaf(int64_t rows, int64_t columns) {
 static cusp_graph graph_of(int n, cusp_node *const *outputs) {
   cusp_order order = {0};
   cusp_graph graph = {0};
-  CHECK_OK(cusp_order_collect(&order, n, outputs, cusp_is_leaf));
+  CHECK_OK(cusp_order_collect(&order, n, outputs, cusp_stop_at_leaves));
   CHECK_OK(cusp_graph_import(&graph, &order, true, n, outputs));
   cusp_order_free(&order);
   return graph;
