@@ -321,6 +321,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   lua_settop(L, 1);
   cusp_lua_open_variable(L);
   cusp_lua_open_tape(L);
+  cusp_lua_open_branch(L);
   cusp_lua_open_function(L);
   cusp_lua_open_data(L);
   cusp_lua_open_generator(L);

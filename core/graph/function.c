@@ -61,30 +61,6 @@ static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *c
   return CUSP_OK;
 }
 
-/* What does not depend on the trace is a constant of the plan: computed now. */
-static cusp_status evaluate_constants(compilation *c) {
-  cusp_node **constants = NULL;
-  int count = 0, capacity = 0;
-  cusp_status status = CUSP_OK;
-  for (int i = 0; status == CUSP_OK && i < c->order.count; i++) {
-    cusp_node *node = c->order.nodes[i];
-    if (node->trace || cusp_is_leaf(node) || node->n_outputs > 1)
-      continue;
-    status = CUSP_GROW(constants, capacity, count + 1);
-    if (status == CUSP_OK)
-      constants[count++] = node;
-  }
-  cusp_trace *suspended = cusp_trace_suspend();
-  if (status == CUSP_OK && count)
-    status = cusp_evaluate(count, constants);
-  cusp_trace_resume(suspended);
-  cusp_free(constants);
-  if (status != CUSP_OK || !count)
-    return status;
-  cusp_order_free(&c->order);
-  return cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_stop_at_leaves);
-}
-
 static int variable_of(const compilation *c, const cusp_node *node) {
   int index = 0;
   for (cusp_variable_binding *binding = c->trace->bindings; binding; binding = binding->next, index++)
@@ -148,7 +124,7 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
   cusp_graph graph;
   CUSP_TRY(collect_variables(c, n_outputs, outputs));
   CUSP_TRY(cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_stop_at_leaves));
-  CUSP_TRY(evaluate_constants(c));
+  CUSP_TRY(cusp_evaluate_untraced(&c->order, c->n_outputs, c->outputs));
   CUSP_TRY(find_sources(c));
   CUSP_TRY(keep_types(c));
   CUSP_TRY(cusp_graph_import(&graph, &c->order, true, c->n_outputs, c->outputs));

@@ -137,8 +137,8 @@ static cusp_status start(differentiation *d, int n_targets, cusp_node *const *ta
   return CUSP_OK;
 }
 
-static cusp_status differentiate(differentiation *d, cusp_stop stop, int n_targets, cusp_node *const *targets,
-                                 cusp_node *const *cotangents, int n_sources, cusp_node *const *sources) {
+static cusp_status differentiate(differentiation *d, cusp_stop stop, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents,
+                                 int n_sources, cusp_node *const *sources) {
   CUSP_TRY(cusp_order_collect(&d->order, n_targets, targets, stop));
   CUSP_TRY(mark_needed(d, n_sources, sources));
   CUSP_TRY(start(d, n_targets, targets, cotangents));

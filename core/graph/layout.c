@@ -168,10 +168,9 @@ static bool shares_root_with_earlier(const cusp_lowering *l, int output) {
   return false;
 }
 
-/* An output that replaces a variable's value needs whole memory of its own. */
 static cusp_status own_outputs(cusp_lowering *l) {
   for (int i = 0; i < l->graph->n_outputs; i++) {
-    if (!l->options->replaces || l->options->replaces[i] < 0)
+    if (!cusp_output_is_own(l, i))
       continue;
     const cusp_location *location = &l->locations[l->outputs[i]];
     bool leaf = l->graph->values[location->root].kind == CUSP_VALUE_LEAF;

@@ -76,6 +76,11 @@ static inline int cusp_unit_of(const cusp_lowering *lowering, int value) {
 static inline int64_t cusp_location_offset(const cusp_location *location) {
   return (int64_t)((uintptr_t)location->array.data - CUSP_FAKE_BASE);
 }
+/** Whether output `output` needs memory that it shares with no other value. */
+static inline bool cusp_output_is_own(const cusp_lowering *lowering, int output) {
+  const cusp_plan_options *options = lowering->options;
+  return options->own_outputs || (options->replaces && options->replaces[output] >= 0);
+}
 /** Whether a location is all of its root's memory in row-major order. */
 bool cusp_location_is_whole(const cusp_lowering *lowering, int value);
 

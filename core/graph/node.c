@@ -141,6 +141,8 @@ static void copy_attr(cusp_attr *to, const cusp_attr *from, char **space) {
   } else if (from->kind == CUSP_ATTR_STRING) {
     memcpy(*space, from->string, strlen(from->string) + 1);
     to->string = *space;
+  } else if (from->kind == CUSP_ATTR_CHOICES) {
+    cusp_choices_retain(to->choices);
   }
   *space += attr_extra(from);
 }
@@ -170,7 +172,7 @@ static cusp_status allocate(cusp_node **out, int n_inputs, int n_attrs, const cu
   cusp_graph_state *state = cusp_state();
   node->file = state->file;
   node->line = state->line;
-  state->stats.nodes_made++;
+  node->serial = state->stats.nodes_made++;
   state->stats.nodes_live++;
   *out = node;
   return CUSP_OK;
@@ -292,6 +294,28 @@ cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp
   return CUSP_OK;
 }
 
+cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, const cusp_attr *attr,
+                               int n_outputs, const cusp_type *types) {
+  *out = NULL;
+  cusp_node *node;
+  if (n_inputs > INT16_MAX || n_outputs > INT16_MAX)
+    return cusp_fail(CUSP_EVALUE, "%s: %d inputs and %d outputs, at most %d of each are possible", op->name, n_inputs, n_outputs,
+                     INT16_MAX);
+  CUSP_TRY(allocate(&node, n_inputs, 1, attr, n_outputs));
+  node->op = op;
+  node->type = types[0];
+  for (int i = 0; node->types && i < n_outputs; i++)
+    node->types[i] = types[i];
+  adopt_inputs(node, inputs);
+  cusp_status status = finish(node);
+  if (status != CUSP_OK) {
+    cusp_node_release(node);
+    return status;
+  }
+  *out = node;
+  return CUSP_OK;
+}
+
 cusp_status cusp_node_pick(cusp_node **out, cusp_node *node, int index) {
   *out = NULL;
   cusp_assert(index >= 0 && index < node->n_outputs);
@@ -372,6 +396,9 @@ static void free_chain(cusp_node *dead) {
         dead = input;
       }
     }
+    for (int i = 0; i < node->n_attrs; i++)
+      if (node->attrs[i].kind == CUSP_ATTR_CHOICES)
+        cusp_choices_release(node->attrs[i].choices);
     cusp_storage_release(node->value.storage);
     cusp_trace_release(node->trace);
     cusp_free(node);

@@ -18,6 +18,7 @@ struct cusp_node {
   int16_t n_attrs;
   int16_t n_outputs;    /* > 1: `type` is output 0's; the outputs are reached through pick nodes */
   int16_t output_index; /* of a pick */
+  uint64_t serial;      /* nodes of a thread in the order in which they were made */
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
   bool watched;         /* some tape may have recorded it: whether an open one did is the tape's to say */
   cusp_type type;
@@ -38,6 +39,9 @@ struct cusp_node {
  */
 CUSP_NODISCARD cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
                                          const cusp_attr *attrs);
+/** A node whose outputs' types only the caller knows: nothing is promoted or inferred. New reference. */
+CUSP_NODISCARD cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs,
+                                              const cusp_attr *attr, int n_outputs, const cusp_type *types);
 /** Output `index` of a multi-output node (the node itself where it has one). New reference. */
 CUSP_NODISCARD cusp_status cusp_node_pick(cusp_node **out, cusp_node *node, int index);
 /** A leaf holding `value` (its storage is retained). New reference. */
@@ -73,6 +77,9 @@ cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text); /
  * gradients[j] is a new reference, or NULL where no path leads from the targets to sources[j]. Builds nodes, so it can be differentiated again. */
 CUSP_NODISCARD cusp_status cusp_gradients(cusp_node **gradients, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents,
                                           int n_sources, cusp_node *const *sources);
+
+void cusp_choices_retain(cusp_choices *choices);
+void cusp_choices_release(cusp_choices *choices); /* NULL accepted */
 
 /* ------------------------------------------------------------------ tapes */
 

@@ -28,7 +28,7 @@ typedef struct step {
 typedef struct plan_output {
   cusp_array array; /* shape and strides */
   place where;
-  bool overwrites, replaces;
+  bool overwrites, own;
 } plan_output;
 
 struct cusp_plan {
@@ -396,7 +396,7 @@ static cusp_status place_results(placer *p) {
     }
     plan->outputs[i] = (plan_output){.array = location->array, .where = place_of(p, l->outputs[i])};
     plan->outputs[i].overwrites = l->overwrites[i];
-    plan->outputs[i].replaces = l->options->replaces && l->options->replaces[i] >= 0;
+    plan->outputs[i].own = cusp_output_is_own(l, i);
   }
   plan->n_outputs = l->graph->n_outputs;
   return CUSP_OK;
@@ -569,7 +569,7 @@ static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
   for (int i = 0; i < plan->n_results; i++)
     results[i] = NULL;
   for (int i = 0; i < plan->n_outputs; i++)
-    if (plan->outputs[i].replaces && io->destinations && io->destinations[i])
+    if (plan->outputs[i].own && io->destinations && io->destinations[i])
       plan->bases[plan->outputs[i].where.slot] = io->destinations[i];
   for (int i = 0; i < plan->n_results; i++) {
     if (results[i])

@@ -10,7 +10,8 @@ typedef struct cusp_plan_options {
   /** For each output, or NULL: the leaf (a variable's present value) that this output replaces, -1: none. Such outputs
    *  get memory of their own, and the leaf's own memory where the order of steps allows it (cusp_plan_overwrites). */
   const int *replaces;
-  bool keep_arena; /* keep the scratch memory between runs */
+  bool own_outputs; /* each output gets row-major memory of its own, at a destination where one is given */
+  bool keep_arena;  /* keep the scratch memory between runs */
 } cusp_plan_options;
 
 /** Lowers `graph` (rewritten already). The graph is consumed, also on failure. */
@@ -22,7 +23,7 @@ bool cusp_plan_overwrites(const cusp_plan *plan, int output);
 
 typedef struct cusp_plan_io {
   const cusp_array *leaves;  /* by leaf; constants' entries are ignored; strides as in the graph's leaves */
-  void *const *destinations; /* by output or NULL; only for outputs that replace a leaf; NULL items: fresh memory */
+  void *const *destinations; /* by output or NULL; only for outputs of their own or that replace a leaf; NULL items: fresh memory */
   cusp_array *results;       /* by output; filled, each holds a storage reference (none where a destination was given) */
 } cusp_plan_io;
 /** Runs all steps. On failure no result is left behind. Not reentrant for one plan. */

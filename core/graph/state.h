@@ -2,6 +2,7 @@
 #define CUSP_GRAPH_STATE_H
 /* What the graph modules of one thread share: the open traces and tapes, what is pending, counters. */
 
+#include "branch.h"
 #include "collections.h"
 #include "function.h"
 
@@ -42,8 +43,9 @@ struct cusp_trace {
 };
 
 typedef struct cusp_graph_state {
-  cusp_trace *trace; /* innermost open one, NULL: none or suspended */
-  cusp_tape *tape;   /* innermost recording one */
+  cusp_trace *trace;   /* innermost open one, NULL: none or suspended */
+  cusp_tape *tape;     /* innermost recording one */
+  cusp_branch *branch; /* innermost open one */
   cusp_node *pending_first, *pending_last;
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
@@ -58,6 +60,9 @@ cusp_graph_state *cusp_state(void);
 
 void cusp_trace_retain(cusp_trace *trace);
 void cusp_trace_release(cusp_trace *trace); /* NULL accepted */
+
+/** Whether `node` was made within an open branch of the open trace, so that it is none of what a choice captures. */
+bool cusp_branch_made(const cusp_node *node);
 
 /** Takes a node out of the pending list once it has a value or dies. */
 void cusp_pending_remove(cusp_node *node);

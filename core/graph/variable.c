@@ -92,7 +92,7 @@ static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cu
   return CUSP_OK;
 }
 
-cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable) {
+cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable) {
   cusp_graph_state *state = cusp_state();
   cusp_node *node = variable->value;
   *out = NULL;
@@ -101,11 +101,29 @@ cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable) {
     CUSP_TRY(bind(&binding, variable, state->trace));
     node = binding->current;
   }
-  if (state->tape && cusp_dtype_is_float(variable->type.dtype))
-    CUSP_TRY(cusp_tape_record_reading(variable, node));
   cusp_node_retain(node);
   *out = cusp_scope_adopt(node);
   return *out ? CUSP_OK : cusp_error_status();
+}
+
+/* A zero that is added to a version made within a branch. The version is out of reach of gradients from outside of the
+ * branch; the zero is given to the branch as its captures are, and has the same gradient. */
+static cusp_status read_within_branch(cusp_node **out, cusp_variable *variable) {
+  cusp_node *zero = cusp_zeros_like(*out);
+  CUSP_TRY(cusp_built(zero));
+  zero->trace = cusp_state()->trace;
+  cusp_trace_retain(zero->trace);
+  CUSP_TRY(cusp_tape_record_reading(variable, zero));
+  return cusp_built(*out = cusp_add(*out, zero));
+}
+
+cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable) {
+  CUSP_TRY(cusp_variable_present(out, variable));
+  if (!cusp_state()->tape || !cusp_dtype_is_float(variable->type.dtype))
+    return CUSP_OK;
+  if (!cusp_is_leaf(*out) && cusp_branch_made(*out))
+    return read_within_branch(out, variable);
+  return cusp_tape_record_reading(variable, *out);
 }
 
 static cusp_status check_assignment(const cusp_variable *variable, const cusp_node *value) {

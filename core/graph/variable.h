@@ -17,6 +17,8 @@ void cusp_variable_retain(cusp_variable *variable);
 void cusp_variable_release(cusp_variable *variable);
 /** The present value as a node; lent to the innermost scope (retain to keep). */
 CUSP_NODISCARD cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable);
+/** As cusp_variable_read, but no tape takes note. */
+CUSP_NODISCARD cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable);
 /** Shape must match; dtype is cast. Outside a trace the value is computed now; earlier readers keep the old one. */
 CUSP_NODISCARD cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value);
 /** Records each reading of `variable` from now on, trainable or not. */

@@ -9,6 +9,7 @@
 
 typedef struct cusp_node cusp_node;
 typedef struct cusp_op cusp_op;
+typedef struct cusp_choices cusp_choices;
 
 /* ------------------------------------------------------------------ arguments */
 
@@ -19,7 +20,8 @@ typedef enum cusp_attr_kind {
   CUSP_ATTR_BOOL,  /* in .integer */
   CUSP_ATTR_INTS,  /* .ints[0 .. count-1] */
   CUSP_ATTR_DTYPE, /* in .integer */
-  CUSP_ATTR_STRING /* .string, NUL-terminated */
+  CUSP_ATTR_STRING, /* .string, NUL-terminated */
+  CUSP_ATTR_CHOICES /* .choices, the sub-graphs of a `choose`; a node holds a reference */
 } cusp_attr_kind;
 
 /** One argument that is not a tensor. Plain data; a node owns deep copies. */
@@ -31,6 +33,7 @@ typedef struct cusp_attr {
     double number;
     const int64_t *ints;
     const char *string;
+    cusp_choices *choices;
   };
 } cusp_attr;
 

@@ -15,8 +15,11 @@ local function check_callable(name, f)
   end
 end
 
--- Whether the value of a condition can be had now.
-local function known(value)
+-- Whether the value of a condition can be had now. A symbolic one has none, now or later: closures are no inputs of a graph.
+local function known(name, value)
+  if define.is_symbolic(value) then
+    errors.raise("%s: expected a tensor or a Lua value, got a symbolic tensor; call it within a layer's call, as Lambda has one", name)
+  end
   return type(value) ~= "userdata" or not engine.tracing()
 end
 
@@ -27,43 +30,89 @@ end
 
 ---------------------------------------------------------------- branches
 
--- Both results, leaf by leaf, of which a traced condition chooses.
-local function select_structure(name, condition, a, b)
-  local flat, at = structure.flatten(b), 0
-  if #structure.flatten(a) ~= #flat then errors.raise("%s: the branches return different structures", name) end
-  return structure.map(a, function(leaf)
-    at = at + 1
-    return rows.where(condition, leaf, flat[at])
-  end)
+-- Where a tensor stands in what a branch returned.
+local place = setmetatable({}, { __name = "a tensor" })
+
+-- The form of some results, and the tensors and numbers in them.
+local function take_apart(results)
+  local values, form = {}, { n = results.n }
+  for i = 1, results.n do
+    form[i] = structure.map(results[i], function(leaf)
+      local kind = type(leaf)
+      if kind ~= "userdata" and kind ~= "number" and kind ~= "boolean" then return leaf end
+      values[#values + 1] = leaf
+      return place
+    end)
+  end
+  return form, values
+end
+
+local function same_form(a, b)
+  if a == b then return true end
+  if not structure.is_container(a) or not structure.is_container(b) then return false end
+  for key, value in pairs(a) do
+    if not same_form(value, b[key]) then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+local function put_together(form, values)
+  local at, results = 0, {}
+  for i = 1, form.n do
+    results[i] = structure.map(form[i], function(leaf)
+      if leaf ~= place then return leaf end
+      at = at + 1
+      return values[at]
+    end)
+  end
+  return table.unpack(results, 1, form.n)
+end
+
+-- Traces each function apart. The plan computes and assigns what the one that is chosen does, alone.
+local function choose(name, index, functions, ...)
+  local branches <close> = setmetatable({}, { __close = function(self) for _, branch in ipairs(self) do branch:close() end end })
+  local form
+  for i, f in ipairs(functions) do
+    branches[i] = engine.branch()
+    local own, values = take_apart(table.pack(f(...)))
+    form = form or own
+    if not same_form(form, own) then
+      errors.raise("%s: branch %d returns another structure than the first one; all should return the same", name, i)
+    end
+    branches[i]:finish(values)
+  end
+  return put_together(form, engine.choose(name, index, branches))
+end
+
+local function one_element(name, what, value)
+  for _, size in ipairs(value.shape) do
+    if size ~= 1 then errors.raise("%s: expected one element as the %s, got shape %s", name, what, errors.shape(value.shape)) end
+  end
+  return rows.reshape(value, {})
 end
 
 local function cond(pred, true_fn, false_fn)
   check_callable("cond", true_fn)
   check_callable("cond", false_fn)
-  if known(pred) then
+  if known("cond", pred) then
     if truth(pred) then return true_fn() end
     return false_fn()
   end
-  local a, b = table.pack(true_fn()), table.pack(false_fn())
-  if a.n ~= b.n then errors.raise("cond: the branches return %d and %d values", a.n, b.n) end
-  for i = 1, a.n do a[i] = select_structure("cond", rows.cast(pred, "bool"), a[i], b[i]) end
-  return table.unpack(a, 1, a.n)
+  local second = rows.cast(rows.logical_not(one_element("cond", "condition", pred)), "int32")
+  return choose("cond", second, { true_fn, false_fn })
 end
 
 local function switch(index, branches, ...)
   for _, branch in ipairs(branches) do check_callable("switch", branch) end
   if #branches == 0 then errors.raise "switch: there are no branches" end
-  if known(index) then
+  if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
     return branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0)) + 1](...)
   end
-  local results = table.pack(branches[1](...))
-  for i = 2, #branches do
-    local others = table.pack(branches[i](...))
-    local condition = i == #branches and rows.greater_equal(index, i - 1) or rows.equal(index, i - 1)
-    for j = 1, results.n do results[j] = select_structure("switch", condition, others[j], results[j]) end
-  end
-  return table.unpack(results, 1, results.n)
+  return choose("switch", rows.cast(one_element("switch", "index", index), "int64"), branches, ...)
 end
 
 ---------------------------------------------------------------- loops
@@ -263,8 +312,8 @@ local function vectorize(f, excluded, signature)
 end
 
 define.ops {
-  { "cond", "pred: any, true_fn: any, false_fn: any", "The result of one of two functions; both are traced, where the condition is.", cond,
-    plain = true },
+  { "cond", "pred: any, true_fn: any, false_fn: any",
+    "The result of one of two functions, and its effects; where the condition is traced, both are, and one runs.", cond, plain = true },
   { "while_loop", "cond: any, body: any, loop_vars: any, maximum_iterations: int = nil",
     "Repeats a function of the loop variables while a condition holds; returns them as several values.", while_loop, plain = true },
   { "fori_loop", "lower: any, upper: any, body_fun: any, init_val: any", "val = body_fun(i, val) for i from lower to upper - 1.", fori_loop,
