@@ -10,12 +10,12 @@ typedef struct branch_box {
   cusp_branch *branch; /* NULL once closed */
 } branch_box;
 
-/** cusp.engine.branch(): what follows belongs to a branch of the open trace, until finish or close. */
+/** cusp.engine.branch(repeated): what follows belongs to a branch of the open trace, until finish or close. */
 static int new_branch(lua_State *L) {
   branch_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (branch_box){branch_kind, NULL};
   luaL_setmetatable(L, branch_kind);
-  cusp_status status = cusp_branch_begin(&box->branch);
+  cusp_status status = cusp_branch_begin(&box->branch, lua_toboolean(L, 1));
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "branch");
 }
 
@@ -35,13 +35,14 @@ static int branch_close(lua_State *L) {
   return 0;
 }
 
-static cusp_status read_results(cusp_node **nodes, lua_State *L, int count) {
+/* The nodes of the list at `index`. */
+static cusp_status read_list(cusp_node **nodes, lua_State *L, int index, int count) {
   for (int i = 0; i < count; i++) {
-    lua_rawgeti(L, 2, i + 1);
+    lua_rawgeti(L, index, i + 1);
     cusp_status status = cusp_lua_to_node(&nodes[i], L, lua_gettop(L), CUSP_LUA_ANY_DTYPE);
     lua_pop(L, 1);
     if (status != CUSP_OK)
-      return cusp_fail_prefix(status, "result %d: ", i + 1);
+      return cusp_fail_prefix(status, "value %d: ", i + 1);
   }
   return CUSP_OK;
 }
@@ -55,7 +56,7 @@ static int branch_finish(lua_State *L) {
   cusp_node **nodes = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *nodes, 0);
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
   cusp_scope scope = cusp_scope_open();
-  cusp_status status = read_results(nodes, L, count);
+  cusp_status status = read_list(nodes, L, 2, count);
   if (status == CUSP_OK)
     status = cusp_branch_end(box->branch, count, nodes);
   cusp_scope_close(scope);
@@ -76,17 +77,67 @@ static int choose(lua_State *L) {
     branches[i] = check_branch(L, lua_gettop(L), name)->branch;
     lua_pop(L, 1);
   }
-  int n_results = cusp_branch_n_results(branches[0]);
+  int n_results = branches[0]->n_results;
   cusp_node **results = lua_newuserdatauv(L, (size_t)(n_results + 1) * sizeof *results, 0);
   cusp_lua_mark_source(L);
-  cusp_status status = cusp_branch_choose(results, name, index, count, branches);
+  cusp_status status = cusp_branches_choose(results, name, index, count, branches);
   return status == CUSP_OK ? cusp_lua_push_nodes(L, n_results, results, true) : cusp_lua_raise(L, status, NULL);
+}
+
+/** cusp.engine.stand_in(tensor): a tensor of that shape and dtype that a loop gives its values. */
+static int stand_in(lua_State *L) {
+  cusp_node *like = cusp_lua_check_tensor(L, 1, "stand_in"), *node;
+  if (!cusp_tracing())
+    return cusp_lua_error(L, "stand_in: no function is being traced");
+  cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = cusp_trace_stand_in(&node, &like->type);
+  if (status == CUSP_OK) {
+    cusp_node_retain(node);
+    cusp_lua_fill_tensor(tensor, node);
+  }
+  cusp_scope_close(scope);
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "stand_in");
+}
+
+/** cusp.engine.repeat(name, initial, stand_ins, condition, body): the last values of a loop, in a list. */
+static int repeat(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  cusp_branch *condition = check_branch(L, 4, name)->branch, *body = check_branch(L, 5, name)->branch;
+  lua_settop(L, 5);
+  int count = (int)lua_rawlen(L, 2);
+  luaL_argcheck(L, (int)lua_rawlen(L, 3) == count, 3, "as many as there are values");
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(3 * count + 1) * sizeof *nodes, 0);
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  cusp_lua_mark_source(L);
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = read_list(nodes, L, 2, count);
+  if (status == CUSP_OK)
+    status = read_list(nodes + count, L, 3, count);
+  if (status == CUSP_OK)
+    status = cusp_branches_repeat(nodes + 2 * count, name, count, nodes, nodes + count, condition, body);
+  cusp_scope_close(scope);
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, count, nodes + 2 * count, true) : cusp_lua_raise(L, status, NULL);
+}
+
+/** cusp.engine.is_traced(tensor): whether it has no value before the function that is being traced runs. */
+static int is_traced(lua_State *L) {
+  cusp_lua_variable *variable = cusp_lua_test_variable(L, 1);
+  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, 1);
+  if (variable)
+    lua_pushboolean(L, cusp_tracing());
+  else
+    lua_pushboolean(L, tensor && tensor->node && tensor->node->trace && !cusp_node_evaluated(tensor->node));
+  return 1;
 }
 
 void cusp_lua_open_branch(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", branch_close}, {"__close", branch_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"finish", branch_finish}, {"close", branch_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"branch", new_branch}, {"choose", choose}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"branch", new_branch}, {"choose", choose},       {"stand_in", stand_in},
+                                       {"repeat", repeat},     {"is_traced", is_traced}, {NULL, NULL}};
   cusp_lua_new_class(L, branch_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

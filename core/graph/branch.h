@@ -1,29 +1,63 @@
 #ifndef CUSP_GRAPH_BRANCH_H
 #define CUSP_GRAPH_BRANCH_H
 /*
- * Branches: parts of a trace of which one runs, chosen when the plan runs, with the effects of that one alone.
- * Each branch becomes a plan of its own within the step of a `choose` row (choose.c).
+ * Branches: what one function computes and assigns while it is traced, apart from what comes before and after. Branches become
+ * sub-graphs of one node: of a choice, of which one runs, or of a loop, which repeats one while another one gives true.
  */
 
 #include "variable.h"
 
-/** What one function computed and assigned while it was traced. */
-typedef struct cusp_branch cusp_branch;
+typedef struct cusp_branch_assignment {
+  cusp_variable *variable;
+  cusp_node *start; /* the value that it had for the branch when that began */
+  cusp_node *value; /* what it was assigned last */
+} cusp_branch_assignment;
 
-/** Starts a branch of the open trace: what is assigned from here on is undone when it ends. CUSP_EVALUE outside of a trace. */
-CUSP_NODISCARD cusp_status cusp_branch_begin(cusp_branch **out);
+typedef struct cusp_branch {
+  struct cusp_branch *outer; /* open when this one began */
+  cusp_trace *trace;
+  bool open;
+  uint64_t first;     /* the serial number of the first node that can be its own */
+  cusp_node **before; /* what the first n_before variables of the trace were; references */
+  cusp_node **starts; /* what they were to the branch; references */
+  int n_before;
+  int n_bindings; /* of the trace when it began; more than n_before only where memory ran out */
+  cusp_node **results;
+  int n_results;
+  cusp_branch_assignment *assigned; /* references */
+  int n_assigned, assigned_capacity;
+} cusp_branch;
+
+/**
+ * Starts a branch of the open trace: what is assigned from here on is undone when it ends. For one that is `repeated`,
+ * variables start as nodes of their own, so that a loop can tell them from values read before. CUSP_EVALUE outside of a trace.
+ */
+CUSP_NODISCARD cusp_status cusp_branch_begin(cusp_branch **out, bool repeated);
 /** Ends it with these results (retained): the variables are again what they were when it began. */
 CUSP_NODISCARD cusp_status cusp_branch_end(cusp_branch *branch, int n_results, cusp_node *const *results);
 /** An open branch ends without results. NULL accepted. */
 void cusp_branch_free(cusp_branch *branch);
-int cusp_branch_n_results(const cusp_branch *branch);
+/** What `variable` was to the branch when that began; NULL: the trace knows nothing of it. Lent. */
+cusp_node *cusp_branch_start(const cusp_branch *branch, const cusp_variable *variable);
+/** What `variable` was assigned in the branch; NULL: nothing. Lent. */
+const cusp_branch_assignment *cusp_branch_find(const cusp_branch *branch, const cusp_variable *variable);
+/** CUSP_EVALUE unless the branch has ended within the open trace. */
+CUSP_NODISCARD cusp_status cusp_branch_check(const cusp_branch *branch, const char *name);
 
 /**
- * results[k] is result k of branches[index], and variables get what that branch assigned. `index` is one integer or bool,
- * clamped to the branches there are. The branches have equally many results, of equal shapes; dtypes are promoted.
+ * results[k] is result k of branches[index], and variables get what that branch assigned. `index` is one integer, clamped to
+ * the branches there are. The branches have equally many results, of equal shapes; dtypes are promoted.
  * New references; none on failure. `name` is the operation's, for messages.
  */
-CUSP_NODISCARD cusp_status cusp_branch_choose(cusp_node **results, const char *name, cusp_node *index, int n_branches,
-                                              cusp_branch *const *branches);
+CUSP_NODISCARD cusp_status cusp_branches_choose(cusp_node **results, const char *name, cusp_node *index, int n_branches,
+                                                cusp_branch *const *branches);
+
+/**
+ * Repeats `body` while `condition` gives true. stand_ins[k] stood for loop value k in both while they were traced; it is
+ * initial[k] at first and then result k of the body, which has its shape and dtype. results[k] is the last one. Variables
+ * that the body assigns go from one round to the next. New references; none on failure.
+ */
+CUSP_NODISCARD cusp_status cusp_branches_repeat(cusp_node **results, const char *name, int n_values, cusp_node *const *initial,
+                                                cusp_node *const *stand_ins, cusp_branch *condition, cusp_branch *body);
 
 #endif

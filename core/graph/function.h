@@ -8,6 +8,8 @@
 CUSP_NODISCARD cusp_status cusp_trace_begin(cusp_trace **out);
 /** A node standing for argument `n` (in order of these calls). Lent, owned by the trace. */
 CUSP_NODISCARD cusp_status cusp_trace_placeholder(cusp_node **out, cusp_trace *trace, const cusp_type *type);
+/** A node of the open trace that only a loop gives a value; adopted by the innermost scope. */
+CUSP_NODISCARD cusp_status cusp_trace_stand_in(cusp_node **out, const cusp_type *type);
 /** Ends it without compiling; nodes made under it become useless. Also after a failure. NULL accepted. */
 void cusp_trace_abandon(cusp_trace *trace);
 /** Whether a trace is open (and not suspended) on this thread. */

@@ -141,8 +141,8 @@ static void copy_attr(cusp_attr *to, const cusp_attr *from, char **space) {
   } else if (from->kind == CUSP_ATTR_STRING) {
     memcpy(*space, from->string, strlen(from->string) + 1);
     to->string = *space;
-  } else if (from->kind == CUSP_ATTR_CHOICES) {
-    cusp_choices_retain(to->choices);
+  } else if (from->kind == CUSP_ATTR_SUBGRAPHS) {
+    cusp_subgraphs_retain(to->subgraphs);
   }
   *space += attr_extra(from);
 }
@@ -397,8 +397,8 @@ static void free_chain(cusp_node *dead) {
       }
     }
     for (int i = 0; i < node->n_attrs; i++)
-      if (node->attrs[i].kind == CUSP_ATTR_CHOICES)
-        cusp_choices_release(node->attrs[i].choices);
+      if (node->attrs[i].kind == CUSP_ATTR_SUBGRAPHS)
+        cusp_subgraphs_release(node->attrs[i].subgraphs);
     cusp_storage_release(node->value.storage);
     cusp_trace_release(node->trace);
     cusp_free(node);

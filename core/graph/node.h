@@ -78,8 +78,8 @@ cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text); /
 CUSP_NODISCARD cusp_status cusp_gradients(cusp_node **gradients, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents,
                                           int n_sources, cusp_node *const *sources);
 
-void cusp_choices_retain(cusp_choices *choices);
-void cusp_choices_release(cusp_choices *choices); /* NULL accepted */
+void cusp_subgraphs_retain(cusp_subgraphs *subgraphs);
+void cusp_subgraphs_release(cusp_subgraphs *subgraphs); /* NULL accepted */
 
 /* ------------------------------------------------------------------ tapes */
 

@@ -28,7 +28,7 @@ void cusp_text_add_attr(cusp_text *text, const cusp_attr *attr) {
   case CUSP_ATTR_DTYPE: cusp_text_add(text, "%s", cusp_dtype_name((cusp_dtype)attr->integer)); break;
   case CUSP_ATTR_STRING: cusp_text_add(text, "\"%s\"", attr->string); break;
   case CUSP_ATTR_INT: cusp_text_add(text, "%lld", (long long)attr->integer); break;
-  case CUSP_ATTR_CHOICES: cusp_text_add(text, "branches"); break;
+  case CUSP_ATTR_SUBGRAPHS: cusp_text_add(text, "graphs"); break;
   case CUSP_ATTR_INTS:
     cusp_text_add(text, "[");
     for (int i = 0; i < attr->count; i++)

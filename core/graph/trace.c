@@ -1,5 +1,6 @@
 /* Traces: placeholders for arguments and variables while a computation is recorded. */
 #include "state.h"
+#include "subgraphs.h"
 
 cusp_status cusp_trace_begin(cusp_trace **out) {
   *out = NULL;
@@ -34,6 +35,10 @@ cusp_status cusp_trace_placeholder(cusp_node **out, cusp_trace *trace, const cus
   trace->arguments[trace->n_arguments++] = node;
   *out = node;
   return CUSP_OK;
+}
+
+cusp_status cusp_trace_stand_in(cusp_node **out, const cusp_type *type) {
+  return cusp_subgraph_placeholder(out, type, cusp_state()->trace);
 }
 
 static void unbind(cusp_variable_binding *binding) {

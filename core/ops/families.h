@@ -1,6 +1,7 @@
 /* The families of the operation table, one file each in core/ops. No include guard: included with CUSP_FAMILY defined. */
 CUSP_FAMILY(control)
 CUSP_FAMILY(choose)
+CUSP_FAMILY(loop)
 CUSP_FAMILY(elementwise)
 CUSP_FAMILY(activations)
 CUSP_FAMILY(compare)

@@ -9,7 +9,7 @@
 
 typedef struct cusp_node cusp_node;
 typedef struct cusp_op cusp_op;
-typedef struct cusp_choices cusp_choices;
+typedef struct cusp_subgraphs cusp_subgraphs;
 
 /* ------------------------------------------------------------------ arguments */
 
@@ -21,7 +21,7 @@ typedef enum cusp_attr_kind {
   CUSP_ATTR_INTS,  /* .ints[0 .. count-1] */
   CUSP_ATTR_DTYPE, /* in .integer */
   CUSP_ATTR_STRING, /* .string, NUL-terminated */
-  CUSP_ATTR_CHOICES /* .choices, the sub-graphs of a `choose`; a node holds a reference */
+  CUSP_ATTR_SUBGRAPHS /* .subgraphs, of a choice or a loop; a node holds a reference */
 } cusp_attr_kind;
 
 /** One argument that is not a tensor. Plain data; a node owns deep copies. */
@@ -33,7 +33,7 @@ typedef struct cusp_attr {
     double number;
     const int64_t *ints;
     const char *string;
-    cusp_choices *choices;
+    cusp_subgraphs *subgraphs;
   };
 } cusp_attr;
 

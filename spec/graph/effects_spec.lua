@@ -285,6 +285,95 @@ describe("a branch", function()
   end)
 end)
 
+describe("a loop whose condition is traced", function()
+  it("runs as long as its tensors say", function()
+    both_ways(function()
+      return function(start)
+        return ops.while_loop(function(_, n) return n:greater(1) end, function(steps, n)
+          return {steps + 1, ops.where((n % 2):equal(0), n // 2, 3 * n + 1)}
+        end, {cusp.tensor(0), start})
+      end
+    end, with(cusp.tensor(27)), with(cusp.tensor(1)), with(cusp.tensor(6)))
+  end)
+
+  it("has the gradients of its values and of what it reads", function()
+    both_ways(function()
+      local w = cusp.Variable{1.5}
+      return function(a, n)
+        local tape <close> = cusp.GradientTape{persistent = true}
+        tape:watch(a)
+        local root = ops.while_loop(function(x) return (x * x - a):abs():greater(1e-6):any() end,
+          function(x) return {(x + a / x) / 2} end, {ops.ones_like(a)})
+        local power = ops.fori_loop(0, n, function(i, v) return v * w + a * ops.cast(i, "float32") end, a)
+        return root, tape:gradient(root, a), power, tape:gradient(power, a), tape:gradient(power, w)
+      end
+    end, with(cusp.tensor{2.0, 3.0}, cusp.tensor(4)), with(cusp.tensor{9.0, 0.25}, cusp.tensor(1)))
+  end)
+
+  it("carries the variables that it assigns", function()
+    both_ways(function()
+      local w, count = cusp.Variable{1.5}, cusp.Variable(0)
+      return function(n, x)
+        w:assign{1.5}
+        local tape <close> = cusp.GradientTape()
+        local y = ops.fori_loop(0, n, function(_, v)
+          count:assign_add(1)
+          w:assign(w * 0.9)
+          return v * w
+        end, x)
+        return y, tape:gradient(y, w), w.value, count.value
+      end
+    end, with(cusp.tensor(3), cusp.tensor{2.0}), with(cusp.tensor(1), cusp.tensor{-2.0}))
+  end)
+
+  it("draws new numbers in each round, and does nothing for no round", function()
+    both_ways(function()
+      return function(n)
+        cusp.random.set_seed(3)
+        return ops.fori_loop(0, n, function(_, v) return v + cusp.random.uniform{2} end, cusp.zeros{2}), cusp.random.uniform{2}
+      end
+    end, with(cusp.tensor(3)), with(cusp.tensor(0)))
+  end)
+
+  it("nests with branches, keeps structures, and ends at maximum_iterations", function()
+    both_ways(function()
+      return function(n)
+        local function inner(u, j)
+          return ops.cond(ops.equal(j % 2, 0), function() return u + ops.cast(j * n, "float32") end, function() return u * 2 end)
+        end
+        local nested = ops.fori_loop(0, n, function(i, v)
+          return ops.fori_loop(0, i + 1, function(j, u) return inner(u, j) end, v)
+        end, cusp.tensor(1.0))
+        local i, s = ops.while_loop(function(i) return i:less(n) end,
+          function(i, s) return {i + 1, {x = s.x + ops.cast(i, "float32"), y = s.y}} end,
+          {cusp.tensor(0), {x = cusp.tensor(0.5), y = cusp.ones{2}}}, 3)
+        return nested, i, s.x, s.y
+      end
+    end, with(cusp.tensor(4)), with(cusp.tensor(2)))
+  end)
+
+  it("says what is wrong", function()
+    local function message(f)
+      local ok, text = pcall(cusp.compile(f), cusp.tensor(3))
+      assert.is_false(ok)
+      return tostring(text)
+    end
+    assert.matches("fori_loop: loop value 2 is float32 %[2%], but the body makes it float32 %[4%]",
+      message(function(n) return ops.fori_loop(0, n, function(_, v) return ops.concatenate{v, v} end, cusp.zeros{2}) end))
+    local v = cusp.Variable(0)
+    assert.matches("while_loop: the condition of a traced loop assigns a variable",
+      message(function(n)
+        local function below(i) v:assign_add(1) return i:less(n) end
+        return ops.while_loop(below, function(i) return {i + 1} end, {cusp.tensor(0)})
+      end))
+    assert.equal(0, v.value:item())
+    assert.matches("no second gradient", message(function(n)
+      local function f(x) return ops.fori_loop(0, n, function(_, y) return y * y end, x) end
+      return cusp.grad(cusp.grad(f))(cusp.tensor(2.0))
+    end))
+  end)
+end)
+
 describe("a training step", function()
   local Accumulating = cusp.Model:extend("Accumulating", {
     init = function(self, args)

@@ -1,5 +1,5 @@
 --- Operations that take functions: branches, loops, scans, maps.
--- Loops run as Lua: within a trace their bounds must not depend on tensors, and they are unrolled.
+-- A loop whose bounds are known when it is traced is unrolled; another one repeats a graph that is traced once.
 -- @module cusp.ops.control
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -123,13 +123,46 @@ local function as_list(...)
   return { ... }
 end
 
+-- A loop whose condition has a value only when the plan runs. The condition and the body are traced once each.
+local function traced_loop(name, condition, body, values, limit)
+  local form, initial = take_apart(values)
+  if limit then initial[#initial + 1] = 0 end
+  local stand_ins = {}
+  for i, value in ipairs(initial) do
+    initial[i] = define.tensor(value)
+    stand_ins[i] = engine.stand_in(initial[i])
+  end
+  local test <close> = engine.branch(true)
+  local go_on = rows.cast(condition(put_together(form, stand_ins)), "bool")
+  if limit then go_on = rows.logical_and(go_on, rows.less(stand_ins[#stand_ins], limit)) end
+  test:finish{go_on}
+  local round <close> = engine.branch(true)
+  local own, results = take_apart(table.pack(table.unpack(as_list(body(put_together(form, stand_ins))), 1, form.n)))
+  if not same_form(form, own) then errors.raise("%s: the body returns another structure than the loop values have", name) end
+  if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
+  round:finish(results)
+  return put_together(form, engine["repeat"](name, initial, stand_ins, test, round))
+end
+
+-- What the condition gives without its effects, if it has any.
+local function is_traced_condition(condition, values, n)
+  if not engine.tracing() then return false end
+  local _ <close> = engine.branch() -- undone when it goes out of scope
+  return engine.is_traced(condition(table.unpack(values, 1, n)))
+end
+
 local function while_loop(condition, body, loop_vars, maximum_iterations)
   check_callable("while_loop", condition)
   check_callable("while_loop", body)
   local single = not structure.is_container(loop_vars)
   local values = single and { loop_vars } or loop_vars
   local n, count = #values, 0
-  while (not maximum_iterations or count < maximum_iterations) and truth(condition(table.unpack(values, 1, n))) do
+  while not maximum_iterations or count < maximum_iterations do
+    if is_traced_condition(condition, values, n) then
+      local left = maximum_iterations and maximum_iterations - count
+      return traced_loop("while_loop", condition, body, table.pack(table.unpack(values, 1, n)), left)
+    end
+    if not truth(condition(table.unpack(values, 1, n))) then break end
     values = as_list(body(table.unpack(values, 1, n)))
     if #values ~= n then errors.raise("while_loop: the body should return %d values, got %d", n, #values) end
     count = count + 1
@@ -144,6 +177,11 @@ end
 
 local function fori_loop(lower, upper, body, value)
   check_callable("fori_loop", body)
+  if engine.is_traced(lower) or engine.is_traced(upper) then
+    local function below(i) return rows.less(i, upper) end
+    local function round(i, now) return { i + 1, (body(i, now)) } end
+    return (select(2, traced_loop("fori_loop", below, round, table.pack(define.tensor(lower), value))))
+  end
   for i = integer_of(lower), integer_of(upper) - 1 do value = body(i, value) end
   return value
 end
