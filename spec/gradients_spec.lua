@@ -35,6 +35,51 @@ describe("GradientTape", function()
   end)
 end)
 
+describe("the further methods of a tape", function()
+  local x = cusp.tensor{1.0, 2.0, 3.0}
+  local a = cusp.tensor{{1.0, 2.0}, {3.0, 4.0}}
+
+  it("jacobian differentiates each element, in the structure of the sources", function()
+    local tape <close> = cusp.GradientTape{persistent = true}
+    tape:watch(x)
+    local y = cusp.ops.outer(x, x)
+    local jacobian = tape:jacobian(y, {x, a})
+    assert.same({3, 3, 3}, cusp.shape(jacobian[1].shape))
+    for i = 1, 3 do
+      for j = 1, 3 do
+        for k = 1, 3 do
+          assert.equal((i == k and j or 0) + (j == k and i or 0), jacobian[1]:item(i, j, k))
+        end
+      end
+    end
+    assert.is_false(jacobian[2])
+    assert.same({2, 4, 6}, tape:jacobian((x * x):sum(), x):flat())
+  end)
+
+  it("batch_jacobian differentiates row by row", function()
+    local tape = cusp.GradientTape()
+    tape:watch(a)
+    local w = cusp.tensor{{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}
+    local jacobian = tape:batch_jacobian(a:matmul(w), a)
+    assert.same({2, 3, 2}, cusp.shape(jacobian.shape))
+    assert.same({1, 4, 2, 5, 3, 6, 1, 4, 2, 5, 3, 6}, jacobian:flat())
+    local again = cusp.GradientTape()
+    again:watch(a)
+    local ok, message = pcall(again.batch_jacobian, again, x, a)
+    assert.is_false(ok)
+    assert.matches("one first axis, got shapes %[3%] and %[2, 2%]", message)
+  end)
+
+  it("reset forgets, and unconnected_gradients may be zeros", function()
+    local tape <close> = cusp.GradientTape{persistent = true}
+    tape:watch(a)
+    local y = a * 2
+    assert.same({0, 0, 0}, tape:gradient(y, x, {unconnected_gradients = "zero"}):flat())
+    tape:reset()
+    assert.is_nil(tape:gradient(y, a))
+  end)
+end)
+
 describe("grad and value_and_grad", function()
   it("give gradients by chosen arguments, of any order", function()
     local cube = function(x) return (x * x * x):sum() end

@@ -4,6 +4,8 @@ local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local ops = require "cusp.ops"
+local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
 local gradients = {}
@@ -78,7 +80,7 @@ local function is_leaf(value)
   return not structure.is_container(value)
 end
 
--- The gradients in the structure of the sources: false for "none" within lists, nil elsewhere.
+-- What is given in the structure of the sources: false for "none" within lists, nil elsewhere.
 local function restore(sources, flat)
   local at = 0
   local function walk(value, in_list)
@@ -102,7 +104,8 @@ local function restore(sources, flat)
   return walk(sources, false)
 end
 
-local bind_gradient = arguments.binder("gradient", { "target", "sources", "output_gradients" }, false)
+local bind_gradient = arguments.binder("gradient", { "target", "sources", "output_gradients",
+  { "unconnected_gradients", "choice", choices = { "none", "zero" }, default = "none" } }, false)
 
 -- Sources may be a table keyed by name, which with a target before it is not one of arguments.
 local function gradient_arguments(...)
@@ -114,10 +117,11 @@ end
 -- @tparam tensor|{tensor,...} target
 -- @param sources a tensor, a variable, or a nested table of them
 -- @tparam[opt] tensor|{tensor,...} output_gradients what multiplies each target's gradient; ones by default
+-- @tparam[opt="none"] string unconnected_gradients "zero" gives zeros where no path leads from a source to the target
 -- @return gradients in the structure of `sources`; nil (false in lists) where no path leads from source to target
 function GradientTape:gradient(...)
   check_open(self, "gradient")
-  local target, sources, output_gradients = gradient_arguments(...)
+  local target, sources, output_gradients, unconnected = gradient_arguments(...)
   local targets, flat = structure.flatten(target), structure.flatten(sources)
   check_targets(targets)
   local cotangents = output_gradients ~= nil and structure.flatten(output_gradients) or nil
@@ -126,7 +130,80 @@ function GradientTape:gradient(...)
   end
   local result = self.tape:gradient(targets, flat, cotangents)
   if not self.persistent then close(self) end
+  if unconnected == "zero" then
+    for i, source in ipairs(flat) do result[i] = result[i] or ops.zeros_like(source) end
+  end
   return restore(sources, result)
+end
+
+--- Forgets what was recorded and records anew.
+function GradientTape:reset()
+  check_open(self, "reset")
+  self.tape:close()
+  self.tape = engine.tape(self.watch_accessed_variables)
+end
+
+-- The gradients of the sums that `cotangent(i)` picks from the target, for i to n, stacked by source along `axis`.
+local function stacked_gradients(self, target, flat, n, cotangent, axis)
+  local rows = {}
+  for i = 1, n do rows[i] = self.tape:gradient({ target }, flat, { cotangent(i) }) end
+  local result = {}
+  for s = 1, #flat do
+    local list = {}
+    for i = 1, n do list[i] = rows[i][s] or nil end
+    result[s] = #list > 0 and ops.stack(list, axis) or false
+  end
+  return result
+end
+
+local bind_jacobian = arguments.binder("jacobian", { "target", "sources" }, false)
+
+--- The derivative of each element of the target with respect to each element of the sources.
+-- @tparam tensor target of shape `target`
+-- @param sources a tensor or variable of shape `source`, or a nested table of them
+-- @return tensors `[target..., source...]` in the structure of `sources`; nil (false in lists) where no path leads to the target
+-- @usage tape:jacobian(x * x, x)
+function GradientTape:jacobian(...)
+  check_open(self, "jacobian")
+  local target, sources = bind_jacobian(...)
+  check_targets { target }
+  local shape, flat = target.shape, structure.flatten(sources)
+  local n = shapes.size(shape)
+  local ones = ops.eye(n, { dtype = target.dtype })
+  local result = stacked_gradients(self, target, flat, n, function(i) return ops.reshape(ones[i], shape) end, 1)
+  if not self.persistent then close(self) end
+  for s, source in ipairs(flat) do
+    local full = table.move(source.shape, 1, #source.shape, #shape + 1, { table.unpack(shape) })
+    result[s] = result[s] and ops.reshape(result[s], full)
+  end
+  return restore(sources, result)
+end
+
+local bind_batch_jacobian = arguments.binder("batch_jacobian", { "target", "source" }, false)
+
+--- The Jacobian of each row of the target with respect to the same row of the source, on which alone it depends.
+-- @tparam tensor target `[batch, target...]`
+-- @tparam tensor source `[batch, source...]`
+-- @treturn ?tensor `[batch, target..., source...]`; nil where no path leads from the source to the target
+function GradientTape:batch_jacobian(...)
+  check_open(self, "batch_jacobian")
+  local target, source = bind_batch_jacobian(...)
+  check_targets { target }
+  local shape, from = target.shape, source.shape
+  if #shape == 0 or #from == 0 or shape[1] ~= from[1] then
+    errors.raise("batch_jacobian: target and source should have one first axis, got shapes %s and %s", errors.shape(shape),
+      errors.shape(from))
+  end
+  local row = table.move(shape, 2, #shape, 1, {})
+  local n = shapes.size(row)
+  local ones = ops.eye(n, { dtype = target.dtype })
+  local function cotangent(i)
+    return ops.broadcast_to(ops.reshape(ones[i], { 1, table.unpack(row) }), shape)
+  end
+  local result = stacked_gradients(self, target, { source }, n, cotangent, 2)[1]
+  if not self.persistent then close(self) end
+  if not result then return nil end
+  return ops.reshape(result, table.move(from, 2, #from, #shape + 1, { table.unpack(shape) }))
 end
 
 ---------------------------------------------------------------- functional forms
