@@ -1,5 +1,6 @@
 /* Gradients: tapes, and gradients within a trace. */
 #include "binding.h"
+#include "scope.h"
 
 #include <string.h>
 
@@ -12,9 +13,11 @@ typedef struct tape_box {
 
 /** cusp.engine.tape(): starts to record. */
 static int new_tape(lua_State *L) {
-  tape_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  tape_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (tape_box){tape_kind, NULL};
   luaL_setmetatable(L, tape_kind);
+  cusp_lua_keep_coroutine(L);
+  cusp_lua_enter(L);
   cusp_status status = cusp_tape_new(&box->tape);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "GradientTape");
 }
@@ -42,6 +45,13 @@ static int tape_watch(lua_State *L) {
   cusp_tape *tape = check_tape(L, "watch");
   cusp_status status = cusp_tape_watch(tape, cusp_lua_check_tensor(L, 2, "watch"));
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "watch");
+}
+
+/** recording(): whether a tape records. */
+static int recording(lua_State *L) {
+  cusp_lua_enter(L);
+  lua_pushboolean(L, cusp_recording());
+  return 1;
 }
 
 /** tape:pause(paused). */
@@ -209,7 +219,7 @@ void cusp_lua_open_tape(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", tape_close}, {"__close", tape_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"watch", tape_watch}, {"pause", tape_pause}, {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {"recording", recording}, {NULL, NULL}};
   cusp_lua_new_class(L, tape_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

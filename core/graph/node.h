@@ -19,6 +19,7 @@ struct cusp_node {
   int16_t n_outputs;    /* > 1: `type` is output 0's; the outputs are reached through pick nodes */
   int16_t output_index; /* of a pick */
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
+  bool failed;          /* its computation has failed: tried again only when its value is asked for */
   bool watched;         /* a tape of this thread is differentiating with respect to it, or to something below it */
   cusp_type type;
   cusp_node **inputs; /* NULL once let go */
@@ -58,8 +59,8 @@ static inline bool cusp_node_evaluated(const cusp_node *node) { return node->val
  * tape records it, lets go of its inputs. CUSP_ETRACED for a traced node. Errors name the operation and the user's line.
  */
 CUSP_NODISCARD cusp_status cusp_evaluate(int count, cusp_node *const *nodes);
-/** Everything pending that users hold. Called by cusp_node_new when more than cusp_pending_limit nodes or bytes wait. */
-CUSP_NODISCARD cusp_status cusp_evaluate_pending(void);
+/** Everything pending that users hold. What fails keeps its error to itself, and raises it when its own value is asked for. */
+void cusp_evaluate_pending(void);
 
 /** The user's position for nodes made from now on (interned copy of `file`); NULL for none. */
 void cusp_set_source(const char *file, int line);
@@ -79,6 +80,8 @@ typedef struct cusp_tape cusp_tape;
 CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out); /* starts recording; tapes nest */
 /** Marks a node, so that operations on it are recorded. */
 CUSP_NODISCARD cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node);
+/** Whether a tape records, paused or not. */
+bool cusp_recording(void);
 void cusp_tape_pause(cusp_tape *tape, bool paused);
 /** Stops recording and lets go of what was recorded. */
 void cusp_tape_close(cusp_tape *tape);

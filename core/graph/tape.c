@@ -6,8 +6,10 @@ cusp_status cusp_tape_new(cusp_tape **out) {
   *out = NULL;
   CUSP_TRY(cusp_alloc_zeroed((void **)&tape, sizeof *tape));
   tape->recording = true;
-  tape->outer = cusp_state()->tape;
-  cusp_state()->tape = tape;
+  tape->coroutine = cusp_state()->coroutine;
+  tape->next_open = cusp_state()->open_tapes;
+  cusp_state()->open_tapes = tape;
+  cusp_find_visible();
   *out = tape;
   return CUSP_OK;
 }
@@ -61,14 +63,17 @@ int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cus
   return count;
 }
 
+bool cusp_recording(void) { return cusp_state()->tape != NULL; }
+
 void cusp_tape_pause(cusp_tape *tape, bool paused) { tape->paused = paused; }
 
 static void unlink_tape(cusp_tape *tape) {
-  cusp_tape **link = &cusp_state()->tape;
+  cusp_tape **link = &cusp_state()->open_tapes;
   while (*link && *link != tape)
-    link = &(*link)->outer;
+    link = &(*link)->next_open;
   if (*link)
-    *link = tape->outer;
+    *link = tape->next_open;
+  cusp_find_visible();
 }
 
 void cusp_tape_close(cusp_tape *tape) {

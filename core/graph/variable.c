@@ -65,7 +65,9 @@ void cusp_variable_release(cusp_variable *variable) {
 
 static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cusp_trace *trace) {
   cusp_variable_binding *binding = variable->binding;
-  if (binding && binding->trace == trace) {
+  while (binding && binding->trace != trace) /* another coroutine's trace may have touched it since */
+    binding = binding->outer;
+  if (binding) {
     *out = binding;
     return CUSP_OK;
   }
