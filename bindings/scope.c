@@ -167,6 +167,10 @@ static void put_variable_back(lua_State *L) {
 static void close_whole(lua_State *L, bool failed) {
   if (!failed || !lua_checkstack(L, 12))
     return;
+  lua_pushliteral(L, "tapes");
+  lua_rawget(L, 1);
+  cusp_tape_close_after(lua_tointeger(L, -1));
+  lua_pop(L, 1);
   lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
   for (lua_Integer i = 1; i < count; i += 2) {
     lua_rawgeti(L, 1, i);
@@ -179,10 +183,16 @@ static void close_whole(lua_State *L, bool failed) {
   }
 }
 
-/** whole({table, its copy, variable, its value, ...}, f, ...): calls f; after an error tables and variables are as the copies say. */
+/**
+ * whole({table, its copy, variable, its value, ...}, f, ...): calls f; after an error tables and variables are as the copies say, and
+ * the tapes that f opened are closed.
+ */
 static int whole(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkany(L, 2);
+  lua_pushliteral(L, "tapes");
+  lua_pushinteger(L, cusp_tape_count());
+  lua_rawset(L, 1);
   return cusp_lua_call_within(L, close_whole);
 }
 
@@ -237,8 +247,8 @@ static void close_frame(lua_State *L, bool failed) {
     set_frame(L, 1);
 }
 
-/** within(frame, f, ...): calls f within a frame, a table whose [1] is the engine's. */
-static int within(lua_State *L) {
+/* Enters the frame at index 1, where the one around it is then kept. */
+static void enter_frame(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkany(L, 2);
   luaL_checkstack(L, 8, NULL);
@@ -252,7 +262,23 @@ static int within(lua_State *L) {
   set_frame(L, lua_gettop(L));
   lua_pop(L, 1);
   lua_replace(L, 1); /* the frame around it, of the same coroutine */
+}
+
+/** within(frame, f, ...): calls f within a frame, a table whose [1] is the engine's. */
+static int within(lua_State *L) {
+  enter_frame(L);
   return cusp_lua_call_within(L, close_frame);
+}
+
+static int attempted_within(lua_State *L, int status, lua_KContext context) {
+  close_frame(L, false);
+  return attempted(L, status, context);
+}
+
+/** attempt_within(frame, f, ...): as attempt, within a frame. */
+static int attempt_within(lua_State *L) {
+  enter_frame(L);
+  return attempted_within(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, attempted_within), 0);
 }
 
 static void open_frames(lua_State *L) {
@@ -269,7 +295,7 @@ static void open_frames(lua_State *L) {
 void cusp_lua_open_scope(lua_State *L) {
   static const luaL_Reg fields_metamethods[] = {{"__gc", collect_fields}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"attempt", attempt}, {"is_interrupt", is_interrupt}, {"with_fields", with_fields},
-                                       {"whole", whole},     {"frame", frame},               {"within", within},
+                                       {"whole", whole},     {"frame", frame},               {"within", within}, {"attempt_within", attempt_within},
                                        {NULL, NULL}};
   luaL_newmetatable(L, fields_name);
   luaL_setfuncs(L, fields_metamethods, 0);

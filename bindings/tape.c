@@ -60,6 +60,21 @@ static int tape_pause(lua_State *L) {
   return 0;
 }
 
+static void resume_tape(lua_State *L, bool failed) {
+  (void)failed;
+  tape_box *box = lua_touserdata(L, 1);
+  if (box->tape)
+    cusp_tape_pause(box->tape, false);
+}
+
+/** tape:paused(f, ...): calls f without recording it; returns what it returns. */
+static int tape_paused(lua_State *L) {
+  cusp_tape *tape = check_tape(L, "paused");
+  luaL_checkany(L, 2);
+  cusp_tape_pause(tape, true);
+  return cusp_lua_call_within(L, resume_tape);
+}
+
 /* ------------------------------------------------------------------ the request */
 
 /* What is asked, as arrays within one userdata. A variable may stand for several nodes, one for each reading. */
@@ -218,7 +233,7 @@ static int gradients(lua_State *L) { return push_gradients(L, 1, NULL); }
 void cusp_lua_open_tape(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", tape_close}, {"__close", tape_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"watch", tape_watch}, {"pause", tape_pause}, {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
+      {"watch", tape_watch}, {"pause", tape_pause}, {"paused", tape_paused}, {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {"recording", recording}, {NULL, NULL}};
   cusp_lua_new_class(L, tape_kind, metamethods, methods);
   lua_pop(L, 1);

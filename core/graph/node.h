@@ -80,6 +80,10 @@ typedef struct cusp_tape cusp_tape;
 CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out); /* starts recording; tapes nest */
 /** Marks a node, so that operations on it are recorded. */
 CUSP_NODISCARD cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node);
+/** How many tapes this thread has made. */
+int64_t cusp_tape_count(void);
+/** Closes the running coroutine's tapes that were made after as many. */
+void cusp_tape_close_after(int64_t count);
 /** Whether a tape records, paused or not. */
 bool cusp_recording(void);
 void cusp_tape_pause(cusp_tape *tape, bool paused);

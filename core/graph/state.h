@@ -9,6 +9,7 @@ struct cusp_tape {
   cusp_tape *outer;      /* the next recording tape that the running coroutine sees */
   cusp_tape *next_open;  /* the one opened before, whichever coroutine's */
   const void *coroutine; /* that opened it */
+  int64_t number;        /* of this thread's tapes */
   bool recording, paused;
   cusp_node **nodes; /* recorded: a reference and a keep each */
   int n_nodes, nodes_capacity;
@@ -48,6 +49,7 @@ typedef struct cusp_graph_state {
   cusp_tape *tape;   /* innermost recording one that it sees */
   cusp_trace *open_traces;
   cusp_tape *open_tapes;
+  int64_t tapes_made;
   const void *coroutine; /* the running one */
   bool (*is_active)(const void *coroutine);
   cusp_node *pending_first, *pending_last;

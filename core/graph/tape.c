@@ -7,6 +7,7 @@ cusp_status cusp_tape_new(cusp_tape **out) {
   CUSP_TRY(cusp_alloc_zeroed((void **)&tape, sizeof *tape));
   tape->recording = true;
   tape->coroutine = cusp_state()->coroutine;
+  tape->number = ++cusp_state()->tapes_made;
   tape->next_open = cusp_state()->open_tapes;
   cusp_state()->open_tapes = tape;
   cusp_find_visible();
@@ -96,6 +97,17 @@ void cusp_tape_close(cusp_tape *tape) {
   tape->nodes = NULL;
   tape->readings = NULL;
   tape->n_nodes = tape->n_readings = tape->nodes_capacity = tape->readings_capacity = 0;
+}
+
+int64_t cusp_tape_count(void) { return cusp_state()->tapes_made; }
+
+void cusp_tape_close_after(int64_t count) {
+  cusp_graph_state *state = cusp_state();
+  for (cusp_tape *tape = state->open_tapes, *next; tape && tape->number > count; tape = next) {
+    next = tape->next_open;
+    if (tape->coroutine == state->coroutine)
+      cusp_tape_close(tape);
+  }
 }
 
 void cusp_tape_free(cusp_tape *tape) {

@@ -8,10 +8,8 @@ local structure = require "cusp.models.structure"
 
 local gradients = {}
 
-local recording = 0
-
 --- Whether a tape is recording.
-function gradients.is_recording() return recording > 0 end
+gradients.is_recording = engine.recording
 
 --- Records what is computed from watched tensors and from trainable variables, so that it can be differentiated.
 -- @type GradientTape
@@ -29,16 +27,14 @@ local GradientTape = Object:extend("GradientTape", {
     Object.configure(self, args)
     self.tape = engine.tape()
     self.open = true
-    recording = recording + 1
   end,
 })
 gradients.GradientTape = GradientTape
 
 local function close(self)
   if not rawget(self, "open") then return end
-  self.open = false
-  recording = recording - 1
   self.tape:close()
+  self.open = false
 end
 
 --- Stops recording and lets go of what was recorded. A tape that is declared `<close>` is closed at the end of its block.
@@ -61,17 +57,14 @@ end
 --- Calls `f` without recording it.
 function GradientTape:stop_recording(f, ...)
   check_open(self, "stop_recording")
-  self.tape:pause(true)
-  local results = table.pack(pcall(f, ...))
-  self.tape:pause(false)
-  if not results[1] then error(results[2], 0) end
+  local results = table.pack(self.tape:paused(f, ...))
   -- What is computed later still knows its inputs, so the results are cut off from them.
-  for i = 2, results.n do
+  for i = 1, results.n do
     results[i] = structure.map(results[i], function(leaf)
       return type(leaf) == "userdata" and engine.is_tensor(leaf) and engine.ops.stop_gradient(leaf) or leaf
     end)
   end
-  return table.unpack(results, 2, results.n)
+  return table.unpack(results, 1, results.n)
 end
 
 local function check_targets(targets)

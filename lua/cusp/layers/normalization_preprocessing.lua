@@ -162,7 +162,7 @@ end
 
 local function as_tensor(batch)
   if type(batch) == "userdata" then return batch end
-  local ok, tensor = pcall(engine.tensor, batch)
+  local ok, tensor = engine.attempt(engine.tensor, batch)
   if not ok then errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s", errors.describe(batch)) end
   return tensor
 end
