@@ -19,6 +19,8 @@ void cusp_variable_release(cusp_variable *variable);
 CUSP_NODISCARD cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable);
 /** Shape must match; dtype is cast. Outside a trace the value is computed now; earlier readers keep the old one. */
 CUSP_NODISCARD cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value);
+/** Assigns all of them or none: values are computed before the first variable changes. */
+CUSP_NODISCARD cusp_status cusp_variables_assign(int count, cusp_variable *const *variables, cusp_node *const *values);
 /** The nodes that `variable` had when read while `tape` recorded; for gradients with respect to variables. Lent. */
 int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes, int capacity);
 

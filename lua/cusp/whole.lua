@@ -13,6 +13,11 @@ local always = {} -- tables and variables of the library's own that whatever is 
 --- Adds a table or a variable to what is copied for every change.
 function whole.keep(value) always[#always + 1] = value end
 
+local Only = {}
+
+--- A list of tables which, found in an object's field, are copied without what their fields hold.
+function whole.only(tables) return setmetatable(tables, Only) end
+
 ---------------------------------------------------------------- what is copied
 
 -- Tables that others live by: modules, classes, and the graph of symbolic calls, which only grows.
@@ -38,7 +43,14 @@ local function add(search, value, kept, how)
   table.move({value, kept}, 1, 2, #search.list + 1, search.list)
 end
 
+local function add_alone(search, tables)
+  for _, value in ipairs(tables) do
+    if not search.seen[value] then add(search, value, copy(value), "alone") end
+  end
+end
+
 local function add_table(search, value)
+  if getmetatable(value) == Only then return add_alone(search, value) end
   if is_foreign(search, value) then return end
   local fields = copy(value)
   add(search, value, fields, "deep")
@@ -66,9 +78,7 @@ end
 
 local function take(roots, covered)
   local search = {list = {}, seen = setmetatable({}, {__index = covered})}
-  for _, value in ipairs(roots.alone or {}) do
-    if not search.seen[value] then add(search, value, copy(value), "alone") end
-  end
+  add_alone(search, roots.alone or {})
   add_all(search, always)
   add_all(search, roots)
   return search.list, search.seen

@@ -311,7 +311,7 @@ function Layer:set_weights(values)
     end
     tensors[i] = tensor
   end
-  for i, variable in ipairs(variables) do variable:assign(tensors[i]) end
+  engine.assign_all(variables, tensors)
 end
 
 --- The number of elements in all weights.

@@ -203,8 +203,7 @@ function Normalization:adapt(...)
     include(self, state, batch)
   end)
   if not state.mean then errors.raise "Normalization.adapt: there is no data to adapt to" end
-  self.adapt_mean:assign(ops.cast(state.mean, self.adapt_mean.dtype))
-  self.adapt_variance:assign(ops.cast(state.variance, self.adapt_variance.dtype))
+  engine.assign_all({self.adapt_mean, self.adapt_variance}, {state.mean, state.variance})
 end
 
 ---------------------------------------------------------------- configuration
