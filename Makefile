@@ -42,7 +42,7 @@ CORE_SOURCES := $(filter-out $(ISA_SOURCES),$(wildcard core/*/*.c))
 CORE_OBJECTS := $(CORE_SOURCES:%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(ISA_SOURCES:%.c=$(BUILD)/%.$(isa).o))
 # oneDNN is 40 MB: what calls it is a library of its own, loaded when first needed.
 ONEDNN_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard core/kernels/onednn/*.c))
-PROGRAM_SOURCES := $(wildcard bindings/main.c bindings/repl*.c)
+PROGRAM_SOURCES := $(wildcard bindings/main.c bindings/interrupts.c bindings/repl*.c)
 BINDING_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(PROGRAM_SOURCES),$(wildcard bindings/*.c)))
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(wildcard spec/core/*.c))

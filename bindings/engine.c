@@ -1,5 +1,6 @@
 /* The module cusp.engine: opens the parts, and the small functions. */
 #include "binding.h"
+#include "scope.h"
 
 #include "../core/base/cpu.h"
 #include "../core/base/memory.h"
@@ -322,6 +323,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_variable(L);
   cusp_lua_open_tape(L);
   cusp_lua_open_branch(L);
+  cusp_lua_open_scope(L);
   cusp_lua_open_function(L);
   cusp_lua_open_data(L);
   cusp_lua_open_generator(L);

@@ -1,5 +1,6 @@
 /* Traces, compiled functions, and the loop over batches. */
 #include "binding.h"
+#include "scope.h"
 
 #include "../core/base/memory.h"
 
@@ -41,11 +42,18 @@ static text_box *new_text(lua_State *L) {
 
 /* ------------------------------------------------------------------ traces */
 
-/** cusp.engine.trace(): what follows is recorded, until the trace is compiled or abandoned. */
-static int new_trace(lua_State *L) {
-  trace_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+static trace_box *push_trace(lua_State *L) {
+  trace_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (trace_box){trace_kind, NULL};
   luaL_setmetatable(L, trace_kind);
+  cusp_lua_keep_coroutine(L);
+  cusp_lua_enter(L);
+  return box;
+}
+
+/** cusp.engine.trace(): what follows is recorded, until the trace is compiled or abandoned. */
+static int new_trace(lua_State *L) {
+  trace_box *box = push_trace(L);
   cusp_status status = cusp_trace_begin(&box->trace);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "trace");
 }
@@ -133,17 +141,48 @@ static int trace_compile(lua_State *L) {
 
 /** cusp.engine.tracing() */
 static int tracing(lua_State *L) {
+  cusp_lua_enter(L);
   lua_pushboolean(L, cusp_tracing());
   return 1;
+}
+
+static void end_trace(lua_State *L, bool failed) {
+  (void)failed;
+  trace_box *box = lua_touserdata(L, 1);
+  cusp_trace *trace = box->trace;
+  box->trace = NULL;
+  cusp_trace_abandon(trace);
+}
+
+static int return_all(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  return lua_gettop(L);
 }
 
 /** cusp.engine.untraced(f, ...): calls f with all traces suspended; returns what it returns. */
 static int untraced(lua_State *L) {
   luaL_checkany(L, 1);
-  cusp_trace *trace = cusp_trace_suspend();
-  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  cusp_trace_resume(trace);
-  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+  cusp_lua_enter(L);
+  if (!cusp_tracing()) {
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, return_all);
+    return lua_gettop(L);
+  }
+  trace_box *box = push_trace(L);
+  lua_insert(L, 1);
+  cusp_status status = cusp_trace_begin_suspension(&box->trace);
+  return status == CUSP_OK ? cusp_lua_call_within(L, end_trace) : cusp_lua_raise(L, status, "untraced");
+}
+
+/** cusp.engine.traced(f, ...): calls f(trace, ...) within a new trace, which ends with the call; returns what it returns. */
+static int traced(lua_State *L) {
+  luaL_checkany(L, 1);
+  trace_box *box = push_trace(L);
+  lua_pushvalue(L, -1);
+  lua_insert(L, 1);
+  lua_insert(L, 3);
+  cusp_status status = cusp_trace_begin(&box->trace);
+  return status == CUSP_OK ? cusp_lua_call_within(L, end_trace) : cusp_lua_raise(L, status, "trace");
 }
 
 /* ------------------------------------------------------------------ calling functions */
@@ -379,7 +418,7 @@ void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg function_metamethods[] = {
       {"__gc", function_release}, {"__call", function_call}, {"__tostring", function_tostring}, {NULL, NULL}};
   static const luaL_Reg function_methods[] = {{"run_batches", function_run_batches}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"trace", new_trace},       {"tracing", tracing}, {"untraced", untraced},
+  static const luaL_Reg functions[] = {{"trace", new_trace},       {"tracing", tracing}, {"traced", traced},     {"untraced", untraced},
                                        {"graph_text", graph_text}, {"empty", empty},     {NULL, NULL}};
   int module = lua_gettop(L);
   cusp_lua_new_class(L, text_kind, text_metamethods, NULL);

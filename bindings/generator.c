@@ -1,5 +1,6 @@
 /* Streams of random keys. */
 #include "binding.h"
+#include "scope.h"
 
 static const char generator_kind[] = "cusp.Generator";
 
@@ -71,6 +72,7 @@ static int generator_next(lua_State *L) {
 /** generator:seed(n): starts the stream of seed n. */
 static int generator_seed(lua_State *L) {
   generator_box *box = check_generator(L, "seed");
+  cusp_lua_enter(L);
   cusp_status status = cusp_generator_seed(box->generator, check_seed(L, 2));
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "generator");
 }

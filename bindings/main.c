@@ -1,5 +1,6 @@
 /* The cusp program: runs scripts as lua does, with cusp on the path; alone on a terminal, it is a prompt. */
 #include "binding.h"
+#include "interrupts.h"
 #include "repl.h"
 
 #include "../core/base/cpu.h"
@@ -7,53 +8,14 @@
 
 #include <limits.h>
 #include <lualib.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_INTERRUPTED = 130 };
 
-#define PATIENCE 0.3 /* seconds: one key press may come as two signals, to the process and to its group */
-
 static const char *program = "cusp";
-static lua_State *interrupted_state;
-
-/* ------------------------------------------------------------------ Ctrl-C */
-
-/*
- * The engine's loops poll a flag, Lua code is stopped by a hook; whichever sees the interrupt first takes the flag, so that
- * one Ctrl-C is one error. A second one while the first still waits, a moment later, ends the process.
- */
-static void stop(lua_State *L, lua_Debug *frame) {
-  (void)frame;
-  lua_sethook(L, NULL, 0, 0);
-  cusp_lua_check_interrupt(L);
-}
-
-static void on_interrupt(int signal_number) {
-  static struct timespec first;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  if (!cusp_interrupted()) {
-    first = now;
-  } else if ((double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec) > PATIENCE) {
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-  }
-  cusp_interrupt();
-  lua_sethook(interrupted_state, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-}
-
-/* Without SA_RESTART: reading a line ends, so that the prompt sees it. */
-static void catch_interrupts(lua_State *L) {
-  interrupted_state = L;
-  struct sigaction action = {.sa_handler = on_interrupt};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-}
 
 /* ------------------------------------------------------------------ errors */
 
@@ -111,7 +73,7 @@ static const char *push_with_nearest_name(lua_State *L, const char *message) {
 /* The message handler: error values become text with a traceback. */
 static int handle_message(lua_State *L) {
   const char *message = lua_tostring(L, 1);
-  if (message && strcmp(message, "interrupted!") == 0)
+  if (cusp_lua_is_interrupt(L, 1))
     return 1;
   if (!message) {
     if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
@@ -125,7 +87,9 @@ static int handle_message(lua_State *L) {
 /* Prints the error on the top of the stack, pops it, and gives the exit code. */
 static int report(lua_State *L) {
   const char *message = lua_tostring(L, -1);
-  bool interrupt = message && strcmp(message, "interrupted!") == 0;
+  bool interrupt = cusp_lua_is_interrupt(L, -1);
+  if (interrupt)
+    cusp_forget_interrupts(L);
   fflush(stdout);
   fprintf(stderr, "%s: %s\n", program, message ? message : "(error without a message)");
   lua_pop(L, 1);
@@ -398,7 +362,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s: not enough memory\n", program);
     return EXIT_FAILURE;
   }
-  catch_interrupts(L);
+  cusp_catch_interrupts(L);
   start s = {argv, &o, EXIT_FAILURE};
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &s);

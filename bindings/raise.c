@@ -1,6 +1,8 @@
 /* See raise.h. */
 #include "raise.h"
 
+#include "scope.h"
+
 #include "../core/base/threads.h"
 #include "../core/graph/node.h"
 
@@ -10,6 +12,7 @@
 #include <string.h>
 
 #define DEEPEST_FRAME 64
+#define INTERRUPTED "interrupted!"
 
 static char internal_prefix[1024];
 static size_t internal_length;
@@ -62,6 +65,7 @@ static const known_source *find_user(lua_State *L, lua_Debug *frame) {
 }
 
 void cusp_lua_mark_source(lua_State *L) {
+  cusp_lua_enter(L);
   lua_Debug frame;
   const known_source *known = find_user(L, &frame);
   if (known) {
@@ -93,9 +97,15 @@ int cusp_lua_error(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
+bool cusp_lua_is_interrupt(lua_State *L, int index) {
+  size_t length, ending = sizeof INTERRUPTED - 1;
+  const char *message = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
+  return message && length >= ending && strcmp(message + length - ending, INTERRUPTED) == 0;
+}
+
 static int raise_interrupt(lua_State *L) {
   cusp_interrupt_take();
-  lua_pushliteral(L, "interrupted!");
+  lua_pushliteral(L, INTERRUPTED);
   return lua_error(L);
 }
 

@@ -12,6 +12,8 @@
 int cusp_lua_raise(lua_State *L, cusp_status status, const char *function);
 /** As luaL_error, with the user's position, and formatted as printf does. */
 int cusp_lua_error(lua_State *L, const char *format, ...) CUSP_PRINTF(2, 3);
+/** Whether the error at `index` is that of Ctrl-C, perhaps with a place in front. Raises nothing. */
+bool cusp_lua_is_interrupt(lua_State *L, int index);
 /** Raises "interrupted!" if Ctrl-C came since the last look. Called where raising is safe. */
 void cusp_lua_check_interrupt(lua_State *L);
 

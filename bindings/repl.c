@@ -1,6 +1,9 @@
 /* See repl.h. */
 #include "repl.h"
 
+#include "interrupts.h"
+#include "raise.h"
+
 #include "../core/base/threads.h"
 
 #include <errno.h>
@@ -71,8 +74,9 @@ static int push_line(lua_State *L) {
 static int read_line(lua_State *L) {
   const char *prompt = luaL_checkstring(L, 1);
   editor.L = L;
+  cusp_forget_interrupts(L);
   if (!edit_line(prompt)) {
-    cusp_interrupt_take();
+    cusp_forget_interrupts(L);
     lua_pushboolean(L, 0);
     return 1;
   }
@@ -86,6 +90,31 @@ static int read_line(lua_State *L) {
   free(editor.line);
   editor.line = NULL;
   return status == LUA_OK ? 1 : lua_error(L);
+}
+
+/* ------------------------------------------------------------------ running a line */
+
+/* Upvalue 1 is the handler of other errors. */
+static int handle_error(lua_State *L) {
+  if (cusp_lua_is_interrupt(L, 1))
+    return 1;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+/** call(f, handler): as xpcall; an interrupt ends here, however often it was asked for. */
+static int protected_call(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, handle_error, 1);
+  lua_insert(L, 1);
+  int status = lua_pcall(L, 0, LUA_MULTRET, 1);
+  cusp_forget_interrupts(L);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_replace(L, 1);
+  return lua_gettop(L);
 }
 
 /* ------------------------------------------------------------------ completion */
@@ -149,7 +178,7 @@ static int save_history(lua_State *L) {
 }
 
 int cusp_open_readline(lua_State *L) {
-  static const luaL_Reg functions[] = {{"read", read_line},    {"complete", set_completer}, {"add", add_line},
+  static const luaL_Reg functions[] = {{"read", read_line},    {"call", protected_call}, {"complete", set_completer}, {"add", add_line},
                                        {"load", load_history}, {"save", save_history},      {NULL, NULL}};
   rl_readline_name = "cusp";
   rl_catch_signals = 0; /* SIGINT is the program's */

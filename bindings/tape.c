@@ -1,5 +1,6 @@
 /* Gradients: tapes, and gradients within a trace. */
 #include "binding.h"
+#include "scope.h"
 
 #include <string.h>
 
@@ -13,9 +14,11 @@ typedef struct tape_box {
 /** cusp.engine.tape(watches_variables): starts to record; trainable variables are watched by themselves unless it is false. */
 static int new_tape(lua_State *L) {
   bool watches_variables = lua_isnoneornil(L, 1) || lua_toboolean(L, 1);
-  tape_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  tape_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (tape_box){tape_kind, NULL};
   luaL_setmetatable(L, tape_kind);
+  cusp_lua_keep_coroutine(L);
+  cusp_lua_enter(L);
   cusp_status status = cusp_tape_new(&box->tape, watches_variables);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "GradientTape");
 }
@@ -50,10 +53,32 @@ static int tape_watch(lua_State *L) {
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "watch");
 }
 
+/** recording(): whether a tape records. */
+static int recording(lua_State *L) {
+  cusp_lua_enter(L);
+  lua_pushboolean(L, cusp_recording());
+  return 1;
+}
+
 /** tape:pause(paused). */
 static int tape_pause(lua_State *L) {
   cusp_tape_pause(check_tape(L, "pause"), lua_toboolean(L, 2));
   return 0;
+}
+
+static void resume_tape(lua_State *L, bool failed) {
+  (void)failed;
+  tape_box *box = lua_touserdata(L, 1);
+  if (box->tape)
+    cusp_tape_pause(box->tape, false);
+}
+
+/** tape:paused(f, ...): calls f without recording it; returns what it returns. */
+static int tape_paused(lua_State *L) {
+  cusp_tape *tape = check_tape(L, "paused");
+  luaL_checkany(L, 2);
+  cusp_tape_pause(tape, true);
+  return cusp_lua_call_within(L, resume_tape);
 }
 
 /* ------------------------------------------------------------------ the request */
@@ -218,8 +243,8 @@ static int gradients(lua_State *L) { return push_gradients(L, 1, NULL); }
 void cusp_lua_open_tape(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", tape_close}, {"__close", tape_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"watch", tape_watch}, {"pause", tape_pause}, {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {NULL, NULL}};
+      {"watch", tape_watch}, {"pause", tape_pause}, {"paused", tape_paused}, {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {"recording", recording}, {NULL, NULL}};
   cusp_lua_new_class(L, tape_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

@@ -1,5 +1,6 @@
 /* Tensors in Lua: a userdata holding a node; fields, indexing, comparison, and the collector's knowledge of their bytes. */
 #include "binding.h"
+#include "scope.h"
 
 #include "../core/base/memory.h"
 
@@ -39,17 +40,14 @@ static void collect(lua_State *L, uint64_t before) {
   collect_at = held + slack(L, held);
 }
 
-/* A failure stays with the tensor that cannot be computed, and is reported when its value is asked for. */
+/* What cannot be computed stays pending, and reports it when its value is asked for. */
 static void bound_pending(lua_State *L) {
   lua_gc(L, LUA_GCSTEP, 0);
   pending_limit = MOST_PENDING;
   if (cusp_graph_get_stats().pending < MOST_PENDING / 2)
     return;
-  cusp_status status = cusp_evaluate_pending();
-  if (status == CUSP_EINTERRUPT)
-    cusp_lua_raise(L, status, NULL);
-  if (status != CUSP_OK)
-    pending_limit += cusp_graph_get_stats().pending;
+  cusp_evaluate_pending();
+  pending_limit += cusp_graph_get_stats().pending;
 }
 
 void cusp_lua_collect(lua_State *L) {
@@ -133,6 +131,7 @@ int cusp_lua_push_nodes(lua_State *L, int count, cusp_node **nodes, bool as_tabl
 static cusp_node *read_variable(lua_State *L, int index, cusp_variable *variable, const char *function) {
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_node *node;
+  cusp_lua_enter(L);
   cusp_scope scope = cusp_scope_open();
   cusp_status status = cusp_variable_read(&node, variable);
   if (status == CUSP_OK) {

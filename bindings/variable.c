@@ -114,6 +114,33 @@ static int variable_assign(lua_State *L) { return assign(L, "assign", NULL); }
 static int variable_assign_add(lua_State *L) { return assign(L, "assign_add", "add"); }
 static int variable_assign_sub(lua_State *L) { return assign(L, "assign_sub", "subtract"); }
 
+static cusp_status assign_list(lua_State *L, int count, cusp_variable **variables, cusp_node **values) {
+  for (int i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, i + 1);
+    variables[i] = check_variable(L, lua_gettop(L), "assign_all");
+    lua_pop(L, 1);
+    lua_rawgeti(L, 2, i + 1);
+    values[i] = cusp_lua_check_tensor(L, lua_gettop(L), "assign_all");
+  }
+  cusp_lua_mark_source(L);
+  cusp_trace *trace = cusp_trace_suspend();
+  cusp_status status = cusp_variables_assign(count, variables, values);
+  cusp_trace_resume(trace);
+  return status;
+}
+
+/** cusp.engine.assign_all(variables, values): all of them or none, outside of traces. */
+static int assign_all(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  int count = (int)lua_rawlen(L, 1);
+  void **room = lua_newuserdatauv(L, (2 * (size_t)count + 1) * sizeof *room, 0);
+  luaL_checkstack(L, count + 8, NULL);
+  cusp_status status = assign_list(L, count, (cusp_variable **)room, (cusp_node **)room + count);
+  return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "assign_all");
+}
+
 /* ------------------------------------------------------------------ fields */
 
 /* Pushes the engine's field `key` if it is one. */
@@ -234,4 +261,6 @@ void cusp_lua_open_variable(lua_State *L) {
   lua_settop(L, module);
   lua_pushcfunction(L, new_variable);
   lua_setfield(L, module, "variable");
+  lua_pushcfunction(L, assign_all);
+  lua_setfield(L, module, "assign_all");
 }

@@ -4,6 +4,12 @@
 
 #include "variable.h"
 
+/**
+ * Says which coroutine runs from here on. Traces and tapes belong to the coroutine that opens them: only it sees them, and those that
+ * it has resumed, for which `is_active` holds of it. Without coroutines this need not be called.
+ */
+void cusp_set_coroutine(const void *coroutine, bool (*is_active)(const void *coroutine));
+
 /** Opens a trace; traces nest (a symbolic call inside a traced function), the innermost one records variables. */
 CUSP_NODISCARD cusp_status cusp_trace_begin(cusp_trace **out);
 /** A node standing for argument `n` (in order of these calls). Lent, owned by the trace. */
@@ -14,7 +20,9 @@ CUSP_NODISCARD cusp_status cusp_trace_stand_in(cusp_node **out, const cusp_type 
 void cusp_trace_abandon(cusp_trace *trace);
 /** Whether a trace is open (and not suspended) on this thread. */
 bool cusp_tracing(void);
-/** Suspends all traces (initial values of variables are made outside); returns what to give back to cusp_trace_resume. */
+/** Opens what suspends all traces around it until it is abandoned, for the coroutine that opens it. */
+CUSP_NODISCARD cusp_status cusp_trace_begin_suspension(cusp_trace **out);
+/** Suspends all traces while no other coroutine can run; returns what to give back to cusp_trace_resume. */
 cusp_trace *cusp_trace_suspend(void);
 void cusp_trace_resume(cusp_trace *trace);
 

@@ -92,33 +92,32 @@ void cusp_pending_remove(cusp_node *node) {
   state->pending_bytes -= node_bytes(node);
 }
 
+/* Asked for by a user, and worth trying: what failed once would fail again, for nobody. */
+static bool is_wanted(const cusp_node *node) { return node->handles > 0 && node->n_outputs == 1 && !node->failed; }
+
 /* Newest first: evaluating a node also computes the held ones below it. Components are evaluated one by one, so that
  * unrelated tensors of equal history share a plan whichever of them are alive. */
-cusp_status cusp_evaluate_pending(void) {
+void cusp_evaluate_pending(void) {
   cusp_graph_state *state = cusp_state();
   cusp_node *node = state->pending_last;
   while (node) {
-    if (node->handles > 0 && node->n_outputs == 1) {
-      CUSP_TRY(cusp_evaluate(1, &node));
-      node = state->pending_last;
-      while (node && !(node->handles > 0 && node->n_outputs == 1))
-        node = node->pending_previous;
-    } else {
+    if (!is_wanted(node)) {
       node = node->pending_previous;
+      continue;
     }
+    node->failed = cusp_evaluate(1, &node) != CUSP_OK;
+    node = node->failed ? node->pending_previous : state->pending_last;
   }
-  return CUSP_OK;
 }
 
-/* Nodes without handles stay pending (a rule under construction), so the next limit starts from what is left. */
-static cusp_status bound_pending(void) {
+/* What stays pending (rules under construction, what failed) does not count: the next limit starts from there. */
+static void bound_pending(void) {
   cusp_graph_state *state = cusp_state();
   if ((state->pending_nodes < state->nodes_limit && state->pending_bytes < state->bytes_limit) || state->evaluating)
-    return CUSP_OK;
-  cusp_status status = cusp_evaluate_pending();
+    return;
+  cusp_evaluate_pending();
   state->nodes_limit = state->pending_nodes + PENDING_NODES;
   state->bytes_limit = state->pending_bytes + PENDING_BYTES;
-  return status;
 }
 
 /* ------------------------------------------------------------------ making */
@@ -248,7 +247,7 @@ static cusp_status finish(cusp_node *node) {
     CUSP_TRY(cusp_tape_record(node));
   if (!node->trace) {
     pending_add(node);
-    return bound_pending();
+    bound_pending();
   }
   return CUSP_OK;
 }

@@ -20,6 +20,7 @@ struct cusp_node {
   int16_t output_index; /* of a pick */
   uint64_t serial;      /* nodes of a thread in the order in which they were made */
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
+  bool failed;          /* its computation has failed: tried again only when its value is asked for */
   bool watched;         /* some tape may have recorded it: whether an open one did is the tape's to say */
   cusp_type type;
   cusp_node **inputs; /* NULL once let go */
@@ -64,8 +65,8 @@ static inline bool cusp_is_leaf(const cusp_node *node) { return node->op == NULL
  * tape records it, lets go of its inputs. CUSP_ETRACED for a traced node. Errors name the operation and the user's line.
  */
 CUSP_NODISCARD cusp_status cusp_evaluate(int count, cusp_node *const *nodes);
-/** Everything pending that users hold. Called by cusp_node_new when more than cusp_pending_limit nodes or bytes wait. */
-CUSP_NODISCARD cusp_status cusp_evaluate_pending(void);
+/** Everything pending that users hold. What fails keeps its error to itself, and raises it when its own value is asked for. */
+void cusp_evaluate_pending(void);
 
 /** The user's position for nodes made from now on (interned copy of `file`); NULL for none. */
 void cusp_set_source(const char *file, int line);
@@ -92,6 +93,12 @@ typedef struct cusp_tape cusp_tape;
 CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out, bool watches_variables);
 /** Marks a node, so that operations on it are recorded. */
 CUSP_NODISCARD cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node);
+/** How many tapes this thread has made. */
+int64_t cusp_tape_count(void);
+/** Closes the running coroutine's tapes that were made after as many. */
+void cusp_tape_close_after(int64_t count);
+/** Whether a tape records, paused or not. */
+bool cusp_recording(void);
 void cusp_tape_pause(cusp_tape *tape, bool paused);
 /** As cusp_gradients, along what the tape recorded: NULL for sources that it did not record. */
 CUSP_NODISCARD cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, int n_targets, cusp_node *const *targets,

@@ -7,8 +7,11 @@
 #include "function.h"
 
 struct cusp_tape {
-  cusp_tape *outer;         /* the next recording tape of this thread */
+  cusp_tape *outer;         /* the next recording tape that the running coroutine sees */
+  cusp_tape *next_open;     /* the one opened before, whichever coroutine's */
+  const void *coroutine;    /* that opened it */
   const cusp_trace *within; /* the trace in which it was opened; nodes of other traces are not its business */
+  int64_t number;           /* of this thread's tapes */
   bool recording, paused, watches_variables;
   cusp_node **nodes; /* recorded: a reference and a keep each */
   int n_nodes, nodes_capacity;
@@ -35,7 +38,10 @@ struct cusp_trace {
   int32_t references; /* one by the opener, one by each traced node */
   int32_t depth;
   bool open;
-  cusp_trace *outer;
+  bool suspends;         /* not a trace: within it those around it are not seen */
+  cusp_trace *outer;     /* the next one that the running coroutine sees */
+  cusp_trace *next_open; /* the one opened before, whichever coroutine's */
+  const void *coroutine; /* that opened it */
   cusp_node **arguments;
   int n_arguments, arguments_capacity;
   cusp_variable_binding *bindings, **last_binding;
@@ -43,9 +49,14 @@ struct cusp_trace {
 };
 
 typedef struct cusp_graph_state {
-  cusp_trace *trace;   /* innermost open one, NULL: none or suspended */
-  cusp_tape *tape;     /* innermost recording one */
+  cusp_trace *trace;   /* innermost open one that the running coroutine sees, NULL: none or suspended */
+  cusp_tape *tape;     /* innermost recording one that it sees */
   cusp_branch *branch; /* innermost open one */
+  cusp_trace *open_traces;
+  cusp_tape *open_tapes;
+  int64_t tapes_made;
+  const void *coroutine; /* the running one */
+  bool (*is_active)(const void *coroutine);
   cusp_node *pending_first, *pending_last;
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
@@ -58,6 +69,8 @@ typedef struct cusp_graph_state {
 /** This thread's state; lent. */
 cusp_graph_state *cusp_state(void);
 
+/** Finds anew what the running coroutine sees of the open traces and tapes. */
+void cusp_find_visible(void);
 void cusp_trace_retain(cusp_trace *trace);
 void cusp_trace_release(cusp_trace *trace); /* NULL accepted */
 

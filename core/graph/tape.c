@@ -10,8 +10,11 @@ cusp_status cusp_tape_new(cusp_tape **out, bool watches_variables) {
   tape->recording = true;
   tape->watches_variables = watches_variables;
   tape->within = state->trace;
-  tape->outer = state->tape;
-  state->tape = tape;
+  tape->coroutine = state->coroutine;
+  tape->number = ++state->tapes_made;
+  tape->next_open = state->open_tapes;
+  state->open_tapes = tape;
+  cusp_find_visible();
   *out = tape;
   return CUSP_OK;
 }
@@ -106,14 +109,17 @@ cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, in
   return CUSP_OK;
 }
 
+bool cusp_recording(void) { return cusp_state()->tape != NULL; }
+
 void cusp_tape_pause(cusp_tape *tape, bool paused) { tape->paused = paused; }
 
 static void unlink_tape(cusp_tape *tape) {
-  cusp_tape **link = &cusp_state()->tape;
+  cusp_tape **link = &cusp_state()->open_tapes;
   while (*link && *link != tape)
-    link = &(*link)->outer;
+    link = &(*link)->next_open;
   if (*link)
-    *link = tape->outer;
+    *link = tape->next_open;
+  cusp_find_visible();
 }
 
 void cusp_tape_close(cusp_tape *tape) {
@@ -141,6 +147,17 @@ void cusp_tape_close(cusp_tape *tape) {
   tape->nodes = NULL;
   tape->readings = NULL;
   tape->n_nodes = tape->n_readings = tape->nodes_capacity = tape->readings_capacity = 0;
+}
+
+int64_t cusp_tape_count(void) { return cusp_state()->tapes_made; }
+
+void cusp_tape_close_after(int64_t count) {
+  cusp_graph_state *state = cusp_state();
+  for (cusp_tape *tape = state->open_tapes, *next; tape && tape->number > count; tape = next) {
+    next = tape->next_open;
+    if (tape->coroutine == state->coroutine)
+      cusp_tape_close(tape);
+  }
 }
 
 void cusp_tape_free(cusp_tape *tape) {

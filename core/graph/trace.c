@@ -2,20 +2,27 @@
 #include "state.h"
 #include "subgraphs.h"
 
-cusp_status cusp_trace_begin(cusp_trace **out) {
+static cusp_status open_trace(cusp_trace **out, bool suspends) {
   *out = NULL;
   cusp_graph_state *state = cusp_state();
   cusp_trace *trace;
   CUSP_TRY(cusp_alloc_zeroed((void **)&trace, sizeof *trace));
   trace->references = 1;
   trace->open = true;
-  trace->outer = state->trace;
+  trace->suspends = suspends;
+  trace->coroutine = state->coroutine;
   trace->depth = state->trace ? state->trace->depth + 1 : 1;
   trace->last_binding = &trace->bindings;
-  state->trace = trace;
+  trace->next_open = state->open_traces;
+  state->open_traces = trace;
+  cusp_find_visible();
   *out = trace;
   return CUSP_OK;
 }
+
+cusp_status cusp_trace_begin(cusp_trace **out) { return open_trace(out, false); }
+
+cusp_status cusp_trace_begin_suspension(cusp_trace **out) { return open_trace(out, true); }
 
 void cusp_trace_retain(cusp_trace *trace) { trace->references++; }
 
@@ -57,11 +64,12 @@ void cusp_trace_abandon(cusp_trace *trace) {
     return;
   if (trace->open) {
     trace->open = false;
-    cusp_trace **link = &cusp_state()->trace;
+    cusp_trace **link = &cusp_state()->open_traces;
     while (*link && *link != trace)
-      link = &(*link)->outer;
+      link = &(*link)->next_open;
     if (*link)
-      *link = trace->outer;
+      *link = trace->next_open;
+    cusp_find_visible();
     for (cusp_variable_binding *binding = trace->bindings, *next; binding; binding = next) {
       next = binding->next;
       unbind(binding);

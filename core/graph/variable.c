@@ -65,7 +65,9 @@ void cusp_variable_release(cusp_variable *variable) {
 
 static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cusp_trace *trace) {
   cusp_variable_binding *binding = variable->binding;
-  if (binding && binding->trace == trace) {
+  while (binding && binding->trace != trace) /* another coroutine's trace may have touched it since */
+    binding = binding->outer;
+  if (binding) {
     *out = binding;
     return CUSP_OK;
   }
@@ -159,6 +161,31 @@ cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value) {
   cusp_node_release(variable->value);
   variable->value = settled;
   return CUSP_OK;
+}
+
+static cusp_status settle_all(cusp_node **settled, int count, cusp_variable *const *variables, cusp_node *const *values) {
+  for (int i = 0; i < count; i++)
+    CUSP_TRY(check_assignment(variables[i], values[i]));
+  CUSP_TRY(cusp_evaluate(count, values));
+  for (int i = 0; i < count; i++)
+    CUSP_TRY(settle(&settled[i], values[i], &variables[i]->type));
+  return CUSP_OK;
+}
+
+cusp_status cusp_variables_assign(int count, cusp_variable *const *variables, cusp_node *const *values) {
+  cusp_node **settled;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&settled, ((size_t)count + 1) * sizeof *settled));
+  cusp_status status = settle_all(settled, count, variables, values);
+  for (int i = 0; i < count; i++) {
+    cusp_node *left = settled[i];
+    if (status == CUSP_OK) {
+      left = variables[i]->value;
+      variables[i]->value = settled[i];
+    }
+    cusp_node_release(left);
+  }
+  cusp_free(settled);
+  return status;
 }
 
 /* ------------------------------------------------------------------ generators */

@@ -23,6 +23,8 @@ CUSP_NODISCARD cusp_status cusp_variable_present(cusp_node **out, cusp_variable 
 CUSP_NODISCARD cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value);
 /** Records each reading of `variable` from now on, trainable or not. */
 CUSP_NODISCARD cusp_status cusp_tape_watch_variable(cusp_tape *tape, cusp_variable *variable);
+/** Assigns all of them or none: values are computed before the first variable changes. */
+CUSP_NODISCARD cusp_status cusp_variables_assign(int count, cusp_variable *const *variables, cusp_node *const *values);
 /** The nodes that `variable` had when read while `tape` recorded; for gradients with respect to variables. Lent. */
 int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes, int capacity);
 

@@ -61,8 +61,7 @@ end
 -- Where a tensor stands in what the function returned.
 local place = setmetatable({}, { __name = "place of a tensor" })
 
-local function trace(f, values)
-  local recorder <close> = engine.trace()
+local function trace(recorder, f, values)
   local inputs = replace(values, is_tensor, function(tensor) return recorder:placeholder(tensor.shape, tensor.dtype) end)
   local returned = table.pack(f(table.unpack(inputs, 1, values.n)))
   local outputs = {}
@@ -104,7 +103,7 @@ local function compile(f)
     local signature, tensors = signature_of(values)
     local entry = plans[signature]
     if not entry then
-      entry = trace(f, values)
+      entry = engine.traced(trace, f, values)
       if #kept == max_plans then plans[table.remove(kept, 1)] = nil end
       plans[signature], kept[#kept + 1] = entry, signature
     end

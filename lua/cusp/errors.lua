@@ -148,7 +148,7 @@ function errors.describe(value)
   if kind == "number" or kind == "boolean" then return kind .. " " .. tostring(value) end
   if kind == "function" then return "a function" end
   if kind == "userdata" then
-    local ok, shape, dtype = pcall(function() return value.shape, value.dtype end)
+    local ok, shape, dtype = require("cusp.engine").attempt(function() return value.shape, value.dtype end)
     if ok and type(shape) == "table" then return ("tensor %s %s"):format(errors.shape(shape), dtype) end
     return kind
   end

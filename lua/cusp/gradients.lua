@@ -10,10 +10,8 @@ local structure = require "cusp.models.structure"
 
 local gradients = {}
 
-local recording = 0
-
 --- Whether a tape is recording.
-function gradients.is_recording() return recording > 0 end
+gradients.is_recording = engine.recording
 
 --- Records what is computed from watched tensors and from trainable variables, so that it can be differentiated.
 -- @type GradientTape
@@ -31,16 +29,14 @@ local GradientTape = Object:extend("GradientTape", {
     Object.configure(self, args)
     self.tape = engine.tape(self.watch_accessed_variables)
     self.open = true
-    recording = recording + 1
   end,
 })
 gradients.GradientTape = GradientTape
 
 local function close(self)
   if not rawget(self, "open") then return end
-  self.open = false
-  recording = recording - 1
   self.tape:close()
+  self.open = false
 end
 
 --- Stops recording and lets go of what was recorded. A tape that is declared `<close>` is closed at the end of its block.
@@ -63,11 +59,7 @@ end
 --- Calls `f` without recording it.
 function GradientTape:stop_recording(f, ...)
   check_open(self, "stop_recording")
-  self.tape:pause(true)
-  local results = table.pack(pcall(f, ...))
-  self.tape:pause(false)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return self.tape:paused(f, ...)
 end
 
 local function check_targets(targets)

@@ -218,7 +218,7 @@ local function find(name)
   local value = follow((name:gsub("^cusp%.", "")))
   if value ~= nil then return value end
   for _, place in ipairs(places) do
-    local ok, space = pcall(follow, place)
+    local ok, space = engine.attempt(follow, place)
     if ok and type(space) == "table" and space[name] ~= nil then return space[name] end
   end
 end

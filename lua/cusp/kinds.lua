@@ -7,6 +7,7 @@
 -- `optional` allows nil; a parameter with a default, or optional, may be left out. Limits: `min`, `max` (inclusive), `above`,
 -- `below` (exclusive), `choices`, `rank` (of "integers": one integer stands for that many), `list_of` (a kind).
 -- @module cusp.kinds
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local null = require "cusp.null"
 local shapes = require "cusp.shape"
@@ -332,7 +333,7 @@ function kinds.define_resolved(name, namespace, expects)
   kinds.define(name, {
     resolves_default = true, -- a default is a name, too
     check = function(value, parameter, owner)
-      local ok, got = pcall(require(path).get, value)
+      local ok, got = engine.attempt(require(path).get, value)
       if not ok then
         errors.raise("%s: argument '%s': %s", owner, parameter[1], tostring(got):gsub("^[^\n]-:%d+: ", ""))
       end

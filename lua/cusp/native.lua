@@ -1,5 +1,6 @@
 --- Libraries that only some programs need, loaded when they are first asked for.
 -- @module cusp.native
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 
 local native = {}
@@ -21,7 +22,7 @@ local packages = {
 -- @treturn table
 -- @raise where it cannot be loaded, naming the packages
 function native.load(name, what)
-  local ok, found = pcall(require, "cusp.native." .. name)
+  local ok, found = engine.attempt(require, "cusp.native." .. name)
   if ok then return found end
   local why = found:match "^module .- not found" and "it was not built" or found:match "([^\n]*)$"
   local package = packages[name]

@@ -8,6 +8,7 @@
 -- The descriptions are in `bindings/protobuf/*.proto`.
 -- @module cusp.protobuf
 -- @usage local bytes = protobuf.encode("tensorflow.BundleEntryProto", {dtype = "DT_FLOAT", shape = {dim = {{size = 3}}}, size = 12})
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 
 local protobuf = {}
@@ -16,7 +17,7 @@ local native
 
 local function call(name, message, value)
   native = native or require("cusp.native").load("protobuf", "protobuf")
-  local ok, result = pcall(native[name], message, value)
+  local ok, result = engine.attempt(native[name], message, value)
   if not ok then errors.raise("protobuf: %s", result) end
   return result
 end

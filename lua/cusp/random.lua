@@ -11,6 +11,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local registry = require "cusp.registry"
+local whole = require "cusp.whole"
 
 local random = {}
 
@@ -33,6 +34,8 @@ end
 
 local seeds = { state = entropy() }
 local global = engine.generator(seeds.state)
+whole.keep(seeds)
+whole.keep(global:state())
 
 --- Makes everything random that follows reproducible: draws without a seed, initial weights, dropout, shuffling.
 -- @tparam integer seed

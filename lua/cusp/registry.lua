@@ -9,6 +9,8 @@
 -- `cusp.saving.configuration.keras2`.
 -- @module cusp.registry
 local Object = require "cusp.class"
+local context = require "cusp.context"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
@@ -19,7 +21,7 @@ local registry = {}
 ---------------------------------------------------------------- custom objects
 
 local registered = {}                                  -- name → class or function, for good
-local scopes = {}                                      -- tables of custom objects, innermost last
+local scopes = {}                                      -- open scopes of custom objects and their coroutines, innermost last
 local function_names = setmetatable({}, { __mode = "k" }) -- function → the name it is written by
 local given_names = setmetatable({}, { __mode = "k" })    -- class or function → the name under which the program registered it
 local origins = setmetatable({}, { __mode = "k" })        -- serialised form → the object that it was made of
@@ -54,31 +56,39 @@ function registry.custom_objects() return registered end
 function registry.with_custom_objects(objects, f, ...)
   if objects == nil then return f(...) end
   if type(objects) ~= "table" then errors.raise("custom_objects: expected a table of classes by name, got %s", errors.describe(objects)) end
-  local depth = #scopes
-  scopes[depth + 1] = objects
-  local results = table.pack(pcall(f, ...))
-  for i = #scopes, depth + 1, -1 do scopes[i] = nil end
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return context.within({ custom_objects = { objects = objects, outer = context.get().custom_objects } }, f, ...)
 end
 
 --- Puts custom objects in force until what this returns is closed.
 -- @tparam table objects
 -- @return a value for a `<close>` variable
 function registry.scope(objects)
-  scopes[#scopes + 1] = objects
+  local scope = { objects = objects, coroutine = coroutine.running() }
+  scopes[#scopes + 1] = scope
   return setmetatable({}, { __name = "scope of custom objects", __close = function()
     for i = #scopes, 1, -1 do
-      if scopes[i] == objects then return table.remove(scopes, i) end
+      if scopes[i] == scope then return table.remove(scopes, i) end
     end
   end })
+end
+
+-- A scope is seen by the coroutine that opened it, and by those that it waits for.
+local function is_seen(scope)
+  local status = coroutine.status(scope.coroutine)
+  return status == "running" or status == "normal"
 end
 
 local function find_custom(name)
   if type(name) ~= "string" then return nil end
   local short = name:match ">(.+)$" -- "package>Name", as Keras registers
+  local given = context.get().custom_objects
+  while given do
+    local found = given.objects[name] or short and given.objects[short]
+    if found then return found end
+    given = given.outer
+  end
   for i = #scopes, 1, -1 do
-    local found = scopes[i][name] or short and scopes[i][short]
+    local found = is_seen(scopes[i]) and (scopes[i].objects[name] or short and scopes[i].objects[short])
     if found then return found end
   end
   return registered[name] or short and registered[short]
@@ -105,7 +115,7 @@ end
 
 local function member(namespace, name)
   if not namespace then return nil end
-  local ok, found = pcall(require, "cusp." .. namespace)
+  local ok, found = engine.attempt(require, "cusp." .. namespace)
   if not ok then return nil end
   return found[name]
 end
@@ -280,7 +290,7 @@ local function present_form(class, config)
   return require("cusp.saving.configuration.keras2").upgrade(class, config)
 end
 
-local depth, max_depth = 0, 64 -- of objects within objects; each level takes a few of the C levels that Lua has
+local max_depth = 64 -- of objects within objects; each level takes a few of the C levels that Lua has
 
 --- The outermost object is built as it was; what it consists of, it builds itself.
 local function build_from_config(object, state)
@@ -302,17 +312,14 @@ local function deserialize_class(config, options)
     errors.raise("%s: the configuration should be a table, got %s", tostring(config.class_name), errors.describe(inner))
   end
   local object = from_config(class, present_form(class, inner))
-  if options.build ~= false and depth == 1 then build_from_config(object, config.build_config) end
+  if options.build ~= false and context.get().deserializing == 1 then build_from_config(object, config.build_config) end
   return object
 end
 
 local function deserialize_nested(config, options)
+  local depth = context.get().deserializing or 0
   if depth >= max_depth then errors.raise("objects are nested deeper than %d levels", max_depth) end
-  depth = depth + 1
-  local ok, object = pcall(deserialize_class, config, options)
-  depth = depth - 1
-  if not ok then error(object, 0) end
-  return object
+  return context.within({ deserializing = depth + 1 }, deserialize_class, config, options)
 end
 
 --- The value that a serialised form stands for.

@@ -36,7 +36,6 @@ local function traceback(message)
     local meta = getmetatable(message)
     return type(meta) == "table" and meta.__tostring and tostring(message) or ("(error object is a %s value)"):format(type(message))
   end
-  if message == "interrupted!" then return message end
   local frames = {}
   for level = 2, 100 do
     local info = debug.getinfo(level, "Slnt")
@@ -48,11 +47,10 @@ local function traceback(message)
   return errors.with_nearest_name(message) .. (#frames > 0 and "\n" .. table.concat(frames, "\n", 1, math.min(#frames, 10)) or "")
 end
 
-local function run(chunk, text)
+local function run(readline, chunk, text)
   if text:find "%f[%w]local%f[%W]" then keep_locals(chunk) end
-  local results = table.pack(xpcall(chunk, traceback))
+  local results = table.pack(readline.call(chunk, traceback))
   debug.sethook()
-  engine.take_interrupt()
   return results
 end
 
@@ -68,12 +66,18 @@ local function echo(results)
   if results.n < 2 then return end
   local texts = {}
   for i = 2, results.n do
-    local ok, text = pcall(show, results[i])
+    local ok, text = engine.attempt(show, results[i])
     texts[#texts + 1] = ok and text or "(cannot be shown: " .. tostring(text) .. ")"
   end
   rawset(_G, "_", results[2])
   local many = #texts > 1 and table.concat(texts):find "\n"
   print(table.concat(texts, many and "\n" or "\t"))
+end
+
+local function run_and_echo(readline, chunk, text)
+  local results = run(readline, chunk, text)
+  local ok, problem = readline.call(function() echo(results) end, traceback)
+  if not ok then write_error(problem) end
 end
 
 ---------------------------------------------------------------- reading
@@ -134,7 +138,7 @@ return function()
     if not text or text:match "^%s*exit%s*$" or text:match "^%s*quit%s*$" then break end
     if text:find "%S" then
       remember(readline, text)
-      if chunk then echo(run(chunk, text)) else write_error(problem) end
+      if chunk then run_and_echo(readline, chunk, text) else write_error(problem) end
     end
   end
   close()

@@ -86,7 +86,7 @@ local function inflated_source(file, path)
       if not may_end then errors.raise("tfrecord.reader: %s: the compressed data ends too early", path) end
       return nil
     end
-    local ok, inflated, ended = pcall(stream.feed, stream, bytes)
+    local ok, inflated, ended = engine.attempt(stream.feed, stream, bytes)
     if not ok then errors.raise("tfrecord.reader: %s: %s", path, inflated) end
     may_end = ended
     return inflated

@@ -1,5 +1,7 @@
 --- Warnings: lines on standard error that begin with "warning: ".
 -- @module cusp.warnings
+local context = require "cusp.context"
+
 local warnings = {}
 
 --- What is called before a line is written; the progress line ends itself here when it stands half drawn on a terminal.
@@ -8,14 +10,13 @@ warnings.before = nil
 
 local function write(text) io.stderr:write("warning: ", text, "\n") end
 
-local receive = write
-
 --- Warns.
 -- @tparam string message a format for string.format when more arguments follow
 -- @param ... arguments of the format
 function warnings.warn(message, ...)
   if select("#", ...) > 0 then message = message:format(...) end
   if warnings.before then warnings.before() end
+  local receive = context.get().receive_warning or write
   receive(message)
 end
 
@@ -24,12 +25,9 @@ end
 -- @treturn {string,...} the warnings
 -- @return what f returns
 function warnings.collect(f, ...)
-  local list, outer = {}, receive
-  receive = function(text) list[#list + 1] = text end
-  local results = table.pack(pcall(f, ...))
-  receive = outer
-  if not results[1] then error(results[2], 0) end
-  return list, table.unpack(results, 2, results.n)
+  local list = {}
+  local function receive(text) list[#list + 1] = text end
+  return list, context.within({ receive_warning = receive }, f, ...)
 end
 
 return warnings

@@ -2,6 +2,7 @@
 -- Written is what PyYAML writes in block style; read is what it writes in any, tags of Python's plain types included. Tags that stand
 -- for objects or functions of Python are refused: no file can run code.
 -- @module cusp.yaml
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
@@ -13,7 +14,7 @@ local max_values = 2000000   -- counted with what aliases repeat
 
 -- lyaml is needed by nothing else, so it is loaded when it is used.
 local function library()
-  local ok, found = pcall(require, "yaml")
+  local ok, found = engine.attempt(require, "yaml")
   if not ok then errors.raise "yaml: the Lua package lyaml is needed (Debian: lua-yaml; LuaRocks: lyaml)" end
   return found
 end
@@ -131,7 +132,7 @@ function yaml.decode(text)
   if type(text) ~= "string" then errors.raise("yaml.decode: expected a string, got %s", errors.describe(text)) end
   local next_event = library().parser(text)
   local function advance()
-    local ok, event = pcall(next_event)
+    local ok, event = engine.attempt(next_event)
     if not ok then errors.raise("yaml: %s", (tostring(event):gsub("^[^\n]-:%d+: ", ""))) end
     if event == nil then errors.raise "yaml: the document ends too early" end
     return event

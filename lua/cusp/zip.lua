@@ -8,13 +8,14 @@
 -- writer:add("hello.txt", "Hello!")
 -- writer:close()
 -- print(cusp.zip.open("notes.zip"):read "hello.txt")
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 
 local zip = {}
 
 -- libzip is needed by nothing else, so it is loaded when it is used.
 local function library()
-  local ok, found = pcall(require, "cusp.native.zip")
+  local ok, found = engine.attempt(require, "cusp.native.zip")
   if not ok then errors.raise("zip: libzip is needed (Debian: libzip4): %s", found) end
   return found
 end
@@ -125,7 +126,7 @@ Writer.__index = Writer
 -- @raise where a file cannot be made there
 function zip.create(path)
   expect_string("zip.create: expected the archive's path", path)
-  local file = require("cusp.engine").files.create(path)
+  local file = engine.files.create(path)
   local writer, reason = library().create(file.temporary)
   if not writer then
     file:abort()
@@ -151,7 +152,6 @@ end
 
 -- A piece of a member for the native writer: a string as it is, a tensor lent.
 local function piece(path, name, value)
-  local engine = require "cusp.engine"
   if engine.is_tensor(value) or engine.is_variable(value) then return engine.lend(value) end
   if type(value) == "string" then return value end
   errors.raise("zip: %s: member '%s': expected a string or a tensor as its contents, got %s", path, name, errors.describe(value))

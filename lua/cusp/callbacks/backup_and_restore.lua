@@ -66,7 +66,7 @@ local function load(self)
   local files, failure = engine.files, nil
   for _, path in ipairs { self.path, self.previous_path } do
     if files.exists(path) then
-      local ok, kept = pcall(backup_file.load, path)
+      local ok, kept = engine.attempt(backup_file.load, path)
       if ok then
         if failure then warnings.warn("BackupAndRestore: %s; %s is taken instead", failure, path) end
         return kept, path

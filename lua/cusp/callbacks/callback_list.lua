@@ -7,6 +7,7 @@
 -- @param ... further named arguments (`epochs`, `steps`, `verbose`) are what `callback.params` holds
 local Object = require "cusp.class"
 local Callback = require "cusp.callbacks.callback"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local History = require "cusp.callbacks.history"
 local ProgbarLogger = require "cusp.callbacks.progbar_logger"
@@ -148,7 +149,7 @@ end
 local function invoke(self, callback, hook, ...)
   local f = callback[hook]
   if not f or f == Callback[hook] then return end
-  local ok, message = pcall(f, callback, ...)
+  local ok, message = engine.attempt(f, callback, ...)
   if not ok then error(explain(self, callback, hook, message), 0) end
 end
 
@@ -183,7 +184,7 @@ end
 --- Tells the callbacks that an error ended the run. What they raise then is not shown: the first error says more.
 function CallbackList:abandon()
   for _, callback in ipairs(order(self)) do
-    if callback.abandon then pcall(callback.abandon, callback) end
+    if callback.abandon then engine.attempt(callback.abandon, callback) end
   end
 end
 

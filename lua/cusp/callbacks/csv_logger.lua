@@ -41,7 +41,7 @@ local function write(self, text)
   local ok, reason = file:write(text)
   if ok then ok, reason = file:flush() end
   if not ok then
-    pcall(close, self)
+    engine.attempt(close, self)
     fail(self, reason)
   end
   self.bytes = self.bytes + #text
@@ -56,7 +56,7 @@ local function size(self)
 end
 
 function CSVLogger:on_train_begin()
-  pcall(close, self)
+  engine.attempt(close, self)
   local resumed = self.params and self.params.resumed
   self.keys = nil
   self.bytes = (self.append or resumed) and size(self) or 0

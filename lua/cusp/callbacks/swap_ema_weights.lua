@@ -3,7 +3,9 @@
 -- @classmod cusp.callbacks.SwapEMAWeights
 -- @tparam[opt=false] boolean swap_on_epoch
 local Callback = require "cusp.callbacks.callback"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local whole = require "cusp.whole"
 
 local SwapEMAWeights = Callback:extend("SwapEMAWeights", { config = { { "swap_on_epoch", "boolean", default = false } } })
 
@@ -23,15 +25,16 @@ local function pairs_of(self)
   return optimizer._trainable_variables, optimizer._averages
 end
 
-local function swap(self, wanted)
-  if self.swapped == wanted then return end
+local function exchange(self, wanted)
   local variables, averages = pairs_of(self)
-  for i, variable in ipairs(variables) do
-    local value, average = variable.value, averages[i].value
-    variable:assign(average)
-    averages[i]:assign(value)
-  end
+  local all, values, count = table.move(averages, 1, #averages, #variables + 1, table.move(variables, 1, #variables, 1, {})), {}, #variables
+  for i, variable in ipairs(all) do values[(i - 1 + count) % (2 * count) + 1] = variable.value end
+  engine.assign_all(all, values)
   self.swapped = wanted
+end
+
+local function swap(self, wanted)
+  if self.swapped ~= wanted then whole.with({ self }, exchange, self, wanted) end
 end
 
 function SwapEMAWeights:on_epoch_begin() swap(self, false) end

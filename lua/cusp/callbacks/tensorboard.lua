@@ -92,10 +92,10 @@ local function write(self, run, method, ...)
   if writer == false then return end
   local ok, message = true, nil
   if not writer then
-    ok, writer = pcall(require("cusp.summary").create_file_writer, self.log_dir .. "/" .. run)
+    ok, writer = engine.attempt(require("cusp.summary").create_file_writer, self.log_dir .. "/" .. run)
     if not ok then message = writer else self._runs[run] = writer end
   end
-  if ok then ok, message = pcall(writer[method], writer, ...) end
+  if ok then ok, message = engine.attempt(writer[method], writer, ...) end
   if ok then return end
   if message == "interrupted!" then error(message, 0) end
   self._runs[run] = false
@@ -109,7 +109,7 @@ end
 
 -- What cannot be written of a model is left out with a warning; its numbers are written all the same.
 local function attempt(self, what, f, ...)
-  local ok, result = pcall(f, ...)
+  local ok, result = engine.attempt(f, ...)
   if ok then return result end
   if result == "interrupted!" then error(result, 0) end
   warn("the %s of '%s' is not written: %s", what, self.model.name, tostring(result))

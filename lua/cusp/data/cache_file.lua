@@ -94,7 +94,7 @@ local function read_index(path, reader)
   local tail = reader:read(reader.size - 16, 16)
   local offset = ("<I8"):unpack(tail)
   if tail:sub(9) ~= MARK or offset < 0 or offset > reader.size - 16 then damaged(path) end
-  local ok, index = pcall(json.decode, reader:read(offset, reader.size - 16 - offset))
+  local ok, index = engine.attempt(json.decode, reader:read(offset, reader.size - 16 - offset))
   if not ok or type(index) ~= "table" or type(index.elements) ~= "table" or type(index.forms) ~= "table" then damaged(path) end
   return index
 end

@@ -55,7 +55,7 @@ local function to_leaf(owner, value)
 end
 
 local function rectangular(owner, value)
-  local ok, tensor = pcall(engine.tensor, value)
+  local ok, tensor = engine.attempt(engine.tensor, value)
   if not ok then errors.raise("%s: %s", owner, (tostring(tensor):gsub("^.-tensor: ", ""))) end
   return tensor
 end

@@ -42,7 +42,7 @@ local function labels_beside(images_path)
 end
 
 local function read(path)
-  local ok, result = pcall(engine.read_idx, path)
+  local ok, result = engine.attempt(engine.read_idx, path)
   if not ok then errors.raise("mnist.load_data: %s", tostring(result)) end
   return result
 end

@@ -1,12 +1,13 @@
 --- Files as text: a line for each object, indented by depth, with dtypes and shapes.
 -- @module cusp.hdf5.tree
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 
 local most_lines = 200
 
 -- What stands behind a name; an object that cannot be read is shown with the reason.
 local function describe(parent, name)
-  local ok, object = pcall(parent.get, parent, name)
+  local ok, object = engine.attempt(parent.get, parent, name)
   if not ok then return nil, ("(%s)"):format(tostring(object):gsub("^.-hdf5: ", "")) end
   if not object then return nil, "(a link to nothing)" end
   if object.kind == "dataset" then return object, ("%s %s"):format(object.dtype or "?", errors.shape(object.shape)) end
@@ -17,7 +18,7 @@ local add
 
 -- Groups that contain themselves are not opened again: `above` holds the descriptions of those around.
 local function add_members(lines, group, depth, above)
-  local ok, names = pcall(group.names, group)
+  local ok, names = engine.attempt(group.names, group)
   if not ok then
     lines[#lines + 1] = ("  "):rep(depth) .. "(its members cannot be read)"
     return

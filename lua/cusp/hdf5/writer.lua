@@ -44,7 +44,7 @@ function file_methods:_where(name) return self.path .. (name and ": " .. name or
 -- Calls a method of the native file; what it raises gets the place in front.
 function file_methods:_call(where, method, ...)
   if not self._native then errors.raise("hdf5: %s: the file has been closed", self.path) end
-  local ok, result = pcall(self._native[method], self._native, ...)
+  local ok, result = engine.attempt(self._native[method], self._native, ...)
   if not ok then errors.raise("hdf5: %s: %s", where, tostring(result)) end
   return result
 end

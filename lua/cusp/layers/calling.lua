@@ -2,6 +2,7 @@
 -- masks of its inputs, the losses and masks of its outputs kept; or, for symbolic inputs, a node recorded.
 -- @module cusp.layers.calling
 
+local context = require "cusp.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local input_spec = require "cusp.layers.input_spec"
@@ -13,18 +14,19 @@ local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 local symbolic = require "cusp.models.symbolic"
 local tracking = require "cusp.layers.tracking"
+local whole = require "cusp.whole"
 
 local calling = {}
 local is_symbolic, is_container = Node.is_symbolic, structure.is_container
 
--- What the layers being called share: how deep the call is, the training flag, and whether any layer holds losses.
-local context = {depth = 0, training = nil, any_losses = false, annotated = nil}
+-- Whether any layer has ever held losses, and the message that was last given a layer's name.
+local any_losses, annotated = false, nil
 
 --- The training flag of the outermost call that set it, nil outside calls.
-function calling.training() return context.training end
+function calling.training() return context.get().training end
 
 --- Notes that some layer holds a loss now.
-function calling.note_loss() context.any_losses = true end
+function calling.note_loss() any_losses = true end
 
 ---------------------------------------------------------------- arguments
 
@@ -160,7 +162,7 @@ end
 
 --- The message with the layer's name and its inputs' shapes, once: by the innermost layer.
 local function annotate(layer, inputs, message)
-  if type(message) ~= "string" or message == context.annotated or message:find("interrupted!", 1, true) then return message end
+  if type(message) ~= "string" or message == annotated then return message end
   local position, text = message:match "^([^\n]-:%d+: )(.*)$"
   if not position then position, text = "", message end
   if not text:find "^[%w_/%-]+ %(%u%w*%): " then
@@ -168,8 +170,8 @@ local function annotate(layer, inputs, message)
     text = ("%s (%s): %s (called on an input of shape %s)%s"):format(layer.name, getmetatable(layer).__name, first,
       input_text(inputs), rest)
   end
-  context.annotated = position .. text
-  return context.annotated
+  annotated = position .. text
+  return annotated
 end
 
 ---------------------------------------------------------------- building
@@ -194,19 +196,25 @@ local function settle_if_complete(layer)
 end
 calling.settle = settle_if_complete
 
+local function build(layer, shape, others)
+  rawset(layer, "_build_shape", shape)
+  rawset(layer, "_build_others", others and next(others) ~= nil and others or nil)
+  getmetatable(layer).build(layer, shape, others)
+  layer.built = true
+  settle_if_complete(layer)
+end
+
 --- Makes a layer's weights for inputs of this shape, outside any trace, with the layer's name on their paths. Once.
 -- @tparam ?boolean named whether the layer's name is on the path already
 function calling.build(layer, shape, others, named)
   if layer.built then return end
-  local mark = not named and names.enter(layer.name)
+  if not named then return names.within(layer.name, calling.build, layer, shape, others, true) end
   shape = without_batch_stand_in(shape)
-  rawset(layer, "_build_shape", shape)
-  rawset(layer, "_build_others", others and next(others) ~= nil and others or nil)
-  local ok, message = pcall(engine.untraced, getmetatable(layer).build, layer, shape, others)
-  if mark then names.leave(mark) end
-  if not ok then error(message, 0) end
-  layer.built = true
-  settle_if_complete(layer)
+  if engine.tracing() then
+    whole.with({layer}, engine.untraced, build, layer, shape, others)
+  else
+    whole.with({layer}, build, layer, shape, others)
+  end
 end
 
 local function other_shapes(args)
@@ -259,28 +267,23 @@ local function stand_in_outputs(layer, inputs)
   end, structure.is_shape)
 end
 
---- Puts casts in place of a layer's trainable variables where it computes in another dtype than theirs; returns what was there.
-local function cast_weights(layer, saved)
+--- The fields of a layer that hold trainable variables of another dtype than it computes in, with casts for them.
+local function cast_weights(layer, fields)
   local dtype = layer.compute_dtype
   for _, name in ipairs(layer.__order) do
     local value = rawget(layer, name)
     if engine.is_variable(value) and value.trainable and value.dtype ~= dtype and policy.is_float(value.dtype) then
-      saved[#saved + 1] = {layer, name, value}
-      rawset(layer, name, engine.ops.cast(value, dtype))
+      table.move({layer, name, engine.ops.cast(value, dtype)}, 1, 3, #fields + 1, fields)
     end
   end
   local cell = rawget(layer, "cell")
-  if type(cell) == "table" and cell.__is_layer then cast_weights(cell, saved) end
-  return saved
+  if type(cell) == "table" and cell.__is_layer then cast_weights(cell, fields) end
+  return fields
 end
 
 --- Runs `call` under a mixed policy: with weights in the dtype that the layer computes in.
 local function call_mixed(layer, ...)
-  local saved = cast_weights(layer, {})
-  local results = table.pack(pcall(layer.call, layer, ...))
-  for _, entry in ipairs(saved) do rawset(entry[1], entry[2], entry[3]) end
-  if not results[1] then error(results[2], 0) end
-  return results[2]
+  return (engine.with_fields(cast_weights(layer, {}), layer.call, layer, ...))
 end
 
 local settle_before_call
@@ -318,21 +321,21 @@ local function clear_losses(layer)
   for _, sublayer in ipairs(layer:sublayers()) do clear_losses(sublayer) end
 end
 
+-- The first call makes what is still missing, in this layer and below it: whole or not at all.
+local function run_first(layer, ...) return whole.with({layer}, run, layer, ...) end
+
 local function call_on_tensors(layer, inputs, extras, args)
-  local outer_training, depth = context.training, context.depth
-  if depth == 0 then
-    context.annotated = nil
-    if context.any_losses then clear_losses(layer) end
+  local around = context.get()
+  if not around.called then
+    annotated = nil
+    if any_losses then clear_losses(layer) end
   end
   local training = args.training
-  if training == nil then training = outer_training end
+  if training == nil then training = around.training end
   if training == nil then training = layer.training_by_default end
   args.training = training or false
-  context.training, context.depth = training, depth + 1
-  local mark = names.enter(layer.name)
-  local ok, outputs = pcall(run, layer, inputs, extras, args)
-  names.leave(mark)
-  context.training, context.depth = outer_training, depth
+  local inner = {called = true, training = training, path = names.path(layer.name)}
+  local ok, outputs = context.attempt(inner, rawget(layer, "_ran") and run or run_first, layer, inputs, extras, args)
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end
@@ -398,23 +401,20 @@ local function record(layer, inputs, extras, args, outputs)
   Node.new(layer, arguments, next(keywords) ~= nil and keywords or nil, outputs)
 end
 
-local function call_on_symbols(layer, inputs, extras, args)
-  if context.depth == 0 then context.annotated = nil end
-  local depth = context.depth
-  context.depth = depth + 1
-  local mark
-  local ok, result = pcall(function()
-    calling.build(layer, shapes_of(inputs), other_shapes(args))
-    mark = names.enter(layer.name)
-    local types = calling.output_types(layer, inputs, extras, args)
-    settle_if_complete(layer)
-    return types
-  end)
-  if mark then names.leave(mark) end
-  context.depth = depth
-  if not ok then error(annotate(layer, inputs, result), 0) end
-  local outputs = symbolic.from_types(result, layer.name)
+local function build_and_infer(layer, inputs, extras, args)
+  calling.build(layer, shapes_of(inputs), other_shapes(args), true)
+  local types = calling.output_types(layer, inputs, extras, args)
+  settle_if_complete(layer)
+  local outputs = symbolic.from_types(types, layer.name)
   record(layer, inputs, extras, args, outputs)
+  return outputs
+end
+
+local function call_on_symbols(layer, inputs, extras, args)
+  if not context.get().called then annotated = nil end
+  local inner = {called = true, path = names.path(layer.name)}
+  local ok, outputs = context.attempt(inner, whole.with, {layer}, build_and_infer, layer, inputs, extras, args)
+  if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end
 
@@ -439,10 +439,8 @@ end
 function calling.infer_shape(layer, shape)
   local dtype = layer.input_dtype or layer.compute_dtype
   local inputs = structure.map(shape, function(one) return symbolic.tensor(one, dtype, "input") end, structure.is_shape)
-  context.depth = context.depth + 1 -- not a call of the user's: losses stay
-  local ok, types = pcall(infer, layer, inputs, {n = 0}, {})
-  context.depth = context.depth - 1
-  if not ok then error(types, 0) end
+  -- Not a call of the user's: losses stay.
+  local types = context.within({called = true}, infer, layer, inputs, {n = 0}, {})
   return structure.map(types, function(type) return type.shape end)
 end
 

@@ -47,7 +47,7 @@ end
 
 --- The integers of a tensor or nested lists, and their shape.
 function IntegerLookup:tokens_of(value)
-  local ok, tensor = pcall(engine.tensor, value, {dtype = "int64"})
+  local ok, tensor = engine.attempt(engine.tensor, value, {dtype = "int64"})
   if not ok then errors.raise("%s (IntegerLookup): expected integers, got %s", self.name, errors.describe(value)) end
   return tensor:flat(), tensor.shape
 end

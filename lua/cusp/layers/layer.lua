@@ -13,6 +13,7 @@
 -- of a Sequential what comes in.
 -- @classmod cusp.layers.Layer
 local arguments = require "cusp.arguments"
+local context = require "cusp.context"
 local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -310,7 +311,7 @@ function Layer:set_weights(values)
     end
     tensors[i] = tensor
   end
-  for i, variable in ipairs(variables) do variable:assign(tensors[i]) end
+  engine.assign_all(variables, tensors)
 end
 
 --- The number of elements in all weights.
@@ -452,11 +453,9 @@ function Layer:build_from_config(config)
   if shape then self:build(shape, others) end
 end
 
-local restoring = false
-
 --- What every configuration holds counts as read, also where a class's `init` does not hand it on to its base.
 function Layer.__construct(_, args)
-  if restoring then
+  if context.get().restoring then
     for _, key in ipairs {"name", "trainable", "dtype"} do arguments.touch(args, key) end
   end
 end
@@ -464,13 +463,9 @@ end
 --- A layer from its configuration.
 function Layer.from_config(class, config)
   Object.expect_config(class, config)
-  local outer = restoring
-  restoring = true
   local given = given_arguments.of_config(class, config)
-  local ok, layer
-  if given then ok, layer = pcall(class, given) else ok, layer = pcall(Object.from_config, class, config) end
-  restoring = outer
-  if not ok then error(layer, 0) end
+  local restoring = {restoring = true}
+  local layer = given and context.within(restoring, class, given) or context.within(restoring, Object.from_config, class, config)
   if type(config.name) == "string" then rawset(layer, "name", config.name) end
   if config.trainable == false then layer.trainable = false end
   return layer

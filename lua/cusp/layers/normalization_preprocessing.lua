@@ -162,7 +162,7 @@ end
 
 local function as_tensor(batch)
   if type(batch) == "userdata" then return batch end
-  local ok, tensor = pcall(engine.tensor, batch)
+  local ok, tensor = engine.attempt(engine.tensor, batch)
   if not ok then errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s", errors.describe(batch)) end
   return tensor
 end
@@ -203,8 +203,7 @@ function Normalization:adapt(...)
     include(self, state, batch)
   end)
   if not state.mean then errors.raise "Normalization.adapt: there is no data to adapt to" end
-  self.adapt_mean:assign(ops.cast(state.mean, self.adapt_mean.dtype))
-  self.adapt_variance:assign(ops.cast(state.variance, self.adapt_variance.dtype))
+  engine.assign_all({self.adapt_mean, self.adapt_variance}, {state.mean, state.variance})
 end
 
 ---------------------------------------------------------------- configuration

@@ -1,9 +1,12 @@
 --- Names that layers and operations are given when they have none: `dense`, `dense_1`, ...
 -- @module cusp.models.names
 
+local context = require "cusp.context"
+local whole = require "cusp.whole"
+
 local names = {}
 local counts = {}
-local scope = {}
+whole.keep(counts)
 
 --- `MaxPooling2D` as `max_pooling2d`: Keras's rule.
 -- @tparam string class_name
@@ -25,32 +28,17 @@ function names.unique(prefix)
 end
 
 --- Starts counting afresh, as at the start of a program.
-function names.reset() counts = {} end
+function names.reset()
+  for prefix in pairs(counts) do counts[prefix] = nil end
+end
+
+--- The path of a variable or a layer made now: `my_model/dense/kernel`.
+function names.path(name)
+  local path = context.get().path
+  return path and path .. "/" .. name or name
+end
 
 --- Runs `f(...)` with `name` on the path of the variables made in it.
-function names.within(name, f, ...)
-  local depth = #scope
-  scope[depth + 1] = name
-  local results = table.pack(pcall(f, ...))
-  for i = #scope, depth + 1, -1 do scope[i] = nil end
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
-end
-
---- Puts a name on the path; `leave(mark)` with what this returns takes it off again.
-function names.enter(name)
-  scope[#scope + 1] = name
-  return #scope - 1
-end
-
-function names.leave(mark)
-  for i = #scope, mark + 1, -1 do scope[i] = nil end
-end
-
---- The path of a variable made now: `my_model/dense/kernel`.
-function names.path(name)
-  if #scope == 0 then return name end
-  return table.concat(scope, "/") .. "/" .. name
-end
+function names.within(name, f, ...) return context.within({path = names.path(name)}, f, ...) end
 
 return names

@@ -5,6 +5,7 @@ local structure = require "cusp.models.structure"
 
 local Node = {}
 Node.__index = Node
+Node.__is_node = true
 
 local function is_symbolic(value)
   local meta = type(value) == "table" and getmetatable(value)

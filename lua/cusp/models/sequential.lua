@@ -22,6 +22,7 @@ local place = require "cusp.saving.configuration.place"
 local registry = require "cusp.registry"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
+local whole = require "cusp.whole"
 
 local Sequential = Model:extend("Sequential", {__module = "keras", first_is_list = true})
 
@@ -69,8 +70,7 @@ local function check_new(self, layer)
   end
 end
 
---- Adds a layer (or the result of `cusp.Input`) on top.
-function Sequential:add(layer)
+local function add(self, layer)
   if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then layer = layer._history.operation end
   local stack = self._stack
   if #stack == 0 and Object.is_instance(layer, Layer) and rawget(layer, "_batch_input_shape") then
@@ -88,9 +88,17 @@ function Sequential:add(layer)
   end
 end
 
---- Removes the last layer.
--- @treturn layer
-function Sequential:pop()
+-- What adding and removing change of the stack itself.
+local function own_tables(self) return {self, self.__order, self._stack, self._results} end
+
+--- Adds a layer (or the result of `cusp.Input`) on top.
+function Sequential:add(layer)
+  local roots = {alone = own_tables(self)}
+  if Object.is_instance(layer, Layer) then roots[1] = layer end
+  whole.with(roots, add, self, layer)
+end
+
+local function pop(self)
   local stack, results = self._stack, self._results
   if #self.layers == 0 then errors.raise("%s: has no layers to remove", self.name) end
   local layer = table.remove(stack)
@@ -100,6 +108,10 @@ function Sequential:pop()
   if #results > 1 then extend_under_name(self) end
   return layer
 end
+
+--- Removes the last layer.
+-- @treturn layer
+function Sequential:pop() return whole.with({alone = own_tables(self)}, pop, self) end
 
 --- Builds all layers.
 -- @tparam table input_shape with the batch axis
@@ -115,12 +127,7 @@ function Sequential:build(input_shape)
   if #shape > 0 then shape[1] = shapes.None end
   table.insert(stack, 1, InputLayer {batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
   rawset(self, "_deferred", true) -- made without saying what comes in
-  local ok, message = pcall(extend_results, self)
-  if not ok then
-    table.remove(stack, 1)
-    rawset(self, "_results", {})
-    error(message, 0)
-  end
+  extend_results(self)
 end
 
 --- Runs the stack.

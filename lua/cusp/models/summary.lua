@@ -1,6 +1,7 @@
 --- The table that `model:summary()` prints.
 -- @module cusp.models.summary
 local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
@@ -50,7 +51,7 @@ local function output_shape(layer)
   if rawget(layer, "_graph") then return shape_texts(structure.map(layer.outputs, function(tensor) return tensor.shape end)) end
   local built_with = rawget(layer, "_build_shape")
   if not built_with then return "?" end
-  local ok, shape = pcall(layer.compute_output_shape, layer, built_with)
+  local ok, shape = engine.attempt(layer.compute_output_shape, layer, built_with)
   return ok and shape_texts(shape) or "?"
 end
 

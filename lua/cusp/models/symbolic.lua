@@ -7,6 +7,7 @@
 -- @module cusp.models.symbolic
 
 local binding = require "cusp.arguments"
+local context = require "cusp.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local names = require "cusp.models.names"
@@ -19,10 +20,9 @@ local None = shapes.None
 
 -- Large and divisible by much, so that windows fit and reshapes go through; unusual, so that they can be told in a message.
 local first_size, second_size = 5040, 10080
-local standing = nil -- the size that stands in while a call is traced for its shapes
 
 --- The stand-in size while a call is traced for its shapes alone, else nil.
-function symbolic.standing() return standing end
+function symbolic.standing() return context.get().standing end
 
 ---------------------------------------------------------------- the tensor
 
@@ -111,25 +111,22 @@ local function type_of(value)
   return setmetatable({shape = shape, dtype = dtype}, {__name = "type"})
 end
 
+local function types_in_trace(trace, size, f, arguments)
+  local function replace(leaf)
+    if is_symbolic(leaf) then return stand_in(trace, leaf, size) end
+    return leaf
+  end
+  local given = {}
+  for i = 1, arguments.n do
+    if arguments[i] ~= nil then given[i] = structure.map(arguments[i], replace) end
+  end
+  local outputs = table.pack(f(table.unpack(given, 1, arguments.n)))
+  for i = 1, outputs.n do outputs[i] = structure.map(outputs[i], type_of) end
+  return outputs
+end
+
 local function trace_types(size, f, arguments)
-  local trace = engine.trace()
-  local outer = standing
-  standing = size
-  local ok, result = pcall(function()
-    local function replace(leaf)
-      if is_symbolic(leaf) then return stand_in(trace, leaf, size) end
-      return leaf
-    end
-    local given = {}
-    for i = 1, arguments.n do
-      if arguments[i] ~= nil then given[i] = structure.map(arguments[i], replace) end
-    end
-    local outputs = table.pack(f(table.unpack(given, 1, arguments.n)))
-    for i = 1, outputs.n do outputs[i] = structure.map(outputs[i], type_of) end
-    return outputs
-  end)
-  standing = outer
-  trace:abandon()
+  local ok, result = context.attempt({standing = size}, engine.traced, types_in_trace, size, f, arguments)
   if not ok then
     if type(result) == "string" then result = result:gsub("%f[%d]" .. size .. "%f[%D]", "None") end
     error(result, 0)

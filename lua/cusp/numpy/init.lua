@@ -22,7 +22,7 @@ local function to_tensor(owner, value)
   if engine.is_variable(value) then return value.value end
   local kind = type(value)
   if kind == "number" or kind == "boolean" or kind == "table" and getmetatable(value) == nil then
-    local ok, tensor = pcall(engine.tensor, value, {})
+    local ok, tensor = engine.attempt(engine.tensor, value, {})
     if ok then return tensor end
   end
   errors.raise("%s: expected a tensor, or numbers that make one, got %s", owner, errors.describe(value))

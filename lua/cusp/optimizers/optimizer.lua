@@ -20,6 +20,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
 local warnings = require "cusp.warnings"
+local whole = require "cusp.whole"
 
 local function is_schedule(value)
   return Object.is_instance(value, require "cusp.optimizers.schedules.learning_rate_schedule")
@@ -222,14 +223,16 @@ function Optimizer:build(variables)
   self.built = true
 end
 
+local function build_whole(self, variables)
+  self:build(variables)
+  self.built = true
+  if rawget(self, "_when_built") then require("cusp.saving.deferred").run(self) end
+end
+
 --- Makes the state for `variables` unless there is one.
 function Optimizer:ensure_built(variables)
-  if not self.built then
-    -- Within a trace, what the state begins with would become part of every step.
-    engine.untraced(self.build, self, variables)
-    self.built = true
-    if rawget(self, "_when_built") then require("cusp.saving.deferred").run(self) end
-  end
+  -- Within a trace, what the state begins with would become part of every step.
+  if not self.built then whole.with({ self }, engine.untraced, build_whole, self, variables) end
 end
 
 --- The position of a variable among those the optimizer was built for: its place in the lists of state.
@@ -251,10 +254,7 @@ function Optimizer:assign_sub(variable, value) self:assign(variable, variable - 
 -- Runs f with assignments under a condition (in addition to one already in force).
 local function gated(self, condition, f)
   local outer = rawget(self, "_gate")
-  rawset(self, "_gate", outer ~= nil and ops.logical_and(outer, condition) or condition)
-  local ok, message = pcall(f)
-  rawset(self, "_gate", outer)
-  if not ok then error(message, 0) end
+  engine.with_fields({ self, "_gate", outer ~= nil and ops.logical_and(outer, condition) or condition }, f)
 end
 Optimizer.gated = gated
 
@@ -356,8 +356,7 @@ local function constrain(self, variables)
   end
 end
 
-local function apply_now(self, gradients, variables)
-  rawset(self, "_shared", {})
+local function apply_sharing(self, gradients, variables)
   local scale = self.loss_scale_factor
   if scale then
     local scaled = {}
@@ -368,7 +367,10 @@ local function apply_now(self, gradients, variables)
   if self.use_ema then update_averages(self) end
   constrain(self, variables)
   self:assign_add(self._iterations, 1)
-  rawset(self, "_shared", nil)
+end
+
+local function apply_now(self, gradients, variables)
+  engine.with_fields({ self, "_shared", {} }, apply_sharing, self, gradients, variables)
 end
 
 ---------------------------------------------------------------- compiled updates of a loop of one's own
@@ -386,8 +388,7 @@ local function plan_key(self, gradients, variables)
   return table.concat(parts, ",")
 end
 
-local function trace_update(self, gradients, variables)
-  local trace <close> = engine.trace()
+local function trace_update(trace, self, gradients, variables)
   local placeholders = {}
   for i, gradient in ipairs(gradients) do placeholders[i] = trace:placeholder(gradient.shape, gradient.dtype) end
   self:apply_gradients_now(placeholders, variables)
@@ -401,7 +402,7 @@ local function apply_compiled(self, gradients, variables)
     rawset(self, "_compiled", plans)
   end
   local key = plan_key(self, gradients, variables)
-  plans[key] = plans[key] or trace_update(self, gradients, variables)
+  plans[key] = plans[key] or engine.traced(trace_update, self, gradients, variables)
   plans[key](table.unpack(gradients))
 end
 

@@ -47,7 +47,7 @@ local function save_npz(path, value)
 end
 
 local function decode_skeleton(path, text)
-  local ok, skeleton = pcall(require("cusp.json").decode, text)
+  local ok, skeleton = engine.attempt(require("cusp.json").decode, text)
   if not ok then errors.raise("cusp.load: %s: %s: %s", path, skeleton_name, skeleton) end
   return skeleton
 end
@@ -131,7 +131,7 @@ end
 local function save_text(module, options)
   return function(path, value)
     check_plain(path, value, "")
-    local ok, text = pcall(require(module).encode, value, options)
+    local ok, text = engine.attempt(require(module).encode, value, options)
     if not ok then errors.raise("cusp.save: %s: %s", path, text) end
     write_text(path, text:find "\n$" and text or text .. "\n")
   end
@@ -139,7 +139,7 @@ end
 
 local function load_text(module)
   return function(path)
-    local ok, value = pcall(require(module).decode, read_text(path))
+    local ok, value = engine.attempt(require(module).decode, read_text(path))
     if not ok then errors.raise("cusp.load: %s: %s", path, value) end
     return value
   end

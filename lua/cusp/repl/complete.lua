@@ -6,7 +6,7 @@ local words = "and break do else elseif end false for function goto if in local 
 
 -- Looks without running the user's metamethods where it can, and never raises.
 local function index(value, key)
-  local ok, result = pcall(function() return value[key] end)
+  local ok, result = engine.attempt(function() return value[key] end)
   if ok then return result end
 end
 

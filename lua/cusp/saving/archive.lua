@@ -107,7 +107,7 @@ end
 
 local function read_config(source)
   if not source.has(CONFIG) then errors.raise("load_model: %s: has no %s: it is not a saved model", source.path, CONFIG) end
-  local ok, config = pcall(json.decode, source.text(CONFIG))
+  local ok, config = engine.attempt(json.decode, source.text(CONFIG))
   if not ok then errors.raise("load_model: %s: %s: %s", source.path, CONFIG, config) end
   if not kinds.is_plain(config) then errors.raise("load_model: %s: %s: expected an object", source.path, CONFIG) end
   return config
@@ -115,7 +115,7 @@ end
 
 --- Names the archive, not the temporary file that its weights were taken out to.
 local function naming(source, temporary, f, ...)
-  local results = table.pack(pcall(f, ...))
+  local results = table.pack(engine.attempt(f, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   local text = tostring(results[2])
   local first, last = text:find(temporary, 1, true)
@@ -167,7 +167,7 @@ function archive.read(path, options)
   options = options or {}
   local source <close> = open(path)
   local config = read_config(source)
-  local ok, model = pcall(configuration.to_model, config, {custom_objects = options.custom_objects, compile = options.compile})
+  local ok, model = engine.attempt(configuration.to_model, config, {custom_objects = options.custom_objects, compile = options.compile})
   if not ok then
     if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
     errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))

@@ -6,6 +6,9 @@ local tracking = require "cusp.layers.tracking"
 
 local deferred = {}
 
+-- Objects for which something that waited has failed: known beyond the error that takes back all else.
+local failed = setmetatable({}, {__mode = "k"})
+
 local function has_unbuilt_parts(layer)
   local found = false
   tracking.each(layer, function(kind, value)
@@ -50,11 +53,11 @@ end
 
 --- Forgets what waits for a model and its layers if it failed for one of them: other values are about to be read.
 function deferred.forget_failed(model)
-  local failed = false
-  each_layer(model, function(layer) failed = failed or rawget(layer, "_failed_when_built") ~= nil end)
-  if not failed then return end
+  local any = false
+  each_layer(model, function(layer) any = any or failed[layer] ~= nil end)
+  if not any then return end
   each_layer(model, function(layer)
-    rawset(layer, "_failed_when_built", nil)
+    failed[layer] = nil
     rawset(layer, "_when_built", nil)
   end)
 end
@@ -69,7 +72,7 @@ function deferred.run(object)
     local ok, message = pcall(engine.untraced, f, object)
     if not ok then
       rawset(object, "_when_built", table.move(waiting, i, #waiting, 1, {}))
-      rawset(object, "_failed_when_built", true)
+      failed[object] = true
       error(message, 0)
     end
   end

@@ -5,6 +5,7 @@
 local Object = require "cusp.class"
 local configuration = require "cusp.saving.configuration"
 local deferred = require "cusp.saving.deferred"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local extra_state = require "cusp.saving.extra_state"
 local hdf5_weights = require "cusp.saving.hdf5_weights"
@@ -73,14 +74,14 @@ end
 local function json_attribute(path, root, name)
   local text = text_attribute(path, root, name)
   if text == nil then return nil end
-  local ok, value = pcall(json.decode, text)
+  local ok, value = engine.attempt(json.decode, text)
   if not ok then errors.raise("%s: attribute '%s': %s", path, name, value) end
   if not kinds.is_plain(value) then errors.raise("%s: attribute '%s': expected an object, got %s", path, name, errors.describe(value)) end
   return value
 end
 
 local function in_file(path, f, ...)
-  local ok, result = pcall(f, ...)
+  local ok, result = engine.attempt(f, ...)
   if ok then return result end
   local text = tostring(result)
   if text:find("interrupted!", 1, true) or text:find(path, 1, true) then error(result, 0) end

@@ -19,6 +19,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local stored = require "cusp.saving.stored"
+local whole = require "cusp.whole"
 
 local methods = {}
 local files = engine.files
@@ -267,9 +268,9 @@ end
 local function load_hdf5(model, path, options)
   local file <close> = stored.open(path)
   local root, hdf5_weights = file.root, require "cusp.saving.hdf5_weights"
-  local whole = root:get "model_weights"
+  local weights = root:get "model_weights"
   if hdf5_weights.is_layout(root) then return load_tf2_layout(model, path, root, options) end
-  if whole and whole.kind == "group" then return load_tf2_layout(model, path, whole, options) end
+  if weights and weights.kind == "group" then return load_tf2_layout(model, path, weights, options) end
   if require("cusp.saving.keras3_weights").is_layout(root) then return load_keras3_layout(model, path, root, options) end
   errors.raise("load_weights: %s: is not a file of weights: it has neither layer_names nor a group layers or vars (it has %s)", path,
     #root:names() > 0 and table.concat(root:names(), ", ") or "nothing")
@@ -291,6 +292,20 @@ local function checkpoint_at(path)
   return files.exists(path .. ".index") or files.is_directory(path) and files.exists(path .. "/checkpoint")
 end
 
+local function load_weights(self, path, options)
+  local kind = kind_of_file(path)
+  if kind == "hdf5" then return load_hdf5(self, path, options) end
+  if kind == "zip" then return load_archive(self, path, options) end
+  if checkpoint_at(path) then return load_checkpoint(self, path, options) end
+  local prefix = path:match "^(.+)%.index$" or path:match "^(.+)%.data%-%d+%-of%-%d+$"
+  if prefix and checkpoint_at(prefix) then
+    errors.raise("load_weights: %s is a file of the checkpoint '%s', which is named without the ending: load_weights \"%s\"", path,
+      prefix, prefix)
+  end
+  if kind == "unknown" then errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint", path) end
+  errors.raise("load_weights: there is no file '%s', and no checkpoint '%s.index'", path, path)
+end
+
 --- Loads weights, into a model of the same structure. Where it is not built yet, its weights are set when it is.
 -- @tparam string filepath what `save_weights` or `save` wrote, or TensorFlow or Keras; told by its contents
 -- @tparam[opt=false] boolean skip_mismatch leaves out what does not fit, with a warning
@@ -304,17 +319,7 @@ function methods:load_weights(...)
   check_path("load_weights", path)
   deferred.forget_failed(self)
   local options = { skip_mismatch = skip_mismatch, by_name = by_name, options = checkpoint_options }
-  local kind = kind_of_file(path)
-  if kind == "hdf5" then return load_hdf5(self, path, options) end
-  if kind == "zip" then return load_archive(self, path, options) end
-  if checkpoint_at(path) then return load_checkpoint(self, path, options) end
-  local prefix = path:match "^(.+)%.index$" or path:match "^(.+)%.data%-%d+%-of%-%d+$"
-  if prefix and checkpoint_at(prefix) then
-    errors.raise("load_weights: %s is a file of the checkpoint '%s', which is named without the ending: load_weights \"%s\"", path,
-      prefix, prefix)
-  end
-  if kind == "unknown" then errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint", path) end
-  errors.raise("load_weights: there is no file '%s', and no checkpoint '%s.index'", path, path)
+  return whole.with({ self }, load_weights, self, path, options)
 end
 
 return methods

@@ -71,16 +71,13 @@ end
 -- @treturn {[Variable]=true} what was assigned
 function Plan:run()
   return engine.untraced(function()
-    local tensors, done = {}, {}
+    local variables, tensors, done = {}, {}, {}
     for i, entry in ipairs(self) do
       local tensor = entry.value.read()
       if tensor.dtype ~= entry.variable.dtype then tensor = engine.ops.cast(tensor, entry.variable.dtype) end
-      tensors[i] = tensor
+      variables[i], tensors[i], done[entry.variable] = entry.variable, tensor, true
     end
-    for i, entry in ipairs(self) do
-      entry.variable:assign(tensors[i])
-      done[entry.variable] = true
-    end
+    engine.assign_all(variables, tensors)
     for _, f in ipairs(self.last or {}) do f() end
     return done
   end)

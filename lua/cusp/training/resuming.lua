@@ -244,9 +244,12 @@ end
 
 --- Puts the variables and generators of a run back.
 function resuming.restore_values(run, kept)
+  local all, values = {}, {}
   for kind, variables in pairs(variables_of(run)) do
-    for i, variable in ipairs(variables) do variable:assign(kept.values[kind][i]) end
+    table.move(variables, 1, #variables, #all + 1, all)
+    table.move(kept.values[kind], 1, #variables, #values + 1, values)
   end
+  engine.assign_all(all, values)
   for name, value in pairs(kept.last or {}) do run.step.last[name] = value end
   random.set_state(kept.random)
 end

@@ -8,6 +8,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local structure = require "cusp.models.structure"
+local whole = require "cusp.whole"
 
 local Step = {}
 Step.__index = Step
@@ -103,8 +104,7 @@ local function placeholders(trace, types)
   return tensors
 end
 
-local function trace_step(self, form, types)
-  local trace <close> = engine.trace()
+local function trace_step(trace, self, form, types)
   local batch = data.pack(form, placeholders(trace, types))
   local result = self.model[self.method](self.model, batch)
   if self.method ~= "predict_step" then
@@ -118,6 +118,13 @@ local function trace_step(self, form, types)
   return plan
 end
 
+local function make_plan(self, form, key, types)
+  local plan = engine.traced(trace_step, self, form, types)
+  self.plans[key] = plan
+  if self.method == "train_step" and not self.trained then self.trained = self.model.trainable_variables end
+  return plan
+end
+
 --- The plan for batches of a form; traced if there is none yet.
 -- @tparam table form places of tensors
 -- @tparam string key text of the form
@@ -125,13 +132,7 @@ end
 function Step:plan(form, key, types)
   self.signature = self.signature or { form = form, key = key, types = types }
   key = key .. "|" .. type_key(types)
-  local plan = self.plans[key]
-  if not plan then
-    plan = trace_step(self, form, types)
-    self.plans[key] = plan
-    if self.method == "train_step" and not self.trained then self.trained = self.model.trainable_variables end
-  end
-  return plan
+  return self.plans[key] or whole.with({ self.model, self }, make_plan, self, form, key, types)
 end
 
 local function types_of(tensors)
@@ -140,7 +141,7 @@ local function types_of(tensors)
   return types
 end
 
-local function run_eagerly(self, batch)
+local function run_step(self, batch)
   self.signature = self.signature or { form = batch.form, key = batch.key, types = types_of(batch.tensors) }
   local result = self.model[self.method](self.model, data.pack(batch.form, batch.tensors))
   if self.method == "predict_step" then
@@ -156,6 +157,12 @@ local function run_eagerly(self, batch)
     if type(value) == "userdata" then tensors[#tensors + 1] = value end
   end
   engine.evaluate(tensors)
+end
+
+-- The first batch shows what the model and its metrics are made of.
+local function run_eagerly(self, batch)
+  if self.signature then return run_step(self, batch) end
+  return whole.with({ self.model, self }, run_step, self, batch)
 end
 
 --- Traces the step for a batch, so that what the model is made of is known before it runs.

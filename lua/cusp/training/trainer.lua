@@ -17,6 +17,7 @@ local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local structure = require "cusp.models.structure"
 local warnings = require "cusp.warnings"
+local whole = require "cusp.whole"
 
 local Trainer = {}
 
@@ -42,18 +43,7 @@ local function optimizer_of(self, given, auto_scale)
   return optimizer
 end
 
---- Says how the model is trained.
--- @param[opt="rmsprop"] optimizer a name or an Optimizer
--- @param[opt] loss a name, a function of (y_true, y_pred), or a Loss; for several outputs a list, or a table by output name
--- @param[opt] loss_weights numbers in the same form
--- @param[opt] metrics a list of names, functions or Metrics; for several outputs a list of lists, or a table by output name
--- @param[opt] weighted_metrics metrics that sample weights apply to, in the same form
--- @tparam[opt=false] boolean run_eagerly whether steps run as plain Lua, so that values can be looked at
--- @tparam[opt=1] integer steps_per_execution steps between two calls of the hooks around batches
--- @param[opt] jit_compile taken and kept for Keras's sake: steps are always compiled here unless run_eagerly
--- @tparam[opt=true] boolean auto_scale_loss whether the loss is scaled under the policy "mixed_float16"
-function Trainer:compile(...)
-  checks.receiver(self, "compile")
+local function compile(self, ...)
   local optimizer, loss, loss_weights, wanted, weighted, run_eagerly, steps_per_execution, jit_compile, auto_scale = bind_compile(...)
   self.optimizer = optimizer_of(self, optimizer, auto_scale)
   -- These are not parts of the model whose variables it would have to save.
@@ -74,6 +64,21 @@ function Trainer:compile(...)
     rawset(self, "_when_compiled", nil)
     loading()
   end
+end
+
+--- Says how the model is trained.
+-- @param[opt="rmsprop"] optimizer a name or an Optimizer
+-- @param[opt] loss a name, a function of (y_true, y_pred), or a Loss; for several outputs a list, or a table by output name
+-- @param[opt] loss_weights numbers in the same form
+-- @param[opt] metrics a list of names, functions or Metrics; for several outputs a list of lists, or a table by output name
+-- @param[opt] weighted_metrics metrics that sample weights apply to, in the same form
+-- @tparam[opt=false] boolean run_eagerly whether steps run as plain Lua, so that values can be looked at
+-- @tparam[opt=1] integer steps_per_execution steps between two calls of the hooks around batches
+-- @param[opt] jit_compile taken and kept for Keras's sake: steps are always compiled here unless run_eagerly
+-- @tparam[opt=true] boolean auto_scale_loss whether the loss is scaled under the policy "mixed_float16"
+function Trainer:compile(...)
+  checks.receiver(self, "compile")
+  whole.with({ self }, compile, self, ...)
 end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.

@@ -25,7 +25,7 @@ local function activation_name(layer)
   local activation = layer.__is_layer and layer.activation
   if not activation then return nil end
   if type(activation) == "table" then return activation.name or getmetatable(activation).__name end
-  local ok, name = pcall(registry.function_name, activation)
+  local ok, name = engine.attempt(registry.function_name, activation)
   return ok and type(name) == "string" and name or "function"
 end
 

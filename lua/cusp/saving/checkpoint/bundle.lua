@@ -38,7 +38,7 @@ local Reader = {}
 Reader.__index = Reader
 
 local function decode(path, message, key, value)
-  local ok, result = pcall(protobuf.decode, message, value)
+  local ok, result = engine.attempt(protobuf.decode, message, value)
   if ok then return result end
   local reason = tostring(result):gsub("^.-: ", "", 1)
   errors.raise("%s: the entry '%s' cannot be read: %s", path, key, reason)

@@ -1,8 +1,9 @@
 --- TensorFlow's checkpoints: weights and optimizer state by the object graph, as tf.keras's `save_weights` writes them.
 -- @module cusp.saving.checkpoint
 
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
-local files = require "cusp.engine".files
+local files = engine.files
 
 local checkpoint = {}
 
@@ -87,7 +88,7 @@ function checkpoint.load(path, model, options)
   local prefix = find("load_weights", path)
   for attempt = 1, most_attempts do
     local written = files.modified(prefix .. ".index")
-    local ok, result = pcall(load_once, prefix, model, options or {})
+    local ok, result = engine.attempt(load_once, prefix, model, options or {})
     if ok then return result end
     -- A training that goes on may have replaced the checkpoint after its index was read and before its data were.
     if attempt == most_attempts or files.modified(prefix .. ".index") == written then error(result, 0) end

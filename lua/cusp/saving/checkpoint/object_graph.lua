@@ -3,6 +3,7 @@
 -- is the root. Here a node is named by its id, from 0, as there.
 -- @module cusp.saving.checkpoint.object_graph
 
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local protobuf = require "cusp.protobuf"
 
@@ -59,7 +60,7 @@ end
 -- @treturn Graph
 -- @raise where the bytes are no such message, an id is out of range, or an object calls two others the same
 function object_graph.decode(bytes, where)
-  local ok, proto = pcall(protobuf.decode, message, bytes)
+  local ok, proto = engine.attempt(protobuf.decode, message, bytes)
   if not ok then errors.raise("%s: the object graph cannot be read: %s", where, (tostring(proto):gsub("^.-: ", "", 1))) end
   if #proto.nodes == 0 then errors.raise("%s: the object graph has no objects", where) end
   local nodes = {}

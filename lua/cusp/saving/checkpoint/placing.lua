@@ -8,7 +8,8 @@
 -- name, an index for that name replaces the first, the first name goes.
 -- @module cusp.saving.checkpoint.placing
 
-local files = require "cusp.engine".files
+local engine = require "cusp.engine"
+local files = engine.files
 
 local placing = {}
 
@@ -22,7 +23,7 @@ function placing.data_path(prefix, shard, shards) return ("%s.data-%05d-of-%05d"
 --- How many data files the index at a prefix speaks of: nil where there is no index, or none that can be read.
 local function present_shards(prefix)
   if not files.exists(prefix .. ".index") then return nil end
-  local ok, reader = pcall(function() return require("cusp.saving.checkpoint.bundle").open(prefix) end)
+  local ok, reader = engine.attempt(function() return require("cusp.saving.checkpoint.bundle").open(prefix) end)
   return ok and reader.shards or nil
 end
 
@@ -73,7 +74,7 @@ end
 function placing.finish(place, data, index)
   replace(place, data, index)
   if place.shards == 2 then
-    pcall(rename_data, place, index) -- where that fails, the checkpoint is whole all the same, under its two other names
+    engine.attempt(rename_data, place, index) -- where that fails, the checkpoint is whole all the same, under its two other names
   elseif place.before then
     remove_data(place.prefix, place.before)
   end

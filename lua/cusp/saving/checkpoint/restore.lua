@@ -6,12 +6,17 @@
 -- @module cusp.saving.checkpoint.restore
 
 local deferred = require "cusp.saving.deferred"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local optimizer_children = require "cusp.saving.checkpoint.optimizer_children"
 local optimizer_state = require "cusp.saving.optimizer_state"
 local tracking = require "cusp.layers.tracking"
 local trackables = require "cusp.saving.checkpoint.trackables"
 local warnings = require "cusp.warnings"
+local whole = require "cusp.whole"
+
+-- Those of which a part has failed; that has been said, and no warning need follow.
+local failing = setmetatable({}, {__mode = "k"})
 
 local Restoration = {}
 Restoration.__index = Restoration
@@ -65,15 +70,25 @@ local function plan(self, variable, id, layer, plans)
   plans[#plans + 1] = {variable = variable, key = key, entry = entry, layer = layer}
 end
 
+--- Where what an object waits for fails, this is as it was, too (see cusp.whole).
+local function belongs_to(self, object)
+  local list = rawget(object, "_restorations") or {}
+  list[#list + 1] = whole.only {self, self.objects, self.restored, self.waiting}
+  rawset(object, "_restorations", list)
+end
+
 --- Continues from an object when it is built, or a model when it is compiled.
 local function wait_for(self, object, id, layer)
   if self.waiting[object] then return end
   local is_layer = tracking.kind(object) == "layer"
   if (is_layer or trackables.is_optimizer(object)) and not deferred.is_built(object) then
     self.waiting[object] = true
+    belongs_to(self, object)
     deferred.when_built(object, function()
       self.waiting[object] = nil
+      failing[self] = true
       self:continue(object, id, layer)
+      failing[self] = nil
     end)
   end
 end
@@ -81,6 +96,7 @@ end
 --- A compiled model's optimizer is loaded; that of a model which is compiled later is loaded then.
 local function wait_for_compile(self, model, id)
   if not self.graph:child(id, "optimizer") or rawget(model, "optimizer") then return end
+  belongs_to(self, model)
   rawset(model, "_when_compiled", function() self:continue(model, id) end)
 end
 
@@ -188,12 +204,10 @@ local function check(self, plans)
 end
 
 local function assign(self, plans)
-  local values = {}
-  for i, one in ipairs(plans) do values[i] = self.reader:tensor(one.key) end
-  for i, one in ipairs(plans) do
-    one.variable:assign(values[i])
-    self.restored[one.variable] = true
-  end
+  local variables, values = {}, {}
+  for i, one in ipairs(plans) do variables[i], values[i] = one.variable, self.reader:tensor(one.key) end
+  engine.assign_all(variables, values)
+  for _, variable in ipairs(variables) do self.restored[variable] = true end
 end
 
 --- What an optimizer needs and the file does not have.
@@ -275,7 +289,7 @@ end
 
 --- TensorFlow's warning about values that were not used, when nobody can use them any more.
 function Restoration:__gc()
-  if self.expected_partial or self.failed then return end
+  if self.expected_partial or self.failed or failing[self] then return end
   local unused = self:unused()
   if #unused == 0 then return end
   warnings.warn("%s: what was restored from this checkpoint is gone, and these of its values were not used "

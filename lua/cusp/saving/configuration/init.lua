@@ -8,6 +8,7 @@
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
 -- @module cusp.saving.configuration
 local arguments = require "cusp.arguments"
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local keras2 = require "cusp.saving.configuration.keras2"
 local kinds = require "cusp.kinds"
@@ -98,7 +99,7 @@ end
 -- @tparam[opt] table options `custom_objects`
 -- @raise naming what is not known; the model is as it was then
 function configuration.compile(model, config, options)
-  local ok, message = pcall(scoped, options, training.compile, model, config)
+  local ok, message = engine.attempt(scoped, options, training.compile, model, config)
   if not ok then raise_in("training configuration", message) end
 end
 
@@ -116,7 +117,7 @@ local function compile_if_told(model, config, options)
   local settings = config.compile_config
   if options and options.compile == false or not is_plain(settings) or next(settings) == nil then return end
   if not model.compile then return end
-  local ok, message = pcall(configuration.compile, model, settings, options)
+  local ok, message = engine.attempt(configuration.compile, model, settings, options)
   if ok then return end
   local text = place.text(message)
   if text == "interrupted!" then error(text, 0) end
@@ -130,7 +131,7 @@ end
 -- @treturn Model
 -- @raise naming the place in the configuration and what is wrong there
 function configuration.to_model(config, options)
-  local ok, model = pcall(scoped, options, read_model, config)
+  local ok, model = engine.attempt(scoped, options, read_model, config)
   if not ok then raise_in("model configuration", model) end
   compile_if_told(model, config, options)
   return model
@@ -201,7 +202,7 @@ end
 -- @tparam[opt] table custom_objects
 function configuration.of_text(what, decode, text, custom_objects)
   if type(text) ~= "string" then errors.raise("%s: expected the text of a model's configuration, got %s", what, errors.describe(text)) end
-  local ok, config = pcall(decode, text)
+  local ok, config = engine.attempt(decode, text)
   if not ok then errors.raise("%s: %s", what, place.text(config)) end
   if config == null or not is_plain(config) then
     errors.raise("%s: expected the configuration of a model, got %s", what, errors.describe(config))

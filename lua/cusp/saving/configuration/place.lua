@@ -1,5 +1,6 @@
 --- Places in configurations, for error messages: "layers[3] (Dense 'dense_1'), config.units: ...".
 -- @module cusp.saving.configuration.place
+local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 
 local place = {}
@@ -37,7 +38,7 @@ end
 -- @param data the form at that place
 -- @tparam function f
 function place.within(where, data, f, ...)
-  local results = table.pack(pcall(f, ...))
+  local results = table.pack(engine.attempt(f, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   local text = as_keys(place.text(results[2]), data)
   if text == "interrupted!" then error(text, 0) end
