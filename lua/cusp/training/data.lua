@@ -74,6 +74,20 @@ local function fill(form, tensors)
   return result
 end
 
+local function path_of(form, place)
+  if form == place then return "" end
+  if type(form) ~= "table" then return nil end
+  for key, item in pairs(form) do
+    local rest = path_of(item, place)
+    if rest then return (type(key) == "number" and "[%d]" or ".%s"):format(key) .. rest end
+  end
+end
+
+--- What a tensor of a form is called: "x", "y[2]", "x.image".
+-- @tparam table form
+-- @tparam integer place of the tensor
+function data.name(form, place) return (path_of(form, place) or ("." .. place)):sub(2) end
+
 --- A batch as train_step and test_step get it: `{x, y, sample_weight}`.
 function data.pack(form, tensors)
   return { fill(form.x, tensors), fill(form.y, tensors), fill(form.sample_weight, tensors) }
