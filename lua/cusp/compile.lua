@@ -5,6 +5,7 @@ local errors = require "cusp.errors"
 local gradients = require "cusp.gradients"
 local structure = require "cusp.models.structure"
 local define = require "cusp.ops.define"
+local plain = require "cusp.plain"
 local PlanCache = require "cusp.plan_cache"
 
 local function is_tensor(value)
@@ -20,7 +21,7 @@ local function signature_of(values)
     elseif structure.is_container(value) then
       local keys = {}
       for key in pairs(value) do keys[#keys + 1] = key end
-      table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+      plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
       parts[#parts + 1] = "{"
       for _, key in ipairs(keys) do
         parts[#parts + 1] = tostring(key) .. "="
@@ -47,7 +48,7 @@ local function replace(values, chosen, replacement)
     if not structure.is_container(value) then return value end
     local keys, result = {}, {}
     for key in pairs(value) do keys[#keys + 1] = key end
-    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+    plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
     for _, key in ipairs(keys) do result[key] = walk(value[key]) end
     return result
   end

@@ -1,5 +1,6 @@
 --- Compiled plans by signature. All caches share one bound: where there are more plans than that, the least recently used ones go.
 -- @classmod cusp.plan_cache
+local plain = require "cusp.plain"
 local warnings = require "cusp.warnings"
 
 local PlanCache = {}
@@ -46,7 +47,7 @@ end
 local function drop_oldest()
   local list, bytes = all_entries()
   if #list <= most_plans and bytes <= most_bytes then return end
-  table.sort(list, function(a, b) return a.used < b.used end)
+  plain.sort(list, function(a, b) return a.used < b.used end)
   for i = 1, #list - least_plans do
     if #list - i < most_plans and bytes <= most_bytes then return end
     local oldest = list[i]
@@ -59,7 +60,7 @@ end
 local function most_changing(entries)
   local list, seen, best = {}, {}, nil
   for _, entry in pairs(entries) do list[#list + 1] = entry end
-  table.sort(list, function(a, b) return a.used < b.used end)
+  plain.sort(list, function(a, b) return a.used < b.used end)
   for _, entry in ipairs(list) do
     for i, text in ipairs(entry.parts) do
       local values = seen[i] or { at = i }

@@ -1,5 +1,6 @@
 --- Warnings: lines on standard error that begin with "warning: ".
 -- @module cusp.warnings
+local plain = require "cusp.plain"
 local warnings = {}
 
 --- What is called before a line is written; the progress line ends itself here when it stands half drawn on a terminal.
@@ -14,7 +15,7 @@ local receive = write
 -- @tparam string message a format for string.format when more arguments follow
 -- @param ... arguments of the format
 function warnings.warn(message, ...)
-  if select("#", ...) > 0 then message = message:format(...) end
+  if select("#", ...) > 0 then message = plain.format(message, ...) end
   if warnings.before then warnings.before() end
   receive(message)
 end

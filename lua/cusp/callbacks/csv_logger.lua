@@ -8,6 +8,7 @@ local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local python = require "cusp.callbacks.python_format"
+local plain = require "cusp.plain"
 
 local CSVLogger = Callback:extend("CSVLogger", {
   config = { { "filename", "string" }, { "separator", "string", default = "," }, { "append", "boolean", default = false } },
@@ -106,7 +107,7 @@ local function columns(logs)
     keys[#keys + 1] = name
     validated = validated or name:find "^val_" ~= nil
   end
-  table.sort(keys)
+  plain.sort(keys)
   if not validated then
     for i = 1, #keys do keys[#keys + 1] = "val_" .. keys[i] end
   end

@@ -4,6 +4,7 @@
 -- @module cusp.models.structure
 
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local structure = {}
@@ -34,7 +35,7 @@ end
 function structure.keys(t)
   local keys = {}
   for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
   return keys
 end
 local sorted_keys = structure.keys

@@ -18,6 +18,7 @@ local names = require "cusp.models.names"
 local null = require "cusp.null"
 local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local warnings = require "cusp.warnings"
 
@@ -561,7 +562,8 @@ end
 --- "Adam{learning_rate = 0.001, ...}"
 function Optimizer:__tostring()
   local rate = self._learning_rate
-  return ("%s{learning_rate = %s}"):format(self.__name, engine.is_variable(rate) and ("%.6g"):format(rate.value:item()) or tostring(rate))
+  local text = engine.is_variable(rate) and plain.format("%.6g", rate.value:item()) or plain.tostring(rate)
+  return ("%s{learning_rate = %s}"):format(self.__name, text)
 end
 
 return Optimizer

@@ -1,5 +1,6 @@
 --- Values as the prompt echoes them: tensors and models as they print, tables shallow, sorted and abridged.
 -- @module cusp.repl.show
+local plain = require "cusp.plain"
 local MOST_ITEMS, WIDTH, DEEPEST = 20, 78, 2
 
 local show -- forward
@@ -35,7 +36,7 @@ local function other_keys(t, length)
   for key in next, t do
     if not (math.type(key) == "integer" and key >= 1 and key <= length) then keys[#keys + 1] = key end
   end
-  table.sort(keys, before)
+  plain.sort(keys, before)
   return keys
 end
 

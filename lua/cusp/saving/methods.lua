@@ -13,6 +13,7 @@
 
 local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
+local plain = require "cusp.plain"
 local checks = require "cusp.training.checks"
 local deferred = require "cusp.saving.deferred"
 local engine = require "cusp.engine"
@@ -25,7 +26,7 @@ local files = engine.files
 
 ---------------------------------------------------------------- names
 
-local function ends_with(path, ending) return path:lower():sub(-#ending) == ending end
+local function ends_with(path, ending) return plain.lower(path):sub(-#ending) == ending end
 
 local function is_hdf5_name(path) return ends_with(path, ".h5") or ends_with(path, ".hdf5") end
 
@@ -42,7 +43,7 @@ end
 local function ask(path)
   io.stderr:write(("%s exists already; overwrite it? [y/n] "):format(path))
   local answer = io.read "l"
-  return answer ~= nil and answer:lower():sub(1, 1) == "y"
+  return answer ~= nil and plain.lower(answer):sub(1, 1) == "y"
 end
 
 --- Whether a file may be written: where it exists already and should not be overwritten, the user is asked.

@@ -2,6 +2,7 @@
 -- @module cusp.summary.projector
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local projector = {}
 
@@ -50,8 +51,8 @@ function projector.vectors(matrix)
   local format = ("%.7g\t"):rep(shape[2] - 1) .. "%.7g"
   local lines, values = {}, matrix:flat()
   for row = 1, shape[1] do
-    lines[row] = shape[2] <= 240 and format:format(table.unpack(values, (row - 1) * shape[2] + 1, row * shape[2]))
-      or table.concat(values, "\t", (row - 1) * shape[2] + 1, row * shape[2])
+    lines[row] = shape[2] <= 240 and plain.format(format, table.unpack(values, (row - 1) * shape[2] + 1, row * shape[2]))
+      or plain.concat(values, "\t", (row - 1) * shape[2] + 1, row * shape[2])
   end
   lines[#lines + 1] = ""
   return table.concat(lines, "\n")

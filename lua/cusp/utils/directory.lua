@@ -2,6 +2,7 @@
 -- @module cusp.utils.directory
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local random_state = require "cusp.utils.random_state"
 
 local directory = {}
@@ -59,7 +60,7 @@ local function walk(path, relative, follow_links, out, depth)
 end
 
 local function has_format(name, formats)
-  name = name:lower()
+  name = plain.lower(name)
   for _, format in ipairs(formats) do
     if #name > #format and name:sub(-#format) == format then return true end
   end
@@ -69,7 +70,7 @@ end
 -- The files below a directory, in the order of their directories' and their own names.
 local function files_below(path, formats, follow_links, out)
   local directories = walk(path, "", follow_links, {}, 0)
-  table.sort(directories)
+  plain.sort(directories)
   for _, relative in ipairs(directories) do
     local inside = join(path, relative)
     for _, name in ipairs(engine.files.list(inside)) do
@@ -100,7 +101,7 @@ local function sorted_labels(labels)
   for _, label in ipairs(labels) do
     if not seen[label] then list[#list + 1], seen[label] = label, true end
   end
-  table.sort(list)
+  plain.sort(list)
   for i, label in ipairs(list) do list[i] = tostring(label) end
   return list
 end

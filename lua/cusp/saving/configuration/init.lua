@@ -9,6 +9,7 @@
 -- @module cusp.saving.configuration
 local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local keras2 = require "cusp.saving.configuration.keras2"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
@@ -155,7 +156,7 @@ local function sorted(value)
     keys[#keys + 1] = key
     result[key] = sorted(item)
   end
-  table.sort(keys)
+  plain.sort(keys)
   return ordered.object(result, keys)
 end
 
