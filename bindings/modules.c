@@ -10,7 +10,10 @@
 
 static const char remembered_key;
 
-static bool is_ours(const char *name) { return strncmp(name, "cusp", 4) == 0 && (name[4] == '\0' || name[4] == '.'); }
+/* Native modules share nothing and may be loaded again. */
+static bool is_ours(const char *name) {
+  return strncmp(name, "cusp", 4) == 0 && (name[4] == '\0' || name[4] == '.') && strncmp(name, "cusp.native.", 12) != 0;
+}
 
 /* Modules that were loaded by other searchers, before this one was there. [-0, +0, m] */
 static void remember_loaded(lua_State *L, int remembered) {
@@ -73,7 +76,7 @@ static bool search(lua_State *L) {
   return false;
 }
 
-/* A searcher; upvalues: the modules remembered, the list of searchers, a key of this function in that list. */
+/* A searcher; upvalues: the modules remembered, the list of searchers, this function. */
 static int find_module(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_settop(L, 1);

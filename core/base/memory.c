@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "memory.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -364,6 +365,9 @@ static void trim_library(void) {
   malloc_trim(0);
 #endif
 }
+
+/* A child must not inherit a lock that some other thread of its parent held. */
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock_heap, unlock_heap, unlock_heap); }
 
 void cusp_memory_trim(void) {
   lock_heap();

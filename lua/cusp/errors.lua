@@ -158,7 +158,7 @@ function errors.describe(value)
     if #value > 0 then return "table " .. describe_list(value) end
     return next(value) == nil and "an empty table" or "a table with keys"
   end
-  return tostring(value)
+  return plain.tostring(value)
 end
 
 --- "[2, None, 3]"

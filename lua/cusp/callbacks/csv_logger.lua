@@ -21,7 +21,7 @@ function CSVLogger:init(args)
   end
 end
 
-local function fail(self, reason) errors.raise("CSVLogger: %s: %s", self.filename, tostring(reason):gsub("^.-: ", "")) end
+local function fail(self, reason) errors.raise("CSVLogger: %s: %s", self.filename, plain.tostring(reason):gsub("^.-: ", "")) end
 
 local function close(self)
   local file = rawget(self, "_file")
@@ -89,7 +89,7 @@ end
 local function show(value)
   if engine.is_tensor(value) or engine.is_variable(value) then value = value:tolist() end
   if type(value) == "number" then return python.repr(value) end
-  if type(value) ~= "table" then return tostring(value) end
+  if type(value) ~= "table" then return plain.tostring(value) end
   local parts = {}
   for i = 1, #value do parts[i] = show(value[i]) end
   return ("[%s]"):format(table.concat(parts, ", "))

@@ -94,7 +94,7 @@ function python.format(value, spec)
   if not f then return nil end
   if type(value) ~= "number" then
     if f.kind ~= "" and f.kind ~= "s" then return nil end
-    local text = tostring(value)
+    local text = plain.tostring(value)
     if f.precision then text = text:sub(1, (utf8.offset(text, f.precision + 1) or #text + 1) - 1) end
     return pad(text, f, "", "<")
   end

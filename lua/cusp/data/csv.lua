@@ -39,7 +39,8 @@ local function find_column(path, columns, name, what)
   if found then return found end
   local names = {}
   for i, column in ipairs(columns) do names[i] = column.name end
-  errors.raise("from_csv: %s: %s: there is no column %s%s; the columns are %s", path, what, tostring(name), errors.suggestion(name, names),
+  errors.raise("from_csv: %s: %s: there is no column %s%s; the columns are %s", path, what, plain.tostring(name),
+    errors.suggestion(name, names),
     table.concat(names, ", "))
 end
 
@@ -132,11 +133,11 @@ local function parse(path, file, row, column, field)
     end
     field = column.missing
   end
-  if column.type == "string" then return tostring(field) end
+  if column.type == "string" then return plain.tostring(field) end
   local number = type(field) == "number" and field or plain.tonumber(field)
   if column.type:find "int" then number = math.tointeger(number) end
   if not number then
-    errors.raise("%s:%d: column %s: expected %s, got %q", path, file:line(row), column.name, column.type, tostring(field))
+    errors.raise("%s:%d: column %s: expected %s, got %q", path, file:line(row), column.name, column.type, plain.tostring(field))
   end
   return engine.tensor(number, { dtype = column.type })
 end

@@ -26,7 +26,7 @@ local order = { number = 1, string = 2 }
 local function before(a, b)
   local kind_a, kind_b = order[type(a)] or 3, order[type(b)] or 3
   if kind_a ~= kind_b then return kind_a < kind_b end
-  if kind_a == 3 then return tostring(a) < tostring(b) end
+  if kind_a == 3 then return plain.tostring(a) < plain.tostring(b) end
   return a < b
 end
 
@@ -76,7 +76,7 @@ show = function(value, depth)
   depth = depth or 0
   if type(value) == "string" then return quote(value) end
   if type(value) == "table" and not has_text(value) then return show_table(value, depth) end
-  local text = tostring(value)
+  local text = plain.tostring(value)
   -- Within a table a large tensor is its type alone.
   if depth > 0 and text:find("\n", 1, true) and type(value) == "userdata" then
     text = text:match "^%a+%(" .. "..." .. text:match ", shape = .*$"

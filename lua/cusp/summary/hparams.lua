@@ -41,7 +41,7 @@ end
 local function trial_of(values, names)
   local hash = 0xcbf29ce484222325
   for _, name in ipairs(names) do
-    for _, byte in ipairs { ("%s=%s;"):format(name, tostring(values[name])):byte(1, -1) } do hash = (hash ~ byte) * 0x100000001b3 end
+    for _, byte in ipairs { ("%s=%s;"):format(name, plain.tostring(values[name])):byte(1, -1) } do hash = (hash ~ byte) * 0x100000001b3 end
   end
   return ("%016x"):format(hash)
 end

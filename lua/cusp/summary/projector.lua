@@ -59,7 +59,7 @@ function projector.vectors(matrix)
 end
 
 -- A label may not break the line or the column.
-local function cell(value) return (tostring(value):gsub("[\t\r\n]", " ")) end
+local function cell(value) return (plain.tostring(value):gsub("[\t\r\n]", " ")) end
 
 --- Labels of rows as text.
 -- @tparam table labels a list of labels, or a list of rows of several; in the latter the first row names the columns

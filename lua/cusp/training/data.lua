@@ -5,6 +5,7 @@ local errors = require "cusp.errors"
 local null = require "cusp.null"
 local ops = require "cusp.ops"
 local structure = require "cusp.models.structure"
+local plain = require "cusp.plain"
 
 local data = {}
 
@@ -162,7 +163,7 @@ function data.split(owner, given, share)
   local samples = data.count_samples(owner, flat)
   local kept = math.floor(samples * (1 - share))
   if kept == 0 or kept == samples then
-    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner, tostring(share), samples,
+    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner, plain.tostring(share), samples,
       kept == 0 and "training" or "validation")
   end
   local first, second = {}, {}

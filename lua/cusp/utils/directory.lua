@@ -23,7 +23,7 @@ function directory.check(owner, options)
   end
   local split, subset = options.validation_split, options.subset
   if split and (split <= 0 or split >= 1) then
-    errors.raise("%s: validation_split should be between 0 and 1, got %s", owner, tostring(split))
+    errors.raise("%s: validation_split should be between 0 and 1, got %s", owner, plain.tostring(split))
   end
   if (split ~= nil) ~= (subset ~= nil) then
     errors.raise("%s: if subset is set, validation_split must be set, and inversely", owner)
@@ -90,7 +90,7 @@ local function class_directories(owner, path, class_names)
   for _, name in ipairs(class_names or {}) do
     if not known[name] then
       errors.raise("%s: class_names should be names of the subdirectories of %s: expected %s (or some of them), got '%s'%s", owner, path,
-        table.concat(found, ", "), tostring(name), errors.suggestion(name, found))
+        table.concat(found, ", "), plain.tostring(name), errors.suggestion(name, found))
     end
   end
   return class_names or found
@@ -102,7 +102,7 @@ local function sorted_labels(labels)
     if not seen[label] then list[#list + 1], seen[label] = label, true end
   end
   plain.sort(list)
-  for i, label in ipairs(list) do list[i] = tostring(label) end
+  for i, label in ipairs(list) do list[i] = plain.tostring(label) end
   return list
 end
 

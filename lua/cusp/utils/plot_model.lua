@@ -35,7 +35,7 @@ local function of_tensors(values, field)
   local texts = {}
   for i, tensor in ipairs(values) do
     local value = tensor[field]
-    texts[i] = type(value) == "table" and structure.shape_text(value) or tostring(value)
+    texts[i] = type(value) == "table" and structure.shape_text(value) or plain.tostring(value)
   end
   if #texts == 1 then return texts[1] end
   return "[" .. table.concat(texts, ", ") .. "]"
