@@ -252,7 +252,8 @@ local function load_tf2_layout(model, path, group, options)
   local hdf5_weights = require "cusp.saving.hdf5_weights"
   local contents = hdf5_weights.read(path, group)
   if not deferred.is_built(model) then hdf5_weights.keep(contents) end
-  deferred.when_built(model, function() hdf5_weights.match(contents, model, options):run() end)
+  deferred.when_built(model, function() hdf5_weights.match(contents, model, options):run() end,
+    path .. (options.by_name and " by name" or ""))
 end
 
 local function load_keras3_layout(model, path, root, options)
@@ -262,7 +263,7 @@ local function load_keras3_layout(model, path, root, options)
   local keras3_weights, archive = require "cusp.saving.keras3_weights", require "cusp.saving.archive"
   local contents = keras3_weights.read(path, root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
-  deferred.when_built(model, function() archive.restore(model, contents, options) end)
+  deferred.when_built(model, function() archive.restore(model, contents, options) end, path)
 end
 
 local function load_hdf5(model, path, options)
