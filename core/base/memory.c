@@ -261,6 +261,18 @@ cusp_status cusp_alloc(void **out, size_t bytes) {
   return CUSP_OK;
 }
 
+cusp_status cusp_memory_check(size_t bytes) {
+  lock_heap();
+  bool allowed = heap.fail_after != 0;
+  unlock_heap();
+  void *room = allowed ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+  if (room == MAP_FAILED)
+    return cusp_fail(CUSP_ENOMEM, "out of memory: a library needs up to %zu bytes, %llu are in use", bytes,
+                     (unsigned long long)cusp_memory_live());
+  munmap(room, bytes);
+  return CUSP_OK;
+}
+
 cusp_status cusp_alloc_zeroed(void **out, size_t bytes) {
   CUSP_TRY(cusp_alloc(out, bytes));
   memset(*out, 0, bytes);
