@@ -121,6 +121,8 @@ void cusp_lua_open_data(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);
 void cusp_lua_open_files(lua_State *L);
 void cusp_lua_open_chunks(lua_State *L); /* after open_files */
+void cusp_lua_open_locale(lua_State *L);
+void cusp_lua_open_modules(lua_State *L);
 void cusp_lua_open_unpack(lua_State *L);
 void cusp_lua_open_lend(lua_State *L);
 int luaopen_cusp_engine(lua_State *L);

@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include "../core/base/memory.h"
+#include "../core/base/numerals.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ const char *cusp_lua_got(lua_State *L, int index) {
     if (lua_isinteger(L, index))
       snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index));
     else
-      snprintf(text, sizeof text, "%.14g", lua_tonumber(L, index));
+      cusp_format(text, sizeof text, "%.14g", lua_tonumber(L, index));
     break;
   case LUA_TBOOLEAN: return lua_toboolean(L, index) ? "true" : "false";
   case LUA_TNIL:

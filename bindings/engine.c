@@ -331,5 +331,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_chunks(L);
   cusp_lua_open_lend(L);
   cusp_lua_open_unpack(L);
+  cusp_lua_open_locale(L);
+  cusp_lua_open_modules(L);
   return 1;
 }

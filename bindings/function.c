@@ -387,6 +387,8 @@ static int function_index(lua_State *L) {
     lua_pushinteger(L, cusp_function_n_arguments(box->function));
   else if (!strcmp(key, "n_results"))
     lua_pushinteger(L, cusp_function_n_results(box->function));
+  else if (!strcmp(key, "bytes"))
+    lua_pushinteger(L, (lua_Integer)cusp_function_bytes(box->function));
   else
     lua_getfield(L, lua_upvalueindex(1), key);
   return 1;

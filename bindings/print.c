@@ -1,6 +1,8 @@
 /* Tensors as text, in NumPy's manner: aligned columns, few digits, long axes abridged to their ends. */
 #include "binding.h"
 
+#include "../core/base/numerals.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +89,7 @@ static void survey_element(void *context, const char *element) {
   v->largest = fmax(v->largest, x);
   v->smallest = fmin(v->smallest, x);
   v->whole = v->whole && x == floor(x);
-  snprintf(text, sizeof text, "%.*e", s->digits - 1, x);
+  cusp_format(text, sizeof text, "%.*e", s->digits - 1, x);
   int mantissa = count_decimals(text), exponent = atoi(strchr(text, 'e') + 1), decimals = mantissa - exponent;
   v->exponent_decimals = mantissa > v->exponent_decimals ? mantissa : v->exponent_decimals;
   v->decimals = decimals > v->decimals ? decimals : v->decimals;
@@ -121,7 +123,7 @@ static int format_element(const printer *p, char text[ELEMENT_SIZE], const char 
   double x = cusp_load_double(dtype, element);
   if (isnan(x))
     return snprintf(text, ELEMENT_SIZE, "nan");
-  return snprintf(text, ELEMENT_SIZE, p->scientific ? "%.*e" : "%.*f", p->decimals, x);
+  return cusp_format(text, ELEMENT_SIZE, p->scientific ? "%.*e" : "%.*f", p->decimals, x);
 }
 
 static void widen(void *context, const char *element) {

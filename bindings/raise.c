@@ -3,6 +3,7 @@
 
 #include "scope.h"
 
+#include "../core/base/numerals.h"
 #include "../core/base/threads.h"
 #include "../core/graph/node.h"
 
@@ -89,7 +90,7 @@ int cusp_lua_error(lua_State *L, const char *format, ...) {
   char message[1200]; /* the engine's own messages are shorter */
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(message, sizeof message, format, arguments);
+  cusp_vformat(message, sizeof message, format, arguments);
   va_end(arguments);
   cusp_lua_push_where(L);
   lua_pushstring(L, message);

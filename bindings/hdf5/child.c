@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define MOST_RECEIVED ((size_t)256 << 20)
+#define NO_DESCRIPTORS 3               /* exit code of a child that may not open enough files */
 #define CHILD_MEMORY ((rlim_t)1 << 30) /* bytes beyond what the parent has */
 
 /** What is asked for, and all that must be given back whatever happens: a userdata. */
@@ -63,14 +64,24 @@ static void default_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Nothing of the parent's but the file (descriptor 3) and the pipe (4) stays open; what is printed goes nowhere. */
-static void keep_descriptors(int file, int pipe) {
-  int nowhere = open("/dev/null", O_RDWR), low_file = fcntl(file, F_DUPFD, 16), low_pipe = fcntl(pipe, F_DUPFD, 16);
+/*
+ * Nothing of the parent's but the file (descriptor 3) and the pipe (4) stays open; what is printed goes nowhere. All others are closed
+ * first, as few may be allowed.
+ */
+static bool keep_descriptors(int file, int pipe) {
+  unsigned low = (unsigned)(file < pipe ? file : pipe), high = (unsigned)(file < pipe ? pipe : file);
+  if (low > 0)
+    close_range(0, low - 1, 0);
+  if (high - low > 1)
+    close_range(low + 1, high - 1, 0);
+  close_range(high + 1, ~0u, 0);
+  int spare_file = fcntl(file, F_DUPFD, 5), spare_pipe = fcntl(pipe, F_DUPFD, 5);
+  bool kept = spare_file >= 0 && spare_pipe >= 0 && dup2(spare_file, 3) == 3 && dup2(spare_pipe, 4) == 4;
   for (int i = 0; i < 3; i++)
-    dup2(nowhere, i);
-  dup2(low_file, 3);
-  dup2(low_pipe, 4);
+    close(i);
+  kept = kept && open("/dev/null", O_RDWR) == 0 && dup2(0, 1) == 1 && dup2(0, 2) == 2;
   close_range(5, ~0u, 0);
+  return kept;
 }
 
 static void run_child(const request *r, int pipe, pid_t parent) __attribute__((noreturn));
@@ -79,7 +90,8 @@ static void run_child(const request *r, int pipe, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     _exit(1);
-  keep_descriptors(r->file, pipe);
+  if (!keep_descriptors(r->file, pipe))
+    _exit(NO_DESCRIPTORS);
   default_signals();
   prctl(PR_SET_DUMPABLE, 0);
   limit(RLIMIT_CORE, 0);
@@ -213,6 +225,8 @@ static void raise_end(lua_State *L, const char *path, int status) {
   if (WIFSIGNALED(status))
     cusp_hdf5_fail(L, "%s: the file is damaged: libhdf5 stopped at it with signal %d (%s)", path, WTERMSIG(status),
                    strsignal(WTERMSIG(status)));
+  if (WEXITSTATUS(status) == NO_DESCRIPTORS)
+    fail(L, path, "it cannot be read: this process may not open enough files (ulimit -n)");
   fail(L, path, "the file is damaged: libhdf5 gave up at it");
 }
 

@@ -39,7 +39,18 @@ static int opened_release(lua_State *L) {
   return 0;
 }
 
+/* libhdf5 does not survive that memory fails: what a call may need is asked for before. */
+#define CALL_BYTES ((size_t)2 << 20)
+
+static void check_memory(lua_State *L) {
+  void *room = malloc(CALL_BYTES);
+  if (!room)
+    cusp_hdf5_fail(L, "out of memory");
+  free(room);
+}
+
 static opened *push_opened(lua_State *L) {
+  check_memory(L);
   opened *o = lua_newuserdatauv(L, sizeof *o, 0);
   *o = (opened){-1, -1, -1, -1, NULL};
   if (luaL_newmetatable(L, "cusp.hdf5.opened")) {
@@ -316,6 +327,7 @@ static int new_attribute(lua_State *L) {
 /** file:finish() → the size of the file: it is laid out, and nothing can be added any more */
 static int finish(lua_State *L) {
   new_file *f = check_file(L);
+  check_memory(L);
   hid_t file = f->file;
   f->file = -1;
   herr_t status = H5Fclose(file);
@@ -375,6 +387,7 @@ int cusp_hdf5_create(lua_State *L) {
   *f = (new_file){NULL, -1};
   push_class(L);
   lua_setmetatable(L, -2);
+  check_memory(L);
   f->pages = cusp_hdf5_pages_new();
   f->file = f->pages ? cusp_hdf5_create_on(f->pages) : -1;
   if (f->file < 0)

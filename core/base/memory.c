@@ -1,19 +1,24 @@
 /*
  * Every block has a 64-byte header in front. Sizes (header included) fall into classes: steps of 64 bytes up to 256,
  * then four steps for each power of two. Small classes are cut from 64 KiB chunks; larger blocks come from the C
- * library one by one, the largest from the system in huge pages, and are kept, when freed, up to CACHE_LIMIT bytes.
+ * library one by one, the largest from the system in huge pages, and are kept, when freed, up to CACHE_LIMIT bytes;
+ * a class from which nothing was taken for some time loses them, as sizes that never come back would fill the cache.
  * With AddressSanitizer nothing is kept, so that a use after free is seen. Debug builds (CUSP_DEBUG) fill blocks with
  * junk and check guard bytes behind them.
  */
 #define _GNU_SOURCE
 #include "memory.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define HEADER_BYTES CUSP_ALIGNMENT
 #define CHUNK_BYTES ((size_t)64 << 10)
@@ -22,6 +27,8 @@
 #define CACHE_LIMIT ((uint64_t)256 << 20) /* bytes of larger blocks kept for reuse */
 #define LARGEST_BLOCK ((size_t)1 << 47)   /* what is above can only be a mistake */
 #define CLASS_COUNT 168
+#define SWEEP_PERIOD 2048              /* large blocks freed between two looks for classes that nobody asks for */
+#define SWEEP_FROM ((uint64_t)8 << 20) /* bytes kept below which it is not worth looking */
 
 #ifdef __SANITIZE_ADDRESS__
 enum { KEEPS_BLOCKS = 0 };
@@ -60,6 +67,8 @@ static struct {
   uint64_t live, blocks, peak, cached;
   uint64_t large_cached; /* the part of `cached` that can be given back block by block */
   int64_t fail_after;
+  bool asked[CLASS_COUNT]; /* since the last sweep */
+  int frees;               /* of large blocks, since the last sweep */
 } heap = {.lock = ATOMIC_FLAG_INIT, .fail_after = -1};
 
 static void lock_heap(void) {
@@ -121,6 +130,7 @@ static block *take_kept(uint32_t class, size_t size) {
   store(&heap.cached, heap.cached - size);
   if (size > SMALL_LIMIT)
     heap.large_cached -= size;
+  heap.asked[class] = true;
   return b;
 }
 
@@ -164,6 +174,28 @@ static void release_block(block *b) {
     munmap(b, mapped_size(size));
   else
     free(b);
+}
+
+/** Gives the kept blocks of a large class to the system; the lock is held. */
+static void release_class(uint32_t class) {
+  size_t size = class_size(class);
+  for (block *b = heap.free_list[class], *next; b != NULL; b = next) {
+    next = b->next;
+    release_block(b);
+    store(&heap.cached, heap.cached - size);
+    heap.large_cached -= size;
+  }
+  heap.free_list[class] = NULL;
+}
+
+/** Releases what was kept in vain since the last sweep; the lock is held. */
+static void sweep(void) {
+  for (uint32_t class = size_class(SMALL_LIMIT) + 1; class < CLASS_COUNT; class ++) {
+    if (!heap.asked[class])
+      release_class(class);
+    heap.asked[class] = false;
+  }
+  heap.frees = 0;
 }
 
 /** A block for `bytes` bytes, counted; NULL when there is none. */
@@ -229,6 +261,18 @@ cusp_status cusp_alloc(void **out, size_t bytes) {
   return CUSP_OK;
 }
 
+cusp_status cusp_memory_check(size_t bytes) {
+  lock_heap();
+  bool allowed = heap.fail_after != 0;
+  unlock_heap();
+  void *room = allowed ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+  if (room == MAP_FAILED)
+    return cusp_fail(CUSP_ENOMEM, "out of memory: a library needs up to %zu bytes, %llu are in use", bytes,
+                     (unsigned long long)cusp_memory_live());
+  munmap(room, bytes);
+  return CUSP_OK;
+}
+
 cusp_status cusp_alloc_zeroed(void **out, size_t bytes) {
   CUSP_TRY(cusp_alloc(out, bytes));
   memset(*out, 0, bytes);
@@ -250,8 +294,11 @@ void cusp_free(void *data) {
     b->next = heap.free_list[b->class];
     heap.free_list[b->class] = b;
     store(&heap.cached, heap.cached + size);
-    if (size > SMALL_LIMIT)
+    if (size > SMALL_LIMIT) {
       heap.large_cached += size;
+      if (++heap.frees >= SWEEP_PERIOD && heap.large_cached > SWEEP_FROM)
+        sweep();
+    }
   }
   unlock_heap();
   if (!keep)
@@ -324,19 +371,21 @@ static void trim_chunks(void) {
   }
 }
 
+/* The C library keeps pages between blocks in use until it is asked. */
+static void trim_library(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
+/* A child must not inherit a lock that some other thread of its parent held. */
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock_heap, unlock_heap, unlock_heap); }
+
 void cusp_memory_trim(void) {
   lock_heap();
   trim_chunks();
-  for (uint32_t class = 0; class < CLASS_COUNT; class ++) {
-    if (class_size(class) <= SMALL_LIMIT)
-      continue;
-    for (block *b = heap.free_list[class], *next; b != NULL; b = next) {
-      next = b->next;
-      release_block(b);
-      store(&heap.cached, heap.cached - class_size(class));
-    }
-    heap.free_list[class] = NULL;
-  }
-  heap.large_cached = 0;
+  for (uint32_t class = size_class(SMALL_LIMIT) + 1; class < CLASS_COUNT; class ++)
+    release_class(class);
   unlock_heap();
+  trim_library();
 }

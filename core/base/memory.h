@@ -20,6 +20,12 @@ void cusp_free(void *block);
 /** Bytes that were asked for when `block` was allocated. */
 size_t cusp_block_size(const void *block);
 
+/**
+ * Whether the system has so many bytes more, without taking them; CUSP_ENOMEM otherwise. Asked before a library is called that ends the
+ * program where memory fails.
+ */
+CUSP_NODISCARD cusp_status cusp_memory_check(size_t bytes);
+
 /** Sets *out = a * b; CUSP_EVALUE where that overflows size_t or int64_t. */
 CUSP_NODISCARD cusp_status cusp_multiply_size(size_t *out, size_t a, size_t b);
 

@@ -1,5 +1,7 @@
 #include "status.h"
 
+#include "numerals.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +15,7 @@ cusp_status cusp_fail(cusp_status status, const char *format, ...) {
   char text[MESSAGE_SIZE]; /* not `message` itself: it may be among the arguments */
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  cusp_vformat(text, sizeof text, format, arguments);
   va_end(arguments);
   memcpy(message, text, strlen(text) + 1);
   last_status = status;
@@ -24,7 +26,7 @@ cusp_status cusp_fail_prefix(cusp_status status, const char *format, ...) {
   char text[MESSAGE_SIZE];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  cusp_vformat(text, sizeof text, format, arguments);
   va_end(arguments);
   size_t prefix = strlen(text), rest = strlen(message);
   if (rest > MESSAGE_SIZE - 1 - prefix)

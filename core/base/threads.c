@@ -2,6 +2,7 @@
 #include "threads.h"
 
 #include <omp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -10,6 +11,8 @@
 
 static atomic_int thread_limit; /* 0: not asked yet */
 static atomic_bool interrupted;
+static atomic_bool team_started;
+static atomic_int forks;
 static _Thread_local int thread_index;
 static _Thread_local bool in_parallel;
 
@@ -114,6 +117,27 @@ static void run_pieces(int64_t count, int64_t pieces, int64_t first, int64_t ste
     run_piece(count, pieces, piece, fn, context);
 }
 
+/* ------------------------------------------------------------------ forks */
+
+/* OpenMP keeps the threads of a team for the next. A child would wait for them for ever: they are sent home, new ones come on demand. */
+static void leave_team(void) {
+  if (atomic_load(&team_started))
+    omp_pause_resource(omp_pause_hard, omp_get_initial_device());
+}
+
+static void enter_child(void) {
+  atomic_fetch_add(&forks, 1);
+  atomic_flag_clear(&crowd.looking);
+}
+
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(leave_team, NULL, enter_child); }
+
+int cusp_fork_count(void) { return atomic_load_explicit(&forks, memory_order_relaxed); }
+
+void cusp_threads_started(void) { atomic_store_explicit(&team_started, true, memory_order_relaxed); }
+
+/* ------------------------------------------------------------------ loops */
+
 void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *context) {
   if (count <= 0)
     return;
@@ -125,6 +149,8 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
     return;
   }
   int threads = cusp_get_num_threads();
+  if (threads > 1)
+    cusp_threads_started();
   if (pieces > threads)
     pieces = threads;
   if (pieces == 1) {

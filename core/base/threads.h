@@ -24,6 +24,11 @@ CUSP_NODISCARD cusp_status cusp_set_num_threads(int count);
 /** Index of the calling thread within the running cusp_parallel_for, 0 outside. */
 int cusp_thread_index(void);
 
+/** How often this process came out of a fork; its parent's threads, but for the one that forked, are missing here. */
+int cusp_fork_count(void);
+/** Says that this thread has a team of OpenMP's, or that a library may have started one. */
+void cusp_threads_started(void);
+
 /** Ctrl-C: cusp_interrupt is async-signal-safe; long loops poll cusp_interrupted; cusp_interrupt_take reads and clears. */
 void cusp_interrupt(void);
 bool cusp_interrupted(void);

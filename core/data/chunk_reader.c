@@ -82,6 +82,7 @@ static cusp_status copy_block(chunk_reader *self, const int64_t *rows, int64_t c
 static cusp_status chunked_rows(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
   chunk_reader *self = (chunk_reader *)reader;
   bool *done;
+  CUSP_TRY(cusp_reader_check_fork(reader));
   CUSP_TRY(cusp_alloc_zeroed((void **)&done, (size_t)count));
   pthread_mutex_lock(&self->lock);
   cusp_status status = CUSP_OK;

@@ -1,6 +1,7 @@
 #include "csv.h"
 
 #include "../base/memory.h"
+#include "../base/numerals.h"
 #include "../base/threads.h"
 #include "bytes.h"
 
@@ -164,7 +165,7 @@ static bool parse_integer(const char *field, int64_t *value) {
 
 static bool parse_number(const char *field, double *value) {
   char *end;
-  *value = strtod(field, &end);
+  *value = cusp_parse_double(field, &end);
   return end != field && !*skip_spaces(end);
 }
 

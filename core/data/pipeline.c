@@ -38,6 +38,7 @@ struct cusp_pipeline {
   cusp_transform *transforms;
   bool batched;
   int n_workers, depth;
+  int forks;     /* cusp_fork_count when the threads were started: they are not in a child of a later fork */
   int64_t width; /* most rows in a slot */
   worker *workers;
   slot *slots;
@@ -165,10 +166,14 @@ static void wait_a_little(cusp_pipeline *p) {
   pthread_cond_timedwait(&p->filled, &p->lock, &until);
 }
 
+static bool lost_in_fork(const cusp_pipeline *p) { return p->synchronised && p->forks != cusp_fork_count(); }
+
 /* Waits for the slot of the next element. */
 static cusp_status wait_for_slot(cusp_pipeline *p, slot **out) {
-  slot *s = &p->slots[p->next_take % p->depth];
-  *out = s;
+  slot *s = *out = &p->slots[p->next_take % p->depth];
+  if (lost_in_fork(p))
+    return cusp_fail(CUSP_EUNSUPPORTED, "the process was forked while this data set was being read, and the threads that read it are "
+                                        "the parent's: begin a new loop over it in the child");
   pthread_mutex_lock(&p->lock);
   while (!(p->next_fill > p->next_take && s->ready) && !cusp_interrupted())
     wait_a_little(p);
@@ -320,6 +325,7 @@ static cusp_status set_up(cusp_pipeline *p, const cusp_pipeline_options *options
   p->depth = options->depth > options->workers ? options->depth : options->workers;
   CUSP_TRY(make_slots(p));
   make_locks(p);
+  p->forks = cusp_fork_count();
   return start_workers(p);
 }
 
@@ -364,7 +370,7 @@ static void release_arrays(cusp_array *arrays, int count) {
 }
 
 void cusp_pipeline_free(cusp_pipeline *p) {
-  if (!p)
+  if (!p || lost_in_fork(p)) /* what the threads were at, and their locks, stay as they are */
     return;
   stop_workers(p);
   for (int i = 0; p->slots && i < p->depth; i++)

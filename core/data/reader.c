@@ -1,6 +1,7 @@
 #include "reader.h"
 
 #include "../base/memory.h"
+#include "../base/threads.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -15,6 +16,7 @@ cusp_status cusp_reader_new(cusp_reader **out, size_t bytes, int n_columns) {
     return status;
   }
   reader->references = 1;
+  reader->forks = cusp_fork_count();
   reader->n_columns = n_columns;
   *out = reader;
   return CUSP_OK;
@@ -27,6 +29,12 @@ cusp_status cusp_column_set(cusp_column *column, cusp_dtype dtype, const cusp_sh
   column->dtype = dtype;
   column->shape = *shape;
   return CUSP_OK;
+}
+
+cusp_status cusp_reader_check_fork(const cusp_reader *reader) {
+  if (reader->forks == cusp_fork_count())
+    return CUSP_OK;
+  return cusp_fail(CUSP_EUNSUPPORTED, "this data set was opened before the process was forked; open it again in the child");
 }
 
 void cusp_reader_retain(cusp_reader *reader) { __atomic_add_fetch(&reader->references, 1, __ATOMIC_RELAXED); }
@@ -205,6 +213,7 @@ static cusp_status cached_row(cache *self, int64_t row, void *const *out) {
 
 static cusp_status cache_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
   void **places;
+  CUSP_TRY(cusp_reader_check_fork(reader));
   CUSP_TRY(cusp_alloc((void **)&places, (size_t)(reader->n_columns + 1) * sizeof *places));
   cusp_status status = CUSP_OK;
   for (int64_t i = 0; status == CUSP_OK && i < count; i++) {

@@ -18,6 +18,7 @@ typedef struct cusp_column {
 typedef struct cusp_reader cusp_reader;
 struct cusp_reader {
   int references; /* counted atomically */
+  int forks;      /* cusp_fork_count when it was made: in a child of a later fork, a lock may be held for ever */
   int n_columns;
   cusp_column *columns;
   int64_t rows;
@@ -32,6 +33,8 @@ struct cusp_reader {
 CUSP_NODISCARD cusp_status cusp_reader_new(cusp_reader **out, size_t bytes, int n_columns);
 /** Sets a column; CUSP_ESHAPE where its size overflows. */
 CUSP_NODISCARD cusp_status cusp_column_set(cusp_column *column, cusp_dtype dtype, const cusp_shape *shape);
+/** CUSP_EUNSUPPORTED in a child that was forked since the reader was made; for those that lock. */
+CUSP_NODISCARD cusp_status cusp_reader_check_fork(const cusp_reader *reader);
 void cusp_reader_retain(cusp_reader *reader);
 /** The last reference may be dropped on the main thread only, since arrays of the graph's may hang on it. NULL accepted. */
 void cusp_reader_release(cusp_reader *reader);

@@ -82,13 +82,15 @@ struct cusp_arena_block {
   char data[] __attribute__((aligned(16)));
 };
 
-enum { BLOCK_BYTES = 16 * 1024 };
+enum { FIRST_BLOCK_BYTES = 1024, MOST_BLOCK_BYTES = 16 * 1024 }; /* each twice the one before */
 
 cusp_status cusp_arena_alloc(void **out, cusp_arena *arena, size_t bytes) {
   *out = NULL;
   bytes = (bytes + 15) & ~(size_t)15;
   if (!arena->blocks || arena->used + bytes > arena->blocks->size) {
-    size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+    size_t size = arena->blocks ? 2 * arena->blocks->size : FIRST_BLOCK_BYTES;
+    size = size < MOST_BLOCK_BYTES ? size : MOST_BLOCK_BYTES;
+    size = size > bytes ? size : bytes;
     struct cusp_arena_block *block;
     CUSP_TRY(cusp_alloc((void **)&block, sizeof *block + size));
     block->next = arena->blocks;
@@ -108,4 +110,11 @@ void cusp_arena_free(cusp_arena *arena) {
     cusp_free(block);
   }
   *arena = (cusp_arena){0};
+}
+
+size_t cusp_arena_bytes(const cusp_arena *arena) {
+  size_t bytes = 0;
+  for (const struct cusp_arena_block *block = arena->blocks; block; block = block->next)
+    bytes += cusp_block_size(block);
+  return bytes;
 }

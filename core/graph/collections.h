@@ -29,5 +29,6 @@ typedef struct cusp_arena {
 } cusp_arena;
 CUSP_NODISCARD cusp_status cusp_arena_alloc(void **out, cusp_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
 void cusp_arena_free(cusp_arena *arena);
+size_t cusp_arena_bytes(const cusp_arena *arena); /* taken from the allocator */
 
 #endif

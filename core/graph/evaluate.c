@@ -18,6 +18,7 @@ typedef struct cached_plan {
   int n_words;
   uint64_t *words;
   cusp_plan *plan;
+  size_t bytes;
 } cached_plan;
 
 typedef struct plan_cache {
@@ -32,8 +33,6 @@ static plan_cache *cache(void) {
   return &shared;
 }
 
-static size_t cached_bytes(const cached_plan *entry) { return (size_t)entry->n_words * 8 + cusp_plan_bytes(entry->plan); }
-
 static void drop_oldest(plan_cache *c) {
   cached_plan **oldest = NULL;
   for (int i = 0; i < CACHE_SLOTS; i++)
@@ -45,7 +44,7 @@ static void drop_oldest(plan_cache *c) {
   cached_plan *entry = *oldest;
   *oldest = entry->next;
   c->count--;
-  c->bytes -= cached_bytes(entry);
+  c->bytes -= entry->bytes;
   cusp_plan_free(entry->plan);
   cusp_free(entry->words);
   cusp_free(entry);
@@ -73,9 +72,10 @@ static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, in
   }
   *entry = (cached_plan){
       .next = c->slots[hash % CACHE_SLOTS], .hash = hash, .used = ++c->clock, .n_words = n_words, .words = words, .plan = plan};
+  entry->bytes = sizeof *entry + cusp_block_size(words) + cusp_plan_bytes(plan);
   c->slots[hash % CACHE_SLOTS] = entry;
   c->count++;
-  c->bytes += cached_bytes(entry);
+  c->bytes += entry->bytes;
   return CUSP_OK;
 }
 

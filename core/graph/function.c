@@ -133,7 +133,7 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
     cusp_graph_free(&graph);
     return status;
   }
-  cusp_plan_options options = {.replaces = c->replaces, .keep_arena = true};
+  cusp_plan_options options = {.replaces = c->replaces, .recurs = true};
   return cusp_plan_new(&c->function->plan, &graph, &options);
 }
 
@@ -172,6 +172,7 @@ void cusp_function_free(cusp_function *f) {
   cusp_free(f);
 }
 
+size_t cusp_function_bytes(const cusp_function *f) { return sizeof *f + cusp_plan_bytes(f->plan); }
 int cusp_function_n_arguments(const cusp_function *f) { return f->n_arguments; }
 int cusp_function_n_results(const cusp_function *f) { return f->n_results; }
 cusp_status cusp_function_print(const cusp_function *f, char **text) { return cusp_plan_text(f->plan, text); }

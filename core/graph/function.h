@@ -35,6 +35,8 @@ void cusp_function_free(cusp_function *function);
  * that the caller owns (cusp_array_release). Assigned variables are updated in place when all went well.
  */
 CUSP_NODISCARD cusp_status cusp_function_run(cusp_function *function, int n_arguments, const cusp_array *arguments, cusp_array *results);
+/** What the function holds between runs; the memory in which it computes is shared with others. */
+size_t cusp_function_bytes(const cusp_function *function);
 int cusp_function_n_arguments(const cusp_function *function);
 int cusp_function_n_results(const cusp_function *function);
 /** Type of argument `index`; lent. */

@@ -3,6 +3,7 @@
 
 #include "../kernels/reduce.h"
 #include "lower.h"
+#include "scratch.h"
 #include "state.h"
 #include "text.h"
 
@@ -42,8 +43,8 @@ struct cusp_plan {
   void **operands;      /* scratch for fused steps' pointers */
   cusp_storage **fresh; /* by result, during a run */
   size_t arena_bytes;
-  void *arena; /* kept between runs, or NULL */
-  bool keep_arena;
+  void *arena; /* borrowed for a run */
+  cusp_scratch_user scratch;
 };
 
 /* ------------------------------------------------------------------ placing */
@@ -488,8 +489,9 @@ cusp_status cusp_plan_new(cusp_plan **out, cusp_graph *graph, const cusp_plan_op
   cusp_plan *plan = NULL;
   cusp_status status = cusp_alloc_zeroed((void **)&plan, sizeof *plan);
   if (status == CUSP_OK) {
-    plan->keep_arena = options->keep_arena;
     status = lower(plan, graph, options);
+    if (status == CUSP_OK && options->recurs && plan->arena_bytes)
+      cusp_scratch_register(&plan->scratch, plan->arena_bytes);
   }
   cusp_graph_free(graph);
   if (status != CUSP_OK) {
@@ -512,14 +514,29 @@ void cusp_plan_free(cusp_plan *plan) {
   }
   for (int i = 0; plan->constants && i < plan->n_leaves; i++)
     cusp_array_release(&plan->constants[i]);
-  cusp_free(plan->arena);
+  cusp_scratch_unregister(&plan->scratch);
   cusp_arena_free(&plan->memory);
   cusp_free(plan);
 }
 
 bool cusp_plan_overwrites(const cusp_plan *plan, int output) { return plan->outputs[output].overwrites; }
 int cusp_plan_n_steps(const cusp_plan *plan) { return plan->n_steps; }
-size_t cusp_plan_bytes(const cusp_plan *plan) { return (size_t)plan->n_steps * 4096 + (plan->keep_arena ? plan->arena_bytes : 0); }
+
+/* Backends do not say what their own objects take; a convolution of oneDNN's is some tens of kilobytes. */
+#define BACKEND_BYTES ((size_t)32 << 10)
+
+size_t cusp_plan_bytes(const cusp_plan *plan) {
+  size_t bytes = sizeof *plan + cusp_arena_bytes(&plan->memory);
+  for (int i = 0; i < plan->n_steps; i++) {
+    const step *st = &plan->steps[i];
+    bytes += st->fused ? cusp_block_size(st->fused) : st->kernel && st->kernel->release ? BACKEND_BYTES : 0;
+  }
+  for (int i = 0; i < plan->n_leaves; i++) {
+    const cusp_storage *storage = plan->constants[i].storage;
+    bytes += storage && storage->references == 1 ? storage->bytes : 0;
+  }
+  return bytes;
+}
 
 /* ------------------------------------------------------------------ running */
 
@@ -558,9 +575,22 @@ static cusp_status run_steps(cusp_plan *plan) {
   return CUSP_OK;
 }
 
+static cusp_status take_arena(cusp_plan *plan) {
+  if (plan->scratch.link)
+    return cusp_scratch_borrow(&plan->arena, &plan->scratch);
+  return plan->arena_bytes ? cusp_alloc(&plan->arena, plan->arena_bytes) : CUSP_OK;
+}
+
+static void give_arena(cusp_plan *plan) {
+  if (plan->scratch.link)
+    cusp_scratch_return(plan->arena);
+  else
+    cusp_free(plan->arena);
+  plan->arena = NULL;
+}
+
 static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
-  if (!plan->arena && plan->arena_bytes)
-    CUSP_TRY(cusp_alloc(&plan->arena, plan->arena_bytes));
+  CUSP_TRY(take_arena(plan));
   plan->bases[0] = plan->arena;
   for (int i = 0; i < plan->n_leaves; i++)
     if (!plan->constants[i].data)
@@ -624,10 +654,7 @@ cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io) {
   for (int i = 0; status != CUSP_OK && i < filled; i++)
     cusp_array_release(&io->results[i]);
   drop_fresh(plan);
-  if (!plan->keep_arena) {
-    cusp_free(plan->arena);
-    plan->arena = NULL;
-  }
+  give_arena(plan);
   cusp_graph_stats *stats = &cusp_state()->stats;
   stats->plans_run++;
   return status;

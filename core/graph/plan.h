@@ -11,7 +11,7 @@ typedef struct cusp_plan_options {
    *  get memory of their own, and the leaf's own memory where the order of steps allows it (cusp_plan_overwrites). */
   const int *replaces;
   bool own_outputs; /* each output gets row-major memory of its own, at a destination where one is given */
-  bool keep_arena;  /* keep the scratch memory between runs */
+  bool recurs;      /* it will run many times: its scratch memory is kept between runs, shared with other such plans */
 } cusp_plan_options;
 
 /** Lowers `graph` (rewritten already). The graph is consumed, also on failure. */
@@ -31,6 +31,6 @@ CUSP_NODISCARD cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io
 
 cusp_status cusp_plan_text(const cusp_plan *plan, char **text);
 int cusp_plan_n_steps(const cusp_plan *plan);
-size_t cusp_plan_bytes(const cusp_plan *plan); /* what the plan itself holds, for the cache's bound */
+size_t cusp_plan_bytes(const cusp_plan *plan); /* what the plan itself holds, for bounds of caches; no scratch memory */
 
 #endif

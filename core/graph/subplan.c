@@ -33,7 +33,7 @@ static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgrap
 
 cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs, int graph) {
   const cusp_subgraph *from = &subgraphs->graphs[graph];
-  cusp_plan_options options = {.own_outputs = true, .keep_arena = true};
+  cusp_plan_options options = {.own_outputs = true, .recurs = true};
   cusp_graph lowered = {0};
   cusp_map map = {0};
   *out = (cusp_subplan){0};

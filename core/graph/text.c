@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include "../base/numerals.h"
 #include "collections.h"
 
 #include <stdarg.h>
@@ -9,12 +10,12 @@ void cusp_text_add(cusp_text *text, const char *format, ...) {
   va_list list, again;
   va_start(list, format);
   va_copy(again, list);
-  int length = vsnprintf(NULL, 0, format, list);
+  int length = cusp_vformat(NULL, 0, format, list);
   va_end(list);
   if (text->status == CUSP_OK && length >= 0)
     text->status = CUSP_GROW(text->data, text->capacity, text->length + length + 1);
   if (text->status == CUSP_OK && length >= 0) {
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+    cusp_vformat(text->data + text->length, (size_t)length + 1, format, again);
     text->length += length;
   }
   va_end(again);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The C interface of BLAS, as OpenBLAS has it: 32-bit sizes, enumerations with these values. */
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
@@ -26,7 +27,9 @@ static struct {
   dgemm_fn dgemm;
   sgemv_fn sgemv;
   dgemv_fn dgemv;
-  bool suits; /* its kernels use the registers that this CPU has */
+  bool suits;   /* its kernels use the registers that this CPU has */
+  bool starved; /* it was not opened, for want of address space */
+  int buffers;  /* threads that may call it at once without its asking for memory */
   char name[64];
 } blas;
 static pthread_once_t blas_once = PTHREAD_ONCE_INIT;
@@ -59,6 +62,36 @@ static void set_or_clear(const char *name, const char *value) {
     unsetenv(name);
 }
 
+/*
+ * OpenBLAS maps 128 MB for each thread that calls it, and as it is loaded, and asks again for ever where there is none. So what it
+ * will ask for is asked for before, and its buffers are made at once: what it does not use of them is no memory.
+ */
+#define LIBRARY_BYTES ((size_t)64 << 20)
+#define BUFFER_BYTES ((size_t)136 << 20)
+
+static bool has_room(size_t bytes) {
+  void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    return false;
+  munmap(room, bytes);
+  return true;
+}
+
+static int make_buffers(void *library, int wanted) {
+  void *(*take)(int) = NULL, *taken[64];
+  void (*give)(void *) = NULL;
+  int count = 0;
+  *(void **)&take = dlsym(library, "blas_memory_alloc");
+  *(void **)&give = dlsym(library, "blas_memory_free");
+  if (!take || !give)
+    return INT32_MAX;
+  while (count < wanted && count < 64 && has_room(BUFFER_BYTES))
+    taken[count++] = take(1);
+  for (int i = 0; i < count; i++)
+    give(taken[i]);
+  return count;
+}
+
 /**
  * OpenBLAS 0.3.21 does not know Zen 4 and 5 and takes Haswell kernels there, at half the speed; environments made for
  * several machines name the oldest of them in OPENBLAS_CORETYPE, with the same effect. OpenBLAS reads the variable as it
@@ -79,6 +112,17 @@ static void *open_with_right_kernels(void) {
   return library;
 }
 
+/** It is called for one thread at a time; with more it would map a buffer for each of them as it is loaded. */
+static void *open_for_one_thread(void) {
+  const char *present = getenv("OMP_NUM_THREADS");
+  char before[64];
+  snprintf(before, sizeof before, "%s", present ? present : "");
+  setenv("OMP_NUM_THREADS", "1", 1);
+  void *library = open_with_right_kernels();
+  set_or_clear("OMP_NUM_THREADS", present ? before : NULL);
+  return library;
+}
+
 static bool suits_cpu(const char *core) {
   static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
   if (cusp_cpu_isa() != CUSP_ISA_AVX512)
@@ -91,7 +135,11 @@ static bool suits_cpu(const char *core) {
 
 static void load(void) {
   snprintf(blas.name, sizeof blas.name, "plain loops");
-  void *library = getenv("CUSP_NO_BLAS") ? NULL : open_with_right_kernels();
+  if (getenv("CUSP_NO_BLAS"))
+    return;
+  int callers = cusp_get_num_threads(); /* OpenMP reads its environment before that is changed */
+  blas.starved = !has_room(LIBRARY_BYTES + 2 * BUFFER_BYTES);
+  void *library = blas.starved ? NULL : open_for_one_thread();
   if (!library)
     return;
   *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
@@ -113,12 +161,24 @@ static void load(void) {
   }
   snprintf(blas.name, sizeof blas.name, "OpenBLAS %s", core_name ? core_name() : "");
   blas.suits = !core_name || suits_cpu(core_name());
-  blas.library = library;
+  blas.buffers = make_buffers(library, callers);
+  blas.library = blas.buffers > 0 ? library : NULL;
+  blas.starved = blas.buffers == 0;
 }
 
 static bool available(void) {
   pthread_once(&blas_once, load);
   return blas.library != NULL;
+}
+
+cusp_status cusp_blas_ready(void) {
+  available();
+  if (!blas.starved)
+    return CUSP_OK;
+  return cusp_fail(CUSP_ENOMEM,
+                   "out of memory: OpenBLAS needs %zu MB of address space, more than this process may have (ulimit -v); "
+                   "with CUSP_NO_BLAS=1 in the environment slower loops do without it",
+                   (LIBRARY_BYTES + 2 * BUFFER_BYTES) >> 20);
 }
 
 const char *cusp_blas_name(void) {
@@ -220,8 +280,14 @@ void cusp_gemm_serial(const cusp_gemm_task *task) {
     run_plain(task);
     return;
   }
+  static pthread_mutex_t few_buffers = PTHREAD_MUTEX_INITIALIZER;
+  bool in_turn = cusp_get_num_threads() > blas.buffers;
   int entered = cusp_blas_enter();
+  if (in_turn)
+    pthread_mutex_lock(&few_buffers);
   run_blas(task);
+  if (in_turn)
+    pthread_mutex_unlock(&few_buffers);
   cusp_blas_leave(entered);
 }
 

@@ -26,6 +26,8 @@ typedef struct cusp_gemm_task {
 void cusp_gemm(const cusp_gemm_task *task);
 /** Runs the task on the calling thread alone. */
 void cusp_gemm_serial(const cusp_gemm_task *task);
+/** CUSP_ENOMEM where OpenBLAS is there, but not the address space that it needs. Opens the library. */
+CUSP_NODISCARD cusp_status cusp_blas_ready(void);
 /** What serves the products, for benchmark tables: "OpenBLAS SkylakeX" or "plain loops". Opens the library. */
 const char *cusp_blas_name(void);
 /** A function of the same OpenBLAS by its C name (LAPACK: "dpotrf_"); NULL where the library or the function is absent. */

@@ -53,6 +53,7 @@ static bool find_all(char letter, routines *r) {
 static void load(void) { found = find_all('s', &single_routines) && find_all('d', &double_routines); }
 
 cusp_status cusp_lapack_ready(void) {
+  CUSP_TRY(cusp_blas_ready());
   pthread_once(&once, load);
   return found ? CUSP_OK
                : cusp_fail(CUSP_EBACKEND, "linear algebra needs OpenBLAS with LAPACK (Debian's libopenblas0-openmp), which is not there");

@@ -2,6 +2,7 @@
 
 #include "../base/library.h"
 #include "../base/status.h"
+#include "../base/threads.h"
 
 #include <pthread.h>
 
@@ -9,7 +10,10 @@ static const cusp_onednn *table;
 static char failure[512];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void load(void) { table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure, sizeof failure); }
+static void load(void) {
+  table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure, sizeof failure);
+  cusp_threads_started();
+}
 
 const cusp_onednn *cusp_onednn_load(void) {
   pthread_once(&once, load);

@@ -157,9 +157,12 @@ static bool can_run_onednn(const cusp_call *call) {
          cusp_array_count(&call->outputs[0]) > 0 && cusp_onednn_load() != NULL;
 }
 
+#define PRIMITIVE_BYTES ((size_t)16 << 20) /* more than oneDNN takes for a convolution; it raises what ends the program without it */
+
 static cusp_status prepare_onednn(cusp_call *call) {
   char message[256];
   onednn_state *state;
+  CUSP_TRY(cusp_memory_check(PRIMITIVE_BYTES));
   CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
   const cusp_convolution_face which = face_of(call->op);
   const cusp_convolution c = convolution_of(call, which);

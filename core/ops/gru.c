@@ -1,6 +1,7 @@
 /* Gated recurrent units as one operation for a whole sequence; see recurrent.c, whose rows have the same form. */
 
 #include "../kernels/gru.h"
+#include "../kernels/blas.h"
 #include "build.h"
 
 /* ------------------------------------------------------------------ the forward row */
@@ -62,6 +63,7 @@ static cusp_status sequence_prepare(cusp_call *call) {
 }
 
 static cusp_status sequence_run(cusp_call *call) {
+  CUSP_TRY(cusp_blas_ready());
   cusp_gru g = geometry(call, RECURRENT, BACKWARDS);
   const cusp_array *optional = call->inputs + FIRST_OPTIONAL;
   g.kernel = call->inputs[KERNEL].data;
@@ -101,6 +103,7 @@ static cusp_status gradient_prepare(cusp_call *call) {
 }
 
 static cusp_status gradient_run(cusp_call *call) {
+  CUSP_TRY(cusp_blas_ready());
   cusp_gru g = geometry(call, G_RECURRENT, G_BACKWARDS);
   const cusp_array *optional = call->inputs + G_FIRST_OPTIONAL;
   const cusp_attr *attrs = call->attrs;

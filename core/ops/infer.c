@@ -1,5 +1,6 @@
 /* What the infer functions of the families share. */
 
+#include "../base/numerals.h"
 #include "op.h"
 
 #include <stdarg.h>
@@ -10,7 +11,7 @@ cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status,
   char text[1024];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  cusp_vformat(text, sizeof text, format, arguments);
   va_end(arguments);
   return cusp_fail(status, "%s: %s", inference->op->name, text);
 }

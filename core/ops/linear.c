@@ -326,6 +326,7 @@ static void run_plan(const matmul_plan *plan, const void *a, const void *b, void
 }
 
 static cusp_status matmul_run_arrays(cusp_call *call) {
+  CUSP_TRY(cusp_blas_ready());
   run_plan(call->state, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data);
   return CUSP_OK;
 }
@@ -366,6 +367,7 @@ static void convert(cusp_dtype from_dtype, const void *from, cusp_dtype to_dtype
 }
 
 static cusp_status half_run(cusp_call *call) {
+  CUSP_TRY(cusp_blas_ready());
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *c = &call->outputs[0];
   char *wide_a = call->workspace, *wide_b = wide_a + rounded(cusp_array_count(a)), *wide_c = wide_b + rounded(cusp_array_count(b));
   convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));

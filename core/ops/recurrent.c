@@ -5,6 +5,7 @@
 
 #include "../kernels/recurrent.h"
 #include "../base/memory.h"
+#include "../kernels/blas.h"
 #include "build.h"
 
 #include <string.h>
@@ -67,6 +68,7 @@ static cusp_status sequence_prepare(cusp_call *call) {
 }
 
 static cusp_status sequence_run(cusp_call *call) {
+  CUSP_TRY(cusp_blas_ready());
   cusp_lstm l = sequence_geometry(call);
   const cusp_array *optional = call->inputs + FIRST_OPTIONAL;
   l.x = call->inputs[X].data;
@@ -118,6 +120,7 @@ static cusp_status gradient_prepare(cusp_call *call) {
 }
 
 static cusp_status gradient_run(cusp_call *call) {
+  CUSP_TRY(cusp_blas_ready());
   cusp_lstm l = gradient_geometry(call);
   const cusp_array *optional = call->inputs + G_FIRST_OPTIONAL;
   const cusp_attr *attrs = call->attrs;

@@ -1,5 +1,6 @@
 /* Parsing the argument texts of rows, once each, when first asked for. */
 
+#include "../base/numerals.h"
 #include "table.h"
 
 #include <pthread.h>
@@ -74,7 +75,7 @@ static const char *read_ints(const char *text, cusp_attr *value) {
 static const char *read_number(const char *text, const cusp_parameter *parameter, cusp_attr *value) {
   char *end;
   if (parameter->kind == CUSP_PARAMETER_FLOAT)
-    *value = cusp_attr_float(strtod(text, &end));
+    *value = cusp_attr_float(cusp_parse_double(text, &end));
   else
     *value = cusp_attr_int(strtoll(text, &end, 10));
   cusp_assert(end != text);

@@ -10,6 +10,7 @@
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
+local plain = require "cusp.plain"
 
 local arguments = {}
 local is_plain = kinds.is_plain
@@ -285,7 +286,7 @@ local literals = { ["nil"] = null, ["true"] = true, ["false"] = false }
 local function parse_default(text)
   if text == nil then return nil end
   if literals[text] ~= nil then return literals[text] end
-  if tonumber(text) then return tonumber(text) end
+  if plain.tonumber(text) then return plain.tonumber(text) end
   local list = text:match "^[%[{(](.*)[%]})]$"
   if list then
     local items = {}

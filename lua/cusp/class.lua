@@ -16,6 +16,7 @@ local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 
 local Object = { __name = "Object", __getters = {}, __setters = {} }
 local rawget, rawset, setmetatable = rawget, rawset, setmetatable
@@ -235,7 +236,8 @@ end
 local function is_default(parameter, value)
   if value == nil or value == parameter.default then return true end
   local config = kinds.to_config(parameter, value)
-  return config == parameter.default or type(parameter.default) == "string" and tostring(value):lower() == parameter.default:lower()
+  return config == parameter.default
+    or type(parameter.default) == "string" and plain.lower(plain.tostring(value)) == plain.lower(parameter.default)
 end
 
 local function show(value)
@@ -245,7 +247,7 @@ local function show(value)
     for i = 1, #value do parts[i] = show(value[i]) end
     return "{" .. table.concat(parts, ", ") .. "}"
   end
-  return tostring(value)
+  return plain.tostring(value)
 end
 
 --- "Dense{units = 32, activation = relu}": what differs from the defaults.

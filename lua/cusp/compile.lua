@@ -5,9 +5,8 @@ local errors = require "cusp.errors"
 local gradients = require "cusp.gradients"
 local structure = require "cusp.models.structure"
 local define = require "cusp.ops.define"
-
--- A function that is called with ever new numbers or shapes would otherwise keep a plan for each.
-local max_plans = 64
+local plain = require "cusp.plain"
+local PlanCache = require "cusp.plan_cache"
 
 local function is_tensor(value)
   return type(value) == "userdata" and engine.is_tensor(value)
@@ -22,7 +21,7 @@ local function signature_of(values)
     elseif structure.is_container(value) then
       local keys = {}
       for key in pairs(value) do keys[#keys + 1] = key end
-      table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+      plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
       parts[#parts + 1] = "{"
       for _, key in ipairs(keys) do
         parts[#parts + 1] = tostring(key) .. "="
@@ -49,7 +48,7 @@ local function replace(values, chosen, replacement)
     if not structure.is_container(value) then return value end
     local keys, result = {}, {}
     for key in pairs(value) do keys[#keys + 1] = key end
-    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+    plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
     for _, key in ipairs(keys) do result[key] = walk(value[key]) end
     return result
   end
@@ -77,6 +76,14 @@ local function results_of(entry, outputs)
   return table.unpack(results, 1, results.n)
 end
 
+local function parts_of(values)
+  local parts = {}
+  for i = 1, values.n do parts[i] = signature_of { n = 1, values[i] }:gsub("([{=]);", "%1"):gsub(";}", "}") end
+  return parts
+end
+
+local function name_of(index) return "argument " .. index end
+
 local function holds_symbolic(values)
   for i = 1, values.n do
     if structure.find(values[i], define.is_symbolic) then return true end
@@ -88,7 +95,8 @@ end
 -- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings, booleans) is part of the signature,
 -- and a new signature of shapes, dtypes and such values is traced anew. Upvalues are read when it is traced; variables are not: they are
 -- read and assigned in each call. What the function does besides computing tensors, such as printing, happens when it is traced alone.
--- While a tape records, or within another trace, the function runs as it is. The plans of the latest 64 new signatures are kept.
+-- While a tape records, or within another trace, the function runs as it is. Plans are kept up to 64 MB, those of models
+-- included; the least recently used ones go.
 -- @tparam function f
 -- @treturn function
 -- @raise where the function needs the value of a tensor
@@ -96,16 +104,15 @@ end
 local function compile(f)
   local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
-  local plans, kept = {}, {} -- signature → plan; the signatures in the order in which they were traced
+  local plans = PlanCache.new("compiled function", name_of)
   return function(...)
     local values = table.pack(...)
     if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end
     local signature, tensors = signature_of(values)
-    local entry = plans[signature]
+    local entry = plans:find(signature)
     if not entry then
       entry = engine.traced(trace, f, values)
-      if #kept == max_plans then plans[table.remove(kept, 1)] = nil end
-      plans[signature], kept[#kept + 1] = entry, signature
+      plans:keep(signature, entry, parts_of(values))
     end
     return results_of(entry, table.pack(entry.run(table.unpack(tensors))))
   end

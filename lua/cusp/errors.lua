@@ -2,6 +2,7 @@
 -- Every message says what was wrong, what was expected and what came. The position in front of it is that of the first
 -- caller outside this library, so that a mistake three calls deep in Cusp points at the script that made it.
 -- @module cusp.errors
+local plain = require "cusp.plain"
 local errors = {}
 
 -- All files of the library lie below the directory of this one.
@@ -31,7 +32,7 @@ end
 -- @param ... arguments of the format
 -- @raise always
 function errors.raise(message, ...)
-  if select("#", ...) > 0 then message = message:format(...) end
+  if select("#", ...) > 0 then message = plain.format(message, ...) end
   local level = errors.level()
   error(message, level == 0 and 0 or level)
 end
@@ -70,7 +71,7 @@ function errors.nearest(name, names, limit)
   for key, value in pairs(names) do
     local candidate = type(key) == "string" and key or value
     if type(candidate) == "string" and candidate ~= name then
-      local distance = edit_distance(name:lower(), candidate:lower()) + (name:byte() == candidate:byte() and 0 or 0.5)
+      local distance = edit_distance(plain.lower(name), plain.lower(candidate)) + (name:byte() == candidate:byte() and 0 or 0.5)
       if distance < least or distance == least and best and candidate < best then best, least = candidate, distance end
     end
   end
@@ -133,7 +134,7 @@ local function describe_list(list)
     local nested = type(item) == "table" and not getmetatable(item)
     if nested then parts[i] = "{...}"
     elseif type(item) == "string" or type(item) == "userdata" then parts[i] = errors.describe(item):gsub("^string ", "")
-    else parts[i] = tostring(item) end
+    else parts[i] = plain.tostring(item) end
   end
   if #list > 6 then parts[7] = "..." end
   return "{" .. table.concat(parts, ", ") .. "}"
@@ -145,7 +146,7 @@ function errors.describe(value)
   local kind = type(value)
   if kind == "nil" then return "nil" end
   if kind == "string" then return #value <= 60 and ("string %q"):format(value) or ("string %q..."):format(value:sub(1, 57)) end
-  if kind == "number" or kind == "boolean" then return kind .. " " .. tostring(value) end
+  if kind == "number" or kind == "boolean" then return kind .. " " .. plain.tostring(value) end
   if kind == "function" then return "a function" end
   if kind == "userdata" then
     local ok, shape, dtype = require("cusp.engine").attempt(function() return value.shape, value.dtype end)
@@ -157,7 +158,7 @@ function errors.describe(value)
     if #value > 0 then return "table " .. describe_list(value) end
     return next(value) == nil and "an empty table" or "a table with keys"
   end
-  return tostring(value)
+  return plain.tostring(value)
 end
 
 --- "[2, None, 3]"
@@ -167,7 +168,7 @@ function errors.shape(shape)
   local parts = {}
   for i = 1, #shape do
     local nested = type(shape[i]) == "table" and not getmetatable(shape[i])
-    parts[i] = nested and errors.shape(shape[i]) or tostring(shape[i])
+    parts[i] = nested and errors.shape(shape[i]) or plain.tostring(shape[i])
   end
   return "[" .. table.concat(parts, ", ") .. "]"
 end

@@ -7,6 +7,7 @@ local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
+local plain = require "cusp.plain"
 
 local gradients = {}
 
@@ -88,7 +89,7 @@ local function restore(sources, flat)
     else
       local keys = {}
       for key in pairs(value) do keys[#keys + 1] = key end
-      table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+      plain.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
       for _, key in ipairs(keys) do result[key] = walk(value[key], false) end
     end
     return result

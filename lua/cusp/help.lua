@@ -4,6 +4,7 @@
 local arguments = require "cusp.arguments"
 local doc_comments = require "cusp.doc_comments"
 local engine = require "cusp.engine"
+local plain = require "cusp.plain"
 
 local help = {}
 
@@ -13,10 +14,10 @@ local function default_text(value)
   if type(value) == "string" then return ("%q"):format(value) end
   if type(value) == "table" and not getmetatable(value) then
     local parts = {}
-    for i, item in ipairs(value) do parts[i] = tostring(item) end
+    for i, item in ipairs(value) do parts[i] = plain.tostring(item) end
     return "{" .. table.concat(parts, ", ") .. "}"
   end
-  return tostring(value)
+  return plain.tostring(value)
 end
 
 local rows -- name → description of an operation, and function → description
@@ -160,7 +161,7 @@ local function print_namespace(space, meta)
       end
     end
   end
-  table.sort(names)
+  plain.sort(names)
   print_columns(names)
 end
 
@@ -184,7 +185,7 @@ local function print_module(module)
   local comment = path and doc_comments.of_file(path)
   if not comment then return print(tostring(module)) end
   print_text(comment.text)
-  table.sort(names)
+  plain.sort(names)
   print_columns(names)
 end
 

@@ -4,12 +4,14 @@
 -- have them. Written by hand because the libraries at hand give up one of these or are too slow for files of megabytes.
 -- @module cusp.json
 local errors = require "cusp.errors"
+local in_c = require "cusp.plain"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local None = require("cusp.shape").None
 
 local json = { null = null }
 local byte, find, sub, format = string.byte, string.find, string.sub, string.format
+local number_format, to_number = in_c.format, in_c.tonumber
 
 -- Deeper documents are refused: a file of a million brackets must not exhaust the stack.
 json.max_depth = 500
@@ -91,7 +93,8 @@ local function decode_number(text, position)
     _, stop = find(text, "^[+-]?%d+", stop + 2)
     if not stop then fail(text, position, "a number without digits in its exponent") end
   end
-  local number = tonumber(sub(text, position, stop)) -- whole numbers beyond 64 bits become floats
+  local digits = sub(text, position, stop)
+  local number = tonumber(digits) or to_number(digits) -- whole numbers beyond 64 bits become floats
   if stop == whole then number = math.tointeger(number) or number end
   return number, stop + 1
 end
@@ -247,7 +250,7 @@ local function encode_number(value)
   if value == math.huge then return "Infinity" elseif value == -math.huge then return "-Infinity" end
   local text
   for digits = 15, 17 do
-    text = format("%." .. digits .. "g", value)
+    text = number_format("%." .. digits .. "g", value)
     if tonumber(text) == value then break end
   end
   if not find(text, "[.e]") then text = text .. ".0" end
@@ -266,7 +269,7 @@ local function is_object(value)
       return true
     end
     if math.type(key) ~= "integer" or key < 1 or key > length then
-      errors.raise("json.encode: a list has the key %s outside 1 to %d", tostring(key), length)
+      errors.raise("json.encode: a list has the key %s outside 1 to %d", in_c.tostring(key), length)
     end
     count = count + 1
   end

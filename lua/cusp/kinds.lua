@@ -10,6 +10,7 @@
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local null = require "cusp.null"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local kinds = {}
@@ -93,10 +94,10 @@ local function within(value, parameter)
 end
 
 local function limits(what, parameter)
-  local low = parameter.min and ("at least " .. parameter.min) or parameter.above and ("above " .. parameter.above)
-  local high = parameter.max and ("at most " .. parameter.max) or parameter.below and ("below " .. parameter.below)
-  if parameter.min and parameter.max then return ("%s between %s and %s"):format(what, parameter.min, parameter.max) end
-  if low and high then return ("%s %s and %s"):format(what, low, high) end
+  local low = parameter.min and plain.format("at least %s", parameter.min) or parameter.above and plain.format("above %s", parameter.above)
+  local high = parameter.max and plain.format("at most %s", parameter.max) or parameter.below and plain.format("below %s", parameter.below)
+  if parameter.min and parameter.max then return plain.format("%s between %s and %s", what, parameter.min, parameter.max) end
+  if low and high then return plain.format("%s %s and %s", what, low, high) end
   return low and what .. " " .. low or high and what .. " " .. high or what
 end
 
@@ -127,7 +128,7 @@ kinds.define("any", { check = function() return true end, expects = "a value" })
 
 local function list_choices(choices)
   local parts = {}
-  for i, choice in ipairs(choices) do parts[i] = type(choice) == "string" and ("%q"):format(choice) or tostring(choice) end
+  for i, choice in ipairs(choices) do parts[i] = type(choice) == "string" and ("%q"):format(choice) or plain.tostring(choice) end
   return "one of " .. table.concat(parts, ", ")
 end
 

@@ -4,13 +4,14 @@ local Object = require "cusp.class"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 
 local namespace = {}
 
 --- The name of a class as Keras writes it in snake case: "GlorotUniform" → "glorot_uniform", "L1L2" → "l1_l2".
 function namespace.snake_case(name)
-  return (name:gsub("(%u+)(%u%l)", "%1_%2"):gsub("(%l)(%u)", "%1_%2"):gsub("(%d)(%u)", "%1_%2"):lower())
+  return plain.lower((name:gsub("(%u+)(%u%l)", "%1_%2"):gsub("(%l)(%u)", "%1_%2"):gsub("(%d)(%u)", "%1_%2")))
 end
 
 --- Makes a namespace.
@@ -44,7 +45,7 @@ function namespace.names(space)
   for name in pairs(seen) do
     if type(name) == "string" and name:sub(1, 1) ~= "_" then names[#names + 1] = name end
   end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 

@@ -2,6 +2,7 @@
 -- A table marked as an object stays an ordinary table to read and to change; keys that were added later follow the remembered
 -- ones in alphabetical order. An unmarked table is a list when it has no string keys: this is what tells `{}` from `[]`.
 -- @module cusp.ordered
+local plain = require "cusp.plain"
 local ordered = {}
 
 --- Marks a table as an object.
@@ -47,7 +48,7 @@ function ordered.keys(object)
   end
   if first_new < #keys then
     local rest = table.move(keys, first_new, #keys, 1, {})
-    table.sort(rest)
+    plain.sort(rest)
     table.move(rest, 1, #rest, first_new, keys)
   end
   return keys

@@ -10,6 +10,7 @@
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local tfrecord = {}
 
@@ -241,7 +242,7 @@ function tfrecord.encode_example(features)
   end
   local names, entries = {}, {}
   for name in pairs(features) do names[#names + 1] = name end
-  table.sort(names)
+  plain.sort(names)
   for i, name in ipairs(names) do entries[i] = { key = name, value = feature(name, features[name]) } end
   return require("cusp.protobuf").encode("tensorflow.Example", { features = { feature = entries } })
 end

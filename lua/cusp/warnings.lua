@@ -1,7 +1,7 @@
 --- Warnings: lines on standard error that begin with "warning: ".
 -- @module cusp.warnings
 local context = require "cusp.context"
-
+local plain = require "cusp.plain"
 local warnings = {}
 
 --- What is called before a line is written; the progress line ends itself here when it stands half drawn on a terminal.
@@ -14,7 +14,7 @@ local function write(text) io.stderr:write("warning: ", text, "\n") end
 -- @tparam string message a format for string.format when more arguments follow
 -- @param ... arguments of the format
 function warnings.warn(message, ...)
-  if select("#", ...) > 0 then message = message:format(...) end
+  if select("#", ...) > 0 then message = plain.format(message, ...) end
   if warnings.before then warnings.before() end
   local receive = context.get().receive_warning or write
   receive(message)

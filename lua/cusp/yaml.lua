@@ -6,6 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local None = require("cusp.shape").None
 
 local yaml = {}
@@ -30,7 +31,7 @@ local words = {
 local function plain_scalar(text)
   if words[text] ~= nil then return words[text] end
   if text:find "^[+-]?%d+$" or text:find "^0x%x+$" or text:find "^[+-]?%d*%.?%d*[eE]?[+-]?%d*$" and text:find "%d" then
-    local number = tonumber((text:gsub("^%+", "")))
+    local number = plain.tonumber((text:gsub("^%+", "")))
     if number then return text:find "[.eE]" and not text:find "^0x" and number + 0.0 or number end
   end
   return text
@@ -151,7 +152,7 @@ for word in ("y n yes no on off true false"):gmatch "%S+" do booleans[word] = tr
 
 -- Strings that would read as something else in plain style.
 local function needs_quotes(text)
-  return plain_scalar(text) ~= text or booleans[text:lower()] or text:find "^[%s,%[%]{}#&*!|>'\"%%@`]" ~= nil
+  return plain_scalar(text) ~= text or booleans[plain.lower(text)] or text:find "^[%s,%[%]{}#&*!|>'\"%%@`]" ~= nil
     or text:find "^[-?:]$" ~= nil or text:find "^[-?:]%s" ~= nil or text:find "^%-%-%-" ~= nil or text:find "^%.%.%." ~= nil
     or text:find ": " ~= nil or text:find " #" ~= nil or text:find "[%s:]$" ~= nil or text:find "^[=<]+$" ~= nil
     or text:find "^[%d.+-][%d_.:+-]*$" ~= nil
@@ -248,7 +249,7 @@ end
 
 local function keys_of(value, state)
   local keys = ordered.keys(value)
-  if state.sort_keys then table.sort(keys) end
+  if state.sort_keys then plain.sort(keys) end
   return keys
 end
 

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void test_messages(void) {
   cusp_error_clear();
@@ -181,6 +183,21 @@ static void test_interrupt(void) {
   CHECK(cusp_interrupted() && cusp_interrupt_take() && !cusp_interrupted() && !cusp_interrupt_take());
 }
 
+/** A child does as much as its parent, although the parent's threads are missing there; the parent goes on. */
+static void test_fork(void) {
+  check_visits(100000, 1, cusp_get_num_threads());
+  int before = check_failed, status = 1, forks = cusp_fork_count();
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    check_visits(100000, 1, cusp_get_num_threads());
+    _exit(check_failed > before || cusp_fork_count() != forks + 1);
+  }
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(cusp_fork_count() == forks);
+  check_visits(100000, 1, cusp_get_num_threads());
+}
+
 /** The published test vectors of Philox4x32-10. */
 static void test_philox(void) {
   cusp_philox_block zero = cusp_philox(0, 0, 0);
@@ -204,6 +221,7 @@ int main(void) {
   test_failing_allocations();
   test_random_allocations();
   test_threads();
+  test_fork();
   test_interrupt();
   test_philox();
   test_cpu();

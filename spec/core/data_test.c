@@ -8,6 +8,7 @@
 #include "io/crc32c.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------ streams */
@@ -327,6 +328,36 @@ static void test_example(void) {
   CHECK_FAILS(CUSP_EIO, "missing", cusp_example_parse(bytes, sizeof bytes, 1, &feature, (void *const[]){&value}));
 }
 
+/** What was being read before a fork is an error in the child, and a new loop works there. */
+static void test_fork(void) {
+  cusp_array array = numbers(100, 3);
+  cusp_reader *reader;
+  const cusp_array *ready;
+  int status = 1;
+  CHECK_OK(cusp_reader_arrays(&reader, 1, &array));
+  cusp_pipeline *pipeline = open_pipeline(reader, 8, -1, 2);
+  CHECK_OK(cusp_pipeline_peek(pipeline, &ready));
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    int before = check_failed;
+    CHECK_OK(cusp_pipeline_peek(pipeline, &ready));
+    cusp_array taken;
+    cusp_pipeline_take(pipeline, &taken);
+    CHECK_FAILS(CUSP_EUNSUPPORTED, "forked while", cusp_pipeline_peek(pipeline, &ready));
+    cusp_pipeline_free(pipeline);
+    pipeline = open_pipeline(reader, 8, 1, 2);
+    CHECK_OK(cusp_pipeline_peek(pipeline, &ready));
+    cusp_pipeline_free(pipeline);
+    _exit(check_failed > before);
+  }
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK_OK(cusp_pipeline_peek(pipeline, &ready));
+  cusp_pipeline_free(pipeline);
+  cusp_reader_release(reader);
+  cusp_array_release(&array);
+}
+
 int main(void) {
   test_shuffle();
   test_stages();
@@ -335,6 +366,7 @@ int main(void) {
     test_failure(workers);
   }
   test_memory();
+  test_fork();
   test_joined();
   test_windows();
   test_file_rows();

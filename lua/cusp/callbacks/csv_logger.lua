@@ -8,6 +8,7 @@ local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local python = require "cusp.callbacks.python_format"
+local plain = require "cusp.plain"
 
 local CSVLogger = Callback:extend("CSVLogger", {
   config = { { "filename", "string" }, { "separator", "string", default = "," }, { "append", "boolean", default = false } },
@@ -20,7 +21,7 @@ function CSVLogger:init(args)
   end
 end
 
-local function fail(self, reason) errors.raise("CSVLogger: %s: %s", self.filename, tostring(reason):gsub("^.-: ", "")) end
+local function fail(self, reason) errors.raise("CSVLogger: %s: %s", self.filename, plain.tostring(reason):gsub("^.-: ", "")) end
 
 local function close(self)
   local file = rawget(self, "_file")
@@ -88,7 +89,7 @@ end
 local function show(value)
   if engine.is_tensor(value) or engine.is_variable(value) then value = value:tolist() end
   if type(value) == "number" then return python.repr(value) end
-  if type(value) ~= "table" then return tostring(value) end
+  if type(value) ~= "table" then return plain.tostring(value) end
   local parts = {}
   for i = 1, #value do parts[i] = show(value[i]) end
   return ("[%s]"):format(table.concat(parts, ", "))
@@ -106,7 +107,7 @@ local function columns(logs)
     keys[#keys + 1] = name
     validated = validated or name:find "^val_" ~= nil
   end
-  table.sort(keys)
+  plain.sort(keys)
   if not validated then
     for i = 1, #keys do keys[#keys + 1] = "val_" .. keys[i] end
   end

@@ -2,6 +2,7 @@
 -- Every model has one after `fit`, which returns it.
 -- @classmod cusp.callbacks.History
 local Callback = require "cusp.callbacks.callback"
+local plain = require "cusp.plain"
 
 local History = Callback:extend("History", {
   init = function(self)
@@ -27,9 +28,9 @@ function History:plot(...) return require("cusp.plot").history(self, ...) end
 function History:__tostring()
   local parts = {}
   for name, values in pairs(self.history) do
-    if type(values[#values]) == "number" then parts[#parts + 1] = (", %s = %.4g"):format(name, values[#values]) end
+    if type(values[#values]) == "number" then parts[#parts + 1] = plain.format(", %s = %.4g", name, values[#values]) end
   end
-  table.sort(parts)
+  plain.sort(parts)
   return ("History(%d epoch%s%s)"):format(#self.epoch, #self.epoch == 1 and "" or "s", table.concat(parts))
 end
 

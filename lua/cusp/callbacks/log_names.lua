@@ -1,5 +1,6 @@
 --- The order in which values of `logs` are shown and listed: a table has none.
 -- @module cusp.callbacks.log_names
+local plain = require "cusp.plain"
 
 --- The names in `logs`: first those that the model reports, in its order; then its validation's, likewise; then the others, sorted.
 -- @tparam {string,...} reported names in the model's order
@@ -16,6 +17,6 @@ return function(reported, logs)
   for name in pairs(logs) do
     if not known[name] then others[#others + 1] = tostring(name) end
   end
-  table.sort(others)
+  plain.sort(others)
   return table.move(others, 1, #others, #names + 1, names)
 end

@@ -13,6 +13,7 @@
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
 local errors = require "cusp.errors"
 local frequency = require "cusp.callbacks.save_frequency"
+local plain = require "cusp.plain"
 local progress = require "cusp.training.progress"
 local python = require "cusp.callbacks.python_format"
 local warnings = require "cusp.warnings"
@@ -62,7 +63,7 @@ local function path_for(self, epoch, batch, logs)
   return python.fill("ModelCheckpoint: filepath", self.filepath, values)
 end
 
-local function show_best(best) return best and ("%.5f"):format(best) or "None" end
+local function show_best(best) return best and plain.format("%.5f", best) or "None" end
 
 local function is_best(self, epoch, logs, path)
   local current = self:value(logs)

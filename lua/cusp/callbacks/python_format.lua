@@ -2,6 +2,7 @@
 -- Names of checkpoints, CSV files and messages are written with them, so that they look like Keras's.
 -- @module cusp.callbacks.python_format
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local python = {}
 
@@ -18,13 +19,13 @@ function python.repr(value)
   local special = non_finite(value)
   if special then return special end
   local size = math.abs(value)
-  if size >= 1e15 and size < 1e16 then return ("%.1f"):format(value) end
+  if size >= 1e15 and size < 1e16 then return plain.format("%.1f", value) end
   for digits = 1, 17 do
-    local text = ("%." .. digits .. "g"):format(value)
-    if tonumber(text) == value then
+    local text = plain.format("%." .. digits .. "g", value)
+    if plain.tonumber(text) == value then
       if not text:find "e" then return text:find(".", 1, true) and text or text .. ".0" end
       -- %g turns to exponents as soon as the digits do not reach the point; Python only from 1e16 on and below 1e-4.
-      if size >= 1 and size < 1e16 then return ("%.1f"):format(value) end
+      if size >= 1 and size < 1e16 then return plain.format("%.1f", value) end
       return text
     end
   end
@@ -66,11 +67,11 @@ local function digits_of(value, f)
   local special = non_finite(value)
   if special then return special end
   if kind == "" then
-    return f.precision and ("%." .. math.max(f.precision, 1) .. "g"):format(value) or python.repr(value + 0.0)
+    return f.precision and plain.format("%." .. math.max(f.precision, 1) .. "g", value) or python.repr(value + 0.0)
   end
-  if kind == "%" then return ("%." .. (f.precision or 6) .. "f%%"):format(value * 100) end
+  if kind == "%" then return plain.format("%." .. (f.precision or 6) .. "f%%", value * 100) end
   if kind:find "^[eEfFgG]$" then
-    return ("%" .. f.alternate .. "." .. (f.precision or 6) .. (kind == "F" and "f" or kind)):format(value)
+    return plain.format("%" .. f.alternate .. "." .. (f.precision or 6) .. (kind == "F" and "f" or kind), value)
   end
 end
 
@@ -93,7 +94,7 @@ function python.format(value, spec)
   if not f then return nil end
   if type(value) ~= "number" then
     if f.kind ~= "" and f.kind ~= "s" then return nil end
-    local text = tostring(value)
+    local text = plain.tostring(value)
     if f.precision then text = text:sub(1, (utf8.offset(text, f.precision + 1) or #text + 1) - 1) end
     return pad(text, f, "", "<")
   end
@@ -107,7 +108,7 @@ end
 local function known_names(values)
   local names = {}
   for name in pairs(values) do names[#names + 1] = name end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 

@@ -8,6 +8,7 @@
 -- @tparam[opt=false] boolean send_as_json whether the JSON text is the body itself, as application/json
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local warnings = require "cusp.warnings"
 
 local RemoteMonitor = Callback:extend("RemoteMonitor", {
@@ -24,7 +25,7 @@ local function check_headers(headers)
   if headers == nil then return end
   if type(headers) ~= "table" then errors.raise("RemoteMonitor: headers should be a table by name, got %s", errors.describe(headers)) end
   for name, value in pairs(headers) do
-    if type(name) ~= "string" or (name .. tostring(value)):find "[\r\n]" then
+    if type(name) ~= "string" or (name .. plain.tostring(value)):find "[\r\n]" then
       errors.raise("RemoteMonitor: headers: names and values are single lines, got %s = %s", errors.describe(name), errors.describe(value))
     end
   end
@@ -62,10 +63,10 @@ local function request(self, epoch, logs)
   local body, kind = body_of(self, epoch, logs)
   local options = {
     option("url", self.root .. self.path), option("header", "Content-Type: " .. kind), option("data-raw", body),
-    option("output", "/dev/null"), option("max-time", tostring(self.timeout)), "silent\n",
+    option("output", "/dev/null"), option("max-time", plain.tostring(self.timeout)), "silent\n",
   }
   for name, value in pairs(self.headers or {}) do
-    options[#options + 1] = option("header", ("%s: %s"):format(name, tostring(value)))
+    options[#options + 1] = option("header", ("%s: %s"):format(name, plain.tostring(value)))
   end
   return table.concat(options)
 end
@@ -73,7 +74,7 @@ end
 function RemoteMonitor:on_epoch_end(epoch, logs)
   local code, reason = require("cusp.native.process").run({ "curl", "--config", "-" }, request(self, epoch, logs or {}))
   if code == nil then
-    errors.raise("RemoteMonitor: the program curl is needed (Debian: curl) and could not be started: %s", tostring(reason))
+    errors.raise("RemoteMonitor: the program curl is needed (Debian: curl) and could not be started: %s", plain.tostring(reason))
   end
   if code ~= 0 then
     warnings.warn("Could not reach RemoteMonitor root server at %s (curl ended with code %d)", self.root, code)

@@ -28,6 +28,7 @@ local Object = require "cusp.class"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local warnings = require "cusp.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
@@ -65,7 +66,7 @@ local function check_profile_batch(value)
   if math.type(first) ~= "integer" or math.type(last) ~= "integer" or first < 0 or last < first then
     errors.raise("TensorBoard: argument 'profile_batch' should be a batch, or the first and the last one, got %s", errors.describe(given))
   end
-  if last > 0 then warn("profile_batch = %s: traces of batches are not written; the rest is", tostring(given)) end
+  if last > 0 then warn("profile_batch = %s: traces of batches are not written; the rest is", plain.tostring(given)) end
 end
 
 function TensorBoard:init(args)
@@ -99,7 +100,7 @@ local function write(self, run, method, ...)
   if ok then return end
   if message == "interrupted!" then error(message, 0) end
   self._runs[run] = false
-  warn("%s; the training goes on without the logs of '%s'", tostring(message), run)
+  warn("%s; the training goes on without the logs of '%s'", plain.tostring(message), run)
 end
 
 function TensorBoard:set_model(model)
@@ -112,7 +113,7 @@ local function attempt(self, what, f, ...)
   local ok, result = engine.attempt(f, ...)
   if ok then return result end
   if result == "interrupted!" then error(result, 0) end
-  warn("the %s of '%s' is not written: %s", what, self.model.name, tostring(result))
+  warn("the %s of '%s' is not written: %s", what, self.model.name, plain.tostring(result))
 end
 
 local function write_model(self)

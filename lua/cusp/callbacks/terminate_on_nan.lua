@@ -3,6 +3,7 @@
 -- @tparam[opt=false] boolean raise_error whether it ends with an error
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local progress = require "cusp.training.progress"
 
 local TerminateOnNaN = Callback:extend("TerminateOnNaN", { config = { { "raise_error", "boolean", default = false } } })
@@ -12,7 +13,8 @@ function TerminateOnNaN:on_batch_end(batch, logs)
   local loss = logs and logs.loss
   if type(loss) ~= "number" or loss - loss == 0 then return end
   if self.raise_error then
-    errors.raise("NaN or Inf loss encountered at batch %d. Loss value: %s. Terminating training immediately.", batch - 1, tostring(loss))
+    errors.raise("NaN or Inf loss encountered at batch %d. Loss value: %s. Terminating training immediately.", batch - 1,
+        plain.tostring(loss))
   end
   progress.say("Batch %d: Invalid loss, terminating training", batch - 1)
   self.model.stop_training = true

@@ -8,6 +8,7 @@ local element = require "cusp.data.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local plain = require "cusp.plain"
 
 local csv = {}
 
@@ -38,7 +39,8 @@ local function find_column(path, columns, name, what)
   if found then return found end
   local names = {}
   for i, column in ipairs(columns) do names[i] = column.name end
-  errors.raise("from_csv: %s: %s: there is no column %s%s; the columns are %s", path, what, tostring(name), errors.suggestion(name, names),
+  errors.raise("from_csv: %s: %s: there is no column %s%s; the columns are %s", path, what, plain.tostring(name),
+    errors.suggestion(name, names),
     table.concat(names, ", "))
 end
 
@@ -85,7 +87,7 @@ local function apply_defaults(path, features, label, options)
   if by_position and #defaults ~= #all then
     errors.raise("from_csv: %s: column_defaults has %d entries for %d columns", path, #defaults, #all)
   end
-  table.sort(all, function(a, b) return a.index < b.index end)
+  plain.sort(all, function(a, b) return a.index < b.index end)
   for i, column in ipairs(all) do apply_default(path, column, by_position and defaults[i] or not by_position and defaults[column.name]) end
 end
 
@@ -131,11 +133,11 @@ local function parse(path, file, row, column, field)
     end
     field = column.missing
   end
-  if column.type == "string" then return tostring(field) end
-  local number = tonumber(field)
+  if column.type == "string" then return plain.tostring(field) end
+  local number = type(field) == "number" and field or plain.tonumber(field)
   if column.type:find "int" then number = math.tointeger(number) end
   if not number then
-    errors.raise("%s:%d: column %s: expected %s, got %q", path, file:line(row), column.name, column.type, tostring(field))
+    errors.raise("%s:%d: column %s: expected %s, got %q", path, file:line(row), column.name, column.type, plain.tostring(field))
   end
   return engine.tensor(number, { dtype = column.type })
 end

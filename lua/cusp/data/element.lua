@@ -6,6 +6,7 @@
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local structure = require "cusp.models.structure"
+local plain = require "cusp.plain"
 
 local element = {}
 
@@ -56,7 +57,7 @@ end
 
 local function rectangular(owner, value)
   local ok, tensor = engine.attempt(engine.tensor, value)
-  if not ok then errors.raise("%s: %s", owner, (tostring(tensor):gsub("^.-tensor: ", ""))) end
+  if not ok then errors.raise("%s: %s", owner, (plain.tostring(tensor):gsub("^.-tensor: ", ""))) end
   return tensor
 end
 
@@ -141,7 +142,7 @@ local function describe_form(form, leaves)
     if leaf == nil then return "part" end
     if type(leaf) == "string" then return "string" end
     if type(leaf) == "userdata" then return leaf.dtype .. " " .. errors.shape(leaf.shape) end
-    return tostring(leaf)
+    return plain.tostring(leaf)
   end
   local parts = {}
   if structure.is_list(form) then

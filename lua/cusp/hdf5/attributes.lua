@@ -2,6 +2,7 @@
 -- @classmod cusp.hdf5.Attributes
 local errors = require "cusp.errors"
 local values = require "cusp.hdf5.values"
+local plain = require "cusp.plain"
 
 local Attributes = { __name = "cusp.hdf5.Attributes" }
 Attributes.__index = Attributes
@@ -21,7 +22,7 @@ end
 function Attributes:names()
   local names = {}
   for name in pairs(self._by_name) do names[#names + 1] = name end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 

@@ -5,6 +5,7 @@ local Attributes = require "cusp.hdf5.attributes"
 local Dataset = require "cusp.hdf5.dataset"
 local errors = require "cusp.errors"
 local values = require "cusp.hdf5.values"
+local plain = require "cusp.plain"
 
 local Group = { __name = "cusp.hdf5.Group" }
 local methods, getters = {}, {}
@@ -37,7 +38,7 @@ function methods:names()
     values.check(type(name) == "string", self._file:_where(self.name), "a member's name is no string")
     names[#names + 1] = name
   end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 

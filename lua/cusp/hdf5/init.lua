@@ -9,6 +9,7 @@
 -- local kernel = file:get("dense/kernel"):read()
 -- file:close()
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local hdf5 = {}
 
@@ -52,7 +53,7 @@ local function sorted_keys(where, members)
     if type(key) ~= "string" then errors.raise("hdf5.save: %s: names are strings, got %s", where, errors.describe(key)) end
     keys[#keys + 1] = key
   end
-  table.sort(keys)
+  plain.sort(keys)
   return keys
 end
 

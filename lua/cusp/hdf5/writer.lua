@@ -7,6 +7,7 @@ local chunking = require "cusp.hdf5.chunking"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local values = require "cusp.hdf5.values"
+local plain = require "cusp.plain"
 
 local NewFile = { __name = "cusp.hdf5.NewFile" }
 local NewGroup = { __name = "cusp.hdf5.NewGroup" }
@@ -197,7 +198,7 @@ end
 function group_methods:names()
   local names = {}
   for name in pairs(self._members) do names[#names + 1] = name end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 

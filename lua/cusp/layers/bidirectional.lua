@@ -10,6 +10,7 @@ local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
 local structure = require "cusp.models.structure"
+local plain = require "cusp.plain"
 
 local Bidirectional = Layer:extend("Bidirectional", {
   supports_masking = true,
@@ -33,12 +34,12 @@ local function check_alike(self)
   local forward, backward = self.forward_layer, self.backward_layer
   if forward.go_backwards == backward.go_backwards then
     errors.raise("Bidirectional: one layer should go forwards and the other backwards, but both have go_backwards = %s",
-      tostring(forward.go_backwards))
+      plain.tostring(forward.go_backwards))
   end
   for _, name in ipairs {"stateful", "return_sequences", "return_state"} do
     if forward[name] ~= backward[name] then
-      errors.raise("Bidirectional: both layers should have the same %s, got %s and %s", name, tostring(forward[name]),
-        tostring(backward[name]))
+      errors.raise("Bidirectional: both layers should have the same %s, got %s and %s", name, plain.tostring(forward[name]),
+        plain.tostring(backward[name]))
     end
   end
 end

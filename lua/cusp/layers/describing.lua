@@ -3,6 +3,7 @@
 
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local describing = {}
@@ -25,7 +26,7 @@ local function text(value)
     for i = 1, #value do parts[i] = text(value[i]) end
     return "{" .. table.concat(parts, ", ") .. "}"
   end
-  return tostring(value)
+  return plain.tostring(value)
 end
 
 local resolved = {initializer = true, regularizer = true, constraint = true}

@@ -2,6 +2,7 @@
 -- @module cusp.layers.image_arguments
 local kinds = require "cusp.kinds"
 local formats = require "cusp.layers.bounding_boxes"
+local plain = require "cusp.plain"
 
 local image_arguments = {}
 
@@ -62,7 +63,7 @@ kinds.define("value_range", {
 kinds.define("bounding_box_format", {
   check = function(value)
     if type(value) ~= "string" then return false end
-    return formats.is_format(value:lower()), value:lower()
+    return formats.is_format(plain.lower(value)), plain.lower(value)
   end,
   expects = formats.expectation,
 })

@@ -14,6 +14,7 @@ local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local structure = require "cusp.models.structure"
+local plain = require "cusp.plain"
 
 local IndexLookup = StringLayer:extend("IndexLookup")
 
@@ -247,7 +248,7 @@ end
 local function by_count(counts)
   local tokens = {}
   for token in pairs(counts) do tokens[#tokens + 1] = token end
-  table.sort(tokens, function(a, b)
+  plain.sort(tokens, function(a, b)
     if counts[a] ~= counts[b] then return counts[a] > counts[b] end
     return a > b
   end)
@@ -329,7 +330,7 @@ local function vocabulary_state(self)
   return vocabulary, table.move(weights, start + 1, start + #vocabulary, 1, {})
 end
 
-local function plain(value)
+local function plain_value(value)
   if type(value) == "userdata" then return value:tolist() end
   return value == nil and null or value
 end
@@ -337,8 +338,8 @@ end
 --- Sets the keys of vocabulary and weights. One that was learned is in the configuration, too, and marked as such.
 function IndexLookup:add_vocabulary(config)
   local vocabulary, weights = vocabulary_state(self)
-  ordered.set(config, "vocabulary", plain(vocabulary))
-  ordered.set(config, "idf_weights", plain(weights))
+  ordered.set(config, "vocabulary", plain_value(vocabulary))
+  ordered.set(config, "idf_weights", plain_value(weights))
   ordered.set(config, "vocabulary_size", #self._tokens > 0 and self:vocabulary_size() or null)
   if vocabulary and not self._fixed then ordered.set(config, "has_input_vocabulary", false) end
 end

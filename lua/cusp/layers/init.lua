@@ -1,6 +1,7 @@
 --- Layers: `cusp.layers`.
 -- @module cusp.layers
 local namespace = require "cusp.namespace"
+local plain = require "cusp.plain"
 
 local members = {
   Layer = "layer", InputLayer = "input_layer",
@@ -55,7 +56,7 @@ local image_layers = {
 }
 for _, names in ipairs(image_layers) do
   for name in names:gmatch "%S+" do
-    local file = name:gsub("(%l)(%u)", "%1_%2"):lower()
+    local file = plain.lower((name:gsub("(%l)(%u)", "%1_%2")))
     members[name] = file
   end
 end

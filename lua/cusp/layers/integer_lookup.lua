@@ -24,6 +24,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local hash_functions = require "cusp.layers.hash_functions"
 local ops = require "cusp.ops"
+local plain = require "cusp.plain"
 
 local row = IndexLookup.parameters
 
@@ -80,7 +81,7 @@ end
 local function tables_of(self)
   if not rawget(self, "_tables") then
     local keys, ids = table.move(self._tokens, 1, #self._tokens, 1, {}), {}
-    table.sort(keys)
+    plain.sort(keys)
     for i, key in ipairs(keys) do ids[i] = self._ids[key] end
     local tables = engine.untraced(function()
       return {

@@ -17,6 +17,7 @@ local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local Normalization = Layer:extend("Normalization", {
@@ -71,7 +72,7 @@ local function kept_axes(self, shape)
     if not seen[positive] then kept[#kept + 1] = positive end
     seen[positive] = true
   end
-  table.sort(kept)
+  plain.sort(kept)
   return kept, seen
 end
 
@@ -208,7 +209,7 @@ end
 
 ---------------------------------------------------------------- configuration
 
-local function plain(tensor)
+local function plain_value(tensor)
   if not tensor then return null end
   return #tensor.shape == 0 and tensor:item() or tensor:tolist()
 end
@@ -217,8 +218,8 @@ function Normalization:get_config()
   local result = Layer.get_config(self)
   ordered.set(result, "axis", kinds.to_config(Normalization.config[1], self.axis))
   ordered.set(result, "invert", self.invert)
-  ordered.set(result, "mean", plain(self.input_mean))
-  ordered.set(result, "variance", plain(self.input_variance))
+  ordered.set(result, "mean", plain_value(self.input_mean))
+  ordered.set(result, "variance", plain_value(self.input_variance))
   return result
 end
 

@@ -5,6 +5,7 @@ local Layer = require "cusp.layers.layer"
 local errors = require "cusp.errors"
 local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local function same_shape(_, input_shape) return input_shape end
@@ -23,7 +24,7 @@ local function positive_axes(axis, ndim)
     result[i] = one < 0 and ndim + 1 + one or one
     if result[i] < 1 or result[i] > ndim then errors.raise("axis %d is out of range for an input of %d axes", one, ndim) end
   end
-  table.sort(result)
+  plain.sort(result)
   return result
 end
 

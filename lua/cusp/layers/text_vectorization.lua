@@ -28,6 +28,7 @@ local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local structure = require "cusp.models.structure"
 
@@ -100,7 +101,7 @@ local function standardize(self, text)
     end
     return result
   end
-  if how == "lower" or how == "lower_and_strip_punctuation" then text = text:lower() end
+  if how == "lower" or how == "lower_and_strip_punctuation" then text = plain.lower(text) end
   if how == "strip_punctuation" or how == "lower_and_strip_punctuation" then text = text:gsub("[!-/:-@%[-`{-~]", "") end
   return text
 end

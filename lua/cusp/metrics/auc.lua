@@ -19,6 +19,7 @@ local confusion = require "cusp.metrics.confusion"
 local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 
 local AUC = ThresholdCurve:extend("AUC", {
@@ -35,13 +36,13 @@ local AUC = ThresholdCurve:extend("AUC", {
 function AUC:init(args)
   if self.config == AUC.config then self:configure(args, AUC) end
   Metric.init(self, args)
-  self.curve = self.curve:upper()
+  self.curve = plain.upper(self.curve)
   self.label_weights = registry.deserialize(self.label_weights) -- a file holds them as a serialised tensor
   if self.num_labels and not self.multi_label then errors.raise("AUC: num_labels is for multi_label = true alone") end
   local limits
   if self.thresholds then
     limits = table.move(confusion.parse_thresholds("AUC", self.thresholds), 1, #self.thresholds, 1, {})
-    table.sort(limits)
+    plain.sort(limits)
     table.insert(limits, 1, 0.0)
     limits[#limits + 1] = 1.0
     self.num_thresholds = #limits

@@ -6,6 +6,7 @@ local names = require "cusp.models.names"
 local Node = require "cusp.models.node"
 local structure = require "cusp.models.structure"
 local symbolic = require "cusp.models.symbolic"
+local plain = require "cusp.plain"
 
 local Graph = {}
 Graph.__index = Graph
@@ -64,7 +65,7 @@ end
 local function sort_by(list, key, index)
   local position = {}
   for i, item in ipairs(list) do position[item] = i end
-  table.sort(list, function(a, b)
+  plain.sort(list, function(a, b)
     if key[a] ~= key[b] then return key[a] > key[b] end
     return (index and index[a] or position[a]) < (index and index[b] or position[b])
   end)

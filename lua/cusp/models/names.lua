@@ -1,5 +1,6 @@
 --- Names that layers and operations are given when they have none: `dense`, `dense_1`, ...
 -- @module cusp.models.names
+local plain = require "cusp.plain"
 
 local context = require "cusp.context"
 local whole = require "cusp.whole"
@@ -15,7 +16,7 @@ function names.snake_case(class_name)
   local text = class_name:gsub("[^%w_]", "")
   text = text:gsub("(.)(%u%l+)", "%1_%2")
   text = text:gsub("(%l)(%u)", "%1_%2")
-  return text:lower()
+  return plain.lower(text)
 end
 
 --- The next name for a prefix: the prefix itself the first time in a program, then with `_1`, `_2`, ...

@@ -4,6 +4,7 @@
 -- @module cusp.models.structure
 
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local structure = {}
@@ -34,7 +35,7 @@ end
 function structure.keys(t)
   local keys = {}
   for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  plain.sort(keys, function(a, b) return plain.tostring(a) < plain.tostring(b) end)
   return keys
 end
 local sorted_keys = structure.keys
@@ -96,13 +97,13 @@ end
 --- Text of a shape: `(None, 72)`, as Keras prints it.
 function structure.shape_text(shape)
   local sizes = {}
-  for i = 1, #shape do sizes[i] = tostring(shape[i]) end
+  for i = 1, #shape do sizes[i] = plain.tostring(shape[i]) end
   return "(" .. table.concat(sizes, ", ") .. (#sizes == 1 and ",)" or ")")
 end
 
 --- Text of a shape in an error message, `[None, 72]`, and of a structure of shapes likewise.
 function structure.describe(value)
-  if not is_container(value) then return tostring(value) end
+  if not is_container(value) then return plain.tostring(value) end
   if is_list(value) then return errors.shape(value) end
   local parts = {}
   for _, key in ipairs(sorted_keys(value)) do parts[#parts + 1] = key .. " = " .. structure.describe(value[key]) end

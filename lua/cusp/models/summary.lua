@@ -3,6 +3,7 @@
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
@@ -29,10 +30,10 @@ end
 
 local function readable(bytes)
   for _, unit in ipairs {"B", "KB", "MB", "GB"} do
-    if bytes < 1024 then return ("%.2f %s"):format(bytes, unit) end
+    if bytes < 1024 then return plain.format("%.2f %s", bytes, unit) end
     bytes = bytes / 1024
   end
-  return ("%.2f TB"):format(bytes)
+  return plain.format("%.2f TB", bytes)
 end
 
 local function shape_texts(value)

@@ -12,6 +12,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local names = require "cusp.models.names"
 local Node = require "cusp.models.node"
+local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
@@ -182,7 +183,7 @@ Operation.__index = Operation
 symbolic.Operation = Operation
 
 local function camel_case(name)
-  local text = name:gsub("_(%w)", string.upper):gsub("^%l", string.upper)
+  local text = name:gsub("_(%w)", plain.upper):gsub("^%l", plain.upper)
   return text
 end
 

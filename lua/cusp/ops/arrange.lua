@@ -4,6 +4,7 @@ local arguments = require "cusp.arguments"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local rows = engine.ops
 
@@ -125,7 +126,7 @@ end
 local function distinct(values, width, count)
   local order = {}
   for i = 1, count do order[i] = i end
-  table.sort(order, compare_rows(values, width))
+  plain.sort(order, compare_rows(values, width))
   local first, counts, inverse = {}, {}, {}
   for _, row in ipairs(order) do
     if #first == 0 or not same_rows(values, width, first[#first], row) then

@@ -3,6 +3,7 @@
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local rows = engine.ops
 
@@ -307,7 +308,7 @@ local function ctc_beam_search(inputs, lengths, width, top_paths, mask_index)
     local beams = { { path = "", labels = {}, blank = 0.0, label = -math.huge } }
     for step = 1, math.min(time, sizes[item]) do
       beams = extend_beams(beams, scores[item][step], classes, mask_index)
-      table.sort(beams, function(a, b) return log_add(a.blank, a.label) > log_add(b.blank, b.label) end)
+      plain.sort(beams, function(a, b) return log_add(a.blank, a.label) > log_add(b.blank, b.label) end)
       for i = #beams, width + 1, -1 do beams[i] = nil end
     end
     totals[item] = {}

@@ -1,6 +1,7 @@
 --- Window functions by name, as numbers. Harris, "On the use of windows for harmonic analysis" (1978).
 -- @module cusp.ops.windows
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local windows = {}
 
@@ -38,7 +39,7 @@ function windows.exists(name) return shapes[aliases[name] or name] ~= nil end
 function windows.names()
   local names = {}
   for name in pairs(shapes) do names[#names + 1] = name end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 

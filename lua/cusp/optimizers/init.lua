@@ -2,6 +2,7 @@
 -- @module cusp.optimizers
 local Object = require "cusp.class"
 local namespace = require "cusp.namespace"
+local plain = require "cusp.plain"
 
 local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
   Adadelta = "adadelta", Adafactor = "adafactor", Adagrad = "adagrad", Adam = "adam", AdamW = "adamw", Adamax = "adamax", Ftrl = "ftrl",
@@ -13,7 +14,7 @@ local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
 local function canonical(name)
   name = name:match ">(.+)$" or name
   for _, known in ipairs(namespace.names(optimizers)) do
-    if known:lower() == name:lower() then return known end
+    if plain.lower(known) == plain.lower(name) then return known end
   end
   return name
 end

@@ -14,6 +14,7 @@
 -- @tparam[opt=0.2] number rms_rate
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
+local plain = require "cusp.plain"
 
 local function adam_coefficients(self, step, learning_rate)
   local rate = learning_rate * self.adam_lr_ratio
@@ -23,7 +24,7 @@ end
 local function uses_adam(self, variable)
   if #variable.shape ~= 2 then return true end
   local path = variable.path or variable.name or ""
-  if self.exclude_embeddings and path:lower():find("embedding", 1, true) then return true end
+  if self.exclude_embeddings and plain.lower(path):find("embedding", 1, true) then return true end
   for _, pattern in ipairs(self.exclude_layers or {}) do
     if path:find(pattern) then return true end
   end

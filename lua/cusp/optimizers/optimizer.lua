@@ -18,6 +18,7 @@ local names = require "cusp.models.names"
 local null = require "cusp.null"
 local ops = require "cusp.ops"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local warnings = require "cusp.warnings"
 local whole = require "cusp.whole"
@@ -85,7 +86,7 @@ local function check_clipping(self)
   if given > 1 then
     local message = "%s: only one of clipnorm, clipvalue and global_clipnorm can be set, "
       .. "got clipnorm = %s, clipvalue = %s, global_clipnorm = %s"
-    errors.raise(message, self.__name, tostring(self.clipnorm), tostring(self.clipvalue), tostring(self.global_clipnorm))
+    errors.raise(message, self.__name, plain.tostring(self.clipnorm), plain.tostring(self.clipvalue), plain.tostring(self.global_clipnorm))
   end
 end
 
@@ -146,7 +147,7 @@ function setters.learning_rate(self, value)
     end
   elseif is_schedule(rate) then
     errors.raise("%s: the learning rate is a schedule (%s) and cannot be set; make the optimizer with a number instead", self.__name,
-      tostring(rate))
+      plain.tostring(rate))
   elseif type(rate) == "function" then
     take_learning_rate(self, value)
     self._compiled = nil
@@ -383,7 +384,7 @@ local function plan_key(self, gradients, variables)
   end
   for _, parameter in ipairs(self.config) do
     local value = rawget(self, parameter[1])
-    if value ~= nil and parameter[1] ~= "name" then parts[#parts + 1] = parameter[1] .. tostring(value) end
+    if value ~= nil and parameter[1] ~= "name" then parts[#parts + 1] = parameter[1] .. plain.tostring(value) end
   end
   return table.concat(parts, ",")
 end
@@ -433,7 +434,7 @@ local function check_known(self, variables)
     end
     if not self._index[variable] then
       errors.raise("%s.apply: variable %d (%s) is not among those that the optimizer was built with; use another optimizer for another set",
-        self.__name, i, tostring(variable.path or variable.name))
+        self.__name, i, plain.tostring(variable.path or variable.name))
     end
   end
 end
@@ -445,7 +446,7 @@ local function check_gradients(self, gradients, variables)
     end
     if errors.shape(gradient.shape) ~= errors.shape(variables[i].shape) then
       errors.raise("%s.apply: gradient %d has shape %s, but its variable %s has shape %s", self.__name, i, errors.shape(gradient.shape),
-        tostring(variables[i].path or variables[i].name), errors.shape(variables[i].shape))
+        plain.tostring(variables[i].path or variables[i].name), errors.shape(variables[i].shape))
     end
   end
 end
@@ -562,7 +563,8 @@ end
 --- "Adam{learning_rate = 0.001, ...}"
 function Optimizer:__tostring()
   local rate = self._learning_rate
-  return ("%s{learning_rate = %s}"):format(self.__name, engine.is_variable(rate) and ("%.6g"):format(rate.value:item()) or tostring(rate))
+  local text = engine.is_variable(rate) and plain.format("%.6g", rate.value:item()) or plain.tostring(rate)
+  return ("%s{learning_rate = %s}"):format(self.__name, text)
 end
 
 return Optimizer

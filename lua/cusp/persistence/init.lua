@@ -9,6 +9,7 @@
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local structure = require "cusp.persistence.structure"
+local plain = require "cusp.plain"
 
 local persistence = {}
 
@@ -159,7 +160,7 @@ kinds.hdf5, kinds.yml = kinds.h5, kinds.yaml
 local function kind_of(owner, path)
   if type(path) ~= "string" then errors.raise("%s: expected a path, got %s", owner, errors.describe(path)) end
   local extension = path:match "%.([^./]+)$"
-  local kind = extension and kinds[extension:lower()]
+  local kind = extension and kinds[plain.lower(extension)]
   if kind then return kind end
   local hint = extension == "keras" and "; model:save and cusp.models.load_model are for models" or ""
   errors.raise("%s: %s: the end of the name says the format: .npy, .npz, .h5, .hdf5, .json, .yaml or .yml%s", owner, path, hint)

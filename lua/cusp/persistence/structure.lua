@@ -11,6 +11,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local None = require("cusp.shape").None
 
 local structure = {}
@@ -119,7 +120,7 @@ local function sorted_keys(state, value)
     if not rank[type(key)] then errors.raise("cusp.save: %s: %s is %s", state.file, place(state, key), errors.describe(key)) end
     keys[#keys + 1] = key
   end
-  table.sort(keys, function(a, b)
+  plain.sort(keys, function(a, b)
     if type(a) ~= type(b) then return rank[type(a)] < rank[type(b)] end
     if type(a) == "boolean" then return not a and b end
     return a < b

@@ -3,6 +3,7 @@
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local panels = require "cusp.plot.panels"
 
 local plot = {}
@@ -19,7 +20,7 @@ local bind = arguments.binder("plot", {
 
 local function format_of(path)
   local extension = path:match "%.([^./]+)$"
-  local format = extension and extension:lower()
+  local format = extension and plain.lower(extension)
   if format ~= "png" and format ~= "svg" then
     errors.raise("plot: expected a file name that ends in .png or .svg, got %s", errors.describe(path))
   end

@@ -3,6 +3,7 @@
 -- 2 for validation, and decides the colour.
 -- @module cusp.plot.panels
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local scale = require "cusp.plot.scale"
 
 local panels = {}
@@ -49,7 +50,7 @@ local function names_in(history, wanted)
     end
     return wanted
   end
-  table.sort(names, function(a, b) return rank(a) < rank(b) end)
+  plain.sort(names, function(a, b) return rank(a) < rank(b) end)
   return names
 end
 
@@ -108,7 +109,7 @@ end
 --- The last finite value of a series, written with four digits.
 function panels.last_text(series)
   for i = #series.y, 1, -1 do
-    if is_finite(series.y[i]) then return ("%.4g"):format(series.y[i]) end
+    if is_finite(series.y[i]) then return plain.format("%.4g", series.y[i]) end
   end
   return ""
 end

@@ -1,5 +1,6 @@
 --- Axes: where the marks of a range of numbers go, and how they are written.
 -- @module cusp.plot.scale
+local plain = require "cusp.plain"
 local scale = {}
 
 -- The nearest of 1, 2, 2.5, 5 and 10 times a power of ten that is not below `step`; whole numbers have no 2.5.
@@ -19,13 +20,13 @@ end
 
 -- "1.5e6", "2e-5"
 local function short_power(x)
-  return x == 0 and "0" or (("%.3g"):format(x):gsub("e([+-])0*", "e%1"):gsub("e%+", "e"))
+  return x == 0 and "0" or (plain.format("%.3g", x):gsub("e([+-])0*", "e%1"):gsub("e%+", "e"))
 end
 
 local function formatter(step, largest)
   if largest >= 1e5 or step < 1e-4 then return short_power end
   local format = ("%%.%df"):format(decimals_for(step))
-  return function(x) return (format:format(x):gsub("^%-(0[.0]*)$", "%1")) end
+  return function(x) return (plain.format(format, x):gsub("^%-(0[.0]*)$", "%1")) end
 end
 
 --- A linear axis.
@@ -63,7 +64,7 @@ local function logarithmic_ticks(least, greatest, decades)
   for exponent = math.floor(math.log(least, 10)), math.ceil(math.log(greatest, 10)) do
     for _, digit in ipairs(decades < 3 and { 1, 2, 5 } or exponent % skip == 0 and { 1 } or {}) do
       local value = digit * 10.0 ^ exponent
-      local text = value >= 1e-3 and value < 1e5 and ("%g"):format(value) or ("%ge%d"):format(digit, exponent)
+      local text = value >= 1e-3 and value < 1e5 and plain.format("%g", value) or plain.format("%ge%d", digit, exponent)
       if value >= least * (1 - 1e-9) and value <= greatest * (1 + 1e-9) then ticks[#ticks + 1] = { value = value, text = text } end
     end
   end

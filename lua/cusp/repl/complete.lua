@@ -1,6 +1,7 @@
 --- What may stand where the cursor is: fields and methods, and the names of arguments within a call.
 -- @module cusp.repl.complete
 local engine = require "cusp.engine"
+local plain = require "cusp.plain"
 
 local words = "and break do else elseif end false for function goto if in local nil not or repeat return then true until while"
 
@@ -107,7 +108,7 @@ local function starting(names, prefix, head, methods_of)
       list[#list + 1] = head .. name
     end
   end
-  table.sort(list)
+  plain.sort(list)
   return list
 end
 

@@ -1,5 +1,6 @@
 --- Values as the prompt echoes them: tensors and models as they print, tables shallow, sorted and abridged.
 -- @module cusp.repl.show
+local plain = require "cusp.plain"
 local MOST_ITEMS, WIDTH, DEEPEST = 20, 78, 2
 
 local show -- forward
@@ -25,7 +26,7 @@ local order = { number = 1, string = 2 }
 local function before(a, b)
   local kind_a, kind_b = order[type(a)] or 3, order[type(b)] or 3
   if kind_a ~= kind_b then return kind_a < kind_b end
-  if kind_a == 3 then return tostring(a) < tostring(b) end
+  if kind_a == 3 then return plain.tostring(a) < plain.tostring(b) end
   return a < b
 end
 
@@ -35,7 +36,7 @@ local function other_keys(t, length)
   for key in next, t do
     if not (math.type(key) == "integer" and key >= 1 and key <= length) then keys[#keys + 1] = key end
   end
-  table.sort(keys, before)
+  plain.sort(keys, before)
   return keys
 end
 
@@ -75,7 +76,7 @@ show = function(value, depth)
   depth = depth or 0
   if type(value) == "string" then return quote(value) end
   if type(value) == "table" and not has_text(value) then return show_table(value, depth) end
-  local text = tostring(value)
+  local text = plain.tostring(value)
   -- Within a table a large tensor is its type alone.
   if depth > 0 and text:find("\n", 1, true) and type(value) == "userdata" then
     text = text:match "^%a+%(" .. "..." .. text:match ", shape = .*$"

@@ -136,7 +136,7 @@ local function load_open(model, path, source, options)
   local file <close> = stored.open(path)
   local contents = keras3_weights.read(path == source.path and path or source.path .. ": " .. WEIGHTS, file.root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
-  return deferred.when_built(model, function() restore(model, contents, options) end)
+  return deferred.when_built(model, function() restore(model, contents, options) end, source.path)
 end
 
 local function load_weights(model, source, options)

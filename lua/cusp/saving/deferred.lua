@@ -31,18 +31,21 @@ end
 -- trace. Of several functions that wait, all run, in order.
 -- @tparam Layer|Optimizer object
 -- @tparam function f
+-- @param[opt] key of what waits, such as the file's path: what waits already under the same key is forgotten, as f replaces all of it
+-- @tparam[opt] function forgotten what to call in that case
 -- @treturn boolean whether it ran
-function deferred.when_built(object, f)
+function deferred.when_built(object, f, key, forgotten)
   if deferred.is_built(object) then
     f(object)
     return true
   end
-  local waiting = rawget(object, "_when_built")
-  if not waiting then
-    waiting = {}
-    rawset(object, "_when_built", waiting)
+  local waiting = {}
+  for _, entry in ipairs(rawget(object, "_when_built") or {}) do
+    if key == nil or entry.key ~= key then waiting[#waiting + 1] = entry
+    elseif entry.forgotten then entry.forgotten() end
   end
-  waiting[#waiting + 1] = f
+  waiting[#waiting + 1] = { run = f, key = key, forgotten = forgotten }
+  rawset(object, "_when_built", waiting)
   return false
 end
 
@@ -68,8 +71,8 @@ function deferred.run(object)
   local waiting = rawget(object, "_when_built")
   if not waiting then return end
   rawset(object, "_when_built", nil)
-  for i, f in ipairs(waiting) do
-    local ok, message = pcall(engine.untraced, f, object)
+  for i, entry in ipairs(waiting) do
+    local ok, message = pcall(engine.untraced, entry.run, object)
     if not ok then
       rawset(object, "_when_built", table.move(waiting, i, #waiting, 1, {}))
       failed[object] = true

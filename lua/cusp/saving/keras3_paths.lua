@@ -7,6 +7,7 @@
 
 local Object = require "cusp.class"
 local names = require "cusp.models.names"
+local plain = require "cusp.plain"
 local optimizer_state = require "cusp.saving.optimizer_state"
 local structure = require "cusp.models.structure"
 local tracking = require "cusp.layers.tracking"
@@ -54,7 +55,7 @@ local function fields(object)
       result[#result + 1] = {name, value}
     end
   end
-  table.sort(result, function(a, b) return sort_key(a[1]) < sort_key(b[1]) end)
+  plain.sort(result, function(a, b) return sort_key(a[1]) < sort_key(b[1]) end)
   return result
 end
 

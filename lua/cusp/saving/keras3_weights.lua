@@ -184,7 +184,7 @@ local function match_when_built(plan, part, found)
       if not variables then return warn_of_optimizer(now, found) end
       add_all(own_plan, variables, found.values)
       own_plan:run()
-    end)
+    end, "optimizer")
   end)
 end
 

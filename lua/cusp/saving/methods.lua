@@ -13,6 +13,7 @@
 
 local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
+local plain = require "cusp.plain"
 local checks = require "cusp.training.checks"
 local deferred = require "cusp.saving.deferred"
 local engine = require "cusp.engine"
@@ -26,7 +27,7 @@ local files = engine.files
 
 ---------------------------------------------------------------- names
 
-local function ends_with(path, ending) return path:lower():sub(-#ending) == ending end
+local function ends_with(path, ending) return plain.lower(path):sub(-#ending) == ending end
 
 local function is_hdf5_name(path) return ends_with(path, ".h5") or ends_with(path, ".hdf5") end
 
@@ -43,7 +44,7 @@ end
 local function ask(path)
   io.stderr:write(("%s exists already; overwrite it? [y/n] "):format(path))
   local answer = io.read "l"
-  return answer ~= nil and answer:lower():sub(1, 1) == "y"
+  return answer ~= nil and plain.lower(answer):sub(1, 1) == "y"
 end
 
 --- Whether a file may be written: where it exists already and should not be overwritten, the user is asked.
@@ -252,7 +253,8 @@ local function load_tf2_layout(model, path, group, options)
   local hdf5_weights = require "cusp.saving.hdf5_weights"
   local contents = hdf5_weights.read(path, group)
   if not deferred.is_built(model) then hdf5_weights.keep(contents) end
-  deferred.when_built(model, function() hdf5_weights.match(contents, model, options):run() end)
+  deferred.when_built(model, function() hdf5_weights.match(contents, model, options):run() end,
+    path .. (options.by_name and " by name" or ""))
 end
 
 local function load_keras3_layout(model, path, root, options)
@@ -262,7 +264,7 @@ local function load_keras3_layout(model, path, root, options)
   local keras3_weights, archive = require "cusp.saving.keras3_weights", require "cusp.saving.archive"
   local contents = keras3_weights.read(path, root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
-  deferred.when_built(model, function() archive.restore(model, contents, options) end)
+  deferred.when_built(model, function() archive.restore(model, contents, options) end, path)
 end
 
 local function load_hdf5(model, path, options)

@@ -1,6 +1,7 @@
 --- Hyperparameters for TensorBoard's page that compares runs.
 -- @module cusp.summary.hparams
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local protobuf = require "cusp.protobuf"
 
 local hparams = {}
@@ -32,7 +33,7 @@ local function sorted_names(values)
     if type(name) ~= "string" then errors.raise("summary.hparams: expected values by name, got the key %s", errors.describe(name)) end
     names[#names + 1] = name
   end
-  table.sort(names)
+  plain.sort(names)
   return names
 end
 
@@ -40,7 +41,7 @@ end
 local function trial_of(values, names)
   local hash = 0xcbf29ce484222325
   for _, name in ipairs(names) do
-    for _, byte in ipairs { ("%s=%s;"):format(name, tostring(values[name])):byte(1, -1) } do hash = (hash ~ byte) * 0x100000001b3 end
+    for _, byte in ipairs { ("%s=%s;"):format(name, plain.tostring(values[name])):byte(1, -1) } do hash = (hash ~ byte) * 0x100000001b3 end
   end
   return ("%016x"):format(hash)
 end

@@ -2,6 +2,7 @@
 -- @module cusp.summary.projector
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local projector = {}
 
@@ -50,15 +51,15 @@ function projector.vectors(matrix)
   local format = ("%.7g\t"):rep(shape[2] - 1) .. "%.7g"
   local lines, values = {}, matrix:flat()
   for row = 1, shape[1] do
-    lines[row] = shape[2] <= 240 and format:format(table.unpack(values, (row - 1) * shape[2] + 1, row * shape[2]))
-      or table.concat(values, "\t", (row - 1) * shape[2] + 1, row * shape[2])
+    lines[row] = shape[2] <= 240 and plain.format(format, table.unpack(values, (row - 1) * shape[2] + 1, row * shape[2]))
+      or plain.concat(values, "\t", (row - 1) * shape[2] + 1, row * shape[2])
   end
   lines[#lines + 1] = ""
   return table.concat(lines, "\n")
 end
 
 -- A label may not break the line or the column.
-local function cell(value) return (tostring(value):gsub("[\t\r\n]", " ")) end
+local function cell(value) return (plain.tostring(value):gsub("[\t\r\n]", " ")) end
 
 --- Labels of rows as text.
 -- @tparam table labels a list of labels, or a list of rows of several; in the latter the first row names the columns

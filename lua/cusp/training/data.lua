@@ -5,6 +5,7 @@ local errors = require "cusp.errors"
 local null = require "cusp.null"
 local ops = require "cusp.ops"
 local structure = require "cusp.models.structure"
+local plain = require "cusp.plain"
 
 local data = {}
 
@@ -73,6 +74,20 @@ local function fill(form, tensors)
   for key, item in pairs(form) do result[key] = fill(item, tensors) end
   return result
 end
+
+local function path_of(form, place)
+  if form == place then return "" end
+  if type(form) ~= "table" then return nil end
+  for key, item in pairs(form) do
+    local rest = path_of(item, place)
+    if rest then return (type(key) == "number" and "[%d]" or ".%s"):format(key) .. rest end
+  end
+end
+
+--- What a tensor of a form is called: "x", "y[2]", "x.image".
+-- @tparam table form
+-- @tparam integer place of the tensor
+function data.name(form, place) return (path_of(form, place) or ("." .. place)):sub(2) end
 
 --- A batch as train_step and test_step get it: `{x, y, sample_weight}`.
 function data.pack(form, tensors)
@@ -148,7 +163,7 @@ function data.split(owner, given, share)
   local samples = data.count_samples(owner, flat)
   local kept = math.floor(samples * (1 - share))
   if kept == 0 or kept == samples then
-    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner, tostring(share), samples,
+    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner, plain.tostring(share), samples,
       kept == 0 and "training" or "validation")
   end
   local first, second = {}, {}

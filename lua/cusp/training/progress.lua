@@ -3,6 +3,7 @@
 -- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line is written.
 -- @module cusp.training.progress
 local engine = require "cusp.engine"
+local plain = require "cusp.plain"
 local warnings = require "cusp.warnings"
 
 local progress = {}
@@ -41,15 +42,15 @@ function progress.format_value(value)
   if type(value) ~= "number" then return tostring(value) end
   if value ~= value then return "nan" end
   if value == math.huge then return "inf" elseif value == -math.huge then return "-inf" end
-  return (math.abs(value) > 1e-3 and "%.4f" or "%.4e"):format(value)
+  return plain.format(math.abs(value) > 1e-3 and "%.4f" or "%.4e", value)
 end
 
 --- A time in the unit that suits it: "2s", "13ms", "31us".
 -- @tparam number seconds
 function progress.format_time(seconds)
-  if seconds >= 1 or seconds == 0 then return ("%.0fs"):format(seconds) end
-  if seconds >= 1e-3 then return ("%.0fms"):format(seconds * 1e3) end
-  return ("%.0fus"):format(seconds * 1e6)
+  if seconds >= 1 or seconds == 0 then return plain.format("%.0fs", seconds) end
+  if seconds >= 1e-3 then return plain.format("%.0fms", seconds * 1e3) end
+  return plain.format("%.0fus", seconds * 1e6)
 end
 
 local function format_eta(seconds)
@@ -97,7 +98,7 @@ warnings.before = progress.break_line
 -- @tparam string message a format for string.format; an empty line before it is left out where it only ended a bar
 -- @param ... arguments of the format
 function progress.say(message, ...)
-  local text = select("#", ...) > 0 and message:format(...) or message
+  local text = select("#", ...) > 0 and plain.format(message, ...) or message
   if open_bar then text = text:gsub("^\n", "") end
   progress.break_line()
   io.stdout:write(text, "\n"):flush()
@@ -158,9 +159,9 @@ function Bar:finish(names, logs)
   local per_step = (" %s/step"):format(progress.format_time(stepping / math.max(self.seen - self.before, 1)))
   local values = format_logs(names, logs or {})
   if self.verbose == 2 then
-    self.write(("%s - %.0fs -%s%s\n"):format(count_text(self, true), elapsed, per_step, values))
+    self.write(plain.format("%s - %.0fs -%s%s\n", count_text(self, true), elapsed, per_step, values))
   else
-    draw(self, (" - %.0fs%s%s"):format(elapsed, per_step, values), true)
+    draw(self, plain.format(" - %.0fs%s%s", elapsed, per_step, values), true)
   end
 end
 

@@ -6,6 +6,7 @@ local kinds = require "cusp.kinds"
 local losses = require "cusp.losses"
 local metrics = require "cusp.metrics"
 local null = require "cusp.null"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local structure = require "cusp.models.structure"
 
@@ -35,7 +36,7 @@ end
 
 --- Raises where a loss cannot be one.
 function resolve.check_loss(identifier)
-  if type(identifier) == "string" and crossentropies[identifier:lower()] then return end
+  if type(identifier) == "string" and crossentropies[plain.lower(identifier)] then return end
   if type(identifier) == "string" then return losses.get(identifier) end
   if losses.is_loss(identifier) or type(identifier) == "function" then return end
   if structure.is_container(identifier) and identifier.class_name then return losses.get(identifier) end
@@ -52,7 +53,7 @@ end
 -- @treturn Loss
 function resolve.loss(identifier, y_true, y_pred)
   local name = type(identifier) == "string" and identifier or nil
-  if name and crossentropies[name:lower()] then
+  if name and crossentropies[plain.lower(name)] then
     local kind = kind_of_targets(y_true, y_pred)
     identifier = kind == "binary" and "binary_crossentropy" or kind == "sparse" and "sparse_categorical_crossentropy"
       or "categorical_crossentropy"
@@ -65,7 +66,7 @@ end
 --- Raises where a metric cannot be one.
 function resolve.check_metric(identifier)
   if type(identifier) == "string" then
-    if not accuracies[identifier:lower()] and not crossentropies[identifier:lower()] then metrics.get(identifier) end
+    if not accuracies[plain.lower(identifier)] and not crossentropies[plain.lower(identifier)] then metrics.get(identifier) end
   elseif type(identifier) ~= "function" and type(identifier) ~= "table" then
     errors.raise("compile: a metric should be a name, a function, or a Metric, got %s", errors.describe(identifier))
   end
@@ -83,7 +84,8 @@ local crossentropy_classes = {
 -- @treturn Metric
 function resolve.metric(identifier, y_true, y_pred)
   if type(identifier) == "string" then
-    local classes = accuracies[identifier:lower()] and accuracy_classes or crossentropies[identifier:lower()] and crossentropy_classes
+    local name = plain.lower(identifier)
+    local classes = accuracies[name] and accuracy_classes or crossentropies[name] and crossentropy_classes
     local found
     if classes then found = metrics[classes[kind_of_targets(y_true, y_pred)]] { name = identifier } else found = metrics.get(identifier) end
     if Object.is_instance(found, metrics.Metric) then

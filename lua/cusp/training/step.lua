@@ -7,6 +7,7 @@ local data = require "cusp.training.data"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local ops = require "cusp.ops"
+local PlanCache = require "cusp.plan_cache"
 local structure = require "cusp.models.structure"
 local whole = require "cusp.whole"
 
@@ -16,7 +17,9 @@ Step.__index = Step
 --- @tparam Model model
 -- @tparam string method "train_step", "test_step" or "predict_step"
 function Step.new(model, method)
-  return setmetatable({ model = model, method = method, plans = {}, log_variables = {}, last = {} }, Step)
+  local step = setmetatable({ model = model, method = method, log_variables = {}, last = {} }, Step)
+  step.plans = PlanCache.new(("%s of the model '%s'"):format(method, model.name), function(index) return data.name(step.form, index) end)
+  return step
 end
 
 --- The compiled step of a method of a model. A learning rate of another kind makes the plans of training old.
@@ -36,10 +39,10 @@ function Step.of(model, method)
   return steps[method]
 end
 
-local function type_key(types)
+local function type_texts(types)
   local parts = {}
   for i, type in ipairs(types) do parts[i] = type.dtype .. errors.shape(type.shape) end
-  return table.concat(parts, ";")
+  return parts
 end
 
 local function sorted_names(model, logs)
@@ -118,9 +121,10 @@ local function trace_step(trace, self, form, types)
   return plan
 end
 
-local function make_plan(self, form, key, types)
+local function make_plan(self, form, key, parts, types)
   local plan = engine.traced(trace_step, self, form, types)
-  self.plans[key] = plan
+  self.form = form
+  self.plans:keep(key, plan, parts)
   if self.method == "train_step" and not self.trained then self.trained = self.model.trainable_variables end
   return plan
 end
@@ -131,8 +135,9 @@ end
 -- @tparam {table,...} types shape and dtype of each tensor
 function Step:plan(form, key, types)
   self.signature = self.signature or { form = form, key = key, types = types }
-  key = key .. "|" .. type_key(types)
-  return self.plans[key] or whole.with({ self.model, self }, make_plan, self, form, key, types)
+  local parts = type_texts(types)
+  key = key .. "|" .. table.concat(parts, ";")
+  return self.plans:find(key) or whole.with({ self.model, self }, make_plan, self, form, key, parts, types)
 end
 
 local function types_of(tensors)

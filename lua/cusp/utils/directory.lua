@@ -2,6 +2,7 @@
 -- @module cusp.utils.directory
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local random_state = require "cusp.utils.random_state"
 
 local directory = {}
@@ -22,7 +23,7 @@ function directory.check(owner, options)
   end
   local split, subset = options.validation_split, options.subset
   if split and (split <= 0 or split >= 1) then
-    errors.raise("%s: validation_split should be between 0 and 1, got %s", owner, tostring(split))
+    errors.raise("%s: validation_split should be between 0 and 1, got %s", owner, plain.tostring(split))
   end
   if (split ~= nil) ~= (subset ~= nil) then
     errors.raise("%s: if subset is set, validation_split must be set, and inversely", owner)
@@ -59,7 +60,7 @@ local function walk(path, relative, follow_links, out, depth)
 end
 
 local function has_format(name, formats)
-  name = name:lower()
+  name = plain.lower(name)
   for _, format in ipairs(formats) do
     if #name > #format and name:sub(-#format) == format then return true end
   end
@@ -69,7 +70,7 @@ end
 -- The files below a directory, in the order of their directories' and their own names.
 local function files_below(path, formats, follow_links, out)
   local directories = walk(path, "", follow_links, {}, 0)
-  table.sort(directories)
+  plain.sort(directories)
   for _, relative in ipairs(directories) do
     local inside = join(path, relative)
     for _, name in ipairs(engine.files.list(inside)) do
@@ -89,7 +90,7 @@ local function class_directories(owner, path, class_names)
   for _, name in ipairs(class_names or {}) do
     if not known[name] then
       errors.raise("%s: class_names should be names of the subdirectories of %s: expected %s (or some of them), got '%s'%s", owner, path,
-        table.concat(found, ", "), tostring(name), errors.suggestion(name, found))
+        table.concat(found, ", "), plain.tostring(name), errors.suggestion(name, found))
     end
   end
   return class_names or found
@@ -100,8 +101,8 @@ local function sorted_labels(labels)
   for _, label in ipairs(labels) do
     if not seen[label] then list[#list + 1], seen[label] = label, true end
   end
-  table.sort(list)
-  for i, label in ipairs(list) do list[i] = tostring(label) end
+  plain.sort(list)
+  for i, label in ipairs(list) do list[i] = plain.tostring(label) end
   return list
 end
 

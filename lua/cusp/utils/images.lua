@@ -1,6 +1,7 @@
 --- Pictures: data sets of directories, and single files.
 -- @module cusp.utils.images
 local arguments = require "cusp.arguments"
+local plain = require "cusp.plain"
 local directory = require "cusp.utils.directory"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -156,7 +157,7 @@ end
 -- @see the Keras function keras.utils.save_img
 function images.save_img(...)
   local path, x, data_format, file_format, scale = bind_save(...)
-  if not file_format and not path:lower():find "%.png$" then
+  if not file_format and not plain.lower(path):find "%.png$" then
     errors.raise("save_img: pictures are written as PNG; got the path '%s': end it in .png, or give file_format = \"png\"", path)
   end
   local picture = images.img_to_array { x, data_format = "channels_last", dtype = "float32" }

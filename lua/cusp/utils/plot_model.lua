@@ -4,6 +4,7 @@ local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local structure = require "cusp.models.structure"
 
@@ -34,7 +35,7 @@ local function of_tensors(values, field)
   local texts = {}
   for i, tensor in ipairs(values) do
     local value = tensor[field]
-    texts[i] = type(value) == "table" and structure.shape_text(value) or tostring(value)
+    texts[i] = type(value) == "table" and structure.shape_text(value) or plain.tostring(value)
   end
   if #texts == 1 then return texts[1] end
   return "[" .. table.concat(texts, ", ") .. "]"
@@ -254,7 +255,7 @@ function plot_model.plot_model(...)
   local options = bind_plot(...)
   check_model("plot_model", options.model)
   local extension = options.to_file:match "%.([%w]+)$" or "png"
-  local picture = run_dot(extension:lower(), draw(options.model, options))
+  local picture = run_dot(plain.lower(extension), draw(options.model, options))
   local file <close> = engine.files.create(options.to_file)
   file:write(picture)
   file:commit()

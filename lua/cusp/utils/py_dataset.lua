@@ -12,6 +12,7 @@
 -- @classmod cusp.utils.PyDataset
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 
 local PyDataset = Object:extend("PyDataset", {
   config = {
@@ -26,7 +27,7 @@ local function class_name(self) return getmetatable(self).__name end
 
 --- Batch `index`, counted from 1. To be overridden.
 function PyDataset:get_item(index)
-  errors.raise("%s: get_item(%s) has to be defined: it returns batch `index`", class_name(self), tostring(index))
+  errors.raise("%s: get_item(%s) has to be defined: it returns batch `index`", class_name(self), plain.tostring(index))
 end
 
 --- The number of batches, nil for batches without end. To be overridden.

@@ -5,6 +5,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local layout = require "cusp.ops.image.layout"
 local sampling = require "cusp.ops.image.sample"
+local plain = require "cusp.plain"
 
 local rows = engine.ops
 
@@ -86,7 +87,7 @@ local function displacements(shape, options)
 end
 
 local function elastic_transform(images, alpha, sigma, interpolation, fill_mode, fill_value, seed, data_format)
-  if sigma < 0 then errors.raise("elastic_transform: sigma should not be negative, got %s", tostring(sigma)) end
+  if sigma < 0 then errors.raise("elastic_transform: sigma should not be negative, got %s", plain.tostring(sigma)) end
   local x, restore = sampling.as_batch("elastic_transform", images, data_format)
   local places = displacements({ table.unpack(x.shape, 1, 3) }, {
     alpha = alpha, sigma = sigma, kernel_size = math.floor(6 * sigma) | 1, seed = seed,

@@ -4,6 +4,7 @@ local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local layout = require "cusp.ops.image.layout"
+local plain = require "cusp.plain"
 
 local rows = engine.ops
 
@@ -88,7 +89,7 @@ local function sample(values, coordinates, sizes, order, mode, fill_value, base)
 end
 
 local function check(name, order, mode)
-  if order ~= 0 and order ~= 1 then errors.raise("%s: order should be 0 or 1, got %s", name, tostring(order)) end
+  if order ~= 0 and order ~= 1 then errors.raise("%s: order should be 0 or 1, got %s", name, plain.tostring(order)) end
   if not modes[mode] then
     errors.raise("%s: there is no fill_mode named %s%s", name, errors.describe(mode), errors.suggestion(mode, modes))
   end

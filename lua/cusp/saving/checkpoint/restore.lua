@@ -89,7 +89,7 @@ local function wait_for(self, object, id, layer)
       failing[self] = true
       self:continue(object, id, layer)
       failing[self] = nil
-    end)
+    end, is_layer and self.reader.path or "optimizer", function() self.superseded = true end)
   end
 end
 
@@ -289,7 +289,7 @@ end
 
 --- TensorFlow's warning about values that were not used, when nobody can use them any more.
 function Restoration:__gc()
-  if self.expected_partial or self.failed or failing[self] then return end
+  if self.expected_partial or self.failed or self.superseded or failing[self] then return end
   local unused = self:unused()
   if #unused == 0 then return end
   warnings.warn("%s: what was restored from this checkpoint is gone, and these of its values were not used "

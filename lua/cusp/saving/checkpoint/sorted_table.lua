@@ -7,6 +7,7 @@
 
 local errors = require "cusp.errors"
 local files = require "cusp.engine".files
+local plain = require "cusp.plain"
 
 local sorted_table = {}
 
@@ -145,7 +146,7 @@ function sorted_table.read(path)
   local reader <close> = files.open(path)
   local result, last_key, free, key_bytes = {}, nil, 0, 0
   local function add(key, value, offset)
-    if last_key and key <= last_key then fail(path, offset, "the keys are not in order") end
+    if last_key and not plain.less(last_key, key) then fail(path, offset, "the keys are not in order") end
     key_bytes = key_bytes + #key
     if key_bytes > most_key_bytes then fail(path, offset, "the keys take more than %d bytes", most_key_bytes) end
     result[#result + 1], last_key = {key = key, value = value}, key
@@ -216,7 +217,7 @@ end
 -- @treturn string the file's bytes, the same as TensorFlow's for the same entries
 function sorted_table.write(entries)
   local sorted = table.move(entries, 1, #entries, 1, {})
-  table.sort(sorted, function(a, b) return a.key < b.key end)
+  plain.sort(sorted, function(a, b) return a.key < b.key end)
   local out, position, index = {}, 0, new_block(1)
   local function put(block)
     local contents = block:finish() .. "\0"

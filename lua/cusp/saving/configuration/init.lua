@@ -10,6 +10,7 @@
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local keras2 = require "cusp.saving.configuration.keras2"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
@@ -120,7 +121,7 @@ local function compile_if_told(model, config, options)
   local ok, message = engine.attempt(configuration.compile, model, settings, options)
   if ok then return end
   local text = place.text(message)
-  if text == "interrupted!" then error(text, 0) end
+  if text == "interrupted!" or text:find("out of memory", 1, true) then error(text, 0) end
   warnings.warn("%s: the model is not compiled: %s", model.name, text)
 end
 
@@ -156,7 +157,7 @@ local function sorted(value)
     keys[#keys + 1] = key
     result[key] = sorted(item)
   end
-  table.sort(keys)
+  plain.sort(keys)
   return ordered.object(result, keys)
 end
 

@@ -7,6 +7,7 @@ local arguments = require "cusp.arguments"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local shapes = require "cusp.shape"
 local table_of = require "cusp.saving.configuration.keras2_table"
@@ -21,7 +22,7 @@ local literals = { null = null, ["true"] = true, ["false"] = false }
 local function default_of(text)
   if text == "" then return nil end
   if literals[text] ~= nil then return literals[text] end
-  return tonumber(text) or text
+  return plain.tonumber(text) or text
 end
 
 --- One word of the table: `name`, `of` (Keras 3's name), `conversion`, `unless` (the value that is not written), `keras3` (not written).
@@ -119,8 +120,8 @@ end
 
 --- "adam" and "rm_sprop_2", which Keras 3 gives to optimizers without a name, are Keras 2's "Adam" and "RMSprop".
 function conversions.optimizer_name(value, node)
-  local plain = type(value) == "string" and value:lower():gsub("_%d+$", ""):gsub("_", "")
-  return plain == node.class_name:lower() and node.class_name or value
+  local bare = type(value) == "string" and plain.lower(value):gsub("_%d+$", ""):gsub("_", "")
+  return bare == plain.lower(node.class_name) and node.class_name or value
 end
 
 function conversions.schedule_name(value, node)

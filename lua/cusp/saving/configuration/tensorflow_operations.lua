@@ -5,6 +5,7 @@ local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local names = require "cusp.models.names"
 local ordered = require "cusp.ordered"
+local plain = require "cusp.plain"
 
 local tensorflow_operations = {}
 local is_plain = kinds.is_plain
@@ -33,7 +34,7 @@ local function_of = {} -- our operation → TensorFlow's function; of several th
 do
   local sorted = {}
   for name in pairs(functions) do sorted[#sorted + 1] = name end
-  table.sort(sorted)
+  plain.sort(sorted)
   for _, name in ipairs(sorted) do
     local op = functions[name][1]
     function_of[op] = function_of[op] or name

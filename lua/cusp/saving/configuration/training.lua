@@ -2,6 +2,7 @@
 -- @module cusp.saving.configuration.training
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
+local plain = require "cusp.plain"
 local keras2 = require "cusp.saving.configuration.keras2"
 local keras2_table = require "cusp.saving.configuration.keras2_table"
 local kinds = require "cusp.kinds"
@@ -60,7 +61,7 @@ local hdf5_forms = {
 }
 
 local function long_names(value)
-  if type(value) == "string" then return keras2_table.loss_names[value:lower()] or value end
+  if type(value) == "string" then return keras2_table.loss_names[plain.lower(value)] or value end
   if not is_plain(value) or value.class_name ~= nil then return value end
   for key, item in pairs(value) do value[key] = long_names(item) end
   return value
