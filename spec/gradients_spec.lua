@@ -105,11 +105,9 @@ describe("compile", function()
       traced = traced + 1
       return x * n
     end)
-    for n = 1, 100 do assert.are.equal(n, f(cusp.ones {2}, n):item(1)) end
-    f(cusp.ones {2}, 100)
-    assert.are.equal(100, traced)
-    assert.are.equal(1, f(cusp.ones {2}, 1):item(2))
-    assert.are.equal(101, traced)
+    for n = 1, 20 do assert.are.equal(n, f(cusp.ones {2}, n):item(1)) end
+    for n = 1, 20 do assert.are.equal(n, f(cusp.ones {2}, n):item(2)) end
+    assert.are.equal(20, traced)
   end)
 
   it("traces once for each signature and keeps the structure of results", function()
