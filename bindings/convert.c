@@ -123,8 +123,8 @@ cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index) {
 typedef struct reader {
   lua_State *L;
   cusp_shape shape;
-  int64_t position[CUSP_MAX_DIMS]; /* of the table being read, for messages */
-  bool integers, floats, booleans;
+  int64_t position[CUSP_MAX_DIMS];       /* of the table being read, for messages */
+  bool integers, floats, booleans, wide; /* wide: an integer that int32 does not hold */
   cusp_dtype dtype;
   char *next;
 } reader;
@@ -171,14 +171,18 @@ static cusp_status wrong_item(reader *r, int depth) {
                    advice);
 }
 
+static void note_number(reader *r) {
+  if (!lua_isinteger(r->L, -1)) {
+    r->floats = true;
+    return;
+  }
+  r->integers = true;
+  r->wide = r->wide || !cusp_dtype_holds_int(CUSP_INT32, lua_tointeger(r->L, -1));
+}
+
 static cusp_status check_leaf(reader *r, int depth) {
   switch (lua_type(r->L, -1)) {
-  case LUA_TNUMBER:
-    if (lua_isinteger(r->L, -1))
-      r->integers = true;
-    else
-      r->floats = true;
-    return CUSP_OK;
+  case LUA_TNUMBER: note_number(r); return CUSP_OK;
   case LUA_TBOOLEAN: r->booleans = true; return CUSP_OK;
   default: return wrong_item(r, depth);
   }
@@ -204,33 +208,45 @@ static cusp_status check(reader *r, int depth) {
   return CUSP_OK;
 }
 
-static void store(cusp_dtype dtype, void *to, lua_State *L) {
-  if (lua_type(L, -1) == LUA_TBOOLEAN)
-    cusp_store_int(dtype, to, lua_toboolean(L, -1));
-  else if (lua_isinteger(L, -1) && !cusp_dtype_is_float(dtype))
-    cusp_store_int(dtype, to, lua_tointeger(L, -1));
-  else
-    cusp_store_double(dtype, to, lua_tonumber(L, -1));
+/* Writes the value on the top of the stack; false where the dtype does not hold it. */
+static bool store(cusp_dtype dtype, void *to, lua_State *L) {
+  if (lua_isinteger(L, -1) && !cusp_dtype_is_float(dtype)) {
+    lua_Integer value = lua_tointeger(L, -1);
+    cusp_store_int(dtype, to, value);
+    return cusp_dtype_holds_int(dtype, value);
+  }
+  double number = lua_type(L, -1) == LUA_TBOOLEAN ? lua_toboolean(L, -1) : lua_tonumber(L, -1);
+  cusp_store_double(dtype, to, number);
+  return cusp_dtype_holds_double(dtype, number);
+}
+
+static cusp_status fail_item(const reader *r, int depth) {
+  cusp_status status = cusp_dtype_fail_range(r->dtype, cusp_lua_got(r->L, -1));
+  return depth ? cusp_fail_prefix(status, "at position %s: ", position_text(r, depth)) : status;
 }
 
 /* Second pass: writes the items in row-major order. */
-static void fill(reader *r, int depth) {
+static cusp_status fill(reader *r, int depth) {
   if (depth == r->shape.ndim) {
-    store(r->dtype, r->next, r->L);
+    if (!store(r->dtype, r->next, r->L))
+      return fail_item(r, depth);
     r->next += cusp_dtype_size(r->dtype);
-    return;
+    return CUSP_OK;
   }
   for (int64_t i = 1; i <= r->shape.size[depth]; i++) {
     lua_rawgeti(r->L, -1, i);
-    fill(r, depth + 1);
+    r->position[depth] = i;
+    cusp_status status = fill(r, depth + 1);
     lua_pop(r->L, 1);
+    CUSP_TRY(status);
   }
+  return CUSP_OK;
 }
 
-/* Keras's choice: integers alone are int32 (int64 where they need it: see fits), booleans alone bool, anything else floatx. */
+/* Keras's choice: integers alone are int32 (int64 where they need it), booleans alone bool, anything else floatx. */
 static cusp_dtype natural_dtype(const reader *r) {
   if (r->integers && !r->floats)
-    return CUSP_INT32;
+    return r->wide ? CUSP_INT64 : CUSP_INT32;
   return r->booleans && !r->floats && !r->integers ? CUSP_BOOL : cusp_get_floatx();
 }
 
@@ -246,7 +262,9 @@ static cusp_status read_table(cusp_array *out, lua_State *L, int index, int dtyp
   }
   if (status == CUSP_OK) {
     r.next = out->data;
-    fill(&r, 0);
+    status = fill(&r, 0);
+    if (status != CUSP_OK)
+      cusp_array_release(out);
   }
   lua_pop(L, 1);
   return status;
@@ -279,15 +297,18 @@ static cusp_status large_integer(cusp_node **node, lua_Integer value, cusp_dtype
 static cusp_status scalar_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
   bool boolean = lua_type(L, index) == LUA_TBOOLEAN, integer = lua_isinteger(L, index), weak = dtype == CUSP_LUA_ANY_DTYPE && !boolean;
   lua_Integer value = boolean ? lua_toboolean(L, index) : lua_tointeger(L, index);
-  bool fits = value >= INT32_MIN && value <= INT32_MAX;
+  bool fits = cusp_dtype_holds_int(CUSP_INT32, value);
   if (dtype == CUSP_LUA_ANY_DTYPE)
     dtype = boolean ? CUSP_BOOL : !integer ? cusp_get_floatx() : fits ? CUSP_INT32 : CUSP_INT64;
+  if (integer ? !cusp_dtype_holds_int((cusp_dtype)dtype, value) : !cusp_dtype_holds_double((cusp_dtype)dtype, lua_tonumber(L, index)))
+    return cusp_dtype_fail_range((cusp_dtype)dtype, cusp_lua_got(L, index));
   if (integer && !fits && !cusp_dtype_is_float((cusp_dtype)dtype))
     CUSP_TRY(large_integer(node, value, (cusp_dtype)dtype));
   else
     *node = cusp_scalar(boolean || integer ? (double)value : lua_tonumber(L, index), (cusp_dtype)dtype);
   CUSP_TRY(cusp_built(*node));
   (*node)->weak = weak;
+  (*node)->number = lua_tonumber(L, index);
   return CUSP_OK;
 }
 

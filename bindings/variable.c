@@ -75,8 +75,10 @@ static int new_variable(lua_State *L) {
 
 /* ------------------------------------------------------------------ assigning */
 
-/* A Lua number stands for the variable's shape filled with it. */
+/* What is no tensor yet gets the variable's dtype; a Lua number stands for the variable's shape filled with it. */
 static cusp_status read_value(cusp_node **value, lua_State *L, const cusp_variable *variable) {
+  if (lua_type(L, 2) == LUA_TTABLE)
+    return cusp_lua_to_node(value, L, 2, (int)variable->type.dtype);
   if (lua_type(L, 2) == LUA_TNUMBER || lua_type(L, 2) == LUA_TBOOLEAN) {
     CUSP_TRY(cusp_lua_to_node(value, L, 2, (int)variable->type.dtype));
     *value = cusp_broadcast_to(*value, &variable->type.shape);

@@ -421,11 +421,11 @@ static cusp_status store_cell(cusp_csv *csv, int64_t row, const cusp_csv_cell *c
   bool missing = cusp_csv_is_missing(csv, field);
   if (missing && cell->required)
     return fail_cell(csv, row, cell->column, dtype, field);
-  if (missing)
+  if (missing && cusp_dtype_holds_double(dtype, cell->missing))
     cusp_store_double(dtype, to, cell->missing);
-  else if (!cusp_dtype_is_float(dtype) && parse_integer(field, &integer))
+  else if (!missing && !cusp_dtype_is_float(dtype) && parse_integer(field, &integer) && cusp_dtype_holds_int(dtype, integer))
     cusp_store_int(dtype, to, integer);
-  else if (cusp_dtype_is_float(dtype) && parse_number(field, &number))
+  else if (!missing && cusp_dtype_is_float(dtype) && parse_number(field, &number))
     cusp_store_double(dtype, to, number);
   else
     return fail_cell(csv, row, cell->column, dtype, field);

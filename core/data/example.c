@@ -71,9 +71,11 @@ typedef struct sink {
   const cusp_feature *feature;
   char *to;
   int64_t stored, room;
+  bool overflowed; /* an integer did not fit the feature's dtype */
 } sink;
 
 static void store_integer(sink *s, int64_t value) {
+  s->overflowed = s->overflowed || !cusp_dtype_holds_int(s->feature->dtype, value);
   if (s->stored < s->room)
     cusp_store_int(s->feature->dtype, s->to + (size_t)s->stored * cusp_dtype_size(s->feature->dtype), value);
   s->stored++;
@@ -124,6 +126,8 @@ static cusp_status parse_numbers(const cusp_feature *f, span feature, void *out)
     return cusp_fail(CUSP_EIO, "feature '%s': expected %s, got floats", f->name, cusp_dtype_name(f->dtype));
   if (!take_numbers(&s, floats.at ? floats : integers, floats.at != NULL))
     return malformed();
+  if (s.overflowed)
+    return cusp_fail(CUSP_EIO, "feature '%s': holds an integer that does not fit %s", f->name, cusp_dtype_name(f->dtype));
   if (s.stored != s.room)
     return cusp_fail(CUSP_EIO, "feature '%s': expected %lld numbers for shape %s, got %lld", f->name, (long long)s.room,
                      cusp_shape_text(&f->shape), (long long)s.stored);
@@ -171,6 +175,8 @@ static cusp_status parse_bytes(const cusp_feature *f, span feature, void *out) {
 static cusp_status fill_missing(const cusp_feature *f, void *out) {
   if (f->required)
     return cusp_fail(CUSP_EIO, "feature '%s' is missing", f->name);
+  if (!cusp_dtype_holds_double(f->dtype, f->missing))
+    return cusp_fail(CUSP_EIO, "feature '%s': the default %.14g does not fit %s", f->name, f->missing, cusp_dtype_name(f->dtype));
   int64_t count = cusp_shape_count(&f->shape);
   for (int64_t i = 0; i < count; i++)
     cusp_store_double(f->dtype, (char *)out + (size_t)i * cusp_dtype_size(f->dtype), f->missing);

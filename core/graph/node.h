@@ -30,6 +30,7 @@ struct cusp_node {
   cusp_trace *trace; /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
   const char *file;  /* the user's line that made it, interned; NULL: unknown */
   int32_t line;
+  double number;                              /* of a weak leaf of a float dtype: the Lua number, which its value may round */
   cusp_node *pending_previous, *pending_next; /* list of what is not yet evaluated */
 };
 

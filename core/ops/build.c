@@ -143,6 +143,10 @@ cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op
   *n_outputs = 0;
   if (op->compose)
     return apply_composition(outputs, n_outputs, op, n_inputs, inputs, n_attrs, attrs);
+  if (n_inputs == 1 && inputs[0]->weak && n_attrs == 1 && op == cusp_op_find("cast")) {
+    *n_outputs = 1; /* a number is converted as it is written, not by way of its own dtype */
+    return cusp_cast_node(&outputs[0], inputs[0], (cusp_dtype)attrs[0].integer);
+  }
   CUSP_TRY(cusp_node_new(&outputs[0], op, n_inputs, inputs, n_attrs, attrs));
   *n_outputs = 1;
   return outputs[0]->n_outputs > 1 ? pick_outputs(outputs, n_outputs, outputs[0]) : CUSP_OK;

@@ -51,7 +51,7 @@ static cusp_node *saturate_ints(cusp_node *x, cusp_dtype dtype) {
 static cusp_node *saturate_floats(cusp_node *x, cusp_dtype dtype) {
   int64_t low, high;
   int_bounds(dtype, &low, &high);
-  double top = high == INT64_MAX ? 0x1.fffffffffffffp62 : (double)high;
+  double top = dtype == CUSP_UINT64 ? 0x1.fffffffffffffp63 : high == INT64_MAX ? 0x1.fffffffffffffp62 : (double)high;
   x = cusp_cast(x, CUSP_FLOAT64);
   return cusp_cast(cusp_apply_3("clip", x, cusp_scalar_like((double)low, x), cusp_scalar_like(top, x)), dtype);
 }
@@ -68,7 +68,9 @@ static double largest_float(cusp_dtype dtype) {
 CUSP_COMPOSE(compose_saturate_cast) {
   cusp_node *x = inputs[0];
   cusp_dtype from = x->type.dtype, to = (cusp_dtype)attrs[0].integer;
-  if (cusp_dtype_is_float(to) && cusp_dtype_is_float(from) && largest_float(to) < largest_float(from)) {
+  if (to == CUSP_BOOL && from != CUSP_BOOL) {
+    x = cusp_maximum(x, cusp_scalar_like(0, x));
+  } else if (cusp_dtype_is_float(to) && cusp_dtype_is_float(from) && largest_float(to) < largest_float(from)) {
     double top = largest_float(to);
     x = cusp_apply_3("clip", x, cusp_scalar_like(-top, x), cusp_scalar_like(top, x));
   } else if (cusp_dtype_is_int(to) && cusp_dtype_is_float(from)) {

@@ -1,8 +1,10 @@
 /* Tensors from numbers: constants, ranges, masks of matrices, windows. */
 
 #include "build.h"
+#include "promote.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* ------------------------------------------------------------------ constants */
 
@@ -24,7 +26,7 @@ static cusp_node *constant(const cusp_attr *shape_attr, const cusp_attr *dtype, 
 CUSP_COMPOSE(compose_zeros) { return cusp_built(outputs[0] = constant(&attrs[0], &attrs[1], 0)); }
 CUSP_COMPOSE(compose_ones) { return cusp_built(outputs[0] = constant(&attrs[0], &attrs[1], 1)); }
 CUSP_COMPOSE(compose_full) {
-  return cusp_built(outputs[0] = filled(&attrs[0], cusp_cast(inputs[0], dtype_or(&attrs[1], inputs[0]->type.dtype))));
+  return cusp_built(outputs[0] = filled(&attrs[0], cusp_cast(inputs[0], dtype_or(&attrs[1], cusp_get_floatx()))));
 }
 
 static cusp_node *constant_like(const cusp_node *x, const cusp_attr *dtype, double value) {
@@ -40,14 +42,36 @@ CUSP_COMPOSE(compose_full_like) {
 
 /* ------------------------------------------------------------------ ranges */
 
+/* A bound or a step of a range; where `whole`, the exact integer is in `integer`. */
+typedef struct bound {
+  bool whole;
+  int64_t integer;
+  double number;
+} bound;
+
 /* The one number that `node` holds, computed if need be. */
-static cusp_status static_number(cusp_node *node, double *value) {
+static cusp_status static_bound(cusp_node *node, bound *out) {
   if (node->type.shape.ndim != 0)
     return cusp_fail(CUSP_ESHAPE, "expected numbers, received a tensor of shape %s", cusp_shape_text(&node->type.shape));
   if (!cusp_node_evaluated(node))
     CUSP_TRY(cusp_evaluate(1, &node));
-  *value = cusp_load_double(node->value.dtype, node->value.data);
+  cusp_dtype dtype = node->value.dtype;
+  bool is_float = cusp_dtype_is_float(dtype);
+  out->number = node->weak && is_float ? node->number : cusp_load_double(dtype, node->value.data);
+  out->whole = !is_float && !(dtype == CUSP_UINT64 && out->number >= 0x1p63);
+  out->integer = out->whole ? cusp_load_int(dtype, node->value.data) : 0;
   return CUSP_OK;
+}
+
+/* With one bound alone that is where the range stops. */
+static cusp_status static_bounds(cusp_node *const *inputs, int n_inputs, bound *start, bound *stop, bound *step) {
+  bool has_stop = n_inputs > 1 && inputs[1];
+  *start = (bound){.whole = true};
+  *step = (bound){.whole = true, .integer = 1, .number = 1};
+  CUSP_TRY(static_bound(inputs[has_stop ? 1 : 0], stop));
+  if (has_stop)
+    CUSP_TRY(static_bound(inputs[0], start));
+  return n_inputs > 2 ? static_bound(inputs[2], step) : CUSP_OK;
 }
 
 #define FILL(dtype_id, type)                                                                     \
@@ -81,20 +105,57 @@ static cusp_node *range(cusp_dtype dtype, int64_t count, double start, double st
   return status == CUSP_OK ? cusp_scope_adopt(node) : NULL;
 }
 
-/* With one bound alone that is where the range stops. */
+/* How many numbers lie between the bounds: exact where they are whole. False where there is no such number. */
+static bool count_range(const bound *start, const bound *stop, const bound *step, int64_t *count) {
+  if (start->whole && stop->whole && step->whole && step->integer != 0) {
+    __int128 span = (__int128)stop->integer - start->integer, by = step->integer;
+    __int128 steps = span / by + (span % by != 0 && (span > 0) == (by > 0));
+    *count = steps > 0 ? (int64_t)(steps > INT64_MAX ? INT64_MAX : steps) : 0;
+  } else {
+    double steps = ceil((stop->number - start->number) / step->number);
+    if (isnan(steps) || isinf(steps) || step->number == 0)
+      return false;
+    *count = steps > 0 ? (int64_t)fmin(steps, 0x1p62) : 0;
+  }
+  return *count <= (int64_t)1 << 50;
+}
+
+/* The greatest or least number of a range has to fit, too. */
+static cusp_status check_range(cusp_dtype dtype, int64_t count, const bound *start, const bound *step) {
+  char text[32];
+  double last = start->number + (double)(count - 1) * step->number;
+  bool fits = cusp_dtype_holds_double(dtype, start->number) && cusp_dtype_holds_double(dtype, last);
+  if (count == 0 || fits || (dtype == CUSP_INT64 && start->whole && step->whole))
+    return CUSP_OK;
+  snprintf(text, sizeof text, "%.14g", cusp_dtype_holds_double(dtype, start->number) ? last : start->number);
+  return cusp_dtype_fail_range(dtype, text);
+}
+
+/* `count` integers from `start`, whatever their size. */
+static cusp_node *whole_range(cusp_dtype dtype, int64_t count, int64_t start, int64_t step) {
+  cusp_array value;
+  cusp_node *node;
+  if (cusp_array_new(&value, CUSP_INT64, &(cusp_shape){.ndim = 1, .size = {count}}) != CUSP_OK)
+    return NULL;
+  for (int64_t i = 0; i < count; i++)
+    ((int64_t *)value.data)[i] = (int64_t)((uint64_t)start + (uint64_t)i * (uint64_t)step);
+  cusp_status status = cusp_node_leaf(&node, &value);
+  cusp_array_release(&value);
+  return status == CUSP_OK ? cusp_cast(cusp_scope_adopt(node), dtype) : NULL;
+}
+
 CUSP_COMPOSE(compose_arange) {
-  double start = 0, stop, step = 1;
-  bool has_stop = n_inputs > 1 && inputs[1];
-  CUSP_TRY(static_number(inputs[has_stop ? 1 : 0], &stop));
-  if (has_stop)
-    CUSP_TRY(static_number(inputs[0], &start));
-  if (n_inputs > 2)
-    CUSP_TRY(static_number(inputs[2], &step));
-  double count = ceil((stop - start) / step);
-  if (step == 0 || isnan(count) || count > 0x1p50)
-    return cusp_fail(CUSP_EVALUE, "from %g to %g in steps of %g is not a finite range", start, stop, step);
-  cusp_dtype dtype = dtype_or(&attrs[0], inputs[0]->type.dtype);
-  return cusp_built(outputs[0] = range(dtype, count > 0 ? (int64_t)count : 0, start, step));
+  bound start, stop, step;
+  int64_t count;
+  CUSP_TRY(static_bounds(inputs, n_inputs, &start, &stop, &step));
+  if (!count_range(&start, &stop, &step, &count))
+    return cusp_fail(CUSP_EVALUE, "from %g to %g in steps of %g is not a finite range", start.number, stop.number, step.number);
+  cusp_dtype dtype = dtype_or(&attrs[0], cusp_result_dtype(n_inputs, inputs));
+  CUSP_TRY(check_range(dtype, count, &start, &step));
+  bool large = fabs(start.number) >= 0x1p53 || fabs(step.number) >= 0x1p53 || fabs(stop.number) >= 0x1p53;
+  if (start.whole && step.whole && large)
+    return cusp_built(outputs[0] = whole_range(dtype, count, start.integer, step.integer));
+  return cusp_built(outputs[0] = range(dtype, count, start.number, step.number));
 }
 
 /* 0 at the start and 1 at the end, `num` values along axis 0 of as many axes as `like` has and one. */
@@ -125,13 +186,16 @@ static cusp_node *finish_range(cusp_node *values, int64_t axis, const cusp_attr 
   return values;
 }
 
-/* Start and stop brought to one shape, in float64 where integers are asked for. */
+static cusp_dtype ends_dtype(cusp_node *const *inputs) { return cusp_dtype_to_float(cusp_result_dtype(2, inputs)); }
+
+/* Start and stop brought to one shape, in float64 where integers or that are asked for. */
 static cusp_status range_ends(cusp_node *const *inputs, int64_t num, const cusp_attr *dtype, cusp_node **start, cusp_node **stop) {
   if (num < 0)
     return cusp_fail(CUSP_EVALUE, "num has to be at least 0, received %lld", (long long)num);
-  bool whole = dtype->kind == CUSP_ATTR_DTYPE && cusp_dtype_is_int((cusp_dtype)dtype->integer);
-  *start = cusp_cast(inputs[0], whole ? CUSP_FLOAT64 : inputs[0]->type.dtype);
-  *stop = cusp_cast(inputs[1], whole ? CUSP_FLOAT64 : inputs[1]->type.dtype);
+  cusp_dtype wanted = dtype_or(dtype, CUSP_FLOAT32);
+  cusp_dtype work = cusp_dtype_is_int(wanted) || wanted == CUSP_FLOAT64 ? CUSP_FLOAT64 : ends_dtype(inputs);
+  *start = cusp_cast(inputs[0], work);
+  *stop = cusp_cast(inputs[1], work);
   cusp_shape shape;
   CUSP_TRY(cusp_shape_broadcast(&shape, &inputs[0]->type.shape, &inputs[1]->type.shape));
   *start = cusp_broadcast_to(*start, &shape);
@@ -150,7 +214,8 @@ CUSP_COMPOSE(compose_linspace) {
     return CUSP_OK;
   *n_outputs = 2;
   double intervals = (double)(endpoint ? num - 1 : num);
-  return cusp_built(outputs[1] = cusp_divide(cusp_subtract(stop, start), cusp_scalar_like(intervals > 0 ? intervals : NAN, start)));
+  cusp_node *step = cusp_divide(cusp_subtract(stop, start), cusp_scalar_like(intervals > 0 ? intervals : NAN, start));
+  return cusp_built(outputs[1] = cusp_cast(step, ends_dtype(inputs)));
 }
 
 /* attrs: num, endpoint, base, dtype, axis */
@@ -352,23 +417,19 @@ const cusp_op cusp_ops_creation[] = {
     {.name = "arange",
      .arguments = "start, stop?, step?, dtype: dtype = nil",
      .help = "Numbers from start up to, not including, stop; with one number alone, from 0 up to it.",
-     .promotion = CUSP_PROMOTE_COMMON,
      CONSTANT,
      .compose = compose_arange},
     {.name = "linspace",
      .arguments = "start, stop, num: int = 50, endpoint: bool = true, retstep: bool = false, dtype: dtype = nil, axis: axis = 0",
      .help = "num values evenly spaced from start to stop; with retstep, also the step.",
-     .promotion = CUSP_PROMOTE_FLOAT,
      .compose = compose_linspace},
     {.name = "logspace",
      .arguments = "start, stop, num: int = 50, endpoint: bool = true, base: float = 10, dtype: dtype = nil, axis: axis = 0",
      .help = "base to the power of num values evenly spaced from start to stop.",
-     .promotion = CUSP_PROMOTE_FLOAT,
      .compose = compose_logspace},
     {.name = "geomspace",
      .arguments = "start, stop, num: int = 50, endpoint: bool = true, dtype: dtype = nil, axis: axis = 0",
      .help = "num values from start to stop, each the same multiple of the one before.",
-     .promotion = CUSP_PROMOTE_FLOAT,
      .compose = compose_geomspace},
     {.name = "eye", .arguments = SQUARE, .help = "Ones on the k-th diagonal, zeros elsewhere.", CONSTANT, .compose = compose_eye},
     {.name = "identity", .arguments = "n: int, dtype: dtype = nil", .help = "The identity matrix.", CONSTANT, .compose = compose_identity},

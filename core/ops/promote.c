@@ -2,16 +2,37 @@
 
 #include "promote.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ dtypes */
 
+/* Whether `dtype` holds the Lua number that the weak `node` is. */
+static bool holds_number(const cusp_node *node, cusp_dtype dtype) {
+  if (!cusp_dtype_is_int(dtype))
+    return true;
+  if (cusp_dtype_is_float(node->type.dtype))
+    return cusp_dtype_holds_double(dtype, node->number);
+  return cusp_dtype_holds_int(dtype, cusp_load_int(node->type.dtype, node->value.data));
+}
+
+static cusp_status fail_number(const cusp_node *node, cusp_dtype dtype) {
+  char text[32];
+  if (cusp_dtype_is_float(node->type.dtype))
+    snprintf(text, sizeof text, "%.14g", node->number);
+  else
+    snprintf(text, sizeof text, "%lld", (long long)cusp_load_int(node->type.dtype, node->value.data));
+  return cusp_dtype_fail_range(dtype, text);
+}
+
 /* A constant scalar of `dtype` with the value of the evaluated scalar `node`. */
 static cusp_status convert_constant(cusp_node **out, const cusp_node *node, cusp_dtype dtype) {
   cusp_array value;
+  if (!holds_number(node, dtype))
+    return fail_number(node, dtype);
   CUSP_TRY(cusp_array_new(&value, dtype, &node->type.shape));
-  if (cusp_dtype_is_float(node->type.dtype) || cusp_dtype_is_float(dtype))
-    cusp_store_double(dtype, value.data, cusp_load_double(node->type.dtype, node->value.data));
+  if (cusp_dtype_is_float(node->type.dtype))
+    cusp_store_double(dtype, value.data, node->number);
   else
     cusp_store_int(dtype, value.data, cusp_load_int(node->type.dtype, node->value.data));
   cusp_status status = cusp_node_leaf(out, &value);
@@ -38,12 +59,21 @@ static cusp_dtype common_dtype(int first, int n, cusp_node *const *in) {
       result = any ? cusp_dtype_promote(result, in[i]->type.dtype) : in[i]->type.dtype;
       any = true;
     }
+  cusp_dtype numbers = CUSP_BOOL;
   for (int i = first; i < n; i++)
-    if (in[i] && in[i]->weak) {
-      result = any ? cusp_dtype_promote_weak(result, in[i]->type.dtype) : in[i]->type.dtype;
-      any = true;
-    }
-  return result;
+    if (in[i] && in[i]->weak)
+      numbers = cusp_dtype_promote(numbers, in[i]->type.dtype);
+  return any ? cusp_dtype_promote_weak(result, numbers) : numbers;
+}
+
+cusp_dtype cusp_result_dtype(int n, cusp_node *const *in) { return common_dtype(0, n, in); }
+
+/* A dtype in which tensors of `dtype` compare rightly with Lua numbers, which may lie beyond it. */
+static cusp_dtype comparable_dtype(cusp_dtype dtype, int n, cusp_node *const *in) {
+  for (int i = 0; i < n; i++)
+    if (in[i] && in[i]->weak && cusp_node_evaluated(in[i]) && !holds_number(in[i], dtype))
+      return dtype == CUSP_UINT64 ? CUSP_FLOAT64 : CUSP_INT64;
+  return dtype;
 }
 
 static cusp_dtype widen_for_sum(cusp_dtype dtype) {
@@ -64,7 +94,7 @@ static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {
   case CUSP_PROMOTE_NO_BOOL: return common == CUSP_BOOL ? CUSP_INT32 : common;
   case CUSP_PROMOTE_SUM: return widen_for_sum(common);
   case CUSP_PROMOTE_BOOL: return CUSP_BOOL;
-  default: return common;
+  default: return op->infer == cusp_infer_broadcast_bool ? comparable_dtype(common, n, in) : common;
   }
 }
 

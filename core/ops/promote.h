@@ -16,7 +16,11 @@ CUSP_NODISCARD cusp_status cusp_promote_inputs(const cusp_op *op, int n, cusp_no
  */
 CUSP_NODISCARD cusp_status cusp_fill_attrs(const cusp_op *op, int n_attrs, const cusp_attr *attrs, cusp_attr *full);
 
-/** `node` in another dtype: itself where it has it and is not weak. New reference, NULL on failure. */
+/** Keras's result_type of the inputs: tensors among themselves, joined by Lua numbers; NULL ones are left out. */
+cusp_dtype cusp_result_dtype(int n, cusp_node *const *in);
+
+/** `node` in another dtype: itself where it has it and is not weak. New reference, NULL on failure.
+ * A Lua number that the dtype cannot hold is an error. */
 CUSP_NODISCARD cusp_status cusp_cast_node(cusp_node **out, cusp_node *node, cusp_dtype dtype);
 
 /** Whether `n` inputs suit the row's tensor parameters; the message says what was expected. */

@@ -212,6 +212,9 @@ static cusp_status integers_infer(cusp_inference *inference) {
     return cusp_infer_fail(inference, CUSP_EDTYPE, "an integer dtype expected, got %s", cusp_dtype_name(dtype));
   if (low >= high)
     return cusp_infer_fail(inference, CUSP_EVALUE, "minval must be less than maxval, got %lld and %lld", (long long)low, (long long)high);
+  if (!cusp_dtype_holds_int(dtype, low) || !cusp_dtype_holds_int(dtype, high - 1))
+    return cusp_infer_fail(inference, CUSP_EVALUE, "numbers from %lld up to %lld do not fit %s", (long long)low, (long long)high - 1,
+                           cusp_dtype_name(dtype));
   return shape_output(inference, dtype);
 }
 

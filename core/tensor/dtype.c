@@ -113,7 +113,7 @@ cusp_dtype cusp_dtype_promote_weak(cusp_dtype a, cusp_dtype weak) {
     return a;
   if (cusp_dtype_is_float(weak))
     return floatx;
-  return a == CUSP_BOOL ? CUSP_INT32 : a;
+  return a == CUSP_BOOL ? weak : a;
 }
 
 cusp_dtype cusp_dtype_to_float(cusp_dtype d) { return cusp_dtype_is_float(d) ? d : floatx; }
@@ -193,6 +193,31 @@ int64_t cusp_load_int(cusp_dtype dtype, const void *element) {
   case CUSP_UINT64: return (int64_t) * (const uint64_t *)element;
   default: return truncate(cusp_load_double(dtype, element), false);
   }
+}
+
+/* The bits of an integer dtype that carry the number: all of them, or all but the sign. */
+static int value_bits(cusp_dtype dtype) { return (int)cusp_dtype_size(dtype) * 8 - cusp_dtype_is_signed_int(dtype); }
+
+bool cusp_dtype_holds_int(cusp_dtype dtype, int64_t value) {
+  if (!cusp_dtype_is_int(dtype))
+    return true;
+  if (value < 0)
+    return cusp_dtype_is_signed_int(dtype) && (dtype == CUSP_INT64 || value >= -((int64_t)1 << value_bits(dtype)));
+  return value_bits(dtype) >= 63 || value >> value_bits(dtype) == 0;
+}
+
+bool cusp_dtype_holds_double(cusp_dtype dtype, double value) {
+  if (!cusp_dtype_is_int(dtype))
+    return true;
+  double limit = ldexp(1, value_bits(dtype)), whole = trunc(value);
+  return whole < limit && whole >= (cusp_dtype_is_signed_int(dtype) ? -limit : 0);
+}
+
+cusp_status cusp_dtype_fail_range(cusp_dtype dtype, const char *number) {
+  uint64_t greatest = UINT64_MAX >> (64 - value_bits(dtype));
+  int64_t least = cusp_dtype_is_signed_int(dtype) ? -(int64_t)greatest - 1 : 0;
+  return cusp_fail(CUSP_EVALUE, "%s does not fit %s (%lld to %llu)", number, cusp_dtype_name(dtype), (long long)least,
+                   (unsigned long long)greatest);
 }
 
 void cusp_store_double(cusp_dtype dtype, void *element, double value) {

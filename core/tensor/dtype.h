@@ -59,6 +59,11 @@ double cusp_load_double(cusp_dtype dtype, const void *element);
 int64_t cusp_load_int(cusp_dtype dtype, const void *element);
 void cusp_store_double(cusp_dtype dtype, void *element, double value);
 void cusp_store_int(cusp_dtype dtype, void *element, int64_t value);
+/** Whether an integer dtype holds the number, for floats its integer part; bool and the float dtypes hold every number. */
+bool cusp_dtype_holds_int(cusp_dtype dtype, int64_t value);
+bool cusp_dtype_holds_double(cusp_dtype dtype, double value);
+/** CUSP_EVALUE: "300 does not fit uint8 (0 to 255)", with `number` as the text of the number. */
+cusp_status cusp_dtype_fail_range(cusp_dtype dtype, const char *number);
 
 static inline float cusp_bfloat16_to_float(cusp_bfloat16 h) {
   union {

@@ -98,7 +98,9 @@ end
 local function key_of(seed, name)
   if seed == nil then return global:next() end
   if type(seed) == "number" and math.tointeger(seed) then
-    return engine.tensor({ math.tointeger(seed), 0 }, { dtype = "uint64" })
+    local key = { math.tointeger(seed), 0 }
+    if key[1] >= 0 then return engine.tensor(key, { dtype = "uint64" }) end
+    return engine.ops.cast(engine.tensor(key, { dtype = "int64" }), "uint64") -- the same bits
   end
   local generator = random.as_generator(seed)
   if generator then return generator:next() end

@@ -71,6 +71,7 @@ local function apply_default(path, column, default)
     column.type, column.required = default, true
   elseif type(default) == "number" then
     if math.type(default) == "float" and column.type:find "^int" then column.type = "float32" end
+    if column.type == "int32" and (default < -2 ^ 31 or default >= 2 ^ 31) then column.type = "int64" end
     column.missing = default
   elseif type(default) == "string" then
     column.type, column.missing = "string", default
