@@ -273,7 +273,7 @@ static void read_range(lua_State *L, int spec, int axis, int64_t size, int64_t *
     cusp_lua_error(L, "slice: axis %d: the step is 0", axis + 1);
   bool forward = *step > 0;
   int64_t first = slice_end(L, spec, 1, axis, forward ? 1 : -1), last = slice_end(L, spec, 2, axis, forward ? -1 : 1);
-  if (first == 0 || last == 0)
+  if (first == 0 || (last == 0 && !forward)) /* {1, 0} is empty, as in string.sub */
     cusp_lua_error(L, "slice: axis %d: positions count from 1, got 0", axis + 1);
   first = first < 0 ? size + 1 + first : first;
   last = last < 0 ? size + 1 + last : last;
@@ -303,7 +303,10 @@ static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape,
   }
 }
 
-/** t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an index drops its axis. */
+/**
+ * t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an index drops its axis, and a last
+ * before the first gives an axis of size 0.
+ */
 static int tensor_slice(lua_State *L) {
   cusp_node *x = cusp_lua_check_tensor(L, 1, "slice");
   const cusp_shape *shape = &x->type.shape;

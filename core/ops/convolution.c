@@ -241,12 +241,22 @@ static cusp_status read_geometry(cusp_window_arguments *a, const cusp_node *kern
   return cusp_window_place(a, padding->string);
 }
 
+/** Other windows may be nowhere; for a convolution Keras takes that as a mistake. */
+static cusp_status check_output(const cusp_window_arguments *a, const cusp_node *x) {
+  for (int axis = 0; axis < a->count; axis++)
+    if (a->output[axis] == 0 && cusp_shape_count(&x->type.shape) > 0)
+      return cusp_fail(CUSP_ESHAPE, "a window of %lld does not fit into an axis of size %lld: the output would be empty",
+                       (long long)((a->size[axis] - 1) * a->dilation[axis] + 1), (long long)a->input[axis]);
+  return CUSP_OK;
+}
+
 CUSP_COMPOSE(compose_conv) {
   cusp_window_arguments a;
   cusp_node *kernel = inputs[1];
   CUSP_TRY(cusp_window_read_input(&a, &inputs[0]->type.shape, &attrs[2]));
   CUSP_TRY(check_kernel(&a, kernel, "a kernel", "[size..., channels / groups, filters]"));
   CUSP_TRY(read_geometry(&a, kernel, &attrs[0], &attrs[1], &attrs[3]));
+  CUSP_TRY(check_output(&a, inputs[0]));
   cusp_node *x = cusp_channels_last(inputs[0], &a);
   CUSP_TRY(cusp_built(x));
   const int64_t channels = last_size(&x->type.shape), filters = last_size(&kernel->type.shape);

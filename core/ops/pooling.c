@@ -80,8 +80,10 @@ static cusp_status run(cusp_call *call, cusp_pooling_face face) {
   const cusp_array *in = &call->inputs[0], *out = &call->outputs[0];
   const cusp_array *x = face == CUSP_POOL_AVERAGE_GRADIENT ? out : in;
   const cusp_array *y = face == CUSP_POOL_MAX_GRADIENT ? &call->inputs[1] : face == CUSP_POOL_AVERAGE_GRADIENT ? in : out;
-  if (cusp_array_count(out) == 0)
+  if (cusp_array_count(y) == 0) { /* no window fits: gradients are 0 */
+    memset(out->data, 0, (size_t)cusp_array_count(out) * cusp_dtype_size(out->dtype));
     return CUSP_OK;
+  }
   const cusp_pooling pooling = {cusp_windows_of(&x->shape, &y->shape, attrs[SIZE].ints, attrs[STRIDES].ints, attrs[LOW].ints, ones),
                                 x->shape.size[x->shape.ndim - 1]};
   cusp_pool(&pooling, face, in->dtype, in->data, call->n_inputs > 1 ? call->inputs[1].data : NULL, out->data);

@@ -134,9 +134,12 @@ CUSP_COMPOSE(compose_moments) {
   return cusp_built(outputs[1] = cusp_cast(variance(wide, attrs[0], attrs[1].integer), x->type.dtype));
 }
 
-/* The largest element is taken out first; where that is infinite, 0 is. */
+/* The largest element is taken out first; where that is infinite, 0 is, and where there is none, nothing. */
 CUSP_COMPOSE(compose_logsumexp) {
-  cusp_node *x = inputs[0], *top = cusp_apply_1("stop_gradient", CUSP_APPLY1("amax", x, attrs[0], cusp_attr_bool(true)));
+  cusp_node *x = inputs[0];
+  if (cusp_shape_count(&x->type.shape) == 0)
+    return cusp_built(outputs[0] = cusp_log(CUSP_APPLY1("sum", cusp_exp(x), attrs[0], attrs[1])));
+  cusp_node *top = cusp_apply_1("stop_gradient", CUSP_APPLY1("amax", x, attrs[0], cusp_attr_bool(true)));
   top = cusp_where(cusp_apply_1("isfinite", top), top, cusp_scalar_like(0, x));
   cusp_node *sum = cusp_log(CUSP_APPLY1("sum", cusp_exp(cusp_subtract(x, top)), attrs[0], attrs[1]));
   return cusp_built(outputs[0] = sum ? cusp_add(sum, cusp_reshape(top, &sum->type.shape)) : NULL);

@@ -36,15 +36,11 @@ cusp_status cusp_window_read_ints(int64_t out[CUSP_WINDOW_AXES], int count, cons
   return CUSP_OK;
 }
 
-/** Windows within one axis, given the padding in all and before. */
-static cusp_status place_axis(cusp_window_arguments *a, int axis, int64_t extent, int64_t padded, int64_t low) {
-  const int64_t room = a->input[axis] + padded - extent;
-  if (room < 0)
-    return cusp_fail(CUSP_ESHAPE, "a window of %lld does not fit into an axis of size %lld: the output would be empty", (long long)extent,
-                     (long long)a->input[axis]);
+/** Windows within one axis, given the padding before it; none where the axis is shorter than one. */
+static void place_axis(cusp_window_arguments *a, int axis, int64_t extent, int64_t low) {
+  const int64_t room = a->input[axis] + low - extent;
   a->low[axis] = low;
-  a->output[axis] = room / a->stride[axis] + 1;
-  return CUSP_OK;
+  a->output[axis] = room < 0 ? 0 : room / a->stride[axis] + 1;
 }
 
 cusp_status cusp_window_place(cusp_window_arguments *a, const char *padding) {
@@ -62,7 +58,7 @@ cusp_status cusp_window_place(cusp_window_arguments *a, const char *padding) {
       a->output[axis] = count;
     } else {
       const int64_t before = causal ? extent - 1 : 0;
-      CUSP_TRY(place_axis(a, axis, extent, before, before));
+      place_axis(a, axis, extent, before);
     }
   }
   return CUSP_OK;

@@ -22,10 +22,8 @@ end
 ---------------------------------------------------------------- patches
 
 -- The places of a sliding window: how many there are.
-local function count_places(name, size, kernel, dilation, stride)
-  local count = (size - dilation * (kernel - 1) - 1) // stride + 1
-  if count < 1 then errors.raise("%s: a window of %d does not fit into %d", name, dilation * (kernel - 1) + 1, size) end
-  return count
+local function count_places(size, kernel, dilation, stride)
+  return math.max((size - dilation * (kernel - 1) - 1) // stride + 1, 0)
 end
 
 -- [kernel, count]: which entry of the axis each position of the window meets at each place.
@@ -43,8 +41,8 @@ local function unfold(x, kernel, dilation, padding, stride)
     x = rows.pad(x, { { 0, 0 }, { 0, 0 }, { padding[1], padding[1] }, { padding[2], padding[2] } })
   end
   local batch, channels, height, width = table.unpack(x.shape)
-  local down = count_places("unfold", height, kernel[1], dilation[1], stride[1])
-  local across = count_places("unfold", width, kernel[2], dilation[2], stride[2])
+  local down = count_places(height, kernel[1], dilation[1], stride[1])
+  local across = count_places(width, kernel[2], dilation[2], stride[2])
   x = rows.take(x, window_indices(kernel[1], down, dilation[1], stride[1]), 3)
   x = rows.take(x, window_indices(kernel[2], across, dilation[2], stride[2]), 5)
   x = rows.transpose(x, { 1, 2, 3, 5, 4, 6 }) -- [batch, channels, kernel, kernel, down, across]
@@ -57,8 +55,8 @@ local function fold(x, output_size, kernel, dilation, padding, stride)
   dilation, padding, stride = pair_of("fold", "dilation", dilation), pair_of("fold", "padding", padding), pair_of("fold", "stride", stride)
   local batch, depth, places = table.unpack(x.shape)
   local height, width = output_size[1] + 2 * padding[1], output_size[2] + 2 * padding[2]
-  local down = count_places("fold", height, kernel[1], dilation[1], stride[1])
-  local across = count_places("fold", width, kernel[2], dilation[2], stride[2])
+  local down = count_places(height, kernel[1], dilation[1], stride[1])
+  local across = count_places(width, kernel[2], dilation[2], stride[2])
   local window = kernel[1] * kernel[2]
   if places ~= down * across or depth % window ~= 0 then
     errors.raise("fold: %d places of windows of %d fill this output, got shape %s", down * across, window, errors.shape(x.shape))
@@ -180,6 +178,15 @@ local function adaptive_mean(x, axis, n)
   return rows.moveaxis(rows.matmul(rows.moveaxis(x, axis, -1), matrix), -1, axis)
 end
 
+local function check_windows(name, x, axis, size)
+  if math.type(size) ~= "integer" or size < 1 then
+    errors.raise("%s: output_size should be positive integers, got %s", name, errors.describe(size))
+  end
+  if x.shape[axis] == 0 then
+    errors.raise("%s: axis %d of the input is empty, so there is nothing to pool; its shape is %s", name, axis, errors.shape(x.shape))
+  end
+end
+
 local function adaptive_pool(name, pool)
   return function(x, output_size, data_format)
     data_format = data_format or require("cusp.config").image_data_format()
@@ -191,7 +198,10 @@ local function adaptive_pool(name, pool)
     end
     for i = 1, spatial do
       local size = type(output_size) == "table" and output_size[i] or output_size
-      if size then x = pool(x, first + i - 1, size) end
+      if size then
+        check_windows(name, x, first + i - 1, size)
+        x = pool(x, first + i - 1, size)
+      end
     end
     return x
   end
