@@ -72,9 +72,10 @@ static double bessel_series(int order, double x) {
   return sum;
 }
 
+/** NaN at infinity, as in the libraries that Keras runs on. */
 static double bessel(int order, double x) {
-  if (x != x)
-    return x;
+  if (isnan(x) || isinf(x))
+    return NAN;
   if (x <= 20)
     return bessel_series(order, x);
   const double half = exp(x / 2); /* e^x would overflow before the result does */

@@ -11,7 +11,8 @@ static cusp_node *clip(cusp_node *x, double low, double high) { return cusp_appl
 static cusp_node *magnitude(cusp_node *x) { return cusp_absolute(x); }
 
 /* expm1 of what is not above 0, so that the branch not taken does not overflow. */
-static cusp_node *expm1_below(cusp_node *x) { return cusp_apply_1("expm1", cusp_minimum(x, scalar(0, x))); }
+static cusp_node *below(cusp_node *x) { return cusp_where(positive(x), scalar(0, x), x); }
+static cusp_node *expm1_below(cusp_node *x) { return cusp_apply_1("expm1", below(x)); }
 
 static cusp_node *elu(cusp_node *x, double alpha) { return cusp_where(positive(x), x, cusp_scale(expm1_below(x), alpha)); }
 
@@ -41,8 +42,8 @@ CUSP_COMPOSE(compose_celu) {
   double alpha = attrs[0].number;
   if (alpha == 0)
     return cusp_fail(CUSP_EVALUE, "alpha has to be different from 0");
-  cusp_node *below = cusp_apply_1("expm1", cusp_scale(cusp_minimum(x, scalar(0, x)), 1 / alpha));
-  return cusp_built(outputs[0] = cusp_add(relu(x), cusp_scale(below, alpha)));
+  cusp_node *curve = cusp_apply_1("expm1", cusp_scale(below(x), 1 / alpha));
+  return cusp_built(outputs[0] = cusp_add(relu(x), cusp_scale(curve, alpha)));
 }
 
 CUSP_COMPOSE(compose_leaky_relu) {
@@ -50,10 +51,11 @@ CUSP_COMPOSE(compose_leaky_relu) {
   return cusp_built(outputs[0] = cusp_where(positive(x), x, cusp_scale(x, attrs[0].number)));
 }
 
-CUSP_COMPOSE(compose_relu6) { return cusp_built(outputs[0] = clip(inputs[0], 0, 6)); }
+/* Flat at both corners, where clip would have a slope. */
+static cusp_node *relu6(cusp_node *x) { return cusp_where(cusp_greater_equal(x, scalar(6, x)), scalar(6, x), relu(x)); }
+static cusp_node *hard_sigmoid(cusp_node *x) { return cusp_scale(relu6(cusp_shift(x, 3)), 1.0 / 6); }
 
-/* relu6(x + 3) / 6 */
-static cusp_node *hard_sigmoid(cusp_node *x) { return cusp_scale(clip(cusp_shift(x, 3), 0, 6), 1.0 / 6); }
+CUSP_COMPOSE(compose_relu6) { return cusp_built(outputs[0] = relu6(inputs[0])); }
 
 CUSP_COMPOSE(compose_hard_sigmoid) { return cusp_built(outputs[0] = hard_sigmoid(inputs[0])); }
 CUSP_COMPOSE(compose_hard_silu) { return cusp_built(outputs[0] = cusp_multiply(inputs[0], hard_sigmoid(inputs[0]))); }
@@ -133,11 +135,15 @@ const cusp_op cusp_ops_activations[] = {
      .help = "x above 0, negative_slope * x below.",
      FLOATS,
      .compose = compose_leaky_relu},
-    {.name = "relu6", .arguments = "x", .help = "x kept between 0 and 6.", .compose = compose_relu6},
+    {.name = "relu6", .arguments = "x", .help = "x kept between 0 and 6.", FLOATS, .compose = compose_relu6},
     {.name = "hard_sigmoid", .arguments = "x", .help = "x / 6 + 1 / 2, kept between 0 and 1.", FLOATS, .compose = compose_hard_sigmoid},
     {.name = "hard_silu", .arguments = "x", .help = "x * hard_sigmoid(x).", FLOATS, .compose = compose_hard_silu},
     {.name = "hard_swish", .arguments = "x", .help = "x * hard_sigmoid(x).", FLOATS, .compose = compose_hard_silu},
-    {.name = "hard_tanh", .arguments = "x", .help = "x kept between -1 and 1.", FLOATS, .compose = compose_hard_tanh},
+    {.name = "hard_tanh",
+     .arguments = "x",
+     .help = "x kept between -1 and 1.",
+     .promotion = CUSP_PROMOTE_NO_BOOL,
+     .compose = compose_hard_tanh},
     {.name = "hard_shrink",
      .arguments = "x, threshold: float = 0.5",
      .help = "x where its magnitude is above the threshold, else 0.",

@@ -141,12 +141,15 @@ static cusp_status pick_outputs(cusp_node **outputs, int *n_outputs, cusp_node *
 cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
                           const cusp_attr *attrs) {
   *n_outputs = 0;
+  if (op->instead) {
+    outputs[0] = NULL;
+    CUSP_TRY(op->instead(&outputs[0], op, n_inputs, inputs, n_attrs, attrs));
+    *n_outputs = outputs[0] != NULL;
+    if (outputs[0])
+      return CUSP_OK;
+  }
   if (op->compose)
     return apply_composition(outputs, n_outputs, op, n_inputs, inputs, n_attrs, attrs);
-  if (n_inputs == 1 && inputs[0]->weak && n_attrs == 1 && op == cusp_op_find("cast")) {
-    *n_outputs = 1; /* a number is converted as it is written, not by way of its own dtype */
-    return cusp_cast_node(&outputs[0], inputs[0], (cusp_dtype)attrs[0].integer);
-  }
   CUSP_TRY(cusp_node_new(&outputs[0], op, n_inputs, inputs, n_attrs, attrs));
   *n_outputs = 1;
   return outputs[0]->n_outputs > 1 ? pick_outputs(outputs, n_outputs, outputs[0]) : CUSP_OK;

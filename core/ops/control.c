@@ -4,6 +4,7 @@
  */
 
 #include "build.h"
+#include "promote.h"
 
 #include "../kernels/vector.h"
 
@@ -11,6 +12,14 @@ static cusp_status infer_cast(cusp_inference *inference) {
   inference->outputs[0] = inference->inputs[0];
   inference->outputs[0].dtype = (cusp_dtype)inference->attrs[0].integer;
   return CUSP_OK;
+}
+
+/* A Lua number is converted as it is written, not by way of the dtype that it would have alone. */
+static cusp_status cast_number(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
+                               const cusp_attr *attrs) {
+  (void)op;
+  bool number = n_inputs == 1 && inputs[0]->weak && n_attrs == 1 && attrs[0].kind == CUSP_ATTR_DTYPE;
+  return number ? cusp_cast_node(out, inputs[0], (cusp_dtype)attrs[0].integer) : CUSP_OK;
 }
 
 /* The caller casts a cotangent to the dtype of what it belongs to. */
@@ -92,7 +101,8 @@ const cusp_op cusp_ops_control[] = {
      .flags = COPYING,
      .infer = infer_cast,
      .gradient = gradient_passes,
-     .vector = CUSP_VECTOR_copy},
+     .vector = CUSP_VECTOR_copy,
+     .instead = cast_number},
     {.name = "saturate_cast",
      .arguments = "x, dtype: dtype",
      .help = "Converts to another dtype; what lies outside its range becomes its nearest bound.",

@@ -125,9 +125,10 @@ RULE2(multiply, cusp_multiply(dy, b), cusp_multiply(dy, a))
 RULE2(divide, cusp_divide(dy, b), cusp_negative(cusp_multiply(dy, cusp_divide(y, b))))
 RULE2(mod, dy, cusp_negative(cusp_multiply(dy, apply1("floor", cusp_divide(a, b)))))
 RULE2(fmod, dy, cusp_negative(cusp_multiply(dy, apply1("trunc", cusp_divide(a, b)))))
-/* Of two equal operands the first has the gradient. */
-RULE2(maximum, keep_where(cusp_greater_equal(a, b), dy), zero_where(cusp_greater_equal(a, b), dy))
-RULE2(minimum, keep_where(cusp_greater_equal(b, a), dy), zero_where(cusp_greater_equal(b, a), dy))
+/* Of two equal operands each has half of the gradient. */
+static cusp_node *shared(cusp_node *a, cusp_node *b, cusp_node *dy) { return cusp_where(cusp_equal(a, b), cusp_scale(dy, 0.5), dy); }
+RULE2(maximum, keep_where(cusp_greater_equal(a, b), shared(a, b, dy)), zero_where(cusp_greater(a, b), shared(a, b, dy)))
+RULE2(minimum, keep_where(cusp_greater_equal(b, a), shared(a, b, dy)), zero_where(cusp_greater(b, a), shared(a, b, dy)))
 /* y is one of the two, whichever is not NaN. */
 RULE2(fmax, keep_where(cusp_equal(a, y), dy), zero_where(cusp_equal(a, y), dy))
 RULE2(fmin, keep_where(cusp_equal(a, y), dy), zero_where(cusp_equal(a, y), dy))
@@ -321,6 +322,7 @@ CUSP_COMPOSE(compose_where) {
 /* ------------------------------------------------------------------ rows */
 
 #define FLOATS .promotion = CUSP_PROMOTE_FLOAT
+#define TENSORS .promotion = CUSP_PROMOTE_TENSORS
 #define NUMBERS .promotion = CUSP_PROMOTE_NO_BOOL
 #define ANY .promotion = CUSP_PROMOTE_COMMON
 #define LOOP(function, rule) \
@@ -436,10 +438,10 @@ const cusp_op cusp_ops_elementwise[] = {
     {.name = "minimum", .arguments = "x1, x2", .help = "The smaller of the two; NaN where either is.", ANY, CHEAP(minimum, minimum)},
     {.name = "fmax", .arguments = "x1, x2", .help = "The larger of the two, leaving NaN out.", ANY, CHEAP(fmax, fmax)},
     {.name = "fmin", .arguments = "x1, x2", .help = "The smaller of the two, leaving NaN out.", ANY, CHEAP(fmin, fmin)},
-    {.name = "arctan2", .arguments = "x1, x2", .help = "The angle of the point (x2, x1).", FLOATS, LOOP(arctan2, arctan2)},
+    {.name = "arctan2", .arguments = "x1, x2", .help = "The angle of the point (x2, x1).", TENSORS, LOOP(arctan2, arctan2)},
     {.name = "hypot", .arguments = "x1, x2", .help = "sqrt(x1^2 + x2^2) without overflow.", FLOATS, LOOP(hypot, hypot)},
-    {.name = "logaddexp", .arguments = "x1, x2", .help = "log(exp(x1) + exp(x2)) without overflow.", FLOATS, LOOP(logaddexp, logaddexp)},
-    {.name = "logaddexp2", .arguments = "x1, x2", .help = "log2(2^x1 + 2^x2) without overflow.", FLOATS, .compose = compose_logaddexp2},
+    {.name = "logaddexp", .arguments = "x1, x2", .help = "log(exp(x1) + exp(x2)) without overflow.", TENSORS, LOOP(logaddexp, logaddexp)},
+    {.name = "logaddexp2", .arguments = "x1, x2", .help = "log2(2^x1 + 2^x2) without overflow.", TENSORS, .compose = compose_logaddexp2},
     {.name = "heaviside", .arguments = "x1, x2", .help = "0 below 0, x2 at 0, 1 above.", FLOATS, .compose = compose_heaviside},
     {.name = "nextafter", .arguments = "x1, x2", .help = "The next float after x1 towards x2.", FLOATS, STEPS(nextafter)},
     {.name = "copysign", .arguments = "x1, x2", .help = "The magnitude of x1 with the sign of x2.", FLOATS, CHEAP(copysign, copysign)},
@@ -478,6 +480,6 @@ const cusp_op cusp_ops_elementwise[] = {
     /* the smooth steps of networks that have loops of their own */
     {.name = "sigmoid", .arguments = "x", .help = "1 / (1 + exp(-x)).", FLOATS, LOOP(sigmoid, sigmoid)},
     {.name = "softplus", .arguments = "x", .help = "log(1 + exp(x)).", FLOATS, LOOP(softplus, softplus)},
-    {.name = "relu", .arguments = "x", .help = "x where it is above 0, else 0.", CHEAP(relu, relu)},
+    {.name = "relu", .arguments = "x", .help = "x where it is above 0, else 0.", NUMBERS, CHEAP(relu, relu)},
     {0},
 };

@@ -9,6 +9,7 @@
 #include "../kernels/vector.h"
 #include "build.h"
 #include "einsum.h"
+#include "promote.h"
 
 #include <string.h>
 
@@ -60,6 +61,30 @@ static cusp_status matmul_infer(cusp_inference *inference) {
   inference->outputs[0].shape = out;
   inference->outputs[0].dtype = a->dtype == CUSP_INT8 && b->dtype == CUSP_INT8 ? CUSP_INT32 : b->dtype; /* as Keras has it */
   return CUSP_OK;
+}
+
+/** int8 beside bool: the product is int8, where that of int8 alone is int32 (as Keras has it). */
+static cusp_status int8_beside_bool(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
+                                    const cusp_attr *attrs) {
+  bool bools = false, ints = false;
+  cusp_node *wide[CUSP_MAX_INPUTS], *product[CUSP_MAX_RESULTS];
+  int n_outputs;
+  if (n_inputs > CUSP_MAX_INPUTS)
+    return CUSP_OK;
+  for (int i = 0; i < n_inputs; i++) {
+    bools = bools || inputs[i]->type.dtype == CUSP_BOOL;
+    ints = ints || inputs[i]->type.dtype == CUSP_INT8;
+    if (inputs[i]->weak || (inputs[i]->type.dtype != CUSP_BOOL && inputs[i]->type.dtype != CUSP_INT8))
+      return CUSP_OK;
+  }
+  if (!bools || !ints)
+    return CUSP_OK;
+  for (int i = 0; i < n_inputs; i++)
+    CUSP_TRY(cusp_built(wide[i] = cusp_cast(inputs[i], CUSP_INT32)));
+  CUSP_TRY(cusp_op_apply(product, &n_outputs, op, n_inputs, wide, n_attrs, attrs));
+  cusp_status status = cusp_cast_node(out, product[0], CUSP_INT8);
+  cusp_node_release(product[0]);
+  return status;
 }
 
 /* ------------------------------------------------------------------ matmul: gradient */
@@ -432,7 +457,7 @@ static cusp_node *contract(cusp_node *a, cusp_node *b, const int64_t *a_axes, co
     }
   cusp_node *left = cusp_reshape(sa->ndim ? cusp_transpose(a, a_order) : a, &(cusp_shape){2, {rows, inner}});
   cusp_node *right = cusp_reshape(sb->ndim ? cusp_transpose(b, b_order) : b, &(cusp_shape){2, {inner, columns}});
-  cusp_node *product = cusp_matmul(left, right);
+  cusp_node *product = cusp_cast(cusp_matmul(left, right), a->type.dtype);
   return product ? cusp_reshape(product, &out) : NULL;
 }
 
@@ -456,7 +481,7 @@ static cusp_status dot_over(cusp_node *a, cusp_node *b, bool inner, cusp_node **
   int64_t a_axis = a_ndim - 1, b_axis = inner || b_ndim == 1 ? b_ndim - 1 : b_ndim - 2;
   CUSP_TRY(check_pairs(a, b, &a_axis, &b_axis, 1, inner ? "inner" : "dot"));
   if (b_ndim <= 2 && !(inner && b_ndim == 2)) /* matmul's own case: no reshapes to undo in the gradient */
-    return one_output(cusp_matmul(a, b), outputs, n_outputs);
+    return one_output(cusp_cast(cusp_matmul(a, b), a->type.dtype), outputs, n_outputs);
   return one_output(contract(a, b, &a_axis, &b_axis, 1), outputs, n_outputs);
 }
 
@@ -486,7 +511,7 @@ static cusp_status vdot_compose(cusp_node *const *x, int n, const cusp_attr *att
   if (a != b)
     return cusp_fail(CUSP_ESHAPE, "vdot: operands must have as many elements as each other, got %lld and %lld (shapes %s and %s)",
                      (long long)a, (long long)b, cusp_shape_text(&x[0]->type.shape), cusp_shape_text(&x[1]->type.shape));
-  return one_output(cusp_matmul(flatten(x[0]), flatten(x[1])), outputs, n_outputs);
+  return one_output(cusp_cast(cusp_matmul(flatten(x[0]), flatten(x[1])), x[0]->type.dtype), outputs, n_outputs);
 }
 
 static cusp_status normalise_axes(int64_t *out, const cusp_attr *attr, const cusp_node *x, const char *which) {
@@ -545,7 +570,8 @@ const cusp_op cusp_ops_linear[] = {
      .promotion = CUSP_PROMOTE_COMMON,
      .infer = matmul_infer,
      .gradient = matmul_gradient,
-     .kernels = matmul_kernels},
+     .kernels = matmul_kernels,
+     .instead = int8_beside_bool},
     {.name = "dot",
      .arguments = "x1, x2",
      .help = "Sum over the last axis of x1 and the last but one of x2.",
@@ -578,6 +604,7 @@ const cusp_op cusp_ops_linear[] = {
      .help = "Einstein summation; einsum with its operands in a list.",
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
-     .compose = cusp_einsum_compose},
+     .compose = cusp_einsum_compose,
+     .instead = int8_beside_bool},
     {0},
 };

@@ -178,7 +178,8 @@ typedef enum cusp_promotion {
   CUSP_PROMOTE_FLOAT,    /* all to the float dtype of their result_type (exp, divide, softmax, matmul of bools stays COMMON) */
   CUSP_PROMOTE_NO_BOOL,  /* common, and bool becomes int32 */
   CUSP_PROMOTE_SUM,      /* common, widened as sums are: bool and small ints become int32, small unsigned ints uint32 */
-  CUSP_PROMOTE_BOOL      /* each to bool (x != 0): logical operations */
+  CUSP_PROMOTE_BOOL,     /* each to bool (x != 0): logical operations */
+  CUSP_PROMOTE_TENSORS   /* FLOAT, where a Lua number counts as the tensor that it would be alone (logaddexp) */
 } cusp_promotion;
 
 struct cusp_op {
@@ -195,6 +196,11 @@ struct cusp_op {
   int vector;                 /* ELEMENTWISE: a cusp_vector_id (kernels/vector.h) */
   int reducer;                /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
   const cusp_kernel *kernels; /* ended by a row without a name; NULL for ELEMENTWISE, REDUCTION and always-VIEW rows */
+  /**
+   * What some inputs call for in place of the row as it stands: a new reference in *out, which stays NULL where the row
+   * is right (or NULL: it always is). Inputs come as they are, attributes as they were given.
+   */
+  cusp_status (*instead)(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs);
   /**
    * A composition: builds the result from other rows with ops/build.h. Several results: fill outputs (room for
    * CUSP_MAX_RESULTS) and set *n_outputs, which is 1 before. Its messages need no prefix. No node of this op is ever made.

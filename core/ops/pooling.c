@@ -114,7 +114,8 @@ static cusp_status compose_pool(const char *name, cusp_node *x, const cusp_attr 
   const cusp_attr all[N_ATTRS] = {cusp_attr_ints(a.size, a.count), cusp_attr_ints(a.stride, a.count), cusp_attr_ints(a.low, a.count),
                                   cusp_attr_ints(a.output, a.count)};
   const cusp_dtype dtype = x->type.dtype;
-  cusp_node *last = cusp_channels_last(dtype == CUSP_FLOAT64 ? x : cusp_cast(x, CUSP_FLOAT32), &a);
+  const bool wide = dtype == CUSP_FLOAT64 || (cusp_dtype_is_int(dtype) && cusp_dtype_size(dtype) > 2);
+  cusp_node *last = cusp_channels_last(cusp_cast(x, wide ? CUSP_FLOAT64 : CUSP_FLOAT32), &a);
   cusp_node *y = cusp_apply(name, 1, &last, N_ATTRS, all);
   return cusp_built(outputs[0] = y ? cusp_channels_back(cusp_cast(y, dtype), &a) : NULL);
 }
@@ -128,7 +129,6 @@ CUSP_COMPOSE(compose_average_pool) { return compose_pool("pool_average", inputs[
 const cusp_op cusp_ops_pooling[] = {{.name = "max_pool",
                                      .arguments = PUBLIC_ARGUMENTS,
                                      .help = "The greatest element of each window over 1 to 3 spatial axes.",
-                                     .promotion = CUSP_PROMOTE_FLOAT,
                                      .compose = compose_max_pool},
                                     {.name = "average_pool",
                                      .arguments = PUBLIC_ARGUMENTS,

@@ -50,12 +50,12 @@ cusp_status cusp_cast_node(cusp_node **out, cusp_node *node, cusp_dtype dtype) {
   return CUSP_OK;
 }
 
-/* Keras's result_type of all inputs from `first` on: tensors among themselves, then Lua numbers joining them. */
-static cusp_dtype common_dtype(int first, int n, cusp_node *const *in) {
+/* Keras's result_type of all inputs from `first` on: tensors among themselves, then Lua numbers joining them, unless they are `strong`. */
+static cusp_dtype common_dtype(int first, int n, cusp_node *const *in, bool strong) {
   bool any = false;
   cusp_dtype result = CUSP_BOOL;
   for (int i = first; i < n; i++)
-    if (in[i] && !in[i]->weak) {
+    if (in[i] && (strong || !in[i]->weak)) {
       result = any ? cusp_dtype_promote(result, in[i]->type.dtype) : in[i]->type.dtype;
       any = true;
     }
@@ -66,7 +66,7 @@ static cusp_dtype common_dtype(int first, int n, cusp_node *const *in) {
   return any ? cusp_dtype_promote_weak(result, numbers) : numbers;
 }
 
-cusp_dtype cusp_result_dtype(int n, cusp_node *const *in) { return common_dtype(0, n, in); }
+cusp_dtype cusp_result_dtype(int n, cusp_node *const *in) { return common_dtype(0, n, in, false); }
 
 /* A dtype in which tensors of `dtype` compare rightly with Lua numbers, which may lie beyond it. */
 static cusp_dtype comparable_dtype(cusp_dtype dtype, int n, cusp_node *const *in) {
@@ -88,8 +88,9 @@ static cusp_dtype widen_for_sum(cusp_dtype dtype) {
 }
 
 static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {
-  cusp_dtype common = common_dtype(op->first_promoted, n, in);
+  cusp_dtype common = common_dtype(op->first_promoted, n, in, op->promotion == CUSP_PROMOTE_TENSORS);
   switch (op->promotion) {
+  case CUSP_PROMOTE_TENSORS:
   case CUSP_PROMOTE_FLOAT: return cusp_dtype_to_float(common);
   case CUSP_PROMOTE_NO_BOOL: return common == CUSP_BOOL ? CUSP_INT32 : common;
   case CUSP_PROMOTE_SUM: return widen_for_sum(common);

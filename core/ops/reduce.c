@@ -165,7 +165,9 @@ CUSP_COMPOSE(compose_prod) {
 }
 
 CUSP_COMPOSE(compose_count_nonzero) {
-  cusp_node *x = inputs[0], *counted = cusp_cast(cusp_apply_2("not_equal", x, cusp_scalar_like(0, x)), CUSP_INT32);
+  cusp_node *x = inputs[0];
+  cusp_dtype dtype = cusp_shape_count(&x->type.shape) > INT32_MAX ? CUSP_INT64 : CUSP_INT32;
+  cusp_node *counted = cusp_cast(cusp_apply_2("not_equal", x, cusp_scalar_like(0, x)), dtype);
   return cusp_built(outputs[0] = CUSP_APPLY1("sum", counted, attrs[0], cusp_attr_bool(false)));
 }
 

@@ -63,6 +63,11 @@ static cusp_node *count_numbers(cusp_node *x, cusp_attr axes, bool keepdims) {
   return reduce("sum", cusp_cast(cusp_apply_1("logical_not", is_nan(x)), x->type.dtype), axes, keepdims);
 }
 
+/* Half precision holds neither large sums nor large counts. */
+static cusp_node *accumulating(cusp_node *x) {
+  return x->type.dtype == CUSP_FLOAT16 || x->type.dtype == CUSP_BFLOAT16 ? cusp_cast(x, CUSP_FLOAT32) : x;
+}
+
 static cusp_node *nan_mean(cusp_node *x, cusp_attr axes, bool keepdims) {
   return cusp_divide(reduce("sum", without_nan(x, 0), axes, keepdims), count_numbers(x, axes, keepdims));
 }
@@ -72,9 +77,15 @@ static cusp_node *nan_variance(cusp_node *x, cusp_attr axes, bool keepdims) {
   return cusp_divide(reduce("sum", cusp_square(deviation), axes, keepdims), count_numbers(x, axes, keepdims));
 }
 
-CUSP_COMPOSE(compose_nanmean) { return cusp_built(outputs[0] = nan_mean(inputs[0], attrs[0], attrs[1].integer)); }
-CUSP_COMPOSE(compose_nanvar) { return cusp_built(outputs[0] = nan_variance(inputs[0], attrs[0], attrs[1].integer)); }
-CUSP_COMPOSE(compose_nanstd) { return cusp_built(outputs[0] = cusp_sqrt(nan_variance(inputs[0], attrs[0], attrs[1].integer))); }
+typedef cusp_node *nan_moment(cusp_node *x, cusp_attr axes, bool keepdims);
+
+static cusp_node *in_dtype(nan_moment *moment, cusp_node *x, const cusp_attr *attrs) {
+  return cusp_cast(moment(accumulating(x), attrs[0], attrs[1].integer), x->type.dtype);
+}
+
+CUSP_COMPOSE(compose_nanmean) { return cusp_built(outputs[0] = in_dtype(nan_mean, inputs[0], attrs)); }
+CUSP_COMPOSE(compose_nanvar) { return cusp_built(outputs[0] = in_dtype(nan_variance, inputs[0], attrs)); }
+CUSP_COMPOSE(compose_nanstd) { return cusp_built(outputs[0] = cusp_sqrt(in_dtype(nan_variance, inputs[0], attrs))); }
 
 /* -1 where there is nothing but NaN. */
 static cusp_node *nan_position(const char *row, cusp_node *x, const cusp_attr *attrs, double instead) {
@@ -131,6 +142,7 @@ static cusp_node *take_sorted(cusp_node *sorted, cusp_node *positions) {
   return CUSP_APPLY2("take_along_axis", sorted, cusp_cast(positions, CUSP_INT64), cusp_attr_int(-1));
 }
 
+/* What lies between the neighbours of a position, which may be of a wider dtype. */
 static cusp_node *between(cusp_node *sorted, cusp_node *positions, const char *method) {
   cusp_node *below = cusp_apply_1("floor", positions), *above = cusp_apply_1("ceil", positions);
   if (!strcmp(method, "nearest"))
@@ -142,7 +154,7 @@ static cusp_node *between(cusp_node *sorted, cusp_node *positions, const char *m
   cusp_node *low = take_sorted(sorted, below), *high = take_sorted(sorted, above);
   if (!strcmp(method, "midpoint"))
     return cusp_scale(cusp_add(low, high), 0.5);
-  cusp_node *share = cusp_subtract(positions, below), *rest = cusp_subtract(scalar(1, share), share);
+  cusp_node *share = cusp_cast(cusp_subtract(positions, below), sorted->type.dtype), *rest = cusp_subtract(scalar(1, share), share);
   return cusp_add(cusp_multiply(low, rest), cusp_multiply(high, share));
 }
 
@@ -168,6 +180,8 @@ static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, c
     known = known || !strcmp(methods[i], method);
   if (!known)
     return cusp_fail(CUSP_EVALUE, "unknown method \"%s\"; expected linear, lower, higher, midpoint or nearest", method);
+  x = cusp_cast(x, cusp_dtype_to_float(x->type.dtype));
+  CUSP_TRY(cusp_built(x));
   CUSP_TRY(cusp_built(q));
   if (q->type.shape.ndim > 1)
     return cusp_fail(CUSP_ESHAPE, "q has to be a number or a vector, received shape %s", cusp_shape_text(&q->type.shape));
@@ -177,8 +191,11 @@ static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, c
   cusp_attr last = cusp_attr_int(-1);
   cusp_node *lines = groups.lines, *missing = is_nan(lines);
   double size = (double)lines->type.shape.size[lines->type.shape.ndim - 1];
-  cusp_node *count = skip_nan ? count_numbers(lines, last, true) : cusp_broadcast_to(scalar(size, lines), &(cusp_shape){1, {1}});
-  cusp_node *positions = cusp_multiply(cusp_maximum(cusp_shift(count, -1), scalar(0, lines)), q);
+  bool wide = size > 0x1p24 || lines->type.dtype == CUSP_FLOAT64 || q->type.dtype == CUSP_FLOAT64;
+  cusp_node *whole = cusp_cast(q, wide ? CUSP_FLOAT64 : CUSP_FLOAT32);
+  cusp_node *count = skip_nan ? cusp_cast(count_numbers(cusp_cast(lines, whole->type.dtype), last, true), whole->type.dtype)
+                              : cusp_broadcast_to(scalar(size, whole), &(cusp_shape){1, {1}});
+  cusp_node *positions = cusp_multiply(cusp_maximum(cusp_shift(count, -1), scalar(0, whole)), whole);
   if (positions && positions->type.shape.ndim < lines->type.shape.ndim) {
     cusp_shape shape = {.ndim = lines->type.shape.ndim, .size = {1, 1, 1, 1, 1, 1, 1, 1}};
     shape.size[shape.ndim - 1] = cusp_shape_count(&positions->type.shape);
@@ -195,11 +212,13 @@ CUSP_COMPOSE(compose_quantile) { return quantile(inputs[0], inputs[1], &attrs[0]
 CUSP_COMPOSE(compose_nanquantile) {
   return quantile(inputs[0], inputs[1], &attrs[0], attrs[1].string, attrs[2].integer, true, &outputs[0]);
 }
+static cusp_node *hundredths(cusp_node *q) { return cusp_scale(cusp_cast(q, cusp_dtype_to_float(q->type.dtype)), 0.01); }
+
 CUSP_COMPOSE(compose_percentile) {
-  return quantile(inputs[0], cusp_scale(inputs[1], 0.01), &attrs[0], attrs[1].string, attrs[2].integer, false, &outputs[0]);
+  return quantile(inputs[0], hundredths(inputs[1]), &attrs[0], attrs[1].string, attrs[2].integer, false, &outputs[0]);
 }
 CUSP_COMPOSE(compose_nanpercentile) {
-  return quantile(inputs[0], cusp_scale(inputs[1], 0.01), &attrs[0], attrs[1].string, attrs[2].integer, true, &outputs[0]);
+  return quantile(inputs[0], hundredths(inputs[1]), &attrs[0], attrs[1].string, attrs[2].integer, true, &outputs[0]);
 }
 CUSP_COMPOSE(compose_median) {
   return quantile(inputs[0], scalar(0.5, inputs[0]), &attrs[0], "midpoint", attrs[1].integer, false, &outputs[0]);
@@ -298,11 +317,10 @@ const cusp_op cusp_ops_statistics[] = {
     {.name = "quantile",
      .arguments = QUANTILE,
      .help = "What a share q of the elements over axes does not exceed.",
-     FLOATS,
      .compose = compose_quantile},
-    {.name = "nanquantile", .arguments = QUANTILE, .help = "quantile, leaving NaN out.", FLOATS, .compose = compose_nanquantile},
-    {.name = "percentile", .arguments = QUANTILE, .help = "quantile, with q in hundredths.", FLOATS, .compose = compose_percentile},
-    {.name = "nanpercentile", .arguments = QUANTILE, .help = "percentile, leaving NaN out.", FLOATS, .compose = compose_nanpercentile},
+    {.name = "nanquantile", .arguments = QUANTILE, .help = "quantile, leaving NaN out.", .compose = compose_nanquantile},
+    {.name = "percentile", .arguments = QUANTILE, .help = "quantile, with q in hundredths.", .compose = compose_percentile},
+    {.name = "nanpercentile", .arguments = QUANTILE, .help = "percentile, leaving NaN out.", .compose = compose_nanpercentile},
     {.name = "median",
      .arguments = AXES,
      .help = "The middle element over axes, or the mean of the middle two.",

@@ -53,16 +53,17 @@ end
 --   `parameters`: the arguments after y_true and y_pred, as of both class and function;
 --   `order`: names of the class's arguments in order, where reduction, name, dtype do not come last;
 --   `sparse`: the targets are class ids;
---   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true unless said otherwise)
+--   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true unless said otherwise; for
+--   class ids in the class alone)
 --   `call`: function of y_true, y_pred and the parameters; both are tensors
 -- @treturn table the class
 local function define(definition)
   local parameters = definition.parameters or {}
   local f = definition.call
-  local function align(y_true, y_pred)
+  local function align(y_true, y_pred, same_rank)
     y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
     if not definition.sparse and y_true.dtype ~= y_pred.dtype then y_true = ops.cast(y_true, y_pred.dtype) end
-    if definition.same_rank == false then return y_true, y_pred end
+    if not same_rank then return y_true, y_pred end
     y_true, y_pred = reduction.same_rank(y_true, y_pred)
     if not definition.sparse then check_fit(definition.name, y_true, y_pred) end
     return y_true, y_pred
@@ -74,7 +75,7 @@ local function define(definition)
     call = function(self, y_true, y_pred)
       local values = {}
       for i, parameter in ipairs(parameters) do values[i] = self[parameter[1]] end
-      y_true, y_pred = align(y_true, y_pred)
+      y_true, y_pred = align(y_true, y_pred, definition.same_rank ~= false)
       return f(y_true, y_pred, table.unpack(values, 1, #parameters))
     end,
   })
@@ -84,7 +85,7 @@ local function define(definition)
   local bind = arguments.binder(definition.name, signature)
   class.fn = function(...)
     local bound = table.pack(bind(...))
-    local y_true, y_pred = align(bound[1], bound[2])
+    local y_true, y_pred = align(bound[1], bound[2], definition.same_rank ~= false and not definition.sparse)
     return f(y_true, y_pred, table.unpack(bound, 3, 2 + #parameters))
   end
   registry.name_function(class.fn, definition.name)

@@ -148,9 +148,13 @@ local function cdist(x, y)
   return rows.sqrt(rows.sum(rows.square(difference), -1))
 end
 
+-- The float dtype that two operands have in common.
+local function common_float(a, b) return rows.divide(rows.zeros({}, a.dtype), rows.ones({}, b.dtype)).dtype end
+
 local function correlate(x1, x2, mode)
   if #x1.shape ~= 1 or #x2.shape ~= 1 then errors.raise "correlate: expected two vectors" end
-  x1, x2 = as_float(x1), as_float(x2)
+  local dtype = common_float(x1, x2)
+  x1, x2 = rows.cast(x1, dtype), rows.cast(x2, dtype)
   local swapped = x1.shape[1] < x2.shape[1]
   if swapped then x1, x2 = x2, x1 end
   local size = x2.shape[1]
@@ -187,11 +191,11 @@ local function diff(a, n, axis)
 end
 
 local function trapezoid(y, x, dx, axis)
-  y = rows.moveaxis(as_float(y), axis, -1)
+  if x ~= nil then x = define.tensor(x) end
+  y = rows.moveaxis(x == nil and as_float(y) or rows.cast(y, common_float(y, x)), axis, -1)
   local n = y.shape[#y.shape]
   local height = rows.multiply(rows.add(part(y, 1, n - 1), part(y, 2, n)), 0.5)
   if x == nil then return rows.sum(rows.multiply(height, dx), -1) end
-  x = define.tensor(x)
   if #x.shape > 1 then x = rows.moveaxis(x, axis, -1) end
   return rows.sum(rows.multiply(height, rows.subtract(part(x, 2, n), part(x, 1, n - 1))), -1)
 end

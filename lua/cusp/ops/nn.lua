@@ -164,6 +164,7 @@ local function adaptive_max(x, axis, n)
 end
 
 local function adaptive_mean(x, axis, n)
+  if not x.dtype:find "float" then x = rows.cast(x, engine.get_floatx()) end
   local size = x.shape[axis]
   local starts, lengths = adaptive_windows(size, n)
   local weights = {}
