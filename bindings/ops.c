@@ -16,10 +16,12 @@ typedef struct call {
   const cusp_op *op;
   const cusp_signature *signature;
   int top;                        /* the arguments as they came are at 1 .. top */
-  int where[CUSP_MAX_PARAMETERS]; /* the stack index of each parameter's value, 0 for none */
+  int where[CUSP_MAX_PARAMETERS]; /* the stack index of each parameter's value, 0 for none, AT_NULL for an axis that is null */
   int list_count;                 /* a NAME... parameter given as positional tensors: how many; 0: a table */
   bool symbolic;                  /* a symbolic tensor was among them */
 } call;
+
+#define AT_NULL (-1)
 
 /* ------------------------------------------------------------------ messages */
 
@@ -174,6 +176,15 @@ static void too_many(call *c, int given) {
                  c->signature->count == 1 ? "" : "s", parameter_names(c->signature), given);
 }
 
+/* Null is as good as nothing, but for an axis with a default: there Keras's None says something else. */
+static int place_of(call *c, int i, int index) {
+  const cusp_parameter *p = &c->signature->parameters[i];
+  if (!cusp_lua_is_null(c->L, index))
+    return index;
+  bool axis = p->kind == CUSP_PARAMETER_AXIS || p->kind == CUSP_PARAMETER_AXES;
+  return axis && p->default_value.kind != CUSP_ATTR_NONE && !lua_isnil(c->L, index) ? AT_NULL : 0;
+}
+
 /* The first `count` values on the stack are positional arguments. Leading tensors may stand for a list of them. */
 static int place_positional(call *c, int count) {
   int next = 0, first = 1;
@@ -188,7 +199,7 @@ static int place_positional(call *c, int count) {
   if (count - first + 1 > c->signature->count - next)
     too_many(c, count);
   for (; first <= count; first++, next++)
-    c->where[next] = cusp_lua_is_null(c->L, first) ? 0 : first;
+    c->where[next] = place_of(c, next, first);
   return next;
 }
 
@@ -199,7 +210,7 @@ static int spread(call *c, int table, int next) {
     too_many(c, next + length);
   for (int i = 1; i <= length; i++, next++) {
     lua_rawgeti(c->L, table, i);
-    c->where[next] = cusp_lua_is_null(c->L, -1) ? 0 : lua_gettop(c->L);
+    c->where[next] = place_of(c, next, lua_gettop(c->L));
   }
   return next;
 }
@@ -229,7 +240,7 @@ static void place_keywords(call *c, int table, int keywords) {
     if (c->where[i])
       continue;
     if (lua_getfield(c->L, table, c->signature->parameters[i].name) != LUA_TNIL) {
-      c->where[i] = cusp_lua_is_null(c->L, -1) ? 0 : lua_gettop(c->L);
+      c->where[i] = place_of(c, i, lua_gettop(c->L));
       keywords--;
     } else {
       lua_pop(c->L, 1);
@@ -418,6 +429,12 @@ static cusp_status read_parameter(call *c, operands *o, int i) {
   if (p->kind == CUSP_PARAMETER_TENSOR)
     return absent ? skip_tensor(c, o, i) : read_tensor(c, o, c->where[i], p->name);
   cusp_attr *attr = &o->attrs[o->n_attrs++];
+  if (c->where[i] == AT_NULL) {
+    *attr = (cusp_attr){.kind = CUSP_ATTR_NULL};
+    return c->op->flags & CUSP_OP_NULL_AXIS
+               ? CUSP_OK
+               : cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got null", c->op->name, p->name, kind_text(p->kind));
+  }
   if (!absent)
     return read_attr(c, o, i, attr);
   if (!p->optional)

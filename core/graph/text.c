@@ -27,6 +27,7 @@ void cusp_text_add_attr(cusp_text *text, const cusp_attr *attr) {
   case CUSP_ATTR_FLOAT: cusp_text_add(text, "%g", attr->number); break;
   case CUSP_ATTR_BOOL: cusp_text_add(text, attr->integer ? "true" : "false"); break;
   case CUSP_ATTR_DTYPE: cusp_text_add(text, "%s", cusp_dtype_name((cusp_dtype)attr->integer)); break;
+  case CUSP_ATTR_NULL: cusp_text_add(text, "null"); break;
   case CUSP_ATTR_STRING: cusp_text_add(text, "\"%s\"", attr->string); break;
   case CUSP_ATTR_INT: cusp_text_add(text, "%lld", (long long)attr->integer); break;
   case CUSP_ATTR_SUBGRAPHS: cusp_text_add(text, "graphs"); break;

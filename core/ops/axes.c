@@ -1,6 +1,9 @@
 #include "axes.h"
 
+#include "../base/memory.h"
 #include "build.h"
+
+#include <string.h>
 
 cusp_status cusp_resolve_axis(int *out, const char *name, int64_t axis, int ndim) {
   if (axis < -ndim || axis >= ndim)
@@ -16,6 +19,46 @@ cusp_status cusp_axis_or_flat(int *out, const char *name, const cusp_attr *attr,
   *out = 0;
   *x = cusp_reshape(*x, &(cusp_shape){1, {cusp_shape_count(&(*x)->type.shape)}});
   return cusp_built(*x);
+}
+
+/* The index of the axis that is null, or -1. */
+static int null_axis(int n_attrs, const cusp_attr *attrs) {
+  for (int i = 0; i < n_attrs; i++)
+    if (attrs[i].kind == CUSP_ATTR_NULL)
+      return i;
+  return -1;
+}
+
+static cusp_status over_flat(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x, int n_attrs, const cusp_attr *attrs,
+                             bool shaped) {
+  static const int64_t last = -1;
+  int at = null_axis(n_attrs, attrs);
+  cusp_attr given[CUSP_MAX_PARAMETERS];
+  void *flat;
+  if (at < 0)
+    return CUSP_OK;
+  memcpy(given, attrs, (size_t)n_attrs * sizeof *attrs);
+  given[at] = shaped ? cusp_attr_ints(&last, 1) : cusp_attr_int(-1);
+  CUSP_TRY(cusp_alloc(&flat, (size_t)n * sizeof *x));
+  cusp_scope scope = cusp_scope_open();
+  for (int i = 0; i < n; i++)
+    ((cusp_node **)flat)[i] = cusp_reshape(x[i], &(cusp_shape){1, {cusp_shape_count(&x[i]->type.shape)}});
+  cusp_node *y = cusp_apply(op->name, n, flat, n_attrs, given);
+  *out = shaped ? cusp_reshape(y, &x[0]->type.shape) : y;
+  cusp_status status = cusp_built(*out);
+  if (*out)
+    cusp_node_retain(*out);
+  cusp_scope_close(scope);
+  cusp_free(flat);
+  return status;
+}
+
+cusp_status cusp_over_flat(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x, int n_attrs, const cusp_attr *attrs) {
+  return over_flat(out, op, n, x, n_attrs, attrs, false);
+}
+
+cusp_status cusp_over_flat_shaped(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x, int n_attrs, const cusp_attr *attrs) {
+  return over_flat(out, op, n, x, n_attrs, attrs, true);
 }
 
 cusp_node *cusp_move_axis(cusp_node *x, int from, int to) {

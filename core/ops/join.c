@@ -1,5 +1,6 @@
 /* Joining tensors and taking them apart. */
 
+#include "axes.h"
 #include "build.h"
 
 #include "../kernels/copy.h"
@@ -206,7 +207,8 @@ const cusp_op cusp_ops_join[] = {
      .arguments = "xs..., axis: axis = 0",
      .help = "Tensors one after another along an axis.",
      COMMON,
-     .flags = CUSP_OP_ANY_STRIDES,
+     .flags = CUSP_OP_ANY_STRIDES | CUSP_OP_NULL_AXIS,
+     .instead = cusp_over_flat,
      .infer = infer_concatenate,
      .gradient = concatenate_gradient,
      .kernels = cusp_concatenate_kernels},

@@ -17,11 +17,12 @@ typedef enum cusp_attr_kind {
   CUSP_ATTR_NONE = 0, /* absent, or nil: for "= nil" defaults */
   CUSP_ATTR_INT,
   CUSP_ATTR_FLOAT,
-  CUSP_ATTR_BOOL,  /* in .integer */
-  CUSP_ATTR_INTS,  /* .ints[0 .. count-1] */
-  CUSP_ATTR_DTYPE, /* in .integer */
-  CUSP_ATTR_STRING, /* .string, NUL-terminated */
-  CUSP_ATTR_SUBGRAPHS /* .subgraphs, of a choice or a loop; a node holds a reference */
+  CUSP_ATTR_BOOL,      /* in .integer */
+  CUSP_ATTR_INTS,      /* .ints[0 .. count-1] */
+  CUSP_ATTR_DTYPE,     /* in .integer */
+  CUSP_ATTR_STRING,    /* .string, NUL-terminated */
+  CUSP_ATTR_SUBGRAPHS, /* .subgraphs, of a choice or a loop; a node holds a reference */
+  CUSP_ATTR_NULL       /* an axis given as null where the default is another; only rows with CUSP_OP_NULL_AXIS see it, and no node */
 } cusp_attr_kind;
 
 /** One argument that is not a tensor. Plain data; a node owns deep copies. */
@@ -168,7 +169,8 @@ enum {
   CUSP_OP_HIDDEN = 1 << 6,      /* internal: not offered as cusp.ops.NAME */
   CUSP_OP_NO_GRADIENT = 1 << 7, /* piecewise constant or not differentiable: no gradient flows, and that is right */
   CUSP_OP_CHEAP = 1 << 8,       /* elementwise work of a cycle or so an element; for costs */
-  CUSP_OP_LIST = 1 << 9         /* the results form one list, however many there are (split, unstack) */
+  CUSP_OP_LIST = 1 << 9,        /* the results form one list, however many there are (split, unstack) */
+  CUSP_OP_NULL_AXIS = 1 << 10   /* an axis that is null, though it has a default, means all elements in one row */
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */

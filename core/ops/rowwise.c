@@ -5,6 +5,7 @@
 
 #include "../kernels/rowwise.h"
 #include "../base/threads.h"
+#include "axes.h"
 #include "build.h"
 
 #include <string.h>
@@ -420,16 +421,22 @@ const cusp_op cusp_ops_rowwise[] = {
      .arguments = "x, axis: axes = -1",
      .help = "exp(x) normalised to sum to 1 over an axis, or a list of axes.",
      .promotion = CUSP_PROMOTE_FLOAT,
+     .flags = CUSP_OP_NULL_AXIS,
+     .instead = cusp_over_flat_shaped,
      .compose = softmax_compose},
     {.name = "log_softmax",
      .arguments = "x, axis: axes = -1",
      .help = "Logarithm of softmax, without overflow.",
      .promotion = CUSP_PROMOTE_FLOAT,
+     .flags = CUSP_OP_NULL_AXIS,
+     .instead = cusp_over_flat_shaped,
      .compose = log_softmax_compose},
     {.name = "categorical_crossentropy",
      .arguments = "target, output, from_logits: bool = false, axis: axis = -1, epsilon: float = 1e-7",
      .help = "-sum(target * log(p)) over the classes; output holds probabilities, or logits.",
      .promotion = CUSP_PROMOTE_FLOAT,
+     .flags = CUSP_OP_NULL_AXIS,
+     .instead = cusp_over_flat,
      .compose = categorical_crossentropy_compose},
     {.name = "sparse_categorical_crossentropy",
      .arguments = "target, output, from_logits: bool = false, axis: axis = -1, epsilon: float = 1e-7",

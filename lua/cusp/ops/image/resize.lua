@@ -96,7 +96,7 @@ local function pad_to_ratio(x, axis, other_size, target, other_target, value)
   local width = {}
   for i = 1, #x.shape do width[i] = { 0, 0 } end
   width[axis] = { before, before }
-  return rows.pad(x, width, "constant", value)
+  return rows.pad(x, width, "constant", x.dtype:find "float" and value or math.tointeger(value) or value)
 end
 
 local function resize(images, size, interpolation, antialias, crop, pad, fill_mode, fill_value, data_format)
@@ -108,7 +108,8 @@ local function resize(images, size, interpolation, antialias, crop, pad, fill_mo
   if fill_mode ~= "constant" then errors.raise("resize: fill_mode should be \"constant\", got %q", fill_mode) end
   local down, across = layout.axes("resize", images, data_format)
   local height, width = images.shape[down], images.shape[across]
-  local x, restore = layout.as_float(images)
+  local whole = not images.dtype:find "float"
+  local x = whole and interpolation ~= "nearest" and rows.cast(images, "float32") or images
   if crop then
     x = crop_to_ratio(x, down, width, size[1], size[2])
     x = crop_to_ratio(x, across, height, size[2], size[1])
@@ -118,18 +119,19 @@ local function resize(images, size, interpolation, antialias, crop, pad, fill_mo
   end
   x = resize_axis(x, down, size[1], interpolation, antialias)
   x = resize_axis(x, across, size[2], interpolation, antialias)
-  return restore(images.dtype:find "float" and x or rows.round(x))
+  if images.dtype == "bool" then return rows.cast(x, "bool") end
+  return whole and rows.saturate_cast(rows.round(x), images.dtype) or x
 end
 
 local function scale_and_translate(images, output_shape, scale, translation, spatial_dims, method, antialias)
   local kernel = kernels[method]
   if not kernel then errors.raise("scale_and_translate: there is no method named '%s'%s", method, errors.suggestion(method, kernels)) end
-  local x, restore = layout.as_float(images)
+  local x = layout.as_float(images)
   for i, dimension in ipairs(spatial_dims) do
     local axis = dimension >= 0 and dimension + 1 or #x.shape + 1 + dimension
     x = layout.along(x, axis, weight_matrix(kernel, x.shape[axis], output_shape[axis], scale[i], translation[i], antialias))
   end
-  return restore(x)
+  return x
 end
 
 define.ops {
