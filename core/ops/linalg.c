@@ -131,6 +131,24 @@ static cusp_status lu_run(cusp_call *call) {
   return CUSP_OK;
 }
 
+/* Where each row of x went: exchanges [..., k] to places [..., rows]. */
+static cusp_status lu_places_run(cusp_call *call) {
+  const cusp_array *pivots = &call->inputs[0], *out = &call->outputs[0];
+  int64_t k = pivots->shape.size[pivots->shape.ndim - 1], rows = call->attrs[0].integer;
+  for (int64_t i = 0; i < (rows ? cusp_array_count(out) / rows : 0); i++) {
+    const int32_t *exchange = (const int32_t *)pivots->data + i * k;
+    int32_t *place = (int32_t *)out->data + i * rows;
+    for (int64_t row = 0; row < rows; row++)
+      place[row] = (int32_t)row;
+    for (int64_t step = k - 1; step >= 0; step--) { /* from the last to the first, which inverts the permutation */
+      int32_t other = place[exchange[step]];
+      place[exchange[step]] = place[step];
+      place[step] = other;
+    }
+  }
+  return CUSP_OK;
+}
+
 /* Workspace of qr: a and q by columns, LAPACK's scratch. Output 0 is q, output 1 r. */
 static cusp_status qr_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *q = &call->outputs[0];
@@ -270,6 +288,13 @@ static cusp_status lu_infer(cusp_inference *inference) {
   return CUSP_OK;
 }
 
+static cusp_status lu_places_infer(cusp_inference *inference) {
+  cusp_type *out = &inference->outputs[0];
+  *out = inference->inputs[0];
+  out->shape.size[out->shape.ndim - 1] = inference->attrs[0].integer;
+  return CUSP_OK;
+}
+
 static cusp_status qr_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(check_matrices(inference, false));
@@ -341,13 +366,12 @@ CUSP_COMPOSE(cholesky_compose) {
   return cusp_built(outputs[0] = attrs[0].integer ? cusp_linalg_transposed(outputs[0]) : outputs[0]);
 }
 
-/** b as matrices (a vector is one column) and both with common leading axes; *vector says that the column is to go again. */
-static cusp_status align_systems(const char *name, cusp_node **a, cusp_node **b, bool *vector) {
+/** b as matrices (where `vector`, of one column, which is to go again) and both with common leading axes. */
+static cusp_status align_systems(const char *name, cusp_node **a, cusp_node **b, bool vector) {
   cusp_shape batch_a, batch_b, batch;
   CUSP_TRY(check_operand(name, *a));
-  *vector = (*b)->type.shape.ndim == 1;
   *a = widened(*a);
-  *b = *vector ? cusp_expand_dims(widened(*b), 1) : widened(*b);
+  *b = vector ? cusp_expand_dims(widened(*b), (*b)->type.shape.ndim) : widened(*b);
   CUSP_TRY(cusp_built(*a));
   CUSP_TRY(cusp_built(*b));
   CUSP_TRY(check_operand(name, *b));
@@ -381,19 +405,20 @@ static cusp_node *without_column(cusp_node *x, bool vector) {
 CUSP_COMPOSE(solve_compose) {
   cusp_node *a = inputs[0], *b = inputs[1];
   cusp_dtype dtype = a->type.dtype;
-  bool vector;
+  bool vector = b->type.shape.ndim == 1;
   *n_outputs = 1;
-  CUSP_TRY(align_systems("solve", &a, &b, &vector));
+  CUSP_TRY(align_systems("solve", &a, &b, vector));
   cusp_node *x = without_column(cusp_apply_2("solve_matrices", a, b), vector);
   return cusp_built(outputs[0] = x ? cusp_cast(x, dtype) : NULL);
 }
 
+/* A batch of vectors has one axis less than the matrices. */
 CUSP_COMPOSE(solve_triangular_compose) {
   cusp_node *a = inputs[0], *b = inputs[1];
   cusp_dtype dtype = a->type.dtype;
-  bool vector;
+  bool vector = b->type.shape.ndim == 1 || b->type.shape.ndim == a->type.shape.ndim - 1;
   *n_outputs = 1;
-  CUSP_TRY(align_systems("solve_triangular", &a, &b, &vector));
+  CUSP_TRY(align_systems("solve_triangular", &a, &b, vector));
   cusp_node *x = without_column(cusp_linalg_solve_triangle(a, b, attrs[0].integer), vector);
   return cusp_built(outputs[0] = x ? cusp_cast(x, dtype) : NULL);
 }
@@ -505,9 +530,9 @@ CUSP_COMPOSE(pinv_compose) {
 
 CUSP_COMPOSE(lstsq_compose) {
   cusp_node *parts[CUSP_MAX_OUTPUTS], *a = inputs[0], *b = inputs[1];
-  bool vector;
+  bool vector = b->type.shape.ndim == 1;
   *n_outputs = 1;
-  CUSP_TRY(align_systems("lstsq", &a, &b, &vector));
+  CUSP_TRY(align_systems("lstsq", &a, &b, vector));
   if (cusp_rows_of(&a->type.shape) != cusp_rows_of(&b->type.shape))
     return cusp_fail(CUSP_ESHAPE, "lstsq: b must have as many rows as a, got shapes %s and %s", cusp_shape_text(&inputs[0]->type.shape),
                      cusp_shape_text(&inputs[1]->type.shape));
@@ -623,9 +648,16 @@ const cusp_op cusp_ops_linalg[] = {
     {.name = "lu_pivots",
      .arguments = "x",
      .help = "lu_factor of float32 or float64.",
-     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .flags = CUSP_OP_HIDDEN,
      .infer = lu_infer,
+     .gradient = cusp_linalg_lu_gradient,
      .kernels = KERNEL(lu_prepare, lu_run)},
+    {.name = "lu_places",
+     .arguments = "pivots, rows: int",
+     .help = "Where lu_factor's exchanges put each row.",
+     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .infer = lu_places_infer,
+     .kernels = KERNEL(NULL, lu_places_run)},
     {.name = "qr_parts",
      .arguments = "x, complete: bool",
      .help = "qr of float32 or float64.",

@@ -26,6 +26,7 @@ cusp_status cusp_linalg_cholesky_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_triangular_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_solve_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_slogdet_gradient(cusp_gradient *g);
+cusp_status cusp_linalg_lu_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_qr_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_eigh_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_svd_values_gradient(cusp_gradient *g);

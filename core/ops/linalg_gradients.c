@@ -198,3 +198,52 @@ cusp_status cusp_linalg_svd_parts_gradient(cusp_gradient *g) {
     dx = cusp_add(dx, cusp_matmul(u, cusp_linalg_transposed(outside(v, cusp_linalg_transposed(g->dy[2]), s))));
   return cusp_built(g->dx[0] = dx);
 }
+
+/* ------------------------------------------------------------------ LU */
+
+static cusp_node *upper_triangle(cusp_node *x) { return CUSP_APPLY1("triu", x, cusp_attr_int(0)); }
+
+/** x^-T b of a triangle of x, and b x^-T. */
+static cusp_node *solve_transposed(cusp_node *x, cusp_node *b, bool lower) {
+  return cusp_linalg_solve_triangle(cusp_linalg_transposed(x), b, !lower);
+}
+static cusp_node *divide_transposed(cusp_node *b, cusp_node *x, bool lower) {
+  return cusp_linalg_transposed(cusp_linalg_solve_triangle(x, cusp_linalg_transposed(b), lower));
+}
+
+static cusp_node *join(cusp_node *a, cusp_node *b, int axis) {
+  return a && b ? cusp_apply("concatenate", 2, (cusp_node *[]){a, b}, 1, (cusp_attr[]){cusp_attr_int(axis)}) : NULL;
+}
+
+/** The square part: L^-T (tril(L^T dL, -1) + triu(dU U^T)) U^-T. */
+static cusp_node *lu_square(cusp_node *l, cusp_node *u, cusp_node *dl, cusp_node *du) {
+  cusp_node *below = lower_triangle(cusp_matmul(cusp_linalg_transposed(l), dl), -1);
+  cusp_node *above = upper_triangle(cusp_matmul(du, cusp_linalg_transposed(u)));
+  return divide_transposed(solve_transposed(l, cusp_add(below, above), true), u, false);
+}
+
+/** Rows below the square: L2 = A2 U^-1, so that dA2 = dL2 U^-T and dU has -L2^T dA2 in addition; columns beside it in the same way. */
+cusp_status cusp_linalg_lu_gradient(cusp_gradient *g) {
+  cusp_node *lu = g->y[0], *d = g->dy[0];
+  if (!d)
+    return CUSP_OK;
+  int64_t rows = cusp_rows_of(&lu->type.shape), columns = cusp_columns_of(&lu->type.shape), n = rows < columns ? rows : columns;
+  int row_axis = lu->type.shape.ndim - 2;
+  cusp_node *square = row_range(cusp_linalg_column_range(lu, 0, n), 0, n), *dsquare = row_range(cusp_linalg_column_range(d, 0, n), 0, n);
+  cusp_node *l = cusp_add(lower_triangle(square, -1), cusp_linalg_identity(square)), *u = upper_triangle(square);
+  cusp_node *dl = lower_triangle(dsquare, -1), *du = upper_triangle(dsquare), *rest = NULL;
+  if (rows > n) {
+    rest = divide_transposed(row_range(d, n, rows), u, false);
+    du = upper_triangle(cusp_subtract(du, cusp_matmul(cusp_linalg_transposed(row_range(lu, n, rows)), rest)));
+  } else if (columns > n) {
+    rest = solve_transposed(l, cusp_linalg_column_range(d, n, columns), true);
+    cusp_node *beside = cusp_linalg_transposed(cusp_linalg_column_range(lu, n, columns));
+    dl = lower_triangle(cusp_subtract(dl, cusp_matmul(rest, beside)), -1);
+  }
+  cusp_node *dx = lu_square(l, u, dl, du);
+  if (rest)
+    dx = join(dx, rest, rows > n ? row_axis : row_axis + 1);
+  cusp_node *places = add_axis(CUSP_APPLY1("lu_places", g->y[1], cusp_attr_int(rows)), 0);
+  places = places && dx ? cusp_broadcast_to(places, &dx->type.shape) : NULL;
+  return cusp_built(g->dx[0] = CUSP_APPLY2("take_along_axis", dx, places, cusp_attr_int(row_axis)));
+}

@@ -145,9 +145,21 @@ local function check_boxes(self, boxes)
   if #shape ~= 3 or shape[3] ~= 4 then
     errors.raise("%s: boxes should have shape [batch, boxes, 4], or [boxes, 4] for one image, got %s", name, errors.shape(shape))
   end
+  local labels = boxes.labels.shape
+  if labels[1] ~= shape[1] or labels[2] ~= shape[2] then
+    errors.raise("%s: each box should have a label, so labels [batch, boxes] (or [boxes] for one image) expected, got boxes %s and labels %s",
+      name, errors.shape(shape), errors.shape(labels))
+  end
   if not self.bounding_box_format and not self.takes_any_boxes then
     errors.raise("%s: got bounding boxes, but was made without 'bounding_box_format', for example \"xyxy\"", name)
   end
+end
+
+-- Whether a part of the inputs has no axis of the batch: boxes may do without beside a batch of images.
+local function lacks_batch(part, value, single)
+  local boxes = part == "bounding_boxes" and structure.is_container(value) and value.boxes
+  if not boxes then return single end
+  return #boxes.shape == 2
 end
 
 local function transform_all(self, data, training)
@@ -157,16 +169,19 @@ local function transform_all(self, data, training)
   if rank ~= 3 and rank ~= 4 then
     errors.raise("%s: expected one image of 3 axes or a batch of 4, got shape %s", getmetatable(self).__name, errors.shape(images.shape))
   end
-  local result, single = {}, rank == 3
+  local result, single = {}, {}
   for key, value in pairs(data) do result[key] = value end
-  local function each(value, f) return single and structure.map(value, function(x) return f(x, 1) end) or value end
+  for _, part in ipairs(parts) do single[part] = lacks_batch(part, result[part], rank == 3) end
+  local function each(part, value, f) return single[part] and structure.map(value, function(x) return f(x, 1) end) or value end
   for _, part in ipairs(parts) do
-    if result[part] then result[part] = each(result[part], rows.expand_dims) end
+    if result[part] then result[part] = each(part, result[part], rows.expand_dims) end
   end
   if result.bounding_boxes then check_boxes(self, result.bounding_boxes) end
   local transformation = (training or self.always) and self:get_random_transformation(result.images, self.generator) or nil
   for _, part in ipairs(parts) do
-    if result[part] then result[part] = each(self["transform_" .. part](self, result[part], transformation), rows.squeeze) end
+    if result[part] then
+      result[part] = each(part, self["transform_" .. part](self, result[part], transformation), rows.squeeze)
+    end
   end
   return result
 end

@@ -143,9 +143,8 @@ end
 function Bidirectional:compute_mask(_, mask)
   if structure.is_container(mask) then mask = mask[1] or nil end
   local own = self.return_sequences and mask or nil
-  if not own then return nil end
-  if self.merge_mode == nil then return {own, own} end
-  return self.return_state and {own} or own
+  if own and self.merge_mode == nil then return {own, own} end
+  return own
 end
 
 function Bidirectional:get_config()

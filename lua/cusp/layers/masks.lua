@@ -40,6 +40,8 @@ function masks.attach(outputs, mask)
     for key, output in pairs(outputs) do
       if mask[key] then masks.attach(output, mask[key]) end
     end
+  elseif outputs[1] then -- one mask for several outputs is the first one's
+    masks.attach(outputs[1], mask)
   end
 end
 
