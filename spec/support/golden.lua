@@ -64,9 +64,23 @@ local function compare(got, want, case, what, loose)
   cases.compare(got, want, tolerance, what)
 end
 
+-- What recorded the cases has no dtypes of 64 bits.
+local narrow = {int64 = "int32", uint64 = "uint32", float64 = "float32"}
+
+local function compare_dtype(got, want, what)
+  want = not is_null(want) and (want.tensor or want)
+  if not want or not is_tensor(got) then return end
+  local a, b = narrow[got.dtype] or got.dtype, narrow[want.dtype] or want.dtype
+  if a ~= b then error(("%s: dtype %s, expected %s"):format(what, got.dtype, want.dtype), 0) end
+end
+
 local function compare_outputs(outputs, case)
   local indices = case.output_indices
-  for i, want in ipairs(case.outputs) do compare(outputs[indices and indices[i] + 1 or i], want, case, "output " .. i) end
+  for i, want in ipairs(case.outputs) do
+    local got = outputs[indices and indices[i] + 1 or i]
+    compare(got, want, case, "output " .. i)
+    compare_dtype(got, want, "output " .. i)
+  end
 end
 
 --- Gradients of the sum of outputs times cotangents with respect to `sources`.
