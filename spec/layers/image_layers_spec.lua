@@ -486,3 +486,26 @@ describe("layers of images", function()
     fails("3 channels", function() layers.RandomHue(0.1)(cusp.ones {1, 2, 2, 1}) end)
   end)
 end)
+
+describe("boxes beside images", function()
+  local boxes = cusp.tensor({{1, 1, 4, 3}, {0, 0, 1, 1}}, {dtype = "float32"})
+  local image = ops.zeros {1, 4, 6, 1}
+
+  local function cropped(own, labels, images)
+    local layer = layers.CenterCrop {2, 3, bounding_box_format = "xyxy"}
+    return layer {images = images, bounding_boxes = {boxes = own, labels = labels}}.bounding_boxes
+  end
+
+  it("may do without the axis of the batch", function()
+    local result = cropped(boxes, cusp.tensor {3, 5}, image)
+    assert.same({{0, 0, 3, 2}, {0, 0, 0, 0}}, result.boxes:tolist())
+    assert.same({3, -1}, result.labels:tolist())
+    assert.same({{3, -1}}, cropped(ops.expand_dims(boxes, 1), cusp.tensor {{3, 5}}, image).labels:tolist())
+  end)
+
+  it("have labels that fit them", function()
+    local ok, message = pcall(cropped, ops.expand_dims(boxes, 1), cusp.tensor {3, 5}, image)
+    assert.is_false(ok)
+    assert.truthy(tostring(message):find("labels of boxes should have shape [batch, boxes]", 1, true), tostring(message))
+  end)
+end)

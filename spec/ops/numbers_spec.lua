@@ -96,3 +96,37 @@ describe("ranges", function()
     assert.equal("float32", ops.arange(2, 4.0).dtype)
   end)
 end)
+
+describe("data sets", function()
+  local Dataset = cusp.data.Dataset
+
+  local function all(dataset)
+    local list = {}
+    for x in dataset:iterate() do list[#list + 1] = x:tolist() end
+    return list
+  end
+
+  it("keep large integers, and refuse those that a declared dtype cannot hold", function()
+    assert.same({ 1, 3000000000 }, all(Dataset.from_tensor_slices { 1, 3000000000 }))
+    refused("3000000000 does not fit int32", all, Dataset.from_generator(function()
+      coroutine.yield(1)
+      coroutine.yield(3000000000)
+    end))
+    refused("257 does not fit uint8", function() return all(Dataset.range(254, 258, 1, { output_type = "uint8" })) end)
+  end)
+
+  it("refuse fields of files that do not fit", function()
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "w"))
+    file:write "a,b\n1,300\n3000000000,2\n"
+    file:close()
+    local function column(name, dtype)
+      local dataset = cusp.data.from_csv(path, { column_defaults = { [name] = dtype } })
+      return all(dataset:map(function(row) return row[name] end))
+    end
+    assert.same({ 1, 3000000000 }, column("a", "int64"))
+    refused("column a: expected int32, got \"3000000000\"", column, "a", "int32")
+    refused("column b: expected uint8, got \"300\"", column, "b", "uint8")
+    os.remove(path)
+  end)
+end)

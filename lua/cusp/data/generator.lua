@@ -63,9 +63,11 @@ end
 
 ---------------------------------------------------------------- checking
 
-local function converted(leaf, type)
-  if leaf.dtype ~= type.dtype and type.dtype ~= "string" then return engine.ops.cast(leaf, type.dtype) end
-  return leaf
+-- Numbers in another dtype, refused where it cannot hold them.
+local function converted(leaf, dtype)
+  if leaf.dtype == dtype then return leaf end
+  if dtype:find "float" then return engine.ops.cast(leaf, dtype) end
+  return engine.tensor(leaf:flat(), { dtype = dtype, shape = leaf.shape })
 end
 
 -- Numbers and tables of numbers take the declared dtype; tensors have to have it already.
@@ -77,7 +79,7 @@ local function fit_part(number, value, k, type, given)
       type.shape and errors.shape(type.shape) or "of any shape")
   end
   if type.dtype == "string" then return value end
-  return converted(value, type)
+  return converted(value, type.dtype)
 end
 
 local function holds_userdata(value)

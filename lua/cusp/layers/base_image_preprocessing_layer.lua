@@ -147,8 +147,8 @@ local function check_boxes(self, boxes)
   end
   local labels = boxes.labels.shape
   if labels[1] ~= shape[1] or labels[2] ~= shape[2] then
-    errors.raise("%s: each box should have a label, so labels [batch, boxes] (or [boxes] for one image) expected, got boxes %s and labels %s",
-      name, errors.shape(shape), errors.shape(labels))
+    errors.raise("%s: labels of boxes should have shape [batch, boxes], or [boxes] for one image, got %s for boxes %s", name,
+      errors.shape(labels), errors.shape(shape))
   end
   if not self.bounding_box_format and not self.takes_any_boxes then
     errors.raise("%s: got bounding boxes, but was made without 'bounding_box_format', for example \"xyxy\"", name)

@@ -37,7 +37,9 @@ local function tensordot(x1, x2, axes)
     local n = #x1.shape
     for i = 1, axes do first[i], second[i] = n - axes + i, i end
   else
-    if type(axes) ~= "table" or #axes ~= 2 then errors.raise("tensordot: axes should be a number or two lists of axes, got %s", errors.describe(axes)) end
+    if type(axes) ~= "table" or #axes ~= 2 then
+      errors.raise("tensordot: axes should be a number or two lists of axes, got %s", errors.describe(axes))
+    end
     first = type(axes[1]) == "number" and { axes[1] } or axes[1]
     second = type(axes[2]) == "number" and { axes[2] } or axes[2]
   end
