@@ -222,6 +222,8 @@ for _, shape in ipairs{{4, 2}, {2, 4}} do
   table.insert(examples.svd_values, function() return {z(table.unpack(shape))} end)
   table.insert(examples.pinv, function() return {z(table.unpack(shape))} end)
 end
+examples.lu_factor = {function() return {z(3, 3)} end, function() return {z(2, 4, 2)} end, function() return {z(2, 3)} end}
+examples.lu_pivots = examples.lu_factor
 examples.qr_parts = {function() return {z(4, 2), false} end, function() return {z(4, 2), true} end, function() return {z(3, 3), true} end}
 examples.svd = {function() return {z(4, 2), false} end, function() return {z(3, 3)} end, function() return {z(2, 4), true, false} end}
 examples.svd_parts = {function() return {z(3, 2), false} end, function() return {z(2, 3), false} end}

@@ -155,10 +155,11 @@ local function check_boxes(self, boxes)
   end
 end
 
--- Whether a part of the inputs has no axis of the batch: boxes may do without beside a batch of images.
-local function lacks_batch(part, value, single)
+-- Whether a part of the inputs has no axis of the batch: boxes may do without beside a batch of one image.
+local function lacks_batch(part, value, images)
+  local single = #images.shape == 3
   local boxes = part == "bounding_boxes" and structure.is_container(value) and value.boxes
-  if not boxes then return single end
+  if not boxes or not single and images.shape[1] ~= 1 then return single end
   return #boxes.shape == 2
 end
 
@@ -171,7 +172,7 @@ local function transform_all(self, data, training)
   end
   local result, single = {}, {}
   for key, value in pairs(data) do result[key] = value end
-  for _, part in ipairs(parts) do single[part] = lacks_batch(part, result[part], rank == 3) end
+  for _, part in ipairs(parts) do single[part] = lacks_batch(part, result[part], images) end
   local function each(part, value, f) return single[part] and structure.map(value, function(x) return f(x, 1) end) or value end
   for _, part in ipairs(parts) do
     if result[part] then result[part] = each(part, result[part], rows.expand_dims) end
