@@ -11,7 +11,8 @@ local bind_tensor = arguments.binder("tensor", {
 }, "nested")
 
 --- A tensor from Lua values.
--- Whole numbers alone give int32, any float the default float dtype (`1.0` is a float), booleans bool.
+-- Whole numbers alone give int32 (int64 where they need it), any float the default float dtype (`1.0` is a float), booleans bool.
+-- A number that the dtype asked for cannot hold is an error.
 -- @param data nested tables of numbers or booleans, a flat table with a `shape`, a number, a boolean, or another tensor
 -- @tparam[opt] string dtype
 -- @tparam[opt] {integer,...} shape
