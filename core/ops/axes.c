@@ -61,6 +61,15 @@ cusp_status cusp_over_flat_shaped(cusp_node **out, const cusp_op *op, int n, cus
   return over_flat(out, op, n, x, n_attrs, attrs, true);
 }
 
+cusp_node *cusp_labels(cusp_node *x) {
+  cusp_dtype dtype = x ? x->type.dtype : CUSP_INT32;
+  if (dtype == CUSP_INT64 || dtype == CUSP_UINT64 || dtype == CUSP_UINT32) {
+    x = cusp_cast(x, CUSP_INT64);
+    x = cusp_apply_3("clip", x, cusp_scalar(-1, CUSP_INT64), cusp_scalar(INT32_MAX, CUSP_INT64));
+  }
+  return cusp_cast(x, CUSP_INT32);
+}
+
 cusp_node *cusp_move_axis(cusp_node *x, int from, int to) {
   int64_t order[CUSP_MAX_DIMS];
   if (!x || from == to)

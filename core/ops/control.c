@@ -79,6 +79,9 @@ CUSP_COMPOSE(compose_saturate_cast) {
   cusp_dtype from = x->type.dtype, to = (cusp_dtype)attrs[0].integer;
   if (to == CUSP_BOOL && from != CUSP_BOOL) {
     x = cusp_maximum(x, cusp_scalar_like(0, x));
+  } else if (to == CUSP_FLOAT16 && cusp_dtype_is_int(from)) {
+    x = cusp_cast(x, CUSP_FLOAT64);
+    x = cusp_apply_3("clip", x, cusp_scalar_like(-largest_float(to), x), cusp_scalar_like(largest_float(to), x));
   } else if (cusp_dtype_is_float(to) && cusp_dtype_is_float(from) && largest_float(to) < largest_float(from)) {
     double top = largest_float(to);
     x = cusp_apply_3("clip", x, cusp_scalar_like(-top, x), cusp_scalar_like(top, x));

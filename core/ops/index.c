@@ -458,6 +458,10 @@ static cusp_status list_positions(const cusp_array *flags, cusp_node **outputs, 
   int ndim = flags->shape.ndim;
   void *positions;
   cusp_status status = CUSP_OK;
+  for (int axis = 0; axis < ndim; axis++)
+    if (flags->shape.size[axis] > INT32_MAX)
+      return cusp_fail(CUSP_ESHAPE, "at most %d elements have positions in int32; the tensor has shape %s", INT32_MAX,
+                       cusp_shape_text(&flags->shape));
   CUSP_TRY(cusp_alloc(&positions, (size_t)(found * ndim) * sizeof(int32_t) + 1));
   write_positions(flags, found, positions);
   for (int axis = 0; axis < ndim && status == CUSP_OK; axis++)

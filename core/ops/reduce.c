@@ -43,6 +43,7 @@ static cusp_status infer_position(cusp_inference *inference) {
   const cusp_shape *shape = &inference->inputs[0].shape;
   cusp_attr *axis = &inference->attrs[0], axes = cusp_attr_ints(inference->scratch, 0);
   int first = 0, last = shape->ndim;
+  int64_t positions = 1;
   if (axis->kind == CUSP_ATTR_INT) {
     CUSP_TRY(cusp_infer_axis(inference, axis->integer, shape->ndim, &first));
     *axis = cusp_attr_int(first);
@@ -50,10 +51,14 @@ static cusp_status infer_position(cusp_inference *inference) {
   }
   for (int i = first; i < last; i++) {
     inference->scratch[axes.count++] = i;
+    positions *= shape->size[i];
     if (shape->size[i] == 0)
       return cusp_infer_fail(inference, CUSP_EVALUE, "an axis without elements has no extreme; the tensor has shape %s",
                              cusp_shape_text(shape));
   }
+  if (positions > INT32_MAX)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d elements have positions in int32, got %lld", INT32_MAX,
+                           (long long)positions);
   inference->outputs[0] = (cusp_type){CUSP_INT32, reduced_shape(shape, &axes, inference->attrs[1].integer)};
   return CUSP_OK;
 }

@@ -375,7 +375,7 @@ static cusp_status prepare_labels(cusp_node **labels, const cusp_node *output) {
   if (!cusp_shape_equal(&shape, &expected))
     return cusp_fail(CUSP_ESHAPE, "%s: target must have the output's shape without its last axis, got %s for an output of %s", name,
                      cusp_shape_text(&(*labels)->type.shape), cusp_shape_text(&output->type.shape));
-  *labels = cusp_cast(cusp_reshape(*labels, &shape), CUSP_INT32);
+  *labels = cusp_labels(cusp_reshape(*labels, &shape));
   return cusp_built(*labels);
 }
 

@@ -203,7 +203,7 @@ CUSP_COMPOSE(in_top_k_compose) {
   if (shape->ndim != 2 || targets->type.shape.ndim != 1 || targets->type.shape.size[0] != shape->size[0])
     return cusp_fail(CUSP_ESHAPE, "in_top_k: targets of shape [batch] and predictions of [batch, classes] expected, got %s and %s",
                      cusp_shape_text(&targets->type.shape), cusp_shape_text(shape));
-  cusp_node *labels = cusp_cast(targets, CUSP_INT32);
+  cusp_node *labels = cusp_labels(targets);
   cusp_node *chosen = cusp_apply_2("pick_label", predictions, labels);
   cusp_node *column = chosen ? cusp_expand_dims(chosen, 1) : NULL;
   int64_t last = 1;

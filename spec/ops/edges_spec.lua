@@ -119,6 +119,7 @@ describe("dtypes", function()
   it("are saturated by saturate_cast and by resizing", function()
     assert.same({ false, false, true, true }, ops.saturate_cast(cusp.tensor { -1.5, 0, 0.3, 2 }, "bool"):tolist())
     assert.same({ 255 }, ops.saturate_cast(cusp.tensor { 300 }, "uint8"):tolist())
+    assert.same({ -65504, 65504 }, ops.saturate_cast(cusp.tensor { -494027904, 65535 }, "float16"):tolist())
     local image = cusp.tensor({ 0, 255, 0, 255 }, { shape = { 1, 4, 1, 1 }, dtype = "uint8" })
     local function resized(method) return ops.image.resize(image, { 7, 1 }, { interpolation = method }):flat() end
     assert.same({ 0, 87, 251, 128, 4, 168, 255 }, resized "bicubic")
@@ -130,6 +131,11 @@ describe("dtypes", function()
   end)
 
   it("hold counts of more than 2^31", function()
+    local far = cusp.tensor { 1 << 32 }
+    local p = cusp.tensor { { 0.25, 0.75 } }
+    assert.same(ops.sparse_categorical_crossentropy(cusp.tensor { 5 }, p):tolist(), ops.sparse_categorical_crossentropy(far, p):tolist())
+    assert.same({ false }, ops.in_top_k(far, p, 2):tolist())
+    refused("positions in int32", ops.argmax, ops.broadcast_to(ops.ones({ 1 }, "int8"), { 1 << 32 }))
     assert.equal("int64", ops.count_nonzero(ops.broadcast_to(ops.ones({ 1 }, "int8"), { 1 << 16, 1 << 16 }), 1).dtype)
     assert.same({ { 0, 0 } }, ops.one_hot(cusp.tensor { 1 << 32 }, 2):tolist())
   end)
