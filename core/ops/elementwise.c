@@ -218,6 +218,19 @@ static cusp_status infer_select(cusp_inference *inference) {
 
 /* ------------------------------------------------------------------ compositions */
 
+/* Keras makes int32 of bools before it looks at the bounds. */
+static cusp_status clip_bools(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
+                              const cusp_attr *attrs) {
+  int n_outputs;
+  cusp_node *x[3] = {n_inputs == 3 ? inputs[0] : NULL};
+  if (!x[0] || x[0]->type.dtype != CUSP_BOOL)
+    return CUSP_OK;
+  CUSP_TRY(cusp_built(x[0] = cusp_cast(x[0], CUSP_INT32)));
+  x[1] = inputs[1];
+  x[2] = inputs[2];
+  return cusp_op_apply(out, &n_outputs, op, 3, x, n_attrs, attrs);
+}
+
 CUSP_COMPOSE(compose_logaddexp2) {
   cusp_node *sum = cusp_apply_2("logaddexp", cusp_scale(inputs[0], M_LN2), cusp_scale(inputs[1], M_LN2));
   return cusp_built(outputs[0] = cusp_scale(sum, 1 / M_LN2));
@@ -462,7 +475,12 @@ const cusp_op cusp_ops_elementwise[] = {
      ANY,
      .first_promoted = 1,
      .compose = compose_where},
-    {.name = "clip", .arguments = "x, x_min, x_max", .help = "x kept between x_min and x_max; x_max wins.", NUMBERS, CHEAP(clip, clip)},
+    {.name = "clip",
+     .arguments = "x, x_min, x_max",
+     .help = "x kept between x_min and x_max; x_max wins.",
+     NUMBERS,
+     CHEAP(clip, clip),
+     .instead = clip_bools},
     /* hidden */
     {.name = "select_where",
      .arguments = "condition, x1, x2",
