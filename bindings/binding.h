@@ -92,6 +92,18 @@ int cusp_lua_tensor_item(lua_State *L);
 /** t:tobytes(). (bytes.c) */
 int cusp_lua_tensor_tobytes(lua_State *L);
 
+/* ------------------------------------------------------------------ truth.c */
+
+/** Remembers the tensor at `index` where it is a truth value of an open trace that the user's code asked for itself. [-0, +0, m] */
+void cusp_lua_note_truth(lua_State *L, int index);
+/**
+ * Pushes a list of places, "script.lua:12: greater", of such values that nothing in `trace` is computed from and that are not in the
+ * list at stack index `outputs`. [-0, +1, m]
+ */
+void cusp_lua_push_unused_truths(lua_State *L, const cusp_trace *trace, int outputs);
+/** Forgets those of a trace that ends. [-0, +0, -] */
+void cusp_lua_forget_truths(lua_State *L, const cusp_trace *trace);
+
 /* ------------------------------------------------------------------ the others */
 
 /** Pushes "tensor(...)" for an evaluated or traced node; `name` is "tensor" or "Variable". (print.c) [-0, +1, m] */

@@ -70,6 +70,7 @@ static int trace_abandon(lua_State *L) {
   if (box) {
     cusp_trace *trace = box->trace;
     box->trace = NULL;
+    cusp_lua_forget_truths(L, trace);
     cusp_trace_abandon(trace);
   }
   return 0;
@@ -122,11 +123,20 @@ static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, in
   return cusp_function_new(out, trace, count, nodes);
 }
 
+/** trace:unused_truths(outputs): where the user's code asked for truth values that are no outputs and that nothing is computed from. */
+static int trace_unused_truths(lua_State *L) {
+  trace_box *box = check_trace(L, "unused_truths");
+  luaL_checktype(L, 2, LUA_TTABLE);
+  cusp_lua_push_unused_truths(L, box->trace, 2);
+  return 1;
+}
+
 /** trace:compile(outputs): ends the trace; a function computing the listed tensors and what variables were assigned. */
 static int trace_compile(lua_State *L) {
   trace_box *box = check_trace(L, "compile");
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
+  cusp_lua_forget_truths(L, box->trace);
   int count = (int)lua_rawlen(L, 2);
   cusp_node **nodes = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *nodes, 0);
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
@@ -415,8 +425,11 @@ static int empty(lua_State *L) {
 void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg text_metamethods[] = {{"__gc", text_release}, {NULL, NULL}};
   static const luaL_Reg trace_metamethods[] = {{"__gc", trace_abandon}, {"__close", trace_abandon}, {NULL, NULL}};
-  static const luaL_Reg trace_methods[] = {
-      {"placeholder", trace_placeholder}, {"compile", trace_compile}, {"abandon", trace_abandon}, {NULL, NULL}};
+  static const luaL_Reg trace_methods[] = {{"placeholder", trace_placeholder},
+                                           {"compile", trace_compile},
+                                           {"unused_truths", trace_unused_truths},
+                                           {"abandon", trace_abandon},
+                                           {NULL, NULL}};
   static const luaL_Reg function_metamethods[] = {
       {"__gc", function_release}, {"__call", function_call}, {"__tostring", function_tostring}, {NULL, NULL}};
   static const luaL_Reg function_methods[] = {{"run_batches", function_run_batches}, {NULL, NULL}};

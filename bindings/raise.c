@@ -65,6 +65,11 @@ static const known_source *find_user(lua_State *L, lua_Debug *frame) {
   return NULL;
 }
 
+bool cusp_lua_called_by_user(lua_State *L) {
+  lua_Debug frame;
+  return lua_getstack(L, 1, &frame) && lua_getinfo(L, "S", &frame) && !look_up(&frame)->skipped;
+}
+
 void cusp_lua_mark_source(lua_State *L) {
   cusp_lua_enter(L);
   lua_Debug frame;

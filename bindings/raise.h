@@ -19,6 +19,8 @@ void cusp_lua_check_interrupt(lua_State *L);
 
 /** Names the user's line to the engine, for the nodes made next. Raises nothing, allocates nothing in Lua. */
 void cusp_lua_mark_source(lua_State *L);
+/** Whether the running C function was called by the user's Lua code itself. Raises nothing. */
+bool cusp_lua_called_by_user(lua_State *L);
 /** Pushes "script.lua:12: ", or "" where no user frame is found. [-0, +1, m] */
 void cusp_lua_push_where(lua_State *L);
 

@@ -411,6 +411,20 @@ static int tensor_less_equal(lua_State *L) {
   return 1;
 }
 
+static bool is_traced(lua_State *L, int index) {
+  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
+  return tensor && tensor->node && tensor->node->trace;
+}
+
+/* == asks whether two are the same tensor, which for the values of a trace is hardly what was meant. */
+static int tensor_equal(lua_State *L) {
+  if ((is_traced(L, 1) || is_traced(L, 2)) && cusp_lua_called_by_user(L))
+    cusp_lua_error(L, "comparison: == and ~= do not compare the values of tensors, and a traced tensor has none yet; x:equal(y) with "
+                      "cusp.ops.where or cusp.ops.cond chooses by value, rawequal(x, y) asks whether they are one tensor");
+  lua_pushboolean(L, false);
+  return 1;
+}
+
 /* ------------------------------------------------------------------ the class */
 
 static const struct operator{ const char *event, *row; }
@@ -451,8 +465,8 @@ void cusp_lua_set_operators(lua_State *L) {
   }
   set_unary(L, "__unm", "negative");
   set_unary(L, "__bnot", "bitwise_not");
-  static const luaL_Reg shared[] = {
-      {"__lt", tensor_less}, {"__le", tensor_less_equal}, {"__len", tensor_length}, {"__pairs", tensor_pairs}, {NULL, NULL}};
+  static const luaL_Reg shared[] = {{"__eq", tensor_equal},   {"__lt", tensor_less},     {"__le", tensor_less_equal},
+                                    {"__len", tensor_length}, {"__pairs", tensor_pairs}, {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
 }
 

@@ -1,5 +1,6 @@
 --- Functions that are traced once and then run as a plan.
 -- @module cusp.compile
+local captures = require "cusp.captures"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local gradients = require "cusp.gradients"
@@ -60,7 +61,7 @@ end
 -- Where a tensor stands in what the function returned.
 local place = setmetatable({}, { __name = "place of a tensor" })
 
-local function trace(recorder, f, values)
+local function trace(recorder, f, values, captured)
   local inputs = replace(values, is_tensor, function(tensor) return recorder:placeholder(tensor.shape, tensor.dtype) end)
   local returned = table.pack(f(table.unpack(inputs, 1, values.n)))
   local outputs = {}
@@ -68,6 +69,7 @@ local function trace(recorder, f, values)
     outputs[at] = tensor
     return place
   end)
+  captured:warn_of_truths(recorder:unused_truths(outputs))
   return { run = recorder:compile(outputs), form = form }
 end
 
@@ -76,13 +78,13 @@ local function results_of(entry, outputs)
   return table.unpack(results, 1, results.n)
 end
 
-local function parts_of(values)
-  local parts = {}
-  for i = 1, values.n do parts[i] = signature_of { n = 1, values[i] }:gsub("([{=]);", "%1"):gsub(";}", "}") end
+local function parts_of(state, values)
+  local parts = { tostring(state) }
+  for i = 1, values.n do parts[i + 1] = signature_of { n = 1, values[i] }:gsub("([{=]);", "%1"):gsub(";}", "}") end
   return parts
 end
 
-local function name_of(index) return "argument " .. index end
+local function name_of(index) return index == 1 and "what it captured of Lua" or "argument " .. index - 1 end
 
 local function holds_symbolic(values)
   for i = 1, values.n do
@@ -93,8 +95,9 @@ end
 
 --- A function that is traced at its first call and run from its plan afterwards.
 -- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings, booleans) is part of the signature,
--- and a new signature of shapes, dtypes and such values is traced anew. Upvalues are read when it is traced; variables are not: they are
--- read and assigned in each call. What the function does besides computing tensors, such as printing, happens when it is traced alone.
+-- and a new signature of shapes, dtypes and such values is traced anew. So it is where an upvalue, a global or a field that the
+-- function can reach is another than when it was traced (see `cusp.captures`); variables are read and assigned in each call without
+-- that. What the function does besides computing tensors, such as printing, happens when it is traced alone.
 -- While a tape records, or within another trace, the function runs as it is. Plans are kept up to 64 MB, those of models
 -- included; the least recently used ones go.
 -- @tparam function f
@@ -104,15 +107,18 @@ end
 local function compile(f)
   local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
+  local captured = captures.new("cusp.compile", { root = f, training = "all" })
   local plans = PlanCache.new("compiled function", name_of)
   return function(...)
     local values = table.pack(...)
     if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end
     local signature, tensors = signature_of(values)
+    local state = captured:state()
+    signature = state .. ";" .. signature
     local entry = plans:find(signature)
     if not entry then
-      entry = engine.traced(trace, f, values)
-      plans:keep(signature, entry, parts_of(values))
+      entry = captured:trace(engine.traced, trace, f, values, captured)
+      plans:keep(signature, entry, parts_of(state, values))
     end
     return results_of(entry, table.pack(entry.run(table.unpack(tensors))))
   end

@@ -20,10 +20,11 @@ function whole.only(tables) return setmetatable(tables, Only) end
 
 ---------------------------------------------------------------- what is copied
 
--- Tables that others live by: modules, classes, and the graph of symbolic calls, which only grows.
+-- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and what changes after all else.
 local function is_foreign(search, value)
   local meta = getmetatable(value)
-  if type(meta) == "table" and (meta.__symbolic or meta.__is_node) or Object.is_subclass(value, Object) then return true end
+  local apart = type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last)
+  if apart or Object.is_subclass(value, Object) then return true end
   if not search.modules then
     search.modules = {[_G] = true, [package.loaded] = true}
     for _, module in pairs(package.loaded) do search.modules[module] = true end

@@ -50,6 +50,24 @@ local function bomb(at)
   end }
 end
 
+local function noisy(a, b) return a + cusp.random.normal(a.shape, { stddev = 0.1 }), b end
+
+-- Data sets that keep random elements in memory, some with a second one to validate with.
+local caches = {
+  ["a shuffled cache"] = function(rows) return rows:shuffle(50):cache():batch(16) end,
+  ["a shuffled cache with a seed"] = function(rows) return rows:shuffle(50, { seed = 3 }):cache():batch(16) end,
+  ["a cache of shuffled batches"] = function(rows) return rows:shuffle(100):batch(16):cache():prefetch(2) end,
+  ["a shuffled cache, shuffled again"] = function(rows) return rows:shuffle(50):cache():shuffle(20):batch(16) end,
+  ["a cache of noise"] = function(rows) return rows:map(noisy):cache():shuffle(30):batch(16) end,
+  ["a cache of noise, in steps"] = function(rows) return rows:batch(16):map(noisy):cache():repeat_() end,
+  ["a cache of a cache, in steps"] = function(rows)
+    return rows:shuffle(50):cache():map(noisy):cache():batch(16):repeat_()
+  end,
+  ["validation with a cache"] = function(rows)
+    return rows:take(60):batch(16), rows:skip(60):shuffle(40):map(noisy):cache():batch(8)
+  end,
+}
+
 -- One training from its beginning, as a script of its own would run it.
 local function train(kind, backup, extra)
   cusp.random.set_seed(5)
@@ -81,6 +99,10 @@ local function train(kind, backup, extra)
   elseif kind == "dataset" then
     options[1] = cusp.data.Dataset.from_tensor_slices({ x, y }):shuffle(50, { seed = 3 }):batch(16)
     options[2], options.batch_size = nil, nil
+  elseif caches[kind] then
+    options[1], options.validation_data = caches[kind](cusp.data.Dataset.from_tensor_slices { x, y })
+    options[2], options.batch_size = nil, nil
+    if kind:find "steps" then options.steps_per_epoch = 4 end
   elseif kind == "steps" then
     options.steps_per_epoch = 4
   elseif kind == "validation" then
@@ -115,7 +137,9 @@ describe("BackupAndRestore", function()
   before_each(function() folder = temporary() end)
   after_each(function() remove(folder) end)
 
-  for _, kind in ipairs { "arrays", "averages", "eager", "function", "dataset", "steps", "validation" } do
+  local kinds = { "arrays", "averages", "eager", "function", "dataset", "steps", "validation" }
+  for kind in pairs(caches) do kinds[#kinds + 1] = kind end
+  for _, kind in ipairs(kinds) do
     it("goes on within an epoch: " .. kind, function()
       local wanted = train(kind)
       local got, attempts = run_in_pieces(kind, folder, { save_freq = 2, double_checkpoint = true }, 9)

@@ -97,7 +97,7 @@ end
 local function restore(self)
   local run, kept = rawget(self, "_run"), rawget(self, "_kept")
   rawset(self, "_kept", nil)
-  if kept.place then resuming.seek(run, kept.place, kept.batches ~= nil or run.continues) end
+  if kept.place then resuming.seek(run, kept.place, kept.batches ~= nil or run.continues, kept.caches) end
   resuming.restore_values(run, kept)
   resuming.restore_callbacks(run, kept)
   run.callbacks.params.resumed = nil

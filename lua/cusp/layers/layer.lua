@@ -251,17 +251,26 @@ getters.trainable_variables = getters.trainable_weights
 function getters.non_trainable_weights(self) return select_weights(self, false) end
 getters.non_trainable_variables = getters.non_trainable_weights
 
---- Metrics among the fields of the layer and of the layers below it.
+-- Of a model within, the metrics are its own affair, as all that it is trained with; those of its layers count.
+local function collect_metrics_below(self, out)
+  for _, layer in ipairs(self:sublayers()) do
+    if layer.__is_model then
+      collect_metrics_below(layer, out)
+    else
+      local below = layer.metrics
+      table.move(below, 1, #below, #out + 1, out)
+    end
+  end
+  return out
+end
+
+--- Metrics among the fields of the layer and of the layers below it, not those of models.
 function getters.metrics(self)
   local result = {}
   tracking.each(self, function(kind, value)
     if kind == "metric" then result[#result + 1] = value end
   end)
-  for _, layer in ipairs(self:sublayers()) do
-    local below = layer.metrics
-    table.move(below, 1, #below, #result + 1, result)
-  end
-  return tracking.unique(result)
+  return tracking.unique(collect_metrics_below(self, result))
 end
 
 --- Whether training changes the layer's weights; setting it goes down to the layers below.
@@ -363,6 +372,12 @@ getters.variable_dtype = getters.dtype
 function getters.compute_dtype(self) return (rawget(self, "_policy") or policy.get(nil)).compute end
 --- The name of the dtype policy.
 function getters.dtype_policy(self) return (rawget(self, "_policy") or policy.get(nil)).name end
+
+--- Sets the dtype policy; weights that are there keep their dtype.
+function setters.dtype_policy(self, value)
+  prepare(self)
+  rawset(self, "_policy", policy.get(value))
+end
 
 --- The dtype of what the layer gives: that of its inputs where it only moves values, else what it computes in.
 function Layer:output_dtype(inputs)

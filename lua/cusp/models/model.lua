@@ -77,6 +77,33 @@ local function is_keyed(value)
   return structure.is_container(value) and #value == 0 and type((next(value))) == "string"
 end
 
+--- Raises where inputs that the model has by name come as a list, whose order would be that of the names.
+local function check_named(model, form, inputs)
+  if not structure.is_container(form) then return end
+  if is_keyed(form) and not is_keyed(inputs) and #structure.flatten(form) > 1 then
+    errors.raise("%s (%s): the inputs have names: expected a table with %s, got %s", model.name, getmetatable(model).__name,
+      table.concat(structure.keys(form), ", "), structure.is_container(inputs) and "a list of " .. #inputs or errors.describe(inputs))
+  end
+  if not structure.is_container(inputs) then return end
+  for key, part in pairs(form) do
+    if inputs[key] ~= nil then check_named(model, part, inputs[key]) end
+  end
+end
+
+--- What stands for each leaf of a form, in order.
+local function parts_of(form, inputs, out)
+  if not structure.is_container(form) then
+    out[#out + 1] = inputs
+  elseif structure.is_container(inputs) then
+    if is_keyed(form) then
+      for _, key in ipairs(structure.keys(form)) do parts_of(form[key], inputs[key], out) end
+    else
+      for i, part in ipairs(form) do parts_of(part, inputs[i], out) end
+    end
+  end
+  return out
+end
+
 --- The given inputs as a list in the order of the graph's inputs.
 local function flat_inputs(model, graph, inputs)
   local count = #graph.inputs
@@ -84,16 +111,18 @@ local function flat_inputs(model, graph, inputs)
     if is_keyed(graph.input_structure) then return structure.flatten(take_by_key(model, graph, inputs)) end
     return take_by_name(model, graph.inputs, inputs)
   end
+  check_named(model, graph.input_structure, inputs)
   if not structure.is_container(inputs) then
     if count ~= 1 then
       errors.raise("%s (%s): expected %d inputs, got one", model.name, getmetatable(model).__name, count)
     end
     return {inputs}
   end
-  if type(inputs[1]) == "number" or count == 1 and #inputs ~= 1 then return {inputs} end -- nested tables of numbers
+  local first = inputs[1]
+  if type(first) == "number" or count == 1 and #inputs ~= 1 and structure.is_container(first) then return {inputs} end
   local flat = inputs
-  if structure.is_container(graph.input_structure) and structure.find(inputs, structure.is_container) then
-    flat = structure.flatten(inputs)
+  if structure.is_container(graph.input_structure) and #inputs == #graph.input_structure then
+    flat = parts_of(graph.input_structure, inputs, {})
   end
   if #flat ~= count then
     errors.raise("%s (%s): expected %d input%s, got %d", model.name, getmetatable(model).__name, count, count == 1 and "" or "s", #flat)

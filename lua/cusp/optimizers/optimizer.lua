@@ -10,6 +10,7 @@
 -- @param[opt=0.001] learning_rate a number, a schedule, or a function without arguments
 local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
+local captures = require "cusp.captures"
 local clipping = require "cusp.optimizers.clipping"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -376,15 +377,11 @@ end
 
 ---------------------------------------------------------------- compiled updates of a loop of one's own
 
--- What the plan of an update depends on besides variables: which gradients there are, and the optimizer's plain settings.
+-- What the plan of an update depends on besides variables and what it captures: which gradients there are.
 local function plan_key(self, gradients, variables)
   local parts = {}
   for i, variable in ipairs(variables) do
     parts[i] = self._index[variable] .. (gradients[i].dtype == variable.dtype and "" or gradients[i].dtype)
-  end
-  for _, parameter in ipairs(self.config) do
-    local value = rawget(self, parameter[1])
-    if value ~= nil and parameter[1] ~= "name" then parts[#parts + 1] = parameter[1] .. plain.tostring(value) end
   end
   return table.concat(parts, ",")
 end
@@ -397,13 +394,14 @@ local function trace_update(trace, self, gradients, variables)
 end
 
 local function apply_compiled(self, gradients, variables)
-  local plans = rawget(self, "_compiled")
-  if not plans then
-    plans = {}
-    rawset(self, "_compiled", plans)
+  local compiled = rawget(self, "_compiled")
+  if not compiled then
+    compiled = { plans = {}, captured = captures.new(self.__name .. ".apply", { root = self }) }
+    rawset(self, "_compiled", compiled)
   end
-  local key = plan_key(self, gradients, variables)
-  plans[key] = plans[key] or engine.traced(trace_update, self, gradients, variables)
+  local plans = compiled.plans
+  local key = compiled.captured:state() .. ";" .. plan_key(self, gradients, variables)
+  plans[key] = plans[key] or compiled.captured:trace(engine.traced, trace_update, self, gradients, variables)
   plans[key](table.unpack(gradients))
 end
 
@@ -433,8 +431,8 @@ local function check_known(self, variables)
       errors.raise("%s.apply: variable %d should be a variable, got %s", self.__name, i, errors.describe(variable))
     end
     if not self._index[variable] then
-      errors.raise("%s.apply: variable %d (%s) is not among those that the optimizer was built with; use another optimizer for another set",
-        self.__name, i, plain.tostring(variable.path or variable.name))
+      errors.raise("%s.apply: variable %d (%s) is not among those that the optimizer was built with; use another optimizer for another "
+        .. "set, or compile the model with a new one", self.__name, i, plain.tostring(variable.path or variable.name))
     end
   end
 end

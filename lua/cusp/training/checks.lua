@@ -69,7 +69,7 @@ function checks.steps(owner, done, limit, needed)
   end
 end
 
---- Warns, once for each change, where other weights are trainable than the compiled step trains.
+--- Warns, once for each change, where other weights are trainable than when training began: in Keras this waits for `compile`.
 function checks.trainable(model, step)
   local trained = step.trained
   if not trained then return end
@@ -80,8 +80,8 @@ function checks.trainable(model, step)
     step.warned_of = nil
   elseif step.warned_of ~= #now then
     step.warned_of = #now
-    warnings.warn("fit: the model's trainable weights have changed since its training step was compiled (%d of them then, %d now); "
-      .. "call model:compile() again for this to take effect", #trained, #now)
+    warnings.warn("fit: the model's trainable weights have changed since its first training step (%d of them then, %d now); this takes "
+      .. "effect at once, with the optimizer as it is: call model:compile() again for a new one", #trained, #now)
   end
 end
 

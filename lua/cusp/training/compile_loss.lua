@@ -11,6 +11,8 @@ local structure = require "cusp.models.structure"
 
 local CompileLoss = {}
 CompileLoss.__index = CompileLoss
+-- Made from what was given; cusp.captures looks at the rest.
+CompileLoss.__volatile = { terms = true, trackers = true, label_checks = true, model = true }
 
 local function is_single(loss)
   return type(loss) == "string" or type(loss) == "function" or losses.is_loss(loss)
@@ -44,11 +46,14 @@ end
 local function build(self, list, targets)
   local single = is_single(self.given)
   local by_output = outputs.match("loss", self.given, list, single)
-  local weights = outputs.match("loss_weights", self.weights, list, #list == 1)
+  local given_weights = #list == 1 and outputs.only(self.weights) or self.weights
+  local weights = outputs.match("loss_weights", given_weights, list, #list == 1)
+  if single then outputs.check_keyed("loss_weights", given_weights, list) end
   self.terms = {}
   for i, output in ipairs(list) do
     if by_output[i] then
       check_target(output.name, targets[i])
+      outputs.check_complete("loss_weights", given_weights, output)
       self.terms[#self.terms + 1] = {
         output = i, name = output.name, weight = weights[i], loss = resolve.loss(by_output[i], targets[i], output.value),
       }
@@ -82,7 +87,7 @@ CompileLoss.track = track
 function CompileLoss:call(y_true, y_pred, sample_weight)
   local list = outputs.list(y_pred, self.model.output_names)
   local targets = outputs.match("y", y_true, list)
-  local weights = outputs.match("sample_weight", sample_weight, list, true)
+  local weights = outputs.sample_weights(sample_weight, list)
   if not self.terms then build(self, list, targets) end
   if not engine.tracing() then self:check_labels("loss", y_true) end
   local total

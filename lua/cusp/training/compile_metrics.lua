@@ -7,6 +7,8 @@ local structure = require "cusp.models.structure"
 
 local CompileMetrics = {}
 CompileMetrics.__index = CompileMetrics
+-- Made from what was given; cusp.captures looks at the rest.
+CompileMetrics.__volatile = { entries = true, model = true }
 
 local function is_list(value)
   return structure.is_container(value) and structure.is_list(value) and value.class_name == nil
@@ -15,7 +17,11 @@ end
 local function each(given, f)
   if given == nil or given == false then return end
   if structure.is_container(given) and given.class_name == nil then
-    for _, item in pairs(given) do each(item, f) end
+    if structure.is_list(given) then
+      for i = 1, #given do each(given[i], f) end
+    else
+      for _, key in ipairs(structure.keys(given)) do each(given[key], f) end
+    end
   else
     f(given)
   end
@@ -42,11 +48,8 @@ local function by_output(what, given, list)
   local result = {}
   if next(given) == nil then return result end
   if #list == 1 then
-    if is_list(given) then
-      each(given, function(metric) result[#result + 1] = metric end)
-      return { result }
-    end
-    return { outputs.match(what, given, list)[1] }
+    each(given, function(metric) result[#result + 1] = metric end)
+    return { result }
   end
   if is_list(given) and #given ~= #list then
     errors.raise("%s: the model has %d outputs; expected a table by output name, or a list of %d lists, got a list of %d", what, #list,
@@ -100,7 +103,7 @@ end
 function CompileMetrics:update_state(y_true, y_pred, sample_weight)
   local list = outputs.list(y_pred, self.model.output_names)
   local targets = outputs.match("y", y_true, list)
-  local weights = outputs.match("sample_weight", sample_weight, list, true)
+  local weights = outputs.sample_weights(sample_weight, list)
   if not self.entries then build(self, list, targets) end
   for _, entry in ipairs(self.entries) do
     local y, prediction = targets[entry.output], list[entry.output].value

@@ -39,14 +39,16 @@ local function collect(owner, name, value, out)
     out.names[#out.names + 1] = name
     return #out.tensors
   end
-  local form = {}
+  local form, none = {}, nil
+  if name == "sample_weight" then none = false end -- an output without weights, which is another thing than one left out
   if structure.is_list(value) then
     for i = 1, #value do
       form[i] = value[i] and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
     end
   else
     for _, key in ipairs(structure.keys(value)) do
-      form[key] = value[key] and not is_nothing(value[key]) and collect(owner, ("%s.%s"):format(name, key), value[key], out) or nil
+      local given = value[key] and not is_nothing(value[key])
+      form[key] = given and collect(owner, ("%s.%s"):format(name, key), value[key], out) or none
     end
   end
   return form

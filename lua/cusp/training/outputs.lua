@@ -64,23 +64,42 @@ local function check_names(what, given, list)
   end
 end
 
+--- What a table of one entry holds, whatever its name: where there is one output, Keras asks for no more.
+function outputs.only(given)
+  if not structure.is_container(given) then return given end
+  local key, value = next(given)
+  return next(given, key) == nil and value or given
+end
+
+--- Raises where outputs that have names are given something by place.
+function outputs.check_keyed(what, given, list)
+  if list.keyed and #list > 1 and structure.is_container(given) and structure.is_list(given) then
+    errors.raise("%s: the model gives its outputs by name (%s); expected a table by these names, got a list", what,
+      table.concat(names_of(list), ", "))
+  end
+end
+
+--- Raises where a table by name leaves out an output.
+function outputs.check_complete(what, given, output)
+  if given ~= nil and is_named(given) and given[output.name] == nil then
+    errors.raise("%s: the output '%s' is missing; got %s", what, output.name, table.concat(structure.keys(given), ", "))
+  end
+end
+
 --- What was given for each output, by place; nil where nothing was.
 -- @tparam string what is given, for messages: "y", "loss", ...
 -- @param given a single thing, a list, or a table by name
 -- @tparam {table,...} list as `outputs.list` gives it
 -- @tparam ?boolean shared whether a single thing is meant for every output
 -- @treturn table
+-- @raise where a name is not an output's, or a list has another length
 function outputs.match(what, given, list, shared)
   local result = {}
   if given == nil then return result end
   if is_named(given) then
-    -- Within outputs of outputs the form decides, at the top names do.
-    if #list > 1 or given[list[1].name] ~= nil or next(given, next(given)) ~= nil then
-      check_names(what, given, list)
-      for i, output in ipairs(list) do result[i] = given[output.name] or nil end
-      return result
-    end
-    return { select(2, next(given)) }
+    check_names(what, given, list)
+    for i, output in ipairs(list) do result[i] = given[output.name] or nil end
+    return result
   end
   if not structure.is_container(given) then
     if shared then
@@ -100,6 +119,13 @@ function outputs.match(what, given, list, shared)
   end
   for i = 1, #list do result[i] = flat[i] or nil end
   return result
+end
+
+--- The weights of samples for each output: a tensor for all, a list, or a table that names all outputs.
+function outputs.sample_weights(given, list)
+  outputs.check_keyed("sample_weight", given, list)
+  for _, output in ipairs(list) do outputs.check_complete("sample_weight", given, output) end
+  return outputs.match("sample_weight", given, list, true)
 end
 
 return outputs

@@ -8,6 +8,7 @@ local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local kept_caches = require "cusp.data.kept_caches"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local random = require "cusp.random"
@@ -183,12 +184,31 @@ local function replay(run, place)
   run.source.ended = place.ended
 end
 
+-- What the data sets of a run hold in memory.
+local function caches_of(run)
+  local caches = {}
+  for _, name in ipairs { "source", "validation" } do
+    local source = run[name]
+    if source and source.dataset then caches[name] = kept_caches.capture(source.dataset) end
+  end
+  return caches
+end
+
+-- Gives the data sets of a run what they held in memory.
+local function restore_caches(run, caches, within)
+  for name, kept in pairs(caches) do
+    local source = run[name]
+    if source and source.dataset then kept_caches.restore(source.dataset, kept, within) end
+  end
+end
+
 --- Puts the source of a run where it was. The states of generators are others afterwards.
 -- What a source counts or changes with each pass, it counts and changes again for all of them.
 -- @tparam table run
 -- @tparam table place
 -- @tparam boolean within whether the run goes on within the pass
-function resuming.seek(run, place, within)
+-- @tparam[opt] table caches what the data sets held in memory
+function resuming.seek(run, place, within, caches)
   local source = run.source
   run.place = {
     random = place.random, taken = place.taken, calls = place.calls, passes = place.passes,
@@ -196,7 +216,10 @@ function resuming.seek(run, place, within)
   }
   if source.next_batch then return replay(run, place) end
   for pass = 1, place.passes do
-    if pass == place.passes then random.set_state(place.random) end
+    if pass == place.passes then
+      restore_caches(run, caches or {}, within)
+      random.set_state(place.random)
+    end
     source:rewind()
     if pass == place.passes and within then skip(source, place.taken) end
     if place.ends[pass] then
@@ -221,7 +244,7 @@ function resuming.capture(run, epoch, batches, logs)
     epoch = epoch, batches = batches, logs = logs, values = values_of(variables_of(run)), last = run.step.last,
     random = random.get_state(), place = place, signature = run.step.signature,
     steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
-    callbacks = states_of(run.callbacks),
+    callbacks = states_of(run.callbacks), caches = caches_of(run),
   }
 end
 

@@ -121,10 +121,10 @@ end
 
 -- One epoch, or what is left of it where `batches` are done. Returns what it reports.
 local function run_epoch(self, run, epoch, batches)
-  run.step = Step.of(self, "train_step")
-  if epoch == run.first_epoch or run.has_own then checks.trainable(self, run.step) end
   if not batches then self:reset_metrics() end
   run.callbacks:on_epoch_begin(epoch, {})
+  run.step = Step.of(self, "train_step") -- callbacks may have changed what a step computes
+  if epoch == run.first_epoch or run.has_own then checks.trainable(self, run.step) end
   if not batches then begin_pass(run, epoch) end
   run.done = batches
   local done = loop.run(run)

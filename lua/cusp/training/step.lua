@@ -3,6 +3,7 @@
 -- A plan computes everything through variables: the model's, the optimizer's, the metrics'. What a step reports is read from the
 -- metrics when it is wanted; a step of the user's own that reports other values leaves them in variables made for that.
 -- @module cusp.training.step
+local captures = require "cusp.captures"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -17,12 +18,18 @@ Step.__index = Step
 --- @tparam Model model
 -- @tparam string method "train_step", "test_step" or "predict_step"
 function Step.new(model, method)
-  local step = setmetatable({ model = model, method = method, log_variables = {}, last = {} }, Step)
-  step.plans = PlanCache.new(("%s of the model '%s'"):format(method, model.name), function(index) return data.name(step.form, index) end)
+  local training = not model:uses_default(method) and "all" or method ~= "predict_step" and model or nil
+  local step = setmetatable({
+    model = model, method = method, log_variables = {}, last = {},
+    captures = captures.new(("%s.%s"):format(getmetatable(model).__name, method), { root = model, training = training }),
+  }, Step)
+  step.plans = PlanCache.new(("%s of the model '%s'"):format(method, model.name), function(index)
+    return index == 1 and "what it captured of Lua" or data.name(step.form, index - 1)
+  end)
   return step
 end
 
---- The compiled step of a method of a model. A learning rate of another kind makes the plans of training old.
+--- The compiled step of a method of a model, with plans for what the model is now.
 -- @tparam Model model
 -- @tparam string method
 function Step.of(model, method)
@@ -31,12 +38,14 @@ function Step.of(model, method)
     steps = {}
     rawset(model, "_steps", steps)
   end
-  local rate = method == "train_step" and model.optimizer and rawget(model.optimizer, "_learning_rate") or nil
-  if not steps[method] or steps[method].rate ~= rate then
-    steps[method] = Step.new(model, method)
-    steps[method].rate = rate
-  end
+  steps[method] = steps[method] or Step.new(model, method)
+  steps[method]:refresh()
   return steps[method]
+end
+
+--- Compares what plans captured of Lua with what it is now: plans of another state of the model are not run.
+function Step:refresh()
+  self.state = self.captures:state()
 end
 
 local function type_texts(types)
@@ -79,26 +88,32 @@ local function check_logs(self, logs)
   end
 end
 
--- Reported tensors go to variables, so that they can be read after any step.
+-- The variable that a reported tensor goes to, so that it can be read after any step.
+local function log_variable(self, name, value)
+  local variable = self.log_variables[name]
+  if variable and errors.shape(variable.shape) == errors.shape(value.shape) then return variable end
+  return engine.untraced(function()
+    return engine.variable(ops.zeros(value.shape, { dtype = value.dtype }), { dtype = value.dtype, trainable = false })
+  end)
+end
+
+-- What a step reports: `names` in order; `last`, plain values; `log_variables`, which its plan assigns.
 local function keep_logs(self, logs)
   check_logs(self, logs)
-  self.names = sorted_names(self.model, logs)
-  self.from_metrics = reports_metrics(self, logs)
-  if self.from_metrics then return end
-  for name, value in pairs(logs) do
+  local report = { names = sorted_names(self.model, logs), from_metrics = reports_metrics(self, logs), last = {}, log_variables = {} }
+  for name, value in pairs(report.from_metrics and {} or logs) do
     if type(value) ~= "userdata" then
-      self.last[name] = value
+      report.last[name] = value
     else
-      local variable = self.log_variables[name]
-      if not variable or errors.shape(variable.shape) ~= errors.shape(value.shape) then
-        variable = engine.untraced(function()
-          return engine.variable(ops.zeros(value.shape, { dtype = value.dtype }), { dtype = value.dtype, trainable = false })
-        end)
-        self.log_variables[name] = variable
-      end
-      variable:assign(value)
+      report.log_variables[name] = log_variable(self, name, value)
+      report.log_variables[name]:assign(value)
     end
   end
+  return report
+end
+
+local function use_report(self, report)
+  self.names, self.from_metrics, self.last, self.log_variables = report.names, report.from_metrics, report.last, report.log_variables
 end
 
 local function placeholders(trace, types)
@@ -111,18 +126,20 @@ local function trace_step(trace, self, form, types)
   local batch = data.pack(form, placeholders(trace, types))
   local result = self.model[self.method](self.model, batch)
   if self.method ~= "predict_step" then
-    keep_logs(self, result)
-    return { run = trace:compile {} }
+    local report = keep_logs(self, result)
+    self.captures:warn_of_truths(trace:unused_truths {})
+    return { run = trace:compile {}, report = report }
   end
   local outputs = structure.flatten(result)
   local plan = { form = structure.map(result, function() return true end), types = {} }
   for i, output in ipairs(outputs) do plan.types[i] = { shape = output.shape, dtype = output.dtype } end
+  self.captures:warn_of_truths(trace:unused_truths(outputs))
   plan.run = trace:compile(outputs)
   return plan
 end
 
 local function make_plan(self, form, key, parts, types)
-  local plan = engine.traced(trace_step, self, form, types)
+  local plan = self.captures:trace(engine.traced, trace_step, self, form, types)
   self.form = form
   self.plans:keep(key, plan, parts)
   if self.method == "train_step" and not self.trained then self.trained = self.model.trainable_variables end
@@ -137,7 +154,15 @@ function Step:plan(form, key, types)
   self.signature = self.signature or { form = form, key = key, types = types }
   local parts = type_texts(types)
   key = key .. "|" .. table.concat(parts, ";")
-  return self.plans:find(key) or whole.with({ self.model, self }, make_plan, self, form, key, parts, types)
+  local plan = self.plans:find(self.state .. "|" .. key)
+  if not plan then
+    self:refresh() -- since the last time, a callback may have changed what is traced now
+    key = self.state .. "|" .. key
+    table.insert(parts, 1, tostring(self.state))
+    plan = self.plans:find(key) or whole.with({ self.model, self }, make_plan, self, form, key, parts, types)
+  end
+  if plan.report then use_report(self, plan.report) end
+  return plan
 end
 
 local function types_of(tensors)
@@ -155,7 +180,7 @@ local function run_step(self, batch)
     return flat, structure.map(result, function() return true end)
   end
   check_logs(self, result)
-  self.names, self.from_metrics = sorted_names(self.model, result), false
+  use_report(self, { names = sorted_names(self.model, result), last = {}, log_variables = {} })
   local tensors = {}
   for name, value in pairs(result) do
     self.last[name] = value
@@ -206,8 +231,11 @@ function Step:logs()
     for name, value in pairs(results) do logs[name] = to_lua(value) end
     return logs
   end
-  for name, value in pairs(self.last) do logs[name] = to_lua(value) end
-  for name, variable in pairs(self.log_variables) do logs[name] = to_lua(variable) end
+  for _, name in ipairs(self.names or {}) do
+    local value = self.last[name]
+    if value == nil then value = self.log_variables[name] end
+    logs[name] = to_lua(value)
+  end
   return logs
 end
 

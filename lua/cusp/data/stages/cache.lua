@@ -15,12 +15,15 @@ local function lower(dataset)
   return copy
 end
 
--- Elements that pass for the first time are noted; once all have, they are what the data set gives.
+-- Elements that pass for the first time are noted; once all have, they are what the data set gives. Those that an earlier process had
+-- noted (`kept`) come again, in place of what is made for them now.
 local function recording(dataset)
   local fetch, close = dataset.input:open()
-  local elements = {}
+  local elements, kept = {}, dataset.options.kept or {}
+  dataset.options.recorded, dataset.options.kept = elements, nil
   return function()
     local e = fetch()
+    e = e and kept[#elements + 1] or e
     if e then elements[#elements + 1] = e else dataset.options.elements = elements end
     return e
   end, close

@@ -1,0 +1,112 @@
+--- What traces captured of Lua: the plain values, tables, functions and objects that a traced
+-- function can reach.
+--
+-- A plan goes on with the values that stood in upvalues, globals and fields when it was traced. So
+-- what a trace could see is noted, and compared before the plan is run again: once a call, in `fit`
+-- once an epoch. Each state of these values has a number of its own, so that going to and fro
+-- between two (a discriminator frozen and not) finds the plans of both again.
+-- @module cusp.captures
+local snapshot = require "cusp.captures.snapshot"
+local warnings = require "cusp.warnings"
+
+local max_states = 8 -- kept of one function
+local many = 5       -- changes of one value after which a warning says what they cost
+
+local none, weak = {}, { __mode = "k" }
+
+local Captures = { __changes_last = true } -- for cusp.whole: a trace that failed has changed nothing here
+Captures.__index = Captures
+
+--- @tparam string owner for warnings, such as "cusp.compile"
+-- @tparam table options as for `snapshot.take`
+local function new(owner, options)
+  return setmetatable({
+    owner = owner, options = options, states = {}, last = 0, warned = {},
+    writes = setmetatable({}, weak), changes = setmetatable({}, weak),
+  }, Captures)
+end
+
+-- Counts what made a state end, and says once what it costs where that happens often.
+local function count_change(self, record, key)
+  if record.kind == nil or record.kind == "variable" then return end
+  local counts = self.changes[record.of] or {}
+  self.changes[record.of] = counts
+  counts[key] = (counts[key] or 0) + 1
+  if counts[key] == many then
+    warnings.warn("%s: %s has changed %d times, and each time the function was traced anew; "
+      .. "a cusp.Variable that is assigned to would change without that", self.owner, snapshot.describe(record, key), many)
+  end
+end
+
+--- The number of the state that Lua's values are in; plans belong to one.
+-- @treturn integer
+function Captures:state()
+  local states, record, key = self.states, nil, nil
+  for i = #states, 1, -1 do
+    local differing, its_key = snapshot.difference(states[i])
+    if not differing then
+      if i < #states then table.insert(states, table.remove(states, i)) end
+      return states[#states].number
+    end
+    if i == #states then record, key = differing, its_key end
+  end
+  if record and not self.pending then count_change(self, record, key) end
+  if not self.pending then self.last, self.pending = self.last + 1, true end
+  return self.last
+end
+
+-- What a trace wrote at least twice is the function's own: a counter, a note of the last tensor.
+local function note_writes(self, before, after)
+  for _, record in ipairs(after.records) do
+    local earlier = before.by[record.kind] and before.by[record.kind][record.of]
+    for key in next, earlier and snapshot.written(earlier, record) or none do
+      local writes = self.writes[record.of] or {}
+      self.writes[record.of] = writes
+      writes[key] = (writes[key] or 0) + 1
+    end
+  end
+end
+
+local function forget_written(self)
+  for _, state in ipairs(self.states) do
+    for _, record in ipairs(state.records) do
+      for key, count in next, self.writes[record.of] or none do
+        if count > 1 then snapshot.forget(record, key) end
+      end
+    end
+  end
+end
+
+--- Traces, and notes what the trace could see.
+-- @tparam function trace
+-- @param ... its arguments
+-- @return what it returns
+function Captures:trace(trace, ...)
+  local number, before = self:state(), snapshot.take(self.options)
+  local result = trace(...)
+  local after = snapshot.take(self.options)
+  note_writes(self, before, after)
+  after.number = number
+  if not self.pending then table.remove(self.states) end
+  self.pending = nil
+  table.insert(self.states, after)
+  if #self.states > max_states then table.remove(self.states, 1) end
+  forget_written(self)
+  return result
+end
+
+--- Warns of truth values that the traced function asked for and computed nothing from: they were
+-- tested in Lua.
+-- @tparam {string,...} places as `trace:unused_truths` gives them
+function Captures:warn_of_truths(places)
+  for _, place in ipairs(places) do
+    if not self.warned[place] then
+      self.warned[place] = true
+      warnings.warn("%s: %s gives a tensor that nothing is computed from; in Lua a tensor is true "
+        .. "whatever it holds, so that 'if' takes its first branch always: choose with "
+        .. "cusp.ops.where or cusp.ops.cond", self.owner, place)
+    end
+  end
+end
+
+return { new = new }

@@ -1,0 +1,355 @@
+--- All that a trace can see of Lua at one moment, and where another moment differs from it.
+--
+-- Seen are: upvalues of the user's functions and of those that they reach, the globals that these
+-- name, fields of layers, models and other objects, entries of plain tables, the methods of the
+-- user's classes, and which variables are trainable. The library's own functions and modules are
+-- not looked into.
+-- @module cusp.captures.snapshot
+local Object = require "cusp.class"
+local config = require "cusp.config"
+local engine = require "cusp.engine"
+local errors = require "cusp.errors"
+
+local rawequal, rawget, rawlen = rawequal, rawget, rawlen
+local next, type, getmetatable = next, type, getmetatable
+local getupvalue = debug.getupvalue
+
+-- Of a plain table: a larger one is data, and is known by its identity and length.
+local max_entries = 256
+-- Past so many records, what plain tables hold is taken for data.
+local max_records = 20000
+
+local snapshot = {}
+local absent = {} -- stands for nil among upvalues and globals
+
+local function set(names)
+  local result = {}
+  for name in names:gmatch "%S+" do result[name] = true end
+  return result
+end
+
+-- Fields that calls, building and runs change without changing what is computed.
+local volatile = set [[_nodes _losses _ran _results _build_shape _build_others _when_built _when_compiled
+  _compile_config _compiled _shared _gate _steps __order history stop_training stop_evaluating stop_predicting built]]
+
+-- How a model within another is trained is its own affair.
+local training_state = set [[optimizer loss compiled run_eagerly jit_compile steps_per_execution _compile_loss
+  _compile_metrics _loss_tracker]]
+for name in next, volatile do training_state[name] = true end
+
+-- Fields that are known by their identity: what is in them does not change, or is seen elsewhere.
+local closed = set [[_policy input_spec _own_weights _variables _index _trainable_variables
+  kernel_initializer bias_initializer recurrent_initializer embeddings_initializer gamma_initializer beta_initializer]]
+
+local none = {}
+
+---------------------------------------------------------------- what there is to be seen
+
+local Walk = {}
+Walk.__index = Walk
+
+-- The library's and Lua's own modules, which nobody changes.
+local function modules()
+  local known = { [_G] = true }
+  for name, module in next, package.loaded do
+    if name == "cusp" or name:find "^cusp%." or _G[name] == module then known[module] = true end
+  end
+  return known
+end
+
+local function is_user_function(f)
+  local info = debug.getinfo(f, "S")
+  return info.what ~= "C" and not errors.is_library(info.source)
+end
+
+local function is_class(value) return rawget(value, "__super") ~= nil end
+
+-- Whether a metatable is one of the library's: its functions, or those that it leads to, are.
+local function is_ours(meta)
+  local index = rawget(meta, "__index")
+  for _, methods in ipairs { meta, type(index) == "table" and index or nil } do
+    for _, f in next, methods do
+      if type(f) == "function" then return not is_user_function(f) end
+    end
+  end
+  return false
+end
+
+-- Whether a table's entries are part of what a trace sees: not those of the library's own
+-- structures.
+local function is_open(value)
+  local meta = getmetatable(value)
+  if meta == nil then return true end
+  if type(meta) ~= "table" then return false end
+  return Object.is_instance(value) or meta.__jsontype ~= nil or meta.__volatile or not is_ours(meta)
+end
+
+function Walk:note(kind, of, copy, ignored)
+  local count, exact = 0, {}
+  for key, value in next, copy do
+    count = count + 1
+    -- 3 and 3.0 are equal, but promote otherwise.
+    if math.tointeger(value) then exact[key] = math.type(value) end
+  end
+  local record = {
+    kind = kind, of = of, copy = copy, count = count, exact = exact, ignored = ignored,
+  }
+  table.insert(self.records, record)
+  self.by[kind][of] = record
+end
+
+function Walk:entries(value, ignored)
+  local copy = {}
+  for key, item in next, value do
+    if not ignored[key] then copy[key] = item end
+  end
+  self:note("table", value, copy, ignored)
+  return copy
+end
+
+function Walk:visit_all(values)
+  for _, value in next, values do self:visit(value) end
+end
+
+local function is_state(value)
+  if type(value) == "table" and getmetatable(value) == nil then value = value[1] end
+  return engine.is_variable(value)
+end
+
+function Walk:fields(object)
+  local trained = self.training == "all" or self.training == object
+  local within = object.__is_model and not trained
+  local fields = self:entries(object, within and training_state or volatile)
+  -- The state of optimizers and metrics is nothing that trains.
+  local keeps_state = not object.__is_layer and getmetatable(object).__library
+  for key, value in next, fields do
+    if not closed[key] and not (keeps_state and is_state(value)) then self:visit(value) end
+  end
+  for _, weight in ipairs(rawget(object, "_own_weights") or none) do self:visit(weight.variable) end
+  local graph = rawget(object, "_graph")
+  self:visit_all(graph and graph.operations or none)
+  self:class(getmetatable(object))
+end
+
+-- The methods and fields of the user's classes; what has to do with being a class stays the same.
+function Walk:class(class)
+  while class and class ~= Object and not class.__library and not self.seen_classes[class] do
+    self.seen_classes[class] = true
+    local ignored = {}
+    for key in next, class do
+      if type(key) == "string" and key:find "^__" then ignored[key] = true end
+    end
+    self:visit_all(self:entries(class, ignored))
+    class = rawget(class, "__super")
+  end
+end
+
+local function is_large(value)
+  local count = 0
+  for _ in next, value do
+    count = count + 1
+    if count > max_entries then return true end
+  end
+  return false
+end
+
+function Walk:table(value)
+  if self.modules[value] then return end
+  if is_class(value) then return self:class(value) end
+  if not is_open(value) then return end
+  if Object.is_instance(value) then return self:fields(value) end
+  local meta = getmetatable(value)
+  if is_large(value) or #self.records > max_records then
+    self:note("length", value, { rawlen(value) })
+  else
+    self:visit_all(self:entries(value, meta and meta.__volatile or none))
+  end
+  if meta then self:visit(meta) end
+end
+
+local function global(environment, name)
+  local value = rawget(environment, name)
+  if value == nil then
+    local meta = getmetatable(environment)
+    local outer = type(meta) == "table" and rawget(meta, "__index")
+    if type(outer) == "table" then value = rawget(outer, name) end
+  end
+  return value == nil and absent or value
+end
+
+-- The globals that a function may name: in its code, a short string is a tag, its length and its
+-- letters.
+function Walk:globals(f, environment)
+  local code, copy = string.dump(f, true), {}
+  for at, size in code:gmatch "()\4([\x82-\xff])" do
+    local name = code:sub(at + 2, at + size:byte() - 0x80)
+    local value = name:find "^[%a_][%w_]*$" and global(environment, name)
+    if value and not self.modules[value] then copy[name] = value end
+  end
+  local known = self.by.globals[environment]
+  if not known then
+    self:note("globals", environment, copy)
+  else
+    for name, value in next, copy do known.copy[name] = value end
+  end
+  self:visit_all(copy)
+end
+
+-- Of the library's functions only those of the user's that they wrap are seen.
+function Walk:closure(f)
+  local own, copy, i = is_user_function(f), {}, 1
+  for _ = 1, 255 do
+    local name, value = getupvalue(f, i)
+    if not name then break end
+    if own and name == "_ENV" then
+      if type(value) == "table" then self:globals(f, value) end
+    elseif own or type(value) == "function" and is_user_function(value) then
+      copy[i] = value == nil and absent or value
+    end
+    i = i + 1
+  end
+  if next(copy) == nil then return end
+  self:note("function", f, copy)
+  self:visit_all(copy)
+end
+
+function Walk:visit(value)
+  local kind = type(value)
+  if kind ~= "table" and kind ~= "function" and kind ~= "userdata" then return end
+  if self.seen[value] then return end
+  self.seen[value] = true
+  if kind == "function" then return self:closure(value) end
+  if kind == "table" then return self:table(value) end
+  if not engine.is_variable(value) then return end
+  local regularizer, constraint = value.regularizer, value.constraint
+  table.insert(self.records, {
+    kind = "variable", of = value, trainable = value.trainable, regularizer = regularizer,
+    constraint = constraint,
+  })
+  self:visit(regularizer)
+  self:visit(constraint)
+end
+
+--- Everything that can be seen now.
+-- @tparam table options `root`: what a trace starts from; `training`: the model whose optimizer and
+-- losses are part of a trace, "all" for those of every model that is met
+-- @treturn table
+function snapshot.take(options)
+  local walk = setmetatable({
+    records = {}, by = { table = {}, length = {}, globals = {}, ["function"] = {} },
+    seen = { [absent] = true }, seen_classes = {},
+    modules = modules(), training = options.training,
+  }, Walk)
+  walk:visit(options.root)
+  walk.floatx, walk.epsilon = engine.get_floatx(), config.epsilon()
+  return walk
+end
+
+---------------------------------------------------------------- comparing
+
+local function same(a, b)
+  return (rawequal(a, b) or a ~= a and b ~= b) and math.type(a) == math.type(b)
+end
+
+local compare = {}
+
+-- Each gives the key of a value that is another now; nil where all are the same.
+function compare.table(record)
+  local copy, ignored, count = record.copy, record.ignored, 0
+  for key, value in next, record.of do
+    if not ignored[key] then
+      local noted = copy[key]
+      if noted ~= value and not same(noted, value) then return key end
+      count = count + 1
+    end
+  end
+  for key, number in next, record.exact do
+    if math.type(rawget(record.of, key)) ~= number then return key end
+  end
+  if count == record.count then return nil end
+  for key in next, copy do
+    if rawget(record.of, key) == nil then return key end
+  end
+end
+
+function compare.length(record)
+  local noted = record.copy[1]
+  return noted and rawlen(record.of) ~= noted and 1 or nil
+end
+
+function compare.globals(record)
+  for name, noted in next, record.copy do
+    if not same(global(record.of, name), noted) then return name end
+  end
+end
+
+compare["function"] = function(record)
+  for i, noted in next, record.copy do
+    local _, value = getupvalue(record.of, i)
+    if value == nil then value = absent end
+    if not same(value, noted) then return i end
+  end
+end
+
+function compare.variable(record)
+  local variable = record.of
+  if variable.trainable ~= record.trainable then return "trainable" end
+  if not rawequal(variable.regularizer, record.regularizer) then return "regularizer" end
+  if not rawequal(variable.constraint, record.constraint) then return "constraint" end
+end
+
+--- The first record of a snapshot whose values are others now, and the key; nil where there is
+-- none.
+function snapshot.difference(state)
+  for _, record in ipairs(state.records) do
+    local key = compare[record.kind](record)
+    if key ~= nil then return record, key end
+  end
+  if engine.get_floatx() ~= state.floatx then return none, "floatx" end
+  if config.epsilon() ~= state.epsilon then return none, "epsilon" end
+end
+
+---------------------------------------------------------------- what the traced function itself writes
+
+--- The keys of a record whose values are others in a later one.
+function snapshot.written(before, after)
+  local keys = {}
+  for key, value in next, after.copy do
+    if not same(before.copy[key], value) then keys[key] = true end
+  end
+  for key in next, before.copy do
+    if after.copy[key] == nil then keys[key] = true end
+  end
+  return keys
+end
+
+--- Compares a key no more.
+function snapshot.forget(record, key)
+  if record.copy[key] ~= nil then
+    record.copy[key], record.exact[key] = nil, nil
+    record.count = record.count - 1
+  end
+  if record.kind == "table" then
+    local ignored = { [key] = true }
+    for name in next, record.ignored do ignored[name] = true end
+    record.ignored = ignored
+  end
+end
+
+---------------------------------------------------------------- in words
+
+--- What changed, in words.
+function snapshot.describe(record, key)
+  if record.kind == "function" then
+    local info = debug.getinfo(record.of, "S")
+    local name, text = getupvalue(record.of, key), "the local '%s', which the function at %s:%d uses,"
+    return text:format(name, info.short_src, info.linedefined)
+  end
+  if record.kind == "globals" then return ("the global '%s'"):format(key) end
+  local class = Object.class_of(record.of)
+  local name = tostring(rawget(record.of, "name") or "an object")
+  if class then return ("the field '%s' of %s (%s)"):format(key, name, class.__name) end
+  return ("the entry '%s' of a table"):format(key)
+end
+
+return snapshot
