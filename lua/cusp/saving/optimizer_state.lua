@@ -76,7 +76,7 @@ function optimizer_state.scalars(optimizer)
   local result = {}
   local function add(owner)
     for _, variable in ipairs(owner._variables) do
-      if not variable.slot then
+      if not variable.slot and not variable.placeholder then
         local names = scalar_names[variable.name] or {}
         result[#result + 1] = {
           keras3 = variable.name, tf2 = names.tf2, legacy = names.legacy, variable = variable, owner = owner,
@@ -232,15 +232,20 @@ function optimizer_state.keras3_variables(optimizer, wrapped)
   return result
 end
 
+--- The variables as earlier versions of this library saved them: without Adafactor's placeholders.
+function optimizer_state.without_placeholders(optimizer)
+  local result = {}
+  for _, variable in ipairs(optimizer.variables) do
+    if not variable.placeholder then result[#result + 1] = variable end
+  end
+  return result
+end
+
 local function match_in_order(optimizer, names)
   local variables = optimizer.variables
-  if #names == #variables then return variables end
-  local without_product = {}
-  local product = scalar(optimizer, "variable")
-  for _, variable in ipairs(variables) do
-    if variable ~= product then without_product[#without_product + 1] = variable end
+  for _, order in ipairs { variables, optimizer_state.keras3_variables(optimizer, true), optimizer_state.without_placeholders(optimizer) } do
+    if #names == #order then return order end
   end
-  if product and #names == #without_product then return without_product end
   return nil, ("the optimizer has %d variables, the file %d"):format(#variables, #names)
 end
 
