@@ -112,7 +112,8 @@ local function own_get_config(class, super)
   return function(self)
     local config = super.get_config(self)
     for _, parameter in ipairs(rawget(class, "config")) do
-      if not parameter.transient then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+      local omitted = parameter.transient or parameter.omit_default and self[parameter[1]] == parameter.default
+      if not omitted then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
     end
     return config
   end
@@ -172,8 +173,10 @@ function Object:configure(args, class)
   class = class or getmetatable(self)
   while not rawget(class, "config") and class.__super do class = class.__super end
   args = arguments.wrap(class, args)
+  -- A class that declares an argument of its base again, with another default, has the last word.
+  local named = arguments.declaration(getmetatable(self)).named
   for _, parameter in ipairs(rawget(class, "config") or {}) do
-    self[parameter[1]] = arguments.read(args, parameter, class.__name)
+    self[parameter[1]] = arguments.read(args, named[parameter[1]] or parameter, class.__name)
   end
 end
 
