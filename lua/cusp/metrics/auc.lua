@@ -27,7 +27,7 @@ local AUC = ThresholdCurve:extend("AUC", {
     { "num_thresholds", "integer", default = 200, min = 2 },
     { "curve", "choice", choices = { "ROC", "PR", "PRGAIN", "roc", "pr", "prgain" }, default = "ROC" },
     { "summation_method", "choice", choices = { "interpolation", "minoring", "majoring" }, default = "interpolation" },
-    { "name", "string", optional = true }, { "dtype", "dtype", optional = true }, { "thresholds", "list", optional = true },
+    { "name", "string", optional = true }, { "dtype", "dtype", optional = true }, { "thresholds", "list", optional = true, omit_default = true },
     { "multi_label", "boolean", default = false }, { "num_labels", "integer", optional = true, min = 1 },
     { "label_weights", "any", optional = true }, { "from_logits", "boolean", default = false },
   },

@@ -113,6 +113,13 @@ function conversions.forward_layer(value)
   return value
 end
 
+--- TF 2 writes the backward layer only where it was given.
+function conversions.given_backward(value, node)
+  local layer = registry.origin(node)
+  if layer and not rawget(layer, "_given_backward") then return nil end
+  return value
+end
+
 function conversions.if_renorm(value, node)
   if node.config.renorm == true then return value end
   return nil
