@@ -284,9 +284,11 @@ local special = {
 }
 special.__numpy__ = special.__tensor__
 
---- Forms of library classes as this generation has them; a class of the program reads its own.
+--- Forms of library classes as this generation has them; a class of the program reads its own, but for names that changed.
 local function present_form(class, config)
-  if not class.__library or type(config) ~= "table" then return config end
+  if type(config) ~= "table" then return config end
+  config = require("cusp.saving.configuration.generation").present(class.__name, config)
+  if not class.__library then return config end
   return require("cusp.saving.configuration.keras2").upgrade(class, config)
 end
 

@@ -63,6 +63,21 @@ function Optimizer.parameters(learning_rate, own)
   return list
 end
 
+--- Marks a parameter that only optimizers of files of Keras 2 have set: Keras 3's configuration has no place for it.
+function Optimizer.of_keras2(parameter)
+  parameter.transient, parameter.keyword_only, parameter.of_keras2 = true, true, true
+  return parameter
+end
+
+--- What of an optimizer of Keras 2 a configuration cannot hold: "schedule_decay = 0.004"; nil where nothing is lost.
+-- @treturn ?string
+function Optimizer:lost_in_config()
+  for _, parameter in ipairs(self.config) do
+    local value = self[parameter[1]]
+    if parameter.of_keras2 and value ~= parameter.default then return ("%s = %s"):format(parameter[1], tostring(value)) end
+  end
+end
+
 --- Makes an optimizer's class.
 -- @tparam string name
 -- @tparam table definition `learning_rate` (default), `parameters` (its own), and methods
@@ -555,7 +570,7 @@ function Optimizer:get_config()
     ordered.set(config, key, value)
   end
   for _, parameter in ipairs(self.config) do
-    if not is_common[parameter[1]] then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+    if not is_common[parameter[1]] and not parameter.transient then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
   end
   return config
 end

@@ -113,6 +113,12 @@ local function read_config(source)
   return config
 end
 
+--- The version of Keras that wrote an archive; nil where it does not say.
+local function read_version(source)
+  local ok, metadata = pcall(function() return source.has(METADATA) and json.decode(source.text(METADATA)) end)
+  return ok and kinds.is_plain(metadata) and metadata.keras_version or nil
+end
+
 --- Names the archive, not the temporary file that its weights were taken out to.
 local function naming(source, temporary, f, ...)
   local results = table.pack(engine.attempt(f, ...))
@@ -167,7 +173,9 @@ function archive.read(path, options)
   options = options or {}
   local source <close> = open(path)
   local config = read_config(source)
-  local ok, model = engine.attempt(configuration.to_model, config, {custom_objects = options.custom_objects, compile = options.compile})
+  local ok, model = engine.attempt(configuration.to_model, config, {
+    custom_objects = options.custom_objects, compile = options.compile, keras_version = read_version(source),
+  })
   if not ok then
     if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
     errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))

@@ -100,9 +100,9 @@ end
 
 --- Nadam's product of the momentums of all steps so far, in the precision of its variable.
 local function momentum_product(optimizer, steps)
-  local product, beta = 1.0, optimizer.beta_1
+  local product, beta, rise = 1.0, optimizer.beta_1, 0.96 ^ optimizer.schedule_decay
   for step = 1, steps do
-    product = product * beta * (1 - 0.5 * 0.96 ^ step)
+    product = product * beta * (1 - 0.5 * rise ^ step)
     if product < 1e-45 then return 0.0 end
   end
   return product

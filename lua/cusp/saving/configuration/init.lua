@@ -7,9 +7,11 @@
 --    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out, since they hold defaults;
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
 -- @module cusp.saving.configuration
+local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local generation = require "cusp.saving.configuration.generation"
 local plain = require "cusp.plain"
 local keras2 = require "cusp.saving.configuration.keras2"
 local kinds = require "cusp.kinds"
@@ -44,10 +46,21 @@ function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree = registry.serialize(model)
   if not layout then return require("cusp.saving.configuration.keras3").of(tree) end
-  local result = keras2.of(tree, layout)
-  ordered.set(result, "keras_version", "2.2.4-tf")
+  local result, version = keras2.of(tree, layout)
+  ordered.set(result, "keras_version", version or "2.2.4-tf")
   ordered.set(result, "backend", "tensorflow")
   return result
+end
+
+local warned_of_optimizer = setmetatable({}, { __mode = "k" })
+
+--- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on otherwise than Keras's class of that name.
+local function warn_of_optimizer(model, settings)
+  local lost = Object.is_instance(settings.optimizer) and settings.optimizer.lost_in_config and settings.optimizer:lost_in_config()
+  if not lost or warned_of_optimizer[settings] then return end
+  warned_of_optimizer[settings] = true
+  warnings.warn("%s: the optimizer has %s from a file of Keras 2, which Keras's configuration cannot hold: where this file is "
+    .. "read, training goes on without it", model.name, lost)
 end
 
 local warned = setmetatable({}, { __mode = "k" }) -- settings of which it was said that they cannot be written
@@ -64,6 +77,7 @@ function configuration.has_compile(model)
     warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
       .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
   end
+  if settings then warn_of_optimizer(model, settings) end
   return settings ~= nil and not obstacle
 end
 
@@ -128,11 +142,12 @@ end
 --- A model from its configuration, of whichever generation of Keras.
 -- @tparam table config
 -- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether Keras 3's compile_config is
--- followed (true)
+-- followed (true); `keras_version`: that of the file, where the configuration does not say it
 -- @treturn Model
 -- @raise naming the place in the configuration and what is wrong there
 function configuration.to_model(config, options)
-  local ok, model = engine.attempt(scoped, options, read_model, config)
+  local version = kinds.is_plain(config) and config.keras_version or options and options.keras_version
+  local ok, model = engine.attempt(generation.within, version, scoped, options, read_model, config)
   if not ok then raise_in("model configuration", model) end
   compile_if_told(model, config, options)
   return model

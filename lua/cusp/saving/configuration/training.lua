@@ -79,10 +79,10 @@ function training.hdf5(model, format)
   if not config or training.obstacle(model) then return nil end
   local result, options = ordered.object({}, {}), { optimizers = form.optimizers }
   for _, key in ipairs(form) do
-    local value = keras2.of(registry.serialize(config[key]), options)
+    local value = (keras2.of(registry.serialize(config[key]), options))
     ordered.set(result, key, key == "loss" and long_names(value) or value)
   end
-  ordered.set(result, "optimizer_config", keras2.of(registry.serialize(config.optimizer), options))
+  ordered.set(result, "optimizer_config", (keras2.of(registry.serialize(config.optimizer), options)))
   return result
 end
 
