@@ -106,6 +106,9 @@ describe("files of Keras 2:", function()
       for _ = 1, 2 do model:train_on_batch(cusp.tensor(case.x), cusp.tensor(case.y)) end
       for i, weights in ipairs(model:get_weights()) do close(weights:flat(), case.weights[i], name .. " " .. i, 2e-5) end
       local lines = warnings.collect(model.save, model, path.path .. "/m.keras")
+      local again = models.load_model(path.path .. "/m.keras")
+      for _, one in ipairs { model, again } do one:train_on_batch(cusp.tensor(case.x), cusp.tensor(case.y)) end
+      for i, weights in ipairs(again:get_weights()) do assert.equal(model:get_weights()[i]:tobytes(), weights:tobytes(), name) end
       local is_lost = name == "nadam" or name == "adagrad" or name == "rmsprop" or name == "rmsprop_centered"
       assert.equal(is_lost and true or false, (lines[1] or ""):find("from a file of Keras 2", 1, true) ~= nil, name)
     end

@@ -95,7 +95,8 @@ describe("every optimizer's state", function()
       local wanted = {}
       for i, variable in ipairs(optimizer_state.keras3_variables(model.optimizer, false)) do wanted[i] = variable.value:flat() end
       for _, ending in ipairs { ".keras", ".h5", ".weights.h5", "" } do
-        local file, again = ("%s/%s%s"):format(path.path, name, ending)
+        local file = ("%s/%s%s"):format(path.path, name, ending)
+        local again
         if ending == ".keras" or ending == ".h5" then
           model:save(file)
           again = cusp.models.load_model(file)

@@ -69,15 +69,6 @@ function Optimizer.of_keras2(parameter)
   return parameter
 end
 
---- What of an optimizer of Keras 2 a configuration cannot hold: "schedule_decay = 0.004"; nil where nothing is lost.
--- @treturn ?string
-function Optimizer:lost_in_config()
-  for _, parameter in ipairs(self.config) do
-    local value = self[parameter[1]]
-    if parameter.of_keras2 and value ~= parameter.default then return ("%s = %s"):format(parameter[1], tostring(value)) end
-  end
-end
-
 --- Makes an optimizer's class.
 -- @tparam string name
 -- @tparam table definition `learning_rate` (default), `parameters` (its own), and methods
@@ -570,7 +561,8 @@ function Optimizer:get_config()
     ordered.set(config, key, value)
   end
   for _, parameter in ipairs(self.config) do
-    if not is_common[parameter[1]] and not parameter.transient then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+    local name = parameter[1]
+    if not is_common[name] and not parameter.transient then ordered.set(config, name, kinds.to_config(parameter, self[name])) end
   end
   return config
 end

@@ -10,6 +10,7 @@ local errors = require "cusp.errors"
 local extra_state = require "cusp.saving.extra_state"
 local hdf5_weights = require "cusp.saving.hdf5_weights"
 local json = require "cusp.json"
+local keras2_settings = require "cusp.saving.keras2_settings"
 local kinds = require "cusp.kinds"
 local name_lists = require "cusp.saving.name_lists"
 local optimizer_state = require "cusp.saving.optimizer_state"
@@ -55,7 +56,11 @@ function hdf5_model.write(path, model, include_optimizer)
   root.attributes:set("keras_version", is_keras3 and tree.keras_version or hdf5_weights.version)
   root.attributes:set("backend", hdf5_weights.backend)
   root.attributes:set("model_config", config, {charset = "ascii"})
-  if training then root.attributes:set("training_config", json.encode(training), {charset = "ascii"}) end
+  if training then
+    root.attributes:set("training_config", json.encode(training), {charset = "ascii"})
+    local settings = keras2_settings.of(model)
+    if settings then root.attributes:set("cusp_optimizer", json.encode(settings), {charset = "ascii"}) end
+  end
   hdf5_weights.write(root:create_group "model_weights", model)
   if training and model.optimizer.built then write_optimizer(root, model) end
   extra_state.write(root, model, training ~= nil)
@@ -171,7 +176,10 @@ function hdf5_model.read(path, options)
   local model = in_file(path, configuration.to_model, config, {
     custom_objects = options.custom_objects, compile = false, keras_version = text_attribute(path, root, "keras_version"),
   })
-  if options.compile ~= false then compile(path, model, json_attribute(path, root, "training_config"), options) end
+  if options.compile ~= false then
+    compile(path, model, json_attribute(path, root, "training_config"), options)
+    keras2_settings.restore(model, json_attribute(path, root, "cusp_optimizer"))
+  end
   local contents = read_contents(path, root, model)
   if not deferred.is_built(model) then keep(contents) end
   deferred.when_built(model, function() restore(model, contents) end)

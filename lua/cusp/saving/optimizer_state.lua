@@ -243,7 +243,8 @@ end
 
 local function match_in_order(optimizer, names)
   local variables = optimizer.variables
-  for _, order in ipairs { variables, optimizer_state.keras3_variables(optimizer, true), optimizer_state.without_placeholders(optimizer) } do
+  local older = { optimizer_state.keras3_variables(optimizer, true), optimizer_state.without_placeholders(optimizer) }
+  for _, order in ipairs { variables, older[1], older[2] } do
     if #names == #order then return order end
   end
   return nil, ("the optimizer has %d variables, the file %d"):format(#variables, #names)

@@ -7,7 +7,6 @@
 --    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out, since they hold defaults;
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
 -- @module cusp.saving.configuration
-local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -56,11 +55,12 @@ local warned_of_optimizer = setmetatable({}, { __mode = "k" })
 
 --- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on otherwise than Keras's class of that name.
 local function warn_of_optimizer(model, settings)
-  local lost = Object.is_instance(settings.optimizer) and settings.optimizer.lost_in_config and settings.optimizer:lost_in_config()
-  if not lost or warned_of_optimizer[settings] then return end
+  local lost = not warned_of_optimizer[settings] and require("cusp.saving.keras2_settings").of(model)
+  if not lost then return end
   warned_of_optimizer[settings] = true
-  warnings.warn("%s: the optimizer has %s from a file of Keras 2, which Keras's configuration cannot hold: where this file is "
-    .. "read, training goes on without it", model.name, lost)
+  local name, value = next(lost)
+  warnings.warn("%s: the optimizer has %s = %s from a file of Keras 2: where Keras 3 reads this file, training goes on without it",
+    model.name, name, tostring(value))
 end
 
 local warned = setmetatable({}, { __mode = "k" }) -- settings of which it was said that they cannot be written
