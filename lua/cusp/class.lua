@@ -37,7 +37,9 @@ function Object.find(name, module)
 end
 
 local function register(class)
-  classes[class.__name] = class
+  -- The library's classes are loaded when they are used; that must not hide one of the program's.
+  local known = classes[class.__name]
+  if not (class.__library and known and not known.__library) then classes[class.__name] = class end
   if class.__library and class.__module then
     by_module[class.__module] = by_module[class.__module] or {}
     by_module[class.__module][class.__name] = class

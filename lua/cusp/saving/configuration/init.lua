@@ -36,6 +36,25 @@ local function options_of(format)
   return options
 end
 
+local function warn_of_name(model, name, object)
+  local found = registry.find(name:match ">(.+)$" or name, nil, name)
+  if found == nil or found == object then return end
+  warnings.warn("%s: '%s' is written by that name, which by now means %s made later: what is loaded will have the later one, unless "
+    .. "custom_objects = {%s = ...} says otherwise", model.name, name, type(object) == "table" and "a class" or "a function", name)
+end
+
+--- Loading finds classes by name: two of one name cannot both come back, and an older one only where loading is told of it.
+local function check_names(model, noted)
+  for name, objects in pairs(noted) do
+    local first = next(objects)
+    if next(objects, first) then
+      errors.raise("%s: it holds objects of two classes or functions named '%s', and loading could not tell them apart; give each a "
+        .. "name of its own (extend, register_keras_serializable)", model.name, name)
+    end
+    warn_of_name(model, name, first)
+  end
+end
+
 --- The configuration of a model.
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default), "h5" or "keras3"
@@ -43,7 +62,8 @@ end
 -- @raise where a class has no configuration, saying what to write
 function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
-  local tree = registry.serialize(model)
+  local tree, noted = registry.noting(registry.serialize, model)
+  check_names(model, noted)
   if not layout then return require("cusp.saving.configuration.keras3").of(tree) end
   local result, version = keras2.of(tree, layout)
   ordered.set(result, "keras_version", version or "2.2.4-tf")
