@@ -135,8 +135,8 @@ end)
 describe("an argument that a class declares again", function()
   it("has the default of that class, whatever its base says", function()
     local cusp = require "cusp"
-    local Base = require "cusp.class"
-    local First = Base:extend("SpecFirst", { config = { { "rate", "number", optional = true }, { "size", "number", default = 1 } } })
+    local Root = require "cusp.class"
+    local First = Root:extend("SpecFirst", { config = { { "rate", "number", optional = true }, { "size", "number", default = 1 } } })
     local Second = First:extend("SpecSecond", { config = { { "rate", "number", default = 0.5 } } })
     assert.equal(0.5, Second().rate)
     assert.equal(1, Second().size)
