@@ -139,10 +139,6 @@ function conversions.schedule_name(value, node)
   return value == node.class_name and null or value
 end
 
-function conversions.reduction(value)
-  return value == "sum_over_batch_size" and "auto" or value
-end
-
 ---------------------------------------------------------------- writing
 
 local convert
@@ -189,7 +185,8 @@ local function write_item(result, item, node, fixed, state)
   local value = value_for(item, node, fixed)
   if value == nil or item.optional and item.unless ~= nil and same(value, item.unless) then return end
   value = with_module(value, convert(value, state), state)
-  if item.conversion then value = conversions[item.conversion](value, node) end
+  local change = item.conversion and conversions[item.conversion]
+  if change then value = change(value, node) end
   ordered.set(result, item.name, value)
 end
 
