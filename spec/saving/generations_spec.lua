@@ -99,6 +99,19 @@ describe("files of Keras 2:", function()
     close(models.load_model(path.path .. "/m.keras")(x):flat(), model(x):flat(), "keras")
   end)
 
+  it("losses and metrics of older names are found", function()
+    local model = cusp.Sequential { cusp.Input { shape = { 2 } }, layers.Dense(2) }
+    require("cusp.saving.configuration").compile(model, {
+      optimizer_config = { class_name = "Adagrad", config = { lr = 0.5, decay = 0.0, epsilon = cusp.null } }, loss = "cosine_proximity",
+      metrics = { "kullback_leibler_divergence" },
+    })
+    assert.equal(cusp.losses.cosine_similarity, cusp.losses.get(model.loss))
+    assert.equal(0.5, model.optimizer.learning_rate:item())
+    assert.equal(0.0, model.optimizer.initial_accumulator_value)
+    assert.is_true(model.optimizer.epsilon_beside_root)
+    model:train_on_batch(cusp.ones { 3, 2 }, cusp.ones { 3, 2 })
+  end)
+
   it("optimizers go on as they did", function()
     local path <close> = folder.new()
     for name, case in pairs(io.optimizers) do

@@ -373,6 +373,14 @@ function readers.reduction(config, key)
   if config[key] == "auto" then config[key] = "sum_over_batch_size" end
 end
 
+-- Before Keras 2.3 the rate had a short name, epsilon could be null for the default, and Adagrad began with sums of 0.
+local function read_short_rate(config, class)
+  if config.lr == nil or config.learning_rate ~= nil then return end
+  config.learning_rate, config.lr = config.lr, nil
+  if config.epsilon == null then config.epsilon = nil end
+  if class.__name == "Adagrad" and config.initial_accumulator_value == nil then config.initial_accumulator_value = 0.0 end
+end
+
 --- The decay of TF 2.0's optimizers, a rate that falls with every step; Nadam's was that of its momenta. Only these optimizers have the
 -- key, and two of them added epsilon to the root, not below it.
 local function read_decay(config, class)
@@ -417,7 +425,10 @@ function keras2.upgrade(class, config)
   drop_fixed(result, entry.fixed, declared)
   upgrade_items(result, items_of(space.base), class, declared)
   upgrade_items(result, items_of(entry[1] or ""), class, declared)
-  if space == table_of.optimizers then read_decay(result, class) end
+  if space == table_of.optimizers then
+    read_short_rate(result, class)
+    read_decay(result, class)
+  end
   return result
 end
 

@@ -247,6 +247,12 @@ table_of.loss_names = {
   msle = "mean_squared_logarithmic_error", bce = "binary_crossentropy", kld = "kl_divergence",
 }
 
+-- Names that older files have and that mean the same under another name now. As a metric, cosine_proximity had either sign.
+table_of.older_losses = { cosine_proximity = "cosine_similarity", cosine = "cosine_similarity", huber_loss = "huber" }
+table_of.older_metrics = {
+  kullback_leibler_divergence = "kl_divergence", KullbackLeiblerDivergence = "KLDivergence",
+}
+
 -- The class's own keys follow as they are.
 table_of.losses = { base = "reduction:reduction name -dtype -fn", classes = {}, any = true, fixed = { fn = null } }
 table_of.metrics = { base = "name dtype:policy_name", classes = {}, any = true }

@@ -102,6 +102,7 @@ local function map(value, f)
 end
 
 local function read_loss(value)
+  value = keras2_table.older_losses[value] or value
   return registry.deserialize(value, { module = "keras.losses" })
 end
 
@@ -140,7 +141,7 @@ end
 
 local function metric_reader(outputs)
   return function(value)
-    if type(value) == "string" then return value end
+    if type(value) == "string" then return keras2_table.older_metrics[value] or value end
     local wrapper = is_plain(value) and value.class_name == "MeanMetricWrapper" and is_plain(value.config)
     if wrapper then return without_prefix(wrapped_metric(value.config), outputs) end
     return without_prefix(registry.deserialize(value, { module = "keras.metrics" }), outputs)
