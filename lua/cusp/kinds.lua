@@ -6,7 +6,8 @@
 --
 -- `optional` allows nil; a parameter with a default, or optional, may be left out. Limits: `min`, `max` (inclusive), `above`,
 -- `below` (exclusive), `choices`, `rank` (of "integers": one integer stands for that many), `list_of` (a kind).
--- In configurations `transient` leaves a parameter out always, `omit_default` while it has its default: Keras never writes it, but reads it.
+-- In configurations `transient` leaves a parameter out always, `omit_default` while it has its default: Keras reads it, but
+-- never writes it.
 -- @module cusp.kinds
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
