@@ -131,3 +131,17 @@ describe("a class", function()
     assert.equal(Dense, Object.find "SpecDense")
   end)
 end)
+
+describe("an argument that a class declares again", function()
+  it("has the default of that class, whatever its base says", function()
+    local cusp = require "cusp"
+    local Root = require "cusp.class"
+    local First = Root:extend("SpecFirst", { config = { { "rate", "number", optional = true }, { "size", "number", default = 1 } } })
+    local Second = First:extend("SpecSecond", { config = { { "rate", "number", default = 0.5 } } })
+    assert.equal(0.5, Second().rate)
+    assert.equal(1, Second().size)
+    assert.equal(0.25, Second { rate = 0.25 }.rate)
+    assert.equal(0.004, cusp.optimizers.AdamW().weight_decay)
+    assert.equal(0.004, cusp.optimizers.AdamW:from_config {}.weight_decay)
+  end)
+end)

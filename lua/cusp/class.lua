@@ -37,7 +37,9 @@ function Object.find(name, module)
 end
 
 local function register(class)
-  classes[class.__name] = class
+  -- The library's classes are loaded when they are used; that must not hide one of the program's.
+  local known = classes[class.__name]
+  if not (class.__library and known and not known.__library) then classes[class.__name] = class end
   if class.__library and class.__module then
     by_module[class.__module] = by_module[class.__module] or {}
     by_module[class.__module][class.__name] = class
@@ -112,7 +114,8 @@ local function own_get_config(class, super)
   return function(self)
     local config = super.get_config(self)
     for _, parameter in ipairs(rawget(class, "config")) do
-      if not parameter.transient then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+      local omitted = parameter.transient or parameter.omit_default and self[parameter[1]] == parameter.default
+      if not omitted then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
     end
     return config
   end
@@ -172,8 +175,10 @@ function Object:configure(args, class)
   class = class or getmetatable(self)
   while not rawget(class, "config") and class.__super do class = class.__super end
   args = arguments.wrap(class, args)
+  -- A class that declares an argument of its base again, with another default, has the last word.
+  local named = arguments.declaration(getmetatable(self)).named
   for _, parameter in ipairs(rawget(class, "config") or {}) do
-    self[parameter[1]] = arguments.read(args, parameter, class.__name)
+    self[parameter[1]] = arguments.read(args, named[parameter[1]] or parameter, class.__name)
   end
 end
 

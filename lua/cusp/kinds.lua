@@ -6,6 +6,8 @@
 --
 -- `optional` allows nil; a parameter with a default, or optional, may be left out. Limits: `min`, `max` (inclusive), `above`,
 -- `below` (exclusive), `choices`, `rank` (of "integers": one integer stands for that many), `list_of` (a kind).
+-- In configurations `transient` leaves a parameter out always, `omit_default` while it has its default: Keras reads it, but
+-- never writes it.
 -- @module cusp.kinds
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
@@ -109,6 +111,12 @@ kinds.define("number", {
     if parameter.above == 0 and not parameter.max and not parameter.below then return "a positive number" end
     return limits("a number", parameter)
   end,
+})
+
+-- Keras keeps it in a tensor, so that its configuration has what the tensor holds.
+kinds.define("float32", {
+  check = kinds.get("number").check, expects = kinds.get("number").expects,
+  to_config = function(value) return (("f"):unpack(("f"):pack(value))) end,
 })
 
 kinds.define("integer", {

@@ -180,6 +180,27 @@ end
 ---------------------------------------------------------------- writing
 
 local serialize_plain
+local noted -- name → set of what was written under it, while `noting` runs
+
+local function note(name, object)
+  if not noted then return end
+  noted[name] = noted[name] or {}
+  noted[name][object] = true
+end
+
+--- Calls `f` and notes which classes and functions of the program are written meanwhile.
+-- @tparam function f
+-- @param ... its arguments
+-- @return what it returns
+-- @treturn {[string]={[table|function]=true}} by the name that is written
+function registry.noting(f, ...)
+  local outer, own = noted, {}
+  noted = own
+  local ok, result = pcall(f, ...)
+  noted = outer
+  if not ok then error(result, 0) end
+  return result, own
+end
 
 --- The state that a layer or model adds to its form: empty tables are kept, as Keras keeps them.
 local function add_state(result, object, key, get)
@@ -204,6 +225,7 @@ local function serialize_object(object)
     config = config_of(object, class),
     registered_name = is_custom and (given_names[class] or class.__name) or class.__registered_name or null,
   }, { "module", "class_name", "config", "registered_name" })
+  if is_custom then note(result.registered_name, class) end
   add_state(result, object, "build_config", object.get_build_config)
   add_state(result, object, "compile_config", object.get_compile_config)
   origins[result] = object
@@ -212,6 +234,7 @@ end
 
 local function serialize_function(f)
   local name = registry.function_name(f)
+  if given_names[f] then note(given_names[f], f) end
   return ordered.object({ module = "builtins", class_name = "function", config = name, registered_name = given_names[f] or name },
     { "module", "class_name", "config", "registered_name" })
 end
@@ -284,9 +307,11 @@ local special = {
 }
 special.__numpy__ = special.__tensor__
 
---- Forms of library classes as this generation has them; a class of the program reads its own.
+--- Forms of library classes as this generation has them; a class of the program reads its own, but for names that changed.
 local function present_form(class, config)
-  if not class.__library or type(config) ~= "table" then return config end
+  if type(config) ~= "table" then return config end
+  config = require("cusp.saving.configuration.generation").present(class.__name, config)
+  if not class.__library then return config end
   return require("cusp.saving.configuration.keras2").upgrade(class, config)
 end
 

@@ -245,6 +245,16 @@ describe("training configurations:", function()
     assert(math.abs(cusp.optimizers.schedules.deserialize(rate)(3):item() - 0.01 / 1.3) < 1e-6)
   end)
 
+  it("a loss has a reduction that both TensorFlow 2 and Keras 3 take", function()
+    local model = model_of "tutorial_functional/tf2_model.json"
+    model:compile { optimizer = "sgd", loss = cusp.losses.Huber { delta = 2.0 } }
+    local loss = configuration.of_compile(model, { format = "h5" }).loss
+    assert.equal("sum_over_batch_size", loss.config.reduction)
+    loss.config.reduction = "auto"
+    configuration.compile(model, { optimizer_config = { class_name = "SGD", config = {} }, loss = loss })
+    assert.equal("sum_over_batch_size", model.loss.reduction)
+  end)
+
   it("metrics of several outputs keep their names", function()
     local model = model_of "multi_output/tf2_model.json"
     configuration.compile(model, all()["multi_output/tf2_model.h5"])

@@ -138,3 +138,61 @@ describe("custom objects:", function()
     assert.is_nil(rawget(again, "compiled"))
   end)
 end)
+
+describe("two classes of one name", function()
+  local path = os.tmpname() .. ".keras"
+  after_each(function() os.remove(path) end)
+
+  local function factory(factor)
+    return cusp.layers.Layer:extend("SpecFactory", { call = function(_, x) return x * factor end })
+  end
+
+  local function model_of(...)
+    local model = cusp.Sequential { cusp.Input { shape = { 1 } } }
+    for _, class in ipairs { ... } do model:add(class()) end
+    return model
+  end
+
+  it("do not go into one file", function()
+    local ten, many = factory(10), factory(25)
+    local ok, message = pcall(cusp.Model.save, model_of(ten, many), path)
+    assert.is_false(ok)
+    assert.matches("two classes or functions named 'SpecFactory'", message)
+    assert.is_nil(io.open(path))
+  end)
+
+  it("are warned of where the older one is saved, and not where the newer one is", function()
+    local ten, many = factory(10), factory(25)
+    local lines = warnings.collect(cusp.Model.save, model_of(ten), path)
+    assert.matches("'SpecFactory' is written by that name, which by now means a class made later", lines[1])
+    local again = cusp.models.load_model(path, { custom_objects = { SpecFactory = ten } })
+    assert.equal(10, again(cusp.ones { 1, 1 }):item())
+    assert.equal(25, cusp.models.load_model(path)(cusp.ones { 1, 1 }):item())
+    assert.are.same({}, (warnings.collect(cusp.Model.save, model_of(many), path)))
+  end)
+
+  it("are kept apart by copies", function()
+    local ten = factory(10)
+    local model = model_of(ten)
+    factory(25)
+    assert.equal(10, cusp.models.clone_model(model)(cusp.ones { 1, 1 }):item())
+  end)
+
+  it("functions registered twice are warned of, too", function()
+    local registry = require "cusp.registry"
+    local first = registry.register("spec_twice", function(x) return x * 2 end)
+    local model = cusp.Sequential { cusp.Input { shape = { 1 } }, cusp.layers.Activation(first) }
+    assert.are.same({}, (warnings.collect(model.save, model, path)))
+    registry.register("spec_twice", function(x) return x * 3 end)
+    assert.matches("'spec_twice' is written by that name, which by now means a function", warnings.collect(model.save, model, path)[1])
+  end)
+
+  it("a library class loaded later does not hide the program's", function()
+    local Mine = cusp.layers.Layer:extend("GaussianNoise", { call = function(_, x) return x * 3 end })
+    local model = model_of(Mine)
+    assert.is_table(cusp.layers.GaussianNoise)
+    model:save(path)
+    assert.equal(3, cusp.models.load_model(path)(cusp.ones { 1, 1 }):item())
+    require("cusp.class").classes.GaussianNoise = cusp.layers.GaussianNoise
+  end)
+end)

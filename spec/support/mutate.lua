@@ -89,10 +89,10 @@ table.sort(names)
 
 --- Mutations of a string, all kinds in turn, every third one with a second change.
 -- @tparam string bytes the whole file
--- @tparam table options `count` (200), `seed` (1)
+-- @tparam table options `count` (200): the last one's number, `first` (1): the first one's, `seed` (1)
 -- @return an iterator over a name, which says the kind and the number, and the damaged bytes
 function mutate.mutations(bytes, options)
-  local count, seed, i = options.count or 200, options.seed or 1, 0
+  local count, seed, i = options.count or 200, options.seed or 1, (options.first or 1) - 1
   return function()
     i = i + 1
     if i > count then return nil end

@@ -24,6 +24,13 @@ function functions.relu(...)
   return ops.subtract(result, ops.multiply(ops.relu(ops.subtract(threshold, x)), negative_slope))
 end
 
+--- The hard sigmoid of Keras 2, `clip(0.2 x + 0.5, 0, 1)`: what files of that generation mean by "hard_sigmoid".
+-- @tparam tensor x
+-- @treturn tensor of the shape of x
+function functions.keras2_hard_sigmoid(x)
+  return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0, 1)
+end
+
 local bind_gelu = arguments.binder("gelu", "x, approximate: bool = false")
 
 --- Gaussian error linear unit; exact unless `approximate` (the operation `cusp.ops.gelu` approximates unless told otherwise).

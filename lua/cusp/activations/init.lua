@@ -4,11 +4,12 @@
 -- layers.Dense{32, activation = function(x) return x:tanh() * 2 end}
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
+local generation = require "cusp.saving.configuration.generation"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local registry = require "cusp.registry"
 
-local own = { relu = true, gelu = true, linear = true, exponential = true, mish = true }
+local own = { keras2_hard_sigmoid = true, relu = true, gelu = true, linear = true, exponential = true, mish = true }
 local from_ops = {
   celu = true, elu = true, glu = true, hard_shrink = true, hard_sigmoid = true, hard_silu = true, hard_swish = true, hard_tanh = true,
   leaky_relu = true, log_sigmoid = true, log_softmax = true, relu6 = true, selu = true, sigmoid = true, silu = true, soft_shrink = true,
@@ -57,6 +58,7 @@ function activations.get(identifier)
     if type(found) == "function" or is_callable(found) then return found end
     errors.raise("there is no activation named '%s'%s", identifier, errors.suggestion(identifier, names()))
   end
+  if generation.is_hard_sigmoid_form(identifier) then return activations.keras2_hard_sigmoid end
   if kinds.is_plain(identifier) and identifier.class_name then return activations.deserialize(identifier) end
   if is_callable(identifier) then return identifier end
   errors.raise("expected an activation function or its name, got %s", errors.describe(identifier))
@@ -66,6 +68,7 @@ end
 function activations.serialize(activation)
   if activation == nil or activation == null then return null end
   if type(activation) == "string" then return activation end
+  if activation == rawget(activations, "keras2_hard_sigmoid") then return generation.hard_sigmoid_form() end
   for name in pairs(names()) do
     if rawget(activations, name) == activation then return written[name] or name end
   end

@@ -30,7 +30,7 @@ constant.Constant = Initializer:extend("Constant", {
 
 --- The identity matrix times `gain`; for shapes of two axes.
 constant.Identity = Initializer:extend("Identity", {
-  config = { { "gain", "number", default = 1.0 } },
+  config = { { "gain", "number", default = 1.0, omit_default = true } },
   call = function(self, shape, dtype)
     if #shape ~= 2 then errors.raise("Identity: expected a shape of 2 axes, got %s", errors.shape(shape)) end
     local identity = ops.eye(shape[1], shape[2], { dtype = dtype })

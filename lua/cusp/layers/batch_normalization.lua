@@ -17,6 +17,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
+local ordered = require "cusp.ordered"
 local shapes = require "cusp.shape"
 local symbolic = require "cusp.models.symbolic"
 
@@ -47,6 +48,7 @@ function BatchNormalization:init(args)
   self:configure(args, BatchNormalization)
   Layer.init(self, args)
   check_clipping(self.renorm_clipping)
+  if self.renorm then self.renorm_clipping = self.renorm_clipping or ordered.object() end
   if self.synchronized then errors.raise "BatchNormalization: synchronized is not supported: there is one device" end
 end
 

@@ -152,7 +152,7 @@ function Bidirectional:get_config()
   local config = Layer.get_config(self)
   ordered.set(config, "merge_mode", self.merge_mode or require "cusp.null")
   ordered.set(config, "layer", layers.serialize(self.forward_layer))
-  if self._given_backward then ordered.set(config, "backward_layer", layers.serialize(self.backward_layer)) end
+  ordered.set(config, "backward_layer", layers.serialize(self.backward_layer))
   return config
 end
 

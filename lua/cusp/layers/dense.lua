@@ -21,8 +21,8 @@ return Layer:extend("Dense", {
   config = {
     {"units", "integer", min = 1}, options.activation(), options.flag("use_bias", true),
     options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"),
-    options.regularizer "kernel", options.regularizer "bias", options.regularizer "activity",
-    options.constraint "kernel", options.constraint "bias",
+    options.regularizer "kernel", options.regularizer "bias", options.regularizer("activity", true),
+    options.constraint "kernel", options.constraint "bias", options.quantization(),
   },
 
   build = function(self, shape)

@@ -17,6 +17,7 @@ local EinsumDense = Layer:extend("EinsumDense", {
     {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(), {"bias_axes", "string", optional = true},
     options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",
     options.regularizer "bias", options.regularizer "activity", options.constraint "kernel", options.constraint "bias",
+    options.quantization(),
   },
 })
 

@@ -23,7 +23,7 @@ local Embedding = Layer:extend("Embedding", {
     options.regularizer "embeddings", options.constraint "embeddings", options.flag("mask_zero", false),
     {"weights", "tensor", optional = true, transient = true, keyword_only = true},
     {"input_length", "any", optional = true, transient = true, keyword_only = true}, -- of Keras 2, where it fixed the second axis
-    {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
+    {"activity_regularizer", "regularizer", optional = true, keyword_only = true}, options.quantization(),
   },
 })
 

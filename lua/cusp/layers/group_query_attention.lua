@@ -13,6 +13,7 @@ local Layer = require "cusp.layers.layer"
 local MultiHeadAttention = require "cusp.layers.multi_head_attention"
 local errors = require "cusp.errors"
 local masks = require "cusp.layers.masks"
+local names = require "cusp.models.names"
 local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
 local shapes = require "cusp.shape"
@@ -34,6 +35,7 @@ local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
 
 function GroupQueryAttention:init(args)
   self:configure(args, GroupQueryAttention)
+  if args.name == nil then args.name = names.unique "grouped_query_attention" end -- Keras's class has a longer name than its export
   Layer.init(self, args)
   if self.num_query_heads % self.num_key_value_heads ~= 0 then
     errors.raise("GroupQueryAttention: num_query_heads (%d) should be a multiple of num_key_value_heads (%d)", self.num_query_heads,

@@ -14,7 +14,9 @@ local function filled(x, count, value)
   return ops.pad(x:slice(ranges), width, {constant_values = value})
 end
 
-return Base.define("MaxNumBoundingBoxes", {{"max_number", "integer", min = 1}, {"fill_value", "integer", default = -1}}, {
+return Base.define("MaxNumBoundingBoxes", {
+  {"max_number", "integer", min = 1}, {"fill_value", "integer", default = -1, omit_default = true},
+}, {
   keeps_dtype = true,
   takes_any_boxes = true,
 

@@ -2,8 +2,10 @@
 -- `ActivityRegularization`. Output: the shape of the input.
 -- @module cusp.layers.noise
 local Layer = require "cusp.layers.layer"
+local null = require "cusp.null"
 local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
+local ordered = require "cusp.ordered"
 local random = require "cusp.random"
 local regularizers = require "cusp.regularizers"
 local shapes = require "cusp.shape"
@@ -66,6 +68,14 @@ local AlphaDropout = Layer:extend("AlphaDropout", {
   end,
 })
 
+-- Keras's class takes no other argument, and refuses a configuration that has one.
+local function spatial_config(self)
+  local config = ordered.object({rate = self.rate, seed = self.seed or null, name = self.name, dtype = self._policy.name},
+    {"rate", "seed", "name", "dtype"})
+  if self.data_format then ordered.set(config, "data_format", self.data_format) end
+  return config
+end
+
 --- Dropout of whole channels: neighbouring steps or pixels are alike, so that dropping single ones drops little.
 -- @tparam number rate
 -- @tparam[opt] integer seed
@@ -79,6 +89,7 @@ local function make_spatial(rank)
     config = rows,
     build = make_generator,
     compute_output_shape = same_shape,
+    get_config = spatial_config,
     call = function(self, inputs, args)
       if not args.training or self.rate == 0 then return inputs end
       local shape, noise_shape = inputs.shape, {}

@@ -47,6 +47,16 @@ end
 -- @tparam[opt=1e-3] number epsilon
 -- @tparam[opt=true] boolean center
 -- @tparam[opt=true] boolean scale
+-- Keras keeps the axis of these as a list once they are built.
+local function list_axis(class)
+  local unbuilt_config = class.get_config
+  function class:get_config()
+    local config = unbuilt_config(self)
+    if self.built and type(config.axis) == "number" then config.axis = {config.axis} end
+    return config
+  end
+end
+
 local LayerNormalization = Layer:extend("LayerNormalization", {
   supports_masking = true,
   compute_output_shape = same_shape,
@@ -56,6 +66,8 @@ local LayerNormalization = Layer:extend("LayerNormalization", {
     options.flag("rms_scaling", false),
   }, scale_and_shift_rows()),
 })
+
+list_axis(LayerNormalization)
 
 function LayerNormalization:build(shape)
   local axes, sizes = positive_axes(self.axis, #shape), {}
@@ -146,6 +158,8 @@ local RMSNormalization = Layer:extend("RMSNormalization", {
   first_is_list = false,
   config = {{"axis", "axes", default = -1}, {"epsilon", "number", default = 1e-6}},
 })
+
+list_axis(RMSNormalization)
 
 function RMSNormalization:build(shape)
   local axes, sizes = positive_axes(self.axis, #shape), {}

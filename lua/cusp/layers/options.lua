@@ -17,12 +17,21 @@ kinds.define("data_format", {
 
 --- `kernel_initializer` and the like.
 function options.initializer(name, default) return {name .. "_initializer", "initializer", default = default} end
-function options.regularizer(name) return {name .. "_regularizer", "regularizer", optional = true} end
+function options.regularizer(name, omit_default)
+  return {name .. "_regularizer", "regularizer", optional = true, omit_default = omit_default}
+end
 function options.constraint(name) return {name .. "_constraint", "constraint", optional = true} end
 function options.activation(name, default) return {name or "activation", "activation", default = default or "linear"} end
 function options.flag(name, default) return {name, "boolean", default = default} end
-function options.seed() return {"seed", "integer", optional = true} end
+function options.seed(omit_default) return {"seed", "integer", optional = true, omit_default = omit_default} end
 function options.data_format() return {"data_format", "data_format", default = "default"} end
+
+kinds.define("quantization", {
+  check = function() return false end, expects = "null: quantized layers are not supported",
+})
+
+--- Of a layer that Keras can quantize: its configuration says that it is not.
+function options.quantization() return {"quantization_config", "quantization", optional = true, keyword_only = true} end
 
 --- One of several lists of rows after another.
 function options.join(...)

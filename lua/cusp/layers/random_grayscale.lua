@@ -8,7 +8,7 @@ local ops = require "cusp.ops"
 local options = require "cusp.layers.options"
 
 return Base.define("RandomGrayscale", {
-  {"factor", "number", min = 0, max = 1, default = 0.5}, options.data_format(), options.seed(),
+  {"factor", "number", min = 0, max = 1, default = 0.5}, options.data_format(), options.seed(true),
 }, {
   get_random_transformation = function(self, images, seed)
     return {chosen = ops.less(self:draw(seed, {images.shape[1], 1, 1, 1}, {0.0, 1.0}), self.factor)}

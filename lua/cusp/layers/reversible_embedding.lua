@@ -20,7 +20,7 @@ local own = {
   {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1}, options.flag("tie_weights", true),
   options.initializer("embeddings", "uniform"), options.regularizer "embeddings", options.constraint "embeddings",
   options.flag("mask_zero", false), {"reverse_dtype", "dtype", optional = true}, {"logit_soft_cap", "number", above = 0, optional = true},
-  {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
+  {"activity_regularizer", "regularizer", optional = true, keyword_only = true}, options.quantization(),
 }
 
 local ReversibleEmbedding = Embedding:extend("ReversibleEmbedding", {

@@ -14,7 +14,7 @@ local options = require "cusp.layers.options"
 
 local SimpleRNN = Recurrent:extend("SimpleRNN", {
   input_spec = {ndim = 3},
-  config = options.join(RecurrentCell.rows({}, {}, true), Recurrent.flags, {options.seed()}, Recurrent.keywords),
+  config = options.join(RecurrentCell.rows({}, {}, true), Recurrent.flags, {options.seed(true)}, Recurrent.keywords),
 })
 
 function SimpleRNN:init(args)

@@ -12,7 +12,7 @@ end
 
 return define {
   class = "CosineSimilarity", name = "cosine_similarity",
-  parameters = { { "axis", "axis", default = -1 } },
+  parameters = { { "axis", "axis", default = -1, omit_default = true } },
   call = function(y_true, y_pred, axis)
     return -ops.sum(unit(y_true, axis) * unit(y_pred, axis), axis)
   end,

@@ -24,7 +24,8 @@ end
 local SparseCategoricalCrossentropy = define {
   class = "SparseCategoricalCrossentropy", name = "sparse_categorical_crossentropy", sparse = true,
   parameters = {
-    { "from_logits", "boolean", default = false }, { "ignore_class", "integer", optional = true }, { "axis", "axis", default = -1 },
+    { "from_logits", "boolean", default = false }, { "ignore_class", "integer", optional = true },
+    { "axis", "axis", default = -1, omit_default = true },
   },
   order = { "from_logits", "ignore_class", "reduction", "axis", "name", "dtype" },
   call = function(y_true, y_pred, from_logits, ignore_class, axis)

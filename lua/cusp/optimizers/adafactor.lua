@@ -24,6 +24,18 @@ local function without(shape, position)
   return result
 end
 
+-- Keras keeps two numbers in the place of the row and the column that a vector or a scalar does not have; its files hold them.
+local function add_placeholders(self, variable)
+  for _ = 1, 2 do self:add_variable({ dtype = "int32", name = variable.name }).placeholder = true end
+end
+
+local function add_factors(self, variable, index)
+  local shape = variable.shape
+  local row = self:add_variable { shape = without(shape, #shape), dtype = variable.dtype, name = variable.name }
+  local column = self:add_variable { shape = without(shape, #shape - 1), dtype = variable.dtype, name = variable.name }
+  self.rows[index], self.columns[index] = Optimizer.note_slot(row, "row", variable), Optimizer.note_slot(column, "column", variable)
+end
+
 return Optimizer.define("Adafactor", {
   parameters = {
     { "beta_2_decay", "number", default = -0.8 }, { "epsilon_1", "number", default = 1e-30 }, { "epsilon_2", "number", default = 1e-3 },
@@ -33,12 +45,7 @@ return Optimizer.define("Adafactor", {
     Optimizer.build(self, variables)
     self.rows, self.columns, self.velocities = {}, {}, {}
     for i, variable in ipairs(variables) do
-      local shape = variable.shape
-      if #shape >= 2 then
-        local row = self:add_variable { shape = without(shape, #shape), dtype = variable.dtype, name = variable.name }
-        local column = self:add_variable { shape = without(shape, #shape - 1), dtype = variable.dtype, name = variable.name }
-        self.rows[i], self.columns[i] = Optimizer.note_slot(row, "row", variable), Optimizer.note_slot(column, "column", variable)
-      end
+      if #variable.shape < 2 then add_placeholders(self, variable) else add_factors(self, variable, i) end
       self.velocities[i] = self:add_variable_from_reference(variable, "velocity")
     end
   end,

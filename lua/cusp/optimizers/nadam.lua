@@ -4,12 +4,13 @@
 -- @tparam[opt=0.9] number beta_1
 -- @tparam[opt=0.999] number beta_2
 -- @tparam[opt=1e-7] number epsilon
+-- @tparam[opt=1] number schedule_decay how fast the momentum rises; 0.004 in TensorFlow 2.0 to 2.10
 local Optimizer = require "cusp.optimizers.optimizer"
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 
 -- The momentum of a step rises towards beta_1.
-local function momentum_at(self, step) return (1 - ops.power(0.96, step) * 0.5) * self.beta_1 end
+local function momentum_at(self, step) return (1 - ops.power(0.96 ^ self.schedule_decay, step) * 0.5) * self.beta_1 end
 
 local function coefficients(self, step, learning_rate, dtype)
   local now, following = momentum_at(self, step), momentum_at(self, step + 1)
@@ -21,7 +22,10 @@ local function coefficients(self, step, learning_rate, dtype)
 end
 
 return Optimizer.define("Nadam", {
-  parameters = { { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 } },
+  parameters = {
+    { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 },
+    Optimizer.of_keras2 { "schedule_decay", "number", default = 1 },
+  },
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })

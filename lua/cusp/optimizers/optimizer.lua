@@ -64,6 +64,12 @@ function Optimizer.parameters(learning_rate, own)
   return list
 end
 
+--- Marks a parameter that only optimizers of files of Keras 2 have set: Keras 3's configuration has no place for it.
+function Optimizer.of_keras2(parameter)
+  parameter.transient, parameter.keyword_only, parameter.of_keras2 = true, true, true
+  return parameter
+end
+
 --- Makes an optimizer's class.
 -- @tparam string name
 -- @tparam table definition `learning_rate` (default), `parameters` (its own), and methods
@@ -553,7 +559,8 @@ function Optimizer:get_config()
     ordered.set(config, key, value)
   end
   for _, parameter in ipairs(self.config) do
-    if not is_common[parameter[1]] then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+    local name = parameter[1]
+    if not is_common[name] and not parameter.transient then ordered.set(config, name, kinds.to_config(parameter, self[name])) end
   end
   return config
 end

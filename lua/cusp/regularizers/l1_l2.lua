@@ -7,7 +7,7 @@ local regularizers = {}
 
 --- `l1 * sum(abs(x))`
 regularizers.L1 = Regularizer:extend("L1", {
-  config = { { "l1", "number", default = 0.01, min = 0 } },
+  config = { { "l1", "float32", default = 0.01, min = 0 } },
   call = function(self, x) return ops.sum(ops.abs(x)) * self.l1 end,
 })
 

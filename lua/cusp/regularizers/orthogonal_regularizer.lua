@@ -6,7 +6,7 @@ local ops = require "cusp.ops"
 
 return Regularizer:extend("OrthogonalRegularizer", {
   config = {
-    { "factor", "number", default = 0.01, min = 0 },
+    { "factor", "float32", default = 0.01, min = 0 },
     { "mode", "choice", choices = { "rows", "columns" }, default = "rows" },
   },
   call = function(self, x)

@@ -7,6 +7,7 @@ local deferred = require "cusp.saving.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local json = require "cusp.json"
+local keras2_settings = require "cusp.saving.keras2_settings"
 local keras3_weights = require "cusp.saving.keras3_weights"
 local kinds = require "cusp.kinds"
 local optimizer_state = require "cusp.saving.optimizer_state"
@@ -27,9 +28,11 @@ local function config_text(model, include_optimizer)
   return json.encode(config)
 end
 
-local function metadata_text()
-  return json.encode(ordered.object({keras_version = KERAS_VERSION, date_saved = os.date "%Y-%m-%d@%H:%M:%S"},
-    {"keras_version", "date_saved"}))
+local function metadata_text(model)
+  local settings = keras2_settings.of(model)
+  return json.encode(ordered.object({
+    keras_version = KERAS_VERSION, date_saved = os.date "%Y-%m-%d@%H:%M:%S", cusp_optimizer = settings and ordered.object(settings),
+  }, {"keras_version", "date_saved"}))
 end
 
 local function new_weights(path, model, include_optimizer)
@@ -45,7 +48,7 @@ local function write_folder(path, model, include_optimizer)
   local config = config_text(model, include_optimizer)
   engine.files.make_directories(path)
   new_weights(path .. "/" .. WEIGHTS, model, include_optimizer):close()
-  for name, text in pairs {[CONFIG] = config, [METADATA] = metadata_text()} do
+  for name, text in pairs {[CONFIG] = config, [METADATA] = metadata_text(model)} do
     local writer <close> = engine.files.create(path .. "/" .. name)
     writer:write(text)
     writer:commit()
@@ -56,7 +59,7 @@ end
 local function write_zip(path, model, include_optimizer)
   local config = config_text(model, include_optimizer)
   local writer <close> = require("cusp.zip").create(path)
-  writer:add(METADATA, metadata_text())
+  writer:add(METADATA, metadata_text(model))
   writer:add(CONFIG, config)
   new_weights(path, model, include_optimizer):lend(function(weights) writer:add_file(WEIGHTS, weights) end)
   writer:close()
@@ -113,6 +116,12 @@ local function read_config(source)
   return config
 end
 
+--- What an archive says of itself: the version of Keras that wrote it; an empty table where it does not say.
+local function read_metadata(source)
+  local ok, metadata = pcall(function() return source.has(METADATA) and json.decode(source.text(METADATA)) end)
+  return ok and kinds.is_plain(metadata) and metadata or {}
+end
+
 --- Names the archive, not the temporary file that its weights were taken out to.
 local function naming(source, temporary, f, ...)
   local results = table.pack(engine.attempt(f, ...))
@@ -167,11 +176,15 @@ function archive.read(path, options)
   options = options or {}
   local source <close> = open(path)
   local config = read_config(source)
-  local ok, model = engine.attempt(configuration.to_model, config, {custom_objects = options.custom_objects, compile = options.compile})
+  local metadata = read_metadata(source)
+  local ok, model = engine.attempt(configuration.to_model, config, {
+    custom_objects = options.custom_objects, compile = options.compile, keras_version = metadata.keras_version,
+  })
   if not ok then
     if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
     errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))
   end
+  keras2_settings.restore(model, metadata.cusp_optimizer)
   require("cusp.saving.assets").load(source, model)
   load_weights(model, source)
   return model

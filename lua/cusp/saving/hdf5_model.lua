@@ -10,6 +10,7 @@ local errors = require "cusp.errors"
 local extra_state = require "cusp.saving.extra_state"
 local hdf5_weights = require "cusp.saving.hdf5_weights"
 local json = require "cusp.json"
+local keras2_settings = require "cusp.saving.keras2_settings"
 local kinds = require "cusp.kinds"
 local name_lists = require "cusp.saving.name_lists"
 local optimizer_state = require "cusp.saving.optimizer_state"
@@ -47,14 +48,19 @@ end
 -- @raise where the model is a class of another kind, or part of it has no configuration
 function hdf5_model.write(path, model, include_optimizer)
   check_kind(path, model)
-  local config = json.encode(configuration.of_model(model, {format = "h5"}))
+  local tree = configuration.of_model(model, {format = "h5"})
+  local config, is_keras3 = json.encode(tree), tree.keras_version:find "^3"
   local training = include_optimizer ~= false and configuration.of_compile(model, {format = "h5"}) or nil
   local file <close> = require("cusp.hdf5").create(path)
   local root = file.root
-  root.attributes:set("keras_version", hdf5_weights.version)
+  root.attributes:set("keras_version", is_keras3 and tree.keras_version or hdf5_weights.version)
   root.attributes:set("backend", hdf5_weights.backend)
   root.attributes:set("model_config", config, {charset = "ascii"})
-  if training then root.attributes:set("training_config", json.encode(training), {charset = "ascii"}) end
+  if training then
+    root.attributes:set("training_config", json.encode(training), {charset = "ascii"})
+    local settings = keras2_settings.of(model)
+    if settings then root.attributes:set("cusp_optimizer", json.encode(settings), {charset = "ascii"}) end
+  end
   hdf5_weights.write(root:create_group "model_weights", model)
   if training and model.optimizer.built then write_optimizer(root, model) end
   extra_state.write(root, model, training ~= nil)
@@ -167,8 +173,13 @@ function hdf5_model.read(path, options)
   if config == nil then
     errors.raise("load_model: %s: has no model_config: it holds weights, not a model; make the model and call load_weights", path)
   end
-  local model = in_file(path, configuration.to_model, config, {custom_objects = options.custom_objects, compile = false})
-  if options.compile ~= false then compile(path, model, json_attribute(path, root, "training_config"), options) end
+  local model = in_file(path, configuration.to_model, config, {
+    custom_objects = options.custom_objects, compile = false, keras_version = text_attribute(path, root, "keras_version"),
+  })
+  if options.compile ~= false then
+    compile(path, model, json_attribute(path, root, "training_config"), options)
+    keras2_settings.restore(model, json_attribute(path, root, "cusp_optimizer"))
+  end
   local contents = read_contents(path, root, model)
   if not deferred.is_built(model) then keep(contents) end
   deferred.when_built(model, function() restore(model, contents) end)

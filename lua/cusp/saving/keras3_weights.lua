@@ -161,6 +161,7 @@ local function optimizer_variables(part, values)
   local optimizer = part.object
   local orders = {
     part.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer), optimizer_state.keras3_variables(optimizer, true),
+    optimizer_state.without_placeholders(optimizer),
   }
   for i, variables in ipairs(orders) do
     local complete = i == 2 and #variables > 0 or #variables == #values

@@ -76,7 +76,7 @@ function optimizer_state.scalars(optimizer)
   local result = {}
   local function add(owner)
     for _, variable in ipairs(owner._variables) do
-      if not variable.slot then
+      if not variable.slot and not variable.placeholder then
         local names = scalar_names[variable.name] or {}
         result[#result + 1] = {
           keras3 = variable.name, tf2 = names.tf2, legacy = names.legacy, variable = variable, owner = owner,
@@ -100,9 +100,9 @@ end
 
 --- Nadam's product of the momentums of all steps so far, in the precision of its variable.
 local function momentum_product(optimizer, steps)
-  local product, beta = 1.0, optimizer.beta_1
+  local product, beta, rise = 1.0, optimizer.beta_1, 0.96 ^ optimizer.schedule_decay
   for step = 1, steps do
-    product = product * beta * (1 - 0.5 * 0.96 ^ step)
+    product = product * beta * (1 - 0.5 * rise ^ step)
     if product < 1e-45 then return 0.0 end
   end
   return product
@@ -232,15 +232,21 @@ function optimizer_state.keras3_variables(optimizer, wrapped)
   return result
 end
 
+--- The variables as earlier versions of this library saved them: without Adafactor's placeholders.
+function optimizer_state.without_placeholders(optimizer)
+  local result = {}
+  for _, variable in ipairs(optimizer.variables) do
+    if not variable.placeholder then result[#result + 1] = variable end
+  end
+  return result
+end
+
 local function match_in_order(optimizer, names)
   local variables = optimizer.variables
-  if #names == #variables then return variables end
-  local without_product = {}
-  local product = scalar(optimizer, "variable")
-  for _, variable in ipairs(variables) do
-    if variable ~= product then without_product[#without_product + 1] = variable end
+  local older = { optimizer_state.keras3_variables(optimizer, true), optimizer_state.without_placeholders(optimizer) }
+  for _, order in ipairs { variables, older[1], older[2] } do
+    if #names == #order then return order end
   end
-  if product and #names == #without_product then return without_product end
   return nil, ("the optimizer has %d variables, the file %d"):format(#variables, #names)
 end
 

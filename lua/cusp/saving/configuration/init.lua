@@ -10,6 +10,7 @@
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local generation = require "cusp.saving.configuration.generation"
 local plain = require "cusp.plain"
 local keras2 = require "cusp.saving.configuration.keras2"
 local kinds = require "cusp.kinds"
@@ -35,6 +36,25 @@ local function options_of(format)
   return options
 end
 
+local function warn_of_name(model, name, object)
+  local found = registry.find(name:match ">(.+)$" or name, nil, name)
+  if found == nil or found == object then return end
+  warnings.warn("%s: '%s' is written by that name, which by now means %s made later: what is loaded will have the later one, unless "
+    .. "custom_objects = {%s = ...} says otherwise", model.name, name, type(object) == "table" and "a class" or "a function", name)
+end
+
+--- Loading finds classes by name: two of one name cannot both come back, and an older one only where loading is told of it.
+local function check_names(model, noted)
+  for name, objects in pairs(noted) do
+    local first = next(objects)
+    if next(objects, first) then
+      errors.raise("%s: it holds objects of two classes or functions named '%s', and loading could not tell them apart; give each a "
+        .. "name of its own (extend, register_keras_serializable)", model.name, name)
+    end
+    warn_of_name(model, name, first)
+  end
+end
+
 --- The configuration of a model.
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default), "h5" or "keras3"
@@ -42,12 +62,25 @@ end
 -- @raise where a class has no configuration, saying what to write
 function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
-  local tree = registry.serialize(model)
+  local tree, noted = registry.noting(registry.serialize, model)
+  check_names(model, noted)
   if not layout then return require("cusp.saving.configuration.keras3").of(tree) end
-  local result = keras2.of(tree, layout)
-  ordered.set(result, "keras_version", "2.2.4-tf")
+  local result, version = keras2.of(tree, layout)
+  ordered.set(result, "keras_version", version or "2.2.4-tf")
   ordered.set(result, "backend", "tensorflow")
   return result
+end
+
+local warned_of_optimizer = setmetatable({}, { __mode = "k" })
+
+--- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on otherwise than Keras's class of that name.
+local function warn_of_optimizer(model, settings)
+  local lost = not warned_of_optimizer[settings] and require("cusp.saving.keras2_settings").of(model)
+  if not lost then return end
+  warned_of_optimizer[settings] = true
+  local name, value = next(lost)
+  warnings.warn("%s: the optimizer has %s = %s from a file of Keras 2: where Keras 3 reads this file, training goes on without it",
+    model.name, name, tostring(value))
 end
 
 local warned = setmetatable({}, { __mode = "k" }) -- settings of which it was said that they cannot be written
@@ -64,6 +97,7 @@ function configuration.has_compile(model)
     warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
       .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
   end
+  if settings then warn_of_optimizer(model, settings) end
   return settings ~= nil and not obstacle
 end
 
@@ -128,11 +162,12 @@ end
 --- A model from its configuration, of whichever generation of Keras.
 -- @tparam table config
 -- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether Keras 3's compile_config is
--- followed (true)
+-- followed (true); `keras_version`: that of the file, where the configuration does not say it
 -- @treturn Model
 -- @raise naming the place in the configuration and what is wrong there
 function configuration.to_model(config, options)
-  local ok, model = engine.attempt(scoped, options, read_model, config)
+  local version = kinds.is_plain(config) and config.keras_version or options and options.keras_version
+  local ok, model = engine.attempt(generation.within, version, scoped, options, read_model, config)
   if not ok then raise_in("model configuration", model) end
   compile_if_told(model, config, options)
   return model

@@ -4,6 +4,8 @@
 -- directions read it there.
 -- @module cusp.saving.configuration.keras2
 local arguments = require "cusp.arguments"
+local errors = require "cusp.errors"
+local generation = require "cusp.saving.configuration.generation"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
@@ -11,9 +13,11 @@ local plain = require "cusp.plain"
 local registry = require "cusp.registry"
 local shapes = require "cusp.shape"
 local table_of = require "cusp.saving.configuration.keras2_table"
+local warnings = require "cusp.warnings"
 
 local keras2 = {}
 local is_plain = kinds.is_plain
+local KERAS2_HARD_SIGMOID = "keras2_hard_sigmoid"
 
 ---------------------------------------------------------------- the table's texts
 
@@ -113,6 +117,13 @@ function conversions.forward_layer(value)
   return value
 end
 
+--- TF 2 writes the backward layer only where it was given.
+function conversions.given_backward(value, node)
+  local layer = registry.origin(node)
+  if layer and not rawget(layer, "_given_backward") then return nil end
+  return value
+end
+
 function conversions.if_renorm(value, node)
   if node.config.renorm == true then return value end
   return nil
@@ -126,10 +137,6 @@ end
 
 function conversions.schedule_name(value, node)
   return value == node.class_name and null or value
-end
-
-function conversions.reduction(value)
-  return value == "sum_over_batch_size" and "auto" or value
 end
 
 ---------------------------------------------------------------- writing
@@ -178,7 +185,8 @@ local function write_item(result, item, node, fixed, state)
   local value = value_for(item, node, fixed)
   if value == nil or item.optional and item.unless ~= nil and same(value, item.unless) then return end
   value = with_module(value, convert(value, state), state)
-  if item.conversion then value = conversions[item.conversion](value, node) end
+  local change = item.conversion and conversions[item.conversion]
+  if change then value = change(value, node) end
   ordered.set(result, item.name, value)
 end
 
@@ -262,6 +270,10 @@ local function is_model(node)
 end
 
 local function convert_node(node, state)
+  if generation.is_hard_sigmoid_form(node) then
+    state.keras2_hard_sigmoid = true
+    return KERAS2_HARD_SIGMOID
+  end
   if node.class_name == "DTypePolicy" then return node.config.name end
   local kind = is_model(node)
   if kind then return require("cusp.saving.configuration.keras2_graph")["write_" .. kind](node, convert, state) end
@@ -275,16 +287,27 @@ function convert(value, state)
   return convert_items(value, state)
 end
 
-local function convert_activations(value)
+local function convert_activations(value, state)
   if not is_plain(value) or value == null then return value end
   for key, item in pairs(value) do
-    if (key == "activation" or key == "recurrent_activation") and table_of.activations[item] then
-      value[key] = table_of.activations[item]
-    else
-      convert_activations(item)
+    if key == "activation" or key == "recurrent_activation" then
+      if item == "hard_sigmoid" then state.present_hard_sigmoid = true end
+      if item == KERAS2_HARD_SIGMOID then value[key] = "hard_sigmoid" end
+      value[key] = table_of.activations[item] or value[key]
     end
+    convert_activations(item, state)
   end
   return value
+end
+
+--- The version that the form is of: one function that Keras 2 has under the same name otherwise makes it Keras 3's.
+local function version_of(state)
+  if not state.present_hard_sigmoid then return nil end
+  if state.keras2_hard_sigmoid then
+    errors.raise "this form cannot hold both Keras 2's hard_sigmoid and Keras 3's, which have the same name there; save it as .keras"
+  end
+  warnings.warn "hard_sigmoid is relu6(x + 3) / 6 here and in Keras 3, but TensorFlow 2 would compute clip(0.2 x + 0.5, 0, 1)"
+  return "3.15.1"
 end
 
 --- TF 2.0's form of a serialised object, or of a structure of them.
@@ -293,8 +316,11 @@ end
 -- keys that Keras 3 does not take and that say nothing to TF 2 either;
 -- `optimizers = "legacy_optimizers"`: optimizers as TF 2.0 to 2.10 had them
 -- @return a new structure; the given one may share parts with it and is not to be used afterwards
+-- @treturn ?string the `keras_version` that it has to be written with, if it is not TF 2's
 function keras2.of(tree, options)
-  return convert_activations(convert(tree, options or {}))
+  local state = setmetatable({}, { __index = options })
+  local result = convert_activations(convert(tree, state), state)
+  return result, version_of(state)
 end
 
 ---------------------------------------------------------------- reading
@@ -309,6 +335,13 @@ end
 
 -- These keys of Keras 2 the layers read themselves.
 local kept = { batch_input_shape = true }
+
+-- Keys whose other values change what a layer computes, and that no layer here has.
+local function check_fixed(config, class)
+  if config.time_major == true then
+    errors.raise("%s: time_major = true is not supported: put the batch first (ops.transpose) and leave it out", class.__name)
+  end
+end
 
 local function drop_fixed(config, fixed, declared)
   for key in pairs(fixed or {}) do
@@ -340,10 +373,25 @@ function readers.reduction(config, key)
   if config[key] == "auto" then config[key] = "sum_over_batch_size" end
 end
 
---- The decay of TF 2.0's optimizers, a rate that falls with every step; Nadam's was something else.
+-- Before Keras 2.3 the rate had a short name, epsilon could be null for the default, and Adagrad began with sums of 0.
+local function read_short_rate(config, class)
+  if config.lr == nil or config.learning_rate ~= nil then return end
+  config.learning_rate, config.lr = config.lr, nil
+  if config.epsilon == null then config.epsilon = nil end
+  if class.__name == "Adagrad" and config.initial_accumulator_value == nil then config.initial_accumulator_value = 0.0 end
+end
+
+--- The decay of TF 2.0's optimizers, a rate that falls with every step; Nadam's was that of its momenta. Only these optimizers have the
+-- key, and two of them added epsilon to the root, not below it.
 local function read_decay(config, class)
   local decay, rate = config.decay, config.learning_rate
-  config.decay = nil
+  local schedule_decay = config.schedule_decay
+  local is_legacy = decay ~= nil or schedule_decay ~= nil
+  config.decay, config.schedule_decay = nil, nil
+  if not is_legacy then return end
+  if class.__name == "Nadam" then config.schedule_decay = tonumber(schedule_decay or decay) end
+  local beside = class.__name == "Adagrad" or class.__name == "RMSprop" and (config.momentum or 0) == 0
+  if beside then config.epsilon_beside_root = true end
   if type(decay) ~= "number" or decay == 0 or class.__name == "Nadam" or type(rate) ~= "number" then return end
   config.learning_rate = {
     module = "keras.optimizers.schedules", class_name = "InverseTimeDecay",
@@ -372,11 +420,15 @@ function keras2.upgrade(class, config)
   local result = ordered.is_object(config) and ordered.object({}, ordered.keys(config)) or {}
   for key, value in pairs(config) do result[key] = value end
   local declared = arguments.declaration(class).named
+  check_fixed(result, class)
   drop_fixed(result, space.fixed, declared)
   drop_fixed(result, entry.fixed, declared)
   upgrade_items(result, items_of(space.base), class, declared)
   upgrade_items(result, items_of(entry[1] or ""), class, declared)
-  if space == table_of.optimizers then read_decay(result, class) end
+  if space == table_of.optimizers then
+    read_short_rate(result, class)
+    read_decay(result, class)
+  end
   return result
 end
 

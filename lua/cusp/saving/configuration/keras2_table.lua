@@ -64,9 +64,9 @@ table_of.layers = {
     Activation = { "activation" },
     Masking = { "mask_value" },
     Dropout = { "rate noise_shape seed" },
-    SpatialDropout1D = { "rate noise_shape seed", fixed = { noise_shape = null } },
-    SpatialDropout2D = { "rate noise_shape seed data_format?channels_last", fixed = { noise_shape = null } },
-    SpatialDropout3D = { "rate noise_shape seed data_format?channels_last", fixed = { noise_shape = null } },
+    SpatialDropout1D = { "rate noise_shape seed", fixed = { noise_shape = null, trainable = true } },
+    SpatialDropout2D = { "rate noise_shape seed data_format?channels_last", fixed = { noise_shape = null, trainable = true } },
+    SpatialDropout3D = { "rate noise_shape seed data_format?channels_last", fixed = { noise_shape = null, trainable = true } },
     GaussianNoise = { "stddev seed?null" },
     GaussianDropout = { "rate seed?null" },
     AlphaDropout = { noise },
@@ -151,7 +151,7 @@ table_of.layers = {
     },
     RNN = { recurrent .. "cell", fixed = of_layer },
     StackedRNNCells = { "cells" },
-    Bidirectional = { "layer:forward_layer merge_mode backward_layer?null" },
+    Bidirectional = { "layer:forward_layer merge_mode backward_layer:given_backward" },
     TimeDistributed = { "layer" },
   },
 }
@@ -245,6 +245,12 @@ table_of.schedules = schedule
 table_of.loss_names = {
   mse = "mean_squared_error", mae = "mean_absolute_error", mape = "mean_absolute_percentage_error",
   msle = "mean_squared_logarithmic_error", bce = "binary_crossentropy", kld = "kl_divergence",
+}
+
+-- Names that older files have and that mean the same under another name now. As a metric, cosine_proximity had either sign.
+table_of.older_losses = { cosine_proximity = "cosine_similarity", cosine = "cosine_similarity", huber_loss = "huber" }
+table_of.older_metrics = {
+  kullback_leibler_divergence = "kl_divergence", KullbackLeiblerDivergence = "KLDivergence",
 }
 
 -- The class's own keys follow as they are.

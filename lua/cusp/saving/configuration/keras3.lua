@@ -1,7 +1,6 @@
 --- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order and what Keras adds and leaves out.
 -- @module cusp.saving.configuration.keras3
 local kinds = require "cusp.kinds"
-local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 
 local keras3 = {}
@@ -39,9 +38,6 @@ local function set_of(names)
   return set
 end
 
-local quantized = set_of "Dense EinsumDense Embedding ReversibleEmbedding"    -- these end in quantization_config
-local without_null = { Dense = "activity_regularizer", SimpleRNN = "seed" }  -- a key that these leave out where it is null
-local lists_axis = set_of "LayerNormalization"
 -- Layers that count as built from the start, and keep no shape.
 local unbuilt = set_of("Activation Masking Dropout MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D "
   .. "AveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D "
@@ -64,12 +60,7 @@ local function reorder(config, first)
 end
 
 local function change_layer(node)
-  local class, config = node.class_name, node.config
-  local key = without_null[class]
-  if key and config[key] == null then config[key] = nil end
-  if lists_axis[class] and type(config.axis) == "number" then config.axis = { config.axis } end
-  if quantized[class] and config.quantization_config == nil then ordered.set(config, "quantization_config", null) end
-  if unbuilt[class] then node.build_config = nil end
+  if unbuilt[node.class_name] then node.build_config = nil end
 end
 
 local function change(node)

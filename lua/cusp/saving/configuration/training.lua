@@ -79,10 +79,10 @@ function training.hdf5(model, format)
   if not config or training.obstacle(model) then return nil end
   local result, options = ordered.object({}, {}), { optimizers = form.optimizers }
   for _, key in ipairs(form) do
-    local value = keras2.of(registry.serialize(config[key]), options)
+    local value = (keras2.of(registry.serialize(config[key]), options))
     ordered.set(result, key, key == "loss" and long_names(value) or value)
   end
-  ordered.set(result, "optimizer_config", keras2.of(registry.serialize(config.optimizer), options))
+  ordered.set(result, "optimizer_config", (keras2.of(registry.serialize(config.optimizer), options)))
   return result
 end
 
@@ -102,6 +102,7 @@ local function map(value, f)
 end
 
 local function read_loss(value)
+  value = keras2_table.older_losses[value] or value
   return registry.deserialize(value, { module = "keras.losses" })
 end
 
@@ -140,7 +141,7 @@ end
 
 local function metric_reader(outputs)
   return function(value)
-    if type(value) == "string" then return value end
+    if type(value) == "string" then return keras2_table.older_metrics[value] or value end
     local wrapper = is_plain(value) and value.class_name == "MeanMetricWrapper" and is_plain(value.config)
     if wrapper then return without_prefix(wrapped_metric(value.config), outputs) end
     return without_prefix(registry.deserialize(value, { module = "keras.metrics" }), outputs)
