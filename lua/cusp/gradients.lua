@@ -60,6 +60,7 @@ end
 --- Calls `f` without recording it.
 function GradientTape:stop_recording(f, ...)
   check_open(self, "stop_recording")
+  if type(f) ~= "function" then errors.raise("GradientTape: stop_recording expects a function, got %s", errors.describe(f)) end
   return self.tape:paused(f, ...)
 end
 

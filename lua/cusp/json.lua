@@ -333,6 +333,9 @@ function json.encode(value, options)
 end
 
 --- Marks a table as an object (`{}` even if it is empty), with the order of its keys; see cusp.ordered.
-json.object = ordered.object
+function json.object(object, keys)
+  if object ~= nil and type(object) ~= "table" then errors.raise("json.object: expected a table, got %s", errors.describe(object)) end
+  return ordered.object(object, keys)
+end
 
 return json

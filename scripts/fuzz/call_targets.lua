@@ -6,8 +6,8 @@ local namespace = require "cusp.namespace"
 
 local targets = {}
 
--- Exits, waits for somebody, or goes out to the network.
-local left_out = { remote_monitor = true, RemoteMonitor = true }
+-- Goes out to the network; is for other files of the library.
+local left_out = { RemoteMonitor = true, arrays_of = true, add = true, key_of = true, as_generator = true }
 
 -- What programs call; the other methods of a class are for its subclasses.
 local public = {}
@@ -20,8 +20,7 @@ for name in ([[
   compile fit evaluate predict train_on_batch test_on_batch predict_on_batch summary
   get_layer save save_weights load_weights to_json to_yaml
   add pop get_metrics_result compute_loss compute_metrics reset_metrics stateless_call
-  next watch gradient jacobian stop_recording close plot set_model set_params
-  transform_images transform_labels transform_bounding_boxes transform_segmentation_masks]]):gmatch "%S+" do
+  next watch gradient jacobian stop_recording close plot set_model set_params]]):gmatch "%S+" do
   public[name] = true
 end
 

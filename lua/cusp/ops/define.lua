@@ -39,7 +39,7 @@ end
 --- A tensor as it is, anything else (a number, a table of numbers) as a new tensor.
 -- @treturn tensor
 function define.tensor(value)
-  if type(value) == "userdata" then return value end
+  if type(value) == "userdata" and value.dtype then return value end
   return engine.tensor(value)
 end
 
