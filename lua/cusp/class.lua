@@ -134,10 +134,12 @@ end
 local function with_check(class, name, method)
   local check = class.__library and type(method) == "function" and class.__super.__checks[name]
   if not check then return method end
-  return function(self, ...)
-    check(self, ...)
+  local function checked(self, ...)
+    -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been checked.
+    if type(self) ~= "table" or self[name] == checked then check(self, ...) end
     return method(self, ...)
   end
+  return checked
 end
 
 local function define_member(class, name, value)

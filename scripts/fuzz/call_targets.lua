@@ -7,7 +7,10 @@ local namespace = require "cusp.namespace"
 local targets = {}
 
 -- Goes out to the network; is for other files of the library.
-local left_out = { RemoteMonitor = true, arrays_of = true, add = true, key_of = true, as_generator = true }
+local left_out = { ["cusp.callbacks.RemoteMonitor"] = true, ["cusp.numpy.arrays_of"] = true,
+  ["cusp.numpy.add"] = true,
+  ["cusp.random.key_of"] = true, ["cusp.random.as_generator"] = true,
+    ["cusp.random.get_state"] = true }
 
 -- What programs call; the other methods of a class are for its subclasses.
 local public = {}
@@ -45,7 +48,7 @@ end
 local function sorted_keys(t)
   local names = {}
   for name in pairs(t) do
-    if type(name) == "string" and name:find "^%a[%w_]*$" and not left_out[name]
+    if type(name) == "string" and name:find "^%a[%w_]*$"
       and not reserved[name] then names[#names + 1] = name end
   end
   table.sort(names)
@@ -66,6 +69,7 @@ local function methods(class)
 end
 
 local function add(list, text, value, kind)
+  if left_out[text] then return end
   list[#list + 1] = { text = text, parameters = parameters_of(value), kind = kind }
 end
 
@@ -83,6 +87,7 @@ local function working_arguments(class)
 end
 
 local function add_class(list, path, class)
+  if left_out[path] then return end
   add(list, path, class, "class")
   local made = working_arguments(class)
   if not made then return end

@@ -424,6 +424,9 @@ local function set_up(self, nodes)
     nodes[#nodes + 1] = ("local %s = cusp.optimizers.%s"):format(name,
       self.draw:pick(optimizer_texts))
     self.optimizers[#self.optimizers + 1] = name
+    local parts = {}
+    for i, v in ipairs(self.trainable) do parts[i] = v.name end
+    nodes[#nodes + 1] = ("%s:build({%s})"):format(name, table.concat(parts, ", "))
   end
   for _ = 1, 3 do
     local text = self.draw:pick(layer_texts(self, n, d))

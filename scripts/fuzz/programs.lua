@@ -180,6 +180,15 @@ end
 
 ---------------------------------------------------------------- the whole
 
+-- What fails often fails for one reason: only the first failures are made small.
+local most_shrunk = 8
+
+local function report(options, nodes, failure, seed, seconds)
+  nodes, failure = shrink(nodes, failure, seconds)
+  local way = (failure.process and failure.process .. ": " or "") .. failure.mode
+  options.report("programs", ("%s differs from eager: %s\nseed %d\n%s"):format(way, failure.what, seed, script(nodes, failure)))
+end
+
 --- Makes and runs programs for a time.
 -- @tparam table options `seconds` or `count`, `seed`, `report(kind, what)`, `shrink` (seconds for
 -- each failure; 60)
@@ -200,11 +209,7 @@ function programs.fuzz(options)
       if base and not base.error and not base.death then counts.ran = counts.ran + 1 end
       if found[i] then
         counts.failed = counts.failed + 1
-        local nodes, failure = shrink(trees[i], found[i], options.shrink or 60)
-        options.report("programs",
-          ("%s%s differs from eager: %s\nseed %d\n%s"):format(failure.process and failure.process
-          .. ": " or "",
-          failure.mode, failure.what, seed + i - 1, script(nodes, failure)))
+        report(options, trees[i], found[i], seed + i - 1, counts.failed <= most_shrunk and options.shrink or 0)
       end
     end
     counts.tried, seed = counts.tried + batch, seed + batch

@@ -51,6 +51,7 @@ end
 
 local function check_all(layer, spec, flat)
   if #spec == 0 then
+    if #flat == 0 then errors.raise("%s (%s): expected an input, got an empty table", layer.name, getmetatable(layer).__name) end
     for i, tensor in ipairs(flat) do check_one(layer, spec, tensor, #flat > 1 and i or nil) end
     return
   end

@@ -493,7 +493,12 @@ function Optimizer:apply(...)
     variables = self._trainable_variables
   end
   local most = #gradients
-  for i in pairs(gradients) do most = math.max(most, i) end
+  for i in pairs(gradients) do
+    if math.type(i) ~= "integer" then
+      errors.raise("%s.apply: the gradients should be a list, got a table with the key %s", self.__name, errors.describe(i))
+    end
+    most = math.max(most, i)
+  end
   if most > #variables then errors.raise("%s.apply: %d gradients for %d variables", self.__name, most, #variables) end
   if #variables == 0 then return end
   self:ensure_built(variables)
