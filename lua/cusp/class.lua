@@ -136,7 +136,8 @@ local function with_check(class, name, method)
   if not check then return method end
   local function checked(self, ...)
     -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been checked.
-    if type(self) ~= "table" or self[name] == checked then check(self, ...) end
+    local holder = getmetatable(self)
+    if type(holder) ~= "table" or (holder[name] or self[name]) == checked then check(self, ...) end
     return method(self, ...)
   end
   return checked
@@ -150,7 +151,10 @@ local function check_declaration(name, config)
   if config == nil then return end
   local ok = kinds.is_plain(config)
   for i = 1, ok and #config or 0 do ok = ok and kinds.is_plain(config[i]) and type(config[i][1]) == "string" end
-  if not ok then errors.raise("extend: `config` of class '%s' should be a list of parameters {name, kind, ...}, got %s", name, errors.describe(config)) end
+  if not ok then
+    errors.raise("extend: `config` of class '%s' should be a list of parameters {name, kind, ...}, got %s", name,
+      errors.describe(config))
+  end
 end
 
 --- Makes a class. Further methods may be added to it afterwards.

@@ -15,6 +15,7 @@ local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local structure = require "cusp.models.structure"
 
 local registry = {}
 
@@ -216,20 +217,21 @@ local function serialize_function(f)
     { "module", "class_name", "config", "registered_name" })
 end
 
-function serialize_plain(value)
+function serialize_plain(value, depth)
+  depth = structure.deeper(depth or 0)
   local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
-  for key, item in pairs(value) do result[key] = registry.serialize(item) end
+  for key, item in pairs(value) do result[key] = registry.serialize(item, depth) end
   return result
 end
 
 --- The serialised form of a value.
 -- @param value an object, a function, a plain table of such (item by item), or a plain value
 -- @return tables, strings, numbers, booleans, null
-function registry.serialize(value)
+function registry.serialize(value, depth)
   if value == nil then return null end
   if Object.is_instance(value) then return serialize_object(value) end
   if type(value) == "function" then return serialize_function(value) end
-  if kinds.is_plain(value) then return serialize_plain(value) end
+  if kinds.is_plain(value) then return serialize_plain(value, depth) end
   if Object.is_subclass(value, Object) then
     errors.raise("serialize: %s is a class; make an instance of it", tostring(value))
   end
@@ -327,7 +329,7 @@ end
 -- objects are returned as they are
 -- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`; `build = false`: not to be built
 -- @raise where a class or function is not known, naming it
-function registry.deserialize(config, options)
+function registry.deserialize(config, options, depth_of_tables)
   options = options or {}
   if options.custom_objects then
     local inner = { module = options.module, build = options.build }
@@ -338,9 +340,9 @@ function registry.deserialize(config, options)
   local form = special[config.class_name]
   if form then return form(config, options) end
   if config.class_name ~= nil then return deserialize_nested(config, options) end
-  local result = {}
+  local result, inner = {}, structure.deeper(depth_of_tables or 0)
   for key, value in pairs(config) do
-    value = registry.deserialize(value, options)
+    value = registry.deserialize(value, options, inner)
     result[key] = value == nil and null or value
   end
   return result

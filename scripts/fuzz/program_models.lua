@@ -123,7 +123,8 @@ function models.train_step(source)
     if source:chance(0.5) then step[#step + 1] = "loss = (self(batch[1], {training = true}) - batch[2]):abs():mean()" end
     step[#step + 1] = "self.other:apply(tape:gradient(loss, second), second)"
   end
-  step[#step + 1] = source:pick { "local again = self(batch[1], {training = false}):mean()", "local again = loss * 2" }
+  step[#step + 1] = source:pick { "local again = self(batch[1], {training = false}):mean()",
+    "local again = loss * 2" }
   step[#step + 1] = "return {loss = loss, again = again}"
   return step
 end

@@ -271,7 +271,8 @@ function statements.apply(self, nodes)
   local gradient = self:any(v.shape)
   if not gradient then return statements.tensor(self, nodes) end
   local text = "%s:apply({ops.tanh(%s):cast('%s')}, {%s})"
-  nodes[#nodes + 1] = text:format(self.draw:pick(self.optimizers), gradient.name, self.dtype, v.name)
+  nodes[#nodes + 1] = text:format(self.draw:pick(self.optimizers), gradient.name, self.dtype,
+    v.name)
 end
 
 function statements.metric(self, nodes)
@@ -303,13 +304,12 @@ function statements.cond(self, nodes)
     "ops.any(ops.greater(%s, 0.4))", "%s:size() < 3" }:format(test.name)
   if predicate:find "size" then predicate = self.draw:pick { "true", "false",
     "cusp.tensor(true)" } end
-  self:block(nodes, ("local %s = ops.cond(%s, function()"):format(name, predicate), "end)",
-    function(block)
-    branch(self, block, shape)
-    local other = self:block(block, "end, function()", "", function(inner) branch(self, inner,
-      shape) end)
-    return other
-  end)
+  for _, which in ipairs { "then", "else" } do
+    self:block(nodes, ("local function %s_%s()"):format(name, which), "end",
+      function(block) branch(self, block, shape) end)
+  end
+  nodes[#nodes + 1] = ("local %s = ops.cond(%s, %s_then, %s_else)"):format(name, predicate, name,
+    name)
   self.values[#self.values + 1] = { name = name, shape = shape }
 end
 

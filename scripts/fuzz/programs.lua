@@ -186,7 +186,8 @@ local most_shrunk = 8
 local function report(options, nodes, failure, seed, seconds)
   nodes, failure = shrink(nodes, failure, seconds)
   local way = (failure.process and failure.process .. ": " or "") .. failure.mode
-  options.report("programs", ("%s differs from eager: %s\nseed %d\n%s"):format(way, failure.what, seed, script(nodes, failure)))
+  options.report("programs", ("%s differs from eager: %s\nseed %d\n%s"):format(way, failure.what,
+    seed, script(nodes, failure)))
 end
 
 --- Makes and runs programs for a time.
@@ -209,7 +210,8 @@ function programs.fuzz(options)
       if base and not base.error and not base.death then counts.ran = counts.ran + 1 end
       if found[i] then
         counts.failed = counts.failed + 1
-        report(options, trees[i], found[i], seed + i - 1, counts.failed <= most_shrunk and options.shrink or 0)
+        report(options, trees[i], found[i], seed + i - 1, counts.failed <= most_shrunk
+          and options.shrink or 0)
       end
     end
     counts.tried, seed = counts.tried + batch, seed + batch

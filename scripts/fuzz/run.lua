@@ -38,7 +38,8 @@ end
 print(("seed %d, %d seconds"):format(seed, seconds))
 local lines = {}
 for _, kind in ipairs(kinds) do
-  local counts = kind.run { seconds = math.max(1, seconds // #kinds), seed = seed, report = report, shrink = 30 }
+  local counts = kind.run { seconds = math.max(1, seconds // #kinds), seed = seed, report = report,
+    shrink = 30 }
   lines[#lines + 1] = ("%s: %s"):format(kind.name, numbers(type(counts) == "table" and counts
     or { tried = counts }))
 end

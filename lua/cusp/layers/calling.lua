@@ -43,7 +43,7 @@ end
 -- A class that declares `call_arguments` gets further positional arguments by name.
 local function split(layer, ...)
   local n = select("#", ...)
-  if n == 0 or (...) == nil then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
+  if not (...) then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
   local inputs = (...)
   if n == 1 then return inputs, {n = 0}, {} end
   local extras, args = {n = n - 1, select(2, ...)}, {}
@@ -207,7 +207,7 @@ calling.settle = settle_if_complete
 
 local function build(layer, shape, others)
   rawset(layer, "_build_shape", shape)
-  rawset(layer, "_build_others", others and next(others) ~= nil and others or nil)
+  rawset(layer, "_build_others", type(others) == "table" and next(others) ~= nil and others or nil)
   getmetatable(layer).build(layer, shape, others)
   layer.built = true
   settle_if_complete(layer)

@@ -30,6 +30,7 @@ end
 
 --- `count` thresholds from 0 to 1.
 function confusion.even_thresholds(count)
+  if count > 10000000 then errors.raise("num_thresholds should be at most 10000000, got %d", count) end
   local list = { 0.0 }
   for i = 1, count - 2 do list[i + 1] = i / (count - 1) end
   list[count] = 1.0

@@ -45,7 +45,9 @@ local max_depth = 1000
 
 --- The depth below one; an error where it can only be that of a table that contains itself.
 function structure.deeper(depth)
-  if depth == max_depth then errors.raise("a table that contains itself, or is nested more than %d deep, cannot be used here", max_depth) end
+  if depth == max_depth then
+    errors.raise("a table that contains itself, or is nested more than %d deep, cannot be used here", max_depth)
+  end
   return depth + 1
 end
 local deeper = structure.deeper
