@@ -432,6 +432,7 @@ local function set_up(self, nodes)
     local text = self.draw:pick(layer_texts(self, n, d))
     local layer = { name = self:name "layer", shape = text[2], result = text[3] }
     nodes[#nodes + 1] = ("local %s = %s"):format(layer.name, text[1])
+    nodes[#nodes + 1] = ("%s:build(%s)"):format(layer.name, list(text[2]))
     self.layers[#self.layers + 1] = layer
   end
   nodes[#nodes + 1] = ("local metric = cusp.metrics.%s()"):format(self.draw:pick { "Mean", "Sum" })

@@ -169,9 +169,18 @@ local function input_text(inputs)
   return ok and text or "?"
 end
 
+-- What a layer of the library says in Lua's own words is about inputs that it was not made for.
+local function in_other_words(layer, inputs, message)
+  if not errors.is_raw(message) or os.getenv "CUSP_TRACEBACK" == "full" then return message end
+  local _, text = pcall(errors.raise, "%s (%s): cannot be called on inputs of shape %s", layer.name, getmetatable(layer).__name,
+    input_text(inputs))
+  return text
+end
+
 --- The message with the layer's name and its inputs' shapes, once: by the innermost layer.
 local function annotate(layer, inputs, message)
   if type(message) ~= "string" or message == annotated then return message end
+  message = in_other_words(layer, inputs, message)
   local position, text = message:match "^([^\n]-:%d+: )(.*)$"
   if not position then position, text = "", message end
   if not text:find "^[%w_/%-]+ %(%u%w*%): " then
