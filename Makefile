@@ -64,7 +64,7 @@ PROTOS := $(wildcard bindings/protobuf/*.proto)
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
-.PHONY: default demo test check lint bench bench-files docs install clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-files docs install clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
@@ -75,6 +75,7 @@ help:
 	@echo "make test       install what is missing, build, run all tests"
 	@echo "make check      all tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make lint       luacheck, clang-format and compiler warnings as errors"
+	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory"
@@ -190,6 +191,11 @@ lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 	luacheck --quiet lua spec scripts
 	clang-format --dry-run -Werror $(C_SOURCES)
 	@for source in $(filter %.c,$(C_SOURCES)); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(NATIVE_CFLAGS) $(STRICT) $$source || exit 1; done
+
+SECONDS ?= 120
+
+fuzz: default
+	@CUSP_BUILD=$(BUILD) $(PROGRAM) scripts/fuzz/run.lua '$(SECONDS)' '$(SEED)' '$(KINDS)'
 
 bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)

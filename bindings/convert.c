@@ -188,6 +188,15 @@ static cusp_status check_leaf(reader *r, int depth) {
   }
 }
 
+/* Whether the table on the top of the stack, which has no items, has keys: an object, or fields by name. */
+static bool has_keys(lua_State *L) {
+  lua_pushnil(L);
+  if (!lua_next(L, -2))
+    return false;
+  lua_pop(L, 2);
+  return true;
+}
+
 /* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds of items are noted. */
 static cusp_status check(reader *r, int depth) {
   if (depth == r->shape.ndim)
@@ -195,6 +204,8 @@ static cusp_status check(reader *r, int depth) {
   if (lua_type(r->L, -1) != LUA_TTABLE)
     return wrong_item(r, depth);
   int64_t length = (int64_t)lua_rawlen(r->L, -1);
+  if (length == 0 && has_keys(r->L))
+    return cusp_fail(CUSP_EVALUE, "expected numbers at position %s, got a table with keys, not a list", position_text(r, depth));
   if (length != r->shape.size[depth])
     return cusp_fail(CUSP_ESHAPE, "ragged data: expected %lld items at position %s, got %lld", (long long)r->shape.size[depth],
                      position_text(r, depth), (long long)length);

@@ -408,10 +408,12 @@ static bool plain_accepts(const cusp_call *call, int input) {
   return true;
 }
 
+static bool plain_can_run(const cusp_call *call) { return cusp_plain_find(call->inputs[0].dtype, call->outputs[0].dtype) != NULL; }
+
 static const cusp_kernel matmul_kernels[] = {
     {"blas", is_blas_dtype, blas_accepts, blas_prepare, matmul_run_arrays, plan_release},
     {"half", is_half, NULL, half_prepare, half_run, plan_release},
-    {"plain", NULL, plain_accepts, plain_prepare, matmul_run_arrays, plan_release},
+    {"plain", plain_can_run, plain_accepts, plain_prepare, matmul_run_arrays, plan_release},
     {0},
 };
 

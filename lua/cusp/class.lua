@@ -133,6 +133,33 @@ local function made_by_library(members)
   return false
 end
 
+-- A method of the library with the check of its arguments before it: `Base.__checks.NAME(self, ...)` holds for all classes below Base.
+local function with_check(class, name, method)
+  local check = class.__library and type(method) == "function" and class.__super.__checks[name]
+  if not check then return method end
+  local function checked(self, ...)
+    -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been checked.
+    local holder = getmetatable(self)
+    if type(holder) ~= "table" or (holder[name] or self[name]) == checked then check(self, ...) end
+    return method(self, ...)
+  end
+  return checked
+end
+
+local function define_member(class, name, value)
+  rawset(class, name, with_check(class, name, value))
+end
+
+local function check_declaration(name, config)
+  if config == nil then return end
+  local ok = kinds.is_plain(config)
+  for i = 1, ok and #config or 0 do ok = ok and kinds.is_plain(config[i]) and type(config[i][1]) == "string" end
+  if not ok then
+    errors.raise("extend: `config` of class '%s' should be a list of parameters {name, kind, ...}, got %s", name,
+      errors.describe(config))
+  end
+end
+
 --- Makes a class. Further methods may be added to it afterwards.
 -- @tparam string name it is also found by this name when a saved model is loaded
 -- @tparam[opt] table members methods and class fields, copied; `config` declares the arguments
@@ -142,17 +169,19 @@ function Object.extend(super, name, members)
   if members ~= nil and type(members) ~= "table" then
     errors.raise("extend: the members of class '%s' should be a table, got %s", name, errors.describe(members))
   end
+  check_declaration(name, members and members.config)
   local class = {
     __getters = setmetatable({}, { __index = super.__getters }),
     __setters = setmetatable({}, { __index = super.__setters }),
   }
   for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
-  for key, value in pairs(members or {}) do class[key] = value end
   class.__name, class.__super = name, super
   class.__library = made_by_library(members)
+  for key, value in pairs(members or {}) do class[key] = with_check(class, key, value) end
   class.__index, class.__newindex = lookup_in(class), assignment_in(class)
   setmetatable(class, {
     __index = super,
+    __newindex = define_member,
     __call = construct,
     __name = "class",
     __tostring = function() return "class " .. name end,
@@ -199,6 +228,9 @@ function Object.expect_config(class, config)
     errors.raise("%s: a configuration should be a table, got %s", class.__name, errors.describe(config))
   end
 end
+
+--- Checks of arguments by the names of methods, see `extend`.
+Object.__checks = { from_config = Object.expect_config }
 
 --- An object from its configuration.
 -- @tparam table class

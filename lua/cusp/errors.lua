@@ -15,6 +15,17 @@ function errors.is_library(source)
   return source:sub(1, #library) == library
 end
 
+--- Whether a message is Lua's own about a line of this library, not one that the library wrote.
+-- @tparam string message
+-- @treturn boolean
+function errors.is_raw(message)
+  local file, text = message:match "^([^\n]-%.lua):%d+: (.*)$"
+  if not file or not text:find "^attempt to" and not text:find "^bad argument" and not text:find "^bad 'for'" then return false end
+  local cut, folder = file:match "^(%.?%.?%.?)(.*cusp/)" -- long names have "..." for their beginning
+  if not folder then return false end
+  return cut == "..." and library:sub(-#folder) == folder or library:sub(2) == folder
+end
+
 --- The level for `error` (seen from the caller of this function) of the nearest frame that is neither C nor this library.
 -- @treturn integer 0, meaning no position, where there is no such frame
 function errors.level()

@@ -60,6 +60,7 @@ end
 --- Calls `f` without recording it.
 function GradientTape:stop_recording(f, ...)
   check_open(self, "stop_recording")
+  if type(f) ~= "function" then errors.raise("GradientTape: stop_recording expects a function, got %s", errors.describe(f)) end
   return self.tape:paused(f, ...)
 end
 
@@ -159,7 +160,7 @@ local bind_jacobian = arguments.binder("jacobian", { "target", "sources" }, fals
 function GradientTape:jacobian(...)
   check_open(self, "jacobian")
   local target, sources = bind_jacobian(...)
-  check_targets { target }
+  check_targets { target or false }
   local shape, flat = target.shape, structure.flatten(sources)
   local n = shapes.size(shape)
   local ones = ops.eye(n, { dtype = target.dtype })
@@ -181,7 +182,7 @@ local bind_batch_jacobian = arguments.binder("batch_jacobian", { "target", "sour
 function GradientTape:batch_jacobian(...)
   check_open(self, "batch_jacobian")
   local target, source = bind_batch_jacobian(...)
-  check_targets { target }
+  check_targets { target or false }
   local shape, from = target.shape, source.shape
   if #shape == 0 or #from == 0 or shape[1] ~= from[1] then
     errors.raise("batch_jacobian: target and source should have one first axis, got shapes %s and %s", errors.shape(shape),

@@ -313,6 +313,15 @@ function encode_value(value, state, depth)
   errors.raise("json.encode: %s has no JSON form", errors.describe(value))
 end
 
+local function indent_text(indent)
+  if indent == nil or type(indent) == "string" then return indent end
+  local spaces = type(indent) == "number" and math.tointeger(indent)
+  if not spaces or spaces < 0 or spaces > 1000 then
+    errors.raise("json.encode: indent should be a number of spaces or a string, got %s", errors.describe(indent))
+  end
+  return (" "):rep(spaces)
+end
+
 --- The JSON text of a value.
 -- An unmarked empty table is `[]`; `cusp.json.object{}` is `{}`. `cusp.None` is null.
 -- @param value tables, strings, numbers, booleans, null
@@ -322,9 +331,9 @@ end
 -- @raise for values without a JSON form: functions, tensors, objects, lists with holes
 function json.encode(value, options)
   options = options or {}
-  local indent = options.indent
+  if type(options) ~= "table" then errors.raise("json.encode: the options should be a table, got %s", errors.describe(options)) end
   local state = {
-    indent = type(indent) == "number" and (" "):rep(indent) or indent,
+    indent = indent_text(options.indent),
     ascii = options.ascii,
     item_separator = options.compact and "," or ", ",
     key_separator = options.compact and ":" or ": ",
@@ -333,6 +342,9 @@ function json.encode(value, options)
 end
 
 --- Marks a table as an object (`{}` even if it is empty), with the order of its keys; see cusp.ordered.
-json.object = ordered.object
+function json.object(object, keys)
+  if object ~= nil and type(object) ~= "table" then errors.raise("json.object: expected a table, got %s", errors.describe(object)) end
+  return ordered.object(object, keys)
+end
 
 return json

@@ -59,8 +59,11 @@ function random.get_state() return { seeds = seeds.state, generator = global:sta
 --- Goes back to where `get_state` was called: the same numbers follow.
 -- @tparam table state
 function random.set_state(state)
-  seeds.state = state.seeds
+  if type(state) ~= "table" or math.type(state.seeds) ~= "integer" or type(state.generator) ~= "userdata" then
+    errors.raise("set_state: expected what get_state returned, got %s", errors.describe(state))
+  end
   global:state():assign(state.generator)
+  seeds.state = state.seeds
 end
 
 --- A source of seeds of its own: each use moves it on.

@@ -15,6 +15,7 @@ local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
+local structure = require "cusp.models.structure"
 
 local registry = {}
 
@@ -239,25 +240,30 @@ local function serialize_function(f)
     { "module", "class_name", "config", "registered_name" })
 end
 
-function serialize_plain(value)
+local serialize
+
+function serialize_plain(value, depth)
+  depth = structure.deeper(depth or 0)
   local result = ordered.is_object(value) and ordered.object({}, ordered.keys(value)) or {}
-  for key, item in pairs(value) do result[key] = registry.serialize(item) end
+  for key, item in pairs(value) do result[key] = serialize(item, depth) end
   return result
 end
 
---- The serialised form of a value.
--- @param value an object, a function, a plain table of such (item by item), or a plain value
--- @return tables, strings, numbers, booleans, null
-function registry.serialize(value)
+function serialize(value, depth)
   if value == nil then return null end
   if Object.is_instance(value) then return serialize_object(value) end
   if type(value) == "function" then return serialize_function(value) end
-  if kinds.is_plain(value) then return serialize_plain(value) end
+  if kinds.is_plain(value) then return serialize_plain(value, depth) end
   if Object.is_subclass(value, Object) then
     errors.raise("serialize: %s is a class; make an instance of it", tostring(value))
   end
   return value
 end
+
+--- The serialised form of a value.
+-- @param value an object, a function, a plain table of such (item by item), or a plain value
+-- @return tables, strings, numbers, booleans, null
+function registry.serialize(value) return serialize(value) end
 
 ---------------------------------------------------------------- reading
 
@@ -347,6 +353,8 @@ local function deserialize_nested(config, options)
   return context.within({ deserializing = depth + 1 }, deserialize_class, config, options)
 end
 
+local deserialize
+
 --- The value that a serialised form stands for.
 -- @param config a table with `class_name` and `config` (`module` and `registered_name` may be absent), a list of such, or a plain value;
 -- objects are returned as they are
@@ -358,14 +366,18 @@ function registry.deserialize(config, options)
     local inner = { module = options.module, build = options.build }
     return registry.with_custom_objects(options.custom_objects, registry.deserialize, config, inner)
   end
+  return deserialize(config, options, 0)
+end
+
+function deserialize(config, options, tables)
   if config == nil or config == null then return nil end
   if not kinds.is_plain(config) then return config end
   local form = special[config.class_name]
   if form then return form(config, options) end
   if config.class_name ~= nil then return deserialize_nested(config, options) end
-  local result = {}
+  local result, inner = {}, structure.deeper(tables)
   for key, value in pairs(config) do
-    value = registry.deserialize(value, options)
+    value = deserialize(value, options, inner)
     result[key] = value == nil and null or value
   end
   return result

@@ -200,6 +200,7 @@ local tuple_tag = "!!python/tuple"
 -- @tparam table list
 -- @treturn table the list
 function yaml.tuple(list)
+  if type(list) ~= "table" then errors.raise("yaml.tuple: expected a list, got %s", errors.describe(list)) end
   return setmetatable(list, { __jsontype = "list", __tuple = true })
 end
 
@@ -289,6 +290,9 @@ end
 -- @treturn string
 -- @raise for values without a YAML form
 function yaml.encode(value, options)
+  if options ~= nil and type(options) ~= "table" then
+    errors.raise("yaml.encode: the options should be a table, got %s", errors.describe(options))
+  end
   local state = { lines = {}, sort_keys = options and options.sort_keys }
   local text = emit(value, "", state, 1)
   if text then state.lines[1] = text end

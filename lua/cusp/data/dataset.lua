@@ -146,6 +146,10 @@ local function signature_of(types, dims)
   if type(types) == "string" then
     return dims and spec.TensorSpec { dims, types } or { dtype = types }
   end
+  if type(types) ~= "table" or dims ~= nil and type(dims) ~= "table" then
+    errors.raise("from_generator: expected output_types and output_shapes of one structure, got %s and %s", errors.describe(types),
+      errors.describe(dims))
+  end
   local result = {}
   for key, item in pairs(types) do result[key] = signature_of(item, dims and dims[key]) end
   return result
@@ -440,7 +444,10 @@ function Dataset:cache(...)
 end
 
 --- `f(dataset)`, for chains of methods.
-function Dataset:apply(f) return f(self) end
+function Dataset:apply(f)
+  if type(f) ~= "function" then errors.raise("Dataset.apply: expected a function, got %s", errors.describe(f)) end
+  return f(self)
+end
 
 ---------------------------------------------------------------- going through
 

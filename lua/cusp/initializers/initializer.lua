@@ -7,6 +7,7 @@
 -- @classmod cusp.initializers.Initializer
 local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
+local errors = require "cusp.errors"
 
 local Initializer = Object:extend "Initializer"
 Initializer.__module = "keras.initializers"
@@ -20,6 +21,11 @@ local bind = arguments.binder("initializer", "shape: shape, dtype: dtype = nil")
 function Initializer:__call(...)
   local shape, dtype = bind(...)
   return self:call(shape, dtype or require("cusp.config").floatx())
+end
+
+--- The values; a class of one's own overrides it.
+function Initializer:call()
+  errors.raise("%s: an initializer needs call(self, shape, dtype)", self.__name)
 end
 
 return Initializer

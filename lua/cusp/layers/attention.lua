@@ -25,7 +25,7 @@ local Attention = Layer:extend("Attention", {
 })
 
 local function check(value, what)
-  if not structure.is_container(value) or #value < 2 or #value > 3 then
+  if not structure.is_container(value) or structure.is_shape(value) or #value < 2 or #value > 3 then
     errors.raise("expected a list of %s: query, value and, if it is another than the value, key", what)
   end
 end
@@ -90,6 +90,7 @@ function Attention:compute_mask(_, mask)
 end
 
 function Attention:compute_output_shape(input_shape)
+  check(input_shape, "shapes")
   local query, value = input_shape[1], input_shape[2]
   local shape = table.move(query, 1, #query, 1, {})
   shape[#shape] = value[#value]

@@ -56,8 +56,8 @@ return Base.define("AugMix", {
   arguments.factor("factor", {0, 1}, {default = 0.3}), {"alpha", "number", above = 0, default = 1.0}, options.flag("all_ops", true),
   arguments.interpolation(), options.seed(), options.data_format(),
 }, {
-  build = function(self)
-    Base.build(self)
+  build = function(self, input_shape)
+    Base.build(self, input_shape)
     rawset(self, "_layers", augmentations.make(self, self.all_ops and all or some)) -- raw: they hold nothing to be saved
   end,
 

@@ -43,7 +43,7 @@ end
 -- A class that declares `call_arguments` gets further positional arguments by name.
 local function split(layer, ...)
   local n = select("#", ...)
-  if n == 0 then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
+  if not (...) then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
   local inputs = (...)
   if n == 1 then return inputs, {n = 0}, {} end
   local extras, args = {n = n - 1, select(2, ...)}, {}
@@ -87,16 +87,20 @@ local function check_keywords(layer, args)
 end
 
 local function first_leaf(value)
-  while is_container(value) do value = value[1] end
+  local outer = value
+  while is_container(value) do
+    value = value[1]
+    if value == outer then return nil end
+  end
   return value
 end
 
 --- Numbers and nested tables of numbers become tensors; floating-point tensors get the dtype that the layer computes in.
-local function convert(layer, value, dtype)
+local function convert(layer, value, dtype, depth)
   local kind = type(value)
   if kind == "userdata" then
     local own = value.dtype
-    if own ~= dtype and dtype and policy.is_float(own) then
+    if own and own ~= dtype and dtype and policy.is_float(own) then
       local cast = engine.ops.cast(value, dtype)
       local mask = masks.get(value)
       if mask then masks.set(cast, mask) end
@@ -109,7 +113,8 @@ local function convert(layer, value, dtype)
     local leaf = first_leaf(value)
     if type(leaf) == "number" or type(leaf) == "boolean" and leaf then return convert(layer, engine.tensor(value), dtype) end
     local result = {}
-    for key, item in pairs(value) do result[key] = convert(layer, item, dtype) end
+    depth = structure.deeper(depth or 0)
+    for key, item in pairs(value) do result[key] = convert(layer, item, dtype, depth) end
     return result
   end
   return value
@@ -124,11 +129,15 @@ local function convert_arguments(layer, extras, args, dtype)
   end
 end
 
+local function is_tensor(value)
+  return type(value) == "userdata" and value.dtype ~= nil
+end
+
 local function check_inputs(layer, inputs)
-  if is_symbolic(inputs) or type(inputs) == "userdata" then return end
+  if is_symbolic(inputs) or is_tensor(inputs) then return end
   local flat = structure.flatten(inputs)
   for i = 1, #flat do
-    if type(flat[i]) ~= "userdata" and not is_symbolic(flat[i]) then
+    if not is_tensor(flat[i]) and not is_symbolic(flat[i]) then
       local advice = type(flat[i]) == "string" and "; strings are for layers such as TextVectorization, called on the data before" or ""
       errors.raise("%s (%s): expected a tensor or a table of tensors, got %s%s", layer.name, getmetatable(layer).__name,
         errors.describe(flat[i]), advice)
@@ -160,9 +169,18 @@ local function input_text(inputs)
   return ok and text or "?"
 end
 
+-- What a layer of the library says in Lua's own words is about inputs that it was not made for.
+local function in_other_words(layer, inputs, message)
+  if not errors.is_raw(message) or os.getenv "CUSP_TRACEBACK" == "full" then return message end
+  local _, text = pcall(errors.raise, "%s (%s): cannot be called on inputs of shape %s", layer.name, getmetatable(layer).__name,
+    input_text(inputs))
+  return text
+end
+
 --- The message with the layer's name and its inputs' shapes, once: by the innermost layer.
 local function annotate(layer, inputs, message)
   if type(message) ~= "string" or message == annotated then return message end
+  message = in_other_words(layer, inputs, message)
   local position, text = message:match "^([^\n]-:%d+: )(.*)$"
   if not position then position, text = "", message end
   if not text:find "^[%w_/%-]+ %(%u%w*%): " then
@@ -198,7 +216,7 @@ calling.settle = settle_if_complete
 
 local function build(layer, shape, others)
   rawset(layer, "_build_shape", shape)
-  rawset(layer, "_build_others", others and next(others) ~= nil and others or nil)
+  rawset(layer, "_build_others", type(others) == "table" and next(others) ~= nil and others or nil)
   getmetatable(layer).build(layer, shape, others)
   layer.built = true
   settle_if_complete(layer)

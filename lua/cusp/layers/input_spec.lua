@@ -44,18 +44,14 @@ local function check_one(layer, spec, tensor, position)
   check_rank(layer, spec, shape, position)
   if spec.axes then check_axes(layer, spec, shape, position) end
   if spec.shape then check_shape(layer, spec, shape, position) end
-  if spec.dtype and tensor.dtype ~= spec.dtype then
+  if spec.dtype and tensor.dtype and tensor.dtype ~= spec.dtype then
     errors.raise("%s (%s): expected an input of dtype %s, got %s", layer.name, getmetatable(layer).__name, spec.dtype, tensor.dtype)
   end
 end
 
---- Checks a layer's inputs against its `input_spec`.
--- @raise "dense (Dense): expected size 72 in axis -1 of the input; got shape [8, 70]"
-function input_spec.check(layer, inputs)
-  local spec = layer.input_spec
-  if spec == nil then return end
-  local flat = structure.flatten(inputs)
+local function check_all(layer, spec, flat)
   if #spec == 0 then
+    if #flat == 0 then errors.raise("%s (%s): expected an input, got an empty table", layer.name, getmetatable(layer).__name) end
     for i, tensor in ipairs(flat) do check_one(layer, spec, tensor, #flat > 1 and i or nil) end
     return
   end
@@ -63,6 +59,38 @@ function input_spec.check(layer, inputs)
     errors.raise("%s (%s): expected %d inputs, got %d", layer.name, getmetatable(layer).__name, #spec, #flat)
   end
   for i, tensor in ipairs(flat) do check_one(layer, spec[i], tensor, #flat > 1 and i or nil) end
+end
+
+--- Checks a layer's inputs against its `input_spec`.
+-- @raise "dense (Dense): expected size 72 in axis -1 of the input; got shape [8, 70]"
+function input_spec.check(layer, inputs)
+  local spec = layer.input_spec
+  if spec ~= nil then check_all(layer, spec, structure.flatten(inputs)) end
+end
+
+-- Whether a value is a shape, or a table of them; `false` stands for an input that is left out.
+local function holds_shapes(value, depth)
+  if structure.is_shape(value) then return true end
+  if not structure.is_container(value) or next(value) == nil or depth == 0 then return false end
+  for _, item in pairs(value) do
+    if item ~= false and not holds_shapes(item, depth - 1) then return false end
+  end
+  return true
+end
+
+--- Checks what a method that takes the shape of a layer's inputs was given.
+-- @raise "Dense.build: expected the shape of the inputs, such as {cusp.None, 3}, or a table of shapes, got nil"
+function input_spec.check_shape_argument(layer, method, shape)
+  local class = getmetatable(layer)
+  if not holds_shapes(shape, 8) then
+    errors.raise("%s.%s: expected the shape of the inputs, such as {cusp.None, 3}, or a table of shapes, got %s", class.__name, method,
+      errors.describe(shape))
+  end
+  local spec = layer.input_spec
+  if spec == nil then return end
+  local flat = structure.flatten(shape, structure.is_shape)
+  for i, one in ipairs(flat) do flat[i] = { shape = one } end
+  check_all(layer, spec, flat)
 end
 
 return input_spec

@@ -15,9 +15,11 @@
 local arguments = require "cusp.arguments"
 local context = require "cusp.context"
 local calling = require "cusp.layers.calling"
+local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local given_arguments = require "cusp.layers.given_arguments"
+local input_spec = require "cusp.layers.input_spec"
 local kinds = require "cusp.kinds"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
@@ -394,6 +396,7 @@ end
 -- By default what `call` gives is looked at.
 -- @treturn table
 function Layer:compute_output_shape(input_shape)
+  input_spec.check_shape_argument(self, "compute_output_shape", input_shape)
   return calling.infer_shape(self, input_shape)
 end
 calling.default_compute_output_shape = Layer.compute_output_shape
@@ -403,6 +406,35 @@ function Layer:compute_mask(_, mask)
   return mask
 end
 calling.default_compute_mask = Layer.compute_mask
+
+local function is_mask(value)
+  return value == nil or value == false or type(value) == "userdata" or define.is_symbolic(value)
+end
+
+local function check_mask(layer, _, mask)
+  local bad = structure.is_container(mask) and structure.find(mask, function(leaf) return not is_mask(leaf) end)
+  if bad or not structure.is_container(mask) and not is_mask(mask) then
+    errors.raise("%s.compute_mask: expected a mask or a list of masks, got %s", class_name(layer), errors.describe(mask))
+  end
+end
+
+local function check_build(layer, shape, others)
+  input_spec.check_shape_argument(layer, "build", shape)
+  if others ~= nil and type(others) ~= "table" then
+    errors.raise("%s.build: expected the shapes of the other inputs by name, got %s", class_name(layer), errors.describe(others))
+  end
+end
+
+local function check_build_config(layer, config)
+  if type(config) ~= "table" then
+    errors.raise("%s.build_from_config: expected a table, got %s", class_name(layer), errors.describe(config))
+  end
+end
+
+Layer.__checks = setmetatable({
+  build = check_build, build_from_config = check_build_config, compute_mask = check_mask,
+  compute_output_shape = function(layer, shape) input_spec.check_shape_argument(layer, "compute_output_shape", shape) end,
+}, { __index = Layer.__checks })
 
 ---------------------------------------------------------------- as a part of a model
 
@@ -461,6 +493,7 @@ end
 
 --- Builds for the shapes that a layer had been built for.
 function Layer:build_from_config(config)
+  check_build_config(self, config)
   if self.built then return end
   local dict = kinds.is_plain(config.shapes_dict) and config.shapes_dict or {}
   local shape, others = read_shape(config.input_shape) or read_shape(dict.query_shape), nil

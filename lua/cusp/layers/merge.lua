@@ -63,6 +63,7 @@ end
 --- A step counts where it counts in any input; none does where an input has no mask.
 function Merge:compute_mask(_, mask)
   if not mask then return nil end
+  if not structure.is_container(mask) then errors.raise("%s.compute_mask: expected a list of masks, one for each input", self.name) end
   local result = mask[1]
   for i = 1, #mask do
     if not mask[i] then return nil end

@@ -28,8 +28,8 @@ return Base.define("RandAugment", {
   arguments.value_range(), {"num_ops", "integer", min = 1, default = 2}, arguments.factor("factor", {0, 1}, {default = 0.5}),
   arguments.interpolation(), options.seed(), options.data_format(),
 }, {
-  build = function(self)
-    Base.build(self)
+  build = function(self, input_shape)
+    Base.build(self, input_shape)
     rawset(self, "_layers", augmentations.make(self, names)) -- raw: they hold nothing to be saved
   end,
 

@@ -20,8 +20,8 @@ return Base.define("RandomColorJitter", {
   arguments.factor("saturation_factor", {-1, 1}, rule), arguments.factor("hue_factor", {0, 1}, rule), options.seed(),
   options.data_format(),
 }, {
-  build = function(self)
-    Base.build(self)
+  build = function(self, input_shape)
+    Base.build(self, input_shape)
     local steps, layers = {}, require "cusp.layers"
     for _, entry in ipairs(order) do
       local factor = self[entry[1]]

@@ -1,6 +1,7 @@
 --- What the cells of SimpleRNN, LSTM and GRU share: their declared arguments, their weights and dropout.
 -- @classmod cusp.layers.RecurrentCell
 local Layer = require "cusp.layers.layer"
+local errors = require "cusp.errors"
 local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
 local random = require "cusp.random"
@@ -61,6 +62,14 @@ local function draw(self, like, dropout)
   self.generator = self.generator or random.SeedGenerator {self.seed}
   return random.dropout(ops.ones_like(like), dropout, {seed = self.generator})
 end
+
+RecurrentCell.__checks = setmetatable({
+  call = function(cell, _, states, args)
+    if args == nil or type(states) ~= "userdata" and type(states) ~= "table" then
+      errors.raise("expected the states after the inputs, as in cell(inputs, states); see `get_initial_state`")
+    end
+  end,
+}, { __index = RecurrentCell.__checks })
 
 --- Draws the masks of one call: every step of a sequence drops the same.
 function RecurrentCell:prepare_dropout(inputs, states, training)

@@ -2,11 +2,13 @@
 -- @module cusp.losses.define
 local Loss = require "cusp.losses.loss"
 local arguments = require "cusp.arguments"
-local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local operations = require "cusp.ops.define"
 local ops = require "cusp.ops"
 local reduction = require "cusp.losses.reduction"
 local registry = require "cusp.registry"
+
+local is_symbolic, tensor = operations.is_symbolic, operations.tensor
 
 local common = {
   reduction = { "reduction", "choice", choices = reduction.names, default = "sum_over_batch_size" },
@@ -14,8 +16,7 @@ local common = {
 }
 
 local function to_tensor(value)
-  if type(value) ~= "userdata" and not (type(value) == "table" and getmetatable(value)) then return engine.tensor(value) end
-  return value
+  return is_symbolic(value) and value or tensor(value)
 end
 
 -- The parameters in Keras's positional order: the loss's own first, then reduction, name, dtype, unless it has an order of its own.

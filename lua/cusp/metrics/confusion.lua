@@ -17,6 +17,9 @@ confusion.lowest = -1e10
 function confusion.parse_thresholds(owner, thresholds, default)
   if thresholds == nil then return { default } end
   local list = type(thresholds) == "number" and { thresholds } or thresholds
+  if type(list) ~= "table" then
+    errors.raise("%s: thresholds should be a number or a list of them, got %s", owner, errors.describe(list))
+  end
   for i, threshold in ipairs(list) do
     if type(threshold) ~= "number" or threshold < 0 or threshold > 1 then
       errors.raise("%s: threshold %d should be between 0 and 1, got %s", owner, i, errors.describe(threshold))
@@ -27,6 +30,7 @@ end
 
 --- `count` thresholds from 0 to 1.
 function confusion.even_thresholds(count)
+  if count > 10000000 then errors.raise("num_thresholds should be at most 10000000, got %d", count) end
   local list = { 0.0 }
   for i = 1, count - 2 do list[i + 1] = i / (count - 1) end
   list[count] = 1.0

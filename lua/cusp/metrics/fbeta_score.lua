@@ -62,6 +62,9 @@ end
 
 --- A score for each class, or their average.
 function FBetaScore:result()
+  if not rawget(self, "true_positives") then
+    errors.raise("%s: result comes after the first update_state, which says how many classes there are", self.__name)
+  end
   local epsilon, beta_squared = config.epsilon(), self.beta * self.beta
   local precision = self.true_positives / (self.true_positives + self.false_positives + epsilon)
   local recall = self.true_positives / (self.true_positives + self.false_negatives + epsilon)

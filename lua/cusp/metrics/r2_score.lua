@@ -58,6 +58,9 @@ end
 
 --- A number, or one for each output.
 function R2Score:result()
+  if not rawget(self, "sum") then
+    errors.raise "R2Score: result comes after the first update_state, which says how many outputs there are"
+  end
   local total = self.squared_sum - self.sum * (self.sum / self.count)
   local scores = 1 - self.total_mse / total
   scores = ops.where(ops.isinf(scores), 0, scores)

@@ -1,6 +1,6 @@
 --- What metrics share: tensors from plain tables, and values for each sample from values for each element.
 -- @module cusp.metrics.reduction
-local engine = require "cusp.engine"
+local define = require "cusp.ops.define"
 local losses = require "cusp.losses.reduction"
 local masks = require "cusp.layers.masks"
 local ops = require "cusp.ops"
@@ -9,7 +9,7 @@ local reduction = {}
 
 --- A tensor of the given dtype (its own where none is given) from a tensor, variable, number or nested table.
 function reduction.to_tensor(value, dtype)
-  if type(value) ~= "userdata" and not (type(value) == "table" and getmetatable(value)) then value = engine.tensor(value) end
+  if not define.is_symbolic(value) then value = define.tensor(value) end
   if dtype and value.dtype ~= dtype then return ops.cast(value, dtype) end
   return value
 end

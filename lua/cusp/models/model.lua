@@ -18,6 +18,13 @@ local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
 local Model = Layer:extend("Model", {__module = "keras", __is_model = true, supports_masking = true})
+
+-- A model that knows its inputs builds itself.
+Model.__checks = setmetatable({
+  build = function(model, shape)
+    if shape ~= nil then Layer.__checks.build(model, shape) end
+  end,
+}, {__index = Layer.__checks})
 local is_symbolic = Node.is_symbolic
 
 local function symbolic_argument(args, name, position)

@@ -40,13 +40,28 @@ function structure.keys(t)
 end
 local sorted_keys = structure.keys
 
-local function flatten(value, is_leaf, out)
+-- What is nested deeper than this holds itself.
+local max_depth = 1000
+
+--- The depth below one; an error where it can only be that of a table that contains itself.
+function structure.deeper(depth)
+  if depth == max_depth then
+    errors.raise("a table that contains itself, or is nested more than %d deep, cannot be used here", max_depth)
+  end
+  return depth + 1
+end
+local deeper = structure.deeper
+
+local function flatten(value, is_leaf, out, depth)
   if not is_container(value) or is_leaf(value) then
     if value ~= nil and value ~= false then out[#out + 1] = value end
-  elseif is_list(value) then
-    for i = 1, #value do flatten(value[i], is_leaf, out) end
+    return out
+  end
+  depth = deeper(depth)
+  if is_list(value) then
+    for i = 1, #value do flatten(value[i], is_leaf, out, depth) end
   else
-    for _, key in ipairs(sorted_keys(value)) do flatten(value[key], is_leaf, out) end
+    for _, key in ipairs(sorted_keys(value)) do flatten(value[key], is_leaf, out, depth) end
   end
   return out
 end
@@ -56,25 +71,28 @@ local function never() return false end
 --- The leaves in order.
 -- @param value a structure
 -- @tparam[opt] function is_leaf says which plain tables count as leaves too (`structure.is_shape` for shapes)
-function structure.flatten(value, is_leaf) return flatten(value, is_leaf or never, {}) end
+function structure.flatten(value, is_leaf) return flatten(value, is_leaf or never, {}, 0) end
 
---- A structure of the same form with `f(leaf)` in place of each leaf (`nil` becomes `false` within a list).
--- A table with both a list part and keys (a call's arguments) keeps both.
-function structure.map(value, f, is_leaf)
+local function map(value, f, is_leaf, depth)
   if not is_container(value) or is_leaf and is_leaf(value) then return f(value) end
   local result, n = {}, #value
+  depth = deeper(depth)
   for i = 1, n do
-    local item = value[i] and structure.map(value[i], f, is_leaf)
+    local item = value[i] and map(value[i], f, is_leaf, depth)
     if item == nil then item = false end
     result[i] = item
   end
   if next(value, n > 0 and n or nil) ~= nil then
     for _, key in ipairs(sorted_keys(value)) do
-      if math.type(key) ~= "integer" then result[key] = structure.map(value[key], f, is_leaf) end
+      if math.type(key) ~= "integer" then result[key] = map(value[key], f, is_leaf, depth) end
     end
   end
   return result
 end
+
+--- A structure of the same form with `f(leaf)` in place of each leaf (`nil` becomes `false` within a list).
+-- A table with both a list part and keys (a call's arguments) keeps both.
+function structure.map(value, f, is_leaf) return map(value, f, is_leaf, 0) end
 
 --- The structure of `like` with the leaves of the list `flat`, in order.
 function structure.pack(like, flat)
@@ -85,14 +103,17 @@ function structure.pack(like, flat)
   end)
 end
 
---- The first leaf for which `predicate` is true, or nil; stops there.
-function structure.find(value, predicate)
+local function find(value, predicate, depth)
   if not is_container(value) then return predicate(value) and value or nil end
+  depth = deeper(depth)
   for _, item in pairs(value) do
-    local found = structure.find(item, predicate)
+    local found = find(item, predicate, depth)
     if found ~= nil then return found end
   end
 end
+
+--- The first leaf for which `predicate` is true, or nil; stops there.
+function structure.find(value, predicate) return find(value, predicate, 0) end
 
 --- Text of a shape: `(None, 72)`, as Keras prints it.
 function structure.shape_text(shape)

@@ -171,7 +171,8 @@ local function print_totals(out, model)
 end
 
 local parameters = {
-  {"line_length", "integer", optional = true, min = 20}, {"positions", "list", optional = true}, {"print_fn", "function", optional = true},
+  {"line_length", "integer", optional = true, min = 20, max = 10000}, {"positions", "list", optional = true},
+  {"print_fn", "function", optional = true},
   {"expand_nested", "boolean", default = false}, {"show_trainable", "boolean", default = false}, {"layer_range", "list", optional = true},
 }
 

@@ -4,6 +4,7 @@
 -- @module cusp.ops.define
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
+local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
 
 local define = {}
@@ -39,16 +40,19 @@ end
 --- A tensor as it is, anything else (a number, a table of numbers) as a new tensor.
 -- @treturn tensor
 function define.tensor(value)
-  if type(value) == "userdata" then return value end
+  if type(value) == "userdata" and value.dtype then return value end
   return engine.tensor(value)
 end
 
-local function convert_tensors(parsed, values)
+local function convert_tensors(name, parsed, values)
   for i, parameter in ipairs(parsed) do
     local value = values[i]
     if parameter.tensors then
       local list = {}
       if type(value) == "userdata" then value = engine.ops.unstack(value) end
+      if type(value) ~= "table" then
+        errors.raise("%s: argument '%s' should be a list of tensors, got %s", name, parameter[1], errors.describe(value))
+      end
       for j = 1, #value do list[j] = define.tensor(value[j]) end
       values[i] = list
     elseif parameter.is_tensor and value ~= nil then
@@ -87,7 +91,7 @@ function define.op(definition)
       return require("cusp.models.symbolic").call_operation(name, functions[name], ...)
     end
     local values = table.pack(bind(...))
-    convert_tensors(parsed, values)
+    convert_tensors(name, parsed, values)
     return f(table.unpack(values, 1, #parsed))
   end
   functions[name] = op

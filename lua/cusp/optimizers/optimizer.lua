@@ -219,8 +219,33 @@ function Optimizer:add_optimizer_variables(variables, wanted, initializers)
   return table.unpack(lists)
 end
 
+local function check_list(optimizer, method, list, of)
+  if kinds.is_plain(list) then return end
+  errors.raise("%s.%s: expected a list of %s, got %s", optimizer.__name, method, of, errors.describe(list))
+end
+
+local function check_variables(optimizer, method, variables)
+  check_list(optimizer, method, variables, "variables")
+  for i = 1, #variables do
+    if not engine.is_variable(variables[i]) then
+      errors.raise("%s.%s: item %d should be a variable, got %s", optimizer.__name, method, i, errors.describe(variables[i]))
+    end
+  end
+end
+
+Optimizer.__checks = setmetatable({
+  build = function(optimizer, variables) check_variables(optimizer, "build", variables) end,
+  finalize_variable_values = function(optimizer, variables) check_variables(optimizer, "finalize_variable_values", variables) end,
+  scale_loss = function(optimizer, loss)
+    if type(loss) ~= "userdata" and type(loss) ~= "number" then
+      errors.raise("%s.scale_loss: expected a tensor, got %s", optimizer.__name, errors.describe(loss))
+    end
+  end,
+}, { __index = Optimizer.__checks })
+
 --- Makes the state for a list of variables; called by the first `apply`. An override calls `Optimizer.build(self, variables)` first.
 function Optimizer:build(variables)
+  check_variables(self, "build", variables)
   rawset(self, "_index", {})
   for i, variable in ipairs(variables) do self._index[variable] = i end
   rawset(self, "_trainable_variables", table.move(variables, 1, #variables, 1, {}))
@@ -472,7 +497,12 @@ function Optimizer:apply(...)
     variables = self._trainable_variables
   end
   local most = #gradients
-  for i in pairs(gradients) do most = math.max(most, i) end
+  for i in pairs(gradients) do
+    if math.type(i) ~= "integer" then
+      errors.raise("%s.apply: the gradients should be a list, got a table with the key %s", self.__name, errors.describe(i))
+    end
+    most = math.max(most, i)
+  end
   if most > #variables then errors.raise("%s.apply: %d gradients for %d variables", self.__name, most, #variables) end
   if #variables == 0 then return end
   self:ensure_built(variables)
@@ -492,13 +522,18 @@ end
 -- @return the iteration
 function Optimizer:apply_gradients(pairs_list)
   local gradients, variables = {}, {}
-  for i, pair in ipairs(pairs_list) do gradients[i], variables[i] = pair[1] or false, pair[2] end
+  check_list(self, "apply_gradients", pairs_list, "pairs {gradient, variable}")
+  for i, pair in ipairs(pairs_list) do
+    check_list(self, "apply_gradients", pair, "pairs {gradient, variable}")
+    gradients[i], variables[i] = pair[1] or false, pair[2]
+  end
   self:apply(gradients, variables)
   return self._iterations
 end
 
 --- The loss as it should be differentiated, see `loss_scale_factor`.
 function Optimizer:scale_loss(loss)
+  Optimizer.__checks.scale_loss(self, loss)
   return self.loss_scale_factor and loss * self.loss_scale_factor or loss
 end
 
@@ -519,6 +554,7 @@ end
 
 --- Gives variables the values that are meant for use after training: their moving averages, with `use_ema`.
 function Optimizer:finalize_variable_values(variables)
+  check_variables(self, "finalize_variable_values", variables)
   if not self.use_ema or not self.built then return end
   for _, variable in ipairs(variables) do
     local index = self._index[variable]
@@ -530,6 +566,7 @@ end
 -- @tparam table weights tensors in the order of `variables`
 function Optimizer:set_weights(weights)
   local variables = self.variables
+  check_list(self, "set_weights", weights, "tensors")
   if #weights ~= #variables then
     errors.raise("%s: set_weights got %d tensors for %d variables", self.__name, #weights, #variables)
   end

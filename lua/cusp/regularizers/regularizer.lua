@@ -2,6 +2,8 @@
 -- A class of one's own defines `call(self, x)`; a plain function of a tensor will do wherever Keras takes a regularizer.
 -- @classmod cusp.regularizers.Regularizer
 local Object = require "cusp.class"
+local define = require "cusp.ops.define"
+local errors = require "cusp.errors"
 
 local Regularizer = Object:extend "Regularizer"
 Regularizer.__module = "keras.regularizers"
@@ -10,7 +12,13 @@ Regularizer.__module = "keras.regularizers"
 -- @tparam tensor x
 -- @treturn tensor a scalar
 function Regularizer:__call(x)
+  if not define.is_symbolic(x) then x = define.tensor(x) end
   return self:call(x)
+end
+
+--- The penalty; a class of one's own overrides it.
+function Regularizer:call()
+  errors.raise("%s: a regularizer needs call(self, x)", self.__name)
 end
 
 return Regularizer

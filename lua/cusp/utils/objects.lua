@@ -47,6 +47,9 @@ end
 
 --- The name by which a class or a function is written: "package>Name" where it is registered, else its own.
 function objects.get_registered_name(object)
+  if type(object) ~= "function" and not Object.is_subclass(object, Object) then
+    errors.raise("get_registered_name: expected a class or a function, got %s", errors.describe(object))
+  end
   local registered = registry.registered_name(object)
   if registered then return registered end
   if Object.is_subclass(object, Object) then return object.__name end
