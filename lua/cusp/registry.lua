@@ -197,7 +197,7 @@ end
 function registry.noting(f, ...)
   local outer, own = noted, {}
   noted = own
-  local ok, result = pcall(f, ...)
+  local ok, result = engine.attempt(f, ...)
   noted = outer
   if not ok then error(result, 0) end
   return result, own

@@ -118,7 +118,7 @@ end
 
 --- What an archive says of itself: the version of Keras that wrote it; an empty table where it does not say.
 local function read_metadata(source)
-  local ok, metadata = pcall(function() return source.has(METADATA) and json.decode(source.text(METADATA)) end)
+  local ok, metadata = engine.attempt(function() return source.has(METADATA) and json.decode(source.text(METADATA)) end)
   return ok and kinds.is_plain(metadata) and metadata or {}
 end
 

@@ -3,6 +3,7 @@
 -- `hard_sigmoid` was `clip(0.2 x + 0.5, 0, 1)` until Keras 3 made it `relu6(x + 3) / 6`; it was the default of the recurrent layers
 -- of Keras before 2.3 and of ConvLSTM in all of Keras 2. GRU had no `reset_after` at first.
 -- @module cusp.saving.configuration.generation
+local engine = require "cusp.engine"
 local kinds = require "cusp.kinds"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
@@ -28,7 +29,7 @@ end
 function generation.within(version, f, ...)
   local outer = current
   current = parse(version)
-  local results = table.pack(pcall(f, ...))
+  local results = table.pack(engine.attempt(f, ...))
   current = outer
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
