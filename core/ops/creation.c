@@ -1,10 +1,10 @@
 /* Tensors from numbers: constants, ranges, masks of matrices, windows. */
 
+#include "../base/numerals.h"
 #include "build.h"
 #include "promote.h"
 
 #include <math.h>
-#include <stdio.h>
 
 /* ------------------------------------------------------------------ constants */
 
@@ -127,7 +127,7 @@ static cusp_status check_range(cusp_dtype dtype, int64_t count, const bound *sta
   bool fits = cusp_dtype_holds_double(dtype, start->number) && cusp_dtype_holds_double(dtype, last);
   if (count == 0 || fits || (dtype == CUSP_INT64 && start->whole && step->whole))
     return CUSP_OK;
-  snprintf(text, sizeof text, "%.14g", cusp_dtype_holds_double(dtype, start->number) ? last : start->number);
+  cusp_format(text, sizeof text, "%.14g", cusp_dtype_holds_double(dtype, start->number) ? last : start->number);
   return cusp_dtype_fail_range(dtype, text);
 }
 

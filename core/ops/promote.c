@@ -2,6 +2,8 @@
 
 #include "promote.h"
 
+#include "../base/numerals.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +21,7 @@ static bool holds_number(const cusp_node *node, cusp_dtype dtype) {
 static cusp_status fail_number(const cusp_node *node, cusp_dtype dtype) {
   char text[32];
   if (cusp_dtype_is_float(node->type.dtype))
-    snprintf(text, sizeof text, "%.14g", node->number);
+    cusp_format(text, sizeof text, "%.14g", node->number);
   else
     snprintf(text, sizeof text, "%lld", (long long)cusp_load_int(node->type.dtype, node->value.data));
   return cusp_dtype_fail_range(dtype, text);
