@@ -168,10 +168,7 @@ function archive.read(path, options)
   local source <close> = open(path)
   local config = read_config(source)
   local ok, model = engine.attempt(configuration.to_model, config, {custom_objects = options.custom_objects, compile = options.compile})
-  if not ok then
-    if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
-    errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))
-  end
+  if not ok then errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model)) end
   require("cusp.saving.assets").load(source, model)
   load_weights(model, source)
   return model
