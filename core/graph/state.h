@@ -49,8 +49,8 @@ struct cusp_trace {
 };
 
 typedef struct cusp_graph_state {
-  cusp_trace *trace; /* innermost open one that the running coroutine sees, NULL: none or suspended */
-  cusp_tape *tape;   /* innermost recording one that it sees */
+  cusp_trace *trace;   /* innermost open one that the running coroutine sees, NULL: none or suspended */
+  cusp_tape *tape;     /* innermost recording one that it sees */
   cusp_branch *branch; /* innermost open one */
   cusp_trace *open_traces;
   cusp_tape *open_tapes;
