@@ -433,7 +433,7 @@ void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg function_metamethods[] = {
       {"__gc", function_release}, {"__call", function_call}, {"__tostring", function_tostring}, {NULL, NULL}};
   static const luaL_Reg function_methods[] = {{"run_batches", function_run_batches}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"trace", new_trace},       {"tracing", tracing}, {"traced", traced},     {"untraced", untraced},
+  static const luaL_Reg functions[] = {{"trace", new_trace},       {"tracing", tracing}, {"traced", traced}, {"untraced", untraced},
                                        {"graph_text", graph_text}, {"empty", empty},     {NULL, NULL}};
   int module = lua_gettop(L);
   cusp_lua_new_class(L, text_kind, text_metamethods, NULL);

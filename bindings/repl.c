@@ -178,8 +178,9 @@ static int save_history(lua_State *L) {
 }
 
 int cusp_open_readline(lua_State *L) {
-  static const luaL_Reg functions[] = {{"read", read_line},    {"call", protected_call}, {"complete", set_completer}, {"add", add_line},
-                                       {"load", load_history}, {"save", save_history},      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"read", read_line}, {"call", protected_call}, {"complete", set_completer},
+                                       {"add", add_line},   {"load", load_history},   {"save", save_history},
+                                       {NULL, NULL}};
   rl_readline_name = "cusp";
   rl_catch_signals = 0; /* SIGINT is the program's */
   rl_attempted_completion_function = complete;

@@ -230,15 +230,38 @@ static void find_outer_frame(lua_State *L) {
   lua_replace(L, frames);
 }
 
-/** frame(): the innermost frame that this coroutine, or one that waits for it, is within; nil where there is none. */
-static int frame(lua_State *L) {
+/* Pushes the innermost frame, or nil. */
+static void push_frame(lua_State *L) {
   push_frames(L);
   lua_pushthread(L);
-  if (lua_rawget(L, -2) != LUA_TNIL)
-    return 1;
+  if (lua_rawget(L, -2) != LUA_TNIL) {
+    lua_remove(L, -2);
+    return;
+  }
   lua_pop(L, 1);
   find_outer_frame(L);
+}
+
+/** frame(): the innermost frame that this coroutine, or one that waits for it, is within; nil where there is none. */
+static int frame(lua_State *L) {
+  push_frame(L);
   return 1;
+}
+
+/* The fields of the frame around that the one at index 1 has not. */
+static void inherit(lua_State *L) {
+  push_frame(L);
+  int around = lua_gettop(L);
+  for (lua_pushnil(L); lua_istable(L, around) && lua_next(L, around);) {
+    lua_pushvalue(L, -2);
+    if (lua_rawget(L, 1) == LUA_TNIL) {
+      lua_pushvalue(L, -3);
+      lua_pushvalue(L, -3);
+      lua_rawset(L, 1);
+    }
+    lua_pop(L, 2);
+  }
+  lua_settop(L, around - 1);
 }
 
 static void close_frame(lua_State *L, bool failed) {
@@ -251,7 +274,8 @@ static void close_frame(lua_State *L, bool failed) {
 static void enter_frame(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkany(L, 2);
-  luaL_checkstack(L, 8, NULL);
+  luaL_checkstack(L, 12, NULL);
+  inherit(L);
   lua_pushinteger(L, ++frames_made);
   lua_rawseti(L, 1, 1);
   push_frames(L);
@@ -264,7 +288,7 @@ static void enter_frame(lua_State *L) {
   lua_replace(L, 1); /* the frame around it, of the same coroutine */
 }
 
-/** within(frame, f, ...): calls f within a frame, a table whose [1] is the engine's. */
+/** within(frame, f, ...): calls f within a frame, a table which has the fields of the frame around, too; its [1] is the engine's. */
 static int within(lua_State *L) {
   enter_frame(L);
   return cusp_lua_call_within(L, close_frame);
@@ -294,8 +318,13 @@ static void open_frames(lua_State *L) {
 
 void cusp_lua_open_scope(lua_State *L) {
   static const luaL_Reg fields_metamethods[] = {{"__gc", collect_fields}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"attempt", attempt}, {"is_interrupt", is_interrupt}, {"with_fields", with_fields},
-                                       {"whole", whole},     {"frame", frame},               {"within", within}, {"attempt_within", attempt_within},
+  static const luaL_Reg functions[] = {{"attempt", attempt},
+                                       {"is_interrupt", is_interrupt},
+                                       {"with_fields", with_fields},
+                                       {"whole", whole},
+                                       {"frame", frame},
+                                       {"within", within},
+                                       {"attempt_within", attempt_within},
                                        {NULL, NULL}};
   luaL_newmetatable(L, fields_name);
   luaL_setfuncs(L, fields_metamethods, 0);

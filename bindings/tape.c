@@ -242,8 +242,8 @@ static int gradients(lua_State *L) { return push_gradients(L, 1, NULL); }
 
 void cusp_lua_open_tape(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", tape_close}, {"__close", tape_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"watch", tape_watch}, {"pause", tape_pause}, {"paused", tape_paused}, {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"watch", tape_watch},       {"pause", tape_pause}, {"paused", tape_paused},
+                                     {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {"recording", recording}, {NULL, NULL}};
   cusp_lua_new_class(L, tape_kind, metamethods, methods);
   lua_pop(L, 1);

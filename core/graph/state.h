@@ -10,8 +10,8 @@ struct cusp_tape {
   cusp_tape *outer;         /* the next recording tape that the running coroutine sees */
   cusp_tape *next_open;     /* the one opened before, whichever coroutine's */
   const void *coroutine;    /* that opened it */
-  const cusp_trace *within; /* the trace in which it was opened; nodes of other traces are not its business */
   int64_t number;           /* of this thread's tapes */
+  const cusp_trace *within; /* the trace in which it was opened; nodes of other traces are not its business */
   bool recording, paused, watches_variables;
   cusp_node **nodes; /* recorded: a reference and a keep each */
   int n_nodes, nodes_capacity;

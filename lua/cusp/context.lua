@@ -5,32 +5,23 @@
 local engine = require "cusp.engine"
 
 local context = {}
-local frame, next = engine.frame, next
+local frame = engine.frame
 local none = {}
 
 --- What holds now.
 -- @treturn table to be read only; its fields are those given to `within` by the calls around
 function context.get() return frame() or none end
 
-local function inherit(changes)
-  for key, value in next, frame() or none do
-    if changes[key] == nil then changes[key] = value end
-  end
-  return changes
-end
-
 --- Calls a function with some of it changed.
+-- @function within
 -- @tparam table changes fields by name; `false` takes one away. The table becomes the engine's
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results
-function context.within(changes, f, ...)
-  return engine.within(inherit(changes), f, ...)
-end
+context.within = engine.within
 
 --- As `within`, with the results that pcall gives; an interrupt is raised all the same.
-function context.attempt(changes, f, ...)
-  return engine.attempt_within(inherit(changes), f, ...)
-end
+-- @function attempt
+context.attempt = engine.attempt_within
 
 return context

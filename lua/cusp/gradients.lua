@@ -245,7 +245,7 @@ end
 function gradients.grad(f, argnums)
   local positions, single = check_form("grad", f, argnums)
   return function(...)
-    local _, result = value_and_gradient(f, positions, ...)
+    local _, result = engine.whole({}, value_and_gradient, f, positions, ...)
     return single and (result[1] or nil) or result
   end
 end
@@ -258,7 +258,7 @@ end
 function gradients.value_and_grad(f, argnums)
   local positions, single = check_form("value_and_grad", f, argnums)
   return function(...)
-    local values, result = value_and_gradient(f, positions, ...)
+    local values, result = engine.whole({}, value_and_gradient, f, positions, ...)
     values.n = values.n + 1
     values[values.n] = single and (result[1] or nil) or result
     return table.unpack(values, 1, values.n)

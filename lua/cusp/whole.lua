@@ -20,16 +20,22 @@ function whole.only(tables) return setmetatable(tables, Only) end
 
 ---------------------------------------------------------------- what is copied
 
--- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and what changes after all else.
-local function is_foreign(search, value)
-  local meta = getmetatable(value)
-  local apart = type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last)
-  if apart or Object.is_subclass(value, Object) then return true end
-  if not search.modules then
-    search.modules = {[_G] = true, [package.loaded] = true}
-    for _, module in pairs(package.loaded) do search.modules[module] = true end
+local modules, modules_found = {}, -math.huge
+local seconds = 1 -- after which the loaded modules are looked at again: each look takes longer than what is copied for a layer
+
+local function is_module(value)
+  if engine.monotonic() > modules_found + seconds then
+    modules, modules_found = {[_G] = true, [package.loaded] = true}, engine.monotonic()
+    for _, module in pairs(package.loaded) do modules[module] = true end
   end
-  return search.modules[value]
+  return modules[value]
+end
+
+-- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and what changes after all else.
+local function is_foreign(value)
+  local meta = getmetatable(value)
+  if meta == nil then return is_module(value) end
+  return type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last) or rawget(value, "__super") ~= nil
 end
 
 local function copy(value)
@@ -40,8 +46,9 @@ end
 
 -- `how` is "deep" where all that can be reached from the value is copied, too.
 local function add(search, value, kept, how)
-  search.seen[value] = how
-  table.move({value, kept}, 1, 2, #search.list + 1, search.list)
+  local list = search.list
+  local count = #list
+  search.seen[value], list[count + 1], list[count + 2] = how, value, kept
 end
 
 local function add_alone(search, tables)
@@ -52,12 +59,14 @@ end
 
 local function add_table(search, value)
   if getmetatable(value) == Only then return add_alone(search, value) end
-  if is_foreign(search, value) then return end
-  local fields = copy(value)
-  add(search, value, fields, "deep")
-  for _, field in next, fields do
-    if type(field) == "table" or type(field) == "userdata" then search.waiting[#search.waiting + 1] = field end
+  if is_foreign(value) then return end
+  local fields, waiting, seen = {}, search.waiting, search.seen
+  for key, field in next, value do
+    fields[key] = field
+    local kind = type(field)
+    if (kind == "table" or kind == "userdata") and seen[field] ~= "deep" then waiting[#waiting + 1] = field end
   end
+  add(search, value, fields, "deep")
   local generator = fields.generator
   if Object.is_instance(value) and type(generator) == "userdata" and generator.state then
     search.waiting[#search.waiting + 1] = generator:state()

@@ -1,3 +1,5 @@
+local folder = require "spec.support.folder"
+
 local build = os.getenv "CUSP_BUILD" or "build"
 local program = build .. "/cusp"
 
@@ -83,5 +85,37 @@ describe("the program", function()
     -- An error like any other: what catches it goes on.
     output, code = interrupted 'print(pcall(function() while true do end end)) print "on"'
     assert.same({"false\tinterrupted!\non\n", 0}, {output, code})
+    assert.equal(130, (select(2, interrupted "local _, problem = pcall(function() while true do end end) error(problem)")))
+  end)
+
+  -- Runs code that prints "ready", and sends it SIGINT as often as that, half a second apart.
+  local function pressed(times, code)
+    local scope <close> = folder.new()
+    local log = scope.path .. "/log"
+    local presses = ("kill -INT $pid 2>/dev/null; sleep 0.5; "):rep(times)
+    local start = ("folder=%s %s -e %s > %s 2>&1 & pid=$!; "):format(scope.path, program, quote(code), log)
+    local wait = ("until grep -q ready %s; do sleep 0.1; done; "):format(log)
+    local finish = "sleep 3; kill -9 $pid 2>/dev/null; wait $pid; status=$?; "
+    local output, status = run(start .. wait .. presses .. finish .. "cat " .. log .. "; (exit $status)")
+    return status, select(2, output:gsub("interrupted!", "")), output
+  end
+
+  it("ends after a second interrupt where a pcall swallowed the first", function()
+    for _, work in ipairs { "local n = 0", "local cusp = require 'cusp' local _ = (cusp.ones{64, 64} + 1):item(1, 1)" } do
+      local code = "while true do pcall(function() while true do " .. work .. " io.write 'ready\\n' io.flush() end end) end"
+      local status, count, output = pressed(2, code)
+      assert.same({130, 1}, {status, count}, output:sub(-500))
+    end
+  end)
+
+  it("ends after an interrupt that comes while files are written", function()
+    local status, count, output = pressed(1, [[
+      local cusp = require "cusp"
+      local path = os.getenv "folder" .. "/model"
+      local model = cusp.Sequential{cusp.Input{shape = {3}}, cusp.layers.Dense(2)}
+      print "ready"
+      io.flush()
+      while true do model:save(path .. ".keras") model:save(path .. ".h5") model:save_weights(path) end]])
+    assert.same({130, 1}, {status, count}, output)
   end)
 end)

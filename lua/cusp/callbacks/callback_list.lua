@@ -141,7 +141,7 @@ end
 
 -- The message of an error with the callback and the hook behind the position.
 local function explain(self, callback, hook, message)
-  if type(message) ~= "string" or message:find "interrupted!$" then return message end
+  if type(message) ~= "string" then return message end
   local position, text = message:match "^([^\n:]+:%d+: )(.*)$"
   return ("%scallback %s, %s: %s"):format(position or "", name_of(self, callback), hook, text or message)
 end

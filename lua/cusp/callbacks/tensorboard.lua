@@ -98,7 +98,6 @@ local function write(self, run, method, ...)
   end
   if ok then ok, message = engine.attempt(writer[method], writer, ...) end
   if ok then return end
-  if message == "interrupted!" then error(message, 0) end
   self._runs[run] = false
   warn("%s; the training goes on without the logs of '%s'", plain.tostring(message), run)
 end
@@ -112,7 +111,6 @@ end
 local function attempt(self, what, f, ...)
   local ok, result = engine.attempt(f, ...)
   if ok then return result end
-  if result == "interrupted!" then error(result, 0) end
   warn("the %s of '%s' is not written: %s", what, self.model.name, plain.tostring(result))
 end
 

@@ -33,7 +33,6 @@ function methods:_parse(address)
   local native = require "cusp.hdf5.library"
   local ok, result = engine.attempt(native.parse, self.path, self._reader.descriptor, self._timeout, check_interrupt, address)
   if ok and type(result) == "table" then return result end
-  if result == "interrupted!" then error(result, 0) end
   errors.raise("hdf5: %s", ok and self.path .. ": the file is damaged: it has no description" or tostring(result))
 end
 

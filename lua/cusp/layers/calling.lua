@@ -352,7 +352,7 @@ local function call_on_tensors(layer, inputs, extras, args)
   if training == nil then training = around.training end
   if training == nil then training = layer.training_by_default end
   args.training = training or false
-  local inner = {called = true, training = training, path = names.path(layer.name)}
+  local inner = {called = true, training = training, path = around.path and around.path .. "/" .. layer.name or layer.name}
   local ok, outputs = context.attempt(inner, rawget(layer, "_ran") and run or run_first, layer, inputs, extras, args)
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs

@@ -180,10 +180,7 @@ function archive.read(path, options)
   local ok, model = engine.attempt(configuration.to_model, config, {
     custom_objects = options.custom_objects, compile = options.compile, keras_version = metadata.keras_version,
   })
-  if not ok then
-    if tostring(model):find("interrupted!", 1, true) then error(model, 0) end
-    errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model))
-  end
+  if not ok then errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model)) end
   keras2_settings.restore(model, metadata.cusp_optimizer)
   require("cusp.saving.assets").load(source, model)
   load_weights(model, source)

@@ -90,7 +90,7 @@ local function in_file(path, f, ...)
   local ok, result = engine.attempt(f, ...)
   if ok then return result end
   local text = tostring(result)
-  if text:find("interrupted!", 1, true) or text:find(path, 1, true) then error(result, 0) end
+  if text:find(path, 1, true) then error(result, 0) end
   errors.raise("load_model: %s: %s", path, text)
 end
 

@@ -191,7 +191,7 @@ end
 
 -- The first batch shows what the model and its metrics are made of.
 local function run_eagerly(self, batch)
-  if self.signature then return run_step(self, batch) end
+  if self.signature then return engine.whole({}, run_step, self, batch) end
   return whole.with({ self.model, self }, run_step, self, batch)
 end
 

@@ -21,7 +21,7 @@ end
 -- @treturn string|nil the values are returned as by pcall otherwise
 function map.call(owner, number, f, ...)
   local results = table.pack(xpcall(f, function(raised)
-    if raised == "interrupted!" then return raised end
+    if engine.is_interrupt(raised) then return raised end
     return { text = ("%s: the function raised an error at element %d: %s"):format(owner, number, reason(raised)) }
   end, ...))
   if not results[1] then error(type(results[2]) == "table" and results[2].text or results[2], 0) end

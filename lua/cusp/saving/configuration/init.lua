@@ -118,7 +118,6 @@ end
 
 local function raise_in(what, message)
   local text = place.text(message)
-  if text == "interrupted!" then error(text, 0) end
   errors.raise("%s", what .. (text:find "^layers%[" and ", " or ": ") .. text)
 end
 
@@ -155,7 +154,7 @@ local function compile_if_told(model, config, options)
   local ok, message = engine.attempt(configuration.compile, model, settings, options)
   if ok then return end
   local text = place.text(message)
-  if text == "interrupted!" or text:find("out of memory", 1, true) then error(text, 0) end
+  if text:find("out of memory", 1, true) then error(text, 0) end
   warnings.warn("%s: the model is not compiled: %s", model.name, text)
 end
 

@@ -41,7 +41,6 @@ function place.within(where, data, f, ...)
   local results = table.pack(engine.attempt(f, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   local text = as_keys(place.text(results[2]), data)
-  if text == "interrupted!" then error(text, 0) end
   local separator = (text:find "^layers%[" or text:find "^config%.") and ", " or ": "
   error(("%s (%s)%s%s"):format(where, place.describe(data), separator, text), 0)
 end
