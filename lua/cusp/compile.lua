@@ -95,8 +95,8 @@ end
 -- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings, booleans) is part of the signature,
 -- and a new signature of shapes, dtypes and such values is traced anew. Upvalues are read when it is traced; variables are not: they are
 -- read and assigned in each call. What the function does besides computing tensors, such as printing, happens when it is traced alone.
--- While a tape records, or within another trace, the function runs as it is. Plans are kept up to 64 MB, those of models
--- included; the least recently used ones go.
+-- While a tape records, or within another trace, the function runs as it is. The 64 plans used last are kept, up to 64 MB together
+-- with those of models.
 -- @tparam function f
 -- @treturn function
 -- @raise where the function needs the value of a tensor
@@ -104,7 +104,7 @@ end
 local function compile(f)
   local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
-  local plans = PlanCache.new("compiled function", name_of)
+  local plans = PlanCache.new("compiled function", name_of, 64)
   return function(...)
     local values = table.pack(...)
     if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end
