@@ -108,6 +108,11 @@ describe("compile", function()
     for n = 1, 20 do assert.are.equal(n, f(cusp.ones {2}, n):item(1)) end
     for n = 1, 20 do assert.are.equal(n, f(cusp.ones {2}, n):item(2)) end
     assert.are.equal(20, traced)
+    for n = 21, 100 do f(cusp.ones {2}, n) end
+    f(cusp.ones {2}, 100)
+    assert.are.equal(100, traced)
+    assert.are.equal(1, f(cusp.ones {2}, 1):item(2))
+    assert.are.equal(101, traced)
   end)
 
   it("traces once for each signature and keeps the structure of results", function()

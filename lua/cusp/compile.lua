@@ -98,8 +98,8 @@ end
 -- and a new signature of shapes, dtypes and such values is traced anew. So it is where an upvalue, a global or a field that the
 -- function can reach is another than when it was traced (see `cusp.captures`); variables are read and assigned in each call without
 -- that. What the function does besides computing tensors, such as printing, happens when it is traced alone.
--- While a tape records, or within another trace, the function runs as it is. Plans are kept up to 64 MB, those of models
--- included; the least recently used ones go.
+-- While a tape records, or within another trace, the function runs as it is. The 64 plans used last are kept, up to 64 MB
+-- together with those of models.
 -- @tparam function f
 -- @treturn function
 -- @raise where the function needs the value of a tensor
@@ -108,7 +108,7 @@ local function compile(f)
   local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
   local captured = captures.new("cusp.compile", { root = f, training = "all" })
-  local plans = PlanCache.new("compiled function", name_of)
+  local plans = PlanCache.new("compiled function", name_of, 64)
   return function(...)
     local values = table.pack(...)
     if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end

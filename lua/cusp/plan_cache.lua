@@ -17,8 +17,9 @@ local clock = 0
 
 --- @tparam string owner whose plans they are, for the warning
 -- @tparam function name_of what the i-th part of a signature is called
-function PlanCache.new(owner, name_of)
-  local cache = setmetatable({ entries = {}, owner = owner, name_of = name_of, traced = 0 }, PlanCache)
+-- @tparam[opt] integer most plans that this cache keeps; by default the common bound alone holds
+function PlanCache.new(owner, name_of, most)
+  local cache = setmetatable({ entries = {}, count = 0, most = most or math.huge, owner = owner, name_of = name_of, traced = 0 }, PlanCache)
   caches[cache] = true
   return cache
 end
@@ -44,6 +45,20 @@ local function all_entries()
   return list, bytes
 end
 
+local function drop(cache, signature)
+  cache.entries[signature], cache.count = nil, cache.count - 1
+end
+
+local function drop_own(cache)
+  while cache.count > cache.most do
+    local oldest
+    for signature, entry in pairs(cache.entries) do
+      if not oldest or entry.used < cache.entries[oldest].used then oldest = signature end
+    end
+    drop(cache, oldest)
+  end
+end
+
 local function drop_oldest()
   local list, bytes = all_entries()
   if #list <= most_plans and bytes <= most_bytes then return end
@@ -51,7 +66,7 @@ local function drop_oldest()
   for i = 1, #list - least_plans do
     if #list - i < most_plans and bytes <= most_bytes then return end
     local oldest = list[i]
-    oldest.cache.entries[oldest.signature] = nil
+    drop(oldest.cache, oldest.signature)
     bytes = bytes - oldest.bytes
   end
 end
@@ -89,8 +104,10 @@ end
 function PlanCache:keep(signature, entry, parts)
   clock = clock + 1
   entry.used, entry.bytes, entry.parts = clock, entry.run.bytes, parts
+  if not self.entries[signature] then self.count = self.count + 1 end
   self.entries[signature] = entry
   self.traced = self.traced + 1
+  drop_own(self)
   drop_oldest()
   if self.traced == many then warn_of_change(self) end
 end
