@@ -31,7 +31,6 @@ local tracking = require "cusp.layers.tracking"
 local Layer = Object:extend("Layer", {
   __is_layer = true,
   __module = "keras.layers",
-  supports_masking = false,
   autocast = true,
   keeps_dtype = false,
 })
@@ -388,6 +387,10 @@ function Layer:compute_mask(_, mask)
   return mask
 end
 calling.default_compute_mask = Layer.compute_mask
+
+--- Whether the outputs get masks: what the class or the object says, or whether the class computes masks of its own.
+-- @field supports_masking
+function getters.supports_masking(self) return self.compute_mask ~= calling.default_compute_mask end
 
 ---------------------------------------------------------------- as a part of a model
 

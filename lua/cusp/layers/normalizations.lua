@@ -141,7 +141,6 @@ end
 -- @tparam[opt=-1] integer|table axis
 -- @tparam[opt=1e-6] number epsilon
 local RMSNormalization = Layer:extend("RMSNormalization", {
-  supports_masking = true,
   compute_output_shape = same_shape,
   first_is_list = false,
   config = {{"axis", "axes", default = -1}, {"epsilon", "number", default = 1e-6}},

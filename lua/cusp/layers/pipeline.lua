@@ -14,7 +14,7 @@ local symbolic = require "cusp.models.symbolic"
 
 local Pipeline = Layer:extend("Pipeline", {
   autocast = false,
-  supports_masking = true,
+  call_arguments = {"training", "mask"},
   config = {{"layers", "list", list_of = "layer"}},
 })
 

@@ -12,7 +12,7 @@ local structure = require "cusp.models.structure"
 local Recurrent = Layer:extend("Recurrent", {
   supports_masking = true,
   stands_in = true,
-  call_arguments = {"initial_state"},
+  call_arguments = {"initial_state", "mask", "training"},
 })
 
 --- Rows for what all recurrent layers take.
@@ -104,6 +104,12 @@ local function column(mask, time, ndim)
   return step
 end
 
+--- What a first step that is masked gives: the state that comes in, where it is like the output.
+local function first_output(states, output)
+  local state = structure.flatten(states)[1]
+  return table.concat(state.shape, ",") == table.concat(output.shape, ",") and state or nil
+end
+
 --- Runs the cell over the steps, one after another.
 -- @treturn tensor the last output
 -- @treturn tensor all outputs, `[batch, time, ...]`; nil unless they are returned
@@ -118,7 +124,8 @@ function Recurrent:loop(inputs, states, mask, args)
     output, new_states = result[1], structure.is_container(result[2]) and result[2] or {table.unpack(result, 2)}
     if mask then
       local counts = column(mask, time, output.ndim)
-      local before = (previous == nil or self.zero_output_for_mask) and ops.zeros_like(output) or previous
+      local before = not self.zero_output_for_mask and (previous or not self.unroll and first_output(states, output))
+      before = before or ops.zeros_like(output)
       output = ops.where(counts, output, before)
       new_states = select_states(counts, new_states, states)
     end

@@ -17,7 +17,8 @@ local ordered = require "cusp.ordered"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
-local Model = Layer:extend("Model", {__module = "keras", __is_model = true, supports_masking = true})
+local Model = Layer:extend("Model", {__module = "keras", __is_model = true, supports_masking = true,
+  call_arguments = {"training", "mask"}})
 local is_symbolic = Node.is_symbolic
 
 local function symbolic_argument(args, name, position)
@@ -181,7 +182,7 @@ function Model:known_output_types(inputs)
     if not shapes.equal(tensor.shape, graph.inputs[i]._shape) then return nil end
   end
   local types = structure.map(graph.output_structure, function(tensor)
-    return setmetatable({shape = tensor.shape, dtype = tensor.dtype}, {__name = "type"})
+    return setmetatable({shape = tensor.shape, dtype = tensor.dtype, mask = masks.get(tensor)}, {__name = "type"})
   end)
   return unpack_single(types)
 end
