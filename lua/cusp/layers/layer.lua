@@ -19,6 +19,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local given_arguments = require "cusp.layers.given_arguments"
 local kinds = require "cusp.kinds"
+local lists = require "cusp.lists"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
 local Object = require "cusp.class"
@@ -299,6 +300,7 @@ function Layer:set_weights(values)
   if not structure.is_container(values) then
     errors.raise("%s: set_weights takes a list of tensors, got %s", self.name, errors.describe(values))
   end
+  lists.check(self.name .. ": set_weights", values)
   if #values ~= #variables then
     errors.raise("%s: set_weights got %d tensors, but the layer has %d weights", self.name, #values, #variables)
   end

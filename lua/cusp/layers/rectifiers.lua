@@ -73,7 +73,6 @@ end
 local Softmax = Layer:extend("Softmax", {
   supports_masking = true,
   call_arguments = {"mask"},
-  first_is_list = false,
   compute_output_shape = same_shape,
   config = {{"axis", "axes", default = -1}},
   call = function(self, inputs, args)

@@ -2,6 +2,7 @@
 -- @module cusp.layers.tracking
 
 local engine = require "cusp.engine"
+local lists = require "cusp.lists"
 local structure = require "cusp.models.structure"
 
 local tracking = {}
@@ -17,14 +18,25 @@ function tracking.kind(value)
   return nil
 end
 
+--- Whether a table of a user's class holds nothing but what is tracked, by name: a map of layers.
+local function is_map(value)
+  if type(value) ~= "table" or next(value) == nil then return false end
+  for key, item in next, value do
+    if type(key) ~= "string" or not tracking.kind(item) then return false end
+  end
+  return true
+end
+
 local function walk(value, visit, seen)
   local kind = tracking.kind(value)
   if kind then return visit(kind, value) end
-  if not structure.is_container(value) or seen[value] then return end
+  local container = structure.is_container(value)
+  if not container and not is_map(value) or seen[value] then return end
   seen[value] = true
-  for i = 1, #value do walk(value[i], visit, seen) end
+  for i = 1, rawlen(value) do walk(rawget(value, i), visit, seen) end
+  if container and lists.is_foreign(value) then return end -- its other fields are its class's own
   for _, key in ipairs(structure.keys(value)) do
-    if type(key) == "string" then walk(value[key], visit, seen) end
+    if type(key) == "string" then walk(rawget(value, key), visit, seen) end
   end
 end
 

@@ -11,6 +11,7 @@ local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local lists = require "cusp.lists"
 local masks = require "cusp.layers.masks"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
@@ -37,6 +38,8 @@ function Model:init(args)
   if (inputs == nil) ~= (outputs == nil) then
     errors.raise("Model: needs both inputs and outputs; %s is missing", inputs == nil and "inputs" or "outputs")
   end
+  lists.check_nested("Model: inputs", inputs)
+  lists.check_nested("Model: outputs", outputs)
   if inputs ~= nil and getmetatable(self) == Model then setmetatable(self, require "cusp.models.functional") end
   Layer.init(self, args)
   if inputs ~= nil then
