@@ -6,7 +6,9 @@ local context = require "cusp.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local input_spec = require "cusp.layers.input_spec"
+local lists = require "cusp.lists"
 local masks = require "cusp.layers.masks"
+local methods = require "cusp.methods"
 local names = require "cusp.models.names"
 local Node = require "cusp.models.node"
 local policy = require "cusp.layers.policy"
@@ -101,8 +103,9 @@ local function convert(layer, value, dtype)
   elseif is_container(value) then
     local leaf = first_leaf(value)
     if type(leaf) == "number" or type(leaf) == "boolean" and leaf then return convert(layer, engine.tensor(value), dtype) end
+    lists.check(layer.name, value)
     local result = {}
-    for key, item in pairs(value) do result[key] = convert(layer, item, dtype) end
+    for key, item in pairs(lists.plain(value)) do result[key] = convert(layer, item, dtype) end
     return result
   end
   return value
@@ -293,11 +296,9 @@ local function find_masks(layer, inputs, extras, args)
 end
 
 local function check_outputs(layer, outputs, second)
-  if outputs == nil then errors.raise("%s (%s): call returned nothing", layer.name, getmetatable(layer).__name) end
-  if second ~= nil then
-    errors.raise("%s (%s): call returned two values; several outputs are returned as one table, return {a, b}", layer.name,
-      getmetatable(layer).__name)
-  end
+  local what = ("%s (%s): call"):format(layer.name, getmetatable(layer).__name)
+  if outputs == nil then errors.raise(what .. " returned nothing") end
+  methods.single(what, outputs, second)
 end
 
 local function run(layer, inputs, extras, args)

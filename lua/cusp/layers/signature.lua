@@ -5,6 +5,7 @@
 -- argument, the table `args`.
 -- @module cusp.layers.signature
 local errors = require "cusp.errors"
+local methods = require "cusp.methods"
 local Node = require "cusp.models.node"
 local structure = require "cusp.models.structure"
 
@@ -23,11 +24,12 @@ local function parameter_names(call)
   return names, info.isvararg
 end
 
-local function parse(call, declared)
+local function parse(class, call, declared)
   local names, any = {}, true
   if type(call) == "function" then names, any = parameter_names(call) end
   local last = names[#names]
   local own = type(call) == "function" and not errors.is_library(debug.getinfo(call, "S").source)
+  if own then methods.check(class) end
   local found = {
     any = any, parameters = names, by_position = math.max(#names - 1, 0),
     last_is_table = #names == 0 or is_table_name(last), plain = not any and (#names == 0 or #names == 1 and is_table_name(last)),
@@ -56,7 +58,7 @@ function signature.of(layer)
   end
   local found = of_call[declared or NONE]
   if not found then
-    found = parse(call, declared)
+    found = parse(getmetatable(layer), call, declared)
     of_call[declared or NONE] = found
   end
   return found
