@@ -6,6 +6,7 @@
 -- @usage dataset:map(layers.Pipeline { layers.RandomFlip(), layers.Rescaling(1 / 255) })
 local Layer = require "cusp.layers.layer"
 local calling = require "cusp.layers.calling"
+local errors = require "cusp.errors"
 local masks = require "cusp.layers.masks"
 local ordered = require "cusp.ordered"
 local registry = require "cusp.registry"
@@ -30,7 +31,10 @@ local function with_training(args)
 end
 
 --- Calls the layers on inputs of any kind that the first of them takes.
-function Pipeline:__call(inputs, args)
+function Pipeline:__call(inputs, args, ...)
+  if args ~= nil and not structure.is_container(args) or args and #args > 0 or (...) ~= nil then
+    errors.raise("%s (Pipeline): takes the inputs and a table of keywords, got %s", self.name, errors.describe(args))
+  end
   if structure.find(inputs, symbolic.is_symbolic) then return calling.call(self, inputs, args or {}) end
   args = with_training(args)
   if structure.find(inputs, is_string) then return self:call(inputs, args) end
