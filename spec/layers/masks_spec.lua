@@ -150,6 +150,15 @@ describe("a mask", function()
     assert.is_nil(outputs_mask {compute_mask = negate, supports_masking = false})
   end)
 
+  it("goes on where it was given by name, not by position", function()
+    local x, mask = cusp.ones {1, 2}, cusp.tensor {{true, false}}
+    assert.is_nil(masks.get(layers.Softmax()(x, mask)))
+    assert.are.same({{true, false}}, masks.get(layers.Softmax()(x, {mask = mask})):tolist())
+    local y = cusp.ones {1, 2, 1}
+    assert.is_nil(masks.get(layers.Attention()({y, y}, {mask, mask})))
+    assert.are.same({{true, false}}, masks.get(layers.Attention()({y, y}, {mask = {mask, mask}})):tolist())
+  end)
+
   it("stops where Keras stops it", function()
     local x, mask = cusp.ones {2, 3, 4}, cusp.ones({2, 3}, "bool")
     for _, layer in ipairs {

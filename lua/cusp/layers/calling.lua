@@ -290,7 +290,8 @@ local settle_before_call
 -- only where the inputs are its one tensor argument, and what is given by position is none of `compute_mask`'s.
 local function find_masks(layer, inputs, extras, args)
   local given, own = args.mask, masks.of(inputs)
-  if given ~= nil then return given, extras.mask_by_position and own or given end
+  if given ~= nil and extras.mask_by_position then return given, own end
+  if given ~= nil then return given, given end
   if own == nil or extras.n == 0 and next(args) == "training" and next(args, "training") == nil then return own, own end
   return signature.count_tensors(extras, args) == 1 and own or nil, own
 end
