@@ -20,7 +20,7 @@ describe("a list of a class", function()
         self.blocks = blocks
       end,
       call = function(self, x)
-        for _, block in ipairs(self.blocks) do x = block(x) end
+        for _, block in pairs(self.blocks) do x = block(x) end
         return x
       end,
     })
@@ -37,6 +37,31 @@ describe("a list of a class", function()
     model:compile {loss = "mse", optimizer = cusp.optimizers.SGD(0.1)}
     model:fit {cusp.ones {4, 3}, cusp.ones {4, 1}, verbose = 0}
     assert.are_not.same(before, blocks[2].kernel.value:tolist())
+  end)
+
+  local kinds_of_lists = {
+    ["a list of a class"] = function() return list(layers.Dense(2), layers.Dense(3)) end,
+    ["a map of a class"] = function() return setmetatable({a = layers.Dense(2)}, List) end,
+    ["a table by number with gaps"] = function() return {[0] = layers.Dense(2), [2] = layers.Dense(2), [5] = layers.Dense(2)} end,
+  }
+  for what, make in pairs(kinds_of_lists) do
+    it("is saved and loaded: " .. what, function()
+      local folder <close> = require("spec.support.folder").new()
+      for _, name in ipairs {"w.weights.h5", "checkpoint"} do
+        local saved, loaded = block_model(make()), block_model(make())
+        loaded(cusp.ones {1, 2})
+        saved(cusp.ones {1, 2})
+        saved:save_weights(folder.path .. "/" .. name)
+        loaded:load_weights(folder.path .. "/" .. name)
+        assert.is_true(#saved.weights >= 2)
+        for i, weight in ipairs(saved.weights) do assert.are.same(weight.value:tolist(), loaded.weights[i].value:tolist()) end
+      end
+    end)
+  end
+
+  it("has a form in files of configurations", function()
+    assert.are.equal('{"a": [1, 2]}', cusp.json.encode {a = list(1, 2)})
+    assert.are.same({1, 2}, layers.Reshape(list(1, 2)):get_config().target_shape)
   end)
 
   it("is tracked as a map of layers, too, but not where it is another object", function()

@@ -8,7 +8,7 @@ local lists = {}
 
 --- Whether a table with this metatable is the library's own object, or something to be called: no list of a user's.
 local function is_object(meta)
-  if meta.__getters or meta.__symbolic or meta.__is_operation or meta.__call then return true end
+  if rawget(meta, "__getters") or rawget(meta, "__symbolic") or rawget(meta, "__call") then return true end
   local name = rawget(meta, "__name")
   return type(name) == "string" and name:find("^cusp%.") ~= nil
 end
@@ -24,7 +24,7 @@ end
 function lists.is_container(value)
   if type(value) ~= "table" then return false end
   local meta = getmetatable(value)
-  return meta == nil or type(meta) == "table" and (meta.__jsontype ~= nil or rawlen(value) > 0 and not is_object(meta))
+  return meta == nil or type(meta) == "table" and (rawget(meta, "__jsontype") ~= nil or rawlen(value) > 0 and not is_object(meta))
 end
 
 --- The first position of a list at which nothing stands though something follows; nil for a list without holes.

@@ -27,17 +27,30 @@ local function is_map(value)
   return true
 end
 
+--- The keys of a table whose items are tracked: integers in order (a table by number may begin anywhere and have gaps), then names.
+-- Of a list of a user's class only the items count: its other fields are its class's own.
+-- @treturn ?{integer|string,...} nil for a value that holds nothing
+function tracking.keys(value)
+  local container = structure.is_container(value)
+  if not container and not is_map(value) then return nil end
+  local positions, by_name = {}, {}
+  for key in next, value do
+    if math.type(key) == "integer" then positions[#positions + 1] = key
+    elseif type(key) == "string" then by_name[#by_name + 1] = key end
+  end
+  table.sort(positions)
+  if container and lists.is_foreign(value) then return positions end
+  table.sort(by_name)
+  return table.move(by_name, 1, #by_name, #positions + 1, positions)
+end
+
 local function walk(value, visit, seen)
   local kind = tracking.kind(value)
   if kind then return visit(kind, value) end
-  local container = structure.is_container(value)
-  if not container and not is_map(value) or seen[value] then return end
+  local keys = tracking.keys(value)
+  if not keys or seen[value] then return end
   seen[value] = true
-  for i = 1, rawlen(value) do walk(rawget(value, i), visit, seen) end
-  if container and lists.is_foreign(value) then return end -- its other fields are its class's own
-  for _, key in ipairs(structure.keys(value)) do
-    if type(key) == "string" then walk(rawget(value, key), visit, seen) end
-  end
+  for _, key in ipairs(keys) do walk(rawget(value, key), visit, seen) end
 end
 
 --- Calls `visit(kind, value)` for each tracked thing directly below a layer.
