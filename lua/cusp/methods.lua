@@ -1,21 +1,25 @@
---- Methods that a program's class defines with a dot, as `function L.call(x)`: `self` is missing, so that every argument is taken for the
--- one before it. The names of the parameters show it.
+--- Methods that a program's class defines with a dot, as `function L.call(x)`: `self` is missing,
+-- so every argument is taken for the one before it. The names of the parameters show it.
 -- @module cusp.methods
 local errors = require "cusp.errors"
 
 local methods = {}
 
--- The methods that the library calls, and names that their first parameter has where `self` was forgotten.
+-- Methods that the library calls, and names of their first parameter where `self` was forgotten.
 local forgotten = {
-  call = "x inputs input query tensor y_true", build = "input_shape shape shapes input_shapes", compute_mask = "inputs x mask",
-  compute_output_shape = "input_shape shape shapes input_shapes", compute_output_spec = "inputs x", init = "args", get_config = "",
-  update_state = "y_true y_pred values value", result = "", reset_state = "", train_step = "data batch x",
-  test_step = "data batch x", predict_step = "data batch x", compute_loss = "x y", update_step = "gradient gradients variable",
-  on_epoch_begin = "epoch logs", on_epoch_end = "epoch logs", on_batch_begin = "batch logs", on_batch_end = "batch logs",
-  on_train_batch_begin = "batch logs", on_train_batch_end = "batch logs", on_test_batch_begin = "batch logs",
-  on_test_batch_end = "batch logs", on_predict_batch_begin = "batch logs", on_predict_batch_end = "batch logs", on_train_begin = "logs",
-  on_train_end = "logs", on_test_begin = "logs", on_test_end = "logs", on_predict_begin = "logs", on_predict_end = "logs",
+  call = "x inputs input query tensor y_true", build = "input_shape shape shapes input_shapes",
+  compute_mask = "inputs x mask", compute_output_shape = "input_shape shape shapes input_shapes",
+  init = "args", update_state = "y_true y_pred values value", train_step = "data batch x",
+  test_step = "data batch x", predict_step = "data batch x", compute_loss = "x y",
+  update_step = "gradient gradients variable", on_epoch_begin = "epoch logs",
+  on_epoch_end = "epoch logs", on_batch_begin = "batch logs", on_batch_end = "batch logs",
 }
+for _, part in ipairs {"train", "test", "predict"} do
+  forgotten[("on_%s_batch_begin"):format(part)] = "batch logs"
+  forgotten[("on_%s_batch_end"):format(part)] = "batch logs"
+  forgotten[("on_%s_begin"):format(part)] = "logs"
+  forgotten[("on_%s_end"):format(part)] = "logs"
+end
 
 -- How many parameters with `self` a method has at least, where fewer cannot be right.
 local least = {call = 2, update_state = 2, train_step = 2, test_step = 2, predict_step = 2}
@@ -29,10 +33,11 @@ end
 local function check(class, name, method)
   local info = debug.getinfo(method, "u")
   local first = info.nparams > 0 and debug.getlocal(method, 1)
-  local few = first and first ~= "self" and first ~= "_" and not info.isvararg and info.nparams < (least[name] or 0)
+  local other = first and first ~= "self" and first ~= "_"
+  local few = other and not info.isvararg and info.nparams < (least[name] or 0)
   if few or first and words[name][first] then
-    errors.raise("%s: the method %s should be defined with a colon, function %s:%s(...), or have self as its first parameter; got (%s)",
-      class.__name, name, class.__name, name, first or "")
+    errors.raise("%s: the method %s should be defined with a colon, function %s:%s(...), or have self"
+      .. " as its first parameter; got (%s)", class.__name, name, class.__name, name, first or "")
   end
 end
 
@@ -56,8 +61,8 @@ function methods.check(class)
   while class and not class.__library do
     for name in pairs(forgotten) do
       local method = rawget(class, name)
-      if type(method) == "function" and not checked[method] and not errors.is_library(debug.getinfo(method, "S").source) then
-        check(class, name, method)
+      if type(method) == "function" and not checked[method] then
+        if not errors.is_library(debug.getinfo(method, "S").source) then check(class, name, method) end
         checked[method] = true
       end
     end

@@ -1,8 +1,8 @@
---- What the `call` of a layer takes after the inputs, and how the arguments of a call are bound to it.
+--- What the `call` of a layer takes after the inputs, and how the arguments of a call are bound.
 --
--- A class of the library declares `call_arguments`, the names of Keras's `call` in order; of a class of the program's own the names
--- of its function's parameters count. What the function has parameters for is handed over by position, the rest by name in the last
--- argument, the table `args`.
+-- A class of the library declares `call_arguments`, the names of Keras's `call` in order; of a
+-- class of the program's own the names of its function's parameters count. What the function has
+-- parameters for is handed over by position, the rest by name in the last argument, `args`.
 -- @module cusp.layers.signature
 local errors = require "cusp.errors"
 local methods = require "cusp.methods"
@@ -11,12 +11,19 @@ local structure = require "cusp.models.structure"
 
 local signature = {}
 
--- Names that say that a last parameter is the table of keyword arguments, where a tensor has no place.
+-- Names that say that a last parameter is the table of keyword arguments, no tensor.
 local table_names = {}
-for name in ("args arguments kwargs keywords options opts params"):gmatch "%w+" do table_names[name] = true end
-local function is_table_name(name) return name == nil or table_names[name] or name:sub(1, 1) == "_" end
+for name in ("args arguments kwargs keywords options opts params"):gmatch "%w+" do
+  table_names[name] = true
+end
 
-local flags = {training = true, return_attention_scores = true, use_causal_mask = true, reverse = true}
+local function is_table_name(name)
+  return name == nil or table_names[name] or name:sub(1, 1) == "_"
+end
+
+local flags = {
+  training = true, return_attention_scores = true, use_causal_mask = true, reverse = true,
+}
 
 local function parameter_names(call)
   local names, info = {}, debug.getinfo(call, "u")
@@ -32,7 +39,7 @@ local function parse(class, call, declared)
   if own then methods.check(class) end
   local found = {
     any = any, parameters = names, by_position = math.max(#names - 1, 0),
-    last_is_table = #names == 0 or is_table_name(last), plain = not any and (#names == 0 or #names == 1 and is_table_name(last)),
+    last_is_table = is_table_name(last), plain = not any and #names < 2 and is_table_name(last),
   }
   if declared and (not own or found.plain) then
     found.names, found.plain, found.any = declared, found.by_position == 0, false
@@ -47,8 +54,9 @@ local NONE = {}
 
 --- What a layer's `call` takes.
 -- @tparam Layer layer
--- @treturn table `names` of the arguments after the inputs; `by_position`: how many of them the function has parameters for; `plain`:
--- whether it is called as `call(self, inputs, args)`; `any`: whether it takes any number
+-- @treturn table `names` of the arguments after the inputs; `by_position`: how many of them the
+-- function has parameters for; `plain`: whether it is called as `call(self, inputs, args)`; `any`:
+-- whether it takes any number
 function signature.of(layer)
   local call, declared = layer.call, layer.call_arguments
   local of_call = parsed[call]
@@ -78,22 +86,25 @@ local function is_tensors(value)
 end
 
 local function refuse_number(layer, names, count)
-  local list = #names == 0 and "no positional argument after the inputs"
-    or ("at most %d positional argument%s after the inputs (%s)"):format(#names, #names == 1 and "" or "s", table.concat(names, ", "))
+  local list = "no positional argument after the inputs"
+  if #names > 0 then
+    list = ("at most %d positional argument%s after the inputs (%s)"):format(#names,
+      #names == 1 and "" or "s", table.concat(names, ", "))
+  end
   errors.raise("%s (%s): takes %s, got %d", layer.name, getmetatable(layer).__name, list, count)
 end
 
-local function check_value(layer, name, position, value, any_value)
-  if value == nil or any_value and not flags[name] then return end
-  if flags[name] or not is_tensors(value) then
-    errors.raise("%s (%s): only tensors can be given by position after the inputs, but argument %d is %s; give it by name: {%s = ...}",
-      layer.name, getmetatable(layer).__name, position + 1, errors.describe(value), name or "name")
-  end
+local function check_value(layer, name, position, value)
+  if value == nil or not flags[name] and is_tensors(value) then return end
+  errors.raise("%s (%s): only tensors can be given by position after the inputs, but argument %d is %s;"
+    .. " give it by name: {%s = ...}", layer.name, getmetatable(layer).__name, position + 1,
+    errors.describe(value), name or "name")
 end
 
 --- Binds the positional arguments of a call after the inputs.
 -- @tparam Layer layer
--- @tparam table extras the arguments, with their count `n`; gets the list `by_name` of those that are handed over in `args`
+-- @tparam table extras the arguments, with their count `n`; gets the list `by_name` of those that
+-- are handed over in `args`
 -- @tparam table args keyword arguments; what the function has no parameter for is added to it
 -- @raise for an argument that is no tensor, that has no parameter, or that is given twice
 function signature.bind(layer, extras, args)
@@ -103,9 +114,10 @@ function signature.bind(layer, extras, args)
   if extras.n > #names and not of.any then refuse_number(layer, names, extras.n) end
   for i = 1, extras.n do
     local name, value = names[i], extras[i]
-    check_value(layer, name, i, value, layer.takes_any_value)
+    check_value(layer, name, i, value)
     if name and value ~= nil and args[name] ~= nil then
-      errors.raise("%s (%s): argument '%s' is given twice, by position and by name", layer.name, getmetatable(layer).__name, name)
+      errors.raise("%s (%s): argument '%s' is given twice, by position and by name", layer.name,
+        getmetatable(layer).__name, name)
     end
     if name and i > of.by_position and (i ~= #of.parameters or of.last_is_table) then
       args[name], by_name[#by_name + 1] = value, name
@@ -142,16 +154,15 @@ function signature.run(layer, inputs, extras, args)
   return layer:call(inputs, table.unpack(given, 1, count + 1))
 end
 
---- How many of a call's arguments are tensors, or structures of nothing but tensors; the inputs are one.
+--- How many of a call's arguments are tensors, or structures of nothing else; the inputs are one.
 function signature.count_tensors(extras, args)
   local count = 1
   for i = 1, extras.n do
     if extras[i] ~= nil and is_tensors(extras[i]) then count = count + 1 end
   end
   for key, value in pairs(args) do
-    if key ~= "training" and value ~= false and (type(value) == "userdata" or type(value) == "table") and is_tensors(value) then
-      count = count + 1
-    end
+    local may_be = type(value) == "userdata" or type(value) == "table"
+    if key ~= "training" and may_be and is_tensors(value) then count = count + 1 end
   end
   return count
 end
