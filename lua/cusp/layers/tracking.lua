@@ -3,6 +3,7 @@
 
 local engine = require "cusp.engine"
 local lists = require "cusp.lists"
+local plain = require "cusp.plain"
 local structure = require "cusp.models.structure"
 
 local tracking = {}
@@ -40,7 +41,7 @@ function tracking.keys(value)
   end
   table.sort(positions)
   if container and lists.is_foreign(value) then return positions end
-  table.sort(by_name)
+  plain.sort(by_name)
   return table.move(by_name, 1, #by_name, #positions + 1, positions)
 end
 
