@@ -72,6 +72,8 @@ void cusp_lua_set_operators(lua_State *L);
  * asked for), a boolean or nested tables of them. *node is NULL on failure. Raises nothing.
  */
 CUSP_NODISCARD cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype);
+/** Whether the list at `table`, which ends after `length` items, has more after a nil. Raises nothing; needs three slots. */
+bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length);
 /** Reads a list of integers (or one integer) into `ints`, *count of them. Raises nothing. */
 CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L, int index);
 /** Reads a shape, its sizes not negative. Raises nothing. */

@@ -59,6 +59,29 @@ bool cusp_lua_is_null(lua_State *L, int index) {
   return null;
 }
 
+/* ------------------------------------------------------------------ lists */
+
+/* lua_next from the last item looks at no more than what follows it, unless the list's end lies in the table's hash part; a short list
+   is looked at as a whole. */
+bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length) {
+  lua_pushvalue(L, table);
+  if (length > 64)
+    lua_pushinteger(L, (lua_Integer)length);
+  else
+    lua_pushnil(L);
+  bool more = false;
+  while (!more && lua_next(L, -2)) {
+    lua_pop(L, 1);
+    more = lua_isinteger(L, -1) && lua_tointeger(L, -1) > (lua_Integer)length;
+  }
+  lua_pop(L, more ? 2 : 1);
+  return more;
+}
+
+static cusp_status hole_after(lua_Unsigned length) {
+  return cusp_fail(CUSP_EVALUE, "the list has nil at position %llu and more after it", (unsigned long long)length + 1);
+}
+
 /* ------------------------------------------------------------------ integers and shapes */
 
 static cusp_status to_integer(int64_t *out, lua_State *L, int index) {
@@ -85,7 +108,7 @@ static cusp_status append_ints(int64_t *ints, int capacity, int *count, lua_Stat
     lua_pop(L, 1);
     CUSP_TRY(status);
   }
-  return CUSP_OK;
+  return cusp_lua_has_hole(L, lua_gettop(L), length) ? hole_after(length) : CUSP_OK;
 }
 
 cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L, int index) {
@@ -216,7 +239,7 @@ static cusp_status check(reader *r, int depth) {
     lua_pop(r->L, 1);
     CUSP_TRY(status);
   }
-  return CUSP_OK;
+  return cusp_lua_has_hole(r->L, lua_gettop(r->L), (lua_Unsigned)length) ? hole_after((lua_Unsigned)length) : CUSP_OK;
 }
 
 /* Writes the value on the top of the stack; false where the dtype does not hold it. */

@@ -250,12 +250,23 @@ static void place_keywords(call *c, int table, int keywords) {
     name_bad_keyword(c, table, first);
 }
 
+/* Whether a table after other arguments is empty and no parameter needs it: an empty set of keywords. */
+static bool is_no_value(call *c, int table, int next) {
+  lua_pushnil(c->L);
+  if (lua_next(c->L, table)) {
+    lua_pop(c->L, 2);
+    return false;
+  }
+  return table > 1 && (next >= c->signature->count || c->signature->parameters[next].optional);
+}
+
 /* The last argument is a table that is no tensor: keywords, a sequence of arguments, a value, or several of these. */
 static void locate_with_table(call *c) {
   int table = c->top;
   luaL_checkstack(c->L, 2 * CUSP_MAX_PARAMETERS + 4, NULL);
   int keywords = count_string_keys(c->L, table), next = place_positional(c, table - 1);
-  if (lua_rawlen(c->L, table) == 0 && keywords > 0)
+  bool says_nothing = lua_rawlen(c->L, table) == 0 && (keywords > 0 || is_no_value(c, table, next));
+  if (says_nothing)
     ;
   else if (table_is_value(c, table, next, keywords))
     c->where[next] = table;
@@ -310,6 +321,10 @@ static cusp_status read_tensor(call *c, operands *o, int index, const char *name
   return CUSP_OK;
 }
 
+static cusp_status hole(const call *c, const char *name, int position) {
+  return cusp_fail(CUSP_EVALUE, "%s: argument '%s': the list has nil at position %d", c->op->name, name, position);
+}
+
 /* The items of a NAME... parameter: positional tensors, or a table of them. */
 static cusp_status read_tensors(call *c, operands *o, const char *name) {
   int count = c->list_count, table = c->where[0];
@@ -324,11 +339,11 @@ static cusp_status read_tensors(call *c, operands *o, const char *name) {
       lua_pushvalue(c->L, i);
     else
       lua_rawgeti(c->L, table, i);
-    cusp_status status = read_tensor(c, o, lua_gettop(c->L), name);
+    cusp_status status = lua_isnil(c->L, -1) ? hole(c, name, i) : read_tensor(c, o, lua_gettop(c->L), name);
     lua_pop(c->L, 1);
     CUSP_TRY(status);
   }
-  return CUSP_OK;
+  return !c->list_count && cusp_lua_has_hole(c->L, table, (lua_Unsigned)count) ? hole(c, name, count + 1) : CUSP_OK;
 }
 
 /* 1-based to 0-based; negative axes stay. */

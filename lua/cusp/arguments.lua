@@ -9,6 +9,7 @@
 -- @module cusp.arguments
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local lists = require "cusp.lists"
 local null = require "cusp.null"
 local plain = require "cusp.plain"
 
@@ -33,10 +34,26 @@ local function array_length(t)
   return n
 end
 
+local function holds_integers(t, length, nested)
+  for i = 1, length do
+    local item = t[i]
+    if not math.tointeger(item) and not (nested and is_plain(item) and holds_integers(item, #item)) then return false end
+  end
+  return true
+end
+
+--- Whether the array part of a table is one list, rather than arguments one by one. Where the parameter is an integer or a list of
+-- integers, a table of several integers is that list.
+local function is_list_itself(t, length, as_list, keyed)
+  if not as_list or length == 0 and keyed then return false end
+  if as_list == "integers" or as_list == "pairs" then return length > 1 and holds_integers(t, length, as_list == "pairs") end
+  return as_list == "nested" or length == 0 or not is_plain(t[1])
+end
+
 --- Moves the array part of `t` to `positional` after index `n`, as one list or item by item.
 local function take_array_part(t, positional, n, as_list, keyed)
   local length = array_length(t)
-  if as_list and (length > 0 or not keyed) and (as_list == "nested" or length == 0 or not is_plain(t[1])) then
+  if is_list_itself(t, length, as_list, keyed) then
     positional[n + 1] = table.move(t, 1, length, 1, {})
     return n + 1
   end
@@ -44,28 +61,41 @@ local function take_array_part(t, positional, n, as_list, keyed)
   return n + length
 end
 
---- Splits the arguments of a call.
--- @tparam ?function|boolean|string list_at whether the parameter at a position is a list (a function of the position, or a boolean
--- for the first); "nested" for a list whose items may be plain tables
+local function count_without_nils(positional, n)
+  while n > 0 and positional[n] == nil do n = n - 1 end
+  return n
+end
+
+--- Whether a last table may hold arguments: a list of a user's class is a value.
+local function is_argument_table(value) return is_plain(value) and not lists.is_foreign(value) end
+
+--- Splits the arguments of a call. A nil, or an empty table where no argument is needed, at the end says nothing.
+-- @tparam ?function|boolean|string list_at whether the parameter at a position is a list (a function of the position, which also returns
+-- whether the parameter is needed, or a boolean for the first); "nested" for a list whose items may be plain tables; "integers" and
+-- "pairs" for a parameter that may also be an integer
 -- @param ... the arguments
 -- @treturn table positional arguments
 -- @treturn integer how many
 -- @treturn table keyword arguments (a fresh table)
 function arguments.split(list_at, ...)
-  local n = select("#", ...)
   local positional, keywords = { ... }, {}
+  local n = count_without_nils(positional, select("#", ...))
   local last = positional[n]
-  if n == 0 or not is_plain(last) then return positional, n, keywords end
+  if n == 0 or not is_argument_table(last) then return positional, n, keywords end
   local keyed = has_string_key(last)
-  if n > 1 and not keyed then return positional, n, keywords end
+  local as_list, needed
+  if type(list_at) == "function" then as_list, needed = list_at(n) elseif n == 1 then as_list = list_at end
+  if n > 1 and not keyed then
+    if next(last) ~= nil or needed then return positional, n, keywords end
+    positional[n] = nil
+    return positional, count_without_nils(positional, n - 1), keywords
+  end
   if keyed then
     for key, value in next, last do
       if type(key) == "string" then keywords[key] = value end
     end
   end
   positional[n] = nil
-  local as_list
-  if type(list_at) == "function" then as_list = list_at(n) elseif n == 1 then as_list = list_at end
   return positional, take_array_part(last, positional, n - 1, as_list, keyed), keywords
 end
 
@@ -103,11 +133,19 @@ function arguments.declaration(class)
   return declaration
 end
 
-local function first_is_list(class, declaration)
-  local own = class.first_is_list
-  if own ~= nil then return own end
-  local first = declaration.positional[1]
-  return first ~= nil and kinds.of(first).is_list or false
+local function is_needed(parameter)
+  return parameter ~= nil and not parameter.optional and parameter.default == nil
+end
+
+--- How a class's arguments are split: whether its parameter at a position is a list, and whether it is needed.
+local function list_at_of_class(class, declaration)
+  return function(position)
+    local parameter = declaration.positional[position]
+    if position > 1 or class.first_is_list == nil then
+      return parameter ~= nil and kinds.of(parameter).is_list or false, is_needed(parameter)
+    end
+    return class.first_is_list, is_needed(parameter)
+  end
 end
 
 ---------------------------------------------------------------- the proxy that notes what is read
@@ -196,7 +234,7 @@ end
 -- @param ... the arguments of the call
 -- @treturn table
 function arguments.of_call(class, ...)
-  return proxy(class, arguments.split(first_is_list(class, arguments.declaration(class)), ...))
+  return proxy(class, arguments.split(list_at_of_class(class, arguments.declaration(class)), ...))
 end
 
 --- Keyword arguments alone (of a configuration) as a tracking proxy.
@@ -366,10 +404,10 @@ local function list_at_of(parsed, first_list)
   if parsed.list_at == nil or parsed.first_list ~= first_list then
     parsed.first_list = first_list
     parsed.list_at = function(position)
-      if position == 1 and first_list ~= nil then return first_list end
       local parameter = parsed[position]
-      if not parameter then return false end
-      return parameter.tensors and "nested" or kinds.of(parameter).is_list or false
+      if position == 1 and first_list ~= nil then return first_list, is_needed(parameter) end
+      if not parameter then return false, false end
+      return parameter.tensors and "nested" or kinds.of(parameter).is_list or false, is_needed(parameter)
     end
   end
   return parsed.list_at

@@ -15,6 +15,7 @@
 local arguments = require "cusp.arguments"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local methods = require "cusp.methods"
 local ordered = require "cusp.ordered"
 local plain = require "cusp.plain"
 
@@ -83,6 +84,7 @@ function Object.allocate(class)
 end
 
 local function build(class, args, lenient)
+  if not class.__library then methods.check(class) end
   local construct = class.__construct
   local object = construct and construct(class, args)
   if not object then

@@ -164,8 +164,7 @@ function errors.describe(value)
     if ok and type(shape) == "table" then return ("tensor %s %s"):format(errors.shape(shape), dtype) end
     return kind
   end
-  local meta = getmetatable(value)
-  if kind == "table" and (meta == nil or type(meta) == "table" and meta.__jsontype) then
+  if kind == "table" and require("cusp.lists").is_container(value) then
     if #value > 0 then return "table " .. describe_list(value) end
     return next(value) == nil and "an empty table" or "a table with keys"
   end

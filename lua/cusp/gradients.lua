@@ -4,6 +4,7 @@ local Object = require "cusp.class"
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 local ops = require "cusp.ops"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
@@ -116,6 +117,8 @@ end
 function GradientTape:gradient(...)
   check_open(self, "gradient")
   local target, sources, output_gradients, unconnected = gradient_arguments(...)
+  lists.check_nested("gradient: the target", target)
+  lists.check_nested("gradient: the sources", sources)
   local targets, flat = structure.flatten(target), structure.flatten(sources)
   check_targets(targets)
   local cotangents = output_gradients ~= nil and structure.flatten(output_gradients) or nil

@@ -5,6 +5,7 @@
 -- @module cusp.json
 local errors = require "cusp.errors"
 local in_c = require "cusp.plain"
+local lists = require "cusp.lists"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local None = require("cusp.shape").None
@@ -285,8 +286,7 @@ local function encode_items(parts, open, close, state, depth)
 end
 
 local function encode_table(value, state, depth)
-  local meta = getmetatable(value)
-  if meta ~= nil and not (type(meta) == "table" and meta.__jsontype) then
+  if not lists.is_container(value) then
     errors.raise("json.encode: %s has no JSON form", errors.describe(value))
   end
   if depth > json.max_depth then

@@ -11,6 +11,7 @@
 -- @module cusp.kinds
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 local null = require "cusp.null"
 local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
@@ -22,7 +23,8 @@ local known = {}
 -- @tparam string name
 -- @tparam table kind `check(value, parameter, owner)` returns whether the value is right and, if it is to be stored otherwise, what
 -- to store; `expects` is a text or a function of the parameter; `to_config(value, parameter)` and `from_config(value, parameter)`
--- translate (identity by default); `is_list` says that a table of plain values is one value of this kind
+-- translate (identity by default); `is_list` says that a table of plain values is one value of this
+-- kind; "integers", that one of nothing but integers is; "pairs", that one of lists of integers is, too
 function kinds.define(name, kind)
   kind.name = name
   known[name] = kind
@@ -45,6 +47,13 @@ function kinds.expectation(parameter)
   return expects or ("a value of kind " .. tostring(parameter[2]))
 end
 
+--- A list as a plain table without holes.
+local function settle_list(owner, parameter, value, kind)
+  local what = ("%s: argument '%s'"):format(owner, parameter[1])
+  if kind.is_list then lists.check(what, value) else lists.check_nested(what, value) end
+  return lists.plain(value)
+end
+
 --- Checks one argument.
 -- @tparam string owner name of the class or function, for the message
 -- @tparam table parameter
@@ -63,7 +72,9 @@ function kinds.check(owner, parameter, value)
   if value == nil then
     errors.raise("%s: argument '%s' is missing; it should be %s", owner, parameter[1], kinds.expectation(parameter))
   end
-  local ok, converted = kinds.of(parameter).check(value, parameter, owner)
+  local kind = kinds.of(parameter)
+  if type(value) == "table" then value = settle_list(owner, parameter, value, kind) end
+  local ok, converted = kind.check(value, parameter, owner)
   if not ok then
     errors.raise("%s: argument '%s' should be %s%s, got %s", owner, parameter[1], kinds.expectation(parameter),
       parameter.optional and " or nil" or "", errors.describe(value))
@@ -167,11 +178,7 @@ kinds.define("function", {
 
 ---------------------------------------------------------------- lists
 
-local function is_plain(value)
-  if type(value) ~= "table" then return false end
-  local meta = getmetatable(value)
-  return meta == nil or type(meta) == "table" and meta.__jsontype ~= nil
-end
+local is_plain = lists.is_container
 kinds.is_plain = is_plain
 
 local function integers(value)
@@ -184,7 +191,7 @@ local function integers(value)
 end
 
 kinds.define("integers", {
-  is_list = true,
+  is_list = "integers",
   resolves_default = true, -- one integer stands for as many as `rank`
   check = function(value, parameter)
     if type(value) == "number" then
@@ -288,7 +295,7 @@ kinds.define("axis", {
 })
 
 kinds.define("axes", {
-  is_list = true,
+  is_list = "integers",
   check = function(value)
     if type(value) == "number" then
       local axis = math.tointeger(value)

@@ -4,6 +4,7 @@
 -- @module cusp.yaml
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local plain = require "cusp.plain"
@@ -271,8 +272,7 @@ end
 function emit(value, indent, state, depth)
   if depth > max_depth then errors.raise("yaml.encode: tables nested deeper than %d levels, or containing themselves", max_depth) end
   if type(value) ~= "table" or value == null or value == None then return scalar_text(value) end
-  local meta = getmetatable(value)
-  if meta ~= nil and not (type(meta) == "table" and meta.__jsontype) then
+  if not lists.is_container(value) then
     errors.raise("yaml.encode: %s has no YAML form", errors.describe(value))
   end
   if is_list(value) then

@@ -3,6 +3,7 @@
 -- @module cusp.hdf5.values
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 
 local values = {}
 
@@ -102,7 +103,7 @@ end
 ---------------------------------------------------------------- writing
 
 local function is_string_list(value)
-  if type(value) ~= "table" or getmetatable(value) and not getmetatable(value).__jsontype or #value == 0 then return false end
+  if not lists.is_container(value) or #value == 0 then return false end
   for i = 1, #value do
     if type(value[i]) ~= "string" then return false end
   end

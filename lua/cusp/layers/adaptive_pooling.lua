@@ -26,7 +26,6 @@ end
 local function make(kind, rank)
   return Layer:extend(("Adaptive%sPooling%dD"):format(kind, rank), {
     input_spec = {ndim = rank + 2},
-    first_is_list = false,
     config = {{"output_size", "integers", rank = rank, min = 1}, options.data_format()},
 
     call = function(self, inputs)

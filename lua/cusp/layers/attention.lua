@@ -17,7 +17,7 @@ local structure = require "cusp.models.structure"
 -- @tparam[opt] integer seed
 local Attention = Layer:extend("Attention", {
   supports_masking = true,
-  call_keywords = {"return_attention_scores", "use_causal_mask"},
+  call_arguments = {"mask", "training", "return_attention_scores", "use_causal_mask"},
   config = {
     options.flag("use_scale", false), {"score_mode", "choice", choices = {"dot", "concat"}, default = "dot"},
     {"dropout", "number", min = 0, max = 1, default = 0.0}, options.seed(),

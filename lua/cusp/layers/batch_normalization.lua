@@ -23,6 +23,7 @@ local symbolic = require "cusp.models.symbolic"
 
 local BatchNormalization = Layer:extend("BatchNormalization", {
   supports_masking = true,
+  call_arguments = {"training", "mask"},
   config = {
     {"axis", "axis", default = -1}, {"momentum", "number", default = 0.99}, {"epsilon", "number", default = 1e-3},
     options.flag("center", true), options.flag("scale", true), options.initializer("beta", "zeros"), options.initializer("gamma", "ones"),

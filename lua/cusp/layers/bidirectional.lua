@@ -15,7 +15,7 @@ local plain = require "cusp.plain"
 local Bidirectional = Layer:extend("Bidirectional", {
   supports_masking = true,
   stands_in = true,
-  call_arguments = {"initial_state"},
+  call_arguments = {"initial_state", "mask", "training"},
   config = {
     {"layer", "layer"}, {"merge_mode", "choice", choices = {"concat", "sum", "mul", "ave"}, default = "concat"},
     {"weights", "any", optional = true, transient = true}, {"backward_layer", "layer", optional = true},

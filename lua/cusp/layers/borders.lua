@@ -36,6 +36,7 @@ end
 
 for rank = 1, 3 do
   kinds.define("borders" .. rank, {
+    is_list = "pairs",
     resolves_default = true,
     check = function(value)
       local result = normalise(value, rank)
@@ -63,7 +64,6 @@ local function make_cropping(rank)
   local default = rank == 1 and {1, 1} or rank == 2 and 0 or 1
   return Layer:extend(("Cropping%dD"):format(rank), {
     keeps_dtype = true,
-    first_is_list = false,
     input_spec = {ndim = rank + 2},
     config = {{"cropping", "borders" .. rank, default = default}, rank > 1 and options.data_format() or nil},
 
@@ -94,7 +94,6 @@ end
 local function make_padding(rank)
   return Layer:extend(("ZeroPadding%dD"):format(rank), {
     keeps_dtype = true,
-    first_is_list = false,
     input_spec = {ndim = rank + 2},
     config = {{"padding", "borders" .. rank, default = 1}, options.data_format()},
 

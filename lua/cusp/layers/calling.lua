@@ -6,10 +6,13 @@ local context = require "cusp.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local input_spec = require "cusp.layers.input_spec"
+local lists = require "cusp.lists"
 local masks = require "cusp.layers.masks"
+local methods = require "cusp.methods"
 local names = require "cusp.models.names"
 local Node = require "cusp.models.node"
 local policy = require "cusp.layers.policy"
+local signature = require "cusp.layers.signature"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 local symbolic = require "cusp.models.symbolic"
@@ -40,28 +43,22 @@ local function is_keywords(t)
 end
 
 --- Splits a call into inputs, further positional arguments (with their count `n`) and keyword arguments (a fresh table).
--- A class that declares `call_arguments` gets further positional arguments by name.
 local function split(layer, ...)
   local n = select("#", ...)
   if not (...) then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
   local inputs = (...)
   if n == 1 then return inputs, {n = 0}, {} end
-  local extras, args = {n = n - 1, select(2, ...)}, {}
-  local last = extras[n - 1]
+  local extras, args = {select(2, ...)}, {}
+  n = n - 1
+  while n > 0 and extras[n] == nil do n = n - 1 end
+  local last = extras[n]
   if is_container(last) and is_keywords(last) then
     for key, value in pairs(last) do args[key] = value end
-    extras[n - 1] = nil
-    extras.n = n - 2
+    extras[n] = nil
+    n = n - 1
   end
-  local declared = layer.call_arguments
-  if declared then
-    for i = 1, extras.n do
-      local name = declared[i]
-      if not name then errors.raise("%s (%s): takes at most %d further arguments", layer.name, getmetatable(layer).__name, #declared) end
-      args[name] = extras[i]
-    end
-    extras = {n = 0, named = extras}
-  end
+  while n > 0 and extras[n] == nil do n = n - 1 end
+  extras.n = n
   return inputs, extras, args
 end
 
@@ -76,9 +73,7 @@ local function check_keywords(layer, args)
       if not known then
         known = {training = true, mask = true}
         for _, name in ipairs(class.call_arguments or {}) do known[name] = true end
-        for _, name in ipairs(class.call_keywords or {}) do known[name] = true end
       end
-      if class.takes_any_keyword then return end
       if not known[key] then
         errors.raise("%s (%s): unknown argument '%s' of the call%s", layer.name, class.__name, key, errors.suggestion(key, known))
       end
@@ -112,9 +107,10 @@ local function convert(layer, value, dtype, depth)
   elseif is_container(value) then
     local leaf = first_leaf(value)
     if type(leaf) == "number" or type(leaf) == "boolean" and leaf then return convert(layer, engine.tensor(value), dtype) end
+    lists.check(layer.name, value)
     local result = {}
     depth = structure.deeper(depth or 0)
-    for key, item in pairs(value) do result[key] = convert(layer, item, dtype, depth) end
+    for key, item in pairs(lists.plain(value)) do result[key] = convert(layer, item, dtype, depth) end
     return result
   end
   return value
@@ -123,9 +119,12 @@ end
 calling.convert = convert
 
 local function convert_arguments(layer, extras, args, dtype)
-  for i = 1, extras.n do extras[i] = convert(layer, extras[i], dtype) end
-  for _, name in ipairs(layer.call_arguments or {}) do
-    if args[name] ~= nil then args[name] = convert(layer, args[name], dtype) end
+  for i = 1, extras.n do
+    if type(extras[i]) == "table" or type(extras[i]) == "userdata" then extras[i] = convert(layer, extras[i], dtype) end
+  end
+  for _, name in ipairs(signature.of(layer).names) do
+    local value = args[name]
+    if type(value) == "table" or type(value) == "userdata" then args[name] = convert(layer, value, dtype) end
   end
 end
 
@@ -238,7 +237,7 @@ end
 local function other_shapes(args)
   local result
   for key, value in pairs(args) do
-    if key ~= "mask" and (type(value) == "userdata" or is_symbolic(value)) then
+    if not tostring(key):find "mask$" and (type(value) == "userdata" or is_symbolic(value)) then
       result = result or {}
       result[key] = value.shape
     end
@@ -269,8 +268,7 @@ end
 
 local function keep_masks(layer, inputs, outputs, previous)
   if not layer.supports_masking then return end
-  local class = getmetatable(layer)
-  if previous == nil and class.compute_mask == calling.default_compute_mask then return end
+  if previous == nil and layer.compute_mask == calling.default_compute_mask then return end
   local flat = structure.flatten(outputs)
   local all = #flat > 0
   for i = 1, #flat do all = all and masks.get(flat[i]) ~= nil end
@@ -300,33 +298,42 @@ local function cast_weights(layer, fields)
 end
 
 --- Runs `call` under a mixed policy: with weights in the dtype that the layer computes in.
-local function call_mixed(layer, ...)
-  return (engine.with_fields(cast_weights(layer, {}), layer.call, layer, ...))
+local function call_mixed(layer, inputs, extras, args)
+  return engine.with_fields(cast_weights(layer, {}), signature.run, layer, inputs, extras, args)
 end
 
 local settle_before_call
 
+--- The mask that `call` gets and the one that `compute_mask` gets: that of the inputs where none is given. Like Keras, `call` gets that
+-- only where the inputs are its one tensor argument, and what is given by position is none of `compute_mask`'s.
+local function find_masks(layer, inputs, extras, args)
+  local given, own = args.mask, masks.of(inputs)
+  if given ~= nil and extras.mask_by_position then return given, own end
+  if given ~= nil then return given, given end
+  if own == nil or extras.n == 0 and next(args) == "training" and next(args, "training") == nil then return own, own end
+  return signature.count_tensors(extras, args) == 1 and own or nil, own
+end
+
+local function check_outputs(layer, outputs, second)
+  local what = ("%s (%s): call"):format(layer.name, getmetatable(layer).__name)
+  if outputs == nil then errors.raise(what .. " returned nothing") end
+  methods.single(what, outputs, second)
+end
+
 local function run(layer, inputs, extras, args)
   if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args), true) end
   if rawget(layer, "_when_built") and not symbolic.standing() then settle_before_call(layer, inputs, extras, args) end
-  local previous = args.mask
-  if previous == nil then
-    previous = masks.of(inputs)
-    args.mask = previous
-  end
-  local outputs
+  local mask, previous = find_masks(layer, inputs, extras, args)
+  args.mask = mask
+  local outputs, second
   if layer.stands_in and symbolic.standing() then
     outputs = stand_in_outputs(layer, inputs)
   elseif layer.autocast and layer.compute_dtype ~= layer.dtype and policy.is_float(layer.compute_dtype) then
-    extras[extras.n + 1] = args
-    outputs = call_mixed(layer, inputs, table.unpack(extras, 1, extras.n + 1))
-  elseif extras.n == 0 then
-    outputs = layer:call(inputs, args)
+    outputs, second = call_mixed(layer, inputs, extras, args)
   else
-    extras[extras.n + 1] = args
-    outputs = layer:call(inputs, table.unpack(extras, 1, extras.n + 1))
+    outputs, second = signature.run(layer, inputs, extras, args)
   end
-  if outputs == nil then errors.raise("%s (%s): call returned nothing", layer.name, getmetatable(layer).__name) end
+  if outputs == nil or second ~= nil then check_outputs(layer, outputs, second) end
   if layer.activity_regularizer then regularize_activity(layer, outputs) end
   keep_masks(layer, inputs, outputs, previous)
   rawset(layer, "_ran", true)
@@ -361,14 +368,9 @@ end
 ---------------------------------------------------------------- on symbolic tensors
 
 local function infer(layer, inputs, extras, args)
-  local arguments = {n = extras.n + 1, inputs}
-  for i = 1, extras.n do arguments[i + 1] = extras[i] end
-  if next(args) ~= nil then
-    arguments.n = arguments.n + 1
-    arguments[arguments.n] = args
-  end
-  local types = symbolic.infer(function(...)
-    return call_on_tensors(layer, split(layer, ...))
+  local arguments = table.move(extras, 1, extras.n, 3, {n = extras.n + 2, inputs, args})
+  local types = symbolic.infer(function(given, keywords, ...)
+    return call_on_tensors(layer, given, {n = extras.n, mask_by_position = extras.mask_by_position, ...}, keywords)
   end, arguments)
   return types[1]
 end
@@ -391,39 +393,57 @@ settle_before_call = function(layer, inputs, extras, args)
 end
 
 --- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its `compute_output_shape` if its class has one,
--- else by tracing `call`.
+-- else by tracing `call`, which tells of the masks, too.
+-- @treturn table
+-- @treturn boolean whether the types say which outputs have masks
 function calling.output_types(layer, inputs, extras, args)
   local class = getmetatable(layer)
   local known = layer.known_output_types and layer:known_output_types(inputs)
-  if known then return known end
+  if known then return known, false end
   if class.compute_output_shape == calling.default_compute_output_shape or next(args) ~= nil and class.shape_depends_on_arguments then
-    return infer(layer, inputs, extras, args)
+    return infer(layer, inputs, extras, args), true
   end
   if class.build == calling.default_build and has_unbuilt_parts(layer) then infer(layer, inputs, extras, args) end
   local dtype = layer:output_dtype(inputs)
   local marked = {__name = "type"}
   return structure.map(layer:compute_output_shape(shapes_of(inputs)), function(shape)
     return setmetatable({shape = shape, dtype = dtype}, marked)
-  end, structure.is_shape)
+  end, structure.is_shape), false
+end
+
+local function any_mask(inputs, args)
+  if args.mask or masks.of(inputs) then return true end
+  for _, value in pairs(args) do
+    if masks.of(value) then return true end
+  end
+  return false
+end
+
+--- Gives symbolic outputs masks where tensors would have some: by tracing, unless there is nothing to find.
+local function mark_masks(layer, inputs, extras, args, outputs)
+  if not layer.supports_masking then return end
+  local given = any_mask(inputs, args)
+  if layer.compute_mask == calling.default_compute_mask then
+    if given then masks.attach(outputs, args.mask or masks.of(inputs)) end
+  elseif given or layer.makes_masks or not getmetatable(layer).__library then
+    masks.attach(outputs, masks.of(symbolic.from_types(infer(layer, inputs, extras, args))))
+  end
 end
 
 --- Records a call with its arguments where the user put them.
 local function record(layer, inputs, extras, args, outputs)
-  local positional = extras.named or extras
-  local arguments, keywords = {n = positional.n + 1, inputs}, {}
+  local arguments, keywords = table.move(extras, 1, extras.n, 2, {n = extras.n + 1, inputs}), {}
   for key, value in pairs(args) do keywords[key] = value end
-  for i = 1, positional.n do
-    arguments[i + 1] = positional[i]
-    if extras.named then keywords[layer.call_arguments[i]] = nil end
-  end
+  for _, name in ipairs(extras.by_name or {}) do keywords[name] = nil end
   Node.new(layer, arguments, next(keywords) ~= nil and keywords or nil, outputs)
 end
 
 local function build_and_infer(layer, inputs, extras, args)
   calling.build(layer, shapes_of(inputs), other_shapes(args), true)
-  local types = calling.output_types(layer, inputs, extras, args)
+  local types, with_masks = calling.output_types(layer, inputs, extras, args)
   settle_if_complete(layer)
   local outputs = symbolic.from_types(types, layer.name)
+  if not with_masks then mark_masks(layer, inputs, extras, args, outputs) end
   record(layer, inputs, extras, args, outputs)
   return outputs
 end
@@ -447,6 +467,7 @@ function calling.call(layer, ...)
     inputs = convert(layer, inputs, dtype)
     if extras.n > 0 or next(args) ~= nil then convert_arguments(layer, extras, args, dtype) end
   end
+  if extras.n > 0 then signature.bind(layer, extras, args) end
   check_inputs(layer, inputs)
   input_spec.check(layer, inputs)
   if any_symbolic(inputs, extras, args) then return call_on_symbols(layer, inputs, extras, args) end

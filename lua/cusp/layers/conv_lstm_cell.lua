@@ -10,7 +10,7 @@ local ops = require "cusp.ops"
 local random = require "cusp.random"
 local shapes = require "cusp.shape"
 
-local ConvLSTMCell = Layer:extend("ConvLSTMCell")
+local ConvLSTMCell = Layer:extend("ConvLSTMCell", {call_arguments = {"states", "training"}})
 
 local function rate(name) return {name, "number", min = 0, max = 1, default = 0.0} end
 

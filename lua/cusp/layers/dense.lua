@@ -16,6 +16,7 @@ local ops = require "cusp.ops"
 local shapes = require "cusp.shape"
 
 return Layer:extend("Dense", {
+  call_arguments = {"training"},
   supports_masking = true,
   input_spec = {min_ndim = 2},
   config = {

@@ -21,7 +21,6 @@ local function make(rank)
   local Depthwise = Layer:extend(("DepthwiseConv%dD"):format(rank), {
     rank = rank,
     input_spec = {ndim = rank + 2},
-    first_is_list = false,
     config = options.join({
       convolution.window("kernel_size", rank), convolution.window("strides", rank, 1),
       {"padding", "choice", choices = {"valid", "same"}, default = "valid"}, {"depth_multiplier", "integer", min = 1, default = 1},

@@ -13,7 +13,6 @@ local structure = require "cusp.models.structure"
 local Dot = Merge:extend("Dot", {
   least = 2,
   aligns_ranks = false,
-  first_is_list = false,
   config = {{"axes", "axes"}, {"normalize", "boolean", default = false}},
 })
 

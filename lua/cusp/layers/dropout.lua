@@ -13,6 +13,7 @@ local shapes = require "cusp.shape"
 return Layer:extend("Dropout", {
   supports_masking = true,
   keeps_dtype = true,
+  call_arguments = {"training"},
   config = {{"rate", "number", min = 0, max = 1}, {"noise_shape", "shape", optional = true}, options.seed()},
 
   build = function(self)

@@ -13,6 +13,7 @@ local ops = require "cusp.ops"
 local shapes = require "cusp.shape"
 
 local EinsumDense = Layer:extend("EinsumDense", {
+  call_arguments = {"training"},
   config = {
     {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(), {"bias_axes", "string", optional = true},
     options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",

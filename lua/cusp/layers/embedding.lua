@@ -15,7 +15,7 @@ local ops = require "cusp.ops"
 local policy = require "cusp.layers.policy"
 
 local Embedding = Layer:extend("Embedding", {
-  supports_masking = true,
+  makes_masks = true,
   autocast = false,
   input_dtype = "int32",
   config = {
@@ -47,6 +47,8 @@ function Embedding:call(inputs)
   local dtype = self.compute_dtype
   return outputs.dtype == dtype and outputs or ops.cast(outputs, dtype)
 end
+
+function Embedding.__getters.supports_masking(self) return self.mask_zero end
 
 --- Where the inputs are not 0, if `mask_zero`.
 function Embedding:compute_mask(inputs)

@@ -16,15 +16,16 @@ end
 --- The mean over the steps that a mask `[batch, steps]` leaves.
 local function masked_mean(self, inputs, mask)
   local axis = options.channels_first(self) and 3 or 2
-  local weights = ops.expand_dims(ops.cast(mask, inputs.dtype), options.channels_first(self) and 2 or 3)
-  local sum = ops.sum(ops.multiply(inputs, weights), axis, self.keepdims)
-  return ops.divide(sum, ops.sum(weights, axis, self.keepdims))
+  local counted = ops.cast(ops.expand_dims(mask, options.channels_first(self) and 2 or 3), "bool")
+  local sum = ops.sum(ops.where(counted, inputs, 0), axis, self.keepdims)
+  return ops.divide(sum, ops.sum(ops.cast(counted, inputs.dtype), axis, self.keepdims))
 end
 
 local function make(kind, rank)
   local takes_mask = kind == "Average" and rank == 1
   local Pooling = Layer:extend(("Global%sPooling%dD"):format(kind, rank), {
     supports_masking = takes_mask,
+    call_arguments = takes_mask and {"mask"} or nil,
     input_spec = {ndim = rank + 2},
     config = {options.data_format(), options.flag("keepdims", false)},
   })

@@ -20,8 +20,9 @@ local shapes = require "cusp.shape"
 
 local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
   supports_masking = true,
-  call_arguments = {"value", "key"},
-  call_keywords = {"query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "use_causal_mask"},
+  call_arguments = {
+    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "training", "use_causal_mask",
+  },
   config = {
     {"head_dim", "integer", min = 1}, {"num_query_heads", "integer", min = 1}, {"num_key_value_heads", "integer", min = 1},
     {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),

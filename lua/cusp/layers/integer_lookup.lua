@@ -25,6 +25,7 @@ local errors = require "cusp.errors"
 local hash_functions = require "cusp.layers.hash_functions"
 local ops = require "cusp.ops"
 local plain = require "cusp.plain"
+local structure = require "cusp.models.structure"
 
 local row = IndexLookup.parameters
 
@@ -66,7 +67,7 @@ end
 
 --- Lua's integers are taken as int64.
 function IntegerLookup:prepare_inputs(inputs)
-  if type(inputs) == "number" or type(inputs) == "table" and getmetatable(inputs) == nil then
+  if type(inputs) == "number" or structure.is_container(inputs) then
     local leaves, shape = self:tokens_of(inputs)
     return engine.tensor(leaves, {dtype = "int64", shape = shape})
   end

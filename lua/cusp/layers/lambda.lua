@@ -23,7 +23,7 @@ kinds.define("named_function", {
 })
 
 return Layer:extend("Lambda", {
-  supports_masking = true,
+  call_arguments = {"mask", "training"},
   first_is_list = false,
   config = {
     {"function", "named_function"}, {"output_shape", "any", optional = true, transient = true}, {"mask", "any", optional = true,
@@ -39,7 +39,7 @@ return Layer:extend("Lambda", {
 
   compute_mask = function(self, inputs, mask)
     if type(self.mask) == "function" then return self.mask(inputs, mask) end
-    return self.mask or mask
+    return self.mask
   end,
 
   compute_output_shape = function(self, input_shape)

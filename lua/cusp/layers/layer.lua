@@ -21,6 +21,7 @@ local errors = require "cusp.errors"
 local given_arguments = require "cusp.layers.given_arguments"
 local input_spec = require "cusp.layers.input_spec"
 local kinds = require "cusp.kinds"
+local lists = require "cusp.lists"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
 local Object = require "cusp.class"
@@ -33,7 +34,6 @@ local tracking = require "cusp.layers.tracking"
 local Layer = Object:extend("Layer", {
   __is_layer = true,
   __module = "keras.layers",
-  supports_masking = false,
   autocast = true,
   keeps_dtype = false,
 })
@@ -311,6 +311,7 @@ function Layer:set_weights(values)
   if not structure.is_container(values) then
     errors.raise("%s: set_weights takes a list of tensors, got %s", self.name, errors.describe(values))
   end
+  lists.check(self.name .. ": set_weights", values)
   if #values ~= #variables then
     errors.raise("%s: set_weights got %d tensors, but the layer has %d weights", self.name, #values, #variables)
   end
@@ -435,6 +436,9 @@ Layer.__checks = setmetatable({
   build = check_build, build_from_config = check_build_config, compute_mask = check_mask,
   compute_output_shape = function(layer, shape) input_spec.check_shape_argument(layer, "compute_output_shape", shape) end,
 }, { __index = Layer.__checks })
+--- Whether the outputs get masks: what the class or the object says, or whether the class computes masks of its own.
+-- @field supports_masking
+function getters.supports_masking(self) return self.compute_mask ~= calling.default_compute_mask end
 
 ---------------------------------------------------------------- as a part of a model
 

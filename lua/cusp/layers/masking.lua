@@ -8,6 +8,7 @@ local ops = require "cusp.ops"
 
 return Layer:extend("Masking", {
   supports_masking = true,
+  makes_masks = true,
   config = {{"mask_value", "number", default = 0.0}},
 
   compute_mask = function(self, inputs)
@@ -16,7 +17,7 @@ return Layer:extend("Masking", {
 
   call = function(self, inputs)
     local counted = ops.any(ops.not_equal(inputs, self.mask_value), -1, true)
-    local outputs = ops.multiply(inputs, ops.cast(counted, inputs.dtype))
+    local outputs = ops.where(counted, inputs, 0)
     masks.set(outputs, ops.squeeze(counted, -1))
     return outputs
   end,

@@ -30,18 +30,25 @@ function masks.of(inputs)
   return found and result or nil
 end
 
---- Attaches each mask of a structure to the tensor at the same place; a single mask goes to a single tensor.
+local function collect(mask, out)
+  if not structure.is_container(mask) then
+    out.n = out.n + 1
+    out[out.n] = mask or nil
+  elseif structure.is_list(mask) then
+    for i = 1, #mask do collect(mask[i], out) end
+  else
+    for _, key in ipairs(structure.keys(mask)) do collect(mask[key], out) end
+  end
+  return out
+end
+
+--- Attaches each mask of a structure to the tensor at its place in order, like Keras; `false` stands for none.
+-- A tensor that has a mask keeps it.
 function masks.attach(outputs, mask)
   if not mask then return end
-  if not structure.is_container(outputs) then
-    if structure.is_container(mask) then mask = mask[1] end
-    if mask then masks.set(outputs, mask) end
-  elseif structure.is_container(mask) then
-    for key, output in pairs(outputs) do
-      if mask[key] then masks.attach(output, mask[key]) end
-    end
-  elseif outputs[1] then -- one mask for several outputs is the first one's
-    masks.attach(outputs[1], mask)
+  local flat = collect(mask, {n = 0})
+  for i, output in ipairs(structure.flatten(outputs)) do
+    if flat[i] and not attached[output] then masks.set(output, flat[i]) end
   end
 end
 

@@ -25,8 +25,9 @@ local structure = require "cusp.models.structure"
 
 local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
   supports_masking = true,
-  call_arguments = {"value", "key"},
-  call_keywords = {"query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "use_causal_mask"},
+  call_arguments = {
+    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "training", "use_causal_mask",
+  },
   config = {
     {"num_heads", "integer", min = 1}, {"key_dim", "integer", min = 1}, {"value_dim", "integer", min = 1, optional = true},
     {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),
@@ -180,6 +181,12 @@ local function beside_scores(mask, scores, n_axes)
   return mask
 end
 
+--- What each query takes of each key. One that sees none takes the mean, like `ops.dot_product_attention`, or else nothing.
+function MultiHeadAttention:weigh(scores, mask, as_dot_product)
+  if not mask or not as_dot_product then return self.softmax(scores, {mask = mask}) end
+  return ops.softmax(ops.where(mask, scores, scores.dtype == "float16" and -3e4 or -1e30), -1)
+end
+
 ---------------------------------------------------------------- calling
 
 function MultiHeadAttention:call(query, args)
@@ -189,12 +196,14 @@ function MultiHeadAttention:call(query, args)
   local query_mask = masks.get(query)
   args.value_mask = args.value_mask or masks.get(value)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil
+  for _, tensor in ipairs {query, value, key} do masks.set(tensor, nil) end -- as in Keras: later layers called on them see none
   local mask = self:join_masks(query, value, args, query_mask)
   local gate = self.gate_dense and self.gate_dense(query)
   local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
   q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
   local scores = ops.einsum(self._scores_equation, k, q)
-  local weights = self.softmax(scores, {mask = mask and beside_scores(mask, scores, #self._axes) or nil})
+  if mask then mask = beside_scores(mask, scores, #self._axes) end
+  local weights = self:weigh(scores, mask, query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
   local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training}) or weights
   local outputs = ops.einsum(self._outputs_equation, kept, v)
   if gate then outputs = ops.multiply(outputs, gate) end
@@ -202,11 +211,6 @@ function MultiHeadAttention:call(query, args)
   if query_mask then masks.set(outputs, query_mask) end
   if args.return_attention_scores then return {outputs, weights} end
   return outputs
-end
-
---- The mask of the query, which `call` has attached to the outputs.
-function MultiHeadAttention:compute_mask(_, mask)
-  return mask
 end
 
 return MultiHeadAttention

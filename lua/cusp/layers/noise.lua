@@ -18,6 +18,7 @@ local function same_shape(_, input_shape) return input_shape end
 -- @tparam[opt] integer seed
 local GaussianNoise = Layer:extend("GaussianNoise", {
   supports_masking = true,
+  call_arguments = {"training"},
   config = {{"stddev", "number", min = 0}, options.seed()},
   build = make_generator,
   compute_output_shape = same_shape,
@@ -32,6 +33,7 @@ local GaussianNoise = Layer:extend("GaussianNoise", {
 -- @tparam[opt] integer seed
 local GaussianDropout = Layer:extend("GaussianDropout", {
   supports_masking = true,
+  call_arguments = {"training"},
   config = {{"rate", "number", min = 0, max = 1}, options.seed()},
   build = make_generator,
   compute_output_shape = same_shape,
@@ -51,6 +53,7 @@ local saturated = -1.7580993408473766
 -- @tparam[opt] integer seed
 local AlphaDropout = Layer:extend("AlphaDropout", {
   supports_masking = true,
+  call_arguments = {"training"},
   config = {{"rate", "number", min = 0, max = 1}, {"noise_shape", "shape", optional = true}, options.seed()},
   build = make_generator,
   compute_output_shape = same_shape,
@@ -85,6 +88,7 @@ local function make_spatial(rank)
   rows[#rows + 1] = options.seed()
   return Layer:extend(("SpatialDropout%dD"):format(rank), {
     supports_masking = true,
+    call_arguments = {"training"},
     input_spec = {ndim = rank + 2},
     config = rows,
     build = make_generator,

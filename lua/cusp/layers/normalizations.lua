@@ -60,7 +60,6 @@ end
 local LayerNormalization = Layer:extend("LayerNormalization", {
   supports_masking = true,
   compute_output_shape = same_shape,
-  first_is_list = false,
   config = options.join({
     {"axis", "axes", default = -1}, {"epsilon", "number", default = 1e-3}, options.flag("center", true), options.flag("scale", true),
     options.flag("rms_scaling", false),
@@ -153,9 +152,7 @@ end
 -- @tparam[opt=-1] integer|table axis
 -- @tparam[opt=1e-6] number epsilon
 local RMSNormalization = Layer:extend("RMSNormalization", {
-  supports_masking = true,
   compute_output_shape = same_shape,
-  first_is_list = false,
   config = {{"axis", "axes", default = -1}, {"epsilon", "number", default = 1e-6}},
 })
 
@@ -181,7 +178,6 @@ end
 local UnitNormalization = Layer:extend("UnitNormalization", {
   supports_masking = true,
   compute_output_shape = same_shape,
-  first_is_list = false,
   config = {{"axis", "axes", default = -1}},
   call = function(self, inputs)
     local axes = positive_axes(self.axis, inputs.ndim)

@@ -15,7 +15,7 @@ local symbolic = require "cusp.models.symbolic"
 
 local Pipeline = Layer:extend("Pipeline", {
   autocast = false,
-  supports_masking = true,
+  call_arguments = {"training", "mask"},
   config = {{"layers", "list", list_of = "layer"}},
 })
 
@@ -31,9 +31,9 @@ local function with_training(args)
 end
 
 --- Calls the layers on inputs of any kind that the first of them takes.
-function Pipeline:__call(inputs, args)
-  if args ~= nil and type(args) ~= "table" then
-    errors.raise("%s (Pipeline): expected a table of arguments after the inputs, got %s", self.name, errors.describe(args))
+function Pipeline:__call(inputs, args, ...)
+  if args ~= nil and not structure.is_container(args) or args and #args > 0 or (...) ~= nil then
+    errors.raise("%s (Pipeline): takes the inputs and a table of keywords, got %s", self.name, errors.describe(args))
   end
   if structure.find(inputs, symbolic.is_symbolic) then return calling.call(self, inputs, args or {}) end
   args = with_training(args)

@@ -16,7 +16,6 @@ local function make(kind, rank)
   for axis = 1, rank do default[axis] = 2 end
   local Pooling = Layer:extend(("%sPooling%dD"):format(kind, rank), {
     input_spec = {ndim = rank + 2},
-    first_is_list = false,
     config = {
       {"pool_size", "integers", rank = rank, min = 1, default = default}, {"strides", "integers", rank = rank, min = 1, optional = true},
       {"padding", "choice", choices = {"valid", "same"}, default = "valid"}, options.data_format(),

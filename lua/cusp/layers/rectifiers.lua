@@ -2,6 +2,7 @@
 -- @module cusp.layers.rectifiers
 local Layer = require "cusp.layers.layer"
 local Object = require "cusp.class"
+local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 local structure = require "cusp.models.structure"
 
@@ -54,23 +55,35 @@ local function softmax_over(inputs, axes)
   return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axes, true)))
 end
 
+--- A mask as booleans that broadcast to the inputs; numbers above 0.5 are true.
+local function as_condition(mask, inputs)
+  local shape, whole = mask.shape, inputs.shape
+  local fits = #shape <= #whole
+  for i = 0, fits and #shape - 1 or -1 do
+    fits = fits and (shape[#shape - i] == 1 or shape[#shape - i] == whole[#whole - i])
+  end
+  if not fits then
+    errors.raise("the mask should broadcast to the inputs, of shape %s, got shape %s", errors.shape(whole), errors.shape(shape))
+  end
+  return mask.dtype == "bool" and mask or ops.greater(mask, 0.5)
+end
+
 --- Normalised exponentials along an axis, or over several. What a mask leaves out gets 0.
 -- @tparam[opt=-1] integer|table axis
 local Softmax = Layer:extend("Softmax", {
   supports_masking = true,
-  first_is_list = false,
+  call_arguments = {"mask"},
   compute_output_shape = same_shape,
   config = {{"axis", "axes", default = -1}},
   call = function(self, inputs, args)
     local mask, axis = args.mask, self.axis
     if structure.is_container(axis) and #axis == 1 then axis = axis[1] end
     if mask then
-      local least = inputs.dtype == "float16" and -65504.0 or -3.4e38
-      inputs = ops.add(inputs, ops.multiply(ops.subtract(1, ops.cast(mask, inputs.dtype)), least))
+      mask = as_condition(mask, inputs)
+      inputs = ops.where(mask, inputs, inputs.dtype == "float16" and -3e4 or -1e9)
     end
     local outputs = type(axis) == "table" and softmax_over(inputs, axis) or ops.softmax(inputs, axis)
-    if mask then outputs = ops.multiply(outputs, ops.cast(mask, inputs.dtype)) end
-    return outputs
+    return mask and ops.where(mask, outputs, 0) or outputs
   end,
 })
 

@@ -12,7 +12,7 @@ local structure = require "cusp.models.structure"
 local Recurrent = Layer:extend("Recurrent", {
   supports_masking = true,
   stands_in = true,
-  call_arguments = {"initial_state"},
+  call_arguments = {"initial_state", "mask", "training"},
 })
 
 --- Rows for what all recurrent layers take.
@@ -104,6 +104,24 @@ local function column(mask, time, ndim)
   return step
 end
 
+--- Runs a cell for one step.
+-- @treturn tensor
+-- @treturn table the states after it
+local function run_cell(cell, inputs, states, args)
+  local result, second = cell:call(inputs, states, args)
+  if not structure.is_container(result) or second ~= nil then
+    errors.raise("%s: the cell's call should return one table, {output, states}, got %s", getmetatable(cell).__name or "RNN",
+      second ~= nil and "two values" or errors.describe(result))
+  end
+  return result[1], structure.is_container(result[2]) and result[2] or {table.unpack(result, 2)}
+end
+
+--- What a first step that is masked gives: the state that comes in, where it is like the output.
+local function first_output(states, output)
+  local state = structure.flatten(states)[1]
+  return table.concat(state.shape, ",") == table.concat(output.shape, ",") and state or nil
+end
+
 --- Runs the cell over the steps, one after another.
 -- @treturn tensor the last output
 -- @treturn tensor all outputs, `[batch, time, ...]`; nil unless they are returned
@@ -113,12 +131,12 @@ function Recurrent:loop(inputs, states, mask, args)
   local outputs, output, previous = {}, nil, nil
   for i = 1, steps do
     local time = self.go_backwards and steps + 1 - i or i
-    local result = self.cell:call(step_of(inputs, time), states, args)
     local new_states
-    output, new_states = result[1], structure.is_container(result[2]) and result[2] or {table.unpack(result, 2)}
+    output, new_states = run_cell(self.cell, step_of(inputs, time), states, args)
     if mask then
       local counts = column(mask, time, output.ndim)
-      local before = (previous == nil or self.zero_output_for_mask) and ops.zeros_like(output) or previous
+      local before = not self.zero_output_for_mask and (previous or not self.unroll and first_output(states, output))
+      before = before or ops.zeros_like(output)
       output = ops.where(counts, output, before)
       new_states = select_states(counts, new_states, states)
     end

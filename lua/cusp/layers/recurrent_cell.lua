@@ -6,7 +6,7 @@ local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
 local random = require "cusp.random"
 
-local RecurrentCell = Layer:extend("RecurrentCell", {call_arguments = nil, gates = 1})
+local RecurrentCell = Layer:extend("RecurrentCell", {call_arguments = {"states", "training"}, gates = 1})
 
 local rate = {min = 0, max = 1}
 local function rate_row(name) return {name, "number", min = rate.min, max = rate.max, default = 0.0} end

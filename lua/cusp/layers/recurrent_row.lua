@@ -30,7 +30,7 @@ function row.run(layer, name, inputs, states, mask)
   local sequence, last = results[1], results[2]
   if mask and layer.zero_output_for_mask then
     if layer.go_backwards then mask = ops.flip(mask, 2) end
-    sequence = ops.multiply(sequence, ops.expand_dims(ops.cast(mask, sequence.dtype), -1))
+    sequence = ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), sequence, 0)
     last = ops.take(sequence, sequence.shape[2] - 1, 2)
   end
   return last, sequence, {table.unpack(results, 2)}

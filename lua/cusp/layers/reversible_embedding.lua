@@ -25,7 +25,7 @@ local own = {
 
 local ReversibleEmbedding = Embedding:extend("ReversibleEmbedding", {
   config = own,
-  call_keywords = {"reverse"},
+  call_arguments = {"reverse"},
   shape_depends_on_arguments = true,
 })
 

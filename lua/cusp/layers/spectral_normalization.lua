@@ -11,6 +11,7 @@ local ops = require "cusp.ops"
 local symbolic = require "cusp.models.symbolic"
 
 local SpectralNormalization = Wrapper:extend("SpectralNormalization", {
+  call_arguments = {"training"},
   config = {{"layer", "layer"}, {"power_iterations", "integer", min = 1, default = 1}},
 })
 

@@ -6,6 +6,7 @@ local ops = require "cusp.ops"
 local structure = require "cusp.models.structure"
 
 local StackedRNNCells = Layer:extend("StackedRNNCells", {
+  call_arguments = {"states", "training"},
   first_is_list = false,
   config = {{"cells", "list", list_of = "layer"}},
 })

@@ -27,8 +27,12 @@ local function refuse(self, inputs)
 end
 
 --- Calls the layer on strings, lists of strings or tensors of integers.
-function StringLayer:__call(inputs, args)
-  if inputs == nil then errors.raise("%s (%s): called without inputs", self.name, getmetatable(self).__name) end
+function StringLayer:__call(inputs, args, ...)
+  local name = getmetatable(self).__name
+  if inputs == nil then errors.raise("%s (%s): called without inputs", self.name, name) end
+  if args ~= nil and not kinds.is_plain(args) or args and #args > 0 or (...) ~= nil then
+    errors.raise("%s (%s): takes the inputs and a table of keywords, got %s", self.name, name, errors.describe(args))
+  end
   refuse(self, inputs)
   self.built = true
   rawset(self, "_ran", true)

@@ -10,6 +10,7 @@ local shapes = require "cusp.shape"
 
 local TimeDistributed = Wrapper:extend("TimeDistributed", {
   supports_masking = true,
+  call_arguments = {"training", "mask"},
   input_spec = {min_ndim = 3},
 })
 

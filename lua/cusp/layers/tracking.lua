@@ -2,6 +2,8 @@
 -- @module cusp.layers.tracking
 
 local engine = require "cusp.engine"
+local lists = require "cusp.lists"
+local plain = require "cusp.plain"
 local structure = require "cusp.models.structure"
 
 local tracking = {}
@@ -17,15 +19,39 @@ function tracking.kind(value)
   return nil
 end
 
+--- Whether a table of a user's class holds nothing but what is tracked, by name: a map of layers.
+local function is_map(value)
+  if type(value) ~= "table" or next(value) == nil then return false end
+  for key, item in next, value do
+    if type(key) ~= "string" or not tracking.kind(item) then return false end
+  end
+  return true
+end
+
+--- The keys of a table whose items are tracked: integers in order (a table by number may begin anywhere and have gaps), then names.
+-- Of a list of a user's class only the items count: its other fields are its class's own.
+-- @treturn ?{integer|string,...} nil for a value that holds nothing
+function tracking.keys(value)
+  local container = structure.is_container(value)
+  if not container and not is_map(value) then return nil end
+  local positions, by_name = {}, {}
+  for key in next, value do
+    if math.type(key) == "integer" then positions[#positions + 1] = key
+    elseif type(key) == "string" then by_name[#by_name + 1] = key end
+  end
+  table.sort(positions)
+  if container and lists.is_foreign(value) then return positions end
+  plain.sort(by_name)
+  return table.move(by_name, 1, #by_name, #positions + 1, positions)
+end
+
 local function walk(value, visit, seen)
   local kind = tracking.kind(value)
   if kind then return visit(kind, value) end
-  if not structure.is_container(value) or seen[value] then return end
+  local keys = tracking.keys(value)
+  if not keys or seen[value] then return end
   seen[value] = true
-  for i = 1, #value do walk(value[i], visit, seen) end
-  for _, key in ipairs(structure.keys(value)) do
-    if type(key) == "string" then walk(value[key], visit, seen) end
-  end
+  for _, key in ipairs(keys) do walk(rawget(value, key), visit, seen) end
 end
 
 --- Calls `visit(kind, value)` for each tracked thing directly below a layer.

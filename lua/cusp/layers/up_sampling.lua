@@ -33,7 +33,6 @@ local function make(rank)
   end
   return Layer:extend(("UpSampling%dD"):format(rank), {
     keeps_dtype = true,
-    first_is_list = false,
     input_spec = {ndim = rank + 2},
     config = rows,
 

@@ -15,6 +15,7 @@ local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local masks = require "cusp.layers.masks"
+local methods = require "cusp.methods"
 local names = require "cusp.models.names"
 local ops = require "cusp.ops"
 local reduction = require "cusp.losses.reduction"
@@ -65,7 +66,7 @@ function Loss:__call(...)
   y_pred = to_tensor(y_pred, self.dtype)
   y_true = to_tensor(y_true, not self.sparse and self.dtype or nil)
   if weight ~= nil then weight = to_tensor(weight, self.dtype) end
-  local values = to_tensor(self:call(y_true, y_pred))
+  local values = to_tensor(methods.single(self.__name .. ": call", self:call(y_true, y_pred)))
   local own = masks.get(values)
   if mask ~= nil and own ~= nil then mask = ops.logical_and(mask, own) elseif own ~= nil then mask = own end
   return reduction.reduce_weighted(self.__name, values, weight, mask, self.reduction)

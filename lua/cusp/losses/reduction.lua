@@ -40,7 +40,8 @@ function reduction.apply_mask(weight, mask, dtype, kind)
   if mask == nil then return weight end
   local as_float = ops.cast(mask, dtype)
   if kind == "mean" or kind == "sum_over_batch_size" then
-    as_float = as_float * ops.divide_no_nan(element_count(mask.shape), ops.sum(as_float))
+    local each = ops.divide_no_nan(element_count(mask.shape), ops.sum(as_float))
+    as_float = ops.where(ops.cast(mask, "bool"), each, 0)
   end
   if weight == nil then return as_float end
   local masked, weights = reduction.same_rank(as_float, ops.cast(weight, dtype))

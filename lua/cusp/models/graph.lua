@@ -2,6 +2,7 @@
 -- @module cusp.models.graph
 
 local errors = require "cusp.errors"
+local masks = require "cusp.layers.masks"
 local names = require "cusp.models.names"
 local Node = require "cusp.models.node"
 local structure = require "cusp.models.structure"
@@ -123,6 +124,18 @@ local function make_step(node)
   return {node = node, operation = node.operation, input = simple, outputs = node.output_tensors}
 end
 
+--- Gives the tensors of a call the masks that they came with: MultiHeadAttention takes them off, which a graph does not see.
+local function restore_masks(step, values, kept)
+  for _, tensor in ipairs(step.node.input_tensors) do
+    local mask = kept[tensor]
+    if mask and not masks.get(values[tensor]) then masks.set(values[tensor], mask) end
+  end
+end
+
+local function keep_masks(step, values, kept)
+  for _, tensor in ipairs(step.outputs) do kept[tensor] = masks.get(values[tensor]) end
+end
+
 local function call_step(step, values)
   if step.input then return step.operation(values[step.input]) end
   local arguments, keywords = step.node:fill(function(tensor) return values[tensor] end)
@@ -147,9 +160,16 @@ end
 -- @tparam {tensor,...} inputs one for each of `graph.inputs`
 -- @treturn {tensor,...} one for each of `graph.outputs`
 function Graph:run(inputs)
-  local values = {}
-  for i, tensor in ipairs(self.inputs) do values[tensor] = inputs[i] end
-  for _, step in ipairs(self.steps) do keep(values, step.outputs, call_step(step, values)) end
+  local values, kept = {}, {}
+  for i, tensor in ipairs(self.inputs) do
+    values[tensor] = inputs[i]
+    kept[tensor] = masks.get(inputs[i])
+  end
+  for _, step in ipairs(self.steps) do
+    if next(kept) ~= nil then restore_masks(step, values, kept) end
+    keep(values, step.outputs, call_step(step, values))
+    keep_masks(step, values, kept)
+  end
   local outputs = {}
   for i, tensor in ipairs(self.outputs) do outputs[i] = values[tensor] end
   return outputs

@@ -11,13 +11,16 @@ local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local lists = require "cusp.lists"
 local masks = require "cusp.layers.masks"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
 local shapes = require "cusp.shape"
 local structure = require "cusp.models.structure"
 
-local Model = Layer:extend("Model", {__module = "keras", __is_model = true, supports_masking = true})
+local Model = Layer:extend("Model", {
+  __module = "keras", __is_model = true, supports_masking = true, call_arguments = {"training", "mask"},
+})
 
 -- A model that knows its inputs builds itself.
 Model.__checks = setmetatable({
@@ -43,6 +46,8 @@ function Model:init(args)
   if (inputs == nil) ~= (outputs == nil) then
     errors.raise("Model: needs both inputs and outputs; %s is missing", inputs == nil and "inputs" or "outputs")
   end
+  lists.check_nested("Model: inputs", inputs)
+  lists.check_nested("Model: outputs", outputs)
   if inputs ~= nil and getmetatable(self) == Model then setmetatable(self, require "cusp.models.functional") end
   Layer.init(self, args)
   if inputs ~= nil then
@@ -217,7 +222,7 @@ function Model:known_output_types(inputs)
     if not shapes.equal(tensor.shape, graph.inputs[i]._shape) then return nil end
   end
   local types = structure.map(graph.output_structure, function(tensor)
-    return setmetatable({shape = tensor.shape, dtype = tensor.dtype}, {__name = "type"})
+    return setmetatable({shape = tensor.shape, dtype = tensor.dtype, mask = masks.get(tensor)}, {__name = "type"})
   end)
   return unpack_single(types)
 end

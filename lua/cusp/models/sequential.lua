@@ -15,6 +15,7 @@ local calling = require "cusp.layers.calling"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
 local kinds = require "cusp.kinds"
+local lists = require "cusp.lists"
 local names = require "cusp.models.names"
 local null = require "cusp.null"
 local ordered = require "cusp.ordered"
@@ -35,6 +36,7 @@ function Sequential:init(args)
   if not structure.is_container(layers) then
     errors.raise("Sequential: expected a list of layers, got %s", errors.describe(layers))
   end
+  lists.check("Sequential", layers)
   for _, layer in ipairs(layers) do self:add(layer) end
   if args.trainable == false then self.trainable = false end -- true leaves layers that are frozen as they are
 end

@@ -1,21 +1,19 @@
 --- Nested structures of tensors: lists, tables keyed by name, and leaves.
--- A leaf is anything that is not a plain table (a tensor, a variable, a symbolic tensor, a number...). Lists are walked by
+-- A leaf is anything that holds no other values (a tensor, a variable, a symbolic tensor, a number...). Lists are walked by
 -- position, tables keyed by name in sorted order, as Keras does. `false` in a list stands for "nothing here".
 -- @module cusp.models.structure
 
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 local plain = require "cusp.plain"
 local shapes = require "cusp.shape"
 
 local structure = {}
 
---- Whether `value` is a plain table, which holds other values, rather than a leaf.
-function structure.is_container(value)
-  if type(value) ~= "table" then return false end
-  local meta = getmetatable(value)
-  return meta == nil or type(meta) == "table" and meta.__jsontype ~= nil
-end
-local is_container = structure.is_container
+--- Whether `value` is a table that holds other values, rather than a leaf (see `cusp.lists`).
+-- @function is_container
+local is_container = lists.is_container
+structure.is_container = is_container
 
 --- Whether a table is a list (an empty one is).
 function structure.is_list(t) return #t > 0 or next(t) == nil end
@@ -82,7 +80,7 @@ local function map(value, f, is_leaf, depth)
     if item == nil then item = false end
     result[i] = item
   end
-  if next(value, n > 0 and n or nil) ~= nil then
+  if next(value, n > 0 and n or nil) ~= nil and not lists.is_foreign(value) then
     for _, key in ipairs(sorted_keys(value)) do
       if math.type(key) ~= "integer" then result[key] = map(value[key], f, is_leaf, depth) end
     end

@@ -10,6 +10,7 @@ local binding = require "cusp.arguments"
 local context = require "cusp.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local masks = require "cusp.layers.masks"
 local names = require "cusp.models.names"
 local Node = require "cusp.models.node"
 local plain = require "cusp.plain"
@@ -95,12 +96,15 @@ function KerasTensor.__bnot(a) return engine.ops.bitwise_not(a) end
 
 ---------------------------------------------------------------- what a call gives
 
+--- What stands for a symbolic tensor in a trace, with its mask.
 local function stand_in(trace, tensor, size)
   local shape = tensor.shape
   for i = 1, #shape do
     if shape[i] == None then shape[i] = size end
   end
-  return trace:placeholder(shape, tensor.dtype)
+  local placeholder, mask = trace:placeholder(shape, tensor.dtype), masks.get(tensor)
+  if mask then masks.set(placeholder, is_symbolic(mask) and stand_in(trace, mask, size) or mask) end
+  return placeholder
 end
 
 local function type_of(value)
@@ -109,7 +113,8 @@ local function type_of(value)
   if not ok or type(shape) ~= "table" then
     errors.raise("expected a tensor from a call on symbolic tensors, got %s", errors.describe(value))
   end
-  return setmetatable({shape = shape, dtype = dtype}, {__name = "type"})
+  local mask = masks.get(value)
+  return setmetatable({shape = shape, dtype = dtype, mask = mask and type_of(mask)}, {__name = "type"})
 end
 
 local function types_in_trace(trace, size, f, arguments)
@@ -143,16 +148,20 @@ local function has_unknown(arguments)
   return false
 end
 
+local function merge_types(type, other)
+  if #other.shape ~= #type.shape then errors.raise "the rank of the result depends on an unknown size" end
+  for i = 1, #type.shape do
+    if type.shape[i] ~= other.shape[i] then type.shape[i] = None end
+  end
+  if type.mask and other.mask then merge_types(type.mask, other.mask) end
+  return type
+end
+
 local function merge(first, second)
   local flat, at = structure.flatten(second), 0
   return structure.map(first, function(type)
     at = at + 1
-    local other = flat[at]
-    if #other.shape ~= #type.shape then errors.raise "the rank of the result depends on an unknown size" end
-    for i = 1, #type.shape do
-      if type.shape[i] ~= other.shape[i] then type.shape[i] = None end
-    end
-    return type
+    return merge_types(type, flat[at])
   end)
 end
 
@@ -171,9 +180,13 @@ function symbolic.infer(f, arguments)
   end)
 end
 
---- Symbolic tensors of the given types.
+--- Symbolic tensors of the given types. Their masks have no history: only calls that are traced see them.
 function symbolic.from_types(types, name)
-  return structure.map(types, function(type) return symbolic.tensor(type.shape, type.dtype, name) end)
+  return structure.map(types, function(type)
+    local tensor = symbolic.tensor(type.shape, type.dtype, name)
+    if type.mask then masks.set(tensor, symbolic.tensor(type.mask.shape, type.mask.dtype, "mask")) end
+    return tensor
+  end)
 end
 
 ---------------------------------------------------------------- operations as nodes

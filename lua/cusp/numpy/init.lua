@@ -11,6 +11,7 @@
 local arguments = require "cusp.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 
 local numpy = {}
 
@@ -21,7 +22,7 @@ local function to_tensor(owner, value)
   if engine.is_tensor(value) then return value end
   if engine.is_variable(value) then return value.value end
   local kind = type(value)
-  if kind == "number" or kind == "boolean" or kind == "table" and getmetatable(value) == nil then
+  if kind == "number" or kind == "boolean" or lists.is_container(value) then
     local ok, tensor = engine.attempt(engine.tensor, value, {})
     if ok then return tensor end
   end
@@ -124,7 +125,7 @@ local function savez_arguments(owner, ...)
   local path, values = positional[1], table.move(positional, 2, n, 1, {})
   if type(path) ~= "string" then errors.raise("%s: expected a path, got %s", owner, errors.describe(path)) end
   local first = values[1]
-  local is_list = type(first) == "table" and getmetatable(first) == nil and (next(first) == nil or engine.is_tensor(first[1]))
+  local is_list = lists.is_container(first) and (next(first) == nil or engine.is_tensor(first[1]))
   if #values == 1 and is_list then values = first end
   local names = require("cusp.ordered").keys(named)
   for i, value in ipairs(values) do

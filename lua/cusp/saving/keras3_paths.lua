@@ -9,7 +9,6 @@ local Object = require "cusp.class"
 local names = require "cusp.models.names"
 local plain = require "cusp.plain"
 local optimizer_state = require "cusp.saving.optimizer_state"
-local structure = require "cusp.models.structure"
 local tracking = require "cusp.layers.tracking"
 
 local keras3_paths = {}
@@ -72,14 +71,12 @@ end
 local function visit_container(walk, container, path)
   if walk.containers[container] then return end
   walk.containers[container] = true
-  local used, items = {}, table.move(container, 1, #container, 1, {})
-  for _, key in ipairs(structure.keys(container)) do
-    if type(key) == "string" then items[#items + 1] = container[key] end
-  end
-  for _, item in ipairs(items) do
+  local used = {}
+  for _, key in ipairs(tracking.keys(container)) do
+    local item = rawget(container, key)
     if kind_of(item) then
       visit(walk, item, join(path, number(used, snake_case(item))))
-    elseif structure.is_container(item) then
+    elseif tracking.keys(item) then
       visit_container(walk, item, join(path, number(used, "container")))
     end
   end
@@ -88,7 +85,7 @@ end
 local function visit_value(walk, value, path)
   if kind_of(value) then
     visit(walk, value, path)
-  elseif structure.is_container(value) then
+  elseif tracking.keys(value) then
     visit_container(walk, value, path)
   end
 end

@@ -12,6 +12,7 @@ local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
 local errors = require "cusp.errors"
 local gradients = require "cusp.gradients"
+local methods = require "cusp.methods"
 local metrics = require "cusp.metrics"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
@@ -114,7 +115,7 @@ end
 function Trainer:get_metrics_result()
   local results = {}
   each_metric(self, function(name, metric)
-    local result = metric:result()
+    local result = methods.single(metric.name .. ": result", metric:result())
     if structure.is_container(result) then
       for key, value in pairs(result) do results[key] = value end
     else

@@ -5,7 +5,6 @@
 -- @module cusp.saving.checkpoint.trackables
 
 local engine = require "cusp.engine"
-local structure = require "cusp.models.structure"
 local tracking = require "cusp.layers.tracking"
 
 local trackables = {}
@@ -61,10 +60,11 @@ end
 
 local function holds_trackables(value, seen)
   if tracking.kind(value) or getmetatable(value) == Leaf or trackables.is_optimizer(value) then return true end
-  if not structure.is_container(value) or seen[value] then return false end
+  local keys = tracking.keys(value)
+  if not keys or seen[value] then return false end
   seen[value] = true
-  for _, item in pairs(value) do
-    if holds_trackables(item, seen) then return true end
+  for _, key in ipairs(keys) do
+    if holds_trackables(rawget(value, key), seen) then return true end
   end
   return false
 end
@@ -82,11 +82,9 @@ end
 
 local function container_children(value)
   local list, add = collector()
-  for i = 1, #value do
-    if holds_trackables(value[i], {}) then add(tostring(i - 1), value[i]) end
-  end
-  for _, key in ipairs(structure.keys(value)) do
-    if type(key) == "string" and holds_trackables(value[key], {}) then add(key, value[key]) end
+  for _, key in ipairs(tracking.keys(value) or {}) do
+    local item = rawget(value, key)
+    if holds_trackables(item, {}) then add(type(key) == "string" and key or tostring(key - 1), item) end
   end
   return list
 end
