@@ -200,12 +200,18 @@ static cusp_status check_vector_function(const cusp_op *op, const cusp_inference
   return cusp_fail(CUSP_EDTYPE, "%s: not defined for dtype %s", op->name, cusp_dtype_name(from));
 }
 
+#define MUCH ((size_t)1 << 26) /* bytes; below, it is not worth asking what there is */
+
+/* What memory cannot hold is refused though it might be fused away: running through it takes minutes. */
 static cusp_status check_shapes(const cusp_inference *inference) {
   for (int i = 0; i < inference->n_outputs; i++) {
     int64_t count;
     CUSP_TRY(cusp_shape_count_checked(&count, &inference->outputs[i].shape));
     size_t bytes;
     CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(inference->outputs[i].dtype)));
+    if (bytes > MUCH && bytes > cusp_memory_limit())
+      return cusp_fail(CUSP_ENOMEM, "out of memory: a tensor of shape %s would take %.3g GB of the %.3g GB that this process may have",
+                       cusp_shape_text(&inference->outputs[i].shape), (double)bytes / 1e9, (double)cusp_memory_limit() / 1e9);
   }
   return CUSP_OK;
 }
