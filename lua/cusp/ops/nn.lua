@@ -156,6 +156,7 @@ local function adaptive_windows(x, axis, n)
   local size, ones = shape[axis], {}
   for i = 1, #shape + 1 do ones[i] = 1 end
   local longest = (n - divisor(size, n) + size + n - 1) // n
+  rows.zeros({ n, longest }, { dtype = "int64" }) -- says so where memory cannot hold the windows
   local outputs = rows.reshape(rows.arange(0, n, { dtype = "int64" }), { n, 1 })
   local starts = rows.floor_divide(rows.multiply(outputs, size), n)
   local ends = rows.floor_divide(rows.add(rows.multiply(outputs, size), size + n - 1), n)
