@@ -252,7 +252,8 @@ cusp_status cusp_alloc(void **out, size_t bytes) {
   *out = NULL;
   if (bytes == 0)
     bytes = 1;
-  block *b = bytes <= LARGEST_BLOCK ? new_block(bytes) : NULL;
+  bool possible = bytes < HUGE_PAGE || (bytes <= LARGEST_BLOCK && bytes <= cusp_memory_limit());
+  block *b = possible ? new_block(bytes) : NULL;
   if (b == NULL)
     return cusp_fail(CUSP_ENOMEM, "out of memory: %zu bytes were asked for, %llu are in use", bytes,
                      (unsigned long long)cusp_memory_live());

@@ -6,6 +6,7 @@
 #include "plan.h"
 #include "state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /** Where the memory of a leaf comes from. */
@@ -61,50 +62,75 @@ static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *c
   return CUSP_OK;
 }
 
-static int variable_of(const compilation *c, const cusp_node *node) {
+/** Leaves of the trace by their nodes' addresses, to be searched. */
+typedef struct placeholder {
+  const cusp_node *node;
+  source source;
+} placeholder;
+
+typedef struct placeholders {
+  placeholder *list;
+  size_t count;
+} placeholders;
+
+static int compare_placeholders(const void *a, const void *b) {
+  uintptr_t x = (uintptr_t)((const placeholder *)a)->node, y = (uintptr_t)((const placeholder *)b)->node;
+  return (x > y) - (x < y);
+}
+
+static cusp_status collect_placeholders(const compilation *c, placeholders *out) {
+  const cusp_trace *trace = c->trace;
+  CUSP_TRY(cusp_alloc((void **)&out->list, ((size_t)trace->n_arguments + (size_t)trace->n_bindings + 1) * sizeof *out->list));
+  for (int i = 0; i < trace->n_arguments; i++)
+    out->list[out->count++] = (placeholder){trace->arguments[i], {.kind = FROM_ARGUMENT, .index = i}};
   int index = 0;
-  for (cusp_variable_binding *binding = c->trace->bindings; binding; binding = binding->next, index++)
-    if (binding->initial == node)
-      return index;
-  return -1;
+  for (const cusp_variable_binding *binding = trace->bindings; binding; binding = binding->next)
+    out->list[out->count++] = (placeholder){binding->initial, {.kind = FROM_VARIABLE, .index = index++}};
+  qsort(out->list, out->count, sizeof *out->list, compare_placeholders);
+  return CUSP_OK;
 }
 
-static int argument_of(const compilation *c, const cusp_node *node) {
-  for (int i = 0; i < c->trace->n_arguments; i++)
-    if (c->trace->arguments[i] == node)
-      return i;
-  return -1;
-}
-
-static cusp_status find_source(compilation *c, const cusp_node *node, source *out) {
+static cusp_status find_source(const placeholders *known, const cusp_node *node, source *out) {
   if (cusp_node_evaluated(node)) {
     *out = (source){.kind = FROM_CONSTANT};
     return CUSP_OK;
   }
-  int argument = argument_of(c, node), variable = variable_of(c, node);
-  if (argument >= 0)
-    *out = (source){.kind = FROM_ARGUMENT, .index = argument};
-  else if (variable >= 0)
-    *out = (source){.kind = FROM_VARIABLE, .index = variable};
-  else
+  const placeholder *found = bsearch(&(placeholder){.node = node}, known->list, known->count, sizeof *known->list, compare_placeholders);
+  if (!found)
     return cusp_fail(CUSP_ETRACED, "a traced tensor of another function (shape %s) is used here: it has no value outside that function",
                      cusp_shape_text(&node->type.shape));
+  *out = found->source;
   return CUSP_OK;
 }
 
-static cusp_status find_sources(compilation *c) {
+static cusp_status find_leaf_sources(compilation *c) {
   cusp_function *f = c->function;
+  placeholders known = {0};
   CUSP_TRY(cusp_alloc_zeroed((void **)&f->sources, ((size_t)c->order.count + 1) * sizeof *f->sources));
-  CUSP_TRY(cusp_alloc((void **)&c->replaces, ((size_t)c->n_outputs + 1) * sizeof *c->replaces));
-  for (int i = 0; i < c->n_outputs; i++)
-    c->replaces[i] = -1;
-  for (int i = 0; i < c->order.count; i++)
+  cusp_status status = collect_placeholders(c, &known);
+  for (int i = 0; status == CUSP_OK && i < c->order.count; i++)
     if (cusp_is_leaf(c->order.nodes[i]))
-      CUSP_TRY(find_source(c, c->order.nodes[i], &f->sources[f->n_leaves++]));
+      status = find_source(&known, c->order.nodes[i], &f->sources[f->n_leaves++]);
+  cusp_free(known.list);
+  return status;
+}
+
+/* The leaf that each assigned variable is read by, if any: its memory may take the new value. */
+static cusp_status find_replaced_leaves(compilation *c) {
+  cusp_function *f = c->function;
+  int *leaf;
+  CUSP_TRY(cusp_alloc((void **)&c->replaces, ((size_t)c->n_outputs + 1) * sizeof *c->replaces));
+  CUSP_TRY(cusp_alloc((void **)&leaf, ((size_t)f->n_variables + 1) * sizeof *leaf));
+  for (int i = 0; i < f->n_variables; i++)
+    leaf[i] = -1;
+  for (int i = 0; i < f->n_leaves; i++)
+    if (f->sources[i].kind == FROM_VARIABLE)
+      leaf[f->sources[i].index] = i;
+  for (int i = 0; i < f->n_results; i++)
+    c->replaces[i] = -1;
   for (int k = 0; k < f->n_assigned; k++)
-    for (int i = 0; i < f->n_leaves; i++)
-      if (f->sources[i].kind == FROM_VARIABLE && f->sources[i].index == f->assigned[k])
-        c->replaces[f->n_results + k] = i;
+    c->replaces[f->n_results + k] = leaf[f->assigned[k]];
+  cusp_free(leaf);
   return CUSP_OK;
 }
 
@@ -125,7 +151,8 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
   CUSP_TRY(collect_variables(c, n_outputs, outputs));
   CUSP_TRY(cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_stop_at_leaves));
   CUSP_TRY(cusp_evaluate_untraced(&c->order, c->n_outputs, c->outputs));
-  CUSP_TRY(find_sources(c));
+  CUSP_TRY(find_leaf_sources(c));
+  CUSP_TRY(find_replaced_leaves(c));
   CUSP_TRY(keep_types(c));
   CUSP_TRY(cusp_graph_import(&graph, &c->order, true, c->n_outputs, c->outputs));
   cusp_status status = cusp_graph_rewrite(&graph);

@@ -150,7 +150,7 @@ static cusp_status lay_call(cusp_lowering *l, int index) {
     l->locations[operation->first_output + i].unit = unit;
   l->units[unit].kernel = kernel;
   l->units[unit].call = call;
-  cusp_unit_connect(l, unit, index);
+  CUSP_TRY(cusp_unit_connect(l, unit, index));
   if (kernel->prepare) {
     cusp_status status = kernel->prepare(&l->units[unit].call);
     if (status != CUSP_OK)
@@ -161,21 +161,27 @@ static cusp_status lay_call(cusp_lowering *l, int index) {
 
 /* ------------------------------------------------------------------ outputs */
 
-static bool shares_root_with_earlier(const cusp_lowering *l, int output) {
+/* How many outputs lie in the memory of each value. */
+static cusp_status count_sharers(const cusp_lowering *l, int **sharers) {
+  CUSP_TRY(cusp_arena_alloc((void **)sharers, &l->graph->arena, ((size_t)l->graph->n_values + 1) * sizeof **sharers));
   for (int i = 0; i < l->graph->n_outputs; i++)
-    if (i != output && l->locations[l->outputs[i]].root == l->locations[l->outputs[output]].root)
-      return true;
-  return false;
+    (*sharers)[l->locations[l->outputs[i]].root]++;
+  return CUSP_OK;
 }
 
 static cusp_status own_outputs(cusp_lowering *l) {
+  int *sharers;
+  CUSP_TRY(count_sharers(l, &sharers));
   for (int i = 0; i < l->graph->n_outputs; i++) {
     if (!cusp_output_is_own(l, i))
       continue;
     const cusp_location *location = &l->locations[l->outputs[i]];
-    bool leaf = l->graph->values[location->root].kind == CUSP_VALUE_LEAF;
-    if (leaf || location->view || shares_root_with_earlier(l, i))
+    int root = location->root;
+    bool leaf = l->graph->values[root].kind == CUSP_VALUE_LEAF;
+    if (leaf || location->view || sharers[root] > 1) {
       CUSP_TRY(add_copy(l, l->outputs[i], &l->outputs[i]));
+      sharers[root]--;
+    }
   }
   return CUSP_OK;
 }

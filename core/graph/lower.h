@@ -11,10 +11,22 @@
 
 typedef enum cusp_unit_kind { CUSP_UNIT_FUSED, CUSP_UNIT_CALL } cusp_unit_kind;
 
+/** `reader` runs after `maker`; both may have been merged into others since (cusp_unit_find). */
+typedef struct cusp_edge {
+  int reader, maker;
+  bool hard;                   /* what is read is no register of a common loop (a view, a reduction, a call) */
+  int next_maker, next_reader; /* in the reader's list of makers, in the maker's list of readers; 0: the end */
+} cusp_edge;
+
+typedef struct cusp_edges {
+  int first, last; /* 0: none */
+} cusp_edges;
+
 /** What becomes one step. */
 typedef struct cusp_unit {
   cusp_unit_kind kind;
-  bool gone;    /* merged into another unit */
+  bool gone; /* merged into another unit: */
+  int merged_into;
   int *members; /* operations: several for FUSED, one for CALL */
   int n_members, members_capacity;
   /* FUSED: */
@@ -25,10 +37,11 @@ typedef struct cusp_unit {
   /* CALL: */
   const cusp_kernel *kernel;
   cusp_call call; /* arrays in the arena of the lowering; state owned */
-  /* dependencies, bitsets over units: */
-  uint64_t *needs;  /* transitive */
-  uint64_t *direct; /* the edges themselves */
-  uint64_t *hard;   /* those edges that are no register of a common loop (views, reductions, calls) */
+  /* dependencies: */
+  cusp_edges makers, readers;
+  int level;  /* above the levels of the makers */
+  int search; /* the last search that came by */
+  bool waits; /* its readers' levels are to be looked at */
 } cusp_unit;
 
 /** Where a value lives. */
@@ -48,8 +61,12 @@ typedef struct cusp_lowering {
   int n_locations, locations_capacity;
   cusp_unit *units;
   int n_units, units_capacity;
-  int *outputs; /* the graph's outputs, replaced by copies where they need memory of their own */
-  int words;    /* of a bitset */
+  int *outputs;     /* the graph's outputs, replaced by copies where they need memory of their own */
+  cusp_edge *edges; /* from the second on */
+  int n_edges, edges_capacity;
+  int *waiting; /* units to come to in a search, room for all */
+  int waiting_capacity;
+  int searches; /* begun so far */
   int *steps;   /* units in order of running */
   int n_steps;
   bool *overwrites; /* by output */
@@ -65,10 +82,22 @@ CUSP_NODISCARD cusp_status cusp_group_add(cusp_lowering *lowering, int operation
 /** Makes a unit of one kernel call. */
 CUSP_NODISCARD cusp_status cusp_unit_new(cusp_lowering *lowering, cusp_unit_kind kind, int operation, int *index);
 /** Enters the edges from `unit` to the units that make the values of `operation`'s inputs. */
-void cusp_unit_connect(cusp_lowering *lowering, int unit, int operation);
+CUSP_NODISCARD cusp_status cusp_unit_connect(cusp_lowering *lowering, int unit, int operation);
 
-static inline bool cusp_bit(const uint64_t *bits, int i) { return bits[i >> 6] >> (i & 63) & 1; }
-static inline void cusp_set_bit(uint64_t *bits, int i) { bits[i >> 6] |= (uint64_t)1 << (i & 63); }
+/* units.c */
+/** The unit that `unit` has become part of. */
+int cusp_unit_find(const cusp_lowering *lowering, int unit);
+/** Lets `reader` run after `maker`, which must not need it. */
+CUSP_NODISCARD cusp_status cusp_unit_order(cusp_lowering *lowering, int reader, int maker, bool hard);
+/** Whether `reader` has a hard edge to `maker`. */
+bool cusp_unit_hard_edge(const cusp_lowering *lowering, int reader, int maker);
+/** Whether `unit` needs `other`, directly or through others; yes, too, where finding out takes too long. */
+bool cusp_unit_needs(cusp_lowering *lowering, int unit, int other);
+/** The same, leaving out a direct edge. */
+bool cusp_unit_needs_through_third(cusp_lowering *lowering, int unit, int other);
+/** The edges of `from` become those of `into`; `from` is gone. */
+void cusp_unit_absorb(cusp_lowering *lowering, int into, int from);
+
 /** The unit that makes the memory of `value`; -1 for leaves. */
 static inline int cusp_unit_of(const cusp_lowering *lowering, int value) {
   return lowering->locations[lowering->locations[value].root].unit;

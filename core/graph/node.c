@@ -122,6 +122,20 @@ static void bound_pending(void) {
 
 /* ------------------------------------------------------------------ making */
 
+#define MUCH ((size_t)1 << 26) /* bytes; below, it is not worth asking what there is */
+
+/* What memory cannot hold is refused though it might be fused away: running through it takes minutes. */
+static cusp_status check_room(const cusp_shape *shape, cusp_dtype dtype) {
+  int64_t count;
+  size_t bytes;
+  CUSP_TRY(cusp_shape_count_checked(&count, shape));
+  CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)));
+  if (bytes < MUCH || bytes <= cusp_memory_limit())
+    return CUSP_OK;
+  return cusp_fail(CUSP_ENOMEM, "out of memory: a tensor of shape %s would take %.3g GB of the %.3g GB that this process may have",
+                   cusp_shape_text(shape), (double)bytes / 1e9, (double)cusp_memory_limit() / 1e9);
+}
+
 static size_t round_up(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
 
 static size_t attr_extra(const cusp_attr *attr) {
@@ -201,12 +215,8 @@ static cusp_status check_vector_function(const cusp_op *op, const cusp_inference
 }
 
 static cusp_status check_shapes(const cusp_inference *inference) {
-  for (int i = 0; i < inference->n_outputs; i++) {
-    int64_t count;
-    CUSP_TRY(cusp_shape_count_checked(&count, &inference->outputs[i].shape));
-    size_t bytes;
-    CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(inference->outputs[i].dtype)));
-  }
+  for (int i = 0; i < inference->n_outputs; i++)
+    CUSP_TRY(check_room(&inference->outputs[i].shape, inference->outputs[i].dtype));
   return CUSP_OK;
 }
 
@@ -358,8 +368,7 @@ cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype 
   *out = NULL;
   cusp_array scalar, whole;
   cusp_shape none = {0};
-  int64_t count;
-  CUSP_TRY(cusp_shape_count_checked(&count, shape));
+  CUSP_TRY(check_room(shape, dtype));
   CUSP_TRY(cusp_array_new(&scalar, dtype, &none));
   if (cusp_dtype_is_float(dtype))
     cusp_store_double(dtype, scalar.data, value);

@@ -459,17 +459,12 @@ void cusp_lowering_free(cusp_lowering *l) {
   }
   cusp_free(l->locations);
   cusp_free(l->units);
-}
-
-static int bitset_words(const cusp_graph *graph) {
-  int bound = graph->n_operations + graph->n_outputs;
-  for (int i = 0; i < graph->n_operations; i++)
-    bound += graph->operations[i].op->flags & CUSP_OP_ELEMENTWISE ? 0 : graph->operations[i].n_inputs;
-  return bound / 64 + 1;
+  cusp_free(l->edges);
+  cusp_free(l->waiting);
 }
 
 static cusp_status lower(cusp_plan *plan, cusp_graph *graph, const cusp_plan_options *options) {
-  cusp_lowering l = {.graph = graph, .options = options, .outputs = graph->outputs, .words = bitset_words(graph)};
+  cusp_lowering l = {.graph = graph, .options = options, .outputs = graph->outputs};
   cusp_graph_count_uses(graph);
   cusp_status status = keep_leaves(plan, graph);
   if (status == CUSP_OK)

@@ -1,7 +1,7 @@
 /* Scheduling: the order of steps, and which variables are updated in their own memory. */
 #include "lower.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 /* ------------------------------------------------------------------ updates in place */
 
@@ -35,59 +35,88 @@ static bool reads_elementwise_only(const cusp_lowering *l, const cusp_unit *unit
   return true;
 }
 
-static bool is_output(const cusp_lowering *l, int root) {
-  for (int i = 0; i < l->graph->n_outputs; i++)
-    if (l->locations[l->outputs[i]].root == root)
-      return true;
-  return false;
-}
-
 static bool stored_by_fused(const cusp_lowering *l, int value) {
   const cusp_operation *producer = cusp_graph_producer(l->graph, value);
   return !(producer->op->flags & CUSP_OP_REDUCTION);
 }
 
-static void order_after(cusp_lowering *l, int writer, int reader) {
-  cusp_unit *w = &l->units[writer];
-  cusp_set_bit(w->direct, reader);
-  cusp_set_bit(w->needs, reader);
-  for (int k = 0; k < l->words; k++)
-    w->needs[k] |= l->units[reader].needs[k];
-  for (int i = 0; i < l->n_units; i++)
-    if (!l->units[i].gone && cusp_bit(l->units[i].needs, writer))
-      for (int k = 0; k < l->words; k++)
-        l->units[i].needs[k] |= w->needs[k];
-}
+/* Who reads the memory of each value, and which memory is given out. */
+typedef struct readers {
+  int *first; /* by root: units[first[root]] .. units[first[root + 1] - 1], in ascending order */
+  int *units;
+  bool *given_out; /* by root */
+} readers;
 
 /* Every other reader of the old value must be able to come before the writer. */
-static bool readers_can_precede(const cusp_lowering *l, int writer, int root) {
-  for (int i = 0; i < l->n_units; i++)
-    if (i != writer && !l->units[i].gone && unit_reads_root(l, &l->units[i], root) && cusp_bit(l->units[i].needs, writer))
+static bool readers_can_precede(cusp_lowering *l, const readers *r, int writer, int root) {
+  for (int i = r->first[root]; i < r->first[root + 1]; i++)
+    if (r->units[i] != writer && cusp_unit_needs(l, r->units[i], writer))
       return false;
   return true;
 }
 
-static bool try_overwrite(cusp_lowering *l, int output) {
+static cusp_status order_after_readers(cusp_lowering *l, const readers *r, int writer, int root) {
+  for (int i = r->first[root]; i < r->first[root + 1]; i++)
+    if (r->units[i] != writer)
+      CUSP_TRY(cusp_unit_order(l, writer, r->units[i], true));
+  return CUSP_OK;
+}
+
+static cusp_status try_overwrite(cusp_lowering *l, const readers *r, int output) {
   int value = l->outputs[output], writer = l->locations[value].unit;
   int leaf = l->graph->leaves[l->options->replaces[output]].value;
   const cusp_unit *unit = &l->units[writer];
-  if (!cusp_location_is_whole(l, leaf) || is_output(l, leaf) || !reads_elementwise_only(l, unit, leaf))
-    return false;
+  if (!cusp_location_is_whole(l, leaf) || r->given_out[leaf] || !reads_elementwise_only(l, unit, leaf))
+    return CUSP_OK;
   if (unit->kind == CUSP_UNIT_FUSED && !stored_by_fused(l, value) && unit_reads_root(l, unit, leaf))
-    return false;
-  if (!readers_can_precede(l, writer, leaf))
-    return false;
-  for (int i = 0; i < l->n_units; i++)
-    if (i != writer && !l->units[i].gone && unit_reads_root(l, &l->units[i], leaf))
-      order_after(l, writer, i);
-  return true;
+    return CUSP_OK;
+  if (!readers_can_precede(l, r, writer, leaf))
+    return CUSP_OK;
+  l->overwrites[output] = true;
+  return order_after_readers(l, r, writer, leaf);
+}
+
+/* Counts the reads of each root (units NULL), or enters the readers where the counts say. */
+static void visit_reads(const cusp_lowering *l, int *counts, int *units) {
+  for (int u = 0; u < l->n_units; u++)
+    for (int i = 0; !l->units[u].gone && i < l->units[u].n_members; i++) {
+      const cusp_operation *operation = &l->graph->operations[l->units[u].members[i]];
+      for (int k = 0; k < operation->n_inputs; k++) {
+        int root = l->locations[operation->inputs[k]].root;
+        if (units)
+          units[counts[root]] = u;
+        counts[root]++;
+      }
+    }
+}
+
+static cusp_status find_readers(const cusp_lowering *l, readers *r) {
+  size_t n = (size_t)l->graph->n_values;
+  int *next;
+  CUSP_TRY(cusp_arena_alloc((void **)&r->first, &l->graph->arena, (n + 2) * sizeof *r->first));
+  CUSP_TRY(cusp_arena_alloc((void **)&next, &l->graph->arena, (n + 1) * sizeof *next));
+  CUSP_TRY(cusp_arena_alloc((void **)&r->given_out, &l->graph->arena, (n + 1) * sizeof *r->given_out));
+  visit_reads(l, r->first + 1, NULL);
+  for (size_t i = 0; i < n; i++) {
+    next[i] = r->first[i];
+    r->first[i + 1] += r->first[i];
+  }
+  CUSP_TRY(cusp_arena_alloc((void **)&r->units, &l->graph->arena, ((size_t)r->first[n] + 1) * sizeof *r->units));
+  visit_reads(l, next, r->units);
+  for (int i = 0; i < l->graph->n_outputs; i++)
+    r->given_out[l->locations[l->outputs[i]].root] = true;
+  return CUSP_OK;
 }
 
 static cusp_status choose_overwrites(cusp_lowering *l) {
   CUSP_TRY(cusp_arena_alloc((void **)&l->overwrites, &l->graph->arena, (size_t)l->graph->n_outputs + 1));
+  if (!l->options->replaces)
+    return CUSP_OK;
+  readers r;
+  CUSP_TRY(find_readers(l, &r));
   for (int i = 0; i < l->graph->n_outputs; i++)
-    if (l->options->replaces && l->options->replaces[i] >= 0)
-      l->overwrites[i] = try_overwrite(l, i);
+    if (l->options->replaces[i] >= 0)
+      CUSP_TRY(try_overwrite(l, &r, i));
   return CUSP_OK;
 }
 
@@ -99,22 +128,33 @@ typedef struct ordering {
   int *stack, depth, capacity;
 } ordering;
 
+static int compare_ints(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+/* Puts the makers that `index` waits for on the stack, the last in the order of making on top. */
+static cusp_status push_makers(ordering *o, int index) {
+  const cusp_lowering *l = o->lowering;
+  int before = o->depth;
+  for (int e = l->units[index].makers.first; e; e = l->edges[e].next_maker) {
+    int maker = cusp_unit_find(l, l->edges[e].maker);
+    if (maker == index || o->done[maker])
+      continue;
+    CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
+    o->stack[o->depth++] = maker;
+  }
+  qsort(o->stack + before, (size_t)(o->depth - before), sizeof *o->stack, compare_ints);
+  return CUSP_OK;
+}
+
 /* Runs what `root` needs, then `root`. */
 static cusp_status emit(ordering *o, int root) {
   cusp_lowering *l = o->lowering;
   CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
   o->stack[o->depth++] = root;
   while (o->depth > 0) {
-    int index = o->stack[o->depth - 1];
-    bool ready = true;
-    for (int i = 0; !o->done[index] && i < l->n_units; i++) {
-      if (o->done[i] || l->units[i].gone || !cusp_bit(l->units[index].direct, i))
-        continue;
-      CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
-      o->stack[o->depth++] = i;
-      ready = false;
-    }
-    if (!ready)
+    int depth = o->depth, index = o->stack[depth - 1];
+    if (!o->done[index])
+      CUSP_TRY(push_makers(o, index));
+    if (o->depth > depth)
       continue;
     o->depth--;
     if (!o->done[index])

@@ -89,6 +89,9 @@ static cusp_status check_size(const idx_file *file, cusp_dtype dtype, const cusp
   if (cusp_shape_count_checked(&count, shape) != CUSP_OK || cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)) != CUSP_OK)
     return cusp_fail_prefix(CUSP_EIO, "%s: ", file->path);
   uint64_t most = gzdirect(file->gz) ? file->on_disk : file->on_disk * DEFLATE_RATIO;
+  if (count == 0 && shape->ndim > 0 && (uint64_t)shape->size[0] > most) /* rows without bytes: any number would seem to fit */
+    return cusp_fail(CUSP_EIO, "%s: its header says %s of %s, rows that hold nothing", file->path, cusp_shape_text(shape),
+                     cusp_dtype_name(dtype));
   if (bytes > most)
     return cusp_fail(CUSP_EIO, "%s: its header says %s of %s, %zu bytes, but the file has only %llu", file->path, cusp_shape_text(shape),
                      cusp_dtype_name(dtype), bytes, (unsigned long long)file->on_disk);

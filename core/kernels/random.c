@@ -200,8 +200,8 @@ double cusp_random_log_gamma(const cusp_random_key *key, int64_t element, int nu
   stream s = stream_open(key, element, number);
   if (!(alpha >= 0))
     return NAN;
-  if (alpha == 0)
-    return -INFINITY;
+  if (alpha == 0 || isinf(alpha))
+    return alpha == 0 ? -INFINITY : INFINITY;
   double boost = 0;
   if (alpha < 1) { /* gamma(alpha) = gamma(alpha + 1) * u^(1 / alpha) */
     boost = log(stream_uniform(&s)) / alpha;

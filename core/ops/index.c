@@ -387,10 +387,11 @@ static cusp_status one_hot(cusp_node *x, const cusp_attr *attrs, cusp_node **out
   CUSP_TRY(cusp_axis_check(attrs[1].integer, classes.ndim, &axis));
   for (int i = 0; i < classes.ndim; i++)
     classes.size[i] = i == axis ? attrs[0].integer : 1;
+  cusp_dtype dtype = attrs[2].kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attrs[2].integer : cusp_get_floatx();
+  CUSP_TRY(cusp_built(cusp_full(&classes, 0, dtype))); /* refused here where there are too many */
   bool narrow = cusp_dtype_promote(x->type.dtype, CUSP_INT32) == CUSP_INT32 && attrs[0].integer <= INT32_MAX;
   cusp_node *ids = cusp_expand_dims(cusp_cast(x, narrow ? CUSP_INT32 : CUSP_INT64), axis);
   cusp_node *range = CUSP_APPLY1("arange", cusp_scalar_like((double)attrs[0].integer, ids));
-  cusp_dtype dtype = attrs[2].kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attrs[2].integer : cusp_get_floatx();
   return cusp_built(*out = cusp_cast(cusp_equal(ids, cusp_reshape(range, &classes)), dtype));
 }
 

@@ -48,6 +48,16 @@ function errors.raise(message, ...)
   error(message, level == 0 and 0 or level)
 end
 
+local most_items = 1 << 26
+
+--- Raises where a list made item by item would be so long that making it takes more than a moment.
+-- @tparam string name of the function
+-- @tparam string what the argument that asks for it
+-- @tparam number count
+function errors.check_items(name, what, count)
+  if count > most_items then errors.raise("%s: %s should be at most %d, got %s", name, what, most_items, errors.describe(count)) end
+end
+
 --- Raises unless `condition` is true.
 function errors.check(condition, message, ...)
   if not condition then errors.raise(message, ...) end

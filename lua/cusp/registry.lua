@@ -217,7 +217,17 @@ local function config_of(object, class)
   return config
 end
 
+-- Objects within objects: reading takes a few C levels for each, of which Lua has 200. What could not be read is not written.
+local max_depth = 64
+local levels = 0
+local level = setmetatable({}, { __close = function() levels = levels - 1 end })
+
 local function serialize_object(object)
+  if levels >= max_depth then
+    errors.raise("objects are nested deeper than %d levels, which could not be loaded again", max_depth)
+  end
+  levels = levels + 1
+  local _ <close> = level
   local class = Object.class_of(object)
   local is_custom = not class.__library
   local result = ordered.object({
@@ -320,8 +330,6 @@ local function present_form(class, config)
   if not class.__library then return config end
   return require("cusp.saving.configuration.keras2").upgrade(class, config)
 end
-
-local max_depth = 64 -- of objects within objects; each level takes a few of the C levels that Lua has
 
 --- The outermost object is built as it was; what it consists of, it builds itself.
 local function build_from_config(object, state)

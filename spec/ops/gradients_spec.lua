@@ -258,6 +258,13 @@ for name in ("cumsum nancumsum cumprod nancumprod"):gmatch "%S+" do
   examples[name] = function() return {x(2, 4), 2} end
 end
 examples.cumsum_axis = function() return {x(2, 4), 2, true, true} end
+examples.fourier = {
+  function() return {x(2, 5), y(2, 5)} end, function() return {x(2, 6), y(2, 6), true} end,
+}
+examples.fourier_real = {function() return {x(2, 5)} end, function() return {x(2, 6), true} end}
+examples.fourier_from_half = {
+  function() return {x(2, 3), y(2, 3), 5} end, function() return {x(2, 4), y(2, 4), 6, false} end,
+}
 examples.cumprod_axis = function() return {positive(2, 4), 2, false, false} end
 examples.linear_recurrence = function() return {share(2, 4), x(2, 4), 2, false} end
 examples.shift_axis = function() return {x(2, 4), 2, -1} end

@@ -130,7 +130,12 @@ local function idx_rows(path)
     return engine.data.arrays { tensor }
   end
   local shape, sizes = {}, reader:read(4, 4 * axes)
-  for i = 1, axes do shape[i] = (">I4"):unpack(sizes, 4 * i - 3) end
+  local count = 1
+  for i = 1, axes do
+    shape[i] = (">I4"):unpack(sizes, 4 * i - 3)
+    count = count * shape[i]
+  end
+  if count == 0 then return engine.data.arrays { engine.read_idx(path) } end
   return engine.data.file_rows {
     path = path, offset = 4 + 4 * axes, rows = shape[1], dtype = dtype, shape = table.move(shape, 2, axes, 1, {}), big_endian = true,
   }

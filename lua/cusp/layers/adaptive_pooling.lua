@@ -9,30 +9,14 @@ local options = require "cusp.layers.options"
 local ops = require "cusp.ops"
 local shapes = require "cusp.shape"
 
---- Pools one axis: a window for each output.
-local function pool_axis(reduce, inputs, axis, outputs)
-  local shape, parts = inputs.shape, {}
-  local size = shape[axis]
-  if size == outputs then return inputs end
-  for i = 0, outputs - 1 do
-    local ranges = {}
-    for other = 1, #shape do ranges[other] = {1, shape[other]} end
-    ranges[axis] = {i * size // outputs + 1, ((i + 1) * size + outputs - 1) // outputs}
-    parts[i + 1] = reduce(inputs:slice(ranges), axis, true)
-  end
-  return #parts == 1 and parts[1] or ops.concatenate(parts, axis)
-end
-
 local function make(kind, rank)
   return Layer:extend(("Adaptive%sPooling%dD"):format(kind, rank), {
     input_spec = {ndim = rank + 2},
     config = {{"output_size", "integers", rank = rank, min = 1}, options.data_format()},
 
     call = function(self, inputs)
-      local reduce = kind == "Max" and ops.max or ops.mean
-      local first = options.channels_first(self) and 3 or 2
-      for i, size in ipairs(self.output_size) do inputs = pool_axis(reduce, inputs, first + i - 1, size) end
-      return inputs
+      local pool = kind == "Max" and ops.adaptive_max_pool or ops.adaptive_average_pool
+      return pool(inputs, self.output_size, options.channels_first(self) and "channels_first" or "channels_last")
     end,
 
     compute_output_shape = function(self, input_shape)

@@ -89,6 +89,7 @@ function IndexLookup:depth() return self.pad_to_max_tokens and self.max_tokens o
 local function special_tokens(self)
   local result = {}
   if self:oov_start() == 1 then result[1] = self.mask_token end
+  errors.check_items(self.name, "num_oov_indices", self.num_oov_indices)
   for _ = 1, self.num_oov_indices do result[#result + 1] = self.oov_token end
   return result
 end

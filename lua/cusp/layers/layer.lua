@@ -436,6 +436,7 @@ Layer.__checks = setmetatable({
   build = check_build, build_from_config = check_build_config, compute_mask = check_mask,
   compute_output_shape = function(layer, shape) input_spec.check_shape_argument(layer, "compute_output_shape", shape) end,
 }, { __index = Layer.__checks })
+
 --- Whether the outputs get masks: what the class or the object says, or whether the class computes masks of its own.
 -- @field supports_masking
 function getters.supports_masking(self) return self.compute_mask ~= calling.default_compute_mask end

@@ -47,6 +47,7 @@ function STFTSpectrogram:init(args)
   if points and points < length then
     errors.raise("STFTSpectrogram: fft_length should be at least frame_length (%d), got %d", length, points)
   end
+  errors.check_items("STFTSpectrogram", "frame_length", length)
   if not points then
     points = 1
     while points < length do points = points * 2 end

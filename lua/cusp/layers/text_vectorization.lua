@@ -141,7 +141,7 @@ local function ngrams(self, tokens)
   if not widths then return tokens end
   if type(widths) == "number" then
     local up_to = {}
-    for width = 1, widths do up_to[width] = width end
+    for width = 1, math.min(widths, #tokens) do up_to[width] = width end
     widths = up_to
   end
   for _, width in ipairs(widths) do
@@ -178,6 +178,7 @@ local function padded(self, rows)
   if not self.output_sequence_length then
     for _, indices in ipairs(rows) do length = math.max(length, #indices) end
   end
+  errors.check_items(self.name, "the number of tokens of a batch", #rows * length)
   for _, indices in ipairs(rows) do
     for k = 1, length do flat[#flat + 1] = indices[k] or 0 end
   end

@@ -48,6 +48,7 @@ function AUC:init(args)
     limits[#limits + 1] = 1.0
     self.num_thresholds = #limits
   else
+    errors.check_items(self.name, "num_thresholds", self.num_thresholds)
     limits = confusion.even_thresholds(self.num_thresholds)
   end
   self.even = confusion.is_even(limits)

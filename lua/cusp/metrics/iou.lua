@@ -30,6 +30,7 @@ function IoU:init(args)
   Metric.init(self, args)
   if not self.target_class_ids then
     self.target_class_ids = {}
+    errors.check_items(self.__name, "num_classes", self.num_classes)
     for id = 0, self.num_classes - 1 do self.target_class_ids[id + 1] = id end
   elseif type(self.target_class_ids) == "number" then
     self.target_class_ids = { self.target_class_ids }

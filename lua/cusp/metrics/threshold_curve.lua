@@ -3,6 +3,7 @@
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.arguments"
 local confusion = require "cusp.metrics.confusion"
+local errors = require "cusp.errors"
 local ops = require "cusp.ops"
 
 local ThresholdCurve = Metric:extend("ThresholdCurve")
@@ -55,6 +56,7 @@ function ThresholdCurve.define(definition)
   function class:init(args)
     if self.config == class.config then self:configure(args, class) end
     Metric.init(self, args)
+    errors.check_items(self.name, "num_thresholds", self.num_thresholds)
     self:make_counts(self.num_thresholds == 1 and { 0.5 } or confusion.even_thresholds(self.num_thresholds))
   end
   function class:result()

@@ -255,6 +255,19 @@ function Graph.new(inputs, outputs)
   return self
 end
 
+-- What `later` gives, before anybody looks into it.
+local Later = {}
+
+function Later.__index(self, key)
+  local made = Graph.new(rawget(self, "from"), rawget(self, "to"))
+  for field, value in pairs(made) do rawset(self, field, value) end
+  setmetatable(self, Graph)
+  return self[key]
+end
+
+--- As `Graph.new`, but made when it is first looked into: a stack that grows layer by layer would make one for each.
+function Graph.later(inputs, outputs) return setmetatable({from = inputs, to = outputs}, Later) end
+
 --- Whether a call belongs to the graph.
 function Graph:has(node) return self.depths[node] ~= nil end
 

@@ -29,6 +29,7 @@ local Sequential = Model:extend("Sequential", {__module = "keras", first_is_list
 
 function Sequential:init(args)
   rawset(self, "_stack", {})   -- the layers, an input layer first if there is one
+  rawset(self, "_named", {})   -- the layers by the names that they were added with
   rawset(self, "_results", {}) -- the symbolic tensor that each gives, as far as it is built
   Layer.init(self, args) -- not Model.init: an Input among the layers is no input of a functional model
   local layers = args.layers or args[1]
@@ -49,7 +50,7 @@ local function extend_results(self)
     if i == 1 then results[1] = stack[1].output else results[i] = stack[i](results[i - 1]) end
   end
   if #stack > 1 then
-    rawset(self, "_graph", Graph.new(results[1], results[#results]))
+    rawset(self, "_graph", Graph.later(results[1], results[#results]))
     self.built = true
   end
 end
@@ -62,10 +63,9 @@ local function check_new(self, layer)
   if not Object.is_instance(layer, Layer) then
     errors.raise("%s: only layers can be added to a Sequential model, got %s", self.name, errors.describe(layer))
   end
-  for _, other in ipairs(self._stack) do
-    if other.name == layer.name and other ~= layer then
-      errors.raise("%s: has a layer named '%s' already; give the new one a name of its own", self.name, layer.name)
-    end
+  local other = self._named[layer.name]
+  if other and other ~= layer and other.name == layer.name then
+    errors.raise("%s: has a layer named '%s' already; give the new one a name of its own", self.name, layer.name)
   end
   if Object.is_instance(layer, InputLayer) and #self._stack > 0 then
     errors.raise("%s: an input can only come first; the model begins with %s", self.name, self._stack[1].name)
@@ -80,6 +80,7 @@ local function add(self, layer)
   end
   check_new(self, layer)
   stack[#stack + 1] = layer
+  self._named[layer.name] = layer
   if Object.is_instance(stack[1], InputLayer) then
     extend_under_name(self)
   elseif #stack == 1 and rawget(layer, "_graph") and not structure.is_container(layer.input) then
@@ -104,6 +105,7 @@ local function pop(self)
   local stack, results = self._stack, self._results
   if #self.layers == 0 then errors.raise("%s: has no layers to remove", self.name) end
   local layer = table.remove(stack)
+  self._named[layer.name] = nil
   if results[#stack + 1] then results[#stack + 1] = nil end
   rawset(self, "_graph", nil)
   self.built = false

@@ -1,5 +1,4 @@
 --- Fourier transforms and what is made of them. Complex tensors are pairs of a real and an imaginary part, as in Keras.
--- A transform of `n` points is a product with a matrix of cosines and sines, which costs n^2 and suits the sizes of audio frames.
 -- @module cusp.ops.fourier
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -12,14 +11,6 @@ local rows = engine.ops
 
 local function float_dtype(x)
   return x.dtype == "float64" and "float64" or "float32"
-end
-
--- cos and sin of 2 pi j k / n for j < points, k < frequencies. The product is reduced modulo n first, to keep all digits.
-local function waves(points, frequencies, n, dtype)
-  local j = rows.reshape(rows.arange(0, points, { dtype = "int64" }), { points, 1 })
-  local k = rows.reshape(rows.arange(0, frequencies, { dtype = "int64" }), { 1, frequencies })
-  local angle = rows.multiply(rows.cast(rows.mod(rows.multiply(j, k), n), "float64"), 2 * math.pi / n)
-  return rows.cast(rows.cos(angle), dtype), rows.cast(rows.sin(angle), dtype)
 end
 
 local function pair(name, x)
@@ -45,76 +36,60 @@ local function resize_last(x, size)
   return rows.pad(x, width)
 end
 
--- The transform along the last axis; `sign` is -1 for the forward one.
-local function transform(real, imaginary, sign)
-  local shape = real.shape
-  local n = shape[#shape]
-  local cosines, sines = waves(n, n, n, float_dtype(real))
-  local real_sines, imaginary_sines = rows.matmul(real, sines), rows.matmul(imaginary, sines)
-  if sign > 0 then real_sines, imaginary_sines = rows.negative(real_sines), rows.negative(imaginary_sines) end
-  return rows.add(rows.matmul(real, cosines), imaginary_sines), rows.subtract(rows.matmul(imaginary, cosines), real_sines)
+-- Transforms are computed in float32 at least.
+local function wide(x)
+  return rows.cast(x, float_dtype(x))
 end
 
-local function as_matrix(x)
-  return #x.shape == 1 and rows.expand_dims(x, 1) or x, #x.shape == 1
+local function transform(real, imaginary, inverse)
+  return rows.fourier(wide(real), wide(imaginary), inverse)
 end
 
--- Vectors are made matrices for the products and back.
-local function with_rows(real, imaginary, f)
-  local was_vector
-  real, was_vector = as_matrix(real)
-  imaginary = as_matrix(imaginary)
-  local a, b = f(real, imaginary)
-  if was_vector then a, b = rows.squeeze(a, 1), b and rows.squeeze(b, 1) end
-  return a, b
+-- x / n; the number goes in x's dtype, in which it is exact.
+local function per(x, n)
+  return rows.divide(x, engine.tensor(n, { dtype = x.dtype }))
 end
 
 ---------------------------------------------------------------- transforms
 
 local function fft(x)
   local real, imaginary = pair("fft", x)
-  return with_rows(real, imaginary, function(a, b) return transform(a, b, -1) end)
+  return transform(real, imaginary, false)
 end
 
-local function two_axes(name, x, sign)
+local function two_axes(name, x, inverse)
   local real, imaginary = pair(name, x)
   if #real.shape < 2 then errors.raise("%s: expected at least 2 axes, got shape %s", name, errors.shape(real.shape)) end
-  real, imaginary = transform(real, imaginary, sign)
-  real, imaginary = transform(rows.swapaxes(real, -1, -2), rows.swapaxes(imaginary, -1, -2), sign)
+  real, imaginary = transform(real, imaginary, inverse)
+  real, imaginary = transform(rows.swapaxes(real, -1, -2), rows.swapaxes(imaginary, -1, -2), inverse)
   return rows.swapaxes(real, -1, -2), rows.swapaxes(imaginary, -1, -2)
 end
 
 local function ifft2(x)
-  local shape = x[1].shape
-  local real, imaginary = two_axes("ifft2", x, 1)
+  local real, imaginary = two_axes("ifft2", x, true)
+  local shape = real.shape
   local count = shape[#shape] * shape[#shape - 1]
-  return rows.divide(real, count), rows.divide(imaginary, count)
+  return per(real, count), per(imaginary, count)
+end
+
+local function check_length(name, n)
+  if n < 1 then errors.raise("%s: fft_length should be at least 1, got %d", name, n) end
+  return n
 end
 
 local function rfft(x, fft_length)
-  local matrix, was_vector = as_matrix(x)
-  local shape = matrix.shape
-  local n = fft_length or shape[#shape]
-  matrix = resize_last(matrix, n)
-  local cosines, sines = waves(n, n // 2 + 1, n, float_dtype(x))
-  local real, imaginary = rows.matmul(matrix, cosines), rows.negative(rows.matmul(matrix, sines))
-  if was_vector then return rows.squeeze(real, 1), rows.squeeze(imaginary, 1) end
-  return real, imaginary
+  local shape = x.shape
+  if #shape < 1 then errors.raise("rfft: expected at least one axis, got a scalar") end
+  return rows.fourier_real(wide(resize_last(x, check_length("rfft", fft_length or shape[#shape]))))
 end
 
 local function irfft(x, fft_length)
   local real, imaginary = pair("irfft", x)
-  local n = fft_length or 2 * (real.shape[#real.shape] - 1)
-  local count = n // 2 + 1
-  return (with_rows(real, imaginary, function(a, b)
-    local cosines, sines = waves(count, n, n, float_dtype(real))
-    -- All frequencies stand for two, themselves and their conjugates, but the first and, of an even number, the last.
-    local weights = {}
-    for k = 1, count do weights[k] = { (k == 1 or n % 2 == 0 and k == count) and 1.0 / n or 2.0 / n } end
-    weights = engine.tensor(weights, { dtype = float_dtype(real) })
-    a, b = resize_last(a, count), resize_last(b, count)
-    return rows.subtract(rows.matmul(a, rows.multiply(cosines, weights)), rows.matmul(b, rows.multiply(sines, weights)))
-  end))
+  local shape = real.shape
+  if #shape < 1 then errors.raise("irfft: expected at least one axis, got scalars") end
+  local n = check_length("irfft", fft_length or 2 * (shape[#shape] - 1))
+  real, imaginary = resize_last(real, n // 2 + 1), resize_last(imaginary, n // 2 + 1)
+  return per(rows.fourier_from_half(wide(real), wide(imaginary), n), n)
 end
 
 ---------------------------------------------------------------- frames
@@ -208,7 +183,7 @@ end
 
 define.ops {
   { "fft", "x...", "The Fourier transform along the last axis; x is {real, imaginary}.", fft },
-  { "fft2", "x...", "The Fourier transform along the last two axes.", function(x) return two_axes("fft2", x, -1) end },
+  { "fft2", "x...", "The Fourier transform along the last two axes.", function(x) return two_axes("fft2", x, false) end },
   { "ifft2", "x...", "The inverse Fourier transform along the last two axes.", ifft2 },
   { "rfft", "x, fft_length: int = nil", "The Fourier transform of real values along the last axis: real and imaginary part.", rfft },
   { "irfft", "x..., fft_length: int = nil", "The real values whose transform (of rfft) is {real, imaginary}.", irfft },

@@ -34,7 +34,9 @@ define.raw("einsum", "Einstein summation: einsum(\"ij,jk->ik\", a, b).", einsum)
 local function tensordot(x1, x2, axes)
   local first, second = {}, {}
   if type(axes) == "number" then
-    local n = #x1.shape
+    local n = math.min(#x1.shape, #x2.shape)
+    if axes > n then errors.raise("tensordot: axes should be at most %d, the number of axes, got %s", n, errors.describe(axes)) end
+    n = #x1.shape
     for i = 1, axes do first[i], second[i] = n - axes + i, i end
   else
     if type(axes) ~= "table" or #axes ~= 2 then

@@ -142,41 +142,39 @@ end
 
 ---------------------------------------------------------------- adaptive pooling
 
--- The windows into which an axis falls: output i covers floor(i size / n) up to ceil((i + 1) size / n).
-local function adaptive_windows(size, n)
-  local starts, lengths, longest = {}, {}, 0
-  for i = 0, n - 1 do
-    local first, last = i * size // n, -(-(i + 1) * size // n)
-    starts[i + 1], lengths[i + 1] = first, last - first
-    longest = math.max(longest, last - first)
-  end
-  return starts, lengths, longest
+local function divisor(a, b)
+  while b ~= 0 do a, b = b, a % b end
+  return a
+end
+
+-- The windows into which an axis falls: output i covers floor(i size / n) up to ceil((i + 1) size / n). Gives the elements of each,
+-- along one axis more; those within the window, as a mask; and the windows' lengths: both with the axes of x, and one more.
+local function adaptive_windows(x, axis, n)
+  local shape = x.shape
+  local size, ones = shape[axis], {}
+  for i = 1, #shape + 1 do ones[i] = 1 end
+  local longest = (n - divisor(size, n) + size + n - 1) // n
+  rows.zeros({ n, longest }, { dtype = "int64" }) -- says so where memory cannot hold the windows
+  local outputs = rows.reshape(rows.arange(0, n, { dtype = "int64" }), { n, 1 })
+  local starts = rows.floor_divide(rows.multiply(outputs, size), n)
+  local ends = rows.floor_divide(rows.add(rows.multiply(outputs, size), size + n - 1), n)
+  local places = rows.add(starts, rows.reshape(rows.arange(0, longest, { dtype = "int64" }), { 1, longest }))
+  local mask = table.move(ones, 1, #ones, 1, {})
+  mask[axis], mask[axis + 1], ones[axis] = n, longest, n
+  local taken = rows.take(x, rows.minimum(places, rows.subtract(ends, 1)), axis) -- the last one again where a window is shorter
+  return taken, rows.reshape(rows.less(places, ends), mask), rows.reshape(rows.subtract(ends, starts), ones)
 end
 
 local function adaptive_max(x, axis, n)
-  local starts, lengths, longest = adaptive_windows(x.shape[axis], n)
-  local indices = {}
-  for i = 1, n do
-    indices[i] = {}
-    for j = 1, longest do indices[i][j] = starts[i] + math.min(j, lengths[i]) - 1 end -- the last one again where a window is shorter
-  end
-  return rows.max(rows.take(x, engine.tensor(indices, { dtype = "int32" }), axis), axis + 1)
+  local taken = adaptive_windows(x, axis, n)
+  return rows.max(taken, axis + 1)
 end
 
 local function adaptive_mean(x, axis, n)
   if not x.dtype:find "float" then x = rows.cast(x, engine.get_floatx()) end
-  local size = x.shape[axis]
-  local starts, lengths = adaptive_windows(size, n)
-  local weights = {}
-  for i = 1, n do
-    weights[i] = {}
-    for j = 1, size do
-      local inside = j > starts[i] and j <= starts[i] + lengths[i]
-      weights[i][j] = inside and 1 / lengths[i] or 0.0
-    end
-  end
-  local matrix = rows.transpose(engine.tensor(weights, { dtype = x.dtype }))
-  return rows.moveaxis(rows.matmul(rows.moveaxis(x, axis, -1), matrix), -1, axis)
+  local taken, inside, lengths = adaptive_windows(x, axis, n)
+  local sums = rows.sum(rows.where(inside, taken, rows.zeros_like(taken)), axis + 1, true)
+  return rows.squeeze(rows.divide(sums, rows.cast(lengths, x.dtype)), axis + 1)
 end
 
 local function check_windows(name, x, axis, size)
@@ -311,6 +309,9 @@ local function extend_beams(beams, scores, classes, mask_index)
 end
 
 local function ctc_beam_search(inputs, lengths, width, top_paths, mask_index)
+  if top_paths > width then
+    errors.raise("ctc_decode: top_paths should be at most beam_width (%d), got %d", width, top_paths)
+  end
   local batch, time, classes = table.unpack(inputs.shape)
   local scores, sizes = rows.log_softmax(inputs):tolist(), lengths:tolist()
   local paths, totals = {}, {}

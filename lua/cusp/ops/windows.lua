@@ -52,6 +52,7 @@ function windows.values(name, length, periodic)
   local shape = shapes[aliases[name] or name]
   if not shape then errors.raise("there is no window named '%s'%s", tostring(name), errors.suggestion(name, shapes)) end
   if length == 1 then return { 1.0 } end
+  errors.check_items(name, "the length of the window", length)
   local result, points = {}, periodic and length + 1 or length
   for i = 1, length do result[i] = shape((i - 1) / (points - 1), points) + 0.0 end
   return result

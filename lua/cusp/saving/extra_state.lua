@@ -38,7 +38,7 @@ function extra_state.write(root, model, with_optimizer)
 end
 
 -- Real models are far from these; a group that contains itself is not.
-local most_levels, most_members = 100, 100000
+local most_levels, most_members = 500, 100000
 
 local function below(path, group, name, found, level)
   for _, key in ipairs(group:names()) do

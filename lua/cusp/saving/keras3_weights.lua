@@ -54,7 +54,7 @@ local function read_vars(path, group)
 end
 
 -- Real models are far from these; a group that contains itself is not.
-local most_levels, most_groups = 100, 100000
+local most_levels, most_groups = 500, 100000
 
 local function read_below(contents, group, place, level)
   contents.groups = contents.groups + 1

@@ -7,6 +7,7 @@ local errors = require "cusp.errors"
 local name_lists = {}
 
 local header_limit = 64512
+local reference_bytes = 16 -- of a string of variable length, which one list's names are where they fit
 
 local function check_strings(where, value)
   if type(value) == "string" then return {value} end
@@ -79,7 +80,10 @@ function name_lists.write(group, name, names)
   end
   local parts = 1
   while (#names + parts - 1) // parts * size > header_limit do parts = parts + 1 end
-  if parts == 1 then return group.attributes:set(name, names, {charset = "ascii"}) end
+  if parts == 1 then
+    local fixed = #names * reference_bytes > header_limit and size or nil
+    return group.attributes:set(name, names, {charset = "ascii", fixed = fixed})
+  end
   for i, part in ipairs(split(names, parts)) do
     group.attributes:set(name .. i - 1, part, {charset = "ascii", fixed = size})
   end

@@ -38,6 +38,7 @@ end
 function sequences.pad_sequences(...)
   local list, maxlen, dtype, padding, truncating, value = bind(...)
   maxlen = maxlen or longest(list)
+  errors.check_items("pad_sequences", "maxlen", maxlen)
   longest(list)
   local flat = {}
   for row, sequence in ipairs(list) do

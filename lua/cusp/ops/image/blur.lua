@@ -15,6 +15,7 @@ local small = 9
 --- The taps of a Gaussian kernel, `[size]`, that sum to 1. With a deviation of 0 all of it is the middle.
 local function gaussian_kernel(size, sigma)
   local places = {}
+  errors.check_items("gaussian_blur", "kernel_size", size)
   for i = 1, size do places[i] = i - 1 - (size - 1) / 2 end
   local distance = rows.divide(engine.tensor(places, { dtype = "float32" }), rows.maximum(rows.cast(sigma, "float32"), 1e-6))
   local kernel = rows.exp(rows.multiply(rows.square(distance), -0.5))

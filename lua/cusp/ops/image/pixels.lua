@@ -104,6 +104,7 @@ end
 
 local function gaussian_kernel(size, sigma)
   local kernel, total = {}, 0
+  errors.check_items("ssim", "filter_size", size)
   for i = 1, size do
     kernel[i] = math.exp(-0.5 * ((i - 1 - (size - 1) / 2) / sigma) ^ 2)
     total = total + kernel[i]

@@ -104,6 +104,7 @@ local function resize(images, size, interpolation, antialias, crop, pad, fill_mo
     errors.raise("resize: there is no interpolation named '%s'%s", interpolation, errors.suggestion(interpolation, kernels))
   end
   if type(size) ~= "table" or #size ~= 2 then errors.raise("resize: size should be {height, width}, got %s", errors.describe(size)) end
+  for i = 1, 2 do errors.check_items("resize", "each size", size[i]) end
   if crop and pad then errors.raise "resize: only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be true" end
   if fill_mode ~= "constant" then errors.raise("resize: fill_mode should be \"constant\", got %q", fill_mode) end
   local down, across = layout.axes("resize", images, data_format)

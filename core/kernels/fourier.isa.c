@@ -1,0 +1,18 @@
+/* The loops of Fourier transforms for both float types. */
+
+#include "fourier_plan.h"
+
+#include "isa.h"
+
+#include <string.h>
+
+CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float32);
+CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float64);
+
+#define REAL float
+#define NAME(x) x##_float32
+#include "fourier_loops.h"
+
+#define REAL double
+#define NAME(x) x##_float64
+#include "fourier_loops.h"
