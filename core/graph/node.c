@@ -214,9 +214,24 @@ static cusp_status check_vector_function(const cusp_op *op, const cusp_inference
   return cusp_fail(CUSP_EDTYPE, "%s: not defined for dtype %s", op->name, cusp_dtype_name(from));
 }
 
-static cusp_status check_shapes(const cusp_inference *inference) {
-  for (int i = 0; i < inference->n_outputs; i++)
-    CUSP_TRY(check_room(&inference->outputs[i].shape, inference->outputs[i].dtype));
+static bool any_traced(int n, cusp_node *const *nodes) {
+  for (int i = 0; i < n; i++)
+    if (nodes[i]->trace)
+      return true;
+  return false;
+}
+
+/* Of a traced node only the shape has to be possible: its function may never run, or with other sizes. */
+static cusp_status check_shapes(const cusp_inference *inference, bool traced) {
+  for (int i = 0; i < inference->n_outputs; i++) {
+    const cusp_type *type = &inference->outputs[i];
+    int64_t count;
+    size_t bytes;
+    if (!traced)
+      CUSP_TRY(check_room(&type->shape, type->dtype));
+    CUSP_TRY(cusp_shape_count_checked(&count, &type->shape));
+    CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(type->dtype)));
+  }
   return CUSP_OK;
 }
 
@@ -235,7 +250,7 @@ static cusp_status make(cusp_node **out, const cusp_op *op, int n_inputs, cusp_n
   inference.n_outputs = 1;
   cusp_status status = op->infer(&inference);
   if (status == CUSP_OK)
-    status = check_shapes(&inference);
+    status = check_shapes(&inference, any_traced(n_inputs, inputs));
   if (status == CUSP_OK)
     status = check_vector_function(op, &inference);
   if (types != small)

@@ -135,6 +135,11 @@ local function made_by_library(members)
   return false
 end
 
+local behind = setmetatable({}, { __mode = "k" }) -- a method with a check before it → the method itself
+
+--- The method that a class was given, where `f` is that with a check before it; else `f`.
+function Object.method_behind(f) return behind[f] or f end
+
 -- A method of the library with the check of its arguments before it: `Base.__checks.NAME(self, ...)` holds for all classes below Base.
 local function with_check(class, name, method)
   local check = class.__library and type(method) == "function" and class.__super.__checks[name]
@@ -145,6 +150,7 @@ local function with_check(class, name, method)
     if type(holder) ~= "table" or (holder[name] or self[name]) == checked then check(self, ...) end
     return method(self, ...)
   end
+  behind[checked] = method
   return checked
 end
 

@@ -4,6 +4,7 @@
 -- class of the program's own the names of its function's parameters count. What the function has
 -- parameters for is handed over by position, the rest by name in the last argument, `args`.
 -- @module cusp.layers.signature
+local Object = require "cusp.class"
 local errors = require "cusp.errors"
 local methods = require "cusp.methods"
 local Node = require "cusp.models.node"
@@ -33,6 +34,7 @@ end
 
 local function parse(class, call, declared)
   local names, any = {}, true
+  call = Object.method_behind(call)
   if type(call) == "function" then names, any = parameter_names(call) end
   local last = names[#names]
   local own = type(call) == "function" and not errors.is_library(debug.getinfo(call, "S").source)
