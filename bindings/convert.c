@@ -227,6 +227,8 @@ static cusp_status check(reader *r, int depth) {
   if (lua_type(r->L, -1) != LUA_TTABLE)
     return wrong_item(r, depth);
   int64_t length = (int64_t)lua_rawlen(r->L, -1);
+  if (length == 0 && cusp_lua_has_hole(r->L, lua_gettop(r->L), 0))
+    return hole_after(0);
   if (length == 0 && has_keys(r->L))
     return cusp_fail(CUSP_EVALUE, "expected numbers at position %s, got a table with keys, not a list", position_text(r, depth));
   if (length != r->shape.size[depth])

@@ -101,7 +101,7 @@ describe("hostile files", function()
     local path = folder.path .. "/deep.weights.h5"
     local file = cusp.hdf5.create(path)
     local group = file.root
-    for _ = 1, 200 do group = group:create_group "layers" end
+    for _ = 1, 600 do group = group:create_group "layers" end
     file:close()
     local model = cusp.Sequential { cusp.Input { shape = { 3 } }, cusp.layers.Dense(2) }
     local ok, message = pcall(model.load_weights, model, path)
