@@ -255,14 +255,16 @@ function Graph.new(inputs, outputs)
   return self
 end
 
--- What `later` gives, before anybody looks into it.
+-- What `later` gives. The graph stays a field of it, so that an error afterwards can take it back (see cusp.whole).
 local Later = {}
 
 function Later.__index(self, key)
-  local made = Graph.new(rawget(self, "from"), rawget(self, "to"))
-  for field, value in pairs(made) do rawset(self, field, value) end
-  setmetatable(self, Graph)
-  return self[key]
+  local made = rawget(self, "made")
+  if not made then
+    made = Graph.new(rawget(self, "from"), rawget(self, "to"))
+    rawset(self, "made", made)
+  end
+  return made[key]
 end
 
 --- As `Graph.new`, but made when it is first looked into: a stack that grows layer by layer would make one for each.

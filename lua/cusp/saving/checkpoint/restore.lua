@@ -77,6 +77,15 @@ local function belongs_to(self, object)
   rawset(object, "_restorations", list)
 end
 
+--- What no longer waits for an object need not be kept for it.
+local function leaves(self, object)
+  local kept = {}
+  for _, tables in ipairs(rawget(object, "_restorations") or {}) do
+    if tables[1] ~= self then kept[#kept + 1] = tables end
+  end
+  rawset(object, "_restorations", #kept > 0 and kept or nil)
+end
+
 --- Continues from an object when it is built, or a model when it is compiled.
 local function wait_for(self, object, id, layer)
   if self.waiting[object] then return end
@@ -89,7 +98,11 @@ local function wait_for(self, object, id, layer)
       failing[self] = true
       self:continue(object, id, layer)
       failing[self] = nil
-    end, is_layer and self.reader.path or "optimizer", function() self.superseded = true end)
+      leaves(self, object)
+    end, is_layer and self.reader.path or "optimizer", function()
+      self.superseded = true
+      leaves(self, object)
+    end)
   end
 end
 
