@@ -53,6 +53,10 @@ local cases = {
   { "a tuple of YAML", "expected a list", function() cusp.yaml.tuple() end },
   { "what a tape does not record", "expects a function", function() cusp.GradientTape():stop_recording() end },
   { "a function of a data set", "expected a function", function() cusp.data.Dataset.range(3):apply(1) end },
+  { "an element that contains itself", "contains itself", function() cusp.data.Dataset.from_tensors { a = cycle } end },
+  { "options of HDF5", "options should be a table", function() cusp.hdf5.open("a", 1) end },
+  { "options of zip", "options should be a table", function() cusp.zip.open("a", 1) end },
+  { "the jacobian of nothing", "target 1 should be a tensor", function() cusp.GradientTape():jacobian() end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 

@@ -42,6 +42,9 @@ local default_read_limit = 256 << 20
 -- @raise where there is no such file, or it is not a zip archive
 function zip.open(path, options)
   expect_string("zip.open: expected the archive's path", path)
+  if options ~= nil and type(options) ~= "table" then
+    errors.raise("zip.open: the options should be a table, got %s", errors.describe(options))
+  end
   local reader, reason = library().open(path, options and options.limit or 0)
   if not reader then errors.raise("zip.open: %s: %s", path, reason) end
   return setmetatable({ path = path, _reader = reader }, Archive)

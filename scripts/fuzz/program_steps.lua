@@ -365,7 +365,9 @@ function statements.repeated(self, nodes)
   self:block(nodes, "for _ = 1, 2 do", "end", function(block) body(self, block, 1, 3) end, true)
 end
 
+-- In the step alone: a branch that is not taken is traced, and would raise in a compiled step only.
 function statements.wrong(self, nodes)
+  if self.depth > 1 then return statements.tensor(self, nodes) end
   local v, w = self:any(), self:any()
   if self.draw:chance(0.1) then self:push(nodes, "t", ("ops.matmul(%s, %s)"):format(v.name, w.name),
     {}) end

@@ -34,7 +34,7 @@ local function is_numeric(value)
   for i = 1, #value do
     if type(value[i]) == "userdata" or type(value[i]) == "string" then return false end
   end
-  while structure.is_container(value) do value = value[1] end
+  value = structure.first_leaf(value)
   return type(value) == "number" or type(value) == "boolean"
 end
 
@@ -61,7 +61,7 @@ local function rectangular(owner, value)
   return tensor
 end
 
-local function take_apart(owner, value, out)
+local function take_apart(owner, value, out, depth)
   if structure.is_container(value) and #value > 0 then
     if is_numeric(value) then value = rectangular(owner, value)
     elseif is_list_of_strings(value) then value = element.strings(table.move(value, 1, #value, 1, {})) end
@@ -71,10 +71,11 @@ local function take_apart(owner, value, out)
     return #out
   end
   local form = {}
+  depth = structure.deeper(depth or 0)
   if structure.is_list(value) then
-    for i = 1, #value do form[i] = take_apart(owner, value[i], out) end
+    for i = 1, #value do form[i] = take_apart(owner, value[i], out, depth) end
   else
-    for _, key in ipairs(structure.keys(value)) do form[key] = take_apart(owner, value[key], out) end
+    for _, key in ipairs(structure.keys(value)) do form[key] = take_apart(owner, value[key], out, depth) end
   end
   return form
 end

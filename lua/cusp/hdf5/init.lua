@@ -25,6 +25,9 @@ end
 -- what is damaged is asked for
 function hdf5.open(path, options)
   check_path("hdf5.open", path)
+  if options ~= nil and type(options) ~= "table" then
+    errors.raise("hdf5.open: the options should be a table, got %s", errors.describe(options))
+  end
   for key in pairs(options or {}) do
     if key ~= "timeout" then errors.raise("hdf5.open: unknown option '%s'%s", tostring(key), errors.suggestion(key, { "timeout" })) end
   end

@@ -88,6 +88,13 @@ local function map(value, f, is_leaf, depth)
   return result
 end
 
+--- The first leaf along first items; nil where there is none.
+function structure.first_leaf(value)
+  local depth = 0
+  while is_container(value) do value, depth = value[1], deeper(depth) end
+  return value
+end
+
 --- A structure of the same form with `f(leaf)` in place of each leaf (`nil` becomes `false` within a list).
 -- A table with both a list part and keys (a call's arguments) keeps both.
 function structure.map(value, f, is_leaf) return map(value, f, is_leaf, 0) end

@@ -11,7 +11,7 @@ local data = {}
 
 -- Whether a plain table is numbers all the way down, and so one tensor rather than several.
 local function is_numeric(value)
-  while structure.is_container(value) do value = value[1] end
+  value = structure.first_leaf(value)
   return type(value) == "number" or type(value) == "boolean"
 end
 
