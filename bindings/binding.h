@@ -130,6 +130,7 @@ cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *func
 void cusp_lua_open_variable(lua_State *L);
 void cusp_lua_open_tape(lua_State *L);
 void cusp_lua_open_branch(lua_State *L);
+void cusp_lua_open_truth(lua_State *L);
 void cusp_lua_open_function(lua_State *L);
 void cusp_lua_open_data(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);

@@ -323,6 +323,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_variable(L);
   cusp_lua_open_tape(L);
   cusp_lua_open_branch(L);
+  cusp_lua_open_truth(L);
   cusp_lua_open_scope(L);
   cusp_lua_open_function(L);
   cusp_lua_open_data(L);

@@ -76,3 +76,21 @@ void cusp_lua_forget_truths(lua_State *L, const cusp_trace *trace) {
   }
   lua_pop(L, 1);
 }
+
+/** cusp.engine.unnoted(f, ...): what f returns; the truth values that it asks for are looked at by the caller. */
+static int unnoted(lua_State *L) {
+  push_asked(L);
+  lua_Integer before = (lua_Integer)lua_rawlen(L, -1);
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 2, LUA_MULTRET);
+  for (lua_Integer i = (lua_Integer)lua_rawlen(L, 1); i > before; i--) {
+    lua_pushnil(L);
+    lua_rawseti(L, 1, i);
+  }
+  return lua_gettop(L) - 1;
+}
+
+void cusp_lua_open_truth(lua_State *L) {
+  lua_pushcfunction(L, unnoted);
+  lua_setfield(L, -2, "unnoted");
+}

@@ -95,7 +95,8 @@ static cusp_status list_captures(cusp_node ***captures, int *count, const cusp_o
   CUSP_TRY(cusp_alloc((void **)captures, ((size_t)order->count + 1) * sizeof **captures));
   for (int i = 0; i < order->count; i++) {
     cusp_node *node = order->nodes[i];
-    if (cusp_stops(order->stop, node) && node->trace && cusp_map_get(&b->given, node) < 0)
+    bool varies = node->trace || node->watched;
+    if (varies && cusp_stops(order->stop, node) && cusp_map_get(&b->given, node) < 0)
       (*captures)[(*count)++] = node;
   }
   return CUSP_OK;

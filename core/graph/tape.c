@@ -41,10 +41,15 @@ static bool recorded_an_input(const cusp_tape *tape, const cusp_node *node) {
   return false;
 }
 
+/* Within a trace, what is made of a watched constant is traced like all else: a plan may have to go back through it. */
 cusp_status cusp_tape_record(cusp_node *node) {
-  for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer)
-    if (listens(tape) && recorded_an_input(tape, node))
-      CUSP_TRY(record_on(tape, node));
+  for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer) {
+    if (!listens(tape) || !recorded_an_input(tape, node))
+      continue;
+    CUSP_TRY(record_on(tape, node));
+    if (!node->trace && cusp_state()->trace)
+      cusp_trace_retain(node->trace = cusp_state()->trace);
+  }
   return CUSP_OK;
 }
 

@@ -198,6 +198,19 @@ describe("a branch", function()
     both_ways(make, with(cusp.tensor{4.0, 9.0}), with(cusp.tensor{0.0, 0.0}), with(cusp.tensor{-1.0, 2.0}))
   end)
 
+  it("has the gradients of watched constants from outside", function()
+    both_ways(function()
+      local k = cusp.tensor{1.0, 2.0}
+      return function(x)
+        local tape <close> = cusp.GradientTape{persistent = true}
+        tape:watch(k)
+        local y = ops.cond(x:sum():greater(0), function() return k * k end, function() return k * 2 end)
+        local z = ops.fori_loop(0, ops.cast(x:sum(), "int32"), function(_, v) return v * k end, k)
+        return tape:gradient(y, k), tape:gradient(z, k)
+      end
+    end, with(cusp.tensor{1.0, 1.0}), with(cusp.tensor{-1.0}))
+  end)
+
   it("fails only where it is chosen", function()
     local f = cusp.compile(function(chosen, x)
       return ops.cond(chosen, function() return ops.cholesky(x) end, function() return x end)

@@ -148,7 +148,7 @@ end
 local function is_traced_condition(condition, values, n)
   if not engine.tracing() then return false end
   local _ <close> = engine.branch() -- undone when it goes out of scope
-  return engine.is_traced(condition(table.unpack(values, 1, n)))
+  return engine.is_traced((engine.unnoted(condition, table.unpack(values, 1, n))))
 end
 
 local function while_loop(condition, body, loop_vars, maximum_iterations)
