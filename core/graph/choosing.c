@@ -27,30 +27,33 @@ static cusp_status collect_variables(choosing *c) {
   return CUSP_OK;
 }
 
-static cusp_dtype common_dtype(const choosing *c, int result) {
-  const cusp_node *first = c->branches[0]->results[result];
-  cusp_dtype dtype = first->type.dtype;
-  bool weak = first->weak;
+/* A Lua number takes the dtype of what another branch returns. */
+static cusp_dtype dtype_of_result(const choosing *c, int result) {
+  cusp_node *const *first = c->branches[0]->results;
+  cusp_dtype dtype = first[result]->type.dtype;
+  bool weak = first[result]->weak;
   for (int b = 1; b < c->n_branches; b++) {
     const cusp_node *node = c->branches[b]->results[result];
-    if (node->weak == weak)
+    if (weak && node->weak)
       dtype = cusp_dtype_promote(dtype, node->type.dtype);
-    else
-      dtype = weak ? cusp_dtype_promote_weak(node->type.dtype, dtype) : cusp_dtype_promote_weak(dtype, node->type.dtype);
+    else if (weak)
+      dtype = cusp_dtype_promote_weak(node->type.dtype, dtype);
     weak = weak && node->weak;
   }
   return dtype;
 }
 
 static cusp_status unify_result(choosing *c, int result) {
-  cusp_dtype dtype = common_dtype(c, result);
-  const cusp_shape *shape = &c->branches[0]->results[result]->type.shape;
+  cusp_type type = {dtype_of_result(c, result), c->branches[0]->results[result]->type.shape};
   for (int b = 0; b < c->n_branches; b++) {
     cusp_node *node = c->branches[b]->results[result];
-    if (!cusp_shape_equal(shape, &node->type.shape))
+    if (!cusp_shape_equal(&type.shape, &node->type.shape))
       return cusp_fail(CUSP_ESHAPE, "%s: result %d has shape %s in the first branch and %s in branch %d; they should be equal", c->name,
-                       result + 1, cusp_shape_text(shape), cusp_shape_text(&node->type.shape), b + 1);
-    cusp_node *cast = cusp_cast(node, dtype);
+                       result + 1, cusp_shape_text(&type.shape), cusp_shape_text(&node->type.shape), b + 1);
+    if (type.dtype != node->type.dtype && !node->weak)
+      return cusp_fail(CUSP_EDTYPE, "%s: result %d is %s in one branch and %s in branch %d; cast one of them", c->name, result + 1,
+                       cusp_dtype_name(type.dtype), cusp_dtype_name(node->type.dtype), b + 1);
+    cusp_node *cast = cusp_cast(node, type.dtype);
     CUSP_TRY(cusp_built(cast));
     c->outputs[b * c->n_outputs + result] = cast;
   }

@@ -14,7 +14,7 @@ local on_vectors = {
 }
 local keeping = { "layers.BatchNormalization{momentum = 0.6}", "layers.Dropout(0.4)",
   "layers.LayerNormalization()", "layers.GaussianNoise(0.1)",
-  "layers.Activation('elu')", "layers.PReLU()", "layers.UnitNormalization()",
+  "layers.Activation('elu')", "layers.PReLU()", -- no UnitNormalization: it makes rounding errors near zero large
     "layers.ActivityRegularization{l2 = 0.01}", "layers.AlphaDropout(0.2)",
   "layers.Rescaling(0.5, 0.1)", "layers.Lambda(function(a) return a * 0.5 end)",
     "layers.SpectralNormalization(layers.Dense(3))", "counting()" }

@@ -214,8 +214,10 @@ local function take_gradients(self, block, tape, sources, names, last)
   for i, source in ipairs(sources) do parts[i] = source.name end
   local found = self:name "found"
   block[#block + 1] = ("local %s = %s%s})"):format(found, text, table.concat(parts, ", "))
+  -- A compiled branch that is not taken gives zeros, where there is no path at all uncompiled.
+  local none = self.has_branches and "%s * 0" or "%s * 0 - 7"
   for i, source in ipairs(sources) do
-    local or_else = ("%s * 0 - 7"):format(source.name)
+    local or_else = none:format(source.name)
     block[#block + 1] = ("%s = %s[%d] or %s"):format(names[i], found, i, or_else)
   end
   if last then return end
@@ -293,11 +295,12 @@ end
 
 local function branch(self, block, shape)
   body(self, block, 1, 3)
-  block[#block + 1] = "return " .. ("(%s) * 1"):format(self:of_shape(shape))
+  block[#block + 1] = "return " .. ("ops.cast(%s, 'float32') * 1"):format(self:of_shape(shape))
 end
 
 function statements.cond(self, nodes)
   if self.depth > 2 then return statements.tensor(self, nodes) end
+  self.has_branches = true
   local test, shape = self:any(), self.draw:pick(self.variables).shape
   local name = self:name "c"
   local predicate = self.draw:pick { "ops.sum(%s):greater(0.15)", "ops.mean(%s):less(0.3)",
@@ -315,6 +318,7 @@ end
 
 function statements.switch(self, nodes)
   if self.depth > 2 then return statements.tensor(self, nodes) end
+  self.has_branches = true
   local shape, name = self.draw:pick(self.variables).shape, self:name "c"
   local first = self:name "branch"
   for i = 1, 2 do

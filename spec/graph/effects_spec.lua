@@ -279,6 +279,8 @@ describe("a branch", function()
     local x = cusp.zeros{2}
     assert.matches("cond: result 1 has shape %[2%] in the first branch and %[3%] in branch 2",
       message(function(p) return ops.cond(p, function() return x end, function() return cusp.zeros{3} end) end, yes))
+    assert.matches("cond: result 1 is float32 in one branch and int32 in branch 2",
+      message(function(p) return ops.cond(p, function() return x end, function() return ops.cast(x, "int32") end) end, yes))
     assert.matches("cond: branch 2 returns another structure",
       message(function(p) return ops.cond(p, function() return {x} end, function() return x end) end, yes))
     assert.matches("cond: expected one element as the condition, got shape %[2%]",

@@ -269,9 +269,17 @@ end
 local function associative_scan(f, elems, reverse, axis)
   check_callable("associative_scan", f)
   elems = tensors_of(elems)
-  local shape = structure.flatten(elems)[1].shape
-  if axis < 0 then axis = #shape + 1 + axis end
-  local size = shape[axis]
+  local size
+  for _, leaf in ipairs(structure.flatten(elems)) do
+    local at = axis < 0 and #leaf.shape + 1 + axis or axis
+    if not leaf.shape[at] then errors.raise("associative_scan: axis %d is out of range for shape %s", axis, errors.shape(leaf.shape)) end
+    if size and leaf.shape[at] ~= size then
+      errors.raise("associative_scan: expected %d along axis %d, got shape %s", size, axis, errors.shape(leaf.shape))
+    end
+    size = leaf.shape[at]
+  end
+  if not size then errors.raise "associative_scan: there are no tensors to scan" end
+  if axis < 0 then axis = #structure.flatten(elems)[1].shape + 1 + axis end
   local function flipped(value) return structure.map(value, function(leaf) return rows.flip(leaf, axis) end) end
   if reverse then elems = flipped(elems) end
   local distance = 1

@@ -1,6 +1,7 @@
 --- Optimizers: what updates variables from gradients.
 -- @module cusp.optimizers
 local Object = require "cusp.class"
+local errors = require "cusp.errors"
 local namespace = require "cusp.namespace"
 local plain = require "cusp.plain"
 
@@ -26,7 +27,11 @@ local get, deserialize = optimizers.get, optimizers.deserialize
 function optimizers.get(identifier)
   if Object.is_instance(identifier, optimizers.Optimizer) then return identifier end
   if type(identifier) == "string" then identifier = canonical(identifier) end
-  return get(identifier)
+  local found = get(identifier)
+  if found ~= nil and not Object.is_instance(found, optimizers.Optimizer) then
+    errors.raise("expected an optimizer or its name, got %s", errors.describe(identifier))
+  end
+  return found
 end
 
 --- An optimizer from its serialised form.
