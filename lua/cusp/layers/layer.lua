@@ -254,26 +254,26 @@ function getters.non_trainable_weights(self) return select_weights(self, false) 
 getters.non_trainable_variables = getters.non_trainable_weights
 
 -- Of a model within, the metrics are its own affair, as all that it is trained with; those of its layers count.
-local function collect_metrics_below(self, out)
-  for _, layer in ipairs(self:sublayers()) do
-    if layer.__is_model then
-      collect_metrics_below(layer, out)
+local function collect_metrics(self, out, is_within)
+  local below = {}
+  tracking.each(self, function(kind, value)
+    if kind == "layer" then below[#below + 1] = value
+    elseif kind == "metric" and not (is_within and self.__is_model) then out[#out + 1] = value end
+  end)
+  if self.sublayers ~= Layer.sublayers then below = self:sublayers() end
+  for _, layer in ipairs(below) do
+    if layer.__is_model or layer.__getters.metrics == getters.metrics then
+      collect_metrics(layer, out, true)
     else
-      local below = layer.metrics
-      table.move(below, 1, #below, #out + 1, out)
+      local own = layer.metrics
+      table.move(own, 1, #own, #out + 1, out)
     end
   end
   return out
 end
 
 --- Metrics among the fields of the layer and of the layers below it, not those of models.
-function getters.metrics(self)
-  local result = {}
-  tracking.each(self, function(kind, value)
-    if kind == "metric" then result[#result + 1] = value end
-  end)
-  return tracking.unique(collect_metrics_below(self, result))
-end
+function getters.metrics(self) return tracking.unique(collect_metrics(self, {}, false)) end
 
 --- Whether training changes the layer's weights; setting it goes down to the layers below.
 function getters.trainable(self)

@@ -21,7 +21,8 @@ end
 
 --- Whether a table of a user's class holds nothing but what is tracked, by name: a map of layers.
 local function is_map(value)
-  if type(value) ~= "table" or next(value) == nil then return false end
+  local meta = getmetatable(value)
+  if type(meta) == "table" and rawget(meta, "__getters") or next(value) == nil then return false end
   for key, item in next, value do
     if type(key) ~= "string" or not tracking.kind(item) then return false end
   end
@@ -32,6 +33,7 @@ end
 -- Of a list of a user's class only the items count: its other fields are its class's own.
 -- @treturn ?{integer|string,...} nil for a value that holds nothing
 function tracking.keys(value)
+  if type(value) ~= "table" then return nil end
   local container = structure.is_container(value)
   if not container and not is_map(value) then return nil end
   local positions, by_name = {}, {}
@@ -45,19 +47,48 @@ function tracking.keys(value)
   return table.move(by_name, 1, #by_name, #positions + 1, positions)
 end
 
-local function walk(value, visit, seen)
-  local kind = tracking.kind(value)
-  if kind then return visit(kind, value) end
-  local keys = tracking.keys(value)
-  if not keys or seen[value] then return end
+local walk
+
+local function is_plain_list(value)
+  if getmetatable(value) ~= nil then return false end
+  local count = 0
+  for key in next, value do
+    if math.type(key) ~= "integer" then return false end
+    count = count + 1
+  end
+  return count == rawlen(value)
+end
+
+-- Plain lists, the usual case, are gone through without a list of their keys.
+local function walk_table(value, visit, seen)
+  if seen[value] then return end
   seen[value] = true
-  for _, key in ipairs(keys) do walk(rawget(value, key), visit, seen) end
+  if is_plain_list(value) then
+    for i = 1, #value do walk(value[i], visit, seen) end
+    return
+  end
+  for _, key in ipairs(tracking.keys(value) or {}) do walk(rawget(value, key), visit, seen) end
+end
+
+function walk(value, visit, seen)
+  local kind = type(value)
+  if kind == "userdata" then
+    if engine.is_variable(value) then visit("variable", value) end
+  elseif kind == "table" then
+    kind = tracking.kind(value)
+    if kind then return visit(kind, value) end
+    if next(value) ~= nil then walk_table(value, visit, seen) end
+  end
 end
 
 --- Calls `visit(kind, value)` for each tracked thing directly below a layer.
 function tracking.each(layer, visit)
   local seen = {}
-  for _, name in ipairs(layer.__order) do walk(rawget(layer, name), visit, seen) end
+  for _, name in ipairs(layer.__order) do
+    local value = rawget(layer, name)
+    local kind = type(value)
+    if kind == "table" or kind == "userdata" then walk(value, visit, seen) end
+  end
 end
 
 --- A list without its repetitions.
