@@ -96,6 +96,10 @@ int cusp_lua_tensor_tobytes(lua_State *L);
 
 /* ------------------------------------------------------------------ truth.c */
 
+/** How many truth values are remembered. [-0, +0, m] */
+size_t cusp_lua_count_truths(lua_State *L);
+/** Forgets all but the first `count`. [-0, +0, m] */
+void cusp_lua_keep_truths(lua_State *L, size_t count);
 /** Remembers the tensor at `index` where it is a truth value of an open trace that the user's code asked for itself. [-0, +0, m] */
 void cusp_lua_note_truth(lua_State *L, int index);
 /**

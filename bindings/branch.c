@@ -8,12 +8,13 @@ static const char branch_kind[] = "cusp.Branch";
 typedef struct branch_box {
   const void *kind;
   cusp_branch *branch; /* NULL once closed */
+  size_t truths;       /* asked for before it began */
 } branch_box;
 
 /** cusp.engine.branch(repeated): what follows belongs to a branch of the open trace, until finish or close. */
 static int new_branch(lua_State *L) {
   branch_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = (branch_box){branch_kind, NULL};
+  *box = (branch_box){branch_kind, NULL, cusp_lua_count_truths(L)};
   luaL_setmetatable(L, branch_kind);
   cusp_status status = cusp_branch_begin(&box->branch, lua_toboolean(L, 1));
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "branch");
@@ -29,6 +30,8 @@ static branch_box *check_branch(lua_State *L, int index, const char *function) {
 static int branch_close(lua_State *L) {
   branch_box *box = cusp_lua_test(L, 1, branch_kind);
   if (box) {
+    if (box->branch && box->branch->open) /* a trial: nothing of it stays */
+      cusp_lua_keep_truths(L, box->truths);
     cusp_branch_free(box->branch);
     box->branch = NULL;
   }

@@ -28,6 +28,22 @@ void cusp_lua_note_truth(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
+size_t cusp_lua_count_truths(lua_State *L) {
+  push_asked(L);
+  size_t count = lua_rawlen(L, -1);
+  lua_pop(L, 1);
+  return count;
+}
+
+void cusp_lua_keep_truths(lua_State *L, size_t count) {
+  push_asked(L);
+  for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i > (lua_Integer)count; i--) {
+    lua_pushnil(L);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pop(L, 1);
+}
+
 static cusp_node *node_at(lua_State *L, int list, lua_Integer i) {
   lua_rawgeti(L, list, i);
   cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, -1);
