@@ -118,11 +118,14 @@ end
 
 calling.convert = convert
 
-local function convert_arguments(layer, extras, args, dtype)
+local function convert_arguments(layer, inputs, extras, args, dtype)
+  local names = signature.of(layer).names
+  args.mask = masks.without_holes(inputs, args.mask)
   for i = 1, extras.n do
+    if names[i] == "mask" then extras[i] = masks.without_holes(inputs, extras[i]) end
     if type(extras[i]) == "table" or type(extras[i]) == "userdata" then extras[i] = convert(layer, extras[i], dtype) end
   end
-  for _, name in ipairs(signature.of(layer).names) do
+  for _, name in ipairs(names) do
     local value = args[name]
     if type(value) == "table" or type(value) == "userdata" then args[name] = convert(layer, value, dtype) end
   end
@@ -465,7 +468,7 @@ function calling.call(layer, ...)
   else
     local dtype = layer.autocast and layer.compute_dtype or nil
     inputs = convert(layer, inputs, dtype)
-    if extras.n > 0 or next(args) ~= nil then convert_arguments(layer, extras, args, dtype) end
+    if extras.n > 0 or next(args) ~= nil then convert_arguments(layer, inputs, extras, args, dtype) end
   end
   if extras.n > 0 then signature.bind(layer, extras, args) end
   check_inputs(layer, inputs)

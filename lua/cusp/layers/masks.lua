@@ -2,6 +2,7 @@
 -- Tensors are values, so the mask is kept beside them, in a table that lets go of a mask when its tensor is gone.
 -- @module cusp.layers.masks
 
+local lists = require "cusp.lists"
 local structure = require "cusp.models.structure"
 
 local masks = {}
@@ -28,6 +29,14 @@ function masks.of(inputs)
     return mask or false
   end)
   return found and result or nil
+end
+
+--- A list of masks with `false` where nothing stands: the inputs say how many there are.
+function masks.without_holes(inputs, mask)
+  if not structure.is_container(inputs) or not structure.is_container(mask) or not lists.hole(mask) then return mask end
+  local result = {}
+  for i = 1, #inputs do result[i] = mask[i] or false end
+  return result
 end
 
 local function collect(mask, out)
