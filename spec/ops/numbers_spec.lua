@@ -83,6 +83,21 @@ describe("Lua numbers", function()
   end)
 end)
 
+describe("tables of numbers", function()
+  it("have to fit the dtype that they are to have", function()
+    for _, name in ipairs { "convert_to_tensor", "array" } do
+      local ok, message = pcall(ops[name], { 1, 300 }, "uint8")
+      assert.is_false(ok)
+      assert.is_truthy(message:find("300 does not fit uint8", 1, true), message)
+      assert.is_false((pcall(ops[name], { { 1, -1 } }, { dtype = "uint16" })))
+      assert.same({ 1, 200 }, ops[name]({ 1, 200 }, "uint8"):tolist())
+      assert.equal(0.1, ops[name]({ 0.1 }, "float64"):item())
+      assert.same({ 44 }, ops[name](cusp.tensor { 300 }, "uint8"):tolist())
+      assert.equal("int64", ops[name]({ 1 << 31 }).dtype)
+    end
+  end)
+end)
+
 describe("ranges", function()
   it("have the length that exact arithmetic gives", function()
     local steps = { 0, 1 << 31, 1 << 32, 3 << 31 }
