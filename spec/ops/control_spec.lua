@@ -18,6 +18,38 @@ describe("operations that take functions", function()
     assert.equal(3, ops.fori_loop(0, 3, function(step, v) return v + step end, cusp.tensor(0)):item())
   end)
 
+  it("give the values that variables had, traced or not", function()
+    local v, u = cusp.Variable(1.0), cusp.Variable(2.0)
+    local function of_branch(p)
+      local kept = ops.cond(p, function() return v end, function() return u end)
+      local named = ops.switch(ops.cast(p, "int32"), {function() return {a = v} end, function() return {a = u} end})
+      v:assign_add(1)
+      return kept * 1, named.a * 1
+    end
+    local function of_loop(n)
+      local i, kept = ops.while_loop(function(i) return ops.less(i, n) end, function(i, x)
+        v:assign_add(x)
+        return i + 1, v
+      end, {0, u})
+      local last = ops.fori_loop(0, n, function(_, x) u:assign(x) return v end, u)
+      u:assign(9)
+      return i, kept * 1, last * 1
+    end
+    local function run(f, ...)
+      v:assign(1)
+      u:assign(2)
+      local results = {}
+      for i, result in ipairs {f(...)} do results[i] = type(result) == "number" and result or result:item() end
+      return results
+    end
+    for _, f in ipairs {function(g) return g end, cusp.compile} do
+      assert.same({1, 2}, run(f(of_branch), cusp.tensor(true)))
+      assert.same({2, 1}, run(f(of_branch), cusp.tensor(false)))
+      assert.same({2, 6, 6}, run(f(of_loop), cusp.tensor(2)))
+      assert.same({0, 2, 2}, run(f(of_loop), cusp.tensor(0)))
+    end
+  end)
+
   it("scan and map along the first axis", function()
     local carry, ys = ops.scan(function(c, x) return c + x, c end, cusp.tensor(0.0), cusp.tensor{1.0, 2.0, 3.0})
     assert.equal(6, carry:item())

@@ -71,6 +71,15 @@ local function put_together(form, values)
   return table.unpack(results, 1, form.n)
 end
 
+-- Variables among results as their values, which a trace gives, too: what is assigned later is not seen.
+local function values_of(...)
+  local results = table.pack(...)
+  for i = 1, results.n do
+    results[i] = structure.map(results[i], function(leaf) return engine.is_variable(leaf) and leaf.value or leaf end)
+  end
+  return table.unpack(results, 1, results.n)
+end
+
 -- Traces each function apart. The plan computes and assigns what the one that is chosen does, alone.
 local function choose(name, index, functions, ...)
   local branches <close> = setmetatable({}, { __close = function(self) for _, branch in ipairs(self) do branch:close() end end })
@@ -98,8 +107,7 @@ local function cond(pred, true_fn, false_fn)
   check_callable("cond", true_fn)
   check_callable("cond", false_fn)
   if known("cond", pred) then
-    if truth(pred) then return true_fn() end
-    return false_fn()
+    return values_of((truth(pred) and true_fn or false_fn)())
   end
   local second = rows.cast(rows.logical_not(one_element("cond", "condition", pred)), "int32")
   return choose("cond", second, { true_fn, false_fn })
@@ -110,7 +118,7 @@ local function switch(index, branches, ...)
   if #branches == 0 then errors.raise "switch: there are no branches" end
   if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
-    return branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0)) + 1](...)
+    return values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0)) + 1](...))
   end
   return choose("switch", rows.cast(one_element("switch", "index", index), "int64"), branches, ...)
 end
@@ -157,13 +165,14 @@ local function while_loop(condition, body, loop_vars, maximum_iterations)
   local single = not structure.is_container(loop_vars)
   local values = single and { loop_vars } or loop_vars
   local n, count = #values, 0
+  values = { values_of(table.unpack(values, 1, n)) }
   while not maximum_iterations or count < maximum_iterations do
     if is_traced_condition(condition, values, n) then
       local left = maximum_iterations and maximum_iterations - count
       return traced_loop("while_loop", condition, body, table.pack(table.unpack(values, 1, n)), left)
     end
     if not truth(condition(table.unpack(values, 1, n))) then break end
-    values = as_list(body(table.unpack(values, 1, n)))
+    values = as_list(values_of(body(table.unpack(values, 1, n))))
     if #values ~= n then errors.raise("while_loop: the body should return %d values, got %d", n, #values) end
     count = count + 1
   end
@@ -182,7 +191,8 @@ local function fori_loop(lower, upper, body, value)
     local function round(i, now) return { i + 1, (body(i, now)) } end
     return (select(2, traced_loop("fori_loop", below, round, table.pack(define.tensor(lower), value))))
   end
-  for i = integer_of(lower), integer_of(upper) - 1 do value = body(i, value) end
+  value = values_of(value)
+  for i = integer_of(lower), integer_of(upper) - 1 do value = values_of(body(i, value)) end
   return value
 end
 
