@@ -11,6 +11,7 @@ static const char trace_kind[] = "cusp.Trace", function_kind[] = "cusp.Function"
 typedef struct trace_box {
   const void *kind;
   cusp_trace *trace; /* NULL once compiled or abandoned */
+  int64_t tapes;     /* made before it began */
 } trace_box;
 
 typedef struct function_box {
@@ -44,7 +45,7 @@ static text_box *new_text(lua_State *L) {
 
 static trace_box *push_trace(lua_State *L) {
   trace_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (trace_box){trace_kind, NULL};
+  *box = (trace_box){trace_kind, NULL, 0};
   luaL_setmetatable(L, trace_kind);
   cusp_lua_keep_coroutine(L);
   cusp_lua_enter(L);
@@ -164,6 +165,13 @@ static void end_trace(lua_State *L, bool failed) {
   cusp_trace_abandon(trace);
 }
 
+/* A tape that the traced function left open would record what comes after the trace. */
+static void end_traced(lua_State *L, bool failed) {
+  trace_box *box = lua_touserdata(L, 1);
+  cusp_tape_close_after(box->tapes);
+  end_trace(L, failed);
+}
+
 static int return_all(lua_State *L, int status, lua_KContext context) {
   (void)status;
   (void)context;
@@ -191,8 +199,9 @@ static int traced(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_insert(L, 1);
   lua_insert(L, 3);
+  box->tapes = cusp_tape_count();
   cusp_status status = cusp_trace_begin(&box->trace);
-  return status == CUSP_OK ? cusp_lua_call_within(L, end_trace) : cusp_lua_raise(L, status, "trace");
+  return status == CUSP_OK ? cusp_lua_call_within(L, end_traced) : cusp_lua_raise(L, status, "trace");
 }
 
 /* ------------------------------------------------------------------ calling functions */

@@ -1,3 +1,4 @@
+local cusp = require "cusp"
 local engine = require "cusp.engine"
 
 local function message(f, ...)
@@ -64,6 +65,20 @@ describe("engine.tape", function()
     tape:close()
     tape:close()
     assert.matches("the tape is closed", message(tape.gradient, tape, {y}, {v}), 1, true)
+  end)
+
+  it("ends with the trace that it was opened in", function()
+    local v, tape = cusp.Variable(2.0), nil
+    local f = cusp.compile(function(x)
+      tape = cusp.GradientTape {persistent = true}
+      return tape:gradient(v * x, v)
+    end)
+    assert.equal(3, f(cusp.tensor(3.0)):item())
+    assert.is_false(engine.recording())
+    assert.equal(4, f(cusp.tensor(4.0)):item())
+    local outer <close> = cusp.GradientTape()
+    assert.equal(5, f(cusp.tensor(5.0)):item())
+    assert.is_true(engine.recording())
   end)
 
   it("names what is no tensor", function()
