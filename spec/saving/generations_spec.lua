@@ -77,7 +77,14 @@ describe("files of Keras 2:", function()
     end
     close(first("2.15.0", "ConvLSTM2D", { filters = 1, kernel_size = 2 }).recurrent_activation(x):flat(), { 0.7 }, "ConvLSTM2D")
     assert.is_false(first("2.2.4", "GRU", { units = 1 }).reset_after)
-    assert.is_true(first("3.15.1", "GRU", { units = 1 }).reset_after)
+    for _, version in ipairs { "1.2.2", "2.3.1", "2.1.6-tf" } do
+      assert.is_false(first(version, "GRU", { units = 1 }).reset_after)
+    end
+    for _, version in ipairs { "2.2.4-tf", "2.4.0", "2.15.0", "3.15.1" } do
+      assert.is_true(first(version, "GRU", { units = 1 }).reset_after)
+      close(first(version, "LSTM", { units = 1 }).recurrent_activation(x):flat(), { 0.7310586 }, version)
+    end
+    close(first("2.1.6-tf", "LSTM", { units = 1 }).recurrent_activation(x):flat(), { 0.7 }, "TensorFlow 1")
     local ok, message = pcall(first, "2.15.0", "LSTM", { units = 1, time_major = true })
     assert.is_false(ok)
     assert.matches("time_major = true is not supported", message)

@@ -1,7 +1,7 @@
 --- The generation of Keras whose configuration is being read, and what names and defaults meant there.
 --
 -- `hard_sigmoid` was `clip(0.2 x + 0.5, 0, 1)` until Keras 3 made it `relu6(x + 3) / 6`; it was the default of the recurrent layers
--- of Keras before 2.3 and of ConvLSTM in all of Keras 2. GRU had no `reset_after` at first.
+-- of Keras before 2.3 and of ConvLSTM in all of Keras 2. `reset_after` of GRU was false until TensorFlow 2.
 -- @module cusp.saving.configuration.generation
 local engine = require "cusp.engine"
 local kinds = require "cusp.kinds"
@@ -12,13 +12,15 @@ local generation = {}
 
 local current -- nil for the present generation
 
--- Keras of its own before 2.3; TensorFlow's said "2.2.4-tf".
+-- Keras of its own ended with 2.3. TensorFlow's said "2.1.6-tf" before TensorFlow 2, "2.2.4-tf" at its beginning, then "2.4.0".
 local function parse(version)
   if type(version) ~= "string" then return nil end
   local major, minor = version:match "^(%d+)%.(%d+)"
   major, minor = tonumber(major), tonumber(minor)
   if not major or major >= 3 then return nil end
-  return { before_2_3 = not version:find("tf", 1, true) and (major < 2 or minor < 3) }
+  if major < 2 then minor = 0 end
+  local of_tensorflow2 = minor >= 4 or version:find("tf", 1, true) and minor >= 2
+  return { hard_gates = not of_tensorflow2 and minor < 3, resets_before = not of_tensorflow2 }
 end
 
 --- Calls `f` with the names of a version's generation in force.
@@ -44,9 +46,9 @@ local gated = { LSTM = true, LSTMCell = true, GRU = true, GRUCell = true }
 
 -- What a class did where the file says nothing.
 local function add_defaults(class_name, config)
-  local by_default = gated[class_name] and current.before_2_3 or class_name:find "^ConvLSTM%dD"
+  local by_default = gated[class_name] and current.hard_gates or class_name:find "^ConvLSTM%dD"
   if by_default and config.recurrent_activation == nil then config.recurrent_activation = "hard_sigmoid" end
-  if class_name:find "^GRU" and config.reset_after == nil then config.reset_after = false end
+  if class_name:find "^GRU" and config.reset_after == nil then config.reset_after = not current.resets_before end
 end
 
 --- A class's configuration with the meanings of the present generation.
