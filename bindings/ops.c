@@ -309,11 +309,14 @@ static cusp_status wrong_type(const call *c, int i) {
                    cusp_lua_got(c->L, c->where[i]));
 }
 
-/* The dtype that a table of numbers is asked to have: what does not fit it is an error, not something to cast. */
-static int dtype_of_table(const call *c, int index) {
+/* The dtype that a table of numbers is to have: what does not fit it is an error, not something to cast. */
+static int dtype_of_table(const call *c, const operands *o, int index) {
   cusp_dtype dtype;
-  if (!(c->op->flags & CUSP_OP_FROM_DATA) || lua_type(c->L, index) != LUA_TTABLE || c->where[1] <= 0 ||
-      lua_type(c->L, c->where[1]) != LUA_TSTRING)
+  if (lua_type(c->L, index) != LUA_TTABLE)
+    return CUSP_LUA_ANY_DTYPE;
+  if ((c->op->flags & CUSP_OP_UPDATES) && o->n_inputs == 2)
+    return (int)o->inputs[0]->type.dtype;
+  if (!(c->op->flags & CUSP_OP_FROM_DATA) || c->where[1] <= 0 || lua_type(c->L, c->where[1]) != LUA_TSTRING)
     return CUSP_LUA_ANY_DTYPE;
   return cusp_dtype_parse(&dtype, lua_tostring(c->L, c->where[1])) == CUSP_OK ? (int)dtype : CUSP_LUA_ANY_DTYPE;
 }
@@ -323,7 +326,7 @@ static cusp_status read_tensor(call *c, operands *o, int index, const char *name
     c->symbolic = true;
     return CUSP_OK;
   }
-  cusp_status status = cusp_lua_to_node(&o->inputs[o->n_inputs], c->L, index, dtype_of_table(c, index));
+  cusp_status status = cusp_lua_to_node(&o->inputs[o->n_inputs], c->L, index, dtype_of_table(c, o, index));
   if (status != CUSP_OK)
     return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name, name);
   o->n_inputs++;

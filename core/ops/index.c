@@ -514,6 +514,7 @@ const cusp_op cusp_ops_index[] = {
     {.name = "scatter_update",
      .arguments = "inputs, indices, updates, reduction: string = nil",
      .help = "inputs with updates written (or combined: add, max, min, mul) at indices [..., k] (from 0) into the first k axes.",
+     .flags = CUSP_OP_UPDATES,
      .compose = compose_scatter_update},
     {.name = "segment_sum", .arguments = SEGMENT, .help = "The sums of the rows of each segment.", .compose = compose_segment_sum},
     {.name = "segment_prod", .arguments = SEGMENT, .help = "The products of the rows of each segment.", .compose = compose_segment_prod},

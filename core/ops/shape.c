@@ -835,6 +835,7 @@ const cusp_op cusp_ops_shape[] = {
     {.name = "slice_update",
      .arguments = "inputs, start_indices, updates",
      .help = "inputs with updates written from the start indices (from 0), which are moved inwards to fit.",
+     .flags = CUSP_OP_UPDATES,
      .compose = compose_slice_update},
     {.name = "trace",
      .arguments = "x, offset: int = 0, axis1: axis = 0, axis2: axis = 1",

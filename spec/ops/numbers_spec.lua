@@ -96,6 +96,20 @@ describe("tables of numbers", function()
       assert.equal("int64", ops[name]({ 1 << 31 }).dtype)
     end
   end)
+
+  it("have to fit what they are written into", function()
+    for name, positions in pairs { scatter_update = { { 0 } }, slice_update = { 0 } } do
+      local x = cusp.tensor({ 1, 2 }, { dtype = "uint8" })
+      local ok, message = pcall(ops[name], x, positions, { 300 })
+      assert.is_false(ok)
+      assert.is_truthy(message:find("300 does not fit uint8", 1, true), message)
+      assert.same({ 200, 2 }, ops[name](x, positions, { 200 }):tolist())
+      assert.same({ 44, 2 }, ops[name](x, positions, cusp.tensor { 300 }):tolist())
+      local wide = ops[name](cusp.tensor({ 1, 2 }, { dtype = "int64" }), positions, { 1 << 40 })
+      assert.same({ 1 << 40, 2 }, wide:tolist())
+      assert.equal(0.1, ops[name](ops.zeros({ 2 }, "float64"), positions, { 0.1 }):item(1))
+    end
+  end)
 end)
 
 describe("ranges", function()
