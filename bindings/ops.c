@@ -309,16 +309,33 @@ static cusp_status wrong_type(const call *c, int i) {
                    cusp_lua_got(c->L, c->where[i]));
 }
 
+/* The index of the first argument for parameter `kind` that was given, or 0; how many such parameters there are. */
+static int find_given(const call *c, cusp_parameter_kind kind, int *count) {
+  int given = 0;
+  *count = 0;
+  for (int i = 0; i < c->signature->count; i++) {
+    if (c->signature->parameters[i].kind != kind)
+      continue;
+    ++*count;
+    given = given ? given : c->where[i];
+  }
+  return given;
+}
+
 /* The dtype that a table of numbers is to have: what does not fit it is an error, not something to cast. */
 static int dtype_of_table(const call *c, const operands *o, int index) {
   cusp_dtype dtype;
-  if (lua_type(c->L, index) != LUA_TTABLE)
+  int count;
+  bool written = c->op->flags & CUSP_OP_UPDATES;
+  if (!(c->op->flags & CUSP_OP_FROM_DATA || written) || lua_type(c->L, index) != LUA_TTABLE)
     return CUSP_LUA_ANY_DTYPE;
-  if ((c->op->flags & CUSP_OP_UPDATES) && o->n_inputs == 2)
-    return (int)o->inputs[0]->type.dtype;
-  if (!(c->op->flags & CUSP_OP_FROM_DATA) || c->where[1] <= 0 || lua_type(c->L, c->where[1]) != LUA_TSTRING)
+  find_given(c, CUSP_PARAMETER_TENSOR, &count);
+  if (written && o->n_inputs < count - 1)
     return CUSP_LUA_ANY_DTYPE;
-  return cusp_dtype_parse(&dtype, lua_tostring(c->L, c->where[1])) == CUSP_OK ? (int)dtype : CUSP_LUA_ANY_DTYPE;
+  int given = find_given(c, CUSP_PARAMETER_DTYPE, &count);
+  if (given > 0 && lua_type(c->L, given) == LUA_TSTRING)
+    return cusp_dtype_parse(&dtype, lua_tostring(c->L, given)) == CUSP_OK ? (int)dtype : CUSP_LUA_ANY_DTYPE;
+  return written && o->n_inputs > 0 ? (int)o->inputs[0]->type.dtype : CUSP_LUA_ANY_DTYPE;
 }
 
 static cusp_status read_tensor(call *c, operands *o, int index, const char *name) {

@@ -171,8 +171,8 @@ enum {
   CUSP_OP_CHEAP = 1 << 8,       /* elementwise work of a cycle or so an element; for costs */
   CUSP_OP_LIST = 1 << 9,        /* the results form one list, however many there are (split, unstack) */
   CUSP_OP_NULL_AXIS = 1 << 10,  /* an axis that is null, though it has a default, means all elements in one row */
-  CUSP_OP_FROM_DATA = 1 << 11,  /* makes a tensor of a value of the caller's, in the dtype that is its second argument */
-  CUSP_OP_UPDATES = 1 << 12     /* its third argument is written into the first, and has to fit its dtype */
+  CUSP_OP_FROM_DATA = 1 << 11,  /* makes a tensor of values of the caller's, in the dtype that is an argument */
+  CUSP_OP_UPDATES = 1 << 12     /* its last tensor is written into the first, or a copy, and has to fit its dtype */
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
