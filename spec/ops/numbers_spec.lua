@@ -98,16 +98,16 @@ describe("tables of numbers", function()
   end)
 
   it("have to fit where they fill a tensor", function()
-    local small = cusp.tensor({ 1, 2 }, { dtype = "uint8" })
+    local bytes = cusp.tensor({ 1, 2 }, { dtype = "uint8" })
     for _, f in ipairs {
       function(values) return ops.full({ 2 }, values, "uint8") end,
-      function(values) return ops.full_like(small, values) end,
+      function(values) return ops.full_like(bytes, values) end,
       function(values) return ops.full_like(cusp.ones { 2 }, values, { dtype = "uint8" }) end,
     } do
       assert.is_false((pcall(f, { 300, 1 })))
       assert.same({ 200, 1 }, f({ 200, 1 }):tolist())
     end
-    assert.same({ 300, 1 }, ops.full_like(small, { 300, 1 }, "int32"):tolist())
+    assert.same({ 300, 1 }, ops.full_like(bytes, { 300, 1 }, "int32"):tolist())
     assert.same({ 7, 7 }, ops.full_like({ 300, 1 }, 7, "uint8"):tolist())
     assert.equal(0.1, ops.full({ 2 }, { 0.1, 1 }, "float64"):item(1))
   end)

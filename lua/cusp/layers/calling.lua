@@ -119,13 +119,13 @@ end
 calling.convert = convert
 
 local function convert_arguments(layer, inputs, extras, args, dtype)
-  local names = signature.of(layer).names
+  local parameters = signature.of(layer).names
   args.mask = masks.without_holes(inputs, args.mask)
   for i = 1, extras.n do
-    if names[i] == "mask" then extras[i] = masks.without_holes(inputs, extras[i]) end
+    if parameters[i] == "mask" then extras[i] = masks.without_holes(inputs, extras[i]) end
     if type(extras[i]) == "table" or type(extras[i]) == "userdata" then extras[i] = convert(layer, extras[i], dtype) end
   end
-  for _, name in ipairs(names) do
+  for _, name in ipairs(parameters) do
     local value = args[name]
     if type(value) == "table" or type(value) == "userdata" then args[name] = convert(layer, value, dtype) end
   end
