@@ -309,12 +309,26 @@ static cusp_status wrong_type(const call *c, int i) {
                    cusp_lua_got(c->L, c->where[i]));
 }
 
+/*
+ * The dtype in which to read Lua numbers: their own, but integers that are written into a tensor of integers (`updates`) have to be
+ * held by it.
+ */
+static int dtype_of_numbers(const operands *o, const cusp_node *node, const char *name) {
+  const bool written = o->n_inputs > 0 && strcmp(name, "updates") == 0;
+  const bool integers = written && cusp_dtype_is_int(node->type.dtype) && cusp_dtype_is_int(o->inputs[0]->type.dtype);
+  return integers ? (int)o->inputs[0]->type.dtype : CUSP_LUA_ANY_DTYPE;
+}
+
 static cusp_status read_tensor(call *c, operands *o, int index, const char *name) {
   if (cusp_lua_is_symbolic(c->L, index)) {
     c->symbolic = true;
     return CUSP_OK;
   }
-  cusp_status status = cusp_lua_to_node(&o->inputs[o->n_inputs], c->L, index, CUSP_LUA_ANY_DTYPE);
+  cusp_node **input = &o->inputs[o->n_inputs];
+  cusp_status status = cusp_lua_to_node(input, c->L, index, CUSP_LUA_ANY_DTYPE);
+  const int dtype = status != CUSP_OK || lua_isuserdata(c->L, index) ? CUSP_LUA_ANY_DTYPE : dtype_of_numbers(o, *input, name);
+  if (dtype != CUSP_LUA_ANY_DTYPE)
+    status = cusp_lua_to_node(input, c->L, index, dtype);
   if (status != CUSP_OK)
     return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name, name);
   o->n_inputs++;
