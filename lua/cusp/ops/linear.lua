@@ -213,11 +213,14 @@ local function trapezoid(y, x, dx, axis)
   return rows.sum(rows.multiply(height, rows.subtract(part(x, 2, n), part(x, 1, n - 1))), -1)
 end
 
+local normalize_arguments = arguments.signature "x, axis: axes = -1, order: int = 2, epsilon: float = nil"
+normalize_arguments[2].optional = true -- null means all axes
+
 define.ops {
   { "tensordot", "x1, x2, axes: any = 2", "Sum over pairs of axes: the last so many of x1 with the first of x2, or two lists of axes.",
     tensordot },
   { "norm", "x, ord: any = nil, axis: axes = nil, keepdims: bool = false", "The norm of vectors or matrices.", norm },
-  { "normalize", "x, axis: axes = -1, order: int = 2, epsilon: float = nil", "x divided by its norm along axes.", normalize },
+  { "normalize", normalize_arguments, "x divided by its norm along axes.", normalize },
   { "cross", "x1, x2, axisa: axis = -1, axisb: axis = -1, axisc: axis = -1, axis: axis = nil", "The cross product of vectors.", cross },
   { "cdist", "x, y", "Euclidean distances of all rows of x to all rows of y.", cdist },
   { "diff", "a, n: int = 1, axis: axis = -1", "The n-th difference of neighbours along an axis.", diff },
