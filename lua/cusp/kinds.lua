@@ -55,7 +55,7 @@ local function settle_list(owner, parameter, value, kind)
 end
 
 -- Nothing may stand for a flag, an activation or an initializer, but not for a number that is computed with.
-local numeric = { number = true, float32 = true, integer = true, axis = true, axes = true, learning_rate = true }
+local numeric = { number = true, float32 = true, axis = true, axes = true, learning_rate = true }
 
 local function allows_null(parameter)
   return parameter.optional or parameter.default ~= nil and not numeric[kinds.of(parameter).name]
