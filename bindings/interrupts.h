@@ -9,6 +9,8 @@
 #include <lua.h>
 
 void cusp_catch_interrupts(lua_State *L);
+/** Lets an interrupt find the coroutine that runs: replaces coroutine.resume and coroutine.wrap by functions that take note of it. */
+void cusp_follow_coroutines(lua_State *L);
 /** Begins to count anew: what was interrupted has ended. */
 void cusp_forget_interrupts(lua_State *L);
 

@@ -325,6 +325,7 @@ static int protected_main(lua_State *L) {
   start *s = lua_touserdata(L, 1);
   lua_settop(L, 0);
   luaL_openlibs(L);
+  cusp_follow_coroutines(L);
   set_paths(L);
   preload(L, "cusp.engine", luaopen_cusp_engine);
   set_arguments(L, s->argv, s->options->script);

@@ -248,12 +248,20 @@ static void mark_new(block *b) { (void)b; }
 static void check_freed(block *b) { (void)b; }
 #endif
 
+/**
+ * Whether so much more is within what this process may have, a sixteenth of it left to what is not counted: Linux promises more than
+ * there is, and kills who uses it.
+ */
+static bool is_possible(size_t bytes) {
+  uint64_t limit = cusp_memory_limit();
+  return bytes < HUGE_PAGE || (bytes <= LARGEST_BLOCK && bytes <= limit && bytes + cusp_memory_live() <= limit - limit / 16);
+}
+
 cusp_status cusp_alloc(void **out, size_t bytes) {
   *out = NULL;
   if (bytes == 0)
     bytes = 1;
-  bool possible = bytes < HUGE_PAGE || (bytes <= LARGEST_BLOCK && bytes <= cusp_memory_limit());
-  block *b = possible ? new_block(bytes) : NULL;
+  block *b = is_possible(bytes) ? new_block(bytes) : NULL;
   if (b == NULL)
     return cusp_fail(CUSP_ENOMEM, "out of memory: %zu bytes were asked for, %llu are in use", bytes,
                      (unsigned long long)cusp_memory_live());

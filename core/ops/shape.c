@@ -637,8 +637,8 @@ static cusp_status read_padding(const cusp_attr *attr, int ndim, padding *pad) {
     pad->before[axis] = widths[pairs ? 2 * axis : 0];
     pad->after[axis] = widths[pairs ? 2 * axis + 1 : count - 1];
     if (pad->before[axis] < 0 || pad->after[axis] < 0 || pad->before[axis] > INT32_MAX || pad->after[axis] > INT32_MAX)
-      return cusp_fail(CUSP_EVALUE, "pad_width of axis %d is %lld and %lld; expected at least 0", axis + 1, (long long)pad->before[axis],
-                       (long long)pad->after[axis]);
+      return cusp_fail(CUSP_EVALUE, "pad_width of axis %d is %lld and %lld; expected at least 0 and at most %d", axis + 1,
+                       (long long)pad->before[axis], (long long)pad->after[axis], INT32_MAX);
   }
   return CUSP_OK;
 }

@@ -31,7 +31,7 @@ cusp_status cusp_window_read_ints(int64_t out[CUSP_WINDOW_AXES], int count, cons
   for (int axis = 0; axis < count; axis++) {
     out[axis] = values[given == 1 ? 0 : axis];
     if (out[axis] < 1 || out[axis] > INT32_MAX)
-      return cusp_fail(CUSP_EVALUE, "%s has to be positive, got %lld", what, (long long)out[axis]);
+      return cusp_fail(CUSP_EVALUE, "%s has to be positive and at most %d, got %lld", what, INT32_MAX, (long long)out[axis]);
   }
   return CUSP_OK;
 }

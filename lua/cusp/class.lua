@@ -112,12 +112,20 @@ local function own_init(class, super)
   end
 end
 
+-- A layer within is written once: if each class of a chain wrote it anew, nested wrappers would take 2^n times as long.
+local function is_written(config, parameter, super)
+  local above = parameter[2] == "layer" and arguments.declaration(super).named[parameter[1]]
+  return above and above[2] == "layer" and config[parameter[1]] ~= nil
+end
+
 local function own_get_config(class, super)
   return function(self)
     local config = super.get_config(self)
     for _, parameter in ipairs(rawget(class, "config")) do
       local omitted = parameter.transient or parameter.omit_default and self[parameter[1]] == parameter.default
-      if not omitted then ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+      if not omitted and not is_written(config, parameter, super) then
+        ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]]))
+      end
     end
     return config
   end

@@ -54,6 +54,13 @@ local function settle_list(owner, parameter, value, kind)
   return lists.plain(value)
 end
 
+-- Nothing may stand for a flag, an activation or an initializer, but not for a number that is computed with.
+local numeric = { number = true, float32 = true, axis = true, axes = true, learning_rate = true }
+
+local function allows_null(parameter)
+  return parameter.optional or parameter.default ~= nil and not numeric[kinds.of(parameter).name]
+end
+
 --- Checks one argument.
 -- @tparam string owner name of the class or function, for the message
 -- @tparam table parameter
@@ -62,8 +69,8 @@ end
 -- @raise "Dense: argument 'units' should be a positive integer, got string "a""
 function kinds.check(owner, parameter, value)
   if value == null then
-    if parameter.optional or parameter.default ~= nil then return nil end
-    value = nil
+    if allows_null(parameter) then return nil end
+    if parameter.default == nil then value = nil end
   elseif value == nil then
     value = parameter.default
     if value ~= nil and not kinds.of(parameter).resolves_default then return value end

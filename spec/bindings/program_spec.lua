@@ -88,6 +88,29 @@ describe("the program", function()
     assert.equal(130, (select(2, interrupted "local _, problem = pcall(function() while true do end end) error(problem)")))
   end)
 
+  it("lets an interrupt reach the coroutine that runs", function()
+    local _, code = run("timeout --preserve-status -k 20 -s INT 1 " .. program .. " -e "
+      .. quote "coroutine.wrap(function() coroutine.wrap(function() while true do end end)() end)()")
+    assert.equal(130, code)
+    local output = run("timeout --preserve-status -k 20 -s INT 1 " .. program .. " -e "
+      .. quote "print(coroutine.resume(coroutine.create(function() while true do end end))) print 'on'")
+    assert.equal("false\tinterrupted!\non\n", output)
+  end)
+
+  it("keeps the meaning of resume and wrap", function()
+    local code = [[
+      local f = coroutine.wrap(function(...) coroutine.yield(...) coroutine.yield() return "end" end)
+      print(f(1, nil, 3)) print(f()) print(f())
+      print(pcall(f))
+      print(pcall(coroutine.wrap(function() error "boo" end)))
+      print(pcall(function() coroutine.wrap(function() error({}) end)() end) == false)
+      print(coroutine.resume(coroutine.create(function(a) error("no " .. a, 0) end), 1))
+      print(pcall(coroutine.resume, 1))]]
+    local output = cusp("-e " .. quote(code))
+    assert.matches("1\tnil\t3\n\nend\nfalse\tcannot resume dead coroutine\nfalse\t", output, 1, true)
+    assert.matches("boo\ntrue\nfalse\tno 1\nfalse\tbad argument #1 to 'coroutine.resume' (thread expected", output, 1, true)
+  end)
+
   -- Runs code that prints "ready", and sends it SIGINT as often as that, half a second apart.
   local function pressed(times, code)
     local scope <close> = folder.new()

@@ -30,6 +30,16 @@ describe("operations on images", function()
     assert.same(x:flat(), image.affine_transform(x, cusp.tensor{1.0, 0, 0, 0, 1, 0, 0, 0}):flat())
   end)
 
+  it("take the nearest integers where images are integers", function()
+    local board = cusp.tensor({{0, 255, 0, 255}, {255, 0, 255, 0}, {0, 255, 0, 255}, {255, 0, 255, 0}}, {dtype = "uint8"}):reshape{4, 4, 1}
+    local from, to = cusp.tensor{{0.0, 0}, {3, 0}, {0, 3}, {3, 3}}, cusp.tensor{{0.3, 0.2}, {2.7, 0}, {0, 2.8}, {3, 3}}
+    local moved = image.perspective_transform(board, from, to, {interpolation = "bilinear"})
+    assert.same({0, 194, 48, 168, 174, 27, 189, 35, 47, 197, 65, 196, 203, 26, 216, 0}, moved:flat())
+    local blurred = image.gaussian_blur(board)
+    assert.same("uint8", blurred.dtype)
+    assert.same(cusp.ops.round(image.gaussian_blur(board:cast "float32")):flat(), blurred:flat())
+  end)
+
   it("say what is wrong", function()
     for _, call in ipairs{
       function() image.resize(x, {3}) end,

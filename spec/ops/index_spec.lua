@@ -45,6 +45,12 @@ describe("scattering", function()
     assert.same({{1, 2, 3}, {9, 5, 6}}, ops.scatter_update(matrix, {{1, 0}}, {9}):tolist())
     assert.same({{1, 2, 3}, {4, 5, 16}}, ops.scatter_update(matrix, {{1, -1}}, {10}, "add"):tolist())
     assert.same({7, 2}, ops.scatter_update(engine.tensor{1, 2}, {{0}, {1}}, {7, 1}, "max"):tolist())
+    local bytes = ops.zeros({3}, "uint8")
+    assert.same({0, 255, 0}, ops.scatter_update(bytes, {{1}}, {255}):tolist())
+    assert.matches("scatter_update: argument 'updates': at position {1}: 300 does not fit uint8",
+      message(ops.scatter_update, bytes, {{0}}, {300}), 1, true)
+    assert.matches("-1 does not fit uint8", message(ops.slice_update, bytes, {0}, {-1}), 1, true)
+    assert.same({0, 1, 0}, ops.slice_update(bytes, {1}, {1.5}):tolist())
     assert.matches("unknown reduction", message(ops.scatter_update, matrix, {{0, 0}}, {1}, "sub"), 1, true)
   end)
 

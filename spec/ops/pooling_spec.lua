@@ -90,6 +90,7 @@ describe("pooling", function()
       assert.is_truthy(tostring(text):find(message, 1, true), tostring(text))
     end
     fails("pool_size has to be positive", row, 0)
+    fails("strides has to be positive and at most 2147483647, got 40000000000", row, 1, 40000000000)
     fails("pool_size has to be one number or 1", row, { 2, 2 })
     fails("3 to 5 axes", cusp.zeros { 2, 3 }, 2)
     fails("padding has to be", row, 2, { padding = "causal2" })

@@ -97,6 +97,8 @@ describe("padding", function()
   it("refuses what it does not know", function()
     assert.matches("unknown mode", message(ops.pad, matrix, 1, "mirror"), 1, true)
     assert.matches("expected at least 0", message(ops.pad, matrix, -1), 1, true)
+    assert.matches("is 40000000000 and 40000000000; expected at least 0 and at most 2147483647",
+      message(ops.pad, matrix, 40000000000), 1, true)
     assert.matches("no elements to pad with", message(ops.pad, ops.zeros{0}, 1, "edge"), 1, true)
   end)
 end)

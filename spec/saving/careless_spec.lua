@@ -230,3 +230,13 @@ describe("CSVLogger", function()
     assert.matches('\n0,1%.5,[^,]+,"%[1, 2%]",', file:read "a")
   end)
 end)
+
+describe("wrappers within wrappers", function()
+  it("are written once each", function()
+    local layer, n = cusp.layers.Dense(2), 24
+    for _ = 1, n do layer = cusp.layers.SpectralNormalization(layer) end
+    local text = cusp.Sequential{cusp.Input{2}, layer}:to_json()
+    assert.equal(n, select(2, text:gsub('"SpectralNormalization"', "")))
+    assert.same(layer:get_config(), cusp.layers.SpectralNormalization:from_config(layer:get_config()):get_config())
+  end)
+end)

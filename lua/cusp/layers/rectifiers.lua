@@ -3,6 +3,7 @@
 local Layer = require "cusp.layers.layer"
 local Object = require "cusp.class"
 local errors = require "cusp.errors"
+local null = require "cusp.null"
 local ops = require "cusp.ops"
 local structure = require "cusp.models.structure"
 
@@ -69,12 +70,12 @@ local function as_condition(mask, inputs)
 end
 
 --- Normalised exponentials along an axis, or over several. What a mask leaves out gets 0.
--- @tparam[opt=-1] integer|table axis
+-- @tparam[opt=-1] integer|table axis or null: over all elements at once
 local Softmax = Layer:extend("Softmax", {
   supports_masking = true,
   call_arguments = {"mask"},
   compute_output_shape = same_shape,
-  config = {{"axis", "axes", default = -1}},
+  config = {{"axis", "axes", default = -1, optional = true}},
   call = function(self, inputs, args)
     local mask, axis = args.mask, self.axis
     if structure.is_container(axis) and #axis == 1 then axis = axis[1] end
@@ -82,7 +83,7 @@ local Softmax = Layer:extend("Softmax", {
       mask = as_condition(mask, inputs)
       inputs = ops.where(mask, inputs, inputs.dtype == "float16" and -3e4 or -1e9)
     end
-    local outputs = type(axis) == "table" and softmax_over(inputs, axis) or ops.softmax(inputs, axis)
+    local outputs = type(axis) == "table" and softmax_over(inputs, axis) or ops.softmax(inputs, axis or null)
     return mask and ops.where(mask, outputs, 0) or outputs
   end,
 })

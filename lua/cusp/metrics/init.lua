@@ -44,7 +44,7 @@ local aliases = {
   mse = "MeanSquaredError", MSE = "MeanSquaredError", mae = "MeanAbsoluteError", MAE = "MeanAbsoluteError",
   mape = "MeanAbsolutePercentageError", MAPE = "MeanAbsolutePercentageError", msle = "MeanSquaredLogarithmicError",
   MSLE = "MeanSquaredLogarithmicError", bce = "BinaryCrossentropy", BCE = "BinaryCrossentropy", kld = "KLDivergence",
-  KLD = "KLDivergence", fbeta_score = "FBetaScore",
+  KLD = "KLDivergence", fbeta_score = "FBetaScore", log_cosh = "LogCoshError", logcosh = "LogCoshError",
 }
 
 local metrics = namespace.of_objects(namespace.new("cusp.metrics", members), { what = "metric", module = "keras.metrics" })

@@ -151,6 +151,7 @@ end
 
 local function unique(x, _, return_index, return_inverse, return_counts, axis, size, fill_value)
   local shape = x.shape
+  if axis then define.check_axis("unique", axis, x) end
   local moved = axis and rows.moveaxis(x, axis, 1) or rows.reshape(x, { -1 })
   local inner = { table.unpack(moved.shape, 2) }
   local count = moved.shape[1]

@@ -44,6 +44,15 @@ function define.tensor(value)
   return engine.tensor(value)
 end
 
+--- Refuses an axis that a tensor does not have, in the name of the operation that was called.
+function define.check_axis(name, axis, x)
+  local rank = #x.shape
+  if math.abs(axis) > rank then
+    errors.raise("%s: axis %d is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)", name, axis, rank,
+      rank == 1 and "" or "s", rank, rank)
+  end
+end
+
 local function convert_tensors(name, parsed, values)
   for i, parameter in ipairs(parsed) do
     local value = values[i]

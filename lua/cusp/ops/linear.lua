@@ -134,6 +134,8 @@ end
 
 local function cross(x1, x2, axis_a, axis_b, axis_c, axis)
   if axis then axis_a, axis_b, axis_c = axis, axis, axis end
+  define.check_axis("cross", axis_a, x1)
+  define.check_axis("cross", axis_b, x2)
   local a, b = components(rows.moveaxis(x1, axis_a, -1)), components(rows.moveaxis(x2, axis_b, -1))
   if #a < 2 or #a > 3 or #b < 2 or #b > 3 then errors.raise("cross: expected vectors of 2 or 3 components, got %d and %d", #a, #b) end
   local function minor(i, j)
@@ -143,7 +145,9 @@ local function cross(x1, x2, axis_a, axis_b, axis_c, axis)
     return left or rows.negative(right)
   end
   if #a == 2 and #b == 2 then return minor(1, 2) end
-  return rows.moveaxis(rows.stack({ minor(2, 3), minor(3, 1), minor(1, 2) }, -1), -1, axis_c)
+  local product = rows.stack({ minor(2, 3), minor(3, 1), minor(1, 2) }, -1)
+  define.check_axis("cross", axis_c, product)
+  return rows.moveaxis(product, -1, axis_c)
 end
 
 local function cdist(x, y)
@@ -184,6 +188,7 @@ end
 local function diff(a, n, axis)
   if n < 0 then errors.raise("diff: n should not be negative, got %d", n) end
   if #a.shape == 0 then errors.raise "diff: expected at least one axis, got a scalar" end
+  define.check_axis("diff", axis, a)
   local x = rows.moveaxis(a, axis, -1)
   for _ = 1, n do
     local size = x.shape[#x.shape]
@@ -196,19 +201,26 @@ end
 
 local function trapezoid(y, x, dx, axis)
   if x ~= nil then x = define.tensor(x) end
+  define.check_axis("trapezoid", axis, y)
   y = rows.moveaxis(x == nil and as_float(y) or rows.cast(y, common_float(y, x)), axis, -1)
   local n = y.shape[#y.shape]
   local height = rows.multiply(rows.add(part(y, 1, n - 1), part(y, 2, n)), 0.5)
   if x == nil then return rows.sum(rows.multiply(height, dx), -1) end
-  if #x.shape > 1 then x = rows.moveaxis(x, axis, -1) end
+  if #x.shape > 1 then
+    define.check_axis("trapezoid", axis, x)
+    x = rows.moveaxis(x, axis, -1)
+  end
   return rows.sum(rows.multiply(height, rows.subtract(part(x, 2, n), part(x, 1, n - 1))), -1)
 end
+
+local normalize_arguments = arguments.signature "x, axis: axes = -1, order: int = 2, epsilon: float = nil"
+normalize_arguments[2].optional = true -- null means all axes
 
 define.ops {
   { "tensordot", "x1, x2, axes: any = 2", "Sum over pairs of axes: the last so many of x1 with the first of x2, or two lists of axes.",
     tensordot },
   { "norm", "x, ord: any = nil, axis: axes = nil, keepdims: bool = false", "The norm of vectors or matrices.", norm },
-  { "normalize", "x, axis: axes = -1, order: int = 2, epsilon: float = nil", "x divided by its norm along axes.", normalize },
+  { "normalize", normalize_arguments, "x divided by its norm along axes.", normalize },
   { "cross", "x1, x2, axisa: axis = -1, axisb: axis = -1, axisc: axis = -1, axis: axis = nil", "The cross product of vectors.", cross },
   { "cdist", "x, y", "Euclidean distances of all rows of x to all rows of y.", cdist },
   { "diff", "a, n: int = 1, axis: axis = -1", "The n-th difference of neighbours along an axis.", diff },

@@ -128,6 +128,7 @@ end
 -- After Martins and Astudillo, "From softmax to sparsemax" (2016), with the threshold as Keras has it: it adds up the partial sums of
 -- the support, where the paper takes the last, so that rows with a support of several elements do not add up to 1.
 local function sparsemax(x, axis)
+  define.check_axis("sparsemax", axis, x)
   local logits = rows.moveaxis(x, axis, -1)
   local size = logits.shape[#logits.shape]
   local sorted = rows.flip(rows.sort(logits, -1), -1)

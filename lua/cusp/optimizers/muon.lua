@@ -62,7 +62,7 @@ return Optimizer.define("Muon", {
     { "exclude_embeddings", "boolean", default = true }, { "muon_a", "number", default = 3.4445 },
     { "muon_b", "number", default = -4.7750 }, { "muon_c", "number", default = 2.0315 }, { "adam_lr_ratio", "number", default = 1 },
     { "momentum", "number", default = 0.95 }, { "ns_steps", "integer", default = 5, min = 1 }, { "nesterov", "boolean", default = true },
-    { "rms_rate", "number", default = 0.2 },
+    { "rms_rate", "number", default = 0.2, optional = true },
   },
   build = function(self, variables)
     Optimizer.build(self, variables)

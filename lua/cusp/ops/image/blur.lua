@@ -69,7 +69,8 @@ local function gaussian_blur(images, kernel_size, sigma, data_format)
   kernel_size, sigma = pair("kernel_size", kernel_size), pair("sigma", sigma)
   local down, across = layout.axes("gaussian_blur", images, data_format)
   -- Keras takes {width, height} here. (Its JAX backend takes channels_first for images whose data_format is not given; we do not.)
-  return blur_axis(blur_axis(images, down, kernel_size[2], sigma[2]), across, kernel_size[1], sigma[1])
+  local x, restore = layout.as_float_rounded(images)
+  return restore(blur_axis(blur_axis(x, down, kernel_size[2], sigma[2]), across, kernel_size[1], sigma[1]))
 end
 
 --- The places where the pixels of distorted images are read: their own, moved by blurred noise.

@@ -44,4 +44,11 @@ function layout.as_float(images)
   return rows.cast(images, "float32"), function(x) return rows.cast(x, dtype) end
 end
 
+--- The same, for results between pixels: of integers the nearest one is taken.
+function layout.as_float_rounded(images)
+  local x, restore = layout.as_float(images)
+  if images.dtype:find "float" then return x, restore end
+  return x, function(result) return restore(rows.round(result)) end
+end
+
 return layout

@@ -102,12 +102,11 @@ local function map_coordinates(inputs, coordinates, order, mode, fill_value)
     errors.raise("map_coordinates: coordinates should have shape [%d, ...] for inputs of shape %s, got %s", #sizes, errors.shape(sizes),
       errors.shape(coordinates.shape))
   end
-  local x, restore = layout.as_float(inputs)
+  local x, restore = layout.as_float_rounded(inputs)
   local places = {}
   for axis = 1, #sizes do places[axis] = rows.cast(coordinates[axis], x.dtype) end
   local result = sample(rows.reshape(x, { -1, 1 }), places, sizes, order, mode, fill_value, 0)
-  result = rows.squeeze(result, -1)
-  return restore(inputs.dtype:find "float" and result or rows.round(result))
+  return restore(rows.squeeze(result, -1))
 end
 
 local orders = { nearest = 0, bilinear = 1 }
@@ -121,7 +120,7 @@ end
 local function as_batch(name, images, data_format)
   local _, _, channels = layout.axes(name, images, data_format)
   local single = #images.shape == 3
-  local x, restore = layout.as_float(images)
+  local x, restore = layout.as_float_rounded(images)
   x = rows.moveaxis(x, channels, -1)
   if single then x = rows.expand_dims(x, 1) end
   return x, function(result)
