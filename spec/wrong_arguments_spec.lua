@@ -57,6 +57,19 @@ local cases = {
   { "options of HDF5", "options should be a table", function() cusp.hdf5.open("a", 1) end },
   { "options of zip", "options should be a table", function() cusp.zip.open("a", 1) end },
   { "the jacobian of nothing", "target 1 should be a tensor", function() cusp.GradientTape():jacobian() end },
+  { "the source of a jacobian", "source 1 should be a tensor or a variable", function()
+    cusp.GradientTape():jacobian(cusp.zeros { 0, 3 }, 1)
+  end },
+  { "the source of a batch jacobian", "source 1 should be a tensor or a variable", function()
+    cusp.GradientTape():batch_jacobian(x, {})
+  end },
+  { "features of an example", "features should be a table by name", function() cusp.data.parse_example "" end },
+  { "a feature of an example", "'a' should be a FixedLenFeature", function() cusp.data.parse_example("", { a = 1 }) end },
+  { "data sets that contain themselves", "contains itself", function() cusp.data.Dataset.zip(cycle) end },
+  { "features without names", "names of features should be strings", function() cusp.tfrecord.encode_example { 1, a = 2 } end },
+  { "the axis of a loss", "axis 3 is out of range", function()
+    cusp.losses.sparse_categorical_crossentropy({ 1 }, { { 0.5, 0.5 } }, false, nil, 3)
+  end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 
