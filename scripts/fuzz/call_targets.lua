@@ -107,9 +107,13 @@ end
 
 local function add_operations(list)
   for _, name in ipairs(sorted_keys(cusp.ops.describe())) do
-    local row, names = cusp.ops.describe()[name], {}
-    for i, argument in ipairs(row.arguments) do names[i] = argument.name end
-    list[#list + 1] = { text = "ops." .. name, parameters = names, kind = "operation" }
+    local target = { text = "ops." .. name, parameters = {}, kind = "operation", kinds = {},
+      optional = {} }
+    for i, argument in ipairs(cusp.ops.describe()[name].arguments) do
+      target.parameters[i], target.kinds[i] = argument.name, argument.kind
+      target.optional[i] = argument.optional
+    end
+    list[#list + 1] = target
   end
   for _, name in ipairs(sorted_keys(cusp.ops.image)) do add_member(list, "ops.image." .. name,
     cusp.ops.image[name]) end
