@@ -70,6 +70,13 @@ local cases = {
   { "the axis of a loss", "axis 3 is out of range", function()
     cusp.losses.sparse_categorical_crossentropy({ 1 }, { { 0.5, 0.5 } }, false, nil, 3)
   end },
+  { "the shape of an Input", "expected a table of sizes", function() cusp.shape(cusp.Input { 3 }) end },
+  { "shapes in place of a shape", "should have a known size", function()
+    layers.GroupNormalization():build { { 2 }, { 3 } }
+  end },
+  { "texts that contain themselves", "contains itself", function() layers.TextVectorization():update_state(cycle) end },
+  { "a table of very many empty lists", "too large for a Lua table", function() cusp.zeros({ 2 ^ 40 | 0, 0 }):tolist() end },
+  { "empty lists past counting", "too large for a Lua table", function() cusp.zeros({ 2 ^ 40 | 0, 2 ^ 20 | 0, 0 }):flat() end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 
@@ -85,6 +92,12 @@ describe("wrong arguments are named:", function()
 end)
 
 describe("after a wrong argument", function()
+  it("very many empty lists are printed in short", function()
+    local text = tostring(cusp.zeros { 2 ^ 40 | 0, 0 })
+    assert.matches("...", text, 1, true)
+    assert.is_true(#text < 200)
+  end)
+
   it("random numbers go on", function()
     pcall(cusp.random.set_state, {})
     assert.same({ 2 }, cusp.random.uniform({ 2 }).shape)
