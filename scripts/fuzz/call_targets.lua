@@ -128,7 +128,8 @@ local engine = require "cusp.engine"
 
 local function add_objects(list)
   for _, name in ipairs { "trained", "functional", "dataset", "optimizer", "dense", "metric",
-    "tape", "generator", "loss", "schedule" } do
+    "tape", "generator", "loss", "schedule", "unbuilt", "frozen", "failed", "rebuilt", "closed_tape",
+    "exhausted", "used" } do
     local environment = require("call_values").environment()
     local found = getmetatable(environment[name])
     for _, method in ipairs(sorted_keys(methods(found))) do add(list, name .. ":" .. method,
