@@ -77,6 +77,9 @@ local cases = {
   { "texts that contain themselves", "contains itself", function() layers.TextVectorization():update_state(cycle) end },
   { "a table of very many empty lists", "too large for a Lua table", function() cusp.zeros({ 2 ^ 40 | 0, 0 }):tolist() end },
   { "empty lists past counting", "too large for a Lua table", function() cusp.zeros({ 2 ^ 40 | 0, 2 ^ 20 | 0, 0 }):flat() end },
+  { "vectors of very many components", "2 or 3 components", function()
+    cusp.ops.cross(cusp.ones { 0, 2 ^ 53 | 0 }, cusp.ones { 3, 3 })
+  end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 
