@@ -80,6 +80,9 @@ local cases = {
   { "vectors of very many components", "2 or 3 components", function()
     cusp.ops.cross(cusp.ones { 0, 2 ^ 53 | 0 }, cusp.ones { 3, 3 })
   end },
+  { "no thresholds for a class of a user's", "num_thresholds should be a number", function()
+    cusp.metrics.AUC:extend "Area" { cusp.null }
+  end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 
