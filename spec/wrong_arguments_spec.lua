@@ -83,6 +83,7 @@ local cases = {
   { "no thresholds for a class of a user's", "num_thresholds should be a number", function()
     cusp.metrics.AUC:extend "Area" { cusp.null }
   end },
+  { "a range up to an Input", "range: expected integers", function() cusp.data.Dataset.range(cusp.Input { 3 }) end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 

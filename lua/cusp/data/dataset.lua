@@ -200,7 +200,7 @@ end
 -- @tparam[opt="int64"] string output_type
 function Dataset.range(...)
   local given = table.pack(...)
-  local options = type(given[given.n]) == "table" and given[given.n] or {}
+  local options = structure.is_container(given[given.n]) and given[given.n] or {}
   local numbers = {}
   for i = 1, given.n do
     if given[i] ~= options then numbers[#numbers + 1] = given[i] end
