@@ -487,8 +487,14 @@ static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char
   return n;
 }
 
+/* Of an array without elements the lists count, which are as many as the sizes before its empty axis say. */
 static void check_countable(lua_State *L, const cusp_array *array, const char *function) {
-  if (cusp_array_count(array) > INT32_MAX)
+  cusp_shape full = array->shape;
+  int64_t count;
+  for (int axis = 0; axis < full.ndim; axis++)
+    if (full.size[axis] == 0)
+      full.ndim = axis;
+  if (cusp_shape_count_checked(&count, &full) != CUSP_OK || count > INT32_MAX)
     cusp_lua_error(L, "%s: a tensor of shape %s is too large for a Lua table", function, cusp_shape_text(&array->shape));
 }
 

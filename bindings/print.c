@@ -204,9 +204,17 @@ static void add_type(luaL_Buffer *buffer, const cusp_type *type) {
   luaL_addchar(buffer, ')');
 }
 
+/* Whether brackets and numbers are too many to be shown; an array without elements may have any number of brackets. */
+static bool is_long(const cusp_shape *shape) {
+  int64_t count = 1;
+  for (int axis = 0; axis < shape->ndim && count <= THRESHOLD && shape->size[axis] > 0; axis++)
+    count *= shape->size[axis] > THRESHOLD ? THRESHOLD + 1 : shape->size[axis];
+  return count > THRESHOLD;
+}
+
 static void add_values(luaL_Buffer *buffer, const cusp_array *array, int indent) {
   printer p = {.array = array, .buffer = buffer, .indent = indent, .column = indent};
-  p.abridged = cusp_array_count(array) > THRESHOLD;
+  p.abridged = is_long(&array->shape);
   if (cusp_dtype_is_float(array->dtype))
     choose_float_format(&p);
   visit(&p, array->data, 0, widen, &p);

@@ -57,6 +57,33 @@ local cases = {
   { "options of HDF5", "options should be a table", function() cusp.hdf5.open("a", 1) end },
   { "options of zip", "options should be a table", function() cusp.zip.open("a", 1) end },
   { "the jacobian of nothing", "target 1 should be a tensor", function() cusp.GradientTape():jacobian() end },
+  { "the source of a jacobian", "source 1 should be a tensor or a variable", function()
+    cusp.GradientTape():jacobian(cusp.zeros { 0, 3 }, 1)
+  end },
+  { "the source of a batch jacobian", "source 1 should be a tensor or a variable", function()
+    cusp.GradientTape():batch_jacobian(x, {})
+  end },
+  { "features of an example", "features should be a table by name", function() cusp.data.parse_example "" end },
+  { "a feature of an example", "'a' should be a FixedLenFeature", function() cusp.data.parse_example("", { a = 1 }) end },
+  { "data sets that contain themselves", "contains itself", function() cusp.data.Dataset.zip(cycle) end },
+  { "features without names", "names of features should be strings", function() cusp.tfrecord.encode_example { 1, a = 2 } end },
+  { "the axis of a loss", "axis 3 is out of range", function()
+    cusp.losses.sparse_categorical_crossentropy({ 1 }, { { 0.5, 0.5 } }, false, nil, 3)
+  end },
+  { "the shape of an Input", "expected a table of sizes", function() cusp.shape(cusp.Input { 3 }) end },
+  { "shapes in place of a shape", "should have a known size", function()
+    layers.GroupNormalization():build { { 2 }, { 3 } }
+  end },
+  { "texts that contain themselves", "contains itself", function() layers.TextVectorization():update_state(cycle) end },
+  { "a table of very many empty lists", "too large for a Lua table", function() cusp.zeros({ 2 ^ 40 | 0, 0 }):tolist() end },
+  { "empty lists past counting", "too large for a Lua table", function() cusp.zeros({ 2 ^ 40 | 0, 2 ^ 20 | 0, 0 }):flat() end },
+  { "vectors of very many components", "2 or 3 components", function()
+    cusp.ops.cross(cusp.ones { 0, 2 ^ 53 | 0 }, cusp.ones { 3, 3 })
+  end },
+  { "no thresholds for a class of a user's", "num_thresholds should be a number", function()
+    cusp.metrics.AUC:extend "Area" { cusp.null }
+  end },
+  { "a range up to an Input", "range: expected integers", function() cusp.data.Dataset.range(cusp.Input { 3 }) end },
   { "a summary of endless lines", "line_length", function() cusp.Sequential { layers.Dense(1) }:summary(math.maxinteger) end },
 }
 
@@ -72,6 +99,12 @@ describe("wrong arguments are named:", function()
 end)
 
 describe("after a wrong argument", function()
+  it("very many empty lists are printed in short", function()
+    local text = tostring(cusp.zeros { 2 ^ 40 | 0, 0 })
+    assert.matches("...", text, 1, true)
+    assert.is_true(#text < 200)
+  end)
+
   it("random numbers go on", function()
     pcall(cusp.random.set_state, {})
     assert.same({ 2 }, cusp.random.uniform({ 2 }).shape)

@@ -17,22 +17,24 @@ enum { STRIDES, LOW, DILATIONS, SIZES, N_ATTRS };
 
 /* ------------------------------------------------------------------ hidden rows: types and gradients */
 
-static cusp_status check_operands(cusp_inference *inference) {
+/** The attribute of sizes has `extra_sizes` more numbers than there are spatial axes. */
+static cusp_status check_operands(cusp_inference *inference, int extra_sizes) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
-  if (a->dtype != CUSP_FLOAT32 && a->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(a->dtype));
+  CUSP_TRY(cusp_infer_float_or_double(inference));
+  if (a->dtype != b->dtype)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "operands of one dtype expected, got %s and %s", cusp_dtype_name(a->dtype),
+                           cusp_dtype_name(b->dtype));
   if (a->shape.ndim != b->shape.ndim || a->shape.ndim < 3 || a->shape.ndim > 2 + CUSP_WINDOW_AXES)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "operands of 3 to 5 axes expected, got shapes %s and %s", cusp_shape_text(&a->shape),
                            cusp_shape_text(&b->shape));
-  const int count = a->shape.ndim - 2;
+  static const int64_t least[SIZES] = {[STRIDES] = 1, [LOW] = -(int64_t)INT32_MAX, [DILATIONS] = 1};
   for (int k = 0; k < SIZES; k++)
-    if (inference->attrs[k].count != count)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "%d numbers for each attribute expected, got %d", count, inference->attrs[k].count);
-  return CUSP_OK;
+    CUSP_TRY(cusp_window_check(inference, k, a->shape.ndim - 2, least[k]));
+  return cusp_window_check(inference, SIZES, a->shape.ndim - 2 + extra_sizes, 0);
 }
 
 /** Result of shape [first, sizes..., last], or of exactly the sizes. */
-static cusp_status set_output(cusp_inference *inference, int64_t first, int64_t last, bool whole) {
+static void set_output(cusp_inference *inference, int64_t first, int64_t last, bool whole) {
   const cusp_attr *sizes = &inference->attrs[SIZES];
   cusp_shape *shape = &inference->outputs[0].shape;
   inference->outputs[0].dtype = inference->inputs[0].dtype;
@@ -43,24 +45,38 @@ static cusp_status set_output(cusp_inference *inference, int64_t first, int64_t 
     shape->size[shape->ndim++] = sizes->ints[i];
   if (last >= 0)
     shape->size[shape->ndim++] = last;
-  return CUSP_OK;
 }
 
 static int64_t last_size(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
 
+/** The three shapes of the sum, one of them the result's: batches, channels in groups and filters have to agree. */
+static cusp_status check_agreement(const cusp_inference *inference, const cusp_shape *x, const cusp_shape *kernel, const cusp_shape *y) {
+  const int64_t channels = last_size(x), group_channels = kernel->size[kernel->ndim - 2], filters = last_size(kernel);
+  const int64_t groups = group_channels > 0 ? channels / group_channels : 1;
+  if (x->size[0] != y->size[0] || last_size(y) != filters || groups * group_channels != channels || (groups > 0 && filters % groups != 0))
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "inputs of shape %s, a kernel of %s and outputs of %s do not belong together",
+                           cusp_shape_text(x), cusp_shape_text(kernel), cusp_shape_text(y));
+  return CUSP_OK;
+}
+
 static cusp_status forward_infer(cusp_inference *inference) {
-  CUSP_TRY(check_operands(inference));
-  return set_output(inference, inference->inputs[0].shape.size[0], last_size(&inference->inputs[1].shape), false);
+  const cusp_shape *x = &inference->inputs[0].shape, *kernel = &inference->inputs[1].shape;
+  CUSP_TRY(check_operands(inference, 0));
+  set_output(inference, x->size[0], last_size(kernel), false);
+  return check_agreement(inference, x, kernel, &inference->outputs[0].shape);
 }
 
 static cusp_status input_gradient_infer(cusp_inference *inference) {
-  CUSP_TRY(check_operands(inference));
-  return set_output(inference, inference->inputs[0].shape.size[0], -1, false);
+  const cusp_shape *y = &inference->inputs[0].shape;
+  CUSP_TRY(check_operands(inference, 1));
+  set_output(inference, y->size[0], -1, false);
+  return check_agreement(inference, &inference->outputs[0].shape, &inference->inputs[1].shape, y);
 }
 
 static cusp_status kernel_gradient_infer(cusp_inference *inference) {
-  CUSP_TRY(check_operands(inference));
-  return set_output(inference, 0, -1, true);
+  CUSP_TRY(check_operands(inference, 2));
+  set_output(inference, 0, -1, true);
+  return check_agreement(inference, &inference->inputs[0].shape, &inference->outputs[0].shape, &inference->inputs[1].shape);
 }
 
 static cusp_node *face(const char *name, cusp_node *a, cusp_node *b, const cusp_attr *attrs, const int64_t *sizes, int count) {

@@ -13,31 +13,32 @@ enum { HAS_BIAS, HAS_MASK, BACKWARDS };
 /* Its outputs. */
 enum { SEQUENCE, H, RESERVE, SEQUENCE_OUTPUTS };
 
-static cusp_status expect_shape(const cusp_inference *inference, const char *name, const cusp_type *type, cusp_shape expected) {
-  if (cusp_shape_equal(&type->shape, &expected))
-    return CUSP_OK;
-  return cusp_infer_fail(inference, CUSP_ESHAPE, "%s must have shape %s, got %s", name, cusp_shape_text(&expected),
-                         cusp_shape_text(&type->shape));
+/** What the rows have in common: x [batch, time, input], kernel [input, 3 * units], recurrent_kernel [units, 3 * units]. */
+static cusp_status check_weights(const cusp_inference *inference, int kernel, int recurrent_kernel) {
+  const cusp_type *x = &inference->inputs[X];
+  const cusp_shape *recurrent = &inference->inputs[recurrent_kernel].shape;
+  CUSP_TRY(cusp_infer_float_or_double(inference));
+  if (x->shape.ndim != 3)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "x must have shape [batch, time, input], got %s", cusp_shape_text(&x->shape));
+  if (recurrent->ndim != 2 || recurrent->size[0] > INT32_MAX)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "recurrent_kernel must have shape [units, 3 * units], got %s",
+                           cusp_shape_text(recurrent));
+  int64_t units = recurrent->size[0];
+  CUSP_TRY(cusp_infer_expect(inference, recurrent_kernel, "recurrent_kernel", x->dtype, (cusp_shape){2, {units, 3 * units}}));
+  return cusp_infer_expect(inference, kernel, "kernel", x->dtype, (cusp_shape){2, {x->shape.size[2], 3 * units}});
 }
 
 static cusp_status sequence_infer(cusp_inference *inference) {
-  const cusp_type *x = &inference->inputs[X], *optional = inference->inputs + FIRST_OPTIONAL;
-  const cusp_shape *recurrent = &inference->inputs[RECURRENT].shape;
-  if (x->shape.ndim != 3)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "x must have shape [batch, time, input], got %s", cusp_shape_text(&x->shape));
-  if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
-  if (recurrent->ndim != 2)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "recurrent_kernel must have shape [units, 3 * units], got %s",
-                           cusp_shape_text(recurrent));
-  int64_t batch = x->shape.size[0], time = x->shape.size[1], input = x->shape.size[2], units = recurrent->size[0], reserve;
-  CUSP_TRY(expect_shape(inference, "recurrent_kernel", &inference->inputs[RECURRENT], (cusp_shape){2, {units, 3 * units}}));
-  CUSP_TRY(expect_shape(inference, "kernel", &inference->inputs[KERNEL], (cusp_shape){2, {input, 3 * units}}));
-  CUSP_TRY(expect_shape(inference, "h0", &inference->inputs[H0], (cusp_shape){2, {batch, units}}));
-  if (inference->attrs[HAS_BIAS].integer)
-    CUSP_TRY(expect_shape(inference, "bias", optional++, (cusp_shape){2, {2, 3 * units}}));
-  if (inference->attrs[HAS_MASK].integer)
-    CUSP_TRY(expect_shape(inference, "mask", optional, (cusp_shape){2, {batch, time}}));
+  const cusp_type *x = &inference->inputs[X];
+  bool has_bias = inference->attrs[HAS_BIAS].integer, has_mask = inference->attrs[HAS_MASK].integer;
+  CUSP_TRY(cusp_infer_count(inference, FIRST_OPTIONAL + has_bias + has_mask));
+  CUSP_TRY(check_weights(inference, KERNEL, RECURRENT));
+  int64_t batch = x->shape.size[0], time = x->shape.size[1], units = inference->inputs[RECURRENT].shape.size[0], reserve;
+  CUSP_TRY(cusp_infer_expect(inference, H0, "h0", x->dtype, (cusp_shape){2, {batch, units}}));
+  if (has_bias)
+    CUSP_TRY(cusp_infer_expect(inference, FIRST_OPTIONAL, "bias", x->dtype, (cusp_shape){2, {2, 3 * units}}));
+  if (has_mask)
+    CUSP_TRY(cusp_infer_expect(inference, FIRST_OPTIONAL + has_bias, "mask", CUSP_BOOL, (cusp_shape){2, {batch, time}}));
   CUSP_TRY(cusp_gru_reserve(&reserve, batch, time, units));
   inference->n_outputs = SEQUENCE_OUTPUTS;
   inference->outputs[SEQUENCE] = (cusp_type){x->dtype, {3, {batch, time, units}}};
@@ -84,7 +85,35 @@ enum { G_HAS_MASK, G_HAS_SEQUENCE, G_HAS_H, G_HAS_BIAS, G_WANT_X, G_BACKWARDS, G
 /* Its outputs, in the order of the forward row's inputs. dx is empty where it is not wanted. */
 enum { G_DX, G_DH0, G_DKERNEL, G_DRECURRENT, G_DBIAS, G_OUTPUTS };
 
+/** The mask and the cotangents, as many as the attributes say. */
+static cusp_status check_optional(const cusp_inference *inference) {
+  const cusp_attr *attrs = inference->attrs;
+  const cusp_type *x = &inference->inputs[G_X];
+  int64_t batch = x->shape.size[0], time = x->shape.size[1], units = inference->inputs[G_RECURRENT].shape.size[0];
+  int at = G_FIRST_OPTIONAL;
+  if (attrs[G_HAS_MASK].integer)
+    CUSP_TRY(cusp_infer_expect(inference, at++, "mask", CUSP_BOOL, (cusp_shape){2, {batch, time}}));
+  if (attrs[G_HAS_SEQUENCE].integer)
+    CUSP_TRY(cusp_infer_expect(inference, at++, "dsequence", x->dtype, (cusp_shape){3, {batch, time, units}}));
+  if (attrs[G_HAS_H].integer)
+    CUSP_TRY(cusp_infer_expect(inference, at++, "dh", x->dtype, (cusp_shape){2, {batch, units}}));
+  return CUSP_OK;
+}
+
+static cusp_status check_gradient(const cusp_inference *inference) {
+  const cusp_attr *attrs = inference->attrs;
+  const cusp_type *x = &inference->inputs[G_X];
+  int optional = (attrs[G_HAS_MASK].integer != 0) + (attrs[G_HAS_SEQUENCE].integer != 0) + (attrs[G_HAS_H].integer != 0);
+  int64_t reserve;
+  CUSP_TRY(cusp_infer_count(inference, G_FIRST_OPTIONAL + optional));
+  CUSP_TRY(check_weights(inference, G_KERNEL, G_RECURRENT));
+  CUSP_TRY(cusp_gru_reserve(&reserve, x->shape.size[0], x->shape.size[1], inference->inputs[G_RECURRENT].shape.size[0]));
+  CUSP_TRY(cusp_infer_expect(inference, G_RESERVE, "reserve", x->dtype, (cusp_shape){1, {reserve}}));
+  return check_optional(inference);
+}
+
 static cusp_status gradient_infer(cusp_inference *inference) {
+  CUSP_TRY(check_gradient(inference));
   const cusp_type *x = &inference->inputs[G_X];
   int64_t units = inference->inputs[G_RECURRENT].shape.size[0];
   inference->n_outputs = G_OUTPUTS - !inference->attrs[G_HAS_BIAS].integer;

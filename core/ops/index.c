@@ -106,6 +106,9 @@ static cusp_status infer_gather_nd(cusp_inference *inference) {
 static cusp_status infer_scatter_nd(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0], *updates = &inference->inputs[2];
   cusp_shape read;
+  if (inference->attrs[0].integer < 0 || inference->attrs[0].integer >= CUSP_SCATTER_MODES)
+    return cusp_infer_fail(inference, CUSP_EVALUE, "mode has to be 0 to %d, got %lld", CUSP_SCATTER_MODES - 1,
+                           (long long)inference->attrs[0].integer);
   CUSP_TRY(positions_read(inference, &x->shape, &inference->inputs[1].shape, &read));
   if (!cusp_shape_equal(&read, &updates->shape))
     return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s, expected %s", cusp_shape_text(&updates->shape),

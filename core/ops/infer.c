@@ -76,6 +76,29 @@ cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim) {
   return CUSP_OK;
 }
 
+cusp_status cusp_infer_count(const cusp_inference *inference, int count) {
+  if (inference->n_inputs != count)
+    return cusp_infer_fail(inference, CUSP_EVALUE, "%d tensors expected, got %d", count, inference->n_inputs);
+  return CUSP_OK;
+}
+
+cusp_status cusp_infer_expect(const cusp_inference *inference, int input, const char *name, cusp_dtype dtype, cusp_shape shape) {
+  const cusp_type *type = &inference->inputs[input];
+  if (type->dtype != dtype)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "%s must be %s, got %s", name, cusp_dtype_name(dtype), cusp_dtype_name(type->dtype));
+  if (!cusp_shape_equal(&type->shape, &shape))
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "%s must have shape %s, got %s", name, cusp_shape_text(&shape),
+                           cusp_shape_text(&type->shape));
+  return CUSP_OK;
+}
+
+cusp_status cusp_infer_float_or_double(const cusp_inference *inference) {
+  cusp_dtype dtype = inference->inputs[0].dtype;
+  if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+  return CUSP_OK;
+}
+
 cusp_status cusp_infer_same(cusp_inference *inference) {
   inference->outputs[0] = inference->inputs[0];
   return CUSP_OK;

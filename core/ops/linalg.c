@@ -141,6 +141,8 @@ static cusp_status lu_places_run(cusp_call *call) {
     for (int64_t row = 0; row < rows; row++)
       place[row] = (int32_t)row;
     for (int64_t step = k - 1; step >= 0; step--) { /* from the last to the first, which inverts the permutation */
+      if (exchange[step] < 0 || exchange[step] >= rows)
+        return cusp_fail(CUSP_EVALUE, "lu_places: pivots have to be 0 to %lld, got %d", (long long)rows - 1, exchange[step]);
       int32_t other = place[exchange[step]];
       place[exchange[step]] = place[step];
       place[step] = other;
@@ -265,8 +267,10 @@ static cusp_status solve_infer(cusp_inference *inference) {
   if (b->shape.ndim != a->shape.ndim || cusp_rows_of(&b->shape) != cusp_rows_of(&a->shape))
     return cusp_infer_fail(inference, CUSP_ESHAPE, "b must have as many rows as a, got shapes %s and %s", cusp_shape_text(&a->shape),
                            cusp_shape_text(&b->shape));
-  inference->outputs[0] = *b;
-  return CUSP_OK;
+  if (cusp_columns_of(&b->shape) > INT32_MAX)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d columns expected, got shape %s", INT32_MAX, cusp_shape_text(&b->shape));
+  inference->outputs[0] = matrices(a, cusp_rows_of(&b->shape), cusp_columns_of(&b->shape));
+  return cusp_infer_expect(inference, 1, "b", a->dtype, inference->outputs[0].shape);
 }
 
 static cusp_status slogdet_infer(cusp_inference *inference) {
@@ -289,9 +293,17 @@ static cusp_status lu_infer(cusp_inference *inference) {
 }
 
 static cusp_status lu_places_infer(cusp_inference *inference) {
+  const cusp_type *pivots = &inference->inputs[0];
   cusp_type *out = &inference->outputs[0];
-  *out = inference->inputs[0];
-  out->shape.size[out->shape.ndim - 1] = inference->attrs[0].integer;
+  int64_t rows = inference->attrs[0].integer;
+  if (pivots->dtype != CUSP_INT32 || pivots->shape.ndim < 1)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "int32 pivots of at least one axis expected, got %s of shape %s",
+                           cusp_dtype_name(pivots->dtype), cusp_shape_text(&pivots->shape));
+  if (rows < pivots->shape.size[pivots->shape.ndim - 1] || rows > INT32_MAX)
+    return cusp_infer_fail(inference, CUSP_EVALUE, "rows must be as many as the pivots or more, got %lld for pivots of shape %s",
+                           (long long)rows, cusp_shape_text(&pivots->shape));
+  *out = *pivots;
+  out->shape.size[out->shape.ndim - 1] = rows;
   return CUSP_OK;
 }
 

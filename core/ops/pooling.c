@@ -19,14 +19,12 @@ enum { SIZE, STRIDES, LOW, SIZES, N_ATTRS };
 
 static cusp_status check_operand(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
+  CUSP_TRY(cusp_infer_float_or_double(inference));
   if (x->shape.ndim < 3 || x->shape.ndim > 2 + CUSP_WINDOW_AXES)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "3 to 5 axes expected, got shape %s", cusp_shape_text(&x->shape));
+  static const int64_t least[N_ATTRS] = {[SIZE] = 1, [STRIDES] = 1, [LOW] = 0, [SIZES] = 0};
   for (int k = 0; k < N_ATTRS; k++)
-    if (inference->attrs[k].count != x->shape.ndim - 2)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "%d numbers for each attribute expected, got %d", x->shape.ndim - 2,
-                             inference->attrs[k].count);
+    CUSP_TRY(cusp_window_check(inference, k, x->shape.ndim - 2, least[k]));
   return CUSP_OK;
 }
 
@@ -38,9 +36,16 @@ static cusp_status resized_infer(cusp_inference *inference) {
   return CUSP_OK;
 }
 
-static cusp_status like_input_infer(cusp_inference *inference) {
-  CUSP_TRY(check_operand(inference));
+/** x [batch, spatial..., channels] and dy of the attribute's sizes. */
+static cusp_status max_gradient_infer(cusp_inference *inference) {
+  CUSP_TRY(resized_infer(inference));
+  CUSP_TRY(cusp_infer_expect(inference, 1, "dy", inference->inputs[0].dtype, inference->outputs[0].shape));
   return cusp_infer_same(inference);
+}
+
+static cusp_status max_pick_infer(cusp_inference *inference) {
+  CUSP_TRY(resized_infer(inference));
+  return cusp_infer_expect(inference, 1, "g", inference->inputs[0].dtype, inference->inputs[0].shape);
 }
 
 static cusp_node *hidden(const char *name, cusp_node *a, cusp_node *b, const cusp_attr *attrs, const cusp_node *like) {
@@ -146,14 +151,14 @@ const cusp_op cusp_ops_pooling[] = {{.name = "max_pool",
                                      .arguments = "x, dy, " HIDDEN_ARGUMENTS,
                                      .help = "The gradient of pool_max: dy where x is the greatest of its window.",
                                      .flags = CUSP_OP_HIDDEN,
-                                     .infer = like_input_infer,
+                                     .infer = max_gradient_infer,
                                      .gradient = max_gradient_gradient,
                                      .kernels = KERNEL(run_max_gradient)},
                                     {.name = "pool_max_pick",
                                      .arguments = "x, g, " HIDDEN_ARGUMENTS,
                                      .help = "Of g, what lies where x is the greatest of its window.",
                                      .flags = CUSP_OP_HIDDEN,
-                                     .infer = resized_infer,
+                                     .infer = max_pick_infer,
                                      .gradient = max_pick_gradient,
                                      .kernels = KERNEL(run_max_pick)},
                                     {.name = "pool_average",

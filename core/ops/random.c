@@ -203,7 +203,12 @@ static cusp_status shape_output(cusp_inference *inference, cusp_dtype dtype) {
   return CUSP_OK;
 }
 
-static cusp_status float_draw_infer(cusp_inference *inference) { return shape_output(inference, (cusp_dtype)inference->attrs[3].integer); }
+static cusp_status float_draw_infer(cusp_inference *inference) {
+  cusp_dtype dtype = (cusp_dtype)inference->attrs[3].integer;
+  if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+  return shape_output(inference, dtype);
+}
 
 static cusp_status integers_infer(cusp_inference *inference) {
   int64_t low = inference->attrs[1].integer, high = inference->attrs[2].integer;
@@ -221,17 +226,23 @@ static cusp_status integers_infer(cusp_inference *inference) {
 static cusp_status bernoulli_infer(cusp_inference *inference) { return shape_output(inference, CUSP_BOOL); }
 
 static cusp_status dropout_infer(cusp_inference *inference) {
+  cusp_dtype dtype = inference->inputs[1].dtype;
   CUSP_TRY(check_key(inference));
+  if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "x must be float32 or float64, got %s", cusp_dtype_name(dtype));
   inference->outputs[0] = inference->inputs[1];
   return CUSP_OK;
 }
 
 /** A sample for each element of input 1 (and 2, of the same shape), in the dtype of attribute 0. */
 static cusp_status sample_infer(cusp_inference *inference) {
+  const cusp_type *first = &inference->inputs[1];
+  cusp_dtype dtype = (cusp_dtype)inference->attrs[0].integer;
   CUSP_TRY(check_key(inference));
-  inference->outputs[0] = inference->inputs[1];
-  inference->outputs[0].dtype = (cusp_dtype)inference->attrs[0].integer;
-  return CUSP_OK;
+  if (!cusp_dtype_is_float(dtype))
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "a float dtype expected, got %s", cusp_dtype_name(dtype));
+  inference->outputs[0] = (cusp_type){dtype, first->shape};
+  return inference->n_inputs < 3 ? CUSP_OK : cusp_infer_expect(inference, 2, "the second parameter", first->dtype, first->shape);
 }
 
 static cusp_status categorical_infer(cusp_inference *inference) {

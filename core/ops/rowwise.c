@@ -117,37 +117,72 @@ static cusp_status place_label_run(cusp_call *call) {
 
 /* ------------------------------------------------------------------ types */
 
-static cusp_status float_or_double(cusp_inference *inference) {
-  cusp_dtype dtype = inference->inputs[0].dtype;
-  if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+static cusp_status check_rows(const cusp_inference *inference) {
   if (inference->inputs[0].shape.ndim < 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "at least one axis expected, got a scalar");
   return CUSP_OK;
 }
 
 static cusp_status rows_infer(cusp_inference *inference) {
-  CUSP_TRY(float_or_double(inference));
+  CUSP_TRY(cusp_infer_float_or_double(inference));
+  CUSP_TRY(check_rows(inference));
   return cusp_infer_same(inference);
 }
 
+/** Like input 0, as input 1 has to be. */
+static cusp_status two_rows_infer(cusp_inference *inference) {
+  CUSP_TRY(rows_infer(inference));
+  return cusp_infer_expect(inference, 1, "the second tensor", inference->inputs[0].dtype, inference->inputs[0].shape);
+}
+
+static cusp_shape column_shape(const cusp_inference *inference) {
+  cusp_shape shape = inference->inputs[0].shape;
+  shape.ndim--;
+  return shape;
+}
+
+static cusp_status labelled_rows_infer(cusp_inference *inference) {
+  CUSP_TRY(rows_infer(inference));
+  return cusp_infer_expect(inference, 1, "labels", CUSP_INT32, column_shape(inference));
+}
+
+/** Input 2 is one number a row. */
+static cusp_status crossentropy_gradient_infer(cusp_inference *inference) {
+  CUSP_TRY(two_rows_infer(inference));
+  return cusp_infer_expect(inference, 2, "dloss", inference->inputs[0].dtype, column_shape(inference));
+}
+
+static cusp_status sparse_crossentropy_gradient_infer(cusp_inference *inference) {
+  CUSP_TRY(labelled_rows_infer(inference));
+  return cusp_infer_expect(inference, 2, "dloss", inference->inputs[0].dtype, column_shape(inference));
+}
+
 /** One number a row of input 0. */
-static cusp_status loss_infer(cusp_inference *inference) {
-  CUSP_TRY(float_or_double(inference));
-  inference->outputs[0] = inference->inputs[0];
+static cusp_status crossentropy_infer(cusp_inference *inference) {
+  CUSP_TRY(two_rows_infer(inference));
+  inference->outputs[0].shape.ndim--;
+  return CUSP_OK;
+}
+
+static cusp_status sparse_crossentropy_infer(cusp_inference *inference) {
+  CUSP_TRY(labelled_rows_infer(inference));
   inference->outputs[0].shape.ndim--;
   return CUSP_OK;
 }
 
 static cusp_status pick_label_infer(cusp_inference *inference) {
-  inference->outputs[0] = inference->inputs[0];
-  inference->outputs[0].shape.ndim--;
-  return CUSP_OK;
+  CUSP_TRY(check_rows(inference));
+  inference->outputs[0] = (cusp_type){inference->inputs[0].dtype, column_shape(inference)};
+  return cusp_infer_expect(inference, 1, "labels", CUSP_INT32, inference->outputs[0].shape);
 }
 
 static cusp_status place_label_infer(cusp_inference *inference) {
   cusp_type *out = &inference->outputs[0];
   *out = inference->inputs[0];
+  CUSP_TRY(cusp_infer_expect(inference, 1, "labels", CUSP_INT32, out->shape));
+  if (out->shape.ndim == CUSP_MAX_DIMS)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d axes expected, got shape %s", CUSP_MAX_DIMS - 1,
+                           cusp_shape_text(&out->shape));
   out->shape.size[out->shape.ndim++] = inference->attrs[0].integer;
   return CUSP_OK;
 }
@@ -466,7 +501,7 @@ const cusp_op cusp_ops_rowwise[] = {
      .help = "y * (dy - sum(y * dy)) over the last axis.",
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
-     .infer = rows_infer,
+     .infer = two_rows_infer,
      .gradient = softmax_gradient_gradient,
      .kernels = KERNEL(softmax_gradient_run)},
     {.name = "log_softmax_gradient",
@@ -474,7 +509,7 @@ const cusp_op cusp_ops_rowwise[] = {
      .help = "dy - exp(y) * sum(dy) over the last axis.",
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
-     .infer = rows_infer,
+     .infer = two_rows_infer,
      .gradient = log_softmax_gradient_gradient,
      .kernels = KERNEL(log_softmax_gradient_run)},
     {.name = "softmax_crossentropy",
@@ -482,7 +517,7 @@ const cusp_op cusp_ops_rowwise[] = {
      .help = "-sum(target * log_softmax(logits)) over the last axis.",
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
-     .infer = loss_infer,
+     .infer = crossentropy_infer,
      .gradient = crossentropy_gradient,
      .kernels = KERNEL(crossentropy_run)},
     {.name = "softmax_crossentropy_gradient",
@@ -490,21 +525,21 @@ const cusp_op cusp_ops_rowwise[] = {
      .help = "dloss * (softmax(logits) * sum(target) - target).",
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_COMMON,
-     .infer = rows_infer,
+     .infer = crossentropy_gradient_infer,
      .gradient = crossentropy_gradient_gradient,
      .kernels = KERNEL(crossentropy_gradient_run)},
     {.name = "sparse_softmax_crossentropy",
      .arguments = "logits, labels",
      .help = "-log_softmax(logits) at the labels (int32).",
      .flags = CUSP_OP_HIDDEN,
-     .infer = loss_infer,
+     .infer = sparse_crossentropy_infer,
      .gradient = sparse_crossentropy_gradient,
      .kernels = KERNEL(sparse_crossentropy_run)},
     {.name = "sparse_softmax_crossentropy_gradient",
      .arguments = "logits, labels, dloss",
      .help = "dloss * (softmax(logits) - one_hot(labels)).",
      .flags = CUSP_OP_HIDDEN,
-     .infer = rows_infer,
+     .infer = sparse_crossentropy_gradient_infer,
      .gradient = sparse_crossentropy_gradient_gradient,
      .kernels = KERNEL(sparse_crossentropy_gradient_run)},
     {.name = "pick_label",

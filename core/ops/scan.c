@@ -66,20 +66,40 @@ static cusp_status shift_run(cusp_call *call) {
 
 /* ------------------------------------------------------------------ types */
 
+/** Attribute 0, of the tensor `x`. */
+static cusp_status scan_axis(cusp_inference *inference, const cusp_type *x, int *axis) {
+  CUSP_TRY(cusp_infer_axis(inference, inference->attrs[0].integer, x->shape.ndim, axis));
+  inference->attrs[0] = cusp_attr_int(*axis);
+  return CUSP_OK;
+}
+
 static cusp_status scan_infer(cusp_inference *inference) {
+  int axis;
   cusp_dtype dtype = inference->inputs[0].dtype;
   if (dtype == CUSP_BOOL || dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "integers, float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+  CUSP_TRY(scan_axis(inference, &inference->inputs[0], &axis));
+  return cusp_infer_same(inference);
+}
+
+/** A distance beyond the axis is the same as one of its whole length. */
+static cusp_status shift_infer(cusp_inference *inference) {
+  const cusp_type *x = &inference->inputs[0];
+  int axis;
+  CUSP_TRY(scan_axis(inference, x, &axis));
+  int64_t length = x->shape.size[axis], by = inference->attrs[1].integer;
+  inference->attrs[1] = cusp_attr_int(by < -length ? -length : by > length ? length : by);
   return cusp_infer_same(inference);
 }
 
 static cusp_status recurrence_infer(cusp_inference *inference) {
+  int axis;
   const cusp_type *decay = &inference->inputs[0], *x = &inference->inputs[1];
   if (!cusp_shape_equal(&decay->shape, &x->shape))
     return cusp_infer_fail(inference, CUSP_ESHAPE, "decay and x must have one shape, got %s and %s", cusp_shape_text(&decay->shape),
                            cusp_shape_text(&x->shape));
-  if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
+  CUSP_TRY(cusp_infer_float_or_double(inference));
+  CUSP_TRY(scan_axis(inference, x, &axis));
   return cusp_infer_same(inference);
 }
 
@@ -217,7 +237,7 @@ const cusp_op cusp_ops_scan[] = {
      .arguments = "x, axis: axis, by: int",
      .help = "y[i] = x[i - by] along an axis, zeros where there is none.",
      .flags = CUSP_OP_HIDDEN,
-     .infer = cusp_infer_same,
+     .infer = shift_infer,
      .gradient = shift_gradient,
      .kernels = KERNEL(shift_run)},
     {0},

@@ -209,6 +209,9 @@ static cusp_status broadcast_to_gradient(cusp_gradient *g) {
 
 /* ------------------------------------------------------------------ slices with known bounds */
 
+/* Whether sums of a few such numbers could overflow; no axis is that long. */
+static bool is_far(int64_t position) { return position > INT64_MAX / 8 || position < INT64_MIN / 8; }
+
 /*
  * strided_slice: for each axis the first position, the one after the last (-1 for "before the first" of a negative step)
  * and the step, all counted from 0 and within the axis.
@@ -222,9 +225,13 @@ static cusp_status infer_strided_slice(cusp_inference *inference) {
                            cusp_shape_text(&x->shape));
   inference->outputs[0] = *x;
   for (int axis = 0; axis < ndim; axis++) {
-    int64_t by = step->ints[axis], first = start->ints[axis], distance = stop->ints[axis] - first, size = x->shape.size[axis];
+    int64_t by = step->ints[axis], first = start->ints[axis], size = x->shape.size[axis];
     if (by == 0)
       return cusp_infer_fail(inference, CUSP_EVALUE, "the step of axis %d is 0", axis + 1);
+    if (is_far(first) || is_far(stop->ints[axis]) || is_far(by))
+      return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld by steps of %lld lie outside axis %d of size %lld",
+                             (long long)first, (long long)stop->ints[axis], (long long)by, axis + 1, (long long)size);
+    int64_t distance = stop->ints[axis] - first;
     int64_t count = by > 0 ? (distance + by - 1) / by : (distance + by + 1) / by;
     if (count < 0 || distance == 0 || (distance > 0) != (by > 0))
       count = 0;
@@ -272,7 +279,12 @@ static cusp_status infer_embed(cusp_inference *inference) {
   if (shape.ndim != x->shape.ndim || start->count != shape.ndim || step->count != shape.ndim)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "shape %s does not fit into %s", cusp_shape_text(&x->shape), cusp_shape_text(&shape));
   for (int axis = 0; axis < shape.ndim; axis++) {
-    int64_t first = start->ints[axis], last = first + (x->shape.size[axis] - 1) * step->ints[axis];
+    int64_t first = start->ints[axis], reach, last;
+    bool overflows =
+        __builtin_mul_overflow(x->shape.size[axis] - 1, step->ints[axis], &reach) || __builtin_add_overflow(first, reach, &last);
+    if (overflows || step->ints[axis] == 0)
+      return cusp_infer_fail(inference, CUSP_EVALUE, "steps of %lld from position %lld do not fit into axis %d of size %lld",
+                             (long long)step->ints[axis], (long long)first, axis + 1, (long long)shape.size[axis]);
     if (x->shape.size[axis] > 0 && (first < 0 || last < 0 || first >= shape.size[axis] || last >= shape.size[axis]))
       return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld", (long long)first,
                              (long long)last, axis + 1, (long long)shape.size[axis]);

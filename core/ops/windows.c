@@ -36,6 +36,17 @@ cusp_status cusp_window_read_ints(int64_t out[CUSP_WINDOW_AXES], int count, cons
   return CUSP_OK;
 }
 
+cusp_status cusp_window_check(const cusp_inference *inference, int attr, int count, int64_t least) {
+  const cusp_attr *numbers = &inference->attrs[attr];
+  if (numbers->count != count)
+    return cusp_infer_fail(inference, CUSP_EVALUE, "%d numbers for each attribute expected, got %d", count, numbers->count);
+  for (int i = 0; i < count; i++)
+    if (numbers->ints[i] < least || numbers->ints[i] > INT32_MAX)
+      return cusp_infer_fail(inference, CUSP_EVALUE, "numbers from %lld to %d expected, got %lld", (long long)least, INT32_MAX,
+                             (long long)numbers->ints[i]);
+  return CUSP_OK;
+}
+
 /** Windows within one axis, given the padding before it; none where the axis is shorter than one. */
 static void place_axis(cusp_window_arguments *a, int axis, int64_t extent, int64_t low) {
   const int64_t room = a->input[axis] + low - extent;

@@ -24,6 +24,9 @@ CUSP_NODISCARD cusp_status cusp_window_read_ints(int64_t out[CUSP_WINDOW_AXES], 
  */
 CUSP_NODISCARD cusp_status cusp_window_place(cusp_window_arguments *arguments, const char *padding);
 
+/** Of a hidden row: attribute `attr` is `count` whole numbers from `least` to what a kernel's int holds. */
+CUSP_NODISCARD cusp_status cusp_window_check(const cusp_inference *inference, int attr, int count, int64_t least);
+
 /** x with its channels moved last, and back. */
 cusp_node *cusp_channels_last(cusp_node *x, const cusp_window_arguments *arguments);
 cusp_node *cusp_channels_back(cusp_node *x, const cusp_window_arguments *arguments);

@@ -55,6 +55,7 @@ local most_items = 1 << 26
 -- @tparam string what the argument that asks for it
 -- @tparam number count
 function errors.check_items(name, what, count)
+  if type(count) ~= "number" then errors.raise("%s: %s should be a number, got %s", name, what, errors.describe(count)) end
   if count > most_items then errors.raise("%s: %s should be at most %d, got %s", name, what, most_items, errors.describe(count)) end
 end
 

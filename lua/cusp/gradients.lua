@@ -65,9 +65,19 @@ function GradientTape:stop_recording(f, ...)
   return self.tape:paused(f, ...)
 end
 
+local function is_tensor(value) return engine.is_tensor(value) or engine.is_variable(value) end
+
 local function check_targets(targets)
   for i, target in ipairs(targets) do
-    if type(target) ~= "userdata" then errors.raise("gradient: target %d should be a tensor, got %s", i, errors.describe(target)) end
+    if not is_tensor(target) then errors.raise("gradient: target %d should be a tensor, got %s", i, errors.describe(target)) end
+  end
+end
+
+local function check_sources(name, sources)
+  for i, source in ipairs(sources) do
+    if not is_tensor(source) then
+      errors.raise("%s: source %d should be a tensor or a variable, got %s", name, i, errors.describe(source))
+    end
   end
 end
 
@@ -165,6 +175,7 @@ function GradientTape:jacobian(...)
   local target, sources = bind_jacobian(...)
   check_targets { target or false }
   local shape, flat = target.shape, structure.flatten(sources)
+  check_sources("jacobian", flat)
   local n = shapes.size(shape)
   local ones = ops.eye(n, { dtype = target.dtype })
   local result = stacked_gradients(self, target, flat, n, function(i) return ops.reshape(ones[i], shape) end, 1)
@@ -186,6 +197,7 @@ function GradientTape:batch_jacobian(...)
   check_open(self, "batch_jacobian")
   local target, source = bind_batch_jacobian(...)
   check_targets { target or false }
+  check_sources("batch_jacobian", { source or false })
   local shape, from = target.shape, source.shape
   if #shape == 0 or #from == 0 or shape[1] ~= from[1] then
     errors.raise("batch_jacobian: target and source should have one first axis, got shapes %s and %s", errors.shape(shape),

@@ -1,6 +1,7 @@
 --- Shapes: Lua arrays of integers, and the size that is not known yet.
 -- @module cusp.shape
 local errors = require "cusp.errors"
+local lists = require "cusp.lists"
 
 local shapes = {}
 
@@ -22,7 +23,7 @@ shapes.None = setmetatable({}, {
 -- @treturn {integer,...}
 -- @raise where an entry is neither a size nor None
 function shapes.copy(shape)
-  if type(shape) ~= "table" then errors.raise("shape: expected a table of sizes, got %s", errors.describe(shape)) end
+  if not lists.is_container(shape) then errors.raise("shape: expected a table of sizes, got %s", errors.describe(shape)) end
   local result = {}
   for i = 1, #shape do
     local size = shape[i]

@@ -241,7 +241,12 @@ function tfrecord.encode_example(features)
     errors.raise("tfrecord.encode_example: expected a table of features by name, got %s", errors.describe(features))
   end
   local names, entries = {}, {}
-  for name in pairs(features) do names[#names + 1] = name end
+  for name in pairs(features) do
+    if type(name) ~= "string" then
+      errors.raise("tfrecord.encode_example: names of features should be strings, got %s", errors.describe(name))
+    end
+    names[#names + 1] = name
+  end
   plain.sort(names)
   for i, name in ipairs(names) do entries[i] = { key = name, value = feature(name, features[name]) } end
   return require("cusp.protobuf").encode("tensorflow.Example", { features = { feature = entries } })

@@ -107,9 +107,13 @@ end
 
 local function add_operations(list)
   for _, name in ipairs(sorted_keys(cusp.ops.describe())) do
-    local row, names = cusp.ops.describe()[name], {}
-    for i, argument in ipairs(row.arguments) do names[i] = argument.name end
-    list[#list + 1] = { text = "ops." .. name, parameters = names, kind = "operation" }
+    local target = { text = "ops." .. name, parameters = {}, kind = "operation", kinds = {},
+      optional = {} }
+    for i, argument in ipairs(cusp.ops.describe()[name].arguments) do
+      target.parameters[i], target.kinds[i] = argument.name, argument.kind
+      target.optional[i] = argument.optional
+    end
+    list[#list + 1] = target
   end
   for _, name in ipairs(sorted_keys(cusp.ops.image)) do add_member(list, "ops.image." .. name,
     cusp.ops.image[name]) end
@@ -124,7 +128,8 @@ local engine = require "cusp.engine"
 
 local function add_objects(list)
   for _, name in ipairs { "trained", "functional", "dataset", "optimizer", "dense", "metric",
-    "tape", "generator", "loss", "schedule" } do
+    "tape", "generator", "loss", "schedule", "unbuilt", "frozen", "failed", "rebuilt", "closed_tape",
+    "exhausted", "used" } do
     local environment = require("call_values").environment()
     local found = getmetatable(environment[name])
     for _, method in ipairs(sorted_keys(methods(found))) do add(list, name .. ":" .. method,

@@ -26,6 +26,16 @@ values.named = {
   schedule = "cusp.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)",
     callback = "cusp.callbacks.EarlyStopping()",
   tape = "cusp.GradientTape{persistent = true}", class = "layers.Dense",
+  unbuilt = 'cusp.Sequential{layers.Dense(2)}',
+  frozen = "(function() local m = cusp.Sequential{cusp.Input{3}, layers.Dense(2)} "
+    .. 'm:compile{optimizer = "sgd", loss = "mse"} m.trainable = false return m end)()',
+  failed = "(function() local m = cusp.Sequential{layers.Dense(2)} "
+    .. 'm:compile{optimizer = "adam", loss = "mse"} pcall(m.fit, m, cusp.ones{4, 3}, cusp.ones{5, 2}) '
+    .. "pcall(m.build, m, {1}) return m end)()",
+  rebuilt = "(function() local l = layers.Dense(2) l:build{3, 3} pcall(l.build, l, {3, 4}) return l end)()",
+  closed_tape = "(function() local t = cusp.GradientTape() t:close() return t end)()",
+  exhausted = "(function() local d = cusp.data.Dataset.range(3) for _ in d:iterate() do end return d end)()",
+  used = "(function() local o = cusp.optimizers.Adam() o:build{cusp.Variable(cusp.ones{2})} return o end)()",
   cell = "layers.GRUCell(3)", spec = "cusp.data.TensorSpec{2, 3}",
 }
 

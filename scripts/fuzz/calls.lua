@@ -3,6 +3,7 @@
 -- @module calls
 local child = require "child"
 local draw = require "draw"
+local typed = require "call_typed"
 local values = require "call_values"
 
 local calls = {}
@@ -17,7 +18,18 @@ local function argument(source)
   return source:pick(values.literals)
 end
 
+-- Arguments of the kinds that a row of the table of operations asks for, the optional ones at times.
+local function arguments_of_row(source, target)
+  local call = { positional = {}, keywords = {} }
+  for i, kind in ipairs(target.kinds) do
+    if target.optional[i] and source:chance(0.4) then break end
+    call.positional[i] = source:chance(0.05) and argument(source) or typed.of(source, kind)
+  end
+  return call
+end
+
 local function arguments_of(source, target)
+  if target.kinds and source:chance(0.6) then return arguments_of_row(source, target) end
   local call = { positional = {}, keywords = {} }
   for i = 1, source:integer(0, math.min(5, math.max(2,
     #target.parameters))) do call.positional[i] = argument(source) end

@@ -200,7 +200,7 @@ end
 -- @tparam[opt="int64"] string output_type
 function Dataset.range(...)
   local given = table.pack(...)
-  local options = type(given[given.n]) == "table" and given[given.n] or {}
+  local options = structure.is_container(given[given.n]) and given[given.n] or {}
   local numbers = {}
   for i = 1, given.n do
     if given[i] ~= options then numbers[#numbers + 1] = given[i] end
@@ -400,7 +400,7 @@ end
 ---------------------------------------------------------------- several data sets
 
 -- Data sets in a structure: a flat list of them, and the structure with positions in it.
-local function collect_datasets(value, inputs)
+local function collect_datasets(value, inputs, depth)
   if Dataset.is_instance(value) then
     inputs[#inputs + 1] = value
     return #inputs
@@ -409,10 +409,11 @@ local function collect_datasets(value, inputs)
     errors.raise("zip: expected data sets, or a list or table by name of them, got %s", errors.describe(value))
   end
   local place = {}
+  depth = structure.deeper(depth)
   if structure.is_list(value) then
-    for i = 1, #value do place[i] = collect_datasets(value[i], inputs) end
+    for i = 1, #value do place[i] = collect_datasets(value[i], inputs, depth) end
   else
-    for _, key in ipairs(structure.keys(value)) do place[key] = collect_datasets(value[key], inputs) end
+    for _, key in ipairs(structure.keys(value)) do place[key] = collect_datasets(value[key], inputs, depth) end
   end
   return place
 end
@@ -422,7 +423,7 @@ end
 function Dataset.zip(...)
   local given, inputs = ..., {}
   if select("#", ...) > 1 then given = { ... } end
-  local place = collect_datasets(given, inputs)
+  local place = collect_datasets(given, inputs, 0)
   return make(stage("combine", "zip"), { place = place }, table.unpack(inputs))
 end
 

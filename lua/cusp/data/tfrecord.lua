@@ -26,14 +26,18 @@ local FixedLenFeature = Object:extend("FixedLenFeature", {
 })
 tfrecord.FixedLenFeature = FixedLenFeature
 
+local function check_feature(what, name, feature)
+  if not Object.is_instance(feature, FixedLenFeature) then
+    errors.raise("%s: feature '%s' should be a FixedLenFeature, got %s", what, tostring(name), errors.describe(feature))
+  end
+end
+
 -- The features in the order of their names, as the engine takes them.
 local function engine_features(features)
   local list, names = {}, structure.keys(features)
   for i, name in ipairs(names) do
     local feature = features[name]
-    if not Object.is_instance(feature, FixedLenFeature) then
-      errors.raise("from_tfrecord: feature '%s' should be a FixedLenFeature, got %s", tostring(name), errors.describe(feature))
-    end
+    check_feature("from_tfrecord", name, feature)
     local image = feature.image
     list[i] = {
       name = name, kind = image and "image" or feature.raw and "raw" or "numbers", dtype = feature.dtype, shape = feature.shape,
@@ -137,11 +141,19 @@ local function feature_value(name, feature, list)
   return engine.tensor(list, { dtype = feature.dtype, shape = feature.shape })
 end
 
+local function check_features(features)
+  if not structure.is_container(features) then
+    errors.raise("parse_example: features should be a table by name of FixedLenFeature, got %s", errors.describe(features))
+  end
+  for name, feature in pairs(features) do check_feature("parse_example", name, feature) end
+end
+
 --- The features of one `tf.train.Example`, for `TFRecordDataset(...):map`.
 -- @tparam string serialized
 -- @tparam table features name → FixedLenFeature
 -- @treturn table of tensors and strings by name
 function tfrecord.parse_example(serialized, features)
+  check_features(features)
   local decoded, result = require("cusp.tfrecord").decode_example(serialized), {}
   for _, name in ipairs(structure.keys(features)) do result[name] = feature_value(name, features[name], decoded[name]) end
   return result

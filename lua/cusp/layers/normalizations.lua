@@ -117,7 +117,9 @@ local GroupNormalization = Layer:extend("GroupNormalization", {
 function GroupNormalization:build(shape)
   local axis = positive_axes(self.axis, #shape)[1]
   local channels = shape[axis]
-  if channels == shapes.None then errors.raise("axis %d of the input should have a known size, got %s", axis, errors.shape(shape)) end
+  if math.type(channels) ~= "integer" then
+    errors.raise("axis %d of the input should have a known size, got %s", axis, errors.shape(shape))
+  end
   if self.groups == -1 then self.groups = channels end
   if channels < self.groups or channels % self.groups ~= 0 then
     errors.raise("the number of channels (%d) should be a multiple of groups (%d)", channels, self.groups)

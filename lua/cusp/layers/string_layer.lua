@@ -61,6 +61,7 @@ local function walk(owner, value, depth, shape, out)
     return
   end
   if shape.rank and depth > shape.rank then errors.raise("%s: expected lists of one depth, got a list beside a string", owner) end
+  structure.deeper(depth)
   shape[depth] = shape[depth] or #value
   if shape[depth] ~= #value then
     errors.raise("%s: expected lists of one length, got one of %d and one of %d; fill up the shorter ones", owner, shape[depth], #value)

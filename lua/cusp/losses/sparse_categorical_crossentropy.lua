@@ -31,6 +31,9 @@ local SparseCategoricalCrossentropy = define {
   call = function(y_true, y_pred, from_logits, ignore_class, axis)
     local rank = y_pred.ndim
     local class_axis = axis < 0 and rank + 1 + axis or axis
+    if class_axis < 1 or class_axis > rank then
+      errors.raise("sparse_categorical_crossentropy: axis %d is out of range for predictions of shape %s", axis, errors.shape(y_pred.shape))
+    end
     if y_true.ndim == rank and y_true.shape[class_axis] == 1 then y_true = ops.squeeze(y_true, class_axis) end
     check_shapes(y_true, y_pred, class_axis)
     local valid

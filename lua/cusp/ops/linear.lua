@@ -123,7 +123,9 @@ end
 -- The components along the last axis.
 local function components(x)
   local rank, list = #x.shape, {}
-  for i = 1, x.shape[rank] do
+  local count = x.shape[rank]
+  if count < 2 or count > 3 then errors.raise("cross: expected vectors of 2 or 3 components, got %d", count) end
+  for i = 1, count do
     local spec = {}
     for axis = 1, rank do spec[axis] = {} end
     spec[rank] = i
@@ -137,7 +139,6 @@ local function cross(x1, x2, axis_a, axis_b, axis_c, axis)
   define.check_axis("cross", axis_a, x1)
   define.check_axis("cross", axis_b, x2)
   local a, b = components(rows.moveaxis(x1, axis_a, -1)), components(rows.moveaxis(x2, axis_b, -1))
-  if #a < 2 or #a > 3 or #b < 2 or #b > 3 then errors.raise("cross: expected vectors of 2 or 3 components, got %d and %d", #a, #b) end
   local function minor(i, j)
     local left = a[i] and b[j] and rows.multiply(a[i], b[j])
     local right = a[j] and b[i] and rows.multiply(a[j], b[i])
