@@ -1,7 +1,7 @@
 /* Branches of a traced function. */
 #include "binding.h"
 
-#include "../core/graph/branch.h"
+#include "../core/node/branch.h"
 
 static const char branch_kind[] = "cusp.Branch";
 

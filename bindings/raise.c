@@ -5,7 +5,7 @@
 
 #include "../core/base/numerals.h"
 #include "../core/base/threads.h"
-#include "../core/graph/node.h"
+#include "../core/node/node.h"
 
 #include <stdarg.h>
 #include <stdint.h>

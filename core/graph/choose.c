@@ -1,5 +1,5 @@
 /* The row `choose`: inputs are an index and what the branches read; the branch that is chosen runs. */
-#include "../ops/build.h"
+#include "../node/build.h"
 #include "subplan.h"
 
 static cusp_status infer_choose(cusp_inference *inference) {

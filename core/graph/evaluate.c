@@ -1,8 +1,8 @@
 /* Eager values: what is pending below some nodes is planned (once for each structure) and run. */
+#include "../base/text.h"
+#include "../node/state.h"
 #include "import.h"
 #include "plan.h"
-#include "state.h"
-#include "text.h"
 
 #include <string.h>
 

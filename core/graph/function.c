@@ -2,9 +2,9 @@
 #include "function.h"
 
 #include "../base/threads.h"
+#include "../node/state.h"
 #include "import.h"
 #include "plan.h"
-#include "state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #define CUSP_GRAPH_FUNCTION_H
 /* Tracing a computation once, and running its plan many times. */
 
-#include "variable.h"
+#include "../node/variable.h"
 
 /**
  * Says which coroutine runs from here on. Traces and tapes belong to the coroutine that opens them: only it sees them, and those that

@@ -5,8 +5,8 @@
  * users' nodes. Built from nodes (cusp_graph_import), changed by passes (pass_*.c), consumed by the planner.
  */
 
-#include "collections.h"
-#include "order.h"
+#include "../base/collections.h"
+#include "../node/order.h"
 
 typedef enum cusp_value_kind {
   CUSP_VALUE_COMPUTED = 0, /* an output of an operation */

@@ -1,6 +1,6 @@
 /* The rows `loop` and `loop_gradient`: a body that is repeated while a condition holds, and its way back. */
 #include "../base/threads.h"
-#include "../ops/build.h"
+#include "../node/build.h"
 #include "subplan.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Equal operations on equal inputs become one. Random rows carry their key as an input, so two draws stay two. */
+#include "../node/state.h"
 #include "graph.h"
-#include "state.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* Plans: places in memory for what the units compute, and the loop that runs them. */
 #include "plan.h"
 
+#include "../base/text.h"
 #include "../kernels/reduce.h"
+#include "../node/state.h"
 #include "lower.h"
 #include "scratch.h"
-#include "state.h"
-#include "text.h"
 
 #include <string.h>
 

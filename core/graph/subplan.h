@@ -2,8 +2,8 @@
 #define CUSP_GRAPH_SUBPLAN_H
 /* A sub-graph as a plan of its own, run within a step of another plan. */
 
+#include "../node/subgraphs.h"
 #include "plan.h"
-#include "subgraphs.h"
 
 typedef struct cusp_subplan {
   cusp_plan *plan;

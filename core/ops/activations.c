@@ -1,6 +1,6 @@
 /* Activation functions: compositions of elementwise rows, which fusion makes one loop. Formulas as keras.ops defines them. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include <math.h>
 

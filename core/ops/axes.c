@@ -1,7 +1,7 @@
 #include "axes.h"
 
 #include "../base/memory.h"
-#include "build.h"
+#include "../node/build.h"
 
 #include <string.h>
 

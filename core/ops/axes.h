@@ -2,7 +2,7 @@
 #define CUSP_OPS_AXES_H
 /* Axes in compositions: the checks that infer has helpers for, and moving axes about. */
 
-#include "../graph/node.h"
+#include "../node/node.h"
 
 /** Turns -ndim <= axis < ndim into 0 <= axis; the message names the operation and counts axes as Lua does (from 1). */
 CUSP_NODISCARD cusp_status cusp_resolve_axis(int *out, const char *name, int64_t axis, int ndim);

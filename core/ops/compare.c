@@ -1,6 +1,6 @@
 /* Comparisons and logic: results are bool. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include "../kernels/vector.h"
 

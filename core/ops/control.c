@@ -3,8 +3,8 @@
  * cotangents are collected for the node below it, whose rule sees them together).
  */
 
-#include "build.h"
-#include "promote.h"
+#include "../node/build.h"
+#include "../node/promote.h"
 
 #include "../kernels/vector.h"
 

@@ -1,8 +1,8 @@
 /* Tensors from numbers: constants, ranges, masks of matrices, windows. */
 
 #include "../base/numerals.h"
-#include "build.h"
-#include "promote.h"
+#include "../node/build.h"
+#include "../node/promote.h"
 
 #include <math.h>
 

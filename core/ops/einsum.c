@@ -1,6 +1,6 @@
 #include "einsum.h"
 
-#include "build.h"
+#include "../node/build.h"
 
 #include <ctype.h>
 #include <string.h>

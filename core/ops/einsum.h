@@ -2,7 +2,7 @@
 #define CUSP_OPS_EINSUM_H
 /* Einstein summation as a composition of transposes, sums and matrix products. */
 
-#include "../graph/node.h"
+#include "../node/node.h"
 
 /**
  * Row einsum_operands: attrs[0] holds the subscripts ("bij,bjk->bik"; an ellipsis stands for broadcast axes; without

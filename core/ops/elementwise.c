@@ -1,6 +1,6 @@
 /* Arithmetic and functions of each element. Inputs broadcast; see kernels/vector_functions.h for the loops. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include "../kernels/vector.h"
 

@@ -3,7 +3,7 @@
 #include "../kernels/fourier.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "build.h"
+#include "../node/build.h"
 
 /* ------------------------------------------------------------------ kernels: blocks of rows */
 

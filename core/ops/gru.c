@@ -2,7 +2,7 @@
 
 #include "../kernels/gru.h"
 #include "../kernels/blas.h"
-#include "build.h"
+#include "../node/build.h"
 
 /* ------------------------------------------------------------------ the forward row */
 

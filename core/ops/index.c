@@ -1,6 +1,6 @@
 /* Reading and writing at positions that tensors hold, which count from 0. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include "../base/memory.h"
 #include "../kernels/gather.h"

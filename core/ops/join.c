@@ -1,7 +1,7 @@
 /* Joining tensors and taking them apart. */
 
+#include "../node/build.h"
 #include "axes.h"
-#include "build.h"
 
 #include "../kernels/copy.h"
 

@@ -2,7 +2,7 @@
 #define CUSP_OPS_LINALG_H
 /* Linear algebra: the gradient rules of its hidden rows, and the pieces of graphs that they share with the compositions. */
 
-#include "build.h"
+#include "../node/build.h"
 
 static inline int64_t cusp_rows_of(const cusp_shape *shape) { return shape->size[shape->ndim - 2]; }
 static inline int64_t cusp_columns_of(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }

@@ -7,9 +7,9 @@
 #include "../kernels/blas.h"
 #include "../kernels/blas_plain.h"
 #include "../kernels/vector.h"
-#include "build.h"
+#include "../node/build.h"
+#include "../node/promote.h"
 #include "einsum.h"
-#include "promote.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Normalisation as compositions: fusion makes two or three loops of them, and their gradients follow from the parts. */
 
+#include "../node/build.h"
 #include "axes.h"
-#include "build.h"
 
 #define DEFAULT_EPSILON 1e-7
 

@@ -6,7 +6,7 @@
 #include "../kernels/random.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
-#include "build.h"
+#include "../node/build.h"
 
 #include <math.h>
 #include <string.h>

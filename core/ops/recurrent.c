@@ -6,7 +6,7 @@
 #include "../kernels/recurrent.h"
 #include "../base/memory.h"
 #include "../kernels/blas.h"
-#include "build.h"
+#include "../node/build.h"
 
 #include <string.h>
 

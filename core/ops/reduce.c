@@ -1,6 +1,6 @@
 /* Reductions over axes. The rows with a reducer run in the tiled loop (kernels/fused.h); the others are composed of them. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include "../kernels/arg_reduce.h"
 #include "../kernels/reduce.h"

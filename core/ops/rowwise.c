@@ -5,8 +5,8 @@
 
 #include "../kernels/rowwise.h"
 #include "../base/threads.h"
+#include "../node/build.h"
 #include "axes.h"
-#include "build.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  */
 
 #include "../kernels/scan.h"
+#include "../node/build.h"
 #include "axes.h"
-#include "build.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Rows that move elements and change none: views, slices, repetition, padding. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include "../base/memory.h"
 #include "../kernels/copy.h"

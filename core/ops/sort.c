@@ -6,8 +6,8 @@
 #include "../kernels/sort.h"
 #include "../base/memory.h"
 #include "../base/threads.h"
+#include "../node/build.h"
 #include "axes.h"
-#include "build.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Averages, order statistics, and reductions that leave NaN out: compositions of reductions and sorting. */
 
-#include "build.h"
+#include "../node/build.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 /* What the rows of convolution and pooling share: reading their arguments, and moving channels last. */
 
 #include "../kernels/windows.h"
-#include "build.h"
+#include "../node/build.h"
 
 /** The spatial axes of one call, in the order of the user's arguments (1 to 3 of them), and what hidden rows take as attributes. */
 typedef struct cusp_window_arguments {

@@ -2,7 +2,7 @@
 #include "check.h"
 
 #include "graph/function.h"
-#include "ops/build.h"
+#include "node/build.h"
 
 #include <stdlib.h>
 

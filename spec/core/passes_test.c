@@ -3,7 +3,7 @@
 
 #include "graph/import.h"
 #include "graph/plan.h"
-#include "ops/build.h"
+#include "node/build.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
-#ifndef CUSP_GRAPH_TEXT_H
-#define CUSP_GRAPH_TEXT_H
+#ifndef CUSP_BASE_TEXT_H
+#define CUSP_BASE_TEXT_H
 /* Growing text for the printers of graphs and plans. */
 
-#include "../ops/op.h"
+#include "../node/op.h"
 
 typedef struct cusp_text {
   char *data;

@@ -1,4 +1,4 @@
-#include "function.h"
+#include "../graph/function.h"
 
 #include <time.h>
 

@@ -1,8 +1,8 @@
-#ifndef CUSP_GRAPH_ORDER_H
-#define CUSP_GRAPH_ORDER_H
+#ifndef CUSP_NODE_ORDER_H
+#define CUSP_NODE_ORDER_H
 /* Nodes below some roots, inputs before users. */
 
-#include "collections.h"
+#include "../base/collections.h"
 #include "node.h"
 
 /** Where a walk ends: a node for which `at` is true is included, its inputs are not looked at. NULL `at`: nowhere. */

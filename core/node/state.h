@@ -1,10 +1,10 @@
-#ifndef CUSP_GRAPH_STATE_H
-#define CUSP_GRAPH_STATE_H
+#ifndef CUSP_NODE_STATE_H
+#define CUSP_NODE_STATE_H
 /* What the graph modules of one thread share: the open traces and tapes, what is pending, counters. */
 
+#include "../base/collections.h"
+#include "../graph/function.h"
 #include "branch.h"
-#include "collections.h"
-#include "function.h"
 
 struct cusp_tape {
   cusp_tape *outer;         /* the next recording tape that the running coroutine sees */

@@ -1,7 +1,7 @@
 /* Recording branches: what a function computes and assigns, apart from what was there before. */
 #include "branch.h"
 
-#include "../ops/build.h"
+#include "build.h"
 #include "state.h"
 
 /* A node of the branch's own with that value; it goes away with the passes. It is traced, though the value may be a constant:

@@ -1,7 +1,7 @@
 #include "text.h"
 
-#include "../base/numerals.h"
 #include "collections.h"
+#include "numerals.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-#ifndef CUSP_GRAPH_COLLECTIONS_H
-#define CUSP_GRAPH_COLLECTIONS_H
+#ifndef CUSP_BASE_COLLECTIONS_H
+#define CUSP_BASE_COLLECTIONS_H
 /* The small containers of the graph code: growing arrays, a pointer map, a bump arena. All from cusp_alloc. */
 
-#include "../base/memory.h"
+#include "memory.h"
 
 #include <stdbool.h>
 #include <stdint.h>

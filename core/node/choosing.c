@@ -1,6 +1,6 @@
 /* From branches to a choice among them. */
-#include "../ops/build.h"
 #include "branch.h"
+#include "build.h"
 #include "subgraphs.h"
 
 typedef struct choosing {

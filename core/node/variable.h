@@ -1,5 +1,5 @@
-#ifndef CUSP_GRAPH_VARIABLE_H
-#define CUSP_GRAPH_VARIABLE_H
+#ifndef CUSP_NODE_VARIABLE_H
+#define CUSP_NODE_VARIABLE_H
 /* Variables: what changes. Reading gives the node of the present value; in a trace, the trace's. */
 
 #include "node.h"

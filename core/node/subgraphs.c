@@ -1,7 +1,7 @@
 /* Graphs within nodes, and which nodes they read from outside. */
 #include "subgraphs.h"
 
-#include "../ops/build.h"
+#include "build.h"
 #include "state.h"
 
 cusp_status cusp_subgraphs_new(cusp_subgraphs **out, int n_inputs, int n_graphs, const int *n_outputs) {

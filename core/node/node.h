@@ -1,11 +1,11 @@
-#ifndef CUSP_GRAPH_NODE_H
-#define CUSP_GRAPH_NODE_H
+#ifndef CUSP_NODE_NODE_H
+#define CUSP_NODE_NODE_H
 /*
  * The node: one operation applied to nodes, its type known, its value computed later.
  * A graph belongs to one thread. Nodes never change what they mean.
  */
 
-#include "../ops/op.h"
+#include "op.h"
 
 typedef struct cusp_trace cusp_trace;
 

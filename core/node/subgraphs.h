@@ -1,5 +1,5 @@
-#ifndef CUSP_GRAPH_SUBGRAPHS_H
-#define CUSP_GRAPH_SUBGRAPHS_H
+#ifndef CUSP_NODE_SUBGRAPHS_H
+#define CUSP_NODE_SUBGRAPHS_H
 /* Graphs within a node: what a branch or the body of a loop computes, given the node's inputs. Shared by nodes, never changed. */
 
 #include "node.h"

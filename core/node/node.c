@@ -2,7 +2,7 @@
 #include "node.h"
 
 #include "../kernels/vector.h"
-#include "../ops/promote.h"
+#include "promote.h"
 #include "state.h"
 
 #include <string.h>

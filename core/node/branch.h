@@ -1,5 +1,5 @@
-#ifndef CUSP_GRAPH_BRANCH_H
-#define CUSP_GRAPH_BRANCH_H
+#ifndef CUSP_NODE_BRANCH_H
+#define CUSP_NODE_BRANCH_H
 /*
  * Branches: what one function computes and assigns while it is traced, apart from what comes before and after. Branches become
  * sub-graphs of one node: of a choice, of which one runs, or of a loop, which repeats one while another one gives true.

@@ -1,5 +1,5 @@
 /* Reverse-mode differentiation, graph to graph: each row's rule builds nodes. */
-#include "../ops/build.h"
+#include "build.h"
 #include "order.h"
 #include "state.h"
 

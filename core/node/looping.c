@@ -1,6 +1,6 @@
 /* From a condition and a body to a loop. */
-#include "../ops/build.h"
 #include "branch.h"
+#include "build.h"
 #include "subgraphs.h"
 
 /* Carried are the loop's values, then the variables that the body assigns. */

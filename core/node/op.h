@@ -1,5 +1,5 @@
-#ifndef CUSP_OPS_OP_H
-#define CUSP_OPS_OP_H
+#ifndef CUSP_NODE_OP_H
+#define CUSP_NODE_OP_H
 /*
  * A row of the operation table: everything the project knows of one operation.
  * The Lua function and method, help(), the reference page, the gradient check and the fusion passes are derived from it.

@@ -1,5 +1,5 @@
 /* Variables and the generators of random keys. */
-#include "../ops/build.h"
+#include "build.h"
 #include "state.h"
 
 #include <string.h>

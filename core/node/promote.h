@@ -1,8 +1,8 @@
-#ifndef CUSP_OPS_PROMOTE_H
-#define CUSP_OPS_PROMOTE_H
+#ifndef CUSP_NODE_PROMOTE_H
+#define CUSP_NODE_PROMOTE_H
 /* Before a row is inferred or composed: bringing its inputs to their dtypes, and its attributes to their full number. */
 
-#include "../graph/node.h"
+#include "node.h"
 
 /**
  * out[i] is input i in the dtype that op->promotion asks for: the input itself, a cast of it, or for a Lua number

@@ -1,5 +1,5 @@
-#ifndef CUSP_OPS_BUILD_H
-#define CUSP_OPS_BUILD_H
+#ifndef CUSP_NODE_BUILD_H
+#define CUSP_NODE_BUILD_H
 /*
  * Building graphs in C: gradient rules, compositions, rewriting.
  *
@@ -8,7 +8,7 @@
  * checks once at its end: `return cusp_built(g->dx[0])`.
  */
 
-#include "../graph/node.h"
+#include "node.h"
 
 /** Opens a scope / closes it, releasing its nodes. Retain (cusp_node_retain) what is to outlive it. */
 typedef struct cusp_scope {

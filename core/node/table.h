@@ -1,5 +1,5 @@
-#ifndef CUSP_OPS_TABLE_H
-#define CUSP_OPS_TABLE_H
+#ifndef CUSP_NODE_TABLE_H
+#define CUSP_NODE_TABLE_H
 /* Where a row sits in the hashed table; shared by the table and the signatures kept beside it. */
 
 #include "op.h"
