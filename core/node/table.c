@@ -1,19 +1,9 @@
-/* The operation table: all families, and the hash by which rows are found. */
+/* The hash by which rows of the operation table are found. */
 
 #include "table.h"
 
 #include <pthread.h>
 #include <string.h>
-
-#define CUSP_FAMILY(name) extern const cusp_op cusp_ops_##name[];
-#include "../ops/families.h"
-#undef CUSP_FAMILY
-
-const cusp_op *const cusp_op_families[] = {
-#define CUSP_FAMILY(name) cusp_ops_##name,
-#include "../ops/families.h"
-#undef CUSP_FAMILY
-    NULL};
 
 static const cusp_op *slots[CUSP_TABLE_CAPACITY];
 static pthread_once_t filled = PTHREAD_ONCE_INIT;
