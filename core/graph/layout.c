@@ -79,7 +79,11 @@ static cusp_status lay_view(cusp_lowering *l, int index) {
 /* ------------------------------------------------------------------ calls */
 
 static cusp_status fill_call(cusp_lowering *l, const cusp_operation *operation, cusp_call *call) {
-  *call = (cusp_call){.op = operation->op, .attrs = operation->attrs, .n_inputs = operation->n_inputs, .n_outputs = operation->n_outputs};
+  *call = (cusp_call){.op = operation->op,
+                      .name = operation->op->name,
+                      .attrs = operation->attrs,
+                      .n_inputs = operation->n_inputs,
+                      .n_outputs = operation->n_outputs};
   CUSP_TRY(cusp_arena_alloc((void **)&call->inputs, &l->graph->arena, (size_t)operation->n_inputs * sizeof *call->inputs));
   CUSP_TRY(cusp_arena_alloc((void **)&call->outputs, &l->graph->arena, (size_t)operation->n_outputs * sizeof *call->outputs));
   for (int i = 0; i < operation->n_inputs; i++)

@@ -2,7 +2,7 @@
 #define CUSP_KERNELS_ARG_REDUCE_H
 /* Where the largest or smallest element of an axis is. */
 
-#include "../node/op.h"
+#include "call.h"
 
 /** Attributes: axis (INT, or NONE: the whole array in row-major order), keepdims. Result int32; the first NaN wins, then the first extreme. */
 extern const cusp_kernel cusp_argmax_kernels[];

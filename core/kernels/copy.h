@@ -2,7 +2,7 @@
 #define CUSP_KERNELS_COPY_H
 /* Kernels that move whole blocks: placing arrays within larger ones, joining them, slices whose start is known at run time. */
 
-#include "../node/op.h"
+#include "call.h"
 
 /** inputs: x, and optionally the scalar that fills the rest (zero without it). Attributes: shape, start, step (as a strided slice of the result). */
 extern const cusp_kernel cusp_embed_kernels[];

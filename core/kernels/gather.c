@@ -33,7 +33,7 @@ cusp_status cusp_positions_check(const cusp_call *call, const cusp_array *positi
   }
   if (low >= -size && high < size)
     return CUSP_OK;
-  return cusp_fail(CUSP_EVALUE, "%s: index %lld is out of range for an axis of size %lld (indices count from 0)", call->op->name,
+  return cusp_fail(CUSP_EVALUE, "%s: index %lld is out of range for an axis of size %lld (indices count from 0)", call->name,
                    (long long)(high >= size ? high : low), (long long)size);
 }
 
@@ -141,7 +141,7 @@ static cusp_status run_gather_nd(cusp_call *call) {
   for (int64_t row = 0; row < rows; row++, to += lines.inner * (int64_t)size) {
     int64_t offset = cusp_position_offset(positions, row, k, &x->shape, lines.inner);
     if (offset < 0 && !call->attrs[0].integer)
-      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->op->name, (long long)row, cusp_shape_text(&x->shape));
+      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name, (long long)row, cusp_shape_text(&x->shape));
     if (offset < 0)
       memset(to, 0, (size_t)lines.inner * size);
     else

@@ -6,7 +6,7 @@
  * Sums are in the order of the positions at any number of threads: each thread owns a part of the result.
  */
 
-#include "../node/op.h"
+#include "call.h"
 
 /** inputs: x [outer, n, inner], positions [m]; result [outer, m, inner]. Attribute: axis (normalised). */
 extern const cusp_kernel cusp_gather_axis_kernels[];

@@ -5,50 +5,11 @@
  * The Lua function and method, help(), the reference page, the gradient check and the fusion passes are derived from it.
  */
 
-#include "../tensor/array.h"
+#include "../kernels/call.h"
 
 typedef struct cusp_node cusp_node;
-typedef struct cusp_op cusp_op;
-typedef struct cusp_subgraphs cusp_subgraphs;
 
 /* ------------------------------------------------------------------ arguments */
-
-typedef enum cusp_attr_kind {
-  CUSP_ATTR_NONE = 0, /* absent, or nil: for "= nil" defaults */
-  CUSP_ATTR_INT,
-  CUSP_ATTR_FLOAT,
-  CUSP_ATTR_BOOL,      /* in .integer */
-  CUSP_ATTR_INTS,      /* .ints[0 .. count-1] */
-  CUSP_ATTR_DTYPE,     /* in .integer */
-  CUSP_ATTR_STRING,    /* .string, NUL-terminated */
-  CUSP_ATTR_SUBGRAPHS, /* .subgraphs, of a choice or a loop; a node holds a reference */
-  CUSP_ATTR_NULL       /* an axis given as null where the default is another; only rows with CUSP_OP_NULL_AXIS see it, and no node */
-} cusp_attr_kind;
-
-/** One argument that is not a tensor. Plain data; a node owns deep copies. */
-typedef struct cusp_attr {
-  cusp_attr_kind kind;
-  int32_t count; /* of ints */
-  union {
-    int64_t integer;
-    double number;
-    const int64_t *ints;
-    const char *string;
-    cusp_subgraphs *subgraphs;
-  };
-} cusp_attr;
-
-static inline cusp_attr cusp_attr_none(void) { return (cusp_attr){0}; }
-static inline cusp_attr cusp_attr_int(int64_t i) { return (cusp_attr){.kind = CUSP_ATTR_INT, .integer = i}; }
-static inline cusp_attr cusp_attr_float(double f) { return (cusp_attr){.kind = CUSP_ATTR_FLOAT, .number = f}; }
-static inline cusp_attr cusp_attr_bool(bool b) { return (cusp_attr){.kind = CUSP_ATTR_BOOL, .integer = b}; }
-static inline cusp_attr cusp_attr_dtype(cusp_dtype d) { return (cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = d}; }
-static inline cusp_attr cusp_attr_string(const char *s) { return (cusp_attr){.kind = CUSP_ATTR_STRING, .string = s}; }
-/** Lends `ints`; they are copied when a node is made. */
-static inline cusp_attr cusp_attr_ints(const int64_t *ints, int count) {
-  return (cusp_attr){.kind = CUSP_ATTR_INTS, .count = count, .ints = ints};
-}
-static inline cusp_attr cusp_attr_shape(const cusp_shape *shape) { return cusp_attr_ints(shape->size, shape->ndim); }
 
 /**
  * A parameter, parsed from `cusp_op.arguments` ("x1, x2", "x, axis: axes = nil, keepdims: bool = false"):
@@ -116,7 +77,7 @@ typedef struct cusp_inference {
 
 /* ------------------------------------------------------------------ gradients */
 
-/** What a gradient rule sees and fills: nodes in, nodes out, built with ops/build.h (which owns temporaries). */
+/** What a gradient rule sees and fills: nodes in, nodes out, built with build.h (which owns temporaries). */
 typedef struct cusp_gradient {
   const cusp_node *node;
   int n_inputs;
@@ -127,35 +88,6 @@ typedef struct cusp_gradient {
   cusp_node **dx;       /* to fill; NULL stays "no gradient" (integer inputs, constants) */
 } cusp_gradient;
 /* A rule may give dx[i] in the broadcast shape or another float dtype: the caller sums it to x[i]'s shape and casts. */
-
-/* ------------------------------------------------------------------ kernels */
-
-/**
- * One call of a kernel within a plan. Shapes, strides and attributes are fixed when the plan is made (`prepare`);
- * data pointers and `workspace` are set before each `run`.
- */
-typedef struct cusp_call {
-  const cusp_op *op;
-  const cusp_attr *attrs;
-  int n_inputs, n_outputs;
-  cusp_array *inputs;
-  cusp_array *outputs;    /* row-major, uninitialised */
-  size_t workspace_bytes; /* prepare may ask for scratch memory, */
-  void *workspace;        /* lent during run, aligned to 64, uninitialised */
-  void *state;            /* prepare may make one (a oneDNN primitive); `release` frees it */
-  uint64_t in_place;      /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
-} cusp_call;
-
-typedef struct cusp_kernel {
-  const char *name;
-  /** Whether it can run this call; reasons go to the trace. NULL: always. */
-  bool (*can_run)(const cusp_call *call);
-  /** Whether it reads input `i` with its present strides; NULL: only row-major inputs (the plan inserts copies). */
-  bool (*accepts)(const cusp_call *call, int input);
-  cusp_status (*prepare)(cusp_call *call); /* NULL: nothing to prepare */
-  cusp_status (*run)(cusp_call *call);     /* no allocation; may use cusp_parallel_for */
-  void (*release)(cusp_call *call);        /* frees what prepare made; NULL: nothing */
-} cusp_kernel;
 
 /* ------------------------------------------------------------------ rows */
 
@@ -206,7 +138,7 @@ struct cusp_op {
    */
   cusp_status (*instead)(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs);
   /**
-   * A composition: builds the result from other rows with ops/build.h. Several results: fill outputs (room for
+   * A composition: builds the result from other rows with build.h. Several results: fill outputs (room for
    * CUSP_MAX_RESULTS) and set *n_outputs, which is 1 before. Its messages need no prefix. No node of this op is ever made.
    */
   cusp_status (*compose)(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs);
@@ -217,7 +149,7 @@ extern const cusp_op *const cusp_op_families[];
 /** The row of that name; NULL if there is none. Hashed. */
 const cusp_op *cusp_op_find(const char *name);
 
-/* ------------------------------------------------------------------ helpers for infer, shared by the families (ops/infer.c) */
+/* ------------------------------------------------------------------ helpers for infer, shared by the families (infer.c) */
 
 /** "softmax: " + message, as cusp_fail. */
 cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status, const char *format, ...) CUSP_PRINTF(3, 4);

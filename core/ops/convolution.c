@@ -197,7 +197,7 @@ static cusp_status run_onednn(cusp_call *call) {
     return run_reference(call);
   if (!state->onednn->convolution_run(state->convolution, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data,
                                       call->workspace, message, sizeof message))
-    return cusp_fail(CUSP_EBACKEND, "%s: %s", call->op->name, message);
+    return cusp_fail(CUSP_EBACKEND, "%s: %s", call->name, message);
   return CUSP_OK;
 }
 
