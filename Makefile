@@ -27,6 +27,8 @@ FLAGS := -std=gnu11 $(WARNINGS) -fPIC -fvisibility=hidden -fopenmp -fno-math-err
 # Kernels alone do not care for floating point traps; NaN and infinity keep their meaning everywhere.
 ISA_FLAGS := -O3 -fno-math-errno -fno-trapping-math
 LINK := $(CC) $(CFLAGS) $(SANITIZE_FLAGS) -fopenmp $(LDFLAGS)
+# Parts of the engine make themselves known when they are loaded: nobody may leave them out.
+WHOLE_CORE = -Wl,--whole-archive $(BUILD)/core.a -Wl,--no-whole-archive
 ENGINE_LIBS := -Wl,--as-needed -lsleef -lz -ldl -lm
 
 # Sources named *.isa.c are compiled once for each instruction set (core/base/cpu.h) and chosen between at run time.
@@ -115,13 +117,13 @@ $(BUILD)/core.a: $(CORE_OBJECTS)
 
 $(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
 	@echo '  LD  $@'
-	$(Q)$(LINK) -rdynamic -o $@ $^ $(LUA_LIBS) -lreadline $(ENGINE_LIBS) $(SANITIZE_LIBS)
+	$(Q)$(LINK) -rdynamic -o $@ $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(WHOLE_CORE) $(LUA_LIBS) -lreadline $(ENGINE_LIBS) $(SANITIZE_LIBS)
 
 # nodelete: the threads that OpenMP keeps would run on in unmapped code when Lua closes the module.
 $(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
-	$(Q)$(LINK) -shared -Wl,-z,nodelete -o $@ $(BINDING_OBJECTS) $(BUILD)/core.a $(ENGINE_LIBS)
+	$(Q)$(LINK) -shared -Wl,-z,nodelete -o $@ $(BINDING_OBJECTS) $(WHOLE_CORE) $(ENGINE_LIBS)
 
 $(BUILD)/lib/cusp/onednn.so: $(ONEDNN_OBJECTS)
 	@mkdir -p $(@D)
@@ -154,7 +156,7 @@ $(foreach name,$(NATIVE),$(eval $(call NATIVE_RULE,$(name))))
 $(BUILD)/spec/%: spec/core/%.c spec/core/check.h $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  CC  $@'
-	$(Q)$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(BUILD)/core.a -o $@ $(LDFLAGS) $(ENGINE_LIBS)
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(WHOLE_CORE) -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 
 $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -2,6 +2,9 @@
 #include "binding.h"
 
 #include "../core/node/branch.h"
+#include "../core/node/choosing.h"
+#include "../core/node/looping.h"
+#include "../core/node/trace.h"
 
 static const char branch_kind[] = "cusp.Branch";
 

@@ -3,6 +3,8 @@
 #include "scope.h"
 
 #include "../core/base/memory.h"
+#include "../core/graph/import.h"
+#include "../core/node/trace.h"
 
 #include <string.h>
 

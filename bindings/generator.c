@@ -1,4 +1,6 @@
 /* Streams of random keys. */
+#include "../core/node/generator.h"
+#include "../core/node/trace.h"
 #include "binding.h"
 #include "scope.h"
 

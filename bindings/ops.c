@@ -5,6 +5,9 @@
 #include "binding.h"
 
 #include "../core/base/memory.h"
+#include "../core/node/signature.h"
+#include "../core/node/table.h"
+#include "../core/node/trace.h"
 
 #include <limits.h>
 #include <stdio.h>

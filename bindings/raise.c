@@ -6,6 +6,7 @@
 #include "../core/base/numerals.h"
 #include "../core/base/threads.h"
 #include "../core/node/node.h"
+#include "../core/node/source.h"
 
 #include <stdarg.h>
 #include <stdint.h>

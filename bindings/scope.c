@@ -4,6 +4,9 @@
  */
 #include "scope.h"
 
+#include "../core/node/coroutine.h"
+#include "../core/node/tape.h"
+#include "../core/node/trace.h"
 #include "binding.h"
 
 #include <stdint.h>

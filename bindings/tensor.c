@@ -3,6 +3,9 @@
 #include "scope.h"
 
 #include "../core/base/memory.h"
+#include "../core/node/evaluator.h"
+#include "../core/node/pending.h"
+#include "../core/node/stats.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "../graph/function.h"
+#include "clock.h"
 
 #include <time.h>
 

@@ -21,25 +21,6 @@ void cusp_text_add(cusp_text *text, const char *format, ...) {
   va_end(again);
 }
 
-void cusp_text_add_attr(cusp_text *text, const cusp_attr *attr) {
-  switch (attr->kind) {
-  case CUSP_ATTR_NONE: cusp_text_add(text, "nil"); break;
-  case CUSP_ATTR_FLOAT: cusp_text_add(text, "%g", attr->number); break;
-  case CUSP_ATTR_BOOL: cusp_text_add(text, attr->integer ? "true" : "false"); break;
-  case CUSP_ATTR_DTYPE: cusp_text_add(text, "%s", cusp_dtype_name((cusp_dtype)attr->integer)); break;
-  case CUSP_ATTR_NULL: cusp_text_add(text, "null"); break;
-  case CUSP_ATTR_STRING: cusp_text_add(text, "\"%s\"", attr->string); break;
-  case CUSP_ATTR_INT: cusp_text_add(text, "%lld", (long long)attr->integer); break;
-  case CUSP_ATTR_SUBGRAPHS: cusp_text_add(text, "graphs"); break;
-  case CUSP_ATTR_INTS:
-    cusp_text_add(text, "[");
-    for (int i = 0; i < attr->count; i++)
-      cusp_text_add(text, "%s%lld", i ? ", " : "", (long long)attr->ints[i]);
-    cusp_text_add(text, "]");
-    break;
-  }
-}
-
 cusp_status cusp_text_take(cusp_text *text, char **out) {
   *out = NULL;
   if (text->status != CUSP_OK) {

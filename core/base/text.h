@@ -1,8 +1,8 @@
 #ifndef CUSP_BASE_TEXT_H
 #define CUSP_BASE_TEXT_H
-/* Growing text for the printers of graphs and plans. */
+/* Growing text, for printers. */
 
-#include "../node/op.h"
+#include "status.h"
 
 typedef struct cusp_text {
   char *data;
@@ -11,7 +11,6 @@ typedef struct cusp_text {
 } cusp_text;
 
 void cusp_text_add(cusp_text *text, const char *format, ...) CUSP_PRINTF(2, 3);
-void cusp_text_add_attr(cusp_text *text, const cusp_attr *attr);
 /** Hands the text over (free with cusp_free), or frees it and gives the status of the first failure. */
 CUSP_NODISCARD cusp_status cusp_text_take(cusp_text *text, char **out);
 

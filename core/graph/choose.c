@@ -1,5 +1,8 @@
 /* The row `choose`: inputs are an index and what the branches read; the branch that is chosen runs. */
 #include "../node/build.h"
+#include "../node/gradient.h"
+#include "../node/infer.h"
+#include "../node/subgraphs.h"
 #include "subplan.h"
 
 static cusp_status infer_choose(cusp_inference *inference) {

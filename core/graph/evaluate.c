@@ -1,5 +1,7 @@
 /* Eager values: what is pending below some nodes is planned (once for each structure) and run. */
 #include "../base/text.h"
+#include "../node/evaluator.h"
+#include "../node/pending.h"
 #include "../node/state.h"
 #include "import.h"
 #include "plan.h"
@@ -208,21 +210,7 @@ static void keep_values(evaluation *e) {
     cusp_node_release(e->outputs[i]);
 }
 
-static cusp_status check_traced(int count, cusp_node *const *nodes) {
-  for (int i = 0; i < count; i++)
-    if (nodes[i]->trace && !cusp_node_evaluated(nodes[i]))
-      return cusp_fail(CUSP_ETRACED, "the value of a traced tensor (%s, shape %s) is not known while its function is traced",
-                       nodes[i]->op ? nodes[i]->op->name : "an argument", cusp_shape_text(&nodes[i]->type.shape));
-  return CUSP_OK;
-}
-
-cusp_status cusp_evaluate(int count, cusp_node *const *nodes) {
-  CUSP_TRY(check_traced(count, nodes));
-  bool all = true;
-  for (int i = 0; i < count; i++)
-    all &= cusp_node_evaluated(nodes[i]);
-  if (all)
-    return CUSP_OK;
+static cusp_status evaluate(int count, cusp_node *const *nodes) {
   evaluation e = {0};
   bool outermost = !cusp_state()->evaluating;
   cusp_state()->evaluating = true;
@@ -243,48 +231,4 @@ cusp_status cusp_evaluate(int count, cusp_node *const *nodes) {
   return status;
 }
 
-/* ------------------------------------------------------------------ constants of a trace */
-
-static cusp_status list_untraced(const cusp_order *order, cusp_node ***list, int *count) {
-  int capacity = 0;
-  for (int i = 0; i < order->count; i++) {
-    cusp_node *node = order->nodes[i];
-    if (node->trace || cusp_is_leaf(node) || node->n_outputs > 1)
-      continue;
-    CUSP_TRY(CUSP_GROW(*list, capacity, *count + 1));
-    (*list)[(*count)++] = node;
-  }
-  return CUSP_OK;
-}
-
-cusp_status cusp_evaluate_untraced(cusp_order *order, int n_roots, cusp_node *const *roots) {
-  cusp_node **constants = NULL;
-  int count = 0;
-  cusp_status status = list_untraced(order, &constants, &count);
-  cusp_trace *suspended = cusp_trace_suspend();
-  if (status == CUSP_OK && count)
-    status = cusp_evaluate(count, constants);
-  cusp_trace_resume(suspended);
-  cusp_free(constants);
-  if (status != CUSP_OK || !count)
-    return status;
-  cusp_stop stop = order->stop;
-  cusp_order_free(order);
-  return cusp_order_collect(order, n_roots, roots, stop);
-}
-
-/* ------------------------------------------------------------------ printing nodes */
-
-cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text) {
-  *text = NULL;
-  cusp_order order = {0};
-  cusp_graph graph = {0};
-  cusp_status status = cusp_order_collect(&order, count, nodes, cusp_stop_at_leaves);
-  if (status == CUSP_OK)
-    status = cusp_graph_import(&graph, &order, true, count, nodes);
-  if (status == CUSP_OK)
-    status = cusp_graph_text(&graph, text);
-  cusp_graph_free(&graph);
-  cusp_order_free(&order);
-  return status;
-}
+__attribute__((constructor)) static void install(void) { cusp_set_evaluator(evaluate); }

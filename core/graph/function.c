@@ -1,8 +1,11 @@
 /* Compiled functions: a trace planned once. */
 #include "function.h"
 
+#include "../base/clock.h"
 #include "../base/threads.h"
+#include "../node/evaluator.h"
 #include "../node/state.h"
+#include "../node/trace.h"
 #include "import.h"
 #include "plan.h"
 

@@ -1,6 +1,7 @@
 #include "graph.h"
 
 #include "../base/text.h"
+#include "../node/attributes.h"
 
 #include <string.h>
 

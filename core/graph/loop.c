@@ -1,6 +1,9 @@
 /* The rows `loop` and `loop_gradient`: a body that is repeated while a condition holds, and its way back. */
 #include "../base/threads.h"
 #include "../node/build.h"
+#include "../node/gradient.h"
+#include "../node/infer.h"
+#include "../node/subgraphs.h"
 #include "subplan.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* Equal operations on equal inputs become one. Random rows carry their key as an input, so two draws stay two. */
+#include "../node/attributes.h"
 #include "../node/state.h"
 #include "graph.h"
 

@@ -3,6 +3,7 @@
 
 #include "../base/text.h"
 #include "../kernels/reduce.h"
+#include "../node/signature.h"
 #include "../node/state.h"
 #include "lower.h"
 #include "scratch.h"

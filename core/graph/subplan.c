@@ -1,5 +1,6 @@
 #include "subplan.h"
 
+#include "../node/subgraphs.h"
 #include "import.h"
 
 static cusp_status find_inputs(cusp_subplan *p, const cusp_order *order, const cusp_map *map) {

@@ -2,7 +2,9 @@
 #include "branch.h"
 
 #include "build.h"
+#include "pending.h"
 #include "state.h"
+#include "trace.h"
 
 /* A node of the branch's own with that value; it goes away with the passes. It is traced, though the value may be a constant:
  * in a loop it stands for what the round before assigned. */

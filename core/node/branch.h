@@ -44,21 +44,7 @@ const cusp_branch_assignment *cusp_branch_find(const cusp_branch *branch, const 
 /** CUSP_EVALUE unless the branch has ended within the open trace. */
 CUSP_NODISCARD cusp_status cusp_branch_check(const cusp_branch *branch, const char *name);
 
-/**
- * results[k] is result k of branches[index], and variables get what that branch assigned. `index` is one integer, clamped to
- * the branches there are. The branches have equally many results, of equal shapes and dtypes; a Lua number takes the
- * dtype of the others.
- * New references; none on failure. `name` is the operation's, for messages.
- */
-CUSP_NODISCARD cusp_status cusp_branches_choose(cusp_node **results, const char *name, cusp_node *index, int n_branches,
-                                                cusp_branch *const *branches);
-
-/**
- * Repeats `body` while `condition` gives true. stand_ins[k] stood for loop value k in both while they were traced; it is
- * initial[k] at first and then result k of the body, which has its shape and dtype. results[k] is the last one. Variables
- * that the body assigns go from one round to the next. New references; none on failure.
- */
-CUSP_NODISCARD cusp_status cusp_branches_repeat(cusp_node **results, const char *name, int n_values, cusp_node *const *initial,
-                                                cusp_node *const *stand_ins, cusp_branch *condition, cusp_branch *body);
+/** Whether `node` was made within an open branch of the open trace, so that it is none of what a choice captures. */
+bool cusp_branch_made(const cusp_node *node);
 
 #endif

@@ -3,7 +3,9 @@
 #include "build.h"
 
 #include "../base/memory.h"
+#include "evaluator.h"
 #include "promote.h"
+#include "table.h"
 
 #include <stdio.h>
 #include <string.h>

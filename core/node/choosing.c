@@ -1,4 +1,6 @@
 /* From branches to a choice among them. */
+#include "choosing.h"
+
 #include "branch.h"
 #include "build.h"
 #include "subgraphs.h"

@@ -1,4 +1,6 @@
 /* Which of the open traces and tapes the running coroutine sees. */
+#include "coroutine.h"
+
 #include "state.h"
 
 static bool sees(const cusp_graph_state *state, const void *coroutine) {

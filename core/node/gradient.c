@@ -1,4 +1,6 @@
 /* Reverse-mode differentiation, graph to graph: each row's rule builds nodes. */
+#include "gradient.h"
+
 #include "build.h"
 #include "order.h"
 #include "state.h"

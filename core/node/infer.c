@@ -1,5 +1,7 @@
 /* What the infer functions of the families share. */
 
+#include "infer.h"
+
 #include "../base/numerals.h"
 #include "op.h"
 

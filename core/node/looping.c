@@ -1,4 +1,6 @@
 /* From a condition and a body to a loop. */
+#include "looping.h"
+
 #include "branch.h"
 #include "build.h"
 #include "subgraphs.h"

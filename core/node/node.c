@@ -1,126 +1,17 @@
-/* Making nodes, counting references to them, and the list of those that wait for their value. */
+/* Making nodes. */
 #include "node.h"
 
 #include "../kernels/vector.h"
+#include "pending.h"
 #include "promote.h"
+#include "signature.h"
 #include "state.h"
+#include "subgraphs.h"
+#include "table.h"
+#include "tape.h"
+#include "trace.h"
 
 #include <string.h>
-
-enum { PENDING_NODES = 2000 };
-#define PENDING_BYTES ((uint64_t)256 << 20)
-
-cusp_graph_state *cusp_state(void) {
-  static _Thread_local cusp_graph_state state = {.nodes_limit = PENDING_NODES, .bytes_limit = PENDING_BYTES};
-  return &state;
-}
-
-cusp_graph_stats cusp_graph_get_stats(void) {
-  cusp_graph_stats stats = cusp_state()->stats;
-  stats.pending = cusp_state()->pending_nodes;
-  stats.pending_bytes = cusp_state()->pending_bytes;
-  return stats;
-}
-
-/* ------------------------------------------------------------------ the user's position */
-
-/* Interned file names live as long as the process: there are as many as scripts. */
-static const char *intern(const char *text) {
-  static _Thread_local struct name {
-    struct name *next;
-    char text[];
-  } * names;
-  for (struct name *n = names; n; n = n->next)
-    if (strcmp(n->text, text) == 0)
-      return n->text;
-  struct name *n;
-  size_t length = strlen(text) + 1;
-  if (cusp_alloc((void **)&n, sizeof *n + length) != CUSP_OK)
-    return NULL;
-  memcpy(n->text, text, length);
-  n->next = names;
-  names = n;
-  return n->text;
-}
-
-void cusp_set_source(const char *file, int line) {
-  cusp_graph_state *state = cusp_state();
-  if (!file)
-    state->file = NULL;
-  else if (!state->file || (state->file != file && strcmp(state->file, file) != 0))
-    state->file = intern(file);
-  state->line = line;
-}
-
-/* ------------------------------------------------------------------ pending */
-
-static uint64_t node_bytes(const cusp_node *node) {
-  return (uint64_t)cusp_shape_count(&node->type.shape) * cusp_dtype_size(node->type.dtype);
-}
-
-static void pending_add(cusp_node *node) {
-  cusp_graph_state *state = cusp_state();
-  node->pending_previous = state->pending_last;
-  node->pending_next = NULL;
-  if (state->pending_last)
-    state->pending_last->pending_next = node;
-  else
-    state->pending_first = node;
-  state->pending_last = node;
-  state->pending_nodes++;
-  state->pending_bytes += node_bytes(node);
-}
-
-static bool is_pending(const cusp_node *node) {
-  return node->pending_previous || node->pending_next || cusp_state()->pending_first == node;
-}
-
-void cusp_pending_remove(cusp_node *node) {
-  cusp_graph_state *state = cusp_state();
-  if (!is_pending(node))
-    return;
-  if (node->pending_previous)
-    node->pending_previous->pending_next = node->pending_next;
-  else
-    state->pending_first = node->pending_next;
-  if (node->pending_next)
-    node->pending_next->pending_previous = node->pending_previous;
-  else
-    state->pending_last = node->pending_previous;
-  node->pending_previous = node->pending_next = NULL;
-  state->pending_nodes--;
-  state->pending_bytes -= node_bytes(node);
-}
-
-/* Asked for by a user, and worth trying: what failed once would fail again, for nobody. */
-static bool is_wanted(const cusp_node *node) { return node->handles > 0 && node->n_outputs == 1 && !node->failed; }
-
-/* Newest first: evaluating a node also computes the held ones below it. Components are evaluated one by one, so that
- * unrelated tensors of equal history share a plan whichever of them are alive. */
-void cusp_evaluate_pending(void) {
-  cusp_graph_state *state = cusp_state();
-  cusp_node *node = state->pending_last;
-  while (node) {
-    if (!is_wanted(node)) {
-      node = node->pending_previous;
-      continue;
-    }
-    node->failed = cusp_evaluate(1, &node) != CUSP_OK;
-    node = node->failed ? node->pending_previous : state->pending_last;
-  }
-}
-
-/* What stays pending (rules under construction, what failed) does not count: the next limit starts from there. */
-static void bound_pending(void) {
-  cusp_graph_state *state = cusp_state();
-  if ((state->pending_nodes < state->nodes_limit && state->pending_bytes < state->bytes_limit) || state->evaluating)
-    return;
-  cusp_evaluate_pending();
-  state->nodes_limit = state->pending_nodes + PENDING_NODES;
-  state->bytes_limit = state->pending_bytes + PENDING_BYTES;
-}
-
-/* ------------------------------------------------------------------ making */
 
 #define MUCH ((size_t)1 << 26) /* bytes; below, it is not worth asking what there is */
 
@@ -270,10 +161,8 @@ static cusp_status make(cusp_node **out, const cusp_op *op, int n_inputs, cusp_n
 static cusp_status finish(cusp_node *node) {
   if (node->watched)
     CUSP_TRY(cusp_tape_record(node));
-  if (!node->trace) {
-    pending_add(node);
-    bound_pending();
-  }
+  if (!node->trace)
+    cusp_pending_add(node);
   return CUSP_OK;
 }
 
@@ -395,65 +284,4 @@ cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype 
   cusp_status status = cusp_node_leaf(out, &whole);
   cusp_array_release(&scalar);
   return status;
-}
-
-/* ------------------------------------------------------------------ references */
-
-void cusp_node_retain(cusp_node *node) { node->references++; }
-
-void cusp_node_hold(cusp_node *node) { node->handles++; }
-
-void cusp_node_unhold(cusp_node *node) { node->handles--; }
-
-/* A long chain of nodes is freed through a list (threaded by pending_next), not by recursion. */
-static void free_chain(cusp_node *dead) {
-  cusp_graph_state *state = cusp_state();
-  while (dead) {
-    cusp_node *node = dead;
-    dead = node->pending_next;
-    for (int i = 0; node->inputs && i < node->n_inputs; i++) {
-      cusp_node *input = node->inputs[i];
-      if (--input->references == 0) {
-        cusp_pending_remove(input);
-        input->pending_next = dead;
-        dead = input;
-      }
-    }
-    for (int i = 0; i < node->n_attrs; i++)
-      if (node->attrs[i].kind == CUSP_ATTR_SUBGRAPHS)
-        cusp_subgraphs_release(node->attrs[i].subgraphs);
-    cusp_storage_release(node->value.storage);
-    cusp_trace_release(node->trace);
-    cusp_free(node);
-    state->stats.nodes_live--;
-  }
-}
-
-void cusp_node_release(cusp_node *node) {
-  if (!node || --node->references > 0)
-    return;
-  cusp_pending_remove(node);
-  node->pending_next = NULL;
-  free_chain(node);
-}
-
-void cusp_node_let_go(cusp_node *node) {
-  if (node->keeps > 0 || !node->inputs || !cusp_node_evaluated(node))
-    return;
-  cusp_node **inputs = node->inputs;
-  node->inputs = NULL;
-  for (int i = 0; i < node->n_inputs; i++)
-    cusp_node_release(inputs[i]);
-}
-
-bool cusp_attr_equal(const cusp_attr *a, const cusp_attr *b) {
-  if (a->kind != b->kind)
-    return false;
-  switch (a->kind) {
-  case CUSP_ATTR_NONE: return true;
-  case CUSP_ATTR_FLOAT: return memcmp(&a->number, &b->number, sizeof a->number) == 0;
-  case CUSP_ATTR_INTS: return a->count == b->count && memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints) == 0;
-  case CUSP_ATTR_STRING: return strcmp(a->string, b->string) == 0;
-  default: return a->integer == b->integer;
-  }
 }

@@ -5,7 +5,7 @@
  * A graph belongs to one thread. Nodes never change what they mean.
  */
 
-#include "op.h"
+#include "references.h"
 
 typedef struct cusp_trace cusp_trace;
 
@@ -51,61 +51,8 @@ CUSP_NODISCARD cusp_status cusp_node_leaf(cusp_node **out, const cusp_array *val
 /** A leaf that broadcasts one element to `shape`. New reference. */
 CUSP_NODISCARD cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype dtype, double value);
 
-void cusp_node_retain(cusp_node *node);
-void cusp_node_release(cusp_node *node); /* NULL accepted; frees long chains without recursion */
-/** Counts a user's handle (in addition to a reference). */
-void cusp_node_hold(cusp_node *node);
-void cusp_node_unhold(cusp_node *node);
-
 static inline bool cusp_node_evaluated(const cusp_node *node) { return node->value.data != NULL; }
 /** Whether a node has a value already, or is a placeholder: nothing is to be computed for it. */
 static inline bool cusp_is_leaf(const cusp_node *node) { return node->op == NULL || cusp_node_evaluated(node); }
-
-/**
- * Computes the values of these nodes, and of whatever they need that users hold. Each keeps its value and, unless a
- * tape records it, lets go of its inputs. CUSP_ETRACED for a traced node. Errors name the operation and the user's line.
- */
-CUSP_NODISCARD cusp_status cusp_evaluate(int count, cusp_node *const *nodes);
-/** Everything pending that users hold. What fails keeps its error to itself, and raises it when its own value is asked for. */
-void cusp_evaluate_pending(void);
-
-/** The user's position for nodes made from now on (interned copy of `file`); NULL for none. */
-void cusp_set_source(const char *file, int line);
-
-/** One line a node: "%3 = matmul(%1, %2) float32 [32, 10]  script.lua:12", the graph below `nodes` in order. */
-cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text); /* *text: free with cusp_free */
-
-/** Gives sources' gradients: of sum_i sum(targets[i] * cotangents[i]); cotangents or its items NULL: ones.
- * gradients[j] is a new reference, or NULL where no path leads from the targets to sources[j]. Builds nodes, so it can be differentiated again. */
-CUSP_NODISCARD cusp_status cusp_gradients(cusp_node **gradients, int n_targets, cusp_node *const *targets, cusp_node *const *cotangents,
-                                          int n_sources, cusp_node *const *sources);
-
-void cusp_subgraphs_retain(cusp_subgraphs *subgraphs);
-void cusp_subgraphs_release(cusp_subgraphs *subgraphs); /* NULL accepted */
-
-/* ------------------------------------------------------------------ tapes */
-
-/**
- * Keeps what is computed from watched nodes while it records, so that gradients can be asked afterwards. What was
- * computed before, while paused, or within another trace is not on it, and gradients do not flow through that.
- */
-typedef struct cusp_tape cusp_tape;
-/** Starts recording; tapes nest. With `watches_variables`, trainable variables are watched as they are read. */
-CUSP_NODISCARD cusp_status cusp_tape_new(cusp_tape **out, bool watches_variables);
-/** Marks a node, so that operations on it are recorded. */
-CUSP_NODISCARD cusp_status cusp_tape_watch(cusp_tape *tape, cusp_node *node);
-/** How many tapes this thread has made. */
-int64_t cusp_tape_count(void);
-/** Closes the running coroutine's tapes that were made after as many. */
-void cusp_tape_close_after(int64_t count);
-/** Whether a tape records, paused or not. */
-bool cusp_recording(void);
-void cusp_tape_pause(cusp_tape *tape, bool paused);
-/** As cusp_gradients, along what the tape recorded: NULL for sources that it did not record. */
-CUSP_NODISCARD cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, int n_targets, cusp_node *const *targets,
-                                               cusp_node *const *cotangents, int n_sources, cusp_node *const *sources);
-/** Stops recording and lets go of what was recorded. */
-void cusp_tape_close(cusp_tape *tape);
-void cusp_tape_free(cusp_tape *tape); /* closes first; NULL accepted */
 
 #endif

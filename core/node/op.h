@@ -54,9 +54,6 @@ typedef struct cusp_signature {
   cusp_parameter parameters[CUSP_MAX_PARAMETERS];
 } cusp_signature;
 
-/** The parsed form of op->arguments, cached; lent. Asserts in debug builds that the text is well-formed. */
-const cusp_signature *cusp_op_signature(const cusp_op *op);
-
 /* ------------------------------------------------------------------ inference */
 
 typedef struct cusp_type {
@@ -146,30 +143,5 @@ struct cusp_op {
 
 /** Families, ended by NULL; each is an array of rows ended by a row without a name. core/ops/families.h is the list. */
 extern const cusp_op *const cusp_op_families[];
-/** The row of that name; NULL if there is none. Hashed. */
-const cusp_op *cusp_op_find(const char *name);
-
-/* ------------------------------------------------------------------ helpers for infer, shared by the families (infer.c) */
-
-/** "softmax: " + message, as cusp_fail. */
-cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status, const char *format, ...) CUSP_PRINTF(3, 4);
-/** Turns -ndim <= axis < ndim into 0 <= axis; the message counts axes as Lua does (from 1). */
-CUSP_NODISCARD cusp_status cusp_infer_axis(const cusp_inference *inference, int64_t axis, int ndim, int *out);
-/** Normalises the axes attribute at `attr` in place: nil means all, sorted, duplicates refused. */
-CUSP_NODISCARD cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim);
-/** cusp_infer_axis without a row's name in the message, for compositions. */
-CUSP_NODISCARD cusp_status cusp_axis_check(int64_t axis, int ndim, int *out);
-/** A list of sizes as a shape: at most CUSP_MAX_DIMS, none negative, no overflow of their product. */
-CUSP_NODISCARD cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr);
-/** Fails where there are not `count` inputs, for rows that take a list. */
-CUSP_NODISCARD cusp_status cusp_infer_count(const cusp_inference *inference, int count);
-/** Fails where input `input`, called `name` in the message, has another dtype or shape. */
-CUSP_NODISCARD cusp_status cusp_infer_expect(const cusp_inference *inference, int input, const char *name, cusp_dtype dtype,
-                                             cusp_shape shape);
-/** Fails where input 0 is neither float32 nor float64. */
-CUSP_NODISCARD cusp_status cusp_infer_float_or_double(const cusp_inference *inference);
-cusp_status cusp_infer_same(cusp_inference *inference);           /* output type = input 0's */
-cusp_status cusp_infer_broadcast(cusp_inference *inference);      /* shapes broadcast, dtype of the last input */
-cusp_status cusp_infer_broadcast_bool(cusp_inference *inference); /* the same, dtype bool */
 
 #endif

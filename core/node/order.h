@@ -27,14 +27,4 @@ typedef struct cusp_order {
 CUSP_NODISCARD cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots, cusp_stop stop);
 void cusp_order_free(cusp_order *order);
 
-/**
- * What does not depend on a trace is a constant of the plan: computed now, after which the order, of what is below `roots`,
- * is collected anew.
- */
-CUSP_NODISCARD cusp_status cusp_evaluate_untraced(cusp_order *order, int n_roots, cusp_node *const *roots);
-
-/** cusp_gradients along the nodes at which `stop` does not end a walk. */
-CUSP_NODISCARD cusp_status cusp_gradients_within(cusp_stop stop, cusp_node **gradients, int n_targets, cusp_node *const *targets,
-                                                 cusp_node *const *cotangents, int n_sources, cusp_node *const *sources);
-
 #endif

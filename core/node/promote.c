@@ -3,6 +3,9 @@
 #include "promote.h"
 
 #include "../base/numerals.h"
+#include "infer.h"
+#include "signature.h"
+#include "table.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* Parsing the argument texts of rows, once each, when first asked for. */
 
+#include "signature.h"
+
 #include "../base/numerals.h"
 #include "table.h"
 

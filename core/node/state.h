@@ -3,8 +3,10 @@
 /* What the graph modules of one thread share: the open traces and tapes, what is pending, counters. */
 
 #include "../base/collections.h"
-#include "../graph/function.h"
 #include "branch.h"
+#include "stats.h"
+#include "tape.h"
+#include "trace.h"
 
 struct cusp_tape {
   cusp_tape *outer;         /* the next recording tape that the running coroutine sees */
@@ -68,24 +70,5 @@ typedef struct cusp_graph_state {
 
 /** This thread's state; lent. */
 cusp_graph_state *cusp_state(void);
-
-/** Finds anew what the running coroutine sees of the open traces and tapes. */
-void cusp_find_visible(void);
-void cusp_trace_retain(cusp_trace *trace);
-void cusp_trace_release(cusp_trace *trace); /* NULL accepted */
-
-/** Whether `node` was made within an open branch of the open trace, so that it is none of what a choice captures. */
-bool cusp_branch_made(const cusp_node *node);
-
-/** Takes a node out of the pending list once it has a value or dies. */
-void cusp_pending_remove(cusp_node *node);
-/** Drops an evaluated node's inputs, unless a tape keeps them. */
-void cusp_node_let_go(cusp_node *node);
-/** Records a new node on the tapes that recorded one of its inputs. */
-CUSP_NODISCARD cusp_status cusp_tape_record(cusp_node *node);
-/** Records on the tapes that watch `variable` that it was read as `node`. */
-CUSP_NODISCARD cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node);
-
-bool cusp_attr_equal(const cusp_attr *a, const cusp_attr *b);
 
 #endif

@@ -2,7 +2,10 @@
 #include "subgraphs.h"
 
 #include "build.h"
+#include "evaluator.h"
 #include "state.h"
+#include "table.h"
+#include "trace.h"
 
 cusp_status cusp_subgraphs_new(cusp_subgraphs **out, int n_inputs, int n_graphs, const int *n_outputs) {
   cusp_subgraphs *all;

@@ -20,6 +20,9 @@ struct cusp_subgraphs {
 /** Room for the lists, filled with NULL. */
 CUSP_NODISCARD cusp_status cusp_subgraphs_new(cusp_subgraphs **out, int n_inputs, int n_graphs, const int *n_outputs);
 
+void cusp_subgraphs_retain(cusp_subgraphs *subgraphs);
+void cusp_subgraphs_release(cusp_subgraphs *subgraphs); /* NULL accepted */
+
 /** Ends walks within a graph at its inputs, which `map` maps to their numbers (cusp_subgraph_map), and at leaves. */
 cusp_stop cusp_subgraph_stop(const cusp_map *map);
 CUSP_NODISCARD cusp_status cusp_subgraph_map(cusp_map *map, const cusp_subgraphs *subgraphs, int graph);

@@ -10,4 +10,7 @@
 /** The place of the row called `name`, -1 if there is none. */
 int cusp_op_slot(const char *name);
 
+/** The row of that name; NULL if there is none. Hashed. */
+const cusp_op *cusp_op_find(const char *name);
+
 #endif

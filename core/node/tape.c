@@ -1,4 +1,8 @@
 /* Tapes: which nodes keep their inputs so that gradients can be asked after evaluation. */
+#include "tape.h"
+
+#include "coroutine.h"
+#include "gradient.h"
 #include "order.h"
 #include "state.h"
 

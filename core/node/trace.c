@@ -1,4 +1,7 @@
 /* Traces: placeholders for arguments and variables while a computation is recorded. */
+#include "trace.h"
+
+#include "coroutine.h"
 #include "state.h"
 #include "subgraphs.h"
 

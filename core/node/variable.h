@@ -21,19 +21,7 @@ CUSP_NODISCARD cusp_status cusp_variable_read(cusp_node **out, cusp_variable *va
 CUSP_NODISCARD cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable);
 /** Shape must match; dtype is cast. Outside a trace the value is computed now; earlier readers keep the old one. */
 CUSP_NODISCARD cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value);
-/** Records each reading of `variable` from now on, trainable or not. */
-CUSP_NODISCARD cusp_status cusp_tape_watch_variable(cusp_tape *tape, cusp_variable *variable);
 /** Assigns all of them or none: values are computed before the first variable changes. */
 CUSP_NODISCARD cusp_status cusp_variables_assign(int count, cusp_variable *const *variables, cusp_node *const *values);
-/** The nodes that `variable` had when read while `tape` recorded; for gradients with respect to variables. Lent. */
-int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes, int capacity);
-
-/** A stream of random keys: (seed, draw); each cusp_generator_next gives a fresh key node, and in a trace advances the variable inside the plan. */
-typedef struct cusp_generator cusp_generator;
-CUSP_NODISCARD cusp_status cusp_generator_new(cusp_generator **out, uint64_t seed);
-void cusp_generator_free(cusp_generator *generator);
-CUSP_NODISCARD cusp_status cusp_generator_seed(cusp_generator *generator, uint64_t seed);
-CUSP_NODISCARD cusp_status cusp_generator_next(cusp_node **key, cusp_generator *generator); /* new reference, uint64[2] */
-cusp_variable *cusp_generator_state(cusp_generator *generator);                             /* lent; for saving and restoring */
 
 #endif

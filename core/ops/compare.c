@@ -3,6 +3,7 @@
 #include "../node/build.h"
 
 #include "../kernels/vector.h"
+#include "../node/infer.h"
 
 #include <math.h>
 

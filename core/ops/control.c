@@ -7,6 +7,7 @@
 #include "../node/promote.h"
 
 #include "../kernels/vector.h"
+#include "../node/infer.h"
 
 static cusp_status infer_cast(cusp_inference *inference) {
   inference->outputs[0] = inference->inputs[0];

@@ -9,6 +9,7 @@
 
 #include "../base/memory.h"
 #include "../kernels/onednn.h"
+#include "../node/infer.h"
 #include "windows.h"
 
 #include <string.h>

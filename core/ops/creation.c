@@ -2,6 +2,8 @@
 
 #include "../base/numerals.h"
 #include "../node/build.h"
+#include "../node/evaluator.h"
+#include "../node/infer.h"
 #include "../node/promote.h"
 
 #include <math.h>

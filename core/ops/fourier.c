@@ -4,6 +4,7 @@
 #include "../base/memory.h"
 #include "../base/threads.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 
 /* ------------------------------------------------------------------ kernels: blocks of rows */
 

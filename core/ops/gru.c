@@ -3,6 +3,7 @@
 #include "../kernels/gru.h"
 #include "../kernels/blas.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 
 /* ------------------------------------------------------------------ the forward row */
 

@@ -4,6 +4,8 @@
 
 #include "../base/memory.h"
 #include "../kernels/gather.h"
+#include "../node/evaluator.h"
+#include "../node/infer.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
 #include "axes.h"
 
 #include "../kernels/copy.h"
+#include "../node/infer.h"
 
 #include <string.h>
 

@@ -6,6 +6,7 @@
 #include "linalg.h"
 #include "../base/memory.h"
 #include "../kernels/lapack.h"
+#include "../node/infer.h"
 
 #include <float.h>
 #include <math.h>

@@ -8,6 +8,7 @@
 #include "../kernels/blas_plain.h"
 #include "../kernels/vector.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 #include "../node/promote.h"
 #include "einsum.h"
 

@@ -1,6 +1,7 @@
 /* Normalisation as compositions: fusion makes two or three loops of them, and their gradients follow from the parts. */
 
 #include "../node/build.h"
+#include "../node/infer.h"
 #include "axes.h"
 
 #define DEFAULT_EPSILON 1e-7

@@ -9,6 +9,7 @@
  */
 
 #include "../kernels/pooling.h"
+#include "../node/infer.h"
 #include "windows.h"
 
 #include <string.h>

@@ -7,6 +7,7 @@
 #include "../base/memory.h"
 #include "../base/threads.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 
 #include <math.h>
 #include <string.h>

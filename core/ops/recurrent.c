@@ -7,6 +7,7 @@
 #include "../base/memory.h"
 #include "../kernels/blas.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 
 #include <string.h>
 

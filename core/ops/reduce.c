@@ -4,6 +4,7 @@
 
 #include "../kernels/arg_reduce.h"
 #include "../kernels/reduce.h"
+#include "../node/infer.h"
 
 #include <math.h>
 

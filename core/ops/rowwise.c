@@ -6,6 +6,7 @@
 #include "../kernels/rowwise.h"
 #include "../base/threads.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 #include "axes.h"
 
 #include <string.h>

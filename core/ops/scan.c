@@ -5,6 +5,7 @@
 
 #include "../kernels/scan.h"
 #include "../node/build.h"
+#include "../node/infer.h"
 #include "axes.h"
 
 #include <string.h>

@@ -4,6 +4,7 @@
 
 #include "../base/memory.h"
 #include "../kernels/copy.h"
+#include "../node/infer.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* Averages, order statistics, and reductions that leave NaN out: compositions of reductions and sorting. */
 
 #include "../node/build.h"
+#include "../node/infer.h"
 
 #include <math.h>
 #include <string.h>

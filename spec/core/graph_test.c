@@ -3,6 +3,11 @@
 
 #include "graph/function.h"
 #include "node/build.h"
+#include "node/evaluator.h"
+#include "node/gradient.h"
+#include "node/stats.h"
+#include "node/tape.h"
+#include "node/trace.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,14 @@
+#ifndef CUSP_NODE_STATS_H
+#define CUSP_NODE_STATS_H
+/* Counters of this thread. */
+
+#include <stdint.h>
+
+/** Counters for specs: plans made, plans run, steps run, nodes fused, since start. */
+typedef struct cusp_graph_stats {
+  uint64_t plans_made, plans_run, plan_cache_hits, nodes_made, nodes_evaluated, nodes_live, pending;
+  uint64_t pending_bytes; /* of the values that are not yet computed */
+} cusp_graph_stats;
+cusp_graph_stats cusp_graph_get_stats(void);
+
+#endif
