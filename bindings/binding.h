@@ -11,9 +11,7 @@
 
 #include "raise.h"
 
-#include "../core/graph/function.h"
-#include "../core/node/build.h"
-#include "../core/node/variable.h"
+#include "../core/cusp.h"
 
 /** Every userdata of ours starts with the address of its kind, which tells kinds apart faster than their metatables do. */
 typedef struct cusp_lua_tensor {

@@ -1,11 +1,6 @@
 /* Branches of a traced function. */
 #include "binding.h"
 
-#include "../core/node/branch.h"
-#include "../core/node/choosing.h"
-#include "../core/node/looping.h"
-#include "../core/node/trace.h"
-
 static const char branch_kind[] = "cusp.Branch";
 
 typedef struct branch_box {

@@ -2,9 +2,6 @@
 #include "binding.h"
 #include "data.h"
 
-#include "../core/base/memory.h"
-#include "../core/io/chunks.h"
-
 #include <string.h>
 
 static const char chunked_kind[] = "cusp.Chunked";

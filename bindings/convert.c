@@ -1,9 +1,6 @@
 /* Lua data to arrays and nodes, and back. What reads Lua values here raises nothing; see binding.h. */
 #include "binding.h"
 
-#include "../core/base/memory.h"
-#include "../core/base/numerals.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

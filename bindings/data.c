@@ -1,12 +1,6 @@
 /* cusp.engine.data: readers of rows, the pipelines that make batches of them in the background, and running plans over those. */
-#include "binding.h"
-
-#include "../core/base/clock.h"
-#include "../core/base/memory.h"
-#include "../core/base/threads.h"
-#include "../core/data/chunk_reader.h"
-#include "../core/data/pipeline.h"
 #include "data.h"
+#include "binding.h"
 
 #include <string.h>
 

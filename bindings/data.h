@@ -4,9 +4,6 @@
 
 #include "binding.h"
 
-#include "../core/data/reader.h"
-#include "../core/io/chunks.h"
-
 /** A reader of rows in Lua. */
 typedef struct cusp_lua_rows {
   const void *kind;

@@ -1,11 +1,6 @@
 /* cusp.engine.data: readers of pictures, CSV and TFRecord files. */
 #include "data.h"
 
-#include "../core/base/memory.h"
-#include "../core/data/csv.h"
-#include "../core/data/images.h"
-#include "../core/data/tfrecord.h"
-
 #include <string.h>
 #include <sys/stat.h>
 

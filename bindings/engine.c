@@ -2,15 +2,6 @@
 #include "binding.h"
 #include "scope.h"
 
-#include "../core/base/clock.h"
-#include "../core/base/cpu.h"
-#include "../core/base/memory.h"
-#include "../core/base/threads.h"
-#include "../core/io/digits.h"
-#include "../core/io/idx.h"
-#include "../core/node/evaluator.h"
-#include "../core/node/stats.h"
-
 #include <lualib.h>
 #include <string.h>
 #include <sys/ioctl.h>

@@ -1,11 +1,6 @@
 /* cusp.engine.files: readers with checked ranges, writers that replace a file whole, checksums, and the few functions on folders. */
 #include "binding.h"
 
-#include "../core/base/memory.h"
-#include "../core/io/crc32c.h"
-#include "../core/io/file.h"
-#include "../core/io/writer.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

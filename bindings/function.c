@@ -2,10 +2,6 @@
 #include "binding.h"
 #include "scope.h"
 
-#include "../core/base/memory.h"
-#include "../core/graph/import.h"
-#include "../core/node/trace.h"
-
 #include <string.h>
 
 static const char trace_kind[] = "cusp.Trace", function_kind[] = "cusp.Function", text_kind[] = "cusp.Text";

@@ -1,6 +1,4 @@
 /* Streams of random keys. */
-#include "../core/node/generator.h"
-#include "../core/node/trace.h"
 #include "binding.h"
 #include "scope.h"
 

@@ -3,8 +3,6 @@
 
 #include "raise.h"
 
-#include "../core/base/threads.h"
-
 #include <lauxlib.h>
 #include <signal.h>
 #include <time.h>

@@ -1,8 +1,6 @@
 /* Functions that see the C locale, whatever the host has set: Lua's own formatting and reading of numbers follow it. */
 #include "binding.h"
 
-#include "../core/base/numerals.h"
-
 static int call_plainly(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);

@@ -3,9 +3,6 @@
 #include "interrupts.h"
 #include "repl.h"
 
-#include "../core/base/cpu.h"
-#include "../core/base/threads.h"
-
 #include <limits.h>
 #include <lualib.h>
 #include <stdio.h>

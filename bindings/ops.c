@@ -4,11 +4,6 @@
  */
 #include "binding.h"
 
-#include "../core/base/memory.h"
-#include "../core/node/signature.h"
-#include "../core/node/table.h"
-#include "../core/node/trace.h"
-
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,6 @@
 /* Tensors as text, in NumPy's manner: aligned columns, few digits, long axes abridged to their ends. */
 #include "binding.h"
 
-#include "../core/base/numerals.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

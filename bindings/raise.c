@@ -3,11 +3,6 @@
 
 #include "scope.h"
 
-#include "../core/base/numerals.h"
-#include "../core/base/threads.h"
-#include "../core/node/node.h"
-#include "../core/node/source.h"
-
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>

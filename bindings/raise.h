@@ -2,7 +2,7 @@
 #define CUSP_BINDINGS_RAISE_H
 /* Errors at the user's line: the nearest stack frame that is neither C nor one of our own Lua files. */
 
-#include "../core/base/status.h"
+#include "../core/cusp.h"
 
 #include <lauxlib.h>
 #include <lua.h>

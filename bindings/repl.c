@@ -4,8 +4,6 @@
 #include "interrupts.h"
 #include "raise.h"
 
-#include "../core/base/threads.h"
-
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdio.h>

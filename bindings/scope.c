@@ -3,10 +3,6 @@
  * in C as soon as the function ends, however it ends: neither a debug hook nor Ctrl-C gets in between. The function may yield.
  */
 #include "scope.h"
-
-#include "../core/node/coroutine.h"
-#include "../core/node/tape.h"
-#include "../core/node/trace.h"
 #include "binding.h"
 
 #include <stdint.h>

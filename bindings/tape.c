@@ -1,6 +1,4 @@
 /* Gradients: tapes, and gradients within a trace. */
-#include "../core/node/tape.h"
-#include "../core/node/gradient.h"
 #include "binding.h"
 #include "scope.h"
 

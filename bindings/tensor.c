@@ -2,11 +2,6 @@
 #include "binding.h"
 #include "scope.h"
 
-#include "../core/base/memory.h"
-#include "../core/node/evaluator.h"
-#include "../core/node/pending.h"
-#include "../core/node/stats.h"
-
 #include <string.h>
 
 const char cusp_lua_tensor_kind[] = "cusp.Tensor";

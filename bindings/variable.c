@@ -1,5 +1,4 @@
 /* Variables in Lua: a userdata holding an engine variable, with a table of its own for the fields that Lua sets. */
-#include "../core/node/trace.h"
 #include "binding.h"
 
 #include <string.h>

@@ -76,10 +76,9 @@ bool cusp_graph_scalar(const cusp_graph *graph, int value, double *number);
 
 /** Runs the passes in their order. `CUSP_DISABLE_PASSES=name,name` leaves some out; `CUSP_DUMP_GRAPH=1` prints after each to stderr. */
 CUSP_NODISCARD cusp_status cusp_graph_rewrite(cusp_graph *graph);
-cusp_status cusp_pass_simplify(cusp_graph *graph);     /* pass_simplify.c: identities, no-op views and casts */
-cusp_status cusp_pass_common(cusp_graph *graph);       /* pass_common.c: equal operations become one */
-cusp_status cusp_pass_dead(cusp_graph *graph);         /* pass_dead.c: what no output needs goes */
-cusp_status cusp_pass_crossentropy(cusp_graph *graph); /* pass_crossentropy.c: softmax with cross-entropy */
+cusp_status cusp_pass_simplify(cusp_graph *graph); /* pass_simplify.c: identities, no-op views and casts */
+cusp_status cusp_pass_common(cusp_graph *graph);   /* pass_common.c: equal operations become one */
+cusp_status cusp_pass_dead(cusp_graph *graph);     /* pass_dead.c: what no output needs goes */
 /** Text of the graph, one line an operation. Free with cusp_free. */
 cusp_status cusp_graph_text(const cusp_graph *graph, char **text);
 /** Broken invariants of the numbering, for debug builds: CUSP_EVALUE with what is wrong. */

@@ -11,7 +11,4 @@
 CUSP_NODISCARD cusp_status cusp_graph_import(cusp_graph *graph, const cusp_order *order, bool constants, int n_outputs,
                                              cusp_node *const *outputs);
 
-/** One line a node: "%3 = matmul(%1, %2) float32 [32, 10]  script.lua:12", the graph below `nodes` in order. */
-cusp_status cusp_graph_print(int count, cusp_node *const *nodes, char **text); /* *text: free with cusp_free */
-
 #endif

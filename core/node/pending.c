@@ -65,8 +65,8 @@ static void bound_pending(void) {
   if ((state->pending_nodes < state->nodes_limit && state->pending_bytes < state->bytes_limit) || state->evaluating)
     return;
   cusp_evaluate_pending();
-  state->nodes_limit = state->pending_nodes + PENDING_NODES;
-  state->bytes_limit = state->pending_bytes + PENDING_BYTES;
+  state->nodes_limit = state->pending_nodes + CUSP_PENDING_NODES;
+  state->bytes_limit = state->pending_bytes + CUSP_PENDING_BYTES;
 }
 
 void cusp_pending_add(cusp_node *node) {

@@ -5,8 +5,8 @@
 #include "node.h"
 
 /* Past as many nodes or bytes, what waits is computed. */
-enum { PENDING_NODES = 2000 };
-#define PENDING_BYTES ((uint64_t)256 << 20)
+enum { CUSP_PENDING_NODES = 2000 };
+#define CUSP_PENDING_BYTES ((uint64_t)256 << 20)
 
 /** Enters a new node; past the bound, what waits is computed. */
 void cusp_pending_add(cusp_node *node);

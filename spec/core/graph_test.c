@@ -1,13 +1,7 @@
 /* The graph: lazy values, gradients, tapes, variables, traces, plans. */
 #include "check.h"
 
-#include "graph/function.h"
-#include "node/build.h"
-#include "node/evaluator.h"
-#include "node/gradient.h"
-#include "node/stats.h"
-#include "node/tape.h"
-#include "node/trace.h"
+#include "cusp.h"
 
 #include <stdlib.h>
 
