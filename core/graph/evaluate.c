@@ -5,6 +5,7 @@
 #include "../node/state.h"
 #include "import.h"
 #include "plan.h"
+#include "plan_run.h"
 
 #include <string.h>
 

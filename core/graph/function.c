@@ -8,6 +8,8 @@
 #include "../node/trace.h"
 #include "import.h"
 #include "plan.h"
+#include "plan_run.h"
+#include "plan_text.h"
 
 #include <stdlib.h>
 #include <string.h>

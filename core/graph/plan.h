@@ -21,15 +21,6 @@ void cusp_plan_free(cusp_plan *plan);
 /** Whether output `k` may be given the memory of the leaf that it replaces as its destination. */
 bool cusp_plan_overwrites(const cusp_plan *plan, int output);
 
-typedef struct cusp_plan_io {
-  const cusp_array *leaves;  /* by leaf; constants' entries are ignored; strides as in the graph's leaves */
-  void *const *destinations; /* by output or NULL; only for outputs of their own or that replace a leaf; NULL items: fresh memory */
-  cusp_array *results;       /* by output; filled, each holds a storage reference (none where a destination was given) */
-} cusp_plan_io;
-/** Runs all steps. On failure no result is left behind. Not reentrant for one plan. */
-CUSP_NODISCARD cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io);
-
-cusp_status cusp_plan_text(const cusp_plan *plan, char **text);
 int cusp_plan_n_steps(const cusp_plan *plan);
 size_t cusp_plan_bytes(const cusp_plan *plan); /* what the plan itself holds, for bounds of caches; no scratch memory */
 

@@ -1,0 +1,110 @@
+/* Units become the steps of a plan, in order of running. */
+#include "plan_make.h"
+#include "../node/signature.h"
+#include "placing.h"
+#include "program.h"
+
+#include <string.h>
+
+static cusp_status copy_places(cusp_placer *p, cusp_place **out, const int *values, int count) {
+  CUSP_TRY(cusp_arena_alloc((void **)out, &p->plan->memory, (size_t)count * sizeof **out));
+  for (int i = 0; i < count; i++)
+    (*out)[i] = cusp_place_of(p, values[i]);
+  return CUSP_OK;
+}
+
+static cusp_status copy_arrays(cusp_plan *plan, cusp_array **arrays, int count) {
+  cusp_array *copy;
+  CUSP_TRY(cusp_arena_alloc((void **)&copy, &plan->memory, (size_t)count * sizeof *copy));
+  if (count)
+    memcpy(copy, *arrays, (size_t)count * sizeof *copy);
+  *arrays = copy;
+  return CUSP_OK;
+}
+
+/* The call outlives the graph: its attributes and arrays move into the plan's memory. */
+static cusp_status keep_call(cusp_plan *plan, cusp_step *st, cusp_unit *unit) {
+  st->kernel = unit->kernel;
+  st->call = unit->call;
+  unit->call.state = NULL;
+  unit->kernel = NULL; /* the step releases it from now on */
+  CUSP_TRY(copy_arrays(plan, &st->call.inputs, st->call.n_inputs));
+  CUSP_TRY(copy_arrays(plan, &st->call.outputs, st->call.n_outputs));
+  const cusp_signature *signature = cusp_op_signature(st->call.op);
+  cusp_attr *attrs;
+  CUSP_TRY(cusp_arena_alloc((void **)&attrs, &plan->memory, (size_t)signature->n_attrs * sizeof *attrs));
+  for (int i = 0; i < signature->n_attrs; i++) {
+    attrs[i] = st->call.attrs[i];
+    size_t bytes = attrs[i].kind == CUSP_ATTR_INTS     ? (size_t)attrs[i].count * sizeof(int64_t)
+                   : attrs[i].kind == CUSP_ATTR_STRING ? strlen(attrs[i].string) + 1
+                                                       : 0;
+    void *copy;
+    if (attrs[i].kind != CUSP_ATTR_INTS && attrs[i].kind != CUSP_ATTR_STRING)
+      continue;
+    CUSP_TRY(cusp_arena_alloc(&copy, &plan->memory, bytes));
+    memcpy(copy, attrs[i].kind == CUSP_ATTR_INTS ? (const void *)attrs[i].ints : attrs[i].string, bytes);
+    if (attrs[i].kind == CUSP_ATTR_INTS)
+      attrs[i].ints = copy;
+    else
+      attrs[i].string = copy;
+  }
+  st->call.attrs = attrs;
+  return CUSP_OK;
+}
+
+static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cusp_operands *o, cusp_fused_program *program) {
+  cusp_lowering *l = p->lowering;
+  cusp_unit *unit = &l->units[l->steps[s]];
+  cusp_step *st = &p->plan->steps[p->plan->n_steps++];
+  const cusp_operation *last = &l->graph->operations[unit->members[unit->n_members - 1]];
+  st->name = last->op->name;
+  st->file = last->file;
+  st->line = last->line;
+  size_t workspace;
+  if (unit->kind == CUSP_UNIT_FUSED) {
+    CUSP_TRY(cusp_operands_of_fused(l, l->steps[s], outside_uses, o));
+    cusp_program_build(l, unit, o, program);
+    CUSP_TRY(cusp_fused_new(&st->fused, program));
+    workspace = cusp_fused_workspace(st->fused);
+  } else {
+    CUSP_TRY(cusp_operands_of_call(l, l->steps[s], o));
+    CUSP_TRY(keep_call(p->plan, st, unit));
+    workspace = st->call.workspace_bytes;
+  }
+  st->n_inputs = o->n_inputs;
+  st->n_outputs = o->n_outputs;
+  CUSP_TRY(copy_places(p, &st->inputs, o->inputs, o->n_inputs));
+  for (int i = 0; i < o->n_outputs; i++)
+    CUSP_TRY(cusp_place_output(p, s, st, o, i));
+  CUSP_TRY(copy_places(p, &st->outputs, o->outputs, o->n_outputs));
+  if (workspace) {
+    CUSP_TRY(cusp_place_take(p, (int64_t)workspace, &st->workspace.offset));
+    CUSP_TRY(cusp_place_give(p, st->workspace.offset, (int64_t)workspace));
+  }
+  for (int i = 0; i < o->n_inputs; i++)
+    CUSP_TRY(cusp_place_free_if_last(p, s, o->inputs[i]));
+  for (int i = 0; i < o->n_outputs; i++)
+    CUSP_TRY(cusp_place_free_if_last(p, s, o->outputs[i])); /* outputs that nobody reads */
+  return CUSP_OK;
+}
+
+cusp_status cusp_plan_make_steps(cusp_plan *plan, cusp_lowering *l) {
+  cusp_placer p = {.lowering = l, .plan = plan};
+  int *outside_uses;
+  cusp_fused_program *program = NULL;
+  CUSP_TRY(cusp_find_last_uses(&p));
+  CUSP_TRY(cusp_place_results(&p));
+  CUSP_TRY(cusp_count_outside_uses(l, &outside_uses));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->steps, &plan->memory, ((size_t)l->n_steps + 1) * sizeof *plan->steps));
+  CUSP_TRY(cusp_alloc((void **)&program, sizeof *program));
+  cusp_status status = CUSP_OK;
+  for (int s = 0; status == CUSP_OK && s < l->n_steps; s++) {
+    cusp_operands o = {0};
+    status = make_step(&p, s, outside_uses, &o, program);
+    cusp_free(o.inputs);
+    cusp_free(o.outputs);
+  }
+  cusp_free(program);
+  cusp_free(p.free_blocks);
+  return status;
+}

@@ -1,0 +1,47 @@
+#ifndef CUSP_GRAPH_PLAN_PARTS_H
+#define CUSP_GRAPH_PLAN_PARTS_H
+/* What a plan consists of: shared by the files that make, run and print plans. */
+
+#include "../kernels/fused.h"
+#include "plan.h"
+#include "scratch.h"
+
+/** A place: memory `slot` (0: the arena, then leaves, then results) at an offset in bytes. */
+typedef struct cusp_place {
+  int slot;
+  int64_t offset;
+} cusp_place;
+
+typedef struct cusp_step {
+  cusp_fused *fused; /* or a call: */
+  const cusp_kernel *kernel;
+  cusp_call call;
+  int n_inputs, n_outputs;
+  cusp_place *inputs, *outputs;
+  cusp_place workspace;
+  const char *name, *file;
+  int line;
+} cusp_step;
+
+typedef struct cusp_plan_output {
+  cusp_array array; /* shape and strides */
+  cusp_place where;
+  bool overwrites, own;
+} cusp_plan_output;
+
+struct cusp_plan {
+  cusp_arena memory; /* holds the lists below */
+  int n_leaves, n_results, n_outputs, n_steps;
+  cusp_array *constants; /* by leaf; data NULL: not a constant */
+  size_t *result_bytes;  /* by result slot */
+  cusp_plan_output *outputs;
+  cusp_step *steps;
+  void **bases;         /* by slot */
+  void **operands;      /* scratch for fused steps' pointers */
+  cusp_storage **fresh; /* by result, during a run */
+  size_t arena_bytes;
+  void *arena; /* borrowed for a run */
+  cusp_scratch_user scratch;
+};
+
+#endif

@@ -1,0 +1,124 @@
+/* The loop that runs the steps of a plan. */
+#include "plan_run.h"
+#include "../node/state.h"
+#include "plan_parts.h"
+
+static inline void *at(const cusp_plan *plan, cusp_place where) { return (char *)plan->bases[where.slot] + where.offset; }
+
+static void run_fused(cusp_plan *plan, const cusp_step *st) {
+  void **operands = plan->operands;
+  for (int i = 0; i < st->n_inputs; i++)
+    operands[i] = at(plan, st->inputs[i]);
+  for (int i = 0; i < st->n_outputs; i++)
+    operands[st->n_inputs + i] = at(plan, st->outputs[i]);
+  cusp_fused_run(st->fused, (const void *const *)operands, operands + st->n_inputs, at(plan, st->workspace));
+}
+
+static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
+  for (int i = 0; i < st->n_inputs; i++)
+    st->call.inputs[i].data = at(plan, st->inputs[i]);
+  for (int i = 0; i < st->n_outputs; i++)
+    st->call.outputs[i].data = at(plan, st->outputs[i]);
+  st->call.workspace = at(plan, st->workspace);
+  cusp_status status = st->kernel->run(&st->call);
+  if (status != CUSP_OK)
+    return st->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", st->name, st->file, st->line)
+                    : cusp_fail_prefix(status, "%s: ", st->name);
+  return CUSP_OK;
+}
+
+static cusp_status run_steps(cusp_plan *plan) {
+  for (int i = 0; i < plan->n_steps; i++) {
+    cusp_step *st = &plan->steps[i];
+    if (st->fused)
+      run_fused(plan, st);
+    else
+      CUSP_TRY(run_call(plan, st));
+  }
+  return CUSP_OK;
+}
+
+static cusp_status take_arena(cusp_plan *plan) {
+  if (plan->scratch.link)
+    return cusp_scratch_borrow(&plan->arena, &plan->scratch);
+  return plan->arena_bytes ? cusp_alloc(&plan->arena, plan->arena_bytes) : CUSP_OK;
+}
+
+static void give_arena(cusp_plan *plan) {
+  if (plan->scratch.link)
+    cusp_scratch_return(plan->arena);
+  else
+    cusp_free(plan->arena);
+  plan->arena = NULL;
+}
+
+static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
+  CUSP_TRY(take_arena(plan));
+  plan->bases[0] = plan->arena;
+  for (int i = 0; i < plan->n_leaves; i++)
+    if (!plan->constants[i].data)
+      plan->bases[1 + i] = io->leaves[i].data;
+  void **results = plan->bases + 1 + plan->n_leaves;
+  for (int i = 0; i < plan->n_results; i++)
+    results[i] = NULL;
+  for (int i = 0; i < plan->n_outputs; i++)
+    if (plan->outputs[i].own && io->destinations && io->destinations[i])
+      plan->bases[plan->outputs[i].where.slot] = io->destinations[i];
+  for (int i = 0; i < plan->n_results; i++) {
+    if (results[i])
+      continue;
+    CUSP_TRY(cusp_storage_new(&plan->fresh[i], plan->result_bytes[i]));
+    results[i] = plan->fresh[i]->data;
+  }
+  return CUSP_OK;
+}
+
+/* The array of output `i`, with a reference to the storage behind it. */
+static cusp_status fill_output(cusp_plan *plan, const cusp_plan_io *io, int i) {
+  const cusp_plan_output *output = &plan->outputs[i];
+  cusp_array *array = &io->results[i];
+  *array = output->array;
+  array->data = at(plan, output->where);
+  array->storage = NULL;
+  if (output->where.slot > plan->n_leaves) {
+    array->storage = plan->fresh[output->where.slot - 1 - plan->n_leaves];
+    if (array->storage)
+      cusp_storage_retain(array->storage);
+    return CUSP_OK;
+  }
+  const cusp_array *leaf =
+      plan->constants[output->where.slot - 1].data ? &plan->constants[output->where.slot - 1] : &io->leaves[output->where.slot - 1];
+  array->storage = leaf->storage;
+  if (array->storage) {
+    cusp_storage_retain(array->storage);
+    return CUSP_OK;
+  }
+  cusp_array copy; /* lent memory (a batch buffer) must not leave the run */
+  CUSP_TRY(cusp_array_new(&copy, array->dtype, &array->shape));
+  cusp_array_copy(&copy, array);
+  *array = copy;
+  return CUSP_OK;
+}
+
+static void drop_fresh(cusp_plan *plan) {
+  for (int i = 0; i < plan->n_results; i++) {
+    cusp_storage_release(plan->fresh[i]);
+    plan->fresh[i] = NULL;
+  }
+}
+
+cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io) {
+  int filled = 0;
+  cusp_status status = bind(plan, io);
+  if (status == CUSP_OK)
+    status = run_steps(plan);
+  while (status == CUSP_OK && filled < plan->n_outputs)
+    status = fill_output(plan, io, filled++);
+  for (int i = 0; status != CUSP_OK && i < filled; i++)
+    cusp_array_release(&io->results[i]);
+  drop_fresh(plan);
+  give_arena(plan);
+  cusp_graph_stats *stats = &cusp_state()->stats;
+  stats->plans_run++;
+  return status;
+}

@@ -1,0 +1,15 @@
+#ifndef CUSP_GRAPH_PLAN_RUN_H
+#define CUSP_GRAPH_PLAN_RUN_H
+/* Running plans. */
+
+#include "plan.h"
+
+typedef struct cusp_plan_io {
+  const cusp_array *leaves;  /* by leaf; constants' entries are ignored; strides as in the graph's leaves */
+  void *const *destinations; /* by output or NULL; only for outputs of their own or that replace a leaf; NULL items: fresh memory */
+  cusp_array *results;       /* by output; filled, each holds a storage reference (none where a destination was given) */
+} cusp_plan_io;
+/** Runs all steps. On failure no result is left behind. Not reentrant for one plan. */
+CUSP_NODISCARD cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io);
+
+#endif
