@@ -159,7 +159,9 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
   }
   int team = useful_threads(threads);
   if (team == 1) {
+    in_parallel = true;
     run_pieces(count, pieces, 0, 1, fn, context);
+    in_parallel = false;
     return;
   }
 #pragma omp parallel num_threads((int)(pieces < team ? pieces : team))
