@@ -141,6 +141,9 @@ struct cusp_op {
   cusp_status (*compose)(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs);
 };
 
+/** A view whose functions are named after it. */
+#define CUSP_VIEW_ROW(row) .flags = CUSP_OP_VIEW, .infer = infer_##row, .gradient = row##_gradient, .view = view_##row
+
 /** Families, ended by NULL; each is an array of rows ended by a row without a name. core/ops/families.h is the list. */
 extern const cusp_op *const cusp_op_families[];
 

@@ -1,5 +1,7 @@
 #include "axes.h"
 
+#include "../node/infer.h"
+
 #include "../base/memory.h"
 #include "../node/build.h"
 
@@ -81,4 +83,22 @@ cusp_node *cusp_move_axis(cusp_node *x, int from, int to) {
     order[place] = place == to ? from : next++;
   }
   return cusp_transpose(x, order);
+}
+
+int cusp_axes_of(const cusp_attr *attr, const int64_t **axes) {
+  *axes = attr->kind == CUSP_ATTR_INT ? &attr->integer : attr->ints;
+  return attr->kind == CUSP_ATTR_INT ? 1 : attr->kind == CUSP_ATTR_INTS ? attr->count : 0;
+}
+
+cusp_status cusp_choose_axes(const cusp_attr *attr, int ndim, bool *chosen) {
+  const int64_t *axes;
+  int count = cusp_axes_of(attr, &axes);
+  for (int i = 0; i < count; i++) {
+    int axis;
+    CUSP_TRY(cusp_axis_check(axes[i], ndim, &axis));
+    if (chosen[axis])
+      return cusp_fail(CUSP_EVALUE, "axis %d is given twice", axis + 1);
+    chosen[axis] = true;
+  }
+  return CUSP_OK;
 }

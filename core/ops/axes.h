@@ -15,5 +15,9 @@ cusp_status cusp_over_flat_shaped(cusp_node **out, const cusp_op *op, int n, cus
 cusp_node *cusp_labels(cusp_node *x);
 /** `x` with axis `from` moved to place `to`, the others in order; x itself where nothing moves. Built as build.h does. */
 cusp_node *cusp_move_axis(cusp_node *x, int from, int to);
+/** The list of an axes attribute, whichever way it was given. */
+int cusp_axes_of(const cusp_attr *attr, const int64_t **axes);
+/** Marks the axes in `chosen`, each at most once. */
+CUSP_NODISCARD cusp_status cusp_choose_axes(const cusp_attr *attr, int ndim, bool *chosen);
 
 #endif

@@ -1,4 +1,4 @@
-/* The families of the operation table, one file each in core/ops. No include guard: included with CUSP_FAMILY defined. */
+/* The families of the operation table, one file each in core/ops; choose and loop, which run plans, are in core/graph. No include guard: included with CUSP_FAMILY defined. */
 CUSP_FAMILY(control)
 CUSP_FAMILY(choose)
 CUSP_FAMILY(loop)
@@ -9,6 +9,9 @@ CUSP_FAMILY(reduce)
 CUSP_FAMILY(statistics)
 CUSP_FAMILY(creation)
 CUSP_FAMILY(shape)
+CUSP_FAMILY(slices)
+CUSP_FAMILY(repetition)
+CUSP_FAMILY(padding)
 CUSP_FAMILY(join)
 CUSP_FAMILY(index)
 CUSP_FAMILY(linear)

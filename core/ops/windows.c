@@ -1,5 +1,7 @@
 #include "windows.h"
 
+#include "../node/infer.h"
+
 #include <string.h>
 
 cusp_status cusp_window_read_input(cusp_window_arguments *out, const cusp_shape *shape, const cusp_attr *data_format) {
