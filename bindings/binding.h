@@ -36,6 +36,13 @@ static inline void *cusp_lua_test(lua_State *L, int index, const void *kind) {
 static inline cusp_lua_tensor *cusp_lua_test_tensor(lua_State *L, int index) { return cusp_lua_test(L, index, cusp_lua_tensor_kind); }
 static inline cusp_lua_variable *cusp_lua_test_variable(lua_State *L, int index) { return cusp_lua_test(L, index, cusp_lua_variable_kind); }
 
+/* ------------------------------------------------------------------ class.c */
+
+/** Makes the metatable `name` with these functions and __index = its methods table; pushes the metatable. [-0, +1, m] */
+void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+/** The dtype that the string at `index` names; raises "function: expected a dtype such as ..." for anything else. */
+cusp_dtype cusp_lua_check_dtype(lua_State *L, int index, const char *function);
+
 /* ------------------------------------------------------------------ tensor.c */
 
 /** Pushes an empty tensor; collects garbage first where the engine holds much. [-0, +1, m] */
@@ -129,6 +136,11 @@ struct cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *funct
 /** The compiled function at `index`; raises "function: expected a compiled function, got ..." for anything else. (function.c) */
 cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function);
 /** Each adds its functions to the module table on the top of the stack. */
+void cusp_lua_open_evaluate(lua_State *L);
+void cusp_lua_open_settings(lua_State *L);
+void cusp_lua_open_counters(lua_State *L);
+void cusp_lua_open_system(lua_State *L);
+void cusp_lua_open_samples(lua_State *L);
 void cusp_lua_open_variable(lua_State *L);
 void cusp_lua_open_tape(lua_State *L);
 void cusp_lua_open_branch(lua_State *L);
@@ -143,8 +155,5 @@ void cusp_lua_open_modules(lua_State *L);
 void cusp_lua_open_unpack(lua_State *L);
 void cusp_lua_open_lend(lua_State *L);
 int luaopen_cusp_engine(lua_State *L);
-
-/** Makes the metatable `name` with these functions and __index = its methods table; pushes the metatable. [-0, +1, m] */
-void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
 
 #endif

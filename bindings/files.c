@@ -41,16 +41,6 @@ static uint64_t check_count(lua_State *L, int index, const char *what, const cha
   return (uint64_t)count;
 }
 
-static cusp_dtype check_dtype(lua_State *L, int index, const char *function) {
-  cusp_dtype dtype = CUSP_FLOAT32;
-  if (lua_type(L, index) != LUA_TSTRING)
-    cusp_lua_error(L, "%s: expected a dtype such as \"float32\", got %s", function, cusp_lua_got(L, index));
-  cusp_status status = cusp_dtype_parse(&dtype, lua_tostring(L, index));
-  if (status != CUSP_OK)
-    cusp_lua_raise(L, status, function);
-  return dtype;
-}
-
 /** The bytes of a string, or of a tensor in row-major order; `copy` holds them where the tensor's own do not lie so. */
 typedef struct bytes_of {
   const void *data;
@@ -145,7 +135,7 @@ static int reader_read(lua_State *L) {
 static int reader_tensor(lua_State *L) {
   reader_box *box = check_reader(L, "tensor");
   uint64_t offset = check_count(L, 2, "the offset", "tensor");
-  cusp_dtype dtype = check_dtype(L, 3, "tensor");
+  cusp_dtype dtype = cusp_lua_check_dtype(L, 3, "tensor");
   bool big_endian = lua_toboolean(L, 5), summed = lua_toboolean(L, 6);
   cusp_shape shape;
   cusp_status status = cusp_lua_to_shape(&shape, L, 4);

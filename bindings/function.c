@@ -75,16 +75,6 @@ static int trace_abandon(lua_State *L) {
   return 0;
 }
 
-static cusp_dtype check_dtype(lua_State *L, int index, const char *function) {
-  cusp_dtype dtype = CUSP_FLOAT32;
-  if (lua_type(L, index) != LUA_TSTRING)
-    cusp_lua_error(L, "%s: expected a dtype such as \"float32\", got %s", function, cusp_lua_got(L, index));
-  cusp_status status = cusp_dtype_parse(&dtype, lua_tostring(L, index));
-  if (status != CUSP_OK)
-    cusp_lua_raise(L, status, function);
-  return dtype;
-}
-
 static cusp_shape check_shape(lua_State *L, int index, const char *function) {
   cusp_shape shape;
   luaL_checkstack(L, 8, NULL);
@@ -98,7 +88,7 @@ static cusp_shape check_shape(lua_State *L, int index, const char *function) {
 static int trace_placeholder(lua_State *L) {
   trace_box *box = check_trace(L, "placeholder");
   cusp_type type = {.shape = check_shape(L, 2, "placeholder")};
-  type.dtype = check_dtype(L, 3, "placeholder");
+  type.dtype = cusp_lua_check_dtype(L, 3, "placeholder");
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_node *node;
   cusp_status status = cusp_trace_placeholder(&node, box->trace, &type);
@@ -414,7 +404,7 @@ static int function_index(lua_State *L) {
 /** cusp.engine.empty(shape, dtype): a tensor of uninitialised memory, for run_batches to write results into. */
 static int empty(lua_State *L) {
   cusp_shape shape = check_shape(L, 1, "empty");
-  cusp_dtype dtype = check_dtype(L, 2, "empty");
+  cusp_dtype dtype = cusp_lua_check_dtype(L, 2, "empty");
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_array array;
   cusp_node *node;
