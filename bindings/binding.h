@@ -89,8 +89,6 @@ bool cusp_lua_is_symbolic(lua_State *L, int index);
 bool cusp_lua_is_null(lua_State *L, int index);
 /** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises nothing. */
 const char *cusp_lua_got(lua_State *L, int index);
-/** Pushes the element at data as a Lua value. Raises nothing given a free stack slot. */
-void cusp_lua_push_element(lua_State *L, cusp_dtype dtype, const void *element);
 /** cusp.engine.tensor(data, options); t:tolist(), t:flat(), t:item(...). */
 int cusp_lua_tensor_from_data(lua_State *L);
 int cusp_lua_tensor_tolist(lua_State *L);

@@ -445,7 +445,7 @@ int cusp_lua_tensor_from_data(lua_State *L) {
 
 /* ------------------------------------------------------------------ arrays to Lua data */
 
-void cusp_lua_push_element(lua_State *L, cusp_dtype dtype, const void *element) {
+static void push_element(lua_State *L, cusp_dtype dtype, const void *element) {
   if (dtype == CUSP_BOOL)
     lua_pushboolean(L, *(const uint8_t *)element != 0);
   else if (cusp_dtype_is_float(dtype))
@@ -462,7 +462,7 @@ static const char *element_at(const cusp_array *array, const char *from, int axi
 
 static void push_nested(lua_State *L, const cusp_array *array, const char *from, int axis) {
   if (axis == array->shape.ndim) {
-    cusp_lua_push_element(L, array->dtype, from);
+    push_element(L, array->dtype, from);
     return;
   }
   int64_t count = array->shape.size[axis];
@@ -475,7 +475,7 @@ static void push_nested(lua_State *L, const cusp_array *array, const char *from,
 
 static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char *from, int axis, lua_Integer n) {
   if (axis == array->shape.ndim) {
-    cusp_lua_push_element(L, array->dtype, from);
+    push_element(L, array->dtype, from);
     lua_rawseti(L, -2, ++n);
     return n;
   }
@@ -539,6 +539,6 @@ int cusp_lua_tensor_item(lua_State *L) {
   const char *element = array->data;
   for (int axis = 0; axis < indices; axis++)
     element = element_at(array, element, axis, check_position(L, axis + 2, axis, array->shape.size[axis]));
-  cusp_lua_push_element(L, array->dtype, element);
+  push_element(L, array->dtype, element);
   return 1;
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const char cusp_lua_rows_kind[] = "cusp.Rows";
+static const char rows_kind[] = "cusp.Rows";
 static const char pipeline_kind[] = "cusp.Pipeline";
 
 typedef struct pipeline_box {
@@ -76,20 +76,20 @@ cusp_shape cusp_lua_shape_option(lua_State *L, int table, const char *name, cons
 
 cusp_lua_rows *cusp_lua_new_rows(lua_State *L) {
   cusp_lua_rows *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (cusp_lua_rows){cusp_lua_rows_kind, NULL};
-  luaL_setmetatable(L, cusp_lua_rows_kind);
+  *box = (cusp_lua_rows){rows_kind, NULL};
+  luaL_setmetatable(L, rows_kind);
   return box;
 }
 
 static cusp_reader *check_rows(lua_State *L, int index, const char *function) {
-  cusp_lua_rows *box = cusp_lua_test(L, index, cusp_lua_rows_kind);
+  cusp_lua_rows *box = cusp_lua_test(L, index, rows_kind);
   if (!box || !box->reader)
     cusp_lua_error(L, "%s: expected a reader of rows, got %s", function, cusp_lua_got(L, index));
   return box->reader;
 }
 
 static int rows_release(lua_State *L) {
-  cusp_lua_rows *box = cusp_lua_test(L, 1, cusp_lua_rows_kind);
+  cusp_lua_rows *box = cusp_lua_test(L, 1, rows_kind);
   if (box) {
     cusp_reader_release(box->reader);
     box->reader = NULL;
@@ -579,7 +579,7 @@ void cusp_lua_open_data(lua_State *L) {
   static const luaL_Reg rows_metamethods[] = {{"__gc", rows_release}, {"__close", rows_release}, {NULL, NULL}};
   static const luaL_Reg pipeline_metamethods[] = {{"__gc", pipeline_close}, {"__close", pipeline_close}, {NULL, NULL}};
   static const luaL_Reg pipeline_methods[] = {{"next", pipeline_next}, {"run", pipeline_run}, {"close", pipeline_close}, {NULL, NULL}};
-  cusp_lua_new_class(L, cusp_lua_rows_kind, rows_metamethods, NULL);
+  cusp_lua_new_class(L, rows_kind, rows_metamethods, NULL);
   lua_pushcfunction(L, rows_index);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

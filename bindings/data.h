@@ -9,7 +9,6 @@ typedef struct cusp_lua_rows {
   const void *kind;
   cusp_reader *reader; /* a reference; NULL: empty */
 } cusp_lua_rows;
-extern const char cusp_lua_rows_kind[];
 /** Pushes an empty one. [-0, +1, m] */
 cusp_lua_rows *cusp_lua_new_rows(lua_State *L);
 

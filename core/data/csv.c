@@ -324,7 +324,7 @@ cusp_status cusp_csv_open(cusp_csv **out, const char *path, const cusp_csv_optio
   return status;
 }
 
-void cusp_csv_retain(cusp_csv *csv) { __atomic_add_fetch(&csv->references, 1, __ATOMIC_RELAXED); }
+static void retain(cusp_csv *csv) { __atomic_add_fetch(&csv->references, 1, __ATOMIC_RELAXED); }
 
 void cusp_csv_release(cusp_csv *csv) {
   if (!csv || __atomic_sub_fetch(&csv->references, 1, __ATOMIC_ACQ_REL) > 0)
@@ -480,7 +480,7 @@ cusp_status cusp_reader_csv(cusp_reader **out, cusp_csv *csv, int n_outputs, con
   *out = NULL;
   CUSP_TRY(cusp_reader_new(&made, sizeof(csv_reader), n_outputs));
   csv_reader *self = (csv_reader *)made;
-  cusp_csv_retain(csv);
+  retain(csv);
   self->csv = csv;
   made->rows = csv->rows;
   made->read = csv_read;

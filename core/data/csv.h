@@ -21,7 +21,6 @@ typedef enum cusp_csv_type { CUSP_CSV_INT32, CUSP_CSV_INT64, CUSP_CSV_FLOAT, CUS
 
 /** CUSP_EIO, naming the file and the line, for a record with too many or too few fields and for misplaced quotes. */
 CUSP_NODISCARD cusp_status cusp_csv_open(cusp_csv **out, const char *path, const cusp_csv_options *options);
-void cusp_csv_retain(cusp_csv *csv);
 void cusp_csv_release(cusp_csv *csv); /* NULL accepted */
 
 int64_t cusp_csv_rows(const cusp_csv *csv);

@@ -54,11 +54,6 @@ struct cusp_pipeline {
 
 int cusp_pipeline_n_columns(const cusp_pipeline *p) { return p->reader->n_columns; }
 
-void cusp_pipeline_column(const cusp_pipeline *p, int index, cusp_dtype *dtype, cusp_shape *shape) {
-  *dtype = p->transforms[index].out;
-  *shape = p->reader->columns[index].shape;
-}
-
 /* ------------------------------------------------------------------ workers */
 
 static cusp_status new_column(const cusp_pipeline *p, int k, cusp_dtype dtype, int64_t rows, cusp_array *out) {

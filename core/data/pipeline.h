@@ -24,8 +24,6 @@ typedef struct cusp_pipeline_options {
 /** Starts the threads. *out is NULL on failure. */
 CUSP_NODISCARD cusp_status cusp_pipeline_new(cusp_pipeline **out, const cusp_pipeline_options *options);
 int cusp_pipeline_n_columns(const cusp_pipeline *pipeline);
-/** Type of a column as it comes out: of a row, without the batch's axis. */
-void cusp_pipeline_column(const cusp_pipeline *pipeline, int index, cusp_dtype *dtype, cusp_shape *shape);
 /**
  * Waits for the next element and lends its arrays, one a column; they stay the pipeline's until cusp_pipeline_take. *arrays is NULL at
  * the end. CUSP_EINTERRUPT where Ctrl-C came meanwhile: the element is still to come.

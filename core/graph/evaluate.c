@@ -6,6 +6,7 @@
 #include "import.h"
 #include "plan.h"
 #include "plan_run.h"
+#include "rewrite.h"
 
 #include <string.h>
 

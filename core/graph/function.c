@@ -10,6 +10,7 @@
 #include "plan.h"
 #include "plan_run.h"
 #include "plan_text.h"
+#include "rewrite.h"
 
 #include <stdlib.h>
 #include <string.h>

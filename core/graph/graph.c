@@ -76,20 +76,6 @@ cusp_status cusp_graph_add(cusp_graph *graph, const cusp_op *op, int n_inputs, c
   return CUSP_OK;
 }
 
-cusp_status cusp_graph_apply(cusp_graph *graph, const cusp_op *op, int n_inputs, const int *inputs, int n_attrs, const cusp_attr *attrs,
-                             int *value) {
-  cusp_type types[CUSP_MAX_INPUTS];
-  cusp_attr normalised[CUSP_MAX_PARAMETERS];
-  cusp_assert(n_inputs <= CUSP_MAX_INPUTS && n_attrs <= CUSP_MAX_PARAMETERS);
-  for (int i = 0; i < n_inputs; i++)
-    types[i] = graph->values[inputs[i]].type;
-  if (n_attrs)
-    memcpy(normalised, attrs, (size_t)n_attrs * sizeof *attrs);
-  cusp_inference inference = {.op = op, .n_inputs = n_inputs, .inputs = types, .attrs = normalised, .n_outputs = 1};
-  CUSP_TRY(op->infer(&inference));
-  return cusp_graph_add(graph, op, n_inputs, inputs, n_attrs, normalised, inference.n_outputs, inference.outputs, value);
-}
-
 void cusp_graph_count_uses(cusp_graph *graph) {
   for (int i = 0; i < graph->n_values; i++)
     graph->values[i].uses = 0;

@@ -59,9 +59,6 @@ CUSP_NODISCARD cusp_status cusp_graph_add_leaf(cusp_graph *graph, const cusp_arr
 /** Adds an operation at the end; attributes are copied. Its first output's number goes to *value. */
 CUSP_NODISCARD cusp_status cusp_graph_add(cusp_graph *graph, const cusp_op *op, int n_inputs, const int *inputs, int n_attrs,
                                           const cusp_attr *attrs, int n_outputs, const cusp_type *types, int *value);
-/** As cusp_graph_add for rows of one output, with the type inferred from the row (no promotion: dtypes must fit). */
-CUSP_NODISCARD cusp_status cusp_graph_apply(cusp_graph *graph, const cusp_op *op, int n_inputs, const int *inputs, int n_attrs,
-                                            const cusp_attr *attrs, int *value);
 
 /** Sets `uses` of all values from what live operations and the outputs read. */
 void cusp_graph_count_uses(cusp_graph *graph);
@@ -74,11 +71,6 @@ static inline cusp_operation *cusp_graph_producer(const cusp_graph *graph, int v
 /** Whether `value` is a constant leaf whose elements all equal one number; gives it. */
 bool cusp_graph_scalar(const cusp_graph *graph, int value, double *number);
 
-/** Runs the passes in their order. `CUSP_DISABLE_PASSES=name,name` leaves some out; `CUSP_DUMP_GRAPH=1` prints after each to stderr. */
-CUSP_NODISCARD cusp_status cusp_graph_rewrite(cusp_graph *graph);
-cusp_status cusp_pass_simplify(cusp_graph *graph); /* pass_simplify.c: identities, no-op views and casts */
-cusp_status cusp_pass_common(cusp_graph *graph);   /* pass_common.c: equal operations become one */
-cusp_status cusp_pass_dead(cusp_graph *graph);     /* pass_dead.c: what no output needs goes */
 /** Text of the graph, one line an operation. Free with cusp_free. */
 cusp_status cusp_graph_text(const cusp_graph *graph, char **text);
 /** Broken invariants of the numbering, for debug builds: CUSP_EVALUE with what is wrong. */

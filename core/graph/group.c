@@ -1,5 +1,6 @@
 /* Grouping: which elementwise operations and reductions share one tiled loop, and what depends on what. */
-#include "lower.h"
+#include "group.h"
+#include "units.h"
 
 #include <string.h>
 

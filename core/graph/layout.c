@@ -1,5 +1,7 @@
 /* Layout: where each value lives, which kernel each call uses, and the copies in between. */
-#include "lower.h"
+#include "layout.h"
+#include "group.h"
+#include "units.h"
 
 #include <stdlib.h>
 #include <string.h>

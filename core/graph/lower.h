@@ -72,32 +72,6 @@ typedef struct cusp_lowering {
   bool *overwrites; /* by output */
 } cusp_lowering;
 
-CUSP_NODISCARD cusp_status cusp_lower_layout(cusp_lowering *lowering);
-CUSP_NODISCARD cusp_status cusp_lower_schedule(cusp_lowering *lowering);
-void cusp_lowering_free(cusp_lowering *lowering);
-
-/* between layout.c and group.c */
-/** Puts an elementwise operation or a reduction (its inputs located) into a unit. */
-CUSP_NODISCARD cusp_status cusp_group_add(cusp_lowering *lowering, int operation);
-/** Makes a unit of one kernel call. */
-CUSP_NODISCARD cusp_status cusp_unit_new(cusp_lowering *lowering, cusp_unit_kind kind, int operation, int *index);
-/** Enters the edges from `unit` to the units that make the values of `operation`'s inputs. */
-CUSP_NODISCARD cusp_status cusp_unit_connect(cusp_lowering *lowering, int unit, int operation);
-
-/* units.c */
-/** The unit that `unit` has become part of. */
-int cusp_unit_find(const cusp_lowering *lowering, int unit);
-/** Lets `reader` run after `maker`, which must not need it. */
-CUSP_NODISCARD cusp_status cusp_unit_order(cusp_lowering *lowering, int reader, int maker, bool hard);
-/** Whether `reader` has a hard edge to `maker`. */
-bool cusp_unit_hard_edge(const cusp_lowering *lowering, int reader, int maker);
-/** Whether `unit` needs `other`, directly or through others; yes, too, where finding out takes too long. */
-bool cusp_unit_needs(cusp_lowering *lowering, int unit, int other);
-/** The same, leaving out a direct edge. */
-bool cusp_unit_needs_through_third(cusp_lowering *lowering, int unit, int other);
-/** The edges of `from` become those of `into`; `from` is gone. */
-void cusp_unit_absorb(cusp_lowering *lowering, int into, int from);
-
 /** The unit that makes the memory of `value`; -1 for leaves. */
 static inline int cusp_unit_of(const cusp_lowering *lowering, int value) {
   return lowering->locations[lowering->locations[value].root].unit;
@@ -110,7 +84,5 @@ static inline bool cusp_output_is_own(const cusp_lowering *lowering, int output)
   const cusp_plan_options *options = lowering->options;
   return options->own_outputs || (options->replaces && options->replaces[output] >= 0);
 }
-/** Whether a location is all of its root's memory in row-major order. */
-bool cusp_location_is_whole(const cusp_lowering *lowering, int value);
 
 #endif

@@ -2,6 +2,7 @@
 #include "../node/attributes.h"
 #include "../node/state.h"
 #include "graph.h"
+#include "passes.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* Drops operations that no output needs. */
 #include "graph.h"
+#include "passes.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
 #include "graph.h"
 
 #include "../kernels/vector.h"
+#include "passes.h"
 
 #include <string.h>
 

@@ -3,6 +3,7 @@
  * and gives it back after the last step that reads it, so that the arena stays near what is alive at once.
  */
 #include "placing.h"
+#include "layout.h"
 
 #include <string.h>
 

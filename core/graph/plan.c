@@ -1,9 +1,11 @@
 /* Plans: made from a graph by lowering it, kept, freed. */
 #include "plan.h"
 #include "../node/state.h"
+#include "layout.h"
 #include "plan_make.h"
+#include "schedule.h"
 
-void cusp_lowering_free(cusp_lowering *l) {
+static void free_lowering(cusp_lowering *l) {
   for (int i = 0; i < l->n_units; i++) {
     cusp_unit *unit = &l->units[i];
     if (unit->kind == CUSP_UNIT_CALL && unit->kernel && unit->kernel->release)
@@ -54,7 +56,7 @@ static cusp_status lower(cusp_plan *plan, cusp_graph *graph, const cusp_plan_opt
     status = cusp_plan_make_steps(plan, &l);
   if (status == CUSP_OK)
     status = allocate_tables(plan);
-  cusp_lowering_free(&l);
+  free_lowering(&l);
   return status;
 }
 

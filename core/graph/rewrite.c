@@ -1,6 +1,8 @@
 /* The passes in their order. */
 #define _GNU_SOURCE
-#include "graph.h"
+#include "rewrite.h"
+
+#include "passes.h"
 
 #include <stdio.h>
 #include <stdlib.h>

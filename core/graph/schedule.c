@@ -1,5 +1,7 @@
 /* Scheduling: the order of steps, and which variables are updated in their own memory. */
-#include "lower.h"
+#include "schedule.h"
+#include "layout.h"
+#include "units.h"
 
 #include <stdlib.h>
 

@@ -3,6 +3,7 @@
 #include "../node/subgraphs.h"
 #include "import.h"
 #include "plan_run.h"
+#include "rewrite.h"
 
 static cusp_status find_inputs(cusp_subplan *p, const cusp_order *order, const cusp_map *map) {
   CUSP_TRY(cusp_alloc((void **)&p->inputs, ((size_t)order->count + 1) * sizeof *p->inputs));

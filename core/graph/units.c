@@ -2,7 +2,7 @@
  * Units and what they need of each other. A unit's level is above the levels of all that it needs, so that a search for a
  * unit leaves out everything at or below its level: most answers are found within a few steps of where they are asked.
  */
-#include "lower.h"
+#include "units.h"
 
 /* Searches that go further say yes: two loops stay apart, a variable gets fresh memory. Nothing becomes wrong by that. */
 enum { MAX_SEARCHED = 4096 };

@@ -51,8 +51,4 @@ static inline int64_t cusp_position(const cusp_array *positions, int64_t i) {
 /** The element offset of index row `row` of positions [rows, k] into an array of `shape`, times `inner`; -1 where outside. */
 int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k, const cusp_shape *shape, int64_t inner);
 
-/** Combines `count` elements of `from` into `to`. */
-typedef void (*cusp_combine_fn)(void *to, const void *from, int64_t count);
-cusp_combine_fn cusp_combine_find(cusp_scatter_mode mode, cusp_dtype dtype);
-
 #endif

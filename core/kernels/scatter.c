@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/** Combines `count` elements of `from` into `to`. */
+typedef void (*cusp_combine_fn)(void *to, const void *from, int64_t count);
+
 /* ------------------------------------------------------------------ combining */
 
 #define COMBINE(name, type, load, store, expression)            \
@@ -64,7 +67,7 @@ static const cusp_combine_fn combiners[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES] = {
     TABLE(CUSP_FLOAT64, float64),
 };
 
-cusp_combine_fn cusp_combine_find(cusp_scatter_mode mode, cusp_dtype dtype) {
+static cusp_combine_fn find_combine(cusp_scatter_mode mode, cusp_dtype dtype) {
   if (dtype == CUSP_INT64 && mode == CUSP_SCATTER_MAX)
     return max_signed64;
   return dtype == CUSP_INT64 && mode == CUSP_SCATTER_MIN ? min_signed64 : combiners[dtype][mode];
@@ -117,7 +120,7 @@ static cusp_status run_scatter_axis(cusp_call *call) {
   scattering s = {.from = updates->data, .out = out->data, .positions = positions, .places = cusp_array_count(positions)};
   s.lines = cusp_lines_around(&out->shape, (int)call->attrs[0].integer, 1);
   s.size = cusp_dtype_size(out->dtype);
-  s.combine = cusp_combine_find(CUSP_SCATTER_ADD, out->dtype);
+  s.combine = find_combine(CUSP_SCATTER_ADD, out->dtype);
   CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
   cusp_fill(out->data, cusp_array_count(out), s.size, NULL);
   int64_t work = s.lines.outer * s.places;
@@ -152,7 +155,7 @@ static cusp_status run_scatter_along(cusp_call *call) {
   scattering s = {.from = updates->data, .out = out->data, .positions = positions, .places = positions->shape.size[axis]};
   s.lines = cusp_lines_around(&out->shape, axis, 1);
   s.size = cusp_dtype_size(out->dtype);
-  s.combine = cusp_combine_find(CUSP_SCATTER_ADD, out->dtype);
+  s.combine = find_combine(CUSP_SCATTER_ADD, out->dtype);
   CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
   cusp_fill(out->data, cusp_array_count(out), s.size, NULL);
   cusp_parallel_for(s.lines.outer * s.lines.inner, 1 + 4096 / (s.places + 1), add_lines, &s);
@@ -179,7 +182,7 @@ static cusp_status run_scatter_nd(cusp_call *call) {
   s.places = cusp_array_count(positions) / (k ? k : 1);
   s.lines = cusp_lines_around(&out->shape, 0, k);
   s.size = cusp_dtype_size(out->dtype);
-  s.combine = cusp_combine_find((cusp_scatter_mode)call->attrs[0].integer, out->dtype);
+  s.combine = find_combine((cusp_scatter_mode)call->attrs[0].integer, out->dtype);
   for (int64_t row = 0; row < s.places && !call->attrs[1].integer; row++)
     if (cusp_position_offset(positions, row, k, &out->shape, 1) < 0)
       return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name, (long long)row, cusp_shape_text(&out->shape));

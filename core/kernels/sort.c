@@ -25,7 +25,7 @@ static uint64_t double_key(double x) {
   return bits & SIGN ? ~bits : bits | SIGN;
 }
 
-uint64_t cusp_sort_key(cusp_dtype dtype, const void *element) {
+static uint64_t key_of(cusp_dtype dtype, const void *element) {
   switch (dtype) {
   case CUSP_FLOAT32: return float_key(*(const float *)element);
   case CUSP_FLOAT64: return double_key(*(const double *)element);
@@ -92,7 +92,7 @@ static cusp_sort_record *sort_records(int64_t n, cusp_sort_record *records, cusp
 static void load_records(cusp_dtype dtype, int64_t n, const void *x, bool descending, cusp_sort_record *records) {
   size_t size = cusp_dtype_size(dtype);
   for (int64_t i = 0; i < n; i++) {
-    uint64_t key = cusp_sort_key(dtype, (const char *)x + (size_t)i * size);
+    uint64_t key = key_of(dtype, (const char *)x + (size_t)i * size);
     records[i] = (cusp_sort_record){descending ? ~key : key, (uint32_t)i};
   }
 }
@@ -157,11 +157,11 @@ void cusp_top_k(cusp_dtype dtype, int64_t n, int64_t k, const void *x, int32_t *
 
 int64_t cusp_search_sorted(cusp_dtype dtype, int64_t n, const void *x, const void *value, bool or_equal) {
   size_t size = cusp_dtype_size(dtype);
-  uint64_t wanted = cusp_sort_key(dtype, value);
+  uint64_t wanted = key_of(dtype, value);
   int64_t low = 0, high = n;
   while (low < high) {
     int64_t middle = low + (high - low) / 2;
-    uint64_t key = cusp_sort_key(dtype, (const char *)x + (size_t)middle * size);
+    uint64_t key = key_of(dtype, (const char *)x + (size_t)middle * size);
     if (key < wanted || (or_equal && key == wanted))
       low = middle + 1;
     else

@@ -12,8 +12,6 @@ typedef struct cusp_sort_record {
   uint32_t index;
 } cusp_sort_record;
 
-/** The key of one element: order of keys is order of elements. */
-uint64_t cusp_sort_key(cusp_dtype dtype, const void *element);
 /** out[i] = index of the i-th smallest element of a row; equal elements keep their order. `scratch`: 2 * n records. */
 void cusp_argsort(cusp_dtype dtype, int64_t n, const void *x, int32_t *out, cusp_sort_record *scratch);
 /** out[0 .. k-1] = indices of the k largest elements, the largest first, of equal ones the first first. `scratch`: 2 * n records. */

@@ -2,7 +2,6 @@
 #define CUSP_NODE_TAPE_H
 /* Tapes: what was computed, kept so that gradients can be asked afterwards. */
 
-#include "gradient.h"
 #include "variable.h"
 
 /**

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "graph/import.h"
+#include "graph/passes.h"
 #include "graph/plan.h"
 #include "node/build.h"
 

@@ -1,0 +1,11 @@
+#ifndef CUSP_GRAPH_PASSES_H
+#define CUSP_GRAPH_PASSES_H
+/* Each pass rewrites the graph in place, and leaves every value's type as it was. */
+
+#include "graph.h"
+
+cusp_status cusp_pass_simplify(cusp_graph *graph); /* pass_simplify.c: identities, no-op views and casts */
+cusp_status cusp_pass_common(cusp_graph *graph);   /* pass_common.c: equal operations become one */
+cusp_status cusp_pass_dead(cusp_graph *graph);     /* pass_dead.c: what no output needs goes */
+
+#endif
