@@ -1,4 +1,4 @@
-/* Gated recurrent units as one operation for a whole sequence; see recurrent.c, whose rows have the same form. */
+/* Gated recurrent units as one operation for a whole sequence; see lstm.c, whose rows have the same form. */
 
 #include "../kernels/gru.h"
 #include "../kernels/blas.h"

@@ -40,7 +40,6 @@ CUSP_NODISCARD cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name);
 
 static inline bool cusp_dtype_is_float(cusp_dtype d) { return d >= CUSP_FLOAT16; }
 static inline bool cusp_dtype_is_signed_int(cusp_dtype d) { return d >= CUSP_INT8 && d <= CUSP_INT64; }
-static inline bool cusp_dtype_is_unsigned_int(cusp_dtype d) { return d >= CUSP_UINT8 && d <= CUSP_UINT64; }
 static inline bool cusp_dtype_is_int(cusp_dtype d) { return d >= CUSP_INT8 && d <= CUSP_UINT64; }
 
 /** Keras's result_type of two array dtypes (jax's lattice: int32 + float16 -> float16, uint8 + int8 -> int16, bfloat16 + float16 -> float32, ...). */

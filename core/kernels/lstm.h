@@ -1,5 +1,5 @@
-#ifndef CUSP_KERNELS_RECURRENT_H
-#define CUSP_KERNELS_RECURRENT_H
+#ifndef CUSP_KERNELS_LSTM_H
+#define CUSP_KERNELS_LSTM_H
 /*
  * An LSTM over whole sequences, forward and backward (Hochreiter and Schmidhuber 1997, with Gers's forget gate), as
  * keras.layers.LSTM computes it: gates in the order input, forget, candidate, output.
@@ -42,7 +42,7 @@ typedef struct cusp_lstm_gradient {
 size_t cusp_lstm_gradient_workspace(const cusp_lstm *lstm);
 void cusp_lstm_backward(const cusp_lstm *lstm, const cusp_lstm_gradient *gradient);
 
-/** Loops over the units of some rows, compiled for each instruction set (recurrent.isa.c). */
+/** Loops over the units of some rows, compiled for each instruction set (lstm.isa.c). */
 typedef struct cusp_lstm_loops {
   /** z [rows, 4U] gets the bias (may be NULL), and is halved but for the candidate: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2. */
   void (*before_tanh)(int64_t rows, int64_t units, void *z, const void *bias);

@@ -1,4 +1,4 @@
-#include "recurrent.h"
+#include "lstm.h"
 
 #include "isa.h"
 
@@ -7,8 +7,8 @@ CUSP_ISA_DECLARE(const cusp_lstm_loops, cusp_lstm_loops_float64);
 
 #define REAL float
 #define NAME(x) x##_float32
-#include "recurrent_loops.h"
+#include "lstm_loops.h"
 
 #define REAL double
 #define NAME(x) x##_float64
-#include "recurrent_loops.h"
+#include "lstm_loops.h"

@@ -3,7 +3,7 @@
  * the kernels, and take a list because a row's own inputs are limited in number and cannot be absent in the middle.
  */
 
-#include "../kernels/recurrent.h"
+#include "../kernels/lstm.h"
 #include "../base/memory.h"
 #include "../kernels/blas.h"
 #include "../node/build.h"
@@ -240,7 +240,7 @@ CUSP_COMPOSE(lstm_compose) {
   return CUSP_OK;
 }
 
-const cusp_op cusp_ops_recurrent[] = {
+const cusp_op cusp_ops_lstm[] = {
     {.name = "lstm",
      .arguments = "x, h0, c0, kernel, recurrent_kernel, bias?, mask?, go_backwards: bool = false",
      .help = "An LSTM over sequences [batch, time, input]: its outputs [batch, time, units], the last output and cell state.",

@@ -1,4 +1,4 @@
-#include "recurrent.h"
+#include "lstm.h"
 
 #include "../base/memory.h"
 #include "../base/threads.h"
