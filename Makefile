@@ -185,7 +185,7 @@ check:
 	@$(MAKE) --no-print-directory run-tests BUILD=$(BUILD)-check SANITIZE=1 CFLAGS="-O1 -g"
 
 C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
-STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -DCUSP_ISA_SUFFIX=_baseline
+STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wconversion -DCUSP_ISA_SUFFIX=_baseline
 
 NATIVE_CFLAGS = $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
 

@@ -332,7 +332,7 @@ static cusp_status scalar_to_node(cusp_node **node, lua_State *L, int index, int
   lua_Integer value = boolean ? lua_toboolean(L, index) : lua_tointeger(L, index);
   bool fits = cusp_dtype_holds_int(CUSP_INT32, value);
   if (dtype == CUSP_LUA_ANY_DTYPE)
-    dtype = boolean ? CUSP_BOOL : !integer ? cusp_get_floatx() : fits ? CUSP_INT32 : CUSP_INT64;
+    dtype = (int)(boolean ? CUSP_BOOL : !integer ? cusp_get_floatx() : fits ? CUSP_INT32 : CUSP_INT64);
   if (integer ? !cusp_dtype_holds_int((cusp_dtype)dtype, value) : !cusp_dtype_holds_double((cusp_dtype)dtype, lua_tonumber(L, index)))
     return cusp_dtype_fail_range((cusp_dtype)dtype, cusp_lua_got(L, index));
   if (integer && !fits && !cusp_dtype_is_float((cusp_dtype)dtype))

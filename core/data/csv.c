@@ -432,10 +432,10 @@ static cusp_status store_cell(cusp_csv *csv, int64_t row, const cusp_csv_cell *c
   return CUSP_OK;
 }
 
-static cusp_status store_row(csv_reader *self, int64_t row, const cusp_csv_record *record, int64_t place, void *const *out) {
+static cusp_status store_row(csv_reader *self, int64_t row, const cusp_csv_record *record, int64_t at, void *const *out) {
   for (int k = 0; k < self->base.n_columns; k++) {
     const cusp_csv_output *output = &self->outputs[k];
-    char *to = (char *)out[k] + (size_t)place * self->base.columns[k].bytes;
+    char *to = (char *)out[k] + (size_t)at * self->base.columns[k].bytes;
     for (int i = 0; i < output->n_cells; i++, to += cusp_dtype_size(output->dtype)) {
       const cusp_csv_cell *cell = &output->cells[i];
       CUSP_TRY(store_cell(self->csv, row, cell, output->dtype, record->text + record->start[cell->column], to));

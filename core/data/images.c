@@ -48,7 +48,7 @@ typedef struct taps {
 static int64_t clamp(int64_t i, int64_t size) { return i < 0 ? 0 : i >= size ? size - 1 : i; }
 
 static taps nearest_taps(int64_t i, double scale, int64_t in) {
-  return (taps){.first = clamp((int64_t)floor((i + 0.5) * scale), in), .count = 1, .weight = {1}};
+  return (taps){.first = clamp((int64_t)floor(((double)i + 0.5) * scale), in), .count = 1, .weight = {1}};
 }
 
 static taps bilinear_taps(int64_t i, double scale, int64_t in) {
@@ -67,7 +67,7 @@ static double cubic(double x) { /* Keys, a = -0.5 */
 
 /* Positions beyond the edge do not count; the rest is brought to a sum of 1. */
 static taps bicubic_taps(int64_t i, double scale, int64_t in) {
-  double at = (i + 0.5) * scale - 0.5, sum = 0;
+  double at = ((double)i + 0.5) * scale - 0.5, sum = 0;
   int64_t low = (int64_t)floor(at) - 1, first = low < 0 ? 0 : low, last = low + 3 < in ? low + 3 : in - 1;
   taps t = {.first = first, .count = (int)(last - first + 1)};
   double weight[4];

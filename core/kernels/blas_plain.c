@@ -16,11 +16,15 @@
           sum_t scale = (sum_t)((const in_t *)p->a)[i * p->a_row + k * p->a_column]; \
           const in_t *b = (const in_t *)p->b + k * p->b_row + first * p->b_column;   \
           if (p->b_column == 1)                                                      \
-            for (int64_t j = 0; j < width; j++)                                      \
-              sums[j] += scale * (sum_t)b[j];                                        \
+            for (int64_t j = 0; j < width; j++) {                                    \
+              sum_t other = (sum_t)b[j];                                             \
+              sums[j] += scale * other;                                              \
+            }                                                                        \
           else                                                                       \
-            for (int64_t j = 0; j < width; j++)                                      \
-              sums[j] += scale * (sum_t)b[j * p->b_column];                          \
+            for (int64_t j = 0; j < width; j++) {                                    \
+              sum_t other = (sum_t)b[j * p->b_column];                               \
+              sums[j] += scale * other;                                              \
+            }                                                                        \
         }                                                                            \
         out_t *c = (out_t *)p->c + i * p->c_row + first;                             \
         for (int64_t j = 0; j < width; j++)                                          \

@@ -76,10 +76,10 @@ static cusp_status static_bounds(cusp_node *const *inputs, int n_inputs, bound *
   return n_inputs > 2 ? static_bound(inputs[2], step) : CUSP_OK;
 }
 
-#define FILL(dtype_id, type)                                                                     \
-  case dtype_id:                                                                                 \
-    for (int64_t i = 0; i < count; i++)                                                          \
-      ((type *)data)[i] = (type)(whole ? (int64_t)start + i * (int64_t)step : start + i * step); \
+#define FILL(dtype_id, type)                                                                                     \
+  case dtype_id:                                                                                                 \
+    for (int64_t i = 0; i < count; i++)                                                                          \
+      ((type *)data)[i] = whole ? (type)((int64_t)start + i * (int64_t)step) : (type)(start + (double)i * step); \
     break;
 
 static void fill_range(cusp_dtype dtype, void *data, int64_t count, double start, double step) {

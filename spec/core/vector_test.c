@@ -291,9 +291,9 @@ static void fill_random(cusp_dtype dtype, unsigned char *data, int count) {
     if (dtype == CUSP_BOOL)
       data[i] = random_bits() & 1;
     else if (cusp_dtype_is_float(dtype))
-      cusp_store_double(dtype, data + i * size, random_between(-3, 3));
+      cusp_store_double(dtype, data + (size_t)i * size, random_between(-3, 3));
     else
-      cusp_store_int(dtype, data + i * size, (int64_t)(random_bits() >> (random_bits() % 60)));
+      cusp_store_int(dtype, data + (size_t)i * size, (int64_t)(random_bits() >> (random_bits() % 60)));
 }
 
 /** Elements agree; a vector register and a scalar may round differently in the last place (a product that is fused into a sum). */
@@ -319,16 +319,17 @@ static void check_steps(cusp_vector_id id, cusp_dtype dtype, int pattern, int64_
     fill_random(kind, operand[k], 600);
   }
   for (int64_t i = 0; i < n; i++) {
-    const void *one[3] = {operand[0] + i * step[0] * size[0], operand[1] + i * step[1] * size[1], operand[2] + i * step[2] * size[2]};
-    function(1, expected + i * out_size, one, (const int8_t[]){1, 1, 1});
+    const void *one[3] = {operand[0] + i * step[0] * (int64_t)size[0], operand[1] + i * step[1] * (int64_t)size[1],
+                          operand[2] + i * step[2] * (int64_t)size[2]};
+    function(1, expected + (size_t)i * out_size, one, (const int8_t[]){1, 1, 1});
   }
   const int last = rows[id].arity - 1;
   void *out = in_place && step[last] && size[last] == out_size ? operand[last] : result;
   memset(result, 0x55, sizeof result);
   function(n, out, in, step);
-  bool ok = out != result || result[n * out_size] == 0x55;
+  bool ok = out != result || result[(size_t)n * out_size] == 0x55;
   for (int64_t i = 0; i < n; i++)
-    ok &= same_element(out_dtype, expected + i * out_size, (unsigned char *)out + i * out_size);
+    ok &= same_element(out_dtype, expected + (size_t)i * out_size, (unsigned char *)out + (size_t)i * out_size);
   if (!ok)
     fprintf(stderr, "function %d, %s, steps %d, n %d\n", id, cusp_dtype_name(dtype), pattern, (int)n);
   CHECK(ok);
@@ -355,8 +356,8 @@ static void test_cast_steps(void) {
         bool ok = true;
         for (int i = 0; i < 515; i++) {
           unsigned char one[8];
-          function(1, one, (const void *[]){in + i * step * cusp_dtype_size(from)}, (const int8_t[]){1});
-          ok &= memcmp(one, out + i * cusp_dtype_size(to), cusp_dtype_size(to)) == 0;
+          function(1, one, (const void *[]){in + (size_t)(i * step) * cusp_dtype_size(from)}, (const int8_t[]){1});
+          ok &= memcmp(one, out + (size_t)i * cusp_dtype_size(to), cusp_dtype_size(to)) == 0;
         }
         CHECK(ok);
       }
