@@ -17,7 +17,7 @@ const char cusp_lua_tensor_kind[] = "cusp.Tensor";
  * collection is computed then, so that the same loop gives the same graphs, whose plans exist already.
  */
 #define LEAST_SLACK ((uint64_t)16 << 20)
-enum { MOST_PENDING = 1000 };
+enum { MOST_PENDING = CUSP_PENDING_NODES / 2 }; /* before the engine's own bound, which collects nothing first */
 
 static uint64_t collect_at = LEAST_SLACK, pending_limit = MOST_PENDING;
 

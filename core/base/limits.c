@@ -1,4 +1,6 @@
 /* How much memory there is: what asks for more is refused before it is begun. */
+#include "limits.h"
+
 #include "memory.h"
 
 #include <inttypes.h>

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "memory.h"
+#include "limits.h"
 
 #include <pthread.h>
 #include <sched.h>

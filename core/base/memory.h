@@ -36,8 +36,6 @@ typedef struct cusp_memory_stats {
   uint64_t bytes_cached; /* freed, kept for reuse */
 } cusp_memory_stats;
 cusp_memory_stats cusp_memory_get_stats(void);
-/** The bytes that this process may have: of the machine, of its control group or of its address space, whichever are fewest. */
-uint64_t cusp_memory_limit(void);
 /** bytes_live alone; cheap enough for every tensor made. */
 uint64_t cusp_memory_live(void);
 void cusp_memory_reset_peak(void);

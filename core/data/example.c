@@ -1,4 +1,6 @@
 /* tf.train.Example from its bytes, without making anything of what is not asked for. Field numbers are the format's. */
+#include "example.h"
+
 #include "tfrecord.h"
 
 #include "../base/memory.h"

@@ -4,6 +4,7 @@
 #include "../base/threads.h"
 #include "../io/crc32c.h"
 #include "bytes.h"
+#include "example.h"
 
 #include <errno.h>
 #include <fcntl.h>

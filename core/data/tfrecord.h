@@ -23,8 +23,4 @@ typedef struct cusp_feature {
 /** One column a feature; what they hold is copied. Finds the records first: 8 bytes of memory each. CUSP_EIO names file and record. */
 CUSP_NODISCARD cusp_status cusp_reader_tfrecord(cusp_reader **out, const char *path, int n_features, const cusp_feature *features);
 
-/** A tf.train.Example of `bytes` bytes into one row; out[k] for feature k. */
-CUSP_NODISCARD cusp_status cusp_example_parse(const unsigned char *data, size_t bytes, int n_features, const cusp_feature *features,
-                                              void *const *out);
-
 #endif

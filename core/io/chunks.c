@@ -3,6 +3,7 @@
 
 #include "../base/memory.h"
 #include "../base/threads.h"
+#include "filters.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,4 +1,6 @@
 /* HDF5's filters shuffle, deflate and fletcher32 (HDF5 File Format Specification, filter pipeline message). See chunks.h. */
+#include "filters.h"
+
 #include "chunks.h"
 
 #include "../base/memory.h"

@@ -1,3 +1,5 @@
+#include "convolution.h"
+
 #include "../base/threads.h"
 #include "windows.h"
 

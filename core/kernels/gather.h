@@ -10,25 +10,10 @@
 
 /** inputs: x [outer, n, inner], positions [m]; result [outer, m, inner]. Attribute: axis (normalised). */
 extern const cusp_kernel cusp_gather_axis_kernels[];
-/** inputs: updates [outer, m, inner], positions [m]; result [outer, n, inner], zero and updates added. Attributes: axis, n. */
-extern const cusp_kernel cusp_scatter_axis_kernels[];
 /** inputs: x [outer, n, inner], positions [outer, m, inner]; result like the positions. Attribute: axis. */
 extern const cusp_kernel cusp_gather_along_kernels[];
-/** inputs: updates and positions [outer, m, inner]; result [outer, n, inner], zero and updates added. Attributes: axis, n. */
-extern const cusp_kernel cusp_scatter_along_kernels[];
 /** inputs: x, positions [..., k] into its first k axes; result [..., rest of x]. Attribute: drop (zeros for positions outside). */
 extern const cusp_kernel cusp_gather_nd_kernels[];
-/** inputs: x, positions [..., k], updates [..., rest of x]; x with updates combined in. Attributes: mode, drop. */
-extern const cusp_kernel cusp_scatter_nd_kernels[];
-
-typedef enum cusp_scatter_mode {
-  CUSP_SCATTER_SET = 0, /* the last update of a position wins */
-  CUSP_SCATTER_ADD,
-  CUSP_SCATTER_MAX,
-  CUSP_SCATTER_MIN,
-  CUSP_SCATTER_MULTIPLY,
-  CUSP_SCATTER_MODES
-} cusp_scatter_mode;
 
 /*
  * Shared by the two files of kernels.

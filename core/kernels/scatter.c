@@ -2,7 +2,7 @@
 
 #pragma GCC optimize("O3") /* the loops over columns want vectors */
 
-#include "gather.h"
+#include "scatter.h"
 
 #include "../base/threads.h"
 #include "copy.h"

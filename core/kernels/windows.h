@@ -32,10 +32,6 @@ typedef enum cusp_convolution_face {
   CUSP_CONVOLUTION_KERNEL_GRADIENT /* (x, dy) -> dkernel */
 } cusp_convolution_face;
 
-/** The readable reference, for float32 and float64; row-major arrays; parallel. */
-void cusp_convolution_reference(const cusp_convolution *convolution, cusp_convolution_face face, cusp_dtype dtype, const void *a,
-                                const void *b, void *out);
-
 /** Positions that share one input or output position, flattened over batch and spatial axes: see the fields. */
 typedef struct cusp_position {
   int64_t batch, at[CUSP_WINDOW_AXES];

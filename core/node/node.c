@@ -1,6 +1,7 @@
 /* Making nodes. */
 #include "node.h"
 
+#include "../base/limits.h"
 #include "../kernels/vector.h"
 #include "pending.h"
 #include "promote.h"

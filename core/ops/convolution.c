@@ -7,6 +7,7 @@
  * with attributes strides, low (positions of padding before the input), dilations and sizes.
  */
 
+#include "../kernels/convolution.h"
 #include "../base/memory.h"
 #include "../kernels/onednn.h"
 #include "../node/infer.h"

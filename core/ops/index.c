@@ -4,6 +4,7 @@
 
 #include "../base/memory.h"
 #include "../kernels/gather.h"
+#include "../kernels/scatter.h"
 #include "../node/evaluator.h"
 #include "../node/infer.h"
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "data/csv.h"
+#include "data/example.h"
 #include "data/pipeline.h"
 #include "data/tfrecord.h"
 #include "io/crc32c.h"
