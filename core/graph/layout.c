@@ -16,7 +16,7 @@ static const cusp_op contiguous = {
     .name = "contiguous",
     .arguments = "x",
     .help = "The same elements in row-major order.",
-    .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_HIDDEN | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT,
+    .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
     .infer = infer_contiguous,
     .vector = CUSP_VECTOR_copy,
 };

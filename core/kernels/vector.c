@@ -51,17 +51,20 @@ cusp_vector_fn cusp_vector_find(cusp_vector_id id, cusp_dtype dtype) {
 
 cusp_vector_fn cusp_vector_find_cast(cusp_dtype from, cusp_dtype to) { return (*tables()->casts)[from][to]; }
 
+enum { quick = false, slow = true };
+
+static const bool slow_functions[CUSP_VECTOR_COUNT] = {
+#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = cost,
+#include "vector_functions.h"
+#undef CUSP_VECTOR
+};
+
 bool cusp_vector_is_slow(cusp_vector_fn function) {
   static const cusp_dtype floats[] = {CUSP_FLOAT32, CUSP_FLOAT64, CUSP_FLOAT16, CUSP_BFLOAT16};
   const isa_tables *from = tables();
-  for (size_t kind = 0; kind < sizeof floats / sizeof *floats; kind++) {
-    const cusp_vector_fn *table = from->functions[floats[kind]];
-    for (int id = CUSP_VECTOR_exp; id <= CUSP_VECTOR_softplus; id++)
-      if (table[id] == function)
+  for (size_t kind = 0; kind < sizeof floats / sizeof *floats; kind++)
+    for (int id = 0; id < CUSP_VECTOR_COUNT; id++)
+      if (slow_functions[id] && from->functions[floats[kind]][id] == function)
         return true;
-    for (int id = CUSP_VECTOR_floor_divide; id <= CUSP_VECTOR_power; id++)
-      if (table[id] == function)
-        return true;
-  }
   return false;
 }

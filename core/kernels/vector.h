@@ -8,10 +8,10 @@
 #include "../base/cpu.h"
 #include "../tensor/dtype.h"
 
-/** X-macro list of all functions: CUSP_VECTOR(NAME, arity, result) with result `same` or `bool`; see vector_functions.h. */
+/** X-macro list of all functions: CUSP_VECTOR(NAME, arity, result, cost); see vector_functions.h. */
 typedef enum cusp_vector_id {
   CUSP_VECTOR_NONE = 0,
-#define CUSP_VECTOR(name, arity, result) CUSP_VECTOR_##name,
+#define CUSP_VECTOR(name, arity, result, cost) CUSP_VECTOR_##name,
 #include "vector_functions.h"
 #undef CUSP_VECTOR
   CUSP_VECTOR_COUNT

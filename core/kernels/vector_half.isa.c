@@ -39,7 +39,7 @@ static void run(const half_kind *kind, int id, int arity, bool to_bool, int64_t 
 
 #define RESULT_same false
 #define RESULT_bool true
-#define CUSP_VECTOR(name, arity, result)                                                         \
+#define CUSP_VECTOR(name, arity, result, cost)                                                   \
   static void float16_##name(int64_t n, void *out, const void *const *in, const int8_t *step) {  \
     run(&float16_kind, CUSP_VECTOR_##name, arity, RESULT_##result, n, out, in, step);            \
   }                                                                                              \
@@ -57,12 +57,12 @@ CUSP_MAP3(bits_select, uint8_t, uint16_t, uint16_t, a ? b : c)
 
 /* Rows without a float32 function stay in the table; cusp_vector_find leaves them out. */
 #define BITWISE(name) [CUSP_VECTOR_##name] = bits_##name
-#define CUSP_VECTOR(name, arity, result) [CUSP_VECTOR_##name] = float16_##name,
+#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = float16_##name,
 const cusp_vector_table CUSP_ISA(cusp_vector_float16) = {
 #include "vector_functions.h"
 };
 #undef CUSP_VECTOR
-#define CUSP_VECTOR(name, arity, result) [CUSP_VECTOR_##name] = bfloat16_##name,
+#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = bfloat16_##name,
 const cusp_vector_table CUSP_ISA(cusp_vector_bfloat16) = {
 #include "vector_functions.h"
 };

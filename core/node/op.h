@@ -97,7 +97,6 @@ enum {
   CUSP_OP_IN_PLACE = 1 << 5,    /* outputs[0] may overwrite inputs[0] of the same size */
   CUSP_OP_HIDDEN = 1 << 6,      /* internal: not offered as cusp.ops.NAME */
   CUSP_OP_NO_GRADIENT = 1 << 7, /* piecewise constant or not differentiable: no gradient flows, and that is right */
-  CUSP_OP_CHEAP = 1 << 8,       /* elementwise work of a cycle or so an element; for costs */
   CUSP_OP_LIST = 1 << 9,        /* the results form one list, however many there are (split, unstack) */
   CUSP_OP_NULL_AXIS = 1 << 10,  /* an axis that is null, though it has a default, means all elements in one row */
   CUSP_OP_FROM_DATA = 1 << 11,  /* makes a tensor of values of the caller's, in the dtype that is an argument */

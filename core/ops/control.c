@@ -96,7 +96,7 @@ CUSP_COMPOSE(compose_saturate_cast) {
 
 /* ------------------------------------------------------------------ rows */
 
-#define COPYING CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP
+#define COPYING CUSP_OP_ELEMENTWISE
 
 const cusp_op cusp_ops_control[] = {
     {.name = "cast",

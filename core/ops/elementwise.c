@@ -341,24 +341,19 @@ CUSP_COMPOSE(compose_where) {
 #define ANY .promotion = CUSP_PROMOTE_COMMON
 #define LOOP(function, rule) \
   .flags = CUSP_OP_ELEMENTWISE, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
-#define CHEAP(function, rule) \
-  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
-#define STEPS(function) \
-  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT, .infer = infer_loop, .vector = CUSP_VECTOR_##function
-#define TEST(function) \
-  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT, .infer = infer_test, .vector = CUSP_VECTOR_##function
-#define HIDDEN(function, rule)                                                                                     \
-  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_HIDDEN, .infer = infer_loop, .gradient = rule##_gradient, \
-  .vector = CUSP_VECTOR_##function
+#define STEPS(function) .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT, .infer = infer_loop, .vector = CUSP_VECTOR_##function
+#define TEST(function) .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT, .infer = infer_test, .vector = CUSP_VECTOR_##function
+#define HIDDEN(function, rule) \
+  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_HIDDEN, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
 
 const cusp_op cusp_ops_elementwise[] = {
     /* one operand */
-    {.name = "negative", .arguments = "x", .help = "-x.", NUMBERS, CHEAP(negative, negative)},
-    {.name = "absolute", .arguments = "x", .help = "The magnitude of x.", CHEAP(absolute, absolute)},
-    {.name = "abs", .arguments = "x", .help = "The magnitude of x.", CHEAP(absolute, absolute)},
+    {.name = "negative", .arguments = "x", .help = "-x.", NUMBERS, LOOP(negative, negative)},
+    {.name = "absolute", .arguments = "x", .help = "The magnitude of x.", LOOP(absolute, absolute)},
+    {.name = "abs", .arguments = "x", .help = "The magnitude of x.", LOOP(absolute, absolute)},
     {.name = "fabs", .arguments = "x", .help = "The magnitude of x as a float.", FLOATS, .compose = compose_fabs},
     {.name = "sign", .arguments = "x", .help = "-1, 0 or 1.", NUMBERS, STEPS(sign)},
-    {.name = "square", .arguments = "x", .help = "x * x.", NUMBERS, CHEAP(square, square)},
+    {.name = "square", .arguments = "x", .help = "x * x.", NUMBERS, LOOP(square, square)},
     {.name = "sqrt", .arguments = "x", .help = "The square root; NaN below 0.", FLOATS, LOOP(sqrt, sqrt)},
     {.name = "rsqrt", .arguments = "x", .help = "1 / sqrt(x).", FLOATS, LOOP(rsqrt, rsqrt)},
     {.name = "reciprocal", .arguments = "x", .help = "1 / x.", FLOATS, LOOP(reciprocal, reciprocal)},
@@ -397,14 +392,14 @@ const cusp_op cusp_ops_elementwise[] = {
      .arguments = "x",
      .help = "Half to even.",
      FLOATS,
-     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
+     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
      .infer = infer_loop,
      .vector = CUSP_VECTOR_round},
     {.name = "trunc_to_whole",
      .arguments = "x",
      .help = "Towards zero.",
      FLOATS,
-     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
+     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
      .infer = infer_loop,
      .vector = CUSP_VECTOR_trunc},
     {.name = "bitwise_not", .arguments = "x", .help = "Every bit inverted.", STEPS(bitwise_not)},
@@ -422,7 +417,7 @@ const cusp_op cusp_ops_elementwise[] = {
      .arguments = "x",
      .help = "Whether the sign bit is set.",
      FLOATS,
-     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
+     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
      .infer = infer_test,
      .vector = CUSP_VECTOR_signbit},
     {.name = "deg2rad", .arguments = "x", .help = "Degrees to radians.", FLOATS, .compose = compose_deg2rad},
@@ -438,27 +433,27 @@ const cusp_op cusp_ops_elementwise[] = {
     {.name = "conjugate", .arguments = "x", .help = "The complex conjugate.", .compose = compose_real},
     {.name = "angle", .arguments = "x", .help = "The angle of x as a complex number.", FLOATS, .compose = compose_angle},
     /* two operands */
-    {.name = "add", .arguments = "x1, x2", .help = "x1 + x2.", ANY, CHEAP(add, add)},
-    {.name = "subtract", .arguments = "x1, x2", .help = "x1 - x2.", NUMBERS, CHEAP(subtract, subtract)},
-    {.name = "multiply", .arguments = "x1, x2", .help = "x1 * x2.", ANY, CHEAP(multiply, multiply)},
-    {.name = "divide", .arguments = "x1, x2", .help = "x1 / x2, a float.", FLOATS, CHEAP(divide, divide)},
-    {.name = "true_divide", .arguments = "x1, x2", .help = "x1 / x2, a float.", FLOATS, CHEAP(divide, divide)},
+    {.name = "add", .arguments = "x1, x2", .help = "x1 + x2.", ANY, LOOP(add, add)},
+    {.name = "subtract", .arguments = "x1, x2", .help = "x1 - x2.", NUMBERS, LOOP(subtract, subtract)},
+    {.name = "multiply", .arguments = "x1, x2", .help = "x1 * x2.", ANY, LOOP(multiply, multiply)},
+    {.name = "divide", .arguments = "x1, x2", .help = "x1 / x2, a float.", FLOATS, LOOP(divide, divide)},
+    {.name = "true_divide", .arguments = "x1, x2", .help = "x1 / x2, a float.", FLOATS, LOOP(divide, divide)},
     {.name = "divide_no_nan", .arguments = "x1, x2", .help = "x1 / x2, and 0 where x2 is 0.", FLOATS, .compose = compose_divide_no_nan},
     {.name = "floor_divide", .arguments = "x1, x2", .help = "The largest whole number not above x1 / x2.", NUMBERS, STEPS(floor_divide)},
     {.name = "mod", .arguments = "x1, x2", .help = "What is left of x1 / x2, with the sign of x2.", NUMBERS, LOOP(mod, mod)},
     {.name = "fmod", .arguments = "x1, x2", .help = "What is left of x1 / x2, with the sign of x1.", NUMBERS, LOOP(fmod, fmod)},
     {.name = "power", .arguments = "x1, x2", .help = "x1 to the power x2.", NUMBERS, LOOP(power, power)},
-    {.name = "maximum", .arguments = "x1, x2", .help = "The larger of the two; NaN where either is.", ANY, CHEAP(maximum, maximum)},
-    {.name = "minimum", .arguments = "x1, x2", .help = "The smaller of the two; NaN where either is.", ANY, CHEAP(minimum, minimum)},
-    {.name = "fmax", .arguments = "x1, x2", .help = "The larger of the two, leaving NaN out.", ANY, CHEAP(fmax, fmax)},
-    {.name = "fmin", .arguments = "x1, x2", .help = "The smaller of the two, leaving NaN out.", ANY, CHEAP(fmin, fmin)},
+    {.name = "maximum", .arguments = "x1, x2", .help = "The larger of the two; NaN where either is.", ANY, LOOP(maximum, maximum)},
+    {.name = "minimum", .arguments = "x1, x2", .help = "The smaller of the two; NaN where either is.", ANY, LOOP(minimum, minimum)},
+    {.name = "fmax", .arguments = "x1, x2", .help = "The larger of the two, leaving NaN out.", ANY, LOOP(fmax, fmax)},
+    {.name = "fmin", .arguments = "x1, x2", .help = "The smaller of the two, leaving NaN out.", ANY, LOOP(fmin, fmin)},
     {.name = "arctan2", .arguments = "x1, x2", .help = "The angle of the point (x2, x1).", TENSORS, LOOP(arctan2, arctan2)},
     {.name = "hypot", .arguments = "x1, x2", .help = "sqrt(x1^2 + x2^2) without overflow.", FLOATS, LOOP(hypot, hypot)},
     {.name = "logaddexp", .arguments = "x1, x2", .help = "log(exp(x1) + exp(x2)) without overflow.", TENSORS, LOOP(logaddexp, logaddexp)},
     {.name = "logaddexp2", .arguments = "x1, x2", .help = "log2(2^x1 + 2^x2) without overflow.", TENSORS, .compose = compose_logaddexp2},
     {.name = "heaviside", .arguments = "x1, x2", .help = "0 below 0, x2 at 0, 1 above.", FLOATS, .compose = compose_heaviside},
     {.name = "nextafter", .arguments = "x1, x2", .help = "The next float after x1 towards x2.", FLOATS, STEPS(nextafter)},
-    {.name = "copysign", .arguments = "x1, x2", .help = "The magnitude of x1 with the sign of x2.", FLOATS, CHEAP(copysign, copysign)},
+    {.name = "copysign", .arguments = "x1, x2", .help = "The magnitude of x1 with the sign of x2.", FLOATS, LOOP(copysign, copysign)},
     {.name = "ldexp", .arguments = "x1, x2", .help = "x1 * 2^x2.", .compose = compose_ldexp},
     {.name = "gcd", .arguments = "x1, x2", .help = "The greatest common divisor.", NUMBERS, STEPS(gcd)},
     {.name = "lcm", .arguments = "x1, x2", .help = "The least common multiple.", NUMBERS, STEPS(lcm)},
@@ -480,7 +475,7 @@ const cusp_op cusp_ops_elementwise[] = {
      .arguments = "x, x_min, x_max",
      .help = "x kept between x_min and x_max; x_max wins.",
      NUMBERS,
-     CHEAP(clip, clip),
+     LOOP(clip, clip),
      .instead = clip_bools},
     /* hidden */
     {.name = "select_where",
@@ -488,7 +483,7 @@ const cusp_op cusp_ops_elementwise[] = {
      .help = "x1 where the condition holds, x2 elsewhere.",
      ANY,
      .first_promoted = 1,
-     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_CHEAP | CUSP_OP_HIDDEN,
+     .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_HIDDEN,
      .infer = infer_select,
      .gradient = select_gradient,
      .vector = CUSP_VECTOR_select},
@@ -499,6 +494,6 @@ const cusp_op cusp_ops_elementwise[] = {
     /* the smooth steps of networks that have loops of their own */
     {.name = "sigmoid", .arguments = "x", .help = "1 / (1 + exp(-x)).", FLOATS, LOOP(sigmoid, sigmoid)},
     {.name = "softplus", .arguments = "x", .help = "log(1 + exp(x)).", FLOATS, LOOP(softplus, softplus)},
-    {.name = "relu", .arguments = "x", .help = "x where it is above 0, else 0.", NUMBERS, CHEAP(relu, relu)},
+    {.name = "relu", .arguments = "x", .help = "x where it is above 0, else 0.", NUMBERS, LOOP(relu, relu)},
     {0},
 };

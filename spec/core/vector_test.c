@@ -280,7 +280,7 @@ typedef struct row {
 #define RESULT_same false
 #define RESULT_bool true
 static const row rows[CUSP_VECTOR_COUNT] = {
-#define CUSP_VECTOR(name, arity, result) [CUSP_VECTOR_##name] = {arity, RESULT_##result},
+#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = {arity, RESULT_##result},
 #include "kernels/vector_functions.h"
 #undef CUSP_VECTOR
 };
