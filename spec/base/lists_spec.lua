@@ -133,7 +133,6 @@ describe("a list with a hole", function()
       return tape:gradient(v * v, {v, nil, v})
     end},
     boundaries = {2, function() return cusp.optimizers.schedules.PiecewiseConstantDecay({1, nil, 3}, {1, 2, 3}) end},
-    mask = {1, function() return layers.Attention()({a:reshape {1, 2, 2}, a:reshape {1, 2, 2}}, {mask = {nil, a}}) end},
   }
   for name, case in pairs(cases) do
     it("is an error that names the position: " .. name, function()
