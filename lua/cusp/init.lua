@@ -5,20 +5,40 @@
 -- local cusp = require "cusp"
 -- local model = cusp.Sequential{cusp.layers.Dense{10, activation = "softmax"}}
 -- model:compile{optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = {"accuracy"}}
+local rooms = require "cusp.base.rooms"
+
 local cusp = {}
 
 cusp._VERSION = "Cusp 0.1.0"
 
 local modules = {
-  "activations", "callbacks", "config", "constraints", "data", "datasets", "hdf5", "initializers", "json", "layers", "losses", "metrics",
-  "models", "null", "numpy", "ops", "optimizers", "random", "regularizers", "saving", "summary", "tfrecord", "utils", "yaml", "zip",
-  "compile",
+  activations = "cusp.activations", callbacks = "cusp.callbacks", config = "cusp.base.config",
+  constraints = "cusp.constraints", data = "cusp.data", datasets = "cusp.datasets",
+  hdf5 = "cusp.formats.hdf5", initializers = "cusp.initializers", json = "cusp.formats.json",
+  layers = "cusp.layers", losses = "cusp.losses", metrics = "cusp.metrics", models = "cusp.models",
+  null = "cusp.base.null", numpy = "cusp.formats.numpy", ops = "cusp.ops",
+  optimizers = "cusp.optimizers", random = "cusp.tensors.random",
+  regularizers = "cusp.regularizers", saving = "cusp.saving", summary = "cusp.summary",
+  tfrecord = "cusp.formats.tfrecord", utils = "cusp.utils", yaml = "cusp.formats.yaml",
+  zip = "cusp.formats.zip", compile = "cusp.tensors.compile",
 }
 
 -- name → function that gives its value
 local loaders = {}
-for _, name in ipairs(modules) do
-  loaders[name] = function() return require("cusp." .. name) end
+for name, path in pairs(modules) do
+  loaders[name] = function() return require(path) end
+end
+
+-- Rooms that lower ones ask for by name.
+for name, loader in pairs(loaders) do rooms.provide(name, loader) end
+rooms.provide("library", function() return cusp end)
+for _, path in ipairs {
+  "cusp.symbolic.tensors", "cusp.ops.image", "cusp.optimizers.schedules",
+  "cusp.saving.configuration", "cusp.saving.configuration.functional_reader",
+  "cusp.saving.configuration.functional_writer", "cusp.saving.configuration.training",
+  "cusp.saving.functions", "cusp.saving.keras2.upgrade", "cusp.saving.methods",
+} do
+  rooms.provide(path:sub(#"cusp." + 1), function() return require(path) end)
 end
 
 local function member(path, name)
@@ -26,21 +46,24 @@ local function member(path, name)
 end
 
 for name, path in pairs {
-  tensor = "cusp.creation", zeros = "cusp.creation", ones = "cusp.creation", full = "cusp.creation", arange = "cusp.creation",
-  linspace = "cusp.creation", eye = "cusp.creation", zeros_like = "cusp.creation", ones_like = "cusp.creation",
-  GradientTape = "cusp.gradients", grad = "cusp.gradients", value_and_grad = "cusp.gradients",
-  Layer = "cusp.layers", Loss = "cusp.losses", Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
-  Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models", Input = "cusp.layers",
-  SeedGenerator = "cusp.random",
-  save = "cusp.persistence", load = "cusp.persistence",
+  tensor = "cusp.tensors.creation", zeros = "cusp.tensors.creation", ones = "cusp.tensors.creation",
+  full = "cusp.tensors.creation", arange = "cusp.tensors.creation", linspace = "cusp.tensors.creation",
+  eye = "cusp.tensors.creation", zeros_like = "cusp.tensors.creation",
+  ones_like = "cusp.tensors.creation",
+  GradientTape = "cusp.tensors.gradients", grad = "cusp.tensors.gradients",
+  value_and_grad = "cusp.tensors.gradients", Layer = "cusp.layers", Loss = "cusp.losses",
+  Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
+  Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models",
+  Input = "cusp.layers", SeedGenerator = "cusp.tensors.random",
+  save = "cusp.saving.tensors", load = "cusp.saving.tensors",
 } do
   loaders[name] = member(path, name)
 end
 
-loaders.Variable = function() return require "cusp.variable" end
-loaders.Object = function() return require "cusp.class" end
-loaders.None = member("cusp.shape", "None")
-loaders.shape = member("cusp.shape", "copy")
+loaders.Variable = function() return require "cusp.tensors.variable" end
+loaders.Object = function() return require "cusp.base.class" end
+loaders.None = member("cusp.base.shape", "None")
+loaders.shape = member("cusp.base.shape", "copy")
 
 --- Monotonic time in seconds, for measuring.
 -- @function cusp.time

@@ -2,7 +2,7 @@
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local keras3 = require "cusp.saving.configuration.keras3"
-local registry = require "cusp.registry"
+local registry = require "cusp.base.registry"
 
 local json = cusp.json
 

@@ -1,10 +1,10 @@
 --- Data sets larger than memory, read in the background: `cusp.data.Dataset`, after tf.data, and readers of files.
 -- @module cusp.data
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local members = { Dataset = "dataset" }
 for file, names in pairs {
-  spec = "TensorSpec",
+  ["machinery.spec"] = "TensorSpec",
   files = "from_hdf5 from_numpy from_idx FixedLengthRecordDataset",
   csv = "from_csv",
   tfrecord = "from_tfrecord TFRecordDataset FixedLenFeature parse_example",

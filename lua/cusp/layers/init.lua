@@ -1,65 +1,32 @@
 --- Layers: `cusp.layers`.
 -- @module cusp.layers
-local namespace = require "cusp.namespace"
-local plain = require "cusp.plain"
+local namespace = require "cusp.base.namespace"
 
-local members = {
-  Layer = "layer", InputLayer = "input_layer",
-  Dense = "dense", EinsumDense = "einsum_dense",
-  Embedding = "embedding", ReversibleEmbedding = "reversible_embedding",
-  Activation = "activation", Identity = "identity", Masking = "masking", Lambda = "lambda", Wrapper = "wrapper",
-  Dropout = "dropout", Flatten = "flatten", Reshape = "reshape", Permute = "permute", RepeatVector = "repeat_vector", PReLU = "prelu",
-  BatchNormalization = "batch_normalization", SpectralNormalization = "spectral_normalization",
-  LSTM = "lstm", LSTMCell = "lstm_cell", GRU = "gru", GRUCell = "gru_cell", SimpleRNN = "simple_rnn", SimpleRNNCell = "simple_rnn_cell",
-  RNN = "rnn", StackedRNNCells = "stacked_rnn_cells", Bidirectional = "bidirectional", TimeDistributed = "time_distributed",
-  MultiHeadAttention = "multi_head_attention", GroupQueryAttention = "group_query_attention",
-  GroupedQueryAttention = "group_query_attention", Rescaling = "rescaling",
-  Normalization = "normalization_preprocessing", Discretization = "discretization", CategoryEncoding = "category_encoding",
-  Hashing = "hashing", HashedCrossing = "hashed_crossing", StringLookup = "string_lookup", IntegerLookup = "integer_lookup",
-  TextVectorization = "text_vectorization", STFTSpectrogram = "stft_spectrogram", MelSpectrogram = "mel_spectrogram",
-  Pipeline = "pipeline",
+-- Wing → its list of files: a file holds one class, which it returns, or several that it returns by name.
+local wings = {
+  machinery = require "cusp.layers.machinery",
+  core = require "cusp.layers.core",
+  activations = require "cusp.layers.activations",
+  convolution = require "cusp.layers.convolution",
+  pooling = require "cusp.layers.pooling",
+  normalization = require "cusp.layers.normalization",
+  regularization = require "cusp.layers.regularization",
+  reshaping = require "cusp.layers.reshaping",
+  merging = require "cusp.layers.merging",
+  recurrent = require "cusp.layers.recurrent",
+  attention = require "cusp.layers.attention",
+  preprocessing = require "cusp.layers.preprocessing",
+  image = require "cusp.layers.image",
 }
 
--- Files that hold a family of classes.
-local families = {
-  conv = "Conv1D Conv2D Conv3D",
-  conv_transpose = "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
-  depthwise_conv = "DepthwiseConv1D DepthwiseConv2D",
-  separable_conv = "SeparableConv1D SeparableConv2D",
-  pooling = "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D",
-  global_pooling = "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D "
-    .. "GlobalAveragePooling3D",
-  adaptive_pooling = "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AdaptiveAveragePooling1D "
-    .. "AdaptiveAveragePooling2D AdaptiveAveragePooling3D",
-  merging = "Add Subtract Multiply Average Maximum Minimum add subtract multiply average maximum minimum",
-  concatenate = "Concatenate concatenate",
-  dot = "Dot dot",
-  rectifiers = "ReLU LeakyReLU ELU Softmax",
-  normalizations = "LayerNormalization GroupNormalization RMSNormalization UnitNormalization",
-  noise = "GaussianNoise GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D ActivityRegularization",
-  borders = "Cropping1D Cropping2D Cropping3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
-  up_sampling = "UpSampling1D UpSampling2D UpSampling3D",
-  attention = "Attention AdditiveAttention",
-  conv_lstm = "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
-}
-for file, names in pairs(families) do
-  for name in names:gmatch "%S+" do members[name] = {file, name} end
-end
-
--- Layers of images, each in a file of its own name.
-local image_layers = {
-  "Resizing CenterCrop RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom RandomShear RandomPerspective",
-  "RandomElasticTransform RandomBrightness RandomContrast RandomHue RandomSaturation RandomSharpness RandomGrayscale",
-  "RandomInvert RandomPosterization RandomErasing RandomGaussianBlur RandomColorJitter RandomColorDegeneration RandAugment",
-  "AugMix MixUp CutMix Solarization AutoContrast Equalization ContrastLimitedAdaptiveHistogramEqualization",
-  "MaxNumBoundingBoxes",
-}
-for _, names in ipairs(image_layers) do
-  for name in names:gmatch "%S+" do
-    local file = plain.lower((name:gsub("(%l)(%u)", "%1_%2")))
-    members[name] = file
+local members = {}
+for wing, files in pairs(wings) do
+  for file, names in pairs(files) do
+    local path, several = wing .. "." .. file, names:find " "
+    for name in names:gmatch "%S+" do members[name] = several and { path, name } or path end
   end
 end
+members.GroupedQueryAttention = members.GroupQueryAttention
 
 -- Keras's other names for some of them.
 local aliases = {}
@@ -79,7 +46,7 @@ local layers = namespace.new("cusp.layers", members)
 
 --- The input of a functional model; see `cusp.Input`.
 function layers.Input(...)
-  return require("cusp.models.symbolic").input(...)
+  return require("cusp.symbolic.tensors").input(...)
 end
 
 return namespace.of_objects(layers, {what = "layer", module = "keras.layers", aliases = aliases})

@@ -1,11 +1,11 @@
 --- Data for fit, evaluate and predict: tensors, nested tables of numbers, lists and tables of them by name.
 -- @module cusp.training.data
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local null = require "cusp.null"
+local errors = require "cusp.base.errors"
+local null = require "cusp.base.null"
 local ops = require "cusp.ops"
-local structure = require "cusp.models.structure"
-local plain = require "cusp.plain"
+local structure = require "cusp.base.structure"
+local plain = require "cusp.base.plain"
 
 local data = {}
 
@@ -207,6 +207,18 @@ function data.class_weights(owner, y, class_weight)
     weights = ops.where(ops.equal(y, id), weight, weights)
   end
   return weights
+end
+
+--- What was given, with weights of samples made of weights of classes where there are any.
+-- @tparam table given `x`, `y`, `sample_weight`
+-- @treturn table
+function data.with_class_weight(owner, given, class_weight)
+  if class_weight == nil then return given end
+  if given.sample_weight ~= nil then
+    errors.raise("%s: class_weight and sample_weight cannot be given together", owner)
+  end
+  local weights = data.class_weights(owner, given.y, class_weight)
+  return { x = given.x, y = given.y, sample_weight = weights }
 end
 
 return data

@@ -1,18 +1,18 @@
 --- Running a model on data: fit, evaluate, predict. These become methods of `cusp.Model`.
 -- @module cusp.training.runs
 local CallbackList = require "cusp.callbacks.callback_list"
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local Step = require "cusp.training.step"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local loop = require "cusp.training.loop"
 local ops = require "cusp.ops"
-local resuming = require "cusp.training.resuming"
+local resuming = require "cusp.callbacks.resuming"
 local sources = require "cusp.training.source"
-local structure = require "cusp.models.structure"
+local structure = require "cusp.base.structure"
 
 local runs = {}
 
@@ -225,12 +225,6 @@ local bind_evaluate = arguments.binder("evaluate", {
   { "callbacks", "any", optional = true }, { "return_dict", "boolean", default = false },
 }, false)
 
-local function values_in_order(names, logs)
-  local values = {}
-  for i, name in ipairs(names) do values[i] = logs[name] end
-  return table.unpack(values, 1, #names)
-end
-
 --- The loss and the metrics on data.
 -- @param x inputs, as for `fit`
 -- @param[opt] y targets
@@ -253,7 +247,7 @@ function runs:evaluate(...)
   local _ <close> = guard(run)
   local logs, step = evaluate_source(self, "evaluate", source, run.callbacks, steps)
   if return_dict then return logs end
-  return values_in_order(step:log_names(), logs)
+  return step:values(logs)
 end
 
 ---------------------------------------------------------------- predict

@@ -6,11 +6,11 @@
 local captures = require "cusp.captures"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local PlanCache = require "cusp.plan_cache"
-local structure = require "cusp.models.structure"
-local whole = require "cusp.whole"
+local PlanCache = require "cusp.tensors.plan_cache"
+local structure = require "cusp.base.structure"
+local whole = require "cusp.base.whole"
 
 local Step = {}
 Step.__index = Step
@@ -241,5 +241,12 @@ end
 
 --- The names of what the steps report, in order.
 function Step:log_names() return self.names or {} end
+
+--- What the steps report, as values in that order.
+function Step:values(logs)
+  local names, values = self:log_names(), {}
+  for i, name in ipairs(names) do values[i] = logs[name] end
+  return table.unpack(values, 1, #names)
+end
 
 return Step

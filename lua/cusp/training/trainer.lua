@@ -4,21 +4,22 @@
 -- @classmod cusp.training.Trainer
 local CompileLoss = require "cusp.training.compile_loss"
 local CompileMetrics = require "cusp.training.compile_metrics"
-local Layer = require "cusp.layers.layer"
-local Object = require "cusp.class"
+local Layer = require "cusp.layers.machinery.layer"
+local Object = require "cusp.base.class"
+local rooms = require "cusp.base.rooms"
 local Step = require "cusp.training.step"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
-local errors = require "cusp.errors"
-local gradients = require "cusp.gradients"
-local methods = require "cusp.methods"
+local errors = require "cusp.base.errors"
+local gradients = require "cusp.tensors.gradients"
+local methods = require "cusp.base.methods"
 local metrics = require "cusp.metrics"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
-local structure = require "cusp.models.structure"
-local warnings = require "cusp.warnings"
-local whole = require "cusp.whole"
+local structure = require "cusp.base.structure"
+local warnings = require "cusp.base.warnings"
+local whole = require "cusp.base.whole"
 
 local Trainer = {}
 
@@ -84,12 +85,12 @@ end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.
 function Trainer:get_compile_config()
-  return require("cusp.saving.configuration.training").keras3(self)
+  return rooms.get("saving.configuration.training").keras3(self)
 end
 
 --- Compiles as a serialised form says.
 function Trainer:compile_from_config(config)
-  require("cusp.saving.configuration.training").compile(self, config)
+  rooms.get("saving.configuration.training").compile(self, config)
 end
 
 ---------------------------------------------------------------- metrics

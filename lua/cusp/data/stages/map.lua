@@ -1,10 +1,11 @@
 --- Stages that call a function of the user's: map, filter, take_while, flat_map, interleave; and enumerate and rescale, which need none.
 -- Functions run in the program's own thread, as plain Lua, once for each element.
 -- @module cusp.data.stages.map
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local native = require "cusp.data.native"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local native = require "cusp.data.machinery.native"
 
 local map = {}
 local UNKNOWN = -2
@@ -103,8 +104,7 @@ map.take_while = {
 -- The data set that a function made of an element, opened.
 local function open_inner(owner, number, f, e)
   local inner = map.call(owner, number, f, element.values(e))
-  local meta = getmetatable(inner)
-  if not (type(meta) == "table" and rawget(meta, "__dataset")) then
+  if not kinds.is_dataset(inner) then
     errors.raise("%s: the function should return a Dataset at element %d, got %s", owner, number, errors.describe(inner))
   end
   return inner:open()

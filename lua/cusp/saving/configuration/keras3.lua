@@ -1,7 +1,7 @@
 --- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order and what Keras adds and leaves out.
 -- @module cusp.saving.configuration.keras3
-local kinds = require "cusp.kinds"
-local ordered = require "cusp.ordered"
+local kinds = require "cusp.base.kinds"
+local ordered = require "cusp.base.ordered"
 
 local keras3 = {}
 local is_plain = kinds.is_plain
