@@ -10,15 +10,15 @@ static const luaL_Reg functions[] = {{"tensor", cusp_lua_tensor_from_data},
                                      {"set_symbolic_handler", cusp_lua_set_symbolic_handler},
                                      {NULL, NULL}};
 
-/* Our Lua files are in the directory where package.path finds cusp.class: frames of theirs are not the user's. */
+/* Our Lua files are in the directory where package.path finds cusp.base.class: frames of theirs are not the user's. */
 static void find_internal_prefix(lua_State *L) {
   lua_getglobal(L, LUA_LOADLIBNAME);
   if (lua_istable(L, -1) && lua_getfield(L, -1, "searchpath") == LUA_TFUNCTION) {
-    lua_pushliteral(L, "cusp.class");
+    lua_pushliteral(L, "cusp.base.class");
     lua_getfield(L, -3, "path");
     lua_call(L, 2, 1);
-    const char *path = lua_tostring(L, -1), *name = path ? strstr(path, "class.lua") : NULL;
-    for (const char *later = name; later; later = strstr(later + 1, "class.lua"))
+    const char *path = lua_tostring(L, -1), *name = path ? strstr(path, "base/class.lua") : NULL;
+    for (const char *later = name; later; later = strstr(later + 1, "base/class.lua"))
       name = later;
     if (name) {
       lua_pushlstring(L, path, (size_t)(name - path));

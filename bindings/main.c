@@ -57,7 +57,7 @@ static const char *push_with_nearest_name(lua_State *L, const char *message) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   bool loaded = lua_getfield(L, -1, "cusp") == LUA_TTABLE;
   lua_getglobal(L, "require");
-  lua_pushliteral(L, "cusp.errors");
+  lua_pushliteral(L, "cusp.base.errors");
   if (loaded && lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TTABLE) {
     lua_getfield(L, -1, "with_nearest_name");
     lua_pushstring(L, message);
@@ -135,14 +135,14 @@ static bool find_home(char directory[PATH_MAX], char home[PATH_MAX]) {
 }
 
 /* HOME/lua in the source tree, with the modules beside the program (a sanitized build has its own); HOME/share/lua/5.4 where
- * installed; the first that has cusp/class.lua. */
+ * installed; the first that has cusp/base/class.lua. */
 static void set_paths(lua_State *L) {
   char home[PATH_MAX], directory[PATH_MAX], path[PATH_MAX + 64];
   if (!find_home(directory, home))
     return;
   const struct { const char *lua, *base, *modules; } places[] = {{"lua", directory, "lib"}, {"share/lua/5.4", home, "lib/lua/5.4"}};
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-    snprintf(path, sizeof path, "%s/%s/cusp/class.lua", home, places[i].lua);
+    snprintf(path, sizeof path, "%s/%s/cusp/base/class.lua", home, places[i].lua);
     if (access(path, R_OK) != 0)
       continue;
     lua_pushfstring(L, "%s/%s/?.lua;%s/%s/?/init.lua", home, places[i].lua, home, places[i].lua);
@@ -288,7 +288,7 @@ static int run_script(lua_State *L, char **argv, int script) {
 static int run_prompt(lua_State *L) {
   preload(L, "cusp.readline", cusp_open_readline);
   lua_getglobal(L, "require");
-  lua_pushliteral(L, "cusp.repl");
+  lua_pushliteral(L, "cusp.prompt.repl");
   lua_call(L, 1, 1);
   return call(L, 0);
 }

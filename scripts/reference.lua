@@ -1,10 +1,10 @@
 --- Writes docs/reference.md from the operation table, the declared arguments of classes and functions and the comments in the sources:
 -- what `make docs` runs, with BUILD/cusp, from the project's folder.
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local cusp = require "cusp"
-local doc_comments = require "cusp.doc_comments"
-local help = require "cusp.help"
-local namespace = require "cusp.namespace"
+local doc_comments = require "cusp.base.doc_comments"
+local help = require "cusp.prompt.help"
+local namespace = require "cusp.base.namespace"
 
 ---------------------------------------------------------------- text
 
@@ -209,8 +209,13 @@ local function add_member(prefix, space, member, common)
   end
 end
 
+-- Where a namespace is not the module of its name.
+local modules = { config = "base.config", random = "tensors.random" }
+for name in ("hdf5 json numpy tfrecord yaml zip"):gmatch "%S+" do modules[name] = "formats." .. name end
+
 local function add_title(path)
-  local comment = doc_comments.of_file(package.searchpath("cusp." .. path, package.path))
+  local module = "cusp." .. (modules[path] or path)
+  local comment = doc_comments.of_file(package.searchpath(module, package.path))
   add("\n## cusp.%s\n%s\n", path, (paragraph(comment.text)))
 end
 
@@ -266,7 +271,7 @@ end
 local function add_top()
   add "\n## cusp\n"
   add_named(cusp, "tensor Variable GradientTape", "cusp.")
-  add_file("cusp.gradients", { ["GradientTape:"] = "tape:" }, cusp.GradientTape)
+  add_file("cusp.tensors.gradients", { ["GradientTape:"] = "tape:" }, cusp.GradientTape)
   add_named(cusp, "grad value_and_grad compile save load", "cusp.")
   add("\n`zeros`, `ones`, `full`, `arange`, `linspace`, `eye`, `zeros_like` and `ones_like` are the operations of those names. `time()` "
     .. "counts seconds. `set_num_threads(n)` and `get_num_threads()` are about the engine's threads. `cusp.None` is a size not known, "
@@ -278,7 +283,7 @@ local function add_models()
   add "\n## Models"
   add("`cusp.Model{inputs = ..., outputs = ...}` is the graph between symbolic tensors, `cusp.Sequential{layer, layer, ...}` a stack of "
     .. "layers; both take a `name`.\n")
-  add_named({ Input = require("cusp.models.symbolic").input }, "Input", "cusp.")
+  add_named({ Input = require("cusp.symbolic.tensors").input }, "Input", "cusp.")
   add_named(Model, "compile fit evaluate predict train_on_batch test_on_batch predict_on_batch", "model:")
   add_named(Model, "summary get_layer to_json to_yaml", "model:")
   add_named(saving, "save save_weights load_weights", "model:")
@@ -342,12 +347,12 @@ local function add_hdf5()
   add "\n### Files that are read"
   add("A file is its root group as well: `file:get(path)`, `file:names()`, `file.attributes`. Fields of groups and datasets: `name`, "
     .. "`kind`, `attributes`; of datasets `shape`, `dtype`, `chunks`.\n")
-  add_file("cusp.hdf5.reader", { ["methods:"] = "file:" })
-  add_file("cusp.hdf5.group", { ["methods:"] = "group:" })
-  add_file("cusp.hdf5.dataset", { ["methods:"] = "dataset:" })
-  add_file("cusp.hdf5.attributes", { ["Attributes:"] = "attributes:" })
+  add_file("cusp.formats.hdf5.reader", { ["methods:"] = "file:" })
+  add_file("cusp.formats.hdf5.group", { ["methods:"] = "group:" })
+  add_file("cusp.formats.hdf5.dataset", { ["methods:"] = "dataset:" })
+  add_file("cusp.formats.hdf5.attributes", { ["Attributes:"] = "attributes:" })
   add "\n### Files that are written\n"
-  add_file("cusp.hdf5.writer", { ["file_methods:"] = "file:", ["group_methods:"] = "group:", ["NewAttributes:"] = "attributes:" })
+  add_file("cusp.formats.hdf5.writer", { ["file_methods:"] = "file:", ["group_methods:"] = "group:", ["NewAttributes:"] = "attributes:" })
 end
 
 local function add_files()
@@ -358,7 +363,7 @@ local function add_files()
   add_space("numpy", {})
   add_space("zip", {})
   add "\n### Archives\n"
-  add_file("cusp.zip", { ["Archive:"] = "archive:", ["Writer:"] = "writer:" })
+  add_file("cusp.formats.zip", { ["Archive:"] = "archive:", ["Writer:"] = "writer:" })
   add_space("json", {})
   add_space("yaml", {})
   add_space("tfrecord", {})

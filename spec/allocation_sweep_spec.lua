@@ -2,7 +2,7 @@
 -- memory, keep nothing, and leave a model that works. After the first ones, some are passed over.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local Folder = require "spec.support.folder"
 local layers = cusp.layers
 

@@ -3,8 +3,8 @@ local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
 local histogram = require "cusp.summary.histogram"
-local json = require "cusp.json"
-local protobuf = require "cusp.protobuf"
+local json = require "cusp.formats.json"
+local protobuf = require "cusp.formats.protobuf"
 
 local function read(path)
   local file = assert(io.open(path, "rb"))

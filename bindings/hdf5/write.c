@@ -1,7 +1,7 @@
 /*
  * A new HDF5 file, as Lua's methods of a userdata: its groups, attributes and datasets are laid out by libhdf5 in memory, in the form
  * that h5py gives them by default. Datasets of numbers only get their place; the caller writes the numbers there.
- * The arguments come from lua/cusp/hdf5/writer.lua, which has checked what the user gave.
+ * The arguments come from lua/cusp/formats/hdf5/writer.lua, which has checked what the user gave.
  */
 #include "native.h"
 

@@ -10,15 +10,17 @@ local cusp = {}
 cusp._VERSION = "Cusp 0.1.0"
 
 local modules = {
-  "activations", "callbacks", "config", "constraints", "data", "datasets", "hdf5", "initializers", "json", "layers", "losses", "metrics",
-  "models", "null", "numpy", "ops", "optimizers", "random", "regularizers", "saving", "summary", "tfrecord", "utils", "yaml", "zip",
-  "compile",
+  activations = "activations", callbacks = "callbacks", config = "base.config", constraints = "constraints", data = "data",
+  datasets = "datasets", hdf5 = "formats.hdf5", initializers = "initializers", json = "formats.json", layers = "layers",
+  losses = "losses", metrics = "metrics", models = "models", null = "base.null", numpy = "formats.numpy", ops = "ops",
+  optimizers = "optimizers", random = "tensors.random", regularizers = "regularizers", saving = "saving", summary = "summary",
+  tfrecord = "formats.tfrecord", utils = "utils", yaml = "formats.yaml", zip = "formats.zip", compile = "tensors.compile",
 }
 
 -- name → function that gives its value
 local loaders = {}
-for _, name in ipairs(modules) do
-  loaders[name] = function() return require("cusp." .. name) end
+for name, path in pairs(modules) do
+  loaders[name] = function() return require("cusp." .. path) end
 end
 
 local function member(path, name)
@@ -26,21 +28,22 @@ local function member(path, name)
 end
 
 for name, path in pairs {
-  tensor = "cusp.creation", zeros = "cusp.creation", ones = "cusp.creation", full = "cusp.creation", arange = "cusp.creation",
-  linspace = "cusp.creation", eye = "cusp.creation", zeros_like = "cusp.creation", ones_like = "cusp.creation",
-  GradientTape = "cusp.gradients", grad = "cusp.gradients", value_and_grad = "cusp.gradients",
+  tensor = "cusp.tensors.creation", zeros = "cusp.tensors.creation", ones = "cusp.tensors.creation",
+  full = "cusp.tensors.creation", arange = "cusp.tensors.creation", linspace = "cusp.tensors.creation",
+  eye = "cusp.tensors.creation", zeros_like = "cusp.tensors.creation", ones_like = "cusp.tensors.creation",
+  GradientTape = "cusp.tensors.gradients", grad = "cusp.tensors.gradients", value_and_grad = "cusp.tensors.gradients",
   Layer = "cusp.layers", Loss = "cusp.losses", Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
   Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models", Input = "cusp.layers",
-  SeedGenerator = "cusp.random",
-  save = "cusp.persistence", load = "cusp.persistence",
+  SeedGenerator = "cusp.tensors.random",
+  save = "cusp.saving.tensors", load = "cusp.saving.tensors",
 } do
   loaders[name] = member(path, name)
 end
 
-loaders.Variable = function() return require "cusp.variable" end
-loaders.Object = function() return require "cusp.class" end
-loaders.None = member("cusp.shape", "None")
-loaders.shape = member("cusp.shape", "copy")
+loaders.Variable = function() return require "cusp.tensors.variable" end
+loaders.Object = function() return require "cusp.base.class" end
+loaders.None = member("cusp.base.shape", "None")
+loaders.shape = member("cusp.base.shape", "copy")
 
 --- Monotonic time in seconds, for measuring.
 -- @function cusp.time

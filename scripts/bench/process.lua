@@ -21,7 +21,7 @@ end
 
 --- The last line that a list of words prints, read as JSON; nil where the command fails or prints something else.
 function process.answer(words)
-  local ok, answer = pcall(require("cusp.json").decode, process.last_line(process.shell(words)) or "")
+  local ok, answer = pcall(require("cusp.formats.json").decode, process.last_line(process.shell(words)) or "")
   return ok and type(answer) == "table" and answer or nil
 end
 

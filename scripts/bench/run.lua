@@ -2,7 +2,7 @@
 -- Usage: cusp scripts/bench/run.lua BUILD [PATTERN]    only rows whose title has PATTERN
 -- Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX, Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
 local engine = require "cusp.engine"
-local json = require "cusp.json"
+local json = require "cusp.formats.json"
 
 local build, pattern = arg[1] or "build", arg[2] or ""
 local scripts = arg[0]:match "^(.*/)" or "./"

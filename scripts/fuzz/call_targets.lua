@@ -1,8 +1,8 @@
 --- The public functions: where each is found, as Lua text, and the names of its parameters.
 -- @module call_targets
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local cusp = require "cusp"
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local targets = {}
 

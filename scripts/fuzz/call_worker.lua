@@ -2,7 +2,7 @@
 -- Before a call its number is printed, so that a crash or a hang is known by the last number. Run
 -- by `calls.lua`.
 package.path = os.getenv "CUSP_FUZZ" .. "/?.lua;" .. package.path
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local faults = require "call_faults"
 local values = require "call_values"
 

@@ -3,7 +3,7 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local mutate = require "spec.support.mutate"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local readers = {}
 

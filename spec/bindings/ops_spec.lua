@@ -72,7 +72,7 @@ describe("the function of a row", function()
   end)
 
   it("takes null for an argument that is absent", function()
-    local null = require "cusp.null"
+    local null = require "cusp.base.null"
     assert.equal(21, ops.sum(x, null):item())
     assert.equal(21, ops.sum(x, {axis = null}):item())
     assert.equal(21, ops.sum{x, null, keepdims = null}:item())
@@ -111,7 +111,7 @@ describe("the function of a row", function()
     local previous
     local symbolic = setmetatable({}, {__symbolic = true})
     local calls = {}
-    local models = package.loaded["cusp.models.symbolic"]
+    local models = package.loaded["cusp.symbolic.tensors"]
     engine.set_symbolic_handler(function(...)
       calls[#calls + 1] = table.pack(...)
       return "result", 2
@@ -129,7 +129,7 @@ describe("the function of a row", function()
     assert.equal("result", (ops.add(2, symbolic)))
     assert.equal(2, calls[4][2])
     engine.set_symbolic_handler(function(name, ...)
-      return require("cusp.models.symbolic").call_operation(name, nil, ...)
+      return require("cusp.symbolic.tensors").call_operation(name, nil, ...)
     end)
     assert.is_true(models == nil or type(models) == "table")
   end)

@@ -2,7 +2,7 @@
 local cusp = require "cusp"
 local backup_file = require "cusp.callbacks.backup_file"
 local files = require("cusp.engine").files
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local callbacks, layers = cusp.callbacks, cusp.layers
 
 local function temporary()

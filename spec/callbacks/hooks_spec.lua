@@ -1,8 +1,8 @@
 -- What hooks get and may do: order, logs, stopping, changing the learning rate, freezing, errors; and what callbacks refuse.
 local cusp = require "cusp"
 local files = require("cusp.engine").files
-local progress = require "cusp.training.progress"
-local warnings = require "cusp.warnings"
+local progress = require "cusp.base.progress"
+local warnings = require "cusp.base.warnings"
 local callbacks, layers = cusp.callbacks, cusp.layers
 
 local x, y = cusp.random.normal { 40, 4 }, cusp.random.normal { 40, 2 }

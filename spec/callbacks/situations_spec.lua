@@ -2,7 +2,7 @@
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local files = require("cusp.engine").files
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local callbacks, layers = cusp.callbacks, cusp.layers
 
 local folder = os.tmpname()
@@ -66,7 +66,7 @@ end
 
 -- The class is found by its name in the program that made it; here another takes the name away.
 local function forget_odd()
-  require("cusp.class").classes.Odd = nil
+  require("cusp.base.class").classes.Odd = nil
 end
 
 local function multi_output()

@@ -2,8 +2,8 @@
 local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
-local json = require "cusp.json"
-local warnings = require "cusp.warnings"
+local json = require "cusp.formats.json"
+local warnings = require "cusp.base.warnings"
 local TensorBoard = cusp.callbacks.TensorBoard
 
 local function read(path)

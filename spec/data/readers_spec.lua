@@ -102,7 +102,7 @@ describe("rows of files", function()
   end)
 
   it("are those of TFRecord files", function()
-    local tfrecord, F = require "cusp.tfrecord", data.FixedLenFeature
+    local tfrecord, F = require "cusp.formats.tfrecord", data.FixedLenFeature
     local path = os.tmpname()
     os.remove(path)
     local writer = tfrecord.writer(path)

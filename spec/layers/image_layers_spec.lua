@@ -45,7 +45,7 @@ local rows = {
 local function make(row, extra)
   local arguments = {}
   for key, value in pairs(row[2]) do arguments[key] = value end
-  local declared = require("cusp.arguments").declaration(layers[row[1]]).named
+  local declared = require("cusp.base.arguments").declaration(layers[row[1]]).named
   if declared.seed then arguments.seed = 3 end
   for key, value in pairs(extra or {}) do arguments[key] = value end
   return layers[row[1]](arguments)
@@ -443,7 +443,7 @@ describe("layers of images", function()
   end)
 
   it("convert boxes between all formats", function()
-    local boxes = require "cusp.layers.bounding_boxes"
+    local boxes = require "cusp.layers.image.bounding_boxes"
     local corners = cusp.tensor {{{1.0, 2.0, 5.0, 8.0}}}
     for format, want in pairs {
       xyxy = {1, 2, 5, 8}, yxyx = {2, 1, 8, 5}, xywh = {1, 2, 4, 6}, center_xywh = {3, 5, 4, 6}, center_yxhw = {5, 3, 6, 4},

@@ -1,5 +1,5 @@
 local cusp = require "cusp"
-local masks = require "cusp.layers.masks"
+local masks = require "cusp.layers.machinery.masks"
 local layers, ops = cusp.layers, cusp.ops
 local nan, inf = 0 / 0, 1 / 0
 

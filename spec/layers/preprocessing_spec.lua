@@ -1,11 +1,11 @@
 -- Layers of data: normalization, bins, categories, hashes, vocabularies, texts, spectrograms.
-local adapting = require "cusp.layers.adapting"
+local adapting = require "cusp.layers.preprocessing.adapting"
 local cases = require "spec.support.cases"
 local check_layer = require "spec.support.layer"
 local cusp = require "cusp"
 local engine = require "cusp.engine"
-local hash_functions = require "cusp.layers.hash_functions"
-local progress = require "cusp.training.progress"
+local hash_functions = require "cusp.layers.preprocessing.hash_functions"
+local progress = require "cusp.base.progress"
 
 local layers, Dataset = cusp.layers, cusp.data.Dataset
 

@@ -1,7 +1,7 @@
 --- Fourier transforms of every length: against the definition, there and back, gradients, time, bad arguments.
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
-local random = require "cusp.random"
+local random = require "cusp.tensors.random"
 
 -- cos and sin of 2 pi j k / n in float64, [n, n].
 local function waves(n)

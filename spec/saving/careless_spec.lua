@@ -2,7 +2,7 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folder = require "spec.support.folder"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local layers, models = cusp.layers, cusp.models
 
 local x, y = cusp.ones { 4, 3 }, cusp.ones { 4, 1 }

@@ -3,7 +3,7 @@ local cusp = require "cusp"
 local golden_models = require "spec.support.golden_models"
 local mutate = require "spec.support.mutate"
 local mutate_tree = require "spec.support.mutate_tree"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local models = cusp.models
 

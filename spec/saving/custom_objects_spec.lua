@@ -1,6 +1,6 @@
 local configuration = require "cusp.saving.configuration"
 local cusp = require "cusp"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local layers, models, utils = cusp.layers, cusp.models, cusp.utils
 
@@ -179,7 +179,7 @@ describe("two classes of one name", function()
   end)
 
   it("functions registered twice are warned of, too", function()
-    local registry = require "cusp.registry"
+    local registry = require "cusp.base.registry"
     local first = registry.register("spec_twice", function(x) return x * 2 end)
     local model = cusp.Sequential { cusp.Input { shape = { 1 } }, cusp.layers.Activation(first) }
     assert.are.same({}, (warnings.collect(model.save, model, path)))
@@ -193,6 +193,6 @@ describe("two classes of one name", function()
     assert.is_table(cusp.layers.GaussianNoise)
     model:save(path)
     assert.equal(3, cusp.models.load_model(path)(cusp.ones { 1, 1 }):item())
-    require("cusp.class").classes.GaussianNoise = cusp.layers.GaussianNoise
+    require("cusp.base.class").classes.GaussianNoise = cusp.layers.GaussianNoise
   end)
 end)

@@ -2,7 +2,7 @@
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local json, layers, models = cusp.json, cusp.layers, cusp.models
 local fixtures = "spec/fixtures/generations/"

@@ -1,7 +1,7 @@
 -- Whole models as HDF5: what is written, and what a file says that is wrong.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local layers = cusp.layers
 
 local function make_model(optimizer)

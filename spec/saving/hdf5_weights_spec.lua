@@ -1,7 +1,7 @@
 -- Weights in the layout of tf.keras 2: what is written, and how it is matched with a model.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local layers = cusp.layers
 
 local function dense_model(units, names)

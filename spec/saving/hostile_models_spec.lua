@@ -5,7 +5,7 @@ local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
 local stored = require "cusp.saving.stored"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local sanitized = (os.getenv "CUSP_BUILD" or ""):find "check" ~= nil
 local count = sanitized and 60 or 150 -- mutations of each file

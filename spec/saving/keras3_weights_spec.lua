@@ -1,7 +1,7 @@
 -- Weights in Keras 3's layout: the paths of parts, and how they are matched with a model.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local layers = cusp.layers
 
 local function paths_in(path)

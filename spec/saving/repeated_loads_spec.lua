@@ -1,7 +1,7 @@
 -- Weights that are loaded again and again into what has no variables for them yet: the last ones count, nothing piles up.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 local Folder = require "spec.support.folder"
 local layers = cusp.layers
 

@@ -1,7 +1,7 @@
 -- What is in event files, read back with the project's own readers.
 local engine = require "cusp.engine"
-local protobuf = require "cusp.protobuf"
-local tfrecord = require "cusp.tfrecord"
+local protobuf = require "cusp.formats.protobuf"
+local tfrecord = require "cusp.formats.tfrecord"
 
 local events = {}
 

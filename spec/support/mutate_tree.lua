@@ -1,7 +1,7 @@
 --- Damaged configurations: changes of one place or a few in a decoded JSON or YAML document, the same ones in every run.
 -- @usage for name, tree in mutate_tree.mutations(original, { seed = 1, count = 100 }) do ... end
 local cusp = require "cusp"
-local ordered = require "cusp.ordered"
+local ordered = require "cusp.base.ordered"
 
 local mutate_tree = {}
 

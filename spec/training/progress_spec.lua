@@ -1,5 +1,5 @@
 -- The progress line, as the tutorial shows it.
-local progress = require "cusp.training.progress"
+local progress = require "cusp.base.progress"
 
 local function bar(options)
   local text = {}

@@ -1,6 +1,6 @@
 --- The activation functions that are not operations under the same name, or whose defaults differ from them.
 -- @module cusp.activations.functions
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local ops = require "cusp.ops"
 
 local functions = {}

@@ -2,12 +2,12 @@
 -- @module cusp.activations
 -- @usage layers.Dense{32, activation = "relu"}
 -- layers.Dense{32, activation = function(x) return x:tanh() * 2 end}
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
 local generation = require "cusp.saving.configuration.generation"
-local kinds = require "cusp.kinds"
-local null = require "cusp.null"
-local registry = require "cusp.registry"
+local kinds = require "cusp.base.kinds"
+local null = require "cusp.base.null"
+local registry = require "cusp.base.registry"
 
 local own = { keras2_hard_sigmoid = true, relu = true, gelu = true, linear = true, exponential = true, mish = true }
 local from_ops = {

@@ -13,11 +13,11 @@
 local Callback = require "cusp.callbacks.callback"
 local backup_file = require "cusp.callbacks.backup_file"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local frequency = require "cusp.callbacks.save_frequency"
 local remove_leftovers = require "cusp.callbacks.leftovers"
 local resuming = require "cusp.training.resuming"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local BackupAndRestore = Callback:extend("BackupAndRestore", {
   -- After all others: what it keeps is what they left.

@@ -6,8 +6,8 @@
 -- `{"tensor": number}`, a number that is not finite as `{"number": "nan"}`, "inf" or "-inf".
 -- @module cusp.callbacks.backup_file
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local json = require "cusp.json"
+local errors = require "cusp.base.errors"
+local json = require "cusp.formats.json"
 
 local backup_file = {}
 

@@ -16,8 +16,8 @@
 -- @usage local Stopwatch = callbacks.Callback:extend "Stopwatch"
 --   function Stopwatch:on_epoch_begin(epoch) self.started = cusp.time() end
 --   function Stopwatch:on_epoch_end(epoch, logs) logs.seconds = cusp.time() - self.started end
-local Object = require "cusp.class"
-local kinds = require "cusp.kinds"
+local Object = require "cusp.base.class"
+local kinds = require "cusp.base.kinds"
 
 kinds.define("verbosity", {
   check = function(value)

@@ -5,10 +5,10 @@
 -- @tparam[opt=false] boolean add_progbar whether a ProgbarLogger is
 -- @tparam[opt] Model model
 -- @param ... further named arguments (`epochs`, `steps`, `verbose`) are what `callback.params` holds
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local History = require "cusp.callbacks.history"
 local ProgbarLogger = require "cusp.callbacks.progbar_logger"
 

@@ -6,9 +6,9 @@
 -- @tparam[opt=false] boolean append whether rows are added to a file that is there, rather than put in its place
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local python = require "cusp.callbacks.python_format"
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 local CSVLogger = Callback:extend("CSVLogger", {
   config = { { "filename", "string" }, { "separator", "string", default = "," }, { "append", "boolean", default = false } },

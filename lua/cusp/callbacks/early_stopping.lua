@@ -11,8 +11,8 @@
 -- @usage callbacks.EarlyStopping { monitor = "val_accuracy", patience = 3, restore_best_weights = true }
 --   -- afterwards: stopping.stopped_epoch (0 where training ran to its end), stopping.best, stopping.best_epoch
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
-local progress = require "cusp.training.progress"
-local warnings = require "cusp.warnings"
+local progress = require "cusp.base.progress"
+local warnings = require "cusp.base.warnings"
 
 local EarlyStopping = MonitorCallback:extend("EarlyStopping", {
   config = {

@@ -2,7 +2,7 @@
 -- Every model has one after `fit`, which returns it.
 -- @classmod cusp.callbacks.History
 local Callback = require "cusp.callbacks.callback"
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 local History = Callback:extend("History", {
   init = function(self)

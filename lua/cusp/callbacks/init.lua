@@ -1,6 +1,6 @@
 --- Callbacks: what is called while a model trains, is tested, or predicts.
 -- @module cusp.callbacks
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 return namespace.new("cusp.callbacks", {
   BackupAndRestore = "backup_and_restore", CSVLogger = "csv_logger", Callback = "callback", CallbackList = "callback_list",

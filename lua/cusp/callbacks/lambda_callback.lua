@@ -3,7 +3,7 @@
 -- @classmod cusp.callbacks.LambdaCallback
 -- @usage callbacks.LambdaCallback { on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end }
 local Callback = require "cusp.callbacks.callback"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local LambdaCallback = Callback:extend("LambdaCallback")
 

@@ -1,7 +1,7 @@
 --- Reading and setting an optimizer's learning rate.
 -- @module cusp.callbacks.learning_rate
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local learning_rate = {}
 

@@ -4,9 +4,9 @@
 -- @tparam[opt=0] integer verbose 1: says so
 -- @usage callbacks.LearningRateScheduler(function(epoch, rate) return epoch <= 10 and rate or rate * 0.9 end)
 local Callback = require "cusp.callbacks.callback"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local learning_rate = require "cusp.callbacks.learning_rate"
-local progress = require "cusp.training.progress"
+local progress = require "cusp.base.progress"
 local python = require "cusp.callbacks.python_format"
 
 local LearningRateScheduler = Callback:extend("LearningRateScheduler", {

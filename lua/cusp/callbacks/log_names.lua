@@ -1,6 +1,6 @@
 --- The order in which values of `logs` are shown and listed: a table has none.
 -- @module cusp.callbacks.log_names
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 --- The names in `logs`: first those that the model reports, in its order; then its validation's, likewise; then the others, sorted.
 -- @tparam {string,...} reported names in the model's order

@@ -11,12 +11,12 @@
 -- @param[opt="epoch"] save_freq "epoch", or a number of batches
 -- @tparam[opt] number initial_value_threshold the value that the first model has to beat
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local frequency = require "cusp.callbacks.save_frequency"
-local plain = require "cusp.plain"
-local progress = require "cusp.training.progress"
+local plain = require "cusp.base.plain"
+local progress = require "cusp.base.progress"
 local python = require "cusp.callbacks.python_format"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local ModelCheckpoint = MonitorCallback:extend("ModelCheckpoint", {
   config = {

@@ -6,9 +6,9 @@
 -- @tparam[opt=0] number min_delta what less than this changes is no improvement
 local Callback = require "cusp.callbacks.callback"
 local directions = require "cusp.callbacks.directions"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local log_names = require "cusp.callbacks.log_names"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local MonitorCallback = Callback:extend("MonitorCallback", {
   config = {

@@ -3,7 +3,7 @@
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
 local log_names = require "cusp.callbacks.log_names"
-local progress = require "cusp.training.progress"
+local progress = require "cusp.base.progress"
 
 local ProgbarLogger = Callback:extend("ProgbarLogger", {
   init = function(self) self.fitting = false end,

@@ -1,8 +1,8 @@
 --- Python's ways of writing numbers, and the replacement fields of its format strings: `{epoch:02d}`, `{val_loss:.2f}`.
 -- Names of checkpoints, CSV files and messages are written with them, so that they look like Keras's.
 -- @module cusp.callbacks.python_format
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local python = {}
 

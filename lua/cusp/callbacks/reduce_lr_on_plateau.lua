@@ -9,11 +9,11 @@
 -- @tparam[opt=0] integer cooldown epochs after a change during which nothing is counted
 -- @tparam[opt=0] number min_lr the lowest rate
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local learning_rate = require "cusp.callbacks.learning_rate"
-local progress = require "cusp.training.progress"
+local progress = require "cusp.base.progress"
 local python = require "cusp.callbacks.python_format"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local ReduceLROnPlateau = MonitorCallback:extend("ReduceLROnPlateau", {
   config = {

@@ -7,9 +7,9 @@
 -- @tparam[opt] table headers by name
 -- @tparam[opt=false] boolean send_as_json whether the JSON text is the body itself, as application/json
 local Callback = require "cusp.callbacks.callback"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
-local warnings = require "cusp.warnings"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
+local warnings = require "cusp.base.warnings"
 
 local RemoteMonitor = Callback:extend("RemoteMonitor", {
   config = {
@@ -46,7 +46,7 @@ end
 
 -- JSON has no numbers for these; Python's writer, and so Keras, sends them as the words NaN and Infinity.
 local function body_of(self, epoch, logs)
-  local json, ordered = require "cusp.json", require "cusp.ordered"
+  local json, ordered = require "cusp.formats.json", require "cusp.base.ordered"
   local send = { epoch = epoch - 1 }
   for name, value in pairs(logs) do send[name] = value end
   local text = json.encode(ordered.object(send))

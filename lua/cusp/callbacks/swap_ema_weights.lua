@@ -4,8 +4,8 @@
 -- @tparam[opt=false] boolean swap_on_epoch
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local whole = require "cusp.whole"
+local errors = require "cusp.base.errors"
+local whole = require "cusp.base.whole"
 
 local SwapEMAWeights = Callback:extend("SwapEMAWeights", { config = { { "swap_on_epoch", "boolean", default = false } } })
 

@@ -24,12 +24,12 @@
 -- @tparam[opt] string|table embeddings_metadata file of labels, or names of layers → files, relative to the log folder
 -- @usage model:fit{x, y, epochs = 5, callbacks = {callbacks.TensorBoard{log_dir = "logs/first", histogram_freq = 1}}}
 local Callback = require "cusp.callbacks.callback"
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local ordered = require "cusp.ordered"
-local plain = require "cusp.plain"
-local warnings = require "cusp.warnings"
+local errors = require "cusp.base.errors"
+local ordered = require "cusp.base.ordered"
+local plain = require "cusp.base.plain"
+local warnings = require "cusp.base.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
   config = {
@@ -218,7 +218,7 @@ local function picture_of(weight)
     return rows.reshape(data, { 1, data.shape[1], data.shape[2], 1 })
   end
   if #shape == 3 then
-    if require("cusp.config").image_data_format() == "channels_last" then data = rows.transpose(data, { 3, 1, 2 }) end
+    if require("cusp.base.config").image_data_format() == "channels_last" then data = rows.transpose(data, { 3, 1, 2 }) end
     return rows.expand_dims(data, -1)
   end
   if #shape == 4 and (shape[4] == 1 or shape[4] == 3 or shape[4] == 4) then return data end

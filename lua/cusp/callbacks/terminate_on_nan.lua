@@ -2,9 +2,9 @@
 -- @classmod cusp.callbacks.TerminateOnNaN
 -- @tparam[opt=false] boolean raise_error whether it ends with an error
 local Callback = require "cusp.callbacks.callback"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
-local progress = require "cusp.training.progress"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
+local progress = require "cusp.base.progress"
 
 local TerminateOnNaN = Callback:extend("TerminateOnNaN", { config = { { "raise_error", "boolean", default = false } } })
 

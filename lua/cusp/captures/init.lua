@@ -7,14 +7,14 @@
 -- between two (a discriminator frozen and not) finds the plans of both again.
 -- @module cusp.captures
 local snapshot = require "cusp.captures.snapshot"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local max_states = 8 -- kept of one function
 local many = 5       -- changes of one value after which a warning says what they cost
 
 local none, weak = {}, { __mode = "k" }
 
-local Captures = { __changes_last = true } -- for cusp.whole: a trace that failed has changed nothing here
+local Captures = { __changes_last = true } -- for cusp.base.whole: a trace that failed has changed nothing here
 Captures.__index = Captures
 
 --- @tparam string owner for warnings, such as "cusp.compile"

@@ -5,10 +5,10 @@
 -- user's classes, and which variables are trainable. The library's own functions and modules are
 -- not looked into.
 -- @module cusp.captures.snapshot
-local Object = require "cusp.class"
-local config = require "cusp.config"
+local Object = require "cusp.base.class"
+local config = require "cusp.base.config"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local rawequal, rawget, rawlen = rawequal, rawget, rawlen
 local next, type, getmetatable = next, type, getmetatable

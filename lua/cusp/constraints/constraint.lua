@@ -1,7 +1,7 @@
 --- The base of constraints: called with a weight after each step of the optimizer, they give the value that it shall have instead.
 -- A class of one's own defines `call(self, w)`; a plain function of a tensor will do wherever Keras takes a constraint.
 -- @classmod cusp.constraints.Constraint
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 
 local Constraint = Object:extend "Constraint"
 Constraint.__module = "keras.constraints"

@@ -1,7 +1,7 @@
 --- Constraints: what weights are held to while training.
 -- @module cusp.constraints
 -- @usage layers.Dense{32, kernel_constraint = cusp.constraints.MaxNorm(2)}
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local space = namespace.new("cusp.constraints", {
   Constraint = "constraint",

@@ -2,7 +2,7 @@
 -- The axis is that of the inputs: 1 for the kernel `[in, out]` of a Dense layer, `{1, 2, 3}` for that of a Conv2D layer.
 -- @module cusp.constraints.norms
 local Constraint = require "cusp.constraints.constraint"
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local ops = require "cusp.ops"
 
 local constraints = {}

@@ -5,8 +5,8 @@
 -- @module cusp.data.cache_file
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local json = require "cusp.json"
+local errors = require "cusp.base.errors"
+local json = require "cusp.formats.json"
 
 local cache_file = {}
 local MARK = "CuspData"

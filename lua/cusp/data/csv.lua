@@ -3,12 +3,12 @@
 -- for, so it may be larger than memory. Where all columns that are chosen are numbers, that happens in the background.
 -- @module cusp.data.csv
 local Dataset = require "cusp.data.dataset"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local plain = require "cusp.base.plain"
 
 local csv = {}
 

@@ -13,11 +13,11 @@
 -- the program's own thread (`map(cusp.compile(f))` runs them from a plan; batch first, so that they are called once a batch).
 -- `num_parallel_calls`, `deterministic` and `name` are taken for tf.data's sake: the order is always the same.
 -- @classmod cusp.data.Dataset
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local element = require "cusp.data.element"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local spec = require "cusp.data.spec"
-local structure = require "cusp.models.structure"
+local structure = require "cusp.base.structure"
 
 local Dataset = { __name = "Dataset", __dataset = true }
 local getters = {}

@@ -4,9 +4,9 @@
 -- A batch of strings is a `Strings`, so that it is not mistaken for a tuple; users see a plain list.
 -- @module cusp.data.element
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
+local plain = require "cusp.base.plain"
 
 local element = {}
 

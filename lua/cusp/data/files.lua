@@ -2,10 +2,10 @@
 -- The files may be larger than memory: only the batches that wait in the pipeline are there.
 -- @module cusp.data.files
 local Dataset = require "cusp.data.dataset"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
 
 local files = {}
 
@@ -63,7 +63,7 @@ function files.from_hdf5(path, names)
   if names == nil and type(path) == "table" then path, names = path.path or path[1], path.names or path[2] end
   if type(path) ~= "string" then errors.raise("from_hdf5: expected a path, got %s", errors.describe(path)) end
   if names == nil then errors.raise("from_hdf5: %s: which data sets? Give a name, or a list or table by name of names", path) end
-  local file = require("cusp.hdf5").open(path)
+  local file = require("cusp.formats.hdf5").open(path)
   local flat = {}
   local dataset, readers = of_structure(names, function(name)
     if type(name) ~= "string" then errors.raise("from_hdf5: names of data sets are strings, got %s", errors.describe(name)) end
@@ -89,7 +89,7 @@ local numpy_dtypes = {
 
 local function numpy_rows(path)
   local reader <close> = engine.files.open(path)
-  local facts, problem = require("cusp.numpy.header").read(function(at, count) return reader:read(at, count) end, reader.size)
+  local facts, problem = require("cusp.formats.numpy.header").read(function(at, count) return reader:read(at, count) end, reader.size)
   if not facts then errors.raise("from_numpy: %s: %s", path, problem) end
   local order, code = tostring(facts.descr):match "^([<>|=]?)(%a%d+)$"
   if not numpy_dtypes[code] then

@@ -3,7 +3,7 @@
 -- @module cusp.data.generator
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local map = require "cusp.data.stages.map"
 local spec = require "cusp.data.spec"
 

@@ -1,7 +1,7 @@
 --- Readers of the rows of HDF5 data sets: where the numbers lie is asked of `cusp.hdf5`, and the engine's threads read them there.
 -- @module cusp.data.hdf5_rows
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local hdf5_rows = {}
 

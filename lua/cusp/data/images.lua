@@ -1,9 +1,9 @@
 --- Data sets of pictures, decoded and resized in the background.
 -- @module cusp.data.images
 local Dataset = require "cusp.data.dataset"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local images = {}
 
@@ -34,7 +34,7 @@ local bind = arguments.binder("from_images", {
 function images.from_images(...)
   local paths, labels, size, color_mode, interpolation, crop, pad, data_format, threads = bind(...)
   if #paths == 0 then errors.raise "from_images: there is no path" end
-  data_format = data_format or require("cusp.config").image_data_format()
+  data_format = data_format or require("cusp.base.config").image_data_format()
   local rows, form = engine.data.images {
     paths = paths, height = size[1], width = size[2], channels = channels_of[color_mode], interpolation = interpolation, crop = crop,
     pad = pad, channels_first = data_format == "channels_first",

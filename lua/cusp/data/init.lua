@@ -1,6 +1,6 @@
 --- Data sets larger than memory, read in the background: `cusp.data.Dataset`, after tf.data, and readers of files.
 -- @module cusp.data
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local members = { Dataset = "dataset" }
 for file, names in pairs {

@@ -3,9 +3,9 @@
 -- @module cusp.data.kept_caches
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local structure = require "cusp.models.structure"
+local structure = require "cusp.base.structure"
 
 local kept_caches = {}
 

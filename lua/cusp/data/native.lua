@@ -98,7 +98,7 @@ function native.types(description)
     types[k] = { shape = type.shape, dtype = transform and transform.dtype or type.dtype }
   end
   if not description.batch then return types end
-  return spec.batched(types, description.drop_remainder and description.batch or require("cusp.shape").None)
+  return spec.batched(types, description.drop_remainder and description.batch or require("cusp.base.shape").None)
 end
 
 return native

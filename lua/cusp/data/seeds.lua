@@ -1,7 +1,7 @@
 --- Seeds of shuffling: what `seed` and `reshuffle_each_iteration` mean over several iterations.
 -- @module cusp.data.seeds
 local engine = require "cusp.engine"
-local random = require "cusp.random"
+local random = require "cusp.tensors.random"
 
 local seeds = {}
 

@@ -1,9 +1,9 @@
 --- What is known of the parts of a data set's elements: shapes, in which sizes may be unknown, and dtypes.
 -- @module cusp.data.spec
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
-local shapes = require "cusp.shape"
-local structure = require "cusp.models.structure"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
+local shapes = require "cusp.base.shape"
+local structure = require "cusp.base.structure"
 
 local None = shapes.None
 local spec = {}

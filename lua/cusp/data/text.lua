@@ -1,8 +1,8 @@
 --- Data sets of text files.
 -- @module cusp.data.text
 local Dataset = require "cusp.data.dataset"
-local arguments = require "cusp.arguments"
-local errors = require "cusp.errors"
+local arguments = require "cusp.base.arguments"
+local errors = require "cusp.base.errors"
 
 local text = {}
 

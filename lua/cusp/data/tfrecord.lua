@@ -1,11 +1,11 @@
 --- Data sets of TFRecord files.
 -- @module cusp.data.tfrecord
 local Dataset = require "cusp.data.dataset"
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
 
 local tfrecord = {}
 
@@ -116,7 +116,7 @@ function tfrecord.TFRecordDataset(...)
         close()
         which = which + 1
         if not paths[which] then return nil end
-        reader = require("cusp.tfrecord").reader(paths[which], compressions[compression] or "none")
+        reader = require("cusp.formats.tfrecord").reader(paths[which], compressions[compression] or "none")
       end
     end, close
   end
@@ -154,7 +154,7 @@ end
 -- @treturn table of tensors and strings by name
 function tfrecord.parse_example(serialized, features)
   check_features(features)
-  local decoded, result = require("cusp.tfrecord").decode_example(serialized), {}
+  local decoded, result = require("cusp.formats.tfrecord").decode_example(serialized), {}
   for _, name in ipairs(structure.keys(features)) do result[name] = feature_value(name, features[name], decoded[name]) end
   return result
 end

@@ -1,8 +1,8 @@
 --- Handwritten-looking digits, drawn by the engine from strokes: nothing to download, and the same on every machine.
 -- @module cusp.datasets.digits
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local digits = {}
 

@@ -1,8 +1,8 @@
 --- MNIST and other data sets in the same files (Fashion-MNIST, KMNIST): IDX, plain or compressed by gzip.
 -- @module cusp.datasets.mnist
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local mnist = {}
 

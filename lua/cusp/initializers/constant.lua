@@ -1,7 +1,7 @@
 --- Initializers whose values are not random: Zeros, Ones, Constant, Identity.
 -- @module cusp.initializers.constant
 local Initializer = require "cusp.initializers.initializer"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local constant = {}

@@ -1,7 +1,7 @@
 --- Initializers: the first values of weights.
 -- @module cusp.initializers
 -- @usage layers.Dense{32, kernel_initializer = cusp.initializers.HeNormal{seed = 1}}
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local members = {
   Initializer = "initializer", RandomInitializer = { "random", "RandomInitializer" },

@@ -5,9 +5,9 @@
 -- A class of one's own defines `call(self, shape, dtype)`; a plain function of `(shape, options)` will do wherever Keras takes an
 -- initializer.
 -- @classmod cusp.initializers.Initializer
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
-local errors = require "cusp.errors"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
+local errors = require "cusp.base.errors"
 
 local Initializer = Object:extend "Initializer"
 Initializer.__module = "keras.initializers"
@@ -20,7 +20,7 @@ local bind = arguments.binder("initializer", "shape: shape, dtype: dtype = nil")
 -- @treturn tensor
 function Initializer:__call(...)
   local shape, dtype = bind(...)
-  return self:call(shape, dtype or require("cusp.config").floatx())
+  return self:call(shape, dtype or require("cusp.base.config").floatx())
 end
 
 --- The values; a class of one's own overrides it.

@@ -5,9 +5,9 @@
 -- `X <- X (3 - X'X) / 2` finds it with matrix products alone.
 -- @classmod cusp.initializers.Orthogonal
 local base = require "cusp.initializers.random"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local random = require "cusp.random"
+local random = require "cusp.tensors.random"
 
 -- A singular value grows by half in each step until it nears 1. The smallest of a square sample is rarely below 1e-4 / n of the
 -- largest; the steps below raise 1e-8 of the norm to 1.

@@ -3,7 +3,7 @@
 -- `cusp.random.set_seed` sets, so that a program with a set seed is reproducible as a whole. A `SeedGenerator` moves on with each call.
 -- @module cusp.initializers.random
 local Initializer = require "cusp.initializers.initializer"
-local random = require "cusp.random"
+local random = require "cusp.tensors.random"
 
 local initializers = {}
 
@@ -46,7 +46,7 @@ initializers.TruncatedNormal = RandomInitializer:extend("TruncatedNormal", {
 initializers.seed_parameter = seed
 
 --- A seed: an integer, or a SeedGenerator.
-require("cusp.kinds").define("seed", {
+require("cusp.base.kinds").define("seed", {
   check = function(value)
     if type(value) == "number" then
       local integer = math.tointeger(value)
@@ -58,7 +58,7 @@ require("cusp.kinds").define("seed", {
   expects = "an integer or a SeedGenerator",
   to_config = function(value)
     if type(value) == "number" then return value end
-    return require("cusp.registry").serialize(value)
+    return require("cusp.base.registry").serialize(value)
   end,
 })
 

@@ -2,7 +2,7 @@
 -- The shape is `[frame_length, 1, frequencies]`, where the transform has `2 * (frequencies - 1)` points.
 -- @classmod cusp.initializers.STFT
 local Initializer = require "cusp.initializers.initializer"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local windows = require "cusp.ops.windows"
 
@@ -10,7 +10,7 @@ local function check_window(value)
   return type(value) == "string" and windows.exists(value) or type(value) == "table" or type(value) == "userdata"
 end
 
-require("cusp.kinds").define("window", {
+require("cusp.base.kinds").define("window", {
   check = check_window,
   expects = function() return "one of " .. table.concat(windows.names(), ", ") .. ", or a list of numbers" end,
 })

@@ -3,10 +3,10 @@
 -- rectifiers" (2015); LeCun et al., "Efficient backprop" (1998).
 -- @module cusp.initializers.variance_scaling
 local base = require "cusp.initializers.random"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
-local ordered = require "cusp.ordered"
-local random = require "cusp.random"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local ordered = require "cusp.base.ordered"
+local random = require "cusp.tensors.random"
 
 local initializers = {}
 

@@ -5,9 +5,9 @@
 -- @tparam[opt=0] number label_smoothing
 -- @tparam[opt=-1] integer axis of the classes
 local define = require "cusp.losses.define"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local shapes = require "cusp.shape"
+local shapes = require "cusp.base.shape"
 local smoothing = require "cusp.losses.smoothing"
 
 local function hint(y_true, y_pred)

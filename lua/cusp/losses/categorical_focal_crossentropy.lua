@@ -5,7 +5,7 @@
 -- @tparam[opt=false] boolean from_logits
 -- @tparam[opt=0] number label_smoothing
 -- @tparam[opt=-1] integer axis
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 local smoothing = require "cusp.losses.smoothing"

@@ -1,7 +1,7 @@
 --- Minus the cosine of the angle between targets and predictions: -1 where they point the same way, 0 where they are orthogonal.
 -- @classmod cusp.losses.CosineSimilarity
 -- @tparam[opt=-1] integer axis along which the vectors lie
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

@@ -1,7 +1,7 @@
 --- Connectionist temporal classification: targets `[batch, length]` of class ids (0 is the blank), logits `[batch, time, classes]`.
 -- @classmod cusp.losses.CTC
 local define = require "cusp.losses.define"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 return define {

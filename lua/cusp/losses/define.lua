@@ -1,12 +1,12 @@
 --- Making a loss from a function of `(y_true, y_pred, ...)`: its class, and the function by itself.
 -- @module cusp.losses.define
 local Loss = require "cusp.losses.loss"
-local arguments = require "cusp.arguments"
-local errors = require "cusp.errors"
+local arguments = require "cusp.base.arguments"
+local errors = require "cusp.base.errors"
 local operations = require "cusp.ops.define"
 local ops = require "cusp.ops"
 local reduction = require "cusp.losses.reduction"
-local registry = require "cusp.registry"
+local registry = require "cusp.base.registry"
 
 local is_symbolic, tensor = operations.is_symbolic, operations.tensor
 

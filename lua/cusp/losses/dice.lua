@@ -1,7 +1,7 @@
 --- Dice loss, `1 - 2 |A and B| / (|A| + |B|)`, over the given axes (all, unless said otherwise).
 -- @classmod cusp.losses.Dice
 -- @tparam[opt] table axis axes to sum over
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

@@ -1,8 +1,8 @@
 --- Losses: what training makes small. Classes (`losses.MeanSquaredError()`) give one number for a batch; functions
 -- (`losses.mean_squared_error(y_true, y_pred)`, `losses.mse`) one for each sample.
 -- @module cusp.losses
-local Object = require "cusp.class"
-local namespace = require "cusp.namespace"
+local Object = require "cusp.base.class"
+local namespace = require "cusp.base.namespace"
 
 local members = {
   BinaryCrossentropy = "binary_crossentropy", BinaryFocalCrossentropy = "binary_focal_crossentropy",

@@ -1,6 +1,6 @@
 --- Kullback-Leibler divergence, the sum over the last axis of `y_true * log(y_true / y_pred)`.
 -- @classmod cusp.losses.KLDivergence
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

@@ -10,13 +10,13 @@
 --     call = function(self, y_true, y_pred) return ((y_true - y_pred) ^ 4):mean(-1) end,
 --   })
 --   model:compile { optimizer = "sgd", loss = Quartic() }
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local masks = require "cusp.layers.masks"
-local methods = require "cusp.methods"
-local names = require "cusp.models.names"
+local errors = require "cusp.base.errors"
+local masks = require "cusp.layers.machinery.masks"
+local methods = require "cusp.base.methods"
+local names = require "cusp.base.names"
 local ops = require "cusp.ops"
 local reduction = require "cusp.losses.reduction"
 

@@ -1,6 +1,6 @@
 --- Mean over the last axis of `100 |y_true - y_pred| / |y_true|`.
 -- @classmod cusp.losses.MeanAbsolutePercentageError
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

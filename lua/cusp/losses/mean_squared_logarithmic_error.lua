@@ -1,6 +1,6 @@
 --- Mean over the last axis of `(log(1 + y_true) - log(1 + y_pred))^2`; values below epsilon count as epsilon.
 -- @classmod cusp.losses.MeanSquaredLogarithmicError
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

@@ -1,6 +1,6 @@
 --- Mean over the last axis of `y_pred - y_true * log(y_pred)`.
 -- @classmod cusp.losses.Poisson
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

@@ -1,6 +1,6 @@
 --- From a loss for each sample to one number: ranks brought together, masks, sample weights, reductions.
 -- @module cusp.losses.reduction
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local reduction = {}

@@ -5,8 +5,8 @@
 -- @tparam[opt] integer ignore_class id whose samples do not count (a "void" class)
 -- @tparam[opt=-1] integer axis of the classes
 local define = require "cusp.losses.define"
-local errors = require "cusp.errors"
-local masks = require "cusp.layers.masks"
+local errors = require "cusp.base.errors"
+local masks = require "cusp.layers.machinery.masks"
 local ops = require "cusp.ops"
 
 local function check_shapes(y_true, y_pred, axis)

@@ -3,7 +3,7 @@
 -- @tparam[opt=0.5] number alpha weight of what is in the targets alone
 -- @tparam[opt=0.5] number beta weight of what is in the predictions alone
 -- @tparam[opt] table axis axes to sum over
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 

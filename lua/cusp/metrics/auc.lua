@@ -13,14 +13,14 @@
 -- @tparam[opt=false] boolean from_logits whether predictions are before the sigmoid
 local ThresholdCurve = require "cusp.metrics.threshold_curve"
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
-local config = require "cusp.config"
+local arguments = require "cusp.base.arguments"
+local config = require "cusp.base.config"
 local confusion = require "cusp.metrics.confusion"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
-local plain = require "cusp.plain"
-local registry = require "cusp.registry"
+local plain = require "cusp.base.plain"
+local registry = require "cusp.base.registry"
 
 local AUC = ThresholdCurve:extend("AUC", {
   config = {

@@ -3,7 +3,7 @@
 -- @tparam[opt={0,1}] table target_class_ids
 -- @tparam[opt=0.5] number threshold
 local IoU = require "cusp.metrics.iou"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local define = require "cusp.metrics.iou_define"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"

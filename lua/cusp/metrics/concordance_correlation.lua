@@ -1,7 +1,7 @@
 --- Lin's concordance correlation coefficient along an axis, mean over samples.
 -- @classmod cusp.metrics.ConcordanceCorrelation
 -- @tparam[opt=-1] integer axis
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local correlation = require "cusp.metrics.correlation"
 local define = require "cusp.metrics.define"
 local ops = require "cusp.ops"

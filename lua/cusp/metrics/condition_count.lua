@@ -1,7 +1,7 @@
 --- Counts of one kind of decision at one or several thresholds.
 -- @module cusp.metrics.condition_count
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local confusion = require "cusp.metrics.confusion"
 
 local bind = arguments.binder("update_state", {

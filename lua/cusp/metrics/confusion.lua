@@ -1,8 +1,8 @@
 --- Counts of right and wrong decisions at several thresholds: what Precision, Recall, AUC and the like are made of.
 -- @module cusp.metrics.confusion
-local config = require "cusp.config"
+local config = require "cusp.base.config"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local losses = require "cusp.losses.reduction"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"

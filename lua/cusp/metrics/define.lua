@@ -1,9 +1,9 @@
 --- Making metrics that are the mean of a function of `(y_true, y_pred, ...)`.
 -- @module cusp.metrics.define
 local MeanMetricWrapper = require "cusp.metrics.mean_metric_wrapper"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local reduction = require "cusp.metrics.reduction"
-local registry = require "cusp.registry"
+local registry = require "cusp.base.registry"
 
 local function full_config(definition)
   local by_name = { name = { "name", "string", default = definition.name }, dtype = { "dtype", "dtype", optional = true } }

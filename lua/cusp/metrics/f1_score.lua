@@ -4,8 +4,8 @@
 -- @tparam[opt] number threshold predictions above it count; the largest one where it is nil
 local FBetaScore = require "cusp.metrics.fbeta_score"
 local Metric = require "cusp.metrics.metric"
-local kinds = require "cusp.kinds"
-local ordered = require "cusp.ordered"
+local kinds = require "cusp.base.kinds"
+local ordered = require "cusp.base.ordered"
 
 local F1Score = FBetaScore:extend("F1Score", {
   config = {

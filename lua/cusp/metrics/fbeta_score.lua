@@ -4,9 +4,9 @@
 -- @tparam[opt=1] number beta
 -- @tparam[opt] number threshold predictions above it count; the largest one where it is nil
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
-local config = require "cusp.config"
-local errors = require "cusp.errors"
+local arguments = require "cusp.base.arguments"
+local config = require "cusp.base.config"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 

@@ -1,6 +1,6 @@
 --- Metrics: what is measured while a model trains. Classes keep their state over batches; functions give a value for each sample.
 -- @module cusp.metrics
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local members = {
   AUC = "auc", Accuracy = "accuracy", BinaryAccuracy = "binary_accuracy", BinaryCrossentropy = "binary_crossentropy",

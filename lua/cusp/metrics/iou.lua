@@ -9,10 +9,10 @@
 -- @tparam[opt=true] boolean sparse_y_pred whether predictions are class ids rather than scores
 -- @tparam[opt=-1] integer axis of the classes where they are not sparse
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
-local config = require "cusp.config"
+local arguments = require "cusp.base.arguments"
+local config = require "cusp.base.config"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 

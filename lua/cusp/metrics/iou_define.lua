@@ -2,8 +2,8 @@
 -- @module cusp.metrics.iou_define
 local IoU = require "cusp.metrics.iou"
 local Metric = require "cusp.metrics.metric"
-local kinds = require "cusp.kinds"
-local ordered = require "cusp.ordered"
+local kinds = require "cusp.base.kinds"
+local ordered = require "cusp.base.ordered"
 
 --- @tparam string name of the class
 -- @tparam table config its arguments

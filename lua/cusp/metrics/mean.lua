@@ -1,7 +1,7 @@
 --- The (weighted) mean of all values.
 -- @classmod cusp.metrics.Mean
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 

@@ -5,12 +5,12 @@
 -- @tparam[opt] string dtype
 -- @tparam[opt] table ... further named arguments go to `fn` in a last table
 local Mean = require "cusp.metrics.mean"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local losses = require "cusp.losses.reduction"
-local masks = require "cusp.layers.masks"
-local ordered = require "cusp.ordered"
+local masks = require "cusp.layers.machinery.masks"
+local ordered = require "cusp.base.ordered"
 local reduction = require "cusp.metrics.reduction"
-local registry = require "cusp.registry"
+local registry = require "cusp.base.registry"
 
 local MeanMetricWrapper = Mean:extend("MeanMetricWrapper", {
   config = {

@@ -11,13 +11,13 @@
 --   end
 --   function Largest:update_state(_, y_pred) self.value:assign(cusp.ops.maximum(self.value, y_pred:max())) end
 --   function Largest:result() return self.value.value end
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local names = require "cusp.models.names"
+local errors = require "cusp.base.errors"
+local names = require "cusp.base.names"
 local ops = require "cusp.ops"
-local ordered = require "cusp.ordered"
+local ordered = require "cusp.base.ordered"
 
 local Metric = Object:extend("Metric", {
   __module = "keras.metrics",

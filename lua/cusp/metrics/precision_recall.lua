@@ -1,7 +1,7 @@
 --- What Precision and Recall share: true positives in proportion to one kind of error.
 -- @module cusp.metrics.precision_recall
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local confusion = require "cusp.metrics.confusion"
 local ops = require "cusp.ops"
 

@@ -4,8 +4,8 @@
 --   score for each output
 -- @tparam[opt=0] integer num_regressors where positive, the score is adjusted for that many predictors
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
-local errors = require "cusp.errors"
+local arguments = require "cusp.base.arguments"
+local errors = require "cusp.base.errors"
 local losses = require "cusp.losses.reduction"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"

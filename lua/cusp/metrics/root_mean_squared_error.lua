@@ -1,7 +1,7 @@
 --- The square root of the mean squared error.
 -- @classmod cusp.metrics.RootMeanSquaredError
 local Mean = require "cusp.metrics.mean"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local losses = require "cusp.losses.reduction"
 local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"

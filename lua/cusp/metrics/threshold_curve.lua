@@ -1,9 +1,9 @@
 --- What metrics over a curve of thresholds share: the four counts at evenly spread thresholds.
 -- @classmod cusp.metrics.ThresholdCurve
 local Metric = require "cusp.metrics.metric"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local confusion = require "cusp.metrics.confusion"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local ThresholdCurve = Metric:extend("ThresholdCurve")

@@ -1,12 +1,12 @@
 --- Copies of models: new layers from the old ones' configurations, with new weights.
 -- @module cusp.models.clone
-local InputLayer = require "cusp.layers.input_layer"
-local Node = require "cusp.models.node"
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
-local errors = require "cusp.errors"
-local registry = require "cusp.registry"
-local structure = require "cusp.models.structure"
+local InputLayer = require "cusp.layers.core.input_layer"
+local Node = require "cusp.symbolic.node"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
+local errors = require "cusp.base.errors"
+local registry = require "cusp.base.registry"
+local structure = require "cusp.base.structure"
 
 local clone_model
 

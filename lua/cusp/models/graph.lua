@@ -1,13 +1,13 @@
 --- The graph between a model's inputs and outputs: which calls it consists of, in which order, and running them.
 -- @module cusp.models.graph
 
-local errors = require "cusp.errors"
-local masks = require "cusp.layers.masks"
-local names = require "cusp.models.names"
-local Node = require "cusp.models.node"
-local structure = require "cusp.models.structure"
-local symbolic = require "cusp.models.symbolic"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local masks = require "cusp.layers.machinery.masks"
+local names = require "cusp.base.names"
+local Node = require "cusp.symbolic.node"
+local structure = require "cusp.base.structure"
+local symbolic = require "cusp.symbolic.tensors"
+local plain = require "cusp.base.plain"
 
 local Graph = {}
 Graph.__index = Graph
@@ -255,7 +255,7 @@ function Graph.new(inputs, outputs)
   return self
 end
 
--- What `later` gives. The graph stays a field of it, so that an error afterwards can take it back (see cusp.whole).
+-- What `later` gives. The graph stays a field of it, so that an error afterwards can take it back (see cusp.base.whole).
 local Later = {}
 
 function Later.__index(self, key)

@@ -1,8 +1,8 @@
 --- Models: `cusp.models`.
 -- @module cusp.models
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
-local namespace = require "cusp.namespace"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local namespace = require "cusp.base.namespace"
 
 local models = namespace.new("cusp.models", {
   Model = "model", Functional = "functional", Sequential = "sequential", clone_model = "clone",
@@ -37,7 +37,7 @@ end
 -- @usage local copy = cusp.models.model_from_json(model:to_json())
 function models.model_from_json(...)
   local text, custom_objects = read_arguments("model_from_json", "json_string", ...)
-  return require("cusp.saving.configuration").of_text("model_from_json", require("cusp.json").decode, text, custom_objects)
+  return require("cusp.saving.configuration").of_text("model_from_json", require("cusp.formats.json").decode, text, custom_objects)
 end
 
 --- A model from the text of `to_yaml`, Cusp's or Keras's.
@@ -46,7 +46,7 @@ end
 -- @treturn Model
 function models.model_from_yaml(...)
   local text, custom_objects = read_arguments("model_from_yaml", "yaml_string", ...)
-  return require("cusp.saving.configuration").of_text("model_from_yaml", require("cusp.yaml").decode, text, custom_objects)
+  return require("cusp.saving.configuration").of_text("model_from_yaml", require("cusp.formats.yaml").decode, text, custom_objects)
 end
 
 --- A model from a file that `Model:save` or Keras wrote; see `cusp.saving.methods`.

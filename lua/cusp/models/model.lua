@@ -4,19 +4,19 @@
 -- model of one's own is a class: `Model:extend("MyModel", {init = ..., call = ...})`, whose `init` calls `Model.init(self, args)`.
 -- @classmod cusp.Model
 local Graph = require "cusp.models.graph"
-local Layer = require "cusp.layers.layer"
-local Node = require "cusp.models.node"
-local arguments = require "cusp.arguments"
-local calling = require "cusp.layers.calling"
+local Layer = require "cusp.layers.machinery.layer"
+local Node = require "cusp.symbolic.node"
+local arguments = require "cusp.base.arguments"
+local calling = require "cusp.layers.machinery.calling"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
-local lists = require "cusp.lists"
-local masks = require "cusp.layers.masks"
-local null = require "cusp.null"
-local ordered = require "cusp.ordered"
-local shapes = require "cusp.shape"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
+local masks = require "cusp.layers.machinery.masks"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
+local shapes = require "cusp.base.shape"
+local structure = require "cusp.base.structure"
 
 local Model = Layer:extend("Model", {
   __module = "keras", __is_model = true, supports_masking = true, call_arguments = {"training", "mask"},

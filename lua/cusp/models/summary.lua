@@ -1,11 +1,11 @@
 --- The table that `model:summary()` prints.
 -- @module cusp.models.summary
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
-local shapes = require "cusp.shape"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
+local shapes = require "cusp.base.shape"
+local structure = require "cusp.base.structure"
 
 local summary = {}
 

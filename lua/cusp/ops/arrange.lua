@@ -1,10 +1,10 @@
 --- Choosing and rearranging elements.
 -- @module cusp.ops.arrange
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local rows = engine.ops
 

@@ -2,7 +2,7 @@
 -- @module cusp.ops.attention
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local rows = engine.ops
 

@@ -3,8 +3,8 @@
 -- @module cusp.ops.control
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
 
 local rows = engine.ops
 
@@ -334,7 +334,7 @@ local function vectorized_call(f, ranks, values)
     cores[i] = table.move(shape, #shape - rank + 1, #shape, 1, {})
     loop = broadcast(loop, table.move(shape, 1, #shape - rank, 1, {}))
   end
-  local count = require("cusp.shape").size(loop)
+  local count = require("cusp.base.shape").size(loop)
   for i, value in ipairs(values) do
     local full = table.move(cores[i], 1, #cores[i], #loop + 1, { table.unpack(loop) })
     values[i] = rows.reshape(rows.broadcast_to(value, full), { count, table.unpack(cores[i]) })

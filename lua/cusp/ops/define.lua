@@ -2,10 +2,10 @@
 -- `define` takes what a row of the operation table in C takes: a name, the arguments in the same notation, one line of help, and the
 -- function. The operation becomes `cusp.ops.NAME` and, if its first argument is a tensor, a method of tensors and variables.
 -- @module cusp.ops.define
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 
 local define = {}
 
@@ -97,7 +97,7 @@ function define.op(definition)
   local bind = arguments.binder_of(name, parsed)
   local function op(...)
     if not definition.plain and any_symbolic(...) then
-      return require("cusp.models.symbolic").call_operation(name, functions[name], ...)
+      return require("cusp.symbolic.tensors").call_operation(name, functions[name], ...)
     end
     local values = table.pack(bind(...))
     convert_tensors(name, parsed, values)
@@ -117,7 +117,7 @@ end
 -- @tparam[opt=false] boolean method whether it is a method of tensors as well
 function define.raw(name, help, f, method)
   local function op(...)
-    if any_symbolic(...) then return require("cusp.models.symbolic").call_operation(name, functions[name], ...) end
+    if any_symbolic(...) then return require("cusp.symbolic.tensors").call_operation(name, functions[name], ...) end
     return f(...)
   end
   functions[name] = op

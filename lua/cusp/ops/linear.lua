@@ -1,10 +1,10 @@
 --- Products and norms composed of others.
 -- @module cusp.ops.linear
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 
 local rows = engine.ops
 
@@ -110,7 +110,7 @@ local function normalize(x, axis, order, epsilon)
   if order < 1 then errors.raise("normalize: order should be a positive integer, got %d", order) end
   if #x.shape == 0 then x = rows.expand_dims(x, 1) end
   x = as_float(x)
-  epsilon = epsilon or require("cusp.config").epsilon()
+  epsilon = epsilon or require("cusp.base.config").epsilon()
   if order == 2 then
     local inverse = rows.rsqrt(rows.sum(rows.square(x), axis, true))
     return rows.multiply(x, rows.minimum(inverse, 1 / epsilon))

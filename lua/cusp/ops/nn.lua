@@ -2,8 +2,8 @@
 -- @module cusp.ops.nn
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local rows = engine.ops
 
@@ -189,7 +189,7 @@ end
 
 local function adaptive_pool(name, pool)
   return function(x, output_size, data_format)
-    data_format = data_format or require("cusp.config").image_data_format()
+    data_format = data_format or require("cusp.base.config").image_data_format()
     local first = check_format(name, data_format) and 2 or 3
     local spatial = #x.shape - 2
     if spatial < 1 or spatial > 3 then errors.raise("%s: expected 3 to 5 axes, got shape %s", name, errors.shape(x.shape)) end

@@ -1,7 +1,7 @@
 --- Window functions by name, as numbers. Harris, "On the use of windows for harmonic analysis" (1978).
 -- @module cusp.ops.windows
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local windows = {}
 

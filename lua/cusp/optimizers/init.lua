@@ -1,9 +1,9 @@
 --- Optimizers: what updates variables from gradients.
 -- @module cusp.optimizers
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
-local namespace = require "cusp.namespace"
-local plain = require "cusp.plain"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
+local namespace = require "cusp.base.namespace"
+local plain = require "cusp.base.plain"
 
 local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
   Adadelta = "adadelta", Adafactor = "adafactor", Adagrad = "adagrad", Adam = "adam", AdamW = "adamw", Adamax = "adamax", Ftrl = "ftrl",

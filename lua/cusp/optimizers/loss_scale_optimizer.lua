@@ -3,12 +3,12 @@
 -- @tparam Optimizer inner_optimizer
 -- @tparam[opt=32768] number initial_scale
 -- @tparam[opt=2000] integer dynamic_growth_steps finite steps after which the scale doubles
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local Optimizer = require "cusp.optimizers.optimizer"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local ops = require "cusp.ops"
-local ordered = require "cusp.ordered"
-local registry = require "cusp.registry"
+local ordered = require "cusp.base.ordered"
+local registry = require "cusp.base.registry"
 
 local LossScaleOptimizer = Optimizer:extend("LossScaleOptimizer", {
   config = {

@@ -14,7 +14,7 @@
 -- @tparam[opt=0.2] number rms_rate
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 local function adam_coefficients(self, step, learning_rate)
   local rate = learning_rate * self.adam_lr_ratio

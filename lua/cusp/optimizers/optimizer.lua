@@ -8,21 +8,21 @@
 -- variables); `loss_scale_factor`; `gradient_accumulation_steps`; and `name`.
 -- @classmod cusp.optimizers.Optimizer
 -- @param[opt=0.001] learning_rate a number, a schedule, or a function without arguments
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
 local captures = require "cusp.captures"
 local clipping = require "cusp.optimizers.clipping"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
-local names = require "cusp.models.names"
-local null = require "cusp.null"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local names = require "cusp.base.names"
+local null = require "cusp.base.null"
 local ops = require "cusp.ops"
-local ordered = require "cusp.ordered"
-local plain = require "cusp.plain"
-local registry = require "cusp.registry"
-local warnings = require "cusp.warnings"
-local whole = require "cusp.whole"
+local ordered = require "cusp.base.ordered"
+local plain = require "cusp.base.plain"
+local registry = require "cusp.base.registry"
+local warnings = require "cusp.base.warnings"
+local whole = require "cusp.base.whole"
 
 local function is_schedule(value)
   return Object.is_instance(value, require "cusp.optimizers.schedules.learning_rate_schedule")
@@ -259,7 +259,7 @@ end
 local function build_whole(self, variables)
   self:build(variables)
   self.built = true
-  if rawget(self, "_when_built") then require("cusp.saving.deferred").run(self) end
+  if rawget(self, "_when_built") then require("cusp.layers.machinery.deferred").run(self) end
 end
 
 --- Makes the state for `variables` unless there is one.

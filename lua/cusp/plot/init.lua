@@ -1,9 +1,9 @@
 --- Charts of trainings, as files or in the terminal.
 -- @module cusp.plot
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 local panels = require "cusp.plot.panels"
 
 local plot = {}

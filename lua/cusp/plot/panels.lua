@@ -2,8 +2,8 @@
 -- A panel is `{title =, series = {{label =, x = {...}, y = {...}}, ...}, x = axis, y = axis}`; `order` in a series is 1 for training and
 -- 2 for validation, and decides the colour.
 -- @module cusp.plot.panels
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 local scale = require "cusp.plot.scale"
 
 local panels = {}

@@ -121,7 +121,7 @@ function picture.draw(list, format, options)
   local lines = math.ceil(#list / columns)
   local header = options.title and HEADER or MARGIN
   local width, height = options.width or columns * 380 + 2 * MARGIN, options.height or lines * 270 + header + MARGIN
-  local canvas <close> = require("cusp.native").load("cairo", "history:plot").canvas(format, width, height, (options.dpi or 144) / 72)
+  local canvas <close> = require("cusp.base.native").load("cairo", "history:plot").canvas(format, width, height, (options.dpi or 144) / 72)
   canvas:rectangle(0, 0, width, height, colors.white)
   if options.title then canvas:text(width / 2, 24, options.title, LARGE, colors.text, 0.5, true) end
   local panel_width = (width - 2 * MARGIN - (columns - 1) * GAP) / columns

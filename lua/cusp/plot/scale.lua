@@ -1,6 +1,6 @@
 --- Axes: where the marks of a range of numbers go, and how they are written.
 -- @module cusp.plot.scale
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 local scale = {}
 
 -- The nearest of 1, 2, 2.5, 5 and 10 times a power of ten that is not below `step`; whole numbers have no 2.5.

@@ -1,7 +1,7 @@
 --- Regularizers: penalties on weights and outputs.
 -- @module cusp.regularizers
 -- @usage layers.Dense{32, kernel_regularizer = cusp.regularizers.L2(1e-4)}
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local space = namespace.new("cusp.regularizers", {
   Regularizer = "regularizer",

@@ -1,7 +1,7 @@
 --- A penalty on rows (or columns) of a matrix that are not orthogonal: the mean magnitude of the cosine between two of them.
 -- @classmod cusp.regularizers.OrthogonalRegularizer
 local Regularizer = require "cusp.regularizers.regularizer"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 return Regularizer:extend("OrthogonalRegularizer", {

@@ -1,8 +1,8 @@
 --- Keras's functions that take a model and do what its method of that name does.
 -- @module cusp.saving.functions
 
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 
 local functions = {}
 

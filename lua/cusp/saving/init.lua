@@ -2,7 +2,7 @@
 -- Models have `save`, `save_weights` and `load_weights` themselves; `cusp.load` and `cusp.save` are for tensors.
 -- @module cusp.saving
 -- @usage local names = cusp.saving.checkpoint.list_variables "weights"
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local members = { checkpoint = "checkpoint", load_model = { "methods", "load_model" } }
 for _, name in ipairs { "save_model", "save_weights", "load_weights" } do members[name] = { "functions", name } end

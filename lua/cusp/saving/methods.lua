@@ -11,16 +11,16 @@
 -- What is read is told by its contents. Files appear whole or not at all.
 -- @module cusp.saving.methods
 
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
-local plain = require "cusp.plain"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
+local plain = require "cusp.base.plain"
 local checks = require "cusp.training.checks"
-local deferred = require "cusp.saving.deferred"
+local deferred = require "cusp.layers.machinery.deferred"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local stored = require "cusp.saving.stored"
-local whole = require "cusp.whole"
+local whole = require "cusp.base.whole"
 
 local methods = {}
 local files = engine.files
@@ -108,8 +108,8 @@ function methods:save(...)
     errors.raise("save: the model '%s' has no weights yet: build it, or call it on data, before saving it", self.name)
   end
   make_parent(path)
-  if format == "h5" then return require("cusp.saving.hdf5_model").write(path, self, include_optimizer) end
-  require("cusp.saving.archive").write(path, self, { include_optimizer = include_optimizer, zipped = zipped })
+  if format == "h5" then return require("cusp.saving.keras2.hdf5_model").write(path, self, include_optimizer) end
+  require("cusp.saving.keras3.archive").write(path, self, { include_optimizer = include_optimizer, zipped = zipped })
 end
 
 --- The first bytes of a file; nil where it is none.
@@ -179,8 +179,8 @@ function methods.load_model(...)
   if not files.exists(path) then no_model_at(path) end
   local options = { custom_objects = custom_objects, compile = compile }
   local kind = files.is_directory(path) and folder_kind(path) or kind_of_file(path)
-  if kind == "hdf5" then return require("cusp.saving.hdf5_model").read(path, options) end
-  if kind == "zip" then return require("cusp.saving.archive").read(path, options) end
+  if kind == "hdf5" then return require("cusp.saving.keras2.hdf5_model").read(path, options) end
+  if kind == "zip" then return require("cusp.saving.keras3.archive").read(path, options) end
   errors.raise("load_model: %s is neither a .keras archive nor an HDF5 file", path)
 end
 
@@ -209,17 +209,17 @@ local function weight_format(path, given)
 end
 
 local function write_hdf5(path, write)
-  local file <close> = require("cusp.hdf5").create(path)
+  local file <close> = require("cusp.formats.hdf5").create(path)
   write(file.root)
   file:close()
 end
 
 local writers = {
   h5 = function(path, model)
-    write_hdf5(path, function(root) require("cusp.saving.hdf5_weights").write(root, model) end)
+    write_hdf5(path, function(root) require("cusp.saving.keras2.hdf5_weights").write(root, model) end)
   end,
   keras3 = function(path, model)
-    write_hdf5(path, function(root) require("cusp.saving.keras3_weights").write(root, model) end)
+    write_hdf5(path, function(root) require("cusp.saving.keras3.weights").write(root, model) end)
   end,
   checkpoint = function(path, model, options) return require("cusp.saving.checkpoint").save(path, model, options) end,
 }
@@ -250,7 +250,7 @@ local bind_load_weights = arguments.binder("load_weights", {
 }, false)
 
 local function load_tf2_layout(model, path, group, options)
-  local hdf5_weights = require "cusp.saving.hdf5_weights"
+  local hdf5_weights = require "cusp.saving.keras2.hdf5_weights"
   local contents = hdf5_weights.read(path, group)
   if not deferred.is_built(model) then hdf5_weights.keep(contents) end
   deferred.when_built(model, function() hdf5_weights.match(contents, model, options):run() end,
@@ -261,7 +261,7 @@ local function load_keras3_layout(model, path, root, options)
   if options.by_name then
     errors.raise("load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths", path)
   end
-  local keras3_weights, archive = require "cusp.saving.keras3_weights", require "cusp.saving.archive"
+  local keras3_weights, archive = require "cusp.saving.keras3.weights", require "cusp.saving.keras3.archive"
   local contents = keras3_weights.read(path, root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
   deferred.when_built(model, function() archive.restore(model, contents, options) end, path)
@@ -269,18 +269,18 @@ end
 
 local function load_hdf5(model, path, options)
   local file <close> = stored.open(path)
-  local root, hdf5_weights = file.root, require "cusp.saving.hdf5_weights"
+  local root, hdf5_weights = file.root, require "cusp.saving.keras2.hdf5_weights"
   local weights = root:get "model_weights"
   if hdf5_weights.is_layout(root) then return load_tf2_layout(model, path, root, options) end
   if weights and weights.kind == "group" then return load_tf2_layout(model, path, weights, options) end
-  if require("cusp.saving.keras3_weights").is_layout(root) then return load_keras3_layout(model, path, root, options) end
+  if require("cusp.saving.keras3.weights").is_layout(root) then return load_keras3_layout(model, path, root, options) end
   errors.raise("load_weights: %s: is not a file of weights: it has neither layer_names nor a group layers or vars (it has %s)", path,
     #root:names() > 0 and table.concat(root:names(), ", ") or "nothing")
 end
 
 local function load_archive(model, path, options)
   if options.by_name then errors.raise("load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths", path) end
-  require("cusp.saving.archive").load_weights(path, model, options)
+  require("cusp.saving.keras3.archive").load_weights(path, model, options)
 end
 
 local function load_checkpoint(model, path, options)

@@ -5,7 +5,7 @@
 -- momentum product of Nadam before Keras 3) is computed from the iteration.
 -- @module cusp.saving.optimizer_state
 
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
 
 local optimizer_state = {}

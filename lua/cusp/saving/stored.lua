@@ -3,7 +3,7 @@
 -- @module cusp.saving.stored
 
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local stored = {}
 
@@ -13,7 +13,7 @@ stored.timeout = 20
 --- Opens an HDF5 file.
 -- @tparam string path
 -- @treturn cusp.hdf5.File
-function stored.open(path) return require("cusp.hdf5").open(path, {timeout = stored.timeout}) end
+function stored.open(path) return require("cusp.formats.hdf5").open(path, {timeout = stored.timeout}) end
 
 --- A dataset of an HDF5 file as a value.
 -- @tparam string path of the file
@@ -85,7 +85,7 @@ end
 
 --- Says what was passed over.
 function stored.warn(format, ...)
-  require("cusp.warnings").warn(format, ...)
+  require("cusp.base.warnings").warn(format, ...)
 end
 
 return stored

@@ -1,7 +1,7 @@
 --- Values as tensors of summaries: text, pictures and sound.
 -- @module cusp.summary.encode
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local encode = {}
 local rows = engine.ops
@@ -73,7 +73,7 @@ function encode.images(owner, data, most)
   count = math.min(count, most)
   local strings = { tostring(width), tostring(height) }
   if count > 0 and height > 0 and width > 0 then
-    local png = require("cusp.native").load("png", owner)
+    local png = require("cusp.base.native").load("png", owner)
     local bytes, size = to_bytes(owner, data:slice { { 1, count } }):tobytes(), height * width * channels
     for i = 1, count do strings[i + 2] = png.encode(bytes:sub((i - 1) * size + 1, i * size), width, height, channels) end
   end

@@ -1,9 +1,9 @@
 --- Event files: what TensorBoard reads, one protobuf Event in each record of a TFRecord file that only grows.
 -- @module cusp.summary.event_file
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local protobuf = require "cusp.protobuf"
-local tfrecord = require "cusp.tfrecord"
+local errors = require "cusp.base.errors"
+local protobuf = require "cusp.formats.protobuf"
+local tfrecord = require "cusp.formats.tfrecord"
 
 local EventFile = { __name = "cusp.summary.EventFile" }
 EventFile.__index = EventFile

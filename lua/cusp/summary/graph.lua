@@ -1,7 +1,7 @@
 --- A model as a graph of operations for TensorBoard: a scope for each layer, with its operation and its weights in it.
 -- @module cusp.summary.graph
-local protobuf = require "cusp.protobuf"
-local shapes = require "cusp.shape"
+local protobuf = require "cusp.formats.protobuf"
+local shapes = require "cusp.base.shape"
 
 local graph = {}
 

@@ -1,8 +1,8 @@
 --- Hyperparameters for TensorBoard's page that compares runs.
 -- @module cusp.summary.hparams
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
-local protobuf = require "cusp.protobuf"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
+local protobuf = require "cusp.formats.protobuf"
 
 local hparams = {}
 

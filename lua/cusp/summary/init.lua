@@ -9,7 +9,7 @@
 --   cusp.summary.scalar("loss", 0.25)
 -- end
 -- writer:close()
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local SummaryWriter = require "cusp.summary.writer"
 
 local summary = { SummaryWriter = SummaryWriter }

@@ -1,8 +1,8 @@
 --- Embeddings for TensorBoard's projector: vectors and labels as text, and the file that names them.
 -- @module cusp.summary.projector
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local projector = {}
 

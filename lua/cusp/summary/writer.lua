@@ -7,12 +7,12 @@
 -- writer:scalar("loss", 0.25, { step = 1 })
 -- writer:image("digits", digits, { step = 1, max_outputs = 5 })
 -- writer:text("note", "learning rate **halved**", { step = 1 })
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local encode = require "cusp.summary.encode"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local EventFile = require "cusp.summary.event_file"
-local protobuf = require "cusp.protobuf"
+local protobuf = require "cusp.formats.protobuf"
 
 local SummaryWriter = { __name = "SummaryWriter" }
 SummaryWriter.__index = SummaryWriter

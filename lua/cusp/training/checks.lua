@@ -1,8 +1,8 @@
 --- What is looked at before and while a model runs on data.
 -- @module cusp.training.checks
 local data = require "cusp.training.data"
-local errors = require "cusp.errors"
-local warnings = require "cusp.warnings"
+local errors = require "cusp.base.errors"
+local warnings = require "cusp.base.warnings"
 
 local checks = {}
 

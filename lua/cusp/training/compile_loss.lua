@@ -1,13 +1,13 @@
 --- The losses given to `compile`, for all outputs together.
 -- @module cusp.training.compile_loss
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local losses = require "cusp.losses"
 local metrics = require "cusp.metrics"
 local ops = require "cusp.ops"
 local outputs = require "cusp.training.outputs"
 local resolve = require "cusp.training.resolve"
-local structure = require "cusp.models.structure"
+local structure = require "cusp.base.structure"
 
 local CompileLoss = {}
 CompileLoss.__index = CompileLoss

@@ -1,9 +1,9 @@
 --- The metrics given to `compile`, for all outputs together.
 -- @module cusp.training.compile_metrics
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local outputs = require "cusp.training.outputs"
 local resolve = require "cusp.training.resolve"
-local structure = require "cusp.models.structure"
+local structure = require "cusp.base.structure"
 
 local CompileMetrics = {}
 CompileMetrics.__index = CompileMetrics

@@ -1,11 +1,11 @@
 --- Data for fit, evaluate and predict: tensors, nested tables of numbers, lists and tables of them by name.
 -- @module cusp.training.data
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local null = require "cusp.null"
+local errors = require "cusp.base.errors"
+local null = require "cusp.base.null"
 local ops = require "cusp.ops"
-local structure = require "cusp.models.structure"
-local plain = require "cusp.plain"
+local structure = require "cusp.base.structure"
+local plain = require "cusp.base.plain"
 
 local data = {}
 

@@ -4,10 +4,10 @@
 local data = require "cusp.training.data"
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local native = require "cusp.data.native"
-local random = require "cusp.random"
-local structure = require "cusp.models.structure"
+local random = require "cusp.tensors.random"
+local structure = require "cusp.base.structure"
 
 local dataset_source = {}
 local INFINITE = -1

@@ -2,7 +2,7 @@
 -- Where no callback wants to be called around batches, whole batches run in the engine, and Lua sees them only to draw the progress.
 -- @module cusp.training.loop
 local engine = require "cusp.engine"
-local progress = require "cusp.training.progress"
+local progress = require "cusp.base.progress"
 local resuming = require "cusp.training.resuming"
 
 local loop = {}

@@ -1,7 +1,7 @@
 --- A model's outputs by name, and what belongs to each of them: targets, losses, metrics, weights.
 -- @module cusp.training.outputs
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
 
 local outputs = {}
 

@@ -1,14 +1,14 @@
 --- Losses and metrics from what `compile` is given: names, functions, objects. Some names mean different things for different outputs.
 -- @module cusp.training.resolve
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local losses = require "cusp.losses"
 local metrics = require "cusp.metrics"
-local null = require "cusp.null"
-local plain = require "cusp.plain"
-local registry = require "cusp.registry"
-local structure = require "cusp.models.structure"
+local null = require "cusp.base.null"
+local plain = require "cusp.base.plain"
+local registry = require "cusp.base.registry"
+local structure = require "cusp.base.structure"
 
 local resolve = {}
 

@@ -4,15 +4,15 @@
 -- That is: the weights; the optimizers' variables; the metrics'; what a train_step of one's own reported; every generator of random
 -- numbers; where in which order of the data the run stands; and what the callbacks know.
 -- @module cusp.training.resuming
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local kept_caches = require "cusp.data.kept_caches"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
-local random = require "cusp.random"
-local structure = require "cusp.models.structure"
+local random = require "cusp.tensors.random"
+local structure = require "cusp.base.structure"
 
 local resuming = {}
 

@@ -1,18 +1,18 @@
 --- Running a model on data: fit, evaluate, predict. These become methods of `cusp.Model`.
 -- @module cusp.training.runs
 local CallbackList = require "cusp.callbacks.callback_list"
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local Step = require "cusp.training.step"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local loop = require "cusp.training.loop"
 local ops = require "cusp.ops"
 local resuming = require "cusp.training.resuming"
 local sources = require "cusp.training.source"
-local structure = require "cusp.models.structure"
+local structure = require "cusp.base.structure"
 
 local runs = {}
 

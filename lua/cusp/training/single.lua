@@ -1,11 +1,11 @@
 --- Steps on single batches: train_on_batch, test_on_batch, predict_on_batch. These become methods of `cusp.Model`.
 -- @module cusp.training.single
 local Step = require "cusp.training.step"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
 
 local single = {}
 

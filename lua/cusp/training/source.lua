@@ -12,12 +12,12 @@
 --   `source:epoch_end()`   (optional) is called after each pass
 --   `source:close()`       (optional) lets go of threads and files
 -- @module cusp.training.source
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local random = require "cusp.random"
+local random = require "cusp.tensors.random"
 
 local source = {}
 

@@ -6,11 +6,11 @@
 local captures = require "cusp.captures"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local PlanCache = require "cusp.plan_cache"
-local structure = require "cusp.models.structure"
-local whole = require "cusp.whole"
+local PlanCache = require "cusp.tensors.plan_cache"
+local structure = require "cusp.base.structure"
+local whole = require "cusp.base.whole"
 
 local Step = {}
 Step.__index = Step

@@ -1,9 +1,9 @@
 --- Taking data apart.
 -- @module cusp.utils.datasets
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
 
 local datasets = {}
 local rows = engine.ops
@@ -105,7 +105,7 @@ function datasets.split_dataset(...)
   local total = count_samples(dataset)
   local left, right = sizes(left_size, right_size, total)
   if shuffle then
-    local order = require("cusp.random").shuffle(rows.arange(0, total, { dtype = "int64" }), { seed = seed })
+    local order = require("cusp.tensors.random").shuffle(rows.arange(0, total, { dtype = "int64" }), { seed = seed })
     dataset = structure.map(dataset, function(tensor) return rows.take(tensor, order, 1) end)
   end
   return part(dataset, 1, left), part(dataset, total - right + 1, total)

@@ -1,8 +1,8 @@
 --- The files of a directory with their classes, as `image_dataset_from_directory` and `text_dataset_from_directory` take them.
 -- @module cusp.utils.directory
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 local random_state = require "cusp.utils.random_state"
 
 local directory = {}

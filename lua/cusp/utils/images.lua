@@ -1,11 +1,11 @@
 --- Pictures: data sets of directories, and single files.
 -- @module cusp.utils.images
-local arguments = require "cusp.arguments"
-local plain = require "cusp.plain"
+local arguments = require "cusp.base.arguments"
+local plain = require "cusp.base.plain"
 local directory = require "cusp.utils.directory"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local random = require "cusp.random"
+local errors = require "cusp.base.errors"
+local random = require "cusp.tensors.random"
 
 local images = {}
 
@@ -130,7 +130,7 @@ function images.img_to_array(...)
   end
   local array = engine.ops.cast(img, dtype or engine.get_floatx())
   if array.ndim == 2 then array = engine.ops.expand_dims(array, 3) end
-  local first = (data_format or require("cusp.config").image_data_format()) == "channels_first"
+  local first = (data_format or require("cusp.base.config").image_data_format()) == "channels_first"
   return first and engine.ops.transpose(array, { 3, 1, 2 }) or array
 end
 
@@ -161,14 +161,14 @@ function images.save_img(...)
     errors.raise("save_img: pictures are written as PNG; got the path '%s': end it in .png, or give file_format = \"png\"", path)
   end
   local picture = images.img_to_array { x, data_format = "channels_last", dtype = "float32" }
-  if (data_format or require("cusp.config").image_data_format()) == "channels_first" and x.ndim == 3 then
+  if (data_format or require("cusp.base.config").image_data_format()) == "channels_first" and x.ndim == 3 then
     picture = engine.ops.transpose(picture, { 2, 3, 1 })
   end
   local height, width, channels = table.unpack(picture.shape)
   if channels < 1 or channels > 4 then errors.raise("save_img: expected 1 to 4 channels, got shape %s", errors.shape(x.shape)) end
   if scale then picture = stretched(picture) end
   local bytes = engine.ops.cast(engine.ops.clip(engine.ops.nan_to_num(picture), 0, 255), "uint8")
-  local png = require("cusp.native").load("png", "save_img").encode(bytes:tobytes(), width, height, channels)
+  local png = require("cusp.base.native").load("png", "save_img").encode(bytes:tobytes(), width, height, channels)
   local writer <close> = engine.files.create(path)
   writer:write(png)
   writer:commit()

@@ -1,6 +1,6 @@
 --- Helpers around models and data.
 -- @module cusp.utils
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 local members = { PyDataset = "py_dataset", Sequence = "py_dataset" }
 for file, names in pairs {

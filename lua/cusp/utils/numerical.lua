@@ -1,9 +1,9 @@
 --- Numbers: class ids as vectors, unit norms, seeds.
 -- @module cusp.utils.numerical
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local numerical = {}
 local rows = engine.ops
@@ -45,7 +45,7 @@ end
 --- Makes a program reproducible: Cusp's random numbers and Lua's.
 -- @tparam integer seed
 function numerical.set_random_seed(seed)
-  require("cusp.random").set_seed(seed)
+  require("cusp.tensors.random").set_seed(seed)
   math.randomseed(seed)
 end
 

@@ -1,8 +1,8 @@
 --- Objects and functions of one's own in saved models.
 -- @module cusp.utils.objects
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
-local registry = require "cusp.registry"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
+local registry = require "cusp.base.registry"
 
 local objects = {}
 

@@ -1,12 +1,12 @@
 --- Pictures of models, through Graphviz.
 -- @module cusp.utils.plot_model
-local Object = require "cusp.class"
-local arguments = require "cusp.arguments"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
-local registry = require "cusp.registry"
-local structure = require "cusp.models.structure"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
+local registry = require "cusp.base.registry"
+local structure = require "cusp.base.structure"
 
 local plot_model = {}
 
@@ -233,7 +233,7 @@ function plot_model.model_to_dot(...)
 end
 
 local function run_dot(format, text)
-  local code, output, problems = require("cusp.native").load("process", "plot_model").run({ "dot", "-T" .. format }, text)
+  local code, output, problems = require("cusp.base.native").load("process", "plot_model").run({ "dot", "-T" .. format }, text)
   if not code then
     errors.raise("plot_model: Graphviz's program 'dot' cannot be started (%s); install Graphviz (Debian: apt install graphviz), "
       .. "or write the text of cusp.utils.model_to_dot(model) to a file", output)

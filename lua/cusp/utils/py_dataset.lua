@@ -10,9 +10,9 @@
 -- With `shuffle`, which is fit's default, the batches of an epoch come in random order. `workers`, `use_multiprocessing` and
 -- `max_queue_size` are kept for Keras's sake: batches are made in the program's own thread. `Sequence` is another name of the class.
 -- @classmod cusp.utils.PyDataset
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 
 local PyDataset = Object:extend("PyDataset", {
   config = {

@@ -1,8 +1,8 @@
 --- Sequences of different lengths as one tensor.
 -- @module cusp.utils.sequences
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local sequences = {}
 

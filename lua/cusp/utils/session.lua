@@ -1,14 +1,14 @@
 --- The state of the program.
 -- @module cusp.utils.session
 local define = require "cusp.ops.define"
-local errors = require "cusp.errors"
-local kinds = require "cusp.kinds"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 
 local session = {}
 
 --- Starts naming layers afresh and collects what is unused.
 function session.clear_session()
-  require("cusp.models.names").reset()
+  require("cusp.base.names").reset()
   collectgarbage()
 end
 
@@ -22,7 +22,7 @@ local aliases = { ["double"] = "float64", ["float"] = "float32", ["half"] = "flo
 -- @tparam ?string dtype the default float dtype for nil
 -- @treturn string
 function session.standardize_dtype(dtype)
-  if dtype == nil then return require("cusp.config").floatx() end
+  if dtype == nil then return require("cusp.base.config").floatx() end
   local name = aliases[dtype] or dtype
   if not kinds.dtypes[name] then
     errors.raise("there is no dtype named %s%s", errors.describe(dtype), errors.suggestion(dtype, kinds.dtypes))

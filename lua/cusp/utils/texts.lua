@@ -1,6 +1,6 @@
 --- Data sets of text files in directories.
 -- @module cusp.utils.texts
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local directory = require "cusp.utils.directory"
 local engine = require "cusp.engine"
 local images = require "cusp.utils.images"

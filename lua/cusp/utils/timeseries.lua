@@ -1,9 +1,9 @@
 --- Windows over time series.
 -- @module cusp.utils.timeseries
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local timeseries = {}
 local owner = "timeseries_dataset_from_array"

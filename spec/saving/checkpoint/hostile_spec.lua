@@ -7,7 +7,7 @@ local files = require "cusp.engine".files
 local folder = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
 local object_graph = require "cusp.saving.checkpoint.object_graph"
-local protobuf = require "cusp.protobuf"
+local protobuf = require "cusp.formats.protobuf"
 local sorted_table = require "cusp.saving.checkpoint.sorted_table"
 local layers = cusp.layers
 

@@ -114,7 +114,7 @@ describe("saving a checkpoint over another", function()
       local writer = files.create(("%s.data-%05d-of-00003"):format(prefix, shard))
       writer:commit()
     end
-    local protobuf, sorted_table = require "cusp.protobuf", require "cusp.saving.checkpoint.sorted_table"
+    local protobuf, sorted_table = require "cusp.formats.protobuf", require "cusp.saving.checkpoint.sorted_table"
     local entries = sorted_table.read(prefix .. ".index")
     entries[1].value = protobuf.encode("tensorflow.BundleHeaderProto", { num_shards = 3, version = { producer = 1 } })
     local writer = files.create(prefix .. ".index")

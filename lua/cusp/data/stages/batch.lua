@@ -2,9 +2,9 @@
 -- @module cusp.data.stages.batch
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local native = require "cusp.data.native"
-local shapes = require "cusp.shape"
+local shapes = require "cusp.base.shape"
 local spec = require "cusp.data.spec"
 
 local batch = {}

@@ -3,7 +3,7 @@
 -- @module cusp.data.stages.map
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local native = require "cusp.data.native"
 
 local map = {}

@@ -2,7 +2,7 @@
 -- @module cusp.data.stages.source
 local element = require "cusp.data.element"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local generator = require "cusp.data.generator"
 local native = require "cusp.data.native"
 local spec = require "cusp.data.spec"

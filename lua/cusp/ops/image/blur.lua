@@ -2,10 +2,10 @@
 -- @module cusp.ops.image.blur
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local layout = require "cusp.ops.image.layout"
 local sampling = require "cusp.ops.image.sample"
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 local rows = engine.ops
 
@@ -78,7 +78,7 @@ end
 -- @tparam table options alpha and sigma (numbers or scalar tensors), kernel_size, seed
 -- @treturn {tensor,...} rows and columns, each of that shape
 local function displacements(shape, options)
-  local random = require "cusp.random"
+  local random = require "cusp.tensors.random"
   local noise = random.normal({ shape[1], shape[2], shape[3], 2 }, { seed = options.seed, dtype = "float32" })
   noise = rows.multiply(noise, rows.multiply(options.sigma, options.alpha))
   local size = options.kernel_size

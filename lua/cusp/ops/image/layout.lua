@@ -1,7 +1,7 @@
 --- Where the axes of images are, and products along one of them; shared by the image operations.
 -- @module cusp.ops.image.layout
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local layout = {}
 local rows = engine.ops
@@ -14,7 +14,7 @@ local rows = engine.ops
 -- @treturn integer axis of the width
 -- @treturn integer axis of the channels
 function layout.axes(name, images, data_format)
-  data_format = data_format or require("cusp.config").image_data_format()
+  data_format = data_format or require("cusp.base.config").image_data_format()
   local rank = #images.shape
   if rank ~= 3 and rank ~= 4 then
     errors.raise("%s: expected one image of 3 axes or a batch of 4, got shape %s", name, errors.shape(images.shape))

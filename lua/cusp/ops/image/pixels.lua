@@ -2,7 +2,7 @@
 -- @module cusp.ops.image.pixels
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local layout = require "cusp.ops.image.layout"
 
 local rows = engine.ops
@@ -206,7 +206,7 @@ local function extract(name, images, spatial, size, strides, dilation, padding, 
   size = list_of(name, "size", size, spatial)
   strides = strides and list_of(name, "strides", strides, spatial) or size
   dilation = list_of(name, "dilation_rate", dilation, spatial)
-  data_format = data_format or require("cusp.config").image_data_format()
+  data_format = data_format or require("cusp.base.config").image_data_format()
   local single = #images.shape == spatial + 1
   if single then images = rows.expand_dims(images, 1) end
   if #images.shape ~= spatial + 2 then errors.raise("%s: unexpected shape %s", name, errors.shape(images.shape)) end

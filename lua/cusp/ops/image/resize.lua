@@ -2,7 +2,7 @@
 -- @module cusp.ops.image.resize
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local layout = require "cusp.ops.image.layout"
 
 local rows = engine.ops

@@ -2,9 +2,9 @@
 -- @module cusp.ops.image.sample
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local layout = require "cusp.ops.image.layout"
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 local rows = engine.ops
 

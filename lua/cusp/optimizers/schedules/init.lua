@@ -1,6 +1,6 @@
 --- Learning rates that change with the step.
 -- @module cusp.optimizers.schedules
-local namespace = require "cusp.namespace"
+local namespace = require "cusp.base.namespace"
 
 return namespace.of_objects(namespace.new("cusp.optimizers.schedules", {
   CosineDecay = "cosine_decay", CosineDecayRestarts = "cosine_decay_restarts", ExponentialDecay = "exponential_decay",

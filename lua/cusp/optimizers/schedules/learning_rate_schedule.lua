@@ -5,9 +5,9 @@
 --     config = { { "start", "number" } },
 --     call = function(self, step) return cusp.ops.power(0.5, step / 1000) * self.start end,
 --   })
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local LearningRateSchedule = Object:extend("LearningRateSchedule", { __module = "keras.optimizers.schedules" })

@@ -3,9 +3,9 @@
 -- @tparam table boundaries steps, rising
 -- @tparam table values one more than there are boundaries
 local Schedule = require "cusp.optimizers.schedules.learning_rate_schedule"
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local PiecewiseConstantDecay = Schedule:extend("PiecewiseConstantDecay", {

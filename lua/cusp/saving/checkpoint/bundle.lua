@@ -6,9 +6,9 @@
 -- @module cusp.saving.checkpoint.bundle
 
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local placing = require "cusp.saving.checkpoint.placing"
-local protobuf = require "cusp.protobuf"
+local protobuf = require "cusp.formats.protobuf"
 local sorted_table = require "cusp.saving.checkpoint.sorted_table"
 
 local bundle = {}

@@ -2,7 +2,7 @@
 -- @module cusp.saving.checkpoint
 
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local files = engine.files
 
 local checkpoint = {}

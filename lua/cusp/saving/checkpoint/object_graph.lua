@@ -4,8 +4,8 @@
 -- @module cusp.saving.checkpoint.object_graph
 
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-local protobuf = require "cusp.protobuf"
+local errors = require "cusp.base.errors"
+local protobuf = require "cusp.formats.protobuf"
 
 local object_graph = {}
 

@@ -2,18 +2,18 @@
 --
 -- The walk begins at the root of both and goes on to children of the same name, as TensorFlow's does. All values are looked for and
 -- their shapes compared before the first is read, and all are read before the first is assigned, so that an error leaves the model
--- as it was. What has not been built yet waits (`cusp.saving.deferred`); so does the optimizer of a model that is not compiled.
+-- as it was. What has not been built yet waits (`cusp.layers.machinery.deferred`); so does the optimizer of a model that is not compiled.
 -- @module cusp.saving.checkpoint.restore
 
-local deferred = require "cusp.saving.deferred"
+local deferred = require "cusp.layers.machinery.deferred"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local optimizer_children = require "cusp.saving.checkpoint.optimizer_children"
 local optimizer_state = require "cusp.saving.optimizer_state"
-local tracking = require "cusp.layers.tracking"
+local tracking = require "cusp.layers.machinery.tracking"
 local trackables = require "cusp.saving.checkpoint.trackables"
-local warnings = require "cusp.warnings"
-local whole = require "cusp.whole"
+local warnings = require "cusp.base.warnings"
+local whole = require "cusp.base.whole"
 
 -- Those of which a part has failed; that has been said, and no warning need follow.
 local failing = setmetatable({}, {__mode = "k"})
@@ -70,7 +70,7 @@ local function plan(self, variable, id, layer, plans)
   plans[#plans + 1] = {variable = variable, key = key, entry = entry, layer = layer}
 end
 
---- Where what an object waits for fails, this is as it was, too (see cusp.whole).
+--- Where what an object waits for fails, this is as it was, too (see cusp.base.whole).
 local function belongs_to(self, object)
   local list = rawget(object, "_restorations") or {}
   list[#list + 1] = whole.only {self, self.objects, self.restored, self.waiting}

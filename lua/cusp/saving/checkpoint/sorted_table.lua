@@ -5,9 +5,9 @@
 -- names the index block, whose values name the data blocks.
 -- @module cusp.saving.checkpoint.sorted_table
 
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local files = require "cusp.engine".files
-local plain = require "cusp.plain"
+local plain = require "cusp.base.plain"
 
 local sorted_table = {}
 

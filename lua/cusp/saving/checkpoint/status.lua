@@ -1,7 +1,7 @@
 --- What `load_weights` returns for a checkpoint: says afterwards how well it fitted.
 -- @classmod cusp.saving.checkpoint.Status
 
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local Status = {}
 Status.__index = Status

@@ -5,7 +5,7 @@
 -- @module cusp.saving.checkpoint.trackables
 
 local engine = require "cusp.engine"
-local tracking = require "cusp.layers.tracking"
+local tracking = require "cusp.layers.machinery.tracking"
 
 local trackables = {}
 

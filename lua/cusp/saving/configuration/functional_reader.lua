@@ -3,17 +3,17 @@
 -- All layers are made first. Then calls are made in an order in which the inputs of each exist: a call that lacks one waits for the
 -- one that gives it, so that the work grows with the size of the configuration and not with its square.
 -- @module cusp.saving.configuration.functional_reader
-local Object = require "cusp.class"
+local Object = require "cusp.base.class"
 local call_parameters = require "cusp.saving.configuration.call_parameters"
-local errors = require "cusp.errors"
-local keras2_graph = require "cusp.saving.configuration.keras2_graph"
-local kinds = require "cusp.kinds"
-local null = require "cusp.null"
+local errors = require "cusp.base.errors"
+local keras2_graph = require "cusp.saving.keras2.graph"
+local kinds = require "cusp.base.kinds"
+local null = require "cusp.base.null"
 local operations = require "cusp.saving.configuration.operations"
-local ordered = require "cusp.ordered"
+local ordered = require "cusp.base.ordered"
 local place = require "cusp.saving.configuration.place"
-local registry = require "cusp.registry"
-local tensorflow_operations = require "cusp.saving.configuration.tensorflow_operations"
+local registry = require "cusp.base.registry"
+local tensorflow_operations = require "cusp.saving.keras2.tensorflow_operations"
 
 local functional_reader = {}
 local is_plain = kinds.is_plain

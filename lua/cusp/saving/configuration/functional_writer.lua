@@ -1,13 +1,13 @@
 --- Graphs of symbolic tensors as Keras 3's configurations.
 -- @module cusp.saving.configuration.functional_writer
-local Node = require "cusp.models.node"
-local kinds = require "cusp.kinds"
-local null = require "cusp.null"
+local Node = require "cusp.symbolic.node"
+local kinds = require "cusp.base.kinds"
+local null = require "cusp.base.null"
 local operations = require "cusp.saving.configuration.operations"
-local ordered = require "cusp.ordered"
-local registry = require "cusp.registry"
-local shapes = require "cusp.shape"
-local structure = require "cusp.models.structure"
+local ordered = require "cusp.base.ordered"
+local registry = require "cusp.base.registry"
+local shapes = require "cusp.base.shape"
+local structure = require "cusp.base.structure"
 
 local functional_writer = {}
 local is_symbolic, is_plain = Node.is_symbolic, kinds.is_plain

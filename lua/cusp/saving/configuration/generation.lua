@@ -4,9 +4,9 @@
 -- of Keras before 2.3 and of ConvLSTM in all of Keras 2. `reset_after` of GRU was false until TensorFlow 2.
 -- @module cusp.saving.configuration.generation
 local engine = require "cusp.engine"
-local kinds = require "cusp.kinds"
-local null = require "cusp.null"
-local ordered = require "cusp.ordered"
+local kinds = require "cusp.base.kinds"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
 
 local generation = {}
 

@@ -7,19 +7,19 @@
 --    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out, since they hold defaults;
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
 -- @module cusp.saving.configuration
-local arguments = require "cusp.arguments"
+local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 local generation = require "cusp.saving.configuration.generation"
-local plain = require "cusp.plain"
-local keras2 = require "cusp.saving.configuration.keras2"
-local kinds = require "cusp.kinds"
-local null = require "cusp.null"
-local ordered = require "cusp.ordered"
+local plain = require "cusp.base.plain"
+local keras2 = require "cusp.saving.keras2.upgrade"
+local kinds = require "cusp.base.kinds"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
 local place = require "cusp.saving.configuration.place"
-local registry = require "cusp.registry"
+local registry = require "cusp.base.registry"
 local training = require "cusp.saving.configuration.training"
-local warnings = require "cusp.warnings"
+local warnings = require "cusp.base.warnings"
 
 local configuration = {}
 local is_plain = kinds.is_plain
@@ -64,7 +64,7 @@ function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree, noted = registry.noting(registry.serialize, model)
   check_names(model, noted)
-  if not layout then return require("cusp.saving.configuration.keras3").of(tree) end
+  if not layout then return require("cusp.saving.keras3.configuration").of(tree) end
   local result, version = keras2.of(tree, layout)
   ordered.set(result, "keras_version", version or "2.2.4-tf")
   ordered.set(result, "backend", "tensorflow")
@@ -75,7 +75,7 @@ local warned_of_optimizer = setmetatable({}, { __mode = "k" })
 
 --- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on otherwise than Keras's class of that name.
 local function warn_of_optimizer(model, settings)
-  local lost = not warned_of_optimizer[settings] and require("cusp.saving.keras2_settings").of(model)
+  local lost = not warned_of_optimizer[settings] and require("cusp.saving.keras2.settings").of(model)
   if not lost then return end
   warned_of_optimizer[settings] = true
   local name, value = next(lost)
@@ -199,7 +199,7 @@ end
 function configuration.to_json(model, ...)
   local format, indent, ascii, sort = arguments.bind("to_json", json_parameters, false, ...)
   local tree = configuration.of_model(model, { format = format })
-  return require("cusp.json").encode(sort and sorted(tree) or tree, { indent = indent, ascii = ascii })
+  return require("cusp.formats.json").encode(sort and sorted(tree) or tree, { indent = indent, ascii = ascii })
 end
 
 -- Where Python's configurations hold tuples, its YAML says so.
@@ -225,7 +225,7 @@ local yaml_parameters = { { "format", "string", default = "tf2" }, { "sort_keys"
 --- The text of `Model:to_yaml`.
 function configuration.to_yaml(model, ...)
   local format, sort = arguments.bind("to_yaml", yaml_parameters, false, ...)
-  local yaml = require "cusp.yaml"
+  local yaml = require "cusp.formats.yaml"
   local tree = mark_tuples(configuration.of_model(model, { format = format }), false, yaml)
   return yaml.encode(tree, { sort_keys = sort })
 end

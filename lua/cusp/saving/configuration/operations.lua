@@ -1,14 +1,14 @@
 --- Operations in graphs: `ops.add(x, y)` on symbolic tensors, as Keras 3 writes it.
 -- Tensors are among the arguments of the call; what is no tensor stands in the operation's configuration, axes counted from 0.
 -- @module cusp.saving.configuration.operations
-local Node = require "cusp.models.node"
+local Node = require "cusp.symbolic.node"
 local engine = require "cusp.engine"
-local kinds = require "cusp.kinds"
-local names = require "cusp.models.names"
-local null = require "cusp.null"
-local ordered = require "cusp.ordered"
-local structure = require "cusp.models.structure"
-local symbolic = require "cusp.models.symbolic"
+local kinds = require "cusp.base.kinds"
+local names = require "cusp.base.names"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
+local structure = require "cusp.base.structure"
+local symbolic = require "cusp.symbolic.tensors"
 
 local operations = {}
 local is_symbolic, is_plain = Node.is_symbolic, kinds.is_plain

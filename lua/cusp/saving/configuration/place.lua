@@ -1,7 +1,7 @@
 --- Places in configurations, for error messages: "layers[3] (Dense 'dense_1'), config.units: ...".
 -- @module cusp.saving.configuration.place
 local engine = require "cusp.engine"
-local errors = require "cusp.errors"
+local errors = require "cusp.base.errors"
 
 local place = {}
 

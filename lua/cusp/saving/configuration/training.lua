@@ -1,15 +1,15 @@
 --- What `compile` was given, as files hold it: Keras 3's compile_config, and the training_config of HDF5 files.
 -- @module cusp.saving.configuration.training
-local Object = require "cusp.class"
-local errors = require "cusp.errors"
-local plain = require "cusp.plain"
-local keras2 = require "cusp.saving.configuration.keras2"
-local keras2_table = require "cusp.saving.configuration.keras2_table"
-local kinds = require "cusp.kinds"
-local namespace = require "cusp.namespace"
-local null = require "cusp.null"
-local ordered = require "cusp.ordered"
-local registry = require "cusp.registry"
+local Object = require "cusp.base.class"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
+local keras2 = require "cusp.saving.keras2.upgrade"
+local keras2_table = require "cusp.saving.keras2.table"
+local kinds = require "cusp.base.kinds"
+local namespace = require "cusp.base.namespace"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
+local registry = require "cusp.base.registry"
 
 local training = {}
 local is_plain = kinds.is_plain

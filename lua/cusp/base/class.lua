@@ -1,0 +1,325 @@
+--- Classes: single inheritance, declared configurations, tracked fields.
+--
+--     local Scale = Layer:extend("Scale", {
+--       config = { { "factor", "number", default = 1 } },
+--       call = function(self, x) return x * self.factor end,
+--     })
+--     local layer = Scale { 2 }
+--
+-- A declared `config` (in Keras's positional order; see cusp.base.kinds for the kinds) gives a class that has no `init` of its own one
+-- that reads, checks and stores the arguments and calls its base's; and a `get_config` that adds its values to its base's.
+-- An instance is a table whose metatable is its class. A field is looked for in the instance, in the class and its bases, then
+-- among the getters (`Class.__getters.weights = function(self) ... end`); setters likewise. The names of new fields are kept in the
+-- order of their first assignment in `self.__order`.
+-- @classmod cusp.Object
+local arguments = require "cusp.base.arguments"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local methods = require "cusp.base.methods"
+local ordered = require "cusp.base.ordered"
+local plain = require "cusp.base.plain"
+
+local Object = { __name = "Object", __getters = {}, __setters = {} }
+local rawget, rawset, setmetatable = rawget, rawset, setmetatable
+
+---------------------------------------------------------------- all classes by name
+
+local classes = {}     -- name → the class made last
+local by_module = {}   -- "keras.layers" → name → the library's class
+Object.classes = classes
+
+--- The class of that name.
+-- @tparam string name
+-- @tparam[opt] string module such as "keras.layers": the library's class of that module comes before any other
+-- @treturn ?table
+function Object.find(name, module)
+  local own = module and by_module[module]
+  return own and own[name] or classes[name]
+end
+
+local function register(class)
+  -- The library's classes are loaded when they are used; that must not hide one of the program's.
+  local known = classes[class.__name]
+  if not (class.__library and known and not known.__library) then classes[class.__name] = class end
+  if class.__library and class.__module then
+    by_module[class.__module] = by_module[class.__module] or {}
+    by_module[class.__module][class.__name] = class
+  end
+end
+
+---------------------------------------------------------------- instances
+
+-- Metamethods that a class hands down: Lua looks for them in the metatable itself and not further.
+local inherited = { "__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc", "__add", "__sub", "__mul", "__div", "__unm",
+  "__concat", "__pairs", "__idiv", "__mod", "__pow" }
+
+local function lookup_in(class)
+  local getters = class.__getters
+  return function(self, key)
+    local value = class[key]
+    if value ~= nil then return value end
+    local getter = getters[key]
+    if getter then return getter(self) end
+    return nil
+  end
+end
+
+local function assignment_in(class)
+  local setters = class.__setters
+  return function(self, key, value)
+    local setter = setters[key]
+    if setter then return setter(self, value) end
+    local order = rawget(self, "__order")
+    if order and not order[key] and type(key) == "string" then
+      order[#order + 1] = key
+      order[key] = #order
+    end
+    rawset(self, key, value)
+  end
+end
+
+--- An instance without arguments and without `init`: for constructors of a special kind.
+function Object.allocate(class)
+  return setmetatable({ __order = {} }, class)
+end
+
+local function build(class, args, lenient)
+  if not class.__library then methods.check(class) end
+  local construct = class.__construct
+  local object = construct and construct(class, args)
+  if not object then
+    object = Object.allocate(class)
+    object:init(args)
+  end
+  arguments.check_read(args, lenient)
+  local constructed = object.__constructed
+  if constructed then constructed(object, args)
+  elseif not class.__library then require("cusp.base.given_arguments").record_plain(object, args) end
+  return object
+end
+
+local function construct(class, ...)
+  return build(class, arguments.of_call(class, ...))
+end
+
+---------------------------------------------------------------- making classes
+
+local function own_init(class, super)
+  return function(self, args)
+    args = arguments.wrap(class, args)
+    Object.configure(self, args, class)
+    return super.init(self, args)
+  end
+end
+
+-- A layer within is written once: if each class of a chain wrote it anew, nested wrappers would take 2^n times as long.
+local function is_written(config, parameter, super)
+  local above = parameter[2] == "layer" and arguments.declaration(super).named[parameter[1]]
+  return above and above[2] == "layer" and config[parameter[1]] ~= nil
+end
+
+local function own_get_config(class, super)
+  return function(self)
+    local config = super.get_config(self)
+    for _, parameter in ipairs(rawget(class, "config")) do
+      local omitted = parameter.transient or parameter.omit_default and self[parameter[1]] == parameter.default
+      if not omitted and not is_written(config, parameter, super) then
+        ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]]))
+      end
+    end
+    return config
+  end
+end
+
+-- Whether the caller of `extend` is a file of the library. `return Base:extend(...)` is a tail call, which leaves no trace of its file:
+-- there the methods tell.
+local function made_by_library(members)
+  local caller = debug.getinfo(3, "S")
+  if caller and errors.is_library(caller.source) then return true end
+  if not debug.getinfo(2, "t").istailcall then return false end
+  for _, member in pairs(members or {}) do
+    if type(member) == "function" and errors.is_library(debug.getinfo(member, "S").source) then return true end
+  end
+  return false
+end
+
+local behind = setmetatable({}, { __mode = "k" }) -- a method with a check before it → the method itself
+
+--- The method that a class was given, where `f` is that with a check before it; else `f`.
+function Object.method_behind(f) return behind[f] or f end
+
+-- A method of the library with the check of its arguments before it: `Base.__checks.NAME(self, ...)` holds for all classes below Base.
+local function with_check(class, name, method)
+  local check = class.__library and type(method) == "function" and class.__super.__checks[name]
+  if not check then return method end
+  local function checked(self, ...)
+    -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been checked.
+    local holder = getmetatable(self)
+    if type(holder) ~= "table" or (holder[name] or self[name]) == checked then check(self, ...) end
+    return method(self, ...)
+  end
+  behind[checked] = method
+  return checked
+end
+
+local function define_member(class, name, value)
+  rawset(class, name, with_check(class, name, value))
+end
+
+local function check_declaration(name, config)
+  if config == nil then return end
+  local ok = kinds.is_plain(config)
+  for i = 1, ok and #config or 0 do ok = ok and kinds.is_plain(config[i]) and type(config[i][1]) == "string" end
+  if not ok then
+    errors.raise("extend: `config` of class '%s' should be a list of parameters {name, kind, ...}, got %s", name,
+      errors.describe(config))
+  end
+end
+
+--- Makes a class. Further methods may be added to it afterwards.
+-- @tparam string name it is also found by this name when a saved model is loaded
+-- @tparam[opt] table members methods and class fields, copied; `config` declares the arguments
+-- @treturn table the class: call it, `Class(...)` or `Class{...}`, to make an instance
+function Object.extend(super, name, members)
+  if type(name) ~= "string" then errors.raise("extend: the name of the class should be a string, got %s", errors.describe(name)) end
+  if members ~= nil and type(members) ~= "table" then
+    errors.raise("extend: the members of class '%s' should be a table, got %s", name, errors.describe(members))
+  end
+  check_declaration(name, members and members.config)
+  local class = {
+    __getters = setmetatable({}, { __index = super.__getters }),
+    __setters = setmetatable({}, { __index = super.__setters }),
+  }
+  for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
+  class.__name, class.__super = name, super
+  class.__library = made_by_library(members)
+  for key, value in pairs(members or {}) do class[key] = with_check(class, key, value) end
+  class.__index, class.__newindex = lookup_in(class), assignment_in(class)
+  setmetatable(class, {
+    __index = super,
+    __newindex = define_member,
+    __call = construct,
+    __name = "class",
+    __tostring = function() return "class " .. name end,
+  })
+  if rawget(class, "config") then
+    if rawget(class, "init") == nil then class.init = own_init(class, super) end
+    if rawget(class, "get_config") == nil then class.get_config = own_get_config(class, super) end
+  end
+  register(class)
+  return class
+end
+
+--- The end of every chain of `init`.
+function Object:init() end
+
+--- Reads, checks and stores the arguments that `class` itself declares (not those of its bases).
+-- @tparam table args what `init` was given
+-- @tparam[opt] table class by default the nearest of the object's classes that declares any
+function Object:configure(args, class)
+  class = class or getmetatable(self)
+  while not rawget(class, "config") and class.__super do class = class.__super end
+  args = arguments.wrap(class, args)
+  -- A class that declares an argument of its base again, with another default, has the last word.
+  local named = arguments.declaration(getmetatable(self)).named
+  for _, parameter in ipairs(rawget(class, "config") or {}) do
+    self[parameter[1]] = arguments.read(args, named[parameter[1]] or parameter, class.__name)
+  end
+end
+
+---------------------------------------------------------------- configurations
+
+--- What `from_config` needs to make an equal object: Keras's names, 0-based axes, null for nil.
+-- @treturn table
+function Object:get_config()
+  return ordered.object()
+end
+
+--- Raises where `from_config` was not called as `Class:from_config(config)`: with a dot, as in Python, or with something else.
+function Object.expect_config(class, config)
+  if not Object.is_subclass(class, Object) then
+    errors.raise "from_config: expected a class and a configuration: Class:from_config(config), with a colon"
+  end
+  if type(config) ~= "table" then
+    errors.raise("%s: a configuration should be a table, got %s", class.__name, errors.describe(config))
+  end
+end
+
+--- Checks of arguments by the names of methods, see `extend`.
+Object.__checks = { from_config = Object.expect_config }
+
+--- An object from its configuration.
+-- @tparam table class
+-- @tparam table config as `get_config` gives it, or as decoded from a file
+-- @raise for a key that the class does not know, unless it says nothing (null, false, empty)
+function Object.from_config(class, config)
+  Object.expect_config(class, config)
+  local named, keywords = arguments.declaration(class).named, {}
+  for key, value in pairs(config) do
+    if type(key) ~= "string" then errors.raise("%s: a configuration has string keys, got %s", class.__name, errors.describe(key)) end
+    keywords[key] = named[key] and kinds.from_config(named[key], value) or value
+  end
+  return build(class, arguments.of_keywords(class, keywords), true)
+end
+
+---------------------------------------------------------------- questions
+
+--- Whether `class` is `base` or derived from it.
+function Object.is_subclass(class, base)
+  if type(class) ~= "table" then return false end
+  while class do
+    if class == base then return true end
+    class = rawget(class, "__super")
+  end
+  return false
+end
+
+--- Whether a value is an instance of a class or of one derived from it.
+-- @param value anything
+-- @tparam[opt] table class Object by default: an instance of any class
+function Object.is_instance(value, class)
+  return type(value) == "table" and Object.is_subclass(getmetatable(value), class or Object)
+end
+
+--- The class of an instance; nil for other values.
+function Object.class_of(value)
+  return Object.is_instance(value) and getmetatable(value) or nil
+end
+
+local function is_default(parameter, value)
+  if value == nil or value == parameter.default then return true end
+  local config = kinds.to_config(parameter, value)
+  return config == parameter.default
+    or type(parameter.default) == "string" and plain.lower(plain.tostring(value)) == plain.lower(parameter.default)
+end
+
+local function show(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  if kinds.is_plain(value) then
+    local parts = {}
+    for i = 1, #value do parts[i] = show(value[i]) end
+    return "{" .. table.concat(parts, ", ") .. "}"
+  end
+  return plain.tostring(value)
+end
+
+--- "Dense{units = 32, activation = relu}": what differs from the defaults.
+function Object:__tostring()
+  local class, parts = getmetatable(self), {}
+  local declaration = arguments.declaration(class)
+  for _, parameter in ipairs(declaration.config or declaration.positional) do
+    local value = rawget(self, parameter[1])
+    if not is_default(parameter, value) then parts[#parts + 1] = ("%s = %s"):format(parameter[1], show(value)) end
+  end
+  return ("%s{%s}"):format(class.__name, table.concat(parts, ", "))
+end
+
+--- Adds a kind of argument; see `cusp.base.kinds.define`.
+function Object.kind(name, kind)
+  kinds.define(name, kind)
+end
+
+Object.__index = lookup_in(Object)
+Object.__newindex = assignment_in(Object)
+
+return setmetatable(Object, { __call = construct, __tostring = function() return "class Object" end })

@@ -1,0 +1,211 @@
+--- The comments above classes and functions in the sources, for `help` and the reference.
+-- A comment is `{text = {line, ...}, parameters = {{name =, kind =, default =, optional =, text =}, ...}, returns = {...}, raises = {...},
+-- usage = {...}, see = {...}, hidden = whether it is for the library's own files}`.
+-- @module cusp.base.doc_comments
+local namespace = require "cusp.base.namespace"
+
+local doc_comments = {}
+
+---------------------------------------------------------------- lines of files
+
+local files = {}
+
+local function lines_of(path)
+  if files[path] == nil then
+    local file = io.open(path)
+    local lines = file and {}
+    if file then
+      for line in file:lines() do lines[#lines + 1] = line end
+      file:close()
+    end
+    files[path] = lines or false
+  end
+  return files[path] or nil
+end
+
+---------------------------------------------------------------- marks
+
+-- A mark and what follows it: "tparam", "opt=3", "integer n of samples".
+local function mark_of(line)
+  local mark, options, rest = line:match "^@(%w+)(%b[])%s*(.*)$"
+  if mark then return mark, options:sub(2, -2), rest end
+  mark, rest = line:match "^@(%w+)%s*(.*)$"
+  return mark, "", rest
+end
+
+-- "kernel_constraint, bias_constraint of the weights" → two names and the text.
+local function split_names(text)
+  local names = {}
+  while true do
+    local name, rest = text:match "^([%w_.]+),%s+(.*)$"
+    if not name then break end
+    names[#names + 1], text = name, rest
+  end
+  local name, rest = text:match "^([%w_.]+)%s*(.*)$"
+  if name then names[#names + 1] = name end
+  return names, rest or ""
+end
+
+local function add_parameters(comment, kind, options, text)
+  local names, rest = split_names(text)
+  for _, name in ipairs(names) do
+    comment.parameters[#comment.parameters + 1] =
+      { name = name, kind = kind, default = options:match "^opt=(.*)$", optional = options:find "^opt" ~= nil, text = "" }
+  end
+  local last = comment.parameters[#comment.parameters]
+  if last then last.text, last.names = rest, table.concat(names, "`, `") end
+end
+
+local lists = { treturn = "returns", ["return"] = "returns", raise = "raises", usage = "usage", see = "see" }
+
+local function add_mark(comment, mark, options, text)
+  if mark == "tparam" then
+    local kind, rest = text:match "^(%S+)%s+(.*)$"
+    if kind then add_parameters(comment, kind, options, rest) end
+  elseif mark == "param" then
+    add_parameters(comment, nil, options, text)
+  elseif mark == "local" then
+    comment.hidden = true
+  elseif lists[mark] then
+    table.insert(comment[lists[mark]], text)
+  end
+end
+
+-- Lines that go on with what a mark began. An example ends at an empty line; what follows is text.
+local function add_continuation(comment, mark, line)
+  local list = comment[lists[mark] or "parameters"]
+  local last = list[#list]
+  if mark == "usage" then
+    list[#list] = last .. "\n" .. line
+  elseif type(last) == "table" then
+    last.text = last.text .. " " .. line:match "^%s*(.*)$"
+  elseif last then
+    list[#list] = last .. " " .. line:match "^%s*(.*)$"
+  end
+end
+
+local function parse(lines, first, last)
+  local comment = { text = {}, parameters = {}, returns = {}, raises = {}, usage = {}, see = {} }
+  local current
+  for i = first, last do
+    local line = lines[i]:gsub("^%-%-%-? ?", "")
+    local mark, options, rest = mark_of(line)
+    if current == "usage" and line == "" then current = nil end
+    if mark then
+      current = mark
+      add_mark(comment, mark, options, rest)
+    elseif current then
+      add_continuation(comment, current, line)
+    else
+      comment.text[#comment.text + 1] = line
+    end
+  end
+  return comment
+end
+
+---------------------------------------------------------------- finding comments
+
+local parsed = {} -- path → line → comment, so that one comment is one table
+
+--- The comment that ends just above a line.
+-- @tparam string path
+-- @tparam integer line
+-- @treturn ?table
+function doc_comments.above(path, line)
+  local lines = lines_of(path)
+  if not lines or line > #lines then return nil end
+  local first = line
+  while first > 1 and lines[first - 1]:find "^%-%-" and not lines[first - 1]:find "^%-%-%-%-" do first = first - 1 end
+  if first == line then return nil end
+  parsed[path] = parsed[path] or {}
+  parsed[path][first] = parsed[path][first] or parse(lines, first, line - 1)
+  return parsed[path][first]
+end
+
+--- The comment at the top of a file.
+function doc_comments.of_file(path)
+  for i, line in ipairs(lines_of(path) or {}) do
+    if not line:find "^%-%-" then return doc_comments.above(path, i) end
+  end
+end
+
+local spaces = { "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks", "initializers", "regularizers",
+  "constraints", "models", "utils", "data" }
+
+-- The file of the library that a class is a member of.
+local function file_of_member(class)
+  for _, name in ipairs(spaces) do
+    local space = require("cusp." .. name)
+    local member = getmetatable(space).__members[class.__name]
+    if member and space[class.__name] == class then
+      return package.searchpath(("cusp.%s.%s"):format(name, type(member) == "table" and member[1] or member), package.path)
+    end
+  end
+end
+
+-- A method tells the file that a class of the user's is written in.
+local function file_of_methods(class)
+  local snake = namespace.snake_case(class.__name)
+  local found
+  for key, value in next, class do
+    if type(value) == "function" then
+      local source = debug.getinfo(value, "S").source
+      if source:find("/" .. snake, 1, true) or key == "call" or key == "init" or not found then found = source end
+    end
+  end
+  return found and found:match "^@(.*)$"
+end
+
+--- The comment of a class: what stands above its `extend("NAME"`, else at the top of its file.
+-- @treturn ?table
+function doc_comments.of_class(class)
+  local path = file_of_member(class) or file_of_methods(class)
+  local lines = path and lines_of(path)
+  if not lines then return nil end
+  for i, line in ipairs(lines) do
+    if line:find('extend%(?%s*"' .. class.__name .. '"') then
+      local found = doc_comments.above(path, i)
+      if found then return found end
+    end
+  end
+  return doc_comments.of_file(path)
+end
+
+-- The comment that says by a mark which function it is about.
+local function marked(path, name)
+  local lines = lines_of(path) or {}
+  for i, line in ipairs(lines) do
+    if line == "-- @function " .. name then
+      while i < #lines and lines[i + 1]:find "^%-%-" do i = i + 1 end
+      return doc_comments.above(path, i + 1)
+    end
+  end
+end
+
+--- The comment of a Lua function.
+-- @tparam function f
+-- @tparam[opt] string name for functions that are made by others, whose comments name them
+-- @treturn ?table
+function doc_comments.of_function(f, name)
+  local info = debug.getinfo(f, "S")
+  local path = info.source:match "^@(.*)$"
+  if not path then return nil end
+  return name and marked(path, name) or doc_comments.above(path, info.linedefined)
+end
+
+--- All functions of a file that have a comment, in order.
+-- @tparam string path
+-- @treturn {table,...} `{owner =, separator = "." or ":", name =, parameters = text between the brackets, comment =}`
+function doc_comments.functions(path)
+  local list = {}
+  for i, line in ipairs(lines_of(path) or {}) do
+    local owner, separator, name, parameters = line:match "^function ([%w_]+)([.:])([%w_]+)%s*(%b())"
+    local comment = owner and doc_comments.above(path, i)
+    if comment and name:sub(1, 1) ~= "_" then
+      list[#list + 1] = { owner = owner, separator = separator, name = name, parameters = parameters:sub(2, -2), comment = comment }
+    end
+  end
+  return list
+end
+
+return doc_comments

@@ -1,0 +1,197 @@
+--- Errors at the user's line.
+-- Every message says what was wrong, what was expected and what came. The position in front of it is that of the first
+-- caller outside this library, so that a mistake three calls deep in Cusp points at the script that made it.
+-- @module cusp.base.errors
+local plain = require "cusp.base.plain"
+local errors = {}
+
+-- All files of the library lie below the directory of this one.
+local library = debug.getinfo(1, "S").source:match "^(.*)base/errors%.lua$" or "@cusp/"
+
+--- Whether a source, as debug.getinfo gives it, is a file of this library.
+-- @tparam string source
+-- @treturn boolean
+function errors.is_library(source)
+  return source:sub(1, #library) == library
+end
+
+--- Whether a message is Lua's own about a line of this library, not one that the library wrote.
+-- @tparam string message
+-- @treturn boolean
+function errors.is_raw(message)
+  local file, text = message:match "^([^\n]-%.lua):%d+: (.*)$"
+  if not file or not text:find "^attempt to" and not text:find "^bad argument" and not text:find "^bad 'for'" then return false end
+  local cut, folder = file:match "^(%.?%.?%.?)(.*cusp/)" -- long names have "..." for their beginning
+  if not folder then return false end
+  return cut == "..." and library:sub(-#folder) == folder or library:sub(2) == folder
+end
+
+--- The level for `error` (seen from the caller of this function) of the nearest frame that is neither C nor this library.
+-- @treturn integer 0, meaning no position, where there is no such frame
+function errors.level()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "S")
+    if not info then return 0 end
+    if info.what ~= "C" and not errors.is_library(info.source) then return level - 1 end
+    level = level + 1
+  end
+end
+
+--- Raises an error at the user's line.
+-- @tparam string message a format for string.format when more arguments follow
+-- @param ... arguments of the format
+-- @raise always
+function errors.raise(message, ...)
+  if select("#", ...) > 0 then message = plain.format(message, ...) end
+  local level = errors.level()
+  error(message, level == 0 and 0 or level)
+end
+
+local most_items = 1 << 26
+
+--- Raises where a list made item by item would be so long that making it takes more than a moment.
+-- @tparam string name of the function
+-- @tparam string what the argument that asks for it
+-- @tparam number count
+function errors.check_items(name, what, count)
+  if type(count) ~= "number" then errors.raise("%s: %s should be a number, got %s", name, what, errors.describe(count)) end
+  if count > most_items then errors.raise("%s: %s should be at most %d, got %s", name, what, most_items, errors.describe(count)) end
+end
+
+--- Raises unless `condition` is true.
+function errors.check(condition, message, ...)
+  if not condition then errors.raise(message, ...) end
+  return condition
+end
+
+-- Letters put in, left out, changed, or swapped with their neighbours.
+local function edit_distance(a, b)
+  local before, previous, current = {}, {}, {}
+  for j = 0, #b do previous[j] = j end
+  for i = 1, #a do
+    current[0] = i
+    for j = 1, #b do
+      local substitution = previous[j - 1] + (a:byte(i) == b:byte(j) and 0 or 1)
+      current[j] = math.min(substitution, previous[j] + 1, current[j - 1] + 1)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        current[j] = math.min(current[j], before[j - 2] + 1)
+      end
+    end
+    before, previous, current = previous, current, before
+  end
+  return previous[#b]
+end
+
+--- The known name most like `name`, unless all are too far from it to be what was meant.
+-- @tparam string name
+-- @tparam table names a list of names, or a table whose keys are names
+-- @tparam[opt] integer limit how many letters may differ
+-- @treturn ?string
+function errors.nearest(name, names, limit)
+  local best, least = nil, (limit or math.max(2, #name // 3)) + 1
+  for key, value in pairs(names) do
+    local candidate = type(key) == "string" and key or value
+    if type(candidate) == "string" and candidate ~= name then
+      local distance = edit_distance(plain.lower(name), plain.lower(candidate)) + (name:byte() == candidate:byte() and 0 or 0.5)
+      if distance < least or distance == least and best and candidate < best then best, least = candidate, distance end
+    end
+  end
+  return best
+end
+
+local function add_names(names, t)
+  for key in next, t or {} do
+    if type(key) == "string" and key:sub(1, 1) ~= "_" then names[key] = true end
+  end
+end
+
+-- The methods of tensors, models and data sets.
+local function method_names(cusp)
+  local names = {}
+  add_names(names, require("cusp.engine").tensor_methods)
+  local class = cusp.Sequential
+  while type(class) == "table" do
+    add_names(names, class)
+    class = rawget(class, "__super")
+  end
+  add_names(names, cusp.data.Dataset)
+  return names
+end
+
+-- What programs write after the dot of a namespace.
+local function member_names(cusp)
+  local names = {}
+  add_names(names, getmetatable(cusp).__members)
+  add_names(names, cusp.data.Dataset)
+  for _, space in ipairs { "ops", "layers", "losses", "metrics", "optimizers", "initializers", "callbacks", "utils", "data", "models" } do
+    local members = getmetatable(cusp[space]).__members
+    add_names(names, members)
+    add_names(names, getmetatable(members) and getmetatable(members).__index)
+  end
+  return names
+end
+
+--- Lua's own message about a field or method that is nil, with the name in the library that is like it.
+-- @tparam string message
+-- @treturn string
+function errors.with_nearest_name(message)
+  local kind, name = message:match "attempt to call a nil value %((%a+) '([%w_]+)'%)$"
+  if kind ~= "field" and kind ~= "method" then return message end
+  local names = (kind == "method" and method_names or member_names)(require "cusp")
+  local near = not names[name] and errors.nearest(name, names, #name < 8 and 1 or 2)
+  return near and ("%s; did you mean '%s'?"):format(message, near) or message
+end
+
+--- " (did you mean 'units'?)", or "" where no known name is near.
+function errors.suggestion(name, names)
+  local near = type(name) == "string" and errors.nearest(name, names)
+  return near and (" (did you mean '%s'?)"):format(near) or ""
+end
+
+local function describe_list(list)
+  local parts = {}
+  for i = 1, math.min(#list, 6) do
+    local item = list[i]
+    local nested = type(item) == "table" and not getmetatable(item)
+    if nested then parts[i] = "{...}"
+    elseif type(item) == "string" or type(item) == "userdata" then parts[i] = errors.describe(item):gsub("^string ", "")
+    else parts[i] = plain.tostring(item) end
+  end
+  if #list > 6 then parts[7] = "..." end
+  return "{" .. table.concat(parts, ", ") .. "}"
+end
+
+--- What a value is, for the "got" part of a message: `string "a"`, `number 3.5`, `table {1, 2}`, `tensor [2, 3] float32`.
+-- @treturn string
+function errors.describe(value)
+  local kind = type(value)
+  if kind == "nil" then return "nil" end
+  if kind == "string" then return #value <= 60 and ("string %q"):format(value) or ("string %q..."):format(value:sub(1, 57)) end
+  if kind == "number" or kind == "boolean" then return kind .. " " .. plain.tostring(value) end
+  if kind == "function" then return "a function" end
+  if kind == "userdata" then
+    local ok, shape, dtype = require("cusp.engine").attempt(function() return value.shape, value.dtype end)
+    if ok and type(shape) == "table" then return ("tensor %s %s"):format(errors.shape(shape), dtype) end
+    return kind
+  end
+  if kind == "table" and require("cusp.base.lists").is_container(value) then
+    if #value > 0 then return "table " .. describe_list(value) end
+    return next(value) == nil and "an empty table" or "a table with keys"
+  end
+  return plain.tostring(value)
+end
+
+--- "[2, None, 3]"
+-- @tparam table shape
+-- @treturn string
+function errors.shape(shape)
+  local parts = {}
+  for i = 1, #shape do
+    local nested = type(shape[i]) == "table" and not getmetatable(shape[i])
+    parts[i] = nested and errors.shape(shape[i]) or plain.tostring(shape[i])
+  end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+
+return errors

@@ -1,0 +1,93 @@
+--- Which tables are lists of values, and the check that a list has no holes.
+-- A plain table holds other values, and so does a table marked for JSON. A list of a class that is
+-- none of the library's (Penlight's List, or any other table with a metatable and items) is a list
+-- like a plain one, everywhere.
+-- @module cusp.base.lists
+local errors = require "cusp.base.errors"
+
+local lists = {}
+
+--- Whether a table with this metatable is the library's own object, or something to be called.
+local function is_object(meta)
+  local name = rawget(meta, "__name")
+  return rawget(meta, "__getters") ~= nil or rawget(meta, "__symbolic") ~= nil
+    or rawget(meta, "__call") ~= nil or type(name) == "string" and name:find("^cusp%.") ~= nil
+end
+
+--- Whether a value is a list of a class that is none of the library's.
+function lists.is_foreign(value)
+  if type(value) ~= "table" then return false end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__jsontype") == nil and rawlen(value) > 0
+    and not is_object(meta)
+end
+
+--- Whether a value is a table that holds other values: a plain one, one marked for JSON, or a list
+-- of a user's class.
+function lists.is_container(value)
+  if type(value) ~= "table" then return false end
+  local meta = getmetatable(value)
+  if type(meta) ~= "table" then return meta == nil end
+  return rawget(meta, "__jsontype") ~= nil or rawlen(value) > 0 and not is_object(meta)
+end
+
+--- The first position of a list at which nothing stands though something follows; nil without one.
+-- Of a long list only what comes after its end is looked at.
+function lists.hole(list)
+  local n = rawlen(list)
+  if n > 64 and rawget(list, n) ~= nil then
+    return math.type(next(list, n)) == "integer" and n + 1 or nil
+  end
+  local most, count = 0, 0
+  for key in next, list do
+    if math.type(key) == "integer" and key > 0 then
+      count = count + 1
+      if key > most then most = key end
+    end
+  end
+  if count == most then return nil end
+  for i = 1, most do
+    if rawget(list, i) == nil then return i end
+  end
+end
+
+--- Raises for a list with a hole.
+-- @tparam string what it is of, for the message
+-- @param value anything: what is no list is right
+function lists.check(what, value)
+  if not lists.is_container(value) then return end
+  local hole = lists.hole(value)
+  if hole then
+    errors.raise("%s: the list has nil at position %d and more after it; leave it out, or"
+      .. " write false for nothing", what, hole)
+  end
+end
+
+local function has_objects(list)
+  for _, item in next, list do
+    if type(item) ~= "number" and type(item) ~= "boolean" then return true end
+  end
+  return false
+end
+
+local function check_nested(what, value, depth)
+  if not lists.is_container(value) then return end
+  local long = rawlen(value) > 64 and type(value[1]) == "number"
+  if not long and lists.hole(value) and has_objects(value) then lists.check(what, value) end
+  if long or depth == 0 then return end
+  for key, item in next, value do
+    if lists.is_container(item) then check_nested(("%s[%s]"):format(what, key), item, depth - 1) end
+  end
+end
+
+--- Raises for a list with a hole, or for one within a value, unless it holds nothing but numbers:
+-- that may be a table by number.
+function lists.check_nested(what, value) check_nested(what, value, 6) end
+
+--- A list of a user's class as a plain one; other values as they are.
+function lists.plain(value)
+  if not lists.is_foreign(value) then return value end
+  return table.move(value, 1, rawlen(value), 1, {})
+end
+
+return lists

@@ -1,0 +1,45 @@
+--- Names that layers and operations are given when they have none: `dense`, `dense_1`, ...
+-- @module cusp.base.names
+local plain = require "cusp.base.plain"
+
+local context = require "cusp.base.context"
+local whole = require "cusp.base.whole"
+
+local names = {}
+local counts = {}
+whole.keep(counts)
+
+--- `MaxPooling2D` as `max_pooling2d`: Keras's rule.
+-- @tparam string class_name
+-- @treturn string
+function names.snake_case(class_name)
+  local text = class_name:gsub("[^%w_]", "")
+  text = text:gsub("(.)(%u%l+)", "%1_%2")
+  text = text:gsub("(%l)(%u)", "%1_%2")
+  return plain.lower(text)
+end
+
+--- The next name for a prefix: the prefix itself the first time in a program, then with `_1`, `_2`, ...
+-- @tparam string prefix
+-- @treturn string
+function names.unique(prefix)
+  local count = counts[prefix] or 0
+  counts[prefix] = count + 1
+  return count == 0 and prefix or ("%s_%d"):format(prefix, count)
+end
+
+--- Starts counting afresh, as at the start of a program.
+function names.reset()
+  for prefix in pairs(counts) do counts[prefix] = nil end
+end
+
+--- The path of a variable or a layer made now: `my_model/dense/kernel`.
+function names.path(name)
+  local path = context.get().path
+  return path and path .. "/" .. name or name
+end
+
+--- Runs `f(...)` with `name` on the path of the variables made in it.
+function names.within(name, f, ...) return context.within({path = names.path(name)}, f, ...) end
+
+return names

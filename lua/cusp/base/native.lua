@@ -1,0 +1,33 @@
+--- Libraries that only some programs need, loaded when they are first asked for.
+-- @module cusp.base.native
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+
+local native = {}
+
+-- Debian's packages of the library each module stands on: what running needs, and what building needs.
+local packages = {
+  cairo = { "libcairo2", "libcairo2-dev" },
+  hdf5 = { "libhdf5-103-1", "libhdf5-dev" },
+  images = { "libpng16-16 libjpeg62-turbo", "libpng-dev libjpeg62-turbo-dev" },
+  png = { "libpng16-16", "libpng-dev" },
+  protobuf = { "libprotobuf-c1", "libprotobuf-c-dev protobuf-c-compiler" },
+  zip = { "libzip4", "libzip-dev" },
+  zlib = { "zlib1g", "zlib1g-dev" },
+}
+
+--- The module `cusp.native.NAME`.
+-- @tparam string name the folder of `bindings/`
+-- @tparam string what needs it, for the message: "history:plot"
+-- @treturn table
+-- @raise where it cannot be loaded, naming the packages
+function native.load(name, what)
+  local ok, found = engine.attempt(require, "cusp.native." .. name)
+  if ok then return found end
+  local why = found:match "^module .- not found" and "it was not built" or found:match "([^\n]*)$"
+  local package = packages[name]
+  errors.raise("%s needs cusp.native.%s, which cannot be loaded: %s%s", what, name, why,
+    package and ("; install %s (to build it: %s, then make)"):format(package[1], package[2]) or "; build it with make")
+end
+
+return native

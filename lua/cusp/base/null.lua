@@ -1,0 +1,8 @@
+--- JSON's null as a Lua value: present in a table, where nil would be absent.
+-- @module cusp.base.null
+return setmetatable({}, {
+  __name = "cusp.null",
+  __tostring = function() return "null" end,
+  __newindex = function() error("cusp.null cannot have fields", 2) end,
+  __metatable = false,
+})

@@ -1,0 +1,175 @@
+--- The progress line of fit, evaluate and predict:
+--    320/1000 [=========>....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100
+-- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line is written.
+-- @module cusp.base.progress
+local engine = require "cusp.engine"
+local plain = require "cusp.base.plain"
+local warnings = require "cusp.base.warnings"
+
+local progress = {}
+
+local Bar = {}
+Bar.__index = Bar
+
+--- Seconds between two redraws.
+progress.interval = 0.05
+
+local bar_width, shortest_bar = 30, 5
+
+--- A new bar.
+-- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or 2;
+--   `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the terminal; `write`: function that
+--   takes text
+function progress.new(options)
+  local dynamic = options.dynamic
+  if dynamic == nil then dynamic = engine.is_terminal(1) end
+  local now = engine.monotonic()
+  return setmetatable({
+    target = options.target, verbose = options.verbose or 1, dynamic = dynamic, columns = options.columns,
+    write = options.write or function(text) io.stdout:write(text):flush() end,
+    started = now, drawn_at = 0, drawn_width = 0, seen = 0, before = 0,
+  }, Bar)
+end
+
+--- A number as the progress line shows it: four decimals, or an exponent where that would show nothing.
+-- @treturn string
+function progress.format_value(value)
+  if type(value) == "table" then
+    local parts = {}
+    for i = 1, #value do parts[i] = progress.format_value(value[i]) end
+    return "[" .. table.concat(parts, ", ") .. "]"
+  end
+  if type(value) ~= "number" then return tostring(value) end
+  if value ~= value then return "nan" end
+  if value == math.huge then return "inf" elseif value == -math.huge then return "-inf" end
+  return plain.format(math.abs(value) > 1e-3 and "%.4f" or "%.4e", value)
+end
+
+--- A time in the unit that suits it: "2s", "13ms", "31us".
+-- @tparam number seconds
+function progress.format_time(seconds)
+  if seconds >= 1 or seconds == 0 then return plain.format("%.0fs", seconds) end
+  if seconds >= 1e-3 then return plain.format("%.0fms", seconds * 1e3) end
+  return plain.format("%.0fus", seconds * 1e6)
+end
+
+local function format_eta(seconds)
+  seconds = seconds // 1 | 0
+  if seconds > 3600 then return ("%d:%02d:%02d"):format(seconds // 3600, seconds % 3600 // 60, seconds % 60) end
+  if seconds > 60 then return ("%d:%02d"):format(seconds // 60, seconds % 60) end
+  return seconds .. "s"
+end
+
+local function format_logs(names, logs)
+  local parts = {}
+  for _, name in ipairs(names) do
+    if logs[name] ~= nil then parts[#parts + 1] = (" - %s: %s"):format(name, progress.format_value(logs[name])) end
+  end
+  return table.concat(parts)
+end
+
+local function count_text(self, finished)
+  if not self.target then return (finished and "%d/%d" or "%d/Unknown"):format(self.seen, self.seen) end
+  return (("%%%dd/%%d"):format(#tostring(self.target))):format(self.seen, self.target)
+end
+
+local function bar_text(self, finished, width)
+  local count = count_text(self, finished)
+  if not self.target and not finished then return count end
+  local full = finished and width or math.floor(width * self.seen / self.target)
+  if full >= width then return ("%s [%s]"):format(count, ("="):rep(width)) end
+  local head = full > 0 and ("="):rep(full - 1) .. ">" or ""
+  return ("%s [%s%s]"):format(count, head, ("."):rep(width - full))
+end
+
+-- The bar whose line stands unfinished on the terminal.
+local open_bar
+
+--- Ends a line that stands unfinished, so that something else can be written; the bar goes on below it.
+function progress.break_line()
+  local bar = open_bar
+  open_bar = nil
+  if bar then bar:abandon() end
+end
+
+warnings.before = progress.break_line
+
+--- Writes a line of text to standard output.
+-- @tparam string message a format for string.format; an empty line before it is left out where it only ended a bar
+-- @param ... arguments of the format
+function progress.say(message, ...)
+  local text = select("#", ...) > 0 and plain.format(message, ...) or message
+  if open_bar then text = text:gsub("^\n", "") end
+  progress.break_line()
+  io.stdout:write(text, "\n"):flush()
+end
+
+-- Writes the line, in place on a terminal: what the longer line before left behind is overwritten. Where the terminal is too narrow
+-- the bar gets shorter, and then the line is cut, since a wrapped one could not be redrawn.
+local function draw(self, rest, finished)
+  if self.dynamic and open_bar ~= self then progress.break_line() end
+  local line = bar_text(self, finished, bar_width) .. rest
+  if not self.dynamic then
+    if finished then self.write(line .. "\n") end
+    return
+  end
+  local columns = self.columns or engine.terminal_width()
+  if not finished and columns and columns > 1 and #line >= columns then
+    line = bar_text(self, false, math.max(shortest_bar, bar_width - (#line - columns + 1))) .. rest
+    line = line:sub(1, columns - 1)
+  end
+  local padding = (" "):rep(math.max(0, self.drawn_width - #line))
+  self.write("\r" .. line .. padding .. (finished and "\n" or ""))
+  self.drawn_width = finished and 0 or #line
+  open_bar = not finished and self or nil
+end
+
+--- Whether a redraw would show anything now.
+function Bar:due()
+  return self.verbose == 1 and self.dynamic and engine.monotonic() - self.drawn_at >= progress.interval
+end
+
+--- Says that `seen` steps are done, and redraws when it is time.
+-- @tparam integer seen steps done
+-- @tparam {string,...} names of the values to show, in order
+-- @tparam table|function logs the values by name, or a function that gives them (called only when they are shown)
+function Bar:update(seen, names, logs)
+  self.seen, self.seen_at = seen, engine.monotonic()
+  if not self:due() then return end
+  self.drawn_at = self.seen_at
+  if type(logs) == "function" then logs = logs() end
+  if type(names) == "function" then names = names() end
+  local elapsed = self.drawn_at - self.started
+  local per_step = elapsed / math.max(seen - self.before, 1)
+  local time
+  if self.target then
+    time = " - ETA: " .. format_eta(per_step * (self.target - seen))
+  else
+    time = (" - %s %s/step"):format(progress.format_time(elapsed), progress.format_time(per_step))
+  end
+  draw(self, time .. format_logs(names, logs or {}), false)
+end
+
+--- Ends the line with the time per step and the final values.
+function Bar:finish(names, logs)
+  if self.verbose == 0 then return end
+  local elapsed = engine.monotonic() - self.started
+  -- What comes after the last step, such as validation, is no part of the time per step.
+  local stepping = (self.seen_at or engine.monotonic()) - self.started
+  local per_step = (" %s/step"):format(progress.format_time(stepping / math.max(self.seen - self.before, 1)))
+  local values = format_logs(names, logs or {})
+  if self.verbose == 2 then
+    self.write(plain.format("%s - %.0fs -%s%s\n", count_text(self, true), elapsed, per_step, values))
+  else
+    draw(self, plain.format(" - %.0fs%s%s", elapsed, per_step, values), true)
+  end
+end
+
+--- Ends a line that was being redrawn, where an error or an interrupt stops the work.
+function Bar:abandon()
+  if open_bar == self then open_bar = nil end
+  if self.drawn_width > 0 then self.write "\n" end
+  self.drawn_width = 0
+end
+
+return progress

@@ -1,0 +1,33 @@
+--- Warnings: lines on standard error that begin with "warning: ".
+-- @module cusp.base.warnings
+local context = require "cusp.base.context"
+local plain = require "cusp.base.plain"
+local warnings = {}
+
+--- What is called before a line is written; the progress line ends itself here when it stands half drawn on a terminal.
+-- @tfield ?function before
+warnings.before = nil
+
+local function write(text) io.stderr:write("warning: ", text, "\n") end
+
+--- Warns.
+-- @tparam string message a format for string.format when more arguments follow
+-- @param ... arguments of the format
+function warnings.warn(message, ...)
+  if select("#", ...) > 0 then message = plain.format(message, ...) end
+  if warnings.before then warnings.before() end
+  local receive = context.get().receive_warning or write
+  receive(message)
+end
+
+--- Calls `f` and keeps the warnings of that time from standard error.
+-- @tparam function f
+-- @treturn {string,...} the warnings
+-- @return what f returns
+function warnings.collect(f, ...)
+  local list = {}
+  local function receive(text) list[#list + 1] = text end
+  return list, context.within({ receive_warning = receive }, f, ...)
+end
+
+return warnings

@@ -1,0 +1,123 @@
+--- Changes that happen whole or not at all: building layers, tracing steps, making the state of optimizers.
+-- What they may change is copied before; where an error or an interrupt ends them, it is as it was, in one step that nothing can
+-- interrupt. Only what is made once goes through here, not what runs at each batch.
+-- @module cusp.base.whole
+local Object = require "cusp.base.class"
+local context = require "cusp.base.context"
+local engine = require "cusp.engine"
+
+local whole = {}
+
+local always = {} -- tables and variables of the library's own that whatever is built changes
+
+--- Adds a table or a variable to what is copied for every change.
+function whole.keep(value) always[#always + 1] = value end
+
+local Only = {}
+
+--- A list of tables which, found in an object's field, are copied without what their fields hold.
+function whole.only(tables) return setmetatable(tables, Only) end
+
+---------------------------------------------------------------- what is copied
+
+local modules, modules_found = {}, -math.huge
+local seconds = 1 -- after which the loaded modules are looked at again: each look takes longer than what is copied for a layer
+
+local function is_module(value)
+  if engine.monotonic() > modules_found + seconds then
+    modules, modules_found = {[_G] = true, [package.loaded] = true}, engine.monotonic()
+    for _, module in pairs(package.loaded) do modules[module] = true end
+  end
+  return modules[value]
+end
+
+-- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and what changes after all else.
+local function is_foreign(value)
+  local meta = getmetatable(value)
+  if meta == nil then return is_module(value) end
+  return type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last) or rawget(value, "__super") ~= nil
+end
+
+local function copy(value)
+  local fields = {}
+  for key, field in next, value do fields[key] = field end
+  return fields
+end
+
+-- `how` is "deep" where all that can be reached from the value is copied, too.
+local function add(search, value, kept, how)
+  local list = search.list
+  local count = #list
+  search.seen[value], list[count + 1], list[count + 2] = how, value, kept
+end
+
+local function add_alone(search, tables)
+  for _, value in ipairs(tables) do
+    if not search.seen[value] then add(search, value, copy(value), "alone") end
+  end
+end
+
+local function add_table(search, value)
+  if getmetatable(value) == Only then return add_alone(search, value) end
+  if is_foreign(value) then return end
+  local fields, waiting, seen = {}, search.waiting, search.seen
+  for key, field in next, value do
+    fields[key] = field
+    local kind = type(field)
+    if (kind == "table" or kind == "userdata") and seen[field] ~= "deep" then waiting[#waiting + 1] = field end
+  end
+  add(search, value, fields, "deep")
+  local generator = fields.generator
+  if Object.is_instance(value) and type(generator) == "userdata" and generator.state then
+    search.waiting[#search.waiting + 1] = generator:state()
+  end
+end
+
+local function add_all(search, roots)
+  search.waiting = table.move(roots, 1, #roots, 1, {})
+  while #search.waiting > 0 do
+    local value = table.remove(search.waiting)
+    local is_new = search.seen[value] ~= "deep"
+    if is_new and type(value) == "table" then
+      add_table(search, value)
+    elseif is_new and engine.is_variable(value) then
+      add(search, value, value.value, "deep")
+    end
+  end
+end
+
+local function take(roots, covered)
+  local search = {list = {}, seen = setmetatable({}, {__index = covered})}
+  add_alone(search, roots.alone or {})
+  add_all(search, always)
+  add_all(search, roots)
+  return search.list, search.seen
+end
+
+---------------------------------------------------------------- changing
+
+local function is_covered(roots, covered)
+  if not covered then return false end
+  for _, root in ipairs(roots) do
+    if covered[root] ~= "deep" then return false end
+  end
+  for _, value in ipairs(roots.alone or {}) do
+    if not covered[value] then return false end
+  end
+  return true
+end
+
+--- Calls a function. After an error, what can be reached from the roots is as it was before, and so are the names and the random
+-- numbers that were given out, and no tape that it opened records any more.
+-- @tparam table roots objects; in `alone`, tables of which only their own fields are meant
+-- @tparam function f
+-- @param ... its arguments
+-- @return its results
+function whole.with(roots, f, ...)
+  local covered = context.get().covered
+  if is_covered(roots, covered) then return f(...) end
+  local list, seen = take(roots, covered)
+  return context.within({covered = seen}, engine.whole, list, f, ...)
+end
+
+return whole

@@ -1,8 +1,0 @@
---- The native module: libhdf5 is loaded when the first file is opened.
--- @module cusp.hdf5.library
-local engine = require "cusp.engine"
-local errors = require "cusp.errors"
-
-local ok, library = engine.attempt(require, "cusp.native.hdf5")
-if not ok then errors.raise("hdf5: libhdf5 is needed (Debian: libhdf5-103-1): %s", library) end
-return library

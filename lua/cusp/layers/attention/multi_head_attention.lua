@@ -1,0 +1,216 @@
+--- Attention with several heads (Vaswani et al., "Attention is all you need", 2017).
+-- Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ..., dim]`, value and key
+-- `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with `{return_attention_scores = true}` a list of that and the scores
+-- `[batch, heads, T, S]`. Masks of query, value and key, an `attention_mask` `[batch, T, S]` and `use_causal_mask` are joined.
+-- @classmod cusp.layers.MultiHeadAttention
+-- @tparam integer num_heads
+-- @tparam integer key_dim size of each head's query and key
+-- @tparam[opt] integer value_dim by default key_dim
+-- @tparam[opt=0] number dropout of the scores
+-- @tparam[opt=true] boolean use_bias
+-- @tparam[opt] integer|table output_shape of the last axes, by default the query's
+-- @tparam[opt] integer|table attention_axes by default all but batch, heads and features
+-- @tparam[opt] integer sliding_window positions further apart than this do not see each other
+-- @tparam[opt=false] boolean use_gate multiply what each head gives by a learnt gate
+-- @tparam[opt] integer seed
+local Dropout = require "cusp.layers.regularization.dropout"
+local EinsumDense = require "cusp.layers.core.einsum_dense"
+local Layer = require "cusp.layers.machinery.layer"
+local Softmax = require("cusp.layers.activations.rectifiers").Softmax
+local errors = require "cusp.base.errors"
+local masks = require "cusp.layers.machinery.masks"
+local options = require "cusp.layers.machinery.options"
+local ops = require "cusp.ops"
+local structure = require "cusp.base.structure"
+
+local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
+  supports_masking = true,
+  call_arguments = {
+    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "training", "use_causal_mask",
+  },
+  config = {
+    {"num_heads", "integer", min = 1}, {"key_dim", "integer", min = 1}, {"value_dim", "integer", min = 1, optional = true},
+    {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),
+    {"output_shape", "shape", allow_integer = true, optional = true}, {"attention_axes", "axes", optional = true},
+    {"sliding_window", "integer", min = 1, optional = true}, {"flash_attention", "any", optional = true, transient = true},
+    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",
+    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel", options.constraint "bias",
+    options.flag("use_gate", false), options.seed(),
+  },
+})
+
+function MultiHeadAttention:init(args)
+  self:configure(args, MultiHeadAttention)
+  Layer.init(self, args)
+  self.value_dim = self.value_dim or self.key_dim
+end
+
+--- The argument of that name, not the shape of a symbolic call's output.
+function MultiHeadAttention.__getters.output_shape() return nil end
+
+---------------------------------------------------------------- the equations
+
+local letters = "abcdefghijklmnopqrstuvwxyz"
+local function letter(i) return letters:sub(i, i) end
+
+--- The equation of a projection: so many free axes, then those summed over, then those that come out; and the bias axes.
+local function projection(free, bound, out)
+  local input, kernel, output = "", "", ""
+  for i = 1, free do input, output = input .. letter(i), output .. letter(i) end
+  for i = free + 1, free + bound do input, kernel = input .. letter(i), kernel .. letter(i) end
+  local bias = ""
+  for i = free + bound + 1, free + bound + out do
+    kernel, output, bias = kernel .. letter(i), output .. letter(i), bias .. letter(i)
+  end
+  return ("%s,%s->%s"):format(input, kernel, output), bias
+end
+
+--- The equations of scores and of outputs for projections of so many axes, and the number of attention axes.
+local function attention_equations(rank, axes)
+  local attended = {}
+  for _, axis in ipairs(axes) do attended[axis] = true end
+  local target, source, product, tail = letters:sub(1, rank), "", "", ""
+  local next_letter = rank + 1
+  for i = 1, rank do
+    if not attended[i] then
+      source = source .. letter(i)
+      if i < rank then product = product .. letter(i) end
+    else
+      source, tail = source .. letter(next_letter), tail .. letter(next_letter)
+      next_letter = next_letter + 1
+    end
+  end
+  for _, axis in ipairs(axes) do product = product .. letter(axis) end
+  product = product .. tail
+  return ("%s,%s->%s"):format(source, target, product), ("%s,%s->%s"):format(product, source, target)
+end
+
+---------------------------------------------------------------- weights
+
+local function project(self, name, shape, sizes, activation)
+  local equation, bias = projection(#shape - 1, 1, 2)
+  local output_shape = {}
+  for i = 1, #shape - 2 do output_shape[i] = require("cusp.base.shape").None end
+  table.move(sizes, 1, #sizes, #output_shape + 1, output_shape)
+  return self:make_dense(name, equation, output_shape, bias, activation, shape)
+end
+
+function MultiHeadAttention:make_dense(name, equation, output_shape, bias, activation, shape)
+  local dense = EinsumDense {
+    equation, output_shape, name = name, activation = activation, bias_axes = self.use_bias and bias or nil,
+    dtype = self.dtype_policy, kernel_initializer = self.kernel_initializer, bias_initializer = self.bias_initializer,
+    kernel_regularizer = self.kernel_regularizer, bias_regularizer = self.bias_regularizer,
+    activity_regularizer = self.activity_regularizer, kernel_constraint = self.kernel_constraint, bias_constraint = self.bias_constraint,
+  }
+  dense:build(shape)
+  return dense
+end
+
+local function build_output(self, shape)
+  local sizes = self.output_shape or {shape[#shape]}
+  if type(sizes) == "number" then sizes = {sizes} end
+  local equation, bias = projection(#shape - 1, 2, #sizes)
+  local output_shape = {}
+  for i = 1, #shape - 2 do output_shape[i] = shape[i + 1] end
+  table.move(sizes, 1, #sizes, #output_shape + 1, output_shape)
+  local input_shape = table.move(shape, 1, #shape - 1, 1, {})
+  input_shape[#shape], input_shape[#shape + 1] = self.num_heads, self.value_dim
+  return self:make_dense("attention_output", equation, output_shape, bias, nil, input_shape)
+end
+
+function MultiHeadAttention:build(shape, others)
+  if not others or not others.value then errors.raise "expected a value beside the query: attention(query, value)" end
+  local value_shape = others.value
+  local key_shape = others.key or value_shape
+  self.query_dense = project(self, "query", shape, {self.num_heads, self.key_dim})
+  self.key_dense = project(self, "key", key_shape, {self.num_heads, self.key_dim})
+  if self.use_gate then self.gate_dense = project(self, "gate", shape, {self.num_heads, self.value_dim}, "sigmoid") end
+  self.value_dense = project(self, "value", value_shape, {self.num_heads, self.value_dim})
+  local rank = #shape + 1
+  local axes = self.attention_axes
+  if axes == nil then
+    axes = {}
+    for axis = 2, rank - 2 do axes[#axes + 1] = axis end
+  end
+  if not structure.is_container(axes) then axes = {axes} end
+  for i, axis in ipairs(axes) do axes[i] = axis < 0 and rank + axis or axis end
+  rawset(self, "_axes", axes)
+  local scores_equation, outputs_equation = attention_equations(rank, axes)
+  rawset(self, "_scores_equation", scores_equation)
+  rawset(self, "_outputs_equation", outputs_equation)
+  local softmax_axes = {}
+  for i = 1, #axes do softmax_axes[i] = i - #axes - 1 end
+  self.softmax = Softmax {axis = softmax_axes, dtype = self.dtype_policy}
+  self.dropout_layer = Dropout {self.dropout, seed = self.seed, dtype = self.dtype_policy}
+  self.output_dense = build_output(self, shape)
+end
+
+---------------------------------------------------------------- masks
+
+local function both(a, b)
+  if not a or not b then return a or b end
+  return ops.logical_and(a, b)
+end
+
+local function as_bool(mask) return ops.cast(mask, "bool") end
+
+--- Positions of queries in a column, of keys in a row.
+local function positions(query, value)
+  return ops.reshape(ops.arange(query.shape[2]), {1, -1, 1}), ops.reshape(ops.arange(value.shape[2]), {1, 1, -1})
+end
+
+--- All masks as one, `[batch or 1, T, S]`; nil: everything is seen.
+function MultiHeadAttention.join_masks(self, query, value, args, query_mask)
+  local mask = query_mask and ops.expand_dims(as_bool(query_mask), -1) or nil
+  if args.value_mask then mask = both(mask, ops.expand_dims(as_bool(args.value_mask), -2)) end
+  if args.key_mask then mask = both(mask, ops.expand_dims(as_bool(args.key_mask), -2)) end
+  if args.use_causal_mask or self.sliding_window then
+    local rows, columns = positions(query, value)
+    if args.use_causal_mask then mask = both(mask, ops.greater_equal(rows, columns)) end
+    if self.sliding_window then
+      mask = both(mask, ops.less(ops.abs(ops.subtract(rows, columns)), self.sliding_window))
+    end
+  end
+  if args.attention_mask then mask = both(as_bool(args.attention_mask), mask) end
+  return mask
+end
+
+--- Gives a mask the axes of heads that the scores have.
+local function beside_scores(mask, scores, n_axes)
+  while mask.ndim < scores.ndim do mask = ops.expand_dims(mask, -n_axes * 2 - 1) end
+  return mask
+end
+
+--- What each query takes of each key. One that sees none takes the mean, like `ops.dot_product_attention`, or else nothing.
+function MultiHeadAttention:weigh(scores, mask, as_dot_product)
+  if not mask or not as_dot_product then return self.softmax(scores, {mask = mask}) end
+  return ops.softmax(ops.where(mask, scores, scores.dtype == "float16" and -3e4 or -1e30), -1)
+end
+
+---------------------------------------------------------------- calling
+
+function MultiHeadAttention:call(query, args)
+  local value = args.value
+  if not value then errors.raise "expected a value beside the query: attention(query, value)" end
+  local key = args.key or value
+  local query_mask = masks.get(query)
+  args.value_mask = args.value_mask or masks.get(value)
+  args.key_mask = args.key_mask or args.key and masks.get(key) or nil
+  for _, tensor in ipairs {query, value, key} do masks.set(tensor, nil) end -- as in Keras: later layers called on them see none
+  local mask = self:join_masks(query, value, args, query_mask)
+  local gate = self.gate_dense and self.gate_dense(query)
+  local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+  q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
+  local scores = ops.einsum(self._scores_equation, k, q)
+  if mask then mask = beside_scores(mask, scores, #self._axes) end
+  local weights = self:weigh(scores, mask, query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training}) or weights
+  local outputs = ops.einsum(self._outputs_equation, kept, v)
+  if gate then outputs = ops.multiply(outputs, gate) end
+  outputs = self.output_dense(outputs)
+  if query_mask then masks.set(outputs, query_mask) end
+  if args.return_attention_scores then return {outputs, weights} end
+  return outputs
+end
+
+return MultiHeadAttention

@@ -1,0 +1,51 @@
+--- Every output is connected to every input: `activation(inputs · kernel + bias)`.
+-- Input `[batch, ..., features]`, output `[batch, ..., units]`.
+-- @classmod cusp.layers.Dense
+-- @tparam integer units
+-- @param[opt="linear"] activation
+-- @tparam[opt=true] boolean use_bias
+-- @param[opt="glorot_uniform"] kernel_initializer of the kernel, `[features, units]`
+-- @param[opt="zeros"] bias_initializer of the bias, `[units]`
+-- @param[opt] kernel_regularizer, bias_regularizer, activity_regularizer
+-- @param[opt] kernel_constraint, bias_constraint
+-- @usage local layer = layers.Dense { 32, activation = "relu" }
+local Layer = require "cusp.layers.machinery.layer"
+local errors = require "cusp.base.errors"
+local options = require "cusp.layers.machinery.options"
+local ops = require "cusp.ops"
+local shapes = require "cusp.base.shape"
+
+return Layer:extend("Dense", {
+  call_arguments = {"training"},
+  supports_masking = true,
+  input_spec = {min_ndim = 2},
+  config = {
+    {"units", "integer", min = 1}, options.activation(), options.flag("use_bias", true),
+    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"),
+    options.regularizer "kernel", options.regularizer "bias", options.regularizer("activity", true),
+    options.constraint "kernel", options.constraint "bias", options.quantization(),
+  },
+
+  build = function(self, shape)
+    local features = shape[#shape]
+    if features == shapes.None then
+      errors.raise("the last axis of the input should have a known size, got shape %s", errors.shape(shape))
+    end
+    self.kernel = options.weight(self, "kernel", {features, self.units})
+    if self.use_bias then self.bias = options.weight(self, "bias", {self.units}) end
+    self.input_spec = {min_ndim = 2, axes = {[-1] = features}}
+  end,
+
+  call = function(self, inputs)
+    local outputs = ops.matmul(inputs, self.kernel)
+    if self.use_bias then outputs = ops.add(outputs, self.bias) end
+    if self.activation then outputs = self.activation(outputs) end
+    return outputs
+  end,
+
+  compute_output_shape = function(self, input_shape)
+    local shape = shapes.copy(input_shape)
+    shape[#shape] = self.units
+    return shape
+  end,
+})

@@ -1,0 +1,115 @@
+--- A dense layer whose product is any einsum: `layers.EinsumDense { "abc,cd->abd", { cusp.None, 64 }, bias_axes = "d" }`.
+-- @classmod cusp.layers.EinsumDense
+-- @tparam string equation of input and kernel, "..." allowed in the input's and the output's part
+-- @tparam integer|table output_shape without the batch axis; `cusp.None` follows the input
+-- @param[opt="linear"] activation
+-- @tparam[opt] string bias_axes letters of the output that the bias has
+-- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer
+-- @param[opt] kernel_constraint, bias_constraint
+local Layer = require "cusp.layers.machinery.layer"
+local errors = require "cusp.base.errors"
+local options = require "cusp.layers.machinery.options"
+local ops = require "cusp.ops"
+local shapes = require "cusp.base.shape"
+
+local EinsumDense = Layer:extend("EinsumDense", {
+  call_arguments = {"training"},
+  config = {
+    {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(), {"bias_axes", "string", optional = true},
+    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",
+    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel", options.constraint "bias",
+    options.quantization(),
+  },
+})
+
+--- The parts of the equation, and on which side of the letters the ellipsis stands.
+local function parse(equation)
+  local text = equation:gsub("%s", "")
+  local input, kernel, output = text:match "^([%a%.]+),(%a+)%->([%a%.]+)$"
+  if not input then
+    errors.raise("EinsumDense: the equation should be like \"ab,bc->ac\" or \"...b,bc->...c\", got %q", equation)
+  end
+  local side = input:find "^%.%.%." and "left" or input:find "%.%.%.$" and "right" or nil
+  local function letters(part) return (part:gsub("%.", "")) end
+  return letters(input), kernel, letters(output), side
+end
+
+--- The whole output shape, and the sizes of the letters in input and output.
+local function analyse(self, input_shape)
+  local input, kernel, output, side = parse(self.equation)
+  local given = type(self.output_shape) == "table" and self.output_shape or {self.output_shape}
+  local elided = #input_shape - #input
+  if elided < 0 or elided > 0 and not side then
+    errors.raise("the equation %q does not fit an input of shape %s", self.equation, errors.shape(input_shape))
+  end
+  local first = side == "left" and elided or 0
+  local of_input = {}
+  for i = 1, #input do of_input[input:sub(i, i)] = input_shape[first + i] end
+  local shape = {input_shape[1]}
+  if side == "left" then
+    for i = 2, elided do shape[i] = input_shape[i] end
+  end
+  table.move(given, 1, #given, #shape + 1, shape)
+  if side == "right" then
+    for i = #input + 1, #input_shape do shape[#shape + 1] = input_shape[i] end
+  end
+  local of_output = {}
+  for i = 1, #output do
+    local letter = output:sub(i, i)
+    local size = shape[first + i]
+    if size == shapes.None and of_input[letter] then
+      size = of_input[letter]
+      shape[first + i] = size
+    end
+    of_output[letter] = size
+  end
+  return {input = input, kernel = kernel, output = output, side = side, elided = elided, of_input = of_input, of_output = of_output,
+    shape = shape}
+end
+
+local function kernel_shape(self, parts)
+  local sizes = {}
+  for letter in parts.kernel:gmatch "." do
+    local size = parts.of_output[letter] or parts.of_input[letter]
+    if size == nil then errors.raise("the letter '%s' of the kernel in %q is in neither input nor output", letter, self.equation) end
+    sizes[#sizes + 1] = size
+  end
+  return sizes
+end
+
+local function bias_shape(self, parts)
+  local first = #parts.output + 1
+  for letter in self.bias_axes:gmatch "." do
+    local at = parts.output:find(letter, 1, true)
+    if not at then errors.raise("the bias axis '%s' is not in the output of %q", letter, self.equation) end
+    first = math.min(first, at)
+  end
+  local sizes = {}
+  for letter in parts.output:sub(first):gmatch "." do
+    sizes[#sizes + 1] = self.bias_axes:find(letter, 1, true) and parts.of_output[letter] or 1
+  end
+  if parts.side == "right" then
+    for _ = 1, parts.elided do sizes[#sizes + 1] = 1 end
+  end
+  return sizes
+end
+
+function EinsumDense:build(shape)
+  local parts = analyse(self, shape)
+  self.kernel = options.weight(self, "kernel", kernel_shape(self, parts))
+  if self.bias_axes then self.bias = options.weight(self, "bias", bias_shape(self, parts)) end
+  self.input_spec = {ndim = #shape}
+end
+
+function EinsumDense:call(inputs)
+  local outputs = ops.einsum(self.equation, inputs, self.kernel)
+  if self.bias then outputs = ops.add(outputs, self.bias) end
+  if self.activation then outputs = self.activation(outputs) end
+  return outputs
+end
+
+function EinsumDense:compute_output_shape(input_shape)
+  return analyse(self, input_shape).shape
+end
+
+return EinsumDense

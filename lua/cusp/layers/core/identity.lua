@@ -1,0 +1,8 @@
+--- Gives its inputs back. Input and output: any tensors.
+-- @classmod cusp.layers.Identity
+local Layer = require "cusp.layers.machinery.layer"
+
+return Layer:extend("Identity", {
+  supports_masking = true,
+  call = function(_, inputs) return inputs end,
+})

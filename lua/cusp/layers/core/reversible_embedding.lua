@@ -1,0 +1,66 @@
+--- An embedding that also leads back: with `{reverse = true}` vectors become scores of the integers.
+-- Forwards `[batch, ...]` of integers becomes `[batch, ..., output_dim]`; in reverse `[batch, ..., output_dim]` becomes
+-- `[batch, ..., input_dim]`.
+-- @classmod cusp.layers.ReversibleEmbedding
+-- @tparam integer input_dim
+-- @tparam integer output_dim
+-- @tparam[opt=true] boolean tie_weights use the same table in reverse
+-- @param[opt="uniform"] embeddings_initializer
+-- @param[opt] embeddings_regularizer, embeddings_constraint
+-- @tparam[opt=false] boolean mask_zero
+-- @tparam[opt] string reverse_dtype dtype of the reverse product
+-- @tparam[opt] number logit_soft_cap scores stay between minus this and this
+local Embedding = require "cusp.layers.core.embedding"
+local Layer = require "cusp.layers.machinery.layer"
+local masks = require "cusp.layers.machinery.masks"
+local options = require "cusp.layers.machinery.options"
+local ops = require "cusp.ops"
+
+local own = {
+  {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1}, options.flag("tie_weights", true),
+  options.initializer("embeddings", "uniform"), options.regularizer "embeddings", options.constraint "embeddings",
+  options.flag("mask_zero", false), {"reverse_dtype", "dtype", optional = true}, {"logit_soft_cap", "number", above = 0, optional = true},
+  {"activity_regularizer", "regularizer", optional = true, keyword_only = true}, options.quantization(),
+}
+
+local ReversibleEmbedding = Embedding:extend("ReversibleEmbedding", {
+  config = own,
+  call_arguments = {"reverse"},
+  shape_depends_on_arguments = true,
+})
+
+function ReversibleEmbedding:init(args)
+  self:configure(args, ReversibleEmbedding)
+  Layer.init(self, args)
+end
+
+function ReversibleEmbedding:build(shape)
+  Embedding.build(self, shape)
+  if not self.tie_weights then
+    self.reverse_embeddings = self:add_weight {
+      name = "reverse_embeddings", shape = {self.output_dim, self.input_dim}, initializer = self.embeddings_initializer,
+    }
+  end
+end
+
+local function reverse(self, inputs)
+  local kernel = self.tie_weights and ops.transpose(self.embeddings) or self.reverse_embeddings
+  if self.reverse_dtype then
+    inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
+  end
+  local scores = ops.matmul(inputs, kernel)
+  local cap = self.logit_soft_cap
+  return cap and ops.multiply(ops.tanh(ops.divide(scores, cap)), cap) or scores
+end
+
+function ReversibleEmbedding:call(inputs, args)
+  if args.reverse then return reverse(self, inputs) end
+  local outputs = Embedding.call(self, inputs)
+  masks.set(outputs, Embedding.compute_mask(self, inputs))
+  return outputs
+end
+
+--- `call` has attached the mask: in reverse there is none.
+function ReversibleEmbedding:compute_mask() return nil end
+
+return ReversibleEmbedding

@@ -1,8 +1,0 @@
---- Gives its inputs back. Input and output: any tensors.
--- @classmod cusp.layers.Identity
-local Layer = require "cusp.layers.layer"
-
-return Layer:extend("Identity", {
-  supports_masking = true,
-  call = function(_, inputs) return inputs end,
-})

@@ -1,0 +1,106 @@
+--- What a layer holds: the layers, variables and metrics among its fields, also within lists, in the order of assignment.
+-- @module cusp.layers.machinery.tracking
+
+local engine = require "cusp.engine"
+local lists = require "cusp.base.lists"
+local plain = require "cusp.base.plain"
+local structure = require "cusp.base.structure"
+
+local tracking = {}
+
+--- What kind of tracked thing a value is: "variable", "layer", "metric", or nil.
+function tracking.kind(value)
+  if type(value) == "userdata" then return engine.is_variable(value) and "variable" or nil end
+  if type(value) ~= "table" then return nil end
+  local class = getmetatable(value)
+  if type(class) ~= "table" then return nil end
+  if class.__is_layer then return "layer" end
+  if class.update_state and class.result then return "metric" end
+  return nil
+end
+
+--- Whether a table of a user's class holds nothing but what is tracked, by name: a map of layers.
+local function is_map(value)
+  local meta = getmetatable(value)
+  if type(meta) == "table" and rawget(meta, "__getters") or next(value) == nil then return false end
+  for key, item in next, value do
+    if type(key) ~= "string" or not tracking.kind(item) then return false end
+  end
+  return true
+end
+
+--- The keys of a table whose items are tracked: integers in order (a table by number may begin anywhere and have gaps), then names.
+-- Of a list of a user's class only the items count: its other fields are its class's own.
+-- @treturn ?{integer|string,...} nil for a value that holds nothing
+function tracking.keys(value)
+  if type(value) ~= "table" then return nil end
+  local container = structure.is_container(value)
+  if not container and not is_map(value) then return nil end
+  local positions, by_name = {}, {}
+  for key in next, value do
+    if math.type(key) == "integer" then positions[#positions + 1] = key
+    elseif type(key) == "string" then by_name[#by_name + 1] = key end
+  end
+  table.sort(positions)
+  if container and lists.is_foreign(value) then return positions end
+  plain.sort(by_name)
+  return table.move(by_name, 1, #by_name, #positions + 1, positions)
+end
+
+local walk
+
+local function is_plain_list(value)
+  if getmetatable(value) ~= nil then return false end
+  local count = 0
+  for key in next, value do
+    if math.type(key) ~= "integer" then return false end
+    count = count + 1
+  end
+  return count == rawlen(value)
+end
+
+-- Plain lists, the usual case, are gone through without a list of their keys.
+local function walk_table(value, visit, seen)
+  if seen[value] then return end
+  seen[value] = true
+  if is_plain_list(value) then
+    for i = 1, #value do walk(value[i], visit, seen) end
+    return
+  end
+  for _, key in ipairs(tracking.keys(value) or {}) do walk(rawget(value, key), visit, seen) end
+end
+
+function walk(value, visit, seen)
+  local kind = type(value)
+  if kind == "userdata" then
+    if engine.is_variable(value) then visit("variable", value) end
+  elseif kind == "table" then
+    kind = tracking.kind(value)
+    if kind then return visit(kind, value) end
+    if next(value) ~= nil then walk_table(value, visit, seen) end
+  end
+end
+
+--- Calls `visit(kind, value)` for each tracked thing directly below a layer.
+function tracking.each(layer, visit)
+  local seen = {}
+  for _, name in ipairs(layer.__order) do
+    local value = rawget(layer, name)
+    local kind = type(value)
+    if kind == "table" or kind == "userdata" then walk(value, visit, seen) end
+  end
+end
+
+--- A list without its repetitions.
+function tracking.unique(list)
+  local seen, result = {}, {}
+  for _, item in ipairs(list) do
+    if not seen[item] then
+      seen[item] = true
+      result[#result + 1] = item
+    end
+  end
+  return result
+end
+
+return tracking

@@ -1,0 +1,131 @@
+--- Operations in graphs as tf.keras 2.4 to 2.15 has them: layers of class TFOpLambda with the name of one of TensorFlow's functions.
+-- What stands in the table here is read and written so; other operations of this program are written as Keras 3 has them.
+-- @module cusp.saving.keras2.tensorflow_operations
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local names = require "cusp.base.names"
+local ordered = require "cusp.base.ordered"
+local plain = require "cusp.base.plain"
+
+local tensorflow_operations = {}
+local is_plain = kinds.is_plain
+
+-- TensorFlow's function → our operation, then the names of TensorFlow's further arguments: those after the first by position, and
+-- "theirs = ours" for those with a name. Axes count from 0 on both sides of a file.
+local functions = {
+  ["__operators__.add"] = { "add", "y" }, ["math.add"] = { "add", "y" }, ["math.subtract"] = { "subtract", "y" },
+  ["math.multiply"] = { "multiply", "y" }, ["math.truediv"] = { "divide", "y" }, ["math.divide"] = { "divide", "y" },
+  ["math.pow"] = { "power", "y" }, ["math.maximum"] = { "maximum", "y" }, ["math.minimum"] = { "minimum", "y" },
+  ["math.negative"] = { "negative" }, ["math.abs"] = { "abs" }, ["math.exp"] = { "exp" }, ["math.log"] = { "log" },
+  ["math.sqrt"] = { "sqrt" }, ["math.square"] = { "square" }, ["math.sigmoid"] = { "sigmoid" }, ["math.tanh"] = { "tanh" },
+  ["math.sin"] = { "sin" }, ["math.cos"] = { "cos" }, ["math.softplus"] = { "softplus" }, ["nn.relu"] = { "relu" },
+  ["nn.softmax"] = { "softmax", axis = "axis" }, ["nn.gelu"] = { "gelu", approximate = "approximate" },
+  ["math.reduce_mean"] = { "mean", axis = "axis", keepdims = "keepdims" },
+  ["math.reduce_sum"] = { "sum", axis = "axis", keepdims = "keepdims" },
+  ["math.reduce_max"] = { "max", axis = "axis", keepdims = "keepdims" },
+  ["math.reduce_min"] = { "min", axis = "axis", keepdims = "keepdims" },
+  ["concat"] = { "concatenate", axis = "axis" }, ["stack"] = { "stack", axis = "axis" },
+  ["reshape"] = { "reshape", shape = "newshape" }, ["compat.v1.transpose"] = { "transpose", perm = "axes" },
+  ["expand_dims"] = { "expand_dims", axis = "axis" }, ["compat.v1.squeeze"] = { "squeeze", axis = "axis" },
+  ["cast"] = { "cast", dtype = "dtype" }, ["linalg.matmul"] = { "matmul", "b" },
+}
+
+local function_of = {} -- our operation → TensorFlow's function; of several the first in the alphabet
+do
+  local sorted = {}
+  for name in pairs(functions) do sorted[#sorted + 1] = name end
+  plain.sort(sorted)
+  for _, name in ipairs(sorted) do
+    local op = functions[name][1]
+    function_of[op] = function_of[op] or name
+  end
+end
+
+---------------------------------------------------------------- reading
+
+--- Whether a form is one of these layers.
+function tensorflow_operations.is_operation(data) return data.class_name == "TFOpLambda" end
+
+--- The form of Keras 3 of the operation, without its calls.
+-- @raise for a function that is not known
+function tensorflow_operations.upgrade(data)
+  local config = is_plain(data.config) and data.config or {}
+  local known = functions[config["function"]]
+  if not known then
+    errors.raise("TensorFlow's function %s is not known here%s", errors.describe(config["function"]),
+      errors.suggestion(config["function"], functions))
+  end
+  return { class_name = known[1], module = "keras.src.ops", config = { name = config.name } }
+end
+
+local says_nothing = { name = true, conjugate = true }
+
+--- The arguments of a call after the first, by position and by name.
+-- @tparam table data the layer's form
+-- @tparam table keywords TensorFlow's, tensors among them or references to such
+-- @tparam function axis_of turns a named argument of the operation from Keras's counting into Lua's
+-- @treturn table
+-- @treturn table
+function tensorflow_operations.arguments(data, keywords, axis_of)
+  local known, positional, named = functions[data.config["function"]], {}, {}
+  for i = 2, #known do
+    positional[i - 1], keywords[known[i]] = keywords[known[i]], nil
+  end
+  for key, value in pairs(keywords) do
+    local own = type(key) == "string" and known[key]
+    if own then named[own] = axis_of(own, value)
+    elseif not says_nothing[key] and value ~= false then
+      errors.raise("the argument '%s' of TensorFlow's function %s is not known here", tostring(key), data.config["function"])
+    end
+  end
+  return positional, named
+end
+
+---------------------------------------------------------------- writing
+
+local function named_keywords(node, name, keywords)
+  local known = functions[name]
+  local theirs = {}
+  for key, own in pairs(known) do
+    if type(key) == "string" then theirs[own] = key end
+  end
+  for _, key in ipairs(ordered.keys(node.config)) do
+    if key ~= "name" then
+      if not theirs[key] then return nil end
+      ordered.set(keywords, theirs[key], node.config[key])
+    end
+  end
+  return keywords
+end
+
+local function is_float(value)
+  return is_plain(value) and is_plain(value.config) and type(value.config.dtype) == "string" and value.config.dtype:find "float" ~= nil
+end
+
+--- Numbers beside tensors of floats are floats: TensorFlow does not mix them.
+local function with_floats(args)
+  local float = false
+  for _, value in ipairs(args) do float = float or is_float(value) end
+  local result = {}
+  for i, value in ipairs(args) do result[i] = float and type(value) == "number" and value + 0.0 or value end
+  return result
+end
+
+--- The form of tf.keras of an operation that it knows; nil for others.
+-- @tparam table node Keras 3's form
+-- @treturn ?table `class_name` and `config`
+-- @treturn ?table Keras 3's form of its call, with TensorFlow's keywords
+function tensorflow_operations.of(node)
+  local name = function_of[names.snake_case(node.class_name)]
+  local call = node.inbound_nodes[1]
+  if not name or not call or #call.args ~= #functions[name] then return nil end
+  local keywords, args = ordered.object(), with_floats(call.args)
+  for i = 2, #args do ordered.set(keywords, functions[name][i], args[i]) end
+  if not named_keywords(node, name, keywords) then return nil end
+  local config = ordered.object({ name = node.name, trainable = true, dtype = "float32", ["function"] = name },
+    { "name", "trainable", "dtype", "function" })
+  return ordered.object({ class_name = "TFOpLambda", config = config }, { "class_name", "config" }),
+    { args = { args[1] }, kwargs = keywords }
+end
+
+return tensorflow_operations

@@ -1,0 +1,255 @@
+--- Weights in Keras 3's layout (`model.weights.h5`): for each part of a model a group `<path>/vars` with the attribute `name` and
+-- datasets 0, 1, ... Those of tf.keras 2.12 to 2.15 have no names and paths of their own in a few places.
+--
+-- Keras does not save where random layers are in their sequences; a file of Cusp's has that in groups of its own, which Keras passes
+-- over.
+-- @module cusp.saving.keras3.weights
+
+local deferred = require "cusp.layers.machinery.deferred"
+local errors = require "cusp.base.errors"
+local extra_state = require "cusp.saving.keras2.extra_state"
+local keras3_paths = require "cusp.saving.keras3.paths"
+local optimizer_state = require "cusp.saving.optimizer_state"
+local stored = require "cusp.saving.stored"
+
+local keras3_weights = {}
+
+---------------------------------------------------------------- writing
+
+local function write_part(group, part)
+  if part.kind == "metric" then return end -- begins afresh with each epoch, and is not saved
+  local vars = group:create_group(part.path == "" and "vars" or part.path .. "/vars")
+  if part.name then vars.attributes:set("name", part.name) end
+  for i, variable in ipairs(part.variables) do
+    local dataset = vars:create_dataset(tostring(i - 1), variable)
+    if variable.dtype == "bfloat16" then dataset.attributes:set("dtype", "bfloat16") end -- HDF5 has no type for it
+  end
+end
+
+--- Writes a model's weights, and its optimizer's state.
+-- @tparam cusp.hdf5.NewGroup group
+-- @tparam Model model
+-- @tparam[opt=true] boolean with_optimizer
+function keras3_weights.write(group, model, with_optimizer)
+  for _, part in ipairs(keras3_paths.of(model, with_optimizer)) do write_part(group, part) end
+end
+
+---------------------------------------------------------------- reading
+
+local function read_vars(path, group)
+  local values = {}
+  for _, name in ipairs(group:names()) do
+    local dataset = group:get(name)
+    local index = math.tointeger(tonumber(name))
+    if not index or not dataset or dataset.kind ~= "dataset" then
+      errors.raise("%s: %s: expected variables named 0, 1, ..., got '%s'", path, group.name, name)
+    end
+    values[index + 1] = stored.of_dataset(path, dataset)
+  end
+  local count = #group:names()
+  for i = 1, count do
+    if not values[i] then errors.raise("%s: %s: has %d variables, but none is named %d", path, group.name, count, i - 1) end
+  end
+  return values
+end
+
+-- Real models are far from these; a group that contains itself is not.
+local most_levels, most_groups = 500, 100000
+
+local function read_below(contents, group, place, level)
+  contents.groups = contents.groups + 1
+  if level > most_levels or contents.groups > most_groups then
+    errors.raise("%s: %s: groups are nested more than %d levels deep, or there are more than %d", contents.path, group.name, most_levels,
+      most_groups)
+  end
+  for _, name in ipairs(group:names()) do
+    local member = group:get(name)
+    if member and member.kind == "group" then
+      if name == "vars" then
+        contents.parts[place] = {values = read_vars(contents.path, member), where = ("%s: %s"):format(contents.path, member.name)}
+      else
+        read_below(contents, member, place == "" and name or place .. "/" .. name, level + 1)
+      end
+    end
+  end
+end
+
+--- What a file holds.
+-- @tparam string path of the file, for messages
+-- @tparam cusp.hdf5.Group group
+-- @treturn table `path`; `parts`: `{values =, where =}` by place
+-- @raise where groups hold something other than numbered variables
+function keras3_weights.read(path, group)
+  local contents = {path = path, parts = {}, groups = 0}
+  read_below(contents, group, "", 0)
+  return contents
+end
+
+--- Reads all values into memory: for use after the file is closed.
+function keras3_weights.keep(contents)
+  for _, part in pairs(contents.parts) do
+    for _, value in ipairs(part.values) do stored.keep(value) end
+  end
+  return contents
+end
+
+--- Whether a group is in this layout.
+function keras3_weights.is_layout(group)
+  for _, name in ipairs {"layers", "vars", "_layer_checkpoint_dependencies", "optimizer"} do
+    if group:has(name) then return true end
+  end
+  return false
+end
+
+---------------------------------------------------------------- matching
+
+-- Names of tf.keras 2.15 (private fields) and before (`_layer_checkpoint_dependencies`), one part of a path at a time.
+local function find_part(contents, path)
+  local found = contents.parts[path]
+  if found then return found end
+  local older = path:gsub("%f[^/%z]layers%f[/%z]", "_layer_checkpoint_dependencies")
+  if contents.parts[older] then return contents.parts[older] end
+  local private = path:gsub("%f[^/%z](%a+_dense)%f[/%z]", "_%1")
+  return contents.parts[private] or contents.parts[(path:gsub("%f[^/%z]_(%a+_dense)%f[/%z]", "%1"))]
+end
+
+local function first_misfit(variables, values)
+  for i, variable in ipairs(variables) do
+    local misfit = stored.misfit(variable, values[i])
+    if misfit then return misfit end
+  end
+end
+
+local function add_all(plan, variables, values)
+  for i, variable in ipairs(variables) do
+    if variable then plan:add(variable, values[i]) end
+  end
+end
+
+local function match_layer(plan, contents, part)
+  local found = find_part(contents, part.path)
+  local values = found and found.values or {}
+  if #values ~= #part.variables then
+    local where = found and found.where or ("%s: /%s"):format(contents.path, part.path)
+    return ("%s: %s '%s' has %d variables, the file has %d of it"):format(where, part.object.__name, tostring(part.name),
+      #part.variables, #values)
+  end
+  local misfit = first_misfit(part.variables, values)
+  if misfit then return ("%s: %s '%s': %s"):format(found.where, part.object.__name, tostring(part.name), misfit) end
+  add_all(plan, part.variables, values)
+end
+
+-- Without the learning rate and what tf.keras 2.15 does not keep; plain SGD's unused slots are passed over.
+local function tf2_order(optimizer, count)
+  local inner, result = optimizer_state.inner(optimizer), {}
+  result[1] = inner._iterations
+  for _, slot in ipairs(optimizer_state.slots(optimizer)) do result[#result + 1] = slot.variable end
+  local unused = inner.__name == "SGD" and inner.momentum == 0 and #(rawget(inner, "_trainable_variables") or {}) or 0
+  return (#result == count or #result + unused == count) and result or nil
+end
+
+-- An optimizer that had not trained yet: its scalars alone.
+local function without_slots(optimizer)
+  local result = {}
+  for _, entry in ipairs(optimizer_state.scalars(optimizer)) do
+    if entry.keras3 == "iteration" or entry.keras3 == "learning_rate" then result[#result + 1] = entry.variable end
+  end
+  return result
+end
+
+local function optimizer_variables(part, values)
+  local optimizer = part.object
+  local orders = {
+    part.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer), optimizer_state.keras3_variables(optimizer, true),
+    optimizer_state.without_placeholders(optimizer),
+  }
+  for i, variables in ipairs(orders) do
+    local complete = i == 2 and #variables > 0 or #variables == #values
+    if complete and not first_misfit(variables, values) then return variables end
+  end
+end
+
+local function warn_of_optimizer(part, found)
+  local reason = #part.variables == #found.values and first_misfit(part.variables, found.values)
+    or ("it has %d variables, the file has %d"):format(#part.variables, #found.values)
+  stored.warn("%s: the state of the optimizer '%s' is not loaded: %s", found.where, tostring(part.name), reason)
+end
+
+-- A further optimizer of a model of one's own has its variables when it is first used; only then is it known what it trains.
+local function match_when_built(plan, part, found)
+  plan:afterwards(function()
+    for _, value in ipairs(found.values) do stored.keep(value) end
+    deferred.when_built(part.object, function(optimizer)
+      local now = {object = optimizer, name = part.name, variables = optimizer_state.keras3_variables(optimizer, false)}
+      local variables, own_plan = optimizer_variables(now, found.values), stored.plan()
+      if not variables then return warn_of_optimizer(now, found) end
+      add_all(own_plan, variables, found.values)
+      own_plan:run()
+    end, "optimizer")
+  end)
+end
+
+local function match_optimizer(plan, contents, part)
+  local found = contents.parts[part.path]
+  if not found or #found.values == 0 then return end
+  local variables = optimizer_variables(part, found.values)
+  if variables then add_all(plan, variables, found.values)
+  elseif not part.object.built then match_when_built(plan, part, found)
+  else warn_of_optimizer(part, found) end
+end
+
+-- What only files of Cusp's hold, such as where random layers are in their sequences.
+local function match_extra(plan, contents, part)
+  local found = contents.parts[part.path]
+  if found and #found.values == 1 and not first_misfit(part.variables, found.values) then add_all(plan, part.variables, found.values) end
+end
+
+local matchers = {
+  layer = match_layer, optimizer = match_optimizer, generator = match_extra, extra = match_extra,
+  metric = function() end,
+}
+
+local function report(contents, failures, skip)
+  if #failures == 0 then return end
+  local more = #failures > 1 and (" (and %d more parts of the model do not fit)"):format(#failures - 1) or ""
+  if not skip then errors.raise("%s%s; load with skip_mismatch = true to leave out what does not fit", failures[1], more) end
+  for _, failure in ipairs(failures) do stored.warn("%s; it is skipped", failure) end
+  return contents
+end
+
+-- Whether an optimizer is what the model was compiled with, or what that one holds.
+local function is_own(model, optimizer)
+  local own = model.compiled and model.optimizer
+  return own and (own == optimizer or optimizer_state.inner(own) == optimizer)
+end
+
+--- The parts of a model, with the state of its optimizer and random layers made where the file has some.
+local function complete_parts(contents, model)
+  local parts = keras3_paths.of(model)
+  local made = extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end)
+  for _, part in ipairs(parts) do
+    local found = part.kind == "optimizer" and not part.object.built and is_own(model, part.object) and contents.parts[part.path]
+    if found and #found.values > 0 then
+      part.object:ensure_built(model.trainable_variables)
+      made = true
+    end
+  end
+  return made and keras3_paths.of(model) or parts
+end
+
+--- Pairs what a file holds with a model's variables and its optimizer's; nothing is assigned yet.
+-- @tparam table contents what `read` gave
+-- @tparam Model model built
+-- @tparam[opt] table options `skip_mismatch`: parts that do not fit are left out, with a warning
+-- @treturn table a plan (see cusp.saving.stored)
+-- @raise naming the part, the variable and both shapes where something does not fit
+function keras3_weights.match(contents, model, options)
+  local plan, failures = stored.plan(), {}
+  for _, part in ipairs(complete_parts(contents, model)) do
+    failures[#failures + 1] = matchers[part.kind](plan, contents, part)
+  end
+  report(contents, failures, options and options.skip_mismatch)
+  return plan
+end
+
+return keras3_weights

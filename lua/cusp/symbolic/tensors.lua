@@ -1,0 +1,267 @@
+--- Symbolic tensors: what stands for the data when a functional model is put together.
+-- A symbolic tensor has a shape (with `cusp.None` where a size is not known), a dtype and a history: the call that gave it.
+-- Operations, methods and operators on it are recorded as calls, too.
+--
+-- The engine never sees an unknown size. What a call gives is found by tracing it with stand-ins of two different sizes for
+-- the unknown axes: a size that differs between the two is unknown in the result.
+-- @module cusp.symbolic.tensors
+
+local binding = require "cusp.base.arguments"
+local context = require "cusp.base.context"
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+local masks = require "cusp.layers.machinery.masks"
+local names = require "cusp.base.names"
+local Node = require "cusp.symbolic.node"
+local plain = require "cusp.base.plain"
+local shapes = require "cusp.base.shape"
+local structure = require "cusp.base.structure"
+
+local symbolic = {}
+local None = shapes.None
+
+-- Large and divisible by much, so that windows fit and reshapes go through; unusual, so that they can be told in a message.
+local first_size, second_size = 5040, 10080
+
+--- The stand-in size while a call is traced for its shapes alone, else nil.
+function symbolic.standing() return context.get().standing end
+
+---------------------------------------------------------------- the tensor
+
+local KerasTensor = {__symbolic = true, __name = "cusp.KerasTensor"}
+symbolic.KerasTensor = KerasTensor
+symbolic.is_symbolic = Node.is_symbolic
+local is_symbolic = Node.is_symbolic
+
+--- A symbolic tensor.
+-- @tparam table shape sizes and `None`
+-- @tparam string dtype
+-- @tparam ?string name
+function symbolic.tensor(shape, dtype, name)
+  return setmetatable({_shape = shapes.copy(shape), dtype = dtype, name = name or names.unique "keras_tensor"}, KerasTensor)
+end
+
+local no_value = {item = true, tolist = true, flat = true, assign = true}
+
+local function method(key)
+  local ops = require "cusp.ops"
+  if ops[key] and not engine.tensor_methods[key] then return ops[key] end
+  local own = engine.tensor_methods[key]
+  if not own then return nil end
+  return function(self, ...)
+    if not is_symbolic(self) then return own(self, ...) end
+    return symbolic.call_operation(key, own, self, ...)
+  end
+end
+
+local methods = {}
+
+function KerasTensor.__index(self, key)
+  if key == "shape" then return shapes.copy(rawget(self, "_shape")) end
+  if key == "ndim" then return #rawget(self, "_shape") end
+  if math.type(key) == "integer" then
+    return symbolic.call_operation("get_item", function(tensor, index) return tensor[index] end, self, key)
+  end
+  if no_value[key] then
+    errors.raise("%s: a symbolic tensor has no values; it stands for the inputs of a model that is being put together", key)
+  end
+  if type(key) ~= "string" then return nil end
+  local found = methods[key]
+  if found == nil then
+    found = method(key) or false
+    methods[key] = found
+  end
+  return found or nil
+end
+
+function KerasTensor.__tostring(self)
+  return ("<KerasTensor shape=%s, dtype=%s, name=%s>"):format(structure.shape_text(self._shape), self.dtype, self.name)
+end
+
+function KerasTensor.__len(self)
+  local shape = rawget(self, "_shape")
+  if #shape == 0 then errors.raise "a scalar has no length" end
+  return shape[1]
+end
+
+local operators = {
+  __add = "add", __sub = "subtract", __mul = "multiply", __div = "divide", __idiv = "floor_divide", __mod = "mod", __pow = "power",
+  __band = "bitwise_and", __bor = "bitwise_or", __bxor = "bitwise_xor", __shl = "left_shift", __shr = "right_shift",
+}
+for event, name in pairs(operators) do
+  KerasTensor[event] = function(a, b) return engine.ops[name](a, b) end
+end
+function KerasTensor.__unm(a) return engine.ops.negative(a) end
+function KerasTensor.__bnot(a) return engine.ops.bitwise_not(a) end
+
+---------------------------------------------------------------- what a call gives
+
+--- What stands for a symbolic tensor in a trace, with its mask.
+local function stand_in(trace, tensor, size)
+  local shape = tensor.shape
+  for i = 1, #shape do
+    if shape[i] == None then shape[i] = size end
+  end
+  local placeholder, mask = trace:placeholder(shape, tensor.dtype), masks.get(tensor)
+  if mask then masks.set(placeholder, is_symbolic(mask) and stand_in(trace, mask, size) or mask) end
+  return placeholder
+end
+
+local function type_of(value)
+  if type(value) == "number" or type(value) == "boolean" then value = engine.tensor(value) end
+  local ok, shape, dtype = pcall(function() return value.shape, value.dtype end)
+  if not ok or type(shape) ~= "table" then
+    errors.raise("expected a tensor from a call on symbolic tensors, got %s", errors.describe(value))
+  end
+  local mask = masks.get(value)
+  return setmetatable({shape = shape, dtype = dtype, mask = mask and type_of(mask)}, {__name = "type"})
+end
+
+local function types_in_trace(trace, size, f, arguments)
+  local function replace(leaf)
+    if is_symbolic(leaf) then return stand_in(trace, leaf, size) end
+    return leaf
+  end
+  local given = {}
+  for i = 1, arguments.n do
+    if arguments[i] ~= nil then given[i] = structure.map(arguments[i], replace) end
+  end
+  local outputs = table.pack(f(table.unpack(given, 1, arguments.n)))
+  for i = 1, outputs.n do outputs[i] = structure.map(outputs[i], type_of) end
+  return outputs
+end
+
+local function trace_types(size, f, arguments)
+  local ok, result = context.attempt({standing = size}, engine.traced, types_in_trace, size, f, arguments)
+  if not ok then
+    if type(result) == "string" then result = result:gsub("%f[%d]" .. size .. "%f[%D]", "None") end
+    error(result, 0)
+  end
+  return result
+end
+
+local function has_unknown(arguments)
+  for i = 1, arguments.n do
+    local found = structure.find(arguments[i], function(leaf) return is_symbolic(leaf) and not shapes.is_known(leaf._shape) end)
+    if found then return true end
+  end
+  return false
+end
+
+local function merge_types(type, other)
+  if #other.shape ~= #type.shape then errors.raise "the rank of the result depends on an unknown size" end
+  for i = 1, #type.shape do
+    if type.shape[i] ~= other.shape[i] then type.shape[i] = None end
+  end
+  if type.mask and other.mask then merge_types(type.mask, other.mask) end
+  return type
+end
+
+local function merge(first, second)
+  local flat, at = structure.flatten(second), 0
+  return structure.map(first, function(type)
+    at = at + 1
+    return merge_types(type, flat[at])
+  end)
+end
+
+--- The types of what `f(...)` returns for symbolic arguments.
+-- @tparam function f is called (twice where a size is unknown) with stand-ins in place of symbolic tensors, at any depth
+-- @tparam table arguments a list with its count `n`
+-- @treturn table one structure of `{shape =, dtype =}` for each value that `f` returns, with their count `n`
+-- @raise what `f` raises, with unknown sizes written as None
+function symbolic.infer(f, arguments)
+  return engine.untraced(function()
+    local first = trace_types(first_size, f, arguments)
+    if not has_unknown(arguments) then return first end
+    local second = trace_types(second_size, f, arguments)
+    for i = 1, first.n do first[i] = merge(first[i], second[i]) end
+    return first
+  end)
+end
+
+--- Symbolic tensors of the given types. Their masks have no history: only calls that are traced see them.
+function symbolic.from_types(types, name)
+  return structure.map(types, function(type)
+    local tensor = symbolic.tensor(type.shape, type.dtype, name)
+    if type.mask then masks.set(tensor, symbolic.tensor(type.mask.shape, type.mask.dtype, "mask")) end
+    return tensor
+  end)
+end
+
+---------------------------------------------------------------- operations as nodes
+
+local Operation = {__is_operation = true, __name = "Operation"}
+Operation.__index = Operation
+symbolic.Operation = Operation
+
+local function camel_case(name)
+  local text = name:gsub("_(%w)", plain.upper):gsub("^%l", plain.upper)
+  return text
+end
+
+--- An operation as a step of a functional model.
+-- @tparam string op its name in `cusp.ops` (or of the tensor's method)
+-- @tparam ?function f what it runs; by default `cusp.ops[op]`
+-- @tparam ?string name unique in the model
+function Operation.new(op, f, name)
+  local run = f or require("cusp.ops")[op] or engine.ops[op]
+  if not run then errors.raise("there is no operation named %s", errors.describe(op)) end
+  return setmetatable({op = op, run = run, name = name or names.unique(op), class_name = camel_case(op), _nodes = {}}, Operation)
+end
+
+function Operation:__call(...)
+  local arguments = table.pack(...)
+  for i = 1, arguments.n do
+    if structure.find(arguments[i], is_symbolic) then return symbolic.record(self, arguments) end
+  end
+  return self.run(...)
+end
+
+function Operation:__tostring() return ("%s (%s)"):format(self.name, self.class_name) end
+
+--- Calls an operation on symbolic tensors: a node is recorded and symbolic tensors are returned, one for each result.
+function symbolic.record(operation, arguments)
+  local types = symbolic.infer(operation.run, arguments)
+  local outputs = {}
+  for i = 1, types.n do outputs[i] = symbolic.from_types(types[i], operation.name) end
+  Node.new(operation, arguments, nil, types.n == 1 and outputs[1] or outputs)
+  return table.unpack(outputs, 1, types.n)
+end
+
+--- A new operation of that name, called.
+function symbolic.call_operation(op, f, ...)
+  return symbolic.record(Operation.new(op, f), table.pack(...))
+end
+
+local input_parameters = {
+  {"shape", "shape", optional = true, allow_integer = true}, {"batch_size", "integer", optional = true, min = 1},
+  {"dtype", "dtype", optional = true}, {"sparse", "boolean", default = false}, {"ragged", "boolean", default = false},
+  {"batch_shape", "shape", optional = true}, {"name", "string", optional = true}, {"tensor", "any", optional = true},
+  {"optional", "boolean", default = false},
+}
+
+--- The input of a functional model: a symbolic tensor.
+-- @tparam table shape without the batch axis; sizes may be `cusp.None`
+-- @tparam[opt] integer batch_size
+-- @tparam[opt] string dtype by default float32
+-- @tparam[opt] table batch_shape the whole shape, in place of `shape` and `batch_size`
+-- @tparam[opt] string name
+-- @treturn KerasTensor
+-- @usage local x = cusp.Input { shape = { 72 } }
+function symbolic.input(...)
+  local shape, batch_size, dtype, sparse, ragged, batch_shape, name, tensor, optional =
+    binding.bind("Input", input_parameters, true, ...)
+  if type(shape) == "number" then shape = {shape} end
+  local layer = require "cusp.layers.core.input_layer" {
+    shape = shape, batch_size = batch_size, dtype = dtype, sparse = sparse, ragged = ragged, batch_shape = batch_shape,
+    input_tensor = tensor, optional = optional, name = name,
+  }
+  return layer.output
+end
+
+engine.set_symbolic_handler(function(name, ...)
+  return symbolic.call_operation(name, nil, ...)
+end)
+
+return symbolic

@@ -1,0 +1,115 @@
+--- Compiled plans by signature. All caches share one bound: where there are more plans than that, the least recently used ones go.
+-- @classmod cusp.tensors.plan_cache
+local plain = require "cusp.base.plain"
+local warnings = require "cusp.base.warnings"
+
+local PlanCache = {}
+PlanCache.__index = PlanCache
+
+-- Bounds of all plans together, and how many are kept whatever they hold.
+local most_bytes, most_plans, least_plans = 64 << 20, 1024, 4
+
+-- How many signatures one cache has to meet until its owner is told that something keeps changing.
+local many = 32
+
+local caches = setmetatable({}, { __mode = "k" })
+local clock = 0
+
+--- @tparam string owner whose plans they are, for the warning
+-- @tparam function name_of what the i-th part of a signature is called
+-- @tparam[opt] integer most plans that this cache keeps; by default the common bound alone holds
+function PlanCache.new(owner, name_of, most)
+  local cache = setmetatable({ entries = {}, count = 0, most = most or math.huge, owner = owner, name_of = name_of, traced = 0 }, PlanCache)
+  caches[cache] = true
+  return cache
+end
+
+--- The entry kept for a signature, or nil.
+function PlanCache:find(signature)
+  local entry = self.entries[signature]
+  if entry then
+    clock = clock + 1
+    entry.used = clock
+  end
+  return entry
+end
+
+local function all_entries()
+  local list, bytes = {}, 0
+  for cache in pairs(caches) do
+    for signature, entry in pairs(cache.entries) do
+      list[#list + 1] = { cache = cache, signature = signature, used = entry.used, bytes = entry.bytes }
+      bytes = bytes + entry.bytes
+    end
+  end
+  return list, bytes
+end
+
+local function drop(cache, signature)
+  cache.entries[signature], cache.count = nil, cache.count - 1
+end
+
+local function drop_own(cache)
+  while cache.count > cache.most do
+    local oldest
+    for signature, entry in pairs(cache.entries) do
+      if not oldest or entry.used < cache.entries[oldest].used then oldest = signature end
+    end
+    drop(cache, oldest)
+  end
+end
+
+local function drop_oldest()
+  local list, bytes = all_entries()
+  if #list <= most_plans and bytes <= most_bytes then return end
+  plain.sort(list, function(a, b) return a.used < b.used end)
+  for i = 1, #list - least_plans do
+    if #list - i < most_plans and bytes <= most_bytes then return end
+    local oldest = list[i]
+    drop(oldest.cache, oldest.signature)
+    bytes = bytes - oldest.bytes
+  end
+end
+
+-- The part that has most values among the entries: these values, in order of use.
+local function most_changing(entries)
+  local list, seen, best = {}, {}, nil
+  for _, entry in pairs(entries) do list[#list + 1] = entry end
+  plain.sort(list, function(a, b) return a.used < b.used end)
+  for _, entry in ipairs(list) do
+    for i, text in ipairs(entry.parts) do
+      local values = seen[i] or { at = i }
+      if not values[text] then values[text], values[#values + 1] = true, text end
+      seen[i] = values
+    end
+  end
+  for _, values in ipairs(seen) do
+    if not best or #values > #best then best = values end
+  end
+  return best
+end
+
+local function warn_of_change(cache)
+  local changing = most_changing(cache.entries)
+  if not changing then return end
+  warnings.warn("%s: %s keeps changing (%s, ...): %d plans have been made so far, and each new one takes time. Pad sequences to a few "
+    .. "lengths and drop the last short batch; of what is a number, make a tensor or a variable", cache.owner, cache.name_of(changing.at),
+    table.concat(changing, ", ", 1, math.min(3, #changing)), cache.traced)
+end
+
+--- Keeps a plan; others may have to go.
+-- @tparam string signature
+-- @tparam table entry with the compiled function in `run`
+-- @tparam {string,...} parts what the signature consists of, for the warning
+function PlanCache:keep(signature, entry, parts)
+  clock = clock + 1
+  entry.used, entry.bytes, entry.parts = clock, entry.run.bytes, parts
+  if not self.entries[signature] then self.count = self.count + 1 end
+  self.entries[signature] = entry
+  self.traced = self.traced + 1
+  drop_own(self)
+  drop_oldest()
+  if self.traced == many then warn_of_change(self) end
+end
+
+return PlanCache

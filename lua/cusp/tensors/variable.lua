@@ -1,0 +1,54 @@
+--- Variables: what changes. They stand wherever a tensor can; `assign`, `assign_add` and `assign_sub` give them a new value.
+-- @module cusp.tensors.variable
+local arguments = require "cusp.base.arguments"
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+
+local bind = arguments.binder("Variable", {
+  { "initializer", "any" },
+  { "shape", "shape", optional = true, allow_integer = true },
+  { "dtype", "dtype", optional = true },
+  { "trainable", "boolean", default = true },
+  { "autocast", "boolean", default = true },
+  { "aggregation", "string", default = "none" },
+  { "synchronization", "string", default = "auto" },
+  { "name", "string", optional = true },
+  { "constraint", "constraint", optional = true },
+  { "regularizer", "regularizer", optional = true },
+}, "nested")
+
+local function is_initializer(value)
+  if type(value) == "function" or type(value) == "string" then return true end
+  local meta = getmetatable(value)
+  return type(value) == "table" and type(meta) == "table" and meta.__call ~= nil
+end
+
+local function first_value(value, shape, dtype)
+  if is_initializer(value) then
+    if not shape then errors.raise("Variable: an initializer needs a shape") end
+    return require("cusp.initializers").get(value)(shape, { dtype = dtype or engine.get_floatx() })
+  end
+  if kinds.is_plain(value) and #value == 1 and type(value[1]) == "userdata" then value = value[1] end
+  if type(value) == "userdata" then return value end
+  return engine.tensor(value, { dtype = dtype, shape = shape })
+end
+
+--- Makes a variable.
+-- @param initializer a tensor, a number, nested tables of numbers; or an initializer, with a shape
+-- @tparam[opt] {integer,...} shape
+-- @tparam[opt] string dtype by default the value's
+-- @tparam[opt=true] boolean trainable
+-- @tparam[opt] string name
+-- @tparam[opt] constraint constraint
+-- @treturn Variable with `value`, `shape`, `dtype`, `name`, `path`, `trainable`
+-- @usage local steps = cusp.Variable(0, {name = "steps", trainable = false})
+return function(...)
+  local value, shape, dtype, trainable, autocast, aggregation, synchronization, name, constraint, regularizer = bind(...)
+  local variable = engine.variable(first_value(value, shape, dtype), { dtype = dtype, trainable = trainable })
+  variable.name = name or require("cusp.base.names").unique "variable"
+  variable.path = variable.name
+  variable.autocast, variable.aggregation, variable.synchronization = autocast, aggregation, synchronization
+  variable.constraint, variable.regularizer = constraint, regularizer
+  return variable
+end

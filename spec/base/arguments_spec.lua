@@ -1,0 +1,48 @@
+local arguments = require "cusp.base.arguments"
+
+local function message(f, ...)
+  local ok, text = pcall(f, ...)
+  assert.is_false(ok)
+  return text
+end
+
+describe("arguments.bind", function()
+  local std = arguments.binder("std", "x, axis: axes = nil, keepdims: bool = false")
+
+  it("takes positional and keyword arguments and one table alone", function()
+    assert.same({1, 2, false}, {std(1, 2)})
+    assert.same({1, 2, true}, {std(1, {axis = 2, keepdims = true})})
+    assert.same({1, 2, true}, {std{1, 2, true}})
+    assert.same({1, {1, 2}, true}, {std(1, {1, 2, keepdims = true})})
+  end)
+
+  it("names what is wrong", function()
+    local text = message(function() std(1, {axs = 1}) end)
+    assert.matches("arguments_spec.lua:%d+: std: unknown argument 'axs' %(did you mean 'axis'%?%)", text)
+    assert.matches("std: argument 'keepdims' should be true or false, got number 1", message(std, 1, {keepdims = 1}))
+    assert.matches("std: takes at most 3 arguments, got 4", message(std, 1, 2, true, 4))
+    assert.matches("std: argument 'x' is missing", message(std))
+    assert.matches("std: argument 'axis' is given twice", message(std, 1, 2, {axis = 3}))
+  end)
+
+  it("knows lists that come first", function()
+    local zeros = arguments.binder("zeros", "shape: shape, dtype: dtype = float32")
+    assert.same({{2, 3}, "float32"}, {zeros{2, 3}})
+    assert.same({{2, 3}, "int32"}, {zeros{{2, 3}, dtype = "int32"}})
+    assert.same({{2, 3}, "int32"}, {zeros({2, 3}, "int32")})
+    assert.same({{}, "float32"}, {zeros{}})
+    local stack = arguments.binder("stack", "values..., axis: axis = 1")
+    assert.same({{{1, 2}, {3, 4}}, 1}, {stack{{1, 2}, {3, 4}}})
+    assert.same({{{1, 2}, {3, 4}}, 2}, {stack({{1, 2}, {3, 4}}, 2)})
+  end)
+
+  it("leaves names without a kind unchecked and optional", function()
+    local a, b, c = arguments.bind("f", {"a", "b", "c"}, nil, 1, {c = "x"})
+    assert.same({1, nil, "x"}, {a, b, c})
+  end)
+
+  it("takes defaults from the text", function()
+    local f = arguments.binder("f", "x, name: string = \"same\", sizes: ints = [1, 2], scale: float = 0.5, flag: bool = true")
+    assert.same({1, "same", {1, 2}, 0.5, true}, {f(1)})
+  end)
+end)

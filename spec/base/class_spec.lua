@@ -1,0 +1,147 @@
+local Object = require "cusp.base.class"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
+
+local Base = Object:extend("SpecBase", {
+  config = {
+    { "name", "string", optional = true, keyword_only = true },
+    { "dtype", "dtype", default = "float32", keyword_only = true },
+  },
+})
+local Dense = Base:extend("SpecDense", {
+  config = {
+    { "units", "integer", min = 1 },
+    { "mode", "choice", choices = { "same", "valid" }, default = "same" },
+    { "axis", "axis", default = -1 },
+  },
+})
+local Reshape = Base:extend("SpecReshape", { config = { { "target_shape", "shape" } } })
+
+local function message(f, ...)
+  local ok, text = pcall(f, ...)
+  assert.is_false(ok)
+  return text
+end
+
+describe("a class", function()
+  it("takes positional, keyword and mixed arguments", function()
+    assert.equal(3, Dense(3).units)
+    assert.equal(3, Dense{3}.units)
+    assert.equal(3, Dense{units = 3}.units)
+    assert.equal("valid", Dense(3, "valid").mode)
+    local object = Dense(3, {mode = "valid", name = "x"})
+    assert.equal("valid", object.mode)
+    assert.equal("x", object.name)
+    assert.equal("float32", object.dtype)
+  end)
+
+  it("takes a list as its first argument when the parameter is one", function()
+    assert.same({-1, 4}, Reshape{-1, 4}.target_shape)
+    assert.same({-1, 4}, Reshape({-1, 4}, {name = "a"}).target_shape)
+    assert.same({-1, 4}, Reshape{{-1, 4}, name = "a"}.target_shape)
+    assert.same({-1, 4}, Reshape{target_shape = {-1, 4}}.target_shape)
+    assert.same({}, Reshape{}.target_shape)
+    assert.equal("a", Reshape{-1, 4, name = "a"}.name)
+  end)
+
+  it("names unknown, missing, doubled and wrong arguments at the caller's line", function()
+    local text = message(function() Dense{3, unit = 2} end)
+    assert.matches("class_spec.lua:%d+: SpecDense: unknown argument 'unit' %(did you mean 'units'%?%)", text)
+    assert.matches("argument 'units' should be a positive integer, got string \"a\"", message(Dense, "a"), 1)
+    assert.matches("argument 'units' should be a positive integer, got number %-1", message(Dense, -1))
+    assert.matches("argument 'units' is missing; it should be a positive integer", message(Dense))
+    assert.matches("argument 'units' is given twice", message(Dense, {3, units = 3}))
+    assert.matches("should be one of \"same\", \"valid\", got string \"full\"", message(Dense, 3, "full"))
+    assert.matches("takes at most 3 positional arguments, got 4", message(Dense, 3, "same", 1, 5))
+    assert.matches("axis %(counted from 1", message(Dense, {3, axis = 0}))
+  end)
+
+  it("lets an init of one's own read the arguments, and reports what nobody read", function()
+    local Custom = Base:extend "SpecCustom"
+    function Custom:init(args)
+      self.output_dim = args[1] or args.output_dim
+      Base.init(self, args)
+    end
+    assert.equal(10, Custom(10).output_dim)
+    local object = Custom{output_dim = 4, name = "c"}
+    assert.equal(4, object.output_dim)
+    assert.equal("c", object.name)
+    assert.matches("unknown argument 'output_dm' %(did you mean 'output_dim'%?%)", message(Custom, {output_dm = 3}))
+    local Silent = Base:extend("SpecSilent", {init = function(self) Base.init(self, {name = "fixed"}) end})
+    assert.equal("fixed", Silent().name)
+    assert.matches("takes no positional arguments, got 1", message(Silent, 3))
+  end)
+
+  it("counts what pairs and # have seen as read", function()
+    local Any = Object:extend("SpecAny", {init = function(self, args)
+      self.seen = {}
+      for key, value in pairs(args) do self.seen[key] = value end
+    end})
+    assert.same({1, 2, key = 3}, Any{1, 2, key = 3}.seen)
+    local Counted = Object:extend("SpecCounted", {init = function(self, args) self.n = #args end})
+    assert.equal(2, Counted(5, 6).n)
+  end)
+
+  it("goes through its configuration and back, axes from 0 there", function()
+    local config = Dense{3, axis = 2, name = "d"}:get_config()
+    assert.same({name = "d", dtype = "float32", units = 3, mode = "same", axis = 1}, config)
+    assert.same({"name", "dtype", "units", "mode", "axis"}, ordered.keys(config))
+    local copy = Dense:from_config(config)
+    assert.equal(2, copy.axis)
+    assert.same(config, copy:get_config())
+    assert.equal(null, Dense(3):get_config().name)
+    assert.is_nil(Dense:from_config{units = 3, name = null}.name)
+    assert.equal(3, Dense:from_config{units = 3, unheard_of = null}.units)
+    assert.matches("unknown argument 'unheard_of'", message(function() Dense:from_config{units = 3, unheard_of = 1} end))
+  end)
+
+  it("finds getters, setters and inherited metamethods", function()
+    local Parent = Object:extend "SpecParent"
+    local Child = Parent:extend "SpecChild"
+    Parent.__getters.double = function(self) return self.value * 2 end
+    Parent.__setters.value_plus = function(self, value) self.value = value + 1 end
+    local object = Child()
+    object.value_plus = 4
+    assert.equal(10, object.double)
+    assert.is_nil(object.absent)
+    local Callable = Object:extend("SpecCallable", {__call = function(_, x) return x + 1 end})
+    assert.equal(3, Callable:extend("SpecCallable2")()(2))
+  end)
+
+  it("keeps the order in which fields were first assigned", function()
+    local object = Object:extend("SpecOrder")()
+    object.b, object.a = 1, nil
+    object.c = 2
+    object.b = nil
+    object.b = 5
+    local names = table.concat(object.__order, " ")
+    assert.matches("b", names)
+    assert.is_true(object.__order.b < object.__order.c)
+  end)
+
+  it("answers what it is", function()
+    local object = Dense(3)
+    assert.is_true(Object.is_instance(object, Base))
+    assert.is_false(Object.is_instance(object, Reshape))
+    assert.is_false(Object.is_instance({}, Base))
+    assert.is_false(Object.is_instance(Dense, Base))
+    assert.is_true(Object.is_subclass(Dense, Base))
+    assert.equal("class SpecDense", tostring(Dense))
+    assert.equal("SpecDense{units = 3, axis = 2}", tostring(Dense{3, axis = 2}))
+    assert.equal(Dense, Object.find "SpecDense")
+  end)
+end)
+
+describe("an argument that a class declares again", function()
+  it("has the default of that class, whatever its base says", function()
+    local cusp = require "cusp"
+    local Root = require "cusp.base.class"
+    local First = Root:extend("SpecFirst", { config = { { "rate", "number", optional = true }, { "size", "number", default = 1 } } })
+    local Second = First:extend("SpecSecond", { config = { { "rate", "number", default = 0.5 } } })
+    assert.equal(0.5, Second().rate)
+    assert.equal(1, Second().size)
+    assert.equal(0.25, Second { rate = 0.25 }.rate)
+    assert.equal(0.004, cusp.optimizers.AdamW().weight_decay)
+    assert.equal(0.004, cusp.optimizers.AdamW:from_config {}.weight_decay)
+  end)
+end)
