@@ -5,6 +5,8 @@
 -- local cusp = require "cusp"
 -- local model = cusp.Sequential{cusp.layers.Dense{10, activation = "softmax"}}
 -- model:compile{optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = {"accuracy"}}
+local rooms = require "cusp.base.rooms"
+
 local cusp = {}
 
 cusp._VERSION = "Cusp 0.1.0"
@@ -21,6 +23,17 @@ local modules = {
 local loaders = {}
 for name, path in pairs(modules) do
   loaders[name] = function() return require("cusp." .. path) end
+end
+
+-- Rooms that lower ones ask for by name.
+for name, loader in pairs(loaders) do rooms.provide(name, loader) end
+rooms.provide("library", function() return cusp end)
+for _, path in ipairs {
+  "symbolic.tensors", "ops.image", "optimizers.schedules", "saving.configuration", "saving.configuration.functional_reader",
+  "saving.configuration.functional_writer", "saving.configuration.training", "saving.functions", "saving.keras2.upgrade",
+  "saving.methods",
+} do
+  rooms.provide(path, function() return require("cusp." .. path) end)
 end
 
 local function member(path, name)

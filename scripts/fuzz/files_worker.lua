@@ -6,7 +6,7 @@ local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
 local readers = require "files_readers"
-local stored = require "cusp.saving.stored"
+local stored = require "cusp.saving.shared.stored"
 
 local seed, first, seconds = math.tointeger(tonumber(arg[1])), math.tointeger(tonumber(arg[2])), tonumber(arg[3])
 local folder <close> = folders.new()

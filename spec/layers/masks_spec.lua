@@ -1,5 +1,5 @@
 local cusp = require "cusp"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local layers, ops = cusp.layers, cusp.ops
 local nan, inf = 0 / 0, 1 / 0
 

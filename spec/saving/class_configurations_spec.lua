@@ -1,7 +1,7 @@
 -- The configuration of every class against Keras's, key for key and value for value.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
-local keras3 = require "cusp.saving.keras3.configuration"
+local keras3 = require "cusp.saving.configuration.keras3"
 local registry = require "cusp.base.registry"
 
 local json = cusp.json

@@ -4,7 +4,7 @@ local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
-local stored = require "cusp.saving.stored"
+local stored = require "cusp.saving.shared.stored"
 local warnings = require "cusp.base.warnings"
 
 local sanitized = (os.getenv "CUSP_BUILD" or ""):find "check" ~= nil

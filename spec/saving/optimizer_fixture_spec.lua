@@ -2,7 +2,7 @@
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
-local optimizer_state = require "cusp.saving.optimizer_state"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
 
 local O = cusp.optimizers
 local fixtures = "training/optimizer_state/"

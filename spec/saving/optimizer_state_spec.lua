@@ -1,7 +1,7 @@
 -- Names of optimizers' variables in each generation of files.
 local cusp = require "cusp"
-local optimizer_state = require "cusp.saving.optimizer_state"
-local deferred = require "cusp.layers.machinery.deferred"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local deferred = require "cusp.base.deferred"
 
 local function built(optimizer)
   local kernel = cusp.Variable(cusp.ones { 2, 3 }, { name = "kernel" })

@@ -4,7 +4,7 @@
 -- layers.Dense{32, activation = function(x) return x:tanh() * 2 end}
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
-local generation = require "cusp.saving.configuration.generation"
+local generation = require "cusp.base.generation"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
 local registry = require "cusp.base.registry"

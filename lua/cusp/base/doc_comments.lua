@@ -3,6 +3,7 @@
 -- usage = {...}, see = {...}, hidden = whether it is for the library's own files}`.
 -- @module cusp.base.doc_comments
 local namespace = require "cusp.base.namespace"
+local rooms = require "cusp.base.rooms"
 
 local doc_comments = {}
 
@@ -135,7 +136,7 @@ local spaces = { "layers", "losses", "metrics", "optimizers", "optimizers.schedu
 -- The file of the library that a class is a member of.
 local function file_of_member(class)
   for _, name in ipairs(spaces) do
-    local space = require("cusp." .. name)
+    local space = rooms.get(name)
     local member = getmetatable(space).__members[class.__name]
     if member and space[class.__name] == class then
       return package.searchpath(("cusp.%s.%s"):format(name, type(member) == "table" and member[1] or member), package.path)

@@ -3,6 +3,7 @@
 -- caller outside this library, so that a mistake three calls deep in Cusp points at the script that made it.
 -- @module cusp.base.errors
 local plain = require "cusp.base.plain"
+local rooms = require "cusp.base.rooms"
 local errors = {}
 
 -- All files of the library lie below the directory of this one.
@@ -138,7 +139,7 @@ end
 function errors.with_nearest_name(message)
   local kind, name = message:match "attempt to call a nil value %((%a+) '([%w_]+)'%)$"
   if kind ~= "field" and kind ~= "method" then return message end
-  local names = (kind == "method" and method_names or member_names)(require "cusp")
+  local names = (kind == "method" and method_names or member_names)(rooms.get "library")
   local near = not names[name] and errors.nearest(name, names, #name < 8 and 1 or 2)
   return near and ("%s; did you mean '%s'?"):format(message, near) or message
 end

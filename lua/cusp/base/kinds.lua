@@ -14,6 +14,7 @@ local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
 local null = require "cusp.base.null"
 local plain = require "cusp.base.plain"
+local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
 
 local kinds = {}
@@ -352,11 +353,10 @@ kinds.define("tensor", {
 -- @tparam string namespace such as "initializers"
 -- @tparam string expects
 function kinds.define_resolved(name, namespace, expects)
-  local path = "cusp." .. namespace
   kinds.define(name, {
     resolves_default = true, -- a default is a name, too
     check = function(value, parameter, owner)
-      local ok, got = engine.attempt(require(path).get, value)
+      local ok, got = engine.attempt(rooms.get(namespace).get, value)
       if not ok then
         errors.raise("%s: argument '%s': %s", owner, parameter[1], tostring(got):gsub("^[^\n]-:%d+: ", ""))
       end
@@ -365,7 +365,7 @@ function kinds.define_resolved(name, namespace, expects)
     expects = expects,
     to_config = function(value)
       if type(value) == "string" then return value end
-      return require(path).serialize(value)
+      return rooms.get(namespace).serialize(value)
     end,
   })
 end
@@ -380,11 +380,11 @@ kinds.define_resolved("optimizer", "optimizers", "an optimizer or its name")
 
 kinds.define("layer", {
   check = function(value)
-    if is_plain(value) and value.class_name then return true, require("cusp.layers").deserialize(value) end
+    if is_plain(value) and value.class_name then return true, rooms.get("layers").deserialize(value) end
     return type(value) == "table" and not is_plain(value) and is_callable(value)
   end,
   expects = "a layer",
-  to_config = function(value) return require("cusp.layers").serialize(value) end,
+  to_config = function(value) return rooms.get("layers").serialize(value) end,
 })
 
 return kinds

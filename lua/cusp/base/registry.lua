@@ -12,9 +12,11 @@ local Object = require "cusp.base.class"
 local context = require "cusp.base.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local generation = require "cusp.base.generation"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local rooms = require "cusp.base.rooms"
 local structure = require "cusp.base.structure"
 
 local registry = {}
@@ -116,9 +118,8 @@ end
 
 local function member(namespace, name)
   if not namespace then return nil end
-  local ok, found = engine.attempt(require, "cusp." .. namespace)
-  if not ok then return nil end
-  return found[name]
+  local found = rooms.get(namespace)
+  return found and found[name]
 end
 
 --- The class or function of that name: custom objects, the library's of that module, user's classes, any of the library's.
@@ -326,9 +327,9 @@ special.__numpy__ = special.__tensor__
 --- Forms of library classes as this generation has them; a class of the program reads its own, but for names that changed.
 local function present_form(class, config)
   if type(config) ~= "table" then return config end
-  config = require("cusp.saving.configuration.generation").present(class.__name, config)
+  config = generation.present(class.__name, config)
   if not class.__library then return config end
-  return require("cusp.saving.keras2.upgrade").upgrade(class, config)
+  return rooms.get("saving.keras2.upgrade").upgrade(class, config)
 end
 
 --- The outermost object is built as it was; what it consists of, it builds itself.

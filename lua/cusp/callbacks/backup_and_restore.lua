@@ -16,7 +16,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local frequency = require "cusp.callbacks.save_frequency"
 local remove_leftovers = require "cusp.callbacks.leftovers"
-local resuming = require "cusp.training.resuming"
+local resuming = require "cusp.callbacks.resuming"
 local warnings = require "cusp.base.warnings"
 
 local BackupAndRestore = Callback:extend("BackupAndRestore", {

@@ -52,7 +52,7 @@ Walk.__index = Walk
 local function modules()
   local known = { [_G] = true }
   for name, module in next, package.loaded do
-    if name == "cusp" or name:find "^cusp%." or _G[name] == module then known[module] = true end
+    if (name .. "."):find "^cusp%." or _G[name] == module then known[module] = true end
   end
   return known
 end

@@ -4,7 +4,7 @@
 -- @module cusp.data.csv
 local Dataset = require "cusp.data.dataset"
 local arguments = require "cusp.base.arguments"
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"

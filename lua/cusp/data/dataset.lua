@@ -14,9 +14,9 @@
 -- `num_parallel_calls`, `deterministic` and `name` are taken for tf.data's sake: the order is always the same.
 -- @classmod cusp.data.Dataset
 local arguments = require "cusp.base.arguments"
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local errors = require "cusp.base.errors"
-local spec = require "cusp.data.spec"
+local spec = require "cusp.data.machinery.spec"
 local structure = require "cusp.base.structure"
 
 local Dataset = { __name = "Dataset", __dataset = true }
@@ -67,7 +67,7 @@ end
 function Dataset:open()
   local description = self:lower()
   if not description then return self.stage.open(self) end
-  local pipeline = require("cusp.data.native").open(description)
+  local pipeline = require("cusp.data.machinery.native").open(description)
   local form, ended = description.form, false
   local function take(first, ...)
     if first == nil then
@@ -101,7 +101,7 @@ function Dataset:count() return self.stage.cardinality(self) end
 -- @local
 function Dataset:known_types()
   local description = self:lower()
-  if description then return description.form, require("cusp.data.native").types(description) end
+  if description then return description.form, require("cusp.data.machinery.native").types(description) end
   local types = self.stage.types
   if types then return types(self) end
 end
@@ -236,7 +236,7 @@ local bind_shuffle = binder("shuffle", {
 function Dataset:shuffle(...)
   local buffer_size, seed, reshuffle = bind_shuffle(...)
   -- One order for all iterations is drawn here, so that a program that runs again finds it again.
-  if not reshuffle and not seed then seed = require("cusp.data.seeds").fresh() end
+  if not reshuffle and not seed then seed = require("cusp.data.machinery.seeds").fresh() end
   return make(stage("order", "shuffle"), { buffer_size = buffer_size, seed = seed, reshuffle_each_iteration = reshuffle }, self)
 end
 

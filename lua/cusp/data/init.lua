@@ -4,7 +4,7 @@ local namespace = require "cusp.base.namespace"
 
 local members = { Dataset = "dataset" }
 for file, names in pairs {
-  spec = "TensorSpec",
+  ["machinery.spec"] = "TensorSpec",
   files = "from_hdf5 from_numpy from_idx FixedLengthRecordDataset",
   csv = "from_csv",
   tfrecord = "from_tfrecord TFRecordDataset FixedLenFeature parse_example",

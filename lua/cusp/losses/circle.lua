@@ -4,7 +4,7 @@
 -- @tparam[opt=0.4] number margin
 -- @tparam[opt=true] boolean remove_diagonal whether a sample is left out as its own positive
 local define = require "cusp.losses.define"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local ops = require "cusp.ops"
 
 local function pair_masks(labels, remove_diagonal)

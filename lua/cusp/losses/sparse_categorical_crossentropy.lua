@@ -6,7 +6,7 @@
 -- @tparam[opt=-1] integer axis of the classes
 local define = require "cusp.losses.define"
 local errors = require "cusp.base.errors"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local ops = require "cusp.ops"
 
 local function check_shapes(y_true, y_pred, axis)

@@ -7,7 +7,7 @@
 local Mean = require "cusp.metrics.mean"
 local arguments = require "cusp.base.arguments"
 local losses = require "cusp.losses.reduction"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local ordered = require "cusp.base.ordered"
 local reduction = require "cusp.metrics.reduction"
 local registry = require "cusp.base.registry"

@@ -2,7 +2,7 @@
 -- @module cusp.metrics.reduction
 local define = require "cusp.ops.define"
 local losses = require "cusp.losses.reduction"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local ops = require "cusp.ops"
 
 local reduction = {}

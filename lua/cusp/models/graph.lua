@@ -2,7 +2,7 @@
 -- @module cusp.models.graph
 
 local errors = require "cusp.base.errors"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local names = require "cusp.base.names"
 local Node = require "cusp.symbolic.node"
 local structure = require "cusp.base.structure"

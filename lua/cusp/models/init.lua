@@ -3,6 +3,7 @@
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local namespace = require "cusp.base.namespace"
+local rooms = require "cusp.base.rooms"
 
 local models = namespace.new("cusp.models", {
   Model = "model", Functional = "functional", Sequential = "sequential", clone_model = "clone",
@@ -27,7 +28,7 @@ end
 -- @raise naming the place in the configuration and what is wrong there
 function models.model_from_config(...)
   local config, custom_objects = read_arguments("model_from_config", "config", ...)
-  return require("cusp.saving.configuration").to_model(config, { custom_objects = custom_objects })
+  return rooms.get("saving.configuration").to_model(config, { custom_objects = custom_objects })
 end
 
 --- A model from the text of `to_json`, Cusp's or Keras's.
@@ -37,7 +38,7 @@ end
 -- @usage local copy = cusp.models.model_from_json(model:to_json())
 function models.model_from_json(...)
   local text, custom_objects = read_arguments("model_from_json", "json_string", ...)
-  return require("cusp.saving.configuration").of_text("model_from_json", require("cusp.formats.json").decode, text, custom_objects)
+  return rooms.get("saving.configuration").of_text("model_from_json", require("cusp.formats.json").decode, text, custom_objects)
 end
 
 --- A model from the text of `to_yaml`, Cusp's or Keras's.
@@ -46,13 +47,13 @@ end
 -- @treturn Model
 function models.model_from_yaml(...)
   local text, custom_objects = read_arguments("model_from_yaml", "yaml_string", ...)
-  return require("cusp.saving.configuration").of_text("model_from_yaml", require("cusp.formats.yaml").decode, text, custom_objects)
+  return rooms.get("saving.configuration").of_text("model_from_yaml", require("cusp.formats.yaml").decode, text, custom_objects)
 end
 
 --- A model from a file that `Model:save` or Keras wrote; see `cusp.saving.methods`.
-function models.load_model(...) return require("cusp.saving.methods").load_model(...) end
+function models.load_model(...) return rooms.get("saving.methods").load_model(...) end
 
 --- Saves a whole model: `save_model(model, filepath)` is `model:save(filepath)`.
-function models.save_model(...) return require("cusp.saving.functions").save_model(...) end
+function models.save_model(...) return rooms.get("saving.functions").save_model(...) end
 
 return models

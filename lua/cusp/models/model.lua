@@ -12,9 +12,10 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local lists = require "cusp.base.lists"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 
@@ -324,7 +325,7 @@ end
 -- @raise where a class has no configuration, saying what to write
 -- @usage model:to_json(); model:to_json { format = "keras3", indent = 2 }
 function Model:to_json(...)
-  return require("cusp.saving.configuration").to_json(self, ...)
+  return rooms.get("saving.configuration").to_json(self, ...)
 end
 
 --- The configuration as YAML text, by default in TF 2.0's form.
@@ -332,18 +333,18 @@ end
 -- @tparam[opt=true] boolean sort_keys
 -- @treturn string
 function Model:to_yaml(...)
-  return require("cusp.saving.configuration").to_yaml(self, ...)
+  return rooms.get("saving.configuration").to_yaml(self, ...)
 end
 
 --- Saving and loading; see `cusp.saving.methods`.
 for _, name in ipairs {"save", "save_weights", "load_weights"} do
-  Model[name] = function(self, ...) return require("cusp.saving.methods")[name](self, ...) end
+  Model[name] = function(self, ...) return rooms.get("saving.methods")[name](self, ...) end
 end
 
 --- A functional model's graph, or what `Layer:get_config` says.
 function Model:get_config()
   if rawget(self, "_graph") and getmetatable(self).get_config == Model.get_config then
-    return require("cusp.saving.configuration.functional_writer").of(self)
+    return rooms.get("saving.configuration.functional_writer").of(self)
   end
   return Layer.get_config(self)
 end
@@ -365,7 +366,7 @@ end
 --- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a subclass.
 function Model.from_config(class, config)
   if type(config) == "table" and config.layers and config.input_layers then
-    return require("cusp.saving.configuration.functional_reader").read(class, config)
+    return rooms.get("saving.configuration.functional_reader").read(class, config)
   end
   return Layer.from_config(class, config)
 end

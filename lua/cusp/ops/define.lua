@@ -6,6 +6,7 @@ local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local rooms = require "cusp.base.rooms"
 
 local define = {}
 
@@ -97,7 +98,7 @@ function define.op(definition)
   local bind = arguments.binder_of(name, parsed)
   local function op(...)
     if not definition.plain and any_symbolic(...) then
-      return require("cusp.symbolic.tensors").call_operation(name, functions[name], ...)
+      return rooms.get("symbolic.tensors").call_operation(name, functions[name], ...)
     end
     local values = table.pack(bind(...))
     convert_tensors(name, parsed, values)
@@ -117,7 +118,7 @@ end
 -- @tparam[opt=false] boolean method whether it is a method of tensors as well
 function define.raw(name, help, f, method)
   local function op(...)
-    if any_symbolic(...) then return require("cusp.symbolic.tensors").call_operation(name, functions[name], ...) end
+    if any_symbolic(...) then return rooms.get("symbolic.tensors").call_operation(name, functions[name], ...) end
     return f(...)
   end
   functions[name] = op

@@ -6,6 +6,7 @@
 -- x:sum{axis = 2}:sqrt()
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
+local rooms = require "cusp.base.rooms"
 
 -- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
 local files = {
@@ -31,9 +32,9 @@ local function load(_, name)
     require("cusp.ops." .. members[name])
     found = define.functions[name]
   elseif not found and name == "image" then
-    found = require "cusp.ops.image"
+    found = rooms.get "ops.image"
   elseif not found and type(name) == "string" and name:find "^image%." then -- as operations are named in saved models
-    found = require("cusp.ops.image")[name:match "%.(.*)"]
+    found = rooms.get("ops.image")[name:match "%.(.*)"]
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
     found = ops -- Keras's other ways to the same operations
   end

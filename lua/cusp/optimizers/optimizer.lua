@@ -259,7 +259,7 @@ end
 local function build_whole(self, variables)
   self:build(variables)
   self.built = true
-  if rawget(self, "_when_built") then require("cusp.layers.machinery.deferred").run(self) end
+  if rawget(self, "_when_built") then require("cusp.base.deferred").run(self) end
 end
 
 --- Makes the state for `variables` unless there is one.

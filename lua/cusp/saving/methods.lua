@@ -15,11 +15,11 @@ local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
 local plain = require "cusp.base.plain"
 local checks = require "cusp.training.checks"
-local deferred = require "cusp.layers.machinery.deferred"
+local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
-local stored = require "cusp.saving.stored"
+local stored = require "cusp.saving.shared.stored"
 local whole = require "cusp.base.whole"
 
 local methods = {}
@@ -108,7 +108,7 @@ function methods:save(...)
     errors.raise("save: the model '%s' has no weights yet: build it, or call it on data, before saving it", self.name)
   end
   make_parent(path)
-  if format == "h5" then return require("cusp.saving.keras2.hdf5_model").write(path, self, include_optimizer) end
+  if format == "h5" then return require("cusp.saving.hdf5.model").write(path, self, include_optimizer) end
   require("cusp.saving.keras3.archive").write(path, self, { include_optimizer = include_optimizer, zipped = zipped })
 end
 
@@ -179,7 +179,7 @@ function methods.load_model(...)
   if not files.exists(path) then no_model_at(path) end
   local options = { custom_objects = custom_objects, compile = compile }
   local kind = files.is_directory(path) and folder_kind(path) or kind_of_file(path)
-  if kind == "hdf5" then return require("cusp.saving.keras2.hdf5_model").read(path, options) end
+  if kind == "hdf5" then return require("cusp.saving.hdf5.model").read(path, options) end
   if kind == "zip" then return require("cusp.saving.keras3.archive").read(path, options) end
   errors.raise("load_model: %s is neither a .keras archive nor an HDF5 file", path)
 end
@@ -216,7 +216,7 @@ end
 
 local writers = {
   h5 = function(path, model)
-    write_hdf5(path, function(root) require("cusp.saving.keras2.hdf5_weights").write(root, model) end)
+    write_hdf5(path, function(root) require("cusp.saving.hdf5.weights").write(root, model) end)
   end,
   keras3 = function(path, model)
     write_hdf5(path, function(root) require("cusp.saving.keras3.weights").write(root, model) end)
@@ -250,7 +250,7 @@ local bind_load_weights = arguments.binder("load_weights", {
 }, false)
 
 local function load_tf2_layout(model, path, group, options)
-  local hdf5_weights = require "cusp.saving.keras2.hdf5_weights"
+  local hdf5_weights = require "cusp.saving.hdf5.weights"
   local contents = hdf5_weights.read(path, group)
   if not deferred.is_built(model) then hdf5_weights.keep(contents) end
   deferred.when_built(model, function() hdf5_weights.match(contents, model, options):run() end,
@@ -269,7 +269,7 @@ end
 
 local function load_hdf5(model, path, options)
   local file <close> = stored.open(path)
-  local root, hdf5_weights = file.root, require "cusp.saving.keras2.hdf5_weights"
+  local root, hdf5_weights = file.root, require "cusp.saving.hdf5.weights"
   local weights = root:get "model_weights"
   if hdf5_weights.is_layout(root) then return load_tf2_layout(model, path, root, options) end
   if weights and weights.kind == "group" then return load_tf2_layout(model, path, weights, options) end

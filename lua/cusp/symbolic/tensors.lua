@@ -10,10 +10,11 @@ local binding = require "cusp.base.arguments"
 local context = require "cusp.base.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local names = require "cusp.base.names"
 local Node = require "cusp.symbolic.node"
 local plain = require "cusp.base.plain"
+local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 
@@ -253,7 +254,7 @@ function symbolic.input(...)
   local shape, batch_size, dtype, sparse, ragged, batch_shape, name, tensor, optional =
     binding.bind("Input", input_parameters, true, ...)
   if type(shape) == "number" then shape = {shape} end
-  local layer = require "cusp.layers.core.input_layer" {
+  local layer = rooms.get("layers").InputLayer {
     shape = shape, batch_size = batch_size, dtype = dtype, sparse = sparse, ragged = ragged, batch_shape = batch_shape,
     input_tensor = tensor, optional = optional, name = name,
   }

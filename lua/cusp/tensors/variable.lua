@@ -4,6 +4,7 @@ local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local rooms = require "cusp.base.rooms"
 
 local bind = arguments.binder("Variable", {
   { "initializer", "any" },
@@ -27,7 +28,7 @@ end
 local function first_value(value, shape, dtype)
   if is_initializer(value) then
     if not shape then errors.raise("Variable: an initializer needs a shape") end
-    return require("cusp.initializers").get(value)(shape, { dtype = dtype or engine.get_floatx() })
+    return rooms.get("initializers").get(value)(shape, { dtype = dtype or engine.get_floatx() })
   end
   if kinds.is_plain(value) and #value == 1 and type(value[1]) == "userdata" then value = value[1] end
   if type(value) == "userdata" then return value end

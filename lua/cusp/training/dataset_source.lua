@@ -2,10 +2,10 @@
 -- What the engine's threads can make of a data set is run by the engine too, without Lua between the steps.
 -- @module cusp.training.dataset_source
 local data = require "cusp.training.data"
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local native = require "cusp.data.native"
+local native = require "cusp.data.machinery.native"
 local random = require "cusp.tensors.random"
 local structure = require "cusp.base.structure"
 

@@ -3,7 +3,7 @@
 -- @module cusp.training.loop
 local engine = require "cusp.engine"
 local progress = require "cusp.base.progress"
-local resuming = require "cusp.training.resuming"
+local resuming = require "cusp.callbacks.resuming"
 
 local loop = {}
 

@@ -10,7 +10,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local loop = require "cusp.training.loop"
 local ops = require "cusp.ops"
-local resuming = require "cusp.training.resuming"
+local resuming = require "cusp.callbacks.resuming"
 local sources = require "cusp.training.source"
 local structure = require "cusp.base.structure"
 

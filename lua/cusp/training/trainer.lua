@@ -6,6 +6,7 @@ local CompileLoss = require "cusp.training.compile_loss"
 local CompileMetrics = require "cusp.training.compile_metrics"
 local Layer = require "cusp.layers.machinery.layer"
 local Object = require "cusp.base.class"
+local rooms = require "cusp.base.rooms"
 local Step = require "cusp.training.step"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
@@ -84,12 +85,12 @@ end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.
 function Trainer:get_compile_config()
-  return require("cusp.saving.configuration.training").keras3(self)
+  return rooms.get("saving.configuration.training").keras3(self)
 end
 
 --- Compiles as a serialised form says.
 function Trainer:compile_from_config(config)
-  require("cusp.saving.configuration.training").compile(self, config)
+  rooms.get("saving.configuration.training").compile(self, config)
 end
 
 ---------------------------------------------------------------- metrics

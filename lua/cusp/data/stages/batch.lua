@@ -1,11 +1,11 @@
 --- Stages that put elements together and take them apart: batch, padded_batch, unbatch, rebatch, window.
 -- @module cusp.data.stages.batch
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local native = require "cusp.data.native"
+local native = require "cusp.data.machinery.native"
 local shapes = require "cusp.base.shape"
-local spec = require "cusp.data.spec"
+local spec = require "cusp.data.machinery.spec"
 
 local batch = {}
 local None = shapes.None

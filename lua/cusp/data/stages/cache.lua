@@ -1,7 +1,7 @@
 --- Keeping elements: in memory, or in a file.
 -- @module cusp.data.stages.cache
 local engine = require "cusp.engine"
-local native = require "cusp.data.native"
+local native = require "cusp.data.machinery.native"
 
 -- Rows that come as they are stored are kept by the engine, each from its first reading on.
 local function lower(dataset)
@@ -40,7 +40,7 @@ end
 return {
   name = "cache",
   open = function(dataset)
-    if dataset.options.filename then return require("cusp.data.cache_file").open(dataset) end
+    if dataset.options.filename then return require("cusp.data.machinery.cache_file").open(dataset) end
     if dataset.options.elements then return replaying(dataset.options.elements) end
     return recording(dataset)
   end,

@@ -1,10 +1,10 @@
 --- Stages of several data sets: zip, concatenate.
 -- @module cusp.data.stages.combine
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local native = require "cusp.data.native"
-local spec = require "cusp.data.spec"
+local native = require "cusp.data.machinery.native"
+local spec = require "cusp.data.machinery.spec"
 
 local combine = {}
 local INFINITE, UNKNOWN = -1, -2

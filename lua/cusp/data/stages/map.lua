@@ -1,10 +1,10 @@
 --- Stages that call a function of the user's: map, filter, take_while, flat_map, interleave; and enumerate and rescale, which need none.
 -- Functions run in the program's own thread, as plain Lua, once for each element.
 -- @module cusp.data.stages.map
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local native = require "cusp.data.native"
+local native = require "cusp.data.machinery.native"
 
 local map = {}
 local UNKNOWN = -2

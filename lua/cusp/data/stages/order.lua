@@ -1,8 +1,8 @@
 --- Stages that change which elements come, and when: shuffle, repeat, take, skip, shard, take_while.
 -- Each works on any elements; on bare rows of arrays and files the engine's threads do the same (`lower`).
 -- @module cusp.data.stages.order
-local native = require "cusp.data.native"
-local seeds = require "cusp.data.seeds"
+local native = require "cusp.data.machinery.native"
+local seeds = require "cusp.data.machinery.seeds"
 
 local order = {}
 local INFINITE, UNKNOWN = -1, -2

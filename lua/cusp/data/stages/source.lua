@@ -1,11 +1,11 @@
 --- Where elements come from: tensors, rows of files, ranges, generators, lists.
 -- @module cusp.data.stages.source
-local element = require "cusp.data.element"
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local generator = require "cusp.data.generator"
-local native = require "cusp.data.native"
-local spec = require "cusp.data.spec"
+local generator = require "cusp.data.stages.generator"
+local native = require "cusp.data.machinery.native"
+local spec = require "cusp.data.machinery.spec"
 
 local source = {}
 local LARGEST_LOWERED_RANGE = 1 << 20

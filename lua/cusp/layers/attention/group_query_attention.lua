@@ -12,7 +12,7 @@
 local Layer = require "cusp.layers.machinery.layer"
 local MultiHeadAttention = require "cusp.layers.attention.multi_head_attention"
 local errors = require "cusp.base.errors"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local names = require "cusp.base.names"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"

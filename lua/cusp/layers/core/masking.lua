@@ -3,7 +3,7 @@
 -- @classmod cusp.layers.Masking
 -- @tparam[opt=0] number mask_value
 local Layer = require "cusp.layers.machinery.layer"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local ops = require "cusp.ops"
 
 return Layer:extend("Masking", {

@@ -12,7 +12,7 @@
 -- @tparam[opt] number logit_soft_cap scores stay between minus this and this
 local Embedding = require "cusp.layers.core.embedding"
 local Layer = require "cusp.layers.machinery.layer"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 

@@ -2,6 +2,7 @@
 -- @module cusp.layers.image.augmentations
 local ops = require "cusp.ops"
 local random = require "cusp.tensors.random"
+local rooms = require "cusp.base.rooms"
 
 local augmentations = {}
 
@@ -10,7 +11,7 @@ local augmentations = {}
 -- @tparam {string,...} names of classes
 -- @treturn {Layer,...}
 function augmentations.make(owner, names)
-  local layers, factor, result = require "cusp.layers", owner.factor, {}
+  local layers, factor, result = rooms.get "layers", owner.factor, {}
   local arguments = {
     RandomShear = {x_factor = factor, y_factor = factor}, RandomTranslation = {height_factor = factor, width_factor = factor},
     Solarization = {addition_factor = factor, threshold_factor = factor}, AutoContrast = {}, Equalization = {},

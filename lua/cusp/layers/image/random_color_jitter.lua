@@ -10,6 +10,7 @@
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
 local arguments = require "cusp.layers.image.image_arguments"
 local options = require "cusp.layers.machinery.options"
+local rooms = require "cusp.base.rooms"
 
 local rule = {kept = true, optional = true}
 local order = {{"brightness_factor", "RandomBrightness"}, {"contrast_factor", "RandomContrast"},
@@ -22,7 +23,7 @@ return Base.define("RandomColorJitter", {
 }, {
   build = function(self, input_shape)
     Base.build(self, input_shape)
-    local steps, layers = {}, require "cusp.layers"
+    local steps, layers = {}, rooms.get "layers"
     for _, entry in ipairs(order) do
       local factor = self[entry[1]]
       if factor then

@@ -7,7 +7,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local input_spec = require "cusp.layers.machinery.input_spec"
 local lists = require "cusp.base.lists"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local methods = require "cusp.base.methods"
 local names = require "cusp.base.names"
 local Node = require "cusp.symbolic.node"
@@ -16,7 +16,7 @@ local signature = require "cusp.layers.machinery.signature"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
-local tracking = require "cusp.layers.machinery.tracking"
+local tracking = require "cusp.base.tracking"
 local whole = require "cusp.base.whole"
 
 local calling = {}
@@ -211,7 +211,7 @@ end
 --- Gives a layer that has all its variables now the values that wait for it (read from a file before it was built).
 local function settle_if_complete(layer)
   if not rawget(layer, "_when_built") then return end
-  local deferred = require "cusp.layers.machinery.deferred"
+  local deferred = require "cusp.base.deferred"
   if deferred.is_built(layer) then deferred.run(layer) end
 end
 calling.settle = settle_if_complete
@@ -386,7 +386,7 @@ end
 
 --- Before the first call of a layer for which values wait: builds all layers below it, as a trial of the call on shapes alone does.
 settle_before_call = function(layer, inputs, extras, args)
-  local deferred = require "cusp.layers.machinery.deferred"
+  local deferred = require "cusp.base.deferred"
   if not deferred.is_built(layer) then
     local symbols = {n = extras.n}
     for i = 1, extras.n do symbols[i] = structure.map(extras[i], as_symbol) end

@@ -27,9 +27,10 @@ local null = require "cusp.base.null"
 local Object = require "cusp.base.class"
 local ordered = require "cusp.base.ordered"
 local policy = require "cusp.layers.machinery.policy"
+local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
-local tracking = require "cusp.layers.machinery.tracking"
+local tracking = require "cusp.base.tracking"
 
 local Layer = Object:extend("Layer", {
   __is_layer = true,
@@ -124,7 +125,7 @@ local add_weight_parameters = {
 
 local function resolve(namespace, value)
   if value == nil or value == null then return nil end
-  return require("cusp." .. namespace).get(value)
+  return rooms.get(namespace).get(value)
 end
 
 local function default_initializer(dtype) return policy.is_float(dtype) and "glorot_uniform" or "zeros" end

@@ -2,7 +2,7 @@
 -- Inputs: a list of tensors whose shapes broadcast; output: their common shape. Each has a function: `layers.add{a, b}`.
 -- @module cusp.layers.merging.merging
 local Merge = require "cusp.layers.merging.merge"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 

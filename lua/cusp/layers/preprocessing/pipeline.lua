@@ -7,7 +7,7 @@
 local Layer = require "cusp.layers.machinery.layer"
 local calling = require "cusp.layers.machinery.calling"
 local errors = require "cusp.base.errors"
-local masks = require "cusp.layers.machinery.masks"
+local masks = require "cusp.base.masks"
 local ordered = require "cusp.base.ordered"
 local registry = require "cusp.base.registry"
 local structure = require "cusp.base.structure"

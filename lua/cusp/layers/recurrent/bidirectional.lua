@@ -11,6 +11,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local structure = require "cusp.base.structure"
 local plain = require "cusp.base.plain"
+local registry = require "cusp.base.registry"
 
 local Bidirectional = Layer:extend("Bidirectional", {
   supports_masking = true,
@@ -148,11 +149,10 @@ function Bidirectional:compute_mask(_, mask)
 end
 
 function Bidirectional:get_config()
-  local layers = require "cusp.layers"
   local config = Layer.get_config(self)
   ordered.set(config, "merge_mode", self.merge_mode or require "cusp.base.null")
-  ordered.set(config, "layer", layers.serialize(self.forward_layer))
-  ordered.set(config, "backward_layer", layers.serialize(self.backward_layer))
+  ordered.set(config, "layer", registry.serialize(self.forward_layer))
+  ordered.set(config, "backward_layer", registry.serialize(self.backward_layer))
   return config
 end
 

@@ -13,6 +13,7 @@ local Recurrent = require "cusp.layers.recurrent.recurrent"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local options = require "cusp.layers.machinery.options"
+local registry = require "cusp.base.registry"
 
 local function is_cell(value)
   return type(value) == "table" and not kinds.is_plain(value) and value.state_size ~= nil and value.call ~= nil
@@ -20,12 +21,12 @@ end
 
 kinds.define("cell", {
   check = function(value)
-    if kinds.is_plain(value) and value.class_name then value = require("cusp.layers").deserialize(value) end
+    if kinds.is_plain(value) and value.class_name then value = registry.deserialize(value, { module = "keras.layers" }) end
     if kinds.is_plain(value) then value = require("cusp.layers.recurrent.stacked_rnn_cells") {cells = value} end
     return is_cell(value), value
   end,
   expects = "a cell (a layer with a state_size) or a list of cells",
-  to_config = function(value) return require("cusp.layers").serialize(value) end,
+  to_config = function(value) return registry.serialize(value) end,
 })
 
 local RNN = Recurrent:extend("RNN", {

@@ -6,7 +6,7 @@
 -- @module cusp.saving.checkpoint.optimizer_children
 
 local engine = require "cusp.engine"
-local optimizer_state = require "cusp.saving.optimizer_state"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
 local trackables = require "cusp.saving.checkpoint.trackables"
 
 local optimizer_children = {}

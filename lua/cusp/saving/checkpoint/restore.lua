@@ -2,15 +2,15 @@
 --
 -- The walk begins at the root of both and goes on to children of the same name, as TensorFlow's does. All values are looked for and
 -- their shapes compared before the first is read, and all are read before the first is assigned, so that an error leaves the model
--- as it was. What has not been built yet waits (`cusp.layers.machinery.deferred`); so does the optimizer of a model that is not compiled.
+-- as it was. What has not been built yet waits (`cusp.base.deferred`); so does the optimizer of a model that is not compiled.
 -- @module cusp.saving.checkpoint.restore
 
-local deferred = require "cusp.layers.machinery.deferred"
+local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local optimizer_children = require "cusp.saving.checkpoint.optimizer_children"
-local optimizer_state = require "cusp.saving.optimizer_state"
-local tracking = require "cusp.layers.machinery.tracking"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local tracking = require "cusp.base.tracking"
 local trackables = require "cusp.saving.checkpoint.trackables"
 local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"

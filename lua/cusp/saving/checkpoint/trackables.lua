@@ -5,7 +5,7 @@
 -- @module cusp.saving.checkpoint.trackables
 
 local engine = require "cusp.engine"
-local tracking = require "cusp.layers.machinery.tracking"
+local tracking = require "cusp.base.tracking"
 
 local trackables = {}
 
@@ -55,7 +55,7 @@ end
 
 --- Whether an object is an optimizer.
 function trackables.is_optimizer(object)
-  return type(object) == "table" and getmetatable(object) ~= nil and require("cusp.saving.optimizer_state").is_optimizer(object)
+  return type(object) == "table" and getmetatable(object) ~= nil and require("cusp.saving.shared.optimizer_state").is_optimizer(object)
 end
 
 local function holds_trackables(value, seen)

@@ -4,14 +4,14 @@
 -- one that gives it, so that the work grows with the size of the configuration and not with its square.
 -- @module cusp.saving.configuration.functional_reader
 local Object = require "cusp.base.class"
-local call_parameters = require "cusp.saving.configuration.call_parameters"
+local call_parameters = require "cusp.saving.shared.call_parameters"
 local errors = require "cusp.base.errors"
 local keras2_graph = require "cusp.saving.keras2.graph"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
-local operations = require "cusp.saving.configuration.operations"
+local operations = require "cusp.saving.shared.operations"
 local ordered = require "cusp.base.ordered"
-local place = require "cusp.saving.configuration.place"
+local place = require "cusp.base.place"
 local registry = require "cusp.base.registry"
 local tensorflow_operations = require "cusp.saving.keras2.tensorflow_operations"
 

@@ -3,7 +3,7 @@
 local Node = require "cusp.symbolic.node"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
-local operations = require "cusp.saving.configuration.operations"
+local operations = require "cusp.saving.shared.operations"
 local ordered = require "cusp.base.ordered"
 local registry = require "cusp.base.registry"
 local shapes = require "cusp.base.shape"

@@ -10,13 +10,13 @@
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local generation = require "cusp.saving.configuration.generation"
+local generation = require "cusp.base.generation"
 local plain = require "cusp.base.plain"
 local keras2 = require "cusp.saving.keras2.upgrade"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
-local place = require "cusp.saving.configuration.place"
+local place = require "cusp.base.place"
 local registry = require "cusp.base.registry"
 local training = require "cusp.saving.configuration.training"
 local warnings = require "cusp.base.warnings"
@@ -64,7 +64,7 @@ function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree, noted = registry.noting(registry.serialize, model)
   check_names(model, noted)
-  if not layout then return require("cusp.saving.keras3.configuration").of(tree) end
+  if not layout then return require("cusp.saving.configuration.keras3").of(tree) end
   local result, version = keras2.of(tree, layout)
   ordered.set(result, "keras_version", version or "2.2.4-tf")
   ordered.set(result, "backend", "tensorflow")
@@ -75,7 +75,7 @@ local warned_of_optimizer = setmetatable({}, { __mode = "k" })
 
 --- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on otherwise than Keras's class of that name.
 local function warn_of_optimizer(model, settings)
-  local lost = not warned_of_optimizer[settings] and require("cusp.saving.keras2.settings").of(model)
+  local lost = not warned_of_optimizer[settings] and require("cusp.saving.shared.settings").of(model)
   if not lost then return end
   warned_of_optimizer[settings] = true
   local name, value = next(lost)

@@ -2,9 +2,9 @@
 -- @module cusp.saving.keras2.graph
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
-local operations = require "cusp.saving.configuration.operations"
+local operations = require "cusp.saving.shared.operations"
 local ordered = require "cusp.base.ordered"
-local parameters = require "cusp.saving.configuration.call_parameters"
+local parameters = require "cusp.saving.shared.call_parameters"
 local registry = require "cusp.base.registry"
 local tensorflow_operations = require "cusp.saving.keras2.tensorflow_operations"
 

@@ -5,7 +5,7 @@
 -- @module cusp.saving.keras2.upgrade
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
-local generation = require "cusp.saving.configuration.generation"
+local generation = require "cusp.base.generation"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"

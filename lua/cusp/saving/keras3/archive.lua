@@ -3,16 +3,16 @@
 -- @module cusp.saving.keras3.archive
 
 local configuration = require "cusp.saving.configuration"
-local deferred = require "cusp.layers.machinery.deferred"
+local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local json = require "cusp.formats.json"
-local keras2_settings = require "cusp.saving.keras2.settings"
+local keras2_settings = require "cusp.saving.shared.settings"
 local keras3_weights = require "cusp.saving.keras3.weights"
 local kinds = require "cusp.base.kinds"
-local optimizer_state = require "cusp.saving.optimizer_state"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
 local ordered = require "cusp.base.ordered"
-local stored = require "cusp.saving.stored"
+local stored = require "cusp.saving.shared.stored"
 
 local archive = {}
 

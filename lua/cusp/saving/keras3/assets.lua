@@ -3,7 +3,7 @@
 -- @module cusp.saving.keras3.assets
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local keras3_paths = require "cusp.saving.keras3.paths"
+local keras3_paths = require "cusp.saving.shared.paths"
 
 local assets = {}
 

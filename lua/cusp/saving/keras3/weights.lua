@@ -5,12 +5,12 @@
 -- over.
 -- @module cusp.saving.keras3.weights
 
-local deferred = require "cusp.layers.machinery.deferred"
+local deferred = require "cusp.base.deferred"
 local errors = require "cusp.base.errors"
-local extra_state = require "cusp.saving.keras2.extra_state"
-local keras3_paths = require "cusp.saving.keras3.paths"
-local optimizer_state = require "cusp.saving.optimizer_state"
-local stored = require "cusp.saving.stored"
+local extra_state = require "cusp.saving.shared.extra_state"
+local keras3_paths = require "cusp.saving.shared.paths"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local stored = require "cusp.saving.shared.stored"
 
 local keras3_weights = {}
 

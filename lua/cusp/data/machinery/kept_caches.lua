@@ -1,7 +1,7 @@
 --- What data sets hold in memory and could not make again: elements of caches whose making is
 -- random. BackupAndRestore keeps them.
--- @module cusp.data.kept_caches
-local element = require "cusp.data.element"
+-- @module cusp.data.machinery.kept_caches
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"

@@ -3,13 +3,13 @@
 --
 -- A part's path is made of the names of fields, sorted, private ones last; in lists, and for the layers of functional and sequential
 -- models, of class names in snake case with a number. A part that is reached twice counts where it is reached first.
--- @module cusp.saving.keras3.paths
+-- @module cusp.saving.shared.paths
 
 local Object = require "cusp.base.class"
 local names = require "cusp.base.names"
 local plain = require "cusp.base.plain"
-local optimizer_state = require "cusp.saving.optimizer_state"
-local tracking = require "cusp.layers.machinery.tracking"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local tracking = require "cusp.base.tracking"
 
 local keras3_paths = {}
 

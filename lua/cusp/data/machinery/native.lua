@@ -6,9 +6,9 @@
 -- `tensors` where the rows are those of tensors; `covers`: whether a pass has every row once, in whole batches but for the last;
 -- `shuffled`.
 -- Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
--- @module cusp.data.native
+-- @module cusp.data.machinery.native
 local engine = require "cusp.engine"
-local spec = require "cusp.data.spec"
+local spec = require "cusp.data.machinery.spec"
 
 local native = {}
 

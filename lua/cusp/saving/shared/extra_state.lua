@@ -1,12 +1,12 @@
 --- What the tf.keras 2 layout has no place for, in a group of its own that Keras passes over: where random layers are in their
 -- sequences, and the state of optimizers beyond what tf.keras 2.15 keeps (Nadam's momentum product, the scale of a
 -- LossScaleOptimizer). With it a model goes on exactly where it was. There is none where there is nothing of the kind.
--- @module cusp.saving.keras2.extra_state
+-- @module cusp.saving.shared.extra_state
 
 local errors = require "cusp.base.errors"
-local keras3_paths = require "cusp.saving.keras3.paths"
-local optimizer_state = require "cusp.saving.optimizer_state"
-local stored = require "cusp.saving.stored"
+local keras3_paths = require "cusp.saving.shared.paths"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local stored = require "cusp.saving.shared.stored"
 
 local extra_state = {}
 

@@ -2,7 +2,7 @@
 -- An element is a structure of parts, as a user sees it: a tensor, a string, a list (tuple) or a table by name of those. Within the
 -- library it is flat: a list of its parts with the field `form`, which is the structure with the parts' positions in their places.
 -- A batch of strings is a `Strings`, so that it is not mistaken for a tuple; users see a plain list.
--- @module cusp.data.element
+-- @module cusp.data.machinery.element
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local structure = require "cusp.base.structure"

@@ -1,5 +1,5 @@
 --- The names of what layers are called with after their inputs: files of Keras 2 give them by name, calls in Lua by position.
--- @module cusp.saving.configuration.call_parameters
+-- @module cusp.saving.shared.call_parameters
 local call_parameters = {}
 
 local attention = { "query", "value", "key" }

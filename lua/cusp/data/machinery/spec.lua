@@ -1,5 +1,5 @@
 --- What is known of the parts of a data set's elements: shapes, in which sizes may be unknown, and dtypes.
--- @module cusp.data.spec
+-- @module cusp.data.machinery.spec
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
 local shapes = require "cusp.base.shape"

@@ -2,7 +2,7 @@
 --
 -- Names are paths below the layer: `dense/kernel`, `lstm/lstm_cell/kernel`, `bi/forward_lstm/lstm_cell/kernel`. A functional or
 -- sequential model adds nothing to the names of its layers, nor does the layer that a TimeDistributed wraps.
--- @module cusp.saving.keras2.weight_names
+-- @module cusp.saving.hdf5.weight_names
 
 local Object = require "cusp.base.class"
 

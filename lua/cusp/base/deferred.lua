@@ -1,8 +1,8 @@
 --- What waits for a layer, model or optimizer to have its variables: values read before there was anything to put them in.
--- @module cusp.layers.machinery.deferred
+-- @module cusp.base.deferred
 
 local engine = require "cusp.engine"
-local tracking = require "cusp.layers.machinery.tracking"
+local tracking = require "cusp.base.tracking"
 
 local deferred = {}
 

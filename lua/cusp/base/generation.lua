@@ -2,7 +2,7 @@
 --
 -- `hard_sigmoid` was `clip(0.2 x + 0.5, 0, 1)` until Keras 3 made it `relu6(x + 3) / 6`; it was the default of the recurrent layers
 -- of Keras before 2.3 and of ConvLSTM in all of Keras 2. `reset_after` of GRU was false until TensorFlow 2.
--- @module cusp.saving.configuration.generation
+-- @module cusp.base.generation
 local engine = require "cusp.engine"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"

@@ -1,6 +1,6 @@
 --- Masks that travel with tensors: `[batch, time]` booleans that say which steps count.
 -- Tensors are values, so the mask is kept beside them, in a table that lets go of a mask when its tensor is gone.
--- @module cusp.layers.machinery.masks
+-- @module cusp.base.masks
 
 local lists = require "cusp.base.lists"
 local structure = require "cusp.base.structure"

@@ -1,21 +1,21 @@
 --- Whole models as HDF5: configuration, weights, what the model was compiled with and the optimizer's state, as tf.keras 2.15 writes
 -- them, so that TensorFlow and Keras 3 read them; read from these, Keras 3 and TensorFlow 2.0 on.
--- @module cusp.saving.keras2.hdf5_model
+-- @module cusp.saving.hdf5.model
 
 local Object = require "cusp.base.class"
 local configuration = require "cusp.saving.configuration"
-local deferred = require "cusp.layers.machinery.deferred"
+local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local extra_state = require "cusp.saving.keras2.extra_state"
-local hdf5_weights = require "cusp.saving.keras2.hdf5_weights"
+local extra_state = require "cusp.saving.shared.extra_state"
+local hdf5_weights = require "cusp.saving.hdf5.weights"
 local json = require "cusp.formats.json"
-local keras2_settings = require "cusp.saving.keras2.settings"
+local keras2_settings = require "cusp.saving.shared.settings"
 local kinds = require "cusp.base.kinds"
-local name_lists = require "cusp.saving.keras2.name_lists"
-local optimizer_state = require "cusp.saving.optimizer_state"
-local stored = require "cusp.saving.stored"
-local weight_names = require "cusp.saving.keras2.weight_names"
+local name_lists = require "cusp.saving.hdf5.name_lists"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local stored = require "cusp.saving.shared.stored"
+local weight_names = require "cusp.saving.hdf5.weight_names"
 
 local hdf5_model = {}
 

@@ -1,11 +1,11 @@
 --- Weights in the layout of tf.keras 2: a group for each layer, named by it, whose attribute `weight_names` lists datasets.
 -- Format: Keras's `hdf5_format` (tf.keras 2.15) and `legacy_h5_format` (Keras 3), which both read what is written here.
--- @module cusp.saving.keras2.hdf5_weights
+-- @module cusp.saving.hdf5.weights
 
 local errors = require "cusp.base.errors"
-local name_lists = require "cusp.saving.keras2.name_lists"
-local stored = require "cusp.saving.stored"
-local weight_names = require "cusp.saving.keras2.weight_names"
+local name_lists = require "cusp.saving.hdf5.name_lists"
+local stored = require "cusp.saving.shared.stored"
+local weight_names = require "cusp.saving.hdf5.weight_names"
 
 local hdf5_weights = {}
 

@@ -1,6 +1,6 @@
 --- Lists of names in the attributes of HDF5 groups, as Keras keeps them: `layer_names`, `weight_names`; split over
 -- `layer_names0`, `layer_names1`, ... where they are larger than an object's header may be.
--- @module cusp.saving.keras2.name_lists
+-- @module cusp.saving.hdf5.name_lists
 
 local errors = require "cusp.base.errors"
 

@@ -1,5 +1,5 @@
 --- What a layer holds: the layers, variables and metrics among its fields, also within lists, in the order of assignment.
--- @module cusp.layers.machinery.tracking
+-- @module cusp.base.tracking
 
 local engine = require "cusp.engine"
 local lists = require "cusp.base.lists"

@@ -1,6 +1,6 @@
 --- Operations in graphs: `ops.add(x, y)` on symbolic tensors, as Keras 3 writes it.
 -- Tensors are among the arguments of the call; what is no tensor stands in the operation's configuration, axes counted from 0.
--- @module cusp.saving.configuration.operations
+-- @module cusp.saving.shared.operations
 local Node = require "cusp.symbolic.node"
 local engine = require "cusp.engine"
 local kinds = require "cusp.base.kinds"

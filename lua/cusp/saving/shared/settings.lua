@@ -1,8 +1,8 @@
 --- Settings that optimizers of files of Keras 2 have and Keras 3's configurations cannot hold. They stand beside the configuration,
 -- where Keras does not look: in metadata.json, or in an attribute.
--- @module cusp.saving.keras2.settings
+-- @module cusp.saving.shared.settings
 local kinds = require "cusp.base.kinds"
-local optimizer_state = require "cusp.saving.optimizer_state"
+local optimizer_state = require "cusp.saving.shared.optimizer_state"
 
 local keras2_settings = {}
 

@@ -1,11 +1,11 @@
 --- Elements from the user's own function: `Dataset.from_generator`.
 -- The function may yield elements as a coroutine's body, return them one by one, or return another function (or a coroutine) that does.
--- @module cusp.data.generator
-local element = require "cusp.data.element"
+-- @module cusp.data.stages.generator
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local map = require "cusp.data.stages.map"
-local spec = require "cusp.data.spec"
+local spec = require "cusp.data.machinery.spec"
 
 local generator = {}
 

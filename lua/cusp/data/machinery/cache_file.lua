@@ -2,8 +2,8 @@
 -- The file has the parts of all elements one after another, then an index: JSON with the form, and for each element its parts' offsets,
 -- dtypes and shapes; its last 16 bytes are the index's offset and a mark. It is written beside its name and takes its place when the
 -- iteration that fills it has come to its end.
--- @module cusp.data.cache_file
-local element = require "cusp.data.element"
+-- @module cusp.data.machinery.cache_file
+local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local json = require "cusp.formats.json"

@@ -1,6 +1,6 @@
 --- Values in a file on their way into variables: looked at first, all of them, then read, and only then assigned, so that a file
 -- that does not fit leaves everything as it was.
--- @module cusp.saving.stored
+-- @module cusp.saving.shared.stored
 
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"

@@ -1,5 +1,5 @@
 --- Seeds of shuffling: what `seed` and `reshuffle_each_iteration` mean over several iterations.
--- @module cusp.data.seeds
+-- @module cusp.data.machinery.seeds
 local engine = require "cusp.engine"
 local random = require "cusp.tensors.random"
 

@@ -1,5 +1,5 @@
 --- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order and what Keras adds and leaves out.
--- @module cusp.saving.keras3.configuration
+-- @module cusp.saving.configuration.keras3
 local kinds = require "cusp.base.kinds"
 local ordered = require "cusp.base.ordered"
 

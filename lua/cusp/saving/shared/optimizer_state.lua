@@ -3,7 +3,7 @@
 -- Keras 3 has the iteration, the learning rate, then the slots; tf.keras 2.11 to 2.15 leaves out the learning rate and names the
 -- slots otherwise; the optimizers of TensorFlow 2.0 to 2.10 ("legacy") name them otherwise again. What a format does not hold (the
 -- momentum product of Nadam before Keras 3) is computed from the iteration.
--- @module cusp.saving.optimizer_state
+-- @module cusp.saving.shared.optimizer_state
 
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"

@@ -3,12 +3,12 @@
 --
 -- That is: the weights; the optimizers' variables; the metrics'; what a train_step of one's own reported; every generator of random
 -- numbers; where in which order of the data the run stands; and what the callbacks know.
--- @module cusp.training.resuming
+-- @module cusp.callbacks.resuming
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local kept_caches = require "cusp.data.kept_caches"
+local kept_caches = require "cusp.data.machinery.kept_caches"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local random = require "cusp.tensors.random"

@@ -1,5 +1,5 @@
 --- Places in configurations, for error messages: "layers[3] (Dense 'dense_1'), config.units: ...".
--- @module cusp.saving.configuration.place
+-- @module cusp.base.place
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 
