@@ -12,28 +12,33 @@ local cusp = {}
 cusp._VERSION = "Cusp 0.1.0"
 
 local modules = {
-  activations = "activations", callbacks = "callbacks", config = "base.config", constraints = "constraints", data = "data",
-  datasets = "datasets", hdf5 = "formats.hdf5", initializers = "initializers", json = "formats.json", layers = "layers",
-  losses = "losses", metrics = "metrics", models = "models", null = "base.null", numpy = "formats.numpy", ops = "ops",
-  optimizers = "optimizers", random = "tensors.random", regularizers = "regularizers", saving = "saving", summary = "summary",
-  tfrecord = "formats.tfrecord", utils = "utils", yaml = "formats.yaml", zip = "formats.zip", compile = "tensors.compile",
+  activations = "cusp.activations", callbacks = "cusp.callbacks", config = "cusp.base.config",
+  constraints = "cusp.constraints", data = "cusp.data", datasets = "cusp.datasets",
+  hdf5 = "cusp.formats.hdf5", initializers = "cusp.initializers", json = "cusp.formats.json",
+  layers = "cusp.layers", losses = "cusp.losses", metrics = "cusp.metrics", models = "cusp.models",
+  null = "cusp.base.null", numpy = "cusp.formats.numpy", ops = "cusp.ops",
+  optimizers = "cusp.optimizers", random = "cusp.tensors.random",
+  regularizers = "cusp.regularizers", saving = "cusp.saving", summary = "cusp.summary",
+  tfrecord = "cusp.formats.tfrecord", utils = "cusp.utils", yaml = "cusp.formats.yaml",
+  zip = "cusp.formats.zip", compile = "cusp.tensors.compile",
 }
 
 -- name → function that gives its value
 local loaders = {}
 for name, path in pairs(modules) do
-  loaders[name] = function() return require("cusp." .. path) end
+  loaders[name] = function() return require(path) end
 end
 
 -- Rooms that lower ones ask for by name.
 for name, loader in pairs(loaders) do rooms.provide(name, loader) end
 rooms.provide("library", function() return cusp end)
 for _, path in ipairs {
-  "symbolic.tensors", "ops.image", "optimizers.schedules", "saving.configuration", "saving.configuration.functional_reader",
-  "saving.configuration.functional_writer", "saving.configuration.training", "saving.functions", "saving.keras2.upgrade",
-  "saving.methods",
+  "cusp.symbolic.tensors", "cusp.ops.image", "cusp.optimizers.schedules",
+  "cusp.saving.configuration", "cusp.saving.configuration.functional_reader",
+  "cusp.saving.configuration.functional_writer", "cusp.saving.configuration.training",
+  "cusp.saving.functions", "cusp.saving.keras2.upgrade", "cusp.saving.methods",
 } do
-  rooms.provide(path, function() return require("cusp." .. path) end)
+  rooms.provide(path:sub(#"cusp." + 1), function() return require(path) end)
 end
 
 local function member(path, name)

@@ -1,0 +1,6 @@
+--- Activations as layers: the list of this wing, file → its class, or the names of several.
+-- @module cusp.layers.activations
+return {
+  activation = "Activation", prelu = "PReLU",
+  rectifiers = "ReLU LeakyReLU ELU Softmax",
+}

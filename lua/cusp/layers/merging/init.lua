@@ -1,0 +1,8 @@
+--- Layers that join their inputs: the list of this wing, file → its class, or the names of several.
+-- @module cusp.layers.merging
+return {
+  merging = "Add Subtract Multiply Average Maximum Minimum add subtract multiply average "
+    .. "maximum minimum",
+  concatenate = "Concatenate concatenate",
+  dot = "Dot dot",
+}

@@ -1,0 +1,7 @@
+--- Dropout and noise: the list of this wing, file → its class, or the names of several.
+-- @module cusp.layers.regularization
+return {
+  dropout = "Dropout",
+  noise = "GaussianNoise GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D "
+    .. "SpatialDropout3D ActivityRegularization",
+}
