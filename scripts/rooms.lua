@@ -88,7 +88,7 @@ end
 -- Every string that is the name of a module counts, whichever function it is given to, and whenever that runs.
 local function each_module(text, visit)
   text = text:gsub("%-%-%[%[.-%]%]", ""):gsub("%-%-[^\n]*", "")
-  for name in text:gmatch '"(cusp[%w_.]*)"' do
+  for name in text:gmatch '"(cusp[%w_.]-)%.?"' do
     local path = file_of_module(name)
     if path then visit(path) end
   end

@@ -48,11 +48,13 @@ end
 for name, path in pairs {
   tensor = "cusp.tensors.creation", zeros = "cusp.tensors.creation", ones = "cusp.tensors.creation",
   full = "cusp.tensors.creation", arange = "cusp.tensors.creation", linspace = "cusp.tensors.creation",
-  eye = "cusp.tensors.creation", zeros_like = "cusp.tensors.creation", ones_like = "cusp.tensors.creation",
-  GradientTape = "cusp.tensors.gradients", grad = "cusp.tensors.gradients", value_and_grad = "cusp.tensors.gradients",
-  Layer = "cusp.layers", Loss = "cusp.losses", Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
-  Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models", Input = "cusp.layers",
-  SeedGenerator = "cusp.tensors.random",
+  eye = "cusp.tensors.creation", zeros_like = "cusp.tensors.creation",
+  ones_like = "cusp.tensors.creation",
+  GradientTape = "cusp.tensors.gradients", grad = "cusp.tensors.gradients",
+  value_and_grad = "cusp.tensors.gradients", Layer = "cusp.layers", Loss = "cusp.losses",
+  Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
+  Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models",
+  Input = "cusp.layers", SeedGenerator = "cusp.tensors.random",
   save = "cusp.saving.tensors", load = "cusp.saving.tensors",
 } do
   loaders[name] = member(path, name)

@@ -1,7 +1,7 @@
 --- Rooms of the library by name, for what lies below them.
 --
--- Doors open downwards: a file requires only what its room may depend on. Where something below needs one of the rooms above it,
--- as a name in a configuration does, it asks for it here; `lua/cusp/init.lua` provides them.
+-- Doors open downwards: a file requires only what its room may depend on. What needs a room above
+-- it, as a name in a configuration does, asks for it here; `lua/cusp/init.lua` provides them.
 -- @module cusp.base.rooms
 local rooms = {}
 
@@ -19,7 +19,8 @@ function rooms.provide(name, loader) loaders[name] = loader end
 -- @tparam string name "initializers", "saving.methods"
 -- @return the module; nil where nothing has that name
 function rooms.get(name)
-  if not loaders[name] then require(top) end -- a program that loads one room by itself has not loaded the top yet
+  -- A program that loads one room by itself has not loaded the top yet.
+  if not loaders[name] then require(top) end
   local loader = loaders[name]
   return loader and loader()
 end

@@ -1,4 +1,5 @@
---- Convolutions: the list of this wing, file → its class, or the names of several.
+--- Convolutions.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.convolution
 return {
   conv = "Conv1D Conv2D Conv3D",

@@ -1,4 +1,5 @@
---- Dense layers, embeddings and inputs: the list of this wing, file → its class, or the names of several.
+--- Dense layers, embeddings and inputs.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.core
 return {
   input_layer = "InputLayer", dense = "Dense", einsum_dense = "EinsumDense",

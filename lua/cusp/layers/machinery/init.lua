@@ -1,4 +1,5 @@
---- What all layers share: the list of this wing, file → its class, or the names of several.
+--- What all layers share.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.machinery
 return {
   layer = "Layer", wrapper = "Wrapper",

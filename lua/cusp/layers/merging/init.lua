@@ -1,4 +1,5 @@
---- Layers that join their inputs: the list of this wing, file → its class, or the names of several.
+--- Layers that join their inputs.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.merging
 return {
   merging = "Add Subtract Multiply Average Maximum Minimum add subtract multiply average "

@@ -1,4 +1,5 @@
---- Normalisation: the list of this wing, file → its class, or the names of several.
+--- Normalisation.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.normalization
 return {
   batch_normalization = "BatchNormalization", spectral_normalization = "SpectralNormalization",

@@ -1,4 +1,5 @@
---- Pooling: the list of this wing, file → its class, or the names of several.
+--- Pooling.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.pooling
 return {
   pooling = "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D "

@@ -1,4 +1,5 @@
---- Preprocessing of numbers, words and sound: the list of this wing, file → its class, or the names of several.
+--- Preprocessing of numbers, words and sound.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.preprocessing
 return {
   normalization_preprocessing = "Normalization", discretization = "Discretization",

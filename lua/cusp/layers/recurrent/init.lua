@@ -1,4 +1,5 @@
---- Recurrent layers: the list of this wing, file → its class, or the names of several.
+--- Recurrent layers.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.recurrent
 return {
   lstm = "LSTM", lstm_cell = "LSTMCell", gru = "GRU", gru_cell = "GRUCell",

@@ -1,4 +1,5 @@
---- Dropout and noise: the list of this wing, file → its class, or the names of several.
+--- Dropout and noise.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.regularization
 return {
   dropout = "Dropout",

@@ -1,4 +1,5 @@
---- Layers that change shapes alone: the list of this wing, file → its class, or the names of several.
+--- Layers that change shapes alone.
+-- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.reshaping
 return {
   flatten = "Flatten", reshape = "Reshape", permute = "Permute", repeat_vector = "RepeatVector",
