@@ -4,7 +4,6 @@
 return {
   aug_mix = "AugMix", auto_contrast = "AutoContrast", center_crop = "CenterCrop",
   cut_mix = "CutMix",
- 
   contrast_limited_adaptive_histogram_equalization = "ContrastLimitedAdaptiveHistogramEqualization",
   equalization = "Equalization", max_num_bounding_boxes = "MaxNumBoundingBoxes", mix_up = "MixUp",
   rand_augment = "RandAugment", rescaling = "Rescaling", resizing = "Resizing",
