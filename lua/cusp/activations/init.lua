@@ -42,10 +42,9 @@ local function names()
   return getmetatable(activations).__members
 end
 
-local function is_callable(value)
-  if type(value) == "function" then return true end
-  local meta = getmetatable(value)
-  return type(meta) == "table" and meta.__call ~= nil and not Object.is_subclass(value, Object)
+-- A class can be called, too, but gives no values.
+local function is_activation(value)
+  return kinds.is_callable(value) and not Object.is_subclass(value, Object)
 end
 
 --- The activation that a name, a function, a layer or a serialised form stands for; `linear` for nil.
@@ -55,12 +54,12 @@ function activations.get(identifier)
   if identifier == nil or identifier == null then return activations.linear end
   if type(identifier) == "string" then
     local found = registry.find_custom(identifier) or activations[identifier]
-    if type(found) == "function" or is_callable(found) then return found end
+    if type(found) == "function" or is_activation(found) then return found end
     errors.raise("there is no activation named '%s'%s", identifier, errors.suggestion(identifier, names()))
   end
   if generation.is_hard_sigmoid_form(identifier) then return activations.keras2_hard_sigmoid end
   if kinds.is_plain(identifier) and identifier.class_name then return activations.deserialize(identifier) end
-  if is_callable(identifier) then return identifier end
+  if is_activation(identifier) then return identifier end
   errors.raise("expected an activation function or its name, got %s", errors.describe(identifier))
 end
 

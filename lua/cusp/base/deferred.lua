@@ -9,10 +9,11 @@ local deferred = {}
 -- Objects for which something that waited has failed: known beyond the error that takes back all else.
 local failed = setmetatable({}, {__mode = "k"})
 
-local function has_unbuilt_parts(layer)
+--- Whether a layer below this one, at any depth, is not built.
+function deferred.has_unbuilt_parts(layer)
   local found = false
   tracking.each(layer, function(kind, value)
-    if kind == "layer" and not found then found = not value.built or has_unbuilt_parts(value) end
+    if kind == "layer" and not found then found = not value.built or deferred.has_unbuilt_parts(value) end
   end)
   return found
 end
@@ -24,7 +25,7 @@ end
 function deferred.is_built(object)
   if not object.built then return false end
   if not object.__is_layer or rawget(object, "_graph") or rawget(object, "_ran") then return true end
-  return not has_unbuilt_parts(object)
+  return not deferred.has_unbuilt_parts(object)
 end
 
 --- Runs `f(object)` at once if the object is built, else as soon as it is: before its first call computes anything, and outside any

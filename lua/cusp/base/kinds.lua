@@ -169,13 +169,21 @@ kinds.define("choice", {
   expects = function(parameter) return list_choices(parameter.choices) end,
 })
 
-local function is_callable(value)
+--- Whether a value can be called.
+function kinds.is_callable(value)
   if type(value) == "function" then return true end
   local meta = getmetatable(value)
   return type(meta) == "table" and meta.__call ~= nil
 end
+
+--- Whether a value is a data set.
+function kinds.is_dataset(value)
+  local meta = getmetatable(value)
+  return type(meta) == "table" and rawget(meta, "__dataset") == true
+end
+
 kinds.define("function", {
-  check = is_callable,
+  check = kinds.is_callable,
   expects = "a function",
   to_config = function(value) return require("cusp.base.registry").serialize(value) end,
   from_config = function(value)
@@ -381,7 +389,7 @@ kinds.define_resolved("optimizer", "optimizers", "an optimizer or its name")
 kinds.define("layer", {
   check = function(value)
     if is_plain(value) and value.class_name then return true, rooms.get("layers").deserialize(value) end
-    return type(value) == "table" and not is_plain(value) and is_callable(value)
+    return type(value) == "table" and not is_plain(value) and kinds.is_callable(value)
   end,
   expects = "a layer",
   to_config = function(value) return rooms.get("layers").serialize(value) end,

@@ -209,4 +209,16 @@ function data.class_weights(owner, y, class_weight)
   return weights
 end
 
+--- What was given, with weights of samples made of weights of classes where there are any.
+-- @tparam table given `x`, `y`, `sample_weight`
+-- @treturn table
+function data.with_class_weight(owner, given, class_weight)
+  if class_weight == nil then return given end
+  if given.sample_weight ~= nil then
+    errors.raise("%s: class_weight and sample_weight cannot be given together", owner)
+  end
+  local weights = data.class_weights(owner, given.y, class_weight)
+  return { x = given.x, y = given.y, sample_weight = weights }
+end
+
 return data

@@ -225,12 +225,6 @@ local bind_evaluate = arguments.binder("evaluate", {
   { "callbacks", "any", optional = true }, { "return_dict", "boolean", default = false },
 }, false)
 
-local function values_in_order(names, logs)
-  local values = {}
-  for i, name in ipairs(names) do values[i] = logs[name] end
-  return table.unpack(values, 1, #names)
-end
-
 --- The loss and the metrics on data.
 -- @param x inputs, as for `fit`
 -- @param[opt] y targets
@@ -253,7 +247,7 @@ function runs:evaluate(...)
   local _ <close> = guard(run)
   local logs, step = evaluate_source(self, "evaluate", source, run.callbacks, steps)
   if return_dict then return logs end
-  return values_in_order(step:log_names(), logs)
+  return step:values(logs)
 end
 
 ---------------------------------------------------------------- predict

@@ -4,22 +4,9 @@ local Step = require "cusp.training.step"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
-local errors = require "cusp.base.errors"
 local structure = require "cusp.base.structure"
 
 local single = {}
-
-local function with_class_weight(owner, given, class_weight)
-  if class_weight == nil then return given end
-  if given.sample_weight ~= nil then errors.raise("%s: class_weight and sample_weight cannot be given together", owner) end
-  return { x = given.x, y = given.y, sample_weight = data.class_weights(owner, given.y, class_weight) }
-end
-
-local function values_in_order(names, logs)
-  local values = {}
-  for i, name in ipairs(names) do values[i] = logs[name] end
-  return table.unpack(values, 1, #names)
-end
 
 -- One batch of data as a source gives it.
 local function single_batch(owner, given)
@@ -37,7 +24,7 @@ local function run_single(self, owner, method, batch, return_dict)
   step:run(batch)
   local logs = step:logs()
   if return_dict then return logs end
-  return values_in_order(step:log_names(), logs)
+  return step:values(logs)
 end
 
 local bind_train_on_batch = arguments.binder("train_on_batch", {
@@ -54,7 +41,7 @@ local bind_train_on_batch = arguments.binder("train_on_batch", {
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function single:train_on_batch(...)
   local x, y, sample_weight, class_weight, return_dict = bind_train_on_batch(...)
-  local given = with_class_weight("train_on_batch", { x = x, y = y, sample_weight = sample_weight }, class_weight)
+  local given = data.with_class_weight("train_on_batch", { x = x, y = y, sample_weight = sample_weight }, class_weight)
   return run_single(self, "train_on_batch", "train_step", single_batch("train_on_batch", given), return_dict)
 end
 

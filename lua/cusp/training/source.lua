@@ -16,6 +16,7 @@ local Object = require "cusp.base.class"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local ops = require "cusp.ops"
 local random = require "cusp.tensors.random"
 
@@ -138,19 +139,18 @@ function Generator:batch()
   return data.batch(self.owner, self.options, x, y, weight)
 end
 
---- Whether a value gives batches by being called.
-local function is_callable(value)
+-- Whether a value gives batches by being called.
+local function is_generator(value)
   if type(value) == "function" then return true end
-  local meta = getmetatable(value)
-  return type(value) == "table" and type(meta) == "table" and meta.__call ~= nil and value.shape == nil
+  return type(value) == "table" and kinds.is_callable(value) and value.shape == nil
 end
 
 -- What else than arrays `x` may be, and the word for it in messages.
 local function kind_of(x)
   local meta = type(x) == "table" and getmetatable(x)
-  if meta and rawget(meta, "__dataset") then return "Dataset" end
+  if kinds.is_dataset(x) then return "Dataset" end
   if meta and Object.is_instance(x) and type(x.get_item) == "function" then return "PyDataset" end
-  if is_callable(x) then return "function" end
+  if is_generator(x) then return "function" end
 end
 
 local makers = {
@@ -159,12 +159,6 @@ local makers = {
   ["function"] = source.generator,
 }
 
-local function with_class_weight(owner, given, class_weight)
-  if class_weight == nil then return given end
-  if given.sample_weight ~= nil then errors.raise("%s: class_weight and sample_weight cannot be given together", owner) end
-  return { x = given.x, y = given.y, sample_weight = data.class_weights(owner, given.y, class_weight) }
-end
-
 --- The source for what a user gave.
 -- @tparam string owner
 -- @tparam table given `x`, `y`, `sample_weight`
@@ -172,7 +166,7 @@ end
 --   targets; `limit`: steps, without which a data set without end is an error
 function source.of(owner, given, options)
   local kind = kind_of(given.x)
-  if not kind then return source.arrays(owner, with_class_weight(owner, given, options.class_weight), options) end
+  if not kind then return source.arrays(owner, data.with_class_weight(owner, given, options.class_weight), options) end
   for _, name in ipairs { "y", "sample_weight" } do
     if given[name] ~= nil then
       errors.raise("%s: where x is a %s, %s should not be given: it is part of the batches of the %s", owner, kind, name, kind)

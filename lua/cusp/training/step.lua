@@ -242,4 +242,11 @@ end
 --- The names of what the steps report, in order.
 function Step:log_names() return self.names or {} end
 
+--- What the steps report, as values in that order.
+function Step:values(logs)
+  local names, values = self:log_names(), {}
+  for i, name in ipairs(names) do values[i] = logs[name] end
+  return table.unpack(values, 1, #names)
+end
+
 return Step

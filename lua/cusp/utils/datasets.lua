@@ -3,6 +3,7 @@
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local structure = require "cusp.base.structure"
 
 local datasets = {}
@@ -47,11 +48,6 @@ local function sizes(left_size, right_size, total)
 end
 
 ---------------------------------------------------------------- data sets
-
-local function is_dataset(value)
-  local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__dataset") == true
-end
 
 -- All elements in memory: what changes from one iteration to the next has to stand still to be divided.
 local function in_memory(dataset)
@@ -99,8 +95,8 @@ end
 -- @return the right part
 function datasets.split_dataset(...)
   local dataset, left_size, right_size, shuffle, seed = bind_split(...)
-  if type(dataset) == "table" and #dataset == 1 and is_dataset(dataset[1]) then dataset = dataset[1] end
-  if is_dataset(dataset) then return split_elements(dataset, left_size, right_size, shuffle, seed) end
+  if type(dataset) == "table" and #dataset == 1 and kinds.is_dataset(dataset[1]) then dataset = dataset[1] end
+  if kinds.is_dataset(dataset) then return split_elements(dataset, left_size, right_size, shuffle, seed) end
   if type(dataset) == "table" and type(dataset[1]) == "userdata" and #dataset == 1 then dataset = dataset[1] end
   local total = count_samples(dataset)
   local left, right = sizes(left_size, right_size, total)

@@ -5,6 +5,7 @@
 -- @module cusp.data.machinery.element
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local structure = require "cusp.base.structure"
 local plain = require "cusp.base.plain"
 
@@ -38,18 +39,13 @@ local function is_numeric(value)
   return type(value) == "number" or type(value) == "boolean"
 end
 
-local function is_dataset(value)
-  local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__dataset") == true
-end
-
 local function to_leaf(owner, value)
   if type(value) == "userdata" then
     if engine.is_tensor(value) then return value end
     if engine.is_variable(value) then return value.value end
   elseif type(value) == "number" or type(value) == "boolean" then
     return engine.tensor(value)
-  elseif type(value) == "string" or element.is_strings(value) or is_dataset(value) then
+  elseif type(value) == "string" or element.is_strings(value) or kinds.is_dataset(value) then
     return value
   end
   errors.raise("%s: expected tensors, numbers, strings, or lists or tables by name of those, got %s", owner, errors.describe(value))

@@ -4,16 +4,11 @@
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local map = require "cusp.data.stages.map"
 local spec = require "cusp.data.machinery.spec"
 
 local generator = {}
-
-local function is_callable(value)
-  if type(value) == "function" then return true end
-  local meta = getmetatable(value)
-  return type(meta) == "table" and meta.__call ~= nil
-end
 
 -- Values of a coroutine, one resumption after another. What its body returns at its end is given to `finished`.
 local function resumed(thread, number, finished, ...)
@@ -114,7 +109,7 @@ function generator.open(options)
   if type(f) == "thread" and coroutine.status(f) == "dead" then
     errors.raise "from_generator: the coroutine has ended; give a function instead, which can be started again"
   end
-  local fetch = start(is_callable(f) and type(f) ~= "function" and function(...) return f(...) end or f, options.args)
+  local fetch = start(kinds.is_callable(f) and type(f) ~= "function" and function(...) return f(...) end or f, options.args)
   local number, signature, ended = 0, options.signature, false
 
   local function take(...)

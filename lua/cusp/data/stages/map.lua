@@ -4,6 +4,7 @@
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local native = require "cusp.data.machinery.native"
 
 local map = {}
@@ -103,8 +104,7 @@ map.take_while = {
 -- The data set that a function made of an element, opened.
 local function open_inner(owner, number, f, e)
   local inner = map.call(owner, number, f, element.values(e))
-  local meta = getmetatable(inner)
-  if not (type(meta) == "table" and rawget(meta, "__dataset")) then
+  if not kinds.is_dataset(inner) then
     errors.raise("%s: the function should return a Dataset at element %d, got %s", owner, number, errors.describe(inner))
   end
   return inner:open()

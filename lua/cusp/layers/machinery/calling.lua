@@ -3,6 +3,7 @@
 -- @module cusp.layers.machinery.calling
 
 local context = require "cusp.base.context"
+local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local input_spec = require "cusp.layers.machinery.input_spec"
@@ -16,7 +17,6 @@ local signature = require "cusp.layers.machinery.signature"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
-local tracking = require "cusp.base.tracking"
 local whole = require "cusp.base.whole"
 
 local calling = {}
@@ -211,7 +211,6 @@ end
 --- Gives a layer that has all its variables now the values that wait for it (read from a file before it was built).
 local function settle_if_complete(layer)
   if not rawget(layer, "_when_built") then return end
-  local deferred = require "cusp.base.deferred"
   if deferred.is_built(layer) then deferred.run(layer) end
 end
 calling.settle = settle_if_complete
@@ -246,14 +245,6 @@ local function other_shapes(args)
     end
   end
   return result
-end
-
-local function has_unbuilt_parts(layer)
-  local found = false
-  tracking.each(layer, function(kind, value)
-    if kind == "layer" and (not value.built or has_unbuilt_parts(value)) then found = true end
-  end)
-  return found
 end
 
 ---------------------------------------------------------------- on tensors
@@ -386,7 +377,6 @@ end
 
 --- Before the first call of a layer for which values wait: builds all layers below it, as a trial of the call on shapes alone does.
 settle_before_call = function(layer, inputs, extras, args)
-  local deferred = require "cusp.base.deferred"
   if not deferred.is_built(layer) then
     local symbols = {n = extras.n}
     for i = 1, extras.n do symbols[i] = structure.map(extras[i], as_symbol) end
@@ -406,7 +396,7 @@ function calling.output_types(layer, inputs, extras, args)
   if class.compute_output_shape == calling.default_compute_output_shape or next(args) ~= nil and class.shape_depends_on_arguments then
     return infer(layer, inputs, extras, args), true
   end
-  if class.build == calling.default_build and has_unbuilt_parts(layer) then infer(layer, inputs, extras, args) end
+  if class.build == calling.default_build and deferred.has_unbuilt_parts(layer) then infer(layer, inputs, extras, args) end
   local dtype = layer:output_dtype(inputs)
   local marked = {__name = "type"}
   return structure.map(layer:compute_output_shape(shapes_of(inputs)), function(shape)

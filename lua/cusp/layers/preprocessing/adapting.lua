@@ -3,6 +3,7 @@
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local progress = require "cusp.base.progress"
 local structure = require "cusp.base.structure"
 
@@ -32,15 +33,9 @@ function adapting.binder(owner, order)
   return function(...)
     local values = table.pack(bind(...))
     local data = values[position.data]
-    if structure.is_container(data) and #data == 1 and adapting.is_dataset(data[1]) then data = data[1] end
+    if structure.is_container(data) and #data == 1 and kinds.is_dataset(data[1]) then data = data[1] end
     return data, values[position.batch_size], values[position.steps]
   end
-end
-
---- Whether a value is a data set.
-function adapting.is_dataset(value)
-  local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__dataset") == true
 end
 
 local function of_dataset(owner, dataset, batch_size, steps)
@@ -77,7 +72,7 @@ local function is_batch_list(data)
 end
 
 local function opened(owner, data, batch_size, steps)
-  if adapting.is_dataset(data) then return of_dataset(owner, data, batch_size, steps) end
+  if kinds.is_dataset(data) then return of_dataset(owner, data, batch_size, steps) end
   if type(data) == "function" then return nil, data end
   if is_batch_list(data) then return of_list(data) end
   if type(data) == "string" then data = {data} end

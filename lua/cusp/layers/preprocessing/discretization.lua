@@ -142,7 +142,7 @@ function Discretization:adapt(...)
     batch = to_tensor(batch)
     if ops.size(batch) > 0 then summary = merge(summary, summarize(batch, self.epsilon), self.epsilon) end
   end
-  local is_whole = not adapting.is_dataset(data) and type(data) ~= "function" and not batch_size
+  local is_whole = not kinds.is_dataset(data) and type(data) ~= "function" and not batch_size
     and not (type(data) == "table" and type(data[1]) == "userdata")
   if is_whole then include(data) else adapting.each("Discretization", data, batch_size, steps, include) end
   if #summary.values == 0 then errors.raise "Discretization.adapt: there is no data to adapt to" end

@@ -169,13 +169,13 @@ local function as_tensor(batch)
 end
 
 local function is_numbers(data)
-  while type(data) == "table" and not adapting.is_dataset(data) do data = data[1] end
+  while type(data) == "table" and not kinds.is_dataset(data) do data = data[1] end
   return type(data) == "number" or type(data) == "boolean"
 end
 
 --- Elements of rank 0 or 1 are samples, and put into batches.
 local function batched(data, batch_size)
-  if batch_size or not adapting.is_dataset(data) then return batch_size end
+  if batch_size or not kinds.is_dataset(data) then return batch_size end
   local spec = data.element_spec
   if not spec.shape then spec = spec[1] end
   if spec and spec.shape and #spec.shape < 2 then return 128 end
