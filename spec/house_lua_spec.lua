@@ -4,6 +4,11 @@ local rooms = require "rooms"
 
 local list = rooms.of_lua()
 
+local function read(path)
+  local file <close> = assert(io.open(path))
+  return file:read "a"
+end
+
 -- What `visit(room, readme)` finds wrong in any room.
 local function problems(visit)
   local wrong = {}
@@ -50,8 +55,7 @@ describe("the rooms of Lua", function()
     for _, room in ipairs(list) do
       for _, name in ipairs(room.files) do
         local path = room.folder .. "/" .. name
-        local file <close> = assert(io.open(path))
-        for prefix in file:read("a"):gmatch 'require%("cusp([%w_.]*)%." *%.%.' do
+        for prefix in read(path):gmatch 'require%("cusp([%w_.]*)%." *%.%.' do
           local folder = "lua/cusp" .. prefix:gsub("%.", "/")
           local is_ours = folder == room.folder or room.reads[folder] or prefix == ".native"
           if not is_ours then wrong[#wrong + 1] = path .. ": cusp" .. prefix end
@@ -59,6 +63,23 @@ describe("the rooms of Lua", function()
       end
     end
     assert.equal("", table.concat(wrong, "\n"))
+  end)
+
+  it("ask by name for what their READMEs say, and it is provided", function()
+    local provided = require("cusp.base.rooms").get
+    assert.equal("", problems(function(room)
+      local wrong, asked, text = {}, {}, ""
+      for _, name in ipairs(room.files) do text = text .. read(room.folder .. "/" .. name) end
+      for name in text:gmatch 'rooms%.get ?%(?"([%w_.]+)"' do asked[name] = true end
+      local sentence = read(room.folder .. "/README.md"):match "Asks by name for ([^\n]*)%.\n" or ""
+      for name in sentence:gmatch "`([%w_.]+)`" do
+        if not asked[name] then wrong[#wrong + 1] = "does not ask for " .. name end
+        asked[name] = nil
+        if not provided(name) then wrong[#wrong + 1] = "nothing provides " .. name end
+      end
+      for name in pairs(asked) do wrong[#wrong + 1] = "does not say that it asks for " .. name end
+      return wrong
+    end))
   end)
 
   it("can each be loaded first", function()
