@@ -81,7 +81,7 @@ help:
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory"
-	@echo "make docs       the reference pages, from the operation table and the sources"
+	@echo "make docs       the reference pages and the picture of the rooms, from the operation table and the sources"
 	@echo "make install    into PREFIX=$(PREFIX)"
 	@echo "make clean      remove what was built"
 	@echo "Variables: V=1 (show commands) BUILD=$(BUILD) PREFIX=$(PREFIX) CC=$(CC) CFLAGS='$(CFLAGS)'"
@@ -210,6 +210,7 @@ bench-data: default
 
 docs: default
 	$(PROGRAM) scripts/reference.lua
+	$(PROGRAM) scripts/rooms.lua dot | dot -Tsvg > docs/rooms.svg
 
 install: default
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp $(DESTDIR)$(PREFIX)/share/lua/5.4

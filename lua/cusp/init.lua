@@ -9,7 +9,9 @@ local rooms = require "cusp.base.rooms"
 
 local cusp = {}
 
-cusp._VERSION = "Cusp 0.1.0"
+--- The version, as in "0.1.0".
+cusp.version = "0.1.0"
+cusp._VERSION = "Cusp " .. cusp.version
 
 local modules = {
   activations = "cusp.activations", callbacks = "cusp.callbacks", config = "cusp.base.config",

@@ -10,7 +10,7 @@ local rooms = require "cusp.base.rooms"
 
 -- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
 local files = {
-  control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize custom_gradient",
+  control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
   arrange = "rearrange select unique",
