@@ -17,6 +17,7 @@ local signature = require "cusp.layers.machinery.signature"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
+local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"
 
 local calling = {}
@@ -260,8 +261,17 @@ local function regularize_activity(layer, outputs)
   end
 end
 
+local warned = setmetatable({}, { __mode = "k" }) -- layers of which it was said that they lose masks
+
+local function warn_of_lost_mask(layer, previous)
+  if previous == nil or warned[layer] or not structure.find(previous, function(mask) return type(mask) == "userdata" end) then return end
+  warned[layer] = true
+  warnings.warn("%s (%s): the input has a mask, which this layer does not hand on: layers behind it will not see it", layer.name,
+    getmetatable(layer).__name)
+end
+
 local function keep_masks(layer, inputs, outputs, previous)
-  if not layer.supports_masking then return end
+  if not layer.supports_masking then return warn_of_lost_mask(layer, previous) end
   if previous == nil and layer.compute_mask == calling.default_compute_mask then return end
   local flat = structure.flatten(outputs)
   local all = #flat > 0
