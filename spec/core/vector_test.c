@@ -18,12 +18,59 @@ static uint64_t random_bits(void) {
 }
 static double random_between(double low, double high) { return low + (high - low) * (double)(random_bits() >> 11) * 0x1p-53; }
 
+typedef struct row {
+  int arity;
+  bool to_bool;
+} row;
+#define RESULT_same false
+#define RESULT_bool true
+static const row rows[CUSP_VECTOR_COUNT] = {
+#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = {arity, RESULT_##result},
+#include "kernels/vector_functions.h"
+#undef CUSP_VECTOR
+};
+
+/* Functions that a test of values has called; test_every_function_has_a_case asks for all of them. */
+static bool has_case[CUSP_VECTOR_COUNT];
+
 /* ------------------------------------------------------------------ accuracy of float functions */
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
 static double rsqrt(double x) { return 1 / sqrt(x); }
 static double reciprocal(double x) { return 1 / x; }
+
+static double square(double x) { return x * x; }
+static double negative(double x) { return -x; }
+static double sign(double x) { return (x > 0) - (x < 0); }
+static double relu(double x) { return fmax(x, 0); }
+
+/* The power series of the modified Bessel functions, all terms positive. */
+static double bessel(double x, int order) {
+  double term = order ? x / 2 : 1, sum = term;
+  for (int k = 1; k < 200; k++)
+    sum += term *= x * x / 4 / k / (k + order);
+  return sum;
+}
+static double i0(double x) { return bessel(x, 0); }
+static double i1(double x) { return bessel(x, 1); }
+
+/* The recurrence up to where the asymptotic series is exact to double precision. */
+static double digamma(double x) {
+  double sum = 0;
+  for (; x < 20; x++)
+    sum -= 1 / x;
+  const double r = 1 / (x * x);
+  return sum + log(x) - 0.5 / x - r * (1. / 12 - r * (1. / 120 - r * (1. / 252 - r * (1. / 240 - r / 132))));
+}
+
+/* Newton's method on erf, from the tangent at 0. */
+static double erfinv(double y) {
+  double x = 0;
+  for (int i = 0; i < 100; i++)
+    x -= (erf(x) - y) * exp(x * x) * 0.88622692545275801365;
+  return x;
+}
 
 typedef struct accuracy_case {
   const char *name;
@@ -67,6 +114,19 @@ static const accuracy_case accuracy_cases[] = {
     {"sqrt", CUSP_VECTOR_sqrt, sqrt, 1e-10, 1e10, 0.6},
     {"rsqrt", CUSP_VECTOR_rsqrt, rsqrt, 1e-10, 1e10, 1.6},
     {"reciprocal", CUSP_VECTOR_reciprocal, reciprocal, -10, 10, 0.6},
+    {"erfinv", CUSP_VECTOR_erfinv, erfinv, -0.9, 0.9, 2},
+    {"digamma", CUSP_VECTOR_digamma, digamma, 2, 30, 2},
+    {"i0", CUSP_VECTOR_i0, i0, -10, 10, 2},
+    {"i1", CUSP_VECTOR_i1, i1, -10, 10, 2},
+    {"square", CUSP_VECTOR_square, square, -10, 10, 0.6},
+    {"negative", CUSP_VECTOR_negative, negative, -10, 10, 0},
+    {"absolute", CUSP_VECTOR_absolute, fabs, -10, 10, 0},
+    {"sign", CUSP_VECTOR_sign, sign, -10, 10, 0},
+    {"relu", CUSP_VECTOR_relu, relu, -10, 10, 0},
+    {"ceil", CUSP_VECTOR_ceil, ceil, -10, 10, 0},
+    {"floor", CUSP_VECTOR_floor, floor, -10, 10, 0},
+    {"round", CUSP_VECTOR_round, rint, -10, 10, 0},
+    {"trunc", CUSP_VECTOR_trunc, trunc, -10, 10, 0},
 };
 
 static double float_ulp(double x) {
@@ -108,9 +168,71 @@ static void check_double(const accuracy_case *c) {
 
 static void test_accuracy(void) {
   for (size_t i = 0; i < sizeof accuracy_cases / sizeof *accuracy_cases; i++) {
+    has_case[accuracy_cases[i].id] = true;
     check_accuracy(&accuracy_cases[i], strncmp(accuracy_cases[i].name, "log ", 4) != 0 && accuracy_cases[i].high > 1e8);
     check_double(&accuracy_cases[i]);
   }
+}
+
+static double logaddexp(double x, double y) { return fmax(x, y) + log1p(exp(-fabs(x - y))); }
+static double add(double x, double y) { return x + y; }
+static double subtract(double x, double y) { return x - y; }
+static double multiply(double x, double y) { return x * y; }
+static double divide(double x, double y) { return x / y; }
+static double floor_divide(double x, double y) { return floor(x / y); }
+static double mod(double x, double y) {
+  const double rest = fmod(x, y);
+  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+typedef struct binary_case {
+  const char *name;
+  cusp_vector_id id;
+  double (*reference)(double, double);
+  double low, ulps;
+} binary_case;
+
+static const binary_case binary_cases[] = {
+    {"add", CUSP_VECTOR_add, add, -10, 0.6},
+    {"subtract", CUSP_VECTOR_subtract, subtract, -10, 0.6},
+    {"multiply", CUSP_VECTOR_multiply, multiply, -10, 0.6},
+    {"divide", CUSP_VECTOR_divide, divide, -10, 0.6},
+    {"floor_divide", CUSP_VECTOR_floor_divide, floor_divide, -10, 0},
+    {"mod", CUSP_VECTOR_mod, mod, -10, 0.6},
+    {"fmod", CUSP_VECTOR_fmod, fmod, -10, 0.6},
+    {"power", CUSP_VECTOR_power, pow, 0.1, 1.5},
+    {"maximum", CUSP_VECTOR_maximum, fmax, -10, 0},
+    {"minimum", CUSP_VECTOR_minimum, fmin, -10, 0},
+    {"fmax", CUSP_VECTOR_fmax, fmax, -10, 0},
+    {"fmin", CUSP_VECTOR_fmin, fmin, -10, 0},
+    {"arctan2", CUSP_VECTOR_arctan2, atan2, -10, 1.5},
+    {"hypot", CUSP_VECTOR_hypot, hypot, -10, 1.5},
+    {"logaddexp", CUSP_VECTOR_logaddexp, logaddexp, 0.1, 2},
+    {"copysign", CUSP_VECTOR_copysign, copysign, -10, 0},
+};
+
+static void check_binary(const binary_case *c) {
+  float x[COUNT], y[COUNT], z[COUNT];
+  for (int i = 0; i < COUNT; i++) {
+    x[i] = (float)random_between(c->low, 10);
+    y[i] = (float)random_between(c->low, 10);
+  }
+  cusp_vector_find(c->id, CUSP_FLOAT32)(COUNT, z, (const void *[]){x, y}, (const int8_t[]){1, 1});
+  double worst = 0;
+  for (int i = 0; i < COUNT; i++) {
+    const double expected = c->reference((double)x[i], (double)y[i]);
+    const double error = fabs(z[i] - expected) / float_ulp(expected);
+    worst = error > worst || isnan(error) ? error : worst;
+  }
+  if (!(worst <= c->ulps))
+    fprintf(stderr, "%s: %g ulp, at most %g expected\n", c->name, worst, c->ulps);
+  CHECK(worst <= c->ulps);
+  has_case[c->id] = true;
+}
+
+static void test_binary_accuracy(void) {
+  for (size_t i = 0; i < sizeof binary_cases / sizeof *binary_cases; i++)
+    check_binary(&binary_cases[i]);
 }
 
 /* ------------------------------------------------------------------ special values */
@@ -121,7 +243,8 @@ static double apply(cusp_vector_id id, cusp_dtype dtype, double a, double b, dou
   for (int k = 0; k < 3; k++)
     cusp_store_double(id == CUSP_VECTOR_select && k == 0 ? CUSP_BOOL : dtype, operand[k], values[k]);
   cusp_vector_find(id, dtype)(1, result, (const void *[]){operand[0], operand[1], operand[2]}, (const int8_t[]){1, 1, 1});
-  return cusp_load_double(id == CUSP_VECTOR_isnan || id == CUSP_VECTOR_isinf || id == CUSP_VECTOR_isfinite ? CUSP_BOOL : dtype, result);
+  has_case[id] = true;
+  return cusp_load_double(rows[id].to_bool ? CUSP_BOOL : dtype, result);
 }
 
 #define APPLY(name, dtype, a, b, c) apply(CUSP_VECTOR_##name, CUSP_##dtype, a, b, c)
@@ -241,6 +364,30 @@ static void test_integers(void) {
   SAME(APPLY(logical_xor, BOOL, 1, 1, 0), 0);
 }
 
+static void test_quick_functions(void) {
+  SAME(APPLY(copy, FLOAT32, 1.5, 0, 0), 1.5);
+  SAME(APPLY(signbit, FLOAT32, -0.0, 0, 0), 1);
+  SAME(APPLY(signbit, FLOAT32, 2, 0, 0), 0);
+  SAME(APPLY(nextafter, FLOAT32, 1, 2, 0), 1 + 0x1p-23);
+  SAME(APPLY(sigmoid_gradient, FLOAT64, 3, 0.25, 0), 3 * 0.25 * 0.75);
+  SAME(APPLY(tanh_gradient, FLOAT64, 3, 0.5, 0), 3 * 0.75);
+  SAME(APPLY(multiply_add, FLOAT32, 3, 4, 5), 17);
+  SAME(APPLY(bitwise_not, INT32, 5, 0, 0), -6);
+  SAME(APPLY(bitwise_and, INT32, 12, 10, 0), 8);
+  SAME(APPLY(bitwise_or, INT32, 12, 10, 0), 14);
+  SAME(APPLY(bitwise_xor, INT32, 12, 10, 0), 6);
+  SAME(APPLY(logical_not, BOOL, 1, 0, 0), 0);
+  SAME(APPLY(logical_and, BOOL, 1, 0, 0), 0);
+  SAME(APPLY(logical_or, BOOL, 1, 0, 0), 1);
+  SAME(APPLY(equal, FLOAT32, 2, 2, 0), 1);
+  SAME(APPLY(equal, FLOAT32, NAN, NAN, 0), 0);
+  SAME(APPLY(not_equal, FLOAT32, NAN, NAN, 0), 1);
+  SAME(APPLY(less, FLOAT32, 2, 2, 0), 0);
+  SAME(APPLY(less_equal, FLOAT32, 2, 2, 0), 1);
+  SAME(APPLY(greater, FLOAT32, 3, 2, 0), 1);
+  SAME(APPLY(greater_equal, FLOAT32, 1, 2, 0), 0);
+}
+
 /* ------------------------------------------------------------------ casts */
 
 static double cast(cusp_dtype from, cusp_dtype to, double value) {
@@ -272,18 +419,6 @@ static void test_casts(void) {
 }
 
 /* ------------------------------------------------------------------ steps: the loop over n against n calls of one element */
-
-typedef struct row {
-  int arity;
-  bool to_bool;
-} row;
-#define RESULT_same false
-#define RESULT_bool true
-static const row rows[CUSP_VECTOR_COUNT] = {
-#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = {arity, RESULT_##result},
-#include "kernels/vector_functions.h"
-#undef CUSP_VECTOR
-};
 
 static void fill_random(cusp_dtype dtype, unsigned char *data, int count) {
   const size_t size = cusp_dtype_size(dtype);
@@ -373,17 +508,33 @@ static void test_missing(void) {
   CHECK(!cusp_vector_is_slow(cusp_vector_find(CUSP_VECTOR_add, CUSP_FLOAT32)));
 }
 
+static void test_every_function_has_a_case(void) {
+  static const char *const names[CUSP_VECTOR_COUNT] = {
+#define CUSP_VECTOR(name, arity, result, cost) [CUSP_VECTOR_##name] = #name,
+#include "kernels/vector_functions.h"
+#undef CUSP_VECTOR
+  };
+  for (int id = 0; id < CUSP_VECTOR_COUNT; id++) {
+    if (names[id] && !has_case[id])
+      fprintf(stderr, "%s: no test of its values; add an accuracy case\n", names[id]);
+    CHECK(!names[id] || has_case[id]);
+  }
+}
+
 int main(void) {
   test_accuracy();
+  test_binary_accuracy();
   check_float_specials(CUSP_FLOAT32);
   check_float_specials(CUSP_FLOAT64);
   check_float_specials(CUSP_FLOAT16);
   check_float_specials(CUSP_BFLOAT16);
   test_special_functions();
   test_integers();
+  test_quick_functions();
   test_casts();
   test_steps();
   test_cast_steps();
   test_missing();
+  test_every_function_has_a_case();
   return check_summary();
 }

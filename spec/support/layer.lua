@@ -53,9 +53,14 @@ local function without_batch(shape) return { table.unpack(shape, 2) } end
 
 --- @tparam table options
 --   class: the layer's class; arguments: its keyword arguments; input_shape: with the batch axis, or a list of such; input_dtype;
---   output_shape; weights, trainable: how many there are
+--   output_shape; weights, trainable: how many there are; training: what calls say of it; several: inputs are arguments of their own
 return function(options)
   local class, arguments = options.class, options.arguments or {}
+  local keywords = options.training ~= nil and { training = options.training } or nil
+  local function spread(f, values)
+    if options.several then return f(table.unpack(values)) end
+    return f(values, keywords)
+  end
   local layer = class(arguments)
   local inputs = map_shapes(options.input_shape, function(shape) return random_input(shape, options.input_dtype) end)
 
@@ -67,7 +72,7 @@ return function(options)
   assert(tostring(layer):find(class.__name, 1, true), "tostring does not name the class")
 
   -- Eager, and what it made.
-  local outputs = layer(inputs)
+  local outputs = spread(layer, inputs)
   local got = shape_text(each(outputs, function(tensor) return tensor.shape end))
   if options.output_shape then
     assert(got == shape_text(options.output_shape), ("output shape %s, expected %s"):format(got, shape_text(options.output_shape)))
@@ -81,27 +86,29 @@ return function(options)
   layer:set_weights(layer:get_weights())
 
   -- Compiled gives the same.
-  local compiled = cusp.compile(function(x) return layer(x) end)
-  same(compiled(inputs), layer(inputs), "compiled against eager")
+  local compiled = cusp.compile(function(x) return spread(layer, x) end)
+  same(compiled(inputs), spread(layer, inputs), "compiled against eager")
 
   -- Symbolic shapes: those of the data, but for the batch.
   local symbols = map_shapes(options.input_shape, function(shape)
     return cusp.Input { shape = without_batch(shape), dtype = options.input_dtype }
   end)
-  local symbolic = copy(symbols)
+  local symbolic = spread(copy, symbols)
   local want = each(outputs, function(tensor) return without_batch(tensor.shape) end)
   local found = each(symbolic, function(tensor) return without_batch(tensor.shape) end)
   assert(shape_text(want) == shape_text(found), ("symbolic shape %s, real %s"):format(shape_text(found), shape_text(want)))
-  local computed = layer:compute_output_shape(map_shapes(options.input_shape, function(shape) return shape end))
-  assert(shape_text(computed) == got, ("compute_output_shape gives %s, the call %s"):format(shape_text(computed), got))
+  if not options.several then
+    local computed = layer:compute_output_shape(map_shapes(options.input_shape, function(shape) return shape end))
+    assert(shape_text(computed) == got, ("compute_output_shape gives %s, the call %s"):format(shape_text(computed), got))
+  end
 
   -- A model of it: the same numbers, also after a way through JSON.
   local model = cusp.Model { inputs = symbols, outputs = symbolic }
   copy:set_weights(layer:get_weights())
-  same(model(inputs), layer(inputs), "model against layer")
+  same(model(inputs), spread(layer, inputs), "model against layer")
   local again = cusp.models.model_from_json(model:to_json())
   again:set_weights(model:get_weights())
-  same(again(inputs), model(inputs), "model from JSON against model")
+  same(again(inputs, keywords), model(inputs), "model from JSON against model")
 
   -- A step of training.
   if #model.trainable_weights > 0 and not is_list(outputs) then

@@ -1,0 +1,70 @@
+-- What has a case of values: names that golden cases, rows of the battery and named specs use.
+local cases = require "spec.support.cases"
+
+local coverage = {}
+
+-- Kinds of golden cases → where their classes live.
+local spaces = {layer = "layers", loss = "losses", metric = "metrics", optimizer = "optimizers"}
+
+-- Specs with values for what golden files cannot say: callbacks that run, functions of layers, control flow, draws.
+local specs = {
+  callbacks = {"callbacks/runs_spec", "callbacks/backup_spec", "callbacks/hooks_spec",
+    "callbacks/callback_list_spec", "callbacks/tensorboard_spec", "callbacks/history_spec"},
+  layers = {"layers/functions_spec"},
+  ops = {"ops/control_spec", "ops/random_spec", "ops/recurrent_spec"},
+}
+
+local function mark_classes(value, seen)
+  if type(value) ~= "table" then return end
+  local name = rawget(value, "class_name")
+  if type(name) == "string" then seen[name] = true end
+  for _, item in pairs(value) do mark_classes(item, seen) end
+end
+
+local function mark_case(case, kind, covered)
+  if kind == "op" then
+    covered.ops[case["function"]:match "[%w_]+$"] = true
+  elseif spaces[kind] then
+    mark_classes({class_name = case.class_name, config = case.config}, covered[spaces[kind]])
+  end
+end
+
+local function mark_golden(covered)
+  local pipe = assert(io.popen "find spec/fixtures/golden spec/fixtures/training -name '*.json.gz'")
+  for path in pipe:lines() do
+    local document = cases.read(path:match "^spec/fixtures/(.*)$")
+    for _, case in ipairs(document.kind and document.cases or {}) do
+      mark_case(case, case.kind or document.kind, covered)
+    end
+  end
+  pipe:close()
+  for _, case in ipairs(cases.read("preprocessing/cases.json.gz").cases) do
+    covered.layers[case.class_name] = true
+  end
+end
+
+local function mark_rows(covered)
+  for _, row in ipairs(require "spec.support.layer_rows") do covered.layers[row[1]] = true end
+  for _, row in ipairs(require "spec.support.op_values") do covered.ops[row[1]] = true end
+end
+
+local function mark_specs(covered)
+  for space, paths in pairs(specs) do
+    for _, path in ipairs(paths) do
+      local file = assert(io.open("spec/" .. path .. ".lua"))
+      for name in file:read "a":gmatch(space .. "%.([%w_]+)") do covered[space][name] = true end
+      file:close()
+    end
+  end
+end
+
+--- All names with a case: `{layers = {Dense = true, ...}, losses = ..., ops = ...}`.
+function coverage.read()
+  local covered = {layers = {}, losses = {}, metrics = {}, optimizers = {}, callbacks = {}, ops = {}}
+  mark_golden(covered)
+  mark_rows(covered)
+  mark_specs(covered)
+  return covered
+end
+
+return coverage

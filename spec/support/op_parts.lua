@@ -1,0 +1,27 @@
+-- Rows that only other rows are made of → the operations whose cases go through them.
+local parts = {
+  argsort = "argsort_rows", cholesky = "cholesky_lower", cond = "choose", while_loop = "loop loop_gradient",
+  conv = "conv_forward conv_input_gradient conv_kernel_gradient", cumprod = "cumprod_axis",
+  cumsum = "cumsum_axis", dropout = "dropout_elements bernoulli_draw", eigh = "eigh_parts",
+  einsum = "einsum_operands", fft = "fourier", irfft = "fourier_from_half", rfft = "fourier_real",
+  take_along_axis = "gather_along scatter_along", take = "gather_axis scatter_axis",
+  gru = "gru_sequence gru_gradient", lstm = "lstm_sequence lstm_gradient",
+  log_softmax = "log_softmax_rows log_softmax_gradient", lu_factor = "lu_pivots lu_places",
+  diag = "on_diagonal", max_pool = "pool_max pool_max_gradient pool_max_pick",
+  average_pool = "pool_average pool_average_gradient", qr = "qr_parts",
+  searchsorted = "search_sorted", slogdet = "sign_and_log_det", slice = "strided_slice",
+  categorical_crossentropy = "softmax_crossentropy softmax_crossentropy_gradient",
+  softmax = "softmax_rows softmax_gradient", solve = "solve_matrices",
+  solve_triangular = "triangular_solve", svd = "svd_parts svd_values", tensordot = "tensordot_axes",
+  sparse_categorical_crossentropy = "pick_label place_label sparse_softmax_crossentropy "
+    .. "sparse_softmax_crossentropy_gradient",
+  top_k = "top_k_rows", random_beta = "beta_draw", random_binomial = "binomial_draw",
+  random_gamma = "gamma_draw", random_randint = "integer_draw", random_normal = "normal_draw",
+  random_uniform = "uniform_draw",
+}
+
+local whole = {}
+for name, rows in pairs(parts) do
+  for row in rows:gmatch "%S+" do whole[row] = name end
+end
+return whole
