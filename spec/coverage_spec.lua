@@ -10,7 +10,7 @@ local function set(text)
   return names
 end
 
---- What a name stands for: the file of a member, which a class shares with its function and aliases.
+--- What a name stands for: the file of a member, which a class shares with its function.
 local function file_of(member)
   return type(member) == "table" and member[1] .. (member[2] == "fn" and "" or member[2]) or member
 end
@@ -45,7 +45,7 @@ end
 
 describe("a case of values:", function()
   local covered = coverage.read()
-  for _, space in ipairs {"layers", "losses", "metrics", "optimizers", "callbacks", "ops"} do
+  for _, space in ipairs(coverage.spaces) do
     local missing = space == "ops" and missing_operations(covered.ops)
       or missing_members(space, covered[space])
     local known = set(uncovered[space])

@@ -1,12 +1,14 @@
 -- What has a case of values: names that golden cases, rows of the battery and named specs use.
 local cases = require "spec.support.cases"
 
-local coverage = {}
+local coverage = {
+  spaces = {"layers", "losses", "metrics", "optimizers", "callbacks", "ops"},
+}
 
 -- Kinds of golden cases → where their classes live.
 local spaces = {layer = "layers", loss = "losses", metric = "metrics", optimizer = "optimizers"}
 
--- Specs with values for what golden files cannot say: callbacks that run, functions of layers, control flow, draws.
+-- Specs with values for what golden files cannot say: callbacks, functions of layers, control flow.
 local specs = {
   callbacks = {"callbacks/runs_spec", "callbacks/backup_spec", "callbacks/hooks_spec",
     "callbacks/callback_list_spec", "callbacks/tensorboard_spec", "callbacks/history_spec"},
@@ -60,7 +62,8 @@ end
 
 --- All names with a case: `{layers = {Dense = true, ...}, losses = ..., ops = ...}`.
 function coverage.read()
-  local covered = {layers = {}, losses = {}, metrics = {}, optimizers = {}, callbacks = {}, ops = {}}
+  local covered = {}
+  for _, space in ipairs(coverage.spaces) do covered[space] = {} end
   mark_golden(covered)
   mark_rows(covered)
   mark_specs(covered)

@@ -22,6 +22,7 @@ return {
   {"reduce_prod", {list(2, 3, 4)}, {24}, {}},
   {"linear_recurrence", {list(0.5, 0.5, 2), list(1, 2, 3), 1, false}, {1, 2.5, 8}},
   {"select_where", {cusp.tensor {true, false}, list(1, 2), list(3, 4)}, {1, 4}},
+  {"on_diagonal", {list(1, 2), 2, 3, 1}, {0, 1, 0, 0, 0, 2}, {2, 3}},
   {"empty", {{2, 2}}, {0, 0, 0, 0}, {2, 2}},
   {"vectorized_map", {function(x) return x * 2 end, list(1, 2, 3)}, {2, 4, 6}, {3}},
 }

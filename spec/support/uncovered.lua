@@ -6,5 +6,6 @@ return {
   metrics = "MeanMetricWrapper Metric",
   optimizers = "Optimizer schedules",
   callbacks = "MonitorCallback ProgbarLogger",
-  ops = "convert_to_numpy dtype dynamic_slice dynamic_update embed gather_nd is_tensor pick scatter_nd",
+  ops = "convert_to_numpy dtype einsum_operands is_tensor lu_places pick pool_max_pick "
+    .. "tensordot_axes",
 }
