@@ -27,9 +27,10 @@ local function missing_members(space, seen)
 end
 
 local function missing_operations(seen)
-  local missing = {}
+  local missing, _ = {}, cusp.ops.image.resize -- what describes operations on images is loaded with them
   for name in pairs(cusp.ops.describe()) do
-    if not seen[name] and not seen[parts[name]] then missing[name] = true end
+    local bare = name:gsub("^image%.", "")
+    if not seen[name] and not seen[bare] and not seen[parts[name]] then missing[name] = true end
   end
   return missing
 end

@@ -108,7 +108,7 @@ return function(options)
   same(model(inputs), spread(layer, inputs), "model against layer")
   local again = cusp.models.model_from_json(model:to_json())
   again:set_weights(model:get_weights())
-  same(again(inputs, keywords), model(inputs), "model from JSON against model")
+  same(again(inputs), model(inputs), "model from JSON against model")
 
   -- A step of training.
   if #model.trainable_weights > 0 and not is_list(outputs) then

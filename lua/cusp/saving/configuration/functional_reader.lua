@@ -59,7 +59,8 @@ end
 
 --- Keras 3's form of an argument.
 local function read_argument(state, value)
-  if value == null or not is_plain(value) then return value ~= null and value or nil end
+  if value == null then return nil end
+  if not is_plain(value) then return value end
   if value.class_name == "__keras_tensor__" then
     local history = is_plain(value.config) and value.config.keras_history
     if not is_plain(history) then errors.raise "a tensor without keras_history" end

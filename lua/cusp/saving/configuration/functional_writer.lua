@@ -58,7 +58,9 @@ local function serialize_call(graph, node)
   local args = {}
   for i = 1, node.arguments.n do args[i] = serialize_argument(graph, node.arguments[i]) end
   local kwargs = ordered.object()
-  for key, value in pairs(node.keywords or {}) do kwargs[key] = serialize_argument(graph, value) end
+  for key, value in pairs(node.keywords or {}) do
+    if value == false then kwargs[key] = false else kwargs[key] = serialize_argument(graph, value) end -- in lists it is nothing
+  end
   local operation = node.operation
   local masked = operation.__is_model and rawget(operation, "_graph") or shows_mask[getmetatable(operation).__name]
   if masked and kwargs.mask == nil then kwargs.mask = null end
