@@ -343,7 +343,9 @@ end
 
 --- Marks a table as an object (`{}` even if it is empty), with the order of its keys; see cusp.base.ordered.
 function json.object(object, keys)
-  if object ~= nil and type(object) ~= "table" then errors.raise("json.object: expected a table, got %s", errors.describe(object)) end
+  if object ~= nil and type(object) ~= "table" or object == null then
+    errors.raise("json.object: expected a table, got %s", errors.describe(object))
+  end
   return ordered.object(object, keys)
 end
 

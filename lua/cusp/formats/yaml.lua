@@ -201,7 +201,7 @@ local tuple_tag = "!!python/tuple"
 -- @tparam table list
 -- @treturn table the list
 function yaml.tuple(list)
-  if type(list) ~= "table" then errors.raise("yaml.tuple: expected a list, got %s", errors.describe(list)) end
+  if type(list) ~= "table" or list == null then errors.raise("yaml.tuple: expected a list, got %s", errors.describe(list)) end
   return setmetatable(list, { __jsontype = "list", __tuple = true })
 end
 

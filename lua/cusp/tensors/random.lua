@@ -107,7 +107,8 @@ local function key_of(seed, name)
   end
   local generator = random.as_generator(seed)
   if generator then return generator:next() end
-  if type(seed) == "userdata" and not engine.is_tensor(seed) then return seed:next() end
+  local is_value = engine.is_tensor(seed) or engine.is_variable(seed)
+  if type(seed) == "userdata" and not is_value then return seed:next() end
   errors.raise("%s: the seed should be an integer or a SeedGenerator, got %s", name, errors.describe(seed))
 end
 random.key_of = key_of

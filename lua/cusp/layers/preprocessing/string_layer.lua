@@ -76,7 +76,7 @@ end
 -- @treturn {integer,...}
 -- @raise where lists differ in length, or something is neither a string nor an integer
 function StringLayer.leaves(owner, value)
-  if type(value) == "userdata" then return value:flat(), value.shape end
+  if engine.is_tensor(value) or engine.is_variable(value) then return value:flat(), value.shape end
   local out, shape = {}, {}
   walk(owner, value, 1, shape, out)
   shape.rank = nil
