@@ -5,15 +5,17 @@
  *
  * Two habits keep Lua's errors (which jump) from leaking the engine's objects:
  *  - an empty but valid userdata is pushed before the engine is asked for what it will hold;
- *  - between cusp_scope_open and cusp_scope_close no function of Lua's is called that can raise: values are read with
- *    lua_type, lua_rawgeti, lua_tonumberx and the like, after lua_checkstack, and failures travel as cusp_status.
+ *  - between cusp_scope_open and cusp_scope_close no function of Lua's is called that can raise:
+ * values are read with lua_type, lua_rawgeti, lua_tonumberx and the like, after lua_checkstack, and
+ * failures travel as cusp_status.
  */
 
 #include "raise.h"
 
 #include "../core/cusp.h"
 
-/** Every userdata of ours starts with the address of its kind, which tells kinds apart faster than their metatables do. */
+/** Every userdata of ours starts with the address of its kind, which tells kinds apart faster than
+ * their metatables do. */
 typedef struct cusp_lua_tensor {
   const void *kind;
   cusp_node *node; /* a reference and a hold; NULL: empty or closed */
@@ -33,14 +35,21 @@ static inline void *cusp_lua_test(lua_State *L, int index, const void *kind) {
   const void **box = lua_touserdata(L, index);
   return *box == kind ? (void *)box : NULL;
 }
-static inline cusp_lua_tensor *cusp_lua_test_tensor(lua_State *L, int index) { return cusp_lua_test(L, index, cusp_lua_tensor_kind); }
-static inline cusp_lua_variable *cusp_lua_test_variable(lua_State *L, int index) { return cusp_lua_test(L, index, cusp_lua_variable_kind); }
+static inline cusp_lua_tensor *cusp_lua_test_tensor(lua_State *L, int index) {
+  return cusp_lua_test(L, index, cusp_lua_tensor_kind);
+}
+static inline cusp_lua_variable *cusp_lua_test_variable(lua_State *L, int index) {
+  return cusp_lua_test(L, index, cusp_lua_variable_kind);
+}
 
 /* ------------------------------------------------------------------ class.c */
 
-/** Makes the metatable `name` with these functions and __index = its methods table; pushes the metatable. [-0, +1, m] */
-void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
-/** The dtype that the string at `index` names; raises "function: expected a dtype such as ..." for anything else. */
+/** Makes the metatable `name` with these functions and __index = its methods table; pushes the
+ * metatable. [-0, +1, m] */
+void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+                        const luaL_Reg *methods);
+/** The dtype that the string at `index` names; raises "function: expected a dtype such as ..." for
+ * anything else. */
 cusp_dtype cusp_lua_check_dtype(lua_State *L, int index, const char *function);
 
 /* ------------------------------------------------------------------ tensor.c */
@@ -60,12 +69,14 @@ cusp_node *cusp_lua_check_value(lua_State *L, int index, const char *function);
 void cusp_lua_push_shape(lua_State *L, const cusp_shape *shape);
 /** Tells the collector of the engine's bytes; see tensor.c. Runs finalisers. */
 void cusp_lua_collect(lua_State *L);
-/** Pushes as many tensors as there are nodes, or one table of them; takes the references over, also when it raises. */
+/** Pushes as many tensors as there are nodes, or one table of them; takes the references over, also
+ * when it raises. */
 int cusp_lua_push_nodes(lua_State *L, int count, cusp_node **nodes, bool as_table);
 /** Makes the metatable and the methods of tensors; leaves nothing. */
 void cusp_lua_open_tensor(lua_State *L);
 
-/** Gives the metatable on the top of the stack the operators: those of tensors and of variables are the same. [-0, +0, m] */
+/** Gives the metatable on the top of the stack the operators: those of tensors and of variables are
+ * the same. [-0, +0, m] */
 void cusp_lua_set_operators(lua_State *L);
 
 /* ------------------------------------------------------------------ convert.c */
@@ -73,21 +84,26 @@ void cusp_lua_set_operators(lua_State *L);
 #define CUSP_LUA_ANY_DTYPE (-1)
 
 /**
- * The value at `index` as a node owned by the innermost scope: a tensor, a variable, a number (weak, unless a dtype is
- * asked for), a boolean or nested tables of them. *node is NULL on failure. Raises nothing.
+ * The value at `index` as a node owned by the innermost scope: a tensor, a variable, a number
+ * (weak, unless a dtype is asked for), a boolean or nested tables of them. *node is NULL on
+ * failure. Raises nothing.
  */
 CUSP_NODISCARD cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype);
-/** Whether the list at `table`, which ends after `length` items, has more after a nil. Raises nothing; needs three slots. */
+/** Whether the list at `table`, which ends after `length` items, has more after a nil. Raises
+ * nothing; needs three slots. */
 bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length);
 /** Reads a list of integers (or one integer) into `ints`, *count of them. Raises nothing. */
-CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L, int index);
+CUSP_NODISCARD cusp_status cusp_lua_to_ints(int64_t *ints, int capacity, int *count, lua_State *L,
+                                            int index);
 /** Reads a shape, its sizes not negative. Raises nothing. */
 CUSP_NODISCARD cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index);
-/** Whether the value at `index` is a table whose metatable has a true `__symbolic`. Raises nothing. */
+/** Whether the value at `index` is a table whose metatable has a true `__symbolic`. Raises
+ * nothing. */
 bool cusp_lua_is_symbolic(lua_State *L, int index);
 /** Whether the value at `index` says that there is none: nil, or JSON's null. Raises nothing. */
 bool cusp_lua_is_null(lua_State *L, int index);
-/** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises nothing. */
+/** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises
+ * nothing. */
 const char *cusp_lua_got(lua_State *L, int index);
 /** cusp.engine.tensor(data, options); t:tolist(), t:flat(), t:item(...). */
 int cusp_lua_tensor_from_data(lua_State *L);
@@ -103,11 +119,12 @@ int cusp_lua_tensor_tobytes(lua_State *L);
 size_t cusp_lua_count_truths(lua_State *L);
 /** Forgets all but the first `count`. [-0, +0, m] */
 void cusp_lua_keep_truths(lua_State *L, size_t count);
-/** Remembers the tensor at `index` where it is a truth value of an open trace that the user's code asked for itself. [-0, +0, m] */
+/** Remembers the tensor at `index` where it is a truth value of an open trace that the user's code
+ * asked for itself. [-0, +0, m] */
 void cusp_lua_note_truth(lua_State *L, int index);
 /**
- * Pushes a list of places, "script.lua:12: greater", of such values that nothing in `trace` is computed from and that are not in the
- * list at stack index `outputs`. [-0, +1, m]
+ * Pushes a list of places, "script.lua:12: greater", of such values that nothing in `trace` is
+ * computed from and that are not in the list at stack index `outputs`. [-0, +1, m]
  */
 void cusp_lua_push_unused_truths(lua_State *L, const cusp_trace *trace, int outputs);
 /** Forgets those of a trace that ends. [-0, +0, -] */
@@ -115,12 +132,13 @@ void cusp_lua_forget_truths(lua_State *L, const cusp_trace *trace);
 
 /* ------------------------------------------------------------------ the others */
 
-/** Pushes "tensor(...)" for an evaluated or traced node; `name` is "tensor" or "Variable". (print.c) [-0, +1, m] */
+/** Pushes "tensor(...)" for an evaluated or traced node; `name` is "tensor" or "Variable".
+ * (print.c) [-0, +1, m] */
 void cusp_lua_push_text(lua_State *L, const char *name, const cusp_node *node);
 /**
- * The table at stack index `ops` gets one function a row, hidden ones through a metatable (so that listing it shows what is
- * offered); the table at `methods` those that start with a tensor. (ops.c)
- */
+ * The table at stack index `ops` gets one function a row, hidden ones through a metatable (so that
+ * listing it shows what is offered); the table at `methods` those that start with a tensor.
+ * (ops.c) */
 void cusp_lua_open_ops(lua_State *L, int ops, int methods);
 /** Pushes the function of a row, or nil. (ops.c) */
 void cusp_lua_push_op(lua_State *L, const char *name);
@@ -129,9 +147,11 @@ int cusp_lua_describe(lua_State *L);
 int cusp_lua_set_symbolic_handler(lua_State *L);
 /** Pushes an empty variable, to be filled with a reference. (variable.c) [-0, +1, m] */
 cusp_lua_variable *cusp_lua_new_variable(lua_State *L);
-/** The open file of the reader at `index`, lent while the reader lives. Raises for anything else. (files.c) */
+/** The open file of the reader at `index`, lent while the reader lives. Raises for anything else.
+ * (files.c) */
 struct cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *function);
-/** The compiled function at `index`; raises "function: expected a compiled function, got ..." for anything else. (function.c) */
+/** The compiled function at `index`; raises "function: expected a compiled function, got ..." for
+ * anything else. (function.c) */
 cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function);
 /** Each adds its functions to the module table on the top of the stack. */
 void cusp_lua_open_evaluate(lua_State *L);

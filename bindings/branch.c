@@ -9,7 +9,8 @@ typedef struct branch_box {
   size_t truths;       /* asked for before it began */
 } branch_box;
 
-/** cusp.engine.branch(repeated): what follows belongs to a branch of the open trace, until finish or close. */
+/** cusp.engine.branch(repeated): what follows belongs to a branch of the open trace, until finish
+ * or close. */
 static int new_branch(lua_State *L) {
   branch_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (branch_box){branch_kind, NULL, cusp_lua_count_truths(L)};
@@ -21,7 +22,8 @@ static int new_branch(lua_State *L) {
 static branch_box *check_branch(lua_State *L, int index, const char *function) {
   branch_box *box = cusp_lua_test(L, index, branch_kind);
   if (!box || !box->branch)
-    cusp_lua_error(L, "%s: expected a branch, got %s", function, box ? "a closed one" : cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: expected a branch, got %s", function,
+                   box ? "a closed one" : cusp_lua_got(L, index));
   return box;
 }
 
@@ -64,7 +66,8 @@ static int branch_finish(lua_State *L) {
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "finish");
 }
 
-/** cusp.engine.choose(name, index, branches): the results of the branch that is chosen when the plan runs, in a list. */
+/** cusp.engine.choose(name, index, branches): the results of the branch that is chosen when the
+ * plan runs, in a list. */
 static int choose(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   cusp_node *index = cusp_lua_check_tensor(L, 2, name);
@@ -82,7 +85,8 @@ static int choose(lua_State *L) {
   cusp_node **results = lua_newuserdatauv(L, (size_t)(n_results + 1) * sizeof *results, 0);
   cusp_lua_mark_source(L);
   cusp_status status = cusp_branches_choose(results, name, index, count, branches);
-  return status == CUSP_OK ? cusp_lua_push_nodes(L, n_results, results, true) : cusp_lua_raise(L, status, NULL);
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, n_results, results, true)
+                           : cusp_lua_raise(L, status, NULL);
 }
 
 /** cusp.engine.stand_in(tensor): a tensor of that shape and dtype that a loop gives its values. */
@@ -101,12 +105,14 @@ static int stand_in(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "stand_in");
 }
 
-/** cusp.engine.repeat(name, initial, stand_ins, condition, body): the last values of a loop, in a list. */
+/** cusp.engine.repeat(name, initial, stand_ins, condition, body): the last values of a loop, in a
+ * list. */
 static int repeat(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
-  cusp_branch *condition = check_branch(L, 4, name)->branch, *body = check_branch(L, 5, name)->branch;
+  cusp_branch *condition = check_branch(L, 4, name)->branch,
+              *body = check_branch(L, 5, name)->branch;
   lua_settop(L, 5);
   int count = (int)lua_rawlen(L, 2);
   luaL_argcheck(L, (int)lua_rawlen(L, 3) == count, 3, "as many as there are values");
@@ -118,27 +124,34 @@ static int repeat(lua_State *L) {
   if (status == CUSP_OK)
     status = read_list(nodes + count, L, 3, count);
   if (status == CUSP_OK)
-    status = cusp_branches_repeat(nodes + 2 * count, name, count, nodes, nodes + count, condition, body);
+    status =
+        cusp_branches_repeat(nodes + 2 * count, name, count, nodes, nodes + count, condition, body);
   cusp_scope_close(scope);
-  return status == CUSP_OK ? cusp_lua_push_nodes(L, count, nodes + 2 * count, true) : cusp_lua_raise(L, status, NULL);
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, count, nodes + 2 * count, true)
+                           : cusp_lua_raise(L, status, NULL);
 }
 
-/** cusp.engine.is_traced(tensor): whether it has no value before the function that is being traced runs. */
+/** cusp.engine.is_traced(tensor): whether it has no value before the function that is being traced
+ * runs. */
 static int is_traced(lua_State *L) {
   cusp_lua_variable *variable = cusp_lua_test_variable(L, 1);
   cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, 1);
   if (variable)
     lua_pushboolean(L, cusp_tracing());
   else
-    lua_pushboolean(L, tensor && tensor->node && tensor->node->trace && !cusp_node_evaluated(tensor->node));
+    lua_pushboolean(L, tensor && tensor->node && tensor->node->trace &&
+                           !cusp_node_evaluated(tensor->node));
   return 1;
 }
 
 void cusp_lua_open_branch(lua_State *L) {
-  static const luaL_Reg metamethods[] = {{"__gc", branch_close}, {"__close", branch_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"finish", branch_finish}, {"close", branch_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"branch", new_branch}, {"choose", choose},       {"stand_in", stand_in},
-                                       {"repeat", repeat},     {"is_traced", is_traced}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", branch_close}, {"__close", branch_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"finish", branch_finish}, {"close", branch_close}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"branch", new_branch},   {"choose", choose},
+                                       {"stand_in", stand_in},   {"repeat", repeat},
+                                       {"is_traced", is_traced}, {NULL, NULL}};
   cusp_lua_new_class(L, branch_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

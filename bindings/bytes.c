@@ -6,7 +6,8 @@ int cusp_lua_tensor_tobytes(lua_State *L) {
   const cusp_array *from = &cusp_lua_check_value(L, 1, "tobytes")->value;
   size_t size = (size_t)cusp_array_count(from) * cusp_dtype_size(from->dtype);
   luaL_Buffer buffer;
-  cusp_array to = {.dtype = from->dtype, .shape = from->shape, .data = luaL_buffinitsize(L, &buffer, size)};
+  cusp_array to = {
+      .dtype = from->dtype, .shape = from->shape, .data = luaL_buffinitsize(L, &buffer, size)};
   cusp_strides_row_major(to.strides, &to.shape);
   if (size)
     cusp_array_copy(&to, from);

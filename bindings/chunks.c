@@ -1,4 +1,5 @@
-/* cusp.engine.files: arrays that lie in a file in chunks (core/io/chunks.h), and tensors from the bytes of a string. */
+/* cusp.engine.files: arrays that lie in a file in chunks (core/io/chunks.h), and tensors from the
+ * bytes of a string. */
 #include "binding.h"
 #include "data.h"
 
@@ -7,7 +8,8 @@
 static const char chunked_kind[] = "cusp.Chunked";
 
 #define SMALL_ARRAY ((size_t)64 << 20) /* bytes that any file may ask for */
-#define DEFLATE_RATIO 1032             /* no deflated bytes become more than this many times as many */
+/* no deflated bytes become more than this many times as many */
+#define DEFLATE_RATIO 1032
 
 /** Its first user value is the file's reader, where there is one. */
 typedef struct chunked_box {
@@ -22,7 +24,8 @@ typedef struct chunked_box {
 static int field(lua_State *L, const char *name) { return lua_getfield(L, 1, name); }
 
 static void check_filters(lua_State *L, cusp_chunked *chunked) {
-  static const char *const names[] = {"gzip", "shuffle", "fletcher32"}; /* ORDER of cusp_filter, from 1 */
+  /* ORDER of cusp_filter, from 1 */
+  static const char *const names[] = {"gzip", "shuffle", "fletcher32"};
   if (field(L, "filters") == LUA_TTABLE)
     for (lua_Unsigned i = 1; i <= lua_rawlen(L, -1); i++) {
       lua_rawgeti(L, -1, (lua_Integer)i);
@@ -30,7 +33,9 @@ static void check_filters(lua_State *L, cusp_chunked *chunked) {
       while (filter < 3 && strcmp(names[filter], luaL_checkstring(L, -1)) != 0)
         filter++;
       if (filter == 3 || chunked->filter_count == CUSP_MAX_FILTERS)
-        cusp_lua_error(L, "files.chunked: %s", filter == 3 ? "filters are gzip, shuffle and fletcher32" : "there are too many filters");
+        cusp_lua_error(L, "files.chunked: %s",
+                       filter == 3 ? "filters are gzip, shuffle and fletcher32"
+                                   : "there are too many filters");
       chunked->filters[chunked->filter_count++] = (cusp_filter)(filter + 1);
       lua_pop(L, 1);
     }
@@ -63,7 +68,8 @@ static void check_index(lua_State *L, chunked_box *box, const char *index, size_
   size_t grid;
   cusp_status status = cusp_chunked_grid(&grid, &box->chunked);
   if (status == CUSP_OK && bytes != 0 && bytes != grid * sizeof *box->chunks)
-    status = cusp_fail(CUSP_EIO, "the index of chunks has %zu bytes; %zu chunks were expected", bytes, grid);
+    status = cusp_fail(CUSP_EIO, "the index of chunks has %zu bytes; %zu chunks were expected",
+                       bytes, grid);
   if (status != CUSP_OK)
     cusp_lua_raise(L, status, NULL);
   if (bytes == 0)
@@ -74,8 +80,9 @@ static void check_index(lua_State *L, chunked_box *box, const char *index, size_
 }
 
 /**
- * files.chunked{dtype =, shape =, chunk =, filters = {"shuffle", "gzip", "fletcher32"}, big_endian =, fill =, index =, reader =,
- * level =}: an array in chunks, to read (`reader`, `index`) or to encode. Its filters are named in the order of writing.
+ * files.chunked{dtype =, shape =, chunk =, filters = {"shuffle", "gzip", "fletcher32"}, big_endian
+ * =, fill =, index =, reader =, level =}: an array in chunks, to read (`reader`, `index`) or to
+ * encode. Its filters are named in the order of writing.
  */
 static int new_chunked(lua_State *L) {
   size_t bytes = 0;
@@ -121,19 +128,23 @@ const cusp_chunked *cusp_lua_check_chunked(lua_State *L, int index, const char *
 
 /* ------------------------------------------------------------------ reading */
 
-/* A small file may hold a large array that was never written; one much larger than any file of that size decompresses to is refused. */
+/* A small file may hold a large array that was never written; one much larger than any file of that
+ * size decompresses to is refused. */
 static cusp_status check_size(const cusp_chunked *chunked, const cusp_shape *shape) {
   int64_t elements;
   size_t bytes;
   CUSP_TRY(cusp_shape_count_checked(&elements, shape));
   CUSP_TRY(cusp_multiply_size(&bytes, (size_t)elements, cusp_dtype_size(chunked->dtype)));
   if (bytes > SMALL_ARRAY && bytes / DEFLATE_RATIO > cusp_file_size(chunked->file))
-    return cusp_fail(CUSP_EIO, "%s: %s of %s, %zu bytes, were asked for, but the file has only %llu", cusp_file_path(chunked->file),
-                     cusp_shape_text(shape), cusp_dtype_name(chunked->dtype), bytes, (unsigned long long)cusp_file_size(chunked->file));
+    return cusp_fail(
+        CUSP_EIO, "%s: %s of %s, %zu bytes, were asked for, but the file has only %llu",
+        cusp_file_path(chunked->file), cusp_shape_text(shape), cusp_dtype_name(chunked->dtype),
+        bytes, (unsigned long long)cusp_file_size(chunked->file));
   return CUSP_OK;
 }
 
-static cusp_status read_rows(cusp_array *out, const cusp_chunked *chunked, int64_t first, int64_t count) {
+static cusp_status read_rows(cusp_array *out, const cusp_chunked *chunked, int64_t first,
+                             int64_t count) {
   cusp_shape shape = chunked->shape;
   shape.size[0] = count;
   memset(out, 0, sizeof *out);
@@ -159,13 +170,15 @@ static int chunked_rows(lua_State *L) {
   lua_getiuservalue(L, 1, 1);
   box->chunked.file = cusp_lua_check_file(L, lua_gettop(L), "rows");
   if (first < 0 || count < 0 || first > box->chunked.shape.size[0] - count)
-    return cusp_lua_error(L, "rows: %lld rows from %lld on are not within %s", (long long)count, (long long)first,
-                          cusp_shape_text(&box->chunked.shape));
+    return cusp_lua_error(L, "rows: %lld rows from %lld on are not within %s", (long long)count,
+                          (long long)first, cusp_shape_text(&box->chunked.shape));
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_array array;
   cusp_status status = read_rows(&array, &box->chunked, first, count);
   if (status == CUSP_OK)
-    return (status = fill_with_array(tensor, &array)) == CUSP_OK ? 1 : cusp_lua_raise(L, status, "rows");
+    return (status = fill_with_array(tensor, &array)) == CUSP_OK
+               ? 1
+               : cusp_lua_raise(L, status, "rows");
   cusp_array_release(&array);
   return cusp_lua_raise(L, status, NULL);
 }
@@ -180,9 +193,11 @@ static int chunked_encode(lua_State *L) {
   cusp_array copy = {0};
   unsigned char *encoded = NULL;
   size_t bytes = 0;
-  if (!cusp_shape_equal(&value->shape, &box->chunked.shape) || value->dtype != box->chunked.dtype || index < 0)
-    return cusp_lua_error(L, "encode: expected a tensor %s %s, got %s %s", cusp_shape_text(&box->chunked.shape),
-                          cusp_dtype_name(box->chunked.dtype), cusp_shape_text(&value->shape), cusp_dtype_name(value->dtype));
+  if (!cusp_shape_equal(&value->shape, &box->chunked.shape) || value->dtype != box->chunked.dtype ||
+      index < 0)
+    return cusp_lua_error(L, "encode: expected a tensor %s %s, got %s %s",
+                          cusp_shape_text(&box->chunked.shape), cusp_dtype_name(box->chunked.dtype),
+                          cusp_shape_text(&value->shape), cusp_dtype_name(value->dtype));
   cusp_status status = CUSP_OK;
   bool row_major = cusp_array_is_contiguous(value);
   if (!row_major)
@@ -190,7 +205,8 @@ static int chunked_encode(lua_State *L) {
   if (!row_major && status == CUSP_OK)
     cusp_array_copy(&copy, value);
   if (status == CUSP_OK)
-    status = cusp_chunk_encode(&encoded, &bytes, &box->chunked, row_major ? value->data : copy.data, (size_t)index);
+    status = cusp_chunk_encode(&encoded, &bytes, &box->chunked, row_major ? value->data : copy.data,
+                               (size_t)index);
   cusp_array_release(&copy);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, "encode");
@@ -203,14 +219,15 @@ static int chunked_encode(lua_State *L) {
 
 /* ------------------------------------------------------------------ strings */
 
-static cusp_status array_from_bytes(cusp_array *out, cusp_dtype dtype, const cusp_shape *shape, const char *data, size_t bytes,
-                                    bool big_endian) {
+static cusp_status array_from_bytes(cusp_array *out, cusp_dtype dtype, const cusp_shape *shape,
+                                    const char *data, size_t bytes, bool big_endian) {
   size_t element = cusp_dtype_size(dtype);
   int64_t count;
   memset(out, 0, sizeof *out);
   CUSP_TRY(cusp_shape_count_checked(&count, shape));
   if (bytes % element != 0 || bytes / element != (size_t)count)
-    return cusp_fail(CUSP_ESHAPE, "%zu bytes are not %s of %s", bytes, cusp_shape_text(shape), cusp_dtype_name(dtype));
+    return cusp_fail(CUSP_ESHAPE, "%zu bytes are not %s of %s", bytes, cusp_shape_text(shape),
+                     cusp_dtype_name(dtype));
   CUSP_TRY(cusp_array_new(out, dtype, shape));
   memcpy(out->data, data, bytes);
   if (big_endian == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__))
@@ -221,8 +238,9 @@ static cusp_status array_from_bytes(cusp_array *out, cusp_dtype dtype, const cus
 }
 
 /**
- * files.tensor_from_string(bytes, dtype, shape[, big_endian]): the tensor whose elements these bytes are, in row-major order. Bytes
- * of bools other than 0 become true. Raises where the bytes do not fit the shape.
+ * files.tensor_from_string(bytes, dtype, shape[, big_endian]): the tensor whose elements these
+ * bytes are, in row-major order. Bytes of bools other than 0 become true. Raises where the bytes do
+ * not fit the shape.
  */
 static int tensor_from_string(lua_State *L) {
   size_t bytes;
@@ -245,11 +263,14 @@ static int tensor_from_string(lua_State *L) {
 
 /* ------------------------------------------------------------------ opening */
 
-/** Adds its functions to the table `files` of the module on the top of the stack, which cusp_lua_open_files made. */
+/** Adds its functions to the table `files` of the module on the top of the stack, which
+ * cusp_lua_open_files made. */
 void cusp_lua_open_chunks(lua_State *L) {
   static const luaL_Reg metamethods[] = {{NULL, NULL}};
-  static const luaL_Reg methods[] = {{"rows", chunked_rows}, {"encode", chunked_encode}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"chunked", new_chunked}, {"tensor_from_string", tensor_from_string}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"rows", chunked_rows}, {"encode", chunked_encode}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"chunked", new_chunked}, {"tensor_from_string", tensor_from_string}, {NULL, NULL}};
   cusp_lua_new_class(L, chunked_kind, metamethods, methods);
   lua_getfield(L, -2, "files");
   luaL_setfuncs(L, functions, 0);

@@ -1,7 +1,8 @@
 /* Classes of userdata, and checks of arguments that several files share. */
 #include "binding.h"
 
-void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods) {
+void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+                        const luaL_Reg *methods) {
   luaL_newmetatable(L, name);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
@@ -13,7 +14,8 @@ void cusp_lua_new_class(lua_State *L, const char *name, const luaL_Reg *metameth
 cusp_dtype cusp_lua_check_dtype(lua_State *L, int index, const char *function) {
   cusp_dtype dtype = CUSP_FLOAT32;
   if (lua_type(L, index) != LUA_TSTRING)
-    cusp_lua_error(L, "%s: expected a dtype such as \"float32\", got %s", function, cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: expected a dtype such as \"float32\", got %s", function,
+                   cusp_lua_got(L, index));
   cusp_status status = cusp_dtype_parse(&dtype, lua_tostring(L, index));
   if (status != CUSP_OK)
     cusp_lua_raise(L, status, function);

@@ -1,4 +1,5 @@
-/* Lua data to arrays and nodes, and back. What reads Lua values here raises nothing; see binding.h. */
+/* Lua data to arrays and nodes, and back. What reads Lua values here raises nothing; see
+ * binding.h. */
 #include "binding.h"
 
 #include <math.h>
@@ -10,7 +11,9 @@
 const char *cusp_lua_got(lua_State *L, int index) {
   static _Thread_local char text[96];
   switch (lua_type(L, index)) {
-  case LUA_TSTRING: snprintf(text, sizeof text, "the string \"%.60s\"", lua_tostring(L, index)); break;
+  case LUA_TSTRING:
+    snprintf(text, sizeof text, "the string \"%.60s\"", lua_tostring(L, index));
+    break;
   case LUA_TNUMBER:
     if (lua_isinteger(L, index))
       snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index));
@@ -58,8 +61,8 @@ bool cusp_lua_is_null(lua_State *L, int index) {
 
 /* ------------------------------------------------------------------ lists */
 
-/* lua_next from the last item looks at no more than what follows it, unless the list's end lies in the table's hash part; a short list
-   is looked at as a whole. */
+/* lua_next from the last item looks at no more than what follows it, unless the list's end lies in
+   the table's hash part; a short list is looked at as a whole. */
 bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length) {
   lua_pushvalue(L, table);
   if (length > 64)
@@ -76,7 +79,8 @@ bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length) {
 }
 
 static cusp_status hole_after(lua_Unsigned length) {
-  return cusp_fail(CUSP_EVALUE, "the list has nil at position %llu and more after it", (unsigned long long)length + 1);
+  return cusp_fail(CUSP_EVALUE, "the list has nil at position %llu and more after it",
+                   (unsigned long long)length + 1);
 }
 
 /* ------------------------------------------------------------------ integers and shapes */
@@ -85,7 +89,8 @@ static cusp_status to_integer(int64_t *out, lua_State *L, int index) {
   int exact = 0;
   if (lua_type(L, index) == LUA_TNUMBER)
     *out = lua_tointegerx(L, index, &exact);
-  return exact ? CUSP_OK : cusp_fail(CUSP_EVALUE, "expected an integer, got %s", cusp_lua_got(L, index));
+  return exact ? CUSP_OK
+               : cusp_fail(CUSP_EVALUE, "expected an integer, got %s", cusp_lua_got(L, index));
 }
 
 /* Appends the integers of the list on the top of the stack; nested lists are flattened. */
@@ -101,7 +106,8 @@ static cusp_status append_ints(int64_t *ints, int capacity, int *count, lua_Stat
     else if ((status = to_integer(&ints[*count], L, -1)) == CUSP_OK)
       ++*count;
     else
-      status = cusp_fail(CUSP_EVALUE, "expected a list of integers, got %s at position %llu", cusp_lua_got(L, -1), (unsigned long long)i);
+      status = cusp_fail(CUSP_EVALUE, "expected a list of integers, got %s at position %llu",
+                         cusp_lua_got(L, -1), (unsigned long long)i);
     lua_pop(L, 1);
     CUSP_TRY(status);
   }
@@ -131,7 +137,8 @@ cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, int index) {
   CUSP_TRY(cusp_lua_to_ints(shape->size, CUSP_MAX_DIMS, &count, L, index));
   for (int i = 0; i < count; i++)
     if (shape->size[i] < 0)
-      return cusp_fail(CUSP_ESHAPE, "a shape has sizes of 0 or more, got %lld at position %d", (long long)shape->size[i], i + 1);
+      return cusp_fail(CUSP_ESHAPE, "a shape has sizes of 0 or more, got %lld at position %d",
+                       (long long)shape->size[i], i + 1);
   shape->ndim = count;
   int64_t elements;
   return cusp_shape_count_checked(&elements, shape);
@@ -154,12 +161,14 @@ static const char *position_text(const reader *r, int depth) {
   static _Thread_local char text[128];
   int length = snprintf(text, sizeof text, "{");
   for (int i = 0; i < depth; i++)
-    length += snprintf(text + length, sizeof text - (size_t)length, "%s%lld", i ? ", " : "", (long long)r->position[i]);
+    length += snprintf(text + length, sizeof text - (size_t)length, "%s%lld", i ? ", " : "",
+                       (long long)r->position[i]);
   snprintf(text + length, sizeof text - (size_t)length, "}");
   return text;
 }
 
-/* The sizes along the first items of the tables; the check that all others agree comes with the walk. */
+/* The sizes along the first items of the tables; the check that all others agree comes with the
+ * walk. */
 static cusp_status measure(reader *r, int index) {
   lua_State *L = r->L;
   int base = lua_gettop(L), depth = 0;
@@ -183,12 +192,15 @@ static cusp_status measure(reader *r, int index) {
 
 static cusp_status wrong_item(reader *r, int depth) {
   lua_State *L = r->L;
-  const char *advice = cusp_lua_test_tensor(L, -1) || cusp_lua_test_variable(L, -1) ? "; cusp.ops.stack joins tensors" : "";
+  const char *advice = cusp_lua_test_tensor(L, -1) || cusp_lua_test_variable(L, -1)
+                           ? "; cusp.ops.stack joins tensors"
+                           : "";
   if (depth < r->shape.ndim)
-    return cusp_fail(CUSP_ESHAPE, "ragged data: expected a table of %lld items at position %s, got %s", (long long)r->shape.size[depth],
-                     position_text(r, depth), cusp_lua_got(L, -1));
-  return cusp_fail(CUSP_EVALUE, "expected a number or a boolean at position %s, got %s%s", position_text(r, depth), cusp_lua_got(L, -1),
-                   advice);
+    return cusp_fail(CUSP_ESHAPE,
+                     "ragged data: expected a table of %lld items at position %s, got %s",
+                     (long long)r->shape.size[depth], position_text(r, depth), cusp_lua_got(L, -1));
+  return cusp_fail(CUSP_EVALUE, "expected a number or a boolean at position %s, got %s%s",
+                   position_text(r, depth), cusp_lua_got(L, -1), advice);
 }
 
 static void note_number(reader *r) {
@@ -208,7 +220,8 @@ static cusp_status check_leaf(reader *r, int depth) {
   }
 }
 
-/* Whether the table on the top of the stack, which has no items, has keys: an object, or fields by name. */
+/* Whether the table on the top of the stack, which has no items, has keys: an object, or fields by
+ * name. */
 static bool has_keys(lua_State *L) {
   lua_pushnil(L);
   if (!lua_next(L, -2))
@@ -217,7 +230,8 @@ static bool has_keys(lua_State *L) {
   return true;
 }
 
-/* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds of items are noted. */
+/* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds
+ * of items are noted. */
 static cusp_status check(reader *r, int depth) {
   if (depth == r->shape.ndim)
     return check_leaf(r, depth);
@@ -227,10 +241,12 @@ static cusp_status check(reader *r, int depth) {
   if (length == 0 && cusp_lua_has_hole(r->L, lua_gettop(r->L), 0))
     return hole_after(0);
   if (length == 0 && has_keys(r->L))
-    return cusp_fail(CUSP_EVALUE, "expected numbers at position %s, got a table with keys, not a list", position_text(r, depth));
+    return cusp_fail(CUSP_EVALUE,
+                     "expected numbers at position %s, got a table with keys, not a list",
+                     position_text(r, depth));
   if (length != r->shape.size[depth])
-    return cusp_fail(CUSP_ESHAPE, "ragged data: expected %lld items at position %s, got %lld", (long long)r->shape.size[depth],
-                     position_text(r, depth), (long long)length);
+    return cusp_fail(CUSP_ESHAPE, "ragged data: expected %lld items at position %s, got %lld",
+                     (long long)r->shape.size[depth], position_text(r, depth), (long long)length);
   for (int64_t i = 1; i <= length; i++) {
     lua_rawgeti(r->L, -1, i);
     r->position[depth] = i;
@@ -238,7 +254,9 @@ static cusp_status check(reader *r, int depth) {
     lua_pop(r->L, 1);
     CUSP_TRY(status);
   }
-  return cusp_lua_has_hole(r->L, lua_gettop(r->L), (lua_Unsigned)length) ? hole_after((lua_Unsigned)length) : CUSP_OK;
+  return cusp_lua_has_hole(r->L, lua_gettop(r->L), (lua_Unsigned)length)
+             ? hole_after((lua_Unsigned)length)
+             : CUSP_OK;
 }
 
 /* Writes the value on the top of the stack; false where the dtype does not hold it. */
@@ -276,7 +294,8 @@ static cusp_status fill(reader *r, int depth) {
   return CUSP_OK;
 }
 
-/* Keras's choice: integers alone are int32 (int64 where they need it), booleans alone bool, anything else floatx. */
+/* Keras's choice: integers alone are int32 (int64 where they need it), booleans alone bool,
+ * anything else floatx. */
 static cusp_dtype natural_dtype(const reader *r) {
   if (r->integers && !r->floats)
     return r->wide ? CUSP_INT64 : CUSP_INT32;
@@ -328,17 +347,23 @@ static cusp_status large_integer(cusp_node **node, lua_Integer value, cusp_dtype
 }
 
 static cusp_status scalar_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
-  bool boolean = lua_type(L, index) == LUA_TBOOLEAN, integer = lua_isinteger(L, index), weak = dtype == CUSP_LUA_ANY_DTYPE && !boolean;
+  bool boolean = lua_type(L, index) == LUA_TBOOLEAN, integer = lua_isinteger(L, index),
+       weak = dtype == CUSP_LUA_ANY_DTYPE && !boolean;
   lua_Integer value = boolean ? lua_toboolean(L, index) : lua_tointeger(L, index);
   bool fits = cusp_dtype_holds_int(CUSP_INT32, value);
   if (dtype == CUSP_LUA_ANY_DTYPE)
-    dtype = (int)(boolean ? CUSP_BOOL : !integer ? cusp_get_floatx() : fits ? CUSP_INT32 : CUSP_INT64);
-  if (integer ? !cusp_dtype_holds_int((cusp_dtype)dtype, value) : !cusp_dtype_holds_double((cusp_dtype)dtype, lua_tonumber(L, index)))
+    dtype = (int)(boolean    ? CUSP_BOOL
+                  : !integer ? cusp_get_floatx()
+                  : fits     ? CUSP_INT32
+                             : CUSP_INT64);
+  if (integer ? !cusp_dtype_holds_int((cusp_dtype)dtype, value)
+              : !cusp_dtype_holds_double((cusp_dtype)dtype, lua_tonumber(L, index)))
     return cusp_dtype_fail_range((cusp_dtype)dtype, cusp_lua_got(L, index));
   if (integer && !fits && !cusp_dtype_is_float((cusp_dtype)dtype))
     CUSP_TRY(large_integer(node, value, (cusp_dtype)dtype));
   else
-    *node = cusp_scalar(boolean || integer ? (double)value : lua_tonumber(L, index), (cusp_dtype)dtype);
+    *node =
+        cusp_scalar(boolean || integer ? (double)value : lua_tonumber(L, index), (cusp_dtype)dtype);
   CUSP_TRY(cusp_built(*node));
   (*node)->weak = weak;
   (*node)->number = lua_tonumber(L, index);
@@ -371,7 +396,8 @@ cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtyp
     break;
   default: break;
   }
-  return cusp_fail(CUSP_EVALUE, "expected a tensor, a number or nested tables of numbers, got %s", cusp_lua_got(L, index));
+  return cusp_fail(CUSP_EVALUE, "expected a tensor, a number or nested tables of numbers, got %s",
+                   cusp_lua_got(L, index));
 }
 
 /* ------------------------------------------------------------------ cusp.tensor */
@@ -388,7 +414,8 @@ static void check_options(lua_State *L, tensor_options *options) {
   if (lua_isnoneornil(L, 2))
     return;
   if (lua_type(L, 2) != LUA_TTABLE)
-    cusp_lua_error(L, "tensor: expected a table {dtype =, shape =} as second argument, got %s", cusp_lua_got(L, 2));
+    cusp_lua_error(L, "tensor: expected a table {dtype =, shape =} as second argument, got %s",
+                   cusp_lua_got(L, 2));
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
     cusp_status status = CUSP_OK;
@@ -400,9 +427,11 @@ static void check_options(lua_State *L, tensor_options *options) {
       options->has_shape = true;
       status = cusp_lua_to_shape(&options->shape, L, lua_gettop(L));
     } else if (!strcmp(key, "dtype")) {
-      cusp_lua_error(L, "tensor: argument 'dtype' expects a string such as \"float32\", got %s", cusp_lua_got(L, -1));
+      cusp_lua_error(L, "tensor: argument 'dtype' expects a string such as \"float32\", got %s",
+                     cusp_lua_got(L, -1));
     } else {
-      cusp_lua_error(L, "tensor: unknown argument %s (expected dtype, shape)", *key ? key : cusp_lua_got(L, -2));
+      cusp_lua_error(L, "tensor: unknown argument %s (expected dtype, shape)",
+                     *key ? key : cusp_lua_got(L, -2));
     }
     if (status != CUSP_OK)
       cusp_lua_raise(L, status, "tensor");
@@ -416,8 +445,8 @@ static cusp_status with_shape(cusp_node **node, const cusp_shape *shape) {
     return cusp_built(*node);
   }
   if (have != want)
-    return cusp_fail(CUSP_ESHAPE, "tensor: %lld values were given, but shape %s has %lld", (long long)have, cusp_shape_text(shape),
-                     (long long)want);
+    return cusp_fail(CUSP_ESHAPE, "tensor: %lld values were given, but shape %s has %lld",
+                     (long long)have, cusp_shape_text(shape), (long long)want);
   *node = cusp_reshape(*node, shape);
   return cusp_built(*node);
 }
@@ -433,7 +462,8 @@ int cusp_lua_tensor_from_data(lua_State *L) {
   cusp_status status = cusp_lua_to_node(&node, L, 1, options.dtype);
   if (status == CUSP_OK && options.has_shape)
     status = with_shape(&node, &options.shape);
-  if (status == CUSP_OK && node->weak && !(node = cusp_cast(node, node->type.dtype))) /* a tensor's dtype is its own */
+  /* a tensor's dtype is its own */
+  if (status == CUSP_OK && node->weak && !(node = cusp_cast(node, node->type.dtype)))
     status = cusp_built(node);
   if (status == CUSP_OK) {
     cusp_node_retain(node);
@@ -473,7 +503,8 @@ static void push_nested(lua_State *L, const cusp_array *array, const char *from,
   }
 }
 
-static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char *from, int axis, lua_Integer n) {
+static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char *from, int axis,
+                               lua_Integer n) {
   if (axis == array->shape.ndim) {
     push_element(L, array->dtype, from);
     lua_rawseti(L, -2, ++n);
@@ -484,7 +515,8 @@ static lua_Integer append_flat(lua_State *L, const cusp_array *array, const char
   return n;
 }
 
-/* Of an array without elements the lists count, which are as many as the sizes before its empty axis say. */
+/* Of an array without elements the lists count, which are as many as the sizes before its empty
+ * axis say. */
 static void check_countable(lua_State *L, const cusp_array *array, const char *function) {
   cusp_shape full = array->shape;
   int64_t count;
@@ -492,7 +524,8 @@ static void check_countable(lua_State *L, const cusp_array *array, const char *f
     if (full.size[axis] == 0)
       full.ndim = axis;
   if (cusp_shape_count_checked(&count, &full) != CUSP_OK || count > INT32_MAX)
-    cusp_lua_error(L, "%s: a tensor of shape %s is too large for a Lua table", function, cusp_shape_text(&array->shape));
+    cusp_lua_error(L, "%s: a tensor of shape %s is too large for a Lua table", function,
+                   cusp_shape_text(&array->shape));
 }
 
 /** t:tolist(): nested tables, or the value itself of a scalar. */
@@ -519,26 +552,34 @@ static int64_t check_position(lua_State *L, int index, int axis, int64_t size) {
   int exact = 0;
   lua_Integer i = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : 0;
   if (!exact)
-    cusp_lua_error(L, "item: expected an integer for axis %d, got %s", axis + 1, cusp_lua_got(L, index));
+    cusp_lua_error(L, "item: expected an integer for axis %d, got %s", axis + 1,
+                   cusp_lua_got(L, index));
   if (i == 0 || i > size || i < -size)
-    cusp_lua_error(L, "item: index %lld is out of range for axis %d of size %lld (indices count from 1, negative ones from the end)",
+    cusp_lua_error(L,
+                   "item: index %lld is out of range for axis %d of size %lld (indices count from "
+                   "1, negative ones from the end)",
                    (long long)i, axis + 1, (long long)size);
   return i > 0 ? i - 1 : size + i;
 }
 
-/** t:item(): the one element; t:item(i, j, ...): the element at 1-based indices, negative ones from the end. */
+/** t:item(): the one element; t:item(i, j, ...): the element at 1-based indices, negative ones from
+ * the end. */
 int cusp_lua_tensor_item(lua_State *L) {
   int indices = lua_gettop(L) - 1;
   cusp_node *node = cusp_lua_check_value(L, 1, "item");
   const cusp_array *array = &node->value;
   if (indices <= 0 && cusp_array_count(array) != 1)
-    return cusp_lua_error(L, "item: needs a tensor of one element, or an index for each axis as in t:item(i, j); the shape is %s",
+    return cusp_lua_error(L,
+                          "item: needs a tensor of one element, or an index for each axis as in "
+                          "t:item(i, j); the shape is %s",
                           cusp_shape_text(&array->shape));
   if (indices > 0 && indices != array->shape.ndim)
-    return cusp_lua_error(L, "item: %d indices were given for a tensor of shape %s", indices, cusp_shape_text(&array->shape));
+    return cusp_lua_error(L, "item: %d indices were given for a tensor of shape %s", indices,
+                          cusp_shape_text(&array->shape));
   const char *element = array->data;
   for (int axis = 0; axis < indices; axis++)
-    element = element_at(array, element, axis, check_position(L, axis + 2, axis, array->shape.size[axis]));
+    element = element_at(array, element, axis,
+                         check_position(L, axis + 2, axis, array->shape.size[axis]));
   push_element(L, array->dtype, element);
   return 1;
 }

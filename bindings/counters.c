@@ -29,7 +29,8 @@ static int memory_trim(lua_State *L) {
   return 0;
 }
 
-/** fail_after(n): n more allocations of the engine succeed, later ones fail; negative: none fails. */
+/** fail_after(n): n more allocations of the engine succeed, later ones fail; negative: none
+ * fails. */
 static int fail_after(lua_State *L) {
   cusp_memory_fail_after(luaL_checkinteger(L, 1));
   return 0;

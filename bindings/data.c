@@ -1,4 +1,5 @@
-/* cusp.engine.data: readers of rows, the pipelines that make batches of them in the background, and running plans over those. */
+/* cusp.engine.data: readers of rows, the pipelines that make batches of them in the background, and
+ * running plans over those. */
 #include "data.h"
 #include "binding.h"
 
@@ -19,16 +20,19 @@ void cusp_lua_check_options(lua_State *L, int index, const char *function) {
     cusp_lua_error(L, "%s: expected a table, got %s", function, cusp_lua_got(L, index));
 }
 
-int64_t cusp_lua_integer_option(lua_State *L, int table, const char *name, int64_t absent, int64_t least, const char *function) {
+int64_t cusp_lua_integer_option(lua_State *L, int table, const char *name, int64_t absent,
+                                int64_t least, const char *function) {
   int exact = 0, type = lua_getfield(L, table, name);
   lua_Integer value = type == LUA_TNUMBER ? lua_tointegerx(L, -1, &exact) : absent;
   if (type != LUA_TNIL && (!exact || value < least))
-    cusp_lua_error(L, "%s: '%s' should be an integer of at least %lld, got %s", function, name, (long long)least, cusp_lua_got(L, -1));
+    cusp_lua_error(L, "%s: '%s' should be an integer of at least %lld, got %s", function, name,
+                   (long long)least, cusp_lua_got(L, -1));
   lua_pop(L, 1);
   return value;
 }
 
-double cusp_lua_number_option(lua_State *L, int table, const char *name, double absent, const char *function) {
+double cusp_lua_number_option(lua_State *L, int table, const char *name, double absent,
+                              const char *function) {
   int type = lua_getfield(L, table, name);
   if (type != LUA_TNIL && type != LUA_TNUMBER)
     cusp_lua_error(L, "%s: '%s' should be a number, got %s", function, name, cusp_lua_got(L, -1));
@@ -43,11 +47,14 @@ bool cusp_lua_flag_option(lua_State *L, int table, const char *name, bool absent
   return value;
 }
 
-const char *cusp_lua_string_option(lua_State *L, int table, const char *name, const char *function) {
+const char *cusp_lua_string_option(lua_State *L, int table, const char *name,
+                                   const char *function) {
   size_t length = 0;
-  const char *text = lua_getfield(L, table, name) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+  const char *text =
+      lua_getfield(L, table, name) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
   if (!text || strlen(text) != length)
-    cusp_lua_error(L, "%s: '%s' should be a string without zero bytes, got %s", function, name, cusp_lua_got(L, -1));
+    cusp_lua_error(L, "%s: '%s' should be a string without zero bytes, got %s", function, name,
+                   cusp_lua_got(L, -1));
   return text; /* stays on the stack */
 }
 
@@ -160,7 +167,8 @@ static int file_rows(lua_State *L) {
                          .rows = cusp_lua_integer_option(L, 1, "rows", 0, 0, "file_rows"),
                          .dtype = cusp_lua_dtype_option(L, 1, "dtype", "file_rows"),
                          .shape = cusp_lua_shape_option(L, 1, "shape", "file_rows"),
-                         .swapped = cusp_lua_flag_option(L, 1, "big_endian", false) == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)};
+                         .swapped = cusp_lua_flag_option(L, 1, "big_endian", false) ==
+                                    (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)};
   file.path = cusp_lua_string_option(L, 1, "path", "file_rows");
   cusp_lua_rows *box = cusp_lua_new_rows(L);
   cusp_status status = cusp_reader_file(&box->reader, &file);
@@ -173,7 +181,8 @@ static void keep_alive(lua_State *L, int index) {
   lua_setiuservalue(L, -2, 1);
 }
 
-/** chunked(array, path): rows of an array in chunks (engine.files.chunked) of the file at `path`. */
+/** chunked(array, path): rows of an array in chunks (engine.files.chunked) of the file at
+ * `path`. */
 static int chunked(lua_State *L) {
   const cusp_chunked *array = cusp_lua_check_chunked(L, 1, "chunked");
   const char *path = luaL_checkstring(L, 2);
@@ -237,7 +246,8 @@ typedef struct stage {
   bool flag;
 } stage;
 
-static const char *const stage_names[] = {"shuffle", "repeat", "take", "skip", "shard", "batch", NULL};
+static const char *const stage_names[] = {"shuffle", "repeat", "take", "skip",
+                                          "shard",   "batch",  NULL};
 
 /* The table on the top of the stack: {kind, count, index or seed, flag}. */
 static stage read_stage(lua_State *L) {
@@ -253,7 +263,8 @@ static stage read_stage(lua_State *L) {
   s.flag = lua_toboolean(L, -1);
   lua_settop(L, table);
   if ((s.kind == SHUFFLE || s.kind == SHARD || s.kind == BATCH) && s.count < 1)
-    cusp_lua_error(L, "%s: expected a positive integer, got %lld", stage_names[s.kind], (long long)s.count);
+    cusp_lua_error(L, "%s: expected a positive integer, got %lld", stage_names[s.kind],
+                   (long long)s.count);
   return s;
 }
 
@@ -297,8 +308,10 @@ static cusp_status make_stream(cusp_stream **stream, int64_t rows, int count, co
 
 /* ------------------------------------------------------------------ an order drawn beforehand */
 
-/* Appends the rows of the stream's elements; *whole: all have as many, but for a shorter last one. */
-static cusp_status draw_order(cusp_stream *stream, int64_t *order, int64_t limit, int64_t *drawn, bool *whole) {
+/* Appends the rows of the stream's elements; *whole: all have as many, but for a shorter last
+ * one. */
+static cusp_status draw_order(cusp_stream *stream, int64_t *order, int64_t limit, int64_t *drawn,
+                              bool *whole) {
   int64_t width = cusp_stream_width(stream), count = width, *rows;
   CUSP_TRY(cusp_alloc((void **)&rows, (size_t)width * sizeof *rows));
   cusp_status status = CUSP_OK;
@@ -334,13 +347,14 @@ static cusp_status fill_order(cusp_lua_tensor *tensor, const int64_t *order, int
 }
 
 /**
- * order{rows =, stages =, limit =}: the rows of one pass over a stream as an int64 tensor; nil where there are more than `limit`, or
- * where another element than the last has fewer rows than the others.
+ * order{rows =, stages =, limit =}: the rows of one pass over a stream as an int64 tensor; nil
+ * where there are more than `limit`, or where another element than the last has fewer rows than the
+ * others.
  */
 static int order(lua_State *L) {
   cusp_lua_check_options(L, 1, "order");
-  int64_t rows = cusp_lua_integer_option(L, 1, "rows", 0, 0, "order"), limit = cusp_lua_integer_option(L, 1, "limit", 0, 0, "order"),
-          drawn = 0;
+  int64_t rows = cusp_lua_integer_option(L, 1, "rows", 0, 0, "order"),
+          limit = cusp_lua_integer_option(L, 1, "limit", 0, 0, "order"), drawn = 0;
   int count;
   bool batched, whole = false;
   stage *stages = read_stages(L, &count, &batched);
@@ -362,9 +376,11 @@ static int order(lua_State *L) {
 
 /* ------------------------------------------------------------------ pipelines */
 
-/* Reads the list `transforms` of the table at index 1: false, or {dtype =, scale =, offset =}, for each column. */
+/* Reads the list `transforms` of the table at index 1: false, or {dtype =, scale =, offset =}, for
+ * each column. */
 static cusp_transform *read_transforms(lua_State *L, const cusp_reader *reader) {
-  cusp_transform *transforms = lua_newuserdatauv(L, ((size_t)reader->n_columns + 1) * sizeof *transforms, 0);
+  cusp_transform *transforms =
+      lua_newuserdatauv(L, ((size_t)reader->n_columns + 1) * sizeof *transforms, 0);
   lua_getfield(L, 1, "transforms");
   int list = lua_gettop(L);
   for (int k = 0; k < reader->n_columns; k++) {
@@ -388,9 +404,10 @@ static int new_pipeline(lua_State *L) {
   cusp_lua_check_options(L, 1, "pipeline");
   lua_settop(L, 1);
   lua_getfield(L, 1, "rows");
-  cusp_pipeline_options options = {.reader = check_rows(L, 2, "pipeline"),
-                                   .workers = (int)cusp_lua_integer_option(L, 1, "workers", 1, 1, "pipeline"),
-                                   .depth = (int)cusp_lua_integer_option(L, 1, "depth", 3, 1, "pipeline")};
+  cusp_pipeline_options options = {
+      .reader = check_rows(L, 2, "pipeline"),
+      .workers = (int)cusp_lua_integer_option(L, 1, "workers", 1, 1, "pipeline"),
+      .depth = (int)cusp_lua_integer_option(L, 1, "depth", 3, 1, "pipeline")};
   int count;
   stage *stages = read_stages(L, &count, &options.batched);
   options.transforms = read_transforms(L, options.reader);
@@ -409,7 +426,8 @@ static int new_pipeline(lua_State *L) {
 static pipeline_box *check_pipeline(lua_State *L, int index, const char *function) {
   pipeline_box *box = cusp_lua_test(L, index, pipeline_kind);
   if (!box || !box->pipeline)
-    cusp_lua_error(L, "%s: expected an open pipeline, got %s", function, box ? "one that is closed" : cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: expected an open pipeline, got %s", function,
+                   box ? "one that is closed" : cusp_lua_got(L, index));
   return box;
 }
 
@@ -424,7 +442,8 @@ static int pipeline_close(lua_State *L) {
 }
 
 /* Moves the arrays of the next element into the empty tensors from stack index `first` on. */
-static cusp_status take_element(lua_State *L, cusp_pipeline *pipeline, cusp_array *arrays, int first) {
+static cusp_status take_element(lua_State *L, cusp_pipeline *pipeline, cusp_array *arrays,
+                                int first) {
   cusp_status status = CUSP_OK;
   int n = cusp_pipeline_n_columns(pipeline);
   cusp_pipeline_take(pipeline, arrays);
@@ -536,7 +555,8 @@ static cusp_status run_elements(run *r, int64_t *done) {
     if (*done > 0 && r->deadline > 0 && cusp_monotonic_seconds() >= r->deadline)
       return CUSP_OK;
     CUSP_TRY(cusp_pipeline_peek(r->pipeline, &arrays));
-    if (!arrays || !types_fit(r->function, arrays, n) || !labels_fit(arrays, r->n_checks, r->checks))
+    if (!arrays || !types_fit(r->function, arrays, n) ||
+        !labels_fit(arrays, r->n_checks, r->checks))
       return CUSP_OK;
     CUSP_TRY(run_element(r));
   }
@@ -544,17 +564,20 @@ static cusp_status run_elements(run *r, int64_t *done) {
 }
 
 /**
- * pipeline:run(plan, {count =, deadline =, labels =}): runs a plan without results over up to `count` elements, and returns how many were
- * done. It ends before an element of another type than the plan's or with labels (`{{column =, classes =, ignored =}, ...}`) out of
- * range, which is then the next one.
+ * pipeline:run(plan, {count =, deadline =, labels =}): runs a plan without results over up to
+ * `count` elements, and returns how many were done. It ends before an element of another type than
+ * the plan's or with labels (`{{column =, classes =, ignored =}, ...}`) out of range, which is then
+ * the next one.
  */
 static int pipeline_run(lua_State *L) {
-  run r = {.pipeline = check_pipeline(L, 1, "run")->pipeline, .function = cusp_lua_check_function(L, 2, "run")};
+  run r = {.pipeline = check_pipeline(L, 1, "run")->pipeline,
+           .function = cusp_lua_check_function(L, 2, "run")};
   int n = cusp_pipeline_n_columns(r.pipeline);
   cusp_lua_check_options(L, 3, "run");
   if (cusp_function_n_results(r.function) != 0 || cusp_function_n_arguments(r.function) != n)
-    return cusp_lua_error(L, "run: a plan of %d arguments without results was expected, got one of %d with %d", n,
-                          cusp_function_n_arguments(r.function), cusp_function_n_results(r.function));
+    return cusp_lua_error(
+        L, "run: a plan of %d arguments without results was expected, got one of %d with %d", n,
+        cusp_function_n_arguments(r.function), cusp_function_n_results(r.function));
   cusp_lua_check_interrupt(L);
   cusp_lua_collect(L);
   r.count = cusp_lua_integer_option(L, 3, "count", 1, 0, "run");
@@ -572,13 +595,18 @@ static int pipeline_run(lua_State *L) {
 /* ------------------------------------------------------------------ opening */
 
 static const luaL_Reg functions[] = {
-    {"arrays", arrays},           {"windows", windows}, {"file_rows", file_rows}, {"chunked", chunked},       {"zip", zip},
-    {"concatenate", concatenate}, {"cache", cache},     {"order", order},         {"pipeline", new_pipeline}, {NULL, NULL}};
+    {"arrays", arrays},   {"windows", windows}, {"file_rows", file_rows},
+    {"chunked", chunked}, {"zip", zip},         {"concatenate", concatenate},
+    {"cache", cache},     {"order", order},     {"pipeline", new_pipeline},
+    {NULL, NULL}};
 
 void cusp_lua_open_data(lua_State *L) {
-  static const luaL_Reg rows_metamethods[] = {{"__gc", rows_release}, {"__close", rows_release}, {NULL, NULL}};
-  static const luaL_Reg pipeline_metamethods[] = {{"__gc", pipeline_close}, {"__close", pipeline_close}, {NULL, NULL}};
-  static const luaL_Reg pipeline_methods[] = {{"next", pipeline_next}, {"run", pipeline_run}, {"close", pipeline_close}, {NULL, NULL}};
+  static const luaL_Reg rows_metamethods[] = {
+      {"__gc", rows_release}, {"__close", rows_release}, {NULL, NULL}};
+  static const luaL_Reg pipeline_metamethods[] = {
+      {"__gc", pipeline_close}, {"__close", pipeline_close}, {NULL, NULL}};
+  static const luaL_Reg pipeline_methods[] = {
+      {"next", pipeline_next}, {"run", pipeline_run}, {"close", pipeline_close}, {NULL, NULL}};
   cusp_lua_new_class(L, rows_kind, rows_metamethods, NULL);
   lua_pushcfunction(L, rows_index);
   lua_setfield(L, -2, "__index");

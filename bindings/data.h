@@ -12,12 +12,15 @@ typedef struct cusp_lua_rows {
 /** Pushes an empty one. [-0, +1, m] */
 cusp_lua_rows *cusp_lua_new_rows(lua_State *L);
 
-/* Fields of the table at an index; each raises "function: 'name' should be ..." for a value of another kind. */
+/* Fields of the table at an index; each raises "function: 'name' should be ..." for a value of
+ * another kind. */
 
 /** Raises unless there is a table at the index. */
 void cusp_lua_check_options(lua_State *L, int index, const char *function);
-int64_t cusp_lua_integer_option(lua_State *L, int table, const char *name, int64_t absent, int64_t least, const char *function);
-double cusp_lua_number_option(lua_State *L, int table, const char *name, double absent, const char *function);
+int64_t cusp_lua_integer_option(lua_State *L, int table, const char *name, int64_t absent,
+                                int64_t least, const char *function);
+double cusp_lua_number_option(lua_State *L, int table, const char *name, double absent,
+                              const char *function);
 bool cusp_lua_flag_option(lua_State *L, int table, const char *name, bool absent);
 /** A string without zero bytes, which stays on the stack. [-0, +1, e] */
 const char *cusp_lua_string_option(lua_State *L, int table, const char *name, const char *function);

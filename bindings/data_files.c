@@ -16,22 +16,25 @@ typedef struct csv_box {
 
 static cusp_image_layout check_layout(lua_State *L, int table, const char *function) {
   static const char *const names[] = {"nearest", "bilinear", "bicubic", "area", NULL};
-  cusp_image_layout layout = {.height = cusp_lua_integer_option(L, table, "height", 1, 1, function),
-                              .width = cusp_lua_integer_option(L, table, "width", 1, 1, function),
-                              .channels = (int)cusp_lua_integer_option(L, table, "channels", 3, 1, function),
-                              .crop = cusp_lua_flag_option(L, table, "crop", false),
-                              .pad = cusp_lua_flag_option(L, table, "pad", false),
-                              .channels_first = cusp_lua_flag_option(L, table, "channels_first", false)};
+  cusp_image_layout layout = {
+      .height = cusp_lua_integer_option(L, table, "height", 1, 1, function),
+      .width = cusp_lua_integer_option(L, table, "width", 1, 1, function),
+      .channels = (int)cusp_lua_integer_option(L, table, "channels", 3, 1, function),
+      .crop = cusp_lua_flag_option(L, table, "crop", false),
+      .pad = cusp_lua_flag_option(L, table, "pad", false),
+      .channels_first = cusp_lua_flag_option(L, table, "channels_first", false)};
   lua_getfield(L, table, "interpolation");
   layout.interpolation = (cusp_interpolation)luaL_checkoption(L, -1, "bilinear", names);
   lua_pop(L, 1);
-  if ((layout.channels != 1 && layout.channels != 3 && layout.channels != 4) || layout.height > 65535 || layout.width > 65535)
-    cusp_lua_error(L, "%s: pictures of %lld x %lld pixels with %d channels are not supported", function, (long long)layout.height,
-                   (long long)layout.width, layout.channels);
+  if ((layout.channels != 1 && layout.channels != 3 && layout.channels != 4) ||
+      layout.height > 65535 || layout.width > 65535)
+    cusp_lua_error(L, "%s: pictures of %lld x %lld pixels with %d channels are not supported",
+                   function, (long long)layout.height, (long long)layout.width, layout.channels);
   return layout;
 }
 
-/** images{paths =, height =, width =, channels =, interpolation =, crop =, pad =, channels_first =} */
+/** images{paths =, height =, width =, channels =, interpolation =, crop =, pad =, channels_first
+ * =} */
 static int images(lua_State *L) {
   cusp_lua_check_options(L, 1, "images");
   cusp_image_layout layout = check_layout(L, 1, "images");
@@ -42,7 +45,8 @@ static int images(lua_State *L) {
   const char **paths = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *paths, 0);
   for (int64_t i = 0; i < count; i++) {
     if (lua_rawgeti(L, list, i + 1) != LUA_TSTRING)
-      return cusp_lua_error(L, "images: path %lld should be a string, got %s", (long long)i + 1, cusp_lua_got(L, -1));
+      return cusp_lua_error(L, "images: path %lld should be a string, got %s", (long long)i + 1,
+                            cusp_lua_got(L, -1));
     paths[i] = lua_tostring(L, -1); /* kept alive by the list */
     lua_pop(L, 1);
   }
@@ -64,7 +68,8 @@ static cusp_status fill_with_image(cusp_lua_tensor *tensor, const cusp_image *im
   return status;
 }
 
-/** read_image(path, channels): uint8 [height, width, channels]; with 0 channels those that the file has. */
+/** read_image(path, channels): uint8 [height, width, channels]; with 0 channels those that the file
+ * has. */
 static int read_image(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   int channels = (int)luaL_optinteger(L, 2, 0);
@@ -89,11 +94,13 @@ static int is_link(lua_State *L) {
 
 /* ------------------------------------------------------------------ CSV */
 
-/** csv(path, {delimiter =, quotes =, header =, na =}): the file's records found, and what its columns hold. */
+/** csv(path, {delimiter =, quotes =, header =, na =}): the file's records found, and what its
+ * columns hold. */
 static int csv(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   cusp_lua_check_options(L, 2, "csv");
-  cusp_csv_options options = {.quotes = cusp_lua_flag_option(L, 2, "quotes", true), .header = cusp_lua_flag_option(L, 2, "header", true)};
+  cusp_csv_options options = {.quotes = cusp_lua_flag_option(L, 2, "quotes", true),
+                              .header = cusp_lua_flag_option(L, 2, "header", true)};
   options.delimiter = *cusp_lua_string_option(L, 2, "delimiter", "csv");
   options.na = cusp_lua_string_option(L, 2, "na", "csv");
   csv_box *box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -120,7 +127,8 @@ static int csv_release(lua_State *L) {
   return 0;
 }
 
-/** csv:describe(): the number of rows, and for each column {name =, type = "int32" | "int64" | "float32" | "string"}. */
+/** csv:describe(): the number of rows, and for each column {name =, type = "int32" | "int64" |
+ * "float32" | "string"}. */
 static int csv_describe(lua_State *L) {
   static const char *const types[] = {"int32", "int64", "float32", "string"};
   cusp_csv *file = check_csv(L, "describe")->csv;
@@ -140,7 +148,8 @@ static int csv_describe(lua_State *L) {
 static int64_t check_row(lua_State *L, const cusp_csv *file) {
   lua_Integer row = luaL_checkinteger(L, 2);
   if (row < 1 || row > cusp_csv_rows(file))
-    cusp_lua_error(L, "row: expected 1 to %lld, got %lld", (long long)cusp_csv_rows(file), (long long)row);
+    cusp_lua_error(L, "row: expected 1 to %lld, got %lld", (long long)cusp_csv_rows(file),
+                   (long long)row);
   return row - 1;
 }
 
@@ -186,7 +195,8 @@ static void check_output(lua_State *L, cusp_csv_output *output, const cusp_csv *
   output->n_cells = (int)lua_rawlen(L, table);
   if (output->n_cells < 1 || (!output->vector && output->n_cells != 1))
     cusp_lua_error(L, "rows: an output has one cell, or is a vector of one or more");
-  cusp_csv_cell *cells = lua_newuserdatauv(L, (size_t)output->n_cells * sizeof *cells, 0); /* stays on the stack */
+  /* stays on the stack */
+  cusp_csv_cell *cells = lua_newuserdatauv(L, (size_t)output->n_cells * sizeof *cells, 0);
   for (int i = 0; i < output->n_cells; i++) {
     lua_rawgeti(L, table, i + 1);
     cusp_lua_check_options(L, lua_gettop(L), "rows");
@@ -196,7 +206,8 @@ static void check_output(lua_State *L, cusp_csv_output *output, const cusp_csv *
   output->cells = cells;
 }
 
-/** csv:rows{{dtype =, vector =, {column =, required =, missing =}, ...}, ...}: a reader with one column for each output. */
+/** csv:rows{{dtype =, vector =, {column =, required =, missing =}, ...}, ...}: a reader with one
+ * column for each output. */
 static int csv_rows(lua_State *L) {
   cusp_csv *file = check_csv(L, "rows")->csv;
   cusp_lua_check_options(L, 2, "rows");
@@ -235,7 +246,8 @@ static void check_feature(lua_State *L, cusp_feature *feature) {
   feature->name = cusp_lua_string_option(L, table, "name", "tfrecord"); /* stays on the stack */
 }
 
-/** tfrecord(path, {{name =, kind =, dtype =, shape =, required =, missing =, ...}, ...}): a reader with one column for each feature. */
+/** tfrecord(path, {{name =, kind =, dtype =, shape =, required =, missing =, ...}, ...}): a reader
+ * with one column for each feature. */
 static int tfrecord(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   cusp_lua_check_options(L, 2, "tfrecord");
@@ -253,10 +265,16 @@ static int tfrecord(lua_State *L) {
 }
 
 void cusp_lua_open_data_files(lua_State *L) {
-  static const luaL_Reg functions[] = {{"images", images}, {"read_image", read_image}, {"is_link", is_link},
-                                       {"csv", csv},       {"tfrecord", tfrecord},     {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {{"__gc", csv_release}, {"__close", csv_release}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"describe", csv_describe}, {"row", csv_row}, {"line", csv_line}, {"rows", csv_rows}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"images", images},     {"read_image", read_image},
+                                       {"is_link", is_link},   {"csv", csv},
+                                       {"tfrecord", tfrecord}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", csv_release}, {"__close", csv_release}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"describe", csv_describe},
+                                     {"row", csv_row},
+                                     {"line", csv_line},
+                                     {"rows", csv_rows},
+                                     {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   cusp_lua_new_class(L, csv_kind, metamethods, methods);
   lua_pop(L, 1);

@@ -10,7 +10,8 @@ static const luaL_Reg functions[] = {{"tensor", cusp_lua_tensor_from_data},
                                      {"set_symbolic_handler", cusp_lua_set_symbolic_handler},
                                      {NULL, NULL}};
 
-/* Our Lua files are in the directory where package.path finds cusp.base.class: frames of theirs are not the user's. */
+/* Our Lua files are in the directory where package.path finds cusp.base.class: frames of theirs are
+ * not the user's. */
 static void find_internal_prefix(lua_State *L) {
   lua_getglobal(L, LUA_LOADLIBNAME);
   if (lua_istable(L, -1) && lua_getfield(L, -1, "searchpath") == LUA_TFUNCTION) {

@@ -35,7 +35,10 @@ static int is_evaluated(lua_State *L) {
 }
 
 void cusp_lua_open_evaluate(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"evaluate", evaluate}, {"is_tensor", is_tensor}, {"is_variable", is_variable}, {"is_evaluated", is_evaluated}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"evaluate", evaluate},
+                                       {"is_tensor", is_tensor},
+                                       {"is_variable", is_variable},
+                                       {"is_evaluated", is_evaluated},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -1,4 +1,5 @@
-/* cusp.engine.files: readers with checked ranges, writers that replace a file whole, checksums, and the few functions on folders. */
+/* cusp.engine.files: readers with checked ranges, writers that replace a file whole, checksums, and
+ * the few functions on folders. */
 #include "binding.h"
 
 #include <dirent.h>
@@ -28,7 +29,8 @@ static const char *check_path(lua_State *L, int index, const char *function) {
   if (!path)
     cusp_lua_error(L, "%s: expected a path, got %s", function, cusp_lua_got(L, index));
   if (strlen(path) != length)
-    cusp_lua_error(L, "%s: a path cannot hold a zero byte, got %s", function, cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: a path cannot hold a zero byte, got %s", function,
+                   cusp_lua_got(L, index));
   return path;
 }
 
@@ -37,23 +39,27 @@ static uint64_t check_count(lua_State *L, int index, const char *what, const cha
   int exact = 0;
   lua_Integer count = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : 0;
   if (!exact || count < 0)
-    cusp_lua_error(L, "%s: %s should be an integer of 0 or more, got %s", function, what, cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: %s should be an integer of 0 or more, got %s", function, what,
+                   cusp_lua_got(L, index));
   return (uint64_t)count;
 }
 
-/** The bytes of a string, or of a tensor in row-major order; `copy` holds them where the tensor's own do not lie so. */
+/** The bytes of a string, or of a tensor in row-major order; `copy` holds them where the tensor's
+ * own do not lie so. */
 typedef struct bytes_of {
   const void *data;
   size_t count;
   cusp_array copy;
 } bytes_of;
 
-/* Raises for anything else than a string or a tensor; computes the tensor. Nothing is held yet that would leak. */
+/* Raises for anything else than a string or a tensor; computes the tensor. Nothing is held yet that
+ * would leak. */
 static void check_bytes(lua_State *L, int index, const char *function) {
   if (lua_type(L, index) == LUA_TSTRING)
     return;
   if (!cusp_lua_test_tensor(L, index) && !cusp_lua_test_variable(L, index))
-    cusp_lua_error(L, "%s: expected a string or a tensor, got %s", function, cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: expected a string or a tensor, got %s", function,
+                   cusp_lua_got(L, index));
   cusp_lua_check_value(L, index, function);
 }
 
@@ -84,7 +90,8 @@ static cusp_status get_bytes(bytes_of *out, lua_State *L, int index, bool big_en
 cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *function) {
   reader_box *box = cusp_lua_test(L, index, reader_kind);
   if (!box || !box->file)
-    cusp_lua_error(L, "%s: expected a file's reader, got %s", function, box ? "one that has been closed" : cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: expected a file's reader, got %s", function,
+                   box ? "one that has been closed" : cusp_lua_got(L, index));
   return box->file;
 }
 
@@ -115,7 +122,8 @@ static int reader_close(lua_State *L) {
 /** reader:read(offset, count): the bytes there. */
 static int reader_read(lua_State *L) {
   reader_box *box = check_reader(L, "read");
-  uint64_t offset = check_count(L, 2, "the offset", "read"), count = check_count(L, 3, "the count", "read");
+  uint64_t offset = check_count(L, 2, "the offset", "read"),
+           count = check_count(L, 3, "the count", "read");
   cusp_status status = cusp_file_check_range(box->file, offset, count);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, NULL);
@@ -129,9 +137,9 @@ static int reader_read(lua_State *L) {
 }
 
 /**
- * reader:tensor(offset, dtype, shape[, big_endian[, checksum]]): the tensor stored there in row-major order, and, where
- * `checksum` is true, the CRC-32C of its bytes as they are stored.
- */
+ * reader:tensor(offset, dtype, shape[, big_endian[, checksum]]): the tensor stored there in
+ * row-major order, and, where `checksum` is true, the CRC-32C of its bytes as they are
+ * stored. */
 static int reader_tensor(lua_State *L) {
   reader_box *box = check_reader(L, "tensor");
   uint64_t offset = check_count(L, 2, "the offset", "tensor");
@@ -145,7 +153,8 @@ static int reader_tensor(lua_State *L) {
   cusp_array array;
   cusp_node *node;
   uint32_t crc = 0;
-  status = cusp_file_read_array(&array, box->file, offset, dtype, &shape, big_endian, summed ? &crc : NULL);
+  status = cusp_file_read_array(&array, box->file, offset, dtype, &shape, big_endian,
+                                summed ? &crc : NULL);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, NULL);
   status = cusp_node_leaf(&node, &array);
@@ -163,7 +172,8 @@ static int reader_tensor(lua_State *L) {
 static int reader_crc32c(lua_State *L) {
   reader_box *box = check_reader(L, "crc32c");
   uint32_t crc = 0;
-  uint64_t offset = check_count(L, 2, "the offset", "crc32c"), count = check_count(L, 3, "the count", "crc32c");
+  uint64_t offset = check_count(L, 2, "the offset", "crc32c"),
+           count = check_count(L, 3, "the count", "crc32c");
   cusp_status status = cusp_file_crc32c(&crc, box->file, offset, count);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, NULL);
@@ -193,7 +203,8 @@ static int reader_index(lua_State *L) {
 static writer_box *check_writer(lua_State *L, int index, const char *function) {
   writer_box *box = cusp_lua_test(L, index, writer_kind);
   if (!box || !box->writer)
-    cusp_lua_error(L, "%s: expected a file's writer, got %s", function, box ? "one that was committed or aborted" : cusp_lua_got(L, index));
+    cusp_lua_error(L, "%s: expected a file's writer, got %s", function,
+                   box ? "one that was committed or aborted" : cusp_lua_got(L, index));
   return box;
 }
 
@@ -236,7 +247,8 @@ static int writer_write(lua_State *L) {
   return 1;
 }
 
-/** writer:write_at(offset, string_or_tensor[, big_endian]): writes there; what is appended does not move. */
+/** writer:write_at(offset, string_or_tensor[, big_endian]): writes there; what is appended does not
+ * move. */
 static int writer_write_at(lua_State *L) {
   writer_box *box = check_writer(L, 1, "write_at");
   uint64_t offset = check_count(L, 2, "the offset", "write_at");
@@ -274,7 +286,8 @@ static int writer_sync(lua_State *L) {
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, NULL);
 }
 
-/** writer:place(): syncs the file and puts it in its place; files.sync_folder_of(path) after several. */
+/** writer:place(): syncs the file and puts it in its place; files.sync_folder_of(path) after
+ * several. */
 static int writer_place(lua_State *L) {
   cusp_status status = cusp_writer_place(check_writer(L, 1, "place")->writer);
   return status == CUSP_OK ? writer_abort(L) : cusp_lua_raise(L, status, NULL);
@@ -323,7 +336,8 @@ static int writer_index(lua_State *L) {
 
 /* Leaves the checksum of argument 1, continued from argument 2, in *crc. */
 static void sum(lua_State *L, uint32_t *crc, const char *function) {
-  *crc = lua_isnoneornil(L, 2) ? 0 : (uint32_t)check_count(L, 2, "the checksum to continue", function);
+  *crc =
+      lua_isnoneornil(L, 2) ? 0 : (uint32_t)check_count(L, 2, "the checksum to continue", function);
   check_bytes(L, 1, function);
   bytes_of bytes;
   cusp_status status = get_bytes(&bytes, L, 1, false);
@@ -370,7 +384,8 @@ static int exists(lua_State *L) {
 
 static int is_directory(lua_State *L) {
   struct stat info;
-  lua_pushboolean(L, stat(check_path(L, 1, "files.is_directory"), &info) == 0 && S_ISDIR(info.st_mode));
+  lua_pushboolean(L, stat(check_path(L, 1, "files.is_directory"), &info) == 0 &&
+                         S_ISDIR(info.st_mode));
   return 1;
 }
 
@@ -394,7 +409,8 @@ static int remove_path(lua_State *L) {
   return 1;
 }
 
-/** files.sync_folder_of(path): renames and removals in the folder that holds `path` are on the disk afterwards. */
+/** files.sync_folder_of(path): renames and removals in the folder that holds `path` are on the disk
+ * afterwards. */
 static int sync_folder_of(lua_State *L) {
   cusp_status status = cusp_sync_folder_of(check_path(L, 1, "files.sync_folder_of"));
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "files.sync_folder_of");
@@ -409,16 +425,19 @@ static int rename_path(lua_State *L) {
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "files.rename");
 }
 
-/** files.link(from, to): a second name of one file, in place of the file that has it; false where the file system has no such thing. */
+/** files.link(from, to): a second name of one file, in place of the file that has it; false where
+ * the file system has no such thing. */
 static int link_path(lua_State *L) {
-  cusp_status status = cusp_link_over(check_path(L, 1, "files.link"), check_path(L, 2, "files.link"));
+  cusp_status status =
+      cusp_link_over(check_path(L, 1, "files.link"), check_path(L, 2, "files.link"));
   if (status != CUSP_OK && status != CUSP_EUNSUPPORTED)
     return cusp_lua_raise(L, status, "files.link");
   lua_pushboolean(L, status == CUSP_OK);
   return 1;
 }
 
-/* The names in an open folder, sorted. The folder is closed by the caller, whatever happens here. */
+/* The names in an open folder, sorted. The folder is closed by the caller, whatever happens
+ * here. */
 static int read_names(lua_State *L) {
   DIR *folder = lua_touserdata(L, 1);
   lua_newtable(L);
@@ -453,7 +472,8 @@ static int list(lua_State *L) {
   return 1;
 }
 
-/** files.fail_after(bytes): writers fail as on a full disk after that many more bytes; 0: they do not. For specs. */
+/** files.fail_after(bytes): writers fail as on a full disk after that many more bytes; 0: they do
+ * not. For specs. */
 static int fail_after(lua_State *L) {
   cusp_writer_fail_after(check_count(L, 1, "the number of bytes", "files.fail_after"));
   return 0;
@@ -462,7 +482,8 @@ static int fail_after(lua_State *L) {
 /* ------------------------------------------------------------------ opening */
 
 /* The class `kind`, whose fields come from `index` before its methods. Leaves nothing. */
-static void new_class(lua_State *L, const char *kind, const luaL_Reg *metamethods, const luaL_Reg *methods, lua_CFunction index) {
+static void new_class(lua_State *L, const char *kind, const luaL_Reg *metamethods,
+                      const luaL_Reg *methods, lua_CFunction index) {
   cusp_lua_new_class(L, kind, metamethods, methods);
   lua_getfield(L, -1, "__index");
   lua_pushcclosure(L, index, 1);
@@ -471,10 +492,15 @@ static void new_class(lua_State *L, const char *kind, const luaL_Reg *metamethod
 }
 
 void cusp_lua_open_files(lua_State *L) {
-  static const luaL_Reg reader_metamethods[] = {{"__gc", reader_close}, {"__close", reader_close}, {NULL, NULL}};
-  static const luaL_Reg reader_methods[] = {
-      {"read", reader_read}, {"tensor", reader_tensor}, {"crc32c", reader_crc32c}, {"close", reader_close}, {NULL, NULL}};
-  static const luaL_Reg writer_metamethods[] = {{"__gc", writer_abort}, {"__close", writer_abort}, {NULL, NULL}};
+  static const luaL_Reg reader_metamethods[] = {
+      {"__gc", reader_close}, {"__close", reader_close}, {NULL, NULL}};
+  static const luaL_Reg reader_methods[] = {{"read", reader_read},
+                                            {"tensor", reader_tensor},
+                                            {"crc32c", reader_crc32c},
+                                            {"close", reader_close},
+                                            {NULL, NULL}};
+  static const luaL_Reg writer_metamethods[] = {
+      {"__gc", writer_abort}, {"__close", writer_abort}, {NULL, NULL}};
   static const luaL_Reg writer_methods[] = {{"write", writer_write},
                                             {"write_at", writer_write_at},
                                             {"commit", writer_commit},

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const char trace_kind[] = "cusp.Trace", function_kind[] = "cusp.Function", text_kind[] = "cusp.Text";
+static const char trace_kind[] = "cusp.Trace", function_kind[] = "cusp.Function",
+                  text_kind[] = "cusp.Text";
 
 typedef struct trace_box {
   const void *kind;
@@ -60,7 +61,8 @@ static int new_trace(lua_State *L) {
 static trace_box *check_trace(lua_State *L, const char *function) {
   trace_box *box = cusp_lua_test(L, 1, trace_kind);
   if (!box || !box->trace)
-    cusp_lua_error(L, "%s: expected an open trace, got %s", function, box ? "one that has ended" : cusp_lua_got(L, 1));
+    cusp_lua_error(L, "%s: expected an open trace, got %s", function,
+                   box ? "one that has ended" : cusp_lua_got(L, 1));
   return box;
 }
 
@@ -99,7 +101,8 @@ static int trace_placeholder(lua_State *L) {
   return 1;
 }
 
-static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, int count, cusp_node **nodes) {
+static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, int count,
+                           cusp_node **nodes) {
   for (int i = 0; i < count; i++) {
     lua_rawgeti(L, 2, i + 1);
     cusp_status status = cusp_lua_to_node(&nodes[i], L, lua_gettop(L), CUSP_LUA_ANY_DTYPE);
@@ -112,7 +115,8 @@ static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, in
   return cusp_function_new(out, trace, count, nodes);
 }
 
-/** trace:unused_truths(outputs): where the user's code asked for truth values that are no outputs and that nothing is computed from. */
+/** trace:unused_truths(outputs): where the user's code asked for truth values that are no outputs
+ * and that nothing is computed from. */
 static int trace_unused_truths(lua_State *L) {
   trace_box *box = check_trace(L, "unused_truths");
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -120,7 +124,8 @@ static int trace_unused_truths(lua_State *L) {
   return 1;
 }
 
-/** trace:compile(outputs): ends the trace; a function computing the listed tensors and what variables were assigned. */
+/** trace:compile(outputs): ends the trace; a function computing the listed tensors and what
+ * variables were assigned. */
 static int trace_compile(lua_State *L) {
   trace_box *box = check_trace(L, "compile");
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -177,10 +182,12 @@ static int untraced(lua_State *L) {
   trace_box *box = push_trace(L);
   lua_insert(L, 1);
   cusp_status status = cusp_trace_begin_suspension(&box->trace);
-  return status == CUSP_OK ? cusp_lua_call_within(L, end_trace) : cusp_lua_raise(L, status, "untraced");
+  return status == CUSP_OK ? cusp_lua_call_within(L, end_trace)
+                           : cusp_lua_raise(L, status, "untraced");
 }
 
-/** cusp.engine.traced(f, ...): calls f(trace, ...) within a new trace, which ends with the call; returns what it returns. */
+/** cusp.engine.traced(f, ...): calls f(trace, ...) within a new trace, which ends with the call;
+ * returns what it returns. */
 static int traced(lua_State *L) {
   luaL_checkany(L, 1);
   trace_box *box = push_trace(L);
@@ -189,7 +196,8 @@ static int traced(lua_State *L) {
   lua_insert(L, 3);
   box->tapes = cusp_tape_count();
   cusp_status status = cusp_trace_begin(&box->trace);
-  return status == CUSP_OK ? cusp_lua_call_within(L, end_traced) : cusp_lua_raise(L, status, "trace");
+  return status == CUSP_OK ? cusp_lua_call_within(L, end_traced)
+                           : cusp_lua_raise(L, status, "trace");
 }
 
 /* ------------------------------------------------------------------ calling functions */
@@ -224,7 +232,8 @@ static cusp_array *array_room(lua_State *L, cusp_array *few, int count) {
   return count <= FEW ? few : lua_newuserdatauv(L, (size_t)count * sizeof(cusp_array), 0);
 }
 
-/* Puts the arrays into the tensors at stack index `first` and after. Their references are dropped whatever happens. */
+/* Puts the arrays into the tensors at stack index `first` and after. Their references are dropped
+ * whatever happens. */
 static cusp_status fill_results(lua_State *L, int first, int count, cusp_array *results) {
   cusp_status status = CUSP_OK;
   for (int i = 0; i < count; i++) {
@@ -248,7 +257,8 @@ static int function_call(lua_State *L) {
                           cusp_function_n_arguments(box->function));
   cusp_lua_check_interrupt(L);
   luaL_checkstack(L, n_results + 8, NULL);
-  cusp_array *arguments = array_room(L, few_arguments, n_arguments), *results = array_room(L, few_results, n_results);
+  cusp_array *arguments = array_room(L, few_arguments, n_arguments),
+             *results = array_room(L, few_results, n_results);
   for (int i = 0; i < n_arguments; i++)
     arguments[i] = cusp_lua_check_value(L, i + 2, "compiled function")->value;
   int first = lua_gettop(L) + 1;
@@ -281,10 +291,12 @@ static double number_field(lua_State *L, const char *name) {
   return value;
 }
 
-/* The tensors of the list `name` as arrays in a userdata; the list and its computed tensors stay on the stack. */
+/* The tensors of the list `name` as arrays in a userdata; the list and its computed tensors stay on
+ * the stack. */
 static cusp_array *arrays_field(lua_State *L, const char *name, int *count) {
   if (lua_getfield(L, 2, name) != LUA_TTABLE)
-    cusp_lua_error(L, "run_batches: '%s' should be a list of tensors, got %s", name, cusp_lua_got(L, -1));
+    cusp_lua_error(L, "run_batches: '%s' should be a list of tensors, got %s", name,
+                   cusp_lua_got(L, -1));
   int list = lua_gettop(L);
   *count = (int)lua_rawlen(L, list);
   luaL_checkstack(L, *count + 8, NULL);
@@ -296,46 +308,56 @@ static cusp_array *arrays_field(lua_State *L, const char *name, int *count) {
   return arrays;
 }
 
-/* The field `order` as row-major int64 numbers, each within the samples; a converted copy stays on the stack. NULL: absent. */
+/* The field `order` as row-major int64 numbers, each within the samples; a converted copy stays on
+ * the stack. NULL: absent. */
 static const int64_t *order_field(lua_State *L, int64_t samples) {
   if (lua_getfield(L, 2, "order") == LUA_TNIL)
     return NULL;
   cusp_node *node = cusp_lua_check_value(L, lua_gettop(L), "run_batches");
   const cusp_array *value = &node->value;
   if (value->shape.ndim != 1 || value->shape.size[0] < samples || cusp_dtype_is_float(value->dtype))
-    cusp_lua_error(L, "run_batches: 'order' should hold %lld integers, got %s of shape %s", (long long)samples,
-                   cusp_dtype_name(value->dtype), cusp_shape_text(&value->shape));
+    cusp_lua_error(L, "run_batches: 'order' should hold %lld integers, got %s of shape %s",
+                   (long long)samples, cusp_dtype_name(value->dtype),
+                   cusp_shape_text(&value->shape));
   int64_t *order = lua_newuserdatauv(L, (size_t)(value->shape.size[0] + 1) * sizeof *order, 0);
   const char *element = value->data;
-  for (int64_t i = 0; i < value->shape.size[0]; i++, element += value->strides[0] * (int64_t)cusp_dtype_size(value->dtype)) {
+  for (int64_t i = 0; i < value->shape.size[0];
+       i++, element += value->strides[0] * (int64_t)cusp_dtype_size(value->dtype)) {
     order[i] = cusp_load_int(value->dtype, element);
     if (order[i] < 0 || order[i] >= samples)
-      cusp_lua_error(L, "run_batches: 'order' holds %lld, expected 0 to %lld", (long long)order[i], (long long)samples - 1);
+      cusp_lua_error(L, "run_batches: 'order' holds %lld, expected 0 to %lld", (long long)order[i],
+                     (long long)samples - 1);
   }
   return order;
 }
 
 /* Results are written into, so each must own plain memory that no other array shares. */
-static void check_results(lua_State *L, const cusp_array *results, int count, const cusp_function *function) {
+static void check_results(lua_State *L, const cusp_array *results, int count,
+                          const cusp_function *function) {
   if (count != cusp_function_n_results(function))
-    cusp_lua_error(L, "run_batches: %d result tensors were given, %d expected", count, cusp_function_n_results(function));
+    cusp_lua_error(L, "run_batches: %d result tensors were given, %d expected", count,
+                   cusp_function_n_results(function));
   for (int i = 0; i < count; i++)
-    if (!cusp_array_is_contiguous(&results[i]) || !results[i].storage || results[i].storage->references != 1)
+    if (!cusp_array_is_contiguous(&results[i]) || !results[i].storage ||
+        results[i].storage->references != 1)
       cusp_lua_error(L, "run_batches: result %d was not made by engine.empty", i + 1);
 }
 
 static void check_arrays(lua_State *L, const cusp_batches *batches, const cusp_function *function) {
   if (batches->n_arrays != cusp_function_n_arguments(function))
-    cusp_lua_error(L, "run_batches: %d arrays were given, %d expected", batches->n_arrays, cusp_function_n_arguments(function));
+    cusp_lua_error(L, "run_batches: %d arrays were given, %d expected", batches->n_arrays,
+                   cusp_function_n_arguments(function));
   if (batches->batch_size < 1)
-    cusp_lua_error(L, "run_batches: 'batch_size' should be 1 or more, got %lld", (long long)batches->batch_size);
+    cusp_lua_error(L, "run_batches: 'batch_size' should be 1 or more, got %lld",
+                   (long long)batches->batch_size);
   for (int i = 0; i < batches->n_arrays; i++)
     if (batches->arrays[i].shape.ndim == 0 || batches->arrays[i].shape.size[0] < batches->samples)
-      cusp_lua_error(L, "run_batches: array %d has shape %s, expected %lld samples", i + 1, cusp_shape_text(&batches->arrays[i].shape),
-                     (long long)batches->samples);
+      cusp_lua_error(L, "run_batches: array %d has shape %s, expected %lld samples", i + 1,
+                     cusp_shape_text(&batches->arrays[i].shape), (long long)batches->samples);
 }
 
-/** fn:run_batches{arrays =, order =, samples =, batch_size =, first =, last =, deadline =, results =}: the number of batches run. */
+/** fn:run_batches{arrays =, order =, samples =, batch_size =, first =, last =, deadline =, results
+ * =}: the number of batches run. */
 static int function_run_batches(lua_State *L) {
   function_box *box = check_function(L, "run_batches");
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -343,11 +365,14 @@ static int function_run_batches(lua_State *L) {
   cusp_lua_collect(L);
   cusp_batches batches = {0};
   batches.arrays = arrays_field(L, "arrays", &batches.n_arrays);
-  batches.samples =
-      integer_field(L, "samples", batches.n_arrays > 0 && batches.arrays[0].shape.ndim > 0 ? batches.arrays[0].shape.size[0] : 0);
+  batches.samples = integer_field(L, "samples",
+                                  batches.n_arrays > 0 && batches.arrays[0].shape.ndim > 0
+                                      ? batches.arrays[0].shape.size[0]
+                                      : 0);
   batches.batch_size = integer_field(L, "batch_size", 32);
   check_arrays(L, &batches, box->function);
-  int64_t first = integer_field(L, "first", 0), last = integer_field(L, "last", batches.samples / batches.batch_size), done = 0;
+  int64_t first = integer_field(L, "first", 0),
+          last = integer_field(L, "last", batches.samples / batches.batch_size), done = 0;
   double deadline = number_field(L, "deadline");
   cusp_array *results = NULL;
   int n_results;
@@ -357,7 +382,8 @@ static int function_run_batches(lua_State *L) {
   }
   luaL_checkstack(L, 8, NULL);
   batches.order = order_field(L, batches.samples);
-  cusp_status status = cusp_function_run_batches(box->function, &batches, first, last, deadline, &done, results);
+  cusp_status status =
+      cusp_function_run_batches(box->function, &batches, first, last, deadline, &done, results);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, NULL);
   lua_pushinteger(L, done);
@@ -401,7 +427,8 @@ static int function_index(lua_State *L) {
   return 1;
 }
 
-/** cusp.engine.empty(shape, dtype): a tensor of uninitialised memory, for run_batches to write results into. */
+/** cusp.engine.empty(shape, dtype): a tensor of uninitialised memory, for run_batches to write
+ * results into. */
 static int empty(lua_State *L) {
   cusp_shape shape = check_shape(L, 1, "empty");
   cusp_dtype dtype = cusp_lua_check_dtype(L, 2, "empty");
@@ -421,17 +448,21 @@ static int empty(lua_State *L) {
 
 void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg text_metamethods[] = {{"__gc", text_release}, {NULL, NULL}};
-  static const luaL_Reg trace_metamethods[] = {{"__gc", trace_abandon}, {"__close", trace_abandon}, {NULL, NULL}};
+  static const luaL_Reg trace_metamethods[] = {
+      {"__gc", trace_abandon}, {"__close", trace_abandon}, {NULL, NULL}};
   static const luaL_Reg trace_methods[] = {{"placeholder", trace_placeholder},
                                            {"compile", trace_compile},
                                            {"unused_truths", trace_unused_truths},
                                            {"abandon", trace_abandon},
                                            {NULL, NULL}};
-  static const luaL_Reg function_metamethods[] = {
-      {"__gc", function_release}, {"__call", function_call}, {"__tostring", function_tostring}, {NULL, NULL}};
+  static const luaL_Reg function_metamethods[] = {{"__gc", function_release},
+                                                  {"__call", function_call},
+                                                  {"__tostring", function_tostring},
+                                                  {NULL, NULL}};
   static const luaL_Reg function_methods[] = {{"run_batches", function_run_batches}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"trace", new_trace},       {"tracing", tracing}, {"traced", traced}, {"untraced", untraced},
-                                       {"graph_text", graph_text}, {"empty", empty},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"trace", new_trace},       {"tracing", tracing}, {"traced", traced}, {"untraced", untraced},
+      {"graph_text", graph_text}, {"empty", empty},     {NULL, NULL}};
   int module = lua_gettop(L);
   cusp_lua_new_class(L, text_kind, text_metamethods, NULL);
   cusp_lua_new_class(L, trace_kind, trace_metamethods, trace_methods);

@@ -24,7 +24,8 @@ static uint64_t check_seed(lua_State *L, int index) {
   return (uint64_t)seed;
 }
 
-/* The variable of the seed and the count of draws, the same userdata each time: kept as the generator's user value. */
+/* The variable of the seed and the count of draws, the same userdata each time: kept as the
+ * generator's user value. */
 static void push_state(lua_State *L, cusp_generator *generator) {
   cusp_lua_variable *state = cusp_lua_new_variable(L);
   state->variable = cusp_generator_state(generator);
@@ -86,7 +87,8 @@ static int generator_state(lua_State *L) {
 
 void cusp_lua_open_generator(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", generator_release}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"next", generator_next}, {"seed", generator_seed}, {"state", generator_state}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"next", generator_next}, {"seed", generator_seed}, {"state", generator_state}, {NULL, NULL}};
   cusp_lua_new_class(L, generator_kind, metamethods, methods);
   lua_pop(L, 1);
   lua_pushcfunction(L, new_generator);

@@ -7,7 +7,8 @@
 #include <signal.h>
 #include <time.h>
 
-#define PATIENCE 0.3 /* seconds: one key press may come as two signals, to the process and to its group */
+/* seconds: one key press may come as two signals, to the process and to its group */
+#define PATIENCE 0.3
 
 static lua_State *volatile running;   /* the coroutine that an interrupt is for */
 static volatile sig_atomic_t presses; /* since the count began */
@@ -21,7 +22,9 @@ static void stop(lua_State *L, lua_Debug *frame) {
   cusp_lua_check_interrupt(L);
 }
 
-static void stop_soon(lua_State *L) { lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1); }
+static void stop_soon(lua_State *L) {
+  lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
 
 static double seconds_between(const struct timespec *from, const struct timespec *to) {
   return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
@@ -60,7 +63,8 @@ void cusp_forget_interrupts(lua_State *L) {
 
 /* ------------------------------------------------------------------ coroutines */
 
-/* Calls what is below the arguments, which resumes `coroutine`. An interrupt that came too late for that one is for this one. */
+/* Calls what is below the arguments, which resumes `coroutine`. An interrupt that came too late for
+ * that one is for this one. */
 static int resume_as(lua_State *L, lua_State *coroutine) {
   lua_State *outer = running;
   running = coroutine;
@@ -82,7 +86,8 @@ static int resume(lua_State *L) {
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
-/* Upvalues: what coroutine.wrap gave, and the coroutine. The place of the call goes before a message, as it does there. */
+/* Upvalues: what coroutine.wrap gave, and the coroutine. The place of the call goes before a
+ * message, as it does there. */
 static int wrapped(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);

@@ -14,7 +14,8 @@ static int end_loan(lua_State *L) {
   return 0;
 }
 
-/** The elements in row-major order: the array's own storage where that is their order, else a copy. */
+/** The elements in row-major order: the array's own storage where that is their order, else a
+ * copy. */
 static cusp_status borrow(cusp_array *out, const cusp_array *from) {
   if (from->storage && cusp_array_is_contiguous(from)) {
     *out = *from;

@@ -1,4 +1,5 @@
-/* Functions that see the C locale, whatever the host has set: Lua's own formatting and reading of numbers follow it. */
+/* Functions that see the C locale, whatever the host has set: Lua's own formatting and reading of
+ * numbers follow it. */
 #include "binding.h"
 
 static int call_plainly(lua_State *L) {

@@ -1,4 +1,5 @@
-/* The cusp program: runs scripts as lua does, with cusp on the path; alone on a terminal, it is a prompt. */
+/* The cusp program: runs scripts as lua does, with cusp on the path; alone on a terminal, it is a
+ * prompt. */
 #include "binding.h"
 #include "interrupts.h"
 #include "repl.h"
@@ -23,9 +24,11 @@ static void add_frame(luaL_Buffer *b, lua_State *L, lua_Debug *frame) {
   if (*frame->what == 'm')
     lua_pushfstring(L, "\n\t%s:%s in main chunk", frame->short_src, line);
   else if (*frame->namewhat)
-    lua_pushfstring(L, "\n\t%s:%s in %s '%s'", frame->short_src, line, frame->namewhat, frame->name);
+    lua_pushfstring(L, "\n\t%s:%s in %s '%s'", frame->short_src, line, frame->namewhat,
+                    frame->name);
   else
-    lua_pushfstring(L, "\n\t%s:%s in function <%s:%d>", frame->short_src, line, frame->short_src, frame->linedefined);
+    lua_pushfstring(L, "\n\t%s:%s in function <%s:%d>", frame->short_src, line, frame->short_src,
+                    frame->linedefined);
   luaL_addvalue(b);
 }
 
@@ -52,7 +55,8 @@ static void push_traceback(lua_State *L, const char *message) {
   luaL_pushresult(&b);
 }
 
-/* Pushes a message of Lua's, with the name that was meant where the library is loaded and has one like it. */
+/* Pushes a message of Lua's, with the name that was meant where the library is loaded and has one
+ * like it. */
 static const char *push_with_nearest_name(lua_State *L, const char *message) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   bool loaded = lua_getfield(L, -1, "cusp") == LUA_TTABLE;
@@ -134,13 +138,15 @@ static bool find_home(char directory[PATH_MAX], char home[PATH_MAX]) {
   return cut_last(home);
 }
 
-/* HOME/lua in the source tree, with the modules beside the program (a sanitized build has its own); HOME/share/lua/5.4 where
- * installed; the first that has cusp/base/class.lua. */
+/* HOME/lua in the source tree, with the modules beside the program (a sanitized build has its own);
+ * HOME/share/lua/5.4 where installed; the first that has cusp/base/class.lua. */
 static void set_paths(lua_State *L) {
   char home[PATH_MAX], directory[PATH_MAX], path[PATH_MAX + 64];
   if (!find_home(directory, home))
     return;
-  const struct { const char *lua, *base, *modules; } places[] = {{"lua", directory, "lib"}, {"share/lua/5.4", home, "lib/lua/5.4"}};
+  const struct {
+    const char *lua, *base, *modules;
+  } places[] = {{"lua", directory, "lib"}, {"share/lua/5.4", home, "lib/lua/5.4"}};
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
     snprintf(path, sizeof path, "%s/%s/cusp/base/class.lua", home, places[i].lua);
     if (access(path, R_OK) != 0)
@@ -228,11 +234,12 @@ static bool read_options(options *o, char **argv) {
 
 static void print_version(void) {
   printf("Cusp %s, %s\n", CUSP_VERSION, LUA_RELEASE);
-  printf("%s (%s), %d thread%s\n", cusp_cpu_name(), cusp_isa_name(cusp_cpu_isa()), cusp_get_num_threads(),
-         cusp_get_num_threads() == 1 ? "" : "s");
+  printf("%s (%s), %d thread%s\n", cusp_cpu_name(), cusp_isa_name(cusp_cpu_isa()),
+         cusp_get_num_threads(), cusp_get_num_threads() == 1 ? "" : "s");
 }
 
-/* The global `arg`: the script at 0, its arguments after it, what came before at negative indices. */
+/* The global `arg`: the script at 0, its arguments after it, what came before at negative
+ * indices. */
 static void set_arguments(lua_State *L, char **argv, int script) {
   lua_newtable(L);
   for (int i = 0; argv[i]; i++) {
@@ -242,7 +249,9 @@ static void set_arguments(lua_State *L, char **argv, int script) {
   lua_setglobal(L, "arg");
 }
 
-static int run_chunk(lua_State *L, int load_status) { return load_status == LUA_OK ? call(L, 0) : report(L); }
+static int run_chunk(lua_State *L, int load_status) {
+  return load_status == LUA_OK ? call(L, 0) : report(L);
+}
 
 static int require_module(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
@@ -265,7 +274,9 @@ static int run_code(lua_State *L, char **argv, int end) {
     if (option != 'e' && option != 'l')
       continue;
     const char *value = argv[i][2] ? &argv[i][2] : argv[++i];
-    int code = option == 'e' ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)")) : require_module(L, value);
+    int code = option == 'e'
+                   ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)"))
+                   : require_module(L, value);
     if (code != EXIT_SUCCESS)
       return code;
   }
@@ -273,7 +284,8 @@ static int run_code(lua_State *L, char **argv, int end) {
 }
 
 static int run_script(lua_State *L, char **argv, int script) {
-  const char *name = strcmp(argv[script], "-") == 0 && strcmp(argv[script - 1], "--") != 0 ? NULL : argv[script];
+  const char *name =
+      strcmp(argv[script], "-") == 0 && strcmp(argv[script - 1], "--") != 0 ? NULL : argv[script];
   int status = luaL_loadfile(L, name), count = 0;
   if (status != LUA_OK)
     return report(L);
@@ -332,12 +344,14 @@ static int protected_main(lua_State *L) {
 }
 
 /*
- * OpenMP's idle threads spin for milliseconds before they sleep. On a machine whose cores are busy with other work that
- * makes a small training step ten times slower and more; a short spin costs 2 to 4% on a quiet one. libgomp reads the
- * variable before main, so the program starts once more with it set, unless the user has chosen.
+ * OpenMP's idle threads spin for milliseconds before they sleep. On a machine whose cores are busy
+ * with other work that makes a small training step ten times slower and more; a short spin costs 2
+ * to 4% on a quiet one. libgomp reads the variable before main, so the program starts once more
+ * with it set, unless the user has chosen.
  */
 static void spin_briefly(char **argv) {
-  if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") || setenv("GOMP_SPINCOUNT", "10000", 1) != 0)
+  if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") ||
+      setenv("GOMP_SPINCOUNT", "10000", 1) != 0)
     return;
   execv("/proc/self/exe", argv); /* where that is not there, it runs as it is */
 }

@@ -1,7 +1,8 @@
 /*
- * The library's modules are loaded once in a Lua state. Many are loaded when they are first asked for; a host that restores
- * package.loaded meanwhile (busted does, after each file) would get some of them twice, with classes that do not know each other.
- * So a searcher in front of the others gives what was loaded before.
+ * The library's modules are loaded once in a Lua state. Many are loaded when they are first asked
+ * for; a host that restores package.loaded meanwhile (busted does, after each file) would get some
+ * of them twice, with classes that do not know each other. So a searcher in front of the others
+ * gives what was loaded before.
  */
 #include "binding.h"
 
@@ -12,7 +13,8 @@ static const char remembered_key;
 
 /* Native modules share nothing and may be loaded again. */
 static bool is_ours(const char *name) {
-  return strncmp(name, "cusp", 4) == 0 && (name[4] == '\0' || name[4] == '.') && strncmp(name, "cusp.native.", 12) != 0;
+  return strncmp(name, "cusp", 4) == 0 && (name[4] == '\0' || name[4] == '.') &&
+         strncmp(name, "cusp.native.", 12) != 0;
 }
 
 /* Modules that were loaded by other searchers, before this one was there. [-0, +0, m] */
@@ -113,7 +115,8 @@ static void push_searcher(lua_State *L, int searchers) {
 
 void cusp_lua_open_modules(lua_State *L) {
   int module = lua_gettop(L);
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &remembered_key) == LUA_TNIL && lua_getglobal(L, LUA_LOADLIBNAME) == LUA_TTABLE &&
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &remembered_key) == LUA_TNIL &&
+      lua_getglobal(L, LUA_LOADLIBNAME) == LUA_TTABLE &&
       lua_getfield(L, -1, "searchers") == LUA_TTABLE) {
     int searchers = lua_gettop(L);
     push_searcher(L, searchers);

@@ -1,6 +1,7 @@
 /*
- * One function for all rows of the operation table. It finds each parameter's value on the Lua stack by the row's
- * signature (positional, then keywords of a last table), reads them into C without raising, and applies the row.
+ * One function for all rows of the operation table. It finds each parameter's value on the Lua
+ * stack by the row's signature (positional, then keywords of a last table), reads them into C
+ * without raising, and applies the row.
  */
 #include "binding.h"
 
@@ -13,10 +14,12 @@ typedef struct call {
   lua_State *L;
   const cusp_op *op;
   const cusp_signature *signature;
-  int top;                        /* the arguments as they came are at 1 .. top */
-  int where[CUSP_MAX_PARAMETERS]; /* the stack index of each parameter's value, 0 for none, AT_NULL for an axis that is null */
-  int list_count;                 /* a NAME... parameter given as positional tensors: how many; 0: a table */
-  bool symbolic;                  /* a symbolic tensor was among them */
+  int top; /* the arguments as they came are at 1 .. top */
+  /* the stack index of each parameter's value, 0 for none, AT_NULL for an axis that is null */
+  int where[CUSP_MAX_PARAMETERS];
+  /* a NAME... parameter given as positional tensors: how many; 0: a table */
+  int list_count;
+  bool symbolic; /* a symbolic tensor was among them */
 } call;
 
 #define AT_NULL (-1)
@@ -34,7 +37,8 @@ static int distance(const char *a, const char *b) {
     int diagonal = row[0];
     row[0] = i;
     for (int j = 1; j <= length; j++) {
-      int replace = diagonal + (a[i - 1] != b[j - 1]), best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+      int replace = diagonal + (a[i - 1] != b[j - 1]),
+          best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
       diagonal = row[j];
       row[j] = replace < best ? replace : best;
     }
@@ -61,16 +65,18 @@ static const char *parameter_names(const cusp_signature *signature) {
   int length = 0;
   text[0] = '\0';
   for (int i = 0; i < signature->count; i++)
-    length += snprintf(text + length, sizeof text - (size_t)length, "%s%s", i ? ", " : "", signature->parameters[i].name);
+    length += snprintf(text + length, sizeof text - (size_t)length, "%s%s", i ? ", " : "",
+                       signature->parameters[i].name);
   return text;
 }
 
 static void unknown_keyword(call *c, const char *name) {
   const char *nearest = nearest_parameter(c->signature, name);
   if (nearest)
-    cusp_lua_error(c->L, "%s: unknown argument '%s'; did you mean '%s'? (arguments: %s)", c->op->name, name, nearest,
-                   parameter_names(c->signature));
-  cusp_lua_error(c->L, "%s: unknown argument '%s' (arguments: %s)", c->op->name, name, parameter_names(c->signature));
+    cusp_lua_error(c->L, "%s: unknown argument '%s'; did you mean '%s'? (arguments: %s)",
+                   c->op->name, name, nearest, parameter_names(c->signature));
+  cusp_lua_error(c->L, "%s: unknown argument '%s' (arguments: %s)", c->op->name, name,
+                 parameter_names(c->signature));
 }
 
 static const char *kind_text(cusp_parameter_kind kind) {
@@ -86,17 +92,22 @@ static const char *kind_text(cusp_parameter_kind kind) {
   case CUSP_PARAMETER_INTS: return "an integer or a list of integers";
   case CUSP_PARAMETER_SHAPE: return "a shape such as {2, 3}";
   case CUSP_PARAMETER_AXIS: return "an axis (counted from 1, negative from the end)";
-  case CUSP_PARAMETER_AXES: return "an axis or a list of axes (counted from 1, negative from the end)";
+  case CUSP_PARAMETER_AXES:
+    return "an axis or a list of axes (counted from 1, negative from the end)";
   }
   return "a value";
 }
 
-/* ------------------------------------------------------------------ finding the arguments (may raise) */
+/* ------------------------------------------------------------------ finding the arguments (may
+ * raise) */
 
-static bool is_nested_ints(cusp_parameter_kind kind) { return kind == CUSP_PARAMETER_INTS || kind == CUSP_PARAMETER_INT_OR_INTS; }
+static bool is_nested_ints(cusp_parameter_kind kind) {
+  return kind == CUSP_PARAMETER_INTS || kind == CUSP_PARAMETER_INT_OR_INTS;
+}
 
 static bool is_plain_table(lua_State *L, int index) {
-  return lua_type(L, index) == LUA_TTABLE && !cusp_lua_is_symbolic(L, index) && !cusp_lua_is_null(L, index);
+  return lua_type(L, index) == LUA_TTABLE && !cusp_lua_is_symbolic(L, index) &&
+         !cusp_lua_is_null(L, index);
 }
 
 /* The number of string keys. In a long list only what comes after the array part is looked at. */
@@ -134,7 +145,8 @@ static bool first_is_tensor(lua_State *L, int table) {
   return answer;
 }
 
-/* A list of integers may hold lists, as pad{{1, 1}, {2, 2}} does; what holds lists of lists or ends in words is arguments. */
+/* A list of integers may hold lists, as pad{{1, 1}, {2, 2}} does; what holds lists of lists or ends
+ * in words is arguments. */
 static bool is_sequence_of_ints(lua_State *L, int table) {
   int second = lua_rawgeti(L, table, 2);
   lua_rawgeti(L, table, 1);
@@ -151,8 +163,9 @@ static int count_required(const cusp_signature *signature) {
 }
 
 /*
- * Whether the array part of a last table, standing where parameter `next` is expected, is that parameter's value itself
- * (ones{2, 3}, reshape(x, {-1, 4}), abs{1, -2}) rather than a sequence of positional arguments (sum{x, 2}).
+ * Whether the array part of a last table, standing where parameter `next` is expected, is that
+ * parameter's value itself (ones{2, 3}, reshape(x, {-1, 4}), abs{1, -2}) rather than a sequence of
+ * positional arguments (sum{x, 2}).
  */
 static bool table_is_value(call *c, int table, int next, int keywords) {
   if (next >= c->signature->count)
@@ -170,11 +183,13 @@ static bool table_is_value(call *c, int table, int next, int keywords) {
 }
 
 static void too_many(call *c, int given) {
-  cusp_lua_error(c->L, "%s: takes at most %d argument%s (%s), got %d", c->op->name, c->signature->count,
-                 c->signature->count == 1 ? "" : "s", parameter_names(c->signature), given);
+  cusp_lua_error(c->L, "%s: takes at most %d argument%s (%s), got %d", c->op->name,
+                 c->signature->count, c->signature->count == 1 ? "" : "s",
+                 parameter_names(c->signature), given);
 }
 
-/* Null is as good as nothing, but for an axis with a default: there Keras's None says something else. */
+/* Null is as good as nothing, but for an axis with a default: there Keras's None says something
+ * else. */
 static int place_of(call *c, int i, int index) {
   const cusp_parameter *p = &c->signature->parameters[i];
   if (!cusp_lua_is_null(c->L, index))
@@ -183,11 +198,14 @@ static int place_of(call *c, int i, int index) {
   return axis && p->default_value.kind != CUSP_ATTR_NONE && !lua_isnil(c->L, index) ? AT_NULL : 0;
 }
 
-/* The first `count` values on the stack are positional arguments. Leading tensors may stand for a list of them. */
+/* The first `count` values on the stack are positional arguments. Leading tensors may stand for a
+ * list of them. */
 static int place_positional(call *c, int count) {
   int next = 0, first = 1;
-  if (c->signature->count > 0 && c->signature->parameters[0].kind == CUSP_PARAMETER_TENSORS && count > 0 && !is_plain_table(c->L, 1)) {
-    while (first <= count && (lua_type(c->L, first) == LUA_TUSERDATA || cusp_lua_is_symbolic(c->L, first)))
+  if (c->signature->count > 0 && c->signature->parameters[0].kind == CUSP_PARAMETER_TENSORS &&
+      count > 0 && !is_plain_table(c->L, 1)) {
+    while (first <= count &&
+           (lua_type(c->L, first) == LUA_TUSERDATA || cusp_lua_is_symbolic(c->L, first)))
       first++;
     c->list_count = first - 1;
     c->where[next++] = 1;
@@ -213,7 +231,8 @@ static int spread(call *c, int table, int next) {
   return next;
 }
 
-/* Raises for a keyword that no parameter has or, if there is none, for one whose parameter was placed before index `first`. */
+/* Raises for a keyword that no parameter has or, if there is none, for one whose parameter was
+ * placed before index `first`. */
 static void name_bad_keyword(call *c, int table, int first) {
   const char *twice = NULL;
   for (lua_pushnil(c->L); lua_next(c->L, table); lua_pop(c->L, 1)) {
@@ -229,7 +248,8 @@ static void name_bad_keyword(call *c, int table, int first) {
       twice = c->signature->parameters[i].name;
   }
   if (twice)
-    cusp_lua_error(c->L, "%s: argument '%s' is given twice, by position and by name", c->op->name, twice);
+    cusp_lua_error(c->L, "%s: argument '%s' is given twice, by position and by name", c->op->name,
+                   twice);
 }
 
 static void place_keywords(call *c, int table, int keywords) {
@@ -248,7 +268,8 @@ static void place_keywords(call *c, int table, int keywords) {
     name_bad_keyword(c, table, first);
 }
 
-/* Whether a table after other arguments is empty and no parameter needs it: an empty set of keywords. */
+/* Whether a table after other arguments is empty and no parameter needs it: an empty set of
+ * keywords. */
 static bool is_no_value(call *c, int table, int next) {
   lua_pushnil(c->L);
   if (lua_next(c->L, table)) {
@@ -258,7 +279,8 @@ static bool is_no_value(call *c, int table, int next) {
   return table > 1 && (next >= c->signature->count || c->signature->parameters[next].optional);
 }
 
-/* The last argument is a table that is no tensor: keywords, a sequence of arguments, a value, or several of these. */
+/* The last argument is a table that is no tensor: keywords, a sequence of arguments, a value, or
+ * several of these. */
 static void locate_with_table(call *c) {
   int table = c->top;
   luaL_checkstack(c->L, 2 * CUSP_MAX_PARAMETERS + 4, NULL);
@@ -282,7 +304,8 @@ static void locate(call *c) {
     place_positional(c, c->top);
 }
 
-/* ------------------------------------------------------------------ reading the arguments (raises nothing) */
+/* ------------------------------------------------------------------ reading the arguments (raises
+ * nothing) */
 
 #define INTS_CAPACITY 512
 #define STACK_INPUTS 32
@@ -297,17 +320,18 @@ typedef struct operands {
 
 static cusp_status missing(const call *c, int i) {
   const cusp_parameter *p = &c->signature->parameters[i];
-  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is missing (expected %s; arguments: %s)", c->op->name, p->name, kind_text(p->kind),
-                   parameter_names(c->signature));
+  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is missing (expected %s; arguments: %s)",
+                   c->op->name, p->name, kind_text(p->kind), parameter_names(c->signature));
 }
 
 static cusp_status wrong_type(const call *c, int i) {
   const cusp_parameter *p = &c->signature->parameters[i];
-  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got %s", c->op->name, p->name, kind_text(p->kind),
-                   cusp_lua_got(c->L, c->where[i]));
+  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got %s", c->op->name, p->name,
+                   kind_text(p->kind), cusp_lua_got(c->L, c->where[i]));
 }
 
-/* The index of the first argument for parameter `kind` that was given, or 0; how many such parameters there are. */
+/* The index of the first argument for parameter `kind` that was given, or 0; how many such
+ * parameters there are. */
 static int find_given(const call *c, cusp_parameter_kind kind, int *count) {
   int given = 0;
   *count = 0;
@@ -320,7 +344,8 @@ static int find_given(const call *c, cusp_parameter_kind kind, int *count) {
   return given;
 }
 
-/* The dtype that a table of numbers is to have: what does not fit it is an error, not something to cast. */
+/* The dtype that a table of numbers is to have: what does not fit it is an error, not something to
+ * cast. */
 static int dtype_of_table(const call *c, const operands *o, int index) {
   cusp_dtype dtype;
   int count;
@@ -332,7 +357,8 @@ static int dtype_of_table(const call *c, const operands *o, int index) {
     return CUSP_LUA_ANY_DTYPE;
   int given = find_given(c, CUSP_PARAMETER_DTYPE, &count);
   if (given > 0 && lua_type(c->L, given) == LUA_TSTRING)
-    return cusp_dtype_parse(&dtype, lua_tostring(c->L, given)) == CUSP_OK ? (int)dtype : CUSP_LUA_ANY_DTYPE;
+    return cusp_dtype_parse(&dtype, lua_tostring(c->L, given)) == CUSP_OK ? (int)dtype
+                                                                          : CUSP_LUA_ANY_DTYPE;
   return written && o->n_inputs > 0 ? (int)o->inputs[0]->type.dtype : CUSP_LUA_ANY_DTYPE;
 }
 
@@ -341,7 +367,8 @@ static cusp_status read_tensor(call *c, operands *o, int index, const char *name
     c->symbolic = true;
     return CUSP_OK;
   }
-  cusp_status status = cusp_lua_to_node(&o->inputs[o->n_inputs], c->L, index, dtype_of_table(c, o, index));
+  cusp_status status =
+      cusp_lua_to_node(&o->inputs[o->n_inputs], c->L, index, dtype_of_table(c, o, index));
   if (status != CUSP_OK)
     return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name, name);
   o->n_inputs++;
@@ -349,7 +376,8 @@ static cusp_status read_tensor(call *c, operands *o, int index, const char *name
 }
 
 static cusp_status hole(const call *c, const char *name, int position) {
-  return cusp_fail(CUSP_EVALUE, "%s: argument '%s': the list has nil at position %d", c->op->name, name, position);
+  return cusp_fail(CUSP_EVALUE, "%s: argument '%s': the list has nil at position %d", c->op->name,
+                   name, position);
 }
 
 /* The items of a NAME... parameter: positional tensors, or a table of them. */
@@ -360,17 +388,22 @@ static cusp_status read_tensors(call *c, operands *o, const char *name) {
   if (count == 0)
     count = (int)lua_rawlen(c->L, table);
   if (count == 0)
-    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is an empty list (expected at least one tensor)", c->op->name, name);
+    return cusp_fail(CUSP_EVALUE,
+                     "%s: argument '%s' is an empty list (expected at least one tensor)",
+                     c->op->name, name);
   for (int i = 1; i <= count; i++) {
     if (c->list_count)
       lua_pushvalue(c->L, i);
     else
       lua_rawgeti(c->L, table, i);
-    cusp_status status = lua_isnil(c->L, -1) ? hole(c, name, i) : read_tensor(c, o, lua_gettop(c->L), name);
+    cusp_status status =
+        lua_isnil(c->L, -1) ? hole(c, name, i) : read_tensor(c, o, lua_gettop(c->L), name);
     lua_pop(c->L, 1);
     CUSP_TRY(status);
   }
-  return !c->list_count && cusp_lua_has_hole(c->L, table, (lua_Unsigned)count) ? hole(c, name, count + 1) : CUSP_OK;
+  return !c->list_count && cusp_lua_has_hole(c->L, table, (lua_Unsigned)count)
+             ? hole(c, name, count + 1)
+             : CUSP_OK;
 }
 
 /* 1-based to 0-based; negative axes stay. */
@@ -392,7 +425,10 @@ static cusp_status read_list(call *c, operands *o, int i, cusp_attr *attr) {
   if (p->kind == CUSP_PARAMETER_AXES)
     for (int k = 0; k < count; k++)
       if (!zero_based(&ints[k]))
-        return cusp_fail(CUSP_EVALUE, "%s: argument '%s': axes count from 1 (or are negative, from the end), got 0", c->op->name, p->name);
+        return cusp_fail(
+            CUSP_EVALUE,
+            "%s: argument '%s': axes count from 1 (or are negative, from the end), got 0",
+            c->op->name, p->name);
   *attr = cusp_attr_ints(ints, count);
   o->n_ints += count;
   return CUSP_OK;
@@ -413,7 +449,8 @@ static cusp_status read_dtype(call *c, int i, cusp_attr *attr) {
   cusp_dtype dtype;
   cusp_status status = cusp_dtype_parse(&dtype, lua_tostring(c->L, c->where[i]));
   if (status != CUSP_OK)
-    return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name, c->signature->parameters[i].name);
+    return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name,
+                            c->signature->parameters[i].name);
   *attr = cusp_attr_dtype(dtype);
   return CUSP_OK;
 }
@@ -441,12 +478,14 @@ static cusp_status read_attr(call *c, operands *o, int i, cusp_attr *attr) {
       return wrong_type(c, i);
     *attr = cusp_attr_string(lua_tostring(c->L, index));
     return CUSP_OK;
-  case CUSP_PARAMETER_INT_OR_INTS: return type == LUA_TNUMBER ? read_integer(c, i, attr) : read_list(c, o, i, attr);
+  case CUSP_PARAMETER_INT_OR_INTS:
+    return type == LUA_TNUMBER ? read_integer(c, i, attr) : read_list(c, o, i, attr);
   default: return read_list(c, o, i, attr);
   }
 }
 
-/* An absent tensor: allowed at the end of the inputs alone, and anywhere among a composition's, which sees NULL. */
+/* An absent tensor: allowed at the end of the inputs alone, and anywhere among a composition's,
+ * which sees NULL. */
 static cusp_status skip_tensor(const call *c, operands *o, int i) {
   if (!c->signature->parameters[i].optional)
     return missing(c, i);
@@ -457,8 +496,8 @@ static cusp_status skip_tensor(const call *c, operands *o, int i) {
       o->inputs[o->n_inputs++] = NULL;
       return CUSP_OK;
     }
-    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is given, so '%s' may not be nil", c->op->name, c->signature->parameters[later].name,
-                     c->signature->parameters[i].name);
+    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is given, so '%s' may not be nil", c->op->name,
+                     c->signature->parameters[later].name, c->signature->parameters[i].name);
   }
   return CUSP_OK;
 }
@@ -475,7 +514,8 @@ static cusp_status read_parameter(call *c, operands *o, int i) {
     *attr = (cusp_attr){.kind = CUSP_ATTR_NULL};
     return c->op->flags & CUSP_OP_NULL_AXIS
                ? CUSP_OK
-               : cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got null", c->op->name, p->name, kind_text(p->kind));
+               : cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got null", c->op->name,
+                           p->name, kind_text(p->kind));
   }
   if (!absent)
     return read_attr(c, o, i, attr);
@@ -515,16 +555,19 @@ static int call_symbolic(call *c) {
   return lua_gettop(L);
 }
 
-/* More inputs than fit on the C stack are kept in a userdata, which is pushed before anything is read. */
+/* More inputs than fit on the C stack are kept in a userdata, which is pushed before anything is
+ * read. */
 static void make_room(call *c, operands *o) {
   int count = c->list_count;
   o->inputs = o->few;
-  if (c->signature->count == 0 || c->signature->parameters[0].kind != CUSP_PARAMETER_TENSORS || !c->where[0])
+  if (c->signature->count == 0 || c->signature->parameters[0].kind != CUSP_PARAMETER_TENSORS ||
+      !c->where[0])
     return;
   if (count == 0 && lua_type(c->L, c->where[0]) == LUA_TTABLE)
     count = (int)lua_rawlen(c->L, c->where[0]);
   if (count + c->signature->n_tensors > STACK_INPUTS)
-    o->inputs = lua_newuserdatauv(c->L, (size_t)(count + c->signature->n_tensors) * sizeof(cusp_node *), 0);
+    o->inputs =
+        lua_newuserdatauv(c->L, (size_t)(count + c->signature->n_tensors) * sizeof(cusp_node *), 0);
 }
 
 /* The one result is put into the userdata that was made before; more are pushed after. */
@@ -580,7 +623,8 @@ void cusp_lua_push_op(lua_State *L, const char *name) {
 /* Random rows begin with a key, which is no data to call a method on. */
 static bool is_method(const cusp_op *op) {
   const cusp_signature *signature = cusp_op_signature(op);
-  return !(op->flags & (CUSP_OP_HIDDEN | CUSP_OP_RANDOM)) && signature->count > 0 && signature->parameters[0].kind == CUSP_PARAMETER_TENSOR;
+  return !(op->flags & (CUSP_OP_HIDDEN | CUSP_OP_RANDOM)) && signature->count > 0 &&
+         signature->parameters[0].kind == CUSP_PARAMETER_TENSOR;
 }
 
 static void add_method(lua_State *L, int methods, const char *name) {
@@ -661,9 +705,13 @@ static void push_flags(lua_State *L, uint32_t flags) {
   static const struct {
     uint32_t flag;
     const char *name;
-  } names[] = {
-      {CUSP_OP_ELEMENTWISE, "elementwise"}, {CUSP_OP_REDUCTION, "reduction"},     {CUSP_OP_VIEW, "view"}, {CUSP_OP_RANDOM, "random"},
-      {CUSP_OP_HIDDEN, "hidden"},           {CUSP_OP_NO_GRADIENT, "no_gradient"}, {CUSP_OP_LIST, "list"}};
+  } names[] = {{CUSP_OP_ELEMENTWISE, "elementwise"},
+               {CUSP_OP_REDUCTION, "reduction"},
+               {CUSP_OP_VIEW, "view"},
+               {CUSP_OP_RANDOM, "random"},
+               {CUSP_OP_HIDDEN, "hidden"},
+               {CUSP_OP_NO_GRADIENT, "no_gradient"},
+               {CUSP_OP_LIST, "list"}};
   lua_newtable(L);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (flags & names[i].flag)

@@ -1,4 +1,5 @@
-/* Tensors as text, in NumPy's manner: aligned columns, few digits, long axes abridged to their ends. */
+/* Tensors as text, in NumPy's manner: aligned columns, few digits, long axes abridged to their
+ * ends. */
 #include "binding.h"
 
 #include <math.h>
@@ -88,12 +89,14 @@ static void survey_element(void *context, const char *element) {
   v->smallest = fmin(v->smallest, x);
   v->whole = v->whole && x == floor(x);
   cusp_format(text, sizeof text, "%.*e", s->digits - 1, x);
-  int mantissa = count_decimals(text), exponent = atoi(strchr(text, 'e') + 1), decimals = mantissa - exponent;
+  int mantissa = count_decimals(text), exponent = atoi(strchr(text, 'e') + 1),
+      decimals = mantissa - exponent;
   v->exponent_decimals = mantissa > v->exponent_decimals ? mantissa : v->exponent_decimals;
   v->decimals = decimals > v->decimals ? decimals : v->decimals;
 }
 
-/* Fixed point unless the values are huge, tiny or far apart, with no more decimals than the largest has digits for. */
+/* Fixed point unless the values are huge, tiny or far apart, with no more decimals than the largest
+ * has digits for. */
 static void choose_float_format(printer *p) {
   cusp_dtype dtype = p->array->dtype;
   int digits = significant_digits(dtype, p->array->shape.ndim);
@@ -101,11 +104,13 @@ static void choose_float_format(printer *p) {
   visit(p, p->array->data, 0, survey_element, &(surveyor){&v, digits});
   if (v.largest == 0)
     return;
-  p->scientific = v.largest >= 1e8 || (!v.whole && (v.smallest < 1e-4 || v.largest / v.smallest > 1e5));
+  p->scientific =
+      v.largest >= 1e8 || (!v.whole && (v.smallest < 1e-4 || v.largest / v.smallest > 1e5));
   if (p->scientific) {
     p->decimals = v.exponent_decimals;
   } else if (!v.whole) {
-    int whole_digits = v.largest < 1 ? 0 : (int)floor(log10(v.largest)) + 1, room = digits - whole_digits;
+    int whole_digits = v.largest < 1 ? 0 : (int)floor(log10(v.largest)) + 1,
+        room = digits - whole_digits;
     p->decimals = v.decimals < room ? v.decimals : room > 1 ? room : 1;
   }
 }
@@ -154,7 +159,8 @@ static void add_element(printer *p, const char *element) {
   add(p, text);
 }
 
-/* What stands between two items of an axis: along the last one a space, elsewhere as many line ends as axes are below. */
+/* What stands between two items of an axis: along the last one a space, elsewhere as many line ends
+ * as axes are below. */
 static void separate(printer *p, int axis, int next_width) {
   int below = p->array->shape.ndim - 1 - axis;
   add(p, ",");
@@ -202,7 +208,8 @@ static void add_type(luaL_Buffer *buffer, const cusp_type *type) {
   luaL_addchar(buffer, ')');
 }
 
-/* Whether brackets and numbers are too many to be shown; an array without elements may have any number of brackets. */
+/* Whether brackets and numbers are too many to be shown; an array without elements may have any
+ * number of brackets. */
 static bool is_long(const cusp_shape *shape) {
   int64_t count = 1;
   for (int axis = 0; axis < shape->ndim && count <= THRESHOLD && shape->size[axis] > 0; axis++)

@@ -21,11 +21,14 @@ void cusp_lua_set_internal(const char *prefix) {
   memcpy(internal_prefix, prefix, internal_length);
 }
 
-bool cusp_lua_is_internal(const char *source) { return internal_length > 0 && strncmp(source, internal_prefix, internal_length) == 0; }
+bool cusp_lua_is_internal(const char *source) {
+  return internal_length > 0 && strncmp(source, internal_prefix, internal_length) == 0;
+}
 
 /**
- * What is known of a chunk name, kept by the name's address: classifying and shortening it again for every node would
- * cost more than the node. The text is compared as well, since a freed name's address may be another's later.
+ * What is known of a chunk name, kept by the name's address: classifying and shortening it again
+ * for every node would cost more than the node. The text is compared as well, since a freed name's
+ * address may be another's later.
  */
 typedef struct known_source {
   const char *address;
@@ -40,7 +43,8 @@ static _Thread_local known_source known_sources[64];
 static const known_source *look_up(const lua_Debug *frame) {
   known_source *known = &known_sources[((uintptr_t)frame->source >> 4) % 64];
   size_t head = frame->srclen < sizeof known->text ? frame->srclen : sizeof known->text;
-  if (known->address == frame->source && known->length == frame->srclen && memcmp(known->text, frame->source, head) == 0)
+  if (known->address == frame->source && known->length == frame->srclen &&
+      memcmp(known->text, frame->source, head) == 0)
     return known;
   known->address = frame->source;
   known->length = frame->srclen;
@@ -50,7 +54,8 @@ static const known_source *look_up(const lua_Debug *frame) {
   return known;
 }
 
-/** The user's frame nearest to the running C function, its line not yet asked for; NULL if there is none. */
+/** The user's frame nearest to the running C function, its line not yet asked for; NULL if there is
+ * none. */
 static const known_source *find_user(lua_State *L, lua_Debug *frame) {
   for (int level = 1; level < DEEPEST_FRAME && lua_getstack(L, level, frame); level++) {
     lua_getinfo(L, "S", frame);
@@ -126,10 +131,10 @@ int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
   if (status == CUSP_EINTERRUPT)
     return raise_interrupt(L);
   const char *message = cusp_error_message();
-  const char *advice =
-      status == CUSP_ETRACED
-          ? " (compile{run_eagerly = true} runs it as ordinary Lua; cusp.ops.where and cusp.ops.cond choose inside a trace)"
-          : "";
+  const char *advice = status == CUSP_ETRACED
+                           ? " (compile{run_eagerly = true} runs it as ordinary Lua; "
+                             "cusp.ops.where and cusp.ops.cond choose inside a trace)"
+                           : "";
   if (function && !names_function(message, function))
     return cusp_lua_error(L, "%s: %s%s", function, message, advice);
   return cusp_lua_error(L, "%s%s", message, advice);

@@ -41,7 +41,8 @@ static void abandon_line(void) {
   fflush(stdout);
 }
 
-/* false: interrupted. The handler of SIGINT only sets a flag; waiting in select lets us see it between keys. */
+/* false: interrupted. The handler of SIGINT only sets a flag; waiting in select lets us see it
+ * between keys. */
 static bool edit_line(const char *prompt) {
   editor.line = NULL;
   editor.done = false;
@@ -117,7 +118,8 @@ static int protected_call(lua_State *L) {
 
 /* ------------------------------------------------------------------ completion */
 
-/* The next of the matches, which are in the table on the top of Lua's stack; Readline frees the copies. */
+/* The next of the matches, which are in the table on the top of Lua's stack; Readline frees the
+ * copies. */
 static char *next_match(const char *text, int state) {
   static int index;
   (void)text;
@@ -176,9 +178,10 @@ static int save_history(lua_State *L) {
 }
 
 int cusp_open_readline(lua_State *L) {
-  static const luaL_Reg functions[] = {{"read", read_line}, {"call", protected_call}, {"complete", set_completer},
-                                       {"add", add_line},   {"load", load_history},   {"save", save_history},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"read", read_line}, {"call", protected_call}, {"complete", set_completer},
+      {"add", add_line},   {"load", load_history},   {"save", save_history},
+      {NULL, NULL}};
   rl_readline_name = "cusp";
   rl_catch_signals = 0; /* SIGINT is the program's */
   rl_attempted_completion_function = complete;

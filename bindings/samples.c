@@ -37,6 +37,7 @@ static int draw_digits(lua_State *L) {
 }
 
 void cusp_lua_open_samples(lua_State *L) {
-  static const luaL_Reg functions[] = {{"read_idx", read_idx}, {"draw_digits", draw_digits}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"read_idx", read_idx}, {"draw_digits", draw_digits}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -1,6 +1,7 @@
 /*
- * Calls with something open around them: a trace, a change of fields, a state that comes back after an error. What was opened is closed
- * in C as soon as the function ends, however it ends: neither a debug hook nor Ctrl-C gets in between. The function may yield.
+ * Calls with something open around them: a trace, a change of fields, a state that comes back after
+ * an error. What was opened is closed in C as soon as the function ends, however it ends: neither a
+ * debug hook nor Ctrl-C gets in between. The function may yield.
  */
 #include "scope.h"
 #include "binding.h"
@@ -9,7 +10,8 @@
 
 /* ------------------------------------------------------------------ coroutines */
 
-/* Whether it runs, or waits for one that it has resumed. A suspended one has yielded, a dead one has no frames. */
+/* Whether it runs, or waits for one that it has resumed. A suspended one has yielded, a dead one
+ * has no frames. */
 static bool is_active(const void *coroutine) {
   lua_State *L = (lua_State *)(uintptr_t)coroutine;
   lua_Debug frame;
@@ -67,7 +69,8 @@ static int is_interrupt(lua_State *L) {
 
 /* ------------------------------------------------------------------ fields */
 
-static const char fields_name[] = "cusp.Fields", nothing; /* the address of `nothing` stands for nil in a list */
+/* the address of `nothing` stands for nil in a list */
+static const char fields_name[] = "cusp.Fields", nothing;
 
 static void push_stored(lua_State *L, int index, lua_Integer i) {
   lua_rawgeti(L, index, i);
@@ -77,7 +80,8 @@ static void push_stored(lua_State *L, int index, lua_Integer i) {
   }
 }
 
-/* Entry i + 2 of the list changes places with the value of the field that entries i and i + 1 name. */
+/* Entry i + 2 of the list changes places with the value of the field that entries i and i + 1
+ * name. */
 static void exchange(lua_State *L, int index, lua_Integer i) {
   lua_rawgeti(L, index, i);
   lua_rawgeti(L, index, i + 1);
@@ -116,7 +120,8 @@ static int collect_fields(lua_State *L) {
   return 0;
 }
 
-/** with_fields({table, key, value, ...}, f, ...): calls f with fields of tables set so, and sets them back. No value is nil. */
+/** with_fields({table, key, value, ...}, f, ...): calls f with fields of tables set so, and sets
+ * them back. No value is nil. */
 static int with_fields(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checkany(L, 2);
@@ -159,7 +164,9 @@ static void put_variable_back(lua_State *L) {
   cusp_trace *suspended = cusp_trace_suspend();
   cusp_status status = cusp_variable_assign(variable->variable, value->node);
   cusp_trace_resume(suspended);
-  if (status != CUSP_OK) /* short of memory: the variable keeps what it was assigned, which is a value of its own all the same */
+  /* short of memory: the variable keeps what it was assigned, which is a value of its own all the
+   * same */
+  if (status != CUSP_OK)
     return;
 }
 
@@ -183,8 +190,8 @@ static void close_whole(lua_State *L, bool failed) {
 }
 
 /**
- * whole({table, its copy, variable, its value, ...}, f, ...): calls f; after an error tables and variables are as the copies say, and
- * the tapes that f opened are closed.
+ * whole({table, its copy, variable, its value, ...}, f, ...): calls f; after an error tables and
+ * variables are as the copies say, and the tapes that f opened are closed.
  */
 static int whole(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -211,7 +218,8 @@ static void set_frame(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
-/* Replaces the frames on the top of the stack by the newest frame of a coroutine that waits for this one, or nil. */
+/* Replaces the frames on the top of the stack by the newest frame of a coroutine that waits for
+ * this one, or nil. */
 static void find_outer_frame(lua_State *L) {
   int frames = lua_gettop(L);
   lua_Integer newest = 0;
@@ -241,7 +249,8 @@ static void push_frame(lua_State *L) {
   find_outer_frame(L);
 }
 
-/** frame(): the innermost frame that this coroutine, or one that waits for it, is within; nil where there is none. */
+/** frame(): the innermost frame that this coroutine, or one that waits for it, is within; nil where
+ * there is none. */
 static int frame(lua_State *L) {
   push_frame(L);
   return 1;
@@ -287,7 +296,8 @@ static void enter_frame(lua_State *L) {
   lua_replace(L, 1); /* the frame around it, of the same coroutine */
 }
 
-/** within(frame, f, ...): calls f within a frame, a table which has the fields of the frame around, too; its [1] is the engine's. */
+/** within(frame, f, ...): calls f within a frame, a table which has the fields of the frame around,
+ * too; its [1] is the engine's. */
 static int within(lua_State *L) {
   enter_frame(L);
   return cusp_lua_call_within(L, close_frame);
@@ -301,7 +311,8 @@ static int attempted_within(lua_State *L, int status, lua_KContext context) {
 /** attempt_within(frame, f, ...): as attempt, within a frame. */
 static int attempt_within(lua_State *L) {
   enter_frame(L);
-  return attempted_within(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, attempted_within), 0);
+  return attempted_within(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, attempted_within),
+                          0);
 }
 
 static void open_frames(lua_State *L) {

@@ -25,7 +25,8 @@ static int set_num_threads(lua_State *L) {
   int exact = 0;
   lua_Integer count = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &exact) : 0;
   if (!exact || count < 1 || count > 1024)
-    return cusp_lua_error(L, "set_num_threads: expected an integer from 1 to 1024, got %s", cusp_lua_got(L, 1));
+    return cusp_lua_error(L, "set_num_threads: expected an integer from 1 to 1024, got %s",
+                          cusp_lua_got(L, 1));
   cusp_status status = cusp_set_num_threads((int)count);
   return status == CUSP_OK ? 0 : cusp_lua_raise(L, status, "set_num_threads");
 }
@@ -36,7 +37,11 @@ static int get_num_threads(lua_State *L) {
 }
 
 void cusp_lua_open_settings(lua_State *L) {
-  static const luaL_Reg functions[] = {{"set_floatx", set_floatx},           {"get_floatx", get_floatx},           {"promote", promote},
-                                       {"set_num_threads", set_num_threads}, {"get_num_threads", get_num_threads}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"set_floatx", set_floatx},
+                                       {"get_floatx", get_floatx},
+                                       {"promote", promote},
+                                       {"set_num_threads", set_num_threads},
+                                       {"get_num_threads", get_num_threads},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

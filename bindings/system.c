@@ -40,7 +40,8 @@ static int terminal_width(lua_State *L) {
   return 1;
 }
 
-/** raise(message): an error at the user's line, which is the nearest one outside of Cusp's own files. */
+/** raise(message): an error at the user's line, which is the nearest one outside of Cusp's own
+ * files. */
 static int raise_message(lua_State *L) { return cusp_lua_error(L, "%s", luaL_checkstring(L, 1)); }
 
 /** where(): "script.lua:12: " of the user's line, or "". */
@@ -55,10 +56,11 @@ static int is_internal(lua_State *L) {
 }
 
 void cusp_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {{"interrupted", interrupted}, {"take_interrupt", take_interrupt},
-                                       {"interrupt", interrupt},     {"monotonic", monotonic},
-                                       {"is_terminal", is_terminal}, {"terminal_width", terminal_width},
-                                       {"raise", raise_message},     {"where", where},
-                                       {"is_internal", is_internal}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"interrupted", interrupted}, {"take_interrupt", take_interrupt},
+      {"interrupt", interrupt},     {"monotonic", monotonic},
+      {"is_terminal", is_terminal}, {"terminal_width", terminal_width},
+      {"raise", raise_message},     {"where", where},
+      {"is_internal", is_internal}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -11,7 +11,8 @@ typedef struct tape_box {
   cusp_tape *tape; /* NULL once closed */
 } tape_box;
 
-/** cusp.engine.tape(watches_variables): starts to record; trainable variables are watched by themselves unless it is false. */
+/** cusp.engine.tape(watches_variables): starts to record; trainable variables are watched by
+ * themselves unless it is false. */
 static int new_tape(lua_State *L) {
   bool watches_variables = lua_isnoneornil(L, 1) || lua_toboolean(L, 1);
   tape_box *box = lua_newuserdatauv(L, sizeof *box, 1);
@@ -28,7 +29,10 @@ static cusp_tape *check_tape(lua_State *L, const char *function) {
   if (!box)
     cusp_lua_error(L, "%s: expected a tape, got %s", function, cusp_lua_got(L, 1));
   if (!box->tape)
-    cusp_lua_error(L, "%s: the tape is closed (a tape gives gradients once, or many times with {persistent = true})", function);
+    cusp_lua_error(L,
+                   "%s: the tape is closed (a tape gives gradients once, or many times with "
+                   "{persistent = true})",
+                   function);
   return box->tape;
 }
 
@@ -83,7 +87,8 @@ static int tape_paused(lua_State *L) {
 
 /* ------------------------------------------------------------------ the request */
 
-/* What is asked, as arrays within one userdata. A variable may stand for several nodes, one for each reading. */
+/* What is asked, as arrays within one userdata. A variable may stand for several nodes, one for
+ * each reading. */
 typedef struct request {
   const cusp_tape *tape; /* NULL: the variables' present nodes are meant */
   int n_targets, n_sources, n_nodes;
@@ -96,11 +101,13 @@ typedef struct request {
 
 static int check_list(lua_State *L, int index, const char *what) {
   if (lua_type(L, index) != LUA_TTABLE || cusp_lua_is_symbolic(L, index))
-    cusp_lua_error(L, "gradient: %s should be a list of tensors, got %s", what, cusp_lua_got(L, index));
+    cusp_lua_error(L, "gradient: %s should be a list of tensors, got %s", what,
+                   cusp_lua_got(L, index));
   return (int)lua_rawlen(L, index);
 }
 
-/* How many nodes the source on the top of the stack has; a larger buffer is asked for until all fit. */
+/* How many nodes the source on the top of the stack has; a larger buffer is asked for until all
+ * fit. */
 static int count_nodes(lua_State *L, const cusp_tape *tape) {
   cusp_lua_variable *variable = cusp_lua_test_variable(L, -1);
   if (!variable || !variable->variable || !tape)
@@ -121,13 +128,15 @@ static void check_sources(lua_State *L, int index, request *r) {
   for (int i = 0; i < r->n_sources; i++) {
     lua_rawgeti(L, index, i + 1);
     if (!cusp_lua_test_tensor(L, -1) && !cusp_lua_test_variable(L, -1))
-      cusp_lua_error(L, "gradient: source %d should be a tensor or a variable, got %s", i + 1, cusp_lua_got(L, -1));
+      cusp_lua_error(L, "gradient: source %d should be a tensor or a variable, got %s", i + 1,
+                     cusp_lua_got(L, -1));
     r->n_nodes += r->counts[i] = count_nodes(L, r->tape);
     lua_pop(L, 1);
   }
 }
 
-/* Arguments (targets, sources, cotangents or nil) at `index` and after; leaves two userdata on the stack. */
+/* Arguments (targets, sources, cotangents or nil) at `index` and after; leaves two userdata on the
+ * stack. */
 static void check_request(lua_State *L, int index, request *r) {
   r->n_targets = check_list(L, index, "the targets");
   r->has_cotangents = !lua_isnoneornil(L, index + 2);
@@ -144,10 +153,12 @@ static void check_request(lua_State *L, int index, request *r) {
   r->results = r->gradients + r->n_nodes;
 }
 
-/* ------------------------------------------------------------------ within a scope: nothing raises */
+/* ------------------------------------------------------------------ within a scope: nothing
+ * raises */
 
 /* Fills `nodes` from the list at `index`; with `holes`, false and nil stay NULL. */
-static cusp_status read_nodes(cusp_node **nodes, lua_State *L, int index, int count, bool holes, const char *what) {
+static cusp_status read_nodes(cusp_node **nodes, lua_State *L, int index, int count, bool holes,
+                              const char *what) {
   for (int i = 0; i < count; i++) {
     cusp_status status = CUSP_OK;
     lua_rawgeti(L, index, i + 1);
@@ -211,9 +222,11 @@ static cusp_status differentiate(request *r, lua_State *L, int index) {
   CUSP_TRY(read_sources(r, L, index + 1));
   cusp_node **cotangents = r->has_cotangents ? r->cotangents : NULL;
   if (r->tape)
-    CUSP_TRY(cusp_tape_gradients(r->tape, r->gradients, r->n_targets, r->targets, cotangents, r->n_nodes, r->nodes));
+    CUSP_TRY(cusp_tape_gradients(r->tape, r->gradients, r->n_targets, r->targets, cotangents,
+                                 r->n_nodes, r->nodes));
   else
-    CUSP_TRY(cusp_gradients(r->gradients, r->n_targets, r->targets, cotangents, r->n_nodes, r->nodes));
+    CUSP_TRY(
+        cusp_gradients(r->gradients, r->n_targets, r->targets, cotangents, r->n_nodes, r->nodes));
   CUSP_TRY(adopt_gradients(r));
   return sum_up(r);
 }
@@ -237,14 +250,18 @@ static int push_gradients(lua_State *L, int index, const cusp_tape *tape) {
 /** tape:gradient(targets, sources, cotangents): a list, false where no path leads to a source. */
 static int tape_gradient(lua_State *L) { return push_gradients(L, 2, check_tape(L, "gradient")); }
 
-/** cusp.engine.gradients(targets, sources, cotangents): the same within a trace, where everything is kept. */
+/** cusp.engine.gradients(targets, sources, cotangents): the same within a trace, where everything
+ * is kept. */
 static int gradients(lua_State *L) { return push_gradients(L, 1, NULL); }
 
 void cusp_lua_open_tape(lua_State *L) {
-  static const luaL_Reg metamethods[] = {{"__gc", tape_close}, {"__close", tape_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"watch", tape_watch},       {"pause", tape_pause}, {"paused", tape_paused},
-                                     {"gradient", tape_gradient}, {"close", tape_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"tape", new_tape}, {"gradients", gradients}, {"recording", recording}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", tape_close}, {"__close", tape_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"watch", tape_watch},   {"pause", tape_pause},
+                                     {"paused", tape_paused}, {"gradient", tape_gradient},
+                                     {"close", tape_close},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"tape", new_tape}, {"gradients", gradients}, {"recording", recording}, {NULL, NULL}};
   cusp_lua_new_class(L, tape_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

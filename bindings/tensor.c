@@ -1,4 +1,5 @@
-/* Tensors in Lua: a userdata holding a node; fields, indexing, comparison, and the collector's knowledge of their bytes. */
+/* Tensors in Lua: a userdata holding a node; fields, indexing, comparison, and the collector's
+ * knowledge of their bytes. */
 #include "binding.h"
 #include "scope.h"
 
@@ -9,15 +10,17 @@ const char cusp_lua_tensor_kind[] = "cusp.Tensor";
 /* ------------------------------------------------------------------ the collector */
 
 /*
- * Lua sees a few bytes of userdata where megabytes hang. When the engine holds more than `collect_at` bytes, what is still
- * to be computed included, a collection runs before the next tensor is made: a young one first (in generational mode that
- * frees temporaries at little cost), a full one where that gave too little. The distance to the next one grows with what is
- * alive, and with Lua's own heap, whose marking is the price of a collection.
- * Many pending nodes are a reason too: those that nobody can reach any more need not be computed. What is left after a
- * collection is computed then, so that the same loop gives the same graphs, whose plans exist already.
- */
+ * Lua sees a few bytes of userdata where megabytes hang. When the engine holds more than
+ * `collect_at` bytes, what is still to be computed included, a collection runs before the next
+ * tensor is made: a young one first (in generational mode that frees temporaries at little cost), a
+ * full one where that gave too little. The distance to the next one grows with what is alive, and
+ * with Lua's own heap, whose marking is the price of a collection. Many pending nodes are a reason
+ * too: those that nobody can reach any more need not be computed. What is left after a collection
+ * is computed then, so that the same loop gives the same graphs, whose plans exist
+ * already. */
 #define LEAST_SLACK ((uint64_t)16 << 20)
-enum { MOST_PENDING = CUSP_PENDING_NODES / 2 }; /* before the engine's own bound, which collects nothing first */
+/* before the engine's own bound, which collects nothing first */
+enum { MOST_PENDING = CUSP_PENDING_NODES / 2 };
 
 static uint64_t collect_at = LEAST_SLACK, pending_limit = MOST_PENDING;
 
@@ -26,7 +29,9 @@ static uint64_t slack(lua_State *L, uint64_t held) {
   return most > LEAST_SLACK ? most : LEAST_SLACK;
 }
 
-static uint64_t held_bytes(void) { return cusp_memory_live() + cusp_graph_get_stats().pending_bytes; }
+static uint64_t held_bytes(void) {
+  return cusp_memory_live() + cusp_graph_get_stats().pending_bytes;
+}
 
 static void collect(lua_State *L, uint64_t before) {
   collect_at = UINT64_MAX; /* finalisers may make tensors */
@@ -126,7 +131,8 @@ int cusp_lua_push_nodes(lua_State *L, int count, cusp_node **nodes, bool as_tabl
 
 /* ------------------------------------------------------------------ checking arguments */
 
-static cusp_node *read_variable(lua_State *L, int index, cusp_variable *variable, const char *function) {
+static cusp_node *read_variable(lua_State *L, int index, cusp_variable *variable,
+                                const char *function) {
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_node *node;
   cusp_lua_enter(L);
@@ -150,7 +156,8 @@ cusp_node *cusp_lua_check_tensor(lua_State *L, int index, const char *function) 
   cusp_lua_variable *variable = cusp_lua_test_variable(L, index);
   if (variable && variable->variable)
     return read_variable(L, index, variable->variable, function);
-  cusp_lua_error(L, "%s: expected a tensor, got %s", function, tensor ? "one that has been closed" : cusp_lua_got(L, index));
+  cusp_lua_error(L, "%s: expected a tensor, got %s", function,
+                 tensor ? "one that has been closed" : cusp_lua_got(L, index));
   return NULL;
 }
 
@@ -191,14 +198,16 @@ static int push_field(lua_State *L, const cusp_node *node, const char *key) {
 
 /* ------------------------------------------------------------------ indexing */
 
-/* Slices of x, 0-based with exclusive stops, and then the shape that is left when `dropped` axes go. */
-static int push_slice(lua_State *L, cusp_node *x, const int64_t *start, const int64_t *stop, const int64_t *step, const bool *dropped,
-                      const char *function) {
+/* Slices of x, 0-based with exclusive stops, and then the shape that is left when `dropped` axes
+ * go. */
+static int push_slice(lua_State *L, cusp_node *x, const int64_t *start, const int64_t *stop,
+                      const int64_t *step, const bool *dropped, const char *function) {
   cusp_lua_mark_source(L);
   cusp_lua_tensor *result = cusp_lua_new_tensor(L);
   int ndim = x->type.shape.ndim;
   cusp_scope scope = cusp_scope_open();
-  cusp_node *y = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim));
+  cusp_node *y = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim),
+                             cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim));
   cusp_shape shape = {0};
   for (int axis = 0; y && axis < ndim; axis++)
     if (!dropped[axis])
@@ -215,7 +224,8 @@ static int push_slice(lua_State *L, cusp_node *x, const int64_t *start, const in
 }
 
 /* The whole of x in every axis. */
-static void whole(const cusp_shape *shape, int64_t *start, int64_t *stop, int64_t *step, bool *dropped) {
+static void whole(const cusp_shape *shape, int64_t *start, int64_t *stop, int64_t *step,
+                  bool *dropped) {
   for (int axis = 0; axis < shape->ndim; axis++) {
     start[axis] = 0;
     stop[axis] = shape->size[axis];
@@ -224,11 +234,13 @@ static void whole(const cusp_shape *shape, int64_t *start, int64_t *stop, int64_
   }
 }
 
-static int64_t check_row(lua_State *L, lua_Integer i, const cusp_shape *shape, int axis, const char *function) {
+static int64_t check_row(lua_State *L, lua_Integer i, const cusp_shape *shape, int axis,
+                         const char *function) {
   int64_t size = shape->size[axis];
   if (i == 0 || i > size || i < -size)
     cusp_lua_error(L,
-                   "%s: index %lld is out of range for axis %d of a tensor of shape %s (indices count from 1, negative ones from the end)",
+                   "%s: index %lld is out of range for axis %d of a tensor of shape %s (indices "
+                   "count from 1, negative ones from the end)",
                    function, (long long)i, axis + 1, cusp_shape_text(shape));
   return i > 0 ? i - 1 : size + i;
 }
@@ -238,10 +250,13 @@ static int push_row(lua_State *L, cusp_node *x, lua_Integer i) {
   int64_t start[CUSP_MAX_DIMS], stop[CUSP_MAX_DIMS], step[CUSP_MAX_DIMS];
   bool dropped[CUSP_MAX_DIMS];
   if (x->type.shape.ndim == 0)
-    return cusp_lua_error(L, "t[%lld]: the tensor is a scalar and has no axes to index; t:item() gives its value", (long long)i);
+    return cusp_lua_error(
+        L, "t[%lld]: the tensor is a scalar and has no axes to index; t:item() gives its value",
+        (long long)i);
   if (i == x->type.shape.size[0] + 1) /* where ipairs looks for the end */
     return cusp_lua_error(L,
-                          "t[i]: index %lld is out of range for axis 1 of a tensor of shape %s (pairs goes through a tensor: for i, "
+                          "t[i]: index %lld is out of range for axis 1 of a tensor of shape %s "
+                          "(pairs goes through a tensor: for i, "
                           "item in pairs(t) do; ipairs does not find its end)",
                           (long long)i, cusp_shape_text(&x->type.shape));
   whole(&x->type.shape, start, stop, step, dropped);
@@ -257,20 +272,26 @@ static int64_t slice_end(lua_State *L, int spec, int position, int axis, int64_t
   int type = lua_rawgeti(L, spec, position);
   lua_Integer value = type == LUA_TNUMBER ? lua_tointegerx(L, -1, &exact) : 0;
   if (type != LUA_TNIL && !exact)
-    cusp_lua_error(L, "slice: axis %d: expected {first, last, step} of integers, got %s", axis + 1, cusp_lua_got(L, -1));
+    cusp_lua_error(L, "slice: axis %d: expected {first, last, step} of integers, got %s", axis + 1,
+                   cusp_lua_got(L, -1));
   lua_pop(L, 1);
   return type == LUA_TNIL ? absent : value;
 }
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
+static int64_t clamp(int64_t value, int64_t low, int64_t high) {
+  return value < low ? low : value > high ? high : value;
+}
 
-/* {first, last, step} at stack index `spec`, inclusive and 1-based, into 0-based start and exclusive stop. */
-static void read_range(lua_State *L, int spec, int axis, int64_t size, int64_t *start, int64_t *stop, int64_t *step) {
+/* {first, last, step} at stack index `spec`, inclusive and 1-based, into 0-based start and
+ * exclusive stop. */
+static void read_range(lua_State *L, int spec, int axis, int64_t size, int64_t *start,
+                       int64_t *stop, int64_t *step) {
   *step = slice_end(L, spec, 3, axis, 1);
   if (*step == 0)
     cusp_lua_error(L, "slice: axis %d: the step is 0", axis + 1);
   bool forward = *step > 0;
-  int64_t first = slice_end(L, spec, 1, axis, forward ? 1 : -1), last = slice_end(L, spec, 2, axis, forward ? -1 : 1);
+  int64_t first = slice_end(L, spec, 1, axis, forward ? 1 : -1),
+          last = slice_end(L, spec, 2, axis, forward ? -1 : 1);
   if (first == 0 || (last == 0 && !forward)) /* {1, 0} is empty, as in string.sub */
     cusp_lua_error(L, "slice: axis %d: positions count from 1, got 0", axis + 1);
   first = first < 0 ? size + 1 + first : first;
@@ -286,8 +307,8 @@ static void read_range(lua_State *L, int spec, int axis, int64_t size, int64_t *
   }
 }
 
-static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape, int64_t *start, int64_t *stop, int64_t *step,
-                      bool *dropped) {
+static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape, int64_t *start,
+                      int64_t *stop, int64_t *step, bool *dropped) {
   if (lua_isnil(L, spec) || (lua_isboolean(L, spec) && lua_toboolean(L, spec)))
     return;
   if (lua_isinteger(L, spec)) {
@@ -297,13 +318,14 @@ static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape,
   } else if (lua_istable(L, spec)) {
     read_range(L, spec, axis, shape->size[axis], start, stop, step);
   } else {
-    cusp_lua_error(L, "slice: axis %d: expected {first, last, step}, {} or an index, got %s", axis + 1, cusp_lua_got(L, spec));
+    cusp_lua_error(L, "slice: axis %d: expected {first, last, step}, {} or an index, got %s",
+                   axis + 1, cusp_lua_got(L, spec));
   }
 }
 
 /**
- * t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an index drops its axis, and a last
- * before the first gives an axis of size 0.
+ * t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an
+ * index drops its axis, and a last before the first gives an axis of size 0.
  */
 static int tensor_slice(lua_State *L) {
   cusp_node *x = cusp_lua_check_tensor(L, 1, "slice");
@@ -311,10 +333,12 @@ static int tensor_slice(lua_State *L) {
   int64_t start[CUSP_MAX_DIMS], stop[CUSP_MAX_DIMS], step[CUSP_MAX_DIMS];
   bool dropped[CUSP_MAX_DIMS];
   if (lua_gettop(L) != 2 || !lua_istable(L, 2))
-    return cusp_lua_error(L, "slice: expected one table with a {first, last, step} for each axis, as in t:slice{{1, 2}, {}}");
+    return cusp_lua_error(L, "slice: expected one table with a {first, last, step} for each axis, "
+                             "as in t:slice{{1, 2}, {}}");
   lua_Integer specs = (lua_Integer)lua_rawlen(L, 2);
   if (specs > shape->ndim)
-    return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s", (long long)specs, cusp_shape_text(shape));
+    return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s",
+                          (long long)specs, cusp_shape_text(shape));
   whole(shape, start, stop, step, dropped);
   for (int axis = 0; axis < (int)specs; axis++) {
     lua_rawgeti(L, 2, axis + 1);
@@ -342,7 +366,8 @@ static int tensor_index(lua_State *L) {
 
 static int tensor_newindex(lua_State *L) {
   return cusp_lua_error(L,
-                        "tensors are values and cannot be changed; cusp.Variable holds one that can, ops.scatter_update and ops.where make "
+                        "tensors are values and cannot be changed; cusp.Variable holds one that "
+                        "can, ops.scatter_update and ops.where make "
                         "new ones (index %s)",
                         cusp_lua_got(L, 2));
 }
@@ -385,14 +410,16 @@ static int tensor_tostring(lua_State *L) {
 
 /* ------------------------------------------------------------------ comparison */
 
-/* Lua turns what < gives into a boolean, so it compares single elements; whole tensors are compared by functions. */
+/* Lua turns what < gives into a boolean, so it compares single elements; whole tensors are compared
+ * by functions. */
 static lua_Number check_comparable(lua_State *L, int index) {
   if (lua_type(L, index) == LUA_TNUMBER)
     return lua_tonumber(L, index);
   cusp_node *node = cusp_lua_check_tensor(L, index, "comparison");
   if (cusp_shape_count(&node->type.shape) != 1)
     cusp_lua_error(L,
-                   "comparison: < and <= compare tensors of one element, this one has shape %s; x:less(y), x:greater_equal(y) and the like "
+                   "comparison: < and <= compare tensors of one element, this one has shape %s; "
+                   "x:less(y), x:greater_equal(y) and the like "
                    "compare element by element",
                    cusp_shape_text(&node->type.shape));
   node = cusp_lua_check_value(L, index, "comparison");
@@ -414,11 +441,14 @@ static bool is_traced(lua_State *L, int index) {
   return tensor && tensor->node && tensor->node->trace;
 }
 
-/* == asks whether two are the same tensor, which for the values of a trace is hardly what was meant. */
+/* == asks whether two are the same tensor, which for the values of a trace is hardly what was
+ * meant. */
 static int tensor_equal(lua_State *L) {
   if ((is_traced(L, 1) || is_traced(L, 2)) && cusp_lua_called_by_user(L))
-    cusp_lua_error(L, "comparison: == and ~= do not compare the values of tensors, and a traced tensor has none yet; x:equal(y) with "
-                      "cusp.ops.where or cusp.ops.cond chooses by value, rawequal(x, y) asks whether they are one tensor");
+    cusp_lua_error(L, "comparison: == and ~= do not compare the values of tensors, and a traced "
+                      "tensor has none yet; x:equal(y) with "
+                      "cusp.ops.where or cusp.ops.cond chooses by value, rawequal(x, y) asks "
+                      "whether they are one tensor");
   lua_pushboolean(L, false);
   return 1;
 }
@@ -463,8 +493,9 @@ void cusp_lua_set_operators(lua_State *L) {
   }
   set_unary(L, "__unm", "negative");
   set_unary(L, "__bnot", "bitwise_not");
-  static const luaL_Reg shared[] = {{"__eq", tensor_equal},   {"__lt", tensor_less},     {"__le", tensor_less_equal},
-                                    {"__len", tensor_length}, {"__pairs", tensor_pairs}, {NULL, NULL}};
+  static const luaL_Reg shared[] = {{"__eq", tensor_equal},      {"__lt", tensor_less},
+                                    {"__le", tensor_less_equal}, {"__len", tensor_length},
+                                    {"__pairs", tensor_pairs},   {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
 }
 
@@ -474,9 +505,10 @@ void cusp_lua_open_tensor(lua_State *L) {
                                          {"__tostring", tensor_tostring},
                                          {"__newindex", tensor_newindex},
                                          {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"item", cusp_lua_tensor_item}, {"tolist", cusp_lua_tensor_tolist},
-                                     {"flat", cusp_lua_tensor_flat}, {"tobytes", cusp_lua_tensor_tobytes},
-                                     {"slice", tensor_slice},        {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"item", cusp_lua_tensor_item}, {"tolist", cusp_lua_tensor_tolist},
+      {"flat", cusp_lua_tensor_flat}, {"tobytes", cusp_lua_tensor_tobytes},
+      {"slice", tensor_slice},        {NULL, NULL}};
   luaL_newmetatable(L, cusp_lua_tensor_kind);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);

@@ -19,7 +19,8 @@ static void push_asked(lua_State *L) {
 
 void cusp_lua_note_truth(lua_State *L, int index) {
   cusp_node *node = cusp_lua_test_tensor(L, index)->node;
-  if (!node->trace || node->type.dtype != CUSP_BOOL || cusp_shape_count(&node->type.shape) != 1 || !cusp_lua_called_by_user(L))
+  if (!node->trace || node->type.dtype != CUSP_BOOL || cusp_shape_count(&node->type.shape) != 1 ||
+      !cusp_lua_called_by_user(L))
     return;
   index = lua_absindex(L, index);
   push_asked(L);
@@ -66,9 +67,11 @@ void cusp_lua_push_unused_truths(lua_State *L, const cusp_trace *trace, int outp
   lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= n; i++) {
     const cusp_node *node = node_at(L, found + 1, i);
-    if (!node || node->trace != trace || node->references > node->handles || is_listed(L, outputs, node))
+    if (!node || node->trace != trace || node->references > node->handles ||
+        is_listed(L, outputs, node))
       continue;
-    lua_pushfstring(L, "%s:%d: %s", node->file ? node->file : "?", (int)node->line, node->op ? node->op->name : "?");
+    lua_pushfstring(L, "%s:%d: %s", node->file ? node->file : "?", (int)node->line,
+                    node->op ? node->op->name : "?");
     lua_rawseti(L, found, (lua_Integer)lua_rawlen(L, found) + 1);
   }
   lua_pop(L, 1);
@@ -93,7 +96,8 @@ void cusp_lua_forget_truths(lua_State *L, const cusp_trace *trace) {
   lua_pop(L, 1);
 }
 
-/** cusp.engine.unnoted(f, ...): what f returns; the truth values that it asks for are looked at by the caller. */
+/** cusp.engine.unnoted(f, ...): what f returns; the truth values that it asks for are looked at by
+ * the caller. */
 static int unnoted(lua_State *L) {
   push_asked(L);
   lua_Integer before = (lua_Integer)lua_rawlen(L, -1);

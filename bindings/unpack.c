@@ -1,14 +1,16 @@
 /*
- * table.unpack also of numbers. Keras's `evaluate` returns a list that scripts unpack; here it returns its values, and
- * `table.unpack(model:evaluate{...})`, as it comes out of a translated script, gives them too. Lua's own table.unpack only
- * raises an error where its first argument is a number, so no program that works without Cusp changes its meaning.
+ * table.unpack also of numbers. Keras's `evaluate` returns a list that scripts unpack; here it
+ * returns its values, and `table.unpack(model:evaluate{...})`, as it comes out of a translated
+ * script, gives them too. Lua's own table.unpack only raises an error where its first argument is a
+ * number, so no program that works without Cusp changes its meaning.
  */
 
 #include "binding.h"
 
 #include <limits.h>
 
-/** `table.unpack(list [, first [, last]])` as in Lua's manual (6.6); given numbers, it returns all of its arguments. */
+/** `table.unpack(list [, first [, last]])` as in Lua's manual (6.6); given numbers, it returns all
+ * of its arguments. */
 static int unpack(lua_State *L) {
   if (lua_type(L, 1) == LUA_TNUMBER)
     return lua_gettop(L);

@@ -1,4 +1,5 @@
-/* Variables in Lua: a userdata holding an engine variable, with a table of its own for the fields that Lua sets. */
+/* Variables in Lua: a userdata holding an engine variable, with a table of its own for the fields
+ * that Lua sets. */
 #include "binding.h"
 
 #include <string.h>
@@ -75,7 +76,8 @@ static int new_variable(lua_State *L) {
 
 /* ------------------------------------------------------------------ assigning */
 
-/* What is no tensor yet gets the variable's dtype; a Lua number stands for the variable's shape filled with it. */
+/* What is no tensor yet gets the variable's dtype; a Lua number stands for the variable's shape
+ * filled with it. */
 static cusp_status read_value(cusp_node **value, lua_State *L, const cusp_variable *variable) {
   if (lua_type(L, 2) == LUA_TTABLE)
     return cusp_lua_to_node(value, L, 2, (int)variable->type.dtype);
@@ -87,7 +89,8 @@ static cusp_status read_value(cusp_node **value, lua_State *L, const cusp_variab
   return cusp_lua_to_node(value, L, 2, CUSP_LUA_ANY_DTYPE);
 }
 
-/* Assigns value, or present `operation` value; `operation` is a row's name or NULL. Returns the variable. */
+/* Assigns value, or present `operation` value; `operation` is a row's name or NULL. Returns the
+ * variable. */
 static int assign(lua_State *L, const char *function, const char *operation) {
   cusp_variable *variable = check_variable(L, 1, function);
   cusp_node *value, *present;
@@ -116,7 +119,8 @@ static int variable_assign(lua_State *L) { return assign(L, "assign", NULL); }
 static int variable_assign_add(lua_State *L) { return assign(L, "assign_add", "add"); }
 static int variable_assign_sub(lua_State *L) { return assign(L, "assign_sub", "subtract"); }
 
-static cusp_status assign_list(lua_State *L, int count, cusp_variable **variables, cusp_node **values) {
+static cusp_status assign_list(lua_State *L, int count, cusp_variable **variables,
+                               cusp_node **values) {
   for (int i = 0; i < count; i++) {
     lua_rawgeti(L, 1, i + 1);
     variables[i] = check_variable(L, lua_gettop(L), "assign_all");
@@ -188,7 +192,8 @@ static int variable_index(lua_State *L) {
   if (push_field(L, variable, lua_tostring(L, 2)))
     return 1;
   lua_getiuservalue(L, 1, 1);
-  if (push_from(L, lua_gettop(L)) || push_from(L, lua_upvalueindex(1)) || push_from(L, lua_upvalueindex(2)))
+  if (push_from(L, lua_gettop(L)) || push_from(L, lua_upvalueindex(1)) ||
+      push_from(L, lua_upvalueindex(2)))
     return 1;
   lua_pushnil(L);
   return 1;
@@ -202,8 +207,11 @@ static int variable_newindex(lua_State *L) {
     variable->trainable = lua_toboolean(L, 3);
     return 0;
   }
-  if (!*key || !strcmp(key, "value") || !strcmp(key, "shape") || !strcmp(key, "dtype") || !strcmp(key, "ndim"))
-    return cusp_lua_error(L, "a variable's %s cannot be set like a field; v:assign(value) changes its value", *key ? key : "elements");
+  if (!*key || !strcmp(key, "value") || !strcmp(key, "shape") || !strcmp(key, "dtype") ||
+      !strcmp(key, "ndim"))
+    return cusp_lua_error(
+        L, "a variable's %s cannot be set like a field; v:assign(value) changes its value",
+        *key ? key : "elements");
   if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
     lua_newtable(L);
     lua_pushvalue(L, -1);
@@ -223,7 +231,8 @@ static int variable_tostring(lua_State *L) {
   }
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
-  const char *name = lua_istable(L, 2) && (lua_getfield(L, 2, "path") == LUA_TSTRING || lua_getfield(L, 2, "name") == LUA_TSTRING)
+  const char *name = lua_istable(L, 2) && (lua_getfield(L, 2, "path") == LUA_TSTRING ||
+                                           lua_getfield(L, 2, "name") == LUA_TSTRING)
                          ? lua_tostring(L, -1)
                          : NULL;
   cusp_node *value = cusp_lua_check_tensor(L, 1, "tostring");
@@ -242,10 +251,14 @@ static int variable_tostring(lua_State *L) {
 
 /* The module table is on the top, with tensor_methods in the tensors' metatable. */
 void cusp_lua_open_variable(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-      {"__gc", variable_release}, {"__tostring", variable_tostring}, {"__newindex", variable_newindex}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"assign", variable_assign}, {"assign_add", variable_assign_add}, {"assign_sub", variable_assign_sub}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", variable_release},
+                                         {"__tostring", variable_tostring},
+                                         {"__newindex", variable_newindex},
+                                         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"assign", variable_assign},
+                                     {"assign_add", variable_assign_add},
+                                     {"assign_sub", variable_assign_sub},
+                                     {NULL, NULL}};
   int module = lua_gettop(L);
   luaL_newmetatable(L, cusp_lua_variable_kind);
   luaL_setfuncs(L, metamethods, 0);

@@ -1,6 +1,7 @@
 /**
- * cusp.native.cairo: canvas(format, width, height, scale) → a canvas to draw on; canvas:finish() gives the picture's bytes.
- * Lengths are in units of 1/72 inch, (0, 0) is at the upper left; a colour is red, green, blue and alpha from 0 to 1.
+ * cusp.native.cairo: canvas(format, width, height, scale) → a canvas to draw on; canvas:finish()
+ * gives the picture's bytes. Lengths are in units of 1/72 inch, (0, 0) is at the upper left; a
+ * colour is red, green, blue and alpha from 0 to 1.
  */
 #include <cairo-svg.h>
 #include <cairo.h>
@@ -62,16 +63,20 @@ static canvas *check_canvas(lua_State *L) {
 static int new_canvas(lua_State *L) {
   static const char *const formats[] = {"png", "svg", NULL};
   int svg = luaL_checkoption(L, 1, NULL, formats);
-  double width = luaL_checknumber(L, 2), height = luaL_checknumber(L, 3), scale = svg ? 1 : luaL_optnumber(L, 4, 1);
-  luaL_argcheck(L, width * scale >= 1 && width * scale <= LARGEST, 2, "a picture is 1 to 20000 pixels wide");
-  luaL_argcheck(L, height * scale >= 1 && height * scale <= LARGEST, 3, "a picture is 1 to 20000 pixels high");
+  double width = luaL_checknumber(L, 2), height = luaL_checknumber(L, 3),
+         scale = svg ? 1 : luaL_optnumber(L, 4, 1);
+  luaL_argcheck(L, width * scale >= 1 && width * scale <= LARGEST, 2,
+                "a picture is 1 to 20000 pixels wide");
+  luaL_argcheck(L, height * scale >= 1 && height * scale <= LARGEST, 3,
+                "a picture is 1 to 20000 pixels high");
   canvas *self = lua_newuserdatauv(L, sizeof *self, 0);
   memset(self, 0, sizeof *self);
   luaL_setmetatable(L, CANVAS);
   if (svg)
     self->surface = cairo_svg_surface_create_for_stream(append, self, width, height);
   else
-    self->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * scale + 0.5), (int)(height * scale + 0.5));
+    self->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(width * scale + 0.5),
+                                               (int)(height * scale + 0.5));
   check(L, cairo_surface_status(self->surface));
   self->context = cairo_create(self->surface);
   check(L, cairo_status(self->context));
@@ -131,7 +136,8 @@ static int line(lua_State *L) {
 /** canvas:rectangle(x, y, width, height, color): filled. [-0, +0, e] */
 static int rectangle(lua_State *L) {
   canvas *self = check_canvas(L);
-  cairo_rectangle(self->context, luaL_checknumber(L, 2), luaL_checknumber(L, 3), luaL_checknumber(L, 4), luaL_checknumber(L, 5));
+  cairo_rectangle(self->context, luaL_checknumber(L, 2), luaL_checknumber(L, 3),
+                  luaL_checknumber(L, 4), luaL_checknumber(L, 5));
   set_color(L, self, 6);
   cairo_fill(self->context);
   return 0;
@@ -141,7 +147,8 @@ static int rectangle(lua_State *L) {
 static int dot(lua_State *L) {
   canvas *self = check_canvas(L);
   cairo_new_sub_path(self->context);
-  cairo_arc(self->context, luaL_checknumber(L, 2), luaL_checknumber(L, 3), luaL_checknumber(L, 4), 0, 6.283185307179586);
+  cairo_arc(self->context, luaL_checknumber(L, 2), luaL_checknumber(L, 3), luaL_checknumber(L, 4),
+            0, 6.283185307179586);
   set_color(L, self, 5);
   cairo_fill(self->context);
   return 0;
@@ -151,7 +158,8 @@ static int dot(lua_State *L) {
 static int clip(lua_State *L) {
   canvas *self = check_canvas(L);
   cairo_save(self->context);
-  cairo_rectangle(self->context, luaL_checknumber(L, 2), luaL_checknumber(L, 3), luaL_checknumber(L, 4), luaL_checknumber(L, 5));
+  cairo_rectangle(self->context, luaL_checknumber(L, 2), luaL_checknumber(L, 3),
+                  luaL_checknumber(L, 4), luaL_checknumber(L, 5));
   cairo_clip(self->context);
   return 0;
 }
@@ -163,7 +171,8 @@ static int unclip(lua_State *L) {
 
 static void set_font(lua_State *L, const canvas *self, int size, int bold) {
   cairo_select_font_face(self->context, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                         lua_toboolean(L, bold) ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+                         lua_toboolean(L, bold) ? CAIRO_FONT_WEIGHT_BOLD
+                                                : CAIRO_FONT_WEIGHT_NORMAL);
   cairo_set_font_size(self->context, luaL_checknumber(L, size));
 }
 
@@ -179,7 +188,8 @@ static int extent(lua_State *L) {
   return 1;
 }
 
-/** canvas:text(x, y, text, size, color, align, bold): the base line at y; `align` is 0 (left of the text at x) to 1 (right). [-0, +0, e] */
+/** canvas:text(x, y, text, size, color, align, bold): the base line at y; `align` is 0 (left of the
+ * text at x) to 1 (right). [-0, +0, e] */
 static int text(lua_State *L) {
   canvas *self = check_canvas(L);
   double x = luaL_checknumber(L, 2), y = luaL_checknumber(L, 3);
@@ -195,8 +205,9 @@ static int text(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"line", line}, {"rectangle", rectangle}, {"dot", dot},       {"clip", clip}, {"unclip", unclip},
-                                   {"text", text}, {"extent", extent},       {"finish", finish}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"line", line},     {"rectangle", rectangle}, {"dot", dot},
+                                   {"clip", clip},     {"unclip", unclip},       {"text", text},
+                                   {"extent", extent}, {"finish", finish},       {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", release}, {"__close", release}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"canvas", new_canvas}, {NULL, NULL}};
 

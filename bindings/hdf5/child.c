@@ -1,4 +1,5 @@
-/* The forked child that lets libhdf5 look at a file from outside, and the parent's end of the pipe. */
+/* The forked child that lets libhdf5 look at a file from outside, and the parent's end of the
+ * pipe. */
 #define _GNU_SOURCE
 #include "native.h"
 
@@ -56,7 +57,8 @@ static rlim_t mapped_bytes(void) {
 
 /* Signals end the child as they end a program without handlers, quietly. */
 static void default_signals(void) {
-  static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGALRM, SIGHUP};
+  static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGSEGV, SIGBUS,
+                                SIGFPE, SIGILL,  SIGABRT, SIGXCPU, SIGALRM, SIGHUP};
   sigset_t none;
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
     signal(signals[i], SIG_DFL);
@@ -65,18 +67,20 @@ static void default_signals(void) {
 }
 
 /*
- * Nothing of the parent's but the file (descriptor 3) and the pipe (4) stays open; what is printed goes nowhere. All others are closed
- * first, as few may be allowed.
+ * Nothing of the parent's but the file (descriptor 3) and the pipe (4) stays open; what is printed
+ * goes nowhere. All others are closed first, as few may be allowed.
  */
 static bool keep_descriptors(int file, int pipe) {
-  unsigned low = (unsigned)(file < pipe ? file : pipe), high = (unsigned)(file < pipe ? pipe : file);
+  unsigned low = (unsigned)(file < pipe ? file : pipe),
+           high = (unsigned)(file < pipe ? pipe : file);
   if (low > 0)
     close_range(0, low - 1, 0);
   if (high - low > 1)
     close_range(low + 1, high - 1, 0);
   close_range(high + 1, ~0u, 0);
   int spare_file = fcntl(file, F_DUPFD, 5), spare_pipe = fcntl(pipe, F_DUPFD, 5);
-  bool kept = spare_file >= 0 && spare_pipe >= 0 && dup2(spare_file, 3) == 3 && dup2(spare_pipe, 4) == 4;
+  bool kept =
+      spare_file >= 0 && spare_pipe >= 0 && dup2(spare_file, 3) == 3 && dup2(spare_pipe, 4) == 4;
   for (int i = 0; i < 3; i++)
     close(i);
   kept = kept && open("/dev/null", O_RDWR) == 0 && dup2(0, 1) == 1 && dup2(0, 2) == 2;
@@ -118,7 +122,8 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Waits for the child, which is killed first unless it has closed its end by itself. Returns how it ended. */
+/* Waits for the child, which is killed first unless it has closed its end by itself. Returns how it
+ * ended. */
 static int reap(request *r, bool kill_it) {
   int status = 0;
   if (r->child <= 0)
@@ -155,7 +160,9 @@ static request *new_request(lua_State *L) {
   return r;
 }
 
-static int fail(lua_State *L, const char *path, const char *what) { return cusp_hdf5_fail(L, "%s: %s", path, what); }
+static int fail(lua_State *L, const char *path, const char *what) {
+  return cusp_hdf5_fail(L, "%s: %s", path, what);
+}
 
 static void start_child(lua_State *L, request *r, const char *path) {
   int ends[2];
@@ -223,8 +230,8 @@ static void raise_end(lua_State *L, const char *path, int status) {
   if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
     fail(L, path, "reading it took too long; the file is damaged, or needs a larger `timeout`");
   if (WIFSIGNALED(status))
-    cusp_hdf5_fail(L, "%s: the file is damaged: libhdf5 stopped at it with signal %d (%s)", path, WTERMSIG(status),
-                   strsignal(WTERMSIG(status)));
+    cusp_hdf5_fail(L, "%s: the file is damaged: libhdf5 stopped at it with signal %d (%s)", path,
+                   WTERMSIG(status), strsignal(WTERMSIG(status)));
   if (WEXITSTATUS(status) == NO_DESCRIPTORS)
     fail(L, path, "it cannot be read: this process may not open enough files (ulimit -n)");
   fail(L, path, "the file is damaged: libhdf5 gave up at it");

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define INDEXED_AT_ONCE 256                  /* chunks whose places are sent with the tree; more are looked up when asked for */
+/* chunks whose places are sent with the tree; more are looked up when asked for */
+#define INDEXED_AT_ONCE 256
 #define MOST_CHUNKS ((uint64_t)4 << 20)      /* of a dataset */
 #define SENT_AT_ONCE ((uint64_t)1 << 16)     /* bytes of values sent with the tree */
 #define VARIABLE_STRING_BYTES (uint64_t)(64) /* for that decision alone */
@@ -23,11 +24,15 @@ typedef struct subject {
   bool readable; /* its type is understood, and nothing forbids its storage */
 } subject;
 
-static herr_t read_dataset(hid_t dataset, hid_t type, void *to) { return H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to); }
+static herr_t read_dataset(hid_t dataset, hid_t type, void *to) {
+  return H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
+}
 
 static bool open_subject(subject *s, hid_t dataset) {
-  *s = (subject){
-      .dataset = dataset, .type = H5Dget_type(dataset), .space = H5Dget_space(dataset), .properties = H5Dget_create_plist(dataset)};
+  *s = (subject){.dataset = dataset,
+                 .type = H5Dget_type(dataset),
+                 .space = H5Dget_space(dataset),
+                 .properties = H5Dget_create_plist(dataset)};
   s->layout = s->properties < 0 ? H5D_LAYOUT_ERROR : H5Pget_layout(s->properties);
   return s->type >= 0 && s->space >= 0 && s->layout != H5D_LAYOUT_ERROR;
 }
@@ -62,8 +67,9 @@ static bool measure_grid(grid *g, const subject *s) {
 }
 
 /*
- * The place of the chunk at `index` of the grid, all zero for one that was never written. Looking one up by number (H5Dget_chunk_info)
- * walks over all chunks before it; reading it while the driver only notes what is asked of it takes a logarithm's time.
+ * The place of the chunk at `index` of the grid, all zero for one that was never written. Looking
+ * one up by number (H5Dget_chunk_info) walks over all chunks before it; reading it while the driver
+ * only notes what is asked of it takes a logarithm's time.
  */
 static bool find_chunk(place_record *record, const subject *s, const grid *g, uint64_t index) {
   hsize_t start[H5S_MAX_RANK];
@@ -81,11 +87,13 @@ static bool find_chunk(place_record *record, const subject *s, const grid *g, ui
   *record = (place_record){0};
   if (!read || !place.known)
     return false;
-  *record = (place_record){place.offset, place.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)place.bytes, skipped};
+  *record = (place_record){place.offset,
+                           place.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)place.bytes, skipped};
   return true;
 }
 
-/* Sends `index`: nothing where no chunk was ever written. A chunk that is listed but cannot be found means damage. */
+/* Sends `index`: nothing where no chunk was ever written. A chunk that is listed but cannot be
+ * found means damage. */
 static bool send_index(stream *out, const subject *s, const grid *g) {
   hsize_t listed = 0;
   uint64_t found = 0, bytes = g->count * sizeof(place_record);
@@ -115,7 +123,8 @@ static const char *known_filter(H5Z_filter_t filter) {
                                            : NULL;
 }
 
-/* Sends `filters`, their names in the order of writing; one that is not understood makes the dataset unreadable. */
+/* Sends `filters`, their names in the order of writing; one that is not understood makes the
+ * dataset unreadable. */
 static bool send_filters(stream *out, const subject *s) {
   int count = H5Pget_nfilters(s->properties);
   char unknown[64] = "";
@@ -124,10 +133,12 @@ static bool send_filters(stream *out, const subject *s) {
     unsigned flags, settings[8] = {0}, configuration;
     size_t values = 8;
     char name[32] = "";
-    H5Z_filter_t filter = H5Pget_filter2(s->properties, (unsigned)i, &flags, &values, settings, sizeof name, name, &configuration);
+    H5Z_filter_t filter = H5Pget_filter2(s->properties, (unsigned)i, &flags, &values, settings,
+                                         sizeof name, name, &configuration);
     const char *known = known_filter(filter);
     if (!known)
-      snprintf(unknown, sizeof unknown, "the filter %.31s (%d)", *name ? name : "without a name", (int)filter);
+      snprintf(unknown, sizeof unknown, "the filter %.31s (%d)", *name ? name : "without a name",
+               (int)filter);
     stream_integer(out, i + 1);
     stream_text(out, known ? known : unknown);
   }
@@ -141,7 +152,8 @@ static bool send_fill(stream *out, const subject *s) {
   char fill[8] = {0};
   size_t bytes = H5Tget_size(s->type);
   H5D_fill_value_t defined = H5D_FILL_VALUE_UNDEFINED;
-  bool given = H5Pfill_value_defined(s->properties, &defined) >= 0 && defined == H5D_FILL_VALUE_USER_DEFINED;
+  bool given =
+      H5Pfill_value_defined(s->properties, &defined) >= 0 && defined == H5D_FILL_VALUE_USER_DEFINED;
   if (bytes > sizeof fill || (given && H5Pget_fill_value(s->properties, s->type, fill) < 0)) {
     cusp_hdf5_send_error(out, "its fill value cannot be read");
     return false;
@@ -183,7 +195,8 @@ static void send_contiguous(stream *out, const subject *s) {
   }
   haddr_t offset = H5Dget_offset(s->dataset);
   uint64_t stored = H5Dget_storage_size(s->dataset), needed;
-  if (__builtin_mul_overflow(s->count, (uint64_t)H5Tget_size(s->type), &needed) || stored < needed || offset > INT64_MAX)
+  if (__builtin_mul_overflow(s->count, (uint64_t)H5Tget_size(s->type), &needed) ||
+      stored < needed || offset > INT64_MAX)
     cusp_hdf5_send_error(out, "its storage is smaller than its shape");
   else
     stream_set_integer(out, "offset", (int64_t)offset);
@@ -193,7 +206,8 @@ static void send_contiguous(stream *out, const subject *s) {
 static bool send_layout(stream *out, const subject *s) {
   static const char *const names[] = {"compact", "contiguous", "chunked"};
   if (s->layout == H5D_VIRTUAL || H5Pget_external_count(s->properties) > 0) {
-    stream_set_text(out, "unsupported", s->layout == H5D_VIRTUAL ? "a virtual layout" : "external storage");
+    stream_set_text(out, "unsupported",
+                    s->layout == H5D_VIRTUAL ? "a virtual layout" : "external storage");
     return false;
   }
   if (s->layout < H5D_COMPACT || s->layout > H5D_CHUNKED) {
@@ -214,7 +228,9 @@ static bool send_subject_contents(stream *out, const subject *s) {
 }
 
 static void send_storage(stream *out, const subject *s) {
-  uint64_t element = is_string(s) && H5Tis_variable_str(s->type) > 0 ? VARIABLE_STRING_BYTES : H5Tget_size(s->type), bytes;
+  uint64_t element = is_string(s) && H5Tis_variable_str(s->type) > 0 ? VARIABLE_STRING_BYTES
+                                                                     : H5Tget_size(s->type),
+           bytes;
   if (s->count == 0)
     cusp_hdf5_send_values(out, s->dataset, s->type, s->space, 0, read_dataset);
   else if (s->layout == H5D_CHUNKED && !is_string(s))

@@ -11,11 +11,13 @@ int cusp_hdf5_fail(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
-static const luaL_Reg functions[] = {{"parse", cusp_hdf5_parse}, {"create", cusp_hdf5_create}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"parse", cusp_hdf5_parse}, {"create", cusp_hdf5_create}, {NULL, NULL}};
 
 /*
- * libhdf5 is ready before a child is forked, so that no child spends time on it. It prints nothing, loads no plug-ins (a file could name
- * one), and runs nothing when the program ends: its clean-up may trip over what a failed write left behind.
+ * libhdf5 is ready before a child is forked, so that no child spends time on it. It prints nothing,
+ * loads no plug-ins (a file could name one), and runs nothing when the program ends: its clean-up
+ * may trip over what a failed write left behind.
  */
 __attribute__((visibility("default"))) int luaopen_cusp_native_hdf5(lua_State *L) {
   H5dont_atexit();

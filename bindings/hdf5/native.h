@@ -3,11 +3,12 @@
 /*
  * What the files of the module cusp.native.hdf5 share.
  *
- * Reading: a file from outside is looked at by libhdf5 only in a forked child (child.c), through a driver (read_driver.c) that gives
- * it the bytes of one open descriptor and nothing else. The child walks the file (walk.c, dataset.c, types.c) and sends what it
- * finds as a stream of Lua values (stream.h) through a pipe. What comes out of the pipe is not trusted either.
- * Writing: libhdf5 lays out a new file in this process (write.c) on pages in memory (write_driver.c); the numbers of the datasets
- * never pass through it.
+ * Reading: a file from outside is looked at by libhdf5 only in a forked child (child.c), through a
+ * driver (read_driver.c) that gives it the bytes of one open descriptor and nothing else. The child
+ * walks the file (walk.c, dataset.c, types.c) and sends what it finds as a stream of Lua values
+ * (stream.h) through a pipe. What comes out of the pipe is not trusted either. Writing: libhdf5
+ * lays out a new file in this process (write.c) on pages in memory (write_driver.c); the numbers of
+ * the datasets never pass through it.
  */
 
 #include "stream.h"
@@ -34,26 +35,34 @@ typedef struct cusp_hdf5_place {
 void cusp_hdf5_note_places(bool on);
 cusp_hdf5_place cusp_hdf5_noted_place(void);
 
-/* ------------------------------------------------------------------ walk.c, dataset.c, types.c: all in the child */
+/* ------------------------------------------------------------------ walk.c, dataset.c, types.c:
+ * all in the child */
 
-/** Sends the whole tree: {root =, objects = {{kind =, links =, attributes =, ...}, ...}}, or {error =}. */
+/** Sends the whole tree: {root =, objects = {{kind =, links =, attributes =, ...}, ...}}, or {error
+ * =}. */
 void cusp_hdf5_send_tree(stream *out, int descriptor);
-/** Sends the contents of the dataset at an object's address: {index =} or {values =}, or {error =}. */
+/** Sends the contents of the dataset at an object's address: {index =} or {values =}, or {error
+ * =}. */
 void cusp_hdf5_send_contents(stream *out, int descriptor, haddr_t address);
 
-/** Sends the fields of a dataset into the open table: type, shape, layout, and its contents where they are small. */
+/** Sends the fields of a dataset into the open table: type, shape, layout, and its contents where
+ * they are small. */
 void cusp_hdf5_send_dataset(stream *out, hid_t dataset);
 /** Sends the field `index` (chunks) or `values` (anything held in line). */
 bool cusp_hdf5_send_dataset_contents(stream *out, hid_t dataset);
 /** Sends {{name =, type fields, shape =, values =}, ...} for all attributes of an object. */
 void cusp_hdf5_send_attributes(stream *out, hid_t object);
-/** Sends the fields type ("string"), dtype, big_endian, size, variable, charset, padding or unsupported. True where values can be read. */
+/** Sends the fields type ("string"), dtype, big_endian, size, variable, charset, padding or
+ * unsupported. True where values can be read. */
 bool cusp_hdf5_send_type(stream *out, hid_t type);
-/** Sends the fields `shape` and `null`; *count is the number of elements. False where they are too many to count. */
+/** Sends the fields `shape` and `null`; *count is the number of elements. False where they are too
+ * many to count. */
 bool cusp_hdf5_send_space(stream *out, hid_t space, uint64_t *count);
-/** Sends the field `values`: the bytes, or a list of strings; "" or {} for none. `read` gets the memory to fill. */
+/** Sends the field `values`: the bytes, or a list of strings; "" or {} for none. `read` gets the
+ * memory to fill. */
 typedef herr_t (*cusp_hdf5_read)(hid_t object, hid_t type, void *to);
-bool cusp_hdf5_send_values(stream *out, hid_t object, hid_t type, hid_t space, uint64_t count, cusp_hdf5_read read);
+bool cusp_hdf5_send_values(stream *out, hid_t object, hid_t type, hid_t space, uint64_t count,
+                           cusp_hdf5_read read);
 /** Sends the field `error` with the reason that libhdf5 gives, behind `what`. */
 void cusp_hdf5_send_error(stream *out, const char *what);
 /** The innermost reason of libhdf5's error stack, which is cleared; "" if there is none. */
@@ -64,11 +73,13 @@ const char *cusp_hdf5_reason(void);
 /** As luaL_error, without a position: the Lua code around it knows the user's. */
 int cusp_hdf5_fail(lua_State *L, const char *format, ...);
 
-/* ------------------------------------------------------------------ child.c, write.c: functions of the module */
+/* ------------------------------------------------------------------ child.c, write.c: functions of
+ * the module */
 
 /**
- * parse(path, descriptor, seconds, check_interrupt[, address]) → the table that the child sent: the whole tree, or the contents of the
- * dataset at an address. `path` is for messages; `check_interrupt` is called when a signal came and may raise an error.
+ * parse(path, descriptor, seconds, check_interrupt[, address]) → the table that the child sent: the
+ * whole tree, or the contents of the dataset at an address. `path` is for messages;
+ * `check_interrupt` is called when a signal came and may raise an error.
  */
 int cusp_hdf5_parse(lua_State *L);
 /** create() → a new file; its methods are in write.c. */
@@ -88,7 +99,8 @@ bool cusp_hdf5_pages_failed(const cusp_hdf5_pages *pages);
 /** From now on writes of raw data write nothing and only note their place. */
 void cusp_hdf5_pages_note_places(cusp_hdf5_pages *pages, bool on);
 cusp_hdf5_place cusp_hdf5_pages_noted_place(const cusp_hdf5_pages *pages);
-/** The next run of written bytes at or after *offset: sets *offset and the length, returns the bytes, NULL at the end. */
+/** The next run of written bytes at or after *offset: sets *offset and the length, returns the
+ * bytes, NULL at the end. */
 const void *cusp_hdf5_pages_next(const cusp_hdf5_pages *pages, uint64_t *offset, size_t *bytes);
 /** Size of the file. */
 uint64_t cusp_hdf5_pages_end(const cusp_hdf5_pages *pages);

@@ -1,6 +1,6 @@
 /*
- * A driver of libhdf5 that reads one descriptor. Whatever a file says of other files (external links and data, virtual datasets,
- * family members), this driver opens nothing else.
+ * A driver of libhdf5 that reads one descriptor. Whatever a file says of other files (external
+ * links and data, virtual datasets, family members), this driver opens nothing else.
  */
 #include "native.h"
 
@@ -31,7 +31,8 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t properties, h
   static read_file file;
   struct stat info;
   (void)properties, (void)largest;
-  if (strcmp(name, ONLY_NAME) != 0 || (flags & H5F_ACC_RDWR) || open_descriptor < 0 || fstat(open_descriptor, &info) != 0)
+  if (strcmp(name, ONLY_NAME) != 0 || (flags & H5F_ACC_RDWR) || open_descriptor < 0 ||
+      fstat(open_descriptor, &info) != 0)
     return NULL;
   file = (read_file){.end_of_file = (haddr_t)info.st_size};
   return &file.base;
@@ -65,7 +66,8 @@ static haddr_t driver_get_eof(const H5FD_t *file, H5FD_mem_t type) {
 }
 
 /* As libhdf5's own drivers, zeros stand for what lies past the end of the file. */
-static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t bytes, void *to) {
+static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address,
+                          size_t bytes, void *to) {
   char *next = to;
   (void)transfer, (void)file;
   if (type == H5FD_MEM_DRAW && noting_places) {
@@ -92,7 +94,8 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t
 }
 
 /* A driver must have one; files are opened for reading only. */
-static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t bytes, const void *from) {
+static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address,
+                           size_t bytes, const void *from) {
   (void)file, (void)type, (void)transfer, (void)address, (void)bytes, (void)from;
   return -1;
 }

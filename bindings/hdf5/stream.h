@@ -1,9 +1,10 @@
 #ifndef CUSP_BINDINGS_HDF5_STREAM_H
 #define CUSP_BINDINGS_HDF5_STREAM_H
 /*
- * Lua values as bytes, from the child that reads a file to its parent: a table is '{', then keys (a string or an integer) each
- * followed by its value, then '}'; a string 's', 8 bytes of length, its bytes; an integer 'i' and 8 bytes; booleans 't' and 'f'.
- * Integers are in this machine's order: both ends are one program.
+ * Lua values as bytes, from the child that reads a file to its parent: a table is '{', then keys (a
+ * string or an integer) each followed by its value, then '}'; a string 's', 8 bytes of length, its
+ * bytes; an integer 'i' and 8 bytes; booleans 't' and 'f'. Integers are in this machine's order:
+ * both ends are one program.
  */
 
 #include <lua.h>
@@ -38,7 +39,8 @@ void stream_set_integer(stream *s, const char *key, int64_t value);
 void stream_set_boolean(stream *s, const char *key, bool value);
 void stream_open_field(stream *s, const char *key);
 
-/** Pushes the value that a whole stream holds, or returns the reason why it is malformed (nothing is pushed then). [-0, +(0|1), m] */
+/** Pushes the value that a whole stream holds, or returns the reason why it is malformed (nothing
+ * is pushed then). [-0, +(0|1), m] */
 const char *stream_decode(lua_State *L, const unsigned char *data, size_t bytes);
 
 #endif

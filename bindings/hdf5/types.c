@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one attribute or dataset held in line may have, and all of them together (the parent's own limit lies higher). */
+/* What one attribute or dataset held in line may have, and all of them together (the parent's own
+ * limit lies higher). */
 #define MOST_BYTES ((uint64_t)64 << 20)
 #define MOST_SENT ((uint64_t)192 << 20)
 
@@ -45,21 +46,25 @@ static const char *float_dtype(hid_t type) {
   static const struct {
     const char *dtype;
     size_t bytes, exponent_at, exponent_bits, mantissa_bits, bias;
-  } known[] = {
-      {"float16", 2, 10, 5, 10, 15}, {"bfloat16", 2, 7, 8, 7, 127}, {"float32", 4, 23, 8, 23, 127}, {"float64", 8, 52, 11, 52, 1023}};
+  } known[] = {{"float16", 2, 10, 5, 10, 15},
+               {"bfloat16", 2, 7, 8, 7, 127},
+               {"float32", 4, 23, 8, 23, 127},
+               {"float64", 8, 52, 11, 52, 1023}};
   size_t sign, exponent_at, exponent_bits, mantissa_at, mantissa_bits;
   if (H5Tget_fields(type, &sign, &exponent_at, &exponent_bits, &mantissa_at, &mantissa_bits) < 0)
     return NULL;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (H5Tget_size(type) == known[i].bytes && sign == 8 * known[i].bytes - 1 && exponent_at == known[i].exponent_at &&
-        exponent_bits == known[i].exponent_bits && mantissa_at == 0 && mantissa_bits == known[i].mantissa_bits &&
+    if (H5Tget_size(type) == known[i].bytes && sign == 8 * known[i].bytes - 1 &&
+        exponent_at == known[i].exponent_at && exponent_bits == known[i].exponent_bits &&
+        mantissa_at == 0 && mantissa_bits == known[i].mantissa_bits &&
         H5Tget_ebias(type) == known[i].bias)
       return known[i].dtype;
   return NULL;
 }
 
 static const char *integer_dtype(hid_t type) {
-  static const char *const names[2][4] = {{"uint8", "uint16", "uint32", "uint64"}, {"int8", "int16", "int32", "int64"}};
+  static const char *const names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
+                                          {"int8", "int16", "int32", "int64"}};
   size_t bytes = H5Tget_size(type);
   int row = bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : bytes == 8 ? 3 : -1;
   if (row < 0 || H5Tget_precision(type) != 8 * bytes || H5Tget_offset(type) != 0)
@@ -70,8 +75,9 @@ static const char *integer_dtype(hid_t type) {
 /* h5py's booleans: an enumeration of FALSE and TRUE over int8. */
 static bool is_boolean(hid_t type) {
   signed char no = 0, yes = 0;
-  return H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 && H5Tenum_valueof(type, "FALSE", &no) >= 0 &&
-         H5Tenum_valueof(type, "TRUE", &yes) >= 0 && no == 0 && yes == 1;
+  return H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 &&
+         H5Tenum_valueof(type, "FALSE", &no) >= 0 && H5Tenum_valueof(type, "TRUE", &yes) >= 0 &&
+         no == 0 && yes == 1;
 }
 
 static const char *enum_dtype(hid_t type) {
@@ -120,7 +126,9 @@ static bool send_string_type(stream *out, hid_t type) {
   stream_set_text(out, "type", "string");
   stream_set_boolean(out, "variable", H5Tis_variable_str(type) > 0);
   stream_set_text(out, "charset", H5Tget_cset(type) == H5T_CSET_UTF8 ? "utf8" : "ascii");
-  stream_set_text(out, "padding", padding >= H5T_STR_NULLTERM && padding <= H5T_STR_SPACEPAD ? paddings[padding] : paddings[0]);
+  stream_set_text(out, "padding",
+                  padding >= H5T_STR_NULLTERM && padding <= H5T_STR_SPACEPAD ? paddings[padding]
+                                                                             : paddings[0]);
   stream_set_integer(out, "size", (int64_t)H5Tget_size(type));
   return true;
 }
@@ -153,7 +161,8 @@ bool cusp_hdf5_send_space(stream *out, hid_t space, uint64_t *count) {
   for (int i = 0; i < axes; i++) {
     stream_integer(out, i + 1);
     stream_integer(out, sizes[i] > INT64_MAX ? INT64_MAX : (int64_t)sizes[i]);
-    countable = countable && !__builtin_mul_overflow(*count, sizes[i], count) && *count <= INT64_MAX;
+    countable =
+        countable && !__builtin_mul_overflow(*count, sizes[i], count) && *count <= INT64_MAX;
   }
   stream_close_table(out);
   if (class == H5S_NULL)
@@ -207,10 +216,12 @@ static bool send_strings(stream *out, char *data, hid_t type, hid_t space, uint6
   return sent;
 }
 
-bool cusp_hdf5_send_values(stream *out, hid_t object, hid_t type, hid_t space, uint64_t count, cusp_hdf5_read read) {
+bool cusp_hdf5_send_values(stream *out, hid_t object, hid_t type, hid_t space, uint64_t count,
+                           cusp_hdf5_read read) {
   bool strings = H5Tget_class(type) == H5T_STRING;
   uint64_t bytes;
-  if (__builtin_mul_overflow(count, (uint64_t)H5Tget_size(type), &bytes) || bytes > MOST_BYTES || out->sent + bytes > MOST_SENT) {
+  if (__builtin_mul_overflow(count, (uint64_t)H5Tget_size(type), &bytes) || bytes > MOST_BYTES ||
+      out->sent + bytes > MOST_SENT) {
     H5Eclear2(H5E_DEFAULT);
     cusp_hdf5_send_error(out, "is too large: 64 MB in one piece is the limit");
     return false;

@@ -1,6 +1,7 @@
 /*
- * The walk over a file, in the child: objects are numbered by address as links to them are met, and described one after the
- * other, so that neither cycles nor deep nesting matter. Soft links are sent as text; the parent resolves them.
+ * The walk over a file, in the child: objects are numbered by address as links to them are met, and
+ * described one after the other, so that neither cycles nor deep nesting matter. Soft links are
+ * sent as text; the parent resolves them.
  */
 #include "native.h"
 
@@ -12,7 +13,8 @@
 #define MOST_OBJECTS ((size_t)1 << 20)
 #define MOST_SENT ((uint64_t)224 << 20)
 
-/* Addresses in the order in which they were met, and a table (open addressing) from address to number. */
+/* Addresses in the order in which they were met, and a table (open addressing) from address to
+ * number. */
 typedef struct walk {
   stream *out;
   haddr_t *addresses;
@@ -85,7 +87,8 @@ static herr_t on_link(hid_t group, const char *name, const H5L_info_t *info, voi
   else if (info->type == H5L_TYPE_SOFT)
     send_soft_link(w->out, group, name, info->u.val_size);
   else
-    send_other_link(w->out, info->type == H5L_TYPE_EXTERNAL ? "an external link" : "a link of an unknown kind");
+    send_other_link(w->out, info->type == H5L_TYPE_EXTERNAL ? "an external link"
+                                                            : "a link of an unknown kind");
   return w->out->sent > MOST_SENT ? -1 : 0;
 }
 
@@ -102,7 +105,8 @@ static void send_group(walk *w, hid_t group) {
 /* ------------------------------------------------------------------ objects */
 
 static void send_object(walk *w, hid_t file, size_t number) {
-  hid_t object = number == 0 ? H5Gopen2(file, "/", H5P_DEFAULT) : H5Oopen_by_addr(file, w->addresses[number]);
+  hid_t object =
+      number == 0 ? H5Gopen2(file, "/", H5P_DEFAULT) : H5Oopen_by_addr(file, w->addresses[number]);
   H5I_type_t kind = object < 0 ? H5I_BADID : H5Iget_type(object);
   stream_integer(w->out, (int64_t)number + 1);
   stream_open_table(w->out);
@@ -126,14 +130,16 @@ static void send_object(walk *w, hid_t file, size_t number) {
 
 static bool find_root(walk *w, hid_t file) {
   H5O_info_t info;
-  return H5Oget_info_by_name2(file, "/", &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 && number_of(w, info.addr) == 1;
+  return H5Oget_info_by_name2(file, "/", &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
+         number_of(w, info.addr) == 1;
 }
 
 /* The signature stands at the beginning, or behind a user block of 512, 1024, 2048, ... bytes. */
 static bool is_hdf5(int descriptor) {
   static const char signature[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
   char bytes[8];
-  for (off_t at = 0; pread(descriptor, bytes, sizeof bytes, at) == (ssize_t)sizeof bytes; at = at == 0 ? 512 : 2 * at)
+  for (off_t at = 0; pread(descriptor, bytes, sizeof bytes, at) == (ssize_t)sizeof bytes;
+       at = at == 0 ? 512 : 2 * at)
     if (memcmp(bytes, signature, sizeof bytes) == 0)
       return true;
   return false;
@@ -159,7 +165,8 @@ void cusp_hdf5_send_tree(stream *out, int descriptor) {
 }
 
 void cusp_hdf5_send_contents(stream *out, int descriptor, haddr_t address) {
-  hid_t file = cusp_hdf5_open_descriptor(descriptor), object = file < 0 ? -1 : H5Oopen_by_addr(file, address);
+  hid_t file = cusp_hdf5_open_descriptor(descriptor),
+        object = file < 0 ? -1 : H5Oopen_by_addr(file, address);
   stream_open_table(out);
   if (object < 0 || H5Iget_type(object) != H5I_DATASET)
     cusp_hdf5_send_error(out, "cannot be read");

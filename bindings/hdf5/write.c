@@ -1,7 +1,8 @@
 /*
- * A new HDF5 file, as Lua's methods of a userdata: its groups, attributes and datasets are laid out by libhdf5 in memory, in the form
- * that h5py gives them by default. Datasets of numbers only get their place; the caller writes the numbers there.
- * The arguments come from lua/cusp/formats/hdf5/writer.lua, which has checked what the user gave.
+ * A new HDF5 file, as Lua's methods of a userdata: its groups, attributes and datasets are laid out
+ * by libhdf5 in memory, in the form that h5py gives them by default. Datasets of numbers only get
+ * their place; the caller writes the numbers there. The arguments come from
+ * lua/cusp/formats/hdf5/writer.lua, which has checked what the user gave.
  */
 #include "native.h"
 
@@ -109,9 +110,10 @@ static hid_t number_type(lua_State *L, const char *dtype) {
   const struct {
     const char *dtype;
     hid_t type;
-  } known[] = {{"int8", H5T_STD_I8LE},      {"int16", H5T_STD_I16LE},   {"int32", H5T_STD_I32LE},  {"int64", H5T_STD_I64LE},
-               {"uint8", H5T_STD_U8LE},     {"uint16", H5T_STD_U16LE},  {"uint32", H5T_STD_U32LE}, {"uint64", H5T_STD_U64LE},
-               {"float32", H5T_IEEE_F32LE}, {"float64", H5T_IEEE_F64LE}};
+  } known[] = {{"int8", H5T_STD_I8LE},     {"int16", H5T_STD_I16LE},  {"int32", H5T_STD_I32LE},
+               {"int64", H5T_STD_I64LE},   {"uint8", H5T_STD_U8LE},   {"uint16", H5T_STD_U16LE},
+               {"uint32", H5T_STD_U32LE},  {"uint64", H5T_STD_U64LE}, {"float32", H5T_IEEE_F32LE},
+               {"float64", H5T_IEEE_F64LE}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(dtype, known[i].dtype))
       return H5Tcopy(known[i].type);
@@ -119,10 +121,12 @@ static hid_t number_type(lua_State *L, const char *dtype) {
     return boolean_type();
   if (!strcmp(dtype, "float16"))
     return float16_type();
-  return !strcmp(dtype, "bfloat16") ? bfloat16_type() : cusp_hdf5_fail(L, "there is no type for dtype %s", dtype);
+  return !strcmp(dtype, "bfloat16") ? bfloat16_type()
+                                    : cusp_hdf5_fail(L, "there is no type for dtype %s", dtype);
 }
 
-/* "utf8" or "ascii" at `index`; at the next one the size of fixed strings, or nil for variable ones. */
+/* "utf8" or "ascii" at `index`; at the next one the size of fixed strings, or nil for variable
+ * ones. */
 static hid_t string_type(lua_State *L, int index) {
   bool utf8 = !strcmp(luaL_checkstring(L, index), "utf8"), fixed = !lua_isnoneornil(L, index + 1);
   hid_t type = H5Tcopy(H5T_C_S1);
@@ -148,12 +152,14 @@ static int check_sizes(lua_State *L, int index, hsize_t *sizes) {
 static hid_t check_space(lua_State *L, int index) {
   hsize_t sizes[H5S_MAX_RANK];
   int axes = check_sizes(L, index, sizes);
-  return check(L, axes == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(axes, sizes, NULL), "its shape is not accepted");
+  return check(L, axes == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(axes, sizes, NULL),
+               "its shape is not accepted");
 }
 
 /* ------------------------------------------------------------------ values of strings */
 
-/* The strings of the list at `index`, of `count`, as libhdf5 wants them: pointers, or `fixed` bytes each, padded with NUL. */
+/* The strings of the list at `index`, of `count`, as libhdf5 wants them: pointers, or `fixed` bytes
+ * each, padded with NUL. */
 static void *string_values(lua_State *L, int index, size_t count, size_t fixed) {
   char *data = calloc(count > 0 ? count : 1, fixed ? fixed : sizeof(char *));
   for (size_t i = 0; data && i < count; i++) {
@@ -171,11 +177,14 @@ static void *string_values(lua_State *L, int index, size_t count, size_t fixed) 
 
 static void take_strings(lua_State *L, opened *o, int index) {
   luaL_checktype(L, index, LUA_TTABLE);
-  size_t count = lua_rawlen(L, index), fixed = H5Tis_variable_str(o->type) > 0 ? 0 : H5Tget_size(o->type);
+  size_t count = lua_rawlen(L, index),
+         fixed = H5Tis_variable_str(o->type) > 0 ? 0 : H5Tget_size(o->type);
   hssize_t room = H5Sget_simple_extent_npoints(o->space);
-  luaL_argcheck(L, room >= 0 && (size_t)room == count, index, "as many strings as the shape has places are expected");
+  luaL_argcheck(L, room >= 0 && (size_t)room == count, index,
+                "as many strings as the shape has places are expected");
   for (size_t i = 1; i <= count; i++) {
-    luaL_argcheck(L, lua_rawgeti(L, index, (lua_Integer)i) == LUA_TSTRING, index, "strings are expected");
+    luaL_argcheck(L, lua_rawgeti(L, index, (lua_Integer)i) == LUA_TSTRING, index,
+                  "strings are expected");
     lua_pop(L, 1);
   }
   o->data = string_values(L, index, count, fixed);
@@ -190,18 +199,22 @@ static int new_group(lua_State *L) {
   new_file *f = check_file(L);
   const char *path = luaL_checkstring(L, 2);
   opened *o = push_opened(L);
-  o->object = check(L, H5Gcreate2(f->file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "it cannot be created");
+  o->object = check(L, H5Gcreate2(f->file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                    "it cannot be created");
   return 0;
 }
 
-/* Makes the dataset from the type and space that are there. Its storage is taken at once and never filled: the caller fills it. */
+/* Makes the dataset from the type and space that are there. Its storage is taken at once and never
+ * filled: the caller fills it. */
 static void make_dataset(lua_State *L, opened *o, hid_t file, const char *path, bool early) {
   H5Pset_obj_track_times(o->properties, false);
   if (early) {
     H5Pset_alloc_time(o->properties, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(o->properties, H5D_FILL_TIME_NEVER);
   }
-  o->object = check(L, H5Dcreate2(file, path, o->type, o->space, H5P_DEFAULT, o->properties, H5P_DEFAULT), "it cannot be created");
+  o->object =
+      check(L, H5Dcreate2(file, path, o->type, o->space, H5P_DEFAULT, o->properties, H5P_DEFAULT),
+            "it cannot be created");
 }
 
 /** file:dataset(path, dtype, shape) → where its numbers go; nil where it has none */
@@ -221,7 +234,8 @@ static int new_dataset(lua_State *L) {
   return 1;
 }
 
-/** file:chunked_dataset(path, dtype, shape, chunk, filters, level): filters is a list of "shuffle", "gzip", "fletcher32" in this order */
+/** file:chunked_dataset(path, dtype, shape, chunk, filters, level): filters is a list of "shuffle",
+ * "gzip", "fletcher32" in this order */
 static int new_chunked_dataset(lua_State *L) {
   new_file *f = check_file(L);
   const char *path = luaL_checkstring(L, 2), *dtype = luaL_checkstring(L, 3);
@@ -248,7 +262,8 @@ static int new_chunked_dataset(lua_State *L) {
   return 0;
 }
 
-/** file:chunk(path, start, bytes) → where these bytes of the chunk that starts at an element (counted from 0) go */
+/** file:chunk(path, start, bytes) → where these bytes of the chunk that starts at an element
+ * (counted from 0) go */
 static int new_chunk(lua_State *L) {
   new_file *f = check_file(L);
   const char *path = luaL_checkstring(L, 2);
@@ -278,13 +293,15 @@ static int new_string_dataset(lua_State *L) {
   take_strings(L, o, 3);
   o->properties = H5Pcreate(H5P_DATASET_CREATE);
   make_dataset(L, o, f->file, path, false);
-  if (H5Sget_simple_extent_npoints(o->space) > 0 && H5Dwrite(o->object, o->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, o->data) < 0)
+  if (H5Sget_simple_extent_npoints(o->space) > 0 &&
+      H5Dwrite(o->object, o->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, o->data) < 0)
     raise(L, "its strings cannot be written");
   return 0;
 }
 
 /* Makes the attribute in place of one of that name. */
-static void make_attribute(lua_State *L, opened *o, hid_t parent, const char *name, const void *data) {
+static void make_attribute(lua_State *L, opened *o, hid_t parent, const char *name,
+                           const void *data) {
   if (H5Aexists(parent, name) > 0)
     H5Adelete(parent, name);
   o->object = H5Acreate2(parent, name, o->type, o->space, H5P_DEFAULT, H5P_DEFAULT);
@@ -293,7 +310,8 @@ static void make_attribute(lua_State *L, opened *o, hid_t parent, const char *na
 }
 
 static void open_parent(lua_State *L, opened *o, hid_t file) {
-  o->object = check(L, H5Oopen(file, luaL_checkstring(L, 2), H5P_DEFAULT), "its object cannot be opened");
+  o->object =
+      check(L, H5Oopen(file, luaL_checkstring(L, 2), H5P_DEFAULT), "its object cannot be opened");
 }
 
 /** file:string_attribute(path, name, strings, shape, charset[, size]) */
@@ -313,13 +331,15 @@ static int new_string_attribute(lua_State *L) {
 static int new_attribute(lua_State *L) {
   new_file *f = check_file(L);
   size_t bytes;
-  const char *name = luaL_checkstring(L, 3), *data = luaL_checklstring(L, 4, &bytes), *dtype = luaL_checkstring(L, 5);
+  const char *name = luaL_checkstring(L, 3), *data = luaL_checklstring(L, 4, &bytes),
+             *dtype = luaL_checkstring(L, 5);
   opened *parent = push_opened(L), *o = push_opened(L);
   open_parent(L, parent, f->file);
   o->space = check_space(L, 6);
   o->type = number_type(L, dtype);
   hssize_t count = H5Sget_simple_extent_npoints(o->space);
-  luaL_argcheck(L, count >= 0 && (size_t)count * H5Tget_size(o->type) == bytes, 4, "bytes do not fit the shape");
+  luaL_argcheck(L, count >= 0 && (size_t)count * H5Tget_size(o->type) == bytes, 4,
+                "bytes do not fit the shape");
   make_attribute(L, o, parent->object, name, data);
   return 0;
 }
@@ -339,7 +359,8 @@ static int finish(lua_State *L) {
   return 1;
 }
 
-/** file:page(offset) → the next written page at or after an offset: its offset and its bytes; nothing at the end */
+/** file:page(offset) → the next written page at or after an offset: its offset and its bytes;
+ * nothing at the end */
 static int next_page(lua_State *L) {
   new_file *f = luaL_checkudata(L, 1, CLASS);
   uint64_t offset = (uint64_t)luaL_checkinteger(L, 2);

@@ -1,6 +1,7 @@
 /*
- * A driver of libhdf5 that keeps a new file in pages of memory. What libhdf5 writes is small (the numbers of the datasets are put
- * into the file by its caller), and a full disk is then met outside of libhdf5, which does not survive failing writes.
+ * A driver of libhdf5 that keeps a new file in pages of memory. What libhdf5 writes is small (the
+ * numbers of the datasets are put into the file by its caller), and a full disk is then met outside
+ * of libhdf5, which does not survive failing writes.
  */
 #include "native.h"
 
@@ -116,14 +117,18 @@ static herr_t driver_set_eoa(H5FD_t *file, H5FD_mem_t type, haddr_t address) {
   return 0;
 }
 
-static haddr_t driver_get_eof(const H5FD_t *file, H5FD_mem_t type) { return driver_get_eoa(file, type); }
+static haddr_t driver_get_eof(const H5FD_t *file, H5FD_mem_t type) {
+  return driver_get_eoa(file, type);
+}
 
-static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t bytes, void *to) {
+static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address,
+                          size_t bytes, void *to) {
   const cusp_hdf5_pages *pages = ((write_file *)file)->pages;
   unsigned char *next = to;
   (void)type, (void)transfer;
   while (bytes > 0) {
-    size_t index = (size_t)(address / PAGE), within = (size_t)(address % PAGE), piece = bytes < PAGE - within ? bytes : PAGE - within;
+    size_t index = (size_t)(address / PAGE), within = (size_t)(address % PAGE),
+           piece = bytes < PAGE - within ? bytes : PAGE - within;
     if (index < pages->count && pages->pages[index])
       memcpy(next, pages->pages[index]->bytes + within, piece);
     else
@@ -135,7 +140,8 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t
   return 0;
 }
 
-static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t bytes, const void *from) {
+static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address,
+                           size_t bytes, const void *from) {
   cusp_hdf5_pages *pages = ((write_file *)file)->pages;
   const unsigned char *next = from;
   (void)transfer;

@@ -1,4 +1,5 @@
-/* JPEG by libjpeg, with the fast integer transform and smooth chroma upsampling, as TensorFlow's decode_image has them: equal pixels. */
+/* JPEG by libjpeg, with the fast integer transform and smooth chroma upsampling, as TensorFlow's
+ * decode_image has them: equal pixels. */
 #include "images.h"
 
 #include <setjmp.h>
@@ -10,7 +11,8 @@
 
 #include <jerror.h>
 
-#define MOST_SCANS 500 /* a progressive file of a few kilobytes could keep the decoder busy for hours */
+/* a progressive file of a few kilobytes could keep the decoder busy for hours */
+#define MOST_SCANS 500
 
 typedef struct decoding {
   struct jpeg_error_mgr errors; /* first: libjpeg hands its address to the functions below */
@@ -32,7 +34,8 @@ static void fail(j_common_ptr info) {
 /* libjpeg goes on with grey where a file ends too early, and says so with a warning alone. */
 static void take_message(j_common_ptr info, int level) {
   int code = info->err->msg_code;
-  if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_BOGUS_PROGRESSION))
+  if (level < 0 &&
+      (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_BOGUS_PROGRESSION))
     fail(info);
 }
 
@@ -47,7 +50,8 @@ static void watch(j_common_ptr info) {
 }
 
 /* Inks of CMYK files are stored inverted as Adobe's programs do, or as they are. */
-static void inks_to_rgb(const unsigned char *from, unsigned char *to, JDIMENSION width, bool inverted, int channels) {
+static void inks_to_rgb(const unsigned char *from, unsigned char *to, JDIMENSION width,
+                        bool inverted, int channels) {
   for (JDIMENSION x = 0; x < width; x++, from += 4, to += channels) {
     int rgb[3], black = inverted ? from[3] : 255 - from[3];
     for (int c = 0; c < 3; c++)
@@ -68,7 +72,8 @@ static void add_alpha(const unsigned char *from, unsigned char *to, JDIMENSION w
   }
 }
 
-static void read_line(struct jpeg_decompress_struct *info, decoding *d, unsigned char *to, int channels) {
+static void read_line(struct jpeg_decompress_struct *info, decoding *d, unsigned char *to,
+                      int channels) {
   bool direct = info->output_components == channels && info->out_color_space != JCS_CMYK;
   JSAMPROW row = direct ? to : d->line;
   if (jpeg_read_scanlines(info, &row, 1) != 1)
@@ -79,25 +84,29 @@ static void read_line(struct jpeg_decompress_struct *info, decoding *d, unsigned
     add_alpha(d->line, to, info->output_width);
 }
 
-static void read_picture(struct jpeg_decompress_struct *info, decoding *d, int channels, cusp_image *out) {
+static void read_picture(struct jpeg_decompress_struct *info, decoding *d, int channels,
+                         cusp_image *out) {
   jpeg_read_header(info, TRUE);
   bool inks = info->num_components == 4;
   if (channels == 0)
     channels = info->num_components == 1 ? 1 : 3;
   info->out_color_space = inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   info->dct_method = JDCT_IFAST;
-  if (!cusp_image_room(out, info->image_height, info->image_width, channels, d->message, d->message_bytes))
+  if (!cusp_image_room(out, info->image_height, info->image_width, channels, d->message,
+                       d->message_bytes))
     longjmp(d->failed, 1);
   jpeg_start_decompress(info);
   d->line = malloc((size_t)info->output_width * 4);
   if (!d->line)
     ERREXIT1(info, JERR_OUT_OF_MEMORY, 0);
   while (info->output_scanline < info->output_height)
-    read_line(info, d, out->pixels + (int64_t)info->output_scanline * out->width * channels, channels);
+    read_line(info, d, out->pixels + (int64_t)info->output_scanline * out->width * channels,
+              channels);
   jpeg_finish_decompress(info);
 }
 
-bool cusp_decode_jpeg(const unsigned char *bytes, size_t size, int channels, cusp_image *out, char *message, size_t message_bytes) {
+bool cusp_decode_jpeg(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
+                      char *message, size_t message_bytes) {
   struct jpeg_decompress_struct info;
   decoding d = {.message = message, .message_bytes = message_bytes};
   decoding *volatile kept = &d;

@@ -1,4 +1,5 @@
-/* PNG by libpng, with TensorFlow's choices: 16 bits are cut to 8, alpha is dropped rather than blended, grey is 0.299 R + 0.587 G + 0.114 B. */
+/* PNG by libpng, with TensorFlow's choices: 16 bits are cut to 8, alpha is dropped rather than
+ * blended, grey is 0.299 R + 0.587 G + 0.114 B. */
 #include "images.h"
 
 #include <png.h>
@@ -39,7 +40,8 @@ static void read_bytes(png_structp png, png_bytep out, size_t count) {
 /* 8 bits a channel, palettes and transparent colours spelled out, and the wanted channels. */
 static int set_format(decoding *d, int channels) {
   int type = png_get_color_type(d->png, d->info), depth = png_get_bit_depth(d->png, d->info);
-  bool alpha = (type & PNG_COLOR_MASK_ALPHA) || png_get_valid(d->png, d->info, PNG_INFO_tRNS), grey = !(type & PNG_COLOR_MASK_COLOR);
+  bool alpha = (type & PNG_COLOR_MASK_ALPHA) || png_get_valid(d->png, d->info, PNG_INFO_tRNS),
+       grey = !(type & PNG_COLOR_MASK_COLOR);
   if (channels == 0)
     channels = grey ? 1 : alpha ? 4 : 3;
   if (depth == 16)
@@ -59,7 +61,8 @@ static int set_format(decoding *d, int channels) {
 static void read_picture(decoding *d, int channels, cusp_image *out) {
   png_set_read_fn(d->png, d, read_bytes);
   png_read_info(d->png, d->info);
-  int64_t height = png_get_image_height(d->png, d->info), width = png_get_image_width(d->png, d->info);
+  int64_t height = png_get_image_height(d->png, d->info),
+          width = png_get_image_width(d->png, d->info);
   if ((uint64_t)height * png_get_rowbytes(d->png, d->info) > (uint64_t)d->size * DEFLATE_RATIO)
     png_error(d->png, "the header promises more than the file can hold");
   channels = set_format(d, channels);
@@ -78,7 +81,8 @@ static void read_picture(decoding *d, int channels, cusp_image *out) {
   png_read_end(d->png, NULL);
 }
 
-bool cusp_decode_png(const unsigned char *bytes, size_t size, int channels, cusp_image *out, char *message, size_t message_bytes) {
+bool cusp_decode_png(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
+                     char *message, size_t message_bytes) {
   decoding d = {.bytes = bytes, .size = size, .message = message, .message_bytes = message_bytes};
   decoding *volatile kept = &d; /* what a jump leaves defined is reached through memory */
   volatile bool ok = false;

@@ -6,17 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool cusp_image_room(cusp_image *out, int64_t height, int64_t width, int channels, char *message, size_t message_bytes) {
+bool cusp_image_room(cusp_image *out, int64_t height, int64_t width, int channels, char *message,
+                     size_t message_bytes) {
   out->height = height;
   out->width = width;
   out->channels = channels;
   if (height < 1 || width < 1 || height > CUSP_IMAGE_LIMIT / width / channels) {
-    snprintf(message, message_bytes, "%lld x %lld pixels are not supported", (long long)height, (long long)width);
+    snprintf(message, message_bytes, "%lld x %lld pixels are not supported", (long long)height,
+             (long long)width);
     return false;
   }
   out->pixels = malloc((size_t)(height * width * channels));
   if (!out->pixels)
-    snprintf(message, message_bytes, "out of memory for %lld x %lld pixels", (long long)height, (long long)width);
+    snprintf(message, message_bytes, "out of memory for %lld x %lld pixels", (long long)height,
+             (long long)width);
   return out->pixels != NULL;
 }
 
@@ -25,8 +28,10 @@ static void release(cusp_image *image) {
   image->pixels = NULL;
 }
 
-static bool decode(const unsigned char *bytes, size_t size, int channels, cusp_image *out, char *message, size_t message_bytes) {
-  static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
+static bool decode(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
+                   char *message, size_t message_bytes) {
+  static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'},
+                             jpeg[] = {0xff, 0xd8, 0xff};
   bool ok = false;
   memset(out, 0, sizeof *out);
   snprintf(message, message_bytes, "neither PNG nor JPEG");
@@ -42,7 +47,8 @@ static bool decode(const unsigned char *bytes, size_t size, int channels, cusp_i
 }
 
 CUSP_EXPORT extern const cusp_images cusp_images_table;
-const cusp_images cusp_images_table = {.version = CUSP_IMAGES_VERSION, .decode = decode, .release = release};
+const cusp_images cusp_images_table = {
+    .version = CUSP_IMAGES_VERSION, .decode = decode, .release = release};
 
 /* As a Lua module it is empty: its table is for the engine's threads. */
 CUSP_EXPORT int luaopen_cusp_native_images(lua_State *L);

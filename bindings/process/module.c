@@ -1,4 +1,5 @@
-/* cusp.native.process: run({program, argument, ...}, input) → exit code, output, errors. No shell: arguments arrive as they are. */
+/* cusp.native.process: run({program, argument, ...}, input) → exit code, output, errors. No shell:
+ * arguments arrive as they are. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -10,7 +11,8 @@
 
 extern char **environ;
 
-/* The program's standard input, output and errors: unnamed files, so that neither side waits for the other. */
+/* The program's standard input, output and errors: unnamed files, so that neither side waits for
+ * the other. */
 typedef struct streams {
   FILE *file[3];
 } streams;
@@ -83,8 +85,8 @@ static int spawn(pid_t *child, char **arguments, const streams *opened) {
   return failure;
 }
 
-/** run(arguments, input) → exit code (128 + the signal's number where one ended it), output, errors; nil and why where the program
- * could not be started. [-0, +3, e] */
+/** run(arguments, input) → exit code (128 + the signal's number where one ended it), output,
+ * errors; nil and why where the program could not be started. [-0, +3, e] */
 static int run(lua_State *L) {
   size_t size;
   const char *input = luaL_optlstring(L, 2, "", &size);

@@ -50,7 +50,8 @@ static void *allocator_take(void *arena, size_t size) { return cusp_arena_take(a
 static void allocator_give(void *arena, void *bytes) { give_back(arena, bytes); }
 
 ProtobufCAllocator cusp_arena_allocator(cusp_arena *arena) {
-  return (ProtobufCAllocator){.alloc = allocator_take, .free = allocator_give, .allocator_data = arena};
+  return (ProtobufCAllocator){
+      .alloc = allocator_take, .free = allocator_give, .allocator_data = arena};
 }
 
 static int arena_gc(lua_State *L) {

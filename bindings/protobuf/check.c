@@ -1,7 +1,7 @@
 /**
- * A look at bytes before protobuf-c unpacks them: it recurses as deep as the bytes say, so the depth is bounded here.
- * Wire format: https://protobuf.dev/programming-guides/encoding/
- */
+ * A look at bytes before protobuf-c unpacks them: it recurses as deep as the bytes say, so the
+ * depth is bounded here. Wire format:
+ * https://protobuf.dev/programming-guides/encoding/ */
 #include "convert.h"
 
 typedef struct cursor {
@@ -50,7 +50,8 @@ static bool read_field(cursor *from, uint64_t *number, cursor *content) {
   }
 }
 
-bool cusp_protobuf_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t length, int depth, const char **why) {
+bool cusp_protobuf_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
+                         size_t length, int depth, const char **why) {
   if (depth <= 0) {
     *why = "messages are nested too deep";
     return false;
@@ -63,9 +64,11 @@ bool cusp_protobuf_check(const ProtobufCMessageDescriptor *descriptor, const uin
       *why = "the bytes are cut off or not a message";
       return false;
     }
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(descriptor, (unsigned)number);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(descriptor, (unsigned)number);
     if (field && field->type == PROTOBUF_C_TYPE_MESSAGE && content.at &&
-        !cusp_protobuf_check(field->descriptor, content.at, (size_t)(content.end - content.at), depth - 1, why))
+        !cusp_protobuf_check(field->descriptor, content.at, (size_t)(content.end - content.at),
+                             depth - 1, why))
       return false;
   }
   return true;

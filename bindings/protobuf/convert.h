@@ -11,8 +11,8 @@
 #define CUSP_PROTOBUF_DEPTH 100
 
 /**
- * The memory of one conversion. It lies in a userdata, so that an error raised in the middle frees it, and it is bounded,
- * so that a few bytes cannot ask for gigabytes.
+ * The memory of one conversion. It lies in a userdata, so that an error raised in the middle frees
+ * it, and it is bounded, so that a few bytes cannot ask for gigabytes.
  */
 typedef struct cusp_arena {
   struct cusp_arena_block *blocks;
@@ -34,11 +34,16 @@ ProtobufCAllocator cusp_arena_allocator(cusp_arena *arena);
 /** The bytes of one value of a field's type, within a message or an array. */
 size_t cusp_protobuf_size(ProtobufCType type);
 
-/** Whether `bytes` is well-formed as far as its nesting goes, and nested no deeper than `depth`; `*why` says what is wrong. */
-bool cusp_protobuf_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t length, int depth, const char **why);
+/** Whether `bytes` is well-formed as far as its nesting goes, and nested no deeper than `depth`;
+ * `*why` says what is wrong. */
+bool cusp_protobuf_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
+                         size_t length, int depth, const char **why);
 
-/** The table at `index` as a message in the arena; raises naming the field that does not fit. [-0, +0, e] */
-ProtobufCMessage *cusp_protobuf_read(lua_State *L, int index, const ProtobufCMessageDescriptor *descriptor, cusp_arena *arena, int depth);
+/** The table at `index` as a message in the arena; raises naming the field that does not fit. [-0,
+ * +0, e] */
+ProtobufCMessage *cusp_protobuf_read(lua_State *L, int index,
+                                     const ProtobufCMessageDescriptor *descriptor,
+                                     cusp_arena *arena, int depth);
 
 /** Pushes a message as a table. [-0, +1, m] */
 void cusp_protobuf_push(lua_State *L, const ProtobufCMessage *message);

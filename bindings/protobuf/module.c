@@ -1,4 +1,5 @@
-/* cusp.native.protobuf: encode(name, table) → bytes, decode(name, bytes) → table, names() → list. */
+/* cusp.native.protobuf: encode(name, table) → bytes, decode(name, bytes) → table, names() →
+ * list. */
 #include "convert.h"
 
 #include "event.pb-c.h"
@@ -14,7 +15,8 @@
 
 #include <string.h>
 
-/* A message in memory takes several times its bytes; more than this many times is no file that anybody wrote. */
+/* A message in memory takes several times its bytes; more than this many times is no file that
+ * anybody wrote. */
 #define DECODED_BASE ((size_t)64 << 20)
 #define DECODED_FACTOR 16
 
@@ -42,7 +44,8 @@ static int encode(lua_State *L) {
   ProtobufCMessage *message = cusp_protobuf_read(L, 2, descriptor, arena, CUSP_PROTOBUF_DEPTH);
   size_t size = protobuf_c_message_get_packed_size(message);
   if (size > INT32_MAX)
-    return luaL_error(L, "%s: a message has at most 2 GB, this one has %I bytes", descriptor->name, (LUAI_UACINT)size);
+    return luaL_error(L, "%s: a message has at most 2 GB, this one has %I bytes", descriptor->name,
+                      (LUAI_UACINT)size);
   luaL_Buffer buffer;
   uint8_t *bytes = (uint8_t *)luaL_buffinitsize(L, &buffer, size);
   luaL_pushresultsize(&buffer, protobuf_c_message_pack(message, bytes));
@@ -57,15 +60,17 @@ static int decode(lua_State *L) {
   const uint8_t *bytes = (const uint8_t *)luaL_checklstring(L, 2, &size);
   const char *why;
   if (size > INT32_MAX)
-    return luaL_error(L, "%s: a message has at most 2 GB, this one has %I bytes", descriptor->name, (LUAI_UACINT)size);
+    return luaL_error(L, "%s: a message has at most 2 GB, this one has %I bytes", descriptor->name,
+                      (LUAI_UACINT)size);
   if (!cusp_protobuf_check(descriptor, bytes, size, CUSP_PROTOBUF_DEPTH, &why))
     return luaL_error(L, "%s: %s (%I bytes)", descriptor->name, why, (LUAI_UACINT)size);
   cusp_arena *arena = cusp_arena_push(L, DECODED_BASE + DECODED_FACTOR * size);
   ProtobufCAllocator allocator = cusp_arena_allocator(arena);
   ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, size, bytes);
   if (!message)
-    return luaL_error(L, "%s: the bytes do not fit the message, or would take too much memory (%I bytes)", descriptor->name,
-                      (LUAI_UACINT)size);
+    return luaL_error(
+        L, "%s: the bytes do not fit the message, or would take too much memory (%I bytes)",
+        descriptor->name, (LUAI_UACINT)size);
   cusp_protobuf_push(L, message);
   cusp_arena_clear(arena);
   return 1;
@@ -81,7 +86,8 @@ static int names(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"encode", encode}, {"decode", decode}, {"names", names}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"encode", encode}, {"decode", decode}, {"names", names}, {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_cusp_native_protobuf(lua_State *L);
 

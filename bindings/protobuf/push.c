@@ -31,7 +31,9 @@ static void push_value(lua_State *L, const ProtobufCFieldDescriptor *field, cons
   case PROTOBUF_C_TYPE_ENUM: push_enum(L, field, *(const int32_t *)from); break;
   case PROTOBUF_C_TYPE_BYTES: push_bytes(L, from); break;
   case PROTOBUF_C_TYPE_STRING: lua_pushstring(L, *(const char *const *)from); break;
-  case PROTOBUF_C_TYPE_MESSAGE: cusp_protobuf_push(L, *(const ProtobufCMessage *const *)from); break;
+  case PROTOBUF_C_TYPE_MESSAGE:
+    cusp_protobuf_push(L, *(const ProtobufCMessage *const *)from);
+    break;
   }
 }
 
@@ -52,7 +54,8 @@ static bool is_present(const ProtobufCFieldDescriptor *field, const char *messag
     return *(const uint32_t *)(message + field->quantifier_offset) == field->id;
   if (field->type == PROTOBUF_C_TYPE_MESSAGE)
     return *(const void *const *)(message + field->offset) != NULL;
-  return field->label != PROTOBUF_C_LABEL_OPTIONAL || *(const protobuf_c_boolean *)(message + field->quantifier_offset);
+  return field->label != PROTOBUF_C_LABEL_OPTIONAL ||
+         *(const protobuf_c_boolean *)(message + field->quantifier_offset);
 }
 
 void cusp_protobuf_push(lua_State *L, const ProtobufCMessage *message) {

@@ -32,17 +32,20 @@ static int wrong(lua_State *L, const place *at, const char *expected, int index)
   const char *got = luaL_typename(L, index);
   if (lua_type(L, index) == LUA_TNUMBER || lua_type(L, index) == LUA_TSTRING)
     got = lua_pushfstring(L, "%s %s", got, luaL_tolstring(L, index, NULL));
-  return luaL_error(L, "%s.%s%s: expected %s, got %s", at->message->name, at->field->name, item, expected, got);
+  return luaL_error(L, "%s.%s%s: expected %s, got %s", at->message->name, at->field->name, item,
+                    expected, got);
 }
 
 static void *take(lua_State *L, cusp_arena *arena, size_t size) {
   void *bytes = cusp_arena_take(arena, size);
   if (!bytes)
-    luaL_error(L, "not enough memory for a message of more than %I bytes", (LUAI_UACINT)arena->used);
+    luaL_error(L, "not enough memory for a message of more than %I bytes",
+               (LUAI_UACINT)arena->used);
   return bytes;
 }
 
-static lua_Integer read_integer(lua_State *L, int index, const place *at, lua_Integer least, lua_Integer most, const char *expected) {
+static lua_Integer read_integer(lua_State *L, int index, const place *at, lua_Integer least,
+                                lua_Integer most, const char *expected) {
   int exact;
   lua_Integer value = lua_tointegerx(L, index, &exact);
   if (!exact || lua_type(L, index) != LUA_TNUMBER || value < least || value > most)
@@ -61,7 +64,8 @@ static int32_t read_enum(lua_State *L, int index, const place *at) {
   if (lua_type(L, index) != LUA_TSTRING)
     return (int32_t)read_integer(L, index, at, INT32_MIN, INT32_MAX, "a name or an integer");
   const ProtobufCEnumDescriptor *names = at->field->descriptor;
-  const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value_by_name(names, lua_tostring(L, index));
+  const ProtobufCEnumValue *value =
+      protobuf_c_enum_descriptor_get_value_by_name(names, lua_tostring(L, index));
   if (!value)
     wrong(L, at, lua_pushfstring(L, "a name of %s", names->name), index);
   return value->value;
@@ -77,20 +81,27 @@ static ProtobufCBinaryData read_bytes(lua_State *L, int index, const place *at, 
   return copy;
 }
 
-static void read_value(lua_State *L, int index, const place *at, void *to, cusp_arena *arena, int depth) {
+static void read_value(lua_State *L, int index, const place *at, void *to, cusp_arena *arena,
+                       int depth) {
   switch (at->field->type) {
   case PROTOBUF_C_TYPE_INT32:
   case PROTOBUF_C_TYPE_SINT32:
-  case PROTOBUF_C_TYPE_SFIXED32: *(int32_t *)to = (int32_t)read_integer(L, index, at, INT32_MIN, INT32_MAX, "an integer of 32 bits"); break;
+  case PROTOBUF_C_TYPE_SFIXED32:
+    *(int32_t *)to =
+        (int32_t)read_integer(L, index, at, INT32_MIN, INT32_MAX, "an integer of 32 bits");
+    break;
   case PROTOBUF_C_TYPE_UINT32:
   case PROTOBUF_C_TYPE_FIXED32:
-    *(uint32_t *)to = (uint32_t)read_integer(L, index, at, 0, UINT32_MAX, "an integer of 32 bits without sign");
+    *(uint32_t *)to =
+        (uint32_t)read_integer(L, index, at, 0, UINT32_MAX, "an integer of 32 bits without sign");
     break;
   case PROTOBUF_C_TYPE_INT64:
   case PROTOBUF_C_TYPE_SINT64:
   case PROTOBUF_C_TYPE_SFIXED64:
   case PROTOBUF_C_TYPE_UINT64:
-  case PROTOBUF_C_TYPE_FIXED64: *(int64_t *)to = read_integer(L, index, at, LUA_MININTEGER, LUA_MAXINTEGER, "an integer"); break;
+  case PROTOBUF_C_TYPE_FIXED64:
+    *(int64_t *)to = read_integer(L, index, at, LUA_MININTEGER, LUA_MAXINTEGER, "an integer");
+    break;
   case PROTOBUF_C_TYPE_FLOAT: *(float *)to = (float)read_number(L, index, at); break;
   case PROTOBUF_C_TYPE_DOUBLE: *(double *)to = read_number(L, index, at); break;
   case PROTOBUF_C_TYPE_BOOL:
@@ -102,14 +113,20 @@ static void read_value(lua_State *L, int index, const place *at, void *to, cusp_
   case PROTOBUF_C_TYPE_BYTES: *(ProtobufCBinaryData *)to = read_bytes(L, index, at, arena); break;
   case PROTOBUF_C_TYPE_MESSAGE:
     if (!lua_istable(L, index))
-      wrong(L, at, lua_pushfstring(L, "a table for %s", ((const ProtobufCMessageDescriptor *)at->field->descriptor)->name), index);
-    *(ProtobufCMessage **)to = cusp_protobuf_read(L, index, at->field->descriptor, arena, depth - 1);
+      wrong(L, at,
+            lua_pushfstring(L, "a table for %s",
+                            ((const ProtobufCMessageDescriptor *)at->field->descriptor)->name),
+            index);
+    *(ProtobufCMessage **)to =
+        cusp_protobuf_read(L, index, at->field->descriptor, arena, depth - 1);
     break;
-  case PROTOBUF_C_TYPE_STRING: luaL_error(L, "%s.%s: text is described as bytes here", at->message->name, at->field->name);
+  case PROTOBUF_C_TYPE_STRING:
+    luaL_error(L, "%s.%s: text is described as bytes here", at->message->name, at->field->name);
   }
 }
 
-static void read_list(lua_State *L, int index, const place *at, char *message, cusp_arena *arena, int depth) {
+static void read_list(lua_State *L, int index, const place *at, char *message, cusp_arena *arena,
+                      int depth) {
   if (!lua_istable(L, index))
     wrong(L, at, "a list", index);
   lua_Integer count = (lua_Integer)lua_rawlen(L, index);
@@ -139,7 +156,8 @@ static void mark_present(lua_State *L, const place *at, char *message) {
   }
 }
 
-static const ProtobufCFieldDescriptor *find_field(lua_State *L, const ProtobufCMessageDescriptor *descriptor) {
+static const ProtobufCFieldDescriptor *find_field(lua_State *L,
+                                                  const ProtobufCMessageDescriptor *descriptor) {
   const ProtobufCFieldDescriptor *field = NULL;
   if (lua_type(L, -2) == LUA_TSTRING)
     field = protobuf_c_message_descriptor_get_field_by_name(descriptor, lua_tostring(L, -2));
@@ -153,11 +171,14 @@ static const ProtobufCFieldDescriptor *find_field(lua_State *L, const ProtobufCM
     luaL_addstring(&known, descriptor->fields[i].name);
   }
   luaL_pushresult(&known);
-  luaL_error(L, "%s has no field '%s'; its fields: %s", descriptor->name, name, lua_tostring(L, -1));
+  luaL_error(L, "%s has no field '%s'; its fields: %s", descriptor->name, name,
+             lua_tostring(L, -1));
   return NULL;
 }
 
-ProtobufCMessage *cusp_protobuf_read(lua_State *L, int index, const ProtobufCMessageDescriptor *descriptor, cusp_arena *arena, int depth) {
+ProtobufCMessage *cusp_protobuf_read(lua_State *L, int index,
+                                     const ProtobufCMessageDescriptor *descriptor,
+                                     cusp_arena *arena, int depth) {
   luaL_checkstack(L, 12, "messages are nested too deep");
   if (depth <= 0)
     luaL_error(L, "%s: messages are nested too deep", descriptor->name);

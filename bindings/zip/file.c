@@ -1,7 +1,8 @@
 /*
- * A libzip source over a file descriptor. Reading is pread straight into libzip's (or the caller's) memory. Writing goes into
- * the file itself: libzip writes 8 KB at a time, so they are gathered, and it returns to a member's header once the member's
- * checksum is known, so that each byte is written once.
+ * A libzip source over a file descriptor. Reading is pread straight into libzip's (or the caller's)
+ * memory. Writing goes into the file itself: libzip writes 8 KB at a time, so they are gathered,
+ * and it returns to a member's header once the member's checksum is known, so that each byte is
+ * written once.
  */
 #include "zip.h"
 
@@ -43,7 +44,9 @@ static int write_all(int fd, const zip_uint8_t *bytes, size_t count, zip_uint64_
   return 0;
 }
 
-int cusp_zip_file_overwrite(cusp_zip_file *file, const void *bytes, size_t count) { return write_all(file->fd, bytes, count, 0); }
+int cusp_zip_file_overwrite(cusp_zip_file *file, const void *bytes, size_t count) {
+  return write_all(file->fd, bytes, count, 0);
+}
 
 static zip_int64_t fail(cusp_zip_file *file, int code) {
   zip_error_set(&file->error, code, errno);
@@ -53,7 +56,8 @@ static zip_int64_t fail(cusp_zip_file *file, int code) {
 static zip_int64_t read_file(cusp_zip_file *file, void *data, zip_uint64_t count) {
   ssize_t done;
   do
-    done = pread(file->fd, data, count < SSIZE_MAX ? (size_t)count : (size_t)SSIZE_MAX, (off_t)file->position);
+    done = pread(file->fd, data, count < SSIZE_MAX ? (size_t)count : (size_t)SSIZE_MAX,
+                 (off_t)file->position);
   while (done < 0 && errno == EINTR);
   if (done < 0)
     return fail(file, ZIP_ER_READ);
@@ -87,7 +91,8 @@ static zip_int64_t write_file(cusp_zip_file *file, const zip_uint8_t *data, zip_
 }
 
 /** The new position, from zip_source_args_seek; -1 if it is before the beginning. */
-static zip_int64_t seek(cusp_zip_file *file, zip_uint64_t current, zip_uint64_t end, void *data, zip_uint64_t length) {
+static zip_int64_t seek(cusp_zip_file *file, zip_uint64_t current, zip_uint64_t end, void *data,
+                        zip_uint64_t length) {
   return zip_source_seek_compute_offset(current, end, data, length, &file->error);
 }
 
@@ -119,7 +124,8 @@ static zip_int64_t supported(const cusp_zip_file *file) {
          ZIP_SOURCE_MAKE_COMMAND_BITMASK(ZIP_SOURCE_ACCEPT_EMPTY);
 }
 
-static zip_int64_t callback(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command) {
+static zip_int64_t callback(void *state, void *data, zip_uint64_t length,
+                            zip_source_cmd_t command) {
   cusp_zip_file *file = state;
   switch (command) {
   case ZIP_SOURCE_OPEN: file->position = 0; return 0;
@@ -151,7 +157,8 @@ static zip_int64_t callback(void *state, void *data, zip_uint64_t length, zip_so
 
 static int open_regular(const char *path, cusp_zip_mode mode, zip_uint64_t *size) {
   /* O_NONBLOCK: opening a pipe is to fail in the test below rather than to wait for a writer. */
-  int fd = open(path, mode == CUSP_ZIP_WRITE ? O_RDWR | O_CLOEXEC | O_NOFOLLOW : O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = open(path, mode == CUSP_ZIP_WRITE ? O_RDWR | O_CLOEXEC | O_NOFOLLOW
+                                             : O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat facts = {0};
   if (fd < 0)
     return -1;
@@ -165,7 +172,8 @@ static int open_regular(const char *path, cusp_zip_mode mode, zip_uint64_t *size
   return -1;
 }
 
-zip_source_t *cusp_zip_open_file(cusp_zip_file **file, const char *path, cusp_zip_mode mode, zip_error_t *error) {
+zip_source_t *cusp_zip_open_file(cusp_zip_file **file, const char *path, cusp_zip_mode mode,
+                                 zip_error_t *error) {
   cusp_zip_file *made = calloc(1, sizeof *made);
   *file = NULL;
   if (made && mode == CUSP_ZIP_WRITE)

@@ -25,7 +25,8 @@ int cusp_zip_refused(lua_State *L, const char *format, ...) {
   return 2;
 }
 
-void cusp_zip_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods) {
+void cusp_zip_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+                    const luaL_Reg *methods) {
   luaL_newmetatable(L, name);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
@@ -37,7 +38,8 @@ void cusp_zip_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
 __attribute__((visibility("default"))) int luaopen_cusp_native_zip(lua_State *L);
 
 int luaopen_cusp_native_zip(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", cusp_zip_open_reader}, {"create", cusp_zip_open_writer}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"open", cusp_zip_open_reader}, {"create", cusp_zip_open_writer}, {NULL, NULL}};
   cusp_zip_reader_class(L);
   cusp_zip_writer_class(L);
   luaL_newlib(L, functions);

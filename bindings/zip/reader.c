@@ -1,6 +1,7 @@
 /*
- * Reading archives. What a member says of itself is not believed: sizes are held against the archive's own, against what deflate
- * can make of so many bytes, and against a limit on all that is inflated; the checksum is compared at the member's end.
+ * Reading archives. What a member says of itself is not believed: sizes are held against the
+ * archive's own, against what deflate can make of so many bytes, and against a limit on all that is
+ * inflated; the checksum is compared at the member's end.
  */
 #define _GNU_SOURCE
 #include "zip.h"
@@ -16,13 +17,15 @@
 
 #define READER "cusp.zip.Reader"
 
-/* One bit of deflate's input makes at most 258 bytes / 2 bits: 1032 for 1, plus a little for blocks that end. */
+/* One bit of deflate's input makes at most 258 bytes / 2 bits: 1032 for 1, plus a little for blocks
+ * that end. */
 enum { DEFLATE_RATIO = 1032, DEFLATE_SLACK = 1 << 10, CHUNK = 1 << 18 };
 
 typedef struct reader {
   zip_t *archive;
   cusp_zip_file *file; /* owned by the archive */
-  zip_file_t *member;  /* open while its bytes are read: an error in between leaves it to the next call */
+  /* open while its bytes are read: an error in between leaves it to the next call */
+  zip_file_t *member;
   zip_uint64_t limit, inflated;
   bool *counted; /* which members are in `inflated` */
   int temporaries;
@@ -110,8 +113,10 @@ static bool find_member(lua_State *L, reader *r, zip_stat_t *stat) {
     lua_pushliteral(L, "there is no such member");
     return false;
   }
-  const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
-  if (zip_stat_index(r->archive, (zip_uint64_t)index, 0, stat) == 0 && (stat->valid & needed) == needed) {
+  const zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
+                              ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
+  if (zip_stat_index(r->archive, (zip_uint64_t)index, 0, stat) == 0 &&
+      (stat->valid & needed) == needed) {
     stat->index = (zip_uint64_t)index;
     return true;
   }
@@ -119,23 +124,29 @@ static bool find_member(lua_State *L, reader *r, zip_stat_t *stat) {
   return false;
 }
 
-/** Whether the member's entry can be true and its contents are welcome; false leaves nil and the reason. */
+/** Whether the member's entry can be true and its contents are welcome; false leaves nil and the
+ * reason. */
 static bool accept_member(lua_State *L, reader *r, const zip_stat_t *stat) {
   if (stat->encryption_method != ZIP_EM_NONE)
     cusp_zip_refused(L, "it is encrypted; write the archive without a password");
   else if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE)
-    cusp_zip_refused(L, "it is compressed by method %d; only stored (0) and deflated (8) members can be read", (int)stat->comp_method);
+    cusp_zip_refused(
+        L, "it is compressed by method %d; only stored (0) and deflated (8) members can be read",
+        (int)stat->comp_method);
   else if (stat->comp_size > cusp_zip_file_size(r->file))
-    cusp_zip_refused(L, "it claims %llu bytes of an archive of %llu", (unsigned long long)stat->comp_size,
+    cusp_zip_refused(L, "it claims %llu bytes of an archive of %llu",
+                     (unsigned long long)stat->comp_size,
                      (unsigned long long)cusp_zip_file_size(r->file));
   else if (stat->comp_method == ZIP_CM_STORE && stat->size != stat->comp_size)
-    cusp_zip_refused(L, "it is stored as it is, but claims %llu bytes and occupies %llu", (unsigned long long)stat->size,
-                     (unsigned long long)stat->comp_size);
+    cusp_zip_refused(L, "it is stored as it is, but claims %llu bytes and occupies %llu",
+                     (unsigned long long)stat->size, (unsigned long long)stat->comp_size);
   else if (stat->size > stat->comp_size * DEFLATE_RATIO + DEFLATE_SLACK)
-    cusp_zip_refused(L, "it claims %llu bytes, which its %llu compressed ones cannot hold", (unsigned long long)stat->size,
-                     (unsigned long long)stat->comp_size);
+    cusp_zip_refused(L, "it claims %llu bytes, which its %llu compressed ones cannot hold",
+                     (unsigned long long)stat->size, (unsigned long long)stat->comp_size);
   else if (!r->counted[stat->index] && stat->size > r->limit - r->inflated)
-    cusp_zip_refused(L, "with its %llu bytes more than %llu come out of this archive; if that is meant, open it with a higher `limit`",
+    cusp_zip_refused(L,
+                     "with its %llu bytes more than %llu come out of this archive; if that is "
+                     "meant, open it with a higher `limit`",
                      (unsigned long long)stat->size, (unsigned long long)r->limit);
   else
     return true;
@@ -171,9 +182,14 @@ static bool open_member(lua_State *L, reader *r, zip_stat_t *stat) {
 static int bad_contents(lua_State *L, reader *r) {
   zip_error_t *error = zip_file_get_error(r->member);
   switch (zip_error_code_zip(error)) {
-  case ZIP_ER_CRC: cusp_zip_refused(L, "its checksum (CRC-32) does not match its contents: the archive is damaged"); break;
+  case ZIP_ER_CRC:
+    cusp_zip_refused(L,
+                     "its checksum (CRC-32) does not match its contents: the archive is damaged");
+    break;
   case ZIP_ER_EOF: cusp_zip_refused(L, "the archive ends before it does"); break;
-  case ZIP_ER_OK: cusp_zip_refused(L, "it does not have the size that the archive's directory says"); break;
+  case ZIP_ER_OK:
+    cusp_zip_refused(L, "it does not have the size that the archive's directory says");
+    break;
   default: cusp_zip_refused(L, "%s", zip_file_strerror(r->member));
   }
   end_member(r);
@@ -204,8 +220,8 @@ static int reader_read(lua_State *L) {
   if (!open_member(L, r, &stat))
     return 2;
   if (stat.size > (zip_uint64_t)limit)
-    return cusp_zip_refused(L, "it has %llu bytes, more than the %lld that are read at once", (unsigned long long)stat.size,
-                            (long long)limit);
+    return cusp_zip_refused(L, "it has %llu bytes, more than the %lld that are read at once",
+                            (unsigned long long)stat.size, (long long)limit);
   luaL_Buffer buffer;
   char *bytes = luaL_buffinitsize(L, &buffer, (size_t)stat.size + 1);
   zip_int64_t count = zip_fread(r->member, bytes, stat.size);
@@ -216,7 +232,8 @@ static int reader_read(lua_State *L) {
   return 1;
 }
 
-/** Copies the open member into `fd` (nowhere if -1). 0; -1 if the member is at fault, -2 if the file is. */
+/** Copies the open member into `fd` (nowhere if -1). 0; -1 if the member is at fault, -2 if the
+ * file is. */
 static int copy_member(reader *r, zip_uint64_t size, int fd, void *chunk) {
   zip_uint64_t done = 0;
   while (done < size) {
@@ -270,7 +287,8 @@ static int reader_extract(lua_State *L) {
     return 2;
   int fd = new_temporary(r);
   if (fd < 0)
-    return cusp_zip_refused(L, "no temporary file can be made for it (TMPDIR, or else /tmp): %s", strerror(errno));
+    return cusp_zip_refused(L, "no temporary file can be made for it (TMPDIR, or else /tmp): %s",
+                            strerror(errno));
   int result = copy_member(r, stat.size, fd, chunk), reason = errno;
   if (close(fd) != 0 && result == 0) {
     result = -2;
@@ -284,10 +302,13 @@ static int reader_extract(lua_State *L) {
   r->temporaries--;
   unlink(r->temporary[r->temporaries]);
   free(r->temporary[r->temporaries]);
-  return result == -1 ? bad_contents(L, r) : cusp_zip_refused(L, "it cannot be written to a temporary file: %s", strerror(reason));
+  return result == -1 ? bad_contents(L, r)
+                      : cusp_zip_refused(L, "it cannot be written to a temporary file: %s",
+                                         strerror(reason));
 }
 
-/** Where a stored member's bytes start: libzip has no function for it, but its reads go through our file. */
+/** Where a stored member's bytes start: libzip has no function for it, but its reads go through our
+ * file. */
 static int push_offset(lua_State *L, reader *r, const zip_stat_t *stat) {
   char first;
   r->member = zip_fopen_index(r->archive, stat->index, ZIP_FL_COMPRESSED);
@@ -301,7 +322,8 @@ static int push_offset(lua_State *L, reader *r, const zip_stat_t *stat) {
   return 2;
 }
 
-/** stored(name): offset and size of a stored member's bytes in the archive, once its checksum has been compared; false if it is compressed. */
+/** stored(name): offset and size of a stored member's bytes in the archive, once its checksum has
+ * been compared; false if it is compressed. */
 static int reader_stored(lua_State *L) {
   reader *r = check_reader(L);
   zip_stat_t stat;
@@ -319,8 +341,14 @@ static int reader_stored(lua_State *L) {
   return push_offset(L, r, &stat);
 }
 
-static const luaL_Reg metamethods[] = {{"__gc", reader_close}, {"__close", reader_close}, {NULL, NULL}};
-static const luaL_Reg methods[] = {{"close", reader_close},     {"names", reader_names},   {"size", reader_size}, {"read", reader_read},
-                                   {"extract", reader_extract}, {"stored", reader_stored}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__gc", reader_close}, {"__close", reader_close}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"close", reader_close},
+                                   {"names", reader_names},
+                                   {"size", reader_size},
+                                   {"read", reader_read},
+                                   {"extract", reader_extract},
+                                   {"stored", reader_stored},
+                                   {NULL, NULL}};
 
 void cusp_zip_reader_class(lua_State *L) { cusp_zip_class(L, READER, metamethods, methods); }

@@ -1,4 +1,5 @@
-/* Writing archives: members are named and kept until finish() writes them all, one after another, into the file that is there. */
+/* Writing archives: members are named and kept until finish() writes them all, one after another,
+ * into the file that is there. */
 #include "zip.h"
 
 #include "../lent.h"
@@ -9,7 +10,8 @@
 
 #define WRITER "cusp.zip.Writer"
 
-/* 1 January 1980, 00:00:00, the first moment that the format knows: archives of equal members are equal. */
+/* 1 January 1980, 00:00:00, the first moment that the format knows: archives of equal members are
+ * equal. */
 enum { FIRST_DATE = 1 << 5 | 1, FIRST_TIME = 0, PERMISSIONS = 0100644 };
 
 typedef struct writer {
@@ -53,16 +55,19 @@ int cusp_zip_open_writer(lua_State *L) {
 }
 
 /** Adds the source, which is taken over, as a member; pushes true, or nil and the reason. */
-static int add_source(lua_State *L, writer *w, const char *name, zip_source_t *source, bool compress) {
+static int add_source(lua_State *L, writer *w, const char *name, zip_source_t *source,
+                      bool compress) {
   zip_int64_t index = zip_file_add(w->archive, name, source, ZIP_FL_ENC_UTF_8);
   if (index < 0) {
     zip_source_free(source);
     return cusp_zip_refused(L, "%s", zip_strerror(w->archive));
   }
   zip_uint64_t member = (zip_uint64_t)index;
-  if (zip_set_file_compression(w->archive, member, compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0) != 0 ||
+  if (zip_set_file_compression(w->archive, member, compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0) !=
+          0 ||
       zip_file_set_dostime(w->archive, member, FIRST_TIME, FIRST_DATE, 0) != 0 ||
-      zip_file_set_external_attributes(w->archive, member, 0, ZIP_OPSYS_UNIX, (zip_uint32_t)PERMISSIONS << 16) != 0)
+      zip_file_set_external_attributes(w->archive, member, 0, ZIP_OPSYS_UNIX,
+                                       (zip_uint32_t)PERMISSIONS << 16) != 0)
     return cusp_zip_refused(L, "%s", zip_strerror(w->archive));
   lua_pushboolean(L, 1);
   return 1;
@@ -85,7 +90,8 @@ static zip_buffer_fragment_t keep_piece(lua_State *L, int index) {
   return piece;
 }
 
-/** add(name, compress, piece, ...): the member is the pieces (strings, lent tensors) one after another; they are not copied. */
+/** add(name, compress, piece, ...): the member is the pieces (strings, lent tensors) one after
+ * another; they are not copied. */
 static int writer_add(lua_State *L) {
   writer *w = check_writer(L);
   const char *name = luaL_checkstring(L, 2);
@@ -142,8 +148,12 @@ static int writer_finish(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg metamethods[] = {{"__gc", writer_discard}, {"__close", writer_discard}, {NULL, NULL}};
-static const luaL_Reg methods[] = {
-    {"add", writer_add}, {"add_file", writer_add_file}, {"finish", writer_finish}, {"discard", writer_discard}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__gc", writer_discard}, {"__close", writer_discard}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"add", writer_add},
+                                   {"add_file", writer_add_file},
+                                   {"finish", writer_finish},
+                                   {"discard", writer_discard},
+                                   {NULL, NULL}};
 
 void cusp_zip_writer_class(lua_State *L) { cusp_zip_class(L, WRITER, metamethods, methods); }

@@ -13,10 +13,12 @@ typedef struct cusp_zip_file cusp_zip_file;
 typedef enum cusp_zip_mode { CUSP_ZIP_READ, CUSP_ZIP_WRITE } cusp_zip_mode;
 
 /**
- * Makes a source of the file at `path` (opened here, without following a link where it is written). NULL on failure, with
- * *error set and errno's meaning in it. `*file` stays valid as long as the source.
+ * Makes a source of the file at `path` (opened here, without following a link where it is written).
+ * NULL on failure, with *error set and errno's meaning in it. `*file` stays valid as long as the
+ * source.
  */
-zip_source_t *cusp_zip_open_file(cusp_zip_file **file, const char *path, cusp_zip_mode mode, zip_error_t *error);
+zip_source_t *cusp_zip_open_file(cusp_zip_file **file, const char *path, cusp_zip_mode mode,
+                                 zip_error_t *error);
 /** Bytes in the file when it was opened. */
 zip_uint64_t cusp_zip_file_size(const cusp_zip_file *file);
 /** Where in the file the bytes of the last read were. */
@@ -29,7 +31,8 @@ int cusp_zip_failed(lua_State *L, zip_error_t *error);
 /** Pushes nil and a formatted reason. Returns 2. */
 int cusp_zip_refused(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Makes a metatable with these functions, and `methods` as its __index. */
-void cusp_zip_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+void cusp_zip_class(lua_State *L, const char *name, const luaL_Reg *metamethods,
+                    const luaL_Reg *methods);
 
 /** open(path, limit), create(path); each file adds its metatable. */
 int cusp_zip_open_reader(lua_State *L);

@@ -35,12 +35,13 @@ static void inflate_into(lua_State *L, inflater *from, char *to, size_t size) {
   int result = inflate(&from->stream, Z_NO_FLUSH);
   from->between = result == Z_STREAM_END;
   if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-    luaL_error(L, "the compressed data is damaged (%s)", from->stream.msg ? from->stream.msg : zError(result));
+    luaL_error(L, "the compressed data is damaged (%s)",
+               from->stream.msg ? from->stream.msg : zError(result));
 }
 
 /**
- * stream:feed(bytes) → what they inflate to; whether the data may end here. The result of one call is at most some thousand
- * times its bytes. [-0, +2, e]
+ * stream:feed(bytes) → what they inflate to; whether the data may end here. The result of one call
+ * is at most some thousand times its bytes. [-0, +2, e]
  */
 static int feed(lua_State *L) {
   inflater *from = luaL_checkudata(L, 1, INFLATER);
@@ -71,7 +72,8 @@ static int close_inflater(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"feed", feed}, {"close", close_inflater}, {NULL, NULL}};
-static const luaL_Reg metamethods[] = {{"__gc", close_inflater}, {"__close", close_inflater}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {
+    {"__gc", close_inflater}, {"__close", close_inflater}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"inflater", new_inflater}, {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_cusp_native_zlib(lua_State *L);

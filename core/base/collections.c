@@ -38,7 +38,8 @@ static void insert(cusp_map *map, const void *key, int value) {
 static cusp_status enlarge(cusp_map *map) {
   cusp_map larger = {.capacity = map->capacity ? map->capacity * 2 : 32};
   CUSP_TRY(cusp_alloc_zeroed((void **)&larger.keys, (size_t)larger.capacity * sizeof *larger.keys));
-  cusp_status status = cusp_alloc((void **)&larger.values, (size_t)larger.capacity * sizeof *larger.values);
+  cusp_status status =
+      cusp_alloc((void **)&larger.values, (size_t)larger.capacity * sizeof *larger.values);
   if (status != CUSP_OK) {
     cusp_free(larger.keys);
     return status;

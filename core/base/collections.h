@@ -1,6 +1,7 @@
 #ifndef CUSP_BASE_COLLECTIONS_H
 #define CUSP_BASE_COLLECTIONS_H
-/* The small containers of the graph code: growing arrays, a pointer map, a bump arena. All from cusp_alloc. */
+/* The small containers of the graph code: growing arrays, a pointer map, a bump arena. All from
+ * cusp_alloc. */
 
 #include "memory.h"
 
@@ -9,7 +10,8 @@
 
 /** Makes room for `needed` items of `item` bytes in *data, keeping what is there. */
 CUSP_NODISCARD cusp_status cusp_grow(void **data, int *capacity, int needed, size_t item);
-#define CUSP_GROW(array, capacity, needed) cusp_grow((void **)&(array), &(capacity), (needed), sizeof *(array))
+#define CUSP_GROW(array, capacity, needed) \
+  cusp_grow((void **)&(array), &(capacity), (needed), sizeof *(array))
 
 /** Pointers to integers, open addressing. Zero-initialised is empty. */
 typedef struct cusp_map {
@@ -27,7 +29,8 @@ typedef struct cusp_arena {
   struct cusp_arena_block *blocks;
   size_t used;
 } cusp_arena;
-CUSP_NODISCARD cusp_status cusp_arena_alloc(void **out, cusp_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
+/* zeroed, aligned to 16 */
+CUSP_NODISCARD cusp_status cusp_arena_alloc(void **out, cusp_arena *arena, size_t bytes);
 void cusp_arena_free(cusp_arena *arena);
 size_t cusp_arena_bytes(const cusp_arena *arena); /* taken from the allocator */
 

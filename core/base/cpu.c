@@ -5,7 +5,9 @@
 
 static const char *const isa_names[CUSP_ISA_COUNT] = {"baseline", "avx2", "avx512"};
 
-const char *cusp_isa_name(cusp_isa isa) { return (unsigned)isa < CUSP_ISA_COUNT ? isa_names[isa] : "unknown"; }
+const char *cusp_isa_name(cusp_isa isa) {
+  return (unsigned)isa < CUSP_ISA_COUNT ? isa_names[isa] : "unknown";
+}
 
 #if defined(__x86_64__)
 #include <cpuid.h>

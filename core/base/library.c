@@ -47,7 +47,8 @@ static bool own_directory(char *directory, size_t bytes) {
   return snprintf(directory, bytes, "%s", dirname(real)) < (int)bytes;
 }
 
-const void *cusp_library_load(const char *name, const char *symbol, int version, char *failure, size_t failure_bytes) {
+const void *cusp_library_load(const char *name, const char *symbol, int version, char *failure,
+                              size_t failure_bytes) {
   static const char *const places[] = {"", "lib/cusp/", "../lib/cusp/", "../lib/lua/5.4/cusp/"};
   search s = {name, symbol, version, failure, failure_bytes};
   char directory[4096];

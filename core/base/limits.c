@@ -11,7 +11,8 @@
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/** The number that a file begins with; UINT64_MAX where there is none (a control group without a limit says "max"). */
+/** The number that a file begins with; UINT64_MAX where there is none (a control group without a
+ * limit says "max"). */
 static uint64_t read_number(const char *path) {
   uint64_t number;
   FILE *file = fopen(path, "r");
@@ -25,7 +26,8 @@ static uint64_t read_number(const char *path) {
 
 static uint64_t find_limit(void) {
   struct rlimit space;
-  uint64_t limit = least(read_number("/sys/fs/cgroup/memory.max"), read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+  uint64_t limit = least(read_number("/sys/fs/cgroup/memory.max"),
+                         read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
   long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0)
     limit = least(limit, (uint64_t)pages * (uint64_t)page);

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/** The bytes that this process may have: of the machine, of its control group or of its address space, whichever are fewest. */
+/** The bytes that this process may have: of the machine, of its control group or of its address
+ * space, whichever are fewest. */
 uint64_t cusp_memory_limit(void);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * Every block has a 64-byte header in front. Sizes (header included) fall into classes: steps of 64 bytes up to 256,
- * then four steps for each power of two. Small classes are cut from 64 KiB chunks; larger blocks come from the C
- * library one by one, the largest from the system in huge pages, and are kept, when freed, up to CACHE_LIMIT bytes;
- * a class from which nothing was taken for some time loses them, as sizes that never come back would fill the cache.
- * With AddressSanitizer nothing is kept, so that a use after free is seen. Debug builds (CUSP_DEBUG) fill blocks with
- * junk and check guard bytes behind them.
+ * Every block has a 64-byte header in front. Sizes (header included) fall into classes: steps of 64
+ * bytes up to 256, then four steps for each power of two. Small classes are cut from 64 KiB chunks;
+ * larger blocks come from the C library one by one, the largest from the system in huge pages, and
+ * are kept, when freed, up to CACHE_LIMIT bytes; a class from which nothing was taken for some time
+ * loses them, as sizes that never come back would fill the cache. With AddressSanitizer nothing is
+ * kept, so that a use after free is seen. Debug builds (CUSP_DEBUG) fill blocks with junk and check
+ * guard bytes behind them.
  */
 #define _GNU_SOURCE
 #include "memory.h"
@@ -28,7 +29,8 @@
 #define CACHE_LIMIT ((uint64_t)256 << 20) /* bytes of larger blocks kept for reuse */
 #define LARGEST_BLOCK ((size_t)1 << 47)   /* what is above can only be a mistake */
 #define CLASS_COUNT 168
-#define SWEEP_PERIOD 2048              /* large blocks freed between two looks for classes that nobody asks for */
+/* large blocks freed between two looks for classes that nobody asks for */
+#define SWEEP_PERIOD 2048
 #define SWEEP_FROM ((uint64_t)8 << 20) /* bytes kept below which it is not worth looking */
 
 #ifdef __SANITIZE_ADDRESS__
@@ -59,7 +61,8 @@ typedef struct chunk {
 
 enum { LIVE = 0x11fe11fe, FREE = 0xf4eef4ee };
 
-_Static_assert(sizeof(block) <= HEADER_BYTES && sizeof(chunk) <= CUSP_ALIGNMENT, "headers must keep blocks aligned");
+_Static_assert(sizeof(block) <= HEADER_BYTES && sizeof(chunk) <= CUSP_ALIGNMENT,
+               "headers must keep blocks aligned");
 
 static struct {
   atomic_flag lock;
@@ -81,7 +84,9 @@ static void lock_heap(void) {
 static void unlock_heap(void) { atomic_flag_clear_explicit(&heap.lock, memory_order_release); }
 
 /* Counters are written under the lock; relaxed stores let cusp_memory_live read without it. */
-static void store(uint64_t *counter, uint64_t value) { __atomic_store_n(counter, value, __ATOMIC_RELAXED); }
+static void store(uint64_t *counter, uint64_t value) {
+  __atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
 
 /** The class of blocks of `total` bytes. */
 static uint32_t size_class(size_t total) {
@@ -138,12 +143,14 @@ static block *take_kept(uint32_t class, size_t size) {
 /** Whether blocks of a class size are mapped. */
 static bool is_mapped(size_t size) { return KEEPS_BLOCKS && size >= HUGE_PAGE; }
 
-/* Whole pages, whatever their size; the rest of the last huge page would be memory that nobody uses. */
+/* Whole pages, whatever their size; the rest of the last huge page would be memory that nobody
+ * uses. */
 static size_t mapped_size(size_t size) { return (size + 0xffff) & ~(size_t)0xffff; }
 
 /**
- * Memory that begins with a huge page, and is made of them where the system has them: a hundred megabytes are then 50 page
- * faults rather than 25,000, in a new block and again after each fork (a look at an HDF5 file is one).
+ * Memory that begins with a huge page, and is made of them where the system has them: a hundred
+ * megabytes are then 50 page faults rather than 25,000, in a new block and again after each fork (a
+ * look at an HDF5 file is one).
  */
 static void *map_huge(size_t size) {
   size_t length = mapped_size(size), spare = length + HUGE_PAGE;
@@ -250,12 +257,13 @@ static void check_freed(block *b) { (void)b; }
 #endif
 
 /**
- * Whether so much more is within what this process may have, a sixteenth of it left to what is not counted: Linux promises more than
- * there is, and kills who uses it.
+ * Whether so much more is within what this process may have, a sixteenth of it left to what is not
+ * counted: Linux promises more than there is, and kills who uses it.
  */
 static bool is_possible(size_t bytes) {
   uint64_t limit = cusp_memory_limit();
-  return bytes < HUGE_PAGE || (bytes <= LARGEST_BLOCK && bytes <= limit && bytes + cusp_memory_live() <= limit - limit / 16);
+  return bytes < HUGE_PAGE || (bytes <= LARGEST_BLOCK && bytes <= limit &&
+                               bytes + cusp_memory_live() <= limit - limit / 16);
 }
 
 cusp_status cusp_alloc(void **out, size_t bytes) {
@@ -275,10 +283,12 @@ cusp_status cusp_memory_check(size_t bytes) {
   lock_heap();
   bool allowed = heap.fail_after != 0;
   unlock_heap();
-  void *room = allowed ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+  void *room = allowed
+                   ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                   : MAP_FAILED;
   if (room == MAP_FAILED)
-    return cusp_fail(CUSP_ENOMEM, "out of memory: a library needs up to %zu bytes, %llu are in use", bytes,
-                     (unsigned long long)cusp_memory_live());
+    return cusp_fail(CUSP_ENOMEM, "out of memory: a library needs up to %zu bytes, %llu are in use",
+                     bytes, (unsigned long long)cusp_memory_live());
   munmap(room, bytes);
   return CUSP_OK;
 }
@@ -344,10 +354,14 @@ void cusp_memory_fail_after(int64_t count) {
   unlock_heap();
 }
 
-static chunk *chunk_of(const block *b) { return (chunk *)((uintptr_t)b & ~(uintptr_t)(CHUNK_BYTES - 1)); }
+static chunk *chunk_of(const block *b) {
+  return (chunk *)((uintptr_t)b & ~(uintptr_t)(CHUNK_BYTES - 1));
+}
 
 /** Whether every block of the chunk is free, by the counts that cusp_memory_trim made. */
-static bool chunk_is_free(const chunk *c) { return c->free_blocks == (CHUNK_BYTES - CUSP_ALIGNMENT) / class_size(c->class); }
+static bool chunk_is_free(const chunk *c) {
+  return c->free_blocks == (CHUNK_BYTES - CUSP_ALIGNMENT) / class_size(c->class);
+}
 
 /** Takes the blocks of wholly free chunks off a small class's list; the lock is held. */
 static void unlist_free_chunks(uint32_t class) {
@@ -389,7 +403,9 @@ static void trim_library(void) {
 }
 
 /* A child must not inherit a lock that some other thread of its parent held. */
-__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock_heap, unlock_heap, unlock_heap); }
+__attribute__((constructor)) static void watch_forks(void) {
+  pthread_atfork(lock_heap, unlock_heap, unlock_heap);
+}
 
 void cusp_memory_trim(void) {
   lock_heap();

@@ -21,8 +21,8 @@ void cusp_free(void *block);
 size_t cusp_block_size(const void *block);
 
 /**
- * Whether the system has so many bytes more, without taking them; CUSP_ENOMEM otherwise. Asked before a library is called that ends the
- * program where memory fails.
+ * Whether the system has so many bytes more, without taking them; CUSP_ENOMEM otherwise. Asked
+ * before a library is called that ends the program where memory fails.
  */
 CUSP_NODISCARD cusp_status cusp_memory_check(size_t bytes);
 
@@ -41,7 +41,8 @@ uint64_t cusp_memory_live(void);
 void cusp_memory_reset_peak(void);
 /** Returns cached blocks to the system. */
 void cusp_memory_trim(void);
-/** Lets `count` more allocations succeed and all later ones fail; negative: never fail. For tests of error paths. */
+/** Lets `count` more allocations succeed and all later ones fail; negative: never fail. For tests
+ * of error paths. */
 void cusp_memory_fail_after(int64_t count);
 
 #endif

@@ -22,7 +22,8 @@ typedef enum cusp_status {
   CUSP_ETRACED       /* a value was asked of a tensor that is being traced */
 } cusp_status;
 
-/** Records a message (what was wrong, expected, received) for this thread and returns `status`. Needs no memory. */
+/** Records a message (what was wrong, expected, received) for this thread and returns `status`.
+ * Needs no memory. */
 cusp_status cusp_fail(cusp_status status, const char *format, ...) CUSP_PRINTF(2, 3);
 
 /** Puts text in front of this thread's message ("dense: ") and returns `status`. */
@@ -49,7 +50,8 @@ const char *cusp_status_name(cusp_status status);
 /** Broken invariants (programmer mistakes) stop debug builds; user mistakes get a status. */
 #ifdef CUSP_DEBUG
 void cusp_assert_failed(const char *file, int line, const char *what) __attribute__((noreturn));
-#define cusp_assert(condition) ((condition) ? (void)0 : cusp_assert_failed(__FILE__, __LINE__, #condition))
+#define cusp_assert(condition) \
+  ((condition) ? (void)0 : cusp_assert_failed(__FILE__, __LINE__, #condition))
 #else
 #define cusp_assert(condition) ((void)0)
 #endif

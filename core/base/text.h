@@ -11,7 +11,8 @@ typedef struct cusp_text {
 } cusp_text;
 
 void cusp_text_add(cusp_text *text, const char *format, ...) CUSP_PRINTF(2, 3);
-/** Hands the text over (free with cusp_free), or frees it and gives the status of the first failure. */
+/** Hands the text over (free with cusp_free), or frees it and gives the status of the first
+ * failure. */
 CUSP_NODISCARD cusp_status cusp_text_take(cusp_text *text, char **out);
 
 #endif

@@ -28,7 +28,8 @@ int cusp_get_num_threads(void) {
 
 cusp_status cusp_set_num_threads(int count) {
   if (count < 1 || count > MAX_THREADS)
-    return cusp_fail(CUSP_EVALUE, "the number of threads must be between 1 and %d, not %d", MAX_THREADS, count);
+    return cusp_fail(CUSP_EVALUE, "the number of threads must be between 1 and %d, not %d",
+                     MAX_THREADS, count);
   atomic_store_explicit(&thread_limit, count, memory_order_relaxed);
   omp_set_num_threads(count); /* the libraries that share this OpenMP runtime follow */
   return CUSP_OK;
@@ -37,7 +38,8 @@ cusp_status cusp_set_num_threads(int count) {
 int cusp_thread_index(void) { return thread_index; }
 
 /** Piece `index` of `pieces` nearly equal contiguous ones. */
-static void run_piece(int64_t count, int64_t pieces, int64_t index, cusp_range_fn fn, void *context) {
+static void run_piece(int64_t count, int64_t pieces, int64_t index, cusp_range_fn fn,
+                      void *context) {
   int64_t size = count / pieces, extra = count % pieces;
   int64_t begin = index * size + (index < extra ? index : extra);
   fn(context, begin, begin + size + (index < extra));
@@ -46,14 +48,17 @@ static void run_piece(int64_t count, int64_t pieces, int64_t index, cusp_range_f
 /* ------------------------------------------------------------------ busy machines */
 
 /*
- * Threads that start and end together some ten thousand times a second need a core each. Where other programs run on the cores,
- * each of these meetings waits for the thread that was put aside, and a step on two threads takes four times as long as on one.
- * So the threads' involuntary switches are counted, and how much of the time the calling thread runs: while there are many and it
- * waits, fewer threads share the pieces, and from time to time more are tried again. The pieces stay the same, and with them the results.
+ * Threads that start and end together some ten thousand times a second need a core each. Where
+ * other programs run on the cores, each of these meetings waits for the thread that was put aside,
+ * and a step on two threads takes four times as long as on one. So the threads' involuntary
+ * switches are counted, and how much of the time the calling thread runs: while there are many and
+ * it waits, fewer threads share the pieces, and from time to time more are tried again. The pieces
+ * stay the same, and with them the results.
  */
 #define WATCH_NS 50000000LL /* how long switches are counted */
 #define MANY_SWITCHES 4     /* in that time */
-#define USUAL_PERCENT 93    /* of the time, the calling thread runs where nobody is in its way; it spins before it sleeps */
+/* of the time, the calling thread runs where nobody is in its way; it spins before it sleeps */
+#define USUAL_PERCENT 93
 #define SHORT_NS 200000000LL
 #define LONG_NS 3200000000LL
 
@@ -83,11 +88,13 @@ static void look_around(long long now, int threads) {
   bool in_time = now - atomic_load_explicit(&crowd.until, memory_order_relaxed) < WATCH_NS;
   long long looked = read_clock(CLOCK_MONOTONIC), worked = read_clock(CLOCK_THREAD_CPUTIME_ID);
   bool waited = worked - crowd.worked < (looked - crowd.looked) / 100 * USUAL_PERCENT;
-  bool crowded = crowd.watching && in_time && waited && usage.ru_nivcsw - crowd.switches >= MANY_SWITCHES;
+  bool crowded =
+      crowd.watching && in_time && waited && usage.ru_nivcsw - crowd.switches >= MANY_SWITCHES;
   crowd.switches = usage.ru_nivcsw;
   crowd.looked = looked;
   crowd.worked = worked;
-  crowd.watching = !(crowded && resting + step >= threads - 1); /* one thread meets nobody: there is nothing to count */
+  /* one thread meets nobody: there is nothing to count */
+  crowd.watching = !(crowded && resting + step >= threads - 1);
   if (crowded) {
     resting = resting + step < threads - 1 ? resting + step : threads - 1;
   } else if (resting > 0) {
@@ -96,7 +103,8 @@ static void look_around(long long now, int threads) {
     crowd.hold = SHORT_NS;
   }
   atomic_store_explicit(&crowd.resting, resting, memory_order_relaxed);
-  atomic_store_explicit(&crowd.until, now + (crowd.watching ? WATCH_NS : crowd.hold), memory_order_relaxed);
+  atomic_store_explicit(&crowd.until, now + (crowd.watching ? WATCH_NS : crowd.hold),
+                        memory_order_relaxed);
   if (!crowd.watching && crowd.hold < LONG_NS)
     crowd.hold *= 2;
 }
@@ -104,7 +112,8 @@ static void look_around(long long now, int threads) {
 /** How many of the threads to use now. */
 static int useful_threads(int threads) {
   long long now = read_clock(CLOCK_MONOTONIC_COARSE);
-  if (now >= atomic_load_explicit(&crowd.until, memory_order_relaxed) && !atomic_flag_test_and_set(&crowd.looking)) {
+  if (now >= atomic_load_explicit(&crowd.until, memory_order_relaxed) &&
+      !atomic_flag_test_and_set(&crowd.looking)) {
     look_around(now, threads);
     atomic_flag_clear(&crowd.looking);
   }
@@ -112,14 +121,16 @@ static int useful_threads(int threads) {
   return useful > 1 ? useful : 1;
 }
 
-static void run_pieces(int64_t count, int64_t pieces, int64_t first, int64_t step, cusp_range_fn fn, void *context) {
+static void run_pieces(int64_t count, int64_t pieces, int64_t first, int64_t step, cusp_range_fn fn,
+                       void *context) {
   for (int64_t piece = first; piece < pieces; piece += step)
     run_piece(count, pieces, piece, fn, context);
 }
 
 /* ------------------------------------------------------------------ forks */
 
-/* OpenMP keeps the threads of a team for the next. A child would wait for them for ever: they are sent home, new ones come on demand. */
+/* OpenMP keeps the threads of a team for the next. A child would wait for them for ever: they are
+ * sent home, new ones come on demand. */
 static void leave_team(void) {
   if (atomic_load(&team_started))
     omp_pause_resource(omp_pause_hard, omp_get_initial_device());
@@ -130,11 +141,15 @@ static void enter_child(void) {
   atomic_flag_clear(&crowd.looking);
 }
 
-__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(leave_team, NULL, enter_child); }
+__attribute__((constructor)) static void watch_forks(void) {
+  pthread_atfork(leave_team, NULL, enter_child);
+}
 
 int cusp_fork_count(void) { return atomic_load_explicit(&forks, memory_order_relaxed); }
 
-void cusp_threads_started(void) { atomic_store_explicit(&team_started, true, memory_order_relaxed); }
+void cusp_threads_started(void) {
+  atomic_store_explicit(&team_started, true, memory_order_relaxed);
+}
 
 /* ------------------------------------------------------------------ loops */
 
@@ -168,7 +183,8 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
   {
     thread_index = omp_get_thread_num();
     in_parallel = true;
-    run_pieces(count, pieces, thread_index, omp_get_num_threads(), fn, context); /* there may be fewer than asked for */
+    /* there may be fewer than asked for */
+    run_pieces(count, pieces, thread_index, omp_get_num_threads(), fn, context);
     in_parallel = false;
     thread_index = 0;
   }
@@ -178,4 +194,6 @@ void cusp_interrupt(void) { atomic_store_explicit(&interrupted, true, memory_ord
 
 bool cusp_interrupted(void) { return atomic_load_explicit(&interrupted, memory_order_relaxed); }
 
-bool cusp_interrupt_take(void) { return atomic_exchange_explicit(&interrupted, false, memory_order_relaxed); }
+bool cusp_interrupt_take(void) {
+  return atomic_exchange_explicit(&interrupted, false, memory_order_relaxed);
+}

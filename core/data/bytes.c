@@ -8,16 +8,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset, void *to, size_t bytes) {
+cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset, void *to,
+                              size_t bytes) {
   for (size_t done = 0; done < bytes;) {
-    ssize_t got = pread(descriptor, (char *)to + done, bytes - done, (off_t)(offset + (int64_t)done));
+    ssize_t got =
+        pread(descriptor, (char *)to + done, bytes - done, (off_t)(offset + (int64_t)done));
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
       return cusp_fail(CUSP_EIO, "%s: offset %lld: %s", path, (long long)offset, strerror(errno));
     if (got == 0)
-      return cusp_fail(CUSP_EIO, "%s: the file ends at offset %lld: %zu bytes were expected, %zu are there", path,
-                       (long long)(offset + (int64_t)done), bytes, done);
+      return cusp_fail(CUSP_EIO,
+                       "%s: the file ends at offset %lld: %zu bytes were expected, %zu are there",
+                       path, (long long)(offset + (int64_t)done), bytes, done);
     done += (size_t)got;
   }
   return CUSP_OK;
@@ -33,14 +36,16 @@ void cusp_swap_bytes(void *data, size_t bytes, size_t element) {
     }
 }
 
-static cusp_status read_opened(char **out, size_t *bytes, int descriptor, const char *path, size_t most) {
+static cusp_status read_opened(char **out, size_t *bytes, int descriptor, const char *path,
+                               size_t most) {
   struct stat info;
   if (fstat(descriptor, &info) != 0)
     return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
   if (!S_ISREG(info.st_mode))
     return cusp_fail(CUSP_EIO, "%s: not a regular file", path);
   if ((uint64_t)info.st_size > most)
-    return cusp_fail(CUSP_EIO, "%s: the file has %lld bytes; at most %zu are read", path, (long long)info.st_size, most);
+    return cusp_fail(CUSP_EIO, "%s: the file has %lld bytes; at most %zu are read", path,
+                     (long long)info.st_size, most);
   *bytes = (size_t)info.st_size;
   CUSP_TRY(cusp_alloc((void **)out, *bytes + 1));
   (*out)[*bytes] = 0;
@@ -49,7 +54,8 @@ static cusp_status read_opened(char **out, size_t *bytes, int descriptor, const 
 
 cusp_status cusp_read_file(char **out, size_t *bytes, const char *path, size_t most) {
   *out = NULL;
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused rather than waited for */
+  /* a FIFO is refused rather than waited for */
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
   cusp_status status = read_opened(out, bytes, descriptor, path, most);

@@ -6,8 +6,10 @@
 
 #include <stdint.h>
 
-/** Reads exactly `bytes` bytes from `offset`; CUSP_EIO, naming `path` and the offset, where there are fewer. */
-CUSP_NODISCARD cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset, void *to, size_t bytes);
+/** Reads exactly `bytes` bytes from `offset`; CUSP_EIO, naming `path` and the offset, where there
+ * are fewer. */
+CUSP_NODISCARD cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset,
+                                             void *to, size_t bytes);
 /** Turns the bytes of each element round. */
 void cusp_swap_bytes(void *data, size_t bytes, size_t element);
 

@@ -65,21 +65,25 @@ static cusp_status find_block(chunk_reader *self, int64_t number, block **out) {
   return CUSP_OK;
 }
 
-/* Copies all rows that are asked for and lie in the block of row `first`, so that each block is decoded once a batch. */
-static cusp_status copy_block(chunk_reader *self, const int64_t *rows, int64_t count, int64_t first, char *out, bool *done) {
+/* Copies all rows that are asked for and lie in the block of row `first`, so that each block is
+ * decoded once a batch. */
+static cusp_status copy_block(chunk_reader *self, const int64_t *rows, int64_t count, int64_t first,
+                              char *out, bool *done) {
   size_t bytes = self->base.columns[0].bytes;
   int64_t number = rows[first] / self->block_rows;
   block *b;
   CUSP_TRY(find_block(self, number, &b));
   for (int64_t i = first; i < count; i++)
     if (!done[i] && rows[i] / self->block_rows == number) {
-      memcpy(out + (size_t)i * bytes, b->rows + (size_t)(rows[i] % self->block_rows) * bytes, bytes);
+      memcpy(out + (size_t)i * bytes, b->rows + (size_t)(rows[i] % self->block_rows) * bytes,
+             bytes);
       done[i] = true;
     }
   return CUSP_OK;
 }
 
-static cusp_status chunked_rows(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status chunked_rows(cusp_reader *reader, const int64_t *rows, int64_t count,
+                                void *const *out) {
   chunk_reader *self = (chunk_reader *)reader;
   bool *done;
   CUSP_TRY(cusp_reader_check_fork(reader));
@@ -94,7 +98,8 @@ static cusp_status chunked_rows(cusp_reader *reader, const int64_t *rows, int64_
   return status;
 }
 
-/* Rows of chunks that are too large to keep are read in smaller pieces, at the price of decoding them for each. */
+/* Rows of chunks that are too large to keep are read in smaller pieces, at the price of decoding
+ * them for each. */
 static void choose_blocks(chunk_reader *self) {
   size_t row = self->base.columns[0].bytes ? self->base.columns[0].bytes : 1;
   int64_t most = (int64_t)(KEPT_BYTES / row);

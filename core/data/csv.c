@@ -34,7 +34,8 @@ struct cusp_csv {
 
 /* ------------------------------------------------------------------ growing blocks */
 
-static cusp_status reserve(void **block, size_t used, size_t *capacity, size_t wanted, size_t item) {
+static cusp_status reserve(void **block, size_t used, size_t *capacity, size_t wanted,
+                           size_t item) {
   if (wanted <= *capacity)
     return CUSP_OK;
   size_t larger = 2 * *capacity > wanted ? 2 * *capacity : wanted, bytes;
@@ -64,7 +65,8 @@ typedef struct parser {
 
 static cusp_status put(cusp_csv_record *r, char byte) {
   if (r->bytes >= LARGEST_RECORD)
-    return cusp_fail(CUSP_EIO, "a record of more than %zu bytes; is a quote missing?", LARGEST_RECORD);
+    return cusp_fail(CUSP_EIO, "a record of more than %zu bytes; is a quote missing?",
+                     LARGEST_RECORD);
   CUSP_TRY(reserve((void **)&r->text, r->bytes, &r->capacity, r->bytes + 1, 1));
   r->text[r->bytes++] = byte;
   return CUSP_OK;
@@ -74,7 +76,8 @@ static cusp_status begin_field(cusp_csv_record *r) {
   size_t room = (size_t)r->room;
   if (r->count >= MOST_COLUMNS)
     return cusp_fail(CUSP_EIO, "more than %d fields", MOST_COLUMNS);
-  CUSP_TRY(reserve((void **)&r->start, (size_t)r->count, &room, (size_t)r->count + 1, sizeof *r->start));
+  CUSP_TRY(
+      reserve((void **)&r->start, (size_t)r->count, &room, (size_t)r->count + 1, sizeof *r->start));
   r->room = (int)room;
   r->start[r->count++] = r->bytes;
   return CUSP_OK;
@@ -96,7 +99,8 @@ static cusp_status take_plain(parser *p, char byte) {
     return begin_field(p->record);
   }
   if (p->place == QUOTE_ENDED)
-    return cusp_fail(CUSP_EIO, "a quoted field is followed by '%c' rather than by a delimiter", byte);
+    return cusp_fail(CUSP_EIO, "a quoted field is followed by '%c' rather than by a delimiter",
+                     byte);
   if (byte == '"' && p->quotes && p->place == FIELD_START) {
     p->place = QUOTED;
     return CUSP_OK;
@@ -107,7 +111,8 @@ static cusp_status take_plain(parser *p, char byte) {
   return put(p->record, byte);
 }
 
-/* *ended: the byte was the newline that ends the record. A carriage return before it belongs to it. */
+/* *ended: the byte was the newline that ends the record. A carriage return before it belongs to
+ * it. */
 static cusp_status take_byte(parser *p, char byte, bool *ended) {
   *ended = false;
   if (p->place == QUOTED) {
@@ -148,7 +153,9 @@ void cusp_csv_record_free(cusp_csv_record *r) {
 
 /* ------------------------------------------------------------------ what a column holds */
 
-bool cusp_csv_is_missing(const cusp_csv *csv, const char *field) { return !*field || (*csv->na && strcmp(field, csv->na) == 0); }
+bool cusp_csv_is_missing(const cusp_csv *csv, const char *field) {
+  return !*field || (*csv->na && strcmp(field, csv->na) == 0);
+}
 
 static const char *skip_spaces(const char *text) {
   while (isspace((unsigned char)*text))
@@ -205,7 +212,8 @@ static cusp_status take_header(cusp_csv *csv, const cusp_csv_record *r) {
 
 static cusp_status add_row(cusp_csv *csv, int64_t start, int64_t end) {
   size_t capacity = (size_t)csv->capacity;
-  CUSP_TRY(reserve((void **)&csv->starts, csv->rows ? (size_t)csv->rows + 1 : 0, &capacity, (size_t)csv->rows + 2, sizeof *csv->starts));
+  CUSP_TRY(reserve((void **)&csv->starts, csv->rows ? (size_t)csv->rows + 1 : 0, &capacity,
+                   (size_t)csv->rows + 2, sizeof *csv->starts));
   csv->capacity = (int64_t)capacity;
   csv->starts[csv->rows++] = start;
   csv->starts[csv->rows] = end;
@@ -217,8 +225,10 @@ static cusp_status first_record(cusp_csv *csv, const cusp_csv_record *r) {
   return cusp_alloc_zeroed((void **)&csv->types, (size_t)csv->columns * sizeof *csv->types);
 }
 
-/* Records may have blank lines between them, so a row keeps where it ends as the next one's start only where they touch. */
-static cusp_status take_record(cusp_csv *csv, const cusp_csv_record *r, bool header, int64_t start, int64_t end) {
+/* Records may have blank lines between them, so a row keeps where it ends as the next one's start
+ * only where they touch. */
+static cusp_status take_record(cusp_csv *csv, const cusp_csv_record *r, bool header, int64_t start,
+                               int64_t end) {
   if (csv->columns == 0)
     CUSP_TRY(first_record(csv, r));
   if (r->count != csv->columns)
@@ -260,11 +270,13 @@ static cusp_status scan_file(scan *s, char *buffer) {
   cusp_csv *csv = s->csv;
   CUSP_TRY(begin_record(&s->parser));
   for (int64_t offset = 0; offset < csv->size;) {
-    size_t count = (size_t)(csv->size - offset) < BUFFER_BYTES ? (size_t)(csv->size - offset) : BUFFER_BYTES;
+    size_t count =
+        (size_t)(csv->size - offset) < BUFFER_BYTES ? (size_t)(csv->size - offset) : BUFFER_BYTES;
     if (cusp_interrupted())
       return cusp_fail(CUSP_EINTERRUPT, "interrupted!");
     CUSP_TRY(cusp_read_exactly(csv->descriptor, csv->path, offset, buffer, count));
-    size_t mark = offset == 0 && count >= 3 && memcmp(buffer, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* of UTF-8 */
+    /* of UTF-8 */
+    size_t mark = offset == 0 && count >= 3 && memcmp(buffer, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (mark)
       s->start = 3;
     CUSP_TRY(scan_bytes(s, buffer + mark, count - mark, offset + (int64_t)mark));
@@ -296,7 +308,8 @@ static cusp_status open_csv(cusp_csv *csv, const char *path, const cusp_csv_opti
   csv->quotes = options->quotes;
   CUSP_TRY(copy_text(&csv->path, path));
   CUSP_TRY(copy_text(&csv->na, options->na ? options->na : ""));
-  csv->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused below rather than waited for */
+  /* a FIFO is refused below rather than waited for */
+  csv->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (csv->descriptor < 0 || fstat(csv->descriptor, &info) != 0)
     return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
   if (!S_ISREG(info.st_mode))
@@ -343,12 +356,15 @@ void cusp_csv_release(cusp_csv *csv) {
 
 int64_t cusp_csv_rows(const cusp_csv *csv) { return csv->rows; }
 int cusp_csv_columns(const cusp_csv *csv) { return csv->columns; }
-const char *cusp_csv_name(const cusp_csv *csv, int column) { return csv->names ? csv->names[column] : NULL; }
+const char *cusp_csv_name(const cusp_csv *csv, int column) {
+  return csv->names ? csv->names[column] : NULL;
+}
 cusp_csv_type cusp_csv_column_type(const cusp_csv *csv, int column) { return csv->types[column]; }
 
 /* ------------------------------------------------------------------ reading rows */
 
-static cusp_status parse_record(const cusp_csv *csv, const char *bytes, size_t count, cusp_csv_record *record) {
+static cusp_status parse_record(const cusp_csv *csv, const char *bytes, size_t count,
+                                cusp_csv_record *record) {
   parser p = {csv->delimiter, csv->quotes, FIELD_START, false, record};
   bool ended;
   CUSP_TRY(begin_record(&p));
@@ -361,7 +377,8 @@ static cusp_status parse_record(const cusp_csv *csv, const char *bytes, size_t c
   }
   CUSP_TRY(end_record(&p));
   if (record->count != csv->columns)
-    return cusp_fail(CUSP_EIO, "%d fields where %d were expected: the file has changed", record->count, csv->columns);
+    return cusp_fail(CUSP_EIO, "%d fields where %d were expected: the file has changed",
+                     record->count, csv->columns);
   return CUSP_OK;
 }
 
@@ -369,7 +386,8 @@ cusp_status cusp_csv_read(cusp_csv *csv, int64_t row, cusp_csv_record *record) {
   size_t count = (size_t)(csv->starts[row + 1] - csv->starts[row]);
   char *bytes;
   CUSP_TRY(cusp_alloc((void **)&bytes, count));
-  cusp_status status = cusp_read_exactly(csv->descriptor, csv->path, csv->starts[row], bytes, count);
+  cusp_status status =
+      cusp_read_exactly(csv->descriptor, csv->path, csv->starts[row], bytes, count);
   if (status == CUSP_OK)
     status = parse_record(csv, bytes, count, record);
   cusp_free(bytes);
@@ -381,7 +399,9 @@ int64_t cusp_csv_line(cusp_csv *csv, int64_t row) {
   int64_t line = 1;
   for (int64_t offset = 0; offset < csv->starts[row];) {
     int64_t left = csv->starts[row] - offset;
-    ssize_t got = pread(csv->descriptor, buffer, left < (int64_t)sizeof buffer ? (size_t)left : sizeof buffer, (off_t)offset);
+    ssize_t got =
+        pread(csv->descriptor, buffer, left < (int64_t)sizeof buffer ? (size_t)left : sizeof buffer,
+              (off_t)offset);
     if (got <= 0)
       break;
     for (ssize_t i = 0; i < got; i++)
@@ -407,15 +427,18 @@ static void csv_free(cusp_reader *reader) {
   cusp_free(self->cells);
 }
 
-static cusp_status fail_cell(cusp_csv *csv, int64_t row, int column, cusp_dtype dtype, const char *field) {
+static cusp_status fail_cell(cusp_csv *csv, int64_t row, int column, cusp_dtype dtype,
+                             const char *field) {
   char number[32];
   snprintf(number, sizeof number, "%d", column + 1);
   const char *name = cusp_csv_name(csv, column);
-  return cusp_fail(CUSP_EIO, "%s:%lld: column %s: expected %s, got %s%.60s%s", csv->path, (long long)cusp_csv_line(csv, row),
-                   name ? name : number, cusp_dtype_name(dtype), *field ? "\"" : "nothing", field, *field ? "\"" : "");
+  return cusp_fail(CUSP_EIO, "%s:%lld: column %s: expected %s, got %s%.60s%s", csv->path,
+                   (long long)cusp_csv_line(csv, row), name ? name : number, cusp_dtype_name(dtype),
+                   *field ? "\"" : "nothing", field, *field ? "\"" : "");
 }
 
-static cusp_status store_cell(cusp_csv *csv, int64_t row, const cusp_csv_cell *cell, cusp_dtype dtype, const char *field, void *to) {
+static cusp_status store_cell(cusp_csv *csv, int64_t row, const cusp_csv_cell *cell,
+                              cusp_dtype dtype, const char *field, void *to) {
   int64_t integer;
   double number;
   bool missing = cusp_csv_is_missing(csv, field);
@@ -423,7 +446,8 @@ static cusp_status store_cell(cusp_csv *csv, int64_t row, const cusp_csv_cell *c
     return fail_cell(csv, row, cell->column, dtype, field);
   if (missing && cusp_dtype_holds_double(dtype, cell->missing))
     cusp_store_double(dtype, to, cell->missing);
-  else if (!missing && !cusp_dtype_is_float(dtype) && parse_integer(field, &integer) && cusp_dtype_holds_int(dtype, integer))
+  else if (!missing && !cusp_dtype_is_float(dtype) && parse_integer(field, &integer) &&
+           cusp_dtype_holds_int(dtype, integer))
     cusp_store_int(dtype, to, integer);
   else if (!missing && cusp_dtype_is_float(dtype) && parse_number(field, &number))
     cusp_store_double(dtype, to, number);
@@ -432,19 +456,22 @@ static cusp_status store_cell(cusp_csv *csv, int64_t row, const cusp_csv_cell *c
   return CUSP_OK;
 }
 
-static cusp_status store_row(csv_reader *self, int64_t row, const cusp_csv_record *record, int64_t at, void *const *out) {
+static cusp_status store_row(csv_reader *self, int64_t row, const cusp_csv_record *record,
+                             int64_t at, void *const *out) {
   for (int k = 0; k < self->base.n_columns; k++) {
     const cusp_csv_output *output = &self->outputs[k];
     char *to = (char *)out[k] + (size_t)at * self->base.columns[k].bytes;
     for (int i = 0; i < output->n_cells; i++, to += cusp_dtype_size(output->dtype)) {
       const cusp_csv_cell *cell = &output->cells[i];
-      CUSP_TRY(store_cell(self->csv, row, cell, output->dtype, record->text + record->start[cell->column], to));
+      CUSP_TRY(store_cell(self->csv, row, cell, output->dtype,
+                          record->text + record->start[cell->column], to));
     }
   }
   return CUSP_OK;
 }
 
-static cusp_status csv_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status csv_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                            void *const *out) {
   csv_reader *self = (csv_reader *)reader;
   cusp_csv_record record = {0};
   cusp_status status = CUSP_OK;
@@ -475,7 +502,8 @@ static cusp_status copy_outputs(csv_reader *self, int n_outputs, const cusp_csv_
   return CUSP_OK;
 }
 
-cusp_status cusp_reader_csv(cusp_reader **out, cusp_csv *csv, int n_outputs, const cusp_csv_output *outputs) {
+cusp_status cusp_reader_csv(cusp_reader **out, cusp_csv *csv, int n_outputs,
+                            const cusp_csv_output *outputs) {
   cusp_reader *made;
   *out = NULL;
   CUSP_TRY(cusp_reader_new(&made, sizeof(csv_reader), n_outputs));

@@ -1,8 +1,9 @@
 #ifndef CUSP_DATA_CSV_H
 #define CUSP_DATA_CSV_H
 /*
- * CSV files (RFC 4180): opening one reads it once, to find its records and what its columns hold; rows are read by number afterwards.
- * In memory are 8 bytes a row, so the file may be larger than memory.
+ * CSV files (RFC 4180): opening one reads it once, to find its records and what its columns hold;
+ * rows are read by number afterwards. In memory are 8 bytes a row, so the file may be larger than
+ * memory.
  */
 
 #include "reader.h"
@@ -11,16 +12,25 @@ typedef struct cusp_csv cusp_csv;
 
 typedef struct cusp_csv_options {
   char delimiter;
-  bool quotes;    /* "..." around fields means quoting, "" within stands for one quote */
-  bool header;    /* the first record has the columns' names */
-  const char *na; /* besides the empty field, what stands for a missing value; "" for nothing else. Copied */
+  bool quotes; /* "..." around fields means quoting, "" within stands for one quote */
+  bool header; /* the first record has the columns' names */
+  /* besides the empty field, what stands for a missing value; "" for nothing else. Copied */
+  const char *na;
 } cusp_csv_options;
 
-/** What all values of a column can be read as, missing ones left out; the last where there are none. */
-typedef enum cusp_csv_type { CUSP_CSV_INT32, CUSP_CSV_INT64, CUSP_CSV_FLOAT, CUSP_CSV_TEXT } cusp_csv_type;
+/** What all values of a column can be read as, missing ones left out; the last where there are
+ * none. */
+typedef enum cusp_csv_type {
+  CUSP_CSV_INT32,
+  CUSP_CSV_INT64,
+  CUSP_CSV_FLOAT,
+  CUSP_CSV_TEXT
+} cusp_csv_type;
 
-/** CUSP_EIO, naming the file and the line, for a record with too many or too few fields and for misplaced quotes. */
-CUSP_NODISCARD cusp_status cusp_csv_open(cusp_csv **out, const char *path, const cusp_csv_options *options);
+/** CUSP_EIO, naming the file and the line, for a record with too many or too few fields and for
+ * misplaced quotes. */
+CUSP_NODISCARD cusp_status cusp_csv_open(cusp_csv **out, const char *path,
+                                         const cusp_csv_options *options);
 void cusp_csv_release(cusp_csv *csv); /* NULL accepted */
 
 int64_t cusp_csv_rows(const cusp_csv *csv);
@@ -59,6 +69,7 @@ typedef struct cusp_csv_output {
 } cusp_csv_output;
 
 /** Rows as numbers. The file is retained. */
-CUSP_NODISCARD cusp_status cusp_reader_csv(cusp_reader **out, cusp_csv *csv, int n_outputs, const cusp_csv_output *outputs);
+CUSP_NODISCARD cusp_status cusp_reader_csv(cusp_reader **out, cusp_csv *csv, int n_outputs,
+                                           const cusp_csv_output *outputs);
 
 #endif

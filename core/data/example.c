@@ -1,4 +1,5 @@
-/* tf.train.Example from its bytes, without making anything of what is not asked for. Field numbers are the format's. */
+/* tf.train.Example from its bytes, without making anything of what is not asked for. Field numbers
+ * are the format's. */
 #include "example.h"
 
 #include "tfrecord.h"
@@ -14,7 +15,9 @@ typedef struct span {
 
 enum { VARINT = 0, FIXED64 = 1, DELIMITED = 2, FIXED32 = 5 };
 
-static cusp_status malformed(void) { return cusp_fail(CUSP_EIO, "not a tf.train.Example: its bytes are malformed"); }
+static cusp_status malformed(void) {
+  return cusp_fail(CUSP_EIO, "not a tf.train.Example: its bytes are malformed");
+}
 
 static bool read_varint(span *s, uint64_t *value) {
   *value = 0;
@@ -27,7 +30,8 @@ static bool read_varint(span *s, uint64_t *value) {
   return false;
 }
 
-/* One field: `inside` are its bytes (of a delimited or fixed one), `value` its number (of a varint). */
+/* One field: `inside` are its bytes (of a delimited or fixed one), `value` its number (of a
+ * varint). */
 static bool read_field(span *s, int *number, int *wire, span *inside, uint64_t *value) {
   uint64_t tag, length = 0;
   if (!read_varint(s, &tag))
@@ -79,16 +83,19 @@ typedef struct sink {
 static void store_integer(sink *s, int64_t value) {
   s->overflowed = s->overflowed || !cusp_dtype_holds_int(s->feature->dtype, value);
   if (s->stored < s->room)
-    cusp_store_int(s->feature->dtype, s->to + (size_t)s->stored * cusp_dtype_size(s->feature->dtype), value);
+    cusp_store_int(s->feature->dtype,
+                   s->to + (size_t)s->stored * cusp_dtype_size(s->feature->dtype), value);
   s->stored++;
 }
 
 static void store_float(sink *s, const unsigned char *bytes) {
   float value;
-  uint32_t word = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+  uint32_t word =
+      bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
   memcpy(&value, &word, sizeof value);
   if (s->stored < s->room)
-    cusp_store_double(s->feature->dtype, s->to + (size_t)s->stored * cusp_dtype_size(s->feature->dtype), value);
+    cusp_store_double(s->feature->dtype,
+                      s->to + (size_t)s->stored * cusp_dtype_size(s->feature->dtype), value);
   s->stored++;
 }
 
@@ -125,24 +132,27 @@ static cusp_status parse_numbers(const cusp_feature *f, span feature, void *out)
   if (!floats.at && !integers.at)
     return cusp_fail(CUSP_EIO, "feature '%s': expected numbers, got bytes", f->name);
   if (floats.at && !cusp_dtype_is_float(f->dtype))
-    return cusp_fail(CUSP_EIO, "feature '%s': expected %s, got floats", f->name, cusp_dtype_name(f->dtype));
+    return cusp_fail(CUSP_EIO, "feature '%s': expected %s, got floats", f->name,
+                     cusp_dtype_name(f->dtype));
   if (!take_numbers(&s, floats.at ? floats : integers, floats.at != NULL))
     return malformed();
   if (s.overflowed)
-    return cusp_fail(CUSP_EIO, "feature '%s': holds an integer that does not fit %s", f->name, cusp_dtype_name(f->dtype));
+    return cusp_fail(CUSP_EIO, "feature '%s': holds an integer that does not fit %s", f->name,
+                     cusp_dtype_name(f->dtype));
   if (s.stored != s.room)
-    return cusp_fail(CUSP_EIO, "feature '%s': expected %lld numbers for shape %s, got %lld", f->name, (long long)s.room,
-                     cusp_shape_text(&f->shape), (long long)s.stored);
+    return cusp_fail(CUSP_EIO, "feature '%s': expected %lld numbers for shape %s, got %lld",
+                     f->name, (long long)s.room, cusp_shape_text(&f->shape), (long long)s.stored);
   return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ bytes */
 
 static cusp_status parse_raw(const cusp_feature *f, span bytes, void *out) {
-  size_t wanted = (size_t)cusp_shape_count(&f->shape) * cusp_dtype_size(f->dtype), got = (size_t)(bytes.end - bytes.at);
+  size_t wanted = (size_t)cusp_shape_count(&f->shape) * cusp_dtype_size(f->dtype),
+         got = (size_t)(bytes.end - bytes.at);
   if (got != wanted)
-    return cusp_fail(CUSP_EIO, "feature '%s': expected %zu bytes for %s %s, got %zu", f->name, wanted, cusp_dtype_name(f->dtype),
-                     cusp_shape_text(&f->shape), got);
+    return cusp_fail(CUSP_EIO, "feature '%s': expected %zu bytes for %s %s, got %zu", f->name,
+                     wanted, cusp_dtype_name(f->dtype), cusp_shape_text(&f->shape), got);
   memcpy(out, bytes.at, got);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   cusp_swap_bytes(out, got, cusp_dtype_size(f->dtype));
@@ -156,7 +166,8 @@ static cusp_status parse_image(const cusp_feature *f, span bytes, void *out) {
   char message[256] = "";
   if (!images)
     return CUSP_EBACKEND;
-  if (!images->decode(bytes.at, (size_t)(bytes.end - bytes.at), f->layout.channels, &image, message, sizeof message))
+  if (!images->decode(bytes.at, (size_t)(bytes.end - bytes.at), f->layout.channels, &image, message,
+                      sizeof message))
     return cusp_fail(CUSP_EIO, "feature '%s': %s", f->name, message);
   cusp_status status = cusp_image_resize(&image, &f->layout, out);
   images->release(&image);
@@ -178,7 +189,8 @@ static cusp_status fill_missing(const cusp_feature *f, void *out) {
   if (f->required)
     return cusp_fail(CUSP_EIO, "feature '%s' is missing", f->name);
   if (!cusp_dtype_holds_double(f->dtype, f->missing))
-    return cusp_fail(CUSP_EIO, "feature '%s': the default %.14g does not fit %s", f->name, f->missing, cusp_dtype_name(f->dtype));
+    return cusp_fail(CUSP_EIO, "feature '%s': the default %.14g does not fit %s", f->name,
+                     f->missing, cusp_dtype_name(f->dtype));
   int64_t count = cusp_shape_count(&f->shape);
   for (int64_t i = 0; i < count; i++)
     cusp_store_double(f->dtype, (char *)out + (size_t)i * cusp_dtype_size(f->dtype), f->missing);
@@ -209,7 +221,8 @@ static bool find_feature(span features, const char *name, span *found) {
   return true;
 }
 
-cusp_status cusp_example_parse(const unsigned char *data, size_t bytes, int n_features, const cusp_feature *features, void *const *out) {
+cusp_status cusp_example_parse(const unsigned char *data, size_t bytes, int n_features,
+                               const cusp_feature *features, void *const *out) {
   span all, value;
   if (!find_field((span){data, data + bytes}, 1, &all))
     return malformed();
@@ -220,7 +233,8 @@ cusp_status cusp_example_parse(const unsigned char *data, size_t bytes, int n_fe
     if (!value.at || value.at == value.end)
       CUSP_TRY(fill_missing(f, out[k]));
     else
-      CUSP_TRY(f->kind == CUSP_FEATURE_NUMBERS ? parse_numbers(f, value, out[k]) : parse_bytes(f, value, out[k]));
+      CUSP_TRY(f->kind == CUSP_FEATURE_NUMBERS ? parse_numbers(f, value, out[k])
+                                               : parse_bytes(f, value, out[k]));
   }
   return CUSP_OK;
 }

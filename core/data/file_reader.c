@@ -26,7 +26,8 @@ static void file_free(cusp_reader *reader) {
 }
 
 /* Rows that follow each other in the file are read in one go. */
-static cusp_status file_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status file_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                             void *const *out) {
   file_reader *self = (file_reader *)reader;
   size_t bytes = reader->columns[0].bytes;
   for (int64_t done = 0; done < count;) {
@@ -35,7 +36,8 @@ static cusp_status file_read(cusp_reader *reader, const int64_t *rows, int64_t c
       run++;
     char *to = (char *)out[0] + (size_t)done * bytes;
     int64_t at = self->offset + rows[done] * (int64_t)bytes;
-    cusp_status status = cusp_read_exactly(self->descriptor, self->path, at, to, (size_t)run * bytes);
+    cusp_status status =
+        cusp_read_exactly(self->descriptor, self->path, at, to, (size_t)run * bytes);
     if (status != CUSP_OK)
       return cusp_fail_prefix(status, "row %lld: ", (long long)rows[done]);
     done += run;
@@ -56,18 +58,23 @@ static cusp_status check_extent(const file_reader *self, const cusp_file_rows *f
     return cusp_fail(CUSP_EIO, "%s: not a regular file", file->path);
   CUSP_TRY(cusp_multiply_size(&bytes, (size_t)file->rows, self->base.columns[0].bytes));
   if (file->offset > info.st_size || bytes > (size_t)(info.st_size - file->offset))
-    return cusp_fail(CUSP_EIO, "%s: %lld rows of %zu bytes from offset %lld were expected, the file has %lld bytes", file->path,
-                     (long long)file->rows, self->base.columns[0].bytes, (long long)file->offset, (long long)info.st_size);
+    return cusp_fail(
+        CUSP_EIO,
+        "%s: %lld rows of %zu bytes from offset %lld were expected, the file has %lld bytes",
+        file->path, (long long)file->rows, self->base.columns[0].bytes, (long long)file->offset,
+        (long long)info.st_size);
   return CUSP_OK;
 }
 
 static cusp_status open_rows(file_reader *self, const cusp_file_rows *file) {
   if (file->offset < 0 || file->rows < 0)
-    return cusp_fail(CUSP_EVALUE, "%s: %lld rows from offset %lld", file->path, (long long)file->rows, (long long)file->offset);
+    return cusp_fail(CUSP_EVALUE, "%s: %lld rows from offset %lld", file->path,
+                     (long long)file->rows, (long long)file->offset);
   CUSP_TRY(cusp_column_set(&self->base.columns[0], file->dtype, &file->shape));
   CUSP_TRY(cusp_alloc((void **)&self->path, strlen(file->path) + 1));
   strcpy(self->path, file->path);
-  self->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused below rather than waited for */
+  /* a FIFO is refused below rather than waited for */
+  self->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (self->descriptor < 0)
     return cusp_fail(CUSP_EIO, "%s: %s", file->path, strerror(errno));
   return check_extent(self, file);

@@ -14,12 +14,17 @@ static const cusp_images *table;
 static char failure[512];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void load(void) { table = cusp_library_load("native/images.so", CUSP_IMAGES_SYMBOL, CUSP_IMAGES_VERSION, failure, sizeof failure); }
+static void load(void) {
+  table = cusp_library_load("native/images.so", CUSP_IMAGES_SYMBOL, CUSP_IMAGES_VERSION, failure,
+                            sizeof failure);
+}
 
 const cusp_images *cusp_images_load(void) {
   pthread_once(&once, load);
   if (!table)
-    cusp_fail(CUSP_EBACKEND, "pictures cannot be read (Debian packages libpng16-16, libjpeg62-turbo): %s", failure);
+    cusp_fail(CUSP_EBACKEND,
+              "pictures cannot be read (Debian packages libpng16-16, libjpeg62-turbo): %s",
+              failure);
   return table;
 }
 
@@ -31,7 +36,8 @@ cusp_status cusp_image_read(cusp_image *out, const char *path, int channels) {
   if (!images)
     return CUSP_EBACKEND;
   CUSP_TRY(cusp_read_file(&bytes, &size, path, LARGEST_FILE));
-  bool ok = images->decode((const unsigned char *)bytes, size, channels, out, message, sizeof message);
+  bool ok =
+      images->decode((const unsigned char *)bytes, size, channels, out, message, sizeof message);
   cusp_free(bytes);
   return ok ? CUSP_OK : cusp_fail(CUSP_EIO, "%s: %s", path, message);
 }
@@ -48,7 +54,8 @@ typedef struct taps {
 static int64_t clamp(int64_t i, int64_t size) { return i < 0 ? 0 : i >= size ? size - 1 : i; }
 
 static taps nearest_taps(int64_t i, double scale, int64_t in) {
-  return (taps){.first = clamp((int64_t)floor(((double)i + 0.5) * scale), in), .count = 1, .weight = {1}};
+  return (taps){
+      .first = clamp((int64_t)floor(((double)i + 0.5) * scale), in), .count = 1, .weight = {1}};
 }
 
 static taps bilinear_taps(int64_t i, double scale, int64_t in) {
@@ -68,7 +75,8 @@ static double cubic(double x) { /* Keys, a = -0.5 */
 /* Positions beyond the edge do not count; the rest is brought to a sum of 1. */
 static taps bicubic_taps(int64_t i, double scale, int64_t in) {
   double at = ((double)i + 0.5) * scale - 0.5, sum = 0;
-  int64_t low = (int64_t)floor(at) - 1, first = low < 0 ? 0 : low, last = low + 3 < in ? low + 3 : in - 1;
+  int64_t low = (int64_t)floor(at) - 1, first = low < 0 ? 0 : low,
+          last = low + 3 < in ? low + 3 : in - 1;
   taps t = {.first = first, .count = (int)(last - first + 1)};
   double weight[4];
   for (int k = 0; k < t.count; k++)
@@ -89,14 +97,16 @@ static taps taps_of(cusp_interpolation interpolation, int64_t i, double scale, i
 /* The rectangle of a picture's plane that is resized; what of it lies outside the picture is 0. */
 typedef struct placement {
   const cusp_image *image;
-  int64_t top, left, height, width; /* in pixels of the picture; top and left are negative where it is padded */
+  /* in pixels of the picture; top and left are negative where it is padded */
+  int64_t top, left, height, width;
   const cusp_image_layout *layout;
   float *out;
 } placement;
 
 static float *out_at(const placement *p, int64_t y, int64_t x, int c) {
   const cusp_image_layout *l = p->layout;
-  return p->out + (l->channels_first ? (c * l->height + y) * l->width + x : (y * l->width + x) * l->channels + c);
+  return p->out + (l->channels_first ? (c * l->height + y) * l->width + x
+                                     : (y * l->width + x) * l->channels + c);
 }
 
 static float sample(const placement *p, int64_t y, int64_t x, int c) {
@@ -137,7 +147,8 @@ static cusp_status resize_by_taps(const placement *p) {
 }
 
 /* The mean over the rectangle that falls to an output pixel, parts of pixels counted as parts. */
-static float area_mean(const placement *p, double top, double bottom, double left, double right, int c) {
+static float area_mean(const placement *p, double top, double bottom, double left, double right,
+                       int c) {
   double sum = 0, weight = 0;
   for (int64_t y = (int64_t)top; y < p->height && (double)y < bottom; y++) {
     double tall = fmin(bottom, (double)y + 1) - fmax(top, (double)y);
@@ -151,11 +162,13 @@ static float area_mean(const placement *p, double top, double bottom, double lef
 }
 
 static void resize_by_area(const placement *p) {
-  double down = (double)p->height / (double)p->layout->height, across = (double)p->width / (double)p->layout->width;
+  double down = (double)p->height / (double)p->layout->height,
+         across = (double)p->width / (double)p->layout->width;
   for (int64_t y = 0; y < p->layout->height; y++)
     for (int64_t x = 0; x < p->layout->width; x++)
       for (int c = 0; c < p->layout->channels; c++)
-        *out_at(p, y, x, c) = area_mean(p, (double)y * down, (double)(y + 1) * down, (double)x * across, (double)(x + 1) * across, c);
+        *out_at(p, y, x, c) = area_mean(p, (double)y * down, (double)(y + 1) * down,
+                                        (double)x * across, (double)(x + 1) * across, c);
 }
 
 /* Sides of the rectangle with the layout's aspect ratio that has the picture's other side. */
@@ -173,7 +186,8 @@ static void crop(placement *p) {
   p->width = width < 1 ? 1 : width < p->width ? width : p->width;
 }
 
-/* The smallest rectangle around the picture with the layout's aspect ratio, as much above as below and left as right, as Keras has it. */
+/* The smallest rectangle around the picture with the layout's aspect ratio, as much above as below
+ * and left as right, as Keras has it. */
 static void pad(placement *p) {
   int64_t height = matching_height(p), width = matching_width(p);
   if (height > p->height)
@@ -182,8 +196,10 @@ static void pad(placement *p) {
     p->width += (width - p->width) / 2 * 2;
 }
 
-cusp_status cusp_image_resize(const cusp_image *image, const cusp_image_layout *layout, float *out) {
-  placement p = {.image = image, .height = image->height, .width = image->width, .layout = layout, .out = out};
+cusp_status cusp_image_resize(const cusp_image *image, const cusp_image_layout *layout,
+                              float *out) {
+  placement p = {
+      .image = image, .height = image->height, .width = image->width, .layout = layout, .out = out};
   if (layout->crop)
     crop(&p);
   else if (layout->pad)
@@ -211,12 +227,14 @@ static void images_free(cusp_reader *reader) {
   cusp_free(self->paths);
 }
 
-static cusp_status images_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status images_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                               void *const *out) {
   image_reader *self = (image_reader *)reader;
   for (int64_t i = 0; i < count; i++) {
     cusp_image image;
     CUSP_TRY(cusp_image_read(&image, self->paths[rows[i]], self->layout.channels));
-    cusp_status status = cusp_image_resize(&image, &self->layout, (float *)((char *)out[0] + (size_t)i * reader->columns[0].bytes));
+    cusp_status status = cusp_image_resize(
+        &image, &self->layout, (float *)((char *)out[0] + (size_t)i * reader->columns[0].bytes));
     table->release(&image);
     CUSP_TRY(status);
   }
@@ -237,7 +255,8 @@ static cusp_status copy_paths(image_reader *self, int64_t count, const char *con
   return CUSP_OK;
 }
 
-cusp_status cusp_reader_images(cusp_reader **out, int64_t count, const char *const *paths, const cusp_image_layout *layout) {
+cusp_status cusp_reader_images(cusp_reader **out, int64_t count, const char *const *paths,
+                               const cusp_image_layout *layout) {
   cusp_reader *made;
   *out = NULL;
   if (!cusp_images_load())
@@ -250,7 +269,8 @@ cusp_status cusp_reader_images(cusp_reader **out, int64_t count, const char *con
   made->free = images_free;
   cusp_shape last = {.ndim = 3, .size = {layout->height, layout->width, layout->channels}},
              first = {.ndim = 3, .size = {layout->channels, layout->height, layout->width}};
-  cusp_status status = cusp_column_set(&made->columns[0], CUSP_FLOAT32, layout->channels_first ? &first : &last);
+  cusp_status status =
+      cusp_column_set(&made->columns[0], CUSP_FLOAT32, layout->channels_first ? &first : &last);
   if (status == CUSP_OK)
     status = copy_paths(self, count, paths);
   if (status != CUSP_OK)

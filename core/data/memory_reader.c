@@ -18,12 +18,14 @@ static void memory_free(cusp_reader *reader) {
   cusp_free(self->arrays);
 }
 
-static void copy_rows(char *to, const char *from, size_t bytes, const int64_t *rows, int64_t count) {
+static void copy_rows(char *to, const char *from, size_t bytes, const int64_t *rows,
+                      int64_t count) {
   for (int64_t i = 0; i < count; i++)
     memcpy(to + (size_t)i * bytes, from + (size_t)rows[i] * bytes, bytes);
 }
 
-static cusp_status arrays_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status arrays_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                               void *const *out) {
   memory_reader *self = (memory_reader *)reader;
   for (int k = 0; k < reader->n_columns; k++)
     copy_rows(out[k], self->arrays[k].data, reader->columns[k].bytes, rows, count);
@@ -49,13 +51,14 @@ static cusp_shape row_shape(const cusp_shape *shape) {
 
 static cusp_status fill_arrays(memory_reader *self, const cusp_array *arrays) {
   cusp_reader *base = &self->base;
-  CUSP_TRY(cusp_alloc_zeroed((void **)&self->arrays, (size_t)(base->n_columns + 1) * sizeof *self->arrays));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&self->arrays,
+                             (size_t)(base->n_columns + 1) * sizeof *self->arrays));
   for (int k = 0; k < base->n_columns; k++) {
     if (arrays[k].shape.ndim == 0)
       return cusp_fail(CUSP_ESHAPE, "part %d is a scalar, which has no rows", k + 1);
     if (arrays[k].shape.size[0] != arrays[0].shape.size[0])
-      return cusp_fail(CUSP_ESHAPE, "part %d has %lld rows, part 1 has %lld", k + 1, (long long)arrays[k].shape.size[0],
-                       (long long)arrays[0].shape.size[0]);
+      return cusp_fail(CUSP_ESHAPE, "part %d has %lld rows, part 1 has %lld", k + 1,
+                       (long long)arrays[k].shape.size[0], (long long)arrays[0].shape.size[0]);
     cusp_shape row = row_shape(&arrays[k].shape);
     CUSP_TRY(cusp_column_set(&base->columns[k], arrays[k].dtype, &row));
     CUSP_TRY(keep_array(&self->arrays[k], &arrays[k]));
@@ -89,13 +92,15 @@ cusp_status cusp_reader_arrays(cusp_reader **out, int count, const cusp_array *a
 
 /* ------------------------------------------------------------------ windows */
 
-static cusp_status windows_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status windows_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                                void *const *out) {
   memory_reader *self = (memory_reader *)reader;
   const cusp_window *w = &self->window;
   size_t bytes = reader->columns[0].bytes / (size_t)w->length;
   char *to = out[0];
   for (int64_t i = 0; i < count; i++) {
-    const char *from = (const char *)self->arrays[0].data + (size_t)(w->start + rows[i] * w->stride) * bytes;
+    const char *from =
+        (const char *)self->arrays[0].data + (size_t)(w->start + rows[i] * w->stride) * bytes;
     for (int64_t step = 0; step < w->length; step++, to += bytes)
       memcpy(to, from + (size_t)(step * w->rate) * bytes, bytes);
   }
@@ -104,17 +109,21 @@ static cusp_status windows_read(cusp_reader *reader, const int64_t *rows, int64_
 
 static cusp_status check_windows(const cusp_array *array, const cusp_window *w, int64_t rows) {
   if (array->shape.ndim == 0 || w->length < 1 || w->stride < 1 || w->rate < 1 || w->start < 0)
-    return cusp_fail(CUSP_EVALUE, "windows need an array with a first axis, and a length, stride and rate of at least 1");
+    return cusp_fail(
+        CUSP_EVALUE,
+        "windows need an array with a first axis, and a length, stride and rate of at least 1");
   int64_t last, reach;
-  if (rows > 0 &&
-      (__builtin_mul_overflow(rows - 1, w->stride, &last) || __builtin_mul_overflow(w->length - 1, w->rate, &reach) ||
-       __builtin_add_overflow(last, reach, &last) || __builtin_add_overflow(last, w->start, &last) || last >= array->shape.size[0]))
-    return cusp_fail(CUSP_EVALUE, "%lld windows of %lld steps do not fit into %lld", (long long)rows, (long long)w->length,
-                     (long long)array->shape.size[0]);
+  if (rows > 0 && (__builtin_mul_overflow(rows - 1, w->stride, &last) ||
+                   __builtin_mul_overflow(w->length - 1, w->rate, &reach) ||
+                   __builtin_add_overflow(last, reach, &last) ||
+                   __builtin_add_overflow(last, w->start, &last) || last >= array->shape.size[0]))
+    return cusp_fail(CUSP_EVALUE, "%lld windows of %lld steps do not fit into %lld",
+                     (long long)rows, (long long)w->length, (long long)array->shape.size[0]);
   return CUSP_OK;
 }
 
-cusp_status cusp_reader_windows(cusp_reader **out, const cusp_array *array, const cusp_window *window, int64_t rows) {
+cusp_status cusp_reader_windows(cusp_reader **out, const cusp_array *array,
+                                const cusp_window *window, int64_t rows) {
   memory_reader *self;
   *out = NULL;
   CUSP_TRY(check_windows(array, window, rows));

@@ -38,7 +38,8 @@ struct cusp_pipeline {
   cusp_transform *transforms;
   bool batched;
   int n_workers, depth;
-  int forks;     /* cusp_fork_count when the threads were started: they are not in a child of a later fork */
+  /* cusp_fork_count when the threads were started: they are not in a child of a later fork */
+  int forks;
   int64_t width; /* most rows in a slot */
   worker *workers;
   slot *slots;
@@ -56,14 +57,17 @@ int cusp_pipeline_n_columns(const cusp_pipeline *p) { return p->reader->n_column
 
 /* ------------------------------------------------------------------ workers */
 
-static cusp_status new_column(const cusp_pipeline *p, int k, cusp_dtype dtype, int64_t rows, cusp_array *out) {
+static cusp_status new_column(const cusp_pipeline *p, int k, cusp_dtype dtype, int64_t rows,
+                              cusp_array *out) {
   cusp_shape shape = {.ndim = p->reader->columns[k].shape.ndim + 1, .size = {rows}};
-  memcpy(shape.size + 1, p->reader->columns[k].shape.size, (size_t)(shape.ndim - 1) * sizeof *shape.size);
+  memcpy(shape.size + 1, p->reader->columns[k].shape.size,
+         (size_t)(shape.ndim - 1) * sizeof *shape.size);
   return cusp_array_new(out, dtype, &shape);
 }
 
 /* Columns that are cast are read into arrays of their own dtype first. */
-static cusp_status read_rows(const cusp_pipeline *p, const int64_t *rows, int64_t count, cusp_array *read, void **places) {
+static cusp_status read_rows(const cusp_pipeline *p, const int64_t *rows, int64_t count,
+                             cusp_array *read, void **places) {
   for (int k = 0; k < p->reader->n_columns; k++) {
     CUSP_TRY(new_column(p, k, p->transforms[k].in, count, &read[k]));
     places[k] = read[k].data;
@@ -71,7 +75,8 @@ static cusp_status read_rows(const cusp_pipeline *p, const int64_t *rows, int64_
   return p->reader->read(p->reader, rows, count, places);
 }
 
-static cusp_status transform_column(const cusp_pipeline *p, int k, cusp_array *read, cusp_array *out) {
+static cusp_status transform_column(const cusp_pipeline *p, int k, cusp_array *read,
+                                    cusp_array *out) {
   if (cusp_transform_is_identity(&p->transforms[k])) {
     *out = *read;
     *read = (cusp_array){0};
@@ -82,7 +87,8 @@ static cusp_status transform_column(const cusp_pipeline *p, int k, cusp_array *r
   return CUSP_OK;
 }
 
-static cusp_status make_element(const cusp_pipeline *p, const int64_t *rows, int64_t count, cusp_array *out) {
+static cusp_status make_element(const cusp_pipeline *p, const int64_t *rows, int64_t count,
+                                cusp_array *out) {
   int n = p->reader->n_columns;
   cusp_array *read;
   CUSP_TRY(cusp_alloc_zeroed((void **)&read, (size_t)n * (sizeof *read + sizeof(void *))));
@@ -98,7 +104,8 @@ static cusp_status make_element(const cusp_pipeline *p, const int64_t *rows, int
   return status;
 }
 
-/* The rows of the next slot: those of a batch, or as many single ones as a group has. The lock is held. */
+/* The rows of the next slot: those of a batch, or as many single ones as a group has. The lock is
+ * held. */
 static cusp_status draw_rows(cusp_pipeline *p, int64_t *rows, int64_t *count) {
   if (p->batched)
     return cusp_stream_next(p->stream, rows, count);
@@ -161,13 +168,16 @@ static void wait_a_little(cusp_pipeline *p) {
   pthread_cond_timedwait(&p->filled, &p->lock, &until);
 }
 
-static bool lost_in_fork(const cusp_pipeline *p) { return p->synchronised && p->forks != cusp_fork_count(); }
+static bool lost_in_fork(const cusp_pipeline *p) {
+  return p->synchronised && p->forks != cusp_fork_count();
+}
 
 /* Waits for the slot of the next element. */
 static cusp_status wait_for_slot(cusp_pipeline *p, slot **out) {
   slot *s = *out = &p->slots[p->next_take % p->depth];
   if (lost_in_fork(p))
-    return cusp_fail(CUSP_EUNSUPPORTED, "the process was forked while this data set was being read, and the threads that read it are "
+    return cusp_fail(CUSP_EUNSUPPORTED, "the process was forked while this data set was being "
+                                        "read, and the threads that read it are "
                                         "the parent's: begin a new loop over it in the child");
   pthread_mutex_lock(&p->lock);
   while (!(p->next_fill > p->next_take && s->ready) && !cusp_interrupted())
@@ -227,7 +237,8 @@ cusp_status cusp_pipeline_peek(cusp_pipeline *p, const cusp_array **arrays) {
     slot *s;
     CUSP_TRY(wait_for_slot(p, &s));
     if (s->status != CUSP_OK)
-      return cusp_fail(s->status, "%s", s->message); /* stays where it is: asking again fails again */
+      /* stays where it is: asking again fails again */
+      return cusp_fail(s->status, "%s", s->message);
     if (s->rows == 0)
       return CUSP_OK;
     if (p->batched)
@@ -259,8 +270,10 @@ static int64_t group_rows(const cusp_reader *reader) {
 static cusp_status check_columns(const cusp_reader *reader) {
   for (int k = 0; k < reader->n_columns; k++)
     if (reader->columns[k].shape.ndim >= CUSP_MAX_DIMS)
-      return cusp_fail(CUSP_EUNSUPPORTED, "rows of shape %s have no room for the axis of a batch: at most %d axes are supported",
-                       cusp_shape_text(&reader->columns[k].shape), CUSP_MAX_DIMS);
+      return cusp_fail(
+          CUSP_EUNSUPPORTED,
+          "rows of shape %s have no room for the axis of a batch: at most %d axes are supported",
+          cusp_shape_text(&reader->columns[k].shape), CUSP_MAX_DIMS);
   return CUSP_OK;
 }
 
@@ -290,7 +303,8 @@ static void make_locks(cusp_pipeline *p) {
   p->synchronised = true;
 }
 
-/* Signals are for the main thread. A stack of 256 KiB is enough, and counts where memory is limited. */
+/* Signals are for the main thread. A stack of 256 KiB is enough, and counts where memory is
+ * limited. */
 static cusp_status start_workers(cusp_pipeline *p) {
   pthread_attr_t attributes;
   sigset_t all, before;
@@ -306,7 +320,9 @@ static cusp_status start_workers(cusp_pipeline *p) {
   }
   pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return failure == 0 ? CUSP_OK : cusp_fail(CUSP_EBACKEND, "no thread for reading data could be started: %s", strerror(failure));
+  return failure == 0 ? CUSP_OK
+                      : cusp_fail(CUSP_EBACKEND, "no thread for reading data could be started: %s",
+                                  strerror(failure));
 }
 
 static cusp_status set_up(cusp_pipeline *p, const cusp_pipeline_options *options) {

@@ -1,9 +1,10 @@
 #ifndef CUSP_DATA_PIPELINE_H
 #define CUSP_DATA_PIPELINE_H
 /*
- * Batches made in the background: threads draw elements from a stream, read their rows, cast and scale them, and put them into a
- * bounded ring, from which they are taken in the stream's order. Threads know neither Lua nor the graph: they hand over arrays that
- * nobody else has seen. What fails in a thread is reported when the element that failed is asked for.
+ * Batches made in the background: threads draw elements from a stream, read their rows, cast and
+ * scale them, and put them into a bounded ring, from which they are taken in the stream's order.
+ * Threads know neither Lua nor the graph: they hand over arrays that nobody else has seen. What
+ * fails in a thread is reported when the element that failed is asked for.
  */
 
 #include "reader.h"
@@ -16,17 +17,20 @@ typedef struct cusp_pipeline_options {
   cusp_reader *reader;              /* retained */
   cusp_stream *stream;              /* taken over, also on failure */
   const cusp_transform *transforms; /* one for each column; copied */
-  bool batched;                     /* elements are lists of rows, with an axis for them; otherwise single rows */
-  int workers;                      /* threads, at least 1 */
-  int depth;                        /* elements that may be ready at once; at least `workers` are */
+  /* elements are lists of rows, with an axis for them; otherwise single rows */
+  bool batched;
+  int workers; /* threads, at least 1 */
+  int depth;   /* elements that may be ready at once; at least `workers` are */
 } cusp_pipeline_options;
 
 /** Starts the threads. *out is NULL on failure. */
-CUSP_NODISCARD cusp_status cusp_pipeline_new(cusp_pipeline **out, const cusp_pipeline_options *options);
+CUSP_NODISCARD cusp_status cusp_pipeline_new(cusp_pipeline **out,
+                                             const cusp_pipeline_options *options);
 int cusp_pipeline_n_columns(const cusp_pipeline *pipeline);
 /**
- * Waits for the next element and lends its arrays, one a column; they stay the pipeline's until cusp_pipeline_take. *arrays is NULL at
- * the end. CUSP_EINTERRUPT where Ctrl-C came meanwhile: the element is still to come.
+ * Waits for the next element and lends its arrays, one a column; they stay the pipeline's until
+ * cusp_pipeline_take. *arrays is NULL at the end. CUSP_EINTERRUPT where Ctrl-C came meanwhile: the
+ * element is still to come.
  */
 CUSP_NODISCARD cusp_status cusp_pipeline_peek(cusp_pipeline *pipeline, const cusp_array **arrays);
 /** Moves the arrays of the element that was peeked at to `arrays`. */

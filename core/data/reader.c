@@ -10,7 +10,8 @@ cusp_status cusp_reader_new(cusp_reader **out, size_t bytes, int n_columns) {
   cusp_reader *reader;
   *out = NULL;
   CUSP_TRY(cusp_alloc_zeroed((void **)&reader, bytes));
-  cusp_status status = cusp_alloc_zeroed((void **)&reader->columns, (size_t)n_columns * sizeof *reader->columns);
+  cusp_status status =
+      cusp_alloc_zeroed((void **)&reader->columns, (size_t)n_columns * sizeof *reader->columns);
   if (status != CUSP_OK) {
     cusp_free(reader);
     return status;
@@ -34,10 +35,14 @@ cusp_status cusp_column_set(cusp_column *column, cusp_dtype dtype, const cusp_sh
 cusp_status cusp_reader_check_fork(const cusp_reader *reader) {
   if (reader->forks == cusp_fork_count())
     return CUSP_OK;
-  return cusp_fail(CUSP_EUNSUPPORTED, "this data set was opened before the process was forked; open it again in the child");
+  return cusp_fail(
+      CUSP_EUNSUPPORTED,
+      "this data set was opened before the process was forked; open it again in the child");
 }
 
-void cusp_reader_retain(cusp_reader *reader) { __atomic_add_fetch(&reader->references, 1, __ATOMIC_RELAXED); }
+void cusp_reader_retain(cusp_reader *reader) {
+  __atomic_add_fetch(&reader->references, 1, __ATOMIC_RELAXED);
+}
 
 void cusp_reader_release(cusp_reader *reader) {
   if (!reader || __atomic_sub_fetch(&reader->references, 1, __ATOMIC_ACQ_REL) > 0)
@@ -69,7 +74,8 @@ static cusp_status new_joined(joined **out, int count, cusp_reader *const *reade
   CUSP_TRY(cusp_reader_new(&made, sizeof(joined), n_columns));
   joined *self = (joined *)made;
   made->free = joined_free;
-  cusp_status status = cusp_alloc((void **)&self->readers, (size_t)(count + 1) * sizeof *self->readers);
+  cusp_status status =
+      cusp_alloc((void **)&self->readers, (size_t)(count + 1) * sizeof *self->readers);
   if (status != CUSP_OK) {
     cusp_reader_release(made);
     return status;
@@ -84,7 +90,8 @@ static cusp_status new_joined(joined **out, int count, cusp_reader *const *reade
   return CUSP_OK;
 }
 
-static cusp_status zip_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status zip_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                            void *const *out) {
   joined *self = (joined *)reader;
   for (int i = 0; i < self->count; i++) {
     CUSP_TRY(self->readers[i]->read(self->readers[i], rows, count, out));
@@ -116,11 +123,13 @@ cusp_status cusp_reader_zip(cusp_reader **out, int count, cusp_reader *const *re
 /* ------------------------------------------------------------------ concatenate */
 
 /* Runs of neighbours in the same reader are read together. */
-static cusp_status concatenated_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status concatenated_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                                     void *const *out) {
   joined *self = (joined *)reader;
   int64_t *own;
   void **places;
-  CUSP_TRY(cusp_alloc((void **)&own, (size_t)count * sizeof *own + (size_t)reader->n_columns * sizeof *places));
+  CUSP_TRY(cusp_alloc((void **)&own,
+                      (size_t)count * sizeof *own + (size_t)reader->n_columns * sizeof *places));
   places = (void **)(own + count);
   cusp_status status = CUSP_OK;
   for (int64_t done = 0; status == CUSP_OK && done < count;) {
@@ -128,7 +137,9 @@ static cusp_status concatenated_read(cusp_reader *reader, const int64_t *rows, i
     int64_t before = 0, run = 0;
     while (rows[done] >= before + self->readers[which]->rows)
       before += self->readers[which++]->rows;
-    for (; done + run < count && rows[done + run] >= before && rows[done + run] < before + self->readers[which]->rows; run++)
+    for (; done + run < count && rows[done + run] >= before &&
+           rows[done + run] < before + self->readers[which]->rows;
+         run++)
       own[run] = rows[done + run] - before;
     for (int k = 0; k < reader->n_columns; k++)
       places[k] = (char *)out[k] + (size_t)done * reader->columns[k].bytes;
@@ -141,11 +152,15 @@ static cusp_status concatenated_read(cusp_reader *reader, const int64_t *rows, i
 
 static cusp_status check_columns(const cusp_reader *a, const cusp_reader *b, int number) {
   if (a->n_columns != b->n_columns)
-    return cusp_fail(CUSP_ESHAPE, "concatenate: part %d has %d columns, the first has %d", number, b->n_columns, a->n_columns);
+    return cusp_fail(CUSP_ESHAPE, "concatenate: part %d has %d columns, the first has %d", number,
+                     b->n_columns, a->n_columns);
   for (int k = 0; k < a->n_columns; k++)
-    if (a->columns[k].dtype != b->columns[k].dtype || !cusp_shape_equal(&a->columns[k].shape, &b->columns[k].shape))
-      return cusp_fail(CUSP_ESHAPE, "concatenate: column %d of part %d is %s %s, that of the first is %s %s", k + 1, number,
-                       cusp_dtype_name(b->columns[k].dtype), cusp_shape_text(&b->columns[k].shape), cusp_dtype_name(a->columns[k].dtype),
+    if (a->columns[k].dtype != b->columns[k].dtype ||
+        !cusp_shape_equal(&a->columns[k].shape, &b->columns[k].shape))
+      return cusp_fail(CUSP_ESHAPE,
+                       "concatenate: column %d of part %d is %s %s, that of the first is %s %s",
+                       k + 1, number, cusp_dtype_name(b->columns[k].dtype),
+                       cusp_shape_text(&b->columns[k].shape), cusp_dtype_name(a->columns[k].dtype),
                        cusp_shape_text(&a->columns[k].shape));
   return CUSP_OK;
 }
@@ -156,7 +171,8 @@ cusp_status cusp_reader_concatenate(cusp_reader **out, int count, cusp_reader *c
   for (int i = 1; i < count; i++)
     CUSP_TRY(check_columns(readers[0], readers[i], i + 1));
   CUSP_TRY(new_joined(&self, count, readers, readers[0]->n_columns));
-  memcpy(self->base.columns, readers[0]->columns, (size_t)readers[0]->n_columns * sizeof *self->base.columns);
+  memcpy(self->base.columns, readers[0]->columns,
+         (size_t)readers[0]->n_columns * sizeof *self->base.columns);
   for (int i = 0; i < count; i++)
     self->base.rows += readers[i]->rows;
   self->base.read = concatenated_read;
@@ -195,7 +211,8 @@ static bool is_known(cache *self, int64_t row) {
 static void remember(cache *self, int64_t row, void *const *data) {
   pthread_mutex_lock(&self->lock);
   for (int k = 0; !self->known[row] && k < self->base.n_columns; k++)
-    memcpy(self->columns[k] + (size_t)row * self->base.columns[k].bytes, data[k], self->base.columns[k].bytes);
+    memcpy(self->columns[k] + (size_t)row * self->base.columns[k].bytes, data[k],
+           self->base.columns[k].bytes);
   self->known[row] = 1;
   pthread_mutex_unlock(&self->lock);
 }
@@ -207,11 +224,13 @@ static cusp_status cached_row(cache *self, int64_t row, void *const *out) {
     return CUSP_OK;
   }
   for (int k = 0; k < self->base.n_columns; k++)
-    memcpy(out[k], self->columns[k] + (size_t)row * self->base.columns[k].bytes, self->base.columns[k].bytes);
+    memcpy(out[k], self->columns[k] + (size_t)row * self->base.columns[k].bytes,
+           self->base.columns[k].bytes);
   return CUSP_OK;
 }
 
-static cusp_status cache_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status cache_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                              void *const *out) {
   void **places;
   CUSP_TRY(cusp_reader_check_fork(reader));
   CUSP_TRY(cusp_alloc((void **)&places, (size_t)(reader->n_columns + 1) * sizeof *places));
@@ -228,7 +247,8 @@ static cusp_status cache_read(cusp_reader *reader, const int64_t *rows, int64_t 
 static cusp_status make_room(cache *self) {
   cusp_reader *base = &self->base;
   CUSP_TRY(cusp_alloc_zeroed((void **)&self->known, (size_t)base->rows + 1));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&self->columns, (size_t)(base->n_columns + 1) * sizeof *self->columns));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&self->columns,
+                             (size_t)(base->n_columns + 1) * sizeof *self->columns));
   for (int k = 0; k < base->n_columns; k++) {
     size_t bytes;
     CUSP_TRY(cusp_multiply_size(&bytes, (size_t)base->rows, base->columns[k].bytes));

@@ -1,9 +1,10 @@
 #ifndef CUSP_DATA_READER_H
 #define CUSP_DATA_READER_H
 /*
- * Readers: rows by number, from arrays or files. A row has one or more columns, each of a fixed type; column k of the rows that are
- * asked for is written side by side into memory of the caller's. Readers are used from several threads at once: reading changes
- * nothing that is not guarded.
+ * Readers: rows by number, from arrays or files. A row has one or more columns, each of a fixed
+ * type; column k of the rows that are asked for is written side by side into memory of the
+ * caller's. Readers are used from several threads at once: reading changes nothing that is not
+ * guarded.
  */
 
 #include "../tensor/array.h"
@@ -18,7 +19,8 @@ typedef struct cusp_column {
 typedef struct cusp_reader cusp_reader;
 struct cusp_reader {
   int references; /* counted atomically */
-  int forks;      /* cusp_fork_count when it was made: in a child of a later fork, a lock may be held for ever */
+  /* cusp_fork_count when it was made: in a child of a later fork, a lock may be held for ever */
+  int forks;
   int n_columns;
   cusp_column *columns;
   int64_t rows;
@@ -29,25 +31,32 @@ struct cusp_reader {
   void (*free)(cusp_reader *reader);
 };
 
-/** Room for a reader of `bytes` bytes, zeroed but for references (1) and `n_columns` columns. *out is NULL on failure. */
+/** Room for a reader of `bytes` bytes, zeroed but for references (1) and `n_columns` columns. *out
+ * is NULL on failure. */
 CUSP_NODISCARD cusp_status cusp_reader_new(cusp_reader **out, size_t bytes, int n_columns);
 /** Sets a column; CUSP_ESHAPE where its size overflows. */
-CUSP_NODISCARD cusp_status cusp_column_set(cusp_column *column, cusp_dtype dtype, const cusp_shape *shape);
+CUSP_NODISCARD cusp_status cusp_column_set(cusp_column *column, cusp_dtype dtype,
+                                           const cusp_shape *shape);
 /** CUSP_EUNSUPPORTED in a child that was forked since the reader was made; for those that lock. */
 CUSP_NODISCARD cusp_status cusp_reader_check_fork(const cusp_reader *reader);
 void cusp_reader_retain(cusp_reader *reader);
-/** The last reference may be dropped on the main thread only, since arrays of the graph's may hang on it. NULL accepted. */
+/** The last reference may be dropped on the main thread only, since arrays of the graph's may hang
+ * on it. NULL accepted. */
 void cusp_reader_release(cusp_reader *reader);
 
-/** The windows of an array: row r is `length` steps from r * stride, `rate` steps apart (timeseries_dataset_from_array). */
+/** The windows of an array: row r is `length` steps from r * stride, `rate` steps apart
+ * (timeseries_dataset_from_array). */
 typedef struct cusp_window {
   int64_t start, stride, length, rate;
 } cusp_window;
 
-/** Rows of arrays, one column each; the arrays' storage is retained. Their first sizes agree, or at least cover `rows`. */
-CUSP_NODISCARD cusp_status cusp_reader_arrays(cusp_reader **out, int count, const cusp_array *arrays);
+/** Rows of arrays, one column each; the arrays' storage is retained. Their first sizes agree, or at
+ * least cover `rows`. */
+CUSP_NODISCARD cusp_status cusp_reader_arrays(cusp_reader **out, int count,
+                                              const cusp_array *arrays);
 /** `rows` windows of an array; the column's first axis is the window's. */
-CUSP_NODISCARD cusp_status cusp_reader_windows(cusp_reader **out, const cusp_array *array, const cusp_window *window, int64_t rows);
+CUSP_NODISCARD cusp_status cusp_reader_windows(cusp_reader **out, const cusp_array *array,
+                                               const cusp_window *window, int64_t rows);
 
 /** Rows that lie side by side in a file, from byte `offset`. */
 typedef struct cusp_file_rows {
@@ -59,10 +68,13 @@ typedef struct cusp_file_rows {
 } cusp_file_rows;
 CUSP_NODISCARD cusp_status cusp_reader_file(cusp_reader **out, const cusp_file_rows *file);
 
-/** The columns of several readers side by side; as many rows as the shortest has. Readers are retained. */
-CUSP_NODISCARD cusp_status cusp_reader_zip(cusp_reader **out, int count, cusp_reader *const *readers);
+/** The columns of several readers side by side; as many rows as the shortest has. Readers are
+ * retained. */
+CUSP_NODISCARD cusp_status cusp_reader_zip(cusp_reader **out, int count,
+                                           cusp_reader *const *readers);
 /** The rows of several readers, one after another; their columns agree. Readers are retained. */
-CUSP_NODISCARD cusp_status cusp_reader_concatenate(cusp_reader **out, int count, cusp_reader *const *readers);
+CUSP_NODISCARD cusp_status cusp_reader_concatenate(cusp_reader **out, int count,
+                                                   cusp_reader *const *readers);
 /** The same rows, kept in memory from their first reading on. The reader is retained. */
 CUSP_NODISCARD cusp_status cusp_reader_cache(cusp_reader **out, cusp_reader *reader);
 

@@ -7,7 +7,8 @@
 
 typedef struct stream_kind {
   cusp_status (*next)(cusp_stream *stream, int64_t *rows, int64_t *count);
-  void (*restart)(cusp_stream *stream); /* of what the kind itself keeps; NULL: position = 0 is all */
+  /* of what the kind itself keeps; NULL: position = 0 is all */
+  void (*restart)(cusp_stream *stream);
 } stream_kind;
 
 struct cusp_stream {
@@ -18,7 +19,8 @@ struct cusp_stream {
   int64_t limit, start; /* what the constructor was given */
   bool flag;            /* likewise */
   uint64_t seed, pass, draws;
-  int64_t *buffer, *counts; /* shuffle: `filled` elements of `width` rows, and how many rows each has */
+  /* shuffle: `filled` elements of `width` rows, and how many rows each has */
+  int64_t *buffer, *counts;
   int64_t filled, capacity;
   bool exhausted;
 };
@@ -141,7 +143,8 @@ static void shuffle_restart(cusp_stream *s) {
   s->exhausted = false;
 }
 
-cusp_status cusp_stream_shuffle(cusp_stream **out, cusp_stream *input, int64_t buffer, uint64_t seed, bool reshuffle) {
+cusp_status cusp_stream_shuffle(cusp_stream **out, cusp_stream *input, int64_t buffer,
+                                uint64_t seed, bool reshuffle) {
   static const stream_kind kind = {shuffle_next, shuffle_restart};
   CUSP_TRY(new_stream(out, &kind, input));
   (*out)->limit = buffer;
@@ -162,7 +165,8 @@ static cusp_status repeat_next(cusp_stream *s, int64_t *rows, int64_t *count) {
   if (s->limit >= 0 && ++s->position >= s->limit)
     return CUSP_OK;
   cusp_stream_restart(s->input);
-  return cusp_stream_next(s->input, rows, count); /* a pass that gives nothing at once ends it: there is nothing to repeat */
+  /* a pass that gives nothing at once ends it: there is nothing to repeat */
+  return cusp_stream_next(s->input, rows, count);
 }
 
 cusp_status cusp_stream_repeat(cusp_stream **out, cusp_stream *input, int64_t count) {
@@ -209,7 +213,8 @@ static cusp_status shard_next(cusp_stream *s, int64_t *rows, int64_t *count) {
   return CUSP_OK;
 }
 
-cusp_status cusp_stream_shard(cusp_stream **out, cusp_stream *input, int64_t shards, int64_t index) {
+cusp_status cusp_stream_shard(cusp_stream **out, cusp_stream *input, int64_t shards,
+                              int64_t index) {
   static const stream_kind kind = {shard_next, NULL};
   CUSP_TRY(new_stream(out, &kind, input));
   (*out)->limit = shards;
@@ -229,7 +234,8 @@ static cusp_status batch_next(cusp_stream *s, int64_t *rows, int64_t *count) {
   return CUSP_OK;
 }
 
-cusp_status cusp_stream_batch(cusp_stream **out, cusp_stream *input, int64_t size, bool drop_remainder) {
+cusp_status cusp_stream_batch(cusp_stream **out, cusp_stream *input, int64_t size,
+                              bool drop_remainder) {
   static const stream_kind kind = {batch_next, NULL};
   CUSP_TRY(new_stream(out, &kind, input));
   (*out)->width = size;

@@ -59,8 +59,10 @@ static cusp_status add_offset(tfrecord_reader *self, int64_t offset) {
   return CUSP_OK;
 }
 
-static cusp_status fail_record(const tfrecord_reader *self, int64_t record, int64_t offset, const char *what) {
-  return cusp_fail(CUSP_EIO, "%s: record %lld (at byte %lld): %s", self->path, (long long)record + 1, (long long)offset, what);
+static cusp_status fail_record(const tfrecord_reader *self, int64_t record, int64_t offset,
+                               const char *what) {
+  return cusp_fail(CUSP_EIO, "%s: record %lld (at byte %lld): %s", self->path,
+                   (long long)record + 1, (long long)offset, what);
 }
 
 /* Where the record after the one at `offset` begins. */
@@ -94,14 +96,17 @@ static cusp_status find_records(tfrecord_reader *self) {
 
 /* ------------------------------------------------------------------ reading */
 
-/* The bytes of a record, checked; cusp_free *out, from whose start the content is HEADER_BYTES away. */
-static cusp_status read_record(tfrecord_reader *self, int64_t row, unsigned char **out, size_t *length) {
+/* The bytes of a record, checked; cusp_free *out, from whose start the content is HEADER_BYTES
+ * away. */
+static cusp_status read_record(tfrecord_reader *self, int64_t row, unsigned char **out,
+                               size_t *length) {
   size_t bytes = (size_t)(self->offsets[row + 1] - self->offsets[row]);
   *length = bytes - HEADER_BYTES - FOOTER_BYTES;
   CUSP_TRY(cusp_alloc((void **)out, bytes));
-  cusp_status status = cusp_read_exactly(self->descriptor, self->path, self->offsets[row], *out, bytes);
-  if (status == CUSP_OK &&
-      cusp_crc32c_mask(cusp_crc32c(0, *out + HEADER_BYTES, *length)) != little_endian(*out + HEADER_BYTES + *length, FOOTER_BYTES))
+  cusp_status status =
+      cusp_read_exactly(self->descriptor, self->path, self->offsets[row], *out, bytes);
+  if (status == CUSP_OK && cusp_crc32c_mask(cusp_crc32c(0, *out + HEADER_BYTES, *length)) !=
+                               little_endian(*out + HEADER_BYTES + *length, FOOTER_BYTES))
     status = fail_record(self, row, self->offsets[row], "the checksum of its content is wrong");
   if (status != CUSP_OK) {
     cusp_free(*out);
@@ -114,12 +119,16 @@ static cusp_status read_row(tfrecord_reader *self, int64_t row, void *const *out
   unsigned char *record;
   size_t length;
   CUSP_TRY(read_record(self, row, &record, &length));
-  cusp_status status = cusp_example_parse(record + HEADER_BYTES, length, self->base.n_columns, self->features, out);
+  cusp_status status =
+      cusp_example_parse(record + HEADER_BYTES, length, self->base.n_columns, self->features, out);
   cusp_free(record);
-  return status == CUSP_OK ? status : cusp_fail_prefix(status, "%s: record %lld: ", self->path, (long long)row + 1);
+  return status == CUSP_OK
+             ? status
+             : cusp_fail_prefix(status, "%s: record %lld: ", self->path, (long long)row + 1);
 }
 
-static cusp_status tfrecord_read(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status tfrecord_read(cusp_reader *reader, const int64_t *rows, int64_t count,
+                                 void *const *out) {
   void **places;
   CUSP_TRY(cusp_alloc((void **)&places, (size_t)(reader->n_columns + 1) * sizeof *places));
   cusp_status status = CUSP_OK;
@@ -150,12 +159,14 @@ static cusp_status copy_features(tfrecord_reader *self, int count, const cusp_fe
   return CUSP_OK;
 }
 
-static cusp_status open_records(tfrecord_reader *self, const char *path, int count, const cusp_feature *features) {
+static cusp_status open_records(tfrecord_reader *self, const char *path, int count,
+                                const cusp_feature *features) {
   struct stat info;
   CUSP_TRY(copy_features(self, count, features));
   CUSP_TRY(cusp_alloc((void **)&self->path, strlen(path) + 1));
   strcpy(self->path, path);
-  self->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused below rather than waited for */
+  /* a FIFO is refused below rather than waited for */
+  self->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (self->descriptor < 0 || fstat(self->descriptor, &info) != 0)
     return cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
   if (!S_ISREG(info.st_mode))
@@ -164,7 +175,8 @@ static cusp_status open_records(tfrecord_reader *self, const char *path, int cou
   return find_records(self);
 }
 
-cusp_status cusp_reader_tfrecord(cusp_reader **out, const char *path, int n_features, const cusp_feature *features) {
+cusp_status cusp_reader_tfrecord(cusp_reader **out, const char *path, int n_features,
+                                 const cusp_feature *features) {
   cusp_reader *made;
   *out = NULL;
   CUSP_TRY(cusp_reader_new(&made, sizeof(tfrecord_reader), n_features));

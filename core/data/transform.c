@@ -2,13 +2,15 @@
 
 #include <string.h>
 
-/* The pairs that data sets are made of have loops of their own; the rest goes element by element. */
-#define TO_FLOAT(name, type)                                                                        \
-  static void name##_to_float(const cusp_transform *t, int64_t count, const void *from, void *to) { \
-    const type *restrict in = from;                                                                 \
-    float *restrict out = to, scale = (float)t->scale, offset = (float)t->offset;                   \
-    for (int64_t i = 0; i < count; i++)                                                             \
-      out[i] = (float)in[i] * scale + offset;                                                       \
+/* The pairs that data sets are made of have loops of their own; the rest goes element by
+ * element. */
+#define TO_FLOAT(name, type)                                                            \
+  static void name##_to_float(const cusp_transform *t, int64_t count, const void *from, \
+                              void *to) {                                               \
+    const type *restrict in = from;                                                     \
+    float *restrict out = to, scale = (float)t->scale, offset = (float)t->offset;       \
+    for (int64_t i = 0; i < count; i++)                                                 \
+      out[i] = (float)in[i] * scale + offset;                                           \
   }
 TO_FLOAT(uint8, uint8_t)
 TO_FLOAT(int32, int32_t)
@@ -33,7 +35,8 @@ static void whole_numbers(const cusp_transform *t, int64_t count, const char *fr
 static void any(const cusp_transform *t, int64_t count, const char *from, char *to) {
   size_t in = cusp_dtype_size(t->in), out = cusp_dtype_size(t->out);
   for (int64_t i = 0; i < count; i++)
-    cusp_store_double(t->out, to + (size_t)i * out, cusp_load_double(t->in, from + (size_t)i * in) * t->scale + t->offset);
+    cusp_store_double(t->out, to + (size_t)i * out,
+                      cusp_load_double(t->in, from + (size_t)i * in) * t->scale + t->offset);
 }
 
 void cusp_transform_run(const cusp_transform *t, int64_t count, const void *from, void *to) {
@@ -51,7 +54,8 @@ void cusp_transform_run(const cusp_transform *t, int64_t count, const void *from
     case CUSP_FLOAT64: float64_to_float(t, count, from, to); return;
     default: break;
     }
-  if (t->scale == 1 && t->offset == 0 && !cusp_dtype_is_float(t->in) && !cusp_dtype_is_float(t->out))
+  if (t->scale == 1 && t->offset == 0 && !cusp_dtype_is_float(t->in) &&
+      !cusp_dtype_is_float(t->out))
     whole_numbers(t, count, from, to);
   else
     any(t, count, from, to);

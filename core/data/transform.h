@@ -10,7 +10,9 @@ typedef struct cusp_transform {
   double scale, offset;
 } cusp_transform;
 
-static inline bool cusp_transform_is_identity(const cusp_transform *t) { return t->in == t->out && t->scale == 1 && t->offset == 0; }
+static inline bool cusp_transform_is_identity(const cusp_transform *t) {
+  return t->in == t->out && t->scale == 1 && t->offset == 0;
+}
 
 /** Serial. `to` and `from` do not overlap. */
 void cusp_transform_run(const cusp_transform *transform, int64_t count, const void *from, void *to);

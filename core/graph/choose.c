@@ -1,4 +1,5 @@
-/* The row `choose`: inputs are an index and what the branches read; the branch that is chosen runs. */
+/* The row `choose`: inputs are an index and what the branches read; the branch that is chosen
+ * runs. */
 #include "../node/build.h"
 #include "../node/gradient.h"
 #include "../node/infer.h"
@@ -11,10 +12,12 @@ static cusp_status infer_choose(cusp_inference *inference) {
 
 /* ------------------------------------------------------------------ gradient */
 
-/* A choice among the branches' gradients, of the captures that are wanted, given those of the outputs that have one. */
+/* A choice among the branches' gradients, of the captures that are wanted, given those of the
+ * outputs that have one. */
 typedef struct backward {
-  const cusp_subgraphs *graphs;                 /* whose inputs are the row's after the first */
-  cusp_node **targets, **cotangents, **flowing; /* cotangents: placeholders within; flowing: what they stand for */
+  const cusp_subgraphs *graphs; /* whose inputs are the row's after the first */
+  /* cotangents: placeholders within; flowing: what they stand for */
+  cusp_node **targets, **cotangents, **flowing;
   int n_targets, *target_index;
   cusp_node **sources;
   int n_sources, *source_index;
@@ -27,18 +30,23 @@ static cusp_status allocate_backward(backward *b) {
   size_t outputs = (size_t)b->graphs->graphs[0].n_outputs, captures = (size_t)b->graphs->n_inputs;
   CUSP_TRY(cusp_arena_alloc((void **)&b->targets, &b->arena, outputs * sizeof *b->targets));
   CUSP_TRY(cusp_arena_alloc((void **)&b->cotangents, &b->arena, outputs * sizeof *b->cotangents));
-  CUSP_TRY(cusp_arena_alloc((void **)&b->flowing, &b->arena, (outputs + captures) * sizeof *b->flowing));
-  CUSP_TRY(cusp_arena_alloc((void **)&b->target_index, &b->arena, outputs * sizeof *b->target_index));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&b->flowing, &b->arena, (outputs + captures) * sizeof *b->flowing));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&b->target_index, &b->arena, outputs * sizeof *b->target_index));
   CUSP_TRY(cusp_arena_alloc((void **)&b->sources, &b->arena, captures * sizeof *b->sources));
-  CUSP_TRY(cusp_arena_alloc((void **)&b->source_index, &b->arena, captures * sizeof *b->source_index));
-  return cusp_arena_alloc((void **)&b->gradients, &b->arena, (size_t)b->graphs->n_graphs * captures * sizeof *b->gradients);
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&b->source_index, &b->arena, captures * sizeof *b->source_index));
+  return cusp_arena_alloc((void **)&b->gradients, &b->arena,
+                          (size_t)b->graphs->n_graphs * captures * sizeof *b->gradients);
 }
 
 static cusp_status find_flow(backward *b, const cusp_gradient *g) {
   for (int k = 0; k < b->graphs->graphs[0].n_outputs; k++) {
     if (!g->dy[k])
       continue;
-    CUSP_TRY(cusp_subgraph_placeholder(&b->cotangents[b->n_targets], &g->dy[k]->type, g->node->trace));
+    CUSP_TRY(
+        cusp_subgraph_placeholder(&b->cotangents[b->n_targets], &g->dy[k]->type, g->node->trace));
     b->flowing[b->n_targets] = g->dy[k];
     b->target_index[b->n_targets++] = k;
   }
@@ -58,8 +66,8 @@ static cusp_status differentiate_branch(backward *b, int branch) {
     b->sources[i] = graph->inputs[b->source_index[i]];
   cusp_status status = cusp_subgraph_map(&inputs, b->graphs, branch);
   if (status == CUSP_OK)
-    status =
-        cusp_gradients_within(cusp_subgraph_stop(&inputs), gradients, b->n_targets, b->targets, b->cotangents, b->n_sources, b->sources);
+    status = cusp_gradients_within(cusp_subgraph_stop(&inputs), gradients, b->n_targets, b->targets,
+                                   b->cotangents, b->n_sources, b->sources);
   cusp_map_free(&inputs);
   CUSP_TRY(status);
   for (int i = 0; i < b->n_sources; i++)
@@ -104,7 +112,8 @@ static cusp_status fill_result(backward *b) {
     counts[branch] = b->n_sources;
   for (int i = 0; i < n * b->n_sources; i++) {
     if (!b->gradients[i])
-      b->gradients[i] = cusp_zeros_like(b->graphs->graphs[0].inputs[b->source_index[i % b->n_sources]]);
+      b->gradients[i] =
+          cusp_zeros_like(b->graphs->graphs[0].inputs[b->source_index[i % b->n_sources]]);
     CUSP_TRY(cusp_built(b->gradients[i]));
   }
   CUSP_TRY(cusp_subgraphs_new(&b->result, b->graphs->n_inputs + b->n_targets, n, counts));
@@ -144,7 +153,8 @@ static cusp_status run_backward(backward *b, cusp_gradient *g) {
   return choose_gradients(b, g);
 }
 
-/* The branches' own nodes are differentiated, so what the way back needs of the way there is computed again within the branch. */
+/* The branches' own nodes are differentiated, so what the way back needs of the way there is
+ * computed again within the branch. */
 static cusp_status choose_gradient(cusp_gradient *g) {
   backward b = {.graphs = g->node->attrs[0].subgraphs};
   cusp_status status = run_backward(&b, g);
@@ -168,9 +178,11 @@ static bool can_choose(const cusp_call *call) {
 static cusp_status prepare_choose(cusp_call *call) {
   const cusp_subgraphs *graphs = call->attrs[0].subgraphs;
   choose_state *state;
-  CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state + (size_t)graphs->n_graphs * sizeof *state->branches));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&state,
+                             sizeof *state + (size_t)graphs->n_graphs * sizeof *state->branches));
   call->state = state;
-  CUSP_TRY(cusp_alloc((void **)&state->destinations, (size_t)call->n_outputs * sizeof *state->destinations));
+  CUSP_TRY(cusp_alloc((void **)&state->destinations,
+                      (size_t)call->n_outputs * sizeof *state->destinations));
   while (state->n_branches < graphs->n_graphs) {
     int branch = state->n_branches++;
     CUSP_TRY(cusp_subplan_new(&state->branches[branch], graphs, branch));
@@ -198,11 +210,16 @@ static cusp_status run_choose(cusp_call *call) {
   choose_state *state = call->state;
   for (int k = 0; k < call->n_outputs; k++)
     state->destinations[k] = call->outputs[k].data;
-  return cusp_subplan_run(&state->branches[chosen(&call->inputs[0], state->n_branches)], call->inputs + 1, state->destinations);
+  return cusp_subplan_run(&state->branches[chosen(&call->inputs[0], state->n_branches)],
+                          call->inputs + 1, state->destinations);
 }
 
 static const cusp_kernel choose_kernels[] = {
-    {.name = "branches", .can_run = can_choose, .prepare = prepare_choose, .run = run_choose, .release = release_choose},
+    {.name = "branches",
+     .can_run = can_choose,
+     .prepare = prepare_choose,
+     .run = run_choose,
+     .release = release_choose},
     {0},
 };
 

@@ -15,7 +15,8 @@
 enum { CACHE_SLOTS = 1024, CACHE_PLANS = 512 };
 #define CACHE_BYTES ((size_t)64 << 20)
 
-/** A plan and the structure it is for: words that two graphs share exactly when one plan serves both. */
+/** A plan and the structure it is for: words that two graphs share exactly when one plan serves
+ * both. */
 typedef struct cached_plan {
   struct cached_plan *next; /* in its slot */
   uint64_t hash, used;      /* `used`: the clock when it last ran */
@@ -56,7 +57,8 @@ static void drop_oldest(plan_cache *c) {
 
 static cusp_plan *cache_find(plan_cache *c, uint64_t hash, const uint64_t *words, int n_words) {
   for (cached_plan *entry = c->slots[hash % CACHE_SLOTS]; entry; entry = entry->next)
-    if (entry->hash == hash && entry->n_words == n_words && memcmp(entry->words, words, (size_t)n_words * sizeof *words) == 0) {
+    if (entry->hash == hash && entry->n_words == n_words &&
+        memcmp(entry->words, words, (size_t)n_words * sizeof *words) == 0) {
       entry->used = ++c->clock;
       return entry->plan;
     }
@@ -64,7 +66,8 @@ static cusp_plan *cache_find(plan_cache *c, uint64_t hash, const uint64_t *words
 }
 
 /* Takes `words` and `plan` over, also on failure. */
-static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, int n_words, cusp_plan *plan) {
+static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, int n_words,
+                               cusp_plan *plan) {
   cached_plan *entry;
   while (c->count >= CACHE_PLANS || (c->count > 1 && c->bytes > CACHE_BYTES))
     drop_oldest(c);
@@ -74,8 +77,12 @@ static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, in
     cusp_plan_free(plan);
     return status;
   }
-  *entry = (cached_plan){
-      .next = c->slots[hash % CACHE_SLOTS], .hash = hash, .used = ++c->clock, .n_words = n_words, .words = words, .plan = plan};
+  *entry = (cached_plan){.next = c->slots[hash % CACHE_SLOTS],
+                         .hash = hash,
+                         .used = ++c->clock,
+                         .n_words = n_words,
+                         .words = words,
+                         .plan = plan};
   entry->bytes = sizeof *entry + cusp_block_size(words) + cusp_plan_bytes(plan);
   c->slots[hash % CACHE_SLOTS] = entry;
   c->count++;
@@ -83,7 +90,8 @@ static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, in
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ the structure of what is pending */
+/* ------------------------------------------------------------------ the structure of what is
+ * pending */
 
 typedef struct structure {
   uint64_t *words;
@@ -120,7 +128,8 @@ static cusp_status put_attr(structure *s, const cusp_attr *attr) {
   return CUSP_OK;
 }
 
-static cusp_status put_node(structure *s, const cusp_order *order, const cusp_node *node, bool output) {
+static cusp_status put_node(structure *s, const cusp_order *order, const cusp_node *node,
+                            bool output) {
   CUSP_TRY(put(s, (uint64_t)(uintptr_t)node->op << 1 | output));
   CUSP_TRY(put(s, (uint64_t)node->n_inputs << 32 | (uint64_t)node->n_attrs));
   for (int i = 0; i < node->n_inputs; i++)
@@ -148,7 +157,8 @@ typedef struct evaluation {
   int n_leaves, leaves_capacity;
 } evaluation;
 
-/* Values that somebody will ask for: those requested, those users hold, those a tape keeps for the way back. */
+/* Values that somebody will ask for: those requested, those users hold, those a tape keeps for the
+ * way back. */
 static cusp_status find_outputs(evaluation *e, int count, cusp_node *const *nodes) {
   for (int i = 0; i < e->order.count; i++) {
     cusp_node *node = e->order.nodes[i];
@@ -193,7 +203,8 @@ static cusp_status run(evaluation *e) {
     cusp_state()->stats.plan_cache_hits++;
   else
     CUSP_TRY(make_plan(e, hash, &plan));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&e->results, ((size_t)e->n_outputs + 1) * sizeof *e->results));
+  CUSP_TRY(
+      cusp_alloc_zeroed((void **)&e->results, ((size_t)e->n_outputs + 1) * sizeof *e->results));
   cusp_plan_io io = {.leaves = e->leaves, .results = e->results};
   return cusp_plan_run(plan, &io);
 }

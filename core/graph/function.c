@@ -45,7 +45,9 @@ typedef struct compilation {
   int *replaces; /* by output: a leaf, or -1 */
 } compilation;
 
-static bool assigned(const cusp_variable_binding *binding) { return binding->current != binding->initial; }
+static bool assigned(const cusp_variable_binding *binding) {
+  return binding->current != binding->initial;
+}
 
 static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *const *outputs) {
   cusp_function *f = c->function;
@@ -80,18 +82,23 @@ typedef struct placeholders {
 } placeholders;
 
 static int compare_placeholders(const void *a, const void *b) {
-  uintptr_t x = (uintptr_t)((const placeholder *)a)->node, y = (uintptr_t)((const placeholder *)b)->node;
+  uintptr_t x = (uintptr_t)((const placeholder *)a)->node,
+            y = (uintptr_t)((const placeholder *)b)->node;
   return (x > y) - (x < y);
 }
 
 static cusp_status collect_placeholders(const compilation *c, placeholders *out) {
   const cusp_trace *trace = c->trace;
-  CUSP_TRY(cusp_alloc((void **)&out->list, ((size_t)trace->n_arguments + (size_t)trace->n_bindings + 1) * sizeof *out->list));
+  CUSP_TRY(
+      cusp_alloc((void **)&out->list,
+                 ((size_t)trace->n_arguments + (size_t)trace->n_bindings + 1) * sizeof *out->list));
   for (int i = 0; i < trace->n_arguments; i++)
-    out->list[out->count++] = (placeholder){trace->arguments[i], {.kind = FROM_ARGUMENT, .index = i}};
+    out->list[out->count++] =
+        (placeholder){trace->arguments[i], {.kind = FROM_ARGUMENT, .index = i}};
   int index = 0;
   for (const cusp_variable_binding *binding = trace->bindings; binding; binding = binding->next)
-    out->list[out->count++] = (placeholder){binding->initial, {.kind = FROM_VARIABLE, .index = index++}};
+    out->list[out->count++] =
+        (placeholder){binding->initial, {.kind = FROM_VARIABLE, .index = index++}};
   qsort(out->list, out->count, sizeof *out->list, compare_placeholders);
   return CUSP_OK;
 }
@@ -101,9 +108,12 @@ static cusp_status find_source(const placeholders *known, const cusp_node *node,
     *out = (source){.kind = FROM_CONSTANT};
     return CUSP_OK;
   }
-  const placeholder *found = bsearch(&(placeholder){.node = node}, known->list, known->count, sizeof *known->list, compare_placeholders);
+  const placeholder *found = bsearch(&(placeholder){.node = node}, known->list, known->count,
+                                     sizeof *known->list, compare_placeholders);
   if (!found)
-    return cusp_fail(CUSP_ETRACED, "a traced tensor of another function (shape %s) is used here: it has no value outside that function",
+    return cusp_fail(CUSP_ETRACED,
+                     "a traced tensor of another function (shape %s) is used here: it has no value "
+                     "outside that function",
                      cusp_shape_text(&node->type.shape));
   *out = found->source;
   return CUSP_OK;
@@ -112,7 +122,8 @@ static cusp_status find_source(const placeholders *known, const cusp_node *node,
 static cusp_status find_leaf_sources(compilation *c) {
   cusp_function *f = c->function;
   placeholders known = {0};
-  CUSP_TRY(cusp_alloc_zeroed((void **)&f->sources, ((size_t)c->order.count + 1) * sizeof *f->sources));
+  CUSP_TRY(
+      cusp_alloc_zeroed((void **)&f->sources, ((size_t)c->order.count + 1) * sizeof *f->sources));
   cusp_status status = collect_placeholders(c, &known);
   for (int i = 0; status == CUSP_OK && i < c->order.count; i++)
     if (cusp_is_leaf(c->order.nodes[i]))
@@ -143,13 +154,16 @@ static cusp_status find_replaced_leaves(compilation *c) {
 static cusp_status keep_types(compilation *c) {
   cusp_function *f = c->function;
   f->n_arguments = c->trace->n_arguments;
-  CUSP_TRY(cusp_alloc((void **)&f->argument_types, ((size_t)f->n_arguments + 1) * sizeof *f->argument_types));
+  CUSP_TRY(cusp_alloc((void **)&f->argument_types,
+                      ((size_t)f->n_arguments + 1) * sizeof *f->argument_types));
   for (int i = 0; i < f->n_arguments; i++)
     f->argument_types[i] = c->trace->arguments[i]->type;
   CUSP_TRY(cusp_alloc_zeroed((void **)&f->leaves, ((size_t)f->n_leaves + 1) * sizeof *f->leaves));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&f->results, ((size_t)c->n_outputs + 1) * sizeof *f->results));
+  CUSP_TRY(
+      cusp_alloc_zeroed((void **)&f->results, ((size_t)c->n_outputs + 1) * sizeof *f->results));
   CUSP_TRY(cusp_alloc_zeroed((void **)&f->fresh, ((size_t)f->n_assigned + 1) * sizeof *f->fresh));
-  return cusp_alloc_zeroed((void **)&f->destinations, ((size_t)c->n_outputs + 1) * sizeof *f->destinations);
+  return cusp_alloc_zeroed((void **)&f->destinations,
+                           ((size_t)c->n_outputs + 1) * sizeof *f->destinations);
 }
 
 static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outputs) {
@@ -170,7 +184,8 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
   return cusp_plan_new(&c->function->plan, &graph, &options);
 }
 
-cusp_status cusp_function_new(cusp_function **out, cusp_trace *trace, int n_outputs, cusp_node *const *outputs) {
+cusp_status cusp_function_new(cusp_function **out, cusp_trace *trace, int n_outputs,
+                              cusp_node *const *outputs) {
   *out = NULL;
   compilation c = {.trace = trace};
   cusp_status status = cusp_alloc_zeroed((void **)&c.function, sizeof *c.function);
@@ -208,19 +223,25 @@ void cusp_function_free(cusp_function *f) {
 size_t cusp_function_bytes(const cusp_function *f) { return sizeof *f + cusp_plan_bytes(f->plan); }
 int cusp_function_n_arguments(const cusp_function *f) { return f->n_arguments; }
 int cusp_function_n_results(const cusp_function *f) { return f->n_results; }
-cusp_status cusp_function_print(const cusp_function *f, char **text) { return cusp_plan_text(f->plan, text); }
-const cusp_type *cusp_function_argument_type(const cusp_function *f, int index) { return &f->argument_types[index]; }
+cusp_status cusp_function_print(const cusp_function *f, char **text) {
+  return cusp_plan_text(f->plan, text);
+}
+const cusp_type *cusp_function_argument_type(const cusp_function *f, int index) {
+  return &f->argument_types[index];
+}
 
 /* ------------------------------------------------------------------ running */
 
 static cusp_status check_arguments(const cusp_function *f, int n, const cusp_array *arguments) {
   if (n != f->n_arguments)
-    return cusp_fail(CUSP_EVALUE, "compiled function: %d arguments expected, %d given", f->n_arguments, n);
+    return cusp_fail(CUSP_EVALUE, "compiled function: %d arguments expected, %d given",
+                     f->n_arguments, n);
   for (int i = 0; i < n; i++) {
     const cusp_type *type = &f->argument_types[i];
     if (arguments[i].dtype != type->dtype || !cusp_shape_equal(&arguments[i].shape, &type->shape))
-      return cusp_fail(CUSP_ESHAPE, "compiled function: argument %d should be %s %s, got %s %s", i + 1, cusp_dtype_name(type->dtype),
-                       cusp_shape_text(&type->shape), cusp_dtype_name(arguments[i].dtype), cusp_shape_text(&arguments[i].shape));
+      return cusp_fail(CUSP_ESHAPE, "compiled function: argument %d should be %s %s, got %s %s",
+                       i + 1, cusp_dtype_name(type->dtype), cusp_shape_text(&type->shape),
+                       cusp_dtype_name(arguments[i].dtype), cusp_shape_text(&arguments[i].shape));
   }
   return CUSP_OK;
 }
@@ -230,7 +251,8 @@ static bool exclusive(const cusp_variable *variable) {
   return variable->value->references == 1 && variable->value->value.storage->references == 1;
 }
 
-/* A variable whose memory somebody else sees gets fresh memory from the plan, and its old value stays what it was. */
+/* A variable whose memory somebody else sees gets fresh memory from the plan, and its old value
+ * stays what it was. */
 static void bind_variables(cusp_function *f) {
   for (int i = 0; i < f->n_leaves; i++)
     if (f->sources[i].kind == FROM_VARIABLE)
@@ -248,7 +270,8 @@ static void drop_results(cusp_function *f, int first, int count) {
     cusp_array_release(&f->results[i]);
 }
 
-/* All new leaves are made before the first variable changes, so that no failure leaves some of them assigned. */
+/* All new leaves are made before the first variable changes, so that no failure leaves some of them
+ * assigned. */
 static cusp_status make_assigned(cusp_function *f) {
   cusp_status status = CUSP_OK;
   for (int k = 0; k < f->n_assigned; k++) {
@@ -288,7 +311,8 @@ static cusp_status run_bound(cusp_function *f, cusp_array *results) {
   return CUSP_OK;
 }
 
-static cusp_status bind_argument(cusp_function *f, int leaf, const cusp_array *argument, cusp_array *copy) {
+static cusp_status bind_argument(cusp_function *f, int leaf, const cusp_array *argument,
+                                 cusp_array *copy) {
   if (cusp_array_is_contiguous(argument)) {
     f->leaves[leaf] = *argument;
     return CUSP_OK;
@@ -299,7 +323,8 @@ static cusp_status bind_argument(cusp_function *f, int leaf, const cusp_array *a
   return CUSP_OK;
 }
 
-cusp_status cusp_function_run(cusp_function *f, int n_arguments, const cusp_array *arguments, cusp_array *results) {
+cusp_status cusp_function_run(cusp_function *f, int n_arguments, const cusp_array *arguments,
+                              cusp_array *results) {
   CUSP_TRY(check_arguments(f, n_arguments, arguments));
   cusp_array *copies;
   CUSP_TRY(cusp_alloc_zeroed((void **)&copies, ((size_t)f->n_leaves + 1) * sizeof *copies));
@@ -325,27 +350,35 @@ typedef struct feeder {
   cusp_array *step;    /* results of a step */
 } feeder;
 
-static cusp_status check_batches(const cusp_function *f, const cusp_batches *b, int64_t first, int64_t last) {
+static cusp_status check_batches(const cusp_function *f, const cusp_batches *b, int64_t first,
+                                 int64_t last) {
   if (b->n_arrays != f->n_arguments)
-    return cusp_fail(CUSP_EVALUE, "run_batches: %d arrays given, the function takes %d", b->n_arrays, f->n_arguments);
+    return cusp_fail(CUSP_EVALUE, "run_batches: %d arrays given, the function takes %d",
+                     b->n_arrays, f->n_arguments);
   if (b->batch_size < 1 || first < 0 || last < first || last > b->samples / b->batch_size)
-    return cusp_fail(CUSP_EVALUE, "run_batches: whole batches %lld to %lld of %lld samples do not exist (batch size %lld)",
-                     (long long)first, (long long)last, (long long)b->samples, (long long)b->batch_size);
+    return cusp_fail(
+        CUSP_EVALUE,
+        "run_batches: whole batches %lld to %lld of %lld samples do not exist (batch size %lld)",
+        (long long)first, (long long)last, (long long)b->samples, (long long)b->batch_size);
   for (int i = 0; i < b->n_arrays; i++) {
     const cusp_array *array = &b->arrays[i];
     cusp_shape expected = array->shape;
     if (array->shape.ndim < 1 || array->shape.size[0] < b->samples)
-      return cusp_fail(CUSP_ESHAPE, "run_batches: array %d has shape %s, %lld samples needed", i + 1, cusp_shape_text(&array->shape),
-                       (long long)b->samples);
+      return cusp_fail(CUSP_ESHAPE, "run_batches: array %d has shape %s, %lld samples needed",
+                       i + 1, cusp_shape_text(&array->shape), (long long)b->samples);
     expected.size[0] = b->batch_size;
-    if (array->dtype != f->argument_types[i].dtype || !cusp_shape_equal(&expected, &f->argument_types[i].shape))
-      return cusp_fail(CUSP_ESHAPE, "run_batches: array %d is %s %s, the function takes batches of %s %s", i + 1,
-                       cusp_dtype_name(array->dtype), cusp_shape_text(&array->shape), cusp_dtype_name(f->argument_types[i].dtype),
+    if (array->dtype != f->argument_types[i].dtype ||
+        !cusp_shape_equal(&expected, &f->argument_types[i].shape))
+      return cusp_fail(CUSP_ESHAPE,
+                       "run_batches: array %d is %s %s, the function takes batches of %s %s", i + 1,
+                       cusp_dtype_name(array->dtype), cusp_shape_text(&array->shape),
+                       cusp_dtype_name(f->argument_types[i].dtype),
                        cusp_shape_text(&f->argument_types[i].shape));
   }
   for (int64_t i = first * b->batch_size; b->order && i < last * b->batch_size; i++)
     if (b->order[i] < 0 || b->order[i] >= b->samples)
-      return cusp_fail(CUSP_EVALUE, "run_batches: order has sample %lld of %lld", (long long)b->order[i], (long long)b->samples);
+      return cusp_fail(CUSP_EVALUE, "run_batches: order has sample %lld of %lld",
+                       (long long)b->order[i], (long long)b->samples);
   return CUSP_OK;
 }
 
@@ -353,9 +386,11 @@ static cusp_status prepare_feeder(feeder *d) {
   const cusp_batches *b = d->batches;
   CUSP_TRY(cusp_alloc_zeroed((void **)&d->sources, ((size_t)b->n_arrays + 1) * sizeof *d->sources));
   CUSP_TRY(cusp_alloc_zeroed((void **)&d->buffers, ((size_t)b->n_arrays + 1) * sizeof *d->buffers));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&d->step, ((size_t)d->function->n_results + 1) * sizeof *d->step));
+  CUSP_TRY(
+      cusp_alloc_zeroed((void **)&d->step, ((size_t)d->function->n_results + 1) * sizeof *d->step));
   for (int i = 0; i < b->n_arrays; i++) {
-    CUSP_TRY(cusp_array_new(&d->buffers[i], b->arrays[i].dtype, &d->function->argument_types[i].shape));
+    CUSP_TRY(
+        cusp_array_new(&d->buffers[i], b->arrays[i].dtype, &d->function->argument_types[i].shape));
     if (cusp_array_is_contiguous(&b->arrays[i])) {
       d->sources[i] = b->arrays[i];
       cusp_storage_retain(d->sources[i].storage);
@@ -418,14 +453,16 @@ static void keep_results(feeder *d, int64_t batch, const cusp_array *results) {
     if (results && results[k].data) {
       cusp_array rows = results[k];
       rows.shape = d->step[k].shape;
-      rows.data = (char *)rows.data + (size_t)(batch * d->batches->batch_size) * row_bytes(&results[k]);
+      rows.data =
+          (char *)rows.data + (size_t)(batch * d->batches->batch_size) * row_bytes(&results[k]);
       cusp_array_copy(&rows, &d->step[k]);
     }
     cusp_array_release(&d->step[k]);
   }
 }
 
-static cusp_status run_batches(feeder *d, int64_t first, int64_t last, double deadline, int64_t *done, const cusp_array *results) {
+static cusp_status run_batches(feeder *d, int64_t first, int64_t last, double deadline,
+                               int64_t *done, const cusp_array *results) {
   for (int64_t batch = first; batch < last; batch++) {
     if (cusp_interrupted())
       return cusp_fail(CUSP_EINTERRUPT, "interrupted!");
@@ -439,8 +476,9 @@ static cusp_status run_batches(feeder *d, int64_t first, int64_t last, double de
   return CUSP_OK;
 }
 
-cusp_status cusp_function_run_batches(cusp_function *function, const cusp_batches *batches, int64_t first, int64_t last, double deadline,
-                                      int64_t *done, const cusp_array *results) {
+cusp_status cusp_function_run_batches(cusp_function *function, const cusp_batches *batches,
+                                      int64_t first, int64_t last, double deadline, int64_t *done,
+                                      const cusp_array *results) {
   *done = 0;
   CUSP_TRY(check_batches(function, batches, first, last));
   feeder d = {.function = function, .batches = batches};

@@ -16,14 +16,16 @@ void cusp_graph_free(cusp_graph *graph) {
   *graph = (cusp_graph){0};
 }
 
-static cusp_status add_value(cusp_graph *graph, cusp_value_kind kind, const cusp_type *type, int producer, int *value) {
+static cusp_status add_value(cusp_graph *graph, cusp_value_kind kind, const cusp_type *type,
+                             int producer, int *value) {
   CUSP_TRY(CUSP_GROW(graph->values, graph->values_capacity, graph->n_values + 1));
   graph->values[graph->n_values] = (cusp_value){.kind = kind, .type = *type, .producer = producer};
   *value = graph->n_values++;
   return CUSP_OK;
 }
 
-cusp_status cusp_graph_add_leaf(cusp_graph *graph, const cusp_array *array, bool constant, int *value) {
+cusp_status cusp_graph_add_leaf(cusp_graph *graph, const cusp_array *array, bool constant,
+                                int *value) {
   CUSP_TRY(CUSP_GROW(graph->leaves, graph->leaves_capacity, graph->n_leaves + 1));
   cusp_type type = {array->dtype, array->shape};
   CUSP_TRY(add_value(graph, CUSP_VALUE_LEAF, &type, graph->n_leaves, value));
@@ -38,9 +40,11 @@ cusp_status cusp_graph_add_leaf(cusp_graph *graph, const cusp_array *array, bool
   return CUSP_OK;
 }
 
-static cusp_status copy_attrs(cusp_graph *graph, cusp_operation *operation, int n_attrs, const cusp_attr *attrs) {
+static cusp_status copy_attrs(cusp_graph *graph, cusp_operation *operation, int n_attrs,
+                              const cusp_attr *attrs) {
   operation->n_attrs = n_attrs;
-  CUSP_TRY(cusp_arena_alloc((void **)&operation->attrs, &graph->arena, (size_t)n_attrs * sizeof *attrs));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&operation->attrs, &graph->arena, (size_t)n_attrs * sizeof *attrs));
   for (int i = 0; i < n_attrs; i++) {
     void *copy;
     operation->attrs[i] = attrs[i];
@@ -58,11 +62,13 @@ static cusp_status copy_attrs(cusp_graph *graph, cusp_operation *operation, int 
   return CUSP_OK;
 }
 
-cusp_status cusp_graph_add(cusp_graph *graph, const cusp_op *op, int n_inputs, const int *inputs, int n_attrs, const cusp_attr *attrs,
-                           int n_outputs, const cusp_type *types, int *value) {
+cusp_status cusp_graph_add(cusp_graph *graph, const cusp_op *op, int n_inputs, const int *inputs,
+                           int n_attrs, const cusp_attr *attrs, int n_outputs,
+                           const cusp_type *types, int *value) {
   CUSP_TRY(CUSP_GROW(graph->operations, graph->operations_capacity, graph->n_operations + 1));
   cusp_operation operation = {.op = op, .n_inputs = n_inputs, .n_outputs = n_outputs};
-  CUSP_TRY(cusp_arena_alloc((void **)&operation.inputs, &graph->arena, (size_t)n_inputs * sizeof *inputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&operation.inputs, &graph->arena,
+                            (size_t)n_inputs * sizeof *inputs));
   if (n_inputs)
     memcpy(operation.inputs, inputs, (size_t)n_inputs * sizeof *inputs);
   CUSP_TRY(copy_attrs(graph, &operation, n_attrs, attrs));
@@ -180,12 +186,15 @@ cusp_status cusp_graph_verify(const cusp_graph *graph) {
     for (int k = 0; !operation->dead && k < operation->n_inputs; k++) {
       int input = operation->inputs[k];
       if (input < 0 || input >= graph->n_values)
-        return cusp_fail(CUSP_EVALUE, "graph: operation %d (%s) reads value %d of %d", i, operation->op->name, input, graph->n_values);
+        return cusp_fail(CUSP_EVALUE, "graph: operation %d (%s) reads value %d of %d", i,
+                         operation->op->name, input, graph->n_values);
       const cusp_value *value = &graph->values[input];
       if (value->kind == CUSP_VALUE_COMPUTED && value->producer >= i)
-        return cusp_fail(CUSP_EVALUE, "graph: operation %d (%s) reads value %d before it is made", i, operation->op->name, input);
+        return cusp_fail(CUSP_EVALUE, "graph: operation %d (%s) reads value %d before it is made",
+                         i, operation->op->name, input);
       if (value->kind == CUSP_VALUE_COMPUTED && graph->operations[value->producer].dead)
-        return cusp_fail(CUSP_EVALUE, "graph: operation %d (%s) reads value %d of a dead operation", i, operation->op->name, input);
+        return cusp_fail(CUSP_EVALUE, "graph: operation %d (%s) reads value %d of a dead operation",
+                         i, operation->op->name, input);
     }
   }
   return CUSP_OK;
@@ -204,8 +213,8 @@ cusp_status cusp_graph_text(const cusp_graph *graph, char **out) {
   cusp_text text = {0};
   for (int i = 0; i < graph->n_leaves; i++) {
     const cusp_leaf *leaf = &graph->leaves[i];
-    cusp_text_add(&text, "%%%d = %s %s %s\n", leaf->value, leaf->constant ? "constant" : "leaf", cusp_dtype_name(leaf->array.dtype),
-                  cusp_shape_text(&leaf->array.shape));
+    cusp_text_add(&text, "%%%d = %s %s %s\n", leaf->value, leaf->constant ? "constant" : "leaf",
+                  cusp_dtype_name(leaf->array.dtype), cusp_shape_text(&leaf->array.shape));
   }
   for (int i = 0; i < graph->n_operations; i++) {
     const cusp_operation *operation = &graph->operations[i];

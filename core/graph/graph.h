@@ -1,8 +1,9 @@
 #ifndef CUSP_GRAPH_GRAPH_H
 #define CUSP_GRAPH_GRAPH_H
 /*
- * The graph that passes rewrite and the planner lowers: operations and values in arrays, numbered, apart from the
- * users' nodes. Built from nodes (cusp_graph_import), changed by passes (pass_*.c), consumed by the planner.
+ * The graph that passes rewrite and the planner lowers: operations and values in arrays, numbered,
+ * apart from the users' nodes. Built from nodes (cusp_graph_import), changed by passes (pass_*.c),
+ * consumed by the planner.
  */
 
 #include "../base/collections.h"
@@ -55,18 +56,24 @@ typedef struct cusp_graph {
 void cusp_graph_free(cusp_graph *graph); /* releases constants too */
 
 /** Adds a leaf; *value is its number. `array` is retained when constant. */
-CUSP_NODISCARD cusp_status cusp_graph_add_leaf(cusp_graph *graph, const cusp_array *array, bool constant, int *value);
-/** Adds an operation at the end; attributes are copied. Its first output's number goes to *value. */
-CUSP_NODISCARD cusp_status cusp_graph_add(cusp_graph *graph, const cusp_op *op, int n_inputs, const int *inputs, int n_attrs,
-                                          const cusp_attr *attrs, int n_outputs, const cusp_type *types, int *value);
+CUSP_NODISCARD cusp_status cusp_graph_add_leaf(cusp_graph *graph, const cusp_array *array,
+                                               bool constant, int *value);
+/** Adds an operation at the end; attributes are copied. Its first output's number goes to
+ * *value. */
+CUSP_NODISCARD cusp_status cusp_graph_add(cusp_graph *graph, const cusp_op *op, int n_inputs,
+                                          const int *inputs, int n_attrs, const cusp_attr *attrs,
+                                          int n_outputs, const cusp_type *types, int *value);
 
 /** Sets `uses` of all values from what live operations and the outputs read. */
 void cusp_graph_count_uses(cusp_graph *graph);
-/** Sorts operations so that inputs come before users (after a pass added some), dropping dead ones. */
+/** Sorts operations so that inputs come before users (after a pass added some), dropping dead
+ * ones. */
 CUSP_NODISCARD cusp_status cusp_graph_sort(cusp_graph *graph);
 /** The operation that makes `value`, NULL for a leaf. Lent until the next addition. */
 static inline cusp_operation *cusp_graph_producer(const cusp_graph *graph, int value) {
-  return graph->values[value].kind == CUSP_VALUE_LEAF ? NULL : &graph->operations[graph->values[value].producer];
+  return graph->values[value].kind == CUSP_VALUE_LEAF
+             ? NULL
+             : &graph->operations[graph->values[value].producer];
 }
 /** Whether `value` is a constant leaf whose elements all equal one number; gives it. */
 bool cusp_graph_scalar(const cusp_graph *graph, int value, double *number);

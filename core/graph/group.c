@@ -1,4 +1,5 @@
-/* Grouping: which elementwise operations and reductions share one tiled loop, and what depends on what. */
+/* Grouping: which elementwise operations and reductions share one tiled loop, and what depends on
+ * what. */
 #include "group.h"
 #include "units.h"
 
@@ -9,7 +10,8 @@ enum { MAX_MEMBERS = 48, MAX_INPUTS = CUSP_FUSED_MAX_INPUTS, MAX_OPEN = CUSP_FUS
 
 /* ------------------------------------------------------------------ dependencies */
 
-/* Whether `value` is element for element what a fused unit computes: usable as a register by a member of that unit. */
+/* Whether `value` is element for element what a fused unit computes: usable as a register by a
+ * member of that unit. */
 static bool is_register(const cusp_lowering *l, int value) {
   const cusp_location *location = &l->locations[value];
   if (location->unit < 0 || l->units[location->unit].kind != CUSP_UNIT_FUSED)
@@ -30,11 +32,13 @@ cusp_status cusp_unit_connect(cusp_lowering *l, int unit, int operation) {
 /* ------------------------------------------------------------------ joining */
 
 static const cusp_shape *iteration_shape(const cusp_graph *graph, const cusp_operation *operation) {
-  int value = operation->op->flags & CUSP_OP_REDUCTION ? operation->inputs[0] : operation->first_output;
+  int value =
+      operation->op->flags & CUSP_OP_REDUCTION ? operation->inputs[0] : operation->first_output;
   return &graph->values[value].type.shape;
 }
 
-static void read_reduced_axes(const cusp_graph *graph, const cusp_operation *operation, bool reduced[CUSP_MAX_DIMS]) {
+static void read_reduced_axes(const cusp_graph *graph, const cusp_operation *operation,
+                              bool reduced[CUSP_MAX_DIMS]) {
   const cusp_attr *axes = &operation->attrs[0];
   int ndim = graph->values[operation->inputs[0]].type.shape.ndim;
   for (int i = 0; i < CUSP_MAX_DIMS; i++)
@@ -43,7 +47,8 @@ static void read_reduced_axes(const cusp_graph *graph, const cusp_operation *ope
     reduced[axes->ints[i]] = true;
 }
 
-static bool reductions_agree(const cusp_lowering *l, const cusp_unit *unit, const cusp_operation *operation) {
+static bool reductions_agree(const cusp_lowering *l, const cusp_unit *unit,
+                             const cusp_operation *operation) {
   if (!(operation->op->flags & CUSP_OP_REDUCTION) || !unit->reduces)
     return true;
   bool reduced[CUSP_MAX_DIMS];
@@ -51,11 +56,13 @@ static bool reductions_agree(const cusp_lowering *l, const cusp_unit *unit, cons
   return memcmp(reduced, unit->reduced_axis, sizeof reduced) == 0;
 }
 
-/* Inputs of `operation` that `unit` would have to read from memory; an upper bound, repeated values count twice. */
+/* Inputs of `operation` that `unit` would have to read from memory; an upper bound, repeated values
+ * count twice. */
 static int outside_inputs(const cusp_lowering *l, int unit, const cusp_operation *operation) {
   int count = 0;
   for (int k = 0; k < operation->n_inputs; k++)
-    count += !(is_register(l, operation->inputs[k]) && l->locations[operation->inputs[k]].unit == unit);
+    count +=
+        !(is_register(l, operation->inputs[k]) && l->locations[operation->inputs[k]].unit == unit);
   return count;
 }
 
@@ -73,9 +80,12 @@ static bool would_cycle(cusp_lowering *l, int unit, const cusp_operation *operat
 
 static bool can_join(cusp_lowering *l, int index, const cusp_operation *operation) {
   const cusp_unit *unit = &l->units[index];
-  return unit->kind == CUSP_UNIT_FUSED && cusp_shape_equal(&unit->shape, iteration_shape(l->graph, operation)) &&
-         unit->n_members < MAX_MEMBERS && unit->n_inputs + outside_inputs(l, index, operation) <= MAX_INPUTS && unit->n_open < MAX_OPEN &&
-         reductions_agree(l, unit, operation) && !would_cycle(l, index, operation);
+  return unit->kind == CUSP_UNIT_FUSED &&
+         cusp_shape_equal(&unit->shape, iteration_shape(l->graph, operation)) &&
+         unit->n_members < MAX_MEMBERS &&
+         unit->n_inputs + outside_inputs(l, index, operation) <= MAX_INPUTS &&
+         unit->n_open < MAX_OPEN && reductions_agree(l, unit, operation) &&
+         !would_cycle(l, index, operation);
 }
 
 /* How often members of the unit read `value` as a register. */
@@ -110,7 +120,8 @@ static cusp_status enter(cusp_lowering *l, int index, int operation_index) {
   cusp_location *location = &l->locations[operation->first_output];
   const cusp_type *type = &l->graph->values[operation->first_output].type;
   *location = (cusp_location){.root = operation->first_output, .unit = index};
-  location->array = (cusp_array){.dtype = type->dtype, .shape = type->shape, .data = (void *)CUSP_FAKE_BASE};
+  location->array =
+      (cusp_array){.dtype = type->dtype, .shape = type->shape, .data = (void *)CUSP_FAKE_BASE};
   cusp_strides_row_major(location->array.strides, &type->shape);
   CUSP_TRY(cusp_unit_connect(l, index, operation_index));
   count_open(l, index);
@@ -123,9 +134,11 @@ static bool can_merge(cusp_lowering *l, int a, int b) {
   const cusp_unit *x = &l->units[a], *y = &l->units[b];
   if (a == b || y->kind != CUSP_UNIT_FUSED || !cusp_shape_equal(&x->shape, &y->shape))
     return false;
-  if (x->n_members + y->n_members > MAX_MEMBERS || x->n_inputs + y->n_inputs > MAX_INPUTS || x->n_open + y->n_open > MAX_OPEN)
+  if (x->n_members + y->n_members > MAX_MEMBERS || x->n_inputs + y->n_inputs > MAX_INPUTS ||
+      x->n_open + y->n_open > MAX_OPEN)
     return false;
-  if (x->reduces && y->reduces && memcmp(x->reduced_axis, y->reduced_axis, sizeof x->reduced_axis) != 0)
+  if (x->reduces && y->reduces &&
+      memcmp(x->reduced_axis, y->reduced_axis, sizeof x->reduced_axis) != 0)
     return false;
   if (cusp_unit_hard_edge(l, a, b) || cusp_unit_hard_edge(l, b, a))
     return false;
@@ -159,12 +172,14 @@ static cusp_status new_group(cusp_lowering *l, int operation, int *index) {
 
 static int find_group(cusp_lowering *l, const cusp_operation *operation) {
   for (int k = 0; k < operation->n_inputs; k++)
-    if (is_register(l, operation->inputs[k]) && can_join(l, l->locations[operation->inputs[k]].unit, operation))
+    if (is_register(l, operation->inputs[k]) &&
+        can_join(l, l->locations[operation->inputs[k]].unit, operation))
       return l->locations[operation->inputs[k]].unit;
   return -1;
 }
 
-/* Inputs that other units of the same space compute: those units come in too where that makes no cycle. */
+/* Inputs that other units of the same space compute: those units come in too where that makes no
+ * cycle. */
 static cusp_status merge_inputs(cusp_lowering *l, int index, int operation_index) {
   for (int k = 0; k < l->graph->operations[operation_index].n_inputs; k++) {
     int value = l->graph->operations[operation_index].inputs[k];

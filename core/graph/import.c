@@ -13,8 +13,9 @@ static cusp_status import_operation(importer *m, const cusp_node *node, int *val
     CUSP_TRY(cusp_alloc((void **)&inputs, (size_t)node->n_inputs * sizeof *inputs));
   for (int k = 0; k < node->n_inputs; k++)
     inputs[k] = m->value[cusp_map_get(&m->order->index, node->inputs[k])];
-  cusp_status status = cusp_graph_add(m->graph, node->op, node->n_inputs, inputs, node->n_attrs, node->attrs, node->n_outputs,
-                                      node->types ? node->types : &node->type, value);
+  cusp_status status =
+      cusp_graph_add(m->graph, node->op, node->n_inputs, inputs, node->n_attrs, node->attrs,
+                     node->n_outputs, node->types ? node->types : &node->type, value);
   if (inputs != small)
     cusp_free(inputs);
   if (status == CUSP_OK) {
@@ -37,13 +38,15 @@ static cusp_status import_node(importer *m, int index, bool constants) {
     return cusp_graph_add_leaf(m->graph, &array, constant, &m->value[index]);
   }
   if (node->inputs && node->n_inputs == 1 && node->inputs[0]->n_outputs > 1) {
-    m->value[index] = m->value[cusp_map_get(&m->order->index, node->inputs[0])] + node->output_index;
+    m->value[index] =
+        m->value[cusp_map_get(&m->order->index, node->inputs[0])] + node->output_index;
     return CUSP_OK;
   }
   return import_operation(m, node, &m->value[index]);
 }
 
-cusp_status cusp_graph_import(cusp_graph *graph, const cusp_order *order, bool constants, int n_outputs, cusp_node *const *outputs) {
+cusp_status cusp_graph_import(cusp_graph *graph, const cusp_order *order, bool constants,
+                              int n_outputs, cusp_node *const *outputs) {
   *graph = (cusp_graph){0};
   importer m = {.graph = graph, .order = order};
   cusp_status status = cusp_alloc((void **)&m.value, ((size_t)order->count + 1) * sizeof *m.value);

@@ -32,7 +32,8 @@ static void locate_own(cusp_lowering *l, int value, int unit) {
   cusp_location *location = &l->locations[value];
   const cusp_type *type = &l->graph->values[value].type;
   *location = (cusp_location){.root = value, .unit = unit};
-  location->array = (cusp_array){.dtype = type->dtype, .shape = type->shape, .data = (void *)CUSP_FAKE_BASE};
+  location->array =
+      (cusp_array){.dtype = type->dtype, .shape = type->shape, .data = (void *)CUSP_FAKE_BASE};
   cusp_strides_row_major(location->array.strides, &type->shape);
 }
 
@@ -49,7 +50,8 @@ static void locate_leaves(cusp_lowering *l) {
 bool cusp_location_is_whole(const cusp_lowering *l, int value) {
   const cusp_location *location = &l->locations[value];
   return cusp_location_offset(location) == 0 && cusp_array_is_contiguous(&location->array) &&
-         cusp_array_count(&location->array) == cusp_shape_count(&l->graph->values[location->root].type.shape);
+         cusp_array_count(&location->array) ==
+             cusp_shape_count(&l->graph->values[location->root].type.shape);
 }
 
 static cusp_status add_copy(cusp_lowering *l, int value, int *copy) {
@@ -73,7 +75,8 @@ static cusp_status lay_view(cusp_lowering *l, int index) {
     if (!operation->op->view(operation->attrs, &l->locations[input].array, &type, &array))
       return cusp_fail(CUSP_EUNSUPPORTED, "%s: no view of a row-major array", operation->op->name);
   }
-  l->locations[value] = (cusp_location){.array = array, .root = l->locations[input].root, .unit = -1, .view = true};
+  l->locations[value] =
+      (cusp_location){.array = array, .root = l->locations[input].root, .unit = -1, .view = true};
   l->locations[value].array.storage = NULL;
   return CUSP_OK;
 }
@@ -86,8 +89,10 @@ static cusp_status fill_call(cusp_lowering *l, const cusp_operation *operation, 
                       .attrs = operation->attrs,
                       .n_inputs = operation->n_inputs,
                       .n_outputs = operation->n_outputs};
-  CUSP_TRY(cusp_arena_alloc((void **)&call->inputs, &l->graph->arena, (size_t)operation->n_inputs * sizeof *call->inputs));
-  CUSP_TRY(cusp_arena_alloc((void **)&call->outputs, &l->graph->arena, (size_t)operation->n_outputs * sizeof *call->outputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&call->inputs, &l->graph->arena,
+                            (size_t)operation->n_inputs * sizeof *call->inputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&call->outputs, &l->graph->arena,
+                            (size_t)operation->n_outputs * sizeof *call->outputs));
   for (int i = 0; i < operation->n_inputs; i++)
     call->inputs[i] = l->locations[operation->inputs[i]].array;
   for (int i = 0; i < operation->n_outputs; i++)
@@ -99,7 +104,8 @@ static cusp_status fill_call(cusp_lowering *l, const cusp_operation *operation, 
 
 static bool forced_reference(void) { return getenv("CUSP_REFERENCE_KERNELS") != NULL; }
 
-/* The first kernel that can run; with CUSP_REFERENCE_KERNELS set, the last one, which is the readable one. */
+/* The first kernel that can run; with CUSP_REFERENCE_KERNELS set, the last one, which is the
+ * readable one. */
 static const cusp_kernel *choose(const cusp_call *call) {
   const cusp_kernel *chosen = NULL;
   for (const cusp_kernel *kernel = call->op->kernels; kernel && kernel->name; kernel++) {
@@ -119,13 +125,15 @@ static bool reads_as_it_is(const cusp_kernel *kernel, const cusp_call *call, int
 }
 
 /* Copies are inserted until the chosen kernel reads every input as it lies. */
-static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call, const cusp_kernel **kernel) {
+static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call,
+                                 const cusp_kernel **kernel) {
   for (;;) {
     const cusp_operation *operation = &l->graph->operations[index];
     CUSP_TRY(fill_call(l, operation, call));
     *kernel = choose(call);
     if (!*kernel)
-      return cusp_fail(CUSP_EUNSUPPORTED, "%s: no kernel for these inputs (%s)", operation->op->name,
+      return cusp_fail(CUSP_EUNSUPPORTED, "%s: no kernel for these inputs (%s)",
+                       operation->op->name,
                        operation->n_inputs ? cusp_dtype_name(call->inputs[0].dtype) : "none");
     int input = 0;
     while (input < operation->n_inputs && reads_as_it_is(*kernel, call, input))
@@ -139,7 +147,8 @@ static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call, c
 }
 
 static cusp_status fail_at(const cusp_operation *operation, cusp_status status) {
-  return operation->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", operation->op->name, operation->file, operation->line)
+  return operation->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", operation->op->name,
+                                            operation->file, operation->line)
                          : cusp_fail_prefix(status, "%s: ", operation->op->name);
 }
 
@@ -169,7 +178,8 @@ static cusp_status lay_call(cusp_lowering *l, int index) {
 
 /* How many outputs lie in the memory of each value. */
 static cusp_status count_sharers(const cusp_lowering *l, int **sharers) {
-  CUSP_TRY(cusp_arena_alloc((void **)sharers, &l->graph->arena, ((size_t)l->graph->n_values + 1) * sizeof **sharers));
+  CUSP_TRY(cusp_arena_alloc((void **)sharers, &l->graph->arena,
+                            ((size_t)l->graph->n_values + 1) * sizeof **sharers));
   for (int i = 0; i < l->graph->n_outputs; i++)
     (*sharers)[l->locations[l->outputs[i]].root]++;
   return CUSP_OK;
@@ -197,7 +207,8 @@ static bool always_view(const cusp_op *op) { return (op->flags & CUSP_OP_VIEW) &
 cusp_status cusp_lower_layout(cusp_lowering *l) {
   CUSP_TRY(reserve_locations(l));
   locate_leaves(l);
-  int count = l->graph->n_operations; /* copies are appended behind these and laid out where they are inserted */
+  /* copies are appended behind these and laid out where they are inserted */
+  int count = l->graph->n_operations;
   for (int i = 0; i < count; i++) {
     const cusp_op *op = l->graph->operations[i].op;
     if (l->graph->operations[i].dead)

@@ -1,6 +1,7 @@
 #ifndef CUSP_GRAPH_LAYOUT_H
 #define CUSP_GRAPH_LAYOUT_H
-/* Views become strides, kernels are chosen, copies inserted where a kernel wants row-major input. */
+/* Views become strides, kernels are chosen, copies inserted where a kernel wants row-major
+ * input. */
 
 #include "lower.h"
 

@@ -1,4 +1,5 @@
-/* The rows `loop` and `loop_gradient`: a body that is repeated while a condition holds, and its way back. */
+/* The rows `loop` and `loop_gradient`: a body that is repeated while a condition holds, and its way
+ * back. */
 #include "../base/threads.h"
 #include "../node/build.h"
 #include "../node/gradient.h"
@@ -11,8 +12,9 @@
 /* The graphs of both rows, in this order. */
 enum { CONDITION, BODY, BACK };
 
-/* Inputs of the graphs: carried values, captures, and of the gradient's also cotangents of the floating carried values and
- * sums of the captures' gradients. The row's own inputs are all of these but the sums; its outputs are the last two. */
+/* Inputs of the graphs: carried values, captures, and of the gradient's also cotangents of the
+ * floating carried values and sums of the captures' gradients. The row's own inputs are all of
+ * these but the sums; its outputs are the last two. */
 typedef struct counts {
   int carried, captures, cotangents, sums;
 } counts;
@@ -79,15 +81,16 @@ static cusp_status differentiate_body(backward *b) {
   int total = b->n.cotangents + b->n.sums;
   cusp_status status = cusp_subgraph_map(&inputs, b->graphs, BODY);
   if (status == CUSP_OK)
-    status =
-        cusp_gradients_within(cusp_subgraph_stop(&inputs), b->gradients, b->n.cotangents, b->targets, b->cotangents, total, b->sources);
+    status = cusp_gradients_within(cusp_subgraph_stop(&inputs), b->gradients, b->n.cotangents,
+                                   b->targets, b->cotangents, total, b->sources);
   cusp_map_free(&inputs);
   CUSP_TRY(status);
   for (int i = 0; i < total; i++) {
     if (b->gradients[i] && !cusp_scope_adopt(b->gradients[i]))
       status = cusp_error_status();
     if (i >= b->n.cotangents)
-      b->gradients[i] = b->gradients[i] ? cusp_add(b->sums[i - b->n.cotangents], b->gradients[i]) : b->sums[i - b->n.cotangents];
+      b->gradients[i] = b->gradients[i] ? cusp_add(b->sums[i - b->n.cotangents], b->gradients[i])
+                                        : b->sums[i - b->n.cotangents];
     else if (!b->gradients[i])
       b->gradients[i] = cusp_zeros_like(b->sources[i]);
     if (status == CUSP_OK)
@@ -116,7 +119,8 @@ static cusp_status fill_result(backward *b) {
     if ((back->inputs[i] = body->inputs[i]))
       cusp_node_retain(back->inputs[i]);
   for (int i = 0; i < total; i++) {
-    cusp_node_retain(back->inputs[forward + i] = i < b->n.cotangents ? b->cotangents[i] : b->sums[i - b->n.cotangents]);
+    cusp_node_retain(back->inputs[forward + i] =
+                         i < b->n.cotangents ? b->cotangents[i] : b->sums[i - b->n.cotangents]);
     cusp_node_retain(back->outputs[i] = b->gradients[i]);
   }
   return CUSP_OK;
@@ -124,7 +128,8 @@ static cusp_status fill_result(backward *b) {
 
 static cusp_status gradient_node(backward *b) {
   const cusp_gradient *g = b->g;
-  int forward = b->graphs->n_inputs, total = b->n.cotangents + b->n.sums, n_inputs = forward + b->n.cotangents;
+  int forward = b->graphs->n_inputs, total = b->n.cotangents + b->n.sums,
+      n_inputs = forward + b->n.cotangents;
   cusp_node **inputs, **picks;
   cusp_type *types;
   CUSP_TRY(cusp_arena_alloc((void **)&inputs, &b->arena, (size_t)n_inputs * sizeof *inputs));
@@ -141,7 +146,8 @@ static cusp_status gradient_node(backward *b) {
     types[i] = b->gradients[i]->type;
   CUSP_TRY(cusp_subgraphs_node(picks, "loop_gradient", n_inputs, inputs, b->result, total, types));
   for (int i = 0; i < total; i++)
-    g->dx[i < b->n.cotangents ? b->carried[i] : b->captures[i - b->n.cotangents]] = cusp_scope_adopt(picks[i]);
+    g->dx[i < b->n.cotangents ? b->carried[i] : b->captures[i - b->n.cotangents]] =
+        cusp_scope_adopt(picks[i]);
   return CUSP_OK;
 }
 
@@ -167,7 +173,8 @@ static cusp_status loop_gradient(cusp_gradient *g) {
 
 static cusp_status second_gradient(cusp_gradient *g) {
   (void)g;
-  return cusp_fail(CUSP_EUNSUPPORTED, "a traced loop has no second gradient; run it uncompiled, or with a number of rounds that is known");
+  return cusp_fail(CUSP_EUNSUPPORTED, "a traced loop has no second gradient; run it uncompiled, or "
+                                      "with a number of rounds that is known");
 }
 
 /* ------------------------------------------------------------------ running */
@@ -206,9 +213,11 @@ static bool can_loop(const cusp_call *call) { return call->attrs[0].kind == CUSP
 /* The types of the graphs' inputs; their memory is known when the loop runs. */
 static cusp_status describe_inputs(loop_state *s, const cusp_subgraphs *graphs) {
   const cusp_subgraph *widest = &graphs->graphs[graphs->n_graphs - 1];
-  CUSP_TRY(cusp_arena_alloc((void **)&s->inputs, &s->memory, ((size_t)graphs->n_inputs + 1) * sizeof *s->inputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&s->inputs, &s->memory,
+                            ((size_t)graphs->n_inputs + 1) * sizeof *s->inputs));
   for (int i = 0; i < graphs->n_inputs; i++) {
-    s->inputs[i] = (cusp_array){.dtype = widest->inputs[i]->type.dtype, .shape = widest->inputs[i]->type.shape};
+    s->inputs[i] = (cusp_array){.dtype = widest->inputs[i]->type.dtype,
+                                .shape = widest->inputs[i]->type.shape};
     cusp_strides_row_major(s->inputs[i].strides, &s->inputs[i].shape);
   }
   return CUSP_OK;
@@ -225,7 +234,8 @@ static cusp_status prepare_loop(cusp_call *call) {
     CUSP_TRY(lay_out(&s->back, &s->memory, &graphs->graphs[BACK]));
   call->workspace_bytes = 2 * (s->carried.bytes + s->back.bytes);
   size_t most = (size_t)(s->carried.count > s->back.count ? s->carried.count : s->back.count);
-  CUSP_TRY(cusp_arena_alloc((void **)&s->destinations, &s->memory, (most + 1) * sizeof *s->destinations));
+  CUSP_TRY(cusp_arena_alloc((void **)&s->destinations, &s->memory,
+                            (most + 1) * sizeof *s->destinations));
   CUSP_TRY(describe_inputs(s, graphs));
   while (s->n_graphs < graphs->n_graphs) {
     int graph = s->n_graphs++;
@@ -367,12 +377,20 @@ static cusp_status run_loop_gradient(cusp_call *call) {
 }
 
 static const cusp_kernel loop_kernels[] = {
-    {.name = "rounds", .can_run = can_loop, .prepare = prepare_loop, .run = run_loop, .release = release_loop},
+    {.name = "rounds",
+     .can_run = can_loop,
+     .prepare = prepare_loop,
+     .run = run_loop,
+     .release = release_loop},
     {0},
 };
 
 static const cusp_kernel loop_gradient_kernels[] = {
-    {.name = "rounds", .can_run = can_loop, .prepare = prepare_loop, .run = run_loop_gradient, .release = release_loop},
+    {.name = "rounds",
+     .can_run = can_loop,
+     .prepare = prepare_loop,
+     .run = run_loop_gradient,
+     .release = release_loop},
     {0},
 };
 

@@ -1,8 +1,9 @@
 #ifndef CUSP_GRAPH_LOWER_H
 #define CUSP_GRAPH_LOWER_H
 /*
- * Lowering, the stages between a rewritten graph and a plan: layout (views resolved, kernels chosen, copies inserted),
- * grouping (elementwise work into fused units), scheduling (order, updates in place), placing (memory).
+ * Lowering, the stages between a rewritten graph and a plan: layout (views resolved, kernels
+ * chosen, copies inserted), grouping (elementwise work into fused units), scheduling (order,
+ * updates in place), placing (memory).
  */
 
 #include "../kernels/fused.h"
@@ -14,8 +15,10 @@ typedef enum cusp_unit_kind { CUSP_UNIT_FUSED, CUSP_UNIT_CALL } cusp_unit_kind;
 /** `reader` runs after `maker`; both may have been merged into others since (cusp_unit_find). */
 typedef struct cusp_edge {
   int reader, maker;
-  bool hard;                   /* what is read is no register of a common loop (a view, a reduction, a call) */
-  int next_maker, next_reader; /* in the reader's list of makers, in the maker's list of readers; 0: the end */
+  /* what is read is no register of a common loop (a view, a reduction, a call) */
+  bool hard;
+  /* in the reader's list of makers, in the maker's list of readers; 0: the end */
+  int next_maker, next_reader;
 } cusp_edge;
 
 typedef struct cusp_edges {
@@ -46,9 +49,10 @@ typedef struct cusp_unit {
 
 /** Where a value lives. */
 typedef struct cusp_location {
-  cusp_array array; /* shape, strides; data is CUSP_FAKE_BASE + offset in bytes into the root's memory */
-  int root;         /* the value that owns the memory: itself, or what it is a view of */
-  int unit;         /* of computed values: the unit that makes it; -1: a leaf, or a view */
+  /* shape, strides; data is CUSP_FAKE_BASE + offset in bytes into the root's memory */
+  cusp_array array;
+  int root; /* the value that owns the memory: itself, or what it is a view of */
+  int unit; /* of computed values: the unit that makes it; -1: a leaf, or a view */
   bool view;
 } cusp_location;
 
@@ -61,7 +65,8 @@ typedef struct cusp_lowering {
   int n_locations, locations_capacity;
   cusp_unit *units;
   int n_units, units_capacity;
-  int *outputs;     /* the graph's outputs, replaced by copies where they need memory of their own */
+  /* the graph's outputs, replaced by copies where they need memory of their own */
+  int *outputs;
   cusp_edge *edges; /* from the second on */
   int n_edges, edges_capacity;
   int *waiting; /* units to come to in a search, room for all */

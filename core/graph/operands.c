@@ -1,7 +1,9 @@
 /* What a unit reads and writes. */
 #include "operands.h"
 
-static bool made_by(const cusp_lowering *l, int value, int unit) { return l->locations[value].unit == unit && !l->locations[value].view; }
+static bool made_by(const cusp_lowering *l, int value, int unit) {
+  return l->locations[value].unit == unit && !l->locations[value].view;
+}
 
 static cusp_status add_once(int **list, int *count, int *capacity, int value) {
   for (int i = 0; i < *count; i++)
@@ -12,7 +14,8 @@ static cusp_status add_once(int **list, int *count, int *capacity, int value) {
   return CUSP_OK;
 }
 
-cusp_status cusp_operands_of_fused(const cusp_lowering *l, int index, const int *outside_uses, cusp_operands *o) {
+cusp_status cusp_operands_of_fused(const cusp_lowering *l, int index, const int *outside_uses,
+                                   cusp_operands *o) {
   const cusp_unit *unit = &l->units[index];
   for (int i = 0; i < unit->n_members; i++) {
     const cusp_operation *operation = &l->graph->operations[unit->members[i]];
@@ -27,8 +30,10 @@ cusp_status cusp_operands_of_fused(const cusp_lowering *l, int index, const int 
 
 cusp_status cusp_operands_of_call(const cusp_lowering *l, int index, cusp_operands *o) {
   const cusp_operation *operation = &l->graph->operations[l->units[index].members[0]];
-  CUSP_TRY(cusp_grow((void **)&o->inputs, &o->inputs_capacity, operation->n_inputs, sizeof *o->inputs));
-  CUSP_TRY(cusp_grow((void **)&o->outputs, &o->outputs_capacity, operation->n_outputs, sizeof *o->outputs));
+  CUSP_TRY(
+      cusp_grow((void **)&o->inputs, &o->inputs_capacity, operation->n_inputs, sizeof *o->inputs));
+  CUSP_TRY(cusp_grow((void **)&o->outputs, &o->outputs_capacity, operation->n_outputs,
+                     sizeof *o->outputs));
   for (int k = 0; k < operation->n_inputs; k++)
     o->inputs[o->n_inputs++] = operation->inputs[k];
   for (int k = 0; k < operation->n_outputs; k++)
@@ -37,7 +42,8 @@ cusp_status cusp_operands_of_call(const cusp_lowering *l, int index, cusp_operan
 }
 
 cusp_status cusp_count_outside_uses(const cusp_lowering *l, int **out) {
-  CUSP_TRY(cusp_arena_alloc((void **)out, &l->graph->arena, ((size_t)l->graph->n_values + 1) * sizeof **out));
+  CUSP_TRY(cusp_arena_alloc((void **)out, &l->graph->arena,
+                            ((size_t)l->graph->n_values + 1) * sizeof **out));
   for (int s = 0; s < l->n_steps; s++) {
     const cusp_unit *unit = &l->units[l->steps[s]];
     for (int i = 0; i < unit->n_members; i++) {

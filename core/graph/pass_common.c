@@ -1,4 +1,5 @@
-/* Equal operations on equal inputs become one. Random rows carry their key as an input, so two draws stay two. */
+/* Equal operations on equal inputs become one. Random rows carry their key as an input, so two
+ * draws stay two. */
 #include "../node/attributes.h"
 #include "../node/state.h"
 #include "graph.h"
@@ -6,7 +7,9 @@
 
 #include <string.h>
 
-static uint64_t mix(uint64_t hash, uint64_t word) { return (hash ^ word) * 0x9E3779B97F4A7C15u ^ (hash >> 29); }
+static uint64_t mix(uint64_t hash, uint64_t word) {
+  return (hash ^ word) * 0x9E3779B97F4A7C15u ^ (hash >> 29);
+}
 
 static uint64_t hash_attr(uint64_t hash, const cusp_attr *attr) {
   hash = mix(hash, attr->kind);
@@ -31,7 +34,8 @@ static uint64_t hash_operation(const cusp_operation *operation) {
 }
 
 static bool equal(const cusp_operation *a, const cusp_operation *b) {
-  if (a->op != b->op || a->n_inputs != b->n_inputs || a->n_attrs != b->n_attrs || a->n_outputs != b->n_outputs)
+  if (a->op != b->op || a->n_inputs != b->n_inputs || a->n_attrs != b->n_attrs ||
+      a->n_outputs != b->n_outputs)
     return false;
   if (a->n_inputs && memcmp(a->inputs, b->inputs, (size_t)a->n_inputs * sizeof *a->inputs) != 0)
     return false;
@@ -41,7 +45,8 @@ static bool equal(const cusp_operation *a, const cusp_operation *b) {
   return true;
 }
 
-/* The earlier operation equal to `index`, or `index` itself, entered into the open-addressing table. */
+/* The earlier operation equal to `index`, or `index` itself, entered into the open-addressing
+ * table. */
 static int find_or_enter(const cusp_graph *graph, int *slots, size_t n_slots, int index) {
   const cusp_operation *operation = &graph->operations[index];
   size_t slot = (size_t)(hash_operation(operation) >> 16) & (n_slots - 1);
@@ -55,10 +60,12 @@ static int find_or_enter(const cusp_graph *graph, int *slots, size_t n_slots, in
   return index;
 }
 
-static bool constant_scalars_equal(const cusp_graph *graph, const cusp_leaf *a, const cusp_leaf *b) {
+static bool constant_scalars_equal(const cusp_graph *graph, const cusp_leaf *a,
+                                   const cusp_leaf *b) {
   double x, y;
-  return a->array.dtype == b->array.dtype && cusp_shape_equal(&a->array.shape, &b->array.shape) && cusp_graph_scalar(graph, a->value, &x) &&
-         cusp_graph_scalar(graph, b->value, &y) && memcmp(&x, &y, sizeof x) == 0 && cusp_dtype_is_float(a->array.dtype);
+  return a->array.dtype == b->array.dtype && cusp_shape_equal(&a->array.shape, &b->array.shape) &&
+         cusp_graph_scalar(graph, a->value, &x) && cusp_graph_scalar(graph, b->value, &y) &&
+         memcmp(&x, &y, sizeof x) == 0 && cusp_dtype_is_float(a->array.dtype);
 }
 
 /* Constants are few; the quadratic comparison is bounded. */

@@ -29,11 +29,12 @@ static int identity_operand(const cusp_graph *graph, const cusp_operation *opera
   }
 }
 
-/* Views whose result has the type of their input move no element, except those that reorder (transpose, flip). */
+/* Views whose result has the type of their input move no element, except those that reorder
+ * (transpose, flip). */
 static bool is_reordering(const cusp_operation *operation) {
   const char *name = operation->op->name;
-  return strcmp(name, "reshape") != 0 && strcmp(name, "broadcast_to") != 0 && strcmp(name, "expand_dims") != 0 &&
-         strcmp(name, "squeeze") != 0;
+  return strcmp(name, "reshape") != 0 && strcmp(name, "broadcast_to") != 0 &&
+         strcmp(name, "expand_dims") != 0 && strcmp(name, "squeeze") != 0;
 }
 
 static bool reduces_nothing(const cusp_graph *graph, const cusp_operation *operation) {
@@ -51,7 +52,8 @@ static int simplified(const cusp_graph *graph, const cusp_operation *operation) 
   int candidate = -1;
   if (operation->op->flags & CUSP_OP_ELEMENTWISE)
     candidate = operation->n_inputs > 0 ? identity_operand(graph, operation) : -1;
-  else if ((operation->op->flags & CUSP_OP_VIEW) && operation->n_inputs == 1 && !is_reordering(operation))
+  else if ((operation->op->flags & CUSP_OP_VIEW) && operation->n_inputs == 1 &&
+           !is_reordering(operation))
     candidate = operation->inputs[0];
   else if ((operation->op->flags & CUSP_OP_REDUCTION) && reduces_nothing(graph, operation))
     candidate = operation->inputs[0];

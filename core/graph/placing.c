@@ -1,13 +1,16 @@
 /*
- * Places in memory, step by step in order of running. First fit: a value takes the first free block that is large enough,
- * and gives it back after the last step that reads it, so that the arena stays near what is alive at once.
+ * Places in memory, step by step in order of running. First fit: a value takes the first free block
+ * that is large enough, and gives it back after the last step that reads it, so that the arena
+ * stays near what is alive at once.
  */
 #include "placing.h"
 #include "layout.h"
 
 #include <string.h>
 
-static int64_t rounded(int64_t bytes) { return (bytes + CUSP_ALIGNMENT - 1) & ~(int64_t)(CUSP_ALIGNMENT - 1); }
+static int64_t rounded(int64_t bytes) {
+  return (bytes + CUSP_ALIGNMENT - 1) & ~(int64_t)(CUSP_ALIGNMENT - 1);
+}
 
 cusp_status cusp_place_take(cusp_placer *p, int64_t bytes, int64_t *offset) {
   bytes = rounded(bytes);
@@ -76,20 +79,25 @@ cusp_status cusp_find_last_uses(cusp_placer *p) {
   return CUSP_OK;
 }
 
-static bool is_leaf_value(const cusp_lowering *l, int value) { return l->graph->values[value].kind == CUSP_VALUE_LEAF; }
+static bool is_leaf_value(const cusp_lowering *l, int value) {
+  return l->graph->values[value].kind == CUSP_VALUE_LEAF;
+}
 
 cusp_status cusp_place_results(cusp_placer *p) {
   const cusp_lowering *l = p->lowering;
   cusp_plan *plan = p->plan;
-  CUSP_TRY(cusp_arena_alloc((void **)&plan->outputs, &plan->memory, (size_t)l->graph->n_outputs * sizeof *plan->outputs));
-  CUSP_TRY(cusp_arena_alloc((void **)&plan->result_bytes, &plan->memory, (size_t)l->graph->n_outputs * sizeof *plan->result_bytes));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->outputs, &plan->memory,
+                            (size_t)l->graph->n_outputs * sizeof *plan->outputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->result_bytes, &plan->memory,
+                            (size_t)l->graph->n_outputs * sizeof *plan->result_bytes));
   for (int i = 0; i < l->graph->n_outputs; i++) {
     const cusp_location *location = &l->locations[l->outputs[i]];
     if (!is_leaf_value(l, location->root) && p->places[location->root].slot == 0) {
       p->places[location->root].slot = 1 + plan->n_leaves + plan->n_results;
       plan->result_bytes[plan->n_results++] = (size_t)value_bytes(l, location->root);
     }
-    plan->outputs[i] = (cusp_plan_output){.array = location->array, .where = cusp_place_of(p, l->outputs[i])};
+    plan->outputs[i] =
+        (cusp_plan_output){.array = location->array, .where = cusp_place_of(p, l->outputs[i])};
     plan->outputs[i].overwrites = l->overwrites[i];
     plan->outputs[i].own = cusp_output_is_own(l, i);
   }
@@ -97,13 +105,17 @@ cusp_status cusp_place_results(cusp_placer *p) {
   return CUSP_OK;
 }
 
-/* An output may take the memory of an input that dies in this step and is read element for element. */
-static bool can_take_over(const cusp_placer *p, int s, const cusp_step *st, const cusp_operands *o, int output, int input) {
+/* An output may take the memory of an input that dies in this step and is read element for
+ * element. */
+static bool can_take_over(const cusp_placer *p, int s, const cusp_step *st, const cusp_operands *o,
+                          int output, int input) {
   const cusp_lowering *l = p->lowering;
   int from = o->inputs[input], to = o->outputs[output], root = l->locations[from].root;
-  if (p->places[root].slot != 0 || p->last_use[root] != s || p->sizes[root] == 0 || !cusp_location_is_whole(l, from))
+  if (p->places[root].slot != 0 || p->last_use[root] != s || p->sizes[root] == 0 ||
+      !cusp_location_is_whole(l, from))
     return false;
-  if (cusp_dtype_size(l->locations[from].array.dtype) != cusp_dtype_size(l->locations[to].array.dtype) ||
+  if (cusp_dtype_size(l->locations[from].array.dtype) !=
+          cusp_dtype_size(l->locations[to].array.dtype) ||
       value_bytes(l, to) != value_bytes(l, root))
     return false;
   for (int i = 0; i < o->n_inputs; i++)
@@ -112,10 +124,12 @@ static bool can_take_over(const cusp_placer *p, int s, const cusp_step *st, cons
   if (!st->fused)
     return output == 0 && input < 64 && (st->call.in_place >> input & 1);
   const cusp_operation *producer = cusp_graph_producer(l->graph, to);
-  return !(producer->op->flags & CUSP_OP_REDUCTION) && cusp_shape_equal(&l->locations[from].array.shape, &l->locations[to].array.shape);
+  return !(producer->op->flags & CUSP_OP_REDUCTION) &&
+         cusp_shape_equal(&l->locations[from].array.shape, &l->locations[to].array.shape);
 }
 
-cusp_status cusp_place_output(cusp_placer *p, int s, const cusp_step *st, const cusp_operands *o, int output) {
+cusp_status cusp_place_output(cusp_placer *p, int s, const cusp_step *st, const cusp_operands *o,
+                              int output) {
   int value = o->outputs[output];
   if (p->places[value].slot > 0)
     return CUSP_OK; /* a result, placed before */

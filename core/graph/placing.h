@@ -1,6 +1,7 @@
 #ifndef CUSP_GRAPH_PLACING_H
 #define CUSP_GRAPH_PLACING_H
-/* Places in memory for values: in one arena for what lives within a run, by themselves for results. */
+/* Places in memory for values: in one arena for what lives within a run, by themselves for
+ * results. */
 
 #include "operands.h"
 #include "plan_parts.h"
@@ -24,8 +25,10 @@ typedef struct cusp_placer {
 CUSP_NODISCARD cusp_status cusp_find_last_uses(cusp_placer *placer);
 /** Roots of outputs get memory of their own, one result slot each. */
 CUSP_NODISCARD cusp_status cusp_place_results(cusp_placer *placer);
-/** Places output `output` of step number `s`: in an input that dies there, or in free memory of the arena. */
-CUSP_NODISCARD cusp_status cusp_place_output(cusp_placer *placer, int s, const cusp_step *step, const cusp_operands *operands, int output);
+/** Places output `output` of step number `s`: in an input that dies there, or in free memory of the
+ * arena. */
+CUSP_NODISCARD cusp_status cusp_place_output(cusp_placer *placer, int s, const cusp_step *step,
+                                             const cusp_operands *operands, int output);
 /** Gives the memory of `value` back when no step after number `s` reads it. */
 CUSP_NODISCARD cusp_status cusp_place_free_if_last(cusp_placer *placer, int s, int value);
 /** Where a value lies that is placed, itself or as a view. */

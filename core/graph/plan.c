@@ -20,7 +20,8 @@ static void free_lowering(cusp_lowering *l) {
 
 static cusp_status keep_leaves(cusp_plan *plan, cusp_graph *graph) {
   plan->n_leaves = graph->n_leaves;
-  CUSP_TRY(cusp_arena_alloc((void **)&plan->constants, &plan->memory, (size_t)graph->n_leaves * sizeof *plan->constants));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->constants, &plan->memory,
+                            (size_t)graph->n_leaves * sizeof *plan->constants));
   for (int i = 0; i < graph->n_leaves; i++) {
     if (!graph->leaves[i].constant)
       continue;
@@ -34,11 +35,14 @@ static cusp_status keep_leaves(cusp_plan *plan, cusp_graph *graph) {
 static cusp_status allocate_tables(cusp_plan *plan) {
   size_t slots = 1 + (size_t)plan->n_leaves + (size_t)plan->n_results, widest = 1;
   for (int i = 0; i < plan->n_steps; i++)
-    if (plan->steps[i].fused && (size_t)(plan->steps[i].n_inputs + plan->steps[i].n_outputs) > widest)
+    if (plan->steps[i].fused &&
+        (size_t)(plan->steps[i].n_inputs + plan->steps[i].n_outputs) > widest)
       widest = (size_t)(plan->steps[i].n_inputs + plan->steps[i].n_outputs);
   CUSP_TRY(cusp_arena_alloc((void **)&plan->bases, &plan->memory, slots * sizeof *plan->bases));
-  CUSP_TRY(cusp_arena_alloc((void **)&plan->fresh, &plan->memory, ((size_t)plan->n_results + 1) * sizeof *plan->fresh));
-  CUSP_TRY(cusp_arena_alloc((void **)&plan->operands, &plan->memory, widest * sizeof *plan->operands));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->fresh, &plan->memory,
+                            ((size_t)plan->n_results + 1) * sizeof *plan->fresh));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&plan->operands, &plan->memory, widest * sizeof *plan->operands));
   for (int i = 0; i < plan->n_leaves; i++)
     plan->bases[1 + i] = plan->constants[i].data;
   return CUSP_OK;
@@ -95,17 +99,22 @@ void cusp_plan_free(cusp_plan *plan) {
   cusp_free(plan);
 }
 
-bool cusp_plan_overwrites(const cusp_plan *plan, int output) { return plan->outputs[output].overwrites; }
+bool cusp_plan_overwrites(const cusp_plan *plan, int output) {
+  return plan->outputs[output].overwrites;
+}
 int cusp_plan_n_steps(const cusp_plan *plan) { return plan->n_steps; }
 
-/* Backends do not say what their own objects take; a convolution of oneDNN's is some tens of kilobytes. */
+/* Backends do not say what their own objects take; a convolution of oneDNN's is some tens of
+ * kilobytes. */
 #define BACKEND_BYTES ((size_t)32 << 10)
 
 size_t cusp_plan_bytes(const cusp_plan *plan) {
   size_t bytes = sizeof *plan + cusp_arena_bytes(&plan->memory);
   for (int i = 0; i < plan->n_steps; i++) {
     const cusp_step *st = &plan->steps[i];
-    bytes += st->fused ? cusp_block_size(st->fused) : st->kernel && st->kernel->release ? BACKEND_BYTES : 0;
+    bytes += st->fused                           ? cusp_block_size(st->fused)
+             : st->kernel && st->kernel->release ? BACKEND_BYTES
+                                                 : 0;
   }
   for (int i = 0; i < plan->n_leaves; i++) {
     const cusp_storage *storage = plan->constants[i].storage;

@@ -32,7 +32,8 @@ static cusp_status keep_call(cusp_plan *plan, cusp_step *st, cusp_unit *unit) {
   CUSP_TRY(copy_arrays(plan, &st->call.outputs, st->call.n_outputs));
   const cusp_signature *signature = cusp_op_signature(st->call.op);
   cusp_attr *attrs;
-  CUSP_TRY(cusp_arena_alloc((void **)&attrs, &plan->memory, (size_t)signature->n_attrs * sizeof *attrs));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&attrs, &plan->memory, (size_t)signature->n_attrs * sizeof *attrs));
   for (int i = 0; i < signature->n_attrs; i++) {
     attrs[i] = st->call.attrs[i];
     size_t bytes = attrs[i].kind == CUSP_ATTR_INTS     ? (size_t)attrs[i].count * sizeof(int64_t)
@@ -42,7 +43,8 @@ static cusp_status keep_call(cusp_plan *plan, cusp_step *st, cusp_unit *unit) {
     if (attrs[i].kind != CUSP_ATTR_INTS && attrs[i].kind != CUSP_ATTR_STRING)
       continue;
     CUSP_TRY(cusp_arena_alloc(&copy, &plan->memory, bytes));
-    memcpy(copy, attrs[i].kind == CUSP_ATTR_INTS ? (const void *)attrs[i].ints : attrs[i].string, bytes);
+    memcpy(copy, attrs[i].kind == CUSP_ATTR_INTS ? (const void *)attrs[i].ints : attrs[i].string,
+           bytes);
     if (attrs[i].kind == CUSP_ATTR_INTS)
       attrs[i].ints = copy;
     else
@@ -52,7 +54,8 @@ static cusp_status keep_call(cusp_plan *plan, cusp_step *st, cusp_unit *unit) {
   return CUSP_OK;
 }
 
-static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cusp_operands *o, cusp_fused_program *program) {
+static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cusp_operands *o,
+                             cusp_fused_program *program) {
   cusp_lowering *l = p->lowering;
   cusp_unit *unit = &l->units[l->steps[s]];
   cusp_step *st = &p->plan->steps[p->plan->n_steps++];
@@ -95,7 +98,8 @@ cusp_status cusp_plan_make_steps(cusp_plan *plan, cusp_lowering *l) {
   CUSP_TRY(cusp_find_last_uses(&p));
   CUSP_TRY(cusp_place_results(&p));
   CUSP_TRY(cusp_count_outside_uses(l, &outside_uses));
-  CUSP_TRY(cusp_arena_alloc((void **)&plan->steps, &plan->memory, ((size_t)l->n_steps + 1) * sizeof *plan->steps));
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->steps, &plan->memory,
+                            ((size_t)l->n_steps + 1) * sizeof *plan->steps));
   CUSP_TRY(cusp_alloc((void **)&program, sizeof *program));
   cusp_status status = CUSP_OK;
   for (int s = 0; status == CUSP_OK && s < l->n_steps; s++) {

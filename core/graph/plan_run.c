@@ -3,7 +3,9 @@
 #include "../node/state.h"
 #include "plan_parts.h"
 
-static inline void *at(const cusp_plan *plan, cusp_place where) { return (char *)plan->bases[where.slot] + where.offset; }
+static inline void *at(const cusp_plan *plan, cusp_place where) {
+  return (char *)plan->bases[where.slot] + where.offset;
+}
 
 static void run_fused(cusp_plan *plan, const cusp_step *st) {
   void **operands = plan->operands;
@@ -11,7 +13,8 @@ static void run_fused(cusp_plan *plan, const cusp_step *st) {
     operands[i] = at(plan, st->inputs[i]);
   for (int i = 0; i < st->n_outputs; i++)
     operands[st->n_inputs + i] = at(plan, st->outputs[i]);
-  cusp_fused_run(st->fused, (const void *const *)operands, operands + st->n_inputs, at(plan, st->workspace));
+  cusp_fused_run(st->fused, (const void *const *)operands, operands + st->n_inputs,
+                 at(plan, st->workspace));
 }
 
 static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
@@ -86,8 +89,9 @@ static cusp_status fill_output(cusp_plan *plan, const cusp_plan_io *io, int i) {
       cusp_storage_retain(array->storage);
     return CUSP_OK;
   }
-  const cusp_array *leaf =
-      plan->constants[output->where.slot - 1].data ? &plan->constants[output->where.slot - 1] : &io->leaves[output->where.slot - 1];
+  const cusp_array *leaf = plan->constants[output->where.slot - 1].data
+                               ? &plan->constants[output->where.slot - 1]
+                               : &io->leaves[output->where.slot - 1];
   array->storage = leaf->storage;
   if (array->storage) {
     cusp_storage_retain(array->storage);

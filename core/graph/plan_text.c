@@ -7,12 +7,14 @@ static void text_place(cusp_text *text, const cusp_plan *plan, cusp_place where)
   if (where.slot == 0)
     cusp_text_add(text, "arena+%lld", (long long)where.offset);
   else if (where.slot <= plan->n_leaves)
-    cusp_text_add(text, "%s%d", plan->constants[where.slot - 1].data ? "constant" : "leaf", where.slot - 1);
+    cusp_text_add(text, "%s%d", plan->constants[where.slot - 1].data ? "constant" : "leaf",
+                  where.slot - 1);
   else
     cusp_text_add(text, "result%d", where.slot - 1 - plan->n_leaves);
 }
 
-static void text_places(cusp_text *text, const cusp_plan *plan, const cusp_place *places, int count) {
+static void text_places(cusp_text *text, const cusp_plan *plan, const cusp_place *places,
+                        int count) {
   for (int i = 0; i < count; i++) {
     cusp_text_add(text, i ? ", " : "");
     text_place(text, plan, places[i]);
@@ -26,7 +28,8 @@ cusp_status cusp_plan_text(const cusp_plan *plan, char **out) {
     if (st->fused)
       cusp_text_add(&text, "%3d  fused (ends in %s)  ", i + 1, st->name);
     else
-      cusp_text_add(&text, "%3d  %s [%s] %s  ", i + 1, st->name, st->kernel->name, cusp_shape_text(&st->call.outputs[0].shape));
+      cusp_text_add(&text, "%3d  %s [%s] %s  ", i + 1, st->name, st->kernel->name,
+                    cusp_shape_text(&st->call.outputs[0].shape));
     text_places(&text, plan, st->inputs, st->n_inputs);
     cusp_text_add(&text, " -> ");
     text_places(&text, plan, st->outputs, st->n_outputs);
@@ -34,7 +37,7 @@ cusp_status cusp_plan_text(const cusp_plan *plan, char **out) {
       cusp_text_add(&text, "  %s:%d", st->file, st->line);
     cusp_text_add(&text, "\n");
   }
-  cusp_text_add(&text, "%d steps, arena of %zu bytes, %d leaves, %d outputs\n", plan->n_steps, plan->arena_bytes, plan->n_leaves,
-                plan->n_outputs);
+  cusp_text_add(&text, "%d steps, arena of %zu bytes, %d leaves, %d outputs\n", plan->n_steps,
+                plan->arena_bytes, plan->n_leaves, plan->n_outputs);
   return cusp_text_take(&text, out);
 }

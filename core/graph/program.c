@@ -1,10 +1,12 @@
-/* A fused unit becomes a program: values are registers, operations instructions, open values outputs. */
+/* A fused unit becomes a program: values are registers, operations instructions, open values
+ * outputs. */
 #include "program.h"
 #include "../kernels/reduce.h"
 
 #include <string.h>
 
-static int register_of(const cusp_operands *o, const int *registers, const cusp_unit *unit, const cusp_graph *graph, int value) {
+static int register_of(const cusp_operands *o, const int *registers, const cusp_unit *unit,
+                       const cusp_graph *graph, int value) {
   for (int i = 0; i < o->n_inputs; i++)
     if (o->inputs[i] == value)
       return i;
@@ -14,7 +16,8 @@ static int register_of(const cusp_operands *o, const int *registers, const cusp_
   return -1;
 }
 
-static void broadcast_strides(const cusp_array *array, const cusp_shape *shape, int64_t strides[CUSP_MAX_DIMS]) {
+static void broadcast_strides(const cusp_array *array, const cusp_shape *shape,
+                              int64_t strides[CUSP_MAX_DIMS]) {
   cusp_array wide;
   cusp_array_broadcast(&wide, array, shape);
   memcpy(strides, wide.strides, sizeof wide.strides);
@@ -28,7 +31,8 @@ static cusp_vector_fn function_of(const cusp_graph *graph, const cusp_operation 
   return cusp_vector_find((cusp_vector_id)operation->op->vector, from);
 }
 
-void cusp_program_build(const cusp_lowering *l, const cusp_unit *unit, const cusp_operands *o, cusp_fused_program *program) {
+void cusp_program_build(const cusp_lowering *l, const cusp_unit *unit, const cusp_operands *o,
+                        cusp_fused_program *program) {
   int registers[CUSP_FUSED_MAX_REGISTERS];
   memset(program, 0, sizeof *program);
   program->shape = unit->shape;
@@ -49,13 +53,15 @@ void cusp_program_build(const cusp_lowering *l, const cusp_unit *unit, const cus
     instruction->dtype = l->graph->values[operation->first_output].type.dtype;
     instruction->arity = (int8_t)operation->n_inputs;
     for (int k = 0; k < operation->n_inputs; k++)
-      instruction->operand[k] = (int16_t)register_of(o, registers, unit, l->graph, operation->inputs[k]);
+      instruction->operand[k] =
+          (int16_t)register_of(o, registers, unit, l->graph, operation->inputs[k]);
     registers[i] = instruction->result = (int16_t)program->n_registers++;
   }
   for (int i = 0; i < o->n_outputs; i++) {
     const cusp_operation *producer = cusp_graph_producer(l->graph, o->outputs[i]);
     program->output_register[i] = (int16_t)register_of(o, registers, unit, l->graph, o->outputs[i]);
-    program->output_reducer[i] = producer->op->flags & CUSP_OP_REDUCTION ? (int16_t)producer->op->reducer : CUSP_REDUCE_NONE;
+    program->output_reducer[i] =
+        producer->op->flags & CUSP_OP_REDUCTION ? (int16_t)producer->op->reducer : CUSP_REDUCE_NONE;
   }
   program->n_outputs = o->n_outputs;
 }

@@ -4,6 +4,7 @@
 
 #include "operands.h"
 
-void cusp_program_build(const cusp_lowering *lowering, const cusp_unit *unit, const cusp_operands *operands, cusp_fused_program *program);
+void cusp_program_build(const cusp_lowering *lowering, const cusp_unit *unit,
+                        const cusp_operands *operands, cusp_fused_program *program);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "graph.h"
 
-/** Runs the passes in their order. `CUSP_DISABLE_PASSES=name,name` leaves some out; `CUSP_DUMP_GRAPH=1` prints after each to stderr. */
+/** Runs the passes in their order. `CUSP_DISABLE_PASSES=name,name` leaves some out;
+ * `CUSP_DUMP_GRAPH=1` prints after each to stderr. */
 CUSP_NODISCARD cusp_status cusp_graph_rewrite(cusp_graph *graph);
 
 #endif

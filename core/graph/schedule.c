@@ -30,7 +30,8 @@ static bool reads_elementwise_only(const cusp_lowering *l, const cusp_unit *unit
     for (int k = 0; k < operation->n_inputs; k++) {
       int input = operation->inputs[k];
       if (l->locations[input].root == root &&
-          !(cusp_location_is_whole(l, input) && cusp_shape_equal(&l->locations[input].array.shape, &unit->shape)))
+          !(cusp_location_is_whole(l, input) &&
+            cusp_shape_equal(&l->locations[input].array.shape, &unit->shape)))
         return false;
     }
   }
@@ -68,7 +69,8 @@ static cusp_status try_overwrite(cusp_lowering *l, const readers *r, int output)
   int value = l->outputs[output], writer = l->locations[value].unit;
   int leaf = l->graph->leaves[l->options->replaces[output]].value;
   const cusp_unit *unit = &l->units[writer];
-  if (!cusp_location_is_whole(l, leaf) || r->given_out[leaf] || !reads_elementwise_only(l, unit, leaf))
+  if (!cusp_location_is_whole(l, leaf) || r->given_out[leaf] ||
+      !reads_elementwise_only(l, unit, leaf))
     return CUSP_OK;
   if (unit->kind == CUSP_UNIT_FUSED && !stored_by_fused(l, value) && unit_reads_root(l, unit, leaf))
     return CUSP_OK;
@@ -97,13 +99,15 @@ static cusp_status find_readers(const cusp_lowering *l, readers *r) {
   int *next;
   CUSP_TRY(cusp_arena_alloc((void **)&r->first, &l->graph->arena, (n + 2) * sizeof *r->first));
   CUSP_TRY(cusp_arena_alloc((void **)&next, &l->graph->arena, (n + 1) * sizeof *next));
-  CUSP_TRY(cusp_arena_alloc((void **)&r->given_out, &l->graph->arena, (n + 1) * sizeof *r->given_out));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&r->given_out, &l->graph->arena, (n + 1) * sizeof *r->given_out));
   visit_reads(l, r->first + 1, NULL);
   for (size_t i = 0; i < n; i++) {
     next[i] = r->first[i];
     r->first[i + 1] += r->first[i];
   }
-  CUSP_TRY(cusp_arena_alloc((void **)&r->units, &l->graph->arena, ((size_t)r->first[n] + 1) * sizeof *r->units));
+  CUSP_TRY(cusp_arena_alloc((void **)&r->units, &l->graph->arena,
+                            ((size_t)r->first[n] + 1) * sizeof *r->units));
   visit_reads(l, next, r->units);
   for (int i = 0; i < l->graph->n_outputs; i++)
     r->given_out[l->locations[l->outputs[i]].root] = true;
@@ -111,7 +115,8 @@ static cusp_status find_readers(const cusp_lowering *l, readers *r) {
 }
 
 static cusp_status choose_overwrites(cusp_lowering *l) {
-  CUSP_TRY(cusp_arena_alloc((void **)&l->overwrites, &l->graph->arena, (size_t)l->graph->n_outputs + 1));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&l->overwrites, &l->graph->arena, (size_t)l->graph->n_outputs + 1));
   if (!l->options->replaces)
     return CUSP_OK;
   readers r;
@@ -177,7 +182,8 @@ static void sort_members(cusp_unit *unit) {
 
 cusp_status cusp_lower_schedule(cusp_lowering *l) {
   CUSP_TRY(choose_overwrites(l));
-  CUSP_TRY(cusp_arena_alloc((void **)&l->steps, &l->graph->arena, ((size_t)l->n_units + 1) * sizeof *l->steps));
+  CUSP_TRY(cusp_arena_alloc((void **)&l->steps, &l->graph->arena,
+                            ((size_t)l->n_units + 1) * sizeof *l->steps));
   ordering o = {.lowering = l};
   cusp_status status = cusp_alloc_zeroed((void **)&o.done, (size_t)l->n_units + 1);
   for (int i = 0; status == CUSP_OK && i < l->n_units; i++) {

@@ -11,7 +11,9 @@ static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void lock_users(void) { pthread_mutex_lock(&users_lock); }
 static void unlock_users(void) { pthread_mutex_unlock(&users_lock); }
-__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(lock_users, unlock_users, unlock_users); }
+__attribute__((constructor)) static void watch_forks(void) {
+  pthread_atfork(lock_users, unlock_users, unlock_users);
+}
 
 void cusp_scratch_register(cusp_scratch_user *user, size_t bytes) {
   pthread_mutex_lock(&users_lock);

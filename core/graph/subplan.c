@@ -14,16 +14,19 @@ static cusp_status find_inputs(cusp_subplan *p, const cusp_order *order, const c
     int input = cusp_map_get(map, node);
     if (input < 0 && !cusp_node_evaluated(node))
       return cusp_fail(CUSP_ETRACED,
-                       "a traced tensor of another function or branch (shape %s) is used here: it has no value outside of that",
+                       "a traced tensor of another function or branch (shape %s) is used here: it "
+                       "has no value outside of that",
                        cusp_shape_text(&node->type.shape));
     p->inputs[p->n_leaves++] = input;
   }
   return cusp_alloc_zeroed((void **)&p->leaves, ((size_t)p->n_leaves + 1) * sizeof *p->leaves);
 }
 
-static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgraph *from, const cusp_map *map) {
+static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgraph *from,
+                          const cusp_map *map) {
   cusp_order order = {0};
-  cusp_status status = cusp_order_collect(&order, from->n_outputs, from->outputs, cusp_subgraph_stop(map));
+  cusp_status status =
+      cusp_order_collect(&order, from->n_outputs, from->outputs, cusp_subgraph_stop(map));
   if (status == CUSP_OK)
     status = find_inputs(p, &order, map);
   if (status == CUSP_OK)
@@ -42,7 +45,8 @@ cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs,
   *out = (cusp_subplan){0};
   cusp_status status = cusp_subgraph_map(&map, subgraphs, graph);
   if (status == CUSP_OK)
-    status = cusp_alloc_zeroed((void **)&out->results, ((size_t)from->n_outputs + 1) * sizeof *out->results);
+    status = cusp_alloc_zeroed((void **)&out->results,
+                               ((size_t)from->n_outputs + 1) * sizeof *out->results);
   if (status == CUSP_OK)
     status = import(out, &lowered, from, &map);
   if (status == CUSP_OK)
@@ -61,10 +65,12 @@ void cusp_subplan_free(cusp_subplan *subplan) {
   *subplan = (cusp_subplan){0};
 }
 
-cusp_status cusp_subplan_run(cusp_subplan *subplan, const cusp_array *inputs, void *const *destinations) {
+cusp_status cusp_subplan_run(cusp_subplan *subplan, const cusp_array *inputs,
+                             void *const *destinations) {
   for (int i = 0; i < subplan->n_leaves; i++)
     if (subplan->inputs[i] >= 0)
       subplan->leaves[i] = inputs[subplan->inputs[i]];
-  cusp_plan_io io = {.leaves = subplan->leaves, .destinations = destinations, .results = subplan->results};
+  cusp_plan_io io = {
+      .leaves = subplan->leaves, .destinations = destinations, .results = subplan->results};
   return cusp_plan_run(subplan->plan, &io);
 }

@@ -12,10 +12,13 @@ typedef struct cusp_subplan {
   cusp_array *results;
 } cusp_subplan;
 
-CUSP_NODISCARD cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs, int graph);
+CUSP_NODISCARD cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs,
+                                            int graph);
 /** Empties it; one that was never made is accepted. */
 void cusp_subplan_free(cusp_subplan *subplan);
-/** inputs: one row-major array an input of the graphs; destinations: memory for each output, row-major. */
-CUSP_NODISCARD cusp_status cusp_subplan_run(cusp_subplan *subplan, const cusp_array *inputs, void *const *destinations);
+/** inputs: one row-major array an input of the graphs; destinations: memory for each output,
+ * row-major. */
+CUSP_NODISCARD cusp_status cusp_subplan_run(cusp_subplan *subplan, const cusp_array *inputs,
+                                            void *const *destinations);
 
 #endif

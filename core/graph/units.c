@@ -1,10 +1,12 @@
 /*
- * Units and what they need of each other. A unit's level is above the levels of all that it needs, so that a search for a
- * unit leaves out everything at or below its level: most answers are found within a few steps of where they are asked.
+ * Units and what they need of each other. A unit's level is above the levels of all that it needs,
+ * so that a search for a unit leaves out everything at or below its level: most answers are found
+ * within a few steps of where they are asked.
  */
 #include "units.h"
 
-/* Searches that go further say yes: two loops stay apart, a variable gets fresh memory. Nothing becomes wrong by that. */
+/* Searches that go further say yes: two loops stay apart, a variable gets fresh memory. Nothing
+ * becomes wrong by that. */
 enum { MAX_SEARCHED = 4096 };
 
 static cusp_unit *unit_at(const cusp_lowering *l, int unit) { return &l->units[unit]; }
@@ -47,7 +49,8 @@ static void enqueue(cusp_lowering *l, int unit, int level, int *last, int *count
   ++*count;
 }
 
-/* Brings all that need `unit`, near and far, above its level. Each waits at most once, so the ring has room. */
+/* Brings all that need `unit`, near and far, above its level. Each waits at most once, so the ring
+ * has room. */
 static void raise_readers(cusp_lowering *l, int unit) {
   int first = 0, last = 1 % l->n_units, count = 1;
   l->waiting[0] = unit;
@@ -82,7 +85,11 @@ cusp_status cusp_unit_order(cusp_lowering *l, int reader, int maker, bool hard) 
   CUSP_TRY(CUSP_GROW(l->edges, l->edges_capacity, l->n_edges + 1));
   e = l->n_edges++;
   cusp_unit *r = unit_at(l, reader), *m = unit_at(l, maker);
-  l->edges[e] = (cusp_edge){.reader = reader, .maker = maker, .hard = hard, .next_maker = r->makers.first, .next_reader = m->readers.first};
+  l->edges[e] = (cusp_edge){.reader = reader,
+                            .maker = maker,
+                            .hard = hard,
+                            .next_maker = r->makers.first,
+                            .next_reader = m->readers.first};
   r->makers.first = m->readers.first = e;
   r->makers.last = r->makers.last ? r->makers.last : e;
   m->readers.last = m->readers.last ? m->readers.last : e;
@@ -110,7 +117,8 @@ void cusp_unit_absorb(cusp_lowering *l, int into, int from) {
   }
   if (b->readers.first) {
     l->edges[b->readers.last].next_reader = a->readers.first;
-    a->readers = (cusp_edges){b->readers.first, a->readers.last ? a->readers.last : b->readers.last};
+    a->readers =
+        (cusp_edges){b->readers.first, a->readers.last ? a->readers.last : b->readers.last};
   }
   a->level = a->level > b->level ? a->level : b->level;
   raise_readers(l, into);
@@ -152,7 +160,8 @@ bool cusp_unit_needs_through_third(cusp_lowering *l, int unit, int other) {
   for (int e = unit_at(l, unit)->makers.first; e; e = l->edges[e].next_maker) {
     int maker = cusp_unit_find(l, l->edges[e].maker);
     cusp_unit *m = unit_at(l, maker);
-    if (maker == other || maker == unit || m->search == l->searches || m->level <= unit_at(l, other)->level)
+    if (maker == other || maker == unit || m->search == l->searches ||
+        m->level <= unit_at(l, other)->level)
       continue;
     m->search = l->searches;
     l->waiting[count++] = maker;

@@ -5,14 +5,17 @@
 #include "lower.h"
 
 /** Makes a unit of one kernel call. */
-CUSP_NODISCARD cusp_status cusp_unit_new(cusp_lowering *lowering, cusp_unit_kind kind, int operation, int *index);
+CUSP_NODISCARD cusp_status cusp_unit_new(cusp_lowering *lowering, cusp_unit_kind kind,
+                                         int operation, int *index);
 /** The unit that `unit` has become part of. */
 int cusp_unit_find(const cusp_lowering *lowering, int unit);
 /** Lets `reader` run after `maker`, which must not need it. */
-CUSP_NODISCARD cusp_status cusp_unit_order(cusp_lowering *lowering, int reader, int maker, bool hard);
+CUSP_NODISCARD cusp_status cusp_unit_order(cusp_lowering *lowering, int reader, int maker,
+                                           bool hard);
 /** Whether `reader` has a hard edge to `maker`. */
 bool cusp_unit_hard_edge(const cusp_lowering *lowering, int reader, int maker);
-/** Whether `unit` needs `other`, directly or through others; yes, too, where finding out takes too long. */
+/** Whether `unit` needs `other`, directly or through others; yes, too, where finding out takes too
+ * long. */
 bool cusp_unit_needs(cusp_lowering *lowering, int unit, int other);
 /** The same, leaving out a direct edge. */
 bool cusp_unit_needs_through_third(cusp_lowering *lowering, int unit, int other);

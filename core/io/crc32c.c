@@ -1,5 +1,6 @@
-/* See crc32c.h. The tables and the joining of streams follow from the checksum being linear: the state after more zero bytes is a
- * 32 x 32 matrix of bits times the state, and a matrix of bits is four tables of 256 words, one for each byte of the state. */
+/* See crc32c.h. The tables and the joining of streams follow from the checksum being linear: the
+ * state after more zero bytes is a 32 x 32 matrix of bits times the state, and a matrix of bits is
+ * four tables of 256 words, one for each byte of the state. */
 #include "crc32c.h"
 
 #include <pthread.h>
@@ -11,7 +12,8 @@
 #define LONG_STREAM ((size_t)4096)
 #define SHORT_STREAM ((size_t)256)
 
-typedef uint32_t shift_table[4][256]; /* of each byte of a state: what it becomes after some number of zero bytes */
+/* of each byte of a state: what it becomes after some number of zero bytes */
+typedef uint32_t shift_table[4][256];
 
 static uint32_t slices[SLICES][256]; /* [k][b]: the state b after k + 1 zero bytes */
 static shift_table after_long, after_short;
@@ -31,7 +33,8 @@ static void make_slices(void) {
 }
 
 static inline uint32_t shift(const shift_table table, uint32_t state) {
-  return table[0][state & 255] ^ table[1][state >> 8 & 255] ^ table[2][state >> 16 & 255] ^ table[3][state >> 24];
+  return table[0][state & 255] ^ table[1][state >> 8 & 255] ^ table[2][state >> 16 & 255] ^
+         table[3][state >> 24];
 }
 
 static uint32_t state_after_zeros(uint32_t state, size_t zeros) {
@@ -63,8 +66,9 @@ static void make_tables(void) {
 
 static uint32_t state_from_tables(uint32_t state, const unsigned char *data, size_t bytes) {
   for (; bytes >= SLICES; data += SLICES, bytes -= SLICES)
-    state = slices[7][data[0] ^ (state & 255)] ^ slices[6][data[1] ^ (state >> 8 & 255)] ^ slices[5][data[2] ^ (state >> 16 & 255)] ^
-            slices[4][data[3] ^ state >> 24] ^ slices[3][data[4]] ^ slices[2][data[5]] ^ slices[1][data[6]] ^ slices[0][data[7]];
+    state = slices[7][data[0] ^ (state & 255)] ^ slices[6][data[1] ^ (state >> 8 & 255)] ^
+            slices[5][data[2] ^ (state >> 16 & 255)] ^ slices[4][data[3] ^ state >> 24] ^
+            slices[3][data[4]] ^ slices[2][data[5]] ^ slices[1][data[6]] ^ slices[0][data[7]];
   for (; bytes > 0; data++, bytes--)
     state = state >> 8 ^ slices[0][(state ^ *data) & 255];
   return state;
@@ -81,10 +85,11 @@ TARGET static inline uint64_t step(uint64_t state, const unsigned char *data) {
 }
 
 /**
- * Blocks of three streams of `length` bytes, side by side: the instruction takes three cycles and one can start in each.
- * Moves *data and *bytes on.
+ * Blocks of three streams of `length` bytes, side by side: the instruction takes three cycles and
+ * one can start in each. Moves *data and *bytes on.
  */
-TARGET static uint64_t three_streams(uint64_t state, const unsigned char **data, size_t *bytes, size_t length, const shift_table table) {
+TARGET static uint64_t three_streams(uint64_t state, const unsigned char **data, size_t *bytes,
+                                     size_t length, const shift_table table) {
   for (; *bytes >= 3 * length; *data += 3 * length, *bytes -= 3 * length) {
     const unsigned char *first = *data, *second = first + length, *third = second + length;
     uint64_t b = 0, c = 0;
@@ -99,7 +104,8 @@ TARGET static uint64_t three_streams(uint64_t state, const unsigned char **data,
   return state;
 }
 
-TARGET static uint32_t state_from_instruction(uint32_t start, const unsigned char *data, size_t bytes) {
+TARGET static uint32_t state_from_instruction(uint32_t start, const unsigned char *data,
+                                              size_t bytes) {
   uint64_t state = start;
   state = three_streams(state, &data, &bytes, LONG_STREAM, after_long);
   state = three_streams(state, &data, &bytes, SHORT_STREAM, after_short);
@@ -120,7 +126,8 @@ static uint32_t state_from_instruction(uint32_t start, const unsigned char *data
 
 uint32_t cusp_crc32c(uint32_t crc, const void *data, size_t bytes) {
   pthread_once(&made, make_tables);
-  return ~(has_instruction ? state_from_instruction(~crc, data, bytes) : state_from_tables(~crc, data, bytes));
+  return ~(has_instruction ? state_from_instruction(~crc, data, bytes)
+                           : state_from_tables(~crc, data, bytes));
 }
 
 uint32_t cusp_crc32c_portable(uint32_t crc, const void *data, size_t bytes) {

@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE ((size_t)1 << 20) /* read at a time: what was read is in the cache when it is summed; Ctrl-C is seen in between */
+/* read at a time: what was read is in the cache when it is summed; Ctrl-C is seen in between */
+#define PIECE ((size_t)1 << 20)
 
 struct cusp_file {
   int descriptor;
@@ -22,7 +23,8 @@ struct cusp_file {
 
 cusp_status cusp_file_open(cusp_file **out, const char *path) {
   *out = NULL;
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer would be waited for */
+  /* a pipe without a writer would be waited for */
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat info;
   if (descriptor < 0 || fstat(descriptor, &info) != 0) {
     cusp_status status = cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
@@ -32,7 +34,8 @@ cusp_status cusp_file_open(cusp_file **out, const char *path) {
   }
   if (!S_ISREG(info.st_mode)) {
     close(descriptor);
-    return cusp_fail(CUSP_EIO, "%s: expected a regular file, got %s", path, S_ISDIR(info.st_mode) ? "a folder" : "a special file");
+    return cusp_fail(CUSP_EIO, "%s: expected a regular file, got %s", path,
+                     S_ISDIR(info.st_mode) ? "a folder" : "a special file");
   }
   size_t length = strlen(path) + 1;
   cusp_status status = cusp_alloc((void **)out, sizeof **out + length);
@@ -61,8 +64,10 @@ int cusp_file_descriptor(const cusp_file *file) { return file->descriptor; }
 cusp_status cusp_file_check_range(const cusp_file *file, uint64_t offset, uint64_t count) {
   if (count <= file->size && offset <= file->size - count)
     return CUSP_OK;
-  return cusp_fail(CUSP_EIO, "%s: offset %llu: %llu bytes were expected there, but the file has only %llu bytes", file->path,
-                   (unsigned long long)offset, (unsigned long long)count, (unsigned long long)file->size);
+  return cusp_fail(
+      CUSP_EIO, "%s: offset %llu: %llu bytes were expected there, but the file has only %llu bytes",
+      file->path, (unsigned long long)offset, (unsigned long long)count,
+      (unsigned long long)file->size);
 }
 
 /** Reads one piece, which lies within the size that the file had when it was opened. */
@@ -74,9 +79,11 @@ static cusp_status read_piece(cusp_file *file, char *to, uint64_t offset, size_t
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
-      return cusp_fail(CUSP_EIO, "%s: offset %llu: %s", file->path, (unsigned long long)offset, strerror(errno));
+      return cusp_fail(CUSP_EIO, "%s: offset %llu: %s", file->path, (unsigned long long)offset,
+                       strerror(errno));
     if (got == 0)
-      return cusp_fail(CUSP_EIO, "%s: offset %llu: the file became shorter while it was read", file->path, (unsigned long long)offset);
+      return cusp_fail(CUSP_EIO, "%s: offset %llu: the file became shorter while it was read",
+                       file->path, (unsigned long long)offset);
     to += got;
     offset += (uint64_t)got;
     count -= (size_t)got;
@@ -84,7 +91,8 @@ static cusp_status read_piece(cusp_file *file, char *to, uint64_t offset, size_t
   return CUSP_OK;
 }
 
-static cusp_status read_and_sum(cusp_file *file, void *to, uint64_t offset, size_t count, uint32_t *crc) {
+static cusp_status read_and_sum(cusp_file *file, void *to, uint64_t offset, size_t count,
+                                uint32_t *crc) {
   CUSP_TRY(cusp_file_check_range(file, offset, count));
   for (size_t done = 0; done < count;) {
     size_t piece = count - done < PIECE ? count - done : PIECE;
@@ -96,7 +104,9 @@ static cusp_status read_and_sum(cusp_file *file, void *to, uint64_t offset, size
   return CUSP_OK;
 }
 
-cusp_status cusp_file_read(cusp_file *file, void *to, uint64_t offset, size_t count) { return read_and_sum(file, to, offset, count, NULL); }
+cusp_status cusp_file_read(cusp_file *file, void *to, uint64_t offset, size_t count) {
+  return read_and_sum(file, to, offset, count, NULL);
+}
 
 cusp_status cusp_file_crc32c(uint32_t *crc, cusp_file *file, uint64_t offset, uint64_t count) {
   CUSP_TRY(cusp_file_check_range(file, offset, count));
@@ -150,12 +160,14 @@ static void to_own_form(cusp_array *array, bool big_endian) {
     bools[i] = bools[i] != 0;
 }
 
-cusp_status cusp_file_read_array(cusp_array *out, cusp_file *file, uint64_t offset, cusp_dtype dtype, const cusp_shape *shape,
-                                 bool big_endian, uint32_t *crc) {
+cusp_status cusp_file_read_array(cusp_array *out, cusp_file *file, uint64_t offset,
+                                 cusp_dtype dtype, const cusp_shape *shape, bool big_endian,
+                                 uint32_t *crc) {
   memset(out, 0, sizeof *out);
   int64_t count;
   size_t bytes;
-  if (cusp_shape_count_checked(&count, shape) != CUSP_OK || cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)) != CUSP_OK)
+  if (cusp_shape_count_checked(&count, shape) != CUSP_OK ||
+      cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)) != CUSP_OK)
     return cusp_fail_prefix(CUSP_EIO, "%s: offset %llu: ", file->path, (unsigned long long)offset);
   CUSP_TRY(cusp_file_check_range(file, offset, bytes));
   CUSP_TRY(cusp_array_new(out, dtype, shape));
@@ -201,8 +213,10 @@ cusp_status cusp_sync_folder_of(const char *path) {
   }
   int descriptor = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
   if (descriptor < 0)
-    return errno == EACCES ? CUSP_OK : cusp_fail(CUSP_EIO, "%s: %s", folder, strerror(errno)); /* may be written, not read */
-  int failed = fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;      /* some file systems cannot */
+    /* may be written, not read */
+    return errno == EACCES ? CUSP_OK : cusp_fail(CUSP_EIO, "%s: %s", folder, strerror(errno));
+  /* some file systems cannot */
+  int failed = fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
   close(descriptor);
   return failed ? cusp_fail(CUSP_EIO, "%s: %s", folder, strerror(failed)) : CUSP_OK;
 }

@@ -1,4 +1,5 @@
-/* HDF5's filters shuffle, deflate and fletcher32 (HDF5 File Format Specification, filter pipeline message). See chunks.h. */
+/* HDF5's filters shuffle, deflate and fletcher32 (HDF5 File Format Specification, filter pipeline
+ * message). See chunks.h. */
 #include "filters.h"
 
 #include "chunks.h"
@@ -34,16 +35,19 @@ uint32_t cusp_fletcher32(const unsigned char *data, size_t bytes) {
   return high << 16 | low;
 }
 
-/* The sum is little-endian; releases of HDF5 before 1.6.3 wrote the bytes of its halves the other way round. */
+/* The sum is little-endian; releases of HDF5 before 1.6.3 wrote the bytes of its halves the other
+ * way round. */
 static bool fletcher_matches(uint32_t sum, const unsigned char *stored) {
   uint32_t swapped = (sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff);
-  uint32_t found = (uint32_t)stored[0] | (uint32_t)stored[1] << 8 | (uint32_t)stored[2] << 16 | (uint32_t)stored[3] << 24;
+  uint32_t found = (uint32_t)stored[0] | (uint32_t)stored[1] << 8 | (uint32_t)stored[2] << 16 |
+                   (uint32_t)stored[3] << 24;
   return found == sum || found == swapped;
 }
 
 /* ------------------------------------------------------------------ shuffle */
 
-/* First bytes of all elements together, then the second bytes, ...; what is left behind the last whole element stays. */
+/* First bytes of all elements together, then the second bytes, ...; what is left behind the last
+ * whole element stays. */
 static void shuffle(unsigned char *to, const unsigned char *from, size_t bytes, size_t element) {
   size_t count = bytes / element;
   for (size_t byte = 0; byte < element; byte++)
@@ -62,8 +66,12 @@ static void unshuffle(unsigned char *to, const unsigned char *from, size_t bytes
 
 /* ------------------------------------------------------------------ deflate */
 
-static cusp_status inflate_into(unsigned char *to, size_t room, size_t *written, const unsigned char *from, size_t bytes) {
-  z_stream stream = {.next_in = (unsigned char *)from, .avail_in = (uInt)bytes, .next_out = to, .avail_out = (uInt)room};
+static cusp_status inflate_into(unsigned char *to, size_t room, size_t *written,
+                                const unsigned char *from, size_t bytes) {
+  z_stream stream = {.next_in = (unsigned char *)from,
+                     .avail_in = (uInt)bytes,
+                     .next_out = to,
+                     .avail_out = (uInt)room};
   if (inflateInit(&stream) != Z_OK)
     return cusp_fail(CUSP_ENOMEM, "out of memory: zlib has none to decompress");
   int code = inflate(&stream, Z_FINISH);
@@ -73,11 +81,13 @@ static cusp_status inflate_into(unsigned char *to, size_t room, size_t *written,
     return CUSP_OK;
   if (code == Z_MEM_ERROR)
     return cusp_fail(CUSP_ENOMEM, "out of memory: zlib has none to decompress");
-  return cusp_fail(CUSP_EIO, code == Z_BUF_ERROR || code == Z_OK ? "its compressed bytes end too early, or hold more than the chunk"
-                                                                 : "its compressed bytes are damaged");
+  return cusp_fail(CUSP_EIO, code == Z_BUF_ERROR || code == Z_OK
+                                 ? "its compressed bytes end too early, or hold more than the chunk"
+                                 : "its compressed bytes are damaged");
 }
 
-static cusp_status deflate_into(unsigned char *to, size_t room, size_t *written, const unsigned char *from, size_t bytes, int level) {
+static cusp_status deflate_into(unsigned char *to, size_t room, size_t *written,
+                                const unsigned char *from, size_t bytes, int level) {
   uLongf length = (uLongf)room;
   if (compress2(to, &length, from, (uLong)bytes, level) != Z_OK)
     return cusp_fail(CUSP_ENOMEM, "out of memory: zlib has none to compress");
@@ -87,8 +97,10 @@ static cusp_status deflate_into(unsigned char *to, size_t room, size_t *written,
 
 /* ------------------------------------------------------------------ the pipeline */
 
-/* Undoes one filter from `from` to `to`, which has `room` bytes; *bytes is updated. Checksums change no place. */
-static cusp_status undo(cusp_filter filter, size_t element, unsigned char *to, size_t room, const unsigned char *from, size_t *bytes) {
+/* Undoes one filter from `from` to `to`, which has `room` bytes; *bytes is updated. Checksums
+ * change no place. */
+static cusp_status undo(cusp_filter filter, size_t element, unsigned char *to, size_t room,
+                        const unsigned char *from, size_t *bytes) {
   switch (filter) {
   case CUSP_FILTER_DEFLATE: return inflate_into(to, room, bytes, from, *bytes);
   case CUSP_FILTER_SHUFFLE: unshuffle(to, from, *bytes, element); return CUSP_OK;
@@ -105,8 +117,9 @@ static cusp_status undo(cusp_filter filter, size_t element, unsigned char *to, s
 }
 
 /* An undone filter may leave no more than a buffer holds; deflate sees to it itself. */
-static cusp_status undo_all(const cusp_chunked *chunked, const cusp_chunk *chunk, unsigned char *data, unsigned char **result,
-                            unsigned char *spare, size_t room, size_t *bytes) {
+static cusp_status undo_all(const cusp_chunked *chunked, const cusp_chunk *chunk,
+                            unsigned char *data, unsigned char **result, unsigned char *spare,
+                            size_t room, size_t *bytes) {
   unsigned char *from = data, *to = spare;
   for (int i = chunked->filter_count - 1; i >= 0; i--) {
     if (chunk->skipped >> i & 1)
@@ -121,8 +134,8 @@ static cusp_status undo_all(const cusp_chunked *chunked, const cusp_chunk *chunk
   return CUSP_OK;
 }
 
-cusp_status cusp_filters_undo(const cusp_chunked *chunked, const cusp_chunk *chunk, unsigned char *data, unsigned char *out,
-                              size_t decoded) {
+cusp_status cusp_filters_undo(const cusp_chunked *chunked, const cusp_chunk *chunk,
+                              unsigned char *data, unsigned char *out, size_t decoded) {
   size_t bytes = chunk->bytes, room = decoded + 4 * (size_t)chunked->filter_count;
   unsigned char *result = data;
   CUSP_TRY(undo_all(chunked, chunk, data, &result, out, room, &bytes));
@@ -139,8 +152,8 @@ static size_t room_for(const cusp_chunked *chunked, size_t bytes) {
   return bytes;
 }
 
-static cusp_status apply(const cusp_chunked *chunked, cusp_filter filter, unsigned char *to, size_t room, const unsigned char *from,
-                         size_t *bytes) {
+static cusp_status apply(const cusp_chunked *chunked, cusp_filter filter, unsigned char *to,
+                         size_t room, const unsigned char *from, size_t *bytes) {
   if (filter == CUSP_FILTER_DEFLATE)
     return deflate_into(to, room, bytes, from, *bytes, chunked->level);
   if (filter == CUSP_FILTER_SHUFFLE) {
@@ -154,8 +167,8 @@ static cusp_status apply(const cusp_chunked *chunked, cusp_filter filter, unsign
   return CUSP_OK;
 }
 
-cusp_status cusp_filters_apply(const cusp_chunked *chunked, unsigned char **out, size_t *out_bytes, const unsigned char *data,
-                               size_t bytes) {
+cusp_status cusp_filters_apply(const cusp_chunked *chunked, unsigned char **out, size_t *out_bytes,
+                               const unsigned char *data, size_t bytes) {
   void *to = NULL, *spare = NULL;
   size_t room = room_for(chunked, bytes);
   *out = NULL;

@@ -18,7 +18,8 @@ typedef struct idx_file {
 } idx_file;
 
 static cusp_status fail(const idx_file *file, const char *what) {
-  return cusp_fail(CUSP_EIO, "%s: offset %llu: %s", file->path, (unsigned long long)file->offset, what);
+  return cusp_fail(CUSP_EIO, "%s: offset %llu: %s", file->path, (unsigned long long)file->offset,
+                   what);
 }
 
 static cusp_status open_file(idx_file *file, const char *path) {
@@ -47,8 +48,10 @@ static cusp_status read_exactly(idx_file *file, void *to, size_t bytes, const ch
     done += (size_t)got;
     file->offset += (uint64_t)got;
     if (got == 0)
-      return cusp_fail(CUSP_EIO, "%s: offset %llu: the file ends within %s: %zu bytes were expected, %zu are there", file->path,
-                       (unsigned long long)file->offset, what, bytes, done);
+      return cusp_fail(
+          CUSP_EIO,
+          "%s: offset %llu: the file ends within %s: %zu bytes were expected, %zu are there",
+          file->path, (unsigned long long)file->offset, what, bytes, done);
   }
   return CUSP_OK;
 }
@@ -65,20 +68,23 @@ static bool dtype_of_code(unsigned char code, cusp_dtype *dtype) {
   }
 }
 
-/** Two zero bytes, a type, the number of axes, and four bytes for each size, most significant first. */
+/** Two zero bytes, a type, the number of axes, and four bytes for each size, most significant
+ * first. */
 static cusp_status read_header(idx_file *file, cusp_dtype *dtype, cusp_shape *shape) {
   unsigned char start[4], sizes[4 * CUSP_MAX_DIMS];
   CUSP_TRY(read_exactly(file, start, sizeof start, "the header"));
   if (start[0] != 0 || start[1] != 0 || !dtype_of_code(start[2], dtype))
-    return cusp_fail(CUSP_EIO, "%s: offset 0: not an IDX file: it begins with bytes %02x %02x %02x %02x", file->path, start[0], start[1],
-                     start[2], start[3]);
+    return cusp_fail(CUSP_EIO,
+                     "%s: offset 0: not an IDX file: it begins with bytes %02x %02x %02x %02x",
+                     file->path, start[0], start[1], start[2], start[3]);
   if (start[3] > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_EIO, "%s: offset 3: %d axes; at most %d are supported", file->path, start[3], CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_EIO, "%s: offset 3: %d axes; at most %d are supported", file->path,
+                     start[3], CUSP_MAX_DIMS);
   shape->ndim = start[3];
   CUSP_TRY(read_exactly(file, sizes, 4 * (size_t)shape->ndim, "the sizes in its header"));
   for (int i = 0; i < shape->ndim; i++)
-    shape->size[i] =
-        (int64_t)((uint32_t)sizes[4 * i] << 24 | (uint32_t)sizes[4 * i + 1] << 16 | (uint32_t)sizes[4 * i + 2] << 8 | sizes[4 * i + 3]);
+    shape->size[i] = (int64_t)((uint32_t)sizes[4 * i] << 24 | (uint32_t)sizes[4 * i + 1] << 16 |
+                               (uint32_t)sizes[4 * i + 2] << 8 | sizes[4 * i + 3]);
   return CUSP_OK;
 }
 
@@ -86,15 +92,18 @@ static cusp_status read_header(idx_file *file, cusp_dtype *dtype, cusp_shape *sh
 static cusp_status check_size(const idx_file *file, cusp_dtype dtype, const cusp_shape *shape) {
   int64_t count;
   size_t bytes;
-  if (cusp_shape_count_checked(&count, shape) != CUSP_OK || cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)) != CUSP_OK)
+  if (cusp_shape_count_checked(&count, shape) != CUSP_OK ||
+      cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)) != CUSP_OK)
     return cusp_fail_prefix(CUSP_EIO, "%s: ", file->path);
   uint64_t most = gzdirect(file->gz) ? file->on_disk : file->on_disk * DEFLATE_RATIO;
-  if (count == 0 && shape->ndim > 0 && (uint64_t)shape->size[0] > most) /* rows without bytes: any number would seem to fit */
-    return cusp_fail(CUSP_EIO, "%s: its header says %s of %s, rows that hold nothing", file->path, cusp_shape_text(shape),
-                     cusp_dtype_name(dtype));
+  /* rows without bytes: any number would seem to fit */
+  if (count == 0 && shape->ndim > 0 && (uint64_t)shape->size[0] > most)
+    return cusp_fail(CUSP_EIO, "%s: its header says %s of %s, rows that hold nothing", file->path,
+                     cusp_shape_text(shape), cusp_dtype_name(dtype));
   if (bytes > most)
-    return cusp_fail(CUSP_EIO, "%s: its header says %s of %s, %zu bytes, but the file has only %llu", file->path, cusp_shape_text(shape),
-                     cusp_dtype_name(dtype), bytes, (unsigned long long)file->on_disk);
+    return cusp_fail(
+        CUSP_EIO, "%s: its header says %s of %s, %zu bytes, but the file has only %llu", file->path,
+        cusp_shape_text(shape), cusp_dtype_name(dtype), bytes, (unsigned long long)file->on_disk);
   return CUSP_OK;
 }
 

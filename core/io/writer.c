@@ -20,7 +20,8 @@
 
 #define BUFFER ((size_t)1 << 16)
 #define PIECE ((size_t)1 << 23) /* bytes handed to the kernel at a time */
-#define LONGEST_NAME 180        /* bytes of the file's name that the hidden one repeats: 255 is the most for both together */
+/* bytes of the file's name that the hidden one repeats: 255 is the most for both together */
+#define LONGEST_NAME 180
 
 typedef enum writer_state { WRITER_OPEN, WRITER_FAILED, WRITER_DONE } writer_state;
 
@@ -49,11 +50,14 @@ static cusp_status resolve(cusp_writer *writer, const char *path, mode_t *mode) 
   memcpy(writer->path, path, length + 1);
   *mode = 0;
   if (stat(path, &info) != 0)
-    return path[length - 1] != '/' ? CUSP_OK : cusp_fail(CUSP_EIO, "%s: %s", path, strerror(EISDIR));
+    return path[length - 1] != '/' ? CUSP_OK
+                                   : cusp_fail(CUSP_EIO, "%s: %s", path, strerror(EISDIR));
   if (!S_ISREG(info.st_mode))
-    return cusp_fail(CUSP_EIO, "%s: cannot be replaced: it is %s", path, S_ISDIR(info.st_mode) ? "a folder" : "a special file");
+    return cusp_fail(CUSP_EIO, "%s: cannot be replaced: it is %s", path,
+                     S_ISDIR(info.st_mode) ? "a folder" : "a special file");
   *mode = info.st_mode & 07777;
-  return realpath(path, writer->path) ? CUSP_OK : cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
+  return realpath(path, writer->path) ? CUSP_OK
+                                      : cusp_fail(CUSP_EIO, "%s: %s", path, strerror(errno));
 }
 
 static cusp_status open_temporary(cusp_writer *writer, mode_t mode) {
@@ -62,8 +66,9 @@ static cusp_status open_temporary(cusp_writer *writer, mode_t mode) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   for (int attempt = 0; attempt < 100; attempt++) {
-    int length = snprintf(writer->temporary, sizeof writer->temporary, "%.*s.%.*s.%ld-%lx-%x.tmp", (int)(name - writer->path), writer->path,
-                          LONGEST_NAME, name, (long)getpid(), (long)now.tv_nsec, atomic_fetch_add(&serial, 1));
+    int length = snprintf(writer->temporary, sizeof writer->temporary, "%.*s.%.*s.%ld-%lx-%x.tmp",
+                          (int)(name - writer->path), writer->path, LONGEST_NAME, name,
+                          (long)getpid(), (long)now.tv_nsec, atomic_fetch_add(&serial, 1));
     if (length < 0 || (size_t)length >= sizeof writer->temporary)
       return cusp_fail(CUSP_EIO, "%.100s...: %s", writer->path, strerror(ENAMETOOLONG));
     writer->descriptor = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -107,7 +112,9 @@ void cusp_writer_free(cusp_writer *writer) {
   cusp_free(writer);
 }
 
-uint64_t cusp_writer_position(const cusp_writer *writer) { return writer->written + writer->buffered; }
+uint64_t cusp_writer_position(const cusp_writer *writer) {
+  return writer->written + writer->buffered;
+}
 const char *cusp_writer_temporary(const cusp_writer *writer) { return writer->temporary; }
 const char *cusp_writer_path(const cusp_writer *writer) { return writer->path; }
 
@@ -122,7 +129,8 @@ static cusp_status check_open(cusp_writer *writer) {
   if (writer->state == WRITER_OPEN)
     return CUSP_OK;
   return cusp_fail(CUSP_EIO, "%s: %s", writer->path,
-                   writer->state == WRITER_DONE ? "was committed already" : "nothing more can be written after a failure");
+                   writer->state == WRITER_DONE ? "was committed already"
+                                                : "nothing more can be written after a failure");
 }
 
 /** Bytes of `wanted` that tests let through; 0: the disk is full. */
@@ -134,7 +142,8 @@ static size_t allowed(size_t wanted) {
   return now;
 }
 
-/** The kernel is told to start writing what is there, so that little is left to wait for when the file is synced. */
+/** The kernel is told to start writing what is there, so that little is left to wait for when the
+ * file is synced. */
 static void start_writeback(cusp_writer *writer, uint64_t offset, size_t bytes) {
 #ifdef SYNC_FILE_RANGE_WRITE
   if (bytes >= PIECE)
@@ -144,7 +153,8 @@ static void start_writeback(cusp_writer *writer, uint64_t offset, size_t bytes) 
 #endif
 }
 
-static cusp_status write_piece(cusp_writer *writer, uint64_t offset, const char *data, size_t bytes) {
+static cusp_status write_piece(cusp_writer *writer, uint64_t offset, const char *data,
+                               size_t bytes) {
   while (bytes > 0) {
     size_t now = allowed(bytes);
     if (now == 0)
@@ -161,7 +171,8 @@ static cusp_status write_piece(cusp_writer *writer, uint64_t offset, const char 
   return CUSP_OK;
 }
 
-static cusp_status write_through(cusp_writer *writer, uint64_t offset, const char *data, size_t bytes) {
+static cusp_status write_through(cusp_writer *writer, uint64_t offset, const char *data,
+                                 size_t bytes) {
   writer->synced = false;
   for (size_t done = 0; done < bytes;) {
     size_t piece = bytes - done < PIECE ? bytes - done : PIECE;
@@ -199,7 +210,8 @@ cusp_status cusp_writer_write(cusp_writer *writer, const void *data, size_t byte
   return CUSP_OK;
 }
 
-cusp_status cusp_writer_write_at(cusp_writer *writer, uint64_t offset, const void *data, size_t bytes) {
+cusp_status cusp_writer_write_at(cusp_writer *writer, uint64_t offset, const void *data,
+                                 size_t bytes) {
   CUSP_TRY(check_open(writer));
   if (offset > INT64_MAX || bytes > INT64_MAX - offset)
     return fail(writer, EFBIG);
@@ -209,7 +221,8 @@ cusp_status cusp_writer_write_at(cusp_writer *writer, uint64_t offset, const voi
 
 /* ------------------------------------------------------------------ committing */
 
-/** A library that writes by name may have put another file in the hidden one's place: that one is synced. */
+/** A library that writes by name may have put another file in the hidden one's place: that one is
+ * synced. */
 static cusp_status adopt_replacement(cusp_writer *writer) {
   struct stat mine, named;
   if (fstat(writer->descriptor, &mine) != 0 || stat(writer->temporary, &named) != 0)
@@ -269,7 +282,8 @@ cusp_status cusp_writer_commit(int count, cusp_writer *const *writers) {
 cusp_status cusp_link_over(const char *from, const char *to) {
   char hidden[PATH_MAX];
   const char *slash = strrchr(to, '/'), *name = slash ? slash + 1 : to;
-  int length = snprintf(hidden, sizeof hidden, "%.*s.%.*s.%ld.tmp", (int)(name - to), to, LONGEST_NAME, name, (long)getpid());
+  int length = snprintf(hidden, sizeof hidden, "%.*s.%.*s.%ld.tmp", (int)(name - to), to,
+                        LONGEST_NAME, name, (long)getpid());
   if (length < 0 || (size_t)length >= sizeof hidden)
     return cusp_fail(CUSP_EIO, "%.100s...: %s", to, strerror(ENAMETOOLONG));
   (void)!unlink(hidden); /* of a killed process that had the same number */

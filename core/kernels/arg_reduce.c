@@ -16,8 +16,9 @@ typedef struct arg_reduction {
 #define SHORT 64 /* elements of a short row, one bit each */
 
 /*
- * Short rows: the extremes of many at once, without branches (which line wins is what a processor cannot guess), then the first
- * place of each. Where there is NaN the extreme is NaN, and its first place counts.
+ * Short rows: the extremes of many at once, without branches (which line wins is what a processor
+ * cannot guess), then the first place of each. Where there is NaN the extreme is NaN, and its first
+ * place counts.
  */
 #define SHORT_LOOP(name, type, is_nan)                                           \
   static void name##_short(void *context, int64_t begin, int64_t end) {          \
@@ -38,7 +39,8 @@ typedef struct arg_reduction {
     }                                                                            \
   }
 
-/* Positions [begin, end) of the result; each walks one line of `count` elements that lie `inner` apart. */
+/* Positions [begin, end) of the result; each walks one line of `count` elements that lie `inner`
+ * apart. */
 #define LOOP(name, type, load, is_nan)                                                            \
   static void name(void *context, int64_t begin, int64_t end) {                                   \
     const arg_reduction *r = context;                                                             \
@@ -86,17 +88,19 @@ SHORT_LOOP(arg_float32, float, IS_NAN)
 SHORT_LOOP(arg_float64, double, IS_NAN)
 
 static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
-    [CUSP_BOOL] = arg_uint8,      [CUSP_INT8] = arg_int8,       [CUSP_INT16] = arg_int16,       [CUSP_INT32] = arg_int32,
-    [CUSP_INT64] = arg_int64,     [CUSP_UINT8] = arg_uint8,     [CUSP_UINT16] = arg_uint16,     [CUSP_UINT32] = arg_uint32,
-    [CUSP_UINT64] = arg_uint64,   [CUSP_FLOAT16] = arg_float16, [CUSP_BFLOAT16] = arg_bfloat16, [CUSP_FLOAT32] = arg_float32,
+    [CUSP_BOOL] = arg_uint8,      [CUSP_INT8] = arg_int8,         [CUSP_INT16] = arg_int16,
+    [CUSP_INT32] = arg_int32,     [CUSP_INT64] = arg_int64,       [CUSP_UINT8] = arg_uint8,
+    [CUSP_UINT16] = arg_uint16,   [CUSP_UINT32] = arg_uint32,     [CUSP_UINT64] = arg_uint64,
+    [CUSP_FLOAT16] = arg_float16, [CUSP_BFLOAT16] = arg_bfloat16, [CUSP_FLOAT32] = arg_float32,
     [CUSP_FLOAT64] = arg_float64,
 };
 
 static const cusp_range_fn short_loops[CUSP_DTYPE_COUNT] = {
-    [CUSP_INT8] = arg_int8_short,       [CUSP_INT16] = arg_int16_short,   [CUSP_INT32] = arg_int32_short,
-    [CUSP_INT64] = arg_int64_short,     [CUSP_UINT8] = arg_uint8_short,   [CUSP_UINT16] = arg_uint16_short,
-    [CUSP_UINT32] = arg_uint32_short,   [CUSP_UINT64] = arg_uint64_short, [CUSP_FLOAT32] = arg_float32_short,
-    [CUSP_FLOAT64] = arg_float64_short,
+    [CUSP_INT8] = arg_int8_short,       [CUSP_INT16] = arg_int16_short,
+    [CUSP_INT32] = arg_int32_short,     [CUSP_INT64] = arg_int64_short,
+    [CUSP_UINT8] = arg_uint8_short,     [CUSP_UINT16] = arg_uint16_short,
+    [CUSP_UINT32] = arg_uint32_short,   [CUSP_UINT64] = arg_uint64_short,
+    [CUSP_FLOAT32] = arg_float32_short, [CUSP_FLOAT64] = arg_float64_short,
 };
 
 /** The loop for the call; short rows have one of their own. */
@@ -109,14 +113,16 @@ static cusp_range_fn choose_loop(arg_reduction *r, cusp_dtype dtype) {
 
 static cusp_status run(cusp_call *call, bool largest) {
   const cusp_shape *shape = &call->inputs[0].shape;
-  arg_reduction r = {call->inputs[0].data, call->outputs[0].data, cusp_shape_count(shape), 1, largest, NULL};
+  arg_reduction r = {
+      call->inputs[0].data, call->outputs[0].data, cusp_shape_count(shape), 1, largest, NULL};
   if (call->attrs[0].kind == CUSP_ATTR_INT) {
     int axis = (int)call->attrs[0].integer;
     r.count = shape->size[axis];
     for (int i = axis + 1; i < shape->ndim; i++)
       r.inner *= shape->size[i];
   }
-  cusp_parallel_for(cusp_array_count(&call->outputs[0]), 1 + 20000 / (r.count + 1), choose_loop(&r, call->inputs[0].dtype), &r);
+  cusp_parallel_for(cusp_array_count(&call->outputs[0]), 1 + 20000 / (r.count + 1),
+                    choose_loop(&r, call->inputs[0].dtype), &r);
   return CUSP_OK;
 }
 

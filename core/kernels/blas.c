@@ -15,10 +15,14 @@
 
 /* The C interface of BLAS, as OpenBLAS has it: 32-bit sizes, enumerations with these values. */
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };
-typedef void (*sgemm_fn)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-typedef void (*dgemm_fn)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
-typedef void (*sgemv_fn)(int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-typedef void (*dgemv_fn)(int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
+typedef void (*sgemm_fn)(int, int, int, int, int, int, float, const float *, int, const float *,
+                         int, float, float *, int);
+typedef void (*dgemm_fn)(int, int, int, int, int, int, double, const double *, int, const double *,
+                         int, double, double *, int);
+typedef void (*sgemv_fn)(int, int, int, int, float, const float *, int, const float *, int, float,
+                         float *, int);
+typedef void (*dgemv_fn)(int, int, int, int, double, const double *, int, const double *, int,
+                         double, double *, int);
 
 /* Filled once; `library` is NULL where there is no OpenBLAS. */
 static struct {
@@ -44,9 +48,11 @@ static pthread_once_t blas_once = PTHREAD_ONCE_INIT;
 #define MULTIARCH "lib"
 #endif
 
-/** The OpenMP build first: the pthread build keeps threads of its own, which fight ours for the cores. */
+/** The OpenMP build first: the pthread build keeps threads of its own, which fight ours for the
+ * cores. */
 static void *open_library(void) {
-  static const char *const names[] = {"/usr/lib/" MULTIARCH "/openblas-openmp/libopenblas.so.0", "libopenblas.so.0", "libopenblas.so"};
+  static const char *const names[] = {"/usr/lib/" MULTIARCH "/openblas-openmp/libopenblas.so.0",
+                                      "libopenblas.so.0", "libopenblas.so"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     void *library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
     if (library)
@@ -63,14 +69,16 @@ static void set_or_clear(const char *name, const char *value) {
 }
 
 /*
- * OpenBLAS maps 128 MB for each thread that calls it, and as it is loaded, and asks again for ever where there is none. So what it
- * will ask for is asked for before, and its buffers are made at once: what it does not use of them is no memory.
+ * OpenBLAS maps 128 MB for each thread that calls it, and as it is loaded, and asks again for ever
+ * where there is none. So what it will ask for is asked for before, and its buffers are made at
+ * once: what it does not use of them is no memory.
  */
 #define LIBRARY_BYTES ((size_t)64 << 20)
 #define BUFFER_BYTES ((size_t)136 << 20)
 
 static bool has_room(size_t bytes) {
-  void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *room =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED)
     return false;
   munmap(room, bytes);
@@ -93,11 +101,11 @@ static int make_buffers(void *library, int wanted) {
 }
 
 /**
- * OpenBLAS 0.3.21 does not know Zen 4 and 5 and takes Haswell kernels there, at half the speed; environments made for
- * several machines name the oldest of them in OPENBLAS_CORETYPE, with the same effect. OpenBLAS reads the variable as it
- * is loaded, so it is set for that moment: CUSP_BLAS_CORETYPE is the user's own choice, and "inherit" leaves the
- * environment's.
- */
+ * OpenBLAS 0.3.21 does not know Zen 4 and 5 and takes Haswell kernels there, at half the speed;
+ * environments made for several machines name the oldest of them in OPENBLAS_CORETYPE, with the
+ * same effect. OpenBLAS reads the variable as it is loaded, so it is set for that moment:
+ * CUSP_BLAS_CORETYPE is the user's own choice, and "inherit" leaves the
+ * environment's. */
 static void *open_with_right_kernels(void) {
   const char *wanted = getenv("CUSP_BLAS_CORETYPE"), *present = getenv("OPENBLAS_CORETYPE");
   if (!wanted && cusp_cpu_isa() == CUSP_ISA_AVX512)
@@ -112,7 +120,8 @@ static void *open_with_right_kernels(void) {
   return library;
 }
 
-/** It is called for one thread at a time; with more it would map a buffer for each of them as it is loaded. */
+/** It is called for one thread at a time; with more it would map a buffer for each of them as it is
+ * loaded. */
 static void *open_for_one_thread(void) {
   const char *present = getenv("OMP_NUM_THREADS");
   char before[64];
@@ -154,7 +163,8 @@ static void load(void) {
   void (*set_threads)(int) = NULL;
   *(void **)&core_name = dlsym(library, "openblas_get_corename");
   *(void **)&set_threads = dlsym(library, "openblas_set_num_threads");
-  if (set_threads) { /* for builds that are not OpenMP; this one sets OpenMP's own limit, which is not its to set */
+  /* for builds that are not OpenMP; this one sets OpenMP's own limit, which is not its to set */
+  if (set_threads) {
     int threads = omp_get_max_threads();
     set_threads(1);
     omp_set_num_threads(threads);
@@ -176,7 +186,8 @@ cusp_status cusp_blas_ready(void) {
   if (!blas.starved)
     return CUSP_OK;
   return cusp_fail(CUSP_ENOMEM,
-                   "out of memory: OpenBLAS needs %zu MB of address space, more than this process may have (ulimit -v); "
+                   "out of memory: OpenBLAS needs %zu MB of address space, more than this process "
+                   "may have (ulimit -v); "
                    "with CUSP_NO_BLAS=1 in the environment slower loops do without it",
                    (LIBRARY_BYTES + 2 * BUFFER_BYTES) >> 20);
 }
@@ -203,7 +214,14 @@ void cusp_blas_leave(int entered) {
 /* ------------------------------------------------------------------ one thread */
 
 static void run_plain(const cusp_gemm_task *t) {
-  cusp_plain_product product = {.m = t->m, .n = t->n, .k = t->k, .a = t->a, .b = t->b, .c = t->c, .alpha = t->alpha, .beta = t->beta};
+  cusp_plain_product product = {.m = t->m,
+                                .n = t->n,
+                                .k = t->k,
+                                .a = t->a,
+                                .b = t->b,
+                                .c = t->c,
+                                .alpha = t->alpha,
+                                .beta = t->beta};
   product.a_row = t->trans_a ? 1 : t->lda;
   product.a_column = t->trans_a ? t->lda : 1;
   product.b_row = t->trans_b ? 1 : t->ldb;
@@ -212,7 +230,8 @@ static void run_plain(const cusp_gemm_task *t) {
   cusp_plain_find(t->dtype, t->dtype)(&product);
 }
 
-/** A product with a vector: `matrix` is stored [rows, columns]; y = alpha * op(matrix) x + beta * y. */
+/** A product with a vector: `matrix` is stored [rows, columns]; y = alpha * op(matrix) x + beta *
+ * y. */
 typedef struct gemv {
   bool trans;
   int64_t rows, columns, ld, x_step, y_step;
@@ -223,44 +242,61 @@ static void run_gemv(const cusp_gemm_task *t, const gemv *v) {
   int trans = v->trans ? TRANS : NO_TRANS, rows = (int)v->rows, columns = (int)v->columns;
   int ld = (int)v->ld, x_step = (int)v->x_step, y_step = (int)v->y_step;
   if (t->dtype == CUSP_FLOAT32)
-    blas.sgemv(ROW_MAJOR, trans, rows, columns, (float)t->alpha, v->matrix, ld, v->x, x_step, (float)t->beta, t->c, y_step);
+    blas.sgemv(ROW_MAJOR, trans, rows, columns, (float)t->alpha, v->matrix, ld, v->x, x_step,
+               (float)t->beta, t->c, y_step);
   else
-    blas.dgemv(ROW_MAJOR, trans, rows, columns, t->alpha, v->matrix, ld, v->x, x_step, t->beta, t->c, y_step);
+    blas.dgemv(ROW_MAJOR, trans, rows, columns, t->alpha, v->matrix, ld, v->x, x_step, t->beta,
+               t->c, y_step);
 }
 
-/** OpenBLAS 0.3.21 does not see by itself that a product is one with a vector; its GEMM would pack the matrix for one use. */
+/** OpenBLAS 0.3.21 does not see by itself that a product is one with a vector; its GEMM would pack
+ * the matrix for one use. */
 static void run_blas(const cusp_gemm_task *t) {
   int64_t b_step = t->trans_b ? 1 : t->ldb, a_step = t->trans_a ? t->lda : 1;
   if (t->n == 1) {
-    gemv v = {.trans = t->trans_a, .ld = t->lda, .x_step = b_step, .y_step = t->ldc, .matrix = t->a, .x = t->b};
+    gemv v = {.trans = t->trans_a,
+              .ld = t->lda,
+              .x_step = b_step,
+              .y_step = t->ldc,
+              .matrix = t->a,
+              .x = t->b};
     v.rows = t->trans_a ? t->k : t->m;
     v.columns = t->trans_a ? t->m : t->k;
     run_gemv(t, &v);
   } else if (t->m == 1) {
-    gemv v = {.trans = !t->trans_b, .ld = t->ldb, .x_step = a_step, .y_step = 1, .matrix = t->b, .x = t->a};
+    gemv v = {.trans = !t->trans_b,
+              .ld = t->ldb,
+              .x_step = a_step,
+              .y_step = 1,
+              .matrix = t->b,
+              .x = t->a};
     v.rows = t->trans_b ? t->n : t->k;
     v.columns = t->trans_b ? t->k : t->n;
     run_gemv(t, &v);
   } else {
     int trans_a = t->trans_a ? TRANS : NO_TRANS, trans_b = t->trans_b ? TRANS : NO_TRANS;
-    int m = (int)t->m, n = (int)t->n, k = (int)t->k, lda = (int)t->lda, ldb = (int)t->ldb, ldc = (int)t->ldc;
+    int m = (int)t->m, n = (int)t->n, k = (int)t->k, lda = (int)t->lda, ldb = (int)t->ldb,
+        ldc = (int)t->ldc;
     if (t->dtype == CUSP_FLOAT32)
-      blas.sgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, (float)t->alpha, t->a, lda, t->b, ldb, (float)t->beta, t->c, ldc);
+      blas.sgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, (float)t->alpha, t->a, lda, t->b, ldb,
+                 (float)t->beta, t->c, ldc);
     else
-      blas.dgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, t->alpha, t->a, lda, t->b, ldb, t->beta, t->c, ldc);
+      blas.dgemm(ROW_MAJOR, trans_a, trans_b, m, n, k, t->alpha, t->a, lda, t->b, ldb, t->beta,
+                 t->c, ldc);
   }
 }
 
 static bool fits_int(const cusp_gemm_task *t) {
-  return t->m <= INT32_MAX && t->n <= INT32_MAX && t->k <= INT32_MAX && t->lda <= INT32_MAX && t->ldb <= INT32_MAX && t->ldc <= INT32_MAX;
+  return t->m <= INT32_MAX && t->n <= INT32_MAX && t->k <= INT32_MAX && t->lda <= INT32_MAX &&
+         t->ldb <= INT32_MAX && t->ldc <= INT32_MAX;
 }
 
 /** Where there is no OpenBLAS, or the user's choice of its kernels leaves half of the CPU idle. */
 static bool better_by_panels(const cusp_gemm_task *t) {
   if (available() && blas.suits)
     return false;
-  return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->m >= 4 && t->n >= 8 && t->k > 0 &&
-         cusp_panel_loops_find();
+  return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->m >= 4 &&
+         t->n >= 8 && t->k > 0 && cusp_panel_loops_find();
 }
 
 static void run_panels(const cusp_gemm_task *t) {
@@ -293,8 +329,10 @@ void cusp_gemm_serial(const cusp_gemm_task *task) {
 
 /* ------------------------------------------------------------------ several threads */
 
-#define BLOCK 16               /* rows or columns: pieces start at multiples, where OpenBLAS's kernels are at their best */
-#define FLOPS_PER_PIECE 600000 /* 2.5 us at 240 GFLOP/s, and twice that where the matrices are thin */
+/* rows or columns: pieces start at multiples, where OpenBLAS's kernels are at their best */
+#define BLOCK 16
+/* 2.5 us at 240 GFLOP/s, and twice that where the matrices are thin */
+#define FLOPS_PER_PIECE 600000
 
 static const char *at(const void *base, cusp_dtype dtype, int64_t element) {
   return (const char *)base + element * (int64_t)cusp_dtype_size(dtype);

@@ -1,11 +1,12 @@
 #include "blas_plain.h"
 
-#define TILE 256 /* columns whose sums are kept at once: they stay in L1 while b's rows stream by */
+/* columns whose sums are kept at once: they stay in L1 while b's rows stream by */
+#define TILE 256
 
 /*
- * A row of c is made tile by tile: sums[j] += a[i, k] * b[k, j]. `sum_t` is wide enough, and unsigned for integers, where
- * wrapping around is defined; FINISH turns a sum into c's element.
- */
+ * A row of c is made tile by tile: sums[j] += a[i, k] * b[k, j]. `sum_t` is wide enough, and
+ * unsigned for integers, where wrapping around is defined; FINISH turns a sum into c's
+ * element. */
 #define DEFINE_PLAIN(name, in_t, sum_t, out_t, FINISH)                               \
   static void name(const cusp_plain_product *p) {                                    \
     for (int64_t first = 0; first < p->n; first += TILE) {                           \
@@ -35,7 +36,8 @@
 
 #define KEEP(sum, old) (sum)
 #define TRUTH(sum, old) ((sum) != 0)
-#define SCALED_FLOAT(sum, old) ((float)p->alpha * (sum) + (p->beta != 0 ? (float)p->beta * (old) : 0.0f))
+#define SCALED_FLOAT(sum, old) \
+  ((float)p->alpha * (sum) + (p->beta != 0 ? (float)p->beta * (old) : 0.0f))
 #define SCALED_DOUBLE(sum, old) (p->alpha * (sum) + (p->beta != 0 ? p->beta * (old) : 0.0))
 
 DEFINE_PLAIN(product_bool, uint8_t, uint64_t, uint8_t, TRUTH)
@@ -53,9 +55,12 @@ DEFINE_PLAIN(product_float64, double, double, double, SCALED_DOUBLE)
 
 cusp_plain_fn cusp_plain_find(cusp_dtype in, cusp_dtype out) {
   static const cusp_plain_fn same[CUSP_DTYPE_COUNT] = {
-      [CUSP_BOOL] = product_bool,     [CUSP_INT8] = product_int8,       [CUSP_INT16] = product_int16,     [CUSP_INT32] = product_int32,
-      [CUSP_INT64] = product_int64,   [CUSP_UINT8] = product_uint8,     [CUSP_UINT16] = product_uint16,   [CUSP_UINT32] = product_uint32,
-      [CUSP_UINT64] = product_uint64, [CUSP_FLOAT32] = product_float32, [CUSP_FLOAT64] = product_float64,
+      [CUSP_BOOL] = product_bool,       [CUSP_INT8] = product_int8,
+      [CUSP_INT16] = product_int16,     [CUSP_INT32] = product_int32,
+      [CUSP_INT64] = product_int64,     [CUSP_UINT8] = product_uint8,
+      [CUSP_UINT16] = product_uint16,   [CUSP_UINT32] = product_uint32,
+      [CUSP_UINT64] = product_uint64,   [CUSP_FLOAT32] = product_float32,
+      [CUSP_FLOAT64] = product_float64,
   };
   if (in == out)
     return same[in];

@@ -17,7 +17,9 @@ typedef enum cusp_attr_kind {
   CUSP_ATTR_DTYPE,     /* in .integer */
   CUSP_ATTR_STRING,    /* .string, NUL-terminated */
   CUSP_ATTR_SUBGRAPHS, /* .subgraphs, of a choice or a loop; a node holds a reference */
-  CUSP_ATTR_NULL       /* an axis given as null where the default is another; only rows with CUSP_OP_NULL_AXIS see it, and no node */
+  /* an axis given as null where the default is another; only rows with CUSP_OP_NULL_AXIS see it,
+     and no node */
+  CUSP_ATTR_NULL
 } cusp_attr_kind;
 
 /** One argument that is not a tensor. Plain data; a node owns deep copies. */
@@ -34,20 +36,32 @@ typedef struct cusp_attr {
 } cusp_attr;
 
 static inline cusp_attr cusp_attr_none(void) { return (cusp_attr){0}; }
-static inline cusp_attr cusp_attr_int(int64_t i) { return (cusp_attr){.kind = CUSP_ATTR_INT, .integer = i}; }
-static inline cusp_attr cusp_attr_float(double f) { return (cusp_attr){.kind = CUSP_ATTR_FLOAT, .number = f}; }
-static inline cusp_attr cusp_attr_bool(bool b) { return (cusp_attr){.kind = CUSP_ATTR_BOOL, .integer = b}; }
-static inline cusp_attr cusp_attr_dtype(cusp_dtype d) { return (cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = d}; }
-static inline cusp_attr cusp_attr_string(const char *s) { return (cusp_attr){.kind = CUSP_ATTR_STRING, .string = s}; }
+static inline cusp_attr cusp_attr_int(int64_t i) {
+  return (cusp_attr){.kind = CUSP_ATTR_INT, .integer = i};
+}
+static inline cusp_attr cusp_attr_float(double f) {
+  return (cusp_attr){.kind = CUSP_ATTR_FLOAT, .number = f};
+}
+static inline cusp_attr cusp_attr_bool(bool b) {
+  return (cusp_attr){.kind = CUSP_ATTR_BOOL, .integer = b};
+}
+static inline cusp_attr cusp_attr_dtype(cusp_dtype d) {
+  return (cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = d};
+}
+static inline cusp_attr cusp_attr_string(const char *s) {
+  return (cusp_attr){.kind = CUSP_ATTR_STRING, .string = s};
+}
 /** Lends `ints`; they are copied when a node is made. */
 static inline cusp_attr cusp_attr_ints(const int64_t *ints, int count) {
   return (cusp_attr){.kind = CUSP_ATTR_INTS, .count = count, .ints = ints};
 }
-static inline cusp_attr cusp_attr_shape(const cusp_shape *shape) { return cusp_attr_ints(shape->size, shape->ndim); }
+static inline cusp_attr cusp_attr_shape(const cusp_shape *shape) {
+  return cusp_attr_ints(shape->size, shape->ndim);
+}
 
 /**
- * One call of a kernel within a plan. Shapes, strides and attributes are fixed when the plan is made (`prepare`);
- * data pointers and `workspace` are set before each `run`.
+ * One call of a kernel within a plan. Shapes, strides and attributes are fixed when the plan is
+ * made (`prepare`); data pointers and `workspace` are set before each `run`.
  */
 typedef struct cusp_call {
   const cusp_op *op; /* for kernels that stand beside their rows; */
@@ -59,14 +73,16 @@ typedef struct cusp_call {
   size_t workspace_bytes; /* prepare may ask for scratch memory, */
   void *workspace;        /* lent during run, aligned to 64, uninitialised */
   void *state;            /* prepare may make one (a oneDNN primitive); `release` frees it */
-  uint64_t in_place;      /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
+  /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
+  uint64_t in_place;
 } cusp_call;
 
 typedef struct cusp_kernel {
   const char *name;
   /** Whether it can run this call; reasons go to the trace. NULL: always. */
   bool (*can_run)(const cusp_call *call);
-  /** Whether it reads input `i` with its present strides; NULL: only row-major inputs (the plan inserts copies). */
+  /** Whether it reads input `i` with its present strides; NULL: only row-major inputs (the plan
+   * inserts copies). */
   bool (*accepts)(const cusp_call *call, int input);
   cusp_status (*prepare)(cusp_call *call); /* NULL: nothing to prepare */
   cusp_status (*run)(cusp_call *call);     /* no allocation; may use cusp_parallel_for */

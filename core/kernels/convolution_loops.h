@@ -1,8 +1,8 @@
 /*
- * The three faces of a convolution as plain loops, for one float type. No include guard: the including file defines REAL and
- * NAME(name). Each is a cusp_range_fn over a task: the output elements of one position (or of one row of the kernel)
- * are made by one thread, in a fixed order.
- */
+ * The three faces of a convolution as plain loops, for one float type. No include guard: the
+ * including file defines REAL and NAME(name). Each is a cusp_range_fn over a task: the output
+ * elements of one position (or of one row of the kernel) are made by one thread, in a fixed
+ * order. */
 
 /** y at the output positions begin <= p < end, flattened. */
 static void NAME(forward)(void *context, int64_t begin, int64_t end) {
@@ -24,7 +24,8 @@ static void NAME(forward)(void *context, int64_t begin, int64_t end) {
       for (int64_t group = 0; group < c->groups; group++)
         for (int64_t channel = 0; channel < group_channels; channel++) {
           const REAL factor = pixel[group * group_channels + channel];
-          const REAL *row = kernel + (index * group_channels + channel) * c->filters + group * group_filters;
+          const REAL *row =
+              kernel + (index * group_channels + channel) * c->filters + group * group_filters;
           for (int64_t filter = 0; filter < group_filters; filter++)
             y[group * group_filters + filter] += factor * row[filter];
         }
@@ -51,7 +52,8 @@ static void NAME(input_gradient)(void *context, int64_t begin, int64_t end) {
       const REAL *cotangent = dy + cusp_position_index(i.batch, at, w->output) * c->filters;
       for (int64_t group = 0; group < c->groups; group++)
         for (int64_t channel = 0; channel < group_channels; channel++) {
-          const REAL *row = kernel + (index * group_channels + channel) * c->filters + group * group_filters;
+          const REAL *row =
+              kernel + (index * group_channels + channel) * c->filters + group * group_filters;
           REAL sum = 0;
           for (int64_t filter = 0; filter < group_filters; filter++)
             sum += cotangent[group * group_filters + filter] * row[filter];

@@ -42,7 +42,8 @@ void cusp_fill(void *to, int64_t count, size_t element_size, const void *value) 
 static cusp_status run_embed(cusp_call *call) {
   cusp_array *out = &call->outputs[0], part;
   const cusp_array *x = &call->inputs[0];
-  cusp_fill(out->data, cusp_array_count(out), cusp_dtype_size(out->dtype), call->n_inputs > 1 ? call->inputs[1].data : NULL);
+  cusp_fill(out->data, cusp_array_count(out), cusp_dtype_size(out->dtype),
+            call->n_inputs > 1 ? call->inputs[1].data : NULL);
   cusp_array_slice(&part, out, call->attrs[1].ints, call->attrs[2].ints, &x->shape);
   cusp_array_copy(&part, x);
   return CUSP_OK;
@@ -61,15 +62,19 @@ static cusp_status run_concatenate(cusp_call *call) {
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ slices at starts computed at run time */
+/* ------------------------------------------------------------------ slices at starts computed at
+ * run time */
 
-/* The part of `whole` of shape `shape` that begins at `starts`, moved inwards where it would reach past an end. */
-static void clamped_slice(cusp_array *part, const cusp_array *whole, const cusp_array *starts, const cusp_shape *shape) {
+/* The part of `whole` of shape `shape` that begins at `starts`, moved inwards where it would reach
+ * past an end. */
+static void clamped_slice(cusp_array *part, const cusp_array *whole, const cusp_array *starts,
+                          const cusp_shape *shape) {
   static const int64_t ones[CUSP_MAX_DIMS] = {1, 1, 1, 1, 1, 1, 1, 1};
   int64_t start[CUSP_MAX_DIMS];
   for (int axis = 0; axis < shape->ndim; axis++) {
     int64_t last = whole->shape.size[axis] - shape->size[axis];
-    int64_t asked = ((const int64_t *)starts->data)[axis * (starts->shape.ndim ? starts->strides[0] : 0)];
+    int64_t asked =
+        ((const int64_t *)starts->data)[axis * (starts->shape.ndim ? starts->strides[0] : 0)];
     start[axis] = asked < 0 ? 0 : asked > last ? last : asked;
   }
   cusp_array_slice(part, whole, start, ones, shape);
@@ -91,7 +96,11 @@ static cusp_status run_dynamic_update(cusp_call *call) {
   return CUSP_OK;
 }
 
-const cusp_kernel cusp_embed_kernels[] = {{.name = "fill and copy", .accepts = accepts_any, .run = run_embed}, {0}};
-const cusp_kernel cusp_concatenate_kernels[] = {{.name = "copies", .accepts = accepts_any, .run = run_concatenate}, {0}};
-const cusp_kernel cusp_dynamic_slice_kernels[] = {{.name = "copy", .accepts = accepts_any, .run = run_dynamic_slice}, {0}};
-const cusp_kernel cusp_dynamic_update_kernels[] = {{.name = "copies", .accepts = accepts_any, .run = run_dynamic_update}, {0}};
+const cusp_kernel cusp_embed_kernels[] = {
+    {.name = "fill and copy", .accepts = accepts_any, .run = run_embed}, {0}};
+const cusp_kernel cusp_concatenate_kernels[] = {
+    {.name = "copies", .accepts = accepts_any, .run = run_concatenate}, {0}};
+const cusp_kernel cusp_dynamic_slice_kernels[] = {
+    {.name = "copy", .accepts = accepts_any, .run = run_dynamic_slice}, {0}};
+const cusp_kernel cusp_dynamic_update_kernels[] = {
+    {.name = "copies", .accepts = accepts_any, .run = run_dynamic_update}, {0}};

@@ -14,7 +14,8 @@ static int64_t panel_count(const cusp_factor *f) {
 
 size_t cusp_factor_bytes(const cusp_factor *f, int64_t rows) {
   const cusp_panel_loops *loops = cusp_panel_loops_find();
-  bool pays = loops && f->dtype == CUSP_FLOAT32 && (double)rows * (double)f->n * (double)f->k > SMALL;
+  bool pays =
+      loops && f->dtype == CUSP_FLOAT32 && (double)rows * (double)f->n * (double)f->k > SMALL;
   return pays ? (size_t)(panel_count(f) * loops->width * f->k) * sizeof(float) : 0;
 }
 
@@ -29,7 +30,8 @@ static void pack_panels(void *context, int64_t begin, int64_t end) {
   const cusp_panel_loops *loops = cusp_panel_loops_find();
   cusp_panel_source source = {f->b, f->trans, f->ldb};
   for (int64_t i = begin; i < end; i++) {
-    int64_t first = i * loops->width, columns = f->n - first < loops->width ? f->n - first : loops->width;
+    int64_t first = i * loops->width,
+            columns = f->n - first < loops->width ? f->n - first : loops->width;
     loops->pack(&source, 0, f->k, first, columns, p->memory + first * f->k);
   }
 }
@@ -39,11 +41,13 @@ void cusp_factor_pack(cusp_factor *f, int64_t rows, void *memory) {
   if (cusp_factor_bytes(f, rows) == 0)
     return;
   packing p = {f, memory};
-  cusp_parallel_for(panel_count(f), 32768 / (cusp_panel_loops_find()->width * f->k + 1) + 1, pack_panels, &p);
+  cusp_parallel_for(panel_count(f), 32768 / (cusp_panel_loops_find()->width * f->k + 1) + 1,
+                    pack_panels, &p);
   f->packed = memory;
 }
 
-static void multiply_packed(const cusp_factor *f, int64_t m, const cusp_panel_rows *a, int beta, float *c, int64_t ldc) {
+static void multiply_packed(const cusp_factor *f, int64_t m, const cusp_panel_rows *a, int beta,
+                            float *c, int64_t ldc) {
   const cusp_panel_loops *loops = cusp_panel_loops_find();
   for (int64_t first = 0; first < f->n; first += loops->width) {
     int64_t columns = f->n - first < loops->width ? f->n - first : loops->width;
@@ -51,13 +55,20 @@ static void multiply_packed(const cusp_factor *f, int64_t m, const cusp_panel_ro
   }
 }
 
-void cusp_factor_multiply(const cusp_factor *f, int64_t m, const void *a, int64_t lda, int beta, void *c, int64_t ldc) {
+void cusp_factor_multiply(const cusp_factor *f, int64_t m, const void *a, int64_t lda, int beta,
+                          void *c, int64_t ldc) {
   if (f->packed) {
     cusp_panel_rows rows = {a, lda, 1};
     multiply_packed(f, m, &rows, beta, c, ldc);
     return;
   }
-  cusp_gemm_task t = {.dtype = f->dtype, .trans_b = f->trans, .m = m, .n = f->n, .k = f->k, .alpha = 1, .beta = beta};
+  cusp_gemm_task t = {.dtype = f->dtype,
+                      .trans_b = f->trans,
+                      .m = m,
+                      .n = f->n,
+                      .k = f->k,
+                      .alpha = 1,
+                      .beta = beta};
   t.a = a;
   t.b = f->b;
   t.c = c;

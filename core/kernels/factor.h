@@ -1,9 +1,9 @@
 #ifndef CUSP_KERNELS_FACTOR_H
 #define CUSP_KERNELS_FACTOR_H
 /*
- * The right factor of many products, each with few rows: the kernel of a recurrent layer, multiplied at every step. It is
- * packed into panels once (panels.h), which at every product would cost as much as a fifth of it. Where packing does not
- * pay the products go to BLAS.
+ * The right factor of many products, each with few rows: the kernel of a recurrent layer,
+ * multiplied at every step. It is packed into panels once (panels.h), which at every product would
+ * cost as much as a fifth of it. Where packing does not pay the products go to BLAS.
  */
 
 #include "../tensor/dtype.h"
@@ -17,11 +17,14 @@ typedef struct cusp_factor {
   const float *packed; /* NULL: not packed */
 } cusp_factor;
 
-/** Bytes that packing takes, for products of `rows` rows in all threads together; 0 where it does not pay. Depends on sizes alone. */
+/** Bytes that packing takes, for products of `rows` rows in all threads together; 0 where it does
+ * not pay. Depends on sizes alone. */
 size_t cusp_factor_bytes(const cusp_factor *factor, int64_t rows);
-/** Packs b (which must be set) into `memory` of that many bytes, aligned to 64; nothing where it does not pay. */
+/** Packs b (which must be set) into `memory` of that many bytes, aligned to 64; nothing where it
+ * does not pay. */
 void cusp_factor_pack(cusp_factor *factor, int64_t rows, void *memory);
 /** c [m, n] = a [m, k] op(b) + beta * c, beta 0 or 1, on the calling thread. */
-void cusp_factor_multiply(const cusp_factor *factor, int64_t m, const void *a, int64_t lda, int beta, void *c, int64_t ldc);
+void cusp_factor_multiply(const cusp_factor *factor, int64_t m, const void *a, int64_t lda,
+                          int beta, void *c, int64_t ldc);
 
 #endif

@@ -11,7 +11,8 @@ CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float32);
 CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float64);
 
 static const cusp_fourier_loops *find_loops(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_fourier_loops_float32) : CUSP_ISA_CHOOSE(cusp_fourier_loops_float64);
+  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_fourier_loops_float32)
+                               : CUSP_ISA_CHOOSE(cusp_fourier_loops_float64);
 }
 
 /* ------------------------------------------------------------------ tables */
@@ -22,7 +23,8 @@ static void put(cusp_dtype dtype, void *table, int64_t index, double re, double 
   cusp_store_double(dtype, (char *)table + (size_t)(2 * index + 1) * size, im);
 }
 
-/** table[index] = exp(-2 pi i k / n), 0 <= k < n. The angle is brought below pi / 4 in whole numbers, to keep all digits. */
+/** table[index] = exp(-2 pi i k / n), 0 <= k < n. The angle is brought below pi / 4 in whole
+ * numbers, to keep all digits. */
 static void put_root(cusp_dtype dtype, void *table, int64_t index, int64_t k, int64_t n) {
   int64_t eighths = 8 * k;
   bool below = eighths > 4 * n;
@@ -44,7 +46,8 @@ static cusp_status new_table(void **table, cusp_dtype dtype, int64_t count) {
 }
 
 /** exp(-2 pi i k step / n) for k < count; count * step <= n. */
-static cusp_status new_roots(void **table, cusp_dtype dtype, int64_t count, int64_t step, int64_t n) {
+static cusp_status new_roots(void **table, cusp_dtype dtype, int64_t count, int64_t step,
+                             int64_t n) {
   CUSP_TRY(new_table(table, dtype, count));
   for (int64_t k = 0; k < count; k++)
     put_root(dtype, *table, k, k * step, n);
@@ -111,8 +114,10 @@ static void free_passes(cusp_fourier_passes *passes) {
   cusp_free(passes);
 }
 
-/** A pass over what is left of a length: `left` points, of which each group of radix * m is one transform. */
-static cusp_status add_pass(cusp_fourier_passes *passes, cusp_dtype dtype, int radix, int64_t left) {
+/** A pass over what is left of a length: `left` points, of which each group of radix * m is one
+ * transform. */
+static cusp_status add_pass(cusp_fourier_passes *passes, cusp_dtype dtype, int radix,
+                            int64_t left) {
   cusp_fourier_pass *pass = &passes->pass[passes->count++];
   *pass = (cusp_fourier_pass){.radix = radix, .m = left / radix};
   CUSP_TRY(new_table(&pass->twiddles, dtype, pass->m * (radix - 1)));
@@ -146,11 +151,13 @@ static cusp_status make_chirp(cusp_fourier_passes *passes, cusp_dtype dtype) {
 }
 
 /** The conjugate chirp, which is even, around a circle of `m` points, divided by m. */
-static void lay_chirp(const cusp_fourier_passes *passes, cusp_dtype dtype, int64_t m, void *re, void *im) {
+static void lay_chirp(const cusp_fourier_passes *passes, cusp_dtype dtype, int64_t m, void *re,
+                      void *im) {
   size_t size = cusp_dtype_size(dtype);
   for (int64_t k = 0; k < passes->n; k++) {
     const char *from = (const char *)passes->chirp + (size_t)(2 * k) * size;
-    double a = cusp_load_double(dtype, from) / (double)m, b = -cusp_load_double(dtype, from + size) / (double)m;
+    double a = cusp_load_double(dtype, from) / (double)m,
+           b = -cusp_load_double(dtype, from + size) / (double)m;
     for (int side = 0; side < 2; side++) {
       size_t at = (size_t)(side && k > 0 ? m - k : k) * size;
       cusp_store_double(dtype, (char *)re + at, a);
@@ -232,7 +239,8 @@ int64_t cusp_fourier_lanes(const cusp_fourier_plan *plan) {
 
 /** Bytes of one of the four buffers. */
 static cusp_status part_bytes(size_t *bytes, const cusp_fourier_plan *plan, int64_t lanes) {
-  CUSP_TRY(cusp_multiply_size(bytes, (size_t)cusp_fourier_width(plan->passes), (size_t)lanes * cusp_dtype_size(plan->what.dtype)));
+  CUSP_TRY(cusp_multiply_size(bytes, (size_t)cusp_fourier_width(plan->passes),
+                              (size_t)lanes * cusp_dtype_size(plan->what.dtype)));
   *bytes = (*bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
   return CUSP_OK;
 }
@@ -242,7 +250,8 @@ cusp_status cusp_fourier_scratch(size_t *bytes, const cusp_fourier_plan *plan, i
   return cusp_multiply_size(bytes, *bytes, 4);
 }
 
-void cusp_fourier_run(const cusp_fourier_plan *plan, int64_t lanes, const void *const in[2], void *const out[2], void *scratch) {
+void cusp_fourier_run(const cusp_fourier_plan *plan, int64_t lanes, const void *const in[2],
+                      void *const out[2], void *scratch) {
   const cusp_fourier_loops *loops = find_loops(plan->what.dtype);
   bool inverse = plan->what.kind == CUSP_FOURIER_FROM_HALF || plan->what.inverse;
   char *work = scratch;

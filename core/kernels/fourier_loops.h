@@ -1,9 +1,10 @@
 /*
- * The loops of cusp_fourier_loops for one float type. A template, no include guard: included with REAL (the type) and
- * NAME(x) (x made unique) defined.
+ * The loops of cusp_fourier_loops for one float type. A template, no include guard: included with
+ * REAL (the type) and NAME(x) (x made unique) defined.
  *
- * A pass of radix r reads x[q + s (p + m k)], k < r, and writes y[q + s (r p + j)], j < r, for p < m and q < s; s is the
- * product of the radices before it and the lanes. Inputs and outputs never overlap, which the compiler has to be told.
+ * A pass of radix r reads x[q + s (p + m k)], k < r, and writes y[q + s (r p + j)], j < r, for p <
+ * m and q < s; s is the product of the radices before it and the lanes. Inputs and outputs never
+ * overlap, which the compiler has to be told.
  */
 
 typedef struct NAME(span) {
@@ -47,7 +48,8 @@ static void NAME(pass3)(const NAME(span) * span, const REAL *twiddles) {
 #pragma GCC ivdep
   for (int64_t q = 0; q < s; q++) {
     REAL sum_r = xr[q + step] + xr[q + 2 * step], sum_i = xi[q + step] + xi[q + 2 * step];
-    REAL turn_r = sine * (xi[q + step] - xi[q + 2 * step]), turn_i = sine * (xr[q + 2 * step] - xr[q + step]);
+    REAL turn_r = sine * (xi[q + step] - xi[q + 2 * step]),
+         turn_i = sine * (xr[q + 2 * step] - xr[q + step]);
     REAL mid_r = xr[q] - half * sum_r, mid_i = xi[q] - half * sum_i;
     yr[q] = xr[q] + sum_r;
     yi[q] = xi[q] + sum_i;
@@ -65,7 +67,8 @@ static void NAME(pass4)(const NAME(span) * span, const REAL *twiddles) {
     REAL even_r = xr[q] + xr[q + 2 * step], even_i = xi[q] + xi[q + 2 * step];
     REAL away_r = xr[q] - xr[q + 2 * step], away_i = xi[q] - xi[q + 2 * step];
     REAL odd_r = xr[q + step] + xr[q + 3 * step], odd_i = xi[q + step] + xi[q + 3 * step];
-    REAL turn_r = xi[q + step] - xi[q + 3 * step], turn_i = xr[q + 3 * step] - xr[q + step]; /* times -i */
+    /* times -i */
+    REAL turn_r = xi[q + step] - xi[q + 3 * step], turn_i = xr[q + 3 * step] - xr[q + step];
     yr[q] = even_r + odd_r;
     yi[q] = even_i + odd_i;
     PUT(q + s, away_r + turn_r, away_i + turn_i, w1);
@@ -109,7 +112,8 @@ typedef struct NAME(folded) {
   REAL less_r[CUSP_FOURIER_MAX_RADIX / 2][CHUNK], less_i[CUSP_FOURIER_MAX_RADIX / 2][CHUNK];
 } NAME(folded);
 
-static void NAME(fold)(NAME(folded) * f, int radix, int64_t step, int64_t width, const REAL *xr, const REAL *xi) {
+static void NAME(fold)(NAME(folded) * f, int radix, int64_t step, int64_t width, const REAL *xr,
+                       const REAL *xi) {
   for (int64_t q = 0; q < width; q++) {
     f->first_r[q] = xr[q];
     f->first_i[q] = xi[q];
@@ -125,8 +129,8 @@ static void NAME(fold)(NAME(folded) * f, int radix, int64_t step, int64_t width,
 }
 
 /** Outputs j and radix - j of an odd radix. */
-static void NAME(put_pair)(const NAME(folded) * f, const NAME(span) * span, int radix, int j, int64_t width, const REAL *roots,
-                           const REAL *w, REAL *yr, REAL *yi) {
+static void NAME(put_pair)(const NAME(folded) * f, const NAME(span) * span, int radix, int j,
+                           int64_t width, const REAL *roots, const REAL *w, REAL *yr, REAL *yi) {
   REAL even_r[CHUNK], even_i[CHUNK], odd_r[CHUNK] = {0}, odd_i[CHUNK] = {0};
   memcpy(even_r, f->first_r, sizeof even_r);
   memcpy(even_i, f->first_i, sizeof even_i);
@@ -147,7 +151,8 @@ static void NAME(put_pair)(const NAME(folded) * f, const NAME(span) * span, int 
 }
 
 /** Any odd radix. */
-static void NAME(pass_odd)(const NAME(span) * span, int radix, const REAL *twiddles, const REAL *roots) {
+static void NAME(pass_odd)(const NAME(span) * span, int radix, const REAL *twiddles,
+                           const REAL *roots) {
   NAME(folded) f = {0};
   OPEN_PASS(radix)
   for (int64_t q = 0; q < s; q += CHUNK) {
@@ -168,9 +173,12 @@ static void NAME(pass_odd)(const NAME(span) * span, int radix, const REAL *twidd
 }
 }
 
-static void NAME(exchange)(cusp_fourier_buffers *b) { *b = (cusp_fourier_buffers){b->other_re, b->other_im, b->re, b->im}; }
+static void NAME(exchange)(cusp_fourier_buffers *b) {
+  *b = (cusp_fourier_buffers){b->other_re, b->other_im, b->re, b->im};
+}
 
-static void NAME(run_passes)(const cusp_fourier_passes *passes, int64_t lanes, cusp_fourier_buffers *b) {
+static void NAME(run_passes)(const cusp_fourier_passes *passes, int64_t lanes,
+                             cusp_fourier_buffers *b) {
   int64_t s = lanes;
   for (int i = 0; i < passes->count; i++) {
     const cusp_fourier_pass *pass = &passes->pass[i];
@@ -191,7 +199,8 @@ static void NAME(run_passes)(const cusp_fourier_passes *passes, int64_t lanes, c
 }
 
 /** Element k of every lane times factors[k], in place. */
-static void NAME(scale)(int64_t n, int64_t lanes, const REAL *factors, REAL *restrict re, REAL *restrict im) {
+static void NAME(scale)(int64_t n, int64_t lanes, const REAL *factors, REAL *restrict re,
+                        REAL *restrict im) {
   for (int64_t k = 0; k < n; k++)
     for (int64_t l = 0; l < lanes; l++) {
       REAL a = re[k * lanes + l], b = im[k * lanes + l];
@@ -201,11 +210,13 @@ static void NAME(scale)(int64_t n, int64_t lanes, const REAL *factors, REAL *res
 }
 
 static void NAME(flip)(cusp_fourier_buffers *b) {
-  *b = (cusp_fourier_buffers){b->im, b->re, b->other_im, b->other_re}; /* turns a forward transform into an inverse one */
+  *b = (cusp_fourier_buffers){b->im, b->re, b->other_im,
+                              b->other_re}; /* turns a forward transform into an inverse one */
 }
 
 /** Bluestein: 2jk = j^2 + k^2 - (k - j)^2 makes the transform a convolution with a chirp. */
-static void NAME(transform)(const cusp_fourier_passes *passes, int64_t lanes, cusp_fourier_buffers *b) {
+static void NAME(transform)(const cusp_fourier_passes *passes, int64_t lanes,
+                            cusp_fourier_buffers *b) {
   const cusp_fourier_passes *longer = passes->convolution;
   if (!longer) {
     NAME(run_passes)(passes, lanes, b);
@@ -226,20 +237,23 @@ static void NAME(transform)(const cusp_fourier_passes *passes, int64_t lanes, cu
 /* ------------------------------------------------------------------ rows into blocks, and back */
 
 /** [lanes, count] with `gap` numbers from one to the next, to [count, lanes]. */
-static void NAME(gather)(int64_t lanes, int64_t count, int64_t row, int64_t gap, const REAL *from, REAL *to) {
+static void NAME(gather)(int64_t lanes, int64_t count, int64_t row, int64_t gap, const REAL *from,
+                         REAL *to) {
   for (int64_t l = 0; l < lanes; l++)
     for (int64_t k = 0; k < count; k++)
       to[k * lanes + l] = from[l * row + k * gap];
 }
 
-static void NAME(spread)(int64_t lanes, int64_t count, int64_t row, int64_t gap, const REAL *from, REAL *to) {
+static void NAME(spread)(int64_t lanes, int64_t count, int64_t row, int64_t gap, const REAL *from,
+                         REAL *to) {
   for (int64_t l = 0; l < lanes; l++)
     for (int64_t k = 0; k < count; k++)
       to[l * row + k * gap] = from[k * lanes + l];
 }
 
 /** Half of a spectrum to all of it: the second half is the conjugate of the first, backwards. */
-static void NAME(load_half)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *xr, const REAL *xi, REAL *re, REAL *im) {
+static void NAME(load_half)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *xr,
+                            const REAL *xi, REAL *re, REAL *im) {
   int64_t n = plan->what.n, count = n / 2 + 1;
   REAL factor = plan->what.doubled ? 1 : (REAL)0.5;
   for (int64_t l = 0; l < lanes; l++, xr += count, xi += count) {
@@ -254,8 +268,10 @@ static void NAME(load_half)(const cusp_fourier_plan *plan, int64_t lanes, const 
   }
 }
 
-/** Half of a spectrum of n points to the spectrum of n / 2 pairs: (X + conj X') + i conj(w) (X - conj X'). */
-static void NAME(load_pairs)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *xr, const REAL *xi, REAL *re, REAL *im) {
+/** Half of a spectrum of n points to the spectrum of n / 2 pairs: (X + conj X') + i conj(w) (X -
+ * conj X'). */
+static void NAME(load_pairs)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *xr,
+                             const REAL *xi, REAL *re, REAL *im) {
   int64_t half = plan->what.n / 2, count = half + 1;
   const REAL *w = plan->twist;
   REAL factor = plan->what.doubled ? 1 : (REAL)0.5;
@@ -265,14 +281,16 @@ static void NAME(load_pairs)(const cusp_fourier_plan *plan, int64_t lanes, const
     for (int64_t k = 1; k < half; k++) {
       REAL sum_r = factor * (xr[k] + xr[half - k]), sum_i = factor * (xi[k] - xi[half - k]);
       REAL less_r = factor * (xr[k] - xr[half - k]), less_i = factor * (xi[k] + xi[half - k]);
-      REAL turned_r = less_r * w[2 * k] + less_i * w[2 * k + 1], turned_i = less_i * w[2 * k] - less_r * w[2 * k + 1];
+      REAL turned_r = less_r * w[2 * k] + less_i * w[2 * k + 1],
+           turned_i = less_i * w[2 * k] - less_r * w[2 * k + 1];
       re[k * lanes + l] = sum_r - turned_i;
       im[k * lanes + l] = sum_i + turned_r;
     }
   }
 }
 
-static void NAME(load)(const cusp_fourier_plan *plan, int64_t lanes, const void *const in[2], const cusp_fourier_buffers *b) {
+static void NAME(load)(const cusp_fourier_plan *plan, int64_t lanes, const void *const in[2],
+                       const cusp_fourier_buffers *b) {
   int64_t n = plan->what.n;
   if (plan->what.kind == CUSP_FOURIER_COMPLEX) {
     NAME(gather)(lanes, n, n, 1, in[0], b->re);
@@ -289,7 +307,8 @@ static void NAME(load)(const cusp_fourier_plan *plan, int64_t lanes, const void 
 }
 
 /** The spectrum of n / 2 pairs Z to that of n points: ((Z + conj Z') - i w (Z - conj Z')) / 2. */
-static void NAME(store_pairs)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *re, const REAL *im, REAL *yr, REAL *yi) {
+static void NAME(store_pairs)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *re,
+                              const REAL *im, REAL *yr, REAL *yi) {
   int64_t half = plan->what.n / 2, count = half + 1;
   const REAL *w = plan->twist;
   REAL factor = plan->what.doubled ? 1 : (REAL)0.5;
@@ -306,7 +325,8 @@ static void NAME(store_pairs)(const cusp_fourier_plan *plan, int64_t lanes, cons
   }
 }
 
-static void NAME(store_half)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *re, const REAL *im, REAL *yr, REAL *yi) {
+static void NAME(store_half)(const cusp_fourier_plan *plan, int64_t lanes, const REAL *re,
+                             const REAL *im, REAL *yr, REAL *yi) {
   int64_t count = plan->what.n / 2 + 1;
   REAL factor = plan->what.doubled ? 2 : 1;
   for (int64_t l = 0; l < lanes; l++, yr += count, yi += count) {
@@ -319,13 +339,15 @@ static void NAME(store_half)(const cusp_fourier_plan *plan, int64_t lanes, const
   }
 }
 
-static void NAME(store)(const cusp_fourier_plan *plan, int64_t lanes, const cusp_fourier_buffers *b, void *const out[2]) {
+static void NAME(store)(const cusp_fourier_plan *plan, int64_t lanes, const cusp_fourier_buffers *b,
+                        void *const out[2]) {
   int64_t n = plan->what.n;
   if (plan->what.kind == CUSP_FOURIER_COMPLEX) {
     NAME(spread)(lanes, n, n, 1, b->re, out[0]);
     NAME(spread)(lanes, n, n, 1, b->im, out[1]);
   } else if (plan->what.kind == CUSP_FOURIER_REAL) {
-    (plan->halved ? NAME(store_pairs) : NAME(store_half))(plan, lanes, b->re, b->im, out[0], out[1]);
+    (plan->halved ? NAME(store_pairs) : NAME(store_half))(plan, lanes, b->re, b->im, out[0],
+                                                          out[1]);
   } else if (plan->halved) {
     NAME(spread)(lanes, n / 2, n, 2, b->re, out[0]);
     NAME(spread)(lanes, n / 2, n, 2, b->im, (REAL *)out[0] + 1);
@@ -334,7 +356,8 @@ static void NAME(store)(const cusp_fourier_plan *plan, int64_t lanes, const cusp
   }
 }
 
-const cusp_fourier_loops CUSP_ISA(NAME(cusp_fourier_loops)) = {NAME(transform), NAME(load), NAME(store)};
+const cusp_fourier_loops CUSP_ISA(NAME(cusp_fourier_loops)) = {NAME(transform), NAME(load),
+                                                               NAME(store)};
 
 #undef PUT
 #undef OPEN_PASS

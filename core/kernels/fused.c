@@ -7,8 +7,10 @@
 #include <string.h>
 
 #define ALIGN(bytes) (((int64_t)(bytes) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT)
-#define TILE_BYTES (24 * 1024) /* what a tile's streams and buffers may take of the first-level cache */
-#define CHUNK_NANOSECONDS 16e3 /* a chunk of a reduction is worth its own accumulators from here on */
+/* what a tile's streams and buffers may take of the first-level cache */
+#define TILE_BYTES (24 * 1024)
+/* a chunk of a reduction is worth its own accumulators from here on */
+#define CHUNK_NANOSECONDS 16e3
 #define THREAD_NANOSECONDS 8e3
 #define TRANSPOSED_PIECE 128 /* columns of a tile; a line of each fits the first-level cache */
 
@@ -32,7 +34,8 @@ static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype ==
 
 /* ------------------------------------------------------------------ axes */
 
-/** Strides of the reduced outputs over the program's axes: row-major over the kept ones, 0 along the reduced ones. */
+/** Strides of the reduced outputs over the program's axes: row-major over the kept ones, 0 along
+ * the reduced ones. */
 static int64_t reduced_strides(const cusp_fused_program *program, int64_t strides[CUSP_MAX_DIMS]) {
   int64_t count = 1;
   for (int axis = program->shape.ndim - 1; axis >= 0; axis--) {
@@ -43,7 +46,8 @@ static int64_t reduced_strides(const cusp_fused_program *program, int64_t stride
   return count;
 }
 
-/** Collapses the axes over all inputs, the row-major outputs and the reduced ones; keeps reduced and kept axes apart. */
+/** Collapses the axes over all inputs, the row-major outputs and the reduced ones; keeps reduced
+ * and kept axes apart. */
 static void collapse(builder *b) {
   const cusp_fused_program *program = b->program;
   cusp_fused *plan = b->plan;
@@ -53,7 +57,8 @@ static void collapse(builder *b) {
   memcpy(strides, program->input_strides, (size_t)n * sizeof *strides);
   cusp_strides_row_major(strides[n], &program->shape);
   const int64_t count = reduced_strides(program, strides[n + 1]);
-  plan->ndim = cusp_collapse_axes(program->shape.ndim, plan->size, n + 1 + b->has_reduction, strides);
+  plan->ndim =
+      cusp_collapse_axes(program->shape.ndim, plan->size, n + 1 + b->has_reduction, strides);
   plan->columns = plan->size[plan->ndim - 1];
   plan->rows = plan->total / plan->columns;
   for (int i = 0; i < n; i++)
@@ -102,16 +107,19 @@ static int new_register(builder *b, int32_t size, register_level level) {
   return reg;
 }
 
-static void add_call(builder *b, cusp_vector_fn function, int result, int arity, const int16_t *operand) {
+static void add_call(builder *b, cusp_vector_fn function, int result, int arity,
+                     const int16_t *operand) {
   fused_step *step = &b->plan->steps[b->plan->n_steps++];
-  *step = (fused_step){.function = function, .result = (int16_t)result, .arity = (int8_t)arity, .output = -1};
+  *step = (fused_step){
+      .function = function, .result = (int16_t)result, .arity = (int8_t)arity, .output = -1};
   for (int k = 0; k < arity; k++) {
     step->operand[k] = operand[k];
     step->step[k] = b->plan->level[operand[k]] == LEVEL_ELEMENT;
   }
 }
 
-/** A register of its own for `reg`, converted; stored outputs that are inputs, and 16-bit floats to be reduced, need one. */
+/** A register of its own for `reg`, converted; stored outputs that are inputs, and 16-bit floats to
+ * be reduced, need one. */
 static int add_conversion(builder *b, int reg, cusp_vector_fn function, int32_t size) {
   const int result = new_register(b, size, LEVEL_ELEMENT);
   add_call(b, function, result, 1, (int16_t[]){(int16_t)reg});
@@ -125,10 +133,12 @@ static void add_reduction(builder *b, int output, int reg, cusp_dtype dtype) {
   else if (b->plan->level[reg] != LEVEL_ELEMENT)
     reg = add_conversion(b, reg, cusp_vector_find(CUSP_VECTOR_copy, dtype), b->size[reg]);
   out->reg = (int16_t)reg;
-  b->plan->steps[b->plan->n_steps++] = (fused_step){.operand = {(int16_t)reg}, .step = {1}, .arity = 1, .output = (int8_t)output};
+  b->plan->steps[b->plan->n_steps++] =
+      (fused_step){.operand = {(int16_t)reg}, .step = {1}, .arity = 1, .output = (int8_t)output};
 }
 
-/** What follows the definition of `reg`: its reductions, and copies where it is an input or stored twice. */
+/** What follows the definition of `reg`: its reductions, and copies where it is an input or stored
+ * twice. */
 static void add_outputs_of(builder *b, int reg, cusp_dtype dtype) {
   const cusp_fused_program *program = b->program;
   for (int k = 0; k < program->n_outputs; k++) {
@@ -141,7 +151,8 @@ static void add_outputs_of(builder *b, int reg, cusp_dtype dtype) {
     }
     out->reg = (int16_t)reg;
     if (reg < program->n_inputs || b->stored[reg])
-      out->reg = (int16_t)add_conversion(b, reg, cusp_vector_find(CUSP_VECTOR_copy, dtype), out->size);
+      out->reg =
+          (int16_t)add_conversion(b, reg, cusp_vector_find(CUSP_VECTOR_copy, dtype), out->size);
     b->stored[out->reg] = (int8_t)(k + 1);
   }
 }
@@ -162,7 +173,8 @@ static void add_instructions_of(builder *b, register_level wanted) {
     const cusp_fused_instruction *instruction = &program->instructions[i];
     if (b->plan->level[instruction->result] != (int)wanted)
       continue;
-    add_call(b, instruction->function, instruction->result, instruction->arity, instruction->operand);
+    add_call(b, instruction->function, instruction->result, instruction->arity,
+             instruction->operand);
     if (wanted == LEVEL_ELEMENT)
       add_outputs_of(b, instruction->result, instruction->dtype);
   }
@@ -170,15 +182,17 @@ static void add_instructions_of(builder *b, register_level wanted) {
 
 /** The steps, those of coarser levels first, which keeps every definition before its uses. */
 static void add_steps(builder *b) {
-  static const register_level levels[] = {[INPUT_FLAT] = LEVEL_ELEMENT, [INPUT_ONE] = LEVEL_RUN,      [INPUT_REPEATED] = LEVEL_ELEMENT,
-                                          [INPUT_ROW] = LEVEL_ELEMENT,  [INPUT_ROW_ONE] = LEVEL_TILE, [INPUT_GATHERED] = LEVEL_ELEMENT};
+  static const register_level levels[] = {
+      [INPUT_FLAT] = LEVEL_ELEMENT, [INPUT_ONE] = LEVEL_RUN,      [INPUT_REPEATED] = LEVEL_ELEMENT,
+      [INPUT_ROW] = LEVEL_ELEMENT,  [INPUT_ROW_ONE] = LEVEL_TILE, [INPUT_GATHERED] = LEVEL_ELEMENT};
   const cusp_fused_program *program = b->program;
   cusp_fused *plan = b->plan;
   plan->n_steps = 0;
   for (int i = 0; i < program->n_inputs; i++)
     plan->level[i] = (int8_t)levels[plan->inputs[i].kind];
   for (int i = 0; i < program->n_instructions; i++)
-    plan->level[program->instructions[i].result] = (int8_t)level_of_result(b, &program->instructions[i]);
+    plan->level[program->instructions[i].result] =
+        (int8_t)level_of_result(b, &program->instructions[i]);
   add_instructions_of(b, LEVEL_RUN);
   plan->n_run_steps = plan->n_steps;
   add_instructions_of(b, LEVEL_TILE);
@@ -188,7 +202,8 @@ static void add_steps(builder *b) {
   add_instructions_of(b, LEVEL_ELEMENT);
 }
 
-/** Inputs in memory of the same element size that later steps read: written in place too early, they would be lost. */
+/** Inputs in memory of the same element size that later steps read: written in place too early,
+ * they would be lost. */
 static uint32_t late_readers(const cusp_fused *plan, int reg, int32_t size) {
   uint32_t readers = 0;
   int at = plan->n_steps;
@@ -199,7 +214,8 @@ static uint32_t late_readers(const cusp_fused *plan, int reg, int32_t size) {
     if (s > at)
       for (int k = 0; k < step->arity; k++) {
         const int input = step->operand[k];
-        if (input < plan->n_inputs && plan->inputs[input].kind == INPUT_FLAT && plan->inputs[input].size == size)
+        if (input < plan->n_inputs && plan->inputs[input].kind == INPUT_FLAT &&
+            plan->inputs[input].size == size)
           readers |= 1u << input;
       }
   }
@@ -216,9 +232,12 @@ static void find_last_uses(builder *b) {
       b->last_use[b->plan->steps[s].operand[k]] = s;
 }
 
-static void take_buffer(builder *b, int reg) { b->slot[reg] = b->n_free > 0 ? b->free_slots[--b->n_free] : b->n_buffers++; }
+static void take_buffer(builder *b, int reg) {
+  b->slot[reg] = b->n_free > 0 ? b->free_slots[--b->n_free] : b->n_buffers++;
+}
 
-/** Gives back the buffers of operands that die at step `s`: those of `size` bytes an element, or of the other sizes. */
+/** Gives back the buffers of operands that die at step `s`: those of `size` bytes an element, or of
+ * the other sizes. */
 static void drop_operands(builder *b, int s, int32_t size, bool same_size) {
   const fused_step *step = &b->plan->steps[s];
   for (int k = 0; k < step->arity; k++) {
@@ -232,9 +251,9 @@ static void drop_operands(builder *b, int s, int32_t size, bool same_size) {
 }
 
 /**
- * Numbers the tile buffers: gathered inputs hold theirs from the start, results from their step; a buffer whose value
- * has been read for the last time is given out again, to the very result of that step if the sizes agree (a vector
- * function may write over its operand).
+ * Numbers the tile buffers: gathered inputs hold theirs from the start, results from their step; a
+ * buffer whose value has been read for the last time is given out again, to the very result of that
+ * step if the sizes agree (a vector function may write over its operand).
  */
 static void assign_buffers(builder *b) {
   cusp_fused *plan = b->plan;
@@ -269,7 +288,8 @@ static void assign_buffers(builder *b) {
     plan->fold_offset = b->n_buffers++;
 }
 
-/** Elements of a tile: all that flows through it should stay in the first-level cache, and the buffers fit the scratch. */
+/** Elements of a tile: all that flows through it should stay in the first-level cache, and the
+ * buffers fit the scratch. */
 static int64_t tile_elements(const builder *b) {
   const cusp_fused *plan = b->plan;
   int64_t bytes = (int64_t)b->n_buffers * b->unit;
@@ -280,12 +300,14 @@ static int64_t tile_elements(const builder *b) {
   const int64_t most = b->n_buffers == 0 ? 16384 : 4096;
   int64_t elements = TILE_BYTES / (bytes > 0 ? bytes : 1);
   elements = elements < 256 ? 256 : elements > most ? most : elements;
-  const int64_t fitting = b->n_buffers == 0 ? elements : FUSED_SCRATCH_BYTES / ((int64_t)b->n_buffers * b->unit);
+  const int64_t fitting =
+      b->n_buffers == 0 ? elements : FUSED_SCRATCH_BYTES / ((int64_t)b->n_buffers * b->unit);
   elements = elements < fitting ? elements : fitting;
   return elements / 64 * 64;
 }
 
-/** Turns buffer numbers into offsets, now that a tile's size is known, and lists the registers that have one. */
+/** Turns buffer numbers into offsets, now that a tile's size is known, and lists the registers that
+ * have one. */
 static void place_buffers(builder *b, int64_t elements) {
   cusp_fused *plan = b->plan;
   const int64_t bytes = elements * b->unit;
@@ -314,7 +336,8 @@ static void reset(builder *b) {
   for (int i = 0; i < program->n_inputs; i++)
     b->size[i] = (int32_t)cusp_dtype_size(program->input_dtype[i]);
   for (int i = 0; i < program->n_instructions; i++)
-    b->size[program->instructions[i].result] = (int32_t)cusp_dtype_size(program->instructions[i].dtype);
+    b->size[program->instructions[i].result] =
+        (int32_t)cusp_dtype_size(program->instructions[i].dtype);
   for (int k = 0; k < program->n_outputs; k++)
     b->every_element[program->output_register[k]] = true;
   for (int reg = 0; reg < program->n_registers; reg++)
@@ -322,19 +345,21 @@ static void reset(builder *b) {
 }
 
 /**
- * Whether an input's columns lie further apart than its rows: then short pieces of many rows in turn find what they need in the
- * cache lines that the row above brought in.
+ * Whether an input's columns lie further apart than its rows: then short pieces of many rows in
+ * turn find what they need in the cache lines that the row above brought in.
  */
 static bool lies_transposed(const cusp_fused *plan) {
   for (int i = 0; i < plan->n_inputs && plan->ndim > 1; i++) {
     const fused_input *input = &plan->inputs[i];
-    if (input->kind == INPUT_GATHERED && llabs(input->strides[plan->ndim - 2]) < llabs(input->strides[plan->ndim - 1]))
+    if (input->kind == INPUT_GATHERED &&
+        llabs(input->strides[plan->ndim - 2]) < llabs(input->strides[plan->ndim - 1]))
       return true;
   }
   return false;
 }
 
-/** Lays out steps and buffers for tiles of whole rows or of pieces of rows; false if whole rows do not fit a tile. */
+/** Lays out steps and buffers for tiles of whole rows or of pieces of rows; false if whole rows do
+ * not fit a tile. */
 static bool lay_out(builder *b, bool by_row) {
   cusp_fused *plan = b->plan;
   plan->by_row = by_row;
@@ -344,7 +369,8 @@ static bool lay_out(builder *b, bool by_row) {
     plan->inputs[i].kind = classify(plan, plan->inputs[i].strides);
     flat &= plan->inputs[i].kind == INPUT_FLAT || plan->inputs[i].kind == INPUT_ONE;
   }
-  if (!by_row && !flat && plan->columns >= 512) /* rows long enough for one call each: nothing need be copied */
+  /* rows long enough for one call each: nothing need be copied */
+  if (!by_row && !flat && plan->columns >= 512)
     return false;
   add_steps(b);
   find_last_uses(b);
@@ -373,9 +399,13 @@ static bool lay_out(builder *b, bool by_row) {
 static double element_cost(const cusp_fused *plan) {
   double cost = 0.05;
   for (int s = plan->n_run_steps + plan->n_tile_steps; s < plan->n_steps; s++)
-    cost += plan->steps[s].function == NULL ? 0.1 : cusp_vector_is_slow(plan->steps[s].function) ? 1.0 : 0.1;
+    cost += plan->steps[s].function == NULL                ? 0.1
+            : cusp_vector_is_slow(plan->steps[s].function) ? 1.0
+                                                           : 0.1;
   for (int i = 0; i < plan->n_inputs; i++)
-    cost += plan->inputs[i].kind == INPUT_GATHERED ? 0.4 : plan->inputs[i].kind == INPUT_FLAT ? 0.05 : 0;
+    cost += plan->inputs[i].kind == INPUT_GATHERED ? 0.4
+            : plan->inputs[i].kind == INPUT_FLAT   ? 0.05
+                                                   : 0;
   return cost;
 }
 
@@ -414,8 +444,10 @@ static void share_out(builder *b) {
   if (kept[0] != 0) {
     plan->split = SPLIT_ENTRIES;
     plan->split_count = plan->size[0];
-    plan->grain = at_least_one(THREAD_NANOSECONDS / (cost * (double)(plan->total / plan->size[0])) + 0.5);
-    if (plan->tile_rows > plan->entry_rows) /* whole entries: sums do not depend on where a thread begins */
+    plan->grain =
+        at_least_one(THREAD_NANOSECONDS / (cost * (double)(plan->total / plan->size[0])) + 0.5);
+    /* whole entries: sums do not depend on where a thread begins */
+    if (plan->tile_rows > plan->entry_rows)
       plan->tile_rows = plan->tile_rows / plan->entry_rows * plan->entry_rows;
     return;
   }
@@ -464,7 +496,8 @@ static cusp_status check_reducer(fused_output *out, cusp_dtype dtype) {
   out->combine = cusp_reduce_find_combine(out->reducer, out->dtype);
   out->finish = is_half(dtype) ? cusp_vector_find_cast(CUSP_FLOAT32, dtype) : NULL;
   if (!out->reduce_rows || !out->combine)
-    return cusp_fail(CUSP_EUNSUPPORTED, "this reduction is not defined for %s", cusp_dtype_name(dtype));
+    return cusp_fail(CUSP_EUNSUPPORTED, "this reduction is not defined for %s",
+                     cusp_dtype_name(dtype));
   cusp_reduce_identity(out->reducer, out->dtype, &out->identity);
   return CUSP_OK;
 }
@@ -476,8 +509,10 @@ static cusp_status check_program(builder *b) {
     dtype[i] = program->input_dtype[i];
   for (int i = 0; i < program->n_instructions; i++) {
     if (!program->instructions[i].function)
-      return cusp_fail(CUSP_EUNSUPPORTED, "an elementwise operation is not defined for its operands' dtype (its result is %s)",
-                       cusp_dtype_name(program->instructions[i].dtype));
+      return cusp_fail(
+          CUSP_EUNSUPPORTED,
+          "an elementwise operation is not defined for its operands' dtype (its result is %s)",
+          cusp_dtype_name(program->instructions[i].dtype));
     dtype[program->instructions[i].result] = program->instructions[i].dtype;
   }
   for (int k = 0; k < program->n_outputs; k++) {

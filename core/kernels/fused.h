@@ -1,10 +1,10 @@
 #ifndef CUSP_KERNELS_FUSED_H
 #define CUSP_KERNELS_FUSED_H
 /*
- * The tiled loop: a straight-line program of vector functions over one iteration space, tile by tile so that
- * intermediate values stay in L1, optionally ending in a reduction. A single elementwise node is a program of one
- * instruction: this is the only executor of elementwise work.
- */
+ * The tiled loop: a straight-line program of vector functions over one iteration space, tile by
+ * tile so that intermediate values stay in L1, optionally ending in a reduction. A single
+ * elementwise node is a program of one instruction: this is the only executor of elementwise
+ * work. */
 
 #include "../tensor/array.h"
 #include "vector.h"
@@ -14,7 +14,8 @@
 #define CUSP_FUSED_MAX_INSTRUCTIONS 64
 #define CUSP_FUSED_MAX_REGISTERS 96
 
-/** register = fn(registers...). Registers 0 .. n_inputs-1 are the inputs; each other register is written once. */
+/** register = fn(registers...). Registers 0 .. n_inputs-1 are the inputs; each other register is
+ * written once. */
 typedef struct cusp_fused_instruction {
   cusp_vector_fn function;
   cusp_dtype dtype; /* of the result */
@@ -35,12 +36,15 @@ typedef struct cusp_fused_program {
 } cusp_fused_program;
 
 typedef struct cusp_fused cusp_fused;
-/** Prepares a program (collapses axes, assigns tiles, chooses loops). Fails with CUSP_EUNSUPPORTED for a missing function. */
+/** Prepares a program (collapses axes, assigns tiles, chooses loops). Fails with CUSP_EUNSUPPORTED
+ * for a missing function. */
 CUSP_NODISCARD cusp_status cusp_fused_new(cusp_fused **out, const cusp_fused_program *program);
 void cusp_fused_free(cusp_fused *fused);
 /** Bytes of scratch that cusp_fused_run needs (for all threads). */
 size_t cusp_fused_workspace(const cusp_fused *fused);
-/** inputs[i] is input i's first element; outputs may be the memory of an input with the same row-major layout and element size. */
-void cusp_fused_run(const cusp_fused *fused, const void *const *inputs, void *const *outputs, void *workspace);
+/** inputs[i] is input i's first element; outputs may be the memory of an input with the same
+ * row-major layout and element size. */
+void cusp_fused_run(const cusp_fused *fused, const void *const *inputs, void *const *outputs,
+                    void *workspace);
 
 #endif

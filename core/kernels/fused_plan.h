@@ -1,12 +1,13 @@
 #ifndef CUSP_KERNELS_FUSED_PLAN_H
 #define CUSP_KERNELS_FUSED_PLAN_H
 /*
- * What cusp_fused_new decides once and cusp_fused_run follows. Between fused.c and fused_run.c only.
+ * What cusp_fused_new decides once and cusp_fused_run follows. Between fused.c and fused_run.c
+ * only.
  *
- * The iteration space, axes collapsed, is `rows` rows of `columns` elements in row-major order. A tile is some whole rows
- * (short rows), or a piece of one row (long rows: `by_row`). Within a tile all elements are contiguous, so every step is one
- * call of a vector function over the tile.
- */
+ * The iteration space, axes collapsed, is `rows` rows of `columns` elements in row-major order. A
+ * tile is some whole rows (short rows), or a piece of one row (long rows: `by_row`). Within a tile
+ * all elements are contiguous, so every step is one call of a vector function over the
+ * tile. */
 
 #include "fused.h"
 #include "reduce_functions.h"
@@ -17,12 +18,13 @@
 
 /** How a tile's elements of an input are reached. */
 typedef enum input_kind {
-  INPUT_FLAT,     /* row-major over the whole space: straight from memory */
-  INPUT_ONE,      /* one element for all */
-  INPUT_REPEATED, /* the same row again and again (a bias), rows short: a tile of it is made once a run */
-  INPUT_ROW,      /* by_row: contiguous within a row, straight from memory */
-  INPUT_ROW_ONE,  /* by_row: one element for a whole row */
-  INPUT_GATHERED  /* any strides: copied into a tile buffer */
+  INPUT_FLAT, /* row-major over the whole space: straight from memory */
+  INPUT_ONE,  /* one element for all */
+  /* the same row again and again (a bias), rows short: a tile of it is made once a run */
+  INPUT_REPEATED,
+  INPUT_ROW,     /* by_row: contiguous within a row, straight from memory */
+  INPUT_ROW_ONE, /* by_row: one element for a whole row */
+  INPUT_GATHERED /* any strides: copied into a tile buffer */
 } input_kind;
 
 /** How often a register is computed: operands that vary less are read with step 0. */
@@ -36,7 +38,8 @@ typedef struct fused_input {
   input_kind kind;
   int32_t size;                   /* bytes of an element */
   int64_t strides[CUSP_MAX_DIMS]; /* elements, over the collapsed axes */
-  int64_t offset;                 /* GATHERED: of its tile in the scratch; REPEATED: in the workspace; bytes */
+  /* GATHERED: of its tile in the scratch; REPEATED: in the workspace; bytes */
+  int64_t offset;
 } fused_input;
 
 /** A register whose memory is known before the tiles: its offset in the scratch, bytes. */
@@ -57,8 +60,9 @@ typedef struct fused_output {
   int16_t reg;
   int32_t size; /* bytes of an element of the result */
   /* stored */
-  uint32_t late_readers; /* inputs read after `reg` is written: where one is the same memory, the tile is staged */
-  int64_t staging;       /* offset of the staging tile in the scratch; -1: never needed */
+  /* inputs read after `reg` is written: where one is the same memory, the tile is staged */
+  uint32_t late_readers;
+  int64_t staging; /* offset of the staging tile in the scratch; -1: never needed */
   /* reduced */
   cusp_dtype dtype; /* of the accumulators: float32 for the 16-bit floats */
   int32_t accumulator_size;
@@ -75,7 +79,9 @@ typedef struct fused_output {
 typedef enum fused_split {
   SPLIT_TILES,   /* nothing is reduced across tiles */
   SPLIT_ENTRIES, /* entries of axis 0, which is kept: each has accumulators of its own */
-  SPLIT_CHUNKS   /* axis 0 is reduced: a fixed number of chunks, each with a copy of the accumulators, combined in order */
+  /* axis 0 is reduced: a fixed number of chunks, each with a copy of the accumulators, combined in
+     order */
+  SPLIT_CHUNKS
 } fused_split;
 
 struct cusp_fused {
@@ -85,7 +91,8 @@ struct cusp_fused {
   bool by_row;
   int64_t tile_rows;     /* rows of a tile (1 if by_row) */
   int64_t piece, pieces; /* columns of a tile; tiles of a row */
-  bool down_columns;     /* by_row: tiles follow one another down the rows, as some input lies transposed */
+  /* by_row: tiles follow one another down the rows, as some input lies transposed */
+  bool down_columns;
   int n_inputs, n_outputs, n_steps, n_run_steps, n_tile_steps;
   fused_input inputs[CUSP_FUSED_MAX_INPUTS];
   fused_output outputs[CUSP_FUSED_MAX_OUTPUTS];
@@ -99,7 +106,8 @@ struct cusp_fused {
   bool may_alias; /* some output has late readers */
   fused_split split;
   int64_t split_count, grain, n_chunks, entry_rows;
-  int64_t partials;     /* workspace offset of the chunks' accumulators, in order of chunk and output */
+  /* workspace offset of the chunks' accumulators, in order of chunk and output */
+  int64_t partials;
   size_t partial_bytes; /* of one chunk */
   int64_t partial_offset[CUSP_FUSED_MAX_OUTPUTS];
   size_t workspace_bytes;

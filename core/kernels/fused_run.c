@@ -10,7 +10,8 @@ typedef struct run_state {
   const void *const *inputs;
   void *const *outputs;
   char *workspace;
-  uint32_t staged;                  /* outputs whose tiles are copied at the end, because an input is the same memory */
+  /* outputs whose tiles are copied at the end, because an input is the same memory */
+  uint32_t staged;
   uint64_t values[FUSED_REGISTERS]; /* of registers with one value for the run */
 } run_state;
 
@@ -48,43 +49,49 @@ static int64_t rows_in_a_run(const cusp_fused *plan, int64_t row, int64_t n_rows
 
 /* ------------------------------------------------------------------ gathering */
 
-#define GATHER(NAME, T)                                                                                              \
-  static void NAME(T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) { \
-    for (int64_t row = 0; row < rows; row++, from += row_stride, to += columns) {                                    \
-      if (column_stride == 1) {                                                                                      \
-        for (int64_t column = 0; column < columns; column++)                                                         \
-          to[column] = from[column];                                                                                 \
-      } else if (column_stride == 0) {                                                                               \
-        const T value = *from;                                                                                       \
-        for (int64_t column = 0; column < columns; column++)                                                         \
-          to[column] = value;                                                                                        \
-      } else {                                                                                                       \
-        for (int64_t column = 0; column < columns; column++)                                                         \
-          to[column] = from[column * column_stride];                                                                 \
-      }                                                                                                              \
-    }                                                                                                                \
+#define GATHER(NAME, T)                                                                     \
+  static void NAME(T *to, const T *from, int64_t rows, int64_t columns, int64_t row_stride, \
+                   int64_t column_stride) {                                                 \
+    for (int64_t row = 0; row < rows; row++, from += row_stride, to += columns) {           \
+      if (column_stride == 1) {                                                             \
+        for (int64_t column = 0; column < columns; column++)                                \
+          to[column] = from[column];                                                        \
+      } else if (column_stride == 0) {                                                      \
+        const T value = *from;                                                              \
+        for (int64_t column = 0; column < columns; column++)                                \
+          to[column] = value;                                                               \
+      } else {                                                                              \
+        for (int64_t column = 0; column < columns; column++)                                \
+          to[column] = from[column * column_stride];                                        \
+      }                                                                                     \
+    }                                                                                       \
   }
 GATHER(gather_1, uint8_t)
 GATHER(gather_2, uint16_t)
 GATHER(gather_4, uint32_t)
 GATHER(gather_8, uint64_t)
 
-static void gather_block(char *to, const char *from, int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, int size) {
+static void gather_block(char *to, const char *from, int64_t rows, int64_t columns,
+                         int64_t row_stride, int64_t column_stride, int size) {
   switch (size) {
   case 1: gather_1((void *)to, (const void *)from, rows, columns, row_stride, column_stride); break;
   case 2: gather_2((void *)to, (const void *)from, rows, columns, row_stride, column_stride); break;
   case 4: gather_4((void *)to, (const void *)from, rows, columns, row_stride, column_stride); break;
-  default: gather_8((void *)to, (const void *)from, rows, columns, row_stride, column_stride); break;
+  default:
+    gather_8((void *)to, (const void *)from, rows, columns, row_stride, column_stride);
+    break;
   }
 }
 
 /** Copies the tile's elements of an input of any strides into `to`. */
-static void gather(const cusp_fused *plan, const fused_input *input, const char *base, char *to, int64_t row, int64_t n_rows,
-                   int64_t column, int64_t n_columns) {
-  const int64_t inner = input->strides[plan->ndim - 1], outer = plan->ndim > 1 ? input->strides[plan->ndim - 2] : 0;
+static void gather(const cusp_fused *plan, const fused_input *input, const char *base, char *to,
+                   int64_t row, int64_t n_rows, int64_t column, int64_t n_columns) {
+  const int64_t inner = input->strides[plan->ndim - 1],
+                outer = plan->ndim > 1 ? input->strides[plan->ndim - 2] : 0;
   while (n_rows > 0) {
     const int64_t count = rows_in_a_run(plan, row, n_rows);
-    const char *from = base + (row_offset(plan, input->strides, row) + column * inner) * input->size;
+    const char *from =
+        base + (row_offset(plan, input->strides, row) + column * inner) * input->size;
     gather_block(to, from, count, n_columns, outer, inner, input->size);
     to += count * n_columns * input->size;
     row += count;
@@ -93,7 +100,8 @@ static void gather(const cusp_fused *plan, const fused_input *input, const char 
 }
 
 /** Fills the tile of an input that is the same row again and again, doubling what is there. */
-static void repeat_row(const cusp_fused *plan, const fused_input *input, const char *base, char *to) {
+static void repeat_row(const cusp_fused *plan, const fused_input *input, const char *base,
+                       char *to) {
   const int64_t row = plan->columns * input->size, all = plan->tile_rows * row;
   gather_block(to, base, 1, plan->columns, 0, input->strides[plan->ndim - 1], input->size);
   for (int64_t done = row; done < all; done *= 2)
@@ -108,10 +116,11 @@ static void combine(const fused_output *out, int64_t n, void *accumulators, cons
 }
 
 /**
- * Combines `rows` rows of `columns` elements into one. Short rows are folded in halves, so that calls stay long
- * (and sums are pairwise); long ones go one by one.
+ * Combines `rows` rows of `columns` elements into one. Short rows are folded in halves, so that
+ * calls stay long (and sums are pairwise); long ones go one by one.
  */
-static void fold_rows(const fused_output *out, int64_t rows, int64_t columns, const char *x, char *scratch, char *accumulators) {
+static void fold_rows(const fused_output *out, int64_t rows, int64_t columns, const char *x,
+                      char *scratch, char *accumulators) {
   const int64_t bytes = columns * out->accumulator_size;
   if (rows < 4 || columns >= 256) {
     for (int64_t row = 0; row < rows; row++)
@@ -131,14 +140,15 @@ static void fold_rows(const fused_output *out, int64_t rows, int64_t columns, co
   combine(out, columns, accumulators, scratch);
 }
 
-static void reduce_tile(const worker *w, const fused_output *out, const char *x, char *accumulators, int64_t row, int64_t n_rows,
-                        int64_t column, int64_t n_columns) {
+static void reduce_tile(const worker *w, const fused_output *out, const char *x, char *accumulators,
+                        int64_t row, int64_t n_rows, int64_t column, int64_t n_columns) {
   const cusp_fused *plan = w->plan;
   const bool inner_reduced = out->strides[plan->ndim - 1] == 0;
   const int64_t outer = plan->ndim > 1 ? out->strides[plan->ndim - 2] : 0;
   while (n_rows > 0) {
     const int64_t count = rows_in_a_run(plan, row, n_rows);
-    char *to = accumulators + (row_offset(plan, out->strides, row) + (inner_reduced ? 0 : column)) * out->accumulator_size;
+    char *to = accumulators + (row_offset(plan, out->strides, row) + (inner_reduced ? 0 : column)) *
+                                  out->accumulator_size;
     if (inner_reduced && outer == 0)
       out->reduce_rows(1, count * n_columns, x, to);
     else if (inner_reduced)
@@ -159,7 +169,8 @@ static void fill_identity(const fused_output *out, char *accumulators, int64_t c
 
 /* ------------------------------------------------------------------ tiles */
 
-static void place_inputs(worker *w, int64_t row, int64_t n_rows, int64_t column, int64_t n_columns) {
+static void place_inputs(worker *w, int64_t row, int64_t n_rows, int64_t column,
+                         int64_t n_columns) {
   const cusp_fused *plan = w->plan;
   const int64_t element = row * plan->columns + column;
   for (uint32_t left = plan->moving; left != 0; left &= left - 1) {
@@ -168,9 +179,15 @@ static void place_inputs(worker *w, int64_t row, int64_t n_rows, int64_t column,
     const char *base = w->run->inputs[i];
     switch (input->kind) {
     case INPUT_FLAT: w->at[i] = (void *)(base + element * input->size); break;
-    case INPUT_ROW: w->at[i] = (void *)(base + (row_offset(plan, input->strides, row) + column) * input->size); break;
-    case INPUT_ROW_ONE: w->at[i] = (void *)(base + row_offset(plan, input->strides, row) * input->size); break;
-    default: gather(plan, input, base, w->scratch + input->offset, row, n_rows, column, n_columns); break;
+    case INPUT_ROW:
+      w->at[i] = (void *)(base + (row_offset(plan, input->strides, row) + column) * input->size);
+      break;
+    case INPUT_ROW_ONE:
+      w->at[i] = (void *)(base + row_offset(plan, input->strides, row) * input->size);
+      break;
+    default:
+      gather(plan, input, base, w->scratch + input->offset, row, n_rows, column, n_columns);
+      break;
     }
   }
 }
@@ -182,7 +199,8 @@ static void place_outputs(worker *w, int64_t element) {
     if (out->reducer != CUSP_REDUCE_NONE)
       continue;
     const bool staged = w->run->staged >> k & 1;
-    w->at[out->reg] = staged ? w->scratch + out->staging : (char *)w->run->outputs[k] + element * out->size;
+    w->at[out->reg] =
+        staged ? w->scratch + out->staging : (char *)w->run->outputs[k] + element * out->size;
   }
 }
 
@@ -203,12 +221,14 @@ static void run_tile(worker *w, int64_t row, int64_t n_rows, int64_t column, int
     if (step->function)
       call(step, n, w->at);
     else
-      reduce_tile(w, &plan->outputs[step->output], w->at[step->operand[0]], w->accumulators[step->output], row, n_rows, column, n_columns);
+      reduce_tile(w, &plan->outputs[step->output], w->at[step->operand[0]],
+                  w->accumulators[step->output], row, n_rows, column, n_columns);
   }
   for (uint32_t left = w->run->staged; left != 0; left &= left - 1) {
     const int k = __builtin_ctz(left);
     const fused_output *out = &plan->outputs[k];
-    memcpy((char *)w->run->outputs[k] + element * out->size, w->scratch + out->staging, (size_t)(n * out->size));
+    memcpy((char *)w->run->outputs[k] + element * out->size, w->scratch + out->staging,
+           (size_t)(n * out->size));
   }
 }
 
@@ -244,7 +264,8 @@ static void start_worker(worker *w, const run_state *run, char *scratch) {
   w->plan = plan;
   w->scratch = scratch;
   for (int i = 0; i < plan->n_inputs; i++)
-    w->at[i] = plan->repeated >> i & 1 ? run->workspace + plan->inputs[i].offset : (void *)run->inputs[i];
+    w->at[i] =
+        plan->repeated >> i & 1 ? run->workspace + plan->inputs[i].offset : (void *)run->inputs[i];
   for (int s = 0; s < plan->n_slots; s++)
     w->at[plan->slots[s].reg] = scratch + plan->slots[s].offset;
   for (int s = 0; s < plan->n_run_steps; s++)
@@ -253,7 +274,8 @@ static void start_worker(worker *w, const run_state *run, char *scratch) {
     w->at[plan->steps[s].result] = &w->values[plan->steps[s].result];
 }
 
-/* ------------------------------------------------------------------ ranges, one for each way of sharing out */
+/* ------------------------------------------------------------------ ranges, one for each way of
+ * sharing out */
 
 static void run_tiles(void *context, int64_t begin, int64_t end) {
   const run_state *run = context;
@@ -262,7 +284,8 @@ static void run_tiles(void *context, int64_t begin, int64_t end) {
   char scratch[FUSED_SCRATCH_BYTES] __attribute__((aligned(64)));
   start_worker(&w, run, scratch);
   for (int k = 0; k < plan->n_outputs; k++)
-    w.accumulators[k] = plan->outputs[k].finish ? run->workspace + plan->outputs[k].workspace : run->outputs[k];
+    w.accumulators[k] =
+        plan->outputs[k].finish ? run->workspace + plan->outputs[k].workspace : run->outputs[k];
   if (!plan->by_row) {
     const int64_t last = end * plan->tile_rows;
     run_rows(&w, begin * plan->tile_rows, last < plan->rows ? last : plan->rows);
@@ -286,7 +309,8 @@ static void run_entries(void *context, int64_t begin, int64_t end) {
     if (out->reducer == CUSP_REDUCE_NONE)
       continue;
     w.accumulators[k] = out->finish ? run->workspace + out->workspace : run->outputs[k];
-    fill_identity(out, w.accumulators[k] + begin * out->strides[0] * out->accumulator_size, (end - begin) * out->strides[0]);
+    fill_identity(out, w.accumulators[k] + begin * out->strides[0] * out->accumulator_size,
+                  (end - begin) * out->strides[0]);
   }
   if (plan->tile_rows >= plan->entry_rows) {
     run_rows(&w, begin * plan->entry_rows, end * plan->entry_rows);
@@ -300,7 +324,8 @@ static void run_entries(void *context, int64_t begin, int64_t end) {
 static char *chunk_accumulators(const run_state *run, int64_t chunk, int k) {
   const cusp_fused *plan = run->plan;
   if (plan->n_chunks > 1)
-    return run->workspace + plan->partials + chunk * (int64_t)plan->partial_bytes + plan->partial_offset[k];
+    return run->workspace + plan->partials + chunk * (int64_t)plan->partial_bytes +
+           plan->partial_offset[k];
   return plan->outputs[k].finish ? run->workspace + plan->outputs[k].workspace : run->outputs[k];
 }
 
@@ -348,7 +373,8 @@ static void combine_chunks(const run_state *run) {
 /* ------------------------------------------------------------------ a run */
 
 /** Outputs that are the memory of an input which is still to be read when they are written. */
-static uint32_t find_staged(const cusp_fused *plan, const void *const *inputs, void *const *outputs) {
+static uint32_t find_staged(const cusp_fused *plan, const void *const *inputs,
+                            void *const *outputs) {
   uint32_t staged = 0;
   for (int k = 0; k < plan->n_outputs; k++)
     for (uint32_t left = plan->outputs[k].late_readers; left != 0; left &= left - 1)
@@ -374,7 +400,8 @@ static void fill_all(const run_state *run) {
   for (int k = 0; k < run->plan->n_outputs; k++) {
     const fused_output *out = &run->plan->outputs[k];
     if (out->reducer != CUSP_REDUCE_NONE)
-      fill_identity(out, out->finish ? run->workspace + out->workspace : run->outputs[k], out->count);
+      fill_identity(out, out->finish ? run->workspace + out->workspace : run->outputs[k],
+                    out->count);
   }
 }
 
@@ -388,8 +415,10 @@ static void finish_outputs(const run_state *run) {
   }
 }
 
-void cusp_fused_run(const cusp_fused *fused, const void *const *inputs, void *const *outputs, void *workspace) {
-  static const cusp_range_fn ranges[] = {[SPLIT_TILES] = run_tiles, [SPLIT_ENTRIES] = run_entries, [SPLIT_CHUNKS] = run_chunks};
+void cusp_fused_run(const cusp_fused *fused, const void *const *inputs, void *const *outputs,
+                    void *workspace) {
+  static const cusp_range_fn ranges[] = {
+      [SPLIT_TILES] = run_tiles, [SPLIT_ENTRIES] = run_entries, [SPLIT_CHUNKS] = run_chunks};
   run_state run;
   run.plan = fused;
   run.inputs = inputs;

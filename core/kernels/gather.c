@@ -33,11 +33,13 @@ cusp_status cusp_positions_check(const cusp_call *call, const cusp_array *positi
   }
   if (low >= -size && high < size)
     return CUSP_OK;
-  return cusp_fail(CUSP_EVALUE, "%s: index %lld is out of range for an axis of size %lld (indices count from 0)", call->name,
-                   (long long)(high >= size ? high : low), (long long)size);
+  return cusp_fail(CUSP_EVALUE,
+                   "%s: index %lld is out of range for an axis of size %lld (indices count from 0)",
+                   call->name, (long long)(high >= size ? high : low), (long long)size);
 }
 
-/* ------------------------------------------------------------------ along one axis, the same positions everywhere */
+/* ------------------------------------------------------------------ along one axis, the same
+ * positions everywhere */
 
 typedef struct gathering {
   const char *x;
@@ -47,8 +49,10 @@ typedef struct gathering {
   size_t size;
 } gathering;
 
-/* Rows [begin, end) of [outer * places], of `inner` bytes each: g->inner, which the compiler knows where the caller does. */
-static inline __attribute__((always_inline)) void gather_rows_of(const gathering *g, int64_t begin, int64_t end, int64_t inner) {
+/* Rows [begin, end) of [outer * places], of `inner` bytes each: g->inner, which the compiler knows
+ * where the caller does. */
+static inline __attribute__((always_inline)) void gather_rows_of(const gathering *g, int64_t begin,
+                                                                 int64_t end, int64_t inner) {
   int64_t outer = begin / g->places, place = begin % g->places;
   for (int64_t row = begin; row < end; row++) {
     int64_t at = cusp_position(g->positions, place);
@@ -61,7 +65,8 @@ static inline __attribute__((always_inline)) void gather_rows_of(const gathering
   }
 }
 
-/* Single elements and pixels of three channels are so short that a call for each would take most of the time. */
+/* Single elements and pixels of three channels are so short that a call for each would take most of
+ * the time. */
 static void gather_rows(void *context, int64_t begin, int64_t end) {
   const gathering *g = context;
   switch (g->inner) {
@@ -78,7 +83,8 @@ static void gather_rows(void *context, int64_t begin, int64_t end) {
 static cusp_status run_gather_axis(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
   cusp_lines lines = cusp_lines_around(&x->shape, (int)call->attrs[0].integer, 1);
-  int64_t places = cusp_array_count(positions), bytes = lines.inner * (int64_t)cusp_dtype_size(x->dtype);
+  int64_t places = cusp_array_count(positions),
+          bytes = lines.inner * (int64_t)cusp_dtype_size(x->dtype);
   CUSP_TRY(cusp_positions_check(call, positions, lines.count));
   gathering g = {x->data, call->outputs[0].data, positions, lines.count, bytes, places, 0};
   if (bytes > 0)
@@ -86,7 +92,8 @@ static cusp_status run_gather_axis(cusp_call *call) {
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ along one axis, positions of each line */
+/* ------------------------------------------------------------------ along one axis, positions of
+ * each line */
 
 #define GATHER_ELEMENTS(type)                                                                      \
   for (int64_t i = begin; i < end; i++) {                                                          \
@@ -111,15 +118,21 @@ static cusp_status run_gather_along(cusp_call *call) {
   int axis = (int)call->attrs[0].integer;
   cusp_lines lines = cusp_lines_around(&x->shape, axis, 1);
   CUSP_TRY(cusp_positions_check(call, positions, lines.count));
-  gathering g = {
-      x->data, call->outputs[0].data, positions, lines.count, lines.inner, positions->shape.size[axis], cusp_dtype_size(x->dtype)};
+  gathering g = {x->data,
+                 call->outputs[0].data,
+                 positions,
+                 lines.count,
+                 lines.inner,
+                 positions->shape.size[axis],
+                 cusp_dtype_size(x->dtype)};
   cusp_parallel_for(cusp_array_count(positions), 8192, gather_elements, &g);
   return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ positions in several axes */
 
-int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k, const cusp_shape *shape, int64_t inner) {
+int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k,
+                             const cusp_shape *shape, int64_t inner) {
   int64_t offset = 0;
   for (int axis = 0; axis < k; axis++) {
     int64_t at = cusp_position(positions, row * k + axis), size = shape->size[axis];
@@ -141,7 +154,8 @@ static cusp_status run_gather_nd(cusp_call *call) {
   for (int64_t row = 0; row < rows; row++, to += lines.inner * (int64_t)size) {
     int64_t offset = cusp_position_offset(positions, row, k, &x->shape, lines.inner);
     if (offset < 0 && !call->attrs[0].integer)
-      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name, (long long)row, cusp_shape_text(&x->shape));
+      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name,
+                       (long long)row, cusp_shape_text(&x->shape));
     if (offset < 0)
       memset(to, 0, (size_t)lines.inner * size);
     else
@@ -151,5 +165,6 @@ static cusp_status run_gather_nd(cusp_call *call) {
 }
 
 const cusp_kernel cusp_gather_axis_kernels[] = {{.name = "rows", .run = run_gather_axis}, {0}};
-const cusp_kernel cusp_gather_along_kernels[] = {{.name = "elements", .run = run_gather_along}, {0}};
+const cusp_kernel cusp_gather_along_kernels[] = {{.name = "elements", .run = run_gather_along},
+                                                 {0}};
 const cusp_kernel cusp_gather_nd_kernels[] = {{.name = "rows", .run = run_gather_nd}, {0}};

@@ -13,7 +13,8 @@ CUSP_ISA_DECLARE(const cusp_gru_loops, cusp_gru_loops_float32);
 CUSP_ISA_DECLARE(const cusp_gru_loops, cusp_gru_loops_float64);
 
 static const cusp_gru_loops *find_loops(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_gru_loops_float32) : CUSP_ISA_CHOOSE(cusp_gru_loops_float64);
+  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_gru_loops_float32)
+                               : CUSP_ISA_CHOOSE(cusp_gru_loops_float64);
 }
 
 /* ------------------------------------------------------------------ where things lie */
@@ -36,18 +37,29 @@ void cusp_gru_place(cusp_gru *g, void *reserve) {
   g->h = at(g, g->parts, g->time * g->batch * 4 * g->units);
 }
 
-/** The time that step `step` works at, and the slot of the state after it: that before the next one, or the last. */
-static int64_t time_of(const cusp_gru *g, int64_t step) { return g->backwards ? g->time - 1 - step : step; }
-static int64_t slot_after(const cusp_gru *g, int64_t step) { return step + 1 < g->time ? time_of(g, step + 1) : g->time; }
+/** The time that step `step` works at, and the slot of the state after it: that before the next
+ * one, or the last. */
+static int64_t time_of(const cusp_gru *g, int64_t step) {
+  return g->backwards ? g->time - 1 - step : step;
+}
+static int64_t slot_after(const cusp_gru *g, int64_t step) {
+  return step + 1 < g->time ? time_of(g, step + 1) : g->time;
+}
 
-static void *part_rows(const cusp_gru *g, int64_t time, int64_t first) { return at(g, g->parts, (time * g->batch + first) * 4 * g->units); }
-static void *state_rows(const cusp_gru *g, int64_t slot, int64_t first) { return at(g, g->h, (slot * g->batch + first) * g->units); }
+static void *part_rows(const cusp_gru *g, int64_t time, int64_t first) {
+  return at(g, g->parts, (time * g->batch + first) * 4 * g->units);
+}
+static void *state_rows(const cusp_gru *g, int64_t slot, int64_t first) {
+  return at(g, g->h, (slot * g->batch + first) * g->units);
+}
 
 static size_t row_bytes(const cusp_gru *g) { return (size_t)g->units * cusp_dtype_size(g->dtype); }
 
 /** Rows of the batch below which threads are not worth waking: a piece should take some 20 us. */
 static int64_t batch_grain(const cusp_gru *g) {
-  double row = (double)g->time * ((double)g->units * (double)(g->input + g->units) * 6 / 200 + (double)g->units * 3); /* ns */
+  /* ns */
+  double row = (double)g->time *
+               ((double)g->units * (double)(g->input + g->units) * 6 / 200 + (double)g->units * 3);
   int64_t grain = (int64_t)(2e4 / (row + 1)) + 1;
   return grain < 4 ? 4 : grain;
 }
@@ -58,7 +70,8 @@ static void apply(const cusp_gru *g, cusp_vector_id id, int64_t count, void *x) 
 
 /* ------------------------------------------------------------------ forward */
 
-/** `gates` and `candidate` are two of the three columns of blocks of the recurrent kernel; `scratch` has room for [B, 3U]. */
+/** `gates` and `candidate` are two of the three columns of blocks of the recurrent kernel;
+ * `scratch` has room for [B, 3U]. */
 typedef struct forward_run {
   const cusp_gru *g;
   const cusp_gru_loops *loops;
@@ -66,26 +79,29 @@ typedef struct forward_run {
   void *sequence, *scratch;
 } forward_run;
 
-/** x times kernel into the first three of the parts: a product a step, or a sequence where the batch is small. */
+/** x times kernel into the first three of the parts: a product a step, or a sequence where the
+ * batch is small. */
 static void project_inputs(const forward_run *run, int64_t first, int64_t rows) {
   const cusp_gru *g = run->g;
   if (rows >= 8) {
     for (int64_t time = 0; time < g->time; time++)
-      cusp_factor_multiply(&run->kernel, rows, at(g, g->x, (first * g->time + time) * g->input), g->time * g->input, 0,
-                           part_rows(g, time, first), 4 * g->units);
+      cusp_factor_multiply(&run->kernel, rows, at(g, g->x, (first * g->time + time) * g->input),
+                           g->time * g->input, 0, part_rows(g, time, first), 4 * g->units);
   } else {
     for (int64_t row = first; row < first + rows; row++)
-      cusp_factor_multiply(&run->kernel, g->time, at(g, g->x, row * g->time * g->input), g->input, 0, part_rows(g, 0, row),
-                           g->batch * 4 * g->units);
+      cusp_factor_multiply(&run->kernel, g->time, at(g, g->x, row * g->time * g->input), g->input,
+                           0, part_rows(g, 0, row), g->batch * 4 * g->units);
   }
 }
 
 static void forward_step(const forward_run *run, int64_t step, int64_t first, int64_t rows) {
   const cusp_gru *g = run->g;
   int64_t units = g->units, time = time_of(g, step), after = slot_after(g, step);
-  void *parts = part_rows(g, time, first), *h = state_rows(g, time, first), *h_next = state_rows(g, after, first);
+  void *parts = part_rows(g, time, first), *h = state_rows(g, time, first),
+       *h_next = state_rows(g, after, first);
   void *gates = at(g, run->scratch, 3 * first * units), *candidate = at(g, gates, 2 * rows * units);
-  cusp_factor_multiply(&run->gates, rows, h, units, 1, parts, 4 * units); /* onto the inputs' projections */
+  /* onto the inputs' projections */
+  cusp_factor_multiply(&run->gates, rows, h, units, 1, parts, 4 * units);
   cusp_factor_multiply(&run->candidate, rows, h, units, 0, at(g, parts, 3 * units), 4 * units);
   run->loops->before_gates(rows, units, parts, g->bias, gates);
   apply(g, CUSP_VECTOR_sigmoid, rows * 2 * units, gates);
@@ -108,19 +124,26 @@ static void forward_range(void *context, int64_t begin, int64_t end) {
 }
 
 /** Columns first .. first + count - 1 of a kernel [rows, 3U] as the factor of a product. */
-static cusp_factor columns_factor(const cusp_gru *g, const void *kernel, int64_t rows, int64_t first, int64_t count) {
+static cusp_factor columns_factor(const cusp_gru *g, const void *kernel, int64_t rows,
+                                  int64_t first, int64_t count) {
   const void *b = kernel ? at(g, kernel, first) : NULL;
   return (cusp_factor){.dtype = g->dtype, .k = rows, .n = count, .b = b, .ldb = 3 * g->units};
 }
 
 /** A kernel [rows, 3U], transposed: the factor of a gradient. */
 static cusp_factor gradient_factor(const cusp_gru *g, const void *kernel, int64_t rows) {
-  return (cusp_factor){.dtype = g->dtype, .k = 3 * g->units, .n = rows, .b = kernel, .trans = true, .ldb = 3 * g->units};
+  return (cusp_factor){.dtype = g->dtype,
+                       .k = 3 * g->units,
+                       .n = rows,
+                       .b = kernel,
+                       .trans = true,
+                       .ldb = 3 * g->units};
 }
 
 /** Bytes of a factor packed: it is worth it by what all threads do with it at a step. */
 static size_t packed_bytes(const cusp_gru *g, cusp_factor factor) {
-  return (cusp_factor_bytes(&factor, g->batch) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+  return (cusp_factor_bytes(&factor, g->batch) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT *
+         CUSP_ALIGNMENT;
 }
 
 /** Packs a factor into the workspace at *next, which moves on. */
@@ -133,7 +156,8 @@ static cusp_factor packed(const cusp_gru *g, cusp_factor factor, char **next) {
 size_t cusp_gru_workspace(const cusp_gru *g) {
   return packed_bytes(g, columns_factor(g, NULL, g->input, 0, 3 * g->units)) +
          packed_bytes(g, columns_factor(g, NULL, g->units, 0, 2 * g->units)) +
-         packed_bytes(g, columns_factor(g, NULL, g->units, 0, g->units)) + 3 * (size_t)g->batch * row_bytes(g);
+         packed_bytes(g, columns_factor(g, NULL, g->units, 0, g->units)) +
+         3 * (size_t)g->batch * row_bytes(g);
 }
 
 void cusp_gru_forward(const cusp_gru *g, const void *h0, void *sequence, void *h) {
@@ -143,7 +167,8 @@ void cusp_gru_forward(const cusp_gru *g, const void *h0, void *sequence, void *h
   forward_run run = {.g = g, .loops = find_loops(g->dtype), .sequence = sequence};
   run.kernel = packed(g, columns_factor(g, g->kernel, g->input, 0, 3 * g->units), &next);
   run.gates = packed(g, columns_factor(g, g->recurrent, g->units, 0, 2 * g->units), &next);
-  run.candidate = packed(g, columns_factor(g, g->recurrent, g->units, 2 * g->units, g->units), &next);
+  run.candidate =
+      packed(g, columns_factor(g, g->recurrent, g->units, 2 * g->units, g->units), &next);
   run.scratch = next;
   cusp_parallel_for(g->batch, batch_grain(g), forward_range, &run);
   memcpy(h, state_rows(g, g->time, 0), bytes);
@@ -151,7 +176,8 @@ void cusp_gru_forward(const cusp_gru *g, const void *h0, void *sequence, void *h
 
 /* ------------------------------------------------------------------ backward */
 
-/** d_input, d_state: [T, B, 3U], by time like the parts; `saved` [B, U]; gradient->dh0 is what flows into the step being undone. */
+/** d_input, d_state: [T, B, 3U], by time like the parts; `saved` [B, U]; gradient->dh0 is what
+ * flows into the step being undone. */
 typedef struct backward_run {
   const cusp_gru *g;
   const cusp_gru_gradient *gradient;
@@ -169,7 +195,8 @@ static void undo_masked(const backward_run *run, int64_t time, int64_t first, in
   const cusp_gru *g = run->g;
   for (int64_t row = first; row < first + rows; row++)
     if (!g->mask[row * g->time + time]) {
-      memcpy(at(g, run->gradient->dh0, row * g->units), at(g, run->saved, row * g->units), row_bytes(g));
+      memcpy(at(g, run->gradient->dh0, row * g->units), at(g, run->saved, row * g->units),
+             row_bytes(g));
       memset(projection_rows(g, run->d_input, time, row), 0, 3 * row_bytes(g));
       memset(projection_rows(g, run->d_state, time, row), 0, 3 * row_bytes(g));
     }
@@ -178,10 +205,13 @@ static void undo_masked(const backward_run *run, int64_t time, int64_t first, in
 static void backward_step(const backward_run *run, int64_t step, int64_t first, int64_t rows) {
   const cusp_gru *g = run->g;
   int64_t units = g->units, time = time_of(g, step);
-  void *dh = at(g, run->gradient->dh0, first * units), *d_state = projection_rows(g, run->d_state, time, first);
+  void *dh = at(g, run->gradient->dh0, first * units),
+       *d_state = projection_rows(g, run->d_state, time, first);
   if (run->gradient->dsequence)
     for (int64_t row = 0; row < rows; row++)
-      run->loops->add(units, at(g, run->gradient->dsequence, ((first + row) * g->time + step) * units), at(g, dh, row * units));
+      run->loops->add(units,
+                      at(g, run->gradient->dsequence, ((first + row) * g->time + step) * units),
+                      at(g, dh, row * units));
   memcpy(at(g, run->saved, first * units), dh, (size_t)rows * row_bytes(g));
   run->loops->gradient(rows, units, part_rows(g, time, first), state_rows(g, time, first), dh,
                        projection_rows(g, run->d_input, time, first), d_state);
@@ -193,8 +223,9 @@ static void backward_step(const backward_run *run, int64_t step, int64_t first, 
 static void input_gradient(const backward_run *run, int64_t first, int64_t rows) {
   const cusp_gru *g = run->g;
   for (int64_t time = 0; time < g->time; time++)
-    cusp_factor_multiply(&run->kernel, rows, projection_rows(g, run->d_input, time, first), 3 * g->units, 0,
-                         at(g, run->gradient->dx, (first * g->time + time) * g->input), g->time * g->input);
+    cusp_factor_multiply(
+        &run->kernel, rows, projection_rows(g, run->d_input, time, first), 3 * g->units, 0,
+        at(g, run->gradient->dx, (first * g->time + time) * g->input), g->time * g->input);
 }
 
 static void backward_range(void *context, int64_t begin, int64_t end) {
@@ -202,7 +233,8 @@ static void backward_range(void *context, int64_t begin, int64_t end) {
   const cusp_gru *g = run->g;
   size_t bytes = (size_t)(end - begin) * row_bytes(g);
   if (run->gradient->dh)
-    memcpy(at(g, run->gradient->dh0, begin * g->units), at(g, run->gradient->dh, begin * g->units), bytes);
+    memcpy(at(g, run->gradient->dh0, begin * g->units), at(g, run->gradient->dh, begin * g->units),
+           bytes);
   else
     memset(at(g, run->gradient->dh0, begin * g->units), 0, bytes);
   for (int64_t step = g->time - 1; step >= 0; step--)
@@ -212,19 +244,26 @@ static void backward_range(void *context, int64_t begin, int64_t end) {
 }
 
 /** bias[j] = the sum of column j over all steps. */
-static void sum_columns(const backward_run *run, const void *projections, void *bias, int64_t begin, int64_t width) {
+static void sum_columns(const backward_run *run, const void *projections, void *bias, int64_t begin,
+                        int64_t width) {
   const cusp_gru *g = run->g;
   memset(at(g, bias, begin), 0, (size_t)width * cusp_dtype_size(g->dtype));
   for (int64_t row = 0; row < g->time * g->batch; row++)
     run->loops->add(width, at(g, projections, row * 3 * g->units + begin), at(g, bias, begin));
 }
 
-/** dkernel and dbias for the columns begin <= j < end of 3U: sums over all steps, so threads split columns, not steps. */
+/** dkernel and dbias for the columns begin <= j < end of 3U: sums over all steps, so threads split
+ * columns, not steps. */
 static void weight_columns(void *context, int64_t begin, int64_t end) {
   const backward_run *run = context;
   const cusp_gru *g = run->g;
   int64_t columns = 3 * g->units;
-  cusp_gemm_task t = {.dtype = g->dtype, .trans_a = true, .m = g->input, .n = end - begin, .k = g->batch, .alpha = 1};
+  cusp_gemm_task t = {.dtype = g->dtype,
+                      .trans_a = true,
+                      .m = g->input,
+                      .n = end - begin,
+                      .k = g->batch,
+                      .alpha = 1};
   t.lda = g->time * g->input;
   t.ldb = t.ldc = columns;
   t.c = at(g, run->gradient->dkernel, begin);
@@ -247,8 +286,9 @@ static size_t projection_bytes(const cusp_gru *g) {
 }
 
 size_t cusp_gru_gradient_workspace(const cusp_gru *g) {
-  return packed_bytes(g, gradient_factor(g, NULL, g->input)) + packed_bytes(g, gradient_factor(g, NULL, g->units)) +
-         2 * projection_bytes(g) + (size_t)g->batch * row_bytes(g);
+  return packed_bytes(g, gradient_factor(g, NULL, g->input)) +
+         packed_bytes(g, gradient_factor(g, NULL, g->units)) + 2 * projection_bytes(g) +
+         (size_t)g->batch * row_bytes(g);
 }
 
 void cusp_gru_backward(const cusp_gru *g, const cusp_gru_gradient *gradient) {
@@ -268,7 +308,8 @@ void cusp_gru_backward(const cusp_gru *g, const cusp_gru_gradient *gradient) {
   cusp_parallel_for(g->batch, batch_grain(g), backward_range, &run);
   if (rows * columns > 0)
     cusp_parallel_for(columns, 2000000 / (rows * (g->input + 1)) + 32, weight_columns, &run);
-  cusp_gemm_task t = {.dtype = g->dtype, .trans_a = true, .m = g->units, .n = columns, .k = rows, .alpha = 1};
+  cusp_gemm_task t = {
+      .dtype = g->dtype, .trans_a = true, .m = g->units, .n = columns, .k = rows, .alpha = 1};
   t.a = g->h;
   t.lda = g->units;
   t.b = run.d_state;

@@ -1,11 +1,14 @@
 /*
- * The loops of cusp_gru_loops for one float type. A template, no include guard: included with REAL (the type) and NAME(x)
- * (x made unique) defined. The parts of a row do not overlap, which the compiler has to be told (ivdep).
+ * The loops of cusp_gru_loops for one float type. A template, no include guard: included with REAL
+ * (the type) and NAME(x) (x made unique) defined. The parts of a row do not overlap, which the
+ * compiler has to be told (ivdep).
  */
 
-static void NAME(before_gates)(int64_t rows, int64_t units, void *parts, const void *bias, void *gates) {
+static void NAME(before_gates)(int64_t rows, int64_t units, void *parts, const void *bias,
+                               void *gates) {
   for (int64_t r = 0; r < rows; r++) {
-    REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict gate = (REAL *)gates + r * 2 * units;
+    REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict gate =
+                                                          (REAL *)gates + r * 2 * units;
     const REAL *restrict input = bias, *restrict state = bias ? input + 3 * units : NULL;
 #pragma GCC ivdep
     for (int64_t i = 0; i < 2 * units; i++)
@@ -20,7 +23,8 @@ static void NAME(before_gates)(int64_t rows, int64_t units, void *parts, const v
   }
 }
 
-static void NAME(after_gates)(int64_t rows, int64_t units, void *parts, const void *gates, void *candidate) {
+static void NAME(after_gates)(int64_t rows, int64_t units, void *parts, const void *gates,
+                              void *candidate) {
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict c = (REAL *)candidate + r * units;
     const REAL *restrict gate = (const REAL *)gates + r * 2 * units;
@@ -33,10 +37,12 @@ static void NAME(after_gates)(int64_t rows, int64_t units, void *parts, const vo
   }
 }
 
-static void NAME(output)(int64_t rows, int64_t units, void *parts, const void *candidate, const void *h, void *h_next) {
+static void NAME(output)(int64_t rows, int64_t units, void *parts, const void *candidate,
+                         const void *h, void *h_next) {
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict next = (REAL *)h_next + r * units;
-    const REAL *restrict c = (const REAL *)candidate + r * units, *restrict old = (const REAL *)h + r * units;
+    const REAL *restrict c = (const REAL *)candidate + r * units, *restrict old =
+                                                                      (const REAL *)h + r * units;
 #pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
       p[2 * units + i] = c[i];
@@ -45,13 +51,16 @@ static void NAME(output)(int64_t rows, int64_t units, void *parts, const void *c
   }
 }
 
-static void NAME(gradient)(int64_t rows, int64_t units, const void *parts, const void *h, void *dh_, void *d_input, void *d_state) {
+static void NAME(gradient)(int64_t rows, int64_t units, const void *parts, const void *h, void *dh_,
+                           void *d_input, void *d_state) {
   for (int64_t r = 0; r < rows; r++) {
-    const REAL *restrict update = (const REAL *)parts + r * 4 * units, *restrict reset = update + units;
+    const REAL *restrict update = (const REAL *)parts + r * 4 * units, *restrict reset =
+                                                                           update + units;
     const REAL *restrict candidate = update + 2 * units, *restrict inner = update + 3 * units;
     const REAL *restrict old = (const REAL *)h + r * units;
     REAL *restrict dh = (REAL *)dh_ + r * units;
-    REAL *restrict input = (REAL *)d_input + r * 3 * units, *restrict state = (REAL *)d_state + r * 3 * units;
+    REAL *restrict input = (REAL *)d_input + r * 3 * units, *restrict state =
+                                                                (REAL *)d_state + r * 3 * units;
 #pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
       REAL d_candidate = dh[i] * (1 - update[i]) * (1 - candidate[i] * candidate[i]);
@@ -73,7 +82,8 @@ static void NAME(add)(int64_t count, const void *x_, void *y_) {
     y[i] += x[i];
 }
 
-const cusp_gru_loops CUSP_ISA(NAME(cusp_gru_loops)) = {NAME(before_gates), NAME(after_gates), NAME(output), NAME(gradient), NAME(add)};
+const cusp_gru_loops CUSP_ISA(NAME(cusp_gru_loops)) = {NAME(before_gates), NAME(after_gates),
+                                                       NAME(output), NAME(gradient), NAME(add)};
 
 #undef REAL
 #undef NAME

@@ -1,8 +1,9 @@
 #ifndef CUSP_KERNELS_ISA_H
 #define CUSP_KERNELS_ISA_H
 /*
- * Files named *.isa.c are compiled once for each instruction set, with CUSP_ISA_SUFFIX _baseline, _avx2 or _avx512. What
- * they export is named with CUSP_ISA, declared to others with CUSP_ISA_DECLARE, and chosen with CUSP_ISA_CHOOSE.
+ * Files named *.isa.c are compiled once for each instruction set, with CUSP_ISA_SUFFIX _baseline,
+ * _avx2 or _avx512. What they export is named with CUSP_ISA, declared to others with
+ * CUSP_ISA_DECLARE, and chosen with CUSP_ISA_CHOOSE.
  */
 
 #include "../base/cpu.h"
@@ -13,8 +14,10 @@
 
 #if defined(__x86_64__)
 #define CUSP_ISA_DECLARE(type, name) extern type name##_baseline, name##_avx2, name##_avx512
-#define CUSP_ISA_CHOOSE(name) \
-  (cusp_cpu_isa() == CUSP_ISA_AVX512 ? &name##_avx512 : cusp_cpu_isa() == CUSP_ISA_AVX2 ? &name##_avx2 : &name##_baseline)
+#define CUSP_ISA_CHOOSE(name)                         \
+  (cusp_cpu_isa() == CUSP_ISA_AVX512 ? &name##_avx512 \
+   : cusp_cpu_isa() == CUSP_ISA_AVX2 ? &name##_avx2   \
+                                     : &name##_baseline)
 #else
 #define CUSP_ISA_DECLARE(type, name) extern type name##_baseline
 #define CUSP_ISA_CHOOSE(name) (&name##_baseline)

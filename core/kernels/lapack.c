@@ -7,20 +7,27 @@
 #include <string.h>
 
 /*
- * Fortran's calling convention: everything by reference, matrices by columns, the lengths of strings after all else. The
- * float and the double version of a routine so differ in nothing that C sees.
+ * Fortran's calling convention: everything by reference, matrices by columns, the lengths of
+ * strings after all else. The float and the double version of a routine so differ in nothing that C
+ * sees.
  */
-typedef void (*potrf_fn)(const char *uplo, const int *n, void *a, const int *lda, int *info, size_t);
-typedef void (*trsm_fn)(const char *side, const char *uplo, const char *trans, const char *diag, const int *m, const int *n,
-                        const void *alpha, const void *a, const int *lda, void *b, const int *ldb, size_t, size_t, size_t, size_t);
-typedef void (*getrf_fn)(const int *m, const int *n, void *a, const int *lda, int *pivots, int *info);
-typedef void (*geqrf_fn)(const int *m, const int *n, void *a, const int *lda, void *tau, void *work, const int *lwork, int *info);
-typedef void (*orgqr_fn)(const int *m, const int *n, const int *k, void *a, const int *lda, const void *tau, void *work, const int *lwork,
+typedef void (*potrf_fn)(const char *uplo, const int *n, void *a, const int *lda, int *info,
+                         size_t);
+typedef void (*trsm_fn)(const char *side, const char *uplo, const char *trans, const char *diag,
+                        const int *m, const int *n, const void *alpha, const void *a,
+                        const int *lda, void *b, const int *ldb, size_t, size_t, size_t, size_t);
+typedef void (*getrf_fn)(const int *m, const int *n, void *a, const int *lda, int *pivots,
                          int *info);
-typedef void (*syevd_fn)(const char *job, const char *uplo, const int *n, void *a, const int *lda, void *values, void *work,
-                         const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t);
-typedef void (*gesdd_fn)(const char *job, const int *m, const int *n, void *a, const int *lda, void *values, void *u, const int *ldu,
-                         void *vt, const int *ldvt, void *work, const int *lwork, int *iwork, int *info, size_t);
+typedef void (*geqrf_fn)(const int *m, const int *n, void *a, const int *lda, void *tau, void *work,
+                         const int *lwork, int *info);
+typedef void (*orgqr_fn)(const int *m, const int *n, const int *k, void *a, const int *lda,
+                         const void *tau, void *work, const int *lwork, int *info);
+typedef void (*syevd_fn)(const char *job, const char *uplo, const int *n, void *a, const int *lda,
+                         void *values, void *work, const int *lwork, int *iwork, const int *liwork,
+                         int *info, size_t, size_t);
+typedef void (*gesdd_fn)(const char *job, const int *m, const int *n, void *a, const int *lda,
+                         void *values, void *u, const int *ldu, void *vt, const int *ldvt,
+                         void *work, const int *lwork, int *iwork, int *info, size_t);
 
 typedef struct routines {
   potrf_fn potrf;
@@ -45,28 +52,37 @@ static bool find(char letter, const char *name, void *pointer) {
 }
 
 static bool find_all(char letter, routines *r) {
-  return find(letter, "potrf_", &r->potrf) && find(letter, "trsm_", &r->trsm) && find(letter, "getrf_", &r->getrf) &&
-         find(letter, "geqrf_", &r->geqrf) && find(letter, "orgqr_", &r->orgqr) && find(letter, "syevd_", &r->syevd) &&
+  return find(letter, "potrf_", &r->potrf) && find(letter, "trsm_", &r->trsm) &&
+         find(letter, "getrf_", &r->getrf) && find(letter, "geqrf_", &r->geqrf) &&
+         find(letter, "orgqr_", &r->orgqr) && find(letter, "syevd_", &r->syevd) &&
          find(letter, "gesdd_", &r->gesdd);
 }
 
-static void load(void) { found = find_all('s', &single_routines) && find_all('d', &double_routines); }
+static void load(void) {
+  found = find_all('s', &single_routines) && find_all('d', &double_routines);
+}
 
 cusp_status cusp_lapack_ready(void) {
   CUSP_TRY(cusp_blas_ready());
   pthread_once(&once, load);
   return found ? CUSP_OK
-               : cusp_fail(CUSP_EBACKEND, "linear algebra needs OpenBLAS with LAPACK (Debian's libopenblas0-openmp), which is not there");
+               : cusp_fail(CUSP_EBACKEND, "linear algebra needs OpenBLAS with LAPACK (Debian's "
+                                          "libopenblas0-openmp), which is not there");
 }
 
-static const routines *of(cusp_dtype dtype) { return dtype == CUSP_FLOAT32 ? &single_routines : &double_routines; }
+static const routines *of(cusp_dtype dtype) {
+  return dtype == CUSP_FLOAT32 ? &single_routines : &double_routines;
+}
 
-static size_t rounded(size_t bytes) { return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT; }
+static size_t rounded(size_t bytes) {
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
 
 /** Leading dimensions must be at least 1. */
 static int leading(int size) { return size > 0 ? size : 1; }
 
-void cusp_lapack_transpose(cusp_dtype dtype, int64_t rows, int64_t columns, const void *from, void *to) {
+void cusp_lapack_transpose(cusp_dtype dtype, int64_t rows, int64_t columns, const void *from,
+                           void *to) {
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j++)
       if (dtype == CUSP_FLOAT32)
@@ -81,15 +97,19 @@ void cusp_lapack_transpose(cusp_dtype dtype, int64_t rows, int64_t columns, cons
 static void clear_above(cusp_dtype dtype, int n, void *a) {
   size_t size = cusp_dtype_size(dtype);
   for (int i = 0; i < n; i++)
-    memset((char *)a + ((size_t)i * (size_t)n + (size_t)i + 1) * size, 0, (size_t)(n - i - 1) * size);
+    memset((char *)a + ((size_t)i * (size_t)n + (size_t)i + 1) * size, 0,
+           (size_t)(n - i - 1) * size);
 }
 
 cusp_status cusp_lapack_cholesky(cusp_dtype dtype, int n, void *a) {
   int info = 0, ld = leading(n), entered = cusp_blas_enter();
-  of(dtype)->potrf("U", &n, a, &ld, &info, 1); /* the lower triangle by rows is the upper one by columns */
+  /* the lower triangle by rows is the upper one by columns */
+  of(dtype)->potrf("U", &n, a, &ld, &info, 1);
   cusp_blas_leave(entered);
   if (info != 0)
-    return cusp_fail(CUSP_EVALUE, "the matrix is not positive definite: its leading minor of order %d is not positive", info);
+    return cusp_fail(
+        CUSP_EVALUE,
+        "the matrix is not positive definite: its leading minor of order %d is not positive", info);
   clear_above(dtype, n, a);
   return CUSP_OK;
 }
@@ -101,15 +121,19 @@ static const void *one_of(cusp_dtype dtype) {
 }
 
 /** By columns the system reads x' a' = b' with the other triangle. */
-void cusp_lapack_solve_triangular(cusp_dtype dtype, bool lower, int n, int k, const void *a, void *b) {
+void cusp_lapack_solve_triangular(cusp_dtype dtype, bool lower, int n, int k, const void *a,
+                                  void *b) {
   int lda = leading(n), ldb = leading(k), entered = cusp_blas_enter();
-  of(dtype)->trsm("R", lower ? "U" : "L", "N", "N", &k, &n, one_of(dtype), a, &lda, b, &ldb, 1, 1, 1, 1);
+  of(dtype)->trsm("R", lower ? "U" : "L", "N", "N", &k, &n, one_of(dtype), a, &lda, b, &ldb, 1, 1,
+                  1, 1);
   cusp_blas_leave(entered);
 }
 
 void cusp_lapack_lu(cusp_dtype dtype, int rows, int columns, void *a, int32_t *pivots) {
-  int info = 0, ld = leading(rows), count = rows < columns ? rows : columns, entered = cusp_blas_enter();
-  of(dtype)->getrf(&rows, &columns, a, &ld, pivots, &info); /* info > 0: singular, which the diagonal shows */
+  int info = 0, ld = leading(rows), count = rows < columns ? rows : columns,
+      entered = cusp_blas_enter();
+  /* info > 0: singular, which the diagonal shows */
+  of(dtype)->getrf(&rows, &columns, a, &ld, pivots, &info);
   cusp_blas_leave(entered);
   for (int i = 0; i < count; i++)
     pivots[i]--;
@@ -117,7 +141,8 @@ void cusp_lapack_lu(cusp_dtype dtype, int rows, int columns, void *a, int32_t *p
 
 static bool singular(cusp_dtype dtype, int n, const void *lu) {
   for (int64_t i = 0; i < n; i++)
-    if ((dtype == CUSP_FLOAT32 ? (double)((const float *)lu)[i * n + i] : ((const double *)lu)[i * n + i]) == 0)
+    if ((dtype == CUSP_FLOAT32 ? (double)((const float *)lu)[i * n + i]
+                               : ((const double *)lu)[i * n + i]) == 0)
       return true;
   return false;
 }
@@ -134,7 +159,8 @@ static void exchange_rows(size_t size, int n, int k, const int32_t *pivots, char
     }
 }
 
-cusp_status cusp_lapack_lu_solve(cusp_dtype dtype, int n, int k, const void *lu, const int32_t *pivots, void *b) {
+cusp_status cusp_lapack_lu_solve(cusp_dtype dtype, int n, int k, const void *lu,
+                                 const int32_t *pivots, void *b) {
   int ld = leading(n);
   if (singular(dtype, n, lu))
     return cusp_fail(CUSP_EVALUE, "the matrix is singular");
@@ -148,13 +174,16 @@ cusp_status cusp_lapack_lu_solve(cusp_dtype dtype, int n, int k, const void *lu,
 
 /* ------------------------------------------------------------------ QR */
 
-/** What a routine asked for through its work argument: a number of elements, as a float or double. */
+/** What a routine asked for through its work argument: a number of elements, as a float or
+ * double. */
 typedef union work_size {
   float f;
   double d;
 } work_size;
 
-static int asked(cusp_dtype dtype, const work_size *work) { return (int)(dtype == CUSP_FLOAT32 ? work->f : work->d) + 1; }
+static int asked(cusp_dtype dtype, const work_size *work) {
+  return (int)(dtype == CUSP_FLOAT32 ? work->f : work->d) + 1;
+}
 
 static int qr_work(cusp_dtype dtype, int rows, int columns, int width) {
   int query = -1, info, ld = leading(rows), count = rows < columns ? rows : columns;
@@ -170,9 +199,11 @@ size_t cusp_lapack_qr_scratch(cusp_dtype dtype, int rows, int columns, int width
   return rounded(count * size) + (size_t)qr_work(dtype, rows, columns, width) * size;
 }
 
-void cusp_lapack_qr(cusp_dtype dtype, int rows, int columns, int width, void *a, void *q, void *scratch) {
+void cusp_lapack_qr(cusp_dtype dtype, int rows, int columns, int width, void *a, void *q,
+                    void *scratch) {
   size_t size = cusp_dtype_size(dtype);
-  int count = rows < columns ? rows : columns, ld = leading(rows), info, lwork = qr_work(dtype, rows, columns, width);
+  int count = rows < columns ? rows : columns, ld = leading(rows), info,
+      lwork = qr_work(dtype, rows, columns, width);
   void *tau = scratch, *work = (char *)scratch + rounded((size_t)count * size);
   int entered = cusp_blas_enter();
   of(dtype)->geqrf(&rows, &columns, a, &ld, tau, work, &lwork, &info);
@@ -182,11 +213,13 @@ void cusp_lapack_qr(cusp_dtype dtype, int rows, int columns, int width, void *a,
   cusp_blas_leave(entered);
   for (int j = 0; j < columns; j++) { /* R alone */
     int first = j + 1 < rows ? j + 1 : rows;
-    memset((char *)a + ((size_t)j * (size_t)rows + (size_t)first) * size, 0, (size_t)(rows - first) * size);
+    memset((char *)a + ((size_t)j * (size_t)rows + (size_t)first) * size, 0,
+           (size_t)(rows - first) * size);
   }
 }
 
-/* ------------------------------------------------------------------ eigenvalues, singular values */
+/* ------------------------------------------------------------------ eigenvalues, singular
+ * values */
 
 static void eigh_work(cusp_dtype dtype, int n, int *lwork, int *liwork) {
   int query = -1, info, ld = leading(n);
@@ -204,19 +237,29 @@ size_t cusp_lapack_eigh_scratch(cusp_dtype dtype, int n) {
 cusp_status cusp_lapack_eigh(cusp_dtype dtype, int n, void *a, void *values, void *scratch) {
   int lwork, liwork, info, ld = leading(n);
   eigh_work(dtype, n, &lwork, &liwork);
-  int *iwork = (int *)((char *)scratch + rounded((size_t)lwork * cusp_dtype_size(dtype))), entered = cusp_blas_enter();
+  int *iwork = (int *)((char *)scratch + rounded((size_t)lwork * cusp_dtype_size(dtype))),
+      entered = cusp_blas_enter();
   of(dtype)->syevd("V", "L", &n, a, &ld, values, scratch, &lwork, iwork, &liwork, &info, 1, 1);
   cusp_blas_leave(entered);
-  return info == 0 ? CUSP_OK : cusp_fail(CUSP_EBACKEND, "the eigenvalues did not converge; the matrix may hold NaN or infinity");
+  return info == 0
+             ? CUSP_OK
+             : cusp_fail(CUSP_EBACKEND,
+                         "the eigenvalues did not converge; the matrix may hold NaN or infinity");
 }
 
 static const char *svd_job(bool vectors, bool full) { return !vectors ? "N" : full ? "A" : "S"; }
 
-/* By columns the matrix is its transpose, [columns, rows]: its left vectors are vh by rows, its right ones u. */
+/* By columns the matrix is its transpose, [columns, rows]: its left vectors are vh by rows, its
+ * right ones u. */
 static int svd_work(cusp_dtype dtype, int rows, int columns, bool vectors, bool full) {
-  int query = -1, info, lda = leading(columns), ldvt = leading(full ? rows : rows < columns ? rows : columns), iwork[1];
+  int query = -1, info, lda = leading(columns),
+      ldvt = leading(full             ? rows
+                     : rows < columns ? rows
+                                      : columns),
+      iwork[1];
   work_size work = {0};
-  of(dtype)->gesdd(svd_job(vectors, full), &columns, &rows, NULL, &lda, NULL, NULL, &lda, NULL, &ldvt, &work, &query, iwork, &info, 1);
+  of(dtype)->gesdd(svd_job(vectors, full), &columns, &rows, NULL, &lda, NULL, NULL, &lda, NULL,
+                   &ldvt, &work, &query, iwork, &info, 1);
   return asked(dtype, &work);
 }
 
@@ -227,11 +270,18 @@ size_t cusp_lapack_svd_scratch(cusp_dtype dtype, int rows, int columns, bool vec
   return rounded(work) + 8 * (size_t)smaller(rows, columns) * sizeof(int);
 }
 
-cusp_status cusp_lapack_svd(cusp_dtype dtype, int rows, int columns, bool full, void *a, void *values, void *u, void *vh, void *scratch) {
+cusp_status cusp_lapack_svd(cusp_dtype dtype, int rows, int columns, bool full, void *a,
+                            void *values, void *u, void *vh, void *scratch) {
   int lda = leading(columns), ldvt = leading(full ? rows : smaller(rows, columns)), info;
   int lwork = svd_work(dtype, rows, columns, u != NULL, full);
-  int *iwork = (int *)((char *)scratch + rounded((size_t)lwork * cusp_dtype_size(dtype))), entered = cusp_blas_enter();
-  of(dtype)->gesdd(svd_job(u != NULL, full), &columns, &rows, a, &lda, values, vh, &lda, u, &ldvt, scratch, &lwork, iwork, &info, 1);
+  int *iwork = (int *)((char *)scratch + rounded((size_t)lwork * cusp_dtype_size(dtype))),
+      entered = cusp_blas_enter();
+  of(dtype)->gesdd(svd_job(u != NULL, full), &columns, &rows, a, &lda, values, vh, &lda, u, &ldvt,
+                   scratch, &lwork, iwork, &info, 1);
   cusp_blas_leave(entered);
-  return info == 0 ? CUSP_OK : cusp_fail(CUSP_EBACKEND, "the singular values did not converge; the matrix may hold NaN or infinity");
+  return info == 0
+             ? CUSP_OK
+             : cusp_fail(
+                   CUSP_EBACKEND,
+                   "the singular values did not converge; the matrix may hold NaN or infinity");
 }

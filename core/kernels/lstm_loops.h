@@ -1,6 +1,7 @@
 /*
- * The loops of cusp_lstm_loops for one float type. A template, no include guard: included with REAL (the type) and NAME(x)
- * (x made unique) defined. The parts of a row do not overlap, which the compiler has to be told (ivdep).
+ * The loops of cusp_lstm_loops for one float type. A template, no include guard: included with REAL
+ * (the type) and NAME(x) (x made unique) defined. The parts of a row do not overlap, which the
+ * compiler has to be told (ivdep).
  */
 
 static void NAME(before_tanh)(int64_t rows, int64_t units, void *z_, const void *bias_) {
@@ -23,7 +24,8 @@ static void NAME(before_tanh)(int64_t rows, int64_t units, void *z_, const void 
 static void NAME(after_tanh)(int64_t rows, int64_t units, void *z, const void *c, void *c_next) {
   const REAL half = (REAL)0.5;
   for (int64_t r = 0; r < rows; r++) {
-    REAL *restrict in = (REAL *)z + r * 4 * units, *restrict forget = in + units, *restrict out = in + 3 * units;
+    REAL *restrict in = (REAL *)z + r * 4 * units, *restrict forget = in + units,
+                   *restrict out = in + 3 * units;
     const REAL *restrict candidate = in + 2 * units, *restrict old = (const REAL *)c + r * units;
     REAL *restrict next = (REAL *)c_next + r * units;
 #pragma GCC ivdep
@@ -37,9 +39,12 @@ static void NAME(after_tanh)(int64_t rows, int64_t units, void *z, const void *c
   }
 }
 
-static void NAME(output)(int64_t rows, int64_t units, const void *gates, const void *tanh_c, void *h_next) {
+static void NAME(output)(int64_t rows, int64_t units, const void *gates, const void *tanh_c,
+                         void *h_next) {
   for (int64_t r = 0; r < rows; r++) {
-    const REAL *restrict out = (const REAL *)gates + (r * 4 + 3) * units, *restrict t = (const REAL *)tanh_c + r * units;
+    const REAL *restrict out = (const REAL *)gates + (r * 4 + 3) * units, *restrict t =
+                                                                              (const REAL *)tanh_c +
+                                                                              r * units;
     REAL *restrict h = (REAL *)h_next + r * units;
 #pragma GCC ivdep
     for (int64_t i = 0; i < units; i++)
@@ -47,14 +52,16 @@ static void NAME(output)(int64_t rows, int64_t units, const void *gates, const v
   }
 }
 
-static void NAME(gradient)(int64_t rows, int64_t units, const void *gates, const void *c, const void *tanh_c, const void *dh_, void *dc_,
-                           void *dz) {
+static void NAME(gradient)(int64_t rows, int64_t units, const void *gates, const void *c,
+                           const void *tanh_c, const void *dh_, void *dc_, void *dz) {
   for (int64_t r = 0; r < rows; r++) {
     const REAL *restrict in = (const REAL *)gates + r * 4 * units, *restrict forget = in + units;
     const REAL *restrict candidate = in + 2 * units, *restrict out = in + 3 * units;
-    const REAL *restrict old = (const REAL *)c + r * units, *restrict t = (const REAL *)tanh_c + r * units;
+    const REAL *restrict old = (const REAL *)c + r * units, *restrict t =
+                                                                (const REAL *)tanh_c + r * units;
     const REAL *restrict dh = (const REAL *)dh_ + r * units;
-    REAL *restrict dc = (REAL *)dc_ + r * units, *restrict d_in = (REAL *)dz + r * 4 * units, *restrict d_forget = d_in + units;
+    REAL *restrict dc = (REAL *)dc_ + r * units, *restrict d_in = (REAL *)dz + r * 4 * units,
+                   *restrict d_forget = d_in + units;
     REAL *restrict d_candidate = d_in + 2 * units, *restrict d_out = d_in + 3 * units;
 #pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
@@ -75,7 +82,8 @@ static void NAME(add)(int64_t count, const void *x_, void *y_) {
     y[i] += x[i];
 }
 
-const cusp_lstm_loops CUSP_ISA(NAME(cusp_lstm_loops)) = {NAME(before_tanh), NAME(after_tanh), NAME(output), NAME(gradient), NAME(add)};
+const cusp_lstm_loops CUSP_ISA(NAME(cusp_lstm_loops)) = {NAME(before_tanh), NAME(after_tanh),
+                                                         NAME(output), NAME(gradient), NAME(add)};
 
 #undef REAL
 #undef NAME

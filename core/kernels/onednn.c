@@ -11,7 +11,8 @@ static char failure[512];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void load(void) {
-  table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure, sizeof failure);
+  table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure,
+                            sizeof failure);
   cusp_threads_started();
 }
 

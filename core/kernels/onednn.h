@@ -1,9 +1,10 @@
 #ifndef CUSP_KERNELS_ONEDNN_H
 #define CUSP_KERNELS_ONEDNN_H
 /*
- * What the engine asks of oneDNN. The code behind these functions (kernels/onednn/) is a library of its own, onednn.so, which
- * is loaded when first needed: oneDNN is large, and most programs have no convolution. It shares no symbols with the
- * engine, only this table, so failures come back as text.
+ * What the engine asks of oneDNN. The code behind these functions (kernels/onednn/) is a library of
+ * its own, onednn.so, which is loaded when first needed: oneDNN is large, and most programs have no
+ * convolution. It shares no symbols with the engine, only this table, so failures come back as
+ * text.
  */
 
 #include "windows.h"
@@ -19,20 +20,24 @@ typedef struct cusp_onednn_convolution cusp_onednn_convolution;
 
 typedef struct cusp_onednn {
   int version;
-  /** A float32 convolution on row-major arrays; NULL, with the reason in `message`, where oneDNN has none that is fast. */
-  cusp_onednn_convolution *(*convolution_new)(const cusp_convolution *convolution, cusp_convolution_face face, char *message,
+  /** A float32 convolution on row-major arrays; NULL, with the reason in `message`, where oneDNN
+   * has none that is fast. */
+  cusp_onednn_convolution *(*convolution_new)(const cusp_convolution *convolution,
+                                              cusp_convolution_face face, char *message,
                                               size_t message_bytes);
   /** Bytes of scratch memory, aligned to 64, that run needs. */
   size_t (*convolution_workspace)(const cusp_onednn_convolution *convolution);
-  /** The operands and result of the face (windows.h); false, with the reason in `message`, on failure. Allocates nothing. */
-  bool (*convolution_run)(cusp_onednn_convolution *convolution, const void *a, const void *b, void *out, void *workspace, char *message,
-                          size_t message_bytes);
+  /** The operands and result of the face (windows.h); false, with the reason in `message`, on
+   * failure. Allocates nothing. */
+  bool (*convolution_run)(cusp_onednn_convolution *convolution, const void *a, const void *b,
+                          void *out, void *workspace, char *message, size_t message_bytes);
   void (*convolution_free)(cusp_onednn_convolution *convolution);
   /** oneDNN's name of the implementation, such as "jit:avx512_core"; lent. */
   const char *(*convolution_name)(const cusp_onednn_convolution *convolution);
 } cusp_onednn;
 
-/** The table of the loaded library; NULL, with the reason as this thread's message, where it cannot be loaded. Asks once. */
+/** The table of the loaded library; NULL, with the reason as this thread's message, where it cannot
+ * be loaded. Asks once. */
 const cusp_onednn *cusp_onednn_load(void);
 
 #endif

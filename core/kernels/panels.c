@@ -10,15 +10,19 @@ const cusp_panel_loops *cusp_panel_loops_find(void) {
 }
 
 #define MAX_WIDTH 32
-#define DEPTH 512        /* rows of a panel at most: 64 KB, which leaves room for the left factor in the second-level cache */
-#define LEFT (96 * 1024) /* elements of the left factor that are gone through for every panel: 384 KB */
+/* rows of a panel at most: 64 KB, which leaves room for the left factor in the second-level
+ * cache */
+#define DEPTH 512
+/* elements of the left factor that are gone through for every panel: 384 KB */
+#define LEFT (96 * 1024)
 
 /** Parts of `total` of nearly equal size, none above `most`. */
 static int64_t part_count(int64_t total, int64_t most) { return (total + most - 1) / most; }
 
 /** Rows m_first .. m_last - 1 of the result, summed over rows k_first .. of the right factor. */
-static void multiply_part(int64_t m, int64_t n, int64_t k_first, int64_t k, const cusp_panel_rows *a, const cusp_panel_source *b, int beta,
-                          float *c, int64_t ldc) {
+static void multiply_part(int64_t m, int64_t n, int64_t k_first, int64_t k,
+                          const cusp_panel_rows *a, const cusp_panel_source *b, int beta, float *c,
+                          int64_t ldc) {
   const cusp_panel_loops *loops = cusp_panel_loops_find();
   float panel[DEPTH * MAX_WIDTH] __attribute__((aligned(CUSP_ALIGNMENT)));
   for (int64_t first = 0; first < n; first += loops->width) {
@@ -28,16 +32,17 @@ static void multiply_part(int64_t m, int64_t n, int64_t k_first, int64_t k, cons
   }
 }
 
-void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a, const cusp_panel_source *b, int beta, float *c,
-                          int64_t ldc) {
-  int64_t depths = part_count(k, DEPTH), depth = part_count(k, depths), heights = part_count(m * depth, LEFT);
+void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a,
+                          const cusp_panel_source *b, int beta, float *c, int64_t ldc) {
+  int64_t depths = part_count(k, DEPTH), depth = part_count(k, depths),
+          heights = part_count(m * depth, LEFT);
   for (int64_t h = 0; h < heights; h++) {
     int64_t m_first = m * h / heights, m_last = m * (h + 1) / heights;
     for (int64_t k_first = 0; k_first < k; k_first += depth) {
       cusp_panel_rows rows = *a;
       rows.a += m_first * a->row + k_first * a->column;
-      multiply_part(m_last - m_first, n, k_first, k - k_first < depth ? k - k_first : depth, &rows, b, beta || k_first > 0,
-                    c + m_first * ldc, ldc);
+      multiply_part(m_last - m_first, n, k_first, k - k_first < depth ? k - k_first : depth, &rows,
+                    b, beta || k_first > 0, c + m_first * ldc, ldc);
     }
   }
 }

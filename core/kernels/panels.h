@@ -1,9 +1,10 @@
 #ifndef CUSP_KERNELS_PANELS_H
 #define CUSP_KERNELS_PANELS_H
 /*
- * float32 products by panels: the right factor is taken in strips as wide as two registers, brought into memory order, and
- * multiplied by all rows of the left one while it is in cache. Where rows are few this beats a BLAS, whose packing of both
- * factors is meant for large ones; and it does not depend on whether a BLAS knows the CPU.
+ * float32 products by panels: the right factor is taken in strips as wide as two registers, brought
+ * into memory order, and multiplied by all rows of the left one while it is in cache. Where rows
+ * are few this beats a BLAS, whose packing of both factors is meant for large ones; and it does not
+ * depend on whether a BLAS knows the CPU.
  */
 
 #include "../tensor/dtype.h"
@@ -24,17 +25,20 @@ typedef struct cusp_panel_rows {
 /** The loops compiled for each instruction set (panels.isa.c). */
 typedef struct cusp_panel_loops {
   int64_t width; /* columns of a panel */
-  /** Rows k_first .. k_first + k - 1 of columns first .. first + columns - 1 (at most width), zeros beyond: out [k, width]. */
-  void (*pack)(const cusp_panel_source *source, int64_t k_first, int64_t k, int64_t first, int64_t columns, float *out);
+  /** Rows k_first .. k_first + k - 1 of columns first .. first + columns - 1 (at most width), zeros
+   * beyond: out [k, width]. */
+  void (*pack)(const cusp_panel_source *source, int64_t k_first, int64_t k, int64_t first,
+               int64_t columns, float *out);
   /** c [m, columns] = a panel + beta * c with columns <= width, beta 0 or 1. */
-  void (*multiply)(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a, const float *panel, int beta, float *c, int64_t ldc);
+  void (*multiply)(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
+                   const float *panel, int beta, float *c, int64_t ldc);
 } cusp_panel_loops;
 
 /** This CPU's; NULL where there are no wide registers to make it worth while. */
 const cusp_panel_loops *cusp_panel_loops_find(void);
 
 /** c [m, n] = a op(b) + beta * c on the calling thread, beta 0 or 1, k > 0. */
-void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a, const cusp_panel_source *b, int beta, float *c,
-                          int64_t ldc);
+void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a,
+                          const cusp_panel_source *b, int beta, float *c, int64_t ldc);
 
 #endif

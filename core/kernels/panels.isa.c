@@ -9,7 +9,8 @@ CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
 #define LANES (CUSP_ISA_BYTES / 4)
 #define WIDTH (2 * LANES)
 
-/* As many rows as leave registers for two vectors of the panel and an element of a: 2 * 12 of 32, 2 * 6 of 16. */
+/* As many rows as leave registers for two vectors of the panel and an element of a: 2 * 12 of 32, 2
+ * * 6 of 16. */
 #if defined(__AVX512F__)
 #define ROWS 12
 #else
@@ -32,7 +33,8 @@ static void pack_rows(const float *b, int64_t ld, int64_t k, int64_t columns, fl
   }
 }
 
-/** b lies by columns: a cache line of each column at a time, so that every line is read once and written to few places. */
+/** b lies by columns: a cache line of each column at a time, so that every line is read once and
+ * written to few places. */
 static void pack_columns(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
   for (int64_t first = 0; first < k; first += 16) {
     int64_t count = k - first < 16 ? k - first : 16;
@@ -44,16 +46,20 @@ static void pack_columns(const float *b, int64_t ld, int64_t k, int64_t columns,
     memset(out + i * WIDTH + columns, 0, (size_t)(WIDTH - columns) * sizeof(float));
 }
 
-static void pack(const cusp_panel_source *s, int64_t k_first, int64_t k, int64_t first, int64_t columns, float *out) {
+static void pack(const cusp_panel_source *s, int64_t k_first, int64_t k, int64_t first,
+                 int64_t columns, float *out) {
   if (s->trans)
     pack_columns(s->b + first * s->ld + k_first, s->ld, k, columns, out);
   else
     pack_rows(s->b + k_first * s->ld + first, s->ld, k, columns, out);
 }
 
-/** `rows` and `by_column` (which of a's steps is 1) are constants wherever this is called: the sums live in registers. */
-static inline __attribute__((always_inline)) void block(int rows, bool by_column, int64_t k, const float *a, int64_t step,
-                                                        const float *panel, int beta, float *c, int64_t ldc) {
+/** `rows` and `by_column` (which of a's steps is 1) are constants wherever this is called: the sums
+ * live in registers. */
+static inline __attribute__((always_inline)) void block(int rows, bool by_column, int64_t k,
+                                                        const float *a, int64_t step,
+                                                        const float *panel, int beta, float *c,
+                                                        int64_t ldc) {
   vec sum[ROWS][2];
   for (int r = 0; r < rows; r++)
     for (int v = 0; v < 2; v++)
@@ -71,8 +77,8 @@ static inline __attribute__((always_inline)) void block(int rows, bool by_column
       *(vec *)(c + r * ldc + v * LANES) = sum[r][v];
 }
 
-static void block_of(int rows, const cusp_panel_rows *a, const float *first, int64_t k, const float *panel, int beta, float *c,
-                     int64_t ldc) {
+static void block_of(int rows, const cusp_panel_rows *a, const float *first, int64_t k,
+                     const float *panel, int beta, float *c, int64_t ldc) {
 #define CASE(n)                                                 \
   case n:                                                       \
     if (a->row == 1)                                            \
@@ -100,8 +106,8 @@ static void block_of(int rows, const cusp_panel_rows *a, const float *first, int
 }
 
 /** A panel that reaches beyond c's columns is multiplied into memory of its own. */
-static void narrow_block(int rows, int64_t columns, const cusp_panel_rows *a, const float *first, int64_t k, const float *panel, int beta,
-                         float *c, int64_t ldc) {
+static void narrow_block(int rows, int64_t columns, const cusp_panel_rows *a, const float *first,
+                         int64_t k, const float *panel, int beta, float *c, int64_t ldc) {
   float wide[ROWS * WIDTH];
   for (int r = 0; r < rows && beta; r++) {
     memcpy(wide + r * WIDTH, c + r * ldc, (size_t)columns * sizeof(float));
@@ -112,8 +118,10 @@ static void narrow_block(int rows, int64_t columns, const cusp_panel_rows *a, co
     memcpy(c + r * ldc, wide + r * WIDTH, (size_t)columns * sizeof(float));
 }
 
-static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a, const float *panel, int beta, float *c, int64_t ldc) {
-  int64_t blocks = (m + ROWS - 1) / ROWS; /* of nearly equal height: a block of one row would use the registers badly */
+static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
+                     const float *panel, int beta, float *c, int64_t ldc) {
+  /* of nearly equal height: a block of one row would use the registers badly */
+  int64_t blocks = (m + ROWS - 1) / ROWS;
   for (int64_t i = 0; i < blocks; i++) {
     int64_t first = m * i / blocks;
     int rows = (int)(m * (i + 1) / blocks - first);

@@ -1,6 +1,7 @@
 #ifndef CUSP_KERNELS_POOLING_H
 #define CUSP_KERNELS_POOLING_H
-/* Pooling over channels-last arrays, for float32 and float64: each channel by itself, so that loops run over channels. */
+/* Pooling over channels-last arrays, for float32 and float64: each channel by itself, so that loops
+ * run over channels. */
 
 #include "isa.h"
 #include "windows.h"
@@ -20,9 +21,11 @@ typedef enum cusp_pooling_face {
 } cusp_pooling_face;
 
 /** Row-major arrays; b is NULL where a face has one operand. Parallel. */
-void cusp_pool(const cusp_pooling *pooling, cusp_pooling_face face, cusp_dtype dtype, const void *a, const void *b, void *out);
+void cusp_pool(const cusp_pooling *pooling, cusp_pooling_face face, cusp_dtype dtype, const void *a,
+               const void *b, void *out);
 
-/* Between pooling.c and pooling.isa.c: loops are cusp_range_fn over output positions, of the gradients over the batch. */
+/* Between pooling.c and pooling.isa.c: loops are cusp_range_fn over output positions, of the
+ * gradients over the batch. */
 typedef struct cusp_pooling_task {
   const cusp_pooling *pooling;
   const void *a, *b;

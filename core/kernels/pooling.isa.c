@@ -1,4 +1,5 @@
-/* Pooling loops, compiled for each instruction set: windows are small, so the time goes into loops over channels. */
+/* Pooling loops, compiled for each instruction set: windows are small, so the time goes into loops
+ * over channels. */
 
 #include "pooling.h"
 
@@ -15,7 +16,8 @@ typedef struct box {
 static inline box window_at(const cusp_windows *w, const cusp_position *o) {
   box b;
   for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++) {
-    const int64_t first = o->at[axis] * w->stride[axis] - w->low[axis], last = first + w->size[axis];
+    const int64_t first = o->at[axis] * w->stride[axis] - w->low[axis],
+                  last = first + w->size[axis];
     b.begin[axis] = first > 0 ? first : 0;
     b.end[axis] = last < w->input[axis] ? last : w->input[axis];
   }
@@ -23,7 +25,8 @@ static inline box window_at(const cusp_windows *w, const cusp_position *o) {
 }
 
 static inline int64_t pixels_of(const box *b) {
-  const int64_t count = (b->end[0] - b->begin[0]) * (b->end[1] - b->begin[1]) * (b->end[2] - b->begin[2]);
+  const int64_t count =
+      (b->end[0] - b->begin[0]) * (b->end[1] - b->begin[1]) * (b->end[2] - b->begin[2]);
   return count > 0 ? count : 1;
 }
 

@@ -22,7 +22,8 @@ int64_t cusp_random_blocks(cusp_dtype dtype, int64_t count) {
 
 #define TILE 256 /* blocks whose words are made at once: 4 KB */
 
-/** Some blocks of a fill: their words, and the elements that these serve (fewer at the end of the array). */
+/** Some blocks of a fill: their words, and the elements that these serve (fewer at the end of the
+ * array). */
 typedef struct tile {
   const cusp_random_loops *loops;
   const cusp_random_fill *fill;
@@ -32,7 +33,8 @@ typedef struct tile {
   uint32_t words[4 * TILE];
 } tile;
 
-static void tile_open(tile *t, const cusp_random_fill *fill, int per_block, int64_t begin, int64_t end) {
+static void tile_open(tile *t, const cusp_random_fill *fill, int per_block, int64_t begin,
+                      int64_t end) {
   t->loops = find_loops();
   t->fill = fill;
   t->per_block = per_block;
@@ -53,16 +55,19 @@ static bool tile_next(tile *t) {
   return true;
 }
 
-void cusp_random_uniform(const cusp_random_fill *fill, int64_t begin, int64_t end, double low, double high) {
+void cusp_random_uniform(const cusp_random_fill *fill, int64_t begin, int64_t end, double low,
+                         double high) {
   tile t;
   tile_open(&t, fill, elements_of_block(fill->dtype), begin, end);
   double top = nextafter(high, low);
   float top_float = nextafterf((float)high, (float)low); /* low + u * width may round up to high */
   while (tile_next(&t))
     if (fill->dtype == CUSP_FLOAT32)
-      t.loops->uniform_float(t.count, t.words, (float)low, (float)(high - low), top_float, (float *)fill->out + t.first);
+      t.loops->uniform_float(t.count, t.words, (float)low, (float)(high - low), top_float,
+                             (float *)fill->out + t.first);
     else
-      t.loops->uniform_double(t.count, t.words, low, high - low, top, (double *)fill->out + t.first);
+      t.loops->uniform_double(t.count, t.words, low, high - low, top,
+                              (double *)fill->out + t.first);
 }
 
 static void apply(cusp_vector_id id, cusp_dtype dtype, int64_t n, const void *x, void *out) {
@@ -76,7 +81,8 @@ typedef union reals {
 } reals;
 
 /** Makes `pairs` pairs of numbers from two words a pair, four for double. */
-static void normal_pairs(const tile *t, const uint32_t *words, int64_t pairs, double mean, double stddev, void *out) {
+static void normal_pairs(const tile *t, const uint32_t *words, int64_t pairs, double mean,
+                         double stddev, void *out) {
   cusp_dtype dtype = t->fill->dtype;
   reals radius, turn, cosine;
   if (dtype == CUSP_FLOAT32)
@@ -92,7 +98,8 @@ static void normal_pairs(const tile *t, const uint32_t *words, int64_t pairs, do
     t->loops->join_double(pairs, radius.d, cosine.d, turn.d, mean, stddev, out);
 }
 
-void cusp_random_normal(const cusp_random_fill *fill, int64_t begin, int64_t end, double mean, double stddev) {
+void cusp_random_normal(const cusp_random_fill *fill, int64_t begin, int64_t end, double mean,
+                        double stddev) {
   size_t size = cusp_dtype_size(fill->dtype);
   tile t;
   tile_open(&t, fill, elements_of_block(fill->dtype), begin, end);
@@ -102,19 +109,22 @@ void cusp_random_normal(const cusp_random_fill *fill, int64_t begin, int64_t end
     normal_pairs(&t, t.words, pairs, mean, stddev, out);
     if (t.count % 2) { /* the end of the array: half of a pair */
       reals last;
-      normal_pairs(&t, t.words + (fill->dtype == CUSP_FLOAT32 ? 2 : 4) * pairs, 1, mean, stddev, &last);
+      normal_pairs(&t, t.words + (fill->dtype == CUSP_FLOAT32 ? 2 : 4) * pairs, 1, mean, stddev,
+                   &last);
       memcpy(out + (size_t)(t.count - 1) * size, &last, size);
     }
   }
 }
 
-/** A number in [0, range) from two words: the high half of a 128-bit product. Range 0 stands for 2^64. */
+/** A number in [0, range) from two words: the high half of a 128-bit product. Range 0 stands for
+ * 2^64. */
 static uint64_t below(const uint32_t *pair, uint64_t range) {
   uint64_t word = ((uint64_t)pair[0] << 32) | pair[1];
   return range == 0 ? word : (uint64_t)(((unsigned __int128)word * range) >> 64);
 }
 
-void cusp_random_integers(const cusp_random_fill *fill, int64_t begin, int64_t end, int64_t low, int64_t high) {
+void cusp_random_integers(const cusp_random_fill *fill, int64_t begin, int64_t end, int64_t low,
+                          int64_t high) {
   size_t size = cusp_dtype_size(fill->dtype);
   uint64_t range = (uint64_t)high - (uint64_t)low;
   tile t;
@@ -131,7 +141,8 @@ void cusp_random_integers(const cusp_random_fill *fill, int64_t begin, int64_t e
   }
 }
 
-/** The words below which an event of this probability lies, of 2^32; the last word stays outside where p < 1. */
+/** The words below which an event of this probability lies, of 2^32; the last word stays outside
+ * where p < 1. */
 static uint32_t threshold_of(double p) {
   double scaled = p * 0x1p32;
   return scaled <= 0 ? 0 : scaled >= 0x1p32 - 1 ? UINT32_MAX : (uint32_t)scaled;
@@ -147,16 +158,19 @@ void cusp_random_bernoulli(const cusp_random_fill *fill, int64_t begin, int64_t 
       out[t.first + i] = p > 0 && t.words[i] >= threshold;
 }
 
-void cusp_random_dropout(const cusp_random_fill *fill, int64_t begin, int64_t end, double rate, const void *x) {
+void cusp_random_dropout(const cusp_random_fill *fill, int64_t begin, int64_t end, double rate,
+                         const void *x) {
   uint32_t threshold = threshold_of(rate);
   double scale = 1 / (1 - rate);
   tile t;
   tile_open(&t, fill, 4, begin, end);
   while (tile_next(&t))
     if (fill->dtype == CUSP_FLOAT32)
-      t.loops->keep_float(t.count, t.words, threshold, (float)scale, (const float *)x + t.first, (float *)fill->out + t.first);
+      t.loops->keep_float(t.count, t.words, threshold, (float)scale, (const float *)x + t.first,
+                          (float *)fill->out + t.first);
     else
-      t.loops->keep_double(t.count, t.words, threshold, scale, (const double *)x + t.first, (double *)fill->out + t.first);
+      t.loops->keep_double(t.count, t.words, threshold, scale, (const double *)x + t.first,
+                           (double *)fill->out + t.first);
 }
 
 double cusp_random_unit(const cusp_random_key *key, int64_t element) {
@@ -167,7 +181,8 @@ double cusp_random_unit(const cusp_random_key *key, int64_t element) {
 
 /* ------------------------------------------------------------------ samples that reject */
 
-/** The words of one element: blocks whose index has the element in its low 40 bits and a count above. */
+/** The words of one element: blocks whose index has the element in its low 40 bits and a count
+ * above. */
 typedef struct stream {
   const cusp_random_key *key;
   uint64_t index;
@@ -194,9 +209,10 @@ static double stream_normal(stream *s) {
   return radius * cos(2 * M_PI * stream_uniform(s));
 }
 
-/* Marsaglia and Tsang, "A simple method for generating gamma variables" (2000). The logarithm, because a small alpha
-   gives numbers below the smallest double. */
-double cusp_random_log_gamma(const cusp_random_key *key, int64_t element, int number, double alpha) {
+/* Marsaglia and Tsang, "A simple method for generating gamma variables" (2000). The logarithm,
+   because a small alpha gives numbers below the smallest double. */
+double cusp_random_log_gamma(const cusp_random_key *key, int64_t element, int number,
+                             double alpha) {
   stream s = stream_open(key, element, number);
   if (!(alpha >= 0))
     return NAN;
@@ -234,11 +250,14 @@ static double log_factorial(double n) {
   return lgamma_r(n + 1, &sign);
 }
 
-/* BTRS of Hörmann, "The generation of binomial random variates" (1993): transformed rejection, for n * p of 10 or more. */
+/* BTRS of Hörmann, "The generation of binomial random variates" (1993): transformed rejection, for
+ * n * p of 10 or more. */
 static double binomial_by_rejection(stream *s, double n, double p) {
-  double q = 1 - p, deviation = sqrt(n * p * q), b = 1.15 + 2.53 * deviation, a = -0.0873 + 0.0248 * b + 0.01 * p;
+  double q = 1 - p, deviation = sqrt(n * p * q), b = 1.15 + 2.53 * deviation,
+         a = -0.0873 + 0.0248 * b + 0.01 * p;
   double centre = n * p + 0.5, accept = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * deviation;
-  double mode = floor((n + 1) * p), at_mode = log_factorial(mode) + log_factorial(n - mode), log_odds = log(p / q);
+  double mode = floor((n + 1) * p), at_mode = log_factorial(mode) + log_factorial(n - mode),
+         log_odds = log(p / q);
   for (;;) {
     double u = stream_uniform(s) - 0.5, v = stream_uniform(s), us = 0.5 - fabs(u);
     double k = floor((2 * a / us + b) * u + centre);
@@ -259,7 +278,9 @@ double cusp_random_binomial(const cusp_random_key *key, int64_t element, double 
     return NAN;
   bool swapped = p > 0.5;
   double rare = swapped ? 1 - p : p;
-  double k = rare == 0 ? 0 : n * rare < 10 ? binomial_by_inversion(&s, n, rare) : binomial_by_rejection(&s, n, rare);
+  double k = rare == 0       ? 0
+             : n * rare < 10 ? binomial_by_inversion(&s, n, rare)
+                             : binomial_by_rejection(&s, n, rare);
   return swapped ? n - k : k;
 }
 

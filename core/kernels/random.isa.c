@@ -6,9 +6,12 @@
 
 CUSP_ISA_DECLARE(const cusp_random_loops, cusp_random_loops);
 
-/* ------------------------------------------------------------------ Philox over several blocks at once */
+/* ------------------------------------------------------------------ Philox over several blocks at
+ * once */
 
-#define LANES 16 /* blocks at a time: their counters lie word by word in arrays, which the compiler keeps in registers */
+/* blocks at a time: their counters lie word by word in arrays, which the compiler keeps in
+ * registers */
+#define LANES 16
 
 /** The high and low halves of 32 x 32 bit products. */
 static inline void multiply(const uint32_t *x, uint32_t factor, uint32_t *high, uint32_t *low) {
@@ -66,23 +69,28 @@ static void words(const cusp_random_key *key, uint64_t first, int64_t count, uin
 
 /* Through a signed integer, which every instruction set converts at once. */
 static inline float unit_float(uint32_t word) { return (float)(int32_t)(word >> 8) * 0x1p-24f; }
-static inline double unit_double(const uint32_t *pair) { return (double)(int64_t)((((uint64_t)pair[0] << 32) | pair[1]) >> 11) * 0x1p-53; }
+static inline double unit_double(const uint32_t *pair) {
+  return (double)(int64_t)((((uint64_t)pair[0] << 32) | pair[1]) >> 11) * 0x1p-53;
+}
 
-static void uniform_float(int64_t count, const uint32_t *words, float low, float width, float top, float *out) {
+static void uniform_float(int64_t count, const uint32_t *words, float low, float width, float top,
+                          float *out) {
   for (int64_t i = 0; i < count; i++) {
     float value = low + unit_float(words[i]) * width;
     out[i] = value < top ? value : top;
   }
 }
 
-static void uniform_double(int64_t count, const uint32_t *words, double low, double width, double top, double *out) {
+static void uniform_double(int64_t count, const uint32_t *words, double low, double width,
+                           double top, double *out) {
   for (int64_t i = 0; i < count; i++) {
     double value = low + unit_double(words + 2 * i) * width;
     out[i] = value < top ? value : top;
   }
 }
 
-/* The radius keeps all 32 bits, so that values beyond 6 standard deviations occur; half a unit keeps it above 0. */
+/* The radius keeps all 32 bits, so that values beyond 6 standard deviations occur; half a unit
+ * keeps it above 0. */
 static void polar_float(int64_t pairs, const uint32_t *words, float *radius, float *turn) {
   for (int64_t i = 0; i < pairs; i++) {
     radius[i] = (float)(int32_t)(words[2 * i] >> 1) * 0x1p-31f + 0x1p-32f;
@@ -97,7 +105,8 @@ static void polar_double(int64_t pairs, const uint32_t *words, double *radius, d
   }
 }
 
-static void join_float(int64_t pairs, const float *l, const float *c, const float *s, float mean, float scale, float *out) {
+static void join_float(int64_t pairs, const float *l, const float *c, const float *s, float mean,
+                       float scale, float *out) {
   for (int64_t i = 0; i < pairs; i++) {
     float radius = scale * sqrtf(-2 * (l[i] < 0 ? l[i] : 0));
     out[2 * i] = mean + radius * c[i];
@@ -105,7 +114,8 @@ static void join_float(int64_t pairs, const float *l, const float *c, const floa
   }
 }
 
-static void join_double(int64_t pairs, const double *l, const double *c, const double *s, double mean, double scale, double *out) {
+static void join_double(int64_t pairs, const double *l, const double *c, const double *s,
+                        double mean, double scale, double *out) {
   for (int64_t i = 0; i < pairs; i++) {
     double radius = scale * sqrt(-2 * (l[i] < 0 ? l[i] : 0));
     out[2 * i] = mean + radius * c[i];
@@ -113,15 +123,18 @@ static void join_double(int64_t pairs, const double *l, const double *c, const d
   }
 }
 
-static void keep_float(int64_t count, const uint32_t *words, uint32_t threshold, float scale, const float *x, float *out) {
+static void keep_float(int64_t count, const uint32_t *words, uint32_t threshold, float scale,
+                       const float *x, float *out) {
   for (int64_t i = 0; i < count; i++)
     out[i] = words[i] >= threshold ? x[i] * scale : 0;
 }
 
-static void keep_double(int64_t count, const uint32_t *words, uint32_t threshold, double scale, const double *x, double *out) {
+static void keep_double(int64_t count, const uint32_t *words, uint32_t threshold, double scale,
+                        const double *x, double *out) {
   for (int64_t i = 0; i < count; i++)
     out[i] = words[i] >= threshold ? x[i] * scale : 0;
 }
 
-const cusp_random_loops CUSP_ISA(cusp_random_loops) = {words,      uniform_float, uniform_double, polar_float, polar_double,
-                                                       join_float, join_double,   keep_float,     keep_double};
+const cusp_random_loops CUSP_ISA(cusp_random_loops) = {words,       uniform_float, uniform_double,
+                                                       polar_float, polar_double,  join_float,
+                                                       join_double, keep_float,    keep_double};

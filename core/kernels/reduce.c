@@ -18,14 +18,16 @@ cusp_reduce_rows_fn cusp_reduce_find_rows(cusp_reducer_id reducer, cusp_dtype dt
 
 cusp_vector_fn cusp_reduce_find_combine(cusp_reducer_id reducer, cusp_dtype dtype) {
   static const cusp_vector_id combine[CUSP_REDUCE_COUNT] = {
-      [CUSP_REDUCE_SUM] = CUSP_VECTOR_add,     [CUSP_REDUCE_PROD] = CUSP_VECTOR_multiply,  [CUSP_REDUCE_MAX] = CUSP_VECTOR_maximum,
-      [CUSP_REDUCE_MIN] = CUSP_VECTOR_minimum, [CUSP_REDUCE_ANY] = CUSP_VECTOR_logical_or, [CUSP_REDUCE_ALL] = CUSP_VECTOR_logical_and,
+      [CUSP_REDUCE_SUM] = CUSP_VECTOR_add,        [CUSP_REDUCE_PROD] = CUSP_VECTOR_multiply,
+      [CUSP_REDUCE_MAX] = CUSP_VECTOR_maximum,    [CUSP_REDUCE_MIN] = CUSP_VECTOR_minimum,
+      [CUSP_REDUCE_ANY] = CUSP_VECTOR_logical_or, [CUSP_REDUCE_ALL] = CUSP_VECTOR_logical_and,
   };
   return cusp_vector_find(combine[reducer], dtype);
 }
 
 static int64_t least_integer(cusp_dtype dtype) {
-  return cusp_dtype_is_signed_int(dtype) ? (int64_t)(UINT64_MAX << (8 * cusp_dtype_size(dtype) - 1)) : 0;
+  return cusp_dtype_is_signed_int(dtype) ? (int64_t)(UINT64_MAX << (8 * cusp_dtype_size(dtype) - 1))
+                                         : 0;
 }
 
 void cusp_reduce_identity(cusp_reducer_id reducer, cusp_dtype dtype, void *element) {
@@ -39,5 +41,6 @@ void cusp_reduce_identity(cusp_reducer_id reducer, cusp_dtype dtype, void *eleme
   else if (reducer == CUSP_REDUCE_MAX)
     cusp_store_int(dtype, element, least_integer(dtype));
   else
-    cusp_store_int(dtype, element, ~least_integer(dtype)); /* all ones, which is the greatest unsigned number too */
+    /* all ones, which is the greatest unsigned number too */
+    cusp_store_int(dtype, element, ~least_integer(dtype));
 }

@@ -7,7 +7,9 @@
 
 typedef enum cusp_reducer_id {
   CUSP_REDUCE_NONE = 0,
-  CUSP_REDUCE_SUM, /* floats in blocks with several accumulators (pairwise-like error); float16/bfloat16 accumulate in float32 */
+  /* floats in blocks with several accumulators (pairwise-like error); float16/bfloat16 accumulate
+     in float32 */
+  CUSP_REDUCE_SUM,
   CUSP_REDUCE_PROD,
   CUSP_REDUCE_MAX, /* NaN wins, as in NumPy */
   CUSP_REDUCE_MIN,

@@ -65,11 +65,12 @@
 #define FLOATING
 #include "reduce_type.h"
 
-#define ROW(name)                                                                                                             \
-  {                                                                                                                           \
-    [CUSP_INT8] = int8_##name, [CUSP_INT16] = int16_##name, [CUSP_INT32] = int32_##name, [CUSP_INT64] = int64_##name,         \
-    [CUSP_UINT8] = uint8_##name, [CUSP_UINT16] = uint16_##name, [CUSP_UINT32] = uint32_##name, [CUSP_UINT64] = uint64_##name, \
-    [CUSP_FLOAT32] = float32_##name, [CUSP_FLOAT64] = float64_##name, [CUSP_BOOL] = BOOL_##name                               \
+#define ROW(name)                                                                                  \
+  {                                                                                                \
+    [CUSP_INT8] = int8_##name, [CUSP_INT16] = int16_##name, [CUSP_INT32] = int32_##name,           \
+    [CUSP_INT64] = int64_##name, [CUSP_UINT8] = uint8_##name, [CUSP_UINT16] = uint16_##name,       \
+    [CUSP_UINT32] = uint32_##name, [CUSP_UINT64] = uint64_##name, [CUSP_FLOAT32] = float32_##name, \
+    [CUSP_FLOAT64] = float64_##name, [CUSP_BOOL] = BOOL_##name                                     \
   }
 #define BOOL_sum uint8_max /* "or" and "and", as bool adds and multiplies */
 #define BOOL_prod uint8_min

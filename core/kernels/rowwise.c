@@ -7,12 +7,13 @@ CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float32);
 CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float64);
 
 static const cusp_row_loops *find_loops(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_row_loops_float32) : CUSP_ISA_CHOOSE(cusp_row_loops_float64);
+  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_row_loops_float32)
+                               : CUSP_ISA_CHOOSE(cusp_row_loops_float64);
 }
 
 /*
- * Rows are worked on in blocks that stay in L1, so that the vector functions see long runs even where a row has ten
- * elements. A longer row is a block of its own.
+ * Rows are worked on in blocks that stay in L1, so that the vector functions see long runs even
+ * where a row has ten elements. A longer row is a block of its own.
  */
 #define BLOCK 1024
 
@@ -25,7 +26,8 @@ typedef struct block {
 
 static block first_block(const cusp_rows *shape) {
   int64_t fit = shape->columns < BLOCK ? BLOCK / shape->columns : 1;
-  return (block){shape->dtype, fit < shape->rows ? fit : shape->rows, shape->columns, 0, find_loops(shape->dtype)};
+  return (block){shape->dtype, fit < shape->rows ? fit : shape->rows, shape->columns, 0,
+                 find_loops(shape->dtype)};
 }
 
 static bool next_block(block *b, const cusp_rows *shape) {
@@ -35,10 +37,14 @@ static bool next_block(block *b, const cusp_rows *shape) {
   return b->rows > 0;
 }
 
-static void *element(const block *b, const void *base, int64_t index) { return (char *)base + index * (int64_t)cusp_dtype_size(b->dtype); }
+static void *element(const block *b, const void *base, int64_t index) {
+  return (char *)base + index * (int64_t)cusp_dtype_size(b->dtype);
+}
 
 /** The block's part of a matrix, or of an array with an element a row. */
-static void *matrix(const block *b, const void *base) { return element(b, base, b->first * b->columns); }
+static void *matrix(const block *b, const void *base) {
+  return element(b, base, b->first * b->columns);
+}
 static void *column(const block *b, const void *base) { return element(b, base, b->first); }
 
 static double get(const block *b, const void *x, int64_t i) {
@@ -56,7 +62,8 @@ static void apply(const block *b, cusp_vector_id id, int64_t n, const void *x, v
   cusp_vector_find(id, b->dtype)(n, out, (const void *[]){x}, (const int8_t[]){1});
 }
 
-/** out = exp(x - the row's largest), sums = its sums: no exponential overflows, and one of them is 1. */
+/** out = exp(x - the row's largest), sums = its sums: no exponential overflows, and one of them
+ * is 1. */
 static void shifted_exp(const block *b, const void *x, void *out, void *sums) {
   b->loops->largest(b->rows, b->columns, x, sums);
   b->loops->subtract(b->rows, b->columns, x, sums, out);
@@ -85,7 +92,8 @@ void cusp_softmax_gradient_rows(const cusp_rows *shape, const void *y, const voi
   }
 }
 
-void cusp_log_softmax_gradient_rows(const cusp_rows *shape, const void *y, const void *dy, void *out) {
+void cusp_log_softmax_gradient_rows(const cusp_rows *shape, const void *y, const void *dy,
+                                    void *out) {
   double sums[BLOCK], ones[BLOCK];
   block b = first_block(shape);
   for (int64_t r = 0; r < b.rows; r++)
@@ -100,7 +108,8 @@ void cusp_log_softmax_gradient_rows(const cusp_rows *shape, const void *y, const
   }
 }
 
-/* ------------------------------------------------------------------ log(sum(exp)) and what needs it */
+/* ------------------------------------------------------------------ log(sum(exp)) and what needs
+ * it */
 
 /** Numbers of a block's rows. */
 typedef struct row_numbers {
@@ -115,10 +124,13 @@ static void accumulate(const block *b, double *sums, const double *part, bool fi
     set(b, sums, r, (first ? 0 : get(b, sums, r)) + get(b, part, r));
 }
 
-/** Fills the numbers, in pieces of what fits the scratch memory; `target` may be NULL (its two are then left alone). */
-static void row_statistics(const block *b, const void *x, const void *target, row_numbers *numbers) {
+/** Fills the numbers, in pieces of what fits the scratch memory; `target` may be NULL (its two are
+ * then left alone). */
+static void row_statistics(const block *b, const void *x, const void *target,
+                           row_numbers *numbers) {
   double values[BLOCK], part[BLOCK];
-  int64_t width = b->columns <= BLOCK ? b->columns : BLOCK; /* narrower than the row only where the block is one row */
+  /* narrower than the row only where the block is one row */
+  int64_t width = b->columns <= BLOCK ? b->columns : BLOCK;
   b->loops->largest(b->rows, b->columns, x, numbers->largest);
   for (int64_t i = 0; i < b->columns; i += width) {
     int64_t n = b->columns - i < width ? b->columns - i : width;
@@ -142,18 +154,21 @@ void cusp_log_softmax_rows(const cusp_rows *shape, const void *x, void *out) {
   for (bool more = b.rows > 0; more; more = next_block(&b, shape)) {
     void *to = matrix(&b, out);
     row_statistics(&b, matrix(&b, x), NULL, &numbers);
-    b.loops->subtract(b.rows, b.columns, matrix(&b, x), numbers.largest, to); /* in two steps: the first is exact near the largest */
+    /* in two steps: the first is exact near the largest */
+    b.loops->subtract(b.rows, b.columns, matrix(&b, x), numbers.largest, to);
     b.loops->subtract(b.rows, b.columns, to, numbers.log_sum, to);
   }
 }
 
-/** Where row `r`'s target is 1, as an index into the block's matrix; -1 where its label is no column. */
+/** Where row `r`'s target is 1, as an index into the block's matrix; -1 where its label is no
+ * column. */
 static int64_t label_place(const block *b, const int32_t *labels, int64_t r) {
   int32_t label = labels[b->first + r];
   return label >= 0 && label < b->columns ? r * b->columns + label : -1;
 }
 
-void cusp_crossentropy_rows(const cusp_rows *shape, const void *logits, const void *target, const int32_t *labels, void *loss) {
+void cusp_crossentropy_rows(const cusp_rows *shape, const void *logits, const void *target,
+                            const int32_t *labels, void *loss) {
   row_numbers numbers;
   block b = first_block(shape);
   for (bool more = b.rows > 0; more; more = next_block(&b, shape)) {
@@ -171,8 +186,8 @@ void cusp_crossentropy_rows(const cusp_rows *shape, const void *logits, const vo
   }
 }
 
-void cusp_crossentropy_gradient_rows(const cusp_rows *shape, const void *logits, const void *target, const int32_t *labels,
-                                     const void *dloss, void *out) {
+void cusp_crossentropy_gradient_rows(const cusp_rows *shape, const void *logits, const void *target,
+                                     const int32_t *labels, const void *dloss, void *out) {
   double sums[BLOCK], weights[BLOCK], negative[BLOCK];
   block b = first_block(shape);
   for (bool more = b.rows > 0; more; more = next_block(&b, shape)) {

@@ -1,9 +1,10 @@
 /*
- * The loops of cusp_row_loops for one float type. A template, no include guard: included with REAL (the type), LANES (how
- * many of them a register holds) and NAME(x) (x made unique) defined.
- */
+ * The loops of cusp_row_loops for one float type. A template, no include guard: included with REAL
+ * (the type), LANES (how many of them a register holds) and NAME(x) (x made unique)
+ * defined. */
 
-typedef REAL NAME(vec) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(vec)
+    __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
 static inline NAME(vec) NAME(load)(const REAL *p) { return *(const NAME(vec) *)p; }
 
@@ -84,7 +85,8 @@ static void NAME(dot)(int64_t rows, int64_t n, const void *x, const void *y, voi
   }
 }
 
-static void NAME(scale)(int64_t rows, int64_t n, const void *x, const void *scale, const void *y, const void *other, void *out) {
+static void NAME(scale)(int64_t rows, int64_t n, const void *x, const void *scale, const void *y,
+                        const void *other, void *out) {
   for (int64_t r = 0; r < rows; r++) {
     const REAL *p = (const REAL *)x + r * n, s = ((const REAL *)scale)[r];
     REAL *to = (REAL *)out + r * n;
@@ -99,16 +101,19 @@ static void NAME(scale)(int64_t rows, int64_t n, const void *x, const void *scal
   }
 }
 
-static void NAME(centre)(int64_t rows, int64_t n, const void *y, const void *dy, const void *sums, void *out) {
+static void NAME(centre)(int64_t rows, int64_t n, const void *y, const void *dy, const void *sums,
+                         void *out) {
   for (int64_t r = 0; r < rows; r++) {
-    const REAL *p = (const REAL *)y + r * n, *q = (const REAL *)dy + r * n, s = ((const REAL *)sums)[r];
+    const REAL *p = (const REAL *)y + r * n, *q = (const REAL *)dy + r * n,
+               s = ((const REAL *)sums)[r];
     REAL *to = (REAL *)out + r * n;
     for (int64_t i = 0; i < n; i++)
       to[i] = p[i] * (q[i] - s);
   }
 }
 
-const cusp_row_loops CUSP_ISA(NAME(cusp_row_loops)) = {NAME(largest), NAME(subtract), NAME(sum), NAME(dot), NAME(scale), NAME(centre)};
+const cusp_row_loops CUSP_ISA(NAME(cusp_row_loops)) = {NAME(largest), NAME(subtract), NAME(sum),
+                                                       NAME(dot),     NAME(scale),    NAME(centre)};
 
 #undef REAL
 #undef LANES

@@ -3,28 +3,31 @@
 #include "../base/threads.h"
 
 /*
- * One loop serves all kinds: row i of `inner` elements follows from row i - 1 and the input's row i (or i - 1 where the
- * scan is exclusive). STEP combines the previous result `p` with the input `v` and, for a recurrence, the decay `d`.
+ * One loop serves all kinds: row i of `inner` elements follows from row i - 1 and the input's row i
+ * (or i - 1 where the scan is exclusive). STEP combines the previous result `p` with the input `v`
+ * and, for a recurrence, the decay `d`.
  */
-#define DEFINE_SCAN(name, type, FIRST, STEP)                                                               \
-  static void name(const cusp_scan *s, int64_t outer, int64_t begin, int64_t end) {                        \
-    const type *x = (const type *)s->x + outer * s->length * s->inner;                                     \
-    const type *decay = s->decay ? (const type *)s->decay + outer * s->length * s->inner : x;              \
-    type *out = (type *)s->out + outer * s->length * s->inner;                                             \
-    int64_t step = s->reverse ? -s->inner : s->inner, first = s->reverse ? (s->length - 1) * s->inner : 0; \
-    for (int64_t k = begin; k < end; k++)                                                                  \
-      out[first + k] = s->exclusive ? (type)FIRST : x[first + k];                                          \
-    for (int64_t i = 1, at = first + step; i < s->length; i++, at += step) {                               \
-      const type *input = s->exclusive ? x + at - step : x + at;                                           \
-      for (int64_t k = begin; k < end; k++) {                                                              \
-        const type p = out[at - step + k], v = input[k], d = decay[at + k];                                \
-        (void)d;                                                                                           \
-        out[at + k] = (type)(STEP);                                                                        \
-      }                                                                                                    \
-    }                                                                                                      \
+#define DEFINE_SCAN(name, type, FIRST, STEP)                                                  \
+  static void name(const cusp_scan *s, int64_t outer, int64_t begin, int64_t end) {           \
+    const type *x = (const type *)s->x + outer * s->length * s->inner;                        \
+    const type *decay = s->decay ? (const type *)s->decay + outer * s->length * s->inner : x; \
+    type *out = (type *)s->out + outer * s->length * s->inner;                                \
+    int64_t step = s->reverse ? -s->inner : s->inner,                                         \
+            first = s->reverse ? (s->length - 1) * s->inner : 0;                              \
+    for (int64_t k = begin; k < end; k++)                                                     \
+      out[first + k] = s->exclusive ? (type)FIRST : x[first + k];                             \
+    for (int64_t i = 1, at = first + step; i < s->length; i++, at += step) {                  \
+      const type *input = s->exclusive ? x + at - step : x + at;                              \
+      for (int64_t k = begin; k < end; k++) {                                                 \
+        const type p = out[at - step + k], v = input[k], d = decay[at + k];                   \
+        (void)d;                                                                              \
+        out[at + k] = (type)(STEP);                                                           \
+      }                                                                                       \
+    }                                                                                         \
   }
 
-/* Integers wrap around: the operation is done unsigned, and wide enough not to be promoted to a signed int. */
+/* Integers wrap around: the operation is done unsigned, and wide enough not to be promoted to a
+ * signed int. */
 #define DEFINE_INTEGER(suffix, type, wide)              \
   DEFINE_SCAN(sum_##suffix, type, 0, (wide)p + (wide)v) \
   DEFINE_SCAN(product_##suffix, type, 1, (wide)p *(wide)v)
@@ -76,5 +79,6 @@ static void run_lanes(void *context, int64_t begin, int64_t end) {
 
 void cusp_scan_run(const cusp_scan *scan) {
   if (scan->length > 0)
-    cusp_parallel_for(scan->outer * scan->inner, 16384 / scan->length + 16, run_lanes, (void *)scan);
+    cusp_parallel_for(scan->outer * scan->inner, 16384 / scan->length + 16, run_lanes,
+                      (void *)scan);
 }

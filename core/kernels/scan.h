@@ -15,7 +15,8 @@ typedef struct cusp_scan {
   cusp_scan_kind kind;
   cusp_dtype dtype; /* not bool nor a 16-bit float */
   bool reverse;     /* from the last element to the first */
-  bool exclusive;   /* out_i leaves x_i out: it begins with 0, or with 1 for a product. Not for a recurrence */
+  /* out_i leaves x_i out: it begins with 0, or with 1 for a product. Not for a recurrence */
+  bool exclusive;
   int64_t outer, length, inner;
   const void *x, *decay;
   void *out; /* none of the others */

@@ -58,12 +58,14 @@ MODES(float64, double, ITSELF, ITSELF)
 COMBINE(max_signed64, int64_t, ITSELF, ITSELF, LARGER)
 COMBINE(min_signed64, int64_t, ITSELF, ITSELF, SMALLER)
 
-#define TABLE(dtype, suffix) [dtype] = {set_##suffix, add_##suffix, max_##suffix, min_##suffix, multiply_##suffix}
+#define TABLE(dtype, suffix) \
+  [dtype] = {set_##suffix, add_##suffix, max_##suffix, min_##suffix, multiply_##suffix}
 
 static const cusp_combine_fn combiners[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES] = {
-    TABLE(CUSP_BOOL, bool),       TABLE(CUSP_INT8, int8),       TABLE(CUSP_INT16, int16),       TABLE(CUSP_INT32, int32),
-    TABLE(CUSP_INT64, int64),     TABLE(CUSP_UINT8, uint8),     TABLE(CUSP_UINT16, uint16),     TABLE(CUSP_UINT32, uint32),
-    TABLE(CUSP_UINT64, uint64),   TABLE(CUSP_FLOAT16, float16), TABLE(CUSP_BFLOAT16, bfloat16), TABLE(CUSP_FLOAT32, float32),
+    TABLE(CUSP_BOOL, bool),       TABLE(CUSP_INT8, int8),         TABLE(CUSP_INT16, int16),
+    TABLE(CUSP_INT32, int32),     TABLE(CUSP_INT64, int64),       TABLE(CUSP_UINT8, uint8),
+    TABLE(CUSP_UINT16, uint16),   TABLE(CUSP_UINT32, uint32),     TABLE(CUSP_UINT64, uint64),
+    TABLE(CUSP_FLOAT16, float16), TABLE(CUSP_BFLOAT16, bfloat16), TABLE(CUSP_FLOAT32, float32),
     TABLE(CUSP_FLOAT64, float64),
 };
 
@@ -73,7 +75,8 @@ static cusp_combine_fn find_combine(cusp_scatter_mode mode, cusp_dtype dtype) {
   return dtype == CUSP_INT64 && mode == CUSP_SCATTER_MIN ? min_signed64 : combiners[dtype][mode];
 }
 
-/* ------------------------------------------------------------------ along one axis, the same positions everywhere */
+/* ------------------------------------------------------------------ along one axis, the same
+ * positions everywhere */
 
 typedef struct scattering {
   const char *from;
@@ -100,7 +103,8 @@ static void add_columns(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* Rows [begin, end) of the axis, all columns: each thread reads all positions and keeps to its own. */
+/* Rows [begin, end) of the axis, all columns: each thread reads all positions and keeps to its
+ * own. */
 static void add_rows(void *context, int64_t begin, int64_t end) {
   const scattering *s = context;
   for (int64_t outer = 0; outer < s->lines.outer; outer++)
@@ -109,7 +113,8 @@ static void add_rows(void *context, int64_t begin, int64_t end) {
       at += at < 0 ? s->lines.count : 0;
       if (at < begin || at >= end)
         continue;
-      int64_t to = (outer * s->lines.count + at) * s->lines.inner, from = (outer * s->places + place) * s->lines.inner;
+      int64_t to = (outer * s->lines.count + at) * s->lines.inner,
+              from = (outer * s->places + place) * s->lines.inner;
       s->combine(s->out + (size_t)to * s->size, s->from + (size_t)from * s->size, s->lines.inner);
     }
 }
@@ -117,7 +122,10 @@ static void add_rows(void *context, int64_t begin, int64_t end) {
 static cusp_status run_scatter_axis(cusp_call *call) {
   const cusp_array *updates = &call->inputs[0], *positions = &call->inputs[1];
   cusp_array *out = &call->outputs[0];
-  scattering s = {.from = updates->data, .out = out->data, .positions = positions, .places = cusp_array_count(positions)};
+  scattering s = {.from = updates->data,
+                  .out = out->data,
+                  .positions = positions,
+                  .places = cusp_array_count(positions)};
   s.lines = cusp_lines_around(&out->shape, (int)call->attrs[0].integer, 1);
   s.size = cusp_dtype_size(out->dtype);
   s.combine = find_combine(CUSP_SCATTER_ADD, out->dtype);
@@ -127,11 +135,13 @@ static cusp_status run_scatter_axis(cusp_call *call) {
   if (s.lines.inner >= 32)
     cusp_parallel_for(s.lines.inner, 16 + 16384 / (work + 1), add_columns, &s);
   else
-    cusp_parallel_for(s.lines.count, 1 + s.lines.count * 8192 / (work * s.lines.inner + 1), add_rows, &s);
+    cusp_parallel_for(s.lines.count, 1 + s.lines.count * 8192 / (work * s.lines.inner + 1),
+                      add_rows, &s);
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ along one axis, positions of each line */
+/* ------------------------------------------------------------------ along one axis, positions of
+ * each line */
 
 /* Lines [begin, end) of [outer * inner]. */
 static void add_lines(void *context, int64_t begin, int64_t end) {
@@ -152,7 +162,10 @@ static cusp_status run_scatter_along(cusp_call *call) {
   const cusp_array *updates = &call->inputs[0], *positions = &call->inputs[1];
   cusp_array *out = &call->outputs[0];
   int axis = (int)call->attrs[0].integer;
-  scattering s = {.from = updates->data, .out = out->data, .positions = positions, .places = positions->shape.size[axis]};
+  scattering s = {.from = updates->data,
+                  .out = out->data,
+                  .positions = positions,
+                  .places = positions->shape.size[axis]};
   s.lines = cusp_lines_around(&out->shape, axis, 1);
   s.size = cusp_dtype_size(out->dtype);
   s.combine = find_combine(CUSP_SCATTER_ADD, out->dtype);
@@ -170,7 +183,8 @@ static void combine_columns(void *context, int64_t begin, int64_t end) {
   for (int64_t row = 0; row < s->places; row++) {
     int64_t offset = cusp_position_offset(s->positions, row, s->k, s->shape, s->lines.inner);
     if (offset >= 0)
-      s->combine(s->out + (size_t)(offset + begin) * s->size, s->from + (size_t)(row * s->lines.inner + begin) * s->size, end - begin);
+      s->combine(s->out + (size_t)(offset + begin) * s->size,
+                 s->from + (size_t)(row * s->lines.inner + begin) * s->size, end - begin);
   }
 }
 
@@ -178,14 +192,19 @@ static cusp_status run_scatter_nd(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
   cusp_array *out = &call->outputs[0];
   int k = (int)positions->shape.size[positions->shape.ndim - 1];
-  scattering s = {.from = call->inputs[2].data, .out = out->data, .positions = positions, .shape = &out->shape, .k = k};
+  scattering s = {.from = call->inputs[2].data,
+                  .out = out->data,
+                  .positions = positions,
+                  .shape = &out->shape,
+                  .k = k};
   s.places = cusp_array_count(positions) / (k ? k : 1);
   s.lines = cusp_lines_around(&out->shape, 0, k);
   s.size = cusp_dtype_size(out->dtype);
   s.combine = find_combine((cusp_scatter_mode)call->attrs[0].integer, out->dtype);
   for (int64_t row = 0; row < s.places && !call->attrs[1].integer; row++)
     if (cusp_position_offset(positions, row, k, &out->shape, 1) < 0)
-      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name, (long long)row, cusp_shape_text(&out->shape));
+      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name,
+                       (long long)row, cusp_shape_text(&out->shape));
   if (out->data != x->data)
     cusp_array_copy(out, x);
   cusp_parallel_for(s.lines.inner, 16 + 16384 / (s.places + 1), combine_columns, &s);

@@ -31,13 +31,15 @@ static uint64_t key_of(cusp_dtype dtype, const void *element) {
   case CUSP_FLOAT64: return double_key(*(const double *)element);
   case CUSP_FLOAT16:
   case CUSP_BFLOAT16: return float_key((float)cusp_load_double(dtype, element));
-  case CUSP_INT32: return (uint64_t)((int64_t) * (const int32_t *)element + ((int64_t)1 << 31)); /* few bytes differ: fewer passes */
+  /* few bytes differ: fewer passes */
+  case CUSP_INT32: return (uint64_t)((int64_t) * (const int32_t *)element + ((int64_t)1 << 31));
   case CUSP_UINT64: return *(const uint64_t *)element;
   default: return (uint64_t)cusp_load_int(dtype, element) ^ SIGN;
   }
 }
 
-/* ------------------------------------------------------------------ sorting records by key, then index */
+/* ------------------------------------------------------------------ sorting records by key, then
+ * index */
 
 static bool before(const cusp_sort_record *a, const cusp_sort_record *b) {
   return a->key < b->key || (a->key == b->key && a->index < b->index);
@@ -54,9 +56,9 @@ static void insertion_sort(int64_t n, cusp_sort_record *records) {
 }
 
 /**
- * Least significant byte first, which is stable; bytes that are the same in all keys (the high half of 32-bit ones) are
- * skipped. Returns where the sorted records are: `records` or `other`.
- */
+ * Least significant byte first, which is stable; bytes that are the same in all keys (the high half
+ * of 32-bit ones) are skipped. Returns where the sorted records are: `records` or
+ * `other`. */
 static cusp_sort_record *radix_sort(int64_t n, cusp_sort_record *records, cusp_sort_record *other) {
   uint32_t counts[8][256];
   memset(counts, 0, sizeof counts);
@@ -82,14 +84,16 @@ static cusp_sort_record *radix_sort(int64_t n, cusp_sort_record *records, cusp_s
 }
 
 /** Sorts records whose indices ascend. */
-static cusp_sort_record *sort_records(int64_t n, cusp_sort_record *records, cusp_sort_record *other) {
+static cusp_sort_record *sort_records(int64_t n, cusp_sort_record *records,
+                                      cusp_sort_record *other) {
   if (n > 128)
     return radix_sort(n, records, other);
   insertion_sort(n, records);
   return records;
 }
 
-static void load_records(cusp_dtype dtype, int64_t n, const void *x, bool descending, cusp_sort_record *records) {
+static void load_records(cusp_dtype dtype, int64_t n, const void *x, bool descending,
+                         cusp_sort_record *records) {
   size_t size = cusp_dtype_size(dtype);
   for (int64_t i = 0; i < n; i++) {
     uint64_t key = key_of(dtype, (const char *)x + (size_t)i * size);
@@ -102,7 +106,8 @@ static void store_indices(int64_t n, const cusp_sort_record *records, int32_t *o
     out[i] = (int32_t)records[i].index;
 }
 
-void cusp_argsort(cusp_dtype dtype, int64_t n, const void *x, int32_t *out, cusp_sort_record *scratch) {
+void cusp_argsort(cusp_dtype dtype, int64_t n, const void *x, int32_t *out,
+                  cusp_sort_record *scratch) {
   load_records(dtype, n, x, false, scratch);
   store_indices(n, sort_records(n, scratch, scratch + n), out);
 }
@@ -143,7 +148,8 @@ static void select_first(int64_t n, int64_t k, cusp_sort_record *records) {
   }
 }
 
-void cusp_top_k(cusp_dtype dtype, int64_t n, int64_t k, const void *x, int32_t *out, cusp_sort_record *scratch) {
+void cusp_top_k(cusp_dtype dtype, int64_t n, int64_t k, const void *x, int32_t *out,
+                cusp_sort_record *scratch) {
   cusp_sort_record *first = scratch;
   if (k == 0)
     return;
@@ -155,7 +161,8 @@ void cusp_top_k(cusp_dtype dtype, int64_t n, int64_t k, const void *x, int32_t *
   store_indices(k, first, out);
 }
 
-int64_t cusp_search_sorted(cusp_dtype dtype, int64_t n, const void *x, const void *value, bool or_equal) {
+int64_t cusp_search_sorted(cusp_dtype dtype, int64_t n, const void *x, const void *value,
+                           bool or_equal) {
   size_t size = cusp_dtype_size(dtype);
   uint64_t wanted = key_of(dtype, value);
   int64_t low = 0, high = n;

@@ -8,16 +8,22 @@ typedef struct isa_tables {
   const cusp_vector_casts *casts;
 } isa_tables;
 
-#define TABLES(suffix)                                                                                          \
-  {                                                                                                             \
-    .functions = {[CUSP_BOOL] = cusp_vector_bool##suffix,         [CUSP_INT8] = cusp_vector_int8##suffix,       \
-                  [CUSP_INT16] = cusp_vector_int16##suffix,       [CUSP_INT32] = cusp_vector_int32##suffix,     \
-                  [CUSP_INT64] = cusp_vector_int64##suffix,       [CUSP_UINT8] = cusp_vector_uint8##suffix,     \
-                  [CUSP_UINT16] = cusp_vector_uint16##suffix,     [CUSP_UINT32] = cusp_vector_uint32##suffix,   \
-                  [CUSP_UINT64] = cusp_vector_uint64##suffix,     [CUSP_FLOAT16] = cusp_vector_float16##suffix, \
-                  [CUSP_BFLOAT16] = cusp_vector_bfloat16##suffix, [CUSP_FLOAT32] = cusp_vector_float32##suffix, \
-                  [CUSP_FLOAT64] = cusp_vector_float64##suffix},                                                \
-    .half_bits = cusp_vector_half_bits##suffix, .casts = &cusp_vector_cast##suffix                              \
+#define TABLES(suffix)                                                             \
+  {                                                                                \
+    .functions = {[CUSP_BOOL] = cusp_vector_bool##suffix,                          \
+                  [CUSP_INT8] = cusp_vector_int8##suffix,                          \
+                  [CUSP_INT16] = cusp_vector_int16##suffix,                        \
+                  [CUSP_INT32] = cusp_vector_int32##suffix,                        \
+                  [CUSP_INT64] = cusp_vector_int64##suffix,                        \
+                  [CUSP_UINT8] = cusp_vector_uint8##suffix,                        \
+                  [CUSP_UINT16] = cusp_vector_uint16##suffix,                      \
+                  [CUSP_UINT32] = cusp_vector_uint32##suffix,                      \
+                  [CUSP_UINT64] = cusp_vector_uint64##suffix,                      \
+                  [CUSP_FLOAT16] = cusp_vector_float16##suffix,                    \
+                  [CUSP_BFLOAT16] = cusp_vector_bfloat16##suffix,                  \
+                  [CUSP_FLOAT32] = cusp_vector_float32##suffix,                    \
+                  [CUSP_FLOAT64] = cusp_vector_float64##suffix},                   \
+    .half_bits = cusp_vector_half_bits##suffix, .casts = &cusp_vector_cast##suffix \
   }
 
 static const isa_tables all_tables[CUSP_ISA_COUNT] = {
@@ -33,7 +39,8 @@ static const isa_tables *tables(void) {
   return found->casts ? found : &all_tables[CUSP_ISA_BASELINE];
 }
 
-/** What float32 has, except what would not mean the same between two roundings; bits alone move without conversion. */
+/** What float32 has, except what would not mean the same between two roundings; bits alone move
+ * without conversion. */
 static cusp_vector_fn find_half(const isa_tables *from, cusp_vector_id id, cusp_dtype dtype) {
   if (from->half_bits[id])
     return from->half_bits[id];
@@ -49,7 +56,9 @@ cusp_vector_fn cusp_vector_find(cusp_vector_id id, cusp_dtype dtype) {
   return from->functions[dtype][id];
 }
 
-cusp_vector_fn cusp_vector_find_cast(cusp_dtype from, cusp_dtype to) { return (*tables()->casts)[from][to]; }
+cusp_vector_fn cusp_vector_find_cast(cusp_dtype from, cusp_dtype to) {
+  return (*tables()->casts)[from][to];
+}
 
 enum { quick = false, slow = true };
 

@@ -1,14 +1,16 @@
 #ifndef CUSP_KERNELS_VECTOR_H
 #define CUSP_KERNELS_VECTOR_H
 /*
- * Vector functions: one elementwise operation over n contiguous elements, for each dtype and instruction set.
- * kernels/vector_*.c are compiled once for each cusp_isa (with -DCUSP_ISA_SUFFIX) and fill one table each.
+ * Vector functions: one elementwise operation over n contiguous elements, for each dtype and
+ * instruction set. kernels/vector_*.c are compiled once for each cusp_isa (with -DCUSP_ISA_SUFFIX)
+ * and fill one table each.
  */
 
 #include "../base/cpu.h"
 #include "../tensor/dtype.h"
 
-/** X-macro list of all functions: CUSP_VECTOR(NAME, arity, result, cost); see vector_functions.h. */
+/** X-macro list of all functions: CUSP_VECTOR(NAME, arity, result, cost); see
+ * vector_functions.h. */
 typedef enum cusp_vector_id {
   CUSP_VECTOR_NONE = 0,
 #define CUSP_VECTOR(name, arity, result, cost) CUSP_VECTOR_##name,
@@ -18,8 +20,9 @@ typedef enum cusp_vector_id {
 } cusp_vector_id;
 
 /**
- * out[i] = f(a[i * sa], b[i * sb], c[i * sc]) for i < n, where each step is 0 (one value for all) or 1.
- * All operands have the function's dtype (select's first one is bool); out may be the same memory as any operand of step 1.
+ * out[i] = f(a[i * sa], b[i * sb], c[i * sc]) for i < n, where each step is 0 (one value for all)
+ * or 1. All operands have the function's dtype (select's first one is bool); out may be the same
+ * memory as any operand of step 1.
  */
 typedef void (*cusp_vector_fn)(int64_t n, void *out, const void *const *in, const int8_t *step);
 

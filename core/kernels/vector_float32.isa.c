@@ -1,6 +1,7 @@
 /*
- * Vector functions of float32. exp, log, tanh, sigmoid and softplus dominate training, so they are short polynomials that
- * the compiler inlines and vectorises (coefficients from Moshier's Cephes, single precision; within 2 ulp); the rest is SLEEF.
+ * Vector functions of float32. exp, log, tanh, sigmoid and softplus dominate training, so they are
+ * short polynomials that the compiler inlines and vectorises (coefficients from Moshier's Cephes,
+ * single precision; within 2 ulp); the rest is SLEEF.
  */
 
 #include "vector_loops.h"
@@ -24,9 +25,10 @@ static inline float float_of(uint32_t bits) {
 }
 
 /**
- * e^x = 2^n e^r with |r| <= log(2) / 2. Adding 1.5 * 2^23 rounds x / log(2) to a whole number and leaves it in the low
- * bits, which also holds for NaN without an undefined conversion. 2^n is applied in two halves, so that results
- * beyond either end of the exponent range round properly to infinity, subnormals or zero.
+ * e^x = 2^n e^r with |r| <= log(2) / 2. Adding 1.5 * 2^23 rounds x / log(2) to a whole number and
+ * leaves it in the low bits, which also holds for NaN without an undefined conversion. 2^n is
+ * applied in two halves, so that results beyond either end of the exponent range round properly to
+ * infinity, subnormals or zero.
  */
 static inline float real_exp(float x) {
   const float rounder = 0x1.8p23f;
@@ -72,11 +74,13 @@ static inline float log_of_normal(float x, float bias) {
 static inline float real_log(float x) {
   const bool tiny = x < 0x1p-126f;
   const float result = log_of_normal(tiny ? x * 0x1p23f : x, tiny ? 23.0f : 0.0f);
-  const float special = x == 0 ? -__builtin_inff() : x < 0 ? __builtin_nanf("") : x; /* 0, negative; infinity, NaN */
+  /* 0, negative; infinity, NaN */
+  const float special = x == 0 ? -__builtin_inff() : x < 0 ? __builtin_nanf("") : x;
   return (x > 0) & (x < __builtin_inff()) ? result : special;
 }
 
-/** log(1 + x) for 0 <= x <= 1 or NaN: the logarithm of the rounded sum, and what the rounding lost. */
+/** log(1 + x) for 0 <= x <= 1 or NaN: the logarithm of the rounded sum, and what the rounding
+ * lost. */
 static inline float real_log1p_unit(float x) {
   const float sum = 1.0f + x;
   return log_of_normal(sum, 0.0f) + (x - (sum - 1.0f)) / sum;
@@ -96,7 +100,9 @@ static inline float real_tanh(float x) {
 
 static inline float real_sigmoid(float x) { return 1.0f / (1.0f + real_exp(-x)); }
 
-static inline float real_softplus(float x) { return (x <= 0 ? 0.0f : x) + real_log1p_unit(real_exp(-__builtin_fabsf(x))); }
+static inline float real_softplus(float x) {
+  return (x <= 0 ? 0.0f : x) + real_log1p_unit(real_exp(-__builtin_fabsf(x)));
+}
 
 #define REAL float
 #define WORD uint32_t

@@ -11,7 +11,9 @@
 static inline double real_exp(double x) { return exp(x); }
 static inline double real_log1p_unit(double x) { return log1p(x); }
 
-static inline double real_softplus(double x) { return (x <= 0 ? 0.0 : x) + log1p(exp(-__builtin_fabs(x))); }
+static inline double real_softplus(double x) {
+  return (x <= 0 ? 0.0 : x) + log1p(exp(-__builtin_fabs(x)));
+}
 
 #define REAL double
 #define WORD uint64_t

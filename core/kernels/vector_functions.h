@@ -1,7 +1,8 @@
 /*
  * The list of vector functions (see vector.h): CUSP_VECTOR(NAME, arity, result, cost).
- * result: `same` dtype as the operands, or `bool`. cost of an element: `quick`, or `slow`, some ten times an addition; for
- * estimates. No include guard: included several times with CUSP_VECTOR defined.
+ * result: `same` dtype as the operands, or `bool`. cost of an element: `quick`, or `slow`, some ten
+ * times an addition; for estimates. No include guard: included several times with CUSP_VECTOR
+ * defined.
  */
 /* unary */
 CUSP_VECTOR(copy, 1, same, quick)

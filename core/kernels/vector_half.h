@@ -1,6 +1,7 @@
 #ifndef CUSP_KERNELS_VECTOR_HALF_H
 #define CUSP_KERNELS_VECTOR_HALF_H
-/* Blocks of float16 and bfloat16 to and from float32, for the instruction set being compiled for. */
+/* Blocks of float16 and bfloat16 to and from float32, for the instruction set being compiled
+ * for. */
 
 #include "../tensor/dtype.h"
 
@@ -39,7 +40,8 @@ static inline void cusp_float16_block_from_float(int64_t n, cusp_float16 *out, c
   int64_t i = 0;
 #if defined(__F16C__)
   for (; i + 8 <= n; i += 8)
-    _mm_storeu_si128((__m128i *)(out + i), _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(out + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
 #endif
   for (; i < n; i++)
     out[i] = cusp_float_to_float16(in[i]);

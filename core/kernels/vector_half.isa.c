@@ -1,4 +1,5 @@
-/* Vector functions of float16 and bfloat16: float32's, a block at a time between two conversions. */
+/* Vector functions of float16 and bfloat16: float32's, a block at a time between two
+ * conversions. */
 
 #include "vector_half.h"
 #include "vector_loops.h"
@@ -11,16 +12,25 @@ typedef struct half_kind {
   void (*narrow)(int64_t n, void *out, const float *in);
 } half_kind;
 
-static void float16_widen(int64_t n, float *out, const void *in) { cusp_float16_block_to_float(n, out, in); }
-static void float16_narrow(int64_t n, void *out, const float *in) { cusp_float16_block_from_float(n, out, in); }
-static void bfloat16_widen(int64_t n, float *out, const void *in) { cusp_bfloat16_block_to_float(n, out, in); }
-static void bfloat16_narrow(int64_t n, void *out, const float *in) { cusp_bfloat16_block_from_float(n, out, in); }
+static void float16_widen(int64_t n, float *out, const void *in) {
+  cusp_float16_block_to_float(n, out, in);
+}
+static void float16_narrow(int64_t n, void *out, const float *in) {
+  cusp_float16_block_from_float(n, out, in);
+}
+static void bfloat16_widen(int64_t n, float *out, const void *in) {
+  cusp_bfloat16_block_to_float(n, out, in);
+}
+static void bfloat16_narrow(int64_t n, void *out, const float *in) {
+  cusp_bfloat16_block_from_float(n, out, in);
+}
 
 static const half_kind float16_kind = {float16_widen, float16_narrow};
 static const half_kind bfloat16_kind = {bfloat16_widen, bfloat16_narrow};
 
 /** Runs float32's function `id` over blocks; a result of bools needs no conversion. */
-static void run(const half_kind *kind, int id, int arity, bool to_bool, int64_t n, void *out, const void *const *in, const int8_t *step) {
+static void run(const half_kind *kind, int id, int arity, bool to_bool, int64_t n, void *out,
+                const void *const *in, const int8_t *step) {
   float operand[3][CUSP_HALF_BLOCK], result[CUSP_HALF_BLOCK];
   const void *operands[3] = {operand[0], operand[1], operand[2]};
   for (int k = 0; k < arity; k++)
@@ -68,4 +78,5 @@ const cusp_vector_table CUSP_ISA(cusp_vector_bfloat16) = {
 };
 #undef CUSP_VECTOR
 
-const cusp_vector_table CUSP_ISA(cusp_vector_half_bits) = {BITWISE(copy), BITWISE(negative), BITWISE(absolute), BITWISE(select)};
+const cusp_vector_table CUSP_ISA(cusp_vector_half_bits) = {BITWISE(copy), BITWISE(negative),
+                                                           BITWISE(absolute), BITWISE(select)};

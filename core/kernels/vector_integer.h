@@ -1,7 +1,8 @@
 /*
  * The vector functions of one integer type. No include guard: the including file defines
- *   T (the type), U (the unsigned type of its size), SIGNED (1 or 0), TAG (a prefix for names), TABLE (the table to fill).
- * Sums and products wrap around; nothing traps: division and mod by zero give 0, the least number by -1 itself.
+ *   T (the type), U (the unsigned type of its size), SIGNED (1 or 0), TAG (a prefix for names),
+ * TABLE (the table to fill). Sums and products wrap around; nothing traps: division and mod by zero
+ * give 0, the least number by -1 itself.
  */
 
 #define NAME(name) CUSP_JOIN(TAG, name)

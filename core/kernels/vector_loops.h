@@ -1,9 +1,10 @@
 #ifndef CUSP_KERNELS_VECTOR_LOOPS_H
 #define CUSP_KERNELS_VECTOR_LOOPS_H
 /*
- * Loops of vector functions: each macro defines a static cusp_vector_fn from a scalar expression of x, or a and b, or
- * a, b and c, which the compiler vectorises. Steps are loop-invariant, so each combination that occurs has its own loop.
- * `out` may be exactly an operand: no iteration reads what another wrote, which is what `ivdep` says.
+ * Loops of vector functions: each macro defines a static cusp_vector_fn from a scalar expression of
+ * x, or a and b, or a, b and c, which the compiler vectorises. Steps are loop-invariant, so each
+ * combination that occurs has its own loop. `out` may be exactly an operand: no iteration reads
+ * what another wrote, which is what `ivdep` says.
  */
 
 #include <stdint.h>

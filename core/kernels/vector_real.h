@@ -2,15 +2,16 @@
  * The vector functions of one float type. No include guard: the including file defines
  *   REAL          float or double                 WORD    the unsigned integer of its size
  *   C(name)       the C library's name (name ## f)
- *   LANES         numbers in a vector register    SLEEF(name, accuracy)  SLEEF's function for that register
- *   TABLE         the name of the table to fill
- *   real_exp, real_log, real_tanh, real_sigmoid, real_log1p_unit   functions or macros, see the including files;
- *   MAP_EXP, MAP_LOG, MAP_TANH, MAP_SIGMOID, MAP_SOFTPLUS          the loops made of them.
- * Semantics are NumPy's and JAX's: maximum propagates NaN, round is half to even, mod has the divisor's sign.
+ *   LANES         numbers in a vector register    SLEEF(name, accuracy)  SLEEF's function for that
+ * register TABLE         the name of the table to fill real_exp, real_log, real_tanh, real_sigmoid,
+ * real_log1p_unit   functions or macros, see the including files; MAP_EXP, MAP_LOG, MAP_TANH,
+ * MAP_SIGMOID, MAP_SOFTPLUS          the loops made of them. Semantics are NumPy's and JAX's:
+ * maximum propagates NaN, round is half to even, mod has the divisor's sign.
  */
 
 typedef REAL vreal __attribute__((vector_size(LANES * sizeof(REAL))));
-typedef REAL vreal_unaligned __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef REAL vreal_unaligned
+    __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
 static inline vreal load(const REAL *p) { return *(const vreal_unaligned *)p; }
 static inline void store(REAL *p, vreal v) { *(vreal_unaligned *)p = v; }
@@ -35,7 +36,8 @@ static void fill(int64_t n, REAL *o, REAL y) {
     o[i] = y;
 }
 
-/* Loops over an expression of whole vector registers: V(x), or V(a, b). The last, incomplete register is padded with zeros. */
+/* Loops over an expression of whole vector registers: V(x), or V(a, b). The last, incomplete
+ * register is padded with zeros. */
 #define SLEEF_MAP1(NAME, EXPRESSION)                                                  \
   static void NAME(int64_t n, void *out, const void *const *in, const int8_t *step) { \
     REAL *o = out;                                                                    \
@@ -165,7 +167,8 @@ static inline REAL floored_mod(REAL a, REAL b) {
   return (r < 0) != (b < 0) ? r + b : r;
 }
 
-/** floor(a / b) where rounding of the quotient does not count: (a - mod(a, b)) / b, rounded. Division by zero as divide. */
+/** floor(a / b) where rounding of the quotient does not count: (a - mod(a, b)) / b, rounded.
+ * Division by zero as divide. */
 static inline REAL floored_quotient(REAL a, REAL b) {
   if (b == 0)
     return a / b;

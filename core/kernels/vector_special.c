@@ -9,12 +9,15 @@ static double polynomial(double x, int count, const double *coefficients) {
   return y;
 }
 
-/* Starts from Giles, "Approximating the erfinv function" (GPU Computing Gems, 2011), single precision; steps of Halley follow. */
+/* Starts from Giles, "Approximating the erfinv function" (GPU Computing Gems, 2011), single
+ * precision; steps of Halley follow. */
 static double erfinv_start(double x) {
-  static const double centre[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-                                  -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
-  static const double tail[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-                                -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
+  static const double centre[] = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06,
+                                  -4.39150654e-06, 0.00021858087,  -0.00125372503,
+                                  -0.00417768164,  0.246640727,    1.50140941};
+  static const double tail[] = {-0.000200214257, 0.000100950558, 0.00134934322,
+                                -0.00367342844,  0.00573950773,  -0.0076224613,
+                                0.00943887047,   1.00167406,     2.83297682};
   const double w = -log((1 - x) * (1 + x));
   return x * (w < 5 ? polynomial(w - 2.5, 9, centre) : polynomial(sqrt(w) - 3, 9, tail));
 }
@@ -26,7 +29,8 @@ double cusp_special_erfinv(double x) {
   for (int round = 0; round < 5; round++) {
     /* near the ends erf(y) - x cancels; the complements do not */
     const double error = x > 0.5 ? (1 - x) - erfc(y) : x < -0.5 ? erfc(-y) - (1 + x) : erf(y) - x;
-    const double newton = error * exp(y * y) * 0.88622692545275801365; /* over the slope 2 / sqrt(pi) * e^-y^2 */
+    /* over the slope 2 / sqrt(pi) * e^-y^2 */
+    const double newton = error * exp(y * y) * 0.88622692545275801365;
     y -= newton / (1 + y * newton);
   }
   return y;
@@ -39,14 +43,17 @@ double cusp_special_digamma(double x) {
     return cusp_special_digamma(1 - x) - M_PI / tan(M_PI * x);
   }
   double sum = 0;
-  for (; x < 10; x += 1) /* psi(x) = psi(x + 1) - 1 / x, until the asymptotic series is exact enough */
+  /* psi(x) = psi(x + 1) - 1 / x, until the asymptotic series is exact enough */
+  for (; x < 10; x += 1)
     sum -= 1 / x;
-  static const double series[] = {1.0 / 12, -691.0 / 32760, 1.0 / 132, -1.0 / 240, 1.0 / 252, -1.0 / 120, 1.0 / 12};
+  static const double series[] = {1.0 / 12,  -691.0 / 32760, 1.0 / 132, -1.0 / 240,
+                                  1.0 / 252, -1.0 / 120,     1.0 / 12};
   const double square = 1 / (x * x);
   return sum + log(x) - 0.5 / x - square * polynomial(square, 7, series);
 }
 
-/** e^-|x| I_order(x) for large |x|: the asymptotic series, whose smallest term is below 1e-16 from |x| = 20 on. */
+/** e^-|x| I_order(x) for large |x|: the asymptotic series, whose smallest term is below 1e-16 from
+ * |x| = 20 on. */
 static double bessel_asymptotic(int order, double x) {
   const double mu = 4.0 * order * order;
   double term = 1, sum = 1;

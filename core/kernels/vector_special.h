@@ -1,6 +1,7 @@
 #ifndef CUSP_KERNELS_VECTOR_SPECIAL_H
 #define CUSP_KERNELS_VECTOR_SPECIAL_H
-/* Special functions that neither the C library nor SLEEF has, one number at a time in double (rarely used, exact enough). */
+/* Special functions that neither the C library nor SLEEF has, one number at a time in double
+ * (rarely used, exact enough). */
 
 /** The y with erf(y) = x, for -1 <= x <= 1; NaN outside. */
 double cusp_special_erfinv(double x);

@@ -1,9 +1,10 @@
 #ifndef CUSP_KERNELS_WINDOWS_H
 #define CUSP_KERNELS_WINDOWS_H
 /*
- * Sliding windows over the spatial axes of channels-last arrays, [batch, depth, height, width, channels]: what convolution and
- * pooling share. Missing leading axes have size 1. Output position o sees the input positions
- * o * stride - low + k * dilation for 0 <= k < size; those outside the input are padding.
+ * Sliding windows over the spatial axes of channels-last arrays, [batch, depth, height, width,
+ * channels]: what convolution and pooling share. Missing leading axes have size 1. Output position
+ * o sees the input positions o * stride - low + k * dilation for 0 <= k < size; those outside the
+ * input are padding.
  */
 
 #include "../tensor/dtype.h"
@@ -13,12 +14,14 @@
 typedef struct cusp_windows {
   int64_t batch;
   int64_t input[CUSP_WINDOW_AXES], output[CUSP_WINDOW_AXES];
-  int64_t size[CUSP_WINDOW_AXES], stride[CUSP_WINDOW_AXES], dilation[CUSP_WINDOW_AXES], low[CUSP_WINDOW_AXES];
+  int64_t size[CUSP_WINDOW_AXES], stride[CUSP_WINDOW_AXES], dilation[CUSP_WINDOW_AXES],
+      low[CUSP_WINDOW_AXES];
 } cusp_windows;
 
 /**
- * y[n, o, f] = sum over k and c of x[n, o * stride - low + k * dilation, c] * kernel[k, c, f], with channels and filters in
- * `groups` equal parts: filters of a part see its channels alone. kernel: [size..., channels / groups, filters].
+ * y[n, o, f] = sum over k and c of x[n, o * stride - low + k * dilation, c] * kernel[k, c, f], with
+ * channels and filters in `groups` equal parts: filters of a part see its channels alone. kernel:
+ * [size..., channels / groups, filters].
  */
 typedef struct cusp_convolution {
   cusp_windows windows;
@@ -32,7 +35,8 @@ typedef enum cusp_convolution_face {
   CUSP_CONVOLUTION_KERNEL_GRADIENT /* (x, dy) -> dkernel */
 } cusp_convolution_face;
 
-/** Positions that share one input or output position, flattened over batch and spatial axes: see the fields. */
+/** Positions that share one input or output position, flattened over batch and spatial axes: see
+ * the fields. */
 typedef struct cusp_position {
   int64_t batch, at[CUSP_WINDOW_AXES];
 } cusp_position;
@@ -49,14 +53,18 @@ static inline cusp_position cusp_position_of(int64_t index, const int64_t sizes[
 }
 
 /** Index within [batch, sizes...]. */
-static inline int64_t cusp_position_index(int64_t batch, const int64_t at[CUSP_WINDOW_AXES], const int64_t sizes[CUSP_WINDOW_AXES]) {
+static inline int64_t cusp_position_index(int64_t batch, const int64_t at[CUSP_WINDOW_AXES],
+                                          const int64_t sizes[CUSP_WINDOW_AXES]) {
   return ((batch * sizes[0] + at[0]) * sizes[1] + at[1]) * sizes[2] + at[2];
 }
 
-static inline int64_t cusp_window_count(const int64_t sizes[CUSP_WINDOW_AXES]) { return sizes[0] * sizes[1] * sizes[2]; }
+static inline int64_t cusp_window_count(const int64_t sizes[CUSP_WINDOW_AXES]) {
+  return sizes[0] * sizes[1] * sizes[2];
+}
 
 /** Input position under element `k` of the window at output `o`; false in the padding. */
-static inline bool cusp_window_input(const cusp_windows *w, const int64_t o[CUSP_WINDOW_AXES], const int64_t k[CUSP_WINDOW_AXES],
+static inline bool cusp_window_input(const cusp_windows *w, const int64_t o[CUSP_WINDOW_AXES],
+                                     const int64_t k[CUSP_WINDOW_AXES],
                                      int64_t input[CUSP_WINDOW_AXES]) {
   for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++) {
     input[axis] = o[axis] * w->stride[axis] - w->low[axis] + k[axis] * w->dilation[axis];
@@ -67,7 +75,8 @@ static inline bool cusp_window_input(const cusp_windows *w, const int64_t o[CUSP
 }
 
 /** Output position whose window has input `i` under its element `k`; false if there is none. */
-static inline bool cusp_window_output(const cusp_windows *w, const int64_t i[CUSP_WINDOW_AXES], const int64_t k[CUSP_WINDOW_AXES],
+static inline bool cusp_window_output(const cusp_windows *w, const int64_t i[CUSP_WINDOW_AXES],
+                                      const int64_t k[CUSP_WINDOW_AXES],
                                       int64_t output[CUSP_WINDOW_AXES]) {
   for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++) {
     const int64_t from = i[axis] + w->low[axis] - k[axis] * w->dilation[axis];

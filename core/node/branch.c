@@ -6,8 +6,8 @@
 #include "state.h"
 #include "trace.h"
 
-/* A node of the branch's own with that value; it goes away with the passes. It is traced, though the value may be a constant:
- * in a loop it stands for what the round before assigned. */
+/* A node of the branch's own with that value; it goes away with the passes. It is traced, though
+ * the value may be a constant: in a loop it stands for what the round before assigned. */
 static cusp_status start_anew(cusp_node **out, cusp_node *value, cusp_trace *trace) {
   cusp_scope scope = cusp_scope_open();
   *out = cusp_apply_1("stop_gradient", value);
@@ -23,13 +23,15 @@ static cusp_status start_anew(cusp_node **out, cusp_node *value, cusp_trace *tra
   return status;
 }
 
-static cusp_status remember_variable(cusp_branch *branch, cusp_variable_binding *binding, bool repeated) {
+static cusp_status remember_variable(cusp_branch *branch, cusp_variable_binding *binding,
+                                     bool repeated) {
   cusp_node *start = binding->current;
   if (repeated)
     CUSP_TRY(start_anew(&start, binding->current, branch->trace));
   else
     cusp_node_retain(start);
-  branch->before[branch->n_before] = binding->current; /* the binding's reference is the branch's until it ends */
+  /* the binding's reference is the branch's until it ends */
+  branch->before[branch->n_before] = binding->current;
   branch->starts[branch->n_before++] = start;
   cusp_node_retain(start);
   binding->current = start;
@@ -72,13 +74,15 @@ bool cusp_branch_made(const cusp_node *node) {
 }
 
 /* What the variable of the trace's binding number `index` was to the branch when it began. */
-static cusp_node *start_of(const cusp_branch *branch, const cusp_variable_binding *binding, int index) {
+static cusp_node *start_of(const cusp_branch *branch, const cusp_variable_binding *binding,
+                           int index) {
   return index < branch->n_before ? branch->starts[index] : binding->initial;
 }
 
 cusp_node *cusp_branch_start(const cusp_branch *branch, const cusp_variable *variable) {
   int index = 0;
-  for (const cusp_variable_binding *binding = branch->trace->bindings; binding; binding = binding->next, index++)
+  for (const cusp_variable_binding *binding = branch->trace->bindings; binding;
+       binding = binding->next, index++)
     if (binding->variable == variable)
       return start_of(branch, binding, index);
   return NULL;
@@ -86,12 +90,14 @@ cusp_node *cusp_branch_start(const cusp_branch *branch, const cusp_variable *var
 
 static cusp_status collect_assignments(cusp_branch *branch) {
   int index = 0;
-  for (const cusp_variable_binding *binding = branch->trace->bindings; binding; binding = binding->next, index++) {
+  for (const cusp_variable_binding *binding = branch->trace->bindings; binding;
+       binding = binding->next, index++) {
     cusp_node *start = start_of(branch, binding, index);
     if (binding->current == start)
       continue;
     CUSP_TRY(CUSP_GROW(branch->assigned, branch->assigned_capacity, branch->n_assigned + 1));
-    branch->assigned[branch->n_assigned++] = (cusp_branch_assignment){binding->variable, start, binding->current};
+    branch->assigned[branch->n_assigned++] =
+        (cusp_branch_assignment){binding->variable, start, binding->current};
     cusp_variable_retain(binding->variable);
     cusp_node_retain(start);
     cusp_node_retain(binding->current);
@@ -102,7 +108,8 @@ static cusp_status collect_assignments(cusp_branch *branch) {
 /* Of a trace that was abandoned no binding is left, and the values are let go. */
 static void restore_variables(cusp_branch *branch) {
   int index = 0;
-  for (cusp_variable_binding *binding = branch->trace->bindings; binding; binding = binding->next, index++) {
+  for (cusp_variable_binding *binding = branch->trace->bindings; binding;
+       binding = binding->next, index++) {
     if (index >= branch->n_before && index < branch->n_bindings)
       continue;
     cusp_node_release(binding->current);
@@ -128,7 +135,8 @@ static void close_branch(cusp_branch *branch) {
 cusp_status cusp_branch_end(cusp_branch *branch, int n_results, cusp_node *const *results) {
   if (!branch->open || cusp_state()->trace != branch->trace)
     return cusp_fail(CUSP_EVALUE, "a branch ends once, within the trace in which it began");
-  cusp_status status = cusp_alloc((void **)&branch->results, ((size_t)n_results + 1) * sizeof *branch->results);
+  cusp_status status =
+      cusp_alloc((void **)&branch->results, ((size_t)n_results + 1) * sizeof *branch->results);
   if (status == CUSP_OK)
     status = collect_assignments(branch);
   close_branch(branch);
@@ -162,7 +170,8 @@ void cusp_branch_free(cusp_branch *branch) {
   cusp_free(branch);
 }
 
-const cusp_branch_assignment *cusp_branch_find(const cusp_branch *branch, const cusp_variable *variable) {
+const cusp_branch_assignment *cusp_branch_find(const cusp_branch *branch,
+                                               const cusp_variable *variable) {
   for (int i = 0; i < branch->n_assigned; i++)
     if (branch->assigned[i].variable == variable)
       return &branch->assigned[i];

@@ -72,7 +72,8 @@ cusp_status cusp_built(const cusp_node *node) {
 
 /* ------------------------------------------------------------------ applying rows */
 
-/* How deep compositions are nested on this thread: the outermost one puts its name before a message. */
+/* How deep compositions are nested on this thread: the outermost one puts its name before a
+ * message. */
 static _Thread_local int composing;
 
 static cusp_status name_failure(const cusp_op *op, cusp_status status) {
@@ -84,8 +85,8 @@ static cusp_status name_failure(const cusp_op *op, cusp_status status) {
 }
 
 /* Runs the composition with promoted inputs; outputs are new references. */
-static cusp_status compose(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs, cusp_node *const *inputs,
-                           const cusp_attr *attrs) {
+static cusp_status compose(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs,
+                           cusp_node *const *inputs, const cusp_attr *attrs) {
   cusp_scope scope = cusp_scope_open();
   outputs[0] = NULL;
   *n_outputs = 1;
@@ -103,8 +104,9 @@ static cusp_status compose(cusp_node **outputs, int *n_outputs, const cusp_op *o
   return status == CUSP_OK ? CUSP_OK : name_failure(op, status);
 }
 
-static cusp_status apply_composition(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs, cusp_node *const *inputs,
-                                     int n_attrs, const cusp_attr *attrs) {
+static cusp_status apply_composition(cusp_node **outputs, int *n_outputs, const cusp_op *op,
+                                     int n_inputs, cusp_node *const *inputs, int n_attrs,
+                                     const cusp_attr *attrs) {
   cusp_attr full[CUSP_MAX_PARAMETERS];
   cusp_node *few[CUSP_MAX_INPUTS], **promoted = few;
   void *block = NULL;
@@ -140,8 +142,8 @@ static cusp_status pick_outputs(cusp_node **outputs, int *n_outputs, cusp_node *
   return status;
 }
 
-cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
-                          const cusp_attr *attrs) {
+cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op, int n_inputs,
+                          cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
   *n_outputs = 0;
   if (op->instead) {
     outputs[0] = NULL;
@@ -158,7 +160,8 @@ cusp_status cusp_op_apply(cusp_node **outputs, int *n_outputs, const cusp_op *op
 }
 
 /* Applies the row called `name` and adopts what it gives; the number of outputs, 0 on failure. */
-static int apply(cusp_node **outputs, const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
+static int apply(cusp_node **outputs, const char *name, int n_inputs, cusp_node *const *inputs,
+                 int n_attrs, const cusp_attr *attrs) {
   int count;
   const cusp_op *op = cusp_op_find(name);
   for (int i = 0; i < n_inputs; i++)
@@ -174,13 +177,14 @@ static int apply(cusp_node **outputs, const char *name, int n_inputs, cusp_node 
   return whole ? count : 0;
 }
 
-cusp_node *cusp_apply(const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
+cusp_node *cusp_apply(const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs,
+                      const cusp_attr *attrs) {
   cusp_node *outputs[CUSP_MAX_RESULTS];
   return apply(outputs, name, n_inputs, inputs, n_attrs, attrs) > 0 ? outputs[0] : NULL;
 }
 
-int cusp_apply_many(cusp_node *outputs[CUSP_MAX_OUTPUTS], const char *name, int n_inputs, cusp_node *const *inputs, int n_attrs,
-                    const cusp_attr *attrs) {
+int cusp_apply_many(cusp_node *outputs[CUSP_MAX_OUTPUTS], const char *name, int n_inputs,
+                    cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
   cusp_node *results[CUSP_MAX_RESULTS];
   int count = apply(results, name, n_inputs, inputs, n_attrs, attrs);
   if (count > CUSP_MAX_OUTPUTS) {
@@ -221,10 +225,13 @@ cusp_node *cusp_broadcast_to(cusp_node *x, const cusp_shape *shape) {
 cusp_node *cusp_transpose(cusp_node *x, const int64_t *axes) {
   if (!x)
     return NULL;
-  return CUSP_APPLY1("transpose", x, axes ? cusp_attr_ints(axes, x->type.shape.ndim) : cusp_attr_none());
+  return CUSP_APPLY1("transpose", x,
+                     axes ? cusp_attr_ints(axes, x->type.shape.ndim) : cusp_attr_none());
 }
 
-cusp_node *cusp_expand_dims(cusp_node *x, int axis) { return CUSP_APPLY1("expand_dims", x, cusp_attr_int(axis)); }
+cusp_node *cusp_expand_dims(cusp_node *x, int axis) {
+  return CUSP_APPLY1("expand_dims", x, cusp_attr_int(axis));
+}
 
 cusp_node *cusp_sum_to(cusp_node *x, const cusp_shape *shape) {
   if (!x || cusp_shape_equal(&x->type.shape, shape))
@@ -243,9 +250,13 @@ cusp_node *cusp_full(const cusp_shape *shape, double value, cusp_dtype dtype) {
   return cusp_node_full(&node, shape, dtype, value) == CUSP_OK ? cusp_scope_adopt(node) : NULL;
 }
 
-cusp_node *cusp_scalar(double value, cusp_dtype dtype) { return cusp_full(&(cusp_shape){0}, value, dtype); }
+cusp_node *cusp_scalar(double value, cusp_dtype dtype) {
+  return cusp_full(&(cusp_shape){0}, value, dtype);
+}
 
-cusp_node *cusp_scalar_like(double value, const cusp_node *like) { return like ? cusp_scalar(value, like->type.dtype) : NULL; }
+cusp_node *cusp_scalar_like(double value, const cusp_node *like) {
+  return like ? cusp_scalar(value, like->type.dtype) : NULL;
+}
 
 cusp_node *cusp_constant_1d(cusp_dtype dtype, int64_t count, const void *data) {
   cusp_array value;
@@ -261,21 +272,25 @@ cusp_node *cusp_constant_1d(cusp_dtype dtype, int64_t count, const void *data) {
 cusp_status cusp_static_ints(cusp_node *node, int64_t *values, int capacity, int *count) {
   int64_t n = cusp_shape_count(&node->type.shape);
   if (cusp_dtype_is_float(node->type.dtype))
-    return cusp_fail(CUSP_EDTYPE, "expected integers, received a tensor of dtype %s", cusp_dtype_name(node->type.dtype));
+    return cusp_fail(CUSP_EDTYPE, "expected integers, received a tensor of dtype %s",
+                     cusp_dtype_name(node->type.dtype));
   if (n > capacity || node->type.shape.ndim > 1)
-    return cusp_fail(CUSP_ESHAPE, "expected at most %d integers, received a tensor of shape %s", capacity,
-                     cusp_shape_text(&node->type.shape));
+    return cusp_fail(CUSP_ESHAPE, "expected at most %d integers, received a tensor of shape %s",
+                     capacity, cusp_shape_text(&node->type.shape));
   if (!cusp_node_evaluated(node))
     CUSP_TRY(cusp_evaluate(1, &node));
   const cusp_array *array = &node->value;
   const char *data = array->data;
   int64_t step = array->shape.ndim == 1 ? array->strides[0] : 0;
   for (int64_t i = 0; i < n; i++)
-    values[i] = cusp_load_int(array->dtype, data + i * step * (int64_t)cusp_dtype_size(array->dtype));
+    values[i] =
+        cusp_load_int(array->dtype, data + i * step * (int64_t)cusp_dtype_size(array->dtype));
   *count = (int)n;
   return CUSP_OK;
 }
 
-cusp_node *cusp_scale(cusp_node *x, double factor) { return cusp_multiply(x, cusp_scalar_like(factor, x)); }
+cusp_node *cusp_scale(cusp_node *x, double factor) {
+  return cusp_multiply(x, cusp_scalar_like(factor, x));
+}
 
 cusp_node *cusp_shift(cusp_node *x, double term) { return cusp_add(x, cusp_scalar_like(term, x)); }

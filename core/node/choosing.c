@@ -50,11 +50,16 @@ static cusp_status unify_result(choosing *c, int result) {
   for (int b = 0; b < c->n_branches; b++) {
     cusp_node *node = c->branches[b]->results[result];
     if (!cusp_shape_equal(&type.shape, &node->type.shape))
-      return cusp_fail(CUSP_ESHAPE, "%s: result %d has shape %s in the first branch and %s in branch %d; they should be equal", c->name,
-                       result + 1, cusp_shape_text(&type.shape), cusp_shape_text(&node->type.shape), b + 1);
+      return cusp_fail(CUSP_ESHAPE,
+                       "%s: result %d has shape %s in the first branch and %s in branch %d; they "
+                       "should be equal",
+                       c->name, result + 1, cusp_shape_text(&type.shape),
+                       cusp_shape_text(&node->type.shape), b + 1);
     if (type.dtype != node->type.dtype && !node->weak)
-      return cusp_fail(CUSP_EDTYPE, "%s: result %d is %s in one branch and %s in branch %d; cast one of them", c->name, result + 1,
-                       cusp_dtype_name(type.dtype), cusp_dtype_name(node->type.dtype), b + 1);
+      return cusp_fail(CUSP_EDTYPE,
+                       "%s: result %d is %s in one branch and %s in branch %d; cast one of them",
+                       c->name, result + 1, cusp_dtype_name(type.dtype),
+                       cusp_dtype_name(node->type.dtype), b + 1);
     cusp_node *cast = cusp_cast(node, type.dtype);
     CUSP_TRY(cusp_built(cast));
     c->outputs[b * c->n_outputs + result] = cast;
@@ -75,10 +80,12 @@ static cusp_status fill_variables(choosing *c) {
   return CUSP_OK;
 }
 
-static cusp_status make_node(const choosing *c, cusp_node *index, cusp_node **picks, cusp_subgraphs *graphs, cusp_node *const *captures) {
+static cusp_status make_node(const choosing *c, cusp_node *index, cusp_node **picks,
+                             cusp_subgraphs *graphs, cusp_node *const *captures) {
   cusp_node **inputs = NULL;
   cusp_type *types = NULL;
-  cusp_status status = cusp_alloc((void **)&inputs, ((size_t)graphs->n_inputs + 1) * sizeof *inputs);
+  cusp_status status =
+      cusp_alloc((void **)&inputs, ((size_t)graphs->n_inputs + 1) * sizeof *inputs);
   if (status == CUSP_OK)
     status = cusp_alloc((void **)&types, (size_t)c->n_outputs * sizeof *types);
   if (status == CUSP_OK) {
@@ -87,7 +94,8 @@ static cusp_status make_node(const choosing *c, cusp_node *index, cusp_node **pi
       inputs[1 + i] = captures[i];
     for (int k = 0; k < c->n_outputs; k++)
       types[k] = c->outputs[k]->type;
-    status = cusp_subgraphs_node(picks, "choose", graphs->n_inputs + 1, inputs, graphs, c->n_outputs, types);
+    status = cusp_subgraphs_node(picks, "choose", graphs->n_inputs + 1, inputs, graphs,
+                                 c->n_outputs, types);
   }
   cusp_free(inputs);
   cusp_free(types);
@@ -106,7 +114,8 @@ static cusp_status make_choice(const choosing *c, cusp_node *index, cusp_node **
     counts[b] = c->n_outputs;
   }
   if (status == CUSP_OK)
-    status = cusp_subgraphs_capture(&graphs, &captures, c->branches[0]->first, c->n_branches, counts, outputs, 0, NULL);
+    status = cusp_subgraphs_capture(&graphs, &captures, c->branches[0]->first, c->n_branches,
+                                    counts, outputs, 0, NULL);
   if (status == CUSP_OK)
     status = make_node(c, index, picks, graphs, captures);
   cusp_subgraphs_release(graphs);
@@ -127,7 +136,8 @@ static cusp_status choose(choosing *c, cusp_node *index, cusp_node **results) {
   c->n_outputs = c->n_results + c->n_variables;
   if (!c->n_outputs)
     return CUSP_OK;
-  CUSP_TRY(cusp_alloc((void **)&c->outputs, (size_t)c->n_branches * (size_t)c->n_outputs * sizeof *c->outputs));
+  CUSP_TRY(cusp_alloc((void **)&c->outputs,
+                      (size_t)c->n_branches * (size_t)c->n_outputs * sizeof *c->outputs));
   for (int i = 0; i < c->n_results; i++)
     CUSP_TRY(unify_result(c, i));
   CUSP_TRY(fill_variables(c));
@@ -146,13 +156,17 @@ static cusp_status choose(choosing *c, cusp_node *index, cusp_node **results) {
   return status;
 }
 
-cusp_status cusp_branches_choose(cusp_node **results, const char *name, cusp_node *index, int n_branches, cusp_branch *const *branches) {
-  choosing c = {.name = name, .n_branches = n_branches, .n_results = branches[0]->n_results, .branches = branches};
+cusp_status cusp_branches_choose(cusp_node **results, const char *name, cusp_node *index,
+                                 int n_branches, cusp_branch *const *branches) {
+  choosing c = {.name = name,
+                .n_branches = n_branches,
+                .n_results = branches[0]->n_results,
+                .branches = branches};
   for (int b = 0; b < n_branches; b++) {
     CUSP_TRY(cusp_branch_check(branches[b], name));
     if (branches[b]->n_results != c.n_results)
-      return cusp_fail(CUSP_EVALUE, "%s: the first branch has %d results and branch %d has %d", name, c.n_results, b + 1,
-                       branches[b]->n_results);
+      return cusp_fail(CUSP_EVALUE, "%s: the first branch has %d results and branch %d has %d",
+                       name, c.n_results, b + 1, branches[b]->n_results);
   }
   cusp_scope scope = cusp_scope_open();
   cusp_status status = choose(&c, index, results);

@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 /**
- * Says which coroutine runs from here on. Traces and tapes belong to the coroutine that opens them: only it
- * sees them, and those that it has resumed, for which `is_active` holds of it. Without coroutines this need not be called.
+ * Says which coroutine runs from here on. Traces and tapes belong to the coroutine that opens them:
+ * only it sees them, and those that it has resumed, for which `is_active` holds of it. Without
+ * coroutines this need not be called.
  */
 void cusp_set_coroutine(const void *coroutine, bool (*is_active)(const void *coroutine));
 

@@ -9,8 +9,11 @@ void cusp_set_evaluator(cusp_evaluator evaluator) { installed = evaluator; }
 static cusp_status check_traced(int count, cusp_node *const *nodes) {
   for (int i = 0; i < count; i++)
     if (nodes[i]->trace && !cusp_node_evaluated(nodes[i]))
-      return cusp_fail(CUSP_ETRACED, "the value of a traced tensor (%s, shape %s) is not known while its function is traced",
-                       nodes[i]->op ? nodes[i]->op->name : "an argument", cusp_shape_text(&nodes[i]->type.shape));
+      return cusp_fail(
+          CUSP_ETRACED,
+          "the value of a traced tensor (%s, shape %s) is not known while its function is traced",
+          nodes[i]->op ? nodes[i]->op->name : "an argument",
+          cusp_shape_text(&nodes[i]->type.shape));
   return CUSP_OK;
 }
 

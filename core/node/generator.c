@@ -55,7 +55,9 @@ static cusp_status set_state(cusp_generator *generator, uint64_t seed, uint64_t 
   return status;
 }
 
-cusp_status cusp_generator_seed(cusp_generator *generator, uint64_t seed) { return set_state(generator, seed, 0); }
+cusp_status cusp_generator_seed(cusp_generator *generator, uint64_t seed) {
+  return set_state(generator, seed, 0);
+}
 
 /* The plan reads the state, uses it as the key, and adds (0, 1). */
 static cusp_status next_traced(cusp_node **key, cusp_generator *generator) {

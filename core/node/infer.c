@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status, const char *format, ...) {
+cusp_status cusp_infer_fail(const cusp_inference *inference, cusp_status status, const char *format,
+                            ...) {
   char text[1024];
   va_list arguments;
   va_start(arguments, format);
@@ -24,10 +25,14 @@ static long long lua_axis(int64_t axis) { return (long long)(axis < 0 ? axis : a
 cusp_status cusp_axis_check(int64_t axis, int ndim, int *out) {
   *out = 0;
   if (ndim == 0)
-    return cusp_fail(CUSP_EVALUE, "axis %lld is out of range: the tensor is a scalar and has no axes", lua_axis(axis));
+    return cusp_fail(CUSP_EVALUE,
+                     "axis %lld is out of range: the tensor is a scalar and has no axes",
+                     lua_axis(axis));
   if (axis < -ndim || axis >= ndim)
-    return cusp_fail(CUSP_EVALUE, "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)",
-                     lua_axis(axis), ndim, ndim == 1 ? "" : "s", ndim, ndim);
+    return cusp_fail(
+        CUSP_EVALUE,
+        "axis %lld is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)",
+        lua_axis(axis), ndim, ndim == 1 ? "" : "s", ndim, ndim);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   return CUSP_OK;
 }
@@ -43,7 +48,8 @@ cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr) {
   *out = (cusp_shape){.ndim = single ? 1 : attr->count};
   if (out->ndim > CUSP_MAX_DIMS) {
     out->ndim = 0;
-    return cusp_fail(CUSP_ESHAPE, "a shape of %d axes; at most %d are possible", attr->count, CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_ESHAPE, "a shape of %d axes; at most %d are possible", attr->count,
+                     CUSP_MAX_DIMS);
   }
   for (int axis = 0; axis < out->ndim; axis++)
     out->size[axis] = single ? attr->integer : attr->ints[axis];
@@ -51,7 +57,8 @@ cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr) {
 }
 
 /* Marks the axes of a list (or one int) in `chosen`. */
-static cusp_status mark_axes(cusp_inference *inference, const cusp_attr *attr, int ndim, bool *chosen) {
+static cusp_status mark_axes(cusp_inference *inference, const cusp_attr *attr, int ndim,
+                             bool *chosen) {
   const int64_t *axes = attr->kind == CUSP_ATTR_INT ? &attr->integer : attr->ints;
   int count = attr->kind == CUSP_ATTR_INT ? 1 : attr->count;
   for (int i = 0; i < count; i++) {
@@ -80,24 +87,28 @@ cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim) {
 
 cusp_status cusp_infer_count(const cusp_inference *inference, int count) {
   if (inference->n_inputs != count)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "%d tensors expected, got %d", count, inference->n_inputs);
+    return cusp_infer_fail(inference, CUSP_EVALUE, "%d tensors expected, got %d", count,
+                           inference->n_inputs);
   return CUSP_OK;
 }
 
-cusp_status cusp_infer_expect(const cusp_inference *inference, int input, const char *name, cusp_dtype dtype, cusp_shape shape) {
+cusp_status cusp_infer_expect(const cusp_inference *inference, int input, const char *name,
+                              cusp_dtype dtype, cusp_shape shape) {
   const cusp_type *type = &inference->inputs[input];
   if (type->dtype != dtype)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "%s must be %s, got %s", name, cusp_dtype_name(dtype), cusp_dtype_name(type->dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "%s must be %s, got %s", name,
+                           cusp_dtype_name(dtype), cusp_dtype_name(type->dtype));
   if (!cusp_shape_equal(&type->shape, &shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "%s must have shape %s, got %s", name, cusp_shape_text(&shape),
-                           cusp_shape_text(&type->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "%s must have shape %s, got %s", name,
+                           cusp_shape_text(&shape), cusp_shape_text(&type->shape));
   return CUSP_OK;
 }
 
 cusp_status cusp_infer_float_or_double(const cusp_inference *inference) {
   cusp_dtype dtype = inference->inputs[0].dtype;
   if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+                           cusp_dtype_name(dtype));
   return CUSP_OK;
 }
 
@@ -112,8 +123,10 @@ static cusp_status broadcast_shapes(cusp_inference *inference) {
     cusp_shape other = inference->inputs[i].shape, both;
     cusp_status status = cusp_shape_broadcast(&both, &shape, &other);
     if (status != CUSP_OK)
-      return cusp_infer_fail(inference, status, "shapes %s and %s do not broadcast: sizes have to be equal, or one of them 1",
-                             cusp_shape_text(&shape), cusp_shape_text(&other));
+      return cusp_infer_fail(
+          inference, status,
+          "shapes %s and %s do not broadcast: sizes have to be equal, or one of them 1",
+          cusp_shape_text(&shape), cusp_shape_text(&other));
     shape = both;
   }
   inference->outputs[0].shape = shape;

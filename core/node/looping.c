@@ -22,20 +22,25 @@ static cusp_status check_value(const looping *l, int k, const cusp_node *initial
   const cusp_type *before = &initial->type, *after = &l->body->results[k]->type;
   if (before->dtype == after->dtype && cusp_shape_equal(&before->shape, &after->shape))
     return CUSP_OK;
-  return cusp_fail(CUSP_ESHAPE, "%s: loop value %d is %s %s, but the body makes it %s %s; shape and dtype should stay the same", l->name,
-                   k + 1, cusp_dtype_name(before->dtype), cusp_shape_text(&before->shape), cusp_dtype_name(after->dtype),
-                   cusp_shape_text(&after->shape));
+  return cusp_fail(CUSP_ESHAPE,
+                   "%s: loop value %d is %s %s, but the body makes it %s %s; shape and dtype "
+                   "should stay the same",
+                   l->name, k + 1, cusp_dtype_name(before->dtype), cusp_shape_text(&before->shape),
+                   cusp_dtype_name(after->dtype), cusp_shape_text(&after->shape));
 }
 
 static cusp_status check(const looping *l, cusp_node *const *initial) {
   CUSP_TRY(cusp_branch_check(l->condition, l->name));
   CUSP_TRY(cusp_branch_check(l->body, l->name));
   if (l->condition->n_assigned)
-    return cusp_fail(CUSP_EUNSUPPORTED, "%s: the condition of a traced loop assigns a variable; assign in the body", l->name);
+    return cusp_fail(CUSP_EUNSUPPORTED,
+                     "%s: the condition of a traced loop assigns a variable; assign in the body",
+                     l->name);
   if (l->condition->n_results != 1 || cusp_shape_count(&l->condition->results[0]->type.shape) != 1)
     return cusp_fail(CUSP_EVALUE, "%s: the condition should give one element", l->name);
   if (l->body->n_results != l->n_values)
-    return cusp_fail(CUSP_EVALUE, "%s: the body should return %d values, got %d", l->name, l->n_values, l->body->n_results);
+    return cusp_fail(CUSP_EVALUE, "%s: the body should return %d values, got %d", l->name,
+                     l->n_values, l->body->n_results);
   for (int k = 0; k < l->n_values; k++)
     CUSP_TRY(check_value(l, k, initial[k]));
   return CUSP_OK;
@@ -76,19 +81,23 @@ static cusp_status collect(looping *l, cusp_node *const *initial, cusp_node *con
   return cusp_built(l->go_on);
 }
 
-static cusp_status make_node(looping *l, cusp_node **picks, cusp_subgraphs *graphs, cusp_node *const *captures) {
+static cusp_status make_node(looping *l, cusp_node **picks, cusp_subgraphs *graphs,
+                             cusp_node *const *captures) {
   cusp_node **inputs;
-  CUSP_TRY(cusp_arena_alloc((void **)&inputs, &l->arena, (size_t)graphs->n_inputs * sizeof *inputs));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&inputs, &l->arena, (size_t)graphs->n_inputs * sizeof *inputs));
   for (int i = 0; i < graphs->n_inputs; i++)
     inputs[i] = i < l->n_carried ? l->initial[i] : captures[i - l->n_carried];
-  return cusp_subgraphs_node(picks, "loop", graphs->n_inputs, inputs, graphs, l->n_carried, l->types);
+  return cusp_subgraphs_node(picks, "loop", graphs->n_inputs, inputs, graphs, l->n_carried,
+                             l->types);
 }
 
 static cusp_status make_loop(looping *l, cusp_node **picks) {
   cusp_subgraphs *graphs;
   cusp_node **captures, *const *outputs[] = {&l->go_on, l->next};
   int counts[] = {1, l->n_carried};
-  cusp_status status = cusp_subgraphs_capture(&graphs, &captures, l->condition->first, 2, counts, outputs, l->n_carried, l->stand_ins);
+  cusp_status status = cusp_subgraphs_capture(&graphs, &captures, l->condition->first, 2, counts,
+                                              outputs, l->n_carried, l->stand_ins);
   if (status == CUSP_OK)
     status = make_node(l, picks, graphs, captures);
   cusp_subgraphs_release(graphs);
@@ -96,7 +105,8 @@ static cusp_status make_loop(looping *l, cusp_node **picks) {
   return status;
 }
 
-static cusp_status repeat(looping *l, cusp_node **results, cusp_node *const *initial, cusp_node *const *stand_ins) {
+static cusp_status repeat(looping *l, cusp_node **results, cusp_node *const *initial,
+                          cusp_node *const *stand_ins) {
   cusp_node **picks;
   CUSP_TRY(check(l, initial));
   CUSP_TRY(collect(l, initial, stand_ins));
@@ -113,11 +123,18 @@ static cusp_status repeat(looping *l, cusp_node **results, cusp_node *const *ini
   return status;
 }
 
-cusp_status cusp_branches_repeat(cusp_node **results, const char *name, int n_values, cusp_node *const *initial,
-                                 cusp_node *const *stand_ins, cusp_branch *condition, cusp_branch *body) {
-  looping l = {.name = name, .condition = condition, .body = body, .n_values = n_values, .n_carried = n_values + body->n_assigned};
+cusp_status cusp_branches_repeat(cusp_node **results, const char *name, int n_values,
+                                 cusp_node *const *initial, cusp_node *const *stand_ins,
+                                 cusp_branch *condition, cusp_branch *body) {
+  looping l = {.name = name,
+               .condition = condition,
+               .body = body,
+               .n_values = n_values,
+               .n_carried = n_values + body->n_assigned};
   if (!l.n_carried)
-    return cusp_fail(CUSP_EVALUE, "%s: the loop has no values and assigns no variable: it would never end", name);
+    return cusp_fail(CUSP_EVALUE,
+                     "%s: the loop has no values and assigns no variable: it would never end",
+                     name);
   cusp_scope scope = cusp_scope_open();
   cusp_status status = repeat(&l, results, initial, stand_ins);
   cusp_scope_close(scope);

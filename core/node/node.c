@@ -16,7 +16,8 @@
 
 #define MUCH ((size_t)1 << 26) /* bytes; below, it is not worth asking what there is */
 
-/* What memory cannot hold is refused though it might be fused away: running through it takes minutes. */
+/* What memory cannot hold is refused though it might be fused away: running through it takes
+ * minutes. */
 static cusp_status check_room(const cusp_shape *shape, cusp_dtype dtype) {
   int64_t count;
   size_t bytes;
@@ -24,7 +25,9 @@ static cusp_status check_room(const cusp_shape *shape, cusp_dtype dtype) {
   CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)));
   if (bytes < MUCH || bytes <= cusp_memory_limit())
     return CUSP_OK;
-  return cusp_fail(CUSP_ENOMEM, "out of memory: a tensor of shape %s would take %.3g GB of the %.3g GB that this process may have",
+  return cusp_fail(CUSP_ENOMEM,
+                   "out of memory: a tensor of shape %s would take %.3g GB of the %.3g GB that "
+                   "this process may have",
                    cusp_shape_text(shape), (double)bytes / 1e9, (double)cusp_memory_limit() / 1e9);
 }
 
@@ -53,8 +56,10 @@ static void copy_attr(cusp_attr *to, const cusp_attr *from, char **space) {
 }
 
 /* One block holds the node, its inputs, its attributes with their lists, and its outputs' types. */
-static cusp_status allocate(cusp_node **out, int n_inputs, int n_attrs, const cusp_attr *attrs, int n_outputs) {
-  size_t inputs = round_up((size_t)n_inputs * sizeof(cusp_node *)), list = round_up((size_t)n_attrs * sizeof(cusp_attr));
+static cusp_status allocate(cusp_node **out, int n_inputs, int n_attrs, const cusp_attr *attrs,
+                            int n_outputs) {
+  size_t inputs = round_up((size_t)n_inputs * sizeof(cusp_node *)),
+         list = round_up((size_t)n_attrs * sizeof(cusp_attr));
   size_t types = n_outputs > 1 ? round_up((size_t)n_outputs * sizeof(cusp_type)) : 0, extra = 0;
   for (int i = 0; i < n_attrs; i++)
     extra += attr_extra(&attrs[i]);
@@ -99,9 +104,11 @@ static void adopt_inputs(cusp_node *node, cusp_node *const *inputs) {
 static cusp_status check_vector_function(const cusp_op *op, const cusp_inference *inference) {
   if (!(op->flags & CUSP_OP_ELEMENTWISE) || inference->n_inputs == 0)
     return CUSP_OK;
-  cusp_dtype from = inference->inputs[inference->n_inputs - 1].dtype, to = inference->outputs[0].dtype;
+  cusp_dtype from = inference->inputs[inference->n_inputs - 1].dtype,
+             to = inference->outputs[0].dtype;
   bool converts = op->vector == CUSP_VECTOR_copy && from != to;
-  if (converts ? cusp_vector_find_cast(from, to) != NULL : cusp_vector_find((cusp_vector_id)op->vector, from) != NULL)
+  if (converts ? cusp_vector_find_cast(from, to) != NULL
+               : cusp_vector_find((cusp_vector_id)op->vector, from) != NULL)
     return CUSP_OK;
   return cusp_fail(CUSP_EDTYPE, "%s: not defined for dtype %s", op->name, cusp_dtype_name(from));
 }
@@ -113,7 +120,8 @@ static bool any_traced(int n, cusp_node *const *nodes) {
   return false;
 }
 
-/* Of a traced node only the shape has to be possible: its function may never run, or with other sizes. */
+/* Of a traced node only the shape has to be possible: its function may never run, or with other
+ * sizes. */
 static cusp_status check_shapes(const cusp_inference *inference, bool traced) {
   for (int i = 0; i < inference->n_outputs; i++) {
     const cusp_type *type = &inference->outputs[i];
@@ -128,7 +136,8 @@ static cusp_status check_shapes(const cusp_inference *inference, bool traced) {
 }
 
 /* Inputs are promoted and attributes complete here. */
-static cusp_status make(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs, cusp_attr *attrs) {
+static cusp_status make(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs,
+                        int n_attrs, cusp_attr *attrs) {
   cusp_type small[CUSP_MAX_INPUTS], *types = small;
   if (n_inputs > CUSP_MAX_INPUTS)
     CUSP_TRY(cusp_alloc((void **)&types, (size_t)n_inputs * sizeof *types));
@@ -170,9 +179,11 @@ static cusp_status finish(cusp_node *node) {
 static cusp_status check_counts(const cusp_op *op, int n_inputs, int n_attrs) {
   const cusp_signature *signature = cusp_op_signature(op);
   bool list = signature->n_tensors > 0 && signature->parameters[0].kind == CUSP_PARAMETER_TENSORS;
-  if ((!list && n_inputs > signature->n_tensors) || n_attrs > signature->n_attrs || n_inputs > INT16_MAX)
-    return cusp_fail(CUSP_EVALUE, "%s: %d tensors and %d other arguments given, at most %d and %d expected", op->name, n_inputs, n_attrs,
-                     signature->n_tensors, signature->n_attrs);
+  if ((!list && n_inputs > signature->n_tensors) || n_attrs > signature->n_attrs ||
+      n_inputs > INT16_MAX)
+    return cusp_fail(CUSP_EVALUE,
+                     "%s: %d tensors and %d other arguments given, at most %d and %d expected",
+                     op->name, n_inputs, n_attrs, signature->n_tensors, signature->n_attrs);
   return CUSP_OK;
 }
 
@@ -181,7 +192,8 @@ static void release_all(cusp_node **nodes, int count) {
     cusp_node_release(nodes[i]);
 }
 
-cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
+cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs,
+                          cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
   *out = NULL;
   CUSP_TRY(check_counts(op, n_inputs, n_attrs));
   cusp_attr full[CUSP_MAX_PARAMETERS];
@@ -208,13 +220,14 @@ cusp_status cusp_node_new(cusp_node **out, const cusp_op *op, int n_inputs, cusp
   return CUSP_OK;
 }
 
-cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, const cusp_attr *attr,
-                               int n_outputs, const cusp_type *types) {
+cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs,
+                               cusp_node *const *inputs, const cusp_attr *attr, int n_outputs,
+                               const cusp_type *types) {
   *out = NULL;
   cusp_node *node;
   if (n_inputs > INT16_MAX || n_outputs > INT16_MAX)
-    return cusp_fail(CUSP_EVALUE, "%s: %d inputs and %d outputs, at most %d of each are possible", op->name, n_inputs, n_outputs,
-                     INT16_MAX);
+    return cusp_fail(CUSP_EVALUE, "%s: %d inputs and %d outputs, at most %d of each are possible",
+                     op->name, n_inputs, n_outputs, INT16_MAX);
   CUSP_TRY(allocate(&node, n_inputs, 1, attr, n_outputs));
   node->op = op;
   node->type = types[0];
@@ -269,7 +282,8 @@ cusp_status cusp_node_leaf(cusp_node **out, const cusp_array *value) {
   return CUSP_OK;
 }
 
-cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype dtype, double value) {
+cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype dtype,
+                           double value) {
   *out = NULL;
   cusp_array scalar, whole;
   cusp_shape none = {0};

@@ -49,7 +49,8 @@ static bool at_leaf(const void *context, const cusp_node *node) {
 
 const cusp_stop cusp_stop_at_leaves = {.at = at_leaf};
 
-cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots, cusp_stop stop) {
+cusp_status cusp_order_collect(cusp_order *order, int n_roots, cusp_node *const *roots,
+                               cusp_stop stop) {
   walk w = {0};
   cusp_status status = CUSP_OK;
   order->stop = stop;

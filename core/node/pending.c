@@ -42,10 +42,13 @@ void cusp_pending_remove(cusp_node *node) {
 }
 
 /* Asked for by a user, and worth trying: what failed once would fail again, for nobody. */
-static bool is_wanted(const cusp_node *node) { return node->handles > 0 && node->n_outputs == 1 && !node->failed; }
+static bool is_wanted(const cusp_node *node) {
+  return node->handles > 0 && node->n_outputs == 1 && !node->failed;
+}
 
-/* Newest first: evaluating a node also computes the held ones below it. Components are evaluated one by one, so that
- * unrelated tensors of equal history share a plan whichever of them are alive. */
+/* Newest first: evaluating a node also computes the held ones below it. Components are evaluated
+ * one by one, so that unrelated tensors of equal history share a plan whichever of them are
+ * alive. */
 void cusp_evaluate_pending(void) {
   cusp_graph_state *state = cusp_state();
   cusp_node *node = state->pending_last;
@@ -59,10 +62,12 @@ void cusp_evaluate_pending(void) {
   }
 }
 
-/* What stays pending (rules under construction, what failed) does not count: the next limit starts from there. */
+/* What stays pending (rules under construction, what failed) does not count: the next limit starts
+ * from there. */
 static void bound_pending(void) {
   cusp_graph_state *state = cusp_state();
-  if ((state->pending_nodes < state->nodes_limit && state->pending_bytes < state->bytes_limit) || state->evaluating)
+  if ((state->pending_nodes < state->nodes_limit && state->pending_bytes < state->bytes_limit) ||
+      state->evaluating)
     return;
   cusp_evaluate_pending();
   state->nodes_limit = state->pending_nodes + CUSP_PENDING_NODES;

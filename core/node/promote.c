@@ -26,7 +26,8 @@ static cusp_status fail_number(const cusp_node *node, cusp_dtype dtype) {
   if (cusp_dtype_is_float(node->type.dtype))
     cusp_format(text, sizeof text, "%.14g", node->number);
   else
-    snprintf(text, sizeof text, "%lld", (long long)cusp_load_int(node->type.dtype, node->value.data));
+    snprintf(text, sizeof text, "%lld",
+             (long long)cusp_load_int(node->type.dtype, node->value.data));
   return cusp_dtype_fail_range(dtype, text);
 }
 
@@ -49,13 +50,15 @@ cusp_status cusp_cast_node(cusp_node **out, cusp_node *node, cusp_dtype dtype) {
   if (node->weak && node->type.shape.ndim == 0 && cusp_node_evaluated(node))
     return convert_constant(out, node, dtype);
   if (node->type.dtype != dtype)
-    return cusp_node_new(out, cusp_op_find("cast"), 1, &node, 1, &(cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = dtype});
+    return cusp_node_new(out, cusp_op_find("cast"), 1, &node, 1,
+                         &(cusp_attr){.kind = CUSP_ATTR_DTYPE, .integer = dtype});
   cusp_node_retain(node);
   *out = node;
   return CUSP_OK;
 }
 
-/* Keras's result_type of all inputs from `first` on: tensors among themselves, then Lua numbers joining them, unless they are `strong`. */
+/* Keras's result_type of all inputs from `first` on: tensors among themselves, then Lua numbers
+ * joining them, unless they are `strong`. */
 static cusp_dtype common_dtype(int first, int n, cusp_node *const *in, bool strong) {
   bool any = false;
   cusp_dtype result = CUSP_BOOL;
@@ -93,7 +96,8 @@ static cusp_dtype widen_for_sum(cusp_dtype dtype) {
 }
 
 static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {
-  cusp_dtype common = common_dtype(op->first_promoted, n, in, op->promotion == CUSP_PROMOTE_TENSORS);
+  cusp_dtype common =
+      common_dtype(op->first_promoted, n, in, op->promotion == CUSP_PROMOTE_TENSORS);
   switch (op->promotion) {
   case CUSP_PROMOTE_TENSORS:
   case CUSP_PROMOTE_FLOAT: return cusp_dtype_to_float(common);
@@ -145,7 +149,8 @@ static bool suits(const cusp_parameter *parameter, const cusp_attr *attr) {
   }
 }
 
-static cusp_status fill_attr(const cusp_op *op, const cusp_parameter *parameter, cusp_attr given, cusp_attr *out) {
+static cusp_status fill_attr(const cusp_op *op, const cusp_parameter *parameter, cusp_attr given,
+                             cusp_attr *out) {
   if (given.kind == CUSP_ATTR_NONE) {
     *out = parameter->default_value;
     if (!parameter->optional)
@@ -156,19 +161,23 @@ static cusp_status fill_attr(const cusp_op *op, const cusp_parameter *parameter,
     given = cusp_attr_float((double)given.integer);
   *out = given;
   if (!suits(parameter, &given))
-    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is of the wrong kind", op->name, parameter->name);
+    return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is of the wrong kind", op->name,
+                     parameter->name);
   return CUSP_OK;
 }
 
-cusp_status cusp_fill_attrs(const cusp_op *op, int n_attrs, const cusp_attr *attrs, cusp_attr *full) {
+cusp_status cusp_fill_attrs(const cusp_op *op, int n_attrs, const cusp_attr *attrs,
+                            cusp_attr *full) {
   const cusp_signature *signature = cusp_op_signature(op);
   if (n_attrs > signature->n_attrs)
-    return cusp_fail(CUSP_EVALUE, "%s: expected at most %d attributes, received %d", op->name, signature->n_attrs, n_attrs);
+    return cusp_fail(CUSP_EVALUE, "%s: expected at most %d attributes, received %d", op->name,
+                     signature->n_attrs, n_attrs);
   int k = 0;
   for (int i = 0; i < signature->count; i++) {
     if (is_tensor_parameter(&signature->parameters[i]))
       continue;
-    CUSP_TRY(fill_attr(op, &signature->parameters[i], k < n_attrs ? attrs[k] : cusp_attr_none(), &full[k]));
+    CUSP_TRY(fill_attr(op, &signature->parameters[i], k < n_attrs ? attrs[k] : cusp_attr_none(),
+                       &full[k]));
     k++;
   }
   return CUSP_OK;
@@ -187,7 +196,8 @@ cusp_status cusp_check_inputs(const cusp_op *op, int n) {
     }
   }
   if (list && n < least + 1)
-    return cusp_fail(CUSP_EVALUE, "%s: expected at least one tensor, received an empty list", op->name);
+    return cusp_fail(CUSP_EVALUE, "%s: expected at least one tensor, received an empty list",
+                     op->name);
   if (n < least || (!list && n > most))
     return cusp_fail(CUSP_EVALUE, "%s: expected %s%d tensor%s, received %d", op->name,
                      least == most ? ""

@@ -74,7 +74,8 @@ static const char *read_ints(const char *text, cusp_attr *value) {
   return text + 1;
 }
 
-static const char *read_number(const char *text, const cusp_parameter *parameter, cusp_attr *value) {
+static const char *read_number(const char *text, const cusp_parameter *parameter,
+                               cusp_attr *value) {
   char *end;
   if (parameter->kind == CUSP_PARAMETER_FLOAT)
     *value = cusp_attr_float(cusp_parse_double(text, &end));
@@ -100,7 +101,8 @@ static const char *read_default(const char *text, cusp_parameter *parameter) {
   cusp_dtype dtype;
   if (!strcmp(word, "true") || !strcmp(word, "false"))
     parameter->default_value = cusp_attr_bool(word[0] == 't');
-  else if (parameter->kind == CUSP_PARAMETER_DTYPE && strcmp(word, "nil") != 0 && cusp_dtype_parse(&dtype, word) == CUSP_OK)
+  else if (parameter->kind == CUSP_PARAMETER_DTYPE && strcmp(word, "nil") != 0 &&
+           cusp_dtype_parse(&dtype, word) == CUSP_OK)
     parameter->default_value = cusp_attr_dtype(dtype);
   else
     cusp_assert(!strcmp(word, "nil"));
@@ -166,7 +168,8 @@ static const cusp_signature *look_up(const cusp_op *op) {
   return &signatures[slot];
 }
 
-/* Every node made asks for one, so those asked for lately are found by the row's address, without hashing its name. */
+/* Every node made asks for one, so those asked for lately are found by the row's address, without
+ * hashing its name. */
 const cusp_signature *cusp_op_signature(const cusp_op *op) {
   static _Thread_local struct {
     const cusp_op *op;

@@ -4,7 +4,8 @@
 
 #include "op.h"
 
-/** The parsed form of op->arguments, cached; lent. Asserts in debug builds that the text is well-formed. */
+/** The parsed form of op->arguments, cached; lent. Asserts in debug builds that the text is
+ * well-formed. */
 const cusp_signature *cusp_op_signature(const cusp_op *op);
 
 #endif

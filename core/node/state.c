@@ -4,7 +4,8 @@
 #include "stats.h"
 
 cusp_graph_state *cusp_state(void) {
-  static _Thread_local cusp_graph_state state = {.nodes_limit = CUSP_PENDING_NODES, .bytes_limit = CUSP_PENDING_BYTES};
+  static _Thread_local cusp_graph_state state = {.nodes_limit = CUSP_PENDING_NODES,
+                                                 .bytes_limit = CUSP_PENDING_BYTES};
   return &state;
 }
 

@@ -1,6 +1,7 @@
 #ifndef CUSP_NODE_STATE_H
 #define CUSP_NODE_STATE_H
-/* What the graph modules of one thread share: the open traces and tapes, what is pending, counters. */
+/* What the graph modules of one thread share: the open traces and tapes, what is pending,
+ * counters. */
 
 #include "../base/collections.h"
 #include "branch.h"
@@ -9,11 +10,12 @@
 #include "trace.h"
 
 struct cusp_tape {
-  cusp_tape *outer;         /* the next recording tape that the running coroutine sees */
-  cusp_tape *next_open;     /* the one opened before, whichever coroutine's */
-  const void *coroutine;    /* that opened it */
-  int64_t number;           /* of this thread's tapes */
-  const cusp_trace *within; /* the trace in which it was opened; nodes of other traces are not its business */
+  cusp_tape *outer;      /* the next recording tape that the running coroutine sees */
+  cusp_tape *next_open;  /* the one opened before, whichever coroutine's */
+  const void *coroutine; /* that opened it */
+  int64_t number;        /* of this thread's tapes */
+  /* the trace in which it was opened; nodes of other traces are not its business */
+  const cusp_trace *within;
   bool recording, paused, watches_variables;
   cusp_node **nodes; /* recorded: a reference and a keep each */
   int n_nodes, nodes_capacity;
@@ -51,7 +53,8 @@ struct cusp_trace {
 };
 
 typedef struct cusp_graph_state {
-  cusp_trace *trace;   /* innermost open one that the running coroutine sees, NULL: none or suspended */
+  /* innermost open one that the running coroutine sees, NULL: none or suspended */
+  cusp_trace *trace;
   cusp_tape *tape;     /* innermost recording one that it sees */
   cusp_branch *branch; /* innermost open one */
   cusp_trace *open_traces;

@@ -7,9 +7,11 @@
 #include "table.h"
 #include "trace.h"
 
-cusp_status cusp_subgraphs_new(cusp_subgraphs **out, int n_inputs, int n_graphs, const int *n_outputs) {
+cusp_status cusp_subgraphs_new(cusp_subgraphs **out, int n_inputs, int n_graphs,
+                               const int *n_outputs) {
   cusp_subgraphs *all;
-  size_t pointers = (size_t)n_graphs * (size_t)n_inputs, head = sizeof *all + (size_t)n_graphs * sizeof *all->graphs;
+  size_t pointers = (size_t)n_graphs * (size_t)n_inputs,
+         head = sizeof *all + (size_t)n_graphs * sizeof *all->graphs;
   *out = NULL;
   for (int g = 0; g < n_graphs; g++)
     pointers += (size_t)n_outputs[g];
@@ -19,7 +21,8 @@ cusp_status cusp_subgraphs_new(cusp_subgraphs **out, int n_inputs, int n_graphs,
   all->n_graphs = n_graphs;
   cusp_node **room = (cusp_node **)(void *)((char *)all + head);
   for (int g = 0; g < n_graphs; g++) {
-    all->graphs[g] = (cusp_subgraph){.n_outputs = n_outputs[g], .inputs = room, .outputs = room + n_inputs};
+    all->graphs[g] =
+        (cusp_subgraph){.n_outputs = n_outputs[g], .inputs = room, .outputs = room + n_inputs};
     room += n_inputs + n_outputs[g];
   }
   *out = all;
@@ -43,9 +46,13 @@ void cusp_subgraphs_release(cusp_subgraphs *subgraphs) {
   cusp_free(subgraphs);
 }
 
-static bool input_or_leaf(const void *map, const cusp_node *node) { return cusp_is_leaf(node) || cusp_map_get(map, node) >= 0; }
+static bool input_or_leaf(const void *map, const cusp_node *node) {
+  return cusp_is_leaf(node) || cusp_map_get(map, node) >= 0;
+}
 
-cusp_stop cusp_subgraph_stop(const cusp_map *map) { return (cusp_stop){.at = input_or_leaf, .context = map}; }
+cusp_stop cusp_subgraph_stop(const cusp_map *map) {
+  return (cusp_stop){.at = input_or_leaf, .context = map};
+}
 
 cusp_status cusp_subgraph_map(cusp_map *map, const cusp_subgraphs *subgraphs, int graph) {
   for (int i = 0; i < subgraphs->n_inputs; i++)
@@ -74,13 +81,16 @@ typedef struct boundary {
   cusp_map given; /* nodes that are inputs already */
 } boundary;
 
-/* Outside: what has a value or is given one, and what was traced before the first node of the graphs. */
+/* Outside: what has a value or is given one, and what was traced before the first node of the
+ * graphs. */
 static bool outside(const void *context, const cusp_node *node) {
   const boundary *b = context;
-  return cusp_is_leaf(node) || (node->trace && node->serial < b->first) || cusp_map_get(&b->given, node) >= 0;
+  return cusp_is_leaf(node) || (node->trace && node->serial < b->first) ||
+         cusp_map_get(&b->given, node) >= 0;
 }
 
-static cusp_status collect(cusp_order *order, const boundary *b, int n_graphs, const int *n_outputs, cusp_node *const *const *outputs) {
+static cusp_status collect(cusp_order *order, const boundary *b, int n_graphs, const int *n_outputs,
+                           cusp_node *const *const *outputs) {
   cusp_stop stop = {.at = outside, .context = b};
   for (int g = 0; g < n_graphs; g++) {
     cusp_order below = {0};
@@ -94,7 +104,8 @@ static cusp_status collect(cusp_order *order, const boundary *b, int n_graphs, c
   return CUSP_OK;
 }
 
-static cusp_status list_captures(cusp_node ***captures, int *count, const cusp_order *order, const boundary *b) {
+static cusp_status list_captures(cusp_node ***captures, int *count, const cusp_order *order,
+                                 const boundary *b) {
   CUSP_TRY(cusp_alloc((void **)captures, ((size_t)order->count + 1) * sizeof **captures));
   for (int i = 0; i < order->count; i++) {
     cusp_node *node = order->nodes[i];
@@ -111,7 +122,8 @@ static cusp_node *retained(cusp_node *node) {
   return node;
 }
 
-static void fill(cusp_subgraphs *all, cusp_node *const *captures, cusp_node *const *const *outputs, int n_given, cusp_node *const *given) {
+static void fill(cusp_subgraphs *all, cusp_node *const *captures, cusp_node *const *const *outputs,
+                 int n_given, cusp_node *const *given) {
   for (int g = 0; g < all->n_graphs; g++) {
     cusp_subgraph *graph = &all->graphs[g];
     for (int i = 0; i < all->n_inputs; i++)
@@ -121,8 +133,10 @@ static void fill(cusp_subgraphs *all, cusp_node *const *captures, cusp_node *con
   }
 }
 
-cusp_status cusp_subgraphs_capture(cusp_subgraphs **out, cusp_node ***captures, uint64_t first, int n_graphs, const int *n_outputs,
-                                   cusp_node *const *const *outputs, int n_given, cusp_node *const *given) {
+cusp_status cusp_subgraphs_capture(cusp_subgraphs **out, cusp_node ***captures, uint64_t first,
+                                   int n_graphs, const int *n_outputs,
+                                   cusp_node *const *const *outputs, int n_given,
+                                   cusp_node *const *given) {
   boundary b = {.first = first};
   cusp_order order = {0};
   cusp_status status = CUSP_OK;
@@ -147,8 +161,9 @@ cusp_status cusp_subgraphs_capture(cusp_subgraphs **out, cusp_node ***captures, 
 
 /* ------------------------------------------------------------------ nodes */
 
-cusp_status cusp_subgraphs_node(cusp_node **picks, const char *op, int n_inputs, cusp_node *const *inputs, cusp_subgraphs *subgraphs,
-                                int n_outputs, const cusp_type *types) {
+cusp_status cusp_subgraphs_node(cusp_node **picks, const char *op, int n_inputs,
+                                cusp_node *const *inputs, cusp_subgraphs *subgraphs, int n_outputs,
+                                const cusp_type *types) {
   cusp_attr attr = {.kind = CUSP_ATTR_SUBGRAPHS, .subgraphs = subgraphs};
   cusp_node *node;
   int made = 0;

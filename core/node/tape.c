@@ -23,9 +23,13 @@ cusp_status cusp_tape_new(cusp_tape **out, bool watches_variables) {
   return CUSP_OK;
 }
 
-static bool listens(const cusp_tape *tape) { return !tape->paused && tape->within == cusp_state()->trace; }
+static bool listens(const cusp_tape *tape) {
+  return !tape->paused && tape->within == cusp_state()->trace;
+}
 
-static bool recorded(const cusp_tape *tape, const cusp_node *node) { return cusp_map_get(&tape->index, node) >= 0; }
+static bool recorded(const cusp_tape *tape, const cusp_node *node) {
+  return cusp_map_get(&tape->index, node) >= 0;
+}
 
 static cusp_status record_on(cusp_tape *tape, cusp_node *node) {
   if (recorded(tape, node))
@@ -45,7 +49,8 @@ static bool recorded_an_input(const cusp_tape *tape, const cusp_node *node) {
   return false;
 }
 
-/* Within a trace, what is made of a watched constant is traced like all else: a plan may have to go back through it. */
+/* Within a trace, what is made of a watched constant is traced like all else: a plan may have to go
+ * back through it. */
 cusp_status cusp_tape_record(cusp_node *node) {
   for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer) {
     if (!listens(tape) || !recorded_an_input(tape, node))
@@ -71,10 +76,12 @@ cusp_status cusp_tape_watch_variable(cusp_tape *tape, cusp_variable *variable) {
 }
 
 static bool watches(const cusp_tape *tape, const cusp_variable *variable) {
-  return (tape->watches_variables && variable->trainable) || cusp_map_get(&tape->variables, variable) >= 0;
+  return (tape->watches_variables && variable->trainable) ||
+         cusp_map_get(&tape->variables, variable) >= 0;
 }
 
-static bool has_reading(const cusp_tape *tape, const cusp_variable *variable, const cusp_node *node) {
+static bool has_reading(const cusp_tape *tape, const cusp_variable *variable,
+                        const cusp_node *node) {
   for (int i = tape->n_readings - 1; i >= 0; i--)
     if (tape->readings[i].variable == variable && tape->readings[i].node == node)
       return true;
@@ -83,7 +90,8 @@ static bool has_reading(const cusp_tape *tape, const cusp_variable *variable, co
 
 cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node) {
   for (cusp_tape *tape = cusp_state()->tape; tape; tape = tape->outer) {
-    if (!listens(tape) || !watches(tape, variable) || (recorded(tape, node) && has_reading(tape, variable, node)))
+    if (!listens(tape) || !watches(tape, variable) ||
+        (recorded(tape, node) && has_reading(tape, variable, node)))
       continue;
     node->watched = true;
     CUSP_TRY(record_on(tape, node));
@@ -96,7 +104,8 @@ cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node) {
   return CUSP_OK;
 }
 
-int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes, int capacity) {
+int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes,
+                       int capacity) {
   int count = 0;
   for (int i = 0; i < tape->n_readings && count < capacity; i++)
     if (tape->readings[i].variable == variable)
@@ -106,10 +115,12 @@ int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cus
 
 static bool not_recorded(const void *tape, const cusp_node *node) { return !recorded(tape, node); }
 
-cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, int n_targets, cusp_node *const *targets,
-                                cusp_node *const *cotangents, int n_sources, cusp_node *const *sources) {
+cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node **gradients, int n_targets,
+                                cusp_node *const *targets, cusp_node *const *cotangents,
+                                int n_sources, cusp_node *const *sources) {
   cusp_stop stop = {.at = not_recorded, .context = tape};
-  CUSP_TRY(cusp_gradients_within(stop, gradients, n_targets, targets, cotangents, n_sources, sources));
+  CUSP_TRY(
+      cusp_gradients_within(stop, gradients, n_targets, targets, cotangents, n_sources, sources));
   for (int i = 0; i < n_sources; i++)
     if (!recorded(tape, sources[i])) {
       cusp_node_release(gradients[i]);

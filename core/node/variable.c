@@ -9,7 +9,8 @@
 
 /* ------------------------------------------------------------------ values */
 
-/* A variable's array is row-major, owns all of its storage, and shares it with no other node: plans may write into it. */
+/* A variable's array is row-major, owns all of its storage, and shares it with no other node: plans
+ * may write into it. */
 static cusp_status own_copy(cusp_node **out, const cusp_array *value) {
   cusp_array copy;
   CUSP_TRY(cusp_array_new(&copy, value->dtype, &value->shape));
@@ -25,7 +26,8 @@ static bool plain(const cusp_node *node) {
          value->storage->bytes >= (size_t)cusp_array_count(value) * cusp_dtype_size(value->dtype);
 }
 
-/* The computed value as a fresh leaf: the node given keeps its own handle, and no history hangs on the variable. */
+/* The computed value as a fresh leaf: the node given keeps its own handle, and no history hangs on
+ * the variable. */
 static cusp_status settle(cusp_node **out, cusp_node *value, const cusp_type *type) {
   *out = NULL;
   cusp_scope scope = cusp_scope_open();
@@ -68,7 +70,8 @@ void cusp_variable_release(cusp_variable *variable) {
 
 static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cusp_trace *trace) {
   cusp_variable_binding *binding = variable->binding;
-  while (binding && binding->trace != trace) /* another coroutine's trace may have touched it since */
+  /* another coroutine's trace may have touched it since */
+  while (binding && binding->trace != trace)
     binding = binding->outer;
   if (binding) {
     *out = binding;
@@ -111,8 +114,9 @@ cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable) {
   return *out ? CUSP_OK : cusp_error_status();
 }
 
-/* A zero that is added to a version made within a branch. The version is out of reach of gradients from outside of the
- * branch; the zero is given to the branch as its captures are, and has the same gradient. */
+/* A zero that is added to a version made within a branch. The version is out of reach of gradients
+ * from outside of the branch; the zero is given to the branch as its captures are, and has the same
+ * gradient. */
 static cusp_status read_within_branch(cusp_node **out, cusp_variable *variable) {
   cusp_node *zero = cusp_zeros_like(*out);
   CUSP_TRY(cusp_built(zero));
@@ -134,11 +138,12 @@ cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable) {
 static cusp_status check_assignment(const cusp_variable *variable, const cusp_node *value) {
   if (cusp_shape_equal(&variable->type.shape, &value->type.shape))
     return CUSP_OK;
-  return cusp_fail(CUSP_ESHAPE, "assign: the variable has shape %s but the value has shape %s", cusp_shape_text(&variable->type.shape),
-                   cusp_shape_text(&value->type.shape));
+  return cusp_fail(CUSP_ESHAPE, "assign: the variable has shape %s but the value has shape %s",
+                   cusp_shape_text(&variable->type.shape), cusp_shape_text(&value->type.shape));
 }
 
-/* The next version of the variable: a node of its own, at which gradients end as they do at a value computed outside a trace. */
+/* The next version of the variable: a node of its own, at which gradients end as they do at a value
+ * computed outside a trace. */
 static cusp_status assign_traced(cusp_variable *variable, cusp_node *value, cusp_trace *trace) {
   cusp_variable_binding *binding;
   CUSP_TRY(bind(&binding, variable, trace));
@@ -166,7 +171,8 @@ cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value) {
   return CUSP_OK;
 }
 
-static cusp_status settle_all(cusp_node **settled, int count, cusp_variable *const *variables, cusp_node *const *values) {
+static cusp_status settle_all(cusp_node **settled, int count, cusp_variable *const *variables,
+                              cusp_node *const *values) {
   for (int i = 0; i < count; i++)
     CUSP_TRY(check_assignment(variables[i], values[i]));
   CUSP_TRY(cusp_evaluate(count, values));
@@ -175,7 +181,8 @@ static cusp_status settle_all(cusp_node **settled, int count, cusp_variable *con
   return CUSP_OK;
 }
 
-cusp_status cusp_variables_assign(int count, cusp_variable *const *variables, cusp_node *const *values) {
+cusp_status cusp_variables_assign(int count, cusp_variable *const *variables,
+                                  cusp_node *const *values) {
   cusp_node **settled;
   CUSP_TRY(cusp_alloc_zeroed((void **)&settled, ((size_t)count + 1) * sizeof *settled));
   cusp_status status = settle_all(settled, count, variables, values);

@@ -7,21 +7,27 @@
 typedef struct cusp_variable {
   int32_t references;
   cusp_type type;
-  bool trainable;                        /* tapes watch trainable variables by themselves when they are read */
-  cusp_node *value;                      /* an evaluated leaf outside traces */
-  struct cusp_variable_binding *binding; /* within the innermost trace that touched it; owned by the trace */
+  /* tapes watch trainable variables by themselves when they are read */
+  bool trainable;
+  cusp_node *value; /* an evaluated leaf outside traces */
+  /* within the innermost trace that touched it; owned by the trace */
+  struct cusp_variable_binding *binding;
 } cusp_variable;
 
-CUSP_NODISCARD cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trainable); /* evaluates `initial` */
+/* evaluates `initial` */
+CUSP_NODISCARD cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial,
+                                             bool trainable);
 void cusp_variable_retain(cusp_variable *variable);
 void cusp_variable_release(cusp_variable *variable);
 /** The present value as a node; lent to the innermost scope (retain to keep). */
 CUSP_NODISCARD cusp_status cusp_variable_read(cusp_node **out, cusp_variable *variable);
 /** As cusp_variable_read, but no tape takes note. */
 CUSP_NODISCARD cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable);
-/** Shape must match; dtype is cast. Outside a trace the value is computed now; earlier readers keep the old one. */
+/** Shape must match; dtype is cast. Outside a trace the value is computed now; earlier readers keep
+ * the old one. */
 CUSP_NODISCARD cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value);
 /** Assigns all of them or none: values are computed before the first variable changes. */
-CUSP_NODISCARD cusp_status cusp_variables_assign(int count, cusp_variable *const *variables, cusp_node *const *values);
+CUSP_NODISCARD cusp_status cusp_variables_assign(int count, cusp_variable *const *variables,
+                                                 cusp_node *const *values);
 
 #endif

@@ -9,8 +9,8 @@
 
 cusp_status cusp_resolve_axis(int *out, const char *name, int64_t axis, int ndim) {
   if (axis < -ndim || axis >= ndim)
-    return cusp_fail(CUSP_EVALUE, "%s: axis %lld is out of range for a tensor of %d axes", name, (long long)(axis < 0 ? axis : axis + 1),
-                     ndim);
+    return cusp_fail(CUSP_EVALUE, "%s: axis %lld is out of range for a tensor of %d axes", name,
+                     (long long)(axis < 0 ? axis : axis + 1), ndim);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   return CUSP_OK;
 }
@@ -31,8 +31,8 @@ static int null_axis(int n_attrs, const cusp_attr *attrs) {
   return -1;
 }
 
-static cusp_status over_flat(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x, int n_attrs, const cusp_attr *attrs,
-                             bool shaped) {
+static cusp_status over_flat(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x,
+                             int n_attrs, const cusp_attr *attrs, bool shaped) {
   static const int64_t last = -1;
   int at = null_axis(n_attrs, attrs);
   cusp_attr given[CUSP_MAX_PARAMETERS];
@@ -44,7 +44,8 @@ static cusp_status over_flat(cusp_node **out, const cusp_op *op, int n, cusp_nod
   CUSP_TRY(cusp_alloc(&flat, (size_t)n * sizeof *x));
   cusp_scope scope = cusp_scope_open();
   for (int i = 0; i < n; i++)
-    ((cusp_node **)flat)[i] = cusp_reshape(x[i], &(cusp_shape){1, {cusp_shape_count(&x[i]->type.shape)}});
+    ((cusp_node **)flat)[i] =
+        cusp_reshape(x[i], &(cusp_shape){1, {cusp_shape_count(&x[i]->type.shape)}});
   cusp_node *y = cusp_apply(op->name, n, flat, n_attrs, given);
   *out = shaped ? cusp_reshape(y, &x[0]->type.shape) : y;
   cusp_status status = cusp_built(*out);
@@ -55,11 +56,13 @@ static cusp_status over_flat(cusp_node **out, const cusp_op *op, int n, cusp_nod
   return status;
 }
 
-cusp_status cusp_over_flat(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x, int n_attrs, const cusp_attr *attrs) {
+cusp_status cusp_over_flat(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x,
+                           int n_attrs, const cusp_attr *attrs) {
   return over_flat(out, op, n, x, n_attrs, attrs, false);
 }
 
-cusp_status cusp_over_flat_shaped(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x, int n_attrs, const cusp_attr *attrs) {
+cusp_status cusp_over_flat_shaped(cusp_node **out, const cusp_op *op, int n, cusp_node *const *x,
+                                  int n_attrs, const cusp_attr *attrs) {
   return over_flat(out, op, n, x, n_attrs, attrs, true);
 }
 

@@ -1,6 +1,7 @@
 /*
- * Rows that compute nothing new: conversions, copies, and the hidden row by which one output of several is reached (its
- * cotangents are collected for the node below it, whose rule sees them together).
+ * Rows that compute nothing new: conversions, copies, and the hidden row by which one output of
+ * several is reached (its cotangents are collected for the node below it, whose rule sees them
+ * together).
  */
 
 #include "../node/build.h"
@@ -16,10 +17,11 @@ static cusp_status infer_cast(cusp_inference *inference) {
 }
 
 /* A Lua number is converted as it is written, not by way of the dtype that it would have alone. */
-static cusp_status cast_number(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
-                               const cusp_attr *attrs) {
+static cusp_status cast_number(cusp_node **out, const cusp_op *op, int n_inputs,
+                               cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
   (void)op;
-  bool number = n_inputs == 1 && inputs[0]->weak && n_attrs == 1 && attrs[0].kind == CUSP_ATTR_DTYPE;
+  bool number =
+      n_inputs == 1 && inputs[0]->weak && n_attrs == 1 && attrs[0].kind == CUSP_ATTR_DTYPE;
   return number ? cusp_cast_node(out, inputs[0], (cusp_dtype)attrs[0].integer) : CUSP_OK;
 }
 
@@ -32,14 +34,18 @@ static cusp_status gradient_passes(cusp_gradient *g) {
 
 CUSP_COMPOSE(compose_convert) {
   bool given = attrs[0].kind == CUSP_ATTR_DTYPE;
-  return cusp_built(outputs[0] = cusp_cast(inputs[0], given ? (cusp_dtype)attrs[0].integer : inputs[0]->type.dtype));
+  return cusp_built(outputs[0] = cusp_cast(inputs[0], given ? (cusp_dtype)attrs[0].integer
+                                                            : inputs[0]->type.dtype));
 }
 
-CUSP_COMPOSE(compose_copy) { return cusp_built(outputs[0] = cusp_cast(inputs[0], inputs[0]->type.dtype)); }
+CUSP_COMPOSE(compose_copy) {
+  return cusp_built(outputs[0] = cusp_cast(inputs[0], inputs[0]->type.dtype));
+}
 
 /* ------------------------------------------------------------------ saturate_cast */
 
-/* Exact bounds of an integer dtype within int64; uint64's upper one is the largest that int64 holds. */
+/* Exact bounds of an integer dtype within int64; uint64's upper one is the largest that int64
+ * holds. */
 static void int_bounds(cusp_dtype dtype, int64_t *low, int64_t *high) {
   int bits = 8 * (int)cusp_dtype_size(dtype);
   bool is_signed = cusp_dtype_is_signed_int(dtype);
@@ -47,23 +53,32 @@ static void int_bounds(cusp_dtype dtype, int64_t *low, int64_t *high) {
   *high = bits == 64 ? INT64_MAX : ((int64_t)1 << (bits - is_signed)) - 1;
 }
 
-static cusp_node *int64_scalar(int64_t value) { return cusp_reshape(cusp_constant_1d(CUSP_INT64, 1, &value), &(cusp_shape){0}); }
+static cusp_node *int64_scalar(int64_t value) {
+  return cusp_reshape(cusp_constant_1d(CUSP_INT64, 1, &value), &(cusp_shape){0});
+}
 
 static cusp_node *saturate_ints(cusp_node *x, cusp_dtype dtype) {
   int64_t low, high;
   int_bounds(dtype, &low, &high);
   if (x->type.dtype == CUSP_UINT64)
-    return dtype == CUSP_UINT64 ? x : cusp_cast(cusp_minimum(x, cusp_cast(int64_scalar(high), CUSP_UINT64)), dtype);
-  return cusp_cast(cusp_apply_3("clip", cusp_cast(x, CUSP_INT64), int64_scalar(low), int64_scalar(high)), dtype);
+    return dtype == CUSP_UINT64
+               ? x
+               : cusp_cast(cusp_minimum(x, cusp_cast(int64_scalar(high), CUSP_UINT64)), dtype);
+  return cusp_cast(
+      cusp_apply_3("clip", cusp_cast(x, CUSP_INT64), int64_scalar(low), int64_scalar(high)), dtype);
 }
 
-/* Through float64, where every bound of up to 53 bits is exact; 64-bit ones are rounded towards zero. */
+/* Through float64, where every bound of up to 53 bits is exact; 64-bit ones are rounded towards
+ * zero. */
 static cusp_node *saturate_floats(cusp_node *x, cusp_dtype dtype) {
   int64_t low, high;
   int_bounds(dtype, &low, &high);
-  double top = dtype == CUSP_UINT64 ? 0x1.fffffffffffffp63 : high == INT64_MAX ? 0x1.fffffffffffffp62 : (double)high;
+  double top = dtype == CUSP_UINT64 ? 0x1.fffffffffffffp63
+               : high == INT64_MAX  ? 0x1.fffffffffffffp62
+                                    : (double)high;
   x = cusp_cast(x, CUSP_FLOAT64);
-  return cusp_cast(cusp_apply_3("clip", x, cusp_scalar_like((double)low, x), cusp_scalar_like(top, x)), dtype);
+  return cusp_cast(
+      cusp_apply_3("clip", x, cusp_scalar_like((double)low, x), cusp_scalar_like(top, x)), dtype);
 }
 
 static double largest_float(cusp_dtype dtype) {
@@ -82,8 +97,10 @@ CUSP_COMPOSE(compose_saturate_cast) {
     x = cusp_maximum(x, cusp_scalar_like(0, x));
   } else if (to == CUSP_FLOAT16 && cusp_dtype_is_int(from)) {
     x = cusp_cast(x, CUSP_FLOAT64);
-    x = cusp_apply_3("clip", x, cusp_scalar_like(-largest_float(to), x), cusp_scalar_like(largest_float(to), x));
-  } else if (cusp_dtype_is_float(to) && cusp_dtype_is_float(from) && largest_float(to) < largest_float(from)) {
+    x = cusp_apply_3("clip", x, cusp_scalar_like(-largest_float(to), x),
+                     cusp_scalar_like(largest_float(to), x));
+  } else if (cusp_dtype_is_float(to) && cusp_dtype_is_float(from) &&
+             largest_float(to) < largest_float(from)) {
     double top = largest_float(to);
     x = cusp_apply_3("clip", x, cusp_scalar_like(-top, x), cusp_scalar_like(top, x));
   } else if (cusp_dtype_is_int(to) && cusp_dtype_is_float(from)) {

@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * A label is a small number: 0 .. 51 for the letters, from 52 on for the axes of the ellipsis, counted from the right, so
- * that operands whose ellipses differ in length align as in broadcasting.
+ * A label is a small number: 0 .. 51 for the letters, from 52 on for the axes of the ellipsis,
+ * counted from the right, so that operands whose ellipses differ in length align as in
+ * broadcasting.
  */
 enum { LETTERS = 52, LABELS = LETTERS + CUSP_MAX_DIMS, MAX_OPERANDS = 32 };
 
@@ -30,8 +31,10 @@ static int letter_label(char c) { return islower((unsigned char)c) ? c - 'a' : c
 
 /* ------------------------------------------------------------------ parsing */
 
-/** Reads labels up to ',', '-' or the end. `ellipsis` axes stand for "..."; -1: whatever is left of `ndim`. */
-static cusp_status read_labels(const equation *e, const char **text, int ndim, int ellipsis, term *out) {
+/** Reads labels up to ',', '-' or the end. `ellipsis` axes stand for "..."; -1: whatever is left of
+ * `ndim`. */
+static cusp_status read_labels(const equation *e, const char **text, int ndim, int ellipsis,
+                               term *out) {
   int letters = 0;
   for (const char *p = *text; *p && *p != ',' && *p != '-'; p++)
     letters += isalpha((unsigned char)*p) != 0;
@@ -42,7 +45,8 @@ static cusp_status read_labels(const equation *e, const char **text, int ndim, i
       continue;
     if (strncmp(*text, "...", 3) == 0) {
       if (ellipsis < 0 || out->ndim + ellipsis > CUSP_MAX_DIMS)
-        return cusp_fail(CUSP_ESHAPE, "einsum: \"%s\" has more labels than an operand has axes", e->text);
+        return cusp_fail(CUSP_ESHAPE, "einsum: \"%s\" has more labels than an operand has axes",
+                         e->text);
       for (int i = ellipsis - 1; i >= 0; i--)
         out->label[out->ndim++] = (int8_t)(LETTERS + i);
       *text += 2;
@@ -50,8 +54,9 @@ static cusp_status read_labels(const equation *e, const char **text, int ndim, i
       out->label[out->ndim++] = (int8_t)letter_label(**text);
     } else {
       return cusp_fail(CUSP_EVALUE,
-                       "einsum: unexpected '%c' in \"%s\" (letters, \"...\", ',' and \"->\" make up subscripts of at most %d axes)", **text,
-                       e->text, CUSP_MAX_DIMS);
+                       "einsum: unexpected '%c' in \"%s\" (letters, \"...\", ',' and \"->\" make "
+                       "up subscripts of at most %d axes)",
+                       **text, e->text, CUSP_MAX_DIMS);
     }
   }
   return CUSP_OK;
@@ -65,13 +70,15 @@ static cusp_status note_sizes(equation *e, const term *t) {
     if (*known == 0 || *known == 1)
       *known = size;
     else if (size != 1 && size != *known)
-      return cusp_fail(CUSP_ESHAPE, "einsum: a label of \"%s\" stands for axes of sizes %lld and %lld", e->text, (long long)*known,
-                       (long long)size);
+      return cusp_fail(CUSP_ESHAPE,
+                       "einsum: a label of \"%s\" stands for axes of sizes %lld and %lld", e->text,
+                       (long long)*known, (long long)size);
   }
   return CUSP_OK;
 }
 
-/** Without "->": the ellipsis, then the letters that occur once, in order of the alphabet (capitals first). */
+/** Without "->": the ellipsis, then the letters that occur once, in order of the alphabet (capitals
+ * first). */
 static void implicit_output(equation *e) {
   int seen[LETTERS] = {0};
   for (int i = 0; i < e->n_operands; i++)
@@ -95,7 +102,9 @@ static cusp_status check_output(const equation *e) {
     for (int j = 0; j < e->n_operands && !known; j++)
       known = memchr(e->operands[j].label, label, (size_t)e->operands[j].ndim) != NULL;
     if (!known || seen[label])
-      return cusp_fail(CUSP_EVALUE, "einsum: the result of \"%s\" must name each of its labels once, and only labels of the operands",
+      return cusp_fail(CUSP_EVALUE,
+                       "einsum: the result of \"%s\" must name each of its labels once, and only "
+                       "labels of the operands",
                        e->text);
     seen[label] = true;
   }
@@ -105,25 +114,29 @@ static cusp_status check_output(const equation *e) {
 static cusp_status parse(equation *e, const char *text, cusp_node *const *inputs, int n) {
   e->text = text;
   if (n < 1 || n > MAX_OPERANDS)
-    return cusp_fail(CUSP_EUNSUPPORTED, "einsum: 1 to %d operands expected, got %d", MAX_OPERANDS, n);
+    return cusp_fail(CUSP_EUNSUPPORTED, "einsum: 1 to %d operands expected, got %d", MAX_OPERANDS,
+                     n);
   for (e->n_operands = 0; e->n_operands < n; e->n_operands++) {
     term *t = &e->operands[e->n_operands];
     t->node = inputs[e->n_operands];
     CUSP_TRY(read_labels(e, &text, t->node->type.shape.ndim, -1, t));
     if (t->ndim != t->node->type.shape.ndim)
-      return cusp_fail(CUSP_ESHAPE, "einsum: \"%s\" has %d labels for operand %d of shape %s", e->text, t->ndim, e->n_operands + 1,
-                       cusp_shape_text(&t->node->type.shape));
+      return cusp_fail(CUSP_ESHAPE, "einsum: \"%s\" has %d labels for operand %d of shape %s",
+                       e->text, t->ndim, e->n_operands + 1, cusp_shape_text(&t->node->type.shape));
     CUSP_TRY(note_sizes(e, t));
     bool last = e->n_operands == n - 1;
     if ((*text == ',') == last)
-      return cusp_fail(CUSP_EVALUE, "einsum: \"%s\" does not have one subscript for each of %d operands", e->text, n);
+      return cusp_fail(CUSP_EVALUE,
+                       "einsum: \"%s\" does not have one subscript for each of %d operands",
+                       e->text, n);
     text += *text == ',';
   }
   if (strncmp(text, "->", 2) == 0) {
     text += 2;
     CUSP_TRY(read_labels(e, &text, 0, e->ellipsis_ndim, &e->output));
     if (*text)
-      return cusp_fail(CUSP_EVALUE, "einsum: unexpected '%c' after the result in \"%s\"", *text, e->text);
+      return cusp_fail(CUSP_EVALUE, "einsum: unexpected '%c' after the result in \"%s\"", *text,
+                       e->text);
   } else if (*text) {
     return cusp_fail(CUSP_EVALUE, "einsum: unexpected '%c' in \"%s\"", *text, e->text);
   } else {
@@ -134,7 +147,9 @@ static cusp_status parse(equation *e, const char *text, cusp_node *const *inputs
 
 /* ------------------------------------------------------------------ terms */
 
-static bool has(const term *t, int label) { return memchr(t->label, label, (size_t)t->ndim) != NULL; }
+static bool has(const term *t, int label) {
+  return memchr(t->label, label, (size_t)t->ndim) != NULL;
+}
 
 static void drop_axis(term *t, int axis) {
   memmove(t->label + axis, t->label + axis + 1, (size_t)(t->ndim - axis - 1));
@@ -146,7 +161,8 @@ static void take_diagonals(term *t) {
   for (int i = 0; i < t->ndim && t->node; i++)
     for (int j = i + 1; j < t->ndim && t->node; j++)
       if (t->label[i] == t->label[j]) {
-        t->node = CUSP_APPLY1("diagonal", t->node, cusp_attr_int(0), cusp_attr_int(i), cusp_attr_int(j));
+        t->node =
+            CUSP_APPLY1("diagonal", t->node, cusp_attr_int(0), cusp_attr_int(i), cusp_attr_int(j));
         int8_t label = t->label[i];
         drop_axis(t, j);
         drop_axis(t, i);
@@ -163,7 +179,8 @@ static void squeeze_broadcast(const equation *e, term *t) {
   cusp_shape shape = t->node->type.shape;
   for (int i = t->ndim - 1; i >= 0; i--)
     if (shape.size[i] == 1 && e->size[t->label[i]] != 1) {
-      memmove(shape.size + i, shape.size + i + 1, (size_t)(shape.ndim - i - 1) * sizeof *shape.size);
+      memmove(shape.size + i, shape.size + i + 1,
+              (size_t)(shape.ndim - i - 1) * sizeof *shape.size);
       shape.ndim--;
       drop_axis(t, i);
     }
@@ -235,8 +252,8 @@ static int64_t product(const equation *e, const int8_t *labels, int n) {
 }
 
 /** Orders `t` as batch, first, second and folds each of the latter two into one axis. */
-static cusp_node *as_stack(const equation *e, const pairing *p, term *t, const int8_t *first, int n_first, const int8_t *second,
-                           int n_second) {
+static cusp_node *as_stack(const equation *e, const pairing *p, term *t, const int8_t *first,
+                           int n_first, const int8_t *second, int n_second) {
   int8_t order[3 * CUSP_MAX_DIMS];
   int count = append(order, 0, p->batch, p->n_batch);
   count = append(order, count, first, n_first);
@@ -279,7 +296,9 @@ static cusp_status contract_pair(const equation *e, term *a, term *b, const bool
   out.ndim = append(out.label, out.ndim, p.left, p.n_left);
   out.ndim = append(out.label, out.ndim, p.right, p.n_right);
   if (out.ndim > CUSP_MAX_DIMS || p.n_batch + 2 > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_EUNSUPPORTED, "einsum: \"%s\" needs a tensor of more than %d axes on the way", e->text, CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_EUNSUPPORTED,
+                     "einsum: \"%s\" needs a tensor of more than %d axes on the way", e->text,
+                     CUSP_MAX_DIMS);
   if (p.n_inner == 0) {
     out.node = multiply_terms(a, b, &out);
   } else {
@@ -305,9 +324,11 @@ static void needed_labels(const equation *e, int first, bool *needed) {
       needed[(int)e->operands[j].label[i]] = true;
 }
 
-cusp_status cusp_einsum_compose(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+cusp_status cusp_einsum_compose(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs,
+                                cusp_node **outputs, int *n_outputs) {
   equation e = {0};
-  bool needed[2 * LABELS]; /* by this operand's partner and all after it, then by those after the partner alone */
+  /* by this operand's partner and all after it, then by those after the partner alone */
+  bool needed[2 * LABELS];
   *n_outputs = 1;
   CUSP_TRY(parse(&e, attrs[0].string, inputs, n_inputs));
   for (int i = 0; i < n_inputs; i++) {
@@ -329,8 +350,10 @@ cusp_status cusp_einsum_compose(cusp_node *const *inputs, int n_inputs, const cu
   needed_labels(&e, n_inputs, needed);
   sum_unneeded(all, needed);
   for (int i = 0; i < e.output.ndim && all->node; i++)
-    if (!has(all, e.output.label[i])) { /* a broadcast axis of size 1 everywhere was never dropped, so this cannot be */
-      return cusp_fail(CUSP_ESHAPE, "einsum: the result of \"%s\" names an axis that no operand has", e.text);
+    /* a broadcast axis of size 1 everywhere was never dropped, so this cannot be */
+    if (!has(all, e.output.label[i])) {
+      return cusp_fail(CUSP_ESHAPE,
+                       "einsum: the result of \"%s\" names an axis that no operand has", e.text);
     }
   permute(all, e.output.label, e.output.ndim);
   outputs[0] = all->node;

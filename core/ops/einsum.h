@@ -5,9 +5,12 @@
 #include "../node/node.h"
 
 /**
- * Row einsum_operands: attrs[0] holds the subscripts ("bij,bjk->bik"; an ellipsis stands for broadcast axes; without
- * "->" the result has the labels that occur once, in alphabetical order). Operands are contracted from left to right.
+ * Row einsum_operands: attrs[0] holds the subscripts ("bij,bjk->bik"; an ellipsis stands for
+ * broadcast axes; without
+ * "->" the result has the labels that occur once, in alphabetical order). Operands are contracted
+ * from left to right.
  */
-cusp_status cusp_einsum_compose(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs);
+cusp_status cusp_einsum_compose(cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs,
+                                cusp_node **outputs, int *n_outputs);
 
 #endif

@@ -1,4 +1,5 @@
-/* Arithmetic and functions of each element. Inputs broadcast; see kernels/vector_functions.h for the loops. */
+/* Arithmetic and functions of each element. Inputs broadcast; see kernels/vector_functions.h for
+ * the loops. */
 
 #include "../node/build.h"
 
@@ -11,13 +12,16 @@
 
 /* 16-bit floats are computed in float32. */
 static bool has_loop(int vector, cusp_dtype dtype) {
-  return cusp_vector_find((cusp_vector_id)vector, dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16 ? CUSP_FLOAT32 : dtype) != NULL;
+  return cusp_vector_find((cusp_vector_id)vector,
+                          dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16 ? CUSP_FLOAT32 : dtype) !=
+         NULL;
 }
 
 static cusp_status infer_loop(cusp_inference *inference) {
   cusp_dtype dtype = inference->inputs[inference->n_inputs - 1].dtype;
   if (!has_loop(inference->op->vector, dtype))
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "not defined for dtype %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "not defined for dtype %s",
+                           cusp_dtype_name(dtype));
   return cusp_infer_broadcast(inference);
 }
 
@@ -40,9 +44,15 @@ static cusp_node *apply1(const char *name, cusp_node *x) { return cusp_apply_1(n
 static cusp_node *scalar(double value, cusp_node *like) { return cusp_scalar_like(value, like); }
 /* 1 + x^2 and 1 - x^2 */
 static cusp_node *one_plus_square(cusp_node *x) { return cusp_shift(cusp_square(x), 1); }
-static cusp_node *one_minus_square(cusp_node *x) { return cusp_subtract(scalar(1, x), cusp_square(x)); }
-static cusp_node *zero_where(cusp_node *condition, cusp_node *x) { return cusp_where(condition, scalar(0, x), x); }
-static cusp_node *keep_where(cusp_node *condition, cusp_node *x) { return cusp_where(condition, x, scalar(0, x)); }
+static cusp_node *one_minus_square(cusp_node *x) {
+  return cusp_subtract(scalar(1, x), cusp_square(x));
+}
+static cusp_node *zero_where(cusp_node *condition, cusp_node *x) {
+  return cusp_where(condition, scalar(0, x), x);
+}
+static cusp_node *keep_where(cusp_node *condition, cusp_node *x) {
+  return cusp_where(condition, x, scalar(0, x));
+}
 static cusp_node *is_zero(cusp_node *x) { return cusp_equal(x, scalar(0, x)); }
 
 RULE(negative, cusp_negative(dy))
@@ -68,7 +78,8 @@ RULE(sinh, cusp_multiply(dy, apply1("cosh", x)))
 RULE(cosh, cusp_multiply(dy, apply1("sinh", x)))
 RULE(tanh, cusp_apply_2("tanh_gradient", dy, y))
 RULE(arcsinh, cusp_multiply(dy, apply1("rsqrt", one_plus_square(x))))
-RULE(arccosh, cusp_multiply(dy, apply1("rsqrt", cusp_multiply(cusp_shift(x, -1), cusp_shift(x, 1)))))
+RULE(arccosh,
+     cusp_multiply(dy, apply1("rsqrt", cusp_multiply(cusp_shift(x, -1), cusp_shift(x, 1)))))
 RULE(arctanh, cusp_divide(dy, one_minus_square(x)))
 RULE(cbrt, cusp_divide(cusp_scale(dy, 1.0 / 3), cusp_square(y)))
 RULE(erf, cusp_multiply(dy, cusp_scale(cusp_exp(cusp_negative(cusp_square(x))), M_2_SQRTPI)))
@@ -83,33 +94,40 @@ RULE(relu, cusp_apply_2("relu_gradient", dy, y))
 /* I1'(x) = I0(x) - I1(x) / x, which tends to 1/2 at 0. */
 static cusp_status i1_gradient(cusp_gradient *g) {
   cusp_node *x = g->x[0], *zero = is_zero(x);
-  cusp_node *slope = cusp_subtract(apply1("i0", x), cusp_divide(g->y[0], cusp_where(zero, scalar(1, x), x)));
+  cusp_node *slope =
+      cusp_subtract(apply1("i0", x), cusp_divide(g->y[0], cusp_where(zero, scalar(1, x), x)));
   return cusp_built(g->dx[0] = cusp_multiply(g->dy[0], cusp_where(zero, scalar(0.5, x), slope)));
 }
 
-/* psi'(z) for z >= 1/2: six steps of the recurrence, then the asymptotic series (Abramowitz and Stegun 6.4.12). */
+/* psi'(z) for z >= 1/2: six steps of the recurrence, then the asymptotic series (Abramowitz and
+ * Stegun 6.4.12). */
 static cusp_node *trigamma_right(cusp_node *z) {
-  static const double series[] = {7.0 / 6, -691.0 / 2730, 5.0 / 66, -1.0 / 30, 1.0 / 42, -1.0 / 30, 1.0 / 6};
+  static const double series[] = {7.0 / 6,  -691.0 / 2730, 5.0 / 66, -1.0 / 30,
+                                  1.0 / 42, -1.0 / 30,     1.0 / 6};
   cusp_node *sum = scalar(0, z);
   for (int step = 0; step < 6; step++) {
     sum = cusp_add(sum, apply1("reciprocal", cusp_square(z)));
     z = cusp_shift(z, 1);
   }
-  cusp_node *inverse = apply1("reciprocal", z), *square = cusp_square(inverse), *tail = scalar(0, z);
+  cusp_node *inverse = apply1("reciprocal", z), *square = cusp_square(inverse),
+            *tail = scalar(0, z);
   for (size_t i = 0; i < sizeof series / sizeof *series; i++)
     tail = cusp_multiply(cusp_shift(tail, series[i]), square);
-  return cusp_add(sum, cusp_multiply(inverse, cusp_add(cusp_shift(tail, 1), cusp_scale(inverse, 0.5))));
+  return cusp_add(sum,
+                  cusp_multiply(inverse, cusp_add(cusp_shift(tail, 1), cusp_scale(inverse, 0.5))));
 }
 
 static cusp_status digamma_gradient(cusp_gradient *g) {
   cusp_node *x = g->x[0], *left = cusp_less(x, scalar(0.5, x));
   cusp_node *right = trigamma_right(cusp_where(left, cusp_subtract(scalar(1, x), x), x));
   cusp_node *sine = apply1("sin", cusp_scale(x, M_PI));
-  cusp_node *reflected = cusp_subtract(cusp_divide(scalar(M_PI * M_PI, x), cusp_square(sine)), right);
+  cusp_node *reflected =
+      cusp_subtract(cusp_divide(scalar(M_PI * M_PI, x), cusp_square(sine)), right);
   return cusp_built(g->dx[0] = cusp_multiply(g->dy[0], cusp_where(left, reflected, right)));
 }
 
-/* ------------------------------------------------------------------ gradients of several operands */
+/* ------------------------------------------------------------------ gradients of several
+ * operands */
 
 #define RULE2(name, first, second)                                   \
   static cusp_status name##_gradient(cusp_gradient *g) {             \
@@ -127,19 +145,26 @@ RULE2(divide, cusp_divide(dy, b), cusp_negative(cusp_multiply(dy, cusp_divide(y,
 RULE2(mod, dy, cusp_negative(cusp_multiply(dy, apply1("floor", cusp_divide(a, b)))))
 RULE2(fmod, dy, cusp_negative(cusp_multiply(dy, apply1("trunc", cusp_divide(a, b)))))
 /* Of two equal operands each has half of the gradient. */
-static cusp_node *shared(cusp_node *a, cusp_node *b, cusp_node *dy) { return cusp_where(cusp_equal(a, b), cusp_scale(dy, 0.5), dy); }
-RULE2(maximum, keep_where(cusp_greater_equal(a, b), shared(a, b, dy)), zero_where(cusp_greater(a, b), shared(a, b, dy)))
-RULE2(minimum, keep_where(cusp_greater_equal(b, a), shared(a, b, dy)), zero_where(cusp_greater(b, a), shared(a, b, dy)))
+static cusp_node *shared(cusp_node *a, cusp_node *b, cusp_node *dy) {
+  return cusp_where(cusp_equal(a, b), cusp_scale(dy, 0.5), dy);
+}
+RULE2(maximum, keep_where(cusp_greater_equal(a, b), shared(a, b, dy)),
+      zero_where(cusp_greater(a, b), shared(a, b, dy)))
+RULE2(minimum, keep_where(cusp_greater_equal(b, a), shared(a, b, dy)),
+      zero_where(cusp_greater(b, a), shared(a, b, dy)))
 /* y is one of the two, whichever is not NaN. */
 RULE2(fmax, keep_where(cusp_equal(a, y), dy), zero_where(cusp_equal(a, y), dy))
 RULE2(fmin, keep_where(cusp_equal(a, y), dy), zero_where(cusp_equal(a, y), dy))
 RULE2(hypot, cusp_multiply(dy, cusp_divide(a, y)), cusp_multiply(dy, cusp_divide(b, y)))
-RULE2(logaddexp, cusp_multiply(dy, cusp_exp(cusp_subtract(a, y))), cusp_multiply(dy, cusp_exp(cusp_subtract(b, y))))
-/* The gradient helpers themselves, for second derivatives; a is a cotangent, b the output it belongs to. */
+RULE2(logaddexp, cusp_multiply(dy, cusp_exp(cusp_subtract(a, y))),
+      cusp_multiply(dy, cusp_exp(cusp_subtract(b, y))))
+/* The gradient helpers themselves, for second derivatives; a is a cotangent, b the output it
+ * belongs to. */
 RULE2(relu_gradient, cusp_apply_2("relu_gradient", dy, b), cusp_zeros_like(b))
 RULE2(sigmoid_gradient, cusp_apply_2("sigmoid_gradient", dy, b),
       cusp_multiply(cusp_multiply(dy, a), cusp_subtract(scalar(1, b), cusp_scale(b, 2))))
-RULE2(tanh_gradient, cusp_apply_2("tanh_gradient", dy, b), cusp_multiply(cusp_multiply(dy, a), cusp_scale(b, -2)))
+RULE2(tanh_gradient, cusp_apply_2("tanh_gradient", dy, b),
+      cusp_multiply(cusp_multiply(dy, a), cusp_scale(b, -2)))
 
 static cusp_status arctan2_gradient(cusp_gradient *g) {
   cusp_node *a = g->x[0], *b = g->x[1];
@@ -168,7 +193,8 @@ static cusp_node *power_slope(cusp_node *x, cusp_node *p) {
   if (constant_value(p, &exponent)) {
     if (exponent == 2)
       return cusp_scale(x, 2);
-    return exponent == 0 ? cusp_zeros_like(x) : cusp_scale(cusp_apply_2("power", x, scalar(exponent - 1, x)), exponent);
+    return exponent == 0 ? cusp_zeros_like(x)
+                         : cusp_scale(cusp_apply_2("power", x, scalar(exponent - 1, x)), exponent);
   }
   cusp_node *zero = is_zero(p), *less = cusp_where(zero, scalar(1, p), cusp_shift(p, -1));
   return zero_where(zero, cusp_multiply(p, cusp_apply_2("power", x, less)));
@@ -199,7 +225,8 @@ static cusp_status select_gradient(cusp_gradient *g) {
   return g->wanted[2] ? cusp_built(g->dx[2] = zero_where(g->x[0], g->dy[0])) : CUSP_OK;
 }
 
-/* Where x lies between the bounds, both included, the gradient is x's; else that of the bound which was taken. */
+/* Where x lies between the bounds, both included, the gradient is x's; else that of the bound which
+ * was taken. */
 static cusp_status clip_gradient(cusp_gradient *g) {
   cusp_node *x = g->x[0], *low = g->x[1], *high = g->x[2], *dy = g->dy[0];
   cusp_node *above = cusp_greater(cusp_maximum(x, low), high), *below = cusp_less(x, low);
@@ -213,15 +240,16 @@ static cusp_status clip_gradient(cusp_gradient *g) {
 static cusp_status infer_select(cusp_inference *inference) {
   CUSP_TRY(cusp_infer_broadcast(inference));
   if (inference->inputs[0].dtype != CUSP_BOOL)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "the condition has to be bool, not %s", cusp_dtype_name(inference->inputs[0].dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "the condition has to be bool, not %s",
+                           cusp_dtype_name(inference->inputs[0].dtype));
   return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ compositions */
 
 /* Keras makes int32 of bools before it looks at the bounds. */
-static cusp_status clip_bools(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
-                              const cusp_attr *attrs) {
+static cusp_status clip_bools(cusp_node **out, const cusp_op *op, int n_inputs,
+                              cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
   int n_outputs;
   cusp_node *x[3] = {n_inputs == 3 ? inputs[0] : NULL};
   if (!x[0] || x[0]->type.dtype != CUSP_BOOL)
@@ -233,14 +261,16 @@ static cusp_status clip_bools(cusp_node **out, const cusp_op *op, int n_inputs, 
 }
 
 CUSP_COMPOSE(compose_logaddexp2) {
-  cusp_node *sum = cusp_apply_2("logaddexp", cusp_scale(inputs[0], M_LN2), cusp_scale(inputs[1], M_LN2));
+  cusp_node *sum =
+      cusp_apply_2("logaddexp", cusp_scale(inputs[0], M_LN2), cusp_scale(inputs[1], M_LN2));
   return cusp_built(outputs[0] = cusp_scale(sum, 1 / M_LN2));
 }
 
 /* A NaN on the left stays NaN. */
 CUSP_COMPOSE(compose_heaviside) {
   cusp_node *x = inputs[0], *zero = scalar(0, x);
-  cusp_node *not_positive = cusp_where(cusp_equal(x, zero), inputs[1], cusp_where(cusp_less(x, zero), zero, x));
+  cusp_node *not_positive =
+      cusp_where(cusp_equal(x, zero), inputs[1], cusp_where(cusp_less(x, zero), zero, x));
   return cusp_built(outputs[0] = cusp_where(cusp_greater(x, zero), scalar(1, x), not_positive));
 }
 
@@ -261,13 +291,16 @@ CUSP_COMPOSE(compose_rad2deg) { return cusp_built(outputs[0] = cusp_scale(inputs
 CUSP_COMPOSE(compose_fabs) { return cusp_built(outputs[0] = cusp_absolute(inputs[0])); }
 
 CUSP_COMPOSE(compose_sinc) {
-  cusp_node *x = inputs[0], *zero = is_zero(x), *angle = cusp_where(zero, scalar(1, x), cusp_scale(x, M_PI));
-  return cusp_built(outputs[0] = cusp_where(zero, scalar(1, x), cusp_divide(apply1("sin", angle), angle)));
+  cusp_node *x = inputs[0], *zero = is_zero(x),
+            *angle = cusp_where(zero, scalar(1, x), cusp_scale(x, M_PI));
+  return cusp_built(outputs[0] =
+                        cusp_where(zero, scalar(1, x), cusp_divide(apply1("sin", angle), angle)));
 }
 
 CUSP_COMPOSE(compose_signbit) {
   cusp_node *number = apply1("logical_not", apply1("isnan", inputs[0]));
-  return cusp_built(outputs[0] = cusp_apply_2("logical_and", apply1("sign_bit", inputs[0]), number));
+  return cusp_built(outputs[0] =
+                        cusp_apply_2("logical_and", apply1("sign_bit", inputs[0]), number));
 }
 
 /* Half to even, at `decimals` places after the point, or before it where negative. */
@@ -329,8 +362,10 @@ CUSP_COMPOSE(compose_where) {
     return count > 0 ? CUSP_OK : cusp_built(NULL);
   }
   if (n_inputs == 2 || !inputs[1])
-    return cusp_fail(CUSP_EVALUE, "expected both x1 and x2, or neither; received %s alone", n_inputs == 2 ? "x1" : "x2");
-  return cusp_built(outputs[0] = cusp_apply_3("select_where", cusp_cast(inputs[0], CUSP_BOOL), inputs[1], inputs[2]));
+    return cusp_fail(CUSP_EVALUE, "expected both x1 and x2, or neither; received %s alone",
+                     n_inputs == 2 ? "x1" : "x2");
+  return cusp_built(outputs[0] = cusp_apply_3("select_where", cusp_cast(inputs[0], CUSP_BOOL),
+                                              inputs[1], inputs[2]));
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -339,54 +374,151 @@ CUSP_COMPOSE(compose_where) {
 #define TENSORS .promotion = CUSP_PROMOTE_TENSORS
 #define NUMBERS .promotion = CUSP_PROMOTE_NO_BOOL
 #define ANY .promotion = CUSP_PROMOTE_COMMON
-#define LOOP(function, rule) \
-  .flags = CUSP_OP_ELEMENTWISE, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
-#define STEPS(function) .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT, .infer = infer_loop, .vector = CUSP_VECTOR_##function
-#define TEST(function) .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT, .infer = infer_test, .vector = CUSP_VECTOR_##function
-#define HIDDEN(function, rule) \
-  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_HIDDEN, .infer = infer_loop, .gradient = rule##_gradient, .vector = CUSP_VECTOR_##function
+#define LOOP(function, rule)                                                      \
+  .flags = CUSP_OP_ELEMENTWISE, .infer = infer_loop, .gradient = rule##_gradient, \
+  .vector = CUSP_VECTOR_##function
+#define STEPS(function)                                                    \
+  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT, .infer = infer_loop, \
+  .vector = CUSP_VECTOR_##function
+#define TEST(function)                                                     \
+  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT, .infer = infer_test, \
+  .vector = CUSP_VECTOR_##function
+#define HIDDEN(function, rule)                                                                     \
+  .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_HIDDEN, .infer = infer_loop, .gradient = rule##_gradient, \
+  .vector = CUSP_VECTOR_##function
 
 const cusp_op cusp_ops_elementwise[] = {
     /* one operand */
     {.name = "negative", .arguments = "x", .help = "-x.", NUMBERS, LOOP(negative, negative)},
     {.name = "absolute", .arguments = "x", .help = "The magnitude of x.", LOOP(absolute, absolute)},
     {.name = "abs", .arguments = "x", .help = "The magnitude of x.", LOOP(absolute, absolute)},
-    {.name = "fabs", .arguments = "x", .help = "The magnitude of x as a float.", FLOATS, .compose = compose_fabs},
+    {.name = "fabs",
+     .arguments = "x",
+     .help = "The magnitude of x as a float.",
+     FLOATS,
+     .compose = compose_fabs},
     {.name = "sign", .arguments = "x", .help = "-1, 0 or 1.", NUMBERS, STEPS(sign)},
     {.name = "square", .arguments = "x", .help = "x * x.", NUMBERS, LOOP(square, square)},
-    {.name = "sqrt", .arguments = "x", .help = "The square root; NaN below 0.", FLOATS, LOOP(sqrt, sqrt)},
+    {.name = "sqrt",
+     .arguments = "x",
+     .help = "The square root; NaN below 0.",
+     FLOATS,
+     LOOP(sqrt, sqrt)},
     {.name = "rsqrt", .arguments = "x", .help = "1 / sqrt(x).", FLOATS, LOOP(rsqrt, rsqrt)},
-    {.name = "reciprocal", .arguments = "x", .help = "1 / x.", FLOATS, LOOP(reciprocal, reciprocal)},
+    {.name = "reciprocal",
+     .arguments = "x",
+     .help = "1 / x.",
+     FLOATS,
+     LOOP(reciprocal, reciprocal)},
     {.name = "exp", .arguments = "x", .help = "e to the power x.", FLOATS, LOOP(exp, exp)},
     {.name = "exp2", .arguments = "x", .help = "2 to the power x.", FLOATS, LOOP(exp2, exp2)},
-    {.name = "expm1", .arguments = "x", .help = "exp(x) - 1, accurate near 0.", FLOATS, LOOP(expm1, expm1)},
+    {.name = "expm1",
+     .arguments = "x",
+     .help = "exp(x) - 1, accurate near 0.",
+     FLOATS,
+     LOOP(expm1, expm1)},
     {.name = "log", .arguments = "x", .help = "The natural logarithm.", FLOATS, LOOP(log, log)},
-    {.name = "log2", .arguments = "x", .help = "The logarithm to base 2.", FLOATS, LOOP(log2, log2)},
-    {.name = "log10", .arguments = "x", .help = "The logarithm to base 10.", FLOATS, LOOP(log10, log10)},
-    {.name = "log1p", .arguments = "x", .help = "log(1 + x), accurate near 0.", FLOATS, LOOP(log1p, log1p)},
+    {.name = "log2",
+     .arguments = "x",
+     .help = "The logarithm to base 2.",
+     FLOATS,
+     LOOP(log2, log2)},
+    {.name = "log10",
+     .arguments = "x",
+     .help = "The logarithm to base 10.",
+     FLOATS,
+     LOOP(log10, log10)},
+    {.name = "log1p",
+     .arguments = "x",
+     .help = "log(1 + x), accurate near 0.",
+     FLOATS,
+     LOOP(log1p, log1p)},
     {.name = "sin", .arguments = "x", .help = "The sine of x radians.", FLOATS, LOOP(sin, sin)},
     {.name = "cos", .arguments = "x", .help = "The cosine of x radians.", FLOATS, LOOP(cos, cos)},
     {.name = "tan", .arguments = "x", .help = "The tangent of x radians.", FLOATS, LOOP(tan, tan)},
-    {.name = "arcsin", .arguments = "x", .help = "The angle whose sine is x.", FLOATS, LOOP(arcsin, arcsin)},
-    {.name = "arccos", .arguments = "x", .help = "The angle whose cosine is x.", FLOATS, LOOP(arccos, arccos)},
-    {.name = "arctan", .arguments = "x", .help = "The angle whose tangent is x.", FLOATS, LOOP(arctan, arctan)},
+    {.name = "arcsin",
+     .arguments = "x",
+     .help = "The angle whose sine is x.",
+     FLOATS,
+     LOOP(arcsin, arcsin)},
+    {.name = "arccos",
+     .arguments = "x",
+     .help = "The angle whose cosine is x.",
+     FLOATS,
+     LOOP(arccos, arccos)},
+    {.name = "arctan",
+     .arguments = "x",
+     .help = "The angle whose tangent is x.",
+     FLOATS,
+     LOOP(arctan, arctan)},
     {.name = "sinh", .arguments = "x", .help = "The hyperbolic sine.", FLOATS, LOOP(sinh, sinh)},
     {.name = "cosh", .arguments = "x", .help = "The hyperbolic cosine.", FLOATS, LOOP(cosh, cosh)},
     {.name = "tanh", .arguments = "x", .help = "The hyperbolic tangent.", FLOATS, LOOP(tanh, tanh)},
-    {.name = "arcsinh", .arguments = "x", .help = "The inverse of sinh.", FLOATS, LOOP(arcsinh, arcsinh)},
-    {.name = "arccosh", .arguments = "x", .help = "The inverse of cosh.", FLOATS, LOOP(arccosh, arccosh)},
-    {.name = "arctanh", .arguments = "x", .help = "The inverse of tanh.", FLOATS, LOOP(arctanh, arctanh)},
-    {.name = "cbrt", .arguments = "x", .help = "The cube root, of negative numbers too.", FLOATS, LOOP(cbrt, cbrt)},
+    {.name = "arcsinh",
+     .arguments = "x",
+     .help = "The inverse of sinh.",
+     FLOATS,
+     LOOP(arcsinh, arcsinh)},
+    {.name = "arccosh",
+     .arguments = "x",
+     .help = "The inverse of cosh.",
+     FLOATS,
+     LOOP(arccosh, arccosh)},
+    {.name = "arctanh",
+     .arguments = "x",
+     .help = "The inverse of tanh.",
+     FLOATS,
+     LOOP(arctanh, arctanh)},
+    {.name = "cbrt",
+     .arguments = "x",
+     .help = "The cube root, of negative numbers too.",
+     FLOATS,
+     LOOP(cbrt, cbrt)},
     {.name = "erf", .arguments = "x", .help = "The error function.", FLOATS, LOOP(erf, erf)},
-    {.name = "erfc", .arguments = "x", .help = "1 - erf(x), accurate for large x.", FLOATS, LOOP(erfc, erfc)},
-    {.name = "erfinv", .arguments = "x", .help = "The inverse of erf.", FLOATS, LOOP(erfinv, erfinv)},
-    {.name = "lgamma", .arguments = "x", .help = "The logarithm of the gamma function's magnitude.", FLOATS, LOOP(lgamma, lgamma)},
-    {.name = "digamma", .arguments = "x", .help = "The derivative of lgamma.", FLOATS, LOOP(digamma, digamma)},
-    {.name = "i0", .arguments = "x", .help = "The modified Bessel function of the first kind, order 0.", FLOATS, LOOP(i0, i0)},
-    {.name = "i1", .arguments = "x", .help = "The modified Bessel function of the first kind, order 1.", FLOATS, LOOP(i1, i1)},
-    {.name = "ceil", .arguments = "x", .help = "The smallest whole number not below x, as a float.", FLOATS, STEPS(ceil)},
-    {.name = "floor", .arguments = "x", .help = "The largest whole number not above x, as a float.", FLOATS, STEPS(floor)},
-    {.name = "round", .arguments = "x, decimals: int = 0", .help = "To that many decimals, half to even.", .compose = compose_round},
+    {.name = "erfc",
+     .arguments = "x",
+     .help = "1 - erf(x), accurate for large x.",
+     FLOATS,
+     LOOP(erfc, erfc)},
+    {.name = "erfinv",
+     .arguments = "x",
+     .help = "The inverse of erf.",
+     FLOATS,
+     LOOP(erfinv, erfinv)},
+    {.name = "lgamma",
+     .arguments = "x",
+     .help = "The logarithm of the gamma function's magnitude.",
+     FLOATS,
+     LOOP(lgamma, lgamma)},
+    {.name = "digamma",
+     .arguments = "x",
+     .help = "The derivative of lgamma.",
+     FLOATS,
+     LOOP(digamma, digamma)},
+    {.name = "i0",
+     .arguments = "x",
+     .help = "The modified Bessel function of the first kind, order 0.",
+     FLOATS,
+     LOOP(i0, i0)},
+    {.name = "i1",
+     .arguments = "x",
+     .help = "The modified Bessel function of the first kind, order 1.",
+     FLOATS,
+     LOOP(i1, i1)},
+    {.name = "ceil",
+     .arguments = "x",
+     .help = "The smallest whole number not below x, as a float.",
+     FLOATS,
+     STEPS(ceil)},
+    {.name = "floor",
+     .arguments = "x",
+     .help = "The largest whole number not above x, as a float.",
+     FLOATS,
+     STEPS(floor)},
+    {.name = "round",
+     .arguments = "x, decimals: int = 0",
+     .help = "To that many decimals, half to even.",
+     .compose = compose_round},
     {.name = "trunc", .arguments = "x", .help = "The whole part of x.", .compose = compose_trunc},
     {.name = "round_to_whole",
      .arguments = "x",
@@ -406,7 +538,11 @@ const cusp_op cusp_ops_elementwise[] = {
     {.name = "bitwise_invert", .arguments = "x", .help = "Every bit inverted.", STEPS(bitwise_not)},
     {.name = "isnan", .arguments = "x", .help = "Whether x is not a number.", FLOATS, TEST(isnan)},
     {.name = "isinf", .arguments = "x", .help = "Whether x is infinite.", FLOATS, TEST(isinf)},
-    {.name = "isfinite", .arguments = "x", .help = "Whether x is neither infinite nor NaN.", FLOATS, TEST(isfinite)},
+    {.name = "isfinite",
+     .arguments = "x",
+     .help = "Whether x is neither infinite nor NaN.",
+     FLOATS,
+     TEST(isfinite)},
     {.name = "signbit",
      .arguments = "x",
      .help = "Whether x is below 0, or -0; NaN has no sign.",
@@ -420,9 +556,21 @@ const cusp_op cusp_ops_elementwise[] = {
      .flags = CUSP_OP_ELEMENTWISE | CUSP_OP_NO_GRADIENT | CUSP_OP_HIDDEN,
      .infer = infer_test,
      .vector = CUSP_VECTOR_signbit},
-    {.name = "deg2rad", .arguments = "x", .help = "Degrees to radians.", FLOATS, .compose = compose_deg2rad},
-    {.name = "rad2deg", .arguments = "x", .help = "Radians to degrees.", FLOATS, .compose = compose_rad2deg},
-    {.name = "sinc", .arguments = "x", .help = "sin(pi x) / (pi x), and 1 at 0.", FLOATS, .compose = compose_sinc},
+    {.name = "deg2rad",
+     .arguments = "x",
+     .help = "Degrees to radians.",
+     FLOATS,
+     .compose = compose_deg2rad},
+    {.name = "rad2deg",
+     .arguments = "x",
+     .help = "Radians to degrees.",
+     FLOATS,
+     .compose = compose_rad2deg},
+    {.name = "sinc",
+     .arguments = "x",
+     .help = "sin(pi x) / (pi x), and 1 at 0.",
+     FLOATS,
+     .compose = compose_sinc},
     {.name = "nan_to_num",
      .arguments = "x, nan: float = 0, posinf: float = nil, neginf: float = nil",
      .help = "NaN and infinities replaced; infinities by the largest finite numbers unless given.",
@@ -430,44 +578,164 @@ const cusp_op cusp_ops_elementwise[] = {
     {.name = "real", .arguments = "x", .help = "The real part.", .compose = compose_real},
     {.name = "imag", .arguments = "x", .help = "The imaginary part.", .compose = compose_imag},
     {.name = "conj", .arguments = "x", .help = "The complex conjugate.", .compose = compose_real},
-    {.name = "conjugate", .arguments = "x", .help = "The complex conjugate.", .compose = compose_real},
-    {.name = "angle", .arguments = "x", .help = "The angle of x as a complex number.", FLOATS, .compose = compose_angle},
+    {.name = "conjugate",
+     .arguments = "x",
+     .help = "The complex conjugate.",
+     .compose = compose_real},
+    {.name = "angle",
+     .arguments = "x",
+     .help = "The angle of x as a complex number.",
+     FLOATS,
+     .compose = compose_angle},
     /* two operands */
     {.name = "add", .arguments = "x1, x2", .help = "x1 + x2.", ANY, LOOP(add, add)},
-    {.name = "subtract", .arguments = "x1, x2", .help = "x1 - x2.", NUMBERS, LOOP(subtract, subtract)},
+    {.name = "subtract",
+     .arguments = "x1, x2",
+     .help = "x1 - x2.",
+     NUMBERS,
+     LOOP(subtract, subtract)},
     {.name = "multiply", .arguments = "x1, x2", .help = "x1 * x2.", ANY, LOOP(multiply, multiply)},
-    {.name = "divide", .arguments = "x1, x2", .help = "x1 / x2, a float.", FLOATS, LOOP(divide, divide)},
-    {.name = "true_divide", .arguments = "x1, x2", .help = "x1 / x2, a float.", FLOATS, LOOP(divide, divide)},
-    {.name = "divide_no_nan", .arguments = "x1, x2", .help = "x1 / x2, and 0 where x2 is 0.", FLOATS, .compose = compose_divide_no_nan},
-    {.name = "floor_divide", .arguments = "x1, x2", .help = "The largest whole number not above x1 / x2.", NUMBERS, STEPS(floor_divide)},
-    {.name = "mod", .arguments = "x1, x2", .help = "What is left of x1 / x2, with the sign of x2.", NUMBERS, LOOP(mod, mod)},
-    {.name = "fmod", .arguments = "x1, x2", .help = "What is left of x1 / x2, with the sign of x1.", NUMBERS, LOOP(fmod, fmod)},
-    {.name = "power", .arguments = "x1, x2", .help = "x1 to the power x2.", NUMBERS, LOOP(power, power)},
-    {.name = "maximum", .arguments = "x1, x2", .help = "The larger of the two; NaN where either is.", ANY, LOOP(maximum, maximum)},
-    {.name = "minimum", .arguments = "x1, x2", .help = "The smaller of the two; NaN where either is.", ANY, LOOP(minimum, minimum)},
-    {.name = "fmax", .arguments = "x1, x2", .help = "The larger of the two, leaving NaN out.", ANY, LOOP(fmax, fmax)},
-    {.name = "fmin", .arguments = "x1, x2", .help = "The smaller of the two, leaving NaN out.", ANY, LOOP(fmin, fmin)},
-    {.name = "arctan2", .arguments = "x1, x2", .help = "The angle of the point (x2, x1).", TENSORS, LOOP(arctan2, arctan2)},
-    {.name = "hypot", .arguments = "x1, x2", .help = "sqrt(x1^2 + x2^2) without overflow.", FLOATS, LOOP(hypot, hypot)},
-    {.name = "logaddexp", .arguments = "x1, x2", .help = "log(exp(x1) + exp(x2)) without overflow.", TENSORS, LOOP(logaddexp, logaddexp)},
-    {.name = "logaddexp2", .arguments = "x1, x2", .help = "log2(2^x1 + 2^x2) without overflow.", TENSORS, .compose = compose_logaddexp2},
-    {.name = "heaviside", .arguments = "x1, x2", .help = "0 below 0, x2 at 0, 1 above.", FLOATS, .compose = compose_heaviside},
-    {.name = "nextafter", .arguments = "x1, x2", .help = "The next float after x1 towards x2.", FLOATS, STEPS(nextafter)},
-    {.name = "copysign", .arguments = "x1, x2", .help = "The magnitude of x1 with the sign of x2.", FLOATS, LOOP(copysign, copysign)},
+    {.name = "divide",
+     .arguments = "x1, x2",
+     .help = "x1 / x2, a float.",
+     FLOATS,
+     LOOP(divide, divide)},
+    {.name = "true_divide",
+     .arguments = "x1, x2",
+     .help = "x1 / x2, a float.",
+     FLOATS,
+     LOOP(divide, divide)},
+    {.name = "divide_no_nan",
+     .arguments = "x1, x2",
+     .help = "x1 / x2, and 0 where x2 is 0.",
+     FLOATS,
+     .compose = compose_divide_no_nan},
+    {.name = "floor_divide",
+     .arguments = "x1, x2",
+     .help = "The largest whole number not above x1 / x2.",
+     NUMBERS,
+     STEPS(floor_divide)},
+    {.name = "mod",
+     .arguments = "x1, x2",
+     .help = "What is left of x1 / x2, with the sign of x2.",
+     NUMBERS,
+     LOOP(mod, mod)},
+    {.name = "fmod",
+     .arguments = "x1, x2",
+     .help = "What is left of x1 / x2, with the sign of x1.",
+     NUMBERS,
+     LOOP(fmod, fmod)},
+    {.name = "power",
+     .arguments = "x1, x2",
+     .help = "x1 to the power x2.",
+     NUMBERS,
+     LOOP(power, power)},
+    {.name = "maximum",
+     .arguments = "x1, x2",
+     .help = "The larger of the two; NaN where either is.",
+     ANY,
+     LOOP(maximum, maximum)},
+    {.name = "minimum",
+     .arguments = "x1, x2",
+     .help = "The smaller of the two; NaN where either is.",
+     ANY,
+     LOOP(minimum, minimum)},
+    {.name = "fmax",
+     .arguments = "x1, x2",
+     .help = "The larger of the two, leaving NaN out.",
+     ANY,
+     LOOP(fmax, fmax)},
+    {.name = "fmin",
+     .arguments = "x1, x2",
+     .help = "The smaller of the two, leaving NaN out.",
+     ANY,
+     LOOP(fmin, fmin)},
+    {.name = "arctan2",
+     .arguments = "x1, x2",
+     .help = "The angle of the point (x2, x1).",
+     TENSORS,
+     LOOP(arctan2, arctan2)},
+    {.name = "hypot",
+     .arguments = "x1, x2",
+     .help = "sqrt(x1^2 + x2^2) without overflow.",
+     FLOATS,
+     LOOP(hypot, hypot)},
+    {.name = "logaddexp",
+     .arguments = "x1, x2",
+     .help = "log(exp(x1) + exp(x2)) without overflow.",
+     TENSORS,
+     LOOP(logaddexp, logaddexp)},
+    {.name = "logaddexp2",
+     .arguments = "x1, x2",
+     .help = "log2(2^x1 + 2^x2) without overflow.",
+     TENSORS,
+     .compose = compose_logaddexp2},
+    {.name = "heaviside",
+     .arguments = "x1, x2",
+     .help = "0 below 0, x2 at 0, 1 above.",
+     FLOATS,
+     .compose = compose_heaviside},
+    {.name = "nextafter",
+     .arguments = "x1, x2",
+     .help = "The next float after x1 towards x2.",
+     FLOATS,
+     STEPS(nextafter)},
+    {.name = "copysign",
+     .arguments = "x1, x2",
+     .help = "The magnitude of x1 with the sign of x2.",
+     FLOATS,
+     LOOP(copysign, copysign)},
     {.name = "ldexp", .arguments = "x1, x2", .help = "x1 * 2^x2.", .compose = compose_ldexp},
-    {.name = "gcd", .arguments = "x1, x2", .help = "The greatest common divisor.", NUMBERS, STEPS(gcd)},
-    {.name = "lcm", .arguments = "x1, x2", .help = "The least common multiple.", NUMBERS, STEPS(lcm)},
-    {.name = "bitwise_and", .arguments = "x, y", .help = "The bits set in both.", ANY, STEPS(bitwise_and)},
-    {.name = "bitwise_or", .arguments = "x, y", .help = "The bits set in either.", ANY, STEPS(bitwise_or)},
-    {.name = "bitwise_xor", .arguments = "x, y", .help = "The bits set in one alone.", ANY, STEPS(bitwise_xor)},
-    {.name = "left_shift", .arguments = "x, y", .help = "x's bits moved up by y.", NUMBERS, STEPS(left_shift)},
-    {.name = "right_shift", .arguments = "x, y", .help = "x's bits moved down by y, the sign kept.", NUMBERS, STEPS(right_shift)},
-    {.name = "bitwise_left_shift", .arguments = "x, y", .help = "x's bits moved up by y.", NUMBERS, STEPS(left_shift)},
-    {.name = "bitwise_right_shift", .arguments = "x, y", .help = "x's bits moved down by y, the sign kept.", NUMBERS, STEPS(right_shift)},
+    {.name = "gcd",
+     .arguments = "x1, x2",
+     .help = "The greatest common divisor.",
+     NUMBERS,
+     STEPS(gcd)},
+    {.name = "lcm",
+     .arguments = "x1, x2",
+     .help = "The least common multiple.",
+     NUMBERS,
+     STEPS(lcm)},
+    {.name = "bitwise_and",
+     .arguments = "x, y",
+     .help = "The bits set in both.",
+     ANY,
+     STEPS(bitwise_and)},
+    {.name = "bitwise_or",
+     .arguments = "x, y",
+     .help = "The bits set in either.",
+     ANY,
+     STEPS(bitwise_or)},
+    {.name = "bitwise_xor",
+     .arguments = "x, y",
+     .help = "The bits set in one alone.",
+     ANY,
+     STEPS(bitwise_xor)},
+    {.name = "left_shift",
+     .arguments = "x, y",
+     .help = "x's bits moved up by y.",
+     NUMBERS,
+     STEPS(left_shift)},
+    {.name = "right_shift",
+     .arguments = "x, y",
+     .help = "x's bits moved down by y, the sign kept.",
+     NUMBERS,
+     STEPS(right_shift)},
+    {.name = "bitwise_left_shift",
+     .arguments = "x, y",
+     .help = "x's bits moved up by y.",
+     NUMBERS,
+     STEPS(left_shift)},
+    {.name = "bitwise_right_shift",
+     .arguments = "x, y",
+     .help = "x's bits moved down by y, the sign kept.",
+     NUMBERS,
+     STEPS(right_shift)},
     /* three operands */
     {.name = "where",
      .arguments = "condition, x1?, x2?",
-     .help = "x1 where the condition holds, x2 elsewhere; with a condition alone, the positions where it holds.",
+     .help = "x1 where the condition holds, x2 elsewhere; with a condition alone, the positions "
+             "where it holds.",
      ANY,
      .first_promoted = 1,
      .compose = compose_where},
@@ -487,13 +755,41 @@ const cusp_op cusp_ops_elementwise[] = {
      .infer = infer_select,
      .gradient = select_gradient,
      .vector = CUSP_VECTOR_select},
-    {.name = "multiply_add", .arguments = "x1, x2, x3", .help = "x1 * x2 + x3.", ANY, HIDDEN(multiply_add, multiply_add)},
-    {.name = "relu_gradient", .arguments = "x1, x2", .help = "x1 where x2 is above 0.", ANY, HIDDEN(relu_gradient, relu_gradient)},
-    {.name = "sigmoid_gradient", .arguments = "x1, x2", .help = "x1 * x2 * (1 - x2).", ANY, HIDDEN(sigmoid_gradient, sigmoid_gradient)},
-    {.name = "tanh_gradient", .arguments = "x1, x2", .help = "x1 * (1 - x2 * x2).", ANY, HIDDEN(tanh_gradient, tanh_gradient)},
+    {.name = "multiply_add",
+     .arguments = "x1, x2, x3",
+     .help = "x1 * x2 + x3.",
+     ANY,
+     HIDDEN(multiply_add, multiply_add)},
+    {.name = "relu_gradient",
+     .arguments = "x1, x2",
+     .help = "x1 where x2 is above 0.",
+     ANY,
+     HIDDEN(relu_gradient, relu_gradient)},
+    {.name = "sigmoid_gradient",
+     .arguments = "x1, x2",
+     .help = "x1 * x2 * (1 - x2).",
+     ANY,
+     HIDDEN(sigmoid_gradient, sigmoid_gradient)},
+    {.name = "tanh_gradient",
+     .arguments = "x1, x2",
+     .help = "x1 * (1 - x2 * x2).",
+     ANY,
+     HIDDEN(tanh_gradient, tanh_gradient)},
     /* the smooth steps of networks that have loops of their own */
-    {.name = "sigmoid", .arguments = "x", .help = "1 / (1 + exp(-x)).", FLOATS, LOOP(sigmoid, sigmoid)},
-    {.name = "softplus", .arguments = "x", .help = "log(1 + exp(x)).", FLOATS, LOOP(softplus, softplus)},
-    {.name = "relu", .arguments = "x", .help = "x where it is above 0, else 0.", NUMBERS, LOOP(relu, relu)},
+    {.name = "sigmoid",
+     .arguments = "x",
+     .help = "1 / (1 + exp(-x)).",
+     FLOATS,
+     LOOP(sigmoid, sigmoid)},
+    {.name = "softplus",
+     .arguments = "x",
+     .help = "log(1 + exp(x)).",
+     FLOATS,
+     LOOP(softplus, softplus)},
+    {.name = "relu",
+     .arguments = "x",
+     .help = "x where it is above 0, else 0.",
+     NUMBERS,
+     LOOP(relu, relu)},
     {0},
 };

@@ -1,4 +1,5 @@
-/* The families of the operation table, one file each in core/ops; choose and loop, which run plans, are in core/graph. No include guard: included with CUSP_FAMILY defined. */
+/* The families of the operation table, one file each in core/ops; choose and loop, which run plans,
+ * are in core/graph. No include guard: included with CUSP_FAMILY defined. */
 CUSP_FAMILY(control)
 CUSP_FAMILY(choose)
 CUSP_FAMILY(loop)

@@ -1,4 +1,5 @@
-/* Fourier transforms along the last axis, of complex numbers as pairs of tensors; the public rows are Lua's. */
+/* Fourier transforms along the last axis, of complex numbers as pairs of tensors; the public rows
+ * are Lua's. */
 
 #include "../kernels/fourier.h"
 #include "../base/memory.h"
@@ -8,7 +9,8 @@
 
 /* ------------------------------------------------------------------ kernels: blocks of rows */
 
-/** The number of pieces is kept because the number of threads may change between prepare and run. */
+/** The number of pieces is kept because the number of threads may change between prepare and
+ * run. */
 typedef struct fourier_state {
   cusp_fourier_plan *plan;
   int64_t rows, lanes, pieces;
@@ -60,17 +62,20 @@ static cusp_status prepare(cusp_call *call, const cusp_fourier *what) {
 
 static cusp_status complex_prepare(cusp_call *call) {
   const cusp_array *x = &call->inputs[0];
-  return prepare(call, &(cusp_fourier){CUSP_FOURIER_COMPLEX, x->dtype, last_size(x), call->attrs[0].integer != 0, false});
+  return prepare(call, &(cusp_fourier){CUSP_FOURIER_COMPLEX, x->dtype, last_size(x),
+                                       call->attrs[0].integer != 0, false});
 }
 
 static cusp_status real_prepare(cusp_call *call) {
   const cusp_array *x = &call->inputs[0];
-  return prepare(call, &(cusp_fourier){CUSP_FOURIER_REAL, x->dtype, last_size(x), false, call->attrs[0].integer != 0});
+  return prepare(call, &(cusp_fourier){CUSP_FOURIER_REAL, x->dtype, last_size(x), false,
+                                       call->attrs[0].integer != 0});
 }
 
 static cusp_status half_prepare(cusp_call *call) {
   int64_t n = last_size(&call->outputs[0]);
-  return prepare(call, &(cusp_fourier){CUSP_FOURIER_FROM_HALF, call->inputs[0].dtype, n, false, call->attrs[1].integer != 0});
+  return prepare(call, &(cusp_fourier){CUSP_FOURIER_FROM_HALF, call->inputs[0].dtype, n, false,
+                                       call->attrs[1].integer != 0});
 }
 
 static char *row_at(const cusp_array *array, int64_t row) {
@@ -114,12 +119,16 @@ static cusp_status fourier_run(cusp_call *call) {
 static cusp_status check_rows(cusp_inference *inference) {
   const cusp_type *x = inference->inputs, *y = &inference->inputs[inference->n_inputs - 1];
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+                           cusp_dtype_name(x->dtype));
   if (x->shape.ndim < 1 || !cusp_shape_equal(&x->shape, &y->shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "real and imaginary parts of one shape with a last axis expected, got %s and %s",
-                           cusp_shape_text(&x->shape), cusp_shape_text(&y->shape));
+    return cusp_infer_fail(
+        inference, CUSP_ESHAPE,
+        "real and imaginary parts of one shape with a last axis expected, got %s and %s",
+        cusp_shape_text(&x->shape), cusp_shape_text(&y->shape));
   if (x->shape.size[x->shape.ndim - 1] < 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at least one point along the last axis expected, got shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "at least one point along the last axis expected, got shape %s",
                            cusp_shape_text(&x->shape));
   return CUSP_OK;
 }
@@ -144,18 +153,22 @@ static cusp_status half_infer(cusp_inference *inference) {
   int last = inference->inputs[0].shape.ndim - 1;
   int64_t n = inference->attrs[0].integer, count = inference->inputs[0].shape.size[last];
   if (n < 1 || n / 2 + 1 != count)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "%lld points have %lld frequencies, got %lld", (long long)n, (long long)(n / 2 + 1),
-                           (long long)count);
+    return cusp_infer_fail(inference, CUSP_EVALUE, "%lld points have %lld frequencies, got %lld",
+                           (long long)n, (long long)(n / 2 + 1), (long long)count);
   inference->outputs[0] = inference->inputs[0];
   inference->outputs[0].shape.size[last] = n;
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ gradients: the transposed transforms */
+/* ------------------------------------------------------------------ gradients: the transposed
+ * transforms */
 
-static cusp_node *cotangent(const cusp_gradient *g, int output) { return g->dy[output] ? g->dy[output] : cusp_zeros_like(g->y[output]); }
+static cusp_node *cotangent(const cusp_gradient *g, int output) {
+  return g->dy[output] ? g->dy[output] : cusp_zeros_like(g->y[output]);
+}
 
-static cusp_status pair_gradient(cusp_gradient *g, const char *name, int n_inputs, cusp_node *const *inputs, cusp_attr attr) {
+static cusp_status pair_gradient(cusp_gradient *g, const char *name, int n_inputs,
+                                 cusp_node *const *inputs, cusp_attr attr) {
   cusp_node *results[CUSP_MAX_OUTPUTS];
   for (int i = 0; i < n_inputs; i++)
     CUSP_TRY(cusp_built(inputs[i]));
@@ -180,7 +193,9 @@ static cusp_status real_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = cusp_apply("fourier_from_half", 2, dy, 2, attrs));
 }
 
-static cusp_status half_gradient(cusp_gradient *g) { return pair_gradient(g, "fourier_real", 1, g->dy, g->node->attrs[1]); }
+static cusp_status half_gradient(cusp_gradient *g) {
+  return pair_gradient(g, "fourier_real", 1, g->dy, g->node->attrs[1]);
+}
 
 const cusp_op cusp_ops_fourier[] = {
     {.name = "fourier",
@@ -193,7 +208,8 @@ const cusp_op cusp_ops_fourier[] = {
      .kernels = KERNEL(complex_prepare)},
     {.name = "fourier_real",
      .arguments = "x, doubled: bool = false",
-     .help = "The frequencies 0 .. n / 2 of n real values; those that stand for two are doubled or not.",
+     .help = "The frequencies 0 .. n / 2 of n real values; those that stand for two are doubled or "
+             "not.",
      .flags = CUSP_OP_HIDDEN,
      .promotion = CUSP_PROMOTE_FLOAT,
      .infer = real_infer,

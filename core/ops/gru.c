@@ -1,4 +1,5 @@
-/* Gated recurrent units as one operation for a whole sequence; see lstm.c, whose rows have the same form. */
+/* Gated recurrent units as one operation for a whole sequence; see lstm.c, whose rows have the same
+ * form. */
 
 #include "../kernels/gru.h"
 #include "../kernels/blas.h"
@@ -14,19 +15,25 @@ enum { HAS_BIAS, HAS_MASK, BACKWARDS };
 /* Its outputs. */
 enum { SEQUENCE, H, RESERVE, SEQUENCE_OUTPUTS };
 
-/** What the rows have in common: x [batch, time, input], kernel [input, 3 * units], recurrent_kernel [units, 3 * units]. */
-static cusp_status check_weights(const cusp_inference *inference, int kernel, int recurrent_kernel) {
+/** What the rows have in common: x [batch, time, input], kernel [input, 3 * units],
+ * recurrent_kernel [units, 3 * units]. */
+static cusp_status check_weights(const cusp_inference *inference, int kernel,
+                                 int recurrent_kernel) {
   const cusp_type *x = &inference->inputs[X];
   const cusp_shape *recurrent = &inference->inputs[recurrent_kernel].shape;
   CUSP_TRY(cusp_infer_float_or_double(inference));
   if (x->shape.ndim != 3)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "x must have shape [batch, time, input], got %s", cusp_shape_text(&x->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "x must have shape [batch, time, input], got %s",
+                           cusp_shape_text(&x->shape));
   if (recurrent->ndim != 2 || recurrent->size[0] > INT32_MAX)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "recurrent_kernel must have shape [units, 3 * units], got %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "recurrent_kernel must have shape [units, 3 * units], got %s",
                            cusp_shape_text(recurrent));
   int64_t units = recurrent->size[0];
-  CUSP_TRY(cusp_infer_expect(inference, recurrent_kernel, "recurrent_kernel", x->dtype, (cusp_shape){2, {units, 3 * units}}));
-  return cusp_infer_expect(inference, kernel, "kernel", x->dtype, (cusp_shape){2, {x->shape.size[2], 3 * units}});
+  CUSP_TRY(cusp_infer_expect(inference, recurrent_kernel, "recurrent_kernel", x->dtype,
+                             (cusp_shape){2, {units, 3 * units}}));
+  return cusp_infer_expect(inference, kernel, "kernel", x->dtype,
+                           (cusp_shape){2, {x->shape.size[2], 3 * units}});
 }
 
 static cusp_status sequence_infer(cusp_inference *inference) {
@@ -34,12 +41,15 @@ static cusp_status sequence_infer(cusp_inference *inference) {
   bool has_bias = inference->attrs[HAS_BIAS].integer, has_mask = inference->attrs[HAS_MASK].integer;
   CUSP_TRY(cusp_infer_count(inference, FIRST_OPTIONAL + has_bias + has_mask));
   CUSP_TRY(check_weights(inference, KERNEL, RECURRENT));
-  int64_t batch = x->shape.size[0], time = x->shape.size[1], units = inference->inputs[RECURRENT].shape.size[0], reserve;
+  int64_t batch = x->shape.size[0], time = x->shape.size[1],
+          units = inference->inputs[RECURRENT].shape.size[0], reserve;
   CUSP_TRY(cusp_infer_expect(inference, H0, "h0", x->dtype, (cusp_shape){2, {batch, units}}));
   if (has_bias)
-    CUSP_TRY(cusp_infer_expect(inference, FIRST_OPTIONAL, "bias", x->dtype, (cusp_shape){2, {2, 3 * units}}));
+    CUSP_TRY(cusp_infer_expect(inference, FIRST_OPTIONAL, "bias", x->dtype,
+                               (cusp_shape){2, {2, 3 * units}}));
   if (has_mask)
-    CUSP_TRY(cusp_infer_expect(inference, FIRST_OPTIONAL + has_bias, "mask", CUSP_BOOL, (cusp_shape){2, {batch, time}}));
+    CUSP_TRY(cusp_infer_expect(inference, FIRST_OPTIONAL + has_bias, "mask", CUSP_BOOL,
+                               (cusp_shape){2, {batch, time}}));
   CUSP_TRY(cusp_gru_reserve(&reserve, batch, time, units));
   inference->n_outputs = SEQUENCE_OUTPUTS;
   inference->outputs[SEQUENCE] = (cusp_type){x->dtype, {3, {batch, time, units}}};
@@ -50,7 +60,8 @@ static cusp_status sequence_infer(cusp_inference *inference) {
 
 static cusp_gru geometry(const cusp_call *call, int recurrent, int backwards) {
   const cusp_shape *x = &call->inputs[X].shape;
-  cusp_gru g = {.dtype = call->inputs[X].dtype, .batch = x->size[0], .time = x->size[1], .input = x->size[2]};
+  cusp_gru g = {
+      .dtype = call->inputs[X].dtype, .batch = x->size[0], .time = x->size[1], .input = x->size[2]};
   g.units = call->inputs[recurrent].shape.size[0];
   g.backwards = call->attrs[backwards].integer;
   g.x = call->inputs[X].data;
@@ -79,7 +90,8 @@ static cusp_status sequence_run(cusp_call *call) {
 
 /* ------------------------------------------------------------------ the backward row */
 
-/* Inputs of gru_gradient: these, then the mask and the cotangents of sequence and h, where the attributes say so. */
+/* Inputs of gru_gradient: these, then the mask and the cotangents of sequence and h, where the
+ * attributes say so. */
 enum { G_X, G_KERNEL, G_RECURRENT, G_RESERVE, G_FIRST_OPTIONAL };
 /* Its attributes. */
 enum { G_HAS_MASK, G_HAS_SEQUENCE, G_HAS_H, G_HAS_BIAS, G_WANT_X, G_BACKWARDS, G_ATTRIBUTES };
@@ -90,12 +102,14 @@ enum { G_DX, G_DH0, G_DKERNEL, G_DRECURRENT, G_DBIAS, G_OUTPUTS };
 static cusp_status check_optional(const cusp_inference *inference) {
   const cusp_attr *attrs = inference->attrs;
   const cusp_type *x = &inference->inputs[G_X];
-  int64_t batch = x->shape.size[0], time = x->shape.size[1], units = inference->inputs[G_RECURRENT].shape.size[0];
+  int64_t batch = x->shape.size[0], time = x->shape.size[1],
+          units = inference->inputs[G_RECURRENT].shape.size[0];
   int at = G_FIRST_OPTIONAL;
   if (attrs[G_HAS_MASK].integer)
     CUSP_TRY(cusp_infer_expect(inference, at++, "mask", CUSP_BOOL, (cusp_shape){2, {batch, time}}));
   if (attrs[G_HAS_SEQUENCE].integer)
-    CUSP_TRY(cusp_infer_expect(inference, at++, "dsequence", x->dtype, (cusp_shape){3, {batch, time, units}}));
+    CUSP_TRY(cusp_infer_expect(inference, at++, "dsequence", x->dtype,
+                               (cusp_shape){3, {batch, time, units}}));
   if (attrs[G_HAS_H].integer)
     CUSP_TRY(cusp_infer_expect(inference, at++, "dh", x->dtype, (cusp_shape){2, {batch, units}}));
   return CUSP_OK;
@@ -104,12 +118,15 @@ static cusp_status check_optional(const cusp_inference *inference) {
 static cusp_status check_gradient(const cusp_inference *inference) {
   const cusp_attr *attrs = inference->attrs;
   const cusp_type *x = &inference->inputs[G_X];
-  int optional = (attrs[G_HAS_MASK].integer != 0) + (attrs[G_HAS_SEQUENCE].integer != 0) + (attrs[G_HAS_H].integer != 0);
+  int optional = (attrs[G_HAS_MASK].integer != 0) + (attrs[G_HAS_SEQUENCE].integer != 0) +
+                 (attrs[G_HAS_H].integer != 0);
   int64_t reserve;
   CUSP_TRY(cusp_infer_count(inference, G_FIRST_OPTIONAL + optional));
   CUSP_TRY(check_weights(inference, G_KERNEL, G_RECURRENT));
-  CUSP_TRY(cusp_gru_reserve(&reserve, x->shape.size[0], x->shape.size[1], inference->inputs[G_RECURRENT].shape.size[0]));
-  CUSP_TRY(cusp_infer_expect(inference, G_RESERVE, "reserve", x->dtype, (cusp_shape){1, {reserve}}));
+  CUSP_TRY(cusp_gru_reserve(&reserve, x->shape.size[0], x->shape.size[1],
+                            inference->inputs[G_RECURRENT].shape.size[0]));
+  CUSP_TRY(
+      cusp_infer_expect(inference, G_RESERVE, "reserve", x->dtype, (cusp_shape){1, {reserve}}));
   return check_optional(inference);
 }
 
@@ -118,7 +135,8 @@ static cusp_status gradient_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[G_X];
   int64_t units = inference->inputs[G_RECURRENT].shape.size[0];
   inference->n_outputs = G_OUTPUTS - !inference->attrs[G_HAS_BIAS].integer;
-  inference->outputs[G_DX] = inference->attrs[G_WANT_X].integer ? *x : (cusp_type){x->dtype, {1, {0}}};
+  inference->outputs[G_DX] =
+      inference->attrs[G_WANT_X].integer ? *x : (cusp_type){x->dtype, {1, {0}}};
   inference->outputs[G_DH0] = (cusp_type){x->dtype, {2, {x->shape.size[0], units}}};
   inference->outputs[G_DKERNEL] = inference->inputs[G_KERNEL];
   inference->outputs[G_DRECURRENT] = inference->inputs[G_RECURRENT];
@@ -155,7 +173,8 @@ static cusp_status gradient_run(cusp_call *call) {
 
 static cusp_status sequence_gradient(cusp_gradient *g) {
   const cusp_attr *forward = g->node->attrs;
-  cusp_node *inputs[7] = {g->x[X], g->x[KERNEL], g->x[RECURRENT], g->y[RESERVE]}, *outputs[CUSP_MAX_OUTPUTS];
+  cusp_node *inputs[7] = {g->x[X], g->x[KERNEL], g->x[RECURRENT], g->y[RESERVE]},
+            *outputs[CUSP_MAX_OUTPUTS];
   bool has_bias = forward[HAS_BIAS].integer, has_mask = forward[HAS_MASK].integer;
   int count = G_FIRST_OPTIONAL;
   cusp_attr attrs[G_ATTRIBUTES];
@@ -180,8 +199,10 @@ static cusp_status sequence_gradient(cusp_gradient *g) {
 
 static cusp_status no_second_gradient(cusp_gradient *g) {
   (void)g;
-  return cusp_fail(CUSP_EUNSUPPORTED, "gru: a gradient of its gradient was asked for, which the whole-sequence kernel does not have; "
-                                      "use a layer with unroll = true, which is made of differentiable operations");
+  return cusp_fail(CUSP_EUNSUPPORTED,
+                   "gru: a gradient of its gradient was asked for, which the whole-sequence kernel "
+                   "does not have; "
+                   "use a layer with unroll = true, which is made of differentiable operations");
 }
 
 #define KERNEL_ROW(prepare_, run_)                                \
@@ -193,7 +214,8 @@ static cusp_status no_second_gradient(cusp_gradient *g) {
 
 /** All to one float dtype, 16-bit ones to float32; the mask to bool. */
 CUSP_COMPOSE(gru_compose) {
-  cusp_node *list[6], *results[CUSP_MAX_OUTPUTS], *bias = n_inputs > 4 ? inputs[4] : NULL, *mask = n_inputs > 5 ? inputs[5] : NULL;
+  cusp_node *list[6], *results[CUSP_MAX_OUTPUTS], *bias = n_inputs > 4 ? inputs[4] : NULL,
+                                                  *mask = n_inputs > 5 ? inputs[5] : NULL;
   int count = 0;
   cusp_dtype dtype = inputs[X]->type.dtype;
   for (int i = 1; i < 5 && i < n_inputs; i++)
@@ -206,7 +228,8 @@ CUSP_COMPOSE(gru_compose) {
     list[count++] = cusp_cast(bias, wide);
   if (mask)
     list[count++] = cusp_cast(mask, CUSP_BOOL);
-  cusp_attr sequence_attrs[] = {cusp_attr_bool(bias != NULL), cusp_attr_bool(mask != NULL), attrs[0]};
+  cusp_attr sequence_attrs[] = {cusp_attr_bool(bias != NULL), cusp_attr_bool(mask != NULL),
+                                attrs[0]};
   *n_outputs = 2;
   if (!cusp_apply_many(results, "gru_sequence", count, list, 3, sequence_attrs))
     return cusp_built(NULL);
@@ -218,7 +241,8 @@ CUSP_COMPOSE(gru_compose) {
 const cusp_op cusp_ops_gru[] = {
     {.name = "gru",
      .arguments = "x, h0, kernel, recurrent_kernel, bias?, mask?, go_backwards: bool = false",
-     .help = "Gated recurrent units (reset_after) over sequences [batch, time, input]: outputs [batch, time, units], the last one.",
+     .help = "Gated recurrent units (reset_after) over sequences [batch, time, input]: outputs "
+             "[batch, time, units], the last one.",
      .compose = gru_compose},
     {.name = "gru_sequence",
      .arguments = "inputs..., has_bias: bool, has_mask: bool, go_backwards: bool",
@@ -228,7 +252,8 @@ const cusp_op cusp_ops_gru[] = {
      .gradient = sequence_gradient,
      .kernels = KERNEL_ROW(sequence_prepare, sequence_run)},
     {.name = "gru_gradient",
-     .arguments = "inputs..., has_mask: bool, has_sequence: bool, has_h: bool, has_bias: bool, want_x: bool, go_backwards: bool",
+     .arguments = "inputs..., has_mask: bool, has_sequence: bool, has_h: bool, has_bias: bool, "
+                  "want_x: bool, go_backwards: bool",
      .help = "Gradients of gru_sequence with respect to its inputs.",
      .flags = CUSP_OP_HIDDEN,
      .infer = gradient_infer,

@@ -15,7 +15,8 @@
 static cusp_status check_positions(const cusp_inference *inference, int input) {
   cusp_dtype dtype = inference->inputs[input].dtype;
   if (dtype != CUSP_INT32 && dtype != CUSP_INT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "positions have to be int32 or int64, not %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "positions have to be int32 or int64, not %s",
+                           cusp_dtype_name(dtype));
   return CUSP_OK;
 }
 
@@ -27,11 +28,13 @@ static cusp_status normalise_axis(cusp_inference *inference, int ndim, int *axis
 }
 
 /* `shape` with the `width` axes from `axis` replaced by `sizes`. */
-static cusp_status replace_axes(const cusp_inference *inference, const cusp_shape *shape, int axis, int width, int count,
-                                const int64_t *sizes, cusp_shape *out) {
+static cusp_status replace_axes(const cusp_inference *inference, const cusp_shape *shape, int axis,
+                                int width, int count, const int64_t *sizes, cusp_shape *out) {
   out->ndim = shape->ndim - width + count;
   if (out->ndim > CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the result would have %d axes; at most %d are possible", out->ndim, CUSP_MAX_DIMS);
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "the result would have %d axes; at most %d are possible", out->ndim,
+                           CUSP_MAX_DIMS);
   for (int i = 0; i < axis; i++)
     out->size[i] = shape->size[i];
   for (int i = 0; i < count; i++)
@@ -47,7 +50,8 @@ static cusp_status infer_gather_axis(cusp_inference *inference) {
   CUSP_TRY(check_positions(inference, 1));
   CUSP_TRY(normalise_axis(inference, x->ndim, &axis));
   inference->outputs[0].dtype = inference->inputs[0].dtype;
-  return replace_axes(inference, x, axis, 1, positions->ndim, positions->size, &inference->outputs[0].shape);
+  return replace_axes(inference, x, axis, 1, positions->ndim, positions->size,
+                      &inference->outputs[0].shape);
 }
 
 static cusp_status infer_scatter_axis(cusp_inference *inference) {
@@ -57,10 +61,12 @@ static cusp_status infer_scatter_axis(cusp_inference *inference) {
   CUSP_TRY(normalise_axis(inference, ndim, &axis));
   for (int i = 0; i < positions->ndim; i++)
     if (updates->size[axis + i] != positions->size[i])
-      return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s for positions of shape %s", cusp_shape_text(updates),
-                             cusp_shape_text(positions));
+      return cusp_infer_fail(inference, CUSP_ESHAPE,
+                             "updates of shape %s for positions of shape %s",
+                             cusp_shape_text(updates), cusp_shape_text(positions));
   inference->outputs[0].dtype = inference->inputs[0].dtype;
-  return replace_axes(inference, updates, axis, positions->ndim, 1, &inference->attrs[1].integer, &inference->outputs[0].shape);
+  return replace_axes(inference, updates, axis, positions->ndim, 1, &inference->attrs[1].integer,
+                      &inference->outputs[0].shape);
 }
 
 static cusp_status infer_gather_along(cusp_inference *inference) {
@@ -72,8 +78,10 @@ static cusp_status infer_gather_along(cusp_inference *inference) {
   for (int i = 0; fits && i < x->ndim; i++)
     fits = i == axis || x->size[i] == positions->size[i];
   if (!fits)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "positions of shape %s for a tensor of shape %s; they may differ in axis %d alone",
-                           cusp_shape_text(positions), cusp_shape_text(x), axis + 1);
+    return cusp_infer_fail(
+        inference, CUSP_ESHAPE,
+        "positions of shape %s for a tensor of shape %s; they may differ in axis %d alone",
+        cusp_shape_text(positions), cusp_shape_text(x), axis + 1);
   inference->outputs[0] = (cusp_type){inference->inputs[0].dtype, *positions};
   return CUSP_OK;
 }
@@ -84,7 +92,8 @@ static cusp_status infer_scatter_along(cusp_inference *inference) {
   CUSP_TRY(check_positions(inference, 1));
   CUSP_TRY(normalise_axis(inference, updates->shape.ndim, &axis));
   if (!cusp_shape_equal(&updates->shape, &inference->inputs[1].shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s for positions of shape %s", cusp_shape_text(&updates->shape),
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s for positions of shape %s",
+                           cusp_shape_text(&updates->shape),
                            cusp_shape_text(&inference->inputs[1].shape));
   inference->outputs[0] = *updates;
   inference->outputs[0].shape.size[axis] = inference->attrs[1].integer;
@@ -92,43 +101,49 @@ static cusp_status infer_scatter_along(cusp_inference *inference) {
 }
 
 /* The shape of what positions [..., k] read of a tensor: [...] and the axes after its first k. */
-static cusp_status positions_read(const cusp_inference *inference, const cusp_shape *x, const cusp_shape *positions, cusp_shape *out) {
+static cusp_status positions_read(const cusp_inference *inference, const cusp_shape *x,
+                                  const cusp_shape *positions, cusp_shape *out) {
   CUSP_TRY(check_positions(inference, 1));
   int last = positions->ndim - 1;
   if (last < 0 || positions->size[last] < 1 || positions->size[last] > x->ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "positions of shape %s for a tensor of shape %s; their last axis has to be 1 to %d",
-                           cusp_shape_text(positions), cusp_shape_text(x), x->ndim);
+    return cusp_infer_fail(
+        inference, CUSP_ESHAPE,
+        "positions of shape %s for a tensor of shape %s; their last axis has to be 1 to %d",
+        cusp_shape_text(positions), cusp_shape_text(x), x->ndim);
   return replace_axes(inference, x, 0, (int)positions->size[last], last, positions->size, out);
 }
 
 static cusp_status infer_gather_nd(cusp_inference *inference) {
   inference->outputs[0].dtype = inference->inputs[0].dtype;
-  return positions_read(inference, &inference->inputs[0].shape, &inference->inputs[1].shape, &inference->outputs[0].shape);
+  return positions_read(inference, &inference->inputs[0].shape, &inference->inputs[1].shape,
+                        &inference->outputs[0].shape);
 }
 
 static cusp_status infer_scatter_nd(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0], *updates = &inference->inputs[2];
   cusp_shape read;
   if (inference->attrs[0].integer < 0 || inference->attrs[0].integer >= CUSP_SCATTER_MODES)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "mode has to be 0 to %d, got %lld", CUSP_SCATTER_MODES - 1,
-                           (long long)inference->attrs[0].integer);
+    return cusp_infer_fail(inference, CUSP_EVALUE, "mode has to be 0 to %d, got %lld",
+                           CUSP_SCATTER_MODES - 1, (long long)inference->attrs[0].integer);
   CUSP_TRY(positions_read(inference, &x->shape, &inference->inputs[1].shape, &read));
   if (!cusp_shape_equal(&read, &updates->shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s, expected %s", cusp_shape_text(&updates->shape),
-                           cusp_shape_text(&read));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "updates of shape %s, expected %s",
+                           cusp_shape_text(&updates->shape), cusp_shape_text(&read));
   if (x->dtype != updates->dtype)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s", cusp_dtype_name(updates->dtype),
-                           cusp_dtype_name(x->dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s",
+                           cusp_dtype_name(updates->dtype), cusp_dtype_name(x->dtype));
   inference->outputs[0] = *x;
   return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ gradients */
 
-/* Gathering reads a position as often as it is given, so its cotangents add up; and the other way round. */
+/* Gathering reads a position as often as it is given, so its cotangents add up; and the other way
+ * round. */
 static cusp_status gather_axis_gradient(cusp_gradient *g) {
   cusp_attr axis = g->node->attrs[0];
-  return cusp_built(g->dx[0] = CUSP_APPLY2("scatter_axis", g->dy[0], g->x[1], axis, cusp_attr_int(g->x[0]->type.shape.size[axis.integer])));
+  return cusp_built(g->dx[0] = CUSP_APPLY2("scatter_axis", g->dy[0], g->x[1], axis,
+                                           cusp_attr_int(g->x[0]->type.shape.size[axis.integer])));
 }
 
 static cusp_status scatter_axis_gradient(cusp_gradient *g) {
@@ -137,16 +152,18 @@ static cusp_status scatter_axis_gradient(cusp_gradient *g) {
 
 static cusp_status gather_along_gradient(cusp_gradient *g) {
   cusp_attr axis = g->node->attrs[0];
-  return cusp_built(g->dx[0] =
-                        CUSP_APPLY2("scatter_along", g->dy[0], g->x[1], axis, cusp_attr_int(g->x[0]->type.shape.size[axis.integer])));
+  return cusp_built(g->dx[0] = CUSP_APPLY2("scatter_along", g->dy[0], g->x[1], axis,
+                                           cusp_attr_int(g->x[0]->type.shape.size[axis.integer])));
 }
 
 static cusp_status scatter_along_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = CUSP_APPLY2("gather_along", g->dy[0], g->x[1], g->node->attrs[0]));
 }
 
-static cusp_node *scatter_nd(cusp_node *x, cusp_node *positions, cusp_node *updates, cusp_scatter_mode mode, bool drop) {
-  return CUSP_APPLY3("scatter_nd", x, positions, updates, cusp_attr_int(mode), cusp_attr_bool(drop));
+static cusp_node *scatter_nd(cusp_node *x, cusp_node *positions, cusp_node *updates,
+                             cusp_scatter_mode mode, bool drop) {
+  return CUSP_APPLY3("scatter_nd", x, positions, updates, cusp_attr_int(mode),
+                     cusp_attr_bool(drop));
 }
 
 static cusp_node *gather_nd(cusp_node *x, cusp_node *positions, bool drop) {
@@ -155,7 +172,8 @@ static cusp_node *gather_nd(cusp_node *x, cusp_node *positions, bool drop) {
 
 static cusp_status gather_nd_gradient(cusp_gradient *g) {
   bool drop = g->node->attrs[0].integer;
-  return cusp_built(g->dx[0] = scatter_nd(cusp_zeros_like(g->x[0]), g->x[1], g->dy[0], CUSP_SCATTER_ADD, drop));
+  return cusp_built(
+      g->dx[0] = scatter_nd(cusp_zeros_like(g->x[0]), g->x[1], g->dy[0], CUSP_SCATTER_ADD, drop));
 }
 
 /* By x: what the updates left of it. */
@@ -169,15 +187,18 @@ static cusp_node *scatter_base_gradient(const cusp_gradient *g, cusp_scatter_mod
   }
 }
 
-/* By the updates. Where one position is given several times, products assume that no update is 0. */
-static cusp_node *scatter_updates_gradient(const cusp_gradient *g, cusp_scatter_mode mode, bool drop) {
+/* By the updates. Where one position is given several times, products assume that no update is
+ * 0. */
+static cusp_node *scatter_updates_gradient(const cusp_gradient *g, cusp_scatter_mode mode,
+                                           bool drop) {
   cusp_node *updates = g->x[2], *dy = g->dy[0], *zero = cusp_scalar_like(0, updates);
   cusp_node *read = gather_nd(dy, g->x[1], drop);
   if (mode == CUSP_SCATTER_ADD || mode == CUSP_SCATTER_SET)
     return read;
   if (mode != CUSP_SCATTER_MULTIPLY)
     return cusp_where(cusp_equal(updates, gather_nd(g->y[0], g->x[1], drop)), read, zero);
-  cusp_node *is_zero = cusp_equal(updates, zero), *divisor = cusp_where(is_zero, cusp_scalar_like(1, updates), updates);
+  cusp_node *is_zero = cusp_equal(updates, zero),
+            *divisor = cusp_where(is_zero, cusp_scalar_like(1, updates), updates);
   cusp_node *others = cusp_divide(gather_nd(g->y[0], g->x[1], drop), divisor);
   return cusp_multiply(read, cusp_where(is_zero, gather_nd(g->x[0], g->x[1], drop), others));
 }
@@ -208,7 +229,8 @@ static cusp_node *positions_of(cusp_node *node) {
 CUSP_COMPOSE(compose_take) {
   bool flat = attrs[0].kind == CUSP_ATTR_NONE;
   cusp_node *x = flat ? cusp_apply_1("ravel", inputs[0]) : inputs[0];
-  return cusp_built(outputs[0] = CUSP_APPLY2("gather_axis", x, positions_of(inputs[1]), flat ? cusp_attr_int(0) : attrs[0]));
+  return cusp_built(outputs[0] = CUSP_APPLY2("gather_axis", x, positions_of(inputs[1]),
+                                             flat ? cusp_attr_int(0) : attrs[0]));
 }
 
 /* Both brought to one shape in all axes but `axis`. */
@@ -216,8 +238,9 @@ static cusp_status broadcast_around(int axis, cusp_node **x, cusp_node **positio
   cusp_shape a = (*x)->type.shape, b = (*positions)->type.shape, both;
   int64_t size = a.size[axis], places = b.size[axis];
   if (a.ndim != b.ndim)
-    return cusp_fail(CUSP_ESHAPE, "indices of shape %s for a tensor of shape %s; both need as many axes", cusp_shape_text(&b),
-                     cusp_shape_text(&a));
+    return cusp_fail(CUSP_ESHAPE,
+                     "indices of shape %s for a tensor of shape %s; both need as many axes",
+                     cusp_shape_text(&b), cusp_shape_text(&a));
   a.size[axis] = b.size[axis] = 1;
   CUSP_TRY(cusp_shape_broadcast(&both, &a, &b));
   both.size[axis] = size;
@@ -228,7 +251,8 @@ static cusp_status broadcast_around(int axis, cusp_node **x, cusp_node **positio
 
 CUSP_COMPOSE(compose_take_along_axis) {
   bool flat = attrs[0].kind == CUSP_ATTR_NONE;
-  cusp_node *x = flat ? cusp_apply_1("ravel", inputs[0]) : inputs[0], *positions = positions_of(inputs[1]);
+  cusp_node *x = flat ? cusp_apply_1("ravel", inputs[0]) : inputs[0],
+            *positions = positions_of(inputs[1]);
   int axis = 0;
   CUSP_TRY(cusp_built(x));
   CUSP_TRY(cusp_built(positions));
@@ -248,16 +272,19 @@ CUSP_COMPOSE(compose_get_item) {
     const cusp_shape *shape = &x->type.shape;
     int64_t at = attrs[0].kind == CUSP_ATTR_INT ? attrs[0].integer : attrs[0].ints[i];
     if (shape->ndim == 0)
-      return cusp_fail(CUSP_EVALUE, "%d positions for a tensor of shape %s", count, cusp_shape_text(&inputs[0]->type.shape));
+      return cusp_fail(CUSP_EVALUE, "%d positions for a tensor of shape %s", count,
+                       cusp_shape_text(&inputs[0]->type.shape));
     if (at < -shape->size[0] || at >= shape->size[0])
-      return cusp_fail(CUSP_EVALUE, "position %lld is out of range for an axis of size %lld", (long long)at, (long long)shape->size[0]);
-    int64_t start[CUSP_MAX_DIMS] = {at < 0 ? at + shape->size[0] : at}, stop[CUSP_MAX_DIMS], step[CUSP_MAX_DIMS];
+      return cusp_fail(CUSP_EVALUE, "position %lld is out of range for an axis of size %lld",
+                       (long long)at, (long long)shape->size[0]);
+    int64_t start[CUSP_MAX_DIMS] = {at < 0 ? at + shape->size[0] : at}, stop[CUSP_MAX_DIMS],
+            step[CUSP_MAX_DIMS];
     for (int axis = 0; axis < shape->ndim; axis++) {
       stop[axis] = axis == 0 ? start[0] + 1 : shape->size[axis];
       step[axis] = 1;
     }
-    x = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, shape->ndim), cusp_attr_ints(stop, shape->ndim),
-                    cusp_attr_ints(step, shape->ndim));
+    x = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, shape->ndim),
+                    cusp_attr_ints(stop, shape->ndim), cusp_attr_ints(step, shape->ndim));
     CUSP_TRY(cusp_built(x = CUSP_APPLY1("squeeze", x, cusp_attr_int(0))));
   }
   outputs[0] = x;
@@ -270,13 +297,16 @@ CUSP_COMPOSE(compose_scatter) {
   cusp_shape shape;
   CUSP_TRY(cusp_shape_from_attr(&shape, &attrs[0]));
   cusp_node *zeros = cusp_full(&shape, 0, inputs[1]->type.dtype);
-  return cusp_built(outputs[0] =
-                        scatter_nd(zeros, positions_of(inputs[0]), cusp_cast(inputs[1], inputs[1]->type.dtype), CUSP_SCATTER_ADD, false));
+  return cusp_built(outputs[0] = scatter_nd(zeros, positions_of(inputs[0]),
+                                            cusp_cast(inputs[1], inputs[1]->type.dtype),
+                                            CUSP_SCATTER_ADD, false));
 }
 
 static cusp_status scatter_mode(const cusp_attr *attr, cusp_scatter_mode *mode) {
-  static const char *const names[] = {
-      [CUSP_SCATTER_ADD] = "add", [CUSP_SCATTER_MAX] = "max", [CUSP_SCATTER_MIN] = "min", [CUSP_SCATTER_MULTIPLY] = "mul"};
+  static const char *const names[] = {[CUSP_SCATTER_ADD] = "add",
+                                      [CUSP_SCATTER_MAX] = "max",
+                                      [CUSP_SCATTER_MIN] = "min",
+                                      [CUSP_SCATTER_MULTIPLY] = "mul"};
   *mode = CUSP_SCATTER_SET;
   if (attr->kind == CUSP_ATTR_NONE)
     return CUSP_OK;
@@ -285,14 +315,17 @@ static cusp_status scatter_mode(const cusp_attr *attr, cusp_scatter_mode *mode) 
       *mode = (cusp_scatter_mode)i;
       return CUSP_OK;
     }
-  return cusp_fail(CUSP_EVALUE, "unknown reduction \"%s\"; expected \"add\", \"max\", \"min\", \"mul\" or nil", attr->string);
+  return cusp_fail(CUSP_EVALUE,
+                   "unknown reduction \"%s\"; expected \"add\", \"max\", \"min\", \"mul\" or nil",
+                   attr->string);
 }
 
 CUSP_COMPOSE(compose_scatter_update) {
   cusp_scatter_mode mode;
   CUSP_TRY(scatter_mode(&attrs[0], &mode));
   cusp_node *updates = cusp_cast(inputs[2], inputs[0]->type.dtype);
-  return cusp_built(outputs[0] = scatter_nd(inputs[0], positions_of(inputs[1]), updates, mode, false));
+  return cusp_built(outputs[0] =
+                        scatter_nd(inputs[0], positions_of(inputs[1]), updates, mode, false));
 }
 
 /* One more than the largest of `ids`, which is computed now. */
@@ -309,28 +342,34 @@ static cusp_status count_ids(cusp_node *ids, int64_t *count) {
 }
 
 /* Ids outside, negative ones too, are dropped. attrs: num_segments, sorted */
-static cusp_node *segment(cusp_node *data, cusp_node *segment_ids, const cusp_attr *attrs, cusp_scatter_mode mode, double empty) {
+static cusp_node *segment(cusp_node *data, cusp_node *segment_ids, const cusp_attr *attrs,
+                          cusp_scatter_mode mode, double empty) {
   cusp_node *ids = positions_of(segment_ids);
   cusp_shape shape = data->type.shape;
   int64_t segments = attrs[0].integer;
-  if (!ids || shape.ndim == 0 || ids->type.shape.ndim != 1 || ids->type.shape.size[0] != shape.size[0]) {
+  if (!ids || shape.ndim == 0 || ids->type.shape.ndim != 1 ||
+      ids->type.shape.size[0] != shape.size[0]) {
     if (ids)
-      cusp_fail(CUSP_ESHAPE, "segment ids of shape %s for data of shape %s; expected one for each row", cusp_shape_text(&ids->type.shape),
-                cusp_shape_text(&shape));
+      cusp_fail(CUSP_ESHAPE,
+                "segment ids of shape %s for data of shape %s; expected one for each row",
+                cusp_shape_text(&ids->type.shape), cusp_shape_text(&shape));
     return NULL;
   }
   if (attrs[0].kind != CUSP_ATTR_INT && count_ids(ids, &segments) != CUSP_OK)
     return NULL;
   shape.size[0] = segments;
-  ids = cusp_where(cusp_less(ids, cusp_scalar_like(0, ids)), cusp_scalar_like((double)segments, ids), ids);
-  return scatter_nd(cusp_full(&shape, empty, data->type.dtype), cusp_expand_dims(ids, 1), data, mode, true);
+  ids = cusp_where(cusp_less(ids, cusp_scalar_like(0, ids)),
+                   cusp_scalar_like((double)segments, ids), ids);
+  return scatter_nd(cusp_full(&shape, empty, data->type.dtype), cusp_expand_dims(ids, 1), data,
+                    mode, true);
 }
 
 /* The least and the largest number of a dtype: what the largest and least of nothing are. */
 static double least(cusp_dtype dtype) {
   if (cusp_dtype_is_float(dtype))
     return -__builtin_inf();
-  return cusp_dtype_is_signed_int(dtype) ? -__builtin_ldexp(1, 8 * (int)cusp_dtype_size(dtype) - 1) : 0;
+  return cusp_dtype_is_signed_int(dtype) ? -__builtin_ldexp(1, 8 * (int)cusp_dtype_size(dtype) - 1)
+                                         : 0;
 }
 
 static double most(cusp_dtype dtype) {
@@ -346,13 +385,19 @@ static double most(cusp_dtype dtype) {
   return cusp_dtype_is_float(dtype) ? __builtin_inf() : whole[dtype];
 }
 
-CUSP_COMPOSE(compose_segment_sum) { return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_ADD, 0)); }
-CUSP_COMPOSE(compose_segment_prod) { return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_MULTIPLY, 1)); }
+CUSP_COMPOSE(compose_segment_sum) {
+  return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_ADD, 0));
+}
+CUSP_COMPOSE(compose_segment_prod) {
+  return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_MULTIPLY, 1));
+}
 CUSP_COMPOSE(compose_segment_max) {
-  return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_MAX, least(inputs[0]->type.dtype)));
+  return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_MAX,
+                                         least(inputs[0]->type.dtype)));
 }
 CUSP_COMPOSE(compose_segment_min) {
-  return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_MIN, most(inputs[0]->type.dtype)));
+  return cusp_built(outputs[0] = segment(inputs[0], inputs[1], attrs, CUSP_SCATTER_MIN,
+                                         most(inputs[0]->type.dtype)));
 }
 
 /* Vectors, or the rows of a matrix each by itself. attrs: minlength, sparse */
@@ -362,20 +407,26 @@ CUSP_COMPOSE(compose_bincount) {
   CUSP_TRY(cusp_built(x));
   const cusp_shape shape = x->type.shape;
   if (shape.ndim < 1 || shape.ndim > 2 || attrs[1].integer)
-    return cusp_fail(CUSP_EUNSUPPORTED, attrs[1].integer ? "sparse results are not available" : "expected a vector or a matrix");
+    return cusp_fail(CUSP_EUNSUPPORTED, attrs[1].integer ? "sparse results are not available"
+                                                         : "expected a vector or a matrix");
   CUSP_TRY(count_ids(x, &bins));
   bins = bins > attrs[0].integer ? bins : attrs[0].integer;
   cusp_dtype dtype = n_inputs > 1 ? inputs[1]->type.dtype : CUSP_INT32;
-  cusp_shape counts = {1, {bins}}, flat = {2, {cusp_shape_count(&shape), 1}}, line = {1, {flat.size[0]}};
+  cusp_shape counts = {1, {bins}}, flat = {2, {cusp_shape_count(&shape), 1}},
+             line = {1, {flat.size[0]}};
   if (shape.ndim == 2) {
     cusp_shape column = {2, {shape.size[0], 1}};
-    cusp_node *first = cusp_reshape(CUSP_APPLY1("arange", cusp_scalar((double)shape.size[0], CUSP_INT64)), &column);
+    cusp_node *first = cusp_reshape(
+        CUSP_APPLY1("arange", cusp_scalar((double)shape.size[0], CUSP_INT64)), &column);
     x = cusp_add(cusp_cast(x, CUSP_INT64), cusp_scale(first, (double)bins));
     counts.size[0] *= shape.size[0];
   }
   cusp_node *weights = n_inputs > 1 ? cusp_reshape(inputs[1], &line) : cusp_full(&line, 1, dtype);
-  cusp_node *sums = scatter_nd(cusp_full(&counts, 0, dtype), cusp_reshape(x, &flat), weights, CUSP_SCATTER_ADD, false);
-  return cusp_built(outputs[0] = shape.ndim == 2 ? cusp_reshape(sums, &(cusp_shape){2, {shape.size[0], bins}}) : sums);
+  cusp_node *sums = scatter_nd(cusp_full(&counts, 0, dtype), cusp_reshape(x, &flat), weights,
+                               CUSP_SCATTER_ADD, false);
+  return cusp_built(outputs[0] = shape.ndim == 2
+                                     ? cusp_reshape(sums, &(cusp_shape){2, {shape.size[0], bins}})
+                                     : sums);
 }
 
 /* ------------------------------------------------------------------ encodings */
@@ -389,13 +440,16 @@ static cusp_status one_hot(cusp_node *x, const cusp_attr *attrs, cusp_node **out
   if (attrs[0].kind != CUSP_ATTR_INT || attrs[0].integer < 0)
     return cusp_fail(CUSP_EVALUE, "num_classes has to be given, and at least 0");
   if (classes.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible", classes.ndim, CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible",
+                     classes.ndim, CUSP_MAX_DIMS);
   CUSP_TRY(cusp_axis_check(attrs[1].integer, classes.ndim, &axis));
   for (int i = 0; i < classes.ndim; i++)
     classes.size[i] = i == axis ? attrs[0].integer : 1;
-  cusp_dtype dtype = attrs[2].kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attrs[2].integer : cusp_get_floatx();
+  cusp_dtype dtype =
+      attrs[2].kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attrs[2].integer : cusp_get_floatx();
   CUSP_TRY(cusp_built(cusp_full(&classes, 0, dtype))); /* refused here where there are too many */
-  bool narrow = cusp_dtype_promote(x->type.dtype, CUSP_INT32) == CUSP_INT32 && attrs[0].integer <= INT32_MAX;
+  bool narrow =
+      cusp_dtype_promote(x->type.dtype, CUSP_INT32) == CUSP_INT32 && attrs[0].integer <= INT32_MAX;
   cusp_node *ids = cusp_expand_dims(cusp_cast(x, narrow ? CUSP_INT32 : CUSP_INT64), axis);
   cusp_node *range = CUSP_APPLY1("arange", cusp_scalar_like((double)attrs[0].integer, ids));
   return cusp_built(*out = cusp_cast(cusp_equal(ids, cusp_reshape(range, &classes)), dtype));
@@ -410,16 +464,21 @@ CUSP_COMPOSE(compose_multi_hot) {
   if (ndim == 0)
     return cusp_fail(CUSP_ESHAPE, "expected at least one axis of labels");
   CUSP_TRY(one_hot(inputs[0], attrs, &each));
-  int axis = (int)(attrs[1].integer < 0 ? attrs[1].integer + ndim + 1 : attrs[1].integer), labels = ndim > 1 ? 1 : 0;
-  return cusp_built(outputs[0] = CUSP_APPLY1("amax", each, cusp_attr_int(axis <= labels && ndim == 1 ? labels + 1 : labels)));
+  int axis = (int)(attrs[1].integer < 0 ? attrs[1].integer + ndim + 1 : attrs[1].integer),
+      labels = ndim > 1 ? 1 : 0;
+  return cusp_built(
+      outputs[0] = CUSP_APPLY1("amax", each,
+                               cusp_attr_int(axis <= labels && ndim == 1 ? labels + 1 : labels)));
 }
 
 /* ------------------------------------------------------------------ searching */
 
 CUSP_COMPOSE(compose_digitize) {
   if (inputs[1]->type.shape.ndim != 1)
-    return cusp_fail(CUSP_ESHAPE, "bins have to be a vector, received shape %s", cusp_shape_text(&inputs[1]->type.shape));
-  return cusp_built(outputs[0] = CUSP_APPLY2("searchsorted", inputs[1], inputs[0], cusp_attr_string("right")));
+    return cusp_fail(CUSP_ESHAPE, "bins have to be a vector, received shape %s",
+                     cusp_shape_text(&inputs[1]->type.shape));
+  return cusp_built(
+      outputs[0] = CUSP_APPLY2("searchsorted", inputs[1], inputs[0], cusp_attr_string("right")));
 }
 
 CUSP_COMPOSE(compose_unravel_index) {
@@ -435,9 +494,11 @@ CUSP_COMPOSE(compose_unravel_index) {
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ positions of what is not 0: computed now */
+/* ------------------------------------------------------------------ positions of what is not 0:
+ * computed now */
 
-/* Writes the positions of true elements along each axis, one axis after the other, each of `found` elements. */
+/* Writes the positions of true elements along each axis, one axis after the other, each of `found`
+ * elements. */
 static void write_positions(const cusp_array *flags, int64_t found, int32_t *out) {
   const uint8_t *flag = flags->data;
   int64_t position[CUSP_MAX_DIMS] = {0}, count = cusp_array_count(flags), row = 0;
@@ -447,7 +508,8 @@ static void write_positions(const cusp_array *flags, int64_t found, int32_t *out
         out[axis * found + row] = (int32_t)position[axis];
       row++;
     }
-    for (int axis = flags->shape.ndim - 1; axis >= 0 && ++position[axis] == flags->shape.size[axis]; axis--)
+    for (int axis = flags->shape.ndim - 1; axis >= 0 && ++position[axis] == flags->shape.size[axis];
+         axis--)
       position[axis] = 0;
   }
 }
@@ -467,12 +529,14 @@ static cusp_status list_positions(const cusp_array *flags, cusp_node **outputs, 
   cusp_status status = CUSP_OK;
   for (int axis = 0; axis < ndim; axis++)
     if (flags->shape.size[axis] > INT32_MAX)
-      return cusp_fail(CUSP_ESHAPE, "at most %d elements have positions in int32; the tensor has shape %s", INT32_MAX,
-                       cusp_shape_text(&flags->shape));
+      return cusp_fail(CUSP_ESHAPE,
+                       "at most %d elements have positions in int32; the tensor has shape %s",
+                       INT32_MAX, cusp_shape_text(&flags->shape));
   CUSP_TRY(cusp_alloc(&positions, (size_t)(found * ndim) * sizeof(int32_t) + 1));
   write_positions(flags, found, positions);
   for (int axis = 0; axis < ndim && status == CUSP_OK; axis++)
-    status = cusp_built(outputs[axis] = cusp_constant_1d(CUSP_INT32, found, (int32_t *)positions + axis * found));
+    status = cusp_built(
+        outputs[axis] = cusp_constant_1d(CUSP_INT32, found, (int32_t *)positions + axis * found));
   cusp_free(positions);
   *n_outputs = ndim;
   return status;
@@ -496,14 +560,17 @@ CUSP_COMPOSE(compose_nonzero) {
 
 /* ------------------------------------------------------------------ rows */
 
-#define HIDDEN(row) .flags = CUSP_OP_HIDDEN, .infer = infer_##row, .gradient = row##_gradient, .kernels = cusp_##row##_kernels
+#define HIDDEN(row)                                                          \
+  .flags = CUSP_OP_HIDDEN, .infer = infer_##row, .gradient = row##_gradient, \
+  .kernels = cusp_##row##_kernels
 #define SEGMENT "data, segment_ids, num_segments: int = nil, sorted: bool = false"
 #define CONSTANT .flags = CUSP_OP_NO_GRADIENT
 
 const cusp_op cusp_ops_index[] = {
     {.name = "take",
      .arguments = "x, indices, axis: axis = nil",
-     .help = "The parts of an axis at indices (from 0; negative ones from the end), or of all elements in a row.",
+     .help = "The parts of an axis at indices (from 0; negative ones from the end), or of all "
+             "elements in a row.",
      .compose = compose_take},
     {.name = "take_along_axis",
      .arguments = "x, indices, axis: axis = nil",
@@ -515,17 +582,31 @@ const cusp_op cusp_ops_index[] = {
      .compose = compose_get_item},
     {.name = "scatter",
      .arguments = "indices, values, shape: shape",
-     .help = "Zeros of that shape, with values added at indices [..., k] (from 0) into the first k axes.",
+     .help = "Zeros of that shape, with values added at indices [..., k] (from 0) into the first k "
+             "axes.",
      .compose = compose_scatter},
     {.name = "scatter_update",
      .arguments = "inputs, indices, updates, reduction: string = nil",
-     .help = "inputs with updates written (or combined: add, max, min, mul) at indices [..., k] (from 0) into the first k axes.",
+     .help = "inputs with updates written (or combined: add, max, min, mul) at indices [..., k] "
+             "(from 0) into the first k axes.",
      .flags = CUSP_OP_UPDATES,
      .compose = compose_scatter_update},
-    {.name = "segment_sum", .arguments = SEGMENT, .help = "The sums of the rows of each segment.", .compose = compose_segment_sum},
-    {.name = "segment_prod", .arguments = SEGMENT, .help = "The products of the rows of each segment.", .compose = compose_segment_prod},
-    {.name = "segment_max", .arguments = SEGMENT, .help = "The largest of the rows of each segment.", .compose = compose_segment_max},
-    {.name = "segment_min", .arguments = SEGMENT, .help = "The smallest of the rows of each segment.", .compose = compose_segment_min},
+    {.name = "segment_sum",
+     .arguments = SEGMENT,
+     .help = "The sums of the rows of each segment.",
+     .compose = compose_segment_sum},
+    {.name = "segment_prod",
+     .arguments = SEGMENT,
+     .help = "The products of the rows of each segment.",
+     .compose = compose_segment_prod},
+    {.name = "segment_max",
+     .arguments = SEGMENT,
+     .help = "The largest of the rows of each segment.",
+     .compose = compose_segment_max},
+    {.name = "segment_min",
+     .arguments = SEGMENT,
+     .help = "The smallest of the rows of each segment.",
+     .compose = compose_segment_min},
     {.name = "bincount",
      .arguments = "x, weights?, minlength: int = 0, sparse: bool = false",
      .help = "How often each number from 0 on occurs, or the sum of its weights.",
@@ -536,7 +617,8 @@ const cusp_op cusp_ops_index[] = {
      CONSTANT,
      .compose = compose_one_hot},
     {.name = "multi_hot",
-     .arguments = "inputs, num_classes: int, axis: axis = -1, dtype: dtype = nil, sparse: bool = false",
+     .arguments =
+         "inputs, num_classes: int, axis: axis = -1, dtype: dtype = nil, sparse: bool = false",
      .help = "1 at each position that the class ids (from 0) of a sample name, else 0.",
      CONSTANT,
      .compose = compose_multi_hot},
@@ -556,7 +638,10 @@ const cusp_op cusp_ops_index[] = {
      .help = "The positions (from 0) of what is not 0, one tensor for each axis.",
      CONSTANT,
      .compose = compose_nonzero},
-    {.name = "gather_axis", .arguments = "x, indices, axis: axis", .help = "The parts of an axis at indices.", HIDDEN(gather_axis)},
+    {.name = "gather_axis",
+     .arguments = "x, indices, axis: axis",
+     .help = "The parts of an axis at indices.",
+     HIDDEN(gather_axis)},
     {.name = "scatter_axis",
      .arguments = "updates, indices, axis: axis, size: int",
      .help = "Zeros with updates added along an axis at indices.",

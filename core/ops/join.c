@@ -22,8 +22,10 @@ static cusp_status infer_concatenate(cusp_inference *inference) {
     for (int k = 0; fits && k < ndim; k++)
       fits = k == axis || shape->size[k] == out->shape.size[k];
     if (!fits)
-      return cusp_infer_fail(inference, CUSP_ESHAPE, "tensor %d has shape %s, the first %s; they may differ in axis %d alone", i + 1,
-                             cusp_shape_text(shape), cusp_shape_text(&inference->inputs[0].shape), axis + 1);
+      return cusp_infer_fail(
+          inference, CUSP_ESHAPE,
+          "tensor %d has shape %s, the first %s; they may differ in axis %d alone", i + 1,
+          cusp_shape_text(shape), cusp_shape_text(&inference->inputs[0].shape), axis + 1);
     out->shape.size[axis] += shape->size[axis];
   }
   return CUSP_OK;
@@ -39,7 +41,8 @@ static cusp_node *part(cusp_node *x, int axis, int64_t start, int64_t size) {
   first[axis] = start;
   stop[axis] = start + size;
   int ndim = x->type.shape.ndim;
-  return CUSP_APPLY1("strided_slice", x, cusp_attr_ints(first, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(ones, ndim));
+  return CUSP_APPLY1("strided_slice", x, cusp_attr_ints(first, ndim), cusp_attr_ints(stop, ndim),
+                     cusp_attr_ints(ones, ndim));
 }
 
 static cusp_status concatenate_gradient(cusp_gradient *g) {
@@ -55,7 +58,8 @@ static cusp_status concatenate_gradient(cusp_gradient *g) {
 }
 
 /* Applies `row` to each input and joins the results along `axis`. */
-static cusp_node *join_each(const char *row, int axis, cusp_node *const *inputs, int n_inputs, int n_attrs, const cusp_attr *attrs) {
+static cusp_node *join_each(const char *row, int axis, cusp_node *const *inputs, int n_inputs,
+                            int n_attrs, const cusp_attr *attrs) {
   cusp_node *parts[CUSP_MAX_RESULTS];
   if (n_inputs > CUSP_MAX_RESULTS) {
     cusp_fail(CUSP_EVALUE, "%d tensors; at most %d are possible", n_inputs, CUSP_MAX_RESULTS);
@@ -71,9 +75,11 @@ CUSP_COMPOSE(compose_stack) {
   CUSP_TRY(cusp_axis_check(attrs[0].integer, inputs[0]->type.shape.ndim + 1, &axis));
   for (int i = 1; i < n_inputs; i++)
     if (!cusp_shape_equal(&inputs[i]->type.shape, &inputs[0]->type.shape))
-      return cusp_fail(CUSP_ESHAPE, "tensor %d has shape %s, the first %s; all have to be equal", i + 1,
-                       cusp_shape_text(&inputs[i]->type.shape), cusp_shape_text(&inputs[0]->type.shape));
-  return cusp_built(outputs[0] = join_each("expand_dims", axis, inputs, n_inputs, 1, (cusp_attr[]){cusp_attr_int(axis)}));
+      return cusp_fail(CUSP_ESHAPE, "tensor %d has shape %s, the first %s; all have to be equal",
+                       i + 1, cusp_shape_text(&inputs[i]->type.shape),
+                       cusp_shape_text(&inputs[0]->type.shape));
+  return cusp_built(outputs[0] = join_each("expand_dims", axis, inputs, n_inputs, 1,
+                                           (cusp_attr[]){cusp_attr_int(axis)}));
 }
 
 CUSP_COMPOSE(compose_append) {
@@ -84,10 +90,15 @@ CUSP_COMPOSE(compose_append) {
 
 CUSP_COMPOSE(compose_hstack) {
   int ndim = inputs[0]->type.shape.ndim;
-  return cusp_built(outputs[0] = join_each(ndim == 0 ? "ravel" : "copy", ndim > 1, inputs, n_inputs, 0, NULL));
+  return cusp_built(
+      outputs[0] = join_each(ndim == 0 ? "ravel" : "copy", ndim > 1, inputs, n_inputs, 0, NULL));
 }
-CUSP_COMPOSE(compose_vstack) { return cusp_built(outputs[0] = join_each("at_least_2d", 0, inputs, n_inputs, 0, NULL)); }
-CUSP_COMPOSE(compose_dstack) { return cusp_built(outputs[0] = join_each("at_least_3d", 2, inputs, n_inputs, 0, NULL)); }
+CUSP_COMPOSE(compose_vstack) {
+  return cusp_built(outputs[0] = join_each("at_least_2d", 0, inputs, n_inputs, 0, NULL));
+}
+CUSP_COMPOSE(compose_dstack) {
+  return cusp_built(outputs[0] = join_each("at_least_3d", 2, inputs, n_inputs, 0, NULL));
+}
 
 CUSP_COMPOSE(compose_at_least_2d) {
   const cusp_shape *shape = &inputs[0]->type.shape;
@@ -107,12 +118,15 @@ CUSP_COMPOSE(compose_at_least_3d) {
 
 /* ------------------------------------------------------------------ splitting */
 
-/* Takes x apart at `bounds` (ends of parts, of which there are `count`; the last is the axis's size). */
-static cusp_status take_apart(cusp_node *x, int axis, const int64_t *bounds, int count, cusp_node **outputs, int *n_outputs) {
+/* Takes x apart at `bounds` (ends of parts, of which there are `count`; the last is the axis's
+ * size). */
+static cusp_status take_apart(cusp_node *x, int axis, const int64_t *bounds, int count,
+                              cusp_node **outputs, int *n_outputs) {
   int64_t start = 0;
   for (int i = 0; i < count; i++) {
     int64_t size = bounds[i] > start ? bounds[i] - start : 0;
-    CUSP_TRY(cusp_built(outputs[i] = part(x, axis, start < x->type.shape.size[axis] ? start : 0, size)));
+    CUSP_TRY(
+        cusp_built(outputs[i] = part(x, axis, start < x->type.shape.size[axis] ? start : 0, size)));
     start = bounds[i];
   }
   *n_outputs = count;
@@ -137,25 +151,34 @@ static int split_evenly(int64_t sections, int64_t size, int64_t *bounds) {
   return (int)sections;
 }
 
-static cusp_status split(cusp_node *x, const cusp_attr *where, int64_t any_axis, bool evenly, cusp_node **outputs, int *n_outputs) {
+static cusp_status split(cusp_node *x, const cusp_attr *where, int64_t any_axis, bool evenly,
+                         cusp_node **outputs, int *n_outputs) {
   int64_t bounds[CUSP_MAX_RESULTS];
   int axis;
   CUSP_TRY(cusp_axis_check(any_axis, x->type.shape.ndim, &axis));
-  int64_t size = x->type.shape.size[axis], sections = where->kind == CUSP_ATTR_INT ? where->integer : where->count + 1;
+  int64_t size = x->type.shape.size[axis],
+          sections = where->kind == CUSP_ATTR_INT ? where->integer : where->count + 1;
   if (sections < 1 || sections > CUSP_MAX_RESULTS)
-    return cusp_fail(CUSP_EVALUE, "%lld parts; expected 1 to %d", (long long)sections, CUSP_MAX_RESULTS);
+    return cusp_fail(CUSP_EVALUE, "%lld parts; expected 1 to %d", (long long)sections,
+                     CUSP_MAX_RESULTS);
   if (where->kind == CUSP_ATTR_INTS)
     return take_apart(x, axis, bounds, split_at(where, size, bounds), outputs, n_outputs);
   if (evenly && size % sections != 0)
-    return cusp_fail(CUSP_ESHAPE, "axis %d of size %lld does not divide into %lld equal parts", axis + 1, (long long)size,
-                     (long long)sections);
+    return cusp_fail(CUSP_ESHAPE, "axis %d of size %lld does not divide into %lld equal parts",
+                     axis + 1, (long long)size, (long long)sections);
   return take_apart(x, axis, bounds, split_evenly(sections, size, bounds), outputs, n_outputs);
 }
 
-CUSP_COMPOSE(compose_split) { return split(inputs[0], &attrs[0], attrs[1].integer, true, outputs, n_outputs); }
-CUSP_COMPOSE(compose_array_split) { return split(inputs[0], &attrs[0], attrs[1].integer, false, outputs, n_outputs); }
+CUSP_COMPOSE(compose_split) {
+  return split(inputs[0], &attrs[0], attrs[1].integer, true, outputs, n_outputs);
+}
+CUSP_COMPOSE(compose_array_split) {
+  return split(inputs[0], &attrs[0], attrs[1].integer, false, outputs, n_outputs);
+}
 CUSP_COMPOSE(compose_vsplit) { return split(inputs[0], &attrs[0], 0, true, outputs, n_outputs); }
-CUSP_COMPOSE(compose_hsplit) { return split(inputs[0], &attrs[0], inputs[0]->type.shape.ndim > 1, true, outputs, n_outputs); }
+CUSP_COMPOSE(compose_hsplit) {
+  return split(inputs[0], &attrs[0], inputs[0]->type.shape.ndim > 1, true, outputs, n_outputs);
+}
 CUSP_COMPOSE(compose_dsplit) { return split(inputs[0], &attrs[0], 2, true, outputs, n_outputs); }
 
 CUSP_COMPOSE(compose_unstack) {
@@ -164,11 +187,13 @@ CUSP_COMPOSE(compose_unstack) {
   CUSP_TRY(cusp_axis_check(attrs[1].integer, shape->ndim, &axis));
   int64_t size = shape->size[axis];
   if (attrs[0].kind == CUSP_ATTR_INT && attrs[0].integer != size)
-    return cusp_fail(CUSP_EVALUE, "num is %lld, but axis %d has size %lld", (long long)attrs[0].integer, axis + 1, (long long)size);
+    return cusp_fail(CUSP_EVALUE, "num is %lld, but axis %d has size %lld",
+                     (long long)attrs[0].integer, axis + 1, (long long)size);
   *n_outputs = 0;
   if (size == 0)
     return CUSP_OK;
-  CUSP_TRY(split(inputs[0], &(cusp_attr){.kind = CUSP_ATTR_INT, .integer = size}, axis, true, outputs, &count));
+  CUSP_TRY(split(inputs[0], &(cusp_attr){.kind = CUSP_ATTR_INT, .integer = size}, axis, true,
+                 outputs, &count));
   for (int i = 0; i < count; i++)
     CUSP_TRY(cusp_built(outputs[i] = CUSP_APPLY1("squeeze", outputs[i], cusp_attr_int(axis))));
   *n_outputs = count;
@@ -182,11 +207,14 @@ CUSP_COMPOSE(compose_meshgrid) {
   bool exchanged = !strcmp(attrs[0].string, "xy");
   cusp_shape grid = {.ndim = n_inputs};
   if (!exchanged && strcmp(attrs[0].string, "ij") != 0)
-    return cusp_fail(CUSP_EVALUE, "unknown indexing \"%s\"; expected \"xy\" or \"ij\"", attrs[0].string);
+    return cusp_fail(CUSP_EVALUE, "unknown indexing \"%s\"; expected \"xy\" or \"ij\"",
+                     attrs[0].string);
   if (n_inputs > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "a grid of %d axes; at most %d are possible", n_inputs, CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_ESHAPE, "a grid of %d axes; at most %d are possible", n_inputs,
+                     CUSP_MAX_DIMS);
   for (int i = 0; i < n_inputs; i++)
-    grid.size[exchanged && n_inputs > 1 && i < 2 ? 1 - i : i] = cusp_shape_count(&inputs[i]->type.shape);
+    grid.size[exchanged && n_inputs > 1 && i < 2 ? 1 - i : i] =
+        cusp_shape_count(&inputs[i]->type.shape);
   for (int i = 0; i < n_inputs; i++) {
     cusp_shape shape = {.ndim = n_inputs, .size = {1, 1, 1, 1, 1, 1, 1, 1}};
     int axis = exchanged && n_inputs > 1 && i < 2 ? 1 - i : i;
@@ -238,7 +266,11 @@ const cusp_op cusp_ops_join[] = {
      .help = "Tensors behind one another, along the third axis.",
      COMMON,
      .compose = compose_dstack},
-    {.name = "at_least_2d", .arguments = "x", .help = "A vector as a row.", .flags = CUSP_OP_HIDDEN, .compose = compose_at_least_2d},
+    {.name = "at_least_2d",
+     .arguments = "x",
+     .help = "A vector as a row.",
+     .flags = CUSP_OP_HIDDEN,
+     .compose = compose_at_least_2d},
     {.name = "at_least_3d",
      .arguments = "x",
      .help = "A vector or a matrix with a third axis.",
@@ -254,13 +286,21 @@ const cusp_op cusp_ops_join[] = {
      .help = "Parts of an axis, the first ones larger where they cannot be equal, as a list.",
      LIST,
      .compose = compose_array_split},
-    {.name = "vsplit", .arguments = SPLIT, .help = "Parts of the first axis, as a list.", LIST, .compose = compose_vsplit},
+    {.name = "vsplit",
+     .arguments = SPLIT,
+     .help = "Parts of the first axis, as a list.",
+     LIST,
+     .compose = compose_vsplit},
     {.name = "hsplit",
      .arguments = SPLIT,
      .help = "Parts of the second axis (of a vector's only one), as a list.",
      LIST,
      .compose = compose_hsplit},
-    {.name = "dsplit", .arguments = SPLIT, .help = "Parts of the third axis, as a list.", LIST, .compose = compose_dsplit},
+    {.name = "dsplit",
+     .arguments = SPLIT,
+     .help = "Parts of the third axis, as a list.",
+     LIST,
+     .compose = compose_dsplit},
     {.name = "unstack",
      .arguments = "x, num: int = nil, axis: axis = 0",
      .help = "What an axis holds at each position, as a list.",

@@ -1,6 +1,6 @@
 /*
- * Linear algebra on matrices in the last two axes. The hidden rows call LAPACK; the public ones bring their operands to
- * float32 or float64 and to common leading axes.
+ * Linear algebra on matrices in the last two axes. The hidden rows call LAPACK; the public ones
+ * bring their operands to float32 or float64 and to common leading axes.
  */
 
 #include "linalg.h"
@@ -12,7 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------ kernels: one matrix after another */
+/* ------------------------------------------------------------------ kernels: one matrix after
+ * another */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -31,10 +32,13 @@ static int64_t matrix_count(const cusp_array *array) {
 }
 
 static size_t matrix_bytes(const cusp_array *array) {
-  return (size_t)(cusp_rows_of(&array->shape) * cusp_columns_of(&array->shape)) * cusp_dtype_size(array->dtype);
+  return (size_t)(cusp_rows_of(&array->shape) * cusp_columns_of(&array->shape)) *
+         cusp_dtype_size(array->dtype);
 }
 
-static size_t rounded(size_t bytes) { return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT; }
+static size_t rounded(size_t bytes) {
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
 
 static cusp_status ready(cusp_call *call) {
   (void)call;
@@ -47,9 +51,11 @@ static void symmetrise(const cusp_array *x, const void *from, void *to) {
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < n; j++)
       if (x->dtype == CUSP_FLOAT32)
-        ((float *)to)[i * n + j] = (((const float *)from)[i * n + j] + ((const float *)from)[j * n + i]) / 2;
+        ((float *)to)[i * n + j] =
+            (((const float *)from)[i * n + j] + ((const float *)from)[j * n + i]) / 2;
       else
-        ((double *)to)[i * n + j] = (((const double *)from)[i * n + j] + ((const double *)from)[j * n + i]) / 2;
+        ((double *)to)[i * n + j] =
+            (((const double *)from)[i * n + j] + ((const double *)from)[j * n + i]) / 2;
 }
 
 static cusp_status cholesky_run(cusp_call *call) {
@@ -65,8 +71,8 @@ static cusp_status triangular_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
   for (int64_t i = 0; i < matrix_count(a); i++) {
     memcpy(item(out, 2, i), item(b, 2, i), matrix_bytes(b));
-    cusp_lapack_solve_triangular(a->dtype, call->attrs[0].integer, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&b->shape),
-                                 item(a, 2, i), item(out, 2, i));
+    cusp_lapack_solve_triangular(a->dtype, call->attrs[0].integer, (int)cusp_rows_of(&a->shape),
+                                 (int)cusp_columns_of(&b->shape), item(a, 2, i), item(out, 2, i));
   }
   return CUSP_OK;
 }
@@ -75,7 +81,8 @@ static cusp_status triangular_run(cusp_call *call) {
 static cusp_status solve_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   size_t b_bytes = call->n_inputs > 1 ? matrix_bytes(&call->inputs[1]) : 0;
-  call->workspace_bytes = rounded(matrix_bytes(a)) + rounded(b_bytes) + (size_t)cusp_rows_of(&a->shape) * sizeof(int32_t);
+  call->workspace_bytes = rounded(matrix_bytes(a)) + rounded(b_bytes) +
+                          (size_t)cusp_rows_of(&a->shape) * sizeof(int32_t);
   return cusp_lapack_ready();
 }
 
@@ -126,7 +133,8 @@ static cusp_status lu_run(cusp_call *call) {
   int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape);
   for (int64_t i = 0; i < matrix_count(a); i++) {
     cusp_lapack_transpose(a->dtype, rows, columns, item(a, 2, i), call->workspace);
-    cusp_lapack_lu(a->dtype, (int)rows, (int)columns, call->workspace, item(&call->outputs[1], 1, i));
+    cusp_lapack_lu(a->dtype, (int)rows, (int)columns, call->workspace,
+                   item(&call->outputs[1], 1, i));
     cusp_lapack_transpose(a->dtype, columns, rows, call->workspace, item(&call->outputs[0], 2, i));
   }
   return CUSP_OK;
@@ -141,9 +149,11 @@ static cusp_status lu_places_run(cusp_call *call) {
     int32_t *place = (int32_t *)out->data + i * rows;
     for (int64_t row = 0; row < rows; row++)
       place[row] = (int32_t)row;
-    for (int64_t step = k - 1; step >= 0; step--) { /* from the last to the first, which inverts the permutation */
+    /* from the last to the first, which inverts the permutation */
+    for (int64_t step = k - 1; step >= 0; step--) {
       if (exchange[step] < 0 || exchange[step] >= rows)
-        return cusp_fail(CUSP_EVALUE, "lu_places: pivots have to be 0 to %lld, got %d", (long long)rows - 1, exchange[step]);
+        return cusp_fail(CUSP_EVALUE, "lu_places: pivots have to be 0 to %lld, got %d",
+                         (long long)rows - 1, exchange[step]);
       int32_t other = place[exchange[step]];
       place[exchange[step]] = place[step];
       place[step] = other;
@@ -158,22 +168,26 @@ static cusp_status qr_prepare(cusp_call *call) {
   CUSP_TRY(cusp_lapack_ready());
   call->workspace_bytes =
       rounded(matrix_bytes(a)) + rounded(matrix_bytes(q)) +
-      cusp_lapack_qr_scratch(a->dtype, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&a->shape), (int)cusp_columns_of(&q->shape));
+      cusp_lapack_qr_scratch(a->dtype, (int)cusp_rows_of(&a->shape),
+                             (int)cusp_columns_of(&a->shape), (int)cusp_columns_of(&q->shape));
   return CUSP_OK;
 }
 
 static cusp_status qr_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *q = &call->outputs[0], *r = &call->outputs[1];
-  int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape), width = cusp_columns_of(&q->shape);
+  int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape),
+          width = cusp_columns_of(&q->shape);
   size_t size = cusp_dtype_size(a->dtype);
-  char *by_columns = call->workspace, *q_columns = by_columns + rounded(matrix_bytes(a)), *scratch = q_columns + rounded(matrix_bytes(q));
+  char *by_columns = call->workspace, *q_columns = by_columns + rounded(matrix_bytes(a)),
+       *scratch = q_columns + rounded(matrix_bytes(q));
   for (int64_t i = 0; i < matrix_count(a); i++) {
     cusp_lapack_transpose(a->dtype, rows, columns, item(a, 2, i), by_columns);
     cusp_lapack_qr(a->dtype, (int)rows, (int)columns, (int)width, by_columns, q_columns, scratch);
     cusp_lapack_transpose(a->dtype, width, rows, q_columns, item(q, 2, i));
     for (int64_t row = 0; row < width; row++) /* r has `width` of the rows */
       for (int64_t column = 0; column < columns; column++)
-        memcpy((char *)item(r, 2, i) + (size_t)(row * columns + column) * size, by_columns + (size_t)(column * rows + row) * size, size);
+        memcpy((char *)item(r, 2, i) + (size_t)(row * columns + column) * size,
+               by_columns + (size_t)(column * rows + row) * size, size);
   }
   return CUSP_OK;
 }
@@ -181,7 +195,8 @@ static cusp_status qr_run(cusp_call *call) {
 static cusp_status eigh_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   CUSP_TRY(cusp_lapack_ready());
-  call->workspace_bytes = rounded(matrix_bytes(a)) + cusp_lapack_eigh_scratch(a->dtype, (int)cusp_rows_of(&a->shape));
+  call->workspace_bytes =
+      rounded(matrix_bytes(a)) + cusp_lapack_eigh_scratch(a->dtype, (int)cusp_rows_of(&a->shape));
   return CUSP_OK;
 }
 
@@ -198,13 +213,16 @@ static cusp_status eigh_run(cusp_call *call) {
 }
 
 /* Outputs of svd_parts: u, values, vh; of svd_values: the values alone. */
-static bool full_svd(const cusp_call *call) { return call->n_outputs == 3 && call->attrs[0].integer; }
+static bool full_svd(const cusp_call *call) {
+  return call->n_outputs == 3 && call->attrs[0].integer;
+}
 
 static cusp_status svd_prepare(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   CUSP_TRY(cusp_lapack_ready());
   call->workspace_bytes =
-      rounded(matrix_bytes(a)) + cusp_lapack_svd_scratch(a->dtype, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&a->shape),
+      rounded(matrix_bytes(a)) + cusp_lapack_svd_scratch(a->dtype, (int)cusp_rows_of(&a->shape),
+                                                         (int)cusp_columns_of(&a->shape),
                                                          call->n_outputs == 3, full_svd(call));
   return CUSP_OK;
 }
@@ -216,8 +234,10 @@ static cusp_status svd_run(cusp_call *call) {
   for (int64_t i = 0; i < matrix_count(a); i++) {
     memcpy(copy, item(a, 2, i), matrix_bytes(a));
     void *values = item(&call->outputs[vectors ? 1 : 0], 1, i);
-    void *u = vectors ? item(&call->outputs[0], 2, i) : NULL, *vh = vectors ? item(&call->outputs[2], 2, i) : NULL;
-    CUSP_TRY(cusp_lapack_svd(a->dtype, (int)cusp_rows_of(&a->shape), (int)cusp_columns_of(&a->shape), full_svd(call), copy, values, u, vh,
+    void *u = vectors ? item(&call->outputs[0], 2, i) : NULL,
+         *vh = vectors ? item(&call->outputs[2], 2, i) : NULL;
+    CUSP_TRY(cusp_lapack_svd(a->dtype, (int)cusp_rows_of(&a->shape),
+                             (int)cusp_columns_of(&a->shape), full_svd(call), copy, values, u, vh,
                              scratch));
   }
   return CUSP_OK;
@@ -233,12 +253,15 @@ static cusp_status svd_run(cusp_call *call) {
 static cusp_status check_matrices(cusp_inference *inference, bool square) {
   const cusp_type *x = &inference->inputs[0];
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(x->dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+                           cusp_dtype_name(x->dtype));
   if (x->shape.ndim < 2 || (square && cusp_rows_of(&x->shape) != cusp_columns_of(&x->shape)))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "%smatrices in the last two axes expected, got shape %s", square ? "square " : "",
-                           cusp_shape_text(&x->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "%smatrices in the last two axes expected, got shape %s",
+                           square ? "square " : "", cusp_shape_text(&x->shape));
   if (cusp_rows_of(&x->shape) > 32768 || cusp_columns_of(&x->shape) > 32768)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "matrices of at most 32768 rows and columns expected, got shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "matrices of at most 32768 rows and columns expected, got shape %s",
                            cusp_shape_text(&x->shape));
   return CUSP_OK;
 }
@@ -266,10 +289,12 @@ static cusp_status solve_infer(cusp_inference *inference) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
   CUSP_TRY(check_matrices(inference, true));
   if (b->shape.ndim != a->shape.ndim || cusp_rows_of(&b->shape) != cusp_rows_of(&a->shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "b must have as many rows as a, got shapes %s and %s", cusp_shape_text(&a->shape),
-                           cusp_shape_text(&b->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "b must have as many rows as a, got shapes %s and %s",
+                           cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   if (cusp_columns_of(&b->shape) > INT32_MAX)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d columns expected, got shape %s", INT32_MAX, cusp_shape_text(&b->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d columns expected, got shape %s",
+                           INT32_MAX, cusp_shape_text(&b->shape));
   inference->outputs[0] = matrices(a, cusp_rows_of(&b->shape), cusp_columns_of(&b->shape));
   return cusp_infer_expect(inference, 1, "b", a->dtype, inference->outputs[0].shape);
 }
@@ -298,11 +323,14 @@ static cusp_status lu_places_infer(cusp_inference *inference) {
   cusp_type *out = &inference->outputs[0];
   int64_t rows = inference->attrs[0].integer;
   if (pivots->dtype != CUSP_INT32 || pivots->shape.ndim < 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "int32 pivots of at least one axis expected, got %s of shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "int32 pivots of at least one axis expected, got %s of shape %s",
                            cusp_dtype_name(pivots->dtype), cusp_shape_text(&pivots->shape));
   if (rows < pivots->shape.size[pivots->shape.ndim - 1] || rows > INT32_MAX)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "rows must be as many as the pivots or more, got %lld for pivots of shape %s",
-                           (long long)rows, cusp_shape_text(&pivots->shape));
+    return cusp_infer_fail(
+        inference, CUSP_EVALUE,
+        "rows must be as many as the pivots or more, got %lld for pivots of shape %s",
+        (long long)rows, cusp_shape_text(&pivots->shape));
   *out = *pivots;
   out->shape.size[out->shape.ndim - 1] = rows;
   return CUSP_OK;
@@ -338,7 +366,8 @@ static cusp_status svd_values_infer(cusp_inference *inference) {
 static cusp_status svd_parts_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(check_matrices(inference, false));
-  int64_t rows = cusp_rows_of(&x->shape), columns = cusp_columns_of(&x->shape), count = least(rows, columns);
+  int64_t rows = cusp_rows_of(&x->shape), columns = cusp_columns_of(&x->shape),
+          count = least(rows, columns);
   bool full = inference->attrs[0].integer;
   inference->n_outputs = 3;
   inference->outputs[0] = matrices(x, rows, full ? rows : count);
@@ -350,17 +379,21 @@ static cusp_status svd_parts_infer(cusp_inference *inference) {
 /* ------------------------------------------------------------------ the public rows */
 
 static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16; }
-static cusp_node *widened(cusp_node *x) { return is_half(x->type.dtype) ? cusp_cast(x, CUSP_FLOAT32) : x; }
+static cusp_node *widened(cusp_node *x) {
+  return is_half(x->type.dtype) ? cusp_cast(x, CUSP_FLOAT32) : x;
+}
 
 static cusp_status check_operand(const char *name, const cusp_node *x) {
   if (x->type.shape.ndim >= 2)
     return CUSP_OK;
-  return cusp_fail(CUSP_ESHAPE, "%s: matrices in the last two axes expected, got shape %s", name, cusp_shape_text(&x->type.shape));
+  return cusp_fail(CUSP_ESHAPE, "%s: matrices in the last two axes expected, got shape %s", name,
+                   cusp_shape_text(&x->type.shape));
 }
 
-/** Applies a row of one input and several outputs in float32 at least; results come back in x's dtype (integers stay). */
-static cusp_status decompose(const char *name, const char *row, cusp_node *x, int n_attrs, const cusp_attr *attrs, cusp_node **outputs,
-                             int *n_outputs) {
+/** Applies a row of one input and several outputs in float32 at least; results come back in x's
+ * dtype (integers stay). */
+static cusp_status decompose(const char *name, const char *row, cusp_node *x, int n_attrs,
+                             const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
   cusp_node *results[CUSP_MAX_OUTPUTS], *wide = widened(x);
   CUSP_TRY(check_operand(name, x));
   CUSP_TRY(cusp_built(wide));
@@ -376,10 +409,12 @@ static cusp_status decompose(const char *name, const char *row, cusp_node *x, in
 
 CUSP_COMPOSE(cholesky_compose) {
   CUSP_TRY(decompose("cholesky", "cholesky_lower", inputs[0], 0, NULL, outputs, n_outputs));
-  return cusp_built(outputs[0] = attrs[0].integer ? cusp_linalg_transposed(outputs[0]) : outputs[0]);
+  return cusp_built(outputs[0] =
+                        attrs[0].integer ? cusp_linalg_transposed(outputs[0]) : outputs[0]);
 }
 
-/** b as matrices (where `vector`, of one column, which is to go again) and both with common leading axes. */
+/** b as matrices (where `vector`, of one column, which is to go again) and both with common leading
+ * axes. */
 static cusp_status align_systems(const char *name, cusp_node **a, cusp_node **b, bool vector) {
   cusp_shape batch_a, batch_b, batch;
   CUSP_TRY(check_operand(name, *a));
@@ -393,8 +428,8 @@ static cusp_status align_systems(const char *name, cusp_node **a, cusp_node **b,
   batch_a.ndim -= 2;
   batch_b.ndim -= 2;
   if (cusp_shape_broadcast(&batch, &batch_a, &batch_b) != CUSP_OK)
-    return cusp_fail(CUSP_ESHAPE, "%s: the leading axes of shapes %s and %s do not broadcast", name, cusp_shape_text(&(*a)->type.shape),
-                     cusp_shape_text(&(*b)->type.shape));
+    return cusp_fail(CUSP_ESHAPE, "%s: the leading axes of shapes %s and %s do not broadcast", name,
+                     cusp_shape_text(&(*a)->type.shape), cusp_shape_text(&(*b)->type.shape));
   cusp_node **nodes[] = {a, b};
   for (int i = 0; i < 2; i++) {
     cusp_type type = (*nodes[i])->type;
@@ -439,7 +474,8 @@ CUSP_COMPOSE(solve_triangular_compose) {
 CUSP_COMPOSE(inv_compose) {
   *n_outputs = 1;
   CUSP_TRY(check_operand("inv", inputs[0]));
-  cusp_node *x = widened(inputs[0]), *result = x ? cusp_apply_2("solve_matrices", x, cusp_linalg_identity(x)) : NULL;
+  cusp_node *x = widened(inputs[0]),
+            *result = x ? cusp_apply_2("solve_matrices", x, cusp_linalg_identity(x)) : NULL;
   return cusp_built(outputs[0] = result ? cusp_cast(result, inputs[0]->type.dtype) : NULL);
 }
 
@@ -448,12 +484,16 @@ CUSP_COMPOSE(cholesky_inverse_compose) {
   bool upper = attrs[0].integer;
   *n_outputs = 1;
   CUSP_TRY(check_operand("cholesky_inverse", inputs[0]));
-  cusp_node *x = widened(inputs[0]), *inverse = x ? cusp_linalg_solve_triangle(x, cusp_linalg_identity(x), !upper) : NULL;
-  cusp_node *result = upper ? cusp_matmul(inverse, cusp_linalg_transposed(inverse)) : cusp_matmul(cusp_linalg_transposed(inverse), inverse);
+  cusp_node *x = widened(inputs[0]),
+            *inverse = x ? cusp_linalg_solve_triangle(x, cusp_linalg_identity(x), !upper) : NULL;
+  cusp_node *result = upper ? cusp_matmul(inverse, cusp_linalg_transposed(inverse))
+                            : cusp_matmul(cusp_linalg_transposed(inverse), inverse);
   return cusp_built(outputs[0] = result ? cusp_cast(result, inputs[0]->type.dtype) : NULL);
 }
 
-CUSP_COMPOSE(slogdet_compose) { return decompose("slogdet", "sign_and_log_det", inputs[0], 0, NULL, outputs, n_outputs); }
+CUSP_COMPOSE(slogdet_compose) {
+  return decompose("slogdet", "sign_and_log_det", inputs[0], 0, NULL, outputs, n_outputs);
+}
 
 CUSP_COMPOSE(logdet_compose) {
   cusp_node *both[CUSP_MAX_OUTPUTS];
@@ -470,14 +510,20 @@ CUSP_COMPOSE(det_compose) {
   return cusp_built(outputs[0] = cusp_multiply(both[0], cusp_exp(both[1])));
 }
 
-CUSP_COMPOSE(lu_factor_compose) { return decompose("lu_factor", "lu_pivots", inputs[0], 0, NULL, outputs, n_outputs); }
-CUSP_COMPOSE(eigh_compose) { return decompose("eigh", "eigh_parts", inputs[0], 0, NULL, outputs, n_outputs); }
+CUSP_COMPOSE(lu_factor_compose) {
+  return decompose("lu_factor", "lu_pivots", inputs[0], 0, NULL, outputs, n_outputs);
+}
+CUSP_COMPOSE(eigh_compose) {
+  return decompose("eigh", "eigh_parts", inputs[0], 0, NULL, outputs, n_outputs);
+}
 
-/** A wide matrix [a b] with a square: a = Q R, and the rest of R is Q^T b. That has a gradient where the row has none. */
+/** A wide matrix [a b] with a square: a = Q R, and the rest of R is Q^T b. That has a gradient
+ * where the row has none. */
 static cusp_status wide_qr(cusp_node *x, cusp_node **outputs, int *n_outputs) {
   int64_t rows = cusp_rows_of(&x->type.shape), columns = cusp_columns_of(&x->type.shape);
   cusp_attr reduced = cusp_attr_bool(false);
-  cusp_node *rest = cusp_linalg_column_range(x, rows, columns), *square = cusp_linalg_column_range(x, 0, rows);
+  cusp_node *rest = cusp_linalg_column_range(x, rows, columns),
+            *square = cusp_linalg_column_range(x, 0, rows);
   CUSP_TRY(cusp_built(square));
   CUSP_TRY(decompose("qr", "qr_parts", square, 1, &reduced, outputs, n_outputs));
   cusp_node *parts[] = {outputs[1], cusp_matmul(cusp_linalg_transposed(outputs[0]), rest)};
@@ -504,7 +550,9 @@ CUSP_COMPOSE(svd_compose) {
   return decompose("svd", "svd_parts", inputs[0], 1, &attrs[0], outputs, n_outputs);
 }
 
-static double dtype_epsilon(cusp_dtype dtype) { return dtype == CUSP_FLOAT64 ? DBL_EPSILON : FLT_EPSILON; }
+static double dtype_epsilon(cusp_dtype dtype) {
+  return dtype == CUSP_FLOAT64 ? DBL_EPSILON : FLT_EPSILON;
+}
 
 static double longer_side(const cusp_node *x) {
   int64_t rows = cusp_rows_of(&x->type.shape), columns = cusp_columns_of(&x->type.shape);
@@ -535,8 +583,11 @@ CUSP_COMPOSE(pinv_compose) {
   *n_outputs = 1;
   CUSP_TRY(cusp_built(x));
   CUSP_TRY(thin_svd("pinv", x, parts));
-  double share = attrs[0].kind == CUSP_ATTR_FLOAT ? attrs[0].number : 10 * longer_side(x) * dtype_epsilon(x->type.dtype);
-  cusp_node *v = cusp_linalg_scale_columns(cusp_linalg_transposed(parts[2]), inverse_values(parts[1], share));
+  double share = attrs[0].kind == CUSP_ATTR_FLOAT
+                     ? attrs[0].number
+                     : 10 * longer_side(x) * dtype_epsilon(x->type.dtype);
+  cusp_node *v =
+      cusp_linalg_scale_columns(cusp_linalg_transposed(parts[2]), inverse_values(parts[1], share));
   cusp_node *result = cusp_matmul(v, cusp_linalg_transposed(parts[0]));
   return cusp_built(outputs[0] = result ? cusp_cast(result, inputs[0]->type.dtype) : NULL);
 }
@@ -547,12 +598,16 @@ CUSP_COMPOSE(lstsq_compose) {
   *n_outputs = 1;
   CUSP_TRY(align_systems("lstsq", &a, &b, vector));
   if (cusp_rows_of(&a->type.shape) != cusp_rows_of(&b->type.shape))
-    return cusp_fail(CUSP_ESHAPE, "lstsq: b must have as many rows as a, got shapes %s and %s", cusp_shape_text(&inputs[0]->type.shape),
+    return cusp_fail(CUSP_ESHAPE, "lstsq: b must have as many rows as a, got shapes %s and %s",
+                     cusp_shape_text(&inputs[0]->type.shape),
                      cusp_shape_text(&inputs[1]->type.shape));
   CUSP_TRY(thin_svd("lstsq", a, parts));
-  double share = attrs[0].kind == CUSP_ATTR_FLOAT ? attrs[0].number : longer_side(a) * dtype_epsilon(a->type.dtype);
-  cusp_node *v = cusp_linalg_scale_columns(cusp_linalg_transposed(parts[2]), inverse_values(parts[1], share));
-  cusp_node *x = without_column(cusp_matmul(v, cusp_matmul(cusp_linalg_transposed(parts[0]), b)), vector);
+  double share = attrs[0].kind == CUSP_ATTR_FLOAT ? attrs[0].number
+                                                  : longer_side(a) * dtype_epsilon(a->type.dtype);
+  cusp_node *v =
+      cusp_linalg_scale_columns(cusp_linalg_transposed(parts[2]), inverse_values(parts[1], share));
+  cusp_node *x =
+      without_column(cusp_matmul(v, cusp_matmul(cusp_linalg_transposed(parts[0]), b)), vector);
   return cusp_built(outputs[0] = x ? cusp_cast(x, inputs[0]->type.dtype) : NULL);
 }
 
@@ -561,11 +616,14 @@ CUSP_COMPOSE(matrix_rank_compose) {
   *n_outputs = 1;
   CUSP_TRY(cusp_built(x));
   CUSP_TRY(decompose("matrix_rank", "svd_values", x, 0, NULL, s, n_outputs));
-  cusp_node *tolerance = attrs[0].kind == CUSP_ATTR_FLOAT ? cusp_scalar_like(attrs[0].number, s[0])
-                                                          : cusp_scale(largest_value(s[0]), longer_side(x) * dtype_epsilon(x->type.dtype));
+  cusp_node *tolerance =
+      attrs[0].kind == CUSP_ATTR_FLOAT
+          ? cusp_scalar_like(attrs[0].number, s[0])
+          : cusp_scale(largest_value(s[0]), longer_side(x) * dtype_epsilon(x->type.dtype));
   cusp_node *above = cusp_greater(s[0], tolerance);
   int64_t last = s[0]->type.shape.ndim - 1;
-  return cusp_built(outputs[0] = above ? cusp_sum_axes(cusp_cast(above, CUSP_INT32), &last, 1, false) : NULL);
+  return cusp_built(
+      outputs[0] = above ? cusp_sum_axes(cusp_cast(above, CUSP_INT32), &last, 1, false) : NULL);
 }
 
 #define FLOATS .promotion = CUSP_PROMOTE_FLOAT
@@ -587,9 +645,21 @@ const cusp_op cusp_ops_linalg[] = {
      .help = "Signs of determinants and logarithms of their sizes.",
      FLOATS,
      .compose = slogdet_compose},
-    {.name = "logdet", .arguments = "x", .help = "Logarithms of the sizes of determinants.", FLOATS, .compose = logdet_compose},
-    {.name = "inv", .arguments = "x", .help = "Inverses of square matrices.", FLOATS, .compose = inv_compose},
-    {.name = "solve", .arguments = "a, b", .help = "x with a x = b.", FLOATS, .compose = solve_compose},
+    {.name = "logdet",
+     .arguments = "x",
+     .help = "Logarithms of the sizes of determinants.",
+     FLOATS,
+     .compose = logdet_compose},
+    {.name = "inv",
+     .arguments = "x",
+     .help = "Inverses of square matrices.",
+     FLOATS,
+     .compose = inv_compose},
+    {.name = "solve",
+     .arguments = "a, b",
+     .help = "x with a x = b.",
+     FLOATS,
+     .compose = solve_compose},
     {.name = "solve_triangular",
      .arguments = "a, b, lower: bool = false",
      .help = "x with a x = b, reading one triangle of a.",
@@ -597,7 +667,8 @@ const cusp_op cusp_ops_linalg[] = {
      .compose = solve_triangular_compose},
     {.name = "lu_factor",
      .arguments = "x",
-     .help = "L (below the diagonal) and U of x = P L U in one matrix, and the rows exchanged (from 0).",
+     .help = "L (below the diagonal) and U of x = P L U in one matrix, and the rows exchanged "
+             "(from 0).",
      FLOATS,
      .compose = lu_factor_compose},
     {.name = "qr",
@@ -620,7 +691,11 @@ const cusp_op cusp_ops_linalg[] = {
      .help = "Pseudo-inverses; singular values below rcond of the largest count as 0.",
      FLOATS,
      .compose = pinv_compose},
-    {.name = "lstsq", .arguments = "a, b, rcond: float = nil", .help = "x that makes a x - b smallest.", FLOATS, .compose = lstsq_compose},
+    {.name = "lstsq",
+     .arguments = "a, b, rcond: float = nil",
+     .help = "x that makes a x - b smallest.",
+     FLOATS,
+     .compose = lstsq_compose},
     {.name = "matrix_rank",
      .arguments = "x, tol: float = nil",
      .help = "How many singular values are above tol.",

@@ -1,11 +1,14 @@
 #ifndef CUSP_OPS_LINALG_H
 #define CUSP_OPS_LINALG_H
-/* Linear algebra: the gradient rules of its hidden rows, and the pieces of graphs that they share with the compositions. */
+/* Linear algebra: the gradient rules of its hidden rows, and the pieces of graphs that they share
+ * with the compositions. */
 
 #include "../node/build.h"
 
 static inline int64_t cusp_rows_of(const cusp_shape *shape) { return shape->size[shape->ndim - 2]; }
-static inline int64_t cusp_columns_of(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
+static inline int64_t cusp_columns_of(const cusp_shape *shape) {
+  return shape->size[shape->ndim - 1];
+}
 
 /* Pieces: NULL operands give NULL. */
 
@@ -20,7 +23,8 @@ cusp_node *cusp_linalg_identity(const cusp_node *like);
 /** Columns first <= j < last. */
 cusp_node *cusp_linalg_column_range(cusp_node *x, int64_t first, int64_t last);
 
-/* Gradient rules (Giles 2008, "An extended collection of matrix derivative results"; Townsend 2016 for singular vectors). */
+/* Gradient rules (Giles 2008, "An extended collection of matrix derivative results"; Townsend 2016
+ * for singular vectors). */
 
 cusp_status cusp_linalg_cholesky_gradient(cusp_gradient *g);
 cusp_status cusp_linalg_triangular_gradient(cusp_gradient *g);

@@ -1,5 +1,6 @@
 /*
- * Products of matrices and vectors. `matmul` is the only row with kernels; the others reshape their operands into it.
+ * Products of matrices and vectors. `matmul` is the only row with kernels; the others reshape their
+ * operands into it.
  */
 
 #include "../base/memory.h"
@@ -16,7 +17,8 @@
 
 /* ------------------------------------------------------------------ matmul: types */
 
-/** An operand seen as a stack of matrices: a vector is a row on the left and a column on the right. */
+/** An operand seen as a stack of matrices: a vector is a row on the left and a column on the
+ * right. */
 typedef struct operand {
   int batch_ndim;
   int64_t rows, columns;
@@ -29,7 +31,8 @@ static operand see_operand(const cusp_shape *shape, const int64_t *strides, bool
     int64_t size = shape->size[0], step = strides ? strides[0] : 1;
     return left ? (operand){0, 1, size, size * step, step} : (operand){0, size, 1, step, 1};
   }
-  operand o = {.batch_ndim = ndim - 2, .rows = shape->size[ndim - 2], .columns = shape->size[ndim - 1]};
+  operand o = {
+      .batch_ndim = ndim - 2, .rows = shape->size[ndim - 2], .columns = shape->size[ndim - 1]};
   o.row_step = strides ? strides[ndim - 2] : 0;
   o.column_step = strides ? strides[ndim - 1] : 0;
   return o;
@@ -44,29 +47,36 @@ static cusp_shape batch_shape(const cusp_shape *shape, int batch_ndim) {
 static cusp_status matmul_infer(cusp_inference *inference) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
   if (a->shape.ndim < 1 || b->shape.ndim < 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "operands of at least one axis expected, got shapes %s and %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "operands of at least one axis expected, got shapes %s and %s",
                            cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   operand left = see_operand(&a->shape, NULL, true), right = see_operand(&b->shape, NULL, false);
-  cusp_shape batch_a = batch_shape(&a->shape, left.batch_ndim), batch_b = batch_shape(&b->shape, right.batch_ndim), out;
+  cusp_shape batch_a = batch_shape(&a->shape, left.batch_ndim),
+             batch_b = batch_shape(&b->shape, right.batch_ndim), out;
   if (left.columns != right.rows)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the last axis of x1 (%lld) and %s of x2 (%lld) must be equal, got shapes %s and %s",
-                           (long long)left.columns, b->shape.ndim == 1 ? "the axis" : "the last axis but one", (long long)right.rows,
-                           cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
+    return cusp_infer_fail(
+        inference, CUSP_ESHAPE,
+        "the last axis of x1 (%lld) and %s of x2 (%lld) must be equal, got shapes %s and %s",
+        (long long)left.columns, b->shape.ndim == 1 ? "the axis" : "the last axis but one",
+        (long long)right.rows, cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   if (cusp_shape_broadcast(&out, &batch_a, &batch_b) != CUSP_OK)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the leading axes of shapes %s and %s do not broadcast", cusp_shape_text(&a->shape),
-                           cusp_shape_text(&b->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "the leading axes of shapes %s and %s do not broadcast",
+                           cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   if (a->shape.ndim > 1)
     out.size[out.ndim++] = left.rows;
   if (b->shape.ndim > 1)
     out.size[out.ndim++] = right.columns;
   inference->outputs[0].shape = out;
-  inference->outputs[0].dtype = a->dtype == CUSP_INT8 && b->dtype == CUSP_INT8 ? CUSP_INT32 : b->dtype; /* as Keras has it */
+  /* as Keras has it */
+  inference->outputs[0].dtype =
+      a->dtype == CUSP_INT8 && b->dtype == CUSP_INT8 ? CUSP_INT32 : b->dtype;
   return CUSP_OK;
 }
 
 /** int8 beside bool: the product is int8, where that of int8 alone is int32 (as Keras has it). */
-static cusp_status int8_beside_bool(cusp_node **out, const cusp_op *op, int n_inputs, cusp_node *const *inputs, int n_attrs,
-                                    const cusp_attr *attrs) {
+static cusp_status int8_beside_bool(cusp_node **out, const cusp_op *op, int n_inputs,
+                                    cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
   bool bools = false, ints = false;
   cusp_node *wide[CUSP_MAX_INPUTS], *product[CUSP_MAX_RESULTS];
   int n_outputs;
@@ -75,7 +85,8 @@ static cusp_status int8_beside_bool(cusp_node **out, const cusp_op *op, int n_in
   for (int i = 0; i < n_inputs; i++) {
     bools = bools || inputs[i]->type.dtype == CUSP_BOOL;
     ints = ints || inputs[i]->type.dtype == CUSP_INT8;
-    if (inputs[i]->weak || (inputs[i]->type.dtype != CUSP_BOOL && inputs[i]->type.dtype != CUSP_INT8))
+    if (inputs[i]->weak ||
+        (inputs[i]->type.dtype != CUSP_BOOL && inputs[i]->type.dtype != CUSP_INT8))
       return CUSP_OK;
   }
   if (!bools || !ints)
@@ -125,12 +136,14 @@ static cusp_node *cotangent_matrices(cusp_node *dy, const cusp_node *a, const cu
   int batch = shape.ndim - (a->type.shape.ndim > 1) - (b->type.shape.ndim > 1);
   shape.ndim = batch;
   shape.size[shape.ndim++] = a->type.shape.ndim > 1 ? dy->type.shape.size[batch] : 1;
-  shape.size[shape.ndim++] = b->type.shape.ndim > 1 ? dy->type.shape.size[dy->type.shape.ndim - 1] : 1;
+  shape.size[shape.ndim++] =
+      b->type.shape.ndim > 1 ? dy->type.shape.size[dy->type.shape.ndim - 1] : 1;
   return cusp_reshape(dy, &shape);
 }
 
 static cusp_node *back_to(cusp_node *gradient, const cusp_node *matrices, const cusp_node *x) {
-  return gradient ? cusp_reshape(cusp_sum_to(gradient, &matrices->type.shape), &x->type.shape) : NULL;
+  return gradient ? cusp_reshape(cusp_sum_to(gradient, &matrices->type.shape), &x->type.shape)
+                  : NULL;
 }
 
 static cusp_status matmul_gradient(cusp_gradient *g) {
@@ -138,7 +151,8 @@ static cusp_status matmul_gradient(cusp_gradient *g) {
   cusp_node *dy = cotangent_matrices(g->dy[0], g->x[0], g->x[1]);
   if (!a || !b || !dy)
     return cusp_built(NULL);
-  if (b->type.shape.ndim == 2 && a->type.shape.ndim > 2) { /* one product over all rows, not one a batch item and a sum */
+  /* one product over all rows, not one a batch item and a sum */
+  if (b->type.shape.ndim == 2 && a->type.shape.ndim > 2) {
     a = as_rows(a);
     dy = as_rows(dy);
   }
@@ -168,12 +182,15 @@ typedef struct matmul_plan {
   int64_t count;
 } matmul_plan;
 
-/** Whether BLAS can read the matrix as it lies: `trans` says that its columns, not its rows, are without gaps. */
+/** Whether BLAS can read the matrix as it lies: `trans` says that its columns, not its rows, are
+ * without gaps. */
 static bool blas_layout(const operand *o, bool *trans, int64_t *ld) {
-  if ((o->column_step == 1 || o->columns <= 1) && (o->rows <= 1 || o->row_step >= (o->columns > 1 ? o->columns : 1))) {
+  if ((o->column_step == 1 || o->columns <= 1) &&
+      (o->rows <= 1 || o->row_step >= (o->columns > 1 ? o->columns : 1))) {
     *trans = false;
     *ld = o->rows <= 1 ? o->columns : o->row_step;
-  } else if ((o->row_step == 1 || o->rows <= 1) && (o->columns <= 1 || o->column_step >= (o->rows > 1 ? o->rows : 1))) {
+  } else if ((o->row_step == 1 || o->rows <= 1) &&
+             (o->columns <= 1 || o->column_step >= (o->rows > 1 ? o->rows : 1))) {
     *trans = true;
     *ld = o->columns <= 1 ? o->rows : o->column_step;
   } else {
@@ -192,8 +209,10 @@ static bool blas_accepts(const cusp_call *call, int input) {
   return blas_layout(&o, &trans, &ld);
 }
 
-/** Steps of the leading axes of `x`, aligned to the right with the result's; 0 where it broadcasts. */
-static void batch_steps(int64_t *steps, const cusp_array *x, int x_batch, const cusp_shape *out, int batch) {
+/** Steps of the leading axes of `x`, aligned to the right with the result's; 0 where it
+ * broadcasts. */
+static void batch_steps(int64_t *steps, const cusp_array *x, int x_batch, const cusp_shape *out,
+                        int batch) {
   for (int i = 0; i < batch; i++) {
     int axis = i - (batch - x_batch);
     steps[i] = axis < 0 || (x->shape.size[axis] == 1 && out->size[i] != 1) ? 0 : x->strides[axis];
@@ -215,7 +234,8 @@ static void plan_geometry(matmul_plan *plan, const cusp_call *call, operand *lef
   plan->out_size = cusp_dtype_size(c->dtype);
 }
 
-/** Where the right operand is one matrix and the left one's leading axes continue its rows, all is one tall product. */
+/** Where the right operand is one matrix and the left one's leading axes continue its rows, all is
+ * one tall product. */
 static void merge_batch_into_rows(matmul_plan *plan, operand *left) {
   if (left->rows > 1 && left->column_step != 1 && left->columns > 1)
     return; /* stored by columns: its rows do not continue */
@@ -237,9 +257,11 @@ static cusp_status plan_new(matmul_plan **out) {
   return CUSP_OK;
 }
 
-static void fill_task(matmul_plan *plan, const operand *left, const operand *right, cusp_dtype dtype) {
+static void fill_task(matmul_plan *plan, const operand *left, const operand *right,
+                      cusp_dtype dtype) {
   cusp_gemm_task *t = &plan->task;
-  *t = (cusp_gemm_task){.dtype = dtype, .m = left->rows, .n = right->columns, .k = left->columns, .alpha = 1};
+  *t = (cusp_gemm_task){
+      .dtype = dtype, .m = left->rows, .n = right->columns, .k = left->columns, .alpha = 1};
   blas_layout(left, &t->trans_a, &t->lda);
   blas_layout(right, &t->trans_b, &t->ldb);
   t->ldc = t->n > 0 ? t->n : 1;
@@ -270,7 +292,8 @@ static cusp_status plain_prepare(cusp_call *call) {
   CUSP_TRY(plan_new(&plan));
   plan_geometry(plan, call, &left, &right);
   plan->plain_fn = cusp_plain_find(call->inputs[0].dtype, call->outputs[0].dtype);
-  plan->plain = (cusp_plain_product){.m = left.rows, .n = right.columns, .k = left.columns, .alpha = 1};
+  plan->plain =
+      (cusp_plain_product){.m = left.rows, .n = right.columns, .k = left.columns, .alpha = 1};
   plan->plain.a_row = left.row_step;
   plan->plain.a_column = left.column_step;
   plan->plain.b_row = right.row_step;
@@ -303,7 +326,8 @@ static void locate(const matmul_run *run, int64_t index, const char **a, const c
     a_offset += position * plan->a_step[i];
     b_offset += position * plan->b_step[i];
   }
-  int64_t m = plan->plain_fn ? plan->plain.m : plan->task.m, n = plan->plain_fn ? plan->plain.n : plan->task.n;
+  int64_t m = plan->plain_fn ? plan->plain.m : plan->task.m,
+          n = plan->plain_fn ? plan->plain.n : plan->task.n;
   *a = run->a + a_offset * (int64_t)plan->in_size;
   *b = run->b + b_offset * (int64_t)plan->in_size;
   *c = run->c + index * m * n * (int64_t)plan->out_size;
@@ -329,12 +353,14 @@ static void run_products(void *context, int64_t begin, int64_t end) {
   }
 }
 
-/** Products that are each large are split one after the other; many small ones are dealt out to the threads. */
+/** Products that are each large are split one after the other; many small ones are dealt out to the
+ * threads. */
 static void run_plan(const matmul_plan *plan, const void *a, const void *b, void *c) {
   matmul_run run = {plan, a, b, c};
   const cusp_gemm_task *t = &plan->task;
-  double flops = plan->plain_fn ? 60.0 * (double)plan->plain.m * (double)plan->plain.n * (double)plan->plain.k
-                                : 2.0 * (double)t->m * (double)t->n * (double)t->k;
+  double flops = plan->plain_fn
+                     ? 60.0 * (double)plan->plain.m * (double)plan->plain.n * (double)plan->plain.k
+                     : 2.0 * (double)t->m * (double)t->n * (double)t->k;
   if (!plan->plain_fn && flops > 2e7 && plan->count < 4 * cusp_get_num_threads()) {
     for (int64_t i = 0; i < plan->count; i++) {
       matmul_run one = run;
@@ -357,20 +383,27 @@ static cusp_status matmul_run_arrays(cusp_call *call) {
   return CUSP_OK;
 }
 
-static bool is_blas_dtype(const cusp_call *call) { return call->inputs[0].dtype == CUSP_FLOAT32 || call->inputs[0].dtype == CUSP_FLOAT64; }
+static bool is_blas_dtype(const cusp_call *call) {
+  return call->inputs[0].dtype == CUSP_FLOAT32 || call->inputs[0].dtype == CUSP_FLOAT64;
+}
 
 /* 16-bit floats: both operands are widened to float32, multiplied, and the result narrowed. */
 
-static size_t rounded(int64_t floats) { return ((size_t)floats * sizeof(float) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT; }
+static size_t rounded(int64_t floats) {
+  return ((size_t)floats * sizeof(float) + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
 
-static bool is_half(const cusp_call *call) { return cusp_dtype_is_float(call->inputs[0].dtype) && !is_blas_dtype(call); }
+static bool is_half(const cusp_call *call) {
+  return cusp_dtype_is_float(call->inputs[0].dtype) && !is_blas_dtype(call);
+}
 
 static cusp_status half_prepare(cusp_call *call) {
   CUSP_TRY(blas_prepare(call));
   matmul_plan *plan = call->state;
   plan->task.dtype = CUSP_FLOAT32;
   plan->in_size = plan->out_size = sizeof(float);
-  call->workspace_bytes = rounded(cusp_array_count(&call->inputs[0])) + rounded(cusp_array_count(&call->inputs[1])) +
+  call->workspace_bytes = rounded(cusp_array_count(&call->inputs[0])) +
+                          rounded(cusp_array_count(&call->inputs[1])) +
                           rounded(cusp_array_count(&call->outputs[0]));
   return CUSP_OK;
 }
@@ -384,18 +417,22 @@ typedef struct conversion {
 
 static void convert_range(void *context, int64_t begin, int64_t end) {
   const conversion *c = context;
-  c->fn(end - begin, c->to + (size_t)begin * c->to_size, (const void *[]){c->from + (size_t)begin * c->from_size}, (const int8_t[]){1});
+  c->fn(end - begin, c->to + (size_t)begin * c->to_size,
+        (const void *[]){c->from + (size_t)begin * c->from_size}, (const int8_t[]){1});
 }
 
-static void convert(cusp_dtype from_dtype, const void *from, cusp_dtype to_dtype, void *to, int64_t count) {
-  conversion c = {cusp_vector_find_cast(from_dtype, to_dtype), from, to, cusp_dtype_size(from_dtype), cusp_dtype_size(to_dtype)};
+static void convert(cusp_dtype from_dtype, const void *from, cusp_dtype to_dtype, void *to,
+                    int64_t count) {
+  conversion c = {cusp_vector_find_cast(from_dtype, to_dtype), from, to,
+                  cusp_dtype_size(from_dtype), cusp_dtype_size(to_dtype)};
   cusp_parallel_for(count, 65536, convert_range, &c);
 }
 
 static cusp_status half_run(cusp_call *call) {
   CUSP_TRY(cusp_blas_ready());
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *c = &call->outputs[0];
-  char *wide_a = call->workspace, *wide_b = wide_a + rounded(cusp_array_count(a)), *wide_c = wide_b + rounded(cusp_array_count(b));
+  char *wide_a = call->workspace, *wide_b = wide_a + rounded(cusp_array_count(a)),
+       *wide_c = wide_b + rounded(cusp_array_count(b));
   convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
   convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
   run_plan(call->state, wide_a, wide_b, wide_c);
@@ -409,7 +446,9 @@ static bool plain_accepts(const cusp_call *call, int input) {
   return true;
 }
 
-static bool plain_can_run(const cusp_call *call) { return cusp_plain_find(call->inputs[0].dtype, call->outputs[0].dtype) != NULL; }
+static bool plain_can_run(const cusp_call *call) {
+  return cusp_plain_find(call->inputs[0].dtype, call->outputs[0].dtype) != NULL;
+}
 
 static const cusp_kernel matmul_kernels[] = {
     {"blas", is_blas_dtype, blas_accepts, blas_prepare, matmul_run_arrays, plan_release},
@@ -420,7 +459,9 @@ static const cusp_kernel matmul_kernels[] = {
 
 /* ------------------------------------------------------------------ compositions */
 
-static cusp_node *flatten(cusp_node *x) { return x ? cusp_reshape(x, &(cusp_shape){1, {cusp_shape_count(&x->type.shape)}}) : NULL; }
+static cusp_node *flatten(cusp_node *x) {
+  return x ? cusp_reshape(x, &(cusp_shape){1, {cusp_shape_count(&x->type.shape)}}) : NULL;
+}
 
 static cusp_status one_output(cusp_node *result, cusp_node **outputs, int *n_outputs) {
   outputs[0] = result;
@@ -429,17 +470,19 @@ static cusp_status one_output(cusp_node *result, cusp_node **outputs, int *n_out
 }
 
 /**
- * Sums over pairs of axes (a_axes[i] of a with b_axes[i] of b, 0-based, not negative): the free axes of a, then those of b.
+ * Sums over pairs of axes (a_axes[i] of a with b_axes[i] of b, 0-based, not negative): the free
+ * axes of a, then those of b.
  */
-static cusp_node *contract(cusp_node *a, cusp_node *b, const int64_t *a_axes, const int64_t *b_axes, int count) {
+static cusp_node *contract(cusp_node *a, cusp_node *b, const int64_t *a_axes, const int64_t *b_axes,
+                           int count) {
   const cusp_shape *sa = &a->type.shape, *sb = &b->type.shape;
   int64_t a_order[CUSP_MAX_DIMS], b_order[CUSP_MAX_DIMS], inner = 1, rows = 1, columns = 1;
   cusp_shape out = {0};
   int free_a = 0, free_b = 0;
   bool used_a[CUSP_MAX_DIMS] = {false}, used_b[CUSP_MAX_DIMS] = {false};
   if (sa->ndim + sb->ndim - 2 * count > CUSP_MAX_DIMS) {
-    cusp_fail(CUSP_ESHAPE, "tensordot: the result of shapes %s and %s would have more than %d axes", cusp_shape_text(sa),
-              cusp_shape_text(sb), CUSP_MAX_DIMS);
+    cusp_fail(CUSP_ESHAPE, "tensordot: the result of shapes %s and %s would have more than %d axes",
+              cusp_shape_text(sa), cusp_shape_text(sb), CUSP_MAX_DIMS);
     return NULL;
   }
   for (int i = 0; i < count; i++) {
@@ -458,103 +501,128 @@ static cusp_node *contract(cusp_node *a, cusp_node *b, const int64_t *a_axes, co
       b_order[count + free_b++] = i;
       columns *= out.size[out.ndim++] = sb->size[i];
     }
-  cusp_node *left = cusp_reshape(sa->ndim ? cusp_transpose(a, a_order) : a, &(cusp_shape){2, {rows, inner}});
-  cusp_node *right = cusp_reshape(sb->ndim ? cusp_transpose(b, b_order) : b, &(cusp_shape){2, {inner, columns}});
+  cusp_node *left =
+      cusp_reshape(sa->ndim ? cusp_transpose(a, a_order) : a, &(cusp_shape){2, {rows, inner}});
+  cusp_node *right =
+      cusp_reshape(sb->ndim ? cusp_transpose(b, b_order) : b, &(cusp_shape){2, {inner, columns}});
   cusp_node *product = cusp_cast(cusp_matmul(left, right), a->type.dtype);
   return product ? cusp_reshape(product, &out) : NULL;
 }
 
-static cusp_status check_pairs(const cusp_node *a, const cusp_node *b, const int64_t *a_axes, const int64_t *b_axes, int count,
-                               const char *name) {
+static cusp_status check_pairs(const cusp_node *a, const cusp_node *b, const int64_t *a_axes,
+                               const int64_t *b_axes, int count, const char *name) {
   for (int i = 0; i < count; i++) {
     int64_t x = a->type.shape.size[a_axes[i]], y = b->type.shape.size[b_axes[i]];
     if (x != y)
-      return cusp_fail(CUSP_ESHAPE, "%s: axis %lld of x1 and axis %lld of x2 must have one size, got %lld and %lld (shapes %s and %s)",
-                       name, (long long)a_axes[i] + 1, (long long)b_axes[i] + 1, (long long)x, (long long)y,
-                       cusp_shape_text(&a->type.shape), cusp_shape_text(&b->type.shape));
+      return cusp_fail(CUSP_ESHAPE,
+                       "%s: axis %lld of x1 and axis %lld of x2 must have one size, got %lld and "
+                       "%lld (shapes %s and %s)",
+                       name, (long long)a_axes[i] + 1, (long long)b_axes[i] + 1, (long long)x,
+                       (long long)y, cusp_shape_text(&a->type.shape),
+                       cusp_shape_text(&b->type.shape));
   }
   return CUSP_OK;
 }
 
-/** NumPy's dot and inner: a sum over the last axis of a and one axis of b; a scalar operand multiplies. */
-static cusp_status dot_over(cusp_node *a, cusp_node *b, bool inner, cusp_node **outputs, int *n_outputs) {
+/** NumPy's dot and inner: a sum over the last axis of a and one axis of b; a scalar operand
+ * multiplies. */
+static cusp_status dot_over(cusp_node *a, cusp_node *b, bool inner, cusp_node **outputs,
+                            int *n_outputs) {
   int a_ndim = a->type.shape.ndim, b_ndim = b->type.shape.ndim;
   if (a_ndim == 0 || b_ndim == 0)
     return one_output(cusp_multiply(a, b), outputs, n_outputs);
   int64_t a_axis = a_ndim - 1, b_axis = inner || b_ndim == 1 ? b_ndim - 1 : b_ndim - 2;
   CUSP_TRY(check_pairs(a, b, &a_axis, &b_axis, 1, inner ? "inner" : "dot"));
-  if (b_ndim <= 2 && !(inner && b_ndim == 2)) /* matmul's own case: no reshapes to undo in the gradient */
+  /* matmul's own case: no reshapes to undo in the gradient */
+  if (b_ndim <= 2 && !(inner && b_ndim == 2))
     return one_output(cusp_cast(cusp_matmul(a, b), a->type.dtype), outputs, n_outputs);
   return one_output(contract(a, b, &a_axis, &b_axis, 1), outputs, n_outputs);
 }
 
-static cusp_status dot_compose(cusp_node *const *x, int n, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+static cusp_status dot_compose(cusp_node *const *x, int n, const cusp_attr *attrs,
+                               cusp_node **outputs, int *n_outputs) {
   (void)n;
   (void)attrs;
   return dot_over(x[0], x[1], false, outputs, n_outputs);
 }
 
-static cusp_status inner_compose(cusp_node *const *x, int n, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+static cusp_status inner_compose(cusp_node *const *x, int n, const cusp_attr *attrs,
+                                 cusp_node **outputs, int *n_outputs) {
   (void)n;
   (void)attrs;
   return dot_over(x[0], x[1], true, outputs, n_outputs);
 }
 
-static cusp_status outer_compose(cusp_node *const *x, int n, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+static cusp_status outer_compose(cusp_node *const *x, int n, const cusp_attr *attrs,
+                                 cusp_node **outputs, int *n_outputs) {
   (void)n;
   (void)attrs;
-  cusp_node *column = cusp_reshape(x[0], &(cusp_shape){2, {cusp_shape_count(&x[0]->type.shape), 1}});
+  cusp_node *column =
+      cusp_reshape(x[0], &(cusp_shape){2, {cusp_shape_count(&x[0]->type.shape), 1}});
   return one_output(cusp_multiply(column, flatten(x[1])), outputs, n_outputs);
 }
 
-static cusp_status vdot_compose(cusp_node *const *x, int n, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+static cusp_status vdot_compose(cusp_node *const *x, int n, const cusp_attr *attrs,
+                                cusp_node **outputs, int *n_outputs) {
   (void)n;
   (void)attrs;
   int64_t a = cusp_shape_count(&x[0]->type.shape), b = cusp_shape_count(&x[1]->type.shape);
   if (a != b)
-    return cusp_fail(CUSP_ESHAPE, "vdot: operands must have as many elements as each other, got %lld and %lld (shapes %s and %s)",
-                     (long long)a, (long long)b, cusp_shape_text(&x[0]->type.shape), cusp_shape_text(&x[1]->type.shape));
-  return one_output(cusp_cast(cusp_matmul(flatten(x[0]), flatten(x[1])), x[0]->type.dtype), outputs, n_outputs);
+    return cusp_fail(CUSP_ESHAPE,
+                     "vdot: operands must have as many elements as each other, got %lld and %lld "
+                     "(shapes %s and %s)",
+                     (long long)a, (long long)b, cusp_shape_text(&x[0]->type.shape),
+                     cusp_shape_text(&x[1]->type.shape));
+  return one_output(cusp_cast(cusp_matmul(flatten(x[0]), flatten(x[1])), x[0]->type.dtype), outputs,
+                    n_outputs);
 }
 
-static cusp_status normalise_axes(int64_t *out, const cusp_attr *attr, const cusp_node *x, const char *which) {
+static cusp_status normalise_axes(int64_t *out, const cusp_attr *attr, const cusp_node *x,
+                                  const char *which) {
   int ndim = x->type.shape.ndim;
   bool seen[CUSP_MAX_DIMS] = {false};
   for (int i = 0; i < attr->count; i++) {
     int64_t axis = attr->ints[i] < 0 ? attr->ints[i] + ndim : attr->ints[i];
     if (axis < 0 || axis >= ndim)
       return cusp_fail(CUSP_EVALUE, "tensordot: axis %lld of %s is out of range for shape %s",
-                       (long long)(attr->ints[i] < 0 ? attr->ints[i] : attr->ints[i] + 1), which, cusp_shape_text(&x->type.shape));
+                       (long long)(attr->ints[i] < 0 ? attr->ints[i] : attr->ints[i] + 1), which,
+                       cusp_shape_text(&x->type.shape));
     if (seen[axis])
-      return cusp_fail(CUSP_EVALUE, "tensordot: axis %lld of %s is named twice", (long long)axis + 1, which);
+      return cusp_fail(CUSP_EVALUE, "tensordot: axis %lld of %s is named twice",
+                       (long long)axis + 1, which);
     seen[axis] = true;
     out[i] = axis;
   }
   return CUSP_OK;
 }
 
-static cusp_status tensordot_compose(cusp_node *const *x, int n, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+static cusp_status tensordot_compose(cusp_node *const *x, int n, const cusp_attr *attrs,
+                                     cusp_node **outputs, int *n_outputs) {
   (void)n;
   int64_t a_axes[CUSP_MAX_DIMS], b_axes[CUSP_MAX_DIMS];
   int count = attrs[0].count;
   if (count != attrs[1].count || count > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_EVALUE, "tensordot: as many axes of x1 as of x2 expected, got %d and %d", count, attrs[1].count);
+    return cusp_fail(CUSP_EVALUE, "tensordot: as many axes of x1 as of x2 expected, got %d and %d",
+                     count, attrs[1].count);
   CUSP_TRY(normalise_axes(a_axes, &attrs[0], x[0], "x1"));
   CUSP_TRY(normalise_axes(b_axes, &attrs[1], x[1], "x2"));
   CUSP_TRY(check_pairs(x[0], x[1], a_axes, b_axes, count, "tensordot"));
   return one_output(contract(x[0], x[1], a_axes, b_axes, count), outputs, n_outputs);
 }
 
-/** kron(a, b)[i * m + k, ...] = a[i, ...] * b[k, ...]: an outer product with the axes interleaved. */
-static cusp_status kron_compose(cusp_node *const *x, int n, const cusp_attr *attrs, cusp_node **outputs, int *n_outputs) {
+/** kron(a, b)[i * m + k, ...] = a[i, ...] * b[k, ...]: an outer product with the axes
+ * interleaved. */
+static cusp_status kron_compose(cusp_node *const *x, int n, const cusp_attr *attrs,
+                                cusp_node **outputs, int *n_outputs) {
   (void)n;
   (void)attrs;
   const cusp_shape *sa = &x[0]->type.shape, *sb = &x[1]->type.shape;
   int ndim = sa->ndim > sb->ndim ? sa->ndim : sb->ndim;
   cusp_shape left = {.ndim = 2 * ndim}, right = {.ndim = 2 * ndim}, out = {.ndim = ndim};
   if (2 * ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_EUNSUPPORTED, "kron: operands of at most %d axes expected, got shapes %s and %s", CUSP_MAX_DIMS / 2,
-                     cusp_shape_text(sa), cusp_shape_text(sb));
+    return cusp_fail(CUSP_EUNSUPPORTED,
+                     "kron: operands of at most %d axes expected, got shapes %s and %s",
+                     CUSP_MAX_DIMS / 2, cusp_shape_text(sa), cusp_shape_text(sb));
   for (int i = 0; i < ndim; i++) {
     int ia = i - (ndim - sa->ndim), ib = i - (ndim - sb->ndim);
     left.size[2 * i] = ia < 0 ? 1 : sa->size[ia];
@@ -595,7 +663,11 @@ const cusp_op cusp_ops_linear[] = {
      .help = "Dot product of the two tensors flattened.",
      .promotion = CUSP_PROMOTE_COMMON,
      .compose = vdot_compose},
-    {.name = "kron", .arguments = "x1, x2", .help = "Kronecker product.", .promotion = CUSP_PROMOTE_COMMON, .compose = kron_compose},
+    {.name = "kron",
+     .arguments = "x1, x2",
+     .help = "Kronecker product.",
+     .promotion = CUSP_PROMOTE_COMMON,
+     .compose = kron_compose},
     {.name = "tensordot_axes",
      .arguments = "x1, x2, axes1: axes, axes2: axes",
      .help = "Sum over pairs of axes; tensordot with both lists of axes given.",

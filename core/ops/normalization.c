@@ -1,4 +1,5 @@
-/* Normalisation as compositions: fusion makes two or three loops of them, and their gradients follow from the parts. */
+/* Normalisation as compositions: fusion makes two or three loops of them, and their gradients
+ * follow from the parts. */
 
 #include "../node/build.h"
 #include "../node/infer.h"
@@ -6,14 +7,18 @@
 
 #define DEFAULT_EPSILON 1e-7
 
-static cusp_node *number(double value, const cusp_node *like) { return like ? cusp_scalar_like(value, like) : NULL; }
+static cusp_node *number(double value, const cusp_node *like) {
+  return like ? cusp_scalar_like(value, like) : NULL;
+}
 
 /** 1 / sqrt(variance + epsilon) */
 static cusp_node *inverse_deviation(cusp_node *variance, double epsilon) {
   return cusp_apply_1("rsqrt", cusp_add(variance, number(epsilon, variance)));
 }
 
-static cusp_node *mean_over(cusp_node *x, const cusp_attr *axes) { return CUSP_APPLY1("mean", x, *axes, cusp_attr_bool(true)); }
+static cusp_node *mean_over(cusp_node *x, const cusp_attr *axes) {
+  return CUSP_APPLY1("mean", x, *axes, cusp_attr_bool(true));
+}
 
 /* ------------------------------------------------------------------ batch normalisation */
 
@@ -23,8 +28,11 @@ static cusp_status along(cusp_node **vector, const char *what, const cusp_node *
   cusp_shape spread = {.ndim = x->type.shape.ndim, .size = {1, 1, 1, 1, 1, 1, 1, 1}};
   spread.size[axis] = x->type.shape.size[axis];
   if (shape->ndim != 1 || shape->size[0] != spread.size[axis])
-    return cusp_fail(CUSP_ESHAPE, "%s has shape %s, expected [%lld], the size of axis %d of x, which has shape %s", what,
-                     cusp_shape_text(shape), (long long)spread.size[axis], axis + 1, cusp_shape_text(&x->type.shape));
+    return cusp_fail(
+        CUSP_ESHAPE,
+        "%s has shape %s, expected [%lld], the size of axis %d of x, which has shape %s", what,
+        cusp_shape_text(shape), (long long)spread.size[axis], axis + 1,
+        cusp_shape_text(&x->type.shape));
   return cusp_built(*vector = cusp_reshape(*vector, &spread));
 }
 
@@ -40,7 +48,8 @@ CUSP_COMPOSE(compose_batch_normalization) {
     CUSP_TRY(along(&scale, "scale", x, axis));
     factor = cusp_multiply(factor, scale);
   }
-  cusp_node *shift = cusp_negative(cusp_multiply(mean, factor)); /* y = x * factor + shift: all but that is of a vector's size */
+  /* y = x * factor + shift: all but that is of a vector's size */
+  cusp_node *shift = cusp_negative(cusp_multiply(mean, factor));
   if (offset) {
     CUSP_TRY(along(&offset, "offset", x, axis));
     shift = cusp_add(shift, offset);
@@ -48,15 +57,20 @@ CUSP_COMPOSE(compose_batch_normalization) {
   return cusp_built(outputs[0] = cusp_add(cusp_multiply(x, factor), shift));
 }
 
-/* ------------------------------------------------------------------ normalisation within each example */
+/* ------------------------------------------------------------------ normalisation within each
+ * example */
 
 /** Half precision is computed in float32. */
 static cusp_node *widened(cusp_node *x) {
-  return x->type.dtype == CUSP_FLOAT16 || x->type.dtype == CUSP_BFLOAT16 ? cusp_cast(x, CUSP_FLOAT32) : x;
+  return x->type.dtype == CUSP_FLOAT16 || x->type.dtype == CUSP_BFLOAT16
+             ? cusp_cast(x, CUSP_FLOAT32)
+             : x;
 }
 
-/** A parameter of the shape of the normalised axes, spread so that it broadcasts along x; others broadcast as they are. */
-static cusp_status spread_parameter(cusp_node **parameter, const cusp_node *x, const cusp_attr *axes) {
+/** A parameter of the shape of the normalised axes, spread so that it broadcasts along x; others
+ * broadcast as they are. */
+static cusp_status spread_parameter(cusp_node **parameter, const cusp_node *x,
+                                    const cusp_attr *axes) {
   cusp_shape spread = {.ndim = x->type.shape.ndim, .size = {1, 1, 1, 1, 1, 1, 1, 1}};
   cusp_node *p = *parameter = cusp_cast(*parameter, x->type.dtype);
   CUSP_TRY(cusp_built(p));
@@ -75,7 +89,8 @@ static cusp_status spread_parameter(cusp_node **parameter, const cusp_node *x, c
   return cusp_built(*parameter = cusp_reshape(p, &spread));
 }
 
-static cusp_status scale_and_shift(cusp_node **y, cusp_node *gamma, cusp_node *beta, const cusp_attr *axes) {
+static cusp_status scale_and_shift(cusp_node **y, cusp_node *gamma, cusp_node *beta,
+                                   const cusp_attr *axes) {
   if (gamma) {
     CUSP_TRY(spread_parameter(&gamma, *y, axes));
     CUSP_TRY(cusp_built(*y = cusp_multiply(*y, gamma)));
@@ -87,7 +102,9 @@ static cusp_status scale_and_shift(cusp_node **y, cusp_node *gamma, cusp_node *b
   return CUSP_OK;
 }
 
-static double epsilon_of(const cusp_attr *attr) { return attr->kind == CUSP_ATTR_FLOAT ? attr->number : DEFAULT_EPSILON; }
+static double epsilon_of(const cusp_attr *attr) {
+  return attr->kind == CUSP_ATTR_FLOAT ? attr->number : DEFAULT_EPSILON;
+}
 
 CUSP_COMPOSE(compose_layer_normalization) {
   cusp_node *gamma = n_inputs > 1 ? inputs[1] : NULL, *beta = n_inputs > 2 ? inputs[2] : NULL;
@@ -111,19 +128,20 @@ CUSP_COMPOSE(compose_rms_normalization) {
   return cusp_built(outputs[0] = cusp_cast(y, inputs[0]->type.dtype));
 }
 
-const cusp_op cusp_ops_normalization[] = {{.name = "batch_normalization",
-                                           .arguments = "x, mean, variance, axis: axis, offset?, scale?, epsilon: float = 0.001",
-                                           .help = "(x - mean) / sqrt(variance + epsilon) * scale + offset, with vectors along an axis.",
-                                           .promotion = CUSP_PROMOTE_FLOAT,
-                                           .compose = compose_batch_normalization},
-                                          {.name = "layer_normalization",
-                                           .arguments = "x, gamma?, beta?, axis: axes = -1, epsilon: float = nil",
-                                           .help = "x moved and scaled to mean 0 and variance 1 over axes, then times gamma plus beta.",
-                                           .promotion = CUSP_PROMOTE_FLOAT,
-                                           .compose = compose_layer_normalization},
-                                          {.name = "rms_normalization",
-                                           .arguments = "x, scale?, axis: axes = -1, epsilon: float = nil",
-                                           .help = "x divided by its root mean square over axes, then times scale.",
-                                           .promotion = CUSP_PROMOTE_FLOAT,
-                                           .compose = compose_rms_normalization},
-                                          {0}};
+const cusp_op cusp_ops_normalization[] = {
+    {.name = "batch_normalization",
+     .arguments = "x, mean, variance, axis: axis, offset?, scale?, epsilon: float = 0.001",
+     .help = "(x - mean) / sqrt(variance + epsilon) * scale + offset, with vectors along an axis.",
+     .promotion = CUSP_PROMOTE_FLOAT,
+     .compose = compose_batch_normalization},
+    {.name = "layer_normalization",
+     .arguments = "x, gamma?, beta?, axis: axes = -1, epsilon: float = nil",
+     .help = "x moved and scaled to mean 0 and variance 1 over axes, then times gamma plus beta.",
+     .promotion = CUSP_PROMOTE_FLOAT,
+     .compose = compose_layer_normalization},
+    {.name = "rms_normalization",
+     .arguments = "x, scale?, axis: axes = -1, epsilon: float = nil",
+     .help = "x divided by its root mean square over axes, then times scale.",
+     .promotion = CUSP_PROMOTE_FLOAT,
+     .compose = compose_rms_normalization},
+    {0}};

@@ -1,6 +1,7 @@
 /*
- * Random draws. Every row takes a key (uint64[2]: seed, draw) first and is a function of it: the same key gives the same
- * numbers, however many threads there are. The hidden rows named _draw have the kernels.
+ * Random draws. Every row takes a key (uint64[2]: seed, draw) first and is a function of it: the
+ * same key gives the same numbers, however many threads there are. The hidden rows named _draw have
+ * the kernels.
  */
 
 #include "../kernels/random.h"
@@ -25,7 +26,8 @@ typedef struct fill_call {
   const cusp_call *call;
 } fill_call;
 
-static cusp_status run_fill(cusp_call *call, cusp_dtype block_dtype, int64_t grain, cusp_range_fn fn) {
+static cusp_status run_fill(cusp_call *call, cusp_dtype block_dtype, int64_t grain,
+                            cusp_range_fn fn) {
   const cusp_array *out = &call->outputs[0];
   fill_call f = {{key_of(call), out->dtype, cusp_array_count(out), out->data}, call};
   cusp_parallel_for(cusp_random_blocks(block_dtype, f.fill.count), grain, fn, &f);
@@ -37,42 +39,53 @@ static void uniform_range(void *context, int64_t begin, int64_t end) {
   const fill_call *f = context;
   cusp_random_uniform(&f->fill, begin, end, f->call->attrs[1].number, f->call->attrs[2].number);
 }
-static cusp_status uniform_run(cusp_call *call) { return run_fill(call, call->outputs[0].dtype, 4096, uniform_range); }
+static cusp_status uniform_run(cusp_call *call) {
+  return run_fill(call, call->outputs[0].dtype, 4096, uniform_range);
+}
 
 /* Attributes: shape, mean, stddev, dtype. */
 static void normal_range(void *context, int64_t begin, int64_t end) {
   const fill_call *f = context;
   cusp_random_normal(&f->fill, begin, end, f->call->attrs[1].number, f->call->attrs[2].number);
 }
-static cusp_status normal_run(cusp_call *call) { return run_fill(call, call->outputs[0].dtype, 1024, normal_range); }
+static cusp_status normal_run(cusp_call *call) {
+  return run_fill(call, call->outputs[0].dtype, 1024, normal_range);
+}
 
 /* Attributes: shape, minval, maxval, dtype. */
 static void integers_range(void *context, int64_t begin, int64_t end) {
   const fill_call *f = context;
   cusp_random_integers(&f->fill, begin, end, f->call->attrs[1].integer, f->call->attrs[2].integer);
 }
-static cusp_status integers_run(cusp_call *call) { return run_fill(call, CUSP_INT64, 2048, integers_range); }
+static cusp_status integers_run(cusp_call *call) {
+  return run_fill(call, CUSP_INT64, 2048, integers_range);
+}
 
 /* Attributes: shape, p. */
 static void bernoulli_range(void *context, int64_t begin, int64_t end) {
   const fill_call *f = context;
   cusp_random_bernoulli(&f->fill, begin, end, f->call->attrs[1].number);
 }
-static cusp_status bernoulli_run(cusp_call *call) { return run_fill(call, CUSP_BOOL, 4096, bernoulli_range); }
+static cusp_status bernoulli_run(cusp_call *call) {
+  return run_fill(call, CUSP_BOOL, 4096, bernoulli_range);
+}
 
 /* Input 1: x. Attribute: rate. */
 static void dropout_range(void *context, int64_t begin, int64_t end) {
   const fill_call *f = context;
   cusp_random_dropout(&f->fill, begin, end, f->call->attrs[0].number, f->call->inputs[1].data);
 }
-static cusp_status dropout_run(cusp_call *call) { return run_fill(call, CUSP_FLOAT32, 4096, dropout_range); }
+static cusp_status dropout_run(cusp_call *call) {
+  return run_fill(call, CUSP_FLOAT32, 4096, dropout_range);
+}
 
 static cusp_status dropout_prepare(cusp_call *call) {
   call->in_place = 1 << 1;
   return CUSP_OK;
 }
 
-/** What samples that reject have in common: the key, parameters by element, one result by element. */
+/** What samples that reject have in common: the key, parameters by element, one result by
+ * element. */
 typedef struct sample_call {
   cusp_random_key key;
   const cusp_call *call;
@@ -125,10 +138,12 @@ static cusp_status permutation_run(cusp_call *call) {
   return CUSP_OK;
 }
 
-/* Categorical: each row's cumulative probabilities stand in the workspace; a sample is found by bisection. */
+/* Categorical: each row's cumulative probabilities stand in the workspace; a sample is found by
+ * bisection. */
 
 static cusp_status categorical_prepare(cusp_call *call) {
-  CUSP_TRY(cusp_multiply_size(&call->workspace_bytes, (size_t)cusp_array_count(&call->inputs[1]), sizeof(double)));
+  CUSP_TRY(cusp_multiply_size(&call->workspace_bytes, (size_t)cusp_array_count(&call->inputs[1]),
+                              sizeof(double)));
   return CUSP_OK;
 }
 
@@ -182,8 +197,10 @@ static cusp_status categorical_run(cusp_call *call) {
 static cusp_status check_key(cusp_inference *inference) {
   const cusp_type *key = &inference->inputs[0];
   if (key->dtype != CUSP_UINT64 || key->shape.ndim != 1 || key->shape.size[0] != 2)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "the key must be uint64 of shape [2] (a seed and a draw), got %s of shape %s",
-                           cusp_dtype_name(key->dtype), cusp_shape_text(&key->shape));
+    return cusp_infer_fail(
+        inference, CUSP_EVALUE,
+        "the key must be uint64 of shape [2] (a seed and a draw), got %s of shape %s",
+        cusp_dtype_name(key->dtype), cusp_shape_text(&key->shape));
   return CUSP_OK;
 }
 
@@ -194,20 +211,24 @@ static cusp_status shape_output(cusp_inference *inference, cusp_dtype dtype) {
   int64_t count;
   CUSP_TRY(check_key(inference));
   if (shape->count > CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of at most %d axes expected, got %d", CUSP_MAX_DIMS, shape->count);
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of at most %d axes expected, got %d",
+                           CUSP_MAX_DIMS, shape->count);
   *out = (cusp_type){.dtype = dtype, .shape.ndim = shape->count};
   if (shape->count > 0)
     memcpy(out->shape.size, shape->ints, (size_t)shape->count * sizeof *shape->ints);
   if (cusp_shape_count_checked(&count, &out->shape) != CUSP_OK)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of sizes that are not negative and not too large expected, got %s",
-                           cusp_shape_text(&out->shape));
+    return cusp_infer_fail(
+        inference, CUSP_ESHAPE,
+        "a shape of sizes that are not negative and not too large expected, got %s",
+        cusp_shape_text(&out->shape));
   return CUSP_OK;
 }
 
 static cusp_status float_draw_infer(cusp_inference *inference) {
   cusp_dtype dtype = (cusp_dtype)inference->attrs[3].integer;
   if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+                           cusp_dtype_name(dtype));
   return shape_output(inference, dtype);
 }
 
@@ -215,22 +236,28 @@ static cusp_status integers_infer(cusp_inference *inference) {
   int64_t low = inference->attrs[1].integer, high = inference->attrs[2].integer;
   cusp_dtype dtype = (cusp_dtype)inference->attrs[3].integer;
   if (!cusp_dtype_is_int(dtype))
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "an integer dtype expected, got %s", cusp_dtype_name(dtype));
-  if (low >= high)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "minval must be less than maxval, got %lld and %lld", (long long)low, (long long)high);
-  if (!cusp_dtype_holds_int(dtype, low) || !cusp_dtype_holds_int(dtype, high - 1))
-    return cusp_infer_fail(inference, CUSP_EVALUE, "numbers from %lld up to %lld do not fit %s", (long long)low, (long long)high - 1,
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "an integer dtype expected, got %s",
                            cusp_dtype_name(dtype));
+  if (low >= high)
+    return cusp_infer_fail(inference, CUSP_EVALUE,
+                           "minval must be less than maxval, got %lld and %lld", (long long)low,
+                           (long long)high);
+  if (!cusp_dtype_holds_int(dtype, low) || !cusp_dtype_holds_int(dtype, high - 1))
+    return cusp_infer_fail(inference, CUSP_EVALUE, "numbers from %lld up to %lld do not fit %s",
+                           (long long)low, (long long)high - 1, cusp_dtype_name(dtype));
   return shape_output(inference, dtype);
 }
 
-static cusp_status bernoulli_infer(cusp_inference *inference) { return shape_output(inference, CUSP_BOOL); }
+static cusp_status bernoulli_infer(cusp_inference *inference) {
+  return shape_output(inference, CUSP_BOOL);
+}
 
 static cusp_status dropout_infer(cusp_inference *inference) {
   cusp_dtype dtype = inference->inputs[1].dtype;
   CUSP_TRY(check_key(inference));
   if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "x must be float32 or float64, got %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "x must be float32 or float64, got %s",
+                           cusp_dtype_name(dtype));
   inference->outputs[0] = inference->inputs[1];
   return CUSP_OK;
 }
@@ -241,9 +268,12 @@ static cusp_status sample_infer(cusp_inference *inference) {
   cusp_dtype dtype = (cusp_dtype)inference->attrs[0].integer;
   CUSP_TRY(check_key(inference));
   if (!cusp_dtype_is_float(dtype))
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "a float dtype expected, got %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "a float dtype expected, got %s",
+                           cusp_dtype_name(dtype));
   inference->outputs[0] = (cusp_type){dtype, first->shape};
-  return inference->n_inputs < 3 ? CUSP_OK : cusp_infer_expect(inference, 2, "the second parameter", first->dtype, first->shape);
+  return inference->n_inputs < 3
+             ? CUSP_OK
+             : cusp_infer_expect(inference, 2, "the second parameter", first->dtype, first->shape);
 }
 
 static cusp_status categorical_infer(cusp_inference *inference) {
@@ -251,11 +281,14 @@ static cusp_status categorical_infer(cusp_inference *inference) {
   int64_t samples = inference->attrs[0].integer;
   CUSP_TRY(check_key(inference));
   if (!cusp_dtype_is_float(logits->dtype) || logits->shape.ndim != 2 || logits->shape.size[1] < 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "float logits of shape [batch, classes] expected, got %s of shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "float logits of shape [batch, classes] expected, got %s of shape %s",
                            cusp_dtype_name(logits->dtype), cusp_shape_text(&logits->shape));
   if (samples < 0)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "num_samples must not be negative, got %lld", (long long)samples);
-  inference->outputs[0] = (cusp_type){(cusp_dtype)inference->attrs[1].integer, {2, {logits->shape.size[0], samples}}};
+    return cusp_infer_fail(inference, CUSP_EVALUE, "num_samples must not be negative, got %lld",
+                           (long long)samples);
+  inference->outputs[0] =
+      (cusp_type){(cusp_dtype)inference->attrs[1].integer, {2, {logits->shape.size[0], samples}}};
   return CUSP_OK;
 }
 
@@ -263,7 +296,8 @@ static cusp_status permutation_infer(cusp_inference *inference) {
   int64_t n = inference->attrs[0].integer;
   CUSP_TRY(check_key(inference));
   if (n < 0)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "n must not be negative, got %lld", (long long)n);
+    return cusp_infer_fail(inference, CUSP_EVALUE, "n must not be negative, got %lld",
+                           (long long)n);
   inference->outputs[0] = (cusp_type){CUSP_INT64, {1, {n}}};
   return CUSP_OK;
 }
@@ -281,16 +315,20 @@ static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype ==
 /** The dtype attribute, floatx where it is absent; CUSP_EDTYPE for one that is no float. */
 static cusp_status float_dtype(const char *name, const cusp_attr *attr, cusp_dtype *out) {
   *out = attr->kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attr->integer : cusp_get_floatx();
-  return cusp_dtype_is_float(*out) ? CUSP_OK : cusp_fail(CUSP_EDTYPE, "%s: a float dtype expected, got %s", name, cusp_dtype_name(*out));
+  return cusp_dtype_is_float(*out) ? CUSP_OK
+                                   : cusp_fail(CUSP_EDTYPE, "%s: a float dtype expected, got %s",
+                                               name, cusp_dtype_name(*out));
 }
 
-/** A hidden draw of attributes (shape, first, second, dtype): 16-bit floats are drawn as float32 and rounded. */
-static cusp_status draw(const char *row, const char *name, cusp_node *key, const cusp_attr *attrs, double first, double second,
-                        cusp_node **out) {
+/** A hidden draw of attributes (shape, first, second, dtype): 16-bit floats are drawn as float32
+ * and rounded. */
+static cusp_status draw(const char *row, const char *name, cusp_node *key, const cusp_attr *attrs,
+                        double first, double second, cusp_node **out) {
   cusp_dtype dtype;
   CUSP_TRY(float_dtype(name, &attrs[3], &dtype));
   cusp_attr wide = cusp_attr_dtype(is_half(dtype) ? CUSP_FLOAT32 : dtype);
-  cusp_node *drawn = CUSP_APPLY1(row, key, attrs[0], cusp_attr_float(first), cusp_attr_float(second), wide);
+  cusp_node *drawn =
+      CUSP_APPLY1(row, key, attrs[0], cusp_attr_float(first), cusp_attr_float(second), wide);
   *out = drawn ? cusp_cast(drawn, dtype) : NULL;
   return cusp_built(*out);
 }
@@ -298,23 +336,28 @@ static cusp_status draw(const char *row, const char *name, cusp_node *key, const
 CUSP_COMPOSE(uniform_compose) {
   *n_outputs = 1;
   if (!(attrs[1].number <= attrs[2].number))
-    return cusp_fail(CUSP_EVALUE, "random_uniform: minval must not exceed maxval, got %g and %g", attrs[1].number, attrs[2].number);
-  return draw("uniform_draw", "random_uniform", inputs[0], attrs, attrs[1].number, attrs[2].number, outputs);
+    return cusp_fail(CUSP_EVALUE, "random_uniform: minval must not exceed maxval, got %g and %g",
+                     attrs[1].number, attrs[2].number);
+  return draw("uniform_draw", "random_uniform", inputs[0], attrs, attrs[1].number, attrs[2].number,
+              outputs);
 }
 
 CUSP_COMPOSE(normal_compose) {
   *n_outputs = 1;
-  return draw("normal_draw", "random_normal", inputs[0], attrs, attrs[1].number, attrs[2].number, outputs);
+  return draw("normal_draw", "random_normal", inputs[0], attrs, attrs[1].number, attrs[2].number,
+              outputs);
 }
 
-/** By inversion: sqrt(2) * erfinv(u) is normal where u is uniform in (-1, 1), and within 2 for |u| < erf(sqrt(2)). */
+/** By inversion: sqrt(2) * erfinv(u) is normal where u is uniform in (-1, 1), and within 2 for |u|
+ * < erf(sqrt(2)). */
 CUSP_COMPOSE(truncated_normal_compose) {
   double limit = erf(sqrt(2.0)), mean = attrs[1].number, stddev = attrs[2].number;
   cusp_node *u = NULL;
   *n_outputs = 1;
   CUSP_TRY(draw("uniform_draw", "random_truncated_normal", inputs[0], attrs, -limit, limit, &u));
   cusp_dtype dtype = u->type.dtype;
-  cusp_node *z = cusp_scale(cusp_apply_1("erfinv", cusp_cast(u, is_half(dtype) ? CUSP_FLOAT32 : dtype)), sqrt(2.0));
+  cusp_node *z = cusp_scale(
+      cusp_apply_1("erfinv", cusp_cast(u, is_half(dtype) ? CUSP_FLOAT32 : dtype)), sqrt(2.0));
   z = z ? cusp_apply_3("clip", z, cusp_scalar_like(-2, z), cusp_scalar_like(2, z)) : NULL;
   cusp_node *scaled = cusp_shift(cusp_scale(z, stddev), mean);
   return cusp_built(outputs[0] = scaled ? cusp_cast(scaled, dtype) : NULL);
@@ -322,18 +365,21 @@ CUSP_COMPOSE(truncated_normal_compose) {
 
 CUSP_COMPOSE(randint_compose) {
   *n_outputs = 1;
-  return cusp_built(outputs[0] = CUSP_APPLY1("integer_draw", inputs[0], attrs[0], attrs[1], attrs[2], attrs[3]));
+  return cusp_built(
+      outputs[0] = CUSP_APPLY1("integer_draw", inputs[0], attrs[0], attrs[1], attrs[2], attrs[3]));
 }
 
-/** Attribute 0 is the shape, 1 the dtype: parameters broadcast to the shape, in float64 so that large counts stay whole. */
-static cusp_status samples(const char *row, const char *name, cusp_node *const *inputs, int n_inputs, const cusp_attr *attrs,
-                           cusp_node **out) {
+/** Attribute 0 is the shape, 1 the dtype: parameters broadcast to the shape, in float64 so that
+ * large counts stay whole. */
+static cusp_status samples(const char *row, const char *name, cusp_node *const *inputs,
+                           int n_inputs, const cusp_attr *attrs, cusp_node **out) {
   cusp_node *x[3] = {inputs[0]};
   cusp_shape shape = {.ndim = attrs[0].count};
   cusp_dtype dtype;
   CUSP_TRY(float_dtype(name, &attrs[1], &dtype));
   if (shape.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "%s: a shape of at most %d axes expected, got %d", name, CUSP_MAX_DIMS, shape.ndim);
+    return cusp_fail(CUSP_ESHAPE, "%s: a shape of at most %d axes expected, got %d", name,
+                     CUSP_MAX_DIMS, shape.ndim);
   if (shape.ndim > 0)
     memcpy(shape.size, attrs[0].ints, (size_t)shape.ndim * sizeof *shape.size);
   for (int i = 1; i < n_inputs; i++) {
@@ -366,9 +412,11 @@ CUSP_COMPOSE(shuffle_compose) {
   int64_t axis = attrs[0].integer < 0 ? attrs[0].integer + ndim : attrs[0].integer;
   *n_outputs = 1;
   if (axis < 0 || axis >= ndim)
-    return cusp_fail(CUSP_EVALUE, "random_shuffle: axis %lld is out of range for a tensor of %d axes",
-                     (long long)(attrs[0].integer < 0 ? attrs[0].integer : attrs[0].integer + 1), ndim);
-  cusp_node *order = CUSP_APPLY1("random_permutation", inputs[0], cusp_attr_int(x->type.shape.size[axis]));
+    return cusp_fail(
+        CUSP_EVALUE, "random_shuffle: axis %lld is out of range for a tensor of %d axes",
+        (long long)(attrs[0].integer < 0 ? attrs[0].integer : attrs[0].integer + 1), ndim);
+  cusp_node *order =
+      CUSP_APPLY1("random_permutation", inputs[0], cusp_attr_int(x->type.shape.size[axis]));
   return cusp_built(outputs[0] = CUSP_APPLY2("take", x, order, cusp_attr_int(axis)));
 }
 
@@ -378,12 +426,16 @@ static cusp_status noise_shape(const cusp_attr *attr, const cusp_shape *x, cusp_
   if (attr->kind != CUSP_ATTR_INTS)
     return CUSP_OK;
   if (attr->count != x->ndim)
-    return cusp_fail(CUSP_ESHAPE, "dropout: noise_shape must have as many axes as the input, got %d for shape %s", attr->count,
-                     cusp_shape_text(x));
+    return cusp_fail(
+        CUSP_ESHAPE,
+        "dropout: noise_shape must have as many axes as the input, got %d for shape %s",
+        attr->count, cusp_shape_text(x));
   for (int i = 0; i < attr->count; i++) {
     out->size[i] = attr->ints[i] < 0 ? x->size[i] : attr->ints[i];
     if (out->size[i] != 1 && out->size[i] != x->size[i])
-      return cusp_fail(CUSP_ESHAPE, "dropout: size %lld of noise_shape at axis %d must be 1 or the input's, whose shape is %s",
+      return cusp_fail(CUSP_ESHAPE,
+                       "dropout: size %lld of noise_shape at axis %d must be 1 or the input's, "
+                       "whose shape is %s",
                        (long long)attr->ints[i], i + 1, cusp_shape_text(x));
   }
   return CUSP_OK;
@@ -402,8 +454,10 @@ CUSP_COMPOSE(dropout_compose) {
   bool whole = cusp_shape_equal(&mask_shape, &x->type.shape);
   if (whole && (x->type.dtype == CUSP_FLOAT32 || x->type.dtype == CUSP_FLOAT64))
     return cusp_built(outputs[0] = CUSP_APPLY2("dropout_elements", key, x, cusp_attr_float(rate)));
-  cusp_node *keep = CUSP_APPLY1("bernoulli_draw", key, cusp_attr_shape(&mask_shape), cusp_attr_float(1 - rate));
-  return cusp_built(outputs[0] = cusp_where(keep, cusp_scale(x, 1 / (1 - rate)), cusp_scalar_like(0, x)));
+  cusp_node *keep =
+      CUSP_APPLY1("bernoulli_draw", key, cusp_attr_shape(&mask_shape), cusp_attr_float(1 - rate));
+  return cusp_built(outputs[0] =
+                        cusp_where(keep, cusp_scale(x, 1 / (1 - rate)), cusp_scalar_like(0, x)));
 }
 
 #define RANDOM .flags = CUSP_OP_RANDOM | CUSP_OP_NO_GRADIENT
@@ -422,7 +476,8 @@ const cusp_op cusp_ops_random[] = {
      .compose = normal_compose},
     {.name = "random_truncated_normal",
      .arguments = "key, shape: shape, mean: float = 0, stddev: float = 1, dtype: dtype = nil",
-     .help = "Normal numbers of which none lies further than two standard deviations from the mean.",
+     .help =
+         "Normal numbers of which none lies further than two standard deviations from the mean.",
      RANDOM,
      .compose = truncated_normal_compose},
     {.name = "random_randint",

@@ -15,7 +15,8 @@ cusp_node *cusp_repeat_axis(cusp_node *x, int axis, int64_t times, bool each_ele
   for (int i = 0; i < shape.ndim; i++)
     split.size[i < axis ? 0 : i > axis ? 3 : each_element ? 1 : 2] *= shape.size[i];
   if (__builtin_mul_overflow(shape.size[axis], times, &shape.size[axis])) {
-    cusp_fail(CUSP_ESHAPE, "%lld repeats of a tensor of shape %s are too many", (long long)times, cusp_shape_text(&x->type.shape));
+    cusp_fail(CUSP_ESHAPE, "%lld repeats of a tensor of shape %s are too many", (long long)times,
+              cusp_shape_text(&x->type.shape));
     return NULL;
   }
   x = cusp_reshape(x, &split);
@@ -30,8 +31,8 @@ static cusp_node *repeat_each(cusp_node *x, int axis, cusp_node *repeats) {
   int count = 0;
   cusp_node *result = NULL;
   if (repeats->type.shape.ndim != 1 || repeats->type.shape.size[0] != size) {
-    cusp_fail(CUSP_ESHAPE, "expected one number of repeats or %lld of them, received shape %s", (long long)size,
-              cusp_shape_text(&repeats->type.shape));
+    cusp_fail(CUSP_ESHAPE, "expected one number of repeats or %lld of them, received shape %s",
+              (long long)size, cusp_shape_text(&repeats->type.shape));
     return NULL;
   }
   if (cusp_alloc(&block, (size_t)size * sizeof *times + 1) != CUSP_OK)
@@ -45,7 +46,8 @@ static cusp_node *repeat_each(cusp_node *x, int axis, cusp_node *repeats) {
       for (int i = 0; i < count; i++)
         for (int64_t k = 0; k < times[i]; k++)
           *next++ = i;
-      result = CUSP_APPLY2("take", x, cusp_constant_1d(CUSP_INT64, total, positions), cusp_attr_int(axis));
+      result = CUSP_APPLY2("take", x, cusp_constant_1d(CUSP_INT64, total, positions),
+                           cusp_attr_int(axis));
     }
   }
   cusp_free(positions);
@@ -54,11 +56,13 @@ static cusp_node *repeat_each(cusp_node *x, int axis, cusp_node *repeats) {
 }
 
 CUSP_COMPOSE(compose_repeat) {
-  cusp_node *x = attrs[0].kind == CUSP_ATTR_INT ? inputs[0] : cusp_apply_1("ravel", inputs[0]), *repeats = inputs[1];
+  cusp_node *x = attrs[0].kind == CUSP_ATTR_INT ? inputs[0] : cusp_apply_1("ravel", inputs[0]),
+            *repeats = inputs[1];
   int axis, count;
   int64_t times;
   CUSP_TRY(cusp_built(x));
-  CUSP_TRY(cusp_axis_check(attrs[0].kind == CUSP_ATTR_INT ? attrs[0].integer : 0, x->type.shape.ndim, &axis));
+  CUSP_TRY(cusp_axis_check(attrs[0].kind == CUSP_ATTR_INT ? attrs[0].integer : 0,
+                           x->type.shape.ndim, &axis));
   if (cusp_shape_count(&repeats->type.shape) != 1)
     return cusp_built(outputs[0] = repeat_each(x, axis, repeats));
   CUSP_TRY(cusp_static_ints(repeats, &times, 1, &count));
@@ -73,7 +77,8 @@ CUSP_COMPOSE(compose_tile) {
   int count = cusp_axes_of(&attrs[0], &times), extra = count - inputs[0]->type.shape.ndim;
   cusp_shape shape = inputs[0]->type.shape;
   if (count > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "repeats for %d axes; at most %d are possible", count, CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_ESHAPE, "repeats for %d axes; at most %d are possible", count,
+                     CUSP_MAX_DIMS);
   if (extra > 0) {
     memmove(shape.size + extra, shape.size, (size_t)shape.ndim * sizeof *shape.size);
     for (int axis = 0; axis < extra; axis++)
@@ -83,20 +88,24 @@ CUSP_COMPOSE(compose_tile) {
   cusp_node *x = cusp_reshape(inputs[0], &shape);
   for (int i = 0; i < count; i++) {
     if (times[i] < 0)
-      return cusp_fail(CUSP_EVALUE, "repeats have to be at least 0, received %lld", (long long)times[i]);
+      return cusp_fail(CUSP_EVALUE, "repeats have to be at least 0, received %lld",
+                       (long long)times[i]);
     x = cusp_repeat_axis(x, shape.ndim - count + i, times[i], false);
   }
   return cusp_built(outputs[0] = x);
 }
 
 /* shift brought into 0 <= shift < size. */
-static int64_t wrap(int64_t shift, int64_t size) { return size > 0 ? ((shift % size) + size) % size : 0; }
+static int64_t wrap(int64_t shift, int64_t size) {
+  return size > 0 ? ((shift % size) + size) % size : 0;
+}
 
 static cusp_node *roll_axis(cusp_node *x, int axis, int64_t shift) {
   int64_t size = x->type.shape.size[axis], split = wrap(shift, size);
   if (split == 0)
     return x;
-  return CUSP_APPLY2("concatenate", cusp_part(x, axis, size - split, split), cusp_part(x, axis, 0, size - split), cusp_attr_int(axis));
+  return CUSP_APPLY2("concatenate", cusp_part(x, axis, size - split, split),
+                     cusp_part(x, axis, 0, size - split), cusp_attr_int(axis));
 }
 
 CUSP_COMPOSE(compose_roll) {
@@ -128,7 +137,10 @@ const cusp_op cusp_ops_repetition[] = {
      .arguments = "x, repeats, axis: axis = nil",
      .help = "Each element, or each part along an axis, so many times in turn.",
      .compose = compose_repeat},
-    {.name = "tile", .arguments = "x, repeats: ints", .help = "The whole so many times along each axis.", .compose = compose_tile},
+    {.name = "tile",
+     .arguments = "x, repeats: ints",
+     .help = "The whole so many times along each axis.",
+     .compose = compose_tile},
     {.name = "roll",
      .arguments = "x, shift: ints, axis: axes = nil",
      .help = "Elements moved along axes; what falls off an end comes back at the other.",

@@ -1,6 +1,6 @@
 /*
- * Softmax and cross-entropy: operations that look at a whole row at a time. The public rows move their axis last; the
- * hidden ones have the kernels, which read rows without gaps.
+ * Softmax and cross-entropy: operations that look at a whole row at a time. The public rows move
+ * their axis last; the hidden ones have the kernels, which read rows without gaps.
  */
 
 #include "../kernels/rowwise.h"
@@ -28,23 +28,34 @@ static void run_piece(void *context, int64_t begin, int64_t end) {
 }
 
 /** Rows are those of input 0: all its axes but the last. */
-static cusp_status run_rows(cusp_call *call, void (*run)(const rows_call *, const cusp_rows *, int64_t)) {
+static cusp_status run_rows(cusp_call *call,
+                            void (*run)(const rows_call *, const cusp_rows *, int64_t)) {
   const cusp_array *x = &call->inputs[0];
   int64_t columns = x->shape.size[x->shape.ndim - 1], count = cusp_array_count(x);
   if (count == 0)
     return CUSP_OK;
   rows_call rc = {{x->dtype, count / columns, columns}, call, run};
-  cusp_parallel_for(rc.shape.rows, 16384 / columns + 1, run_piece, &rc); /* an exponential takes about a nanosecond */
+  /* an exponential takes about a nanosecond */
+  cusp_parallel_for(rc.shape.rows, 16384 / columns + 1, run_piece, &rc);
   return CUSP_OK;
 }
 
 static void *at(const rows_call *rc, const cusp_array *array, int64_t row, bool matrix) {
-  return (char *)array->data + row * (matrix ? rc->shape.columns : 1) * (int64_t)cusp_dtype_size(array->dtype);
+  return (char *)array->data +
+         row * (matrix ? rc->shape.columns : 1) * (int64_t)cusp_dtype_size(array->dtype);
 }
-static void *matrix_in(const rows_call *rc, int input, int64_t row) { return at(rc, &rc->call->inputs[input], row, true); }
-static void *column_in(const rows_call *rc, int input, int64_t row) { return at(rc, &rc->call->inputs[input], row, false); }
-static void *matrix_out(const rows_call *rc, int64_t row) { return at(rc, &rc->call->outputs[0], row, true); }
-static void *column_out(const rows_call *rc, int64_t row) { return at(rc, &rc->call->outputs[0], row, false); }
+static void *matrix_in(const rows_call *rc, int input, int64_t row) {
+  return at(rc, &rc->call->inputs[input], row, true);
+}
+static void *column_in(const rows_call *rc, int input, int64_t row) {
+  return at(rc, &rc->call->inputs[input], row, false);
+}
+static void *matrix_out(const rows_call *rc, int64_t row) {
+  return at(rc, &rc->call->outputs[0], row, true);
+}
+static void *column_out(const rows_call *rc, int64_t row) {
+  return at(rc, &rc->call->outputs[0], row, false);
+}
 
 static void softmax_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
   cusp_softmax_rows(piece, matrix_in(rc, 0, row), matrix_out(rc, row));
@@ -53,35 +64,52 @@ static void log_softmax_piece(const rows_call *rc, const cusp_rows *piece, int64
   cusp_log_softmax_rows(piece, matrix_in(rc, 0, row), matrix_out(rc, row));
 }
 static void softmax_gradient_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
-  cusp_softmax_gradient_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row), matrix_out(rc, row));
+  cusp_softmax_gradient_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row),
+                             matrix_out(rc, row));
 }
 static void log_softmax_gradient_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
-  cusp_log_softmax_gradient_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row), matrix_out(rc, row));
+  cusp_log_softmax_gradient_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row),
+                                 matrix_out(rc, row));
 }
 static void crossentropy_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
-  cusp_crossentropy_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row), NULL, column_out(rc, row));
+  cusp_crossentropy_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row), NULL,
+                         column_out(rc, row));
 }
 static void crossentropy_gradient_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
-  cusp_crossentropy_gradient_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row), NULL, column_in(rc, 2, row), matrix_out(rc, row));
+  cusp_crossentropy_gradient_rows(piece, matrix_in(rc, 0, row), matrix_in(rc, 1, row), NULL,
+                                  column_in(rc, 2, row), matrix_out(rc, row));
 }
 static void sparse_crossentropy_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
-  cusp_crossentropy_rows(piece, matrix_in(rc, 0, row), NULL, column_in(rc, 1, row), column_out(rc, row));
+  cusp_crossentropy_rows(piece, matrix_in(rc, 0, row), NULL, column_in(rc, 1, row),
+                         column_out(rc, row));
 }
-static void sparse_crossentropy_gradient_piece(const rows_call *rc, const cusp_rows *piece, int64_t row) {
-  cusp_crossentropy_gradient_rows(piece, matrix_in(rc, 0, row), NULL, column_in(rc, 1, row), column_in(rc, 2, row), matrix_out(rc, row));
+static void sparse_crossentropy_gradient_piece(const rows_call *rc, const cusp_rows *piece,
+                                               int64_t row) {
+  cusp_crossentropy_gradient_rows(piece, matrix_in(rc, 0, row), NULL, column_in(rc, 1, row),
+                                  column_in(rc, 2, row), matrix_out(rc, row));
 }
 
 static cusp_status softmax_run(cusp_call *call) { return run_rows(call, softmax_piece); }
 static cusp_status log_softmax_run(cusp_call *call) { return run_rows(call, log_softmax_piece); }
-static cusp_status softmax_gradient_run(cusp_call *call) { return run_rows(call, softmax_gradient_piece); }
-static cusp_status log_softmax_gradient_run(cusp_call *call) { return run_rows(call, log_softmax_gradient_piece); }
+static cusp_status softmax_gradient_run(cusp_call *call) {
+  return run_rows(call, softmax_gradient_piece);
+}
+static cusp_status log_softmax_gradient_run(cusp_call *call) {
+  return run_rows(call, log_softmax_gradient_piece);
+}
 static cusp_status crossentropy_run(cusp_call *call) { return run_rows(call, crossentropy_piece); }
-static cusp_status crossentropy_gradient_run(cusp_call *call) { return run_rows(call, crossentropy_gradient_piece); }
+static cusp_status crossentropy_gradient_run(cusp_call *call) {
+  return run_rows(call, crossentropy_gradient_piece);
+}
 
 static int64_t last_size(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
 
-static cusp_status sparse_crossentropy_run(cusp_call *call) { return run_rows(call, sparse_crossentropy_piece); }
-static cusp_status sparse_crossentropy_gradient_run(cusp_call *call) { return run_rows(call, sparse_crossentropy_gradient_piece); }
+static cusp_status sparse_crossentropy_run(cusp_call *call) {
+  return run_rows(call, sparse_crossentropy_piece);
+}
+static cusp_status sparse_crossentropy_gradient_run(cusp_call *call) {
+  return run_rows(call, sparse_crossentropy_gradient_piece);
+}
 
 /** Labels come from the user's data: one that is no column stands for no class, as Keras has it. */
 static cusp_status pick_label_run(cusp_call *call) {
@@ -107,7 +135,8 @@ static cusp_status place_label_run(cusp_call *call) {
   memset(out->data, 0, (size_t)cusp_array_count(out) * size);
   for (int64_t r = 0; r < rows; r++)
     if (labels[r] >= 0 && labels[r] < columns)
-      memcpy((char *)out->data + (size_t)(r * columns + labels[r]) * size, (const char *)x->data + (size_t)r * size, size);
+      memcpy((char *)out->data + (size_t)(r * columns + labels[r]) * size,
+             (const char *)x->data + (size_t)r * size, size);
   return CUSP_OK;
 }
 
@@ -133,7 +162,8 @@ static cusp_status rows_infer(cusp_inference *inference) {
 /** Like input 0, as input 1 has to be. */
 static cusp_status two_rows_infer(cusp_inference *inference) {
   CUSP_TRY(rows_infer(inference));
-  return cusp_infer_expect(inference, 1, "the second tensor", inference->inputs[0].dtype, inference->inputs[0].shape);
+  return cusp_infer_expect(inference, 1, "the second tensor", inference->inputs[0].dtype,
+                           inference->inputs[0].shape);
 }
 
 static cusp_shape column_shape(const cusp_inference *inference) {
@@ -150,12 +180,14 @@ static cusp_status labelled_rows_infer(cusp_inference *inference) {
 /** Input 2 is one number a row. */
 static cusp_status crossentropy_gradient_infer(cusp_inference *inference) {
   CUSP_TRY(two_rows_infer(inference));
-  return cusp_infer_expect(inference, 2, "dloss", inference->inputs[0].dtype, column_shape(inference));
+  return cusp_infer_expect(inference, 2, "dloss", inference->inputs[0].dtype,
+                           column_shape(inference));
 }
 
 static cusp_status sparse_crossentropy_gradient_infer(cusp_inference *inference) {
   CUSP_TRY(labelled_rows_infer(inference));
-  return cusp_infer_expect(inference, 2, "dloss", inference->inputs[0].dtype, column_shape(inference));
+  return cusp_infer_expect(inference, 2, "dloss", inference->inputs[0].dtype,
+                           column_shape(inference));
 }
 
 /** One number a row of input 0. */
@@ -182,8 +214,8 @@ static cusp_status place_label_infer(cusp_inference *inference) {
   *out = inference->inputs[0];
   CUSP_TRY(cusp_infer_expect(inference, 1, "labels", CUSP_INT32, out->shape));
   if (out->shape.ndim == CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d axes expected, got shape %s", CUSP_MAX_DIMS - 1,
-                           cusp_shape_text(&out->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d axes expected, got shape %s",
+                           CUSP_MAX_DIMS - 1, cusp_shape_text(&out->shape));
   out->shape.size[out->shape.ndim++] = inference->attrs[0].integer;
   return CUSP_OK;
 }
@@ -197,7 +229,9 @@ static cusp_node *sum_rows(cusp_node *x, bool keepdims) {
   return cusp_sum_axes(x, &last, 1, keepdims);
 }
 
-static cusp_node *as_column(cusp_node *x) { return x ? cusp_expand_dims(x, x->type.shape.ndim) : NULL; }
+static cusp_node *as_column(cusp_node *x) {
+  return x ? cusp_expand_dims(x, x->type.shape.ndim) : NULL;
+}
 
 static cusp_status softmax_rows_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = cusp_apply_2("softmax_gradient", g->y[0], g->dy[0]));
@@ -207,7 +241,8 @@ static cusp_status log_softmax_rows_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = cusp_apply_2("log_softmax_gradient", g->y[0], g->dy[0]));
 }
 
-/** z = y * (d - sum(y * d)): softmax's Jacobian is symmetric, so the way back to d is z's own form. */
+/** z = y * (d - sum(y * d)): softmax's Jacobian is symmetric, so the way back to d is z's own
+ * form. */
 static cusp_status softmax_gradient_gradient(cusp_gradient *g) {
   cusp_node *y = g->x[0], *d = g->x[1], *dz = g->dy[0];
   if (g->wanted[1])
@@ -223,7 +258,8 @@ static cusp_status softmax_gradient_gradient(cusp_gradient *g) {
 static cusp_status log_softmax_gradient_gradient(cusp_gradient *g) {
   cusp_node *weighted = cusp_multiply(cusp_exp(g->x[0]), g->dy[0]);
   if (g->wanted[0])
-    CUSP_TRY(cusp_built(g->dx[0] = cusp_negative(cusp_multiply(weighted, sum_rows(g->x[1], true)))));
+    CUSP_TRY(
+        cusp_built(g->dx[0] = cusp_negative(cusp_multiply(weighted, sum_rows(g->x[1], true)))));
   if (g->wanted[1])
     CUSP_TRY(cusp_built(g->dx[1] = cusp_subtract(g->dy[0], sum_rows(weighted, true))));
   return CUSP_OK;
@@ -231,7 +267,8 @@ static cusp_status log_softmax_gradient_gradient(cusp_gradient *g) {
 
 static cusp_status crossentropy_gradient(cusp_gradient *g) {
   if (g->wanted[0])
-    CUSP_TRY(cusp_built(g->dx[0] = cusp_apply_3("softmax_crossentropy_gradient", g->x[0], g->x[1], g->dy[0])));
+    CUSP_TRY(cusp_built(
+        g->dx[0] = cusp_apply_3("softmax_crossentropy_gradient", g->x[0], g->x[1], g->dy[0])));
   if (g->wanted[1]) {
     cusp_node *log_p = cusp_apply_1("log_softmax_rows", g->x[0]);
     CUSP_TRY(cusp_built(g->dx[1] = cusp_negative(cusp_multiply(as_column(g->dy[0]), log_p))));
@@ -240,7 +277,8 @@ static cusp_status crossentropy_gradient(cusp_gradient *g) {
 }
 
 static cusp_status sparse_crossentropy_gradient(cusp_gradient *g) {
-  return cusp_built(g->dx[0] = cusp_apply_3("sparse_softmax_crossentropy_gradient", g->x[0], g->x[1], g->dy[0]));
+  return cusp_built(
+      g->dx[0] = cusp_apply_3("sparse_softmax_crossentropy_gradient", g->x[0], g->x[1], g->dy[0]));
 }
 
 /** z = dloss * (p * T - t) with p = softmax(logits) and T = sum(t). */
@@ -256,7 +294,8 @@ static cusp_status crossentropy_gradient_gradient(cusp_gradient *g) {
     CUSP_TRY(cusp_built(g->dx[1] = cusp_multiply(dloss, cusp_subtract(through_weight, dz))));
   }
   if (g->wanted[2])
-    CUSP_TRY(cusp_built(g->dx[2] = sum_rows(cusp_multiply(dz, cusp_subtract(cusp_multiply(p, weight), t)), false)));
+    CUSP_TRY(cusp_built(
+        g->dx[2] = sum_rows(cusp_multiply(dz, cusp_subtract(cusp_multiply(p, weight), t)), false)));
   return CUSP_OK;
 }
 
@@ -264,7 +303,8 @@ static cusp_status crossentropy_gradient_gradient(cusp_gradient *g) {
 static cusp_status sparse_crossentropy_gradient_gradient(cusp_gradient *g) {
   cusp_node *dz = g->dy[0], *p = cusp_apply_1("softmax_rows", g->x[0]);
   if (g->wanted[0])
-    CUSP_TRY(cusp_built(g->dx[0] = cusp_apply_2("softmax_gradient", p, cusp_multiply(dz, as_column(g->x[2])))));
+    CUSP_TRY(cusp_built(
+        g->dx[0] = cusp_apply_2("softmax_gradient", p, cusp_multiply(dz, as_column(g->x[2])))));
   if (g->wanted[2]) {
     cusp_node *at_label = cusp_apply_2("pick_label", dz, g->x[1]);
     CUSP_TRY(cusp_built(g->dx[2] = cusp_subtract(sum_rows(cusp_multiply(dz, p), false), at_label)));
@@ -274,10 +314,13 @@ static cusp_status sparse_crossentropy_gradient_gradient(cusp_gradient *g) {
 
 static cusp_status pick_label_gradient(cusp_gradient *g) {
   int64_t classes = last_size(&g->x[0]->type.shape);
-  return cusp_built(g->dx[0] = CUSP_APPLY2("place_label", g->dy[0], g->x[1], cusp_attr_int(classes)));
+  return cusp_built(g->dx[0] =
+                        CUSP_APPLY2("place_label", g->dy[0], g->x[1], cusp_attr_int(classes)));
 }
 
-static cusp_status place_label_gradient(cusp_gradient *g) { return cusp_built(g->dx[0] = cusp_apply_2("pick_label", g->dy[0], g->x[1])); }
+static cusp_status place_label_gradient(cusp_gradient *g) {
+  return cusp_built(g->dx[0] = cusp_apply_2("pick_label", g->dy[0], g->x[1]));
+}
 
 /* ------------------------------------------------------------------ any axes */
 
@@ -320,7 +363,8 @@ static cusp_node *over_axes(const char *row, cusp_node *x, const bool *chosen) {
   return in_place ? result : cusp_transpose(result, back);
 }
 
-static cusp_status softmax_over(const char *name, const char *row, cusp_node *x, const cusp_attr *axes, cusp_node **out) {
+static cusp_status softmax_over(const char *name, const char *row, cusp_node *x,
+                                const cusp_attr *axes, cusp_node **out) {
   bool chosen[CUSP_MAX_DIMS];
   cusp_dtype dtype = x->type.dtype;
   if (x->type.shape.ndim == 0)
@@ -343,7 +387,8 @@ CUSP_COMPOSE(log_softmax_compose) {
   return softmax_over("log_softmax", "log_softmax_rows", inputs[0], &attrs[0], outputs);
 }
 
-/* ------------------------------------------------------------------ cross-entropies, as keras.ops has them */
+/* ------------------------------------------------------------------ cross-entropies, as keras.ops
+ * has them */
 
 static cusp_node *move_last(cusp_node *x, int axis) {
   int64_t order[CUSP_MAX_DIMS];
@@ -358,24 +403,27 @@ static cusp_node *move_last(cusp_node *x, int axis) {
 }
 
 static cusp_node *clip_probability(cusp_node *x, double epsilon) {
-  return x ? cusp_apply_3("clip", x, cusp_scalar_like(epsilon, x), cusp_scalar_like(1 - epsilon, x)) : NULL;
+  return x ? cusp_apply_3("clip", x, cusp_scalar_like(epsilon, x), cusp_scalar_like(1 - epsilon, x))
+           : NULL;
 }
 
 static cusp_status class_axis(const char *name, int64_t axis, const cusp_node *output, int *out) {
   int ndim = output->type.shape.ndim;
   if (ndim < 1)
-    return cusp_fail(CUSP_ESHAPE, "%s: an output of at least one axis expected, got a scalar", name);
+    return cusp_fail(CUSP_ESHAPE, "%s: an output of at least one axis expected, got a scalar",
+                     name);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   if (*out < 0 || *out >= ndim)
-    return cusp_fail(CUSP_EVALUE, "%s: axis %lld is out of range for an output of shape %s", name, (long long)(axis < 0 ? axis : axis + 1),
-                     cusp_shape_text(&output->type.shape));
+    return cusp_fail(CUSP_EVALUE, "%s: axis %lld is out of range for an output of shape %s", name,
+                     (long long)(axis < 0 ? axis : axis + 1), cusp_shape_text(&output->type.shape));
   return CUSP_OK;
 }
 
 static cusp_status same_shapes(const char *name, const cusp_node *target, const cusp_node *output) {
   if (cusp_shape_equal(&target->type.shape, &output->type.shape))
     return CUSP_OK;
-  return cusp_fail(CUSP_ESHAPE, "%s: target and output must have the same shape, got %s and %s", name, cusp_shape_text(&target->type.shape),
+  return cusp_fail(CUSP_ESHAPE, "%s: target and output must have the same shape, got %s and %s",
+                   name, cusp_shape_text(&target->type.shape),
                    cusp_shape_text(&output->type.shape));
 }
 
@@ -391,14 +439,17 @@ CUSP_COMPOSE(categorical_crossentropy_compose) {
   CUSP_TRY(class_axis(name, attrs[1].integer, output, &axis));
   if (attrs[0].integer) {
     cusp_dtype wide = is_half(dtype) ? CUSP_FLOAT32 : dtype;
-    cusp_node *logits = move_last(cusp_cast(output, wide), axis), *weights = move_last(cusp_cast(target, wide), axis);
+    cusp_node *logits = move_last(cusp_cast(output, wide), axis),
+              *weights = move_last(cusp_cast(target, wide), axis);
     cusp_node *loss = cusp_apply_2("softmax_crossentropy", logits, weights);
     return cusp_built(outputs[0] = loss ? cusp_cast(loss, dtype) : NULL);
   }
   int64_t axes[1] = {axis};
-  cusp_node *probability = clip_probability(cusp_divide(output, cusp_sum_axes(output, axes, 1, true)), attrs[2].number);
+  cusp_node *probability =
+      clip_probability(cusp_divide(output, cusp_sum_axes(output, axes, 1, true)), attrs[2].number);
   cusp_node *weighted = cusp_multiply(target, cusp_log(probability));
-  return cusp_built(outputs[0] = weighted ? cusp_negative(cusp_sum_axes(weighted, axes, 1, false)) : NULL);
+  return cusp_built(outputs[0] =
+                        weighted ? cusp_negative(cusp_sum_axes(weighted, axes, 1, false)) : NULL);
 }
 
 /** Labels as Keras accepts them: any number dtype, with or without a last axis of size 1. */
@@ -409,31 +460,42 @@ static cusp_status prepare_labels(cusp_node **labels, const cusp_node *output) {
     shape.ndim--;
   expected.ndim--;
   if (!cusp_shape_equal(&shape, &expected))
-    return cusp_fail(CUSP_ESHAPE, "%s: target must have the output's shape without its last axis, got %s for an output of %s", name,
-                     cusp_shape_text(&(*labels)->type.shape), cusp_shape_text(&output->type.shape));
+    return cusp_fail(
+        CUSP_ESHAPE,
+        "%s: target must have the output's shape without its last axis, got %s for an output of %s",
+        name, cusp_shape_text(&(*labels)->type.shape), cusp_shape_text(&output->type.shape));
   *labels = cusp_labels(cusp_reshape(*labels, &shape));
   return cusp_built(*labels);
 }
 
-/** Only the probability of the label is clipped and has its logarithm taken: the others would be multiplied by 0. */
+/** Only the probability of the label is clipped and has its logarithm taken: the others would be
+ * multiplied by 0. */
 CUSP_COMPOSE(sparse_crossentropy_compose) {
   cusp_node *labels = inputs[0], *output = inputs[1];
   int axis;
   *n_outputs = 1;
   CUSP_TRY(class_axis("sparse_categorical_crossentropy", attrs[1].integer, output, &axis));
-  output = move_last(cusp_dtype_is_float(output->type.dtype) ? output : cusp_cast(output, cusp_dtype_to_float(output->type.dtype)), axis);
+  output = move_last(cusp_dtype_is_float(output->type.dtype)
+                         ? output
+                         : cusp_cast(output, cusp_dtype_to_float(output->type.dtype)),
+                     axis);
   if (!output)
     return cusp_built(NULL);
   CUSP_TRY(prepare_labels(&labels, output));
   cusp_dtype dtype = output->type.dtype;
   if (attrs[0].integer) {
-    cusp_node *loss = cusp_apply_2("sparse_softmax_crossentropy", cusp_cast(output, is_half(dtype) ? CUSP_FLOAT32 : dtype), labels);
+    cusp_node *loss =
+        cusp_apply_2("sparse_softmax_crossentropy",
+                     cusp_cast(output, is_half(dtype) ? CUSP_FLOAT32 : dtype), labels);
     return cusp_built(outputs[0] = loss ? cusp_cast(loss, dtype) : NULL);
   }
-  cusp_node *chosen = cusp_divide(cusp_apply_2("pick_label", output, labels), sum_rows(output, false));
+  cusp_node *chosen =
+      cusp_divide(cusp_apply_2("pick_label", output, labels), sum_rows(output, false));
   cusp_node *loss = cusp_negative(cusp_log(clip_probability(chosen, attrs[2].number)));
-  cusp_node *classes = cusp_scalar((double)last_size(&output->type.shape), CUSP_INT32), *zero = cusp_scalar(0, CUSP_INT32);
-  cusp_node *known = cusp_apply_2("logical_and", cusp_greater_equal(labels, zero), cusp_less(labels, classes));
+  cusp_node *classes = cusp_scalar((double)last_size(&output->type.shape), CUSP_INT32),
+            *zero = cusp_scalar(0, CUSP_INT32);
+  cusp_node *known =
+      cusp_apply_2("logical_and", cusp_greater_equal(labels, zero), cusp_less(labels, classes));
   return cusp_built(outputs[0] = loss ? cusp_where(known, loss, cusp_scalar_like(0, loss)) : NULL);
 }
 
@@ -442,9 +504,11 @@ CUSP_COMPOSE(binary_crossentropy_compose) {
   *n_outputs = 1;
   CUSP_TRY(same_shapes("binary_crossentropy", target, output));
   cusp_node *rest = cusp_shift(cusp_negative(target), 1); /* 1 - target */
-  if (attrs[0].integer) {                                 /* -log(sigmoid(x)) = softplus(-x), -log(1 - sigmoid(x)) = softplus(x) */
+  /* -log(sigmoid(x)) = softplus(-x), -log(1 - sigmoid(x)) = softplus(x) */
+  if (attrs[0].integer) {
     cusp_node *present = cusp_multiply(target, cusp_apply_1("softplus", cusp_negative(output)));
-    return cusp_built(outputs[0] = cusp_add(present, cusp_multiply(rest, cusp_apply_1("softplus", output))));
+    return cusp_built(outputs[0] =
+                          cusp_add(present, cusp_multiply(rest, cusp_apply_1("softplus", output))));
   }
   cusp_node *p = clip_probability(output, attrs[1].number);
   cusp_node *present = cusp_multiply(target, cusp_log(p));
@@ -468,14 +532,16 @@ const cusp_op cusp_ops_rowwise[] = {
      .instead = cusp_over_flat_shaped,
      .compose = log_softmax_compose},
     {.name = "categorical_crossentropy",
-     .arguments = "target, output, from_logits: bool = false, axis: axis = -1, epsilon: float = 1e-7",
+     .arguments =
+         "target, output, from_logits: bool = false, axis: axis = -1, epsilon: float = 1e-7",
      .help = "-sum(target * log(p)) over the classes; output holds probabilities, or logits.",
      .promotion = CUSP_PROMOTE_FLOAT,
      .flags = CUSP_OP_NULL_AXIS,
      .instead = cusp_over_flat,
      .compose = categorical_crossentropy_compose},
     {.name = "sparse_categorical_crossentropy",
-     .arguments = "target, output, from_logits: bool = false, axis: axis = -1, epsilon: float = 1e-7",
+     .arguments =
+         "target, output, from_logits: bool = false, axis: axis = -1, epsilon: float = 1e-7",
      .help = "-log(p) of the class whose number target holds.",
      .compose = sparse_crossentropy_compose},
     {.name = "binary_crossentropy",
@@ -545,7 +611,8 @@ const cusp_op cusp_ops_rowwise[] = {
      .kernels = KERNEL(sparse_crossentropy_gradient_run)},
     {.name = "pick_label",
      .arguments = "x, labels",
-     .help = "x[..., labels[...]]: one element of each row (labels are int32), 0 where there is none.",
+     .help =
+         "x[..., labels[...]]: one element of each row (labels are int32), 0 where there is none.",
      .flags = CUSP_OP_HIDDEN,
      .infer = pick_label_infer,
      .gradient = pick_label_gradient,

@@ -1,7 +1,7 @@
 /*
- * Running sums and products. The hidden rows form a closed family: the gradient of each is made of the others, so that
- * gradients of any order exist, and that of a product divides by nothing.
- */
+ * Running sums and products. The hidden rows form a closed family: the gradient of each is made of
+ * the others, so that gradients of any order exist, and that of a product divides by
+ * nothing. */
 
 #include "../kernels/scan.h"
 #include "../node/build.h"
@@ -13,7 +13,12 @@
 /* ------------------------------------------------------------------ kernels */
 
 static cusp_scan geometry(const cusp_call *call, const cusp_array *x, int axis) {
-  cusp_scan scan = {.dtype = x->dtype, .outer = 1, .inner = 1, .length = x->shape.size[axis], .x = x->data, .out = call->outputs[0].data};
+  cusp_scan scan = {.dtype = x->dtype,
+                    .outer = 1,
+                    .inner = 1,
+                    .length = x->shape.size[axis],
+                    .x = x->data,
+                    .out = call->outputs[0].data};
   for (int i = 0; i < axis; i++)
     scan.outer *= x->shape.size[i];
   for (int i = axis + 1; i < x->shape.ndim; i++)
@@ -50,7 +55,8 @@ static cusp_status shift_run(cusp_call *call) {
   int64_t by = call->attrs[1].integer;
   size_t row = (size_t)g.inner * cusp_dtype_size(g.dtype);
   int64_t gap = by < 0 ? -by : by;
-  size_t hole = (size_t)(gap < g.length ? gap : g.length) * row, kept = (size_t)g.length * row - hole;
+  size_t hole = (size_t)(gap < g.length ? gap : g.length) * row,
+         kept = (size_t)g.length * row - hole;
   for (int64_t i = 0; i < g.outer; i++) {
     const char *x = (const char *)g.x + (size_t)(i * g.length) * row;
     char *out = (char *)g.out + (size_t)(i * g.length) * row;
@@ -78,7 +84,8 @@ static cusp_status scan_infer(cusp_inference *inference) {
   int axis;
   cusp_dtype dtype = inference->inputs[0].dtype;
   if (dtype == CUSP_BOOL || dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "integers, float32 or float64 expected, got %s", cusp_dtype_name(dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "integers, float32 or float64 expected, got %s",
+                           cusp_dtype_name(dtype));
   CUSP_TRY(scan_axis(inference, &inference->inputs[0], &axis));
   return cusp_infer_same(inference);
 }
@@ -97,8 +104,8 @@ static cusp_status recurrence_infer(cusp_inference *inference) {
   int axis;
   const cusp_type *decay = &inference->inputs[0], *x = &inference->inputs[1];
   if (!cusp_shape_equal(&decay->shape, &x->shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "decay and x must have one shape, got %s and %s", cusp_shape_text(&decay->shape),
-                           cusp_shape_text(&x->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "decay and x must have one shape, got %s and %s",
+                           cusp_shape_text(&decay->shape), cusp_shape_text(&x->shape));
   CUSP_TRY(cusp_infer_float_or_double(inference));
   CUSP_TRY(scan_axis(inference, x, &axis));
   return cusp_infer_same(inference);
@@ -116,14 +123,15 @@ static cusp_node *recurrence(cusp_node *decay, cusp_node *x, int64_t axis, bool 
 
 static cusp_status sum_gradient(cusp_gradient *g) {
   const cusp_attr *attrs = g->node->attrs;
-  g->dx[0] = CUSP_APPLY1("cumsum_axis", g->dy[0], attrs[0], cusp_attr_bool(!attrs[1].integer), attrs[2]);
+  g->dx[0] =
+      CUSP_APPLY1("cumsum_axis", g->dy[0], attrs[0], cusp_attr_bool(!attrs[1].integer), attrs[2]);
   return cusp_built(g->dx[0]);
 }
 
 /**
- * With E_i the product of what comes before x_i: dx_i = E_i * S_i, where S_i sums the cotangents from i on, each times
- * the factors between: S_i = dy_i + x_(i+1) S_(i+1). An exclusive product has S_(i+1) in place of S_i, with
- * S_i = dy_i + x_i S_(i+1).
+ * With E_i the product of what comes before x_i: dx_i = E_i * S_i, where S_i sums the cotangents
+ * from i on, each times the factors between: S_i = dy_i + x_(i+1) S_(i+1). An exclusive product has
+ * S_(i+1) in place of S_i, with S_i = dy_i + x_i S_(i+1).
  */
 static cusp_status product_gradient(cusp_gradient *g) {
   const cusp_attr *attrs = g->node->attrs;
@@ -140,7 +148,8 @@ static cusp_status product_gradient(cusp_gradient *g) {
   return cusp_built(g->dx[0] = cusp_multiply(before, sums));
 }
 
-/** The adjoint of y_i = x_i + decay_i y_(i-1) runs the other way: a_i = dy_i + decay_(i+1) a_(i+1). */
+/** The adjoint of y_i = x_i + decay_i y_(i-1) runs the other way: a_i = dy_i + decay_(i+1)
+ * a_(i+1). */
 static cusp_status recurrence_gradient(cusp_gradient *g) {
   const cusp_attr *attrs = g->node->attrs;
   int64_t axis = attrs[0].integer;
@@ -158,19 +167,22 @@ static cusp_status shift_gradient(cusp_gradient *g) {
 
 /* ------------------------------------------------------------------ the public rows */
 
-/** Attributes: axis (nil: flattened), dtype (nil: x's, of bool int32). 16-bit floats run in float32. */
-static cusp_status running(const char *name, const char *row, cusp_node *x, const cusp_attr *attrs, cusp_node **out) {
+/** Attributes: axis (nil: flattened), dtype (nil: x's, of bool int32). 16-bit floats run in
+ * float32. */
+static cusp_status running(const char *name, const char *row, cusp_node *x, const cusp_attr *attrs,
+                           cusp_node **out) {
   int axis;
   cusp_dtype dtype = x->type.dtype == CUSP_BOOL ? CUSP_INT32 : x->type.dtype;
   if (attrs[1].kind == CUSP_ATTR_DTYPE)
     dtype = (cusp_dtype)attrs[1].integer;
   bool half = dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16;
   CUSP_TRY(cusp_axis_or_flat(&axis, name, &attrs[0], &x));
-  cusp_node *result = CUSP_APPLY1(row,
-                                  cusp_cast(x, half                 ? CUSP_FLOAT32
-                                               : dtype == CUSP_BOOL ? CUSP_INT32
-                                                                    : dtype),
-                                  cusp_attr_int(axis), cusp_attr_bool(false), cusp_attr_bool(false));
+  cusp_node *result =
+      CUSP_APPLY1(row,
+                  cusp_cast(x, half                 ? CUSP_FLOAT32
+                               : dtype == CUSP_BOOL ? CUSP_INT32
+                                                    : dtype),
+                  cusp_attr_int(axis), cusp_attr_bool(false), cusp_attr_bool(false));
   return cusp_built(*out = result ? cusp_cast(result, dtype) : NULL);
 }
 
@@ -181,7 +193,9 @@ static cusp_node *without_nan(cusp_node *x, double value) {
 }
 
 CUSP_COMPOSE(cumsum_compose) { return running("cumsum", "cumsum_axis", inputs[0], attrs, outputs); }
-CUSP_COMPOSE(cumprod_compose) { return running("cumprod", "cumprod_axis", inputs[0], attrs, outputs); }
+CUSP_COMPOSE(cumprod_compose) {
+  return running("cumprod", "cumprod_axis", inputs[0], attrs, outputs);
+}
 
 CUSP_COMPOSE(nancumsum_compose) {
   cusp_node *x = without_nan(inputs[0], 0);

@@ -1,4 +1,5 @@
-/* The same elements in another shape or order, repeated without copies, or read as another dtype. */
+/* The same elements in another shape or order, repeated without copies, or read as another
+ * dtype. */
 #include "../node/build.h"
 #include "../node/infer.h"
 #include "axes.h"
@@ -8,11 +9,13 @@
 /* ------------------------------------------------------------------ reshape */
 
 /* Replaces a single -1 by what is left of `count` elements. */
-static cusp_status resolve_shape(cusp_inference *inference, const cusp_attr *attr, const cusp_shape *from, int64_t *sizes) {
+static cusp_status resolve_shape(cusp_inference *inference, const cusp_attr *attr,
+                                 const cusp_shape *from, int64_t *sizes) {
   int64_t count = cusp_shape_count(from), known = 1;
   int unknown = -1, ndim = attr->count;
   if (ndim > CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of %d axes; at most %d are possible", ndim, CUSP_MAX_DIMS);
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of %d axes; at most %d are possible",
+                           ndim, CUSP_MAX_DIMS);
   for (int axis = 0; axis < ndim; axis++) {
     sizes[axis] = attr->ints[axis];
     if (sizes[axis] == -1 && unknown >= 0)
@@ -20,14 +23,18 @@ static cusp_status resolve_shape(cusp_inference *inference, const cusp_attr *att
     if (sizes[axis] == -1)
       unknown = axis;
     else if (sizes[axis] < 0 || __builtin_mul_overflow(known, sizes[axis], &known))
-      return cusp_infer_fail(inference, CUSP_ESHAPE, "the new shape has a size of %lld", (long long)sizes[axis]);
+      return cusp_infer_fail(inference, CUSP_ESHAPE, "the new shape has a size of %lld",
+                             (long long)sizes[axis]);
   }
   if (unknown >= 0 && known > 0 && count % known == 0)
     sizes[unknown] = count / known;
   else if (unknown >= 0 || known != count)
     return cusp_infer_fail(
-        inference, CUSP_ESHAPE, "%lld elements of shape %s do not fit into the new shape %s", (long long)count, cusp_shape_text(from),
-        cusp_shape_text(&(cusp_shape){ndim, {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]}}));
+        inference, CUSP_ESHAPE, "%lld elements of shape %s do not fit into the new shape %s",
+        (long long)count, cusp_shape_text(from),
+        cusp_shape_text(&(cusp_shape){
+            ndim,
+            {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7]}}));
   return CUSP_OK;
 }
 
@@ -47,14 +54,20 @@ static cusp_status infer_reshape(cusp_inference *inference) {
   return CUSP_OK;
 }
 
-static bool view_reshape(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out) {
+static bool view_reshape(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type,
+                         cusp_array *out) {
   (void)attrs;
   return cusp_array_reshape(out, in, &out_type->shape);
 }
 
-static cusp_status reshape_gradient(cusp_gradient *g) { return cusp_built(g->dx[0] = cusp_reshape(g->dy[0], &g->x[0]->type.shape)); }
+static cusp_status reshape_gradient(cusp_gradient *g) {
+  return cusp_built(g->dx[0] = cusp_reshape(g->dy[0], &g->x[0]->type.shape));
+}
 
-CUSP_COMPOSE(compose_ravel) { return cusp_built(outputs[0] = CUSP_APPLY1("reshape", inputs[0], cusp_attr_ints((int64_t[]){-1}, 1))); }
+CUSP_COMPOSE(compose_ravel) {
+  return cusp_built(outputs[0] =
+                        CUSP_APPLY1("reshape", inputs[0], cusp_attr_ints((int64_t[]){-1}, 1)));
+}
 
 CUSP_COMPOSE(compose_expand_dims) {
   const int64_t *axes;
@@ -62,7 +75,8 @@ CUSP_COMPOSE(compose_expand_dims) {
   bool chosen[CUSP_MAX_DIMS] = {false};
   cusp_shape shape = {.ndim = from->ndim + cusp_axes_of(&attrs[0], &axes)};
   if (shape.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible", shape.ndim, CUSP_MAX_DIMS);
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible",
+                     shape.ndim, CUSP_MAX_DIMS);
   CUSP_TRY(cusp_choose_axes(&attrs[0], shape.ndim, chosen));
   for (int axis = 0, source = 0; axis < shape.ndim; axis++)
     shape.size[axis] = chosen[axis] ? 1 : from->size[source++];
@@ -76,8 +90,9 @@ CUSP_COMPOSE(compose_squeeze) {
   CUSP_TRY(cusp_choose_axes(&attrs[0], from->ndim, chosen));
   for (int axis = 0; axis < from->ndim; axis++) {
     if (chosen[axis] && from->size[axis] != 1)
-      return cusp_fail(CUSP_ESHAPE, "axis %d has size %lld, only axes of size 1 can go; the tensor has shape %s", axis + 1,
-                       (long long)from->size[axis], cusp_shape_text(from));
+      return cusp_fail(CUSP_ESHAPE,
+                       "axis %d has size %lld, only axes of size 1 can go; the tensor has shape %s",
+                       axis + 1, (long long)from->size[axis], cusp_shape_text(from));
     if (!chosen[axis] && !(all && from->size[axis] == 1))
       shape.size[shape.ndim++] = from->size[axis];
   }
@@ -94,11 +109,14 @@ static cusp_status infer_transpose(cusp_inference *inference) {
   bool reversed = attr->kind == CUSP_ATTR_NONE;
   int count = attr->kind == CUSP_ATTR_INT ? 1 : attr->count;
   if (!reversed && count != shape->ndim)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "%d axes are given for a tensor of %d", count, shape->ndim);
+    return cusp_infer_fail(inference, CUSP_EVALUE, "%d axes are given for a tensor of %d", count,
+                           shape->ndim);
   for (int i = 0; i < shape->ndim; i++) {
     int axis = shape->ndim - 1 - i;
     if (!reversed)
-      CUSP_TRY(cusp_infer_axis(inference, attr->kind == CUSP_ATTR_INT ? attr->integer : attr->ints[i], shape->ndim, &axis));
+      CUSP_TRY(cusp_infer_axis(inference,
+                               attr->kind == CUSP_ATTR_INT ? attr->integer : attr->ints[i],
+                               shape->ndim, &axis));
     if (used[axis])
       return cusp_infer_fail(inference, CUSP_EVALUE, "axis %d is given twice", axis + 1);
     used[axis] = true;
@@ -111,7 +129,8 @@ static cusp_status infer_transpose(cusp_inference *inference) {
   return CUSP_OK;
 }
 
-static bool view_transpose(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out) {
+static bool view_transpose(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type,
+                           cusp_array *out) {
   (void)out_type;
   cusp_array_transpose(out, in, attrs[0].ints);
   return true;
@@ -165,13 +184,14 @@ static cusp_status infer_broadcast_to(cusp_inference *inference) {
   if (status == CUSP_OK)
     status = cusp_shape_broadcast(&both, &x->shape, &shape);
   if (status != CUSP_OK || !cusp_shape_equal(&both, &shape))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a tensor of shape %s does not broadcast to %s", cusp_shape_text(&x->shape),
-                           cusp_shape_text(&shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "a tensor of shape %s does not broadcast to %s",
+                           cusp_shape_text(&x->shape), cusp_shape_text(&shape));
   inference->outputs[0] = (cusp_type){x->dtype, shape};
   return CUSP_OK;
 }
 
-static bool view_broadcast_to(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out) {
+static bool view_broadcast_to(const cusp_attr *attrs, const cusp_array *in,
+                              const cusp_type *out_type, cusp_array *out) {
   (void)attrs;
   cusp_array_broadcast(out, in, &out_type->shape);
   return true;
@@ -183,7 +203,8 @@ static cusp_status broadcast_to_gradient(cusp_gradient *g) {
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ reading bytes as another dtype */
+/* ------------------------------------------------------------------ reading bytes as another
+ * dtype */
 
 static cusp_status infer_view(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
@@ -194,16 +215,19 @@ static cusp_status infer_view(cusp_inference *inference) {
   int64_t from = (int64_t)cusp_dtype_size(x->dtype), to = (int64_t)cusp_dtype_size(out->dtype);
   int last = x->shape.ndim - 1;
   if (from != to && (last < 0 || x->shape.size[last] * from % to != 0))
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the last axis of shape %s does not hold whole elements of %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "the last axis of shape %s does not hold whole elements of %s",
                            cusp_shape_text(&x->shape), cusp_dtype_name(out->dtype));
   if (out->dtype == CUSP_BOOL && x->dtype != CUSP_BOOL)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "bytes of %s cannot be read as bool", cusp_dtype_name(x->dtype));
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "bytes of %s cannot be read as bool",
+                           cusp_dtype_name(x->dtype));
   if (from != to)
     out->shape.size[last] = x->shape.size[last] * from / to;
   return CUSP_OK;
 }
 
-static bool view_view(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out) {
+static bool view_view(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type,
+                      cusp_array *out) {
   (void)attrs;
   if (!cusp_array_is_contiguous(in))
     return false;
@@ -235,7 +259,10 @@ const cusp_op cusp_ops_shape[] = {
      .flags = CUSP_OP_VIEW | CUSP_OP_NO_GRADIENT,
      .infer = infer_view,
      .view = view_view},
-    {.name = "ravel", .arguments = "x", .help = "All elements in one axis.", .compose = compose_ravel},
+    {.name = "ravel",
+     .arguments = "x",
+     .help = "All elements in one axis.",
+     .compose = compose_ravel},
     {.name = "expand_dims",
      .arguments = "x, axis: axes",
      .help = "New axes of size 1, where they will be in the result.",
@@ -244,7 +271,10 @@ const cusp_op cusp_ops_shape[] = {
      .arguments = "x, axis: axes = nil",
      .help = "Without axes of size 1, or without the given ones.",
      .compose = compose_squeeze},
-    {.name = "swapaxes", .arguments = "x, axis1: axis, axis2: axis", .help = "Two axes exchanged.", .compose = compose_swapaxes},
+    {.name = "swapaxes",
+     .arguments = "x, axis1: axis, axis2: axis",
+     .help = "Two axes exchanged.",
+     .compose = compose_swapaxes},
     {.name = "moveaxis",
      .arguments = "x, source: axes, destination: axes",
      .help = "Axes moved, the others in their order.",

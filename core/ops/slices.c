@@ -12,18 +12,22 @@ static const int64_t ones[CUSP_MAX_DIMS] = {1, 1, 1, 1, 1, 1, 1, 1};
 /* ------------------------------------------------------------------ slices with known bounds */
 
 /* Whether sums of a few such numbers could overflow; no axis is that long. */
-static bool is_far(int64_t position) { return position > INT64_MAX / 8 || position < INT64_MIN / 8; }
+static bool is_far(int64_t position) {
+  return position > INT64_MAX / 8 || position < INT64_MIN / 8;
+}
 
 /*
- * strided_slice: for each axis the first position, the one after the last (-1 for "before the first" of a negative step)
- * and the step, all counted from 0 and within the axis.
+ * strided_slice: for each axis the first position, the one after the last (-1 for "before the
+ * first" of a negative step) and the step, all counted from 0 and within the axis.
  */
 static cusp_status infer_strided_slice(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  const cusp_attr *start = &inference->attrs[0], *stop = &inference->attrs[1], *step = &inference->attrs[2];
+  const cusp_attr *start = &inference->attrs[0], *stop = &inference->attrs[1],
+                  *step = &inference->attrs[2];
   int ndim = x->shape.ndim;
   if (start->count != ndim || stop->count != ndim || step->count != ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "bounds for %d axes are given for a tensor of shape %s", start->count,
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "bounds for %d axes are given for a tensor of shape %s", start->count,
                            cusp_shape_text(&x->shape));
   inference->outputs[0] = *x;
   for (int axis = 0; axis < ndim; axis++) {
@@ -31,21 +35,26 @@ static cusp_status infer_strided_slice(cusp_inference *inference) {
     if (by == 0)
       return cusp_infer_fail(inference, CUSP_EVALUE, "the step of axis %d is 0", axis + 1);
     if (is_far(first) || is_far(stop->ints[axis]) || is_far(by))
-      return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld by steps of %lld lie outside axis %d of size %lld",
-                             (long long)first, (long long)stop->ints[axis], (long long)by, axis + 1, (long long)size);
+      return cusp_infer_fail(
+          inference, CUSP_EVALUE,
+          "positions %lld to %lld by steps of %lld lie outside axis %d of size %lld",
+          (long long)first, (long long)stop->ints[axis], (long long)by, axis + 1, (long long)size);
     int64_t distance = stop->ints[axis] - first;
     int64_t count = by > 0 ? (distance + by - 1) / by : (distance + by + 1) / by;
     if (count < 0 || distance == 0 || (distance > 0) != (by > 0))
       count = 0;
-    if (count > 0 && (first < 0 || first >= size || first + (count - 1) * by < 0 || first + (count - 1) * by >= size))
-      return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld", (long long)first,
-                             (long long)(first + (count - 1) * by), axis + 1, (long long)size);
+    if (count > 0 && (first < 0 || first >= size || first + (count - 1) * by < 0 ||
+                      first + (count - 1) * by >= size))
+      return cusp_infer_fail(
+          inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld",
+          (long long)first, (long long)(first + (count - 1) * by), axis + 1, (long long)size);
     inference->outputs[0].shape.size[axis] = count;
   }
   return CUSP_OK;
 }
 
-static bool view_strided_slice(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out) {
+static bool view_strided_slice(const cusp_attr *attrs, const cusp_array *in,
+                               const cusp_type *out_type, cusp_array *out) {
   int64_t start[CUSP_MAX_DIMS];
   for (int axis = 0; axis < out_type->shape.ndim; axis++)
     start[axis] = out_type->shape.size[axis] > 0 ? attrs[0].ints[axis] : 0;
@@ -57,7 +66,8 @@ static cusp_status strided_slice_gradient(cusp_gradient *g) {
   const cusp_attr *attrs = g->node->attrs;
   if (cusp_shape_count(&g->y[0]->type.shape) == 0)
     return cusp_built(g->dx[0] = cusp_zeros_like(g->x[0]));
-  return cusp_built(g->dx[0] = CUSP_APPLY1("embed", g->dy[0], cusp_attr_shape(&g->x[0]->type.shape), attrs[0], attrs[2]));
+  return cusp_built(g->dx[0] = CUSP_APPLY1("embed", g->dy[0], cusp_attr_shape(&g->x[0]->type.shape),
+                                           attrs[0], attrs[2]));
 }
 
 cusp_node *cusp_part(cusp_node *x, int axis, int64_t start, int64_t size) {
@@ -68,7 +78,8 @@ cusp_node *cusp_part(cusp_node *x, int axis, int64_t start, int64_t size) {
   first[axis] = start;
   stop[axis] = start + size;
   int ndim = x->type.shape.ndim;
-  return CUSP_APPLY1("strided_slice", x, cusp_attr_ints(first, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(ones, ndim));
+  return CUSP_APPLY1("strided_slice", x, cusp_attr_ints(first, ndim), cusp_attr_ints(stop, ndim),
+                     cusp_attr_ints(ones, ndim));
 }
 
 /* embed: the inverse of strided_slice; x is placed in zeros, or in a given value. */
@@ -78,20 +89,26 @@ static cusp_status infer_embed(cusp_inference *inference) {
   cusp_shape shape;
   CUSP_TRY(cusp_shape_from_attr(&shape, &inference->attrs[0]));
   if (shape.ndim != x->shape.ndim || start->count != shape.ndim || step->count != shape.ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "shape %s does not fit into %s", cusp_shape_text(&x->shape), cusp_shape_text(&shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "shape %s does not fit into %s",
+                           cusp_shape_text(&x->shape), cusp_shape_text(&shape));
   for (int axis = 0; axis < shape.ndim; axis++) {
     int64_t first = start->ints[axis], reach, last;
-    bool overflows =
-        __builtin_mul_overflow(x->shape.size[axis] - 1, step->ints[axis], &reach) || __builtin_add_overflow(first, reach, &last);
+    bool overflows = __builtin_mul_overflow(x->shape.size[axis] - 1, step->ints[axis], &reach) ||
+                     __builtin_add_overflow(first, reach, &last);
     if (overflows || step->ints[axis] == 0)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "steps of %lld from position %lld do not fit into axis %d of size %lld",
-                             (long long)step->ints[axis], (long long)first, axis + 1, (long long)shape.size[axis]);
-    if (x->shape.size[axis] > 0 && (first < 0 || last < 0 || first >= shape.size[axis] || last >= shape.size[axis]))
-      return cusp_infer_fail(inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld", (long long)first,
-                             (long long)last, axis + 1, (long long)shape.size[axis]);
+      return cusp_infer_fail(
+          inference, CUSP_EVALUE,
+          "steps of %lld from position %lld do not fit into axis %d of size %lld",
+          (long long)step->ints[axis], (long long)first, axis + 1, (long long)shape.size[axis]);
+    if (x->shape.size[axis] > 0 &&
+        (first < 0 || last < 0 || first >= shape.size[axis] || last >= shape.size[axis]))
+      return cusp_infer_fail(
+          inference, CUSP_EVALUE, "positions %lld to %lld lie outside axis %d of size %lld",
+          (long long)first, (long long)last, axis + 1, (long long)shape.size[axis]);
   }
   if (inference->n_inputs > 1 && inference->inputs[1].shape.ndim != 0)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "the value has to be one number, received shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "the value has to be one number, received shape %s",
                            cusp_shape_text(&inference->inputs[1].shape));
   inference->outputs[0] = (cusp_type){x->dtype, shape};
   return CUSP_OK;
@@ -105,12 +122,14 @@ static cusp_status embed_gradient(cusp_gradient *g) {
     int64_t step = attrs[2].ints[axis];
     stop[axis] = attrs[1].ints[axis] + (shape->size[axis] - 1) * step + (step > 0 ? 1 : -1);
   }
-  cusp_node *inner = CUSP_APPLY1("strided_slice", g->dy[0], attrs[1], cusp_attr_ints(stop, shape->ndim), attrs[2]);
+  cusp_node *inner =
+      CUSP_APPLY1("strided_slice", g->dy[0], attrs[1], cusp_attr_ints(stop, shape->ndim), attrs[2]);
   if (g->wanted[0])
     CUSP_TRY(cusp_built(g->dx[0] = inner));
   if (g->n_inputs < 2 || !g->wanted[1])
     return CUSP_OK;
-  return cusp_built(g->dx[1] = cusp_subtract(cusp_apply_1("sum", g->dy[0]), cusp_apply_1("sum", inner)));
+  return cusp_built(g->dx[1] =
+                        cusp_subtract(cusp_apply_1("sum", g->dy[0]), cusp_apply_1("sum", inner)));
 }
 
 CUSP_COMPOSE(compose_flip) {
@@ -125,8 +144,9 @@ CUSP_COMPOSE(compose_flip) {
     stop[axis] = turned ? -1 : x->type.shape.size[axis];
     step[axis] = turned ? -1 : 1;
   }
-  return cusp_built(
-      outputs[0] = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim), cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim)));
+  return cusp_built(outputs[0] =
+                        CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, ndim),
+                                    cusp_attr_ints(stop, ndim), cusp_attr_ints(step, ndim)));
 }
 
 cusp_node *cusp_flip(cusp_node *x, int axis) { return CUSP_APPLY1("flip", x, cusp_attr_int(axis)); }
@@ -150,19 +170,23 @@ CUSP_COMPOSE(compose_rot90) {
   return cusp_built(outputs[0] = x);
 }
 
-/* ------------------------------------------------------------------ slices whose start may be a tensor */
+/* ------------------------------------------------------------------ slices whose start may be a
+ * tensor */
 
-static cusp_status check_starts(cusp_inference *inference, const cusp_shape *whole, const cusp_shape *piece) {
+static cusp_status check_starts(cusp_inference *inference, const cusp_shape *whole,
+                                const cusp_shape *piece) {
   const cusp_type *starts = &inference->inputs[1];
-  if (starts->dtype != CUSP_INT64 || starts->shape.ndim != 1 || starts->shape.size[0] != whole->ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected %d start indices, received shape %s", whole->ndim,
-                           cusp_shape_text(&starts->shape));
+  if (starts->dtype != CUSP_INT64 || starts->shape.ndim != 1 ||
+      starts->shape.size[0] != whole->ndim)
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected %d start indices, received shape %s",
+                           whole->ndim, cusp_shape_text(&starts->shape));
   bool fits = piece->ndim == whole->ndim;
   for (int axis = 0; fits && axis < whole->ndim; axis++)
     fits = piece->size[axis] <= whole->size[axis];
   if (!fits)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s", cusp_shape_text(piece),
-                           cusp_shape_text(whole));
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "a part of shape %s does not fit into a tensor of shape %s",
+                           cusp_shape_text(piece), cusp_shape_text(whole));
   return CUSP_OK;
 }
 
@@ -177,18 +201,22 @@ static cusp_status infer_dynamic_update(cusp_inference *inference) {
   inference->outputs[0] = inference->inputs[0];
   if (inference->inputs[2].dtype != inference->inputs[0].dtype)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "updates of dtype %s for a tensor of dtype %s",
-                           cusp_dtype_name(inference->inputs[2].dtype), cusp_dtype_name(inference->inputs[0].dtype));
+                           cusp_dtype_name(inference->inputs[2].dtype),
+                           cusp_dtype_name(inference->inputs[0].dtype));
   return check_starts(inference, &inference->inputs[0].shape, &inference->inputs[2].shape);
 }
 
 static cusp_status dynamic_slice_gradient(cusp_gradient *g) {
-  return cusp_built(g->dx[0] = cusp_apply_3("dynamic_update", cusp_zeros_like(g->x[0]), g->x[1], g->dy[0]));
+  return cusp_built(
+      g->dx[0] = cusp_apply_3("dynamic_update", cusp_zeros_like(g->x[0]), g->x[1], g->dy[0]));
 }
 
 static cusp_status dynamic_update_gradient(cusp_gradient *g) {
   if (g->wanted[0])
-    CUSP_TRY(cusp_built(g->dx[0] = cusp_apply_3("dynamic_update", g->dy[0], g->x[1], cusp_zeros_like(g->x[2]))));
-  return g->wanted[2] ? cusp_built(g->dx[2] = CUSP_APPLY2("dynamic_slice", g->dy[0], g->x[1], cusp_attr_shape(&g->x[2]->type.shape)))
+    CUSP_TRY(cusp_built(
+        g->dx[0] = cusp_apply_3("dynamic_update", g->dy[0], g->x[1], cusp_zeros_like(g->x[2]))));
+  return g->wanted[2] ? cusp_built(g->dx[2] = CUSP_APPLY2("dynamic_slice", g->dy[0], g->x[1],
+                                                          cusp_attr_shape(&g->x[2]->type.shape)))
                       : CUSP_OK;
 }
 
@@ -207,25 +235,28 @@ CUSP_COMPOSE(compose_slice) {
   int count;
   CUSP_TRY(cusp_shape_from_attr(&shape, &attrs[0]));
   if (!cusp_node_evaluated(inputs[1]) || inputs[1]->op || shape.ndim != whole->ndim)
-    return cusp_built(outputs[0] = CUSP_APPLY2("dynamic_slice", x, starts_of(inputs[1]), cusp_attr_shape(&shape)));
+    return cusp_built(outputs[0] = CUSP_APPLY2("dynamic_slice", x, starts_of(inputs[1]),
+                                               cusp_attr_shape(&shape)));
   CUSP_TRY(cusp_static_ints(inputs[1], start, CUSP_MAX_DIMS, &count));
   if (count != whole->ndim)
     return cusp_fail(CUSP_ESHAPE, "expected %d start indices, received %d", whole->ndim, count);
   for (int axis = 0; axis < whole->ndim; axis++) {
     int64_t last = whole->size[axis] - shape.size[axis];
     if (last < 0)
-      return cusp_fail(CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s", cusp_shape_text(&shape),
-                       cusp_shape_text(whole));
+      return cusp_fail(CUSP_ESHAPE, "a part of shape %s does not fit into a tensor of shape %s",
+                       cusp_shape_text(&shape), cusp_shape_text(whole));
     start[axis] = start[axis] < 0 ? 0 : start[axis] > last ? last : start[axis];
     stop[axis] = start[axis] + shape.size[axis];
   }
-  return cusp_built(
-      outputs[0] = CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, count), cusp_attr_ints(stop, count), cusp_attr_ints(ones, count)));
+  return cusp_built(outputs[0] =
+                        CUSP_APPLY1("strided_slice", x, cusp_attr_ints(start, count),
+                                    cusp_attr_ints(stop, count), cusp_attr_ints(ones, count)));
 }
 
 CUSP_COMPOSE(compose_slice_update) {
   cusp_node *x = inputs[0];
-  return cusp_built(outputs[0] = cusp_apply_3("dynamic_update", x, starts_of(inputs[1]), cusp_cast(inputs[2], x->type.dtype)));
+  return cusp_built(outputs[0] = cusp_apply_3("dynamic_update", x, starts_of(inputs[1]),
+                                              cusp_cast(inputs[2], x->type.dtype)));
 }
 
 /* ------------------------------------------------------------------ diagonals */
@@ -238,11 +269,13 @@ static cusp_status infer_diagonal(cusp_inference *inference) {
   CUSP_TRY(cusp_infer_axis(inference, inference->attrs[1].integer, x->shape.ndim, &first));
   CUSP_TRY(cusp_infer_axis(inference, inference->attrs[2].integer, x->shape.ndim, &second));
   if (first == second)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "the two axes have to differ, both are %d", first + 1);
+    return cusp_infer_fail(inference, CUSP_EVALUE, "the two axes have to differ, both are %d",
+                           first + 1);
   inference->attrs[1] = cusp_attr_int(first);
   inference->attrs[2] = cusp_attr_int(second);
   int64_t offset = inference->attrs[0].integer;
-  int64_t rows = x->shape.size[first] + (offset < 0 ? offset : 0), columns = x->shape.size[second] - (offset > 0 ? offset : 0);
+  int64_t rows = x->shape.size[first] + (offset < 0 ? offset : 0),
+          columns = x->shape.size[second] - (offset > 0 ? offset : 0);
   int64_t length = rows < columns ? rows : columns;
   *out = (cusp_type){.dtype = x->dtype};
   for (int axis = 0; axis < x->shape.ndim; axis++)
@@ -252,7 +285,8 @@ static cusp_status infer_diagonal(cusp_inference *inference) {
   return CUSP_OK;
 }
 
-static bool view_diagonal(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type, cusp_array *out) {
+static bool view_diagonal(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type,
+                          cusp_array *out) {
   int64_t offset = attrs[0].integer;
   int first = (int)attrs[1].integer, second = (int)attrs[2].integer, kept = 0;
   *out = *in;
@@ -275,9 +309,11 @@ static cusp_status diagonal_gradient(cusp_gradient *g) {
   if (cusp_shape_count(&g->y[0]->type.shape) == 0)
     return cusp_built(g->dx[0] = cusp_zeros_like(g->x[0]));
   int64_t rows = shape->size[attrs[1].integer], columns = shape->size[attrs[2].integer];
-  cusp_node *matrices = CUSP_APPLY1("on_diagonal", g->dy[0], cusp_attr_int(rows), cusp_attr_int(columns), attrs[0]);
+  cusp_node *matrices =
+      CUSP_APPLY1("on_diagonal", g->dy[0], cusp_attr_int(rows), cusp_attr_int(columns), attrs[0]);
   int64_t from[] = {-2, -1}, to[] = {attrs[1].integer, attrs[2].integer};
-  return cusp_built(g->dx[0] = CUSP_APPLY1("moveaxis", matrices, cusp_attr_ints(from, 2), cusp_attr_ints(to, 2)));
+  return cusp_built(
+      g->dx[0] = CUSP_APPLY1("moveaxis", matrices, cusp_attr_ints(from, 2), cusp_attr_ints(to, 2)));
 }
 
 CUSP_COMPOSE(compose_trace) {
@@ -325,19 +361,27 @@ const cusp_op cusp_ops_slices[] = {
      .arguments = "x, axis: axes = nil",
      .help = "The elements of axes (all unless given) in reverse.",
      .compose = compose_flip},
-    {.name = "flipud", .arguments = "x", .help = "The first axis in reverse.", .compose = compose_flipud},
-    {.name = "fliplr", .arguments = "x", .help = "The second axis in reverse.", .compose = compose_fliplr},
+    {.name = "flipud",
+     .arguments = "x",
+     .help = "The first axis in reverse.",
+     .compose = compose_flipud},
+    {.name = "fliplr",
+     .arguments = "x",
+     .help = "The second axis in reverse.",
+     .compose = compose_fliplr},
     {.name = "rot90",
      .arguments = "array, k: int = 1, axes: axes = [0, 1]",
      .help = "k quarter turns in the plane of two axes.",
      .compose = compose_rot90},
     {.name = "slice",
      .arguments = "inputs, start_indices, shape: shape",
-     .help = "The part of that shape from the start indices (from 0), which are moved inwards to fit.",
+     .help =
+         "The part of that shape from the start indices (from 0), which are moved inwards to fit.",
      .compose = compose_slice},
     {.name = "slice_update",
      .arguments = "inputs, start_indices, updates",
-     .help = "inputs with updates written from the start indices (from 0), which are moved inwards to fit.",
+     .help = "inputs with updates written from the start indices (from 0), which are moved inwards "
+             "to fit.",
      .flags = CUSP_OP_UPDATES,
      .compose = compose_slice_update},
     {.name = "trace",

@@ -1,6 +1,6 @@
 /*
- * Sorting and searching. The kernels give indices, along the last axis; values are gathered by them, so that gradients
- * are those of the gathering.
+ * Sorting and searching. The kernels give indices, along the last axis; values are gathered by
+ * them, so that gradients are those of the gathering.
  */
 
 #include "../kernels/sort.h"
@@ -28,13 +28,15 @@ static int64_t row_count(const cusp_array *x) {
   return cusp_shape_count(&rows);
 }
 
-/** The plan's number of pieces, kept because the number of threads may change between prepare and run. */
+/** The plan's number of pieces, kept because the number of threads may change between prepare and
+ * run. */
 typedef struct sort_state {
   int64_t pieces;
 } sort_state;
 
 static cusp_status sort_prepare(cusp_call *call) {
-  int64_t n = row_length(&call->inputs[0]), pieces = piece_count(n < 64 ? 1 : row_count(&call->inputs[0]));
+  int64_t n = row_length(&call->inputs[0]),
+          pieces = piece_count(n < 64 ? 1 : row_count(&call->inputs[0]));
   size_t records;
   sort_state *state = NULL;
   CUSP_TRY(cusp_multiply_size(&records, (size_t)n, 2 * (size_t)pieces));
@@ -51,7 +53,8 @@ static void sort_release(cusp_call *call) {
 }
 
 /** Row `row`: its elements, where its indices go, scratch memory. */
-typedef void (*row_fn)(const cusp_call *call, const void *x, int32_t *out, cusp_sort_record *scratch);
+typedef void (*row_fn)(const cusp_call *call, const void *x, int32_t *out,
+                       cusp_sort_record *scratch);
 
 typedef struct row_task {
   const cusp_call *call;
@@ -66,8 +69,8 @@ static void run_pieces(void *context, int64_t begin, int64_t end) {
   for (int64_t piece = begin; piece < end; piece++) {
     cusp_sort_record *scratch = (cusp_sort_record *)task->call->workspace + 2 * n * piece;
     for (int64_t row = rows * piece / task->pieces; row < rows * (piece + 1) / task->pieces; row++)
-      task->fn(task->call, (const char *)x->data + (size_t)(row * n) * cusp_dtype_size(x->dtype), (int32_t *)out->data + row * width,
-               scratch);
+      task->fn(task->call, (const char *)x->data + (size_t)(row * n) * cusp_dtype_size(x->dtype),
+               (int32_t *)out->data + row * width, scratch);
   }
 }
 
@@ -78,13 +81,16 @@ static cusp_status run_by_rows(cusp_call *call, row_fn fn) {
   return CUSP_OK;
 }
 
-static void argsort_row(const cusp_call *call, const void *x, int32_t *out, cusp_sort_record *scratch) {
+static void argsort_row(const cusp_call *call, const void *x, int32_t *out,
+                        cusp_sort_record *scratch) {
   cusp_argsort(call->inputs[0].dtype, row_length(&call->inputs[0]), x, out, scratch);
 }
 static cusp_status argsort_run(cusp_call *call) { return run_by_rows(call, argsort_row); }
 
-static void top_k_row(const cusp_call *call, const void *x, int32_t *out, cusp_sort_record *scratch) {
-  cusp_top_k(call->inputs[0].dtype, row_length(&call->inputs[0]), call->attrs[0].integer, x, out, scratch);
+static void top_k_row(const cusp_call *call, const void *x, int32_t *out,
+                      cusp_sort_record *scratch) {
+  cusp_top_k(call->inputs[0].dtype, row_length(&call->inputs[0]), call->attrs[0].integer, x, out,
+             scratch);
 }
 static cusp_status top_k_run(cusp_call *call) { return run_by_rows(call, top_k_row); }
 
@@ -94,7 +100,8 @@ static void search_range(void *context, int64_t begin, int64_t end) {
   size_t size = cusp_dtype_size(x->dtype);
   for (int64_t i = begin; i < end; i++)
     ((int32_t *)call->outputs[0].data)[i] = (int32_t)cusp_search_sorted(
-        x->dtype, x->shape.size[0], x->data, (const char *)values->data + (size_t)i * size, call->attrs[0].integer != 0);
+        x->dtype, x->shape.size[0], x->data, (const char *)values->data + (size_t)i * size,
+        call->attrs[0].integer != 0);
 }
 
 static cusp_status search_run(cusp_call *call) {
@@ -102,8 +109,10 @@ static cusp_status search_run(cusp_call *call) {
   return CUSP_OK;
 }
 
-static const cusp_kernel argsort_kernels[] = {{.name = "radix", .prepare = sort_prepare, .run = argsort_run, .release = sort_release}, {0}};
-static const cusp_kernel top_k_kernels[] = {{.name = "heap", .prepare = sort_prepare, .run = top_k_run, .release = sort_release}, {0}};
+static const cusp_kernel argsort_kernels[] = {
+    {.name = "radix", .prepare = sort_prepare, .run = argsort_run, .release = sort_release}, {0}};
+static const cusp_kernel top_k_kernels[] = {
+    {.name = "heap", .prepare = sort_prepare, .run = top_k_run, .release = sort_release}, {0}};
 static const cusp_kernel search_kernels[] = {{.name = "bisection", .run = search_run}, {0}};
 
 /* ------------------------------------------------------------------ types */
@@ -113,8 +122,8 @@ static cusp_status check_row(cusp_inference *inference) {
   if (shape->ndim < 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "at least one axis expected, got a scalar");
   if (shape->size[shape->ndim - 1] > INT32_MAX)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d elements along the axis, got %lld", INT32_MAX,
-                           (long long)shape->size[shape->ndim - 1]);
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d elements along the axis, got %lld",
+                           INT32_MAX, (long long)shape->size[shape->ndim - 1]);
   return CUSP_OK;
 }
 
@@ -129,7 +138,8 @@ static cusp_status top_k_infer(cusp_inference *inference) {
   CUSP_TRY(check_row(inference));
   cusp_shape shape = inference->inputs[0].shape;
   if (k < 0 || k > shape.size[shape.ndim - 1])
-    return cusp_infer_fail(inference, CUSP_EVALUE, "k must be between 0 and the size of the last axis, %lld, got %lld",
+    return cusp_infer_fail(inference, CUSP_EVALUE,
+                           "k must be between 0 and the size of the last axis, %lld, got %lld",
                            (long long)shape.size[shape.ndim - 1], (long long)k);
   shape.size[shape.ndim - 1] = k;
   inference->outputs[0] = (cusp_type){CUSP_INT32, shape};
@@ -139,7 +149,8 @@ static cusp_status top_k_infer(cusp_inference *inference) {
 static cusp_status search_infer(cusp_inference *inference) {
   CUSP_TRY(check_row(inference));
   if (inference->inputs[0].shape.ndim != 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a sorted sequence of one axis expected, got shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "a sorted sequence of one axis expected, got shape %s",
                            cusp_shape_text(&inference->inputs[0].shape));
   inference->outputs[0] = (cusp_type){CUSP_INT32, inference->inputs[1].shape};
   return CUSP_OK;
@@ -148,11 +159,14 @@ static cusp_status search_infer(cusp_inference *inference) {
 /* ------------------------------------------------------------------ the public rows */
 
 static cusp_node *gather_last(cusp_node *x, cusp_node *indices) {
-  return x && indices ? CUSP_APPLY2("take_along_axis", x, indices, cusp_attr_int(x->type.shape.ndim - 1)) : NULL;
+  return x && indices
+             ? CUSP_APPLY2("take_along_axis", x, indices, cusp_attr_int(x->type.shape.ndim - 1))
+             : NULL;
 }
 
 /** Sorts along the axis of attribute 0; gives the indices, or the elements. */
-static cusp_status sorted(const char *name, cusp_node *x, const cusp_attr *attr, bool values, cusp_node **out) {
+static cusp_status sorted(const char *name, cusp_node *x, const cusp_attr *attr, bool values,
+                          cusp_node **out) {
   int axis;
   CUSP_TRY(cusp_axis_or_flat(&axis, name, attr, &x));
   int last = x->type.shape.ndim - 1;
@@ -190,29 +204,36 @@ CUSP_COMPOSE(searchsorted_compose) {
   const char *side = attrs[0].string;
   *n_outputs = 1;
   if (strcmp(side, "left") != 0 && strcmp(side, "right") != 0)
-    return cusp_fail(CUSP_EVALUE, "searchsorted: side must be \"left\" or \"right\", got \"%s\"", side);
-  return cusp_built(outputs[0] = CUSP_APPLY2("search_sorted", inputs[0], inputs[1], cusp_attr_bool(side[0] == 'r')));
+    return cusp_fail(CUSP_EVALUE, "searchsorted: side must be \"left\" or \"right\", got \"%s\"",
+                     side);
+  return cusp_built(outputs[0] = CUSP_APPLY2("search_sorted", inputs[0], inputs[1],
+                                             cusp_attr_bool(side[0] == 'r')));
 }
 
 /**
- * A target is among the k largest where fewer than k predictions are larger: ties count as inside, NaN, infinity
- * and targets that are no class not. */
+ * A target is among the k largest where fewer than k predictions are larger: ties count as inside,
+ * NaN, infinity and targets that are no class not. */
 CUSP_COMPOSE(in_top_k_compose) {
   cusp_node *targets = inputs[0], *predictions = inputs[1];
   const cusp_shape *shape = &predictions->type.shape;
   *n_outputs = 1;
-  if (shape->ndim != 2 || targets->type.shape.ndim != 1 || targets->type.shape.size[0] != shape->size[0])
-    return cusp_fail(CUSP_ESHAPE, "in_top_k: targets of shape [batch] and predictions of [batch, classes] expected, got %s and %s",
+  if (shape->ndim != 2 || targets->type.shape.ndim != 1 ||
+      targets->type.shape.size[0] != shape->size[0])
+    return cusp_fail(CUSP_ESHAPE,
+                     "in_top_k: targets of shape [batch] and predictions of [batch, classes] "
+                     "expected, got %s and %s",
                      cusp_shape_text(&targets->type.shape), cusp_shape_text(shape));
   cusp_node *labels = cusp_labels(targets);
   cusp_node *chosen = cusp_apply_2("pick_label", predictions, labels);
   cusp_node *column = chosen ? cusp_expand_dims(chosen, 1) : NULL;
   int64_t last = 1;
   cusp_node *is_larger = cusp_greater(predictions, column);
-  cusp_node *larger = is_larger ? cusp_sum_axes(cusp_cast(is_larger, CUSP_INT32), &last, 1, false) : NULL;
+  cusp_node *larger =
+      is_larger ? cusp_sum_axes(cusp_cast(is_larger, CUSP_INT32), &last, 1, false) : NULL;
   cusp_node *inside = cusp_less(larger, cusp_scalar((double)attrs[0].integer, CUSP_INT32));
-  cusp_node *known = cusp_apply_2("logical_and", cusp_greater_equal(labels, cusp_scalar(0, CUSP_INT32)),
-                                  cusp_less(labels, cusp_scalar((double)shape->size[1], CUSP_INT32)));
+  cusp_node *known =
+      cusp_apply_2("logical_and", cusp_greater_equal(labels, cusp_scalar(0, CUSP_INT32)),
+                   cusp_less(labels, cusp_scalar((double)shape->size[1], CUSP_INT32)));
   cusp_node *valid = cusp_apply_2("logical_and", known, cusp_apply_1("isfinite", chosen));
   return cusp_built(outputs[0] = cusp_apply_2("logical_and", inside, valid));
 }

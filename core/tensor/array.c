@@ -13,7 +13,8 @@ cusp_status cusp_shape_count_checked(int64_t *count, const cusp_shape *shape) {
   *count = 0;
   for (int i = 0; i < shape->ndim; i++) {
     if (shape->size[i] < 0)
-      return cusp_fail(CUSP_ESHAPE, "a shape cannot have a negative size: %s", cusp_shape_text(shape));
+      return cusp_fail(CUSP_ESHAPE, "a shape cannot have a negative size: %s",
+                       cusp_shape_text(shape));
     empty |= shape->size[i] == 0;
     overflow |= __builtin_mul_overflow(product, shape->size[i], &product);
   }
@@ -50,15 +51,19 @@ const char *cusp_shape_text(const cusp_shape *shape) {
 }
 
 /** Size of the axis that is `back` axes from the end; 1 in front of the first. */
-static int64_t size_from_end(const cusp_shape *shape, int back) { return back < shape->ndim ? shape->size[shape->ndim - 1 - back] : 1; }
+static int64_t size_from_end(const cusp_shape *shape, int back) {
+  return back < shape->ndim ? shape->size[shape->ndim - 1 - back] : 1;
+}
 
 cusp_status cusp_shape_broadcast(cusp_shape *out, const cusp_shape *a, const cusp_shape *b) {
   cusp_shape result = {.ndim = a->ndim > b->ndim ? a->ndim : b->ndim};
   for (int back = 0; back < result.ndim; back++) {
     int64_t x = size_from_end(a, back), y = size_from_end(b, back);
     if (x != y && x != 1 && y != 1)
-      return cusp_fail(CUSP_ESHAPE, "shapes %s and %s do not broadcast: sizes %lld and %lld differ and neither is 1", cusp_shape_text(a),
-                       cusp_shape_text(b), (long long)x, (long long)y);
+      return cusp_fail(
+          CUSP_ESHAPE,
+          "shapes %s and %s do not broadcast: sizes %lld and %lld differ and neither is 1",
+          cusp_shape_text(a), cusp_shape_text(b), (long long)x, (long long)y);
     result.size[result.ndim - 1 - back] = x == 1 ? y : x;
   }
   *out = result;
@@ -68,7 +73,8 @@ cusp_status cusp_shape_broadcast(cusp_shape *out, const cusp_shape *a, const cus
 /* ------------------------------------------------------------------ storage */
 
 /* A storage's bytes follow it in the same block. */
-_Static_assert(sizeof(cusp_storage) <= CUSP_ALIGNMENT, "the bytes behind a storage must stay aligned");
+_Static_assert(sizeof(cusp_storage) <= CUSP_ALIGNMENT,
+               "the bytes behind a storage must stay aligned");
 
 static void *bytes_behind(cusp_storage *storage) { return (char *)storage + CUSP_ALIGNMENT; }
 
@@ -142,10 +148,12 @@ bool cusp_array_is_contiguous(const cusp_array *array) {
 /* ------------------------------------------------------------------ views */
 
 /**
- * Strides for `shape` over a strided array whose axes of size 1 have been dropped: groups of old axes are matched with groups of
- * new axes of the same product; a group of several old axes must be contiguous in itself.
+ * Strides for `shape` over a strided array whose axes of size 1 have been dropped: groups of old
+ * axes are matched with groups of new axes of the same product; a group of several old axes must be
+ * contiguous in itself.
  */
-static bool reshape_strides(int64_t *strides, const cusp_shape *shape, int ndim, const int64_t *size, const int64_t *old_strides) {
+static bool reshape_strides(int64_t *strides, const cusp_shape *shape, int ndim,
+                            const int64_t *size, const int64_t *old_strides) {
   int axis = 0, new_axis = 0;
   while (axis < ndim && new_axis < shape->ndim) {
     int first = axis, new_first = new_axis;
@@ -200,11 +208,13 @@ void cusp_array_broadcast(cusp_array *out, const cusp_array *in, const cusp_shap
   int added = shape->ndim - in->shape.ndim;
   result.shape = *shape;
   for (int i = 0; i < shape->ndim; i++)
-    result.strides[i] = i < added || in->shape.size[i - added] != shape->size[i] ? 0 : in->strides[i - added];
+    result.strides[i] =
+        i < added || in->shape.size[i - added] != shape->size[i] ? 0 : in->strides[i - added];
   *out = result;
 }
 
-void cusp_array_slice(cusp_array *out, const cusp_array *in, const int64_t *start, const int64_t *step, const cusp_shape *shape) {
+void cusp_array_slice(cusp_array *out, const cusp_array *in, const int64_t *start,
+                      const int64_t *step, const cusp_shape *shape) {
   cusp_array result = *in;
   int64_t offset = 0;
   for (int i = 0; i < shape->ndim; i++) {
@@ -220,7 +230,8 @@ void cusp_array_slice(cusp_array *out, const cusp_array *in, const int64_t *star
 /* ------------------------------------------------------------------ collapsing */
 
 /** Whether axis `outer` and the axis behind it are one axis in each of the arrays. */
-static bool can_merge(int outer, int inner, const int64_t *size, int count, int64_t strides[][CUSP_MAX_DIMS]) {
+static bool can_merge(int outer, int inner, const int64_t *size, int count,
+                      int64_t strides[][CUSP_MAX_DIMS]) {
   for (int k = 0; k < count; k++)
     if (strides[k][outer] != strides[k][inner] * size[inner])
       return false;

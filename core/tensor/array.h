@@ -16,16 +16,17 @@ typedef struct cusp_shape {
 typedef struct cusp_storage {
   int64_t references;
   size_t bytes;
-  void *data;                             /* aligned to 64 */
-  void (*release)(struct cusp_storage *); /* for bytes that are not ours (a mapped file); NULL: cusp_free(data) */
+  void *data; /* aligned to 64 */
+  /* for bytes that are not ours (a mapped file); NULL: cusp_free(data) */
+  void (*release)(struct cusp_storage *);
   void *owner;
 } cusp_storage;
 
 /**
  * A view: element (i, j, ...) is at data + (i * strides[0] + j * strides[1] + ...) * size of dtype.
  * Strides are in elements, 0 on broadcast axes, negative on flipped ones.
- * `storage` is NULL for arrays whose memory someone else keeps alive (a plan's arena).
- */
+ * `storage` is NULL for arrays whose memory someone else keeps alive (a plan's
+ * arena). */
 typedef struct cusp_array {
   cusp_dtype dtype;
   cusp_shape shape;
@@ -39,42 +40,50 @@ CUSP_NODISCARD cusp_status cusp_shape_count_checked(int64_t *count, const cusp_s
 /** The product of the sizes of a shape that was checked already. */
 int64_t cusp_shape_count(const cusp_shape *shape);
 bool cusp_shape_equal(const cusp_shape *a, const cusp_shape *b);
-/** "[2, 3]" into `text`; returns `text`. Also the `%s` of messages: cusp_shape_text(&shape) uses a ring of thread-local buffers. */
+/** "[2, 3]" into `text`; returns `text`. Also the `%s` of messages: cusp_shape_text(&shape) uses a
+ * ring of thread-local buffers. */
 const char *cusp_shape_text(const cusp_shape *shape);
 /** NumPy broadcasting of two shapes; CUSP_ESHAPE naming both where they do not fit. */
-CUSP_NODISCARD cusp_status cusp_shape_broadcast(cusp_shape *out, const cusp_shape *a, const cusp_shape *b);
+CUSP_NODISCARD cusp_status cusp_shape_broadcast(cusp_shape *out, const cusp_shape *a,
+                                                const cusp_shape *b);
 
 CUSP_NODISCARD cusp_status cusp_storage_new(cusp_storage **out, size_t bytes);
 void cusp_storage_retain(cusp_storage *storage);
 void cusp_storage_release(cusp_storage *storage); /* NULL is accepted */
 
 /** A new row-major array, uninitialised; *out is all zero on failure. */
-CUSP_NODISCARD cusp_status cusp_array_new(cusp_array *out, cusp_dtype dtype, const cusp_shape *shape);
+CUSP_NODISCARD cusp_status cusp_array_new(cusp_array *out, cusp_dtype dtype,
+                                          const cusp_shape *shape);
 /** Drops the storage reference and zeroes the struct. */
 void cusp_array_release(cusp_array *array);
 /** Row-major strides for `shape`. */
 void cusp_strides_row_major(int64_t strides[CUSP_MAX_DIMS], const cusp_shape *shape);
 /** Row-major and without gaps (axes of size 1 do not count). */
 bool cusp_array_is_contiguous(const cusp_array *array);
-static inline int64_t cusp_array_count(const cusp_array *array) { return cusp_shape_count(&array->shape); }
+static inline int64_t cusp_array_count(const cusp_array *array) {
+  return cusp_shape_count(&array->shape);
+}
 
 /*
- * Views: fill *out with the same data (and the same storage pointer, NOT retained: retain it if you keep it).
- * Those returning bool say false where the strides do not allow a view and a copy is needed.
+ * Views: fill *out with the same data (and the same storage pointer, NOT retained: retain it if you
+ * keep it). Those returning bool say false where the strides do not allow a view and a copy is
+ * needed.
  */
 bool cusp_array_reshape(cusp_array *out, const cusp_array *in, const cusp_shape *shape);
 void cusp_array_transpose(cusp_array *out, const cusp_array *in, const int64_t *axes);
 void cusp_array_broadcast(cusp_array *out, const cusp_array *in, const cusp_shape *shape);
 /** start and step for each axis, `shape` the result's; step may be negative. */
-void cusp_array_slice(cusp_array *out, const cusp_array *in, const int64_t *start, const int64_t *step, const cusp_shape *shape);
+void cusp_array_slice(cusp_array *out, const cusp_array *in, const int64_t *start,
+                      const int64_t *step, const cusp_shape *shape);
 
 /** Copies elements between arrays of one shape and dtype, any strides (parallel when large). */
 void cusp_array_copy(const cusp_array *to, const cusp_array *from);
 
 /**
- * The shared stride logic: drops axes of size 1 and merges axes that are contiguous to each other in ALL of the
- * `count` arrays, so that kernels see few axes. strides[k] are array k's strides in elements; results in place.
- * Returns the new number of axes (at least 1; a scalar gives one axis of size 1).
+ * The shared stride logic: drops axes of size 1 and merges axes that are contiguous to each other
+ * in ALL of the `count` arrays, so that kernels see few axes. strides[k] are array k's strides in
+ * elements; results in place. Returns the new number of axes (at least 1; a scalar gives one axis
+ * of size 1).
  */
 int cusp_collapse_axes(int ndim, int64_t *size, int count, int64_t strides[][CUSP_MAX_DIMS]);
 

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define TILE 32               /* rows and columns of a transposition's tile: both sides stay in L1 */
+/* rows and columns of a transposition's tile: both sides stay in L1 */
+#define TILE 32
 #define GRAIN_BYTES (1 << 16) /* about 5 us of copying */
 
 /** Copies n elements of one size between steps given in elements. */
@@ -26,19 +27,22 @@ typedef void (*row_fn)(int64_t n, char *to, int64_t to_step, const char *from, i
   }
 
 /**
- * Copies to[i * to_stride + j] = from[j * from_stride + i] for one tile. Through a buffer, because a column of `to` or of `from` often
- * lies at a power of two, where all its lines would fight for one set of the cache.
+ * Copies to[i * to_stride + j] = from[j * from_stride + i] for one tile. Through a buffer, because
+ * a column of `to` or of `from` often lies at a power of two, where all its lines would fight for
+ * one set of the cache.
  */
-typedef void (*tile_fn)(int64_t rows, int64_t columns, char *to, int64_t to_stride, const char *from, int64_t from_stride);
+typedef void (*tile_fn)(int64_t rows, int64_t columns, char *to, int64_t to_stride,
+                        const char *from, int64_t from_stride);
 
-#define TILE_FUNCTION(name, type)                                                                                       \
-  static void name(int64_t rows, int64_t columns, char *to, int64_t to_stride, const char *from, int64_t from_stride) { \
-    type buffer[TILE][TILE];                                                                                            \
-    for (int64_t j = 0; j < columns; j++)                                                                               \
-      for (int64_t i = 0; i < rows; i++)                                                                                \
-        buffer[i][j] = ((const type *)from)[j * from_stride + i];                                                       \
-    for (int64_t i = 0; i < rows; i++)                                                                                  \
-      memcpy((type *)to + i * to_stride, buffer[i], (size_t)columns * sizeof(type));                                    \
+#define TILE_FUNCTION(name, type)                                                                \
+  static void name(int64_t rows, int64_t columns, char *to, int64_t to_stride, const char *from, \
+                   int64_t from_stride) {                                                        \
+    type buffer[TILE][TILE];                                                                     \
+    for (int64_t j = 0; j < columns; j++)                                                        \
+      for (int64_t i = 0; i < rows; i++)                                                         \
+        buffer[i][j] = ((const type *)from)[j * from_stride + i];                                \
+    for (int64_t i = 0; i < rows; i++)                                                           \
+      memcpy((type *)to + i * to_stride, buffer[i], (size_t)columns * sizeof(type));             \
   }
 
 ROW_FUNCTION(copy_row_1, uint8_t)
@@ -84,7 +88,8 @@ static void swap_axes(copy_job *job, int i, int j) {
   }
 }
 
-/** Orders axes by the target's strides, largest first: the order of copying is free, and writing is best done in a row. */
+/** Orders axes by the target's strides, largest first: the order of copying is free, and writing is
+ * best done in a row. */
 static void sort_axes(copy_job *job) {
   for (int i = 1; i < job->ndim; i++)
     for (int j = i; j > 0 && magnitude(job->strides[0][j - 1]) < magnitude(job->strides[0][j]); j--)
@@ -102,23 +107,27 @@ static void offsets_at(const copy_job *job, int axes, int64_t index, int64_t *to
   }
 }
 
-/** Copies a part of the last axis's rows; with one axis only, `begin` and `end` count its elements. */
+/** Copies a part of the last axis's rows; with one axis only, `begin` and `end` count its
+ * elements. */
 static void copy_rows(void *context, int64_t begin, int64_t end) {
   const copy_job *job = context;
   int last = job->ndim - 1;
   int64_t to_step = job->strides[0][last], from_step = job->strides[1][last];
   if (last == 0) {
-    job->copy_row(end - begin, job->to + begin * to_step * job->element, to_step, job->from + begin * from_step * job->element, from_step);
+    job->copy_row(end - begin, job->to + begin * to_step * job->element, to_step,
+                  job->from + begin * from_step * job->element, from_step);
     return;
   }
   for (int64_t row = begin; row < end; row++) {
     int64_t to, from;
     offsets_at(job, last, row, &to, &from);
-    job->copy_row(job->size[last], job->to + to * job->element, to_step, job->from + from * job->element, from_step);
+    job->copy_row(job->size[last], job->to + to * job->element, to_step,
+                  job->from + from * job->element, from_step);
   }
 }
 
-/** Copies rows of tiles of the last two axes, where the target's unit stride is on the last and the source's on the last but one. */
+/** Copies rows of tiles of the last two axes, where the target's unit stride is on the last and the
+ * source's on the last but one. */
 static void copy_tiles(void *context, int64_t begin, int64_t end) {
   const copy_job *job = context;
   int column = job->ndim - 1, row = column - 1;
@@ -135,10 +144,12 @@ static void copy_tiles(void *context, int64_t begin, int64_t end) {
   }
 }
 
-/** Moves the axis where the source has stride 1 next to the last one; false where tiles would not help. */
+/** Moves the axis where the source has stride 1 next to the last one; false where tiles would not
+ * help. */
 static bool make_transposition(copy_job *job) {
   int last = job->ndim - 1;
-  if (job->ndim < 2 || job->strides[0][last] != 1 || magnitude(job->strides[1][last]) <= 1 || job->size[last] < 4)
+  if (job->ndim < 2 || job->strides[0][last] != 1 || magnitude(job->strides[1][last]) <= 1 ||
+      job->size[last] < 4)
     return false;
   for (int i = 0; i < last; i++)
     if (job->strides[1][i] == 1 && job->size[i] >= 4) {
@@ -158,7 +169,8 @@ static void run_job(copy_job *job, int64_t count) {
   } else if (last == 0) {
     cusp_parallel_for(count, GRAIN_BYTES / job->element, copy_rows, job);
   } else {
-    cusp_parallel_for(count / job->size[last], GRAIN_BYTES / (job->size[last] * job->element) + 1, copy_rows, job);
+    cusp_parallel_for(count / job->size[last], GRAIN_BYTES / (job->size[last] * job->element) + 1,
+                      copy_rows, job);
   }
 }
 
@@ -166,7 +178,10 @@ void cusp_array_copy(const cusp_array *to, const cusp_array *from) {
   int64_t count = cusp_array_count(to);
   if (count == 0)
     return;
-  copy_job job = {.to = to->data, .from = from->data, .element = (int64_t)cusp_dtype_size(to->dtype), .ndim = to->shape.ndim};
+  copy_job job = {.to = to->data,
+                  .from = from->data,
+                  .element = (int64_t)cusp_dtype_size(to->dtype),
+                  .ndim = to->shape.ndim};
   choose_functions(&job);
   memcpy(job.size, to->shape.size, sizeof job.size);
   memcpy(job.strides[0], to->strides, sizeof job.strides[0]);

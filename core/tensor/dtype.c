@@ -7,15 +7,20 @@ static const struct {
   const char *name;
   size_t size;
 } dtypes[CUSP_DTYPE_COUNT] = {
-    [CUSP_BOOL] = {"bool", 1},       [CUSP_INT8] = {"int8", 1},       [CUSP_INT16] = {"int16", 2},       [CUSP_INT32] = {"int32", 4},
-    [CUSP_INT64] = {"int64", 8},     [CUSP_UINT8] = {"uint8", 1},     [CUSP_UINT16] = {"uint16", 2},     [CUSP_UINT32] = {"uint32", 4},
-    [CUSP_UINT64] = {"uint64", 8},   [CUSP_FLOAT16] = {"float16", 2}, [CUSP_BFLOAT16] = {"bfloat16", 2}, [CUSP_FLOAT32] = {"float32", 4},
+    [CUSP_BOOL] = {"bool", 1},         [CUSP_INT8] = {"int8", 1},
+    [CUSP_INT16] = {"int16", 2},       [CUSP_INT32] = {"int32", 4},
+    [CUSP_INT64] = {"int64", 8},       [CUSP_UINT8] = {"uint8", 1},
+    [CUSP_UINT16] = {"uint16", 2},     [CUSP_UINT32] = {"uint32", 4},
+    [CUSP_UINT64] = {"uint64", 8},     [CUSP_FLOAT16] = {"float16", 2},
+    [CUSP_BFLOAT16] = {"bfloat16", 2}, [CUSP_FLOAT32] = {"float32", 4},
     [CUSP_FLOAT64] = {"float64", 8},
 };
 
 static cusp_dtype floatx = CUSP_FLOAT32;
 
-const char *cusp_dtype_name(cusp_dtype dtype) { return (unsigned)dtype < CUSP_DTYPE_COUNT ? dtypes[dtype].name : "unknown"; }
+const char *cusp_dtype_name(cusp_dtype dtype) {
+  return (unsigned)dtype < CUSP_DTYPE_COUNT ? dtypes[dtype].name : "unknown";
+}
 
 size_t cusp_dtype_size(cusp_dtype dtype) { return dtypes[dtype].size; }
 
@@ -23,7 +28,8 @@ size_t cusp_dtype_size(cusp_dtype dtype) { return dtypes[dtype].size; }
 
 #define LONGEST_NAME 16
 
-/** Letters to insert, delete or change to turn one name into the other; names longer than LONGEST_NAME are far from all. */
+/** Letters to insert, delete or change to turn one name into the other; names longer than
+ * LONGEST_NAME are far from all. */
 static int edit_distance(const char *a, const char *b) {
   size_t n = strlen(a), m = strlen(b);
   int row[LONGEST_NAME + 1];
@@ -72,7 +78,8 @@ cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name) {
       return CUSP_OK;
     }
   *out = CUSP_FLOAT32;
-  return cusp_fail(CUSP_EDTYPE, "unknown dtype '%.40s' (did you mean '%s'?)", name, dtypes[nearest(name)].name);
+  return cusp_fail(CUSP_EDTYPE, "unknown dtype '%.40s' (did you mean '%s'?)", name,
+                   dtypes[nearest(name)].name);
 }
 
 /* ------------------------------------------------------------------ promotion */
@@ -84,7 +91,8 @@ static cusp_dtype wider(cusp_dtype a, cusp_dtype b) {
   return dtypes[a].size > dtypes[b].size ? a : b;
 }
 
-/** The signed type that holds both; none holds uint64 beside a signed type, and the lattice says a float then. */
+/** The signed type that holds both; none holds uint64 beside a signed type, and the lattice says a
+ * float then. */
 static cusp_dtype signed_for(cusp_dtype is_signed, cusp_dtype is_unsigned) {
   if (dtypes[is_signed].size > dtypes[is_unsigned].size)
     return is_signed;
@@ -137,7 +145,8 @@ static uint32_t bits_of_float(float f) {
 }
 
 float cusp_float16_to_float(cusp_float16 h) {
-  uint32_t sign = (uint32_t)(h.bits & 0x8000) << 16, exponent = (h.bits >> 10) & 31, mantissa = h.bits & 0x3ff;
+  uint32_t sign = (uint32_t)(h.bits & 0x8000) << 16, exponent = (h.bits >> 10) & 31,
+           mantissa = h.bits & 0x3ff;
   if (exponent == 31)
     return float_of_bits(sign | 0x7f800000 | mantissa << 13);
   if (exponent == 0) /* subnormal: a multiple of 2^-24 */
@@ -151,7 +160,8 @@ cusp_float16 cusp_float_to_float16(float f) {
     half = 0x7e00 | (size >> 13 & 0x3ff);
   else if (size >= 0x477ff000) /* 65520 and above round to infinity */
     half = 0x7c00;
-  else if (size < 0x38800000) /* below 2^-14: a unit in the last place of 0.5f is float16's smallest step */
+  /* below 2^-14: a unit in the last place of 0.5f is float16's smallest step */
+  else if (size < 0x38800000)
     half = bits_of_float(float_of_bits(size) + 0.5f) - 0x3f000000;
   else /* to nearest, ties to even; a carry runs into the exponent as it should */
     half = (size + 0xfff + (size >> 13 & 1) - 0x38000000) >> 13;
@@ -171,7 +181,8 @@ double cusp_load_double(cusp_dtype dtype, const void *element) {
   }
 }
 
-/** The integer part, clamped to int64; NaN is 0. Values of uint64 above INT64_MAX keep their bits. */
+/** The integer part, clamped to int64; NaN is 0. Values of uint64 above INT64_MAX keep their
+ * bits. */
 static int64_t truncate(double value, bool is_unsigned) {
   if (isnan(value))
     return 0;
@@ -196,13 +207,16 @@ int64_t cusp_load_int(cusp_dtype dtype, const void *element) {
 }
 
 /* The bits of an integer dtype that carry the number: all of them, or all but the sign. */
-static int value_bits(cusp_dtype dtype) { return (int)cusp_dtype_size(dtype) * 8 - cusp_dtype_is_signed_int(dtype); }
+static int value_bits(cusp_dtype dtype) {
+  return (int)cusp_dtype_size(dtype) * 8 - cusp_dtype_is_signed_int(dtype);
+}
 
 bool cusp_dtype_holds_int(cusp_dtype dtype, int64_t value) {
   if (!cusp_dtype_is_int(dtype))
     return true;
   if (value < 0)
-    return cusp_dtype_is_signed_int(dtype) && (dtype == CUSP_INT64 || value >= -((int64_t)1 << value_bits(dtype)));
+    return cusp_dtype_is_signed_int(dtype) &&
+           (dtype == CUSP_INT64 || value >= -((int64_t)1 << value_bits(dtype)));
   return value_bits(dtype) >= 63 || value >> value_bits(dtype) == 0;
 }
 
@@ -216,8 +230,8 @@ bool cusp_dtype_holds_double(cusp_dtype dtype, double value) {
 cusp_status cusp_dtype_fail_range(cusp_dtype dtype, const char *number) {
   uint64_t greatest = UINT64_MAX >> (64 - value_bits(dtype));
   int64_t least = cusp_dtype_is_signed_int(dtype) ? -(int64_t)greatest - 1 : 0;
-  return cusp_fail(CUSP_EVALUE, "%s does not fit %s (%lld to %llu)", number, cusp_dtype_name(dtype), (long long)least,
-                   (unsigned long long)greatest);
+  return cusp_fail(CUSP_EVALUE, "%s does not fit %s (%lld to %llu)", number, cusp_dtype_name(dtype),
+                   (long long)least, (unsigned long long)greatest);
 }
 
 void cusp_store_double(cusp_dtype dtype, void *element, double value) {

@@ -35,18 +35,24 @@ typedef struct cusp_bfloat16 {
 
 const char *cusp_dtype_name(cusp_dtype dtype);
 size_t cusp_dtype_size(cusp_dtype dtype);
-/** CUSP_EDTYPE, naming the nearest known name, where `name` is none. "float", "int" and "double" are not names. */
+/** CUSP_EDTYPE, naming the nearest known name, where `name` is none. "float", "int" and "double"
+ * are not names. */
 CUSP_NODISCARD cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name);
 
 static inline bool cusp_dtype_is_float(cusp_dtype d) { return d >= CUSP_FLOAT16; }
-static inline bool cusp_dtype_is_signed_int(cusp_dtype d) { return d >= CUSP_INT8 && d <= CUSP_INT64; }
+static inline bool cusp_dtype_is_signed_int(cusp_dtype d) {
+  return d >= CUSP_INT8 && d <= CUSP_INT64;
+}
 static inline bool cusp_dtype_is_int(cusp_dtype d) { return d >= CUSP_INT8 && d <= CUSP_UINT64; }
 
-/** Keras's result_type of two array dtypes (jax's lattice: int32 + float16 -> float16, uint8 + int8 -> int16, bfloat16 + float16 -> float32, ...). */
+/** Keras's result_type of two array dtypes (jax's lattice: int32 + float16 -> float16, uint8 + int8
+ * -> int16, bfloat16 + float16 -> float32, ...). */
 cusp_dtype cusp_dtype_promote(cusp_dtype a, cusp_dtype b);
-/** As above where `b` is the dtype of a Lua number ("weak"): it takes a's dtype unless its kind is higher (a float with an int tensor gives floatx). */
+/** As above where `b` is the dtype of a Lua number ("weak"): it takes a's dtype unless its kind is
+ * higher (a float with an int tensor gives floatx). */
 cusp_dtype cusp_dtype_promote_weak(cusp_dtype a, cusp_dtype weak);
-/** The float dtype in which an int or bool operand is computed by exp, divide, mean ...: floats stay, int64 and all others become floatx. */
+/** The float dtype in which an int or bool operand is computed by exp, divide, mean ...: floats
+ * stay, int64 and all others become floatx. */
 cusp_dtype cusp_dtype_to_float(cusp_dtype d);
 
 /** The default float dtype, "float32" unless set (`cusp.config.set_floatx`). */
@@ -58,7 +64,8 @@ double cusp_load_double(cusp_dtype dtype, const void *element);
 int64_t cusp_load_int(cusp_dtype dtype, const void *element);
 void cusp_store_double(cusp_dtype dtype, void *element, double value);
 void cusp_store_int(cusp_dtype dtype, void *element, int64_t value);
-/** Whether an integer dtype holds the number, for floats its integer part; bool and the float dtypes hold every number. */
+/** Whether an integer dtype holds the number, for floats its integer part; bool and the float
+ * dtypes hold every number. */
 bool cusp_dtype_holds_int(cusp_dtype dtype, int64_t value);
 bool cusp_dtype_holds_double(cusp_dtype dtype, double value);
 /** CUSP_EVALUE: "300 does not fit uint8 (0 to 255)", with `number` as the text of the number. */

@@ -1,8 +1,10 @@
 /*
- * The limit: training a stack of Dense layers written by hand in C over OpenBLAS, with nothing in between. Same work as the
- * frameworks' rows: shuffle, gather the batch, forward, softmax cross-entropy with accuracy, backward, Adam.
+ * The limit: training a stack of Dense layers written by hand in C over OpenBLAS, with nothing in
+ * between. Same work as the frameworks' rows: shuffle, gather the batch, forward, softmax
+ * cross-entropy with accuracy, backward, Adam.
  *
- * Usage: limit THREADS SAMPLES BATCH EPOCHS REPEATS INPUTS UNITS...    prints {"seconds_per_step": [one a repeat]}
+ * Usage: limit THREADS SAMPLES BATCH EPOCHS REPEATS INPUTS UNITS...    prints {"seconds_per_step":
+ * [one a repeat]}
  */
 #include <dlfcn.h>
 #include <math.h>
@@ -14,8 +16,9 @@
 
 #define MAX_LAYERS 8
 
-typedef void sgemm_fn(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-                      const float *b, int ldb, float beta, float *c, int ldc);
+typedef void sgemm_fn(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
+                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
+                      int ldc);
 enum { ROW_MAJOR = 101, PLAIN = 111, TRANSPOSED = 112 };
 static sgemm_fn *sgemm;
 
@@ -23,7 +26,8 @@ typedef struct network {
   int layers, size[MAX_LAYERS + 1];
   size_t parameters;
   float *w, *gradient, *m, *v; /* all parameters in a row: kernel, bias, kernel, bias ... */
-  float *kernel[MAX_LAYERS], *bias[MAX_LAYERS], *kernel_gradient[MAX_LAYERS], *bias_gradient[MAX_LAYERS];
+  float *kernel[MAX_LAYERS], *bias[MAX_LAYERS], *kernel_gradient[MAX_LAYERS],
+      *bias_gradient[MAX_LAYERS];
   float *activation[MAX_LAYERS + 1]; /* [batch, size] each; 0 is the input */
   float *delta[MAX_LAYERS + 1];
   float *target;
@@ -72,7 +76,8 @@ static void forward(network *net, int batch) {
     float *y = net->activation[l + 1];
     for (int i = 0; i < batch; i++)
       memcpy(y + i * out, net->bias[l], (size_t)out * sizeof(float));
-    sgemm(ROW_MAJOR, PLAIN, PLAIN, batch, out, in, 1, net->activation[l], in, net->kernel[l], out, 1, y, out);
+    sgemm(ROW_MAJOR, PLAIN, PLAIN, batch, out, in, 1, net->activation[l], in, net->kernel[l], out,
+          1, y, out);
     if (l + 1 < net->layers)
       for (int i = 0; i < batch * out; i++)
         y[i] = y[i] > 0 ? y[i] : 0;
@@ -91,7 +96,8 @@ static int largest(const float *row, int count) {
 static void cross_entropy(network *net, int batch) {
   int classes = net->size[net->layers];
   for (int i = 0; i < batch; i++) {
-    float *z = net->activation[net->layers] + i * classes, *y = net->target + i * classes, *d = net->delta[net->layers] + i * classes;
+    float *z = net->activation[net->layers] + i * classes, *y = net->target + i * classes,
+          *d = net->delta[net->layers] + i * classes;
     int best = largest(z, classes);
     float top = z[best], sum = 0, weight = 0, loss = 0;
     for (int j = 0; j < classes; j++) {
@@ -113,14 +119,16 @@ static void backward(network *net, int batch) {
   for (int l = net->layers - 1; l >= 0; l--) {
     int in = net->size[l], out = net->size[l + 1];
     float *d = net->delta[l + 1], *x = net->activation[l];
-    sgemm(ROW_MAJOR, TRANSPOSED, PLAIN, in, out, batch, 1, x, in, d, out, 0, net->kernel_gradient[l], out);
+    sgemm(ROW_MAJOR, TRANSPOSED, PLAIN, in, out, batch, 1, x, in, d, out, 0,
+          net->kernel_gradient[l], out);
     memset(net->bias_gradient[l], 0, (size_t)out * sizeof(float));
     for (int i = 0; i < batch; i++)
       for (int j = 0; j < out; j++)
         net->bias_gradient[l][j] += d[i * out + j];
     if (l == 0)
       break;
-    sgemm(ROW_MAJOR, PLAIN, TRANSPOSED, batch, in, out, 1, d, out, net->kernel[l], out, 0, net->delta[l], in);
+    sgemm(ROW_MAJOR, PLAIN, TRANSPOSED, batch, in, out, 1, d, out, net->kernel[l], out, 0,
+          net->delta[l], in);
     for (int i = 0; i < batch * in; i++)
       net->delta[l][i] = x[i] > 0 ? net->delta[l][i] : 0;
   }
@@ -159,8 +167,10 @@ static int epoch(network *net, data *d, int batch) {
   for (int first = 0; first < d->samples; first += batch, steps++) {
     int rows = d->samples - first < batch ? d->samples - first : batch;
     for (int i = 0; i < rows; i++) {
-      memcpy(net->activation[0] + i * in, d->x + (size_t)d->order[first + i] * (size_t)in, (size_t)in * sizeof(float));
-      memcpy(net->target + i * classes, d->y + (size_t)d->order[first + i] * (size_t)classes, (size_t)classes * sizeof(float));
+      memcpy(net->activation[0] + i * in, d->x + (size_t)d->order[first + i] * (size_t)in,
+             (size_t)in * sizeof(float));
+      memcpy(net->target + i * classes, d->y + (size_t)d->order[first + i] * (size_t)classes,
+             (size_t)classes * sizeof(float));
     }
     forward(net, rows);
     cross_entropy(net, rows);
@@ -176,7 +186,8 @@ static double seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/** OpenBLAS with the kernels for this CPU: some of its versions do not know CPUs younger than themselves. */
+/** OpenBLAS with the kernels for this CPU: some of its versions do not know CPUs younger than
+ * themselves. */
 static void load_openblas(int threads) {
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
@@ -195,7 +206,8 @@ static void load_openblas(int threads) {
 }
 
 static void make_data(data *d, const network *net) {
-  size_t n = (size_t)d->samples, in = (size_t)net->size[0], classes = (size_t)net->size[net->layers];
+  size_t n = (size_t)d->samples, in = (size_t)net->size[0],
+         classes = (size_t)net->size[net->layers];
   d->x = array(n * in);
   d->y = array(n * classes);
   d->order = array(n);

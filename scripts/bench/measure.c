@@ -1,6 +1,7 @@
 /*
  * Runs a command several times and reports each run's wall time and peak resident memory.
- * Usage: measure RUNS COMMAND ARGUMENTS...    prints {"seconds": [...], "peak_bytes": [...]}; the command's output is dropped
+ * Usage: measure RUNS COMMAND ARGUMENTS...    prints {"seconds": [...], "peak_bytes": [...]}; the
+ * command's output is dropped
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -139,7 +139,8 @@ static void nested_range(void *context, int64_t begin, int64_t end) {
 static void visit_range(void *context, int64_t begin, int64_t end) {
   visit *v = context;
   __atomic_fetch_add(&v->calls, 1, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&v->bad_index, cusp_thread_index() >= cusp_get_num_threads(), __ATOMIC_RELAXED);
+  __atomic_fetch_add(&v->bad_index, cusp_thread_index() >= cusp_get_num_threads(),
+                     __ATOMIC_RELAXED);
   for (int64_t i = begin; i < end; i++)
     v->seen[i]++;
   cusp_parallel_for(1000, 1, nested_range, v);
@@ -180,10 +181,12 @@ static void test_threads(void) {
 static void test_interrupt(void) {
   CHECK(!cusp_interrupted());
   cusp_interrupt();
-  CHECK(cusp_interrupted() && cusp_interrupt_take() && !cusp_interrupted() && !cusp_interrupt_take());
+  CHECK(cusp_interrupted() && cusp_interrupt_take() && !cusp_interrupted() &&
+        !cusp_interrupt_take());
 }
 
-/** A child does as much as its parent, although the parent's threads are missing there; the parent goes on. */
+/** A child does as much as its parent, although the parent's threads are missing there; the parent
+ * goes on. */
 static void test_fork(void) {
   check_visits(100000, 1, cusp_get_num_threads());
   int before = check_failed, status = 1, forks = cusp_fork_count();
@@ -201,11 +204,14 @@ static void test_fork(void) {
 /** The published test vectors of Philox4x32-10. */
 static void test_philox(void) {
   cusp_philox_block zero = cusp_philox(0, 0, 0);
-  CHECK(zero.word[0] == 0x6627e8d5 && zero.word[1] == 0xe169c58d && zero.word[2] == 0xbc57ac4c && zero.word[3] == 0x9b00dbd8);
+  CHECK(zero.word[0] == 0x6627e8d5 && zero.word[1] == 0xe169c58d && zero.word[2] == 0xbc57ac4c &&
+        zero.word[3] == 0x9b00dbd8);
   cusp_philox_block ones = cusp_philox(UINT64_MAX, UINT64_MAX, UINT64_MAX);
-  CHECK(ones.word[0] == 0x408f276d && ones.word[1] == 0x41c83b0e && ones.word[2] == 0xa20bc7c6 && ones.word[3] == 0x6d5451fd);
+  CHECK(ones.word[0] == 0x408f276d && ones.word[1] == 0x41c83b0e && ones.word[2] == 0xa20bc7c6 &&
+        ones.word[3] == 0x6d5451fd);
   cusp_philox_block pi = cusp_philox(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88);
-  CHECK(pi.word[0] == 0xd16cfe09 && pi.word[1] == 0x94fdcceb && pi.word[2] == 0x5001e420 && pi.word[3] == 0x24126ea1);
+  CHECK(pi.word[0] == 0xd16cfe09 && pi.word[1] == 0x94fdcceb && pi.word[2] == 0x5001e420 &&
+        pi.word[3] == 0x24126ea1);
 }
 
 static void test_cpu(void) {

@@ -1,4 +1,5 @@
-/* Matrix products: OpenBLAS's through cusp_gemm against the plain loops, in every layout, at sizes that threads share. */
+/* Matrix products: OpenBLAS's through cusp_gemm against the plain loops, in every layout, at sizes
+ * that threads share. */
 #include "check.h"
 
 #include "base/memory.h"
@@ -21,9 +22,18 @@ static double get(cusp_dtype dtype, const void *data, int64_t i) {
   return cusp_load_double(dtype, (const char *)data + (size_t)i * cusp_dtype_size(dtype));
 }
 
-/** The largest difference between cusp_gemm and a sum written out, for matrices whose rows have `gap` unused elements. */
-static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b, int64_t gap, double beta) {
-  cusp_gemm_task t = {.dtype = dtype, .trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k, .alpha = 0.5, .beta = beta};
+/** The largest difference between cusp_gemm and a sum written out, for matrices whose rows have
+ * `gap` unused elements. */
+static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, bool trans_a,
+                            bool trans_b, int64_t gap, double beta) {
+  cusp_gemm_task t = {.dtype = dtype,
+                      .trans_a = trans_a,
+                      .trans_b = trans_b,
+                      .m = m,
+                      .n = n,
+                      .k = k,
+                      .alpha = 0.5,
+                      .beta = beta};
   int64_t a_rows = trans_a ? k : m, b_rows = trans_b ? n : k;
   void *a, *b, *c;
   double worst = 0;
@@ -31,8 +41,8 @@ static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, b
   t.ldb = (trans_b ? k : n) + gap;
   t.ldc = n + gap;
   size_t size = cusp_dtype_size(dtype);
-  if (cusp_alloc(&a, (size_t)(a_rows * t.lda) * size) || cusp_alloc(&b, (size_t)(b_rows * t.ldb) * size) ||
-      cusp_alloc(&c, (size_t)(m * t.ldc) * size))
+  if (cusp_alloc(&a, (size_t)(a_rows * t.lda) * size) ||
+      cusp_alloc(&b, (size_t)(b_rows * t.ldb) * size) || cusp_alloc(&c, (size_t)(m * t.ldc) * size))
     return INFINITY;
   fill(dtype, a, a_rows * t.lda, 1);
   fill(dtype, b, b_rows * t.ldb, 2);
@@ -49,7 +59,8 @@ static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, b
     for (int64_t j = 0; j < n; j++) {
       double sum = 0;
       for (int64_t l = 0; l < k; l++)
-        sum += get(dtype, a, trans_a ? l * t.lda + i : i * t.lda + l) * get(dtype, b, trans_b ? j * t.ldb + l : l * t.ldb + j);
+        sum += get(dtype, a, trans_a ? l * t.lda + i : i * t.lda + l) *
+               get(dtype, b, trans_b ? j * t.ldb + l : l * t.ldb + j);
       sum = 0.5 * sum + (beta != 0 ? beta * value_at(i * t.ldc + j + 3) : 0);
       worst = fmax(worst, fabs(get(dtype, c, i * t.ldc + j) - sum));
       if (isnan(get(dtype, c, i * t.ldc + j)))
@@ -62,7 +73,8 @@ static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, b
 }
 
 static void test_layouts(void) {
-  static const int64_t sizes[][3] = {{1, 1, 1}, {1, 9, 5}, {9, 1, 5}, {3, 4, 5}, {32, 32, 72}, {17, 130, 33}, {2, 3, 0}};
+  static const int64_t sizes[][3] = {{1, 1, 1},    {1, 9, 5},     {9, 1, 5}, {3, 4, 5},
+                                     {32, 32, 72}, {17, 130, 33}, {2, 3, 0}};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
     for (int flags = 0; flags < 16; flags++) {
       int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2], gap = flags & 4 ? 3 : 0;
@@ -72,7 +84,8 @@ static void test_layouts(void) {
     }
 }
 
-/** Large enough to be split, by rows and by columns, with a last piece that is no multiple of the block. */
+/** Large enough to be split, by rows and by columns, with a last piece that is no multiple of the
+ * block. */
 static void test_threads(void) {
   int before = cusp_get_num_threads();
   for (int threads = 1; threads <= 4; threads++) {
@@ -95,9 +108,11 @@ static void test_threads_are_kept(void) {
   CHECK(cusp_get_num_threads() == 2);
 }
 
-/** Panels and packed factors against cusp_gemm: all layouts, sizes around blocks, depths above one panel's. */
+/** Panels and packed factors against cusp_gemm: all layouts, sizes around blocks, depths above one
+ * panel's. */
 static void test_panels(void) {
-  static const int64_t sizes[][3] = {{1, 1, 1}, {4, 8, 3}, {13, 31, 17}, {12, 32, 600}, {25, 33, 1100}, {400, 70, 513}};
+  static const int64_t sizes[][3] = {{1, 1, 1},     {4, 8, 3},      {13, 31, 17},
+                                     {12, 32, 600}, {25, 33, 1100}, {400, 70, 513}};
   static float a[450000], b[450000], c[40000], d[40000];
   fill(CUSP_FLOAT32, a, 450000, 1);
   fill(CUSP_FLOAT32, b, 450000, 2);
@@ -136,7 +151,16 @@ static void test_panels(void) {
 static void test_integers(void) {
   int8_t a8[] = {100, 100, 100, -100}, b8[] = {100, 1, 100, 2};
   int32_t c32[4];
-  cusp_plain_product p = {.m = 2, .n = 2, .k = 2, .a = a8, .b = b8, .c = c32, .a_row = 2, .a_column = 1, .b_row = 2, .b_column = 1};
+  cusp_plain_product p = {.m = 2,
+                          .n = 2,
+                          .k = 2,
+                          .a = a8,
+                          .b = b8,
+                          .c = c32,
+                          .a_row = 2,
+                          .a_column = 1,
+                          .b_row = 2,
+                          .b_column = 1};
   p.c_row = 2;
   cusp_plain_find(CUSP_INT8, CUSP_INT32)(&p);
   CHECK(c32[0] == 20000 && c32[1] == 300 && c32[2] == 0 && c32[3] == -100);

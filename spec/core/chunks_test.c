@@ -18,8 +18,12 @@ static cusp_file *file_of(const void *data, size_t bytes) {
   return file;
 }
 
-static cusp_chunked array_2d(cusp_dtype dtype, int64_t rows, int64_t columns, int64_t chunk_rows, int64_t chunk_columns) {
-  return (cusp_chunked){.dtype = dtype, .shape = {2, {rows, columns}}, .chunk = {2, {chunk_rows, chunk_columns}}, .level = 4};
+static cusp_chunked array_2d(cusp_dtype dtype, int64_t rows, int64_t columns, int64_t chunk_rows,
+                             int64_t chunk_columns) {
+  return (cusp_chunked){.dtype = dtype,
+                        .shape = {2, {rows, columns}},
+                        .chunk = {2, {chunk_rows, chunk_columns}},
+                        .level = 4};
 }
 
 static void test_fletcher(void) {
@@ -51,7 +55,8 @@ static void test_grid(void) {
 }
 
 /* Encodes an array chunk by chunk into one run of bytes; `index` gets the places. */
-static size_t encode(unsigned char *to, cusp_chunk *index, const cusp_chunked *chunked, const void *data, size_t count) {
+static size_t encode(unsigned char *to, cusp_chunk *index, const cusp_chunked *chunked,
+                     const void *data, size_t count) {
   size_t end = 0;
   for (size_t i = 0; i < count; i++) {
     unsigned char *encoded;
@@ -66,12 +71,13 @@ static size_t encode(unsigned char *to, cusp_chunk *index, const cusp_chunked *c
 }
 
 static void test_round_trip(void) {
-  static const cusp_filter sets[][3] = {{0},
-                                        {CUSP_FILTER_DEFLATE},
-                                        {CUSP_FILTER_SHUFFLE, CUSP_FILTER_DEFLATE},
-                                        {CUSP_FILTER_FLETCHER32},
-                                        {CUSP_FILTER_SHUFFLE, CUSP_FILTER_DEFLATE, CUSP_FILTER_FLETCHER32},
-                                        {CUSP_FILTER_FLETCHER32, CUSP_FILTER_DEFLATE, CUSP_FILTER_SHUFFLE}};
+  static const cusp_filter sets[][3] = {
+      {0},
+      {CUSP_FILTER_DEFLATE},
+      {CUSP_FILTER_SHUFFLE, CUSP_FILTER_DEFLATE},
+      {CUSP_FILTER_FLETCHER32},
+      {CUSP_FILTER_SHUFFLE, CUSP_FILTER_DEFLATE, CUSP_FILTER_FLETCHER32},
+      {CUSP_FILTER_FLETCHER32, CUSP_FILTER_DEFLATE, CUSP_FILTER_SHUFFLE}};
   float data[11 * 7], read[11 * 7];
   unsigned char bytes[4096];
   cusp_chunk index[9];
@@ -124,14 +130,16 @@ static void test_damage(void) {
   chunked.chunk_count = 1;
   CHECK_OK(cusp_chunked_read(&chunked, 0, 2, read, false));
   index[0].skipped = 2;
-  CHECK_OK(cusp_chunked_read(&chunked, 0, 2, read, false)); /* the checksum is taken for bytes behind the deflated ones */
+  /* the checksum is taken for bytes behind the deflated ones */
+  CHECK_OK(cusp_chunked_read(&chunked, 0, 2, read, false));
   index[0].skipped = 1;
   CHECK_FAILS(CUSP_EIO, "chunk at offset 0", cusp_chunked_read(&chunked, 0, 2, read, false));
   index[0].skipped = 0;
   index[0].bytes--;
   CHECK_FAILS(CUSP_EIO, "checksum", cusp_chunked_read(&chunked, 0, 2, read, false));
   index[0].bytes = 3;
-  CHECK_FAILS(CUSP_EIO, "too short for its checksum", cusp_chunked_read(&chunked, 0, 2, read, false));
+  CHECK_FAILS(CUSP_EIO, "too short for its checksum",
+              cusp_chunked_read(&chunked, 0, 2, read, false));
   index[0].bytes = UINT32_MAX;
   CHECK_FAILS(CUSP_EIO, "", cusp_chunked_read(&chunked, 0, 2, read, false));
   index[0] = (cusp_chunk){UINT64_MAX - 4, (uint32_t)size, 0};
@@ -142,7 +150,8 @@ static void test_damage(void) {
   chunked.chunk_count = 1;
   CHECK_FAILS(CUSP_EVALUE, "rows", cusp_chunked_read(&chunked, 1, 2, read, false));
   CHECK_FAILS(CUSP_EVALUE, "rows", cusp_chunked_read(&chunked, INT64_MAX, 1, read, false));
-  chunked.filter_count = 1; /* the checksum becomes part of what is deflated: refused or ignored, nothing else */
+  /* the checksum becomes part of what is deflated: refused or ignored, nothing else */
+  chunked.filter_count = 1;
   chunked.chunk = chunked.shape = (cusp_shape){2, {1 << 13, 1 << 13}};
   CHECK_FAILS(CUSP_EIO, "cannot be", cusp_chunked_read(&chunked, 0, 1, read, false));
   cusp_file_close(chunked.file);

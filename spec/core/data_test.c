@@ -94,9 +94,14 @@ static cusp_array numbers(int64_t rows, int64_t width) {
   return array;
 }
 
-static cusp_pipeline *open_pipeline(cusp_reader *reader, int64_t batch, int64_t repeat, int workers) {
+static cusp_pipeline *open_pipeline(cusp_reader *reader, int64_t batch, int64_t repeat,
+                                    int workers) {
   cusp_transform transforms[1] = {{CUSP_UINT8, CUSP_FLOAT32, 0.5, 1}};
-  cusp_pipeline_options options = {.reader = reader, .transforms = transforms, .batched = batch > 0, .workers = workers, .depth = 3};
+  cusp_pipeline_options options = {.reader = reader,
+                                   .transforms = transforms,
+                                   .batched = batch > 0,
+                                   .workers = workers,
+                                   .depth = 3};
   cusp_pipeline *pipeline;
   options.stream = range(reader->rows);
   CHECK_OK(cusp_stream_repeat(&options.stream, options.stream, repeat));
@@ -121,7 +126,8 @@ static void test_pipeline(int workers) {
     cusp_pipeline_take(pipeline, &taken);
     const float *data = taken.data;
     for (int64_t i = 0; i < taken.shape.size[0]; i++, rows++)
-      ordered = ordered && data[3 * i] == (float)(rows % 100) * 0.5f + 1 && data[3 * i + 2] == data[3 * i];
+      ordered = ordered && data[3 * i] == (float)(rows % 100) * 0.5f + 1 &&
+                data[3 * i + 2] == data[3 * i];
     cusp_array_release(&taken);
   }
   CHECK(rows == 2000 && ordered);
@@ -135,7 +141,8 @@ static void test_pipeline(int workers) {
     if (!ready)
       break;
     cusp_pipeline_take(pipeline, &taken);
-    ordered = ordered && taken.shape.ndim == 1 && *(float *)taken.data == (float)(rows % 100) * 0.5f + 1;
+    ordered =
+        ordered && taken.shape.ndim == 1 && *(float *)taken.data == (float)(rows % 100) * 0.5f + 1;
     cusp_array_release(&taken);
   }
   CHECK(rows == 200 && ordered);
@@ -149,7 +156,8 @@ typedef struct failing_reader {
   cusp_reader *inner;
 } failing_reader;
 
-static cusp_status read_some(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out) {
+static cusp_status read_some(cusp_reader *reader, const int64_t *rows, int64_t count,
+                             void *const *out) {
   for (int64_t i = 0; i < count; i++)
     if (rows[i] == 50)
       return cusp_fail(CUSP_EIO, "row 50 is broken");
@@ -157,7 +165,9 @@ static cusp_status read_some(cusp_reader *reader, const int64_t *rows, int64_t c
   return self->inner->read(self->inner, rows, count, out);
 }
 
-static void free_failing(cusp_reader *reader) { cusp_reader_release(((failing_reader *)reader)->inner); }
+static void free_failing(cusp_reader *reader) {
+  cusp_reader_release(((failing_reader *)reader)->inner);
+}
 
 static void test_failure(int workers) {
   cusp_array array = numbers(100, 1), taken;
@@ -175,7 +185,8 @@ static void test_failure(int workers) {
     cusp_pipeline_take(pipeline, &taken);
     cusp_array_release(&taken);
   }
-  CHECK_FAILS(CUSP_EIO, "row 50 is broken", cusp_pipeline_peek(pipeline, &ready)); /* when its batch is asked for, and again */
+  /* when its batch is asked for, and again */
+  CHECK_FAILS(CUSP_EIO, "row 50 is broken", cusp_pipeline_peek(pipeline, &ready));
   CHECK_FAILS(CUSP_EIO, "row 50 is broken", cusp_pipeline_peek(pipeline, &ready));
   cusp_pipeline_free(pipeline);
   cusp_reader_release(made);
@@ -200,7 +211,11 @@ static void test_memory(void) {
     if (status == CUSP_OK)
       status = cusp_stream_batch(&stream, stream, 6, false);
     if (status == CUSP_OK) {
-      cusp_pipeline_options options = {.reader = reader, .stream = stream, .transforms = &transform, .batched = true, .workers = 2};
+      cusp_pipeline_options options = {.reader = reader,
+                                       .stream = stream,
+                                       .transforms = &transform,
+                                       .batched = true,
+                                       .workers = 2};
       status = cusp_pipeline_new(&pipeline, &options);
       stream = NULL;
     }
@@ -272,7 +287,8 @@ static void test_file_rows(void) {
   char path[64];
   unsigned char bytes[] = {9, 0, 1, 0, 2, 0, 3, 0, 4};
   write_file(path, bytes, sizeof bytes);
-  cusp_file_rows file = {.path = path, .offset = 1, .rows = 4, .dtype = CUSP_INT16, .swapped = true};
+  cusp_file_rows file = {
+      .path = path, .offset = 1, .rows = 4, .dtype = CUSP_INT16, .swapped = true};
   cusp_reader *reader;
   int16_t got[3];
   CHECK_OK(cusp_reader_file(&reader, &file));
@@ -290,7 +306,8 @@ static void test_file_rows(void) {
 static cusp_status open_csv(cusp_csv **csv, const char *text) {
   char path[64];
   write_file(path, text, strlen(text));
-  cusp_status status = cusp_csv_open(csv, path, &(cusp_csv_options){.delimiter = ',', .quotes = true, .header = true, .na = "NA"});
+  cusp_status status = cusp_csv_open(
+      csv, path, &(cusp_csv_options){.delimiter = ',', .quotes = true, .header = true, .na = "NA"});
   unlink(path);
   return status;
 }
@@ -300,8 +317,10 @@ static void test_csv(void) {
   cusp_csv_record record = {0};
   CHECK_OK(open_csv(&csv, "\xef\xbb\xbf"
                           "a,b\r\n1,\"x \"\"y\"\"\nz\"\n\n2.5,NA\n,\n"));
-  CHECK(cusp_csv_rows(csv) == 3 && cusp_csv_columns(csv) == 2 && strcmp(cusp_csv_name(csv, 0), "a") == 0);
-  CHECK(cusp_csv_column_type(csv, 0) == CUSP_CSV_FLOAT && cusp_csv_column_type(csv, 1) == CUSP_CSV_TEXT);
+  CHECK(cusp_csv_rows(csv) == 3 && cusp_csv_columns(csv) == 2 &&
+        strcmp(cusp_csv_name(csv, 0), "a") == 0);
+  CHECK(cusp_csv_column_type(csv, 0) == CUSP_CSV_FLOAT &&
+        cusp_csv_column_type(csv, 1) == CUSP_CSV_TEXT);
   CHECK_OK(cusp_csv_read(csv, 0, &record));
   CHECK(record.count == 2 && strcmp(record.text + record.start[1], "x \"y\"\nz") == 0);
   CHECK_OK(cusp_csv_read(csv, 1, &record));
@@ -316,7 +335,8 @@ static void test_csv(void) {
 
 static void test_example(void) {
   /* features { feature { key: "x" value { float_list { value: 1.5 } } } } */
-  const unsigned char bytes[] = {0x0a, 0x0f, 0x0a, 0x0d, 0x0a, 0x01, 'x', 0x12, 0x08, 0x12, 0x06, 0x0a, 0x04, 0x00, 0x00, 0xc0, 0x3f};
+  const unsigned char bytes[] = {0x0a, 0x0f, 0x0a, 0x0d, 0x0a, 0x01, 'x',  0x12, 0x08,
+                                 0x12, 0x06, 0x0a, 0x04, 0x00, 0x00, 0xc0, 0x3f};
   cusp_feature feature = {.name = "x", .dtype = CUSP_FLOAT32, .required = true};
   float value = 0;
   CHECK_OK(cusp_example_parse(bytes, sizeof bytes, 1, &feature, (void *const[]){&value}));
@@ -326,7 +346,8 @@ static void test_example(void) {
     CHECK(status == CUSP_EIO);
   }
   feature.name = "y";
-  CHECK_FAILS(CUSP_EIO, "missing", cusp_example_parse(bytes, sizeof bytes, 1, &feature, (void *const[]){&value}));
+  CHECK_FAILS(CUSP_EIO, "missing",
+              cusp_example_parse(bytes, sizeof bytes, 1, &feature, (void *const[]){&value}));
 }
 
 /** What was being read before a fork is an error in the child, and a new loop works there. */

@@ -15,14 +15,17 @@ static void test_checksums(void) {
   static unsigned char data[40000];
   for (size_t i = 0; i < sizeof data; i++)
     data[i] = (unsigned char)(i * 7 + i / 251);
-  CHECK(cusp_crc32c(0, "123456789", 9) == 0xe3069283u && cusp_crc32c_portable(0, "123456789", 9) == 0xe3069283u);
+  CHECK(cusp_crc32c(0, "123456789", 9) == 0xe3069283u &&
+        cusp_crc32c_portable(0, "123456789", 9) == 0xe3069283u);
   CHECK(cusp_crc32c(0, "", 0) == 0);
   bool same = true;
   for (size_t length = 0; length < sizeof data - 8; length += length < 1600 ? 1 : 997)
     for (size_t start = 0; start < 8; start += 3)
-      same = same && cusp_crc32c(5, data + start, length) == cusp_crc32c_portable(5, data + start, length);
+      same = same &&
+             cusp_crc32c(5, data + start, length) == cusp_crc32c_portable(5, data + start, length);
   CHECK(same);
-  CHECK(cusp_crc32c(cusp_crc32c(0, data, 12345), data + 12345, 20000) == cusp_crc32c(0, data, 32345));
+  CHECK(cusp_crc32c(cusp_crc32c(0, data, 12345), data + 12345, 20000) ==
+        cusp_crc32c(0, data, 32345));
   CHECK(cusp_crc32c_mask(0) == 0xa282ead8u);
 }
 
@@ -54,11 +57,13 @@ static void test_reading(void) {
   CHECK_FAILS(CUSP_EIO, "offset 4", cusp_file_read(file, buffer, 4, 5));
   CHECK_FAILS(CUSP_EIO, path, cusp_file_check_range(file, UINT64_MAX, 2));
   CHECK_FAILS(CUSP_EIO, path, cusp_file_check_range(file, 2, UINT64_MAX));
-  CHECK_OK(cusp_file_read_array(&array, file, 0, CUSP_UINT16, &(cusp_shape){2, {2, 2}}, true, NULL));
+  CHECK_OK(
+      cusp_file_read_array(&array, file, 0, CUSP_UINT16, &(cusp_shape){2, {2, 2}}, true, NULL));
   CHECK(((uint16_t *)array.data)[3] == 0x0708);
   cusp_array_release(&array);
   CHECK_FAILS(CUSP_EIO, "offset 0",
-              cusp_file_read_array(&array, file, 0, CUSP_FLOAT64, &(cusp_shape){3, {1 << 30, 1 << 30, 1 << 30}}, false, NULL));
+              cusp_file_read_array(&array, file, 0, CUSP_FLOAT64,
+                                   &(cusp_shape){3, {1 << 30, 1 << 30, 1 << 30}}, false, NULL));
   CHECK(array.storage == NULL);
   CHECK(truncate(path, 4) == 0);
   CHECK_FAILS(CUSP_EIO, "became shorter", cusp_file_read(file, buffer, 0, 8));
@@ -116,7 +121,8 @@ static void test_memory(void) {
   CHECK_OK(cusp_file_open(&file, path));
   cusp_memory_fail_after(0);
   CHECK(cusp_writer_new(&writer, path) == CUSP_ENOMEM && writer == NULL);
-  CHECK(cusp_file_read_array(&array, file, 0, CUSP_UINT8, &(cusp_shape){1, {6}}, false, NULL) == CUSP_ENOMEM);
+  CHECK(cusp_file_read_array(&array, file, 0, CUSP_UINT8, &(cusp_shape){1, {6}}, false, NULL) ==
+        CUSP_ENOMEM);
   cusp_file *second;
   CHECK(cusp_file_open(&second, path) == CUSP_ENOMEM && second == NULL);
   cusp_memory_fail_after(-1);

@@ -1,4 +1,5 @@
-/* The tiled loop against a naive one: random programs over random shapes, broadcasts, strides, dtypes and reductions. */
+/* The tiled loop against a naive one: random programs over random shapes, broadcasts, strides,
+ * dtypes and reductions. */
 
 #include "check.h"
 
@@ -47,7 +48,8 @@ static void store_random(cusp_dtype dtype, void *element) {
     cusp_store_int(dtype, element, dtype == CUSP_BOOL ? random_below(2) : random_below(7) - 3);
 }
 
-/** An input of random layout: row-major, scalar, some axes broadcast, axes permuted, or with gaps and flips. */
+/** An input of random layout: row-major, scalar, some axes broadcast, axes permuted, or with gaps
+ * and flips. */
 static void add_input(problem *p, cusp_dtype dtype, int layout) {
   cusp_fused_program *program = &p->program;
   const int i = program->n_inputs++, ndim = program->shape.ndim;
@@ -64,7 +66,8 @@ static void add_input(problem *p, cusp_dtype dtype, int layout) {
   for (int k = ndim - 1; k >= 0; k--) {
     const int axis = order[k];
     const int64_t size = program->shape.size[axis];
-    const bool broadcast = layout == 1 || (layout == 2 && random_below(2)) || (layout == 5 && axis < ndim - 1);
+    const bool broadcast =
+        layout == 1 || (layout == 2 && random_below(2)) || (layout == 5 && axis < ndim - 1);
     strides[axis] = broadcast ? 0 : extent;
     if (!broadcast)
       extent *= size > 0 ? size : 1;
@@ -85,14 +88,16 @@ static void add_input(problem *p, cusp_dtype dtype, int layout) {
     store_random(dtype, p->memory[i] + element * (int64_t)size);
 }
 
-static int add_instruction(problem *p, cusp_vector_fn function, cusp_dtype dtype, int arity, int a, int b, int c) {
+static int add_instruction(problem *p, cusp_vector_fn function, cusp_dtype dtype, int arity, int a,
+                           int b, int c) {
   cusp_fused_program *program = &p->program;
   const int result = program->n_inputs + program->n_instructions;
-  program->instructions[program->n_instructions++] = (cusp_fused_instruction){.function = function,
-                                                                              .dtype = dtype,
-                                                                              .result = (int16_t)result,
-                                                                              .arity = (int8_t)arity,
-                                                                              .operand = {(int16_t)a, (int16_t)b, (int16_t)c}};
+  program->instructions[program->n_instructions++] =
+      (cusp_fused_instruction){.function = function,
+                               .dtype = dtype,
+                               .result = (int16_t)result,
+                               .arity = (int8_t)arity,
+                               .operand = {(int16_t)a, (int16_t)b, (int16_t)c}};
   program->n_registers = result + 1;
   p->dtype[result] = dtype;
   return result;
@@ -110,13 +115,15 @@ static int pick(const problem *p, cusp_dtype dtype) {
 }
 
 static void add_random_instruction(problem *p) {
-  static const cusp_vector_id same[] = {CUSP_VECTOR_add, CUSP_VECTOR_multiply, CUSP_VECTOR_maximum, CUSP_VECTOR_minimum,
-                                        CUSP_VECTOR_relu_gradient};
+  static const cusp_vector_id same[] = {CUSP_VECTOR_add, CUSP_VECTOR_multiply, CUSP_VECTOR_maximum,
+                                        CUSP_VECTOR_minimum, CUSP_VECTOR_relu_gradient};
   const int a = random_below(p->program.n_inputs + p->program.n_instructions);
   const cusp_dtype dtype = p->dtype[a];
   const int other = pick(p, dtype), b = other < 0 ? a : other, condition = pick(p, CUSP_BOOL);
   switch (random_below(5)) {
-  case 0: add_instruction(p, cusp_vector_find(CUSP_VECTOR_less, dtype), CUSP_BOOL, 2, a, b, 0); return;
+  case 0:
+    add_instruction(p, cusp_vector_find(CUSP_VECTOR_less, dtype), CUSP_BOOL, 2, a, b, 0);
+    return;
   case 1:
     if (condition >= 0) {
       add_instruction(p, cusp_vector_find(CUSP_VECTOR_select, dtype), dtype, 3, condition, a, b);
@@ -128,7 +135,9 @@ static void add_random_instruction(problem *p) {
     add_instruction(p, cusp_vector_find_cast(dtype, to), to, 1, a, 0, 0);
     return;
   }
-  default: add_instruction(p, cusp_vector_find(same[random_below(dtype == CUSP_BOOL ? 4 : 5)], dtype), dtype, 2, a, b, 0);
+  default:
+    add_instruction(p, cusp_vector_find(same[random_below(dtype == CUSP_BOOL ? 4 : 5)], dtype),
+                    dtype, 2, a, b, 0);
   }
 }
 
@@ -145,8 +154,15 @@ static double identity_of(cusp_reducer_id reducer, cusp_dtype dtype) {
   case CUSP_REDUCE_PROD:
   case CUSP_REDUCE_ALL: return 1;
   case CUSP_REDUCE_MAX:
-    return cusp_dtype_is_float(dtype) ? -INFINITY : dtype == CUSP_INT16 ? -32768 : dtype == CUSP_BOOL ? 0 : -2147483648.0;
-  case CUSP_REDUCE_MIN: return cusp_dtype_is_float(dtype) ? INFINITY : dtype == CUSP_INT16 ? 32767 : dtype == CUSP_BOOL ? 1 : 2147483647.0;
+    return cusp_dtype_is_float(dtype) ? -INFINITY
+           : dtype == CUSP_INT16      ? -32768
+           : dtype == CUSP_BOOL       ? 0
+                                      : -2147483648.0;
+  case CUSP_REDUCE_MIN:
+    return cusp_dtype_is_float(dtype) ? INFINITY
+           : dtype == CUSP_INT16      ? 32767
+           : dtype == CUSP_BOOL       ? 1
+                                      : 2147483647.0;
   default: return 0;
   }
 }
@@ -173,7 +189,8 @@ static void compute_element(problem *p, const int64_t *index, int64_t element) {
   }
   for (int s = 0; s < program->n_instructions; s++) {
     const cusp_fused_instruction *instruction = &program->instructions[s];
-    const void *in[3] = {value[instruction->operand[0]], value[instruction->operand[1]], value[instruction->operand[2]]};
+    const void *in[3] = {value[instruction->operand[0]], value[instruction->operand[1]],
+                         value[instruction->operand[2]]};
     instruction->function(1, value[instruction->result], in, (const int8_t[]){1, 1, 1});
   }
   int64_t reduced_element = 0;
@@ -186,7 +203,8 @@ static void compute_element(problem *p, const int64_t *index, int64_t element) {
     if (program->output_reducer[k] == CUSP_REDUCE_NONE) {
       p->expected[k][element] = x;
     } else {
-      p->expected[k][reduced_element] = combined((cusp_reducer_id)program->output_reducer[k], p->expected[k][reduced_element], x);
+      p->expected[k][reduced_element] =
+          combined((cusp_reducer_id)program->output_reducer[k], p->expected[k][reduced_element], x);
       p->magnitude[k][reduced_element] += fabs(x);
     }
   }
@@ -198,7 +216,8 @@ static void compute_expected(problem *p) {
   for (int k = 0; k < program->n_outputs; k++) {
     int64_t n = 1;
     for (int axis = 0; axis < program->shape.ndim; axis++)
-      n *= program->output_reducer[k] && program->reduced_axis[axis] ? 1 : program->shape.size[axis];
+      n *=
+          program->output_reducer[k] && program->reduced_axis[axis] ? 1 : program->shape.size[axis];
     p->n_out[k] = n;
     p->expected[k] = calloc((size_t)n + 1, sizeof(double));
     p->magnitude[k] = calloc((size_t)n + 1, sizeof(double));
@@ -222,16 +241,21 @@ static void compute_expected(problem *p) {
 static bool output_is_right(const problem *p, int k) {
   const cusp_dtype dtype = p->dtype[p->program.output_register[k]];
   const size_t size = cusp_dtype_size(dtype);
-  const double epsilon = dtype == CUSP_FLOAT64 ? 1e-13 : dtype == CUSP_FLOAT32 ? 1e-4 : dtype == CUSP_BFLOAT16 ? 0.01 : 2e-3;
+  const double epsilon = dtype == CUSP_FLOAT64    ? 1e-13
+                         : dtype == CUSP_FLOAT32  ? 1e-4
+                         : dtype == CUSP_BFLOAT16 ? 0.01
+                                                  : 2e-3;
   for (int64_t i = 0; i < p->n_out[k]; i++) {
     double expected = p->expected[k][i];
     if (dtype == CUSP_INT16)
       expected = (int16_t)(uint16_t)(int64_t)fmod(expected, 65536);
-    const double tolerance = cusp_dtype_is_float(dtype) ? epsilon * (fabs(expected) + p->magnitude[k][i]) : 0;
+    const double tolerance =
+        cusp_dtype_is_float(dtype) ? epsilon * (fabs(expected) + p->magnitude[k][i]) : 0;
     const double got = cusp_load_double(dtype, p->out[k] + i * (int64_t)size);
     if (!check_near(got, expected, tolerance) && !(dtype == CUSP_BOOL && got == (expected != 0))) {
-      fprintf(stderr, "output %d (%s, reducer %d) element %d of %d: %g, expected %g\n", k, cusp_dtype_name(dtype),
-              p->program.output_reducer[k], (int)i, (int)p->n_out[k], got, expected);
+      fprintf(stderr, "output %d (%s, reducer %d) element %d of %d: %g, expected %g\n", k,
+              cusp_dtype_name(dtype), p->program.output_reducer[k], (int)i, (int)p->n_out[k], got,
+              expected);
       return false;
     }
   }
@@ -242,7 +266,8 @@ static void describe(const problem *p) {
   fprintf(stderr, "shape %s, reduced", cusp_shape_text(&p->program.shape));
   for (int axis = 0; axis < p->program.shape.ndim; axis++)
     fprintf(stderr, " %d", p->program.reduced_axis[axis]);
-  fprintf(stderr, ", %d inputs, %d instructions, %d outputs\n", p->program.n_inputs, p->program.n_instructions, p->program.n_outputs);
+  fprintf(stderr, ", %d inputs, %d instructions, %d outputs\n", p->program.n_inputs,
+          p->program.n_instructions, p->program.n_outputs);
   for (int i = 0; i < p->program.n_inputs; i++) {
     fprintf(stderr, "  input %d %s strides", i, cusp_dtype_name(p->dtype[i]));
     for (int axis = 0; axis < p->program.shape.ndim; axis++)
@@ -251,7 +276,8 @@ static void describe(const problem *p) {
   }
 }
 
-/** An unused input whose memory could be output k's: row-major, with elements of the same size; -1 if there is none. */
+/** An unused input whose memory could be output k's: row-major, with elements of the same size; -1
+ * if there is none. */
 static int find_twin(const problem *p, int k, const bool *used) {
   const cusp_fused_program *program = &p->program;
   if (program->output_reducer[k] != CUSP_REDUCE_NONE || program->shape.ndim == 0)
@@ -261,12 +287,14 @@ static int find_twin(const problem *p, int k, const bool *used) {
   const size_t size = cusp_dtype_size(p->dtype[program->output_register[k]]);
   for (int i = 0; i < program->n_inputs; i++)
     if (!used[i] && cusp_dtype_size(p->dtype[i]) == size && p->first[i] == p->memory[i] &&
-        memcmp(row_major, program->input_strides[i], sizeof(int64_t) * (size_t)program->shape.ndim) == 0)
+        memcmp(row_major, program->input_strides[i],
+               sizeof(int64_t) * (size_t)program->shape.ndim) == 0)
       return i;
   return -1;
 }
 
-/** Runs with one and with several threads (the same bits must come out), then in place where an input allows it. */
+/** Runs with one and with several threads (the same bits must come out), then in place where an
+ * input allows it. */
 static void check_problem(problem *p, bool in_place) {
   const cusp_fused_program *program = &p->program;
   cusp_fused *fused;
@@ -284,7 +312,8 @@ static void check_problem(problem *p, bool in_place) {
     CHECK_OK(cusp_set_num_threads(threads));
     cusp_fused_run(fused, inputs, outputs, workspace);
     for (int k = 0; k < program->n_outputs; k++) {
-      const size_t bytes = (size_t)p->n_out[k] * cusp_dtype_size(p->dtype[program->output_register[k]]);
+      const size_t bytes =
+          (size_t)p->n_out[k] * cusp_dtype_size(p->dtype[program->output_register[k]]);
       ok &= output_is_right(p, k);
       if (threads == 1) {
         serial[k] = malloc(bytes + 1);
@@ -340,7 +369,9 @@ static void random_shape(problem *p) {
   int64_t size[CUSP_MAX_DIMS], count = 1;
   const int ndim = random_below(5);
   for (int axis = 0; axis < ndim; axis++) {
-    size[axis] = random_below(40) == 0 ? 0 : random_below(12) == 0 ? 700 + random_below(5000) : sizes[random_below(10)];
+    size[axis] = random_below(40) == 0   ? 0
+                 : random_below(12) == 0 ? 700 + random_below(5000)
+                                         : sizes[random_below(10)];
     if (count * size[axis] > 60000)
       size[axis] = 2;
     count *= size[axis] > 0 ? size[axis] : 1;
@@ -349,12 +380,14 @@ static void random_shape(problem *p) {
 }
 
 static void test_random(bool halves) {
-  static const cusp_dtype dtypes[] = {CUSP_FLOAT64, CUSP_FLOAT32, CUSP_INT16, CUSP_BOOL, CUSP_FLOAT32};
+  static const cusp_dtype dtypes[] = {CUSP_FLOAT64, CUSP_FLOAT32, CUSP_INT16, CUSP_BOOL,
+                                      CUSP_FLOAT32};
   problem p = {0};
   random_shape(&p);
   const int n_inputs = 1 + random_below(6);
   for (int i = 0; i < n_inputs; i++) {
-    const cusp_dtype dtype = halves ? (random_below(2) ? CUSP_FLOAT16 : CUSP_BFLOAT16) : dtypes[random_below(5)];
+    const cusp_dtype dtype =
+        halves ? (random_below(2) ? CUSP_FLOAT16 : CUSP_BFLOAT16) : dtypes[random_below(5)];
     add_input(&p, dtype, random_below(2) ? 0 : random_below(6));
   }
   p.program.n_registers = n_inputs;
@@ -379,7 +412,8 @@ static void test_random(bool halves) {
   check_problem(&p, true);
 }
 
-/** A bias added to rows, relu's gradient stored and summed over the rows: what a dense layer's training does. */
+/** A bias added to rows, relu's gradient stored and summed over the rows: what a dense layer's
+ * training does. */
 static void test_dense(int64_t batch, int64_t units) {
   problem p = {0};
   set_shape(&p, 2, (int64_t[]){batch, units});
@@ -387,9 +421,12 @@ static void test_dense(int64_t batch, int64_t units) {
   add_input(&p, CUSP_FLOAT32, 5);
   add_input(&p, CUSP_FLOAT32, 0);
   p.program.reduced_axis[0] = true;
-  const int sum = add_instruction(&p, cusp_vector_find(CUSP_VECTOR_add, CUSP_FLOAT32), CUSP_FLOAT32, 2, 0, 1, 0);
-  const int y = add_instruction(&p, cusp_vector_find(CUSP_VECTOR_relu, CUSP_FLOAT32), CUSP_FLOAT32, 1, sum, 0, 0);
-  const int dx = add_instruction(&p, cusp_vector_find(CUSP_VECTOR_relu_gradient, CUSP_FLOAT32), CUSP_FLOAT32, 2, 2, y, 0);
+  const int sum = add_instruction(&p, cusp_vector_find(CUSP_VECTOR_add, CUSP_FLOAT32), CUSP_FLOAT32,
+                                  2, 0, 1, 0);
+  const int y = add_instruction(&p, cusp_vector_find(CUSP_VECTOR_relu, CUSP_FLOAT32), CUSP_FLOAT32,
+                                1, sum, 0, 0);
+  const int dx = add_instruction(&p, cusp_vector_find(CUSP_VECTOR_relu_gradient, CUSP_FLOAT32),
+                                 CUSP_FLOAT32, 2, 2, y, 0);
   add_output(&p, y, CUSP_REDUCE_NONE);
   add_output(&p, dx, CUSP_REDUCE_NONE);
   add_output(&p, dx, CUSP_REDUCE_SUM);

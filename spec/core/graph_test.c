@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
-static cusp_shape shape_of(int ndim, int64_t a, int64_t b) { return (cusp_shape){.ndim = ndim, .size = {a, b}}; }
+static cusp_shape shape_of(int ndim, int64_t a, int64_t b) {
+  return (cusp_shape){.ndim = ndim, .size = {a, b}};
+}
 
 /* A leaf [rows, columns] of 0, 1, 2, ... times `scale`. */
 static cusp_node *counting(int64_t rows, int64_t columns, double scale) {
@@ -28,7 +30,8 @@ static double element(cusp_node *node, int64_t index) {
     return NAN;
   cusp_array_copy(&copy, &node->value);
   flat = copy;
-  double value = cusp_load_double(flat.dtype, (char *)flat.data + (size_t)index * cusp_dtype_size(flat.dtype));
+  double value =
+      cusp_load_double(flat.dtype, (char *)flat.data + (size_t)index * cusp_dtype_size(flat.dtype));
   cusp_array_release(&copy);
   return value;
 }
@@ -65,12 +68,14 @@ static void test_equal_structures_share_a_plan(void) {
 static void test_gradients(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_node *x = counting(2, 3, 0.5), *w = counting(3, 2, 0.25), *gradients[2], *second[1];
-  cusp_node *y = cusp_sum_axes(cusp_apply_1("square", cusp_matmul(x, w)), (int64_t[]){0, 1}, 2, false);
+  cusp_node *y =
+      cusp_sum_axes(cusp_apply_1("square", cusp_matmul(x, w)), (int64_t[]){0, 1}, 2, false);
   CHECK_OK(cusp_gradients(gradients, 1, &y, NULL, 2, (cusp_node *[]){x, w}));
   cusp_scope_adopt(gradients[0]);
   cusp_scope_adopt(gradients[1]);
   cusp_node *total = cusp_sum_axes(gradients[0], (int64_t[]){0, 1}, 2, false);
-  CHECK_OK(cusp_gradients(second, 1, &total, NULL, 1, &x)); /* before evaluation lets go of the way back to x */
+  /* before evaluation lets go of the way back to x */
+  CHECK_OK(cusp_gradients(second, 1, &total, NULL, 1, &x));
   cusp_scope_adopt(second[0]);
   /* y = sum (x w)^2: dy/dx = 2 (x w) w^T; x w = [[1.25, 1.625], [3.5, 5]] */
   CHECK_NEAR(element(gradients[0], 0), 2 * 1.625 * 0.25, 1e-5);
@@ -134,7 +139,8 @@ static cusp_function *trace_step(cusp_variable *v) {
 static void test_function_updates_in_place(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_variable *v = NULL;
-  CHECK_OK(cusp_variable_new(&v, cusp_full(&(cusp_shape){.ndim = 2, .size = {2, 2}}, 1, CUSP_FLOAT32), true));
+  CHECK_OK(cusp_variable_new(
+      &v, cusp_full(&(cusp_shape){.ndim = 2, .size = {2, 2}}, 1, CUSP_FLOAT32), true));
   cusp_function *step = trace_step(v);
   cusp_node *x = counting(2, 2, 1), *now;
   cusp_array sum;
@@ -149,7 +155,8 @@ static void test_function_updates_in_place(void) {
   cusp_array_release(&sum);
   CHECK_NEAR(element(now, 3), -0.5, 0); /* the reader keeps the value it read */
   CHECK_NEAR(element(v->value, 3), -2, 0);
-  CHECK_FAILS(CUSP_ESHAPE, "[2, 2]", cusp_function_run(step, 1, &(cusp_array){.dtype = CUSP_FLOAT32}, &sum));
+  CHECK_FAILS(CUSP_ESHAPE, "[2, 2]",
+              cusp_function_run(step, 1, &(cusp_array){.dtype = CUSP_FLOAT32}, &sum));
   cusp_function_free(step);
   cusp_variable_release(v);
   cusp_scope_close(scope);
@@ -158,15 +165,18 @@ static void test_function_updates_in_place(void) {
 static void test_batches(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_variable *v = NULL;
-  CHECK_OK(cusp_variable_new(&v, cusp_full(&(cusp_shape){.ndim = 2, .size = {2, 2}}, 0, CUSP_FLOAT32), true));
+  CHECK_OK(cusp_variable_new(
+      &v, cusp_full(&(cusp_shape){.ndim = 2, .size = {2, 2}}, 0, CUSP_FLOAT32), true));
   cusp_function *step = trace_step(v);
   cusp_node *x = counting(6, 2, 1);
   int64_t order[6] = {5, 4, 3, 2, 1, 0}, done;
-  cusp_batches batches = {.n_arrays = 1, .arrays = &x->value, .order = order, .samples = 6, .batch_size = 2};
+  cusp_batches batches = {
+      .n_arrays = 1, .arrays = &x->value, .order = order, .samples = 6, .batch_size = 2};
   CHECK_OK(cusp_function_run_batches(step, &batches, 0, 3, 0, &done, NULL));
   CHECK(done == 3);
   CHECK_NEAR(element(v->value, 0), -0.5 * (10 + 6 + 2), 0);
-  CHECK_FAILS(CUSP_EVALUE, "do not exist", cusp_function_run_batches(step, &batches, 0, 4, 0, &done, NULL));
+  CHECK_FAILS(CUSP_EVALUE, "do not exist",
+              cusp_function_run_batches(step, &batches, 0, 4, 0, &done, NULL));
   cusp_function_free(step);
   cusp_variable_release(v);
   cusp_scope_close(scope);
@@ -176,7 +186,9 @@ static void test_softmax_like_graph_is_fused(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_node *x = counting(4, 5, 0.1);
   int64_t axis = 1;
-  cusp_node *e = cusp_apply_1("exp", cusp_subtract(x, CUSP_APPLY1("max", x, cusp_attr_ints(&axis, 1), cusp_attr_bool(true))));
+  cusp_node *e = cusp_apply_1(
+      "exp",
+      cusp_subtract(x, CUSP_APPLY1("max", x, cusp_attr_ints(&axis, 1), cusp_attr_bool(true))));
   cusp_node *y = cusp_divide(e, cusp_sum_axes(e, &axis, 1, true));
   double sum = 0;
   for (int i = 0; i < 5; i++)

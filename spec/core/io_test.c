@@ -34,7 +34,8 @@ static const unsigned char bytes_2_3[] = {0, 0, 0x08, 2, 0, 0, 0, 2, 0, 0, 0, 3,
 static void check_2_3(void) {
   cusp_array array;
   CHECK_OK(cusp_idx_read(&array, path));
-  CHECK(array.dtype == CUSP_UINT8 && array.shape.ndim == 2 && array.shape.size[0] == 2 && array.shape.size[1] == 3);
+  CHECK(array.dtype == CUSP_UINT8 && array.shape.ndim == 2 && array.shape.size[0] == 2 &&
+        array.shape.size[1] == 3);
   CHECK(memcmp(array.data, bytes_2_3 + 12, 6) == 0);
   cusp_array_release(&array);
 }
@@ -48,7 +49,8 @@ static void test_reading(void) {
   cusp_array array;
   write_plain(shorts, sizeof shorts);
   CHECK_OK(cusp_idx_read(&array, path));
-  CHECK(array.dtype == CUSP_INT16 && ((int16_t *)array.data)[0] == -2 && ((int16_t *)array.data)[1] == 258);
+  CHECK(array.dtype == CUSP_INT16 && ((int16_t *)array.data)[0] == -2 &&
+        ((int16_t *)array.data)[1] == 258);
   cusp_array_release(&array);
   static const unsigned char number[] = {0, 0, 0x0e, 0, 0xc0, 0x08, 0, 0, 0, 0, 0, 0};
   write_plain(number, sizeof number);
@@ -103,7 +105,8 @@ static void test_hostile_sizes(void) {
   CHECK(cusp_memory_get_stats().bytes_peak < before + 100000);
 }
 
-/** Every single flipped byte of a gzip file gives an array or an error, never a crash and never other data. */
+/** Every single flipped byte of a gzip file gives an array or an error, never a crash and never
+ * other data. */
 static void test_flipped_gzip(void) {
   write_gzip(bytes_2_3, sizeof bytes_2_3);
   unsigned char whole[200];
@@ -148,7 +151,8 @@ static void test_digits(void) {
   CHECK_OK(cusp_set_num_threads(4));
   CHECK_OK(cusp_draw_digits(&again, &again_labels, COUNT - 100, 7));
   CHECK_OK(cusp_set_num_threads(threads));
-  CHECK(memcmp(images.data, again.data, (COUNT - 100) * PIXELS) == 0 && memcmp(labels.data, again_labels.data, COUNT - 100) == 0);
+  CHECK(memcmp(images.data, again.data, (COUNT - 100) * PIXELS) == 0 &&
+        memcmp(labels.data, again_labels.data, COUNT - 100) == 0);
   for (int i = 0; i < COUNT; i++) {
     int dark = 0;
     for (int j = 0; j < PIXELS; j++)

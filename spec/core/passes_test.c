@@ -101,7 +101,8 @@ static void test_no_cycle_through_a_product(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_node *x = leaf(3, 3);
   cusp_node *a = cusp_apply_1("exp", x);
-  cusp_node *y = cusp_add(cusp_matmul(a, a), a); /* the sum cannot run with exp: the product lies between */
+  /* the sum cannot run with exp: the product lies between */
+  cusp_node *y = cusp_add(cusp_matmul(a, a), a);
   cusp_graph graph = graph_of(1, &y);
   CHECK(steps_of(&graph) == 3);
   cusp_scope_close(scope);

@@ -1,4 +1,5 @@
-/* Random fills: the same numbers however the work is split and whatever the instruction set; moments of the distributions. */
+/* Random fills: the same numbers however the work is split and whatever the instruction set;
+ * moments of the distributions. */
 #include "check.h"
 
 #include "base/philox.h"
@@ -9,14 +10,24 @@
 static double data[COUNT + 8], other[COUNT + 8];
 static const cusp_random_key key = {12345, 7};
 
-static cusp_random_fill fill_of(cusp_dtype dtype, void *out) { return (cusp_random_fill){key, dtype, COUNT, out}; }
+static cusp_random_fill fill_of(cusp_dtype dtype, void *out) {
+  return (cusp_random_fill){key, dtype, COUNT, out};
+}
 
 typedef void (*fill_fn)(const cusp_random_fill *, int64_t, int64_t);
 
-static void uniform(const cusp_random_fill *f, int64_t begin, int64_t end) { cusp_random_uniform(f, begin, end, -1, 3); }
-static void normal(const cusp_random_fill *f, int64_t begin, int64_t end) { cusp_random_normal(f, begin, end, 5, 2); }
-static void integers(const cusp_random_fill *f, int64_t begin, int64_t end) { cusp_random_integers(f, begin, end, -3, 4); }
-static void coins(const cusp_random_fill *f, int64_t begin, int64_t end) { cusp_random_bernoulli(f, begin, end, 0.3); }
+static void uniform(const cusp_random_fill *f, int64_t begin, int64_t end) {
+  cusp_random_uniform(f, begin, end, -1, 3);
+}
+static void normal(const cusp_random_fill *f, int64_t begin, int64_t end) {
+  cusp_random_normal(f, begin, end, 5, 2);
+}
+static void integers(const cusp_random_fill *f, int64_t begin, int64_t end) {
+  cusp_random_integers(f, begin, end, -3, 4);
+}
+static void coins(const cusp_random_fill *f, int64_t begin, int64_t end) {
+  cusp_random_bernoulli(f, begin, end, 0.3);
+}
 
 static void test_splits(fill_fn fn, cusp_dtype dtype, cusp_dtype block_dtype) {
   int64_t blocks = cusp_random_blocks(block_dtype, COUNT);
@@ -27,7 +38,8 @@ static void test_splits(fill_fn fn, cusp_dtype dtype, cusp_dtype block_dtype) {
   CHECK(memcmp(data, other, COUNT * cusp_dtype_size(dtype)) == 0);
 }
 
-/** Mean and variance of `data` are within 5 standard errors; `kurtosis` is that of the distribution. */
+/** Mean and variance of `data` are within 5 standard errors; `kurtosis` is that of the
+ * distribution. */
 static void check_moments(cusp_dtype dtype, double mean, double variance, double kurtosis) {
   double sum = 0, squares = 0;
   for (int i = 0; i < COUNT; i++) {
@@ -55,7 +67,8 @@ static void test_fills(void) {
   check_moments(CUSP_BOOL, 0.3, 0.21, 1.762);
 }
 
-/** The vectorised generator is the one in base/philox.h, whose own values are those of the published test vectors. */
+/** The vectorised generator is the one in base/philox.h, whose own values are those of the
+ * published test vectors. */
 static void test_words(void) {
   cusp_random_fill f = fill_of(CUSP_FLOAT32, data);
   cusp_random_uniform(&f, 0, cusp_random_blocks(CUSP_FLOAT32, COUNT), 0, 1);
@@ -64,12 +77,14 @@ static void test_words(void) {
     CHECK(((float *)data)[i] == cusp_philox_float(block.word[i % 4]));
   }
   cusp_philox_block zero = cusp_philox(0, 0, 0);
-  CHECK(zero.word[0] == 0x6627e8d5 && zero.word[1] == 0xe169c58d && zero.word[2] == 0xbc57ac4c && zero.word[3] == 0x9b00dbd8);
+  CHECK(zero.word[0] == 0x6627e8d5 && zero.word[1] == 0xe169c58d && zero.word[2] == 0xbc57ac4c &&
+        zero.word[3] == 0x9b00dbd8);
 }
 
 static void test_bounds(void) {
   cusp_random_fill f = fill_of(CUSP_FLOAT32, data);
-  cusp_random_uniform(&f, 0, cusp_random_blocks(CUSP_FLOAT32, COUNT), 16777216, 16777218); /* two floats: rounding must not reach the top */
+  /* two floats: rounding must not reach the top */
+  cusp_random_uniform(&f, 0, cusp_random_blocks(CUSP_FLOAT32, COUNT), 16777216, 16777218);
   bool inside = true;
   for (int i = 0; i < COUNT; i++)
     inside = inside && ((float *)data)[i] >= 16777216 && ((float *)data)[i] < 16777218;
@@ -94,8 +109,10 @@ static void test_samples(void) {
   for (int i = 0; i < COUNT; i++)
     data[i] = cusp_random_binomial(&key, i, 1000, 0.7); /* by rejection, mirrored */
   check_moments(CUSP_FLOAT64, 700, 210, 3);
-  CHECK(isnan(cusp_random_binomial(&key, 0, -1, 0.5)) && isnan(cusp_random_binomial(&key, 0, 3, 1.5)));
-  CHECK(isnan(cusp_random_log_gamma(&key, 0, 0, -1)) && cusp_random_log_gamma(&key, 0, 0, 0) == -INFINITY);
+  CHECK(isnan(cusp_random_binomial(&key, 0, -1, 0.5)) &&
+        isnan(cusp_random_binomial(&key, 0, 3, 1.5)));
+  CHECK(isnan(cusp_random_log_gamma(&key, 0, 0, -1)) &&
+        cusp_random_log_gamma(&key, 0, 0, 0) == -INFINITY);
 }
 
 static void test_permutation(void) {

@@ -8,18 +8,22 @@
 
 /* ------------------------------------------------------------------ dtypes */
 
-/* Keras's result_type, a row a dtype in the order of cusp_dtype; b bool, i int, u uint, h float16, z bfloat16, f float32, d float64. */
+/* Keras's result_type, a row a dtype in the order of cusp_dtype; b bool, i int, u uint, h float16,
+ * z bfloat16, f float32, d float64. */
 static const char *const promotion_table[CUSP_DTYPE_COUNT] = {
-    "b i1 i2 i4 i8 u1 u2 u4 u8 h z f d",  "i1 i1 i2 i4 i8 i2 i4 i8 f h z f d",  "i2 i2 i2 i4 i8 i2 i4 i8 f h z f d",
-    "i4 i4 i4 i4 i8 i4 i4 i8 f h z f d",  "i8 i8 i8 i8 i8 i8 i8 i8 f h z f d",  "u1 i2 i2 i4 i8 u1 u2 u4 u8 h z f d",
-    "u2 i4 i4 i4 i8 u2 u2 u4 u8 h z f d", "u4 i8 i8 i8 i8 u4 u4 u4 u8 h z f d", "u8 f f f f u8 u8 u8 u8 h z f d",
-    "h h h h h h h h h h f f d",          "z z z z z z z z z f z f d",          "f f f f f f f f f f f f d",
+    "b i1 i2 i4 i8 u1 u2 u4 u8 h z f d",  "i1 i1 i2 i4 i8 i2 i4 i8 f h z f d",
+    "i2 i2 i2 i4 i8 i2 i4 i8 f h z f d",  "i4 i4 i4 i4 i8 i4 i4 i8 f h z f d",
+    "i8 i8 i8 i8 i8 i8 i8 i8 f h z f d",  "u1 i2 i2 i4 i8 u1 u2 u4 u8 h z f d",
+    "u2 i4 i4 i4 i8 u2 u2 u4 u8 h z f d", "u4 i8 i8 i8 i8 u4 u4 u4 u8 h z f d",
+    "u8 f f f f u8 u8 u8 u8 h z f d",     "h h h h h h h h h h f f d",
+    "z z z z z z z z z f z f d",          "f f f f f f f f f f f f d",
     "d d d d d d d d d d d d d",
 };
 
 static cusp_dtype dtype_of_code(const char *code) {
   static const cusp_dtype ints[] = {0, CUSP_INT8, CUSP_INT16, 0, CUSP_INT32, 0, 0, 0, CUSP_INT64};
-  static const cusp_dtype uints[] = {0, CUSP_UINT8, CUSP_UINT16, 0, CUSP_UINT32, 0, 0, 0, CUSP_UINT64};
+  static const cusp_dtype uints[] = {0, CUSP_UINT8, CUSP_UINT16, 0,          CUSP_UINT32,
+                                     0, 0,          0,           CUSP_UINT64};
   switch (code[0]) {
   case 'b': return CUSP_BOOL;
   case 'i': return ints[code[1] - '0'];
@@ -46,7 +50,8 @@ static void test_promotion(void) {
   CHECK(cusp_dtype_promote_weak(CUSP_FLOAT16, CUSP_FLOAT32) == CUSP_FLOAT16);
   CHECK(cusp_dtype_promote_weak(CUSP_FLOAT64, CUSP_INT32) == CUSP_FLOAT64);
   CHECK(cusp_dtype_promote_weak(CUSP_INT8, CUSP_BOOL) == CUSP_INT8);
-  CHECK(cusp_dtype_to_float(CUSP_INT64) == CUSP_FLOAT32 && cusp_dtype_to_float(CUSP_BFLOAT16) == CUSP_BFLOAT16);
+  CHECK(cusp_dtype_to_float(CUSP_INT64) == CUSP_FLOAT32 &&
+        cusp_dtype_to_float(CUSP_BFLOAT16) == CUSP_BFLOAT16);
   cusp_set_floatx(CUSP_FLOAT64);
   CHECK(cusp_dtype_to_float(CUSP_BOOL) == CUSP_FLOAT64);
   CHECK(cusp_dtype_promote_weak(CUSP_INT32, CUSP_FLOAT32) == CUSP_FLOAT64);
@@ -78,11 +83,15 @@ static void test_float16(void) {
   }
   CHECK(wrong == 0);
   CHECK(half(1) == 0x3c00 && half(-2) == 0xc000 && half(65504) == 0x7bff);
-  CHECK(half(65519.99) == 0x7bff && half(65520) == 0x7c00 && half(1e30) == 0x7c00 && half(-INFINITY) == 0xfc00);
-  CHECK(half(0x1p-24) == 1 && half(0x1p-25) == 0 && half(0x1.8p-25) == 1 && half(0x1.8p-24) == 2 && half(-0.0) == 0x8000);
-  CHECK(half(2049) == half(2048) && half(2051) == half(2052));       /* ties to even */
-  CHECK(half(0x1.ff8p-15) == 0x03ff && half(0x1.ffcp-15) == 0x0400); /* a subnormal that rounds up to the smallest normal */
-  CHECK(cusp_float_to_bfloat16(1.00390625f).bits == 0x3f80 && cusp_float_to_bfloat16(1.01171875f).bits == 0x3f82);
+  CHECK(half(65519.99) == 0x7bff && half(65520) == 0x7c00 && half(1e30) == 0x7c00 &&
+        half(-INFINITY) == 0xfc00);
+  CHECK(half(0x1p-24) == 1 && half(0x1p-25) == 0 && half(0x1.8p-25) == 1 && half(0x1.8p-24) == 2 &&
+        half(-0.0) == 0x8000);
+  CHECK(half(2049) == half(2048) && half(2051) == half(2052)); /* ties to even */
+  /* a subnormal that rounds up to the smallest normal */
+  CHECK(half(0x1.ff8p-15) == 0x03ff && half(0x1.ffcp-15) == 0x0400);
+  CHECK(cusp_float_to_bfloat16(1.00390625f).bits == 0x3f80 &&
+        cusp_float_to_bfloat16(1.01171875f).bits == 0x3f82);
   CHECK(isnan(cusp_bfloat16_to_float(cusp_float_to_bfloat16(NAN))));
 }
 
@@ -115,7 +124,8 @@ static void test_elements(void) {
 
 /* ------------------------------------------------------------------ shapes and arrays */
 
-#define SHAPE(...) (&(cusp_shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
+#define SHAPE(...) \
+  (&(cusp_shape){sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), {__VA_ARGS__}})
 
 static const cusp_shape scalar = {0};
 
@@ -127,7 +137,8 @@ static void test_shapes(void) {
   CHECK(count == 0);
   CHECK_FAILS(CUSP_ESHAPE, "too many", cusp_shape_count_checked(&count, SHAPE(INT64_MAX, 2)));
   CHECK_FAILS(CUSP_ESHAPE, "[2, -1]", cusp_shape_count_checked(&count, SHAPE(2, -1)));
-  CHECK(strcmp(cusp_shape_text(SHAPE(2, 3)), "[2, 3]") == 0 && strcmp(cusp_shape_text(&scalar), "[]") == 0);
+  CHECK(strcmp(cusp_shape_text(SHAPE(2, 3)), "[2, 3]") == 0 &&
+        strcmp(cusp_shape_text(&scalar), "[]") == 0);
   CHECK(cusp_shape_equal(SHAPE(2, 3), SHAPE(2, 3)) && !cusp_shape_equal(SHAPE(2, 3), SHAPE(2)));
   cusp_shape out;
   CHECK_OK(cusp_shape_broadcast(&out, SHAPE(4, 1, 3), SHAPE(5, 1)));
@@ -167,7 +178,8 @@ static void test_storage(void) {
   uint64_t before = cusp_memory_live();
   cusp_array a = counting(SHAPE(2, 3, 4));
   CHECK((uintptr_t)a.data % CUSP_ALIGNMENT == 0 && a.storage->references == 1);
-  CHECK(a.strides[0] == 12 && a.strides[1] == 4 && a.strides[2] == 1 && cusp_array_is_contiguous(&a));
+  CHECK(a.strides[0] == 12 && a.strides[1] == 4 && a.strides[2] == 1 &&
+        cusp_array_is_contiguous(&a));
   cusp_storage_retain(a.storage);
   cusp_storage_release(a.storage);
   cusp_array_release(&a);
@@ -181,18 +193,23 @@ static void test_storage(void) {
 
 static void test_views(void) {
   cusp_array a = counting(SHAPE(2, 3, 4)), view, flat;
-  CHECK(cusp_array_reshape(&view, &a, SHAPE(6, 4)) && view.data == a.data && element_at(&view, 23) == 23);
+  CHECK(cusp_array_reshape(&view, &a, SHAPE(6, 4)) && view.data == a.data &&
+        element_at(&view, 23) == 23);
   cusp_array_transpose(&view, &a, (const int64_t[]){2, 0, 1});
-  CHECK(cusp_shape_equal(&view.shape, SHAPE(4, 2, 3)) && element_at(&view, 1) == 4 && element_at(&view, 3) == 12);
+  CHECK(cusp_shape_equal(&view.shape, SHAPE(4, 2, 3)) && element_at(&view, 1) == 4 &&
+        element_at(&view, 3) == 12);
   CHECK(!cusp_array_is_contiguous(&view));
   CHECK(cusp_array_reshape(&flat, &view, SHAPE(4, 6)) && element_at(&flat, 7) == 5);
   CHECK(!cusp_array_reshape(&flat, &view, SHAPE(8, 3)) || element_at(&flat, 3) == 12);
   CHECK(!cusp_array_reshape(&flat, &view, SHAPE(24)));
   CHECK(cusp_array_reshape(&flat, &view, SHAPE(4, 1, 2, 3, 1)) && element_at(&flat, 3) == 12);
 
-  cusp_array_slice(&view, &a, (const int64_t[]){1, 2, 3}, (const int64_t[]){-1, -2, -1}, SHAPE(2, 2, 2));
-  CHECK(element_at(&view, 0) == 23 && element_at(&view, 1) == 22 && element_at(&view, 2) == 15 && element_at(&view, 7) == 2);
-  cusp_array_slice(&view, &a, (const int64_t[]){2, 0, 0}, (const int64_t[]){1, 1, 1}, SHAPE(0, 3, 4));
+  cusp_array_slice(&view, &a, (const int64_t[]){1, 2, 3}, (const int64_t[]){-1, -2, -1},
+                   SHAPE(2, 2, 2));
+  CHECK(element_at(&view, 0) == 23 && element_at(&view, 1) == 22 && element_at(&view, 2) == 15 &&
+        element_at(&view, 7) == 2);
+  cusp_array_slice(&view, &a, (const int64_t[]){2, 0, 0}, (const int64_t[]){1, 1, 1},
+                   SHAPE(0, 3, 4));
   CHECK(cusp_array_count(&view) == 0 && view.data == a.data && cusp_array_is_contiguous(&view));
   CHECK(cusp_array_reshape(&flat, &view, SHAPE(5, 0)));
 
@@ -208,7 +225,8 @@ static void test_views(void) {
   cusp_array_release(&a);
 }
 
-/** Copies a view into a fresh array and compares; then from there back through a view of another fresh array. */
+/** Copies a view into a fresh array and compares; then from there back through a view of another
+ * fresh array. */
 static void check_copy(const cusp_array *view) {
   cusp_array copy;
   CHECK_OK(cusp_array_new(&copy, view->dtype, &view->shape));
@@ -218,14 +236,16 @@ static void check_copy(const cusp_array *view) {
 }
 
 static void check_copies(const cusp_shape *shape) {
-  static const int64_t orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 2, 1, 3}, {0, 1, 3, 2}, {2, 3, 0, 1}, {1, 3, 0, 2}};
+  static const int64_t orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 2, 1, 3},
+                                      {0, 1, 3, 2}, {2, 3, 0, 1}, {1, 3, 0, 2}};
   cusp_array a = counting(shape);
   for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
     cusp_array view, part, target, target_view;
     cusp_array_transpose(&view, &a, orders[i]);
     check_copy(&view);
     const int64_t *size = view.shape.size;
-    cusp_array_slice(&part, &view, (const int64_t[]){size[0] - 1, 0, size[2] - 1, 0}, (const int64_t[]){-1, 2, -1, 1},
+    cusp_array_slice(&part, &view, (const int64_t[]){size[0] - 1, 0, size[2] - 1, 0},
+                     (const int64_t[]){-1, 2, -1, 1},
                      SHAPE(size[0], (size[1] + 1) / 2, size[2], size[3]));
     check_copy(&part);
     target = counting(shape);
@@ -268,7 +288,9 @@ static void test_copy_sizes(void) {
     int wrong = 0;
     for (int i = 0; i < 41; i++)
       for (int j = 0; j < 37; j++)
-        wrong += cusp_load_int(dtypes[k], (char *)copy.data + (size_t)(i * 37 + j) * cusp_dtype_size(dtypes[k])) != (j * 41 + i) % 127;
+        wrong += cusp_load_int(dtypes[k], (char *)copy.data +
+                                              (size_t)(i * 37 + j) * cusp_dtype_size(dtypes[k])) !=
+                 (j * 41 + i) % 127;
     CHECK(wrong == 0);
     cusp_array_release(&copy);
     cusp_array_release(&a);
@@ -278,11 +300,13 @@ static void test_copy_sizes(void) {
 static void test_collapse(void) {
   int64_t size[CUSP_MAX_DIMS] = {2, 1, 3, 4};
   int64_t strides[2][CUSP_MAX_DIMS] = {{12, 99, 4, 1}, {12, 7, 4, 1}};
-  CHECK(cusp_collapse_axes(4, size, 2, strides) == 1 && size[0] == 24 && strides[0][0] == 1 && strides[1][0] == 1);
+  CHECK(cusp_collapse_axes(4, size, 2, strides) == 1 && size[0] == 24 && strides[0][0] == 1 &&
+        strides[1][0] == 1);
   int64_t broadcast_size[CUSP_MAX_DIMS] = {2, 3, 4};
   int64_t broadcast[2][CUSP_MAX_DIMS] = {{12, 4, 1}, {0, 0, 1}};
   CHECK(cusp_collapse_axes(3, broadcast_size, 2, broadcast) == 2);
-  CHECK(broadcast_size[0] == 6 && broadcast_size[1] == 4 && broadcast[0][0] == 4 && broadcast[1][0] == 0);
+  CHECK(broadcast_size[0] == 6 && broadcast_size[1] == 4 && broadcast[0][0] == 4 &&
+        broadcast[1][0] == 0);
   int64_t none[CUSP_MAX_DIMS] = {1, 1}, none_strides[1][CUSP_MAX_DIMS] = {{5, 7}};
   CHECK(cusp_collapse_axes(2, none, 1, none_strides) == 1 && none[0] == 1);
   CHECK(cusp_collapse_axes(0, none, 1, none_strides) == 1 && none[0] == 1);

@@ -1,4 +1,5 @@
-/* Vector functions against the C library in double precision, element by element and for every way of stepping. */
+/* Vector functions against the C library in double precision, element by element and for every way
+ * of stepping. */
 
 #include "check.h"
 
@@ -16,7 +17,9 @@ static uint64_t random_bits(void) {
   random_state ^= random_state << 17;
   return random_state;
 }
-static double random_between(double low, double high) { return low + (high - low) * (double)(random_bits() >> 11) * 0x1p-53; }
+static double random_between(double low, double high) {
+  return low + (high - low) * (double)(random_bits() >> 11) * 0x1p-53;
+}
 
 typedef struct row {
   int arity;
@@ -30,7 +33,8 @@ static const row rows[CUSP_VECTOR_COUNT] = {
 #undef CUSP_VECTOR
 };
 
-/* Functions that a test of values has called; test_every_function_has_a_case asks for all of them. */
+/* Functions that a test of values has called; test_every_function_has_a_case asks for all of
+ * them. */
 static bool has_case[CUSP_VECTOR_COUNT];
 
 /* ------------------------------------------------------------------ accuracy of float functions */
@@ -61,7 +65,8 @@ static double digamma(double x) {
   for (; x < 20; x++)
     sum -= 1 / x;
   const double r = 1 / (x * x);
-  return sum + log(x) - 0.5 / x - r * (1. / 12 - r * (1. / 120 - r * (1. / 252 - r * (1. / 240 - r / 132))));
+  return sum + log(x) - 0.5 / x -
+         r * (1. / 12 - r * (1. / 120 - r * (1. / 252 - r * (1. / 240 - r / 132))));
 }
 
 /* Newton's method on erf, from the tangent at 0. */
@@ -137,7 +142,8 @@ static double float_ulp(double x) {
 static void check_accuracy(const accuracy_case *c, bool log_spaced) {
   float x[COUNT], y[COUNT];
   for (int i = 0; i < COUNT; i++)
-    x[i] = (float)(log_spaced ? exp(random_between(log(c->low), log(c->high))) : random_between(c->low, c->high));
+    x[i] = (float)(log_spaced ? exp(random_between(log(c->low), log(c->high)))
+                              : random_between(c->low, c->high));
   cusp_vector_find(c->id, CUSP_FLOAT32)(COUNT, y, (const void *[]){x}, (const int8_t[]){1});
   double worst = 0;
   for (int i = 0; i < COUNT; i++) {
@@ -169,7 +175,8 @@ static void check_double(const accuracy_case *c) {
 static void test_accuracy(void) {
   for (size_t i = 0; i < sizeof accuracy_cases / sizeof *accuracy_cases; i++) {
     has_case[accuracy_cases[i].id] = true;
-    check_accuracy(&accuracy_cases[i], strncmp(accuracy_cases[i].name, "log ", 4) != 0 && accuracy_cases[i].high > 1e8);
+    check_accuracy(&accuracy_cases[i],
+                   strncmp(accuracy_cases[i].name, "log ", 4) != 0 && accuracy_cases[i].high > 1e8);
     check_double(&accuracy_cases[i]);
   }
 }
@@ -241,8 +248,10 @@ static double apply(cusp_vector_id id, cusp_dtype dtype, double a, double b, dou
   unsigned char operand[3][8], result[8] = {0};
   const double values[] = {a, b, c};
   for (int k = 0; k < 3; k++)
-    cusp_store_double(id == CUSP_VECTOR_select && k == 0 ? CUSP_BOOL : dtype, operand[k], values[k]);
-  cusp_vector_find(id, dtype)(1, result, (const void *[]){operand[0], operand[1], operand[2]}, (const int8_t[]){1, 1, 1});
+    cusp_store_double(id == CUSP_VECTOR_select && k == 0 ? CUSP_BOOL : dtype, operand[k],
+                      values[k]);
+  cusp_vector_find(id, dtype)(1, result, (const void *[]){operand[0], operand[1], operand[2]},
+                              (const int8_t[]){1, 1, 1});
   has_case[id] = true;
   return cusp_load_double(rows[id].to_bool ? CUSP_BOOL : dtype, result);
 }
@@ -418,7 +427,8 @@ static void test_casts(void) {
   SAME(cast(CUSP_INT64, CUSP_FLOAT64, 1e15), 1e15);
 }
 
-/* ------------------------------------------------------------------ steps: the loop over n against n calls of one element */
+/* ------------------------------------------------------------------ steps: the loop over n against
+ * n calls of one element */
 
 static void fill_random(cusp_dtype dtype, unsigned char *data, int count) {
   const size_t size = cusp_dtype_size(dtype);
@@ -428,18 +438,22 @@ static void fill_random(cusp_dtype dtype, unsigned char *data, int count) {
     else if (cusp_dtype_is_float(dtype))
       cusp_store_double(dtype, data + (size_t)i * size, random_between(-3, 3));
     else
-      cusp_store_int(dtype, data + (size_t)i * size, (int64_t)(random_bits() >> (random_bits() % 60)));
+      cusp_store_int(dtype, data + (size_t)i * size,
+                     (int64_t)(random_bits() >> (random_bits() % 60)));
 }
 
-/** Elements agree; a vector register and a scalar may round differently in the last place (a product that is fused into a sum). */
+/** Elements agree; a vector register and a scalar may round differently in the last place (a
+ * product that is fused into a sum). */
 static bool same_element(cusp_dtype dtype, const unsigned char *a, const unsigned char *b) {
   if (memcmp(a, b, cusp_dtype_size(dtype)) == 0)
     return true;
   const double x = cusp_load_double(dtype, a), y = cusp_load_double(dtype, b);
-  return cusp_dtype_is_float(dtype) && check_near(x, y, 1e-6 * fabs(x) + (dtype == CUSP_FLOAT32 ? 1e-6 : 0));
+  return cusp_dtype_is_float(dtype) &&
+         check_near(x, y, 1e-6 * fabs(x) + (dtype == CUSP_FLOAT32 ? 1e-6 : 0));
 }
 
-static void check_steps(cusp_vector_id id, cusp_dtype dtype, int pattern, int64_t n, bool in_place) {
+static void check_steps(cusp_vector_id id, cusp_dtype dtype, int pattern, int64_t n,
+                        bool in_place) {
   static unsigned char operand[3][8 * 600], expected[8 * 600], result[8 * 600];
   const cusp_vector_fn function = cusp_vector_find(id, dtype);
   const cusp_dtype out_dtype = rows[id].to_bool ? CUSP_BOOL : dtype;
@@ -454,7 +468,8 @@ static void check_steps(cusp_vector_id id, cusp_dtype dtype, int pattern, int64_
     fill_random(kind, operand[k], 600);
   }
   for (int64_t i = 0; i < n; i++) {
-    const void *one[3] = {operand[0] + i * step[0] * (int64_t)size[0], operand[1] + i * step[1] * (int64_t)size[1],
+    const void *one[3] = {operand[0] + i * step[0] * (int64_t)size[0],
+                          operand[1] + i * step[1] * (int64_t)size[1],
                           operand[2] + i * step[2] * (int64_t)size[2]};
     function(1, expected + (size_t)i * out_size, one, (const int8_t[]){1, 1, 1});
   }
@@ -464,9 +479,11 @@ static void check_steps(cusp_vector_id id, cusp_dtype dtype, int pattern, int64_
   function(n, out, in, step);
   bool ok = out != result || result[(size_t)n * out_size] == 0x55;
   for (int64_t i = 0; i < n; i++)
-    ok &= same_element(out_dtype, expected + (size_t)i * out_size, (unsigned char *)out + (size_t)i * out_size);
+    ok &= same_element(out_dtype, expected + (size_t)i * out_size,
+                       (unsigned char *)out + (size_t)i * out_size);
   if (!ok)
-    fprintf(stderr, "function %d, %s, steps %d, n %d\n", id, cusp_dtype_name(dtype), pattern, (int)n);
+    fprintf(stderr, "function %d, %s, steps %d, n %d\n", id, cusp_dtype_name(dtype), pattern,
+            (int)n);
   CHECK(ok);
 }
 
@@ -491,7 +508,8 @@ static void test_cast_steps(void) {
         bool ok = true;
         for (int i = 0; i < 515; i++) {
           unsigned char one[8];
-          function(1, one, (const void *[]){in + (size_t)(i * step) * cusp_dtype_size(from)}, (const int8_t[]){1});
+          function(1, one, (const void *[]){in + (size_t)(i * step) * cusp_dtype_size(from)},
+                   (const int8_t[]){1});
           ok &= memcmp(one, out + (size_t)i * cusp_dtype_size(to), cusp_dtype_size(to)) == 0;
         }
         CHECK(ok);

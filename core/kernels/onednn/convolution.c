@@ -1,6 +1,7 @@
 /*
- * Convolutions by oneDNN: activations are plain channels-last arrays, kernels are reordered into whatever blocked form the
- * primitive wants, in the workspace, at every run (they change at every training step).
+ * Convolutions by oneDNN: activations are plain channels-last arrays, kernels are reordered into
+ * whatever blocked form the primitive wants, in the workspace, at every run (they change at every
+ * training step).
  */
 
 #include "onednn_adapter.h"
@@ -19,7 +20,8 @@ struct cusp_onednn_convolution {
   size_t weights_bytes, workspace_bytes;
 };
 
-/** Sizes in oneDNN's order, [batch, channels, spatial...], with the leading axes of size 1 that 1-D and 2-D do not need dropped. */
+/** Sizes in oneDNN's order, [batch, channels, spatial...], with the leading axes of size 1 that 1-D
+ * and 2-D do not need dropped. */
 typedef struct shapes {
   int spatial; /* axes: 2 or 3 */
   dnnl_dims_t src, weights, dst, strides, dilates, low, high;
@@ -51,7 +53,8 @@ static void fill_shapes(shapes *s, const cusp_convolution *c) {
     s->dilates[i] = w->dilation[axis] - 1;
     s->low[i] = w->low[axis];
     const int64_t extent = (w->size[axis] - 1) * w->dilation[axis] + 1;
-    const int64_t high = (w->output[axis] - 1) * w->stride[axis] + extent - w->input[axis] - w->low[axis];
+    const int64_t high =
+        (w->output[axis] - 1) * w->stride[axis] + extent - w->input[axis] - w->low[axis];
     s->high[i] = high > 0 ? high : 0; /* what a stride leaves over at the end needs no padding */
   }
   s->weights_ndim = k;
@@ -64,25 +67,34 @@ typedef struct descriptors {
 
 static dnnl_status_t describe(descriptors *d, const shapes *s, bool grouped) {
   const dnnl_format_tag_t activations = s->spatial == 3 ? dnnl_ndhwc : dnnl_nhwc;
-  const dnnl_format_tag_t plain = s->spatial == 3 ? (grouped ? dnnl_dhwigo : dnnl_dhwio) : (grouped ? dnnl_hwigo : dnnl_hwio);
-  dnnl_status_t status = dnnl_memory_desc_init_by_tag(&d->src, 2 + s->spatial, s->src, dnnl_f32, activations);
+  const dnnl_format_tag_t plain =
+      s->spatial == 3 ? (grouped ? dnnl_dhwigo : dnnl_dhwio) : (grouped ? dnnl_hwigo : dnnl_hwio);
+  dnnl_status_t status =
+      dnnl_memory_desc_init_by_tag(&d->src, 2 + s->spatial, s->src, dnnl_f32, activations);
   if (status == dnnl_success)
     status = dnnl_memory_desc_init_by_tag(&d->dst, 2 + s->spatial, s->dst, dnnl_f32, activations);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->plain_weights, s->weights_ndim, s->weights, dnnl_f32, plain);
+    status = dnnl_memory_desc_init_by_tag(&d->plain_weights, s->weights_ndim, s->weights, dnnl_f32,
+                                          plain);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, dnnl_f32, dnnl_format_tag_any);
+    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, dnnl_f32,
+                                          dnnl_format_tag_any);
   return status;
 }
 
-static dnnl_status_t create_forward(dnnl_primitive_desc_t *out, const shapes *s, const descriptors *d, dnnl_primitive_attr_t attributes) {
+static dnnl_status_t create_forward(dnnl_primitive_desc_t *out, const shapes *s,
+                                    const descriptors *d, dnnl_primitive_attr_t attributes) {
   dnnl_convolution_desc_t desc;
-  dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(&desc, dnnl_forward_training, dnnl_convolution_direct, &d->src,
-                                                                    &d->weights, NULL, &d->dst, s->strides, s->dilates, s->low, s->high);
-  return status == dnnl_success ? dnnl_primitive_desc_create(out, &desc, attributes, cusp_onednn_engine(), NULL) : status;
+  dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
+      &desc, dnnl_forward_training, dnnl_convolution_direct, &d->src, &d->weights, NULL, &d->dst,
+      s->strides, s->dilates, s->low, s->high);
+  return status == dnnl_success
+             ? dnnl_primitive_desc_create(out, &desc, attributes, cusp_onednn_engine(), NULL)
+             : status;
 }
 
-static dnnl_status_t create_descriptor(dnnl_primitive_desc_t *out, cusp_convolution_face face, const shapes *s, const descriptors *d,
+static dnnl_status_t create_descriptor(dnnl_primitive_desc_t *out, cusp_convolution_face face,
+                                       const shapes *s, const descriptors *d,
                                        dnnl_primitive_attr_t attributes) {
   dnnl_convolution_desc_t desc;
   dnnl_primitive_desc_t forward = NULL; /* a hint that the backward ones want */
@@ -92,11 +104,13 @@ static dnnl_status_t create_descriptor(dnnl_primitive_desc_t *out, cusp_convolut
     return status;
   }
   if (face == CUSP_CONVOLUTION_INPUT_GRADIENT)
-    status = dnnl_dilated_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &d->src, &d->weights, &d->dst, s->strides,
-                                                              s->dilates, s->low, s->high);
+    status = dnnl_dilated_convolution_backward_data_desc_init(
+        &desc, dnnl_convolution_direct, &d->src, &d->weights, &d->dst, s->strides, s->dilates,
+        s->low, s->high);
   else
-    status = dnnl_dilated_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &d->src, &d->weights, NULL, &d->dst,
-                                                                 s->strides, s->dilates, s->low, s->high);
+    status = dnnl_dilated_convolution_backward_weights_desc_init(
+        &desc, dnnl_convolution_direct, &d->src, &d->weights, NULL, &d->dst, s->strides, s->dilates,
+        s->low, s->high);
   if (status == dnnl_success)
     status = dnnl_primitive_desc_create(out, &desc, attributes, cusp_onednn_engine(), forward);
   dnnl_primitive_desc_destroy(forward);
@@ -107,14 +121,17 @@ static dnnl_status_t create_memory(dnnl_memory_t *out, const dnnl_memory_desc_t 
   return dnnl_memory_create(out, desc, cusp_onednn_engine(), DNNL_MEMORY_NONE);
 }
 
-/** The reorder between the caller's weights and the primitive's: into it, or for the kernel's gradient out of it. */
-static dnnl_status_t create_reorder(cusp_onednn_convolution *c, const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted) {
+/** The reorder between the caller's weights and the primitive's: into it, or for the kernel's
+ * gradient out of it. */
+static dnnl_status_t create_reorder(cusp_onednn_convolution *c, const dnnl_memory_desc_t *plain,
+                                    const dnnl_memory_desc_t *wanted) {
   if (dnnl_memory_desc_equal(plain, wanted))
     return dnnl_success;
   const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
   dnnl_primitive_desc_t descriptor;
   dnnl_engine_t engine = cusp_onednn_engine();
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&descriptor, out ? wanted : plain, engine, out ? plain : wanted, engine, NULL);
+  dnnl_status_t status = dnnl_reorder_primitive_desc_create(
+      &descriptor, out ? wanted : plain, engine, out ? plain : wanted, engine, NULL);
   if (status != dnnl_success)
     return status;
   status = dnnl_primitive_create(&c->reorder, descriptor);
@@ -126,9 +143,12 @@ static dnnl_status_t create_reorder(cusp_onednn_convolution *c, const dnnl_memor
 }
 
 static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descriptors *d) {
-  const dnnl_query_t query = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+  const dnnl_query_t query = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT
+                                 ? dnnl_query_diff_weights_md
+                                 : dnnl_query_weights_md;
   const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(c->descriptor, query, 0);
-  const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(c->descriptor, dnnl_query_scratchpad_md, 0);
+  const dnnl_memory_desc_t *scratch =
+      dnnl_primitive_desc_query_md(c->descriptor, dnnl_query_scratchpad_md, 0);
   dnnl_status_t status = create_memory(&c->src, &d->src);
   if (status == dnnl_success)
     status = create_memory(&c->dst, &d->dst);
@@ -147,7 +167,8 @@ static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *
   descriptors d;
   dnnl_primitive_attr_t attributes = NULL;
   fill_shapes(&s, convolution);
-  dnnl_status_t status = cusp_onednn_engine() ? describe(&d, &s, convolution->groups > 1) : dnnl_runtime_error;
+  dnnl_status_t status =
+      cusp_onednn_engine() ? describe(&d, &s, convolution->groups > 1) : dnnl_runtime_error;
   if (status == dnnl_success)
     status = dnnl_primitive_attr_create(&attributes);
   if (status == dnnl_success)
@@ -185,7 +206,8 @@ void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   free(c);
 }
 
-cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *convolution, cusp_convolution_face face, char *message,
+cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *convolution,
+                                                     cusp_convolution_face face, char *message,
                                                      size_t message_bytes) {
   cusp_onednn_convolution *c = calloc(1, sizeof *c);
   if (!c) {
@@ -196,18 +218,25 @@ cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *con
   const dnnl_status_t status = create(c, convolution);
   if (status == dnnl_success && strncmp(cusp_onednn_convolution_name(c), "ref", 3) != 0)
     return c;
-  snprintf(message, message_bytes, "%s", status == dnnl_success ? "only a reference implementation" : cusp_onednn_status_text(status));
+  snprintf(message, message_bytes, "%s",
+           status == dnnl_success ? "only a reference implementation"
+                                  : cusp_onednn_status_text(status));
   cusp_onednn_convolution_free(c);
   return NULL;
 }
 
-size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *c) { return c->workspace_bytes; }
+size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *c) {
+  return c->workspace_bytes;
+}
 
 /** Points the memories at this run's data. */
-static dnnl_status_t place(cusp_onednn_convolution *c, const void *a, const void *b, void *out, void *workspace) {
+static dnnl_status_t place(cusp_onednn_convolution *c, const void *a, const void *b, void *out,
+                           void *workspace) {
   const cusp_convolution_face face = c->face;
   void *src = (void *)(face == CUSP_CONVOLUTION_INPUT_GRADIENT ? out : a);
-  void *dst = (void *)(face == CUSP_CONVOLUTION_FORWARD ? out : face == CUSP_CONVOLUTION_INPUT_GRADIENT ? a : b);
+  void *dst = (void *)(face == CUSP_CONVOLUTION_FORWARD          ? out
+                       : face == CUSP_CONVOLUTION_INPUT_GRADIENT ? a
+                                                                 : b);
   void *weights = (void *)(face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? out : b);
   dnnl_status_t status = dnnl_memory_set_data_handle(c->src, src);
   if (status == dnnl_success)
@@ -228,7 +257,10 @@ static dnnl_status_t execute(cusp_onednn_convolution *c) {
       [CUSP_CONVOLUTION_KERNEL_GRADIENT] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST},
   };
   const int *name = names[c->face];
-  const dnnl_exec_arg_t arguments[] = {{name[0], c->src}, {name[1], c->weights}, {name[2], c->dst}, {DNNL_ARG_SCRATCHPAD, c->scratchpad}};
+  const dnnl_exec_arg_t arguments[] = {{name[0], c->src},
+                                       {name[1], c->weights},
+                                       {name[2], c->dst},
+                                       {DNNL_ARG_SCRATCHPAD, c->scratchpad}};
   return dnnl_primitive_execute(c->primitive, cusp_onednn_stream(), 4, arguments);
 }
 
@@ -237,8 +269,8 @@ static dnnl_status_t reorder(cusp_onednn_convolution *c, dnnl_memory_t from, dnn
   return dnnl_primitive_execute(c->reorder, cusp_onednn_stream(), 2, arguments);
 }
 
-bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const void *a, const void *b, void *out, void *workspace, char *message,
-                                 size_t message_bytes) {
+bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const void *a, const void *b,
+                                 void *out, void *workspace, char *message, size_t message_bytes) {
   const bool gradient = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
   dnnl_status_t status = place(c, a, b, out, workspace);
   if (status == dnnl_success && c->reorder && !gradient)

@@ -1,22 +1,25 @@
 #ifndef CUSP_KERNELS_ONEDNN_ADAPTER_H
 #define CUSP_KERNELS_ONEDNN_ADAPTER_H
-/* Within onednn.so: the one engine and stream, and what its table lists (kernels/onednn.h says what the functions do). */
+/* Within onednn.so: the one engine and stream, and what its table lists (kernels/onednn.h says what
+ * the functions do). */
 
 #include "../onednn.h"
 
 #include <oneapi/dnnl/dnnl.h>
 
-/** The CPU engine and an in-order stream on it, made when first asked for; NULL where that fails. */
+/** The CPU engine and an in-order stream on it, made when first asked for; NULL where that
+ * fails. */
 dnnl_engine_t cusp_onednn_engine(void);
 dnnl_stream_t cusp_onednn_stream(void);
 /** "oneDNN: out of memory" and the like. */
 const char *cusp_onednn_status_text(dnnl_status_t status);
 
-cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *convolution, cusp_convolution_face face, char *message,
+cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *convolution,
+                                                     cusp_convolution_face face, char *message,
                                                      size_t message_bytes);
 size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *convolution);
-bool cusp_onednn_convolution_run(cusp_onednn_convolution *convolution, const void *a, const void *b, void *out, void *workspace,
-                                 char *message, size_t message_bytes);
+bool cusp_onednn_convolution_run(cusp_onednn_convolution *convolution, const void *a, const void *b,
+                                 void *out, void *workspace, char *message, size_t message_bytes);
 void cusp_onednn_convolution_free(cusp_onednn_convolution *convolution);
 const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *convolution);
 
