@@ -1,5 +1,5 @@
 std = "lua54"
-max_line_length = 140
+max_line_length = 100
 unused_args = false
 files["spec"] = { std = "+busted" }
 exclude_files = { "spec/fixtures" }

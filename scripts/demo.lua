@@ -1,4 +1,5 @@
---- `make demo`: trains a small network on drawn digits and shows, in the terminal, what it makes of some it has not seen.
+--- `make demo`: trains a small network on drawn digits and shows, in the terminal, what it makes of
+-- some it has not seen.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers = cusp.layers
@@ -9,37 +10,41 @@ local clock = cusp.time()
 local train, test = cusp.datasets.digits.load_data()
 local x_train, y_train = train[1]:cast("float32") / 255, train[2]
 local x_test, y_test = test[1]:cast("float32") / 255, test[2]
-print(("Drew %d digits to learn from and %d to be tested on in %.2f s.\n"):format(#y_train, #y_test, cusp.time() - clock))
+print(("Drew %d digits to learn from and %d to be tested on in %.2f s.\n"):format(#y_train, #y_test,
+  cusp.time() - clock))
 
-local model = cusp.Sequential {
-  cusp.Input { shape = { 28, 28 } },
+local model = cusp.Sequential{
+  cusp.Input{shape = {28, 28}},
   layers.Flatten(),
-  layers.Dense { 256, activation = "relu" },
-  layers.Dense { 128, activation = "relu" },
-  layers.Dense { 10, activation = "softmax" },
+  layers.Dense{256, activation = "relu"},
+  layers.Dense{128, activation = "relu"},
+  layers.Dense{10, activation = "softmax"},
 }
-model:compile { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" } }
+model:compile{optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = {"accuracy"}}
 model:summary()
 
 clock = cusp.time()
-model:fit { x_train, y_train, batch_size = 64, epochs = 10 }
+model:fit{x_train, y_train, batch_size = 64, epochs = 10}
 local seconds = cusp.time() - clock
-local _, accuracy = model:evaluate { x_test, y_test, verbose = 0 }
-print(("\nTrained in %.1f s. Of %d digits it has never seen it reads %.1f%% right.\n"):format(seconds, #y_test, 100 * accuracy))
+local _, accuracy = model:evaluate{x_test, y_test, verbose = 0}
+print(("\nTrained in %.1f s. Of %d digits it has never seen it reads %.1f%% right.\n"):format(
+  seconds, #y_test, 100 * accuracy))
 
 ---------------------------------------------------------------- pictures
 
 local colours = engine.is_terminal(1)
 local shades = " .:-=+*#%@"
 
---- The grey level, 0 to 255, as one of the 24 greys (and black and white) of a terminal with 256 colours.
+--- The grey level, 0 to 255, as one of the 24 greys (and black and white) of a terminal with 256
+-- colours.
 local function grey(level)
   if level < 4 then return 16 end
   if level > 246 then return 231 end
   return 232 + math.min(23, (level - 4) * 24 // 243)
 end
 
---- A picture as 14 lines of 28 characters: two pixels a character, as half blocks where there are colours.
+--- A picture as 14 lines of 28 characters: two pixels a character, as half blocks where there are
+-- colours.
 local function render(pixels)
   local lines = {}
   for row = 1, 28, 2 do
@@ -69,8 +74,8 @@ local function caption(truth, probabilities)
 end
 
 local per_line, count = 3, 6
-local images, labels = test[1]:slice { { 1, count } }:tolist(), test[2]:slice { { 1, count } }:tolist()
-local predictions = model:predict { x_test:slice { { 1, count } }, verbose = 0 }:tolist()
+local images, labels = test[1]:slice{{1, count}}:tolist(), test[2]:slice{{1, count}}:tolist()
+local predictions = model:predict{x_test:slice{{1, count}}, verbose = 0}:tolist()
 
 for first = 1, count, per_line do
   local pictures, captions = {}, {}

@@ -1,5 +1,6 @@
---- The rooms of the house: folders of C and Lua, the files in them, and which reads which, taken from the tree itself.
--- `build/cusp scripts/rooms.lua dot` prints the rooms and their arrows for Graphviz; the specs use the module.
+--- The rooms of the house: folders of C and Lua, the files in them, and which reads which, taken
+-- from the tree itself. `build/cusp scripts/rooms.lua dot` prints the rooms and their arrows for
+-- Graphviz; the specs use the module.
 local lfs = require "lfs"
 
 local rooms = {}
@@ -28,14 +29,18 @@ local function each_file(top, visit)
   table.sort(names)
   for _, name in ipairs(names) do
     local path = top .. "/" .. name
-    if lfs.attributes(path, "mode") == "directory" then each_file(path, visit) else visit(top, name) end
+    if lfs.attributes(path, "mode") == "directory" then
+      each_file(path, visit)
+    else
+      visit(top, name)
+    end
   end
 end
 
 local function room_of(list, folder)
   local room = list[folder]
   if not room then
-    room = { folder = folder, files = {}, reads = {} }
+    room = {folder = folder, files = {}, reads = {}}
     list[folder], list[#list + 1] = room, room
   end
   return room
@@ -69,7 +74,7 @@ end
 -- @treturn {room,...} each `{folder =, files =, reads = {folder = {path,...}}}`, also by folder
 function rooms.of_c(...)
   local list = {}
-  for _, top in ipairs { ... } do
+  for _, top in ipairs{...} do
     each_file(top, function(folder, name)
       if not name:match "%.[ch]$" then return end
       local room = room_of(list, folder)
@@ -82,10 +87,12 @@ end
 
 local function file_of_module(name)
   local path = "lua/" .. name:gsub("%.", "/")
-  return exists(path .. ".lua") and path .. ".lua" or exists(path .. "/init.lua") and path .. "/init.lua" or nil
+  return exists(path .. ".lua") and path .. ".lua"
+    or exists(path .. "/init.lua") and path .. "/init.lua" or nil
 end
 
--- Every string that is the name of a module counts, whichever function it is given to, and whenever that runs.
+-- Every string that is the name of a module counts, whichever function it is given to, and whenever
+-- that runs.
 local function each_module(text, visit)
   text = text:gsub("%-%-%[%[.-%]%]", ""):gsub("%-%-[^\n]*", "")
   for name in text:gmatch '"(cusp[%w_.]-)%.?"' do
@@ -109,10 +116,11 @@ end
 
 --- What a room's README says: the files that it names, and the rooms after "May depend on".
 -- @tparam string folder
--- @treturn ?table `{names = {name = true}, rooms = {name = true}, says =, adds =}`; nil without a README
+-- @treturn ?table `{names = {name = true}, rooms = {name = true}, says =, adds =}`; nil without a
+-- README
 function rooms.readme(folder)
   if not exists(folder .. "/README.md") then return nil end
-  local text, result = read(folder .. "/README.md"), { names = {}, rooms = {}, says = false }
+  local text, result = read(folder .. "/README.md"), {names = {}, rooms = {}, says = false}
   result.adds = text:find "To add " ~= nil
   for name in text:gmatch "`([%w_.]+%.%a+)`" do result.names[name] = true end
   for sentence in text:gmatch "May depend on ([^\n]-)%.\n" do
@@ -129,7 +137,9 @@ end
 function rooms.unnamed(room, readme)
   local missing = {}
   for _, name in ipairs(room.files) do
-    if not readme.names[name] and not readme.names[name:match "^[^.]+" .. ".c"] then missing[#missing + 1] = name end
+    if not readme.names[name] and not readme.names[name:match "^[^.]+" .. ".c"] then
+      missing[#missing + 1] = name
+    end
   end
   return missing
 end
@@ -143,14 +153,17 @@ function rooms.absent(room, readme)
   for _, name in ipairs(room.files) do there[name] = true end
   for _, name in ipairs(sorted_keys(readme.names)) do
     local is_ours = name:match "%.[ch]$" or name:match "%.lua$"
-    if is_ours and not there[name] and name:match "^[%l%d_.]+$" then missing[#missing + 1] = name end
+    if is_ours and not there[name] and name:match "^[%l%d_.]+$" then
+      missing[#missing + 1] = name
+    end
   end
   return missing
 end
 
 -- A README names rooms from the root of the tree, or from the folder that holds all of its kind.
 local function is_allowed(allowed, other)
-  return allowed[other] or allowed[other:match "^core/(.+)$" or other:match "^lua/cusp/(.+)$" or ""] or false
+  return allowed[other] or allowed[other:match "^core/(.+)$" or other:match "^lua/cusp/(.+)$" or ""]
+    or false
 end
 
 --- What a room reads and its README does not allow.
@@ -246,6 +259,8 @@ function rooms.dot(lists)
   return table.concat(lines, "\n") .. "\n"
 end
 
-if arg and arg[1] == "dot" then io.write(rooms.dot { rooms.of_c("core", "bindings"), rooms.of_lua() }) end
+if arg and arg[1] == "dot" then
+  io.write(rooms.dot{rooms.of_c("core", "bindings"), rooms.of_lua()})
+end
 
 return rooms

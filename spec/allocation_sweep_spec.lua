@@ -1,5 +1,6 @@
--- Every allocation of the engine's fails once, and all after it: training, predicting, saving and loading end in an error that says
--- memory, keep nothing, and leave a model that works. After the first ones, some are passed over.
+-- Every allocation of the engine's fails once, and all after it: training, predicting, saving and
+-- loading end in an error that says memory, keep nothing, and leave a model that works. After the
+-- first ones, some are passed over.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local warnings = require "cusp.base.warnings"
@@ -15,11 +16,12 @@ local function settle()
 end
 
 local function new_model()
-  local model = cusp.Sequential {
-    layers.Input { { 6, 6, 1 } }, layers.Conv2D { 2, 3, activation = "relu" }, layers.BatchNormalization(), layers.Flatten(),
-    layers.Dropout { 0.1 }, layers.Dense { 2 },
+  local model = cusp.Sequential{
+    layers.Input{{6, 6, 1}}, layers.Conv2D{2, 3, activation = "relu"}, layers.BatchNormalization(),
+    layers.Flatten(),
+    layers.Dropout{0.1}, layers.Dense{2},
   }
-  model:compile { optimizer = "adam", loss = "mse", metrics = { "mae" } }
+  model:compile{optimizer = "adam", loss = "mse", metrics = {"mae"}}
   return model
 end
 
@@ -33,16 +35,16 @@ describe("where memory fails", function()
   end
 
   setup(function()
-    x, y, folder = cusp.random.normal { 8, 6, 6, 1 }, cusp.zeros { 8, 2 }, Folder.new()
+    x, y, folder = cusp.random.normal{8, 6, 6, 1}, cusp.zeros{8, 2}, Folder.new()
     trained = new_model()
     fit(trained)
-    trained:predict(x, { verbose = 0 })
+    trained:predict(x, {verbose = 0})
   end)
   teardown(function() getmetatable(folder).__close(folder) end)
 
   local function works(model)
     fit(model)
-    assert.same({ 8, 2 }, model:predict(x, { verbose = 0 }).shape)
+    assert.same({8, 2}, model:predict(x, {verbose = 0}).shape)
   end
 
   -- `prepare()` gives what `task` gets; `check`, if there is one, looks at it afterwards.
@@ -54,15 +56,17 @@ describe("where memory fails", function()
     end
     local most, n, ok, message = settle(), 0
     repeat
-      local state = { prepare() }
+      local state = {prepare()}
       settle()
       engine.fail_after(n)
       ok, message = pcall(task, state[1])
       engine.fail_after(-1)
-      assert.is_true(ok or tostring(message):find("memory", 1, true) ~= nil, ("allocation %d: %s"):format(n, tostring(message)))
+      assert.is_true(ok or tostring(message):find("memory", 1, true) ~= nil,
+        ("allocation %d: %s"):format(n, tostring(message)))
       if check then check(state[1]) end
       state[1] = nil
-      assert.is_true(settle() <= most, ("allocation %d: %d bytes are kept"):format(n, engine.memory().live - most))
+      assert.is_true(settle() <= most,
+        ("allocation %d: %d bytes are kept"):format(n, engine.memory().live - most))
       n = n + (n < every and 1 or step)
     until ok
     assert.is_true(n > 1, "no allocation failed")
@@ -75,19 +79,21 @@ describe("where memory fails", function()
   it("a further fit fails", function() sweep(the_trained, fit, works) end)
 
   it("a first predict fails", function()
-    sweep(new_model, function(model) model:predict(x, { verbose = 0 }) end, works)
+    sweep(new_model, function(model) model:predict(x, {verbose = 0}) end, works)
   end)
 
   it("a fit with a backup fails, and is taken up again", function()
     local path = folder.path .. "/backup"
-    local function resumed(model) fit(model, { epochs = 2, callbacks = { cusp.callbacks.BackupAndRestore { path } } }) end
+    local function resumed(model)
+      fit(model, {epochs = 2, callbacks = {cusp.callbacks.BackupAndRestore{path}}})
+    end
     sweep(function()
       os.execute(("rm -rf '%s'"):format(path))
       return new_model()
     end, resumed, works)
   end)
 
-  for _, name in ipairs { "model.keras", "model.h5" } do
+  for _, name in ipairs{"model.keras", "model.h5"} do
     it("saving and loading " .. name .. " fail", function()
       local path = folder.path .. "/" .. name
       sweep(the_trained, function(model) model:save(path) end, works)
@@ -98,7 +104,7 @@ describe("where memory fails", function()
     end)
   end
 
-  for _, name in ipairs { "some.weights.h5", "checkpoint" } do
+  for _, name in ipairs{"some.weights.h5", "checkpoint"} do
     it("saving and loading " .. name .. " fail", function()
       local path = folder.path .. "/" .. name
       sweep(the_trained, function(model) model:save_weights(path) end, works)

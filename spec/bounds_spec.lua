@@ -1,4 +1,5 @@
---- Sizes that memory cannot hold, and lists without a bound, are refused at once, with a word on how large they are.
+--- Sizes that memory cannot hold, and lists without a bound, are refused at once, with a word on
+-- how large they are.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers, ops = cusp.layers, cusp.ops
@@ -9,9 +10,13 @@ local image, volume, signal = ops.ones{1, 4, 4, 1}, ops.ones{1, 4, 4, 4, 1}, ops
 local cases = {
   {"AdaptiveAveragePooling1D", function() return layers.AdaptiveAveragePooling1D(many)(signal) end},
   {"AdaptiveMaxPooling2D", function() return layers.AdaptiveMaxPooling2D(many)(image) end},
-  {"AdaptiveAveragePooling3D", function() return layers.AdaptiveAveragePooling3D{{many, 1, 1}}(volume) end},
+  {"AdaptiveAveragePooling3D", function()
+    return layers.AdaptiveAveragePooling3D{{many, 1, 1}}(volume)
+  end},
   {"adaptive_max_pool", function() return ops.adaptive_max_pool(signal, many) end},
-  {"tensordot of infinitely many axes", function() return ops.tensordot(ops.ones{2, 2}, ops.ones{2, 2}, math.huge) end},
+  {"tensordot of infinitely many axes", function()
+    return ops.tensordot(ops.ones{2, 2}, ops.ones{2, 2}, math.huge)
+  end},
   {"one_hot", function() return ops.one_hot(cusp.tensor{1, 2}, many) end},
   {"multi_hot", function() return ops.multi_hot(cusp.tensor{1, 2}, many) end},
   {"a sum of zeros", function() return ops.sum(ops.zeros{many}):item() end},
@@ -20,24 +25,31 @@ local cases = {
   {"RepeatVector", function() return layers.RepeatVector(many)(ops.ones{1, 4}) end},
   {"UpSampling1D", function() return layers.UpSampling1D(many)(ops.ones{1, 4, 1}) end},
   {"ctc_decode", function()
-    return ops.ctc_decode(ops.ones{1, 5, 4}, cusp.tensor{5}, {strategy = "beam_search", top_paths = 20000000000})
+    return ops.ctc_decode(ops.ones{1, 5, 4}, cusp.tensor{5},
+      {strategy = "beam_search", top_paths = 20000000000})
   end},
   {"extract_patches_3d", function() return ops.image.extract_patches_3d(volume, {size = many}) end},
   {"resize", function() return ops.image.resize(image, {many, many}) end},
   {"Resizing", function() return layers.Resizing(many, 4)(image) end},
   {"CenterCrop", function() return layers.CenterCrop(many, many)(image) end},
-  {"gaussian_blur", function() return ops.image.gaussian_blur(image, {kernel_size = {many, many}}) end},
+  {"gaussian_blur", function()
+    return ops.image.gaussian_blur(image, {kernel_size = {many, many}})
+  end},
   {"elastic_transform", function() return ops.image.elastic_transform(image, {sigma = 1e9}) end},
   {"stft", function() return ops.stft(ops.ones{16}, many, 1, many) end},
   {"STFTSpectrogram", function() return layers.STFTSpectrogram{frame_length = math.maxinteger} end},
   {"CategoryEncoding", function() return layers.CategoryEncoding(many)(cusp.tensor{1, 2}) end},
-  {"IntegerLookup", function() return layers.IntegerLookup{vocabulary = {1, 2}, num_oov_indices = many}(cusp.tensor{1, 2}) end},
+  {"IntegerLookup", function()
+    return layers.IntegerLookup{vocabulary = {1, 2}, num_oov_indices = many}(cusp.tensor{1, 2})
+  end},
   {"TextVectorization", function()
     return layers.TextVectorization{output_sequence_length = many, vocabulary = {"a"}}{"a b"}
   end},
   {"pad_sequences", function() return cusp.utils.pad_sequences({{1, 2}}, {maxlen = many}) end},
   {"AUC", function() return cusp.metrics.AUC{num_thresholds = many} end},
-  {"PrecisionAtRecall", function() return cusp.metrics.PrecisionAtRecall{recall = 0.5, num_thresholds = many} end},
+  {"PrecisionAtRecall", function()
+    return cusp.metrics.PrecisionAtRecall{recall = 0.5, num_thresholds = many}
+  end},
   {"MeanIoU", function() return cusp.metrics.MeanIoU(many) end},
 }
 

@@ -27,7 +27,8 @@ local function missing_members(space, seen)
 end
 
 local function missing_operations(seen)
-  local missing, _ = {}, cusp.ops.image.resize -- what describes operations on images is loaded with them
+  -- what describes operations on images is loaded with them
+  local missing, _ = {}, cusp.ops.image.resize
   for name in pairs(cusp.ops.describe()) do
     local bare = name:gsub("^image%.", "")
     if not seen[name] and not seen[bare] and not seen[parts[name]] then missing[name] = true end

@@ -1,4 +1,5 @@
---- The Lua of the pages runs: from a block that requires cusp on, a page's blocks are one program. Blocks before are fragments.
+--- The Lua of the pages runs: from a block that requires cusp on, a page's blocks are one program.
+-- Blocks before are fragments.
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local function programs(path)
@@ -28,7 +29,8 @@ local function run(program)
 end
 
 describe("the programs of", function()
-  for _, path in ipairs {"README.md", "docs/guide.md", "docs/files.md", "docs/data.md", "docs/tensorboard.md"} do
+  for _, path in ipairs{"README.md", "docs/guide.md", "docs/files.md", "docs/data.md",
+    "docs/tensorboard.md"} do
     it(path .. " run", function()
       local list = programs(path)
       assert.is_true(#list > 0)

@@ -13,7 +13,7 @@ end
 local function problems(visit)
   local wrong = {}
   for _, room in ipairs(list) do
-    local readme = rooms.readme(room.folder) or { names = {}, rooms = {} }
+    local readme = rooms.readme(room.folder) or {names = {}, rooms = {}}
     for _, problem in ipairs(visit(room, readme)) do
       wrong[#wrong + 1] = room.folder .. ": " .. problem
     end
@@ -83,7 +83,7 @@ describe("the rooms of Lua", function()
   end)
 
   it("can each be loaded first", function()
-    for _, module in ipairs { "layers", "models", "saving", "data", "ops", "initializers" } do
+    for _, module in ipairs{"layers", "models", "saving", "data", "ops", "initializers"} do
       local program = ('assert(require "cusp.%s"); io.write "loaded"'):format(module)
       local build = os.getenv "CUSP_BUILD" or "build"
       local pipe <close> = assert(io.popen(("%s/cusp -e '%s' 2>&1"):format(build, program)))

@@ -3,7 +3,7 @@ package.path = "scripts/?.lua;" .. package.path
 local rooms = require "rooms"
 
 -- Each kind of rooms is held to the same rules.
-local kinds = { C = rooms.of_c("core", "bindings") }
+local kinds = {C = rooms.of_c("core", "bindings")}
 
 local function each_room(list, visit)
   local wrong = {}
@@ -37,7 +37,9 @@ for kind, list in pairs(kinds) do
 
     it("name no file that is not there", function() each_room(list, rooms.absent) end)
 
-    it("read what their READMEs allow, and nothing else", function() each_room(list, rooms.forbidden) end)
+    it("read what their READMEs allow, and nothing else", function()
+      each_room(list, rooms.forbidden)
+    end)
 
     it("allow no room that they do not read", function() each_room(list, rooms.unused) end)
   end)
@@ -45,9 +47,9 @@ end
 
 describe("a circle of rooms", function()
   it("is found, and the way round named", function()
-    local list = { { folder = "a", reads = { b = {} } }, { folder = "b", reads = { a = {} } } }
+    local list = {{folder = "a", reads = {b = {}}}, {folder = "b", reads = {a = {}}}}
     list.a, list.b = list[1], list[2]
-    assert.same({ "a", "b", "a" }, rooms.circle(list))
+    assert.same({"a", "b", "a"}, rooms.circle(list))
     list.b.reads = {}
     assert.is_nil(rooms.circle(list))
   end)

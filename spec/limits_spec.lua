@@ -6,22 +6,25 @@ local function run(limit, script)
   local folder <close> = Folder.new()
   local path = folder.path .. "/program.lua"
   local file = assert(io.open(path, "w"))
-  file:write('local cusp = require "cusp"\nlocal layers = cusp.layers\nlocal folder = "' .. folder.path .. '"\n', script)
+  file:write('local cusp = require "cusp"\nlocal layers = cusp.layers\nlocal folder = "'
+    .. folder.path .. '"\n', script)
   file:close()
-  local pipe <close> = assert(io.popen(("ulimit %s; timeout 60 %s/cusp '%s' 2>&1"):format(limit, build, path)))
+  local pipe <close> = assert(io.popen(("ulimit %s; timeout 60 %s/cusp '%s' 2>&1"):format(limit,
+    build, path)))
   return pipe:read "a"
 end
 
 local fit = [[
-  local model = cusp.Sequential { layers.Input { { 8 } }, layers.Dense { 4 } }
-  model:compile { loss = "mse" }
-  print(pcall(model.fit, model, cusp.ones { 16, 8 }, cusp.ones { 16, 4 }, { verbose = 0 }))
+  local model = cusp.Sequential{layers.Input{{8}}, layers.Dense{4}}
+  model:compile{loss = "mse"}
+  print(pcall(model.fit, model, cusp.ones{16, 8}, cusp.ones{16, 4}, {verbose = 0}))
 ]]
 
-local function is_sanitized() return build:find "check" ~= nil end -- AddressSanitizer needs terabytes of address space
+-- AddressSanitizer needs terabytes of address space
+local function is_sanitized() return build:find "check" ~= nil end
 
 describe("under limits", function()
-  for _, kilobytes in ipairs { 150000, 250000, 300000 } do
+  for _, kilobytes in ipairs{150000, 250000, 300000} do
     it(("of %d kB of address space a fit is an error that says why"):format(kilobytes), function()
       if is_sanitized() then return end
       local printed = run("-v " .. kilobytes, fit)
@@ -36,12 +39,13 @@ describe("under limits", function()
   end)
 
   it("on open files, files are saved and loaded, or it is said that there are too many", function()
-    -- The program takes what the limit leaves, whatever it inherited, and gives back one more each round.
+    -- The program takes what the limit leaves, whatever it inherited, and gives back one more each
+    -- round.
     local printed = run("-n 64", fit .. [[
       local held = {}
       local function hold() held[#held + 1] = io.open "/dev/null" end
       local function save_and_load()
-        for _, name in ipairs { "a.keras", "a.h5" } do
+        for _, name in ipairs{"a.keras", "a.h5"} do
           print(name, pcall(model.save, model, folder .. "/" .. name))
           print(name, pcall(cusp.models.load_model, folder .. "/" .. name))
         end
@@ -58,7 +62,8 @@ describe("under limits", function()
     for line in printed:gmatch "[^\n]+" do
       local failed = line:find "^[%w.]+\tfalse"
       good, bad = good + (failed and 0 or 1), bad + (failed and 1 or 0)
-      assert.is_true(not failed or line:find "[Tt]oo many open files" ~= nil or line:find "enough files" ~= nil, line)
+      assert.is_true(not failed or line:find "[Tt]oo many open files" ~= nil
+        or line:find "enough files" ~= nil, line)
       assert.is_nil(line:find("damaged", 1, true), line)
     end
     assert.is_true(good > 10 and bad > 0, printed)

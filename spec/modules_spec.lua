@@ -33,19 +33,19 @@ describe("modules of the library", function()
     local cusp = require "cusp"
     local layers = cusp.layers
     forget()
-    local input = layers.Input { { 4 } }
+    local input = layers.Input{{4}}
     forget()
-    local model = cusp.Model { input, layers.Dropout { 0.1 }(layers.Dense { 3 }(input)) }
+    local model = cusp.Model{input, layers.Dropout{0.1}(layers.Dense{3}(input))}
     forget()
-    local stack = cusp.Sequential { layers.Input { { 4 } }, model, layers.Dense { 1 } }
+    local stack = cusp.Sequential{layers.Input{{4}}, model, layers.Dense{1}}
     forget()
-    stack:compile { optimizer = "rmsprop", loss = "mse", metrics = { "mae" } }
+    stack:compile{optimizer = "rmsprop", loss = "mse", metrics = {"mae"}}
     forget()
-    stack:fit(cusp.ones { 8, 4 }, cusp.ones { 8, 1 }, { verbose = 0, validation_split = 0.5 })
+    stack:fit(cusp.ones{8, 4}, cusp.ones{8, 1}, {verbose = 0, validation_split = 0.5})
     forget()
     local again = cusp.models.model_from_json(stack:to_json())
     forget()
-    assert.same({ 2, 1 }, again:predict(cusp.ones { 2, 4 }, { verbose = 0 }).shape)
+    assert.same({2, 1}, again:predict(cusp.ones{2, 4}, {verbose = 0}).shape)
     assert.is_true(cusp.layers.Layer == require "cusp.layers.machinery.layer")
   end)
 

@@ -10,10 +10,14 @@ end
 
 describe("null", function()
   it("does not stand for a number that is computed with", function()
-    raises("Adam: argument 'epsilon' should be a number, got null", cusp.optimizers.Adam, {epsilon = null})
-    raises("RMSprop: argument 'rho' should be a number, got null", cusp.optimizers.RMSprop, {rho = null})
-    raises("SGD: argument 'learning_rate' should be a number, a learning rate schedule", cusp.optimizers.SGD, {learning_rate = null})
-    raises("BatchNormalization: argument 'epsilon' should be a number, got null", layers.BatchNormalization, {epsilon = null})
+    raises("Adam: argument 'epsilon' should be a number, got null", cusp.optimizers.Adam,
+      {epsilon = null})
+    raises("RMSprop: argument 'rho' should be a number, got null", cusp.optimizers.RMSprop,
+      {rho = null})
+    raises("SGD: argument 'learning_rate' should be a number, a learning rate schedule",
+      cusp.optimizers.SGD, {learning_rate = null})
+    raises("BatchNormalization: argument 'epsilon' should be a number, got null",
+      layers.BatchNormalization, {epsilon = null})
     raises("LayerNormalization: argument 'axis'", layers.LayerNormalization, {axis = null})
     assert.is_nil(cusp.optimizers.Adam{weight_decay = null}.weight_decay)
   end)
@@ -34,7 +38,8 @@ describe("null", function()
     local x = cusp.ones{2, 3}
     for _, name in ipairs{"diff", "trapezoid", "sparsemax"} do
       raises(name .. ": argument 'axis' should be", ops[name], x, {axis = null})
-      raises(name .. ": axis 5 is out of range for a tensor of 2 dimensions", ops[name], x, {axis = 5})
+      raises(name .. ": axis 5 is out of range for a tensor of 2 dimensions", ops[name], x,
+        {axis = 5})
     end
     raises("cross: axis 5 is out of range", ops.cross, x, x, {axis = 5})
     raises("unique: axis 5 is out of range", ops.unique, x, {axis = 5})

@@ -4,7 +4,7 @@
 -- @usage
 -- local cusp = require "cusp"
 -- local model = cusp.Sequential{cusp.layers.Dense{10, activation = "softmax"}}
--- model:compile{optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = {"accuracy"}}
+-- model:compile{optimizer = "adam", loss = "categorical_crossentropy", metrics = {"accuracy"}}
 local rooms = require "cusp.base.rooms"
 
 local cusp = {}
@@ -34,7 +34,7 @@ end
 -- Rooms that lower ones ask for by name.
 for name, loader in pairs(loaders) do rooms.provide(name, loader) end
 rooms.provide("library", function() return cusp end)
-for _, path in ipairs {
+for _, path in ipairs{
   "cusp.symbolic.tensors", "cusp.ops.image", "cusp.optimizers.schedules",
   "cusp.saving.configuration", "cusp.saving.configuration.functional_reader",
   "cusp.saving.configuration.functional_writer", "cusp.saving.configuration.training",
@@ -47,9 +47,10 @@ local function member(path, name)
   return function() return require(path)[name] end
 end
 
-for name, path in pairs {
+for name, path in pairs{
   tensor = "cusp.tensors.creation", zeros = "cusp.tensors.creation", ones = "cusp.tensors.creation",
-  full = "cusp.tensors.creation", arange = "cusp.tensors.creation", linspace = "cusp.tensors.creation",
+  full = "cusp.tensors.creation", arange = "cusp.tensors.creation",
+  linspace = "cusp.tensors.creation",
   eye = "cusp.tensors.creation", zeros_like = "cusp.tensors.creation",
   ones_like = "cusp.tensors.creation",
   GradientTape = "cusp.tensors.gradients", grad = "cusp.tensors.gradients",

@@ -1,6 +1,7 @@
 --- Says what got slower between two results of `make bench`, copies of BUILD/bench.json.
--- Usage: cusp scripts/bench/compare.lua OLD NEW [FACTOR]    what is slower by more than FACTOR, 1.1 unless given; exit code 1 if any is
--- A machine is not equally quick twice: where a peer was timed both times, ratios to it are compared, else times themselves.
+-- Usage: cusp scripts/bench/compare.lua OLD NEW [FACTOR]    what is slower by more than FACTOR, 1.1
+-- unless given; exit code 1 if any is A machine is not equally quick twice: where a peer was timed
+-- both times, ratios to it are compared, else times themselves.
 local json = require "cusp.formats.json"
 
 local factor = tonumber(arg[3]) or 1.1
@@ -10,7 +11,8 @@ local function read(path)
   return json.decode(file:read "a")
 end
 
--- Cusp's case comes first in a row; a peer stands for the machine only with the same version both times.
+-- Cusp's case comes first in a row; a peer stands for the machine only with the same version both
+-- times.
 local function medians(row)
   local peers = {}
   for i = 2, #row.cases do
@@ -42,7 +44,8 @@ for _, row in ipairs(new.rows) do
   if ratio then
     local mark = ratio > factor and "  SLOWER" or ""
     if ratio > factor then slower = slower + 1 end
-    print(("  %5.2f  %-60s %s%s"):format(ratio, row.title, peers > 0 and ("against %d peers"):format(peers) or "times", mark))
+    print(("  %5.2f  %-60s %s%s"):format(ratio, row.title,
+      peers > 0 and ("against %d peers"):format(peers) or "times", mark))
   end
 end
 print(("%d of %d rows are slower by more than %g"):format(slower, #new.rows, factor))

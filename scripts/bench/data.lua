@@ -1,38 +1,42 @@
---- Training from an HDF5 file ten times larger than the memory that the process may have, beside the same training from memory.
--- Usage: build/cusp scripts/bench/data.lua [BUILD [MEGABYTES]]
+--- Training from an HDF5 file ten times larger than the memory that the process may have, beside
+-- the same training from memory. Usage: build/cusp scripts/bench/data.lua [BUILD [MEGABYTES]]
 --
--- The limit is on writable memory (`ulimit -d`: heap, arrays, stacks of threads; the program's code and the system's cache of the file
--- are not in it). OpenBLAS takes 128 MB of it for each thread and once more, untouched for the most part, and waits for ever where it does
--- not get them: steps are computed by one thread here, and the limit is 256 MB for OpenBLAS and 64 MB for everything else. The model's
--- step takes some milliseconds; samples come in random order over the whole file. The figure is the time of a step with the file, as a
--- share of that without: the best of several epochs each, in turn, so that what else the machine does hits both.
+-- The limit is on writable memory (`ulimit -d`: heap, arrays, stacks of threads; the program's code
+-- and the system's cache of the file are not in it). OpenBLAS takes 128 MB of it for each thread
+-- and once more, untouched for the most part, and waits for ever where it does not get them: steps
+-- are computed by one thread here, and the limit is 256 MB for OpenBLAS and 64 MB for everything
+-- else. The model's step takes some milliseconds; samples come in random order over the whole file.
+-- The figure is the time of a step with the file, as a share of that without: the best of several
+-- epochs each, in turn, so that what else the machine does hits both.
 local cusp = require "cusp"
 local layers = cusp.layers
 
 local build, megabytes, mode, path = arg[1] or "build", tonumber(arg[2] or 320), arg[3], arg[4]
 local FEATURES, CLASSES, BATCH = 3072, 10, 128
-local rows_of = { file = megabytes * 10 * 1000 * 1000 // (4 * FEATURES) // BATCH * BATCH }
+local rows_of = {file = megabytes * 10 * 1000 * 1000 // (4 * FEATURES) // BATCH * BATCH}
 rows_of.memory = rows_of.file // 10 // BATCH * BATCH
 local EPOCHS = 5
 
 local function make_model()
   cusp.random.set_seed(1)
-  local model = cusp.Sequential { layers.Dense { 256, activation = "relu" }, layers.Dense { CLASSES, activation = "softmax" } }
-  model:compile { optimizer = "sgd", loss = "sparse_categorical_crossentropy" }
+  local model = cusp.Sequential{layers.Dense{256, activation = "relu"},
+    layers.Dense{CLASSES, activation = "softmax"}}
+  model:compile{optimizer = "sgd", loss = "sparse_categorical_crossentropy"}
   return model
 end
 
--- Milliseconds a step, of the fastest of the epochs' parts: each part is as many steps as the data in memory have.
+-- Milliseconds a step, of the fastest of the epochs' parts: each part is as many steps as the data
+-- in memory have.
 local function milliseconds(data)
   local model, steps, best = make_model(), rows_of.memory // BATCH, math.huge
   local started
-  model:fit {
-    data, epochs = EPOCHS + 1, steps_per_epoch = steps, verbose = 0, callbacks = { {
+  model:fit{
+    data, epochs = EPOCHS + 1, steps_per_epoch = steps, verbose = 0, callbacks = {{
       on_epoch_begin = function() started = cusp.time() end,
       on_epoch_end = function(_, epoch)
         if epoch > 1 then best = math.min(best, (cusp.time() - started) / steps * 1e3) end
       end,
-    } },
+    }},
   }
   return best
 end
@@ -47,13 +51,13 @@ end
 local children = {}
 
 function children.memory()
-  local x = cusp.random.uniform({ rows_of.memory, FEATURES })
-  local y = cusp.random.randint({ rows_of.memory }, 0, CLASSES)
-  return cusp.data.Dataset.from_tensor_slices { x, y }:shuffle(rows_of.memory):batch(BATCH):repeat_()
+  local x = cusp.random.uniform({rows_of.memory, FEATURES})
+  local y = cusp.random.randint({rows_of.memory}, 0, CLASSES)
+  return cusp.data.Dataset.from_tensor_slices{x, y}:shuffle(rows_of.memory):batch(BATCH):repeat_()
 end
 
 function children.file()
-  return cusp.data.from_hdf5(path, { "x", "y" }):shuffle(rows_of.file):batch(BATCH):repeat_()
+  return cusp.data.from_hdf5(path, {"x", "y"}):shuffle(rows_of.file):batch(BATCH):repeat_()
 end
 
 if mode then
@@ -66,7 +70,8 @@ end
 
 local function run_child(kind, limit)
   local restriction = limit and ("ulimit -d %d;"):format(megabytes * 1000) or ""
-  local command = ("%s export OMP_NUM_THREADS=1; exec timeout 200 %s/cusp %s %s %d %s %s"):format(restriction, build, arg[0], build,
+  local command = ("%s export OMP_NUM_THREADS=1; exec timeout 200 %s/cusp %s %s %d %s %s"):format(
+    restriction, build, arg[0], build,
     megabytes, kind, path)
   local pipe <close> = io.popen(command)
   local output = pipe:read "a"
@@ -76,27 +81,28 @@ local function run_child(kind, limit)
 end
 
 local function make_file()
-  local x = cusp.random.uniform({ rows_of.file, FEATURES }, { seed = 1 })
-  local y = cusp.random.randint({ rows_of.file }, 0, CLASSES, { seed = 2 })
-  cusp.hdf5.save(path, { x = x, y = y })
+  local x = cusp.random.uniform({rows_of.file, FEATURES}, {seed = 1})
+  local y = cusp.random.randint({rows_of.file}, 0, CLASSES, {seed = 2})
+  cusp.hdf5.save(path, {x = x, y = y})
 end
 
 path = os.tmpname()
-local _ <close> = setmetatable({}, { __close = function() os.remove(path) end })
+local _ <close> = setmetatable({}, {__close = function() os.remove(path) end})
 make_file()
 collectgarbage()
 
 local bytes = cusp.data.from_hdf5(path, "x").options.rows.rows * 4 * FEATURES
-print(("a file of %d MB, a limit of %d MB, batches of %d x %d, one thread computing"):format(bytes // 1000000, megabytes, BATCH,
+print(("a file of %d MB, a limit of %d MB, batches of %d x %d, one thread computing"):format(
+  bytes // 1000000, megabytes, BATCH,
   FEATURES))
-local best, peaks = { memory = math.huge, file = math.huge }, {}
+local best, peaks = {memory = math.huge, file = math.huge}, {}
 for _ = 1, 3 do
-  for _, kind in ipairs { "memory", "file" } do
+  for _, kind in ipairs{"memory", "file"} do
     local time, peak = run_child(kind, kind == "file")
     best[kind], peaks[kind] = math.min(best[kind], time), peak
   end
 end
-for _, kind in ipairs { "memory", "file" } do
+for _, kind in ipairs{"memory", "file"} do
   print(("%-7s %8.3f ms/step   %5d MB resident at most"):format(kind, best[kind], peaks[kind]))
 end
 print(("speed from the file: %.1f%% of that from memory"):format(100 * best.memory / best.file))

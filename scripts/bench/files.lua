@@ -1,9 +1,10 @@
---- `make bench-files`: saving and loading a model of 100 MB in each format, beside the programs whose formats they are.
--- Usage: cusp scripts/bench/files.lua BUILD [PATTERN]    only formats whose title has PATTERN
--- Peers run in the Python named by CUSP_BENCH_PYTHON (NumPy, h5py, Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
--- Files go to a folder in TMPDIR, or else /tmp, which is removed. Each process saves and loads once to warm up, then three times;
--- the processes of a format take turns, several rounds. What Cusp saves is on disk when saving returns; a peer's save is timed as it
--- is, and once more with fsync of what it wrote.
+--- `make bench-files`: saving and loading a model of 100 MB in each format, beside the programs
+-- whose formats they are. Usage: cusp scripts/bench/files.lua BUILD [PATTERN]    only formats whose
+-- title has PATTERN Peers run in the Python named by CUSP_BENCH_PYTHON (NumPy, h5py, Keras 3) and
+-- CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise. Files go to a folder in TMPDIR, or else
+-- /tmp, which is removed. Each process saves and loads once to warm up, then three times; the
+-- processes of a format take turns, several rounds. What Cusp saves is on disk when saving returns;
+-- a peer's save is timed as it is, and once more with fsync of what it wrote.
 local engine = require "cusp.engine"
 
 local build, pattern = arg[1] or "build", arg[2] or ""
@@ -14,30 +15,35 @@ local rounds = 3
 local python = process.environment("CUSP_BENCH_PYTHON", "python3")
 local tensorflow = process.environment("CUSP_BENCH_TF_PYTHON", python)
 
-local function cusp(format) return { label = "Cusp", command = { build .. "/cusp", scripts .. "files_cusp.lua", format } } end
+local function cusp(format)
+  return {label = "Cusp", command = {build .. "/cusp", scripts .. "files_cusp.lua", format}}
+end
 
 local function peer(label, interpreter, framework, format)
-  return { label = label, command = { interpreter, scripts .. "files_peers.py", framework, format } }
+  return {label = label, command = {interpreter, scripts .. "files_peers.py", framework, format}}
 end
 
 local formats = {
-  { "weights, TensorFlow checkpoint", cusp "checkpoint", peer("tf.keras", tensorflow, "tensorflow", "checkpoint") },
-  { "weights, .h5 of tf.keras 2", cusp "tf2_weights", peer("tf.keras", tensorflow, "tensorflow", "tf2_weights"),
-    peer("h5py, the same arrays", python, "h5py", "tf2_weights") },
-  { "weights, .weights.h5 of Keras 3", cusp "keras3_weights", peer("Keras 3", python, "keras", "keras3_weights"),
-    peer("h5py, the same arrays", python, "h5py", "keras3_weights") },
-  { "whole model, .h5", cusp "model_h5", peer("Keras 3", python, "keras", "model_h5"),
-    peer("h5py, the same arrays", python, "h5py", "model_h5") },
-  { "whole model, .keras", cusp "model_keras", peer("Keras 3", python, "keras", "model_keras"),
-    peer("h5py, the same arrays", python, "h5py", "model_keras") },
-  { "tensors, .h5", cusp "h5", peer("h5py", python, "h5py", "h5") },
-  { "tensors, .npz", cusp "npz", peer("NumPy", python, "numpy", "npz") },
+  {"weights, TensorFlow checkpoint", cusp "checkpoint",
+    peer("tf.keras", tensorflow, "tensorflow", "checkpoint")},
+  {"weights, .h5 of tf.keras 2", cusp "tf2_weights",
+    peer("tf.keras", tensorflow, "tensorflow", "tf2_weights"),
+    peer("h5py, the same arrays", python, "h5py", "tf2_weights")},
+  {"weights, .weights.h5 of Keras 3", cusp "keras3_weights",
+    peer("Keras 3", python, "keras", "keras3_weights"),
+    peer("h5py, the same arrays", python, "h5py", "keras3_weights")},
+  {"whole model, .h5", cusp "model_h5", peer("Keras 3", python, "keras", "model_h5"),
+    peer("h5py, the same arrays", python, "h5py", "model_h5")},
+  {"whole model, .keras", cusp "model_keras", peer("Keras 3", python, "keras", "model_keras"),
+    peer("h5py, the same arrays", python, "h5py", "model_keras")},
+  {"tensors, .h5", cusp "h5", peer("h5py", python, "h5py", "h5")},
+  {"tensors, .npz", cusp "npz", peer("NumPy", python, "numpy", "npz")},
 }
 
 local timed = {
-  { "save, to disk", "save", "save_synced" },
-  { "save, peers without fsync", "save", "save" },
-  { "load", "load", "load" },
+  {"save, to disk", "save", "save_synced"},
+  {"save, peers without fsync", "save", "save"},
+  {"load", "load", "load"},
 }
 
 ---------------------------------------------------------------- running
@@ -50,16 +56,18 @@ local function append(to, from)
   for _, item in ipairs(from) do to[#to + 1] = item end
 end
 
---- Runs the cases of a format in turn; each gets `samples`, lists of seconds by what was timed, or is absent.
+--- Runs the cases of a format in turn; each gets `samples`, lists of seconds by what was timed, or
+-- is absent.
 local function run(cases)
   for _, case in ipairs(cases) do
-    case.samples = { save = {}, save_synced = {}, load = {} }
+    case.samples = {save = {}, save_synced = {}, load = {}}
     case.command[#case.command + 1] = folder
   end
   for _ = 1, rounds do
     for _, case in ipairs(cases) do
       local answer = not case.absent and process.answer(case.command)
-      -- What one leaves for the system to write would be waited for by the next that asks for its own bytes to be on disk.
+      -- What one leaves for the system to write would be waited for by the next that asks for its
+      -- own bytes to be on disk.
       os.execute("rm -rf " .. process.quote(folder) .. "/*; sync")
       if answer and answer.save then
         case.version = answer.version
@@ -103,8 +111,10 @@ local function show(title, cases)
 end
 
 local cpu = engine.cpu()
-print(("%s, %d threads, %s"):format(cpu.name, engine.get_num_threads(), process.last_line "uname -sr" or "unknown"))
-print "Median [fastest - slowest] of 100 MB, and how many times Cusp's median it is. Cusp's saves end with the bytes on disk.\n"
+print(("%s, %d threads, %s"):format(cpu.name, engine.get_num_threads(),
+  process.last_line "uname -sr" or "unknown"))
+print("Median [fastest - slowest] of 100 MB, and how many times Cusp's median it is. Cusp's "
+  .. "saves end with the bytes on disk.\n")
 engine.files.make_directories(folder)
 local ok, problem = pcall(function()
   for _, format in ipairs(formats) do

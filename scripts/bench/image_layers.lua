@@ -1,23 +1,29 @@
---- Milliseconds that layers of images take for 32 images of 224 x 224 x 3 floats: medians of seven calls, by themselves and compiled.
--- Usage: build/cusp scripts/bench/image_layers.lua [NAME...]; scripts/bench/image_layers.py does the same with Keras.
+--- Milliseconds that layers of images take for 32 images of 224 x 224 x 3 floats: medians of seven
+-- calls, by themselves and compiled. Usage: build/cusp scripts/bench/image_layers.lua [NAME...];
+-- scripts/bench/image_layers.py does the same with Keras.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 
 local rows = {
   {"RandomFlip", {}}, {"RandomRotation", {factor = 0.2}}, {"RandomZoom", {height_factor = 0.2}},
-  {"RandomTranslation", {height_factor = 0.2, width_factor = 0.2}}, {"RandomShear", {x_factor = 0.2}}, {"RandomPerspective", {}},
-  {"RandomElasticTransform", {}}, {"RandomBrightness", {factor = 0.2}}, {"RandomContrast", {factor = 0.2}},
-  {"RandomHue", {factor = 0.2}}, {"RandomSaturation", {factor = 0.2}}, {"RandomSharpness", {factor = 0.2}},
-  {"RandomErasing", {}}, {"RandomGaussianBlur", {}}, {"MixUp", {}}, {"CutMix", {}}, {"AutoContrast", {}}, {"Equalization", {}},
-  {"ContrastLimitedAdaptiveHistogramEqualization", {}}, {"Resizing", {height = 128, width = 128}}, {"RandAugment", {}},
+  {"RandomTranslation", {height_factor = 0.2, width_factor = 0.2}},
+  {"RandomShear", {x_factor = 0.2}}, {"RandomPerspective", {}},
+  {"RandomElasticTransform", {}}, {"RandomBrightness", {factor = 0.2}},
+  {"RandomContrast", {factor = 0.2}},
+  {"RandomHue", {factor = 0.2}}, {"RandomSaturation", {factor = 0.2}},
+  {"RandomSharpness", {factor = 0.2}},
+  {"RandomErasing", {}}, {"RandomGaussianBlur", {}}, {"MixUp", {}}, {"CutMix", {}},
+  {"AutoContrast", {}}, {"Equalization", {}},
+  {"ContrastLimitedAdaptiveHistogramEqualization", {}}, {"Resizing", {height = 128, width = 128}},
+  {"RandAugment", {}},
 }
 
 local function median(f, x)
-  engine.evaluate {f(x)}
+  engine.evaluate{f(x)}
   local times = {}
   for i = 1, 7 do
     local start = engine.monotonic()
-    engine.evaluate {f(x)}
+    engine.evaluate{f(x)}
     times[i] = engine.monotonic() - start
   end
   table.sort(times)

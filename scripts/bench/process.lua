@@ -19,9 +19,11 @@ function process.last_line(command)
   return pipe:close() and last or nil
 end
 
---- The last line that a list of words prints, read as JSON; nil where the command fails or prints something else.
+--- The last line that a list of words prints, read as JSON; nil where the command fails or prints
+-- something else.
 function process.answer(words)
-  local ok, answer = pcall(require("cusp.formats.json").decode, process.last_line(process.shell(words)) or "")
+  local ok, answer = pcall(require("cusp.formats.json").decode,
+    process.last_line(process.shell(words)) or "")
   return ok and type(answer) == "table" and answer or nil
 end
 

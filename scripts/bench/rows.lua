@@ -1,30 +1,34 @@
 --- What is timed: a list of rows, each the same work done by several programs.
--- A row: `title`, `unit` (a name and what to multiply seconds or bytes with), `field` of the programs' JSON, `cases`. A case: `label`,
--- `command` (a list), `framework` (for those of peers.py: left out, and said so, where it is not installed). The first case is Cusp's.
+-- A row: `title`, `unit` (a name and what to multiply seconds or bytes with), `field` of the
+-- programs' JSON, `cases`. A case: `label`, `command` (a list), `framework` (for those of peers.py:
+-- left out, and said so, where it is not installed). The first case is Cusp's.
 -- @param context `build`, `scripts` (directories), `threads`, `python` (framework → interpreter)
 return function(context)
   local cusp, bench = context.build .. "/cusp", context.build .. "/bench/"
   local rows = {}
 
-  local function lua_case(script, ...) return { label = "Cusp", command = { cusp, context.scripts .. script, ... } } end
+  local function lua_case(script, ...)
+    return {label = "Cusp", command = {cusp, context.scripts .. script, ...}}
+  end
 
   local function peer(framework, label, problem)
     return {
       label = label,
       framework = framework,
-      command = { context.python[framework], context.scripts .. "peers.py", framework, problem },
+      command = {context.python[framework], context.scripts .. "peers.py", framework, problem},
     }
   end
 
-  local function limit(label, ...) return { label = label, command = { bench .. "limit", ... } } end
+  local function limit(label, ...) return {label = label, command = {bench .. "limit", ...}} end
 
   --- The same cases, each run as a whole process `runs` times.
   local function measured(runs, case)
-    return { label = case.label, framework = case.framework, command = { bench .. "measure", runs, table.unpack(case.command) } }
+    return {label = case.label, framework = case.framework,
+      command = {bench .. "measure", runs, table.unpack(case.command)}}
   end
 
   local function add(title, unit, scale, field, cases)
-    rows[#rows + 1] = { title = title, unit = unit, scale = scale, field = field, cases = cases }
+    rows[#rows + 1] = {title = title, unit = unit, scale = scale, field = field, cases = cases}
   end
 
   add("fit, 72-32-16-10, batch 32, Adam, accuracy: a step", "us", 1e6, "seconds_per_step", {
@@ -46,7 +50,7 @@ return function(context)
   })
 
   add("cusp -e \"require 'cusp'\": whole process", "ms", 1e3, "seconds", {
-    measured(20, { label = "Cusp", command = { cusp, "-e", "require 'cusp'" } }),
+    measured(20, {label = "Cusp", command = {cusp, "-e", "require 'cusp'"}}),
   })
 
   local first = {
@@ -57,8 +61,10 @@ return function(context)
   add("make, train (5 epochs) and validate 72-32-16-10: whole process", "s", 1, "seconds", first)
   add("the same: peak resident memory", "MB", 1e-6, "peak_bytes", first)
 
-  local tensors = { measured(3, lua_case "small_tensors.lua"), measured(1, peer("torch", "PyTorch", "tensors")) }
-  add("a loop that makes and drops a million small tensors: peak resident memory", "MB", 1e-6, "peak_bytes", tensors)
+  local tensors = {measured(3, lua_case "small_tensors.lua"),
+    measured(1, peer("torch", "PyTorch", "tensors"))}
+  add("a loop that makes and drops a million small tensors: peak resident memory", "MB", 1e-6,
+    "peak_bytes", tensors)
   add("the same: time", "s", 1, "seconds", tensors)
   return rows
 end

@@ -1,6 +1,7 @@
---- `make bench`: times Cusp and whichever peers are installed on the same work, prints a table and writes BUILD/bench.json.
--- Usage: cusp scripts/bench/run.lua BUILD [PATTERN]    only rows whose title has PATTERN
--- Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX, Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
+--- `make bench`: times Cusp and whichever peers are installed on the same work, prints a table and
+-- writes BUILD/bench.json. Usage: cusp scripts/bench/run.lua BUILD [PATTERN]    only rows whose
+-- title has PATTERN Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX, Keras 3) and
+-- CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
 local engine = require "cusp.engine"
 local json = require "cusp.formats.json"
 
@@ -25,7 +26,8 @@ local versions = {}
 --- The version of a peer, or false where it is not installed.
 local function version_of(framework)
   if versions[framework] == nil then
-    local answer = process.answer { interpreters[framework], scripts .. "peers.py", framework, "version" }
+    local answer = process.answer{interpreters[framework], scripts .. "peers.py", framework,
+      "version"}
     versions[framework] = answer and answer.version or false
   end
   return versions[framework]
@@ -47,7 +49,7 @@ local function sorted(list)
 end
 
 local function measure(row, case)
-  local result = { label = case.label }
+  local result = {label = case.label}
   if case.framework then
     result.version = version_of(case.framework)
     if not result.version then
@@ -70,7 +72,8 @@ end
 ---------------------------------------------------------------- showing
 
 local function show(row, result, base)
-  local name = result.version and result.version ~= result.label and ("%s (%s)"):format(result.label, result.version) or result.label
+  local name = result.version and result.version ~= result.label
+    and ("%s (%s)"):format(result.label, result.version) or result.label
   if result.absent then
     print(("  %-52s %s"):format(name, result.absent))
     return
@@ -93,14 +96,15 @@ local report = {
   date = os.date "!%Y-%m-%dT%H:%M:%SZ",
   rows = {},
 }
-print(("%s (%s), %d thread%s, %s, commit %s"):format(cpu.name, cpu.isa, threads, threads == 1 and "" or "s", report.system, commit))
+print(("%s (%s), %d thread%s, %s, commit %s"):format(cpu.name, cpu.isa, threads,
+  threads == 1 and "" or "s", report.system, commit))
 print "Median [fastest - slowest], and how many times Cusp's median it is.\n"
 
-local context = { build = build, scripts = scripts, threads = threads, python = interpreters }
+local context = {build = build, scripts = scripts, threads = threads, python = interpreters}
 for _, row in ipairs(dofile(scripts .. "rows.lua")(context)) do
   if row.title:find(pattern, 1, true) then
     print(row.title)
-    local entry = { title = row.title, unit = row.unit, cases = {} }
+    local entry = {title = row.title, unit = row.unit, cases = {}}
     for i, case in ipairs(row.cases) do
       local result = measure(row, case)
       entry.cases[i] = result

@@ -1,10 +1,13 @@
--- A training that may be killed at any moment. Run again, it goes on at the same batch with the same random numbers, and ends with the
--- weights of a run that was never killed: the checksum in its last line is the same.
+-- A training that may be killed at any moment. Run again, it goes on at the same batch with the
+-- same random numbers, and ends with the weights of a run that was never killed: the checksum in
+-- its last line is the same.
 --
---   build/cusp scripts/examples/resume.lua FOLDER [SAVE_FREQ]          trains; FOLDER keeps the state
---   build/cusp scripts/examples/resume.lua --kill FOLDER [SAVE_FREQ]   trains in processes that are killed with SIGKILL at random
---                                                                      moments, until one is through, and compares with a run
---                                                                      that nobody kills
+--   build/cusp scripts/examples/resume.lua FOLDER [SAVE_FREQ]          trains; FOLDER keeps the
+--   state build/cusp scripts/examples/resume.lua --kill FOLDER [SAVE_FREQ]   trains in processes
+--   that are killed with SIGKILL at random
+--                                                                      moments, until one is
+--                                                                      through, and compares with a
+--                                                                      run that nobody kills
 --
 -- SAVE_FREQ: "epoch" (the default) or a number of batches.
 local cusp = require "cusp"
@@ -12,27 +15,35 @@ local callbacks, layers = cusp.callbacks, cusp.layers
 
 local function train(folder, save_freq)
   cusp.random.set_seed(1)
-  local x, y = cusp.random.normal { 2000, 20 }, cusp.random.normal { 2000, 3 }
-  local model = cusp.Sequential {
-    layers.Dense { 64, activation = "relu" }, layers.Dropout(0.3), layers.BatchNormalization(), layers.Dense { 3 },
+  local x, y = cusp.random.normal{2000, 20}, cusp.random.normal{2000, 3}
+  local model = cusp.Sequential{
+    layers.Dense{64, activation = "relu"}, layers.Dropout(0.3), layers.BatchNormalization(),
+    layers.Dense{3},
   }
-  model:compile { optimizer = cusp.optimizers.Adam(0.003), loss = "mse", metrics = { "mae" } }
-  local history = model:fit { x, y, epochs = 30, batch_size = 32, verbose = 0, validation_split = 0.1, callbacks = {
-    callbacks.EarlyStopping { monitor = "val_loss", patience = 25, restore_best_weights = true },
-    callbacks.ReduceLROnPlateau { monitor = "loss", patience = 2, factor = 0.5 },
+  model:compile{optimizer = cusp.optimizers.Adam(0.003), loss = "mse", metrics = {"mae"}}
+  local history = model:fit{x, y, epochs = 30, batch_size = 32, verbose = 0, validation_split = 0.1,
+    callbacks = {
+    callbacks.EarlyStopping{monitor = "val_loss", patience = 25, restore_best_weights = true},
+    callbacks.ReduceLROnPlateau{monitor = "loss", patience = 2, factor = 0.5},
     callbacks.CSVLogger(folder .. "/training.csv"),
-    callbacks.BackupAndRestore { folder .. "/backup", save_freq = save_freq, double_checkpoint = true },
-  } }
+    callbacks.BackupAndRestore{folder .. "/backup", save_freq = save_freq,
+      double_checkpoint = true},
+  }}
   local checksum = 0
-  for _, weight in ipairs(model.weights) do checksum = require("cusp.engine").files.crc32c(weight.value, checksum) end
-  print(("%d epochs, loss %.9g, weights %08x"):format(#history.epoch, history.history.loss[#history.history.loss], checksum))
+  for _, weight in ipairs(model.weights) do
+    checksum = require("cusp.engine").files.crc32c(weight.value, checksum)
+  end
+  print(("%d epochs, loss %.9g, weights %08x"):format(#history.epoch,
+    history.history.loss[#history.history.loss], checksum))
 end
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
--- This script in a process of its own; after `seconds` it is killed. Returns its last line; nil where it was killed.
+-- This script in a process of its own; after `seconds` it is killed. Returns its last line; nil
+-- where it was killed.
 local function child(folder, save_freq, seconds)
-  local program = table.concat({ quote(arg[-1]), quote(arg[0]), quote(folder), quote(tostring(save_freq)) }, " ")
+  local program = table.concat({quote(arg[-1]), quote(arg[0]), quote(folder),
+    quote(tostring(save_freq))}, " ")
   local limit = seconds and ("timeout -s KILL %.3f "):format(seconds) or ""
   local pipe = assert(io.popen("{ " .. limit .. program .. "; } 2>/dev/null"))
   local text = pipe:read "a"
@@ -43,7 +54,8 @@ end
 local function kill_and_compare(folder, save_freq)
   local files = require("cusp.engine").files
   files.make_directories(folder .. "/undisturbed")
-  local wanted = assert(child(folder .. "/undisturbed", save_freq), "the run that nobody kills failed")
+  local wanted = assert(child(folder .. "/undisturbed", save_freq),
+    "the run that nobody kills failed")
   local kills = -1
   local got
   files.make_directories(folder .. "/killed")
@@ -53,7 +65,7 @@ local function kill_and_compare(folder, save_freq)
   until got
   print(("undisturbed: %s\nkilled %d times: %s"):format(wanted, kills, got))
   local same = got == wanted
-  for _, name in ipairs { "/undisturbed/training.csv", "/killed/training.csv" } do
+  for _, name in ipairs{"/undisturbed/training.csv", "/killed/training.csv"} do
     local file = assert(io.open(folder .. name))
     local text = file:read "a"
     file:close()

@@ -9,7 +9,8 @@ cusp.random.set_seed(7)
 
 ---------------------------------------------------------------- the text as numbers
 
-local file = assert(io.open(assert(path, "usage: shakespeare_transformer.lua FILE.txt [EPOCHS [STEPS]]"), "rb"))
+local file = assert(io.open(assert(path,
+  "usage: shakespeare_transformer.lua FILE.txt [EPOCHS [STEPS]]"), "rb"))
 local text = file:read "a"
 file:close()
 
@@ -29,7 +30,8 @@ for i = 1, #text do ids[i] = id_of[text:sub(i, i)] end
 ids = cusp.tensor(ids, {dtype = "int32"})
 
 local function batches()
-  local at = cusp.random.randint({batch_size, 1}, 0, #text - window - 1) + cusp.arange(window):reshape {1, window}
+  local at = cusp.random.randint({batch_size, 1}, 0, #text - window - 1)
+    + cusp.arange(window):reshape{1, window}
   return ops.take(ids, at), ops.take(ids, at + 1)
 end
 
@@ -48,14 +50,16 @@ function Positions:call(inputs)
   return self.characters(inputs) + self.places(cusp.arange(inputs.shape[2]))
 end
 
---- Attention to what came before, then two dense layers, each beside a shortcut (Vaswani et al., 2017; normalised first).
+--- Attention to what came before, then two dense layers, each beside a shortcut (Vaswani et al.,
+-- 2017; normalised first).
 local Block = layers.Layer:extend "Block"
 
 function Block:init(args)
   layers.Layer.init(self, args)
-  self.attention = layers.MultiHeadAttention {num_heads = heads, key_dim = width // heads}
-  self.wide, self.narrow = layers.Dense {4 * width, activation = "gelu"}, layers.Dense(width)
-  self.before_attention, self.before_dense = layers.LayerNormalization(), layers.LayerNormalization()
+  self.attention = layers.MultiHeadAttention{num_heads = heads, key_dim = width // heads}
+  self.wide, self.narrow = layers.Dense{4 * width, activation = "gelu"}, layers.Dense(width)
+  self.before_attention, self.before_dense = layers.LayerNormalization(),
+    layers.LayerNormalization()
 end
 
 function Block:call(x)
@@ -64,13 +68,13 @@ function Block:call(x)
   return x + self.narrow(self.wide(self.before_dense(x)))
 end
 
-local model = cusp.Sequential {cusp.Input {shape = {window}, dtype = "int32"}, Positions()}
+local model = cusp.Sequential{cusp.Input{shape = {window}, dtype = "int32"}, Positions()}
 for _ = 1, blocks do model:add(Block()) end
 model:add(layers.LayerNormalization())
 model:add(layers.Dense(#vocabulary))
-model:compile {
-  optimizer = cusp.optimizers.AdamW {0.002, weight_decay = 0.01, clipnorm = 1},
-  loss = cusp.losses.SparseCategoricalCrossentropy {from_logits = true},
+model:compile{
+  optimizer = cusp.optimizers.AdamW{0.002, weight_decay = 0.01, clipnorm = 1},
+  loss = cusp.losses.SparseCategoricalCrossentropy{from_logits = true},
   metrics = {"accuracy"},
 }
 model:summary()
@@ -84,14 +88,18 @@ local function write(prompt, length, temperature)
     local first = math.max(1, #written - window + 1)
     local seen = table.move(written, first, #written, 1, {})
     local count = #seen
-    for i = count + 1, window do seen[i] = 0 end -- the causal mask hides what is behind the last character
+    -- the causal mask hides what is behind the last character
+    for i = count + 1, window do seen[i] = 0 end
     local logits = model(cusp.tensor({seen}, {dtype = "int32"}))[1][count]
-    written[#written + 1] = cusp.random.categorical(logits:reshape {1, -1} / temperature, 1):item(1, 1)
+    written[#written + 1] = cusp.random.categorical(logits:reshape{1, -1} / temperature, 1):item(1,
+      1)
   end
   for i, id in ipairs(written) do written[i] = vocabulary[id + 1] end
   return table.concat(written)
 end
 
-model:fit {batches, steps_per_epoch = steps, epochs = epochs, callbacks = {{
-  on_epoch_end = function(_, epoch) print(("\n--- after epoch %d\n%s\n"):format(epoch, write("ROMEO:\n", 200, 0.7))) end,
+model:fit{batches, steps_per_epoch = steps, epochs = epochs, callbacks = {{
+  on_epoch_end = function(_, epoch)
+    print(("\n--- after epoch %d\n%s\n"):format(epoch, write("ROMEO:\n", 200, 0.7)))
+  end,
 }}}

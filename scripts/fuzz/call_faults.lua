@@ -16,13 +16,13 @@ local raw = {
 raw[#raw - 1], raw[#raw] = nil, nil -- words of the library's own messages
 
 local lua_functions = {}
-for _, space in ipairs { _G, string, table, math, os, io, coroutine, utf8, debug } do
+for _, space in ipairs{_G, string, table, math, os, io, coroutine, utf8, debug} do
   for name, value in pairs(space) do
     if type(value) == "function" then lua_functions[name] = true end
   end
 end
 lua_functions["for iterator"] = true
-for _, name in ipairs { "load", "select", "type" } do lua_functions[name] = true end
+for _, name in ipairs{"load", "select", "type"} do lua_functions[name] = true end
 
 local function is_raw(message)
   for _, pattern in ipairs(raw) do
@@ -53,15 +53,15 @@ end
 function faults.of(message, cause)
   if type(message) ~= "string" then
     local meta = getmetatable(message)
-    if type(meta) ~= "table" or not meta.__tostring then return { kind = "no text", cause = cause,
-      message = tostring(message) } end
+    if type(meta) ~= "table" or not meta.__tostring then return {kind = "no text", cause = cause,
+      message = tostring(message)} end
     message = tostring(message)
   end
   cause = message:match "cusp/([%w_/]+%.lua:%d+):" or cause
-  if is_raw(message) and cause ~= "?" then return { kind = "raw", cause = cause,
-    message = message } end
-  if message:find "^[^\n]-cusp/[%w_/]+%.lua:%d+:" then return { kind = "library's line",
-    cause = cause, message = message } end
+  if is_raw(message) and cause ~= "?" then return {kind = "raw", cause = cause,
+    message = message} end
+  if message:find "^[^\n]-cusp/[%w_/]+%.lua:%d+:" then return {kind = "library's line",
+    cause = cause, message = message} end
 end
 
 return faults

@@ -7,10 +7,10 @@ local namespace = require "cusp.base.namespace"
 local targets = {}
 
 -- Goes out to the network; is for other files of the library.
-local left_out = { ["cusp.callbacks.RemoteMonitor"] = true, ["cusp.numpy.arrays_of"] = true,
+local left_out = {["cusp.callbacks.RemoteMonitor"] = true, ["cusp.numpy.arrays_of"] = true,
   ["cusp.numpy.add"] = true,
   ["cusp.random.key_of"] = true, ["cusp.random.as_generator"] = true,
-    ["cusp.random.get_state"] = true }
+    ["cusp.random.get_state"] = true}
 
 -- What programs call; the other methods of a class are for its subclasses.
 local public = {}
@@ -18,7 +18,8 @@ for name in ([[
   __call add_loss add_weight adapt build compute_mask compute_output_shape compute_output_spec
   count_params
   get_config get_weights set_weights
-  reset_states reset_state get_vocabulary set_vocabulary vocabulary_size get_build_config build_from_config
+  reset_states reset_state get_vocabulary set_vocabulary vocabulary_size
+  get_build_config build_from_config
   update_state result apply apply_gradients set_learning_rate scale_loss finalize_variable_values
   compile fit evaluate predict train_on_batch test_on_batch predict_on_batch summary
   get_layer save save_weights load_weights to_json to_yaml
@@ -28,10 +29,10 @@ for name in ([[
 end
 
 -- What data sets are made of inside, and what is called with a colon alone.
-local of_stages = { lower = true, open = true, count = true, make = true, iterate = true,
-  known_types = true, rows = true }
+local of_stages = {lower = true, open = true, count = true, make = true, iterate = true,
+  known_types = true, rows = true}
 
-local reserved = { ["repeat"] = true }
+local reserved = {["repeat"] = true}
 
 local function parameters_of(value)
   local names = {}
@@ -70,13 +71,13 @@ end
 
 local function add(list, text, value, kind)
   if left_out[text] then return end
-  list[#list + 1] = { text = text, parameters = parameters_of(value), kind = kind }
+  list[#list + 1] = {text = text, parameters = parameters_of(value), kind = kind}
 end
 
 -- Positional arguments with which a class can be made.
-local tries = { "", "2", "2, 2", "{2}", "0.5", "{2, 2}", '"a"', "f", "{0.1, 10}", "{f}",
+local tries = {"", "2", "2, 2", "{2}", "0.5", "{2, 2}", '"a"', "f", "{0.1, 10}", "{f}",
   "0.1, 10, 0.9", "{1}, {1}", "dense", "{cell}", "cell",
-  '{"a", "b"}', "{1, 1}, 1", "2, 3, 4", "3, {2, 3}", "0.5, 3", '"ab,bc->ac", 3', "2, f" }
+  '{"a", "b"}', "{1, 1}, 1", "2, 3, 4", "3, {2, 3}", "0.5, 3", '"ab,bc->ac", 3', "2, f"}
 
 local function working_arguments(class)
   local environment = require("call_values").environment()
@@ -95,7 +96,7 @@ local function add_class(list, path, class)
   add(list, object, nil, "class")
   for _, name in ipairs(sorted_keys(methods(class))) do add(list, object .. ":" .. name,
     methods(class)[name], "method") end
-  for _, name in ipairs { "from_config", "extend" } do add(list, path .. ":" .. name, nil,
+  for _, name in ipairs{"from_config", "extend"} do add(list, path .. ":" .. name, nil,
     "class") end
 end
 
@@ -107,8 +108,8 @@ end
 
 local function add_operations(list)
   for _, name in ipairs(sorted_keys(cusp.ops.describe())) do
-    local target = { text = "ops." .. name, parameters = {}, kind = "operation", kinds = {},
-      optional = {} }
+    local target = {text = "ops." .. name, parameters = {}, kind = "operation", kinds = {},
+      optional = {}}
     for i, argument in ipairs(cusp.ops.describe()[name].arguments) do
       target.parameters[i], target.kinds[i] = argument.name, argument.kind
       target.optional[i] = argument.optional
@@ -119,17 +120,18 @@ local function add_operations(list)
     cusp.ops.image[name]) end
 end
 
-local spaces = { "activations", "callbacks", "config", "constraints", "data", "datasets", "hdf5",
+local spaces = {"activations", "callbacks", "config", "constraints", "data", "datasets", "hdf5",
   "initializers", "json", "layers", "losses",
   "metrics", "models", "numpy", "optimizers", "random", "regularizers", "saving", "summary",
-    "tfrecord", "utils", "yaml", "zip" }
+    "tfrecord", "utils", "yaml", "zip"}
 
 local engine = require "cusp.engine"
 
 local function add_objects(list)
-  for _, name in ipairs { "trained", "functional", "dataset", "optimizer", "dense", "metric",
-    "tape", "generator", "loss", "schedule", "unbuilt", "frozen", "failed", "rebuilt", "closed_tape",
-    "exhausted", "used" } do
+  for _, name in ipairs{"trained", "functional", "dataset", "optimizer", "dense", "metric",
+    "tape", "generator", "loss", "schedule", "unbuilt", "frozen", "failed", "rebuilt",
+    "closed_tape",
+    "exhausted", "used"} do
     local environment = require("call_values").environment()
     local found = getmetatable(environment[name])
     for _, method in ipairs(sorted_keys(methods(found))) do add(list, name .. ":" .. method,
@@ -166,7 +168,7 @@ function targets.all()
   end
   add_operations(list)
   add_objects(list)
-  local kinds = { count = #list }
+  local kinds = {count = #list}
   for _, target in ipairs(list) do
     kinds[target.kind] = kinds[target.kind] or {}
     table.insert(kinds[target.kind], target)

@@ -3,22 +3,22 @@
 -- @module call_typed
 local typed = {}
 
-local sizes = { { 10, "1" }, { 20, "2" }, { 30, "3" }, { 15, "4" }, { 8, "0" } }
+local sizes = {{10, "1"}, {20, "2"}, {30, "3"}, {15, "4"}, {8, "0"}}
 
 local dtypes = {
-  { 40, "float32" }, { 6, "float64" }, { 4, "float16" }, { 4, "bfloat16" }, { 10, "int32" },
-  { 5, "int64" }, { 4, "uint8" }, { 4, "bool" }, { 2, "int8" }, { 2, "uint64" }, { 1, "uint32" },
+  {40, "float32"}, {6, "float64"}, {4, "float16"}, {4, "bfloat16"}, {10, "int32"},
+  {5, "int64"}, {4, "uint8"}, {4, "bool"}, {2, "int8"}, {2, "uint64"}, {1, "uint32"},
 }
 
 local integers = {
-  { 30, "1" }, { 20, "2" }, { 15, "3" }, { 8, "0" }, { 8, "-1" }, { 4, "-2" }, { 3, "7" },
-  { 2, "2^31|0" }, { 2, "(2^31|0) - 1" }, { 2, "2^32|0" }, { 2, "2^53|0" }, { 2, "2^62|0" },
-  { 1, "math.maxinteger" }, { 1, "math.mininteger" },
+  {30, "1"}, {20, "2"}, {15, "3"}, {8, "0"}, {8, "-1"}, {4, "-2"}, {3, "7"},
+  {2, "2^31|0"}, {2, "(2^31|0) - 1"}, {2, "2^32|0"}, {2, "2^53|0"}, {2, "2^62|0"},
+  {1, "math.maxinteger"}, {1, "math.mininteger"},
 }
 
-local long_shapes = { "{2^20|0}", "{0, 2^31|0}", "{2^20|0, 0}", "{0, 2^53|0}" }
+local long_shapes = {"{2^20|0}", "{0, 2^31|0}", "{2^20|0, 0}", "{0, 2^53|0}"}
 
-local floats = { "0", "1", "0.5", "-1", "-0.0", "1e300", "1e-300", "0/0", "1/0", "-1/0", "3" }
+local floats = {"0", "1", "0.5", "-1", "-0.0", "1e300", "1e-300", "0/0", "1/0", "-1/0", "3"}
 
 local strings = {
   '"valid"', '"same"', '"causal"', '"channels_first"', '"channels_last"', '"constant"',
@@ -47,13 +47,13 @@ local function tensor(source)
   if not dtype:find "int" or source:chance(0.7) then
     return ("cusp.ones(%s, {dtype = %q})"):format(dims, dtype)
   end
-  local value = source:pick { "-1", "2", "3", "100", "2000000000" }
+  local value = source:pick{"-1", "2", "3", "100", "2000000000"}
   return ("ops.cast(ops.full(%s, %s), %q)"):format(dims, value, dtype)
 end
 
 local function axis(source)
   if source:chance(0.2) then return integer(source) end
-  return source:pick { "1", "2", "-1", "-2" }
+  return source:pick{"1", "2", "-1", "-2"}
 end
 
 local function up_to(count, item)
@@ -70,7 +70,7 @@ local draws = {
   int = integer,
   axis = axis,
   float = function(source) return source:pick(floats) end,
-  bool = function(source) return source:pick { "true", "false" } end,
+  bool = function(source) return source:pick{"true", "false"} end,
   dtype = function(source) return ("%q"):format(source:weighted(dtypes)) end,
   string = function(source) return source:pick(strings) end,
   ints = up_to(4, integer),

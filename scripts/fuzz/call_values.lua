@@ -11,13 +11,15 @@ values.named = {
   p = "cusp.ones{1, 4, 4, 3}", q = "cusp.ones{2, 3, 4}", z = 'cusp.tensor{0 / 0, 1 / 0, -1 / 0}',
   v = "cusp.Variable(cusp.ones{2, 3})", k = "cusp.Input{3}", N = "cusp.null", None = "cusp.None",
   cycle = "(function() local t = {} t[1], t.a = t, t return t end)()",
-  configuration = '(function() local t = {class_name = "Dense"} t.config = {units = t} return t end)()',
+  configuration =
+  '(function() local t = {class_name = "Dense"} t.config = {units = t} return t end)()',
   f = "function(...) return ... end", g = "function() return nil end",
   coroutine_of = "coroutine.create(function() end)",
   dense = "layers.Dense(2)", model = "cusp.Sequential{cusp.Input{3}, layers.Dense(2)}",
   trained = "(function() local m = cusp.Sequential{cusp.Input{3}, layers.Dense(2)} "
     .. 'm:compile{optimizer = "sgd", loss = "mse"} return m end)()',
-  functional = "(function() local a = cusp.Input{3} return cusp.Model{a, layers.Dense(2)(a)} end)()",
+  functional =
+  "(function() local a = cusp.Input{3} return cusp.Model{a, layers.Dense(2)(a)} end)()",
   optimizer = "cusp.optimizers.SGD(0.1)", metric = "cusp.metrics.Mean()",
     loss = "cusp.losses.MeanSquaredError()",
   initializer = "cusp.initializers.GlorotUniform()", regularizer = "cusp.regularizers.L2()",
@@ -30,12 +32,16 @@ values.named = {
   frozen = "(function() local m = cusp.Sequential{cusp.Input{3}, layers.Dense(2)} "
     .. 'm:compile{optimizer = "sgd", loss = "mse"} m.trainable = false return m end)()',
   failed = "(function() local m = cusp.Sequential{layers.Dense(2)} "
-    .. 'm:compile{optimizer = "adam", loss = "mse"} pcall(m.fit, m, cusp.ones{4, 3}, cusp.ones{5, 2}) '
+    .. 'm:compile{optimizer = "adam", loss = "mse"} pcall(m.fit, m, cusp.ones{4, 3}, cusp.ones{5, '
+      .. '2}) '
     .. "pcall(m.build, m, {1}) return m end)()",
-  rebuilt = "(function() local l = layers.Dense(2) l:build{3, 3} pcall(l.build, l, {3, 4}) return l end)()",
+  rebuilt =
+  "(function() local l = layers.Dense(2) l:build{3, 3} pcall(l.build, l, {3, 4}) return l end)()",
   closed_tape = "(function() local t = cusp.GradientTape() t:close() return t end)()",
-  exhausted = "(function() local d = cusp.data.Dataset.range(3) for _ in d:iterate() do end return d end)()",
-  used = "(function() local o = cusp.optimizers.Adam() o:build{cusp.Variable(cusp.ones{2})} return o end)()",
+  exhausted =
+  "(function() local d = cusp.data.Dataset.range(3) for _ in d:iterate() do end return d end)()",
+  used = "(function() local o = cusp.optimizers.Adam() o:build{cusp.Variable(cusp.ones{2})} "
+    .. "return o end)()",
   cell = "layers.GRUCell(3)", spec = "cusp.data.TensorSpec{2, 3}",
 }
 
@@ -44,7 +50,7 @@ values.names = {}
 for name in pairs(values.named) do values.names[#values.names + 1] = name end
 table.sort(values.names)
 
-values.tensors = { "x", "e", "s", "i", "b", "h", "u", "p", "q", "z", "v", "k" }
+values.tensors = {"x", "e", "s", "i", "b", "h", "u", "p", "q", "z", "v", "k"}
 
 values.literals = {
   "nil", "N", "true", "false", "0", "1", "2", "3", "-1", "-2", "0.5", "1.5", "-0.5", "1e10",
@@ -65,21 +71,21 @@ values.literals = {
 function values.environment()
   local cusp = require "cusp"
   local environment
-  local made = { cusp = cusp, layers = cusp.layers, ops = cusp.ops }
-  environment = setmetatable({}, { __index = function(_, name)
+  local made = {cusp = cusp, layers = cusp.layers, ops = cusp.ops}
+  environment = setmetatable({}, {__index = function(_, name)
     if made[name] == nil and values.named[name] then
       made[name] = assert(load("return " .. values.named[name], "=values", "t", environment))()
     end
     if made[name] ~= nil then return made[name] end
     return _G[name]
-  end })
+  end})
   return environment
 end
 
 --- A script that makes the call by itself.
 -- @tparam string expression
 function values.script(expression)
-  local lines = { 'local cusp = require "cusp"', "local layers, ops = cusp.layers, cusp.ops" }
+  local lines = {'local cusp = require "cusp"', "local layers, ops = cusp.layers, cusp.ops"}
   local seen = {}
   local function define(text)
     for name in text:gmatch "[%a_][%w_]*" do

@@ -16,7 +16,7 @@ local function look(...)
 end
 
 local function handler(message)
-  return { message = message, cause = faults.cause(errors.is_library, message) }
+  return {message = message, cause = faults.cause(errors.is_library, message)}
 end
 
 -- Loops in Lua are stopped here; what hangs in C is killed by the parent.

@@ -18,9 +18,10 @@ local function argument(source)
   return source:pick(values.literals)
 end
 
--- Arguments of the kinds that a row of the table of operations asks for, the optional ones at times.
+-- Arguments of the kinds that a row of the table of operations asks for, the optional ones at
+-- times.
 local function arguments_of_row(source, target)
-  local call = { positional = {}, keywords = {} }
+  local call = {positional = {}, keywords = {}}
   for i, kind in ipairs(target.kinds) do
     if target.optional[i] and source:chance(0.4) then break end
     call.positional[i] = source:chance(0.05) and argument(source) or typed.of(source, kind)
@@ -30,7 +31,7 @@ end
 
 local function arguments_of(source, target)
   if target.kinds and source:chance(0.6) then return arguments_of_row(source, target) end
-  local call = { positional = {}, keywords = {} }
+  local call = {positional = {}, keywords = {}}
   for i = 1, source:integer(0, math.min(5, math.max(2,
     #target.parameters))) do call.positional[i] = argument(source) end
   if #target.parameters > 0 and source:chance(0.5) then
@@ -42,7 +43,7 @@ local function arguments_of(source, target)
   return call
 end
 
-local reserved = { ["repeat"] = true, ["function"] = true, ["end"] = true, ["in"] = true }
+local reserved = {["repeat"] = true, ["function"] = true, ["end"] = true, ["in"] = true}
 
 local function key_text(key) return reserved[key] and ('["%s"]'):format(key) or key end
 
@@ -58,18 +59,18 @@ local function text_of_arguments(call)
 end
 
 local function text_of(case)
-  local parts = { case.target }
+  local parts = {case.target}
   for _, call in ipairs(case.calls) do parts[#parts + 1] = text_of_arguments(call) end
   return table.concat(parts)
 end
 
-local likely = { { 35, "class" }, { 25, "operation" }, { 25, "method" }, { 15, "function" } }
+local likely = {{35, "class"}, {25, "operation"}, {25, "method"}, {15, "function"}}
 
 local function new_case(source, targets)
   local target = source:pick(targets[source:weighted(likely)])
-  local case = { target = target.text, calls = { arguments_of(source, target) } }
+  local case = {target = target.text, calls = {arguments_of(source, target)}}
   if target.kind == "class" and source:chance(0.3) then case.calls[2] = arguments_of(source,
-    { parameters = {} }) end
+    {parameters = {}}) end
   return case
 end
 
@@ -83,19 +84,19 @@ local function read(output)
     local number = line:match "^@(%d+)$"
     if number then last = tonumber(number) end
     local at, kind, cause, message = line:match "^!(%d+)\t(.-)\t(.-)\t(.*)$"
-    if at then found[tonumber(at)] = { kind = kind, cause = cause, message = message } end
+    if at then found[tonumber(at)] = {kind = kind, cause = cause, message = message} end
   end
   return found, last
 end
 
 local function run_once(expressions, seconds)
   local name, remove = child.file(table.concat(expressions, "\n") .. "\n")
-  local output, death, kind = child.run({ "scripts/fuzz/call_worker.lua", name },
-    { seconds = seconds })
+  local output, death, kind = child.run({"scripts/fuzz/call_worker.lua", name},
+    {seconds = seconds})
   remove()
   local found, last = read(output)
-  return found, death and last, death and { kind = kind, cause = kind .. ": "
-    .. expressions[math.max(last, 1)]:match "^[^(]*", message = death }, output
+  return found, death and last, death and {kind = kind, cause = kind .. ": "
+    .. expressions[math.max(last, 1)]:match "^[^(]*", message = death}, output
 end
 
 --- Makes the calls; after one that ends the process the rest go on in another.
@@ -109,9 +110,9 @@ function calls.run(expressions)
     if not died then break end
     local alone = fault
     if #rest > 1 and died > 0 then
-      local _, again, fault_alone = run_once({ rest[died] }, seconds_each)
-      alone = again and fault_alone or { kind = fault.kind .. " in company", cause = fault.cause,
-        message = fault.message }
+      local _, again, fault_alone = run_once({rest[died]}, seconds_each)
+      alone = again and fault_alone or {kind = fault.kind .. " in company", cause = fault.cause,
+        message = fault.message}
     end
     alone.output = output:sub(-2000):gsub("[@!]%d+[^\n]*\n", "")
     result[from + math.max(died, 1) - 1] = alone
@@ -122,12 +123,12 @@ end
 
 ---------------------------------------------------------------- shrinking
 
-local simple = { "nil", "1", "{}", "x" }
+local simple = {"nil", "1", "{}", "x"}
 
 local function copy(case)
-  local result = { target = case.target, calls = {} }
+  local result = {target = case.target, calls = {}}
   for i, call in ipairs(case.calls) do
-    result.calls[i] = { positional = { table.unpack(call.positional) }, keywords = {} }
+    result.calls[i] = {positional = {table.unpack(call.positional)}, keywords = {}}
     for key, value in pairs(call.keywords) do result.calls[i].keywords[key] = value end
   end
   return result
@@ -178,7 +179,7 @@ end
 -- @treturn table counts: `tried`, `failed`
 function calls.fuzz(options)
   local targets = require("call_targets").all()
-  local counts, causes, stop, round = { tried = 0, failed = 0, targets = targets.count }, {},
+  local counts, causes, stop, round = {tried = 0, failed = 0, targets = targets.count}, {},
     os.time() + options.seconds, 0
   repeat
     local seed = options.seed + round

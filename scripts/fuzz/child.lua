@@ -25,8 +25,8 @@ local function absolute(path)
 end
 
 local function command_of(words, options, place)
-  local parts = { ("cd %s; ulimit -c 0; %s env"):format(quote(place), os.getenv "LSAN_OPTIONS"
-    and "" or "ulimit -v " .. memory_kilobytes .. ";") }
+  local parts = {("cd %s; ulimit -c 0; %s env"):format(quote(place), os.getenv "LSAN_OPTIONS"
+    and "" or "ulimit -v " .. memory_kilobytes .. ";")}
   parts[#parts + 1] = "CUSP_FUZZ=" .. quote(absolute "scripts/fuzz")
   for name, value in pairs(options.environment or {}) do parts[#parts + 1] = name .. "="
     .. quote(value) end
@@ -43,7 +43,7 @@ end
 -- "ended by signal 11", "exit code 1")
 function child.start(words, options)
   local place = folder()
-  local pipe = assert(io.popen(command_of({ absolute(words[1]), table.unpack(words, 2) }, options,
+  local pipe = assert(io.popen(command_of({absolute(words[1]), table.unpack(words, 2)}, options,
     place)))
   return function()
     local output = pipe:read "a"

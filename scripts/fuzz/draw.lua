@@ -7,7 +7,7 @@ draw.__index = draw
 --- A source of draws.
 -- @tparam integer seed
 function draw.new(seed)
-  local self = setmetatable({ state = seed }, draw)
+  local self = setmetatable({state = seed}, draw)
   self.state = self:bits() ~ seed << 32 -- neighbouring seeds must not walk the same row of states
   return self
 end

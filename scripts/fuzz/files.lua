@@ -1,14 +1,19 @@
---- Damaged files of every format: each is read, or refused with an error that says what is wrong, in bounded time and memory.
+--- Damaged files of every format: each is read, or refused with an error that says what is wrong,
+-- in bounded time and memory.
 -- @module files
 local files = {}
 
-local kilobytes = 6 * 1024 * 1024 -- of address space: what a small file makes the reader ask for beyond it gets an error
+-- of address space: what a small file makes the reader ask for beyond it gets an error
+local kilobytes = 6 * 1024 * 1024
 local portion = 20                -- seconds for one process
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local function start(seed, first, seconds)
   local memory = os.getenv "LSAN_OPTIONS" and "" or ("ulimit -v %d; "):format(kilobytes)
-  return assert(io.popen(("ulimit -c 0; %stimeout -s KILL %d %s/cusp scripts/fuzz/files_worker.lua %d %d %s 2>&1 </dev/null"):format(
+  return assert(
+    io.popen(
+      ("ulimit -c 0; %stimeout -s KILL %d %s/cusp scripts/fuzz/files_worker.lua %d %d %s 2>&1 "
+        .. "</dev/null"):format(
     memory, seconds + 60, build, seed, first, seconds)))
 end
 
@@ -34,17 +39,19 @@ local function run(seed, first, seconds, report)
   return case, failed
 end
 
---- Tries damaged files for some time. A failure is reported with what repeats it: the seed and the number of the case.
+--- Tries damaged files for some time. A failure is reported with what repeats it: the seed and the
+-- number of the case.
 -- @tparam table options `seconds`, `seed` (1), `report(kind, what)`
 -- @treturn table `tried`, `failed`
 function files.fuzz(options)
   local seed, left = options.seed or 1, options.seconds
   local report = options.report or function(_, what) print(what) end
-  local counts, next_case = { tried = 0, failed = 0 }, 0
+  local counts, next_case = {tried = 0, failed = 0}, 0
   while left > 0 do
     local began = os.time()
     local last, failed = run(seed, next_case, math.min(portion, left), report)
-    counts.tried, counts.failed = counts.tried + math.max(last - next_case + 1, 0), counts.failed + failed
+    counts.tried, counts.failed = counts.tried + math.max(last - next_case + 1, 0),
+      counts.failed + failed
     if last < next_case then break end -- the process does not even begin
     next_case, left = last + 1, left - math.max(1, os.time() - began)
   end

@@ -9,7 +9,9 @@ local readers = {}
 
 local function quietly(f, ...)
   local arguments = table.pack(...)
-  return select(2, warnings.collect(function() return f(table.unpack(arguments, 1, arguments.n)) end))
+  return select(2, warnings.collect(function()
+    return f(table.unpack(arguments, 1, arguments.n))
+  end))
 end
 
 local function load_model(path)
@@ -18,9 +20,10 @@ local function load_model(path)
 end
 
 local function new_model()
-  local model = cusp.Sequential { cusp.Input { shape = { 3 }, name = "x" }, cusp.layers.Dense { 4, name = "a" }, cusp.layers.Dense {
-    2, name = "b" } }
-  model:compile { optimizer = "adam", loss = "mse" }
+  local model = cusp.Sequential{cusp.Input{shape = {3}, name = "x"},
+    cusp.layers.Dense{4, name = "a"}, cusp.layers.Dense{
+    2, name = "b"}}
+  model:compile{optimizer = "adam", loss = "mse"}
   model.optimizer:ensure_built(model.trainable_variables)
   return model
 end
@@ -30,7 +33,9 @@ local function load_weights(path)
   local before = model.weights[1].value:tobytes()
   local ok, message = pcall(quietly, model.load_weights, model, path)
   if ok then return end
-  if model.weights[1].value:tobytes() ~= before then error("a weight was changed by a load that failed: " .. tostring(message), 0) end
+  if model.weights[1].value:tobytes() ~= before then
+    error("a weight was changed by a load that failed: " .. tostring(message), 0)
+  end
   error(message, 0)
 end
 
@@ -59,21 +64,24 @@ local function idx_bytes()
   return "\0\0\8\3" .. (">I4I4I4"):pack(3, 4, 5) .. ("\7"):rep(60)
 end
 
-local function written(folder, name, bytes) return saved(folder, name, function(path) mutate.write(path, bytes) end) end
+local function written(folder, name, bytes)
+  return saved(folder, name, function(path) mutate.write(path, bytes) end)
+end
 
 local function text_of(f) return function(path) return f(mutate.read(path)) end end
 
 local function checkpoint_files(folder)
   new_model():save_weights(folder .. "/checkpoint")
-  return { folder .. "/checkpoint.index", folder .. "/checkpoint.data-00000-of-00001" }
+  return {folder .. "/checkpoint.index", folder .. "/checkpoint.data-00000-of-00001"}
 end
 
 local function save_records(path)
   local writer <close> = cusp.tfrecord.writer(path)
-  for i = 1, 4 do writer:write(cusp.tfrecord.encode_example { x = { 1.5, i }, name = "row" .. i }) end
+  for i = 1, 4 do writer:write(cusp.tfrecord.encode_example{x = {1.5, i}, name = "row" .. i}) end
 end
 
---- The readers: `name`, `read(path)`, `files`: right files of the format. A checkpoint's two files are damaged in turn.
+--- The readers: `name`, `read(path)`, `files`: right files of the format. A checkpoint's two files
+-- are damaged in turn.
 -- @tparam string folder an empty one
 -- @treturn {table,...}
 function readers.list(folder)
@@ -81,32 +89,48 @@ function readers.list(folder)
   local model = new_model()
   local weights = saved(folder, "right.weights.h5", function(path) model:save_weights(path) end)
   local old_weights = saved(folder, "old.h5", function(path) model:save_weights(path) end)
-  local json, yaml = written(folder, "model.json", model:to_json()), written(folder, "model.yaml", model:to_yaml())
+  local json, yaml = written(folder, "model.json", model:to_json()),
+    written(folder, "model.yaml", model:to_yaml())
   return {
-    { name = "keras", read = load_model, files = {
-      saved(folder, "model.keras", function(path) model:save(path) end), fixtures .. "models/nested/k3_model.keras" } },
-    { name = "h5", read = load_model, files = {
-      saved(folder, "model.h5", function(path) model:save(path) end), fixtures .. "models/lstm_classifier/tf2_model.h5" } },
-    { name = "weights", read = load_weights, files = { weights, old_weights } },
-    { name = "checkpoint", read = load_checkpoint, files = checkpoint_files(folder) },
-    { name = "npy", read = cusp.load, files = { fixtures .. "numpy/f4_little.npy", fixtures .. "numpy/text.npy" } },
-    { name = "npz", read = cusp.load, files = { fixtures .. "numpy/stored.npz", fixtures .. "numpy/deflated.npz" } },
-    { name = "idx", read = function(path) return engine.read_idx(path):tobytes() end, files = { written(folder, "images", idx_bytes()) } },
-    { name = "csv", read = function(path) run_dataset(cusp.data.from_csv { path, label_name = "y" }) end, files = {
-      written(folder, "rows.csv", "a,b,y\n1,2.5,0\n\"3\",-4e2,1\n5,,0\n") } },
-    { name = "tfrecord", read = read_records, files = { saved(folder, "rows.tfrecord", save_records) } },
-    { name = "image", read = function(path) return cusp.data.read_image(path):tobytes() end, files = readers.pictures() },
-    { name = "json", read = text_of(cusp.json.decode), files = { json } },
-    { name = "yaml", read = text_of(cusp.yaml.decode), files = { yaml } },
-    { name = "model_from_json", read = text_of(cusp.models.model_from_json), files = { json } },
-    { name = "model_from_yaml", read = text_of(cusp.models.model_from_yaml), files = { yaml } },
+    {name = "keras", read = load_model, files = {
+      saved(folder, "model.keras", function(path)
+        model:save(path)
+      end), fixtures .. "models/nested/k3_model.keras"}},
+    {name = "h5", read = load_model, files = {
+      saved(folder, "model.h5", function(path)
+        model:save(path)
+      end), fixtures .. "models/lstm_classifier/tf2_model.h5"}},
+    {name = "weights", read = load_weights, files = {weights, old_weights}},
+    {name = "checkpoint", read = load_checkpoint, files = checkpoint_files(folder)},
+    {name = "npy", read = cusp.load,
+      files = {fixtures .. "numpy/f4_little.npy", fixtures .. "numpy/text.npy"}},
+    {name = "npz", read = cusp.load,
+      files = {fixtures .. "numpy/stored.npz", fixtures .. "numpy/deflated.npz"}},
+    {name = "idx", read = function(path)
+      return engine.read_idx(path):tobytes()
+    end, files = {written(folder, "images", idx_bytes())}},
+    {name = "csv", read = function(path)
+      run_dataset(cusp.data.from_csv{path, label_name = "y"})
+    end, files = {
+      written(folder, "rows.csv", "a,b,y\n1,2.5,0\n\"3\",-4e2,1\n5,,0\n")}},
+    {name = "tfrecord", read = read_records,
+      files = {saved(folder, "rows.tfrecord", save_records)}},
+    {name = "image", read = function(path)
+      return cusp.data.read_image(path):tobytes()
+    end, files = readers.pictures()},
+    {name = "json", read = text_of(cusp.json.decode), files = {json}},
+    {name = "yaml", read = text_of(cusp.yaml.decode), files = {yaml}},
+    {name = "model_from_json", read = text_of(cusp.models.model_from_json), files = {json}},
+    {name = "model_from_yaml", read = text_of(cusp.models.model_from_yaml), files = {yaml}},
   }
 end
 
 --- The pictures among the fixtures, small ones.
 function readers.pictures()
   local result = {}
-  local pipe = assert(io.popen "find spec/fixtures/data/pictures -type f -size -40k | LC_ALL=C sort | head -n 9")
+  local pipe =
+    assert(io.popen("find spec/fixtures/data/pictures -type f -size -40k | LC_ALL=C sort | head "
+      .. "-n 9"))
   for line in pipe:lines() do result[#result + 1] = line end
   pipe:close()
   return result

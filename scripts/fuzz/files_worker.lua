@@ -1,5 +1,5 @@
--- Reads damaged files in a process of its own: what crashes or hangs it, the parent sees from the last line.
--- Usage: cusp scripts/fuzz/files_worker.lua SEED FIRST SECONDS
+-- Reads damaged files in a process of its own: what crashes or hangs it, the parent sees from the
+-- last line. Usage: cusp scripts/fuzz/files_worker.lua SEED FIRST SECONDS
 -- Case n is the nth damaged file of that seed, whatever the machine: `SEED n 0` repeats it alone.
 package.path = "scripts/fuzz/?.lua;" .. package.path
 local engine = require "cusp.engine"
@@ -8,16 +8,19 @@ local mutate = require "spec.support.mutate"
 local readers = require "files_readers"
 local stored = require "cusp.saving.shared.stored"
 
-local seed, first, seconds = math.tointeger(tonumber(arg[1])), math.tointeger(tonumber(arg[2])), tonumber(arg[3])
+local seed, first, seconds = math.tointeger(tonumber(arg[1])), math.tointeger(tonumber(arg[2])),
+  tonumber(arg[3])
 local folder <close> = folders.new()
 local list = readers.list(folder.path)
 local limit = 10 -- seconds for one small file
 stored.timeout = 2
 
--- Words of Lua's own, or places in the library, where the reader should have said what is wrong with the file.
+-- Words of Lua's own, or places in the library, where the reader should have said what is wrong
+-- with the file.
 local function raw_words(message)
   local text = tostring(message)
-  return text:find "attempt to %l+" or text:find "bad argument #" or text:find "stack overflow" or text:find "assertion failed"
+  return text:find "attempt to %l+" or text:find "bad argument #" or text:find "stack overflow"
+    or text:find "assertion failed"
 end
 
 local function damaged(case)
@@ -25,7 +28,8 @@ local function damaged(case)
   local round = case // #list
   local source = reader.files[round % #reader.files + 1]
   local number = round // #reader.files + 1
-  local name, bytes = mutate.mutations(mutate.read(source), { seed = seed, first = number, count = number })()
+  local name, bytes = mutate.mutations(mutate.read(source),
+    {seed = seed, first = number, count = number})()
   return reader, source, name, bytes
 end
 
@@ -34,7 +38,8 @@ local function place(reader, source, bytes)
   local target = ("%s/damaged%s"):format(folder.path, source:match "(%.[^/]*)$" or "")
   if reader.name == "checkpoint" then
     for _, other in ipairs(reader.files) do
-      mutate.write(("%s/damaged%s"):format(folder.path, other:match "(%.[^/]*)$"), mutate.read(other))
+      mutate.write(("%s/damaged%s"):format(folder.path, other:match "(%.[^/]*)$"),
+        mutate.read(other))
     end
   end
   mutate.write(target, bytes)
@@ -50,7 +55,9 @@ local function try(case)
   local took = engine.monotonic() - start
   message = not ok and tostring(message) or ""
   if took > limit then print(("FAILED slow: %.1f s"):format(took)) end
-  if not ok and raw_words(message:match "^[^\n]*") then print("FAILED words: " .. message:gsub("\n", "\n  ")) end
+  if not ok and raw_words(message:match "^[^\n]*") then
+    print("FAILED words: " .. message:gsub("\n", "\n  "))
+  end
 end
 
 local start, case = engine.monotonic(), first

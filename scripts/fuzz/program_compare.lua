@@ -4,7 +4,7 @@
 
 -- Relative to the largest number of the tensor: a step of training spreads rounding over all of
 -- them.
-local tolerances = { float16 = 3e-2, bfloat16 = 2e-1, float32 = 1e-3, float64 = 1e-8 }
+local tolerances = {float16 = 3e-2, bfloat16 = 2e-1, float32 = 1e-3, float64 = 1e-8}
 
 -- Without its place, and without the numbers of names that count up (`dense_3`).
 local function text_of(message) return (message:gsub("^[^\n]-:%d+: ", ""):gsub("_%d+",
@@ -12,7 +12,7 @@ local function text_of(message) return (message:gsub("^[^\n]-:%d+: ", ""):gsub("
 
 local function scale_of(a, b)
   local scale = 1
-  for _, list in ipairs { a, b } do
+  for _, list in ipairs{a, b} do
     for _, number in ipairs(list) do
       if type(number) == "number" and math.abs(number) < math.huge then scale = math.max(scale,
         math.abs(number)) end

@@ -12,17 +12,17 @@ local function look(tensor)
 end
 
 local function threads(n, mode)
-  return setmetatable({}, { __index = function(_, key)
+  return setmetatable({}, {__index = function(_, key)
     cusp.set_num_threads(n)
     return mode[key]
-  end })
+  end})
 end
 
 local modes = {
-  eager = { step = as_it_is, look = nothing, run_eagerly = true },
-  looked = { step = as_it_is, look = look, run_eagerly = true },
-  compiled = { step = cusp.compile, look = nothing, run_eagerly = false },
-  compiledlooked = { step = cusp.compile, look = look, run_eagerly = false },
+  eager = {step = as_it_is, look = nothing, run_eagerly = true},
+  looked = {step = as_it_is, look = look, run_eagerly = true},
+  compiled = {step = cusp.compile, look = nothing, run_eagerly = false},
+  compiledlooked = {step = cusp.compile, look = look, run_eagerly = false},
 }
 modes.threads = threads(2, modes.compiled)
 

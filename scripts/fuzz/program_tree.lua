@@ -24,7 +24,7 @@ function tree.text(nodes, indent)
 end
 
 local function copy_with(nodes, change)
-  local result = { head = nodes.head, tail = nodes.tail, open = nodes.open }
+  local result = {head = nodes.head, tail = nodes.tail, open = nodes.open}
   for _, node in ipairs(nodes) do
     for _, kept in ipairs(change(node)) do result[#result + 1] = kept end
   end
@@ -36,8 +36,8 @@ local function edit_at(nodes, wanted, edit, at)
   return copy_with(nodes, function(node)
     at[1] = at[1] + 1
     if at[1] == wanted then return edit(node) end
-    if type(node) == "string" then return { node } end
-    return { edit_at(node, wanted, edit, at) }
+    if type(node) == "string" then return {node} end
+    return {edit_at(node, wanted, edit, at)}
   end)
 end
 
@@ -54,8 +54,8 @@ function tree.without(nodes, number)
   local result = edit_at(nodes, number, function(node)
     removed = type(node) == "table" and node.tail ~= "" or type(node) == "string"
       and not node:find "^return "
-    return removed and {} or { node }
-  end, { 0 })
+    return removed and {} or {node}
+  end, {0})
   return removed and result or nil
 end
 
@@ -63,16 +63,16 @@ end
 function tree.opened(nodes, number)
   local changed = false
   local result = edit_at(nodes, number, function(node)
-    if type(node) == "string" or not node.open then return { node } end
+    if type(node) == "string" or not node.open then return {node} end
     changed = true
     return node
-  end, { 0 })
+  end, {0})
   return changed and result or nil
 end
 
 --- Without a run of `length` nodes of the outermost list.
 function tree.without_run(nodes, first, length)
-  local result = { head = nodes.head, tail = nodes.tail, open = nodes.open }
+  local result = {head = nodes.head, tail = nodes.tail, open = nodes.open}
   for i, node in ipairs(nodes) do
     if i < first or i >= first + length then result[#result + 1] = node end
   end

@@ -26,7 +26,7 @@ local function encode(value, parts)
   elseif type(value) == "userdata" and (engine.is_tensor(value) or engine.is_variable(value)) then
     parts[#parts + 1] = ("{dtype=%q,shape=%q,"):format(value.dtype, table.concat(value.shape, ","))
     local flat = value.dtype == "bool" and cusp.ops.cast(value, "int32") or value
-    for _, number in ipairs(cusp.ops.reshape(flat, { -1 }):tolist()) do
+    for _, number in ipairs(cusp.ops.reshape(flat, {-1}):tolist()) do
       encode(number, parts)
       parts[#parts + 1] = ","
     end

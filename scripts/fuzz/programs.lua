@@ -10,22 +10,23 @@ local tree = require "program_tree"
 local programs = {}
 
 local batch, seconds_each = 8, 30
-local makers = { require "program_steps", (require "program_models") }
+local makers = {require "program_steps", (require "program_models")}
 
 -- The processes in which each program is run, and the ways in each; all are compared with the
 -- first.
 local processes = {
-  { modes = "eager,looked,compiled,compiledlooked,threads" },
-  { name = "CUSP_DISABLE_PASSES=simplify,common", modes = "eager,compiled",
-    environment = { CUSP_DISABLE_PASSES = "simplify,common" } },
-  { name = "CUSP_REFERENCE_KERNELS=1", modes = "compiled",
-    environment = { CUSP_REFERENCE_KERNELS = "1" } },
+  {modes = "eager,looked,compiled,compiledlooked,threads"},
+  {name = "CUSP_DISABLE_PASSES=simplify,common", modes = "eager,compiled",
+    environment = {CUSP_DISABLE_PASSES = "simplify,common"}},
+  {name = "CUSP_REFERENCE_KERNELS=1", modes = "compiled",
+    environment = {CUSP_REFERENCE_KERNELS = "1"}},
 }
 
 ---------------------------------------------------------------- texts
 
 local function chunk_of(nodes)
-  return "local cusp, layers, ops = ...\nlocal function program(mode)\n  cusp.random.set_seed(1)\n  local results = {}\n"
+  return "local cusp, layers, ops = ...\nlocal function program(mode)\n  "
+    .. "cusp.random.set_seed(1)\n  local results = {}\n"
     .. tree.text(nodes, "  ") .. "\n  return results\nend\nreturn program\n"
 end
 
@@ -42,7 +43,7 @@ local function show(value, indent)
 end
 local function look(t) if not require("cusp.engine").tracing() then tostring(t) end end
 local function as_it_is(f) return f end
-for _, mode in ipairs {
+for _, mode in ipairs{
   {name = "eager", step = as_it_is, look = function() end, run_eagerly = true},
   {name = "%s", step = %s, look = %s, run_eagerly = %s},
 } do
@@ -70,7 +71,7 @@ local function read(output, results)
   local last
   for line in output:gmatch "[^\n]+" do
     local at, mode = line:match "^@(%d+) (%w+)$"
-    if at then last = { number = tonumber(at), mode = mode } end
+    if at then last = {number = tonumber(at), mode = mode} end
     local number, name, value = line:match "^=(%d+) (%w+) (.*)$"
     if number then
       results[tonumber(number)] = results[tonumber(number)] or {}
@@ -88,17 +89,17 @@ local function run_process(process, texts)
   local results, parts = {}, {}
   for i, text in ipairs(texts) do parts[i] = long_string(text) end
   local name, remove = child.file("return {" .. table.concat(parts, ",\n") .. "}")
-  local wait = child.start({ "scripts/fuzz/program_worker.lua", name, process.modes },
-    { seconds = seconds_each + 2 * #texts, environment = process.environment })
+  local wait = child.start({"scripts/fuzz/program_worker.lua", name, process.modes},
+    {seconds = seconds_each + 2 * #texts, environment = process.environment})
   return function()
     local output, death = wait()
     remove()
     local last = read(output, results)
     if not death then return results end
-    last = last or { number = 1, mode = "start" }
+    last = last or {number = 1, mode = "start"}
     local tail = output:gsub("[@=]%d+ [^\n]*\n", ""):sub(-1500)
     results[last.number] = results[last.number] or {}
-    results[last.number][last.mode] = { death = death .. "\n" .. tail }
+    results[last.number][last.mode] = {death = death .. "\n" .. tail}
     if last.number < #texts then -- the rest, in another process
       local rest = run_process(process, table.move(texts, last.number + 1, #texts, 1, {}))()
       for i, result in pairs(rest) do results[last.number + i] = result end
@@ -111,8 +112,8 @@ end
 local function run(texts, wanted)
   local waits, found = {}, {}
   for i, process in ipairs(processes) do
-    if not wanted or i == 1 or wanted.process == process.name then waits[#waits + 1] = { process,
-      run_process(process, texts) } end
+    if not wanted or i == 1 or wanted.process == process.name then waits[#waits + 1] = {process,
+      run_process(process, texts)} end
   end
   local reference
   for _, entry in ipairs(waits) do
@@ -124,8 +125,8 @@ local function run(texts, wanted)
         local result = results[i] and results[i][mode]
         local what = not found[i] and result and (result.death or base and not base.death
           and compare(base, result))
-        if what then found[i] = { process = entry[1].name, mode = mode, what = what,
-          base = base } end
+        if what then found[i] = {process = entry[1].name, mode = mode, what = what,
+          base = base} end
       end
     end
   end
@@ -144,7 +145,7 @@ end
 
 local function shorter(nodes)
   local list = {}
-  for _, length in ipairs { 16, 8, 4 } do
+  for _, length in ipairs{16, 8, 4} do
     for first = 1, #nodes - length, length do list[#list + 1] = tree.without_run(nodes, first,
       length) end
   end
@@ -195,7 +196,7 @@ end
 -- each failure; 60)
 -- @treturn table counts: `tried`, `ran` (without an error), `failed`
 function programs.fuzz(options)
-  local counts, stop, seed = { tried = 0, ran = 0, failed = 0 }, os.time() + options.seconds,
+  local counts, stop, seed = {tried = 0, ran = 0, failed = 0}, os.time() + options.seconds,
     options.seed
   repeat
     local trees, texts = {}, {}

@@ -23,8 +23,8 @@ end
 local kinds = {}
 for name in wanted:gmatch "%w+" do
   local run = generator(name)
-  if run then kinds[#kinds + 1] = { name = name,
-    run = run } else print(("%s: there is no scripts/fuzz/%s.lua"):format(name, name)) end
+  if run then kinds[#kinds + 1] = {name = name,
+    run = run} else print(("%s: there is no scripts/fuzz/%s.lua"):format(name, name)) end
 end
 
 local function numbers(counts)
@@ -38,10 +38,10 @@ end
 print(("seed %d, %d seconds"):format(seed, seconds))
 local lines = {}
 for _, kind in ipairs(kinds) do
-  local counts = kind.run { seconds = math.max(1, seconds // #kinds), seed = seed, report = report,
-    shrink = 30 }
+  local counts = kind.run{seconds = math.max(1, seconds // #kinds), seed = seed, report = report,
+    shrink = 30}
   lines[#lines + 1] = ("%s: %s"):format(kind.name, numbers(type(counts) == "table" and counts
-    or { tried = counts }))
+    or {tried = counts}))
 end
 print(table.concat(lines, "\n"))
 print(("%d failures; to repeat: make fuzz SECONDS=%d SEED=%d"):format(#failures, seconds, seed))

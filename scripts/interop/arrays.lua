@@ -1,11 +1,13 @@
--- The other half of arrays.py: tensors and plain tables in Cusp, saved in every format, and those of NumPy, h5py and Python, loaded.
+-- The other half of arrays.py: tensors and plain tables in Cusp, saved in every format, and those
+-- of NumPy, h5py and Python, loaded.
 --
 --     cusp arrays.lua write FOLDER     files
 --     cusp arrays.lua read FOLDER      prints what is in the files of FOLDER/python, as JSON
 local cusp = require "cusp"
 
 local dtypes = {
-  "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "bfloat16", "float32", "float64",
+  "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16",
+  "bfloat16", "float32", "float64",
 }
 
 local function tensor(dtype)
@@ -14,11 +16,12 @@ local function tensor(dtype)
     values[i + 1] = i
     if dtype == "bool" then values[i + 1] = i % 2 == 1 end
   end
-  return cusp.tensor(values, { dtype = dtype, shape = { 2, 3, 4 } })
+  return cusp.tensor(values, {dtype = dtype, shape = {2, 3, 4}})
 end
 
 local plain = {
-  list = { 1, 2.5, "x", true, false, cusp.null, {} }, nested = { { a = 1, b = { "née", "two\nlines" } } }, integer = 2 ^ 53 | 0,
+  list = {1, 2.5, "x", true, false, cusp.null, {}}, nested = {{a = 1, b = {"née", "two\nlines"}}},
+  integer = 2 ^ 53 | 0,
   small = 1e-7, text = "yes", number_text = "123",
 }
 
@@ -29,18 +32,19 @@ local function write(folder)
     cusp.numpy.save(("%s/%s.npy"):format(folder, dtype), value)
     arrays[dtype] = value
   end
-  arrays.scalar, arrays.empty, arrays.transposed = cusp.tensor(3.5), cusp.zeros { 0, 3 }, tensor("float32"):transpose()
+  arrays.scalar, arrays.empty, arrays.transposed = cusp.tensor(3.5), cusp.zeros{0, 3},
+    tensor("float32"):transpose()
   cusp.numpy.savez(folder .. "/stored.npz", arrays)
   cusp.numpy.savez_compressed(folder .. "/deflated.npz", arrays)
   arrays.bfloat16 = nil
-  cusp.save(folder .. "/arrays.h5", { group = { inner = arrays } })
-  cusp.save(folder .. "/mixed.npz", { list = { tensor "float32", 5, "text" }, none = cusp.None })
-  cusp.save(folder .. "/mixed.h5", { list = { tensor "float32", 5, "text" }, none = cusp.None })
+  cusp.save(folder .. "/arrays.h5", {group = {inner = arrays}})
+  cusp.save(folder .. "/mixed.npz", {list = {tensor "float32", 5, "text"}, none = cusp.None})
+  cusp.save(folder .. "/mixed.h5", {list = {tensor "float32", 5, "text"}, none = cusp.None})
   cusp.save(folder .. "/plain.json", plain)
   cusp.save(folder .. "/plain.yaml", plain)
   local writer <close> = cusp.zip.create(folder .. "/members.zip")
   writer:add("née/text.txt", "text")
-  writer:add("zeros", ("\0"):rep(100000), { compress = true })
+  writer:add("zeros", ("\0"):rep(100000), {compress = true})
   writer:close()
 end
 
@@ -48,7 +52,7 @@ local function describe(value)
   local engine = require "cusp.engine"
   if engine.is_tensor(value) then
     local shape = cusp.json.encode(value.shape)
-    return { shape = shape == "[]" and "()" or shape, dtype = value.dtype, values = value:flat() }
+    return {shape = shape == "[]" and "()" or shape, dtype = value.dtype, values = value:flat()}
   end
   if type(value) ~= "table" or value == cusp.null then return value end
   local result = {}
@@ -67,7 +71,7 @@ local function read(folder)
       for _, member in ipairs(archive:names()) do members[member] = archive:read(member) end
       return members
     end)
-    results[name] = ok and { value = value } or { problem = tostring(value) }
+    results[name] = ok and {value = value} or {problem = tostring(value)}
   end
   print(cusp.json.encode(results))
 end

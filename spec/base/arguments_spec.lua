@@ -18,8 +18,10 @@ describe("arguments.bind", function()
 
   it("names what is wrong", function()
     local text = message(function() std(1, {axs = 1}) end)
-    assert.matches("arguments_spec.lua:%d+: std: unknown argument 'axs' %(did you mean 'axis'%?%)", text)
-    assert.matches("std: argument 'keepdims' should be true or false, got number 1", message(std, 1, {keepdims = 1}))
+    assert.matches("arguments_spec.lua:%d+: std: unknown argument 'axs' %(did you mean 'axis'%?%)",
+      text)
+    assert.matches("std: argument 'keepdims' should be true or false, got number 1",
+      message(std, 1, {keepdims = 1}))
     assert.matches("std: takes at most 3 arguments, got 4", message(std, 1, 2, true, 4))
     assert.matches("std: argument 'x' is missing", message(std))
     assert.matches("std: argument 'axis' is given twice", message(std, 1, 2, {axis = 3}))
@@ -42,7 +44,8 @@ describe("arguments.bind", function()
   end)
 
   it("takes defaults from the text", function()
-    local f = arguments.binder("f", "x, name: string = \"same\", sizes: ints = [1, 2], scale: float = 0.5, flag: bool = true")
+    local f = arguments.binder("f",
+      "x, name: string = \"same\", sizes: ints = [1, 2], scale: float = 0.5, flag: bool = true")
     assert.same({1, "same", {1, 2}, 0.5, true}, {f(1)})
   end)
 end)

@@ -4,18 +4,18 @@ local ordered = require "cusp.base.ordered"
 
 local Base = Object:extend("SpecBase", {
   config = {
-    { "name", "string", optional = true, keyword_only = true },
-    { "dtype", "dtype", default = "float32", keyword_only = true },
+    {"name", "string", optional = true, keyword_only = true},
+    {"dtype", "dtype", default = "float32", keyword_only = true},
   },
 })
 local Dense = Base:extend("SpecDense", {
   config = {
-    { "units", "integer", min = 1 },
-    { "mode", "choice", choices = { "same", "valid" }, default = "same" },
-    { "axis", "axis", default = -1 },
+    {"units", "integer", min = 1},
+    {"mode", "choice", choices = {"same", "valid"}, default = "same"},
+    {"axis", "axis", default = -1},
   },
 })
-local Reshape = Base:extend("SpecReshape", { config = { { "target_shape", "shape" } } })
+local Reshape = Base:extend("SpecReshape", {config = {{"target_shape", "shape"}}})
 
 local function message(f, ...)
   local ok, text = pcall(f, ...)
@@ -46,12 +46,16 @@ describe("a class", function()
 
   it("names unknown, missing, doubled and wrong arguments at the caller's line", function()
     local text = message(function() Dense{3, unit = 2} end)
-    assert.matches("class_spec.lua:%d+: SpecDense: unknown argument 'unit' %(did you mean 'units'%?%)", text)
-    assert.matches("argument 'units' should be a positive integer, got string \"a\"", message(Dense, "a"), 1)
-    assert.matches("argument 'units' should be a positive integer, got number %-1", message(Dense, -1))
+    assert.matches(
+      "class_spec.lua:%d+: SpecDense: unknown argument 'unit' %(did you mean 'units'%?%)", text)
+    assert.matches("argument 'units' should be a positive integer, got string \"a\"",
+      message(Dense, "a"), 1)
+    assert.matches("argument 'units' should be a positive integer, got number %-1",
+      message(Dense, -1))
     assert.matches("argument 'units' is missing; it should be a positive integer", message(Dense))
     assert.matches("argument 'units' is given twice", message(Dense, {3, units = 3}))
-    assert.matches("should be one of \"same\", \"valid\", got string \"full\"", message(Dense, 3, "full"))
+    assert.matches("should be one of \"same\", \"valid\", got string \"full\"",
+      message(Dense, 3, "full"))
     assert.matches("takes at most 3 positional arguments, got 4", message(Dense, 3, "same", 1, 5))
     assert.matches("axis %(counted from 1", message(Dense, {3, axis = 0}))
   end)
@@ -66,8 +70,11 @@ describe("a class", function()
     local object = Custom{output_dim = 4, name = "c"}
     assert.equal(4, object.output_dim)
     assert.equal("c", object.name)
-    assert.matches("unknown argument 'output_dm' %(did you mean 'output_dim'%?%)", message(Custom, {output_dm = 3}))
-    local Silent = Base:extend("SpecSilent", {init = function(self) Base.init(self, {name = "fixed"}) end})
+    assert.matches("unknown argument 'output_dm' %(did you mean 'output_dim'%?%)",
+      message(Custom, {output_dm = 3}))
+    local Silent = Base:extend("SpecSilent", {init = function(self)
+      Base.init(self, {name = "fixed"})
+    end})
     assert.equal("fixed", Silent().name)
     assert.matches("takes no positional arguments, got 1", message(Silent, 3))
   end)
@@ -92,7 +99,9 @@ describe("a class", function()
     assert.equal(null, Dense(3):get_config().name)
     assert.is_nil(Dense:from_config{units = 3, name = null}.name)
     assert.equal(3, Dense:from_config{units = 3, unheard_of = null}.units)
-    assert.matches("unknown argument 'unheard_of'", message(function() Dense:from_config{units = 3, unheard_of = 1} end))
+    assert.matches("unknown argument 'unheard_of'", message(function()
+      Dense:from_config{units = 3, unheard_of = 1}
+    end))
   end)
 
   it("finds getters, setters and inherited metamethods", function()
@@ -136,12 +145,13 @@ describe("an argument that a class declares again", function()
   it("has the default of that class, whatever its base says", function()
     local cusp = require "cusp"
     local Root = require "cusp.base.class"
-    local First = Root:extend("SpecFirst", { config = { { "rate", "number", optional = true }, { "size", "number", default = 1 } } })
-    local Second = First:extend("SpecSecond", { config = { { "rate", "number", default = 0.5 } } })
+    local First = Root:extend("SpecFirst",
+      {config = {{"rate", "number", optional = true}, {"size", "number", default = 1}}})
+    local Second = First:extend("SpecSecond", {config = {{"rate", "number", default = 0.5}}})
     assert.equal(0.5, Second().rate)
     assert.equal(1, Second().size)
-    assert.equal(0.25, Second { rate = 0.25 }.rate)
+    assert.equal(0.25, Second{rate = 0.25}.rate)
     assert.equal(0.004, cusp.optimizers.AdamW().weight_decay)
-    assert.equal(0.004, cusp.optimizers.AdamW:from_config {}.weight_decay)
+    assert.equal(0.004, cusp.optimizers.AdamW:from_config{}.weight_decay)
   end)
 end)

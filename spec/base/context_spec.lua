@@ -34,12 +34,12 @@ describe("a coroutine within a traced function", function()
     assert.is_false(engine.tracing())
     v:assign_add(1)
     assert.equal(2, v.value:item())
-    assert.same({ 2 }, cusp.random.normal({ 2 }).shape)
-    local model = cusp.Sequential { layers.Dense(2), layers.Dropout(0.5) }
-    model:compile { optimizer = "adam", loss = "mse" }
-    assert.is_number(model:fit { cusp.ones { 8, 3 }, cusp.ones { 8, 2 }, verbose = 0 }.history.loss[1])
+    assert.same({2}, cusp.random.normal({2}).shape)
+    local model = cusp.Sequential{layers.Dense(2), layers.Dropout(0.5)}
+    model:compile{optimizer = "adam", loss = "mse"}
+    assert.is_number(model:fit{cusp.ones{8, 3}, cusp.ones{8, 2}, verbose = 0}.history.loss[1])
     local _, result = assert(coroutine.resume(thread))
-    assert.same({ 5, 12 }, { result:item(), v.value:item() })
+    assert.same({5, 12}, {result:item(), v.value:item()})
   end)
 
   it("that dies or is collected leaves nothing", function()
@@ -60,14 +60,14 @@ describe("a coroutine within a traced function", function()
     suspended(function() f(cusp.tensor(3.0)) end)
     collect()
     v:assign_add(1)
-    assert.same({ false, 2 }, { engine.tracing(), v.value:item() })
+    assert.same({false, 2}, {engine.tracing(), v.value:item()})
   end)
 
   it("two of which trace at once do not mix", function()
     local threads, results = {}, {}
     for i = 1, 2 do threads[i] = suspended(function() return f(cusp.tensor(i + 1.0)):item() end) end
     for i = 1, 2 do results[i] = select(2, assert(coroutine.resume(threads[i]))) end
-    assert.same({ 3, 34 }, results)
+    assert.same({3, 34}, results)
     assert.equal(21, v.value:item())
   end)
 
@@ -81,8 +81,8 @@ describe("a coroutine within a traced function", function()
       end)
       return each() + each() + each()
     end)
-    assert.same({ 2 + 4 + 7, 7 }, { g(cusp.tensor(1.0)):item(), v.value:item() })
-    assert.same({ 8 + 10 + 13, 13 }, { g(cusp.tensor(1.0)):item(), v.value:item() })
+    assert.same({2 + 4 + 7, 7}, {g(cusp.tensor(1.0)):item(), v.value:item()})
+    assert.same({8 + 10 + 13, 13}, {g(cusp.tensor(1.0)):item(), v.value:item()})
   end)
 end)
 
@@ -128,34 +128,36 @@ describe("what holds during a call", function()
   it("is not seen by others while the call waits, and is gone with it", function()
     local outer = Yielding()
     outer.yields = true
-    local thread = suspended(function() return outer(cusp.ones { 1 }, { training = true }) end)
-    assert.same({ 1, "k" }, { Yielding()(cusp.ones { 1 }):item(1), names.path "k" })
+    local thread = suspended(function() return outer(cusp.ones{1}, {training = true}) end)
+    assert.same({1, "k"}, {Yielding()(cusp.ones{1}):item(1), names.path "k"})
     assert.equal(2, select(2, assert(coroutine.resume(thread))):item(1))
-    suspended(function() return outer(cusp.ones { 1 }, { training = true }) end)
+    suspended(function() return outer(cusp.ones{1}, {training = true}) end)
     collect()
     assert.is_nil(engine.frame())
   end)
 
   it("is seen by the coroutines that the call resumes", function()
-    local seen = context.within({ mark = 1 }, function()
-      return coroutine.wrap(function() return context.within({ other = 2 }, function() return context.get() end) end)()
+    local seen = context.within({mark = 1}, function()
+      return coroutine.wrap(function()
+        return context.within({other = 2}, function() return context.get() end)
+      end)()
     end)
-    assert.same({ 1, 2 }, { seen.mark, seen.other })
+    assert.same({1, 2}, {seen.mark, seen.other})
     assert.is_nil(engine.frame())
   end)
 
   it("leaves a layer of mixed precision its variables where the call is left", function()
     local Mixed = Yielding:extend("MixedContext", {
-      build = function(self) self.gain = self:add_weight { name = "gain", shape = { 2 } } end,
+      build = function(self) self.gain = self:add_weight{name = "gain", shape = {2}} end,
       call = function(self, x)
         if self.yields then coroutine.yield() end
         return x * self.gain
       end,
     })
-    local layer = Mixed { dtype = "mixed_bfloat16" }
-    layer(cusp.ones { 2 })
+    local layer = Mixed{dtype = "mixed_bfloat16"}
+    layer(cusp.ones{2})
     layer.yields = true
-    suspended(function() return layer(cusp.ones { 2 }) end)
+    suspended(function() return layer(cusp.ones{2}) end)
     collect()
     assert.is_true(engine.is_variable(layer.gain))
   end)
@@ -167,14 +169,14 @@ describe("what holds during a call", function()
   end)
 
   it("may yield out of fit", function()
-    local model = cusp.Sequential { layers.Dense(1) }
-    model:compile { optimizer = "sgd", loss = "mse" }
+    local model = cusp.Sequential{layers.Dense(1)}
+    model:compile{optimizer = "sgd", loss = "mse"}
     local epoch = coroutine.wrap(function()
-      model:fit { x = cusp.ones { 4, 2 }, y = cusp.ones { 4, 1 }, epochs = 2, verbose = 0, callbacks = {
-        { on_epoch_end = function(_, number) coroutine.yield(number) end },
-      } }
+      model:fit{x = cusp.ones{4, 2}, y = cusp.ones{4, 1}, epochs = 2, verbose = 0, callbacks = {
+        {on_epoch_end = function(_, number) coroutine.yield(number) end},
+      }}
       return "end"
     end)
-    assert.same({ 1, 2, "end" }, { epoch(), epoch(), epoch() })
+    assert.same({1, 2, "end"}, {epoch(), epoch(), epoch()})
   end)
 end)

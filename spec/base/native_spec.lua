@@ -12,6 +12,8 @@ describe("native.load", function()
     local ok, message = pcall(native.load, "png", "summary.image")
     package.loaded["cusp.native.png"], package.cpath = kept, path
     assert.is_false(ok)
-    assert.matches("summary.image needs cusp.native.png, which cannot be loaded: it was not built; install libpng16%-16", message)
+    assert.matches(
+      "summary.image needs cusp.native.png, which cannot be loaded: it was not built; install "
+      .. "libpng16%-16", message)
   end)
 end)

@@ -11,22 +11,28 @@ end
 describe("serialised forms", function()
   it("carry module, class name and configuration", function()
     local form = cusp.initializers.serialize(cusp.initializers.HeNormal{seed = 3})
-    assert.equal('{"module": "keras.initializers", "class_name": "HeNormal", "config": {"seed": 3, "input_axes": null, '
+    assert.equal(
+      '{"module": "keras.initializers", "class_name": "HeNormal", "config": {"seed": 3, '
+      .. '"input_axes": null, '
       .. '"output_axes": null}, "registered_name": null}', cusp.json.encode(form))
     assert.equal(3, cusp.initializers.deserialize(form).seed)
-    assert.equal(3, cusp.initializers.deserialize{class_name = "HeNormal", config = {seed = 3}}.seed)
+    assert.equal(3, cusp.initializers.deserialize{class_name = "HeNormal",
+      config = {seed = 3}}.seed)
   end)
 
   it("find classes of one's own by name, or as custom objects", function()
-    local Double = cusp.regularizers.Regularizer:extend("SpecDouble", {config = {{"factor", "number", default = 2}}})
+    local Double = cusp.regularizers.Regularizer:extend("SpecDouble",
+      {config = {{"factor", "number", default = 2}}})
     local form = registry.serialize(Double{factor = 3})
     assert.equal(cusp.null, form.module)
     assert.equal("SpecDouble", form.registered_name)
     assert.equal(3, registry.deserialize(form).factor)
     local Other = Object:extend("SpecOther", {config = {{"factor", "number"}}})
     Object.classes.SpecOther = nil
-    assert.matches("there is no class named 'SpecOther'", message(registry.deserialize, {class_name = "SpecOther", config = {factor = 1}}))
-    local found = registry.deserialize({class_name = "SpecOther", config = {factor = 1}}, {custom_objects = {SpecOther = Other}})
+    assert.matches("there is no class named 'SpecOther'",
+      message(registry.deserialize, {class_name = "SpecOther", config = {factor = 1}}))
+    local found = registry.deserialize({class_name = "SpecOther", config = {factor = 1}},
+      {custom_objects = {SpecOther = Other}})
     assert.equal(1, found.factor)
     do
       local _ <close> = cusp.utils.custom_object_scope{SpecOther = Other}
@@ -42,11 +48,13 @@ describe("serialised forms", function()
     assert.equal("spec_mine", form.config)
     assert.equal(mine, registry.deserialize(form))
     assert.equal(mine, cusp.activations.get "spec_mine")
-    assert.matches("no function named 'spec_absent'", message(registry.deserialize, {class_name = "function", config = "spec_absent"}))
+    assert.matches("no function named 'spec_absent'",
+      message(registry.deserialize, {class_name = "function", config = "spec_absent"}))
   end)
 
   it("refuse byte code and read Keras's own forms of Python values", function()
-    assert.matches("byte code", message(registry.deserialize, {class_name = "__lambda__", config = {}}))
+    assert.matches("byte code",
+      message(registry.deserialize, {class_name = "__lambda__", config = {}}))
     assert.same({1, 2}, registry.deserialize{class_name = "__tuple__", items = {1, 2}})
   end)
 

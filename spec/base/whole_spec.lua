@@ -6,35 +6,40 @@ local stopping = require "spec.support.stopping"
 local whole = require "cusp.base.whole"
 local layers = cusp.layers
 
-local x = cusp.ops.reshape(cusp.arange(24.0), { 8, 3 }) / 24
-local y = cusp.tensor({ 0, 1, 0, 1, 1, 0, 1, 0 }, { dtype = "int32" })
+local x = cusp.ops.reshape(cusp.arange(24.0), {8, 3}) / 24
+local y = cusp.tensor({0, 1, 0, 1, 1, 0, 1, 0}, {dtype = "int32"})
 
 local Late = cusp.Model:extend("LateWhole", {
   init = function(self, args)
     cusp.Model.init(self, args)
-    self.first, self.last, self.drop = layers.Dense { 4, activation = "relu" }, layers.Dense(2), layers.Dropout(0.5)
+    self.first, self.last, self.drop = layers.Dense{4, activation = "relu"}, layers.Dense(2),
+      layers.Dropout(0.5)
   end,
   call = function(self, inputs)
-    if not self.late then self.late = layers.Dense { 3, name = "late" } end
+    if not self.late then self.late = layers.Dense{3, name = "late"} end
     return self.last(self.drop(self.late(self.first(inputs))))
   end,
 })
 
 local kinds = {
   sequential = function()
-    return cusp.Sequential { layers.Dense { 4, activation = "relu" }, layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(2) }
+    return cusp.Sequential{layers.Dense{4, activation = "relu"}, layers.BatchNormalization(),
+      layers.Dropout(0.5), layers.Dense(2)}
   end,
   functional = function()
-    local input = cusp.Input { shape = { 3 } }
-    return cusp.Model { inputs = input, outputs = layers.Dense(2)(layers.Dropout(0.3)(layers.Dense(4)(input))) }
+    local input = cusp.Input{shape = {3}}
+    return cusp.Model{inputs = input,
+      outputs = layers.Dense(2)(layers.Dropout(0.3)(layers.Dense(4)(input)))}
   end,
   subclassed = function() return Late() end,
 }
 
 local actions = {
-  fit = function(model) return model:fit { x, y, batch_size = 4, shuffle = false, verbose = 0 }.history end,
-  evaluate = function(model) return model:evaluate { x, y, verbose = 0, return_dict = true } end,
-  predict = function(model) return model:predict { x, verbose = 0 }:tolist() end,
+  fit = function(model)
+    return model:fit{x, y, batch_size = 4, shuffle = false, verbose = 0}.history
+  end,
+  evaluate = function(model) return model:evaluate{x, y, verbose = 0, return_dict = true} end,
+  predict = function(model) return model:predict{x, verbose = 0}:tolist() end,
   call = function(model) return model(x):tolist() end,
 }
 
@@ -42,8 +47,9 @@ local function compiled(kind, options)
   names.reset()
   cusp.random.set_seed(7)
   local model = kinds[kind]()
-  model:compile {
-    optimizer = "adam", loss = cusp.losses.SparseCategoricalCrossentropy { from_logits = true }, metrics = { "accuracy" },
+  model:compile{
+    optimizer = "adam", loss = cusp.losses.SparseCategoricalCrossentropy{from_logits = true},
+    metrics = {"accuracy"},
     run_eagerly = options and options.run_eagerly,
   }
   return model
@@ -52,8 +58,10 @@ end
 -- All that a model consists of, by name.
 local function parts(model)
   local list = table.move(model.metrics_names, 1, #model.metrics_names, 1, {})
-  for _, variables in ipairs { model.weights, model.optimizer.variables } do
-    for _, variable in ipairs(variables) do list[#list + 1] = ("%s [%s]"):format(variable.path, table.concat(variable.shape, ",")) end
+  for _, variables in ipairs{model.weights, model.optimizer.variables} do
+    for _, variable in ipairs(variables) do
+      list[#list + 1] = ("%s [%s]"):format(variable.path, table.concat(variable.shape, ","))
+    end
   end
   return list
 end
@@ -69,8 +77,10 @@ local function sweep(kind, action, stride, options)
   local run, reference = actions[action], compiled(kind, options)
   local expected = run(reference)
   local consists_of = parts(reference)
-  return stopping.sweep {
-    first = 1 + stride // 3, stride = stride, run = run, make = function() return compiled(kind, options) end,
+  return stopping.sweep{
+    first = 1 + stride // 3, stride = stride, run = run, make = function()
+      return compiled(kind, options)
+    end,
     check = function(model, n)
       check_closed(n)
       local begun = model.optimizer.iterations.value:item() > 0
@@ -83,21 +93,22 @@ end
 
 describe("an error at any instruction", function()
   for kind in pairs(kinds) do
-    for action, stride in pairs { fit = 1709, evaluate = 1201, predict = 601, call = 401 } do
-      it(("of the first %s of a %s model leaves it as it was, or whole"):format(action, kind), function()
+    for action, stride in pairs{fit = 1709, evaluate = 1201, predict = 601, call = 401} do
+      it(("of the first %s of a %s model leaves it as it was, or whole"):format(action, kind),
+        function()
         assert.is_true(sweep(kind, action, stride) > 20)
       end)
     end
   end
 
   it("of a first fit that runs eagerly leaves the model as it was, or whole", function()
-    assert.is_true(sweep("subclassed", "fit", 3001, { run_eagerly = true }) > 20)
+    assert.is_true(sweep("subclassed", "fit", 3001, {run_eagerly = true}) > 20)
   end)
 
   it("of compiling leaves the model as it was, or compiled", function()
-    stopping.sweep {
+    stopping.sweep{
       stride = 37, make = kinds.functional,
-      run = function(model) model:compile { optimizer = "sgd", loss = "mse", metrics = { "mae" } } end,
+      run = function(model) model:compile{optimizer = "sgd", loss = "mse", metrics = {"mae"}} end,
       check = function(model, n)
         assert.equal(model.compiled == true, rawget(model, "_compile_config") ~= nil, n)
         assert.equal(model.compiled == true, model.optimizer ~= nil, n)
@@ -106,8 +117,10 @@ describe("an error at any instruction", function()
   end)
 
   it("of adding and removing layers leaves a stack that works", function()
-    stopping.sweep {
-      stride = 101, make = function() return cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(4) } end,
+    stopping.sweep{
+      stride = 101, make = function()
+        return cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(4)}
+      end,
       run = function(model)
         model:add(layers.Dense(2))
         model:pop()
@@ -115,23 +128,24 @@ describe("an error at any instruction", function()
       end,
       check = function(model, n)
         local last = model.layers[#model.layers]
-        assert.same({ 8, last.units }, model(x).shape, n)
+        assert.same({8, last.units}, model(x).shape, n)
         assert.equal(2 * #model.layers, #model.weights, n)
       end,
     }
   end)
 
   it("of the first update of an optimizer leaves it without state, or with all of it", function()
-    local gradients = { cusp.ones { 2 }, cusp.ones { 3 } }
-    stopping.sweep {
+    local gradients = {cusp.ones{2}, cusp.ones{3}}
+    stopping.sweep{
       stride = 53,
       make = function()
-        return { optimizer = cusp.optimizers.Adam(0.1), cusp.Variable { 1.0, 2.0 }, cusp.Variable { 1.0, 2.0, 3.0 } }
+        return {optimizer = cusp.optimizers.Adam(0.1), cusp.Variable{1.0, 2.0},
+          cusp.Variable{1.0, 2.0, 3.0}}
       end,
-      run = function(one) one.optimizer:apply(gradients, { one[1], one[2] }) end,
+      run = function(one) one.optimizer:apply(gradients, {one[1], one[2]}) end,
       check = function(one, n)
         assert.equal(one.optimizer.built and 6 or 2, #one.optimizer.variables, n)
-        one.optimizer:apply(gradients, { one[1], one[2] })
+        one.optimizer:apply(gradients, {one[1], one[2]})
         assert.equal(6, #one.optimizer.variables, n)
       end,
     }
@@ -147,20 +161,21 @@ end
 local function trained(epochs)
   names.reset()
   cusp.random.set_seed(3)
-  local model = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense { 4, name = "a" }, layers.Dense { 2, name = "b" } }
-  model:compile { optimizer = "adam", loss = "mse" }
-  model:fit { x, cusp.ones { 8, 2 }, epochs = epochs, verbose = 0 }
+  local model = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense{4, name = "a"},
+    layers.Dense{2, name = "b"}}
+  model:compile{optimizer = "adam", loss = "mse"}
+  model:fit{x, cusp.ones{8, 2}, epochs = epochs, verbose = 0}
   return model
 end
 
 describe("an error at any instruction of", function()
-  for _, name in ipairs { "w.weights.h5", "w.h5", "w" } do
+  for _, name in ipairs{"w.weights.h5", "w.h5", "w"} do
     it("reading " .. name .. " leaves the weights as they were, or all read", function()
       local scope <close> = folder.new()
       local saved = trained(3)
       saved:save_weights(scope.path .. "/" .. name)
       local before, after = values(trained(1)), values(saved)
-      stopping.sweep {
+      stopping.sweep{
         stride = 3989, make = function() return trained(1) end,
         run = function(model)
           local status = model:load_weights(scope.path .. "/" .. name)
@@ -175,13 +190,15 @@ describe("an error at any instruction of", function()
     end)
   end
 
-  for _, name in ipairs { "m.keras", "m.h5" } do
+  for _, name in ipairs{"m.keras", "m.h5"} do
     it("writing " .. name .. " leaves the old file or the new one", function()
       local scope <close> = folder.new()
       local path, old, new = scope.path .. "/" .. name, trained(1), trained(2)
       local before, after = values(old), values(new)
-      stopping.sweep {
-        stride = 9973, make = function() return old:save(path) end, run = function() new:save(path) end,
+      stopping.sweep{
+        stride = 9973, make = function()
+          return old:save(path)
+        end, run = function() new:save(path) end,
         check = function(_, n)
           local now = values(cusp.models.load_model(path))
           assert.is_true(pcall(assert.same, before, now) or pcall(assert.same, after, now), n)
@@ -194,29 +211,29 @@ end)
 describe("whole.with", function()
   it("puts back fields, lists, variables, names and random numbers", function()
     local object, variable = cusp.layers.Layer(), cusp.Variable(1.0)
-    object.list, object.variable = { 1, 2 }, variable
+    object.list, object.variable = {1, 2}, variable
     cusp.random.set_seed(5)
-    local expected = cusp.random.normal({ 2 }):tolist()
+    local expected = cusp.random.normal({2}):tolist()
     cusp.random.set_seed(5)
-    local ok, message = pcall(whole.with, { object }, function(...)
+    local ok, message = pcall(whole.with, {object}, function(...)
       object.added, object.list[3], object.list[1] = true, 3, nil
       variable:assign(8)
-      cusp.random.normal { 2 }
+      cusp.random.normal{2}
       names.unique "whole_spec"
       error(select("#", ...), 0)
     end, 1, nil, nil)
-    assert.same({ false, 3 }, { ok, message })
-    assert.same({ nil, { 1, 2 }, 1 }, { object.added, object.list, variable.value:item() })
-    assert.same(expected, cusp.random.normal({ 2 }):tolist())
+    assert.same({false, 3}, {ok, message})
+    assert.same({nil, {1, 2}, 1}, {object.added, object.list, variable.value:item()})
+    assert.same(expected, cusp.random.normal({2}):tolist())
     assert.equal("whole_spec", names.unique "whole_spec")
   end)
 
   it("keeps what was changed where all went well, and gives the results", function()
     local object = cusp.layers.Layer()
-    assert.same({ 1, nil, 3 }, { whole.with({ object }, function()
+    assert.same({1, nil, 3}, {whole.with({object}, function()
       object.added = true
       return 1, nil, 3
-    end) })
+    end)})
     assert.is_true(object.added)
   end)
 
@@ -230,8 +247,8 @@ describe("whole.with", function()
 
   it("leaves what an inner change had failed with to the program that looks at it", function()
     local inner = cusp.layers.Layer()
-    whole.with({ cusp.layers.Layer() }, function()
-      assert.is_false((pcall(whole.with, { inner }, function()
+    whole.with({cusp.layers.Layer()}, function()
+      assert.is_false((pcall(whole.with, {inner}, function()
         inner.half = true
         error "half"
       end)))

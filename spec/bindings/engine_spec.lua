@@ -12,13 +12,15 @@ describe("cusp.engine", function()
     engine.set_num_threads(1)
     assert.equal(1, engine.get_num_threads())
     engine.set_num_threads(before)
-    assert.matches("expected an integer from 1 to 1024, got 0", message(engine.set_num_threads, 0), 1, true)
+    assert.matches("expected an integer from 1 to 1024, got 0", message(engine.set_num_threads, 0),
+      1, true)
     assert.matches("got nil", message(engine.set_num_threads), 1, true)
     assert.equal("float32", engine.get_floatx())
     engine.set_floatx("float64")
     assert.equal("float64", engine.tensor(1.5).dtype)
     engine.set_floatx("float32")
-    assert.matches("expected a float dtype, got int32", message(engine.set_floatx, "int32"), 1, true)
+    assert.matches("expected a float dtype, got int32", message(engine.set_floatx, "int32"), 1,
+      true)
   end)
 
   it("promotes as Keras does", function()

@@ -31,17 +31,19 @@ describe("files.crc32c", function()
   end)
 
   it("goes on from a checksum, for strings and tensors alike, whatever their length", function()
-    local t = cusp.random.uniform { 50021 }
+    local t = cusp.random.uniform{50021}
     local bytes = t:tobytes()
     assert.equal(files.crc32c(bytes), files.crc32c(t))
-    for _, cut in ipairs { 0, 1, 7, 255, 768, 12289, 40000, #bytes } do
-      assert.equal(files.crc32c(bytes), files.crc32c(bytes:sub(cut + 1), files.crc32c(bytes:sub(1, cut))))
+    for _, cut in ipairs{0, 1, 7, 255, 768, 12289, 40000, #bytes} do
+      assert.equal(files.crc32c(bytes),
+        files.crc32c(bytes:sub(cut + 1), files.crc32c(bytes:sub(1, cut))))
     end
   end)
 
   it("is masked as TensorFlow masks it", function()
     local crc = files.crc32c "123456789"
-    assert.equal(((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff, files.masked_crc32c "123456789")
+    assert.equal(((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff,
+      files.masked_crc32c "123456789")
   end)
 end)
 
@@ -55,13 +57,13 @@ describe("files.open", function()
     assert.equal(path, reader.path)
     assert.equal("ab", reader:read(0, 2))
     assert.equal("", reader:read(21, 0))
-    assert.same({ { 1, -2, 0.5 } }, reader:tensor(2, "float32", { 1, 3 }):tolist())
-    assert.same({ -3, 258 }, reader:tensor(14, "int16", { 2 }, true):tolist())
-    assert.same({ false, true, true }, reader:tensor(18, "bool", { 3 }):tolist())
-    local t, crc = reader:tensor(2, "float32", { 3 }, false, true)
+    assert.same({{1, -2, 0.5}}, reader:tensor(2, "float32", {1, 3}):tolist())
+    assert.same({-3, 258}, reader:tensor(14, "int16", {2}, true):tolist())
+    assert.same({false, true, true}, reader:tensor(18, "bool", {3}):tolist())
+    local t, crc = reader:tensor(2, "float32", {3}, false, true)
     assert.equal(files.crc32c(t), crc)
     assert.equal(crc, reader:crc32c(2, 12))
-    assert.same({ 0, 4 }, reader:tensor(21, "float64", { 0, 4 }).shape)
+    assert.same({0, 4}, reader:tensor(21, "float64", {0, 4}).shape)
   end)
 
   it("refuses ranges beyond the file before it takes memory, naming file and offset", function()
@@ -69,15 +71,18 @@ describe("files.open", function()
     local path = out.path .. "/data"
     put(path, ("x"):rep(100))
     local reader <close> = files.open(path)
-    for _, range in ipairs { { 100, 1 }, { 0, 101 }, { math.maxinteger, 1 }, { 1, math.maxinteger }, { 101, 0 } } do
-      assert.matches(path .. ": offset %d+: %d+ bytes were expected there, but the file has only 100 bytes",
+    for _, range in ipairs{{100, 1}, {0, 101}, {math.maxinteger, 1}, {1, math.maxinteger},
+      {101, 0}} do
+      assert.matches(
+        path .. ": offset %d+: %d+ bytes were expected there, but the file has only 100 bytes",
         message_of(reader.read, reader, range[1], range[2]))
       assert.matches("has only 100", message_of(reader.crc32c, reader, range[1], range[2]))
     end
-    for _, shape in ipairs { { 26 }, { math.maxinteger }, { 1 << 40, 1 << 40 }, { 3037000500, 3037000500 } } do
+    for _, shape in ipairs{{26}, {math.maxinteger}, {1 << 40, 1 << 40}, {3037000500, 3037000500}} do
       assert.matches(path, message_of(reader.tensor, reader, 0, "float32", shape))
     end
-    assert.matches("offset should be an integer of 0 or more, got %-1", message_of(reader.read, reader, -1, 1))
+    assert.matches("offset should be an integer of 0 or more, got %-1",
+      message_of(reader.read, reader, -1, 1))
     assert.matches("expected a dtype", message_of(reader.tensor, reader, 0, nil, {}))
     reader:close()
     assert.matches("one that has been closed", message_of(reader.read, reader, 0, 1))
@@ -106,25 +111,26 @@ describe("files.create", function()
       assert.matches("^" .. out.path .. "/%.data%.", writer.temporary)
     end
     assert.equal("old", contents(path))
-    assert.same({ "data" }, files.list(out.path))
+    assert.same({"data"}, files.list(out.path))
     local writer = files.create(path)
-    writer:write("new", cusp.tensor({ 1, 2 }, { dtype = "int16" }))
+    writer:write("new", cusp.tensor({1, 2}, {dtype = "int16"}))
     writer:write_at(1, "E")
-    writer:write_at(3, cusp.tensor({ 3 }, { dtype = "int16" }), true)
+    writer:write_at(3, cusp.tensor({3}, {dtype = "int16"}), true)
     writer:commit()
     assert.equal("nEw\0\3\2\0", contents(path))
-    assert.same({ "data" }, files.list(out.path))
+    assert.same({"data"}, files.list(out.path))
     assert.matches("committed or aborted", message_of(writer.write, writer, "x"))
   end)
 
   it("writes what views show, and large pieces between small ones", function()
     local out <close> = folder.new()
     local path = out.path .. "/data"
-    local t = cusp.random.uniform { 300, 200 }
+    local t = cusp.random.uniform{300, 200}
     local writer = files.create(path)
     writer:write("begin", t, "middle", cusp.ops.transpose(t), cusp.Variable(t))
     writer:commit()
-    assert.equal("begin" .. t:tobytes() .. "middle" .. cusp.ops.transpose(t):tobytes() .. t:tobytes(), contents(path))
+    assert.equal("begin" .. t:tobytes() .. "middle" .. cusp.ops.transpose(t):tobytes()
+      .. t:tobytes(), contents(path))
   end)
 
   it("fails as a whole where a disk is full, at every number of bytes", function()
@@ -132,7 +138,7 @@ describe("files.create", function()
     local path = out.path .. "/data"
     put(path, "old")
     local large = ("x"):rep(100000)
-    for _, bytes in ipairs { 1, 3, 65536, 100000, 200000 } do
+    for _, bytes in ipairs{1, 3, 65536, 100000, 200000} do
       files.fail_after(bytes)
       local ok, message = pcall(function()
         local writer <close> = files.create(path)
@@ -143,17 +149,19 @@ describe("files.create", function()
       assert.is_false(ok)
       assert.matches(path .. ": cannot be written: No space left", message)
       assert.equal("old", contents(path))
-      assert.same({ "data" }, files.list(out.path))
+      assert.same({"data"}, files.list(out.path))
     end
   end)
 
   it("says where it cannot write", function()
     local out <close> = folder.new()
-    assert.matches("/none/data: cannot be written: No such file", message_of(files.create, out.path .. "/none/data"))
+    assert.matches("/none/data: cannot be written: No such file",
+      message_of(files.create, out.path .. "/none/data"))
     assert.matches("it is a folder", message_of(files.create, out.path))
     assert.matches("it is a special file", message_of(files.create, "/dev/null"))
     local writer <close> = files.create(out.path .. "/data")
-    assert.matches("expected a string or a tensor, got a table", message_of(writer.write, writer, {}))
+    assert.matches("expected a string or a tensor, got a table",
+      message_of(writer.write, writer, {}))
   end)
 
   it("follows symbolic links and keeps permissions", function()
@@ -183,19 +191,19 @@ describe("files.create", function()
     local a, b = files.create(out.path .. "/a"), files.create(out.path .. "/b")
     a:write "1"
     b:write "2"
-    files.commit { a, b }
-    assert.same({ "a", "b" }, files.list(out.path))
+    files.commit{a, b}
+    assert.same({"a", "b"}, files.list(out.path))
     local c, d = files.create(out.path .. "/a"), files.create(out.path .. "/b")
     c:write "3"
     files.fail_after(1)
     d:write(("x"):rep(10))
-    local ok = pcall(files.commit, { c, d })
+    local ok = pcall(files.commit, {c, d})
     files.fail_after(0)
     assert.is_false(ok)
     assert.equal("1", contents(out.path .. "/a"))
     c:abort()
     d:abort()
-    assert.same({ "a", "b" }, files.list(out.path))
+    assert.same({"a", "b"}, files.list(out.path))
   end)
 
   it("leaves nothing of a writer that was forgotten", function()
@@ -215,16 +223,17 @@ describe("folders", function()
     assert.is_false(files.exists(out.path .. "/none"))
     put(out.path .. "/a/file", "1")
     assert.is_false(files.is_directory(out.path .. "/a/file"))
-    assert.same({ "b", "file" }, files.list(out.path .. "/a"))
+    assert.same({"b", "file"}, files.list(out.path .. "/a"))
     assert.near(os.time(), files.modified(out.path .. "/a/file"), 10)
     assert.is_nil(files.modified(out.path .. "/none"))
     files.rename(out.path .. "/a/file", out.path .. "/a/other")
     assert.is_true(files.link(out.path .. "/a/other", out.path .. "/a/second"))
-    assert.same({ "b", "other", "second" }, files.list(out.path .. "/a"))
+    assert.same({"b", "other", "second"}, files.list(out.path .. "/a"))
     assert.is_true(files.remove(out.path .. "/a/other"))
     assert.is_false(files.remove(out.path .. "/a/other"))
     assert.matches("No such file", message_of(files.list, out.path .. "/none"))
-    assert.matches("there is a file of that name", message_of(files.make_directories, out.path .. "/a/second"))
+    assert.matches("there is a file of that name",
+      message_of(files.make_directories, out.path .. "/a/second"))
     assert.matches("/a/second", message_of(files.make_directories, out.path .. "/a/second/x"))
   end)
 end)

@@ -9,7 +9,7 @@ end
 local function compile(f, ...)
   local trace <close> = engine.trace()
   local arguments = {}
-  for i, shape in ipairs {...} do arguments[i] = trace:placeholder(shape, "float32") end
+  for i, shape in ipairs{...} do arguments[i] = trace:placeholder(shape, "float32") end
   return trace:compile({f(table.unpack(arguments))})
 end
 
@@ -61,7 +61,8 @@ describe("a compiled function", function()
 
   it("checks its arguments", function()
     local f = compile(function(x) return x + 1 end, {2})
-    assert.matches("2 arguments were given, 1 expected", message(f, engine.tensor({1.0}), engine.tensor({1.0})), 1, true)
+    assert.matches("2 arguments were given, 1 expected",
+      message(f, engine.tensor({1.0}), engine.tensor({1.0})), 1, true)
     assert.matches("expected a tensor, got nil", message(f, nil), 1, true)
     assert.is_false((pcall(f, engine.tensor({1.0, 2.0, 3.0}))))
     assert.is_false((pcall(f, engine.tensor({1, 2}))))
@@ -110,9 +111,12 @@ describe("run_batches", function()
   end)
 
   it("takes rows in a given order", function()
-    assert.equal(1, f:run_batches{arrays = {x}, order = engine.tensor({6, 5, 4, 3, 2, 1, 0}), batch_size = 2, last = 1})
+    assert.equal(1, f:run_batches{arrays = {x}, order = engine.tensor({6, 5, 4, 3, 2, 1, 0}),
+      batch_size = 2, last = 1})
     assert.equal(13, sum:item())
-    local function with_order(order) return message(f.run_batches, f, {arrays = {x}, batch_size = 2, order = engine.tensor(order)}) end
+    local function with_order(order)
+      return message(f.run_batches, f, {arrays = {x}, batch_size = 2, order = engine.tensor(order)})
+    end
     assert.matches("holds 7, expected 0 to 6", with_order({7, 0, 0, 0, 0, 0, 0}), 1, true)
     assert.matches("'order' should hold 7 integers", with_order({1, 2}), 1, true)
   end)
@@ -122,15 +126,19 @@ describe("run_batches", function()
     f:run_batches{arrays = {x}, batch_size = 2, results = {results}}
     local values = results:tolist()
     for i = 1, 6 do assert.equal(10 * i, values[i]) end
-    local text = message(f.run_batches, f, {arrays = {x}, batch_size = 2, results = {engine.ops.zeros({7})}})
+    local text = message(f.run_batches, f,
+      {arrays = {x}, batch_size = 2, results = {engine.ops.zeros({7})}})
     assert.matches("not made by engine.empty", text, 1, true)
   end)
 
   it("checks what it gets", function()
     assert.matches("'arrays' should be a list of tensors", message(f.run_batches, f, {}), 1, true)
-    assert.matches("2 arrays were given, 1 expected", message(f.run_batches, f, {arrays = {x, x}}), 1, true)
-    assert.matches("'batch_size' should be 1 or more", message(f.run_batches, f, {arrays = {x}, batch_size = 0}), 1, true)
-    assert.matches("expected 8 samples", message(f.run_batches, f, {arrays = {x}, samples = 8, batch_size = 2}), 1, true)
+    assert.matches("2 arrays were given, 1 expected", message(f.run_batches, f, {arrays = {x, x}}),
+      1, true)
+    assert.matches("'batch_size' should be 1 or more",
+      message(f.run_batches, f, {arrays = {x}, batch_size = 0}), 1, true)
+    assert.matches("expected 8 samples",
+      message(f.run_batches, f, {arrays = {x}, samples = 8, batch_size = 2}), 1, true)
   end)
 
   it("stops after an interrupt, between steps", function()

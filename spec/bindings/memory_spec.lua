@@ -33,7 +33,8 @@ local function check_leaks(name, task)
       engine.fail_after(n)
       local ok, message = pcall(task)
       engine.fail_after(-1)
-      assert.is_true(settle() <= before, ("%d bytes leaked when allocation %d fails"):format(settle() - before, n))
+      assert.is_true(settle() <= before,
+        ("%d bytes leaked when allocation %d fails"):format(settle() - before, n))
       assert.is_true(ok or tostring(message):find "memory" ~= nil, message)
       n = n + 1
     until ok or n > 2000
@@ -42,12 +43,18 @@ local function check_leaks(name, task)
 end
 
 describe("memory", function()
-  check_leaks("a new tensor", function() return engine.tensor({{1, 2}, {3, 4}}, {dtype = "float32"}):item(1, 1) end)
-  check_leaks("an operation with numbers and tables", function() return ops.add({1, 2}, 2.5):item(1) end)
+  check_leaks("a new tensor", function()
+    return engine.tensor({{1, 2}, {3, 4}}, {dtype = "float32"}):item(1, 1)
+  end)
+  check_leaks("an operation with numbers and tables", function()
+    return ops.add({1, 2}, 2.5):item(1)
+  end)
   check_leaks("a list of tensors", function()
     return ops.concatenate({{1, 2}, engine.tensor({3}), {4.5}}):tolist()
   end)
-  check_leaks("many results", function() return ops.split(engine.tensor({1, 2, 3, 4}), 4)[3]:item() end)
+  check_leaks("many results", function()
+    return ops.split(engine.tensor({1, 2, 3, 4}), 4)[3]:item()
+  end)
   check_leaks("indexing and slicing", function()
     local t = engine.tensor({{1, 2}, {3, 4}})
     return t[2]:tolist(), t:slice{{}, {2, 1, -1}}:tolist(), tostring(t)
@@ -82,7 +89,9 @@ describe("memory", function()
 
   it("leaks nothing when arguments are wrong", function()
     local calls = {
-      function() ops.add({1, 2}, "x") end, function() ops.concatenate{engine.tensor({1}), {2}, print} end,
+      function() ops.add({1, 2}, "x") end, function()
+        ops.concatenate{engine.tensor({1}), {2}, print}
+      end,
       function() ops.add({1, 2}, {1, 2, 3}) end, function() ops.sum({1, 2}, 5) end,
       function() engine.tensor({{1, 2}, {3}}) end, function() engine.variable("x") end,
     }
@@ -116,7 +125,9 @@ describe("memory", function()
 
   it("is reported", function()
     local memory = engine.memory()
-    for _, key in ipairs {"live", "peak", "cached", "blocks"} do assert.equal("integer", math.type(memory[key])) end
+    for _, key in ipairs{"live", "peak", "cached", "blocks"} do
+      assert.equal("integer", math.type(memory[key]))
+    end
     local cached = memory.cached
     engine.memory_trim()
     assert.is_true(engine.memory().cached <= cached)

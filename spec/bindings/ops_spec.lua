@@ -45,16 +45,20 @@ describe("the function of a row", function()
     assert.same({1, 2, 3}, ops.concatenate({a, b}):tolist())
     assert.same({1, 2, 3}, ops.concatenate{a, b}:tolist())
     assert.same({1, 2, 3, 4}, ops.concatenate{a, {3, 4}}:tolist())
-    assert.same({{1, 2}, {1, 2}}, ops.concatenate({ {a:reshape{1, 2}, a:reshape{1, 2}}, axis = 1 }):tolist())
-    assert.matches("argument 'xs' expects a list of tensors", (message(ops.concatenate, 3):gsub("'%w+'", "'xs'")), 1, true)
-    assert.matches("is an empty list (expected at least one tensor)", message(ops.concatenate, {}), 1, true)
+    assert.same({{1, 2}, {1, 2}},
+      ops.concatenate({{a:reshape{1, 2}, a:reshape{1, 2}}, axis = 1}):tolist())
+    assert.matches("argument 'xs' expects a list of tensors",
+      (message(ops.concatenate, 3):gsub("'%w+'", "'xs'")), 1, true)
+    assert.matches("is an empty list (expected at least one tensor)", message(ops.concatenate, {}),
+      1, true)
     local many = {}
     for i = 1, 200 do many[i] = tensor({i}) end
     assert.same({200}, ops.concatenate(many).shape)
     assert.equal(20100, ops.concatenate(many):sum():item())
   end)
 
-  it("returns a table where the result is a list, and several values where it is a tuple", function()
+  it("returns a table where the result is a list, and several values where it is a tuple",
+    function()
     local parts = ops.split(x, 3, 2)
     assert.equal(3, #parts)
     assert.same({{2}, {5}}, parts[2]:tolist())
@@ -93,15 +97,23 @@ describe("the function of a row", function()
     local ok, text = pcall(function() ops.sum(x, {axs = 2}) end)
     assert.is_false(ok)
     assert.matches("^[^:]*ops_spec.lua:" .. line .. ": sum: ", text)
-    assert.matches("sum: unknown argument 'axs'; did you mean 'axis'? (arguments: x, axis, keepdims)", text, 1, true)
+    assert.matches(
+      "sum: unknown argument 'axs'; did you mean 'axis'? (arguments: x, axis, keepdims)", text, 1,
+      true)
     assert.matches("sum: argument 'x' is missing (expected a tensor", message(ops.sum), 1, true)
-    assert.matches("sum: takes at most 3 arguments (x, axis, keepdims), got 4", message(ops.sum, x, 1, true, 4), 1, true)
-    assert.matches("sum: argument 'axis' is given twice, by position and by name", message(ops.sum, x, 1, {axis = 2}), 1, true)
-    assert.matches("sum: argument 'keepdims' expects true or false, got 1", message(ops.sum, x, 1, 1), 1, true)
-    assert.matches("sum: argument 'axis': expected a list of integers, got the string \"a\"", message(ops.sum, x, "a"), 1, true)
+    assert.matches("sum: takes at most 3 arguments (x, axis, keepdims), got 4",
+      message(ops.sum, x, 1, true, 4), 1, true)
+    assert.matches("sum: argument 'axis' is given twice, by position and by name",
+      message(ops.sum, x, 1, {axis = 2}), 1, true)
+    assert.matches("sum: argument 'keepdims' expects true or false, got 1",
+      message(ops.sum, x, 1, 1), 1, true)
+    assert.matches("sum: argument 'axis': expected a list of integers, got the string \"a\"",
+      message(ops.sum, x, "a"), 1, true)
     assert.matches("got the string \"a\" at position 2", message(ops.sum, x, {1, "a"}), 1, true)
     local text_of_function = message(ops.sum, print)
-    assert.matches("sum: argument 'x': expected a tensor, a number or nested tables of numbers, got a function", text_of_function, 1, true)
+    assert.matches(
+      "sum: argument 'x': expected a tensor, a number or nested tables of numbers, got a function",
+      text_of_function, 1, true)
     assert.matches("cast: argument 'dtype'", message(ops.cast, x, "float"), 1, true)
     assert.matches("add: ", message(ops.add, x, tensor({1, 2})), 1, true)
     assert.matches("ragged", message(ops.add, x, {{1, 2}, {3}}), 1, true)

@@ -39,7 +39,8 @@ describe("the program", function()
   end)
 
   it("finds cusp beside itself, from any directory", function()
-    local output, code = run("here=$PWD; cd / && $here/" .. program .. " -e " .. quote 'print(require("cusp").ones{2} + 1)')
+    local output, code = run("here=$PWD; cd / && $here/" .. program .. " -e "
+      .. quote 'print(require("cusp").ones{2} + 1)')
     assert.same({"tensor([2, 2], shape = {2}, dtype = float32)\n", 0}, {output, code})
   end)
 
@@ -55,7 +56,9 @@ describe("the program", function()
     local output, code = cusp("-e " .. quote 'local function f() error("oops") end f()')
     assert.equal(1, code)
     assert.matches("%(command line%):1: oops\nstack traceback:\n", output)
-    with_script('local cusp = require "cusp"\nlocal function g()\n  cusp.ones{2}:reshape{3}\nend\ng()\n', function(path)
+    with_script(
+      'local cusp = require "cusp"\nlocal function g()\n  cusp.ones{2}:reshape{3}\nend\ng()\n',
+      function(path)
       output, code = cusp(path)
       assert.equal(1, code)
       assert.matches(path:match "[^/]+$" .. ":3: reshape: ", output, 1, true)
@@ -85,21 +88,28 @@ describe("the program", function()
     -- An error like any other: what catches it goes on.
     output, code = interrupted 'print(pcall(function() while true do end end)) print "on"'
     assert.same({"false\tinterrupted!\non\n", 0}, {output, code})
-    assert.equal(130, (select(2, interrupted "local _, problem = pcall(function() while true do end end) error(problem)")))
+    assert.equal(130, (select(2,
+      interrupted "local _, problem = pcall(function() while true do end end) error(problem)")))
   end)
 
   it("lets an interrupt reach the coroutine that runs", function()
     local _, code = run("timeout --preserve-status -k 20 -s INT 1 " .. program .. " -e "
-      .. quote "coroutine.wrap(function() coroutine.wrap(function() while true do end end)() end)()")
+      .. quote("coroutine.wrap(function() coroutine.wrap(function() while true do end end)() "
+        .. "end)()"))
     assert.equal(130, code)
     local output = run("timeout --preserve-status -k 20 -s INT 1 " .. program .. " -e "
-      .. quote "print(coroutine.resume(coroutine.create(function() while true do end end))) print 'on'")
+      .. quote("print(coroutine.resume(coroutine.create(function() while true do end end))) "
+        .. "print 'on'"))
     assert.equal("false\tinterrupted!\non\n", output)
   end)
 
   it("keeps the meaning of resume and wrap", function()
     local code = [[
-      local f = coroutine.wrap(function(...) coroutine.yield(...) coroutine.yield() return "end" end)
+      local f = coroutine.wrap(function(...)
+        coroutine.yield(...)
+        coroutine.yield()
+        return "end"
+      end)
       print(f(1, nil, 3)) print(f()) print(f())
       print(pcall(f))
       print(pcall(coroutine.wrap(function() error "boo" end)))
@@ -107,8 +117,11 @@ describe("the program", function()
       print(coroutine.resume(coroutine.create(function(a) error("no " .. a, 0) end), 1))
       print(pcall(coroutine.resume, 1))]]
     local output = cusp("-e " .. quote(code))
-    assert.matches("1\tnil\t3\n\nend\nfalse\tcannot resume dead coroutine\nfalse\t", output, 1, true)
-    assert.matches("boo\ntrue\nfalse\tno 1\nfalse\tbad argument #1 to 'coroutine.resume' (thread expected", output, 1, true)
+    assert.matches("1\tnil\t3\n\nend\nfalse\tcannot resume dead coroutine\nfalse\t", output, 1,
+      true)
+    assert.matches(
+      "boo\ntrue\nfalse\tno 1\nfalse\tbad argument #1 to 'coroutine.resume' (thread expected",
+      output, 1, true)
   end)
 
   -- Runs code that prints "ready", and sends it SIGINT as often as that, half a second apart.
@@ -116,16 +129,20 @@ describe("the program", function()
     local scope <close> = folder.new()
     local log = scope.path .. "/log"
     local presses = ("kill -INT $pid 2>/dev/null; sleep 0.5; "):rep(times)
-    local start = ("folder=%s %s -e %s > %s 2>&1 & pid=$!; "):format(scope.path, program, quote(code), log)
+    local start = ("folder=%s %s -e %s > %s 2>&1 & pid=$!; "):format(scope.path, program,
+      quote(code), log)
     local wait = ("until grep -q ready %s; do sleep 0.1; done; "):format(log)
     local finish = "sleep 3; kill -9 $pid 2>/dev/null; wait $pid; status=$?; "
-    local output, status = run(start .. wait .. presses .. finish .. "cat " .. log .. "; (exit $status)")
+    local output, status = run(start .. wait .. presses .. finish .. "cat " .. log
+      .. "; (exit $status)")
     return status, select(2, output:gsub("interrupted!", "")), output
   end
 
   it("ends after a second interrupt where a pcall swallowed the first", function()
-    for _, work in ipairs { "local n = 0", "local cusp = require 'cusp' local _ = (cusp.ones{64, 64} + 1):item(1, 1)" } do
-      local code = "while true do pcall(function() while true do " .. work .. " io.write 'ready\\n' io.flush() end end) end"
+    for _, work in ipairs{"local n = 0",
+      "local cusp = require 'cusp' local _ = (cusp.ones{64, 64} + 1):item(1, 1)"} do
+      local code = "while true do pcall(function() while true do " .. work
+        .. " io.write 'ready\\n' io.flush() end end) end"
       local status, count, output = pressed(2, code)
       assert.same({130, 1}, {status, count}, output:sub(-500))
     end
@@ -138,7 +155,11 @@ describe("the program", function()
       local model = cusp.Sequential{cusp.Input{shape = {3}}, cusp.layers.Dense(2)}
       print "ready"
       io.flush()
-      while true do model:save(path .. ".keras") model:save(path .. ".h5") model:save_weights(path) end]])
+      while true do
+        model:save(path .. ".keras")
+        model:save(path .. ".h5")
+        model:save_weights(path)
+      end]])
     assert.same({130, 1}, {status, count}, output)
   end)
 end)

@@ -10,7 +10,8 @@ end
 describe("engine.tape", function()
   it("gives gradients of watched tensors and of variables", function()
     local tape <close> = engine.tape()
-    local x, v, other = engine.tensor({1.0, 2.0}), engine.variable({3.0, 4.0}), engine.variable({1.0})
+    local x, v, other = engine.tensor({1.0, 2.0}), engine.variable({3.0, 4.0}),
+      engine.variable({1.0})
     tape:watch(x)
     local y = (x * x * v):sum()
     local gradients = tape:gradient({y}, {x, v, other})
@@ -43,7 +44,8 @@ describe("engine.tape", function()
     local tape <close> = engine.tape()
     local v = engine.variable({1.0, 2.0})
     local a, b = v * 2, v * 3
-    assert.same({22, 203}, tape:gradient({a, b}, {v}, {engine.tensor({9.5, 100.0}), false})[1]:tolist())
+    assert.same({22, 203},
+      tape:gradient({a, b}, {v}, {engine.tensor({9.5, 100.0}), false})[1]:tolist())
   end)
 
   it("differentiates gradients", function()
@@ -70,7 +72,7 @@ describe("engine.tape", function()
   it("ends with the trace that it was opened in", function()
     local v, tape = cusp.Variable(2.0), nil
     local f = cusp.compile(function(x)
-      tape = cusp.GradientTape {persistent = true}
+      tape = cusp.GradientTape{persistent = true}
       return tape:gradient(v * x, v)
     end)
     assert.equal(3, f(cusp.tensor(3.0)):item())
@@ -85,8 +87,10 @@ describe("engine.tape", function()
   it("names what is no tensor", function()
     local tape <close> = engine.tape()
     local v = engine.variable({2.0})
-    assert.matches("source 1 should be a tensor or a variable, got 3", message(tape.gradient, tape, {v * 2}, {3}), 1, true)
-    assert.matches("the targets should be a list", message(tape.gradient, tape, v * 2, {v}), 1, true)
+    assert.matches("source 1 should be a tensor or a variable, got 3",
+      message(tape.gradient, tape, {v * 2}, {3}), 1, true)
+    assert.matches("the targets should be a list", message(tape.gradient, tape, v * 2, {v}), 1,
+      true)
     assert.matches("target 1: expected a tensor", message(tape.gradient, tape, {"x"}, {v}), 1, true)
     assert.matches("watch: expected a tensor, got nil", message(tape.watch, tape), 1, true)
   end)

@@ -36,15 +36,19 @@ describe("engine.tensor", function()
   end)
 
   it("says where data is ragged or is no number", function()
-    assert.matches("ragged data: expected 2 items at position {2}, got 3", message(tensor, {{1, 2}, {3, 4, 5}}), 1, true)
-    assert.matches("ragged data: expected a table of 2 items at position {2}, got 3", message(tensor, {{1, 2}, 3}), 1, true)
-    assert.matches("expected a number or a boolean at position {1, 2}, got the string \"x\"", message(tensor, {{1, "x"}}), 1, true)
+    assert.matches("ragged data: expected 2 items at position {2}, got 3",
+      message(tensor, {{1, 2}, {3, 4, 5}}), 1, true)
+    assert.matches("ragged data: expected a table of 2 items at position {2}, got 3",
+      message(tensor, {{1, 2}, 3}), 1, true)
+    assert.matches("expected a number or a boolean at position {1, 2}, got the string \"x\"",
+      message(tensor, {{1, "x"}}), 1, true)
     assert.matches("cusp.ops.stack joins tensors", message(tensor, {tensor(1)}), 1, true)
     assert.matches("nested more than 8 deep", message(tensor, {{{{{{{{{1}}}}}}}}}), 1, true)
     local loop = {}
     loop[1] = loop
     assert.matches("nested more than 8 deep", message(tensor, loop), 1, true)
-    assert.matches("4 values were given, but shape [3] has 3", message(tensor, {1, 2, 3, 4}, {shape = {3}}), 1, true)
+    assert.matches("4 values were given, but shape [3] has 3",
+      message(tensor, {1, 2, 3, 4}, {shape = {3}}), 1, true)
     assert.matches("unknown argument shap", message(tensor, {1}, {shap = {1}}), 1, true)
     assert.matches("float32", message(tensor, {1}, {dtype = "float"}), 1, true)
     assert.matches("expected a tensor, a number or nested tables", message(tensor, print), 1, true)
@@ -73,13 +77,16 @@ describe("a tensor", function()
     assert.equal(1.5, tensor(1.5):tolist())
     assert.is_true(tensor(true):item())
     assert.matches("item: needs a tensor of one element", message(t.item, t), 1, true)
-    assert.matches("index 3 is out of range for axis 1 of size 2", message(t.item, t, 3, 1), 1, true)
+    assert.matches("index 3 is out of range for axis 1 of size 2", message(t.item, t, 3, 1), 1,
+      true)
     assert.matches("index 0 is out of range", message(t.item, t, 0, 1), 1, true)
-    assert.matches("1 indices were given for a tensor of shape [2, 3]", message(t.item, t, 1), 1, true)
+    assert.matches("1 indices were given for a tensor of shape [2, 3]", message(t.item, t, 1), 1,
+      true)
   end)
 
   it("gives the values of every dtype", function()
-    for dtype in ("float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64"):gmatch "%w+" do
+    for dtype in ([[float32 float64 float16 bfloat16 int8 int16 int32 int64
+        uint8 uint16 uint32 uint64]]):gmatch "%w+" do
       local x = tensor({1, 2, 3}, {dtype = dtype})
       assert.same({1, 2, 3}, x:tolist(), dtype)
       assert.equal(dtype, x.dtype)
@@ -93,8 +100,13 @@ describe("a tensor", function()
     local seen = {}
     for i, row in pairs(t) do seen[i] = row:tolist() end
     assert.same(t:tolist(), seen)
-    assert.matches("pairs goes through a tensor", message(function() for _ in ipairs(t) do end end), 1, true)
-    assert.matches("index 3 is out of range for axis 1 of a tensor of shape [2, 3]", message(function() return t[3] end), 1, true)
+    assert.matches("pairs goes through a tensor", message(function()
+      for _ in ipairs(t) do end
+    end), 1, true)
+    assert.matches("index 3 is out of range for axis 1 of a tensor of shape [2, 3]",
+      message(function()
+      return t[3]
+    end), 1, true)
     assert.matches("count from 1", message(function() return t[0] end), 1, true)
     assert.matches("scalar", message(function() return tensor(1)[1] end), 1, true)
   end)

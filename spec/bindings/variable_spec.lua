@@ -77,9 +77,12 @@ describe("engine.variable", function()
   it("refuses values of another shape, at the user's line", function()
     local v = engine.variable({1, 2})
     local text = message(function() v:assign({1, 2, 3}) end)
-    assert.matches("variable_spec.lua:%d+: assign: the variable has shape %[2%] but the value has shape %[3%]", text)
+    assert.matches(
+      "variable_spec.lua:%d+: assign: the variable has shape %[2%] but the value has shape %[3%]",
+      text)
     assert.same({1, 2}, v:tolist())
     assert.matches("assign: ", message(v.assign, v, "x"), 1, true)
-    assert.matches("assign: expected a variable, got a tensor", message(v.assign, engine.tensor(1), 1), 1, true)
+    assert.matches("assign: expected a variable, got a tensor",
+      message(v.assign, engine.tensor(1), 1), 1, true)
   end)
 end)

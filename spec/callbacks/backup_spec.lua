@@ -1,4 +1,5 @@
--- BackupAndRestore: runs that end anywhere go on as if they had not, and files that are damaged or of another model are refused.
+-- BackupAndRestore: runs that end anywhere go on as if they had not, and files that are damaged or
+-- of another model are refused.
 local cusp = require "cusp"
 local backup_file = require "cusp.callbacks.backup_file"
 local files = require("cusp.engine").files
@@ -44,22 +45,30 @@ local stop = "the run ends here"
 -- Raises at a batch, counted over the run; the callbacks after it are not called.
 local function bomb(at)
   local seen = 0
-  return { on_train_batch_begin = function()
+  return {on_train_batch_begin = function()
     seen = seen + 1
     if seen == at then error(stop, 0) end
-  end }
+  end}
 end
 
-local function noisy(a, b) return a + cusp.random.normal(a.shape, { stddev = 0.1 }), b end
+local function noisy(a, b) return a + cusp.random.normal(a.shape, {stddev = 0.1}), b end
 
 -- Data sets that keep random elements in memory, some with a second one to validate with.
 local caches = {
   ["a shuffled cache"] = function(rows) return rows:shuffle(50):cache():batch(16) end,
-  ["a shuffled cache with a seed"] = function(rows) return rows:shuffle(50, { seed = 3 }):cache():batch(16) end,
-  ["a cache of shuffled batches"] = function(rows) return rows:shuffle(100):batch(16):cache():prefetch(2) end,
-  ["a shuffled cache, shuffled again"] = function(rows) return rows:shuffle(50):cache():shuffle(20):batch(16) end,
+  ["a shuffled cache with a seed"] = function(rows)
+    return rows:shuffle(50, {seed = 3}):cache():batch(16)
+  end,
+  ["a cache of shuffled batches"] = function(rows)
+    return rows:shuffle(100):batch(16):cache():prefetch(2)
+  end,
+  ["a shuffled cache, shuffled again"] = function(rows)
+    return rows:shuffle(50):cache():shuffle(20):batch(16)
+  end,
   ["a cache of noise"] = function(rows) return rows:map(noisy):cache():shuffle(30):batch(16) end,
-  ["a cache of noise, in steps"] = function(rows) return rows:batch(16):map(noisy):cache():repeat_() end,
+  ["a cache of noise, in steps"] = function(rows)
+    return rows:batch(16):map(noisy):cache():repeat_()
+  end,
   ["a cache of a cache, in steps"] = function(rows)
     return rows:shuffle(50):cache():map(noisy):cache():batch(16):repeat_()
   end,
@@ -71,36 +80,41 @@ local caches = {
 -- One training from its beginning, as a script of its own would run it.
 local function train(kind, backup, extra)
   cusp.random.set_seed(5)
-  local x, y = cusp.random.normal { 100, 6 }, cusp.random.normal { 100, 2 }
-  local model = cusp.Sequential { layers.Dense { 8, activation = "relu" }, layers.Dropout(0.4), layers.Dense { 2 } }
-  model:compile {
-    optimizer = cusp.optimizers.Adam { 0.01, use_ema = kind == "averages" }, loss = "mse", metrics = { "mae" },
+  local x, y = cusp.random.normal{100, 6}, cusp.random.normal{100, 2}
+  local model = cusp.Sequential{layers.Dense{8, activation = "relu"}, layers.Dropout(0.4),
+    layers.Dense{2}}
+  model:compile{
+    optimizer = cusp.optimizers.Adam{0.01, use_ema = kind == "averages"}, loss = "mse",
+    metrics = {"mae"},
     run_eagerly = kind == "eager",
   }
   local list = {
-    callbacks.EarlyStopping { monitor = "loss", patience = 9, restore_best_weights = kind ~= "averages" },
+    callbacks.EarlyStopping{monitor = "loss", patience = 9,
+      restore_best_weights = kind ~= "averages"},
     callbacks.LearningRateScheduler(function(_, rate) return rate * 0.9 end),
-    { on_epoch_end = function(self, epoch, logs)
+    {on_epoch_end = function(self, epoch, logs)
       self.sum = (self.sum or 0) + logs.loss * epoch
       logs.sum = self.sum
-    end },
+    end},
     backup, extra,
   }
-  if kind == "averages" then table.insert(list, 1, callbacks.SwapEMAWeights { swap_on_epoch = true }) end
-  local options = { x, y, batch_size = 16, epochs = 6, verbose = 0, callbacks = list }
+  if kind == "averages" then
+    table.insert(list, 1, callbacks.SwapEMAWeights{swap_on_epoch = true})
+  end
+  local options = {x, y, batch_size = 16, epochs = 6, verbose = 0, callbacks = list}
   if kind == "function" then
     local n = 0
     options[1], options[2], options.batch_size = function()
       n = n + 1
       if n % 6 == 0 then return nil end
       local first = n * 7 % 80 + 1
-      return x:slice { { first, first + 15 } }, y:slice { { first, first + 15 } }
+      return x:slice{{first, first + 15}}, y:slice{{first, first + 15}}
     end, nil, nil
   elseif kind == "dataset" then
-    options[1] = cusp.data.Dataset.from_tensor_slices({ x, y }):shuffle(50, { seed = 3 }):batch(16)
+    options[1] = cusp.data.Dataset.from_tensor_slices({x, y}):shuffle(50, {seed = 3}):batch(16)
     options[2], options.batch_size = nil, nil
   elseif caches[kind] then
-    options[1], options.validation_data = caches[kind](cusp.data.Dataset.from_tensor_slices { x, y })
+    options[1], options.validation_data = caches[kind](cusp.data.Dataset.from_tensor_slices{x, y})
     options[2], options.batch_size = nil, nil
     if kind:find "steps" then options.steps_per_epoch = 4 end
   elseif kind == "steps" then
@@ -110,7 +124,8 @@ local function train(kind, backup, extra)
   end
   local history
   local list_of_warnings = warnings.collect(function() history = model:fit(options) end)
-  return { checksum = checksum(model), history = history.history, epoch = history.epoch, warnings = list_of_warnings }
+  return {checksum = checksum(model), history = history.history, epoch = history.epoch,
+    warnings = list_of_warnings}
 end
 
 local function same(wanted, got)
@@ -122,8 +137,9 @@ end
 -- Runs until one is through, each ended some batches after its beginning.
 local function run_in_pieces(kind, folder, options, steps)
   for attempt = 1, 100 do
-    local backup = callbacks.BackupAndRestore {
-      folder .. "/backup", save_freq = options.save_freq, double_checkpoint = options.double_checkpoint,
+    local backup = callbacks.BackupAndRestore{
+      folder .. "/backup", save_freq = options.save_freq,
+      double_checkpoint = options.double_checkpoint,
     }
     local ok, result = pcall(train, kind, backup, bomb(steps))
     if ok then return result, attempt end
@@ -137,19 +153,20 @@ describe("BackupAndRestore", function()
   before_each(function() folder = temporary() end)
   after_each(function() remove(folder) end)
 
-  local kinds = { "arrays", "averages", "eager", "function", "dataset", "steps", "validation" }
+  local kinds = {"arrays", "averages", "eager", "function", "dataset", "steps", "validation"}
   for kind in pairs(caches) do kinds[#kinds + 1] = kind end
   for _, kind in ipairs(kinds) do
     it("goes on within an epoch: " .. kind, function()
       local wanted = train(kind)
-      local got, attempts = run_in_pieces(kind, folder, { save_freq = 2, double_checkpoint = true }, 9)
+      local got, attempts = run_in_pieces(kind, folder, {save_freq = 2, double_checkpoint = true},
+        9)
       assert(attempts > 2)
       same(wanted, got)
       assert.are.same({}, files.list(folder))
     end)
 
     it("goes on after an epoch: " .. kind, function()
-      local got, attempts = run_in_pieces(kind, folder, { save_freq = "epoch" }, 17)
+      local got, attempts = run_in_pieces(kind, folder, {save_freq = "epoch"}, 17)
       assert(attempts > 1)
       same(train(kind), got)
     end)
@@ -157,23 +174,26 @@ describe("BackupAndRestore", function()
 
   it("keeps its state where it is told to, and then has nothing left to do", function()
     local function once()
-      return train("arrays", callbacks.BackupAndRestore { folder .. "/backup", delete_checkpoint = false })
+      return train("arrays",
+        callbacks.BackupAndRestore{folder .. "/backup", delete_checkpoint = false})
     end
     local first = once()
-    assert.are.same({ "latest.backup" }, files.list(folder .. "/backup"))
+    assert.are.same({"latest.backup"}, files.list(folder .. "/backup"))
     same(first, once())
   end)
 
   it("takes the state before the last where the last is damaged, and says so", function()
     local path = folder .. "/backup/"
     local wanted = train "arrays"
-    assert.is_false(pcall(train, "arrays", callbacks.BackupAndRestore { path, double_checkpoint = true }, bomb(30)))
-    assert.are.same({ "latest.backup", "previous.backup" }, files.list(path))
+    assert.is_false(pcall(train, "arrays",
+      callbacks.BackupAndRestore{path, double_checkpoint = true}, bomb(30)))
+    assert.are.same({"latest.backup", "previous.backup"}, files.list(path))
     local text = read(path .. "latest.backup")
     write(path .. "latest.backup", text:sub(1, -5) .. "\0\0\0\1")
-    local got = train("arrays", callbacks.BackupAndRestore { path, double_checkpoint = true })
+    local got = train("arrays", callbacks.BackupAndRestore{path, double_checkpoint = true})
     same(wanted, got)
-    assert(got.warnings[1]:find("latest.backup", 1, true) and got.warnings[1]:find("previous.backup", 1, true), got.warnings[1])
+    assert(got.warnings[1]:find("latest.backup", 1, true)
+      and got.warnings[1]:find("previous.backup", 1, true), got.warnings[1])
   end)
 
   it("refuses a damaged file where there is no other, and another model's", function()
@@ -185,39 +205,43 @@ describe("BackupAndRestore", function()
     end
     pcall(train, "arrays", callbacks.BackupAndRestore(folder .. "/backup"), bomb(30))
     local text = read(path)
-    for _, size in ipairs { 0, 7, 20, 30, #text // 2, #text - 1 } do
+    for _, size in ipairs{0, 7, 20, 30, #text // 2, #text - 1} do
       write(path, text:sub(1, size))
       refused "latest.backup"
     end
     write(path, text)
-    local model = cusp.Sequential { cusp.Input { 6 }, layers.Dense { 3 } }
-    model:compile { optimizer = "sgd", loss = "mse" }
+    local model = cusp.Sequential{cusp.Input{6}, layers.Dense{3}}
+    model:compile{optimizer = "sgd", loss = "mse"}
     local ok, message = pcall(model.fit, model, {
-      cusp.zeros { 4, 6 }, cusp.zeros { 4, 3 }, verbose = 0, callbacks = { callbacks.BackupAndRestore(folder .. "/backup") },
+      cusp.zeros{4, 6}, cusp.zeros{4, 3}, verbose = 0,
+      callbacks = {callbacks.BackupAndRestore(folder .. "/backup")},
     })
     assert.is_false(ok)
     assert(message:find("another model", 1, true), message)
   end)
 
   it("leaves the state before on a full disk, and the model can be trained on", function()
-    local backup = callbacks.BackupAndRestore { folder .. "/backup", save_freq = 5 }
-    local full = { on_epoch_begin = function(_, epoch) files.fail_after(epoch == 3 and 100 or 0) end }
+    local backup = callbacks.BackupAndRestore{folder .. "/backup", save_freq = 5}
+    local full = {on_epoch_begin = function(_, epoch) files.fail_after(epoch == 3 and 100 or 0) end}
     local ok, message = pcall(train, "arrays", backup, full)
     files.fail_after(0)
     assert.is_false(ok)
-    assert(message:find("callback BackupAndRestore, on_train_batch_end", 1, true) and message:find("latest.backup", 1, true), message)
-    assert.are.same({ "latest.backup" }, files.list(folder .. "/backup"))
-    same(train "arrays", train("arrays", callbacks.BackupAndRestore { folder .. "/backup", save_freq = 5 }))
+    assert(message:find("callback BackupAndRestore, on_train_batch_end", 1, true)
+      and message:find("latest.backup", 1, true), message)
+    assert.are.same({"latest.backup"}, files.list(folder .. "/backup"))
+    same(train "arrays", train("arrays",
+      callbacks.BackupAndRestore{folder .. "/backup", save_freq = 5}))
   end)
 
   it("keeps any plain data", function()
     local path = folder .. "/file"
     local data = {
-      1, 2.5, -0.0, math.mininteger, 1 / 0, "text\n\"ö", true, { [10] = false, x = {} }, values = { cusp.tensor { 1, 2, 3 } },
+      1, 2.5, -0.0, math.mininteger, 1 / 0, "text\n\"ö", true, {[10] = false, x = {}},
+      values = {cusp.tensor{1, 2, 3}},
     }
     backup_file.save(path, data)
     local got = backup_file.load(path)
-    assert.are.same({ 1, 2, 3 }, got.values[1]:tolist())
+    assert.are.same({1, 2, 3}, got.values[1]:tolist())
     assert.are.equal("int32", got.values[1].dtype)
     data.values, got.values = nil, nil
     assert.are.same(data, got)
@@ -227,11 +251,13 @@ end)
 
 -- Processes that are really killed.
 describe("scripts/examples/resume.lua", function()
-  for _, save_freq in ipairs { "epoch", "40" } do
+  for _, save_freq in ipairs{"epoch", "40"} do
     it("ends with the same weights however often it is killed; save_freq " .. save_freq, function()
       local folder = temporary()
       local build = os.getenv "CUSP_BUILD" or "build"
-      local pipe = assert(io.popen(("%s/cusp scripts/examples/resume.lua --kill %s %s 2>&1"):format(build, folder, save_freq)))
+      local pipe =
+        assert(io.popen(("%s/cusp scripts/examples/resume.lua --kill %s %s 2>&1"):format(build,
+          folder, save_freq)))
       local text = pipe:read "a"
       local ok = pipe:close()
       remove(folder)

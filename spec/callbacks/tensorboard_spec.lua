@@ -1,4 +1,5 @@
--- The TensorBoard callback: the events of tf.keras's for the same training, and what happens when files cannot be written.
+-- The TensorBoard callback: the events of tf.keras's for the same training, and what happens when
+-- files cannot be written.
 local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
@@ -16,22 +17,28 @@ end
 local runs = json.decode(read "spec/fixtures/tensorboard/callback.json")
 
 local function make_model(weights)
-  local input = cusp.Input { { 6 } }
-  local hidden = cusp.layers.Dense { 8, activation = "relu", name = "hidden" }(input)
-  local model = cusp.Model { input, cusp.layers.Dense { 3, activation = "softmax", name = "classes" }(hidden) }
+  local input = cusp.Input{{6}}
+  local hidden = cusp.layers.Dense{8, activation = "relu", name = "hidden"}(input)
+  local model = cusp.Model{input,
+    cusp.layers.Dense{3, activation = "softmax", name = "classes"}(hidden)}
   if weights then
-    for i, weight in ipairs(model.weights) do weight:assign(cusp.tensor(weights[i], { shape = weight.shape, dtype = "float32" })) end
+    for i, weight in ipairs(model.weights) do
+      weight:assign(cusp.tensor(weights[i], {shape = weight.shape, dtype = "float32"}))
+    end
   end
-  model:compile { optimizer = cusp.optimizers.SGD(0.5), loss = "sparse_categorical_crossentropy", metrics = { "accuracy" } }
+  model:compile{optimizer = cusp.optimizers.SGD(0.5), loss = "sparse_categorical_crossentropy",
+    metrics = {"accuracy"}}
   return model
 end
 
 local function train(case, callback, epochs)
-  local x, y = cusp.tensor(case.x, { shape = { 40, 6 }, dtype = "float32" }), cusp.tensor(case.y, { dtype = "int32" })
+  local x, y = cusp.tensor(case.x, {shape = {40, 6}, dtype = "float32"}),
+    cusp.tensor(case.y, {dtype = "int32"})
   local model = make_model(case.weights)
-  model:fit {
-    x:slice { { 1, 30 } }, y:slice { { 1, 30 } }, batch_size = 10, epochs = epochs or 3, shuffle = false, verbose = 0,
-    validation_data = { x:slice { { 31, 40 } }, y:slice { { 31, 40 } } }, callbacks = { callback },
+  model:fit{
+    x:slice{{1, 30}}, y:slice{{1, 30}}, batch_size = 10, epochs = epochs or 3, shuffle = false,
+    verbose = 0,
+    validation_data = {x:slice{{31, 40}}, y:slice{{31, 40}}}, callbacks = {callback},
   }
   return model
 end
@@ -47,14 +54,19 @@ local function by_key(values)
 end
 
 local function check_close(expected, found, tolerance, what)
-  assert.is_true(math.abs(expected - found) <= tolerance * math.max(1, math.abs(expected)), ("%s: %g, %g"):format(what, expected, found))
+  assert.is_true(math.abs(expected - found) <= tolerance * math.max(1, math.abs(expected)),
+    ("%s: %g, %g"):format(what, expected, found))
 end
 
 -- A weight that differs in the last digit may be counted by the bucket beside.
 local function check_histogram(expected, found, key)
   local moved = 0
   for i = 1, #expected do
-    if i % 3 == 0 then moved = moved + math.abs(expected[i] - found[i]) else check_close(expected[i], found[i], 1e-5, key) end
+    if i % 3 == 0 then
+      moved = moved + math.abs(expected[i] - found[i])
+    else
+      check_close(expected[i], found[i], 1e-5, key)
+    end
   end
   assert.is_true(moved <= 2, key)
 end
@@ -67,7 +79,7 @@ local function check_value(expected, found, key)
   elseif expected.plugin == "scalars" and not key:find "steps_per_second" then
     check_close(expected.data[1], found.data[1], 1e-5, key)
   elseif expected.plugin == "images" then
-    assert.are.same(expected.size, { found.data[1], found.data[2] }, key)
+    assert.are.same(expected.size, {found.data[1], found.data[2]}, key)
   end
 end
 
@@ -78,7 +90,7 @@ describe("TensorBoard", function()
   for i, case in ipairs(runs) do
     it(("writes the tags, steps and values of tf.keras, run %d"):format(i), function()
       local logs <close> = folder.new()
-      local options = { log_dir = logs.path }
+      local options = {log_dir = logs.path}
       for name, value in pairs(case.options) do options[name] = value end
       train(case, TensorBoard(options))
       for run, list in pairs(case.events) do
@@ -87,51 +99,62 @@ describe("TensorBoard", function()
           assert.is_not_nil(found[key], run .. ": " .. key)
           check_value(value, found[key], key)
         end
-        for key in pairs(found) do assert.is_true(expected[key] ~= nil or is_ours(key), run .. ": " .. key) end
+        for key in pairs(found) do
+          assert.is_true(expected[key] ~= nil or is_ours(key), run .. ": " .. key)
+        end
       end
     end)
   end
 
   it("writes the learning rate, also that of a schedule, and the model", function()
     local logs <close> = folder.new()
-    local model = cusp.Sequential { cusp.layers.Dense { 1 } }
+    local model = cusp.Sequential{cusp.layers.Dense{1}}
     local schedule = cusp.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
-    model:compile { optimizer = cusp.optimizers.SGD(schedule), loss = "mse" }
-    model:fit { cusp.ones { 8, 2 }, cusp.ones { 8, 1 }, batch_size = 4, epochs = 2, verbose = 0, callbacks = { TensorBoard(logs.path) } }
+    model:compile{optimizer = cusp.optimizers.SGD(schedule), loss = "mse"}
+    model:fit{cusp.ones{8, 2}, cusp.ones{8, 1}, batch_size = 4, epochs = 2, verbose = 0,
+      callbacks = {TensorBoard(logs.path)}}
     local found = by_key(events.values(logs.path .. "/train"))
     check_close(0.05, found["epoch_learning_rate at 0"].data[1], 1e-6, "first")
     check_close(0.025, found["epoch_learning_rate at 1"].data[1], 1e-6, "second")
     assert.are.equal("Sequential", json.decode(found["keras at 0"].data[1]).class_name)
     local graphs = 0
-    for _, event in ipairs(events.read(logs.path .. "/train")) do graphs = graphs + (event.graph_def and 1 or 0) end
+    for _, event in ipairs(events.read(logs.path .. "/train")) do
+      graphs = graphs + (event.graph_def and 1 or 0)
+    end
     assert.are.equal(1, graphs)
     assert.is_false(require("cusp.engine").files.exists(logs.path .. "/validation"))
   end)
 
   it("has hooks of batches only where something is written each batch", function()
     local function hooks(options)
-      return cusp.callbacks.CallbackList { callbacks = { TensorBoard(options) } }:has_batch_hooks "train"
+      return cusp.callbacks.CallbackList{callbacks = {TensorBoard(options)}}:has_batch_hooks "train"
     end
-    assert.is_false(hooks { histogram_freq = 1, write_steps_per_second = true })
-    assert.is_true(hooks { update_freq = "batch" })
-    assert.is_true(hooks { update_freq = 10 })
+    assert.is_false(hooks{histogram_freq = 1, write_steps_per_second = true})
+    assert.is_true(hooks{update_freq = "batch"})
+    assert.is_true(hooks{update_freq = 10})
   end)
 
   it("writes embeddings for the projector", function()
     local logs <close> = folder.new()
-    local model = cusp.Sequential { cusp.layers.Embedding { 5, 2, name = "words" }, cusp.layers.Flatten(), cusp.layers.Dense { 1 } }
-    model:compile { optimizer = "sgd", loss = "mse" }
-    local callback = TensorBoard { log_dir = logs.path, embeddings_freq = 1, embeddings_metadata = { words = "words.tsv" } }
+    local model = cusp.Sequential{cusp.layers.Embedding{5, 2, name = "words"},
+      cusp.layers.Flatten(), cusp.layers.Dense{1}}
+    model:compile{optimizer = "sgd", loss = "mse"}
+    local callback = TensorBoard{log_dir = logs.path, embeddings_freq = 1,
+      embeddings_metadata = {words = "words.tsv"}}
     model.save_weights = function() end -- what is beside the vectors is not looked at here
-    model:fit { cusp.zeros({ 4, 3 }, { dtype = "int32" }), cusp.ones { 4, 1 }, verbose = 0, callbacks = { callback } }
+    model:fit{cusp.zeros({4, 3}, {dtype = "int32"}), cusp.ones{4, 1}, verbose = 0,
+      callbacks = {callback}}
     local config = read(logs.path .. "/projector_config.pbtxt")
-    assert.matches('tensor_name: "layer_with_weights%-0/embeddings/.ATTRIBUTES/VARIABLE_VALUE"', config)
+    assert.matches('tensor_name: "layer_with_weights%-0/embeddings/.ATTRIBUTES/VARIABLE_VALUE"',
+      config)
     assert.matches('metadata_path: "words.tsv"', config)
     local _, lines = read(logs.path .. "/" .. config:match 'tensor_path: "(.-)"'):gsub("\n", "")
     assert.are.equal(5, lines)
-    local other = TensorBoard { log_dir = logs.path, embeddings_freq = 1, embeddings_metadata = { wrds = "words.tsv" } }
+    local other = TensorBoard{log_dir = logs.path, embeddings_freq = 1,
+      embeddings_metadata = {wrds = "words.tsv"}}
     assert.has_error.matches(function()
-      model:fit { cusp.zeros({ 4, 3 }, { dtype = "int32" }), cusp.ones { 4, 1 }, verbose = 0, callbacks = { other } }
+      model:fit{cusp.zeros({4, 3}, {dtype = "int32"}), cusp.ones{4, 1}, verbose = 0,
+        callbacks = {other}}
     end, "no Embedding layer 'wrds' %(did you mean 'words'")
   end)
 
@@ -145,7 +168,9 @@ describe("TensorBoard", function()
       if epoch == 2 then self._runs.train.file.records.file = io.open("/dev/full", "ab") end
     end
     local text = warnings_of(function() model = train(runs[1], callback) end)
-    assert.matches("^TensorBoard: .*cannot write .*/train/events.-: No space left on device; the training goes on", text)
+    assert.matches(
+      "^TensorBoard: .*cannot write .*/train/events.-: No space left on device; the training goes "
+      .. "on", text)
     assert.are.equal(3, #model.history.history.loss)
     local expected = train(runs[1], cusp.callbacks.Callback())
     assert.are.same(expected.history.history.loss, model.history.history.loss)
@@ -155,16 +180,22 @@ describe("TensorBoard", function()
     local logs <close> = folder.new()
     io.open(logs.path .. "/file", "w"):close()
     local model
-    assert.has_error.matches(function() model = train(runs[1], TensorBoard(logs.path .. "/file/logs")) end, "file/logs")
+    assert.has_error.matches(function()
+      model = train(runs[1], TensorBoard(logs.path .. "/file/logs"))
+    end, "file/logs")
     assert.is_nil(model)
   end)
 
   it("checks its arguments", function()
-    assert.has_error.matches(function() TensorBoard { update_freq = "often" } end, "'update_freq' should be \"epoch\", \"batch\"")
-    assert.has_error.matches(function() TensorBoard { update_freq = 0 } end, "'update_freq' should be")
-    assert.has_error.matches(function() TensorBoard { profile_batch = { 5, 2 } } end, "'profile_batch' should be")
-    assert.has_error.matches(function() TensorBoard { log_dirr = "a" } end, "log_dirr")
-    local text = warnings_of(function() TensorBoard { profile_batch = "5,7" } end)
+    assert.has_error.matches(function()
+      TensorBoard{update_freq = "often"}
+    end, "'update_freq' should be \"epoch\", \"batch\"")
+    assert.has_error.matches(function() TensorBoard{update_freq = 0} end, "'update_freq' should be")
+    assert.has_error.matches(function()
+      TensorBoard{profile_batch = {5, 2}}
+    end, "'profile_batch' should be")
+    assert.has_error.matches(function() TensorBoard{log_dirr = "a"} end, "log_dirr")
+    local text = warnings_of(function() TensorBoard{profile_batch = "5,7"} end)
     assert.matches("profile_batch = 5,7: traces of batches are not written", text)
   end)
 end)

@@ -13,7 +13,7 @@ end
 
 local function all(dataset)
   local list = {}
-  for a, b, c in dataset:iterate() do list[#list + 1] = b == nil and plain(a) or plain { a, b, c } end
+  for a, b, c in dataset:iterate() do list[#list + 1] = b == nil and plain(a) or plain{a, b, c} end
   return list
 end
 
@@ -25,56 +25,62 @@ end
 
 describe("data sets", function()
   it("slice tensors, tables and tuples", function()
-    assert.same({ { { 1, 2 }, 5 }, { { 3, 4 }, 6 } }, all(Dataset.from_tensor_slices { { { 1, 2 }, { 3, 4 } }, cusp.tensor { 5, 6 } }))
-    assert.same({ { a = 1, b = "x" }, { a = 2, b = "y" } }, all(Dataset.from_tensor_slices { a = { 1, 2 }, b = { "x", "y" } }))
-    assert.same({ 1, 2 }, all(Dataset.from_tensor_slices { 1, 2 }))
-    assert.same({ { 1, 2 } }, all(Dataset.from_tensors { 1, 2 }))
-    fails("part 2 has 1 rows, but the first has 2", function() Dataset.from_tensor_slices { { 1, 2 }, cusp.tensor { 1 } } end)
+    assert.same({{{1, 2}, 5}, {{3, 4}, 6}},
+      all(Dataset.from_tensor_slices{{{1, 2}, {3, 4}}, cusp.tensor{5, 6}}))
+    assert.same({{a = 1, b = "x"}, {a = 2, b = "y"}},
+      all(Dataset.from_tensor_slices{a = {1, 2}, b = {"x", "y"}}))
+    assert.same({1, 2}, all(Dataset.from_tensor_slices{1, 2}))
+    assert.same({{1, 2}}, all(Dataset.from_tensors{1, 2}))
+    fails("part 2 has 1 rows, but the first has 2", function()
+      Dataset.from_tensor_slices{{1, 2}, cusp.tensor{1}}
+    end)
     fails("has no rows", function() Dataset.from_tensor_slices(cusp.tensor(1)) end)
   end)
 
   it("count", function()
-    assert.same({ 0, 1, 2 }, all(Dataset.range(3)))
-    assert.same({ 2, 4 }, all(Dataset.range(2, 6, 2)))
-    assert.same({ 3, 2, 1 }, all(Dataset.range(3, 0, -1)))
+    assert.same({0, 1, 2}, all(Dataset.range(3)))
+    assert.same({2, 4}, all(Dataset.range(2, 6, 2)))
+    assert.same({3, 2, 1}, all(Dataset.range(3, 0, -1)))
     assert.equal("int64", Dataset.range(3).element_spec.dtype)
     fails("step should not be 0", function() Dataset.range(1, 2, 0) end)
   end)
 
   -- What is run by the engine's threads and what is run in Lua gives the same.
-  for name, base in pairs {
+  for name, base in pairs{
     threads = Dataset.range(7), lua = Dataset.range(7):map(function(x) return x end),
   } do
     it("are ordered in " .. name, function()
-      assert.same({ 0, 1, 2 }, all(base:take(3)))
-      assert.same({ 5, 6 }, all(base:skip(5)))
+      assert.same({0, 1, 2}, all(base:take(3)))
+      assert.same({5, 6}, all(base:skip(5)))
       assert.same({}, all(base:skip(-1)))
-      assert.same({ 1, 4 }, all(base:shard(3, 1)))
-      assert.same({ 0, 1, 0, 1, 0 }, all(base:take(2):repeat_():take(5)))
-      assert.same({ 0, 1, 0, 1 }, all(base:take(2)["repeat"](base:take(2), 2)))
-      assert.same({ { 0, 1, 2 }, { 3, 4, 5 }, { 6 } }, all(base:batch(3)))
-      assert.same({ { 0, 1, 2 }, { 3, 4, 5 } }, all(base:batch(3, { drop_remainder = true })))
-      assert.same({ { { 0, 1 }, { 2, 3 } }, { { 4, 5 } } }, all(base:take(6):batch(2):batch(2)))
-      assert.same({ 0, 1, 2, 3, 4, 5, 6 }, all(base:batch(3):unbatch()))
-      assert.same({ { 0, 1 }, { 2, 3 }, { 4, 5 }, { 6 } }, all(base:batch(3):rebatch(2)))
-      assert.same({ { 0, 0 }, { 1, 1 } }, all(Dataset.zip(base, base:take(2))))
-      assert.same({ 0, 5, 6 }, all(base:take(1):concatenate(base:skip(5))))
-      assert.same({ { 5, 0 }, { 6, 1 } }, all(base:take(2):enumerate(5)))
-      assert.same({ 1, 1.5, 2 }, all(base:take(3):rescale(0.5, 1)))
-      assert.same({ { 0, 2 }, { 1, 3 } }, all(base:take(4):window(2, 1, 2):flat_map(function(w) return w:batch(2, true) end)))
+      assert.same({1, 4}, all(base:shard(3, 1)))
+      assert.same({0, 1, 0, 1, 0}, all(base:take(2):repeat_():take(5)))
+      assert.same({0, 1, 0, 1}, all(base:take(2)["repeat"](base:take(2), 2)))
+      assert.same({{0, 1, 2}, {3, 4, 5}, {6}}, all(base:batch(3)))
+      assert.same({{0, 1, 2}, {3, 4, 5}}, all(base:batch(3, {drop_remainder = true})))
+      assert.same({{{0, 1}, {2, 3}}, {{4, 5}}}, all(base:take(6):batch(2):batch(2)))
+      assert.same({0, 1, 2, 3, 4, 5, 6}, all(base:batch(3):unbatch()))
+      assert.same({{0, 1}, {2, 3}, {4, 5}, {6}}, all(base:batch(3):rebatch(2)))
+      assert.same({{0, 0}, {1, 1}}, all(Dataset.zip(base, base:take(2))))
+      assert.same({0, 5, 6}, all(base:take(1):concatenate(base:skip(5))))
+      assert.same({{5, 0}, {6, 1}}, all(base:take(2):enumerate(5)))
+      assert.same({1, 1.5, 2}, all(base:take(3):rescale(0.5, 1)))
+      assert.same({{0, 2}, {1, 3}}, all(base:take(4):window(2, 1, 2):flat_map(function(w)
+        return w:batch(2, true)
+      end)))
       assert.equal(21, base:reduce(0, function(sum, x) return sum + x end):item())
     end)
 
     it("are shuffled in " .. name, function()
-      local shuffled = base:shuffle(7, { seed = 3 })
+      local shuffled = base:shuffle(7, {seed = 3})
       local first, second = all(shuffled), all(shuffled)
       assert.not_same(first, second)
       table.sort(first)
-      assert.same({ 0, 1, 2, 3, 4, 5, 6 }, first)
-      local again = base:shuffle(7, { seed = 3 })
+      assert.same({0, 1, 2, 3, 4, 5, 6}, first)
+      local again = base:shuffle(7, {seed = 3})
       all(again)
       assert.same(second, all(again))
-      local fixed = base:shuffle(7, { reshuffle_each_iteration = false })
+      local fixed = base:shuffle(7, {reshuffle_each_iteration = false})
       assert.same(all(fixed), all(fixed))
       cusp.random.set_seed(5)
       local drawn = all(base:shuffle(7))
@@ -88,7 +94,9 @@ describe("data sets", function()
       assert.equal(3, #base:batch(3))
       assert.equal(2, base:batch(3, true):cardinality())
       assert.equal(Dataset.INFINITE_CARDINALITY, base:repeat_():cardinality())
-      assert.equal(Dataset.UNKNOWN_CARDINALITY, base:filter(function() return true end):cardinality())
+      assert.equal(Dataset.UNKNOWN_CARDINALITY, base:filter(function()
+        return true
+      end):cardinality())
       assert.equal(14, #base:repeat_(2))
       assert.equal(2, #base:skip(5):prefetch(2))
       fails("has no end", function() return #base:repeat_() end)
@@ -97,24 +105,28 @@ describe("data sets", function()
   end
 
   it("map, filter and interleave", function()
-    local squares = Dataset.range(4):map(function(x) return x * x, { half = x / 2 } end)
-    assert.same({ { 0, { half = 0 } }, { 1, { half = 0.5 } }, { 4, { half = 1 } }, { 9, { half = 1.5 } } }, all(squares))
-    assert.same({ 1, 3 }, all(Dataset.range(4):filter(function(x) return x:item() % 2 == 1 end)))
-    assert.same({ 0, 1 }, all(Dataset.range(4):take_while(function(x) return x:item() < 2 end)))
+    local squares = Dataset.range(4):map(function(x) return x * x, {half = x / 2} end)
+    assert.same({{0, {half = 0}}, {1, {half = 0.5}}, {4, {half = 1}}, {9, {half = 1.5}}},
+      all(squares))
+    assert.same({1, 3}, all(Dataset.range(4):filter(function(x) return x:item() % 2 == 1 end)))
+    assert.same({0, 1}, all(Dataset.range(4):take_while(function(x) return x:item() < 2 end)))
     local function six(x) return Dataset.from_tensors(x):repeat_(6) end
-    assert.same({ 1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 3, 3, 4, 4, 5, 5, 5, 5, 5, 5 },
-      all(Dataset.range(1, 6):interleave(six, { cycle_length = 2, block_length = 4 })))
-    assert.same({ 2, 3 }, all(Dataset.range(2):map(cusp.compile(function(x) return x + 2 end))))
+    assert.same({1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 3, 3, 4, 4, 5, 5, 5, 5,
+      5, 5},
+      all(Dataset.range(1, 6):interleave(six, {cycle_length = 2, block_length = 4})))
+    assert.same({2, 3}, all(Dataset.range(2):map(cusp.compile(function(x) return x + 2 end))))
   end)
 
   it("pad", function()
     local lists = Dataset.from_generator(function()
-      for i = 1, 3 do coroutine.yield((cusp.ones { i }), i) end
+      for i = 1, 3 do coroutine.yield((cusp.ones{i}), i) end
     end)
-    assert.same({ { { { 1, 0 }, { 1, 1 } }, { 1, 2 } }, { { { 1, 1, 1 } }, { 3 } } }, all(lists:padded_batch(2)))
-    assert.same({ { { { 1, 9, 9, 9 } }, { 1 } } },
-      all(lists:take(1):padded_batch(2, { padded_shapes = { { 4 }, {} }, padding_values = { 9, 0 } })))
-    fails("does not fit into [2]", function() all(lists:padded_batch(3, { padded_shapes = { { 2 }, {} } })) end)
+    assert.same({{{{1, 0}, {1, 1}}, {1, 2}}, {{{1, 1, 1}}, {3}}}, all(lists:padded_batch(2)))
+    assert.same({{{{1, 9, 9, 9}}, {1}}},
+      all(lists:take(1):padded_batch(2, {padded_shapes = {{4}, {}}, padding_values = {9, 0}})))
+    fails("does not fit into [2]", function()
+      all(lists:padded_batch(3, {padded_shapes = {{2}, {}}}))
+    end)
     fails("padded_batch fills up", function() all(lists:batch(2)) end)
   end)
 
@@ -128,14 +140,15 @@ describe("data sets", function()
         if i <= n then return i end
       end
     end
-    local dataset = Dataset.from_generator(factory, { args = { 2 } })
-    assert.same({ 1, 2 }, all(dataset))
-    assert.same({ 1, 2, 1, 2 }, all(dataset:repeat_(2)))
+    local dataset = Dataset.from_generator(factory, {args = {2}})
+    assert.same({1, 2}, all(dataset))
+    assert.same({1, 2, 1, 2}, all(dataset:repeat_(2)))
     assert.equal(3, calls)
     local once = Dataset.from_generator(coroutine.create(function() coroutine.yield(1) end))
-    assert.same({ 1 }, all(once))
+    assert.same({1}, all(once))
     fails("has ended", function() all(once) end)
-    local typed = Dataset.from_generator(factory, { args = { 2 }, output_signature = cusp.data.TensorSpec({}, "float32") })
+    local typed = Dataset.from_generator(factory,
+      {args = {2}, output_signature = cusp.data.TensorSpec({}, "float32")})
     assert.equal("float32", typed:iterate()().dtype)
   end)
 
@@ -154,13 +167,17 @@ describe("data sets", function()
       all(Dataset.from_generator(function() coroutine.yield(1) coroutine.yield "a" end))
     end)
     fails("part 1 is float32 [2], expected float32 [3]", function()
-      all(Dataset.from_generator(function() coroutine.yield(cusp.ones { 2 }) end,
-        { output_signature = cusp.data.TensorSpec({ 3 }, "float32") }))
+      all(Dataset.from_generator(function() coroutine.yield(cusp.ones{2}) end,
+        {output_signature = cusp.data.TensorSpec({3}, "float32")}))
     end)
-    fails("true or false at element 1", function() all(Dataset.range(3):filter(function() return 1 end)) end)
+    fails("true or false at element 1", function()
+      all(Dataset.range(3):filter(function() return 1 end))
+    end)
     fails("batch_size", function() Dataset.range(3):batch(0) end)
     fails("buffer_size", function() Dataset.range(3):shuffle(-1) end)
-    local fetch = Dataset.range(3):map(function() error(setmetatable({}, { __name = "Oops", __tostring = function() return "x" end })) end)
+    local fetch = Dataset.range(3):map(function()
+      error(setmetatable({}, {__name = "Oops", __tostring = function() return "x" end}))
+    end)
     fails("Oops: x", function() all(fetch) end)
   end)
 
@@ -169,37 +186,39 @@ describe("data sets", function()
     for a in dataset do
       for b in dataset do seen[#seen + 1] = a:item() * 10 + b:item() end
     end
-    assert.same({ 0, 1, 2, 10, 11, 12, 20, 21, 22 }, seen)
+    assert.same({0, 1, 2, 10, 11, 12, 20, 21, 22}, seen)
     seen = {}
     for i, a in pairs(dataset) do seen[i] = a:item() end
-    assert.same({ 0, 1, 2 }, seen)
+    assert.same({0, 1, 2}, seen)
     local first, second = dataset:iterate(), dataset:iterate()
     first()
     assert.equal(1, first():item())
     assert.equal(0, second():item())
-    for line in Dataset.from_tensor_slices { "a", "b" } do seen[#seen + 1] = line end
-    assert.same({ 0, 1, 2, "a", "b" }, seen)
+    for line in Dataset.from_tensor_slices{"a", "b"} do seen[#seen + 1] = line end
+    assert.same({0, 1, 2, "a", "b"}, seen)
   end)
 
   it("tell their types", function()
-    local dataset = Dataset.from_tensor_slices { x = cusp.ones { 4, 2 }, y = { "a", "b", "c", "d" } }:batch(3)
+    local dataset = Dataset.from_tensor_slices{x = cusp.ones{4, 2},
+      y = {"a", "b", "c", "d"}}:batch(3)
     assert.equal("TensorSpec(shape = [None, 2], dtype = float32)", tostring(dataset.element_spec.x))
     assert.equal("TensorSpec(shape = [None], dtype = string)", tostring(dataset.element_spec.y))
-    assert.equal("uint8", Dataset.range(3):rescale { dtype = "uint8" }.element_spec.dtype)
+    assert.equal("uint8", Dataset.range(3):rescale{dtype = "uint8"}.element_spec.dtype)
   end)
 
   it("are kept", function()
     local calls, path = 0, os.tmpname()
     os.remove(path)
-    local counted = Dataset.from_tensor_slices { { "a", "b", "c" }, { 1.5, 2.5, 3.5 } }:map(function(name, x)
+    local counted = Dataset.from_tensor_slices{{"a", "b", "c"},
+      {1.5, 2.5, 3.5}}:map(function(name, x)
       calls = calls + 1
-      return { name = name, x = x }
+      return {name = name, x = x}
     end)
     local memory, file = counted:cache(), counted:batch(2):cache(path)
     assert.same(all(memory), all(memory))
     assert.equal(3, calls)
     local first = all(file)
-    assert.same({ name = { "a", "b" }, x = { 1.5, 2.5 } }, first[1])
+    assert.same({name = {"a", "b"}, x = {1.5, 2.5}}, first[1])
     assert.same(first, all(file))
     assert.equal(6, calls)
     local handle = io.open(path, "r+b")
@@ -208,7 +227,8 @@ describe("data sets", function()
     handle:close()
     fails("not a complete file", function() all(file) end)
     os.remove(path)
-    do local _ <close> = select(4, file:iterate()) end -- an iteration that ends early leaves no file
+    -- an iteration that ends early leaves no file
+    do local _ <close> = select(4, file:iterate()) end
     assert.is_false(engine.files.exists(path))
   end)
 
@@ -216,7 +236,7 @@ describe("data sets", function()
     local before = engine.memory().blocks
     for _ = 1, 20 do
       local batches = 0
-      for x in Dataset.from_tensor_slices(cusp.ones { 1000, 10 }):repeat_():batch(10):iterate() do
+      for x in Dataset.from_tensor_slices(cusp.ones{1000, 10}):repeat_():batch(10):iterate() do
         batches = batches + #x
         if batches == 20 then break end
       end
@@ -225,7 +245,9 @@ describe("data sets", function()
     collectgarbage()
     assert.is_true(engine.memory().blocks < before + 200)
     local threads = 0
-    for line in io.lines "/proc/self/status" do threads = tonumber(line:match "^Threads:%s+(%d+)") or threads end
+    for line in io.lines "/proc/self/status" do
+      threads = tonumber(line:match "^Threads:%s+(%d+)") or threads
+    end
     assert.is_true(threads < 20)
   end)
 
@@ -234,6 +256,6 @@ describe("data sets", function()
     fetch()
     engine.interrupt()
     fails("interrupted!", function() fetch() end)
-    assert.same({ 2, 3 }, fetch():tolist())
+    assert.same({2, 3}, fetch():tolist())
   end)
 end)

@@ -8,7 +8,9 @@ end
 
 describe("json", function()
   it("keeps null, empty lists and objects, key order and numbers", function()
-    local text = '{"b": 1, "a": [], "c": {}, "d": null, "e": [1, 2.5, -0.0, 1e-07, NaN, Infinity, -Infinity, true]}'
+    local text =
+      '{"b": 1, "a": [], "c": {}, "d": null, "e": [1, 2.5, -0.0, 1e-07, NaN, Infinity, -Infinity, '
+      .. 'true]}'
     assert.equal(text, json.encode(json.decode(text)))
     assert.equal("integer", math.type(json.decode "12"))
     assert.equal("float", math.type(json.decode "12.0"))
@@ -31,12 +33,15 @@ describe("json", function()
   end)
 
   it("writes text over several lines", function()
-    assert.equal('{\n  "a": [\n    1\n  ],\n  "b": {}\n}', json.encode({a = {1}, b = json.object{}}, {indent = 2}))
+    assert.equal('{\n  "a": [\n    1\n  ],\n  "b": {}\n}',
+      json.encode({a = {1}, b = json.object{}}, {indent = 2}))
     assert.equal('{"a":[1,2]}', json.encode({a = {1, 2}}, {compact = true}))
   end)
 
   it("says where a text is wrong", function()
-    assert.matches("json_spec.lua:%d+: json: .*at line 2, column 3", message(function() json.decode '{"a":\n [x]}' end))
+    assert.matches("json_spec.lua:%d+: json: .*at line 2, column 3", message(function()
+      json.decode '{"a":\n [x]}'
+    end))
     local wrong = {"", "[1,]", "{\"a\":1,}", "01", "1.", "1e", "\"abc", "nul", "[1] 2",
       "\"\\x\"", "\"\\u12\"", "[1 2]", "{\"a\" 1}", "\"a\nb\"", "-"}
     for _, text in ipairs(wrong) do
@@ -48,7 +53,9 @@ describe("json", function()
   it("refuses what has no JSON form", function()
     local cycle = {}
     cycle[1] = cycle
-    for _, value in ipairs{print, {1, a = 2}, {[3] = 1}, cycle, io.stdout} do message(json.encode, value) end
+    for _, value in ipairs{print, {1, a = 2}, {[3] = 1}, cycle, io.stdout} do
+      message(json.encode, value)
+    end
   end)
 
   it("keeps the order of objects with very many keys", function()

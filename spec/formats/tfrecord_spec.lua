@@ -19,7 +19,9 @@ local function write(path, bytes)
   return path
 end
 
-local function from_hex(text) return (text:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end)) end
+local function from_hex(text)
+  return (text:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))
+end
 
 local fixture = json.decode(read "spec/fixtures/tensorboard/records.json")
 local expected = {}
@@ -40,7 +42,8 @@ local function check_value(wanted, found)
   assert.are.equal(wanted.tag, found.tag)
   assert.are.equal(wanted.plugin, found.plugin)
   for i, number in ipairs(wanted.data or {}) do
-    assert.is_true(math.abs(number - found.data[i]) <= 1e-6 * math.max(1, math.abs(number)), wanted.tag)
+    assert.is_true(math.abs(number - found.data[i]) <= 1e-6 * math.max(1, math.abs(number)),
+      wanted.tag)
   end
 end
 
@@ -63,12 +66,12 @@ golden_block("event files of Keras", function()
 end)
 
 describe("tfrecord", function()
-  for _, compression in ipairs { "none", "gzip", "zlib" } do
+  for _, compression in ipairs{"none", "gzip", "zlib"} do
     it("reads TensorFlow's files, compression " .. compression, function()
       local place <close> = folder.new()
       local path = write(place.path .. "/r", from_hex(fixture[compression]))
       assert.are.same(expected, all(path))
-      assert.are.same(expected, all(path, { compression = compression }))
+      assert.are.same(expected, all(path, {compression = compression}))
     end)
   end
 
@@ -84,7 +87,8 @@ describe("tfrecord", function()
       local writer = tfrecord.writer(place.path .. "/" .. size)
       writer:write(("x"):rep(size))
       writer:close()
-      local code, bytes = require("cusp.native.process").run({ "gzip", "-c" }, read(place.path .. "/" .. size))
+      local code, bytes = require("cusp.native.process").run({"gzip", "-c"},
+        read(place.path .. "/" .. size))
       assert.are.equal(0, code)
       assert.are.equal(size, #all(write(place.path .. "/gz", bytes))[1])
     end
@@ -105,7 +109,7 @@ describe("tfrecord", function()
     local writer <close> = tfrecord.writer(place.path .. "/r")
     writer:write "one"
     writer:flush()
-    assert.are.same({ "one" }, all(place.path .. "/r"))
+    assert.are.same({"one"}, all(place.path .. "/r"))
   end)
 
   local function fails(bytes, pattern, options)
@@ -118,12 +122,14 @@ describe("tfrecord", function()
   end
 
   local function changed(bytes, at, by)
-    return bytes:sub(1, at - 1) .. string.char((bytes:byte(at) + (by or 1)) % 256) .. bytes:sub(at + 1)
+    return bytes:sub(1, at - 1) .. string.char((bytes:byte(at) + (by or 1)) % 256)
+      .. bytes:sub(at + 1)
   end
 
   it("says which record of which file is damaged", function()
     local bytes = from_hex(fixture.none)
-    fails(changed(bytes, 17, 1), "record 2 %(at byte 16%): the checksum of its length is %x+, expected %x+")
+    fails(changed(bytes, 17, 1),
+      "record 2 %(at byte 16%): the checksum of its length is %x+, expected %x+")
     fails(changed(bytes, 16 + 13), "record 2 %(at byte 16%): the checksum of its content")
     fails(bytes:sub(1, 16 + 5), "record 2 .*ends in its header %(5 of 12 bytes%)")
     fails(bytes:sub(1, 16 + 13), "record 2 .*its length is 3 bytes, and the file has 0 more")
@@ -133,9 +139,10 @@ describe("tfrecord", function()
 
   it("takes no memory for a length that only claims to be right", function()
     local length = ("<I8"):pack(1 << 40)
-    local bytes = length .. ("<I4"):pack(require("cusp.engine").files.masked_crc32c(length)) .. "abc"
+    local bytes = length .. ("<I4"):pack(require("cusp.engine").files.masked_crc32c(length))
+      .. "abc"
     fails(bytes, "its length is 1099511627776 bytes")
-    fails(bytes, "its length is 1099511627776 bytes", { compression = "none" })
+    fails(bytes, "its length is 1099511627776 bytes", {compression = "none"})
   end)
 
   it("reads an empty file as no records", function()
@@ -155,25 +162,30 @@ describe("tfrecord", function()
   it("refuses what is no string, and use after closing", function()
     local place <close> = folder.new()
     local writer = tfrecord.writer(place.path .. "/r")
-    assert.has_error.matches(function() writer:write(3) end, "a record should be a string, got number 3")
+    assert.has_error.matches(function()
+      writer:write(3)
+    end, "a record should be a string, got number 3")
     writer:close()
     writer:close()
     assert.has_error.matches(function() writer:write "a" end, "is closed")
   end)
 
   it("encodes samples and gives them back", function()
-    local bytes = tfrecord.encode_example {
-      label = 3, weights = { 0.5, 2 }, name = "seven", words = { "a", "" }, pixels = cusp.tensor { { 1, 2 }, { 3, 4 } },
-      floats = cusp.tensor { 0.5, 1.5 }, none = {},
+    local bytes = tfrecord.encode_example{
+      label = 3, weights = {0.5, 2}, name = "seven", words = {"a", ""},
+      pixels = cusp.tensor{{1, 2}, {3, 4}},
+      floats = cusp.tensor{0.5, 1.5}, none = {},
     }
     local features = tfrecord.decode_example(bytes)
-    assert.are.same({ 3 }, features.label)
-    assert.are.same({ 0.5, 2.0 }, features.weights)
-    assert.are.same({ "seven" }, features.name)
-    assert.are.same({ "a", "" }, features.words)
-    assert.are.same({ 1, 2, 3, 4 }, features.pixels)
-    assert.are.same({ 0.5, 1.5 }, features.floats)
+    assert.are.same({3}, features.label)
+    assert.are.same({0.5, 2.0}, features.weights)
+    assert.are.same({"seven"}, features.name)
+    assert.are.same({"a", ""}, features.words)
+    assert.are.same({1, 2, 3, 4}, features.pixels)
+    assert.are.same({0.5, 1.5}, features.floats)
     assert.are.same({}, features.none)
-    assert.has_error.matches(function() tfrecord.encode_example { a = { 1, "b" } } end, "feature 'a', item 2")
+    assert.has_error.matches(function()
+      tfrecord.encode_example{a = {1, "b"}}
+    end, "feature 'a', item 2")
   end)
 end)

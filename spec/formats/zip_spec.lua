@@ -36,7 +36,8 @@ describe("zip", function()
     return write("changed.zip", change(contents(path)))
   end
 
-  --- Sets bytes of the entry of the only member in the archive's directory, at an offset of that entry.
+  --- Sets bytes of the entry of the only member in the archive's directory, at an offset of that
+  -- entry.
   local function patch_entry(bytes, offset, value)
     local entry = bytes:find("PK\1\2", 1, true)
     return bytes:sub(1, entry - 1 + offset) .. value .. bytes:sub(entry + offset + #value)
@@ -46,7 +47,7 @@ describe("zip", function()
     local archive <close> = zip.open(path, options)
     -- What is compressed is not stored, be it damaged or not.
     local compressed = archive:has(name) and select(2, pcall(archive.stored, archive, name)) == nil
-    for _, method in ipairs { "read", "extract", not compressed and "stored" or nil } do
+    for _, method in ipairs{"read", "extract", not compressed and "stored" or nil} do
       local ok, message = pcall(archive[method], archive, name)
       assert.is_false(ok, method)
       assert.matches(pattern, message)
@@ -57,7 +58,8 @@ describe("zip", function()
 
   it("reads what Python's zipfile wrote, stored and deflated", function()
     local archive <close> = zip.open(fixture)
-    local names = { "stored.txt", "deflated.txt", "bzip2.txt", "../outside.txt", "/root.txt", "folder/", "née.txt" }
+    local names = {"stored.txt", "deflated.txt", "bzip2.txt", "../outside.txt", "/root.txt",
+      "folder/", "née.txt"}
     assert.same(names, archive:names())
     local text = ("hello "):rep(100)
     assert.equal(text, archive:read "stored.txt")
@@ -72,10 +74,11 @@ describe("zip", function()
     assert.is_nil(archive:stored "née.txt")
   end)
 
-  it("extracts to temporary files that go with the archive, whatever the members are called", function()
+  it("extracts to temporary files that go with the archive, whatever the members are called",
+    function()
     local archive = zip.open(fixture)
     local paths = {}
-    for _, name in ipairs { "stored.txt", "deflated.txt", "../outside.txt", "/root.txt" } do
+    for _, name in ipairs{"stored.txt", "deflated.txt", "../outside.txt", "/root.txt"} do
       local path = archive:extract(name)
       assert.equal(archive:read(name), contents(path))
       assert.is_nil(path:find("outside", 1, true) or path:find("root.txt", 1, true))
@@ -92,10 +95,10 @@ describe("zip", function()
     local function save()
       local writer <close> = zip.create(path)
       writer:add("a/b.txt", "text")
-      writer:add("zeros", ("\0"):rep(100000), { compress = true })
+      writer:add("zeros", ("\0"):rep(100000), {compress = true})
       writer:add("née", "")
       writer:add_file("source", source)
-      writer:add("pieces", { "x", require("cusp.engine").tensor({ 1, 2 }, { dtype = "int16" }), "y" })
+      writer:add("pieces", {"x", require("cusp.engine").tensor({1, 2}, {dtype = "int16"}), "y"})
       writer:close()
       return contents(path)
     end
@@ -103,7 +106,7 @@ describe("zip", function()
     assert.equal(first, save())
     assert.is_true(#first < 302000)
     local archive <close> = zip.open(path)
-    assert.same({ "a/b.txt", "zeros", "née", "source", "pieces" }, archive:names())
+    assert.same({"a/b.txt", "zeros", "née", "source", "pieces"}, archive:names())
     assert.equal("text", archive:read "a/b.txt")
     assert.equal(("\0"):rep(100000), archive:read "zeros")
     assert.equal(contents(source), archive:read "source")
@@ -146,7 +149,9 @@ describe("zip", function()
     assert.is_false(ok)
     assert.matches("'missing': .*/missing.bin: .*No such file", message)
     assert.equal("old", contents(path))
-    for _, name in ipairs(files.list(folder)) do assert.is_nil(name:find("old.zip.", 1, true), name) end
+    for _, name in ipairs(files.list(folder)) do
+      assert.is_nil(name:find("old.zip.", 1, true), name)
+    end
   end)
 
   it("leaves the old archive where the disk is full", function()
@@ -158,7 +163,8 @@ describe("zip", function()
     ]])
     local path = write("kept.zip", "old")
     -- A limit on the size of files, in units of 512 bytes, stands for a full disk.
-    local command = ("trap '' XFSZ; ulimit -f 200; exec '%s' '%s' '%s' 2>&1"):format(arg[-1] or "build/cusp", script, path)
+    local command = ("trap '' XFSZ; ulimit -f 200; exec '%s' '%s' '%s' 2>&1"):format(arg[-1]
+      or "build/cusp", script, path)
     local pipe = assert(io.popen(command))
     local answer = pipe:read "a"
     pipe:close()
@@ -169,7 +175,7 @@ describe("zip", function()
   it("names the archive, the member and the reason for members that it does not read", function()
     refused(fixture, "bzip2.txt", "method 12; only stored %(0%) and deflated %(8%)")
     refused(fixture, "stored.txtt", "no such member %(did you mean 'stored.txt'%?%)")
-    local encrypted = changed({ { "a", "secret" } }, function(bytes)
+    local encrypted = changed({{"a", "secret"}}, function(bytes)
       bytes = bytes:sub(1, 6) .. "\1\8" .. bytes:sub(9)
       return patch_entry(bytes, 8, "\1\8")
     end)
@@ -178,26 +184,38 @@ describe("zip", function()
 
   it("compares checksums and sizes", function()
     local text = ("abc"):rep(1000)
-    local damaged = changed({ { "a", text } }, function(bytes) return (bytes:gsub("abcabc", "abdabc", 1)) end)
+    local damaged = changed({{"a", text}}, function(bytes)
+      return (bytes:gsub("abcabc", "abdabc", 1))
+    end)
     refused(damaged, "a", "checksum")
-    local deflated = { { "a", text, { compress = true } } }
-    local broken = changed(deflated, function(bytes) return bytes:sub(1, 35) .. "\255\255" .. bytes:sub(38) end)
+    local deflated = {{"a", text, {compress = true}}}
+    local broken = changed(deflated, function(bytes)
+      return bytes:sub(1, 35) .. "\255\255" .. bytes:sub(38)
+    end)
     refused(broken, "a", "zip: ")
-    local longer = changed({ { "a", text } }, function(bytes) return patch_entry(bytes, 24, string.pack("<I4", 5000)) end)
+    local longer = changed({{"a", text}}, function(bytes)
+      return patch_entry(bytes, 24, string.pack("<I4", 5000))
+    end)
     refused(longer, "a", "stored as it is, but claims 5000 bytes and occupies 3000")
-    local shorter = changed(deflated, function(bytes) return patch_entry(bytes, 24, string.pack("<I4", 2000)) end)
+    local shorter = changed(deflated, function(bytes)
+      return patch_entry(bytes, 24, string.pack("<I4", 2000))
+    end)
     refused(shorter, "a", "size that the archive's directory says")
-    local beyond = changed({ { "a", text } }, function(bytes) return patch_entry(bytes, 20, string.pack("<I4I4", 1 << 20, 1 << 20)) end)
+    local beyond = changed({{"a", text}}, function(bytes)
+      return patch_entry(bytes, 20, string.pack("<I4I4", 1 << 20, 1 << 20))
+    end)
     refused(beyond, "a", "claims 1048576 bytes of an archive of")
   end)
 
   it("stops at bombs", function()
-    local impossible = changed({ { "a", "xx", { compress = true } } }, function(bytes)
+    local impossible = changed({{"a", "xx", {compress = true}}}, function(bytes)
       return patch_entry(bytes, 24, string.pack("<I4", 0x7FFFFFFF))
     end)
     refused(impossible, "a", "compressed ones cannot hold")
-    local bomb = changed({ { "a", ("\0"):rep(2 << 20), { compress = true } } }, function(bytes) return bytes end)
-    refused(bomb, "a", "more than 1048576 come out .*`limit`", { limit = 1 << 20 })
+    local bomb = changed({{"a", ("\0"):rep(2 << 20), {compress = true}}}, function(bytes)
+      return bytes
+    end)
+    refused(bomb, "a", "more than 1048576 come out .*`limit`", {limit = 1 << 20})
     local archive <close> = zip.open(bomb)
     local ok, message = pcall(archive.read, archive, "a", 1000)
     assert.is_false(ok)
@@ -210,7 +228,7 @@ describe("zip", function()
     local writer = zip.create(path)
     for i = 1, 4 do writer:add("m" .. i, ("x"):rep(1000)) end
     writer:close()
-    local archive <close> = zip.open(path, { limit = 3000 })
+    local archive <close> = zip.open(path, {limit = 3000})
     for _ = 1, 3 do
       for i = 1, 3 do assert.equal(1000, #archive:read("m" .. i)) end
     end

@@ -1,15 +1,18 @@
--- A program means the same as it stands, compiled, and in `fit` with and without run_eagerly: variables have versions, gradients end at
--- what was read, and a branch has the effects of what was chosen.
+-- A program means the same as it stands, compiled, and in `fit` with and without run_eagerly:
+-- variables have versions, gradients end at what was read, and a branch has the effects of what was
+-- chosen.
 local cusp = require "cusp"
 
 local layers, ops = cusp.layers, cusp.ops
 
--- Runs `make()`, which returns a function, as it stands and compiled, on the same arguments. Each gives a list of numbers.
+-- Runs `make()`, which returns a function, as it stands and compiled, on the same arguments. Each
+-- gives a list of numbers.
 local function both_ways(make, ...)
   local expected, compiled = make(), cusp.compile(make())
   for _, arguments in ipairs{...} do
     local values = arguments()
-    local eager, traced = table.pack(expected(table.unpack(values))), table.pack(compiled(table.unpack(values)))
+    local eager, traced = table.pack(expected(table.unpack(values))),
+      table.pack(compiled(table.unpack(values)))
     for i = 1, math.max(eager.n, traced.n) do
       if eager[i] == nil or traced[i] == nil then
         assert.equal(eager[i], traced[i])
@@ -180,7 +183,9 @@ describe("a branch", function()
     both_ways(function()
       local v, w = cusp.Variable(0), cusp.Variable(1.5)
       return function(chosen)
-        ops.cond(chosen, function() v:assign_add(1) end, function() v:assign_add(100) w:assign(w * 2) end)
+        ops.cond(chosen, function() v:assign_add(1) end, function()
+          v:assign_add(100) w:assign(w * 2)
+        end)
         return v.value, w.value
       end
     end, with(yes), with(no), with(yes), with(no))
@@ -191,11 +196,14 @@ describe("a branch", function()
       return function(x)
         local tape <close> = cusp.GradientTape()
         tape:watch(x)
-        local y = ops.cond(x:greater(0):all(), function() return x:sqrt():sum() end, function() return (x * x):sum() end)
+        local y = ops.cond(x:greater(0):all(), function()
+          return x:sqrt():sum()
+        end, function() return (x * x):sum() end)
         return y, tape:gradient(y, x)
       end
     end
-    both_ways(make, with(cusp.tensor{4.0, 9.0}), with(cusp.tensor{0.0, 0.0}), with(cusp.tensor{-1.0, 2.0}))
+    both_ways(make, with(cusp.tensor{4.0, 9.0}), with(cusp.tensor{0.0, 0.0}),
+      with(cusp.tensor{-1.0, 2.0}))
   end)
 
   it("has the gradients of watched constants from outside", function()
@@ -204,7 +212,9 @@ describe("a branch", function()
       return function(x)
         local tape <close> = cusp.GradientTape{persistent = true}
         tape:watch(k)
-        local y = ops.cond(x:sum():greater(0), function() return k * k end, function() return k * 2 end)
+        local y = ops.cond(x:sum():greater(0), function()
+          return k * k
+        end, function() return k * 2 end)
         local z = ops.fori_loop(0, ops.cast(x:sum(), "int32"), function(_, v) return v * k end, k)
         return tape:gradient(y, k), tape:gradient(z, k)
       end
@@ -221,8 +231,12 @@ describe("a branch", function()
 
   it("has gradients of any order", function()
     both_ways(function()
-      local function f(x) return ops.cond(x:greater(1), function() return x * x * x end, function() return x * x end) end
-      return function(x) return cusp.grad(f)(x), cusp.grad(cusp.grad(f))(x), cusp.grad(cusp.grad(cusp.grad(f)))(x) end
+      local function f(x)
+        return ops.cond(x:greater(1), function() return x * x * x end, function() return x * x end)
+      end
+      return function(x)
+        return cusp.grad(f)(x), cusp.grad(cusp.grad(f))(x), cusp.grad(cusp.grad(cusp.grad(f)))(x)
+      end
     end, with(cusp.tensor(2.0)))
   end)
 
@@ -235,7 +249,10 @@ describe("a branch", function()
           function(z) return (w * z):sum() end,
           function(z)
             w:assign_add(z)
-            local once = ops.cond(z:sum():greater(0), function() w:assign(w * 2) return w * w end, function() return w * 1 end)
+            local once = ops.cond(z:sum():greater(0), function()
+              w:assign(w * 2)
+              return w * w
+            end, function() return w * 1 end)
             return (once * w * z):sum()
           end,
         }, x)
@@ -267,7 +284,8 @@ describe("a branch", function()
         local result = ops.cond(a, function() return ops.cond(b, first, second) end, third)
         return result.x, ops.cast(result.y[1], "float32"), result.y[2]
       end
-    end, with(yes, yes, cusp.tensor{1.0}), with(yes, no, cusp.tensor{1.0}), with(no, yes, cusp.tensor{1.0}))
+    end, with(yes, yes, cusp.tensor{1.0}), with(yes, no, cusp.tensor{1.0}),
+      with(no, yes, cusp.tensor{1.0}))
   end)
 
   it("says what is wrong", function()
@@ -278,13 +296,21 @@ describe("a branch", function()
     end
     local x = cusp.zeros{2}
     assert.matches("cond: result 1 has shape %[2%] in the first branch and %[3%] in branch 2",
-      message(function(p) return ops.cond(p, function() return x end, function() return cusp.zeros{3} end) end, yes))
+      message(function(p)
+        return ops.cond(p, function() return x end, function() return cusp.zeros{3} end)
+      end, yes))
     assert.matches("cond: result 1 is float32 in one branch and int32 in branch 2",
-      message(function(p) return ops.cond(p, function() return x end, function() return ops.cast(x, "int32") end) end, yes))
+      message(function(p)
+        return ops.cond(p, function() return x end, function() return ops.cast(x, "int32") end)
+      end, yes))
     assert.matches("cond: branch 2 returns another structure",
-      message(function(p) return ops.cond(p, function() return {x} end, function() return x end) end, yes))
+      message(function(p)
+        return ops.cond(p, function() return {x} end, function() return x end)
+      end, yes))
     assert.matches("cond: expected one element as the condition, got shape %[2%]",
-      message(function(p) return ops.cond(p, function() return x end, function() return x end) end, cusp.tensor{true, false}))
+      message(function(p)
+        return ops.cond(p, function() return x end, function() return x end)
+      end, cusp.tensor{true, false}))
     assert.matches("symbolic", select(2, pcall(ops.cond, cusp.Input{shape = {}}, print, print)))
   end)
 
@@ -319,7 +345,9 @@ describe("a loop whose condition is traced", function()
         tape:watch(a)
         local root = ops.while_loop(function(x) return (x * x - a):abs():greater(1e-6):any() end,
           function(x) return {(x + a / x) / 2} end, {ops.ones_like(a)})
-        local power = ops.fori_loop(0, n, function(i, v) return v * w + a * ops.cast(i, "float32") end, a)
+        local power = ops.fori_loop(0, n, function(i, v)
+          return v * w + a * ops.cast(i, "float32")
+        end, a)
         return root, tape:gradient(root, a), power, tape:gradient(power, a), tape:gradient(power, w)
       end
     end, with(cusp.tensor{2.0, 3.0}, cusp.tensor(4)), with(cusp.tensor{9.0, 0.25}, cusp.tensor(1)))
@@ -345,7 +373,9 @@ describe("a loop whose condition is traced", function()
     both_ways(function()
       return function(n)
         cusp.random.set_seed(3)
-        return ops.fori_loop(0, n, function(_, v) return v + cusp.random.uniform{2} end, cusp.zeros{2}), cusp.random.uniform{2}
+        return ops.fori_loop(0, n, function(_, v)
+          return v + cusp.random.uniform{2}
+        end, cusp.zeros{2}), cusp.random.uniform{2}
       end
     end, with(cusp.tensor(3)), with(cusp.tensor(0)))
   end)
@@ -354,7 +384,9 @@ describe("a loop whose condition is traced", function()
     both_ways(function()
       return function(n)
         local function inner(u, j)
-          return ops.cond(ops.equal(j % 2, 0), function() return u + ops.cast(j * n, "float32") end, function() return u * 2 end)
+          return ops.cond(ops.equal(j % 2, 0), function()
+            return u + ops.cast(j * n, "float32")
+          end, function() return u * 2 end)
         end
         local nested = ops.fori_loop(0, n, function(i, v)
           return ops.fori_loop(0, i + 1, function(j, u) return inner(u, j) end, v)
@@ -374,7 +406,9 @@ describe("a loop whose condition is traced", function()
       return tostring(text)
     end
     assert.matches("fori_loop: loop value 2 is float32 %[2%], but the body makes it float32 %[4%]",
-      message(function(n) return ops.fori_loop(0, n, function(_, v) return ops.concatenate{v, v} end, cusp.zeros{2}) end))
+      message(function(n)
+        return ops.fori_loop(0, n, function(_, v) return ops.concatenate{v, v} end, cusp.zeros{2})
+      end))
     local v = cusp.Variable(0)
     assert.matches("while_loop: the condition of a traced loop assigns a variable",
       message(function(n)
@@ -403,7 +437,9 @@ describe("a training step", function()
       local loss = self:compute_loss(x, y, self(x, {training = true}))
       local gradients = tape:gradient(loss, self.trainable_variables)
       self.count:assign_add(1)
-      ops.cond((self.count % 4):equal(0), function() self.optimizer:apply(gradients, self.trainable_variables) end, function() end)
+      ops.cond((self.count % 4):equal(0), function()
+        self.optimizer:apply(gradients, self.trainable_variables)
+      end, function() end)
       return {loss = loss}
     end,
   })

@@ -1,4 +1,5 @@
---- Random graphs: computed at once (rewritten, fused, planned), node by node, and compiled, they give the same numbers.
+--- Random graphs: computed at once (rewritten, fused, planned), node by node, and compiled, they
+-- give the same numbers.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -100,7 +101,8 @@ local function assert_same(expected, got, seed)
     local a, b = value:flat(), got[i]:flat()
     assert.equal(#a, #b)
     for k = 1, #a do
-      local close = a[k] == b[k] or a[k] ~= a[k] and b[k] ~= b[k] or math.abs(a[k] - b[k]) <= 1e-5 + 1e-4 * math.abs(a[k])
+      local close = a[k] == b[k] or a[k] ~= a[k] and b[k] ~= b[k]
+        or math.abs(a[k] - b[k]) <= 1e-5 + 1e-4 * math.abs(a[k])
       assert(close, ("seed %d, value %d, element %d: %g and %g"):format(seed, i, k, a[k], b[k]))
     end
   end
@@ -122,7 +124,9 @@ describe("random graphs", function()
       local leaves = leaves_of(seed)
       local expected = build(seed, leaves, function(value) engine.evaluate{value} end)
       local trace, arguments = engine.trace(), {}
-      for i, value in ipairs(leaves) do arguments[i] = trace:placeholder(value.shape, value.dtype) end
+      for i, value in ipairs(leaves) do
+        arguments[i] = trace:placeholder(value.shape, value.dtype)
+      end
       local compiled = trace:compile(build(seed, arguments))
       assert_same(expected, {compiled(table.unpack(leaves))}, seed)
     end
@@ -142,7 +146,9 @@ describe("random graphs", function()
       local expected = tape:gradient({total(values)}, leaves)
       tape:close()
       local trace, arguments = engine.trace(), {}
-      for i, value in ipairs(leaves) do arguments[i] = trace:placeholder(value.shape, value.dtype) end
+      for i, value in ipairs(leaves) do
+        arguments[i] = trace:placeholder(value.shape, value.dtype)
+      end
       local gradients = engine.gradients({total(build(seed, arguments))}, arguments)
       for i, gradient in ipairs(gradients) do
         if not gradient then gradients[i], expected[i] = leaves[i], leaves[i] end

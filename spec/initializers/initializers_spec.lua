@@ -32,13 +32,15 @@ describe("initializers", function()
     for _, shape in ipairs{{4, 4}, {3, 7}, {7, 3}, {2, 3, 4}, {64, 64}} do
       local values = initializers.Orthogonal{seed = 2}(shape):reshape{-1, shape[#shape]}
       local rows, columns = values.shape[1], values.shape[2]
-      local gram = rows <= columns and values:matmul(values:transpose()) or values:transpose():matmul(values)
+      local gram = rows <= columns and values:matmul(values:transpose())
+        or values:transpose():matmul(values)
       assert.is_true((gram - cusp.eye(math.min(rows, columns))):abs():max():item() < 1e-5)
     end
   end)
 
   it("are found by names in every spelling of Keras's", function()
-    for _, name in ipairs{"zeros", "Ones", "uniform", "normal", "he_normal", "HeNormal", "glorot_uniform", "orthogonal", "identity"} do
+    for _, name in ipairs{"zeros", "Ones", "uniform", "normal", "he_normal", "HeNormal",
+      "glorot_uniform", "orthogonal", "identity"} do
       assert.is_not_nil(initializers.get(name))
     end
   end)

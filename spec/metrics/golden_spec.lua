@@ -12,7 +12,9 @@ describe("metrics as Keras computes them:", function()
     it(case.name, function()
       local metric = cusp.metrics.deserialize(cases.serialised(case))
       for i, update in ipairs(case.updates) do
-        cases.call(function(...) metric:update_state(...) end, cases.convert(update.args), cases.convert(update.kwargs))
+        cases.call(function(...)
+          metric:update_state(...)
+        end, cases.convert(update.args), cases.convert(update.kwargs))
         compare(metric:result(), update.result, case, "update " .. i)
       end
     end)

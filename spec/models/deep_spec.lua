@@ -1,4 +1,5 @@
---- Models of many layers and models within models: what they cost grows with their length, and what saves loads.
+--- Models of many layers and models within models: what they cost grows with their length, and what
+-- saves loads.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers = cusp.layers
@@ -22,7 +23,8 @@ local function seconds(f, ...)
   return os.clock() - start
 end
 
--- Four times the length may take at most eight times the time (and 0.1 s, where there is little to measure).
+-- Four times the length may take at most eight times the time (and 0.1 s, where there is little to
+-- measure).
 local function assert_linear(what, f)
   f(10)
   local short, long = math.min(seconds(f, 300), seconds(f, 300)), seconds(f, 1200)
@@ -89,7 +91,8 @@ describe("models within models", function()
     local directory <close> = folder.new()
     for _, name in ipairs{"model.keras", "model.h5"} do
       model:save(directory.path .. "/" .. name)
-      assert.same(expected, cusp.models.load_model(directory.path .. "/" .. name, {compile = false})(x):tolist())
+      assert.same(expected,
+        cusp.models.load_model(directory.path .. "/" .. name, {compile = false})(x):tolist())
     end
     model:save_weights(directory.path .. "/model.weights.h5")
     model:load_weights(directory.path .. "/model.weights.h5")

@@ -13,16 +13,22 @@ describe("operations that take functions", function()
   end)
 
   it("loop", function()
-    local i, sum = ops.while_loop(function(i) return i < 5 end, function(i, s) return i + 1, s + i end, {0, 0})
+    local i, sum = ops.while_loop(function(i) return i < 5 end, function(i, s)
+      return i + 1, s + i
+    end, {0, 0})
     assert.same({5, 10}, {i, sum})
-    assert.equal(3, ops.fori_loop(0, 3, function(step, v) return v + step end, cusp.tensor(0)):item())
+    assert.equal(3, ops.fori_loop(0, 3, function(step, v)
+      return v + step
+    end, cusp.tensor(0)):item())
   end)
 
   it("give the values that variables had, traced or not", function()
     local v, u = cusp.Variable(1.0), cusp.Variable(2.0)
     local function of_branch(p)
       local kept = ops.cond(p, function() return v end, function() return u end)
-      local named = ops.switch(ops.cast(p, "int32"), {function() return {a = v} end, function() return {a = u} end})
+      local named = ops.switch(ops.cast(p, "int32"), {function()
+        return {a = v}
+      end, function() return {a = u} end})
       v:assign_add(1)
       return kept * 1, named.a * 1
     end
@@ -39,10 +45,12 @@ describe("operations that take functions", function()
       v:assign(1)
       u:assign(2)
       local results = {}
-      for i, result in ipairs {f(...)} do results[i] = type(result) == "number" and result or result:item() end
+      for i, result in ipairs{f(...)} do
+        results[i] = type(result) == "number" and result or result:item()
+      end
       return results
     end
-    for _, f in ipairs {function(g) return g end, cusp.compile} do
+    for _, f in ipairs{function(g) return g end, cusp.compile} do
       assert.same({1, 2}, run(f(of_branch), cusp.tensor(true)))
       assert.same({2, 1}, run(f(of_branch), cusp.tensor(false)))
       assert.same({2, 6, 6}, run(f(of_loop), cusp.tensor(2)))
@@ -51,18 +59,25 @@ describe("operations that take functions", function()
   end)
 
   it("scan and map along the first axis", function()
-    local carry, ys = ops.scan(function(c, x) return c + x, c end, cusp.tensor(0.0), cusp.tensor{1.0, 2.0, 3.0})
+    local carry, ys = ops.scan(function(c, x)
+      return c + x, c
+    end, cusp.tensor(0.0), cusp.tensor{1.0, 2.0, 3.0})
     assert.equal(6, carry:item())
     assert.same({0, 1, 3}, ys:flat())
-    assert.same({{2, 4}, {6, 8}}, ops.map(function(x) return x * 2 end, cusp.tensor{{1.0, 2.0}, {3.0, 4.0}}):tolist())
+    assert.same({{2, 4}, {6, 8}}, ops.map(function(x)
+      return x * 2
+    end, cusp.tensor{{1.0, 2.0}, {3.0, 4.0}}):tolist())
     local add = function(a, b) return a + b end
-    assert.same({1, 3, 6, 10, 15}, ops.associative_scan(add, cusp.tensor{1.0, 2.0, 3.0, 4.0, 5.0}):flat())
-    assert.same({15, 14, 12, 9, 5}, ops.associative_scan(add, cusp.tensor{1.0, 2.0, 3.0, 4.0, 5.0}, {reverse = true}):flat())
+    assert.same({1, 3, 6, 10, 15},
+      ops.associative_scan(add, cusp.tensor{1.0, 2.0, 3.0, 4.0, 5.0}):flat())
+    assert.same({15, 14, 12, 9, 5},
+      ops.associative_scan(add, cusp.tensor{1.0, 2.0, 3.0, 4.0, 5.0}, {reverse = true}):flat())
   end)
 
   it("vectorize with broadcasting and signatures", function()
     local f = ops.vectorize(function(a, b) return a * b + 1 end)
-    assert.same({{11, 41}, {31, 81}}, f(cusp.tensor{{1.0, 2.0}, {3.0, 4.0}}, cusp.tensor{10.0, 20.0}):tolist())
+    assert.same({{11, 41}, {31, 81}},
+      f(cusp.tensor{{1.0, 2.0}, {3.0, 4.0}}, cusp.tensor{10.0, 20.0}):tolist())
     local dot = ops.vectorize(function(a, b) return a:dot(b) end, {signature = "(n),(n)->()"})
     assert.same({3, 3}, dot(cusp.ones{2, 3}, cusp.ones{3}):flat())
   end)

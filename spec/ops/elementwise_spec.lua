@@ -13,8 +13,10 @@ local function tensor(dtype, data) return engine.tensor(data or {1, 2, 3}, {dtyp
 describe("dtypes", function()
   it("of two tensors are brought together as Keras does", function()
     local cases = {
-      {"uint8", "int8", "int16"}, {"int32", "float16", "float16"}, {"bfloat16", "float16", "float32"}, {"bool", "uint8", "uint8"},
-      {"int64", "float32", "float32"}, {"uint32", "int32", "int64"}, {"float32", "float64", "float64"},
+      {"uint8", "int8", "int16"}, {"int32", "float16", "float16"},
+      {"bfloat16", "float16", "float32"}, {"bool", "uint8", "uint8"},
+      {"int64", "float32", "float32"}, {"uint32", "int32", "int64"},
+      {"float32", "float64", "float64"},
     }
     for _, case in ipairs(cases) do
       local a = case[1] == "bool" and engine.tensor{true, false, true} or tensor(case[1])
@@ -101,7 +103,8 @@ describe("values", function()
   it("saturate or wrap in casts", function()
     local x = tensor("float32", {-5, 3.9, 300})
     assert.same({0, 3, 255}, ops.saturate_cast(x, "uint8"):tolist())
-    assert.same({2147483647, -2147483648}, ops.saturate_cast(tensor("float32", {1e20, -1e20}), "int32"):tolist())
+    assert.same({2147483647, -2147483648},
+      ops.saturate_cast(tensor("float32", {1e20, -1e20}), "int32"):tolist())
     assert.same({-126, 56}, ops.cast(tensor("int32", {130, -200}), "int8"):tolist())
   end)
 

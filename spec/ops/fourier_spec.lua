@@ -1,4 +1,5 @@
---- Fourier transforms of every length: against the definition, there and back, gradients, time, bad arguments.
+--- Fourier transforms of every length: against the definition, there and back, gradients, time, bad
+-- arguments.
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 local random = require "cusp.tensors.random"
@@ -7,7 +8,8 @@ local random = require "cusp.tensors.random"
 local function waves(n)
   local j = ops.arange(0, n, 1, "int64")
   local product = ops.mod(ops.multiply(ops.reshape(j, {n, 1}), ops.reshape(j, {1, n})), n)
-  local angle = ops.multiply(ops.cast(product, "float64"), engine.tensor(2 * math.pi / n, {dtype = "float64"}))
+  local angle = ops.multiply(ops.cast(product, "float64"),
+    engine.tensor(2 * math.pi / n, {dtype = "float64"}))
   return ops.cos(angle), ops.sin(angle)
 end
 
@@ -17,7 +19,8 @@ local function error_of(got, expected)
   return difference / math.max(ops.max(ops.absolute(expected)):item(), 1)
 end
 
-local lengths = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 25, 31, 49, 53, 61, 64, 67, 97, 121, 128, 210, 251, 256, 509}
+local lengths = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 25, 31, 49, 53, 61, 64, 67, 97, 121,
+  128, 210, 251, 256, 509}
 local tolerance = {float32 = 2e-6, float64 = 4e-15}
 
 local function signal(rows, n, dtype) return random.normal({rows, n}, {dtype = dtype, seed = n}) end
@@ -33,7 +36,8 @@ describe("Fourier transforms", function()
         assert.equal(dtype, real.dtype)
         local where = dtype .. " " .. n
         assert(error_of(real, ops.add(ops.matmul(x, cosines), ops.matmul(y, sines))) < most, where)
-        assert(error_of(imaginary, ops.subtract(ops.matmul(y, cosines), ops.matmul(x, sines))) < most, where)
+        assert(error_of(imaginary, ops.subtract(ops.matmul(y, cosines), ops.matmul(x, sines)))
+          < most, where)
         local half = {{}, {1, n // 2 + 1}}
         real, imaginary = ops.rfft(a)
         assert(error_of(real, ops.matmul(x, cosines):slice(half)) < most, where)
@@ -76,11 +80,13 @@ describe("Fourier transforms", function()
     assert.equal(3, ops.sum(ops.cast(ops.isnan(real[2]), "int32")):item())
   end)
 
-  -- The transforms are linear: the gradient of sum(w * F x) is the transpose, found by transforming unit vectors.
+  -- The transforms are linear: the gradient of sum(w * F x) is the transpose, found by transforming
+  -- unit vectors.
   it("have gradients", function()
     for _, n in ipairs{1, 2, 5, 8, 9, 53} do
       local m = n // 2 + 1
-      local x, w, v = signal(1, n, "float64")[1], signal(1, 2 * m, "float64")[1], signal(1, 3 * n, "float64")[1]
+      local x, w, v = signal(1, n, "float64")[1], signal(1, 2 * m, "float64")[1],
+        signal(1, 3 * n, "float64")[1]
       local w1, w2 = w:slice{{1, m}}, w:slice{{m + 1, 2 * m}}
       local v1, v2, v3 = v:slice{{1, n}}, v:slice{{n + 1, 2 * n}}, v:slice{{2 * n + 1, 3 * n}}
       local function dot(a, b) return ops.sum(ops.multiply(a, b)) end
@@ -100,7 +106,8 @@ describe("Fourier transforms", function()
         local size, origin = at.shape[1], f(at):item()
         for i = 1, math.min(size, 9) do
           local unit = ops.one_hot(i - 1, size, {dtype = "float64"})
-          assert.near(f(ops.add(at, unit)):item() - origin, got[i]:item(), 1e-12, "case " .. k .. ", n = " .. n)
+          assert.near(f(ops.add(at, unit)):item() - origin, got[i]:item(), 1e-12,
+            "case " .. k .. ", n = " .. n)
         end
       end
     end

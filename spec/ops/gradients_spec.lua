@@ -1,5 +1,5 @@
---- Finite differences in float64, first and second ones, for every row of the operation table that has a gradient.
--- A row needs an example here: a row without one is a failing test.
+--- Finite differences in float64, first and second ones, for every row of the operation table that
+-- has a gradient. A row needs an example here: a row without one is a failing test.
 local engine = require "cusp.engine"
 
 ---------------------------------------------------------------- values
@@ -8,7 +8,9 @@ local engine = require "cusp.engine"
 local function values(shape, low, high, seed)
   local count, data = 1, {}
   for _, size in ipairs(shape) do count = count * size end
-  for i = 1, count do data[i] = low + (high - low) * ((i * 0.6180339887498949 + (seed or 0) * 0.37 + 0.137) % 1) end
+  for i = 1, count do
+    data[i] = low + (high - low) * ((i * 0.6180339887498949 + (seed or 0) * 0.37 + 0.137) % 1)
+  end
   return engine.tensor(data, {shape = shape, dtype = "float64"})
 end
 
@@ -29,8 +31,9 @@ local key = engine.tensor({3, 5}, {dtype = "uint64"})
 
 ---------------------------------------------------------------- examples
 
---- name → a function that gives the arguments of an example, or of several (a list of such functions).
--- `once` in what it gives: the second derivative is not checked (there is none, or it has jumps). A name: checked through that row.
+--- name → a function that gives the arguments of an example, or of several (a list of such
+-- functions). `once` in what it gives: the second derivative is not checked (there is none, or it
+-- has jumps). A name: checked through that row.
 local examples = {}
 
 local function one(domain, names)
@@ -48,10 +51,12 @@ local function two(first, second, names)
   end
 end
 
-one(x, [[negative absolute abs fabs square exp exp2 expm1 sin cos tan sinh cosh tanh arcsinh arctan erf erfc i0 i1 deg2rad rad2deg sinc
-  nan_to_num real imag conj conjugate angle sigmoid softplus relu silu swish gelu elu selu celu leaky_relu relu6 hard_sigmoid hard_silu
-  hard_swish hard_tanh hard_shrink soft_shrink tanh_shrink mish log_sigmoid softsign squareplus sparse_plus sparse_sigmoid copy array
-  convert_to_tensor ravel flipud fliplr at_least_2d at_least_3d round trunc]])
+one(x, [[negative absolute abs fabs square exp exp2 expm1 sin cos tan sinh cosh tanh arcsinh arctan
+  erf erfc i0 i1 deg2rad rad2deg sinc nan_to_num real imag conj conjugate angle sigmoid softplus
+  relu silu swish gelu elu selu celu leaky_relu relu6 hard_sigmoid hard_silu hard_swish hard_tanh
+  hard_shrink soft_shrink tanh_shrink mish log_sigmoid softsign squareplus sparse_plus
+  sparse_sigmoid copy array convert_to_tensor ravel flipud fliplr at_least_2d at_least_3d round
+  trunc]])
 one(positive, "sqrt rsqrt reciprocal log log2 log10 log1p cbrt lgamma digamma")
 one(share, "arcsin arccos arctanh erfinv")
 examples.arccosh = function() return {values({2, 3}, 1.2, 3)} end
@@ -63,8 +68,8 @@ examples.gelu = {function() return {x(2, 3)} end, function() return {x(2, 3), fa
 examples.threshold = function() return {x(2, 3), 0.2, -3.0} end
 examples.glu = function() return {x(2, 4)} end
 
-two(x, y, [[add subtract multiply maximum minimum fmax fmin logaddexp logaddexp2 relu_gradient sigmoid_gradient tanh_gradient heaviside
-  copysign]])
+two(x, y, [[add subtract multiply maximum minimum fmax fmin logaddexp logaddexp2 relu_gradient
+  sigmoid_gradient tanh_gradient heaviside copysign]])
 two(x, positive, "divide true_divide divide_no_nan mod fmod arctan2 hypot")
 two(positive, y, "power")
 examples.ldexp = function() return {x(3), ints{1, -2, 3}} end
@@ -86,11 +91,17 @@ for name in reductions:gmatch "%S+" do
     function() return {x(2, 3, 2), 2, true} end,
     function() return {x(2, 3, 2), {1, -1}} end,
   }
-  if name:find "^nan" then table.insert(examples[name], function() return {with_nan({2, 3}, 2), 2} end) end
+  if name:find "^nan" then
+    table.insert(examples[name], function() return {with_nan({2, 3}, 2), 2} end)
+  end
 end
-examples.prod[4] = function() return {engine.tensor({{1.5, 0, 2}, {0.5, -1, 3}}, {dtype = "float64"}), 2, once = true} end
+examples.prod[4] = function()
+  return {engine.tensor({{1.5, 0, 2}, {0.5, -1, 3}}, {dtype = "float64"}), 2, once = true}
+end
 examples.moments = function() return {x(2, 3, 2), {1, 3}} end
-examples.average = {function() return {x(2, 3), 2, positive(3)} end, function() return {x(2, 3), {weights = positive(2, 3)}} end}
+examples.average = {function() return {x(2, 3), 2, positive(3)} end, function()
+  return {x(2, 3), {weights = positive(2, 3)}}
+end}
 for name in ("quantile nanquantile"):gmatch "%S+" do
   examples[name] = {
     function() return {x(2, 5), 0.3} end,
@@ -105,7 +116,9 @@ examples.corrcoef = function() return {x(2, 4)} end
 
 examples.full = function() return {{2, 3}, x(3)} end
 examples.full_like = function() return {x(2, 3), y(3)} end
-examples.linspace = {function() return {x(2), y(2), 4} end, function() return {x(2), y(2), 4, false, true, {axis = 2}} end}
+examples.linspace = {function() return {x(2), y(2), 4} end, function()
+  return {x(2), y(2), 4, false, true, {axis = 2}}
+end}
 examples.logspace = function() return {share(2), positive(2), 3} end
 examples.geomspace = function() return {share(2), positive(2), 3} end
 examples.tril = function() return {x(2, 3, 3), 1} end
@@ -138,11 +151,16 @@ examples.swapaxes = function() return {x(2, 3, 4), 1, -1} end
 examples.moveaxis = function() return {x(2, 3, 4), {1, 2}, {-1, 1}} end
 examples.flip = function() return {x(2, 3), 2} end
 examples.rot90 = function() return {x(2, 3, 2), 1, {2, 3}} end
-examples["repeat"] = {function() return {x(2, 3), 2} end, function() return {x(2, 2), ints{2, 1}, 2} end}
+examples["repeat"] = {function() return {x(2, 3), 2} end, function()
+  return {x(2, 2), ints{2, 1}, 2}
+end}
 examples.tile = function() return {x(2, 3), {2, 1, 2}} end
-examples.roll = {function() return {x(2, 3), 4} end, function() return {x(2, 3), {1, -1}, {1, 2}} end}
+examples.roll = {function() return {x(2, 3), 4} end, function()
+  return {x(2, 3), {1, -1}, {1, 2}}
+end}
 examples.pad = {}
-for _, mode in ipairs{"constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "maximum", "mean", "median", "minimum"} do
+for _, mode in ipairs{"constant", "edge", "reflect", "symmetric", "wrap", "linear_ramp", "maximum",
+  "mean", "median", "minimum"} do
   table.insert(examples.pad, function() return {x(3, 4), {1, 2, 2, 0}, mode} end)
 end
 table.insert(examples.pad, function() return {x(3), {1, 2}, "constant", y()} end)
@@ -204,16 +222,21 @@ examples.einsum_operands = function() return {{x(2, 2, 3), y(2, 3, 2)}, "bij,bjk
 
 local function definite(...) -- symmetric and positive definite
   local a = x(...)
-  return engine.ops.matmul(a, engine.ops.swapaxes(a, -1, -2)) + engine.ops.eye(a.shape[#a.shape], {dtype = "float64"})
+  return engine.ops.matmul(a, engine.ops.swapaxes(a, -1, -2))
+    + engine.ops.eye(a.shape[#a.shape], {dtype = "float64"})
 end
 for name in ("cholesky cholesky_lower eigh eigh_parts"):gmatch "%S+" do
-  examples[name] = {function() return {definite(3, 3)} end, function() return {definite(2, 2, 2)} end}
+  examples[name] = {function() return {definite(3, 3)} end, function()
+    return {definite(2, 2, 2)}
+  end}
 end
 for name in ("inv det slogdet logdet sign_and_log_det qr svd_values pinv"):gmatch "%S+" do
   examples[name] = {function() return {z(3, 3)} end, function() return {z(2, 2, 2)} end}
 end
 examples.cholesky_inverse = function() return {definite(3, 3)} end
-examples.solve = {function() return {z(3, 3), y(3, 2)} end, function() return {z(2, 2, 2), y(2)} end}
+examples.solve = {function()
+  return {z(3, 3), y(3, 2)}
+end, function() return {z(2, 2, 2), y(2)} end}
 examples.solve_matrices = function() return {z(2, 2, 2), y(2, 2, 3)} end
 examples.solve_triangular = function() return {z(3, 3), y(3, 2), true} end
 examples.triangular_solve = function() return {z(3, 3), y(3, 2), false} end
@@ -222,11 +245,19 @@ for _, shape in ipairs{{4, 2}, {2, 4}} do
   table.insert(examples.svd_values, function() return {z(table.unpack(shape))} end)
   table.insert(examples.pinv, function() return {z(table.unpack(shape))} end)
 end
-examples.lu_factor = {function() return {z(3, 3)} end, function() return {z(2, 4, 2)} end, function() return {z(2, 3)} end}
+examples.lu_factor = {function() return {z(3, 3)} end, function()
+  return {z(2, 4, 2)}
+end, function() return {z(2, 3)} end}
 examples.lu_pivots = examples.lu_factor
-examples.qr_parts = {function() return {z(4, 2), false} end, function() return {z(4, 2), true} end, function() return {z(3, 3), true} end}
-examples.svd = {function() return {z(4, 2), false} end, function() return {z(3, 3)} end, function() return {z(2, 4), true, false} end}
-examples.svd_parts = {function() return {z(3, 2), false} end, function() return {z(2, 3), false} end}
+examples.qr_parts = {function()
+  return {z(4, 2), false}
+end, function() return {z(4, 2), true} end, function() return {z(3, 3), true} end}
+examples.svd = {function() return {z(4, 2), false} end, function() return {z(3, 3)} end, function()
+  return {z(2, 4), true, false}
+end}
+examples.svd_parts = {function()
+  return {z(3, 2), false}
+end, function() return {z(2, 3), false} end}
 examples.lstsq = {function() return {z(4, 2), y(4)} end, function() return {z(2, 4), y(2, 3)} end}
 
 for name in ("softmax log_softmax softmax_rows log_softmax_rows"):gmatch "%S+" do
@@ -244,7 +275,9 @@ examples.sparse_categorical_crossentropy = {
   function() return {classes(), share(2, 4)} end,
   function() return {classes(), x(2, 4), true} end,
 }
-examples.binary_crossentropy = {function() return {share(2, 3), share(2, 3)} end, function() return {share(2, 3), x(2, 3), true} end}
+examples.binary_crossentropy = {function() return {share(2, 3), share(2, 3)} end, function()
+  return {share(2, 3), x(2, 3), true}
+end}
 examples.softmax_crossentropy = function() return {x(2, 4), share(2, 4)} end
 examples.softmax_crossentropy_gradient = function() return {x(2, 4), share(2, 4), y(2)} end
 examples.sparse_softmax_crossentropy = function() return {x(2, 4), classes()} end
@@ -275,32 +308,44 @@ examples.dropout_elements = function() return {key, x(2, 8), 0.4} end
 local function lstm(mask, backwards)
   return function()
     local states, kernel, recurrent = x(2, 3), z(2, 12), y(3, 12)
-    return {x(2, 4, 2), states, y(2, 3), kernel, recurrent, share(12), mask, go_backwards = backwards, once = true}
+    return {x(2, 4, 2), states, y(2, 3), kernel, recurrent, share(12), mask,
+      go_backwards = backwards, once = true}
   end
 end
-examples.lstm = {lstm(), lstm(nil, true), lstm(bools{{true, true, false, false}, {true, false, true, true}})}
+examples.lstm = {lstm(), lstm(nil, true),
+  lstm(bools{{true, true, false, false}, {true, false, true, true}})}
 local function gru(mask, backwards)
   return function()
-    return {x(2, 4, 2), y(2, 3), z(2, 9), y(3, 9), share(2, 9), mask, go_backwards = backwards, once = true}
+    return {x(2, 4, 2), y(2, 3), z(2, 9), y(3, 9), share(2, 9), mask, go_backwards = backwards,
+      once = true}
   end
 end
-examples.gru = {gru(), gru(nil, true), gru(bools{{true, true, false, false}, {true, false, true, true}})}
+examples.gru = {gru(), gru(nil, true),
+  gru(bools{{true, true, false, false}, {true, false, true, true}})}
 examples.gru_sequence, examples.gru_gradient = "gru", "gru"
 examples.lstm_sequence, examples.lstm_gradient, examples.pick = "lstm", "lstm", "lstm"
 
-local function geometry(sizes) return {2, 1}, {1, 0}, {1, 2}, sizes end -- strides, padding before, dilations
+-- strides, padding before, dilations
+local function geometry(sizes) return {2, 1}, {1, 0}, {1, 2}, sizes end
 examples.conv = {
   function() return {x(1, 4, 3, 2), y(2, 2, 2, 3), 1, "same"} end,
-  function() return {x(2, 5, 4), y(3, 2, 2), {strides = 2, padding = "causal", dilation_rate = 2}} end,
+  function()
+    return {x(2, 5, 4), y(3, 2, 2), {strides = 2, padding = "causal", dilation_rate = 2}}
+  end,
 }
 examples.depthwise_conv = function() return {x(1, 3, 3, 2), y(2, 2, 2, 2)} end
 examples.separable_conv = function() return {x(1, 3, 3, 2), y(2, 2, 2, 1), z(1, 1, 2, 3)} end
 examples.conv_transpose = function() return {x(1, 2, 3, 2), y(2, 3, 2, 2), 2, "same"} end
 examples.conv_forward = function() return {x(1, 4, 4, 2), y(2, 2, 2, 3), geometry{2, 2}} end
-examples.conv_input_gradient = function() return {x(1, 2, 2, 3), y(2, 2, 2, 3), geometry{4, 4, 2}} end
-examples.conv_kernel_gradient = function() return {x(1, 4, 4, 2), y(1, 2, 2, 3), geometry{2, 2, 2, 3}} end
+examples.conv_input_gradient = function()
+  return {x(1, 2, 2, 3), y(2, 2, 2, 3), geometry{4, 4, 2}}
+end
+examples.conv_kernel_gradient = function()
+  return {x(1, 4, 4, 2), y(1, 2, 2, 3), geometry{2, 2, 2, 3}}
+end
 
-local function pooling(sizes) return {2, 2}, {2, 1}, {1, 0}, sizes end -- size, strides, padding before
+-- size, strides, padding before
+local function pooling(sizes) return {2, 2}, {2, 1}, {1, 0}, sizes end
 examples.max_pool = function() return {x(1, 4, 3, 2), 2, 1, "same"} end
 examples.average_pool = function() return {x(1, 4, 3, 2), 2, 1, "same"} end
 examples.pool_max = function() return {x(1, 4, 3, 2), pooling{2, 2}} end
@@ -309,7 +354,9 @@ examples.pool_max_pick = function() return {x(1, 4, 3, 2), y(1, 4, 3, 2), poolin
 examples.pool_average = function() return {x(1, 4, 3, 2), pooling{2, 2}} end
 examples.pool_average_gradient = function() return {x(1, 2, 2, 2), pooling{4, 3}} end
 
-examples.batch_normalization = function() return {x(2, 3), y(3), positive(3), 2, z(3), positive(3)} end
+examples.batch_normalization = function()
+  return {x(2, 3), y(3), positive(3), 2, z(3), positive(3)}
+end
 examples.layer_normalization = {
   function() return {x(2, 4), y(4), z(4)} end,
   function() return {x(2, 3, 2), y(3), axis = 2} end,
@@ -320,7 +367,8 @@ examples.rms_normalization = function() return {x(2, 4), y(4)} end
 
 local function is_float(value) return engine.is_tensor(value) and value.dtype == "float64" end
 
---- Calls f for each float tensor in a list of arguments, lists within it included; what f returns takes its place.
+--- Calls f for each float tensor in a list of arguments, lists within it included; what f returns
+-- takes its place.
 local function replace(arguments, f)
   local result = {}
   for k, value in pairs(arguments) do
@@ -367,7 +415,9 @@ end
 --- Calls f with positional arguments and, in a last table, the named ones.
 local function call(f, arguments)
   local n, named = count_of(arguments), {}
-  for k, value in pairs(arguments) do if type(k) == "string" and k ~= "n" then named[k] = value end end
+  for k, value in pairs(arguments) do
+    if type(k) == "string" and k ~= "n" then named[k] = value end
+  end
   local positional = table.move(arguments, 1, n, 1, {})
   if next(named) then
     n = n + 1
@@ -403,7 +453,9 @@ local function numeric(f, arguments, source, i)
     data[i] = moved + offset
     local changed = engine.tensor(data, {shape = source.shape, dtype = "float64"})
     data[i] = moved
-    local result = loss(f, replace(arguments, function(value) return rawequal(value, source) and changed or value end))
+    local result = loss(f, replace(arguments, function(value)
+      return rawequal(value, source) and changed or value
+    end))
     return result and result:item() or 0
   end
   return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
@@ -418,22 +470,24 @@ local function check(f, arguments, what)
         local wanted, have = numeric(f, arguments, source, i), got and got[i] or 0
         local off = math.abs(wanted - have)
         if off ~= off or off > 1e-7 + 1e-6 * math.abs(wanted) then
-          error(("%s: tensor %d, element %d: gradient %.10g, finite difference %.10g"):format(what, s, i, have, wanted), 0)
+          error(("%s: tensor %d, element %d: gradient %.10g, finite difference %.10g"):format(what,
+            s, i, have, wanted), 0)
         end
       end
     end
   end
 end
 
--- Rows that only the trace of `cond`, `switch` or a loop holds: spec/graph/effects_spec.lua compares their gradients with those
--- of the same functions run as they stand.
+-- Rows that only the trace of `cond`, `switch` or a loop holds: spec/graph/effects_spec.lua
+-- compares their gradients with those of the same functions run as they stand.
 local traced_only = {choose = true, loop = true, loop_gradient = true}
 
 describe("the gradient of", function()
   for _, row in ipairs(engine.describe()) do
     if not row.flags.no_gradient and not traced_only[row.name] then
       it(row.name, function()
-        local list = assert(examples[row.name], "no example for this row in spec/ops/gradients_spec.lua")
+        local list = assert(examples[row.name],
+          "no example for this row in spec/ops/gradients_spec.lua")
         if type(list) == "string" then return assert(examples[list]) end
         if type(list) == "function" then list = {list} end
         local f = engine.ops[row.name]

@@ -6,9 +6,11 @@ describe("operations on images", function()
 
   it("resize, crop and pad", function()
     assert.same({2, 8, 3, 3}, image.resize(x, {8, 3}).shape)
-    assert.same({2, 3, 4, 6}, image.resize(cusp.ones{2, 3, 8, 3}, {4, 6}, {data_format = "channels_first"}).shape)
+    assert.same({2, 3, 4, 6},
+      image.resize(cusp.ones{2, 3, 8, 3}, {4, 6}, {data_format = "channels_first"}).shape)
     assert.same(x:flat(), image.crop_images(image.pad_images(x, 1, 2, 3, 4), 1, 2, 3, 4):flat())
-    assert.is_true((image.resize(cusp.ones{4, 4, 1}, {7, 9}, "bicubic") - 1):abs():max():item() < 1e-6)
+    assert.is_true((image.resize(cusp.ones{4, 4, 1}, {7, 9}, "bicubic") - 1):abs():max():item()
+      < 1e-6)
   end)
 
   it("change colours there and back", function()
@@ -25,16 +27,21 @@ describe("operations on images", function()
 
   it("read between elements and move", function()
     local ramp = cusp.tensor{{0.0, 1.0}, {2.0, 3.0}}
-    assert.same({1.5, 3}, image.map_coordinates(ramp, cusp.tensor{{0.5, 1.0}, {0.5, 1.0}}, 1):flat())
-    assert.same({7}, image.map_coordinates(ramp, cusp.tensor{{5.0}, {0.0}}, 1, {fill_value = 7}):flat())
+    assert.same({1.5, 3},
+      image.map_coordinates(ramp, cusp.tensor{{0.5, 1.0}, {0.5, 1.0}}, 1):flat())
+    assert.same({7}, image.map_coordinates(ramp, cusp.tensor{{5.0}, {0.0}}, 1,
+      {fill_value = 7}):flat())
     assert.same(x:flat(), image.affine_transform(x, cusp.tensor{1.0, 0, 0, 0, 1, 0, 0, 0}):flat())
   end)
 
   it("take the nearest integers where images are integers", function()
-    local board = cusp.tensor({{0, 255, 0, 255}, {255, 0, 255, 0}, {0, 255, 0, 255}, {255, 0, 255, 0}}, {dtype = "uint8"}):reshape{4, 4, 1}
-    local from, to = cusp.tensor{{0.0, 0}, {3, 0}, {0, 3}, {3, 3}}, cusp.tensor{{0.3, 0.2}, {2.7, 0}, {0, 2.8}, {3, 3}}
+    local board = cusp.tensor({{0, 255, 0, 255}, {255, 0, 255, 0}, {0, 255, 0, 255},
+      {255, 0, 255, 0}}, {dtype = "uint8"}):reshape{4, 4, 1}
+    local from, to = cusp.tensor{{0.0, 0}, {3, 0}, {0, 3}, {3, 3}},
+      cusp.tensor{{0.3, 0.2}, {2.7, 0}, {0, 2.8}, {3, 3}}
     local moved = image.perspective_transform(board, from, to, {interpolation = "bilinear"})
-    assert.same({0, 194, 48, 168, 174, 27, 189, 35, 47, 197, 65, 196, 203, 26, 216, 0}, moved:flat())
+    assert.same({0, 194, 48, 168, 174, 27, 189, 35, 47, 197, 65, 196, 203, 26, 216, 0},
+      moved:flat())
     local blurred = image.gaussian_blur(board)
     assert.same("uint8", blurred.dtype)
     assert.same(cusp.ops.round(image.gaussian_blur(board:cast "float32")):flat(), blurred:flat())

@@ -16,7 +16,10 @@ local function near(expected, got, tolerance)
 end
 
 local function turned(x) return ops.swapaxes(x, -1, -2) end
-local function definite(shape) return ops.matmul(values(shape), turned(values(shape))) + ops.eye(shape[#shape], {dtype = "float64"}) end
+local function definite(shape)
+  return ops.matmul(values(shape), turned(values(shape)))
+    + ops.eye(shape[#shape], {dtype = "float64"})
+end
 
 local function message(f, ...)
   local ok, text = pcall(function(...) return f(...):flat() end, ...)
@@ -40,7 +43,8 @@ describe("a decomposition", function()
       for _, mode in ipairs{"reduced", "complete"} do
         local q, r = ops.qr(a, mode)
         near(a, ops.matmul(q, r))
-        near(ops.broadcast_to(ops.eye(q.shape[#q.shape], {dtype = "float64"}), ops.matmul(turned(q), q).shape), ops.matmul(turned(q), q))
+        near(ops.broadcast_to(ops.eye(q.shape[#q.shape], {dtype = "float64"}),
+          ops.matmul(turned(q), q).shape), ops.matmul(turned(q), q))
         near(ops.triu(r), r)
       end
       local u, s, vh = ops.svd(a, false)
@@ -71,11 +75,15 @@ describe("a decomposition", function()
   end)
 
   it("says why it cannot be", function()
-    assert.matches("the matrix is not positive definite: its leading minor of order 2 is not positive",
+    assert.matches(
+      "the matrix is not positive definite: its leading minor of order 2 is not positive",
       message(ops.cholesky, engine.tensor{{1.0, 2.0}, {2.0, 1.0}}))
-    assert.matches("square matrices in the last two axes expected, got shape %[2, 3%]", message(ops.cholesky, values{2, 3}))
-    assert.matches("qr: matrices in the last two axes expected, got shape %[3%]", message(ops.qr, values{3}))
-    assert.matches('qr: mode must be "reduced" or "complete", got "full"', message(ops.qr, values{3, 3}, "full"))
+    assert.matches("square matrices in the last two axes expected, got shape %[2, 3%]",
+      message(ops.cholesky, values{2, 3}))
+    assert.matches("qr: matrices in the last two axes expected, got shape %[3%]",
+      message(ops.qr, values{3}))
+    assert.matches('qr: mode must be "reduced" or "complete", got "full"',
+      message(ops.qr, values{3, 3}, "full"))
   end)
 end)
 
@@ -83,12 +91,14 @@ describe("a linear system", function()
   it("is solved, one or many at a time", function()
     local a, b, v = values{2, 3, 3}, values({2, 3, 4}, 1), values({3}, 2)
     near(b, ops.matmul(a, ops.solve(a, b)))
-    near(ops.broadcast_to(v, {2, 3}), ops.matmul(a, ops.expand_dims(ops.solve(a, v), 3)):reshape{2, 3})
+    near(ops.broadcast_to(v, {2, 3}),
+      ops.matmul(a, ops.expand_dims(ops.solve(a, v), 3)):reshape{2, 3})
     local lower = ops.tril(a) + 2 * ops.eye(3, {dtype = "float64"})
     near(b, ops.matmul(lower, ops.solve_triangular(lower + ops.triu(a, 1), b, true)))
     near(b, ops.matmul(turned(lower), ops.solve_triangular(turned(lower), b)))
     near(ops.inv(a), ops.solve(a, ops.eye(3, {dtype = "float64"})))
-    assert.matches("the matrix is singular", message(ops.solve, engine.tensor{{1.0, 2.0}, {2.0, 4.0}}, engine.tensor{1.0, 1.0}))
+    assert.matches("the matrix is singular",
+      message(ops.solve, engine.tensor{{1.0, 2.0}, {2.0, 4.0}}, engine.tensor{1.0, 1.0}))
     assert.matches("b must have as many rows as a", message(ops.solve, a, values{2, 4, 1}))
   end)
 

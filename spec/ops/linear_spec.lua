@@ -31,8 +31,10 @@ end
 
 describe("matmul", function()
   it("multiplies matrices of every numeric dtype", function()
-    for _, dtype in ipairs{"float16", "bfloat16", "float32", "float64", "int16", "int32", "int64", "uint8", "uint32"} do
-      local a, b = ops.cast(engine.tensor{{1, 2, 3}, {4, 5, 6}}, dtype), ops.cast(engine.tensor{{1, 0}, {2, 1}, {0, 3}}, dtype)
+    for _, dtype in ipairs{"float16", "bfloat16", "float32", "float64", "int16", "int32", "int64",
+      "uint8", "uint32"} do
+      local a, b = ops.cast(engine.tensor{{1, 2, 3}, {4, 5, 6}}, dtype),
+        ops.cast(engine.tensor{{1, 0}, {2, 1}, {0, 3}}, dtype)
       local c = ops.matmul(a, b)
       assert.equal(dtype, c.dtype)
       assert.same({{5, 11}, {14, 23}}, ops.cast(c, "float64"):tolist())
@@ -41,14 +43,16 @@ describe("matmul", function()
     local wide = ops.matmul(int8, ops.transpose(int8))
     assert.equal("int32", wide.dtype)
     assert.equal(20000, wide:item())
-    local bools = ops.matmul(engine.tensor{{true, false}}, engine.tensor{{true, false}, {true, true}})
+    local bools = ops.matmul(engine.tensor{{true, false}},
+      engine.tensor{{true, false}, {true, true}})
     assert.equal("bool", bools.dtype)
     assert.same({{true, false}}, bools:tolist())
   end)
 
   it("reads transposed, sliced and broadcast operands where they lie", function()
     local a, b = values{6, 7}, values({7, 5}, nil, 1)
-    local at, bt = ops.transpose(ops.copy(ops.transpose(a))), ops.transpose(ops.copy(ops.transpose(b)))
+    local at, bt = ops.transpose(ops.copy(ops.transpose(a))),
+      ops.transpose(ops.copy(ops.transpose(b)))
     local expected = product(a:tolist(), b:tolist())
     for _, x in ipairs{a, at} do
       for _, y in ipairs{b, bt} do assert.same(expected, ops.matmul(x, y):tolist()) end
@@ -58,7 +62,8 @@ describe("matmul", function()
     assert.same(product(sub_a, sub_b), rows:tolist())
     local wide = ops.broadcast_to(values{1, 7}, {3, 7})
     assert.same(product(wide:tolist(), b:tolist()), ops.matmul(wide, b):tolist())
-    assert.same(product(ops.flip(a, 2):tolist(), b:tolist()), ops.matmul(ops.flip(a, 2), b):tolist())
+    assert.same(product(ops.flip(a, 2):tolist(), b:tolist()),
+      ops.matmul(ops.flip(a, 2), b):tolist())
   end)
 
   it("broadcasts the leading axes", function()
@@ -68,9 +73,13 @@ describe("matmul", function()
     for i = 1, 2 do
       for j = 1, 5 do assert.same(product(a[i][1]:tolist(), b[j]:tolist()), c[i][j]:tolist()) end
     end
-    local moved = ops.transpose(values{4, 3, 2}, {2, 1, 3}) -- a batch whose rows do not follow one another
+    -- a batch whose rows do not follow one another
+    local moved = ops.transpose(values{4, 3, 2}, {2, 1, 3})
     local shared = values({2, 6}, nil, 2)
-    for i = 1, 3 do assert.same(product(moved[i]:tolist(), shared:tolist()), ops.matmul(moved, shared)[i]:tolist()) end
+    for i = 1, 3 do
+      assert.same(product(moved[i]:tolist(), shared:tolist()),
+        ops.matmul(moved, shared)[i]:tolist())
+    end
   end)
 
   it("takes vectors on either side", function()
@@ -103,9 +112,12 @@ describe("matmul", function()
 
   it("says which axes do not fit", function()
     local text = message(ops.matmul, ops.ones{2, 3}, ops.ones{2, 2})
-    assert.matches("matmul: the last axis of x1 (3) and the last axis but one of x2 (2) must be equal", text, 1, true)
+    assert.matches(
+      "matmul: the last axis of x1 (3) and the last axis but one of x2 (2) must be equal", text, 1,
+      true)
     assert.matches("got shapes [2, 3] and [2, 2]", text, 1, true)
-    assert.matches("matmul: the leading axes of shapes %[2, 1, 3%] and %[3, 3, 1%] do not broadcast",
+    assert.matches(
+      "matmul: the leading axes of shapes %[2, 1, 3%] and %[3, 3, 1%] do not broadcast",
       message(ops.matmul, ops.ones{2, 1, 3}, ops.ones{3, 3, 1}))
     assert.matches("at least one axis", message(ops.matmul, 2.0, ops.ones{2}))
   end)
@@ -121,11 +133,13 @@ describe("products made of matmul", function()
     assert.same({2, 3, 5}, ops.tensordot_axes(a, b, {3}, {1}).shape)
     assert.same(ops.matmul(a, b):tolist(), ops.tensordot_axes(a, b, {-1}, {-2}):tolist())
     assert.equal(ops.sum(a * a):item(), ops.vdot(a, a):item())
-    assert.same({{0, 1, 0, 2}, {1, 0, 2, 0}}, ops.kron(engine.tensor{{1, 2}}, engine.tensor{{0, 1}, {1, 0}}):tolist())
+    assert.same({{0, 1, 0, 2}, {1, 0, 2, 0}},
+      ops.kron(engine.tensor{{1, 2}}, engine.tensor{{0, 1}, {1, 0}}):tolist())
   end)
 
   it("say what does not fit", function()
-    assert.matches("dot: axis 3 of x1 and axis 1 of x2 must have one size, got 4 and 5", message(ops.dot, a, ops.ones{5, 2}))
+    assert.matches("dot: axis 3 of x1 and axis 1 of x2 must have one size, got 4 and 5",
+      message(ops.dot, a, ops.ones{5, 2}))
     assert.matches("vdot: operands must have as many elements", message(ops.vdot, a, b))
     assert.matches("axis 1 of x1 is named twice", message(ops.tensordot_axes, a, a, {1, 1}, {1, 2}))
     assert.matches("axis 4 of x2 is out of range", message(ops.tensordot_axes, a, b, {1}, {4}))
@@ -150,7 +164,8 @@ describe("einsum", function()
   it("broadcasts axes under an ellipsis", function()
     local x, y = values{2, 1, 3, 4}, values({5, 4, 2}, nil, 2)
     assert.same(ops.matmul(x, y):tolist(), einsum("...ij,...jk->...ik", x, y):tolist())
-    assert.same(ops.transpose(ops.matmul(x, y), {3, 4, 1, 2}):tolist(), einsum("...ij,...jk->ik...", x, y):tolist())
+    assert.same(ops.transpose(ops.matmul(x, y), {3, 4, 1, 2}):tolist(),
+      einsum("...ij,...jk->ik...", x, y):tolist())
   end)
 
   it("takes several operands from left to right", function()
@@ -160,9 +175,12 @@ describe("einsum", function()
   end)
 
   it("names what is wrong", function()
-    assert.matches("stands for axes of sizes 3 and 2", message(einsum, "ij,jk->ik", values{2, 3}, values{2, 3}))
-    assert.matches("1 labels for operand 1 of shape %[2, 3%]", message(einsum, "i->i", values{2, 3}))
-    assert.matches("does not have one subscript for each of 2 operands", message(einsum, "ij->i", values{2, 3}, values{2, 3}))
+    assert.matches("stands for axes of sizes 3 and 2",
+      message(einsum, "ij,jk->ik", values{2, 3}, values{2, 3}))
+    assert.matches("1 labels for operand 1 of shape %[2, 3%]",
+      message(einsum, "i->i", values{2, 3}))
+    assert.matches("does not have one subscript for each of 2 operands",
+      message(einsum, "ij->i", values{2, 3}, values{2, 3}))
     assert.matches("unexpected '%?'", message(einsum, "i?->i", values{2, 3}))
     assert.matches("must name each of its labels once", message(einsum, "ij->ik", values{2, 3}))
     assert.matches("must name each of its labels once", message(einsum, "ij->ii", values{2, 3}))

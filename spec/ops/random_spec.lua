@@ -1,4 +1,5 @@
---- Random rows: numbers that depend on the key alone, their statistics, dropout's gradient, bad arguments.
+--- Random rows: numbers that depend on the key alone, their statistics, dropout's gradient, bad
+-- arguments.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -28,7 +29,9 @@ local rows = {
   binomial = function(k) return ops.random_binomial(k, 20, 0.4, {30001}) end,
   dropout = function(k) return ops.dropout(k, ops.ones{30001}, 0.25) end,
   permutation = function(k) return ops.random_permutation(k, 30001) end,
-  categorical = function(k) return ops.random_categorical(k, engine.tensor{{0.0, math.log(3)}}, 30001) end,
+  categorical = function(k)
+    return ops.random_categorical(k, engine.tensor{{0.0, math.log(3)}}, 30001)
+  end,
 }
 
 describe("a draw", function()
@@ -60,8 +63,12 @@ describe("a draw", function()
 
   it("stays within bounds", function()
     for _, x in ipairs(rows.uniform(key(2)):flat()) do assert.is_true(x >= -2 and x < 4) end
-    for _, x in ipairs(rows.truncated_normal(key(2)):flat()) do assert.is_true(x >= -5.00001 and x <= 7.00001) end
-    for _, x in ipairs(rows.randint(key(2)):flat()) do assert.is_true(x >= -5 and x <= 5 and math.type(x) == "integer") end
+    for _, x in ipairs(rows.truncated_normal(key(2)):flat()) do
+      assert.is_true(x >= -5.00001 and x <= 7.00001)
+    end
+    for _, x in ipairs(rows.randint(key(2)):flat()) do
+      assert.is_true(x >= -5 and x <= 5 and math.type(x) == "integer")
+    end
     for _, x in ipairs(rows.beta(key(2)):flat()) do assert.is_true(x > 0 and x < 1) end
   end)
 
@@ -86,13 +93,19 @@ describe("a draw", function()
   end)
 
   it("says what is wrong with its arguments", function()
-    assert.matches("the key must be uint64 of shape %[2%]", message(ops.random_uniform, engine.tensor{1, 2}, {3}))
+    assert.matches("the key must be uint64 of shape %[2%]",
+      message(ops.random_uniform, engine.tensor{1, 2}, {3}))
     assert.matches("sizes that are not negative", message(ops.random_normal, key(1), {-1}))
-    assert.matches("minval must be less than maxval, got 3 and 3", message(ops.random_randint, key(1), {2}, 3, 3))
-    assert.matches("an integer dtype expected, got float32", message(ops.random_randint, key(1), {2}, 0, 3, "float32"))
-    assert.matches("random_normal: a float dtype expected, got int32", message(ops.random_normal, key(1), {2}, 0, 1, "int32"))
-    assert.matches("float logits of shape %[batch, classes%] expected", message(ops.random_categorical, key(1), ops.zeros{3}, 2))
-    assert.matches("dropout: rate must be between 0 and 1, got 1.5", message(ops.dropout, key(1), ops.zeros{3}, 1.5))
+    assert.matches("minval must be less than maxval, got 3 and 3",
+      message(ops.random_randint, key(1), {2}, 3, 3))
+    assert.matches("an integer dtype expected, got float32",
+      message(ops.random_randint, key(1), {2}, 0, 3, "float32"))
+    assert.matches("random_normal: a float dtype expected, got int32",
+      message(ops.random_normal, key(1), {2}, 0, 1, "int32"))
+    assert.matches("float logits of shape %[batch, classes%] expected",
+      message(ops.random_categorical, key(1), ops.zeros{3}, 2))
+    assert.matches("dropout: rate must be between 0 and 1, got 1.5",
+      message(ops.dropout, key(1), ops.zeros{3}, 1.5))
     assert.matches("noise_shape", message(ops.dropout, key(1), ops.zeros{3, 2}, 0.5, {2, 2}))
   end)
 end)
@@ -112,7 +125,8 @@ describe("a permutation", function()
     table.sort(rows_shuffled, function(a, b) return a[1] < b[1] end)
     assert.same(x:tolist(), rows_shuffled)
     assert.same({4, 3}, ops.random_shuffle(key(4), x, 2).shape)
-    assert.matches("random_shuffle: axis 3 is out of range", message(ops.random_shuffle, key(4), x, 3))
+    assert.matches("random_shuffle: axis 3 is out of range",
+      message(ops.random_shuffle, key(4), x, 3))
   end)
 end)
 

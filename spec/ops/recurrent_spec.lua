@@ -1,4 +1,5 @@
---- The LSTM and GRU rows against ones written out in Lua from elementwise rows: masks, either direction, states, gradients.
+--- The LSTM and GRU rows against ones written out in Lua from elementwise rows: masks, either
+-- direction, states, gradients.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -37,7 +38,8 @@ local function reference(x, h, c, kernel, recurrent, bias, mask, backwards)
 end
 
 local function arguments(batch, time, input, units)
-  return values({batch, time, input}, 1), values({batch, units}, 2), values({batch, units}, 3), values({input, 4 * units}, 4),
+  return values({batch, time, input}, 1), values({batch, units}, 2), values({batch, units}, 3),
+    values({input, 4 * units}, 4),
     values({units, 4 * units}, 5), values({4 * units}, 6)
 end
 
@@ -73,16 +75,20 @@ local function gru_reference(x, h, kernel, recurrent, bias, mask, backwards)
     local update = ops.sigmoid(xz + hz)
     local candidate = ops.tanh(xc + ops.sigmoid(xr + hr) * hc)
     local h_next = update * h + (1 - update) * candidate
-    if mask then h_next = ops.where(ops.take(mask, engine.tensor({t - 1}, {dtype = "int32"}), 2), h_next, h) end
+    if mask then
+      h_next = ops.where(ops.take(mask, engine.tensor({t - 1}, {dtype = "int32"}), 2), h_next, h)
+    end
     h = h_next
     outputs[step] = h
   end
   return ops.stack(outputs, 2), h
 end
 
-local cases = {{}, {backwards = true}, {mask = true}, {mask = true, backwards = true}, {no_bias = true, mask = true}}
+local cases = {{}, {backwards = true}, {mask = true}, {mask = true, backwards = true},
+  {no_bias = true, mask = true}}
 local function name_of(case)
-  return (case.mask and "masked " or "") .. (case.backwards and "backwards " or "") .. (case.no_bias and "without bias " or "")
+  return (case.mask and "masked " or "") .. (case.backwards and "backwards " or "")
+    .. (case.no_bias and "without bias " or "")
 end
 
 describe("gru", function()
@@ -90,11 +96,18 @@ describe("gru", function()
     it(name_of(case) .. "is its steps, with gradients", function()
       for _, sizes in ipairs{{1, 1, 1, 1}, {3, 5, 2, 4}, {11, 3, 4, 2}} do
         local batch, time, input, units = table.unpack(sizes)
-        local x, h, kernel = values({batch, time, input}, 1), values({batch, units}, 2), values({input, 3 * units}, 4)
-        local recurrent, bias = values({units, 3 * units}, 5), not case.no_bias and values({2, 3 * units}, 6) or nil
+        local x, h, kernel = values({batch, time, input}, 1), values({batch, units}, 2),
+          values({input, 3 * units}, 4)
+        local recurrent, bias = values({units, 3 * units}, 5),
+          not case.no_bias and values({2, 3 * units}, 6) or nil
         local mask = case.mask and mask_of(batch, time) or nil
-        local function row() return ops.gru(x, h, kernel, recurrent, bias, mask, {go_backwards = case.backwards or false}) end
-        local function steps() return gru_reference(x, h, kernel, recurrent, bias, mask, case.backwards) end
+        local function row()
+          return ops.gru(x, h, kernel, recurrent, bias, mask,
+            {go_backwards = case.backwards or false})
+        end
+        local function steps()
+          return gru_reference(x, h, kernel, recurrent, bias, mask, case.backwards)
+        end
         local got, expected = {row()}, {steps()}
         for i = 1, 2 do near(expected[i], got[i], 1e-12) end
         local sources = {x, h, kernel, recurrent, bias}
@@ -105,7 +118,8 @@ describe("gru", function()
   end
 
   it("says which argument does not fit, and that it has no second gradient", function()
-    local x, h, kernel, recurrent = values({2, 3, 4}, 1), values({2, 5}, 2), values({4, 15}, 3), values({5, 15}, 4)
+    local x, h, kernel, recurrent = values({2, 3, 4}, 1), values({2, 5}, 2), values({4, 15}, 3),
+      values({5, 15}, 4)
     local ok, text = pcall(ops.gru, x, h, recurrent, recurrent)
     assert.is_false(ok)
     assert.matches("kernel must have shape %[4, 15%], got %[5, 15%]", text)
@@ -127,8 +141,13 @@ describe("lstm", function()
         local x, h, c, kernel, recurrent, bias = arguments(table.unpack(sizes))
         local mask = case.mask and mask_of(sizes[1], sizes[2]) or nil
         if case.no_bias then bias = nil end
-        local function row() return ops.lstm(x, h, c, kernel, recurrent, bias, mask, {go_backwards = case.backwards or false}) end
-        local function steps() return reference(x, h, c, kernel, recurrent, bias, mask, case.backwards) end
+        local function row()
+          return ops.lstm(x, h, c, kernel, recurrent, bias, mask,
+            {go_backwards = case.backwards or false})
+        end
+        local function steps()
+          return reference(x, h, c, kernel, recurrent, bias, mask, case.backwards)
+        end
         local got, expected = {row()}, {steps()}
         for i = 1, 3 do near(expected[i], got[i], 1e-12) end
         local sources = {x, h, c, kernel, recurrent, bias}
@@ -145,7 +164,9 @@ describe("lstm", function()
     local a, b = ops.lstm(table.unpack(wide)), ops.lstm(table.unpack(narrow))
     assert.equal("float32", b.dtype)
     near(a, ops.cast(b, "float64"), 1e-5)
-    assert.equal("float16", ops.lstm(ops.cast(narrow[1], "float16"), ops.cast(narrow[2], "float16"), ops.cast(narrow[3], "float16"),
+    assert.equal("float16",
+      ops.lstm(ops.cast(narrow[1], "float16"), ops.cast(narrow[2], "float16"),
+        ops.cast(narrow[3], "float16"),
       ops.cast(narrow[4], "float16"), ops.cast(narrow[5], "float16")).dtype)
   end)
 
@@ -170,7 +191,8 @@ describe("lstm", function()
 
   it("passes the states through where there is no time", function()
     local _, h, c, kernel, recurrent, bias = arguments(2, 1, 3, 2)
-    local sequence, h1, c1 = ops.lstm(ops.zeros({2, 0, 3}, "float64"), h, c, kernel, recurrent, bias)
+    local sequence, h1, c1 = ops.lstm(ops.zeros({2, 0, 3}, "float64"), h, c, kernel, recurrent,
+      bias)
     assert.same({2, 0, 2}, sequence.shape)
     near(h, h1, 0)
     near(c, c1, 0)
@@ -183,10 +205,14 @@ describe("lstm", function()
       assert.is_false(ok)
       return text
     end
-    assert.matches("x must have shape %[batch, time, input%], got %[2, 5%]", message(h, h, c, kernel, recurrent))
-    assert.matches("kernel must have shape %[4, 20%], got %[5, 20%]", message(x, h, c, recurrent, recurrent))
-    assert.matches("h0 must have shape %[2, 5%], got %[20%]", message(x, bias, c, kernel, recurrent))
-    assert.matches("mask must have shape %[2, 3%], got %[3, 2%]", message(x, h, c, kernel, recurrent, bias, ops.ones({3, 2}, "bool")))
+    assert.matches("x must have shape %[batch, time, input%], got %[2, 5%]",
+      message(h, h, c, kernel, recurrent))
+    assert.matches("kernel must have shape %[4, 20%], got %[5, 20%]",
+      message(x, h, c, recurrent, recurrent))
+    assert.matches("h0 must have shape %[2, 5%], got %[20%]",
+      message(x, bias, c, kernel, recurrent))
+    assert.matches("mask must have shape %[2, 3%], got %[3, 2%]",
+      message(x, h, c, kernel, recurrent, bias, ops.ones({3, 2}, "bool")))
   end)
 
   it("has no gradient of its gradient, and says what to do instead", function()

@@ -13,7 +13,8 @@ local nan = 0 / 0
 
 describe("a sum", function()
   it("widens small integers", function()
-    for from, to in pairs{uint8 = "uint32", int8 = "int32", uint16 = "uint32", int64 = "int64", float16 = "float16"} do
+    for from, to in pairs{uint8 = "uint32", int8 = "int32", uint16 = "uint32", int64 = "int64",
+      float16 = "float16"} do
       assert.equal(to, ops.sum(engine.tensor({1, 2}, {dtype = from})).dtype)
     end
     assert.equal(510, ops.sum(engine.tensor({255, 255}, {dtype = "uint8"})):item())
@@ -40,7 +41,8 @@ describe("a sum", function()
   end)
 
   it("refuses an axis that is not there, or twice", function()
-    local wanted = "axis 3 is out of range for a tensor of 2 dimensions (expected 1 to 2, or -2 to -1)"
+    local wanted =
+      "axis 3 is out of range for a tensor of 2 dimensions (expected 1 to 2, or -2 to -1)"
     assert.matches(wanted, message(ops.sum, matrix, 3), 1, true)
     assert.matches("axis 2 is given twice", message(ops.sum, matrix, {2, 2}), 1, true)
     assert.matches("a scalar", message(ops.sum, 1, 1), 1, true)
@@ -88,7 +90,9 @@ describe("statistics", function()
   it("take quantiles by every method", function()
     local x = engine.tensor{4.0, 1.0, 3.0, 2.0}
     local wanted = {linear = 1.9, lower = 1, higher = 2, midpoint = 1.5, nearest = 2}
-    for method, value in pairs(wanted) do assert.near(value, ops.quantile(x, 0.3, {method = method}):item(), 1e-6) end
+    for method, value in pairs(wanted) do
+      assert.near(value, ops.quantile(x, 0.3, {method = method}):item(), 1e-6)
+    end
     assert.equal(2.5, ops.median(x):item())
     assert.matches("unknown method", message(ops.quantile, x, 0.3, {method = "spline"}), 1, true)
   end)

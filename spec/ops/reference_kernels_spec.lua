@@ -3,7 +3,7 @@ local build = os.getenv "CUSP_BUILD" or "build"
 
 local program = [[
 local cusp = require "cusp"
-for _, dtype in ipairs {"float32", "float64", "float16", "bfloat16", "int32", "uint8", "bool"} do
+for _, dtype in ipairs{"float32", "float64", "float16", "bfloat16", "int32", "uint8", "bool"} do
   local a = cusp.tensor({1, 0, 1, 1, 1, 0}, {shape = {2, 3}}):cast(dtype)
   print(dtype, table.concat(a:matmul(a:transpose()):cast("int32"):flat(), " "))
 end]]

@@ -1,4 +1,5 @@
---- Softmax and the cross-entropies: against sums written out, at extremes, along any axes, long rows included.
+--- Softmax and the cross-entropies: against sums written out, at extremes, along any axes, long
+-- rows included.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -62,20 +63,24 @@ describe("softmax", function()
   end)
 
   it("does not overflow, and keeps infinities' meaning", function()
-    near({{0, 1}, {0.5, 0.5}, {1, 0}}, ops.softmax(engine.tensor{{-1000.0, 1000.0}, {3e38, 3e38}, {0.0, -math.huge}}):tolist())
+    near({{0, 1}, {0.5, 0.5}, {1, 0}},
+      ops.softmax(engine.tensor{{-1000.0, 1000.0}, {3e38, 3e38}, {0.0, -math.huge}}):tolist())
     near({{-2000, 0}}, ops.log_softmax(engine.tensor{{-1000.0, 1000.0}}):tolist())
     near({{0 / 0, 0 / 0}}, ops.softmax(engine.tensor{{-math.huge, -math.huge}}):tolist())
-    near({{0 / 0, 0 / 0}, {0.5, 0.5}}, ops.softmax(engine.tensor{{0 / 0, 1.0}, {1.0, 1.0}}):tolist())
+    near({{0 / 0, 0 / 0}, {0.5, 0.5}},
+      ops.softmax(engine.tensor{{0 / 0, 1.0}, {1.0, 1.0}}):tolist())
   end)
 
   it("takes an axis or a list of axes", function()
     local x = engine.tensor(rows_of(4, 6))
     local cube = ops.reshape(x, {2, 3, 4})
     near(ops.transpose(ops.softmax(ops.transpose(x))):tolist(), ops.softmax(x, 1):tolist())
-    near(ops.reshape(ops.softmax(ops.reshape(cube, {2, 12})), {2, 3, 4}):tolist(), ops.softmax(cube, {2, 3}):tolist())
+    near(ops.reshape(ops.softmax(ops.reshape(cube, {2, 12})), {2, 3, 4}):tolist(),
+      ops.softmax(cube, {2, 3}):tolist())
     near({1, 1, 1}, ops.sum(ops.softmax(cube, {1, -1}), {1, 3}):tolist())
     assert.same({2, 3, 4}, ops.log_softmax(cube, 2).shape)
-    assert.matches("softmax: axis 4 is out of range for a tensor of 3 axes", message(ops.softmax, cube, 4))
+    assert.matches("softmax: axis 4 is out of range for a tensor of 3 axes",
+      message(ops.softmax, cube, 4))
     assert.matches("softmax: at least one axis expected", message(ops.softmax, 1.0))
   end)
 
@@ -102,14 +107,17 @@ end)
 
 describe("cross-entropy", function()
   local logits = engine.tensor(rows_of(5, 4))
-  local target = engine.tensor{{0.1, 0.2, 0.3, 0.4}, {1, 0, 0, 0}, {0, 0, 0, 0}, {0.5, 0.5, 0, 0}, {0, 2, 0, 1.0}}
+  local target = engine.tensor{{0.1, 0.2, 0.3, 0.4}, {1, 0, 0, 0}, {0, 0, 0, 0}, {0.5, 0.5, 0, 0},
+    {0, 2, 0, 1.0}}
   local labels = engine.tensor{0, 3, 1, 2, 0}
   local log_p = ops.log_softmax(logits)
 
   it("from logits is the sum over the logarithm of softmax", function()
     local expected = -ops.sum(target * log_p, 2)
     near(expected:tolist(), ops.categorical_crossentropy(target, logits, true):tolist(), 1e-5)
-    near(expected:tolist(), ops.categorical_crossentropy(ops.transpose(target), ops.transpose(logits), true, 1):tolist(), 1e-5)
+    near(expected:tolist(),
+      ops.categorical_crossentropy(ops.transpose(target), ops.transpose(logits), true, 1):tolist(),
+      1e-5)
     local rows = log_p:tolist()
     near({-rows[1][1], -rows[2][4], -rows[3][2], -rows[4][3], -rows[5][1]},
       ops.sparse_categorical_crossentropy(labels, logits, true):tolist(), 1e-5)
@@ -118,15 +126,18 @@ describe("cross-entropy", function()
   it("from long rows of logits is the same", function()
     local x = engine.tensor(rows_of(3, 2500), {dtype = "float64"})
     local t = ops.softmax(ops.flip(x, 2))
-    near((-ops.sum(t * ops.log_softmax(x), 2)):tolist(), ops.categorical_crossentropy(t, x, true):tolist(), 1e-10)
+    near((-ops.sum(t * ops.log_softmax(x), 2)):tolist(),
+      ops.categorical_crossentropy(t, x, true):tolist(), 1e-10)
   end)
 
   it("from probabilities normalises and clips them", function()
     local p = engine.tensor{{2, 6}, {0, 4}, {1, 0}}
     local expected = {-math.log(0.25), -math.log(1 - 1e-7), -math.log(1e-7)}
-    near(expected, ops.categorical_crossentropy(engine.tensor{{1, 0}, {0, 1}, {0, 1}}, p):tolist(), 1e-5)
+    near(expected, ops.categorical_crossentropy(engine.tensor{{1, 0}, {0, 1}, {0, 1}}, p):tolist(),
+      1e-5)
     near(expected, ops.sparse_categorical_crossentropy(engine.tensor{0, 1, 1}, p):tolist(), 1e-5)
-    near(expected, ops.sparse_categorical_crossentropy(engine.tensor{{0}, {1}, {1}}, p):tolist(), 1e-5)
+    near(expected, ops.sparse_categorical_crossentropy(engine.tensor{{0}, {1}, {1}}, p):tolist(),
+      1e-5)
   end)
 
   it("is zero for a label that is no class", function()
@@ -137,7 +148,8 @@ describe("cross-entropy", function()
       assert.is_true(loss[1] == 0 and loss[2] == 0 and loss[5] == 0 and loss[3] > 0)
       local tape <close> = engine.tape()
       tape:watch(x)
-      local gradient = tape:gradient({ops.sum(ops.sparse_categorical_crossentropy(wrong, x, from_logits))}, {x})[1]:tolist()
+      local gradient = tape:gradient({ops.sum(ops.sparse_categorical_crossentropy(wrong, x,
+        from_logits))}, {x})[1]:tolist()
       near({0, 0, 0, 0}, gradient[1])
       near({0, 0, 0, 0}, gradient[5])
     end
@@ -146,16 +158,24 @@ describe("cross-entropy", function()
   it("of two classes, from probabilities and from logits", function()
     local t, x = engine.tensor{0.0, 1.0, 0.3}, engine.tensor{-2.0, 30.0, 0.7}
     local p = ops.sigmoid(x)
-    near((-(t * ops.log(p) + (1 - t) * ops.log(1 - p))):tolist()[3], ops.binary_crossentropy(t, x, true):tolist()[3], 1e-5)
-    near({math.log(1 + math.exp(-2)), math.exp(-30)}, {table.unpack(ops.binary_crossentropy(t, x, true):tolist(), 1, 2)}, 1e-6)
-    near({-math.log(1 - 1e-7)}, ops.binary_crossentropy(engine.tensor{1.0}, engine.tensor{1.0}):tolist())
+    near((-(t * ops.log(p) + (1 - t) * ops.log(1 - p))):tolist()[3],
+      ops.binary_crossentropy(t, x, true):tolist()[3], 1e-5)
+    near({math.log(1 + math.exp(-2)), math.exp(-30)},
+      {table.unpack(ops.binary_crossentropy(t, x, true):tolist(), 1, 2)}, 1e-6)
+    near({-math.log(1 - 1e-7)},
+      ops.binary_crossentropy(engine.tensor{1.0}, engine.tensor{1.0}):tolist())
   end)
 
   it("says what does not fit", function()
-    assert.matches("categorical_crossentropy: target and output must have the same shape, got %[5%] and %[5, 4%]",
+    assert.matches(
+      "categorical_crossentropy: target and output must have the same shape, got %[5%] and %[5, "
+      .. "4%]",
       message(ops.categorical_crossentropy, labels, logits))
-    assert.matches("sparse_categorical_crossentropy: target must have the output's shape without its last axis, got %[5, 4%]",
+    assert.matches(
+      "sparse_categorical_crossentropy: target must have the output's shape without its last "
+      .. "axis, got %[5, 4%]",
       message(ops.sparse_categorical_crossentropy, target, logits))
-    assert.matches("axis 3 is out of range", message(ops.categorical_crossentropy, target, logits, true, 3))
+    assert.matches("axis 3 is out of range",
+      message(ops.categorical_crossentropy, target, logits, true, 3))
   end)
 end)

@@ -17,7 +17,8 @@ describe("cumsum and cumprod", function()
   end)
 
   it("keep the dtype, make int32 of bool, take another", function()
-    for _, dtype in ipairs{"int8", "uint16", "int32", "int64", "float16", "bfloat16", "float32", "float64"} do
+    for _, dtype in ipairs{"int8", "uint16", "int32", "int64", "float16", "bfloat16", "float32",
+      "float64"} do
       local sums = ops.cumsum(ops.cast(x, dtype), 2)
       assert.equal(dtype, sums.dtype)
       assert.same({{1, 3, 6}, {4, 9, 15}}, ops.cast(sums, "int32"):tolist())

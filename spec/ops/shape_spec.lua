@@ -1,4 +1,5 @@
---- Moving elements: views, slices, repetition, padding, joining and splitting, on views of views too.
+--- Moving elements: views, slices, repetition, padding, joining and splitting, on views of views
+-- too.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -25,7 +26,8 @@ describe("reshape", function()
   end)
 
   it("says what does not fit", function()
-    assert.matches("6 elements of shape [2, 3] do not fit into the new shape [4, 2]", message(ops.reshape, matrix, {4, 2}), 1, true)
+    assert.matches("6 elements of shape [2, 3] do not fit into the new shape [4, 2]",
+      message(ops.reshape, matrix, {4, 2}), 1, true)
     assert.matches("only one size", message(ops.reshape, matrix, {-1, -1}), 1, true)
   end)
 end)
@@ -63,7 +65,8 @@ end)
 describe("repetition", function()
   it("is of elements or of the whole", function()
     assert.same({1, 1, 2, 2}, ops["repeat"](engine.tensor{1, 2}, 2):tolist())
-    assert.same({{1, 2, 2}, {4, 5, 5}}, ops["repeat"](ops.slice(matrix, {0, 0}, {2, 2}), {1, 2}, 2):tolist())
+    assert.same({{1, 2, 2}, {4, 5, 5}},
+      ops["repeat"](ops.slice(matrix, {0, 0}, {2, 2}), {1, 2}, 2):tolist())
     assert.same({1, 2, 1, 2}, ops.tile(engine.tensor{1, 2}, 2):tolist())
     assert.same({2, 2, 3}, ops.tile(matrix, {2, 1, 1}).shape)
     assert.same({0, 3}, ops.tile(matrix, {0, 1}).shape)
@@ -72,7 +75,8 @@ describe("repetition", function()
   it("goes round", function()
     assert.same({{6, 1, 2}, {3, 4, 5}}, ops.roll(matrix, 1):tolist())
     assert.same({{2, 3, 1}, {5, 6, 4}}, ops.roll(matrix, -1, 2):tolist())
-    assert.same({1, 2, 3}, ops.roll(engine.tensor{1, 2, 3}, {math.maxinteger, -math.maxinteger}):tolist())
+    assert.same({1, 2, 3},
+      ops.roll(engine.tensor{1, 2, 3}, {math.maxinteger, -math.maxinteger}):tolist())
     assert.is_string(message(ops.roll, matrix, 1, {axis = {}}))
     assert.same({{6, 1, 2}, {3, 4, 5}}, ops.roll(matrix, 1, {}):tolist())
   end)
@@ -82,7 +86,8 @@ describe("padding", function()
   it("takes one width, a pair, or a pair an axis", function()
     assert.same({4, 5}, ops.pad(matrix, 1).shape)
     assert.same({5, 6}, ops.pad(matrix, {1, 2}).shape)
-    assert.same({{9, 1, 2, 3}, {9, 4, 5, 6}}, ops.pad(matrix, {{0, 0}, {1, 0}}, {constant_values = 9}):tolist())
+    assert.same({{9, 1, 2, 3}, {9, 4, 5, 6}},
+      ops.pad(matrix, {{0, 0}, {1, 0}}, {constant_values = 9}):tolist())
   end)
 
   it("repeats what is there", function()
@@ -105,15 +110,19 @@ end)
 
 describe("joining", function()
   it("puts tensors along an axis, in a common dtype", function()
-    assert.same({{1, 2, 3, 7}, {4, 5, 6, 8}}, ops.concatenate({matrix, engine.tensor{{7}, {8}}}, 2):tolist())
+    assert.same({{1, 2, 3, 7}, {4, 5, 6, 8}},
+      ops.concatenate({matrix, engine.tensor{{7}, {8}}}, 2):tolist())
     assert.equal("float32", ops.concatenate({engine.tensor{1}, engine.tensor{1.5}}).dtype)
-    assert.same({{1, 3}, {2, 4}}, ops.stack({engine.tensor{1, 2}, engine.tensor{3, 4}}, -1):tolist())
+    assert.same({{1, 3}, {2, 4}},
+      ops.stack({engine.tensor{1, 2}, engine.tensor{3, 4}}, -1):tolist())
     assert.same({1, 2, 3}, ops.append(1, {2, 3}):tolist())
   end)
 
   it("says which tensor does not fit", function()
-    assert.matches("tensor 2 has shape [3], the first [2, 3]", message(ops.concatenate, {matrix, engine.tensor{1, 2, 3}}), 1, true)
-    assert.matches("all have to be equal", message(ops.stack, {engine.tensor{1}, engine.tensor{1, 2}}), 1, true)
+    assert.matches("tensor 2 has shape [3], the first [2, 3]",
+      message(ops.concatenate, {matrix, engine.tensor{1, 2, 3}}), 1, true)
+    assert.matches("all have to be equal",
+      message(ops.stack, {engine.tensor{1}, engine.tensor{1, 2}}), 1, true)
     assert.is_string(message(ops.concatenate, {}))
   end)
 end)

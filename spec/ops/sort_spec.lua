@@ -19,14 +19,17 @@ end
 
 describe("sort", function()
   it("orders every dtype", function()
-    for _, dtype in ipairs{"int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"} do
+    for _, dtype in ipairs{"int8", "int16", "int32", "int64", "float16", "bfloat16", "float32",
+      "float64"} do
       local data = scattered(200, 100)
       local got = ops.cast(ops.sort(engine.tensor(data, {dtype = dtype})), "float64"):tolist()
       table.sort(data)
       for i, value in ipairs(data) do assert.equal(value, got[i]) end
     end
-    assert.same({0, 3, 200, 255}, ops.sort(engine.tensor({255, 0, 200, 3}, {dtype = "uint8"})):tolist())
-    local large = ops.sort(engine.tensor({-1, 5, math.mininteger, math.maxinteger}, {dtype = "int64"})):tolist()
+    assert.same({0, 3, 200, 255},
+      ops.sort(engine.tensor({255, 0, 200, 3}, {dtype = "uint8"})):tolist())
+    local large = ops.sort(engine.tensor({-1, 5, math.mininteger, math.maxinteger},
+      {dtype = "int64"})):tolist()
     assert.same({math.mininteger, -1, 5, math.maxinteger}, large)
     assert.same({false, true, true}, ops.sort(engine.tensor{true, false, true}):tolist())
   end)
@@ -83,13 +86,15 @@ describe("top_k", function()
 
   it("accepts k of 0 and refuses one too large", function()
     assert.same({2, 0}, (ops.top_k(ops.zeros{2, 3}, 0)).shape)
-    assert.matches("k must be between 0 and the size of the last axis, 3, got 4", message(ops.top_k, ops.zeros{2, 3}, 4))
+    assert.matches("k must be between 0 and the size of the last axis, 3, got 4",
+      message(ops.top_k, ops.zeros{2, 3}, 4))
     assert.matches("at least one axis", message(ops.top_k, 1.0, 1))
   end)
 
   it("knows whether a target is inside", function()
     local predictions = engine.tensor{{0.1, 0.5, 0.4}, {0.3, 0.3, 0.4}, {0 / 0, 1, 2}, {1, 2, 3}}
-    assert.same({true, true, false, false}, ops.in_top_k(engine.tensor{1, 0, 0, 3}, predictions, 2):tolist())
+    assert.same({true, true, false, false},
+      ops.in_top_k(engine.tensor{1, 0, 0, 3}, predictions, 2):tolist())
   end)
 end)
 
@@ -99,7 +104,8 @@ describe("searchsorted", function()
     local x = engine.tensor{{0.0, 2.0}, {3.0, 9.0}}
     assert.same({{0, 1}, {3, 4}}, ops.searchsorted(sorted, x):tolist())
     assert.same({{0, 3}, {3, 4}}, ops.searchsorted(sorted, x, "right"):tolist())
-    assert.matches('side must be "left" or "right", got "up"', message(ops.searchsorted, sorted, x, "up"))
+    assert.matches('side must be "left" or "right", got "up"',
+      message(ops.searchsorted, sorted, x, "up"))
     assert.matches("a sorted sequence of one axis expected", message(ops.searchsorted, x, sorted))
   end)
 end)

@@ -1,6 +1,7 @@
 local program = (os.getenv "CUSP_BUILD" or "build") .. "/cusp"
 
--- Types lines at the prompt, in a terminal that `script` makes; what appears, without the typed lines themselves.
+-- Types lines at the prompt, in a terminal that `script` makes; what appears, without the typed
+-- lines themselves.
 local function session(lines)
   local home = os.tmpname()
   os.remove(home)
@@ -9,7 +10,9 @@ local function session(lines)
   local file = assert(io.open(input, "w"))
   file:write(lines, "\n\4")
   file:close()
-  local pipe = io.popen(("HOME=%s XDG_STATE_HOME= TERM=dumb script -qec %s /dev/null < %s 2>&1"):format(home, program, input))
+  local pipe =
+    io.popen(("HOME=%s XDG_STATE_HOME= TERM=dumb script -qec %s /dev/null < %s 2>&1"):format(home,
+      program, input))
   local text = pipe:read("a"):gsub("\r", "")
   pipe:close()
   local history = io.open(home .. "/.cusp_history")
@@ -68,7 +71,8 @@ describe("the prompt", function()
     assert.matches("units", text, 1, true)
     assert.matches("Tab completes", text, 1, true)
     assert.matches("did you mean 'softmax'?", text, 1, true)
-    text = session 'help "fit"\nhelp "random.normal"\nhelp "hdf5"\nhelp "EarlyStoping"\nhelp(cusp.data.Dataset.range(3))'
+    text = session('help "fit"\nhelp "random.normal"\nhelp "hdf5"\nhelp '
+      .. '"EarlyStoping"\nhelp(cusp.data.Dataset.range(3))')
     assert.matches("validation_split       number, default 0: share of the data", text, 1, true)
     assert.matches("stddev  number, default 1.0", text, 1, true)
     assert.matches("create load open save", text, 1, true)
@@ -87,7 +91,8 @@ describe("cusp.prompt.show", function()
   local show = require "cusp.prompt.show"
 
   it("shows tables sorted, shallow and abridged", function()
-    assert.equal('{1, 2, "a", b = {c = {...}}, ["d e"] = true}', show{1, 2, "a", b = {c = {1}}, ["d e"] = true})
+    assert.equal('{1, 2, "a", b = {c = {...}}, ["d e"] = true}',
+      show{1, 2, "a", b = {c = {1}}, ["d e"] = true})
     assert.equal("{}", show{})
     local long = {}
     for i = 1, 100 do long[i] = i end

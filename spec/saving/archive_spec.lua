@@ -4,13 +4,16 @@ local folder = require "spec.support.folder"
 local layers = cusp.layers
 
 local function make_model()
-  local model = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense { 4, activation = "relu" }, layers.Dense(2) }
-  model:compile { optimizer = "adam", loss = "mse", metrics = { "mae" } }
+  local model = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense{4, activation = "relu"},
+    layers.Dense(2)}
+  model:compile{optimizer = "adam", loss = "mse", metrics = {"mae"}}
   return model
 end
 
 local function same_weights(a, b)
-  for i, variable in ipairs(a.weights) do assert.are.equal(variable.value:tobytes(), b.weights[i].value:tobytes()) end
+  for i, variable in ipairs(a.weights) do
+    assert.are.equal(variable.value:tobytes(), b.weights[i].value:tobytes())
+  end
 end
 
 describe(".keras archives", function()
@@ -19,7 +22,7 @@ describe(".keras archives", function()
     local path = scope.path .. "/m.keras"
     make_model():save(path)
     local archive <close> = cusp.zip.open(path)
-    assert.are.same({ "metadata.json", "config.json", "model.weights.h5" }, archive:names())
+    assert.are.same({"metadata.json", "config.json", "model.weights.h5"}, archive:names())
     assert.is_truthy(archive:stored "model.weights.h5")
     local metadata = cusp.json.decode(archive:read "metadata.json")
     assert.is_truthy(metadata.keras_version:find "^3%.")
@@ -33,27 +36,27 @@ describe(".keras archives", function()
   it("come back as they were, compiled or not", function()
     local scope <close> = folder.new()
     local path, model = scope.path .. "/m.keras", make_model()
-    model:fit { cusp.ones { 4, 3 }, cusp.ones { 4, 2 }, verbose = 0 }
+    model:fit{cusp.ones{4, 3}, cusp.ones{4, 2}, verbose = 0}
     model:save(path)
     local again = cusp.models.load_model(path)
     same_weights(model, again)
     assert.is_true(again.compiled)
     assert.are.equal(1, again.optimizer.iterations:item())
-    local plain = cusp.models.load_model(path, { compile = false })
+    local plain = cusp.models.load_model(path, {compile = false})
     same_weights(model, plain)
     assert.is_falsy(plain.compiled)
-    model:save(path, { include_optimizer = false })
+    model:save(path, {include_optimizer = false})
     assert.is_falsy(cusp.models.load_model(path).compiled)
   end)
 
   it("are folders with zipped = false", function()
     local scope <close> = folder.new()
     local model = make_model()
-    model:save(scope.path .. "/folder", { zipped = false })
+    model:save(scope.path .. "/folder", {zipped = false})
     same_weights(model, cusp.models.load_model(scope.path .. "/folder"))
-    assert.is_false(pcall(model.save, model, scope.path .. "/x.keras", { zipped = false }))
-    assert.is_false(pcall(model.save, model, scope.path .. "/x", { zipped = true }))
-    assert.is_false(pcall(model.save, model, scope.path .. "/x.h5", { zipped = true }))
+    assert.is_false(pcall(model.save, model, scope.path .. "/x.keras", {zipped = false}))
+    assert.is_false(pcall(model.save, model, scope.path .. "/x", {zipped = true}))
+    assert.is_false(pcall(model.save, model, scope.path .. "/x.h5", {zipped = true}))
   end)
 
   it("hold models of one's own class, by what init was given", function()
@@ -62,19 +65,20 @@ describe(".keras archives", function()
       init = function(self, args)
         cusp.Model.init(self, args)
         self.units = args.units or 2
-        self.a, self.b = layers.Dense { self.units, activation = "relu" }, layers.Dense(2)
+        self.a, self.b = layers.Dense{self.units, activation = "relu"}, layers.Dense(2)
       end,
       call = function(self, x) return self.b(self.a(x)) end,
     })
-    local model = Mine { units = 5 }
-    model:compile { optimizer = "adam", loss = "mse" }
-    local x, y = cusp.random.uniform { 8, 3 }, cusp.random.uniform { 8, 2 }
-    model:fit { x, y, verbose = 0, shuffle = false }
+    local model = Mine{units = 5}
+    model:compile{optimizer = "adam", loss = "mse"}
+    local x, y = cusp.random.uniform{8, 3}, cusp.random.uniform{8, 2}
+    model:fit{x, y, verbose = 0, shuffle = false}
     model:save(scope.path .. "/m.keras")
     local again = cusp.models.load_model(scope.path .. "/m.keras")
-    assert.are.equal(model:predict({ x, verbose = 0 }):tobytes(), again:predict({ x, verbose = 0 }):tobytes())
-    model:fit { x, y, verbose = 0, shuffle = false }
-    again:fit { x, y, verbose = 0, shuffle = false }
+    assert.are.equal(model:predict({x, verbose = 0}):tobytes(),
+      again:predict({x, verbose = 0}):tobytes())
+    model:fit{x, y, verbose = 0, shuffle = false}
+    again:fit{x, y, verbose = 0, shuffle = false}
     same_weights(model, again)
     local message = select(2, pcall(model.save, model, scope.path .. "/m.h5"))
     assert.is_truthy(message:find("functional and sequential models only", 1, true), message)
@@ -83,11 +87,11 @@ describe(".keras archives", function()
 
   it("keep shared, frozen and nested layers", function()
     local scope <close> = folder.new()
-    local x = cusp.Input { shape = { 3 } }
-    local shared = layers.Dense { 3, name = "shared" }
-    local inner = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(3), name = "inner" }
+    local x = cusp.Input{shape = {3}}
+    local shared = layers.Dense{3, name = "shared"}
+    local inner = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(3), name = "inner"}
     inner.trainable = false
-    local model = cusp.Model { inputs = x, outputs = layers.Add() { shared(inner(shared(x))), x } }
+    local model = cusp.Model{inputs = x, outputs = layers.Add(){shared(inner(shared(x))), x}}
     model:save(scope.path .. "/m.keras")
     local again = cusp.models.load_model(scope.path .. "/m.keras")
     same_weights(model, again)
@@ -107,13 +111,15 @@ describe(".keras archives", function()
       assert.is_truthy(message:find(path, 1, true), message)
       return message
     end
-    local good = cusp.json.encode(require("cusp.saving.configuration").of_model(make_model(), { format = "keras3" }))
-    assert.is_truthy(message_for({ other = "x" }):find "has no config.json")
-    assert.is_truthy(message_for({ ["config.json"] = "{" }):find "config.json")
-    assert.is_truthy(message_for({ ["config.json"] = "[]" }):find "config.json")
-    assert.is_truthy(message_for({ ["config.json"] = good }):find "has no model.weights.h5")
-    assert.is_truthy(message_for({ ["config.json"] = good, ["model.weights.npz"] = "x" }):find "npz")
-    assert.is_truthy(message_for({ ["config.json"] = good, ["model.weights.h5"] = "x" }):find "model.weights.h5")
+    local good = cusp.json.encode(require("cusp.saving.configuration").of_model(make_model(),
+      {format = "keras3"}))
+    assert.is_truthy(message_for({other = "x"}):find "has no config.json")
+    assert.is_truthy(message_for({["config.json"] = "{"}):find "config.json")
+    assert.is_truthy(message_for({["config.json"] = "[]"}):find "config.json")
+    assert.is_truthy(message_for({["config.json"] = good}):find "has no model.weights.h5")
+    assert.is_truthy(message_for({["config.json"] = good, ["model.weights.npz"] = "x"}):find "npz")
+    assert.is_truthy(message_for({["config.json"] = good,
+      ["model.weights.h5"] = "x"}):find "model.weights.h5")
     local file = assert(io.open(path, "wb"))
     file:write "not a zip"
     file:close()
@@ -123,15 +129,19 @@ describe(".keras archives", function()
   it("with functions as Python byte code are refused, whatever safe_mode says", function()
     local scope <close> = folder.new()
     local path = scope.path .. "/lambda.keras"
-    local config = [[{"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": [
-      {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [null, 3], "name": "i"}, "registered_name": null},
-      {"module": "keras.layers", "class_name": "Lambda", "registered_name": null, "config": {"name": "evil", "function":
-        {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": null, "closure": null}}}}]}, "registered_name": null}]]
-    for _, safe_mode in ipairs { true, false } do
+    local config = [[{"module": "keras", "class_name": "Sequential", "config": {"name": "s",
+      "layers": [
+      {"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
+        "config": {"batch_shape": [null, 3], "name": "i"}},
+      {"module": "keras.layers", "class_name": "Lambda", "registered_name": null,
+        "config": {"name": "evil", "function": {"class_name": "__lambda__",
+          "config": {"code": "4wEAAAA=", "defaults": null, "closure": null}}}}]},
+      "registered_name": null}]]
+    for _, safe_mode in ipairs{true, false} do
       local archive = cusp.zip.create(path)
       archive:add("config.json", config)
       archive:close()
-      local ok, message = pcall(cusp.models.load_model, path, { safe_mode = safe_mode })
+      local ok, message = pcall(cusp.models.load_model, path, {safe_mode = safe_mode})
       assert.is_false(ok)
       assert.is_truthy(message:lower():find "byte ?code" and message:find(path, 1, true), message)
     end

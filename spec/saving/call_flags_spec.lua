@@ -7,7 +7,8 @@ describe("a call with training = false", function()
   it("stays one in every form of a model", function()
     local folder <close> = Folder.new()
     local input = cusp.Input{3}
-    local model = cusp.Model{input, layers.BatchNormalization{moving_mean_initializer = "ones"}(input, {training = false})}
+    local model = cusp.Model{input,
+      layers.BatchNormalization{moving_mean_initializer = "ones"}(input, {training = false})}
     local x = cusp.tensor{{1.0, 2.0, 3.0}, {4.0, 6.0, 8.0}}
     local function values(m) return m(x, {training = true}):flat() end
     local expected = values(model)

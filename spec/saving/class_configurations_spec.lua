@@ -6,24 +6,32 @@ local registry = require "cusp.base.registry"
 
 local json = cusp.json
 
--- What Keras loses, or writes and then refuses, and what this library writes in its place: Keras reads it, and nothing is lost.
+-- What Keras loses, or writes and then refuses, and what this library writes in its place: Keras
+-- reads it, and nothing is lost.
 local kept_here = {
-  ["Identity.gain"] = true, ["MaxNumBoundingBoxes.fill_value"] = true, ["RandomGrayscale.seed"] = true, ["SimpleRNN.seed"] = true,
-  ["SimpleRNN.activity_regularizer"] = true, ["CosineSimilarity.axis"] = true, ["Huber.delta"] = true,
-  ["SparseCategoricalCrossentropy.axis"] = true, ["RandomShear.x_factor"] = true, ["RandomShear.y_factor"] = true,
+  ["Identity.gain"] = true, ["MaxNumBoundingBoxes.fill_value"] = true,
+  ["RandomGrayscale.seed"] = true, ["SimpleRNN.seed"] = true,
+  ["SimpleRNN.activity_regularizer"] = true, ["CosineSimilarity.axis"] = true,
+  ["Huber.delta"] = true,
+  ["SparseCategoricalCrossentropy.axis"] = true, ["RandomShear.x_factor"] = true,
+  ["RandomShear.y_factor"] = true,
 }
 -- Keras draws a seed where none is given, and keeps no shape where a size is left open.
-local drawn = { ["RandomCrop.seed"] = true, ["Reshape.build_config"] = true }
+local drawn = {["RandomCrop.seed"] = true, ["Reshape.build_config"] = true}
 
 local function is_leaf(value) return type(value) ~= "table" or value == cusp.null end
 
 local function differences(got, wanted, path, list)
   if is_leaf(got) or is_leaf(wanted) then
-    if got ~= wanted then list[path] = ("got %s, expected %s"):format(json.encode(got), json.encode(wanted)) end
+    if got ~= wanted then
+      list[path] = ("got %s, expected %s"):format(json.encode(got), json.encode(wanted))
+    end
     return list
   end
   for key, value in pairs(got) do
-    if wanted[key] == nil then list[path .. "." .. key] = "is not in Keras's: " .. json.encode(value) end
+    if wanted[key] == nil then
+      list[path .. "." .. key] = "is not in Keras's: " .. json.encode(value)
+    end
   end
   for key, value in pairs(wanted) do
     if got[key] == nil then list[path .. "." .. key] = "is missing: " .. json.encode(value)
@@ -32,12 +40,17 @@ local function differences(got, wanted, path, list)
   return list
 end
 
--- Names that are counted up, and shapes of the layers within, which the cases share, depend on what was made before.
+-- Names that are counted up, and shapes of the layers within, which the cases share, depend on what
+-- was made before.
 local function without_history(value, is_inner)
   if is_leaf(value) then return value end
   if is_inner then value.build_config = nil end
   for key, item in pairs(value) do
-    if key == "name" and type(item) == "string" then value[key] = item:gsub("_%d+$", "") else without_history(item, true) end
+    if key == "name" and type(item) == "string" then
+      value[key] = item:gsub("_%d+$", "")
+    else
+      without_history(item, true)
+    end
   end
   return value
 end
@@ -45,16 +58,19 @@ end
 local function plain(value) return without_history(json.decode(json.encode(value))) end
 
 local function object_of(case, form)
-  local object = registry.deserialize(form, { build = false })
-  if case.input then object(cusp.Input { shape = case.input }) end
+  local object = registry.deserialize(form, {build = false})
+  if case.input then object(cusp.Input{shape = case.input}) end
   return object
 end
 
 -- Keras makes these with arguments, or calls them on inputs, that exclude each other.
 local function is_misfit(case)
   local rank = #(case.input or {})
-  if case.class_name == "Resizing" then return case.arguments.pad_to_aspect_ratio and case.arguments.crop_to_aspect_ratio end
-  local wanted = case.class_name:match "^Adaptive%a+(%d)D$" or case.class_name == "EinsumDense" and "0"
+  if case.class_name == "Resizing" then
+    return case.arguments.pad_to_aspect_ratio and case.arguments.crop_to_aspect_ratio
+  end
+  local wanted = case.class_name:match "^Adaptive%a+(%d)D$"
+    or case.class_name == "EinsumDense" and "0"
   return rank > 0 and wanted and rank ~= tonumber(wanted) + 1
 end
 
@@ -71,13 +87,16 @@ local function check(case, form, failures)
     local key = case.class_name .. path:gsub("^%.config", "")
     local given = case.arguments[key:match "([%w_]+)$"] ~= nil or key:find "^RandomShear"
     if not drawn[key] and not (kept_here[key] and given) then
-      failures[#failures + 1] = ("%s: %s (made with %s)"):format(key, text, json.encode(case.arguments))
+      failures[#failures + 1] = ("%s: %s (made with %s)"):format(key, text,
+        json.encode(case.arguments))
     end
   end
 end
 
 local function report(failures)
-  assert(#failures == 0, ("%d differences:\n%s"):format(#failures, table.concat(failures, "\n", 1, math.min(#failures, 40))))
+  assert(#failures == 0,
+    ("%d differences:\n%s"):format(#failures,
+      table.concat(failures, "\n", 1, math.min(#failures, 40))))
 end
 
 describe("the configuration of every class", function()
@@ -87,7 +106,8 @@ describe("the configuration of every class", function()
     local failures = {}
     for _, case in ipairs(all) do
       local module = "keras." .. case.space
-      check(case, { module = module, class_name = case.class_name, config = case.arguments, registered_name = cusp.null }, failures)
+      check(case, {module = module, class_name = case.class_name, config = case.arguments,
+        registered_name = cusp.null}, failures)
     end
     report(failures)
   end)
@@ -99,7 +119,8 @@ describe("the configuration of every class", function()
   end)
 
   it("says in words what a quantized layer is not", function()
-    local ok, message = pcall(cusp.layers.Dense, { 2, quantization_config = { class_name = "Int8QuantizationConfig", config = {} } })
+    local ok, message = pcall(cusp.layers.Dense,
+      {2, quantization_config = {class_name = "Int8QuantizationConfig", config = {}}})
     assert.is_false(ok)
     assert.matches("quantized layers are not supported", message)
   end)

@@ -1,5 +1,5 @@
--- Damaged and hostile files of models and weights: each loads or is refused with a message that names it, in bounded time, and a model
--- that was being loaded into is then as it was.
+-- Damaged and hostile files of models and weights: each loads or is refused with a message that
+-- names it, in bounded time, and a model that was being loaded into is then as it was.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
@@ -26,7 +26,7 @@ end
 
 local function state_of(model)
   local parts = {}
-  for _, list in ipairs { model.weights, model.optimizer.variables } do
+  for _, list in ipairs{model.weights, model.optimizer.variables} do
     for _, variable in ipairs(list) do parts[#parts + 1] = variable.value:tobytes() end
   end
   return table.concat(parts, "|")
@@ -51,7 +51,7 @@ describe("hostile files", function()
 
   local function each(source, extension, check)
     local original, path = contents(fixtures .. source), folder.path .. "/damaged" .. extension
-    for name, bytes in mutate.mutations(original, { seed = 11, count = count }) do
+    for name, bytes in mutate.mutations(original, {seed = 11, count = count}) do
       write(path, bytes)
       local start = engine.monotonic()
       local ok, message = check(path)
@@ -59,26 +59,29 @@ describe("hostile files", function()
       assert.is_true(engine.monotonic() - start < 20, what .. " took too long")
       if not ok then
         assert.are.equal("string", type(message), what)
-        assert.is_truthy(message:find(path, 1, true), what .. ": the file is not named: " .. message)
+        assert.is_truthy(message:find(path, 1, true),
+          what .. ": the file is not named: " .. message)
       end
     end
   end
 
-  for _, source in ipairs {
-    "optimizer_sgd/tf2_model.h5", "optimizer_sgd/k3_model.h5", "optimizer_adam_schedule/k3_model.keras",
+  for _, source in ipairs{
+    "optimizer_sgd/tf2_model.h5", "optimizer_sgd/k3_model.h5",
+    "optimizer_adam_schedule/k3_model.keras",
     "legacy/optimizer_adam_decay/model.h5",
   } do
     it("of whole models: " .. source, function()
       each(source, source:match "%.%w+$", function(path)
         local ok, result = quietly(cusp.models.load_model, path)
-        if ok then result:predict { cusp.zeros { 1, 5 }, verbose = 0 } end
+        if ok then result:predict{cusp.zeros{1, 5}, verbose = 0} end
         return ok, result
       end)
     end)
   end
 
-  for _, source in ipairs {
-    "optimizer_sgd/tf2_weights.h5", "optimizer_rmsprop_centered/k3.weights.h5", "optimizer_rmsprop_centered/k3_model.keras",
+  for _, source in ipairs{
+    "optimizer_sgd/tf2_weights.h5", "optimizer_rmsprop_centered/k3.weights.h5",
+    "optimizer_rmsprop_centered/k3_model.keras",
     "optimizer_rmsprop_centered/tf2_model.h5",
   } do
     it("of weights: " .. source, function()
@@ -103,7 +106,7 @@ describe("hostile files", function()
     local group = file.root
     for _ = 1, 600 do group = group:create_group "layers" end
     file:close()
-    local model = cusp.Sequential { cusp.Input { shape = { 3 } }, cusp.layers.Dense(2) }
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, cusp.layers.Dense(2)}
     local ok, message = pcall(model.load_weights, model, path)
     assert.is_false(ok)
     assert.is_truthy(message:find(path, 1, true) and message:find("nested", 1, true), message)

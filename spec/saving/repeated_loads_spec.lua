@@ -1,4 +1,5 @@
--- Weights that are loaded again and again into what has no variables for them yet: the last ones count, nothing piles up.
+-- Weights that are loaded again and again into what has no variables for them yet: the last ones
+-- count, nothing piles up.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local warnings = require "cusp.base.warnings"
@@ -6,9 +7,9 @@ local Folder = require "spec.support.folder"
 local layers = cusp.layers
 
 local function new_model(built)
-  local model = built and cusp.Sequential { layers.Input { { 8 } }, layers.Dense { 16 }, layers.Dense { 1 } }
-    or cusp.Sequential { layers.Dense { 16 }, layers.Dense { 1 } }
-  model:compile { optimizer = "adam", loss = "mse" }
+  local model = built and cusp.Sequential{layers.Input{{8}}, layers.Dense{16}, layers.Dense{1}}
+    or cusp.Sequential{layers.Dense{16}, layers.Dense{1}}
+  model:compile{optimizer = "adam", loss = "mse"}
   return model
 end
 
@@ -19,13 +20,18 @@ local function held()
 end
 
 describe("loading weights again and again", function()
-  for _, name in ipairs { "a.weights.h5", "a.h5", "a.keras", "checkpoint" } do
-    for _, built in ipairs { true, false } do
-      it(("keeps the last ones of %s where the model is %s"):format(name, built and "not trained" or "not built"), function()
+  for _, name in ipairs{"a.weights.h5", "a.h5", "a.keras", "checkpoint"} do
+    for _, built in ipairs{true, false} do
+      it(("keeps the last ones of %s where the model is %s"):format(name,
+        built and "not trained" or "not built"), function()
         local folder <close> = Folder.new()
         local path, trained = folder.path .. "/" .. name, new_model(true)
-        trained:fit(cusp.ones { 32, 8 }, cusp.ones { 32, 1 }, { verbose = 0 })
-        if name == "a.keras" or name == "a.h5" then trained:save(path) else trained:save_weights(path) end
+        trained:fit(cusp.ones{32, 8}, cusp.ones{32, 1}, {verbose = 0})
+        if name == "a.keras" or name == "a.h5" then
+          trained:save(path)
+        else
+          trained:save_weights(path)
+        end
         local model = new_model(built)
         local grown
         local list = warnings.collect(function()
@@ -38,8 +44,9 @@ describe("loading weights again and again", function()
         end)
         assert.is_true(grown < 20000, grown .. " bytes")
         assert.same({}, list)
-        local x = cusp.ones { 2, 8 }
-        assert.same(trained:predict(x, { verbose = 0 }):tolist(), model:predict(x, { verbose = 0 }):tolist())
+        local x = cusp.ones{2, 8}
+        assert.same(trained:predict(x, {verbose = 0}):tolist(),
+          model:predict(x, {verbose = 0}):tolist())
       end)
     end
   end

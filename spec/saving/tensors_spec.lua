@@ -4,7 +4,8 @@ local files = engine.files
 
 local same
 
---- Equal in kind and value: whole numbers are no floats, NaN is itself, tensors have dtype, shape and elements.
+--- Equal in kind and value: whole numbers are no floats, NaN is itself, tensors have dtype, shape
+-- and elements.
 function same(expected, actual, where)
   if engine.is_tensor(expected) then
     assert.is_true(engine.is_tensor(actual), where)
@@ -47,34 +48,37 @@ describe("save and load", function()
     same(value, cusp.load(path), extension)
   end
 
-  local shared = cusp.ones { 2 }
+  local shared = cusp.ones{2}
   local values = {
-    arrays = { x = cusp.random.uniform { 3, 4 }, y = cusp.arange(4), z = cusp.zeros({ 0, 2 }, "float64") },
-    nested = { encoder = { kernel = cusp.ones { 2, 3 }, bias = cusp.zeros { 3 } }, scale = cusp.tensor(2.5) },
-    list = { cusp.ones { 2 }, { cusp.zeros { 1 } }, "text", 1, 1.0, true, false, cusp.null, cusp.None },
-    scalars = { 0, -0.0, 0.1, 1e300, math.huge, -math.huge, 0 / 0, math.maxinteger, math.mininteger, 2 ^ 53 },
-    strings = { "", "née\n", "\0", "\xff\xfe\0a", ("x"):rep(100000) },
-    empties = { {}, { {} }, { a = {} } },
+    arrays = {x = cusp.random.uniform{3, 4}, y = cusp.arange(4), z = cusp.zeros({0, 2}, "float64")},
+    nested = {encoder = {kernel = cusp.ones{2, 3}, bias = cusp.zeros{3}}, scale = cusp.tensor(2.5)},
+    list = {cusp.ones{2}, {cusp.zeros{1}}, "text", 1, 1.0, true, false, cusp.null, cusp.None},
+    scalars = {0, -0.0, 0.1, 1e300, math.huge, -math.huge, 0 / 0, math.maxinteger, math.mininteger,
+      2 ^ 53},
+    strings = {"", "née\n", "\0", "\xff\xfe\0a", ("x"):rep(100000)},
+    empties = {{}, {{}}, {a = {}}},
     keys = {
-      [1] = "one", [3] = "three", [1.5] = {}, [true] = 1, [false] = 0, ["a/b"] = shared, ["$x"] = { ["$tensor"] = "y" }, [""] = shared,
+      [1] = "one", [3] = "three", [1.5] = {}, [true] = 1, [false] = 0, ["a/b"] = shared,
+      ["$x"] = {["$tensor"] = "y"}, [""] = shared,
       ["\xff"] = 1,
     },
     clashes = {
-      ["a/b"] = cusp.ones { 1 }, ["a_b"] = cusp.zeros { 1 },
-      a = { b = cusp.zeros { 2 }, ["."] = cusp.ones { 3 }, [".."] = cusp.ones { 4 } },
+      ["a/b"] = cusp.ones{1}, ["a_b"] = cusp.zeros{1},
+      a = {b = cusp.zeros{2}, ["."] = cusp.ones{3}, [".."] = cusp.ones{4}},
     },
-    shared = { shared, { shared } },
-    reserved = { ["cusp.json"] = cusp.ones { 2 } },
+    shared = {shared, {shared}},
+    reserved = {["cusp.json"] = cusp.ones{2}},
     dtypes = {
-      cusp.ones({ 2 }, "bool"), cusp.ones({ 2 }, "int8"), cusp.ones({ 2 }, "uint8"), cusp.ones({ 2 }, "int64"), cusp.ones({ 2 }, "uint64"),
-      cusp.ones({ 2 }, "float16"), cusp.ones({ 2 }, "float64"),
+      cusp.ones({2}, "bool"), cusp.ones({2}, "int8"), cusp.ones({2}, "uint8"),
+      cusp.ones({2}, "int64"), cusp.ones({2}, "uint64"),
+      cusp.ones({2}, "float16"), cusp.ones({2}, "float64"),
     },
-    tensor = cusp.ones { 2, 2 },
+    tensor = cusp.ones{2, 2},
     number = 3,
     string = "text",
   }
 
-  for _, extension in ipairs { "npz", "h5" } do
+  for _, extension in ipairs{"npz", "h5"} do
     for name, value in pairs(values) do
       it(("keeps %s in .%s"):format(name, extension), function() round_trip(value, extension) end)
     end
@@ -83,37 +87,40 @@ describe("save and load", function()
   it("writes tables of tensors as plain arrays", function()
     cusp.save(folder .. "/plain.npz", values.arrays)
     local archive <close> = cusp.zip.open(folder .. "/plain.npz")
-    assert.same({ "x.npy", "y.npy", "z.npy" }, archive:names())
+    assert.same({"x.npy", "y.npy", "z.npy"}, archive:names())
     cusp.save(folder .. "/plain.h5", values.nested)
     same(values.nested, require("cusp.formats.hdf5").load(folder .. "/plain.h5"), "h5")
   end)
 
   it("keeps a tensor in .npy", function()
-    round_trip(cusp.random.uniform { 3, 4 }, "npy")
-    cusp.save(folder .. "/variable.npy", cusp.Variable { 1, 2 })
-    assert.same({ 2 }, cusp.load(folder .. "/variable.npy").shape)
-    fails("one tensor, got .*%.npz and .h5 hold tables", cusp.save, folder .. "/a.npy", { a = 1 })
+    round_trip(cusp.random.uniform{3, 4}, "npy")
+    cusp.save(folder .. "/variable.npy", cusp.Variable{1, 2})
+    assert.same({2}, cusp.load(folder .. "/variable.npy").shape)
+    fails("one tensor, got .*%.npz and .h5 hold tables", cusp.save, folder .. "/a.npy", {a = 1})
   end)
 
   it("keeps plain tables in .json and .yaml", function()
-    local plain = { list = { 1, 2.5, "x", true, cusp.null, {} }, empty = {}, text = "née", deep = { { { a = 1 } } } }
-    for _, extension in ipairs { "json", "yaml", "yml" } do round_trip(plain, extension) end
-    fails("a.json: the value at a%.1 is tensor %[2%] float32, which text does not hold", cusp.save, folder .. "/a.json", { a = { shared } })
-    fails("a.yaml: .*function", cusp.save, folder .. "/a.yaml", { a = { print } })
+    local plain = {list = {1, 2.5, "x", true, cusp.null, {}}, empty = {}, text = "née",
+      deep = {{{a = 1}}}}
+    for _, extension in ipairs{"json", "yaml", "yml"} do round_trip(plain, extension) end
+    fails("a.json: the value at a%.1 is tensor %[2%] float32, which text does not hold", cusp.save,
+      folder .. "/a.json", {a = {shared}})
+    fails("a.yaml: .*function", cusp.save, folder .. "/a.yaml", {a = {print}})
   end)
 
   it("says what cannot be saved, and where it is", function()
-    local model = cusp.Sequential { cusp.layers.Dense { 2 } }
+    local model = cusp.Sequential{cusp.layers.Dense{2}}
     fails("saved by its own method: model:save%(.*m.npz", cusp.save, folder .. "/m.npz", model)
     fails("saved by its own method: model:save", cusp.save, folder .. "/m.keras", model)
-    fails("the value at a%[2%] is Sequential.*model:save", cusp.save, folder .. "/m.npz", { a = { 1, model } })
-    fails("the value at f is a function", cusp.save, folder .. "/m.npz", { f = print })
-    fails("the key at k is", cusp.save, folder .. "/m.npz", { k = { [{}] = 1 } })
-    local cycle = { x = {} }
+    fails("the value at a%[2%] is Sequential.*model:save", cusp.save, folder .. "/m.npz",
+      {a = {1, model}})
+    fails("the value at f is a function", cusp.save, folder .. "/m.npz", {f = print})
+    fails("the key at k is", cusp.save, folder .. "/m.npz", {k = {[{}] = 1}})
+    local cycle = {x = {}}
     cycle.x.again = cycle
     fails("the value at x.again contains itself", cusp.save, folder .. "/m.npz", cycle)
     local deep = {}
-    for _ = 1, 1000 do deep = { deep } end
+    for _ = 1, 1000 do deep = {deep} end
     fails("nested deeper", cusp.save, folder .. "/m.h5", deep)
     fails("expected a value", cusp.save, folder .. "/m.npz")
     assert.is_false(files.exists(folder .. "/m.npz"))
@@ -136,8 +143,9 @@ describe("save and load", function()
       writer:close()
       return path
     end
-    for _, skeleton in ipairs {
-      '{"$tensor": "missing"}', '{"$tensor": 5}', '{"$bytes": 5}', '{"$bytes": "\\u0100"}', '{"$map": 5}', '{"$map": [1]}',
+    for _, skeleton in ipairs{
+      '{"$tensor": "missing"}', '{"$tensor": 5}', '{"$bytes": 5}', '{"$bytes": "\\u0100"}',
+      '{"$map": 5}', '{"$map": [1]}',
       '{"$map": [[{}, 1]]}', '{"$map": [[NaN, 1]]}',
     } do
       fails("hostile.npz: its structure has a wrong", cusp.load, with(skeleton))

@@ -3,7 +3,7 @@ local cusp = require "cusp"
 
 local cases = {}
 
-local special = { NaN = 0 / 0, Infinity = math.huge, ["-Infinity"] = -math.huge }
+local special = {NaN = 0 / 0, Infinity = math.huge, ["-Infinity"] = -math.huge}
 
 --- A decoded file of spec/fixtures, compressed.
 function cases.read(path)
@@ -25,7 +25,7 @@ function cases.tensor(json)
     data[i] = number(value)
     if json.dtype == "bool" then data[i] = data[i] ~= 0 end
   end
-  return cusp.tensor(data, { shape = { table.unpack(json.shape) }, dtype = json.dtype })
+  return cusp.tensor(data, {shape = {table.unpack(json.shape)}, dtype = json.dtype})
 end
 
 --- Arguments of a case: tensors for tensors, nil (false in lists) for null.
@@ -50,7 +50,7 @@ end
 --- Raises where a tensor (or number) is not what a case says.
 function cases.compare(got, want, case, what)
   want = want.tensor or want
-  local values = type(got) == "number" and { got } or got:flat()
+  local values = type(got) == "number" and {got} or got:flat()
   assert(#values == #want.data, ("%s: %d values, expected %d"):format(what, #values, #want.data))
   for i, value in ipairs(values) do
     if value == true then value = 1 elseif value == false then value = 0 end
@@ -74,6 +74,8 @@ function cases.call(f, args, kwargs)
 end
 
 --- The serialised form of a case's object.
-function cases.serialised(case) return { class_name = case.class_name, config = case.config, registered_name = cusp.null } end
+function cases.serialised(case)
+  return {class_name = case.class_name, config = case.config, registered_name = cusp.null}
+end
 
 return cases

@@ -10,7 +10,9 @@ function events.read(folder)
   local list = {}
   for _, name in ipairs(engine.files.list(folder)) do
     if name:find "tfevents" then
-      for record in tfrecord.records(folder .. "/" .. name) do list[#list + 1] = protobuf.decode("tensorflow.Event", record) end
+      for record in tfrecord.records(folder .. "/" .. name) do
+        list[#list + 1] = protobuf.decode("tensorflow.Event", record)
+      end
     end
   end
   return list
@@ -22,7 +24,9 @@ local function elements(tensor)
   if #tensor.float_val > 0 then return tensor.float_val end
   local format, list = tensor.dtype == "DT_FLOAT" and "<f" or "<d", {}
   local size = format:packsize()
-  for i = 1, #tensor.tensor_content // size do list[i] = format:unpack(tensor.tensor_content, size * (i - 1) + 1) end
+  for i = 1, #tensor.tensor_content // size do
+    list[i] = format:unpack(tensor.tensor_content, size * (i - 1) + 1)
+  end
   return list
 end
 
@@ -34,7 +38,8 @@ function events.values(folder)
       local shape = {}
       for i, dim in ipairs(value.tensor.tensor_shape.dim) do shape[i] = dim.size end
       list[#list + 1] = {
-        step = event.step, tag = value.tag, plugin = value.metadata.plugin_data.plugin_name, shape = shape,
+        step = event.step, tag = value.tag, plugin = value.metadata.plugin_data.plugin_name,
+        shape = shape,
         data = elements(value.tensor), metadata = value.metadata,
       }
     end

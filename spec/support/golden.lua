@@ -1,5 +1,5 @@
--- Runs golden cases of layers, operations, initializers, regularizers and constraints: results, gradients, losses, masks, shapes.
--- Cases count axes from 0; here they are brought to 1.
+-- Runs golden cases of layers, operations, initializers, regularizers and constraints: results,
+-- gradients, losses, masks, shapes. Cases count axes from 0; here they are brought to 1.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 
@@ -7,7 +7,8 @@ local golden = {}
 local is_null = cases.is_null
 
 local function is_tensor(value)
-  return type(value) == "userdata" or type(value) == "table" and getmetatable(value) ~= nil and value.dtype ~= nil
+  return type(value) == "userdata"
+    or type(value) == "table" and getmetatable(value) ~= nil and value.dtype ~= nil
 end
 
 local function sorted_keys(t)
@@ -88,7 +89,9 @@ local function compare_gradients(tape, outputs, case, sources, wanted)
   if is_null(case.cotangents) or #sources == 0 then return end
   local targets, cotangents = {}, {}
   for i, cotangent in ipairs(case.cotangents) do
-    if not is_null(cotangent) then targets[#targets + 1], cotangents[#cotangents + 1] = outputs[i], cases.tensor(cotangent) end
+    if not is_null(cotangent) then
+      targets[#targets + 1], cotangents[#cotangents + 1] = outputs[i], cases.tensor(cotangent)
+    end
   end
   if #targets == 0 then return end
   local gradients = tape:gradient(targets, sources, {output_gradients = cotangents})
@@ -99,7 +102,9 @@ local function compare_gradients(tape, outputs, case, sources, wanted)
       if got then
         compare(got, want, case, "gradient " .. i, true)
       else
-        for _, value in ipairs(want.tensor.data) do assert(value == 0, ("gradient %d: none"):format(i)) end
+        for _, value in ipairs(want.tensor.data) do
+          assert(value == 0, ("gradient %d: none"):format(i))
+        end
       end
     end
   end
@@ -119,7 +124,7 @@ local function call(f, args, kwargs)
 end
 
 local function watching(floats)
-  local tape = cusp.GradientTape {persistent = true}
+  local tape = cusp.GradientTape{persistent = true}
   for _, value in ipairs(floats) do tape:watch(value) end
   return tape
 end
@@ -139,7 +144,8 @@ local function compare_shape(got, want)
   assert(#got == #want, ("output shape: rank %d, expected %d"):format(#got, #want))
   for i, size in ipairs(want) do
     if type(size) == "table" and not is_null(size) then compare_shape(got[i], size)
-    elseif not is_null(size) then assert(got[i] == size, ("output shape: %s at %d, expected %s"):format(got[i], i, size)) end
+    elseif not is_null(size) then assert(got[i] == size,
+      ("output shape: %s at %d, expected %s"):format(got[i], i, size)) end
   end
 end
 
@@ -161,28 +167,36 @@ function run.layer(case)
   local layer, variables, trainable = build_layer(case, args, kwargs)
   local tape <close> = watching(floats)
   local outputs = flatten(call(layer, args, kwargs), {})
-  for i, weight in ipairs(case.weights_after or {}) do compare(variables[i].value, weight, case, "weight after, " .. i) end
+  for i, weight in ipairs(case.weights_after or {}) do
+    compare(variables[i].value, weight, case, "weight after, " .. i)
+  end
   for i, want in ipairs(case.losses or {}) do
-    compare(layer.losses[i], type(want) == "table" and want or {shape = {}, data = {want}}, case, "loss " .. i)
+    compare(layer.losses[i], type(want) == "table" and want or {shape = {}, data = {want}}, case,
+      "loss " .. i)
   end
   compare_outputs(outputs, case)
   local sources, wanted = {}, {}
-  for i, value in ipairs(floats) do sources[i], wanted[i] = value, case.grad_inputs and case.grad_inputs[i] or cusp.null end
+  for i, value in ipairs(floats) do
+    sources[i], wanted[i] = value, case.grad_inputs and case.grad_inputs[i] or cusp.null
+  end
   for i, variable in ipairs(trainable) do
-    sources[#floats + i], wanted[#floats + i] = variable, case.grad_weights and case.grad_weights[i] or cusp.null
+    sources[#floats + i], wanted[#floats + i] = variable,
+      case.grad_weights and case.grad_weights[i] or cusp.null
   end
   compare_gradients(tape, outputs, case, sources, wanted)
   if not is_null(case.output_shape) and #args == 1 and next(kwargs) == nil then
     compare_shape(layer:compute_output_shape(shapes_of(args[1])), case.output_shape)
   end
   if case.output_mask then
-    compare(layer:compute_mask(args[1], convert(case.input_mask, {})), case.output_mask, case, "mask")
+    compare(layer:compute_mask(args[1], convert(case.input_mask, {})), case.output_mask, case,
+      "mask")
   end
 end
 
 ---------------------------------------------------------------- operations
 
-local axis_keyword = {axis = true, axes = true, axis1 = true, axis2 = true, axisa = true, axisb = true, axisc = true, source = true,
+local axis_keyword = {axis = true, axes = true, axis1 = true, axis2 = true, axisa = true,
+  axisb = true, axisc = true, source = true,
   destination = true}
 local kinds_of_axes = {axis = true, axes = true}
 
@@ -198,7 +212,8 @@ end
 
 local positions
 
---- Where the axes stand among an operation's arguments, as the engine and the operations in Lua describe them.
+--- Where the axes stand among an operation's arguments, as the engine and the operations in Lua
+-- describe them.
 local function axis_positions(name)
   if not positions then
     positions = {}
@@ -217,7 +232,9 @@ end
 local function shift_axes(name, args, kwargs)
   local count_of_axes = name == "tensordot"
   for key, value in pairs(kwargs) do
-    if axis_keyword[key] and not (count_of_axes and type(value) == "number") then kwargs[key] = one_based(value) end
+    if axis_keyword[key] and not (count_of_axes and type(value) == "number") then
+      kwargs[key] = one_based(value)
+    end
   end
   if count_of_axes then
     if type(args[3]) == "table" then args[3] = one_based(args[3]) end
@@ -241,12 +258,15 @@ function run.op(case)
   shift_axes(case["function"]:match "[%w_]+$", args, kwargs)
   local tape <close> = watching(floats)
   local outputs = {}
-  for _, result in ipairs {call(golden.find(case["function"]), args, kwargs)} do flatten(result, outputs) end
+  for _, result in ipairs{call(golden.find(case["function"]), args, kwargs)} do
+    flatten(result, outputs)
+  end
   compare_outputs(outputs, case)
   compare_gradients(tape, outputs, case, floats, case.grad_inputs or {})
 end
 
----------------------------------------------------------------- regularizers, constraints, initializers
+---------------------------------------------------------------- regularizers, constraints,
+---------------------------------------------------------------- initializers
 
 local function of_a_value(space)
   return function(case)
@@ -266,7 +286,8 @@ function golden.run(case, kind)
   run[case.kind or kind](case)
 end
 
---- Whether what a case is about exists, and is not a matter of complex numbers, which the engine has not.
+--- Whether what a case is about exists, and is not a matter of complex numbers, which the engine
+-- has not.
 function golden.concerns_us(case, kind)
   kind = case.kind or kind
   if not run[kind] then return false end

@@ -1,5 +1,6 @@
--- The reference models that released Keras versions wrote: which files there are, the classes they need, and what they predict.
--- Those in spec/fixtures/models always; all of them where ../shared/golden/models is there.
+-- The reference models that released Keras versions wrote: which files there are, the classes they
+-- need, and what they predict. Those in spec/fixtures/models always; all of them where
+-- ../shared/golden/models is there.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 
@@ -14,18 +15,19 @@ function golden_models.custom_objects()
     layers.Layer.init(self, args)
   end
   function MyLayer:build(shape)
-    self.kernel = self:add_weight { name = "kernel", shape = { shape[2], self.output_dim }, initializer = "uniform", trainable = true }
+    self.kernel = self:add_weight{name = "kernel", shape = {shape[2], self.output_dim},
+      initializer = "uniform", trainable = true}
   end
   function MyLayer:call(inputs) return cusp.ops.matmul(inputs, self.kernel) end
   local MyModel = cusp.Model:extend "MyModel"
   function MyModel:init(args)
     cusp.Model.init(self, args)
     self.num_classes = args.num_classes or 10
-    self.dense_1 = layers.Dense { 32, activation = "relu" }
-    self.dense_2 = layers.Dense { self.num_classes, activation = "sigmoid" }
+    self.dense_1 = layers.Dense{32, activation = "relu"}
+    self.dense_2 = layers.Dense{self.num_classes, activation = "sigmoid"}
   end
   function MyModel:call(inputs) return self.dense_2(self.dense_1(inputs)) end
-  return { MyLayer = MyLayer, MyModel = MyModel }
+  return {MyLayer = MyLayer, MyModel = MyModel}
 end
 
 local function lines_of(command)
@@ -50,7 +52,7 @@ end
 
 --- The folders with models: the fixtures, and the whole collection where it is there.
 function golden_models.roots()
-  local roots = { "spec/fixtures/models" }
+  local roots = {"spec/fixtures/models"}
   if exists "../shared/golden/models/README.md" then roots[2] = "../shared/golden/models" end
   return roots
 end
@@ -63,12 +65,15 @@ local function reference_of(root, path)
   return name and exists(root .. "/" .. name .. "/io.json") and name or nil
 end
 
---- Files below a root: `path` relative to it, `reference`: the folder whose io.json has what is predicted.
+--- Files below a root: `path` relative to it, `reference`: the folder whose io.json has what is
+-- predicted.
 function golden_models.files(root, pattern)
   local result = {}
   for _, line in ipairs(lines_of(("cd '%s' && find . -type f | LC_ALL=C sort"):format(root))) do
     local path = line:sub(3)
-    if path:find(pattern) then result[#result + 1] = { path = path, reference = reference_of(root, path) } end
+    if path:find(pattern) then
+      result[#result + 1] = {path = path, reference = reference_of(root, path)}
+    end
   end
   return result
 end
@@ -100,11 +105,11 @@ function golden_models.training(root, file)
   local source = case and (case.data and case or training_case(root, case.data_from))
   if not source then return nil end
   local x, y = only(cases.convert(source.data.x)), cases.convert(source.data.y)
-  return { x = x, y = #y > 0 and only(y) or y, batch_size = case.fit.batch_size, case = case }
+  return {x = x, y = #y > 0 and only(y) or y, batch_size = case.fit.batch_size, case = case}
 end
 
 function golden_models.flat(outputs)
-  if type(outputs) == "userdata" then return { outputs } end
+  if type(outputs) == "userdata" then return {outputs} end
   if #outputs > 0 then return outputs end
   local keys, result = {}, {}
   for key in pairs(outputs) do keys[#keys + 1] = key end
@@ -116,7 +121,7 @@ end
 --- Raises where outputs are not what was predicted.
 function golden_models.check(outputs, wanted, what)
   for i, output in ipairs(golden_models.flat(outputs)) do
-    cases.compare(output, wanted[i], { atol = 1e-5, rtol = 1e-4 }, ("%s, output %d"):format(what, i))
+    cases.compare(output, wanted[i], {atol = 1e-5, rtol = 1e-4}, ("%s, output %d"):format(what, i))
   end
 end
 

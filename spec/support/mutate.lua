@@ -1,6 +1,7 @@
---- Damaged files for specs of loaders: many mutations of a file's bytes, the same ones in every run.
+--- Damaged files for specs of loaders: many mutations of a file's bytes, the same ones in every
+-- run.
 -- @usage
--- for name, bytes in mutate.mutations(original, { seed = 1, count = 200 }) do ... end
+-- for name, bytes in mutate.mutations(original, {seed = 1, count = 200}) do ... end
 local mutate = {}
 
 -- A small generator of its own, so that a failing case can be made again from its seed alone.
@@ -14,7 +15,9 @@ local function generator(seed)
   end
 end
 
-local function splice(bytes, at, piece) return bytes:sub(1, at) .. piece .. bytes:sub(at + #piece + 1) end
+local function splice(bytes, at, piece)
+  return bytes:sub(1, at) .. piece .. bytes:sub(at + #piece + 1)
+end
 
 -- Each makes one change at a random place; `bytes` is never empty.
 local kinds = {}
@@ -26,7 +29,9 @@ function kinds.bit(bytes, random)
   return splice(bytes, at, string.char(bytes:byte(at + 1) ~ (1 << random(8))))
 end
 
-function kinds.byte(bytes, random) return splice(bytes, random(#bytes), string.char(random(256))) end
+function kinds.byte(bytes, random)
+  return splice(bytes, random(#bytes), string.char(random(256)))
+end
 
 local function run(bytes, random, character)
   local at = random(#bytes)
@@ -61,7 +66,8 @@ end
 
 -- Lengths and offsets are often 4 or 8 bytes at places divisible by them: hostile values for them.
 local lengths = {
-  0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, 1 << 31, 1 << 32, 1 << 40, 1 << 62, math.maxinteger, -1, -2, -8,
+  0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, 1 << 31, 1 << 32, 1 << 40, 1 << 62,
+  math.maxinteger, -1, -2, -8,
 }
 
 function kinds.length(bytes, random)
@@ -78,7 +84,9 @@ function kinds.small_number(bytes, random)
   for _ = 1, 50 do
     local at = random(math.max(#bytes - 7, 1))
     local number = #bytes >= at + 8 and ("<i8"):unpack(bytes, at + 1)
-    if number and number > 0 and number < 1 << 24 then return splice(bytes, at, ("<i8"):pack(lengths[1 + random(#lengths)])) end
+    if number and number > 0 and number < 1 << 24 then
+      return splice(bytes, at, ("<i8"):pack(lengths[1 + random(#lengths)]))
+    end
   end
   return kinds.length(bytes, random)
 end
@@ -89,7 +97,8 @@ table.sort(names)
 
 --- Mutations of a string, all kinds in turn, every third one with a second change.
 -- @tparam string bytes the whole file
--- @tparam table options `count` (200): the last one's number, `first` (1): the first one's, `seed` (1)
+-- @tparam table options `count` (200): the last one's number, `first` (1): the first one's, `seed`
+-- (1)
 -- @return an iterator over a name, which says the kind and the number, and the damaged bytes
 function mutate.mutations(bytes, options)
   local count, seed, i = options.count or 200, options.seed or 1, (options.first or 1) - 1
@@ -100,7 +109,9 @@ function mutate.mutations(bytes, options)
     for _ = 1, 8 do random(2) end -- the first draws of near seeds are near each other
     local name = names[(i - 1) % #names + 1]
     local damaged = kinds[name](bytes, random)
-    if i % 3 == 0 and #damaged > 0 then damaged = kinds[names[1 + random(#names)]](damaged, random) end
+    if i % 3 == 0 and #damaged > 0 then
+      damaged = kinds[names[1 + random(#names)]](damaged, random)
+    end
     return ("%s, seed %d, number %d"):format(name, seed, i), damaged
   end
 end
@@ -110,9 +121,12 @@ end
 -- @treturn table name → `{path =, bytes =}`
 function mutate.odd_files(folder)
   return {
-    missing = { path = folder .. "/missing" }, folder = { path = folder }, device = { path = "/dev/zero" },
-    empty = { path = folder .. "/empty", bytes = "" }, text = { path = folder .. "/text", bytes = "This is a text.\n" },
-    zeros = { path = folder .. "/zeros", bytes = ("\0"):rep(4096) }, ones = { path = folder .. "/ones", bytes = ("\xff"):rep(4096) },
+    missing = {path = folder .. "/missing"}, folder = {path = folder},
+    device = {path = "/dev/zero"},
+    empty = {path = folder .. "/empty", bytes = ""},
+    text = {path = folder .. "/text", bytes = "This is a text.\n"},
+    zeros = {path = folder .. "/zeros", bytes = ("\0"):rep(4096)},
+    ones = {path = folder .. "/ones", bytes = ("\xff"):rep(4096)},
   }
 end
 

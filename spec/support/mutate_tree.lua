@@ -1,5 +1,6 @@
---- Damaged configurations: changes of one place or a few in a decoded JSON or YAML document, the same ones in every run.
--- @usage for name, tree in mutate_tree.mutations(original, { seed = 1, count = 100 }) do ... end
+--- Damaged configurations: changes of one place or a few in a decoded JSON or YAML document, the
+-- same ones in every run.
+-- @usage for name, tree in mutate_tree.mutations(original, {seed = 1, count = 100}) do ... end
 local cusp = require "cusp"
 local ordered = require "cusp.base.ordered"
 
@@ -19,8 +20,8 @@ end
 
 --- All places below a table: `{table, key}`.
 local function places_of(tree, list)
-  for _, key in ipairs(ordered.keys(tree)) do list[#list + 1] = { tree, key } end
-  for i = 1, #tree do list[#list + 1] = { tree, i } end
+  for _, key in ipairs(ordered.keys(tree)) do list[#list + 1] = {tree, key} end
+  for i = 1, #tree do list[#list + 1] = {tree, i} end
   for _, item in pairs(tree) do
     if type(item) == "table" and item ~= cusp.null then places_of(item, list) end
   end
@@ -29,21 +30,26 @@ end
 
 local function nested(depth)
   local value = {}
-  for _ = 1, depth do value = { value } end
+  for _ = 1, depth do value = {value} end
   return value
 end
 
 -- What may stand anywhere.
 local function values()
   return {
-    0, 1, -1, 7, 100, -100, 2 ^ 40, math.maxinteger, math.mininteger, 0.5, -0.5, 1e300, -1e300, math.huge, 0 / 0,
-    true, false, cusp.null, "", "relu", "no such thing", ("x"):rep(1000), "../../etc/passwd", "os.execute",
-    {}, { 1 }, { "a", "b" }, { -1, -1 }, { 2 ^ 40, 2 ^ 40 }, { cusp.null, cusp.null, cusp.null, cusp.null, cusp.null }, nested(40),
-    ordered.object { class_name = "Dense", config = ordered.object { units = 2 } }, ordered.object { class_name = "Lambda" },
-    ordered.object { class_name = "__lambda__", config = ordered.object { value = "4wE=" } },
-    ordered.object { class_name = "function", config = "print" },
-    ordered.object { class_name = "__keras_tensor__", config = ordered.object { keras_history = { "x", 0, 0 } } },
-    ordered.object { class_name = "Model", config = ordered.object() }, ordered.object { unknown = 1 },
+    0, 1, -1, 7, 100, -100, 2 ^ 40, math.maxinteger, math.mininteger, 0.5, -0.5, 1e300, -1e300,
+    math.huge, 0 / 0,
+    true, false, cusp.null, "", "relu", "no such thing", ("x"):rep(1000), "../../etc/passwd",
+    "os.execute",
+    {}, {1}, {"a", "b"}, {-1, -1}, {2 ^ 40, 2 ^ 40},
+    {cusp.null, cusp.null, cusp.null, cusp.null, cusp.null}, nested(40),
+    ordered.object{class_name = "Dense", config = ordered.object{units = 2}},
+    ordered.object{class_name = "Lambda"},
+    ordered.object{class_name = "__lambda__", config = ordered.object{value = "4wE="}},
+    ordered.object{class_name = "function", config = "print"},
+    ordered.object{class_name = "__keras_tensor__",
+      config = ordered.object{keras_history = {"x", 0, 0}}},
+    ordered.object{class_name = "Model", config = ordered.object()}, ordered.object{unknown = 1},
   }
 end
 
@@ -55,7 +61,11 @@ function kinds.replaced(place, draw)
 end
 
 function kinds.removed(place)
-  if type(place[2]) == "number" then table.remove(place[1], place[2]) else place[1][place[2]] = nil end
+  if type(place[2]) == "number" then
+    table.remove(place[1], place[2])
+  else
+    place[1][place[2]] = nil
+  end
 end
 
 function kinds.added(place, draw)
@@ -89,12 +99,12 @@ end
 function kinds.number(place, draw)
   local value = place[1][place[2]]
   if type(value) ~= "number" then return kinds.replaced(place, draw) end
-  local changed = { value + 1, value - 1, -value, value * 1000, value + 0.5, 0 }
+  local changed = {value + 1, value - 1, -value, value * 1000, value + 0.5, 0}
   place[1][place[2]] = changed[draw(#changed)]
 end
 
 function kinds.wrapped(place)
-  place[1][place[2]] = { place[1][place[2]] }
+  place[1][place[2]] = {place[1][place[2]]}
 end
 
 local names = {}
@@ -111,7 +121,7 @@ function mutate_tree.mutations(tree, options)
     i = i + 1
     if i > count then return nil end
     local draw = generator(seed * 100003 + i)
-    local root = { ordered.copy(tree) }
+    local root = {ordered.copy(tree)}
     for _ = 1, i % 3 == 0 and 2 or 1 do
       local places = places_of(root, {})
       if #places == 0 then break end

@@ -1,8 +1,9 @@
---- How busted reports: a mark for each test as it ends, then what failed, then "N passed, N failed" as the last line.
+--- How busted reports: a mark for each test as it ends, then what failed, then "N passed, N failed"
+-- as the last line.
 local busted = require "busted"
 local base = require "busted.outputHandlers.base"
 
-local marks = { success = ".", failure = "F", error = "E", pending = "p" }
+local marks = {success = ".", failure = "F", error = "E", pending = "p"}
 
 local function write(...)
   io.stdout:write(...)
@@ -53,11 +54,12 @@ return function()
     for _, report in ipairs(handler.errors) do
       describe("ERROR", report)
     end
-    write(("%d passed, %d failed\n"):format(handler.successesCount, handler.failuresCount + handler.errorsCount))
+    write(("%d passed, %d failed\n"):format(handler.successesCount,
+      handler.failuresCount + handler.errorsCount))
     return nil, true
   end
 
-  busted.subscribe({ "test", "end" }, test_end, { predicate = handler.cancelOnPending })
-  busted.subscribe({ "suite", "end" }, suite_end)
+  busted.subscribe({"test", "end"}, test_end, {predicate = handler.cancelOnPending})
+  busted.subscribe({"suite", "end"}, suite_end)
   return handler
 end

@@ -22,8 +22,10 @@ function stopping.at(n, f)
   return ok, result
 end
 
---- Stops `run(subject)` at every `stride`-th instruction until it comes to its end, each time with a subject of its own.
--- @tparam table options `first`, `stride`, `make` (gives a subject), `run`, `check` (called after each error with the subject and n)
+--- Stops `run(subject)` at every `stride`-th instruction until it comes to its end, each time with
+-- a subject of its own.
+-- @tparam table options `first`, `stride`, `make` (gives a subject), `run`, `check` (called after
+-- each error with the subject and n)
 -- @treturn integer how often it was stopped
 function stopping.sweep(options)
   local n, count = options.first or 1, 0
@@ -31,7 +33,9 @@ function stopping.sweep(options)
     local subject = options.make()
     local ended, problem = stopping.at(n, function() return options.run(subject) end)
     if ended then return count end
-    if not tostring(problem):find(stopping.message, 1, true) then error(("at instruction %d: %s"):format(n, tostring(problem)), 0) end
+    if not tostring(problem):find(stopping.message, 1, true) then
+      error(("at instruction %d: %s"):format(n, tostring(problem)), 0)
+    end
     options.check(subject, n)
     n, count = n + options.stride, count + 1
   end

@@ -3,7 +3,7 @@ local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers, ops, warnings = cusp.layers, cusp.ops, require "cusp.base.warnings"
 
-local x = cusp.ones { 4, 3 }
+local x = cusp.ones{4, 3}
 
 local function first(tensor) return tensor:flat()[1] end
 
@@ -32,13 +32,14 @@ describe("cusp.compile", function()
     assert.are.equal(1, first(f(x)))
   end)
 
-  it("sees upvalues of functions that it calls, entries of tables, fields and methods of objects", function()
-    local settings = { deep = { factor = 2 } }
+  it("sees upvalues of functions that it calls, entries of tables, fields and methods of objects",
+    function()
+    local settings = {deep = {factor = 2}}
     local function inner(t) return t * settings.deep.factor end
     local Scaler = {}
     Scaler.__index = Scaler
     function Scaler:scale(t) return inner(t) * self.by end
-    local scaler = setmetatable({ by = 10 }, Scaler)
+    local scaler = setmetatable({by = 10}, Scaler)
     local f = cusp.compile(function(t) return scaler:scale(t) end)
     assert.are.equal(20, first(f(x)))
     settings.deep.factor = 3
@@ -55,13 +56,15 @@ describe("cusp.compile", function()
   end)
 
   it("sees globals that the function names, also where they were nil", function()
-    local environment = setmetatable({}, { __index = _G })
-    local f = cusp.compile(load("return function(t) return scale and t * scale or t end", "f", "t", environment)())
+    local environment = setmetatable({}, {__index = _G})
+    local f = cusp.compile(load("return function(t) return scale and t * scale or t end", "f", "t",
+      environment)())
     assert.are.equal(1, first(f(x)))
     environment.scale = 5
     assert.are.equal(5, first(f(x)))
     _G.cusp_spec_scale = 2
-    local g = cusp.compile(load("return function(t) return t * cusp_spec_scale end", "g", "t", environment)())
+    local g = cusp.compile(load("return function(t) return t * cusp_spec_scale end", "g", "t",
+      environment)())
     assert.are.equal(2, first(g(x)))
     _G.cusp_spec_scale = 4
     assert.are.equal(4, first(g(x)))
@@ -83,7 +86,7 @@ describe("cusp.compile", function()
   end)
 
   it("sees tensors and functions replaced, and layers that are added to a list", function()
-    local weight, act, list = cusp.tensor(2.0), ops.relu, { layers.Rescaling(2) }
+    local weight, act, list = cusp.tensor(2.0), ops.relu, {layers.Rescaling(2)}
     local f = cusp.compile(function(t)
       for _, layer in ipairs(list) do t = layer(t) end
       return act(t * weight)
@@ -98,9 +101,9 @@ describe("cusp.compile", function()
   end)
 
   it("tells an integer from the float that equals it", function()
-    local settings = { factor = 2 }
+    local settings = {factor = 2}
     local f = cusp.compile(function(t) return t * settings.factor end)
-    local whole = cusp.tensor { 1, 2 }
+    local whole = cusp.tensor{1, 2}
     assert.are.equal("int32", f(whole).dtype)
     settings.factor = 2.0
     assert.are.equal("float32", f(whole).dtype)
@@ -130,11 +133,11 @@ describe("cusp.compile", function()
       return last
     end)
     for _ = 1, 4 do
-      for rows = 1, 3 do f(cusp.ones { rows }) end
+      for rows = 1, 3 do f(cusp.ones{rows}) end
     end
     assert.is_true(calls <= 6, calls)
     local settled = calls
-    for rows = 1, 3 do f(cusp.ones { rows }) end
+    for rows = 1, 3 do f(cusp.ones{rows}) end
     assert.are.equal(settled, calls)
   end)
 
@@ -173,7 +176,8 @@ describe("cusp.compile", function()
       end
     end)
     assert.are.equal(1, #list)
-    assert(list[1]:find("cusp.compile: the local 'step'", 1, true) and list[1]:find("captures_spec.lua", 1, true), list[1])
+    assert(list[1]:find("cusp.compile: the local 'step'", 1, true)
+      and list[1]:find("captures_spec.lua", 1, true), list[1])
   end)
 
   it("lets go of a trace that failed", function()
@@ -190,51 +194,54 @@ end)
 
 describe("predict", function()
   local function gives(model, expected)
-    assert.are.equal(expected, first(model:predict { x, verbose = 0 }))
+    assert.are.equal(expected, first(model:predict{x, verbose = 0}))
     assert.are.equal(expected, first(model:predict_on_batch(x)))
     assert.are.equal(expected, first(model(x)))
   end
 
-  for _, input in ipairs { true, false } do
+  for _, input in ipairs{true, false} do
     it("follows pop and add" .. (input and "" or ", where the input came with the data"), function()
-      local model = cusp.Sequential(input and { cusp.Input { shape = { 3 } } } or {})
-      for _, scale in ipairs { 2, 5 } do model:add(layers.Rescaling(scale)) end
+      local model = cusp.Sequential(input and {cusp.Input{shape = {3}}} or {})
+      for _, scale in ipairs{2, 5} do model:add(layers.Rescaling(scale)) end
       gives(model, 10)
       model:pop()
       gives(model, 2)
       model:add(layers.Rescaling(7))
       gives(model, 14)
       model:pop()
-      model:add(layers.Dense(1, { kernel_initializer = "ones" }))
+      model:add(layers.Dense(1, {kernel_initializer = "ones"}))
       gives(model, 6)
     end)
   end
 
   it("follows a model within that changes", function()
-    local inner = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Rescaling(2), layers.Rescaling(5) }
-    local input = cusp.Input { shape = { 3 } }
-    local model = cusp.Model { inputs = input, outputs = layers.Rescaling(3)(inner(input)) }
+    local inner = cusp.Sequential{cusp.Input{shape = {3}}, layers.Rescaling(2), layers.Rescaling(5)}
+    local input = cusp.Input{shape = {3}}
+    local model = cusp.Model{inputs = input, outputs = layers.Rescaling(3)(inner(input))}
     gives(model, 30)
     inner:pop()
     gives(model, 6)
   end)
 
   it("follows fields that call reads, methods that are replaced, and settings of layers", function()
-    local Scale = layers.Layer:extend("CapturedScale", { call = function(self, t) return t * (self.by or 1) end })
-    local scale, dense = Scale {}, layers.Dense(1, { kernel_initializer = "ones", activation = "linear" })
-    local model = cusp.Sequential { cusp.Input { shape = { 3 } }, scale, dense }
+    local Scale = layers.Layer:extend("CapturedScale", {call = function(self, t)
+      return t * (self.by or 1)
+    end})
+    local scale, dense = Scale{},
+      layers.Dense(1, {kernel_initializer = "ones", activation = "linear"})
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, scale, dense}
     gives(model, 3)
     scale.by = 2
     gives(model, 6)
     dense.activation = cusp.activations.get "sigmoid"
-    gives(model, first(ops.sigmoid(cusp.tensor { 6.0 })))
+    gives(model, first(ops.sigmoid(cusp.tensor{6.0})))
     dense.activation = function(t) return t + scale.by end
     gives(model, 8)
     Scale.call = function(_, t) return t * 0 end
     gives(model, 2)
     scale.call = function(_, t) return t end
     gives(model, 5)
-    dense.kernel = cusp.Variable(cusp.zeros { 3, 1 })
+    dense.kernel = cusp.Variable(cusp.zeros{3, 1})
     gives(model, 2)
   end)
 
@@ -249,7 +256,7 @@ describe("predict", function()
       for _, layer in ipairs(self.rest) do outputs = layer(outputs) end
       return outputs
     end
-    local model = Stack {}
+    local model = Stack{}
     gives(model, 2)
     model.first = layers.Rescaling(3)
     gives(model, 3)
@@ -261,37 +268,39 @@ describe("predict", function()
 
   it("follows BatchNormalization that is frozen", function()
     local norm = layers.BatchNormalization()
-    local model = cusp.Sequential { cusp.Input { shape = { 3 } }, norm }
-    model:compile { optimizer = cusp.optimizers.SGD(0.0), loss = "mse" }
-    model:fit { x, x, verbose = 0 }
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, norm}
+    model:compile{optimizer = cusp.optimizers.SGD(0.0), loss = "mse"}
+    model:fit{x, x, verbose = 0}
     local mean = first(norm.moving_mean)
     assert.are_not.equal(0, mean)
     norm.trainable = false
-    model:fit { x, x, verbose = 0 }
+    model:fit{x, x, verbose = 0}
     assert.are.equal(mean, first(norm.moving_mean))
   end)
 end)
 
 describe("fit", function()
-  local y = cusp.ones { 4, 1 }
+  local y = cusp.ones{4, 1}
 
   local function small(options)
-    local model = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(2, { name = "hidden" }), layers.Dense(1) }
-    model:compile(options or { optimizer = "adam", loss = "mse" })
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(2, {name = "hidden"}),
+      layers.Dense(1)}
+    model:compile(options or {optimizer = "adam", loss = "mse"})
     return model
   end
 
-  for _, hook in ipairs { "on_epoch_begin", "on_epoch_end", "on_train_begin" } do
+  for _, hook in ipairs{"on_epoch_begin", "on_epoch_end", "on_train_begin"} do
     it("follows a factor of the loss that " .. hook .. " changes, as plain Lua does", function()
       local histories = {}
-      for i, eagerly in ipairs { false, true } do
+      for i, eagerly in ipairs{false, true} do
         local factor = 0
-        local model = small { optimizer = "sgd", run_eagerly = eagerly, loss = function(y_true, y_pred)
+        local model = small{optimizer = "sgd", run_eagerly = eagerly,
+          loss = function(y_true, y_pred)
           return ops.mean(y_true - y_pred, -1) * 0 + factor
-        end }
-        histories[i] = model:fit { x, y, epochs = 4, verbose = 0, callbacks = {
-          { [hook] = function() factor = factor + 1 end },
-        } }.history.loss
+        end}
+        histories[i] = model:fit{x, y, epochs = 4, verbose = 0, callbacks = {
+          {[hook] = function() factor = factor + 1 end},
+        }}.history.loss
       end
       assert.are.same(histories[2], histories[1])
     end)
@@ -304,32 +313,33 @@ describe("fit", function()
       self.dense, self.weight = layers.Dense(1), 1
     end
     function Own:call(inputs) return self.dense(inputs) end
-    function Own:train_step() return { weight = cusp.tensor(1.0) * self.weight } end
-    local model, seen = Own {}, {}
-    model:compile { optimizer = "sgd", loss = "mse" }
-    model:fit { x, y, epochs = 3, verbose = 0, callbacks = { {
+    function Own:train_step() return {weight = cusp.tensor(1.0) * self.weight} end
+    local model, seen = Own{}, {}
+    model:compile{optimizer = "sgd", loss = "mse"}
+    model:fit{x, y, epochs = 3, verbose = 0, callbacks = {{
       on_epoch_begin = function(_, epoch) model.weight = epoch * 10 end,
       on_epoch_end = function(_, _, logs) seen[#seen + 1] = logs.weight end,
-    } } }
-    assert.are.same({ 10, 20, 30 }, seen)
+    }}}
+    assert.are.same({10, 20, 30}, seen)
     model.weight = 5
-    assert.are.equal(5, (model:train_on_batch { x, y, return_dict = true }).weight)
+    assert.are.equal(5, (model:train_on_batch{x, y, return_dict = true}).weight)
   end)
 
   it("reports what the step of that state reports", function()
-    for _, eagerly in ipairs { false, true } do
+    for _, eagerly in ipairs{false, true} do
       local Phased = cusp.Model:extend "CapturedPhased"
       function Phased:train_step()
-        if self.phase == 1 then return { first = cusp.tensor(1.0), plain = 5 } end
-        return { second = cusp.ones { 2 }, plain = cusp.tensor(6.0) }
+        if self.phase == 1 then return {first = cusp.tensor(1.0), plain = 5} end
+        return {second = cusp.ones{2}, plain = cusp.tensor(6.0)}
       end
-      local model = Phased {}
-      model:compile { optimizer = "sgd", loss = "mse", run_eagerly = eagerly }
+      local model = Phased{}
+      model:compile{optimizer = "sgd", loss = "mse", run_eagerly = eagerly}
       for _ = 1, 2 do
         model.phase = 1
-        assert.are.same({ first = 1, plain = 5 }, model:train_on_batch { x, y, return_dict = true })
+        assert.are.same({first = 1, plain = 5}, model:train_on_batch{x, y, return_dict = true})
         model.phase = 2
-        assert.are.same({ second = { 1, 1 }, plain = 6 }, model:train_on_batch { x, y, return_dict = true })
+        assert.are.same({second = {1, 1}, plain = 6},
+          model:train_on_batch{x, y, return_dict = true})
       end
     end
   end)
@@ -340,31 +350,31 @@ describe("fit", function()
       if self.tracker then self.tracker:update_state(inputs) end
       return inputs
     end
-    local model = Tracked {}
-    model:compile { optimizer = "sgd", loss = "mse" }
-    assert.are.same({ loss = 0 }, model:test_on_batch { x, x, return_dict = true })
-    model.tracker = cusp.metrics.Sum { name = "total" }
-    assert.are.same({ loss = 0, total = 12 }, model:test_on_batch { x, x, return_dict = true })
+    local model = Tracked{}
+    model:compile{optimizer = "sgd", loss = "mse"}
+    assert.are.same({loss = 0}, model:test_on_batch{x, x, return_dict = true})
+    model.tracker = cusp.metrics.Sum{name = "total"}
+    assert.are.same({loss = 0, total = 12}, model:test_on_batch{x, x, return_dict = true})
     local dense = layers.Dense(2)
-    model = cusp.Sequential { cusp.Input { shape = { 3 } }, dense }
-    assert.are.equal("float32", model:predict({ x, verbose = 0 }).dtype)
+    model = cusp.Sequential{cusp.Input{shape = {3}}, dense}
+    assert.are.equal("float32", model:predict({x, verbose = 0}).dtype)
     dense.dtype_policy = "mixed_bfloat16"
     assert.are.equal("mixed_bfloat16", dense.dtype_policy)
-    assert.are.equal("bfloat16", model:predict({ x, verbose = 0 }).dtype)
+    assert.are.equal("bfloat16", model:predict({x, verbose = 0}).dtype)
     assert.are.equal("float32", dense.kernel.dtype)
   end)
 
   it("follows the rate of a Dropout, a regularizer, and settings of the optimizer", function()
     local dropout = layers.Dropout(0.5)
-    local dense = layers.Dense(1, { kernel_initializer = "ones" })
-    local model = cusp.Sequential { cusp.Input { shape = { 3 } }, dropout, dense }
-    model:compile { optimizer = cusp.optimizers.SGD { 0.0, momentum = 0.5 }, loss = "mse" }
+    local dense = layers.Dense(1, {kernel_initializer = "ones"})
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, dropout, dense}
+    model:compile{optimizer = cusp.optimizers.SGD{0.0, momentum = 0.5}, loss = "mse"}
     local target = y * 3
     assert.are_not.equal(0, model:train_on_batch(x, target))
     dropout.rate = 0.0
     assert.are.equal(0, model:train_on_batch(x, target))
     dense.kernel.regularizer = cusp.regularizers.L1(2.0)
-    model:compile { optimizer = "sgd", loss = "mse" }
+    model:compile{optimizer = "sgd", loss = "mse"}
     assert.are.equal(6, model:test_on_batch(x, target))
     dense.kernel.regularizer.l1 = 3.0
     assert.are.equal(9, model:test_on_batch(x, target))
@@ -392,21 +402,21 @@ describe("fit", function()
   it("says what to do where a weight becomes trainable that the optimizer does not know", function()
     local model = small()
     model:get_layer "hidden".trainable = false
-    model:fit { x, y, verbose = 0 }
+    model:fit{x, y, verbose = 0}
     model:get_layer "hidden".trainable = true
-    local ok, message = pcall(model.fit, model, { x, y, verbose = 0 })
+    local ok, message = pcall(model.fit, model, {x, y, verbose = 0})
     assert.is_false(ok)
     assert(message:find("compile the model with a new one", 1, true), message)
-    model:compile { optimizer = "adam", loss = "mse" }
-    model:fit { x, y, verbose = 0 }
+    model:compile{optimizer = "adam", loss = "mse"}
+    model:fit{x, y, verbose = 0}
   end)
 
   it("makes no plan where nothing changed, also between evaluate and predict", function()
-    local model = small { optimizer = "adam", loss = "mse", metrics = { "mae" } }
+    local model = small{optimizer = "adam", loss = "mse", metrics = {"mae"}}
     local function all()
-      model:fit { x, y, verbose = 0, validation_data = { x, y } }
-      model:evaluate { x, y, verbose = 0 }
-      model:predict { x, verbose = 0 }
+      model:fit{x, y, verbose = 0, validation_data = {x, y}}
+      model:evaluate{x, y, verbose = 0}
+      model:predict{x, verbose = 0}
       model:train_on_batch(x, y)
     end
     all()
@@ -419,12 +429,14 @@ describe("apply of an optimizer", function()
   it("follows its settings, and what its own update_step reads", function()
     local rate = 1
     local Own = cusp.optimizers.Optimizer:extend "CapturedOptimizer"
-    function Own:update_step(gradient, variable) self:assign_sub(variable, gradient * self.factor * rate) end
-    local optimizer, v = Own {}, cusp.Variable(0.0)
+    function Own:update_step(gradient, variable)
+      self:assign_sub(variable, gradient * self.factor * rate)
+    end
+    local optimizer, v = Own{}, cusp.Variable(0.0)
     optimizer.factor = 1
     local function step()
       local before = v.value:item()
-      optimizer:apply({ cusp.tensor(1.0) }, { v })
+      optimizer:apply({cusp.tensor(1.0)}, {v})
       return before - v.value:item()
     end
     assert.are.equal(1, step())
@@ -445,12 +457,15 @@ end)
 describe("truth in a trace", function()
   local function warned_of(f, ...)
     local list = warnings.collect(f, ...)
-    for i, text in ipairs(list) do list[i] = text:match "captures_spec.lua:%d+: ([%w_]+) gives a tensor that nothing is computed from" end
+    for i, text in ipairs(list) do
+      list[i] =
+        text:match "captures_spec.lua:%d+: ([%w_]+) gives a tensor that nothing is computed from"
+    end
     return list
   end
 
   it("is an error where it is seen: < and ==", function()
-    for _, f in ipairs {
+    for _, f in ipairs{
       function(t) return t:sum() > 3 and t or -t end,
       function(t) return 3 <= t:sum() and t or -t end,
       function(t) return t:sum() == cusp.tensor(3.0) and t or -t end,
@@ -458,7 +473,8 @@ describe("truth in a trace", function()
     } do
       local ok, message = pcall(cusp.compile(f), x)
       assert.is_false(ok)
-      assert(message:find("captures_spec.lua:", 1, true) and message:find("cusp.ops.where", 1, true), message)
+      assert(message:find("captures_spec.lua:", 1, true)
+        and message:find("cusp.ops.where", 1, true), message)
     end
     local f = cusp.compile(function(t) return rawequal(t, t:sum()) and t or -t end)
     assert.are.equal(-1, first(f(x)))
@@ -472,14 +488,15 @@ describe("truth in a trace", function()
       if not ops.any(t:less(0)) then t = t + 1 end
       return t
     end)
-    assert.are.same({ "greater", "any" }, warned_of(f, x))
+    assert.are.same({"greater", "any"}, warned_of(f, x))
     assert.are.same({}, warned_of(f, x))
-    assert.are.same({}, warned_of(f, cusp.ones { 2 }))
+    assert.are.same({}, warned_of(f, cusp.ones{2}))
     local layer = layers.Lambda(function(t) return t:mean():less_equal(1) and t or -t end)
-    local model = cusp.Sequential { cusp.Input { shape = { 3 } }, layer, layers.Dense(1) }
-    model:compile { optimizer = "sgd", loss = "mse" }
-    assert.are.same({ "less_equal" }, warned_of(model.fit, model, { x, cusp.ones { 4, 1 }, epochs = 2, verbose = 0 }))
-    assert.are.same({ "less_equal" }, warned_of(model.predict, model, { x, verbose = 0 }))
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, layer, layers.Dense(1)}
+    model:compile{optimizer = "sgd", loss = "mse"}
+    assert.are.same({"less_equal"},
+      warned_of(model.fit, model, {x, cusp.ones{4, 1}, epochs = 2, verbose = 0}))
+    assert.are.same({"less_equal"}, warned_of(model.predict, model, {x, verbose = 0}))
   end)
 
   it("is no matter where the value is used, given back, assigned, or the library's own", function()
@@ -488,15 +505,20 @@ describe("truth in a trace", function()
       seen:assign(t:sum():greater(3))
       local large, small = t:sum():greater(100), t:sum():less(1)
       t = ops.cond(t:max():greater(5), function() return t end, function() return -t end)
-      return ops.where(ops.logical_and(large, small), t, -t), t:sum():equal(2), { deep = ops.any(ops.isnan(t)) }
+      return ops.where(ops.logical_and(large, small), t, -t), t:sum():equal(2),
+        {deep = ops.any(ops.isnan(t))}
     end)
     assert.are.same({}, warned_of(f, x))
     local g = cusp.compile(layers.Masking())
-    assert.are.same({}, warned_of(g, cusp.ones { 1, 2, 3 }))
+    assert.are.same({}, warned_of(g, cusp.ones{1, 2, 3}))
     local v = cusp.Variable(0.0)
     local loop = cusp.compile(function(t)
-      local n = ops.while_loop(function(i) return ops.less(i, t:sum()) end, function(i) return i + 1 end, 0)
-      return n, ops.while_loop(function(i) return ops.less(v, t:sum()) end, function(i) return i + v:assign_add(2) end, 0.0)
+      local n = ops.while_loop(function(i)
+        return ops.less(i, t:sum())
+      end, function(i) return i + 1 end, 0)
+      return n, ops.while_loop(function(i)
+        return ops.less(v, t:sum())
+      end, function(i) return i + v:assign_add(2) end, 0.0)
     end)
     assert.are.same({}, warned_of(loop, x))
   end)

@@ -85,9 +85,13 @@ describe("grad and value_and_grad", function()
     local cube = function(x) return (x * x * x):sum() end
     assert.same({3, 12}, cusp.grad(cube)(cusp.tensor{1.0, 2.0}):flat())
     assert.equal(12, cusp.grad(function(x) return cusp.grad(cube)(x) end)(2.0):item())
-    local value, gradient = cusp.value_and_grad(function(a, b) return a * b end, 2)(cusp.tensor(3.0), cusp.tensor(4.0))
+    local value, gradient = cusp.value_and_grad(function(a, b)
+      return a * b
+    end, 2)(cusp.tensor(3.0), cusp.tensor(4.0))
     assert.same({12, 3}, {value:item(), gradient:item()})
-    local both = cusp.grad(function(a, b) return a * b end, {1, 2})(cusp.tensor(3.0), cusp.tensor(4.0))
+    local both = cusp.grad(function(a, b)
+      return a * b
+    end, {1, 2})(cusp.tensor(3.0), cusp.tensor(4.0))
     assert.same({4, 3}, {both[1]:item(), both[2]:item()})
   end)
 
@@ -105,13 +109,13 @@ describe("compile", function()
       traced = traced + 1
       return x * n
     end)
-    for n = 1, 20 do assert.are.equal(n, f(cusp.ones {2}, n):item(1)) end
-    for n = 1, 20 do assert.are.equal(n, f(cusp.ones {2}, n):item(2)) end
+    for n = 1, 20 do assert.are.equal(n, f(cusp.ones{2}, n):item(1)) end
+    for n = 1, 20 do assert.are.equal(n, f(cusp.ones{2}, n):item(2)) end
     assert.are.equal(20, traced)
-    for n = 21, 100 do f(cusp.ones {2}, n) end
-    f(cusp.ones {2}, 100)
+    for n = 21, 100 do f(cusp.ones{2}, n) end
+    f(cusp.ones{2}, 100)
     assert.are.equal(100, traced)
-    assert.are.equal(1, f(cusp.ones {2}, 1):item(2))
+    assert.are.equal(1, f(cusp.ones{2}, 1):item(2))
     assert.are.equal(101, traced)
   end)
 

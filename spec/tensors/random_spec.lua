@@ -15,7 +15,8 @@ describe("random", function()
   it("takes an integer, a generator or nothing as its seed", function()
     assert.same(random.uniform({4}, {seed = 5}):flat(), random.uniform({4}, {seed = 5}):flat())
     local generator = random.SeedGenerator(5)
-    local a, b = random.uniform({4}, {seed = generator}):flat(), random.uniform({4}, {seed = generator}):flat()
+    local a, b = random.uniform({4}, {seed = generator}):flat(),
+      random.uniform({4}, {seed = generator}):flat()
     assert.not_same(a, b)
     local again = random.SeedGenerator(5)
     assert.same(a, random.uniform({4}, {seed = again}):flat())
@@ -25,7 +26,9 @@ describe("random", function()
   end)
 
   it("draws from the distributions it names", function()
-    local function near(value, expected, tolerance) assert.is_true(math.abs(value - expected) < tolerance, value .. " for " .. expected) end
+    local function near(value, expected, tolerance)
+      assert.is_true(math.abs(value - expected) < tolerance, value .. " for " .. expected)
+    end
     near(random.uniform({20000}, 2, 4, {seed = 1}):mean():item(), 3, 0.02)
     near(random.normal({20000}, 1, 2, {seed = 1}):std():item(), 2, 0.05)
     assert.is_true(random.truncated_normal({20000}, {seed = 1}):abs():max():item() <= 2)

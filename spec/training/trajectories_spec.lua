@@ -1,4 +1,5 @@
--- Whole runs of fit against Keras 3: from the same weights and data, the losses and metrics of each epoch, and the weights at the end.
+-- Whole runs of fit against Keras 3: from the same weights and data, the losses and metrics of each
+-- epoch, and the weights at the end.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 
@@ -11,17 +12,18 @@ local function custom_objects()
     layers.Layer.init(self, args)
   end
   function MyLayer:build(shape)
-    self.kernel = self:add_weight { name = "kernel", shape = { shape[2], self.output_dim }, initializer = "uniform", trainable = true }
+    self.kernel = self:add_weight{name = "kernel", shape = {shape[2], self.output_dim},
+      initializer = "uniform", trainable = true}
   end
   function MyLayer:call(inputs) return cusp.ops.matmul(inputs, self.kernel) end
   local MyModel = cusp.Model:extend "MyModel"
   function MyModel:init(args)
     cusp.Model.init(self, args)
-    self.dense_1 = layers.Dense { 32, activation = "relu" }
-    self.dense_2 = layers.Dense { args.num_classes or 10, activation = "sigmoid" }
+    self.dense_1 = layers.Dense{32, activation = "relu"}
+    self.dense_2 = layers.Dense{args.num_classes or 10, activation = "sigmoid"}
   end
   function MyModel:call(inputs) return self.dense_2(self.dense_1(inputs)) end
-  return { MyLayer = MyLayer, MyModel = MyModel }
+  return {MyLayer = MyLayer, MyModel = MyModel}
 end
 
 local function only(list) return #list == 1 and list[1] or list end
@@ -50,7 +52,8 @@ local function compare_logs(history, wanted)
       assert(history[name], "history has no " .. name)
       for epoch, value in ipairs(values) do
         if not cases.close(history[name][epoch], value, 1e-6, 1e-4) then
-          error(("%s after epoch %d: %s, expected %s"):format(name, epoch, history[name][epoch], value), 0)
+          error(("%s after epoch %d: %s, expected %s"):format(name, epoch, history[name][epoch],
+            value), 0)
         end
       end
     end
@@ -61,28 +64,34 @@ local function run(name)
   local case = cases.read("training/train_" .. name .. ".json.gz")
   local model = cusp.models.model_from_config(case.model, custom_objects())
   local x, y = given_data(case.data, "")
-  model:predict { x, verbose = 0, steps = 1, batch_size = 2 } -- a model without an Input makes its weights now
+  -- a model without an Input makes its weights now
+  model:predict{x, verbose = 0, steps = 1, batch_size = 2}
   local weights = {}
   for i, weight in ipairs(case.initial_weights) do weights[i] = cases.tensor(weight) end
   model:set_weights(weights)
   local compile = case.compile
-  model:compile {
-    optimizer = cusp.optimizers.deserialize(case.optimizer), loss = compile.loss, metrics = plain(compile.metrics),
+  model:compile{
+    optimizer = cusp.optimizers.deserialize(case.optimizer), loss = compile.loss,
+    metrics = plain(compile.metrics),
     weighted_metrics = plain(compile.weighted_metrics), loss_weights = plain(compile.loss_weights),
   }
   local validation
-  if case.data.val_x then validation = { given_data(case.data, "val_") } end
-  local history = model:fit {
-    x, y, epochs = case.fit.epochs, batch_size = case.fit.batch_size, shuffle = false, verbose = 0, validation_data = validation,
-    class_weight = class_weights(case.data.class_weight), sample_weight = cases.convert(case.data.sample_weight),
+  if case.data.val_x then validation = {given_data(case.data, "val_")} end
+  local history = model:fit{
+    x, y, epochs = case.fit.epochs, batch_size = case.fit.batch_size, shuffle = false, verbose = 0,
+    validation_data = validation,
+    class_weight = class_weights(case.data.class_weight),
+    sample_weight = cases.convert(case.data.sample_weight),
   }
   compare_logs(history.history, case.history)
   for i, weight in ipairs(model.weights) do
-    cases.compare(weight.value, case.final_weights[i], { atol = 1e-5, rtol = 1e-3 }, "weight " .. (weight.path or i))
+    cases.compare(weight.value, case.final_weights[i], {atol = 1e-5, rtol = 1e-3},
+      "weight " .. (weight.path or i))
   end
-  local evaluated = model:evaluate { x, y, verbose = 0, return_dict = true }
+  local evaluated = model:evaluate{x, y, verbose = 0, return_dict = true}
   for key, value in pairs(case.evaluate) do
-    assert(cases.close(evaluated[key], value, 1e-5, 1e-3), ("evaluate: %s is %s, expected %s"):format(key, evaluated[key], value))
+    assert(cases.close(evaluated[key], value, 1e-5, 1e-3),
+      ("evaluate: %s is %s, expected %s"):format(key, evaluated[key], value))
   end
 end
 

@@ -9,14 +9,17 @@ describe("utils", function()
   end)
 
   it("fills up sequences", function()
-    assert.same({{1, 2, 3}, {0, 0, 4}, {6, 7, 8}}, utils.pad_sequences({{1, 2, 3}, {4}, {5, 6, 7, 8}}, {maxlen = 3}):tolist())
-    assert.same({{1, 2}, {3, 9}}, utils.pad_sequences{{1, 2}, {3}, padding = "post", value = 9}:tolist())
+    assert.same({{1, 2, 3}, {0, 0, 4}, {6, 7, 8}},
+      utils.pad_sequences({{1, 2, 3}, {4}, {5, 6, 7, 8}}, {maxlen = 3}):tolist())
+    assert.same({{1, 2}, {3, 9}},
+      utils.pad_sequences{{1, 2}, {3}, padding = "post", value = 9}:tolist())
   end)
 
   it("splits data sets", function()
     local left, right = utils.split_dataset(cusp.arange(10), 0.3)
     assert.same({3, 7}, {#left, #right})
-    local both = utils.split_dataset({cusp.arange(10), cusp.arange(10)}, {left_size = 4, shuffle = true, seed = 1})
+    local both = utils.split_dataset({cusp.arange(10), cusp.arange(10)},
+      {left_size = 4, shuffle = true, seed = 1})
     assert.same(both[1]:flat(), both[2]:flat())
   end)
 

@@ -1,14 +1,17 @@
---- The activation functions that are not operations under the same name, or whose defaults differ from them.
+--- The activation functions that are not operations under the same name, or whose defaults differ
+-- from them.
 -- @module cusp.activations.functions
 local arguments = require "cusp.base.arguments"
 local ops = require "cusp.ops"
 
 local functions = {}
 
-local bind_relu = arguments.binder("relu", "x, negative_slope: float = 0.0, max_value: float = nil, threshold: float = 0.0")
+local bind_relu = arguments.binder("relu",
+  "x, negative_slope: float = 0.0, max_value: float = nil, threshold: float = 0.0")
 
 --- Rectified linear unit: 0 below `threshold`, at most `max_value`.
--- `x` where `threshold <= x < max_value`, `max_value` above, `negative_slope * (x - threshold)` below.
+-- `x` where `threshold <= x < max_value`, `max_value` above, `negative_slope * (x - threshold)`
+-- below.
 -- @tparam tensor x
 -- @tparam[opt=0] number negative_slope
 -- @tparam[opt] number max_value
@@ -24,7 +27,8 @@ function functions.relu(...)
   return ops.subtract(result, ops.multiply(ops.relu(ops.subtract(threshold, x)), negative_slope))
 end
 
---- The hard sigmoid of Keras 2, `clip(0.2 x + 0.5, 0, 1)`: what files of that generation mean by "hard_sigmoid".
+--- The hard sigmoid of Keras 2, `clip(0.2 x + 0.5, 0, 1)`: what files of that generation mean by
+-- "hard_sigmoid".
 -- @tparam tensor x
 -- @treturn tensor of the shape of x
 function functions.keras2_hard_sigmoid(x)
@@ -33,7 +37,8 @@ end
 
 local bind_gelu = arguments.binder("gelu", "x, approximate: bool = false")
 
---- Gaussian error linear unit; exact unless `approximate` (the operation `cusp.ops.gelu` approximates unless told otherwise).
+--- Gaussian error linear unit; exact unless `approximate` (the operation `cusp.ops.gelu`
+-- approximates unless told otherwise).
 -- @tparam tensor x
 -- @tparam[opt=false] boolean approximate by tanh
 -- @treturn tensor
@@ -48,7 +53,8 @@ function functions.linear(x) return x end
 --- `exp(x)`
 function functions.exponential(x) return ops.exp(x) end
 
---- `x * tanh(softplus(x))`. Misra, "Mish: a self regularized non-monotonic activation function" (2019).
+--- `x * tanh(softplus(x))`. Misra, "Mish: a self regularized non-monotonic activation function"
+-- (2019).
 function functions.mish(x) return ops.multiply(x, ops.tanh(ops.softplus(x))) end
 
 return functions

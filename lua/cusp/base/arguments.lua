@@ -1,11 +1,13 @@
---- The calling convention: positional arguments, keyword arguments in a last table, or one table alone.
+--- The calling convention: positional arguments, keyword arguments in a last table, or one table
+-- alone.
 --
 --     f(x, 2)                 f(x, {axis = 2})            f{x, axis = 2}
 --
--- With one table alone, its array part holds the positional arguments and its string keys the keyword ones; where the first
--- parameter is itself a list, the array part is that list (`zeros{2, 3}`, `Reshape{-1, 4}`), unless its items are tables
--- (`zeros{{2, 3}, dtype = "int32"}`). Classes get their arguments as a proxy that notes what is read, so that what nobody reads
--- can be reported; functions get them by position (`arguments.bind`).
+-- With one table alone, its array part holds the positional arguments and its string keys the
+-- keyword ones; where the first parameter is itself a list, the array part is that list (`zeros{2,
+-- 3}`, `Reshape{-1, 4}`), unless its items are tables (`zeros{{2, 3}, dtype = "int32"}`). Classes
+-- get their arguments as a proxy that notes what is read, so that what nobody reads can be
+-- reported; functions get them by position (`arguments.bind`).
 -- @module cusp.base.arguments
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
@@ -25,7 +27,8 @@ local function has_string_key(t)
   return false
 end
 
---- The length of the array part of an argument table, counting over holes: positional arguments may be nil.
+--- The length of the array part of an argument table, counting over holes: positional arguments may
+-- be nil.
 local function array_length(t)
   local n = #t
   for key in next, t do
@@ -37,16 +40,21 @@ end
 local function holds_integers(t, length, nested)
   for i = 1, length do
     local item = t[i]
-    if not math.tointeger(item) and not (nested and is_plain(item) and holds_integers(item, #item)) then return false end
+    if not math.tointeger(item)
+      and not (nested and is_plain(item) and holds_integers(item, #item)) then
+      return false
+    end
   end
   return true
 end
 
---- Whether the array part of a table is one list, rather than arguments one by one. Where the parameter is an integer or a list of
--- integers, a table of several integers is that list.
+--- Whether the array part of a table is one list, rather than arguments one by one. Where the
+-- parameter is an integer or a list of integers, a table of several integers is that list.
 local function is_list_itself(t, length, as_list, keyed)
   if not as_list or length == 0 and keyed then return false end
-  if as_list == "integers" or as_list == "pairs" then return length > 1 and holds_integers(t, length, as_list == "pairs") end
+  if as_list == "integers" or as_list == "pairs" then
+    return length > 1 and holds_integers(t, length, as_list == "pairs")
+  end
   return as_list == "nested" or length == 0 or not is_plain(t[1])
 end
 
@@ -69,22 +77,28 @@ end
 --- Whether a last table may hold arguments: a list of a user's class is a value.
 local function is_argument_table(value) return is_plain(value) and not lists.is_foreign(value) end
 
---- Splits the arguments of a call. A nil, or an empty table where no argument is needed, at the end says nothing.
--- @tparam ?function|boolean|string list_at whether the parameter at a position is a list (a function of the position, which also returns
--- whether the parameter is needed, or a boolean for the first); "nested" for a list whose items may be plain tables; "integers" and
--- "pairs" for a parameter that may also be an integer
+--- Splits the arguments of a call. A nil, or an empty table where no argument is needed, at the end
+-- says nothing.
+-- @tparam ?function|boolean|string list_at whether the parameter at a position is a list (a
+-- function of the position, which also returns whether the parameter is needed, or a boolean for
+-- the first); "nested" for a list whose items may be plain tables; "integers" and "pairs" for a
+-- parameter that may also be an integer
 -- @param ... the arguments
 -- @treturn table positional arguments
 -- @treturn integer how many
 -- @treturn table keyword arguments (a fresh table)
 function arguments.split(list_at, ...)
-  local positional, keywords = { ... }, {}
+  local positional, keywords = {...}, {}
   local n = count_without_nils(positional, select("#", ...))
   local last = positional[n]
   if n == 0 or not is_argument_table(last) then return positional, n, keywords end
   local keyed = has_string_key(last)
   local as_list, needed
-  if type(list_at) == "function" then as_list, needed = list_at(n) elseif n == 1 then as_list = list_at end
+  if type(list_at) == "function" then
+    as_list, needed = list_at(n)
+  elseif n == 1 then
+    as_list = list_at
+  end
   if n > 1 and not keyed then
     if next(last) ~= nil or needed then return positional, n, keywords end
     positional[n] = nil
@@ -101,18 +115,19 @@ end
 
 ---------------------------------------------------------------- what a class declares
 
-local declarations = setmetatable({}, { __mode = "k" })
+local declarations = setmetatable({}, {__mode = "k"})
 
 local function raw_config(class) return rawget(class, "config") end
 
---- What is known of a class's arguments: `positional` (the declared parameters of the nearest class with a `config`, in order),
--- `named` (parameters of the whole chain by name), `index` (position by name).
+--- What is known of a class's arguments: `positional` (the declared parameters of the nearest class
+-- with a `config`, in order), `named` (parameters of the whole chain by name), `index` (position by
+-- name).
 -- @tparam table class
 -- @treturn table
 function arguments.declaration(class)
   local found = declarations[class]
   if found and found.config == raw_config(class) then return found end
-  local declaration = { config = raw_config(class), positional = {}, named = {}, index = {} }
+  local declaration = {config = raw_config(class), positional = {}, named = {}, index = {}}
   local nearest
   local current = class
   while current do
@@ -137,7 +152,8 @@ local function is_needed(parameter)
   return parameter ~= nil and not parameter.optional and parameter.default == nil
 end
 
---- How a class's arguments are split: whether its parameter at a position is a list, and whether it is needed.
+--- How a class's arguments are split: whether its parameter at a position is a list, and whether it
+-- is needed.
 local function list_at_of_class(class, declaration)
   return function(position)
     local parameter = declaration.positional[position]
@@ -151,7 +167,7 @@ end
 ---------------------------------------------------------------- the proxy that notes what is read
 
 local STATE = {} -- the key under which a proxy keeps what it stands for
-local Arguments = { __name = "cusp.arguments" }
+local Arguments = {__name = "cusp.arguments"}
 
 local function state_of(args) return rawget(args, STATE) end
 
@@ -225,8 +241,9 @@ local function proxy(class, positional, n, keywords)
       errors.raise("%s: argument '%s' is given twice, by position and by name", class.__name, name)
     end
   end
-  local state = { owner = class.__name, positional = positional, n = n, keywords = keywords, declaration = declaration, read = {} }
-  return setmetatable({ [STATE] = state }, Arguments)
+  local state = {owner = class.__name, positional = positional, n = n, keywords = keywords,
+    declaration = declaration, read = {}}
+  return setmetatable({[STATE] = state}, Arguments)
 end
 
 --- The arguments of a constructor call as a tracking proxy.
@@ -247,7 +264,8 @@ function arguments.is_proxy(value)
   return getmetatable(value) == Arguments
 end
 
---- Proxies as they are; a plain table, which an `init` handed to its base, wrapped so that declared names and positions agree.
+--- Proxies as they are; a plain table, which an `init` handed to its base, wrapped so that declared
+-- names and positions agree.
 function arguments.wrap(class, args)
   if arguments.is_proxy(args) then return args end
   if args == nil then return arguments.of_call(class) end
@@ -270,8 +288,8 @@ end
 --- What was given, unread: the positional arguments (with `n`) and the keyword ones, both copies.
 function arguments.raw(args)
   local state = state_of(args)
-  if not state then return { n = 0 }, args end
-  local positional, keywords = { n = state.n }, {}
+  if not state then return {n = 0}, args end
+  local positional, keywords = {n = state.n}, {}
   for i = 1, state.n do positional[i] = state.positional[i] end
   for key, value in next, state.keywords do keywords[key] = value end
   return positional, keywords
@@ -284,7 +302,9 @@ end
 -- @return the value, its default, or nil
 function arguments.read(args, parameter, owner)
   local value = args[parameter[1]]
-  if value == nil and arguments.is_proxy(args) and arguments.given(args, parameter[1]) then value = null end
+  if value == nil and arguments.is_proxy(args) and arguments.given(args, parameter[1]) then
+    value = null
+  end
   return kinds.check(owner, parameter, value)
 end
 
@@ -297,29 +317,34 @@ local function known_names(state)
   return names
 end
 
---- Raises for what no `init` has read: an unknown keyword, or more positional arguments than there are parameters.
+--- Raises for what no `init` has read: an unknown keyword, or more positional arguments than there
+-- are parameters.
 -- @tparam table args the proxy
--- @tparam boolean lenient of a configuration from a file: unknown keys that say nothing (null, false, empty) are let pass
+-- @tparam boolean lenient of a configuration from a file: unknown keys that say nothing (null,
+-- false, empty) are let pass
 function arguments.check_read(args, lenient)
   local state = state_of(args)
   for key, value in next, state.keywords do
-    local says_nothing = lenient and (value == null or value == false or type(value) == "table" and next(value) == nil)
+    local says_nothing = lenient
+      and (value == null or value == false or type(value) == "table" and next(value) == nil)
     if not state.read[key] and not says_nothing then
-      errors.raise("%s: unknown argument '%s'%s", state.owner, key, errors.suggestion(key, known_names(state)))
+      errors.raise("%s: unknown argument '%s'%s", state.owner, key,
+        errors.suggestion(key, known_names(state)))
     end
   end
   for i = 1, state.n do
     if state.positional[i] ~= nil and not state.read[i] then
       local most = #state.declaration.positional
       local allowed = most == 0 and "no" or "at most " .. most
-      errors.raise("%s: takes %s positional argument%s, got %d", state.owner, allowed, most == 1 and "" or "s", state.n)
+      errors.raise("%s: takes %s positional argument%s, got %d", state.owner, allowed,
+        most == 1 and "" or "s", state.n)
     end
   end
 end
 
 ---------------------------------------------------------------- functions
 
-local literals = { ["nil"] = null, ["true"] = true, ["false"] = false }
+local literals = {["nil"] = null, ["true"] = true, ["false"] = false}
 
 local function parse_default(text)
   if text == nil then return nil end
@@ -336,7 +361,8 @@ end
 
 -- The kinds of the operation table's argument texts, in terms of the kinds above.
 local signature_kinds = {
-  int = "integer", float = "number", bool = "boolean", ints = "integers", dtype = "dtype", string = "string",
+  int = "integer", float = "number", bool = "boolean", ints = "integers", dtype = "dtype",
+  string = "string",
   shape = "shape", axis = "axis", axes = "axes", any = "any", tensor = "tensor", list = "list",
 }
 
@@ -344,15 +370,16 @@ local function parse_parameter(text)
   local name, kind, default = text:match "^%s*([%w_]+)%s*:%s*([%w_]+)%s*=%s*(.-)%s*$"
   if not name then name, kind = text:match "^%s*([%w_]+)%s*:%s*([%w_]+)%s*$" end
   if name then
-    local parameter = { name, signature_kinds[kind] or kind, default = parse_default(default), allow_integer = true, any = kind == "any" }
+    local parameter = {name, signature_kinds[kind] or kind, default = parse_default(default),
+      allow_integer = true, any = kind == "any"}
     if parameter.default == null then parameter.default, parameter.optional = nil, true end
     return parameter
   end
   local mark
   name, mark = text:match "^%s*([%w_]+)(%.*%??)%s*$"
   assert(name, "malformed parameter: " .. text)
-  if mark == "..." then return { name, "any", tensors = true } end
-  return { name, "any", optional = mark == "?" }
+  if mark == "..." then return {name, "any", tensors = true} end
+  return {name, "any", optional = mark == "?"}
 end
 
 local function split_text(text)
@@ -371,16 +398,16 @@ end
 
 local function normalise(entry)
   if type(entry) ~= "string" then return entry end
-  if entry:find "^[%w_]+$" then return { entry, "any", optional = true } end
+  if entry:find "^[%w_]+$" then return {entry, "any", optional = true} end
   return parse_parameter(entry)
 end
 
 --- A signature: the parameters of a function.
--- @tparam string|table signature a text as in the operation table ("x, axis: axes = nil, keepdims: bool = false"), or a list of
--- names (each optional and unchecked) and declared parameters
+-- @tparam string|table signature a text as in the operation table ("x, axis: axes = nil, keepdims:
+-- bool = false"), or a list of names (each optional and unchecked) and declared parameters
 -- @treturn table `{ {name, kind, ...}, ..., index = {name = position} }`
 function arguments.signature(signature)
-  local parsed = { index = {} }
+  local parsed = {index = {}}
   local entries = type(signature) == "string" and split_text(signature) or signature
   for i, entry in ipairs(entries) do
     local parameter = type(signature) == "string" and parse_parameter(entry) or normalise(entry)
@@ -389,7 +416,7 @@ function arguments.signature(signature)
   return parsed
 end
 
-local parsed_signatures = setmetatable({}, { __mode = "k" })
+local parsed_signatures = setmetatable({}, {__mode = "k"})
 
 local function cached_signature(signature)
   local parsed = parsed_signatures[signature]
@@ -407,7 +434,8 @@ local function list_at_of(parsed, first_list)
       local parameter = parsed[position]
       if position == 1 and first_list ~= nil then return first_list, is_needed(parameter) end
       if not parameter then return false, false end
-      return parameter.tensors and "nested" or kinds.of(parameter).is_list or false, is_needed(parameter)
+      return parameter.tensors and "nested" or kinds.of(parameter).is_list or false,
+        is_needed(parameter)
     end
   end
   return parsed.list_at
@@ -416,7 +444,9 @@ end
 local function place_keywords(name, parsed, values, n, keywords)
   for key, value in next, keywords do
     local position = parsed.index[key]
-    if not position then errors.raise("%s: unknown argument '%s'%s", name, key, errors.suggestion(key, parsed.index)) end
+    if not position then
+      errors.raise("%s: unknown argument '%s'%s", name, key, errors.suggestion(key, parsed.index))
+    end
     if position <= n and values[position] ~= nil then
       errors.raise("%s: argument '%s' is given twice, by position and by name", name, key)
     end
@@ -426,7 +456,10 @@ end
 
 local function bind(name, parsed, first_list, ...)
   local values, n, keywords = arguments.split(list_at_of(parsed, first_list), ...)
-  if n > #parsed then errors.raise("%s: takes at most %d argument%s, got %d", name, #parsed, #parsed == 1 and "" or "s", n) end
+  if n > #parsed then
+    errors.raise("%s: takes at most %d argument%s, got %d", name, #parsed,
+      #parsed == 1 and "" or "s", n)
+  end
   if next(keywords) ~= nil then place_keywords(name, parsed, values, n, keywords) end
   for i = 1, #parsed do values[i] = kinds.check(name, parsed[i], values[i]) end
   return table.unpack(values, 1, #parsed)
@@ -435,8 +468,8 @@ end
 --- The arguments of a Lua function by position.
 -- @tparam string name of the function, for messages
 -- @tparam string|table signature see `arguments.signature`; parsed once for each text or table
--- @tparam ?boolean|string first_list whether the first parameter is a list, so that one table alone is that list; nil: as its kind
--- says; "nested": its items may be plain tables
+-- @tparam ?boolean|string first_list whether the first parameter is a list, so that one table alone
+-- is that list; nil: as its kind says; "nested": its items may be plain tables
 -- @param ... the arguments of the call
 -- @return one value for each parameter
 -- @raise for an unknown, missing or wrong argument, at the user's line
@@ -448,7 +481,7 @@ function arguments.bind(name, signature, first_list, ...)
   return bind(name, cached_signature(signature), first_list, ...)
 end
 
-local signatures = setmetatable({}, { __mode = "k" }) -- of binders
+local signatures = setmetatable({}, {__mode = "k"}) -- of binders
 
 --- The same, with the signature parsed beforehand: returns a function of the call's arguments.
 function arguments.binder(name, signature, first_list)

@@ -1,16 +1,17 @@
 --- Classes: single inheritance, declared configurations, tracked fields.
 --
 --     local Scale = Layer:extend("Scale", {
---       config = { { "factor", "number", default = 1 } },
+--       config = {{"factor", "number", default = 1}},
 --       call = function(self, x) return x * self.factor end,
 --     })
---     local layer = Scale { 2 }
+--     local layer = Scale{2}
 --
--- A declared `config` (in Keras's positional order; see cusp.base.kinds for the kinds) gives a class that has no `init` of its own one
--- that reads, checks and stores the arguments and calls its base's; and a `get_config` that adds its values to its base's.
--- An instance is a table whose metatable is its class. A field is looked for in the instance, in the class and its bases, then
--- among the getters (`Class.__getters.weights = function(self) ... end`); setters likewise. The names of new fields are kept in the
--- order of their first assignment in `self.__order`.
+-- A declared `config` (in Keras's positional order; see cusp.base.kinds for the kinds) gives a
+-- class that has no `init` of its own one that reads, checks and stores the arguments and calls its
+-- base's; and a `get_config` that adds its values to its base's. An instance is a table whose
+-- metatable is its class. A field is looked for in the instance, in the class and its bases, then
+-- among the getters (`Class.__getters.weights = function(self) ... end`); setters likewise. The
+-- names of new fields are kept in the order of their first assignment in `self.__order`.
 -- @classmod cusp.Object
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -19,7 +20,7 @@ local methods = require "cusp.base.methods"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 
-local Object = { __name = "Object", __getters = {}, __setters = {} }
+local Object = {__name = "Object", __getters = {}, __setters = {}}
 local rawget, rawset, setmetatable = rawget, rawset, setmetatable
 
 ---------------------------------------------------------------- all classes by name
@@ -30,7 +31,8 @@ Object.classes = classes
 
 --- The class of that name.
 -- @tparam string name
--- @tparam[opt] string module such as "keras.layers": the library's class of that module comes before any other
+-- @tparam[opt] string module such as "keras.layers": the library's class of that module comes
+-- before any other
 -- @treturn ?table
 function Object.find(name, module)
   local own = module and by_module[module]
@@ -50,8 +52,9 @@ end
 ---------------------------------------------------------------- instances
 
 -- Metamethods that a class hands down: Lua looks for them in the metatable itself and not further.
-local inherited = { "__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc", "__add", "__sub", "__mul", "__div", "__unm",
-  "__concat", "__pairs", "__idiv", "__mod", "__pow" }
+local inherited = {"__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc",
+  "__add", "__sub", "__mul", "__div", "__unm",
+  "__concat", "__pairs", "__idiv", "__mod", "__pow"}
 
 local function lookup_in(class)
   local getters = class.__getters
@@ -80,7 +83,7 @@ end
 
 --- An instance without arguments and without `init`: for constructors of a special kind.
 function Object.allocate(class)
-  return setmetatable({ __order = {} }, class)
+  return setmetatable({__order = {}}, class)
 end
 
 local function build(class, args, lenient)
@@ -94,7 +97,8 @@ local function build(class, args, lenient)
   arguments.check_read(args, lenient)
   local constructed = object.__constructed
   if constructed then constructed(object, args)
-  elseif not class.__library then require("cusp.base.given_arguments").record_plain(object, args) end
+  elseif not class.__library then require("cusp.base.given_arguments").record_plain(object,
+    args) end
   return object
 end
 
@@ -112,7 +116,8 @@ local function own_init(class, super)
   end
 end
 
--- A layer within is written once: if each class of a chain wrote it anew, nested wrappers would take 2^n times as long.
+-- A layer within is written once: if each class of a chain wrote it anew, nested wrappers would
+-- take 2^n times as long.
 local function is_written(config, parameter, super)
   local above = parameter[2] == "layer" and arguments.declaration(super).named[parameter[1]]
   return above and above[2] == "layer" and config[parameter[1]] ~= nil
@@ -122,7 +127,8 @@ local function own_get_config(class, super)
   return function(self)
     local config = super.get_config(self)
     for _, parameter in ipairs(rawget(class, "config")) do
-      local omitted = parameter.transient or parameter.omit_default and self[parameter[1]] == parameter.default
+      local omitted = parameter.transient
+        or parameter.omit_default and self[parameter[1]] == parameter.default
       if not omitted and not is_written(config, parameter, super) then
         ordered.set(config, parameter[1], kinds.to_config(parameter, self[parameter[1]]))
       end
@@ -131,29 +137,34 @@ local function own_get_config(class, super)
   end
 end
 
--- Whether the caller of `extend` is a file of the library. `return Base:extend(...)` is a tail call, which leaves no trace of its file:
--- there the methods tell.
+-- Whether the caller of `extend` is a file of the library. `return Base:extend(...)` is a tail
+-- call, which leaves no trace of its file: there the methods tell.
 local function made_by_library(members)
   local caller = debug.getinfo(3, "S")
   if caller and errors.is_library(caller.source) then return true end
   if not debug.getinfo(2, "t").istailcall then return false end
   for _, member in pairs(members or {}) do
-    if type(member) == "function" and errors.is_library(debug.getinfo(member, "S").source) then return true end
+    if type(member) == "function" and errors.is_library(debug.getinfo(member, "S").source) then
+      return true
+    end
   end
   return false
 end
 
-local behind = setmetatable({}, { __mode = "k" }) -- a method with a check before it → the method itself
+-- a method with a check before it → the method itself
+local behind = setmetatable({}, {__mode = "k"})
 
 --- The method that a class was given, where `f` is that with a check before it; else `f`.
 function Object.method_behind(f) return behind[f] or f end
 
--- A method of the library with the check of its arguments before it: `Base.__checks.NAME(self, ...)` holds for all classes below Base.
+-- A method of the library with the check of its arguments before it: `Base.__checks.NAME(self,
+-- ...)` holds for all classes below Base.
 local function with_check(class, name, method)
   local check = class.__library and type(method) == "function" and class.__super.__checks[name]
   if not check then return method end
   local function checked(self, ...)
-    -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been checked.
+    -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been
+    -- checked.
     local holder = getmetatable(self)
     if type(holder) ~= "table" or (holder[name] or self[name]) == checked then check(self, ...) end
     return method(self, ...)
@@ -169,9 +180,13 @@ end
 local function check_declaration(name, config)
   if config == nil then return end
   local ok = kinds.is_plain(config)
-  for i = 1, ok and #config or 0 do ok = ok and kinds.is_plain(config[i]) and type(config[i][1]) == "string" end
+  for i = 1, ok and #config or 0 do
+    ok = ok and kinds.is_plain(config[i]) and type(config[i][1]) == "string"
+  end
   if not ok then
-    errors.raise("extend: `config` of class '%s' should be a list of parameters {name, kind, ...}, got %s", name,
+    errors.raise(
+      "extend: `config` of class '%s' should be a list of parameters {name, kind, ...}, got %s",
+      name,
       errors.describe(config))
   end
 end
@@ -181,14 +196,17 @@ end
 -- @tparam[opt] table members methods and class fields, copied; `config` declares the arguments
 -- @treturn table the class: call it, `Class(...)` or `Class{...}`, to make an instance
 function Object.extend(super, name, members)
-  if type(name) ~= "string" then errors.raise("extend: the name of the class should be a string, got %s", errors.describe(name)) end
+  if type(name) ~= "string" then
+    errors.raise("extend: the name of the class should be a string, got %s", errors.describe(name))
+  end
   if members ~= nil and type(members) ~= "table" then
-    errors.raise("extend: the members of class '%s' should be a table, got %s", name, errors.describe(members))
+    errors.raise("extend: the members of class '%s' should be a table, got %s", name,
+      errors.describe(members))
   end
   check_declaration(name, members and members.config)
   local class = {
-    __getters = setmetatable({}, { __index = super.__getters }),
-    __setters = setmetatable({}, { __index = super.__setters }),
+    __getters = setmetatable({}, {__index = super.__getters}),
+    __setters = setmetatable({}, {__index = super.__setters}),
   }
   for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
   class.__name, class.__super = name, super
@@ -235,18 +253,21 @@ function Object:get_config()
   return ordered.object()
 end
 
---- Raises where `from_config` was not called as `Class:from_config(config)`: with a dot, as in Python, or with something else.
+--- Raises where `from_config` was not called as `Class:from_config(config)`: with a dot, as in
+-- Python, or with something else.
 function Object.expect_config(class, config)
   if not Object.is_subclass(class, Object) then
-    errors.raise "from_config: expected a class and a configuration: Class:from_config(config), with a colon"
+    errors.raise("from_config: expected a class and a configuration: Class:from_config(config), "
+      .. "with a colon")
   end
   if type(config) ~= "table" then
-    errors.raise("%s: a configuration should be a table, got %s", class.__name, errors.describe(config))
+    errors.raise("%s: a configuration should be a table, got %s", class.__name,
+      errors.describe(config))
   end
 end
 
 --- Checks of arguments by the names of methods, see `extend`.
-Object.__checks = { from_config = Object.expect_config }
+Object.__checks = {from_config = Object.expect_config}
 
 --- An object from its configuration.
 -- @tparam table class
@@ -256,7 +277,10 @@ function Object.from_config(class, config)
   Object.expect_config(class, config)
   local named, keywords = arguments.declaration(class).named, {}
   for key, value in pairs(config) do
-    if type(key) ~= "string" then errors.raise("%s: a configuration has string keys, got %s", class.__name, errors.describe(key)) end
+    if type(key) ~= "string" then
+      errors.raise("%s: a configuration has string keys, got %s", class.__name,
+        errors.describe(key))
+    end
     keywords[key] = named[key] and kinds.from_config(named[key], value) or value
   end
   return build(class, arguments.of_keywords(class, keywords), true)
@@ -290,7 +314,8 @@ local function is_default(parameter, value)
   if value == nil or value == parameter.default then return true end
   local config = kinds.to_config(parameter, value)
   return config == parameter.default
-    or type(parameter.default) == "string" and plain.lower(plain.tostring(value)) == plain.lower(parameter.default)
+    or type(parameter.default) == "string"
+    and plain.lower(plain.tostring(value)) == plain.lower(parameter.default)
 end
 
 local function show(value)
@@ -309,7 +334,9 @@ function Object:__tostring()
   local declaration = arguments.declaration(class)
   for _, parameter in ipairs(declaration.config or declaration.positional) do
     local value = rawget(self, parameter[1])
-    if not is_default(parameter, value) then parts[#parts + 1] = ("%s = %s"):format(parameter[1], show(value)) end
+    if not is_default(parameter, value) then
+      parts[#parts + 1] = ("%s = %s"):format(parameter[1], show(value))
+    end
   end
   return ("%s{%s}"):format(class.__name, table.concat(parts, ", "))
 end
@@ -322,4 +349,4 @@ end
 Object.__index = lookup_in(Object)
 Object.__newindex = assignment_in(Object)
 
-return setmetatable(Object, { __call = construct, __tostring = function() return "class Object" end })
+return setmetatable(Object, {__call = construct, __tostring = function() return "class Object" end})

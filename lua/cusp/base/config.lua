@@ -4,8 +4,8 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 
 local config = {}
-local settings = { epsilon = 1e-7, image_data_format = "channels_last" }
-local float_types = { float16 = true, bfloat16 = true, float32 = true, float64 = true }
+local settings = {epsilon = 1e-7, image_data_format = "channels_last"}
+local float_types = {float16 = true, bfloat16 = true, float32 = true, float64 = true}
 
 --- The dtype of new tensors and weights that name none; "float32" at first.
 -- @treturn string
@@ -15,7 +15,9 @@ function config.floatx() return engine.get_floatx() end
 -- @tparam string dtype "float16", "bfloat16", "float32" or "float64"
 function config.set_floatx(dtype)
   if not float_types[dtype] then
-    errors.raise("set_floatx: expected \"float16\", \"bfloat16\", \"float32\" or \"float64\", got %s", errors.describe(dtype))
+    errors.raise(
+      "set_floatx: expected \"float16\", \"bfloat16\", \"float32\" or \"float64\", got %s",
+      errors.describe(dtype))
   end
   engine.set_floatx(dtype)
 end
@@ -27,7 +29,9 @@ function config.epsilon() return settings.epsilon end
 --- Sets the small number.
 -- @tparam number value
 function config.set_epsilon(value)
-  if type(value) ~= "number" then errors.raise("set_epsilon: expected a number, got %s", errors.describe(value)) end
+  if type(value) ~= "number" then
+    errors.raise("set_epsilon: expected a number, got %s", errors.describe(value))
+  end
   settings.epsilon = value
 end
 
@@ -39,7 +43,8 @@ function config.image_data_format() return settings.image_data_format end
 -- @tparam string data_format
 function config.set_image_data_format(data_format)
   if data_format ~= "channels_last" and data_format ~= "channels_first" then
-    errors.raise("set_image_data_format: expected \"channels_last\" or \"channels_first\", got %s", errors.describe(data_format))
+    errors.raise("set_image_data_format: expected \"channels_last\" or \"channels_first\", got %s",
+      errors.describe(data_format))
   end
   settings.image_data_format = data_format
 end

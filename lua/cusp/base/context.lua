@@ -1,6 +1,7 @@
---- What holds during a call and no longer: the training flag, the path of names, what stands in for unknown sizes, and such.
--- It belongs to the coroutine that the call is in, and to those that it resumes meanwhile: one that yields, dies or is collected in the
--- middle leaves nothing behind for others.
+--- What holds during a call and no longer: the training flag, the path of names, what stands in for
+-- unknown sizes, and such. It belongs to the coroutine that the call is in, and to those that it
+-- resumes meanwhile: one that yields, dies or is collected in the middle leaves nothing behind for
+-- others.
 -- @module cusp.base.context
 local engine = require "cusp.engine"
 

@@ -1,4 +1,5 @@
---- What waits for a layer, model or optimizer to have its variables: values read before there was anything to put them in.
+--- What waits for a layer, model or optimizer to have its variables: values read before there was
+-- anything to put them in.
 -- @module cusp.base.deferred
 
 local engine = require "cusp.engine"
@@ -6,33 +7,39 @@ local tracking = require "cusp.base.tracking"
 
 local deferred = {}
 
--- Objects for which something that waited has failed: known beyond the error that takes back all else.
+-- Objects for which something that waited has failed: known beyond the error that takes back all
+-- else.
 local failed = setmetatable({}, {__mode = "k"})
 
 --- Whether a layer below this one, at any depth, is not built.
 function deferred.has_unbuilt_parts(layer)
   local found = false
   tracking.each(layer, function(kind, value)
-    if kind == "layer" and not found then found = not value.built or deferred.has_unbuilt_parts(value) end
+    if kind == "layer" and not found then
+      found = not value.built or deferred.has_unbuilt_parts(value)
+    end
   end)
   return found
 end
 
---- Whether an object has all its variables: an optimizer that is built; a layer that is, with all layers below it, or that ran once
--- (a layer that its `call` does not use stays unbuilt for good).
+--- Whether an object has all its variables: an optimizer that is built; a layer that is, with all
+-- layers below it, or that ran once (a layer that its `call` does not use stays unbuilt for good).
 -- @tparam Layer|Optimizer object
 -- @treturn boolean
 function deferred.is_built(object)
   if not object.built then return false end
-  if not object.__is_layer or rawget(object, "_graph") or rawget(object, "_ran") then return true end
+  if not object.__is_layer or rawget(object, "_graph") or rawget(object, "_ran") then
+    return true
+  end
   return not deferred.has_unbuilt_parts(object)
 end
 
---- Runs `f(object)` at once if the object is built, else as soon as it is: before its first call computes anything, and outside any
--- trace. Of several functions that wait, all run, in order.
+--- Runs `f(object)` at once if the object is built, else as soon as it is: before its first call
+-- computes anything, and outside any trace. Of several functions that wait, all run, in order.
 -- @tparam Layer|Optimizer object
 -- @tparam function f
--- @param[opt] key of what waits, such as the file's path: what waits already under the same key is forgotten, as f replaces all of it
+-- @param[opt] key of what waits, such as the file's path: what waits already under the same key is
+-- forgotten, as f replaces all of it
 -- @tparam[opt] function forgotten what to call in that case
 -- @treturn boolean whether it ran
 function deferred.when_built(object, f, key, forgotten)
@@ -45,7 +52,7 @@ function deferred.when_built(object, f, key, forgotten)
     if key == nil or entry.key ~= key then waiting[#waiting + 1] = entry
     elseif entry.forgotten then entry.forgotten() end
   end
-  waiting[#waiting + 1] = { run = f, key = key, forgotten = forgotten }
+  waiting[#waiting + 1] = {run = f, key = key, forgotten = forgotten}
   rawset(object, "_when_built", waiting)
   return false
 end
@@ -55,7 +62,8 @@ local function each_layer(layer, visit)
   for _, part in ipairs(layer:sublayers()) do each_layer(part, visit) end
 end
 
---- Forgets what waits for a model and its layers if it failed for one of them: other values are about to be read.
+--- Forgets what waits for a model and its layers if it failed for one of them: other values are
+-- about to be read.
 function deferred.forget_failed(model)
   local any = false
   each_layer(model, function(layer) any = any or failed[layer] ~= nil end)
@@ -66,8 +74,8 @@ function deferred.forget_failed(model)
   end)
 end
 
---- Runs what waits. Called by whatever has just built the object. What raises an error goes on waiting, so that the object does not
--- pass, at its next call, for one that has what was read.
+--- Runs what waits. Called by whatever has just built the object. What raises an error goes on
+-- waiting, so that the object does not pass, at its next call, for one that has what was read.
 function deferred.run(object)
   local waiting = rawget(object, "_when_built")
   if not waiting then return end

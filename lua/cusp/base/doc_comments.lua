@@ -1,6 +1,7 @@
 --- The comments above classes and functions in the sources, for `help` and the reference.
--- A comment is `{text = {line, ...}, parameters = {{name =, kind =, default =, optional =, text =}, ...}, returns = {...}, raises = {...},
--- usage = {...}, see = {...}, hidden = whether it is for the library's own files}`.
+-- A comment is `{text = {line, ...}, parameters = {{name =, kind =, default =, optional =, text =},
+-- ...}, returns = {...}, raises = {...}, usage = {...}, see = {...}, hidden = whether it is for the
+-- library's own files}`.
 -- @module cusp.base.doc_comments
 local namespace = require "cusp.base.namespace"
 local rooms = require "cusp.base.rooms"
@@ -51,13 +52,15 @@ local function add_parameters(comment, kind, options, text)
   local names, rest = split_names(text)
   for _, name in ipairs(names) do
     comment.parameters[#comment.parameters + 1] =
-      { name = name, kind = kind, default = options:match "^opt=(.*)$", optional = options:find "^opt" ~= nil, text = "" }
+      {name = name, kind = kind, default = options:match "^opt=(.*)$",
+        optional = options:find "^opt" ~= nil, text = ""}
   end
   local last = comment.parameters[#comment.parameters]
   if last then last.text, last.names = rest, table.concat(names, "`, `") end
 end
 
-local lists = { treturn = "returns", ["return"] = "returns", raise = "raises", usage = "usage", see = "see" }
+local lists = {treturn = "returns", ["return"] = "returns", raise = "raises", usage = "usage",
+  see = "see"}
 
 local function add_mark(comment, mark, options, text)
   if mark == "tparam" then
@@ -86,7 +89,7 @@ local function add_continuation(comment, mark, line)
 end
 
 local function parse(lines, first, last)
-  local comment = { text = {}, parameters = {}, returns = {}, raises = {}, usage = {}, see = {} }
+  local comment = {text = {}, parameters = {}, returns = {}, raises = {}, usage = {}, see = {}}
   local current
   for i = first, last do
     local line = lines[i]:gsub("^%-%-%-? ?", "")
@@ -116,7 +119,9 @@ function doc_comments.above(path, line)
   local lines = lines_of(path)
   if not lines or line > #lines then return nil end
   local first = line
-  while first > 1 and lines[first - 1]:find "^%-%-" and not lines[first - 1]:find "^%-%-%-%-" do first = first - 1 end
+  while first > 1 and lines[first - 1]:find "^%-%-" and not lines[first - 1]:find "^%-%-%-%-" do
+    first = first - 1
+  end
   if first == line then return nil end
   parsed[path] = parsed[path] or {}
   parsed[path][first] = parsed[path][first] or parse(lines, first, line - 1)
@@ -130,8 +135,9 @@ function doc_comments.of_file(path)
   end
 end
 
-local spaces = { "layers", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks", "initializers", "regularizers",
-  "constraints", "models", "utils", "data" }
+local spaces = {"layers", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks",
+  "initializers", "regularizers",
+  "constraints", "models", "utils", "data"}
 
 -- The file of the library that a class is a member of.
 local function file_of_member(class)
@@ -139,7 +145,8 @@ local function file_of_member(class)
     local space = rooms.get(name)
     local member = getmetatable(space).__members[class.__name]
     if member and space[class.__name] == class then
-      return package.searchpath(("cusp.%s.%s"):format(name, type(member) == "table" and member[1] or member), package.path)
+      return package.searchpath(("cusp.%s.%s"):format(name,
+        type(member) == "table" and member[1] or member), package.path)
     end
   end
 end
@@ -151,7 +158,9 @@ local function file_of_methods(class)
   for key, value in next, class do
     if type(value) == "function" then
       local source = debug.getinfo(value, "S").source
-      if source:find("/" .. snake, 1, true) or key == "call" or key == "init" or not found then found = source end
+      if source:find("/" .. snake, 1, true) or key == "call" or key == "init" or not found then
+        found = source
+      end
     end
   end
   return found and found:match "^@(.*)$"
@@ -196,14 +205,17 @@ end
 
 --- All functions of a file that have a comment, in order.
 -- @tparam string path
--- @treturn {table,...} `{owner =, separator = "." or ":", name =, parameters = text between the brackets, comment =}`
+-- @treturn {table,...} `{owner =, separator = "." or ":", name =, parameters = text between the
+-- brackets, comment =}`
 function doc_comments.functions(path)
   local list = {}
   for i, line in ipairs(lines_of(path) or {}) do
-    local owner, separator, name, parameters = line:match "^function ([%w_]+)([.:])([%w_]+)%s*(%b())"
+    local owner, separator, name,
+      parameters = line:match "^function ([%w_]+)([.:])([%w_]+)%s*(%b())"
     local comment = owner and doc_comments.above(path, i)
     if comment and name:sub(1, 1) ~= "_" then
-      list[#list + 1] = { owner = owner, separator = separator, name = name, parameters = parameters:sub(2, -2), comment = comment }
+      list[#list + 1] = {owner = owner, separator = separator, name = name,
+        parameters = parameters:sub(2, -2), comment = comment}
     end
   end
   return list

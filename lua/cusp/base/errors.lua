@@ -1,6 +1,7 @@
 --- Errors at the user's line.
--- Every message says what was wrong, what was expected and what came. The position in front of it is that of the first
--- caller outside this library, so that a mistake three calls deep in Cusp points at the script that made it.
+-- Every message says what was wrong, what was expected and what came. The position in front of it
+-- is that of the first caller outside this library, so that a mistake three calls deep in Cusp
+-- points at the script that made it.
 -- @module cusp.base.errors
 local plain = require "cusp.base.plain"
 local rooms = require "cusp.base.rooms"
@@ -21,13 +22,18 @@ end
 -- @treturn boolean
 function errors.is_raw(message)
   local file, text = message:match "^([^\n]-%.lua):%d+: (.*)$"
-  if not file or not text:find "^attempt to" and not text:find "^bad argument" and not text:find "^bad 'for'" then return false end
-  local cut, folder = file:match "^(%.?%.?%.?)(.*cusp/)" -- long names have "..." for their beginning
+  if not file or not text:find "^attempt to" and not text:find "^bad argument"
+    and not text:find "^bad 'for'" then
+    return false
+  end
+  -- long names have "..." for their beginning
+  local cut, folder = file:match "^(%.?%.?%.?)(.*cusp/)"
   if not folder then return false end
   return cut == "..." and library:sub(-#folder) == folder or library:sub(2) == folder
 end
 
---- The level for `error` (seen from the caller of this function) of the nearest frame that is neither C nor this library.
+--- The level for `error` (seen from the caller of this function) of the nearest frame that is
+-- neither C nor this library.
 -- @treturn integer 0, meaning no position, where there is no such frame
 function errors.level()
   local level = 2
@@ -56,8 +62,13 @@ local most_items = 1 << 26
 -- @tparam string what the argument that asks for it
 -- @tparam number count
 function errors.check_items(name, what, count)
-  if type(count) ~= "number" then errors.raise("%s: %s should be a number, got %s", name, what, errors.describe(count)) end
-  if count > most_items then errors.raise("%s: %s should be at most %d, got %s", name, what, most_items, errors.describe(count)) end
+  if type(count) ~= "number" then
+    errors.raise("%s: %s should be a number, got %s", name, what, errors.describe(count))
+  end
+  if count > most_items then
+    errors.raise("%s: %s should be at most %d, got %s", name, what, most_items,
+      errors.describe(count))
+  end
 end
 
 --- Raises unless `condition` is true.
@@ -94,8 +105,11 @@ function errors.nearest(name, names, limit)
   for key, value in pairs(names) do
     local candidate = type(key) == "string" and key or value
     if type(candidate) == "string" and candidate ~= name then
-      local distance = edit_distance(plain.lower(name), plain.lower(candidate)) + (name:byte() == candidate:byte() and 0 or 0.5)
-      if distance < least or distance == least and best and candidate < best then best, least = candidate, distance end
+      local distance = edit_distance(plain.lower(name), plain.lower(candidate))
+        + (name:byte() == candidate:byte() and 0 or 0.5)
+      if distance < least or distance == least and best and candidate < best then
+        best, least = candidate, distance
+      end
     end
   end
   return best
@@ -125,7 +139,8 @@ local function member_names(cusp)
   local names = {}
   add_names(names, getmetatable(cusp).__members)
   add_names(names, cusp.data.Dataset)
-  for _, space in ipairs { "ops", "layers", "losses", "metrics", "optimizers", "initializers", "callbacks", "utils", "data", "models" } do
+  for _, space in ipairs{"ops", "layers", "losses", "metrics", "optimizers", "initializers",
+    "callbacks", "utils", "data", "models"} do
     local members = getmetatable(cusp[space]).__members
     add_names(names, members)
     add_names(names, getmetatable(members) and getmetatable(members).__index)
@@ -133,7 +148,8 @@ local function member_names(cusp)
   return names
 end
 
---- Lua's own message about a field or method that is nil, with the name in the library that is like it.
+--- Lua's own message about a field or method that is nil, with the name in the library that is like
+-- it.
 -- @tparam string message
 -- @treturn string
 function errors.with_nearest_name(message)
@@ -156,24 +172,32 @@ local function describe_list(list)
     local item = list[i]
     local nested = type(item) == "table" and not getmetatable(item)
     if nested then parts[i] = "{...}"
-    elseif type(item) == "string" or type(item) == "userdata" then parts[i] = errors.describe(item):gsub("^string ", "")
+    elseif type(item) == "string"
+      or type(item) == "userdata" then parts[i] = errors.describe(item):gsub("^string ", "")
     else parts[i] = plain.tostring(item) end
   end
   if #list > 6 then parts[7] = "..." end
   return "{" .. table.concat(parts, ", ") .. "}"
 end
 
---- What a value is, for the "got" part of a message: `string "a"`, `number 3.5`, `table {1, 2}`, `tensor [2, 3] float32`.
+--- What a value is, for the "got" part of a message: `string "a"`, `number 3.5`, `table {1, 2}`,
+-- `tensor [2, 3] float32`.
 -- @treturn string
 function errors.describe(value)
   local kind = type(value)
   if kind == "nil" then return "nil" end
-  if kind == "string" then return #value <= 60 and ("string %q"):format(value) or ("string %q..."):format(value:sub(1, 57)) end
+  if kind == "string" then
+    return #value <= 60 and ("string %q"):format(value) or ("string %q..."):format(value:sub(1, 57))
+  end
   if kind == "number" or kind == "boolean" then return kind .. " " .. plain.tostring(value) end
   if kind == "function" then return "a function" end
   if kind == "userdata" then
-    local ok, shape, dtype = require("cusp.engine").attempt(function() return value.shape, value.dtype end)
-    if ok and type(shape) == "table" then return ("tensor %s %s"):format(errors.shape(shape), dtype) end
+    local ok, shape, dtype = require("cusp.engine").attempt(function()
+      return value.shape, value.dtype
+    end)
+    if ok and type(shape) == "table" then
+      return ("tensor %s %s"):format(errors.shape(shape), dtype)
+    end
     return kind
   end
   if kind == "table" and require("cusp.base.lists").is_container(value) then

@@ -1,7 +1,9 @@
---- The generation of Keras whose configuration is being read, and what names and defaults meant there.
+--- The generation of Keras whose configuration is being read, and what names and defaults meant
+-- there.
 --
--- `hard_sigmoid` was `clip(0.2 x + 0.5, 0, 1)` until Keras 3 made it `relu6(x + 3) / 6`; it was the default of the recurrent layers
--- of Keras before 2.3 and of ConvLSTM in all of Keras 2. `reset_after` of GRU was false until TensorFlow 2.
+-- `hard_sigmoid` was `clip(0.2 x + 0.5, 0, 1)` until Keras 3 made it `relu6(x + 3) / 6`; it was the
+-- default of the recurrent layers of Keras before 2.3 and of ConvLSTM in all of Keras 2.
+-- `reset_after` of GRU was false until TensorFlow 2.
 -- @module cusp.base.generation
 local engine = require "cusp.engine"
 local kinds = require "cusp.base.kinds"
@@ -12,7 +14,8 @@ local generation = {}
 
 local current -- nil for the present generation
 
--- Keras of its own ended with 2.3. TensorFlow's said "2.1.6-tf" before TensorFlow 2, "2.2.4-tf" at its beginning, then "2.4.0".
+-- Keras of its own ended with 2.3. TensorFlow's said "2.1.6-tf" before TensorFlow 2, "2.2.4-tf" at
+-- its beginning, then "2.4.0".
 local function parse(version)
   if type(version) ~= "string" then return nil end
   local major, minor = version:match "^(%d+)%.(%d+)"
@@ -20,11 +23,12 @@ local function parse(version)
   if not major or major >= 3 then return nil end
   if major < 2 then minor = 0 end
   local of_tensorflow2 = minor >= 4 or version:find("tf", 1, true) and minor >= 2
-  return { hard_gates = not of_tensorflow2 and minor < 3, resets_before = not of_tensorflow2 }
+  return {hard_gates = not of_tensorflow2 and minor < 3, resets_before = not of_tensorflow2}
 end
 
 --- Calls `f` with the names of a version's generation in force.
--- @param version what the file says: "2.15.0", "2.2.4-tf"; anything else means the present generation
+-- @param version what the file says: "2.15.0", "2.2.4-tf"; anything else means the present
+-- generation
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results
@@ -42,13 +46,17 @@ local function is_hard_sigmoid(value)
   return value == "hard_sigmoid"
 end
 
-local gated = { LSTM = true, LSTMCell = true, GRU = true, GRUCell = true }
+local gated = {LSTM = true, LSTMCell = true, GRU = true, GRUCell = true}
 
 -- What a class did where the file says nothing.
 local function add_defaults(class_name, config)
   local by_default = gated[class_name] and current.hard_gates or class_name:find "^ConvLSTM%dD"
-  if by_default and config.recurrent_activation == nil then config.recurrent_activation = "hard_sigmoid" end
-  if class_name:find "^GRU" and config.reset_after == nil then config.reset_after = not current.resets_before end
+  if by_default and config.recurrent_activation == nil then
+    config.recurrent_activation = "hard_sigmoid"
+  end
+  if class_name:find "^GRU" and config.reset_after == nil then
+    config.reset_after = not current.resets_before
+  end
 end
 
 --- A class's configuration with the meanings of the present generation.
@@ -61,35 +69,45 @@ function generation.present(class_name, config)
   for key, value in pairs(config) do result[key] = value end
   add_defaults(class_name, result)
   for key, value in pairs(result) do
-    if type(key) == "string" and key:find "activation$" and is_hard_sigmoid(value) then result[key] = "keras2_hard_sigmoid" end
+    if type(key) == "string" and key:find "activation$" and is_hard_sigmoid(value) then
+      result[key] = "keras2_hard_sigmoid"
+    end
   end
   return result
 end
 
----------------------------------------------------------------- hard_sigmoid of Keras 2 in Keras 3's terms
+---------------------------------------------------------------- hard_sigmoid of Keras 2 in Keras
+---------------------------------------------------------------- 3's terms
 
 local function layer(class_name, name, config, keys)
-  local policy = { module = "keras", class_name = "DTypePolicy", config = { name = "float32" }, registered_name = null }
+  local policy = {module = "keras", class_name = "DTypePolicy", config = {name = "float32"},
+    registered_name = null}
   config.name, config.trainable, config.dtype = name, true, policy
   return ordered.object({
-    module = "keras.layers", class_name = class_name, config = ordered.object(config, { "name", "trainable", "dtype", table.unpack(keys) }),
+    module = "keras.layers", class_name = class_name,
+    config = ordered.object(config, {"name", "trainable", "dtype", table.unpack(keys)}),
     registered_name = null,
-  }, { "module", "class_name", "config", "registered_name" })
+  }, {"module", "class_name", "config", "registered_name"})
 end
 
---- The form of Keras 2's hard_sigmoid: a small model, since Keras 3 has no function that computes it.
+--- The form of Keras 2's hard_sigmoid: a small model, since Keras 3 has no function that computes
+-- it.
 -- @treturn table
 function generation.hard_sigmoid_form()
-  local form = layer("Sequential", "keras2_hard_sigmoid", { layers = {
-    layer("Rescaling", "rescaling", { scale = 0.2, offset = 0.5 }, { "scale", "offset" }),
-    layer("ReLU", "re_lu", { max_value = 1.0, negative_slope = 0.0, threshold = 0.0 }, { "max_value", "negative_slope", "threshold" }),
-  } }, { "layers" })
+  local form = layer("Sequential", "keras2_hard_sigmoid", {layers = {
+    layer("Rescaling", "rescaling", {scale = 0.2, offset = 0.5}, {"scale", "offset"}),
+    layer("ReLU", "re_lu", {max_value = 1.0, negative_slope = 0.0, threshold = 0.0},
+      {"max_value", "negative_slope", "threshold"}),
+  }}, {"layers"})
   form.module = "keras"
   return form
 end
 
 local function has_values(form, class_name, values)
-  if not kinds.is_plain(form) or form.class_name ~= class_name or not kinds.is_plain(form.config) then return false end
+  if not kinds.is_plain(form) or form.class_name ~= class_name
+    or not kinds.is_plain(form.config) then
+    return false
+  end
   for key, value in pairs(values) do
     if form.config[key] ~= value then return false end
   end
@@ -98,10 +116,11 @@ end
 
 --- Whether a serialised form is that model.
 function generation.is_hard_sigmoid_form(form)
-  if not has_values(form, "Sequential", { name = "keras2_hard_sigmoid" }) then return false end
+  if not has_values(form, "Sequential", {name = "keras2_hard_sigmoid"}) then return false end
   local layers = form.config.layers
-  return kinds.is_plain(layers) and #layers == 2 and has_values(layers[1], "Rescaling", { scale = 0.2, offset = 0.5 })
-    and has_values(layers[2], "ReLU", { max_value = 1, negative_slope = 0, threshold = 0 })
+  return kinds.is_plain(layers) and #layers == 2
+    and has_values(layers[1], "Rescaling", {scale = 0.2, offset = 0.5})
+    and has_values(layers[2], "ReLU", {max_value = 1, negative_slope = 0, threshold = 0})
 end
 
 return generation

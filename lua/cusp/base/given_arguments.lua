@@ -1,5 +1,5 @@
---- The arguments that an object of one of the program's own classes was made with: what stands in its configuration where its class
--- neither declares a `config` nor has a `get_config`.
+--- The arguments that an object of one of the program's own classes was made with: what stands in
+-- its configuration where its class neither declares a `config` nor has a `get_config`.
 -- @module cusp.base.given_arguments
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -9,13 +9,17 @@ local structure = require "cusp.base.structure"
 
 local given_arguments = {}
 
--- Every layer takes these; they are written otherwise, or say what the first layer of a stack says anyway.
+-- Every layer takes these; they are written otherwise, or say what the first layer of a stack says
+-- anyway.
 local common = {}
-for name in ("name trainable dtype autocast activity_regularizer input_shape input_dim batch_input_shape batch_size"):gmatch "%S+" do
+for name in (
+  "name trainable dtype autocast activity_regularizer input_shape input_dim batch_input_shape "
+  .. "batch_size"):gmatch "%S+" do
   common[name] = true
 end
 
---- Notes what an instance of a class of the program's own was made with, but for what the class declares.
+--- Notes what an instance of a class of the program's own was made with, but for what the class
+-- declares.
 -- @tparam Layer object
 -- @tparam table args the proxy that `init` got
 function given_arguments.record(object, args)
@@ -43,8 +47,9 @@ local function is_plain_value(value)
   return true
 end
 
---- Notes the plain keyword arguments of an instance of a loss, metric, optimizer and the like: what `registry.serialize` adds to its
--- configuration. Others are left out, so that nothing large is kept.
+--- Notes the plain keyword arguments of an instance of a loss, metric, optimizer and the like: what
+-- `registry.serialize` adds to its configuration. Others are left out, so that nothing large is
+-- kept.
 -- @tparam table object
 -- @tparam table args the proxy that `init` got
 function given_arguments.record_plain(object, args)
@@ -61,8 +66,8 @@ local function has_own_get_config(class)
 end
 
 local example = [[
-%s '%s' cannot be written down: it was made with the argument %s (%s), and a configuration holds only
-numbers, strings, booleans and tables of them. Override get_config in the class, for example:
+%s '%s' cannot be written down: it was made with the argument %s (%s), and a configuration holds
+only numbers, strings, booleans and tables of them. Override get_config in the class, for example:
     function %s:get_config()
       local config = %s.get_config(self)
       config.%s = ... -- what init needs, as a plain value or serialised
@@ -74,8 +79,10 @@ local function refuse(object, key, value)
   local class = getmetatable(object)
   local kind = object.__is_model and "model" or "layer"
   local name = type(key) == "string" and key or "argument_" .. key
-  errors.raise(example, kind .. " " .. class.__name, object.name, type(key) == "string" and "'" .. key .. "'" or "number " .. key,
-    errors.describe(value), class.__name, kind == "model" and "cusp.Model" or "cusp.layers.Layer", name)
+  errors.raise(example, kind .. " " .. class.__name, object.name,
+    type(key) == "string" and "'" .. key .. "'" or "number " .. key,
+    errors.describe(value), class.__name, kind == "model" and "cusp.Model" or "cusp.layers.Layer",
+    name)
 end
 
 --- Adds the noted arguments to a configuration; those given by position as the list `args`.
@@ -101,7 +108,10 @@ end
 -- @treturn ?table
 function given_arguments.of_config(class, config)
   local positional = config.args
-  if class.__library or not structure.is_container(positional) or arguments.declaration(class).named.args then return nil end
+  if class.__library or not structure.is_container(positional)
+    or arguments.declaration(class).named.args then
+    return nil
+  end
   if has_own_get_config(class) then return nil end
   local given = table.move(positional, 1, #positional, 1, {})
   for key, value in pairs(config) do

@@ -1,13 +1,14 @@
 --- The kinds of arguments that a class or a function can declare.
--- A kind knows what it accepts, how to say so, and how its values look in a configuration: it is the one place where the 1-based
--- axes of Lua and the 0-based ones of Keras's files meet. A declared parameter is a table:
+-- A kind knows what it accepts, how to say so, and how its values look in a configuration: it is
+-- the one place where the 1-based axes of Lua and the 0-based ones of Keras's files meet. A
+-- declared parameter is a table:
 --
---     { "rate", "number", min = 0, max = 1, default = 0.5, optional = true, keyword_only = true }
+--     {"rate", "number", min = 0, max = 1, default = 0.5, optional = true, keyword_only = true}
 --
--- `optional` allows nil; a parameter with a default, or optional, may be left out. Limits: `min`, `max` (inclusive), `above`,
--- `below` (exclusive), `choices`, `rank` (of "integers": one integer stands for that many), `list_of` (a kind).
--- In configurations `transient` leaves a parameter out always, `omit_default` while it has its default: Keras reads it, but
--- never writes it.
+-- `optional` allows nil; a parameter with a default, or optional, may be left out. Limits: `min`,
+-- `max` (inclusive), `above`, `below` (exclusive), `choices`, `rank` (of "integers": one integer
+-- stands for that many), `list_of` (a kind). In configurations `transient` leaves a parameter out
+-- always, `omit_default` while it has its default: Keras reads it, but never writes it.
 -- @module cusp.base.kinds
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -22,10 +23,11 @@ local known = {}
 
 --- Adds a kind.
 -- @tparam string name
--- @tparam table kind `check(value, parameter, owner)` returns whether the value is right and, if it is to be stored otherwise, what
--- to store; `expects` is a text or a function of the parameter; `to_config(value, parameter)` and `from_config(value, parameter)`
--- translate (identity by default); `is_list` says that a table of plain values is one value of this
--- kind; "integers", that one of nothing but integers is; "pairs", that one of lists of integers is, too
+-- @tparam table kind `check(value, parameter, owner)` returns whether the value is right and, if it
+-- is to be stored otherwise, what to store; `expects` is a text or a function of the parameter;
+-- `to_config(value, parameter)` and `from_config(value, parameter)` translate (identity by
+-- default); `is_list` says that a table of plain values is one value of this kind; "integers", that
+-- one of nothing but integers is; "pairs", that one of lists of integers is, too
 function kinds.define(name, kind)
   kind.name = name
   known[name] = kind
@@ -33,7 +35,8 @@ end
 
 --- A kind by name.
 function kinds.get(name)
-  return known[name] or errors.raise("there is no kind of argument named %s%s", errors.describe(name), errors.suggestion(name, known))
+  return known[name] or errors.raise("there is no kind of argument named %s%s",
+    errors.describe(name), errors.suggestion(name, known))
 end
 
 --- The parameter's kind.
@@ -55,8 +58,9 @@ local function settle_list(owner, parameter, value, kind)
   return lists.plain(value)
 end
 
--- Nothing may stand for a flag, an activation or an initializer, but not for a number that is computed with.
-local numeric = { number = true, float32 = true, axis = true, axes = true, learning_rate = true }
+-- Nothing may stand for a flag, an activation or an initializer, but not for a number that is
+-- computed with.
+local numeric = {number = true, float32 = true, axis = true, axes = true, learning_rate = true}
 
 local function allows_null(parameter)
   return parameter.optional or parameter.default ~= nil and not numeric[kinds.of(parameter).name]
@@ -78,13 +82,15 @@ function kinds.check(owner, parameter, value)
     if value == nil and parameter.optional then return nil end
   end
   if value == nil then
-    errors.raise("%s: argument '%s' is missing; it should be %s", owner, parameter[1], kinds.expectation(parameter))
+    errors.raise("%s: argument '%s' is missing; it should be %s", owner, parameter[1],
+      kinds.expectation(parameter))
   end
   local kind = kinds.of(parameter)
   if type(value) == "table" then value = settle_list(owner, parameter, value, kind) end
   local ok, converted = kind.check(value, parameter, owner)
   if not ok then
-    errors.raise("%s: argument '%s' should be %s%s, got %s", owner, parameter[1], kinds.expectation(parameter),
+    errors.raise("%s: argument '%s' should be %s%s, got %s", owner, parameter[1],
+      kinds.expectation(parameter),
       parameter.optional and " or nil" or "", errors.describe(value))
   end
   if converted == nil then return value end
@@ -99,7 +105,8 @@ function kinds.to_config(parameter, value)
   return value
 end
 
---- The value of a configuration as a constructor takes it; null stays null, so that it overrides a default.
+--- The value of a configuration as a constructor takes it; null stays null, so that it overrides a
+-- default.
 function kinds.from_config(parameter, value)
   if value == null or value == nil then return value end
   local kind = kinds.of(parameter)
@@ -110,14 +117,20 @@ end
 ---------------------------------------------------------------- numbers, strings and the like
 
 local function within(value, parameter)
-  return (not parameter.min or value >= parameter.min) and (not parameter.max or value <= parameter.max)
-    and (not parameter.above or value > parameter.above) and (not parameter.below or value < parameter.below)
+  return (not parameter.min or value >= parameter.min)
+    and (not parameter.max or value <= parameter.max)
+    and (not parameter.above or value > parameter.above)
+    and (not parameter.below or value < parameter.below)
 end
 
 local function limits(what, parameter)
-  local low = parameter.min and plain.format("at least %s", parameter.min) or parameter.above and plain.format("above %s", parameter.above)
-  local high = parameter.max and plain.format("at most %s", parameter.max) or parameter.below and plain.format("below %s", parameter.below)
-  if parameter.min and parameter.max then return plain.format("%s between %s and %s", what, parameter.min, parameter.max) end
+  local low = parameter.min and plain.format("at least %s", parameter.min)
+    or parameter.above and plain.format("above %s", parameter.above)
+  local high = parameter.max and plain.format("at most %s", parameter.max)
+    or parameter.below and plain.format("below %s", parameter.below)
+  if parameter.min and parameter.max then
+    return plain.format("%s between %s and %s", what, parameter.min, parameter.max)
+  end
   if low and high then return plain.format("%s %s and %s", what, low, high) end
   return low and what .. " " .. low or high and what .. " " .. high or what
 end
@@ -127,7 +140,9 @@ kinds.define("number", {
     return type(value) == "number" and (value ~= value or within(value, parameter))
   end,
   expects = function(parameter)
-    if parameter.above == 0 and not parameter.max and not parameter.below then return "a positive number" end
+    if parameter.above == 0 and not parameter.max and not parameter.below then
+      return "a positive number"
+    end
     return limits("a number", parameter)
   end,
 })
@@ -144,18 +159,26 @@ kinds.define("integer", {
     return integer and within(integer, parameter), integer or nil
   end,
   expects = function(parameter)
-    if (parameter.min == 1 or parameter.above == 0) and not parameter.max then return "a positive integer" end
+    if (parameter.min == 1 or parameter.above == 0) and not parameter.max then
+      return "a positive integer"
+    end
     return limits("an integer", parameter)
   end,
 })
 
-kinds.define("boolean", { check = function(value) return type(value) == "boolean" end, expects = "true or false" })
-kinds.define("string", { check = function(value) return type(value) == "string" end, expects = "a string" })
-kinds.define("any", { check = function() return true end, expects = "a value" })
+kinds.define("boolean", {check = function(value)
+  return type(value) == "boolean"
+end, expects = "true or false"})
+kinds.define("string", {check = function(value)
+  return type(value) == "string"
+end, expects = "a string"})
+kinds.define("any", {check = function() return true end, expects = "a value"})
 
 local function list_choices(choices)
   local parts = {}
-  for i, choice in ipairs(choices) do parts[i] = type(choice) == "string" and ("%q"):format(choice) or plain.tostring(choice) end
+  for i, choice in ipairs(choices) do
+    parts[i] = type(choice) == "string" and ("%q"):format(choice) or plain.tostring(choice)
+  end
   return "one of " .. table.concat(parts, ", ")
 end
 
@@ -187,7 +210,9 @@ kinds.define("function", {
   expects = "a function",
   to_config = function(value) return require("cusp.base.registry").serialize(value) end,
   from_config = function(value)
-    if type(value) == "table" and getmetatable(value) ~= nil and value.class_name == nil then return value end
+    if type(value) == "table" and getmetatable(value) ~= nil and value.class_name == nil then
+      return value
+    end
     return type(value) == "table" and require("cusp.base.registry").deserialize(value) or value
   end,
 })
@@ -226,9 +251,12 @@ kinds.define("integers", {
     return true, list
   end,
   expects = function(parameter)
-    local what = (parameter.min == 1 or parameter.above == 0) and "positive integer" or limits("integer", parameter)
+    local what = (parameter.min == 1 or parameter.above == 0) and "positive integer"
+      or limits("integer", parameter)
     local article = what:find "^p" and "a " or "an "
-    if parameter.rank then return ("%s%s or a list of %d of them"):format(article, what, parameter.rank) end
+    if parameter.rank then
+      return ("%s%s or a list of %d of them"):format(article, what, parameter.rank)
+    end
     return article .. what .. " or a list of them"
   end,
 })
@@ -236,7 +264,9 @@ kinds.define("integers", {
 kinds.define("shape", {
   is_list = true,
   check = function(value, parameter)
-    if type(value) == "number" and math.tointeger(value) and parameter.allow_integer then return true, { math.tointeger(value) } end
+    if type(value) == "number" and math.tointeger(value) and parameter.allow_integer then
+      return true, {math.tointeger(value)}
+    end
     if not is_plain(value) or next(value) ~= nil and #value == 0 then return false end
     local result = {}
     for i = 1, #value do
@@ -257,7 +287,7 @@ kinds.define("shape", {
 })
 
 local function convert_items(parameter, convert)
-  local item = { parameter[1], parameter.list_of }
+  local item = {parameter[1], parameter.list_of}
   return function(value)
     if not is_plain(value) or not parameter.list_of then return value end
     local result = {}
@@ -271,19 +301,27 @@ kinds.define("list", {
   check = function(value, parameter, owner)
     if not is_plain(value) then return false end
     if not parameter.list_of then return true end
-    local result, item = {}, setmetatable({ nil, parameter.list_of, list_of = false }, { __index = parameter })
+    local result, item = {},
+      setmetatable({nil, parameter.list_of, list_of = false}, {__index = parameter})
     for i = 1, #value do
       item[1] = ("%s[%d]"):format(parameter[1], i)
       result[i] = kinds.check(owner, item, value[i])
     end
     return true, result
   end,
-  expects = function(parameter) return parameter.list_of and "a list of kind " .. parameter.list_of or "a table" end,
-  to_config = function(value, parameter) return convert_items(parameter, kinds.to_config)(value) end,
-  from_config = function(value, parameter) return convert_items(parameter, kinds.from_config)(value) end,
+  expects = function(parameter)
+    return parameter.list_of and "a list of kind " .. parameter.list_of or "a table"
+  end,
+  to_config = function(value, parameter)
+    return convert_items(parameter, kinds.to_config)(value)
+  end,
+  from_config = function(value, parameter)
+    return convert_items(parameter, kinds.from_config)(value)
+  end,
 })
 
----------------------------------------------------------------- axes: from 1 in Lua, from 0 in configurations
+---------------------------------------------------------------- axes: from 1 in Lua, from 0 in
+---------------------------------------------------------------- configurations
 
 --- A 1-based axis as Keras counts it; negative ones are the same in both.
 function kinds.axis_to_config(axis) return axis > 0 and axis - 1 or axis end
@@ -332,14 +370,16 @@ kinds.define("axes", {
 ---------------------------------------------------------------- dtypes and tensors
 
 local dtypes = {}
-for name in ("float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool"):gmatch "%w+" do
+for name in ([[float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64
+  bool]]):gmatch "%w+" do
   dtypes[name] = true
 end
 kinds.dtypes = dtypes
 
 kinds.define("dtype", {
   check = function(value, parameter)
-    if is_plain(value) and type(value.config) == "table" then value = value.config.name end -- a DTypePolicy as Keras serialises it
+    -- a DTypePolicy as Keras serialises it
+    if is_plain(value) and type(value.config) == "table" then value = value.config.name end
     if type(value) ~= "string" then return false end
     return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil, value
   end,
@@ -356,7 +396,8 @@ kinds.define("tensor", {
 
 ---------------------------------------------------------------- objects that a namespace resolves
 
---- A kind whose values `cusp.NAMESPACE.get` resolves (names, objects, functions, serialised forms) and `.serialize` writes.
+--- A kind whose values `cusp.NAMESPACE.get` resolves (names, objects, functions, serialised forms)
+-- and `.serialize` writes.
 -- @tparam string name of the kind
 -- @tparam string namespace such as "initializers"
 -- @tparam string expects
@@ -366,7 +407,8 @@ function kinds.define_resolved(name, namespace, expects)
     check = function(value, parameter, owner)
       local ok, got = engine.attempt(rooms.get(namespace).get, value)
       if not ok then
-        errors.raise("%s: argument '%s': %s", owner, parameter[1], tostring(got):gsub("^[^\n]-:%d+: ", ""))
+        errors.raise("%s: argument '%s': %s", owner, parameter[1],
+          tostring(got):gsub("^[^\n]-:%d+: ", ""))
       end
       return got ~= nil, got
     end,
@@ -378,9 +420,12 @@ function kinds.define_resolved(name, namespace, expects)
   })
 end
 
-kinds.define_resolved("initializer", "initializers", "an initializer, its name, or a function of a shape")
-kinds.define_resolved("regularizer", "regularizers", "a regularizer, its name, or a function of a tensor")
-kinds.define_resolved("constraint", "constraints", "a constraint, its name, or a function of a tensor")
+kinds.define_resolved("initializer", "initializers",
+  "an initializer, its name, or a function of a shape")
+kinds.define_resolved("regularizer", "regularizers",
+  "a regularizer, its name, or a function of a tensor")
+kinds.define_resolved("constraint", "constraints",
+  "a constraint, its name, or a function of a tensor")
 kinds.define_resolved("activation", "activations", "an activation function or its name")
 kinds.define_resolved("loss", "losses", "a loss, its name, or a function of (y_true, y_pred)")
 kinds.define_resolved("metric", "metrics", "a metric, its name, or a function of (y_true, y_pred)")
@@ -388,7 +433,9 @@ kinds.define_resolved("optimizer", "optimizers", "an optimizer or its name")
 
 kinds.define("layer", {
   check = function(value)
-    if is_plain(value) and value.class_name then return true, rooms.get("layers").deserialize(value) end
+    if is_plain(value) and value.class_name then
+      return true, rooms.get("layers").deserialize(value)
+    end
     return type(value) == "table" and not is_plain(value) and kinds.is_callable(value)
   end,
   expects = "a layer",

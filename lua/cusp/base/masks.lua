@@ -1,5 +1,6 @@
 --- Masks that travel with tensors: `[batch, time]` booleans that say which steps count.
--- Tensors are values, so the mask is kept beside them, in a table that lets go of a mask when its tensor is gone.
+-- Tensors are values, so the mask is kept beside them, in a table that lets go of a mask when its
+-- tensor is gone.
 -- @module cusp.base.masks
 
 local lists = require "cusp.base.lists"
@@ -18,7 +19,8 @@ function masks.set(tensor, mask)
   attached[tensor] = mask or nil
 end
 
---- The masks of a structure of tensors, in its form, `false` where there is none; nil if there is none at all.
+--- The masks of a structure of tensors, in its form, `false` where there is none; nil if there is
+-- none at all.
 function masks.of(inputs)
   if not any then return nil end
   if not structure.is_container(inputs) then return inputs ~= nil and attached[inputs] or nil end
@@ -33,7 +35,10 @@ end
 
 --- A list of masks with `false` where nothing stands: the inputs say how many there are.
 function masks.without_holes(inputs, mask)
-  if not structure.is_container(inputs) or not structure.is_container(mask) or not lists.hole(mask) then return mask end
+  if not structure.is_container(inputs) or not structure.is_container(mask)
+    or not lists.hole(mask) then
+    return mask
+  end
   local result = {}
   for i = 1, #inputs do result[i] = mask[i] or false end
   return result
@@ -51,8 +56,8 @@ local function collect(mask, out)
   return out
 end
 
---- Attaches each mask of a structure to the tensor at its place in order, like Keras; `false` stands for none.
--- A tensor that has a mask keeps it.
+--- Attaches each mask of a structure to the tensor at its place in order, like Keras; `false`
+-- stands for none. A tensor that has a mask keeps it.
 function masks.attach(outputs, mask)
   if not mask then return end
   local flat = collect(mask, {n = 0})

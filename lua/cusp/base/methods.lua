@@ -14,7 +14,7 @@ local forgotten = {
   update_step = "gradient gradients variable", on_epoch_begin = "epoch logs",
   on_epoch_end = "epoch logs", on_batch_begin = "batch logs", on_batch_end = "batch logs",
 }
-for _, part in ipairs {"train", "test", "predict"} do
+for _, part in ipairs{"train", "test", "predict"} do
   forgotten[("on_%s_batch_begin"):format(part)] = "batch logs"
   forgotten[("on_%s_batch_end"):format(part)] = "batch logs"
   forgotten[("on_%s_begin"):format(part)] = "logs"
@@ -36,7 +36,8 @@ local function check(class, name, method)
   local other = first and first ~= "self" and first ~= "_"
   local few = other and not info.isvararg and info.nparams < (least[name] or 0)
   if few or first and words[name][first] then
-    errors.raise("%s: the method %s should be defined with a colon, function %s:%s(...), or have self"
+    errors.raise(
+      "%s: the method %s should be defined with a colon, function %s:%s(...), or have self"
       .. " as its first parameter; got (%s)", class.__name, name, class.__name, name, first or "")
   end
 end
@@ -62,7 +63,9 @@ function methods.check(class)
     for name in pairs(forgotten) do
       local method = rawget(class, name)
       if type(method) == "function" and not checked[method] then
-        if not errors.is_library(debug.getinfo(method, "S").source) then check(class, name, method) end
+        if not errors.is_library(debug.getinfo(method, "S").source) then
+          check(class, name, method)
+        end
         checked[method] = true
       end
     end

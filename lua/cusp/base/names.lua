@@ -19,7 +19,8 @@ function names.snake_case(class_name)
   return plain.lower(text)
 end
 
---- The next name for a prefix: the prefix itself the first time in a program, then with `_1`, `_2`, ...
+--- The next name for a prefix: the prefix itself the first time in a program, then with `_1`, `_2`,
+-- ...
 -- @tparam string prefix
 -- @treturn string
 function names.unique(prefix)

@@ -5,15 +5,16 @@ local errors = require "cusp.base.errors"
 
 local native = {}
 
--- Debian's packages of the library each module stands on: what running needs, and what building needs.
+-- Debian's packages of the library each module stands on: what running needs, and what building
+-- needs.
 local packages = {
-  cairo = { "libcairo2", "libcairo2-dev" },
-  hdf5 = { "libhdf5-103-1", "libhdf5-dev" },
-  images = { "libpng16-16 libjpeg62-turbo", "libpng-dev libjpeg62-turbo-dev" },
-  png = { "libpng16-16", "libpng-dev" },
-  protobuf = { "libprotobuf-c1", "libprotobuf-c-dev protobuf-c-compiler" },
-  zip = { "libzip4", "libzip-dev" },
-  zlib = { "zlib1g", "zlib1g-dev" },
+  cairo = {"libcairo2", "libcairo2-dev"},
+  hdf5 = {"libhdf5-103-1", "libhdf5-dev"},
+  images = {"libpng16-16 libjpeg62-turbo", "libpng-dev libjpeg62-turbo-dev"},
+  png = {"libpng16-16", "libpng-dev"},
+  protobuf = {"libprotobuf-c1", "libprotobuf-c-dev protobuf-c-compiler"},
+  zip = {"libzip4", "libzip-dev"},
+  zlib = {"zlib1g", "zlib1g-dev"},
 }
 
 --- The module `cusp.native.NAME`.
@@ -27,7 +28,8 @@ function native.load(name, what)
   local why = found:match "^module .- not found" and "it was not built" or found:match "([^\n]*)$"
   local package = packages[name]
   errors.raise("%s needs cusp.native.%s, which cannot be loaded: %s%s", what, name, why,
-    package and ("; install %s (to build it: %s, then make)"):format(package[1], package[2]) or "; build it with make")
+    package and ("; install %s (to build it: %s, then make)"):format(package[1], package[2])
+    or "; build it with make")
 end
 
 return native

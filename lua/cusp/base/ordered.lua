@@ -1,6 +1,7 @@
 --- Tables that remember which kind of JSON value they are and the order of their keys.
--- A table marked as an object stays an ordinary table to read and to change; keys that were added later follow the remembered
--- ones in alphabetical order. An unmarked table is a list when it has no string keys: this is what tells `{}` from `[]`.
+-- A table marked as an object stays an ordinary table to read and to change; keys that were added
+-- later follow the remembered ones in alphabetical order. An unmarked table is a list when it has
+-- no string keys: this is what tells `{}` from `[]`.
 -- @module cusp.base.ordered
 local plain = require "cusp.base.plain"
 local ordered = {}
@@ -10,7 +11,7 @@ local ordered = {}
 -- @tparam[opt] {string,...} keys the order of its keys; kept, not copied
 -- @treturn table the object
 function ordered.object(object, keys)
-  return setmetatable(object or {}, { __jsontype = "object", __jsonorder = keys or {} })
+  return setmetatable(object or {}, {__jsontype = "object", __jsonorder = keys or {}})
 end
 
 --- Whether a table carries the mark.
@@ -24,7 +25,8 @@ function ordered.set(object, key, value)
   local meta = getmetatable(object)
   if object[key] == nil and type(meta) == "table" and meta.__jsonorder then
     if meta.shared then -- decoded objects with the same keys share one order
-      meta = { __jsontype = "object", __jsonorder = table.move(meta.__jsonorder, 1, #meta.__jsonorder, 1, {}) }
+      meta = {__jsontype = "object",
+        __jsonorder = table.move(meta.__jsonorder, 1, #meta.__jsonorder, 1, {})}
       setmetatable(object, meta)
     end
     table.insert(meta.__jsonorder, key)
@@ -57,7 +59,9 @@ end
 --- A copy of a table and of all plain tables below it, marks included.
 function ordered.copy(value)
   local meta = getmetatable(value)
-  if type(value) ~= "table" or meta ~= nil and not (type(meta) == "table" and meta.__jsontype) then return value end
+  if type(value) ~= "table" or meta ~= nil and not (type(meta) == "table" and meta.__jsontype) then
+    return value
+  end
   local result = {}
   for key, item in pairs(value) do result[key] = ordered.copy(item) end
   if meta then

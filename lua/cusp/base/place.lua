@@ -5,8 +5,9 @@ local errors = require "cusp.base.errors"
 
 local place = {}
 
---- An error's text without the position that Lua put in front of it. Where values were of kinds that no check expected, what Lua says of
--- its own variables tells nobody anything; the place is what helps.
+--- An error's text without the position that Lua put in front of it. Where values were of kinds
+-- that no check expected, what Lua says of its own variables tells nobody anything; the place is
+-- what helps.
 function place.text(message)
   local text = tostring(message):gsub("^[^\n:]+:%d+: ", "")
   local before = text:match "^(.-)attempt to %l+ " or text:match "^(.-)bad argument #"
@@ -20,12 +21,14 @@ function place.describe(data)
   local config = type(data.config) == "table" and data.config or {}
   local name = type(data.name) == "string" and data.name or config.name
   local class = type(data.class_name) == "string" and data.class_name or "no class_name"
-  return type(name) == "string" and ("%s '%s'"):format(class:sub(1, 60), name:sub(1, 60)) or class:sub(1, 60)
+  return type(name) == "string" and ("%s '%s'"):format(class:sub(1, 60), name:sub(1, 60))
+    or class:sub(1, 60)
 end
 
 --- Arguments of a class are keys of its configuration in a file.
 local function as_keys(text, data)
-  local class = type(data) == "table" and type(data.class_name) == "string" and data.class_name:match "[%w_]+$"
+  local class = type(data) == "table" and type(data.class_name) == "string"
+    and data.class_name:match "[%w_]+$"
   if not class or text:sub(1, #class + 2) ~= class .. ": " then return text end
   local rest = text:sub(#class + 3)
   local key, message = rest:match "^argument '([%w_]+)'[: ]*(.*)$"

@@ -1,6 +1,7 @@
 --- The progress line of fit, evaluate and predict:
 --    320/1000 [=========>....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100
--- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line is written.
+-- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line
+-- is written.
 -- @module cusp.base.progress
 local engine = require "cusp.engine"
 local plain = require "cusp.base.plain"
@@ -17,21 +18,24 @@ progress.interval = 0.05
 local bar_width, shortest_bar = 30, 5
 
 --- A new bar.
--- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or 2;
---   `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the terminal; `write`: function that
---   takes text
+-- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or
+-- 2;
+--   `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the
+--   terminal; `write`: function that takes text
 function progress.new(options)
   local dynamic = options.dynamic
   if dynamic == nil then dynamic = engine.is_terminal(1) end
   local now = engine.monotonic()
   return setmetatable({
-    target = options.target, verbose = options.verbose or 1, dynamic = dynamic, columns = options.columns,
+    target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
+    columns = options.columns,
     write = options.write or function(text) io.stdout:write(text):flush() end,
     started = now, drawn_at = 0, drawn_width = 0, seen = 0, before = 0,
   }, Bar)
 end
 
---- A number as the progress line shows it: four decimals, or an exponent where that would show nothing.
+--- A number as the progress line shows it: four decimals, or an exponent where that would show
+-- nothing.
 -- @treturn string
 function progress.format_value(value)
   if type(value) == "table" then
@@ -55,7 +59,9 @@ end
 
 local function format_eta(seconds)
   seconds = seconds // 1 | 0
-  if seconds > 3600 then return ("%d:%02d:%02d"):format(seconds // 3600, seconds % 3600 // 60, seconds % 60) end
+  if seconds > 3600 then
+    return ("%d:%02d:%02d"):format(seconds // 3600, seconds % 3600 // 60, seconds % 60)
+  end
   if seconds > 60 then return ("%d:%02d"):format(seconds // 60, seconds % 60) end
   return seconds .. "s"
 end
@@ -63,13 +69,17 @@ end
 local function format_logs(names, logs)
   local parts = {}
   for _, name in ipairs(names) do
-    if logs[name] ~= nil then parts[#parts + 1] = (" - %s: %s"):format(name, progress.format_value(logs[name])) end
+    if logs[name] ~= nil then
+      parts[#parts + 1] = (" - %s: %s"):format(name, progress.format_value(logs[name]))
+    end
   end
   return table.concat(parts)
 end
 
 local function count_text(self, finished)
-  if not self.target then return (finished and "%d/%d" or "%d/Unknown"):format(self.seen, self.seen) end
+  if not self.target then
+    return (finished and "%d/%d" or "%d/Unknown"):format(self.seen, self.seen)
+  end
   return (("%%%dd/%%d"):format(#tostring(self.target))):format(self.seen, self.target)
 end
 
@@ -85,7 +95,8 @@ end
 -- The bar whose line stands unfinished on the terminal.
 local open_bar
 
---- Ends a line that stands unfinished, so that something else can be written; the bar goes on below it.
+--- Ends a line that stands unfinished, so that something else can be written; the bar goes on below
+-- it.
 function progress.break_line()
   local bar = open_bar
   open_bar = nil
@@ -95,7 +106,8 @@ end
 warnings.before = progress.break_line
 
 --- Writes a line of text to standard output.
--- @tparam string message a format for string.format; an empty line before it is left out where it only ended a bar
+-- @tparam string message a format for string.format; an empty line before it is left out where it
+-- only ended a bar
 -- @param ... arguments of the format
 function progress.say(message, ...)
   local text = select("#", ...) > 0 and plain.format(message, ...) or message
@@ -104,8 +116,9 @@ function progress.say(message, ...)
   io.stdout:write(text, "\n"):flush()
 end
 
--- Writes the line, in place on a terminal: what the longer line before left behind is overwritten. Where the terminal is too narrow
--- the bar gets shorter, and then the line is cut, since a wrapped one could not be redrawn.
+-- Writes the line, in place on a terminal: what the longer line before left behind is overwritten.
+-- Where the terminal is too narrow the bar gets shorter, and then the line is cut, since a wrapped
+-- one could not be redrawn.
 local function draw(self, rest, finished)
   if self.dynamic and open_bar ~= self then progress.break_line() end
   local line = bar_text(self, finished, bar_width) .. rest
@@ -126,13 +139,15 @@ end
 
 --- Whether a redraw would show anything now.
 function Bar:due()
-  return self.verbose == 1 and self.dynamic and engine.monotonic() - self.drawn_at >= progress.interval
+  return self.verbose == 1 and self.dynamic
+    and engine.monotonic() - self.drawn_at >= progress.interval
 end
 
 --- Says that `seen` steps are done, and redraws when it is time.
 -- @tparam integer seen steps done
 -- @tparam {string,...} names of the values to show, in order
--- @tparam table|function logs the values by name, or a function that gives them (called only when they are shown)
+-- @tparam table|function logs the values by name, or a function that gives them (called only when
+-- they are shown)
 function Bar:update(seen, names, logs)
   self.seen, self.seen_at = seen, engine.monotonic()
   if not self:due() then return end
@@ -156,10 +171,12 @@ function Bar:finish(names, logs)
   local elapsed = engine.monotonic() - self.started
   -- What comes after the last step, such as validation, is no part of the time per step.
   local stepping = (self.seen_at or engine.monotonic()) - self.started
-  local per_step = (" %s/step"):format(progress.format_time(stepping / math.max(self.seen - self.before, 1)))
+  local per_step = (" %s/step"):format(progress.format_time(stepping
+    / math.max(self.seen - self.before, 1)))
   local values = format_logs(names, logs or {})
   if self.verbose == 2 then
-    self.write(plain.format("%s - %.0fs -%s%s\n", count_text(self, true), elapsed, per_step, values))
+    self.write(plain.format("%s - %.0fs -%s%s\n", count_text(self, true), elapsed, per_step,
+      values))
   else
     draw(self, plain.format(" - %.0fs%s%s", elapsed, per_step, values), true)
   end

@@ -1,12 +1,13 @@
 --- Serialised forms: objects and functions as the tables that Keras's files hold, and back.
 --
---     { module = "keras.layers", class_name = "Dense", config = { ... }, registered_name = null }
+--     {module = "keras.layers", class_name = "Dense", config = {...}, registered_name = null}
 --
--- A class of the library carries its module; any other has `module = null` and as `registered_name` its own name, or "package>Name"
--- where it was registered so. Layers and models that are built or compiled add `build_config` and `compile_config`. Loading finds
--- classes by name and runs no code from the file: a function that is not one of the library's must be given, either as
--- `custom_objects` or by `register`. Forms that older generations of Keras wrote are brought to the present one by
--- `cusp.saving.keras2.upgrade`.
+-- A class of the library carries its module; any other has `module = null` and as `registered_name`
+-- its own name, or "package>Name" where it was registered so. Layers and models that are built or
+-- compiled add `build_config` and `compile_config`. Loading finds classes by name and runs no code
+-- from the file: a function that is not one of the library's must be given, either as
+-- `custom_objects` or by `register`. Forms that older generations of Keras wrote are brought to the
+-- present one by `cusp.saving.keras2.upgrade`.
 -- @module cusp.base.registry
 local Object = require "cusp.base.class"
 local context = require "cusp.base.context"
@@ -24,10 +25,13 @@ local registry = {}
 ---------------------------------------------------------------- custom objects
 
 local registered = {}                                  -- name → class or function, for good
-local scopes = {}                                      -- open scopes of custom objects and their coroutines, innermost last
-local function_names = setmetatable({}, { __mode = "k" }) -- function → the name it is written by
-local given_names = setmetatable({}, { __mode = "k" })    -- class or function → the name under which the program registered it
-local origins = setmetatable({}, { __mode = "k" })        -- serialised form → the object that it was made of
+-- open scopes of custom objects and their coroutines, innermost last
+local scopes = {}
+local function_names = setmetatable({}, {__mode = "k"}) -- function → the name it is written by
+-- class or function → the name under which the program registered it
+local given_names = setmetatable({}, {__mode = "k"})
+-- serialised form → the object that it was made of
+local origins = setmetatable({}, {__mode = "k"})
 
 --- Makes a class or a function known by name to everything that is loaded from now on.
 -- @tparam string name "Name" or "package>Name"
@@ -44,7 +48,8 @@ end
 -- @treturn ?string
 function registry.registered_name(object) return given_names[object] end
 
---- The object that a serialised form was made of, for as long as the form lives: what another layout of it may have to ask.
+--- The object that a serialised form was made of, for as long as the form lives: what another
+-- layout of it may have to ask.
 -- @tparam table config
 function registry.origin(config) return origins[config] end
 
@@ -58,21 +63,25 @@ function registry.custom_objects() return registered end
 -- @return its results
 function registry.with_custom_objects(objects, f, ...)
   if objects == nil then return f(...) end
-  if type(objects) ~= "table" then errors.raise("custom_objects: expected a table of classes by name, got %s", errors.describe(objects)) end
-  return context.within({ custom_objects = { objects = objects, outer = context.get().custom_objects } }, f, ...)
+  if type(objects) ~= "table" then
+    errors.raise("custom_objects: expected a table of classes by name, got %s",
+      errors.describe(objects))
+  end
+  return context.within({custom_objects = {objects = objects,
+    outer = context.get().custom_objects}}, f, ...)
 end
 
 --- Puts custom objects in force until what this returns is closed.
 -- @tparam table objects
 -- @return a value for a `<close>` variable
 function registry.scope(objects)
-  local scope = { objects = objects, coroutine = coroutine.running() }
+  local scope = {objects = objects, coroutine = coroutine.running()}
   scopes[#scopes + 1] = scope
-  return setmetatable({}, { __name = "scope of custom objects", __close = function()
+  return setmetatable({}, {__name = "scope of custom objects", __close = function()
     for i = #scopes, 1, -1 do
       if scopes[i] == scope then return table.remove(scopes, i) end
     end
-  end })
+  end})
 end
 
 -- A scope is seen by the coroutine that opened it, and by those that it waits for.
@@ -91,7 +100,8 @@ local function find_custom(name)
     given = given.outer
   end
   for i = #scopes, 1, -1 do
-    local found = is_seen(scopes[i]) and (scopes[i].objects[name] or short and scopes[i].objects[short])
+    local found = is_seen(scopes[i])
+      and (scopes[i].objects[name] or short and scopes[i].objects[short])
     if found then return found end
   end
   return registered[name] or short and registered[short]
@@ -100,18 +110,25 @@ registry.find_custom = find_custom
 
 ---------------------------------------------------------------- finding classes and functions
 
--- Where the library keeps what Keras has in a module; the second part of an internal path ("keras.src.layers.core") names it too.
+-- Where the library keeps what Keras has in a module; the second part of an internal path
+-- ("keras.src.layers.core") names it too.
 local namespaces = {
-  layers = "layers", losses = "losses", metrics = "metrics", optimizers = "optimizers", initializers = "initializers",
-  regularizers = "regularizers", constraints = "constraints", activations = "activations", models = "models", random = "random",
+  layers = "layers", losses = "losses", metrics = "metrics", optimizers = "optimizers",
+  initializers = "initializers",
+  regularizers = "regularizers", constraints = "constraints", activations = "activations",
+  models = "models", random = "random",
   callbacks = "callbacks",
 }
-local order = { "layers", "models", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints", "activations" }
+local order = {"layers", "models", "losses", "metrics", "optimizers", "initializers",
+  "regularizers", "constraints", "activations"}
 
 local function namespace_of(module)
   if type(module) ~= "string" then return nil end
-  if module:find("schedules", 1, true) or module:find("learning_rate_schedule", 1, true) then return "optimizers.schedules" end
-  local part = module:match "^keras%.src%.([%w_]+)" or module:match "^[%w_]*keras%.([%w_]+)" or module
+  if module:find("schedules", 1, true) or module:find("learning_rate_schedule", 1, true) then
+    return "optimizers.schedules"
+  end
+  local part = module:match "^keras%.src%.([%w_]+)" or module:match "^[%w_]*keras%.([%w_]+)"
+    or module
   if part == "src" or part == "engine" then part = "models" end
   return namespaces[part]
 end
@@ -122,7 +139,8 @@ local function member(namespace, name)
   return found and found[name]
 end
 
---- The class or function of that name: custom objects, the library's of that module, user's classes, any of the library's.
+--- The class or function of that name: custom objects, the library's of that module, user's
+-- classes, any of the library's.
 -- @tparam string name
 -- @tparam[opt] string module "keras.layers", or only "layers"
 -- @tparam[opt] string registered_name
@@ -147,19 +165,21 @@ end
 
 ---------------------------------------------------------------- functions by name
 
--- A name for a function that has none: its place in the source, and a number where others were made at the same place.
+-- A name for a function that has none: its place in the source, and a number where others were made
+-- at the same place.
 local function new_function_name(f)
   local info = type(f) == "function" and debug.getinfo(f, "S")
   local place = info and info.short_src:match "[^/]*$":gsub("[^%w]", "_") or "callable"
-  local name = ("function_%s_%s"):format(place, info and info.linedefined or tostring(f):match "0x%x+" or "")
+  local name = ("function_%s_%s"):format(place,
+    info and info.linedefined or tostring(f):match "0x%x+" or "")
   if registered[name] == nil then return name end
   local number = 2
   while registered[name .. "_" .. number] ~= nil do number = number + 1 end
   return name .. "_" .. number
 end
 
---- The name under which a function is written. A function that has none gets one of its place in the source, and is found by it for as
--- long as the program runs.
+--- The name under which a function is written. A function that has none gets one of its place in
+-- the source, and is found by it for as long as the program runs.
 function registry.function_name(f)
   local name = function_names[f]
   if not name then
@@ -211,21 +231,26 @@ local function add_state(result, object, key, get)
   if state ~= nil then ordered.set(result, key, serialize_plain(state)) end
 end
 
---- The configuration of an object; of a loss, metric and the like of the program's own also what it was made with.
+--- The configuration of an object; of a loss, metric and the like of the program's own also what it
+-- was made with.
 local function config_of(object, class)
   local config = object:get_config()
-  if not class.__is_layer and rawget(object, "_arguments") then require("cusp.base.given_arguments").add_to(object, config) end
+  if not class.__is_layer and rawget(object, "_arguments") then
+    require("cusp.base.given_arguments").add_to(object, config)
+  end
   return config
 end
 
--- Objects within objects: reading takes a few C levels for each, of which Lua has 200. What could not be read is not written.
+-- Objects within objects: reading takes a few C levels for each, of which Lua has 200. What could
+-- not be read is not written.
 local max_depth = 64
 local levels = 0
-local level = setmetatable({}, { __close = function() levels = levels - 1 end })
+local level = setmetatable({}, {__close = function() levels = levels - 1 end})
 
 local function serialize_object(object)
   if levels >= max_depth then
-    errors.raise("objects are nested deeper than %d levels, which could not be loaded again", max_depth)
+    errors.raise("objects are nested deeper than %d levels, which could not be loaded again",
+      max_depth)
   end
   levels = levels + 1
   local _ <close> = level
@@ -235,8 +260,9 @@ local function serialize_object(object)
     module = not is_custom and class.__module or null,
     class_name = class.__name,
     config = config_of(object, class),
-    registered_name = is_custom and (given_names[class] or class.__name) or class.__registered_name or null,
-  }, { "module", "class_name", "config", "registered_name" })
+    registered_name = is_custom and (given_names[class] or class.__name) or class.__registered_name
+    or null,
+  }, {"module", "class_name", "config", "registered_name"})
   if is_custom then note(result.registered_name, class) end
   add_state(result, object, "build_config", object.get_build_config)
   add_state(result, object, "compile_config", object.get_compile_config)
@@ -247,8 +273,9 @@ end
 local function serialize_function(f)
   local name = registry.function_name(f)
   if given_names[f] then note(given_names[f], f) end
-  return ordered.object({ module = "builtins", class_name = "function", config = name, registered_name = given_names[f] or name },
-    { "module", "class_name", "config", "registered_name" })
+  return ordered.object({module = "builtins", class_name = "function", config = name,
+    registered_name = given_names[f] or name},
+    {"module", "class_name", "config", "registered_name"})
 end
 
 local serialize
@@ -281,10 +308,12 @@ function registry.serialize(value) return serialize(value) end
 local function unknown_class(config, module)
   local name = tostring(config.class_name)
   local short = name:match ">(.+)$" or name
-  local text = "there is no class named '%s'%s%s; if it is one of yours, make it with extend before loading, "
+  local text =
+    "there is no class named '%s'%s%s; if it is one of yours, make it with extend before loading, "
     .. "or pass custom_objects = {%s = %s}"
   local key = name:find "^[%a_][%w_]*$" and name or ("[%q]"):format(name)
-  errors.raise(text, name, type(module) == "string" and " in " .. module or "", errors.suggestion(name, Object.classes), key,
+  errors.raise(text, name, type(module) == "string" and " in " .. module or "",
+    errors.suggestion(name, Object.classes), key,
     short:find "^[%a_][%w_]*$" and short or "...")
 end
 
@@ -293,7 +322,9 @@ local function deserialize_function(config, module)
   if name == null or name == nil then name = config.registered_name end
   local found = registry.find(name, module, config.registered_name)
   if not found then
-    local text = "there is no function named '%s'; register it (cusp.utils.register_keras_serializable) or pass custom_objects = {%s = ...}"
+    local text =
+      "there is no function named '%s'; register it (cusp.utils.register_keras_serializable) or "
+      .. "pass custom_objects = {%s = ...}"
     errors.raise(text, tostring(name), tostring(name))
   end
   return found
@@ -307,24 +338,34 @@ end
 
 -- Forms that Keras gives to values of Python that JSON lacks.
 local special = {
-  __tuple__ = function(config, options) return deserialize_items(config.items or config.config or {}, options) end,
-  __list__ = function(config, options) return deserialize_items(config.items or config.config or {}, options) end,
+  __tuple__ = function(config, options)
+    return deserialize_items(config.items or config.config or {}, options)
+  end,
+  __list__ = function(config, options)
+    return deserialize_items(config.items or config.config or {}, options)
+  end,
   __dict__ = function(config, options)
     local result = {}
-    for key, value in pairs(config.config or {}) do result[key] = registry.deserialize(value, options) end
+    for key, value in pairs(config.config or {}) do
+      result[key] = registry.deserialize(value, options)
+    end
     return result
   end,
   __tensor__ = function(config)
-    return require("cusp.engine").tensor(config.config.value, { dtype = config.config.dtype })
+    return require("cusp.engine").tensor(config.config.value, {dtype = config.config.dtype})
   end,
-  DTypePolicy = function(config) return type(config.config) == "table" and config.config.name or nil end,
+  DTypePolicy = function(config)
+    return type(config.config) == "table" and config.config.name or nil
+  end,
   __lambda__ = function()
-    errors.raise "deserialize: the file holds a function as Python byte code, which cannot be run here; give it as custom_objects"
+    errors.raise("deserialize: the file holds a function as Python byte code, which cannot be "
+      .. "run here; give it as custom_objects")
   end,
 }
 special.__numpy__ = special.__tensor__
 
---- Forms of library classes as this generation has them; a class of the program reads its own, but for names that changed.
+--- Forms of library classes as this generation has them; a class of the program reads its own, but
+-- for names that changed.
 local function present_form(class, config)
   if type(config) ~= "table" then return config end
   config = generation.present(class.__name, config)
@@ -334,45 +375,56 @@ end
 
 --- The outermost object is built as it was; what it consists of, it builds itself.
 local function build_from_config(object, state)
-  if kinds.is_plain(state) and type(object) == "table" and object.build_from_config then object:build_from_config(state) end
+  if kinds.is_plain(state) and type(object) == "table" and object.build_from_config then
+    object:build_from_config(state)
+  end
 end
 
 local function deserialize_class(config, options)
   local module = config.module
   if module == nil or module == null then module = options.module end
-  if config.class_name == "function" then return deserialize_function(config, options.module or module) end
+  if config.class_name == "function" then
+    return deserialize_function(config, options.module or module)
+  end
   local class = registry.find(config.class_name, module, config.registered_name)
   if not class then unknown_class(config, module) end
   if type(class) == "function" then return class end
   local from_config = type(class) == "table" and class.from_config
-  if not from_config then errors.raise("'%s' is not a class that can be made from a configuration", tostring(config.class_name)) end
+  if not from_config then
+    errors.raise("'%s' is not a class that can be made from a configuration",
+      tostring(config.class_name))
+  end
   local inner = config.config
   if inner == nil or inner == null then inner = {} end
   if type(inner) ~= "table" then
-    errors.raise("%s: the configuration should be a table, got %s", tostring(config.class_name), errors.describe(inner))
+    errors.raise("%s: the configuration should be a table, got %s", tostring(config.class_name),
+      errors.describe(inner))
   end
   local object = from_config(class, present_form(class, inner))
-  if options.build ~= false and context.get().deserializing == 1 then build_from_config(object, config.build_config) end
+  if options.build ~= false and context.get().deserializing == 1 then
+    build_from_config(object, config.build_config)
+  end
   return object
 end
 
 local function deserialize_nested(config, options)
   local depth = context.get().deserializing or 0
   if depth >= max_depth then errors.raise("objects are nested deeper than %d levels", max_depth) end
-  return context.within({ deserializing = depth + 1 }, deserialize_class, config, options)
+  return context.within({deserializing = depth + 1}, deserialize_class, config, options)
 end
 
 local deserialize
 
 --- The value that a serialised form stands for.
--- @param config a table with `class_name` and `config` (`module` and `registered_name` may be absent), a list of such, or a plain value;
--- objects are returned as they are
--- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`; `build = false`: not to be built
+-- @param config a table with `class_name` and `config` (`module` and `registered_name` may be
+-- absent), a list of such, or a plain value; objects are returned as they are
+-- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`;
+-- `build = false`: not to be built
 -- @raise where a class or function is not known, naming it
 function registry.deserialize(config, options)
   options = options or {}
   if options.custom_objects then
-    local inner = { module = options.module, build = options.build }
+    local inner = {module = options.module, build = options.build}
     return registry.with_custom_objects(options.custom_objects, registry.deserialize, config, inner)
   end
   return deserialize(config, options, 0)

@@ -6,14 +6,17 @@ local lists = require "cusp.base.lists"
 local shapes = {}
 
 local function refuse()
-  errors.raise "arithmetic on an axis of unknown size (None): its size is known only when data comes"
+  errors.raise("arithmetic on an axis of unknown size (None): its size is known only when data "
+    .. "comes")
 end
 
---- The size of an axis that is not known yet, such as the batch axis of an `Input`. Prints as `None`; arithmetic on it is an error.
+--- The size of an axis that is not known yet, such as the batch axis of an `Input`. Prints as
+-- `None`; arithmetic on it is an error.
 shapes.None = setmetatable({}, {
   __name = "cusp.None",
   __tostring = function() return "None" end,
-  __add = refuse, __sub = refuse, __mul = refuse, __div = refuse, __idiv = refuse, __mod = refuse, __pow = refuse, __unm = refuse,
+  __add = refuse, __sub = refuse, __mul = refuse, __div = refuse, __idiv = refuse, __mod = refuse,
+  __pow = refuse, __unm = refuse,
   __lt = refuse, __le = refuse, __band = refuse, __bor = refuse, __shl = refuse, __shr = refuse,
   __newindex = function() error("cusp.None cannot have fields", 2) end,
 })
@@ -23,7 +26,9 @@ shapes.None = setmetatable({}, {
 -- @treturn {integer,...}
 -- @raise where an entry is neither a size nor None
 function shapes.copy(shape)
-  if not lists.is_container(shape) then errors.raise("shape: expected a table of sizes, got %s", errors.describe(shape)) end
+  if not lists.is_container(shape) then
+    errors.raise("shape: expected a table of sizes, got %s", errors.describe(shape))
+  end
   local result = {}
   for i = 1, #shape do
     local size = shape[i]

@@ -1,6 +1,7 @@
 --- Nested structures of tensors: lists, tables keyed by name, and leaves.
--- A leaf is anything that holds no other values (a tensor, a variable, a symbolic tensor, a number...). Lists are walked by
--- position, tables keyed by name in sorted order, as Keras does. `false` in a list stands for "nothing here".
+-- A leaf is anything that holds no other values (a tensor, a variable, a symbolic tensor, a
+-- number...). Lists are walked by position, tables keyed by name in sorted order, as Keras does.
+-- `false` in a list stands for "nothing here".
 -- @module cusp.base.structure
 
 local errors = require "cusp.base.errors"
@@ -44,7 +45,9 @@ local max_depth = 1000
 --- The depth below one; an error where it can only be that of a table that contains itself.
 function structure.deeper(depth)
   if depth == max_depth then
-    errors.raise("a table that contains itself, or is nested more than %d deep, cannot be used here", max_depth)
+    errors.raise(
+      "a table that contains itself, or is nested more than %d deep, cannot be used here",
+      max_depth)
   end
   return depth + 1
 end
@@ -68,7 +71,8 @@ local function never() return false end
 
 --- The leaves in order.
 -- @param value a structure
--- @tparam[opt] function is_leaf says which plain tables count as leaves too (`structure.is_shape` for shapes)
+-- @tparam[opt] function is_leaf says which plain tables count as leaves too (`structure.is_shape`
+-- for shapes)
 function structure.flatten(value, is_leaf) return flatten(value, is_leaf or never, {}, 0) end
 
 local function map(value, f, is_leaf, depth)
@@ -95,8 +99,8 @@ function structure.first_leaf(value)
   return value
 end
 
---- A structure of the same form with `f(leaf)` in place of each leaf (`nil` becomes `false` within a list).
--- A table with both a list part and keys (a call's arguments) keeps both.
+--- A structure of the same form with `f(leaf)` in place of each leaf (`nil` becomes `false` within
+-- a list). A table with both a list part and keys (a call's arguments) keeps both.
 function structure.map(value, f, is_leaf) return map(value, f, is_leaf, 0) end
 
 --- The structure of `like` with the leaves of the list `flat`, in order.
@@ -132,7 +136,9 @@ function structure.describe(value)
   if not is_container(value) then return plain.tostring(value) end
   if is_list(value) then return errors.shape(value) end
   local parts = {}
-  for _, key in ipairs(sorted_keys(value)) do parts[#parts + 1] = key .. " = " .. structure.describe(value[key]) end
+  for _, key in ipairs(sorted_keys(value)) do
+    parts[#parts + 1] = key .. " = " .. structure.describe(value[key])
+  end
   return "{" .. table.concat(parts, ", ") .. "}"
 end
 

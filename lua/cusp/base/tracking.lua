@@ -1,4 +1,5 @@
---- What a layer holds: the layers, variables and metrics among its fields, also within lists, in the order of assignment.
+--- What a layer holds: the layers, variables and metrics among its fields, also within lists, in
+-- the order of assignment.
 -- @module cusp.base.tracking
 
 local engine = require "cusp.engine"
@@ -29,8 +30,9 @@ local function is_map(value)
   return true
 end
 
---- The keys of a table whose items are tracked: integers in order (a table by number may begin anywhere and have gaps), then names.
--- Of a list of a user's class only the items count: its other fields are its class's own.
+--- The keys of a table whose items are tracked: integers in order (a table by number may begin
+-- anywhere and have gaps), then names. Of a list of a user's class only the items count: its other
+-- fields are its class's own.
 -- @treturn ?{integer|string,...} nil for a value that holds nothing
 function tracking.keys(value)
   if type(value) ~= "table" then return nil end

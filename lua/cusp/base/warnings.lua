@@ -4,7 +4,8 @@ local context = require "cusp.base.context"
 local plain = require "cusp.base.plain"
 local warnings = {}
 
---- What is called before a line is written; the progress line ends itself here when it stands half drawn on a terminal.
+--- What is called before a line is written; the progress line ends itself here when it stands half
+-- drawn on a terminal.
 -- @tfield ?function before
 warnings.before = nil
 
@@ -27,7 +28,7 @@ end
 function warnings.collect(f, ...)
   local list = {}
   local function receive(text) list[#list + 1] = text end
-  return list, context.within({ receive_warning = receive }, f, ...)
+  return list, context.within({receive_warning = receive}, f, ...)
 end
 
 return warnings

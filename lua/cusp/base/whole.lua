@@ -1,6 +1,7 @@
---- Changes that happen whole or not at all: building layers, tracing steps, making the state of optimizers.
--- What they may change is copied before; where an error or an interrupt ends them, it is as it was, in one step that nothing can
--- interrupt. Only what is made once goes through here, not what runs at each batch.
+--- Changes that happen whole or not at all: building layers, tracing steps, making the state of
+-- optimizers. What they may change is copied before; where an error or an interrupt ends them, it
+-- is as it was, in one step that nothing can interrupt. Only what is made once goes through here,
+-- not what runs at each batch.
 -- @module cusp.base.whole
 local Object = require "cusp.base.class"
 local context = require "cusp.base.context"
@@ -21,7 +22,9 @@ function whole.only(tables) return setmetatable(tables, Only) end
 ---------------------------------------------------------------- what is copied
 
 local modules, modules_found = {}, -math.huge
-local seconds = 1 -- after which the loaded modules are looked at again: each look takes longer than what is copied for a layer
+-- after which the loaded modules are looked at again: each look takes longer than what is copied
+-- for a layer
+local seconds = 1
 
 local function is_module(value)
   if engine.monotonic() > modules_found + seconds then
@@ -31,11 +34,13 @@ local function is_module(value)
   return modules[value]
 end
 
--- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and what changes after all else.
+-- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and
+-- what changes after all else.
 local function is_foreign(value)
   local meta = getmetatable(value)
   if meta == nil then return is_module(value) end
-  return type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last) or rawget(value, "__super") ~= nil
+  return type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last)
+    or rawget(value, "__super") ~= nil
 end
 
 local function copy(value)
@@ -64,7 +69,9 @@ local function add_table(search, value)
   for key, field in next, value do
     fields[key] = field
     local kind = type(field)
-    if (kind == "table" or kind == "userdata") and seen[field] ~= "deep" then waiting[#waiting + 1] = field end
+    if (kind == "table" or kind == "userdata") and seen[field] ~= "deep" then
+      waiting[#waiting + 1] = field
+    end
   end
   add(search, value, fields, "deep")
   local generator = fields.generator
@@ -107,8 +114,9 @@ local function is_covered(roots, covered)
   return true
 end
 
---- Calls a function. After an error, what can be reached from the roots is as it was before, and so are the names and the random
--- numbers that were given out, and no tape that it opened records any more.
+--- Calls a function. After an error, what can be reached from the roots is as it was before, and so
+-- are the names and the random numbers that were given out, and no tape that it opened records any
+-- more.
 -- @tparam table roots objects; in `alone`, tables of which only their own fields are meant
 -- @tparam function f
 -- @param ... its arguments

@@ -1,13 +1,17 @@
---- Keeps all that training goes on from, so that the same script, run again after it was killed, continues where it was: at the same
--- batch, with the same order of the data and the same random numbers. The weights at the end are those of a run that was never killed.
+--- Keeps all that training goes on from, so that the same script, run again after it was killed,
+-- continues where it was: at the same batch, with the same order of the data and the same random
+-- numbers. The weights at the end are those of a run that was never killed.
 --
--- What is kept, and the file's format, is told in the README of this folder. Give the same callbacks in the same order; what callbacks
--- of one's own know is kept, too, as far as it is plain data (see `Callback`). Data from a function is asked for again from its
--- first batch, so the function has to give the same ones.
+-- What is kept, and the file's format, is told in the README of this folder. Give the same
+-- callbacks in the same order; what callbacks of one's own know is kept, too, as far as it is plain
+-- data (see `Callback`). Data from a function is asked for again from its first batch, so the
+-- function has to give the same ones.
 -- @classmod cusp.callbacks.BackupAndRestore
 -- @tparam string backup_dir a folder for this run alone
--- @param[opt="epoch"] save_freq "epoch", or a number of batches; what was done since the last of them is done again
--- @tparam[opt=false] boolean double_checkpoint whether the state before the last one is kept as well, for the case that a disk loses the
+-- @param[opt="epoch"] save_freq "epoch", or a number of batches; what was done since the last of
+-- them is done again
+-- @tparam[opt=false] boolean double_checkpoint whether the state before the last one is kept as
+-- well, for the case that a disk loses the
 --   last
 -- @tparam[opt=true] boolean delete_checkpoint whether the state is removed when training has ended
 local Callback = require "cusp.callbacks.callback"
@@ -23,8 +27,9 @@ local BackupAndRestore = Callback:extend("BackupAndRestore", {
   -- After all others: what it keeps is what they left.
   runs_last = true,
   config = {
-    { "backup_dir", "string" }, { "save_freq", "save_frequency", default = "epoch" }, { "double_checkpoint", "boolean", default = false },
-    { "delete_checkpoint", "boolean", default = true },
+    {"backup_dir", "string"}, {"save_freq", "save_frequency", default = "epoch"},
+    {"double_checkpoint", "boolean", default = false},
+    {"delete_checkpoint", "boolean", default = true},
   },
 })
 
@@ -54,7 +59,9 @@ function BackupAndRestore:save(epoch, batches, logs)
   local kept = resuming.capture(run, epoch, batches, logs)
   kept.counter = self.counter
   local function step_back()
-    if self.double_checkpoint and files.exists(self.path) then files.rename(self.path, self.previous_path) end
+    if self.double_checkpoint and files.exists(self.path) then
+      files.rename(self.path, self.previous_path)
+    end
   end
   backup_file.save(self.path, kept, step_back)
 end
@@ -64,17 +71,21 @@ end
 -- What an earlier run kept; the state before it where the last is damaged or missing.
 local function load(self)
   local files, failure = engine.files, nil
-  for _, path in ipairs { self.path, self.previous_path } do
+  for _, path in ipairs{self.path, self.previous_path} do
     if files.exists(path) then
       local ok, kept = engine.attempt(backup_file.load, path)
       if ok then
-        if failure then warnings.warn("BackupAndRestore: %s; %s is taken instead", failure, path) end
+        if failure then
+          warnings.warn("BackupAndRestore: %s; %s is taken instead", failure, path)
+        end
         return kept, path
       end
       failure = failure or tostring(kept):gsub("^[^\n:]+:%d+: ", "")
     end
   end
-  if failure then errors.raise("BackupAndRestore: %s; remove it to train from the beginning", failure) end
+  if failure then
+    errors.raise("BackupAndRestore: %s; remove it to train from the beginning", failure)
+  end
 end
 
 --- Before a run of `fit` calls anything else.
@@ -88,7 +99,7 @@ function BackupAndRestore:resume(run)
   resuming.prepare("BackupAndRestore: " .. path, run, kept)
   resuming.restore_values(run, kept)
   self.counter = kept.counter
-  run.resumed = { epoch = kept.epoch, batches = kept.batches, logs = kept.logs, stop = kept.stop }
+  run.resumed = {epoch = kept.epoch, batches = kept.batches, logs = kept.logs, stop = kept.stop}
   run.callbacks.params.resumed = true
   run.callbacks.params.steps = run.callbacks.params.steps or kept.steps
 end
@@ -97,7 +108,9 @@ end
 local function restore(self)
   local run, kept = rawget(self, "_run"), rawget(self, "_kept")
   rawset(self, "_kept", nil)
-  if kept.place then resuming.seek(run, kept.place, kept.batches ~= nil or run.continues, kept.caches) end
+  if kept.place then
+    resuming.seek(run, kept.place, kept.batches ~= nil or run.continues, kept.caches)
+  end
   resuming.restore_values(run, kept)
   resuming.restore_callbacks(run, kept)
   run.callbacks.params.resumed = nil

@@ -1,10 +1,12 @@
---- Several callbacks called as one, in order; the history and the progress line come after the user's.
+--- Several callbacks called as one, in order; the history and the progress line come after the
+-- user's.
 -- @classmod cusp.callbacks.CallbackList
 -- @tparam[opt] table callbacks a list, or one callback
 -- @tparam[opt=false] boolean add_history whether a History is added where there is none
 -- @tparam[opt=false] boolean add_progbar whether a ProgbarLogger is
 -- @tparam[opt] Model model
--- @param ... further named arguments (`epochs`, `steps`, `verbose`) are what `callback.params` holds
+-- @param ... further named arguments (`epochs`, `steps`, `verbose`) are what `callback.params`
+-- holds
 local Object = require "cusp.base.class"
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
@@ -17,16 +19,21 @@ for _, hook in ipairs(Callback.hooks) do known[hook] = true end
 
 local function check(callback, position)
   if type(callback) ~= "table" then
-    errors.raise("callbacks: item %d should be a Callback or a table of hooks such as on_epoch_end, got %s", position,
+    errors.raise(
+      "callbacks: item %d should be a Callback or a table of hooks such as on_epoch_end, got %s",
+      position,
       errors.describe(callback))
   end
   if rawget(callback, "__name") and rawget(callback, "__super") then
-    errors.raise("callbacks: item %d is the class %s itself, expected an instance: %s()", position, callback.__name, callback.__name)
+    errors.raise("callbacks: item %d is the class %s itself, expected an instance: %s()", position,
+      callback.__name, callback.__name)
   end
   if getmetatable(callback) then return end
   for key, value in pairs(callback) do
-    if type(key) == "string" and key:match "^on_" and type(value) == "function" and not known[key] then
-      errors.raise("callbacks: item %d has '%s', which is no hook%s", position, key, errors.suggestion(key, known))
+    if type(key) == "string" and key:match "^on_" and type(value) == "function"
+      and not known[key] then
+      errors.raise("callbacks: item %d has '%s', which is no hook%s", position, key,
+        errors.suggestion(key, known))
     end
   end
 end
@@ -34,13 +41,15 @@ end
 local CallbackList = Object:extend("CallbackList")
 
 local function as_list(given)
-  if type(given) == "table" and (getmetatable(given) or next(given) ~= nil and #given == 0) then return { given } end
+  if type(given) == "table" and (getmetatable(given) or next(given) ~= nil and #given == 0) then
+    return {given}
+  end
   return given
 end
 
 local function params_of(args)
   local params = args.params or {}
-  for _, name in ipairs { "epochs", "steps", "verbose", "batch_size", "samples", "metrics" } do
+  for _, name in ipairs{"epochs", "steps", "verbose", "batch_size", "samples", "metrics"} do
     if args[name] ~= nil then params[name] = args[name] end
   end
   return params
@@ -49,7 +58,8 @@ end
 function CallbackList:init(args)
   local given = as_list(args.callbacks or args[1] or {})
   if type(given) ~= "table" then
-    errors.raise("callbacks: expected a list of Callbacks or tables of hooks, got %s", errors.describe(given))
+    errors.raise("callbacks: expected a list of Callbacks or tables of hooks, got %s",
+      errors.describe(given))
   end
   self.callbacks = {}
   for i, callback in ipairs(given) do
@@ -92,10 +102,10 @@ function CallbackList:set_params(params)
   end
 end
 
---- Whether some callback wants to be called around each batch of `phase` ("train", "test" or "predict").
--- Where none does, the loop over batches needs no Lua.
+--- Whether some callback wants to be called around each batch of `phase` ("train", "test" or
+-- "predict"). Where none does, the loop over batches needs no Lua.
 function CallbackList:has_batch_hooks(phase)
-  local names = { "on_" .. phase .. "_batch_begin", "on_" .. phase .. "_batch_end" }
+  local names = {"on_" .. phase .. "_batch_begin", "on_" .. phase .. "_batch_end"}
   if phase == "train" then
     names[3], names[4] = "on_batch_begin", "on_batch_end"
   end
@@ -120,12 +130,15 @@ end
 
 ---------------------------------------------------------------- calling
 
--- Those that keep what all others did (`runs_last`) come after them, wherever they stand in the list.
+-- Those that keep what all others did (`runs_last`) come after them, wherever they stand in the
+-- list.
 local function order(self)
   local found = rawget(self, "_order")
   if found then return found end
   local first, last = {}, {}
-  for _, callback in ipairs(self.callbacks) do table.insert(callback.runs_last and last or first, callback) end
+  for _, callback in ipairs(self.callbacks) do
+    table.insert(callback.runs_last and last or first, callback)
+  end
   found = table.move(last, 1, #last, #first + 1, first)
   rawset(self, "_order", found)
   return found
@@ -143,7 +156,8 @@ end
 local function explain(self, callback, hook, message)
   if type(message) ~= "string" then return message end
   local position, text = message:match "^([^\n:]+:%d+: )(.*)$"
-  return ("%scallback %s, %s: %s"):format(position or "", name_of(self, callback), hook, text or message)
+  return ("%scallback %s, %s: %s"):format(position or "", name_of(self, callback), hook,
+    text or message)
 end
 
 local function invoke(self, callback, hook, ...)
@@ -171,7 +185,7 @@ function CallbackList:call_batch(phase, moment, batch, logs)
 end
 
 -- A callback written for any batch is called for those of training.
-for _, moment in ipairs { "begin", "end" } do
+for _, moment in ipairs{"begin", "end"} do
   local of_training, of_any = "on_train_batch_" .. moment, "on_batch_" .. moment
   CallbackList[of_training] = function(self, batch, logs)
     for _, callback in ipairs(order(self)) do
@@ -181,7 +195,8 @@ for _, moment in ipairs { "begin", "end" } do
   end
 end
 
---- Tells the callbacks that an error ended the run. What they raise then is not shown: the first error says more.
+--- Tells the callbacks that an error ended the run. What they raise then is not shown: the first
+-- error says more.
 function CallbackList:abandon()
   for _, callback in ipairs(order(self)) do
     if callback.abandon then engine.attempt(callback.abandon, callback) end
@@ -190,7 +205,8 @@ end
 
 ---------------------------------------------------------------- runs of fit
 
---- Before anything of a run of `fit` is called: a callback with `resume` may have it start where an earlier one was ended.
+--- Before anything of a run of `fit` is called: a callback with `resume` may have it start where an
+-- earlier one was ended.
 -- @tparam table run
 function CallbackList:resume(run)
   for _, callback in ipairs(self.callbacks) do

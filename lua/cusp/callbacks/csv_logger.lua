@@ -1,9 +1,11 @@
---- Writes what each epoch reports to a file, a row an epoch: `epoch` (from 0, as Keras writes it), then the values by name, sorted.
--- After BackupAndRestore took up a run again, the file goes on behind the row of the last epoch that was kept.
+--- Writes what each epoch reports to a file, a row an epoch: `epoch` (from 0, as Keras writes it),
+-- then the values by name, sorted. After BackupAndRestore took up a run again, the file goes on
+-- behind the row of the last epoch that was kept.
 -- @classmod cusp.callbacks.CSVLogger
 -- @tparam string filename
 -- @tparam[opt=","] string separator
--- @tparam[opt=false] boolean append whether rows are added to a file that is there, rather than put in its place
+-- @tparam[opt=false] boolean append whether rows are added to a file that is there, rather than put
+-- in its place
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -11,17 +13,21 @@ local python = require "cusp.callbacks.python_format"
 local plain = require "cusp.base.plain"
 
 local CSVLogger = Callback:extend("CSVLogger", {
-  config = { { "filename", "string" }, { "separator", "string", default = "," }, { "append", "boolean", default = false } },
+  config = {{"filename", "string"}, {"separator", "string", default = ","},
+    {"append", "boolean", default = false}},
 })
 
 function CSVLogger:init(args)
   self:configure(args)
   if #self.separator ~= 1 or self.separator:find '["\r\n]' then
-    errors.raise("CSVLogger: separator should be one character, no quote or line break, got %q", self.separator)
+    errors.raise("CSVLogger: separator should be one character, no quote or line break, got %q",
+      self.separator)
   end
 end
 
-local function fail(self, reason) errors.raise("CSVLogger: %s: %s", self.filename, plain.tostring(reason):gsub("^.-: ", "")) end
+local function fail(self, reason)
+  errors.raise("CSVLogger: %s: %s", self.filename, plain.tostring(reason):gsub("^.-: ", ""))
+end
 
 local function close(self)
   local file = rawget(self, "_file")
@@ -118,9 +124,11 @@ function CSVLogger:on_epoch_end(epoch, logs)
   logs = logs or {}
   if not rawget(self, "_file") then open(self, "ab") end
   self.keys = self.keys or columns(logs)
-  local header = { "epoch", table.unpack(self.keys) }
-  local row = { ("%d"):format(epoch - 1) }
-  for i, name in ipairs(self.keys) do row[i + 1] = logs[name] == nil and "NA" or show(logs[name]) end
+  local header = {"epoch", table.unpack(self.keys)}
+  local row = {("%d"):format(epoch - 1)}
+  for i, name in ipairs(self.keys) do
+    row[i + 1] = logs[name] == nil and "NA" or show(logs[name])
+  end
   local text = (self.has_header and "" or line(self, header)) .. line(self, row)
   self.has_header = true
   write(self, text)

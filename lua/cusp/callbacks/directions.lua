@@ -4,15 +4,17 @@ local losses = require "cusp.losses"
 
 local by_class = {}
 
-for name in ([[Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy TopKCategoricalAccuracy
-  SparseTopKCategoricalAccuracy Precision Recall SensitivityAtSpecificity SpecificityAtSensitivity PrecisionAtRecall
-  RecallAtPrecision AUC FBetaScore F1Score IoU BinaryIoU MeanIoU OneHotIoU OneHotMeanIoU PearsonCorrelation
-  ConcordanceCorrelation CosineSimilarity R2Score]]):gmatch "%S+" do
+for name in ([[Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy
+  TopKCategoricalAccuracy SparseTopKCategoricalAccuracy Precision Recall SensitivityAtSpecificity
+  SpecificityAtSensitivity PrecisionAtRecall RecallAtPrecision AUC FBetaScore F1Score IoU BinaryIoU
+  MeanIoU OneHotIoU OneHotMeanIoU PearsonCorrelation ConcordanceCorrelation CosineSimilarity
+  R2Score]]):gmatch "%S+" do
   by_class[name] = "max"
 end
 
-for name in ([[MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError RootMeanSquaredError
-  LogCoshError Hinge SquaredHinge CategoricalHinge KLDivergence Poisson BinaryCrossentropy CategoricalCrossentropy
+for name in ([[MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError
+  MeanSquaredLogarithmicError RootMeanSquaredError LogCoshError Hinge SquaredHinge CategoricalHinge
+  KLDivergence Poisson BinaryCrossentropy CategoricalCrossentropy
   SparseCategoricalCrossentropy]]):gmatch "%S+" do
   by_class[name] = "min"
 end

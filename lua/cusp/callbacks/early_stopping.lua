@@ -6,19 +6,25 @@
 -- @tparam[opt=0] integer verbose 1: says so
 -- @tparam[opt="auto"] string mode "min", "max" or "auto"
 -- @tparam[opt] number baseline the value that has to be beaten
--- @tparam[opt=false] boolean restore_best_weights whether the model gets the weights of its best epoch when training ends
+-- @tparam[opt=false] boolean restore_best_weights whether the model gets the weights of its best
+-- epoch when training ends
 -- @tparam[opt=0] integer start_from_epoch epochs at the beginning that do not count
--- @usage callbacks.EarlyStopping { monitor = "val_accuracy", patience = 3, restore_best_weights = true }
---   -- afterwards: stopping.stopped_epoch (0 where training ran to its end), stopping.best, stopping.best_epoch
+-- @usage
+-- callbacks.EarlyStopping{monitor = "val_accuracy", patience = 3, restore_best_weights = true}
+-- -- afterwards: stopping.stopped_epoch (0 where training ran to its end), stopping.best,
+-- -- stopping.best_epoch
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
 local progress = require "cusp.base.progress"
 local warnings = require "cusp.base.warnings"
 
 local EarlyStopping = MonitorCallback:extend("EarlyStopping", {
   config = {
-    { "monitor", "string", default = "val_loss" }, { "min_delta", "number", default = 0 }, { "patience", "integer", default = 0, min = 0 },
-    { "verbose", "verbosity", default = 0 }, { "mode", "any", default = "auto" }, { "baseline", "number", optional = true },
-    { "restore_best_weights", "boolean", default = false }, { "start_from_epoch", "integer", default = 0, min = 0 },
+    {"monitor", "string", default = "val_loss"}, {"min_delta", "number", default = 0},
+    {"patience", "integer", default = 0, min = 0},
+    {"verbose", "verbosity", default = 0}, {"mode", "any", default = "auto"},
+    {"baseline", "number", optional = true},
+    {"restore_best_weights", "boolean", default = false},
+    {"start_from_epoch", "integer", default = 0, min = 0},
   },
 })
 
@@ -41,7 +47,9 @@ function EarlyStopping:on_epoch_end(epoch, logs)
   logs = logs or {}
   local current = self:value(logs)
   if current == nil then
-    warnings.warn("Early stopping conditioned on metric `%s` which is not available. Available metrics are: %s", self.monitor,
+    warnings.warn(
+      "Early stopping conditioned on metric `%s` which is not available. Available metrics are: %s",
+      self.monitor,
       self:available(logs))
     return
   end
@@ -59,9 +67,13 @@ function EarlyStopping:on_epoch_end(epoch, logs)
 end
 
 function EarlyStopping:on_train_end()
-  if self.stopped_epoch > 0 and self.verbose > 0 then progress.say("Epoch %d: early stopping", self.stopped_epoch) end
+  if self.stopped_epoch > 0 and self.verbose > 0 then
+    progress.say("Epoch %d: early stopping", self.stopped_epoch)
+  end
   if not self.best_weights then return end
-  if self.verbose > 0 then progress.say("Restoring model weights from the end of the best epoch: %d.", self.best_epoch) end
+  if self.verbose > 0 then
+    progress.say("Restoring model weights from the end of the best epoch: %d.", self.best_epoch)
+  end
   self.model:set_weights(self.best_weights)
 end
 

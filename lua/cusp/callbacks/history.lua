@@ -1,5 +1,5 @@
---- Keeps what each epoch reported: `history.history.loss` is the list of losses, `history.epoch` the epochs' numbers (from 1).
--- Every model has one after `fit`, which returns it.
+--- Keeps what each epoch reported: `history.history.loss` is the list of losses, `history.epoch`
+-- the epochs' numbers (from 1). Every model has one after `fit`, which returns it.
 -- @classmod cusp.callbacks.History
 local Callback = require "cusp.callbacks.callback"
 local plain = require "cusp.base.plain"
@@ -20,18 +20,21 @@ function History:on_epoch_end(epoch, logs)
   end
 end
 
---- Draws the loss and the metrics: into a file, `history:plot "run.png"` (or .svg), or without a name in the terminal.
--- Arguments as of `cusp.plot.history`.
+--- Draws the loss and the metrics: into a file, `history:plot "run.png"` (or .svg), or without a
+-- name in the terminal. Arguments as of `cusp.plot.history`.
 function History:plot(...) return require("cusp.plot").history(self, ...) end
 
 --- `History(3 epochs, accuracy = 0.981, loss = 0.052)`: what the last epoch reported.
 function History:__tostring()
   local parts = {}
   for name, values in pairs(self.history) do
-    if type(values[#values]) == "number" then parts[#parts + 1] = plain.format(", %s = %.4g", name, values[#values]) end
+    if type(values[#values]) == "number" then
+      parts[#parts + 1] = plain.format(", %s = %.4g", name, values[#values])
+    end
   end
   plain.sort(parts)
-  return ("History(%d epoch%s%s)"):format(#self.epoch, #self.epoch == 1 and "" or "s", table.concat(parts))
+  return ("History(%d epoch%s%s)"):format(#self.epoch, #self.epoch == 1 and "" or "s",
+    table.concat(parts))
 end
 
 return History

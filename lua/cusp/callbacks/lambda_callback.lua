@@ -1,13 +1,14 @@
 --- A callback made of the functions it is given, under the names of hooks.
 -- Each receives what the hook of that name does, without the callback itself.
 -- @classmod cusp.callbacks.LambdaCallback
--- @usage callbacks.LambdaCallback { on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end }
+-- @usage callbacks.LambdaCallback{on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end}
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.base.errors"
 
 local LambdaCallback = Callback:extend("LambdaCallback")
 
-local positional = { "on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end", "on_train_batch_begin", "on_train_batch_end" }
+local positional = {"on_epoch_begin", "on_epoch_end", "on_train_begin", "on_train_end",
+  "on_train_batch_begin", "on_train_batch_end"}
 
 function LambdaCallback:init(args)
   local given = {}
@@ -16,7 +17,9 @@ function LambdaCallback:init(args)
     if given[hook] == nil then given[hook] = args[i] end
   end
   for hook, f in pairs(given) do
-    if type(f) ~= "function" then errors.raise("LambdaCallback: %s should be a function, got %s", hook, errors.describe(f)) end
+    if type(f) ~= "function" then
+      errors.raise("LambdaCallback: %s should be a function, got %s", hook, errors.describe(f))
+    end
     self[hook] = function(_, ...) return f(...) end
   end
 end

@@ -2,7 +2,8 @@
 -- @module cusp.callbacks.leftovers
 local engine = require "cusp.engine"
 
---- Removes the hidden files under which a file was being written. Call it where no other process writes that file.
+--- Removes the hidden files under which a file was being written. Call it where no other process
+-- writes that file.
 -- @tparam string path
 return function(path)
   local folder, name = path:match "^(.*)/([^/]*)$"

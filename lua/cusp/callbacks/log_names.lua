@@ -2,7 +2,8 @@
 -- @module cusp.callbacks.log_names
 local plain = require "cusp.base.plain"
 
---- The names in `logs`: first those that the model reports, in its order; then its validation's, likewise; then the others, sorted.
+--- The names in `logs`: first those that the model reports, in its order; then its validation's,
+-- likewise; then the others, sorted.
 -- @tparam {string,...} reported names in the model's order
 -- @tparam table logs
 -- @treturn {string,...}

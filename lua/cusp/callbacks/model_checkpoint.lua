@@ -1,11 +1,13 @@
 --- Saves the model, or its weights, after each epoch or every so many batches.
 -- @classmod cusp.callbacks.ModelCheckpoint
--- @tparam string filepath where to; replacement fields as in Python's format strings take the epoch (from 1), the batch, and values of
---   `logs`: "best-{epoch:02d}-{val_loss:.2f}.keras". A model goes to ".keras" or ".h5"; weights to ".weights.h5", ".h5", or, under any
---   other name, to a TensorFlow checkpoint
+-- @tparam string filepath where to; replacement fields as in Python's format strings take the epoch
+-- (from 1), the batch, and values of
+--   `logs`: "best-{epoch:02d}-{val_loss:.2f}.keras". A model goes to ".keras" or ".h5"; weights to
+--   ".weights.h5", ".h5", or, under any other name, to a TensorFlow checkpoint
 -- @tparam[opt="val_loss"] string monitor name of the value that says which model is best
 -- @tparam[opt=0] integer verbose 1: says what is saved
--- @tparam[opt=false] boolean save_best_only whether a model is saved only when it is better than all before
+-- @tparam[opt=false] boolean save_best_only whether a model is saved only when it is better than
+-- all before
 -- @tparam[opt=false] boolean save_weights_only
 -- @tparam[opt="auto"] string mode "min", "max" or "auto"
 -- @param[opt="epoch"] save_freq "epoch", or a number of batches
@@ -20,21 +22,25 @@ local warnings = require "cusp.base.warnings"
 
 local ModelCheckpoint = MonitorCallback:extend("ModelCheckpoint", {
   config = {
-    { "filepath", "string" }, { "monitor", "string", default = "val_loss" }, { "verbose", "verbosity", default = 0 },
-    { "save_best_only", "boolean", default = false }, { "save_weights_only", "boolean", default = false },
-    { "mode", "any", default = "auto" }, { "save_freq", "save_frequency", default = "epoch" },
-    { "initial_value_threshold", "number", optional = true },
+    {"filepath", "string"}, {"monitor", "string", default = "val_loss"},
+    {"verbose", "verbosity", default = 0},
+    {"save_best_only", "boolean", default = false},
+    {"save_weights_only", "boolean", default = false},
+    {"mode", "any", default = "auto"}, {"save_freq", "save_frequency", default = "epoch"},
+    {"initial_value_threshold", "number", optional = true},
   },
 })
 
-local model_endings = { ".keras", ".h5", ".hdf5" }
+local model_endings = {".keras", ".h5", ".hdf5"}
 
 local function check_ending(self)
   if self.save_weights_only then return end
   for _, ending in ipairs(model_endings) do
     if self.filepath:sub(-#ending) == ending then return end
   end
-  errors.raise("ModelCheckpoint: filepath should end in .keras (Keras's format) or .h5, got %q; weights alone, "
+  errors.raise(
+    "ModelCheckpoint: filepath should end in .keras (Keras's format) or .h5, got %q; weights "
+    .. "alone, "
     .. "save_weights_only = true, can go to other names", self.filepath)
 end
 
@@ -46,7 +52,9 @@ function ModelCheckpoint:init(args)
   if self.save_freq ~= "epoch" then
     self.counter = frequency.new()
     self.on_train_batch_end = function(_, batch, logs)
-      if frequency.due(self.counter, batch, self.save_freq) then self:save(self.current_epoch, batch, logs) end
+      if frequency.due(self.counter, batch, self.save_freq) then
+        self:save(self.current_epoch, batch, logs)
+      end
     end
   end
 end
@@ -58,7 +66,7 @@ function ModelCheckpoint:on_epoch_end(epoch, logs)
 end
 
 local function path_for(self, epoch, batch, logs)
-  local values = { epoch = epoch, batch = batch }
+  local values = {epoch = epoch, batch = batch}
   for name, value in pairs(logs) do values[name] = value end
   return python.fill("ModelCheckpoint: filepath", self.filepath, values)
 end
@@ -68,19 +76,24 @@ local function show_best(best) return best and plain.format("%.5f", best) or "No
 local function is_best(self, epoch, logs, path)
   local current = self:value(logs)
   if current == nil then
-    warnings.warn("Can save best model only with %s available; available metrics are: %s", self.monitor, self:available(logs))
+    warnings.warn("Can save best model only with %s available; available metrics are: %s",
+      self.monitor, self:available(logs))
     return true
   end
   if type(current) ~= "number" then
-    warnings.warn("Can save best model only when `monitor` is a scalar value, got %s. Falling back to `save_best_only = false`.",
+    warnings.warn(
+      "Can save best model only when `monitor` is a scalar value, got %s. Falling back to "
+      .. "`save_best_only = false`.",
       errors.describe(current))
     return true
   end
   local better = self:improves(current, self.best)
   if self.verbose > 0 and better then
-    progress.say("\nEpoch %d: %s improved from %s to %.5f, saving model to %s", epoch, self.monitor, show_best(self.best), current, path)
+    progress.say("\nEpoch %d: %s improved from %s to %.5f, saving model to %s", epoch, self.monitor,
+      show_best(self.best), current, path)
   elseif self.verbose > 0 then
-    progress.say("\nEpoch %d: %s did not improve from %s", epoch, self.monitor, show_best(self.best))
+    progress.say("\nEpoch %d: %s did not improve from %s", epoch, self.monitor,
+      show_best(self.best))
   end
   return better, current
 end

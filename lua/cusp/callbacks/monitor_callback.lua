@@ -12,17 +12,19 @@ local warnings = require "cusp.base.warnings"
 
 local MonitorCallback = Callback:extend("MonitorCallback", {
   config = {
-    { "monitor", "string", default = "val_loss" }, { "mode", "any", default = "auto" }, { "baseline", "number", optional = true },
-    { "min_delta", "number", default = 0 },
+    {"monitor", "string", default = "val_loss"}, {"mode", "any", default = "auto"},
+    {"baseline", "number", optional = true},
+    {"min_delta", "number", default = 0},
   },
 })
 
-local modes = { "auto", "min", "max" }
+local modes = {"auto", "min", "max"}
 
 function MonitorCallback:init(args)
   self:configure(args)
   if self.mode ~= "auto" and self.mode ~= "min" and self.mode ~= "max" then
-    warnings.warn("%s mode '%s' is unknown%s, fallback to auto mode.", self.__name, tostring(self.mode),
+    warnings.warn("%s mode '%s' is unknown%s, fallback to auto mode.", self.__name,
+      tostring(self.mode),
       errors.suggestion(self.mode, modes))
     self.mode = "auto"
   end
@@ -31,7 +33,8 @@ end
 
 --- The names in `logs`, joined by commas.
 function MonitorCallback:available(logs)
-  local reported = self.model and self.model.metric_result_names and self.model:metric_result_names() or {}
+  local reported = self.model and self.model.metric_result_names
+    and self.model:metric_result_names() or {}
   return table.concat(log_names(reported, logs), ",")
 end
 
@@ -50,13 +53,17 @@ end
 function MonitorCallback:value(logs)
   local current = logs[self.monitor]
   if not self.direction then
-    local direction = self.mode ~= "auto" and self.mode or directions.of_value(self.model, self.monitor)
+    local direction = self.mode ~= "auto" and self.mode
+      or directions.of_value(self.model, self.monitor)
     if not direction and current == nil then
-      errors.raise("%s: monitor = %q is no metric of the model%s; available metrics are: %s", self.__name, self.monitor,
+      errors.raise("%s: monitor = %q is no metric of the model%s; available metrics are: %s",
+        self.__name, self.monitor,
         errors.suggestion(self.monitor, candidates(logs)), self:available(logs))
     end
     if not direction then
-      errors.raise("%s: whether %s should go up or down cannot be told from its metric; give mode = \"max\" or mode = \"min\"", self.__name,
+      errors.raise(
+        "%s: whether %s should go up or down cannot be told from its metric; give mode = \"max\" "
+        .. "or mode = \"min\"", self.__name,
         self.monitor)
     end
     self.direction = direction

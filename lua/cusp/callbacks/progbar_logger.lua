@@ -13,7 +13,7 @@ local function begin(self, title)
   local params = self.params
   self.verbose = params.verbose == "auto" and 1 or params.verbose or 1
   if title and self.verbose ~= 0 then progress.say("%s", title) end
-  self.bar = progress.new { target = params.steps, verbose = self.verbose }
+  self.bar = progress.new{target = params.steps, verbose = self.verbose}
 end
 
 -- Validation within fit has no line of its own.
@@ -25,7 +25,8 @@ function ProgbarLogger:restart(done)
   if shows(self) then self.bar.started, self.bar.before = engine.monotonic(), done or 0 end
 end
 
---- Says that `seen` steps are done. `names` and `logs` are as of the bar's update, asked only when they are shown.
+--- Says that `seen` steps are done. `names` and `logs` are as of the bar's update, asked only when
+-- they are shown.
 function ProgbarLogger:update(seen, names, logs)
   if shows(self) then self.bar:update(seen, names, logs) end
 end

@@ -1,5 +1,6 @@
---- Python's ways of writing numbers, and the replacement fields of its format strings: `{epoch:02d}`, `{val_loss:.2f}`.
--- Names of checkpoints, CSV files and messages are written with them, so that they look like Keras's.
+--- Python's ways of writing numbers, and the replacement fields of its format strings:
+-- `{epoch:02d}`, `{val_loss:.2f}`. Names of checkpoints, CSV files and messages are written with
+-- them, so that they look like Keras's.
 -- @module cusp.callbacks.python_format
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
@@ -24,7 +25,8 @@ function python.repr(value)
     local text = plain.format("%." .. digits .. "g", value)
     if plain.tonumber(text) == value then
       if not text:find "e" then return text:find(".", 1, true) and text or text .. ".0" end
-      -- %g turns to exponents as soon as the digits do not reach the point; Python only from 1e16 on and below 1e-4.
+      -- %g turns to exponents as soon as the digits do not reach the point; Python only from 1e16
+      -- on and below 1e-4.
       if size >= 1 and size < 1e16 then return plain.format("%.1f", value) end
       return text
     end
@@ -44,7 +46,8 @@ local function parse(spec)
   if not kind or point ~= "" and digits == "" then return nil end
   if zero ~= "" and align == "" then fill, align = "0", "=" end
   return {
-    fill = fill ~= "" and fill or " ", align = align, sign = sign, alternate = alternate, width = tonumber(width) or 0, group = group,
+    fill = fill ~= "" and fill or " ", align = align, sign = sign, alternate = alternate,
+    width = tonumber(width) or 0, group = group,
     precision = tonumber(digits), kind = kind,
   }
 end
@@ -53,7 +56,8 @@ local function grouped(text, separator)
   if separator == "" then return text end
   local whole, rest = text:match "^(%d+)(.*)$"
   if not whole then return text end
-  return (whole:reverse():gsub("(%d%d%d)", "%1" .. separator):reverse():gsub("^" .. separator, "")) .. rest
+  return (whole:reverse():gsub("(%d%d%d)", "%1" .. separator):reverse():gsub("^" .. separator, ""))
+    .. rest
 end
 
 -- The digits of a number that is not negative; nil where the kind does not fit it.
@@ -63,15 +67,19 @@ local function digits_of(value, f)
   if kind == "x" or kind == "X" or kind == "o" then
     return math.type(value) == "integer" and ("%" .. f.alternate .. kind):format(value) or nil
   end
-  if kind == "" and math.type(value) == "integer" and not f.precision then return ("%d"):format(value) end
+  if kind == "" and math.type(value) == "integer" and not f.precision then
+    return ("%d"):format(value)
+  end
   local special = non_finite(value)
   if special then return special end
   if kind == "" then
-    return f.precision and plain.format("%." .. math.max(f.precision, 1) .. "g", value) or python.repr(value + 0.0)
+    return f.precision and plain.format("%." .. math.max(f.precision, 1) .. "g", value)
+      or python.repr(value + 0.0)
   end
   if kind == "%" then return plain.format("%." .. (f.precision or 6) .. "f%%", value * 100) end
   if kind:find "^[eEfFgG]$" then
-    return plain.format("%" .. f.alternate .. "." .. (f.precision or 6) .. (kind == "F" and "f" or kind), value)
+    return plain.format("%" .. f.alternate .. "." .. (f.precision or 6)
+      .. (kind == "F" and "f" or kind), value)
   end
 end
 
@@ -81,7 +89,9 @@ local function pad(text, f, sign, default)
   local align = f.align ~= "" and f.align or default
   if align == "=" then return sign .. f.fill:rep(missing) .. text end
   if align == "<" then return sign .. text .. f.fill:rep(missing) end
-  if align == "^" then return f.fill:rep(missing // 2) .. sign .. text .. f.fill:rep(missing - missing // 2) end
+  if align == "^" then
+    return f.fill:rep(missing // 2) .. sign .. text .. f.fill:rep(missing - missing // 2)
+  end
   return f.fill:rep(missing) .. sign .. text
 end
 
@@ -95,7 +105,9 @@ function python.format(value, spec)
   if type(value) ~= "number" then
     if f.kind ~= "" and f.kind ~= "s" then return nil end
     local text = plain.tostring(value)
-    if f.precision then text = text:sub(1, (utf8.offset(text, f.precision + 1) or #text + 1) - 1) end
+    if f.precision then
+      text = text:sub(1, (utf8.offset(text, f.precision + 1) or #text + 1) - 1)
+    end
     return pad(text, f, "", "<")
   end
   local negative = value < 0 or value == 0 and 1 / value < 0 and math.type(value) == "float"
@@ -129,16 +141,19 @@ function python.fill(owner, template, values)
       position = brace + 2
     else
       local name, spec, stop = template:match("^{([^{}:!]*):?([^{}]*)}()", brace)
-      if not name then errors.raise("%s %q: a single '%s' at %d; a brace itself is written twice", owner, template,
+      if not name then errors.raise("%s %q: a single '%s' at %d; a brace itself is written twice",
+        owner, template,
         template:sub(brace, brace), brace) end
       local value = values[name]
       if value == nil then
-        errors.raise("%s %q wants `%s`, which is not available%s; there is: %s", owner, template, name,
+        errors.raise("%s %q wants `%s`, which is not available%s; there is: %s", owner, template,
+          name,
           errors.suggestion(name, values), table.concat(known_names(values), ", "))
       end
       local text = python.format(value, spec)
       if not text then
-        errors.raise("%s %q: the format '%s' does not fit %s = %s", owner, template, spec, name, errors.describe(value))
+        errors.raise("%s %q: the format '%s' does not fit %s = %s", owner, template, spec, name,
+          errors.describe(value))
       end
       pieces[#pieces + 1] = text
       position = stop

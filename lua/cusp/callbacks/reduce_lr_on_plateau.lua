@@ -1,4 +1,5 @@
---- Lowers the learning rate when a value has stopped getting better; `logs.learning_rate` says which it was.
+--- Lowers the learning rate when a value has stopped getting better; `logs.learning_rate` says
+-- which it was.
 -- @classmod cusp.callbacks.ReduceLROnPlateau
 -- @tparam[opt="val_loss"] string monitor name of the value in `logs`
 -- @tparam[opt=0.1] number factor the new rate as a share of the old one, below 1
@@ -17,10 +18,11 @@ local warnings = require "cusp.base.warnings"
 
 local ReduceLROnPlateau = MonitorCallback:extend("ReduceLROnPlateau", {
   config = {
-    { "monitor", "string", default = "val_loss" }, { "factor", "number", default = 0.1, min = 0 },
-    { "patience", "integer", default = 10, min = 0 }, { "verbose", "verbosity", default = 0 }, { "mode", "any", default = "auto" },
-    { "min_delta", "number", default = 1e-4 }, { "cooldown", "integer", default = 0, min = 0 },
-    { "min_lr", "number", default = 0.0, min = 0 },
+    {"monitor", "string", default = "val_loss"}, {"factor", "number", default = 0.1, min = 0},
+    {"patience", "integer", default = 10, min = 0}, {"verbose", "verbosity", default = 0},
+    {"mode", "any", default = "auto"},
+    {"min_delta", "number", default = 1e-4}, {"cooldown", "integer", default = 0, min = 0},
+    {"min_lr", "number", default = 0.0, min = 0},
   },
 })
 
@@ -29,7 +31,8 @@ local function start(self) self.best, self.wait, self.cooldown_counter = nil, 0,
 function ReduceLROnPlateau:init(args)
   MonitorCallback.init(self, args)
   if self.factor >= 1 then
-    errors.raise("ReduceLROnPlateau does not support a factor >= 1.0; got factor = %s", tostring(self.factor))
+    errors.raise("ReduceLROnPlateau does not support a factor >= 1.0; got factor = %s",
+      tostring(self.factor))
   end
   start(self)
 end
@@ -48,7 +51,8 @@ local function reduce(self, epoch)
   local new = math.max(old * self.factor, self.min_lr)
   learning_rate.set(self.model, new)
   if self.verbose > 0 then
-    progress.say("\nEpoch %d: ReduceLROnPlateau reducing learning rate to %s.", epoch, python.repr(new + 0.0))
+    progress.say("\nEpoch %d: ReduceLROnPlateau reducing learning rate to %s.", epoch,
+      python.repr(new + 0.0))
   end
   self.cooldown_counter, self.wait = self.cooldown, 0
 end
@@ -57,7 +61,9 @@ function ReduceLROnPlateau:on_epoch_end(epoch, logs)
   logs.learning_rate = learning_rate.get("ReduceLROnPlateau", self.model)
   local current = self:value(logs)
   if current == nil then
-    warnings.warn("Learning rate reduction is conditioned on metric `%s` which is not available. Available metrics are: %s.",
+    warnings.warn(
+      "Learning rate reduction is conditioned on metric `%s` which is not available. Available "
+      .. "metrics are: %s.",
       self.monitor, self:available(logs))
     return
   end

@@ -1,8 +1,9 @@
---- All that a run of `fit` goes on from: taken at a batch or at the end of an epoch, put back in another process, so that what follows
--- is what would have followed.
+--- All that a run of `fit` goes on from: taken at a batch or at the end of an epoch, put back in
+-- another process, so that what follows is what would have followed.
 --
--- That is: the weights; the optimizers' variables; the metrics'; what a train_step of one's own reported; every generator of random
--- numbers; where in which order of the data the run stands; and what the callbacks know.
+-- That is: the weights; the optimizers' variables; the metrics'; what a train_step of one's own
+-- reported; every generator of random numbers; where in which order of the data the run stands; and
+-- what the callbacks know.
 -- @module cusp.callbacks.resuming
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
@@ -45,13 +46,16 @@ end
 
 -- The variables of a run by what they are for, each kind in an order that the model alone decides.
 local function variables_of(run)
-  local model, found = run.model, { optimizers = {}, generators = {} }
+  local model, found = run.model, {optimizers = {}, generators = {}}
   find(model, found, {})
-  local groups = { weights = model.weights, optimizers = {}, metrics = {}, generators = {}, reports = {} }
+  local groups = {weights = model.weights, optimizers = {}, metrics = {}, generators = {},
+    reports = {}}
   for _, optimizer in ipairs(found.optimizers) do append(groups.optimizers, optimizer.variables) end
   for _, metric in ipairs(model:list_metrics()) do append(groups.metrics, metric.variables) end
   for i, generator in ipairs(found.generators) do groups.generators[i] = generator.state end
-  for i, name in ipairs(structure.keys(run.step.log_variables)) do groups.reports[i] = run.step.log_variables[name] end
+  for i, name in ipairs(structure.keys(run.step.log_variables)) do
+    groups.reports[i] = run.step.log_variables[name]
+  end
   return groups
 end
 
@@ -74,11 +78,15 @@ local function check(owner, groups, values)
   for kind, variables in pairs(groups) do
     local kept = values[kind] or {}
     if #kept ~= #variables then
-      errors.raise("%s: was kept of another model: it has %d tensors of %s, expected %d", owner, #kept, kind, #variables)
+      errors.raise("%s: was kept of another model: it has %d tensors of %s, expected %d", owner,
+        #kept, kind, #variables)
     end
     for i, variable in ipairs(variables) do
-      if errors.shape(kept[i].shape) ~= errors.shape(variable.shape) or kept[i].dtype ~= variable.dtype then
-        errors.raise("%s: was kept of another model: variable %s has shape %s (%s), expected %s (%s)", owner, describe(variable, kind, i),
+      if errors.shape(kept[i].shape) ~= errors.shape(variable.shape)
+        or kept[i].dtype ~= variable.dtype then
+        errors.raise(
+          "%s: was kept of another model: variable %s has shape %s (%s), expected %s (%s)", owner,
+          describe(variable, kind, i),
           errors.shape(kept[i].shape), kept[i].dtype, errors.shape(variable.shape), variable.dtype)
       end
     end
@@ -93,7 +101,9 @@ local function is_plain(value, depth)
   if kind == "userdata" then return engine.is_tensor(value) end
   if kind ~= "table" or getmetatable(value) or depth > 8 then return false end
   for key, item in pairs(value) do
-    if type(key) ~= "string" and type(key) ~= "number" or not is_plain(item, depth + 1) then return false end
+    if type(key) ~= "string" and type(key) ~= "number" or not is_plain(item, depth + 1) then
+      return false
+    end
   end
   return true
 end
@@ -103,7 +113,8 @@ local function default_state(callback)
   local declared = class and arguments.declaration(class).named or {}
   local state = {}
   for key, value in next, callback do
-    local own = type(key) == "string" and not key:find "^_" and key ~= "params" and not declared[key]
+    local own = type(key) == "string" and not key:find "^_" and key ~= "params"
+      and not declared[key]
     if own and is_plain(value, 0) then state[key] = value end
   end
   return state
@@ -119,7 +130,8 @@ local function set_state(callback, state)
   for key, value in pairs(state) do callback[key] = value end
 end
 
--- Calls f(key, callback) for each: the key of the second EarlyStopping is "EarlyStopping 2", of the first plain table "table 1".
+-- Calls f(key, callback) for each: the key of the second EarlyStopping is "EarlyStopping 2", of the
+-- first plain table "table 1".
 local function each_keyed(list, f)
   local counts = {}
   for _, callback in ipairs(list.callbacks) do
@@ -150,9 +162,10 @@ end
 --- Begins a pass over the data of a run, and remembers from where its order was drawn.
 function resuming.rewind(run)
   if run.keeps_place then
-    local before = run.place or { calls = 0, passes = 0, ends = {} }
+    local before = run.place or {calls = 0, passes = 0, ends = {}}
     run.place = {
-      random = random.get_state(), taken = 0, calls = before.calls, passes = before.passes + 1, ends = before.ends,
+      random = random.get_state(), taken = 0, calls = before.calls, passes = before.passes + 1,
+      ends = before.ends,
     }
   end
   run.source:rewind()
@@ -187,7 +200,7 @@ end
 -- What the data sets of a run hold in memory.
 local function caches_of(run)
   local caches = {}
-  for _, name in ipairs { "source", "validation" } do
+  for _, name in ipairs{"source", "validation"} do
     local source = run[name]
     if source and source.dataset then caches[name] = kept_caches.capture(source.dataset) end
   end
@@ -241,21 +254,29 @@ function resuming.capture(run, epoch, batches, logs)
   local place = run.place
   if place then place.ended = run.source.ended end
   return {
-    epoch = epoch, batches = batches, logs = logs, values = values_of(variables_of(run)), last = run.step.last,
+    epoch = epoch, batches = batches, logs = logs, values = values_of(variables_of(run)),
+    last = run.step.last,
     random = random.get_state(), place = place, signature = run.step.signature,
     steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
     callbacks = states_of(run.callbacks), caches = caches_of(run),
   }
 end
 
--- A model that has no variables yet gets them from a batch like those it was trained on; what a step changes is put back afterwards.
+-- A model that has no variables yet gets them from a batch like those it was trained on; what a
+-- step changes is put back afterwards.
 local function build(run, signature)
   local model = run.model
-  if not signature or model.built and model.optimizer.built and not model.run_eagerly then return end
-  if not model.run_eagerly then return run.step:plan(signature.form, signature.key, signature.types) end
+  if not signature or model.built and model.optimizer.built and not model.run_eagerly then
+    return
+  end
+  if not model.run_eagerly then
+    return run.step:plan(signature.form, signature.key, signature.types)
+  end
   local tensors = {}
-  for i, type in ipairs(signature.types) do tensors[i] = ops.zeros(type.shape, { dtype = type.dtype }) end
-  run.step:run { form = signature.form, key = signature.key, tensors = tensors }
+  for i, type in ipairs(signature.types) do
+    tensors[i] = ops.zeros(type.shape, {dtype = type.dtype})
+  end
+  run.step:run{form = signature.form, key = signature.key, tensors = tensors}
 end
 
 --- Builds what has to be there, and checks that a kept state is of this model.

@@ -5,7 +5,7 @@ local frequency = {}
 
 --- A counter of batches.
 -- @treturn table plain data
-function frequency.new() return { seen = 0, last = 0 } end
+function frequency.new() return {seen = 0, last = 0} end
 
 --- Counts the batches up to this one; several at once where a step runs several.
 -- @tparam table counter

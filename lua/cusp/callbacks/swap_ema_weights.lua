@@ -1,5 +1,6 @@
---- Puts the moving averages that an optimizer with `use_ema = true` keeps in the place of the weights: while the model is tested or
--- predicts, and, with `swap_on_epoch`, from the end of an epoch to the beginning of the next, so that callbacks after this one save them.
+--- Puts the moving averages that an optimizer with `use_ema = true` keeps in the place of the
+-- weights: while the model is tested or predicts, and, with `swap_on_epoch`, from the end of an
+-- epoch to the beginning of the next, so that callbacks after this one save them.
 -- @classmod cusp.callbacks.SwapEMAWeights
 -- @tparam[opt=false] boolean swap_on_epoch
 local Callback = require "cusp.callbacks.callback"
@@ -7,7 +8,8 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local whole = require "cusp.base.whole"
 
-local SwapEMAWeights = Callback:extend("SwapEMAWeights", { config = { { "swap_on_epoch", "boolean", default = false } } })
+local SwapEMAWeights = Callback:extend("SwapEMAWeights",
+  {config = {{"swap_on_epoch", "boolean", default = false}}})
 
 function SwapEMAWeights:init(args)
   self:configure(args)
@@ -19,7 +21,9 @@ local function pairs_of(self)
   local optimizer = self.model.optimizer
   optimizer = optimizer and optimizer.inner_optimizer or optimizer
   if not (optimizer and optimizer.use_ema) then
-    errors.raise("SwapEMAWeights must be used when `use_ema = true` is set on the optimizer, got use_ema = false")
+    errors.raise(
+      "SwapEMAWeights must be used when `use_ema = true` is set on the optimizer, got use_ema = "
+      .. "false")
   end
   optimizer:ensure_built(self.model.trainable_variables)
   return optimizer._trainable_variables, optimizer._averages
@@ -27,14 +31,15 @@ end
 
 local function exchange(self, wanted)
   local variables, averages = pairs_of(self)
-  local all, values, count = table.move(averages, 1, #averages, #variables + 1, table.move(variables, 1, #variables, 1, {})), {}, #variables
+  local all, values, count = table.move(averages, 1, #averages, #variables + 1,
+    table.move(variables, 1, #variables, 1, {})), {}, #variables
   for i, variable in ipairs(all) do values[(i - 1 + count) % (2 * count) + 1] = variable.value end
   engine.assign_all(all, values)
   self.swapped = wanted
 end
 
 local function swap(self, wanted)
-  if self.swapped ~= wanted then whole.with({ self }, exchange, self, wanted) end
+  if self.swapped ~= wanted then whole.with({self}, exchange, self, wanted) end
 end
 
 function SwapEMAWeights:on_epoch_begin() swap(self, false) end
@@ -43,7 +48,8 @@ function SwapEMAWeights:on_epoch_end()
   if self.swap_on_epoch then swap(self, true) end
 end
 
---- After the last epoch: the optimizer is about to give the model its averages, which are where they belong only when not swapped.
+--- After the last epoch: the optimizer is about to give the model its averages, which are where
+-- they belong only when not swapped.
 function SwapEMAWeights:settle() swap(self, false) end
 
 function SwapEMAWeights:on_test_begin() swap(self, true) end

@@ -1,28 +1,36 @@
 --- Writes what TensorBoard shows of a training: `tensorboard --logdir logs`.
--- The runs `train` and `validation` in the log folder get, counted as Keras does (epochs from 0, batches from 1):
+-- The runs `train` and `validation` in the log folder get, counted as Keras does (epochs from 0,
+-- batches from 1):
 --
---   epoch_NAME                      each metric and the loss, the learning rate, at the end of an epoch
---   evaluation_NAME_vs_iterations   what each evaluation gave, by the optimizer's steps (validation)
---   batch_NAME                      every `update_freq` batches
---   LAYER/WEIGHT_0/histogram        of every weight, every `histogram_freq` epochs; LAYER/WEIGHT_0/image with `write_images`
---   keras, and a graph              the model (functional and sequential), with `write_graph`
+--   epoch_NAME                      each metric and the loss, the learning rate, at the end of an
+--   epoch evaluation_NAME_vs_iterations   what each evaluation gave, by the optimizer's steps
+--   (validation) batch_NAME                      every `update_freq` batches
+--   LAYER/WEIGHT_0/histogram        of every weight, every `histogram_freq` epochs;
+--   LAYER/WEIGHT_0/image with `write_images` keras, and a graph              the model (functional
+--   and sequential), with `write_graph`
 --
--- A log folder that cannot be written is an error before the training begins. Where writing fails later (a full disk), a warning says
--- which file, and the training goes on without it.
+-- A log folder that cannot be written is an error before the training begins. Where writing fails
+-- later (a full disk), a warning says which file, and the training goes on without it.
 --
--- After Keras's class; the names of histograms are those of tf.keras 2, for logs that are shown beside older ones. Traces of the
--- engine are not written: `profile_batch` warns.
+-- After Keras's class; the names of histograms are those of tf.keras 2, for logs that are shown
+-- beside older ones. Traces of the engine are not written: `profile_batch` warns.
 -- @classmod cusp.callbacks.TensorBoard
 -- @tparam[opt="logs"] string log_dir
--- @tparam[opt=0] integer histogram_freq every how many epochs to write histograms of the weights; 0: never
+-- @tparam[opt=0] integer histogram_freq every how many epochs to write histograms of the weights;
+-- 0: never
 -- @tparam[opt=true] boolean write_graph
 -- @tparam[opt=false] boolean write_images weights as pictures, as often as histograms
 -- @tparam[opt=false] boolean write_steps_per_second
--- @tparam[opt="epoch"] string|integer update_freq "epoch", "batch" or every how many batches to write
--- @tparam[opt=0] integer|table|string profile_batch a batch, or the first and the last one: accepted, with a warning
--- @tparam[opt=0] integer embeddings_freq every how many epochs to write the vectors of Embedding layers for the projector; 0: never
--- @tparam[opt] string|table embeddings_metadata file of labels, or names of layers → files, relative to the log folder
--- @usage model:fit{x, y, epochs = 5, callbacks = {callbacks.TensorBoard{log_dir = "logs/first", histogram_freq = 1}}}
+-- @tparam[opt="epoch"] string|integer update_freq "epoch", "batch" or every how many batches to
+-- write
+-- @tparam[opt=0] integer|table|string profile_batch a batch, or the first and the last one:
+-- accepted, with a warning
+-- @tparam[opt=0] integer embeddings_freq every how many epochs to write the vectors of Embedding
+-- layers for the projector; 0: never
+-- @tparam[opt] string|table embeddings_metadata file of labels, or names of layers → files,
+-- relative to the log folder
+-- @usage local board = callbacks.TensorBoard{log_dir = "logs/first", histogram_freq = 1}
+-- model:fit{x, y, epochs = 5, callbacks = {board}}
 local Callback = require "cusp.callbacks.callback"
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
@@ -33,15 +41,15 @@ local warnings = require "cusp.base.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
   config = {
-    { "log_dir", "string", default = "logs" },
-    { "histogram_freq", "integer", default = 0, min = 0 },
-    { "write_graph", "boolean", default = true },
-    { "write_images", "boolean", default = false },
-    { "write_steps_per_second", "boolean", default = false },
-    { "update_freq", "any", default = "epoch" },
-    { "profile_batch", "any", default = 0 },
-    { "embeddings_freq", "integer", default = 0, min = 0 },
-    { "embeddings_metadata", "any", optional = true },
+    {"log_dir", "string", default = "logs"},
+    {"histogram_freq", "integer", default = 0, min = 0},
+    {"write_graph", "boolean", default = true},
+    {"write_images", "boolean", default = false},
+    {"write_steps_per_second", "boolean", default = false},
+    {"update_freq", "any", default = "epoch"},
+    {"profile_batch", "any", default = 0},
+    {"embeddings_freq", "integer", default = 0, min = 0},
+    {"embeddings_metadata", "any", optional = true},
   },
 })
 
@@ -51,7 +59,9 @@ local function check_update_freq(value)
   if value == "epoch" then return value end
   if value == "batch" then return 1 end
   if math.type(value) == "integer" and value > 0 then return value end
-  errors.raise('TensorBoard: argument \'update_freq\' should be "epoch", "batch" or a positive integer, got %s', errors.describe(value))
+  errors.raise(
+    'TensorBoard: argument \'update_freq\' should be "epoch", "batch" or a positive integer, got '
+    .. '%s', errors.describe(value))
 end
 
 -- The first and the last batch to profile; Keras's forms: 5, {5, 10}, "5,10".
@@ -59,14 +69,19 @@ local function check_profile_batch(value)
   local given = value
   if type(value) == "string" then
     local first, last = value:match "^%s*(%d+)%s*,%s*(%d+)%s*$"
-    value = first and { math.tointeger(first), math.tointeger(last) } or math.tointeger(value)
+    value = first and {math.tointeger(first), math.tointeger(last)} or math.tointeger(value)
   end
-  if math.type(value) == "integer" then value = { value, value } end
+  if math.type(value) == "integer" then value = {value, value} end
   local first, last = table.unpack(type(value) == "table" and #value == 2 and value or {})
   if math.type(first) ~= "integer" or math.type(last) ~= "integer" or first < 0 or last < first then
-    errors.raise("TensorBoard: argument 'profile_batch' should be a batch, or the first and the last one, got %s", errors.describe(given))
+    errors.raise(
+      "TensorBoard: argument 'profile_batch' should be a batch, or the first and the last one, "
+      .. "got %s", errors.describe(given))
   end
-  if last > 0 then warn("profile_batch = %s: traces of batches are not written; the rest is", plain.tostring(given)) end
+  if last > 0 then
+    warn("profile_batch = %s: traces of batches are not written; the rest is",
+      plain.tostring(given))
+  end
 end
 
 function TensorBoard:init(args)
@@ -75,25 +90,31 @@ function TensorBoard:init(args)
   check_profile_batch(self.profile_batch)
   local metadata = self.embeddings_metadata
   if metadata ~= nil and type(metadata) ~= "string" and type(metadata) ~= "table" then
-    errors.raise("TensorBoard: argument 'embeddings_metadata' should be a file or a table of files by layer, got %s",
+    errors.raise(
+      "TensorBoard: argument 'embeddings_metadata' should be a file or a table of files by layer, "
+      .. "got %s",
       errors.describe(metadata))
   end
   self._runs = {}
-  -- Only hooks that are there are called, and without any the batches of an epoch run in the engine.
+  -- Only hooks that are there are called, and without any the batches of an epoch run in the
+  -- engine.
   if self.update_freq ~= "epoch" then
-    self.on_train_batch_begin, self.on_train_batch_end = TensorBoard.begin_batch, TensorBoard.end_batch
+    self.on_train_batch_begin, self.on_train_batch_end = TensorBoard.begin_batch,
+      TensorBoard.end_batch
   end
 end
 
 ---------------------------------------------------------------- runs
 
--- Writes to a run, "train" or "validation", whose file is made when it is first needed. A file that cannot be written is given up.
+-- Writes to a run, "train" or "validation", whose file is made when it is first needed. A file that
+-- cannot be written is given up.
 local function write(self, run, method, ...)
   local writer = self._runs[run]
   if writer == false then return end
   local ok, message = true, nil
   if not writer then
-    ok, writer = engine.attempt(require("cusp.summary").create_file_writer, self.log_dir .. "/" .. run)
+    ok, writer = engine.attempt(require("cusp.summary").create_file_writer,
+      self.log_dir .. "/" .. run)
     if not ok then message = writer else self._runs[run] = writer end
   end
   if ok then ok, message = engine.attempt(writer[method], writer, ...) end
@@ -107,7 +128,8 @@ function TensorBoard:set_model(model)
   self._runs = {}
 end
 
--- What cannot be written of a model is left out with a warning; its numbers are written all the same.
+-- What cannot be written of a model is left out with a warning; its numbers are written all the
+-- same.
 local function attempt(self, what, f, ...)
   local ok, result = engine.attempt(f, ...)
   if ok then return result end
@@ -117,7 +139,8 @@ end
 local function write_model(self)
   local model = self.model
   if not self.write_graph or not model.built then return end
-  local text = rawget(model, "_graph") and attempt(self, "configuration", model.to_json, model, { format = "keras3" })
+  local text = rawget(model, "_graph")
+    and attempt(self, "configuration", model.to_json, model, {format = "keras3"})
   if text then write(self, "train", "keras_model", "keras", text) end
   local graph = attempt(self, "graph", require("cusp.summary.graph").of_model, model)
   if graph then write(self, "train", "graph", graph) end
@@ -149,9 +172,12 @@ end
 function TensorBoard:end_batch(_, logs)
   if self._batches % self.update_freq ~= 0 then return end
   if self.write_steps_per_second then
-    write(self, "train", "scalar", "batch_steps_per_second", 1 / (engine.monotonic() - self._batch_started), self._batches)
+    write(self, "train", "scalar", "batch_steps_per_second",
+      1 / (engine.monotonic() - self._batch_started), self._batches)
   end
-  for _, name in ipairs(names_of(logs)) do write(self, "train", "scalar", "batch_" .. name, logs[name], self._batches) end
+  for _, name in ipairs(names_of(logs)) do
+    write(self, "train", "scalar", "batch_" .. name, logs[name], self._batches)
+  end
 end
 
 function TensorBoard:on_test_end(logs)
@@ -159,13 +185,15 @@ function TensorBoard:on_test_end(logs)
   local iterations = optimizer and optimizer.iterations
   if not iterations then return end
   for _, name in ipairs(names_of(logs)) do
-    write(self, "validation", "scalar", ("evaluation_%s_vs_iterations"):format(name), logs[name], iterations:item())
+    write(self, "validation", "scalar", ("evaluation_%s_vs_iterations"):format(name), logs[name],
+      iterations:item())
   end
 end
 
 function TensorBoard:on_epoch_begin()
   if not self.write_steps_per_second then return end
-  self._epoch_iterations, self._epoch_started = self.model.optimizer.iterations:item(), engine.monotonic()
+  self._epoch_iterations, self._epoch_started = self.model.optimizer.iterations:item(),
+    engine.monotonic()
 end
 
 local function current_rate(optimizer)
@@ -177,13 +205,18 @@ local function write_epoch(self, epoch, logs)
   local names = names_of(logs)
   if #names == 0 then return end
   for _, name in ipairs(names) do
-    if not name:find "^val_" then write(self, "train", "scalar", "epoch_" .. name, logs[name], epoch) end
+    if not name:find "^val_" then
+      write(self, "train", "scalar", "epoch_" .. name, logs[name], epoch)
+    end
   end
   local rate = current_rate(self.model.optimizer)
-  if rate and logs.learning_rate == nil then write(self, "train", "scalar", "epoch_learning_rate", rate, epoch) end
+  if rate and logs.learning_rate == nil then
+    write(self, "train", "scalar", "epoch_learning_rate", rate, epoch)
+  end
   if self.write_steps_per_second then
     local steps = self.model.optimizer.iterations:item() - self._epoch_iterations
-    write(self, "train", "scalar", "epoch_steps_per_second", steps / (engine.monotonic() - self._epoch_started), epoch)
+    write(self, "train", "scalar", "epoch_steps_per_second",
+      steps / (engine.monotonic() - self._epoch_started), epoch)
   end
   for _, name in ipairs(names) do
     local own = name:match "^val_(.*)$"
@@ -194,31 +227,39 @@ end
 function TensorBoard:on_epoch_end(epoch, logs)
   local counted = epoch - 1 -- steps in files count as Keras's
   write_epoch(self, counted, logs)
-  if self.histogram_freq > 0 and counted % self.histogram_freq == 0 then self:write_weights(counted) end
-  if self.embeddings_freq > 0 and counted % self.embeddings_freq == 0 then self:write_embeddings(counted) end
+  if self.histogram_freq > 0 and counted % self.histogram_freq == 0 then
+    self:write_weights(counted)
+  end
+  if self.embeddings_freq > 0 and counted % self.embeddings_freq == 0 then
+    self:write_embeddings(counted)
+  end
 end
 
 ---------------------------------------------------------------- weights
 
--- "dense/kernel_0" for "sequential/dense/kernel": from the layer's own name on, with the number that tf.keras 2 ends names with.
+-- "dense/kernel_0" for "sequential/dense/kernel": from the layer's own name on, with the number
+-- that tf.keras 2 ends names with.
 local function tag_of(layer, weight)
   local path = weight.path or weight.name
   local from = (" /" .. path):find("/" .. layer.name .. "/", 1, true)
   return (from and path:sub(from - 1) or layer.name .. "/" .. path) .. "_0"
 end
 
--- A weight as pictures `[pictures, height, width, channels]`: the larger axis of a matrix across, the last of three axes one by one.
+-- A weight as pictures `[pictures, height, width, channels]`: the larger axis of a matrix across,
+-- the last of three axes one by one.
 local function picture_of(weight)
   local rows = engine.ops
   local data = rows.squeeze(weight)
   local shape = data.shape
-  if #shape == 1 then return rows.reshape(data, { 1, shape[1], 1, 1 }) end
+  if #shape == 1 then return rows.reshape(data, {1, shape[1], 1, 1}) end
   if #shape == 2 then
     if shape[1] > shape[2] then data = rows.transpose(data) end
-    return rows.reshape(data, { 1, data.shape[1], data.shape[2], 1 })
+    return rows.reshape(data, {1, data.shape[1], data.shape[2], 1})
   end
   if #shape == 3 then
-    if require("cusp.base.config").image_data_format() == "channels_last" then data = rows.transpose(data, { 3, 1, 2 }) end
+    if require("cusp.base.config").image_data_format() == "channels_last" then
+      data = rows.transpose(data, {3, 1, 2})
+    end
     return rows.expand_dims(data, -1)
   end
   if #shape == 4 and (shape[4] == 1 or shape[4] == 3 or shape[4] == 4) then return data end
@@ -230,7 +271,8 @@ function TensorBoard:write_weights(step)
   local weights, values, tags = {}, {}, {}
   for _, layer in ipairs(self.model.layers) do
     for _, weight in ipairs(layer.weights) do
-      weights[#weights + 1], values[#values + 1], tags[#tags + 1] = weight, weight.value, tag_of(layer, weight)
+      weights[#weights + 1], values[#values + 1], tags[#tags + 1] = weight, weight.value,
+        tag_of(layer, weight)
     end
   end
   local histograms = require("cusp.summary.histogram").of_all(values)
@@ -249,9 +291,11 @@ local function embedding_layers(self)
   for _, layer in ipairs(self.model.layers) do
     if Object.is_instance(layer, Embedding) then
       found[#found + 1] = {
-        layer = layer, tensor_path = ("train/%s_embeddings.tsv"):format((layer.name:gsub("[^%w_.%-]", "_"))),
+        layer = layer, tensor_path =
+        ("train/%s_embeddings.tsv"):format((layer.name:gsub("[^%w_.%-]", "_"))),
         -- its name in tf.keras's checkpoints, by which TensorBoard shows it
-        tensor_name = ("layer_with_weights-%d/embeddings/.ATTRIBUTES/VARIABLE_VALUE"):format(with_weights),
+        tensor_name =
+        ("layer_with_weights-%d/embeddings/.ATTRIBUTES/VARIABLE_VALUE"):format(with_weights),
       }
     end
     if #layer.weights > 0 then with_weights = with_weights + 1 end
@@ -264,12 +308,14 @@ local function check_metadata(metadata, found)
   for _, entry in ipairs(found) do known[entry.layer.name] = true end
   for name in pairs(metadata) do
     if not known[name] then
-      errors.raise("TensorBoard: embeddings_metadata: the model has no Embedding layer '%s'%s", name, errors.suggestion(name, known))
+      errors.raise("TensorBoard: embeddings_metadata: the model has no Embedding layer '%s'%s",
+        name, errors.suggestion(name, known))
     end
   end
 end
 
---- Writes `projector_config.pbtxt`, which says where the vectors and labels of the Embedding layers are.
+--- Writes `projector_config.pbtxt`, which says where the vectors and labels of the Embedding layers
+-- are.
 -- @raise where `embeddings_metadata` names a layer that is not there
 function TensorBoard:configure_embeddings()
   local metadata = self.embeddings_metadata
@@ -279,7 +325,8 @@ function TensorBoard:configure_embeddings()
   for i, entry in ipairs(found) do
     embeddings[i] = {
       tensor_name = entry.tensor_name, tensor_path = entry.tensor_path,
-      metadata_path = type(metadata) == "table" and metadata[entry.layer.name] or type(metadata) == "string" and metadata or nil,
+      metadata_path = type(metadata) == "table" and metadata[entry.layer.name]
+      or type(metadata) == "string" and metadata or nil,
     }
   end
   engine.files.make_directories(self.log_dir)
@@ -292,7 +339,8 @@ function TensorBoard:write_embeddings(step)
   local projector = require "cusp.summary.projector"
   for _, entry in ipairs(self._embeddings) do
     attempt(self, ("embedding %s"):format(entry.layer.name), function()
-      projector.write(self.log_dir .. "/" .. entry.tensor_path, projector.vectors(entry.layer.embeddings.value))
+      projector.write(self.log_dir .. "/" .. entry.tensor_path,
+        projector.vectors(entry.layer.embeddings.value))
     end)
   end
   local path = ("%s/train/keras_embedding.ckpt-%d.weights.h5"):format(self.log_dir, step)

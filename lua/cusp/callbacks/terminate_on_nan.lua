@@ -6,14 +6,17 @@ local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 local progress = require "cusp.base.progress"
 
-local TerminateOnNaN = Callback:extend("TerminateOnNaN", { config = { { "raise_error", "boolean", default = false } } })
+local TerminateOnNaN = Callback:extend("TerminateOnNaN",
+  {config = {{"raise_error", "boolean", default = false}}})
 
 --- Messages count batches as Keras's do: from 0.
 function TerminateOnNaN:on_batch_end(batch, logs)
   local loss = logs and logs.loss
   if type(loss) ~= "number" or loss - loss == 0 then return end
   if self.raise_error then
-    errors.raise("NaN or Inf loss encountered at batch %d. Loss value: %s. Terminating training immediately.", batch - 1,
+    errors.raise(
+      "NaN or Inf loss encountered at batch %d. Loss value: %s. Terminating training immediately.",
+      batch - 1,
         plain.tostring(loss))
   end
   progress.say("Batch %d: Invalid loss, terminating training", batch - 1)

@@ -12,9 +12,10 @@ local warnings = require "cusp.base.warnings"
 local max_states = 8 -- kept of one function
 local many = 5       -- changes of one value after which a warning says what they cost
 
-local none, weak = {}, { __mode = "k" }
+local none, weak = {}, {__mode = "k"}
 
-local Captures = { __changes_last = true } -- for cusp.base.whole: a trace that failed has changed nothing here
+-- for cusp.base.whole: a trace that failed has changed nothing here
+local Captures = {__changes_last = true}
 Captures.__index = Captures
 
 --- @tparam string owner for warnings, such as "cusp.compile"
@@ -34,7 +35,8 @@ local function count_change(self, record, key)
   counts[key] = (counts[key] or 0) + 1
   if counts[key] == many then
     warnings.warn("%s: %s has changed %d times, and each time the function was traced anew; "
-      .. "a cusp.Variable that is assigned to would change without that", self.owner, snapshot.describe(record, key), many)
+      .. "a cusp.Variable that is assigned to would change without that", self.owner,
+      snapshot.describe(record, key), many)
   end
 end
 
@@ -109,4 +111,4 @@ function Captures:warn_of_truths(places)
   end
 end
 
-return { new = new }
+return {new = new}

@@ -29,17 +29,19 @@ local function set(names)
 end
 
 -- Fields that calls, building and runs change without changing what is computed.
-local volatile = set [[_nodes _losses _ran _results _build_shape _build_others _when_built _when_compiled
-  _compile_config _compiled _shared _gate _steps __order history stop_training stop_evaluating stop_predicting built]]
+local volatile = set [[_nodes _losses _ran _results _build_shape _build_others _when_built
+  _when_compiled _compile_config _compiled _shared _gate _steps __order history stop_training
+  stop_evaluating stop_predicting built]]
 
 -- How a model within another is trained is its own affair.
-local training_state = set [[optimizer loss compiled run_eagerly jit_compile steps_per_execution _compile_loss
-  _compile_metrics _loss_tracker]]
+local training_state = set [[optimizer loss compiled run_eagerly jit_compile steps_per_execution
+  _compile_loss _compile_metrics _loss_tracker]]
 for name in next, volatile do training_state[name] = true end
 
 -- Fields that are known by their identity: what is in them does not change, or is seen elsewhere.
 local closed = set [[_policy input_spec _own_weights _variables _index _trainable_variables
-  kernel_initializer bias_initializer recurrent_initializer embeddings_initializer gamma_initializer beta_initializer]]
+  kernel_initializer bias_initializer recurrent_initializer embeddings_initializer gamma_initializer
+  beta_initializer]]
 
 local none = {}
 
@@ -50,7 +52,7 @@ Walk.__index = Walk
 
 -- The library's and Lua's own modules, which nobody changes.
 local function modules()
-  local known = { [_G] = true }
+  local known = {[_G] = true}
   for name, module in next, package.loaded do
     if (name .. "."):find "^cusp%." or _G[name] == module then known[module] = true end
   end
@@ -67,7 +69,7 @@ local function is_class(value) return rawget(value, "__super") ~= nil end
 -- Whether a metatable is one of the library's: its functions, or those that it leads to, are.
 local function is_ours(meta)
   local index = rawget(meta, "__index")
-  for _, methods in ipairs { meta, type(index) == "table" and index or nil } do
+  for _, methods in ipairs{meta, type(index) == "table" and index or nil} do
     for _, f in next, methods do
       if type(f) == "function" then return not is_user_function(f) end
     end
@@ -160,7 +162,7 @@ function Walk:table(value)
   if Object.is_instance(value) then return self:fields(value) end
   local meta = getmetatable(value)
   if is_large(value) or #self.records > max_records then
-    self:note("length", value, { rawlen(value) })
+    self:note("length", value, {rawlen(value)})
   else
     self:visit_all(self:entries(value, meta and meta.__volatile or none))
   end
@@ -236,8 +238,8 @@ end
 -- @treturn table
 function snapshot.take(options)
   local walk = setmetatable({
-    records = {}, by = { table = {}, length = {}, globals = {}, ["function"] = {} },
-    seen = { [absent] = true }, seen_classes = {},
+    records = {}, by = {table = {}, length = {}, globals = {}, ["function"] = {}},
+    seen = {[absent] = true}, seen_classes = {},
     modules = modules(), training = options.training,
   }, Walk)
   walk:visit(options.root)
@@ -309,7 +311,8 @@ function snapshot.difference(state)
   if config.epsilon() ~= state.epsilon then return none, "epsilon" end
 end
 
----------------------------------------------------------------- what the traced function itself writes
+---------------------------------------------------------------- what the traced function itself
+---------------------------------------------------------------- writes
 
 --- The keys of a record whose values are others in a later one.
 function snapshot.written(before, after)
@@ -330,7 +333,7 @@ function snapshot.forget(record, key)
     record.count = record.count - 1
   end
   if record.kind == "table" then
-    local ignored = { [key] = true }
+    local ignored = {[key] = true}
     for name in next, record.ignored do ignored[name] = true end
     record.ignored = ignored
   end
@@ -342,7 +345,8 @@ end
 function snapshot.describe(record, key)
   if record.kind == "function" then
     local info = debug.getinfo(record.of, "S")
-    local name, text = getupvalue(record.of, key), "the local '%s', which the function at %s:%d uses,"
+    local name, text = getupvalue(record.of,
+      key), "the local '%s', which the function at %s:%d uses,"
     return text:format(name, info.short_src, info.linedefined)
   end
   if record.kind == "globals" then return ("the global '%s'"):format(key) end

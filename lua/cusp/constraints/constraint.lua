@@ -1,5 +1,6 @@
---- The base of constraints: called with a weight after each step of the optimizer, they give the value that it shall have instead.
--- A class of one's own defines `call(self, w)`; a plain function of a tensor will do wherever Keras takes a constraint.
+--- The base of constraints: called with a weight after each step of the optimizer, they give the
+-- value that it shall have instead. A class of one's own defines `call(self, w)`; a plain function
+-- of a tensor will do wherever Keras takes a constraint.
 -- @classmod cusp.constraints.Constraint
 local Object = require "cusp.base.class"
 

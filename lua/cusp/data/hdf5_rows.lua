@@ -1,4 +1,5 @@
---- Readers of the rows of HDF5 data sets: where the numbers lie is asked of `cusp.hdf5`, and the engine's threads read them there.
+--- Readers of the rows of HDF5 data sets: where the numbers lie is asked of `cusp.hdf5`, and the
+-- engine's threads read them there.
 -- @module cusp.data.hdf5_rows
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -13,20 +14,25 @@ local hdf5_rows = {}
 function hdf5_rows.of(path, name, dataset)
   local shape, dtype = dataset.shape, dataset.dtype
   if not dtype or dtype == "string" then
-    errors.raise("from_hdf5: %s: the data set '%s' holds %s; expected numbers", path, name, dtype or "a type without a dtype of Cusp's")
+    errors.raise("from_hdf5: %s: the data set '%s' holds %s; expected numbers", path, name,
+      dtype or "a type without a dtype of Cusp's")
   end
-  if #shape == 0 then errors.raise("from_hdf5: %s: the data set '%s' is a scalar, which has no rows", path, name) end
+  if #shape == 0 then
+    errors.raise("from_hdf5: %s: the data set '%s' is a scalar, which has no rows", path, name)
+  end
   local description = dataset._description
   if description.offset and description.layout ~= "chunked" then
-    return engine.data.file_rows {
-      path = path, offset = description.offset, rows = shape[1], dtype = dtype, shape = table.move(shape, 2, #shape, 1, {}),
+    return engine.data.file_rows{
+      path = path, offset = description.offset, rows = shape[1], dtype = dtype,
+      shape = table.move(shape, 2, #shape, 1, {}),
       big_endian = description.big_endian,
     }
   end
-  local small = shape[1] == 0 or dataset:rows(1, 1) -- a data set in chunks looks its chunks up when it is first read
+  -- a data set in chunks looks its chunks up when it is first read
+  local small = shape[1] == 0 or dataset:rows(1, 1)
   local chunked = rawget(dataset, "_chunked")
   if chunked and small then return engine.data.chunked(chunked, path) end
-  return engine.data.arrays { dataset:read() }
+  return engine.data.arrays{dataset:read()}
 end
 
 return hdf5_rows

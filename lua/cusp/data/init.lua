@@ -1,9 +1,10 @@
---- Data sets larger than memory, read in the background: `cusp.data.Dataset`, after tf.data, and readers of files.
+--- Data sets larger than memory, read in the background: `cusp.data.Dataset`, after tf.data, and
+-- readers of files.
 -- @module cusp.data
 local namespace = require "cusp.base.namespace"
 
-local members = { Dataset = "dataset" }
-for file, names in pairs {
+local members = {Dataset = "dataset"}
+for file, names in pairs{
   ["machinery.spec"] = "TensorSpec",
   files = "from_hdf5 from_numpy from_idx FixedLengthRecordDataset",
   csv = "from_csv",
@@ -11,7 +12,7 @@ for file, names in pairs {
   images = "from_images read_image",
   text = "TextLineDataset",
 } do
-  for name in names:gmatch "%S+" do members[name] = { file, name } end
+  for name in names:gmatch "%S+" do members[name] = {file, name} end
 end
 
 local data = namespace.new("cusp.data", members)

@@ -6,7 +6,7 @@ local errors = require "cusp.base.errors"
 
 local text = {}
 
-local bind = arguments.binder("TextLineDataset", { { "filenames", "any" } }, true)
+local bind = arguments.binder("TextLineDataset", {{"filenames", "any"}}, true)
 
 --- The lines of text files, without their ends, one after another.
 -- @param filenames a path, or a list of paths
@@ -14,7 +14,7 @@ local bind = arguments.binder("TextLineDataset", { { "filenames", "any" } }, tru
 -- @raise while iterating, where a file cannot be read
 function text.TextLineDataset(...)
   local paths = bind(...)
-  paths = type(paths) == "table" and paths or { paths }
+  paths = type(paths) == "table" and paths or {paths}
   local function start()
     local which, file = 0, nil
     local function close()
@@ -26,7 +26,7 @@ function text.TextLineDataset(...)
         local line, problem
         if file then line, problem = file:read "l" end
         if problem then errors.raise("TextLineDataset: %s: %s", paths[which], problem) end
-        if line then return { (line:gsub("\r$", "")), form = 1 } end
+        if line then return {(line:gsub("\r$", "")), form = 1} end
         close()
         which = which + 1
         if not paths[which] then return nil end
@@ -35,7 +35,8 @@ function text.TextLineDataset(...)
       end
     end, close
   end
-  return Dataset.make(require("cusp.data.stages.source").reader, { start = start, form = 1, types = { { shape = {}, dtype = "string" } } })
+  return Dataset.make(require("cusp.data.stages.source").reader,
+    {start = start, form = 1, types = {{shape = {}, dtype = "string"}}})
 end
 
 return text

@@ -1,7 +1,8 @@
 --- JSON (RFC 8259) as Python's `json` reads and writes it.
--- What a Lua table would lose is kept: null is `cusp.null`, objects carry a mark that tells `{}` from `[]` and remembers the order
--- of their keys (see cusp.base.ordered), integers stay integers, and `NaN`, `Infinity`, `-Infinity` are read and written as Keras's files
--- have them. Written by hand because the libraries at hand give up one of these or are too slow for files of megabytes.
+-- What a Lua table would lose is kept: null is `cusp.null`, objects carry a mark that tells `{}`
+-- from `[]` and remembers the order of their keys (see cusp.base.ordered), integers stay integers,
+-- and `NaN`, `Infinity`, `-Infinity` are read and written as Keras's files have them. Written by
+-- hand because the libraries at hand give up one of these or are too slow for files of megabytes.
 -- @module cusp.formats.json
 local errors = require "cusp.base.errors"
 local in_c = require "cusp.base.plain"
@@ -10,7 +11,7 @@ local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
 local None = require("cusp.base.shape").None
 
-local json = { null = null }
+local json = {null = null}
 local byte, find, sub, format = string.byte, string.find, string.sub, string.format
 local number_format, to_number = in_c.format, in_c.tonumber
 
@@ -30,15 +31,18 @@ local function what_is_at(text, position)
   return ("%q"):format(text:sub(position, position + 9):match "^[^%c]*")
 end
 
-local escapes = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
+local escapes = {['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r",
+  t = "\t"}
 
 local function unescape_unicode(text, position)
   local digits = text:match("^u(%x%x%x%x)", position)
   if not digits then fail(text, position, "malformed \\u escape") end
   local code = tonumber(digits, 16)
-  local low = code >= 0xD800 and code < 0xDC00 and text:match("^\\u([dD][c-fC-F]%x%x)", position + 5)
+  local low = code >= 0xD800 and code < 0xDC00
+    and text:match("^\\u([dD][c-fC-F]%x%x)", position + 5)
   if low then
-    return utf8.char(0x10000 + ((code - 0xD800) << 10) + (tonumber(low, 16) - 0xDC00)), position + 11
+    return utf8.char(0x10000 + ((code - 0xD800) << 10) + (tonumber(low, 16) - 0xDC00)),
+      position + 11
   end
   return utf8.char(code), position + 5
 end
@@ -51,7 +55,8 @@ local function decode_escaped(text, start, position)
     parts[#parts + 1] = sub(text, from, position - 1)
     if character == 34 then return table.concat(parts), position + 1 end
     if character ~= 92 then
-      fail(text, position, character and "unescaped control character in a string" or "unfinished string")
+      fail(text, position, character and "unescaped control character in a string"
+        or "unfinished string")
     end
     local plain = escapes[sub(text, position + 1, position + 1)]
     if plain then
@@ -72,8 +77,8 @@ local function decode_string(text, position)
 end
 
 local words = {
-  [116] = { "true", true }, [102] = { "false", false }, [110] = { "null", null },
-  [78] = { "NaN", 0 / 0 }, [73] = { "Infinity", math.huge },
+  [116] = {"true", true}, [102] = {"false", false}, [110] = {"null", null},
+  [78] = {"NaN", 0 / 0}, [73] = {"Infinity", math.huge},
 }
 
 local function decode_number(text, position)
@@ -100,8 +105,9 @@ local function decode_number(text, position)
   return number, stop + 1
 end
 
--- Objects with the same keys in the same order share one metatable. The keys form a tree whose nodes lead on by the next key;
--- past a number of keys, an object is more a dictionary than a record and gets a list of its own.
+-- Objects with the same keys in the same order share one metatable. The keys form a tree whose
+-- nodes lead on by the next key; past a number of keys, an object is more a dictionary than a
+-- record and gets a list of its own.
 local most_shared = 64
 
 local function path_to(node)
@@ -113,7 +119,7 @@ end
 local function mark_of(node)
   local mark = node[1]
   if not mark then
-    mark = { __jsontype = "object", __jsonorder = path_to(node), shared = true }
+    mark = {__jsontype = "object", __jsonorder = path_to(node), shared = true}
     node[1] = mark
   end
   return mark
@@ -122,7 +128,7 @@ end
 local function next_node(node, key)
   local following = node[key]
   if not following then
-    following = { false, key, node[3] + 1, node } -- mark, last key, depth, parent
+    following = {false, key, node[3] + 1, node} -- mark, last key, depth, parent
     node[key] = following
   end
   return following
@@ -149,23 +155,29 @@ local function decode_array(text, position, depth, root)
     result[n], position = decode_value(text, position, depth, root)
     position, character = skip(text, position)
     if character == 93 then return result, position + 1 end
-    if character ~= 44 then fail(text, position, "expected ',' or ']', got " .. what_is_at(text, position)) end
+    if character ~= 44 then
+      fail(text, position, "expected ',' or ']', got " .. what_is_at(text, position))
+    end
     position, character = skip(text, position + 1)
     if character == 93 then fail(text, position, "a comma before ']'") end
   end
 end
 
 local function decode_key(text, position, character)
-  if character ~= 34 then fail(text, position, "expected a key in quotes, got " .. what_is_at(text, position)) end
+  if character ~= 34 then
+    fail(text, position, "expected a key in quotes, got " .. what_is_at(text, position))
+  end
   local key
   key, position = decode_string(text, position)
   position, character = skip(text, position)
-  if character ~= 58 then fail(text, position, "expected ':', got " .. what_is_at(text, position)) end
+  if character ~= 58 then
+    fail(text, position, "expected ':', got " .. what_is_at(text, position))
+  end
   return key, (skip(text, position + 1))
 end
 
 local function finish_object(result, node, keys)
-  return setmetatable(result, keys and { __jsontype = "object", __jsonorder = keys } or mark_of(node))
+  return setmetatable(result, keys and {__jsontype = "object", __jsonorder = keys} or mark_of(node))
 end
 
 local function decode_object(text, position, depth, root)
@@ -186,7 +198,9 @@ local function decode_object(text, position, depth, root)
     result[key], position = decode_value(text, position, depth, root)
     position, character = skip(text, position)
     if character == 125 then return finish_object(result, node, keys), position + 1 end
-    if character ~= 44 then fail(text, position, "expected ',' or '}', got " .. what_is_at(text, position)) end
+    if character ~= 44 then
+      fail(text, position, "expected ',' or '}', got " .. what_is_at(text, position))
+    end
     position, character = skip(text, position + 1)
   end
 end
@@ -195,13 +209,17 @@ function decode_value(text, position, depth, root)
   local character = byte(text, position)
   if character == 34 then return decode_string(text, position) end
   if character == 123 or character == 91 then
-    if depth >= json.max_depth then fail(text, position, ("nested deeper than %d levels"):format(json.max_depth)) end
+    if depth >= json.max_depth then
+      fail(text, position, ("nested deeper than %d levels"):format(json.max_depth))
+    end
     if character == 123 then return decode_object(text, position, depth + 1, root) end
     return decode_array(text, position, depth + 1, root)
   end
   local word = words[character]
   if word then
-    if sub(text, position, position + #word[1] - 1) == word[1] then return word[2], position + #word[1] end
+    if sub(text, position, position + #word[1] - 1) == word[1] then
+      return word[2], position + #word[1]
+    end
     fail(text, position, "expected a value, got " .. what_is_at(text, position))
   end
   return decode_number(text, position)
@@ -213,17 +231,22 @@ end
 -- @raise where the text is not JSON, with line and column
 -- @usage local config = cusp.json.decode '{"units": 32, "activation": null}'
 function json.decode(text)
-  if type(text) ~= "string" then errors.raise("json.decode: expected a string, got %s", errors.describe(text)) end
+  if type(text) ~= "string" then
+    errors.raise("json.decode: expected a string, got %s", errors.describe(text))
+  end
   local start = skip(text, sub(text, 1, 3) == "\xEF\xBB\xBF" and 4 or 1)
-  local value, position = decode_value(text, start, 0, { false, nil, 0 })
+  local value, position = decode_value(text, start, 0, {false, nil, 0})
   position = skip(text, position)
-  if position <= #text then fail(text, position, "expected the end of the text, got " .. what_is_at(text, position)) end
+  if position <= #text then
+    fail(text, position, "expected the end of the text, got " .. what_is_at(text, position))
+  end
   return value
 end
 
 ---------------------------------------------------------------- encoding
 
-local short_escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+local short_escapes = {['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
+  ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t"}
 
 local function escape(character)
   return short_escapes[character] or format("\\u%04x", byte(character))
@@ -239,7 +262,9 @@ local function encode_string(value, state)
   local text = value:gsub('[\0-\31"\\]', escape)
   if state.ascii and find(text, "[\x80-\xFF]") then
     if not utf8.len(text, 1, -1, true) then errors.raise("json.encode: %q is not UTF-8", value) end
-    text = text:gsub("[\xC0-\xFD][\x80-\xBF]*", function(sequence) return escape_code(utf8.codepoint(sequence, 1, 1, true)) end)
+    text = text:gsub("[\xC0-\xFD][\x80-\xBF]*", function(sequence)
+      return escape_code(utf8.codepoint(sequence, 1, 1, true))
+    end)
   end
   return '"' .. text .. '"'
 end
@@ -248,7 +273,11 @@ end
 local function encode_number(value)
   if math.type(value) == "integer" then return format("%d", value) end
   if value ~= value then return "NaN" end
-  if value == math.huge then return "Infinity" elseif value == -math.huge then return "-Infinity" end
+  if value == math.huge then
+    return "Infinity"
+  elseif value == -math.huge then
+    return "-Infinity"
+  end
   local text
   for digits = 15, 17 do
     text = number_format("%." .. digits .. "g", value)
@@ -274,7 +303,10 @@ local function is_object(value)
     end
     count = count + 1
   end
-  if count ~= length then errors.raise("json.encode: a list of %d items has holes; use cusp.null for missing values", length) end
+  if count ~= length then
+    errors.raise("json.encode: a list of %d items has holes; use cusp.null for missing values",
+      length)
+  end
   return false
 end
 
@@ -282,7 +314,8 @@ local function encode_items(parts, open, close, state, depth)
   if #parts == 0 then return open .. close end
   if not state.indent then return open .. table.concat(parts, state.item_separator) .. close end
   local inner = "\n" .. state.indent:rep(depth)
-  return open .. inner .. table.concat(parts, "," .. inner) .. "\n" .. state.indent:rep(depth - 1) .. close
+  return open .. inner .. table.concat(parts, "," .. inner) .. "\n" .. state.indent:rep(depth - 1)
+    .. close
 end
 
 local function encode_table(value, state, depth)
@@ -290,12 +323,14 @@ local function encode_table(value, state, depth)
     errors.raise("json.encode: %s has no JSON form", errors.describe(value))
   end
   if depth > json.max_depth then
-    errors.raise("json.encode: tables nested deeper than %d levels, or containing themselves", json.max_depth)
+    errors.raise("json.encode: tables nested deeper than %d levels, or containing themselves",
+      json.max_depth)
   end
   local parts = {}
   if is_object(value) then
     for i, key in ipairs(ordered.keys(value)) do
-      parts[i] = encode_string(key, state) .. state.key_separator .. encode_value(value[key], state, depth + 1)
+      parts[i] = encode_string(key, state) .. state.key_separator
+        .. encode_value(value[key], state, depth + 1)
     end
     return encode_items(parts, "{", "}", state, depth)
   end
@@ -317,7 +352,8 @@ local function indent_text(indent)
   if indent == nil or type(indent) == "string" then return indent end
   local spaces = type(indent) == "number" and math.tointeger(indent)
   if not spaces or spaces < 0 or spaces > 1000 then
-    errors.raise("json.encode: indent should be a number of spaces or a string, got %s", errors.describe(indent))
+    errors.raise("json.encode: indent should be a number of spaces or a string, got %s",
+      errors.describe(indent))
   end
   return (" "):rep(spaces)
 end
@@ -325,13 +361,15 @@ end
 --- The JSON text of a value.
 -- An unmarked empty table is `[]`; `cusp.json.object{}` is `{}`. `cusp.None` is null.
 -- @param value tables, strings, numbers, booleans, null
--- @tparam[opt] table options `indent`: a number of spaces or a string, for text over several lines; `ascii`: other characters as
--- `\u` escapes; `compact`: no space after `,` and `:`
+-- @tparam[opt] table options `indent`: a number of spaces or a string, for text over several lines;
+-- `ascii`: other characters as `\u` escapes; `compact`: no space after `,` and `:`
 -- @treturn string
 -- @raise for values without a JSON form: functions, tensors, objects, lists with holes
 function json.encode(value, options)
   options = options or {}
-  if type(options) ~= "table" then errors.raise("json.encode: the options should be a table, got %s", errors.describe(options)) end
+  if type(options) ~= "table" then
+    errors.raise("json.encode: the options should be a table, got %s", errors.describe(options))
+  end
   local state = {
     indent = indent_text(options.indent),
     ascii = options.ascii,
@@ -341,7 +379,8 @@ function json.encode(value, options)
   return encode_value(value, state, 1)
 end
 
---- Marks a table as an object (`{}` even if it is empty), with the order of its keys; see cusp.base.ordered.
+--- Marks a table as an object (`{}` even if it is empty), with the order of its keys; see
+-- cusp.base.ordered.
 function json.object(object, keys)
   if object ~= nil and type(object) ~= "table" or object == null then
     errors.raise("json.object: expected a table, got %s", errors.describe(object))

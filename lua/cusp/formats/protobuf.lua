@@ -1,13 +1,15 @@
 --- Protobuf messages of TensorFlow's and TensorBoard's files, as Lua tables.
--- A message is a table of its fields by name: a list for a repeated field (a map is a list of `{key =, value =}`), a string for text
--- and bytes, an integer or a float, a boolean, a table for a message within. An enumerated value is given as its name or its number
--- and comes back as its name (as a number where it has none). What is left out is zero, empty or absent.
+-- A message is a table of its fields by name: a list for a repeated field (a map is a list of `{key
+-- =, value =}`), a string for text and bytes, an integer or a float, a boolean, a table for a
+-- message within. An enumerated value is given as its name or its number and comes back as its name
+-- (as a number where it has none). What is left out is zero, empty or absent.
 --
--- A decoded table has every number, text and list, zero and empty ones too; messages within and the members of a "oneof" are there
--- only when the bytes have them. Fields that the description does not know are passed over.
--- The descriptions are in `bindings/protobuf/*.proto`.
+-- A decoded table has every number, text and list, zero and empty ones too; messages within and the
+-- members of a "oneof" are there only when the bytes have them. Fields that the description does
+-- not know are passed over. The descriptions are in `bindings/protobuf/*.proto`.
 -- @module cusp.formats.protobuf
--- @usage local bytes = protobuf.encode("tensorflow.BundleEntryProto", {dtype = "DT_FLOAT", shape = {dim = {{size = 3}}}, size = 12})
+-- @usage local bytes = protobuf.encode("tensorflow.BundleEntryProto",
+--   {dtype = "DT_FLOAT", shape = {dim = {{size = 3}}}, size = 12})
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 

@@ -1,12 +1,16 @@
---- TFRecord files: byte strings one after another, each with checksums. TensorFlow's data sets and TensorBoard's event files are such.
--- A record is its length (8 bytes), the length's masked CRC-32C, the bytes, and their masked CRC-32C; numbers are little-endian.
--- `tf.train.Example` messages, the usual content of data sets, are encoded and decoded by `encode_example` and `decode_example`.
+--- TFRecord files: byte strings one after another, each with checksums. TensorFlow's data sets and
+-- TensorBoard's event files are such. A record is its length (8 bytes), the length's masked
+-- CRC-32C, the bytes, and their masked CRC-32C; numbers are little-endian. `tf.train.Example`
+-- messages, the usual content of data sets, are encoded and decoded by `encode_example` and
+-- `decode_example`.
 -- @module cusp.formats.tfrecord
 -- @usage
 -- local writer <close> = cusp.tfrecord.writer "train.tfrecord"
--- writer:write(cusp.tfrecord.encode_example { label = 3, image = bytes })
+-- writer:write(cusp.tfrecord.encode_example{label = 3, image = bytes})
 -- writer:close()
--- for record in cusp.tfrecord.records "train.tfrecord" do print(cusp.tfrecord.decode_example(record).label[1]) end
+-- for record in cusp.tfrecord.records "train.tfrecord" do
+--   print(cusp.tfrecord.decode_example(record).label[1])
+-- end
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -21,10 +25,10 @@ local LONGEST = 1 << 30
 
 ---------------------------------------------------------------- writing
 
-local Writer = { __name = "cusp.tfrecord.Writer" }
+local Writer = {__name = "cusp.tfrecord.Writer"}
 Writer.__index = Writer
 
-local bind_writer = arguments.binder("tfrecord.writer", { { "path", "string" } })
+local bind_writer = arguments.binder("tfrecord.writer", {{"path", "string"}})
 
 --- Opens a file to append records to; it is made where it does not exist.
 -- @tparam string path
@@ -34,7 +38,7 @@ function tfrecord.writer(...)
   local path = bind_writer(...)
   local file, why = io.open(path, "ab")
   if not file then errors.raise("tfrecord.writer: cannot write %s", why) end
-  return setmetatable({ path = path, file = file }, Writer)
+  return setmetatable({path = path, file = file}, Writer)
 end
 
 local function check_written(writer, ok, why)
@@ -45,14 +49,18 @@ end
 -- @tparam string bytes
 -- @raise where the disk is full or the writer closed
 function Writer:write(bytes)
-  if type(bytes) ~= "string" then errors.raise("tfrecord.writer: a record should be a string, got %s", errors.describe(bytes)) end
+  if type(bytes) ~= "string" then
+    errors.raise("tfrecord.writer: a record should be a string, got %s", errors.describe(bytes))
+  end
   if not self.file then errors.raise("tfrecord.writer: %s is closed", self.path) end
   local checksum = engine.files.masked_crc32c
   local length = ("<I8"):pack(#bytes)
-  check_written(self, self.file:write(length, ("<I4"):pack(checksum(length)), bytes, ("<I4"):pack(checksum(bytes))))
+  check_written(self, self.file:write(length, ("<I4"):pack(checksum(length)), bytes,
+    ("<I4"):pack(checksum(bytes))))
 end
 
---- Hands what was written to the system: another program sees it, and a crash of this one does not lose it.
+--- Hands what was written to the system: another program sees it, and a crash of this one does not
+-- lose it.
 function Writer:flush()
   if self.file then check_written(self, self.file:flush()) end
 end
@@ -72,7 +80,7 @@ function Writer:__close() self:close() end
 local function plain_source(file)
   local size = file:seek "end"
   file:seek "set"
-  return { size = size, read = function(_, count) return file:read(count) or "" end }
+  return {size = size, read = function(_, count) return file:read(count) or "" end}
 end
 
 -- Bytes of a gzip or zlib file, inflated as far as they are asked for.
@@ -84,7 +92,9 @@ local function inflated_source(file, path)
   local function inflate()
     local bytes = file:read(CHUNK)
     if not bytes then
-      if not may_end then errors.raise("tfrecord.reader: %s: the compressed data ends too early", path) end
+      if not may_end then
+        errors.raise("tfrecord.reader: %s: the compressed data ends too early", path)
+      end
       return nil
     end
     local ok, inflated, ended = engine.attempt(stream.feed, stream, bytes)
@@ -96,7 +106,7 @@ local function inflated_source(file, path)
   return {
     read = function(_, count)
       if #buffer - at + 1 < count then
-        local parts, size = { buffer:sub(at) }, #buffer - at + 1
+        local parts, size = {buffer:sub(at)}, #buffer - at + 1
         while size < count do
           local more = inflate()
           if not more then break end
@@ -111,16 +121,16 @@ local function inflated_source(file, path)
   }
 end
 
-local Reader = { __name = "cusp.tfrecord.Reader" }
+local Reader = {__name = "cusp.tfrecord.Reader"}
 Reader.__index = Reader
 
 local bind_reader = arguments.binder("tfrecord.reader", {
-  { "path", "string" },
-  { "compression", "choice", choices = { "auto", "none", "gzip", "zlib" }, default = "auto" },
+  {"path", "string"},
+  {"compression", "choice", choices = {"auto", "none", "gzip", "zlib"}, default = "auto"},
 })
 
--- The first bytes tell: gzip's are 1f 8b; zlib's two are a multiple of 31 whose low half is 8, and the upper four bytes of a length
--- that begins with them would mean a record larger than any file.
+-- The first bytes tell: gzip's are 1f 8b; zlib's two are a multiple of 31 whose low half is 8, and
+-- the upper four bytes of a length that begins with them would mean a record larger than any file.
 local function looks_compressed(start)
   if #start < 2 then return false end
   local first, second = start:byte(1, 2)
@@ -134,9 +144,10 @@ end
 --- Opens a file of records.
 -- @tparam string path
 -- @tparam[opt="auto"] string compression "gzip", "zlib", "none", or "auto": as the first bytes say
--- @treturn Reader with `read()` → the next record or nil at the end, `records()` to loop over, `close()`, `path`, `count` (records
--- read so far); to be closed
--- @raise where the file cannot be read; reading raises where a record is cut off or a checksum is wrong, naming file and record
+-- @treturn Reader with `read()` → the next record or nil at the end, `records()` to loop over,
+-- `close()`, `path`, `count` (records read so far); to be closed
+-- @raise where the file cannot be read; reading raises where a record is cut off or a checksum is
+-- wrong, naming file and record
 function tfrecord.reader(...)
   local path, compression = bind_reader(...)
   local file, why = io.open(path, "rb")
@@ -146,24 +157,30 @@ function tfrecord.reader(...)
     file:close()
     errors.raise("tfrecord.reader: cannot read %s: %s", path, problem)
   end
-  local compressed = compression ~= "none" and (compression ~= "auto" or looks_compressed(start or ""))
+  local compressed = compression ~= "none"
+    and (compression ~= "auto" or looks_compressed(start or ""))
   local source = (compressed and inflated_source or plain_source)(file, path)
-  return setmetatable({ path = path, file = file, source = source, count = 0, position = 0 }, Reader)
+  return setmetatable({path = path, file = file, source = source, count = 0, position = 0}, Reader)
 end
 
 local function damaged(reader, what, ...)
-  errors.raise("tfrecord.reader: %s: record %d (at byte %d): " .. what, reader.path, reader.count + 1, reader.position, ...)
+  errors.raise("tfrecord.reader: %s: record %d (at byte %d): " .. what, reader.path,
+    reader.count + 1, reader.position, ...)
 end
 
 local function take(reader, count, what)
   local bytes = reader.source:read(count)
-  if #bytes < count then damaged(reader, "the file ends in its %s (%d of %d bytes)", what, #bytes, count) end
+  if #bytes < count then
+    damaged(reader, "the file ends in its %s (%d of %d bytes)", what, #bytes, count)
+  end
   return bytes
 end
 
 local function check_sum(reader, bytes, expected, what)
   local found = engine.files.masked_crc32c(bytes)
-  if found ~= expected then damaged(reader, "the checksum of its %s is %08x, expected %08x", what, found, expected) end
+  if found ~= expected then
+    damaged(reader, "the checksum of its %s is %08x, expected %08x", what, found, expected)
+  end
 end
 
 --- The next record.
@@ -172,12 +189,15 @@ function Reader:read()
   if not self.file then errors.raise("tfrecord.reader: %s is closed", self.path) end
   local header = self.source:read(HEADER_BYTES)
   if header == "" then return nil end
-  if #header < HEADER_BYTES then damaged(self, "the file ends in its header (%d of %d bytes)", #header, HEADER_BYTES) end
+  if #header < HEADER_BYTES then
+    damaged(self, "the file ends in its header (%d of %d bytes)", #header, HEADER_BYTES)
+  end
   local length, checksum = HEADER:unpack(header)
   check_sum(self, header:sub(1, 8), checksum, "length")
   local left = self.source.size and self.source.size - self.position - HEADER_BYTES - FOOTER_BYTES
   if length < 0 or length > LONGEST or left and length > left then
-    damaged(self, "its length is %u bytes, and the file has %s", length, left and ("%d more"):format(math.max(left, 0)) or "fewer")
+    damaged(self, "its length is %u bytes, and the file has %s", length,
+      left and ("%d more"):format(math.max(left, 0)) or "fewer")
   end
   local bytes = take(self, length, "content")
   check_sum(self, bytes, (("<I4"):unpack(take(self, FOOTER_BYTES, "checksum"))), "content")
@@ -186,7 +206,8 @@ function Reader:read()
   return bytes
 end
 
---- For loops over what is left: `for record in reader:records() do ... end`. The reader is closed at the end of the loop.
+--- For loops over what is left: `for record in reader:records() do ... end`. The reader is closed
+-- at the end of the loop.
 function Reader:records()
   return self.read, self, nil, self
 end
@@ -198,7 +219,8 @@ end
 
 function Reader:__close() self:close() end
 
---- Loops over the records of a file: `for record in tfrecord.records(path) do ... end`. Arguments as of `tfrecord.reader`.
+--- Loops over the records of a file: `for record in tfrecord.records(path) do ... end`. Arguments
+-- as of `tfrecord.reader`.
 function tfrecord.records(...)
   return tfrecord.reader(...):records()
 end
@@ -212,14 +234,17 @@ end
 
 local function list_kind(name, value)
   if engine.is_tensor(value) or engine.is_variable(value) then return tensor_list(value) end
-  local list = type(value) == "table" and value or { value }
+  local list = type(value) == "table" and value or {value}
   local kind
   for i, item in ipairs(list) do
-    local own = type(item) == "string" and "bytes_list" or math.type(item) == "integer" and "int64_list"
+    local own = type(item) == "string" and "bytes_list"
+      or math.type(item) == "integer" and "int64_list"
       or math.type(item) == "float" and "float_list" or nil
     local mixed = kind and own and kind ~= own and (kind == "bytes_list" or own == "bytes_list")
     if not own or mixed then
-      errors.raise("tfrecord.encode_example: feature '%s', item %d: expected strings or numbers of one kind, got %s", name, i,
+      errors.raise(
+        "tfrecord.encode_example: feature '%s', item %d: expected strings or numbers of one kind, "
+        .. "got %s", name, i,
         errors.describe(item))
     end
     if kind ~= "float_list" then kind = own end
@@ -229,32 +254,39 @@ end
 
 local function feature(name, value)
   local kind, list = list_kind(name, value)
-  return { [kind] = { value = list } }
+  return {[kind] = {value = list}}
 end
 
 --- A sample as the bytes of a `tf.train.Example`.
--- @tparam table features name → a string, a number, a list of either, or a tensor (flattened); integers stay integers
+-- @tparam table features name → a string, a number, a list of either, or a tensor (flattened);
+-- integers stay integers
 -- @treturn string
 -- @raise where a feature is none of these
 function tfrecord.encode_example(features)
   if type(features) ~= "table" then
-    errors.raise("tfrecord.encode_example: expected a table of features by name, got %s", errors.describe(features))
+    errors.raise("tfrecord.encode_example: expected a table of features by name, got %s",
+      errors.describe(features))
   end
   local names, entries = {}, {}
   for name in pairs(features) do
     if type(name) ~= "string" then
-      errors.raise("tfrecord.encode_example: names of features should be strings, got %s", errors.describe(name))
+      errors.raise("tfrecord.encode_example: names of features should be strings, got %s",
+        errors.describe(name))
     end
     names[#names + 1] = name
   end
   plain.sort(names)
-  for i, name in ipairs(names) do entries[i] = { key = name, value = feature(name, features[name]) } end
-  return require("cusp.formats.protobuf").encode("tensorflow.Example", { features = { feature = entries } })
+  for i, name in ipairs(names) do
+    entries[i] = {key = name, value = feature(name, features[name])}
+  end
+  return require("cusp.formats.protobuf").encode("tensorflow.Example",
+    {features = {feature = entries}})
 end
 
 --- The features of a `tf.train.Example`.
 -- @tparam string bytes
--- @treturn table name → a list of strings, of integers or of floats; an empty list for a feature without a value
+-- @treturn table name → a list of strings, of integers or of floats; an empty list for a feature
+-- without a value
 -- @raise where the bytes are no Example
 function tfrecord.decode_example(bytes)
   local example = require("cusp.formats.protobuf").decode("tensorflow.Example", bytes)

@@ -1,6 +1,7 @@
---- YAML, through libyaml (the package lua-yaml, `lyaml`), with null, empty lists and the order of keys kept as cusp.json keeps them.
--- Written is what PyYAML writes in block style; read is what it writes in any, tags of Python's plain types included. Tags that stand
--- for objects or functions of Python are refused: no file can run code.
+--- YAML, through libyaml (the package lua-yaml, `lyaml`), with null, empty lists and the order of
+-- keys kept as cusp.json keeps them. Written is what PyYAML writes in block style; read is what it
+-- writes in any, tags of Python's plain types included. Tags that stand for objects or functions of
+-- Python are refused: no file can run code.
 -- @module cusp.formats.yaml
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -11,13 +12,16 @@ local plain = require "cusp.base.plain"
 local None = require("cusp.base.shape").None
 
 local yaml = {}
-local max_depth = 150        -- each level takes a level of C calls in libyaml's parser and a few of Lua's
+-- each level takes a level of C calls in libyaml's parser and a few of Lua's
+local max_depth = 150
 local max_values = 2000000   -- counted with what aliases repeat
 
 -- lyaml is needed by nothing else, so it is loaded when it is used.
 local function library()
   local ok, found = engine.attempt(require, "yaml")
-  if not ok then errors.raise "yaml: the Lua package lyaml is needed (Debian: lua-yaml; LuaRocks: lyaml)" end
+  if not ok then
+    errors.raise "yaml: the Lua package lyaml is needed (Debian: lua-yaml; LuaRocks: lyaml)"
+  end
   return found
 end
 
@@ -25,13 +29,16 @@ end
 
 local words = {
   ["null"] = null, ["Null"] = null, ["NULL"] = null, ["~"] = null, [""] = null,
-  ["true"] = true, ["True"] = true, ["TRUE"] = true, ["false"] = false, ["False"] = false, ["FALSE"] = false,
-  [".inf"] = math.huge, [".Inf"] = math.huge, ["-.inf"] = -math.huge, [".nan"] = 0 / 0, [".NaN"] = 0 / 0,
+  ["true"] = true, ["True"] = true, ["TRUE"] = true, ["false"] = false, ["False"] = false,
+  ["FALSE"] = false,
+  [".inf"] = math.huge, [".Inf"] = math.huge, ["-.inf"] = -math.huge, [".nan"] = 0 / 0,
+  [".NaN"] = 0 / 0,
 }
 
 local function plain_scalar(text)
   if words[text] ~= nil then return words[text] end
-  if text:find "^[+-]?%d+$" or text:find "^0x%x+$" or text:find "^[+-]?%d*%.?%d*[eE]?[+-]?%d*$" and text:find "%d" then
+  if text:find "^[+-]?%d+$" or text:find "^0x%x+$"
+    or text:find "^[+-]?%d*%.?%d*[eE]?[+-]?%d*$" and text:find "%d" then
     local number = plain.tonumber((text:gsub("^%+", "")))
     if number then return text:find "[.eE]" and not text:find "^0x" and number + 0.0 or number end
   end
@@ -41,8 +48,10 @@ end
 local prefix = "tag:yaml.org,2002:"
 
 -- Tags that say no more than the value shows; `true` for strings, whatever they look like.
-local plain_tags = { ["!"] = true }
-for name in ("int float bool null seq map omap python/int python/long python/float python/bool python/none python/list python/tuple "
+local plain_tags = {["!"] = true}
+for name in (
+  "int float bool null seq map omap python/int python/long python/float python/bool python/none "
+  .. "python/list python/tuple "
   .. "python/dict timestamp"):gmatch "%S+" do
   plain_tags[prefix .. name] = false
 end
@@ -55,7 +64,8 @@ local function check_tag(event)
   if plain_tags[tag] == nil then
     local mark = event.start_mark and event.start_mark.line
     errors.raise("yaml: the tag %s%s stands for something else than plain values, and is not read",
-      tag:gsub("^" .. prefix:gsub("%p", "%%%0"), "!!"), mark and (" at line %d"):format(mark + 1) or "")
+      tag:gsub("^" .. prefix:gsub("%p", "%%%0"), "!!"),
+      mark and (" at line %d"):format(mark + 1) or "")
   end
   return plain_tags[tag]
 end
@@ -83,22 +93,29 @@ local function mapping(state, depth, result)
     local event = state.next()
     if event.type == "MAPPING_END" then return result end
     local key = compose(state, event, depth)
-    if type(key) == "table" and key ~= null then errors.raise "yaml: a list or table cannot be the key of a table" end
+    if type(key) == "table" and key ~= null then
+      errors.raise "yaml: a list or table cannot be the key of a table"
+    end
     if type(key) ~= "string" then key = tostring(key) end
     if result[key] == nil then keys[#keys + 1] = key end
     result[key] = compose(state, state.next(), depth)
   end
 end
 
---- Counts what an alias repeats: a few lines of aliases of aliases would stand for billions of values.
+--- Counts what an alias repeats: a few lines of aliases of aliases would stand for billions of
+-- values.
 local function count(state, values)
   state.values = state.values + values
-  if state.values > max_values then errors.raise("yaml: the document stands for more than %d values", max_values) end
+  if state.values > max_values then
+    errors.raise("yaml: the document stands for more than %d values", max_values)
+  end
 end
 
 local function alias(state, event)
   local anchor = state.anchors[event.anchor]
-  if not anchor then errors.raise("yaml: the alias *%s has no anchor before it", tostring(event.anchor)) end
+  if not anchor then
+    errors.raise("yaml: the alias *%s has no anchor before it", tostring(event.anchor))
+  end
   count(state, anchor.values)
   return anchor.value
 end
@@ -110,7 +127,9 @@ local function collection(state, event, depth)
   local result
   if event.type == "MAPPING_START" then result = mapping(state, depth + 1, ordered.object())
   else result = sequence(state, depth + 1, {}) end
-  if event.anchor then state.anchors[event.anchor] = { value = result, values = state.values - before } end
+  if event.anchor then
+    state.anchors[event.anchor] = {value = result, values = state.values - before}
+  end
   return result
 end
 
@@ -119,19 +138,24 @@ function compose(state, event, depth)
   count(state, 1)
   local kind = event.type
   if kind == "ALIAS" then return alias(state, event) end
-  if kind == "SEQUENCE_START" or kind == "MAPPING_START" then return collection(state, event, depth) end
+  if kind == "SEQUENCE_START" or kind == "MAPPING_START" then
+    return collection(state, event, depth)
+  end
   if kind ~= "SCALAR" then errors.raise("yaml: unexpected %s", tostring(kind)) end
   local value = scalar(event)
-  if event.anchor then state.anchors[event.anchor] = { value = value, values = 1 } end
+  if event.anchor then state.anchors[event.anchor] = {value = value, values = 1} end
   return value
 end
 
 --- The value of a YAML document.
 -- @tparam string text
 -- @return tables, strings, numbers, booleans, `cusp.null`
--- @raise where the text is not YAML, with the line; for tags of Python's objects; for what is too deep or stands for too much
+-- @raise where the text is not YAML, with the line; for tags of Python's objects; for what is too
+-- deep or stands for too much
 function yaml.decode(text)
-  if type(text) ~= "string" then errors.raise("yaml.decode: expected a string, got %s", errors.describe(text)) end
+  if type(text) ~= "string" then
+    errors.raise("yaml.decode: expected a string, got %s", errors.describe(text))
+  end
   local next_event = library().parser(text)
   local function advance()
     local ok, event = engine.attempt(next_event)
@@ -142,10 +166,11 @@ function yaml.decode(text)
   local event = advance()
   while event.type == "STREAM_START" or event.type == "DOCUMENT_START" do event = advance() end
   if event.type == "STREAM_END" then return null end
-  return compose({ next = advance, anchors = {}, values = 0 }, event, 0)
+  return compose({next = advance, anchors = {}, values = 0}, event, 0)
 end
 
----------------------------------------------------------------- encoding: scalars as PyYAML writes them
+---------------------------------------------------------------- encoding: scalars as PyYAML writes
+---------------------------------------------------------------- them
 
 -- Words that YAML 1.1 reads as booleans.
 local booleans = {}
@@ -153,21 +178,27 @@ for word in ("y n yes no on off true false"):gmatch "%S+" do booleans[word] = tr
 
 -- Strings that would read as something else in plain style.
 local function needs_quotes(text)
-  return plain_scalar(text) ~= text or booleans[plain.lower(text)] or text:find "^[%s,%[%]{}#&*!|>'\"%%@`]" ~= nil
-    or text:find "^[-?:]$" ~= nil or text:find "^[-?:]%s" ~= nil or text:find "^%-%-%-" ~= nil or text:find "^%.%.%." ~= nil
-    or text:find ": " ~= nil or text:find " #" ~= nil or text:find "[%s:]$" ~= nil or text:find "^[=<]+$" ~= nil
+  return plain_scalar(text) ~= text or booleans[plain.lower(text)]
+    or text:find "^[%s,%[%]{}#&*!|>'\"%%@`]" ~= nil
+    or text:find "^[-?:]$" ~= nil or text:find "^[-?:]%s" ~= nil or text:find "^%-%-%-" ~= nil
+    or text:find "^%.%.%." ~= nil
+    or text:find ": " ~= nil or text:find " #" ~= nil or text:find "[%s:]$" ~= nil
+    or text:find "^[=<]+$" ~= nil
     or text:find "^[%d.+-][%d_.:+-]*$" ~= nil
 end
 
-local escapes = { ["\0"] = "\\0", ["\a"] = "\\a", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n", ["\v"] = "\\v", ["\f"] = "\\f",
-  ["\r"] = "\\r", ["\27"] = "\\e", ['"'] = '\\"', ["\\"] = "\\\\" }
+local escapes = {["\0"] = "\\0", ["\a"] = "\\a", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n",
+  ["\v"] = "\\v", ["\f"] = "\\f",
+  ["\r"] = "\\r", ["\27"] = "\\e", ['"'] = '\\"', ["\\"] = "\\\\"}
 
 local function escape_code(code)
   if code < 128 then
     local character = string.char(code)
-    return escapes[character] or code < 32 and ("\\x%02X"):format(code) or code == 127 and "\\x7F" or character
+    return escapes[character] or code < 32 and ("\\x%02X"):format(code) or code == 127 and "\\x7F"
+      or character
   end
-  return code < 256 and ("\\x%02X"):format(code) or code < 65536 and ("\\u%04X"):format(code) or ("\\U%08X"):format(code)
+  return code < 256 and ("\\x%02X"):format(code) or code < 65536 and ("\\u%04X"):format(code)
+    or ("\\U%08X"):format(code)
 end
 
 local function double_quoted(text)
@@ -187,8 +218,15 @@ local function scalar_text(value)
   if value == nil or value == null or value == None then return "null" end
   if type(value) == "string" then return string_text(value) end
   if type(value) == "number" then
-    if value ~= value then return ".nan" elseif value == math.huge then return ".inf" elseif value == -math.huge then return "-.inf" end
-    return (require("cusp.formats.json").encode(value):gsub("^(%-?%d+)e", "%1.0e")) -- a float of YAML 1.1 has a point
+    if value ~= value then
+      return ".nan"
+    elseif value == math.huge then
+      return ".inf"
+    elseif value == -math.huge then
+      return "-.inf"
+    end
+    -- a float of YAML 1.1 has a point
+    return (require("cusp.formats.json").encode(value):gsub("^(%-?%d+)e", "%1.0e"))
   end
   return require("cusp.formats.json").encode(value)
 end
@@ -201,8 +239,10 @@ local tuple_tag = "!!python/tuple"
 -- @tparam table list
 -- @treturn table the list
 function yaml.tuple(list)
-  if type(list) ~= "table" or list == null then errors.raise("yaml.tuple: expected a list, got %s", errors.describe(list)) end
-  return setmetatable(list, { __jsontype = "list", __tuple = true })
+  if type(list) ~= "table" or list == null then
+    errors.raise("yaml.tuple: expected a list, got %s", errors.describe(list))
+  end
+  return setmetatable(list, {__jsontype = "list", __tuple = true})
 end
 
 local function is_tuple(value)
@@ -210,7 +250,8 @@ local function is_tuple(value)
   return type(meta) == "table" and meta.__tuple == true
 end
 
--- Whether a table is written as a list; refuses tables that are neither that nor an object, rather than leave out some of them.
+-- Whether a table is written as a list; refuses tables that are neither that nor an object, rather
+-- than leave out some of them.
 local function is_list(value)
   if ordered.is_object(value) then return false end
   local length = #value
@@ -270,7 +311,10 @@ end
 
 -- Adds the lines of a table that is not empty; returns the text of anything else.
 function emit(value, indent, state, depth)
-  if depth > max_depth then errors.raise("yaml.encode: tables nested deeper than %d levels, or containing themselves", max_depth) end
+  if depth > max_depth then
+    errors.raise("yaml.encode: tables nested deeper than %d levels, or containing themselves",
+      max_depth)
+  end
   if type(value) ~= "table" or value == null or value == None then return scalar_text(value) end
   if not lists.is_container(value) then
     errors.raise("yaml.encode: %s has no YAML form", errors.describe(value))
@@ -293,7 +337,7 @@ function yaml.encode(value, options)
   if options ~= nil and type(options) ~= "table" then
     errors.raise("yaml.encode: the options should be a table, got %s", errors.describe(options))
   end
-  local state = { lines = {}, sort_keys = options and options.sort_keys }
+  local state = {lines = {}, sort_keys = options and options.sort_keys}
   local text = emit(value, "", state, 1)
   if text then state.lines[1] = text end
   return table.concat(state.lines, "\n") .. "\n"

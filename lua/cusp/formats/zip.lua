@@ -1,7 +1,7 @@
 --- Zip archives: reading (stored and deflated members) and writing, through libzip.
--- An archive is a stranger's: what it says of its members is checked before memory or disk is taken, their checksums are
--- compared, and their names are only ever names, never paths. What is written depends on the members alone (no times), and
--- appears as a whole or not at all.
+-- An archive is a stranger's: what it says of its members is checked before memory or disk is
+-- taken, their checksums are compared, and their names are only ever names, never paths. What is
+-- written depends on the members alone (no times), and appears as a whole or not at all.
 -- @module cusp.formats.zip
 -- @usage
 -- local writer = cusp.zip.create "notes.zip"
@@ -21,7 +21,9 @@ local function library()
 end
 
 local function expect_string(what, value)
-  if type(value) ~= "string" then errors.raise("%s, a string, got %s", what, errors.describe(value)) end
+  if type(value) ~= "string" then
+    errors.raise("%s, a string, got %s", what, errors.describe(value))
+  end
   return value
 end
 
@@ -29,15 +31,15 @@ end
 
 --- An archive that is open for reading.
 -- @type Archive
-local Archive = { __name = "cusp.zip.Archive" }
+local Archive = {__name = "cusp.zip.Archive"}
 Archive.__index = Archive
 
 local default_read_limit = 256 << 20
 
 --- Opens an archive.
 -- @tparam string path
--- @tparam[opt] table options `limit`: how many bytes may come out of it in all; by default the larger of 1 GB and a hundred times
--- its size, so that a small file cannot fill memory or disk
+-- @tparam[opt] table options `limit`: how many bytes may come out of it in all; by default the
+-- larger of 1 GB and a hundred times its size, so that a small file cannot fill memory or disk
 -- @treturn Archive with its `path`; it may be a to-be-closed variable
 -- @raise where there is no such file, or it is not a zip archive
 function zip.open(path, options)
@@ -47,18 +49,21 @@ function zip.open(path, options)
   end
   local reader, reason = library().open(path, options and options.limit or 0)
   if not reader then errors.raise("zip.open: %s: %s", path, reason) end
-  return setmetatable({ path = path, _reader = reader }, Archive)
+  return setmetatable({path = path, _reader = reader}, Archive)
 end
 
 function Archive:_check(method, name)
   if not self._reader then errors.raise("zip: %s: %s was called after close", self.path, method) end
-  if name ~= nil or method ~= "names" then expect_string("zip: " .. self.path .. ": " .. method .. " expects a member's name", name) end
+  if name ~= nil or method ~= "names" then
+    expect_string("zip: " .. self.path .. ": " .. method .. " expects a member's name", name)
+  end
   return self._reader
 end
 
 function Archive:_raise(name, reason)
   local near = errors.suggestion(name, self:names())
-  errors.raise("zip: %s: member '%s': %s%s", self.path, name, reason, reason:find "no such" and near or "")
+  errors.raise("zip: %s: member '%s': %s%s", self.path, name, reason,
+    reason:find "no such" and near or "")
 end
 
 --- The members' names, in the archive's order.
@@ -80,14 +85,16 @@ end
 -- @tparam string name
 -- @tparam[opt=268435456] integer limit bytes, above which reading is refused
 -- @treturn string
--- @raise for members that are missing, damaged, encrypted, compressed in other ways than deflate, or larger than they may be
+-- @raise for members that are missing, damaged, encrypted, compressed in other ways than deflate,
+-- or larger than they may be
 function Archive:read(name, limit)
   local bytes, reason = self:_check("read", name):read(name, limit or default_read_limit)
   if not bytes then self:_raise(name, reason) end
   return bytes
 end
 
---- Copies a member to a temporary file (in TMPDIR, or else /tmp), which goes when the archive is closed or collected.
+--- Copies a member to a temporary file (in TMPDIR, or else /tmp), which goes when the archive is
+-- closed or collected.
 -- @treturn string the file's path
 -- @raise as read does
 function Archive:extract(name)
@@ -96,8 +103,10 @@ function Archive:extract(name)
   return path
 end
 
---- Where the bytes of a member that is not compressed lie in the archive; its checksum has been compared.
--- @treturn ?integer offset from the beginning of the file; nil where the member is compressed or empty
+--- Where the bytes of a member that is not compressed lie in the archive; its checksum has been
+-- compared.
+-- @treturn ?integer offset from the beginning of the file; nil where the member is compressed or
+-- empty
 -- @treturn ?integer size in bytes
 -- @raise as read does
 function Archive:stored(name)
@@ -120,7 +129,7 @@ function Archive:__tostring() return ("cusp.zip archive %s"):format(self.path) e
 
 --- An archive that is being written.
 -- @type Writer
-local Writer = { __name = "cusp.zip.Writer" }
+local Writer = {__name = "cusp.zip.Writer"}
 Writer.__index = Writer
 
 --- Begins an archive. Nothing is at `path` before `close`, or what was there stays.
@@ -135,16 +144,21 @@ function zip.create(path)
     file:abort()
     errors.raise("zip.create: %s: %s", path, reason)
   end
-  return setmetatable({ path = path, _file = file, _writer = writer, _names = {} }, Writer)
+  return setmetatable({path = path, _file = file, _writer = writer, _names = {}}, Writer)
 end
 
 function Writer:_check(method, name)
-  if not self._writer then errors.raise("zip: %s: %s was called after close or abort", self.path, method) end
+  if not self._writer then
+    errors.raise("zip: %s: %s was called after close or abort", self.path, method)
+  end
   expect_string("zip: " .. self.path .. ": " .. method .. " expects the member's name", name)
   if name == "" or #name > 65535 or name:find("\0", 1, true) or not utf8.len(name) then
-    errors.raise("zip: %s: a member's name is 1 to 65535 bytes of UTF-8 without NUL, got %s", self.path, errors.describe(name))
+    errors.raise("zip: %s: a member's name is 1 to 65535 bytes of UTF-8 without NUL, got %s",
+      self.path, errors.describe(name))
   end
-  if self._names[name] then errors.raise("zip: %s: there is a member '%s' already", self.path, name) end
+  if self._names[name] then
+    errors.raise("zip: %s: there is a member '%s' already", self.path, name)
+  end
   self._names[name] = true
   return self._writer
 end
@@ -157,23 +171,25 @@ end
 local function piece(path, name, value)
   if engine.is_tensor(value) or engine.is_variable(value) then return engine.lend(value) end
   if type(value) == "string" then return value end
-  errors.raise("zip: %s: member '%s': expected a string or a tensor as its contents, got %s", path, name, errors.describe(value))
+  errors.raise("zip: %s: member '%s': expected a string or a tensor as its contents, got %s", path,
+    name, errors.describe(value))
 end
 
 --- Adds a member.
 -- @tparam string name
--- @tparam string|tensor|table contents bytes; a tensor's are its elements in row-major order; of a list of up to 8 strings and
--- tensors, one after another. They are read by `close`.
+-- @tparam string|tensor|table contents bytes; a tensor's are its elements in row-major order; of a
+-- list of up to 8 strings and tensors, one after another. They are read by `close`.
 -- @tparam[opt] table options `compress = true`: deflated; stored as they are by default
 function Writer:add(name, contents, options)
   local writer = self:_check("add", name)
   local pieces = {}
-  if type(contents) ~= "table" then contents = { contents } end
+  if type(contents) ~= "table" then contents = {contents} end
   for i, value in ipairs(contents) do pieces[i] = piece(self.path, name, value) end
   self:_result(name, writer:add(name, options and options.compress or false, table.unpack(pieces)))
 end
 
---- Adds a file as a member. It is opened now and read by `close`; it may be removed in between, but not changed.
+--- Adds a file as a member. It is opened now and read by `close`; it may be removed in between, but
+-- not changed.
 -- @tparam string name
 -- @tparam string path
 -- @tparam[opt] table options as for add

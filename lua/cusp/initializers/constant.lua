@@ -21,19 +21,23 @@ constant.Ones = Initializer:extend("Ones", {
 --- One value everywhere.
 -- `value` is a number, or a tensor that broadcasts to the shape.
 constant.Constant = Initializer:extend("Constant", {
-  config = { { "value", "tensor", default = 0.0 } },
+  config = {{"value", "tensor", default = 0.0}},
   call = function(self, shape, dtype)
-    if type(self.value) == "number" or type(self.value) == "boolean" then return ops.full(shape, self.value, dtype) end
+    if type(self.value) == "number" or type(self.value) == "boolean" then
+      return ops.full(shape, self.value, dtype)
+    end
     return ops.cast(ops.broadcast_to(self.value, shape), dtype)
   end,
 })
 
 --- The identity matrix times `gain`; for shapes of two axes.
 constant.Identity = Initializer:extend("Identity", {
-  config = { { "gain", "number", default = 1.0, omit_default = true } },
+  config = {{"gain", "number", default = 1.0, omit_default = true}},
   call = function(self, shape, dtype)
-    if #shape ~= 2 then errors.raise("Identity: expected a shape of 2 axes, got %s", errors.shape(shape)) end
-    local identity = ops.eye(shape[1], shape[2], { dtype = dtype })
+    if #shape ~= 2 then
+      errors.raise("Identity: expected a shape of 2 axes, got %s", errors.shape(shape))
+    end
+    local identity = ops.eye(shape[1], shape[2], {dtype = dtype})
     return self.gain == 1 and identity or ops.cast(identity * self.gain, dtype)
   end,
 })

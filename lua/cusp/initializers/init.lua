@@ -4,15 +4,17 @@
 local namespace = require "cusp.base.namespace"
 
 local members = {
-  Initializer = "initializer", RandomInitializer = { "random", "RandomInitializer" },
-  Orthogonal = "orthogonal", OrthogonalInitializer = "orthogonal", STFT = "stft", STFTInitializer = "stft",
+  Initializer = "initializer", RandomInitializer = {"random", "RandomInitializer"},
+  Orthogonal = "orthogonal", OrthogonalInitializer = "orthogonal", STFT = "stft",
+  STFTInitializer = "stft",
 }
-for file, names in pairs {
-  constant = { "Zeros", "Ones", "Constant", "Identity" },
-  random = { "RandomNormal", "RandomUniform", "TruncatedNormal" },
-  variance_scaling = { "VarianceScaling", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal" },
+for file, names in pairs{
+  constant = {"Zeros", "Ones", "Constant", "Identity"},
+  random = {"RandomNormal", "RandomUniform", "TruncatedNormal"},
+  variance_scaling = {"VarianceScaling", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal",
+    "LecunUniform", "LecunNormal"},
 } do
-  for _, name in ipairs(names) do members[name] = { file, name } end
+  for _, name in ipairs(names) do members[name] = {file, name} end
 end
 members.IdentityInitializer = members.Identity
 
@@ -25,5 +27,6 @@ members.stft = "stft"
 return namespace.of_objects(namespace.new("cusp.initializers", members), {
   what = "initializer",
   module = "keras.initializers",
-  aliases = { uniform = "RandomUniform", normal = "RandomNormal", zero = "Zeros", one = "Ones", Zero = "Zeros", One = "Ones" },
+  aliases = {uniform = "RandomUniform", normal = "RandomNormal", zero = "Zeros", one = "Ones",
+    Zero = "Zeros", One = "Ones"},
 })

@@ -2,8 +2,8 @@
 --
 --     local kernel = initializer({72, 32}, {dtype = "float32"})
 --
--- A class of one's own defines `call(self, shape, dtype)`; a plain function of `(shape, options)` will do wherever Keras takes an
--- initializer.
+-- A class of one's own defines `call(self, shape, dtype)`; a plain function of `(shape, options)`
+-- will do wherever Keras takes an initializer.
 -- @classmod cusp.initializers.Initializer
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"

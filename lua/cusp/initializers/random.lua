@@ -1,6 +1,7 @@
 --- Initializers that draw their values, and the base that keeps their seed.
--- With a seed an initializer makes the same values at every call; without one, each call draws a fresh seed from the generator that
--- `cusp.random.set_seed` sets, so that a program with a set seed is reproducible as a whole. A `SeedGenerator` moves on with each call.
+-- With a seed an initializer makes the same values at every call; without one, each call draws a
+-- fresh seed from the generator that `cusp.random.set_seed` sets, so that a program with a set seed
+-- is reproducible as a whole. A `SeedGenerator` moves on with each call.
 -- @module cusp.initializers.random
 local Initializer = require "cusp.initializers.initializer"
 local random = require "cusp.tensors.random"
@@ -11,7 +12,7 @@ local initializers = {}
 local RandomInitializer = Initializer:extend "RandomInitializer"
 initializers.RandomInitializer = RandomInitializer
 
-local seed = { "seed", "seed", optional = true }
+local seed = {"seed", "seed", optional = true}
 
 --- What to pass as `seed` to one draw.
 function RandomInitializer:draw_seed()
@@ -21,7 +22,7 @@ end
 
 --- Independent values of a normal distribution.
 initializers.RandomNormal = RandomInitializer:extend("RandomNormal", {
-  config = { { "mean", "number", default = 0.0 }, { "stddev", "number", default = 0.05 }, seed },
+  config = {{"mean", "number", default = 0.0}, {"stddev", "number", default = 0.05}, seed},
   call = function(self, shape, dtype)
     return random.normal(shape, self.mean, self.stddev, dtype, self:draw_seed())
   end,
@@ -29,7 +30,7 @@ initializers.RandomNormal = RandomInitializer:extend("RandomNormal", {
 
 --- Independent values of a uniform distribution.
 initializers.RandomUniform = RandomInitializer:extend("RandomUniform", {
-  config = { { "minval", "number", default = -0.05 }, { "maxval", "number", default = 0.05 }, seed },
+  config = {{"minval", "number", default = -0.05}, {"maxval", "number", default = 0.05}, seed},
   call = function(self, shape, dtype)
     return random.uniform(shape, self.minval, self.maxval, dtype, self:draw_seed())
   end,
@@ -37,7 +38,7 @@ initializers.RandomUniform = RandomInitializer:extend("RandomUniform", {
 
 --- Independent values of a normal distribution, those beyond two standard deviations drawn again.
 initializers.TruncatedNormal = RandomInitializer:extend("TruncatedNormal", {
-  config = { { "mean", "number", default = 0.0 }, { "stddev", "number", default = 0.05 }, seed },
+  config = {{"mean", "number", default = 0.0}, {"stddev", "number", default = 0.05}, seed},
   call = function(self, shape, dtype)
     return random.truncated_normal(shape, self.mean, self.stddev, dtype, self:draw_seed())
   end,

@@ -2,7 +2,7 @@
 -- @module cusp.layers
 local namespace = require "cusp.base.namespace"
 
--- Wing → its list of files: a file holds one class, which it returns, or several that it returns by name.
+-- Wing → its list of files: a file returns its class, or a table of several classes by name.
 local wings = {
   machinery = require "cusp.layers.machinery",
   core = require "cusp.layers.core",
@@ -23,23 +23,27 @@ local members = {}
 for wing, files in pairs(wings) do
   for file, names in pairs(files) do
     local path, several = wing .. "." .. file, names:find " "
-    for name in names:gmatch "%S+" do members[name] = several and { path, name } or path end
+    for name in names:gmatch "%S+" do members[name] = several and {path, name} or path end
   end
 end
 members.GroupedQueryAttention = members.GroupQueryAttention
 
 -- Keras's other names for some of them.
 local aliases = {}
-for name, other in pairs {
-  MaxPool = "MaxPooling", AvgPool = "AveragePooling", GlobalMaxPool = "GlobalMaxPooling", GlobalAvgPool = "GlobalAveragePooling",
-  Convolution = "Conv", SeparableConvolution = "SeparableConv", DepthwiseConvolution = "DepthwiseConv",
+for name, other in pairs{
+  MaxPool = "MaxPooling", AvgPool = "AveragePooling", GlobalMaxPool = "GlobalMaxPooling",
+  GlobalAvgPool = "GlobalAveragePooling",
+  Convolution = "Conv", SeparableConvolution = "SeparableConv",
+  DepthwiseConvolution = "DepthwiseConv",
 } do
   for rank = 1, 3 do
     local target = ("%s%dD"):format(other, rank)
     if members[target] then aliases[("%s%dD"):format(name, rank)] = target end
   end
 end
-for rank = 1, 3 do aliases[("Convolution%dDTranspose"):format(rank)] = ("Conv%dDTranspose"):format(rank) end
+for rank = 1, 3 do
+  aliases[("Convolution%dDTranspose"):format(rank)] = ("Conv%dDTranspose"):format(rank)
+end
 for name, target in pairs(aliases) do members[name] = members[target] end
 
 local layers = namespace.new("cusp.layers", members)

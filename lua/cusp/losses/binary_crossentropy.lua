@@ -7,9 +7,10 @@ local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 local smoothing = require "cusp.losses.smoothing"
 
-return define {
+return define{
   class = "BinaryCrossentropy", name = "binary_crossentropy",
-  parameters = { { "from_logits", "boolean", default = false }, smoothing.parameter, { "axis", "axis", default = -1 } },
+  parameters = {{"from_logits", "boolean", default = false}, smoothing.parameter,
+    {"axis", "axis", default = -1}},
   call = function(y_true, y_pred, from_logits, label_smoothing, axis)
     y_true = smoothing.binary(y_true, label_smoothing)
     return ops.mean(ops.binary_crossentropy(y_true, y_pred, from_logits), axis)

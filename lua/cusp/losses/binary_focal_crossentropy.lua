@@ -1,6 +1,8 @@
---- Binary cross-entropy that weighs examples already right down by `(1 - p)^gamma` (Lin et al. 2018).
+--- Binary cross-entropy that weighs examples already right down by `(1 - p)^gamma` (Lin et al.
+-- 2018).
 -- @classmod cusp.losses.BinaryFocalCrossentropy
--- @tparam[opt=false] boolean apply_class_balancing whether class 1 is weighed by `alpha` and class 0 by `1 - alpha`
+-- @tparam[opt=false] boolean apply_class_balancing whether class 1 is weighed by `alpha` and class
+-- 0 by `1 - alpha`
 -- @tparam[opt=0.25] number alpha
 -- @tparam[opt=2] number gamma
 -- @tparam[opt=false] boolean from_logits
@@ -10,14 +12,16 @@ local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 local smoothing = require "cusp.losses.smoothing"
 
-return define {
+return define{
   class = "BinaryFocalCrossentropy", name = "binary_focal_crossentropy",
   parameters = {
-    { "apply_class_balancing", "boolean", default = false }, { "alpha", "number", default = 0.25 },
-    { "gamma", "number", default = 2.0 }, { "from_logits", "boolean", default = false }, smoothing.parameter,
-    { "axis", "axis", default = -1 },
+    {"apply_class_balancing", "boolean", default = false}, {"alpha", "number", default = 0.25},
+    {"gamma", "number", default = 2.0}, {"from_logits", "boolean", default = false},
+    smoothing.parameter,
+    {"axis", "axis", default = -1},
   },
-  call = function(y_true, y_pred, apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis)
+  call = function(y_true, y_pred, apply_class_balancing, alpha, gamma, from_logits, label_smoothing,
+    axis)
     y_true = smoothing.binary(y_true, label_smoothing)
     if from_logits then y_pred = ops.sigmoid(y_pred) end
     local right = y_true * y_pred + (1 - y_true) * (1 - y_pred)

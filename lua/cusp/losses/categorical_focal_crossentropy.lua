@@ -1,4 +1,5 @@
---- Categorical cross-entropy that weighs examples already right down by `alpha * (1 - p)^gamma` (Lin et al. 2018).
+--- Categorical cross-entropy that weighs examples already right down by `alpha * (1 - p)^gamma`
+-- (Lin et al. 2018).
 -- @classmod cusp.losses.CategoricalFocalCrossentropy
 -- @tparam[opt=0.25] number alpha
 -- @tparam[opt=2] number gamma
@@ -10,11 +11,12 @@ local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 local smoothing = require "cusp.losses.smoothing"
 
-return define {
+return define{
   class = "CategoricalFocalCrossentropy", name = "categorical_focal_crossentropy",
   parameters = {
-    { "alpha", "number", default = 0.25 }, { "gamma", "number", default = 2.0 }, { "from_logits", "boolean", default = false },
-    smoothing.parameter, { "axis", "axis", default = -1 },
+    {"alpha", "number", default = 0.25}, {"gamma", "number", default = 2.0},
+    {"from_logits", "boolean", default = false},
+    smoothing.parameter, {"axis", "axis", default = -1},
   },
   call = function(y_true, y_pred, alpha, gamma, from_logits, label_smoothing, axis)
     y_true = smoothing.categorical(y_true, label_smoothing)

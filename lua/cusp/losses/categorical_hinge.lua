@@ -1,9 +1,10 @@
---- `max(neg - pos + 1, 0)`: `pos` is the score of the right class, `neg` the best of the others. Targets are one-hot.
+--- `max(neg - pos + 1, 0)`: `pos` is the score of the right class, `neg` the best of the others.
+-- Targets are one-hot.
 -- @classmod cusp.losses.CategoricalHinge
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "CategoricalHinge", name = "categorical_hinge",
   call = function(y_true, y_pred)
     local right = ops.sum(y_true * y_pred, -1)

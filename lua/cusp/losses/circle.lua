@@ -1,4 +1,5 @@
---- Circle loss for embeddings `[batch, features]` of unit length, with class ids as targets (Sun et al. 2020).
+--- Circle loss for embeddings `[batch, features]` of unit length, with class ids as targets (Sun et
+-- al. 2020).
 -- @classmod cusp.losses.Circle
 -- @tparam[opt=80] number gamma scale
 -- @tparam[opt=0.4] number margin
@@ -8,7 +9,7 @@ local masks = require "cusp.base.masks"
 local ops = require "cusp.ops"
 
 local function pair_masks(labels, remove_diagonal)
-  local column = ops.reshape(labels, { -1, 1 })
+  local column = ops.reshape(labels, {-1, 1})
   local same = ops.equal(column, ops.transpose(column))
   local different = ops.logical_not(same)
   if remove_diagonal then
@@ -22,10 +23,11 @@ local function log_sum(values, mask)
   return ops.logsumexp(ops.where(mask, values, -math.huge), 2)
 end
 
-return define {
+return define{
   class = "Circle", name = "circle", sparse = true, same_rank = false,
   parameters = {
-    { "gamma", "number", default = 80.0 }, { "margin", "number", default = 0.4 }, { "remove_diagonal", "boolean", default = true },
+    {"gamma", "number", default = 80.0}, {"margin", "number", default = 0.4},
+    {"remove_diagonal", "boolean", default = true},
   },
   call = function(y_true, y_pred, gamma, margin, remove_diagonal)
     local distances = ops.maximum(1 - ops.matmul(y_pred, ops.transpose(y_pred)), 0)

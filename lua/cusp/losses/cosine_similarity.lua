@@ -1,4 +1,5 @@
---- Minus the cosine of the angle between targets and predictions: -1 where they point the same way, 0 where they are orthogonal.
+--- Minus the cosine of the angle between targets and predictions: -1 where they point the same way,
+-- 0 where they are orthogonal.
 -- @classmod cusp.losses.CosineSimilarity
 -- @tparam[opt=-1] integer axis along which the vectors lie
 local config = require "cusp.base.config"
@@ -10,9 +11,9 @@ local function unit(x, axis)
   return x * ops.minimum(ops.rsqrt(ops.sum(ops.square(x), axis, true)), 1 / config.epsilon())
 end
 
-return define {
+return define{
   class = "CosineSimilarity", name = "cosine_similarity",
-  parameters = { { "axis", "axis", default = -1, omit_default = true } },
+  parameters = {{"axis", "axis", default = -1, omit_default = true}},
   call = function(y_true, y_pred, axis)
     return -ops.sum(unit(y_true, axis) * unit(y_pred, axis), axis)
   end,

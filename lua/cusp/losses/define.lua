@@ -11,17 +11,19 @@ local registry = require "cusp.base.registry"
 local is_symbolic, tensor = operations.is_symbolic, operations.tensor
 
 local common = {
-  reduction = { "reduction", "choice", choices = reduction.names, default = "sum_over_batch_size" },
-  dtype = { "dtype", "dtype", optional = true, transient = true },
+  reduction = {"reduction", "choice", choices = reduction.names, default = "sum_over_batch_size"},
+  dtype = {"dtype", "dtype", optional = true, transient = true},
 }
 
 local function to_tensor(value)
   return is_symbolic(value) and value or tensor(value)
 end
 
--- The parameters in Keras's positional order: the loss's own first, then reduction, name, dtype, unless it has an order of its own.
+-- The parameters in Keras's positional order: the loss's own first, then reduction, name, dtype,
+-- unless it has an order of its own.
 local function full_config(definition)
-  local by_name = { name = { "name", "string", default = definition.name }, reduction = common.reduction, dtype = common.dtype }
+  local by_name = {name = {"name", "string", default = definition.name},
+    reduction = common.reduction, dtype = common.dtype}
   local config = {}
   for i, parameter in ipairs(definition.parameters or {}) do
     by_name[parameter[1]], config[i] = parameter, parameter
@@ -31,7 +33,7 @@ local function full_config(definition)
     for i, name in ipairs(definition.order) do config[i] = by_name[name] end
     return config
   end
-  for _, name in ipairs { "reduction", "name", "dtype" } do config[#config + 1] = by_name[name] end
+  for _, name in ipairs{"reduction", "name", "dtype"} do config[#config + 1] = by_name[name] end
   return config
 end
 
@@ -41,7 +43,9 @@ local function check_fit(name, y_true, y_pred)
   for i, m in ipairs(a) do
     local n = b[i]
     if m ~= n and m ~= 1 and n ~= 1 and math.type(m) and math.type(n) then
-      errors.raise("%s: targets of shape %s do not fit predictions of shape %s; expected equal shapes", name, errors.shape(a),
+      errors.raise(
+        "%s: targets of shape %s do not fit predictions of shape %s; expected equal shapes", name,
+        errors.shape(a),
         errors.shape(b))
     end
   end
@@ -52,10 +56,10 @@ end
 --   `class`, `name`: the names in Keras, of class and function;
 --   `instance_name`: the default name of an instance where it is another;
 --   `parameters`: the arguments after y_true and y_pred, as of both class and function;
---   `order`: names of the class's arguments in order, where reduction, name, dtype do not come last;
---   `sparse`: the targets are class ids;
---   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true unless said otherwise; for
---   class ids in the class alone)
+--   `order`: names of the class's arguments in order, where reduction, name, dtype do not come
+--   last; `sparse`: the targets are class ids;
+--   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true
+--   unless said otherwise; for class ids in the class alone)
 --   `call`: function of y_true, y_pred and the parameters; both are tensors
 -- @treturn table the class
 local function define(definition)
@@ -63,7 +67,9 @@ local function define(definition)
   local f = definition.call
   local function align(y_true, y_pred, same_rank)
     y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
-    if not definition.sparse and y_true.dtype ~= y_pred.dtype then y_true = ops.cast(y_true, y_pred.dtype) end
+    if not definition.sparse and y_true.dtype ~= y_pred.dtype then
+      y_true = ops.cast(y_true, y_pred.dtype)
+    end
     if not same_rank then return y_true, y_pred end
     y_true, y_pred = reduction.same_rank(y_true, y_pred)
     if not definition.sparse then check_fit(definition.name, y_true, y_pred) end
@@ -71,7 +77,8 @@ local function define(definition)
   end
 
   local class = Loss:extend(definition.class, {
-    config = full_config(setmetatable({ name = definition.instance_name or definition.name }, { __index = definition })),
+    config = full_config(setmetatable({name = definition.instance_name or definition.name},
+      {__index = definition})),
     sparse = definition.sparse or false,
     call = function(self, y_true, y_pred)
       local values = {}
@@ -81,12 +88,13 @@ local function define(definition)
     end,
   })
 
-  local signature = { { "y_true", "tensor" }, { "y_pred", "tensor" }, table.unpack(parameters) }
+  local signature = {{"y_true", "tensor"}, {"y_pred", "tensor"}, table.unpack(parameters)}
   class.function_name = definition.name
   local bind = arguments.binder(definition.name, signature)
   class.fn = function(...)
     local bound = table.pack(bind(...))
-    local y_true, y_pred = align(bound[1], bound[2], definition.same_rank ~= false and not definition.sparse)
+    local y_true, y_pred = align(bound[1], bound[2],
+      definition.same_rank ~= false and not definition.sparse)
     return f(y_true, y_pred, table.unpack(bound, 3, 2 + #parameters))
   end
   registry.name_function(class.fn, definition.name)

@@ -4,9 +4,9 @@
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "Huber", name = "huber", instance_name = "huber_loss",
-  parameters = { { "delta", "number", default = 1.0, omit_default = true } },
+  parameters = {{"delta", "number", default = 1.0, omit_default = true}},
   call = function(y_true, y_pred, delta)
     local size = ops.abs(y_pred - y_true)
     local near = ops.less_equal(size, delta)

@@ -4,7 +4,7 @@ local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "KLDivergence", name = "kl_divergence",
   call = function(y_true, y_pred)
     y_true = ops.clip(y_true, config.epsilon(), 1)

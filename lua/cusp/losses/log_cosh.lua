@@ -1,9 +1,10 @@
---- Mean over the last axis of `log(cosh(y_pred - y_true))`: like the squared error near 0, like the absolute one far from it.
+--- Mean over the last axis of `log(cosh(y_pred - y_true))`: like the squared error near 0, like the
+-- absolute one far from it.
 -- @classmod cusp.losses.LogCosh
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "LogCosh", name = "log_cosh",
   call = function(y_true, y_pred)
     local difference = y_pred - y_true

@@ -1,15 +1,16 @@
 --- The base of losses. A loss is called with `(y_true, y_pred)` and gives one number to minimise.
--- A class of one's own has `call(self, y_true, y_pred)`, which gives the loss of each sample, `[batch]` or `[batch, ...]`; the base
--- weighs, masks and reduces it.
+-- A class of one's own has `call(self, y_true, y_pred)`, which gives the loss of each sample,
+-- `[batch]` or `[batch, ...]`; the base weighs, masks and reduces it.
 -- @classmod cusp.losses.Loss
 -- @tparam[opt] string name
--- @tparam[opt="sum_over_batch_size"] string reduction `"sum_over_batch_size"` (the mean), `"sum"`, `"mean"`,
+-- @tparam[opt="sum_over_batch_size"] string reduction `"sum_over_batch_size"` (the mean), `"sum"`,
+-- `"mean"`,
 --   `"mean_with_sample_weight"`, `"none"`
 -- @tparam[opt] string dtype
 -- @usage local Quartic = losses.Loss:extend("Quartic", {
 --     call = function(self, y_true, y_pred) return ((y_true - y_pred) ^ 4):mean(-1) end,
 --   })
---   model:compile { optimizer = "sgd", loss = Quartic() }
+--   model:compile{optimizer = "sgd", loss = Quartic()}
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -23,9 +24,9 @@ local reduction = require "cusp.losses.reduction"
 local Loss = Object:extend("Loss", {
   __module = "keras.losses",
   config = {
-    { "name", "string", optional = true },
-    { "reduction", "choice", choices = reduction.names, default = "sum_over_batch_size" },
-    { "dtype", "dtype", optional = true, transient = true }, -- not part of the configuration in Keras
+    {"name", "string", optional = true},
+    {"reduction", "choice", choices = reduction.names, default = "sum_over_batch_size"},
+    {"dtype", "dtype", optional = true, transient = true}, -- not part of the configuration in Keras
   },
 })
 
@@ -41,7 +42,7 @@ function Loss:init(args)
 end
 
 local bind_call = arguments.binder("loss", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- The classes of the library's functions, `losses.mse` and so on: function → class.
@@ -51,7 +52,9 @@ Loss.class_of_function = {}
 Loss.sparse = false
 
 local function to_tensor(value, dtype)
-  if type(value) ~= "userdata" and not (type(value) == "table" and getmetatable(value)) then value = engine.tensor(value) end
+  if type(value) ~= "userdata" and not (type(value) == "table" and getmetatable(value)) then
+    value = engine.tensor(value)
+  end
   return dtype and ops.cast(value, dtype) or value
 end
 
@@ -68,7 +71,11 @@ function Loss:__call(...)
   if weight ~= nil then weight = to_tensor(weight, self.dtype) end
   local values = to_tensor(methods.single(self.__name .. ": call", self:call(y_true, y_pred)))
   local own = masks.get(values)
-  if mask ~= nil and own ~= nil then mask = ops.logical_and(mask, own) elseif own ~= nil then mask = own end
+  if mask ~= nil and own ~= nil then
+    mask = ops.logical_and(mask, own)
+  elseif own ~= nil then
+    mask = own
+  end
   return reduction.reduce_weighted(self.__name, values, weight, mask, self.reduction)
 end
 

@@ -8,8 +8,9 @@ local reduction = require "cusp.losses.reduction"
 
 return Loss:extend("LossFunctionWrapper", {
   config = {
-    { "fn", "function" }, { "reduction", "choice", choices = reduction.names, default = "sum_over_batch_size" },
-    { "name", "string", optional = true }, { "dtype", "dtype", optional = true, transient = true },
+    {"fn", "function"}, {"reduction", "choice", choices = reduction.names,
+      default = "sum_over_batch_size"},
+    {"name", "string", optional = true}, {"dtype", "dtype", optional = true, transient = true},
   },
   call = function(self, y_true, y_pred)
     return self.fn(reduction.same_rank(y_true, y_pred))

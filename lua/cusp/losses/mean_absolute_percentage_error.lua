@@ -4,7 +4,7 @@ local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "MeanAbsolutePercentageError", name = "mean_absolute_percentage_error",
   call = function(y_true, y_pred)
     local relative = ops.abs((y_true - y_pred) / ops.maximum(ops.abs(y_true), config.epsilon()))

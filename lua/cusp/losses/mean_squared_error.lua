@@ -3,7 +3,7 @@
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "MeanSquaredError", name = "mean_squared_error",
   call = function(y_true, y_pred) return ops.mean(ops.square(y_true - y_pred), -1) end,
 }

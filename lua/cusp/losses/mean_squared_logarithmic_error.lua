@@ -1,4 +1,5 @@
---- Mean over the last axis of `(log(1 + y_true) - log(1 + y_pred))^2`; values below epsilon count as epsilon.
+--- Mean over the last axis of `(log(1 + y_true) - log(1 + y_pred))^2`; values below epsilon count
+-- as epsilon.
 -- @classmod cusp.losses.MeanSquaredLogarithmicError
 local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
@@ -6,7 +7,9 @@ local ops = require "cusp.ops"
 
 local function log_plus_one(x) return ops.log(ops.maximum(x, config.epsilon()) + 1) end
 
-return define {
+return define{
   class = "MeanSquaredLogarithmicError", name = "mean_squared_logarithmic_error",
-  call = function(y_true, y_pred) return ops.mean(ops.square(log_plus_one(y_pred) - log_plus_one(y_true)), -1) end,
+  call = function(y_true, y_pred)
+    return ops.mean(ops.square(log_plus_one(y_pred) - log_plus_one(y_true)), -1)
+  end,
 }

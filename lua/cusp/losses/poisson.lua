@@ -4,7 +4,9 @@ local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "Poisson", name = "poisson",
-  call = function(y_true, y_pred) return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), -1) end,
+  call = function(y_true, y_pred)
+    return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), -1)
+  end,
 }

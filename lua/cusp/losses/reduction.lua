@@ -1,4 +1,5 @@
---- From a loss for each sample to one number: ranks brought together, masks, sample weights, reductions.
+--- From a loss for each sample to one number: ranks brought together, masks, sample weights,
+-- reductions.
 -- @module cusp.losses.reduction
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -6,10 +7,10 @@ local ops = require "cusp.ops"
 local reduction = {}
 
 --- The reductions that losses know.
-reduction.names = { "sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none" }
+reduction.names = {"sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"}
 
---- Brings two tensors whose ranks differ by one to the same rank, by dropping or adding a last axis of size 1.
--- Tensors that this cannot help come back as they are.
+--- Brings two tensors whose ranks differ by one to the same rank, by dropping or adding a last axis
+-- of size 1. Tensors that this cannot help come back as they are.
 function reduction.same_rank(a, b, expand_rank_1)
   if expand_rank_1 == nil then expand_rank_1 = true end
   local rank_a, rank_b = a.ndim, b.ndim
@@ -60,8 +61,11 @@ end
 local function check_weight(owner, values, weight)
   -- A loss of the whole batch, one number, may be weighed by anything.
   if values.ndim > 0 and not can_broadcast(weight.shape, values.shape) then
-    errors.raise("%s: sample_weight of shape %s does not fit losses of shape %s; expected one weight for each sample%s", owner,
-      errors.shape(weight.shape), errors.shape(values.shape), values.ndim > 1 and ", as [batch, 1], or one for each loss" or "")
+    errors.raise(
+      "%s: sample_weight of shape %s does not fit losses of shape %s; expected one weight for "
+      .. "each sample%s", owner,
+      errors.shape(weight.shape), errors.shape(values.shape),
+      values.ndim > 1 and ", as [batch, 1], or one for each loss" or "")
   end
 end
 

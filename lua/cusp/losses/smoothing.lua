@@ -2,7 +2,7 @@
 -- @module cusp.losses.smoothing
 local smoothing = {}
 
-smoothing.parameter = { "label_smoothing", "number", min = 0, max = 1, default = 0.0 }
+smoothing.parameter = {"label_smoothing", "number", min = 0, max = 1, default = 0.0}
 
 --- One-hot (or probability) targets over the classes of the last axis.
 function smoothing.categorical(y_true, amount)

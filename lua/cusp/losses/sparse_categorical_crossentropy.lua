@@ -1,5 +1,6 @@
 --- Cross-entropy between class ids (counted from 0) and predicted probabilities (or logits).
--- Targets `[batch, ...]` or `[batch, ..., 1]`, predictions `[batch, ..., classes]`; the loss is `[batch, ...]`.
+-- Targets `[batch, ...]` or `[batch, ..., 1]`, predictions `[batch, ..., classes]`; the loss is
+-- `[batch, ...]`.
 -- @classmod cusp.losses.SparseCategoricalCrossentropy
 -- @tparam[opt=false] boolean from_logits whether predictions are before the softmax
 -- @tparam[opt] integer ignore_class id whose samples do not count (a "void" class)
@@ -16,25 +17,31 @@ local function check_shapes(y_true, y_pred, axis)
   for i = 1, #expected do same = same and got[i] == expected[i] end
   if same then return end
   local one_hot = #got == #expected + 1 and got[#got] == y_pred.shape[y_pred.ndim]
-  errors.raise("sparse_categorical_crossentropy: targets of shape %s do not fit predictions of shape %s; expected class ids of shape %s%s",
+  errors.raise(
+    "sparse_categorical_crossentropy: targets of shape %s do not fit predictions of shape %s; "
+    .. "expected class ids of shape %s%s",
     errors.shape(got), errors.shape(y_pred.shape), errors.shape(expected),
     one_hot and "; one-hot targets want categorical_crossentropy" or "")
 end
 
-local SparseCategoricalCrossentropy = define {
+local SparseCategoricalCrossentropy = define{
   class = "SparseCategoricalCrossentropy", name = "sparse_categorical_crossentropy", sparse = true,
   parameters = {
-    { "from_logits", "boolean", default = false }, { "ignore_class", "integer", optional = true },
-    { "axis", "axis", default = -1, omit_default = true },
+    {"from_logits", "boolean", default = false}, {"ignore_class", "integer", optional = true},
+    {"axis", "axis", default = -1, omit_default = true},
   },
-  order = { "from_logits", "ignore_class", "reduction", "axis", "name", "dtype" },
+  order = {"from_logits", "ignore_class", "reduction", "axis", "name", "dtype"},
   call = function(y_true, y_pred, from_logits, ignore_class, axis)
     local rank = y_pred.ndim
     local class_axis = axis < 0 and rank + 1 + axis or axis
     if class_axis < 1 or class_axis > rank then
-      errors.raise("sparse_categorical_crossentropy: axis %d is out of range for predictions of shape %s", axis, errors.shape(y_pred.shape))
+      errors.raise(
+        "sparse_categorical_crossentropy: axis %d is out of range for predictions of shape %s",
+        axis, errors.shape(y_pred.shape))
     end
-    if y_true.ndim == rank and y_true.shape[class_axis] == 1 then y_true = ops.squeeze(y_true, class_axis) end
+    if y_true.ndim == rank and y_true.shape[class_axis] == 1 then
+      y_true = ops.squeeze(y_true, class_axis)
+    end
     check_shapes(y_true, y_pred, class_axis)
     local valid
     if ignore_class then
@@ -51,7 +58,8 @@ local SparseCategoricalCrossentropy = define {
   end,
 }
 
--- fit looks at the labels once before it starts: an id out of range is an error and not a silent zero.
+-- fit looks at the labels once before it starts: an id out of range is an error and not a silent
+-- zero.
 SparseCategoricalCrossentropy.checks_labels = true
 
 return SparseCategoricalCrossentropy

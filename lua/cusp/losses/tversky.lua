@@ -1,4 +1,5 @@
---- Tversky loss: Dice with weights of its own for what was missed and what was predicted too much (Salehi et al. 2017).
+--- Tversky loss: Dice with weights of its own for what was missed and what was predicted too much
+-- (Salehi et al. 2017).
 -- @classmod cusp.losses.Tversky
 -- @tparam[opt=0.5] number alpha weight of what is in the targets alone
 -- @tparam[opt=0.5] number beta weight of what is in the predictions alone
@@ -7,10 +8,11 @@ local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "Tversky", name = "tversky",
-  parameters = { { "alpha", "number", default = 0.5 }, { "beta", "number", default = 0.5 }, { "axis", "axes", optional = true } },
-  order = { "alpha", "beta", "reduction", "name", "axis", "dtype" },
+  parameters = {{"alpha", "number", default = 0.5}, {"beta", "number", default = 0.5},
+    {"axis", "axes", optional = true}},
+  order = {"alpha", "beta", "reduction", "name", "axis", "dtype"},
   call = function(y_true, y_pred, alpha, beta, axis)
     local both = ops.sum(y_true * y_pred, axis)
     local target_alone = ops.sum((1 - y_pred) * y_true, axis)

@@ -5,7 +5,7 @@ local engine = require "cusp.engine"
 local losses = require "cusp.losses.reduction"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "Accuracy", name = "accuracy",
   call = function(y_true, y_pred)
     y_true, y_pred = losses.same_rank(ops.cast(y_true, y_pred.dtype), y_pred)

@@ -1,9 +1,10 @@
---- Area under a curve over thresholds: of true against false positive rate (ROC), of precision against recall (PR), or of their
--- gains (PRGAIN).
+--- Area under a curve over thresholds: of true against false positive rate (ROC), of precision
+-- against recall (PR), or of their gains (PRGAIN).
 -- @classmod cusp.metrics.AUC
 -- @tparam[opt=200] integer num_thresholds
 -- @tparam[opt="ROC"] string curve `"ROC"`, `"PR"` or `"PRGAIN"`
--- @tparam[opt="interpolation"] string summation_method `"interpolation"`, `"minoring"` or `"majoring"`
+-- @tparam[opt="interpolation"] string summation_method `"interpolation"`, `"minoring"` or
+-- `"majoring"`
 -- @tparam[opt] string name
 -- @tparam[opt] string dtype
 -- @tparam[opt] table thresholds instead of evenly spread ones
@@ -24,13 +25,15 @@ local registry = require "cusp.base.registry"
 
 local AUC = ThresholdCurve:extend("AUC", {
   config = {
-    { "num_thresholds", "integer", default = 200, min = 2 },
-    { "curve", "choice", choices = { "ROC", "PR", "PRGAIN", "roc", "pr", "prgain" }, default = "ROC" },
-    { "summation_method", "choice", choices = { "interpolation", "minoring", "majoring" }, default = "interpolation" },
-    { "name", "string", optional = true }, { "dtype", "dtype", optional = true },
-    { "thresholds", "list", optional = true, omit_default = true },
-    { "multi_label", "boolean", default = false }, { "num_labels", "integer", optional = true, min = 1 },
-    { "label_weights", "any", optional = true }, { "from_logits", "boolean", default = false },
+    {"num_thresholds", "integer", default = 200, min = 2},
+    {"curve", "choice", choices = {"ROC", "PR", "PRGAIN", "roc", "pr", "prgain"}, default = "ROC"},
+    {"summation_method", "choice", choices = {"interpolation", "minoring", "majoring"},
+      default = "interpolation"},
+    {"name", "string", optional = true}, {"dtype", "dtype", optional = true},
+    {"thresholds", "list", optional = true, omit_default = true},
+    {"multi_label", "boolean", default = false},
+    {"num_labels", "integer", optional = true, min = 1},
+    {"label_weights", "any", optional = true}, {"from_logits", "boolean", default = false},
   },
 })
 
@@ -38,11 +41,15 @@ function AUC:init(args)
   if self.config == AUC.config then self:configure(args, AUC) end
   Metric.init(self, args)
   self.curve = plain.upper(self.curve)
-  self.label_weights = registry.deserialize(self.label_weights) -- a file holds them as a serialised tensor
-  if self.num_labels and not self.multi_label then errors.raise("AUC: num_labels is for multi_label = true alone") end
+  -- a file holds them as a serialised tensor
+  self.label_weights = registry.deserialize(self.label_weights)
+  if self.num_labels and not self.multi_label then
+    errors.raise("AUC: num_labels is for multi_label = true alone")
+  end
   local limits
   if self.thresholds then
-    limits = table.move(confusion.parse_thresholds("AUC", self.thresholds), 1, #self.thresholds, 1, {})
+    limits = table.move(confusion.parse_thresholds("AUC", self.thresholds), 1, #self.thresholds, 1,
+      {})
     plain.sort(limits)
     table.insert(limits, 1, 0.0)
     limits[#limits + 1] = 1.0
@@ -60,7 +67,7 @@ function AUC:init(args)
 end
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Takes a batch.
@@ -68,19 +75,21 @@ function AUC:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_pred = reduction.to_tensor(y_pred)
   if self.multi_label and y_pred.ndim ~= 2 then
-    errors.raise("AUC: multi_label = true wants predictions of shape [batch, labels], got shape %s", errors.shape(y_pred.shape))
+    errors.raise("AUC: multi_label = true wants predictions of shape [batch, labels], got shape %s",
+      errors.shape(y_pred.shape))
   end
   if not rawget(self, "true_positives") then self:make_counts(self.limits, y_pred.shape[2]) end
   if self.from_logits then y_pred = ops.sigmoid(y_pred) end
   confusion.update(self:counts(), y_true, y_pred, {
-    thresholds = self.limits, even = self.even, sample_weight = weight, multi_label = self.multi_label,
+    thresholds = self.limits, even = self.even, sample_weight = weight,
+    multi_label = self.multi_label,
     label_weights = not self.multi_label and self.label_weights or nil, dtype = self.dtype,
   })
 end
 
-local function but_last(x) return x:slice { { 1, x.shape[1] - 1 } } end
+local function but_last(x) return x:slice{{1, x.shape[1] - 1}} end
 
-local function but_first(x) return x:slice { { 2, x.shape[1] } } end
+local function but_first(x) return x:slice{{2, x.shape[1]}} end
 
 -- The area of each label where they are apart, then their (weighted) mean.
 local function combine(self, terms)
@@ -91,9 +100,11 @@ local function combine(self, terms)
   return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
 end
 
--- Precision is not linear between two points of the curve; the counts are (Davis and Goadrich 2006).
+-- Precision is not linear between two points of the curve; the counts are (Davis and Goadrich
+-- 2006).
 local function interpolated_precision_recall(self)
-  local tp, fp, fn = self.true_positives.value, self.false_positives.value, self.false_negatives.value
+  local tp, fp, fn = self.true_positives.value, self.false_positives.value,
+    self.false_negatives.value
   local p = tp + fp
   local difference_tp, difference_p = but_last(tp) - but_first(tp), but_last(p) - but_first(p)
   local slope = ops.divide_no_nan(difference_tp, ops.maximum(difference_p, 0))
@@ -106,7 +117,8 @@ end
 
 local function gain_curve(self)
   local tp = self.true_positives
-  local scale = ops.divide_no_nan(tp + self.false_negatives, self.true_negatives + self.false_positives)
+  local scale = ops.divide_no_nan(tp + self.false_negatives,
+    self.true_negatives + self.false_positives)
   local none = ops.equal(tp, 0)
   local recall = ops.where(none, 0, 1 - scale * ops.divide_no_nan(self.false_negatives, tp))
   local precision = ops.where(none, 1, 1 - scale * ops.divide_no_nan(self.false_positives, tp))
@@ -114,10 +126,13 @@ local function gain_curve(self)
 end
 
 function AUC:result()
-  if self.curve == "PR" and self.summation_method == "interpolation" then return interpolated_precision_recall(self) end
+  if self.curve == "PR" and self.summation_method == "interpolation" then
+    return interpolated_precision_recall(self)
+  end
   local x, y
   if self.curve == "ROC" then
-    x, y = ops.divide_no_nan(self.false_positives, self.false_positives + self.true_negatives), self:sensitivities()
+    x, y = ops.divide_no_nan(self.false_positives, self.false_positives + self.true_negatives),
+      self:sensitivities()
   elseif self.curve == "PR" then
     x, y = self:sensitivities(), self:precisions()
   else

@@ -6,9 +6,9 @@ local engine = require "cusp.engine"
 local losses = require "cusp.losses.reduction"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "BinaryAccuracy", name = "binary_accuracy",
-  parameters = { { "threshold", "number", default = 0.5 } },
+  parameters = {{"threshold", "number", default = 0.5}},
   call = function(y_true, y_pred, threshold)
     y_true, y_pred = losses.same_rank(y_true, y_pred)
     local decided = ops.cast(ops.greater(y_pred, threshold), y_true.dtype)

@@ -9,18 +9,19 @@ local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 
 local BinaryIoU = define("BinaryIoU", {
-  { "target_class_ids", "integers", default = { 0, 1 } }, { "threshold", "number", default = 0.5 },
-  { "name", "string", optional = true }, { "dtype", "dtype", optional = true },
-}, { num_classes = 2 })
+  {"target_class_ids", "integers", default = {0, 1}}, {"threshold", "number", default = 0.5},
+  {"name", "string", optional = true}, {"dtype", "dtype", optional = true},
+}, {num_classes = 2})
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Takes a batch.
 function BinaryIoU:update_state(...)
   local y_true, y_pred, weight = bind(...)
-  local decided = ops.cast(ops.greater_equal(reduction.to_tensor(y_pred, "float32"), self.threshold), "int32")
+  local decided = ops.cast(ops.greater_equal(reduction.to_tensor(y_pred, "float32"),
+    self.threshold), "int32")
   IoU.update_state(self, y_true, decided, weight)
 end
 

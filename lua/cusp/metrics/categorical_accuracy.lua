@@ -4,7 +4,7 @@ local define = require "cusp.metrics.define"
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 
-return define {
+return define{
   class = "CategoricalAccuracy", name = "categorical_accuracy",
   call = function(y_true, y_pred)
     local wanted, got = ops.argmax(y_true, -1), ops.argmax(y_pred, -1)

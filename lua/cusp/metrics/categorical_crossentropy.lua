@@ -5,9 +5,11 @@
 -- @tparam[opt=-1] integer axis
 local define = require "cusp.metrics.define"
 
-return define {
-  class = "CategoricalCrossentropy", name = "categorical_crossentropy", loss = require "cusp.losses.categorical_crossentropy",
+return define{
+  class = "CategoricalCrossentropy", name = "categorical_crossentropy",
+  loss = require "cusp.losses.categorical_crossentropy",
   parameters = {
-    { "from_logits", "boolean", default = false }, { "label_smoothing", "number", default = 0 }, { "axis", "axis", default = -1 },
+    {"from_logits", "boolean", default = false}, {"label_smoothing", "number", default = 0},
+    {"axis", "axis", default = -1},
   },
 }

@@ -2,4 +2,5 @@
 -- @classmod cusp.metrics.CategoricalHinge
 local define = require "cusp.metrics.define"
 
-return define { class = "CategoricalHinge", name = "categorical_hinge", loss = require "cusp.losses.categorical_hinge" }
+return define{class = "CategoricalHinge", name = "categorical_hinge",
+  loss = require "cusp.losses.categorical_hinge"}

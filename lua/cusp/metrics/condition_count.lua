@@ -5,7 +5,7 @@ local arguments = require "cusp.base.arguments"
 local confusion = require "cusp.metrics.confusion"
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Makes the class of a count.
@@ -14,28 +14,30 @@ local bind = arguments.binder("update_state", {
 -- @treturn table
 return function(name, count)
   local class = Metric:extend(name, {
-    config = { { "thresholds", "any", optional = true }, { "name", "string", optional = true }, { "dtype", "dtype", optional = true } },
+    config = {{"thresholds", "any", optional = true}, {"name", "string", optional = true},
+      {"dtype", "dtype", optional = true}},
   })
 
   function class:init(args)
     if self.config == class.config then self:configure(args, class) end
     Metric.init(self, args)
     self.limits = confusion.parse_thresholds(self.__name, self.thresholds, 0.5)
-    self.accumulator = self:add_variable { shape = { #self.limits }, name = "accumulator" }
+    self.accumulator = self:add_variable{shape = {#self.limits}, name = "accumulator"}
   end
 
   --- Takes a batch.
   function class:update_state(...)
     local y_true, y_pred, weight = bind(...)
-    confusion.update({ [count] = self.accumulator }, y_true, y_pred, {
-      thresholds = self.limits, even = confusion.is_even(self.limits), sample_weight = weight, dtype = self.dtype,
+    confusion.update({[count] = self.accumulator}, y_true, y_pred, {
+      thresholds = self.limits, even = confusion.is_even(self.limits), sample_weight = weight,
+      dtype = self.dtype,
     })
   end
 
   --- A number, or one for each threshold where there are several.
   function class:result()
     local value = self.accumulator.value
-    return #self.limits == 1 and value:reshape {} or value
+    return #self.limits == 1 and value:reshape{} or value
   end
 
   return class

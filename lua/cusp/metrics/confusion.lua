@@ -1,4 +1,5 @@
---- Counts of right and wrong decisions at several thresholds: what Precision, Recall, AUC and the like are made of.
+--- Counts of right and wrong decisions at several thresholds: what Precision, Recall, AUC and the
+-- like are made of.
 -- @module cusp.metrics.confusion
 local config = require "cusp.base.config"
 local engine = require "cusp.engine"
@@ -15,14 +16,16 @@ confusion.lowest = -1e10
 --- A list of thresholds from a number, a list, or nil.
 -- @raise for one that is not between 0 and 1
 function confusion.parse_thresholds(owner, thresholds, default)
-  if thresholds == nil then return { default } end
-  local list = type(thresholds) == "number" and { thresholds } or thresholds
+  if thresholds == nil then return {default} end
+  local list = type(thresholds) == "number" and {thresholds} or thresholds
   if type(list) ~= "table" then
-    errors.raise("%s: thresholds should be a number or a list of them, got %s", owner, errors.describe(list))
+    errors.raise("%s: thresholds should be a number or a list of them, got %s", owner,
+      errors.describe(list))
   end
   for i, threshold in ipairs(list) do
     if type(threshold) ~= "number" or threshold < 0 or threshold > 1 then
-      errors.raise("%s: threshold %d should be between 0 and 1, got %s", owner, i, errors.describe(threshold))
+      errors.raise("%s: threshold %d should be between 0 and 1, got %s", owner, i,
+        errors.describe(threshold))
     end
   end
   return list
@@ -30,14 +33,17 @@ end
 
 --- `count` thresholds from 0 to 1.
 function confusion.even_thresholds(count)
-  if count > 10000000 then errors.raise("num_thresholds should be at most 10000000, got %d", count) end
-  local list = { 0.0 }
+  if count > 10000000 then
+    errors.raise("num_thresholds should be at most 10000000, got %d", count)
+  end
+  local list = {0.0}
   for i = 1, count - 2 do list[i + 1] = i / (count - 1) end
   list[count] = 1.0
   return list
 end
 
---- Whether thresholds are spread evenly from 0 to 1, so that a prediction's place among them can be computed.
+--- Whether thresholds are spread evenly from 0 to 1, so that a prediction's place among them can be
+-- computed.
 function confusion.is_even(thresholds)
   local count = #thresholds
   if count < 3 then return false end
@@ -57,7 +63,7 @@ local function keep_top_k(y_pred, k)
 end
 
 local function one_class(x, class_id)
-  return ops.take(x, engine.tensor({ class_id }, { dtype = "int32" }), -1)
+  return ops.take(x, engine.tensor({class_id}, {dtype = "int32"}), -1)
 end
 
 -- From the last bucket to the first: what lies at or above each threshold.
@@ -65,8 +71,9 @@ local function cumulate_from_end(buckets)
   return ops.flip(ops.cumsum(ops.flip(buckets, 1), 1), 1)
 end
 
--- With even thresholds each prediction belongs to a bucket: one pass over the data, whatever the number of thresholds.
--- labels, predictions, weights: [n], or [n, labels]; a count for each threshold, [thresholds] or [thresholds, labels].
+-- With even thresholds each prediction belongs to a bucket: one pass over the data, whatever the
+-- number of thresholds. labels, predictions, weights: [n], or [n, labels]; a count for each
+-- threshold, [thresholds] or [thresholds, labels].
 local function count_by_buckets(counts, labels, predictions, weights, thresholds)
   local size = #thresholds
   predictions = ops.clip(predictions, 0, 1)
@@ -93,9 +100,9 @@ end
 
 -- Any thresholds: every prediction against each of them.
 local function count_by_comparison(counts, labels, predictions, weights, thresholds)
-  local shape = { #thresholds, 1 }
+  local shape = {#thresholds, 1}
   if predictions.ndim > 1 then shape[3] = 1 end
-  local limits = ops.reshape(engine.tensor(thresholds, { dtype = predictions.dtype }), shape)
+  local limits = ops.reshape(engine.tensor(thresholds, {dtype = predictions.dtype}), shape)
   local predicted = ops.greater(ops.expand_dims(predictions, 1), limits)
   local labelled = ops.broadcast_to(ops.expand_dims(ops.cast(labels, "bool"), 1), predicted.shape)
   local function add(variable, label, prediction)
@@ -121,7 +128,8 @@ local function combine_weights(y_true, y_pred, sample_weight, label_weights)
     weights = ops.broadcast_to(weight, y_pred.shape)
   end
   if label_weights ~= nil then
-    local weight = ops.broadcast_to(ops.expand_dims(reduction.to_tensor(label_weights, y_pred.dtype), 1), y_pred.shape)
+    local weight = ops.broadcast_to(ops.expand_dims(reduction.to_tensor(label_weights,
+      y_pred.dtype), 1), y_pred.shape)
     weights = weights and weights * weight or weight
   end
   return weights
@@ -131,22 +139,25 @@ end
 -- @tparam table counts the variables to update: some of `tp`, `fp`, `tn`, `fn`
 -- @param y_true targets, 0 or not
 -- @param y_pred predictions between 0 and 1
--- @tparam table options `thresholds`, `even`, `top_k`, `class_id`, `sample_weight`, `multi_label`, `label_weights`, `dtype`
+-- @tparam table options `thresholds`, `even`, `top_k`, `class_id`, `sample_weight`, `multi_label`,
+-- `label_weights`, `dtype`
 function confusion.update(counts, y_true, y_pred, options)
-  y_true, y_pred = reduction.to_tensor(y_true, options.dtype), reduction.to_tensor(y_pred, options.dtype)
+  y_true, y_pred = reduction.to_tensor(y_true, options.dtype),
+    reduction.to_tensor(y_pred, options.dtype)
   y_pred, y_true = losses.same_rank(y_pred, y_true)
   local weight = options.sample_weight
   if options.top_k then y_pred = keep_top_k(y_pred, options.top_k) end
   if options.class_id then
     if y_pred.ndim == 1 then
-      errors.raise("class_id wants predictions of shape [batch, classes], got shape %s", errors.shape(y_pred.shape))
+      errors.raise("class_id wants predictions of shape [batch, classes], got shape %s",
+        errors.shape(y_pred.shape))
     end
     y_true, y_pred = one_class(y_true, options.class_id), one_class(y_pred, options.class_id)
   end
   local weights = combine_weights(y_true, y_pred, weight, options.label_weights)
   if not options.multi_label then
-    y_true, y_pred = ops.reshape(y_true, { -1 }), ops.reshape(y_pred, { -1 })
-    if weights ~= nil then weights = ops.reshape(weights, { -1 }) end
+    y_true, y_pred = ops.reshape(y_true, {-1}), ops.reshape(y_pred, {-1})
+    if weights ~= nil then weights = ops.reshape(weights, {-1}) end
   end
   local count = options.even and count_by_buckets or count_by_comparison
   count(counts, y_true, y_pred, weights, options.thresholds)

@@ -5,10 +5,12 @@ local ops = require "cusp.ops"
 
 local correlation = {}
 
-correlation.parameter = { "axis", "axis", default = -1 }
+correlation.parameter = {"axis", "axis", default = -1}
 
 --- Targets and predictions of one dtype and rank.
-function correlation.align(y_true, y_pred) return losses.same_rank(ops.cast(y_true, y_pred.dtype), y_pred) end
+function correlation.align(y_true, y_pred)
+  return losses.same_rank(ops.cast(y_true, y_pred.dtype), y_pred)
+end
 
 --- A tensor less its mean along an axis, and that mean.
 function correlation.centre(x, axis)

@@ -4,8 +4,8 @@
 local define = require "cusp.metrics.define"
 local loss = require "cusp.losses.cosine_similarity"
 
-return define {
+return define{
   class = "CosineSimilarity", name = "cosine_similarity",
-  parameters = { { "axis", "axis", default = -1, omit_default = true } },
+  parameters = {{"axis", "axis", default = -1, omit_default = true}},
   call = function(y_true, y_pred, axis) return -loss.fn(y_true, y_pred, axis) end,
 }

@@ -6,7 +6,8 @@ local reduction = require "cusp.metrics.reduction"
 local registry = require "cusp.base.registry"
 
 local function full_config(definition)
-  local by_name = { name = { "name", "string", default = definition.name }, dtype = { "dtype", "dtype", optional = true } }
+  local by_name = {name = {"name", "string", default = definition.name},
+    dtype = {"dtype", "dtype", optional = true}}
   for _, parameter in ipairs(definition.parameters or {}) do by_name[parameter[1]] = parameter end
   local config = {}
   if definition.order then
@@ -20,9 +21,10 @@ end
 
 --- Makes the class; where `call` is given, `class.fn` is the function for users.
 -- @tparam table definition
---   `class`, `name`: class and default name of an instance; `function_name`: of the function where it is another;
---   `parameters`: the arguments after y_true and y_pred; `order`: names of the class's arguments, where name and dtype do not come first;
---   `call`: function of y_true, y_pred and the parameters; or `loss`: the class of a loss whose function it is
+--   `class`, `name`: class and default name of an instance; `function_name`: of the function where
+--   it is another; `parameters`: the arguments after y_true and y_pred; `order`: names of the
+--   class's arguments, where name and dtype do not come first; `call`: function of y_true, y_pred
+--   and the parameters; or `loss`: the class of a loss whose function it is
 -- @treturn table the class
 local function define(definition)
   local parameters = definition.parameters or {}
@@ -40,10 +42,12 @@ local function define(definition)
     class.fn = definition.loss.fn
     return class
   end
-  local bind = arguments.binder(class.function_name, { { "y_true", "tensor" }, { "y_pred", "tensor" }, table.unpack(parameters) })
+  local bind = arguments.binder(class.function_name,
+    {{"y_true", "tensor"}, {"y_pred", "tensor"}, table.unpack(parameters)})
   class.fn = function(...)
     local bound = table.pack(bind(...))
-    return f(reduction.to_tensor(bound[1]), reduction.to_tensor(bound[2]), table.unpack(bound, 3, 2 + #parameters))
+    return f(reduction.to_tensor(bound[1]), reduction.to_tensor(bound[2]),
+      table.unpack(bound, 3, 2 + #parameters))
   end
   registry.name_function(class.fn, class.function_name)
   return class

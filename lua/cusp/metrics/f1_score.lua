@@ -9,9 +9,9 @@ local ordered = require "cusp.base.ordered"
 
 local F1Score = FBetaScore:extend("F1Score", {
   config = {
-    { "average", "choice", choices = { "micro", "macro", "weighted" }, optional = true },
-    { "threshold", "number", optional = true, above = 0, max = 1 },
-    { "name", "string", default = "f1_score" }, { "dtype", "dtype", optional = true },
+    {"average", "choice", choices = {"micro", "macro", "weighted"}, optional = true},
+    {"threshold", "number", optional = true, above = 0, max = 1},
+    {"name", "string", default = "f1_score"}, {"dtype", "dtype", optional = true},
   },
 })
 
@@ -23,7 +23,10 @@ end
 --- As FBetaScore's, without `beta`.
 function F1Score:get_config()
   local config = Metric.get_config(self)
-  for i = 1, 2 do ordered.set(config, F1Score.config[i][1], kinds.to_config(F1Score.config[i], self[F1Score.config[i][1]])) end
+  for i = 1, 2 do
+    ordered.set(config, F1Score.config[i][1],
+      kinds.to_config(F1Score.config[i], self[F1Score.config[i][1]]))
+  end
   return config
 end
 

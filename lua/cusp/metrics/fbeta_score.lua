@@ -1,4 +1,5 @@
---- F-beta score: the harmonic mean of precision and recall, with recall `beta` times as important. Targets are one-hot `[batch, classes]`.
+--- F-beta score: the harmonic mean of precision and recall, with recall `beta` times as important.
+-- Targets are one-hot `[batch, classes]`.
 -- @classmod cusp.metrics.FBetaScore
 -- @tparam[opt] string average nil (a score for each class), `"micro"`, `"macro"` or `"weighted"`
 -- @tparam[opt=1] number beta
@@ -12,10 +13,10 @@ local reduction = require "cusp.metrics.reduction"
 
 local FBetaScore = Metric:extend("FBetaScore", {
   config = {
-    { "average", "choice", choices = { "micro", "macro", "weighted" }, optional = true },
-    { "beta", "number", default = 1.0, above = 0 },
-    { "threshold", "number", optional = true, above = 0, max = 1 },
-    { "name", "string", default = "fbeta_score" }, { "dtype", "dtype", optional = true },
+    {"average", "choice", choices = {"micro", "macro", "weighted"}, optional = true},
+    {"beta", "number", default = 1.0, above = 0},
+    {"threshold", "number", optional = true, above = 0, max = 1},
+    {"name", "string", default = "fbeta_score"}, {"dtype", "dtype", optional = true},
   },
 })
 
@@ -23,17 +24,20 @@ FBetaScore.beta = 1.0
 
 local function build(self, y_true, y_pred)
   if y_true.ndim ~= 2 or y_pred.ndim ~= 2 then
-    errors.raise("%s: expected targets and predictions of shape [batch, classes], got shapes %s and %s", self.__name,
+    errors.raise(
+      "%s: expected targets and predictions of shape [batch, classes], got shapes %s and %s",
+      self.__name,
       errors.shape(y_true.shape), errors.shape(y_pred.shape))
   end
-  local shape = self.average ~= "micro" and { y_pred.shape[2] } or {}
-  for _, name in ipairs { "true_positives", "false_positives", "false_negatives", "intermediate_weights" } do
-    self[name] = self:add_variable { shape = shape, name = name }
+  local shape = self.average ~= "micro" and {y_pred.shape[2]} or {}
+  for _, name in ipairs{"true_positives", "false_positives", "false_negatives",
+    "intermediate_weights"} do
+    self[name] = self:add_variable{shape = shape, name = name}
   end
 end
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Takes a batch.
@@ -45,7 +49,8 @@ function FBetaScore:update_state(...)
   if self.threshold then
     chosen = ops.greater(y_pred, self.threshold)
   else
-    chosen = ops.logical_and(ops.greater_equal(y_pred, ops.max(y_pred, -1, true)), ops.greater(ops.abs(y_pred), 1e-9))
+    chosen = ops.logical_and(ops.greater_equal(y_pred, ops.max(y_pred, -1, true)),
+      ops.greater(ops.abs(y_pred), 1e-9))
   end
   chosen = ops.cast(chosen, self.dtype)
   if weight ~= nil then weight = ops.expand_dims(reduction.to_tensor(weight, self.dtype), 2) end
@@ -63,14 +68,18 @@ end
 --- A score for each class, or their average.
 function FBetaScore:result()
   if not rawget(self, "true_positives") then
-    errors.raise("%s: result comes after the first update_state, which says how many classes there are", self.__name)
+    errors.raise(
+      "%s: result comes after the first update_state, which says how many classes there are",
+      self.__name)
   end
   local epsilon, beta_squared = config.epsilon(), self.beta * self.beta
   local precision = self.true_positives / (self.true_positives + self.false_positives + epsilon)
   local recall = self.true_positives / (self.true_positives + self.false_negatives + epsilon)
-  local score = precision * recall / (precision * beta_squared + recall + epsilon) * (1 + beta_squared)
+  local score = precision * recall / (precision * beta_squared + recall + epsilon)
+    * (1 + beta_squared)
   if self.average == "weighted" then
-    return ops.sum(score * (self.intermediate_weights / (ops.sum(self.intermediate_weights) + epsilon)))
+    return ops.sum(score * (self.intermediate_weights
+      / (ops.sum(self.intermediate_weights) + epsilon)))
   end
   return self.average and ops.mean(score) or score
 end

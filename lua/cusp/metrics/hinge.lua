@@ -2,4 +2,4 @@
 -- @classmod cusp.metrics.Hinge
 local define = require "cusp.metrics.define"
 
-return define { class = "Hinge", name = "hinge", loss = require "cusp.losses.hinge" }
+return define{class = "Hinge", name = "hinge", loss = require "cusp.losses.hinge"}

@@ -9,13 +9,15 @@ local ordered = require "cusp.base.ordered"
 -- @tparam table config its arguments
 -- @tparam[opt] table fixed values of IoU's arguments that it does not have
 return function(name, config, fixed)
-  local members = { config = config }
+  local members = {config = config}
   for key, value in pairs(fixed or {}) do members[key] = value end
   local class = IoU:extend(name, members)
   -- Only the class's own arguments belong to its configuration.
   function class:get_config()
     local result = Metric.get_config(self)
-    for _, parameter in ipairs(config) do ordered.set(result, parameter[1], kinds.to_config(parameter, self[parameter[1]])) end
+    for _, parameter in ipairs(config) do
+      ordered.set(result, parameter[1], kinds.to_config(parameter, self[parameter[1]]))
+    end
     return result
   end
   return class

@@ -2,4 +2,5 @@
 -- @classmod cusp.metrics.KLDivergence
 local define = require "cusp.metrics.define"
 
-return define { class = "KLDivergence", name = "kl_divergence", loss = require "cusp.losses.kl_divergence" }
+return define{class = "KLDivergence", name = "kl_divergence",
+  loss = require "cusp.losses.kl_divergence"}

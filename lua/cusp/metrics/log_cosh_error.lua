@@ -2,4 +2,5 @@
 -- @classmod cusp.metrics.LogCoshError
 local define = require "cusp.metrics.define"
 
-return define { class = "LogCoshError", name = "logcosh", function_name = "log_cosh", loss = require "cusp.losses.log_cosh" }
+return define{class = "LogCoshError", name = "logcosh", function_name = "log_cosh",
+  loss = require "cusp.losses.log_cosh"}

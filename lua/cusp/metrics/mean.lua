@@ -6,19 +6,21 @@ local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 
 local Mean = Metric:extend("Mean", {
-  config = { { "name", "string", default = "mean" }, { "dtype", "dtype", optional = true } },
+  config = {{"name", "string", default = "mean"}, {"dtype", "dtype", optional = true}},
 })
 
 function Mean:init(args)
   if self.config == Mean.config then self:configure(args, Mean) end
   Metric.init(self, args)
-  self.total = self:add_variable { name = "total" }
-  self.count = self:add_variable { name = "count" }
+  self.total = self:add_variable{name = "total"}
+  self.count = self:add_variable{name = "count"}
 end
 
-local bind = arguments.binder("update_state", { { "values", "tensor" }, { "sample_weight", "tensor", optional = true } })
+local bind = arguments.binder("update_state",
+  {{"values", "tensor"}, {"sample_weight", "tensor", optional = true}})
 
---- Takes values `[batch]` or `[batch, ...]` (each sample counts once, with the mean of its values) or a single one.
+--- Takes values `[batch]` or `[batch, ...]` (each sample counts once, with the mean of its values)
+-- or a single one.
 -- @param values tensor
 -- @param[opt] sample_weight
 function Mean:update_state(...)

@@ -2,4 +2,5 @@
 -- @classmod cusp.metrics.MeanAbsoluteError
 local define = require "cusp.metrics.define"
 
-return define { class = "MeanAbsoluteError", name = "mean_absolute_error", loss = require "cusp.losses.mean_absolute_error" }
+return define{class = "MeanAbsoluteError", name = "mean_absolute_error",
+  loss = require "cusp.losses.mean_absolute_error"}

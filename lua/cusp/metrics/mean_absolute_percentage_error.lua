@@ -2,5 +2,5 @@
 -- @classmod cusp.metrics.MeanAbsolutePercentageError
 local define = require "cusp.metrics.define"
 
-return define { class = "MeanAbsolutePercentageError", name = "mean_absolute_percentage_error",
-  loss = require "cusp.losses.mean_absolute_percentage_error" }
+return define{class = "MeanAbsolutePercentageError", name = "mean_absolute_percentage_error",
+  loss = require "cusp.losses.mean_absolute_percentage_error"}

@@ -14,14 +14,14 @@ local registry = require "cusp.base.registry"
 
 local MeanMetricWrapper = Mean:extend("MeanMetricWrapper", {
   config = {
-    { "fn", "function" }, { "name", "string", optional = true }, { "dtype", "dtype", optional = true },
+    {"fn", "function"}, {"name", "string", optional = true}, {"dtype", "dtype", optional = true},
   },
 })
 
 function MeanMetricWrapper:init(args)
   if self.config == MeanMetricWrapper.config then
     self:configure(args, MeanMetricWrapper)
-    local known = { fn = true, name = true, dtype = true }
+    local known = {fn = true, name = true, dtype = true}
     local extra = {}
     for key, value in pairs(args) do
       if type(key) == "string" and not known[key] then extra[key] = value end
@@ -47,7 +47,7 @@ function MeanMetricWrapper:measure(y_true, y_pred)
 end
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Takes a batch.
@@ -57,7 +57,8 @@ local bind = arguments.binder("update_state", {
 function MeanMetricWrapper:update_state(...)
   local y_true, y_pred, weight = bind(...)
   local mask = masks.get(y_pred)
-  local values = reduction.to_tensor(self:measure(reduction.to_tensor(y_true), reduction.to_tensor(y_pred)))
+  local values = reduction.to_tensor(self:measure(reduction.to_tensor(y_true),
+    reduction.to_tensor(y_pred)))
   if weight ~= nil then weight = reduction.to_tensor(weight, self.dtype) end
   return Mean.update_state(self, values, losses.apply_mask(weight, mask, self.dtype, "sum"))
 end

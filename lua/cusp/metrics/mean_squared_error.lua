@@ -2,4 +2,5 @@
 -- @classmod cusp.metrics.MeanSquaredError
 local define = require "cusp.metrics.define"
 
-return define { class = "MeanSquaredError", name = "mean_squared_error", loss = require "cusp.losses.mean_squared_error" }
+return define{class = "MeanSquaredError", name = "mean_squared_error",
+  loss = require "cusp.losses.mean_squared_error"}

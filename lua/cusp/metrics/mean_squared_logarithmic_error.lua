@@ -2,5 +2,5 @@
 -- @classmod cusp.metrics.MeanSquaredLogarithmicError
 local define = require "cusp.metrics.define"
 
-return define { class = "MeanSquaredLogarithmicError", name = "mean_squared_logarithmic_error",
-  loss = require "cusp.losses.mean_squared_logarithmic_error" }
+return define{class = "MeanSquaredLogarithmicError", name = "mean_squared_logarithmic_error",
+  loss = require "cusp.losses.mean_squared_logarithmic_error"}

@@ -1,15 +1,18 @@
 --- The base of metrics: values kept up to date batch by batch.
--- A class of one's own makes its state with `add_variable` and has `update_state(self, y_true, y_pred, sample_weight)` and
--- `result(self)`. The state lives in variables, so that updating works within a compiled training step.
+-- A class of one's own makes its state with `add_variable` and has `update_state(self, y_true,
+-- y_pred, sample_weight)` and `result(self)`. The state lives in variables, so that updating works
+-- within a compiled training step.
 -- @classmod cusp.metrics.Metric
 -- @tparam[opt] string name
 -- @tparam[opt] string dtype
 -- @usage local Largest = metrics.Metric:extend "Largest"
 --   function Largest:init(args)
 --     metrics.Metric.init(self, args)
---     self.value = self:add_variable { shape = {}, name = "value" }
+--     self.value = self:add_variable{shape = {}, name = "value"}
 --   end
---   function Largest:update_state(_, y_pred) self.value:assign(cusp.ops.maximum(self.value, y_pred:max())) end
+--   function Largest:update_state(_, y_pred)
+--     self.value:assign(cusp.ops.maximum(self.value, y_pred:max()))
+--   end
 --   function Largest:result() return self.value.value end
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
@@ -22,8 +25,8 @@ local ordered = require "cusp.base.ordered"
 local Metric = Object:extend("Metric", {
   __module = "keras.metrics",
   config = {
-    { "name", "string", optional = true },
-    { "dtype", "dtype", optional = true },
+    {"name", "string", optional = true},
+    {"dtype", "dtype", optional = true},
   },
 })
 
@@ -42,12 +45,13 @@ function Metric:init(args)
 end
 
 function Metric:get_config()
-  return ordered.object({ name = self.name, dtype = self.dtype }, { "name", "dtype" })
+  return ordered.object({name = self.name, dtype = self.dtype}, {"name", "dtype"})
 end
 
 local bind_add_variable = arguments.binder("add_variable", {
-  { "shape", "shape", default = {} }, { "initializer", "any", optional = true }, { "dtype", "dtype", optional = true },
-  { "name", "string", optional = true },
+  {"shape", "shape", default = {}}, {"initializer", "any", optional = true},
+  {"dtype", "dtype", optional = true},
+  {"name", "string", optional = true},
 })
 
 --- Makes a variable of the metric's state, zeros unless told otherwise.
@@ -66,11 +70,11 @@ function Metric:add_variable(...)
   local variable = engine.untraced(function()
     local value
     if initializer and initializer ~= "zeros" then
-      value = require("cusp.initializers").get(initializer)(shape, { dtype = dtype })
+      value = require("cusp.initializers").get(initializer)(shape, {dtype = dtype})
     else
-      value = ops.zeros(shape, { dtype = dtype })
+      value = ops.zeros(shape, {dtype = dtype})
     end
-    return engine.variable(value, { dtype = dtype, trainable = false })
+    return engine.variable(value, {dtype = dtype, trainable = false})
   end)
   variable.name = name or "variable"
   variable.path = self.name .. "/" .. variable.name
@@ -95,7 +99,9 @@ end
 
 --- Sets the state back to its beginning.
 function Metric:reset_state()
-  for _, variable in ipairs(self.variables) do variable:assign(ops.zeros(variable.shape, { dtype = variable.dtype })) end
+  for _, variable in ipairs(self.variables) do
+    variable:assign(ops.zeros(variable.shape, {dtype = variable.dtype}))
+  end
 end
 
 function Metric:update_state()

@@ -10,9 +10,9 @@ local function standardise(x, axis)
   return centred / ops.std(centred, axis, true)
 end
 
-return define {
+return define{
   class = "PearsonCorrelation", name = "pearson_correlation",
-  parameters = { correlation.parameter },
+  parameters = {correlation.parameter},
   call = function(y_true, y_pred, axis)
     y_true, y_pred = correlation.align(y_true, y_pred)
     return ops.mean(standardise(y_true, axis) * standardise(y_pred, axis), axis)

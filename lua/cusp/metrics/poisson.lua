@@ -2,4 +2,4 @@
 -- @classmod cusp.metrics.Poisson
 local define = require "cusp.metrics.define"
 
-return define { class = "Poisson", name = "poisson", loss = require "cusp.losses.poisson" }
+return define{class = "Poisson", name = "poisson", loss = require "cusp.losses.poisson"}

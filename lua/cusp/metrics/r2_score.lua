@@ -1,8 +1,11 @@
---- The coefficient of determination: 1 where predictions are exact, 0 where they are as good as the mean.
+--- The coefficient of determination: 1 where predictions are exact, 0 where they are as good as the
+-- mean.
 -- @classmod cusp.metrics.R2Score
--- @tparam[opt="uniform_average"] string class_aggregation `"uniform_average"`, `"variance_weighted_average"`, or nil (null) for one
+-- @tparam[opt="uniform_average"] string class_aggregation `"uniform_average"`,
+-- `"variance_weighted_average"`, or nil (null) for one
 --   score for each output
--- @tparam[opt=0] integer num_regressors where positive, the score is adjusted for that many predictors
+-- @tparam[opt=0] integer num_regressors where positive, the score is adjusted for that many
+-- predictors
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -12,38 +15,41 @@ local reduction = require "cusp.metrics.reduction"
 
 local R2Score = Metric:extend("R2Score", {
   config = {
-    { "class_aggregation", "choice", choices = { "uniform_average", "variance_weighted_average" }, default = "uniform_average" },
-    { "num_regressors", "integer", default = 0, min = 0 },
-    { "name", "string", default = "r2_score" }, { "dtype", "dtype", optional = true },
+    {"class_aggregation", "choice", choices = {"uniform_average", "variance_weighted_average"},
+      default = "uniform_average"},
+    {"num_regressors", "integer", default = 0, min = 0},
+    {"name", "string", default = "r2_score"}, {"dtype", "dtype", optional = true},
   },
 })
 
 function R2Score:init(args)
   if self.config == R2Score.config then self:configure(args, R2Score) end
   Metric.init(self, args)
-  self.num_samples = self:add_variable { name = "num_samples" }
+  self.num_samples = self:add_variable{name = "num_samples"}
 end
 
 local function build(self, y_true, y_pred)
   if y_true.ndim ~= 2 or y_pred.ndim ~= 2 then
-    errors.raise("R2Score: expected targets and predictions of shape [batch, outputs], got shapes %s and %s",
+    errors.raise(
+      "R2Score: expected targets and predictions of shape [batch, outputs], got shapes %s and %s",
       errors.shape(y_true.shape), errors.shape(y_pred.shape))
   end
-  local shape = { y_pred.shape[2] }
-  self.squared_sum = self:add_variable { shape = shape, name = "squared_sum" }
-  self.sum = self:add_variable { shape = shape, name = "sum" }
-  self.total_mse = self:add_variable { shape = shape, name = "residual" }
-  self.count = self:add_variable { shape = shape, name = "count" }
+  local shape = {y_pred.shape[2]}
+  self.squared_sum = self:add_variable{shape = shape, name = "squared_sum"}
+  self.sum = self:add_variable{shape = shape, name = "sum"}
+  self.total_mse = self:add_variable{shape = shape, name = "residual"}
+  self.count = self:add_variable{shape = shape, name = "count"}
 end
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Takes a batch.
 function R2Score:update_state(...)
   local y_true, y_pred, weight = bind(...)
-  y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype), reduction.to_tensor(y_pred, self.dtype))
+  y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype),
+    reduction.to_tensor(y_pred, self.dtype))
   if not rawget(self, "sum") then build(self, y_true, y_pred) end
   weight = weight == nil and ops.ones_like(y_true) or reduction.to_tensor(weight, self.dtype)
   if weight.ndim == 1 then weight = ops.expand_dims(weight, 2) end
@@ -59,7 +65,8 @@ end
 --- A number, or one for each output.
 function R2Score:result()
   if not rawget(self, "sum") then
-    errors.raise "R2Score: result comes after the first update_state, which says how many outputs there are"
+    errors.raise("R2Score: result comes after the first update_state, which says how many "
+      .. "outputs there are")
   end
   local total = self.squared_sum - self.sum * (self.sum / self.count)
   local scores = 1 - self.total_mse / total

@@ -1,4 +1,5 @@
---- What metrics share: tensors from plain tables, and values for each sample from values for each element.
+--- What metrics share: tensors from plain tables, and values for each sample from values for each
+-- element.
 -- @module cusp.metrics.reduction
 local define = require "cusp.ops.define"
 local losses = require "cusp.losses.reduction"
@@ -7,7 +8,8 @@ local ops = require "cusp.ops"
 
 local reduction = {}
 
---- A tensor of the given dtype (its own where none is given) from a tensor, variable, number or nested table.
+--- A tensor of the given dtype (its own where none is given) from a tensor, variable, number or
+-- nested table.
 function reduction.to_tensor(value, dtype)
   if not define.is_symbolic(value) then value = define.tensor(value) end
   if dtype and value.dtype ~= dtype then return ops.cast(value, dtype) end
@@ -36,7 +38,9 @@ function reduction.samplewise(values, weight, reduce, dtype)
     if mask ~= nil then weight = losses.apply_mask(weight, mask, dtype, "sum") end
     values, weight = losses.same_rank(values, weight)
     local weight_rank = weight.ndim
-    if values.ndim > weight_rank then values = reduce(values, axes(weight_rank + 1, values.ndim)) end
+    if values.ndim > weight_rank then
+      values = reduce(values, axes(weight_rank + 1, values.ndim))
+    end
     weight = ops.broadcast_to(weight, values.shape)
     values = values * weight
     if weight_rank > 1 then weight = reduce(weight, axes(2, weight_rank)) end

@@ -7,17 +7,19 @@ local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 
 local RootMeanSquaredError = Mean:extend("RootMeanSquaredError", {
-  config = { { "name", "string", default = "root_mean_squared_error" }, { "dtype", "dtype", optional = true } },
+  config = {{"name", "string", default = "root_mean_squared_error"},
+    {"dtype", "dtype", optional = true}},
 })
 
 local bind = arguments.binder("update_state", {
-  { "y_true", "tensor" }, { "y_pred", "tensor" }, { "sample_weight", "tensor", optional = true },
+  {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
 --- Takes a batch.
 function RootMeanSquaredError:update_state(...)
   local y_true, y_pred, weight = bind(...)
-  y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype), reduction.to_tensor(y_pred, self.dtype))
+  y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype),
+    reduction.to_tensor(y_pred, self.dtype))
   return Mean.update_state(self, ops.square(y_pred - y_true), weight)
 end
 

@@ -3,6 +3,7 @@
 -- @tparam number specificity between 0 and 1
 -- @tparam[opt=200] integer num_thresholds
 -- @tparam[opt] integer class_id look at this class alone (from 0)
-return require("cusp.metrics.threshold_curve").define {
-  class = "SensitivityAtSpecificity", value = "specificity", constrained = "specificities", maximised = "sensitivities",
+return require("cusp.metrics.threshold_curve").define{
+  class = "SensitivityAtSpecificity", value = "specificity", constrained = "specificities",
+  maximised = "sensitivities",
 }

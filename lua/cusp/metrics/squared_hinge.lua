@@ -2,4 +2,5 @@
 -- @classmod cusp.metrics.SquaredHinge
 local define = require "cusp.metrics.define"
 
-return define { class = "SquaredHinge", name = "squared_hinge", loss = require "cusp.losses.squared_hinge" }
+return define{class = "SquaredHinge", name = "squared_hinge",
+  loss = require "cusp.losses.squared_hinge"}

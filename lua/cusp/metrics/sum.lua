@@ -6,16 +6,17 @@ local ops = require "cusp.ops"
 local reduction = require "cusp.metrics.reduction"
 
 local Sum = Metric:extend("Sum", {
-  config = { { "name", "string", default = "sum" }, { "dtype", "dtype", optional = true } },
+  config = {{"name", "string", default = "sum"}, {"dtype", "dtype", optional = true}},
 })
 
 function Sum:init(args)
   if self.config == Sum.config then self:configure(args, Sum) end
   Metric.init(self, args)
-  self.total = self:add_variable { name = "total" }
+  self.total = self:add_variable{name = "total"}
 end
 
-local bind = arguments.binder("update_state", { { "values", "tensor" }, { "sample_weight", "tensor", optional = true } })
+local bind = arguments.binder("update_state",
+  {{"values", "tensor"}, {"sample_weight", "tensor", optional = true}})
 
 --- Adds values.
 -- @param values tensor

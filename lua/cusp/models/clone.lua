@@ -31,7 +31,8 @@ local function copy_of(options, layer)
     copy = (options.clone_function or clone_layer)(layer)
   end
   if type(copy) ~= "table" or not copy.__is_layer then
-    errors.raise("clone_model: clone_function should return a layer for '%s', got %s", layer.name, errors.describe(copy))
+    errors.raise("clone_model: clone_function should return a layer for '%s', got %s", layer.name,
+      errors.describe(copy))
   end
   copies[layer] = copy
   return copy
@@ -41,10 +42,15 @@ end
 local function check_inputs(given, count)
   if given == nil then return nil end
   local flat = Node.is_symbolic(given) and {given} or structure.flatten(given)
-  if #flat ~= count then errors.raise("clone_model: expected %d input tensor%s, got %d", count, count == 1 and "" or "s", #flat) end
+  if #flat ~= count then
+    errors.raise("clone_model: expected %d input tensor%s, got %d", count, count == 1 and "" or "s",
+      #flat)
+  end
   for i, tensor in ipairs(flat) do
     if not Node.is_symbolic(tensor) then
-      errors.raise("clone_model: input_tensors[%d] should be symbolic, as cusp.Input gives it; got %s", i, errors.describe(tensor))
+      errors.raise(
+        "clone_model: input_tensors[%d] should be symbolic, as cusp.Input gives it; got %s", i,
+        errors.describe(tensor))
     end
   end
   return flat
@@ -52,11 +58,13 @@ end
 
 local function clone_stack(model, options, given)
   local tensors = check_inputs(given, 1)
-  local copy = getmetatable(model) {name = model.name}
+  local copy = getmetatable(model){name = model.name}
   if tensors then copy:add(tensors[1]) end
   for _, layer in ipairs(model._stack) do
     local is_input = Object.is_instance(layer, InputLayer)
-    if not (is_input and (tensors or rawget(model, "_deferred"))) then copy:add(copy_of(options, layer)) end
+    if not (is_input and (tensors or rawget(model, "_deferred"))) then
+      copy:add(copy_of(options, layer))
+    end
   end
   return copy
 end
@@ -67,7 +75,9 @@ local function call(options, operation, node, values)
     args.n = args.n + 1
     args[args.n] = keywords
   end
-  if options.call_function then return options.call_function(operation, table.unpack(args, 1, args.n)) end
+  if options.call_function then
+    return options.call_function(operation, table.unpack(args, 1, args.n))
+  end
   return operation(table.unpack(args, 1, args.n))
 end
 
@@ -80,24 +90,28 @@ local function clone_graph(model, options, given)
   for _, step in ipairs(graph.steps) do
     local operation = step.operation
     if operation.__is_layer then operation = copy_of(options, operation) end
-    local results = structure.flatten {call(options, operation, step.node, values)}
+    local results = structure.flatten{call(options, operation, step.node, values)}
     for i, tensor in ipairs(step.outputs) do values[tensor] = results[i] end
   end
   local function new(tensor) return values[tensor] end
-  return getmetatable(model) {
-    inputs = structure.map(graph.input_structure, new), outputs = structure.map(graph.output_structure, new), name = model.name,
+  return getmetatable(model){
+    inputs = structure.map(graph.input_structure, new),
+    outputs = structure.map(graph.output_structure, new), name = model.name,
   }
 end
 
 --- A model of a class of its own: its configuration says how to make another.
 local function clone_custom(model, options, given)
-  for name, value in pairs {input_tensors = given, clone_function = options.clone_function, call_function = options.call_function} do
+  for name, value in pairs{input_tensors = given, clone_function = options.clone_function,
+    call_function = options.call_function} do
     if value ~= nil then
-      errors.raise("clone_model: %s is for Sequential and functional models; '%s' is a %s", name, model.name, getmetatable(model).__name)
+      errors.raise("clone_model: %s is for Sequential and functional models; '%s' is a %s", name,
+        model.name, getmetatable(model).__name)
     end
   end
   local class = getmetatable(model)
-  return registry.deserialize(registry.serialize(model), {custom_objects = {[class.__name] = class}})
+  return registry.deserialize(registry.serialize(model),
+    {custom_objects = {[class.__name] = class}})
 end
 
 function clone_model(model, options, given)
@@ -107,28 +121,38 @@ function clone_model(model, options, given)
 end
 
 local parameters = {
-  {"model", "any"}, {"input_tensors", "any", optional = true}, {"clone_function", "function", optional = true},
+  {"model", "any"}, {"input_tensors", "any", optional = true},
+  {"clone_function", "function", optional = true},
   {"call_function", "function", optional = true}, {"recursive", "boolean", default = false},
 }
 
 --- A copy of a model with the same layers and new weights.
 -- @tparam Model model
 -- @param[opt] input_tensors symbolic tensors to build a copy on
--- @tparam[opt] function clone_function gets each layer but the inputs and returns its copy; by default it is made from its configuration
--- @tparam[opt] function call_function gets each layer's copy and what it is called with, and returns the outputs; by default it calls it
--- @tparam[opt=false] boolean recursive whether models among the layers are copied layer by layer, too
+-- @tparam[opt] function clone_function gets each layer but the inputs and returns its copy; by
+-- default it is made from its configuration
+-- @tparam[opt] function call_function gets each layer's copy and what it is called with, and
+-- returns the outputs; by default it calls it
+-- @tparam[opt=false] boolean recursive whether models among the layers are copied layer by layer,
+-- too
 -- @treturn Model
 -- @raise where a model of one's own is given arguments beside itself
--- @usage local copy = cusp.models.clone_model(model, { clone_function = function(layer) return layer end }) -- shares the layers
+-- @usage
+-- local function same(layer) return layer end
+-- local copy = cusp.models.clone_model(model, {clone_function = same}) -- shares the layers
 return function(...)
-  local model, input_tensors, clone_function, call_function, recursive = arguments.bind("clone_model", parameters, false, ...)
+  local model, input_tensors, clone_function, call_function,
+    recursive = arguments.bind("clone_model", parameters, false, ...)
   if not Object.is_instance(model) or not model.__is_model then
     errors.raise("clone_model: expected a model, got %s", errors.describe(model))
   end
   if call_function and rawget(model, "_stack") then
-    errors.raise("clone_model: call_function is for functional models; the layers of the Sequential '%s' are listed, not called",
+    errors.raise(
+      "clone_model: call_function is for functional models; the layers of the Sequential '%s' are "
+      .. "listed, not called",
       model.name)
   end
-  local options = {clone_function = clone_function, call_function = call_function, recursive = recursive, copies = {}}
+  local options = {clone_function = clone_function, call_function = call_function,
+    recursive = recursive, copies = {}}
   return clone_model(model, options, input_tensors)
 end

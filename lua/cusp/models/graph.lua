@@ -1,4 +1,5 @@
---- The graph between a model's inputs and outputs: which calls it consists of, in which order, and running them.
+--- The graph between a model's inputs and outputs: which calls it consists of, in which order, and
+-- running them.
 -- @module cusp.models.graph
 
 local errors = require "cusp.base.errors"
@@ -36,7 +37,8 @@ local function visit(search, tensor)
   search.nodes[#search.nodes + 1] = node
 end
 
---- Depths as Keras counts them: the number of calls between a call and the outputs; a layer's is the greatest of its calls'.
+--- Depths as Keras counts them: the number of calls between a call and the outputs; a layer's is
+-- the greatest of its calls'.
 local function find_depths(search)
   local of_node, of_operation, order = {}, {}, {}
   for i = #search.nodes, 1, -1 do
@@ -45,7 +47,9 @@ local function find_depths(search)
     of_node[node], of_operation[node.operation] = depth, depth
     order[#order + 1] = node
     for _, parent in ipairs(node.parents) do
-      if search.finished[parent] then of_node[parent] = math.max(depth + 1, of_node[parent] or 0) end
+      if search.finished[parent] then
+        of_node[parent] = math.max(depth + 1, of_node[parent] or 0)
+      end
     end
   end
   return of_node, of_operation, order
@@ -79,8 +83,11 @@ local function check_connected(graph)
   for _, node in ipairs(graph.nodes) do
     for _, tensor in ipairs(node.input_tensors) do
       if not known[tensor] then
-        errors.raise("the graph is disconnected: %s, on which %s is called, does not come from the model's inputs (reached so far: %s)",
-          tostring(tensor), tostring(node.operation.name), #visited > 0 and table.concat(visited, ", ") or "nothing")
+        errors.raise(
+          "the graph is disconnected: %s, on which %s is called, does not come from the model's "
+          .. "inputs (reached so far: %s)",
+          tostring(tensor), tostring(node.operation.name),
+          #visited > 0 and table.concat(visited, ", ") or "nothing")
       end
     end
     if not node.is_input then visited[#visited + 1] = node.operation.name end
@@ -90,20 +97,24 @@ local function check_connected(graph)
   end
   for i, tensor in ipairs(graph.outputs) do
     if not known[tensor] then
-      errors.raise("the graph is disconnected: output %d, %s, does not come from the inputs of the model", i, tostring(tensor))
+      errors.raise(
+        "the graph is disconnected: output %d, %s, does not come from the inputs of the model", i,
+        tostring(tensor))
     end
   end
 end
 
--- Layers are found, saved and reported by name. Two of the library's with one name were given it, which is refused; of a class that
--- names itself, the later instance gets a number.
+-- Layers are found, saved and reported by name. Two of the library's with one name were given it,
+-- which is refused; of a class that names itself, the later instance gets a number.
 local function make_names_unique(graph)
   local seen = {}
   for _, operation in ipairs(graph.operations) do
     local name, n = operation.name, 0
     local class = getmetatable(operation)
     if seen[name] and class.__library and getmetatable(seen[name]).__library then
-      errors.raise("Model: the name \"%s\" is used twice in the model (%s and %s); all layers should have names of their own", name,
+      errors.raise(
+        "Model: the name \"%s\" is used twice in the model (%s and %s); all layers should have "
+        .. "names of their own", name,
         tostring(getmetatable(seen[name]).__name), tostring(class.__name))
     end
     while seen[name] do
@@ -120,11 +131,13 @@ end
 --- A call with its operation's single input found beforehand: the usual case.
 local function make_step(node)
   local argument = node.arguments[1]
-  local simple = node.arguments.n == 1 and not node.keywords and is_symbolic(argument) and argument or nil
+  local simple = node.arguments.n == 1 and not node.keywords and is_symbolic(argument) and argument
+    or nil
   return {node = node, operation = node.operation, input = simple, outputs = node.output_tensors}
 end
 
---- Gives the tensors of a call the masks that they came with: MultiHeadAttention takes them off, which a graph does not see.
+--- Gives the tensors of a call the masks that they came with: MultiHeadAttention takes them off,
+-- which a graph does not see.
 local function restore_masks(step, values, kept)
   for _, tensor in ipairs(step.node.input_tensors) do
     local mask = kept[tensor]
@@ -152,7 +165,7 @@ local function keep(values, targets, ...)
     values[targets[1]] = first
     return
   end
-  local flat = structure.flatten {...}
+  local flat = structure.flatten{...}
   for i, target in ipairs(targets) do values[target] = flat[i] end
 end
 
@@ -177,7 +190,8 @@ end
 
 ---------------------------------------------------------------- making
 
---- A graph whose inputs are tensors on the way gets inputs of its own, and copies of the calls after them; layers are shared.
+--- A graph whose inputs are tensors on the way gets inputs of its own, and copies of the calls
+-- after them; layers are shared.
 -- @tparam {KerasTensor,...} inputs
 -- @tparam {KerasTensor,...} outputs
 -- @treturn table new inputs
@@ -190,20 +204,27 @@ local function detach(inputs, outputs)
     if tensor._history.node.is_input then
       copy_of[tensor] = tensor
     else
-      copy_of[tensor] = symbolic.input {batch_shape = tensor.shape, dtype = tensor.dtype, name = names.unique(tensor.name .. "_input")}
+      copy_of[tensor] = symbolic.input{batch_shape = tensor.shape, dtype = tensor.dtype,
+        name = names.unique(tensor.name .. "_input")}
     end
     new_inputs[i] = copy_of[tensor]
   end
   for _, node in ipairs(search.nodes) do
     if not node.is_input then
       local complete = true
-      for _, tensor in ipairs(node.input_tensors) do complete = complete and copy_of[tensor] ~= nil end
+      for _, tensor in ipairs(node.input_tensors) do
+        complete = complete and copy_of[tensor] ~= nil
+      end
       if complete then
         local arguments, keywords = node:fill(function(tensor) return copy_of[tensor] end)
-        local copies = structure.map(node.outputs, function(tensor) return symbolic.tensor(tensor.shape, tensor.dtype, tensor.name) end)
+        local copies = structure.map(node.outputs, function(tensor)
+          return symbolic.tensor(tensor.shape, tensor.dtype, tensor.name)
+        end)
         Node.new(node.operation, arguments, keywords, copies)
         local flat = structure.flatten(copies)
-        for i, tensor in ipairs(node.output_tensors) do copy_of[tensor] = copy_of[tensor] or flat[i] end
+        for i, tensor in ipairs(node.output_tensors) do
+          copy_of[tensor] = copy_of[tensor] or flat[i]
+        end
       end
     end
   end
@@ -215,7 +236,9 @@ local function check_symbolic(list, what)
   if #list == 0 then errors.raise("a model needs %s", what) end
   for _, tensor in ipairs(list) do
     if not is_symbolic(tensor) then
-      errors.raise("%s of a model should be symbolic tensors, from cusp.Input or a call on one; got %s", what, errors.describe(tensor))
+      errors.raise(
+        "%s of a model should be symbolic tensors, from cusp.Input or a call on one; got %s", what,
+        errors.describe(tensor))
     end
   end
 end
@@ -236,7 +259,8 @@ function Graph.new(inputs, outputs)
   end
   local self = setmetatable({
     inputs = flat_inputs, outputs = flat_outputs,
-    input_structure = structure.pack(inputs, flat_inputs), output_structure = structure.pack(outputs, flat_outputs),
+    input_structure = structure.pack(inputs, flat_inputs),
+    output_structure = structure.pack(outputs, flat_outputs),
   }, Graph)
   local search = {inputs = flat_inputs, finished = {}, nodes = {}, index = {}, count = 0}
   for _, output in ipairs(flat_outputs) do visit(search, output) end
@@ -255,7 +279,8 @@ function Graph.new(inputs, outputs)
   return self
 end
 
--- What `later` gives. The graph stays a field of it, so that an error afterwards can take it back (see cusp.base.whole).
+-- What `later` gives. The graph stays a field of it, so that an error afterwards can take it back
+-- (see cusp.base.whole).
 local Later = {}
 
 function Later.__index(self, key)
@@ -267,7 +292,8 @@ function Later.__index(self, key)
   return made[key]
 end
 
---- As `Graph.new`, but made when it is first looked into: a stack that grows layer by layer would make one for each.
+--- As `Graph.new`, but made when it is first looked into: a stack that grows layer by layer would
+-- make one for each.
 function Graph.later(inputs, outputs) return setmetatable({from = inputs, to = outputs}, Later) end
 
 --- Whether a call belongs to the graph.

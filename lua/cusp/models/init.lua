@@ -9,14 +9,17 @@ local models = namespace.new("cusp.models", {
   Model = "model", Functional = "functional", Sequential = "sequential", clone_model = "clone",
 })
 
---- The arguments of the functions below: what to read, and custom objects, by name, by position, or as the table itself.
+--- The arguments of the functions below: what to read, and custom objects, by name, by position, or
+-- as the table itself.
 local function read_arguments(name, what, ...)
   local first, second = ...
-  local named = kinds.is_plain(first) and (first.class_name == nil and (first[1] ~= nil or first[what] ~= nil)) and second == nil
+  local named = kinds.is_plain(first)
+    and (first.class_name == nil and (first[1] ~= nil or first[what] ~= nil)) and second == nil
   if named then return first[1] or first[what], first[2] or first.custom_objects end
   if kinds.is_plain(second) and second.custom_objects ~= nil then second = second.custom_objects end
   if second ~= nil and not kinds.is_plain(second) then
-    errors.raise("%s: custom_objects should be a table of classes by name, got %s", name, errors.describe(second))
+    errors.raise("%s: custom_objects should be a table of classes by name, got %s", name,
+      errors.describe(second))
   end
   return first, second
 end
@@ -28,7 +31,7 @@ end
 -- @raise naming the place in the configuration and what is wrong there
 function models.model_from_config(...)
   local config, custom_objects = read_arguments("model_from_config", "config", ...)
-  return rooms.get("saving.configuration").to_model(config, { custom_objects = custom_objects })
+  return rooms.get("saving.configuration").to_model(config, {custom_objects = custom_objects})
 end
 
 --- A model from the text of `to_json`, Cusp's or Keras's.
@@ -38,7 +41,8 @@ end
 -- @usage local copy = cusp.models.model_from_json(model:to_json())
 function models.model_from_json(...)
   local text, custom_objects = read_arguments("model_from_json", "json_string", ...)
-  return rooms.get("saving.configuration").of_text("model_from_json", require("cusp.formats.json").decode, text, custom_objects)
+  return rooms.get("saving.configuration").of_text("model_from_json",
+    require("cusp.formats.json").decode, text, custom_objects)
 end
 
 --- A model from the text of `to_yaml`, Cusp's or Keras's.
@@ -47,7 +51,8 @@ end
 -- @treturn Model
 function models.model_from_yaml(...)
   local text, custom_objects = read_arguments("model_from_yaml", "yaml_string", ...)
-  return rooms.get("saving.configuration").of_text("model_from_yaml", require("cusp.formats.yaml").decode, text, custom_objects)
+  return rooms.get("saving.configuration").of_text("model_from_yaml",
+    require("cusp.formats.yaml").decode, text, custom_objects)
 end
 
 --- A model from a file that `Model:save` or Keras wrote; see `cusp.saving.methods`.

@@ -1,7 +1,8 @@
 --- Models: layers that can be trained, saved and summarised.
 --
--- `cusp.Model{inputs = x, outputs = y}` is the graph between symbolic tensors (single ones, lists, or tables keyed by name). A
--- model of one's own is a class: `Model:extend("MyModel", {init = ..., call = ...})`, whose `init` calls `Model.init(self, args)`.
+-- `cusp.Model{inputs = x, outputs = y}` is the graph between symbolic tensors (single ones, lists,
+-- or tables keyed by name). A model of one's own is a class: `Model:extend("MyModel", {init = ...,
+-- call = ...})`, whose `init` calls `Model.init(self, args)`.
 -- @classmod cusp.Model
 local Graph = require "cusp.models.graph"
 local Layer = require "cusp.layers.machinery.layer"
@@ -20,7 +21,8 @@ local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 
 local Model = Layer:extend("Model", {
-  __module = "keras", __is_model = true, supports_masking = true, call_arguments = {"training", "mask"},
+  __module = "keras", __is_model = true, supports_masking = true,
+  call_arguments = {"training", "mask"},
 })
 
 -- A model that knows its inputs builds itself.
@@ -40,21 +42,28 @@ end
 --- Takes `inputs` and `outputs` (or neither, for a subclass), `name`, `trainable`, `dtype`.
 function Model:init(args)
   args = arguments.wrap(Model, args)
-  local inputs, outputs = symbolic_argument(args, "inputs", 1), symbolic_argument(args, "outputs", 2)
+  local inputs, outputs = symbolic_argument(args, "inputs", 1),
+    symbolic_argument(args, "outputs", 2)
   if inputs == nil and args[1] ~= nil and getmetatable(self) == Model then
-    errors.raise("Model: inputs should be symbolic tensors, from cusp.Input or a layer called on one, got %s", errors.describe(args[1]))
+    errors.raise(
+      "Model: inputs should be symbolic tensors, from cusp.Input or a layer called on one, got %s",
+      errors.describe(args[1]))
   end
   if (inputs == nil) ~= (outputs == nil) then
-    errors.raise("Model: needs both inputs and outputs; %s is missing", inputs == nil and "inputs" or "outputs")
+    errors.raise("Model: needs both inputs and outputs; %s is missing",
+      inputs == nil and "inputs" or "outputs")
   end
   lists.check_nested("Model: inputs", inputs)
   lists.check_nested("Model: outputs", outputs)
-  if inputs ~= nil and getmetatable(self) == Model then setmetatable(self, require "cusp.models.functional") end
+  if inputs ~= nil and getmetatable(self) == Model then
+    setmetatable(self, require "cusp.models.functional")
+  end
   Layer.init(self, args)
   if inputs ~= nil then
     rawset(self, "_graph", Graph.new(inputs, outputs))
     self.built = true
-    if args.trainable == false then self.trainable = false end -- true leaves layers that are frozen as they are
+    -- true leaves layers that are frozen as they are
+    if args.trainable == false then self.trainable = false end
   end
 end
 
@@ -66,7 +75,8 @@ local function take_by_name(model, tensors, inputs)
     local name = tensor._history.operation.name
     local value = inputs[name]
     if value == nil then
-      errors.raise("%s (%s): the input named '%s' is missing; got %s", model.name, getmetatable(model).__name, name,
+      errors.raise("%s (%s): the input named '%s' is missing; got %s", model.name,
+        getmetatable(model).__name, name,
         table.concat(structure.keys(inputs), ", "))
     end
     flat[i] = value
@@ -78,7 +88,8 @@ local function take_by_key(model, graph, inputs)
   local flat, keys = {}, structure.keys(graph.input_structure)
   for i, key in ipairs(keys) do
     if inputs[key] == nil then
-      errors.raise("%s (%s): the input named '%s' is missing; expected %s, got %s", model.name, getmetatable(model).__name, key,
+      errors.raise("%s (%s): the input named '%s' is missing; expected %s, got %s", model.name,
+        getmetatable(model).__name, key,
         table.concat(keys, ", "), table.concat(structure.keys(inputs), ", "))
     end
     flat[i] = inputs[key]
@@ -90,12 +101,15 @@ local function is_keyed(value)
   return structure.is_container(value) and #value == 0 and type((next(value))) == "string"
 end
 
---- Raises where inputs that the model has by name come as a list, whose order would be that of the names.
+--- Raises where inputs that the model has by name come as a list, whose order would be that of the
+-- names.
 local function check_named(model, form, inputs)
   if not structure.is_container(form) then return end
   if is_keyed(form) and not is_keyed(inputs) and #structure.flatten(form) > 1 then
-    errors.raise("%s (%s): the inputs have names: expected a table with %s, got %s", model.name, getmetatable(model).__name,
-      table.concat(structure.keys(form), ", "), structure.is_container(inputs) and "a list of " .. #inputs or errors.describe(inputs))
+    errors.raise("%s (%s): the inputs have names: expected a table with %s, got %s", model.name,
+      getmetatable(model).__name,
+      table.concat(structure.keys(form), ", "),
+      structure.is_container(inputs) and "a list of " .. #inputs or errors.describe(inputs))
   end
   if not structure.is_container(inputs) then return end
   for key, part in pairs(form) do
@@ -121,24 +135,30 @@ end
 local function flat_inputs(model, graph, inputs)
   local count = #graph.inputs
   if is_keyed(inputs) then
-    if is_keyed(graph.input_structure) then return structure.flatten(take_by_key(model, graph, inputs)) end
+    if is_keyed(graph.input_structure) then
+      return structure.flatten(take_by_key(model, graph, inputs))
+    end
     return take_by_name(model, graph.inputs, inputs)
   end
   check_named(model, graph.input_structure, inputs)
   if not structure.is_container(inputs) then
     if count ~= 1 then
-      errors.raise("%s (%s): expected %d inputs, got one", model.name, getmetatable(model).__name, count)
+      errors.raise("%s (%s): expected %d inputs, got one", model.name, getmetatable(model).__name,
+        count)
     end
     return {inputs}
   end
   local first = inputs[1]
-  if type(first) == "number" or count == 1 and #inputs ~= 1 and structure.is_container(first) then return {inputs} end
+  if type(first) == "number" or count == 1 and #inputs ~= 1 and structure.is_container(first) then
+    return {inputs}
+  end
   local flat = inputs
   if structure.is_container(graph.input_structure) and #inputs == #graph.input_structure then
     flat = parts_of(graph.input_structure, inputs, {})
   end
   if #flat ~= count then
-    errors.raise("%s (%s): expected %d input%s, got %d", model.name, getmetatable(model).__name, count, count == 1 and "" or "s", #flat)
+    errors.raise("%s (%s): expected %d input%s, got %d", model.name, getmetatable(model).__name,
+      count, count == 1 and "" or "s", #flat)
   end
   return flat
 end
@@ -152,15 +172,21 @@ end
 local function compatible(shape, reference)
   if #shape ~= #reference then return false end
   for i = 2, #shape do
-    if reference[i] ~= shapes.None and shape[i] ~= shapes.None and shape[i] ~= reference[i] then return false end
+    if reference[i] ~= shapes.None and shape[i] ~= shapes.None and shape[i] ~= reference[i] then
+      return false
+    end
   end
   return true
 end
 
 --- Adds or drops a last axis of size 1 where that makes the ranks agree, as Keras does.
 local function adjust_rank(value, shape, reference)
-  if #shape == #reference + 1 and shape[#shape] == 1 then return engine.ops.squeeze(value, #shape) end
-  if #shape == #reference - 1 and reference[#reference] == 1 then return engine.ops.expand_dims(value, -1) end
+  if #shape == #reference + 1 and shape[#shape] == 1 then
+    return engine.ops.squeeze(value, #shape)
+  end
+  if #shape == #reference - 1 and reference[#reference] == 1 then
+    return engine.ops.expand_dims(value, -1)
+  end
   return value
 end
 
@@ -171,7 +197,8 @@ local function prepare_one(model, reference, value)
   local mask = type(value) == "userdata" and masks.get(value)
   if mask then masks.set(converted, mask) end
   if not compatible(converted.shape, reference._shape) then
-    errors.raise("%s (%s): the input '%s' should have shape %s, got %s", model.name, getmetatable(model).__name, reference.name,
+    errors.raise("%s (%s): the input '%s' should have shape %s, got %s", model.name,
+      getmetatable(model).__name, reference.name,
       errors.shape(reference._shape), errors.shape(converted.shape))
   end
   return converted
@@ -181,11 +208,14 @@ local function prepare_graph_inputs(model, inputs)
   local graph = model._graph
   local flat = flat_inputs(model, graph, inputs)
   local prepared = {}
-  for i, reference in ipairs(graph.inputs) do prepared[i] = (prepare_one(model, reference, flat[i])) end
+  for i, reference in ipairs(graph.inputs) do
+    prepared[i] = (prepare_one(model, reference, flat[i]))
+  end
   return structure.pack(graph.input_structure, prepared)
 end
 
---- What calls of the model make of their inputs: a graph's are brought to its inputs' structure, dtypes and ranks.
+--- What calls of the model make of their inputs: a graph's are brought to its inputs' structure,
+-- dtypes and ranks.
 function Model:prepare_inputs(inputs)
   if rawget(self, "_graph") then return prepare_graph_inputs(self, inputs) end
   return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil)
@@ -194,7 +224,9 @@ end
 ---------------------------------------------------------------- calling
 
 local function unpack_single(outputs)
-  if structure.is_container(outputs) and #outputs == 1 and next(outputs, 1) == nil then return outputs[1] end
+  if structure.is_container(outputs) and #outputs == 1 and next(outputs, 1) == nil then
+    return outputs[1]
+  end
   return outputs
 end
 
@@ -202,15 +234,21 @@ end
 function Model:call(inputs, args)
   local graph = rawget(self, "_graph")
   if not graph then
-    errors.raise("%s (%s): a model needs inputs and outputs, or a class with a method call(self, inputs, args)", self.name,
+    errors.raise(
+      "%s (%s): a model needs inputs and outputs, or a class with a method call(self, inputs, "
+      .. "args)", self.name,
       getmetatable(self).__name)
   end
   local flat = structure.flatten(inputs)
-  if args.mask then masks.attach(flat, structure.is_container(args.mask) and structure.flatten(args.mask) or {args.mask}) end
+  if args.mask then
+    masks.attach(flat, structure.is_container(args.mask) and structure.flatten(args.mask)
+      or {args.mask})
+  end
   return unpack_single(structure.pack(graph.output_structure, graph:run(flat)))
 end
 
---- The masks that a graph's own layers gave its outputs are there already; a subclass passes none on by itself.
+--- The masks that a graph's own layers gave its outputs are there already; a subclass passes none
+-- on by itself.
 function Model:compute_mask()
   return nil
 end
@@ -223,7 +261,8 @@ function Model:known_output_types(inputs)
     if not shapes.equal(tensor.shape, graph.inputs[i]._shape) then return nil end
   end
   local types = structure.map(graph.output_structure, function(tensor)
-    return setmetatable({shape = tensor.shape, dtype = tensor.dtype, mask = masks.get(tensor)}, {__name = "type"})
+    return setmetatable({shape = tensor.shape, dtype = tensor.dtype, mask = masks.get(tensor)},
+      {__name = "type"})
   end)
   return unpack_single(types)
 end
@@ -253,11 +292,13 @@ local getters = Model.__getters
 function getters.layers(self) return self:sublayers() end
 
 local function graph_of(self, what)
-  return rawget(self, "_graph") or errors.raise("%s (%s): has no %s: it is not made of symbolic tensors", self.name,
+  return rawget(self, "_graph")
+    or errors.raise("%s (%s): has no %s: it is not made of symbolic tensors", self.name,
     getmetatable(self).__name, what)
 end
 
---- The symbolic inputs and outputs of a functional model: lists, and in the structure they were given in.
+--- The symbolic inputs and outputs of a functional model: lists, and in the structure they were
+-- given in.
 function getters.inputs(self) return graph_of(self, "inputs").inputs end
 function getters.outputs(self) return graph_of(self, "outputs").outputs end
 function getters.input(self) return graph_of(self, "input").input_structure end
@@ -279,20 +320,22 @@ function getters.output_names(self)
   return graph and names_of(graph.outputs)
 end
 
-local get_layer_parameters = {{"name", "any", optional = true}, {"index", "integer", optional = true}}
+local get_layer_parameters = {{"name", "any", optional = true},
+  {"index", "integer", optional = true}}
 
 --- A layer by its name or its place.
 -- @tparam[opt] string name
 -- @tparam[opt] integer index from 1; negative from the end
 -- @raise where there is none
--- @usage model:get_layer "dense_1"; model:get_layer { index = 2 }
+-- @usage model:get_layer "dense_1"; model:get_layer{index = 2}
 function Model:get_layer(...)
   local name, index = arguments.bind("get_layer", get_layer_parameters, false, ...)
   if math.type(name) == "integer" then name, index = nil, name end
   local layers = self.layers
   if index then
     return layers[index < 0 and #layers + 1 + index or index]
-      or errors.raise("%s: there is no layer %d; the model has %d layers", self.name, index, #layers)
+      or errors.raise("%s: there is no layer %d; the model has %d layers", self.name, index,
+        #layers)
   end
   if name == nil then errors.raise("%s: get_layer needs a name or an index", self.name) end
   local known = {}
@@ -300,11 +343,13 @@ function Model:get_layer(...)
     if layer.name == name then return layer end
     known[i] = layer.name
   end
-  errors.raise("%s: there is no layer named %s%s; the layers are %s", self.name, errors.describe(name),
+  errors.raise("%s: there is no layer named %s%s; the layers are %s", self.name,
+    errors.describe(name),
     errors.suggestion(name, known), table.concat(known, ", "))
 end
 
---- Prints a table of the layers: output shapes, numbers of parameters, and what is connected to what.
+--- Prints a table of the layers: output shapes, numbers of parameters, and what is connected to
+-- what.
 -- @tparam[opt] integer line_length
 -- @tparam[opt] table positions of the columns' ends, as parts of the line or in characters
 -- @tparam[opt] function print_fn called with each line, by default `print`
@@ -318,12 +363,13 @@ end
 
 --- The configuration as JSON text, by default in TF 2.0's form.
 -- @tparam[opt="tf2"] string format "keras3" for Keras 3's
--- @param[opt] indent spaces (or a string) for text over several lines, as Python's `json.dumps` takes it
+-- @param[opt] indent spaces (or a string) for text over several lines, as Python's `json.dumps`
+-- takes it
 -- @tparam[opt=true] boolean ensure_ascii whether other characters are written as `\u` escapes
 -- @tparam[opt=false] boolean sort_keys
 -- @treturn string
 -- @raise where a class has no configuration, saying what to write
--- @usage model:to_json(); model:to_json { format = "keras3", indent = 2 }
+-- @usage model:to_json(); model:to_json{format = "keras3", indent = 2}
 function Model:to_json(...)
   return rooms.get("saving.configuration").to_json(self, ...)
 end
@@ -337,7 +383,7 @@ function Model:to_yaml(...)
 end
 
 --- Saving and loading; see `cusp.saving.methods`.
-for _, name in ipairs {"save", "save_weights", "load_weights"} do
+for _, name in ipairs{"save", "save_weights", "load_weights"} do
   Model[name] = function(self, ...) return rooms.get("saving.methods")[name](self, ...) end
 end
 
@@ -353,17 +399,22 @@ end
 function Model:get_build_config()
   local shape = rawget(self, "_build_shape")
   if rawget(self, "_graph") or not structure.is_shape(shape) then shape = null end
-  return ordered.object({input_shape = kinds.to_config({"input_shape", "shape"}, shape ~= null and shape or nil)}, {"input_shape"})
+  return ordered.object({input_shape = kinds.to_config({"input_shape", "shape"},
+    shape ~= null and shape or nil)}, {"input_shape"})
 end
 
---- Builds a model of one's own for the shape that it had been built for; others are built already or with their first inputs.
+--- Builds a model of one's own for the shape that it had been built for; others are built already
+-- or with their first inputs.
 function Model:build_from_config(config)
   local shape = config.input_shape
-  if self.built or not kinds.is_plain(shape) or #shape == 0 or getmetatable(self).__library then return end
+  if self.built or not kinds.is_plain(shape) or #shape == 0 or getmetatable(self).__library then
+    return
+  end
   self:build(kinds.check("build_config", {"input_shape", "shape"}, shape))
 end
 
---- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a subclass.
+--- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a
+-- subclass.
 function Model.from_config(class, config)
   if type(config) == "table" and config.layers and config.input_layers then
     return rooms.get("saving.configuration.functional_reader").read(class, config)
@@ -374,7 +425,8 @@ end
 --- `Functional(name = model, 4 layers)`
 function Model:__tostring()
   local count = #self.layers
-  return ("%s(name = %s, %d layer%s)"):format(getmetatable(self).__name, self.name, count, count == 1 and "" or "s")
+  return ("%s(name = %s, %d layer%s)"):format(getmetatable(self).__name, self.name, count,
+    count == 1 and "" or "s")
 end
 
 -- Training comes from its own module: compile, fit, evaluate, predict, and what belongs to them.

@@ -1,10 +1,10 @@
 --- A stack of layers, each called on what the one before gives.
--- It is built at once where the first layer says what comes in (`cusp.Input`, or a layer made with `input_shape`), else at its
--- first call.
+-- It is built at once where the first layer says what comes in (`cusp.Input`, or a layer made with
+-- `input_shape`), else at its first call.
 -- @classmod cusp.Sequential
 -- @tparam[opt] {layer,...} layers
 -- @tparam[opt] string name
--- @usage local model = cusp.Sequential { layers.Dense { 32, activation = "relu" }, layers.Dense(10) }
+-- @usage local model = cusp.Sequential{layers.Dense{32, activation = "relu"}, layers.Dense(10)}
 local Graph = require "cusp.models.graph"
 local InputLayer = require "cusp.layers.core.input_layer"
 local Layer = require "cusp.layers.machinery.layer"
@@ -31,7 +31,8 @@ function Sequential:init(args)
   rawset(self, "_stack", {})   -- the layers, an input layer first if there is one
   rawset(self, "_named", {})   -- the layers by the names that they were added with
   rawset(self, "_results", {}) -- the symbolic tensor that each gives, as far as it is built
-  Layer.init(self, args) -- not Model.init: an Input among the layers is no input of a functional model
+  -- not Model.init: an Input among the layers is no input of a functional model
+  Layer.init(self, args)
   local layers = args.layers or args[1]
   if layers == nil then return end
   if not structure.is_container(layers) then
@@ -39,7 +40,8 @@ function Sequential:init(args)
   end
   lists.check("Sequential", layers)
   for _, layer in ipairs(layers) do self:add(layer) end
-  if args.trainable == false then self.trainable = false end -- true leaves layers that are frozen as they are
+  -- true leaves layers that are frozen as they are
+  if args.trainable == false then self.trainable = false end
 end
 
 ---------------------------------------------------------------- the stack
@@ -61,22 +63,28 @@ end
 
 local function check_new(self, layer)
   if not Object.is_instance(layer, Layer) then
-    errors.raise("%s: only layers can be added to a Sequential model, got %s", self.name, errors.describe(layer))
+    errors.raise("%s: only layers can be added to a Sequential model, got %s", self.name,
+      errors.describe(layer))
   end
   local other = self._named[layer.name]
   if other and other ~= layer and other.name == layer.name then
-    errors.raise("%s: has a layer named '%s' already; give the new one a name of its own", self.name, layer.name)
+    errors.raise("%s: has a layer named '%s' already; give the new one a name of its own",
+      self.name, layer.name)
   end
   if Object.is_instance(layer, InputLayer) and #self._stack > 0 then
-    errors.raise("%s: an input can only come first; the model begins with %s", self.name, self._stack[1].name)
+    errors.raise("%s: an input can only come first; the model begins with %s", self.name,
+      self._stack[1].name)
   end
 end
 
 local function add(self, layer)
-  if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then layer = layer._history.operation end
+  if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then
+    layer = layer._history.operation
+  end
   local stack = self._stack
   if #stack == 0 and Object.is_instance(layer, Layer) and rawget(layer, "_batch_input_shape") then
-    stack[1] = InputLayer {batch_shape = layer._batch_input_shape, dtype = layer.input_dtype or layer.compute_dtype}
+    stack[1] = InputLayer{batch_shape = layer._batch_input_shape,
+      dtype = layer.input_dtype or layer.compute_dtype}
   end
   check_new(self, layer)
   stack[#stack + 1] = layer
@@ -122,14 +130,16 @@ function Sequential:pop() return whole.with({alone = own_tables(self)}, pop, sel
 function Sequential:build(input_shape)
   local stack = self._stack
   if #stack == 0 then errors.raise("%s: cannot be built: it has no layers", self.name) end
-  if not structure.is_shape(input_shape) then return end -- several inputs: the layers are built one by one as they are called
+  -- several inputs: the layers are built one by one as they are called
+  if not structure.is_shape(input_shape) then return end
   if Object.is_instance(stack[1], InputLayer) then
     extend_results(self)
     return
   end
   local shape = shapes.copy(input_shape)
   if #shape > 0 then shape[1] = shapes.None end
-  table.insert(stack, 1, InputLayer {batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
+  table.insert(stack, 1,
+    InputLayer{batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
   rawset(self, "_deferred", true) -- made without saying what comes in
   extend_results(self)
 end
@@ -141,7 +151,8 @@ function Sequential:call(inputs, args)
   return inputs
 end
 
---- An unbuilt stack is built for the rank and sizes of its first inputs; then the inputs are those of its graph.
+--- An unbuilt stack is built for the rank and sizes of its first inputs; then the inputs are those
+-- of its graph.
 function Sequential:prepare_inputs(inputs)
   if not rawget(self, "_graph") then
     inputs = calling.convert(self, inputs, nil)
@@ -190,18 +201,22 @@ function Sequential:get_build_config()
   return shape and ordered.object({input_shape = shape}, {"input_shape"}) or nil
 end
 
---- Where a class of one's own makes itself from its configuration, the shape of the input is still the stack's to know.
+--- Where a class of one's own makes itself from its configuration, the shape of the input is still
+-- the stack's to know.
 local function keep_input_shape(layer, data)
   local shape = kinds.is_plain(data.config) and data.config.batch_input_shape
-  if kinds.is_plain(shape) and rawget(layer, "_batch_input_shape") == nil and not Object.is_instance(layer, InputLayer) then
-    rawset(layer, "_batch_input_shape", kinds.check("Sequential", {"batch_input_shape", "shape"}, shape))
+  if kinds.is_plain(shape) and rawget(layer, "_batch_input_shape") == nil
+    and not Object.is_instance(layer, InputLayer) then
+    rawset(layer, "_batch_input_shape",
+      kinds.check("Sequential", {"batch_input_shape", "shape"}, shape))
   end
 end
 
 local function read_layer(data)
   local layer = registry.deserialize(data, {module = "keras.layers", build = false})
   if not Object.is_instance(layer, Layer) then
-    errors.raise("a layer should be a table with class_name and config, got %s", errors.describe(data))
+    errors.raise("a layer should be a table with class_name and config, got %s",
+      errors.describe(data))
   end
   keep_input_shape(layer, data)
   return layer
@@ -216,7 +231,9 @@ end
 function Sequential.from_config(class, config)
   Object.expect_config(class, config)
   local list = config.layers or config
-  if not kinds.is_plain(list) then errors.raise("layers should be a list, got %s", errors.describe(list)) end
+  if not kinds.is_plain(list) then
+    errors.raise("layers should be a list, got %s", errors.describe(list))
+  end
   local own = {name = config.name, trainable = config.trainable, dtype = config.dtype}
   for key, value in pairs(own) do
     if value == null then own[key] = nil end

@@ -17,7 +17,8 @@ local function with_commas(count)
   return sign .. digits:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
 end
 
-local bits = {bool = 8, int8 = 8, uint8 = 8, int16 = 16, uint16 = 16, float16 = 16, bfloat16 = 16, int64 = 64, uint64 = 64, float64 = 64}
+local bits = {bool = 8, int8 = 8, uint8 = 8, int16 = 16, uint16 = 16, float16 = 16, bfloat16 = 16,
+  int64 = 64, uint64 = 64, float64 = 64}
 
 local function totals(variables)
   local count, bytes = 0, 0
@@ -29,7 +30,7 @@ local function totals(variables)
 end
 
 local function readable(bytes)
-  for _, unit in ipairs {"B", "KB", "MB", "GB"} do
+  for _, unit in ipairs{"B", "KB", "MB", "GB"} do
     if bytes < 1024 then return plain.format("%.2f %s", bytes, unit) end
     bytes = bytes / 1024
   end
@@ -39,17 +40,24 @@ end
 local function shape_texts(value)
   if structure.is_shape(value) then return structure.shape_text(value) end
   local parts = {}
-  for _, shape in ipairs(structure.flatten(value, structure.is_shape)) do parts[#parts + 1] = structure.shape_text(shape) end
+  for _, shape in ipairs(structure.flatten(value, structure.is_shape)) do
+    parts[#parts + 1] = structure.shape_text(shape)
+  end
   return "[" .. table.concat(parts, ", ") .. "]"
 end
 
---- The shape of what a layer gives: of its last symbolic call, else for the shape that it was built with, else unknown.
+--- The shape of what a layer gives: of its last symbolic call, else for the shape that it was built
+-- with, else unknown.
 local function output_shape(layer)
   local nodes = rawget(layer, "_nodes")
   if nodes and #nodes > 0 then
-    return shape_texts(structure.map(nodes[#nodes].outputs, function(tensor) return tensor.shape end))
+    return shape_texts(structure.map(nodes[#nodes].outputs, function(tensor)
+      return tensor.shape
+    end))
   end
-  if rawget(layer, "_graph") then return shape_texts(structure.map(layer.outputs, function(tensor) return tensor.shape end)) end
+  if rawget(layer, "_graph") then
+    return shape_texts(structure.map(layer.outputs, function(tensor) return tensor.shape end))
+  end
   local built_with = rawget(layer, "_build_shape")
   if not built_with then return "?" end
   local ok, shape = engine.attempt(layer.compute_output_shape, layer, built_with)
@@ -68,7 +76,8 @@ end
 
 ---------------------------------------------------------------- the table
 
---- Whether the calls form a chain of layers used once each: then nothing need be said of connections.
+--- Whether the calls form a chain of layers used once each: then nothing need be said of
+-- connections.
 local function is_chain(graph)
   local at_depth, calls = {}, {}
   for _, node in ipairs(graph.nodes) do
@@ -85,7 +94,8 @@ local function connections(graph, layer)
     if graph:has(node) then
       for _, tensor in ipairs(node.input_tensors) do
         local history = tensor._history
-        parts[#parts + 1] = ("%s[%d][%d]"):format(history.operation.name, history.node:index(), history.tensor_index)
+        parts[#parts + 1] = ("%s[%d][%d]"):format(history.operation.name, history.node:index(),
+          history.tensor_index)
       end
     end
   end
@@ -119,7 +129,9 @@ local function cell_lines(cell, width)
   if type(cell) ~= "table" then return wrap(cell, width) end
   local lines = {}
   for i, part in ipairs(cell) do
-    for _, line in ipairs(wrap(part .. (i < #cell and "," or ""), width)) do lines[#lines + 1] = line end
+    for _, line in ipairs(wrap(part .. (i < #cell and "," or ""), width)) do
+      lines[#lines + 1] = line
+    end
   end
   return lines
 end
@@ -145,7 +157,9 @@ local function column_widths(positions, line_length)
   for i, position in ipairs(positions) do
     local stop = position <= 1 and math.floor(position * line_length) or position
     widths[i], last = stop - last, stop
-    if widths[i] < 4 then errors.raise("summary: a line of %d characters is too short for the table", line_length) end
+    if widths[i] < 4 then
+      errors.raise("summary: a line of %d characters is too short for the table", line_length)
+    end
   end
   return widths
 end
@@ -158,22 +172,26 @@ local function matching(layers, range)
     if layer.name:match("^" .. range[2]) then last = i end
   end
   if not first or not last then
-    errors.raise("summary: layer_range %s does not match the names of the layers", errors.describe(range))
+    errors.raise("summary: layer_range %s does not match the names of the layers",
+      errors.describe(range))
   end
   return math.min(first, last), math.max(first, last)
 end
 
 local function print_totals(out, model)
-  local all, trainable, frozen = {totals(model.weights)}, {totals(model.trainable_weights)}, {totals(model.non_trainable_weights)}
+  local all, trainable, frozen = {totals(model.weights)}, {totals(model.trainable_weights)},
+    {totals(model.non_trainable_weights)}
   out(("Total params: %s (%s)"):format(with_commas(all[1]), readable(all[2])))
   out(("Trainable params: %s (%s)"):format(with_commas(trainable[1]), readable(trainable[2])))
   out(("Non-trainable params: %s (%s)"):format(with_commas(frozen[1]), readable(frozen[2])))
 end
 
 local parameters = {
-  {"line_length", "integer", optional = true, min = 20, max = 10000}, {"positions", "list", optional = true},
+  {"line_length", "integer", optional = true, min = 20, max = 10000},
+  {"positions", "list", optional = true},
   {"print_fn", "function", optional = true},
-  {"expand_nested", "boolean", default = false}, {"show_trainable", "boolean", default = false}, {"layer_range", "list", optional = true},
+  {"expand_nested", "boolean", default = false}, {"show_trainable", "boolean", default = false},
+  {"layer_range", "list", optional = true},
 }
 
 --- The columns of the table: their titles, ends, and the usual length of a line.
@@ -210,7 +228,8 @@ function summary.print(model, ...)
   local widths = column_widths(ends, line_length)
 
   local function print_layer(layer, level)
-    local cells = {("%s%s (%s)"):format(("  "):rep(level), layer.name, class_name(layer)), output_shape(layer), parameter_text(layer)}
+    local cells = {("%s%s (%s)"):format(("  "):rep(level), layer.name, class_name(layer)),
+      output_shape(layer), parameter_text(layer)}
     if connected then cells[4] = level == 0 and connections(graph, layer) or "-" end
     if show_trainable then cells[#cells + 1] = trainable_text(layer) end
     print_row(out, cells, widths)
@@ -227,7 +246,8 @@ function summary.print(model, ...)
   for i = first, last do print_layer(layers[i], 0) end
   out(("="):rep(line_length))
   if not model.built then
-    out "The model is not built yet: call it on data, or model:build(input_shape), and it will have weights."
+    out("The model is not built yet: call it on data, or model:build(input_shape), and it will "
+      .. "have weights.")
   end
   print_totals(out, model)
   out(("_"):rep(line_length))

@@ -9,7 +9,9 @@ local plain = require "cusp.base.plain"
 local rows = engine.ops
 
 local function select(conditions, choices, default)
-  if #conditions ~= #choices then errors.raise("select: %d conditions for %d choices", #conditions, #choices) end
+  if #conditions ~= #choices then
+    errors.raise("select: %d conditions for %d choices", #conditions, #choices)
+  end
   if #conditions == 0 then errors.raise "select: there are no conditions" end
   local result = default
   for i = #conditions, 1, -1 do result = rows.where(conditions[i], choices[i], result) end
@@ -33,7 +35,7 @@ local function parse_side(text)
     elseif open then
       open[#open + 1] = token
     else
-      groups[#groups + 1] = { token }
+      groups[#groups + 1] = {token}
     end
   end
   if open then errors.raise("rearrange: unbalanced parentheses in %q", text) end
@@ -43,17 +45,20 @@ end
 -- The sizes of all named axes: one of a group may be left to be found.
 local function sizes_of(groups, shape, sizes, pattern)
   if #groups ~= #shape then
-    errors.raise("rearrange: %q has %d axes, but the tensor has shape %s", pattern, #groups, errors.shape(shape))
+    errors.raise("rearrange: %q has %d axes, but the tensor has shape %s", pattern, #groups,
+      errors.shape(shape))
   end
   for i, group in ipairs(groups) do
     local known, unknown = 1, nil
     for _, name in ipairs(group) do
       if sizes[name] then known = known * sizes[name]
-      elseif unknown then errors.raise("rearrange: the sizes of '%s' and '%s' are both unknown; give one of them", unknown, name)
+      elseif unknown then errors.raise(
+        "rearrange: the sizes of '%s' and '%s' are both unknown; give one of them", unknown, name)
       else unknown = name end
     end
     if known == 0 or shape[i] % known ~= 0 or not unknown and known ~= shape[i] then
-      errors.raise("rearrange: axis %d of size %d does not split into (%s)", i, shape[i], table.concat(group, " "))
+      errors.raise("rearrange: axis %d of size %d does not split into (%s)", i, shape[i],
+        table.concat(group, " "))
     end
     if unknown then sizes[unknown] = shape[i] // known end
   end
@@ -73,23 +78,32 @@ end
 
 local function rearrange(...)
   local positional, _, keywords = arguments.split(false, ...)
-  local tensor, pattern = define.tensor(keywords.tensor or positional[1]), keywords.pattern or positional[2]
+  local tensor, pattern = define.tensor(keywords.tensor or positional[1]),
+    keywords.pattern or positional[2]
   keywords.tensor, keywords.pattern = nil, nil
   local left, right = tostring(pattern):match "^(.-)%->(.*)$"
-  if not left then errors.raise("rearrange: the pattern should look like \"b h w -> b (h w)\", got %s", errors.describe(pattern)) end
+  if not left then
+    errors.raise("rearrange: the pattern should look like \"b h w -> b (h w)\", got %s",
+      errors.describe(pattern))
+  end
   local from, to = parse_side(left), parse_side(right)
   local from_names, from_position = flatten_groups(from)
   local to_names = flatten_groups(to)
   for name in pairs(keywords) do
-    if not from_position[name] then errors.raise("rearrange: unknown axis '%s'%s", name, errors.suggestion(name, from_position)) end
+    if not from_position[name] then
+      errors.raise("rearrange: unknown axis '%s'%s", name, errors.suggestion(name, from_position))
+    end
   end
   sizes_of(from, tensor.shape, keywords, left)
   local split, order, merged = {}, {}, {}
   for i, name in ipairs(from_names) do split[i] = keywords[name] end
   for i, name in ipairs(to_names) do
-    order[i] = from_position[name] or errors.raise("rearrange: axis '%s' is only on the right", name)
+    order[i] = from_position[name]
+      or errors.raise("rearrange: axis '%s' is only on the right", name)
   end
-  if #order ~= #from_names then errors.raise("rearrange: %q leaves axes out; reduce them first", pattern) end
+  if #order ~= #from_names then
+    errors.raise("rearrange: %q leaves axes out; reduce them first", pattern)
+  end
   for i, group in ipairs(to) do
     merged[i] = 1
     for _, name in ipairs(group) do merged[i] = merged[i] * keywords[name] end
@@ -97,11 +111,14 @@ local function rearrange(...)
   return rows.reshape(rows.transpose(rows.reshape(tensor, split), order), merged)
 end
 
-define.raw("rearrange", "Splits, orders and joins axes by name: rearrange(x, \"b (h w) -> b h w\", {h = 2}).", rearrange, true)
+define.raw("rearrange",
+  "Splits, orders and joins axes by name: rearrange(x, \"b (h w) -> b h w\", {h = 2}).", rearrange,
+  true)
 
 ---------------------------------------------------------------- unique
 
--- The rows of a matrix of values as comparable keys; a flat list of values is a matrix of one column.
+-- The rows of a matrix of values as comparable keys; a flat list of values is a matrix of one
+-- column.
 local function compare_rows(values, width)
   return function(a, b)
     for i = 1, width do
@@ -122,7 +139,8 @@ local function same_rows(values, width, a, b)
   return true
 end
 
--- Positions (from 1) of the first of each distinct row in order, how often each occurs, and for each row which it is (from 0).
+-- Positions (from 1) of the first of each distinct row in order, how often each occurs, and for
+-- each row which it is (from 0).
 local function distinct(values, width, count)
   local order = {}
   for i = 1, count do order[i] = i end
@@ -146,14 +164,14 @@ local function resize_list(list, size, filler)
 end
 
 local function integers(list, shape)
-  return engine.tensor(list, { dtype = "int32", shape = shape })
+  return engine.tensor(list, {dtype = "int32", shape = shape})
 end
 
 local function unique(x, _, return_index, return_inverse, return_counts, axis, size, fill_value)
   local shape = x.shape
   if axis then define.check_axis("unique", axis, x) end
-  local moved = axis and rows.moveaxis(x, axis, 1) or rows.reshape(x, { -1 })
-  local inner = { table.unpack(moved.shape, 2) }
+  local moved = axis and rows.moveaxis(x, axis, 1) or rows.reshape(x, {-1})
+  local inner = {table.unpack(moved.shape, 2)}
   local count = moved.shape[1]
   local width = 1
   for _, extent in ipairs(inner) do width = width * extent end
@@ -166,25 +184,28 @@ local function unique(x, _, return_index, return_inverse, return_counts, axis, s
   for i, row in ipairs(first) do positions[i] = row - 1 end
   local kept = size or #first
   local filled = resize_list(positions, kept, positions[1])
-  local result = rows.take(moved, integers(filled, { kept }), 1)
+  local result = rows.take(moved, integers(filled, {kept}), 1)
   if fill_value ~= nil and kept > #first then
     local valid = rows.less(rows.arange(0, kept), #first)
-    local column = { kept }
+    local column = {kept}
     for i = 1, #inner do column[i + 1] = 1 end
     result = rows.where(rows.reshape(valid, column), result, rows.cast(fill_value, x.dtype))
   end
-  local results = { axis and rows.moveaxis(result, 1, axis) or result }
-  if return_index then results[#results + 1] = integers(filled, { kept }) end
-  if return_inverse then results[#results + 1] = integers(inverse, axis and { count } or shape) end
-  if return_counts then results[#results + 1] = integers(resize_list(counts, kept, 0), { kept }) end
+  local results = {axis and rows.moveaxis(result, 1, axis) or result}
+  if return_index then results[#results + 1] = integers(filled, {kept}) end
+  if return_inverse then results[#results + 1] = integers(inverse, axis and {count} or shape) end
+  if return_counts then results[#results + 1] = integers(resize_list(counts, kept, 0), {kept}) end
   return table.unpack(results)
 end
 
-define.ops {
-  { "select", "condlist: list, choicelist: list, default: any = 0", "The choice of the first condition that holds, element by element.",
-    select },
-  { "unique",
-    "x, sorted: bool = true, return_index: bool = false, return_inverse: bool = false, return_counts: bool = false, axis: axis = nil, "
+define.ops{
+  {"select", "condlist: list, choicelist: list, default: any = 0",
+    "The choice of the first condition that holds, element by element.",
+    select},
+  {"unique",
+    "x, sorted: bool = true, return_index: bool = false, return_inverse: bool = false, "
+    .. "return_counts: bool = false, axis: axis = nil, "
       .. "size: int = nil, fill_value: any = nil",
-    "The distinct elements (or parts of an axis) in order, and on request where, which and how many; needs the values.", unique },
+    "The distinct elements (or parts of an axis) in order, and on request where, which and how "
+    .. "many; needs the values.", unique},
 }

@@ -1,5 +1,6 @@
 --- Operations that take functions: branches, loops, scans, maps.
--- A loop whose bounds are known when it is traced is unrolled; another one repeats a graph that is traced once.
+-- A loop whose bounds are known when it is traced is unrolled; another one repeats a graph that is
+-- traced once.
 -- @module cusp.ops.control
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -15,10 +16,13 @@ local function check_callable(name, f)
   end
 end
 
--- Whether the value of a condition can be had now. A symbolic one has none, now or later: closures are no inputs of a graph.
+-- Whether the value of a condition can be had now. A symbolic one has none, now or later: closures
+-- are no inputs of a graph.
 local function known(name, value)
   if define.is_symbolic(value) then
-    errors.raise("%s: expected a tensor or a Lua value, got a symbolic tensor; call it within a layer's call, as Lambda has one", name)
+    errors.raise(
+      "%s: expected a tensor or a Lua value, got a symbolic tensor; call it within a layer's "
+      .. "call, as Lambda has one", name)
   end
   return type(value) ~= "userdata" or not engine.tracing()
 end
@@ -31,11 +35,11 @@ end
 ---------------------------------------------------------------- branches
 
 -- Where a tensor stands in what a branch returned.
-local place = setmetatable({}, { __name = "a tensor" })
+local place = setmetatable({}, {__name = "a tensor"})
 
 -- The form of some results, and the tensors and numbers in them.
 local function take_apart(results)
-  local values, form = {}, { n = results.n }
+  local values, form = {}, {n = results.n}
   for i = 1, results.n do
     form[i] = structure.map(results[i], function(leaf)
       local kind = type(leaf)
@@ -71,25 +75,33 @@ local function put_together(form, values)
   return table.unpack(results, 1, form.n)
 end
 
--- Variables among results as their values, which a trace gives, too: what is assigned later is not seen.
+-- Variables among results as their values, which a trace gives, too: what is assigned later is not
+-- seen.
 local function values_of(...)
   local results = table.pack(...)
   for i = 1, results.n do
-    results[i] = structure.map(results[i], function(leaf) return engine.is_variable(leaf) and leaf.value or leaf end)
+    results[i] = structure.map(results[i], function(leaf)
+      return engine.is_variable(leaf) and leaf.value or leaf
+    end)
   end
   return table.unpack(results, 1, results.n)
 end
 
--- Traces each function apart. The plan computes and assigns what the one that is chosen does, alone.
+-- Traces each function apart. The plan computes and assigns what the one that is chosen does,
+-- alone.
 local function choose(name, index, functions, ...)
-  local branches <close> = setmetatable({}, { __close = function(self) for _, branch in ipairs(self) do branch:close() end end })
+  local branches <close> = setmetatable({}, {__close = function(self)
+    for _, branch in ipairs(self) do branch:close() end
+  end})
   local form
   for i, f in ipairs(functions) do
     branches[i] = engine.branch()
     local own, values = take_apart(table.pack(f(...)))
     form = form or own
     if not same_form(form, own) then
-      errors.raise("%s: branch %d returns another structure than the first one; all should return the same", name, i)
+      errors.raise(
+        "%s: branch %d returns another structure than the first one; all should return the same",
+        name, i)
     end
     branches[i]:finish(values)
   end
@@ -98,7 +110,10 @@ end
 
 local function one_element(name, what, value)
   for _, size in ipairs(value.shape) do
-    if size ~= 1 then errors.raise("%s: expected one element as the %s, got shape %s", name, what, errors.shape(value.shape)) end
+    if size ~= 1 then
+      errors.raise("%s: expected one element as the %s, got shape %s", name, what,
+        errors.shape(value.shape))
+    end
   end
   return rows.reshape(value, {})
 end
@@ -110,7 +125,7 @@ local function cond(pred, true_fn, false_fn)
     return values_of((truth(pred) and true_fn or false_fn)())
   end
   local second = rows.cast(rows.logical_not(one_element("cond", "condition", pred)), "int32")
-  return choose("cond", second, { true_fn, false_fn })
+  return choose("cond", second, {true_fn, false_fn})
 end
 
 local function switch(index, branches, ...)
@@ -118,7 +133,8 @@ local function switch(index, branches, ...)
   if #branches == 0 then errors.raise "switch: there are no branches" end
   if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
-    return values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0)) + 1](...))
+    return values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0))
+      + 1](...))
   end
   return choose("switch", rows.cast(one_element("switch", "index", index), "int64"), branches, ...)
 end
@@ -128,10 +144,11 @@ end
 local function as_list(...)
   local first = ...
   if select("#", ...) == 1 and structure.is_container(first) then return first end
-  return { ... }
+  return {...}
 end
 
--- A loop whose condition has a value only when the plan runs. The condition and the body are traced once each.
+-- A loop whose condition has a value only when the plan runs. The condition and the body are traced
+-- once each.
 local function traced_loop(name, condition, body, values, limit)
   local form, initial = take_apart(values)
   if limit then initial[#initial + 1] = 0 end
@@ -145,8 +162,11 @@ local function traced_loop(name, condition, body, values, limit)
   if limit then go_on = rows.logical_and(go_on, rows.less(stand_ins[#stand_ins], limit)) end
   test:finish{go_on}
   local round <close> = engine.branch(true)
-  local own, results = take_apart(table.pack(table.unpack(as_list(body(put_together(form, stand_ins))), 1, form.n)))
-  if not same_form(form, own) then errors.raise("%s: the body returns another structure than the loop values have", name) end
+  local own, results =
+    take_apart(table.pack(table.unpack(as_list(body(put_together(form, stand_ins))), 1, form.n)))
+  if not same_form(form, own) then
+    errors.raise("%s: the body returns another structure than the loop values have", name)
+  end
   if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
   round:finish(results)
   return put_together(form, engine["repeat"](name, initial, stand_ins, test, round))
@@ -163,17 +183,20 @@ local function while_loop(condition, body, loop_vars, maximum_iterations)
   check_callable("while_loop", condition)
   check_callable("while_loop", body)
   local single = not structure.is_container(loop_vars)
-  local values = single and { loop_vars } or loop_vars
+  local values = single and {loop_vars} or loop_vars
   local n, count = #values, 0
-  values = { values_of(table.unpack(values, 1, n)) }
+  values = {values_of(table.unpack(values, 1, n))}
   while not maximum_iterations or count < maximum_iterations do
     if is_traced_condition(condition, values, n) then
       local left = maximum_iterations and maximum_iterations - count
-      return traced_loop("while_loop", condition, body, table.pack(table.unpack(values, 1, n)), left)
+      return traced_loop("while_loop", condition, body, table.pack(table.unpack(values, 1, n)),
+        left)
     end
     if not truth(condition(table.unpack(values, 1, n))) then break end
     values = as_list(values_of(body(table.unpack(values, 1, n))))
-    if #values ~= n then errors.raise("while_loop: the body should return %d values, got %d", n, #values) end
+    if #values ~= n then
+      errors.raise("while_loop: the body should return %d values, got %d", n, #values)
+    end
     count = count + 1
   end
   return table.unpack(values, 1, n)
@@ -188,8 +211,9 @@ local function fori_loop(lower, upper, body, value)
   check_callable("fori_loop", body)
   if engine.is_traced(lower) or engine.is_traced(upper) then
     local function below(i) return rows.less(i, upper) end
-    local function round(i, now) return { i + 1, (body(i, now)) } end
-    return (select(2, traced_loop("fori_loop", below, round, table.pack(define.tensor(lower), value))))
+    local function round(i, now) return {i + 1, (body(i, now))} end
+    return (select(2, traced_loop("fori_loop", below, round,
+      table.pack(define.tensor(lower), value))))
   end
   value = values_of(value)
   for i = integer_of(lower), integer_of(upper) - 1 do value = values_of(body(i, value)) end
@@ -202,7 +226,9 @@ local function length_of(name, xs, length)
   for _, leaf in ipairs(structure.flatten(xs)) do
     local size = leaf.shape[1]
     if not size then errors.raise("%s: a scalar has no first axis", name) end
-    if length and size ~= length then errors.raise("%s: expected %d along the first axis, got %d", name, length, size) end
+    if length and size ~= length then
+      errors.raise("%s: expected %d along the first axis, got %d", name, length, size)
+    end
     length = size
   end
   return length
@@ -210,7 +236,8 @@ end
 
 local function tensors_of(xs)
   if xs == nil then return nil end
-  if structure.is_container(xs) and not structure.find(xs, function(leaf) return type(leaf) == "userdata" end) then
+  if structure.is_container(xs)
+    and not structure.find(xs, function(leaf) return type(leaf) == "userdata" end) then
     return define.tensor(xs)
   end
   return structure.map(xs, define.tensor)
@@ -262,7 +289,7 @@ local function slices(xs, first, last, axis)
   return structure.map(xs, function(leaf)
     local spec = {}
     for i = 1, #leaf.shape do spec[i] = {} end
-    spec[axis] = { first, last }
+    spec[axis] = {first, last}
     return leaf:slice(spec)
   end)
 end
@@ -275,27 +302,37 @@ local function zip_map(a, b, f)
   end)
 end
 
--- Hillis and Steele, "Data parallel algorithms" (1986): each round joins what is 1, 2, 4, ... apart.
+-- Hillis and Steele, "Data parallel algorithms" (1986): each round joins what is 1, 2, 4, ...
+-- apart.
 local function associative_scan(f, elems, reverse, axis)
   check_callable("associative_scan", f)
   elems = tensors_of(elems)
   local size
   for _, leaf in ipairs(structure.flatten(elems)) do
     local at = axis < 0 and #leaf.shape + 1 + axis or axis
-    if not leaf.shape[at] then errors.raise("associative_scan: axis %d is out of range for shape %s", axis, errors.shape(leaf.shape)) end
+    if not leaf.shape[at] then
+      errors.raise("associative_scan: axis %d is out of range for shape %s", axis,
+        errors.shape(leaf.shape))
+    end
     if size and leaf.shape[at] ~= size then
-      errors.raise("associative_scan: expected %d along axis %d, got shape %s", size, axis, errors.shape(leaf.shape))
+      errors.raise("associative_scan: expected %d along axis %d, got shape %s", size, axis,
+        errors.shape(leaf.shape))
     end
     size = leaf.shape[at]
   end
   if not size then errors.raise "associative_scan: there are no tensors to scan" end
   if axis < 0 then axis = #structure.flatten(elems)[1].shape + 1 + axis end
-  local function flipped(value) return structure.map(value, function(leaf) return rows.flip(leaf, axis) end) end
+  local function flipped(value)
+    return structure.map(value, function(leaf) return rows.flip(leaf, axis) end)
+  end
   if reverse then elems = flipped(elems) end
   local distance = 1
   while distance < size do
-    local joined = f(slices(elems, 1, size - distance, axis), slices(elems, distance + 1, size, axis))
-    elems = zip_map(slices(elems, 1, distance, axis), joined, function(a, b) return rows.concatenate({ a, b }, axis) end)
+    local joined = f(slices(elems, 1, size - distance, axis),
+      slices(elems, distance + 1, size, axis))
+    elems = zip_map(slices(elems, 1, distance, axis), joined, function(a, b)
+      return rows.concatenate({a, b}, axis)
+    end)
     distance = distance * 2
   end
   return reverse and flipped(elems) or elems
@@ -336,14 +373,14 @@ local function vectorized_call(f, ranks, values)
   end
   local count = require("cusp.base.shape").size(loop)
   for i, value in ipairs(values) do
-    local full = table.move(cores[i], 1, #cores[i], #loop + 1, { table.unpack(loop) })
-    values[i] = rows.reshape(rows.broadcast_to(value, full), { count, table.unpack(cores[i]) })
+    local full = table.move(cores[i], 1, #cores[i], #loop + 1, {table.unpack(loop)})
+    values[i] = rows.reshape(rows.broadcast_to(value, full), {count, table.unpack(cores[i])})
   end
   local items = {}
   for i = 1, count do items[i] = f(table.unpack(pick(values, i))) end
   return structure.map(stack_structures(items), function(leaf)
     local shape = leaf.shape
-    return rows.reshape(leaf, table.move(shape, 2, #shape, #loop + 1, { table.unpack(loop) }))
+    return rows.reshape(leaf, table.move(shape, 2, #shape, #loop + 1, {table.unpack(loop)}))
   end)
 end
 
@@ -367,22 +404,31 @@ local function vectorize(f, excluded, signature)
   end
 end
 
-define.ops {
-  { "cond", "pred: any, true_fn: any, false_fn: any",
-    "The result of one of two functions, and its effects; where the condition is traced, both are, and one runs.", cond, plain = true },
-  { "while_loop", "cond: any, body: any, loop_vars: any, maximum_iterations: int = nil",
-    "Repeats a function of the loop variables while a condition holds; returns them as several values.", while_loop, plain = true },
-  { "fori_loop", "lower: any, upper: any, body_fun: any, init_val: any", "val = body_fun(i, val) for i from lower to upper - 1.", fori_loop,
-    plain = true },
-  { "map", "f: any, xs: any", "A function of each item along the first axis; the results stacked.", map, plain = true },
-  { "vectorized_map", "function: any, elements: any", "A function of each item along the first axis; the results stacked.", map,
-    plain = true },
-  { "scan", "f: any, init: any, xs: any = nil, length: int = nil, reverse: bool = false, unroll: any = nil",
-    "carry, y = f(carry, x) along the first axis; returns the last carry and the stacked ys.", scan, plain = true },
-  { "associative_scan", "f: any, elems: any, reverse: bool = false, axis: axis = 1",
-    "All prefixes of the items along an axis, joined by an associative function.", associative_scan, plain = true },
-  { "vectorize", "pyfunc: any, excluded: list = nil, signature: string = nil",
-    "A function of scalars (or of what the signature says) as one of tensors, with broadcasting.", vectorize, plain = true },
+define.ops{
+  {"cond", "pred: any, true_fn: any, false_fn: any",
+    "The result of one of two functions, and its effects; where the condition is traced, both "
+    .. "are, and one runs.", cond, plain = true},
+  {"while_loop", "cond: any, body: any, loop_vars: any, maximum_iterations: int = nil",
+    "Repeats a function of the loop variables while a condition holds; returns them as several "
+    .. "values.", while_loop, plain = true},
+  {"fori_loop", "lower: any, upper: any, body_fun: any, init_val: any",
+    "val = body_fun(i, val) for i from lower to upper - 1.", fori_loop,
+    plain = true},
+  {"map", "f: any, xs: any", "A function of each item along the first axis; the results stacked.",
+    map, plain = true},
+  {"vectorized_map", "function: any, elements: any",
+    "A function of each item along the first axis; the results stacked.", map,
+    plain = true},
+  {"scan", "f: any, init: any, xs: any = nil, length: int = nil, reverse: bool = false, unroll: "
+    .. "any = nil",
+    "carry, y = f(carry, x) along the first axis; returns the last carry and the stacked ys.", scan,
+    plain = true},
+  {"associative_scan", "f: any, elems: any, reverse: bool = false, axis: axis = 1",
+    "All prefixes of the items along an axis, joined by an associative function.", associative_scan,
+    plain = true},
+  {"vectorize", "pyfunc: any, excluded: list = nil, signature: string = nil",
+    "A function of scalars (or of what the signature says) as one of tensors, with broadcasting.",
+    vectorize, plain = true},
 }
 
 -- `switch` takes the operands of its branches after them, as many as there are.

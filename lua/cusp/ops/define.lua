@@ -1,6 +1,7 @@
 --- Operations written in Lua in terms of others.
--- `define` takes what a row of the operation table in C takes: a name, the arguments in the same notation, one line of help, and the
--- function. The operation becomes `cusp.ops.NAME` and, if its first argument is a tensor, a method of tensors and variables.
+-- `define` takes what a row of the operation table in C takes: a name, the arguments in the same
+-- notation, one line of help, and the function. The operation becomes `cusp.ops.NAME` and, if its
+-- first argument is a tensor, a method of tensors and variables.
 -- @module cusp.ops.define
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -49,7 +50,9 @@ end
 function define.check_axis(name, axis, x)
   local rank = #x.shape
   if math.abs(axis) > rank then
-    errors.raise("%s: axis %d is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)", name, axis, rank,
+    errors.raise(
+      "%s: axis %d is out of range for a tensor of %d dimension%s (expected 1 to %d, or -%d to -1)",
+      name, axis, rank,
       rank == 1 and "" or "s", rank, rank)
   end
 end
@@ -61,7 +64,8 @@ local function convert_tensors(name, parsed, values)
       local list = {}
       if type(value) == "userdata" then value = engine.ops.unstack(value) end
       if type(value) ~= "table" then
-        errors.raise("%s: argument '%s' should be a list of tensors, got %s", name, parameter[1], errors.describe(value))
+        errors.raise("%s: argument '%s' should be a list of tensors, got %s", name, parameter[1],
+          errors.describe(value))
       end
       for j = 1, #value do list[j] = define.tensor(value[j]) end
       values[i] = list
@@ -75,11 +79,13 @@ local function described(parsed, name, help)
   local list = {}
   for i, parameter in ipairs(parsed) do
     list[i] = {
-      name = parameter[1], kind = parameter.tensors and "tensors" or parameter.is_tensor and "tensor" or parameter[2],
+      name = parameter[1], kind = parameter.tensors and "tensors"
+      or parameter.is_tensor and "tensor" or parameter[2],
       default = parameter.default, optional = parameter.optional or parameter.default ~= nil,
     }
   end
-  return { name = name, help = help, arguments = list, flags = {}, has_gradient = true, composed = true }
+  return {name = name, help = help, arguments = list, flags = {}, has_gradient = true,
+    composed = true}
 end
 
 local function add_method(name, f)
@@ -88,13 +94,16 @@ local function add_method(name, f)
 end
 
 --- Defines an operation.
--- @tparam table definition `{name, arguments, help, function}`; a parameter without a kind is a tensor, and is one when the function
--- gets it; `plain = true`: symbolic tensors are no special case (functions that take functions); `method = false`: not a method
+-- @tparam table definition `{name, arguments, help, function}`; a parameter without a kind is a
+-- tensor, and is one when the function gets it; `plain = true`: symbolic tensors are no special
+-- case (functions that take functions); `method = false`: not a method
 -- @treturn function
 function define.op(definition)
   local name, text, help, f = definition[1], definition[2], definition[3], definition[4]
   local parsed = arguments.signature(text)
-  for _, parameter in ipairs(parsed) do parameter.is_tensor = parameter[2] == "any" and not parameter.any and not parameter.tensors end
+  for _, parameter in ipairs(parsed) do
+    parameter.is_tensor = parameter[2] == "any" and not parameter.any and not parameter.tensors
+  end
   local bind = arguments.binder_of(name, parsed)
   local function op(...)
     if not definition.plain and any_symbolic(...) then
@@ -111,18 +120,22 @@ function define.op(definition)
   return op
 end
 
---- Defines an operation whose arguments no signature describes (operands as many as there are, keywords of any name).
+--- Defines an operation whose arguments no signature describes (operands as many as there are,
+-- keywords of any name).
 -- @tparam string name
 -- @tparam string help
 -- @tparam function f gets the arguments as they came, when none is symbolic
 -- @tparam[opt=false] boolean method whether it is a method of tensors as well
 function define.raw(name, help, f, method)
   local function op(...)
-    if any_symbolic(...) then return rooms.get("symbolic.tensors").call_operation(name, functions[name], ...) end
+    if any_symbolic(...) then
+      return rooms.get("symbolic.tensors").call_operation(name, functions[name], ...)
+    end
     return f(...)
   end
   functions[name] = op
-  rows[name] = { name = name, help = help, arguments = {}, flags = {}, has_gradient = true, composed = true }
+  rows[name] = {name = name, help = help, arguments = {}, flags = {}, has_gradient = true,
+    composed = true}
   if method then add_method(name, op) end
 end
 

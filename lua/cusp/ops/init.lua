@@ -1,6 +1,6 @@
---- Operations on tensors: the rows of the engine's table, and those written in Lua in terms of them.
--- Names, arguments and defaults are those of `keras.ops`; axes count from 1. Each operation whose first argument is a tensor is a method
--- of tensors and variables too.
+--- Operations on tensors: the rows of the engine's table, and those written in Lua in terms of
+-- them. Names, arguments and defaults are those of `keras.ops`; axes count from 1. Each operation
+-- whose first argument is a tensor is a method of tensors and variables too.
 -- @module cusp.ops
 -- @usage cusp.ops.sum(x, {axis = 2, keepdims = true})
 -- x:sum{axis = 2}:sqrt()
@@ -16,7 +16,8 @@ local files = {
   arrange = "rearrange select unique",
   fourier = "fft fft2 ifft2 rfft irfft extract_sequences stft istft",
   attention = "dot_product_attention",
-  nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool adaptive_max_pool ctc_loss ctc_decode",
+  nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool "
+    .. "adaptive_max_pool ctc_loss ctc_decode",
 }
 
 local members = {}
@@ -33,7 +34,8 @@ local function load(_, name)
     found = define.functions[name]
   elseif not found and name == "image" then
     found = rooms.get "ops.image"
-  elseif not found and type(name) == "string" and name:find "^image%." then -- as operations are named in saved models
+  -- as operations are named in saved models
+  elseif not found and type(name) == "string" and name:find "^image%." then
     found = rooms.get("ops.image")[name:match "%.(.*)"]
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
     found = ops -- Keras's other ways to the same operations
@@ -43,19 +45,21 @@ local function load(_, name)
 end
 
 ops = setmetatable({}, {
-  __index = load, __name = "cusp.ops", __members = setmetatable(members, { __index = engine.ops }),
+  __index = load, __name = "cusp.ops", __members = setmetatable(members, {__index = engine.ops}),
   __tostring = function() return "cusp.ops" end,
 })
 
--- Methods for operations that have not been loaded yet; what takes functions, or is a field of tensors, is none.
-local no_methods = { control = true, inspect = true, einsum = true, select = true }
+-- Methods for operations that have not been loaded yet; what takes functions, or is a field of
+-- tensors, is none.
+local no_methods = {control = true, inspect = true, einsum = true, select = true}
 for name, file in pairs(members) do
   if not no_methods[file] and not no_methods[name] and not rawget(engine.tensor_methods, name) then
     define.add_method(name, function(...) return ops[name](...) end)
   end
 end
 
---- All operations by name: `{name =, help =, arguments = {...}, ...}`, as `engine.describe` gives those of the engine.
+--- All operations by name: `{name =, help =, arguments = {...}, ...}`, as `engine.describe` gives
+-- those of the engine.
 -- @treturn table name → description
 function ops.describe()
   local rows = {}

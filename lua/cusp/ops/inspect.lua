@@ -8,13 +8,20 @@ local function of_any(value)
   return define.is_symbolic(value) and value or define.tensor(value)
 end
 
-define.ops {
-  { "shape", "x: any", "The shape, as a table of sizes.", function(x) return of_any(x).shape end, plain = true },
-  { "ndim", "x: any", "The number of axes.", function(x) return #of_any(x).shape end, plain = true },
-  { "dtype", "x: any", "The dtype, as a string.", function(x) return of_any(x).dtype end, plain = true },
-  { "size", "x: any", "The number of elements.", function(x) return require("cusp.base.shape").size(of_any(x).shape) end, plain = true },
-  { "is_tensor", "x: any", "Whether a value is a tensor or a variable.", function(x)
-    return define.is_symbolic(x) or type(x) == "userdata" and (engine.is_tensor(x) or engine.is_variable(x))
-  end, plain = true },
-  { "convert_to_numpy", "x", "The values as nested tables.", function(x) return x:tolist() end },
+define.ops{
+  {"shape", "x: any", "The shape, as a table of sizes.", function(x)
+    return of_any(x).shape
+  end, plain = true},
+  {"ndim", "x: any", "The number of axes.", function(x) return #of_any(x).shape end, plain = true},
+  {"dtype", "x: any", "The dtype, as a string.", function(x)
+    return of_any(x).dtype
+  end, plain = true},
+  {"size", "x: any", "The number of elements.", function(x)
+    return require("cusp.base.shape").size(of_any(x).shape)
+  end, plain = true},
+  {"is_tensor", "x: any", "Whether a value is a tensor or a variable.", function(x)
+    return define.is_symbolic(x)
+      or type(x) == "userdata" and (engine.is_tensor(x) or engine.is_variable(x))
+  end, plain = true},
+  {"convert_to_numpy", "x", "The values as nested tables.", function(x) return x:tolist() end},
 }

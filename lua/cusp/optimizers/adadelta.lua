@@ -7,11 +7,11 @@ local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 return Optimizer.define("Adadelta", {
-  parameters = { { "rho", "number", default = 0.95 }, { "epsilon", "number", default = 1e-7 } },
+  parameters = {{"rho", "number", default = 0.95}, {"epsilon", "number", default = 1e-7}},
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.accumulated_gradients, self.accumulated_steps =
-      self:add_optimizer_variables(variables, { "accumulated_grad", "accumulated_delta_var" })
+      self:add_optimizer_variables(variables, {"accumulated_grad", "accumulated_delta_var"})
   end,
   update_step = function(self, gradient, variable, learning_rate)
     local index, rho = self:index_of(variable), self.rho

@@ -1,4 +1,5 @@
---- Adafactor: the second moments of a matrix kept as one row and one column (Shazeer and Stern 2018).
+--- Adafactor: the second moments of a matrix kept as one row and one column (Shazeer and Stern
+-- 2018).
 -- @classmod cusp.optimizers.Adafactor
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=-0.8] number beta_2_decay
@@ -14,8 +15,11 @@ local function root_mean_square(x) return ops.sqrt(ops.mean(ops.square(x))) end
 
 local function coefficients(self, step, learning_rate)
   local rate = learning_rate
-  if engine.is_variable(self._learning_rate) and self.relative_step then rate = ops.minimum(rate, 1 / ops.sqrt(step)) end
-  return { rho = ops.minimum(rate, 1 / ops.sqrt(step)), beta_2 = 1 - ops.power(step, self.beta_2_decay) }
+  if engine.is_variable(self._learning_rate) and self.relative_step then
+    rate = ops.minimum(rate, 1 / ops.sqrt(step))
+  end
+  return {rho = ops.minimum(rate, 1 / ops.sqrt(step)),
+    beta_2 = 1 - ops.power(step, self.beta_2_decay)}
 end
 
 local function without(shape, position)
@@ -24,28 +28,37 @@ local function without(shape, position)
   return result
 end
 
--- Keras keeps two numbers in the place of the row and the column that a vector or a scalar does not have; its files hold them.
+-- Keras keeps two numbers in the place of the row and the column that a vector or a scalar does not
+-- have; its files hold them.
 local function add_placeholders(self, variable)
-  for _ = 1, 2 do self:add_variable({ dtype = "int32", name = variable.name }).placeholder = true end
+  for _ = 1, 2 do self:add_variable({dtype = "int32", name = variable.name}).placeholder = true end
 end
 
 local function add_factors(self, variable, index)
   local shape = variable.shape
-  local row = self:add_variable { shape = without(shape, #shape), dtype = variable.dtype, name = variable.name }
-  local column = self:add_variable { shape = without(shape, #shape - 1), dtype = variable.dtype, name = variable.name }
-  self.rows[index], self.columns[index] = Optimizer.note_slot(row, "row", variable), Optimizer.note_slot(column, "column", variable)
+  local row = self:add_variable{shape = without(shape, #shape), dtype = variable.dtype,
+    name = variable.name}
+  local column = self:add_variable{shape = without(shape, #shape - 1), dtype = variable.dtype,
+    name = variable.name}
+  self.rows[index], self.columns[index] = Optimizer.note_slot(row, "row", variable),
+    Optimizer.note_slot(column, "column", variable)
 end
 
 return Optimizer.define("Adafactor", {
   parameters = {
-    { "beta_2_decay", "number", default = -0.8 }, { "epsilon_1", "number", default = 1e-30 }, { "epsilon_2", "number", default = 1e-3 },
-    { "clip_threshold", "number", default = 1.0 }, { "relative_step", "boolean", default = true },
+    {"beta_2_decay", "number", default = -0.8}, {"epsilon_1", "number", default = 1e-30},
+    {"epsilon_2", "number", default = 1e-3},
+    {"clip_threshold", "number", default = 1.0}, {"relative_step", "boolean", default = true},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.rows, self.columns, self.velocities = {}, {}, {}
     for i, variable in ipairs(variables) do
-      if #variable.shape < 2 then add_placeholders(self, variable) else add_factors(self, variable, i) end
+      if #variable.shape < 2 then
+        add_placeholders(self, variable)
+      else
+        add_factors(self, variable, i)
+      end
       self.velocities[i] = self:add_variable_from_reference(variable, "velocity")
     end
   end,
@@ -61,13 +74,15 @@ return Optimizer.define("Adafactor", {
       local new_column = column * beta + ops.mean(squares, -2) * (1 - beta)
       self:assign(row, new_row)
       self:assign(column, new_column)
-      velocity = ops.expand_dims(new_row / ops.mean(new_row, -1, true), -1) * ops.expand_dims(new_column, -2)
+      velocity = ops.expand_dims(new_row / ops.mean(new_row, -1, true), -1)
+        * ops.expand_dims(new_column, -2)
     else
       velocity = self.velocities[index] * beta + squares * (1 - beta)
     end
     self:assign(self.velocities[index], velocity)
     local step = gradient / ops.sqrt(velocity)
     step = step / ops.maximum(root_mean_square(step) / self.clip_threshold, 1)
-    self:assign_sub(variable, step * (ops.maximum(root_mean_square(variable), self.epsilon_2) * shared.rho))
+    self:assign_sub(variable,
+      step * (ops.maximum(root_mean_square(variable), self.epsilon_2) * shared.rho))
   end,
 })

@@ -3,18 +3,21 @@
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.1] number initial_accumulator_value
 -- @tparam[opt=1e-7] number epsilon
--- @tparam[opt=false] boolean epsilon_beside_root whether epsilon is added to the root, as in TensorFlow 2.0 to 2.10
+-- @tparam[opt=false] boolean epsilon_beside_root whether epsilon is added to the root, as in
+-- TensorFlow 2.0 to 2.10
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 return Optimizer.define("Adagrad", {
   parameters = {
-    { "initial_accumulator_value", "number", default = 0.1, min = 0 }, { "epsilon", "number", default = 1e-7 },
-    Optimizer.of_keras2 { "epsilon_beside_root", "boolean", default = false },
+    {"initial_accumulator_value", "number", default = 0.1, min = 0},
+    {"epsilon", "number", default = 1e-7},
+    Optimizer.of_keras2{"epsilon_beside_root", "boolean", default = false},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
-    self.accumulators = self:add_optimizer_variables(variables, "accumulator", { self.initial_accumulator_value })
+    self.accumulators = self:add_optimizer_variables(variables, "accumulator",
+      {self.initial_accumulator_value})
   end,
   root = function(self, sum)
     if self.epsilon_beside_root then return ops.sqrt(sum) + self.epsilon end

@@ -4,25 +4,31 @@
 -- @tparam[opt=0.9] number beta_1 of the gradient's mean
 -- @tparam[opt=0.999] number beta_2 of the square's mean
 -- @tparam[opt=1e-7] number epsilon
--- @tparam[opt=false] boolean amsgrad whether the largest mean square so far is used (Reddi et al. 2018)
+-- @tparam[opt=false] boolean amsgrad whether the largest mean square so far is used (Reddi et al.
+-- 2018)
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 -- The learning rate with both means' bias towards 0 corrected.
 local function coefficients(self, step, learning_rate)
-  local rate = learning_rate * ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
-  return { rate = rate }
+  local rate = learning_rate * ops.sqrt(1 - ops.power(self.beta_2, step))
+    / (1 - ops.power(self.beta_1, step))
+  return {rate = rate}
 end
 
 return Optimizer.define("Adam", {
   parameters = {
-    { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 },
-    { "amsgrad", "boolean", default = false },
+    {"beta_1", "number", default = 0.9}, {"beta_2", "number", default = 0.999},
+    {"epsilon", "number", default = 1e-7},
+    {"amsgrad", "boolean", default = false},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
-    self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })
-    if self.amsgrad then self.velocity_hats = self:add_optimizer_variables(variables, "velocity_hat") end
+    self.momentums, self.velocities = self:add_optimizer_variables(variables,
+      {"momentum", "velocity"})
+    if self.amsgrad then
+      self.velocity_hats = self:add_optimizer_variables(variables, "velocity_hat")
+    end
   end,
   update_step = function(self, gradient, variable)
     local index = self:index_of(variable)

@@ -1,4 +1,5 @@
---- Adamax: Adam with the largest absolute gradient in place of the mean square (Kingma and Ba 2014).
+--- Adamax: Adam with the largest absolute gradient in place of the mean square (Kingma and Ba
+-- 2014).
 -- @classmod cusp.optimizers.Adamax
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.9] number beta_1
@@ -8,14 +9,15 @@ local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 local function coefficients(self, step, learning_rate)
-  return { rate = learning_rate / (1 - ops.power(self.beta_1, step)) }
+  return {rate = learning_rate / (1 - ops.power(self.beta_1, step))}
 end
 
 return Optimizer.define("Adamax", {
-  parameters = { { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 } },
+  parameters = {{"beta_1", "number", default = 0.9}, {"beta_2", "number", default = 0.999},
+    {"epsilon", "number", default = 1e-7}},
   build = function(self, variables)
     Optimizer.build(self, variables)
-    self.momentums, self.norms = self:add_optimizer_variables(variables, { "momentum", "norm" })
+    self.momentums, self.norms = self:add_optimizer_variables(variables, {"momentum", "norm"})
   end,
   update_step = function(self, gradient, variable)
     local index = self:index_of(variable)

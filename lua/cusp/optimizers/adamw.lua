@@ -11,8 +11,9 @@ local Optimizer = require "cusp.optimizers.optimizer"
 
 return Adam:extend("AdamW", {
   config = Optimizer.parameters(0.001, {
-    { "weight_decay", "number", default = 0.004 }, { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 },
-    { "epsilon", "number", default = 1e-7 }, { "amsgrad", "boolean", default = false },
+    {"weight_decay", "number", default = 0.004}, {"beta_1", "number", default = 0.9},
+    {"beta_2", "number", default = 0.999},
+    {"epsilon", "number", default = 1e-7}, {"amsgrad", "boolean", default = false},
   }),
   get_config = Optimizer.get_config,
 })

@@ -12,14 +12,18 @@ local ops = require "cusp.ops"
 
 return Optimizer.define("Ftrl", {
   parameters = {
-    { "learning_rate_power", "number", default = -0.5, max = 0 }, { "initial_accumulator_value", "number", default = 0.1, min = 0 },
-    { "l1_regularization_strength", "number", default = 0.0, min = 0 }, { "l2_regularization_strength", "number", default = 0.0, min = 0 },
-    { "l2_shrinkage_regularization_strength", "number", default = 0.0, min = 0 }, { "beta", "number", default = 0.0 },
+    {"learning_rate_power", "number", default = -0.5, max = 0},
+    {"initial_accumulator_value", "number", default = 0.1, min = 0},
+    {"l1_regularization_strength", "number", default = 0.0, min = 0},
+    {"l2_regularization_strength", "number", default = 0.0, min = 0},
+    {"l2_shrinkage_regularization_strength", "number", default = 0.0, min = 0},
+    {"beta", "number", default = 0.0},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.accumulators, self.linears =
-      self:add_optimizer_variables(variables, { "accumulator", "linear" }, { self.initial_accumulator_value, "zeros" })
+      self:add_optimizer_variables(variables, {"accumulator", "linear"},
+        {self.initial_accumulator_value, "zeros"})
   end,
   update_step = function(self, gradient, variable, learning_rate)
     local index, power = self:index_of(variable), -self.learning_rate_power

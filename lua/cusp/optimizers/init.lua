@@ -6,12 +6,16 @@ local namespace = require "cusp.base.namespace"
 local plain = require "cusp.base.plain"
 
 local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
-  Adadelta = "adadelta", Adafactor = "adafactor", Adagrad = "adagrad", Adam = "adam", AdamW = "adamw", Adamax = "adamax", Ftrl = "ftrl",
-  Lamb = "lamb", Lion = "lion", LossScaleOptimizer = "loss_scale_optimizer", Muon = "muon", Nadam = "nadam", Optimizer = "optimizer",
-  RMSprop = "rmsprop", SGD = "sgd", ScheduleFreeAdamW = "schedule_free_adamw", schedules = "schedules",
-}), { what = "optimizer", module = "keras.optimizers" })
+  Adadelta = "adadelta", Adafactor = "adafactor", Adagrad = "adagrad", Adam = "adam",
+  AdamW = "adamw", Adamax = "adamax", Ftrl = "ftrl",
+  Lamb = "lamb", Lion = "lion", LossScaleOptimizer = "loss_scale_optimizer", Muon = "muon",
+  Nadam = "nadam", Optimizer = "optimizer",
+  RMSprop = "rmsprop", SGD = "sgd", ScheduleFreeAdamW = "schedule_free_adamw",
+  schedules = "schedules",
+}), {what = "optimizer", module = "keras.optimizers"})
 
--- TF 2.15 writes its classes as "Custom>Adam" in HDF5 files; names are known in lower case, as Keras has it.
+-- TF 2.15 writes its classes as "Custom>Adam" in HDF5 files; names are known in lower case, as
+-- Keras has it.
 local function canonical(name)
   name = name:match ">(.+)$" or name
   for _, known in ipairs(namespace.names(optimizers)) do
@@ -36,7 +40,8 @@ end
 
 --- An optimizer from its serialised form.
 function optimizers.deserialize(config, custom_objects)
-  if type(config) == "table" and type(config.class_name) == "string" and canonical(config.class_name) ~= config.class_name then
+  if type(config) == "table" and type(config.class_name) == "string"
+    and canonical(config.class_name) ~= config.class_name then
     local copy = {}
     for key, value in pairs(config) do copy[key] = value end
     copy.class_name = canonical(config.class_name)

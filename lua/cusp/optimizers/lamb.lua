@@ -1,4 +1,5 @@
---- LAMB: Adam with steps scaled to the size of each layer's weights, for large batches (You et al. 2020).
+--- LAMB: Adam with steps scaled to the size of each layer's weights, for large batches (You et al.
+-- 2020).
 -- @classmod cusp.optimizers.Lamb
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.9] number beta_1
@@ -8,16 +9,19 @@ local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 local function coefficients(self, step, learning_rate)
-  return { rate = learning_rate, bias_1 = 1 - ops.power(self.beta_1, step), bias_2 = 1 - ops.power(self.beta_2, step) }
+  return {rate = learning_rate, bias_1 = 1 - ops.power(self.beta_1, step),
+    bias_2 = 1 - ops.power(self.beta_2, step)}
 end
 
 local function norm(x) return ops.sqrt(ops.sum(ops.square(x))) end
 
 return Optimizer.define("Lamb", {
-  parameters = { { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 } },
+  parameters = {{"beta_1", "number", default = 0.9}, {"beta_2", "number", default = 0.999},
+    {"epsilon", "number", default = 1e-7}},
   build = function(self, variables)
     Optimizer.build(self, variables)
-    self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })
+    self.momentums, self.velocities = self:add_optimizer_variables(variables,
+      {"momentum", "velocity"})
   end,
   update_step = function(self, gradient, variable)
     local index = self:index_of(variable)

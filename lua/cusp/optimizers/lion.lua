@@ -7,7 +7,8 @@ local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 return Optimizer.define("Lion", {
-  parameters = { { "beta_1", "number", default = 0.9, above = 0, max = 1 }, { "beta_2", "number", default = 0.99 } },
+  parameters = {{"beta_1", "number", default = 0.9, above = 0, max = 1},
+    {"beta_2", "number", default = 0.99}},
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.momentums = self:add_optimizer_variables(variables, "momentum")

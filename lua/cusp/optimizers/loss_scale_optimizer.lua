@@ -1,4 +1,5 @@
---- Scales the loss for another optimizer, so that small gradients survive in float16; skips steps whose gradients are not finite.
+--- Scales the loss for another optimizer, so that small gradients survive in float16; skips steps
+-- whose gradients are not finite.
 -- @classmod cusp.optimizers.LossScaleOptimizer
 -- @tparam Optimizer inner_optimizer
 -- @tparam[opt=32768] number initial_scale
@@ -12,8 +13,9 @@ local registry = require "cusp.base.registry"
 
 local LossScaleOptimizer = Optimizer:extend("LossScaleOptimizer", {
   config = {
-    { "inner_optimizer", "optimizer" }, { "initial_scale", "number", default = 2.0 ^ 15, above = 0 },
-    { "dynamic_growth_steps", "integer", default = 2000, min = 1 }, { "name", "string", optional = true },
+    {"inner_optimizer", "optimizer"}, {"initial_scale", "number", default = 2.0 ^ 15, above = 0},
+    {"dynamic_growth_steps", "integer", default = 2000, min = 1},
+    {"name", "string", optional = true},
   },
 })
 
@@ -29,7 +31,9 @@ local getters, setters = LossScaleOptimizer.__getters, LossScaleOptimizer.__sett
 function getters.learning_rate(self) return self.inner_optimizer.learning_rate end
 
 function setters.learning_rate(self, value)
-  if rawget(self, "inner_optimizer") and rawget(self, "_variables") then self.inner_optimizer.learning_rate = value end
+  if rawget(self, "inner_optimizer") and rawget(self, "_variables") then
+    self.inner_optimizer.learning_rate = value
+  end
 end
 
 function getters.iterations(self) return self.inner_optimizer.iterations end
@@ -41,8 +45,9 @@ function getters.variables(self)
 end
 
 function LossScaleOptimizer:build(variables)
-  self.step_counter = self:add_variable { dtype = "int32", name = "step_counter" }
-  self.dynamic_scale = self:add_variable { dtype = "float32", initializer = self.initial_scale, name = "dynamic_scale" }
+  self.step_counter = self:add_variable{dtype = "int32", name = "step_counter"}
+  self.dynamic_scale = self:add_variable{dtype = "float32", initializer = self.initial_scale,
+    name = "dynamic_scale"}
   self.inner_optimizer:ensure_built(variables)
   Optimizer.build(self, variables)
 end
@@ -58,12 +63,17 @@ end
 
 function LossScaleOptimizer:apply_gradients_now(gradients, variables)
   local finite, scale, unscaled = all_finite(gradients), self.dynamic_scale.value, {}
-  for i, gradient in ipairs(gradients) do unscaled[i] = gradient / ops.cast(scale, gradient.dtype) end
-  Optimizer.gated(self.inner_optimizer, finite, function() self.inner_optimizer:apply_gradients_now(unscaled, variables) end)
+  for i, gradient in ipairs(gradients) do
+    unscaled[i] = gradient / ops.cast(scale, gradient.dtype)
+  end
+  Optimizer.gated(self.inner_optimizer, finite, function()
+    self.inner_optimizer:apply_gradients_now(unscaled, variables)
+  end)
   local grown = ops.equal(self.step_counter, self.dynamic_growth_steps - 1)
   local again = ops.logical_or(ops.logical_not(finite), grown)
   self:assign(self.step_counter, ops.where(again, 0, self.step_counter + 1))
-  self:assign(self.dynamic_scale, ops.where(finite, ops.where(grown, scale * 2, scale), scale * 0.5))
+  self:assign(self.dynamic_scale,
+    ops.where(finite, ops.where(grown, scale * 2, scale), scale * 0.5))
 end
 
 function LossScaleOptimizer:scale_loss(loss)
@@ -71,13 +81,16 @@ function LossScaleOptimizer:scale_loss(loss)
   return loss * scale
 end
 
-function LossScaleOptimizer:finalize_variable_values(variables) self.inner_optimizer:finalize_variable_values(variables) end
+function LossScaleOptimizer:finalize_variable_values(variables)
+  self.inner_optimizer:finalize_variable_values(variables)
+end
 
 function LossScaleOptimizer:get_config()
   return ordered.object({
-    name = self.name, inner_optimizer = registry.serialize(self.inner_optimizer), initial_scale = self.initial_scale,
+    name = self.name, inner_optimizer = registry.serialize(self.inner_optimizer),
+    initial_scale = self.initial_scale,
     dynamic_growth_steps = self.dynamic_growth_steps,
-  }, { "name", "inner_optimizer", "initial_scale", "dynamic_growth_steps" })
+  }, {"name", "inner_optimizer", "initial_scale", "dynamic_growth_steps"})
 end
 
 return LossScaleOptimizer

@@ -1,4 +1,5 @@
---- Muon: momentum made orthogonal by a Newton-Schulz iteration, for matrices; Adam for the rest (Jordan et al. 2024).
+--- Muon: momentum made orthogonal by a Newton-Schulz iteration, for matrices; Adam for the rest
+-- (Jordan et al. 2024).
 -- @classmod cusp.optimizers.Muon
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.9] number adam_beta_1
@@ -18,7 +19,8 @@ local plain = require "cusp.base.plain"
 
 local function adam_coefficients(self, step, learning_rate)
   local rate = learning_rate * self.adam_lr_ratio
-  return { rate = rate * ops.sqrt(1 - ops.power(self.adam_beta_2, step)) / (1 - ops.power(self.adam_beta_1, step)) }
+  return {rate = rate * ops.sqrt(1 - ops.power(self.adam_beta_2, step))
+    / (1 - ops.power(self.adam_beta_1, step))}
 end
 
 local function uses_adam(self, variable)
@@ -56,31 +58,41 @@ end
 
 return Optimizer.define("Muon", {
   parameters = {
-    { "adam_beta_1", "number", default = 0.9 }, { "adam_beta_2", "number", default = 0.999 },
-    { "adam_weight_decay", "number", default = 0.004, optional = true }, { "epsilon", "number", default = 1e-7 },
-    { "weight_decay", "number", default = 0.004 }, { "exclude_layers", "list", default = {} },
-    { "exclude_embeddings", "boolean", default = true }, { "muon_a", "number", default = 3.4445 },
-    { "muon_b", "number", default = -4.7750 }, { "muon_c", "number", default = 2.0315 }, { "adam_lr_ratio", "number", default = 1 },
-    { "momentum", "number", default = 0.95 }, { "ns_steps", "integer", default = 5, min = 1 }, { "nesterov", "boolean", default = true },
-    { "rms_rate", "number", default = 0.2, optional = true },
+    {"adam_beta_1", "number", default = 0.9}, {"adam_beta_2", "number", default = 0.999},
+    {"adam_weight_decay", "number", default = 0.004, optional = true},
+    {"epsilon", "number", default = 1e-7},
+    {"weight_decay", "number", default = 0.004}, {"exclude_layers", "list", default = {}},
+    {"exclude_embeddings", "boolean", default = true}, {"muon_a", "number", default = 3.4445},
+    {"muon_b", "number", default = -4.7750}, {"muon_c", "number", default = 2.0315},
+    {"adam_lr_ratio", "number", default = 1},
+    {"momentum", "number", default = 0.95}, {"ns_steps", "integer", default = 5, min = 1},
+    {"nesterov", "boolean", default = true},
+    {"rms_rate", "number", default = 0.2, optional = true},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.momentums, self.adam_velocities = {}, {}
     for i, variable in ipairs(variables) do
       self.momentums[i] = self:add_variable_from_reference(variable, "momentum")
-      if uses_adam(self, variable) then self.adam_velocities[i] = self:add_variable_from_reference(variable, "velocity") end
+      if uses_adam(self, variable) then
+        self.adam_velocities[i] = self:add_variable_from_reference(variable, "velocity")
+      end
     end
   end,
-  decay_of = function(self, variable) return uses_adam(self, variable) and self.adam_weight_decay or self.weight_decay end,
+  decay_of = function(self, variable)
+    return uses_adam(self, variable) and self.adam_weight_decay or self.weight_decay
+  end,
   update_step = function(self, gradient, variable, learning_rate)
     local index = self:index_of(variable)
     if self.adam_velocities[index] then return adam_step(self, gradient, variable, index) end
     local momentum = self.momentums[index]
     local moved = momentum * self.momentum + gradient
     self:assign(momentum, moved)
-    local step = orthogonalise(self, self.nesterov and gradient + moved * self.momentum or moved) * ops.cast(learning_rate, variable.dtype)
-    if self.rms_rate then step = step * (math.sqrt(math.max(step.shape[1], step.shape[2])) * self.rms_rate) end
+    local step = orthogonalise(self, self.nesterov and gradient + moved * self.momentum or moved)
+      * ops.cast(learning_rate, variable.dtype)
+    if self.rms_rate then
+      step = step * (math.sqrt(math.max(step.shape[1], step.shape[2])) * self.rms_rate)
+    end
     self:assign_sub(variable, step)
   end,
 })

@@ -10,7 +10,9 @@ local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 
 -- The momentum of a step rises towards beta_1.
-local function momentum_at(self, step) return (1 - ops.power(0.96 ^ self.schedule_decay, step) * 0.5) * self.beta_1 end
+local function momentum_at(self, step)
+  return (1 - ops.power(0.96 ^ self.schedule_decay, step) * 0.5) * self.beta_1
+end
 
 local function coefficients(self, step, learning_rate, dtype)
   local now, following = momentum_at(self, step), momentum_at(self, step + 1)
@@ -23,14 +25,17 @@ end
 
 return Optimizer.define("Nadam", {
   parameters = {
-    { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-7 },
-    Optimizer.of_keras2 { "schedule_decay", "number", default = 1 },
+    {"beta_1", "number", default = 0.9}, {"beta_2", "number", default = 0.999},
+    {"epsilon", "number", default = 1e-7},
+    Optimizer.of_keras2{"schedule_decay", "number", default = 1},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
-    self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })
+    self.momentums, self.velocities = self:add_optimizer_variables(variables,
+      {"momentum", "velocity"})
     local dtype = variables[1] and variables[1].dtype or engine.get_floatx()
-    rawset(self, "_momentum_product", self:add_variable { initializer = 1.0, dtype = dtype, name = "variable" })
+    rawset(self, "_momentum_product",
+      self:add_variable{initializer = 1.0, dtype = dtype, name = "variable"})
   end,
   update_all = function(self, gradients, variables, learning_rate)
     local product = self._momentum_product

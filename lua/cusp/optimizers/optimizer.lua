@@ -1,11 +1,13 @@
 --- The base of optimizers: what updates variables from gradients.
--- A class of one's own makes its state in `build(self, variables)` with `add_optimizer_variables` and has
--- `update_step(self, gradient, variable, learning_rate)`, which assigns with `self:assign`, `assign_add` and `assign_sub`.
--- Updates are ordinary operations: within a compiled training step each variable's becomes one pass over its elements.
+-- A class of one's own makes its state in `build(self, variables)` with `add_optimizer_variables`
+-- and has `update_step(self, gradient, variable, learning_rate)`, which assigns with `self:assign`,
+-- `assign_add` and `assign_sub`. Updates are ordinary operations: within a compiled training step
+-- each variable's becomes one pass over its elements.
 --
--- Every optimizer takes, besides its own arguments, `weight_decay`; one of `clipnorm` (of each gradient), `clipvalue`,
--- `global_clipnorm` (of all gradients together); `use_ema`, `ema_momentum`, `ema_overwrite_frequency` (a moving average of the
--- variables); `loss_scale_factor`; `gradient_accumulation_steps`; and `name`.
+-- Every optimizer takes, besides its own arguments, `weight_decay`; one of `clipnorm` (of each
+-- gradient), `clipvalue`, `global_clipnorm` (of all gradients together); `use_ema`, `ema_momentum`,
+-- `ema_overwrite_frequency` (a moving average of the variables); `loss_scale_factor`;
+-- `gradient_accumulation_steps`; and `name`.
 -- @classmod cusp.optimizers.Optimizer
 -- @param[opt=0.001] learning_rate a number, a schedule, or a function without arguments
 local Object = require "cusp.base.class"
@@ -30,23 +32,27 @@ end
 
 kinds.define("learning_rate", {
   check = function(value)
-    return type(value) == "number" or type(value) == "function" or is_schedule(value) or engine.is_tensor(value)
+    return type(value) == "number" or type(value) == "function" or is_schedule(value)
+      or engine.is_tensor(value)
       or engine.is_variable(value) or kinds.is_plain(value) and value.class_name ~= nil
   end,
   expects = "a number, a learning rate schedule, or a function",
 })
 
 local common = {
-  { "weight_decay", "number", optional = true }, { "clipnorm", "number", optional = true }, { "clipvalue", "number", optional = true },
-  { "global_clipnorm", "number", optional = true }, { "use_ema", "boolean", default = false },
-  { "ema_momentum", "number", min = 0, max = 1, default = 0.99 },
-  { "ema_overwrite_frequency", "integer", min = 1, optional = true }, { "loss_scale_factor", "number", optional = true },
-  { "gradient_accumulation_steps", "integer", min = 2, optional = true }, { "name", "string", optional = true },
+  {"weight_decay", "number", optional = true}, {"clipnorm", "number", optional = true},
+  {"clipvalue", "number", optional = true},
+  {"global_clipnorm", "number", optional = true}, {"use_ema", "boolean", default = false},
+  {"ema_momentum", "number", min = 0, max = 1, default = 0.99},
+  {"ema_overwrite_frequency", "integer", min = 1, optional = true},
+  {"loss_scale_factor", "number", optional = true},
+  {"gradient_accumulation_steps", "integer", min = 2, optional = true},
+  {"name", "string", optional = true},
 }
 
 local Optimizer = Object:extend("Optimizer", {
   __module = "keras.optimizers",
-  config = { { "learning_rate", "learning_rate", default = 0.001 }, table.unpack(common) },
+  config = {{"learning_rate", "learning_rate", default = 0.001}, table.unpack(common)},
 })
 
 --- The arguments of an optimizer: the learning rate, its own, and those that all have.
@@ -54,7 +60,7 @@ local Optimizer = Object:extend("Optimizer", {
 -- @tparam table own parameters after it; those named like a common one replace it
 -- @treturn table for `config`
 function Optimizer.parameters(learning_rate, own)
-  local list, seen = { { "learning_rate", "learning_rate", default = learning_rate } }, {}
+  local list, seen = {{"learning_rate", "learning_rate", default = learning_rate}}, {}
   for _, parameter in ipairs(own) do
     list[#list + 1], seen[parameter[1]] = parameter, true
   end
@@ -64,7 +70,8 @@ function Optimizer.parameters(learning_rate, own)
   return list
 end
 
---- Marks a parameter that only optimizers of files of Keras 2 have set: Keras 3's configuration has no place for it.
+--- Marks a parameter that only optimizers of files of Keras 2 have set: Keras 3's configuration has
+-- no place for it.
 function Optimizer.of_keras2(parameter)
   parameter.transient, parameter.keyword_only, parameter.of_keras2 = true, true, true
   return parameter
@@ -75,7 +82,8 @@ end
 -- @tparam table definition `learning_rate` (default), `parameters` (its own), and methods
 -- @treturn table
 function Optimizer.define(name, definition)
-  local members = { config = Optimizer.parameters(definition.learning_rate or 0.001, definition.parameters or {}) }
+  local members = {config = Optimizer.parameters(definition.learning_rate or 0.001,
+    definition.parameters or {})}
   for key, value in pairs(definition) do
     if key ~= "learning_rate" and key ~= "parameters" then members[key] = value end
   end
@@ -87,25 +95,28 @@ end
 
 local function check_clipping(self)
   local given = 0
-  for _, name in ipairs { "clipnorm", "clipvalue", "global_clipnorm" } do
+  for _, name in ipairs{"clipnorm", "clipvalue", "global_clipnorm"} do
     if self[name] then given = given + 1 end
   end
   if given > 1 then
     local message = "%s: only one of clipnorm, clipvalue and global_clipnorm can be set, "
       .. "got clipnorm = %s, clipvalue = %s, global_clipnorm = %s"
-    errors.raise(message, self.__name, plain.tostring(self.clipnorm), plain.tostring(self.clipvalue), plain.tostring(self.global_clipnorm))
+    errors.raise(message, self.__name, plain.tostring(self.clipnorm),
+      plain.tostring(self.clipvalue), plain.tostring(self.global_clipnorm))
   end
 end
 
 local function new_variable(self, value, dtype, name)
-  local variable = engine.untraced(engine.variable, value, { dtype = dtype, trainable = false })
+  local variable = engine.untraced(engine.variable, value, {dtype = dtype, trainable = false})
   variable.name, variable.path = name, self.name .. "/" .. name
   table.insert(self._variables, variable)
   return variable
 end
 
 local function take_learning_rate(self, value)
-  if kinds.is_plain(value) then value = registry.deserialize(value, { module = "keras.optimizers" }) end
+  if kinds.is_plain(value) then
+    value = registry.deserialize(value, {module = "keras.optimizers"})
+  end
   if type(value) == "function" or is_schedule(value) then
     rawset(self, "_learning_rate", value)
   else
@@ -130,7 +141,8 @@ end
 
 local getters, setters = Optimizer.__getters, Optimizer.__setters
 
---- The learning rate as of now: a variable where it was given as a number, else what the schedule or function says.
+--- The learning rate as of now: a variable where it was given as a number, else what the schedule
+-- or function says.
 function getters.learning_rate(self)
   local rate = rawget(self, "_learning_rate")
   if is_schedule(rate) then return rate(self._iterations) end
@@ -153,7 +165,9 @@ function setters.learning_rate(self, value)
       if variable == rate then table.remove(self._variables, i) end
     end
   elseif is_schedule(rate) then
-    errors.raise("%s: the learning rate is a schedule (%s) and cannot be set; make the optimizer with a number instead", self.__name,
+    errors.raise(
+      "%s: the learning rate is a schedule (%s) and cannot be set; make the optimizer with a "
+      .. "number instead", self.__name,
       plain.tostring(rate))
   elseif type(rate) == "function" then
     take_learning_rate(self, value)
@@ -165,7 +179,9 @@ end
 
 --- The number of updates so far.
 function getters.iterations(self)
-  if self.gradient_accumulation_steps then return ops.floor_divide(self._iterations, self.gradient_accumulation_steps) end
+  if self.gradient_accumulation_steps then
+    return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
+  end
   return self._iterations
 end
 
@@ -178,16 +194,18 @@ function getters.variables(self) return table.move(self._variables, 1, #self._va
 -- @tparam table args `shape`, `initializer` ("zeros", a number, or an initializer), `dtype`, `name`
 -- @treturn Variable
 function Optimizer:add_variable(args)
-  local shape, dtype, initializer = args.shape or {}, args.dtype or engine.get_floatx(), args.initializer or "zeros"
+  local shape, dtype, initializer = args.shape or {}, args.dtype or engine.get_floatx(),
+    args.initializer or "zeros"
   local value = engine.untraced(function()
-    if initializer == "zeros" then return ops.zeros(shape, { dtype = dtype }) end
-    if type(initializer) == "number" then return ops.full(shape, initializer, { dtype = dtype }) end
-    return require("cusp.initializers").get(initializer)(shape, { dtype = dtype })
+    if initializer == "zeros" then return ops.zeros(shape, {dtype = dtype}) end
+    if type(initializer) == "number" then return ops.full(shape, initializer, {dtype = dtype}) end
+    return require("cusp.initializers").get(initializer)(shape, {dtype = dtype})
   end)
   return new_variable(self, value, dtype, args.name or "variable")
 end
 
---- Says what a variable of the state is for, so that files can name it: the slot ("momentum") of a trained variable.
+--- Says what a variable of the state is for, so that files can name it: the slot ("momentum") of a
+-- trained variable.
 local function note_slot(variable, slot, reference)
   variable.slot, variable.slot_of = slot, reference
   return variable
@@ -197,8 +215,9 @@ Optimizer.note_slot = note_slot
 --- Makes a variable like another.
 function Optimizer:add_variable_from_reference(reference, name, initializer)
   local path = (reference.path or reference.name or "variable"):gsub("[/:]", "_")
-  return note_slot(self:add_variable {
-    shape = reference.shape, dtype = reference.dtype, initializer = initializer, name = path .. "_" .. (name or "var"),
+  return note_slot(self:add_variable{
+    shape = reference.shape, dtype = reference.dtype, initializer = initializer,
+    name = path .. "_" .. (name or "var"),
   }, name or "var", reference)
 end
 
@@ -208,12 +227,13 @@ end
 -- @tparam[opt] table initializers one for each name
 -- @return a list for each name
 function Optimizer:add_optimizer_variables(variables, wanted, initializers)
-  if type(wanted) == "string" then wanted = { wanted } end
+  if type(wanted) == "string" then wanted = {wanted} end
   local lists = {}
   for k = 1, #wanted do lists[k] = {} end
   for i, variable in ipairs(variables) do
     for k, name in ipairs(wanted) do
-      lists[k][i] = self:add_variable_from_reference(variable, name, initializers and initializers[k])
+      lists[k][i] = self:add_variable_from_reference(variable, name,
+        initializers and initializers[k])
     end
   end
   return table.unpack(lists)
@@ -221,35 +241,43 @@ end
 
 local function check_list(optimizer, method, list, of)
   if kinds.is_plain(list) then return end
-  errors.raise("%s.%s: expected a list of %s, got %s", optimizer.__name, method, of, errors.describe(list))
+  errors.raise("%s.%s: expected a list of %s, got %s", optimizer.__name, method, of,
+    errors.describe(list))
 end
 
 local function check_variables(optimizer, method, variables)
   check_list(optimizer, method, variables, "variables")
   for i = 1, #variables do
     if not engine.is_variable(variables[i]) then
-      errors.raise("%s.%s: item %d should be a variable, got %s", optimizer.__name, method, i, errors.describe(variables[i]))
+      errors.raise("%s.%s: item %d should be a variable, got %s", optimizer.__name, method, i,
+        errors.describe(variables[i]))
     end
   end
 end
 
 Optimizer.__checks = setmetatable({
   build = function(optimizer, variables) check_variables(optimizer, "build", variables) end,
-  finalize_variable_values = function(optimizer, variables) check_variables(optimizer, "finalize_variable_values", variables) end,
+  finalize_variable_values = function(optimizer, variables)
+    check_variables(optimizer, "finalize_variable_values", variables)
+  end,
   scale_loss = function(optimizer, loss)
     if type(loss) ~= "userdata" and type(loss) ~= "number" then
-      errors.raise("%s.scale_loss: expected a tensor, got %s", optimizer.__name, errors.describe(loss))
+      errors.raise("%s.scale_loss: expected a tensor, got %s", optimizer.__name,
+        errors.describe(loss))
     end
   end,
-}, { __index = Optimizer.__checks })
+}, {__index = Optimizer.__checks})
 
---- Makes the state for a list of variables; called by the first `apply`. An override calls `Optimizer.build(self, variables)` first.
+--- Makes the state for a list of variables; called by the first `apply`. An override calls
+-- `Optimizer.build(self, variables)` first.
 function Optimizer:build(variables)
   check_variables(self, "build", variables)
   rawset(self, "_index", {})
   for i, variable in ipairs(variables) do self._index[variable] = i end
   rawset(self, "_trainable_variables", table.move(variables, 1, #variables, 1, {}))
-  if self.use_ema then rawset(self, "_averages", (self:add_optimizer_variables(variables, "average"))) end
+  if self.use_ema then
+    rawset(self, "_averages", (self:add_optimizer_variables(variables, "average")))
+  end
   if self.gradient_accumulation_steps then
     rawset(self, "_accumulators", (self:add_optimizer_variables(variables, "gradient_accumulator")))
   end
@@ -265,10 +293,11 @@ end
 --- Makes the state for `variables` unless there is one.
 function Optimizer:ensure_built(variables)
   -- Within a trace, what the state begins with would become part of every step.
-  if not self.built then whole.with({ self }, engine.untraced, build_whole, self, variables) end
+  if not self.built then whole.with({self}, engine.untraced, build_whole, self, variables) end
 end
 
---- The position of a variable among those the optimizer was built for: its place in the lists of state.
+--- The position of a variable among those the optimizer was built for: its place in the lists of
+-- state.
 function Optimizer:index_of(variable) return self._index[variable] end
 
 ---------------------------------------------------------------- assigning
@@ -287,19 +316,22 @@ function Optimizer:assign_sub(variable, value) self:assign(variable, variable - 
 -- Runs f with assignments under a condition (in addition to one already in force).
 local function gated(self, condition, f)
   local outer = rawget(self, "_gate")
-  engine.with_fields({ self, "_gate", outer ~= nil and ops.logical_and(outer, condition) or condition }, f)
+  engine.with_fields({self, "_gate",
+    outer ~= nil and ops.logical_and(outer, condition) or condition}, f)
 end
 Optimizer.gated = gated
 
 --- What is the same for all variables of one data type in a step, computed once.
 -- @tparam string dtype of the variable
--- @tparam function f called as `f(self, step, learning_rate, dtype)` with scalar tensors; returns a table of scalars
+-- @tparam function f called as `f(self, step, learning_rate, dtype)` with scalar tensors; returns a
+-- table of scalars
 -- @treturn table
 function Optimizer:shared(dtype, f)
   local cache = rawget(self, "_shared")
   local found = cache and cache[dtype]
   if not found then
-    found = f(self, ops.cast(self.iterations + 1, dtype), ops.cast(self.learning_rate, dtype), dtype)
+    found = f(self, ops.cast(self.iterations + 1, dtype), ops.cast(self.learning_rate, dtype),
+      dtype)
     if cache then cache[dtype] = found end
   end
   return found
@@ -325,7 +357,8 @@ local function apply_weight_decay(self, variables)
   for _, variable in ipairs(variables) do
     local decay = self:decay_of(variable)
     if decay and decays(self, variable) then
-      self:assign(variable, variable - variable * decay * ops.cast(self.learning_rate, variable.dtype))
+      self:assign(variable, variable
+        - variable * decay * ops.cast(self.learning_rate, variable.dtype))
     end
   end
 end
@@ -344,7 +377,8 @@ end
 -- @param variable
 -- @param learning_rate scalar
 function Optimizer:update_step()
-  errors.raise("%s: an optimizer needs update_step(self, gradient, variable, learning_rate)", self.__name)
+  errors.raise("%s: an optimizer needs update_step(self, gradient, variable, learning_rate)",
+    self.__name)
 end
 
 local function update(self, gradients, variables)
@@ -364,12 +398,14 @@ local function accumulate(self, gradients, variables)
   end
   gated(self, last, function() update(self, means, variables) end)
   for i, variable in ipairs(variables) do
-    self:assign(self._accumulators[self._index[variable]], ops.where(last, ops.zeros_like(sums[i]), sums[i]))
+    self:assign(self._accumulators[self._index[variable]],
+      ops.where(last, ops.zeros_like(sums[i]), sums[i]))
   end
 end
 
 local function update_averages(self)
-  local momentum = ops.cast(ops.not_equal(self.iterations, 0), engine.get_floatx()) * self.ema_momentum
+  local momentum = ops.cast(ops.not_equal(self.iterations, 0), engine.get_floatx())
+    * self.ema_momentum
   for i, variable in ipairs(self._trainable_variables) do
     local average = self._averages[i]
     local share = ops.cast(momentum, variable.dtype)
@@ -378,7 +414,9 @@ local function update_averages(self)
   if self.ema_overwrite_frequency then
     local now = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
     gated(self, now, function()
-      for i, variable in ipairs(self._trainable_variables) do self:assign(variable, self._averages[i].value) end
+      for i, variable in ipairs(self._trainable_variables) do
+        self:assign(variable, self._averages[i].value)
+      end
     end)
   end
 end
@@ -396,47 +434,57 @@ local function apply_sharing(self, gradients, variables)
     for i, gradient in ipairs(gradients) do scaled[i] = gradient / scale end
     gradients = scaled
   end
-  if self.gradient_accumulation_steps then accumulate(self, gradients, variables) else update(self, gradients, variables) end
+  if self.gradient_accumulation_steps then
+    accumulate(self, gradients, variables)
+  else
+    update(self, gradients, variables)
+  end
   if self.use_ema then update_averages(self) end
   constrain(self, variables)
   self:assign_add(self._iterations, 1)
 end
 
 local function apply_now(self, gradients, variables)
-  engine.with_fields({ self, "_shared", {} }, apply_sharing, self, gradients, variables)
+  engine.with_fields({self, "_shared", {}}, apply_sharing, self, gradients, variables)
 end
 
----------------------------------------------------------------- compiled updates of a loop of one's own
+---------------------------------------------------------------- compiled updates of a loop of one's
+---------------------------------------------------------------- own
 
--- What the plan of an update depends on besides variables and what it captures: which gradients there are.
+-- What the plan of an update depends on besides variables and what it captures: which gradients
+-- there are.
 local function plan_key(self, gradients, variables)
   local parts = {}
   for i, variable in ipairs(variables) do
-    parts[i] = self._index[variable] .. (gradients[i].dtype == variable.dtype and "" or gradients[i].dtype)
+    parts[i] = self._index[variable]
+      .. (gradients[i].dtype == variable.dtype and "" or gradients[i].dtype)
   end
   return table.concat(parts, ",")
 end
 
 local function trace_update(trace, self, gradients, variables)
   local placeholders = {}
-  for i, gradient in ipairs(gradients) do placeholders[i] = trace:placeholder(gradient.shape, gradient.dtype) end
+  for i, gradient in ipairs(gradients) do
+    placeholders[i] = trace:placeholder(gradient.shape, gradient.dtype)
+  end
   self:apply_gradients_now(placeholders, variables)
-  return trace:compile {}
+  return trace:compile{}
 end
 
 local function apply_compiled(self, gradients, variables)
   local compiled = rawget(self, "_compiled")
   if not compiled then
-    compiled = { plans = {}, captured = captures.new(self.__name .. ".apply", { root = self }) }
+    compiled = {plans = {}, captured = captures.new(self.__name .. ".apply", {root = self})}
     rawset(self, "_compiled", compiled)
   end
   local plans = compiled.plans
   local key = compiled.captured:state() .. ";" .. plan_key(self, gradients, variables)
-  plans[key] = plans[key] or compiled.captured:trace(engine.traced, trace_update, self, gradients, variables)
+  plans[key] = plans[key]
+    or compiled.captured:trace(engine.traced, trace_update, self, gradients, variables)
   plans[key](table.unpack(gradients))
 end
 
-local warned = setmetatable({}, { __mode = "k" })
+local warned = setmetatable({}, {__mode = "k"})
 
 local function drop_missing(self, gradients, variables)
   local kept, kept_variables, missing = {}, {}, {}
@@ -448,10 +496,13 @@ local function drop_missing(self, gradients, variables)
       kept[#kept + 1], kept_variables[#kept_variables + 1] = gradient, variable
     end
   end
-  if #kept == 0 then errors.raise("%s.apply: there is no gradient for any variable", self.__name) end
+  if #kept == 0 then
+    errors.raise("%s.apply: there is no gradient for any variable", self.__name)
+  end
   if #missing > 0 and not warned[self] then
     warned[self] = true
-    warnings.warn("no gradient of the loss with respect to %s; these stay as they are", table.concat(missing, ", "))
+    warnings.warn("no gradient of the loss with respect to %s; these stay as they are",
+      table.concat(missing, ", "))
   end
   return kept, kept_variables
 end
@@ -459,11 +510,15 @@ end
 local function check_known(self, variables)
   for i, variable in ipairs(variables) do
     if not engine.is_variable(variable) then
-      errors.raise("%s.apply: variable %d should be a variable, got %s", self.__name, i, errors.describe(variable))
+      errors.raise("%s.apply: variable %d should be a variable, got %s", self.__name, i,
+        errors.describe(variable))
     end
     if not self._index[variable] then
-      errors.raise("%s.apply: variable %d (%s) is not among those that the optimizer was built with; use another optimizer for another "
-        .. "set, or compile the model with a new one", self.__name, i, plain.tostring(variable.path or variable.name))
+      errors.raise(
+        "%s.apply: variable %d (%s) is not among those that the optimizer was built with; use "
+        .. "another optimizer for another "
+        .. "set, or compile the model with a new one", self.__name, i,
+        plain.tostring(variable.path or variable.name))
     end
   end
 end
@@ -471,10 +526,12 @@ end
 local function check_gradients(self, gradients, variables)
   for i, gradient in ipairs(gradients) do
     if type(gradient) ~= "userdata" then
-      errors.raise("%s.apply: gradient %d should be a tensor, got %s", self.__name, i, errors.describe(gradient))
+      errors.raise("%s.apply: gradient %d should be a tensor, got %s", self.__name, i,
+        errors.describe(gradient))
     end
     if errors.shape(gradient.shape) ~= errors.shape(variables[i].shape) then
-      errors.raise("%s.apply: gradient %d has shape %s, but its variable %s has shape %s", self.__name, i, errors.shape(gradient.shape),
+      errors.raise("%s.apply: gradient %d has shape %s, but its variable %s has shape %s",
+        self.__name, i, errors.shape(gradient.shape),
         plain.tostring(variables[i].path or variables[i].name), errors.shape(variables[i].shape))
     end
   end
@@ -483,7 +540,8 @@ end
 --- The update itself, for gradients that are all there; within a trace it becomes part of it.
 Optimizer.apply_gradients_now = apply_now
 
-local bind_apply = arguments.binder("apply", { { "gradients", "list" }, { "variables", "list", optional = true } }, false)
+local bind_apply = arguments.binder("apply",
+  {{"gradients", "list"}, {"variables", "list", optional = true}}, false)
 
 --- Updates variables.
 -- @tparam table gradients one for each variable, `false` where there is none
@@ -492,18 +550,22 @@ function Optimizer:apply(...)
   local gradients, variables = bind_apply(...)
   if variables == nil then
     if not self.built then
-      errors.raise("%s.apply: the first call needs the variables: apply(gradients, variables)", self.__name)
+      errors.raise("%s.apply: the first call needs the variables: apply(gradients, variables)",
+        self.__name)
     end
     variables = self._trainable_variables
   end
   local most = #gradients
   for i in pairs(gradients) do
     if math.type(i) ~= "integer" then
-      errors.raise("%s.apply: the gradients should be a list, got a table with the key %s", self.__name, errors.describe(i))
+      errors.raise("%s.apply: the gradients should be a list, got a table with the key %s",
+        self.__name, errors.describe(i))
     end
     most = math.max(most, i)
   end
-  if most > #variables then errors.raise("%s.apply: %d gradients for %d variables", self.__name, most, #variables) end
+  if most > #variables then
+    errors.raise("%s.apply: %d gradients for %d variables", self.__name, most, #variables)
+  end
   if #variables == 0 then return end
   self:ensure_built(variables)
   check_known(self, variables)
@@ -538,7 +600,7 @@ function Optimizer:scale_loss(loss)
 end
 
 local bind_exclude = arguments.binder("exclude_from_weight_decay", {
-  { "var_list", "list", optional = true }, { "var_names", "list", optional = true },
+  {"var_list", "list", optional = true}, {"var_names", "list", optional = true},
 }, false)
 
 --- Keeps variables from decaying.
@@ -546,13 +608,16 @@ local bind_exclude = arguments.binder("exclude_from_weight_decay", {
 -- @tparam[opt] {string,...} var_names parts of their names, or Lua patterns
 function Optimizer:exclude_from_weight_decay(...)
   local variables, wanted = bind_exclude(...)
-  if self.built then errors.raise("%s: exclude_from_weight_decay comes before the first update", self.__name) end
-  local excluded = { variables = {}, names = wanted or {} }
+  if self.built then
+    errors.raise("%s: exclude_from_weight_decay comes before the first update", self.__name)
+  end
+  local excluded = {variables = {}, names = wanted or {}}
   for _, variable in ipairs(variables or {}) do excluded.variables[variable] = true end
   rawset(self, "_excluded", excluded)
 end
 
---- Gives variables the values that are meant for use after training: their moving averages, with `use_ema`.
+--- Gives variables the values that are meant for use after training: their moving averages, with
+-- `use_ema`.
 function Optimizer:finalize_variable_values(variables)
   check_variables(self, "finalize_variable_values", variables)
   if not self.use_ema or not self.built then return end
@@ -568,14 +633,15 @@ function Optimizer:set_weights(weights)
   local variables = self.variables
   check_list(self, "set_weights", weights, "tensors")
   if #weights ~= #variables then
-    errors.raise("%s: set_weights got %d tensors for %d variables", self.__name, #weights, #variables)
+    errors.raise("%s: set_weights got %d tensors for %d variables", self.__name, #weights,
+      #variables)
   end
   for i, variable in ipairs(variables) do variable:assign(weights[i]) end
 end
 
 ---------------------------------------------------------------- configuration
 
-local is_common = { learning_rate = true }
+local is_common = {learning_rate = true}
 for _, parameter in ipairs(common) do is_common[parameter[1]] = true end
 
 local function learning_rate_config(self)
@@ -589,15 +655,18 @@ function Optimizer:get_config()
   local config = ordered.object()
   ordered.set(config, "name", self.name)
   ordered.set(config, "learning_rate", learning_rate_config(self))
-  for _, key in ipairs { "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum", "ema_overwrite_frequency",
-    "loss_scale_factor", "gradient_accumulation_steps" } do
+  for _, key in ipairs{"weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema",
+    "ema_momentum", "ema_overwrite_frequency",
+    "loss_scale_factor", "gradient_accumulation_steps"} do
     local value = self[key]
     if value == nil then value = null end
     ordered.set(config, key, value)
   end
   for _, parameter in ipairs(self.config) do
     local name = parameter[1]
-    if not is_common[name] and not parameter.transient then ordered.set(config, name, kinds.to_config(parameter, self[name])) end
+    if not is_common[name] and not parameter.transient then
+      ordered.set(config, name, kinds.to_config(parameter, self[name]))
+    end
   end
   return config
 end
@@ -605,7 +674,8 @@ end
 --- "Adam{learning_rate = 0.001, ...}"
 function Optimizer:__tostring()
   local rate = self._learning_rate
-  local text = engine.is_variable(rate) and plain.format("%.6g", rate.value:item()) or plain.tostring(rate)
+  local text = engine.is_variable(rate) and plain.format("%.6g", rate.value:item())
+    or plain.tostring(rate)
   return ("%s{learning_rate = %s}"):format(self.__name, text)
 end
 

@@ -5,20 +5,27 @@
 -- @tparam[opt=0] number momentum
 -- @tparam[opt=1e-7] number epsilon
 -- @tparam[opt=false] boolean centered whether the variance is used, not the mean square
--- @tparam[opt=false] boolean epsilon_beside_root whether epsilon is added to the root, as in TensorFlow 2.0 to 2.10 without momentum
+-- @tparam[opt=false] boolean epsilon_beside_root whether epsilon is added to the root, as in
+-- TensorFlow 2.0 to 2.10 without momentum
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
 return Optimizer.define("RMSprop", {
   parameters = {
-    { "rho", "number", default = 0.9 }, { "momentum", "number", default = 0.0 }, { "epsilon", "number", default = 1e-7 },
-    { "centered", "boolean", default = false }, Optimizer.of_keras2 { "epsilon_beside_root", "boolean", default = false },
+    {"rho", "number", default = 0.9}, {"momentum", "number", default = 0.0},
+    {"epsilon", "number", default = 1e-7},
+    {"centered", "boolean", default = false},
+    Optimizer.of_keras2{"epsilon_beside_root", "boolean", default = false},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
     self.velocities = self:add_optimizer_variables(variables, "velocity")
-    if self.momentum > 0 then self.momentums = self:add_optimizer_variables(variables, "momentum") end
-    if self.centered then self.average_gradients = self:add_optimizer_variables(variables, "average_gradient") end
+    if self.momentum > 0 then
+      self.momentums = self:add_optimizer_variables(variables, "momentum")
+    end
+    if self.centered then
+      self.average_gradients = self:add_optimizer_variables(variables, "average_gradient")
+    end
   end,
   root = function(self, variance)
     if self.epsilon_beside_root then return ops.sqrt(variance) + self.epsilon end

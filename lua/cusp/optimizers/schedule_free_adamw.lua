@@ -11,18 +11,20 @@ local ops = require "cusp.ops"
 local function coefficients(self, step, learning_rate)
   local rate = learning_rate
   if self.warmup_steps > 0 then rate = rate * ops.minimum(step / self.warmup_steps, 1) end
-  return { rate = rate, bias = 1 - ops.power(self.beta_2, step), weight = 1 / step }
+  return {rate = rate, bias = 1 - ops.power(self.beta_2, step), weight = 1 / step}
 end
 
 return Optimizer.define("ScheduleFreeAdamW", {
   learning_rate = 0.0025,
   parameters = {
-    { "beta_1", "number", default = 0.9 }, { "beta_2", "number", default = 0.999 }, { "epsilon", "number", default = 1e-8 },
-    { "warmup_steps", "integer", default = 0, min = 0 },
+    {"beta_1", "number", default = 0.9}, {"beta_2", "number", default = 0.999},
+    {"epsilon", "number", default = 1e-8},
+    {"warmup_steps", "integer", default = 0, min = 0},
   },
   build = function(self, variables)
     Optimizer.build(self, variables)
-    self.momentums, self.velocities = self:add_optimizer_variables(variables, { "momentum", "velocity" })
+    self.momentums, self.velocities = self:add_optimizer_variables(variables,
+      {"momentum", "velocity"})
     -- The fast sequence starts where the variables are.
     for i, variable in ipairs(variables) do self.momentums[i]:assign(variable.value) end
   end,

@@ -8,10 +8,13 @@ local ops = require "cusp.ops"
 
 return Optimizer.define("SGD", {
   learning_rate = 0.01,
-  parameters = { { "momentum", "number", min = 0, max = 1, default = 0.0 }, { "nesterov", "boolean", default = false } },
+  parameters = {{"momentum", "number", min = 0, max = 1, default = 0.0},
+    {"nesterov", "boolean", default = false}},
   build = function(self, variables)
     Optimizer.build(self, variables)
-    if self.momentum ~= 0 then self.momentums = self:add_optimizer_variables(variables, "momentum") end
+    if self.momentum ~= 0 then
+      self.momentums = self:add_optimizer_variables(variables, "momentum")
+    end
   end,
   update_step = function(self, gradient, variable, learning_rate)
     local step = gradient * ops.cast(learning_rate, variable.dtype)

@@ -9,20 +9,21 @@ local panels = require "cusp.plot.panels"
 local plot = {}
 
 local bind = arguments.binder("plot", {
-  { "to_file", "string", optional = true },
-  { "metrics", "list", optional = true },
-  { "title", "string", optional = true },
-  { "yscale", "choice", choices = { "auto", "linear", "log" }, default = "auto" },
-  { "width", "number", optional = true, above = 0 },
-  { "height", "number", optional = true, above = 0 },
-  { "dpi", "number", default = 144, min = 10, max = 1200 },
+  {"to_file", "string", optional = true},
+  {"metrics", "list", optional = true},
+  {"title", "string", optional = true},
+  {"yscale", "choice", choices = {"auto", "linear", "log"}, default = "auto"},
+  {"width", "number", optional = true, above = 0},
+  {"height", "number", optional = true, above = 0},
+  {"dpi", "number", default = 144, min = 10, max = 1200},
 }, false)
 
 local function format_of(path)
   local extension = path:match "%.([^./]+)$"
   local format = extension and plain.lower(extension)
   if format ~= "png" and format ~= "svg" then
-    errors.raise("plot: expected a file name that ends in .png or .svg, got %s", errors.describe(path))
+    errors.raise("plot: expected a file name that ends in .png or .svg, got %s",
+      errors.describe(path))
   end
   return format
 end
@@ -37,17 +38,20 @@ local function show(list, options)
   local in_terminal = engine.is_terminal(1)
   local width = options.width or math.min((in_terminal and engine.terminal_width() or 80) - 8, 100)
   io.stdout:write(require("cusp.plot.terminal").draw(list, {
-    width = math.max(math.floor(width), 30), height = math.max(math.floor(options.height or 10), 3), title = options.title,
+    width = math.max(math.floor(width), 30), height = math.max(math.floor(options.height or 10), 3),
+    title = options.title,
     color = in_terminal and not os.getenv "NO_COLOR",
   }))
 end
 
 --- Draws a history: the loss and each metric, training and validation, by epochs.
 -- @tparam History history
--- @tparam[opt] string to_file ends in .png or .svg; without it, the chart is printed in the terminal
+-- @tparam[opt] string to_file ends in .png or .svg; without it, the chart is printed in the
+-- terminal
 -- @tparam[opt] {string,...} metrics which to draw: "loss", "accuracy", ...; all of them by default
 -- @tparam[opt] string title
--- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values spread over two powers of ten
+-- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values
+-- spread over two powers of ten
 -- @tparam[opt] number width of the picture in 1/72 inch, or of the terminal's chart in characters
 -- @tparam[opt] number height likewise; of one chart, in lines, in the terminal
 -- @tparam[opt=144] number dpi pixels of an inch of a PNG
@@ -56,13 +60,19 @@ end
 -- @usage model:fit{x, y, epochs = 10}:plot "run.png"
 function plot.history(history, ...)
   if type(history) ~= "table" or type(history.history) ~= "table" then
-    errors.raise("plot: expected the history that fit returns (history:plot \"run.png\", with a colon), got %s", errors.describe(history))
+    errors.raise(
+      "plot: expected the history that fit returns (history:plot \"run.png\", with a colon), got "
+      .. "%s", errors.describe(history))
   end
   local path, metrics, title, yscale, width, height, dpi = bind(...)
   local format = path and format_of(path)
   local list = panels.of_history(history, metrics, yscale)
-  local options = { title = title, width = width, height = height, dpi = dpi }
-  if path then write_file(path, require("cusp.plot.picture").draw(list, format, options)) else show(list, options) end
+  local options = {title = title, width = width, height = height, dpi = dpi}
+  if path then
+    write_file(path, require("cusp.plot.picture").draw(list, format, options))
+  else
+    show(list, options)
+  end
   return history
 end
 

@@ -1,6 +1,7 @@
---- What a chart of a training shows: a panel for the loss and one for each metric, with training and validation in it.
--- A panel is `{title =, series = {{label =, x = {...}, y = {...}}, ...}, x = axis, y = axis}`; `order` in a series is 1 for training and
--- 2 for validation, and decides the colour.
+--- What a chart of a training shows: a panel for the loss and one for each metric, with training
+-- and validation in it. A panel is `{title =, series = {{label =, x = {...}, y = {...}}, ...}, x =
+-- axis, y = axis}`; `order` in a series is 1 for training and 2 for validation, and decides the
+-- colour.
 -- @module cusp.plot.panels
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
@@ -8,7 +9,9 @@ local scale = require "cusp.plot.scale"
 
 local panels = {}
 
-local function is_finite(value) return type(value) == "number" and value == value and math.abs(value) < math.huge end
+local function is_finite(value)
+  return type(value) == "number" and value == value and math.abs(value) < math.huge
+end
 
 local function values_of(list)
   local values, some = {}, false
@@ -20,7 +23,8 @@ local function values_of(list)
   return some and values or nil
 end
 
--- The epochs that values belong to. Fewer values than epochs come from every so manieth epoch (validation_freq).
+-- The epochs that values belong to. Fewer values than epochs come from every so manieth epoch
+-- (validation_freq).
 local function epochs_of(epochs, count)
   local every, x = math.max(1, count > 0 and #epochs // count or 1), {}
   for i = 1, count do x[i] = epochs[i * every] or i end
@@ -28,7 +32,10 @@ local function epochs_of(epochs, count)
 end
 
 local function add_series(panel, label, order, values, epochs)
-  if values then panel.series[#panel.series + 1] = { label = label, order = order, y = values, x = epochs_of(epochs, #values) } end
+  if values then
+    panel.series[#panel.series + 1] = {label = label, order = order, y = values,
+      x = epochs_of(epochs, #values)}
+  end
 end
 
 -- Loss first, then metrics in alphabetical order, the learning rate last.
@@ -46,7 +53,10 @@ local function names_in(history, wanted)
   end
   if wanted then
     for _, name in ipairs(wanted) do
-      if not seen[name] then errors.raise("plot: the history has no '%s'%s", tostring(name), errors.suggestion(name, seen)) end
+      if not seen[name] then
+        errors.raise("plot: the history has no '%s'%s", tostring(name),
+          errors.suggestion(name, seen))
+      end
     end
     return wanted
   end
@@ -71,9 +81,11 @@ local function positive(value) return value > 0 end
 
 local function add_axes(panel, yscale)
   local first, last = range_of(panel.series, "x", always)
-  panel.x = scale.linear(first, last, 6, { whole = true, tight = true })
+  panel.x = scale.linear(first, last, 6, {whole = true, tight = true})
   local least, greatest = range_of(panel.series, "y", always)
-  if yscale == "log" and greatest <= 0 then errors.raise("plot: '%s' has no positive values for a logarithmic axis", panel.title) end
+  if yscale == "log" and greatest <= 0 then
+    errors.raise("plot: '%s' has no positive values for a logarithmic axis", panel.title)
+  end
   if yscale == "log" or yscale == "auto" and least > 0 and greatest / least > 100 then
     panel.y = scale.logarithmic((range_of(panel.series, "y", positive)), greatest)
     panel.logarithmic = true
@@ -85,22 +97,25 @@ end
 --- The panels of a history.
 -- @tparam History history
 -- @tparam[opt] {string,...} wanted names of the panels; all of them by default
--- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values spread over two powers of ten
+-- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values
+-- spread over two powers of ten
 -- @treturn {table,...}
 -- @raise where there is nothing to show
 function panels.of_history(history, wanted, yscale)
   local result = {}
   for _, name in ipairs(names_in(history.history, wanted)) do
-    local panel = { title = name, series = {} }
+    local panel = {title = name, series = {}}
     add_series(panel, "training", 1, values_of(history.history[name] or {}), history.epoch)
-    add_series(panel, "validation", 2, values_of(history.history["val_" .. name] or {}), history.epoch)
+    add_series(panel, "validation", 2, values_of(history.history["val_" .. name] or {}),
+      history.epoch)
     if #panel.series > 0 then
       add_axes(panel, yscale or "auto")
       result[#result + 1] = panel
     end
   end
   if #result == 0 then
-    errors.raise("plot: the history has no numbers to show: %s", #history.epoch == 0 and "it is that of a training of no epochs"
+    errors.raise("plot: the history has no numbers to show: %s",
+      #history.epoch == 0 and "it is that of a training of no epochs"
       or "all its values are NaN or infinite; the training diverged, or its data hold NaN")
   end
   return result
@@ -114,12 +129,15 @@ function panels.last_text(series)
   return ""
 end
 
---- Calls `visit(x, y, x2, y2)` for each pair of neighbours that can be drawn, places from 0 to 1; x2 is nil for a lone point.
+--- Calls `visit(x, y, x2, y2)` for each pair of neighbours that can be drawn, places from 0 to 1;
+-- x2 is nil for a lone point.
 function panels.each_segment(panel, series, visit)
   local before_x, before_y, joined
   for i, value in ipairs(series.y) do
     local x, y
-    if is_finite(value) and not (panel.logarithmic and value <= 0) then x, y = panel.x.place(series.x[i]), panel.y.place(value) end
+    if is_finite(value) and not (panel.logarithmic and value <= 0) then
+      x, y = panel.x.place(series.x[i]), panel.y.place(value)
+    end
     if x and before_x then
       visit(before_x, before_y, x, y)
       joined = true

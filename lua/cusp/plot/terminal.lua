@@ -5,15 +5,15 @@ local panels = require "cusp.plot.panels"
 local terminal = {}
 
 -- The bits of a braille character's dots, by column and row.
-local DOTS = { { 0x01, 0x02, 0x04, 0x40 }, { 0x08, 0x10, 0x20, 0x80 } }
-local COLORS = { "\27[34m", "\27[33m" }
+local DOTS = {{0x01, 0x02, 0x04, 0x40}, {0x08, 0x10, 0x20, 0x80}}
+local COLORS = {"\27[34m", "\27[33m"}
 local DEFAULT, BOLD, FAINT = "\27[0m", "\27[1m", "\27[2m"
 
 local Grid = {}
 Grid.__index = Grid
 
 local function new_grid(columns, lines)
-  local grid = { columns = columns, lines = lines, bits = {}, owner = {} }
+  local grid = {columns = columns, lines = lines, bits = {}, owner = {}}
   for i = 1, columns * lines do grid.bits[i] = 0 end
   return setmetatable(grid, Grid)
 end
@@ -30,7 +30,8 @@ end
 function Grid:line(x1, y1, x2, y2, order)
   local steps = math.max(math.abs(x2 - x1), math.abs(y2 - y1), 1)
   for i = 0, steps do
-    local x, y = math.floor(x1 + (x2 - x1) * i / steps + 0.5), math.floor(y1 + (y2 - y1) * i / steps + 0.5)
+    local x, y = math.floor(x1 + (x2 - x1) * i / steps + 0.5),
+      math.floor(y1 + (y2 - y1) * i / steps + 0.5)
     if order == 1 or (x + y) % 3 ~= 0 then self:set(x, y, order) end
   end
 end
@@ -47,7 +48,9 @@ end
 
 local function draw_series(grid, panel, series)
   local width, height = 2 * grid.columns - 1, 4 * grid.lines - 1
-  local function place(x, y) return math.floor(x * width + 0.5), math.floor((1 - y) * height + 0.5) end
+  local function place(x, y)
+    return math.floor(x * width + 0.5), math.floor((1 - y) * height + 0.5)
+  end
   panels.each_segment(panel, series, function(x1, y1, x2, y2)
     local ax, ay = place(x1, y1)
     if not x2 then return grid:set(ax, ay, series.order) end
@@ -73,7 +76,8 @@ local function x_labels(panel, columns)
   local text, reach = {}, 0
   for i = 1, columns do text[i] = " " end
   for _, tick in ipairs(panel.x.ticks) do
-    local at = math.floor(panel.x.place(tick.value) * (columns - 1) + 0.5) + 1 - (#tick.text - 1) // 2
+    local at = math.floor(panel.x.place(tick.value) * (columns - 1) + 0.5) + 1
+      - (#tick.text - 1) // 2
     at = math.max(1, math.min(at, columns - #tick.text + 1))
     if at > reach then
       for i = 1, #tick.text do text[at + i - 1] = tick.text:sub(i, i) end
@@ -86,7 +90,8 @@ end
 local function legend(panel, paint)
   local parts = {}
   for i, series in ipairs(panel.series) do
-    parts[i] = paint(COLORS[series.order], series.order == 1 and "⠤⠤" or "⠄⠄") .. (" %s %s"):format(series.label, panels.last_text(series))
+    parts[i] = paint(COLORS[series.order], series.order == 1 and "⠤⠤" or "⠄⠄")
+      .. (" %s %s"):format(series.label, panels.last_text(series))
   end
   return table.concat(parts, "   ")
 end
@@ -96,10 +101,13 @@ local function draw_panel(out, panel, width, lines, paint)
   local columns = math.max(width - label_width - 3, 10)
   local grid = new_grid(columns, lines)
   for i = #panel.series, 1, -1 do draw_series(grid, panel, panel.series[i]) end
-  out[#out + 1] = (" "):rep(label_width + 2) .. paint(BOLD, panel.title) .. "   " .. legend(panel, paint)
+  out[#out + 1] = (" "):rep(label_width + 2) .. paint(BOLD, panel.title) .. "   "
+    .. legend(panel, paint)
   for line = 1, lines do
     local label = labels[line] or ""
-    out[#out + 1] = paint(FAINT, (" "):rep(label_width - #label) .. label .. (labels[line] and " ┤" or " │")) .. grid:text(line, paint)
+    out[#out + 1] = paint(FAINT,
+      (" "):rep(label_width - #label) .. label .. (labels[line] and " ┤" or " │"))
+      .. grid:text(line, paint)
   end
   out[#out + 1] = paint(FAINT, (" "):rep(label_width + 1) .. "└" .. ("─"):rep(columns))
   out[#out + 1] = paint(FAINT, (" "):rep(label_width + 2) .. x_labels(panel, columns) .. " epoch")
@@ -107,7 +115,8 @@ end
 
 --- Draws panels one below the other.
 -- @tparam {table,...} list see `cusp.plot.panels`
--- @tparam table options `width` (characters), `height` (lines of a panel), `color` (boolean), `title`
+-- @tparam table options `width` (characters), `height` (lines of a panel), `color` (boolean),
+-- `title`
 -- @treturn string lines
 function terminal.draw(list, options)
   local out = {}

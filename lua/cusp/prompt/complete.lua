@@ -1,9 +1,12 @@
---- What may stand where the cursor is: fields and methods, and the names of arguments within a call.
+--- What may stand where the cursor is: fields and methods, and the names of arguments within a
+-- call.
 -- @module cusp.prompt.complete
 local engine = require "cusp.engine"
 local plain = require "cusp.base.plain"
 
-local words = "and break do else elseif end false for function goto if in local nil not or repeat return then true until while"
+local words =
+  "and break do else elseif end false for function goto if in local nil not or repeat return then "
+  .. "true until while"
 
 -- Looks without running the user's metamethods where it can, and never raises.
 local function index(value, key)
@@ -72,7 +75,8 @@ local function names_in(value)
   return names
 end
 
--- The path of what is called where the cursor is, from the innermost open bracket: "layers.Dense" of "x = layers.Dense{3, act".
+-- The path of what is called where the cursor is, from the innermost open bracket: "layers.Dense"
+-- of "x = layers.Dense{3, act".
 local function callee(before)
   local depth = 0
   for i = #before, 1, -1 do
@@ -82,7 +86,8 @@ local function callee(before)
     elseif c:find "[%({%[]" then
       if depth == 0 then
         local outside = before:sub(1, i - 1)
-        if c == "{" and outside:find "[(,]%s*$" then return callee(outside) end -- a table of keyword arguments
+        -- a table of keyword arguments
+        if c == "{" and outside:find "[(,]%s*$" then return callee(outside) end
         return outside:match "([%a_][%w_.:]*)%s*$"
       end
       depth = depth - 1
@@ -96,7 +101,9 @@ local function argument_names(before)
   local called = path and resolve(path)
   local list = {}
   if called == nil then return list end
-  for _, parameter in ipairs(require("cusp.prompt.help").parameters(called) or {}) do list[#list + 1] = parameter.name .. " = " end
+  for _, parameter in ipairs(require("cusp.prompt.help").parameters(called) or {}) do
+    list[#list + 1] = parameter.name .. " = "
+  end
   return list
 end
 
@@ -104,7 +111,8 @@ local function starting(names, prefix, head, methods_of)
   local list = {}
   for name in pairs(names) do
     local hidden = name:sub(1, 1) == "_" and prefix:sub(1, 1) ~= "_"
-    if not hidden and name:sub(1, #prefix) == prefix and (methods_of == nil or type(index(methods_of, name)) == "function") then
+    if not hidden and name:sub(1, #prefix) == prefix
+      and (methods_of == nil or type(index(methods_of, name)) == "function") then
       list[#list + 1] = head .. name
     end
   end

@@ -1,5 +1,6 @@
 --- Help at the prompt: `help()`, `help "softmax"`, `help(layers.Dense)`.
--- Operations are described by their rows, classes and functions by the comments above them in their files.
+-- Operations are described by their rows, classes and functions by the comments above them in their
+-- files.
 -- @module cusp.prompt.help
 local arguments = require "cusp.base.arguments"
 local doc_comments = require "cusp.base.doc_comments"
@@ -37,12 +38,16 @@ end
 local function listed(parameters)
   local list = {}
   for i, parameter in ipairs(parameters) do
-    list[i] = { name = parameter[1], kind = parameter[2], default = parameter.default, optional = parameter.optional }
+    list[i] = {name = parameter[1], kind = parameter[2], default = parameter.default,
+      optional = parameter.optional}
   end
   return list
 end
 
-local function is_class(value) return type(value) == "table" and rawget(value, "__super") ~= nil and rawget(value, "__name") ~= nil end
+local function is_class(value)
+  return type(value) == "table" and rawget(value, "__super") ~= nil
+    and rawget(value, "__name") ~= nil
+end
 
 --- The parameters of a class, an operation or a function that takes keyword arguments: a list of
 -- `{name =, kind =, default =, optional =}`; nil for other values.
@@ -71,11 +76,14 @@ end
 
 local function kind_text(parameter)
   local text = parameter.kind or "any"
-  if parameter.default ~= nil then return text .. ", default " .. default_text(parameter.default) end
+  if parameter.default ~= nil then
+    return text .. ", default " .. default_text(parameter.default)
+  end
   return parameter.optional and text .. ", optional" or text
 end
 
--- The parameters that are declared, with what a comment says of them; where none are declared, those of the comment.
+-- The parameters that are declared, with what a comment says of them; where none are declared,
+-- those of the comment.
 local function print_parameters(list, comment)
   local texts, said = {}, comment and comment.parameters or {}
   for _, parameter in ipairs(said) do texts[parameter.name] = parameter.text end
@@ -115,16 +123,22 @@ local function print_described(comment, list)
   if comment then print_text(comment.text) end
   print_parameters(list, comment)
   if not comment then return end
-  if #comment.returns > 0 then print_wrapped("Returns " .. table.concat(comment.returns, ", "), 2) end
+  if #comment.returns > 0 then
+    print_wrapped("Returns " .. table.concat(comment.returns, ", "), 2)
+  end
   for _, text in ipairs(comment.raises) do print_wrapped("Raises an error " .. text, 2) end
-  for _, text in ipairs(comment.usage) do print("Example:\n  " .. text:gsub("^\n", ""):gsub("\n", "\n  ")) end
+  for _, text in ipairs(comment.usage) do
+    print("Example:\n  " .. text:gsub("^\n", ""):gsub("\n", "\n  "))
+  end
 end
 
 local function print_operation(row)
   local names = {}
   for i, argument in ipairs(row.arguments) do
     names[i] = argument.name
-    if argument.default ~= nil then names[i] = names[i] .. " = " .. default_text(argument.default) end
+    if argument.default ~= nil then
+      names[i] = names[i] .. " = " .. default_text(argument.default)
+    end
   end
   print(("ops.%s(%s)"):format(row.name, table.concat(names, ", ")))
   print_wrapped(row.help, 0)
@@ -153,7 +167,7 @@ local function print_namespace(space, meta)
   local names, seen = {}, {}
   local members = rawget(meta, "__members") or {}
   local further = getmetatable(members)
-  for _, t in ipairs { members, space, further and further.__index or {} } do
+  for _, t in ipairs{members, space, further and further.__index or {}} do
     for name in next, t do
       if type(name) == "string" and not seen[name] and name:sub(1, 1) ~= "_" then
         seen[name] = true
@@ -169,7 +183,8 @@ local function print_function(f, name)
   local row = operation(f)
   if row then return print_operation(row) end
   local info = debug.getinfo(f, "S")
-  print(info.what == "C" and "a function of C" or ("function, %s:%d"):format(info.short_src, info.linedefined))
+  print(info.what == "C" and "a function of C"
+    or ("function, %s:%d"):format(info.short_src, info.linedefined))
   print_described(doc_comments.of_function(f, name), help.parameters(f))
 end
 
@@ -179,7 +194,9 @@ local function print_module(module)
   for name, value in next, module do
     if type(name) == "string" and name:sub(1, 1) ~= "_" then
       names[#names + 1] = name
-      if type(value) == "function" then path = path or debug.getinfo(value, "S").source:match "^@(.*)$" end
+      if type(value) == "function" then
+        path = path or debug.getinfo(value, "S").source:match "^@(.*)$"
+      end
     end
   end
   local comment = path and doc_comments.of_file(path)
@@ -203,8 +220,10 @@ Cusp: deep learning for Lua. What is loaded here: cusp, layers, ops.
 Tab completes names, fields and arguments. `_` is the last value. Ctrl-D leaves.]]
 
 -- Where a name is looked for when help gets a string.
-local places = { "layers", "losses", "metrics", "optimizers", "callbacks", "initializers", "regularizers", "constraints", "activations",
-  "random", "utils", "models", "data", "saving", "datasets", "config", "Model", "data.Dataset", "summary" }
+local places = {"layers", "losses", "metrics", "optimizers", "callbacks", "initializers",
+  "regularizers", "constraints", "activations",
+  "random", "utils", "models", "data", "saving", "datasets", "config", "Model", "data.Dataset",
+  "summary"}
 
 -- The value of a path such as "data.Dataset"; nil where it leads nowhere.
 local function follow(path)
@@ -231,7 +250,7 @@ local function known_names()
   for _, place in ipairs(places) do
     local space = follow(place)
     local meta = getmetatable(space)
-    for _, t in ipairs { meta and meta.__members or {}, type(space) == "table" and space or {} } do
+    for _, t in ipairs{meta and meta.__members or {}, type(space) == "table" and space or {}} do
       for key in next, t do names[key] = true end
     end
   end
@@ -244,7 +263,8 @@ local function print_name(name)
   local value = find(name)
   if type(value) == "function" then return print_function(value, name:match "[%w_]+$") end
   if value ~= nil then return help.print(value) end
-  print(("nothing is known of '%s'%s"):format(name, require("cusp.base.errors").suggestion(name:match "[%w_]*$", known_names())))
+  print(("nothing is known of '%s'%s"):format(name,
+    require("cusp.base.errors").suggestion(name:match "[%w_]*$", known_names())))
 end
 
 --- Prints help on a value, or on what a string names; without arguments, how to begin.
@@ -255,20 +275,31 @@ function help.print(value)
   if is_class(value) then return print_class(value) end
   if type(value) == "function" then return print_function(value) end
   local meta = debug.getmetatable(value)
-  if type(meta) == "table" and rawget(meta, "__members") then return print_namespace(value, meta) end
-  if type(value) == "table" and is_class(getmetatable(value)) then return print_class(getmetatable(value)) end
+  if type(meta) == "table" and rawget(meta, "__members") then
+    return print_namespace(value, meta)
+  end
+  if type(value) == "table" and is_class(getmetatable(value)) then
+    return print_class(getmetatable(value))
+  end
   if engine.is_tensor(value) or engine.is_variable(value) then
     local what = engine.is_tensor(value) and "tensor" or "variable"
     print(("a %s of shape {%s}, %s"):format(what, table.concat(value.shape, ", "), value.dtype))
-    print "Every operation is a method: x:sum{axis = 1}. Also x:item(i, j), x:tolist(), x:flat(), x:slice{{1, 2}, {}}, x[i], #x."
+    print("Every operation is a method: x:sum{axis = 1}. Also x:item(i, j), x:tolist(), "
+      .. "x:flat(), x:slice{{1, 2}, {}}, x[i], #x.")
     return
   end
-  if type(value) == "table" and (type(meta) ~= "table" or rawget(value, "__index")) then return print_module(value) end
-  if type(value) == "table" and type(rawget(meta, "__index")) == "function" then return print_module(meta) end
+  if type(value) == "table" and (type(meta) ~= "table" or rawget(value, "__index")) then
+    return print_module(value)
+  end
+  if type(value) == "table" and type(rawget(meta, "__index")) == "function" then
+    return print_module(meta)
+  end
   print(tostring(value))
 end
 
 return setmetatable(help, {
   __call = function(_, value) return help.print(value) end,
-  __tostring = function() return 'help(): how to begin; help "softmax", help(layers.Dense): what a thing is' end,
+  __tostring = function()
+    return 'help(): how to begin; help "softmax", help(layers.Dense): what a thing is'
+  end,
 })

@@ -1,5 +1,6 @@
 --- The prompt: reads lines with editing and history, runs them, echoes values.
--- `require "cusp.prompt.repl"()` starts it; the program `cusp` does so when it is alone on a terminal.
+-- `require "cusp.prompt.repl"()` starts it; the program `cusp` does so when it is alone on a
+-- terminal.
 -- @module cusp.prompt.repl
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -9,7 +10,8 @@ local HISTORY_LINES = 2000
 
 ---------------------------------------------------------------- chunks
 
--- A chunk that is an expression is compiled as one, so that its values can be shown. The third result says that more lines are needed.
+-- A chunk that is an expression is compiled as one, so that its values can be shown. The third
+-- result says that more lines are needed.
 local function compile(text)
   local expression = text:match "^%s*=(.*)$" or text
   local chunk = load("return " .. expression, "=stdin")
@@ -19,7 +21,8 @@ local function compile(text)
   return chunk, problem, problem and problem:find "<eof>$" ~= nil
 end
 
--- What is declared `local` at the prompt would be gone with its line: it is kept, as a global, when the chunk returns.
+-- What is declared `local` at the prompt would be gone with its line: it is kept, as a global, when
+-- the chunk returns.
 local function keep_locals(chunk)
   debug.sethook(function()
     if debug.getinfo(2, "f").func ~= chunk then return end
@@ -34,17 +37,20 @@ end
 local function traceback(message)
   if type(message) ~= "string" then
     local meta = getmetatable(message)
-    return type(meta) == "table" and meta.__tostring and tostring(message) or ("(error object is a %s value)"):format(type(message))
+    return type(meta) == "table" and meta.__tostring and tostring(message)
+      or ("(error object is a %s value)"):format(type(message))
   end
   local frames = {}
   for level = 2, 100 do
     local info = debug.getinfo(level, "Slnt")
     if not info then break end
     if info.what ~= "C" and info.what ~= "main" and not engine.is_internal(info.source) then
-      frames[#frames + 1] = ("  %s:%d: in %s"):format(info.short_src, info.currentline, info.name or "a function")
+      frames[#frames + 1] = ("  %s:%d: in %s"):format(info.short_src, info.currentline,
+        info.name or "a function")
     end
   end
-  return errors.with_nearest_name(message) .. (#frames > 0 and "\n" .. table.concat(frames, "\n", 1, math.min(#frames, 10)) or "")
+  return errors.with_nearest_name(message)
+    .. (#frames > 0 and "\n" .. table.concat(frames, "\n", 1, math.min(#frames, 10)) or "")
 end
 
 local function run(readline, chunk, text)
@@ -132,7 +138,8 @@ return function()
   local readline = require "cusp.readline"
   set_globals()
   local close = open(readline)
-  print(('Cusp %s on %s. help() says how to begin; Ctrl-D leaves.'):format(engine.version, _VERSION))
+  print(('Cusp %s on %s. help() says how to begin; Ctrl-D leaves.'):format(engine.version,
+    _VERSION))
   while true do
     local text, chunk, problem = read_chunk(readline)
     if not text or text:match "^%s*exit%s*$" or text:match "^%s*quit%s*$" then break end

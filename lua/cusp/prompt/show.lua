@@ -1,18 +1,22 @@
---- Values as the prompt echoes them: tensors and models as they print, tables shallow, sorted and abridged.
+--- Values as the prompt echoes them: tensors and models as they print, tables shallow, sorted and
+-- abridged.
 -- @module cusp.prompt.show
 local plain = require "cusp.base.plain"
 local MOST_ITEMS, WIDTH, DEEPEST = 20, 78, 2
 
 local show -- forward
 
-local words = "and break do else elseif end false for function goto if in local nil not or repeat return then true until while"
+local words =
+  "and break do else elseif end false for function goto if in local nil not or repeat return then "
+  .. "true until while"
 local reserved = {}
 for word in words:gmatch "%a+" do reserved[word] = true end
 
 local function quote(text)
   if #text > 500 then text = text:sub(1, 497) .. "..." end
   return '"' .. text:gsub('[%c"\\]', function(c)
-    return ({ ["\n"] = "\\n", ["\t"] = "\\t", ['"'] = '\\"', ["\\"] = "\\\\" })[c] or ("\\%03d"):format(c:byte())
+    return ({["\n"] = "\\n", ["\t"] = "\\t", ['"'] = '\\"', ["\\"] = "\\\\"})[c]
+      or ("\\%03d"):format(c:byte())
   end) .. '"'
 end
 
@@ -21,7 +25,7 @@ local function key_text(key, depth)
   return "[" .. (type(key) == "string" and quote(key) or show(key, depth + 1)) .. "]"
 end
 
-local order = { number = 1, string = 2 }
+local order = {number = 1, string = 2}
 
 local function before(a, b)
   local kind_a, kind_b = order[type(a)] or 3, order[type(b)] or 3
@@ -34,7 +38,9 @@ end
 local function other_keys(t, length)
   local keys = {}
   for key in next, t do
-    if not (math.type(key) == "integer" and key >= 1 and key <= length) then keys[#keys + 1] = key end
+    if not (math.type(key) == "integer" and key >= 1 and key <= length) then
+      keys[#keys + 1] = key
+    end
   end
   plain.sort(keys, before)
   return keys

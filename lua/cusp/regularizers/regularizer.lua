@@ -1,5 +1,6 @@
---- The base of regularizers: called with a weight (or with a layer's outputs), they give a scalar that is added to the loss.
--- A class of one's own defines `call(self, x)`; a plain function of a tensor will do wherever Keras takes a regularizer.
+--- The base of regularizers: called with a weight (or with a layer's outputs), they give a scalar
+-- that is added to the loss. A class of one's own defines `call(self, x)`; a plain function of a
+-- tensor will do wherever Keras takes a regularizer.
 -- @classmod cusp.regularizers.Regularizer
 local Object = require "cusp.base.class"
 local define = require "cusp.ops.define"

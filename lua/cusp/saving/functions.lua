@@ -15,7 +15,9 @@ end
 local function of_method(name, method)
   return function(model, ...)
     local call = require("cusp.saving.methods")[method]
-    if not kinds.is_plain(model) or select("#", ...) > 0 then return call(check_model(name, model), ...) end
+    if not kinds.is_plain(model) or select("#", ...) > 0 then
+      return call(check_model(name, model), ...)
+    end
     local given = {}
     for key, value in pairs(model) do given[key] = value end
     local found = given.model

@@ -32,13 +32,17 @@ local function ends_with(path, ending) return plain.lower(path):sub(-#ending) ==
 local function is_hdf5_name(path) return ends_with(path, ".h5") or ends_with(path, ".hdf5") end
 
 local function check_path(what, path)
-  if type(path) ~= "string" or path == "" then errors.raise("%s: expected the name of a file, got %s", what, errors.describe(path)) end
+  if type(path) ~= "string" or path == "" then
+    errors.raise("%s: expected the name of a file, got %s", what, errors.describe(path))
+  end
   if path:find("\0", 1, true) then errors.raise("%s: the name of a file cannot hold NUL", what) end
 end
 
 local function make_parent(path)
   local parent = path:match "^(.*)/[^/]*$"
-  if parent and parent ~= "" and not files.is_directory(parent) then files.make_directories(parent) end
+  if parent and parent ~= "" and not files.is_directory(parent) then
+    files.make_directories(parent)
+  end
 end
 
 local function ask(path)
@@ -47,55 +51,75 @@ local function ask(path)
   return answer ~= nil and plain.lower(answer):sub(1, 1) == "y"
 end
 
---- Whether a file may be written: where it exists already and should not be overwritten, the user is asked.
+--- Whether a file may be written: where it exists already and should not be overwritten, the user
+-- is asked.
 -- @raise where there is no terminal to ask at
 local function may_write(what, path, existing, overwrite)
   if overwrite or not files.exists(existing) then return true end
-  if not engine.is_terminal(0) then errors.raise("%s: %s exists already and overwrite is false", what, path) end
+  if not engine.is_terminal(0) then
+    errors.raise("%s: %s exists already and overwrite is false", what, path)
+  end
   return ask(path)
 end
 
 ---------------------------------------------------------------- whole models
 
 local bind_save = arguments.binder("save", {
-  { "filepath", "any" }, { "overwrite", "boolean", default = true }, { "zipped", "boolean", optional = true },
-  { "include_optimizer", "boolean", default = true }, { "save_format", "string", optional = true },
+  {"filepath", "any"}, {"overwrite", "boolean", default = true},
+  {"zipped", "boolean", optional = true},
+  {"include_optimizer", "boolean", default = true}, {"save_format", "string", optional = true},
 }, false)
 
-local model_formats = { keras = "keras", h5 = "h5", hdf5 = "h5", tf = "tf", tensorflow = "tf" }
+local model_formats = {keras = "keras", h5 = "h5", hdf5 = "h5", tf = "tf", tensorflow = "tf"}
 
 local function model_format(path, given, zipped)
   if given then
     local format = model_formats[given]
-    if not format then errors.raise("save: save_format should be \"keras\" or \"h5\", got %s", errors.describe(given)) end
+    if not format then
+      errors.raise("save: save_format should be \"keras\" or \"h5\", got %s",
+        errors.describe(given))
+    end
     if format == "h5" and ends_with(path, ".keras") then
-      errors.raise("save: save_format = \"h5\" does not go with the name '%s', which ends in .keras", path)
+      errors.raise(
+        "save: save_format = \"h5\" does not go with the name '%s', which ends in .keras", path)
     end
     if format ~= "tf" then return format end
   end
   if not given and ends_with(path, ".keras") then return "keras" end
   if not given and is_hdf5_name(path) then return "h5" end
   if not given and zipped == false then return "keras" end
-  errors.raise("save: '%s': TensorFlow's SavedModel is not written; a model is saved to a name that ends in .keras or .h5 "
+  errors.raise(
+    "save: '%s': TensorFlow's SavedModel is not written; a model is saved to a name that ends in "
+    .. ".keras or .h5 "
     .. "(weights alone as a TensorFlow checkpoint: model:save_weights)", path)
 end
 
 local function check_zipped(path, format, zipped)
   if zipped == nil then return end
-  if format ~= "keras" then errors.raise("save: zipped is for the .keras format, not for '%s'", path) end
-  if zipped and not ends_with(path, ".keras") then errors.raise("save: with zipped = true the name ends in .keras, got '%s'", path) end
+  if format ~= "keras" then
+    errors.raise("save: zipped is for the .keras format, not for '%s'", path)
+  end
+  if zipped and not ends_with(path, ".keras") then
+    errors.raise("save: with zipped = true the name ends in .keras, got '%s'", path)
+  end
   if not zipped and ends_with(path, ".keras") then
-    errors.raise("save: with zipped = false the name is that of a folder and does not end in .keras, got '%s'", path)
+    errors.raise(
+      "save: with zipped = false the name is that of a folder and does not end in .keras, got '%s'",
+      path)
   end
 end
 
---- Saves the whole model: architecture, weights, what it was compiled with, and the optimizer's state.
--- @tparam string filepath ends in .keras, or in .h5 or .hdf5 for a functional or sequential model; folders that are missing are made
--- @tparam[opt=true] boolean overwrite false: the user is asked where the file exists; an error where there is no terminal
+--- Saves the whole model: architecture, weights, what it was compiled with, and the optimizer's
+-- state.
+-- @tparam string filepath ends in .keras, or in .h5 or .hdf5 for a functional or sequential model;
+-- folders that are missing are made
+-- @tparam[opt=true] boolean overwrite false: the user is asked where the file exists; an error
+-- where there is no terminal
 -- @tparam[opt] boolean zipped false: a folder of the files that a .keras archive holds
 -- @tparam[opt=true] boolean include_optimizer
 -- @tparam[opt] string save_format "keras" or "h5", where the name does not say
--- @raise where part of the model has no configuration or the file cannot be written; a file that was there stays as it was
+-- @raise where part of the model has no configuration or the file cannot be written; a file that
+-- was there stays as it was
 -- @usage model:save "model.keras"
 function methods:save(...)
   checks.receiver(self, "save")
@@ -105,11 +129,16 @@ function methods:save(...)
   check_zipped(path, format, zipped)
   if not may_write("save", path, path, overwrite) then return end
   if not deferred.is_built(self) then
-    errors.raise("save: the model '%s' has no weights yet: build it, or call it on data, before saving it", self.name)
+    errors.raise(
+      "save: the model '%s' has no weights yet: build it, or call it on data, before saving it",
+      self.name)
   end
   make_parent(path)
-  if format == "h5" then return require("cusp.saving.hdf5.model").write(path, self, include_optimizer) end
-  require("cusp.saving.keras3.archive").write(path, self, { include_optimizer = include_optimizer, zipped = zipped })
+  if format == "h5" then
+    return require("cusp.saving.hdf5.model").write(path, self, include_optimizer)
+  end
+  require("cusp.saving.keras3.archive").write(path, self,
+    {include_optimizer = include_optimizer, zipped = zipped})
 end
 
 --- The first bytes of a file; nil where it is none.
@@ -129,21 +158,26 @@ local function kind_of_file(path)
 end
 
 local bind_load_model = arguments.binder("load_model", {
-  { "filepath", "any" }, { "custom_objects", "any", optional = true }, { "compile", "boolean", default = true },
-  { "safe_mode", "boolean", default = true },
+  {"filepath", "any"}, {"custom_objects", "any", optional = true},
+  {"compile", "boolean", default = true},
+  {"safe_mode", "boolean", default = true},
 }, false)
 
 local function all_objects(value)
   if not kinds.is_plain(value) then return false end
   local some = false
   for key, item in pairs(value) do
-    if type(key) ~= "string" or type(item) ~= "function" and not Object.is_subclass(item, Object) then return false end
+    if type(key) ~= "string"
+      or type(item) ~= "function" and not Object.is_subclass(item, Object) then
+      return false
+    end
     some = true
   end
   return some
 end
 
---- Custom objects may stand in second place, as in Python, though the table looks like one of keywords.
+--- Custom objects may stand in second place, as in Python, though the table looks like one of
+-- keywords.
 local function with_named_objects(...)
   local path, second = ...
   if select("#", ...) == 2 and all_objects(second) then return path, {custom_objects = second} end
@@ -153,23 +187,30 @@ end
 local function folder_kind(path)
   if files.exists(path .. "/config.json") then return "zip" end
   if files.exists(path .. "/saved_model.pb") then
-    errors.raise("load_model: %s is a SavedModel of TensorFlow's, which only TensorFlow can read; save the model there as .keras or .h5",
+    errors.raise(
+      "load_model: %s is a SavedModel of TensorFlow's, which only TensorFlow can read; save the "
+      .. "model there as .keras or .h5",
       path)
   end
-  errors.raise("load_model: %s is a folder without a config.json: expected a .keras or .h5 file", path)
+  errors.raise("load_model: %s is a folder without a config.json: expected a .keras or .h5 file",
+    path)
 end
 
 local function no_model_at(path)
   local weights = files.exists(path .. ".index")
-    and (", but a checkpoint '%s.index', which holds weights: make the model and call load_weights"):format(path) or ""
+    and (", but a checkpoint '%s.index', which holds weights: make the model and call load_weights")
+      :format(path) or ""
   errors.raise("load_model: there is no file '%s'%s", path, weights)
 end
 
 --- A model from a file that `save` or Keras wrote.
--- @tparam string filepath .keras or HDF5, told by its contents; or a folder, as `zipped = false` makes
+-- @tparam string filepath .keras or HDF5, told by its contents; or a folder, as `zipped = false`
+-- makes
 -- @tparam[opt] table custom_objects classes and functions by name
--- @tparam[opt=true] boolean compile whether the model is compiled as it was, with the optimizer's state
--- @tparam[opt=true] boolean safe_mode accepted for Keras's sake: no code in a file is run, whatever it says
+-- @tparam[opt=true] boolean compile whether the model is compiled as it was, with the optimizer's
+-- state
+-- @tparam[opt=true] boolean safe_mode accepted for Keras's sake: no code in a file is run, whatever
+-- it says
 -- @treturn Model
 -- @raise naming the file, the place in it and what is wrong
 -- @usage local model = cusp.models.load_model "model.keras"
@@ -177,7 +218,7 @@ function methods.load_model(...)
   local path, custom_objects, compile = bind_load_model(with_named_objects(...))
   check_path("load_model", path)
   if not files.exists(path) then no_model_at(path) end
-  local options = { custom_objects = custom_objects, compile = compile }
+  local options = {custom_objects = custom_objects, compile = compile}
   local kind = files.is_directory(path) and folder_kind(path) or kind_of_file(path)
   if kind == "hdf5" then return require("cusp.saving.hdf5.model").read(path, options) end
   if kind == "zip" then return require("cusp.saving.keras3.archive").read(path, options) end
@@ -187,23 +228,32 @@ end
 ---------------------------------------------------------------- weights
 
 local bind_save_weights = arguments.binder("save_weights", {
-  { "filepath", "any" }, { "overwrite", "boolean", default = true }, { "save_format", "string", optional = true },
-  { "options", "any", optional = true },
+  {"filepath", "any"}, {"overwrite", "boolean", default = true},
+  {"save_format", "string", optional = true},
+  {"options", "any", optional = true},
 }, false)
 
-local weight_formats = { h5 = "h5", hdf5 = "h5", keras = "h5", tf = "checkpoint", tensorflow = "checkpoint" }
+local weight_formats = {h5 = "h5", hdf5 = "h5", keras = "h5", tf = "checkpoint",
+  tensorflow = "checkpoint"}
 
 local function weight_format(path, given)
   local by_name = ends_with(path, ".weights.h5") and "keras3" or is_hdf5_name(path) and "h5" or nil
   if ends_with(path, ".keras") then
-    errors.raise("save_weights: '%s': a .keras file holds a whole model (model:save); weights are saved to names that end in "
+    errors.raise(
+      "save_weights: '%s': a .keras file holds a whole model (model:save); weights are saved to "
+      .. "names that end in "
       .. ".weights.h5 or .h5, or without an ending as a TensorFlow checkpoint", path)
   end
   if given == nil then return by_name or "checkpoint" end
   local format = weight_formats[given]
-  if not format then errors.raise("save_weights: save_format should be \"h5\" or \"tf\", got %s", errors.describe(given)) end
+  if not format then
+    errors.raise("save_weights: save_format should be \"h5\" or \"tf\", got %s",
+      errors.describe(given))
+  end
   if format == "checkpoint" and by_name then
-    errors.raise("save_weights: save_format = \"%s\" does not go with the name '%s', which is that of an HDF5 file", given, path)
+    errors.raise(
+      "save_weights: save_format = \"%s\" does not go with the name '%s', which is that of an "
+      .. "HDF5 file", given, path)
   end
   return format == "h5" and by_name or format
 end
@@ -221,32 +271,41 @@ local writers = {
   keras3 = function(path, model)
     write_hdf5(path, function(root) require("cusp.saving.keras3.weights").write(root, model) end)
   end,
-  checkpoint = function(path, model, options) return require("cusp.saving.checkpoint").save(path, model, options) end,
+  checkpoint = function(path, model, options)
+    return require("cusp.saving.checkpoint").save(path, model, options)
+  end,
 }
 
 --- Saves the weights.
--- @tparam string filepath ends in .weights.h5 (Keras 3's layout, with the optimizer's state), .h5 or .hdf5 (tf.keras 2's layout), or is
--- the beginning of the names of a TensorFlow checkpoint, with the optimizer's state
+-- @tparam string filepath ends in .weights.h5 (Keras 3's layout, with the optimizer's state), .h5
+-- or .hdf5 (tf.keras 2's layout), or is the beginning of the names of a TensorFlow checkpoint, with
+-- the optimizer's state
 -- @tparam[opt=true] boolean overwrite false: the user is asked where the file exists
 -- @tparam[opt] string save_format "h5" or "tf", where the name does not say
 -- @raise where the model has no weights yet
--- @usage model:save_weights "weights"; model:save_weights("weights.h5", { save_format = "h5" })
+-- @usage model:save_weights "weights"; model:save_weights("weights.h5", {save_format = "h5"})
 function methods:save_weights(...)
   checks.receiver(self, "save_weights")
   local path, overwrite, save_format, options = bind_save_weights(...)
   check_path("save_weights", path)
   local format = weight_format(path, save_format)
   if not deferred.is_built(self) then
-    errors.raise("save_weights: the model '%s' has no weights yet: build it, or call it on data, before saving them", self.name)
+    errors.raise(
+      "save_weights: the model '%s' has no weights yet: build it, or call it on data, before "
+      .. "saving them", self.name)
   end
-  if not may_write("save_weights", path, format == "checkpoint" and path .. ".index" or path, overwrite) then return end
+  if not may_write("save_weights", path, format == "checkpoint" and path .. ".index" or path,
+    overwrite) then
+    return
+  end
   make_parent(path)
   return writers[format](path, self, options)
 end
 
 local bind_load_weights = arguments.binder("load_weights", {
-  { "filepath", "any" }, { "skip_mismatch", "boolean", default = false }, { "by_name", "boolean", default = false },
-  { "options", "any", optional = true },
+  {"filepath", "any"}, {"skip_mismatch", "boolean", default = false},
+  {"by_name", "boolean", default = false},
+  {"options", "any", optional = true},
 }, false)
 
 local function load_tf2_layout(model, path, group, options)
@@ -259,9 +318,12 @@ end
 
 local function load_keras3_layout(model, path, root, options)
   if options.by_name then
-    errors.raise("load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths", path)
+    errors.raise(
+      "load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths",
+      path)
   end
-  local keras3_weights, archive = require "cusp.saving.keras3.weights", require "cusp.saving.keras3.archive"
+  local keras3_weights, archive = require "cusp.saving.keras3.weights",
+    require "cusp.saving.keras3.archive"
   local contents = keras3_weights.read(path, root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
   deferred.when_built(model, function() archive.restore(model, contents, options) end, path)
@@ -272,26 +334,39 @@ local function load_hdf5(model, path, options)
   local root, hdf5_weights = file.root, require "cusp.saving.hdf5.weights"
   local weights = root:get "model_weights"
   if hdf5_weights.is_layout(root) then return load_tf2_layout(model, path, root, options) end
-  if weights and weights.kind == "group" then return load_tf2_layout(model, path, weights, options) end
-  if require("cusp.saving.keras3.weights").is_layout(root) then return load_keras3_layout(model, path, root, options) end
-  errors.raise("load_weights: %s: is not a file of weights: it has neither layer_names nor a group layers or vars (it has %s)", path,
+  if weights and weights.kind == "group" then
+    return load_tf2_layout(model, path, weights, options)
+  end
+  if require("cusp.saving.keras3.weights").is_layout(root) then
+    return load_keras3_layout(model, path, root, options)
+  end
+  errors.raise(
+    "load_weights: %s: is not a file of weights: it has neither layer_names nor a group layers or "
+    .. "vars (it has %s)", path,
     #root:names() > 0 and table.concat(root:names(), ", ") or "nothing")
 end
 
 local function load_archive(model, path, options)
-  if options.by_name then errors.raise("load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths", path) end
+  if options.by_name then
+    errors.raise(
+      "load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths",
+      path)
+  end
   require("cusp.saving.keras3.archive").load_weights(path, model, options)
 end
 
 local function load_checkpoint(model, path, options)
   if options.by_name then
-    errors.raise("load_weights: %s: a TensorFlow checkpoint is matched by what the model consists of, not by_name", path)
+    errors.raise(
+      "load_weights: %s: a TensorFlow checkpoint is matched by what the model consists of, not "
+      .. "by_name", path)
   end
   return require("cusp.saving.checkpoint").load(path, model, options)
 end
 
 local function checkpoint_at(path)
-  return files.exists(path .. ".index") or files.is_directory(path) and files.exists(path .. "/checkpoint")
+  return files.exists(path .. ".index")
+    or files.is_directory(path) and files.exists(path .. "/checkpoint")
 end
 
 local function load_weights(self, path, options)
@@ -301,27 +376,36 @@ local function load_weights(self, path, options)
   if checkpoint_at(path) then return load_checkpoint(self, path, options) end
   local prefix = path:match "^(.+)%.index$" or path:match "^(.+)%.data%-%d+%-of%-%d+$"
   if prefix and checkpoint_at(prefix) then
-    errors.raise("load_weights: %s is a file of the checkpoint '%s', which is named without the ending: load_weights \"%s\"", path,
+    errors.raise(
+      "load_weights: %s is a file of the checkpoint '%s', which is named without the ending: "
+      .. "load_weights \"%s\"", path,
       prefix, prefix)
   end
-  if kind == "unknown" then errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint", path) end
+  if kind == "unknown" then
+    errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint",
+      path)
+  end
   errors.raise("load_weights: there is no file '%s', and no checkpoint '%s.index'", path, path)
 end
 
---- Loads weights, into a model of the same structure. Where it is not built yet, its weights are set when it is.
--- @tparam string filepath what `save_weights` or `save` wrote, or TensorFlow or Keras; told by its contents
+--- Loads weights, into a model of the same structure. Where it is not built yet, its weights are
+-- set when it is.
+-- @tparam string filepath what `save_weights` or `save` wrote, or TensorFlow or Keras; told by its
+-- contents
 -- @tparam[opt=false] boolean skip_mismatch leaves out what does not fit, with a warning
--- @tparam[opt=false] boolean by_name takes layers of the same name (tf.keras 2's layout), for a model of which only parts are the same
+-- @tparam[opt=false] boolean by_name takes layers of the same name (tf.keras 2's layout), for a
+-- model of which only parts are the same
 -- @return of a checkpoint a status with `assert_consumed()` and `expect_partial()`
--- @raise where something does not fit, naming the file, the layer and the variable; the model stays as it was
+-- @raise where something does not fit, naming the file, the layer and the variable; the model stays
+-- as it was
 -- @usage model:load_weights "weights.h5"
 function methods:load_weights(...)
   checks.receiver(self, "load_weights")
   local path, skip_mismatch, by_name, checkpoint_options = bind_load_weights(...)
   check_path("load_weights", path)
   deferred.forget_failed(self)
-  local options = { skip_mismatch = skip_mismatch, by_name = by_name, options = checkpoint_options }
-  return whole.with({ self }, load_weights, self, path, options)
+  local options = {skip_mismatch = skip_mismatch, by_name = by_name, options = checkpoint_options}
+  return whole.with({self}, load_weights, self, path, options)
 end
 
 return methods

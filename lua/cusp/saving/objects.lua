@@ -6,13 +6,15 @@ local registry = require "cusp.base.registry"
 
 local objects = {}
 
---- Makes a class or function known to loading by name: `register_keras_serializable("package", "name")(object)`.
--- Classes made with `extend` are known by their names without this.
+--- Makes a class or function known to loading by name: `register_keras_serializable("package",
+-- "name")(object)`. Classes made with `extend` are known by their names without this.
 -- @tparam[opt="Custom"] string package
 -- @tparam[opt] string name by default the class's own
 -- @treturn function which takes the class or function, registers and returns it
 function objects.register_keras_serializable(package, name)
-  if type(package) == "table" then package, name = package.package or package[1], package.name or package[2] end
+  if type(package) == "table" then
+    package, name = package.package or package[1], package.name or package[2]
+  end
   return function(object)
     local own = name or type(object) == "table" and object.__name
     if not own then errors.raise "register_keras_serializable: a function needs a name" end
@@ -24,11 +26,13 @@ end
 --- The table of everything that is registered; it may be changed.
 objects.get_custom_objects = registry.custom_objects
 
---- A scope in which custom objects are known: `local scope <close> = custom_object_scope{Name = Class}`.
+--- A scope in which custom objects are known: `local scope <close> = custom_object_scope{Name =
+-- Class}`.
 -- @tparam table custom_objects by name
 function objects.custom_object_scope(custom_objects)
   if type(custom_objects) ~= "table" then
-    errors.raise("custom_object_scope: expected a table of classes by name, got %s", errors.describe(custom_objects))
+    errors.raise("custom_object_scope: expected a table of classes by name, got %s",
+      errors.describe(custom_objects))
   end
   return registry.scope(custom_objects)
 end
@@ -41,14 +45,18 @@ objects.serialize_keras_object = registry.serialize
 -- @param config
 -- @tparam[opt] table custom_objects
 function objects.deserialize_keras_object(config, custom_objects)
-  if type(custom_objects) == "table" and custom_objects.custom_objects then custom_objects = custom_objects.custom_objects end
-  return registry.deserialize(config, { custom_objects = custom_objects })
+  if type(custom_objects) == "table" and custom_objects.custom_objects then
+    custom_objects = custom_objects.custom_objects
+  end
+  return registry.deserialize(config, {custom_objects = custom_objects})
 end
 
---- The name by which a class or a function is written: "package>Name" where it is registered, else its own.
+--- The name by which a class or a function is written: "package>Name" where it is registered, else
+-- its own.
 function objects.get_registered_name(object)
   if type(object) ~= "function" and not Object.is_subclass(object, Object) then
-    errors.raise("get_registered_name: expected a class or a function, got %s", errors.describe(object))
+    errors.raise("get_registered_name: expected a class or a function, got %s",
+      errors.describe(object))
   end
   local registered = registry.registered_name(object)
   if registered then return registered end

@@ -1,11 +1,12 @@
---- Event files: what TensorBoard reads, one protobuf Event in each record of a TFRecord file that only grows.
+--- Event files: what TensorBoard reads, one protobuf Event in each record of a TFRecord file that
+-- only grows.
 -- @module cusp.summary.event_file
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local protobuf = require "cusp.formats.protobuf"
 local tfrecord = require "cusp.formats.tfrecord"
 
-local EventFile = { __name = "cusp.summary.EventFile" }
+local EventFile = {__name = "cusp.summary.EventFile"}
 EventFile.__index = EventFile
 
 local function read_word(path, pattern)
@@ -18,11 +19,13 @@ end
 local host, process
 local made = 0
 
--- Where and by whom a file was made; TensorBoard looks for "tfevents", and sorts by the time in the name.
+-- Where and by whom a file was made; TensorBoard looks for "tfevents", and sorts by the time in the
+-- name.
 local function file_name(suffix)
   host = host or read_word("/proc/sys/kernel/hostname", "[%w%-_.]+") or "localhost"
   process = process or read_word("/proc/self/stat", "^%d+") or "0"
-  local name = ("events.out.tfevents.%010d.%s.%s.%d%s"):format(os.time(), host, process, made, suffix)
+  local name = ("events.out.tfevents.%010d.%s.%s.%d%s"):format(os.time(), host, process, made,
+    suffix)
   made = made + 1
   return name
 end
@@ -32,7 +35,9 @@ local clock_offset
 --- Seconds since 1970 with a fraction: the system's seconds, and the engine's clock between them.
 function EventFile.now()
   local seconds, running = os.time(), engine.monotonic()
-  if not clock_offset or math.abs(clock_offset + running - seconds) > 2 then clock_offset = seconds - running end
+  if not clock_offset or math.abs(clock_offset + running - seconds) > 2 then
+    clock_offset = seconds - running
+  end
   return clock_offset + running
 end
 
@@ -44,8 +49,8 @@ end
 function EventFile.create(folder, suffix)
   engine.files.make_directories(folder)
   local path = folder:gsub("(.)/+$", "%1") .. "/" .. file_name(suffix or ".v2")
-  local self = setmetatable({ path = path, records = tfrecord.writer(path) }, EventFile)
-  self:write { file_version = "brain.Event:2", source_metadata = { writer = "cusp.summary" } }
+  local self = setmetatable({path = path, records = tfrecord.writer(path)}, EventFile)
+  self:write{file_version = "brain.Event:2", source_metadata = {writer = "cusp.summary"}}
   return self
 end
 

@@ -1,12 +1,13 @@
 --- Writes summaries for TensorBoard into an event file.
--- Each method takes Keras's and TensorFlow's arguments, by position or by name, and a `step`; without one, the step given to
--- `as_default` is taken. What is written is on the disk when the method returns.
+-- Each method takes Keras's and TensorFlow's arguments, by position or by name, and a `step`;
+-- without one, the step given to `as_default` is taken. What is written is on the disk when the
+-- method returns.
 -- @classmod cusp.summary.SummaryWriter
 -- @usage
 -- local writer <close> = cusp.summary.create_file_writer "logs/run"
--- writer:scalar("loss", 0.25, { step = 1 })
--- writer:image("digits", digits, { step = 1, max_outputs = 5 })
--- writer:text("note", "learning rate **halved**", { step = 1 })
+-- writer:scalar("loss", 0.25, {step = 1})
+-- writer:image("digits", digits, {step = 1, max_outputs = 5})
+-- writer:text("note", "learning rate **halved**", {step = 1})
 local arguments = require "cusp.base.arguments"
 local encode = require "cusp.summary.encode"
 local engine = require "cusp.engine"
@@ -14,7 +15,7 @@ local errors = require "cusp.base.errors"
 local EventFile = require "cusp.summary.event_file"
 local protobuf = require "cusp.formats.protobuf"
 
-local SummaryWriter = { __name = "SummaryWriter" }
+local SummaryWriter = {__name = "SummaryWriter"}
 SummaryWriter.__index = SummaryWriter
 
 --- Makes a writer and its file.
@@ -22,7 +23,7 @@ SummaryWriter.__index = SummaryWriter
 -- @tparam[opt=".v2"] string suffix of the file's name
 -- @raise where the file cannot be made
 function SummaryWriter.new(logdir, suffix)
-  return setmetatable({ logdir = logdir, file = EventFile.create(logdir, suffix) }, SummaryWriter)
+  return setmetatable({logdir = logdir, file = EventFile.create(logdir, suffix)}, SummaryWriter)
 end
 
 function SummaryWriter:__tostring() return ("SummaryWriter(%s)"):format(self.file.path) end
@@ -32,7 +33,8 @@ local function check_step(owner, step, writer)
   if engine.is_tensor(step) or engine.is_variable(step) then step = step:item() end
   if type(step) == "number" and math.tointeger(step) then return math.tointeger(step) end
   if step == nil then
-    errors.raise("%s: a step is needed: %s(..., {step = 1}), or writer:as_default(step) before", owner, owner:match "[%w_]+$")
+    errors.raise("%s: a step is needed: %s(..., {step = 1}), or writer:as_default(step) before",
+      owner, owner:match "[%w_]+$")
   end
   errors.raise("%s: argument 'step' should be an integer, got %s", owner, errors.describe(step))
 end
@@ -42,7 +44,8 @@ local function to_tensor(owner, data)
   if engine.is_variable(data) then return data.value end
   if type(data) == "table" then return engine.tensor(data) end
   if type(data) == "number" then return engine.tensor(data) end
-  errors.raise("%s: expected a tensor or nested lists of numbers, got %s", owner, errors.describe(data))
+  errors.raise("%s: expected a tensor or nested lists of numbers, got %s", owner,
+    errors.describe(data))
 end
 
 --- Writes a tensor message under a tag, for a plugin of TensorBoard's.
@@ -51,14 +54,14 @@ end
 -- @tparam integer step
 -- @tparam table metadata `plugin` (name), `content` (bytes), `description`, `display_name`
 function SummaryWriter:write(tag, tensor, step, metadata)
-  self.file:write {
+  self.file:write{
     step = step,
     summary = {
       value = {
         {
           tag = tag,
           metadata = {
-            plugin_data = { plugin_name = metadata.plugin, content = metadata.content or "" },
+            plugin_data = {plugin_name = metadata.plugin, content = metadata.content or ""},
             display_name = metadata.display_name, summary_description = metadata.description,
           },
           tensor = tensor,
@@ -68,13 +71,14 @@ function SummaryWriter:write(tag, tensor, step, metadata)
   }
 end
 
-local name_and_data = { { "name", "string" }, { "data", "any" } }
-local step_parameter = { "step", "any", optional = true }
-local description_parameter = { "description", "string", optional = true }
+local name_and_data = {{"name", "string"}, {"data", "any"}}
+local step_parameter = {"step", "any", optional = true}
+local description_parameter = {"description", "string", optional = true}
 
--- Parameters in TensorFlow's order: name, data, those of the kind, with the step and the description where they belong.
+-- Parameters in TensorFlow's order: name, data, those of the kind, with the step and the
+-- description where they belong.
 local function binder(name, ...)
-  return arguments.binder("summary." .. name, { name_and_data[1], name_and_data[2], ... }, false)
+  return arguments.binder("summary." .. name, {name_and_data[1], name_and_data[2], ...}, false)
 end
 
 local bind_scalar = binder("scalar", step_parameter, description_parameter)
@@ -88,14 +92,18 @@ function SummaryWriter:scalar(...)
   local name, data, step, description = bind_scalar(...)
   if type(data) ~= "number" then data = to_tensor("summary.scalar", data) end
   if type(data) ~= "number" then
-    if #data.shape > 0 then errors.raise("summary.scalar: '%s' should be one number, got %s", name, errors.describe(data)) end
+    if #data.shape > 0 then
+      errors.raise("summary.scalar: '%s' should be one number, got %s", name, errors.describe(data))
+    end
     data = data:item()
     if type(data) == "boolean" then data = data and 1 or 0 end
   end
-  self:write(name, encode.scalar(data), check_step("summary.scalar", step, self), { plugin = "scalars", description = description })
+  self:write(name, encode.scalar(data), check_step("summary.scalar", step, self),
+    {plugin = "scalars", description = description})
 end
 
-local bind_histogram = binder("histogram", step_parameter, { "buckets", "integer", optional = true, min = 0 }, description_parameter)
+local bind_histogram = binder("histogram", step_parameter,
+  {"buckets", "integer", optional = true, min = 0}, description_parameter)
 
 --- Writes how values are distributed.
 -- @tparam string name tag
@@ -105,27 +113,32 @@ local bind_histogram = binder("histogram", step_parameter, { "buckets", "integer
 -- @tparam[opt] string description
 function SummaryWriter:histogram(...)
   local name, data, step, buckets, description = bind_histogram(...)
-  local bytes = require("cusp.summary.histogram").buckets(to_tensor("summary.histogram", data), buckets)
+  local bytes = require("cusp.summary.histogram").buckets(to_tensor("summary.histogram", data),
+    buckets)
   self:write_histogram(name, bytes, check_step("summary.histogram", step, self), description)
 end
 
 --- Writes a histogram whose buckets were computed before (`cusp.summary.histogram`).
 function SummaryWriter:write_histogram(name, bytes, step, description)
-  self:write(name, encode.content("DT_DOUBLE", { #bytes // 24, 3 }, bytes), step, { plugin = "histograms", description = description })
+  self:write(name, encode.content("DT_DOUBLE", {#bytes // 24, 3}, bytes), step,
+    {plugin = "histograms", description = description})
 end
 
-local bind_image = binder("image", step_parameter, { "max_outputs", "integer", default = 3, min = 0 }, description_parameter)
+local bind_image = binder("image", step_parameter, {"max_outputs", "integer", default = 3, min = 0},
+  description_parameter)
 
 --- Writes pictures.
 -- @tparam string name tag
--- @tparam tensor data `[images, height, width, channels]`; 1 to 4 channels; uint8, or floats from 0 to 1 (the rest is cut off)
+-- @tparam tensor data `[images, height, width, channels]`; 1 to 4 channels; uint8, or floats from 0
+-- to 1 (the rest is cut off)
 -- @tparam[opt] integer step
 -- @tparam[opt=3] integer max_outputs how many of them
 -- @tparam[opt] string description
 function SummaryWriter:image(...)
   local name, data, step, most, description = bind_image(...)
   local pictures = encode.images("summary.image", to_tensor("summary.image", data), most)
-  self:write(name, pictures, check_step("summary.image", step, self), { plugin = "images", description = description })
+  self:write(name, pictures, check_step("summary.image", step, self),
+    {plugin = "images", description = description})
 end
 
 local bind_text = binder("text", step_parameter, description_parameter)
@@ -138,11 +151,14 @@ local bind_text = binder("text", step_parameter, description_parameter)
 function SummaryWriter:text(...)
   local name, data, step, description = bind_text(...)
   local tensor = encode.text("summary.text", data)
-  self:write(name, tensor, check_step("summary.text", step, self), { plugin = "text", description = description })
+  self:write(name, tensor, check_step("summary.text", step, self),
+    {plugin = "text", description = description})
 end
 
-local bind_audio = binder("audio", { "sample_rate", "integer", min = 1, max = 0xffffffff }, step_parameter,
-  { "max_outputs", "integer", default = 3, min = 0 }, { "encoding", "choice", choices = { "wav" }, default = "wav" }, description_parameter)
+local bind_audio = binder("audio", {"sample_rate", "integer", min = 1, max = 0xffffffff},
+  step_parameter,
+  {"max_outputs", "integer", default = 3, min = 0},
+  {"encoding", "choice", choices = {"wav"}, default = "wav"}, description_parameter)
 
 --- Writes sounds as WAV.
 -- @tparam string name tag
@@ -155,8 +171,9 @@ local bind_audio = binder("audio", { "sample_rate", "integer", min = 1, max = 0x
 function SummaryWriter:audio(...)
   local name, data, rate, step, most, _, description = bind_audio(...)
   local sounds = encode.audio("summary.audio", to_tensor("summary.audio", data), rate, most)
-  local content = protobuf.encode("tensorboard.AudioPluginData", { encoding = "WAV" })
-  self:write(name, sounds, check_step("summary.audio", step, self), { plugin = "audio", content = content, description = description })
+  local content = protobuf.encode("tensorboard.AudioPluginData", {encoding = "WAV"})
+  self:write(name, sounds, check_step("summary.audio", step, self),
+    {plugin = "audio", content = content, description = description})
 end
 
 --- Writes the graph of a model: its layers and their weights.
@@ -164,7 +181,7 @@ end
 -- @tparam[opt=0] integer step
 function SummaryWriter:graph(model, step)
   local bytes = type(model) == "string" and model or require("cusp.summary.graph").of_model(model)
-  self.file:write { step = step or 0, graph_def = bytes }
+  self.file:write{step = step or 0, graph_def = bytes}
 end
 
 --- Writes a model's configuration, from which TensorBoard draws the conceptual graph.
@@ -173,51 +190,66 @@ end
 -- @tparam[opt=0] integer step
 function SummaryWriter:keras_model(name, model, step)
   -- TensorBoard from 2.17 on draws the connections of Keras 3's form alone.
-  local text = type(model) == "string" and model or model:to_json { format = "keras3" }
-  self:write(name, encode.strings({ text }, {}), step or 0, { plugin = "graph_keras_model", content = "1" })
+  local text = type(model) == "string" and model or model:to_json{format = "keras3"}
+  self:write(name, encode.strings({text}, {}), step or 0,
+    {plugin = "graph_keras_model", content = "1"})
 end
 
 local bind_hparams = arguments.binder("summary.hparams", {
-  { "trial_id", "string", optional = true }, { "start_time_secs", "number", optional = true },
+  {"trial_id", "string", optional = true}, {"start_time_secs", "number", optional = true},
 }, false)
 
 --- Writes with which hyperparameters this run is made.
 -- @tparam table hparams name → number, string or boolean
--- @tparam[opt] string trial_id runs with one id are shown together; the same for equal hyperparameters by default
+-- @tparam[opt] string trial_id runs with one id are shown together; the same for equal
+-- hyperparameters by default
 -- @tparam[opt] number start_time_secs seconds since 1970; now by default
--- @usage writer:hparams({ learning_rate = 0.1, units = 32 }, { trial_id = "first" })
+-- @usage writer:hparams({learning_rate = 0.1, units = 32}, {trial_id = "first"})
 function SummaryWriter:hparams(values, ...)
   local trial_id, start = bind_hparams(...)
-  if type(values) ~= "table" then errors.raise("summary.hparams: expected a table of values by name, got %s", errors.describe(values)) end
-  self.file:write { summary = require("cusp.summary.hparams").session_start(values, trial_id, start or EventFile.now()) }
+  if type(values) ~= "table" then
+    errors.raise("summary.hparams: expected a table of values by name, got %s",
+      errors.describe(values))
+  end
+  self.file:write{summary = require("cusp.summary.hparams").session_start(values, trial_id,
+    start or EventFile.now())}
 end
 
 local bind_hparams_config = arguments.binder("summary.hparams_config", {
-  { "hparams", "list" }, { "metrics", "list" }, { "time_created_secs", "number", optional = true },
+  {"hparams", "list"}, {"metrics", "list"}, {"time_created_secs", "number", optional = true},
 }, false)
 
---- Writes which hyperparameters and metrics an experiment compares; in the folder above those of the runs.
--- @tparam table hparams list of `{name =, values = {...}}` or `{name =, min =, max =}`, with `display_name`, `description`; or of names
--- @tparam table metrics list of `{tag =, group = (the run's folder), display_name =, description =, dataset_type =}`; or of tags
+--- Writes which hyperparameters and metrics an experiment compares; in the folder above those of
+-- the runs.
+-- @tparam table hparams list of `{name =, values = {...}}` or `{name =, min =, max =}`, with
+-- `display_name`, `description`; or of names
+-- @tparam table metrics list of `{tag =, group = (the run's folder), display_name =, description =,
+-- dataset_type =}`; or of tags
 -- @tparam[opt] number time_created_secs
 function SummaryWriter:hparams_config(...)
   local parameters, metrics, created = bind_hparams_config(...)
-  self.file:write { summary = require("cusp.summary.hparams").experiment(parameters, metrics, created or EventFile.now()) }
+  self.file:write{summary = require("cusp.summary.hparams").experiment(parameters, metrics,
+    created or EventFile.now())}
 end
 
 --- Writes how this run ended, for the page of hyperparameters.
 -- @tparam[opt="success"] string status "success", "failure" or "running"
 function SummaryWriter:hparams_end(status)
-  self.file:write { summary = require("cusp.summary.hparams").session_end(status or "success", EventFile.now()) }
+  self.file:write{summary = require("cusp.summary.hparams").session_end(status or "success",
+    EventFile.now())}
 end
 
-local bind_embedding = binder("embedding", { "metadata", "any", optional = true }, { "sprite", "any", optional = true })
+local bind_embedding = binder("embedding", {"metadata", "any", optional = true},
+  {"sprite", "any", optional = true})
 
---- Writes vectors and their labels for the projector: `NAME.tsv`, `NAME_labels.tsv` and `projector_config.pbtxt` in the log folder.
+--- Writes vectors and their labels for the projector: `NAME.tsv`, `NAME_labels.tsv` and
+-- `projector_config.pbtxt` in the log folder.
 -- @tparam string name
 -- @tparam tensor data `[rows, dimensions]`
--- @tparam[opt] table metadata a label for each row; or rows of several, after a first row that names the columns
--- @tparam[opt] table sprite `{image_path =, single_image_dim = {width, height}}`: one picture with all rows' pictures in it
+-- @tparam[opt] table metadata a label for each row; or rows of several, after a first row that
+-- names the columns
+-- @tparam[opt] table sprite `{image_path =, single_image_dim = {width, height}}`: one picture with
+-- all rows' pictures in it
 function SummaryWriter:embedding(...)
   local name, data, metadata, sprite = bind_embedding(...)
   local projector = require "cusp.summary.projector"
@@ -227,7 +259,8 @@ function SummaryWriter:embedding(...)
   local labels = metadata and projector.labels(metadata, data.shape[1])
   self.embeddings = self.embeddings or {}
   local entry = {
-    tensor_name = name, tensor_path = file .. ".tsv", metadata_path = labels and file .. "_labels.tsv", tensor_shape = data.shape,
+    tensor_name = name, tensor_path = file .. ".tsv",
+    metadata_path = labels and file .. "_labels.tsv", tensor_shape = data.shape,
     sprite = sprite,
   }
   local at = #self.embeddings + 1

@@ -1,9 +1,11 @@
 --- Symbolic tensors: what stands for the data when a functional model is put together.
--- A symbolic tensor has a shape (with `cusp.None` where a size is not known), a dtype and a history: the call that gave it.
--- Operations, methods and operators on it are recorded as calls, too.
+-- A symbolic tensor has a shape (with `cusp.None` where a size is not known), a dtype and a
+-- history: the call that gave it. Operations, methods and operators on it are recorded as calls,
+-- too.
 --
--- The engine never sees an unknown size. What a call gives is found by tracing it with stand-ins of two different sizes for
--- the unknown axes: a size that differs between the two is unknown in the result.
+-- The engine never sees an unknown size. What a call gives is found by tracing it with stand-ins of
+-- two different sizes for the unknown axes: a size that differs between the two is unknown in the
+-- result.
 -- @module cusp.symbolic.tensors
 
 local binding = require "cusp.base.arguments"
@@ -21,7 +23,8 @@ local structure = require "cusp.base.structure"
 local symbolic = {}
 local None = shapes.None
 
--- Large and divisible by much, so that windows fit and reshapes go through; unusual, so that they can be told in a message.
+-- Large and divisible by much, so that windows fit and reshapes go through; unusual, so that they
+-- can be told in a message.
 local first_size, second_size = 5040, 10080
 
 --- The stand-in size while a call is traced for its shapes alone, else nil.
@@ -39,7 +42,8 @@ local is_symbolic = Node.is_symbolic
 -- @tparam string dtype
 -- @tparam ?string name
 function symbolic.tensor(shape, dtype, name)
-  return setmetatable({_shape = shapes.copy(shape), dtype = dtype, name = name or names.unique "keras_tensor"}, KerasTensor)
+  return setmetatable({_shape = shapes.copy(shape), dtype = dtype,
+    name = name or names.unique "keras_tensor"}, KerasTensor)
 end
 
 local no_value = {item = true, tolist = true, flat = true, assign = true}
@@ -61,10 +65,14 @@ function KerasTensor.__index(self, key)
   if key == "shape" then return shapes.copy(rawget(self, "_shape")) end
   if key == "ndim" then return #rawget(self, "_shape") end
   if math.type(key) == "integer" then
-    return symbolic.call_operation("get_item", function(tensor, index) return tensor[index] end, self, key)
+    return symbolic.call_operation("get_item", function(tensor, index)
+      return tensor[index]
+    end, self, key)
   end
   if no_value[key] then
-    errors.raise("%s: a symbolic tensor has no values; it stands for the inputs of a model that is being put together", key)
+    errors.raise(
+      "%s: a symbolic tensor has no values; it stands for the inputs of a model that is being put "
+      .. "together", key)
   end
   if type(key) ~= "string" then return nil end
   local found = methods[key]
@@ -76,7 +84,8 @@ function KerasTensor.__index(self, key)
 end
 
 function KerasTensor.__tostring(self)
-  return ("<KerasTensor shape=%s, dtype=%s, name=%s>"):format(structure.shape_text(self._shape), self.dtype, self.name)
+  return ("<KerasTensor shape=%s, dtype=%s, name=%s>"):format(structure.shape_text(self._shape),
+    self.dtype, self.name)
 end
 
 function KerasTensor.__len(self)
@@ -86,8 +95,10 @@ function KerasTensor.__len(self)
 end
 
 local operators = {
-  __add = "add", __sub = "subtract", __mul = "multiply", __div = "divide", __idiv = "floor_divide", __mod = "mod", __pow = "power",
-  __band = "bitwise_and", __bor = "bitwise_or", __bxor = "bitwise_xor", __shl = "left_shift", __shr = "right_shift",
+  __add = "add", __sub = "subtract", __mul = "multiply", __div = "divide", __idiv = "floor_divide",
+  __mod = "mod", __pow = "power",
+  __band = "bitwise_and", __bor = "bitwise_or", __bxor = "bitwise_xor", __shl = "left_shift",
+  __shr = "right_shift",
 }
 for event, name in pairs(operators) do
   KerasTensor[event] = function(a, b) return engine.ops[name](a, b) end
@@ -112,10 +123,12 @@ local function type_of(value)
   if type(value) == "number" or type(value) == "boolean" then value = engine.tensor(value) end
   local ok, shape, dtype = pcall(function() return value.shape, value.dtype end)
   if not ok or type(shape) ~= "table" then
-    errors.raise("expected a tensor from a call on symbolic tensors, got %s", errors.describe(value))
+    errors.raise("expected a tensor from a call on symbolic tensors, got %s",
+      errors.describe(value))
   end
   local mask = masks.get(value)
-  return setmetatable({shape = shape, dtype = dtype, mask = mask and type_of(mask)}, {__name = "type"})
+  return setmetatable({shape = shape, dtype = dtype, mask = mask and type_of(mask)},
+    {__name = "type"})
 end
 
 local function types_in_trace(trace, size, f, arguments)
@@ -133,7 +146,8 @@ local function types_in_trace(trace, size, f, arguments)
 end
 
 local function trace_types(size, f, arguments)
-  local ok, result = context.attempt({standing = size}, engine.traced, types_in_trace, size, f, arguments)
+  local ok, result = context.attempt({standing = size}, engine.traced, types_in_trace, size, f,
+    arguments)
   if not ok then
     if type(result) == "string" then result = result:gsub("%f[%d]" .. size .. "%f[%D]", "None") end
     error(result, 0)
@@ -143,14 +157,18 @@ end
 
 local function has_unknown(arguments)
   for i = 1, arguments.n do
-    local found = structure.find(arguments[i], function(leaf) return is_symbolic(leaf) and not shapes.is_known(leaf._shape) end)
+    local found = structure.find(arguments[i], function(leaf)
+      return is_symbolic(leaf) and not shapes.is_known(leaf._shape)
+    end)
     if found then return true end
   end
   return false
 end
 
 local function merge_types(type, other)
-  if #other.shape ~= #type.shape then errors.raise "the rank of the result depends on an unknown size" end
+  if #other.shape ~= #type.shape then
+    errors.raise "the rank of the result depends on an unknown size"
+  end
   for i = 1, #type.shape do
     if type.shape[i] ~= other.shape[i] then type.shape[i] = None end
   end
@@ -167,9 +185,11 @@ local function merge(first, second)
 end
 
 --- The types of what `f(...)` returns for symbolic arguments.
--- @tparam function f is called (twice where a size is unknown) with stand-ins in place of symbolic tensors, at any depth
+-- @tparam function f is called (twice where a size is unknown) with stand-ins in place of symbolic
+-- tensors, at any depth
 -- @tparam table arguments a list with its count `n`
--- @treturn table one structure of `{shape =, dtype =}` for each value that `f` returns, with their count `n`
+-- @treturn table one structure of `{shape =, dtype =}` for each value that `f` returns, with their
+-- count `n`
 -- @raise what `f` raises, with unknown sizes written as None
 function symbolic.infer(f, arguments)
   return engine.untraced(function()
@@ -181,11 +201,14 @@ function symbolic.infer(f, arguments)
   end)
 end
 
---- Symbolic tensors of the given types. Their masks have no history: only calls that are traced see them.
+--- Symbolic tensors of the given types. Their masks have no history: only calls that are traced see
+-- them.
 function symbolic.from_types(types, name)
   return structure.map(types, function(type)
     local tensor = symbolic.tensor(type.shape, type.dtype, name)
-    if type.mask then masks.set(tensor, symbolic.tensor(type.mask.shape, type.mask.dtype, "mask")) end
+    if type.mask then
+      masks.set(tensor, symbolic.tensor(type.mask.shape, type.mask.dtype, "mask"))
+    end
     return tensor
   end)
 end
@@ -208,7 +231,8 @@ end
 function Operation.new(op, f, name)
   local run = f or require("cusp.ops")[op] or engine.ops[op]
   if not run then errors.raise("there is no operation named %s", errors.describe(op)) end
-  return setmetatable({op = op, run = run, name = name or names.unique(op), class_name = camel_case(op), _nodes = {}}, Operation)
+  return setmetatable({op = op, run = run, name = name or names.unique(op),
+    class_name = camel_case(op), _nodes = {}}, Operation)
 end
 
 function Operation:__call(...)
@@ -221,7 +245,8 @@ end
 
 function Operation:__tostring() return ("%s (%s)"):format(self.name, self.class_name) end
 
---- Calls an operation on symbolic tensors: a node is recorded and symbolic tensors are returned, one for each result.
+--- Calls an operation on symbolic tensors: a node is recorded and symbolic tensors are returned,
+-- one for each result.
 function symbolic.record(operation, arguments)
   local types = symbolic.infer(operation.run, arguments)
   local outputs = {}
@@ -236,9 +261,12 @@ function symbolic.call_operation(op, f, ...)
 end
 
 local input_parameters = {
-  {"shape", "shape", optional = true, allow_integer = true}, {"batch_size", "integer", optional = true, min = 1},
-  {"dtype", "dtype", optional = true}, {"sparse", "boolean", default = false}, {"ragged", "boolean", default = false},
-  {"batch_shape", "shape", optional = true}, {"name", "string", optional = true}, {"tensor", "any", optional = true},
+  {"shape", "shape", optional = true, allow_integer = true},
+  {"batch_size", "integer", optional = true, min = 1},
+  {"dtype", "dtype", optional = true}, {"sparse", "boolean", default = false},
+  {"ragged", "boolean", default = false},
+  {"batch_shape", "shape", optional = true}, {"name", "string", optional = true},
+  {"tensor", "any", optional = true},
   {"optional", "boolean", default = false},
 }
 
@@ -249,13 +277,14 @@ local input_parameters = {
 -- @tparam[opt] table batch_shape the whole shape, in place of `shape` and `batch_size`
 -- @tparam[opt] string name
 -- @treturn KerasTensor
--- @usage local x = cusp.Input { shape = { 72 } }
+-- @usage local x = cusp.Input{shape = {72}}
 function symbolic.input(...)
   local shape, batch_size, dtype, sparse, ragged, batch_shape, name, tensor, optional =
     binding.bind("Input", input_parameters, true, ...)
   if type(shape) == "number" then shape = {shape} end
-  local layer = rooms.get("layers").InputLayer {
-    shape = shape, batch_size = batch_size, dtype = dtype, sparse = sparse, ragged = ragged, batch_shape = batch_shape,
+  local layer = rooms.get("layers").InputLayer{
+    shape = shape, batch_size = batch_size, dtype = dtype, sparse = sparse, ragged = ragged,
+    batch_shape = batch_shape,
     input_tensor = tensor, optional = optional, name = name,
   }
   return layer.output

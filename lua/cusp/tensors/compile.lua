@@ -30,7 +30,8 @@ local function signature_of(values)
       end
       parts[#parts + 1] = "}"
     else
-      parts[#parts + 1] = type(value) == "string" and ("%q"):format(value) or math.type(value) == "float" and ("%a"):format(value)
+      parts[#parts + 1] = type(value) == "string" and ("%q"):format(value)
+        or math.type(value) == "float" and ("%a"):format(value)
         or tostring(value)
     end
   end
@@ -53,16 +54,18 @@ local function replace(values, chosen, replacement)
     for _, key in ipairs(keys) do result[key] = walk(value[key]) end
     return result
   end
-  local result = { n = values.n }
+  local result = {n = values.n}
   for i = 1, values.n do result[i] = walk(values[i]) end
   return result
 end
 
 -- Where a tensor stands in what the function returned.
-local place = setmetatable({}, { __name = "place of a tensor" })
+local place = setmetatable({}, {__name = "place of a tensor"})
 
 local function trace(recorder, f, values, captured)
-  local inputs = replace(values, is_tensor, function(tensor) return recorder:placeholder(tensor.shape, tensor.dtype) end)
+  local inputs = replace(values, is_tensor, function(tensor)
+    return recorder:placeholder(tensor.shape, tensor.dtype)
+  end)
   local returned = table.pack(f(table.unpack(inputs, 1, values.n)))
   local outputs = {}
   local form = replace(returned, is_tensor, function(tensor, at)
@@ -70,21 +73,27 @@ local function trace(recorder, f, values, captured)
     return place
   end)
   captured:warn_of_truths(recorder:unused_truths(outputs))
-  return { run = recorder:compile(outputs), form = form }
+  return {run = recorder:compile(outputs), form = form}
 end
 
 local function results_of(entry, outputs)
-  local results = replace(entry.form, function(value) return value == place end, function(_, at) return outputs[at] end)
+  local results = replace(entry.form, function(value) return value == place end, function(_, at)
+    return outputs[at]
+  end)
   return table.unpack(results, 1, results.n)
 end
 
 local function parts_of(state, values)
-  local parts = { tostring(state) }
-  for i = 1, values.n do parts[i + 1] = signature_of { n = 1, values[i] }:gsub("([{=]);", "%1"):gsub(";}", "}") end
+  local parts = {tostring(state)}
+  for i = 1, values.n do
+    parts[i + 1] = signature_of{n = 1, values[i]}:gsub("([{=]);", "%1"):gsub(";}", "}")
+  end
   return parts
 end
 
-local function name_of(index) return index == 1 and "what it captured of Lua" or "argument " .. index - 1 end
+local function name_of(index)
+  return index == 1 and "what it captured of Lua" or "argument " .. index - 1
+end
 
 local function holds_symbolic(values)
   for i = 1, values.n do
@@ -94,20 +103,22 @@ local function holds_symbolic(values)
 end
 
 --- A function that is traced at its first call and run from its plan afterwards.
--- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings, booleans) is part of the signature,
--- and a new signature of shapes, dtypes and such values is traced anew. So it is where an upvalue, a global or a field that the
--- function can reach is another than when it was traced (see `cusp.captures`); variables are read and assigned in each call without
--- that. What the function does besides computing tensors, such as printing, happens when it is traced alone.
--- While a tape records, or within another trace, the function runs as it is. The 64 plans used last are kept, up to 64 MB
--- together with those of models.
+-- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings,
+-- booleans) is part of the signature, and a new signature of shapes, dtypes and such values is
+-- traced anew. So it is where an upvalue, a global or a field that the function can reach is
+-- another than when it was traced (see `cusp.captures`); variables are read and assigned in each
+-- call without that. What the function does besides computing tensors, such as printing, happens
+-- when it is traced alone. While a tape records, or within another trace, the function runs as it
+-- is. The 64 plans used last are kept, up to 64 MB together with those of models.
 -- @tparam function f
 -- @treturn function
 -- @raise where the function needs the value of a tensor
 -- @usage local step = cusp.compile(function(x) return (x * x + 1):sum() end)
 local function compile(f)
-  local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
+  local callable = type(f) == "function"
+    or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
-  local captured = captures.new("cusp.compile", { root = f, training = "all" })
+  local captured = captures.new("cusp.compile", {root = f, training = "all"})
   local plans = PlanCache.new("compiled function", name_of, 64)
   return function(...)
     local values = table.pack(...)

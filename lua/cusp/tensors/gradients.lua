@@ -15,10 +15,12 @@ local gradients = {}
 --- Whether a tape is recording.
 gradients.is_recording = engine.recording
 
---- Records what is computed from watched tensors and from trainable variables, so that it can be differentiated.
+--- Records what is computed from watched tensors and from trainable variables, so that it can be
+-- differentiated.
 -- @type GradientTape
 -- @tparam[opt=false] boolean persistent whether `gradient` may be called more than once
--- @tparam[opt=true] boolean watch_accessed_variables whether trainable variables are watched by themselves
+-- @tparam[opt=true] boolean watch_accessed_variables whether trainable variables are watched by
+-- themselves
 -- @usage
 -- local x = cusp.tensor(3.0)
 -- local tape <close> = cusp.GradientTape()
@@ -26,7 +28,8 @@ gradients.is_recording = engine.recording
 -- local y = x * x
 -- print(tape:gradient(y, x)) --> 6
 local GradientTape = Object:extend("GradientTape", {
-  config = { { "persistent", "boolean", default = false }, { "watch_accessed_variables", "boolean", default = true } },
+  config = {{"persistent", "boolean", default = false},
+    {"watch_accessed_variables", "boolean", default = true}},
   init = function(self, args)
     Object.configure(self, args)
     self.tape = engine.tape(self.watch_accessed_variables)
@@ -41,14 +44,17 @@ local function close(self)
   self.open = false
 end
 
---- Stops recording and lets go of what was recorded. A tape that is declared `<close>` is closed at the end of its block.
+--- Stops recording and lets go of what was recorded. A tape that is declared `<close>` is closed at
+-- the end of its block.
 GradientTape.close = close
 GradientTape.__close = close
 GradientTape.__gc = close
 
 local function check_open(self, what)
   if not self.open then
-    errors.raise("GradientTape: %s of a tape that is closed; a tape gives gradients once unless it is made with {persistent = true}", what)
+    errors.raise(
+      "GradientTape: %s of a tape that is closed; a tape gives gradients once unless it is made "
+      .. "with {persistent = true}", what)
   end
 end
 
@@ -61,7 +67,9 @@ end
 --- Calls `f` without recording it.
 function GradientTape:stop_recording(f, ...)
   check_open(self, "stop_recording")
-  if type(f) ~= "function" then errors.raise("GradientTape: stop_recording expects a function, got %s", errors.describe(f)) end
+  if type(f) ~= "function" then
+    errors.raise("GradientTape: stop_recording expects a function, got %s", errors.describe(f))
+  end
   return self.tape:paused(f, ...)
 end
 
@@ -69,14 +77,17 @@ local function is_tensor(value) return engine.is_tensor(value) or engine.is_vari
 
 local function check_targets(targets)
   for i, target in ipairs(targets) do
-    if not is_tensor(target) then errors.raise("gradient: target %d should be a tensor, got %s", i, errors.describe(target)) end
+    if not is_tensor(target) then
+      errors.raise("gradient: target %d should be a tensor, got %s", i, errors.describe(target))
+    end
   end
 end
 
 local function check_sources(name, sources)
   for i, source in ipairs(sources) do
     if not is_tensor(source) then
-      errors.raise("%s: source %d should be a tensor or a variable, got %s", name, i, errors.describe(source))
+      errors.raise("%s: source %d should be a tensor or a variable, got %s", name, i,
+        errors.describe(source))
     end
   end
 end
@@ -109,8 +120,8 @@ local function restore(sources, flat)
   return walk(sources, false)
 end
 
-local bind_gradient = arguments.binder("gradient", { "target", "sources", "output_gradients",
-  { "unconnected_gradients", "choice", choices = { "none", "zero" }, default = "none" } }, false)
+local bind_gradient = arguments.binder("gradient", {"target", "sources", "output_gradients",
+  {"unconnected_gradients", "choice", choices = {"none", "zero"}, default = "none"}}, false)
 
 -- Sources may be a table keyed by name, which with a target before it is not one of arguments.
 local function gradient_arguments(...)
@@ -121,9 +132,12 @@ end
 --- The gradients of the target (or of the sum of several targets) with respect to the sources.
 -- @tparam tensor|{tensor,...} target
 -- @param sources a tensor, a variable, or a nested table of them
--- @tparam[opt] tensor|{tensor,...} output_gradients what multiplies each target's gradient; ones by default
--- @tparam[opt="none"] string unconnected_gradients "zero" gives zeros where no path leads from a source to the target
--- @return gradients in the structure of `sources`; nil (false in lists) where no path leads from source to target
+-- @tparam[opt] tensor|{tensor,...} output_gradients what multiplies each target's gradient; ones by
+-- default
+-- @tparam[opt="none"] string unconnected_gradients "zero" gives zeros where no path leads from a
+-- source to the target
+-- @return gradients in the structure of `sources`; nil (false in lists) where no path leads from
+-- source to target
 function GradientTape:gradient(...)
   check_open(self, "gradient")
   local target, sources, output_gradients, unconnected = gradient_arguments(...)
@@ -150,10 +164,11 @@ function GradientTape:reset()
   self.tape = engine.tape(self.watch_accessed_variables)
 end
 
--- The gradients of the sums that `cotangent(i)` picks from the target, for i to n, stacked by source along `axis`.
+-- The gradients of the sums that `cotangent(i)` picks from the target, for i to n, stacked by
+-- source along `axis`.
 local function stacked_gradients(self, target, flat, n, cotangent, axis)
   local rows = {}
-  for i = 1, n do rows[i] = self.tape:gradient({ target }, flat, { cotangent(i) }) end
+  for i = 1, n do rows[i] = self.tape:gradient({target}, flat, {cotangent(i)}) end
   local result = {}
   for s = 1, #flat do
     local list = {}
@@ -163,56 +178,63 @@ local function stacked_gradients(self, target, flat, n, cotangent, axis)
   return result
 end
 
-local bind_jacobian = arguments.binder("jacobian", { "target", "sources" }, false)
+local bind_jacobian = arguments.binder("jacobian", {"target", "sources"}, false)
 
 --- The derivative of each element of the target with respect to each element of the sources.
 -- @tparam tensor target of shape `target`
 -- @param sources a tensor or variable of shape `source`, or a nested table of them
--- @return tensors `[target..., source...]` in the structure of `sources`; nil (false in lists) where no path leads to the target
+-- @return tensors `[target..., source...]` in the structure of `sources`; nil (false in lists)
+-- where no path leads to the target
 -- @usage tape:jacobian(x * x, x)
 function GradientTape:jacobian(...)
   check_open(self, "jacobian")
   local target, sources = bind_jacobian(...)
-  check_targets { target or false }
+  check_targets{target or false}
   local shape, flat = target.shape, structure.flatten(sources)
   check_sources("jacobian", flat)
   local n = shapes.size(shape)
-  local ones = ops.eye(n, { dtype = target.dtype })
-  local result = stacked_gradients(self, target, flat, n, function(i) return ops.reshape(ones[i], shape) end, 1)
+  local ones = ops.eye(n, {dtype = target.dtype})
+  local result = stacked_gradients(self, target, flat, n, function(i)
+    return ops.reshape(ones[i], shape)
+  end, 1)
   if not self.persistent then close(self) end
   for s, source in ipairs(flat) do
-    local full = table.move(source.shape, 1, #source.shape, #shape + 1, { table.unpack(shape) })
+    local full = table.move(source.shape, 1, #source.shape, #shape + 1, {table.unpack(shape)})
     result[s] = result[s] and ops.reshape(result[s], full)
   end
   return restore(sources, result)
 end
 
-local bind_batch_jacobian = arguments.binder("batch_jacobian", { "target", "source" }, false)
+local bind_batch_jacobian = arguments.binder("batch_jacobian", {"target", "source"}, false)
 
---- The Jacobian of each row of the target with respect to the same row of the source, on which alone it depends.
+--- The Jacobian of each row of the target with respect to the same row of the source, on which
+-- alone it depends.
 -- @tparam tensor target `[batch, target...]`
 -- @tparam tensor source `[batch, source...]`
--- @treturn ?tensor `[batch, target..., source...]`; nil where no path leads from the source to the target
+-- @treturn ?tensor `[batch, target..., source...]`; nil where no path leads from the source to the
+-- target
 function GradientTape:batch_jacobian(...)
   check_open(self, "batch_jacobian")
   local target, source = bind_batch_jacobian(...)
-  check_targets { target or false }
-  check_sources("batch_jacobian", { source or false })
+  check_targets{target or false}
+  check_sources("batch_jacobian", {source or false})
   local shape, from = target.shape, source.shape
   if #shape == 0 or #from == 0 or shape[1] ~= from[1] then
-    errors.raise("batch_jacobian: target and source should have one first axis, got shapes %s and %s", errors.shape(shape),
+    errors.raise(
+      "batch_jacobian: target and source should have one first axis, got shapes %s and %s",
+      errors.shape(shape),
       errors.shape(from))
   end
   local row = table.move(shape, 2, #shape, 1, {})
   local n = shapes.size(row)
-  local ones = ops.eye(n, { dtype = target.dtype })
+  local ones = ops.eye(n, {dtype = target.dtype})
   local function cotangent(i)
-    return ops.broadcast_to(ops.reshape(ones[i], { 1, table.unpack(row) }), shape)
+    return ops.broadcast_to(ops.reshape(ones[i], {1, table.unpack(row)}), shape)
   end
-  local result = stacked_gradients(self, target, { source }, n, cotangent, 2)[1]
+  local result = stacked_gradients(self, target, {source}, n, cotangent, 2)[1]
   if not self.persistent then close(self) end
   if not result then return nil end
-  return ops.reshape(result, table.move(from, 2, #from, #shape + 1, { table.unpack(shape) }))
+  return ops.reshape(result, table.move(from, 2, #from, #shape + 1, {table.unpack(shape)}))
 end
 
 ---------------------------------------------------------------- functional forms
@@ -228,7 +250,10 @@ local function value_and_gradient(f, argnums, ...)
   local given = table.pack(...)
   local chosen = {}
   for i, position in ipairs(argnums) do
-    if given[position] == nil then errors.raise("grad: the function is differentiated by argument %d, which is missing", position) end
+    if given[position] == nil then
+      errors.raise("grad: the function is differentiated by argument %d, which is missing",
+        position)
+    end
     given[position] = as_tensors(given[position])
     chosen[i] = given[position]
   end
@@ -240,23 +265,28 @@ local function value_and_gradient(f, argnums, ...)
   if type(values[1]) ~= "userdata" then
     errors.raise("grad: the function should return a tensor, got %s", errors.describe(values[1]))
   end
-  if #values[1].shape > 0 then errors.raise("grad: the function should return a scalar, got shape %s", errors.shape(values[1].shape)) end
+  if #values[1].shape > 0 then
+    errors.raise("grad: the function should return a scalar, got shape %s",
+      errors.shape(values[1].shape))
+  end
   return values, tape:gradient(values[1], chosen)
 end
 
 local function check_form(name, f, argnums)
-  local callable = type(f) == "function" or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
+  local callable = type(f) == "function"
+    or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
   if not callable then errors.raise("%s: expected a function, got %s", name, errors.describe(f)) end
-  if argnums == nil then return { 1 }, true end
-  if type(argnums) == "number" then return { argnums }, true end
+  if argnums == nil then return {1}, true end
+  if type(argnums) == "number" then return {argnums}, true end
   return argnums, false
 end
 
 --- The gradient of a function that returns a scalar.
 -- @tparam function f
 -- @tparam[opt=1] integer|{integer,...} argnums by which argument (from 1), or by which several
--- @treturn function of the same arguments; it returns the gradient in the structure of the argument, or a list of gradients
--- @usage cusp.grad(function(x) return (x * x):sum() end)(cusp.tensor {1.0, 2.0}) --> {2, 4}
+-- @treturn function of the same arguments; it returns the gradient in the structure of the
+-- argument, or a list of gradients
+-- @usage cusp.grad(function(x) return (x * x):sum() end)(cusp.tensor{1.0, 2.0}) --> {2, 4}
 function gradients.grad(f, argnums)
   local positions, single = check_form("grad", f, argnums)
   return function(...)

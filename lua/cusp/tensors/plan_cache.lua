@@ -1,4 +1,5 @@
---- Compiled plans by signature. All caches share one bound: where there are more plans than that, the least recently used ones go.
+--- Compiled plans by signature. All caches share one bound: where there are more plans than that,
+-- the least recently used ones go.
 -- @classmod cusp.tensors.plan_cache
 local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
@@ -12,14 +13,15 @@ local most_bytes, most_plans, least_plans = 64 << 20, 1024, 4
 -- How many signatures one cache has to meet until its owner is told that something keeps changing.
 local many = 32
 
-local caches = setmetatable({}, { __mode = "k" })
+local caches = setmetatable({}, {__mode = "k"})
 local clock = 0
 
 --- @tparam string owner whose plans they are, for the warning
 -- @tparam function name_of what the i-th part of a signature is called
 -- @tparam[opt] integer most plans that this cache keeps; by default the common bound alone holds
 function PlanCache.new(owner, name_of, most)
-  local cache = setmetatable({ entries = {}, count = 0, most = most or math.huge, owner = owner, name_of = name_of, traced = 0 }, PlanCache)
+  local cache = setmetatable({entries = {}, count = 0, most = most or math.huge, owner = owner,
+    name_of = name_of, traced = 0}, PlanCache)
   caches[cache] = true
   return cache
 end
@@ -38,7 +40,8 @@ local function all_entries()
   local list, bytes = {}, 0
   for cache in pairs(caches) do
     for signature, entry in pairs(cache.entries) do
-      list[#list + 1] = { cache = cache, signature = signature, used = entry.used, bytes = entry.bytes }
+      list[#list + 1] = {cache = cache, signature = signature, used = entry.used,
+        bytes = entry.bytes}
       bytes = bytes + entry.bytes
     end
   end
@@ -78,7 +81,7 @@ local function most_changing(entries)
   plain.sort(list, function(a, b) return a.used < b.used end)
   for _, entry in ipairs(list) do
     for i, text in ipairs(entry.parts) do
-      local values = seen[i] or { at = i }
+      local values = seen[i] or {at = i}
       if not values[text] then values[text], values[#values + 1] = true, text end
       seen[i] = values
     end
@@ -92,8 +95,11 @@ end
 local function warn_of_change(cache)
   local changing = most_changing(cache.entries)
   if not changing then return end
-  warnings.warn("%s: %s keeps changing (%s, ...): %d plans have been made so far, and each new one takes time. Pad sequences to a few "
-    .. "lengths and drop the last short batch; of what is a number, make a tensor or a variable", cache.owner, cache.name_of(changing.at),
+  warnings.warn(
+    "%s: %s keeps changing (%s, ...): %d plans have been made so far, and each new one takes "
+    .. "time. Pad sequences to a few "
+    .. "lengths and drop the last short batch; of what is a number, make a tensor or a variable",
+    cache.owner, cache.name_of(changing.at),
     table.concat(changing, ", ", 1, math.min(3, #changing)), cache.traced)
 end
 

@@ -1,7 +1,7 @@
 --- Random tensors.
--- Every function takes a `seed` last: an integer (the same numbers at each call), a `SeedGenerator` (fresh numbers at each call, the same
--- sequence in each run), or nothing, for the generator that `set_seed` sets. The same seeds give the same numbers whatever the number of
--- threads.
+-- Every function takes a `seed` last: an integer (the same numbers at each call), a `SeedGenerator`
+-- (fresh numbers at each call, the same sequence in each run), or nothing, for the generator that
+-- `set_seed` sets. The same seeds give the same numbers whatever the number of threads.
 -- @module cusp.tensors.random
 -- @usage local x = cusp.random.normal({1000, 72}, {stddev = 0.1, seed = 1})
 local Object = require "cusp.base.class"
@@ -17,7 +17,8 @@ local random = {}
 
 ---------------------------------------------------------------- seeds
 
--- SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): seeds for what has none.
+-- SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): seeds
+-- for what has none.
 local function mix(z)
   z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
   z = (z ~ (z >> 27)) * 0x94D049BB133111EB
@@ -32,16 +33,19 @@ local function entropy()
   return mix(os.time() * 1000003 + math.floor(os.clock() * 1e9))
 end
 
-local seeds = { state = entropy() }
+local seeds = {state = entropy()}
 local global = engine.generator(seeds.state)
 whole.keep(seeds)
 whole.keep(global:state())
 
---- Makes everything random that follows reproducible: draws without a seed, initial weights, dropout, shuffling.
+--- Makes everything random that follows reproducible: draws without a seed, initial weights,
+-- dropout, shuffling.
 -- @tparam integer seed
 function random.set_seed(seed)
   local integer = type(seed) == "number" and math.tointeger(seed)
-  if not integer then errors.raise("set_seed: expected an integer, got %s", errors.describe(seed)) end
+  if not integer then
+    errors.raise("set_seed: expected an integer, got %s", errors.describe(seed))
+  end
   seeds.state = mix(integer)
   global:seed(integer)
 end
@@ -54,12 +58,13 @@ end
 
 --- Where the random numbers without a seed of their own stand.
 -- @treturn table plain data and a tensor, for `set_state`
-function random.get_state() return { seeds = seeds.state, generator = global:state().value } end
+function random.get_state() return {seeds = seeds.state, generator = global:state().value} end
 
 --- Goes back to where `get_state` was called: the same numbers follow.
 -- @tparam table state
 function random.set_state(state)
-  if type(state) ~= "table" or math.type(state.seeds) ~= "integer" or type(state.generator) ~= "userdata" then
+  if type(state) ~= "table" or math.type(state.seeds) ~= "integer"
+    or type(state.generator) ~= "userdata" then
     errors.raise("set_state: expected what get_state returned, got %s", errors.describe(state))
   end
   global:state():assign(state.generator)
@@ -70,14 +75,14 @@ end
 -- @type SeedGenerator
 -- @tparam[opt] integer seed where it starts; a fresh one by default
 local SeedGenerator = Object:extend("SeedGenerator", {
-  config = { { "seed", "integer", optional = true }, { "name", "string", optional = true } },
+  config = {{"seed", "integer", optional = true}, {"name", "string", optional = true}},
   init = function(self, args)
     Object.configure(self, args)
     self.initial_seed = self.seed or random.make_seed()
     self.generator = engine.generator(self.initial_seed)
   end,
   get_config = function(self)
-    return require("cusp.base.ordered").object({ seed = self.initial_seed }, { "seed" })
+    return require("cusp.base.ordered").object({seed = self.initial_seed}, {"seed"})
   end,
 })
 SeedGenerator.__module = "keras.random"
@@ -89,11 +94,14 @@ function SeedGenerator:next() return self.generator:next() end
 
 SeedGenerator.__getters.state = function(self) return self.generator:state() end
 
---- A SeedGenerator for what may stand for one: itself, or its serialised form; nil for other values.
+--- A SeedGenerator for what may stand for one: itself, or its serialised form; nil for other
+-- values.
 -- @local
 function random.as_generator(value)
   if Object.is_instance(value, SeedGenerator) then return value end
-  if kinds.is_plain(value) and value.class_name == "SeedGenerator" then return registry.deserialize(value, { module = "keras.random" }) end
+  if kinds.is_plain(value) and value.class_name == "SeedGenerator" then
+    return registry.deserialize(value, {module = "keras.random"})
+  end
 end
 
 -- The key of one draw.
@@ -101,15 +109,16 @@ end
 local function key_of(seed, name)
   if seed == nil then return global:next() end
   if type(seed) == "number" and math.tointeger(seed) then
-    local key = { math.tointeger(seed), 0 }
-    if key[1] >= 0 then return engine.tensor(key, { dtype = "uint64" }) end
-    return engine.ops.cast(engine.tensor(key, { dtype = "int64" }), "uint64") -- the same bits
+    local key = {math.tointeger(seed), 0}
+    if key[1] >= 0 then return engine.tensor(key, {dtype = "uint64"}) end
+    return engine.ops.cast(engine.tensor(key, {dtype = "int64"}), "uint64") -- the same bits
   end
   local generator = random.as_generator(seed)
   if generator then return generator:next() end
   local is_value = engine.is_tensor(seed) or engine.is_variable(seed)
   if type(seed) == "userdata" and not is_value then return seed:next() end
-  errors.raise("%s: the seed should be an integer or a SeedGenerator, got %s", name, errors.describe(seed))
+  errors.raise("%s: the seed should be an integer or a SeedGenerator, got %s", name,
+    errors.describe(seed))
 end
 random.key_of = key_of
 
@@ -137,9 +146,13 @@ end
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-distribution("uniform", "shape: shape, minval: float = 0.0, maxval: float = 1.0, dtype: dtype = nil", function(shape, low, high, dtype, key)
+distribution("uniform",
+  "shape: shape, minval: float = 0.0, maxval: float = 1.0, dtype: dtype = nil",
+  function(shape, low, high, dtype, key)
   dtype = float_type(dtype)
-  if not dtype:find "float" then return rows.random_randint(key, shape, math.tointeger(low), math.tointeger(high), dtype) end
+  if not dtype:find "float" then
+    return rows.random_randint(key, shape, math.tointeger(low), math.tointeger(high), dtype)
+  end
   return rows.random_uniform(key, shape, low, high, dtype)
 end)
 
@@ -151,14 +164,16 @@ end)
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-distribution("normal", "shape: shape, mean: float = 0.0, stddev: float = 1.0, dtype: dtype = nil", function(shape, mean, stddev, dtype, key)
+distribution("normal", "shape: shape, mean: float = 0.0, stddev: float = 1.0, dtype: dtype = nil",
+  function(shape, mean, stddev, dtype, key)
   return rows.random_normal(key, shape, mean, stddev, float_type(dtype))
 end)
 
 --- Values of a normal distribution, none further than two standard deviations from the mean.
 -- @function truncated_normal
 -- @see normal
-distribution("truncated_normal", "shape: shape, mean: float = 0.0, stddev: float = 1.0, dtype: dtype = nil",
+distribution("truncated_normal",
+  "shape: shape, mean: float = 0.0, stddev: float = 1.0, dtype: dtype = nil",
   function(shape, mean, stddev, dtype, key)
     return rows.random_truncated_normal(key, shape, mean, stddev, float_type(dtype))
   end)
@@ -171,8 +186,11 @@ distribution("truncated_normal", "shape: shape, mean: float = 0.0, stddev: float
 -- @tparam[opt="int32"] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-distribution("randint", "shape: shape, minval: int, maxval: int, dtype: dtype = int32", function(shape, low, high, dtype, key)
-  if low >= high then errors.raise("random.randint: maxval (%d) should be above minval (%d)", high, low) end
+distribution("randint", "shape: shape, minval: int, maxval: int, dtype: dtype = int32",
+  function(shape, low, high, dtype, key)
+  if low >= high then
+    errors.raise("random.randint: maxval (%d) should be above minval (%d)", high, low)
+  end
   return rows.random_randint(key, shape, low, high, dtype)
 end)
 
@@ -183,7 +201,8 @@ end)
 -- @tparam[opt="int32"] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor `[batch, num_samples]`
-distribution("categorical", "logits, num_samples: int, dtype: dtype = int32", function(logits, num_samples, dtype, key)
+distribution("categorical", "logits, num_samples: int, dtype: dtype = int32",
+  function(logits, num_samples, dtype, key)
   return rows.random_categorical(key, logits, num_samples, dtype)
 end)
 
@@ -201,10 +220,12 @@ end)
 -- @function dropout
 -- @tparam tensor inputs
 -- @tparam number rate
--- @tparam[opt] {integer,...} noise_shape shape of the mask; an axis of 1 (or null) shares or follows the inputs' axis
+-- @tparam[opt] {integer,...} noise_shape shape of the mask; an axis of 1 (or null) shares or
+-- follows the inputs' axis
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor of the shape of inputs
-distribution("dropout", "inputs, rate: float, noise_shape: list = nil", function(inputs, rate, noise_shape, key)
+distribution("dropout", "inputs, rate: float, noise_shape: list = nil",
+  function(inputs, rate, noise_shape, key)
   inputs = define.tensor(inputs)
   if not noise_shape then return rows.dropout(key, inputs, rate) end
   local shape = inputs.shape
@@ -233,7 +254,8 @@ end)
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-distribution("beta", "shape: shape, alpha, beta, dtype: dtype = nil", function(shape, alpha, beta, dtype, key)
+distribution("beta", "shape: shape, alpha, beta, dtype: dtype = nil",
+  function(shape, alpha, beta, dtype, key)
   return rows.random_beta(key, alpha, beta, shape, float_type(dtype))
 end)
 
@@ -245,7 +267,8 @@ end)
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-distribution("binomial", "shape: shape, counts, probabilities, dtype: dtype = nil", function(shape, counts, probabilities, dtype, key)
+distribution("binomial", "shape: shape, counts, probabilities, dtype: dtype = nil",
+  function(shape, counts, probabilities, dtype, key)
   return rows.random_binomial(key, counts, probabilities, shape, float_type(dtype))
 end)
 
@@ -256,8 +279,10 @@ end)
 -- @tparam[opt] string dtype
 -- @tparam[opt] integer|SeedGenerator seed
 -- @treturn tensor
-distribution("bernoulli", "shape: shape, p: any = 0.5, dtype: dtype = nil", function(shape, p, dtype, key)
-  return rows.cast(rows.less(rows.random_uniform(key, shape, 0.0, 1.0, "float32"), p), float_type(dtype))
+distribution("bernoulli", "shape: shape, p: any = 0.5, dtype: dtype = nil",
+  function(shape, p, dtype, key)
+  return rows.cast(rows.less(rows.random_uniform(key, shape, 0.0, 1.0, "float32"), p),
+    float_type(dtype))
 end)
 
 return random

@@ -1,4 +1,5 @@
---- Variables: what changes. They stand wherever a tensor can; `assign`, `assign_add` and `assign_sub` give them a new value.
+--- Variables: what changes. They stand wherever a tensor can; `assign`, `assign_add` and
+-- `assign_sub` give them a new value.
 -- @module cusp.tensors.variable
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -7,16 +8,16 @@ local kinds = require "cusp.base.kinds"
 local rooms = require "cusp.base.rooms"
 
 local bind = arguments.binder("Variable", {
-  { "initializer", "any" },
-  { "shape", "shape", optional = true, allow_integer = true },
-  { "dtype", "dtype", optional = true },
-  { "trainable", "boolean", default = true },
-  { "autocast", "boolean", default = true },
-  { "aggregation", "string", default = "none" },
-  { "synchronization", "string", default = "auto" },
-  { "name", "string", optional = true },
-  { "constraint", "constraint", optional = true },
-  { "regularizer", "regularizer", optional = true },
+  {"initializer", "any"},
+  {"shape", "shape", optional = true, allow_integer = true},
+  {"dtype", "dtype", optional = true},
+  {"trainable", "boolean", default = true},
+  {"autocast", "boolean", default = true},
+  {"aggregation", "string", default = "none"},
+  {"synchronization", "string", default = "auto"},
+  {"name", "string", optional = true},
+  {"constraint", "constraint", optional = true},
+  {"regularizer", "regularizer", optional = true},
 }, "nested")
 
 local function is_initializer(value)
@@ -28,11 +29,13 @@ end
 local function first_value(value, shape, dtype)
   if is_initializer(value) then
     if not shape then errors.raise("Variable: an initializer needs a shape") end
-    return rooms.get("initializers").get(value)(shape, { dtype = dtype or engine.get_floatx() })
+    return rooms.get("initializers").get(value)(shape, {dtype = dtype or engine.get_floatx()})
   end
-  if kinds.is_plain(value) and #value == 1 and type(value[1]) == "userdata" then value = value[1] end
+  if kinds.is_plain(value) and #value == 1 and type(value[1]) == "userdata" then
+    value = value[1]
+  end
   if type(value) == "userdata" then return value end
-  return engine.tensor(value, { dtype = dtype, shape = shape })
+  return engine.tensor(value, {dtype = dtype, shape = shape})
 end
 
 --- Makes a variable.
@@ -45,11 +48,14 @@ end
 -- @treturn Variable with `value`, `shape`, `dtype`, `name`, `path`, `trainable`
 -- @usage local steps = cusp.Variable(0, {name = "steps", trainable = false})
 return function(...)
-  local value, shape, dtype, trainable, autocast, aggregation, synchronization, name, constraint, regularizer = bind(...)
-  local variable = engine.variable(first_value(value, shape, dtype), { dtype = dtype, trainable = trainable })
+  local value, shape, dtype, trainable, autocast, aggregation, synchronization, name, constraint,
+    regularizer = bind(...)
+  local variable = engine.variable(first_value(value, shape, dtype),
+    {dtype = dtype, trainable = trainable})
   variable.name = name or require("cusp.base.names").unique "variable"
   variable.path = variable.name
-  variable.autocast, variable.aggregation, variable.synchronization = autocast, aggregation, synchronization
+  variable.autocast, variable.aggregation, variable.synchronization = autocast,
+    aggregation, synchronization
   variable.constraint, variable.regularizer = constraint, regularizer
   return variable
 end

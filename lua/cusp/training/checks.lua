@@ -9,7 +9,9 @@ local checks = {}
 --- Raises where a method was called with a dot: model.fit{x, y}.
 function checks.receiver(model, method)
   if type(model) ~= "table" or not model.__is_model then
-    errors.raise("%s: write it with a colon, model:%s(...); with a dot, the first argument is taken for the model", method, method)
+    errors.raise(
+      "%s: write it with a colon, model:%s(...); with a dot, the first argument is taken for the "
+      .. "model", method, method)
   end
 end
 
@@ -17,7 +19,9 @@ end
 function checks.compiled(model, method)
   checks.receiver(model, method)
   if not rawget(model, "compiled") then
-    errors.raise("%s: the model '%s' has to be compiled first: model:compile { optimizer = ..., loss = ... }", method, model.name)
+    errors.raise(
+      "%s: the model '%s' has to be compiled first: model:compile{optimizer = ..., loss = ...}",
+      method, model.name)
   end
 end
 
@@ -34,25 +38,28 @@ function checks.verbosity(owner, verbose)
   if verbose == "auto" or verbose == true then return 1 end
   if verbose == false then return 0 end
   if verbose ~= 0 and verbose ~= 1 and verbose ~= 2 then
-    errors.raise("%s: verbose should be \"auto\", 0, 1 or 2, got %s", owner, errors.describe(verbose))
+    errors.raise("%s: verbose should be \"auto\", 0, 1 or 2, got %s", owner,
+      errors.describe(verbose))
   end
   return verbose
 end
 
 function checks.shuffle(shuffle)
   if type(shuffle) ~= "boolean" and shuffle ~= "batch" then
-    errors.raise("fit: shuffle should be true, false or \"batch\", got %s", errors.describe(shuffle))
+    errors.raise("fit: shuffle should be true, false or \"batch\", got %s",
+      errors.describe(shuffle))
   end
 end
 
 --- Raises unless `validation_freq` is a number or a list of numbers.
 function checks.frequency(frequency)
-  local list = type(frequency) == "table" and frequency or { frequency }
+  local list = type(frequency) == "table" and frequency or {frequency}
   for _, epoch in ipairs(list) do
     if math.type(epoch) ~= "integer" or epoch < 1 then list = {} end
   end
   if #list == 0 then
-    errors.raise("fit: validation_freq should be a positive integer or a list of epochs, got %s", errors.describe(frequency))
+    errors.raise("fit: validation_freq should be a positive integer or a list of epochs, got %s",
+      errors.describe(frequency))
   end
 end
 
@@ -62,14 +69,18 @@ function checks.steps(owner, done, limit, needed)
   if done == 0 then errors.raise("%s: the data is empty: there was no batch", owner) end
   if not limit or done >= limit then return end
   if needed then
-    warnings.warn("%s: Your input ran out of data; interrupting training: %d of %d steps were done. Make sure that your data can give at "
-      .. "least `steps_per_epoch * epochs` batches (in this case, %d batches).", owner, done, limit, needed)
+    warnings.warn(
+      "%s: Your input ran out of data; interrupting training: %d of %d steps were done. Make sure "
+      .. "that your data can give at "
+      .. "least `steps_per_epoch * epochs` batches (in this case, %d batches).", owner, done, limit,
+      needed)
   else
     warnings.warn("%s: the data ended after %d of %d steps", owner, done, limit)
   end
 end
 
---- Warns, once for each change, where other weights are trainable than when training began: in Keras this waits for `compile`.
+--- Warns, once for each change, where other weights are trainable than when training began: in
+-- Keras this waits for `compile`.
 function checks.trainable(model, step)
   local trained = step.trained
   if not trained then return end
@@ -80,8 +91,11 @@ function checks.trainable(model, step)
     step.warned_of = nil
   elseif step.warned_of ~= #now then
     step.warned_of = #now
-    warnings.warn("fit: the model's trainable weights have changed since its first training step (%d of them then, %d now); this takes "
-      .. "effect at once, with the optimizer as it is: call model:compile() again for a new one", #trained, #now)
+    warnings.warn(
+      "fit: the model's trainable weights have changed since its first training step (%d of them "
+      .. "then, %d now); this takes "
+      .. "effect at once, with the optimizer as it is: call model:compile() again for a new one",
+      #trained, #now)
   end
 end
 

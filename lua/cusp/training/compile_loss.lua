@@ -12,7 +12,7 @@ local structure = require "cusp.base.structure"
 local CompileLoss = {}
 CompileLoss.__index = CompileLoss
 -- Made from what was given; cusp.captures looks at the rest.
-CompileLoss.__volatile = { terms = true, trackers = true, label_checks = true, model = true }
+CompileLoss.__volatile = {terms = true, trackers = true, label_checks = true, model = true}
 
 local function is_single(loss)
   return type(loss) == "string" or type(loss) == "function" or losses.is_loss(loss)
@@ -31,16 +31,22 @@ function CompileLoss.new(model, loss, weights)
       if one then resolve.check_loss(one) end
     end
   else
-    errors.raise("compile: loss should be a name, a function, a Loss, or a list or table of those, got %s", errors.describe(loss))
+    errors.raise(
+      "compile: loss should be a name, a function, a Loss, or a list or table of those, got %s",
+      errors.describe(loss))
   end
   if weights ~= nil and type(weights) ~= "number" and not structure.is_container(weights) then
-    errors.raise("compile: loss_weights should be a number, or a list or table of them, got %s", errors.describe(weights))
+    errors.raise("compile: loss_weights should be a number, or a list or table of them, got %s",
+      errors.describe(weights))
   end
-  return setmetatable({ model = model, given = loss, weights = weights, trackers = {}, label_checks = {} }, CompileLoss)
+  return setmetatable({model = model, given = loss, weights = weights, trackers = {},
+    label_checks = {}}, CompileLoss)
 end
 
 local function check_target(name, target)
-  if target == nil then errors.raise("y is missing: the output '%s' has a loss, expected targets for it", name) end
+  if target == nil then
+    errors.raise("y is missing: the output '%s' has a loss, expected targets for it", name)
+  end
 end
 
 local function build(self, list, targets)
@@ -55,18 +61,22 @@ local function build(self, list, targets)
       check_target(output.name, targets[i])
       outputs.check_complete("loss_weights", given_weights, output)
       self.terms[#self.terms + 1] = {
-        output = i, name = output.name, weight = weights[i], loss = resolve.loss(by_output[i], targets[i], output.value),
+        output = i, name = output.name, weight = weights[i],
+        loss = resolve.loss(by_output[i], targets[i], output.value),
       }
     end
   end
   if #self.terms > 1 then
-    for i, term in ipairs(self.terms) do self.trackers[i] = metrics.Mean { name = term.name .. "_loss" } end
+    for i, term in ipairs(self.terms) do
+      self.trackers[i] = metrics.Mean{name = term.name .. "_loss"}
+    end
   end
   for _, term in ipairs(self.terms) do
     if term.loss.checks_labels then
       local shape = list[term.output].value.shape
       self.label_checks[#self.label_checks + 1] = {
-        output = term.output, name = term.name, classes = shape[term.loss.axis < 0 and #shape + 1 + term.loss.axis or term.loss.axis],
+        output = term.output, name = term.name,
+        classes = shape[term.loss.axis < 0 and #shape + 1 + term.loss.axis or term.loss.axis],
         ignore_class = term.loss.ignore_class,
       }
     end
@@ -109,17 +119,24 @@ end
 function CompileLoss:check_labels(owner, y_true)
   for _, check in ipairs(self.label_checks) do
     local labels = y_true
-    if structure.is_container(y_true) then labels = y_true[check.name] or structure.flatten(y_true)[check.output] end
+    if structure.is_container(y_true) then
+      labels = y_true[check.name] or structure.flatten(y_true)[check.output]
+    end
     if engine.is_tensor(labels) and #labels.shape > 0 then
-      local counted = check.ignore_class and ops.where(ops.equal(labels, check.ignore_class), 0, labels) or labels
+      local counted = check.ignore_class
+        and ops.where(ops.equal(labels, check.ignore_class), 0, labels) or labels
       local least, most = ops.min(counted), ops.max(counted)
-      engine.evaluate { least, most }
-      local wrong = least:item() < 0 and least:item() or most:item() >= check.classes and most:item()
+      engine.evaluate{least, most}
+      local wrong = least:item() < 0 and least:item()
+        or most:item() >= check.classes and most:item()
       if wrong then
-        local text = "%s: sparse_categorical_crossentropy: there is a label %d in y, but the output '%s' has %d classes: "
+        local text =
+          "%s: sparse_categorical_crossentropy: there is a label %d in y, but the output '%s' has "
+          .. "%d classes: "
           .. "expected labels from 0 to %d"
         errors.raise(text,
-          owner, math.tointeger(wrong) or math.floor(wrong), check.name, check.classes, check.classes - 1)
+          owner, math.tointeger(wrong) or math.floor(wrong), check.name, check.classes,
+          check.classes - 1)
       end
     end
   end

@@ -8,7 +8,7 @@ local structure = require "cusp.base.structure"
 local CompileMetrics = {}
 CompileMetrics.__index = CompileMetrics
 -- Made from what was given; cusp.captures looks at the rest.
-CompileMetrics.__volatile = { entries = true, model = true }
+CompileMetrics.__volatile = {entries = true, model = true}
 
 local function is_list(value)
   return structure.is_container(value) and structure.is_list(value) and value.class_name == nil
@@ -32,15 +32,17 @@ end
 -- @param weighted likewise, for metrics that sample weights apply to
 function CompileMetrics.new(model, metrics, weighted)
   metrics, weighted = resolve.plain(metrics), resolve.plain(weighted)
-  for name, given in pairs { metrics = metrics, weighted_metrics = weighted } do
+  for name, given in pairs{metrics = metrics, weighted_metrics = weighted} do
     if not structure.is_container(given) then
-      local text = "compile: %s should be a list of metrics, or a table of them by output name, got %s; a single one goes in a list: {%s}"
+      local text =
+        "compile: %s should be a list of metrics, or a table of them by output name, got %s; a "
+        .. "single one goes in a list: {%s}"
       errors.raise(text, name,
         errors.describe(given), type(given) == "string" and ("%q"):format(given) or "...")
     end
     each(given, resolve.check_metric)
   end
-  return setmetatable({ model = model, given = metrics, weighted = weighted }, CompileMetrics)
+  return setmetatable({model = model, given = metrics, weighted = weighted}, CompileMetrics)
 end
 
 -- The metrics of each output as lists.
@@ -49,10 +51,12 @@ local function by_output(what, given, list)
   if next(given) == nil then return result end
   if #list == 1 then
     each(given, function(metric) result[#result + 1] = metric end)
-    return { result }
+    return {result}
   end
   if is_list(given) and #given ~= #list then
-    errors.raise("%s: the model has %d outputs; expected a table by output name, or a list of %d lists, got a list of %d", what, #list,
+    errors.raise(
+      "%s: the model has %d outputs; expected a table by output name, or a list of %d lists, got "
+      .. "a list of %d", what, #list,
       #list, #given)
   end
   if is_list(given) then
@@ -66,12 +70,15 @@ local function add_entries(self, what, given, list, targets, weighted)
   local lists = by_output(what, given, list)
   for i, output in ipairs(list) do
     local wanted = lists[i]
-    if wanted ~= nil and not is_list(wanted) then wanted = { wanted } end
+    if wanted ~= nil and not is_list(wanted) then wanted = {wanted} end
     for _, identifier in ipairs(wanted or {}) do
-      if targets[i] == nil then errors.raise("%s: the output '%s' has metrics but no targets in y", what, output.name) end
+      if targets[i] == nil then
+        errors.raise("%s: the output '%s' has metrics but no targets in y", what, output.name)
+      end
       local metric = resolve.metric(identifier, targets[i], output.value)
       self.entries[#self.entries + 1] = {
-        metric = metric, output = i, weighted = weighted, prefix = #list > 1 and output.name .. "_" or "",
+        metric = metric, output = i, weighted = weighted,
+        prefix = #list > 1 and output.name .. "_" or "",
       }
     end
   end
@@ -82,7 +89,9 @@ local function name_entries(entries)
   local counts = {}
   for _, entry in ipairs(entries) do
     local name = entry.prefix .. entry.metric.name
-    if counts[name] and entry.weighted then name = ("%sweighted_%s"):format(entry.prefix, entry.metric.name) end
+    if counts[name] and entry.weighted then
+      name = ("%sweighted_%s"):format(entry.prefix, entry.metric.name)
+    end
     if counts[name] then
       entry.name = ("%s_%d"):format(name, counts[name])
       counts[name] = counts[name] + 1
@@ -107,11 +116,16 @@ function CompileMetrics:update_state(y_true, y_pred, sample_weight)
   if not self.entries then build(self, list, targets) end
   for _, entry in ipairs(self.entries) do
     local y, prediction = targets[entry.output], list[entry.output].value
-    if entry.weighted then entry.metric:update_state(y, prediction, weights[entry.output]) else entry.metric:update_state(y, prediction) end
+    if entry.weighted then
+      entry.metric:update_state(y, prediction, weights[entry.output])
+    else
+      entry.metric:update_state(y, prediction)
+    end
   end
 end
 
---- The metrics in order; none before the first batch, since names such as "accuracy" depend on the outputs.
+--- The metrics in order; none before the first batch, since names such as "accuracy" depend on the
+-- outputs.
 function CompileMetrics:metrics()
   local list = {}
   for i, entry in ipairs(self.entries or {}) do list[i] = entry.metric end

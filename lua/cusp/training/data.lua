@@ -1,4 +1,5 @@
---- Data for fit, evaluate and predict: tensors, nested tables of numbers, lists and tables of them by name.
+--- Data for fit, evaluate and predict: tensors, nested tables of numbers, lists and tables of them
+-- by name.
 -- @module cusp.training.data
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -20,14 +21,19 @@ local function is_leaf_table(value) return #value > 0 and is_numeric(value) end
 local function to_tensor(owner, name, value)
   if type(value) == "userdata" then
     if engine.is_variable(value) then value = value.value
-    elseif not engine.is_tensor(value) then errors.raise("%s: %s should be a tensor, got %s", owner, name, errors.describe(value)) end
+    elseif not engine.is_tensor(value) then errors.raise("%s: %s should be a tensor, got %s", owner,
+      name, errors.describe(value)) end
   elseif structure.is_container(value) then
     value = engine.tensor(value)
   else
-    errors.raise("%s: %s should be a tensor, a table of numbers, or a list or table of those by name, got %s", owner, name,
+    errors.raise(
+      "%s: %s should be a tensor, a table of numbers, or a list or table of those by name, got %s",
+      owner, name,
       errors.describe(value))
   end
-  if value.dtype == "float64" and engine.get_floatx() ~= "float64" then value = ops.cast(value, engine.get_floatx()) end
+  if value.dtype == "float64" and engine.get_floatx() ~= "float64" then
+    value = ops.cast(value, engine.get_floatx())
+  end
   return value
 end
 
@@ -40,7 +46,8 @@ local function collect(owner, name, value, out)
     return #out.tensors
   end
   local form, none = {}, nil
-  if name == "sample_weight" then none = false end -- an output without weights, which is another thing than one left out
+  -- an output without weights, which is another thing than one left out
+  if name == "sample_weight" then none = false end
   if structure.is_list(value) then
     for i = 1, #value do
       form[i] = value[i] and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
@@ -57,11 +64,12 @@ end
 --- Takes data apart.
 -- @tparam string owner name of the method, for messages
 -- @tparam table given `x`, `y`, `sample_weight`; each nil, or what may stand for tensors
--- @treturn table `tensors`: all of them in one list; `names` of them; `form`: `x`, `y`, `sample_weight` with places in the list for
+-- @treturn table `tensors`: all of them in one list; `names` of them; `form`: `x`, `y`,
+-- `sample_weight` with places in the list for
 --   tensors; `key`: text of the form
 function data.flatten(owner, given)
-  local out = { tensors = {}, names = {}, form = {} }
-  for _, name in ipairs { "x", "y", "sample_weight" } do
+  local out = {tensors = {}, names = {}, form = {}}
+  for _, name in ipairs{"x", "y", "sample_weight"} do
     if not is_nothing(given[name]) then out.form[name] = collect(owner, name, given[name], out) end
   end
   out.key = structure.describe(out.form)
@@ -93,7 +101,7 @@ function data.name(form, place) return (path_of(form, place) or ("." .. place)):
 
 --- A batch as train_step and test_step get it: `{x, y, sample_weight}`.
 function data.pack(form, tensors)
-  return { fill(form.x, tensors), fill(form.y, tensors), fill(form.sample_weight, tensors) }
+  return {fill(form.x, tensors), fill(form.y, tensors), fill(form.sample_weight, tensors)}
 end
 
 --- The three parts of a batch; nil where there is none.
@@ -106,31 +114,40 @@ end
 -- @treturn integer the number
 function data.count_samples(owner, flat)
   if #flat.tensors == 0 then
-    errors.raise("%s: x is missing; expected a tensor, a table of numbers, or a function that gives batches", owner)
+    errors.raise(
+      "%s: x is missing; expected a tensor, a table of numbers, or a function that gives batches",
+      owner)
   end
   local counts = {}
   for i, tensor in ipairs(flat.tensors) do
     local shape = tensor.shape
-    if #shape == 0 then errors.raise("%s: %s is a scalar; expected one entry for each sample on the first axis", owner, flat.names[i]) end
+    if #shape == 0 then
+      errors.raise("%s: %s is a scalar; expected one entry for each sample on the first axis",
+        owner, flat.names[i])
+    end
     counts[i] = shape[1]
   end
   for i = 2, #counts do
     if counts[i] ~= counts[1] then
-      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each", owner, flat.names[1], counts[1], flat.names[i],
+      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each", owner,
+        flat.names[1], counts[1], flat.names[i],
         counts[i])
     end
   end
   if counts[1] == 0 then
-    errors.raise("%s: the data is empty: %s has shape %s", owner, flat.names[1], errors.shape(flat.tensors[1].shape))
+    errors.raise("%s: the data is empty: %s has shape %s", owner, flat.names[1],
+      errors.shape(flat.tensors[1].shape))
   end
   return counts[1]
 end
 
 --- Rows `first` to `last` of a tensor, counted from 1.
-local function rows(tensor, first, last) return tensor:slice { { first, last } } end
+local function rows(tensor, first, last) return tensor:slice{{first, last}} end
 data.rows = rows
 
-local function is_batch_table(value) return structure.is_container(value) and #value > 0 and type(value[1]) ~= "number" end
+local function is_batch_table(value)
+  return structure.is_container(value) and #value > 0 and type(value[1]) ~= "number"
+end
 
 --- A batch that came by itself, as a source gives it.
 -- @tparam string owner
@@ -140,15 +157,20 @@ local function is_batch_table(value) return structure.is_container(value) and #v
 -- @param[opt] weight
 function data.batch(owner, options, x, y, weight)
   if y == nil and is_batch_table(x) then
-    if #x > 3 then errors.raise("%s: a batch should be x, (x, y) or (x, y, sample_weight), got %d parts", owner, #x) end
+    if #x > 3 then
+      errors.raise("%s: a batch should be x, (x, y) or (x, y, sample_weight), got %d parts", owner,
+        #x)
+    end
     x, y, weight = x[1], x[2], x[3]
   end
   if options.inputs_only then y, weight = nil, nil end
   if options.class_weight then
-    if weight then errors.raise("%s: class_weight cannot be given where the batches have sample weights", owner) end
+    if weight then
+      errors.raise("%s: class_weight cannot be given where the batches have sample weights", owner)
+    end
     weight = data.class_weights(owner, y, options.class_weight)
   end
-  local flat = data.flatten(owner, { x = x, y = y, sample_weight = weight })
+  local flat = data.flatten(owner, {x = x, y = y, sample_weight = weight})
   flat.rows = data.count_samples(owner, flat)
   return flat
 end
@@ -157,22 +179,29 @@ end
 -- @return data for training: `x`, `y`, `sample_weight`
 -- @return data for validation, likewise
 function data.split(owner, given, share)
-  if type(given.x) == "function" or type(given.x) == "table" and not structure.is_container(given.x) then
-    errors.raise("%s: validation_split is for tensors and tables of numbers, got x = %s; give validation_data instead "
-      .. "(dataset:take and dataset:skip make two data sets of one)", owner, errors.describe(given.x))
+  if type(given.x) == "function"
+    or type(given.x) == "table" and not structure.is_container(given.x) then
+    errors.raise(
+      "%s: validation_split is for tensors and tables of numbers, got x = %s; give "
+      .. "validation_data instead "
+      .. "(dataset:take and dataset:skip make two data sets of one)", owner,
+      errors.describe(given.x))
   end
   local flat = data.flatten(owner, given)
   local samples = data.count_samples(owner, flat)
   local kept = math.floor(samples * (1 - share))
   if kept == 0 or kept == samples then
-    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner, plain.tostring(share), samples,
+    errors.raise("%s: validation_split = %s of %d samples leaves no samples for %s", owner,
+      plain.tostring(share), samples,
       kept == 0 and "training" or "validation")
   end
   local first, second = {}, {}
-  for i, tensor in ipairs(flat.tensors) do first[i], second[i] = rows(tensor, 1, kept), rows(tensor, kept + 1, samples) end
+  for i, tensor in ipairs(flat.tensors) do
+    first[i], second[i] = rows(tensor, 1, kept), rows(tensor, kept + 1, samples)
+  end
   local function parts(tensors)
     local batch = data.pack(flat.form, tensors)
-    return { x = batch[1], y = batch[2], sample_weight = batch[3] }
+    return {x = batch[1], y = batch[2], sample_weight = batch[3]}
   end
   return parts(first), parts(second)
 end
@@ -183,25 +212,31 @@ end
 -- @treturn tensor `[samples]`
 function data.class_weights(owner, y, class_weight)
   if type(class_weight) ~= "table" then
-    errors.raise("%s: class_weight should be a table from class ids (from 0) to weights, got %s", owner, errors.describe(class_weight))
+    errors.raise("%s: class_weight should be a table from class ids (from 0) to weights, got %s",
+      owner, errors.describe(class_weight))
   end
   if is_nothing(y) or structure.is_container(y) and not is_leaf_table(y) then
-    errors.raise("%s: class_weight is for models with one output; weigh samples with sample_weight instead", owner)
+    errors.raise(
+      "%s: class_weight is for models with one output; weigh samples with sample_weight instead",
+      owner)
   end
   y = to_tensor(owner, "y", y)
   if y.ndim > 2 then
-    errors.raise("%s: class_weight wants targets of shape [samples], [samples, 1] or [samples, classes], got %s", owner,
+    errors.raise(
+      "%s: class_weight wants targets of shape [samples], [samples, 1] or [samples, classes], got "
+      .. "%s", owner,
       errors.shape(y.shape))
   end
   if y.ndim == 2 then
     if y.shape[2] == 1 then y = ops.squeeze(y, 2) else y = ops.argmax(y, 2) end
   end
   y = ops.cast(y, "int32")
-  local weights = ops.ones(y.shape, { dtype = engine.get_floatx() })
+  local weights = ops.ones(y.shape, {dtype = engine.get_floatx()})
   for id, weight in pairs(class_weight) do
     id = math.tointeger(tonumber(id))
     if not id or type(weight) ~= "number" then
-      errors.raise("%s: class_weight should map class ids (from 0) to weights, got %s = %s", owner, errors.describe(id),
+      errors.raise("%s: class_weight should map class ids (from 0) to weights, got %s = %s", owner,
+        errors.describe(id),
         errors.describe(weight))
     end
     weights = ops.where(ops.equal(y, id), weight, weights)
@@ -218,7 +253,7 @@ function data.with_class_weight(owner, given, class_weight)
     errors.raise("%s: class_weight and sample_weight cannot be given together", owner)
   end
   local weights = data.class_weights(owner, given.y, class_weight)
-  return { x = given.x, y = given.y, sample_weight = weights }
+  return {x = given.x, y = given.y, sample_weight = weights}
 end
 
 return data

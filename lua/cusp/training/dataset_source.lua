@@ -1,5 +1,6 @@
---- Batches of data sets (`cusp.data.Dataset`) and of objects that give batches by number (`cusp.utils.PyDataset`).
--- What the engine's threads can make of a data set is run by the engine too, without Lua between the steps.
+--- Batches of data sets (`cusp.data.Dataset`) and of objects that give batches by number
+-- (`cusp.utils.PyDataset`). What the engine's threads can make of a data set is run by the engine
+-- too, without Lua between the steps.
 -- @module cusp.training.dataset_source
 local data = require "cusp.training.data"
 local element = require "cusp.data.machinery.element"
@@ -15,12 +16,16 @@ local ENDLESS = 1 << 62 -- steps that a data set without end is good for
 
 ---------------------------------------------------------------- what a batch is
 
--- Places of the inputs, targets and weights in an element: a tuple of one to three is them, all else the inputs.
+-- Places of the inputs, targets and weights in an element: a tuple of one to three is them, all
+-- else the inputs.
 local function training_form(owner, form, options)
-  local parts = { x = form }
+  local parts = {x = form}
   if type(form) == "table" and #form > 0 then
-    if #form > 3 then errors.raise("%s: elements should be x, (x, y) or (x, y, sample_weight), got tuples of %d", owner, #form) end
-    parts = { x = form[1], y = form[2], sample_weight = form[3] }
+    if #form > 3 then
+      errors.raise("%s: elements should be x, (x, y) or (x, y, sample_weight), got tuples of %d",
+        owner, #form)
+    end
+    parts = {x = form[1], y = form[2], sample_weight = form[3]}
   end
   if options.inputs_only then parts.y, parts.sample_weight = nil, nil end
   return parts
@@ -63,16 +68,18 @@ function Elements:batch()
   self.pending = nil
   for k = 1, #e do
     if type(e[k]) ~= "userdata" then
-      errors.raise("%s: an element of the data set is %s; expected tensors (map turns strings into them)", self.owner, element.describe(e))
+      errors.raise(
+        "%s: an element of the data set is %s; expected tensors (map turns strings into them)",
+        self.owner, element.describe(e))
     end
   end
   local parts = data.pack(training_form(self.owner, e.form, self.options), e)
-  return data.batch(self.owner, self.options, { parts[1], parts[2], parts[3] })
+  return data.batch(self.owner, self.options, {parts[1], parts[2], parts[3]})
 end
 
 ---------------------------------------------------------------- data sets of the engine's
 
-local Pipeline = setmetatable({}, { __index = Elements })
+local Pipeline = setmetatable({}, {__index = Elements})
 Pipeline.__index = Pipeline
 
 function Pipeline:rewind()
@@ -85,7 +92,7 @@ end
 function Pipeline:skip(count)
   self:close()
   local stages = table.move(self.stages, 1, #self.stages, 1, {})
-  stages[#stages + 1] = { "skip", count }
+  stages[#stages + 1] = {"skip", count}
   self.pipeline, self.left = native.open(self.description, stages), math.max(0, self.left - count)
 end
 
@@ -98,7 +105,9 @@ function Pipeline:finished() return self.left == 0 end
 
 -- With class weights and for predict, batches come one by one.
 function Pipeline:whole()
-  if self.options.inputs_only or self.options.class_weight or not self.description.batch then return 0 end
+  if self.options.inputs_only or self.options.class_weight or not self.description.batch then
+    return 0
+  end
   return self.left
 end
 
@@ -107,7 +116,7 @@ function Pipeline:types(rows)
   for k, type in ipairs(native.types(self.description)) do
     local shape = table.move(type.shape, 1, #type.shape, 1, {})
     shape[1] = rows
-    types[k] = { shape = shape, dtype = type.dtype }
+    types[k] = {shape = shape, dtype = type.dtype}
   end
   return types
 end
@@ -117,23 +126,27 @@ local function label_columns(form, checks)
   local columns = {}
   for _, check in ipairs(checks or {}) do
     local place = form.y
-    if type(place) == "table" then place = place[check.name] or structure.flatten(place)[check.output] end
+    if type(place) == "table" then
+      place = place[check.name] or structure.flatten(place)[check.output]
+    end
     if type(place) == "number" then
-      columns[#columns + 1] = { column = place, classes = check.classes, ignored = check.ignore_class }
+      columns[#columns + 1] = {column = place, classes = check.classes,
+        ignored = check.ignore_class}
     end
   end
   return columns
 end
 
 function Pipeline:run(plan, count, deadline, _, checks)
-  local done = self.pipeline:run(plan, { count = count, deadline = deadline, labels = label_columns(self.form, checks) })
+  local done = self.pipeline:run(plan,
+    {count = count, deadline = deadline, labels = label_columns(self.form, checks)})
   self.left = self.left - done
   return done
 end
 
 function Pipeline:batch()
   if self.left == 0 then return nil end
-  local tensors = { self.pipeline:next() }
+  local tensors = {self.pipeline:next()}
   if #tensors == 0 then
     self.left = 0
     return nil
@@ -141,9 +154,9 @@ function Pipeline:batch()
   self.left = self.left - 1
   if self.options.inputs_only or self.options.class_weight then
     local parts = data.pack(self.form, tensors)
-    return data.batch(self.owner, self.options, { parts[1], parts[2], parts[3] })
+    return data.batch(self.owner, self.options, {parts[1], parts[2], parts[3]})
   end
-  local flat = { tensors = tensors, form = self.form, key = self.key, names = self.names }
+  local flat = {tensors = tensors, form = self.form, key = self.key, names = self.names}
   flat.rows = data.count_samples(self.owner, flat)
   return flat
 end
@@ -156,7 +169,9 @@ local function column_names(form)
       names[place] = text
       return
     end
-    for key, item in pairs(place) do name(item, text .. (type(key) == "number" and "[" .. key .. "]" or "." .. key)) end
+    for key, item in pairs(place) do
+      name(item, text .. (type(key) == "number" and "[" .. key .. "]" or "." .. key))
+    end
   end
   for key, place in pairs(form) do name(place, key) end
   return names
@@ -168,7 +183,8 @@ local function to_floatx(description)
   for k, type in ipairs(native.types(description)) do
     local dtype, before = floatx_of(type.dtype), copy.transforms[k]
     if dtype ~= type.dtype then
-      copy.transforms[k] = { dtype = dtype, scale = before and before.scale or 1, offset = before and before.offset or 0 }
+      copy.transforms[k] = {dtype = dtype, scale = before and before.scale or 1,
+        offset = before and before.offset or 0}
     end
   end
   return copy
@@ -176,30 +192,39 @@ end
 
 ---------------------------------------------------------------- arrays in an order
 
--- Batches of arrays in memory, all rows once: the order of the rows is drawn beforehand, and the engine gathers them as it does for
--- plain arrays.
+-- Batches of arrays in memory, all rows once: the order of the rows is drawn beforehand, and the
+-- engine gathers them as it does for plain arrays.
 local function ordered_arrays(owner, description, options)
-  if not description.tensors or not description.covers or options.class_weight or options.inputs_only then return nil end
+  if not description.tensors or not description.covers or options.class_weight
+    or options.inputs_only then
+    return nil
+  end
   if next(description.transforms) ~= nil then return nil end
   local form = training_form(owner, description.form, options)
   local parts = data.pack(form, description.tensors)
-  return require("cusp.training.source").arrays(owner, { x = parts[1], y = parts[2], sample_weight = parts[3] },
-    { batch_size = description.batch, order_of = function() return native.order(description) end })
+  return require("cusp.training.source").arrays(owner,
+    {x = parts[1], y = parts[2], sample_weight = parts[3]},
+    {batch_size = description.batch, order_of = function() return native.order(description) end})
 end
 
 ---------------------------------------------------------------- data sets
 
 local function check_end(owner, dataset, options)
   if dataset:count() == INFINITE and not options.limit then
-    local what = owner:find "^fit$" and "steps_per_epoch" or owner:find "validation" and "validation_steps" or "steps"
-    errors.raise("%s: the data set has no end (repeat_ without a count); say with %s how many batches to take", owner, what)
+    local what = owner:find "^fit$" and "steps_per_epoch"
+      or owner:find "validation" and "validation_steps" or "steps"
+    errors.raise(
+      "%s: the data set has no end (repeat_ without a count); say with %s how many batches to take",
+      owner, what)
   end
 end
 
 local function check_batched(owner, types)
   for _, type in ipairs(types) do
     if #type.shape == 0 then
-      errors.raise("%s: the elements of the data set are single samples (%s); put them into batches with dataset:batch(n)", owner,
+      errors.raise(
+        "%s: the elements of the data set are single samples (%s); put them into batches with "
+        .. "dataset:batch(n)", owner,
         type.dtype .. " []")
     end
   end
@@ -209,7 +234,8 @@ end
 function dataset_source.of_dataset(owner, dataset, options)
   check_end(owner, dataset, options)
   local count = dataset:count()
-  local common = { owner = owner, dataset = dataset, options = options, steps = count >= 0 and count or nil, batches = true }
+  local common = {owner = owner, dataset = dataset, options = options,
+    steps = count >= 0 and count or nil, batches = true}
   local description = dataset:lower()
   if not description then return setmetatable(common, Elements) end
   check_batched(owner, native.types(description))
@@ -246,7 +272,8 @@ function Sequence:batch()
   local index = self.order and self.order[self.cursor] + 1 or self.cursor
   local got = table.pack(self.sequence:get_item(index))
   if got[1] == nil then
-    errors.raise("%s: %s:get_item(%d) gave nothing; expected x, (x, y) or (x, y, sample_weight)", self.owner,
+    errors.raise("%s: %s:get_item(%d) gave nothing; expected x, (x, y) or (x, y, sample_weight)",
+      self.owner,
       getmetatable(self.sequence).__name, index)
   end
   return data.batch(self.owner, self.options, table.unpack(got, 1, 3))
@@ -259,9 +286,14 @@ end
 --- The source of a `cusp.utils.PyDataset`.
 function dataset_source.of_sequence(owner, sequence, options)
   local steps = sequence:batches()
-  if steps == 0 then errors.raise("%s: the %s has length 0", owner, getmetatable(sequence).__name) end
-  if not steps and not options.limit then errors.raise("%s: a PyDataset without length needs a number of steps", owner) end
-  return setmetatable({ owner = owner, sequence = sequence, options = options, steps = steps, batches = true }, Sequence)
+  if steps == 0 then
+    errors.raise("%s: the %s has length 0", owner, getmetatable(sequence).__name)
+  end
+  if not steps and not options.limit then
+    errors.raise("%s: a PyDataset without length needs a number of steps", owner)
+  end
+  return setmetatable({owner = owner, sequence = sequence, options = options, steps = steps,
+    batches = true}, Sequence)
 end
 
 return dataset_source

@@ -1,5 +1,6 @@
 --- The loop over batches of an epoch, of evaluate and of predict.
--- Where no callback wants to be called around batches, whole batches run in the engine, and Lua sees them only to draw the progress.
+-- Where no callback wants to be called around batches, whole batches run in the engine, and Lua
+-- sees them only to draw the progress.
 -- @module cusp.training.loop
 local engine = require "cusp.engine"
 local progress = require "cusp.base.progress"
@@ -9,7 +10,11 @@ local loop = {}
 
 local function show(run, done)
   local bar = run.callbacks.progbar
-  if bar then bar:update(done, function() return run.step:log_names() end, run.reports and function() return run.step:logs() end or {}) end
+  if bar then
+    bar:update(done, function()
+      return run.step:log_names()
+    end, run.reports and function() return run.step:logs() end or {})
+  end
 end
 
 local function deadline(run)
@@ -34,7 +39,8 @@ local function run_whole(run, done, limit)
   start_clock(run, done)
   local last, loss = done + count, run.check and rawget(run.model, "_compile_loss")
   while done < last do
-    local ran = source:run(plan.run, last - done, deadline(run), run.results, loss and loss.label_checks)
+    local ran = source:run(plan.run, last - done, deadline(run), run.results,
+      loss and loss.label_checks)
     if ran == 0 then break end
     done = done + ran
     resuming.advance(run, ran)
@@ -54,7 +60,8 @@ local function run_one(run, done)
   return done + 1
 end
 
--- A group of batches between two calls of the hooks. Returns how many steps are done; nil where there was no batch left.
+-- A group of batches between two calls of the hooks. Returns how many steps are done; nil where
+-- there was no batch left.
 local function run_group(run, done, limit)
   local hooks, phase = run.callbacks, run.phase
   if run.hooks then hooks:call_batch(phase, "begin", done + 1, {}) end
@@ -71,9 +78,10 @@ local function run_group(run, done, limit)
   return done
 end
 
-local stops = { train = "stop_training", test = "stop_evaluating", predict = "stop_predicting" }
+local stops = {train = "stop_training", test = "stop_evaluating", predict = "stop_predicting"}
 
--- Whether there is, or may be, a batch. A pass that had ended before this run of steps began gives way to the next.
+-- Whether there is, or may be, a batch. A pass that had ended before this run of steps began gives
+-- way to the next.
 local function has_more(run, done)
   if not run.source:finished() then return true end
   if done > 0 or run.rewound then return false end
@@ -83,10 +91,12 @@ local function has_more(run, done)
 end
 
 --- Runs steps.
--- @tparam table run `model`, `step`, `source`, `callbacks`, `phase` ("train", "test", "predict"), `limit` (steps to run, nil: to the end
---   of the data), `reports` (whether steps report values), `check` (called with each batch that comes alone), `collect` (called with
---   outputs of batches that come alone), `results` (what those of whole batches are written to), `one_by_one`, `done` (steps that were
---   done earlier), `keeps_place` (whether where it stands in the data is noted)
+-- @tparam table run `model`, `step`, `source`, `callbacks`, `phase` ("train", "test", "predict"),
+-- `limit` (steps to run, nil: to the end
+--   of the data), `reports` (whether steps report values), `check` (called with each batch that
+--   comes alone), `collect` (called with outputs of batches that come alone), `results` (what those
+--   of whole batches are written to), `one_by_one`, `done` (steps that were done earlier),
+--   `keeps_place` (whether where it stands in the data is noted)
 -- @treturn integer steps done
 function loop.run(run)
   local model, source, stop = run.model, run.source, stops[run.phase]

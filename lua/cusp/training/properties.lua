@@ -2,7 +2,8 @@
 -- @module cusp.training.properties
 local properties = {}
 
---- All metrics of the model: of its loss, those given to `compile` (once the first batch has shown what they are), its layers'.
+--- All metrics of the model: of its loss, those given to `compile` (once the first batch has shown
+-- what they are), its layers'.
 function properties.metrics(self) return self:list_metrics() end
 
 --- The names under which their results are reported, in order.

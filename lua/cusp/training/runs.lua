@@ -22,21 +22,23 @@ local runs = {}
 local function callback_list(self, given, run, options)
   local list = given
   if not Object.is_instance(given, CallbackList) then
-    list = CallbackList {
-      callbacks = given, add_history = options.history, add_progbar = options.verbose ~= 0, model = self,
-      params = { verbose = options.verbose, epochs = options.epochs or 1, steps = options.steps },
+    list = CallbackList{
+      callbacks = given, add_history = options.history, add_progbar = options.verbose ~= 0,
+      model = self,
+      params = {verbose = options.verbose, epochs = options.epochs or 1, steps = options.steps},
     }
   end
   if list.progbar then list.progbar.order = function() return run.step:log_names() end end
   return list
 end
 
--- However a run ends, its sources let go of what they hold; where an error ends it, the callbacks hear of it.
+-- However a run ends, its sources let go of what they hold; where an error ends it, the callbacks
+-- hear of it.
 local function guard(run)
   return setmetatable({}, {
     __close = function(_, message)
       if message ~= nil then run.callbacks:abandon() end
-      for _, source in ipairs { run.source, run.validation } do
+      for _, source in ipairs{run.source, run.validation} do
         if source.close then source:close() end
       end
     end,
@@ -57,12 +59,13 @@ end
 local function evaluate_source(self, owner, source, callbacks, limit)
   local step = Step.of(self, "test_step")
   self.stop_evaluating = false
-  callbacks:on_test_begin {}
+  callbacks:on_test_begin{}
   self:reset_metrics()
   prepare(self, owner, step, source)
   source:rewind()
-  local done = loop.run {
-    model = self, step = step, source = source, callbacks = callbacks, phase = "test", limit = limit, reports = true,
+  local done = loop.run{
+    model = self, step = step, source = source, callbacks = callbacks, phase = "test",
+    limit = limit, reports = true,
     check = source.batches and checks.labels(self, owner) or nil,
   }
   if not self.stop_evaluating then checks.steps(owner, done, limit) end
@@ -74,13 +77,19 @@ end
 ---------------------------------------------------------------- fit
 
 local bind_fit = arguments.binder("fit", {
-  { "x", "any", optional = true }, { "y", "any", optional = true }, { "batch_size", "integer", optional = true, min = 1 },
-  { "epochs", "integer", default = 1, min = 0 }, { "verbose", "any", default = "auto" }, { "callbacks", "any", optional = true },
-  { "validation_split", "number", default = 0, min = 0, below = 1 }, { "validation_data", "any", optional = true },
-  { "shuffle", "any", default = true }, { "class_weight", "any", optional = true }, { "sample_weight", "any", optional = true },
-  { "initial_epoch", "integer", default = 0, min = 0 }, { "steps_per_epoch", "integer", optional = true, min = 1 },
-  { "validation_steps", "integer", optional = true, min = 1 }, { "validation_batch_size", "integer", optional = true, min = 1 },
-  { "validation_freq", "any", default = 1 },
+  {"x", "any", optional = true}, {"y", "any", optional = true},
+  {"batch_size", "integer", optional = true, min = 1},
+  {"epochs", "integer", default = 1, min = 0}, {"verbose", "any", default = "auto"},
+  {"callbacks", "any", optional = true},
+  {"validation_split", "number", default = 0, min = 0, below = 1},
+  {"validation_data", "any", optional = true},
+  {"shuffle", "any", default = true}, {"class_weight", "any", optional = true},
+  {"sample_weight", "any", optional = true},
+  {"initial_epoch", "integer", default = 0, min = 0},
+  {"steps_per_epoch", "integer", optional = true, min = 1},
+  {"validation_steps", "integer", optional = true, min = 1},
+  {"validation_batch_size", "integer", optional = true, min = 1},
+  {"validation_freq", "any", default = 1},
 }, false)
 
 local function validation_source(given, batch_size, steps)
@@ -88,13 +97,15 @@ local function validation_source(given, batch_size, steps)
   local batched = false
   if type(given) == "table" and structure.is_container(given) then
     if given.x == nil and #given < 2 then
-      errors.raise("fit: validation_data should be {x, y} or {x, y, sample_weight}, got %s", errors.describe(given))
+      errors.raise("fit: validation_data should be {x, y} or {x, y, sample_weight}, got %s",
+        errors.describe(given))
     end
-    given = given.x ~= nil and given or { x = given[1], y = given[2], sample_weight = given[3] }
+    given = given.x ~= nil and given or {x = given[1], y = given[2], sample_weight = given[3]}
   else
-    given, batched = { x = given }, true
+    given, batched = {x = given}, true
   end
-  return sources.of("fit: validation_data", given, { batch_size = not batched and batch_size or nil, shuffle = false, limit = steps })
+  return sources.of("fit: validation_data", given,
+    {batch_size = not batched and batch_size or nil, shuffle = false, limit = steps})
 end
 
 local function validates_at(epoch, frequency)
@@ -114,7 +125,8 @@ end
 local function validate(self, run, epoch, logs)
   local validation = run.validation
   if not validation or not validates_at(epoch, run.validation_freq) then return end
-  for name, value in pairs((evaluate_source(self, "fit: validation_data", validation, run.callbacks, run.validation_steps))) do
+  for name, value in pairs((evaluate_source(self, "fit: validation_data", validation, run.callbacks,
+    run.validation_steps))) do
     logs["val_" .. name] = value
   end
 end
@@ -128,7 +140,9 @@ local function run_epoch(self, run, epoch, batches)
   if not batches then begin_pass(run, epoch) end
   run.done = batches
   local done = loop.run(run)
-  if not self.stop_training then checks.steps("fit", done, run.limit, run.limit and run.limit * run.epochs) end
+  if not self.stop_training then
+    checks.steps("fit", done, run.limit, run.limit and run.limit * run.epochs)
+  end
   local params = run.callbacks.params
   if not params.steps then params.steps = done end
   local logs = run.step:logs()
@@ -163,54 +177,64 @@ local function settle(self, run)
 end
 
 --- Trains the model.
--- @param x inputs: a tensor, nested tables of numbers, a list or table by name of those; a `cusp.data.Dataset` or a `Sequence`; or a
---   function that gives batches `x, y, weight` (or `{x, y, weight}`), and nil at the end of an epoch
+-- @param x inputs: a tensor, nested tables of numbers, a list or table by name of those; a
+-- `cusp.data.Dataset` or a `Sequence`; or a
+--   function that gives batches `x, y, weight` (or `{x, y, weight}`), and nil at the end of an
+--   epoch
 -- @param[opt] y targets, in the form of the outputs
 -- @tparam[opt=32] integer batch_size
 -- @tparam[opt=1] integer epochs number of the last epoch
 -- @param[opt="auto"] verbose 0: nothing, 1: a bar, 2: a line an epoch; "auto" is 1
 -- @tparam[opt] table callbacks a list of Callbacks, or of tables with hooks such as `on_epoch_end`
 -- @tparam[opt=0] number validation_split share of the data, from its end, to validate with
--- @param[opt] validation_data `{x, y}`, `{x, y, sample_weight}`, a data set or a function that gives batches
+-- @param[opt] validation_data `{x, y}`, `{x, y, sample_weight}`, a data set or a function that
+-- gives batches
 -- @param[opt=true] shuffle whether samples are taken in random order; "batch": batches
 -- @tparam[opt] table class_weight weights of samples by class id (from 0)
 -- @param[opt] sample_weight a weight for each sample
 -- @tparam[opt=0] integer initial_epoch epochs that are done already
--- @tparam[opt] integer steps_per_epoch batches in an epoch; an epoch goes on in the data where the one before it ended. Where the data
+-- @tparam[opt] integer steps_per_epoch batches in an epoch; an epoch goes on in the data where the
+-- one before it ended. Where the data
 --   end, so does the epoch, with a warning, and the next begins with the first batch
 -- @tparam[opt] integer validation_steps
 -- @tparam[opt] integer validation_batch_size
 -- @param[opt=1] validation_freq every how many epochs to validate, or a list of epochs
 -- @treturn History `history.history.loss` is the list of losses
--- @raise where the data does not fit the model; what a callback raises, with its class and hook; "interrupted!" after Ctrl-C. The model
+-- @raise where the data does not fit the model; what a callback raises, with its class and hook;
+-- "interrupted!" after Ctrl-C. The model
 --   is as after its last whole step then, and can be trained on
 function runs:fit(...)
-  local x, y, batch_size, epochs, verbose, callbacks, split, validation, shuffle, class_weight, sample_weight, initial_epoch,
+  local x, y, batch_size, epochs, verbose, callbacks, split, validation, shuffle, class_weight,
+    sample_weight, initial_epoch,
     steps_per_epoch, validation_steps, validation_batch_size, validation_freq = bind_fit(...)
   checks.compiled(self, "fit")
   checks.shuffle(shuffle)
   checks.frequency(validation_freq)
-  local given = { x = x, y = y, sample_weight = sample_weight }
+  local given = {x = x, y = y, sample_weight = sample_weight}
   if split > 0 and validation == nil then given, validation = data.split("fit", given, split) end
   local source = sources.of("fit", given, {
-    batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil, class_weight = class_weight, limit = steps_per_epoch,
+    batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil,
+    class_weight = class_weight, limit = steps_per_epoch,
   })
   local run = {
-    model = self, step = Step.of(self, "train_step"), source = source, phase = "train", limit = steps_per_epoch, reports = true,
+    model = self, step = Step.of(self, "train_step"), source = source, phase = "train",
+    limit = steps_per_epoch, reports = true,
     continues = steps_per_epoch ~= nil, first_epoch = initial_epoch + 1, epochs = epochs,
     check = source.batches and checks.labels(self, "fit") or nil,
-    validation = validation_source(validation, validation_batch_size or batch_size, validation_steps), validation_steps = validation_steps,
+    validation = validation_source(validation, validation_batch_size or batch_size,
+      validation_steps), validation_steps = validation_steps,
     validation_freq = validation_freq,
   }
   run.callbacks = callback_list(self, callbacks, run, {
-    history = true, verbose = checks.verbosity("fit", verbose), epochs = epochs, steps = steps_per_epoch or source.steps,
+    history = true, verbose = checks.verbosity("fit", verbose), epochs = epochs,
+    steps = steps_per_epoch or source.steps,
   })
   run.keeps_place, run.has_own = run.callbacks:keeps_place(), run.callbacks:has_own()
   local _ <close> = guard(run)
   prepare(self, "fit", run.step, source)
   self.stop_training = false
   run.callbacks:resume(run)
-  run.callbacks:on_train_begin {}
+  run.callbacks:on_train_begin{}
   local logs = run_epochs(self, run)
   if initial_epoch < epochs then settle(self, run) end
   run.callbacks:on_train_end(logs)
@@ -220,9 +244,11 @@ end
 ---------------------------------------------------------------- evaluate
 
 local bind_evaluate = arguments.binder("evaluate", {
-  { "x", "any", optional = true }, { "y", "any", optional = true }, { "batch_size", "integer", optional = true, min = 1 },
-  { "verbose", "any", default = "auto" }, { "sample_weight", "any", optional = true }, { "steps", "integer", optional = true, min = 1 },
-  { "callbacks", "any", optional = true }, { "return_dict", "boolean", default = false },
+  {"x", "any", optional = true}, {"y", "any", optional = true},
+  {"batch_size", "integer", optional = true, min = 1},
+  {"verbose", "any", default = "auto"}, {"sample_weight", "any", optional = true},
+  {"steps", "integer", optional = true, min = 1},
+  {"callbacks", "any", optional = true}, {"return_dict", "boolean", default = false},
 }, false)
 
 --- The loss and the metrics on data.
@@ -238,9 +264,9 @@ local bind_evaluate = arguments.binder("evaluate", {
 function runs:evaluate(...)
   local x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict = bind_evaluate(...)
   checks.compiled(self, "evaluate")
-  local source = sources.of("evaluate", { x = x, y = y, sample_weight = sample_weight },
-    { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, limit = steps })
-  local run = { step = Step.of(self, "test_step"), source = source }
+  local source = sources.of("evaluate", {x = x, y = y, sample_weight = sample_weight},
+    {batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, limit = steps})
+  local run = {step = Step.of(self, "test_step"), source = source}
   run.callbacks = callback_list(self, callbacks, run, {
     verbose = checks.verbosity("evaluate", verbose), steps = steps or source.steps,
   })
@@ -253,11 +279,13 @@ end
 ---------------------------------------------------------------- predict
 
 local bind_predict = arguments.binder("predict", {
-  { "x", "any", optional = true }, { "batch_size", "integer", optional = true, min = 1 }, { "verbose", "any", default = "auto" },
-  { "steps", "integer", optional = true, min = 1 }, { "callbacks", "any", optional = true },
+  {"x", "any", optional = true}, {"batch_size", "integer", optional = true, min = 1},
+  {"verbose", "any", default = "auto"},
+  {"steps", "integer", optional = true, min = 1}, {"callbacks", "any", optional = true},
 }, false)
 
--- Room for the outputs of all whole batches; nil where the outputs are not one entry for each sample.
+-- Room for the outputs of all whole batches; nil where the outputs are not one entry for each
+-- sample.
 local function room_for(plan, source, limit)
   local batches = source:whole()
   if limit then batches = math.min(batches, limit) end
@@ -292,20 +320,23 @@ end
 function runs:predict(...)
   checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
-  local source = sources.of("predict", { x = x },
-    { batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, inputs_only = true, limit = steps })
+  local source = sources.of("predict", {x = x},
+    {batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
+      inputs_only = true, limit = steps})
   local step = Step.of(self, "predict_step")
   local pieces, form = {}, nil
   local run = {
     model = self, step = step, source = source, phase = "predict", limit = steps,
     collect = function(outputs, outputs_form) pieces[#pieces + 1], form = outputs, outputs_form end,
   }
-  local list = callback_list(self, callbacks, run, { verbose = checks.verbosity("predict", verbose), steps = steps or source.steps })
+  local list = callback_list(self, callbacks, run,
+    {verbose = checks.verbosity("predict", verbose), steps = steps or source.steps})
   run.callbacks = list
   local _ <close> = guard(run)
   self.stop_predicting = false
   source:rewind()
-  if source:whole() > 0 and not source.batches and not self.run_eagerly and not list:has_batch_hooks "predict" then
+  if source:whole() > 0 and not source.batches and not self.run_eagerly
+    and not list:has_batch_hooks "predict" then
     local plan = step:plan(source.form, source.key, source:types(source.batch_size))
     run.results = room_for(plan, source, steps)
     run.one_by_one = run.results == nil
@@ -313,10 +344,10 @@ function runs:predict(...)
   else
     run.one_by_one = true
   end
-  list:on_predict_begin {}
+  list:on_predict_begin{}
   local done = loop.run(run)
   checks.steps("predict", done, not self.stop_predicting and steps or nil)
-  list:on_predict_end {}
+  list:on_predict_end{}
   return joined(pieces, form)
 end
 

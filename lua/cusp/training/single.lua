@@ -1,4 +1,5 @@
---- Steps on single batches: train_on_batch, test_on_batch, predict_on_batch. These become methods of `cusp.Model`.
+--- Steps on single batches: train_on_batch, test_on_batch, predict_on_batch. These become methods
+-- of `cusp.Model`.
 -- @module cusp.training.single
 local Step = require "cusp.training.step"
 local arguments = require "cusp.base.arguments"
@@ -28,8 +29,8 @@ local function run_single(self, owner, method, batch, return_dict)
 end
 
 local bind_train_on_batch = arguments.binder("train_on_batch", {
-  { "x", "any" }, { "y", "any", optional = true }, { "sample_weight", "any", optional = true },
-  { "class_weight", "any", optional = true }, { "return_dict", "boolean", default = false },
+  {"x", "any"}, {"y", "any", optional = true}, {"sample_weight", "any", optional = true},
+  {"class_weight", "any", optional = true}, {"return_dict", "boolean", default = false},
 }, false)
 
 --- One step of training on one batch.
@@ -41,29 +42,31 @@ local bind_train_on_batch = arguments.binder("train_on_batch", {
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function single:train_on_batch(...)
   local x, y, sample_weight, class_weight, return_dict = bind_train_on_batch(...)
-  local given = data.with_class_weight("train_on_batch", { x = x, y = y, sample_weight = sample_weight }, class_weight)
-  return run_single(self, "train_on_batch", "train_step", single_batch("train_on_batch", given), return_dict)
+  local given = data.with_class_weight("train_on_batch",
+    {x = x, y = y, sample_weight = sample_weight}, class_weight)
+  return run_single(self, "train_on_batch", "train_step", single_batch("train_on_batch", given),
+    return_dict)
 end
 
 local bind_test_on_batch = arguments.binder("test_on_batch", {
-  { "x", "any" }, { "y", "any", optional = true }, { "sample_weight", "any", optional = true },
-  { "return_dict", "boolean", default = false },
+  {"x", "any"}, {"y", "any", optional = true}, {"sample_weight", "any", optional = true},
+  {"return_dict", "boolean", default = false},
 }, false)
 
 --- The loss and the metrics of one batch.
 -- @treturn number... as `train_on_batch`
 function single:test_on_batch(...)
   local x, y, sample_weight, return_dict = bind_test_on_batch(...)
-  local batch = single_batch("test_on_batch", { x = x, y = y, sample_weight = sample_weight })
+  local batch = single_batch("test_on_batch", {x = x, y = y, sample_weight = sample_weight})
   return run_single(self, "test_on_batch", "test_step", batch, return_dict)
 end
 
-local bind_predict_on_batch = arguments.binder("predict_on_batch", { { "x", "any" } }, false)
+local bind_predict_on_batch = arguments.binder("predict_on_batch", {{"x", "any"}}, false)
 
 --- The outputs of one batch.
 function single:predict_on_batch(...)
   local x = bind_predict_on_batch(...)
-  local outputs, form = Step.of(self, "predict_step"):run(single_batch("predict_on_batch", { x = x }))
+  local outputs, form = Step.of(self, "predict_step"):run(single_batch("predict_on_batch", {x = x}))
   return structure.pack(form, outputs)
 end
 

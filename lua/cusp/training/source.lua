@@ -1,13 +1,16 @@
---- Where batches come from: whole arrays, data sets, objects that give batches by number, or a function that gives one after another.
+--- Where batches come from: whole arrays, data sets, objects that give batches by number, or a
+-- function that gives one after another.
 --
--- A source has `steps` (batches in a pass, nil where it is not known), `batches` (whether the data come as batches rather than as arrays
--- whose samples are batched here), and
+-- A source has `steps` (batches in a pass, nil where it is not known), `batches` (whether the data
+-- come as batches rather than as arrays whose samples are batched here), and
 --   `source:rewind()`      starts a pass over the data, shuffled anew if wanted
 --   `source:finished()`    whether the pass has come to its end
---   `source:batch()`       the next batch: `{tensors =, form =, key =, rows =}`; nil at the end of the pass
---   `source:whole()`       how many whole batches of equal size may come next (0 where batches come one by one)
---   `source:run(plan, count, deadline, results, label_checks)`  runs a plan over up to `count` of them without Lua; returns how many
---                          were done, 0 where the next one is of another kind and has to be taken by `batch`
+--   `source:batch()`       the next batch: `{tensors =, form =, key =, rows =}`; nil at the end of
+--   the pass `source:whole()`       how many whole batches of equal size may come next (0 where
+--   batches come one by one) `source:run(plan, count, deadline, results, label_checks)`  runs a
+--   plan over up to `count` of them without Lua; returns how many
+--                          were done, 0 where the next one is of another kind and has to be taken
+--                          by `batch`
 --   `source:skip(count)`   (optional) leaves out batches of the pass
 --   `source:epoch_end()`   (optional) is called after each pass
 --   `source:close()`       (optional) lets go of threads and files
@@ -30,15 +33,17 @@ Arrays.__index = Arrays
 --- Batches of whole arrays.
 -- @tparam string owner name of the method, for messages
 -- @tparam table given `x`, `y`, `sample_weight`
--- @tparam table options `batch_size`; `shuffle`: true, false, or "batch" (batches in random order, each of neighbours); `order_of`: a
--- function that gives the order of the samples in a pass (of a data set), or nil for that of the arrays
+-- @tparam table options `batch_size`; `shuffle`: true, false, or "batch" (batches in random order,
+-- each of neighbours); `order_of`: a function that gives the order of the samples in a pass (of a
+-- data set), or nil for that of the arrays
 function source.arrays(owner, given, options)
   local flat = data.flatten(owner, given)
   local samples = data.count_samples(owner, flat)
   local batch_size = options.batch_size or 32
-  for _, tensor in ipairs(flat.tensors) do engine.evaluate { tensor } end
+  for _, tensor in ipairs(flat.tensors) do engine.evaluate{tensor} end
   return setmetatable({
-    tensors = flat.tensors, names = flat.names, form = flat.form, key = flat.key, samples = samples, batch_size = batch_size,
+    tensors = flat.tensors, names = flat.names, form = flat.form, key = flat.key, samples = samples,
+    batch_size = batch_size,
     shuffle = options.shuffle, order_of = options.order_of, from_dataset = options.order_of ~= nil,
     steps = (samples + batch_size - 1) // batch_size, cursor = 0,
   }, Arrays)
@@ -55,7 +60,7 @@ local function batch_order(self)
     end
   end
   for i = count, self.samples - 1 do order[i + 1] = i end
-  return engine.tensor(order, { dtype = "int64" })
+  return engine.tensor(order, {dtype = "int64"})
 end
 
 function Arrays:rewind()
@@ -70,7 +75,7 @@ function Arrays:rewind()
   else
     self.order = ops.random_permutation(random.key_of(nil, "fit"), self.samples)
   end
-  engine.evaluate { self.order }
+  engine.evaluate{self.order}
 end
 
 function Arrays:finished() return self.cursor >= self.steps end
@@ -86,7 +91,7 @@ function Arrays:types(rows)
   for i, tensor in ipairs(self.tensors) do
     local shape = tensor.shape
     shape[1] = rows
-    types[i] = { shape = shape, dtype = tensor.dtype }
+    types[i] = {shape = shape, dtype = tensor.dtype}
   end
   return types
 end
@@ -101,12 +106,13 @@ function Arrays:batch()
   for i, tensor in ipairs(self.tensors) do
     tensors[i] = picked and ops.take(tensor, picked, 1) or data.rows(tensor, first, last)
   end
-  return { tensors = tensors, form = self.form, key = self.key, rows = last - first + 1 }
+  return {tensors = tensors, form = self.form, key = self.key, rows = last - first + 1}
 end
 
 function Arrays:run(plan, count, deadline, results)
-  local done = plan:run_batches {
-    arrays = self.tensors, order = self.order, samples = self.samples, batch_size = self.batch_size, first = self.cursor,
+  local done = plan:run_batches{
+    arrays = self.tensors, order = self.order, samples = self.samples, batch_size = self.batch_size,
+    first = self.cursor,
     last = self.cursor + count, deadline = deadline, results = results,
   }
   self.cursor = self.cursor + done
@@ -118,10 +124,12 @@ end
 local Generator = {}
 Generator.__index = Generator
 
---- Batches from a function: each call gives `x, y, sample_weight` or a table of them, nil at the end of the data.
+--- Batches from a function: each call gives `x, y, sample_weight` or a table of them, nil at the
+-- end of the data.
 -- @tparam table options `class_weight`; `inputs_only`: targets and weights are left out
 function source.generator(owner, f, options)
-  return setmetatable({ owner = owner, next_batch = f, options = options or {}, batches = true }, Generator)
+  return setmetatable({owner = owner, next_batch = f, options = options or {}, batches = true},
+    Generator)
 end
 
 function Generator:rewind() self.ended = false end
@@ -162,18 +170,25 @@ local makers = {
 --- The source for what a user gave.
 -- @tparam string owner
 -- @tparam table given `x`, `y`, `sample_weight`
--- @tparam table options as for `source.arrays`; `batch_size_given`; `class_weight`; `inputs_only`: for predict, which has no use for
+-- @tparam table options as for `source.arrays`; `batch_size_given`; `class_weight`; `inputs_only`:
+-- for predict, which has no use for
 --   targets; `limit`: steps, without which a data set without end is an error
 function source.of(owner, given, options)
   local kind = kind_of(given.x)
-  if not kind then return source.arrays(owner, data.with_class_weight(owner, given, options.class_weight), options) end
-  for _, name in ipairs { "y", "sample_weight" } do
+  if not kind then
+    return source.arrays(owner, data.with_class_weight(owner, given, options.class_weight), options)
+  end
+  for _, name in ipairs{"y", "sample_weight"} do
     if given[name] ~= nil then
-      errors.raise("%s: where x is a %s, %s should not be given: it is part of the batches of the %s", owner, kind, name, kind)
+      errors.raise(
+        "%s: where x is a %s, %s should not be given: it is part of the batches of the %s", owner,
+        kind, name, kind)
     end
   end
   if options.batch_size_given then
-    errors.raise("%s: batch_size should not be given where x is a %s, which makes the batches itself", owner, kind)
+    errors.raise(
+      "%s: batch_size should not be given where x is a %s, which makes the batches itself", owner,
+      kind)
   end
   return makers[kind](owner, given.x, options)
 end

@@ -1,7 +1,9 @@
---- One step of training, testing or predicting, traced once for each form of data and then run as a plan.
+--- One step of training, testing or predicting, traced once for each form of data and then run as a
+-- plan.
 --
--- A plan computes everything through variables: the model's, the optimizer's, the metrics'. What a step reports is read from the
--- metrics when it is wanted; a step of the user's own that reports other values leaves them in variables made for that.
+-- A plan computes everything through variables: the model's, the optimizer's, the metrics'. What a
+-- step reports is read from the metrics when it is wanted; a step of the user's own that reports
+-- other values leaves them in variables made for that.
 -- @module cusp.training.step
 local captures = require "cusp.captures"
 local data = require "cusp.training.data"
@@ -18,10 +20,12 @@ Step.__index = Step
 --- @tparam Model model
 -- @tparam string method "train_step", "test_step" or "predict_step"
 function Step.new(model, method)
-  local training = not model:uses_default(method) and "all" or method ~= "predict_step" and model or nil
+  local training = not model:uses_default(method) and "all" or method ~= "predict_step" and model
+    or nil
   local step = setmetatable({
     model = model, method = method, log_variables = {}, last = {},
-    captures = captures.new(("%s.%s"):format(getmetatable(model).__name, method), { root = model, training = training }),
+    captures = captures.new(("%s.%s"):format(getmetatable(model).__name, method),
+      {root = model, training = training}),
   }, Step)
   step.plans = PlanCache.new(("%s of the model '%s'"):format(method, model.name), function(index)
     return index == 1 and "what it captured of Lua" or data.name(step.form, index - 1)
@@ -43,7 +47,8 @@ function Step.of(model, method)
   return steps[method]
 end
 
---- Compares what plans captured of Lua with what it is now: plans of another state of the model are not run.
+--- Compares what plans captured of Lua with what it is now: plans of another state of the model are
+-- not run.
 function Step:refresh()
   self.state = self.captures:state()
 end
@@ -75,7 +80,8 @@ local function same_keys(a, b)
   return true
 end
 
--- Whether what the step reports is just what the model's metrics say, which can be asked of them at any time.
+-- Whether what the step reports is just what the model's metrics say, which can be asked of them at
+-- any time.
 local function reports_metrics(self, logs)
   return self.model:uses_default(self.method) and self.model:uses_default "compute_metrics"
     and same_keys(logs, self.model:get_metrics_result())
@@ -83,7 +89,8 @@ end
 
 local function check_logs(self, logs)
   if type(logs) ~= "table" then
-    errors.raise("%s.%s: should return a table of values by name, got %s", getmetatable(self.model).__name, self.method,
+    errors.raise("%s.%s: should return a table of values by name, got %s",
+      getmetatable(self.model).__name, self.method,
       errors.describe(logs))
   end
 end
@@ -93,14 +100,17 @@ local function log_variable(self, name, value)
   local variable = self.log_variables[name]
   if variable and errors.shape(variable.shape) == errors.shape(value.shape) then return variable end
   return engine.untraced(function()
-    return engine.variable(ops.zeros(value.shape, { dtype = value.dtype }), { dtype = value.dtype, trainable = false })
+    return engine.variable(ops.zeros(value.shape, {dtype = value.dtype}),
+      {dtype = value.dtype, trainable = false})
   end)
 end
 
--- What a step reports: `names` in order; `last`, plain values; `log_variables`, which its plan assigns.
+-- What a step reports: `names` in order; `last`, plain values; `log_variables`, which its plan
+-- assigns.
 local function keep_logs(self, logs)
   check_logs(self, logs)
-  local report = { names = sorted_names(self.model, logs), from_metrics = reports_metrics(self, logs), last = {}, log_variables = {} }
+  local report = {names = sorted_names(self.model, logs),
+    from_metrics = reports_metrics(self, logs), last = {}, log_variables = {}}
   for name, value in pairs(report.from_metrics and {} or logs) do
     if type(value) ~= "userdata" then
       report.last[name] = value
@@ -113,7 +123,8 @@ local function keep_logs(self, logs)
 end
 
 local function use_report(self, report)
-  self.names, self.from_metrics, self.last, self.log_variables = report.names, report.from_metrics, report.last, report.log_variables
+  self.names, self.from_metrics, self.last, self.log_variables = report.names, report.from_metrics,
+    report.last, report.log_variables
 end
 
 local function placeholders(trace, types)
@@ -127,12 +138,14 @@ local function trace_step(trace, self, form, types)
   local result = self.model[self.method](self.model, batch)
   if self.method ~= "predict_step" then
     local report = keep_logs(self, result)
-    self.captures:warn_of_truths(trace:unused_truths {})
-    return { run = trace:compile {}, report = report }
+    self.captures:warn_of_truths(trace:unused_truths{})
+    return {run = trace:compile{}, report = report}
   end
   local outputs = structure.flatten(result)
-  local plan = { form = structure.map(result, function() return true end), types = {} }
-  for i, output in ipairs(outputs) do plan.types[i] = { shape = output.shape, dtype = output.dtype } end
+  local plan = {form = structure.map(result, function() return true end), types = {}}
+  for i, output in ipairs(outputs) do
+    plan.types[i] = {shape = output.shape, dtype = output.dtype}
+  end
   self.captures:warn_of_truths(trace:unused_truths(outputs))
   plan.run = trace:compile(outputs)
   return plan
@@ -142,7 +155,9 @@ local function make_plan(self, form, key, parts, types)
   local plan = self.captures:trace(engine.traced, trace_step, self, form, types)
   self.form = form
   self.plans:keep(key, plan, parts)
-  if self.method == "train_step" and not self.trained then self.trained = self.model.trainable_variables end
+  if self.method == "train_step" and not self.trained then
+    self.trained = self.model.trainable_variables
+  end
   return plan
 end
 
@@ -151,7 +166,7 @@ end
 -- @tparam string key text of the form
 -- @tparam {table,...} types shape and dtype of each tensor
 function Step:plan(form, key, types)
-  self.signature = self.signature or { form = form, key = key, types = types }
+  self.signature = self.signature or {form = form, key = key, types = types}
   local parts = type_texts(types)
   key = key .. "|" .. table.concat(parts, ";")
   local plan = self.plans:find(self.state .. "|" .. key)
@@ -159,7 +174,8 @@ function Step:plan(form, key, types)
     self:refresh() -- since the last time, a callback may have changed what is traced now
     key = self.state .. "|" .. key
     table.insert(parts, 1, tostring(self.state))
-    plan = self.plans:find(key) or whole.with({ self.model, self }, make_plan, self, form, key, parts, types)
+    plan = self.plans:find(key)
+      or whole.with({self.model, self}, make_plan, self, form, key, parts, types)
   end
   if plan.report then use_report(self, plan.report) end
   return plan
@@ -167,12 +183,13 @@ end
 
 local function types_of(tensors)
   local types = {}
-  for i, tensor in ipairs(tensors) do types[i] = { shape = tensor.shape, dtype = tensor.dtype } end
+  for i, tensor in ipairs(tensors) do types[i] = {shape = tensor.shape, dtype = tensor.dtype} end
   return types
 end
 
 local function run_step(self, batch)
-  self.signature = self.signature or { form = batch.form, key = batch.key, types = types_of(batch.tensors) }
+  self.signature = self.signature
+    or {form = batch.form, key = batch.key, types = types_of(batch.tensors)}
   local result = self.model[self.method](self.model, data.pack(batch.form, batch.tensors))
   if self.method == "predict_step" then
     local flat = structure.flatten(result)
@@ -180,7 +197,7 @@ local function run_step(self, batch)
     return flat, structure.map(result, function() return true end)
   end
   check_logs(self, result)
-  use_report(self, { names = sorted_names(self.model, result), last = {}, log_variables = {} })
+  use_report(self, {names = sorted_names(self.model, result), last = {}, log_variables = {}})
   local tensors = {}
   for name, value in pairs(result) do
     self.last[name] = value
@@ -192,7 +209,7 @@ end
 -- The first batch shows what the model and its metrics are made of.
 local function run_eagerly(self, batch)
   if self.signature then return engine.whole({}, run_step, self, batch) end
-  return whole.with({ self.model, self }, run_step, self, batch)
+  return whole.with({self.model, self}, run_step, self, batch)
 end
 
 --- Traces the step for a batch, so that what the model is made of is known before it runs.
@@ -206,7 +223,7 @@ end
 function Step:run(batch)
   if self.model.run_eagerly then return run_eagerly(self, batch) end
   local plan = self:plan(batch.form, batch.key, types_of(batch.tensors))
-  local outputs = { plan.run(table.unpack(batch.tensors)) }
+  local outputs = {plan.run(table.unpack(batch.tensors))}
   if self.method == "predict_step" then return outputs, plan.form end
 end
 

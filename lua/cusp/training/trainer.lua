@@ -1,6 +1,7 @@
---- What models can do once they are compiled: fit, evaluate, predict, and the steps that these are made of.
--- The functions here become methods of `cusp.Model`. A model of one's own may override `train_step`, `test_step`, `predict_step`,
--- `compute_loss` and `compute_metrics`; each runs compiled like the built-in ones, unless `run_eagerly` is true.
+--- What models can do once they are compiled: fit, evaluate, predict, and the steps that these are
+-- made of. The functions here become methods of `cusp.Model`. A model of one's own may override
+-- `train_step`, `test_step`, `predict_step`, `compute_loss` and `compute_metrics`; each runs
+-- compiled like the built-in ones, unless `run_eagerly` is true.
 -- @classmod cusp.training.Trainer
 local CompileLoss = require "cusp.training.compile_loss"
 local CompileMetrics = require "cusp.training.compile_metrics"
@@ -28,40 +29,50 @@ local function class_name(self) return getmetatable(self).__name end
 ---------------------------------------------------------------- compiling
 
 local bind_compile = arguments.binder("compile", {
-  { "optimizer", "any", default = "rmsprop" }, { "loss", "any", optional = true }, { "loss_weights", "any", optional = true },
-  { "metrics", "any", optional = true }, { "weighted_metrics", "any", optional = true }, { "run_eagerly", "boolean", default = false },
-  { "steps_per_execution", "integer", default = 1, min = 1 }, { "jit_compile", "any", default = "auto" },
-  { "auto_scale_loss", "boolean", default = true },
+  {"optimizer", "any", default = "rmsprop"}, {"loss", "any", optional = true},
+  {"loss_weights", "any", optional = true},
+  {"metrics", "any", optional = true}, {"weighted_metrics", "any", optional = true},
+  {"run_eagerly", "boolean", default = false},
+  {"steps_per_execution", "integer", default = 1, min = 1},
+  {"jit_compile", "any", default = "auto"},
+  {"auto_scale_loss", "boolean", default = true},
 }, false)
 
 local function optimizer_of(self, given, auto_scale)
   local optimizer = optimizers.get(given)
   if not Object.is_instance(optimizer, optimizers.Optimizer) then
-    errors.raise("compile: optimizer should be a name or an Optimizer, got %s", errors.describe(given))
+    errors.raise("compile: optimizer should be a name or an Optimizer, got %s",
+      errors.describe(given))
   end
-  if auto_scale and self.dtype_policy == "mixed_float16" and not Object.is_instance(optimizer, optimizers.LossScaleOptimizer) then
-    return optimizers.LossScaleOptimizer { optimizer, name = "loss_scale_optimizer" }
+  if auto_scale and self.dtype_policy == "mixed_float16"
+    and not Object.is_instance(optimizer, optimizers.LossScaleOptimizer) then
+    return optimizers.LossScaleOptimizer{optimizer, name = "loss_scale_optimizer"}
   end
   return optimizer
 end
 
 local function compile(self, ...)
-  local optimizer, loss, loss_weights, wanted, weighted, run_eagerly, steps_per_execution, jit_compile, auto_scale = bind_compile(...)
+  local optimizer, loss, loss_weights, wanted, weighted, run_eagerly, steps_per_execution,
+    jit_compile, auto_scale = bind_compile(...)
   self.optimizer = optimizer_of(self, optimizer, auto_scale)
   -- These are not parts of the model whose variables it would have to save.
   rawset(self, "_compile_loss", loss ~= nil and CompileLoss.new(self, loss, loss_weights) or nil)
-  rawset(self, "_compile_metrics", (wanted or weighted) and CompileMetrics.new(self, wanted or {}, weighted or {}) or nil)
-  rawset(self, "_loss_tracker", metrics.Mean { name = "loss" })
+  rawset(self, "_compile_metrics",
+    (wanted or weighted) and CompileMetrics.new(self, wanted or {}, weighted or {}) or nil)
+  rawset(self, "_loss_tracker", metrics.Mean{name = "loss"})
   rawset(self, "_steps", {})
   rawset(self, "loss", loss)
   rawset(self, "_compile_config", {
-    optimizer = self.optimizer, loss = loss, loss_weights = loss_weights, metrics = wanted, weighted_metrics = weighted,
+    optimizer = self.optimizer, loss = loss, loss_weights = loss_weights, metrics = wanted,
+    weighted_metrics = weighted,
     run_eagerly = run_eagerly, steps_per_execution = steps_per_execution,
     jit_compile = jit_compile == "auto" and not run_eagerly or jit_compile == true,
   })
-  self.run_eagerly, self.steps_per_execution, self.jit_compile = run_eagerly, steps_per_execution, jit_compile
+  self.run_eagerly, self.steps_per_execution, self.jit_compile = run_eagerly,
+    steps_per_execution, jit_compile
   self.stop_training, self.compiled = false, true
-  local loading = rawget(self, "_when_compiled") -- the optimizer's state, in a checkpoint that was loaded before
+  -- the optimizer's state, in a checkpoint that was loaded before
+  local loading = rawget(self, "_when_compiled")
   if loading then
     rawset(self, "_when_compiled", nil)
     loading()
@@ -70,17 +81,22 @@ end
 
 --- Says how the model is trained.
 -- @param[opt="rmsprop"] optimizer a name or an Optimizer
--- @param[opt] loss a name, a function of (y_true, y_pred), or a Loss; for several outputs a list, or a table by output name
+-- @param[opt] loss a name, a function of (y_true, y_pred), or a Loss; for several outputs a list,
+-- or a table by output name
 -- @param[opt] loss_weights numbers in the same form
--- @param[opt] metrics a list of names, functions or Metrics; for several outputs a list of lists, or a table by output name
+-- @param[opt] metrics a list of names, functions or Metrics; for several outputs a list of lists,
+-- or a table by output name
 -- @param[opt] weighted_metrics metrics that sample weights apply to, in the same form
--- @tparam[opt=false] boolean run_eagerly whether steps run as plain Lua, so that values can be looked at
+-- @tparam[opt=false] boolean run_eagerly whether steps run as plain Lua, so that values can be
+-- looked at
 -- @tparam[opt=1] integer steps_per_execution steps between two calls of the hooks around batches
--- @param[opt] jit_compile taken and kept for Keras's sake: steps are always compiled here unless run_eagerly
--- @tparam[opt=true] boolean auto_scale_loss whether the loss is scaled under the policy "mixed_float16"
+-- @param[opt] jit_compile taken and kept for Keras's sake: steps are always compiled here unless
+-- run_eagerly
+-- @tparam[opt=true] boolean auto_scale_loss whether the loss is scaled under the policy
+-- "mixed_float16"
 function Trainer:compile(...)
   checks.receiver(self, "compile")
-  whole.with({ self }, compile, self, ...)
+  whole.with({self}, compile, self, ...)
 end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.
@@ -97,14 +113,16 @@ end
 
 -- Calls f(name, metric) for each metric in the order in which results are reported.
 local function each_metric(self, f)
-  local tracker, loss, compiled = rawget(self, "_loss_tracker"), rawget(self, "_compile_loss"), rawget(self, "_compile_metrics")
+  local tracker, loss, compiled = rawget(self, "_loss_tracker"), rawget(self, "_compile_loss"),
+    rawget(self, "_compile_metrics")
   if tracker then f("loss", tracker) end
   for _, metric in ipairs(loss and loss.trackers or {}) do f(metric.name, metric) end
   if compiled then compiled:each(f) end
   for _, metric in ipairs(Layer.__getters.metrics(self)) do f(metric.name, metric) end
 end
 
---- The loss's metric, those of the outputs' losses, those given to `compile`, and those among the model's fields and layers.
+--- The loss's metric, those of the outputs' losses, those given to `compile`, and those among the
+-- model's fields and layers.
 function Trainer:list_metrics()
   local list = {}
   each_metric(self, function(_, metric) list[#list + 1] = metric end)
@@ -154,7 +172,9 @@ function Trainer:compute_loss(_, y, y_pred, sample_weight)
     total = total == nil and loss or total + loss
   end
   if total == nil then
-    errors.raise("%s (%s): there is no loss to minimise; give compile a loss, or add one in a layer with add_loss", self.name,
+    errors.raise(
+      "%s (%s): there is no loss to minimise; give compile a loss, or add one in a layer with "
+      .. "add_loss", self.name,
       class_name(self))
   end
   return total
@@ -176,14 +196,15 @@ local function batch_size_of(x) return structure.flatten(x)[1].shape[1] end
 function Trainer:train_step(batch)
   local x, y, sample_weight = data.unpack(batch)
   local tape <close> = gradients.GradientTape()
-  local y_pred = self(x, { training = true })
+  local y_pred = self(x, {training = true})
   local loss = self:compute_loss(x, y, y_pred, sample_weight, true)
   local variables = self.trainable_variables
   if #variables > 0 then
     self.optimizer:ensure_built(variables) -- the scale of the loss is part of its state
     self.optimizer:apply(tape:gradient(self.optimizer:scale_loss(loss), variables), variables)
   else
-    warnings.warn("%s (%s): the model has no trainable weights: there is nothing to train", self.name, class_name(self))
+    warnings.warn("%s (%s): the model has no trainable weights: there is nothing to train",
+      self.name, class_name(self))
   end
   CompileLoss.track(self._loss_tracker, loss, batch_size_of(x))
   return self:compute_metrics(x, y, y_pred, sample_weight)
@@ -194,7 +215,7 @@ end
 -- @treturn table what to report, by name
 function Trainer:test_step(batch)
   local x, y, sample_weight = data.unpack(batch)
-  local y_pred = self(x, { training = false })
+  local y_pred = self(x, {training = false})
   local loss = self:compute_loss(x, y, y_pred, sample_weight, false)
   CompileLoss.track(self._loss_tracker, loss, batch_size_of(x))
   return self:compute_metrics(x, y, y_pred, sample_weight)
@@ -204,7 +225,7 @@ end
 -- @tparam table batch `{x}`
 -- @return the outputs
 function Trainer:predict_step(batch)
-  return self((data.unpack(batch)), { training = false })
+  return self((data.unpack(batch)), {training = false})
 end
 
 --- Whether a method is the library's own.
@@ -229,7 +250,7 @@ function Trainer:make_predict_function(force)
 end
 
 -- Running on data, and single batches, have files of their own.
-for _, file in ipairs { "runs", "single" } do
+for _, file in ipairs{"runs", "single"} do
   for name, method in pairs(require("cusp.training." .. file)) do Trainer[name] = method end
 end
 

@@ -1,4 +1,5 @@
---- The files of a directory with their classes, as `image_dataset_from_directory` and `text_dataset_from_directory` take them.
+--- The files of a directory with their classes, as `image_dataset_from_directory` and
+-- `text_dataset_from_directory` take them.
 -- @module cusp.utils.directory
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -16,20 +17,27 @@ function directory.check(owner, options)
   local labels = options.labels
   if labels ~= "inferred" and labels ~= nil then
     if type(labels) ~= "table" and not engine.is_tensor(labels) then
-      errors.raise("%s: labels should be \"inferred\" (from the names of the subdirectories), a list of integers, one for each file in the "
+      errors.raise(
+        "%s: labels should be \"inferred\" (from the names of the subdirectories), a list of "
+        .. "integers, one for each file in the "
         .. "order of their paths, or cusp.null for none; got %s", owner, errors.describe(labels))
     end
-    if options.class_names then errors.raise("%s: class_names can only be given where labels = \"inferred\"", owner) end
+    if options.class_names then
+      errors.raise("%s: class_names can only be given where labels = \"inferred\"", owner)
+    end
   end
   local split, subset = options.validation_split, options.subset
   if split and (split <= 0 or split >= 1) then
-    errors.raise("%s: validation_split should be between 0 and 1, got %s", owner, plain.tostring(split))
+    errors.raise("%s: validation_split should be between 0 and 1, got %s", owner,
+      plain.tostring(split))
   end
   if (split ~= nil) ~= (subset ~= nil) then
     errors.raise("%s: if subset is set, validation_split must be set, and inversely", owner)
   end
   if split and options.shuffle and not options.seed then
-    errors.raise("%s: if validation_split is used and the data are shuffled, a seed must be given, so that the training and the validation "
+    errors.raise(
+      "%s: if validation_split is used and the data are shuffled, a seed must be given, so that "
+      .. "the training and the validation "
       .. "subset do not overlap", owner)
   end
 end
@@ -47,7 +55,8 @@ end
 local function walk(path, relative, follow_links, out, depth)
   out[#out + 1] = relative
   if depth > MOST_DEPTH then
-    errors.raise("%s: the directories are nested more than %d deep; do links go in a circle?", path, MOST_DEPTH)
+    errors.raise("%s: the directories are nested more than %d deep; do links go in a circle?", path,
+      MOST_DEPTH)
   end
   for _, name in ipairs(engine.files.list(join(path, relative))) do
     local inner = relative == "" and name or relative .. "/" .. name
@@ -74,7 +83,9 @@ local function files_below(path, formats, follow_links, out)
   for _, relative in ipairs(directories) do
     local inside = join(path, relative)
     for _, name in ipairs(engine.files.list(inside)) do
-      if has_format(name, formats) and not engine.files.is_directory(join(inside, name)) then out[#out + 1] = join(inside, name) end
+      if has_format(name, formats) and not engine.files.is_directory(join(inside, name)) then
+        out[#out + 1] = join(inside, name)
+      end
     end
   end
   return out
@@ -89,7 +100,9 @@ local function class_directories(owner, path, class_names)
   end
   for _, name in ipairs(class_names or {}) do
     if not known[name] then
-      errors.raise("%s: class_names should be names of the subdirectories of %s: expected %s (or some of them), got '%s'%s", owner, path,
+      errors.raise(
+        "%s: class_names should be names of the subdirectories of %s: expected %s (or some of "
+        .. "them), got '%s'%s", owner, path,
         table.concat(found, ", "), plain.tostring(name), errors.suggestion(name, found))
     end
   end
@@ -109,7 +122,8 @@ end
 local function given_labels(owner, path, labels, files)
   local list = type(labels) == "table" and labels or labels:flat()
   if #list ~= #files then
-    errors.raise("%s: there are %d labels, but %d files in %s; expected as many of each", owner, #list, #files, path)
+    errors.raise("%s: there are %d labels, but %d files in %s; expected as many of each", owner,
+      #list, #files, path)
   end
   return table.move(list, 1, #list, 1, {}), sorted_labels(list)
 end
@@ -121,12 +135,15 @@ end
 --- The files and their labels, shuffled if wanted.
 -- @tparam string owner
 -- @tparam string path
--- @tparam table options `labels`, `class_names`, `formats`, `shuffle`, `seed`, `follow_links`, `verbose`
+-- @tparam table options `labels`, `class_names`, `formats`, `shuffle`, `seed`, `follow_links`,
+-- `verbose`
 -- @treturn {string,...} paths
 -- @treturn ?{integer,...} labels
 -- @treturn ?{string,...} class names
 function directory.index(owner, path, options)
-  if not engine.files.is_directory(path) then errors.raise("%s: %s is not a directory", owner, path) end
+  if not engine.files.is_directory(path) then
+    errors.raise("%s: %s is not a directory", owner, path)
+  end
   local files, labels, class_names = {}, nil, nil
   if options.labels == "inferred" then
     class_names, labels = class_directories(owner, path, options.class_names), {}
@@ -137,8 +154,12 @@ function directory.index(owner, path, options)
     end
   else
     files_below(path, options.formats, options.follow_links, files)
-    if options.class_names then errors.raise("%s: class_names cannot be given without labels", owner) end
-    if options.labels ~= nil then labels, class_names = given_labels(owner, path, options.labels, files) end
+    if options.class_names then
+      errors.raise("%s: class_names cannot be given without labels", owner)
+    end
+    if options.labels ~= nil then
+      labels, class_names = given_labels(owner, path, options.labels, files)
+    end
   end
   if labels then say(options, "Found %d files belonging to %d classes.", #files, #class_names)
   else say(options, "Found %d files.", #files) end
@@ -169,9 +190,11 @@ end
 --- Labels as a tensor, in the form that `label_mode` says; nil without.
 function directory.encode_labels(labels, label_mode, classes)
   if not labels or not label_mode then return nil end
-  if label_mode == "int" then return engine.tensor(labels, { dtype = "int32" }) end
-  if label_mode == "binary" then return engine.tensor(labels, { dtype = "float32", shape = { #labels, 1 } }) end
-  return engine.ops.one_hot(engine.tensor(labels, { dtype = "int32" }), classes, -1, "float32")
+  if label_mode == "int" then return engine.tensor(labels, {dtype = "int32"}) end
+  if label_mode == "binary" then
+    return engine.tensor(labels, {dtype = "float32", shape = {#labels, 1}})
+  end
+  return engine.ops.one_hot(engine.tensor(labels, {dtype = "int32"}), classes, -1, "float32")
 end
 
 --- One data set, or both.
@@ -183,21 +206,27 @@ end
 function directory.datasets(owner, path, options, what, make)
   local files, labels, class_names = directory.index(owner, path, options)
   if options.label_mode == "binary" and #class_names ~= 2 then
-    errors.raise("%s: with label_mode = \"binary\" there must be exactly 2 classes, got %d: %s", owner, #class_names,
+    errors.raise("%s: with label_mode = \"binary\" there must be exactly 2 classes, got %d: %s",
+      owner, #class_names,
       table.concat(class_names, ", "))
   end
   local function subset(name, shuffle)
     local own_files, own_labels = directory.subset(options, files, labels, name)
     if #own_files == 0 then
-      errors.raise("%s: no %s%s found in directory %s; the formats are %s", owner, name and name .. " " or "", what, path,
+      errors.raise("%s: no %s%s found in directory %s; the formats are %s", owner,
+        name and name .. " " or "", what, path,
         table.concat(options.formats, ", "))
     end
-    local dataset = make(own_files, directory.encode_labels(own_labels, options.label_mode, class_names and #class_names), shuffle)
+    local dataset = make(own_files,
+      directory.encode_labels(own_labels, options.label_mode, class_names and #class_names),
+      shuffle)
     rawset(dataset, "class_names", class_names)
     rawset(dataset, "file_paths", own_files)
     return dataset
   end
-  if options.subset == "both" then return subset("training", options.shuffle), subset("validation", false) end
+  if options.subset == "both" then
+    return subset("training", options.shuffle), subset("validation", false)
+  end
   return subset(options.subset, options.shuffle)
 end
 

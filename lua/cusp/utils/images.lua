@@ -9,32 +9,41 @@ local random = require "cusp.tensors.random"
 
 local images = {}
 
-local formats = { ".jpeg", ".jpg", ".png" }
+local formats = {".jpeg", ".jpg", ".png"}
 
 local bind = arguments.binder("image_dataset_from_directory", {
-  { "directory", "string" }, { "labels", "any", default = "inferred" },
-  { "label_mode", "choice", choices = { "int", "categorical", "binary" }, default = "int" }, { "class_names", "list", optional = true },
-  { "color_mode", "choice", choices = { "grayscale", "rgb", "rgba" }, default = "rgb" },
-  { "batch_size", "integer", default = 32, min = 1 }, { "image_size", "integers", default = { 256, 256 }, rank = 2, min = 1 },
-  { "shuffle", "boolean", default = true }, { "seed", "integer", optional = true, min = 0 },
-  { "validation_split", "number", optional = true },
-  { "subset", "choice", choices = { "training", "validation", "both" }, optional = true },
-  { "interpolation", "choice", choices = { "bilinear", "nearest", "bicubic", "area" }, default = "bilinear" },
-  { "follow_links", "boolean", default = false }, { "crop_to_aspect_ratio", "boolean", default = false },
-  { "pad_to_aspect_ratio", "boolean", default = false },
-  { "data_format", "choice", choices = { "channels_last", "channels_first" }, optional = true }, { "format", "any", optional = true },
-  { "verbose", "boolean", default = true },
+  {"directory", "string"}, {"labels", "any", default = "inferred"},
+  {"label_mode", "choice", choices = {"int", "categorical", "binary"}, default = "int"},
+  {"class_names", "list", optional = true},
+  {"color_mode", "choice", choices = {"grayscale", "rgb", "rgba"}, default = "rgb"},
+  {"batch_size", "integer", default = 32, min = 1},
+  {"image_size", "integers", default = {256, 256}, rank = 2, min = 1},
+  {"shuffle", "boolean", default = true}, {"seed", "integer", optional = true, min = 0},
+  {"validation_split", "number", optional = true},
+  {"subset", "choice", choices = {"training", "validation", "both"}, optional = true},
+  {"interpolation", "choice", choices = {"bilinear", "nearest", "bicubic", "area"},
+    default = "bilinear"},
+  {"follow_links", "boolean", default = false},
+  {"crop_to_aspect_ratio", "boolean", default = false},
+  {"pad_to_aspect_ratio", "boolean", default = false},
+  {"data_format", "choice", choices = {"channels_last", "channels_first"}, optional = true},
+  {"format", "any", optional = true},
+  {"verbose", "boolean", default = true},
 }, false)
 
-local names = { "labels", "label_mode", "class_names", "color_mode", "batch_size", "image_size", "shuffle", "seed", "validation_split",
-  "subset", "interpolation", "follow_links", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "data_format", "format", "verbose" }
+local names = {"labels", "label_mode", "class_names", "color_mode", "batch_size", "image_size",
+  "shuffle", "seed", "validation_split",
+  "subset", "interpolation", "follow_links", "crop_to_aspect_ratio", "pad_to_aspect_ratio",
+  "data_format", "format", "verbose"}
 
 --- The options of a call by name; without labels there is no label mode.
 -- @local
 function images.options_of(option_names, values)
   local options = {}
   for i, name in ipairs(option_names) do options[name] = values[i + 1] end
-  if not options.labels or options.label_mode == nil then options.labels, options.label_mode = nil, nil end
+  if not options.labels or options.label_mode == nil then
+    options.labels, options.label_mode = nil, nil
+  end
   return options
 end
 
@@ -42,12 +51,15 @@ end
 -- @local
 function images.draw_seed() return random.make_seed() % 1000000 end
 
---- A data set of the PNG and JPEG files of a directory, decoded in the background; classes are its subdirectories.
+--- A data set of the PNG and JPEG files of a directory, decoded in the background; classes are its
+-- subdirectories.
 -- @tparam string directory
--- @param[opt="inferred"] labels "inferred"; a list of integers, one for each file in the order of their paths; `cusp.null` for none
--- @tparam[opt="int"] string label_mode "int": int32 `[batch]`; "categorical": one-hot float32 `[batch, classes]`; "binary": float32
--- `[batch, 1]`; `cusp.null`: no labels
--- @tparam[opt] table class_names the subdirectories in the order of their class ids; by default sorted by name
+-- @param[opt="inferred"] labels "inferred"; a list of integers, one for each file in the order of
+-- their paths; `cusp.null` for none
+-- @tparam[opt="int"] string label_mode "int": int32 `[batch]`; "categorical": one-hot float32
+-- `[batch, classes]`; "binary": float32 `[batch, 1]`; `cusp.null`: no labels
+-- @tparam[opt] table class_names the subdirectories in the order of their class ids; by default
+-- sorted by name
 -- @tparam[opt="rgb"] string color_mode "grayscale", "rgb" or "rgba"
 -- @tparam[opt=32] integer batch_size `cusp.null` for single pictures
 -- @tparam[opt={256, 256}] table image_size `{height, width}`
@@ -61,19 +73,23 @@ function images.draw_seed() return random.make_seed() % 1000000 end
 -- @tparam[opt=false] boolean pad_to_aspect_ratio
 -- @tparam[opt] string data_format
 -- @tparam[opt=true] boolean verbose whether to print how many files there are
--- @treturn Dataset of float32 `[batch, height, width, channels]`, with labels `(images, labels)`; its fields `class_names` and `file_paths`
--- tell where they are from
--- @raise for a directory without pictures; while iterating, naming the file, for one that cannot be decoded
+-- @treturn Dataset of float32 `[batch, height, width, channels]`, with labels `(images, labels)`;
+-- its fields `class_names` and `file_paths` tell where they are from
+-- @raise for a directory without pictures; while iterating, naming the file, for one that cannot be
+-- decoded
 function images.image_dataset_from_directory(...)
   local values = table.pack(bind(...))
   local options = images.options_of(names, values)
   options.formats = formats
   directory.check("image_dataset_from_directory", options)
   options.seed = options.seed or images.draw_seed()
-  return directory.datasets("image_dataset_from_directory", values[1], options, "images", function(paths, labels, shuffle)
+  return directory.datasets("image_dataset_from_directory", values[1], options, "images",
+    function(paths, labels, shuffle)
     local dataset = require("cusp.data.images").from_images(paths, {
-      labels = labels, image_size = options.image_size, color_mode = options.color_mode, interpolation = options.interpolation,
-      crop_to_aspect_ratio = options.crop_to_aspect_ratio, pad_to_aspect_ratio = options.pad_to_aspect_ratio,
+      labels = labels, image_size = options.image_size, color_mode = options.color_mode,
+      interpolation = options.interpolation,
+      crop_to_aspect_ratio = options.crop_to_aspect_ratio,
+      pad_to_aspect_ratio = options.pad_to_aspect_ratio,
       data_format = options.data_format,
     })
     -- The order costs 8 bytes a file, so the buffer holds all of them.
@@ -86,10 +102,12 @@ end
 ---------------------------------------------------------------- single files
 
 local bind_load = arguments.binder("load_img", {
-  { "path", "string" }, { "color_mode", "choice", choices = { "grayscale", "rgb", "rgba" }, default = "rgb" },
-  { "target_size", "integers", rank = 2, min = 1, optional = true },
-  { "interpolation", "choice", choices = { "nearest", "bilinear", "bicubic", "area" }, default = "nearest" },
-  { "keep_aspect_ratio", "boolean", default = false },
+  {"path", "string"}, {"color_mode", "choice", choices = {"grayscale", "rgb", "rgba"},
+    default = "rgb"},
+  {"target_size", "integers", rank = 2, min = 1, optional = true},
+  {"interpolation", "choice", choices = {"nearest", "bilinear", "bicubic", "area"},
+    default = "nearest"},
+  {"keep_aspect_ratio", "boolean", default = false},
 }, false)
 
 --- A PNG or JPEG file as a tensor: uint8 `[height, width, channels]`; resized, float32.
@@ -97,14 +115,16 @@ local bind_load = arguments.binder("load_img", {
 -- @tparam[opt="rgb"] string color_mode
 -- @tparam[opt] table target_size `{height, width}`
 -- @tparam[opt="nearest"] string interpolation
--- @tparam[opt=false] boolean keep_aspect_ratio whether what does not fit is cut off rather than squeezed
+-- @tparam[opt=false] boolean keep_aspect_ratio whether what does not fit is cut off rather than
+-- squeezed
 -- @treturn tensor
 function images.load_img(...)
   local path, color_mode, size, interpolation, keep = bind_load(...)
   local reader = require "cusp.data.images"
   if not size then return reader.read_image(path, color_mode) end
-  local dataset = reader.from_images({ path }, {
-    image_size = size, color_mode = color_mode, interpolation = interpolation, crop_to_aspect_ratio = keep, num_parallel_calls = 1,
+  local dataset = reader.from_images({path}, {
+    image_size = size, color_mode = color_mode, interpolation = interpolation,
+    crop_to_aspect_ratio = keep, num_parallel_calls = 1,
     data_format = "channels_last",
   })
   local fetch, close = dataset:open()
@@ -114,8 +134,9 @@ function images.load_img(...)
 end
 
 local bind_array = arguments.binder("img_to_array", {
-  { "img", "any" }, { "data_format", "choice", choices = { "channels_last", "channels_first" }, optional = true },
-  { "dtype", "dtype", optional = true },
+  {"img", "any"}, {"data_format", "choice", choices = {"channels_last", "channels_first"},
+    optional = true},
+  {"dtype", "dtype", optional = true},
 }, false)
 
 --- A picture as a float tensor.
@@ -126,17 +147,21 @@ local bind_array = arguments.binder("img_to_array", {
 function images.img_to_array(...)
   local img, data_format, dtype = bind_array(...)
   if not engine.is_tensor(img) or img.ndim ~= 2 and img.ndim ~= 3 then
-    errors.raise("img_to_array: expected a tensor [height, width, channels] or [height, width], got %s", errors.describe(img))
+    errors.raise(
+      "img_to_array: expected a tensor [height, width, channels] or [height, width], got %s",
+      errors.describe(img))
   end
   local array = engine.ops.cast(img, dtype or engine.get_floatx())
   if array.ndim == 2 then array = engine.ops.expand_dims(array, 3) end
   local first = (data_format or require("cusp.base.config").image_data_format()) == "channels_first"
-  return first and engine.ops.transpose(array, { 3, 1, 2 }) or array
+  return first and engine.ops.transpose(array, {3, 1, 2}) or array
 end
 
 local bind_save = arguments.binder("save_img", {
-  { "path", "string" }, { "x", "any" }, { "data_format", "choice", choices = { "channels_last", "channels_first" }, optional = true },
-  { "file_format", "choice", choices = { "png" }, optional = true }, { "scale", "boolean", default = true },
+  {"path", "string"}, {"x", "any"},
+  {"data_format", "choice", choices = {"channels_last", "channels_first"}, optional = true},
+  {"file_format", "choice", choices = {"png"}, optional = true},
+  {"scale", "boolean", default = true},
 }, false)
 
 --- From 0 for the smallest value to 255 for the largest, as Keras scales pictures.
@@ -152,23 +177,31 @@ end
 -- @tparam string path
 -- @tparam tensor x `[height, width, channels]` or `[height, width]`; 1 to 4 channels
 -- @tparam[opt] string data_format
--- @tparam[opt] string file_format "png", whatever the path ends in; by default the path has to end in ".png"
--- @tparam[opt=true] boolean scale whether the values are stretched to fill 0 to 255; otherwise they are cut off there
+-- @tparam[opt] string file_format "png", whatever the path ends in; by default the path has to end
+-- in ".png"
+-- @tparam[opt=true] boolean scale whether the values are stretched to fill 0 to 255; otherwise they
+-- are cut off there
 -- @see the Keras function keras.utils.save_img
 function images.save_img(...)
   local path, x, data_format, file_format, scale = bind_save(...)
   if not file_format and not plain.lower(path):find "%.png$" then
-    errors.raise("save_img: pictures are written as PNG; got the path '%s': end it in .png, or give file_format = \"png\"", path)
+    errors.raise(
+      "save_img: pictures are written as PNG; got the path '%s': end it in .png, or give "
+      .. "file_format = \"png\"", path)
   end
-  local picture = images.img_to_array { x, data_format = "channels_last", dtype = "float32" }
-  if (data_format or require("cusp.base.config").image_data_format()) == "channels_first" and x.ndim == 3 then
-    picture = engine.ops.transpose(picture, { 2, 3, 1 })
+  local picture = images.img_to_array{x, data_format = "channels_last", dtype = "float32"}
+  if (data_format or require("cusp.base.config").image_data_format()) == "channels_first"
+    and x.ndim == 3 then
+    picture = engine.ops.transpose(picture, {2, 3, 1})
   end
   local height, width, channels = table.unpack(picture.shape)
-  if channels < 1 or channels > 4 then errors.raise("save_img: expected 1 to 4 channels, got shape %s", errors.shape(x.shape)) end
+  if channels < 1 or channels > 4 then
+    errors.raise("save_img: expected 1 to 4 channels, got shape %s", errors.shape(x.shape))
+  end
   if scale then picture = stretched(picture) end
   local bytes = engine.ops.cast(engine.ops.clip(engine.ops.nan_to_num(picture), 0, 255), "uint8")
-  local png = require("cusp.base.native").load("png", "save_img").encode(bytes:tobytes(), width, height, channels)
+  local png = require("cusp.base.native").load("png", "save_img").encode(bytes:tobytes(), width,
+    height, channels)
   local writer <close> = engine.files.create(path)
   writer:write(png)
   writer:commit()

@@ -23,7 +23,8 @@ function numerical.to_categorical(...)
   local smallest, largest = rows.min(x):item(), rows.max(x):item()
   num_classes = num_classes or largest + 1
   if smallest < 0 or largest >= num_classes then
-    errors.raise("to_categorical: class ids should be from 0 to %d, got %d to %d", num_classes - 1, smallest, largest)
+    errors.raise("to_categorical: class ids should be from 0 to %d, got %d to %d", num_classes - 1,
+      smallest, largest)
   end
   return rows.one_hot(x, num_classes, -1, "float32")
 end
@@ -38,7 +39,7 @@ local bind_normalize = arguments.binder("normalize", "x, axis: axis = -1, order:
 function numerical.normalize(...)
   local x, axis, order = bind_normalize(...)
   x = define.tensor(x)
-  local norm = require("cusp.ops").norm(x, { ord = order, axis = axis, keepdims = true })
+  local norm = require("cusp.ops").norm(x, {ord = order, axis = axis, keepdims = true})
   return rows.divide(x, rows.where(rows.equal(norm, 0), 1.0, norm))
 end
 

@@ -12,7 +12,7 @@ local plot_model = {}
 
 ---------------------------------------------------------------- labels
 
-local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;"}
 
 local function escape(text) return (text:gsub('[&<>"]', entities)) end
 
@@ -30,7 +30,8 @@ local function activation_name(layer)
   return ok and type(name) == "string" and name or "function"
 end
 
--- What a layer's first call had and gave: text of the tensors' field, "?" where it was not called on symbolic tensors.
+-- What a layer's first call had and gave: text of the tensors' field, "?" where it was not called
+-- on symbolic tensors.
 local function of_tensors(values, field)
   local texts = {}
   for i, tensor in ipairs(values) do
@@ -49,14 +50,16 @@ local function inputs_and_outputs(layer)
 end
 
 local function cell(text, background, color)
-  return ('<td bgcolor="%s"><font point-size="14"%s>%s</font></td>'):format(background, color and ' color="' .. color .. '"' or "", text)
+  return ('<td bgcolor="%s"><font point-size="14"%s>%s</font></td>'):format(background,
+    color and ' color="' .. color .. '"' or "", text)
 end
 
 local function cells_of(layer, options)
   local cells = {}
   local inputs, outputs = inputs_and_outputs(layer)
   local function add(name, tensors, field)
-    cells[#cells + 1] = cell(("%s: <b>%s</b>"):format(name, tensors and escape(of_tensors(tensors, field)) or "?"), "white")
+    cells[#cells + 1] = cell(("%s: <b>%s</b>"):format(name,
+      tensors and escape(of_tensors(tensors, field)) or "?"), "white")
   end
   if options.show_shapes then
     if class_name(layer) ~= "InputLayer" then add("Input shape", inputs, "shape") end
@@ -64,7 +67,8 @@ local function cells_of(layer, options)
   end
   if options.show_dtype then add("Output dtype", outputs, "dtype") end
   if options.show_trainable and layer.__is_layer and #layer.weights > 0 then
-    cells[#cells + 1] = cell(("<b>%s</b>"):format(layer.trainable and "Trainable" or "Non-trainable"),
+    cells[#cells + 1] = cell(("<b>%s</b>"):format(layer.trainable and "Trainable"
+      or "Non-trainable"),
       layer.trainable and "forestgreen" or "firebrick", "white")
   end
   return cells
@@ -73,18 +77,23 @@ end
 -- An HTML-like table: a dark line with the name and the class, and what else was asked for below.
 local function label_of(layer, options)
   local class, cells = escape(class_name(layer)), cells_of(layer, options)
-  local title = options.show_layer_names and ("<b>%s</b> (%s)"):format(escape(layer.name), class) or ("<b>%s</b>"):format(class)
+  local title = options.show_layer_names and ("<b>%s</b> (%s)"):format(escape(layer.name), class)
+    or ("<b>%s</b>"):format(class)
   local span = math.max(1, #cells)
   local rows = {
-    ('<tr><td colspan="%d" bgcolor="black"><font point-size="16" color="white">%s</font></td></tr>'):format(span, title),
+    ('<tr><td colspan="%d" bgcolor="black"><font point-size="16" color="white">%s</font></td></tr>')
+      :format(span, title),
   }
   local activation = options.show_layer_activations and activation_name(layer)
   if activation then
-    rows[#rows + 1] = ('<tr><td bgcolor="white" colspan="%d"><font point-size="14">Activation: <b>%s</b></font></td></tr>'):format(span,
+    rows[#rows + 1] =
+      ('<tr><td bgcolor="white" colspan="%d"><font point-size="14">Activation: '
+        .. '<b>%s</b></font></td></tr>'):format(span,
       escape(activation))
   end
   if #cells > 0 then rows[#rows + 1] = "<tr>" .. table.concat(cells) .. "</tr>" end
-  return '<<table border="0" cellborder="1" bgcolor="black" cellpadding="10">' .. table.concat(rows) .. "</table>>"
+  return '<<table border="0" cellborder="1" bgcolor="black" cellpadding="10">' .. table.concat(rows)
+    .. "</table>>"
 end
 
 ---------------------------------------------------------------- the graph
@@ -92,9 +101,13 @@ end
 local Drawing = {}
 Drawing.__index = Drawing
 
-local function is_sequential(model) return Object.is_instance(model, require("cusp.models").Sequential) end
+local function is_sequential(model)
+  return Object.is_instance(model, require("cusp.models").Sequential)
+end
 
-function Drawing:add(depth, ...) self.lines[#self.lines + 1] = ("  "):rep(depth) .. (...):format(select(2, ...)) end
+function Drawing:add(depth, ...)
+  self.lines[#self.lines + 1] = ("  "):rep(depth) .. (...):format(select(2, ...))
+end
 
 -- Whether a layer is a model that is shown as a box of its own layers.
 function Drawing:is_expanded(layer)
@@ -123,7 +136,8 @@ function Drawing:add_layers(model, depth)
   end
 end
 
--- The box from which a layer's output comes; in an expanded model, that of the layer inside which gives it.
+-- The box from which a layer's output comes; in an expanded model, that of the layer inside which
+-- gives it.
 function Drawing:source(layer, output)
   while self:is_expanded(layer) do
     local history = layer._graph.outputs[output]._history
@@ -134,7 +148,8 @@ end
 
 function Drawing:target(layer, input)
   while self:is_expanded(layer) do
-    layer = is_sequential(layer) and layer.layers[1] or layer._graph.inputs[input]._history.operation
+    layer = is_sequential(layer) and layer.layers[1]
+      or layer._graph.inputs[input]._history.operation
   end
   return self.ids[layer]
 end
@@ -149,11 +164,14 @@ end
 function Drawing:add_edges(model)
   local layers = layers_of(model)
   if is_sequential(model) then
-    for i = 2, #layers do self:add_edge(self:source(layers[i - 1], 1), self:target(layers[i], 1)) end
+    for i = 2, #layers do
+      self:add_edge(self:source(layers[i - 1], 1), self:target(layers[i], 1))
+    end
   else
     for _, node in ipairs(model._graph.nodes) do
       for i, tensor in ipairs(node.input_tensors) do
-        self:add_edge(self:source(tensor._history.operation, tensor._history.tensor_index + 1), self:target(node.operation, i))
+        self:add_edge(self:source(tensor._history.operation, tensor._history.tensor_index + 1),
+          self:target(node.operation, i))
       end
     end
   end
@@ -163,9 +181,11 @@ function Drawing:add_edges(model)
 end
 
 local function draw(model, options)
-  local self = setmetatable({ options = options, lines = {}, ids = {}, edges = {}, count = 0, clusters = 0 }, Drawing)
+  local self = setmetatable({options = options, lines = {}, ids = {}, edges = {}, count = 0,
+    clusters = 0}, Drawing)
   self:add(0, "digraph %s {", quote(model.name))
-  self:add(1, "graph [rankdir=%s, concentrate=true, dpi=%d, splines=%s];", options.rankdir, options.dpi, options.splines)
+  self:add(1, "graph [rankdir=%s, concentrate=true, dpi=%d, splines=%s];", options.rankdir,
+    options.dpi, options.splines)
   self:add(1, 'fontname="Helvetica";')
   self:add(1, 'node [shape=plain, fontname="Helvetica", margin=0];')
   if rawget(model, "_graph") then
@@ -182,13 +202,16 @@ end
 
 local function parameters(show_layer_names)
   return {
-    { "model", "any" },
-    { "show_shapes", "boolean", default = false }, { "show_dtype", "boolean", default = false },
-    { "show_layer_names", "boolean", default = show_layer_names },
-    { "rankdir", "choice", choices = { "TB", "LR", "BT", "RL" }, default = "TB" },
-    { "expand_nested", "boolean", default = false }, { "dpi", "integer", default = 200, min = 10, max = 1200 },
-    { "show_layer_activations", "boolean", default = false }, { "show_trainable", "boolean", default = false },
-    { "splines", "choice", choices = { "ortho", "curved", "polyline", "spline", "line" }, default = "ortho" },
+    {"model", "any"},
+    {"show_shapes", "boolean", default = false}, {"show_dtype", "boolean", default = false},
+    {"show_layer_names", "boolean", default = show_layer_names},
+    {"rankdir", "choice", choices = {"TB", "LR", "BT", "RL"}, default = "TB"},
+    {"expand_nested", "boolean", default = false},
+    {"dpi", "integer", default = 200, min = 10, max = 1200},
+    {"show_layer_activations", "boolean", default = false},
+    {"show_trainable", "boolean", default = false},
+    {"splines", "choice", choices = {"ortho", "curved", "polyline", "spline", "line"},
+      default = "ortho"},
   }
 end
 
@@ -203,13 +226,17 @@ end
 
 local bind_dot = bind_to_table("model_to_dot", parameters(true))
 local plot_parameters = parameters(false)
-table.insert(plot_parameters, 2, { "to_file", "string", default = "model.png" })
+table.insert(plot_parameters, 2, {"to_file", "string", default = "model.png"})
 local bind_plot = bind_to_table("plot_model", plot_parameters)
 
 local function check_model(owner, model)
-  if type(model) ~= "table" or not model.__is_layer then errors.raise("%s: expected a model, got %s", owner, errors.describe(model)) end
+  if type(model) ~= "table" or not model.__is_layer then
+    errors.raise("%s: expected a model, got %s", owner, errors.describe(model))
+  end
   if not model.built then
-    errors.raise("%s: the model '%s' is not built yet: call build, fit, or the model on a batch of data first", owner, model.name)
+    errors.raise(
+      "%s: the model '%s' is not built yet: call build, fit, or the model on a batch of data first",
+      owner, model.name)
   end
   return model
 end
@@ -224,7 +251,8 @@ end
 -- @tparam[opt=200] integer dpi
 -- @tparam[opt=false] boolean show_layer_activations
 -- @tparam[opt=false] boolean show_trainable
--- @tparam[opt="ortho"] string splines how lines are drawn: "ortho", "curved", "polyline", "spline", "line"
+-- @tparam[opt="ortho"] string splines how lines are drawn: "ortho", "curved", "polyline", "spline",
+-- "line"
 -- @treturn string
 -- @raise where the model is not built
 function plot_model.model_to_dot(...)
@@ -233,24 +261,29 @@ function plot_model.model_to_dot(...)
 end
 
 local function run_dot(format, text)
-  local code, output, problems = require("cusp.base.native").load("process", "plot_model").run({ "dot", "-T" .. format }, text)
+  local code, output, problems = require("cusp.base.native").load("process",
+    "plot_model").run({"dot", "-T" .. format}, text)
   if not code then
-    errors.raise("plot_model: Graphviz's program 'dot' cannot be started (%s); install Graphviz (Debian: apt install graphviz), "
+    errors.raise(
+      "plot_model: Graphviz's program 'dot' cannot be started (%s); install Graphviz (Debian: apt "
+      .. "install graphviz), "
       .. "or write the text of cusp.utils.model_to_dot(model) to a file", output)
   end
   if code ~= 0 or output == "" then
-    errors.raise("plot_model: Graphviz's 'dot' failed (code %d): %s", code, (problems:gsub("%s+$", "")))
+    errors.raise("plot_model: Graphviz's 'dot' failed (code %d): %s", code,
+      (problems:gsub("%s+$", "")))
   end
   return output
 end
 
---- Draws a model into a file: PNG, SVG, PDF or what else Graphviz can write, by the file's extension (PNG without one).
--- Arguments after the file as of `model_to_dot`, with names of layers off by default.
+--- Draws a model into a file: PNG, SVG, PDF or what else Graphviz can write, by the file's
+-- extension (PNG without one). Arguments after the file as of `model_to_dot`, with names of layers
+-- off by default.
 -- @tparam Model model built
 -- @tparam[opt="model.png"] string to_file
 -- @treturn string the file's name
 -- @raise where the model is not built, Graphviz is missing or the file cannot be written
--- @usage cusp.utils.plot_model(model, { to_file = "model.svg", show_shapes = true })
+-- @usage cusp.utils.plot_model(model, {to_file = "model.svg", show_shapes = true})
 function plot_model.plot_model(...)
   local options = bind_plot(...)
   check_model("plot_model", options.model)

@@ -2,13 +2,15 @@
 --
 --     local Batches = cusp.utils.Sequence:extend "Batches"
 --     function Batches:init(args) ... ; cusp.utils.Sequence.init(self, args) end
---     function Batches:length() return self.count end          -- how many batches; nil: without end. `__len` may be given instead
---     function Batches:get_item(index) return x, y end         -- batch `index`, counted from 1: x, (x, y) or (x, y, sample_weight)
---     function Batches:on_epoch_end() end                      -- after each epoch
---     model:fit { Batches {...}, epochs = 3 }
+--     function Batches:length() return self.count end          -- how many batches; nil: without
+--     end. `__len` may be given instead function Batches:get_item(index) return x, y end         --
+--     batch `index`, counted from 1: x, (x, y) or (x, y, sample_weight) function
+--     Batches:on_epoch_end() end                      -- after each epoch model:fit { Batches
+--     {...}, epochs = 3 }
 --
--- With `shuffle`, which is fit's default, the batches of an epoch come in random order. `workers`, `use_multiprocessing` and
--- `max_queue_size` are kept for Keras's sake: batches are made in the program's own thread. `Sequence` is another name of the class.
+-- With `shuffle`, which is fit's default, the batches of an epoch come in random order. `workers`,
+-- `use_multiprocessing` and `max_queue_size` are kept for Keras's sake: batches are made in the
+-- program's own thread. `Sequence` is another name of the class.
 -- @classmod cusp.utils.PyDataset
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
@@ -16,9 +18,9 @@ local plain = require "cusp.base.plain"
 
 local PyDataset = Object:extend("PyDataset", {
   config = {
-    { "workers", "integer", default = 1, min = 0 },
-    { "use_multiprocessing", "boolean", default = false },
-    { "max_queue_size", "integer", default = 10, min = 0 },
+    {"workers", "integer", default = 1, min = 0},
+    {"use_multiprocessing", "boolean", default = false},
+    {"max_queue_size", "integer", default = 10, min = 0},
   },
 })
 PyDataset.__module = "keras.utils"
@@ -27,7 +29,8 @@ local function class_name(self) return getmetatable(self).__name end
 
 --- Batch `index`, counted from 1. To be overridden.
 function PyDataset:get_item(index)
-  errors.raise("%s: get_item(%s) has to be defined: it returns batch `index`", class_name(self), plain.tostring(index))
+  errors.raise("%s: get_item(%s) has to be defined: it returns batch `index`", class_name(self),
+    plain.tostring(index))
 end
 
 --- The number of batches, nil for batches without end. To be overridden.
@@ -49,7 +52,8 @@ function PyDataset:batches()
   if count == nil or count == math.huge then return nil end
   local integer = math.tointeger(count)
   if not integer or integer < 0 then
-    errors.raise("%s: the number of batches should be an integer of at least 0, got %s", class.__name, errors.describe(count))
+    errors.raise("%s: the number of batches should be an integer of at least 0, got %s",
+      class.__name, errors.describe(count))
   end
   return integer
 end

@@ -1,6 +1,7 @@
---- NumPy's `RandomState(seed).shuffle`, so that a seed divides the files of a directory into training and validation as Keras does.
--- The Mersenne Twister of Matsumoto and Nishimura (1998), and NumPy's way of drawing integers below a bound: words with the bits above the
--- bound masked off, drawn again while too large.
+--- NumPy's `RandomState(seed).shuffle`, so that a seed divides the files of a directory into
+-- training and validation as Keras does. The Mersenne Twister of Matsumoto and Nishimura (1998),
+-- and NumPy's way of drawing integers below a bound: words with the bits above the bound masked
+-- off, drawn again while too large.
 -- @module cusp.utils.random_state
 local random_state = {}
 
@@ -46,7 +47,7 @@ end
 local function draw(next_word, most)
   if most == 0 then return 0 end
   local mask = most
-  for _, shift in ipairs { 1, 2, 4, 8, 16, 32 } do mask = mask | mask >> shift end
+  for _, shift in ipairs{1, 2, 4, 8, 16, 32} do mask = mask | mask >> shift end
   while true do
     local value = next_word()
     if most > 0xffffffff then value = value << 32 | next_word() end

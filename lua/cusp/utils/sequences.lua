@@ -6,21 +6,22 @@ local errors = require "cusp.base.errors"
 
 local sequences = {}
 
-local side = { "pre", "post" }
+local side = {"pre", "post"}
 local bind = arguments.binder("pad_sequences", {
-  { "sequences", "list" },
-  { "maxlen", "integer", optional = true, min = 0 },
-  { "dtype", "dtype", default = "int32" },
-  { "padding", "choice", choices = side, default = "pre" },
-  { "truncating", "choice", choices = side, default = "pre" },
-  { "value", "number", default = 0 },
+  {"sequences", "list"},
+  {"maxlen", "integer", optional = true, min = 0},
+  {"dtype", "dtype", default = "int32"},
+  {"padding", "choice", choices = side, default = "pre"},
+  {"truncating", "choice", choices = side, default = "pre"},
+  {"value", "number", default = 0},
 }, "nested")
 
 local function longest(list)
   local length = 0
   for i, sequence in ipairs(list) do
     if type(sequence) ~= "table" then
-      errors.raise("pad_sequences: sequence %d should be a list of numbers, got %s", i, errors.describe(sequence))
+      errors.raise("pad_sequences: sequence %d should be a list of numbers, got %s", i,
+        errors.describe(sequence))
     end
     length = math.max(length, #sequence)
   end
@@ -50,7 +51,7 @@ function sequences.pad_sequences(...)
       flat[(row - 1) * maxlen + column] = at >= 1 and at <= kept and sequence[skipped + at] or value
     end
   end
-  return engine.tensor(flat, { dtype = dtype, shape = { #list, maxlen } })
+  return engine.tensor(flat, {dtype = dtype, shape = {#list, maxlen}})
 end
 
 return sequences

@@ -16,7 +16,8 @@ end
 -- @treturn boolean
 session.is_keras_tensor = define.is_symbolic
 
-local aliases = { ["double"] = "float64", ["float"] = "float32", ["half"] = "float16", ["int"] = "int32", ["long"] = "int64" }
+local aliases = {["double"] = "float64", ["float"] = "float32", ["half"] = "float16",
+  ["int"] = "int32", ["long"] = "int64"}
 
 --- The name of a dtype as Cusp writes it.
 -- @tparam ?string dtype the default float dtype for nil
@@ -25,7 +26,8 @@ function session.standardize_dtype(dtype)
   if dtype == nil then return require("cusp.base.config").floatx() end
   local name = aliases[dtype] or dtype
   if not kinds.dtypes[name] then
-    errors.raise("there is no dtype named %s%s", errors.describe(dtype), errors.suggestion(dtype, kinds.dtypes))
+    errors.raise("there is no dtype named %s%s", errors.describe(dtype),
+      errors.suggestion(dtype, kinds.dtypes))
   end
   return name
 end

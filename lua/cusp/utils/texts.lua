@@ -8,38 +8,43 @@ local images = require "cusp.utils.images"
 local texts = {}
 
 local bind = arguments.binder("text_dataset_from_directory", {
-  { "directory", "string" }, { "labels", "any", default = "inferred" },
-  { "label_mode", "choice", choices = { "int", "categorical", "binary" }, default = "int" }, { "class_names", "list", optional = true },
-  { "batch_size", "integer", default = 32, min = 1 }, { "max_length", "integer", optional = true, min = 1 },
-  { "shuffle", "boolean", default = true }, { "seed", "integer", optional = true, min = 0 },
-  { "validation_split", "number", optional = true },
-  { "subset", "choice", choices = { "training", "validation", "both" }, optional = true },
-  { "follow_links", "boolean", default = false }, { "format", "any", optional = true }, { "verbose", "boolean", default = true },
+  {"directory", "string"}, {"labels", "any", default = "inferred"},
+  {"label_mode", "choice", choices = {"int", "categorical", "binary"}, default = "int"},
+  {"class_names", "list", optional = true},
+  {"batch_size", "integer", default = 32, min = 1},
+  {"max_length", "integer", optional = true, min = 1},
+  {"shuffle", "boolean", default = true}, {"seed", "integer", optional = true, min = 0},
+  {"validation_split", "number", optional = true},
+  {"subset", "choice", choices = {"training", "validation", "both"}, optional = true},
+  {"follow_links", "boolean", default = false}, {"format", "any", optional = true},
+  {"verbose", "boolean", default = true},
 }, false)
 
-local names = { "labels", "label_mode", "class_names", "batch_size", "max_length", "shuffle", "seed", "validation_split", "subset",
-  "follow_links", "format", "verbose" }
+local names = {"labels", "label_mode", "class_names", "batch_size", "max_length", "shuffle", "seed",
+  "validation_split", "subset",
+  "follow_links", "format", "verbose"}
 
 local function read(path, max_length)
   local reader <close> = engine.files.open(path)
   return reader:read(0, math.min(reader.size, max_length or reader.size))
 end
 
---- A data set of the `.txt` files of a directory; classes are its subdirectories. Files are read as they are asked for.
--- Arguments as of `image_dataset_from_directory`, and
+--- A data set of the `.txt` files of a directory; classes are its subdirectories. Files are read as
+-- they are asked for. Arguments as of `image_dataset_from_directory`, and
 -- @tparam string directory
 -- @tparam[opt] integer max_length bytes of a file that are read
--- @treturn Dataset of lists of strings (single strings where `batch_size` is `cusp.null`), with labels `(texts, labels)`; its fields
--- `class_names` and `file_paths` tell where they are from
+-- @treturn Dataset of lists of strings (single strings where `batch_size` is `cusp.null`), with
+-- labels `(texts, labels)`; its fields `class_names` and `file_paths` tell where they are from
 function texts.text_dataset_from_directory(...)
   local values = table.pack(bind(...))
   local options = images.options_of(names, values)
-  options.formats = { ".txt" }
+  options.formats = {".txt"}
   directory.check("text_dataset_from_directory", options)
   options.seed = options.seed or images.draw_seed()
-  return directory.datasets("text_dataset_from_directory", values[1], options, "text files", function(paths, labels, shuffle)
+  return directory.datasets("text_dataset_from_directory", values[1], options, "text files",
+    function(paths, labels, shuffle)
     local Dataset = require "cusp.data.dataset"
-    local dataset = Dataset.from_tensor_slices(labels and { paths, labels } or paths)
+    local dataset = Dataset.from_tensor_slices(labels and {paths, labels} or paths)
     if shuffle then dataset = dataset:shuffle(#paths, options.seed) end
     dataset = dataset:map(function(path, label)
       if label == nil then return read(path, options.max_length) end

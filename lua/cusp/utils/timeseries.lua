@@ -9,43 +9,54 @@ local timeseries = {}
 local owner = "timeseries_dataset_from_array"
 
 local bind = arguments.binder(owner, {
-  { "data", "any" }, { "targets", "any", optional = true }, { "sequence_length", "integer", min = 1 },
-  { "sequence_stride", "integer", default = 1 }, { "sampling_rate", "integer", default = 1 },
-  { "batch_size", "integer", default = 128, min = 1 }, { "shuffle", "boolean", default = false },
-  { "seed", "integer", optional = true }, { "start_index", "integer", optional = true }, { "end_index", "integer", optional = true },
-  { "format", "any", optional = true },
+  {"data", "any"}, {"targets", "any", optional = true}, {"sequence_length", "integer", min = 1},
+  {"sequence_stride", "integer", default = 1}, {"sampling_rate", "integer", default = 1},
+  {"batch_size", "integer", default = 128, min = 1}, {"shuffle", "boolean", default = false},
+  {"seed", "integer", optional = true}, {"start_index", "integer", optional = true},
+  {"end_index", "integer", optional = true},
+  {"format", "any", optional = true},
 }, false)
 
 local function check_indices(length, first, last)
-  if first and first < 0 then errors.raise("%s: start_index should be 0 or greater, got %d", owner, first) end
-  if first and first > 0 and first >= length then
-    errors.raise("%s: start_index should be lower than the length of the data (%d), got %d", owner, length, first)
+  if first and first < 0 then
+    errors.raise("%s: start_index should be 0 or greater, got %d", owner, first)
   end
-  if last and last <= 0 then errors.raise("%s: end_index should be higher than 0, got %d", owner, last) end
+  if first and first > 0 and first >= length then
+    errors.raise("%s: start_index should be lower than the length of the data (%d), got %d", owner,
+      length, first)
+  end
+  if last and last <= 0 then
+    errors.raise("%s: end_index should be higher than 0, got %d", owner, last)
+  end
   if first and last and last <= first then
     errors.raise("%s: end_index (%d) should be higher than start_index (%d)", owner, last, first)
   end
   if last and last >= length then
-    errors.raise("%s: end_index should be lower than the length of the data (%d), got %d", owner, length, last)
+    errors.raise("%s: end_index should be lower than the length of the data (%d), got %d", owner,
+      length, last)
   end
 end
 
 local function check_step(name, value, length)
   if value <= 0 then errors.raise("%s: %s should be higher than 0, got %d", owner, name, value) end
-  if value >= length then errors.raise("%s: %s should be lower than the length of the data (%d), got %d", owner, name, length, value) end
+  if value >= length then
+    errors.raise("%s: %s should be lower than the length of the data (%d), got %d", owner, name,
+      length, value)
+  end
 end
 
 -- The rows `first`, `first + stride`, ... of the targets, counted from 0.
 local function target_rows(targets, first, stride, rows)
-  if rows == 0 then return engine.data.arrays { targets:slice { { 1, 0 } } } end
-  local picked = targets:slice { { first + 1, first + (rows - 1) * stride + 1, stride } }
-  engine.evaluate { picked }
-  return engine.data.arrays { picked }
+  if rows == 0 then return engine.data.arrays{targets:slice{{1, 0}}} end
+  local picked = targets:slice{{first + 1, first + (rows - 1) * stride + 1, stride}}
+  engine.evaluate{picked}
+  return engine.data.arrays{picked}
 end
 
 --- Windows of `sequence_length` steps over data in the order of time, made in the background.
 -- @param data `[time, ...]`
--- @param targets `[time, ...]`: `targets[i]` belongs to the window that starts at step i; `cusp.null` for none
+-- @param targets `[time, ...]`: `targets[i]` belongs to the window that starts at step i;
+-- `cusp.null` for none
 -- @tparam integer sequence_length steps in a window
 -- @tparam[opt=1] integer sequence_stride steps between the starts of windows
 -- @tparam[opt=1] integer sampling_rate steps between the steps of a window
@@ -59,7 +70,9 @@ function timeseries.timeseries_dataset_from_array(...)
   local data, targets, length, stride, rate, batch_size, shuffle, seed, first, last = bind(...)
   data = define.tensor(data)
   local steps = data.shape[1]
-  if not steps then errors.raise("%s: data is a scalar; expected steps along the first axis", owner) end
+  if not steps then
+    errors.raise("%s: data is a scalar; expected steps along the first axis", owner)
+  end
   check_indices(steps, first, last)
   check_step("sampling_rate", rate, steps)
   check_step("sequence_stride", stride, steps)
@@ -67,16 +80,20 @@ function timeseries.timeseries_dataset_from_array(...)
   local starts = last - first - (length - 1) * rate
   if targets ~= nil then
     targets = define.tensor(targets)
-    if not targets.shape[1] then errors.raise("%s: targets is a scalar; expected one for each window", owner) end
+    if not targets.shape[1] then
+      errors.raise("%s: targets is a scalar; expected one for each window", owner)
+    end
     starts = math.min(starts, math.min(last, targets.shape[1]) - math.min(first, targets.shape[1]))
   end
   local rows = math.max(0, (starts + stride - 1) // stride)
-  local reader, form = engine.data.windows(data, { start = first, stride = stride, length = length, rate = rate, rows = rows }), 1
+  local reader, form = engine.data.windows(data,
+    {start = first, stride = stride, length = length, rate = rate, rows = rows}), 1
   if targets ~= nil then
-    reader, form = engine.data.zip { reader, target_rows(targets, first, stride, rows) }, { 1, 2 }
+    reader, form = engine.data.zip{reader, target_rows(targets, first, stride, rows)}, {1, 2}
   end
   local Dataset = require "cusp.data.dataset"
-  local dataset = Dataset.make(require("cusp.data.stages.source").rows, { rows = reader, form = form })
+  local dataset = Dataset.make(require("cusp.data.stages.source").rows,
+    {rows = reader, form = form})
   if shuffle then dataset = dataset:shuffle(math.max(rows, 1), seed) end
   if batch_size then dataset = dataset:batch(batch_size) end
   return dataset:prefetch()

@@ -1,5 +1,5 @@
--- Damaged and hostile files: everything in them is asked for, and either comes or is refused by a Lua error that names the file,
--- in bounded time. Whether what comes is right cannot be known.
+-- Damaged and hostile files: everything in them is asked for, and either comes or is refused by a
+-- Lua error that names the file, in bounded time. Whether what comes is right cannot be known.
 local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
 local hdf5 = require "cusp.formats.hdf5"
@@ -37,10 +37,10 @@ end
 -- Reads all that is there. Returns the error messages.
 local function read_all(path)
   local seen = {}
-  local file = ask(seen, hdf5.open, path, { timeout = sanitized and 5 or 1 })
+  local file = ask(seen, hdf5.open, path, {timeout = sanitized and 5 or 1})
   if file then
     ask(seen, tostring, file)
-    ask(seen, function() visit({ left = most_objects, errors = seen }, file.root) end)
+    ask(seen, function() visit({left = most_objects, errors = seen}, file.root) end)
     file:close()
   end
   return seen
@@ -63,13 +63,16 @@ describe("cusp.hdf5 with damaged files", function()
     return messages
   end
 
-  for name, count in pairs {
-    types = 120, strings = 120, layouts = 150, layouts_v110 = 200, layouts_user_block = 60, groups = 120, groups_latest = 150, refused = 80,
+  for name, count in pairs{
+    types = 120, strings = 120, layouts = 150, layouts_v110 = 200, layouts_user_block = 60,
+    groups = 120, groups_latest = 150, refused = 80,
     keras2_weights = 120, keras3_model = 100, tf20_model = 60,
   } do
     it("ends on every mutation of " .. name, function()
-      local original, path = mutate.read(fixtures .. name .. ".h5"), folder.path .. "/" .. name .. ".h5"
-      for what, bytes in mutate.mutations(original, { seed = #name, count = sanitized and count // 2 or count }) do
+      local original, path = mutate.read(fixtures .. name .. ".h5"),
+        folder.path .. "/" .. name .. ".h5"
+      for what, bytes in mutate.mutations(original,
+        {seed = #name, count = sanitized and count // 2 or count}) do
         mutate.write(path, bytes)
         check(path, what)
       end
@@ -77,9 +80,10 @@ describe("cusp.hdf5 with damaged files", function()
   end
 
   it("ends where the first bytes alone are changed", function()
-    local original, path = mutate.read(fixtures .. "layouts.h5"):sub(1, 2048), folder.path .. "/head.h5"
+    local original, path = mutate.read(fixtures .. "layouts.h5"):sub(1, 2048),
+      folder.path .. "/head.h5"
     local rest = mutate.read(fixtures .. "layouts.h5"):sub(2049)
-    for what, bytes in mutate.mutations(original, { seed = 77, count = 150 }) do
+    for what, bytes in mutate.mutations(original, {seed = 77, count = 150}) do
       mutate.write(path, bytes .. rest)
       check(path, what)
     end
@@ -103,10 +107,12 @@ describe("cusp.hdf5 with damaged files", function()
   end)
 
   it("gives up at a file that takes too long", function()
-    local message = select(2, pcall(hdf5.open, fixtures .. "layouts.h5", { timeout = 1e-9 }))
+    local message = select(2, pcall(hdf5.open, fixtures .. "layouts.h5", {timeout = 1e-9}))
     assert.matches("layouts%.h5: reading it took too long", message)
-    assert.matches("timeout expects seconds above 0", select(2, pcall(hdf5.open, "x", { timeout = 0 })))
-    assert.matches("unknown option 'timeuot' %(did you mean 'timeout'%?%)", select(2, pcall(hdf5.open, "x", { timeuot = 1 })))
+    assert.matches("timeout expects seconds above 0",
+      select(2, pcall(hdf5.open, "x", {timeout = 0})))
+    assert.matches("unknown option 'timeuot' %(did you mean 'timeout'%?%)",
+      select(2, pcall(hdf5.open, "x", {timeuot = 1})))
     assert.matches("expected a path, got nil", select(2, pcall(hdf5.open)))
   end)
 end)

@@ -34,17 +34,18 @@ local function optimizer_of(name)
   for key, value in pairs(given.config) do
     if key ~= "decay" and not (name:find "^legacy/" and key == "name") then config[key] = value end
   end
-  return cusp.optimizers.deserialize { class_name = given.class_name, module = "keras.optimizers", config = config }
+  return cusp.optimizers.deserialize{class_name = given.class_name, module = "keras.optimizers",
+    config = config}
 end
 
 local function make(name)
   local objects = golden_models.custom_objects()
   local config = cusp.json.decode(contents(root .. architecture(name) .. "/model.json"))
   local model
-  if config.class_name == "MyModel" then model = objects.MyModel { num_classes = 10 }
-  else model = configuration.to_model(config, { custom_objects = objects }) end
+  if config.class_name == "MyModel" then model = objects.MyModel{num_classes = 10}
+  else model = configuration.to_model(config, {custom_objects = objects}) end
   local optimizer = optimizer_of(name)
-  if optimizer then model:compile { optimizer = optimizer, loss = "mse" } end
+  if optimizer then model:compile{optimizer = optimizer, loss = "mse"} end
   return model
 end
 
@@ -61,7 +62,7 @@ local function load(name)
   return model, status
 end
 
-local function predict(model, inputs) return model:predict { inputs, verbose = 0 } end
+local function predict(model, inputs) return model:predict{inputs, verbose = 0} end
 
 local function build_optimizer(model)
   if model.optimizer then model.optimizer:ensure_built(model.trainable_weights) end
@@ -69,17 +70,22 @@ end
 
 local function names()
   local result = {}
-  for _, below in ipairs { "", "legacy/" } do
+  for _, below in ipairs{"", "legacy/"} do
     for _, name in ipairs(engine.files.list(root .. below)) do
-      if engine.files.exists(root .. below .. name .. "/weights.index") then result[#result + 1] = below .. name end
+      if engine.files.exists(root .. below .. name .. "/weights.index") then
+        result[#result + 1] = below .. name
+      end
     end
   end
   return result
 end
 
--- What our objects have no use for: the momentum of an SGD without momentum, which is not zero in TensorFlow's file.
+-- What our objects have no use for: the momentum of an SGD without momentum, which is not zero in
+-- TensorFlow's file.
 local function may_differ(name, key)
-  if name == "optimizer_sgd" or name == "regularized" then return key:find "^optimizer/_variables/[1-9]" end
+  if name == "optimizer_sgd" or name == "regularized" then
+    return key:find "^optimizer/_variables/[1-9]"
+  end
   return key == "optimizer/_current_learning_rate/.ATTRIBUTES/VARIABLE_VALUE"
 end
 
@@ -88,7 +94,7 @@ local function compare(name, theirs, ours)
   for _, key in ipairs(theirs:names()) do
     local a, b = theirs:entry(key), ours:entry(key)
     if key ~= object_graph.key then
-      assert.same({ a.dtype, a.shape, a.offset, a.size }, { b.dtype, b.shape, b.offset, b.size })
+      assert.same({a.dtype, a.shape, a.offset, a.size}, {b.dtype, b.shape, b.offset, b.size})
       if not may_differ(name, key) then assert.equal(a.crc, b.crc) end
     end
   end
@@ -147,7 +153,8 @@ describe("checkpoints of TensorFlow", function()
     local suffix = ".ATTRIBUTES/VARIABLE_VALUE"
     local optimizer = model.optimizer
     assert.equal(reader:tensor("optimizer/iter/" .. suffix):item(), optimizer.iterations:item())
-    assert.equal(reader:tensor("optimizer/learning_rate/" .. suffix):item(), optimizer.learning_rate:item())
+    assert.equal(reader:tensor("optimizer/learning_rate/" .. suffix):item(),
+      optimizer.learning_rate:item())
     local m = reader:tensor("layer_with_weights-1/kernel/.OPTIMIZER_SLOT/optimizer/m/" .. suffix)
     assert.equal(m:tobytes(), optimizer.momentums[3].value:tobytes())
     local v = reader:tensor("layer_with_weights-0/bias/.OPTIMIZER_SLOT/optimizer/v/" .. suffix)

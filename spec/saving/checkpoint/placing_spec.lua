@@ -6,11 +6,11 @@ local files = require "cusp.engine".files
 local folder = require "spec.support.folder"
 
 local program <const> = (os.getenv "CUSP_BUILD" or "build") .. "/cusp"
-local whole <const> = { "checkpoint", "weights.data-00000-of-00001", "weights.index" }
+local whole <const> = {"checkpoint", "weights.data-00000-of-00001", "weights.index"}
 
 local function model_of(size, value)
-  local model = cusp.Sequential { cusp.Input { shape = { size } }, cusp.layers.Dense(size) }
-  model:set_weights { cusp.full({ size, size }, value), cusp.full({ size }, value) }
+  local model = cusp.Sequential{cusp.Input{shape = {size}}, cusp.layers.Dense(size)}
+  model:set_weights{cusp.full({size, size}, value), cusp.full({size}, value)}
   return model
 end
 
@@ -37,7 +37,9 @@ local function visible(path)
 end
 
 local function run_saver(prefix, step)
-  local ok, _, code = os.execute(("%s spec/saving/checkpoint/crashing_saver.lua '%s' %d 2>/dev/null"):format(program, prefix, step))
+  local ok, _, code = os.execute(
+    ("%s spec/saving/checkpoint/crashing_saver.lua '%s' %d 2>/dev/null"):format(program, prefix,
+      step))
   return ok and 0 or code
 end
 
@@ -57,7 +59,9 @@ describe("saving a checkpoint over another", function()
       assert.equal(prefix, checkpoint.latest_checkpoint(out.path))
       checkpoint.save(prefix, model_of(3, 5)) -- the next save is no worse for it
       assert.equal(5, value_in(prefix, 3))
-      if not files.exists(prefix .. ".data-00000-of-00002") then assert.same(whole, visible(out.path)) end
+      if not files.exists(prefix .. ".data-00000-of-00002") then
+        assert.same(whole, visible(out.path))
+      end
       checkpoint.save(prefix, model_of(3, 6))
       assert.equal(6, value_in(prefix, 3))
       assert.same(whole, visible(out.path))
@@ -70,7 +74,9 @@ describe("saving a checkpoint over another", function()
     local prefix = out.path .. "/weights"
     checkpoint.save(prefix, model_of(700, 1))
     for round = 1, 8 do
-      os.execute(("timeout -s KILL %.3f %s spec/saving/checkpoint/crashing_saver.lua '%s' 0 1000 >/dev/null 2>&1"):format(
+      os.execute(
+        ("timeout -s KILL %.3f %s spec/saving/checkpoint/crashing_saver.lua '%s' 0 1000 "
+          .. ">/dev/null 2>&1"):format(
         0.25 + 0.037 * round, program, prefix))
       local value = value_in(prefix, 700)
       assert.is_true(value == 1 or value == 2)
@@ -114,9 +120,11 @@ describe("saving a checkpoint over another", function()
       local writer = files.create(("%s.data-%05d-of-00003"):format(prefix, shard))
       writer:commit()
     end
-    local protobuf, sorted_table = require "cusp.formats.protobuf", require "cusp.saving.checkpoint.sorted_table"
+    local protobuf, sorted_table = require "cusp.formats.protobuf",
+      require "cusp.saving.checkpoint.sorted_table"
     local entries = sorted_table.read(prefix .. ".index")
-    entries[1].value = protobuf.encode("tensorflow.BundleHeaderProto", { num_shards = 3, version = { producer = 1 } })
+    entries[1].value = protobuf.encode("tensorflow.BundleHeaderProto",
+      {num_shards = 3, version = {producer = 1}})
     local writer = files.create(prefix .. ".index")
     writer:write(sorted_table.write(entries))
     writer:commit()

@@ -11,21 +11,24 @@ local function message_of(f, ...)
 end
 
 local function dense(units)
-  return cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(units or 4, { name = "hidden" }), layers.Dense(2, { name = "out" }) }
+  return cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(units or 4, {name = "hidden"}),
+    layers.Dense(2, {name = "out"})}
 end
 
-local x <const>, y <const> = cusp.ones { 8, 3 }, cusp.ones { 8, 2 }
+local x <const>, y <const> = cusp.ones{8, 3}, cusp.ones{8, 2}
 
 local function trained(optimizer)
   local model = dense()
-  model:compile { optimizer = optimizer or "adam", loss = "mse" }
-  model:fit { x, y, epochs = 2, verbose = 0 }
+  model:compile{optimizer = optimizer or "adam", loss = "mse"}
+  model:fit{x, y, epochs = 2, verbose = 0}
   return model
 end
 
 local function same_weights(a, b)
   assert.equal(#a.weights, #b.weights)
-  for i, variable in ipairs(a.weights) do assert.equal(variable.value:tobytes(), b.weights[i].value:tobytes()) end
+  for i, variable in ipairs(a.weights) do
+    assert.equal(variable.value:tobytes(), b.weights[i].value:tobytes())
+  end
 end
 
 local function bytes_of(model)
@@ -37,7 +40,8 @@ end
 -- What f writes to standard error, nothing of it shown.
 local function stderr_of(f)
   local written, stderr = {}, io.stderr
-  io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end } -- luacheck: ignore
+  -- luacheck: ignore
+  io.stderr = {write = function(_, ...) written[#written + 1] = table.concat{...} end}
   local ok, message = pcall(f)
   io.stderr = stderr -- luacheck: ignore
   if not ok then error(message, 0) end
@@ -51,24 +55,25 @@ describe("a checkpoint", function()
     checkpoint.save(out.path .. "/weights", model)
     checkpoint.load(out.path .. "/weights", again):assert_consumed()
     same_weights(model, again)
-    model:fit { x, y, epochs = 2, shuffle = false, verbose = 0 }
-    again:fit { x, y, epochs = 2, shuffle = false, verbose = 0 }
+    model:fit{x, y, epochs = 2, shuffle = false, verbose = 0}
+    again:fit{x, y, epochs = 2, shuffle = false, verbose = 0}
     same_weights(model, again)
-    assert.same({ "checkpoint", "weights.data-00000-of-00001", "weights.index" }, files.list(out.path))
+    assert.same({"checkpoint", "weights.data-00000-of-00001", "weights.index"},
+      files.list(out.path))
   end)
 
   it("gives a model that is built later its weights then, and an optimizer its state", function()
     local out <close> = folder.new()
     local model = trained()
     checkpoint.save(out.path .. "/weights", model)
-    local unbuilt = cusp.Sequential { layers.Dense(4), layers.Dense(2) }
-    unbuilt:compile { optimizer = "adam", loss = "mse" }
+    local unbuilt = cusp.Sequential{layers.Dense(4), layers.Dense(2)}
+    unbuilt:compile{optimizer = "adam", loss = "mse"}
     local status = checkpoint.load(out.path .. "/weights", unbuilt)
     assert.equal(2, unbuilt.optimizer.iterations:item())
     assert.matches("no counterpart", message_of(status.assert_consumed, status))
-    assert.equal(model:predict { x, verbose = 0 }:tobytes(), unbuilt:predict { x, verbose = 0 }:tobytes())
-    model:fit { x, y, epochs = 2, shuffle = false, verbose = 0 }
-    unbuilt:fit { x, y, epochs = 2, shuffle = false, verbose = 0 }
+    assert.equal(model:predict{x, verbose = 0}:tobytes(), unbuilt:predict{x, verbose = 0}:tobytes())
+    model:fit{x, y, epochs = 2, shuffle = false, verbose = 0}
+    unbuilt:fit{x, y, epochs = 2, shuffle = false, verbose = 0}
     status:assert_consumed()
     same_weights(model, unbuilt)
   end)
@@ -78,9 +83,9 @@ describe("a checkpoint", function()
     local model, again = trained(), dense()
     checkpoint.save(out.path .. "/weights", model)
     local status = checkpoint.load(out.path .. "/weights", again)
-    again:compile { optimizer = "adam", loss = "mse" }
-    model:fit { x, y, epochs = 2, shuffle = false, verbose = 0 }
-    again:fit { x, y, epochs = 2, shuffle = false, verbose = 0 }
+    again:compile{optimizer = "adam", loss = "mse"}
+    model:fit{x, y, epochs = 2, shuffle = false, verbose = 0}
+    again:fit{x, y, epochs = 2, shuffle = false, verbose = 0}
     status:assert_consumed()
     same_weights(model, again)
   end)
@@ -89,20 +94,22 @@ describe("a checkpoint", function()
     local Block = layers.Layer:extend("CheckpointBlock", {
       init = function(self, args)
         layers.Layer.init(self, args)
-        self.inner = { layers.Dense(3), layers.Dense(3) }
+        self.inner = {layers.Dense(3), layers.Dense(3)}
       end,
-      build = function(self) self.scale = self:add_weight { name = "gain", shape = { 3 } } end,
+      build = function(self) self.scale = self:add_weight{name = "gain", shape = {3}} end,
       call = function(self, inputs) return self.inner[2](self.inner[1](inputs)) * self.scale end,
     })
     local Net = cusp.Model:extend("CheckpointNet", {
       init = function(self, args)
         cusp.Model.init(self, args)
-        self.blocks, self.heads = { Block(), { Block() } }, { b = layers.Dense(2), a = layers.Dense(2) }
+        self.blocks, self.heads = {Block(), {Block()}}, {b = layers.Dense(2), a = layers.Dense(2)}
         self.mean = cusp.metrics.Mean()
-        self.step = cusp.Variable(3, { dtype = "int64", trainable = false, name = "counter" })
+        self.step = cusp.Variable(3, {dtype = "int64", trainable = false, name = "counter"})
         self.again = self.heads.a
       end,
-      call = function(self, inputs) return self.heads.a(self.blocks[2][1](self.blocks[1](inputs))) + self.heads.b(inputs) end,
+      call = function(self, inputs)
+        return self.heads.a(self.blocks[2][1](self.blocks[1](inputs))) + self.heads.b(inputs)
+      end,
     })
     local out <close> = folder.new()
     local net, other = Net(), Net()
@@ -111,11 +118,16 @@ describe("a checkpoint", function()
     net.step:assign(7)
     checkpoint.save(out.path .. "/net", net)
     local keys = {}
-    for i, entry in ipairs(checkpoint.list_variables(out.path .. "/net")) do keys[i] = entry.name:gsub("/.ATTRIBUTES.*", "") end
+    for i, entry in ipairs(checkpoint.list_variables(out.path .. "/net")) do
+      keys[i] = entry.name:gsub("/.ATTRIBUTES.*", "")
+    end
     assert.same({
-      "_CHECKPOINTABLE_OBJECT_GRAPH", "again/bias", "again/kernel", "blocks/0/gain", "blocks/0/inner/0/bias", "blocks/0/inner/0/kernel",
-      "blocks/0/inner/1/bias", "blocks/0/inner/1/kernel", "blocks/1/0/gain", "blocks/1/0/inner/0/bias", "blocks/1/0/inner/0/kernel",
-      "blocks/1/0/inner/1/bias", "blocks/1/0/inner/1/kernel", "heads/b/bias", "heads/b/kernel", "mean/count", "mean/total", "step",
+      "_CHECKPOINTABLE_OBJECT_GRAPH", "again/bias", "again/kernel", "blocks/0/gain",
+      "blocks/0/inner/0/bias", "blocks/0/inner/0/kernel",
+      "blocks/0/inner/1/bias", "blocks/0/inner/1/kernel", "blocks/1/0/gain",
+      "blocks/1/0/inner/0/bias", "blocks/1/0/inner/0/kernel",
+      "blocks/1/0/inner/1/bias", "blocks/1/0/inner/1/kernel", "heads/b/bias", "heads/b/kernel",
+      "mean/count", "mean/total", "step",
     }, keys)
     local status = checkpoint.load(out.path .. "/net", other)
     assert.equal(expected:tobytes(), other(x):tobytes())
@@ -124,16 +136,21 @@ describe("a checkpoint", function()
     assert.equal(5, other.mean:result():item())
   end)
 
-  it("is refused where shapes differ, naming layer, variable and shapes; the model stays as it was", function()
+  it("is refused where shapes differ, naming layer, variable and shapes; the model stays as it was",
+    function()
     local out <close> = folder.new()
     checkpoint.save(out.path .. "/weights", trained())
     local wide = dense(5)
     local before = bytes_of(wide)
     local message = message_of(checkpoint.load, out.path .. "/weights", wide)
-    assert.matches("/weights: layer 'hidden' %(Dense%), variable 'kernel' has shape %[3, 5%] in the model, but %[3, 4%] in the checkpoint",
+    assert.matches(
+      "/weights: layer 'hidden' %(Dense%), variable 'kernel' has shape %[3, 5%] in the model, but "
+      .. "%[3, 4%] in the checkpoint",
       message)
     assert.equal(before, bytes_of(wide))
-    local warned = stderr_of(function() checkpoint.load(out.path .. "/weights", wide, { skip_mismatch = true }):expect_partial() end)
+    local warned = stderr_of(function()
+      checkpoint.load(out.path .. "/weights", wide, {skip_mismatch = true}):expect_partial()
+    end)
     assert.matches("variable 'kernel' has shape .* skipped", warned)
     assert.not_equal(before, bytes_of(wide))
   end)
@@ -151,38 +168,48 @@ describe("a checkpoint", function()
     net(x)
     checkpoint.save(out.path .. "/net", net)
     local message = message_of(checkpoint.load, out.path .. "/net", dense())
-    assert.matches("none of the weights of 'sequential[_%d]*' are in this checkpoint, whose root has: layer_of_mine, root", message)
+    assert.matches(
+      "none of the weights of 'sequential[_%d]*' are in this checkpoint, whose root has: "
+      .. "layer_of_mine, root", message)
   end)
 
-  it("may hold more or less than the model: the status tells, and a warning names what was not used", function()
+  it("may hold more or less than the model: the status tells, and a warning names what was not "
+    .. "used", function()
     local out <close> = folder.new()
     local model = trained()
     checkpoint.save(out.path .. "/weights", model)
-    local short = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(4) }
+    local short = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(4)}
     local text = stderr_of(function()
       local status = checkpoint.load(out.path .. "/weights", short)
       status:assert_existing_objects_matched():assert_nontrivial_match()
-      assert.matches("values of the checkpoint have no counterpart in the model: %(root%).layer_with_weights%-1.kernel",
+      assert.matches(
+        "values of the checkpoint have no counterpart in the model: "
+        .. "%(root%).layer_with_weights%-1.kernel",
         message_of(status.assert_consumed, status))
       status, short = nil, nil -- luacheck: ignore
       collectgarbage()
       collectgarbage()
     end)
     assert.matches("not used", text)
-    assert.matches("without a counterpart in the model: %(root%).layer_with_weights%-1.bias\n", text)
+    assert.matches("without a counterpart in the model: %(root%).layer_with_weights%-1.bias\n",
+      text)
     assert.matches("%(root%).optimizer._variables.8\n", text)
     assert.equal("", stderr_of(function()
-      checkpoint.load(out.path .. "/weights", cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(4) }):expect_partial()
+      checkpoint.load(out.path .. "/weights",
+        cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(4)}):expect_partial()
       collectgarbage()
       collectgarbage()
     end))
-    local long = cusp.Sequential { cusp.Input { shape = { 3 } }, layers.Dense(4), layers.Dense(2), layers.Dense(7, { name = "new" }) }
+    local long = cusp.Sequential{cusp.Input{shape = {3}}, layers.Dense(4), layers.Dense(2),
+      layers.Dense(7, {name = "new"})}
     local status = checkpoint.load(out.path .. "/weights", long):expect_partial()
-    assert.matches("no value for 2 of the model's variables: layer 'new' %(Dense%), variable 'kernel'",
+    assert.matches(
+      "no value for 2 of the model's variables: layer 'new' %(Dense%), variable 'kernel'",
       message_of(status.assert_existing_objects_matched, status))
   end)
 
-  it("is found in its folder, by name with or without .index; what is none is an error that names it", function()
+  it("is found in its folder, by name with or without .index; what is none is an error that names "
+    .. "it", function()
     local out <close> = folder.new()
     local model, again = trained(), trained()
     checkpoint.save(out.path .. "/sub/weights-1", model)
@@ -191,21 +218,25 @@ describe("a checkpoint", function()
     checkpoint.load(out.path .. "/sub", again):assert_consumed()
     checkpoint.load(out.path .. "/sub/weights-1.index", again):assert_consumed()
     assert.is_true(checkpoint.exists(out.path .. "/sub/weights-1"))
-    assert.matches("/none.index: No such file", message_of(checkpoint.load, out.path .. "/none", again))
+    assert.matches("/none.index: No such file",
+      message_of(checkpoint.load, out.path .. "/none", again))
     assert.matches("has no checkpoint", message_of(checkpoint.load, out.path, again))
-    assert.matches("expected the path of a checkpoint, got nil", message_of(checkpoint.load, nil, again))
+    assert.matches("expected the path of a checkpoint, got nil",
+      message_of(checkpoint.load, nil, again))
     assert.matches("that of a folder", message_of(checkpoint.save, out.path .. "/", model))
   end)
 
   it("holds tables of models, optimizers and variables, too", function()
     local out <close> = folder.new()
-    local step = cusp.Variable(7, { dtype = "int64", trainable = false })
+    local step = cusp.Variable(7, {dtype = "int64", trainable = false})
     local model = trained()
-    checkpoint.save(out.path .. "/all", { net = dense(), optimizer = model.optimizer, step = step })
-    local other = { net = dense(), optimizer = trained().optimizer, step = cusp.Variable(0, { dtype = "int64", trainable = false }) }
+    checkpoint.save(out.path .. "/all", {net = dense(), optimizer = model.optimizer, step = step})
+    local other = {net = dense(), optimizer = trained().optimizer,
+      step = cusp.Variable(0, {dtype = "int64", trainable = false})}
     checkpoint.load(out.path .. "/all", other):assert_consumed()
     assert.equal(7, other.step:item())
-    assert.equal(model.optimizer.momentums[1].value:tobytes(), other.optimizer.momentums[1].value:tobytes())
+    assert.equal(model.optimizer.momentums[1].value:tobytes(),
+      other.optimizer.momentums[1].value:tobytes())
     assert.matches("expected a model", message_of(checkpoint.load, out.path .. "/all", 5))
   end)
 
@@ -225,7 +256,8 @@ describe("a checkpoint", function()
     local sorted_table = require "cusp.saving.checkpoint.sorted_table"
     local entries = {}
     for i = 1, 9000 do
-      entries[i] = { key = ("layer-%05d/kernel/%s"):format(i * 7 % 9001, ("x"):rep(i % 40)), value = ("v"):rep(i % 100) }
+      entries[i] = {key = ("layer-%05d/kernel/%s"):format(i * 7 % 9001, ("x"):rep(i % 40)),
+        value = ("v"):rep(i % 100)}
     end
     local writer = files.create(path)
     writer:write(sorted_table.write(entries))
@@ -239,13 +271,18 @@ describe("a checkpoint", function()
     local model = trained()
     checkpoint.save(out.path .. "/weights", model)
     local list = checkpoint.list_variables(out.path .. "/weights")
-    assert.same({ "layer_with_weights-0/bias/.ATTRIBUTES/VARIABLE_VALUE", { 4 } }, { list[2][1], list[2][2] })
+    assert.same({"layer_with_weights-0/bias/.ATTRIBUTES/VARIABLE_VALUE", {4}},
+      {list[2][1], list[2][2]})
     local kernel = "layer_with_weights-1/kernel/.ATTRIBUTES/VARIABLE_VALUE"
-    assert.equal(model.weights[3].value:tobytes(), checkpoint.load_variable(out.path .. "/weights", kernel):tobytes())
-    assert.equal("string", type(checkpoint.load_variable(out.path .. "/weights", "_CHECKPOINTABLE_OBJECT_GRAPH")))
+    assert.equal(model.weights[3].value:tobytes(),
+      checkpoint.load_variable(out.path .. "/weights", kernel):tobytes())
+    assert.equal("string",
+      type(checkpoint.load_variable(out.path .. "/weights", "_CHECKPOINTABLE_OBJECT_GRAPH")))
     local reader <close> = checkpoint.reader(out.path .. "/weights")
     assert.equal("int64", reader:entry("optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE").dtype)
-    assert.matches("has no tensor named .*did you mean", message_of(reader.tensor, reader, kernel .. "S"))
-    assert.matches("dtype string", message_of(reader.tensor, reader, "_CHECKPOINTABLE_OBJECT_GRAPH"))
+    assert.matches("has no tensor named .*did you mean",
+      message_of(reader.tensor, reader, kernel .. "S"))
+    assert.matches("dtype string",
+      message_of(reader.tensor, reader, "_CHECKPOINTABLE_OBJECT_GRAPH"))
   end)
 end)

@@ -1,7 +1,8 @@
 --- Elements kept in a file: `dataset:cache(filename)`.
--- The file has the parts of all elements one after another, then an index: JSON with the form, and for each element its parts' offsets,
--- dtypes and shapes; its last 16 bytes are the index's offset and a mark. It is written beside its name and takes its place when the
--- iteration that fills it has come to its end.
+-- The file has the parts of all elements one after another, then an index: JSON with the form, and
+-- for each element its parts' offsets, dtypes and shapes; its last 16 bytes are the index's offset
+-- and a mark. It is written beside its name and takes its place when the iteration that fills it
+-- has come to its end.
 -- @module cusp.data.machinery.cache_file
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
@@ -14,7 +15,7 @@ local MARK = "CuspData"
 -- Forms as JSON keeps them: positions, lists, and tables by name.
 local function part_of(leaf, offset)
   local type = element.type_of(leaf)
-  return { offset, type.dtype, type.shape }
+  return {offset, type.dtype, type.shape}
 end
 
 ---------------------------------------------------------------- writing
@@ -37,12 +38,14 @@ end
 local function recording(dataset)
   local fetch, close = dataset.input:open()
   local writer = engine.files.create(dataset.options.filename)
-  local index = { forms = {}, elements = {} }
+  local index = {forms = {}, elements = {}}
   local last_form
   local function keep(e)
     local parts = {}
     for k = 1, #e do
-      if element.type_of(e[k]).dtype == "dataset" then errors.raise "cache: data sets of data sets cannot be written to a file" end
+      if element.type_of(e[k]).dtype == "dataset" then
+        errors.raise "cache: data sets of data sets cannot be written to a file"
+      end
       parts[k] = part_of(e[k], writer.position)
       write_leaf(writer, e[k])
     end
@@ -50,7 +53,7 @@ local function recording(dataset)
       last_form = e.form
       index.forms[#index.forms + 1] = e.form
     end
-    index.elements[#index.elements + 1] = { #index.forms, parts }
+    index.elements[#index.elements + 1] = {#index.forms, parts}
   end
   return function()
     local e = fetch()
@@ -70,7 +73,10 @@ end
 
 ---------------------------------------------------------------- reading
 
-local function damaged(path) errors.raise("cache: %s is not a complete file of cached elements; remove it to make it anew", path) end
+local function damaged(path)
+  errors.raise("cache: %s is not a complete file of cached elements; remove it to make it anew",
+    path)
+end
 
 local function read_strings(reader, offset, count)
   local list = {}
@@ -95,7 +101,10 @@ local function read_index(path, reader)
   local offset = ("<I8"):unpack(tail)
   if tail:sub(9) ~= MARK or offset < 0 or offset > reader.size - 16 then damaged(path) end
   local ok, index = engine.attempt(json.decode, reader:read(offset, reader.size - 16 - offset))
-  if not ok or type(index) ~= "table" or type(index.elements) ~= "table" or type(index.forms) ~= "table" then damaged(path) end
+  if not ok or type(index) ~= "table" or type(index.elements) ~= "table"
+    or type(index.forms) ~= "table" then
+    damaged(path)
+  end
   return index
 end
 
@@ -106,15 +115,18 @@ local function replaying(path)
     i = i + 1
     local entry = index.elements[i]
     if not entry then return nil end
-    local e = { form = index.forms[entry[1]] }
+    local e = {form = index.forms[entry[1]]}
     for k, part in ipairs(entry[2]) do e[k] = read_leaf(reader, part) end
     return e
   end, function() reader:close() end
 end
 
---- Opens a cached data set: from its file where there is one, otherwise from its input, writing the file.
+--- Opens a cached data set: from its file where there is one, otherwise from its input, writing the
+-- file.
 function cache_file.open(dataset)
-  if engine.files.exists(dataset.options.filename) then return replaying(dataset.options.filename) end
+  if engine.files.exists(dataset.options.filename) then
+    return replaying(dataset.options.filename)
+  end
   return recording(dataset)
 end
 

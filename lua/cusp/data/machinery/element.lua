@@ -1,7 +1,8 @@
 --- Elements of data sets.
--- An element is a structure of parts, as a user sees it: a tensor, a string, a list (tuple) or a table by name of those. Within the
--- library it is flat: a list of its parts with the field `form`, which is the structure with the parts' positions in their places.
--- A batch of strings is a `Strings`, so that it is not mistaken for a tuple; users see a plain list.
+-- An element is a structure of parts, as a user sees it: a tensor, a string, a list (tuple) or a
+-- table by name of those. Within the library it is flat: a list of its parts with the field `form`,
+-- which is the structure with the parts' positions in their places. A batch of strings is a
+-- `Strings`, so that it is not mistaken for a tuple; users see a plain list.
 -- @module cusp.data.machinery.element
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -13,7 +14,7 @@ local element = {}
 
 ---------------------------------------------------------------- strings
 
-local Strings = { __name = "cusp.data.Strings" }
+local Strings = {__name = "cusp.data.Strings"}
 Strings.__index = Strings
 Strings.__tostring = function(self) return ("%d strings"):format(#self) end
 
@@ -30,7 +31,8 @@ end
 
 ---------------------------------------------------------------- structures to elements
 
--- Whether a list is numbers all the way down, and so one tensor: its first leaf tells, unless there are tensors or strings beside it.
+-- Whether a list is numbers all the way down, and so one tensor: its first leaf tells, unless there
+-- are tensors or strings beside it.
 local function is_numeric(value)
   for i = 1, #value do
     if type(value[i]) == "userdata" or type(value[i]) == "string" then return false end
@@ -48,7 +50,9 @@ local function to_leaf(owner, value)
   elseif type(value) == "string" or element.is_strings(value) or kinds.is_dataset(value) then
     return value
   end
-  errors.raise("%s: expected tensors, numbers, strings, or lists or tables by name of those, got %s", owner, errors.describe(value))
+  errors.raise(
+    "%s: expected tensors, numbers, strings, or lists or tables by name of those, got %s", owner,
+    errors.describe(value))
 end
 
 local function rectangular(owner, value)
@@ -60,7 +64,8 @@ end
 local function take_apart(owner, value, out, depth)
   if structure.is_container(value) and #value > 0 then
     if is_numeric(value) then value = rectangular(owner, value)
-    elseif is_list_of_strings(value) then value = element.strings(table.move(value, 1, #value, 1, {})) end
+    elseif is_list_of_strings(value) then value = element.strings(table.move(value, 1, #value, 1,
+      {})) end
   end
   if not structure.is_container(value) then
     out[#out + 1] = to_leaf(owner, value)
@@ -71,7 +76,9 @@ local function take_apart(owner, value, out, depth)
   if structure.is_list(value) then
     for i = 1, #value do form[i] = take_apart(owner, value[i], out, depth) end
   else
-    for _, key in ipairs(structure.keys(value)) do form[key] = take_apart(owner, value[key], out, depth) end
+    for _, key in ipairs(structure.keys(value)) do
+      form[key] = take_apart(owner, value[key], out, depth)
+    end
   end
   return form
 end
@@ -145,7 +152,9 @@ local function describe_form(form, leaves)
   if structure.is_list(form) then
     for i = 1, #form do parts[i] = describe_form(form[i], leaves) end
   else
-    for _, key in ipairs(structure.keys(form)) do parts[#parts + 1] = key .. " = " .. describe_form(form[key], leaves) end
+    for _, key in ipairs(structure.keys(form)) do
+      parts[#parts + 1] = key .. " = " .. describe_form(form[key], leaves)
+    end
   end
   return "{" .. table.concat(parts, ", ") .. "}"
 end
@@ -157,10 +166,10 @@ function element.describe(e) return describe_form(e.form, e) end
 
 --- Shape and dtype of a part.
 function element.type_of(leaf)
-  if type(leaf) == "string" then return { shape = {}, dtype = "string" } end
-  if element.is_strings(leaf) then return { shape = { #leaf }, dtype = "string" } end
-  if type(leaf) == "userdata" then return { shape = leaf.shape, dtype = leaf.dtype } end
-  return { shape = {}, dtype = "dataset" }
+  if type(leaf) == "string" then return {shape = {}, dtype = "string"} end
+  if element.is_strings(leaf) then return {shape = {#leaf}, dtype = "string"} end
+  if type(leaf) == "userdata" then return {shape = leaf.shape, dtype = leaf.dtype} end
+  return {shape = {}, dtype = "dataset"}
 end
 
 function element.types(e)
@@ -174,7 +183,9 @@ end
 local function check_alike(owner, elements, i, first, other)
   local a, b = element.type_of(first), element.type_of(other)
   if a.dtype ~= b.dtype or errors.shape(a.shape) ~= errors.shape(b.shape) then
-    errors.raise("%s: element %d of the batch is %s, but the first is %s; expected equal shapes and dtypes (padded_batch fills up)",
+    errors.raise(
+      "%s: element %d of the batch is %s, but the first is %s; expected equal shapes and dtypes "
+      .. "(padded_batch fills up)",
       owner, i, element.describe(elements[i]), element.describe(elements[1]))
   end
 end
@@ -186,17 +197,20 @@ local function stack_leaf(owner, elements, k)
     items[i] = e[k]
   end
   if type(first) == "string" then return element.strings(items) end
-  if type(first) ~= "userdata" then errors.raise("%s: %s cannot be put into batches", owner, element.describe(elements[1])) end
+  if type(first) ~= "userdata" then
+    errors.raise("%s: %s cannot be put into batches", owner, element.describe(elements[1]))
+  end
   return engine.ops.stack(items, 1)
 end
 
 --- One element of many, with a new first axis.
 function element.stack(owner, elements)
   local first = elements[1]
-  local batch = { form = first.form }
+  local batch = {form = first.form}
   for i, e in ipairs(elements) do
     if not element.same_form(e.form, first.form) then
-      errors.raise("%s: element %d of the batch has the structure %s, but the first has %s", owner, i, element.describe(e),
+      errors.raise("%s: element %d of the batch has the structure %s, but the first has %s", owner,
+        i, element.describe(e),
         element.describe(first))
     end
   end
@@ -210,26 +224,30 @@ function element.rows(owner, e)
   local rows
   for k = 1, #e do
     local shape = element.type_of(e[k]).shape
-    if #shape == 0 then errors.raise("%s: %s has no first axis to take apart", owner, element.describe(e)) end
+    if #shape == 0 then
+      errors.raise("%s: %s has no first axis to take apart", owner, element.describe(e))
+    end
     rows = rows or shape[1]
-    if rows ~= shape[1] then errors.raise("%s: the parts of %s differ in their first axis", owner, element.describe(e)) end
+    if rows ~= shape[1] then
+      errors.raise("%s: the parts of %s differ in their first axis", owner, element.describe(e))
+    end
   end
   return rows or 0
 end
 
 --- Entry `i`, counted from 1, along the first axis.
 function element.row(e, i)
-  local row = { form = e.form }
+  local row = {form = e.form}
   for k = 1, #e do row[k] = e[k][i] end
   return row
 end
 
 --- Entries `first` to `last`.
 function element.slice(e, first, last)
-  local part = { form = e.form }
+  local part = {form = e.form}
   for k = 1, #e do
     local leaf = e[k]
-    if type(leaf) == "userdata" then part[k] = leaf:slice { { first, last } }
+    if type(leaf) == "userdata" then part[k] = leaf:slice{{first, last}}
     else part[k] = element.strings(table.move(leaf, first, last, 1, {})) end
   end
   element.compute(part)

@@ -15,8 +15,8 @@ local run_length = 256 -- elements of one type that are kept as one tensor
 
 -- Stages that give the same elements in each process; functions of the user's need not.
 local deterministic = {}
-local names = [[from_tensor_slices from_tensors range reader rows cache batch padded_batch unbatch rebatch rescale
-  repeat take skip shard prefetch zip concatenate enumerate window]]
+local names = [[from_tensor_slices from_tensors range reader rows cache batch padded_batch unbatch
+  rebatch rescale repeat take skip shard prefetch zip concatenate enumerate window]]
 for name in names:gmatch "%S+" do deterministic[name] = true end
 
 local function is_random(dataset)
@@ -46,7 +46,7 @@ local function type_of(part)
 end
 
 local function key_of(e)
-  local parts = { structure.describe(e.form) }
+  local parts = {structure.describe(e.form)}
   for k = 1, #e do
     local kind = type_of(e[k])
     if not kind then return nil end -- a data set, which is no data
@@ -58,7 +58,7 @@ end
 local function column_of(elements, k)
   local column = {}
   for i, e in ipairs(elements) do
-    column[i] = element.is_strings(e[k]) and { strings = table.move(e[k], 1, #e[k], 1, {}) } or e[k]
+    column[i] = element.is_strings(e[k]) and {strings = table.move(e[k], 1, #e[k], 1, {})} or e[k]
   end
   return engine.is_tensor(column[1]) and ops.stack(column) or column
 end
@@ -66,7 +66,7 @@ end
 local function pack_run(elements)
   local columns = {}
   for k = 1, #elements[1] do columns[k] = column_of(elements, k) end
-  return { form = elements[1].form, count = #elements, columns = columns }
+  return {form = elements[1].form, count = #elements, columns = columns}
 end
 
 -- Runs of elements of one type; nil where one cannot be kept.
@@ -87,7 +87,7 @@ end
 
 local function unpack_run(run, out)
   local first = #out
-  for i = 1, run.count do out[first + i] = { form = run.form } end
+  for i = 1, run.count do out[first + i] = {form = run.form} end
   for k, column in ipairs(run.columns) do
     local parts = engine.is_tensor(column) and ops.unstack(column) or column
     if engine.is_tensor(column) then engine.evaluate(parts) end
@@ -108,7 +108,7 @@ function kept_caches.capture(dataset)
   for i, cache in ipairs(find(dataset, {}, {})) do
     local options = cache.options
     local runs = pack(options.elements or options.recorded or {})
-    result[i] = runs and { complete = options.elements ~= nil, runs = runs } or false
+    result[i] = runs and {complete = options.elements ~= nil, runs = runs} or false
   end
   return result
 end

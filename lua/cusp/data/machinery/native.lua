@@ -1,11 +1,11 @@
---- The part of a data set that the engine's threads run: rows of a reader, shuffled, repeated, taken, skipped, batched, cast and scaled
--- without Lua.
+--- The part of a data set that the engine's threads run: rows of a reader, shuffled, repeated,
+-- taken, skipped, batched, cast and scaled without Lua.
 --
--- A native description is a table: `rows` (the reader), `form` and `types` of an element, `batch` (size, nil before batching),
--- `stages` (functions that give what engine.data takes, called when an iteration begins), `transforms` by column, `workers`, `depth`;
--- `tensors` where the rows are those of tensors; `covers`: whether a pass has every row once, in whole batches but for the last;
--- `shuffled`.
--- Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
+-- A native description is a table: `rows` (the reader), `form` and `types` of an element, `batch`
+-- (size, nil before batching), `stages` (functions that give what engine.data takes, called when an
+-- iteration begins), `transforms` by column, `workers`, `depth`; `tensors` where the rows are those
+-- of tensors; `covers`: whether a pass has every row once, in whole batches but for the last;
+-- `shuffled`. Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
 -- @module cusp.data.machinery.native
 local engine = require "cusp.engine"
 local spec = require "cusp.data.machinery.spec"
@@ -22,7 +22,8 @@ local READY_BYTES = 64 << 20
 function native.of_rows(rows, form, options)
   options = options or {}
   return {
-    rows = rows, form = form, types = rows.types, stages = {}, transforms = {}, workers = options.workers or 1,
+    rows = rows, form = form, types = rows.types, stages = {}, transforms = {},
+    workers = options.workers or 1,
     tensors = options.tensors, covers = true, shuffled = false,
   }
 end
@@ -76,8 +77,9 @@ end
 -- @tparam[opt] table stages as `native.resolve` gives them, perhaps with more behind
 -- @treturn userdata pipeline with `next()`, `run(plan, options)`, `close()`
 function native.open(description, stages)
-  return engine.data.pipeline {
-    rows = description.rows, stages = stages or native.resolve(description), transforms = description.transforms,
+  return engine.data.pipeline{
+    rows = description.rows, stages = stages or native.resolve(description),
+    transforms = description.transforms,
     workers = description.workers, depth = depth_of(description),
   }
 end
@@ -87,7 +89,7 @@ end
 function native.order(description)
   if not description.shuffled then return nil end
   local rows = description.rows.rows
-  return engine.data.order { rows = rows, stages = native.resolve(description), limit = rows }
+  return engine.data.order{rows = rows, stages = native.resolve(description), limit = rows}
 end
 
 --- Types of an element, batches included, as far as they are known.
@@ -95,10 +97,11 @@ function native.types(description)
   local types = {}
   for k, type in ipairs(description.types) do
     local transform = description.transforms[k]
-    types[k] = { shape = type.shape, dtype = transform and transform.dtype or type.dtype }
+    types[k] = {shape = type.shape, dtype = transform and transform.dtype or type.dtype}
   end
   if not description.batch then return types end
-  return spec.batched(types, description.drop_remainder and description.batch or require("cusp.base.shape").None)
+  return spec.batched(types,
+    description.drop_remainder and description.batch or require("cusp.base.shape").None)
 end
 
 return native

@@ -12,9 +12,11 @@ local function mix(z)
   return z ~ (z >> 31)
 end
 
---- A seed from the generator that `cusp.random.set_seed` sets, so that what restores its state restores the order too.
+--- A seed from the generator that `cusp.random.set_seed` sets, so that what restores its state
+-- restores the order too.
 function seeds.fresh()
-  return engine.ops.random_randint(random.key_of(nil, "shuffle"), { 1 }, 0, math.maxinteger, "int64"):item(1)
+  return engine.ops.random_randint(random.key_of(nil, "shuffle"), {1}, 0, math.maxinteger,
+    "int64"):item(1)
 end
 
 --- The seed of the next iteration of a shuffling data set.

@@ -1,4 +1,5 @@
---- Stages that put elements together and take them apart: batch, padded_batch, unbatch, rebatch, window.
+--- Stages that put elements together and take them apart: batch, padded_batch, unbatch, rebatch,
+-- window.
 -- @module cusp.data.stages.batch
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
@@ -24,13 +25,15 @@ end
 
 local function batches_of(count, options)
   if count < 0 then return count end
-  return options.drop_remainder and count // options.batch_size or (count + options.batch_size - 1) // options.batch_size
+  return options.drop_remainder and count // options.batch_size
+    or (count + options.batch_size - 1) // options.batch_size
 end
 
 local function batched_types(dataset)
   local form, types = dataset.input:known_types()
   if not form then return nil end
-  return form, spec.batched(types, dataset.options.drop_remainder and dataset.options.batch_size or None)
+  return form, spec.batched(types,
+    dataset.options.drop_remainder and dataset.options.batch_size or None)
 end
 
 batch.batch = {
@@ -47,8 +50,11 @@ batch.batch = {
   lower = function(dataset)
     local options, description = dataset.options, dataset.input:lower()
     if not description or description.batch then return nil end
-    description = native.with(description, function() return { "batch", options.batch_size, 0, options.drop_remainder } end, "batch")
-    description.covers = description.covers and (not options.drop_remainder or description.rows.rows % options.batch_size == 0)
+    description = native.with(description, function()
+      return {"batch", options.batch_size, 0, options.drop_remainder}
+    end, "batch")
+    description.covers = description.covers
+      and (not options.drop_remainder or description.rows.rows % options.batch_size == 0)
     description.batch, description.drop_remainder = options.batch_size, options.drop_remainder
     return description
   end,
@@ -66,12 +72,16 @@ local function padded_shape(elements, k, declared)
     for i, e in ipairs(elements) do
       local own = element.type_of(e[k]).shape
       if #own ~= #first then
-        errors.raise("padded_batch: element %d of the batch is %s, the first is %s; expected equal numbers of axes", i, element.describe(e),
+        errors.raise(
+          "padded_batch: element %d of the batch is %s, the first is %s; expected equal numbers "
+          .. "of axes", i, element.describe(e),
           element.describe(elements[1]))
       end
       if fixed and fixed ~= None and fixed ~= -1 then
         if own[axis] > fixed then
-          errors.raise("padded_batch: element %d of the batch has shape %s, which does not fit into %s", i, errors.shape(own),
+          errors.raise(
+            "padded_batch: element %d of the batch has shape %s, which does not fit into %s", i,
+            errors.shape(own),
             errors.shape(declared))
         end
       else
@@ -85,11 +95,11 @@ end
 local function pad_to(tensor, shape, value)
   local own, widths, needed = tensor.shape, {}, false
   for axis = 1, #shape do
-    widths[axis] = { 0, shape[axis] - own[axis] }
+    widths[axis] = {0, shape[axis] - own[axis]}
     needed = needed or shape[axis] ~= own[axis]
   end
   if not needed then return tensor end
-  return require("cusp.ops").pad(tensor, widths, { constant_values = value })
+  return require("cusp.ops").pad(tensor, widths, {constant_values = value})
 end
 
 local function padded_part(elements, k, options)
@@ -101,11 +111,14 @@ local function padded_part(elements, k, options)
   end
   local shape = padded_shape(elements, k, options.shapes and options.shapes[k])
   local items = {}
-  for i, e in ipairs(elements) do items[i] = pad_to(e[k], shape, options.values and options.values[k] or 0) end
+  for i, e in ipairs(elements) do
+    items[i] = pad_to(e[k], shape, options.values and options.values[k] or 0)
+  end
   return engine.ops.stack(items, 1)
 end
 
--- `padded_shapes` and `padding_values` follow the structure of the elements; they are flattened once the first element is there.
+-- `padded_shapes` and `padding_values` follow the structure of the elements; they are flattened
+-- once the first element is there.
 local function flat_options(form, options)
   local function shape_leaves(value, place, out)
     if value == nil then return end
@@ -120,9 +133,9 @@ local function flat_options(form, options)
   if type(options.padding_values) == "table" then
     shape_leaves(options.padding_values, form, values)
   elseif options.padding_values ~= nil then
-    setmetatable(values, { __index = function() return options.padding_values end })
+    setmetatable(values, {__index = function() return options.padding_values end})
   end
-  return { shapes = shapes_by_part, values = values }
+  return {shapes = shapes_by_part, values = values}
 end
 
 batch.padded_batch = {
@@ -134,7 +147,7 @@ batch.padded_batch = {
       local elements = gather(fetch, options.batch_size, options.drop_remainder)
       if not elements then return nil end
       flat = flat or flat_options(elements[1].form, options)
-      local result = { form = elements[1].form }
+      local result = {form = elements[1].form}
       for k = 1, #elements[1] do result[k] = padded_part(elements, k, flat) end
       return element.compute(result)
     end, close
@@ -187,7 +200,8 @@ batch.rebatch = {
   cardinality = function() return -2 end,
   types = function(dataset)
     local form, types = dataset.input:known_types()
-    return form, form and spec.batched(spec.unbatched(types), dataset.options.drop_remainder and dataset.options.batch_size or None)
+    return form, form and spec.batched(spec.unbatched(types),
+      dataset.options.drop_remainder and dataset.options.batch_size or None)
   end,
 }
 
@@ -195,10 +209,10 @@ batch.rebatch = {
 
 -- Data sets in place of the parts: the window's entries of each.
 local function window_element(elements, from_elements)
-  local result = { form = elements[1].form }
+  local result = {form = elements[1].form}
   for k = 1, #elements[1] do
     local parts = {}
-    for i, e in ipairs(elements) do parts[i] = { e[k], form = 1 } end
+    for i, e in ipairs(elements) do parts[i] = {e[k], form = 1} end
     result[k] = from_elements(parts)
   end
   return result

@@ -15,8 +15,9 @@ local function lower(dataset)
   return copy
 end
 
--- Elements that pass for the first time are noted; once all have, they are what the data set gives. Those that an earlier process had
--- noted (`kept`) come again, in place of what is made for them now.
+-- Elements that pass for the first time are noted; once all have, they are what the data set gives.
+-- Those that an earlier process had noted (`kept`) come again, in place of what is made for them
+-- now.
 local function recording(dataset)
   local fetch, close = dataset.input:open()
   local elements, kept = {}, dataset.options.kept or {}
@@ -40,7 +41,9 @@ end
 return {
   name = "cache",
   open = function(dataset)
-    if dataset.options.filename then return require("cusp.data.machinery.cache_file").open(dataset) end
+    if dataset.options.filename then
+      return require("cusp.data.machinery.cache_file").open(dataset)
+    end
     if dataset.options.elements then return replaying(dataset.options.elements) end
     return recording(dataset)
   end,

@@ -22,7 +22,7 @@ local function open_all(datasets)
       close_all(opened)
       error(fetch, 0)
     end
-    opened[i] = { next = fetch, close = close }
+    opened[i] = {next = fetch, close = close}
   end
   return opened
 end
@@ -34,7 +34,8 @@ local function shift(form, by)
   return result
 end
 
--- `place` is the structure of the data sets (positions in a list); the parts' own structures go into their places.
+-- `place` is the structure of the data sets (positions in a list); the parts' own structures go
+-- into their places.
 local function join_forms(place, forms, offsets)
   if type(place) == "number" then return shift(forms[place], offsets[place]) end
   local result = {}
@@ -67,7 +68,9 @@ local function zip_rows(dataset)
   local rows, forms, offsets, tensors, columns, workers = {}, {}, {}, {}, 0, 1
   for i, input in ipairs(dataset.inputs) do
     local description = input:lower()
-    if not description or #description.stages > 0 or next(description.transforms) then return nil end
+    if not description or #description.stages > 0 or next(description.transforms) then
+      return nil
+    end
     rows[i], forms[i], offsets[i] = description.rows, description.form, columns
     if tensors and description.tensors and description.rows.rows == rows[1].rows then
       table.move(description.tensors, 1, #description.types, columns + 1, tensors)
@@ -78,7 +81,7 @@ local function zip_rows(dataset)
     workers = math.max(workers, description.workers)
   end
   return native.of_rows(engine.data.zip(rows), join_forms(dataset.options.place, forms, offsets),
-    { workers = workers, tensors = tensors })
+    {workers = workers, tensors = tensors})
 end
 
 combine.zip = {
@@ -111,7 +114,10 @@ combine.zip = {
 local function same_columns(a, b)
   if not element.same_form(a.form, b.form) or #a.types ~= #b.types then return false end
   for k = 1, #a.types do
-    if a.types[k].dtype ~= b.types[k].dtype or errors.shape(a.types[k].shape) ~= errors.shape(b.types[k].shape) then return false end
+    if a.types[k].dtype ~= b.types[k].dtype
+      or errors.shape(a.types[k].shape) ~= errors.shape(b.types[k].shape) then
+      return false
+    end
   end
   return true
 end
@@ -126,7 +132,9 @@ combine.concatenate = {
         if e then
           form, number = form or e.form, number + 1
           if not element.same_form(form, e.form) then
-            errors.raise("concatenate: element %d is %s, which has another structure than those before it", number, element.describe(e))
+            errors.raise(
+              "concatenate: element %d is %s, which has another structure than those before it",
+              number, element.describe(e))
           end
           return e
         end
@@ -161,12 +169,13 @@ combine.concatenate = {
   end,
   lower = function(dataset)
     local first, second = dataset.inputs[1]:lower(), dataset.inputs[2]:lower()
-    if not first or not second or #first.stages > 0 or #second.stages > 0 or next(first.transforms) or next(second.transforms) then
+    if not first or not second or #first.stages > 0 or #second.stages > 0 or next(first.transforms)
+      or next(second.transforms) then
       return nil
     end
     if not same_columns(first, second) then return nil end
-    return native.of_rows(engine.data.concatenate { first.rows, second.rows }, first.form,
-      { workers = math.max(first.workers, second.workers) })
+    return native.of_rows(engine.data.concatenate{first.rows, second.rows}, first.form,
+      {workers = math.max(first.workers, second.workers)})
   end,
 }
 

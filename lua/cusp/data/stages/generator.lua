@@ -1,5 +1,6 @@
 --- Elements from the user's own function: `Dataset.from_generator`.
--- The function may yield elements as a coroutine's body, return them one by one, or return another function (or a coroutine) that does.
+-- The function may yield elements as a coroutine's body, return them one by one, or return another
+-- function (or a coroutine) that does.
 -- @module cusp.data.stages.generator
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
@@ -10,11 +11,14 @@ local spec = require "cusp.data.machinery.spec"
 
 local generator = {}
 
--- Values of a coroutine, one resumption after another. What its body returns at its end is given to `finished`.
+-- Values of a coroutine, one resumption after another. What its body returns at its end is given to
+-- `finished`.
 local function resumed(thread, number, finished, ...)
   local results = table.pack(coroutine.resume(thread, ...))
   if not results[1] then map.call("from_generator", number, error, results[2], 0) end
-  if coroutine.status(thread) == "dead" then return finished(table.unpack(results, 2, results.n)) end
+  if coroutine.status(thread) == "dead" then
+    return finished(table.unpack(results, 2, results.n))
+  end
   return table.unpack(results, 2, results.n)
 end
 
@@ -62,15 +66,17 @@ end
 local function converted(leaf, dtype)
   if leaf.dtype == dtype then return leaf end
   if dtype:find "float" then return engine.ops.cast(leaf, dtype) end
-  return engine.tensor(leaf:flat(), { dtype = dtype, shape = leaf.shape })
+  return engine.tensor(leaf:flat(), {dtype = dtype, shape = leaf.shape})
 end
 
 -- Numbers and tables of numbers take the declared dtype; tensors have to have it already.
 local function fit_part(number, value, k, type, given)
   local own = element.type_of(value)
-  local mixes = (own.dtype == "string") ~= (type.dtype == "string") or given and own.dtype ~= type.dtype
+  local mixes = (own.dtype == "string") ~= (type.dtype == "string")
+    or given and own.dtype ~= type.dtype
   if mixes or not spec.allows(type.shape, own.shape) then
-    errors.raise("from_generator: element %d: part %d is %s %s, expected %s %s", number, k, own.dtype, errors.shape(own.shape), type.dtype,
+    errors.raise("from_generator: element %d: part %d is %s %s, expected %s %s", number, k,
+      own.dtype, errors.shape(own.shape), type.dtype,
       type.shape and errors.shape(type.shape) or "of any shape")
   end
   if type.dtype == "string" then return value end
@@ -87,8 +93,9 @@ end
 
 local function check(number, e, signature, given)
   if not element.same_form(e.form, signature.form) then
-    errors.raise("from_generator: element %d has the structure %s, expected %s", number, element.describe(e),
-      signature.text or element.describe { form = signature.form })
+    errors.raise("from_generator: element %d has the structure %s, expected %s", number,
+      element.describe(e),
+      signature.text or element.describe{form = signature.form})
   end
   for k = 1, #e do e[k] = fit_part(number, e[k], k, signature.types[k], given) end
 end
@@ -97,7 +104,7 @@ end
 local function signature_of(e)
   local types = element.types(e)
   for _, type in ipairs(types) do type.shape = nil end
-  return { form = e.form, types = types, text = element.describe(e) }
+  return {form = e.form, types = types, text = element.describe(e)}
 end
 
 --- Starts a generator.
@@ -107,9 +114,12 @@ end
 function generator.open(options)
   local f = options.generator
   if type(f) == "thread" and coroutine.status(f) == "dead" then
-    errors.raise "from_generator: the coroutine has ended; give a function instead, which can be started again"
+    errors.raise("from_generator: the coroutine has ended; give a function instead, which can be "
+      .. "started again")
   end
-  local fetch = start(kinds.is_callable(f) and type(f) ~= "function" and function(...) return f(...) end or f, options.args)
+  local fetch = start(kinds.is_callable(f) and type(f) ~= "function" and function(...)
+    return f(...)
+  end or f, options.args)
   local number, signature, ended = 0, options.signature, false
 
   local function take(...)
@@ -119,7 +129,7 @@ function generator.open(options)
     end
     local e = element.of_values(("from_generator: element %d"):format(number), ...)
     signature = signature or signature_of(e)
-    check(number, e, signature, holds_userdata { ... })
+    check(number, e, signature, holds_userdata{...})
     return element.compute(e)
   end
 

@@ -1,5 +1,6 @@
---- Stages that call a function of the user's: map, filter, take_while, flat_map, interleave; and enumerate and rescale, which need none.
--- Functions run in the program's own thread, as plain Lua, once for each element.
+--- Stages that call a function of the user's: map, filter, take_while, flat_map, interleave; and
+-- enumerate and rescale, which need none. Functions run in the program's own thread, as plain Lua,
+-- once for each element.
 -- @module cusp.data.stages.map
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
@@ -23,7 +24,8 @@ end
 function map.call(owner, number, f, ...)
   local results = table.pack(xpcall(f, function(raised)
     if engine.is_interrupt(raised) then return raised end
-    return { text = ("%s: the function raised an error at element %d: %s"):format(owner, number, reason(raised)) }
+    return {text = ("%s: the function raised an error at element %d: %s"):format(owner, number,
+      reason(raised))}
   end, ...))
   if not results[1] then error(type(results[2]) == "table" and results[2].text or results[2], 0) end
   return table.unpack(results, 2, results.n)
@@ -49,7 +51,8 @@ map.map = {
       local e, number = fetch()
       if not e then return nil end
       local owner = ("map (element %d)"):format(number)
-      return element.compute(element.of_values(owner, map.call("map", number, f, element.values(e))))
+      return element.compute(element.of_values(owner,
+        map.call("map", number, f, element.values(e))))
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
@@ -57,9 +60,12 @@ map.map = {
 
 -- The boolean that a predicate gave.
 local function truth(owner, number, value)
-  if type(value) == "userdata" and engine.is_tensor(value) and #value.shape == 0 then value = value:item() end
+  if type(value) == "userdata" and engine.is_tensor(value) and #value.shape == 0 then
+    value = value:item()
+  end
   if type(value) ~= "boolean" then
-    errors.raise("%s: the function should return true or false at element %d, got %s", owner, number, errors.describe(value))
+    errors.raise("%s: the function should return true or false at element %d, got %s", owner,
+      number, errors.describe(value))
   end
   return value
 end
@@ -75,7 +81,9 @@ map.filter = {
       while true do
         local e, number = fetch()
         if not e then return nil end
-        if truth("filter", number, (map.call("filter", number, predicate, element.values(e)))) then return e end
+        if truth("filter", number, (map.call("filter", number, predicate, element.values(e)))) then
+          return e
+        end
       end
     end, close
   end,
@@ -91,7 +99,8 @@ map.take_while = {
     return function()
       local e, number
       if not ended then e, number = fetch() end
-      ended = not e or not truth("take_while", number, (map.call("take_while", number, predicate, element.values(e))))
+      ended = not e or not truth("take_while", number,
+        (map.call("take_while", number, predicate, element.values(e))))
       if not ended then return e end
     end, close
   end,
@@ -105,7 +114,8 @@ map.take_while = {
 local function open_inner(owner, number, f, e)
   local inner = map.call(owner, number, f, element.values(e))
   if not kinds.is_dataset(inner) then
-    errors.raise("%s: the function should return a Dataset at element %d, got %s", owner, number, errors.describe(inner))
+    errors.raise("%s: the function should return a Dataset at element %d, got %s", owner, number,
+      errors.describe(inner))
   end
   return inner:open()
 end
@@ -146,12 +156,13 @@ map.interleave = {
         return
       end
       local inner, close_inner = open_inner("interleave", number, options.map_func, e)
-      open[place] = { next = inner, close = close_inner }
+      open[place] = {next = inner, close = close_inner}
     end
 
     local function advance() at, given = at % options.cycle_length + 1, 0 end
 
-    -- An input that ends within its block gives way to the next place; its own is refilled when its turn comes again.
+    -- An input that ends within its block gives way to the next place; its own is refilled when its
+    -- turn comes again.
     return function()
       local idle = 0
       while idle < options.cycle_length do
@@ -192,8 +203,8 @@ map.enumerate = {
         for key, item in pairs(form) do result[key] = shifted(item) end
         return result
       end
-      local index = engine.tensor(start + number - 1, { dtype = "int64" })
-      return { index, form = { 1, shifted(e.form) }, table.unpack(e) }
+      local index = engine.tensor(start + number - 1, {dtype = "int64"})
+      return {index, form = {1, shifted(e.form)}, table.unpack(e)}
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
@@ -203,8 +214,11 @@ map.enumerate = {
 local function chosen_parts(owner, form, component)
   local chosen = form
   if component ~= nil then
-    chosen = type(form) == "table" and form[component] or component == 1 and form == 1 and form or nil
-    if chosen == nil then errors.raise("%s: an element has no component %s", owner, tostring(component)) end
+    chosen = type(form) == "table" and form[component] or component == 1 and form == 1 and form
+      or nil
+    if chosen == nil then
+      errors.raise("%s: an element has no component %s", owner, tostring(component))
+    end
   elseif type(form) == "table" and #form > 0 then
     chosen = form[1]
   end
@@ -226,25 +240,31 @@ map.rescale = {
       local e = fetch()
       if not e then return nil end
       positions = positions or chosen_parts("rescale", e.form, options.component)
-      local result = { form = e.form, table.unpack(e) }
+      local result = {form = e.form, table.unpack(e)}
       for _, k in ipairs(positions) do
-        if type(e[k]) ~= "userdata" then errors.raise("rescale: expected a tensor, got %s", errors.describe(e[k])) end
+        if type(e[k]) ~= "userdata" then
+          errors.raise("rescale: expected a tensor, got %s", errors.describe(e[k]))
+        end
         local value = engine.ops.cast(e[k], options.dtype)
-        if options.scale ~= 1 or options.offset ~= 0 then value = value * options.scale + options.offset end
+        if options.scale ~= 1 or options.offset ~= 0 then
+          value = value * options.scale + options.offset
+        end
         result[k] = engine.ops.cast(value, options.dtype)
       end
       return element.compute(result)
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
-  -- Two of them in a row, or one after another dtype was chosen, are one only where the first keeps floats.
+  -- Two of them in a row, or one after another dtype was chosen, are one only where the first keeps
+  -- floats.
   lower = function(dataset)
     local options, description = dataset.options, dataset.input:lower()
     if not description then return nil end
     description = native.copy(description)
     for _, k in ipairs(chosen_parts("rescale", description.form, options.component)) do
       if description.transforms[k] then return nil end
-      description.transforms[k] = { dtype = options.dtype, scale = options.scale, offset = options.offset }
+      description.transforms[k] = {dtype = options.dtype, scale = options.scale,
+        offset = options.offset}
     end
     return description
   end,

@@ -1,5 +1,6 @@
---- Stages that change which elements come, and when: shuffle, repeat, take, skip, shard, take_while.
--- Each works on any elements; on bare rows of arrays and files the engine's threads do the same (`lower`).
+--- Stages that change which elements come, and when: shuffle, repeat, take, skip, shard,
+-- take_while. Each works on any elements; on bare rows of arrays and files the engine's threads do
+-- the same (`lower`).
 -- @module cusp.data.stages.order
 local native = require "cusp.data.machinery.native"
 local seeds = require "cusp.data.machinery.seeds"
@@ -32,7 +33,7 @@ order.shuffle = {
   lower = function(dataset)
     local options = dataset.options
     return native.with(dataset.input:lower(), function()
-      return { "shuffle", options.buffer_size, seeds.next(options), options.reshuffle_each_iteration }
+      return {"shuffle", options.buffer_size, seeds.next(options), options.reshuffle_each_iteration}
     end, "shuffle")
   end,
 }
@@ -69,7 +70,9 @@ order.repeated = {
     return inner * count
   end,
   lower = function(dataset)
-    return native.with(dataset.input:lower(), function() return { "repeat", dataset.options.count } end)
+    return native.with(dataset.input:lower(), function()
+      return {"repeat", dataset.options.count}
+    end)
   end,
 }
 
@@ -95,7 +98,7 @@ order.take = {
     return inner == INFINITE and count or math.min(count, inner)
   end,
   lower = function(dataset)
-    return native.with(dataset.input:lower(), function() return { "take", dataset.options.count } end)
+    return native.with(dataset.input:lower(), function() return {"take", dataset.options.count} end)
   end,
 }
 
@@ -117,7 +120,7 @@ order.skip = {
     return inner < 0 and inner or math.max(0, inner - dataset.options.count)
   end,
   lower = function(dataset)
-    return native.with(dataset.input:lower(), function() return { "skip", dataset.options.count } end)
+    return native.with(dataset.input:lower(), function() return {"skip", dataset.options.count} end)
   end,
 }
 
@@ -136,12 +139,15 @@ order.shard = {
     end, close
   end,
   cardinality = function(dataset)
-    local inner, shards, index = dataset.input:count(), dataset.options.num_shards, dataset.options.index
+    local inner, shards, index = dataset.input:count(), dataset.options.num_shards,
+      dataset.options.index
     return inner < 0 and inner or (inner - index + shards - 1) // shards
   end,
   lower = function(dataset)
     local options = dataset.options
-    return native.with(dataset.input:lower(), function() return { "shard", options.num_shards, options.index } end)
+    return native.with(dataset.input:lower(), function()
+      return {"shard", options.num_shards, options.index}
+    end)
   end,
 }
 

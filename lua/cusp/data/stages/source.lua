@@ -31,12 +31,15 @@ source.slices = {
     end, nothing
   end,
   cardinality = function(dataset) return dataset.options.rows end,
-  types = function(dataset) return dataset.options.element.form, spec.unbatched(element.types(dataset.options.element)) end,
+  types = function(dataset)
+    return dataset.options.element.form, spec.unbatched(element.types(dataset.options.element))
+  end,
   lower = function(dataset)
     local options = dataset.options
     if not all_tensors(options.element) then return nil end
-    options.reader = options.reader or engine.data.arrays(table.move(options.element, 1, #options.element, 1, {}))
-    return native.of_rows(options.reader, options.element.form, { tensors = options.element })
+    options.reader = options.reader
+      or engine.data.arrays(table.move(options.element, 1, #options.element, 1, {}))
+    return native.of_rows(options.reader, options.element.form, {tensors = options.element})
   end,
 }
 
@@ -51,7 +54,9 @@ source.tensors = {
     end, nothing
   end,
   cardinality = function() return 1 end,
-  types = function(dataset) return dataset.options.element.form, element.types(dataset.options.element) end,
+  types = function(dataset)
+    return dataset.options.element.form, element.types(dataset.options.element)
+  end,
 }
 
 --- Elements of a list, made already.
@@ -76,7 +81,7 @@ source.rows = {
   types = function(dataset) return dataset.options.form, dataset.options.rows.types end,
   lower = function(dataset)
     local options = dataset.options
-    return native.of_rows(options.rows, options.form, { workers = options.workers })
+    return native.of_rows(options.rows, options.form, {workers = options.workers})
   end,
 }
 
@@ -90,7 +95,7 @@ source.range = {
     return function()
       value = value + options.step
       if options.step > 0 and value < options.stop or options.step < 0 and value > options.stop then
-        return { engine.tensor(value, { dtype = options.output_type }), form = 1 }
+        return {engine.tensor(value, {dtype = options.output_type}), form = 1}
       end
     end, nothing
   end,
@@ -99,14 +104,15 @@ source.range = {
     local span = options.step > 0 and options.stop - options.start or options.start - options.stop
     return math.max(0, (span + math.abs(options.step) - 1) // math.abs(options.step))
   end,
-  types = function(dataset) return 1, { { shape = {}, dtype = dataset.options.output_type } } end,
+  types = function(dataset) return 1, {{shape = {}, dtype = dataset.options.output_type}} end,
   lower = function(dataset)
     local options = dataset.options
     if dataset:count() > LARGEST_LOWERED_RANGE then return nil end
     if not options.reader then
-      local values = engine.ops.arange(options.start, options.stop, options.step, { dtype = options.output_type })
-      engine.evaluate { values }
-      options.reader = engine.data.arrays { values }
+      local values = engine.ops.arange(options.start, options.stop, options.step,
+        {dtype = options.output_type})
+      engine.evaluate{values}
+      options.reader = engine.data.arrays{values}
     end
     return native.of_rows(options.reader, 1)
   end,
@@ -124,11 +130,14 @@ source.generator = {
   end,
 }
 
---- Elements of a function of the library's: `start()` gives a function that gives the next structure, and one that closes.
+--- Elements of a function of the library's: `start()` gives a function that gives the next
+-- structure, and one that closes.
 source.reader = {
   name = "reader",
   open = function(dataset) return dataset.options.start() end,
-  cardinality = function(dataset) return dataset.options.count and dataset.options.count() or -2 end,
+  cardinality = function(dataset)
+    return dataset.options.count and dataset.options.count() or -2
+  end,
   types = function(dataset) return dataset.options.form, dataset.options.types end,
 }
 

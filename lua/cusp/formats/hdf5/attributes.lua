@@ -4,17 +4,18 @@ local errors = require "cusp.base.errors"
 local values = require "cusp.formats.hdf5.values"
 local plain = require "cusp.base.plain"
 
-local Attributes = { __name = "cusp.hdf5.Attributes" }
+local Attributes = {__name = "cusp.hdf5.Attributes"}
 Attributes.__index = Attributes
 
 -- `where` is "path: /object"; `list` what the reading process sent.
 function Attributes.new(where, list)
   local by_name = {}
   for _, description in ipairs(type(list) == "table" and list or {}) do
-    values.check(type(description) == "table" and type(description.name) == "string", where, "an attribute has no name")
+    values.check(type(description) == "table" and type(description.name) == "string", where,
+      "an attribute has no name")
     by_name[description.name] = description
   end
-  return setmetatable({ _where = where, _by_name = by_name }, Attributes)
+  return setmetatable({_where = where, _by_name = by_name}, Attributes)
 end
 
 --- The names, sorted by their bytes.
@@ -31,8 +32,8 @@ function Attributes:has(name) return self._by_name[name] ~= nil end
 
 --- An attribute's value.
 -- @tparam string name
--- @return nil where there is none of that name; a string, or (nested) lists of strings; a number or boolean; a tensor; `{}` where it
--- has no elements
+-- @return nil where there is none of that name; a string, or (nested) lists of strings; a number or
+-- boolean; a tensor; `{}` where it has no elements
 -- @raise where it is damaged, or of a type that is not supported (compound, reference, ...)
 function Attributes:get(name)
   local description = self._by_name[name]
@@ -42,13 +43,15 @@ end
 
 --- What an attribute is in the file.
 -- @tparam string name
--- @treturn table `{kind = "string"|"int"|"uint"|"float"|"bool"|"other", shape = {...}, dtype =, size = bytes of an element}`, of strings
--- also `variable = boolean, charset = "ascii"|"utf8", padding = "null_terminated"|"null_padded"|"space_padded"`
+-- @treturn table `{kind = "string"|"int"|"uint"|"float"|"bool"|"other", shape = {...}, dtype =,
+-- size = bytes of an element}`, of strings also `variable = boolean, charset = "ascii"|"utf8",
+-- padding = "null_terminated"|"null_padded"|"space_padded"`
 -- @raise where there is none of that name
 function Attributes:describe(name)
   local description = self._by_name[name]
   if not description then
-    errors.raise("hdf5: %s: there is no attribute '%s'%s", self._where, tostring(name), errors.suggestion(name, self:names()))
+    errors.raise("hdf5: %s: there is no attribute '%s'%s", self._where, tostring(name),
+      errors.suggestion(name, self:names()))
   end
   return values.describe(self._where, description)
 end

@@ -1,19 +1,20 @@
 --- A dataset of a file that is read.
--- Fields: `name` (its path in the file), `kind` ("dataset"), `shape`, `dtype` ("float32", ...; "string"), `chunks` (the shape of its
--- chunks, nil where it is in one piece), `attributes`.
+-- Fields: `name` (its path in the file), `kind` ("dataset"), `shape`, `dtype` ("float32", ...;
+-- "string"), `chunks` (the shape of its chunks, nil where it is in one piece), `attributes`.
 -- @classmod cusp.hdf5.Dataset
 local Attributes = require "cusp.formats.hdf5.attributes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local values = require "cusp.formats.hdf5.values"
 
-local Dataset = { __name = "cusp.hdf5.Dataset" }
+local Dataset = {__name = "cusp.hdf5.Dataset"}
 local methods, getters = {}, {}
 
 local most_axes = 8 -- of a tensor
 
 function Dataset.new(file, name, description)
-  return setmetatable({ _file = file, _description = description, name = name, kind = "dataset" }, Dataset)
+  return setmetatable({_file = file, _description = description, name = name, kind = "dataset"},
+    Dataset)
 end
 
 function Dataset:__index(key)
@@ -24,7 +25,7 @@ end
 
 function methods:_where() return self._file:_where(self.name) end
 
-function getters:shape() return values.shape(self:_where(), self._description) or { 0 } end
+function getters:shape() return values.shape(self:_where(), self._description) or {0} end
 
 function getters:dtype()
   if self._description.type == "string" then return "string" end
@@ -33,7 +34,7 @@ end
 
 function getters:chunks()
   local chunk = self._description.chunk
-  return chunk and values.shape(self:_where(), { shape = chunk })
+  return chunk and values.shape(self:_where(), {shape = chunk})
 end
 
 function getters:attributes()
@@ -59,8 +60,9 @@ local function chunked(self, shape)
   if not self._chunked then
     local whole = description.layout == "contiguous"
     local fill = type(description.fill) == "string" and description.fill or nil
-    self._chunked = engine.files.chunked {
-      reader = self._file._reader, dtype = description.dtype, big_endian = description.big_endian, shape = shape,
+    self._chunked = engine.files.chunked{
+      reader = self._file._reader, dtype = description.dtype, big_endian = description.big_endian,
+      shape = shape,
       chunk = whole and shape or description.chunk, filters = description.filters,
       fill = fill and description.big_endian and fill:reverse() or fill,
       index = not whole and fetch(self, "index") or "",
@@ -70,33 +72,38 @@ local function chunked(self, shape)
 end
 
 local function read_chunked(self, shape, first, count)
-  if #shape == 0 then return engine.ops.reshape(chunked(self, { 1 }):rows(0, 1), {}) end
+  if #shape == 0 then return engine.ops.reshape(chunked(self, {1}):rows(0, 1), {}) end
   return chunked(self, shape):rows(first, count)
 end
 
--- Rows first to first + count - 1, which count from 0, of numbers; all of them where `first` is nil.
+-- Rows first to first + count - 1, which count from 0, of numbers; all of them where `first` is
+-- nil.
 local function read_numbers(self, shape, first, count)
   local description, where = self._description, self:_where()
   local whole = first == nil
   if type(description.values) == "string" then
     local tensor = values.tensor(where, description)
-    return whole and tensor or tensor:slice { { first + 1, first + count } }
+    return whole and tensor or tensor:slice{{first + 1, first + count}}
   end
-  values.check(description.offset or description.layout == "chunked" or description.fill, where, "its storage is missing")
+  values.check(description.offset or description.layout == "chunked" or description.fill, where,
+    "its storage is missing")
   if not description.offset then return read_chunked(self, shape, first or 0, count or shape[1]) end
-  values.check(math.type(description.offset) == "integer" and description.offset >= 0, where, "its offset is none")
+  values.check(math.type(description.offset) == "integer" and description.offset >= 0, where,
+    "its offset is none")
   local offset = description.offset
   if not whole then
-    local row = values.count(where, { count > 0 and 1 or 0, table.unpack(shape, 2) })
+    local row = values.count(where, {count > 0 and 1 or 0, table.unpack(shape, 2)})
     offset = offset + first * row * description.size
-    shape = { count, table.unpack(shape, 2) }
+    shape = {count, table.unpack(shape, 2)}
   end
   return self._file._reader:tensor(offset, description.dtype, shape, description.big_endian)
 end
 
 local function read_strings(self)
   local description = self._description
-  if values.count(self:_where(), values.shape(self:_where(), description)) > 0 then fetch(self, "values") end
+  if values.count(self:_where(), values.shape(self:_where(), description)) > 0 then
+    fetch(self, "values")
+  end
   return values.strings(self:_where(), description)
 end
 
@@ -110,7 +117,8 @@ end
 
 --- The whole contents.
 -- @return a tensor of the dataset's shape and dtype; of strings the string, or (nested) lists
--- @raise naming the file and the place where it is damaged, or of a type, layout or filter that is not supported
+-- @raise naming the file and the place where it is damaged, or of a type, layout or filter that is
+-- not supported
 function methods:read()
   self._file:_check_open()
   values.check_readable(self:_where(), self._description)
@@ -130,17 +138,20 @@ function methods:rows(first, last)
   self._file:_check_open()
   values.check_readable(self:_where(), self._description)
   local shape = self.shape
-  if #shape == 0 then errors.raise("hdf5: %s: rows: it is a scalar and has no rows; use read()", self:_where()) end
+  if #shape == 0 then
+    errors.raise("hdf5: %s: rows: it is a scalar and has no rows; use read()", self:_where())
+  end
   local integers = math.type(first) == "integer" and math.type(last) == "integer"
   if not integers or first < 1 or last > shape[1] or last < first - 1 then
-    errors.raise("hdf5: %s: rows: expected 1 <= first <= last <= %d, got first = %s, last = %s", self:_where(), shape[1], tostring(first),
+    errors.raise("hdf5: %s: rows: expected 1 <= first <= last <= %d, got first = %s, last = %s",
+      self:_where(), shape[1], tostring(first),
       tostring(last))
   end
   if self.dtype == "string" then return table.move(read_strings(self), first, last, 1, {}) end
   check_numbers(self, shape)
   local count = last - first + 1
   if count == 0 or values.count(self:_where(), shape) == 0 then
-    return engine.ops.zeros({ count, table.unpack(shape, 2) }, self.dtype)
+    return engine.ops.zeros({count, table.unpack(shape, 2)}, self.dtype)
   end
   return read_numbers(self, shape, first - 1, count)
 end

@@ -7,13 +7,14 @@ local errors = require "cusp.base.errors"
 local values = require "cusp.formats.hdf5.values"
 local plain = require "cusp.base.plain"
 
-local Group = { __name = "cusp.hdf5.Group" }
+local Group = {__name = "cusp.hdf5.Group"}
 local methods, getters = {}, {}
 
 local most_links = 40 -- soft links followed for one path, as many as the kernel follows
 
 function Group.new(file, name, description)
-  return setmetatable({ _file = file, _description = description, name = name, kind = "group" }, Group)
+  return setmetatable({_file = file, _description = description, name = name, kind = "group"},
+    Group)
 end
 
 function Group:__index(key)
@@ -35,7 +36,8 @@ function methods:names()
   values.check_readable(self._file:_where(self.name), self._description)
   local names = {}
   for name in pairs(self._description.links or {}) do
-    values.check(type(name) == "string", self._file:_where(self.name), "a member's name is no string")
+    values.check(type(name) == "string", self._file:_where(self.name),
+      "a member's name is no string")
     names[#names + 1] = name
   end
   plain.sort(names)
@@ -80,7 +82,10 @@ function step(group, part, state)
   values.check(type(link) == "table", group._file:_where(name), "a link leads nowhere")
   values.check_readable(group._file:_where(name), link)
   values.check(type(link.soft) == "string", group._file:_where(name), "a link leads nowhere")
-  if state.left == 0 then errors.raise("hdf5: %s: more than %d links lead to one another", group._file:_where(name), most_links) end
+  if state.left == 0 then
+    errors.raise("hdf5: %s: more than %d links lead to one another", group._file:_where(name),
+      most_links)
+  end
   state.left = state.left - 1
   local found = follow(group, link.soft, state)
   if found then rawset(found, "name", name) end
@@ -88,15 +93,17 @@ function step(group, part, state)
 end
 
 --- A member.
--- @tparam string path names joined by "/"; one that begins with "/" starts at the root. Soft links are followed
+-- @tparam string path names joined by "/"; one that begins with "/" starts at the root. Soft links
+-- are followed
 -- @return a Group or Dataset; nil where there is none
 -- @raise where the object is damaged, or an external link leads to it
 function methods:get(path)
   if type(path) ~= "string" then
-    errors.raise("hdf5: %s: get expects a path, got %s", self._file:_where(self.name), errors.describe(path))
+    errors.raise("hdf5: %s: get expects a path, got %s", self._file:_where(self.name),
+      errors.describe(path))
   end
   self._file:_check_open()
-  return follow(self, path, { left = most_links })
+  return follow(self, path, {left = most_links})
 end
 
 --- Whether there is a member of that path.

@@ -1,9 +1,10 @@
 --- HDF5 files: reading and writing, as h5py does.
--- A file from outside is looked at by libhdf5 in a process of its own, which a damaged file may bring down without harm; numbers are
--- then read from the places that were found. A new file appears whole or not at all.
+-- A file from outside is looked at by libhdf5 in a process of its own, which a damaged file may
+-- bring down without harm; numbers are then read from the places that were found. A new file
+-- appears whole or not at all.
 -- @module cusp.formats.hdf5
 -- @usage
--- cusp.hdf5.save("weights.h5", { dense = { kernel = cusp.ones { 3, 2 }, bias = cusp.zeros { 2 } } })
+-- cusp.hdf5.save("weights.h5", {dense = {kernel = cusp.ones{3, 2}, bias = cusp.zeros{2}}})
 -- local file = cusp.hdf5.open "weights.h5"
 -- print(file)
 -- local kernel = file:get("dense/kernel"):read()
@@ -14,22 +15,27 @@ local plain = require "cusp.base.plain"
 local hdf5 = {}
 
 local function check_path(what, path)
-  if type(path) ~= "string" then errors.raise("%s: expected a path, got %s", what, errors.describe(path)) end
+  if type(path) ~= "string" then
+    errors.raise("%s: expected a path, got %s", what, errors.describe(path))
+  end
 end
 
 --- Opens a file for reading.
 -- @tparam string path
 -- @tparam[opt] table options `timeout`: seconds after which looking at the file is given up (60)
 -- @treturn cusp.hdf5.File it may be a to-be-closed variable; `print` shows the tree
--- @raise naming the file where it is missing, not HDF5, or so damaged that its tree cannot be found. Damage elsewhere is reported when
--- what is damaged is asked for
+-- @raise naming the file where it is missing, not HDF5, or so damaged that its tree cannot be
+-- found. Damage elsewhere is reported when what is damaged is asked for
 function hdf5.open(path, options)
   check_path("hdf5.open", path)
   if options ~= nil and type(options) ~= "table" then
     errors.raise("hdf5.open: the options should be a table, got %s", errors.describe(options))
   end
   for key in pairs(options or {}) do
-    if key ~= "timeout" then errors.raise("hdf5.open: unknown option '%s'%s", tostring(key), errors.suggestion(key, { "timeout" })) end
+    if key ~= "timeout" then
+      errors.raise("hdf5.open: unknown option '%s'%s", tostring(key),
+        errors.suggestion(key, {"timeout"}))
+    end
   end
   local timeout = options and options.timeout
   if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout or timeout <= 0) then
@@ -38,7 +44,8 @@ function hdf5.open(path, options)
   return require("cusp.formats.hdf5.reader").open(path, timeout)
 end
 
---- Starts a file, which `file:close()` puts in its place; until then, and after `file:abort()`, what stands there stays.
+--- Starts a file, which `file:close()` puts in its place; until then, and after `file:abort()`,
+-- what stands there stays.
 -- @tparam string path
 -- @treturn cusp.hdf5.NewFile
 -- @raise where the folder is missing or cannot be written
@@ -48,12 +55,16 @@ function hdf5.create(path)
 end
 
 -- Whether a table is a list of values, not a group of named ones.
-local function is_group(value) return type(value) == "table" and getmetatable(value) == nil and #value == 0 end
+local function is_group(value)
+  return type(value) == "table" and getmetatable(value) == nil and #value == 0
+end
 
 local function sorted_keys(where, members)
   local keys = {}
   for key in pairs(members) do
-    if type(key) ~= "string" then errors.raise("hdf5.save: %s: names are strings, got %s", where, errors.describe(key)) end
+    if type(key) ~= "string" then
+      errors.raise("hdf5.save: %s: names are strings, got %s", where, errors.describe(key))
+    end
     keys[#keys + 1] = key
   end
   plain.sort(keys)
@@ -76,12 +87,16 @@ end
 
 --- Writes tensors by name.
 -- @tparam string path
--- @tparam table members names → tensors, variables, numbers, lists of numbers, strings, or tables of such names, which become groups
+-- @tparam table members names → tensors, variables, numbers, lists of numbers, strings, or tables
+-- of such names, which become groups
 -- @raise where a value cannot be written; what stood at the path is then untouched
--- @usage cusp.hdf5.save("data.h5", { x = cusp.ones { 2, 3 }, labels = { train = cusp.zeros { 2 } } })
+-- @usage cusp.hdf5.save("data.h5", {x = cusp.ones{2, 3}, labels = {train = cusp.zeros{2}}})
 function hdf5.save(path, members)
   check_path("hdf5.save", path)
-  if not is_group(members) then errors.raise("hdf5.save: %s: expected a table of named tensors, got %s", path, errors.describe(members)) end
+  if not is_group(members) then
+    errors.raise("hdf5.save: %s: expected a table of named tensors, got %s", path,
+      errors.describe(members))
+  end
   local file <close> = hdf5.create(path)
   save_members(file.root, members, path, {})
   file:close()
@@ -89,8 +104,8 @@ end
 
 local load_object
 
--- `loaded` has what was read, by description: a group that many links lead to is read once (a small file can have more paths than
--- anyone can walk), false while it is being read.
+-- `loaded` has what was read, by description: a group that many links lead to is read once (a small
+-- file can have more paths than anyone can walk), false while it is being read.
 local function load_members(group, loaded)
   local members = {}
   for _, name in ipairs(group:names()) do
@@ -103,7 +118,8 @@ end
 function load_object(object, loaded)
   local key = object._description
   if loaded[key] == false then
-    errors.raise("hdf5.load: %s: a group contains itself; use hdf5.open", object._file:_where(object.name))
+    errors.raise("hdf5.load: %s: a group contains itself; use hdf5.open",
+      object._file:_where(object.name))
   end
   if loaded[key] == nil then
     loaded[key] = false
@@ -114,7 +130,8 @@ end
 
 --- Reads everything in a file.
 -- @tparam string path
--- @treturn table names → tensors (strings of string datasets), or tables of such names; what several links lead to is there once
+-- @treturn table names → tensors (strings of string datasets), or tables of such names; what
+-- several links lead to is there once
 -- @raise as `open` and `Dataset:read`
 -- @usage local data = cusp.hdf5.load "data.h5"; print(data.labels.train)
 function hdf5.load(path)

@@ -6,7 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local values = require "cusp.formats.hdf5.values"
 
-local File = { __name = "cusp.hdf5.File" }
+local File = {__name = "cusp.hdf5.File"}
 local methods = {}
 
 local default_timeout = 60
@@ -27,19 +27,23 @@ function methods:_check_open()
   if not self._reader then errors.raise("hdf5: %s: the file has been closed", self.path) end
 end
 
--- What a process of its own finds in the file: the tree, or the contents of the dataset at an address.
+-- What a process of its own finds in the file: the tree, or the contents of the dataset at an
+-- address.
 function methods:_parse(address)
   self:_check_open()
   local native = require "cusp.formats.hdf5.library"
-  local ok, result = engine.attempt(native.parse, self.path, self._reader.descriptor, self._timeout, check_interrupt, address)
+  local ok, result = engine.attempt(native.parse, self.path, self._reader.descriptor, self._timeout,
+    check_interrupt, address)
   if ok and type(result) == "table" then return result end
-  errors.raise("hdf5: %s", ok and self.path .. ": the file is damaged: it has no description" or tostring(result))
+  errors.raise("hdf5: %s",
+    ok and self.path .. ": the file is damaged: it has no description" or tostring(result))
 end
 
 -- See cusp.hdf5.open.
 function File.open(path, timeout)
   local reader = engine.files.open(path)
-  local self = setmetatable({ path = path, _reader = reader, _timeout = timeout or default_timeout }, File)
+  local self = setmetatable({path = path, _reader = reader, _timeout = timeout or default_timeout},
+    File)
   local tree = self:_parse()
   values.check_readable(path, tree)
   values.check(type(tree.objects) == "table", path, "it has no description")

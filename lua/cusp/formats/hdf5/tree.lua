@@ -10,13 +10,16 @@ local function describe(parent, name)
   local ok, object = engine.attempt(parent.get, parent, name)
   if not ok then return nil, ("(%s)"):format(tostring(object):gsub("^.-hdf5: ", "")) end
   if not object then return nil, "(a link to nothing)" end
-  if object.kind == "dataset" then return object, ("%s %s"):format(object.dtype or "?", errors.shape(object.shape)) end
+  if object.kind == "dataset" then
+    return object, ("%s %s"):format(object.dtype or "?", errors.shape(object.shape))
+  end
   return object, nil
 end
 
 local add
 
--- Groups that contain themselves are not opened again: `above` holds the descriptions of those around.
+-- Groups that contain themselves are not opened again: `above` holds the descriptions of those
+-- around.
 local function add_members(lines, group, depth, above)
   local ok, names = engine.attempt(group.names, group)
   if not ok then
@@ -46,8 +49,8 @@ end
 
 -- The text of a group and what is below it.
 return function(group)
-  local lines = { ("HDF5 %s"):format(group._file:_where(group.name ~= "/" and group.name or nil)) }
-  add_members(lines, group, 1, { [rawget(group, "_description") or group] = true })
+  local lines = {("HDF5 %s"):format(group._file:_where(group.name ~= "/" and group.name or nil))}
+  add_members(lines, group, 1, {[rawget(group, "_description") or group] = true})
   if #lines > most_lines then
     lines[most_lines + 1] = "  ..."
     for i = #lines, most_lines + 2, -1 do lines[i] = nil end

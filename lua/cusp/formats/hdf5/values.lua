@@ -1,5 +1,6 @@
---- Values of HDF5 files: what the reading process says of them, checked, as Lua values and tensors; and what Lua values become.
--- A description is a table with `dtype` ("float32") or `type = "string"`, `shape` and perhaps `values`, all of it untrusted.
+--- Values of HDF5 files: what the reading process says of them, checked, as Lua values and tensors;
+-- and what Lua values become. A description is a table with `dtype` ("float32") or `type =
+-- "string"`, `shape` and perhaps `values`, all of it untrusted.
 -- @module cusp.formats.hdf5.values
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -7,8 +8,9 @@ local lists = require "cusp.base.lists"
 
 local values = {}
 
-local kind_of_dtype = { bool = "bool", float16 = "float", bfloat16 = "float", float32 = "float", float64 = "float" }
-for _, bits in ipairs { 8, 16, 32, 64 } do
+local kind_of_dtype = {bool = "bool", float16 = "float", bfloat16 = "float", float32 = "float",
+  float64 = "float"}
+for _, bits in ipairs{8, 16, 32, 64} do
   kind_of_dtype["int" .. bits], kind_of_dtype["uint" .. bits] = "int", "uint"
 end
 
@@ -25,7 +27,9 @@ values.check = check
 -- @tparam string where "path: /name", for messages
 -- @tparam table description
 function values.check_readable(where, description)
-  if type(description.error) == "string" then errors.raise("hdf5: %s: %s", where, description.error) end
+  if type(description.error) == "string" then
+    errors.raise("hdf5: %s: %s", where, description.error)
+  end
   if type(description.unsupported) == "string" then
     errors.raise("hdf5: %s: uses %s, which is not supported", where, description.unsupported)
   end
@@ -37,7 +41,8 @@ function values.shape(where, description)
   local shape, copy = description.shape, {}
   check(type(shape) == "table", where, "a shape is missing")
   for i = 1, #shape do
-    check(math.type(shape[i]) == "integer" and shape[i] >= 0, where, "a shape has sizes that are none")
+    check(math.type(shape[i]) == "integer" and shape[i] >= 0, where,
+      "a shape has sizes that are none")
     copy[i] = shape[i]
   end
   return copy
@@ -47,8 +52,9 @@ end
 -- @raise where they are more than can be counted
 function values.count(where, shape)
   local count = 1
-  for _, size in ipairs(shape or { 0 }) do
-    check(size == 0 or count <= math.maxinteger // size, where, "its shape has more elements than can be counted")
+  for _, size in ipairs(shape or {0}) do
+    check(size == 0 or count <= math.maxinteger // size, where,
+      "its shape has more elements than can be counted")
     count = count * size
   end
   return count
@@ -74,12 +80,15 @@ end
 
 --- The tensor of a description of numbers whose bytes are in `values`.
 function values.tensor(where, description)
-  local shape = values.shape(where, description) or { 0 }
-  check(kind_of_dtype[description.dtype] and type(description.values) == "string", where, "its numbers are missing")
-  return engine.files.tensor_from_string(description.values, description.dtype, shape, description.big_endian)
+  local shape = values.shape(where, description) or {0}
+  check(kind_of_dtype[description.dtype] and type(description.values) == "string", where,
+    "its numbers are missing")
+  return engine.files.tensor_from_string(description.values, description.dtype, shape,
+    description.big_endian)
 end
 
---- What `attributes:get` gives: a string or lists of them; a number or boolean; a tensor; `{}` where there are no elements.
+--- What `attributes:get` gives: a string or lists of them; a number or boolean; a tensor; `{}`
+-- where there are no elements.
 function values.attribute(where, description)
   values.check_readable(where, description)
   if description.type == "string" then return values.strings(where, description) end
@@ -92,10 +101,13 @@ end
 
 --- What `attributes:describe` gives.
 function values.describe(where, description)
-  local kind = description.type == "string" and "string" or kind_of_dtype[description.dtype] or "other"
+  local kind = description.type == "string" and "string" or kind_of_dtype[description.dtype]
+    or "other"
   return {
-    kind = kind, variable = description.variable, charset = description.charset, padding = description.padding, size = description.size,
-    dtype = description.dtype, shape = values.shape(where, description) or {}, null = description.null or false,
+    kind = kind, variable = description.variable, charset = description.charset,
+    padding = description.padding, size = description.size,
+    dtype = description.dtype, shape = values.shape(where, description) or {},
+    null = description.null or false,
     unsupported = description.unsupported,
   }
 end
@@ -118,13 +130,16 @@ end
 
 local function number_tensor(where, value, dtype)
   if engine.is_variable(value) then value = value.value end
-  if engine.is_tensor(value) then return dtype and dtype ~= value.dtype and engine.ops.cast(value, dtype) or value end
+  if engine.is_tensor(value) then
+    return dtype and dtype ~= value.dtype and engine.ops.cast(value, dtype) or value
+  end
   local kind = type(value)
   if kind ~= "number" and kind ~= "boolean" and kind ~= "table" then
-    errors.raise("hdf5: %s: expected a tensor, a number, a string or a list of them, got %s", where, errors.describe(value))
+    errors.raise("hdf5: %s: expected a tensor, a number, a string or a list of them, got %s", where,
+      errors.describe(value))
   end
-  if kind == "table" and #value == 0 then return engine.tensor({}, { dtype = dtype or "float64" }) end
-  return engine.tensor(value, { dtype = dtype or wide_dtype(engine.tensor(value)) })
+  if kind == "table" and #value == 0 then return engine.tensor({}, {dtype = dtype or "float64"}) end
+  return engine.tensor(value, {dtype = dtype or wide_dtype(engine.tensor(value))})
 end
 
 -- The size of fixed-length strings: what was asked for, or the longest one's.
@@ -133,7 +148,9 @@ local function fixed_size(where, strings, fixed)
   for _, text in ipairs(strings) do longest = math.max(longest, #text) end
   if fixed == true then return longest end
   if math.type(fixed) ~= "integer" or fixed < longest then
-    errors.raise("hdf5: %s: fixed expects true or an integer of at least %d, the longest string, got %s", where, longest,
+    errors.raise(
+      "hdf5: %s: fixed expects true or an integer of at least %d, the longest string, got %s",
+      where, longest,
       errors.describe(fixed))
   end
   return fixed
@@ -142,47 +159,61 @@ end
 local function check_texts(where, strings, charset)
   for _, text in ipairs(strings) do
     if text:find("\0", 1, true) then
-      errors.raise("hdf5: %s: a string of variable length cannot hold a zero byte; give fixed = true", where)
+      errors.raise(
+        "hdf5: %s: a string of variable length cannot hold a zero byte; give fixed = true", where)
     end
   end
   if charset ~= "ascii" and charset ~= "utf8" then
-    errors.raise('hdf5: %s: charset expects "ascii" or "utf8", got %s', where, errors.describe(charset))
+    errors.raise('hdf5: %s: charset expects "ascii" or "utf8", got %s', where,
+      errors.describe(charset))
   end
 end
 
 local function string_value(where, value, options)
-  local strings = type(value) == "string" and { value } or { table.unpack(value) }
+  local strings = type(value) == "string" and {value} or {table.unpack(value)}
   local charset, size = options.charset or "utf8", nil
-  if options.fixed then size = fixed_size(where, strings, options.fixed) else check_texts(where, strings, charset) end
-  local shape = type(value) == "string" and {} or { #value }
-  return { strings = strings, charset = charset, size = size, shape = options.shape or shape }
+  if options.fixed then
+    size = fixed_size(where, strings, options.fixed)
+  else
+    check_texts(where, strings, charset)
+  end
+  local shape = type(value) == "string" and {} or {#value}
+  return {strings = strings, charset = charset, size = size, shape = options.shape or shape}
 end
 
-local known_options = { "charset", "fixed", "dtype", "shape", "chunks", "compression", "compression_opts", "shuffle", "fletcher32" }
+local known_options = {"charset", "fixed", "dtype", "shape", "chunks", "compression",
+  "compression_opts", "shuffle", "fletcher32"}
 
 local function check_options(where, options)
-  if type(options) ~= "table" then errors.raise("hdf5: %s: expected a table of options, got %s", where, errors.describe(options)) end
+  if type(options) ~= "table" then
+    errors.raise("hdf5: %s: expected a table of options, got %s", where, errors.describe(options))
+  end
   for key in pairs(options) do
     local found = false
     for _, name in ipairs(known_options) do found = found or name == key end
-    if not found then errors.raise("hdf5: %s: unknown option '%s'%s", where, tostring(key), errors.suggestion(key, known_options)) end
+    if not found then
+      errors.raise("hdf5: %s: unknown option '%s'%s", where, tostring(key),
+        errors.suggestion(key, known_options))
+    end
   end
 end
 
 --- What is to be written.
 -- @tparam string where "path: /name", for messages
--- @param value a tensor, a variable, a number, a boolean, (nested) lists of these, a string, a list of strings
+-- @param value a tensor, a variable, a number, a boolean, (nested) lists of these, a string, a list
+-- of strings
 -- @tparam ?table options `charset`, `fixed` for strings; `dtype`, `shape` for numbers
 -- @treturn table `{strings =, charset =, size =, shape =}` or `{tensor =}`
 function values.to_write(where, value, options)
   options = options or {}
   check_options(where, options)
-  if type(value) == "string" or is_string_list(value) or type(value) == "table" and #value == 0 and options.charset then
+  if type(value) == "string" or is_string_list(value)
+    or type(value) == "table" and #value == 0 and options.charset then
     return string_value(where, value, options)
   end
   local tensor = number_tensor(where, value, options.dtype)
   if options.shape then tensor = engine.ops.reshape(tensor, options.shape) end
-  return { tensor = tensor }
+  return {tensor = tensor}
 end
 
 return values

@@ -1,6 +1,6 @@
 --- A new file. It is its root group as well: `file:create_group(name)`, `file.attributes`.
--- It is laid out in memory and beside its place; `close` puts it there. The layout, the types and the kinds of attributes are those
--- that h5py writes by default.
+-- It is laid out in memory and beside its place; `close` puts it there. The layout, the types and
+-- the kinds of attributes are those that h5py writes by default.
 -- Fields: `path`, `root`.
 -- @classmod cusp.hdf5.NewFile
 local chunking = require "cusp.formats.hdf5.chunking"
@@ -9,15 +9,16 @@ local errors = require "cusp.base.errors"
 local values = require "cusp.formats.hdf5.values"
 local plain = require "cusp.base.plain"
 
-local NewFile = { __name = "cusp.hdf5.NewFile" }
-local NewGroup = { __name = "cusp.hdf5.NewGroup" }
-local NewDataset = { __name = "cusp.hdf5.NewDataset" }
-local NewAttributes = { __name = "cusp.hdf5.NewAttributes" }
+local NewFile = {__name = "cusp.hdf5.NewFile"}
+local NewGroup = {__name = "cusp.hdf5.NewGroup"}
+local NewDataset = {__name = "cusp.hdf5.NewDataset"}
+local NewAttributes = {__name = "cusp.hdf5.NewAttributes"}
 NewAttributes.__index = NewAttributes
 
 local file_methods, group_methods = {}, {}
 
--- Bytes of an attribute that HDF5's object headers surely hold; Keras splits its lists of names at this size.
+-- Bytes of an attribute that HDF5's object headers surely hold; Keras splits its lists of names at
+-- this size.
 local header_limit = 64512
 
 ---------------------------------------------------------------- the file
@@ -25,9 +26,10 @@ local header_limit = 64512
 -- See cusp.hdf5.create.
 function NewFile.create(path)
   local library = require "cusp.formats.hdf5.library"
-  local file = setmetatable({ path = path, _writer = engine.files.create(path), _tensors = {}, _written = 0 }, NewFile)
+  local file = setmetatable({path = path, _writer = engine.files.create(path), _tensors = {},
+    _written = 0}, NewFile)
   file._native = library.create()
-  file._objects = { ["/"] = NewGroup.new(file, "/") }
+  file._objects = {["/"] = NewGroup.new(file, "/")}
   file.root = file._objects["/"]
   return file
 end
@@ -75,7 +77,9 @@ local function write_then(file, finish)
   local ok, message = pcall(function()
     local size = file:_call(file.path, "finish")
     write_pages(file)
-    for _, entry in ipairs(file._tensors) do write_at(file, entry.offset, entry.tensor, entry.bytes) end
+    for _, entry in ipairs(file._tensors) do
+      write_at(file, entry.offset, entry.tensor, entry.bytes)
+    end
     write_end(file, size)
     finish(file._writer)
   end)
@@ -84,13 +88,15 @@ local function write_then(file, finish)
 end
 
 --- Writes the file and puts it in its place, whole. The tensors' values are computed now.
--- @raise where the disk is full or the file cannot be written; what stood at the path is then untouched
+-- @raise where the disk is full or the file cannot be written; what stood at the path is then
+-- untouched
 function file_methods:close()
   write_then(self, function(writer) writer:commit() end)
 end
 
---- Writes the file and calls `use` with the path of where it was written, for what copies it elsewhere; the file is gone afterwards,
--- never synced to the disk, and what stood at its own path is untouched.
+--- Writes the file and calls `use` with the path of where it was written, for what copies it
+-- elsewhere; the file is gone afterwards, never synced to the disk, and what stood at its own path
+-- is untouched.
 -- @tparam function use
 -- @raise as `close`, and what `use` raises
 function file_methods:lend(use)
@@ -112,11 +118,13 @@ function NewFile:__tostring() return require "cusp.formats.hdf5.tree"(self.root)
 ---------------------------------------------------------------- groups
 
 function NewGroup.new(file, name)
-  return setmetatable({ _file = file, _members = {}, name = name, kind = "group" }, NewGroup)
+  return setmetatable({_file = file, _members = {}, name = name, kind = "group"}, NewGroup)
 end
 
 function NewGroup:__index(key)
-  if key == "attributes" then return setmetatable({ _file = self._file, _parent = self.name }, NewAttributes) end
+  if key == "attributes" then
+    return setmetatable({_file = self._file, _parent = self.name}, NewAttributes)
+  end
   return group_methods[key]
 end
 
@@ -134,7 +142,9 @@ local function split(group, path, method)
   for part in path:gmatch "[^/]+" do
     if part ~= "." then parts[#parts + 1] = part end
   end
-  if #parts == 0 then errors.raise("hdf5: %s: %s expects a name, got %s", where, method, errors.describe(path)) end
+  if #parts == 0 then
+    errors.raise("hdf5: %s: %s expects a name, got %s", where, method, errors.describe(path))
+  end
   return parts, path:sub(1, 1) == "/" and group._file.root or group
 end
 
@@ -156,13 +166,15 @@ local function prepare(group, path, method)
   for i = 1, #parts - 1 do
     local member = at._members[parts[i]]
     if member and member.kind ~= "group" then
-      errors.raise("hdf5: %s: it is a dataset; nothing can be created below it", group._file:_where(member.name))
+      errors.raise("hdf5: %s: it is a dataset; nothing can be created below it",
+        group._file:_where(member.name))
     end
     at = member or new_group(at, parts[i])
   end
   local name = parts[#parts]
   if at._members[name] then
-    errors.raise("hdf5: %s: %s: there is a %s of that name already", group._file:_where(join(at.name, name)), method,
+    errors.raise("hdf5: %s: %s: there is a %s of that name already",
+      group._file:_where(join(at.name, name)), method,
       at._members[name].kind)
   end
   return at, name
@@ -205,10 +217,14 @@ end
 ---------------------------------------------------------------- datasets
 
 NewDataset.__index = function(self, key)
-  if key == "attributes" then return setmetatable({ _file = self._file, _parent = self.name }, NewAttributes) end
+  if key == "attributes" then
+    return setmetatable({_file = self._file, _parent = self.name}, NewAttributes)
+  end
 end
 
-function NewDataset:__tostring() return ("HDF5 dataset %s: %s %s"):format(self.name, self.dtype, errors.shape(self.shape)) end
+function NewDataset:__tostring()
+  return ("HDF5 dataset %s: %s %s"):format(self.name, self.dtype, errors.shape(self.shape))
+end
 
 local function byte_size(dtype) return dtype == "bool" and 1 or tonumber(dtype:match "%d+") // 8 end
 
@@ -223,23 +239,28 @@ local function write_contiguous(file, name, tensor)
   local offset = file:_call(file:_where(name), "dataset", name, tensor.dtype, tensor.shape)
   local bytes = element_count(tensor.shape) * byte_size(tensor.dtype)
   if offset and bytes > 0 then
-    file._tensors[#file._tensors + 1] = { offset = offset, tensor = tensor, bytes = bytes }
+    file._tensors[#file._tensors + 1] = {offset = offset, tensor = tensor, bytes = bytes}
   end
 end
 
 local function check_chunks(where, tensor, options)
   local shape, chunk = tensor.shape, options.chunks
-  if #shape == 0 then errors.raise("hdf5: %s: a scalar has no chunks and is not compressed", where) end
+  if #shape == 0 then
+    errors.raise("hdf5: %s: a scalar has no chunks and is not compressed", where)
+  end
   if options.compression ~= nil and options.compression ~= "gzip" then
-    errors.raise('hdf5: %s: compression expects "gzip", got %s', where, errors.describe(options.compression))
+    errors.raise('hdf5: %s: compression expects "gzip", got %s', where,
+      errors.describe(options.compression))
   end
   if chunk == nil or chunk == true then return chunking.guess(shape, byte_size(tensor.dtype)) end
   local fits = type(chunk) == "table" and #chunk == #shape
   for axis, size in ipairs(shape) do
-    fits = fits and math.type(chunk[axis]) == "integer" and chunk[axis] >= 1 and chunk[axis] <= math.max(size, 1)
+    fits = fits and math.type(chunk[axis]) == "integer" and chunk[axis] >= 1
+      and chunk[axis] <= math.max(size, 1)
   end
   if not fits then
-    errors.raise("hdf5: %s: chunks expects %d sizes from 1 to those of the shape %s, got %s", where, #shape, errors.shape(shape),
+    errors.raise("hdf5: %s: chunks expects %d sizes from 1 to those of the shape %s, got %s", where,
+      #shape, errors.shape(shape),
       errors.describe(chunk))
   end
   return chunk
@@ -249,7 +270,8 @@ end
 local function filters_of(where, options)
   local filters, level = {}, options.compression_opts or 4
   if math.type(level) ~= "integer" or level < 0 or level > 9 then
-    errors.raise("hdf5: %s: compression_opts expects a level from 0 to 9, got %s", where, errors.describe(level))
+    errors.raise("hdf5: %s: compression_opts expects a level from 0 to 9, got %s", where,
+      errors.describe(level))
   end
   if options.shuffle then filters[#filters + 1] = "shuffle" end
   if options.compression then filters[#filters + 1] = "gzip" end
@@ -264,7 +286,8 @@ local function write_chunked(file, name, tensor, options)
   local shape = tensor.shape
   file:_call(where, "chunked_dataset", name, tensor.dtype, shape, chunk, filters, level)
   if element_count(shape) == 0 then return end
-  local encoder = engine.files.chunked { dtype = tensor.dtype, shape = shape, chunk = chunk, filters = filters, level = level }
+  local encoder = engine.files.chunked{dtype = tensor.dtype, shape = shape, chunk = chunk,
+    filters = filters, level = level}
   for index, start in chunking.starts(shape, chunk) do
     local bytes = encoder:encode(tensor, index)
     write_at(file, file:_call(where, "chunk", name, start, bytes), bytes, #bytes)
@@ -273,7 +296,8 @@ end
 
 local function write_dataset(file, name, written, options)
   if written.strings then
-    file:_call(file:_where(name), "string_dataset", name, written.strings, written.shape, written.charset, written.size)
+    file:_call(file:_where(name), "string_dataset", name, written.strings, written.shape,
+      written.charset, written.size)
     return "string", written.shape
   end
   if options.chunks or options.compression or options.shuffle or options.fletcher32 then
@@ -286,10 +310,12 @@ end
 
 --- Makes a dataset, and the groups above it that are missing.
 -- @tparam string path names joined by "/"
--- @param value a tensor or variable (its value is taken now), a number, a boolean, (nested) lists of these, a string, a list of strings.
--- Lua's integers become int64, its floats float64, as in NumPy
--- @tparam[opt] table options `dtype`: another one; `chunks`: a shape, or true for one that suits; `compression`: "gzip", with its
--- level in `compression_opts` (4); `shuffle`, `fletcher32`: these filters, too; of strings `fixed` and `charset` as `attributes:set`
+-- @param value a tensor or variable (its value is taken now), a number, a boolean, (nested) lists
+-- of these, a string, a list of strings. Lua's integers become int64, its floats float64, as in
+-- NumPy
+-- @tparam[opt] table options `dtype`: another one; `chunks`: a shape, or true for one that suits;
+-- `compression`: "gzip", with its level in `compression_opts` (4); `shuffle`, `fletcher32`: these
+-- filters, too; of strings `fixed` and `charset` as `attributes:set`
 -- @treturn NewDataset with `name`, `kind`, `shape`, `dtype`, `attributes`
 -- @raise where there is an object of that name, or the value cannot be written
 function group_methods:create_dataset(path, value, options)
@@ -299,7 +325,9 @@ function group_methods:create_dataset(path, value, options)
   local parent, part = prepare(self, path, "create_dataset")
   local name = join(parent.name, part)
   local dtype, shape = write_dataset(file, name, written, options or {})
-  return add_object(parent, part, setmetatable({ _file = file, name = name, kind = "dataset", dtype = dtype, shape = shape }, NewDataset))
+  return add_object(parent, part,
+    setmetatable({_file = file, name = name, kind = "dataset", dtype = dtype, shape = shape},
+      NewDataset))
 end
 
 ---------------------------------------------------------------- attributes
@@ -311,16 +339,20 @@ end
 
 local function check_size(where, bytes)
   if bytes <= header_limit then return end
-  errors.raise("hdf5: %s: an attribute holds at most %d bytes, this one has %d; Keras splits lists of names over attributes "
+  errors.raise(
+    "hdf5: %s: an attribute holds at most %d bytes, this one has %d; Keras splits lists of names "
+    .. "over attributes "
     .. "name0, name1, ..., a large tensor belongs into a dataset", where, header_limit, bytes)
 end
 
 --- Sets an attribute, in place of one of that name.
 -- @tparam string name
 -- @param value as of `create_dataset`; `{}` is an empty float64 array
--- @tparam[opt] table options of strings: `charset` "utf8" (the default) or "ascii", `fixed`: true, or the size in bytes of strings of
--- fixed length padded with zeros (by default their length is variable); of numbers: `dtype`, `shape`
--- @raise where it is larger than the 64,512 bytes that HDF5 holds in an object's header (Keras splits its lists of names)
+-- @tparam[opt] table options of strings: `charset` "utf8" (the default) or "ascii", `fixed`: true,
+-- or the size in bytes of strings of fixed length padded with zeros (by default their length is
+-- variable); of numbers: `dtype`, `shape`
+-- @raise where it is larger than the 64,512 bytes that HDF5 holds in an object's header (Keras
+-- splits its lists of names)
 function NewAttributes:set(name, value, options)
   local file = self._file
   local where = ("%s: attribute '%s'"):format(file:_where(self._parent), tostring(name))
@@ -330,7 +362,8 @@ function NewAttributes:set(name, value, options)
   local written = values.to_write(where, value, options)
   check_size(where, attribute_bytes(written, written.tensor))
   if written.strings then
-    file:_call(where, "string_attribute", self._parent, name, written.strings, written.shape, written.charset, written.size)
+    file:_call(where, "string_attribute", self._parent, name, written.strings, written.shape,
+      written.charset, written.size)
   else
     local tensor = written.tensor
     file:_call(where, "attribute", self._parent, name, tensor:tobytes(), tensor.dtype, tensor.shape)

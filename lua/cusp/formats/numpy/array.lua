@@ -6,7 +6,8 @@ local array = {}
 
 -- NumPy has no bfloat16 of its own: the package ml_dtypes writes two raw bytes.
 local descriptions = {
-  bool = "|b1", int8 = "|i1", uint8 = "|u1", int16 = "<i2", uint16 = "<u2", int32 = "<i4", uint32 = "<u4", int64 = "<i8", uint64 = "<u8",
+  bool = "|b1", int8 = "|i1", uint8 = "|u1", int16 = "<i2", uint16 = "<u2", int32 = "<i4",
+  uint32 = "<u4", int64 = "<i8", uint64 = "<u8",
   float16 = "<f2", bfloat16 = "<V2", float32 = "<f4", float64 = "<f8",
 }
 
@@ -18,7 +19,8 @@ end
 dtypes["?"] = "bool"
 
 local refused = {
-  O = "it holds Python objects, which are pickled: reading them would run code from the file. Save arrays of numbers instead",
+  O = "it holds Python objects, which are pickled: reading them would run code from the file. "
+    .. "Save arrays of numbers instead",
   c = "complex numbers have no dtype here; save their real and imaginary parts",
   M = "dates have no dtype here; save them as int64",
   m = "time spans have no dtype here; save them as int64",
@@ -29,14 +31,18 @@ local refused = {
 -- @treturn ?string dtype; nil where there is none
 -- @treturn boolean|string big endian, or why there is none
 local function dtype_of(descr)
-  if type(descr) ~= "string" then return nil, "it is an array of records; save the fields as arrays of their own" end
+  if type(descr) ~= "string" then
+    return nil, "it is an array of records; save the fields as arrays of their own"
+  end
   local order, rest = descr:match "^([<>|=]?)(.+)$"
   local dtype = dtypes[rest]
   if dtype then return dtype, order == ">" end
-  return nil, refused[(rest or ""):sub(1, 1)] or ("its elements are of type '%s', which has no dtype here"):format(descr)
+  return nil, refused[(rest or ""):sub(1, 1)]
+    or ("its elements are of type '%s', which has no dtype here"):format(descr)
 end
 
---- The number of elements, unless it exceeds `most`. An axis of size 0 does not hide others whose strides no integer holds.
+--- The number of elements, unless it exceeds `most`. An axis of size 0 does not hide others whose
+-- strides no integer holds.
 local function count_of(shape, most)
   local empty, count = false, 1
   for _, size in ipairs(shape) do empty = empty or size == 0 end
@@ -83,16 +89,20 @@ local function nest(flat, shape, fortran_order)
   return level(1, 0)
 end
 
--- Lists take memory even where the shape or the elements take no bytes of the file; of such, this many are made.
+-- Lists take memory even where the shape or the elements take no bytes of the file; of such, this
+-- many are made.
 local most_empty = 1 << 16
 
---- An array of bytes ('S') or of text ('U') as nested lists of strings; a string where it has no axes.
+--- An array of bytes ('S') or of text ('U') as nested lists of strings; a string where it has no
+-- axes.
 local function read_strings(reader, facts, available, kind, length)
   local size = kind == "U" and 4 * length or length
   local count = count_of(facts.shape, size > 0 and available // size or most_empty)
   local lists = {}
   for i, axis in ipairs(facts.shape) do lists[i] = math.max(axis, 1) end
-  if not count or not count_of(lists, math.max(count, most_empty)) then return nil, too_small(facts.shape, size, available) end
+  if not count or not count_of(lists, math.max(count, most_empty)) then
+    return nil, too_small(facts.shape, size, available)
+  end
   local order = facts.descr:sub(1, 1) == ">" and ">" or "<"
   local flat = {}
   for i = 1, count do
@@ -112,8 +122,12 @@ local function reversed(list)
 end
 
 local function read_tensor(reader, facts, available, dtype, big_endian)
-  if not count_of(facts.shape, available // sizes[dtype]) then return nil, too_small(facts.shape, sizes[dtype], available) end
-  if not facts.fortran_order or #facts.shape < 2 then return reader:tensor(facts.start, dtype, facts.shape, big_endian) end
+  if not count_of(facts.shape, available // sizes[dtype]) then
+    return nil, too_small(facts.shape, sizes[dtype], available)
+  end
+  if not facts.fortran_order or #facts.shape < 2 then
+    return reader:tensor(facts.start, dtype, facts.shape, big_endian)
+  end
   local columns = reader:tensor(facts.start, dtype, reversed(facts.shape), big_endian)
   return require("cusp.engine").ops.transpose(columns)
 end
@@ -125,7 +139,9 @@ end
 -- @return a tensor; strings as nested lists; nil where it cannot be read
 -- @treturn ?string why not
 function array.read(reader, offset, size)
-  local facts, problem = header.read(function(at, count) return reader:read(offset + at, count) end, size)
+  local facts, problem = header.read(function(at, count)
+    return reader:read(offset + at, count)
+  end, size)
   if not facts then return nil, problem end
   facts.start = offset + facts.length
   local available = size - facts.length

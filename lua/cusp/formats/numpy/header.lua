@@ -1,5 +1,6 @@
---- The header of a `.npy` file: `\x93NUMPY`, a version, a length, and a Python dictionary of `descr`, `fortran_order` and `shape`.
--- Only the literals that NumPy writes there are read: nothing is evaluated.
+--- The header of a `.npy` file: `\x93NUMPY`, a version, a length, and a Python dictionary of
+-- `descr`, `fortran_order` and `shape`. Only the literals that NumPy writes there are read: nothing
+-- is evaluated.
 -- @module cusp.formats.numpy.header
 local header = {}
 
@@ -13,7 +14,8 @@ local alignment = 64
 -- Raised by this file alone, as a table, so that the position goes into one message.
 local function fail(state, expected)
   local found = state.text:sub(state.at, state.at + 19):gsub("[^\32-\126]", "?")
-  error({ message = ("its header should have %s at character %d, but there is %q"):format(expected, state.at, found) }, 0)
+  error({message = ("its header should have %s at character %d, but there is %q"):format(expected,
+    state.at, found)}, 0)
 end
 
 local function skip(state, pattern)
@@ -32,7 +34,9 @@ local function items(state, close, depth, add)
   while not skip(state, close) do
     add()
     space(state)
-    if not skip(state, ",") and not state.text:find("^" .. close, state.at) then fail(state, "',' or '" .. close:gsub("%%", "") .. "'") end
+    if not skip(state, ",") and not state.text:find("^" .. close, state.at) then
+      fail(state, "',' or '" .. close:gsub("%%", "") .. "'")
+    end
     space(state)
   end
 end
@@ -55,7 +59,7 @@ local function dictionary(state, depth)
   return result
 end
 
-local escapes = { ["\\"] = "\\", ["'"] = "'", ['"'] = '"', n = "\n", t = "\t", r = "\r" }
+local escapes = {["\\"] = "\\", ["'"] = "'", ['"'] = '"', n = "\n", t = "\t", r = "\r"}
 
 local function text_literal(state, quote)
   local parts = {}
@@ -93,7 +97,7 @@ end
 --- The values of a header's dictionary.
 -- @raise a table with a `message`, which says what is wrong with the text
 local function parse(text)
-  local state = { text = text, at = 1 }
+  local state = {text = text, at = 1}
   space(state)
   if not skip(state, "{") then fail(state, "'{'") end
   local fields = dictionary(state, 1)
@@ -107,36 +111,48 @@ end
 local function check_shape(shape)
   if type(shape) ~= "table" then return "its shape is no tuple" end
   for i, size in ipairs(shape) do
-    if math.type(size) ~= "integer" or size < 0 then return ("axis %d of its shape is %s"):format(i, tostring(size)) end
+    if math.type(size) ~= "integer" or size < 0 then
+      return ("axis %d of its shape is %s"):format(i, tostring(size))
+    end
   end
 end
 
 --- Reads a header.
--- @tparam function read `read(offset, count)` gives bytes; offsets count from the beginning of the array's file
+-- @tparam function read `read(offset, count)` gives bytes; offsets count from the beginning of the
+-- array's file
 -- @tparam integer size bytes in all
--- @treturn ?table `descr` (a string, or a list for records), `fortran_order`, `shape`, `length` (where the elements begin)
+-- @treturn ?table `descr` (a string, or a list for records), `fortran_order`, `shape`, `length`
+-- (where the elements begin)
 -- @treturn ?string what is wrong, where there is no header
 function header.read(read, size)
   if size < 10 or read(0, 6) ~= magic then return nil, "it does not begin as a .npy file does" end
   local major, minor = read(6, 2):byte(1, 2)
   if major < 1 or major > 3 or minor ~= 0 then
-    return nil, ("version %d.%d of the format is not known; 1.0, 2.0 and 3.0 are"):format(major, minor)
+    return nil, ("version %d.%d of the format is not known; 1.0, 2.0 and 3.0 are"):format(major,
+      minor)
   end
   local start, format = 10, "<I2"
   if major > 1 then start, format = 12, "<I4" end
   if size < start then return nil, "it ends in its header" end
   local length = string.unpack(format, read(8, start - 8))
-  if length > most_bytes then return nil, ("its header claims %d bytes, more than any that is read (%d)"):format(length, most_bytes) end
-  if start + length > size then return nil, ("its header claims %d bytes, but only %d follow"):format(length, size - start) end
+  if length > most_bytes then
+    return nil, ("its header claims %d bytes, more than any that is read (%d)"):format(length,
+      most_bytes)
+  end
+  if start + length > size then
+    return nil, ("its header claims %d bytes, but only %d follow"):format(length, size - start)
+  end
   local ok, fields = pcall(parse, read(start, length))
   if not ok then
     if type(fields) ~= "table" then error(fields, 0) end
     return nil, fields.message
   end
-  local problem = check_shape(fields.shape) or type(fields.fortran_order) ~= "boolean" and "its fortran_order is neither True nor False"
+  local problem = check_shape(fields.shape)
+    or type(fields.fortran_order) ~= "boolean" and "its fortran_order is neither True nor False"
     or fields.descr == nil and "its header has no descr"
   if problem then return nil, problem end
-  return { descr = fields.descr, fortran_order = fields.fortran_order, shape = fields.shape, length = start + length }
+  return {descr = fields.descr, fortran_order = fields.fortran_order, shape = fields.shape,
+    length = start + length}
 end
 
 ---------------------------------------------------------------- writing

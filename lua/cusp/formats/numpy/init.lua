@@ -1,7 +1,8 @@
 --- NumPy's files: `.npy`, one array, and `.npz`, a zip archive of them.
--- Arrays of the dtypes that tensors have are read in either byte order and in Fortran order; arrays of strings become lists of
--- strings. Arrays of Python objects are refused, since reading them would run code from the file. bfloat16 is written as the Python
--- package ml_dtypes writes it, as two raw bytes (`V2`), and read back as such.
+-- Arrays of the dtypes that tensors have are read in either byte order and in Fortran order; arrays
+-- of strings become lists of strings. Arrays of Python objects are refused, since reading them
+-- would run code from the file. bfloat16 is written as the Python package ml_dtypes writes it, as
+-- two raw bytes (`V2`), and read back as such.
 -- @module cusp.formats.numpy
 -- @usage
 -- local numpy = require("cusp").numpy
@@ -26,7 +27,8 @@ local function to_tensor(owner, value)
     local ok, tensor = engine.attempt(engine.tensor, value, {})
     if ok then return tensor end
   end
-  errors.raise("%s: expected a tensor, or numbers that make one, got %s", owner, errors.describe(value))
+  errors.raise("%s: expected a tensor, or numbers that make one, got %s", owner,
+    errors.describe(value))
 end
 
 ---------------------------------------------------------------- reading
@@ -38,7 +40,8 @@ local function read_npy(path)
   return value
 end
 
---- A member of an archive: read where it lies if it is stored, from a temporary file if it is compressed.
+--- A member of an archive: read where it lies if it is stored, from a temporary file if it is
+-- compressed.
 local function read_member(archive, reader, name)
   local offset, size = archive:stored(name)
   if offset then return arrays().read(reader, offset, size) end
@@ -52,7 +55,9 @@ local function read_arrays(archive, reader, result)
     local key = name:match "^(.+)%.npy$"
     if key then
       local value, problem = read_member(archive, reader, name)
-      if value == nil then errors.raise("numpy.load: %s: member '%s': %s", archive.path, name, problem) end
+      if value == nil then
+        errors.raise("numpy.load: %s: member '%s': %s", archive.path, name, problem)
+      end
       result[key] = value
     end
   end
@@ -73,12 +78,12 @@ local function read_npz(path)
   return numpy.arrays_of(archive)
 end
 
-local bind_load = arguments.binder("numpy.load", { { "path", "string" } })
+local bind_load = arguments.binder("numpy.load", {{"path", "string"}})
 
 --- Reads a `.npy` or `.npz` file; which of them it is, its first bytes say.
 -- @tparam string path
--- @return the tensor of a `.npy` file (strings: nested lists of strings); for `.npz` a table of them by name, where members that
--- are no arrays are left out
+-- @return the tensor of a `.npy` file (strings: nested lists of strings); for `.npz` a table of
+-- them by name, where members that are no arrays are left out
 -- @raise for files that are neither, are damaged, or hold what tensors cannot
 function numpy.load(...)
   local path = bind_load(...)
@@ -89,13 +94,15 @@ function numpy.load(...)
   end
   if first:sub(1, 2) == "PK" then return read_npz(path) end
   if first == "\x93NUMPY" then return read_npy(path) end
-  local pickled = first:byte() == 0x80 and "; it may be a pickle, which is a program and is not run" or ""
-  errors.raise("numpy.load: %s: neither a .npy nor a .npz file, by its first bytes%s", path, pickled)
+  local pickled = first:byte() == 0x80 and "; it may be a pickle, which is a program and is not run"
+    or ""
+  errors.raise("numpy.load: %s: neither a .npy nor a .npz file, by its first bytes%s", path,
+    pickled)
 end
 
 ---------------------------------------------------------------- writing
 
-local bind_save = arguments.binder("numpy.save", { { "path", "string" }, { "value", "any" } })
+local bind_save = arguments.binder("numpy.save", {{"path", "string"}, {"value", "any"}})
 
 --- Writes one tensor as `.npy` (version 1.0), under exactly this name.
 -- @tparam string path
@@ -116,21 +123,26 @@ end
 -- @tparam[opt] table options of the writer's `add`
 -- @local
 function numpy.add(writer, name, tensor, options)
-  writer:add(name .. ".npy", { arrays().header(tensor), tensor }, options)
+  writer:add(name .. ".npy", {arrays().header(tensor), tensor}, options)
 end
 
---- What savez was given: the path, and names → values in the order of writing. Values without a name are NumPy's arr_0, arr_1, ...
+--- What savez was given: the path, and names → values in the order of writing. Values without a
+-- name are NumPy's arr_0, arr_1, ...
 local function savez_arguments(owner, ...)
   local positional, n, named = arguments.split(false, ...)
   local path, values = positional[1], table.move(positional, 2, n, 1, {})
-  if type(path) ~= "string" then errors.raise("%s: expected a path, got %s", owner, errors.describe(path)) end
+  if type(path) ~= "string" then
+    errors.raise("%s: expected a path, got %s", owner, errors.describe(path))
+  end
   local first = values[1]
   local is_list = lists.is_container(first) and (next(first) == nil or engine.is_tensor(first[1]))
   if #values == 1 and is_list then values = first end
   local names = require("cusp.base.ordered").keys(named)
   for i, value in ipairs(values) do
     local name = ("arr_%d"):format(i - 1)
-    if named[name] ~= nil then errors.raise("%s: %s: '%s' is also what a value without a name is called", owner, path, name) end
+    if named[name] ~= nil then
+      errors.raise("%s: %s: '%s' is also what a value without a name is called", owner, path, name)
+    end
     table.insert(names, i, name)
     named[name] = value
   end
@@ -141,7 +153,8 @@ local function write_npz(owner, options, ...)
   local path, names, values = savez_arguments(owner, ...)
   local writer <close> = require("cusp.formats.zip").create(path)
   for _, name in ipairs(names) do
-    numpy.add(writer, name, to_tensor(("%s: %s: '%s'"):format(owner, path, name), values[name]), options)
+    numpy.add(writer, name, to_tensor(("%s: %s: '%s'"):format(owner, path, name), values[name]),
+      options)
   end
   writer:close()
 end
@@ -150,11 +163,12 @@ end
 -- @tparam string path
 -- @param ... tensors, which are named arr_0, arr_1, ... as NumPy names them (or one list of them)
 -- @tparam[opt] table arrays name → tensor
--- @raise where a value is no tensor, or the file cannot be written; what was there before is then unchanged
+-- @raise where a value is no tensor, or the file cannot be written; what was there before is then
+-- unchanged
 -- @usage cusp.numpy.savez("data.npz", {x = x, y = y})
 function numpy.savez(...) write_npz("numpy.savez", nil, ...) end
 
 --- As `savez`, deflated.
-function numpy.savez_compressed(...) write_npz("numpy.savez_compressed", { compress = true }, ...) end
+function numpy.savez_compressed(...) write_npz("numpy.savez_compressed", {compress = true}, ...) end
 
 return numpy

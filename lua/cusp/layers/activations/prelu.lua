@@ -23,7 +23,8 @@ return Layer:extend("PReLU", {
     if shared and not structure.is_container(shared) then shared = {shared} end
     for _, axis in ipairs(shared or {}) do
       if axis < 2 or axis > #shape then
-        errors.raise("shared axis %d is out of range for an input of shape %s", axis, errors.shape(shape))
+        errors.raise("shared axis %d is out of range for an input of shape %s", axis,
+          errors.shape(shape))
       end
       alpha_shape[axis - 1], fixed[axis] = 1, true
     end

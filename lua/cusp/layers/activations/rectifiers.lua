@@ -1,4 +1,5 @@
---- Activation functions as layers: `ReLU`, `LeakyReLU`, `ELU`, `Softmax`. Input and output: any shape.
+--- Activation functions as layers: `ReLU`, `LeakyReLU`, `ELU`, `Softmax`. Input and output: any
+-- shape.
 -- @module cusp.layers.activations.rectifiers
 local Layer = require "cusp.layers.machinery.layer"
 local Object = require "cusp.base.class"
@@ -17,7 +18,8 @@ local ReLU = Layer:extend("ReLU", {
   supports_masking = true,
   compute_output_shape = same_shape,
   config = {
-    {"max_value", "number", min = 0, optional = true}, {"negative_slope", "number", min = 0, default = 0.0},
+    {"max_value", "number", min = 0, optional = true},
+    {"negative_slope", "number", min = 0, default = 0.0},
     {"threshold", "number", min = 0, default = 0.0},
   },
   call = function(self, inputs)
@@ -33,7 +35,8 @@ local LeakyReLU = Layer:extend("LeakyReLU", {
   supports_masking = true,
   compute_output_shape = same_shape,
   config = {
-    {"negative_slope", "number", default = 0.3}, {"alpha", "number", optional = true, transient = true, keyword_only = true},
+    {"negative_slope", "number", default = 0.3},
+    {"alpha", "number", optional = true, transient = true, keyword_only = true},
   },
   init = function(self, args)
     self:configure(args, Object.find("LeakyReLU", "keras.layers"))
@@ -64,7 +67,8 @@ local function as_condition(mask, inputs)
     fits = fits and (shape[#shape - i] == 1 or shape[#shape - i] == whole[#whole - i])
   end
   if not fits then
-    errors.raise("the mask should broadcast to the inputs, of shape %s, got shape %s", errors.shape(whole), errors.shape(shape))
+    errors.raise("the mask should broadcast to the inputs, of shape %s, got shape %s",
+      errors.shape(whole), errors.shape(shape))
   end
   return mask.dtype == "bool" and mask or ops.greater(mask, 0.5)
 end
@@ -83,7 +87,8 @@ local Softmax = Layer:extend("Softmax", {
       mask = as_condition(mask, inputs)
       inputs = ops.where(mask, inputs, inputs.dtype == "float16" and -3e4 or -1e9)
     end
-    local outputs = type(axis) == "table" and softmax_over(inputs, axis) or ops.softmax(inputs, axis or null)
+    local outputs = type(axis) == "table" and softmax_over(inputs, axis)
+      or ops.softmax(inputs, axis or null)
     return mask and ops.where(mask, outputs, 0) or outputs
   end,
 })

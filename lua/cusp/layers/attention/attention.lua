@@ -1,7 +1,8 @@
 --- Attention without weights of heads: `Attention` (Luong) and `AdditiveAttention` (Bahdanau).
--- Called on `{query, value}` or `{query, value, key}`: query `[batch, Tq, dim]`, value `[batch, Tv, dim]`, key `[batch, Tv, dim]`.
--- Output `[batch, Tq, dim]`, with `{return_attention_scores = true}` a list of that and the scores `[batch, Tq, Tv]`. A mask is a list
--- for query and value. `{use_causal_mask = true}` hides later positions.
+-- Called on `{query, value}` or `{query, value, key}`: query `[batch, Tq, dim]`, value `[batch, Tv,
+-- dim]`, key `[batch, Tv, dim]`. Output `[batch, Tq, dim]`, with `{return_attention_scores = true}`
+-- a list of that and the scores `[batch, Tq, Tv]`. A mask is a list for query and value.
+-- `{use_causal_mask = true}` hides later positions.
 -- @module cusp.layers.attention.attention
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
@@ -19,23 +20,28 @@ local Attention = Layer:extend("Attention", {
   supports_masking = true,
   call_arguments = {"mask", "training", "return_attention_scores", "use_causal_mask"},
   config = {
-    options.flag("use_scale", false), {"score_mode", "choice", choices = {"dot", "concat"}, default = "dot"},
+    options.flag("use_scale", false),
+    {"score_mode", "choice", choices = {"dot", "concat"}, default = "dot"},
     {"dropout", "number", min = 0, max = 1, default = 0.0}, options.seed(),
   },
 })
 
 local function check(value, what)
   if not structure.is_container(value) or structure.is_shape(value) or #value < 2 or #value > 3 then
-    errors.raise("expected a list of %s: query, value and, if it is another than the value, key", what)
+    errors.raise("expected a list of %s: query, value and, if it is another than the value, key",
+      what)
   end
 end
 
 function Attention:build(shape)
   check(shape, "tensors")
-  self.generator = random.SeedGenerator {self.seed}
-  if self.use_scale then self.scale = self:add_weight {name = "scale", shape = {}, initializer = "ones"} end
+  self.generator = random.SeedGenerator{self.seed}
+  if self.use_scale then
+    self.scale = self:add_weight{name = "scale", shape = {}, initializer = "ones"}
+  end
   if self.score_mode == "concat" then
-    self.concat_score_weight = self:add_weight {name = "concat_score_weight", shape = {}, initializer = "ones"}
+    self.concat_score_weight = self:add_weight{name = "concat_score_weight", shape = {},
+      initializer = "ones"}
   end
 end
 
@@ -76,10 +82,13 @@ function Attention:call(inputs, args)
     scores = ops.where(seen, scores, ops.subtract(scores, much))
   end
   local weights = ops.softmax(scores, -1)
-  if args.training and self.dropout > 0 then weights = random.dropout(weights, self.dropout, {seed = self.generator}) end
+  if args.training and self.dropout > 0 then
+    weights = random.dropout(weights, self.dropout, {seed = self.generator})
+  end
   local outputs = ops.matmul(weights, value)
   if mask and mask[1] then
-    outputs = ops.where(ops.expand_dims(ops.cast(mask[1], "bool"), -1), outputs, ops.zeros_like(outputs))
+    outputs = ops.where(ops.expand_dims(ops.cast(mask[1], "bool"), -1), outputs,
+      ops.zeros_like(outputs))
   end
   if args.return_attention_scores then return {outputs, weights} end
   return outputs
@@ -102,7 +111,8 @@ Attention.shape_depends_on_arguments = true
 -- @tparam[opt=true] boolean use_scale learn a scale for each feature
 -- @tparam[opt=0] number dropout
 local AdditiveAttention = Attention:extend("AdditiveAttention", {
-  config = {options.flag("use_scale", true), {"dropout", "number", min = 0, max = 1, default = 0.0}, options.seed()},
+  config = {options.flag("use_scale", true), {"dropout", "number", min = 0, max = 1, default = 0.0},
+    options.seed()},
 })
 
 function AdditiveAttention:init(args)
@@ -123,9 +133,9 @@ end
 
 function AdditiveAttention:build(shape)
   check(shape, "tensors")
-  self.generator = random.SeedGenerator {self.seed}
+  self.generator = random.SeedGenerator{self.seed}
   local query = shape[1]
-  if self.use_scale then self.scale = self:add_weight {name = "scale", shape = {query[#query]}} end
+  if self.use_scale then self.scale = self:add_weight{name = "scale", shape = {query[#query]}} end
 end
 
 function AdditiveAttention:scores(query, key)

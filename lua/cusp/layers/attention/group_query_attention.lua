@@ -1,6 +1,7 @@
---- Attention in which groups of query heads share a key and value head (Ainslie et al., "GQA", 2023).
--- Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, dim]`, value and key `[batch, S, dim]`. Output
--- `[batch, T, dim]`; with `{return_attention_scores = true}` a list of that and the scores `[batch, heads, T, S]`.
+--- Attention in which groups of query heads share a key and value head (Ainslie et al., "GQA",
+-- 2023). Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T,
+-- dim]`, value and key `[batch, S, dim]`. Output `[batch, T, dim]`; with `{return_attention_scores
+-- = true}` a list of that and the scores `[batch, heads, T, S]`.
 -- @classmod cusp.layers.GroupQueryAttention
 -- @tparam integer head_dim
 -- @tparam integer num_query_heads
@@ -21,14 +22,19 @@ local shapes = require "cusp.base.shape"
 local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
   supports_masking = true,
   call_arguments = {
-    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "training", "use_causal_mask",
+    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
+    "return_attention_scores", "training", "use_causal_mask",
   },
   config = {
-    {"head_dim", "integer", min = 1}, {"num_query_heads", "integer", min = 1}, {"num_key_value_heads", "integer", min = 1},
+    {"head_dim", "integer", min = 1}, {"num_query_heads", "integer", min = 1},
+    {"num_key_value_heads", "integer", min = 1},
     {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),
-    {"flash_attention", "any", optional = true, transient = true}, options.initializer("kernel", "glorot_uniform"),
-    options.initializer("bias", "zeros"), options.regularizer "kernel", options.regularizer "bias", options.regularizer "activity",
-    options.constraint "kernel", options.constraint "bias", options.flag("use_gate", false), options.seed(),
+    {"flash_attention", "any", optional = true, transient = true},
+    options.initializer("kernel", "glorot_uniform"),
+    options.initializer("bias", "zeros"), options.regularizer "kernel", options.regularizer "bias",
+    options.regularizer "activity",
+    options.constraint "kernel", options.constraint "bias", options.flag("use_gate", false),
+    options.seed(),
     {"sliding_window", "integer", min = 1, optional = true, keyword_only = true},
   },
   make_dense = MultiHeadAttention.make_dense,
@@ -36,27 +42,38 @@ local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
 
 function GroupQueryAttention:init(args)
   self:configure(args, GroupQueryAttention)
-  if args.name == nil then args.name = names.unique "grouped_query_attention" end -- Keras's class has a longer name than its export
+  -- Keras's class has a longer name than its export
+  if args.name == nil then args.name = names.unique "grouped_query_attention" end
   Layer.init(self, args)
   if self.num_query_heads % self.num_key_value_heads ~= 0 then
-    errors.raise("GroupQueryAttention: num_query_heads (%d) should be a multiple of num_key_value_heads (%d)", self.num_query_heads,
+    errors.raise(
+      "GroupQueryAttention: num_query_heads (%d) should be a multiple of num_key_value_heads (%d)",
+      self.num_query_heads,
       self.num_key_value_heads)
   end
 end
 
 local function project(self, name, heads, shape, activation)
-  return self:make_dense(name, "bqm,muh->bquh", {shapes.None, heads, self.head_dim}, "uh", activation, shape)
+  return self:make_dense(name, "bqm,muh->bquh", {shapes.None, heads, self.head_dim}, "uh",
+    activation, shape)
 end
 
 function GroupQueryAttention:build(shape, others)
-  if not others or not others.value then errors.raise "expected a value beside the query: attention(query, value)" end
+  if not others or not others.value then
+    errors.raise "expected a value beside the query: attention(query, value)"
+  end
   self.query_dense = project(self, "query", self.num_query_heads, shape)
   self.key_dense = project(self, "key", self.num_key_value_heads, others.key or others.value)
-  if self.use_gate then self.gate_dense = project(self, "gate", self.num_query_heads, shape, "sigmoid") end
+  if self.use_gate then
+    self.gate_dense = project(self, "gate", self.num_query_heads, shape, "sigmoid")
+  end
   self.value_dense = project(self, "value", self.num_key_value_heads, others.value)
-  self.softmax = require("cusp.layers.activations.rectifiers").Softmax {axis = -1, dtype = self.dtype_policy}
-  self.dropout_layer = require "cusp.layers.regularization.dropout" {self.dropout, seed = self.seed, dtype = self.dtype_policy}
-  self.output_dense = self:make_dense("attention_output", "bquh,uhm->bqm", {shapes.None, shape[#shape]}, "m", nil,
+  self.softmax = require("cusp.layers.activations.rectifiers").Softmax{axis = -1,
+    dtype = self.dtype_policy}
+  self.dropout_layer = require "cusp.layers.regularization.dropout"{self.dropout, seed = self.seed,
+    dtype = self.dtype_policy}
+  self.output_dense = self:make_dense("attention_output", "bquh,uhm->bqm",
+    {shapes.None, shape[#shape]}, "m", nil,
     {shape[1], shape[2], self.num_query_heads, self.head_dim})
 end
 
@@ -77,13 +94,15 @@ function GroupQueryAttention:call(query, args)
   local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
   if mask then mask = ops.expand_dims(mask, -3) end
   if self.dropout == 0 and not args.return_attention_scores then
-    return finish(self, ops.dot_product_attention(q, k, v, {mask = mask, scale = 1 / math.sqrt(self.head_dim)}), gate)
+    return finish(self, ops.dot_product_attention(q, k, v,
+      {mask = mask, scale = 1 / math.sqrt(self.head_dim)}), gate)
   end
   k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
   q = ops.multiply(q, 1 / math.sqrt(self.head_dim))
   local scores = ops.einsum("bquh,bkuh->buqk", q, k)
   local weights = self.softmax(scores, {mask = mask})
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training}) or weights
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
+    or weights
   local outputs = finish(self, ops.einsum("buqk,bkuh->bquh", kept, v), gate)
   if args.return_attention_scores then return {outputs, weights} end
   return outputs

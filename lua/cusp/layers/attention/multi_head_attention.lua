@@ -1,7 +1,8 @@
 --- Attention with several heads (Vaswani et al., "Attention is all you need", 2017).
--- Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ..., dim]`, value and key
--- `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with `{return_attention_scores = true}` a list of that and the scores
--- `[batch, heads, T, S]`. Masks of query, value and key, an `attention_mask` `[batch, T, S]` and `use_causal_mask` are joined.
+-- Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ...,
+-- dim]`, value and key `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with
+-- `{return_attention_scores = true}` a list of that and the scores `[batch, heads, T, S]`. Masks of
+-- query, value and key, an `attention_mask` `[batch, T, S]` and `use_causal_mask` are joined.
 -- @classmod cusp.layers.MultiHeadAttention
 -- @tparam integer num_heads
 -- @tparam integer key_dim size of each head's query and key
@@ -26,15 +27,21 @@ local structure = require "cusp.base.structure"
 local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
   supports_masking = true,
   call_arguments = {
-    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask", "return_attention_scores", "training", "use_causal_mask",
+    "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
+    "return_attention_scores", "training", "use_causal_mask",
   },
   config = {
-    {"num_heads", "integer", min = 1}, {"key_dim", "integer", min = 1}, {"value_dim", "integer", min = 1, optional = true},
+    {"num_heads", "integer", min = 1}, {"key_dim", "integer", min = 1},
+    {"value_dim", "integer", min = 1, optional = true},
     {"dropout", "number", min = 0, max = 1, default = 0.0}, options.flag("use_bias", true),
-    {"output_shape", "shape", allow_integer = true, optional = true}, {"attention_axes", "axes", optional = true},
-    {"sliding_window", "integer", min = 1, optional = true}, {"flash_attention", "any", optional = true, transient = true},
-    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",
-    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel", options.constraint "bias",
+    {"output_shape", "shape", allow_integer = true, optional = true},
+    {"attention_axes", "axes", optional = true},
+    {"sliding_window", "integer", min = 1, optional = true},
+    {"flash_attention", "any", optional = true, transient = true},
+    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"),
+    options.regularizer "kernel",
+    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel",
+    options.constraint "bias",
     options.flag("use_gate", false), options.seed(),
   },
 })
@@ -53,7 +60,8 @@ function MultiHeadAttention.__getters.output_shape() return nil end
 local letters = "abcdefghijklmnopqrstuvwxyz"
 local function letter(i) return letters:sub(i, i) end
 
---- The equation of a projection: so many free axes, then those summed over, then those that come out; and the bias axes.
+--- The equation of a projection: so many free axes, then those summed over, then those that come
+-- out; and the bias axes.
 local function projection(free, bound, out)
   local input, kernel, output = "", "", ""
   for i = 1, free do input, output = input .. letter(i), output .. letter(i) end
@@ -65,7 +73,8 @@ local function projection(free, bound, out)
   return ("%s,%s->%s"):format(input, kernel, output), bias
 end
 
---- The equations of scores and of outputs for projections of so many axes, and the number of attention axes.
+--- The equations of scores and of outputs for projections of so many axes, and the number of
+-- attention axes.
 local function attention_equations(rank, axes)
   local attended = {}
   for _, axis in ipairs(axes) do attended[axis] = true end
@@ -82,7 +91,8 @@ local function attention_equations(rank, axes)
   end
   for _, axis in ipairs(axes) do product = product .. letter(axis) end
   product = product .. tail
-  return ("%s,%s->%s"):format(source, target, product), ("%s,%s->%s"):format(product, source, target)
+  return ("%s,%s->%s"):format(source, target, product),
+    ("%s,%s->%s"):format(product, source, target)
 end
 
 ---------------------------------------------------------------- weights
@@ -96,11 +106,14 @@ local function project(self, name, shape, sizes, activation)
 end
 
 function MultiHeadAttention:make_dense(name, equation, output_shape, bias, activation, shape)
-  local dense = EinsumDense {
-    equation, output_shape, name = name, activation = activation, bias_axes = self.use_bias and bias or nil,
-    dtype = self.dtype_policy, kernel_initializer = self.kernel_initializer, bias_initializer = self.bias_initializer,
+  local dense = EinsumDense{
+    equation, output_shape, name = name, activation = activation,
+    bias_axes = self.use_bias and bias or nil,
+    dtype = self.dtype_policy, kernel_initializer = self.kernel_initializer,
+    bias_initializer = self.bias_initializer,
     kernel_regularizer = self.kernel_regularizer, bias_regularizer = self.bias_regularizer,
-    activity_regularizer = self.activity_regularizer, kernel_constraint = self.kernel_constraint, bias_constraint = self.bias_constraint,
+    activity_regularizer = self.activity_regularizer, kernel_constraint = self.kernel_constraint,
+    bias_constraint = self.bias_constraint,
   }
   dense:build(shape)
   return dense
@@ -119,12 +132,16 @@ local function build_output(self, shape)
 end
 
 function MultiHeadAttention:build(shape, others)
-  if not others or not others.value then errors.raise "expected a value beside the query: attention(query, value)" end
+  if not others or not others.value then
+    errors.raise "expected a value beside the query: attention(query, value)"
+  end
   local value_shape = others.value
   local key_shape = others.key or value_shape
   self.query_dense = project(self, "query", shape, {self.num_heads, self.key_dim})
   self.key_dense = project(self, "key", key_shape, {self.num_heads, self.key_dim})
-  if self.use_gate then self.gate_dense = project(self, "gate", shape, {self.num_heads, self.value_dim}, "sigmoid") end
+  if self.use_gate then
+    self.gate_dense = project(self, "gate", shape, {self.num_heads, self.value_dim}, "sigmoid")
+  end
   self.value_dense = project(self, "value", value_shape, {self.num_heads, self.value_dim})
   local rank = #shape + 1
   local axes = self.attention_axes
@@ -140,8 +157,8 @@ function MultiHeadAttention:build(shape, others)
   rawset(self, "_outputs_equation", outputs_equation)
   local softmax_axes = {}
   for i = 1, #axes do softmax_axes[i] = i - #axes - 1 end
-  self.softmax = Softmax {axis = softmax_axes, dtype = self.dtype_policy}
-  self.dropout_layer = Dropout {self.dropout, seed = self.seed, dtype = self.dtype_policy}
+  self.softmax = Softmax{axis = softmax_axes, dtype = self.dtype_policy}
+  self.dropout_layer = Dropout{self.dropout, seed = self.seed, dtype = self.dtype_policy}
   self.output_dense = build_output(self, shape)
 end
 
@@ -156,7 +173,8 @@ local function as_bool(mask) return ops.cast(mask, "bool") end
 
 --- Positions of queries in a column, of keys in a row.
 local function positions(query, value)
-  return ops.reshape(ops.arange(query.shape[2]), {1, -1, 1}), ops.reshape(ops.arange(value.shape[2]), {1, 1, -1})
+  return ops.reshape(ops.arange(query.shape[2]), {1, -1, 1}),
+    ops.reshape(ops.arange(value.shape[2]), {1, 1, -1})
 end
 
 --- All masks as one, `[batch or 1, T, S]`; nil: everything is seen.
@@ -181,7 +199,8 @@ local function beside_scores(mask, scores, n_axes)
   return mask
 end
 
---- What each query takes of each key. One that sees none takes the mean, like `ops.dot_product_attention`, or else nothing.
+--- What each query takes of each key. One that sees none takes the mean, like
+-- `ops.dot_product_attention`, or else nothing.
 function MultiHeadAttention:weigh(scores, mask, as_dot_product)
   if not mask or not as_dot_product then return self.softmax(scores, {mask = mask}) end
   return ops.softmax(ops.where(mask, scores, scores.dtype == "float16" and -3e4 or -1e30), -1)
@@ -196,15 +215,18 @@ function MultiHeadAttention:call(query, args)
   local query_mask = masks.get(query)
   args.value_mask = args.value_mask or masks.get(value)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil
-  for _, tensor in ipairs {query, value, key} do masks.set(tensor, nil) end -- as in Keras: later layers called on them see none
+  -- as in Keras: later layers called on them see none
+  for _, tensor in ipairs{query, value, key} do masks.set(tensor, nil) end
   local mask = self:join_masks(query, value, args, query_mask)
   local gate = self.gate_dense and self.gate_dense(query)
   local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
   q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
   local scores = ops.einsum(self._scores_equation, k, q)
   if mask then mask = beside_scores(mask, scores, #self._axes) end
-  local weights = self:weigh(scores, mask, query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training}) or weights
+  local weights = self:weigh(scores, mask,
+    query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
+    or weights
   local outputs = ops.einsum(self._outputs_equation, kept, v)
   if gate then outputs = ops.multiply(outputs, gate) end
   outputs = self.output_dense(outputs)

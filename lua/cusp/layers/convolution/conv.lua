@@ -1,6 +1,7 @@
 --- Convolutions: `Conv1D`, `Conv2D`, `Conv3D`.
--- Input `[batch, spatial..., channels]` (or `[batch, channels, spatial...]` with data_format "channels_first"), output
--- `[batch, new spatial..., filters]`. The kernel is `[kernel_size..., channels / groups, filters]`.
+-- Input `[batch, spatial..., channels]` (or `[batch, channels, spatial...]` with data_format
+-- "channels_first"), output `[batch, new spatial..., filters]`. The kernel is `[kernel_size...,
+-- channels / groups, filters]`.
 -- @classmod cusp.layers.Conv2D
 -- @tparam integer filters
 -- @tparam integer|table kernel_size
@@ -11,9 +12,10 @@
 -- @tparam[opt=1] integer groups
 -- @param[opt="linear"] activation
 -- @tparam[opt=true] boolean use_bias
--- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer
+-- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+-- activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
--- @usage local layer = layers.Conv2D { 16, 3, padding = "same", activation = "relu" }
+-- @usage local layer = layers.Conv2D{16, 3, padding = "same", activation = "relu"}
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
 local errors = require "cusp.base.errors"
@@ -25,9 +27,12 @@ local function make(rank)
     rank = rank,
     input_spec = {ndim = rank + 2},
     config = options.join({
-      {"filters", "integer", min = 1}, convolution.window("kernel_size", rank), convolution.window("strides", rank, 1),
-      convolution.padding(rank), options.data_format(), convolution.window("dilation_rate", rank, 1),
-      {"groups", "integer", min = 1, default = 1}, options.activation(), options.flag("use_bias", true),
+      {"filters", "integer", min = 1}, convolution.window("kernel_size", rank),
+      convolution.window("strides", rank, 1),
+      convolution.padding(rank), options.data_format(),
+      convolution.window("dilation_rate", rank, 1),
+      {"groups", "integer", min = 1, default = 1}, options.activation(),
+      options.flag("use_bias", true),
     }, convolution.weights "kernel"),
   })
 
@@ -35,7 +40,8 @@ local function make(rank)
     self:configure(args, Conv)
     Layer.init(self, args)
     if self.filters % self.groups ~= 0 then
-      errors.raise("%s: the number of filters (%d) should be a multiple of groups (%d)", Conv.__name, self.filters, self.groups)
+      errors.raise("%s: the number of filters (%d) should be a multiple of groups (%d)",
+        Conv.__name, self.filters, self.groups)
     end
     convolution.check_strides(self)
   end
@@ -43,10 +49,12 @@ local function make(rank)
   function Conv:build(shape)
     local channels = convolution.channels(self, shape)
     if channels % self.groups ~= 0 then
-      errors.raise("the number of channels of the input (%d) should be a multiple of groups (%d)", channels, self.groups)
+      errors.raise("the number of channels of the input (%d) should be a multiple of groups (%d)",
+        channels, self.groups)
     end
     self:compute_output_shape(shape)
-    self.kernel = options.weight(self, "kernel", convolution.kernel_shape(self, channels // self.groups, self.filters))
+    self.kernel = options.weight(self, "kernel",
+      convolution.kernel_shape(self, channels // self.groups, self.filters))
     if self.use_bias then self.bias = options.weight(self, "bias", {self.filters}) end
     convolution.fix_input(self, rank, channels)
   end
@@ -55,13 +63,15 @@ local function make(rank)
     local padding = self.padding
     if padding == "causal" then inputs, padding = convolution.pad_causal(self, inputs), "valid" end
     local outputs = ops.conv(inputs, self.kernel, {
-      strides = self.strides, padding = padding, data_format = self.data_format, dilation_rate = self.dilation_rate,
+      strides = self.strides, padding = padding, data_format = self.data_format,
+      dilation_rate = self.dilation_rate,
     })
     return convolution.finish(self, outputs)
   end
 
   function Conv:compute_output_shape(input_shape)
-    return convolution.output_shape(self, input_shape, self.filters, convolution.forward_size(self, input_shape))
+    return convolution.output_shape(self, input_shape, self.filters,
+      convolution.forward_size(self, input_shape))
   end
 
   return Conv

@@ -6,12 +6,14 @@
 -- @tparam integer|table kernel_size
 -- @tparam[opt=1] integer|table strides
 -- @tparam[opt="valid"] string padding "valid" or "same"
--- @tparam[opt] integer|table output_padding what is added to the output's size, less than the stride
+-- @tparam[opt] integer|table output_padding what is added to the output's size, less than the
+-- stride
 -- @tparam[opt] string data_format
 -- @tparam[opt=1] integer|table dilation_rate
 -- @param[opt="linear"] activation
 -- @tparam[opt=true] boolean use_bias
--- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer
+-- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+-- activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
@@ -22,7 +24,8 @@ local ops = require "cusp.ops"
 --- The spatial output size, as Keras gives it.
 local function enlarged(self)
   return function(size, axis)
-    local stride, output_padding = self.strides[axis], self.output_padding and self.output_padding[axis]
+    local stride, output_padding = self.strides[axis],
+      self.output_padding and self.output_padding[axis]
     local window = self.dilation_rate[axis] * (self.kernel_size[axis] - 1) + 1
     if not output_padding then
       if self.padding == "same" then return size * stride end
@@ -38,10 +41,12 @@ local function make(rank)
     rank = rank,
     input_spec = {ndim = rank + 2},
     config = options.join({
-      {"filters", "integer", min = 1}, convolution.window("kernel_size", rank), convolution.window("strides", rank, 1),
+      {"filters", "integer", min = 1}, convolution.window("kernel_size", rank),
+      convolution.window("strides", rank, 1),
       {"padding", "choice", choices = {"valid", "same"}, default = "valid"},
       {"output_padding", "integers", rank = rank, min = 0, optional = true}, options.data_format(),
-      convolution.window("dilation_rate", rank, 1), options.activation(), options.flag("use_bias", true),
+      convolution.window("dilation_rate", rank, 1), options.activation(),
+      options.flag("use_bias", true),
     }, convolution.weights "kernel"),
   })
 
@@ -51,21 +56,24 @@ local function make(rank)
     convolution.check_strides(self)
     for axis, padding in ipairs(self.output_padding or {}) do
       if padding >= self.strides[axis] then
-        errors.raise("%s: output_padding %d should be less than the stride %d", Transpose.__name, padding, self.strides[axis])
+        errors.raise("%s: output_padding %d should be less than the stride %d", Transpose.__name,
+          padding, self.strides[axis])
       end
     end
   end
 
   function Transpose:build(shape)
     local channels = convolution.channels(self, shape)
-    self.kernel = options.weight(self, "kernel", convolution.kernel_shape(self, self.filters, channels))
+    self.kernel = options.weight(self, "kernel",
+      convolution.kernel_shape(self, self.filters, channels))
     if self.use_bias then self.bias = options.weight(self, "bias", {self.filters}) end
     convolution.fix_input(self, rank, channels)
   end
 
   function Transpose:call(inputs)
     local outputs = ops.conv_transpose(inputs, self.kernel, {
-      strides = self.strides, padding = self.padding, output_padding = self.output_padding, data_format = self.data_format,
+      strides = self.strides, padding = self.padding, output_padding = self.output_padding,
+      data_format = self.data_format,
       dilation_rate = self.dilation_rate,
     })
     return convolution.finish(self, outputs)

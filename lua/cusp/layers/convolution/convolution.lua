@@ -8,14 +8,17 @@ local shapes = require "cusp.base.shape"
 local convolution = {}
 
 --- Rows of `kernel_size`, `strides` and the like for so many spatial axes.
-function convolution.window(name, rank, default) return {name, "integers", rank = rank, min = 1, default = default} end
+function convolution.window(name, rank, default)
+  return {name, "integers", rank = rank, min = 1, default = default}
+end
 
 function convolution.padding(rank)
   local choices = rank == 1 and {"valid", "same", "causal"} or {"valid", "same"}
   return {"padding", "choice", choices = choices, default = "valid"}
 end
 
---- Rows for the weights of the given names: all initializers, then all regularizers, then all constraints, the bias last in each.
+--- Rows for the weights of the given names: all initializers, then all regularizers, then all
+-- constraints, the bias last in each.
 function convolution.weights(...)
   local names, rows = {...}, {}
   for _, name in ipairs(names) do rows[#rows + 1] = options.initializer(name, "glorot_uniform") end
@@ -33,7 +36,8 @@ end
 function convolution.channels(layer, shape)
   local channels = shape[options.channels_first(layer) and 2 or #shape]
   if channels == shapes.None then
-    errors.raise("the channels' axis of the input should have a known size, got shape %s", errors.shape(shape))
+    errors.raise("the channels' axis of the input should have a known size, got shape %s",
+      errors.shape(shape))
   end
   return channels
 end
@@ -46,8 +50,10 @@ end
 
 --- Strides and dilation together are not defined.
 function convolution.check_strides(layer)
-  if math.max(table.unpack(layer.strides)) > 1 and math.max(table.unpack(layer.dilation_rate)) > 1 then
-    errors.raise("%s: strides %s and dilation_rate %s cannot both be above 1", getmetatable(layer).__name, errors.shape(layer.strides),
+  if math.max(table.unpack(layer.strides)) > 1
+    and math.max(table.unpack(layer.dilation_rate)) > 1 then
+    errors.raise("%s: strides %s and dilation_rate %s cannot both be above 1",
+      getmetatable(layer).__name, errors.shape(layer.strides),
       errors.shape(layer.dilation_rate))
   end
 end
@@ -55,7 +61,7 @@ end
 --- `{kernel_size..., a, b}`
 function convolution.kernel_shape(layer, ...)
   local shape = table.move(layer.kernel_size, 1, #layer.kernel_size, 1, {})
-  for _, size in ipairs {...} do shape[#shape + 1] = size end
+  for _, size in ipairs{...} do shape[#shape + 1] = size end
   return shape
 end
 

@@ -1,6 +1,7 @@
---- A convolution of each channel by itself, then a 1×1 convolution: `SeparableConv1D`, `SeparableConv2D`.
--- Input `[batch, spatial..., channels]`, output `[batch, new spatial..., filters]`; the kernels are
--- `[kernel_size..., channels, depth_multiplier]` and `[1..., channels * depth_multiplier, filters]`.
+--- A convolution of each channel by itself, then a 1×1 convolution: `SeparableConv1D`,
+-- `SeparableConv2D`. Input `[batch, spatial..., channels]`, output `[batch, new spatial...,
+-- filters]`; the kernels are `[kernel_size..., channels, depth_multiplier]` and `[1..., channels *
+-- depth_multiplier, filters]`.
 -- @classmod cusp.layers.SeparableConv2D
 -- @tparam integer filters
 -- @tparam integer|table kernel_size
@@ -11,7 +12,8 @@
 -- @tparam[opt=1] integer depth_multiplier
 -- @param[opt="linear"] activation
 -- @tparam[opt=true] boolean use_bias
--- @param[opt] depthwise_initializer, pointwise_initializer, bias_initializer and the regularizers and constraints likewise
+-- @param[opt] depthwise_initializer, pointwise_initializer, bias_initializer and the regularizers
+-- and constraints likewise
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
 local options = require "cusp.layers.machinery.options"
@@ -22,16 +24,20 @@ local function make(rank)
     rank = rank,
     input_spec = {ndim = rank + 2},
     config = options.join({
-      {"filters", "integer", min = 1}, convolution.window("kernel_size", rank), convolution.window("strides", rank, 1),
-      convolution.padding(rank), options.data_format(), convolution.window("dilation_rate", rank, 1),
-      {"depth_multiplier", "integer", min = 1, default = 1}, options.activation(), options.flag("use_bias", true),
+      {"filters", "integer", min = 1}, convolution.window("kernel_size", rank),
+      convolution.window("strides", rank, 1),
+      convolution.padding(rank), options.data_format(),
+      convolution.window("dilation_rate", rank, 1),
+      {"depth_multiplier", "integer", min = 1, default = 1}, options.activation(),
+      options.flag("use_bias", true),
     }, convolution.weights("depthwise", "pointwise")),
   })
 
   function Separable:build(shape)
     local channels = convolution.channels(self, shape)
     self:compute_output_shape(shape)
-    self.depthwise_kernel = options.weight(self, "depthwise_kernel", convolution.kernel_shape(self, channels, self.depth_multiplier),
+    self.depthwise_kernel = options.weight(self, "depthwise_kernel",
+      convolution.kernel_shape(self, channels, self.depth_multiplier),
       "depthwise")
     local pointwise = {}
     for axis = 1, rank do pointwise[axis] = 1 end
@@ -45,13 +51,15 @@ local function make(rank)
     local padding = self.padding
     if padding == "causal" then inputs, padding = convolution.pad_causal(self, inputs), "valid" end
     local outputs = ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, {
-      strides = self.strides, padding = padding, data_format = self.data_format, dilation_rate = self.dilation_rate,
+      strides = self.strides, padding = padding, data_format = self.data_format,
+      dilation_rate = self.dilation_rate,
     })
     return convolution.finish(self, outputs)
   end
 
   function Separable:compute_output_shape(input_shape)
-    return convolution.output_shape(self, input_shape, self.filters, convolution.forward_size(self, input_shape))
+    return convolution.output_shape(self, input_shape, self.filters,
+      convolution.forward_size(self, input_shape))
   end
 
   return Separable

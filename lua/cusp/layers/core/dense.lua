@@ -8,7 +8,7 @@
 -- @param[opt="zeros"] bias_initializer of the bias, `[units]`
 -- @param[opt] kernel_regularizer, bias_regularizer, activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
--- @usage local layer = layers.Dense { 32, activation = "relu" }
+-- @usage local layer = layers.Dense{32, activation = "relu"}
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
 local options = require "cusp.layers.machinery.options"
@@ -29,7 +29,8 @@ return Layer:extend("Dense", {
   build = function(self, shape)
     local features = shape[#shape]
     if features == shapes.None then
-      errors.raise("the last axis of the input should have a known size, got shape %s", errors.shape(shape))
+      errors.raise("the last axis of the input should have a known size, got shape %s",
+        errors.shape(shape))
     end
     self.kernel = options.weight(self, "kernel", {features, self.units})
     if self.use_bias then self.bias = options.weight(self, "bias", {self.units}) end

@@ -1,10 +1,12 @@
---- A dense layer whose product is any einsum: `layers.EinsumDense { "abc,cd->abd", { cusp.None, 64 }, bias_axes = "d" }`.
+--- A dense layer whose product is any einsum: `layers.EinsumDense { "abc,cd->abd", { cusp.None, 64
+-- }, bias_axes = "d" }`.
 -- @classmod cusp.layers.EinsumDense
 -- @tparam string equation of input and kernel, "..." allowed in the input's and the output's part
 -- @tparam integer|table output_shape without the batch axis; `cusp.None` follows the input
 -- @param[opt="linear"] activation
 -- @tparam[opt] string bias_axes letters of the output that the bias has
--- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer
+-- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+-- activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
@@ -15,9 +17,12 @@ local shapes = require "cusp.base.shape"
 local EinsumDense = Layer:extend("EinsumDense", {
   call_arguments = {"training"},
   config = {
-    {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(), {"bias_axes", "string", optional = true},
-    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"), options.regularizer "kernel",
-    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel", options.constraint "bias",
+    {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(),
+    {"bias_axes", "string", optional = true},
+    options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"),
+    options.regularizer "kernel",
+    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel",
+    options.constraint "bias",
     options.quantization(),
   },
 })
@@ -27,7 +32,9 @@ local function parse(equation)
   local text = equation:gsub("%s", "")
   local input, kernel, output = text:match "^([%a%.]+),(%a+)%->([%a%.]+)$"
   if not input then
-    errors.raise("EinsumDense: the equation should be like \"ab,bc->ac\" or \"...b,bc->...c\", got %q", equation)
+    errors.raise(
+      "EinsumDense: the equation should be like \"ab,bc->ac\" or \"...b,bc->...c\", got %q",
+      equation)
   end
   local side = input:find "^%.%.%." and "left" or input:find "%.%.%.$" and "right" or nil
   local function letters(part) return (part:gsub("%.", "")) end
@@ -40,7 +47,8 @@ local function analyse(self, input_shape)
   local given = type(self.output_shape) == "table" and self.output_shape or {self.output_shape}
   local elided = #input_shape - #input
   if elided < 0 or elided > 0 and not side then
-    errors.raise("the equation %q does not fit an input of shape %s", self.equation, errors.shape(input_shape))
+    errors.raise("the equation %q does not fit an input of shape %s", self.equation,
+      errors.shape(input_shape))
   end
   local first = side == "left" and elided or 0
   local of_input = {}
@@ -63,7 +71,8 @@ local function analyse(self, input_shape)
     end
     of_output[letter] = size
   end
-  return {input = input, kernel = kernel, output = output, side = side, elided = elided, of_input = of_input, of_output = of_output,
+  return {input = input, kernel = kernel, output = output, side = side, elided = elided,
+    of_input = of_input, of_output = of_output,
     shape = shape}
 end
 
@@ -71,7 +80,10 @@ local function kernel_shape(self, parts)
   local sizes = {}
   for letter in parts.kernel:gmatch "." do
     local size = parts.of_output[letter] or parts.of_input[letter]
-    if size == nil then errors.raise("the letter '%s' of the kernel in %q is in neither input nor output", letter, self.equation) end
+    if size == nil then
+      errors.raise("the letter '%s' of the kernel in %q is in neither input nor output", letter,
+        self.equation)
+    end
     sizes[#sizes + 1] = size
   end
   return sizes
@@ -81,7 +93,9 @@ local function bias_shape(self, parts)
   local first = #parts.output + 1
   for letter in self.bias_axes:gmatch "." do
     local at = parts.output:find(letter, 1, true)
-    if not at then errors.raise("the bias axis '%s' is not in the output of %q", letter, self.equation) end
+    if not at then
+      errors.raise("the bias axis '%s' is not in the output of %q", letter, self.equation)
+    end
     first = math.min(first, at)
   end
   local sizes = {}

@@ -1,4 +1,5 @@
---- Turns integers (from 0) into vectors: `[batch, ...]` of integers becomes `[batch, ..., output_dim]`.
+--- Turns integers (from 0) into vectors: `[batch, ...]` of integers becomes `[batch, ...,
+-- output_dim]`.
 -- @classmod cusp.layers.Embedding
 -- @tparam integer input_dim how many different integers there are
 -- @tparam integer output_dim size of the vectors
@@ -7,7 +8,7 @@
 -- @param[opt] embeddings_constraint
 -- @tparam[opt=false] boolean mask_zero whether 0 is padding, which layers after this one leave out
 -- @tparam[opt] tensor weights the first table
--- @usage local layer = layers.Embedding { 1000, 64, mask_zero = true }
+-- @usage local layer = layers.Embedding{1000, 64, mask_zero = true}
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"
 local options = require "cusp.layers.machinery.options"
@@ -19,11 +20,15 @@ local Embedding = Layer:extend("Embedding", {
   autocast = false,
   input_dtype = "int32",
   config = {
-    {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1}, options.initializer("embeddings", "uniform"),
-    options.regularizer "embeddings", options.constraint "embeddings", options.flag("mask_zero", false),
+    {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1},
+    options.initializer("embeddings", "uniform"),
+    options.regularizer "embeddings", options.constraint "embeddings",
+    options.flag("mask_zero", false),
     {"weights", "tensor", optional = true, transient = true, keyword_only = true},
-    {"input_length", "any", optional = true, transient = true, keyword_only = true}, -- of Keras 2, where it fixed the second axis
-    {"activity_regularizer", "regularizer", optional = true, keyword_only = true}, options.quantization(),
+    -- of Keras 2, where it fixed the second axis
+    {"input_length", "any", optional = true, transient = true, keyword_only = true},
+    {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
+    options.quantization(),
   },
 })
 
@@ -38,11 +43,15 @@ end
 function Embedding:build()
   self.embeddings = options.weight(self, "embeddings", {self.input_dim, self.output_dim})
   local initial = rawget(self, "_initial")
-  if initial then self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype})) end
+  if initial then
+    self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
+  end
 end
 
 function Embedding:call(inputs)
-  if policy.is_float(inputs.dtype) or inputs.dtype == "bool" then inputs = ops.cast(inputs, "int32") end
+  if policy.is_float(inputs.dtype) or inputs.dtype == "bool" then
+    inputs = ops.cast(inputs, "int32")
+  end
   local outputs = ops.take(self.embeddings, inputs, 1)
   local dtype = self.compute_dtype
   return outputs.dtype == dtype and outputs or ops.cast(outputs, dtype)

@@ -16,10 +16,13 @@ local InputLayer = Layer:extend("InputLayer", {
   reads_input_shape = false,
   first_is_list = true,
   config = {
-    {"shape", "shape", optional = true}, {"batch_size", "integer", optional = true, min = 1}, {"dtype", "dtype", optional = true},
-    {"sparse", "boolean", default = false}, {"ragged", "boolean", default = false}, {"batch_shape", "shape", optional = true},
+    {"shape", "shape", optional = true}, {"batch_size", "integer", optional = true, min = 1},
+    {"dtype", "dtype", optional = true},
+    {"sparse", "boolean", default = false}, {"ragged", "boolean", default = false},
+    {"batch_shape", "shape", optional = true},
     {"input_tensor", "any", optional = true}, {"optional", "boolean", default = false},
-    {"batch_input_shape", "shape", optional = true, keyword_only = true}, {"input_shape", "shape", optional = true, keyword_only = true},
+    {"batch_input_shape", "shape", optional = true, keyword_only = true},
+    {"input_shape", "shape", optional = true, keyword_only = true},
   },
 })
 
@@ -27,9 +30,13 @@ local function whole_shape(self)
   local whole = self.batch_shape or self.batch_input_shape
   if whole then return shapes.copy(whole) end
   local shape = self.shape or self.input_shape
-  if not shape then errors.raise "Input: needs a shape (without the batch axis) or a batch_shape" end
+  if not shape then
+    errors.raise "Input: needs a shape (without the batch axis) or a batch_shape"
+  end
   for i, size in ipairs(shape) do
-    if size ~= shapes.None and size < 0 then errors.raise("Input: size %d of the shape should not be negative, got %d", i, size) end
+    if size ~= shapes.None and size < 0 then
+      errors.raise("Input: size %d of the shape should not be negative, got %d", i, size)
+    end
   end
   return {self.batch_size or shapes.None, table.unpack(shape)}
 end
@@ -54,7 +61,8 @@ end
 function InputLayer:get_config()
   return ordered.object({
     batch_shape = kinds.to_config({"batch_shape", "shape"}, self.batch_shape) or null,
-    dtype = self.dtype, sparse = self.sparse, ragged = self.ragged, name = self.name, optional = self.optional,
+    dtype = self.dtype, sparse = self.sparse, ragged = self.ragged, name = self.name,
+    optional = self.optional,
   }, {"batch_shape", "dtype", "sparse", "ragged", "name", "optional"})
 end
 

@@ -1,7 +1,9 @@
---- A function as a layer. It is saved by name, so a class of one's own is better for models that are saved.
+--- A function as a layer. It is saved by name, so a class of one's own is better for models that
+-- are saved.
 -- @classmod cusp.layers.Lambda
 -- @tparam function|string function of the inputs (a registered name when loaded from a file)
--- @param[opt] output_shape a shape without the batch axis, or a function of the input shape; by default it is found by running the function
+-- @param[opt] output_shape a shape without the batch axis, or a function of the input shape; by
+-- default it is found by running the function
 -- @param[opt] mask a mask, or a function of inputs and mask
 -- @tparam[opt] table arguments keyword arguments of the function
 -- @usage local double = layers.Lambda(function(x) return x * 2 end)
@@ -26,9 +28,11 @@ return Layer:extend("Lambda", {
   call_arguments = {"mask", "training"},
   first_is_list = false,
   config = {
-    {"function", "named_function"}, {"output_shape", "any", optional = true, transient = true}, {"mask", "any", optional = true,
+    {"function", "named_function"}, {"output_shape", "any", optional = true, transient = true},
+    {"mask", "any", optional = true,
       transient = true}, {"arguments", "any", optional = true},
-    {"function_type", "any", optional = true, transient = true}, {"module", "any", optional = true, transient = true},
+    {"function_type", "any", optional = true, transient = true},
+    {"module", "any", optional = true, transient = true},
   },
 
   call = function(self, inputs)
@@ -46,7 +50,9 @@ return Layer:extend("Lambda", {
     local own = rawget(self, "output_shape")
     if own == nil then return calling.infer_shape(self, input_shape) end
     if type(own) == "function" then return own(input_shape) end
-    if not structure.is_shape(own) then errors.raise("Lambda: output_shape should be a shape, got %s", errors.describe(own)) end
+    if not structure.is_shape(own) then
+      errors.raise("Lambda: output_shape should be a shape, got %s", errors.describe(own))
+    end
     return {input_shape[1], table.unpack(own)}
   end,
 })

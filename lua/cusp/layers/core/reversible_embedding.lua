@@ -1,6 +1,6 @@
---- An embedding that also leads back: with `{reverse = true}` vectors become scores of the integers.
--- Forwards `[batch, ...]` of integers becomes `[batch, ..., output_dim]`; in reverse `[batch, ..., output_dim]` becomes
--- `[batch, ..., input_dim]`.
+--- An embedding that also leads back: with `{reverse = true}` vectors become scores of the
+-- integers. Forwards `[batch, ...]` of integers becomes `[batch, ..., output_dim]`; in reverse
+-- `[batch, ..., output_dim]` becomes `[batch, ..., input_dim]`.
 -- @classmod cusp.layers.ReversibleEmbedding
 -- @tparam integer input_dim
 -- @tparam integer output_dim
@@ -17,10 +17,14 @@ local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 
 local own = {
-  {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1}, options.flag("tie_weights", true),
-  options.initializer("embeddings", "uniform"), options.regularizer "embeddings", options.constraint "embeddings",
-  options.flag("mask_zero", false), {"reverse_dtype", "dtype", optional = true}, {"logit_soft_cap", "number", above = 0, optional = true},
-  {"activity_regularizer", "regularizer", optional = true, keyword_only = true}, options.quantization(),
+  {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1},
+  options.flag("tie_weights", true),
+  options.initializer("embeddings", "uniform"), options.regularizer "embeddings",
+  options.constraint "embeddings",
+  options.flag("mask_zero", false), {"reverse_dtype", "dtype", optional = true},
+  {"logit_soft_cap", "number", above = 0, optional = true},
+  {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
+  options.quantization(),
 }
 
 local ReversibleEmbedding = Embedding:extend("ReversibleEmbedding", {
@@ -37,8 +41,9 @@ end
 function ReversibleEmbedding:build(shape)
   Embedding.build(self, shape)
   if not self.tie_weights then
-    self.reverse_embeddings = self:add_weight {
-      name = "reverse_embeddings", shape = {self.output_dim, self.input_dim}, initializer = self.embeddings_initializer,
+    self.reverse_embeddings = self:add_weight{
+      name = "reverse_embeddings", shape = {self.output_dim, self.input_dim},
+      initializer = self.embeddings_initializer,
     }
   end
 end

@@ -1,6 +1,7 @@
---- What layers share that move images by affine maps: `RandomRotation`, `RandomTranslation`, `RandomZoom`, `RandomShear`.
--- Their `get_random_transformation` gives `{matrix =}`: of a place (x, y) of the result, the place that is read, as six numbers or
--- tensors [batch] (see `cusp.ops.image.sample`).
+--- What layers share that move images by affine maps: `RandomRotation`, `RandomTranslation`,
+-- `RandomZoom`, `RandomShear`. Their `get_random_transformation` gives `{matrix =}`: of a place (x,
+-- y) of the result, the place that is read, as six numbers or tensors [batch] (see
+-- `cusp.ops.image.sample`).
 -- @classmod cusp.layers.AffineLayer
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
 local bounding_boxes = require "cusp.layers.image.bounding_boxes"
@@ -17,11 +18,14 @@ function AffineLayer.define(name, config, members)
 end
 
 --- Numbers [batch].
-function AffineLayer:draw_each(seed, images, range) return self:draw(seed, {images.shape[1]}, range) end
+function AffineLayer:draw_each(seed, images, range)
+  return self:draw(seed, {images.shape[1]}, range)
+end
 
 function AffineLayer:move(images, transformation, interpolation)
   return require("cusp.ops.image.sample").affine(images, transformation.matrix, {
-    interpolation = interpolation, fill_mode = self.fill_mode, fill_value = self.fill_value, data_format = self.data_format,
+    interpolation = interpolation, fill_mode = self.fill_mode, fill_value = self.fill_value,
+    data_format = self.data_format,
   })
 end
 
@@ -30,12 +34,15 @@ function AffineLayer:get_random_transformation(images, seed)
   return {matrix = self:draw_matrix(images, seed, height, width), height = height, width = width}
 end
 
-local function per_image(value) return type(value) == "number" and value or rows.reshape(value, {-1, 1, 1}) end
+local function per_image(value)
+  return type(value) == "number" and value or rows.reshape(value, {-1, 1, 1})
+end
 
 -- Boxes go where the inverse of the map takes their corners.
 function AffineLayer:transform_bounding_boxes(data, transformation)
   if not transformation then return data end
-  local height, width, format = transformation.height, transformation.width, self.bounding_box_format
+  local height, width, format = transformation.height, transformation.width,
+    self.bounding_box_format
   local m = {}
   for i, value in ipairs(transformation.matrix) do m[i] = per_image(value) end
   local determinant = rows.subtract(rows.multiply(m[1], m[5]), rows.multiply(m[2], m[4]))

@@ -1,13 +1,15 @@
---- Images mixed with others that chains of random augmentations made of them (Hendrycks et al., "AugMix", 2019).
--- The augmentations are chosen for each batch. Outside of compiled models, in `dataset:map` for example, only the chosen ones are run; a
--- compiled model runs all of them.
+--- Images mixed with others that chains of random augmentations made of them (Hendrycks et al.,
+-- "AugMix", 2019). The augmentations are chosen for each batch. Outside of compiled models, in
+-- `dataset:map` for example, only the chosen ones are run; a compiled model runs all of them.
 -- @classmod cusp.layers.AugMix
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt=3] integer num_chains
 -- @tparam[opt=3] integer chain_depth how many augmentations at most make a chain
 -- @tparam[opt=0.3] number|table factor how strong they are, from 0 to 1
--- @tparam[opt=1] number alpha of the distributions that the shares of the chains and of the original are drawn from
--- @tparam[opt=true] boolean all_ops also those that change brightness, contrast, colour and sharpness
+-- @tparam[opt=1] number alpha of the distributions that the shares of the chains and of the
+-- original are drawn from
+-- @tparam[opt=true] boolean all_ops also those that change brightness, contrast, colour and
+-- sharpness
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed
 -- @tparam[opt] string data_format
@@ -18,15 +20,20 @@ local ops = require "cusp.ops"
 local options = require "cusp.layers.machinery.options"
 local random = require "cusp.tensors.random"
 
-local some = {"RandomShear", "RandomTranslation", "RandomRotation", "RandomPosterization", "Solarization", "AutoContrast",
+local some = {"RandomShear", "RandomTranslation", "RandomRotation", "RandomPosterization",
+  "Solarization", "AutoContrast",
   "Equalization"}
-local all = table.move({"RandomBrightness", "RandomColorDegeneration", "RandomContrast", "RandomSharpness"}, 1, 4, #some + 1,
+local all = table.move({"RandomBrightness", "RandomColorDegeneration", "RandomContrast",
+  "RandomSharpness"}, 1, 4, #some + 1,
   table.move(some, 1, #some, 1, {}))
 
--- One link of a chain: a choice, and what each layer has drawn for it. The last alternative is to do nothing.
+-- One link of a chain: a choice, and what each layer has drawn for it. The last alternative is to
+-- do nothing.
 local function draw_link(self, images, choice, seed)
   local drawn = {}
-  for i, layer in ipairs(self._layers) do drawn[i] = layer:get_random_transformation(images, seed) end
+  for i, layer in ipairs(self._layers) do
+    drawn[i] = layer:get_random_transformation(images, seed)
+  end
   return {choice = choice, drawn = drawn}
 end
 
@@ -52,20 +59,25 @@ local function mix(self, method, data, transformation)
 end
 
 return Base.define("AugMix", {
-  arguments.value_range(), {"num_chains", "integer", min = 1, default = 3}, {"chain_depth", "integer", min = 1, default = 3},
-  arguments.factor("factor", {0, 1}, {default = 0.3}), {"alpha", "number", above = 0, default = 1.0}, options.flag("all_ops", true),
+  arguments.value_range(), {"num_chains", "integer", min = 1, default = 3},
+  {"chain_depth", "integer", min = 1, default = 3},
+  arguments.factor("factor", {0, 1}, {default = 0.3}),
+  {"alpha", "number", above = 0, default = 1.0}, options.flag("all_ops", true),
   arguments.interpolation(), options.seed(), options.data_format(),
 }, {
   build = function(self, input_shape)
     Base.build(self, input_shape)
-    rawset(self, "_layers", augmentations.make(self, self.all_ops and all or some)) -- raw: they hold nothing to be saved
+    -- raw: they hold nothing to be saved
+    rawset(self, "_layers", augmentations.make(self, self.all_ops and all or some))
   end,
 
   get_random_transformation = function(self, images, seed)
     local gamma = random.gamma({self.num_chains}, self.alpha, {seed = seed})
     local shares = ops.cast(ops.divide(gamma, ops.sum(gamma)), self.compute_dtype)
-    local original = ops.cast(random.beta({}, self.alpha, self.alpha, {seed = seed}), self.compute_dtype)
-    local choices = augmentations.choose(self.num_chains * self.chain_depth, #self._layers + 1, seed)
+    local original = ops.cast(random.beta({}, self.alpha, self.alpha, {seed = seed}),
+      self.compute_dtype)
+    local choices = augmentations.choose(self.num_chains * self.chain_depth, #self._layers + 1,
+      seed)
     local chains = {}
     for i = 1, self.num_chains do
       chains[i] = {}
@@ -82,7 +94,8 @@ return Base.define("AugMix", {
   end,
 
   transform_segmentation_masks = function(self, masks, transformation)
-    return transformation and mix(self, "transform_segmentation_masks", masks, transformation) or masks
+    return transformation and mix(self, "transform_segmentation_masks", masks, transformation)
+      or masks
   end,
 
   transform_bounding_boxes = function(self, data, transformation)

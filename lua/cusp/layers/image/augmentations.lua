@@ -13,15 +13,22 @@ local augmentations = {}
 function augmentations.make(owner, names)
   local layers, factor, result = rooms.get "layers", owner.factor, {}
   local arguments = {
-    RandomShear = {x_factor = factor, y_factor = factor}, RandomTranslation = {height_factor = factor, width_factor = factor},
-    Solarization = {addition_factor = factor, threshold_factor = factor}, AutoContrast = {}, Equalization = {},
+    RandomShear = {x_factor = factor, y_factor = factor},
+    RandomTranslation = {height_factor = factor, width_factor = factor},
+    Solarization = {addition_factor = factor, threshold_factor = factor}, AutoContrast = {},
+    Equalization = {},
     RandomPosterization = {factor = math.max(1, math.floor(8 * factor[2]))},
   }
   local is_geometric = {RandomShear = true, RandomTranslation = true, RandomRotation = true}
   for i, name in ipairs(names) do
     local own = arguments[name] or {factor = factor}
-    own.data_format, own.dtype, own.bounding_box_format = owner.data_format, owner.dtype_policy, owner.bounding_box_format
-    if is_geometric[name] then own.interpolation = owner.interpolation else own.value_range = owner.value_range end
+    own.data_format, own.dtype, own.bounding_box_format = owner.data_format, owner.dtype_policy,
+      owner.bounding_box_format
+    if is_geometric[name] then
+      own.interpolation = owner.interpolation
+    else
+      own.value_range = owner.value_range
+    end
     result[i] = layers[name](own)
   end
   return result
@@ -33,7 +40,8 @@ function augmentations.choose(count, limit, seed)
   return ops.unstack(random.randint({count}, 0, limit, {seed = seed}))
 end
 
---- What the chosen function gives for x. Where the choice is known now, the others are not run; in a plan, all are and one is kept.
+--- What the chosen function gives for x. Where the choice is known now, the others are not run; in
+-- a plan, all are and one is kept.
 -- @tparam tensor choice from 0
 -- @tparam {function,...} functions
 -- @param x

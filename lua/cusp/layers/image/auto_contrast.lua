@@ -1,4 +1,5 @@
---- Images stretched so that each channel reaches from one end of the range of values to the other, training or not.
+--- Images stretched so that each channel reaches from one end of the range of values to the other,
+-- training or not.
 -- @classmod cusp.layers.AutoContrast
 -- @tparam[opt={0, 255}] table value_range of the pixels
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
@@ -10,8 +11,10 @@ return Base.define("AutoContrast", {arguments.value_range()}, {
 
   transform = function(self, images)
     local down, across = self:axes()
-    local least, greatest = ops.min(images, {down, across}, true), ops.max(images, {down, across}, true)
-    local extent, low, high = ops.subtract(greatest, least), self.value_range[1], self.value_range[2]
+    local least, greatest = ops.min(images, {down, across}, true),
+      ops.max(images, {down, across}, true)
+    local extent, low, high = ops.subtract(greatest, least), self.value_range[1],
+      self.value_range[2]
     local flat = ops.equal(extent, 0)
     local scale = ops.divide(high - low, ops.where(flat, 1.0, extent))
     local stretched = ops.add(ops.multiply(ops.subtract(images, least), scale), low)

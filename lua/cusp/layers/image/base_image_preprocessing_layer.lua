@@ -1,19 +1,25 @@
---- What the layers that change images share: batches and single images, tables of images with labels, bounding boxes and masks, the
--- random numbers of a call.
+--- What the layers that change images share: batches and single images, tables of images with
+-- labels, bounding boxes and masks, the random numbers of a call.
 --
--- Such a layer takes images `[batch, height, width, channels]` or one image `[height, width, channels]` (channels first where
--- `data_format` says so), or a table `{images =, labels =, bounding_boxes = {boxes =, labels =}, segmentation_masks =}`, whose other
--- fields pass as they are, and gives the same form. It changes them while training; called by itself, not as part of a model that is
--- told otherwise, it takes `training` for true. Integers come out as floats, the same whether training or not.
+-- Such a layer takes images `[batch, height, width, channels]` or one image `[height, width,
+-- channels]` (channels first where `data_format` says so), or a table `{images =, labels =,
+-- bounding_boxes = {boxes =, labels =}, segmentation_masks =}`, whose other fields pass as they
+-- are, and gives the same form. It changes them while training; called by itself, not as part of a
+-- model that is told otherwise, it takes `training` for true. Integers come out as floats, the same
+-- whether training or not.
 --
 -- A class made with `define` says what it does in
 --
--- - `get_random_transformation(self, images, seed)`: what is drawn for a batch, a table, or nil for nothing to be done; only while
---   training, unless the class says `always = true`. `seed` is the generator to draw from. The default, `{}`, is for what does not
---   differ from batch to batch.
--- - `transform(self, images, transformation)` for a change of colours, which leaves masks and boxes as they are, or
---   `move(self, images, transformation, interpolation)` for a change of places, which moves masks along ("nearest").
--- - `transform_images`, `transform_labels`, `transform_bounding_boxes`, `transform_segmentation_masks` (self, data, transformation)
+-- - `get_random_transformation(self, images, seed)`: what is drawn for a batch, a table, or nil for
+-- nothing to be done; only while
+--   training, unless the class says `always = true`. `seed` is the generator to draw from. The
+--   default, `{}`, is for what does not differ from batch to batch.
+-- - `transform(self, images, transformation)` for a change of colours, which leaves masks and boxes
+-- as they are, or
+--   `move(self, images, transformation, interpolation)` for a change of places, which moves masks
+--   along ("nearest").
+-- - `transform_images`, `transform_labels`, `transform_bounding_boxes`,
+-- `transform_segmentation_masks` (self, data, transformation)
 --   where the defaults do not fit. All of them see batches alone.
 -- @classmod cusp.layers.BaseImagePreprocessingLayer
 local Layer = require "cusp.layers.machinery.layer"
@@ -35,7 +41,8 @@ local Base = Layer:extend("BaseImagePreprocessingLayer", {
 
 --- Makes a class.
 -- @tparam string name
--- @tparam table config rows in Keras's positional order; `data_format` and `bounding_box_format` are added as keyword arguments
+-- @tparam table config rows in Keras's positional order; `data_format` and `bounding_box_format`
+-- are added as keyword arguments
 -- @tparam table members
 -- @tparam[opt] table base
 -- @treturn table
@@ -47,7 +54,8 @@ function Base.define(name, config, members, base)
     row.keyword_only = true
     config[#config + 1] = row
   end
-  config[#config + 1] = {"bounding_box_format", "bounding_box_format", optional = true, keyword_only = true, transient = true}
+  config[#config + 1] = {"bounding_box_format", "bounding_box_format", optional = true,
+    keyword_only = true, transient = true}
   members.config = config
   members.is_random = known.seed
   local class = (base or Base):extend(name, members)
@@ -55,12 +63,14 @@ function Base.define(name, config, members, base)
 end
 
 function Base:build()
-  if self.is_random then self.generator = random.SeedGenerator {self.seed} end
+  if self.is_random then self.generator = random.SeedGenerator{self.seed} end
 end
 
 function Base:get_config()
   local config = Layer.get_config(self)
-  if self.bounding_box_format then ordered.set(config, "bounding_box_format", self.bounding_box_format) end
+  if self.bounding_box_format then
+    ordered.set(config, "bounding_box_format", self.bounding_box_format)
+  end
   return config
 end
 
@@ -86,7 +96,8 @@ function Base:draw(seed, shape, range)
   return random.uniform(shape, range[1], range[2], {dtype = dtype, seed = seed})
 end
 
---- For each image whether it is changed, `[batch, 1, 1, 1]`: with a probability that is itself drawn from a range.
+--- For each image whether it is changed, `[batch, 1, 1, 1]`: with a probability that is itself
+-- drawn from a range.
 function Base:chances(seed, images, range)
   local shape = {images.shape[1], 1, 1, 1}
   local threshold = self:draw(seed, shape, {0.0, 1.0})
@@ -113,7 +124,9 @@ function Base:get_random_transformation() return {} end
 function Base:transform_images(images, transformation)
   images = self:as_computed(images)
   if not transformation then return images end
-  if self.move then return self:as_computed(self:move(images, transformation, self.interpolation)) end
+  if self.move then
+    return self:as_computed(self:move(images, transformation, self.interpolation))
+  end
   return self:as_computed(self:transform(images, transformation))
 end
 
@@ -130,7 +143,9 @@ function Base:transform_bounding_boxes(boxes, transformation)
 end
 
 function Base:refuse_boxes()
-  errors.raise("%s: does not know where bounding boxes go; leave 'bounding_boxes' out of its inputs, or use another layer",
+  errors.raise(
+    "%s: does not know where bounding boxes go; leave 'bounding_boxes' out of its inputs, or use "
+    .. "another layer",
     getmetatable(self).__name)
 end
 
@@ -139,23 +154,31 @@ local parts = {"images", "bounding_boxes", "labels", "segmentation_masks"}
 local function check_boxes(self, boxes)
   local name = getmetatable(self).__name
   if not structure.is_container(boxes) or not boxes.boxes or not boxes.labels then
-    errors.raise("%s: bounding_boxes should be a table {boxes =, labels =}, got %s", name, errors.describe(boxes))
+    errors.raise("%s: bounding_boxes should be a table {boxes =, labels =}, got %s", name,
+      errors.describe(boxes))
   end
   local shape = boxes.boxes.shape
   if #shape ~= 3 or shape[3] ~= 4 then
-    errors.raise("%s: boxes should have shape [batch, boxes, 4], or [boxes, 4] for one image, got %s", name, errors.shape(shape))
+    errors.raise(
+      "%s: boxes should have shape [batch, boxes, 4], or [boxes, 4] for one image, got %s", name,
+      errors.shape(shape))
   end
   local labels = boxes.labels.shape
   if labels[1] ~= shape[1] or labels[2] ~= shape[2] then
-    errors.raise("%s: labels of boxes should have shape [batch, boxes], or [boxes] for one image, got %s for boxes %s", name,
+    errors.raise(
+      "%s: labels of boxes should have shape [batch, boxes], or [boxes] for one image, got %s for "
+      .. "boxes %s", name,
       errors.shape(labels), errors.shape(shape))
   end
   if not self.bounding_box_format and not self.takes_any_boxes then
-    errors.raise("%s: got bounding boxes, but was made without 'bounding_box_format', for example \"xyxy\"", name)
+    errors.raise(
+      "%s: got bounding boxes, but was made without 'bounding_box_format', for example \"xyxy\"",
+      name)
   end
 end
 
--- Whether a part of the inputs has no axis of the batch: boxes may do without beside a batch of one image.
+-- Whether a part of the inputs has no axis of the batch: boxes may do without beside a batch of one
+-- image.
 local function lacks_batch(part, value, images)
   local single = #images.shape == 3
   local boxes = part == "bounding_boxes" and structure.is_container(value) and value.boxes
@@ -165,30 +188,39 @@ end
 
 local function transform_all(self, data, training)
   local images = data.images
-  if type(images) ~= "userdata" then errors.raise("%s: a table of inputs needs 'images'", getmetatable(self).__name) end
+  if type(images) ~= "userdata" then
+    errors.raise("%s: a table of inputs needs 'images'", getmetatable(self).__name)
+  end
   local rank = #images.shape
   if rank ~= 3 and rank ~= 4 then
-    errors.raise("%s: expected one image of 3 axes or a batch of 4, got shape %s", getmetatable(self).__name, errors.shape(images.shape))
+    errors.raise("%s: expected one image of 3 axes or a batch of 4, got shape %s",
+      getmetatable(self).__name, errors.shape(images.shape))
   end
   local result, single = {}, {}
   for key, value in pairs(data) do result[key] = value end
   for _, part in ipairs(parts) do single[part] = lacks_batch(part, result[part], images) end
-  local function each(part, value, f) return single[part] and structure.map(value, function(x) return f(x, 1) end) or value end
+  local function each(part, value, f)
+    return single[part] and structure.map(value, function(x) return f(x, 1) end) or value
+  end
   for _, part in ipairs(parts) do
     if result[part] then result[part] = each(part, result[part], rows.expand_dims) end
   end
   if result.bounding_boxes then check_boxes(self, result.bounding_boxes) end
-  local transformation = (training or self.always) and self:get_random_transformation(result.images, self.generator) or nil
+  local transformation = (training or self.always)
+    and self:get_random_transformation(result.images, self.generator) or nil
   for _, part in ipairs(parts) do
     if result[part] then
-      result[part] = each(part, self["transform_" .. part](self, result[part], transformation), rows.squeeze)
+      result[part] = each(part, self["transform_" .. part](self, result[part], transformation),
+        rows.squeeze)
     end
   end
   return result
 end
 
 function Base:call(inputs, args)
-  if type(inputs) == "userdata" then return transform_all(self, {images = inputs}, args.training).images end
+  if type(inputs) == "userdata" then
+    return transform_all(self, {images = inputs}, args.training).images
+  end
   return transform_all(self, inputs, args.training)
 end
 

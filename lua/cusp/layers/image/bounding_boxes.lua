@@ -1,5 +1,6 @@
---- Rectangles on images: the forms they are written in, and what moving and cutting images does to them.
--- Boxes are `[batch, boxes, 4]`; a table of them is `{boxes =, labels = [batch, boxes]}`, with labels of -1 for what is not there.
+--- Rectangles on images: the forms they are written in, and what moving and cutting images does to
+-- them. Boxes are `[batch, boxes, 4]`; a table of them is `{boxes =, labels = [batch, boxes]}`,
+-- with labels of -1 for what is not there.
 -- @module cusp.layers.image.bounding_boxes
 local engine = require "cusp.engine"
 
@@ -20,10 +21,12 @@ local converters = {
   center_xywh = {
     function(x, y, w, h)
       local half_w, half_h = rows.multiply(w, 0.5), rows.multiply(h, 0.5)
-      return rows.subtract(x, half_w), rows.subtract(y, half_h), rows.add(x, half_w), rows.add(y, half_h)
+      return rows.subtract(x, half_w), rows.subtract(y, half_h), rows.add(x, half_w),
+        rows.add(y, half_h)
     end,
     function(x1, y1, x2, y2)
-      return rows.multiply(rows.add(x1, x2), 0.5), rows.multiply(rows.add(y1, y2), 0.5), rows.subtract(x2, x1), rows.subtract(y2, y1)
+      return rows.multiply(rows.add(x1, x2), 0.5), rows.multiply(rows.add(y1, y2), 0.5),
+        rows.subtract(x2, x1), rows.subtract(y2, y1)
     end,
   },
 }
@@ -32,7 +35,8 @@ converters.center_yxhw = {
   function(...) return swapped(converters.center_xywh[2](...)) end,
 }
 
-local names = {"xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh"}
+local names = {"xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx",
+  "rel_xywh", "rel_center_xywh"}
 local known = {}
 for _, name in ipairs(names) do known[name] = true end
 
@@ -41,7 +45,8 @@ function bounding_boxes.is_format(name) return known[name] == true end
 bounding_boxes.expectation = 'one of "' .. table.concat(names, '", "') .. '"'
 
 local function scaled(height, width, x1, y1, x2, y2)
-  return rows.multiply(x1, width), rows.multiply(y1, height), rows.multiply(x2, width), rows.multiply(y2, height)
+  return rows.multiply(x1, width), rows.multiply(y1, height), rows.multiply(x2, width),
+    rows.multiply(y2, height)
 end
 
 --- The corners of boxes in pixels: left, top, right, bottom, each `[batch, boxes, 1]`.
@@ -64,7 +69,8 @@ function bounding_boxes.from_corners(format, height, width, x1, y1, x2, y2)
   return rows.concatenate({converters[relative or format][2](x1, y1, x2, y2)}, -1)
 end
 
---- Boxes of other images than before: what is beyond the images is cut off, and what has no area left gets the label -1.
+--- Boxes of other images than before: what is beyond the images is cut off, and what has no area
+-- left gets the label -1.
 -- @tparam table data `{boxes =, labels =}`
 -- @tparam string format
 -- @tparam integer height of the images now
@@ -88,7 +94,7 @@ end
 -- @treturn tensor left, top, right, bottom
 function bounding_boxes.around(move, x1, y1, x2, y2)
   local left, top, right, bottom
-  for _, corner in ipairs {{x1, y1}, {x2, y1}, {x1, y2}, {x2, y2}} do
+  for _, corner in ipairs{{x1, y1}, {x2, y1}, {x1, y2}, {x2, y2}} do
     local x, y = move(corner[1], corner[2])
     left, right = left and rows.minimum(left, x) or x, right and rows.maximum(right, x) or x
     top, bottom = top and rows.minimum(top, y) or y, bottom and rows.maximum(bottom, y) or y

@@ -1,4 +1,5 @@
---- The middle of images, training or not; of images that are smaller, the largest part of that aspect ratio, resized.
+--- The middle of images, training or not; of images that are smaller, the largest part of that
+-- aspect ratio, resized.
 -- @classmod cusp.layers.CenterCrop
 -- @tparam integer height
 -- @tparam integer width

@@ -1,6 +1,8 @@
---- Images with a rectangle of another one of the batch, and labels mixed by area (Yun et al., "CutMix", 2019).
+--- Images with a rectangle of another one of the batch, and labels mixed by area (Yun et al.,
+-- "CutMix", 2019).
 -- @classmod cusp.layers.CutMix
--- @tparam[opt=1] number|table factor of the beta distribution of the areas, drawn between 0 and `factor` or between two numbers
+-- @tparam[opt=1] number|table factor of the beta distribution of the areas, drawn between 0 and
+-- `factor` or between two numbers
 -- @tparam[opt] integer seed
 -- @tparam[opt] string data_format
 -- @usage local batch = layers.CutMix(){images = x, labels = y}
@@ -17,12 +19,17 @@ return Base.define("CutMix", {
 }, {
   get_random_transformation = function(self, images, seed)
     local alpha = ops.add(self:draw(seed, {}, self.factor), 1e-6)
-    local kept = random.beta({images.shape[1], 1, 1, 1}, alpha, alpha, {dtype = self.compute_dtype, seed = seed})
+    local kept = random.beta({images.shape[1], 1, 1, 1}, alpha, alpha,
+      {dtype = self.compute_dtype, seed = seed})
     local ratio = ops.sqrt(ops.subtract(1.0, kept))
     local mask, area = boxes.draw(self, seed, images, ratio, ratio)
     return {order = mixed.order(images, seed), mask = mask, share = ops.subtract(1.0, area)}
   end,
 
-  move = function(_, images, drawn) return ops.where(drawn.mask, ops.take(images, drawn.order, 1), images) end,
-  transform_labels = function(_, labels, drawn) return drawn and mixed.blend(labels, drawn.share, drawn.order) or labels end,
+  move = function(_, images, drawn)
+    return ops.where(drawn.mask, ops.take(images, drawn.order, 1), images)
+  end,
+  transform_labels = function(_, labels, drawn)
+    return drawn and mixed.blend(labels, drawn.share, drawn.order) or labels
+  end,
 })

@@ -1,4 +1,5 @@
---- Images whose pixels are spread so that all values are about equally frequent, channel by channel of the batch; while training.
+--- Images whose pixels are spread so that all values are about equally frequent, channel by channel
+-- of the batch; while training.
 -- @classmod cusp.layers.Equalization
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt=256] integer bins of the histogram
@@ -14,14 +15,17 @@ local bytes = {0, 255}
 -- For each channel what becomes of each bin, `[channels, bins]`.
 local function tables(counts)
   local sums = ops.cumsum(counts, 2)
-  local total = sums:slice {{}, {-1, -1}}
-  local first = ops.min(ops.where(ops.greater(sums, 0), sums, total), 2, true) -- the count of the first bin that is not empty
+  local total = sums:slice{{}, {-1, -1}}
+  -- the count of the first bin that is not empty
+  local first = ops.min(ops.where(ops.greater(sums, 0), sums, total), 2, true)
   local extent = ops.subtract(total, first)
-  local shares = ops.divide(ops.multiply(ops.subtract(sums, first), 255), ops.where(ops.equal(extent, 0), 1.0, extent))
+  local shares = ops.divide(ops.multiply(ops.subtract(sums, first), 255),
+    ops.where(ops.equal(extent, 0), 1.0, extent))
   return ops.clip(ops.round(shares), 0, 255)
 end
 
-return Base.define("Equalization", {arguments.value_range(), {"bins", "integer", min = 1, default = 256}, options.data_format()}, {
+return Base.define("Equalization",
+  {arguments.value_range(), {"bins", "integer", min = 1, default = 256}, options.data_format()}, {
   transform = function(self, images)
     local axis, shape = select(3, self:axes()), {1, 1, 1, 1}
     local channels, bins = images.shape[axis], self.bins
@@ -31,9 +35,11 @@ return Base.define("Equalization", {arguments.value_range(), {"bins", "integer",
     local scaled = ops.clip(ops.divide(ops.multiply(values, bins - 1), 255), 0, bins - 1)
     local found = ops.cast(scaled, "int32")
     local counts = histograms.count(found, channel, channels, bins)
-    local equalized = ops.take(ops.reshape(tables(counts), {-1}), ops.add(ops.multiply(channel, bins), found), 1)
+    local equalized = ops.take(ops.reshape(tables(counts), {-1}),
+      ops.add(ops.multiply(channel, bins), found), 1)
     -- a channel of a single colour stays
     local plain = ops.reshape(ops.less_equal(ops.count_nonzero(counts, 2), 1), shape)
-    return self.map_range(ops.where(plain, values, ops.cast(equalized, values.dtype)), bytes, self.value_range)
+    return self.map_range(ops.where(plain, values, ops.cast(equalized, values.dtype)), bytes,
+      self.value_range)
   end,
 })

@@ -13,7 +13,8 @@ local histograms = {}
 function histograms.count(bins, groups, group_count, bin_count)
   local places = ops.reshape(ops.add(ops.multiply(groups, bin_count), bins), {-1})
   local ones = ops.ones({places.shape[1]}, {dtype = "float32"})
-  return ops.reshape(ops.segment_sum(ones, places, group_count * bin_count), {group_count, bin_count})
+  return ops.reshape(ops.segment_sum(ones, places, group_count * bin_count),
+    {group_count, bin_count})
 end
 
 return histograms

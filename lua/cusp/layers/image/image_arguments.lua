@@ -1,4 +1,5 @@
---- The kinds of arguments that layers of images take, and rows of declared configurations with them.
+--- The kinds of arguments that layers of images take, and rows of declared configurations with
+-- them.
 -- @module cusp.layers.image.image_arguments
 local kinds = require "cusp.base.kinds"
 local formats = require "cusp.layers.image.bounding_boxes"
@@ -7,7 +8,8 @@ local plain = require "cusp.base.plain"
 local image_arguments = {}
 
 local function two_numbers(value)
-  return kinds.is_plain(value) and #value == 2 and type(value[1]) == "number" and type(value[2]) == "number"
+  return kinds.is_plain(value) and #value == 2 and type(value[1]) == "number"
+    and type(value[2]) == "number"
 end
 
 -- The two numbers as they are, integers or not, the smaller one first.
@@ -16,8 +18,8 @@ local function in_order(pair)
   return {pair[1], pair[2]}
 end
 
---- The range that a factor stands for: two numbers in order; or from a number f those of [-f, f] that are within the parameter's bounds
--- (`symmetric`: all of them, `upward`: [0, f]).
+--- The range that a factor stands for: two numbers in order; or from a number f those of [-f, f]
+-- that are within the parameter's bounds (`symmetric`: all of them, `upward`: [0, f]).
 -- @tparam table parameter
 -- @param value
 -- @treturn table {low, high}
@@ -28,8 +30,8 @@ local function range_of(parameter, value)
   return {parameter.symmetric and 0 - value or math.max(0 - value, parameter.bounds[1]), value}
 end
 
--- `bounds`: of a number; a list has to overlap them. `strict`: a list has to be within. `open`: the lower bound itself is no value.
--- `kept`: stored as it is given, not as a range.
+-- `bounds`: of a number; a list has to overlap them. `strict`: a list has to be within. `open`: the
+-- lower bound itself is no value. `kept`: stored as it is given, not as a range.
 kinds.define("factor_range", {
   resolves_default = true,
   check = function(value, parameter)
@@ -40,14 +42,16 @@ kinds.define("factor_range", {
     else
       ok = two_numbers(value)
       local range = ok and range_of(parameter, value)
-      if ok and parameter.strict then ok = range[1] >= low and range[2] <= high and not (parameter.open and range[1] == low)
+      if ok and parameter.strict then ok = range[1] >= low and range[2] <= high
+        and not (parameter.open and range[1] == low)
       elseif ok then ok = range[1] <= high and range[2] >= low end
     end
     if not ok then return false end
     return true, not parameter.kept and range_of(parameter, value) or nil
   end,
   expects = function(parameter)
-    return ("a number (or a list of two) between %s and %s"):format(parameter.bounds[1], parameter.bounds[2])
+    return ("a number (or a list of two) between %s and %s"):format(parameter.bounds[1],
+      parameter.bounds[2])
   end,
 })
 
@@ -82,7 +86,8 @@ function image_arguments.interpolation()
   return {"interpolation", "choice", choices = {"nearest", "bilinear"}, default = "bilinear"}
 end
 function image_arguments.fill_mode(more)
-  return {"fill_mode", "choice", choices = {"reflect", "wrap", "constant", "nearest", more}, default = "reflect"}
+  return {"fill_mode", "choice", choices = {"reflect", "wrap", "constant", "nearest", more},
+    default = "reflect"}
 end
 function image_arguments.fill_value() return {"fill_value", "number", default = 0.0} end
 

@@ -1,8 +1,11 @@
---- The same number of bounding boxes for all images: more are dropped, fewer are filled up. Images pass as they are.
+--- The same number of bounding boxes for all images: more are dropped, fewer are filled up. Images
+-- pass as they are.
 -- @classmod cusp.layers.MaxNumBoundingBoxes
 -- @tparam integer max_number
 -- @tparam[opt=-1] integer fill_value of the boxes and labels that are added
--- @usage local data = layers.MaxNumBoundingBoxes(10){images = x, bounding_boxes = {boxes = boxes, labels = labels}}
+-- @usage local data = layers.MaxNumBoundingBoxes(10){
+--   images = x, bounding_boxes = {boxes = boxes, labels = labels},
+-- }
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
 local ops = require "cusp.ops"
 
@@ -24,7 +27,8 @@ return Base.define("MaxNumBoundingBoxes", {
 
   transform_bounding_boxes = function(self, data)
     return {
-      boxes = filled(data.boxes, self.max_number, self.fill_value), labels = filled(data.labels, self.max_number, self.fill_value),
+      boxes = filled(data.boxes, self.max_number, self.fill_value),
+      labels = filled(data.labels, self.max_number, self.fill_value),
     }
   end,
 })

@@ -1,4 +1,5 @@
---- Each image mixed with another one of the batch, and labels likewise (Zhang et al., "mixup: beyond empirical risk minimization", 2017).
+--- Each image mixed with another one of the batch, and labels likewise (Zhang et al., "mixup:
+-- beyond empirical risk minimization", 2017).
 -- @classmod cusp.layers.MixUp
 -- @tparam[opt=0.2] number alpha of the beta distribution of the shares
 -- @tparam[opt] string data_format
@@ -15,12 +16,17 @@ return Base.define("MixUp", {
 }, {
   get_random_transformation = function(self, images, seed)
     local order = mixed.order(images, seed)
-    return {order = order, share = random.beta({images.shape[1]}, self.alpha, self.alpha, {seed = seed})}
+    return {order = order,
+      share = random.beta({images.shape[1]}, self.alpha, self.alpha, {seed = seed})}
   end,
 
   transform = function(_, images, drawn) return mixed.blend(images, drawn.share, drawn.order) end,
-  transform_labels = function(_, labels, drawn) return drawn and mixed.blend(labels, drawn.share, drawn.order) or labels end,
-  transform_segmentation_masks = function(_, masks, drawn) return drawn and mixed.blend(masks, drawn.share, drawn.order) or masks end,
+  transform_labels = function(_, labels, drawn)
+    return drawn and mixed.blend(labels, drawn.share, drawn.order) or labels
+  end,
+  transform_segmentation_masks = function(_, masks, drawn)
+    return drawn and mixed.blend(masks, drawn.share, drawn.order) or masks
+  end,
 
   -- Both images are seen, and so are the boxes of both.
   transform_bounding_boxes = function(_, data, drawn)

@@ -10,13 +10,15 @@ function mixed.order(images, seed)
   return random.shuffle(ops.arange(0, images.shape[1], {dtype = "int32"}), {seed = seed})
 end
 
---- `share` of x and the rest of what `order` puts in its place; `share` has the batch as its first axis and no other of size above 1.
+--- `share` of x and the rest of what `order` puts in its place; `share` has the batch as its first
+-- axis and no other of size above 1.
 function mixed.blend(x, share, order)
   if not x.dtype:find "float" then x = ops.cast(x, share.dtype) end
   local shape = {-1}
   for i = 2, #x.shape do shape[i] = 1 end
   share = ops.cast(ops.reshape(share, shape), x.dtype)
-  return ops.add(ops.multiply(share, x), ops.multiply(ops.subtract(1.0, share), ops.take(x, order, 1)))
+  return ops.add(ops.multiply(share, x),
+    ops.multiply(ops.subtract(1.0, share), ops.take(x, order, 1)))
 end
 
 return mixed

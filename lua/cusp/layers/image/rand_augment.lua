@@ -11,7 +11,8 @@ local arguments = require "cusp.layers.image.image_arguments"
 local augmentations = require "cusp.layers.image.augmentations"
 local options = require "cusp.layers.machinery.options"
 
-local names = {"RandomShear", "RandomTranslation", "RandomRotation", "RandomBrightness", "RandomColorDegeneration", "RandomContrast",
+local names = {"RandomShear", "RandomTranslation", "RandomRotation", "RandomBrightness",
+  "RandomColorDegeneration", "RandomContrast",
   "RandomSharpness", "RandomPosterization", "Solarization", "AutoContrast", "Equalization"}
 
 -- Runs a method of the chosen layers, one after another.
@@ -20,12 +21,15 @@ local function run(self, method, data, transformation)
   for i, layer in ipairs(self._layers) do
     alternatives[i] = function(x) return layer[method](layer, x, transformation.drawn[i]) end
   end
-  for _, choice in ipairs(transformation.choices) do data = augmentations.apply(choice, alternatives, data) end
+  for _, choice in ipairs(transformation.choices) do
+    data = augmentations.apply(choice, alternatives, data)
+  end
   return data
 end
 
 return Base.define("RandAugment", {
-  arguments.value_range(), {"num_ops", "integer", min = 1, default = 2}, arguments.factor("factor", {0, 1}, {default = 0.5}),
+  arguments.value_range(), {"num_ops", "integer", min = 1, default = 2},
+  arguments.factor("factor", {0, 1}, {default = 0.5}),
   arguments.interpolation(), options.seed(), options.data_format(),
 }, {
   build = function(self, input_shape)
@@ -35,14 +39,19 @@ return Base.define("RandAugment", {
 
   get_random_transformation = function(self, images, seed)
     local drawn = {}
-    for i, layer in ipairs(self._layers) do drawn[i] = layer:get_random_transformation(images, seed) end
+    for i, layer in ipairs(self._layers) do
+      drawn[i] = layer:get_random_transformation(images, seed)
+    end
     return {choices = augmentations.choose(self.num_ops, #names, seed), drawn = drawn}
   end,
 
-  transform = function(self, images, transformation) return run(self, "transform_images", images, transformation) end,
+  transform = function(self, images, transformation)
+    return run(self, "transform_images", images, transformation)
+  end,
 
   transform_segmentation_masks = function(self, masks, transformation)
-    return transformation and run(self, "transform_segmentation_masks", masks, transformation) or masks
+    return transformation and run(self, "transform_segmentation_masks", masks, transformation)
+      or masks
   end,
 
   transform_bounding_boxes = function(self, data, transformation)

@@ -7,7 +7,8 @@ local boxes = {}
 -- For each image where something of that share of a length starts and ends, and the length.
 local function bounds(layer, seed, batch, length, share)
   local size = ops.multiply(share, length)
-  local start = ops.multiply(layer:draw(seed, {batch, 1, 1, 1}, {0.0, 1.0}), ops.subtract(length, size))
+  local start = ops.multiply(layer:draw(seed, {batch, 1, 1, 1}, {0.0, 1.0}),
+    ops.subtract(length, size))
   return start, ops.add(start, size), size
 end
 
@@ -31,7 +32,8 @@ function boxes.draw(layer, seed, images, across, down)
   local batch, height, width = images.shape[1], layer:size_of(images)
   local x1, x2, box_width = bounds(layer, seed, batch, width, across)
   local y1, y2, box_height = bounds(layer, seed, batch, height, down)
-  local mask = ops.logical_and(within(layer, column_axis, width, x1, x2), within(layer, row_axis, height, y1, y2))
+  local mask = ops.logical_and(within(layer, column_axis, width, x1, x2),
+    within(layer, row_axis, height, y1, y2))
   return mask, ops.divide(ops.multiply(box_width, box_height), width * height)
 end
 

@@ -1,6 +1,7 @@
 --- Images with a random share of their colours taken away.
 -- @classmod cusp.layers.RandomColorDegeneration
--- @tparam number|table factor the share: between `-factor` and `factor`, or between two numbers; 1 is grey
+-- @tparam number|table factor the share: between `-factor` and `factor`, or between two numbers; 1
+-- is grey
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed
@@ -10,7 +11,8 @@ local ops = require "cusp.ops"
 local options = require "cusp.layers.machinery.options"
 
 return Base.define("RandomColorDegeneration", {
-  arguments.factor("factor", {-1, 1}), arguments.value_range(), options.data_format(), options.seed(),
+  arguments.factor("factor", {-1, 1}), arguments.value_range(), options.data_format(),
+  options.seed(),
 }, {
   get_random_transformation = function(self, images, seed)
     return {factor = self:draw(seed, {images.shape[1], 1, 1, 1}, self.factor)}

@@ -17,8 +17,10 @@ local order = {{"brightness_factor", "RandomBrightness"}, {"contrast_factor", "R
   {"saturation_factor", "RandomSaturation"}, {"hue_factor", "RandomHue"}}
 
 return Base.define("RandomColorJitter", {
-  arguments.value_range(), arguments.factor("brightness_factor", {-1, 1}, rule), arguments.factor("contrast_factor", {0, 1}, rule),
-  arguments.factor("saturation_factor", {-1, 1}, rule), arguments.factor("hue_factor", {0, 1}, rule), options.seed(),
+  arguments.value_range(), arguments.factor("brightness_factor", {-1, 1}, rule),
+  arguments.factor("contrast_factor", {0, 1}, rule),
+  arguments.factor("saturation_factor", {-1, 1}, rule),
+  arguments.factor("hue_factor", {0, 1}, rule), options.seed(),
   options.data_format(),
 }, {
   build = function(self, input_shape)
@@ -27,8 +29,9 @@ return Base.define("RandomColorJitter", {
     for _, entry in ipairs(order) do
       local factor = self[entry[1]]
       if factor then
-        steps[#steps + 1] = layers[entry[2]] {
-          factor = factor, value_range = self.value_range, data_format = self.data_format, dtype = self.dtype_policy,
+        steps[#steps + 1] = layers[entry[2]]{
+          factor = factor, value_range = self.value_range, data_format = self.data_format,
+          dtype = self.dtype_policy,
         }
       end
     end
@@ -37,7 +40,9 @@ return Base.define("RandomColorJitter", {
 
   get_random_transformation = function(self, images, seed)
     local drawn = {}
-    for i, step in ipairs(self._steps) do drawn[i] = step:get_random_transformation(images, seed) end
+    for i, step in ipairs(self._steps) do
+      drawn[i] = step:get_random_transformation(images, seed)
+    end
     return drawn
   end,
 

@@ -1,5 +1,6 @@
---- A part of the images, at a place that is random for each batch while training; otherwise images stay as they are. Of images that are
--- smaller than the part, the largest part of its aspect ratio is resized.
+--- A part of the images, at a place that is random for each batch while training; otherwise images
+-- stay as they are. Of images that are smaller than the part, the largest part of its aspect ratio
+-- is resized.
 -- @classmod cusp.layers.RandomCrop
 -- @tparam integer height
 -- @tparam integer width
@@ -23,7 +24,8 @@ local function part_at(self, images, top, left)
 end
 
 return Base.define("RandomCrop", {
-  {"height", "integer", min = 1}, {"width", "integer", min = 1}, options.seed(), options.data_format(),
+  {"height", "integer", min = 1}, {"width", "integer", min = 1}, options.seed(),
+  options.data_format(),
 }, {
   interpolation = "bilinear",
   output_shape = sized.output_shape,
@@ -43,15 +45,18 @@ return Base.define("RandomCrop", {
     local top, left = sized.middle(self, image.height, image.width)
     local part = sized.part(self, images, top, left, self.height, self.width)
     local height, width = self:size_of(part)
-    return height == self.height and width == self.width and part or sized.resized(self, part, interpolation)
+    return height == self.height and width == self.width and part
+      or sized.resized(self, part, interpolation)
   end,
 
   transform_bounding_boxes = function(self, data, image)
     if not image then return data end
     if image.top then
-      return sized.boxes(self, data, image, ops.cast(image.top, "float32"), ops.cast(image.left, "float32"), self.height, self.width)
+      return sized.boxes(self, data, image, ops.cast(image.top, "float32"),
+        ops.cast(image.left, "float32"), self.height, self.width)
     end
     local top, left = sized.middle(self, image.height, image.width)
-    return sized.boxes(self, data, image, top, left, math.min(self.height, image.height - top), math.min(self.width, image.width - left))
+    return sized.boxes(self, data, image, top, left, math.min(self.height, image.height - top),
+      math.min(self.width, image.width - left))
   end,
 })

@@ -15,6 +15,7 @@ return Base.define("RandomGrayscale", {
   end,
 
   transform = function(self, images, transformation)
-    return ops.where(transformation.chosen, ops.image.rgb_to_grayscale(images, {data_format = self.data_format}), images)
+    return ops.where(transformation.chosen,
+      ops.image.rgb_to_grayscale(images, {data_format = self.data_format}), images)
   end,
 })

@@ -1,6 +1,7 @@
 --- Images whose colours are moved around the circle of hues.
 -- @classmod cusp.layers.RandomHue
--- @tparam number|table factor by up to half of `factor` of a turn, in both directions; or between two numbers from 0 to 1
+-- @tparam number|table factor by up to half of `factor` of a turn, in both directions; or between
+-- two numbers from 0 to 1
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed
@@ -10,7 +11,8 @@ local ops = require "cusp.ops"
 local options = require "cusp.layers.machinery.options"
 
 return Base.define("RandomHue", {
-  arguments.factor("factor", {0, 1}), arguments.value_range(), options.data_format(), options.seed(),
+  arguments.factor("factor", {0, 1}), arguments.value_range(), options.data_format(),
+  options.seed(),
 }, {
   get_random_transformation = function(self, images, seed)
     local shape = {images.shape[1], 1, 1}
@@ -20,7 +22,8 @@ return Base.define("RandomHue", {
 
   transform = function(self, images, transformation)
     local channels, unit = select(3, self:axes()), {0, 1}
-    local hsv = ops.image.rgb_to_hsv(self.map_range(images, self.value_range, unit), {data_format = self.data_format})
+    local hsv = ops.image.rgb_to_hsv(self.map_range(images, self.value_range, unit),
+      {data_format = self.data_format})
     local planes = ops.unstack(hsv, {axis = channels})
     planes[1] = ops.add(planes[1], transformation.turn) -- whole turns make no difference
     local rgb = ops.image.hsv_to_rgb(ops.stack(planes, channels), {data_format = self.data_format})

@@ -1,8 +1,9 @@
 --- Images turned by a random angle around their middle.
 -- @classmod cusp.layers.RandomRotation
--- @tparam number|table factor share of a full turn: between `-factor` and `factor`, or between two numbers; positive turns are
--- counter-clockwise
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap", "constant", "nearest"
+-- @tparam number|table factor share of a full turn: between `-factor` and `factor`, or between two
+-- numbers; positive turns are counter-clockwise
+-- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- "constant", "nearest"
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed
 -- @tparam[opt=0] number fill_value of fill_mode "constant"
@@ -14,7 +15,8 @@ local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 
 return AffineLayer.define("RandomRotation", {
-  arguments.factor("factor", {-1, 1}), arguments.fill_mode(), arguments.interpolation(), options.seed(), arguments.fill_value(),
+  arguments.factor("factor", {-1, 1}), arguments.fill_mode(), arguments.interpolation(),
+  options.seed(), arguments.fill_value(),
   options.data_format(),
 }, {
   draw_matrix = function(self, images, seed, height, width)

@@ -1,7 +1,7 @@
 --- Images with stronger or weaker colours.
 -- @classmod cusp.layers.RandomSaturation
--- @tparam number|table factor 0 takes all colour away, 0.5 leaves it as it is, 1 makes it as strong as can be; between two numbers, or
--- between `-factor` and `factor`
+-- @tparam number|table factor 0 takes all colour away, 0.5 leaves it as it is, 1 makes it as strong
+-- as can be; between two numbers, or between `-factor` and `factor`
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed
@@ -13,7 +13,8 @@ local options = require "cusp.layers.machinery.options"
 local epsilon = 1e-7
 
 return Base.define("RandomSaturation", {
-  arguments.factor("factor", {-1, 1}), arguments.value_range(), options.data_format(), options.seed(),
+  arguments.factor("factor", {-1, 1}), arguments.value_range(), options.data_format(),
+  options.seed(),
 }, {
   get_random_transformation = function(self, images, seed)
     local factor = self:draw(seed, {images.shape[1], 1, 1}, self.factor)
@@ -22,8 +23,10 @@ return Base.define("RandomSaturation", {
 
   transform = function(self, images, transformation)
     local channels = select(3, self:axes())
-    local planes = ops.unstack(ops.image.rgb_to_hsv(images, {data_format = self.data_format}), {axis = channels})
-    planes[2] = ops.clip(ops.multiply(planes[2], transformation.strength), self.value_range[1], self.value_range[2])
+    local planes = ops.unstack(ops.image.rgb_to_hsv(images, {data_format = self.data_format}),
+      {axis = channels})
+    planes[2] = ops.clip(ops.multiply(planes[2], transformation.strength), self.value_range[1],
+      self.value_range[2])
     return ops.image.hsv_to_rgb(ops.stack(planes, channels), {data_format = self.data_format})
   end,
 })

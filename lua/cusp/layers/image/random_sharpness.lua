@@ -1,6 +1,7 @@
 --- Images made sharper or blurred: between their smoothed form and twice their distance from it.
 -- @classmod cusp.layers.RandomSharpness
--- @tparam number|table factor 0 blurs, 0.5 leaves images as they are, 1 sharpens; between 0 and `factor`, or between two numbers
+-- @tparam number|table factor 0 blurs, 0.5 leaves images as they are, 1 sharpens; between 0 and
+-- `factor`, or between two numbers
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed
@@ -23,7 +24,8 @@ local function sum_of_three(x, axis)
 end
 
 return Base.define("RandomSharpness", {
-  arguments.factor("factor", {0, 1}), arguments.value_range(), options.data_format(), options.seed(),
+  arguments.factor("factor", {0, 1}), arguments.value_range(), options.data_format(),
+  options.seed(),
 }, {
   get_random_transformation = function(self, images, seed)
     return {factor = self:draw(seed, {images.shape[1], 1, 1, 1}, self.factor)}
@@ -35,6 +37,7 @@ return Base.define("RandomSharpness", {
     local sum = sum_of_three(sum_of_three(images, down), across)
     local smooth = ops.add(ops.multiply(sum, 1 / 13), ops.multiply(images, 4 / 13))
     local share = ops.subtract(1.0, ops.multiply(transformation.factor, 2.0))
-    return ops.clip(ops.add(images, ops.multiply(share, ops.subtract(smooth, images))), self.value_range[1], self.value_range[2])
+    return ops.clip(ops.add(images, ops.multiply(share, ops.subtract(smooth, images))),
+      self.value_range[1], self.value_range[2])
   end,
 })

@@ -1,9 +1,10 @@
 --- Images moved by random shares of their height and width.
 -- @classmod cusp.layers.RandomTranslation
--- @tparam number|table height_factor share of the height, between `-height_factor` and `height_factor` or between two numbers; positive
--- ones move down
+-- @tparam number|table height_factor share of the height, between `-height_factor` and
+-- `height_factor` or between two numbers; positive ones move down
 -- @tparam number|table width_factor the same of the width; positive ones move to the right
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap", "constant", "nearest"
+-- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- "constant", "nearest"
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed
 -- @tparam[opt=0] number fill_value of fill_mode "constant"
@@ -16,7 +17,8 @@ local height_factor = arguments.factor("height_factor", {-1, 1}, {strict = true,
 local width_factor = arguments.factor("width_factor", {-1, 1}, {strict = true, kept = true})
 
 return AffineLayer.define("RandomTranslation", {
-  height_factor, width_factor, arguments.fill_mode(), arguments.interpolation(), options.seed(), arguments.fill_value(),
+  height_factor, width_factor, arguments.fill_mode(), arguments.interpolation(), options.seed(),
+  arguments.fill_value(),
   options.data_format(),
 }, {
   draw_matrix = function(self, images, seed, height, width)

@@ -1,9 +1,11 @@
 --- Images zoomed in or out around their middle, each axis by itself.
 -- @classmod cusp.layers.RandomZoom
--- @tparam number|table height_factor how much more of the image is seen: between `-height_factor` (zooming in) and `height_factor`
--- (zooming out), or between two numbers above -1
--- @tparam[opt] number|table width_factor the same across; by default as much as down, so that the aspect ratio stays
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap", "constant", "nearest"
+-- @tparam number|table height_factor how much more of the image is seen: between `-height_factor`
+-- (zooming in) and `height_factor` (zooming out), or between two numbers above -1
+-- @tparam[opt] number|table width_factor the same across; by default as much as down, so that the
+-- aspect ratio stays
+-- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- "constant", "nearest"
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed
 -- @tparam[opt=0] number fill_value of fill_mode "constant"
@@ -14,7 +16,8 @@ local options = require "cusp.layers.machinery.options"
 
 local rule = {strict = true, kept = true, open = true}
 local height_factor = arguments.factor("height_factor", {-1, 1}, rule)
-local width_factor = arguments.factor("width_factor", {-1, 1}, {strict = true, kept = true, open = true, optional = true})
+local width_factor = arguments.factor("width_factor", {-1, 1},
+  {strict = true, kept = true, open = true, optional = true})
 
 local function zoom_range(parameter, value)
   local range = arguments.range_of(parameter, value)
@@ -22,12 +25,14 @@ local function zoom_range(parameter, value)
 end
 
 return AffineLayer.define("RandomZoom", {
-  height_factor, width_factor, arguments.fill_mode(), arguments.interpolation(), options.seed(), arguments.fill_value(),
+  height_factor, width_factor, arguments.fill_mode(), arguments.interpolation(), options.seed(),
+  arguments.fill_value(),
   options.data_format(),
 }, {
   draw_matrix = function(self, images, seed, height, width)
     local down = self:draw_each(seed, images, zoom_range(height_factor, self.height_factor))
-    local across = self.width_factor and self:draw_each(seed, images, zoom_range(width_factor, self.width_factor)) or down
+    local across = self.width_factor
+      and self:draw_each(seed, images, zoom_range(width_factor, self.width_factor)) or down
     return {across, 0, (1 - across) * ((width - 1) / 2), 0, down, (1 - down) * ((height - 1) / 2)}
   end,
 })

@@ -1,4 +1,5 @@
---- `inputs * scale + offset`: of pixels from 0 to 255, `layers.Rescaling(1 / 255)` makes numbers from 0 to 1.
+--- `inputs * scale + offset`: of pixels from 0 to 255, `layers.Rescaling(1 / 255)` makes numbers
+-- from 0 to 1.
 -- @classmod cusp.layers.Rescaling
 -- @tparam number|table scale a number, or one for each channel
 -- @tparam[opt=0] number|table offset
@@ -33,9 +34,11 @@ return Layer:extend("Rescaling", {
     local dtype = self.compute_dtype
     if inputs.dtype ~= dtype then inputs = ops.cast(inputs, dtype) end
     local scale, offset = operand(self.scale, dtype), operand(self.offset, dtype)
-    for _, value in ipairs {scale, offset} do
-      if type(value) == "userdata" and value.shape[1] ~= 1 and value.shape[1] ~= inputs.shape[#inputs.shape] then
-        errors.raise("%d factors do not fit an input of shape %s", value.shape[1], errors.shape(inputs.shape))
+    for _, value in ipairs{scale, offset} do
+      if type(value) == "userdata" and value.shape[1] ~= 1
+        and value.shape[1] ~= inputs.shape[#inputs.shape] then
+        errors.raise("%d factors do not fit an input of shape %s", value.shape[1],
+          errors.shape(inputs.shape))
       end
     end
     return ops.add(ops.multiply(inputs, scale), offset)

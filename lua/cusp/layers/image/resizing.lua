@@ -2,7 +2,8 @@
 -- @classmod cusp.layers.Resizing
 -- @tparam integer height
 -- @tparam integer width
--- @tparam[opt="bilinear"] string interpolation "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5"
+-- @tparam[opt="bilinear"] string interpolation "nearest", "bilinear", "bicubic", "lanczos3" or
+-- "lanczos5"
 -- @tparam[opt=false] boolean crop_to_aspect_ratio cut off what does not fit instead of distorting
 -- @tparam[opt=false] boolean pad_to_aspect_ratio add borders instead of distorting
 -- @tparam[opt="constant"] string fill_mode
@@ -25,16 +26,19 @@ local function geometry(self, height, width)
     return factor, (self.width - width * factor) // 2, factor, (self.height - height * factor) // 2
   elseif self.crop_to_aspect_ratio then
     local factor = math.max(across, down)
-    return factor, -((width * factor - self.width) // 2), factor, -((height * factor - self.height) // 2)
+    return factor, -((width * factor - self.width) // 2), factor,
+      -((height * factor - self.height) // 2)
   end
   return across, 0, down, 0
 end
 
 return Base.define("Resizing", {
   {"height", "integer", min = 1}, {"width", "integer", min = 1},
-  {"interpolation", "choice", choices = {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"}, default = "bilinear"},
+  {"interpolation", "choice", choices = {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"},
+    default = "bilinear"},
   options.flag("crop_to_aspect_ratio", false), options.flag("pad_to_aspect_ratio", false),
-  {"fill_mode", "choice", choices = {"constant"}, default = "constant"}, {"fill_value", "number", default = 0.0},
+  {"fill_mode", "choice", choices = {"constant"}, default = "constant"},
+  {"fill_value", "number", default = 0.0},
   options.flag("antialias", false), options.data_format(),
 }, {
   keeps_dtype = true,
@@ -52,7 +56,8 @@ return Base.define("Resizing", {
   move = function(self, images, _, interpolation)
     return ops.image.resize(images, {self.height, self.width}, {
       interpolation = interpolation, antialias = self.antialias, data_format = self.data_format,
-      crop_to_aspect_ratio = self.crop_to_aspect_ratio, pad_to_aspect_ratio = self.pad_to_aspect_ratio,
+      crop_to_aspect_ratio = self.crop_to_aspect_ratio,
+      pad_to_aspect_ratio = self.pad_to_aspect_ratio,
       fill_mode = self.fill_mode, fill_value = self.fill_value,
     })
   end,
@@ -65,10 +70,12 @@ return Base.define("Resizing", {
   transform_images = function(self, images) return self:move(images, nil, self.interpolation) end,
 
   transform_bounding_boxes = function(self, data, transformation)
-    local format, height, width = self.bounding_box_format, transformation.height, transformation.width
+    local format, height, width = self.bounding_box_format, transformation.height,
+      transformation.width
     local across, right, down, below = geometry(self, height, width)
     local x1, y1, x2, y2 = bounding_boxes.corners(data.boxes, format, height, width)
-    return bounding_boxes.within(data, format, self.height, self.width, x1 * across + right, y1 * down + below, x2 * across + right,
+    return bounding_boxes.within(data, format, self.height, self.width, x1 * across + right,
+      y1 * down + below, x2 * across + right,
       y2 * down + below)
   end,
 })

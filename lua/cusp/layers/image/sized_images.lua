@@ -1,4 +1,5 @@
---- What layers share that give images of a height and width of their own: `Resizing`, `CenterCrop`, `RandomCrop`.
+--- What layers share that give images of a height and width of their own: `Resizing`, `CenterCrop`,
+-- `RandomCrop`.
 -- @module cusp.layers.image.sized_images
 local bounding_boxes = require "cusp.layers.image.bounding_boxes"
 local ops = require "cusp.ops"
@@ -15,7 +16,8 @@ function sized.output_shape(self, shape)
   return shape
 end
 
---- The part of images `[batch, ...]` that starts at a row and a column (from 0) and is, if there is so much, that large.
+--- The part of images `[batch, ...]` that starts at a row and a column (from 0) and is, if there is
+-- so much, that large.
 function sized.part(self, images, top, left, height, width)
   local down, across = self:axes()
   local ranges = {{}, {}, {}, {}}
@@ -24,7 +26,8 @@ function sized.part(self, images, top, left, height, width)
   return images:slice(ranges)
 end
 
---- The middle of images of a size, as large as it can be with the layer's aspect ratio: its first row and column (from 0) and its size.
+--- The middle of images of a size, as large as it can be with the layer's aspect ratio: its first
+-- row and column (from 0) and its size.
 function sized.middle(self, height, width)
   local part_height = math.max(math.min(height, width * self.height // self.width), 1)
   local part_width = math.max(math.min(width, height * self.width // self.height), 1)
@@ -33,14 +36,17 @@ end
 
 --- Images of the layer's size.
 function sized.resized(self, images, interpolation)
-  return ops.image.resize(images, {self.height, self.width}, {interpolation = interpolation, data_format = self.data_format})
+  return ops.image.resize(images, {self.height, self.width},
+    {interpolation = interpolation, data_format = self.data_format})
 end
 
---- Boxes after the part of images at (top, left), numbers or tensors, of that size has been brought to the layer's size.
+--- Boxes after the part of images at (top, left), numbers or tensors, of that size has been brought
+-- to the layer's size.
 function sized.boxes(self, data, image, top, left, height, width)
   local format, across, down = self.bounding_box_format, self.width / width, self.height / height
   local x1, y1, x2, y2 = bounding_boxes.corners(data.boxes, format, image.height, image.width)
-  return bounding_boxes.within(data, format, self.height, self.width, (x1 - left) * across, (y1 - top) * down, (x2 - left) * across,
+  return bounding_boxes.within(data, format, self.height, self.width, (x1 - left) * across,
+    (y1 - top) * down, (x2 - left) * across,
     (y2 - top) * down)
 end
 

@@ -1,5 +1,6 @@
---- What happens when a layer is called: inputs converted and checked, the layer built, `call` run with the training flag and the
--- masks of its inputs, the losses and masks of its outputs kept; or, for symbolic inputs, a node recorded.
+--- What happens when a layer is called: inputs converted and checked, the layer built, `call` run
+-- with the training flag and the masks of its inputs, the losses and masks of its outputs kept; or,
+-- for symbolic inputs, a node recorded.
 -- @module cusp.layers.machinery.calling
 
 local context = require "cusp.base.context"
@@ -43,10 +44,13 @@ local function is_keywords(t)
   return false
 end
 
---- Splits a call into inputs, further positional arguments (with their count `n`) and keyword arguments (a fresh table).
+--- Splits a call into inputs, further positional arguments (with their count `n`) and keyword
+-- arguments (a fresh table).
 local function split(layer, ...)
   local n = select("#", ...)
-  if not (...) then errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name) end
+  if not (...) then
+    errors.raise("%s (%s): called without inputs", layer.name, getmetatable(layer).__name)
+  end
   local inputs = (...)
   if n == 1 then return inputs, {n = 0}, {} end
   local extras, args = {select(2, ...)}, {}
@@ -76,7 +80,8 @@ local function check_keywords(layer, args)
         for _, name in ipairs(class.call_arguments or {}) do known[name] = true end
       end
       if not known[key] then
-        errors.raise("%s (%s): unknown argument '%s' of the call%s", layer.name, class.__name, key, errors.suggestion(key, known))
+        errors.raise("%s (%s): unknown argument '%s' of the call%s", layer.name, class.__name, key,
+          errors.suggestion(key, known))
       end
     end
   end
@@ -91,7 +96,8 @@ local function first_leaf(value)
   return value
 end
 
---- Numbers and nested tables of numbers become tensors; floating-point tensors get the dtype that the layer computes in.
+--- Numbers and nested tables of numbers become tensors; floating-point tensors get the dtype that
+-- the layer computes in.
 local function convert(layer, value, dtype, depth)
   local kind = type(value)
   if kind == "userdata" then
@@ -107,11 +113,15 @@ local function convert(layer, value, dtype, depth)
     return convert(layer, engine.tensor(value), dtype)
   elseif is_container(value) then
     local leaf = first_leaf(value)
-    if type(leaf) == "number" or type(leaf) == "boolean" and leaf then return convert(layer, engine.tensor(value), dtype) end
+    if type(leaf) == "number" or type(leaf) == "boolean" and leaf then
+      return convert(layer, engine.tensor(value), dtype)
+    end
     lists.check(layer.name, value)
     local result = {}
     depth = structure.deeper(depth or 0)
-    for key, item in pairs(lists.plain(value)) do result[key] = convert(layer, item, dtype, depth) end
+    for key, item in pairs(lists.plain(value)) do
+      result[key] = convert(layer, item, dtype, depth)
+    end
     return result
   end
   return value
@@ -124,11 +134,15 @@ local function convert_arguments(layer, inputs, extras, args, dtype)
   args.mask = masks.without_holes(inputs, args.mask)
   for i = 1, extras.n do
     if parameters[i] == "mask" then extras[i] = masks.without_holes(inputs, extras[i]) end
-    if type(extras[i]) == "table" or type(extras[i]) == "userdata" then extras[i] = convert(layer, extras[i], dtype) end
+    if type(extras[i]) == "table" or type(extras[i]) == "userdata" then
+      extras[i] = convert(layer, extras[i], dtype)
+    end
   end
   for _, name in ipairs(parameters) do
     local value = args[name]
-    if type(value) == "table" or type(value) == "userdata" then args[name] = convert(layer, value, dtype) end
+    if type(value) == "table" or type(value) == "userdata" then
+      args[name] = convert(layer, value, dtype)
+    end
   end
 end
 
@@ -141,8 +155,10 @@ local function check_inputs(layer, inputs)
   local flat = structure.flatten(inputs)
   for i = 1, #flat do
     if not is_tensor(flat[i]) and not is_symbolic(flat[i]) then
-      local advice = type(flat[i]) == "string" and "; strings are for layers such as TextVectorization, called on the data before" or ""
-      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s%s", layer.name, getmetatable(layer).__name,
+      local advice = type(flat[i]) == "string"
+        and "; strings are for layers such as TextVectorization, called on the data before" or ""
+      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s%s", layer.name,
+        getmetatable(layer).__name,
         errors.describe(flat[i]), advice)
     end
   end
@@ -175,7 +191,8 @@ end
 -- What a layer of the library says in Lua's own words is about inputs that it was not made for.
 local function in_other_words(layer, inputs, message)
   if not errors.is_raw(message) or os.getenv "CUSP_TRACEBACK" == "full" then return message end
-  local _, text = pcall(errors.raise, "%s (%s): cannot be called on inputs of shape %s", layer.name, getmetatable(layer).__name,
+  local _, text = pcall(errors.raise, "%s (%s): cannot be called on inputs of shape %s", layer.name,
+    getmetatable(layer).__name,
     input_text(inputs))
   return text
 end
@@ -188,7 +205,8 @@ local function annotate(layer, inputs, message)
   if not position then position, text = "", message end
   if not text:find "^[%w_/%-]+ %(%u%w*%): " then
     local first, rest = text:match "^([^\n]*)(.*)$"
-    text = ("%s (%s): %s (called on an input of shape %s)%s"):format(layer.name, getmetatable(layer).__name, first,
+    text = ("%s (%s): %s (called on an input of shape %s)%s"):format(layer.name,
+      getmetatable(layer).__name, first,
       input_text(inputs), rest)
   end
   annotated = position .. text
@@ -209,7 +227,8 @@ local function without_batch_stand_in(value)
   end, structure.is_shape)
 end
 
---- Gives a layer that has all its variables now the values that wait for it (read from a file before it was built).
+--- Gives a layer that has all its variables now the values that wait for it (read from a file
+-- before it was built).
 local function settle_if_complete(layer)
   if not rawget(layer, "_when_built") then return end
   if deferred.is_built(layer) then deferred.run(layer) end
@@ -224,7 +243,8 @@ local function build(layer, shape, others)
   settle_if_complete(layer)
 end
 
---- Makes a layer's weights for inputs of this shape, outside any trace, with the layer's name on their paths. Once.
+--- Makes a layer's weights for inputs of this shape, outside any trace, with the layer's name on
+-- their paths. Once.
 -- @tparam ?boolean named whether the layer's name is on the path already
 function calling.build(layer, shape, others, named)
   if layer.built then return end
@@ -261,12 +281,17 @@ local function regularize_activity(layer, outputs)
   end
 end
 
-local warned = setmetatable({}, { __mode = "k" }) -- layers of which it was said that they lose masks
+local warned = setmetatable({}, {__mode = "k"}) -- layers of which it was said that they lose masks
 
 local function warn_of_lost_mask(layer, previous)
-  if previous == nil or warned[layer] or not structure.find(previous, function(mask) return type(mask) == "userdata" end) then return end
+  if previous == nil or warned[layer]
+    or not structure.find(previous, function(mask) return type(mask) == "userdata" end) then
+    return
+  end
   warned[layer] = true
-  warnings.warn("%s (%s): the input has a mask, which this layer does not hand on: layers behind it will not see it", layer.name,
+  warnings.warn(
+    "%s (%s): the input has a mask, which this layer does not hand on: layers behind it will not "
+    .. "see it", layer.name,
     getmetatable(layer).__name)
 end
 
@@ -287,12 +312,14 @@ local function stand_in_outputs(layer, inputs)
   end, structure.is_shape)
 end
 
---- The fields of a layer that hold trainable variables of another dtype than it computes in, with casts for them.
+--- The fields of a layer that hold trainable variables of another dtype than it computes in, with
+-- casts for them.
 local function cast_weights(layer, fields)
   local dtype = layer.compute_dtype
   for _, name in ipairs(layer.__order) do
     local value = rawget(layer, name)
-    if engine.is_variable(value) and value.trainable and value.dtype ~= dtype and policy.is_float(value.dtype) then
+    if engine.is_variable(value) and value.trainable and value.dtype ~= dtype
+      and policy.is_float(value.dtype) then
       table.move({layer, name, engine.ops.cast(value, dtype)}, 1, 3, #fields + 1, fields)
     end
   end
@@ -308,13 +335,16 @@ end
 
 local settle_before_call
 
---- The mask that `call` gets and the one that `compute_mask` gets: that of the inputs where none is given. Like Keras, `call` gets that
--- only where the inputs are its one tensor argument, and what is given by position is none of `compute_mask`'s.
+--- The mask that `call` gets and the one that `compute_mask` gets: that of the inputs where none is
+-- given. Like Keras, `call` gets that only where the inputs are its one tensor argument, and what
+-- is given by position is none of `compute_mask`'s.
 local function find_masks(layer, inputs, extras, args)
   local given, own = args.mask, masks.of(inputs)
   if given ~= nil and extras.mask_by_position then return given, own end
   if given ~= nil then return given, given end
-  if own == nil or extras.n == 0 and next(args) == "training" and next(args, "training") == nil then return own, own end
+  if own == nil or extras.n == 0 and next(args) == "training" and next(args, "training") == nil then
+    return own, own
+  end
   return signature.count_tensors(extras, args) == 1 and own or nil, own
 end
 
@@ -326,13 +356,16 @@ end
 
 local function run(layer, inputs, extras, args)
   if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args), true) end
-  if rawget(layer, "_when_built") and not symbolic.standing() then settle_before_call(layer, inputs, extras, args) end
+  if rawget(layer, "_when_built") and not symbolic.standing() then
+    settle_before_call(layer, inputs, extras, args)
+  end
   local mask, previous = find_masks(layer, inputs, extras, args)
   args.mask = mask
   local outputs, second
   if layer.stands_in and symbolic.standing() then
     outputs = stand_in_outputs(layer, inputs)
-  elseif layer.autocast and layer.compute_dtype ~= layer.dtype and policy.is_float(layer.compute_dtype) then
+  elseif layer.autocast and layer.compute_dtype ~= layer.dtype
+    and policy.is_float(layer.compute_dtype) then
     outputs, second = call_mixed(layer, inputs, extras, args)
   else
     outputs, second = signature.run(layer, inputs, extras, args)
@@ -363,8 +396,10 @@ local function call_on_tensors(layer, inputs, extras, args)
   if training == nil then training = around.training end
   if training == nil then training = layer.training_by_default end
   args.training = training or false
-  local inner = {called = true, training = training, path = around.path and around.path .. "/" .. layer.name or layer.name}
-  local ok, outputs = context.attempt(inner, rawget(layer, "_ran") and run or run_first, layer, inputs, extras, args)
+  local inner = {called = true, training = training,
+    path = around.path and around.path .. "/" .. layer.name or layer.name}
+  local ok, outputs = context.attempt(inner, rawget(layer, "_ran") and run or run_first, layer,
+    inputs, extras, args)
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end
@@ -374,7 +409,8 @@ end
 local function infer(layer, inputs, extras, args)
   local arguments = table.move(extras, 1, extras.n, 3, {n = extras.n + 2, inputs, args})
   local types = symbolic.infer(function(given, keywords, ...)
-    return call_on_tensors(layer, given, {n = extras.n, mask_by_position = extras.mask_by_position, ...}, keywords)
+    return call_on_tensors(layer, given,
+      {n = extras.n, mask_by_position = extras.mask_by_position, ...}, keywords)
   end, arguments)
   return types[1]
 end
@@ -385,7 +421,8 @@ local function as_symbol(value)
   return type(value) == "userdata" and symbolic.tensor(value.shape, value.dtype, "input") or value
 end
 
---- Before the first call of a layer for which values wait: builds all layers below it, as a trial of the call on shapes alone does.
+--- Before the first call of a layer for which values wait: builds all layers below it, as a trial
+-- of the call on shapes alone does.
 settle_before_call = function(layer, inputs, extras, args)
   if not deferred.is_built(layer) then
     local symbols = {n = extras.n}
@@ -395,18 +432,22 @@ settle_before_call = function(layer, inputs, extras, args)
   deferred.run(layer)
 end
 
---- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its `compute_output_shape` if its class has one,
--- else by tracing `call`, which tells of the masks, too.
+--- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its
+-- `compute_output_shape` if its class has one, else by tracing `call`, which tells of the masks,
+-- too.
 -- @treturn table
 -- @treturn boolean whether the types say which outputs have masks
 function calling.output_types(layer, inputs, extras, args)
   local class = getmetatable(layer)
   local known = layer.known_output_types and layer:known_output_types(inputs)
   if known then return known, false end
-  if class.compute_output_shape == calling.default_compute_output_shape or next(args) ~= nil and class.shape_depends_on_arguments then
+  if class.compute_output_shape == calling.default_compute_output_shape
+    or next(args) ~= nil and class.shape_depends_on_arguments then
     return infer(layer, inputs, extras, args), true
   end
-  if class.build == calling.default_build and deferred.has_unbuilt_parts(layer) then infer(layer, inputs, extras, args) end
+  if class.build == calling.default_build and deferred.has_unbuilt_parts(layer) then
+    infer(layer, inputs, extras, args)
+  end
   local dtype = layer:output_dtype(inputs)
   local marked = {__name = "type"}
   return structure.map(layer:compute_output_shape(shapes_of(inputs)), function(shape)
@@ -422,7 +463,8 @@ local function any_mask(inputs, args)
   return false
 end
 
---- Gives symbolic outputs masks where tensors would have some: by tracing, unless there is nothing to find.
+--- Gives symbolic outputs masks where tensors would have some: by tracing, unless there is nothing
+-- to find.
 local function mark_masks(layer, inputs, extras, args, outputs)
   if not layer.supports_masking then return end
   local given = any_mask(inputs, args)
@@ -454,7 +496,8 @@ end
 local function call_on_symbols(layer, inputs, extras, args)
   if not context.get().called then annotated = nil end
   local inner = {called = true, path = names.path(layer.name)}
-  local ok, outputs = context.attempt(inner, whole.with, {layer}, build_and_infer, layer, inputs, extras, args)
+  local ok, outputs = context.attempt(inner, whole.with, {layer}, build_and_infer, layer, inputs,
+    extras, args)
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end
@@ -468,7 +511,9 @@ function calling.call(layer, ...)
   else
     local dtype = layer.autocast and layer.compute_dtype or nil
     inputs = convert(layer, inputs, dtype)
-    if extras.n > 0 or next(args) ~= nil then convert_arguments(layer, inputs, extras, args, dtype) end
+    if extras.n > 0 or next(args) ~= nil then
+      convert_arguments(layer, inputs, extras, args, dtype)
+    end
   end
   if extras.n > 0 then signature.bind(layer, extras, args) end
   check_inputs(layer, inputs)
@@ -480,7 +525,9 @@ end
 --- The shapes of what a layer gives for inputs of these shapes, found by tracing.
 function calling.infer_shape(layer, shape)
   local dtype = layer.input_dtype or layer.compute_dtype
-  local inputs = structure.map(shape, function(one) return symbolic.tensor(one, dtype, "input") end, structure.is_shape)
+  local inputs = structure.map(shape, function(one)
+    return symbolic.tensor(one, dtype, "input")
+  end, structure.is_shape)
   -- Not a call of the user's: losses stay.
   local types = context.within({called = true}, infer, layer, inputs, {n = 0}, {})
   return structure.map(types, function(type) return type.shape end)

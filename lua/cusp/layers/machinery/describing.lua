@@ -31,15 +31,19 @@ end
 
 local resolved = {initializer = true, regularizer = true, constraint = true}
 
---- The text of an argument's value; nil where it is the default, or of a kind that would only make the text long.
+--- The text of an argument's value; nil where it is the default, or of a kind that would only make
+-- the text long.
 function describing.argument(parameter, value)
   if value == nil or value == shapes.None or resolved[parameter[2]] then return nil end
   if same(value, parameter.default) then return nil end
-  if parameter[2] == "data_format" and value == require("cusp.base.config").image_data_format() then return nil end
+  if parameter[2] == "data_format" and value == require("cusp.base.config").image_data_format() then
+    return nil
+  end
   local config = kinds.to_config(parameter, value)
   if config == null or same(config, parameter.default) then return nil end
   if parameter[2] == "activation" and config == "linear" then return nil end
-  if parameter[2] == "axis" or parameter[2] == "axes" then config = value end -- configurations count axes from 0
+  -- configurations count axes from 0
+  if parameter[2] == "axis" or parameter[2] == "axes" then config = value end
   return text(config)
 end
 

@@ -1,6 +1,7 @@
 --- What a layer says of its inputs, and the check of it.
--- A specification has any of `ndim`, `min_ndim`, `max_ndim`, `axes` (`{[axis] = size}`, axes from 1, or negative), `shape` (with
--- `cusp.None`) and `dtype`. Several inputs have a list of specifications.
+-- A specification has any of `ndim`, `min_ndim`, `max_ndim`, `axes` (`{[axis] = size}`, axes from
+-- 1, or negative), `shape` (with `cusp.None`) and `dtype`. Several inputs have a list of
+-- specifications.
 -- @module cusp.layers.machinery.input_spec
 
 local errors = require "cusp.base.errors"
@@ -11,14 +12,21 @@ local input_spec = {}
 
 local function refuse(layer, position, expected, shape)
   local which = position and ("input %d"):format(position) or "the input"
-  errors.raise("%s (%s): expected %s of %s; got shape %s", layer.name, getmetatable(layer).__name, expected, which, errors.shape(shape))
+  errors.raise("%s (%s): expected %s of %s; got shape %s", layer.name, getmetatable(layer).__name,
+    expected, which, errors.shape(shape))
 end
 
 local function check_rank(layer, spec, shape, position)
   local ndim = #shape
-  if spec.ndim and ndim ~= spec.ndim then refuse(layer, position, ("%d axes"):format(spec.ndim), shape) end
-  if spec.min_ndim and ndim < spec.min_ndim then refuse(layer, position, ("at least %d axes"):format(spec.min_ndim), shape) end
-  if spec.max_ndim and ndim > spec.max_ndim then refuse(layer, position, ("at most %d axes"):format(spec.max_ndim), shape) end
+  if spec.ndim and ndim ~= spec.ndim then
+    refuse(layer, position, ("%d axes"):format(spec.ndim), shape)
+  end
+  if spec.min_ndim and ndim < spec.min_ndim then
+    refuse(layer, position, ("at least %d axes"):format(spec.min_ndim), shape)
+  end
+  if spec.max_ndim and ndim > spec.max_ndim then
+    refuse(layer, position, ("at most %d axes"):format(spec.max_ndim), shape)
+  end
 end
 
 local function check_axes(layer, spec, shape, position)
@@ -45,18 +53,23 @@ local function check_one(layer, spec, tensor, position)
   if spec.axes then check_axes(layer, spec, shape, position) end
   if spec.shape then check_shape(layer, spec, shape, position) end
   if spec.dtype and tensor.dtype and tensor.dtype ~= spec.dtype then
-    errors.raise("%s (%s): expected an input of dtype %s, got %s", layer.name, getmetatable(layer).__name, spec.dtype, tensor.dtype)
+    errors.raise("%s (%s): expected an input of dtype %s, got %s", layer.name,
+      getmetatable(layer).__name, spec.dtype, tensor.dtype)
   end
 end
 
 local function check_all(layer, spec, flat)
   if #spec == 0 then
-    if #flat == 0 then errors.raise("%s (%s): expected an input, got an empty table", layer.name, getmetatable(layer).__name) end
+    if #flat == 0 then
+      errors.raise("%s (%s): expected an input, got an empty table", layer.name,
+        getmetatable(layer).__name)
+    end
     for i, tensor in ipairs(flat) do check_one(layer, spec, tensor, #flat > 1 and i or nil) end
     return
   end
   if #flat ~= #spec then
-    errors.raise("%s (%s): expected %d inputs, got %d", layer.name, getmetatable(layer).__name, #spec, #flat)
+    errors.raise("%s (%s): expected %d inputs, got %d", layer.name, getmetatable(layer).__name,
+      #spec, #flat)
   end
   for i, tensor in ipairs(flat) do check_one(layer, spec[i], tensor, #flat > 1 and i or nil) end
 end
@@ -79,17 +92,20 @@ local function holds_shapes(value, depth)
 end
 
 --- Checks what a method that takes the shape of a layer's inputs was given.
--- @raise "Dense.build: expected the shape of the inputs, such as {cusp.None, 3}, or a table of shapes, got nil"
+-- @raise "Dense.build: expected the shape of the inputs, such as {cusp.None, 3}, or a table of
+-- shapes, got nil"
 function input_spec.check_shape_argument(layer, method, shape)
   local class = getmetatable(layer)
   if not holds_shapes(shape, 8) then
-    errors.raise("%s.%s: expected the shape of the inputs, such as {cusp.None, 3}, or a table of shapes, got %s", class.__name, method,
+    errors.raise(
+      "%s.%s: expected the shape of the inputs, such as{cusp.None, 3}, or a table of shapes, got "
+      .. "%s", class.__name, method,
       errors.describe(shape))
   end
   local spec = layer.input_spec
   if spec == nil then return end
   local flat = structure.flatten(shape, structure.is_shape)
-  for i, one in ipairs(flat) do flat[i] = { shape = one } end
+  for i, one in ipairs(flat) do flat[i] = {shape = one} end
   check_all(layer, spec, flat)
 end
 

@@ -1,16 +1,17 @@
 --- The base of all layers: weights, losses and the state around `call`.
 --
--- A layer of one's own says what its weights are in `build(self, input_shape)` and what it computes in
--- `call(self, inputs, args)`; `args.training` and `args.mask` are always there to be read.
+-- A layer of one's own says what its weights are in `build(self, input_shape)` and what it computes
+-- in `call(self, inputs, args)`; `args.training` and `args.mask` are always there to be read.
 --
 --     local Scale = layers.Layer:extend("Scale", {
---       build = function(self, shape) self.gain = self:add_weight { name = "gain", shape = { shape[#shape] }, initializer = "ones" } end,
---       call = function(self, x) return x * self.gain end,
+--       build = function(self, shape) self.gain = self:add_weight{name = "gain", shape =
+--       {shape[#shape]}, initializer = "ones"} end, call = function(self, x) return x * self.gain
+--       end,
 --     })
 --
--- Every layer takes the keyword arguments `name`, `dtype` (a dtype or a policy such as "mixed_bfloat16"), `trainable`,
--- `activity_regularizer`, `autocast`, and `input_shape` (without the batch axis) or `batch_input_shape`, which tell the first layer
--- of a Sequential what comes in.
+-- Every layer takes the keyword arguments `name`, `dtype` (a dtype or a policy such as
+-- "mixed_bfloat16"), `trainable`, `activity_regularizer`, `autocast`, and `input_shape` (without
+-- the batch axis) or `batch_input_shape`, which tell the first layer of a Sequential what comes in.
 -- @classmod cusp.layers.Layer
 local arguments = require "cusp.base.arguments"
 local context = require "cusp.base.context"
@@ -41,7 +42,8 @@ local Layer = Object:extend("Layer", {
 
 local function class_name(self) return getmetatable(self).__name end
 
---- Gives a fresh layer what every layer has. Called by `init`, or when a layer whose `init` forgot its base is first used.
+--- Gives a fresh layer what every layer has. Called by `init`, or when a layer whose `init` forgot
+-- its base is first used.
 local function prepare(self)
   if rawget(self, "_nodes") then return end
   rawset(self, "_nodes", {})
@@ -49,17 +51,22 @@ local function prepare(self)
   rawset(self, "_trainable", true)
   rawset(self, "_policy", policy.get(nil))
   rawset(self, "built", false)
-  if rawget(self, "name") == nil then rawset(self, "name", names.unique(names.snake_case(class_name(self)))) end
+  if rawget(self, "name") == nil then
+    rawset(self, "name", names.unique(names.snake_case(class_name(self))))
+  end
 end
 
 local function batch_shape_of(args, class)
   local whole = args.batch_input_shape
   if whole then return kinds.check("Layer", {"batch_input_shape", "shape"}, whole) end
   local shape = args.input_shape
-  if shape == nil and not arguments.declaration(class).named.input_dim and args.input_dim then shape = {args.input_dim} end
+  if shape == nil and not arguments.declaration(class).named.input_dim and args.input_dim then
+    shape = {args.input_dim}
+  end
   if shape == nil then return nil end
   if type(shape) == "number" then shape = {shape} end
-  return kinds.check("Layer", {"input_shape", "shape"}, {args.batch_size or shapes.None, table.unpack(shape)})
+  return kinds.check("Layer", {"input_shape", "shape"},
+    {args.batch_size or shapes.None, table.unpack(shape)})
 end
 
 --- Reads the keyword arguments that every layer takes.
@@ -67,28 +74,34 @@ function Layer:init(args)
   args = arguments.wrap(Layer, args)
   local name = args.name
   if name ~= nil and type(name) ~= "string" then
-    errors.raise("%s: argument 'name' should be a string, got %s", class_name(self), errors.describe(name))
+    errors.raise("%s: argument 'name' should be a string, got %s", class_name(self),
+      errors.describe(name))
   end
   if name then rawset(self, "name", name) end
   prepare(self)
   rawset(self, "_policy", policy.get(args.dtype))
   if args.autocast ~= nil then rawset(self, "autocast", args.autocast) end
   if rawget(self, "activity_regularizer") == nil and args.activity_regularizer ~= nil then
-    rawset(self, "activity_regularizer", require("cusp.regularizers").get(args.activity_regularizer))
+    rawset(self, "activity_regularizer",
+      require("cusp.regularizers").get(args.activity_regularizer))
   end
   local class = getmetatable(self)
-  rawset(self, "_batch_input_shape", class.reads_input_shape ~= false and batch_shape_of(args, class) or nil)
+  rawset(self, "_batch_input_shape",
+    class.reads_input_shape ~= false and batch_shape_of(args, class) or nil)
   if args.trainable ~= nil then self.trainable = args.trainable end
 end
 
---- Builds at once when called by the user; the layer's own `build` method runs under its name and outside any trace.
+--- Builds at once when called by the user; the layer's own `build` method runs under its name and
+-- outside any trace.
 local function build_by_hand(self, shape, others)
   if shape ~= nil and structure.is_container(shape) then
     shape = structure.map(shape, shapes.copy, structure.is_shape)
   end
   calling.build(self, shape, others)
   local class = getmetatable(self)
-  if class.build == calling.default_build and shape and #self:sublayers() > 0 then calling.infer_shape(self, shape) end
+  if class.build == calling.default_build and shape and #self:sublayers() > 0 then
+    calling.infer_shape(self, shape)
+  end
   calling.settle(self)
 end
 
@@ -99,7 +112,8 @@ function Layer.__constructed(self, args)
 end
 
 --- Makes the weights for inputs of a shape. Override it; called by itself at the first call.
--- @tparam table input_shape with the batch axis; sizes may be `cusp.None`; a table of shapes for several inputs
+-- @tparam table input_shape with the batch axis; sizes may be `cusp.None`; a table of shapes for
+-- several inputs
 function Layer:build()
   self.built = true
 end
@@ -109,7 +123,8 @@ calling.default_build = Layer.build
 -- @param inputs a tensor or a table of them
 -- @tparam table args keyword arguments of the call; `training` (boolean) and `mask` are filled in
 function Layer:call()
-  errors.raise("%s (%s): a layer needs a method call(self, inputs, args)", self.name, class_name(self))
+  errors.raise("%s (%s): a layer needs a method call(self, inputs, args)", self.name,
+    class_name(self))
 end
 
 Layer.__call = calling.call
@@ -117,8 +132,10 @@ Layer.__call = calling.call
 ---------------------------------------------------------------- weights
 
 local add_weight_parameters = {
-  {"shape", "shape", optional = true, allow_integer = true}, {"initializer", "any", optional = true}, {"dtype", "dtype", optional = true},
-  {"trainable", "boolean", default = true}, {"autocast", "boolean", default = true}, {"regularizer", "any", optional = true},
+  {"shape", "shape", optional = true, allow_integer = true},
+  {"initializer", "any", optional = true}, {"dtype", "dtype", optional = true},
+  {"trainable", "boolean", default = true}, {"autocast", "boolean", default = true},
+  {"regularizer", "any", optional = true},
   {"constraint", "any", optional = true}, {"aggregation", "string", optional = true},
   {"overwrite_with_gradient", "boolean", default = false}, {"name", "string", optional = true},
 }
@@ -128,7 +145,9 @@ local function resolve(namespace, value)
   return rooms.get(namespace).get(value)
 end
 
-local function default_initializer(dtype) return policy.is_float(dtype) and "glorot_uniform" or "zeros" end
+local function default_initializer(dtype)
+  return policy.is_float(dtype) and "glorot_uniform" or "zeros"
+end
 
 local function available_bytes()
   local file = io.open "/proc/meminfo"
@@ -140,12 +159,14 @@ end
 
 local much = 1 << 30 -- bytes; below, it is not worth asking what there is
 
---- Raises for a weight that memory cannot hold: asked for, it might be promised and end the program when it is filled.
+--- Raises for a weight that memory cannot hold: asked for, it might be promised and end the program
+-- when it is filled.
 local function check_memory(self, name, shape, dtype)
   local bytes = (tonumber(dtype:match "%d+$") or 8) / 8
   for _, size in ipairs(shape) do bytes = bytes * size end
   if bytes < much or bytes < available_bytes() then return end
-  errors.raise("%s (%s): the weight '%s' of shape %s would take %.3g GB, more than there is memory", self.name, class_name(self), name,
+  errors.raise("%s (%s): the weight '%s' of shape %s would take %.3g GB, more than there is memory",
+    self.name, class_name(self), name,
     shapes.tostring(shape), bytes / 1e9)
 end
 
@@ -158,30 +179,36 @@ end
 -- @param[opt] constraint
 -- @tparam[opt] string name
 -- @treturn Variable
--- @usage self.kernel = self:add_weight { name = "kernel", shape = { 4, 2 }, initializer = "uniform" }
+-- @usage self.kernel = self:add_weight{name = "kernel", shape = {4, 2}, initializer = "uniform"}
 function Layer:add_weight(...)
   prepare(self)
-  if type((...)) == "string" then return self:add_weight({name = (...), shape = select(2, ...)}) end -- Keras 2's order
+  -- Keras 2's order
+  if type((...)) == "string" then return self:add_weight({name = (...), shape = select(2, ...)}) end
   local shape, initializer, dtype, trainable, _, regularizer, constraint, _, _, name =
     arguments.bind(self.name .. ".add_weight", add_weight_parameters, true, ...)
   if type(shape) == "number" then shape = {shape} end
   shape = shape or {}
   dtype = dtype or self._policy.variable
   if not shapes.is_known(shape) then
-    errors.raise("%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the input's must be known",
+    errors.raise(
+      "%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the "
+      .. "input's must be known",
       self.name, class_name(self), name or "variable", shapes.tostring(shape))
   end
   check_memory(self, name or "variable", shape, dtype)
   initializer = require("cusp.initializers").get(initializer or default_initializer(dtype))
   local variable = engine.untraced(function()
-    return engine.variable(initializer(shape, {dtype = dtype}), {dtype = dtype, trainable = trainable})
+    return engine.variable(initializer(shape, {dtype = dtype}),
+      {dtype = dtype, trainable = trainable})
   end)
   variable.name = name or "variable"
   variable.path = names.path(variable.name)
-  variable.regularizer, variable.constraint = resolve("regularizers", regularizer), resolve("constraints", constraint)
+  variable.regularizer, variable.constraint = resolve("regularizers", regularizer),
+    resolve("constraints", constraint)
   local own = self._own_weights
   own[#own + 1] = {variable = variable, trainable = trainable}
-  if trainable and not self.trainable then variable.trainable = false end -- frozen before it was built
+  -- frozen before it was built
+  if trainable and not self.trainable then variable.trainable = false end
   return variable
 end
 
@@ -202,7 +229,7 @@ end
 local function own_variables(self)
   local entries, result = table.move(self._own_weights, 1, #self._own_weights, 1, {}), {}
   for _, entry in ipairs(field_variables(self)) do entries[#entries + 1] = entry end
-  for _, wanted in ipairs {true, false} do
+  for _, wanted in ipairs{true, false} do
     for _, entry in ipairs(entries) do
       if entry.trainable == wanted then result[#result + 1] = entry.variable end
     end
@@ -254,7 +281,8 @@ getters.trainable_variables = getters.trainable_weights
 function getters.non_trainable_weights(self) return select_weights(self, false) end
 getters.non_trainable_variables = getters.non_trainable_weights
 
--- Of a model within, the metrics are its own affair, as all that it is trained with; those of its layers count.
+-- Of a model within, the metrics are its own affair, as all that it is trained with; those of its
+-- layers count.
 local function collect_metrics(self, out, is_within)
   local below = {}
   tracking.each(self, function(kind, value)
@@ -284,7 +312,8 @@ end
 
 function setters.trainable(self, value)
   if type(value) ~= "boolean" then
-    errors.raise("%s (%s): trainable should be true or false, got %s", self.name, class_name(self), errors.describe(value))
+    errors.raise("%s (%s): trainable should be true or false, got %s", self.name, class_name(self),
+      errors.describe(value))
   end
   prepare(self)
   rawset(self, "_trainable", value)
@@ -310,16 +339,19 @@ local function same_shape(a, b) return table.concat(a, ",") == table.concat(b, "
 function Layer:set_weights(values)
   local variables, tensors = self.weights, {}
   if not structure.is_container(values) then
-    errors.raise("%s: set_weights takes a list of tensors, got %s", self.name, errors.describe(values))
+    errors.raise("%s: set_weights takes a list of tensors, got %s", self.name,
+      errors.describe(values))
   end
   lists.check(self.name .. ": set_weights", values)
   if #values ~= #variables then
-    errors.raise("%s: set_weights got %d tensors, but the layer has %d weights", self.name, #values, #variables)
+    errors.raise("%s: set_weights got %d tensors, but the layer has %d weights", self.name, #values,
+      #variables)
   end
   for i, variable in ipairs(variables) do
     local tensor = engine.tensor(values[i], {dtype = variable.dtype})
     if not same_shape(tensor.shape, variable.shape) then
-      errors.raise("%s: weight %d (%s) has shape %s, got %s", self.name, i, variable.path or variable.name or "?",
+      errors.raise("%s: weight %d (%s) has shape %s, got %s", self.name, i,
+        variable.path or variable.name or "?",
         errors.shape(variable.shape), errors.shape(tensor.shape))
     end
     tensors[i] = tensor
@@ -330,7 +362,8 @@ end
 --- The number of elements in all weights.
 function Layer:count_params()
   if not self.built and #self.weights == 0 then
-    errors.raise("%s (%s): has no weights yet; build it, or call it on data, before counting them", self.name, class_name(self))
+    errors.raise("%s (%s): has no weights yet; build it, or call it on data, before counting them",
+      self.name, class_name(self))
   end
   local total = 0
   for _, variable in ipairs(self.weights) do total = total + shapes.size(variable.shape) end
@@ -348,7 +381,9 @@ function Layer:add_loss(loss)
     losses = {}
     rawset(self, "_losses", losses)
   end
-  for _, one in ipairs(structure.is_container(loss) and loss or {loss}) do losses[#losses + 1] = one end
+  for _, one in ipairs(structure.is_container(loss) and loss or {loss}) do
+    losses[#losses + 1] = one
+  end
   calling.note_loss()
 end
 
@@ -358,7 +393,8 @@ local function collect_losses(self, out)
   return out
 end
 
---- Terms added by `add_loss` and by activity regularizers in the last call, then those of regularized weights.
+--- Terms added by `add_loss` and by activity regularizers in the last call, then those of
+-- regularized weights.
 function getters.losses(self)
   local result = tracking.unique(collect_losses(self, {}))
   for _, variable in ipairs(self.trainable_weights) do
@@ -383,7 +419,8 @@ function setters.dtype_policy(self, value)
   rawset(self, "_policy", policy.get(value))
 end
 
---- The dtype of what the layer gives: that of its inputs where it only moves values, else what it computes in.
+--- The dtype of what the layer gives: that of its inputs where it only moves values, else what it
+-- computes in.
 function Layer:output_dtype(inputs)
   if self.keeps_dtype then
     local first = structure.flatten(inputs)[1]
@@ -394,8 +431,8 @@ end
 
 ---------------------------------------------------------------- shapes and masks
 
---- The shape of the output for an input shape (both with the batch axis; tables of shapes where there are several).
--- By default what `call` gives is looked at.
+--- The shape of the output for an input shape (both with the batch axis; tables of shapes where
+-- there are several). By default what `call` gives is looked at.
 -- @treturn table
 function Layer:compute_output_shape(input_shape)
   input_spec.check_shape_argument(self, "compute_output_shape", input_shape)
@@ -414,31 +451,39 @@ local function is_mask(value)
 end
 
 local function check_mask(layer, _, mask)
-  local bad = structure.is_container(mask) and structure.find(mask, function(leaf) return not is_mask(leaf) end)
+  local bad = structure.is_container(mask) and structure.find(mask, function(leaf)
+    return not is_mask(leaf)
+  end)
   if bad or not structure.is_container(mask) and not is_mask(mask) then
-    errors.raise("%s.compute_mask: expected a mask or a list of masks, got %s", class_name(layer), errors.describe(mask))
+    errors.raise("%s.compute_mask: expected a mask or a list of masks, got %s", class_name(layer),
+      errors.describe(mask))
   end
 end
 
 local function check_build(layer, shape, others)
   input_spec.check_shape_argument(layer, "build", shape)
   if others ~= nil and type(others) ~= "table" then
-    errors.raise("%s.build: expected the shapes of the other inputs by name, got %s", class_name(layer), errors.describe(others))
+    errors.raise("%s.build: expected the shapes of the other inputs by name, got %s",
+      class_name(layer), errors.describe(others))
   end
 end
 
 local function check_build_config(layer, config)
   if type(config) ~= "table" then
-    errors.raise("%s.build_from_config: expected a table, got %s", class_name(layer), errors.describe(config))
+    errors.raise("%s.build_from_config: expected a table, got %s", class_name(layer),
+      errors.describe(config))
   end
 end
 
 Layer.__checks = setmetatable({
   build = check_build, build_from_config = check_build_config, compute_mask = check_mask,
-  compute_output_shape = function(layer, shape) input_spec.check_shape_argument(layer, "compute_output_shape", shape) end,
-}, { __index = Layer.__checks })
+  compute_output_shape = function(layer, shape)
+    input_spec.check_shape_argument(layer, "compute_output_shape", shape)
+  end,
+}, {__index = Layer.__checks})
 
---- Whether the outputs get masks: what the class or the object says, or whether the class computes masks of its own.
+--- Whether the outputs get masks: what the class or the object says, or whether the class computes
+-- masks of its own.
 -- @field supports_masking
 function getters.supports_masking(self) return self.compute_mask ~= calling.default_compute_mask end
 
@@ -447,7 +492,10 @@ function getters.supports_masking(self) return self.compute_mask ~= calling.defa
 local function first_node(self, what)
   prepare(self)
   local node = self._nodes[1]
-  if not node then errors.raise("%s (%s): has no %s yet: it was not called on a symbolic tensor", self.name, class_name(self), what) end
+  if not node then
+    errors.raise("%s (%s): has no %s yet: it was not called on a symbolic tensor", self.name,
+      class_name(self), what)
+  end
   return node
 end
 
@@ -464,7 +512,8 @@ function getters.output_shape(self) return calling.shapes_of(self.output) end
 
 ---------------------------------------------------------------- configuration
 
---- Name, trainable flag and dtype policy, and for a class of the user's that declares no `config`, the arguments it was made with.
+--- Name, trainable flag and dtype policy, and for a class of the user's that declares no `config`,
+-- the arguments it was made with.
 function Layer:get_config()
   local config = ordered.object({
     name = self.name, trainable = self.trainable, dtype = policy.serialize(self._policy),
@@ -481,12 +530,16 @@ local function nullable(shape)
   return structure.map(shape, function(size) return size == shapes.None and null or size end)
 end
 
---- The shapes that the layer was built for: that of its inputs, or of attention's query, value and key by their names.
+--- The shapes that the layer was built for: that of its inputs, or of attention's query, value and
+-- key by their names.
 function Layer:get_build_config()
   local shape, others = rawget(self, "_build_shape"), rawget(self, "_build_others")
   if not shape then return nil end
-  if not others or not others.value then return ordered.object({input_shape = nullable(shape)}, {"input_shape"}) end
-  local shapes_dict = ordered.object({query_shape = nullable(shape), value_shape = nullable(others.value)},
+  if not others or not others.value then
+    return ordered.object({input_shape = nullable(shape)}, {"input_shape"})
+  end
+  local shapes_dict = ordered.object({query_shape = nullable(shape),
+    value_shape = nullable(others.value)},
     {"query_shape", "value_shape"})
   if others.key then ordered.set(shapes_dict, "key_shape", nullable(others.key)) end
   return ordered.object({shapes_dict = shapes_dict}, {"shapes_dict"})
@@ -503,14 +556,17 @@ function Layer:build_from_config(config)
   if self.built then return end
   local dict = kinds.is_plain(config.shapes_dict) and config.shapes_dict or {}
   local shape, others = read_shape(config.input_shape) or read_shape(dict.query_shape), nil
-  if dict.value_shape then others = {value = read_shape(dict.value_shape), key = read_shape(dict.key_shape)} end
+  if dict.value_shape then
+    others = {value = read_shape(dict.value_shape), key = read_shape(dict.key_shape)}
+  end
   if shape then self:build(shape, others) end
 end
 
---- What every configuration holds counts as read, also where a class's `init` does not hand it on to its base.
+--- What every configuration holds counts as read, also where a class's `init` does not hand it on
+-- to its base.
 function Layer.__construct(_, args)
   if context.get().restoring then
-    for _, key in ipairs {"name", "trainable", "dtype"} do arguments.touch(args, key) end
+    for _, key in ipairs{"name", "trainable", "dtype"} do arguments.touch(args, key) end
   end
 end
 
@@ -519,7 +575,8 @@ function Layer.from_config(class, config)
   Object.expect_config(class, config)
   local given = given_arguments.of_config(class, config)
   local restoring = {restoring = true}
-  local layer = given and context.within(restoring, class, given) or context.within(restoring, Object.from_config, class, config)
+  local layer = given and context.within(restoring, class, given)
+    or context.within(restoring, Object.from_config, class, config)
   if type(config.name) == "string" then rawset(layer, "name", config.name) end
   if config.trainable == false then layer.trainable = false end
   return layer

@@ -16,14 +16,20 @@ kinds.define("data_format", {
 })
 
 --- `kernel_initializer` and the like.
-function options.initializer(name, default) return {name .. "_initializer", "initializer", default = default} end
+function options.initializer(name, default)
+  return {name .. "_initializer", "initializer", default = default}
+end
 function options.regularizer(name, omit_default)
   return {name .. "_regularizer", "regularizer", optional = true, omit_default = omit_default}
 end
 function options.constraint(name) return {name .. "_constraint", "constraint", optional = true} end
-function options.activation(name, default) return {name or "activation", "activation", default = default or "linear"} end
+function options.activation(name, default)
+  return {name or "activation", "activation", default = default or "linear"}
+end
 function options.flag(name, default) return {name, "boolean", default = default} end
-function options.seed(omit_default) return {"seed", "integer", optional = true, omit_default = omit_default} end
+function options.seed(omit_default)
+  return {"seed", "integer", optional = true, omit_default = omit_default}
+end
 function options.data_format() return {"data_format", "data_format", default = "default"} end
 
 kinds.define("quantization", {
@@ -31,24 +37,28 @@ kinds.define("quantization", {
 })
 
 --- Of a layer that Keras can quantize: its configuration says that it is not.
-function options.quantization() return {"quantization_config", "quantization", optional = true, keyword_only = true} end
+function options.quantization()
+  return {"quantization_config", "quantization", optional = true, keyword_only = true}
+end
 
 --- One of several lists of rows after another.
 function options.join(...)
   local result = {}
-  for _, rows in ipairs {...} do table.move(rows, 1, #rows, #result + 1, result) end
+  for _, rows in ipairs{...} do table.move(rows, 1, #rows, #result + 1, result) end
   return result
 end
 
---- The arguments of `add_weight` for a weight with an initializer, a regularizer and a constraint among the layer's fields.
+--- The arguments of `add_weight` for a weight with an initializer, a regularizer and a constraint
+-- among the layer's fields.
 -- @tparam Layer layer
 -- @tparam string name of the weight
 -- @tparam table shape
 -- @tparam[opt] string prefix of the fields, by default the name
 function options.weight(layer, name, shape, prefix)
   prefix = prefix or name
-  return layer:add_weight {
-    name = name, shape = shape, initializer = layer[prefix .. "_initializer"], regularizer = layer[prefix .. "_regularizer"],
+  return layer:add_weight{
+    name = name, shape = shape, initializer = layer[prefix .. "_initializer"],
+    regularizer = layer[prefix .. "_regularizer"],
     constraint = layer[prefix .. "_constraint"],
   }
 end

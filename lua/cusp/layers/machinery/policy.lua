@@ -14,7 +14,8 @@ local mixed = {
   mixed_bfloat16 = {name = "mixed_bfloat16", compute = "bfloat16", variable = "float32"},
 }
 
---- A policy from a dtype's or policy's name, from Keras's serialised form of one, or the default from nil.
+--- A policy from a dtype's or policy's name, from Keras's serialised form of one, or the default
+-- from nil.
 -- @treturn table `name`, `compute` and `variable`
 -- @raise for a name that is no dtype
 function policy.get(value)
@@ -22,7 +23,8 @@ function policy.get(value)
   if value == nil or value == null then value = engine.get_floatx() end
   if mixed[value] then return mixed[value] end
   if not kinds.dtypes[value] then
-    errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s", errors.describe(value))
+    errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",
+      errors.describe(value))
   end
   return {name = value, compute = value, variable = value}
 end
@@ -30,7 +32,8 @@ end
 --- The serialised form.
 function policy.serialize(of)
   return ordered.object({
-    module = "keras", class_name = "DTypePolicy", config = ordered.object({name = of.name}, {"name"}), registered_name = null,
+    module = "keras", class_name = "DTypePolicy",
+    config = ordered.object({name = of.name}, {"name"}), registered_name = null,
   }, {"module", "class_name", "config", "registered_name"})
 end
 

@@ -98,7 +98,8 @@ end
 
 local function check_value(layer, name, position, value)
   if value == nil or not flags[name] and is_tensors(value) then return end
-  errors.raise("%s (%s): only tensors can be given by position after the inputs, but argument %d is %s;"
+  errors.raise(
+    "%s (%s): only tensors can be given by position after the inputs, but argument %d is %s;"
     .. " give it by name: {%s = ...}", layer.name, getmetatable(layer).__name, position + 1,
     errors.describe(value), name or "name")
 end

@@ -1,8 +1,8 @@
 --- Joins tensors along one axis: of `{[batch, 3], [batch, 5]}` makes `[batch, 8]`.
 -- @classmod cusp.layers.Concatenate
 -- @tparam[opt=-1] integer axis
--- @usage local both = layers.Concatenate() { a, b }
--- local stacked = layers.concatenate({ a, b }, { axis = 2 })
+-- @usage local both = layers.Concatenate(){a, b}
+-- local stacked = layers.concatenate({a, b}, {axis = 2})
 local Merge = require "cusp.layers.merging.merge"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -24,7 +24,8 @@ function Concatenate:check_shapes(input_shapes)
       fits = fits and (axis == along or a == b or a == shapes.None or b == shapes.None)
     end
     if not fits then
-      errors.raise("the inputs should have the same shape but for axis %d, got %s", self.axis, structure.describe(input_shapes))
+      errors.raise("the inputs should have the same shape but for axis %d, got %s", self.axis,
+        structure.describe(input_shapes))
     end
   end
 end

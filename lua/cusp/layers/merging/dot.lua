@@ -1,6 +1,6 @@
 --- The dot product of two tensors' samples along one axis of each.
--- For inputs `[batch, 3, 5]` and `[batch, 10, 3]` with `axes = {2, 3}` the output is `[batch, 5, 10]`; for two of `[batch, n]`,
--- `[batch, 1]`.
+-- For inputs `[batch, 3, 5]` and `[batch, 10, 3]` with `axes = {2, 3}` the output is `[batch, 5,
+-- 10]`; for two of `[batch, n]`, `[batch, 1]`.
 -- @classmod cusp.layers.Dot
 -- @tparam integer|table axes one axis for both, or two; not the batch axis
 -- @tparam[opt=false] boolean normalize divide by the lengths first: cosine similarity
@@ -28,9 +28,13 @@ function Dot:check_shapes(input_shapes)
   local a, b = axes_of(self, first, second)
   if a == 1 or b == 1 then errors.raise "a dot product along the batch axis (1) is not possible" end
   local m, n = first[a], second[b]
-  if m == nil or n == nil then errors.raise("axes %d and %d are out of range for %s", a, b, structure.describe(input_shapes)) end
+  if m == nil or n == nil then
+    errors.raise("axes %d and %d are out of range for %s", a, b, structure.describe(input_shapes))
+  end
   if m ~= n and m ~= shapes.None and n ~= shapes.None then
-    errors.raise("axis %d of the first input has size %s, axis %d of the second %s; the shapes are %s", a, m, b, n,
+    errors.raise(
+      "axis %d of the first input has size %s, axis %d of the second %s; the shapes are %s", a, m,
+      b, n,
       structure.describe(input_shapes))
   end
 end
@@ -62,7 +66,8 @@ function Dot:merge(inputs)
   local rows, columns = x.shape, y.shape
   local batch, depth = rows[1], rows[#rows]
   local result = ops.matmul(
-    ops.reshape(x, {batch, product(rows, 2, #rows - 1), depth}), ops.reshape(y, {batch, depth, product(columns, 3, #columns)}))
+    ops.reshape(x, {batch, product(rows, 2, #rows - 1), depth}),
+    ops.reshape(y, {batch, depth, product(columns, 3, #columns)}))
   local shape = {batch}
   table.move(rows, 2, #rows - 1, #shape + 1, shape)
   table.move(columns, 3, #columns, #shape + 1, shape)

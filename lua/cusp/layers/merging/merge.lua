@@ -29,7 +29,9 @@ function Merge:check_shapes(input_shapes)
   for _, shape in ipairs(input_shapes) do
     local size = shape[1]
     if size ~= nil and size ~= shapes.None then
-      if batch and batch ~= size then errors.raise("the inputs have different batch sizes: %s", structure.describe(input_shapes)) end
+      if batch and batch ~= size then
+        errors.raise("the inputs have different batch sizes: %s", structure.describe(input_shapes))
+      end
       batch = size
     end
     check_broadcast(input_shapes[1], shape, input_shapes)
@@ -38,7 +40,8 @@ end
 
 function Merge:build(input_shapes)
   if structure.is_shape(input_shapes) or #input_shapes < self.least then
-    errors.raise("expected a list of at least %d tensor%s, got %s", self.least, self.least == 1 and "" or "s",
+    errors.raise("expected a list of at least %d tensor%s, got %s", self.least,
+      self.least == 1 and "" or "s",
       structure.describe(input_shapes))
   end
   self:check_shapes(input_shapes)
@@ -63,7 +66,9 @@ end
 --- A step counts where it counts in any input; none does where an input has no mask.
 function Merge:compute_mask(_, mask)
   if not mask then return nil end
-  if not structure.is_container(mask) then errors.raise("%s.compute_mask: expected a list of masks, one for each input", self.name) end
+  if not structure.is_container(mask) then
+    errors.raise("%s.compute_mask: expected a list of masks, one for each input", self.name)
+  end
   local result = mask[1]
   for i = 1, #mask do
     if not mask[i] then return nil end
@@ -72,7 +77,8 @@ function Merge:compute_mask(_, mask)
   return result or nil
 end
 
---- `layers.add{a, b}` for `layers.Add(){a, b}`: a function of the list and of the layer's own arguments.
+--- `layers.add{a, b}` for `layers.Add(){a, b}`: a function of the list and of the layer's own
+-- arguments.
 function Merge.as_function(class)
   return function(...)
     local positional, n, keywords = arguments.split(true, ...)

@@ -1,5 +1,6 @@
---- Layers that merge tensors of like shapes element by element: `Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`.
--- Inputs: a list of tensors whose shapes broadcast; output: their common shape. Each has a function: `layers.add{a, b}`.
+--- Layers that merge tensors of like shapes element by element: `Add`, `Subtract`, `Multiply`,
+-- `Average`, `Maximum`, `Minimum`. Inputs: a list of tensors whose shapes broadcast; output: their
+-- common shape. Each has a function: `layers.add{a, b}`.
 -- @module cusp.layers.merging.merging
 local Merge = require "cusp.layers.merging.merge"
 local masks = require "cusp.base.masks"
@@ -76,7 +77,9 @@ local Maximum = Merge:extend("Maximum", {merge = extreme(ops.maximum)})
 local Minimum = Merge:extend("Minimum", {merge = extreme(ops.minimum)})
 
 return {
-  Add = Add, Subtract = Subtract, Multiply = Multiply, Average = Average, Maximum = Maximum, Minimum = Minimum,
-  add = Add:as_function(), subtract = Subtract:as_function(), multiply = Multiply:as_function(), average = Average:as_function(),
+  Add = Add, Subtract = Subtract, Multiply = Multiply, Average = Average, Maximum = Maximum,
+  Minimum = Minimum,
+  add = Add:as_function(), subtract = Subtract:as_function(), multiply = Multiply:as_function(),
+  average = Average:as_function(),
   maximum = Maximum:as_function(), minimum = Minimum:as_function(),
 }

@@ -1,15 +1,18 @@
 --- Makes every feature's mean 0 and its variance 1, then scales and shifts it by what is learnt.
--- While training the batch's own mean and variance are used, and moving averages of them kept; otherwise the moving averages are.
--- A frozen layer (`trainable = false`) uses the moving averages in training, too. Input and output: any shape.
+-- While training the batch's own mean and variance are used, and moving averages of them kept;
+-- otherwise the moving averages are. A frozen layer (`trainable = false`) uses the moving averages
+-- in training, too. Input and output: any shape.
 -- @classmod cusp.layers.BatchNormalization
 -- @tparam[opt=-1] integer axis of the features
 -- @tparam[opt=0.99] number momentum of the moving averages
 -- @tparam[opt=1e-3] number epsilon
 -- @tparam[opt=true] boolean center add `beta`
 -- @tparam[opt=true] boolean scale multiply by `gamma`
--- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
+-- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer,
+-- moving_variance_initializer
 -- @param[opt] beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
--- @tparam[opt=false] boolean renorm correct the batch's statistics towards averages of them (Ioffe, "Batch renormalization", 2017)
+-- @tparam[opt=false] boolean renorm correct the batch's statistics towards averages of them (Ioffe,
+-- "Batch renormalization", 2017)
 -- @tparam[opt] table renorm_clipping any of `rmax`, `rmin`, `dmax`
 -- @tparam[opt=0.99] number renorm_momentum
 local Layer = require "cusp.layers.machinery.layer"
@@ -25,22 +28,30 @@ local BatchNormalization = Layer:extend("BatchNormalization", {
   supports_masking = true,
   call_arguments = {"training", "mask"},
   config = {
-    {"axis", "axis", default = -1}, {"momentum", "number", default = 0.99}, {"epsilon", "number", default = 1e-3},
-    options.flag("center", true), options.flag("scale", true), options.initializer("beta", "zeros"), options.initializer("gamma", "ones"),
-    options.initializer("moving_mean", "zeros"), options.initializer("moving_variance", "ones"), options.regularizer "beta",
-    options.regularizer "gamma", options.constraint "beta", options.constraint "gamma", options.flag("synchronized", false),
-    options.flag("renorm", false), {"renorm_clipping", "any", optional = true}, {"renorm_momentum", "number", default = 0.99},
+    {"axis", "axis", default = -1}, {"momentum", "number", default = 0.99},
+    {"epsilon", "number", default = 1e-3},
+    options.flag("center", true), options.flag("scale", true), options.initializer("beta", "zeros"),
+    options.initializer("gamma", "ones"),
+    options.initializer("moving_mean", "zeros"), options.initializer("moving_variance", "ones"),
+    options.regularizer "beta",
+    options.regularizer "gamma", options.constraint "beta", options.constraint "gamma",
+    options.flag("synchronized", false),
+    options.flag("renorm", false), {"renorm_clipping", "any", optional = true},
+    {"renorm_momentum", "number", default = 0.99},
   },
 })
 
 local function check_clipping(clipping)
   if clipping == nil then return end
   if type(clipping) ~= "table" then
-    errors.raise("BatchNormalization: renorm_clipping should be a table of rmax, rmin and dmax, got %s", errors.describe(clipping))
+    errors.raise(
+      "BatchNormalization: renorm_clipping should be a table of rmax, rmin and dmax, got %s",
+      errors.describe(clipping))
   end
   for key in pairs(clipping) do
     if key ~= "rmax" and key ~= "rmin" and key ~= "dmax" then
-      errors.raise("BatchNormalization: renorm_clipping has the keys rmax, rmin and dmax, not %s", errors.describe(key))
+      errors.raise("BatchNormalization: renorm_clipping has the keys rmax, rmin and dmax, not %s",
+        errors.describe(key))
     end
   end
 end
@@ -50,32 +61,45 @@ function BatchNormalization:init(args)
   Layer.init(self, args)
   check_clipping(self.renorm_clipping)
   if self.renorm then self.renorm_clipping = self.renorm_clipping or ordered.object() end
-  if self.synchronized then errors.raise "BatchNormalization: synchronized is not supported: there is one device" end
+  if self.synchronized then
+    errors.raise "BatchNormalization: synchronized is not supported: there is one device"
+  end
 end
 
---- The averages that a batch's own statistics are corrected towards: of deviations, not variances, as in the paper.
+--- The averages that a batch's own statistics are corrected towards: of deviations, not variances,
+-- as in the paper.
 local function build_renorm(self, shape)
   local variance = self.moving_variance_initializer
   local function deviation(sizes, kwargs) return ops.sqrt(variance(sizes, kwargs)) end
-  self.moving_stddev = self:add_weight {name = "moving_stddev", shape = shape, initializer = deviation, trainable = false}
-  self.renorm_mean = self:add_weight {
-    name = "renorm_mean", shape = shape, initializer = self.moving_mean_initializer, trainable = false,
+  self.moving_stddev = self:add_weight{name = "moving_stddev", shape = shape,
+    initializer = deviation, trainable = false}
+  self.renorm_mean = self:add_weight{
+    name = "renorm_mean", shape = shape, initializer = self.moving_mean_initializer,
+    trainable = false,
   }
-  self.renorm_stddev = self:add_weight {name = "renorm_stddev", shape = shape, initializer = deviation, trainable = false}
+  self.renorm_stddev = self:add_weight{name = "renorm_stddev", shape = shape,
+    initializer = deviation, trainable = false}
 end
 
 function BatchNormalization:build(shape)
   local axis = self.axis < 0 and #shape + 1 + self.axis or self.axis
   local features = shape[axis]
-  if features == nil then errors.raise("axis %d is out of range for an input of shape %s", self.axis, errors.shape(shape)) end
-  if features == shapes.None then errors.raise("axis %d of the input should have a known size, got %s", self.axis, errors.shape(shape)) end
+  if features == nil then
+    errors.raise("axis %d is out of range for an input of shape %s", self.axis, errors.shape(shape))
+  end
+  if features == shapes.None then
+    errors.raise("axis %d of the input should have a known size, got %s", self.axis,
+      errors.shape(shape))
+  end
   if self.scale then self.gamma = options.weight(self, "gamma", {features}) end
   if self.center then self.beta = options.weight(self, "beta", {features}) end
-  self.moving_mean = self:add_weight {
-    name = "moving_mean", shape = {features}, initializer = self.moving_mean_initializer, trainable = false,
+  self.moving_mean = self:add_weight{
+    name = "moving_mean", shape = {features}, initializer = self.moving_mean_initializer,
+    trainable = false,
   }
-  self.moving_variance = self:add_weight {
-    name = "moving_variance", shape = {features}, initializer = self.moving_variance_initializer, trainable = false,
+  self.moving_variance = self:add_weight{
+    name = "moving_variance", shape = {features}, initializer = self.moving_variance_initializer,
+    trainable = false,
   }
   if self.renorm then build_renorm(self, {features}) end
   self.input_spec = {ndim = #shape, axes = {[axis] = features}}
@@ -96,7 +120,8 @@ end
 --- Moves an average towards a value.
 local function update(variable, value, momentum)
   if symbolic.standing() then return end
-  variable:assign(ops.add(ops.multiply(variable, momentum), ops.multiply(ops.cast(value, variable.dtype), 1 - momentum)))
+  variable:assign(ops.add(ops.multiply(variable, momentum),
+    ops.multiply(ops.cast(value, variable.dtype), 1 - momentum)))
 end
 
 local function batch_statistics(self, inputs, mask, axis)
@@ -105,7 +130,11 @@ local function batch_statistics(self, inputs, mask, axis)
     if i ~= axis then axes[#axes + 1] = i end
   end
   local mean, variance
-  if mask then mean, variance = masked_moments(inputs, mask, axes) else mean, variance = ops.moments(inputs, axes) end
+  if mask then
+    mean, variance = masked_moments(inputs, mask, axes)
+  else
+    mean, variance = ops.moments(inputs, axes)
+  end
   return mean, variance
 end
 
@@ -126,7 +155,8 @@ local function renormalise(self, mean, variance)
   update(self.moving_mean, mean, self.momentum)
   update(self.moving_stddev, deviation, self.momentum)
   if not symbolic.standing() then
-    self.moving_variance:assign(ops.maximum(ops.subtract(ops.square(self.moving_stddev), self.epsilon), 0))
+    self.moving_variance:assign(ops.maximum(ops.subtract(ops.square(self.moving_stddev),
+      self.epsilon), 0))
   end
   return r, self.center and ops.add(d, self.beta) or d
 end
@@ -137,7 +167,8 @@ function BatchNormalization:call(inputs, args)
   if narrow then inputs = ops.cast(inputs, engine.promote(dtype, "float32")) end
   local mask = args.mask
   if mask and mask.ndim ~= inputs.ndim - 1 then
-    errors.raise("the mask should have one axis less than the inputs, got %s", errors.shape(mask.shape))
+    errors.raise("the mask should have one axis less than the inputs, got %s",
+      errors.shape(mask.shape))
   end
   local axis = self.axis < 0 and inputs.ndim + 1 + self.axis or self.axis
   local scale, offset = self.scale and self.gamma or nil, self.center and self.beta or nil

@@ -1,5 +1,5 @@
---- Normalisation within each sample: `LayerNormalization`, `GroupNormalization`, `RMSNormalization`, `UnitNormalization`.
--- Input and output: any shape.
+--- Normalisation within each sample: `LayerNormalization`, `GroupNormalization`,
+-- `RMSNormalization`, `UnitNormalization`. Input and output: any shape.
 -- @module cusp.layers.normalization.normalizations
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
@@ -12,7 +12,8 @@ local function same_shape(_, input_shape) return input_shape end
 
 local function scale_and_shift_rows()
   return {
-    options.initializer("beta", "zeros"), options.initializer("gamma", "ones"), options.regularizer "beta", options.regularizer "gamma",
+    options.initializer("beta", "zeros"), options.initializer("gamma", "ones"),
+    options.regularizer "beta", options.regularizer "gamma",
     options.constraint "beta", options.constraint "gamma",
   }
 end
@@ -22,7 +23,9 @@ local function positive_axes(axis, ndim)
   local list, result = type(axis) == "table" and axis or {axis}, {}
   for i, one in ipairs(list) do
     result[i] = one < 0 and ndim + 1 + one or one
-    if result[i] < 1 or result[i] > ndim then errors.raise("axis %d is out of range for an input of %d axes", one, ndim) end
+    if result[i] < 1 or result[i] > ndim then
+      errors.raise("axis %d is out of range for an input of %d axes", one, ndim)
+    end
   end
   plain.sort(result)
   return result
@@ -42,7 +45,8 @@ local function in_float32(inputs)
   return inputs, nil
 end
 
---- Mean 0 and variance 1 over the given axes (Ba et al., "Layer normalization", 2016), then `gamma` and `beta`.
+--- Mean 0 and variance 1 over the given axes (Ba et al., "Layer normalization", 2016), then `gamma`
+-- and `beta`.
 -- @tparam[opt=-1] integer|table axis
 -- @tparam[opt=1e-3] number epsilon
 -- @tparam[opt=true] boolean center
@@ -61,7 +65,8 @@ local LayerNormalization = Layer:extend("LayerNormalization", {
   supports_masking = true,
   compute_output_shape = same_shape,
   config = options.join({
-    {"axis", "axes", default = -1}, {"epsilon", "number", default = 1e-3}, options.flag("center", true), options.flag("scale", true),
+    {"axis", "axes", default = -1}, {"epsilon", "number", default = 1e-3},
+    options.flag("center", true), options.flag("scale", true),
     options.flag("rms_scaling", false),
   }, scale_and_shift_rows()),
 })
@@ -71,7 +76,10 @@ list_axis(LayerNormalization)
 function LayerNormalization:build(shape)
   local axes, sizes = positive_axes(self.axis, #shape), {}
   for i, axis in ipairs(axes) do
-    if shape[axis] == shapes.None then errors.raise("axis %d of the input should have a known size, got %s", axis, errors.shape(shape)) end
+    if shape[axis] == shapes.None then
+      errors.raise("axis %d of the input should have a known size, got %s", axis,
+        errors.shape(shape))
+    end
     sizes[i] = shape[axis]
   end
   if self.scale or self.rms_scaling then self.gamma = options.weight(self, "gamma", sizes) end
@@ -91,7 +99,8 @@ function LayerNormalization:call(inputs)
   local outputs
   if self.rms_scaling then
     local variance = ops.var(inputs, axes, true)
-    outputs = ops.multiply(ops.multiply(inputs, ops.rsqrt(ops.add(variance, self.epsilon))), beside(self.gamma, inputs, axes))
+    outputs = ops.multiply(ops.multiply(inputs, ops.rsqrt(ops.add(variance, self.epsilon))),
+      beside(self.gamma, inputs, axes))
   else
     local mean, variance = ops.moments(inputs, axes, true)
     outputs = ops.multiply(ops.subtract(inputs, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
@@ -109,7 +118,8 @@ local GroupNormalization = Layer:extend("GroupNormalization", {
   supports_masking = true,
   compute_output_shape = same_shape,
   config = options.join({
-    {"groups", "integer", default = 32}, {"axis", "axis", default = -1}, {"epsilon", "number", default = 1e-3},
+    {"groups", "integer", default = 32}, {"axis", "axis", default = -1},
+    {"epsilon", "number", default = 1e-3},
     options.flag("center", true), options.flag("scale", true),
   }, scale_and_shift_rows()),
 })
@@ -122,7 +132,8 @@ function GroupNormalization:build(shape)
   end
   if self.groups == -1 then self.groups = channels end
   if channels < self.groups or channels % self.groups ~= 0 then
-    errors.raise("the number of channels (%d) should be a multiple of groups (%d)", channels, self.groups)
+    errors.raise("the number of channels (%d) should be a multiple of groups (%d)", channels,
+      self.groups)
   end
   if self.scale then self.gamma = options.weight(self, "gamma", {channels}) end
   if self.center then self.beta = options.weight(self, "beta", {channels}) end
@@ -150,7 +161,8 @@ function GroupNormalization:call(inputs)
   return narrow and ops.cast(outputs, self.compute_dtype) or outputs
 end
 
---- Divides by the root of the mean square (Zhang and Sennrich, "Root mean square layer normalization", 2019), then scales.
+--- Divides by the root of the mean square (Zhang and Sennrich, "Root mean square layer
+-- normalization", 2019), then scales.
 -- @tparam[opt=-1] integer|table axis
 -- @tparam[opt=1e-6] number epsilon
 local RMSNormalization = Layer:extend("RMSNormalization", {
@@ -163,7 +175,7 @@ list_axis(RMSNormalization)
 function RMSNormalization:build(shape)
   local axes, sizes = positive_axes(self.axis, #shape), {}
   for i, axis in ipairs(axes) do sizes[i] = shape[axis] end
-  self.scale = self:add_weight {name = "scale", shape = sizes, initializer = "ones"}
+  self.scale = self:add_weight{name = "scale", shape = sizes, initializer = "ones"}
 end
 
 function RMSNormalization:call(inputs)
@@ -171,7 +183,8 @@ function RMSNormalization:call(inputs)
   inputs, narrow = in_float32(inputs)
   local axes = positive_axes(self.axis, inputs.ndim)
   local square = ops.mean(ops.square(inputs), axes, true)
-  local outputs = ops.multiply(ops.multiply(inputs, ops.rsqrt(ops.add(square, self.epsilon))), beside(self.scale, inputs, axes))
+  local outputs = ops.multiply(ops.multiply(inputs, ops.rsqrt(ops.add(square, self.epsilon))),
+    beside(self.scale, inputs, axes))
   return narrow and ops.cast(outputs, self.compute_dtype) or outputs
 end
 
@@ -189,6 +202,7 @@ local UnitNormalization = Layer:extend("UnitNormalization", {
 })
 
 return {
-  LayerNormalization = LayerNormalization, GroupNormalization = GroupNormalization, RMSNormalization = RMSNormalization,
+  LayerNormalization = LayerNormalization, GroupNormalization = GroupNormalization,
+  RMSNormalization = RMSNormalization,
   UnitNormalization = UnitNormalization,
 }

@@ -1,5 +1,6 @@
---- Divides a layer's kernel by its largest singular value, estimated by power iteration, at each training call.
--- (Miyato et al., "Spectral normalization for generative adversarial networks", 2018.)
+--- Divides a layer's kernel by its largest singular value, estimated by power iteration, at each
+-- training call. (Miyato et al., "Spectral normalization for generative adversarial networks",
+-- 2018.)
 -- @classmod cusp.layers.SpectralNormalization
 -- @tparam Layer layer one with a kernel or embeddings
 -- @tparam[opt=1] integer power_iterations
@@ -24,10 +25,13 @@ function SpectralNormalization:build(shape)
   Wrapper.build(self, shape)
   self.input_spec = {min_ndim = 1, axes = {[-1] = shape[#shape]}}
   self.kernel = self.layer.kernel or self.layer.embeddings
-  if not self.kernel then errors.raise("%s has neither a kernel nor embeddings", tostring(self.layer)) end
+  if not self.kernel then
+    errors.raise("%s has neither a kernel nor embeddings", tostring(self.layer))
+  end
   local sizes = self.kernel.shape
-  self.vector_u = self:add_weight {
-    name = "vector_u", shape = {1, sizes[#sizes]}, initializer = initializers.TruncatedNormal {stddev = 0.02}, trainable = false,
+  self.vector_u = self:add_weight{
+    name = "vector_u", shape = {1, sizes[#sizes]},
+    initializer = initializers.TruncatedNormal{stddev = 0.02}, trainable = false,
   }
 end
 
@@ -47,7 +51,8 @@ local function normalise(self)
   u, v = ops.stop_gradient(u), ops.stop_gradient(v)
   local sigma = ops.reshape(ops.matmul(ops.matmul(v, weights), ops.transpose(u)), {})
   local zero = ops.all(ops.equal(kernel, 0))
-  self.kernel:assign(ops.where(zero, kernel, ops.divide(kernel, ops.where(zero, ops.ones_like(sigma), sigma))))
+  self.kernel:assign(ops.where(zero, kernel,
+    ops.divide(kernel, ops.where(zero, ops.ones_like(sigma), sigma))))
   self.vector_u:assign(ops.where(zero, self.vector_u.value, u))
 end
 

@@ -1,6 +1,6 @@
 --- Pooling to a given output size: `AdaptiveMaxPooling1D` ... `AdaptiveAveragePooling3D`.
--- Input `[batch, spatial..., channels]`, output `[batch, output_size..., channels]`. Output i of n covers the inputs from
--- `floor(i * size / n)` up to `ceil((i + 1) * size / n)`.
+-- Input `[batch, spatial..., channels]`, output `[batch, output_size..., channels]`. Output i of n
+-- covers the inputs from `floor(i * size / n)` up to `ceil((i + 1) * size / n)`.
 -- @classmod cusp.layers.AdaptiveAveragePooling2D
 -- @tparam integer|table output_size
 -- @tparam[opt] string data_format
@@ -16,7 +16,8 @@ local function make(kind, rank)
 
     call = function(self, inputs)
       local pool = kind == "Max" and ops.adaptive_max_pool or ops.adaptive_average_pool
-      return pool(inputs, self.output_size, options.channels_first(self) and "channels_first" or "channels_last")
+      return pool(inputs, self.output_size,
+        options.channels_first(self) and "channels_first" or "channels_last")
     end,
 
     compute_output_shape = function(self, input_shape)
@@ -29,7 +30,7 @@ end
 
 local classes = {}
 for rank = 1, 3 do
-  for _, kind in ipairs {"Max", "Average"} do
+  for _, kind in ipairs{"Max", "Average"} do
     local class = make(kind, rank)
     classes[class.__name] = class
   end

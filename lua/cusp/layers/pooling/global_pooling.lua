@@ -1,5 +1,6 @@
 --- Pooling over all spatial axes: `GlobalMaxPooling1D` ... `GlobalAveragePooling3D`.
--- Input `[batch, spatial..., channels]`, output `[batch, channels]`, or with axes of size 1 where `keepdims` is set.
+-- Input `[batch, spatial..., channels]`, output `[batch, channels]`, or with axes of size 1 where
+-- `keepdims` is set.
 -- @classmod cusp.layers.GlobalAveragePooling2D
 -- @tparam[opt] string data_format
 -- @tparam[opt=false] boolean keepdims
@@ -46,7 +47,7 @@ end
 
 local classes = {}
 for rank = 1, 3 do
-  for _, kind in ipairs {"Max", "Average"} do
+  for _, kind in ipairs{"Max", "Average"} do
     local class = make(kind, rank)
     classes[class.__name] = class
   end

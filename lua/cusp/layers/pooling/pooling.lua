@@ -17,7 +17,8 @@ local function make(kind, rank)
   local Pooling = Layer:extend(("%sPooling%dD"):format(kind, rank), {
     input_spec = {ndim = rank + 2},
     config = {
-      {"pool_size", "integers", rank = rank, min = 1, default = default}, {"strides", "integers", rank = rank, min = 1, optional = true},
+      {"pool_size", "integers", rank = rank, min = 1, default = default},
+      {"strides", "integers", rank = rank, min = 1, optional = true},
       {"padding", "choice", choices = {"valid", "same"}, default = "valid"}, options.data_format(),
     },
   })
@@ -30,14 +31,17 @@ local function make(kind, rank)
 
   function Pooling:call(inputs)
     local pool = kind == "Max" and ops.max_pool or ops.average_pool
-    return pool(inputs, self.pool_size, {strides = self.strides, padding = self.padding, data_format = self.data_format})
+    return pool(inputs, self.pool_size,
+      {strides = self.strides, padding = self.padding, data_format = self.data_format})
   end
 
   function Pooling:compute_output_shape(input_shape)
-    local window = {kernel_size = self.pool_size, strides = self.strides, padding = self.padding, data_format = self.data_format,
+    local window = {kernel_size = self.pool_size, strides = self.strides, padding = self.padding,
+      data_format = self.data_format,
       dilation_rate = {1, 1, 1}}
     local channels = input_shape[options.channels_first(self) and 2 or #input_shape]
-    return convolution.output_shape(window, input_shape, channels, convolution.forward_size(window, input_shape))
+    return convolution.output_shape(window, input_shape, channels,
+      convolution.forward_size(window, input_shape))
   end
 
   return Pooling
@@ -45,7 +49,7 @@ end
 
 local classes = {}
 for rank = 1, 3 do
-  for _, kind in ipairs {"Max", "Average"} do
+  for _, kind in ipairs{"Max", "Average"} do
     local class = make(kind, rank)
     classes[class.__name] = class
   end

@@ -1,4 +1,5 @@
---- What the `adapt` methods of preprocessing layers share: going through data in batches, with a progress line where it takes long.
+--- What the `adapt` methods of preprocessing layers share: going through data in batches, with a
+-- progress line where it takes long.
 -- @module cusp.layers.preprocessing.adapting
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -33,7 +34,9 @@ function adapting.binder(owner, order)
   return function(...)
     local values = table.pack(bind(...))
     local data = values[position.data]
-    if structure.is_container(data) and #data == 1 and kinds.is_dataset(data[1]) then data = data[1] end
+    if structure.is_container(data) and #data == 1 and kinds.is_dataset(data[1]) then
+      data = data[1]
+    end
     return data, values[position.batch_size], values[position.steps]
   end
 end
@@ -41,7 +44,9 @@ end
 local function of_dataset(owner, dataset, batch_size, steps)
   if batch_size then dataset = dataset:batch(batch_size) end
   local count = dataset:cardinality()
-  if count == -1 and not steps then errors.raise("%s.adapt: the data set has no end; say how many batches with steps", owner) end
+  if count == -1 and not steps then
+    errors.raise("%s.adapt: the data set has no end; say how many batches with steps", owner)
+  end
   local target = count >= 0 and count or nil
   if steps then target = math.min(steps, target or steps) end
   return target, dataset:iterate()
@@ -53,7 +58,11 @@ local function of_rows(data, batch_size)
     if first > rows then return nil end
     local last = math.min(first + batch_size - 1, rows)
     local part
-    if type(data) == "userdata" then part = data:slice {{first, last}} else part = table.move(data, first, last, 1, {}) end
+    if type(data) == "userdata" then
+      part = data:slice{{first, last}}
+    else
+      part = table.move(data, first, last, 1, {})
+    end
     first = last + 1
     return part
   end
@@ -76,16 +85,18 @@ local function opened(owner, data, batch_size, steps)
   if type(data) == "function" then return nil, data end
   if is_batch_list(data) then return of_list(data) end
   if type(data) == "string" then data = {data} end
-  if type(data) ~= "table" and type(data) ~= "userdata" or type(data) == "userdata" and #data.shape == 0 then
-    errors.raise("%s.adapt: expected a tensor, a list, a data set or a function, got %s", owner, errors.describe(data))
+  if type(data) ~= "table" and type(data) ~= "userdata"
+    or type(data) == "userdata" and #data.shape == 0 then
+    errors.raise("%s.adapt: expected a tensor, a list, a data set or a function, got %s", owner,
+      errors.describe(data))
   end
   return of_rows(data, batch_size or adapting.default_batch)
 end
 
 --- Calls a function with one batch after another.
 -- @tparam string owner the class's name
--- @param data a data set (of tuples the first part is looked at), a function that gives a batch a call and nil at the end, a list of
--- tensors, or a tensor or table that is cut into rows
+-- @param data a data set (of tuples the first part is looked at), a function that gives a batch a
+-- call and nil at the end, a list of tensors, or a tensor or table that is cut into rows
 -- @tparam ?integer batch_size
 -- @tparam ?integer steps at most so many batches
 -- @tparam function visit
@@ -101,7 +112,7 @@ function adapting.each(owner, data, batch_size, steps, visit)
     visit(batch)
     seen = seen + 1
     if not bar and engine.monotonic() - started > adapting.patience then
-      bar = progress.new {target = target}
+      bar = progress.new{target = target}
       bar.started = started
     end
     if bar then bar:update(seen, {}, {}) end

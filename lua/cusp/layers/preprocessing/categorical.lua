@@ -18,11 +18,15 @@ kinds.define("output_mode", {
     end
     return false
   end,
-  expects = function(parameter) return 'one of "' .. table.concat(parameter.choices, '", "') .. '"' end,
+  expects = function(parameter)
+    return 'one of "' .. table.concat(parameter.choices, '", "') .. '"'
+  end,
 })
 
 --- The row of a declared configuration for `output_mode`.
-function categorical.output_mode(default, ...) return {"output_mode", "output_mode", choices = {...}, default = default} end
+function categorical.output_mode(default, ...)
+  return {"output_mode", "output_mode", choices = {...}, default = default}
+end
 
 --- The row for `sparse`, which is refused by `check_dense`.
 categorical.sparse = {"sparse", "boolean", default = false}
@@ -30,7 +34,9 @@ categorical.sparse = {"sparse", "boolean", default = false}
 --- Refuses `sparse = true`: there are no sparse tensors.
 function categorical.check_dense(layer)
   if layer.sparse then
-    errors.raise("%s: sparse = true is not supported: there are no sparse tensors; leave it out for a dense output",
+    errors.raise(
+      "%s: sparse = true is not supported: there are no sparse tensors; leave it out for a dense "
+      .. "output",
       getmetatable(layer).__name)
   end
 end
@@ -43,8 +49,8 @@ end
 
 --- Indices as what `output_mode` says; indices outside of 0 to `depth - 1` count for nothing.
 -- @tparam tensor indices `[...]`
--- @tparam string mode "int": as they are; "one_hot": `[..., depth]` (a last axis of size 1 makes way for it); "multi_hot", "count":
--- `[batch, depth]` of `[batch, n]`, `[depth]` of a vector
+-- @tparam string mode "int": as they are; "one_hot": `[..., depth]` (a last axis of size 1 makes
+-- way for it); "multi_hot", "count": `[batch, depth]` of `[batch, n]`, `[depth]` of a vector
 -- @tparam integer depth
 -- @tparam string dtype
 -- @tparam ?tensor weights of "count": what each index counts for
@@ -82,7 +88,8 @@ function categorical.of_rows(rows, mode, depth, dtype)
   end
   if #places == 0 then return ops.zeros({#rows, depth}, dtype) end
   for i, place in ipairs(places) do values[i] = mode == "multi_hot" and 1 or counts[place[1]] end
-  local flat = ops.scatter(engine.tensor(places, {dtype = "int64"}), engine.tensor(values, {dtype = dtype}), {#rows * depth})
+  local flat = ops.scatter(engine.tensor(places, {dtype = "int64"}),
+    engine.tensor(values, {dtype = dtype}), {#rows * depth})
   return ops.reshape(flat, {#rows, depth})
 end
 

@@ -1,6 +1,7 @@
---- The hash functions of strings that TensorFlow's layers use, so that the same strings fall into the same bins.
--- Hashes are 64-bit Lua integers; `bucket` takes them as unsigned. Sources: Pike and Alakuijala, FarmHash (Fingerprint64 of the
--- reference implementation, github.com/google/farmhash); Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012).
+--- The hash functions of strings that TensorFlow's layers use, so that the same strings fall into
+-- the same bins. Hashes are 64-bit Lua integers; `bucket` takes them as unsigned. Sources: Pike and
+-- Alakuijala, FarmHash (Fingerprint64 of the reference implementation, github.com/google/farmhash);
+-- Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012).
 -- @module cusp.layers.preprocessing.hash_functions
 local hash_functions = {}
 
@@ -40,7 +41,8 @@ local function up_to_32(s, n)
   local factor = k2 + n * 2
   local a, b = fetch(s, 0) * k1, fetch(s, 8)
   local c, d = fetch(s, n - 8) * factor, fetch(s, n - 16) * k2
-  return combine(rotate_right(a + b, 43) + rotate_right(c, 30) + d, a + rotate_right(b + k2, 18) + c, factor)
+  return combine(rotate_right(a + b, 43) + rotate_right(c, 30) + d,
+    a + rotate_right(b + k2, 18) + c, factor)
 end
 
 local function up_to_64(s, n)
@@ -51,7 +53,8 @@ local function up_to_64(s, n)
   local z = combine(y, a + rotate_right(b + k2, 18) + c, factor)
   local e, f = fetch(s, 16) * factor, fetch(s, 24)
   local g, h = (y + fetch(s, n - 32)) * factor, (z + fetch(s, n - 24)) * factor
-  return combine(rotate_right(e + f, 43) + rotate_right(g, 30) + h, e + rotate_right(f + a, 18) + g, factor)
+  return combine(rotate_right(e + f, 43) + rotate_right(g, 30) + h, e + rotate_right(f + a, 18) + g,
+    factor)
 end
 
 local function weak(s, at, a, b)
@@ -91,7 +94,8 @@ local function longer(s, n)
   v1, v2 = weak(s, at, v2 * factor, x + w1)
   w1, w2 = weak(s, at + 32, z + w2, y + fetch(s, at + 16))
   x, z = z, x
-  return combine(combine(v1, w1, factor) + shift_mix(y) * k0 + z, combine(v2, w2, factor) + x, factor)
+  return combine(combine(v1, w1, factor) + shift_mix(y) * k0 + z, combine(v2, w2, factor) + x,
+    factor)
 end
 
 --- FarmHash's Fingerprint64 of a string.
@@ -161,7 +165,8 @@ end
 -- @tparam ?{integer,integer} key
 -- @treturn integer from 0
 function hash_functions.bucket_of(s, buckets, key)
-  return hash_functions.bucket(key and hash_functions.siphash(s, key) or hash_functions.farmhash(s), buckets)
+  return hash_functions.bucket(key and hash_functions.siphash(s, key) or hash_functions.farmhash(s),
+    buckets)
 end
 
 return hash_functions

@@ -1,10 +1,11 @@
 --- Several features of strings or integers as the bins of their combinations.
--- Input: a list of two or more features of one shape, `[]`, `[batch]` or `[batch, 1]`, each strings (see StringLayer) or integers. Output
--- int64 of that shape, or one-hot vectors. The same bins as with Keras and TensorFlow. Works on data outside of models.
+-- Input: a list of two or more features of one shape, `[]`, `[batch]` or `[batch, 1]`, each strings
+-- (see StringLayer) or integers. Output int64 of that shape, or one-hot vectors. The same bins as
+-- with Keras and TensorFlow. Works on data outside of models.
 -- @classmod cusp.layers.HashedCrossing
 -- @tparam integer num_bins
 -- @tparam[opt="int"] string output_mode "int" or "one_hot"
--- @usage layers.HashedCrossing(5) { { "A", "B", "A" }, { 101, 101, 102 } }
+-- @usage layers.HashedCrossing(5){{"A", "B", "A"}, {101, 101, 102}}
 local StringLayer = require "cusp.layers.preprocessing.string_layer"
 local categorical = require "cusp.layers.preprocessing.categorical"
 local engine = require "cusp.engine"
@@ -18,7 +19,8 @@ local structure = require "cusp.base.structure"
 local initial = 0xDECAFCAFFE
 
 local HashedCrossing = StringLayer:extend("HashedCrossing", {
-  config = {{"num_bins", "integer", min = 1}, categorical.output_mode("int", "int", "one_hot"), categorical.sparse},
+  config = {{"num_bins", "integer", min = 1}, categorical.output_mode("int", "int", "one_hot"),
+    categorical.sparse},
 })
 
 function HashedCrossing:init(args)
@@ -32,23 +34,27 @@ end
 local function check_shape(shape, first)
   local text = errors.shape(shape)
   if #shape > 2 or #shape == 2 and shape[2] ~= 1 then
-    errors.raise("HashedCrossing: features should have the shape [], [batch] or [batch, 1], got %s", text)
+    errors.raise("HashedCrossing: features should have the shape [], [batch] or [batch, 1], got %s",
+      text)
   end
   if text ~= errors.shape(first) then
-    errors.raise("HashedCrossing: features should have one shape, got %s and %s", errors.shape(first), text)
+    errors.raise("HashedCrossing: features should have one shape, got %s and %s",
+      errors.shape(first), text)
   end
 end
 
 local function feature(value)
   if type(value) == "userdata" and not value.dtype:find "int" then
-    errors.raise("HashedCrossing: features should be strings or integers, got %s", errors.describe(value))
+    errors.raise("HashedCrossing: features should be strings or integers, got %s",
+      errors.describe(value))
   end
   return StringLayer.leaves("HashedCrossing", value)
 end
 
 function HashedCrossing:call(inputs)
   if not structure.is_container(inputs) or #inputs < 2 then
-    errors.raise("HashedCrossing: expected a list of two or more features, got %s", errors.describe(inputs))
+    errors.raise("HashedCrossing: expected a list of two or more features, got %s",
+      errors.describe(inputs))
   end
   local hashes, shape = {}, nil
   for _, input in ipairs(inputs) do
@@ -61,12 +67,13 @@ function HashedCrossing:call(inputs)
     end
   end
   for i, hash in ipairs(hashes) do hashes[i] = hash_functions.bucket(hash, self.num_bins) end
-  return categorical.encode(engine.tensor(hashes, {dtype = "int64", shape = shape}), self.output_mode, self.num_bins, self.dtype)
+  return categorical.encode(engine.tensor(hashes, {dtype = "int64", shape = shape}),
+    self.output_mode, self.num_bins, self.dtype)
 end
 
 function HashedCrossing:get_config()
   local result = ordered.object()
-  for i, name in ipairs {"num_bins", "output_mode", "sparse"} do
+  for i, name in ipairs{"num_bins", "output_mode", "sparse"} do
     ordered.set(result, name, kinds.to_config(HashedCrossing.config[i], self[name]))
   end
   ordered.set(result, "name", self.name)

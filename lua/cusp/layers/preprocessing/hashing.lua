@@ -1,12 +1,13 @@
---- Strings or integers as the integers of a fixed number of bins, by a hash function; the same bins as with Keras and TensorFlow.
--- Input: strings, lists of strings (see StringLayer), or a tensor; integers are hashed as their decimal text. Output int64 of the
--- input's shape, or as `output_mode` says: see CategoryEncoding. Works on data outside of models.
+--- Strings or integers as the integers of a fixed number of bins, by a hash function; the same bins
+-- as with Keras and TensorFlow. Input: strings, lists of strings (see StringLayer), or a tensor;
+-- integers are hashed as their decimal text. Output int64 of the input's shape, or as `output_mode`
+-- says: see CategoryEncoding. Works on data outside of models.
 -- @classmod cusp.layers.Hashing
 -- @tparam integer num_bins
 -- @tparam[opt] string|integer mask_value what goes to bin 0, which is then for it alone
 -- @tparam[opt] integer|{integer,integer} salt a key: SipHash instead of FarmHash
 -- @tparam[opt="int"] string output_mode "int", "one_hot", "multi_hot" or "count"
--- @usage layers.Hashing(3) { { "A" }, { "B" }, { "C" } }
+-- @usage layers.Hashing(3){{"A"}, {"B"}, {"C"}}
 local StringLayer = require "cusp.layers.preprocessing.string_layer"
 local categorical = require "cusp.layers.preprocessing.categorical"
 local engine = require "cusp.engine"
@@ -15,7 +16,8 @@ local hash_functions = require "cusp.layers.preprocessing.hash_functions"
 
 local Hashing = StringLayer:extend("Hashing", {
   config = {
-    {"num_bins", "integer", min = 1}, {"mask_value", "token", optional = true}, {"salt", "salt", optional = true},
+    {"num_bins", "integer", min = 1}, {"mask_value", "token", optional = true},
+    {"salt", "salt", optional = true},
     categorical.output_mode("int", "int", "one_hot", "multi_hot", "count"), categorical.sparse,
   },
 })
@@ -27,7 +29,8 @@ function Hashing:init(args)
   if dtype == nil and self.output_mode == "int" then dtype = "int64" end
   StringLayer.init(self, args, dtype)
   if self.output_mode == "int" and self.dtype ~= "int32" and self.dtype ~= "int64" then
-    errors.raise('Hashing: with output_mode "int" the dtype should be "int32" or "int64", got "%s"', self.dtype)
+    errors.raise('Hashing: with output_mode "int" the dtype should be "int32" or "int64", got "%s"',
+      self.dtype)
   end
 end
 
@@ -57,7 +60,8 @@ function Hashing:call(inputs)
       result[i] = mask ~= nil and bin + 1 or bin
     end
   end
-  return categorical.encode(engine.tensor(result, {dtype = "int64", shape = shape}), self.output_mode, bins, self.dtype)
+  return categorical.encode(engine.tensor(result, {dtype = "int64", shape = shape}),
+    self.output_mode, bins, self.dtype)
 end
 
 return Hashing

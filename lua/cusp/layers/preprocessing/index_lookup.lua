@@ -1,7 +1,8 @@
---- What StringLookup and IntegerLookup share: a vocabulary, which is given or learned from data by `adapt`.
+--- What StringLookup and IntegerLookup share: a vocabulary, which is given or learned from data by
+-- `adapt`.
 --
--- Index 0 is the mask token's, if there is one and the output is "int"; then come `num_oov_indices` indices for tokens that are not in the
--- vocabulary, then the vocabulary.
+-- Index 0 is the mask token's, if there is one and the output is "int"; then come `num_oov_indices`
+-- indices for tokens that are not in the vocabulary, then the vocabulary.
 -- @classmod cusp.layers.IndexLookup
 local Layer = require "cusp.layers.machinery.layer"
 local StringLayer = require "cusp.layers.preprocessing.string_layer"
@@ -31,8 +32,10 @@ IndexLookup.parameters = {
   sparse = categorical.sparse,
   salt = {"salt", "salt", optional = true},
   oov_method = {"oov_method", "choice", choices = {"floormod", "farmhash"}, default = "floormod"},
-  vocabulary_size = {"vocabulary_size", "integer", optional = true, transient = true, keyword_only = true},
-  has_input_vocabulary = {"has_input_vocabulary", "boolean", optional = true, transient = true, keyword_only = true},
+  vocabulary_size = {"vocabulary_size", "integer", optional = true, transient = true,
+    keyword_only = true},
+  has_input_vocabulary = {"has_input_vocabulary", "boolean", optional = true, transient = true,
+    keyword_only = true},
 }
 
 local function name_of(self) return getmetatable(self).__name end
@@ -42,24 +45,32 @@ local function name_of(self) return getmetatable(self).__name end
 local function check(self, vocabulary, idf_weights)
   local name = name_of(self)
   categorical.check_dense(self)
-  if self.pad_to_max_tokens and not self.max_tokens then errors.raise("%s: pad_to_max_tokens needs max_tokens", name) end
+  if self.pad_to_max_tokens and not self.max_tokens then
+    errors.raise("%s: pad_to_max_tokens needs max_tokens", name)
+  end
   if self.invert and self.output_mode ~= "int" then
-    errors.raise('%s: with invert the output_mode should be "int", got "%s"', name, self.output_mode)
+    errors.raise('%s: with invert the output_mode should be "int", got "%s"', name,
+      self.output_mode)
   end
   if idf_weights ~= nil and self.output_mode ~= "tf_idf" then
-    errors.raise('%s: idf_weights belong to output_mode "tf_idf"; this layer\'s is "%s"', name, self.output_mode)
+    errors.raise('%s: idf_weights belong to output_mode "tf_idf"; this layer\'s is "%s"', name,
+      self.output_mode)
   end
   if vocabulary ~= nil and idf_weights == nil and self.output_mode == "tf_idf" then
     errors.raise('%s: with output_mode "tf_idf" a vocabulary comes with its idf_weights', name)
   end
 end
 
---- Reads the arguments; the vocabulary stays out of the tracked fields, which are gone through often.
+--- Reads the arguments; the vocabulary stays out of the tracked fields, which are gone through
+-- often.
 function IndexLookup:init(args)
   local class = getmetatable(self)
   self:configure(args, class)
-  local vocabulary, idf_weights, adaptable = self.vocabulary, self.idf_weights, self.has_input_vocabulary == false
-  for _, key in ipairs {"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do rawset(self, key, nil) end
+  local vocabulary, idf_weights, adaptable = self.vocabulary, self.idf_weights,
+    self.has_input_vocabulary == false
+  for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
+    rawset(self, key, nil)
+  end
   check(self, vocabulary, idf_weights)
   StringLayer.init(self, args)
   self:reset_state()
@@ -67,7 +78,8 @@ function IndexLookup:init(args)
   rawset(self, "_ids", {})
   if vocabulary ~= nil then
     self:set_vocabulary(vocabulary, idf_weights)
-    rawset(self, "_given", type(vocabulary) == "table" and not adaptable and {vocabulary, idf_weights} or nil)
+    rawset(self, "_given", type(vocabulary) == "table" and not adaptable
+      and {vocabulary, idf_weights} or nil)
     rawset(self, "_fixed", not adaptable)
   end
 end
@@ -75,7 +87,9 @@ end
 ---------------------------------------------------------------- the vocabulary
 
 --- The index of the first token that is not in the vocabulary.
-function IndexLookup:oov_start() return self.mask_token ~= nil and self.output_mode == "int" and 1 or 0 end
+function IndexLookup:oov_start()
+  return self.mask_token ~= nil and self.output_mode == "int" and 1 or 0
+end
 
 --- The index of the vocabulary's first token.
 function IndexLookup:token_start() return self:oov_start() + self.num_oov_indices end
@@ -84,7 +98,9 @@ function IndexLookup:token_start() return self:oov_start() + self.num_oov_indice
 function IndexLookup:vocabulary_size() return #self._tokens + self:token_start() end
 
 --- The length of vectors of categories.
-function IndexLookup:depth() return self.pad_to_max_tokens and self.max_tokens or self:vocabulary_size() end
+function IndexLookup:depth()
+  return self.pad_to_max_tokens and self.max_tokens or self:vocabulary_size()
+end
 
 local function special_tokens(self)
   local result = {}
@@ -94,10 +110,12 @@ local function special_tokens(self)
   return result
 end
 
-local bind_get = arguments.binder("get_vocabulary", {{"include_special_tokens", "boolean", default = true}}, false)
+local bind_get = arguments.binder("get_vocabulary",
+  {{"include_special_tokens", "boolean", default = true}}, false)
 
 --- The tokens in the order of their indices.
--- @tparam[opt=true] boolean include_special_tokens whether the mask token and those for what is not in the vocabulary come first
+-- @tparam[opt=true] boolean include_special_tokens whether the mask token and those for what is not
+-- in the vocabulary come first
 -- @treturn {string|integer,...}
 function IndexLookup:get_vocabulary(...)
   local result = bind_get(...) and special_tokens(self) or {}
@@ -123,19 +141,25 @@ end
 local function check_tokens(self, tokens)
   local name, seen = name_of(self), {}
   for i, token in ipairs(tokens) do
-    if seen[token] then errors.raise("%s: the vocabulary has %s twice, at %d and %d", name, errors.describe(token), seen[token], i) end
+    if seen[token] then
+      errors.raise("%s: the vocabulary has %s twice, at %d and %d", name, errors.describe(token),
+        seen[token], i)
+    end
     seen[token] = i
   end
   local specials = {{self.mask_token, "mask"}, {self.invert and self.oov_token or nil, "OOV"}}
   for _, special in pairs(specials) do
     if special[1] ~= nil and seen[special[1]] then
-      errors.raise("%s: the vocabulary has the %s token %s at %d; leave special tokens out, or begin with them: %s", name, special[2],
+      errors.raise(
+        "%s: the vocabulary has the %s token %s at %d; leave special tokens out, or begin with "
+        .. "them: %s", name, special[2],
         errors.describe(special[1]), seen[special[1]], errors.describe(special_tokens(self)))
     end
   end
   local size = #tokens + self:token_start()
   if self.max_tokens and size > self.max_tokens then
-    errors.raise("%s: the vocabulary has %d tokens with the special ones, but max_tokens is %d", name, size, self.max_tokens)
+    errors.raise("%s: the vocabulary has %d tokens with the special ones, but max_tokens is %d",
+      name, size, self.max_tokens)
   end
 end
 
@@ -158,48 +182,58 @@ local function use_weights(self, weights, missing)
   for i = 1, missing do result[i] = #weights > 0 and total / #weights or 0 end
   table.move(weights, 1, #weights, missing + 1, result)
   for i = #result + 1, self.pad_to_max_tokens and self.max_tokens or 0 do result[i] = 0 end
-  rawset(self, "_idf", engine.tensor(result, {dtype = engine.get_floatx()}):flat()) -- as precise as they are in files
+  -- as precise as they are in files
+  rawset(self, "_idf", engine.tensor(result, {dtype = engine.get_floatx()}):flat())
 end
 
 local function check_weights(self, weights, vocabulary)
   local name = name_of(self)
   if self.output_mode ~= "tf_idf" then
     if weights == nil then return nil end
-    errors.raise('%s: idf_weights belong to output_mode "tf_idf"; this layer\'s is "%s"', name, self.output_mode)
+    errors.raise('%s: idf_weights belong to output_mode "tf_idf"; this layer\'s is "%s"', name,
+      self.output_mode)
   end
-  if weights == nil then errors.raise('%s: with output_mode "tf_idf" a vocabulary comes with its idf_weights', name) end
+  if weights == nil then
+    errors.raise('%s: with output_mode "tf_idf" a vocabulary comes with its idf_weights', name)
+  end
   local tensor = engine.tensor(weights, {dtype = "float32"})
   if #tensor.shape ~= 1 or tensor.shape[1] ~= #vocabulary then
-    errors.raise("%s: idf_weights should have the shape [%d], as many as the vocabulary, got %s", name, #vocabulary,
+    errors.raise("%s: idf_weights should have the shape [%d], as many as the vocabulary, got %s",
+      name, #vocabulary,
       errors.shape(tensor.shape))
   end
   return tensor:flat()
 end
 
-local bind_set = arguments.binder("set_vocabulary", {{"vocabulary", "any"}, {"idf_weights", "any", optional = true}}, true)
+local bind_set = arguments.binder("set_vocabulary",
+  {{"vocabulary", "any"}, {"idf_weights", "any", optional = true}}, true)
 
 --- Sets the vocabulary.
--- @param vocabulary a list of tokens, with or without the special ones at its beginning; a vector; or the path of a file with one a line
+-- @param vocabulary a list of tokens, with or without the special ones at its beginning; a vector;
+-- or the path of a file with one a line
 -- @param[opt] idf_weights of output_mode "tf_idf": a weight for each token
 -- @raise where a token comes twice, or there are too many
 function IndexLookup:set_vocabulary(...)
   local vocabulary, weights = bind_set(...)
   if type(vocabulary) == "string" then vocabulary = self:tokens_of_lines(read_lines(vocabulary)) end
   if type(vocabulary) ~= "table" and type(vocabulary) ~= "userdata" then
-    errors.raise("%s: the vocabulary should be a list of tokens or the path of a file, got %s", name_of(self), errors.describe(vocabulary))
+    errors.raise("%s: the vocabulary should be a list of tokens or the path of a file, got %s",
+      name_of(self), errors.describe(vocabulary))
   end
   vocabulary = self:tokens_of(vocabulary)
   if #vocabulary == 0 then errors.raise("%s: the vocabulary is empty", name_of(self)) end
   weights = check_weights(self, weights, vocabulary)
   local start = self:token_start()
-  local has_special = #special_tokens(self) == start and begins_with(vocabulary, special_tokens(self))
+  local has_special = #special_tokens(self) == start
+    and begins_with(vocabulary, special_tokens(self))
   local tokens = has_special and table.move(vocabulary, start + 1, #vocabulary, 1, {}) or vocabulary
   check_tokens(self, tokens)
   use_tokens(self, tokens)
   if weights then use_weights(self, weights, has_special and 0 or start) end
 end
 
---- Takes a learned vocabulary from the text of a file, one token a line; one that the layer was made with stays.
+--- Takes a learned vocabulary from the text of a file, one token a line; one that the layer was
+-- made with stays.
 -- @raise where the output_mode is "tf_idf": such a file has no weights
 function IndexLookup:load_vocabulary(text)
   local lines = lines_of(text)
@@ -210,7 +244,7 @@ end
 
 --- Forgets what was counted.
 function IndexLookup:reset_state()
-  for _, name in ipairs {"_counts", "_document_counts"} do rawset(self, name, {}) end
+  for _, name in ipairs{"_counts", "_document_counts"} do rawset(self, name, {}) end
   rawset(self, "_documents", 0)
 end
 
@@ -231,7 +265,8 @@ end
 --- Counts the tokens of documents, each a list.
 function IndexLookup:count_rows(rows)
   if self._fixed then
-    errors.raise("%s (%s): was made with a vocabulary, and cannot be adapted", self.name, name_of(self))
+    errors.raise("%s (%s): was made with a vocabulary, and cannot be adapted", self.name,
+      name_of(self))
   end
   local counts = self._counts
   for _, row in ipairs(rows) do
@@ -240,7 +275,8 @@ function IndexLookup:count_rows(rows)
   if self.output_mode == "tf_idf" then count_documents(self, rows) end
 end
 
---- Counts the tokens of a batch: each entry along the first axis is a document; a list of tokens is one.
+--- Counts the tokens of a batch: each entry along the first axis is a document; a list of tokens is
+-- one.
 function IndexLookup:update_state(batch)
   local leaves, shape = self:tokens_of(batch)
   self:count_rows(#shape <= 1 and {leaves} or StringLayer.rows(leaves, shape))
@@ -260,15 +296,19 @@ end
 function IndexLookup:finalize_state()
   local counts = self._counts
   if self._fixed or next(counts) == nil then return end
-  for _, special in pairs {self.mask_token, self.oov_token} do counts[special] = nil end
+  for _, special in pairs{self.mask_token, self.oov_token} do counts[special] = nil end
   local tokens = by_count(counts)
   if self.max_tokens then
-    for i = #tokens, math.max(self.max_tokens - self:token_start(), 0) + 1, -1 do tokens[i] = nil end
+    for i = #tokens, math.max(self.max_tokens - self:token_start(), 0) + 1, -1 do
+      tokens[i] = nil
+    end
   end
   use_tokens(self, tokens)
   if self.output_mode == "tf_idf" then
     local weights = {}
-    for i, token in ipairs(tokens) do weights[i] = math.log(1 + self._documents / (1 + self._document_counts[token])) end
+    for i, token in ipairs(tokens) do
+      weights[i] = math.log(1 + self._documents / (1 + self._document_counts[token]))
+    end
     use_weights(self, weights, self:token_start())
   end
   self:reset_state()
@@ -276,9 +316,10 @@ end
 
 local bind_adapt = adapting.binder(nil, "data steps batch_size")
 
---- Learns the vocabulary from data: the most frequent tokens, of equally frequent ones the last in the order of bytes first.
--- @param data a list (or nested lists) of tokens, a data set (of tuples the first part counts), or a function that gives a batch a call
--- and nil at the end
+--- Learns the vocabulary from data: the most frequent tokens, of equally frequent ones the last in
+-- the order of bytes first.
+-- @param data a list (or nested lists) of tokens, a data set (of tuples the first part counts), or
+-- a function that gives a batch a call and nil at the end
 -- @tparam[opt] integer steps look at so many batches only
 -- @tparam[opt] integer batch_size puts the elements of a data set into batches
 -- @raise for a layer that was made with a vocabulary
@@ -299,7 +340,9 @@ end
 --- The weights of all indices as a tensor.
 function IndexLookup:idf_tensor()
   if not rawget(self, "_idf") then
-    errors.raise('%s (%s): output_mode "tf_idf" needs weights: call adapt, or set_vocabulary with idf_weights', self.name, name_of(self))
+    errors.raise(
+      '%s (%s): output_mode "tf_idf" needs weights: call adapt, or set_vocabulary with idf_weights',
+      self.name, name_of(self))
   end
   return engine.tensor(self._idf, {dtype = engine.get_floatx()})
 end
@@ -307,14 +350,17 @@ end
 --- Raises unless the length of vectors of categories is known.
 function IndexLookup:check_vocabulary()
   if self.output_mode ~= "int" and not self.pad_to_max_tokens and #self._tokens == 0 then
-    errors.raise('%s (%s): has no vocabulary yet, which output_mode "%s" needs: call adapt, or make it with one', self.name, name_of(self),
+    errors.raise(
+      '%s (%s): has no vocabulary yet, which output_mode "%s" needs: call adapt, or make it with '
+      .. 'one', self.name, name_of(self),
       self.output_mode)
   end
 end
 
 --- Raises for tokens that have no index.
 function IndexLookup:refuse_unknown(tokens)
-  errors.raise("%s (%s): with num_oov_indices = 0 all inputs should be in the vocabulary; found %s", self.name, name_of(self),
+  errors.raise("%s (%s): with num_oov_indices = 0 all inputs should be in the vocabulary; found %s",
+    self.name, name_of(self),
     errors.describe(tokens))
 end
 
@@ -336,7 +382,8 @@ local function plain_value(value)
   return value == nil and null or value
 end
 
---- Sets the keys of vocabulary and weights. One that was learned is in the configuration, too, and marked as such.
+--- Sets the keys of vocabulary and weights. One that was learned is in the configuration, too, and
+-- marked as such.
 function IndexLookup:add_vocabulary(config)
   local vocabulary, weights = vocabulary_state(self)
   ordered.set(config, "vocabulary", plain_value(vocabulary))
@@ -349,7 +396,9 @@ function IndexLookup:get_config()
   local class = getmetatable(self)
   local config = Layer.get_config(self)
   for _, parameter in ipairs(class.config) do
-    if not parameter.transient then ordered.set(config, parameter[1], kinds.to_config(parameter, rawget(self, parameter[1]))) end
+    if not parameter.transient then
+      ordered.set(config, parameter[1], kinds.to_config(parameter, rawget(self, parameter[1])))
+    end
   end
   self:add_vocabulary(config)
   return config
@@ -358,7 +407,9 @@ end
 --- A layer from its configuration, which may not make it read a file.
 function IndexLookup.from_config(class, config)
   if type(config.vocabulary) == "string" then
-    errors.raise("%s: the configuration names a file (%s) as the vocabulary; files are not read for a configuration: set it to the list "
+    errors.raise(
+      "%s: the configuration names a file (%s) as the vocabulary; files are not read for a "
+      .. "configuration: set it to the list "
       .. "of its lines", class.__name, config.vocabulary)
   end
   return Layer.from_config(class, config)

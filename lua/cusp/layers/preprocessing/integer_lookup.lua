@@ -1,21 +1,26 @@
 --- Integers as the integers of their places in a vocabulary.
--- Input and output: tensors of one shape (the output int64), or vectors of categories of floatx, as `output_mode` says (see
--- CategoryEncoding; "tf_idf" are counts times weights). With `invert`, places become the vocabulary's integers. May be part of a model;
--- there, with `num_oov_indices = 0`, integers that are not in the vocabulary get -1 instead of raising an error.
+-- Input and output: tensors of one shape (the output int64), or vectors of categories of floatx, as
+-- `output_mode` says (see CategoryEncoding; "tf_idf" are counts times weights). With `invert`,
+-- places become the vocabulary's integers. May be part of a model; there, with `num_oov_indices =
+-- 0`, integers that are not in the vocabulary get -1 instead of raising an error.
 -- @classmod cusp.layers.IntegerLookup
 -- @tparam[opt] integer max_tokens most indices, with those for special tokens
--- @tparam[opt=1] integer num_oov_indices how many indices share the integers that are not in the vocabulary; 0: they are errors
+-- @tparam[opt=1] integer num_oov_indices how many indices share the integers that are not in the
+-- vocabulary; 0: they are errors
 -- @tparam[opt] integer mask_token has the index 0; in vectors of categories it counts for nothing
 -- @tparam[opt=-1] integer oov_token what `invert` gives for indices without an integer
--- @tparam[opt] {integer,...}|string vocabulary a list, a vector or the path of a file; without one, call `adapt`
+-- @tparam[opt] {integer,...}|string vocabulary a list, a vector or the path of a file; without one,
+-- call `adapt`
 -- @tparam[opt="int64"] string vocabulary_dtype
 -- @tparam[opt] {number,...} idf_weights of output_mode "tf_idf"
 -- @tparam[opt=false] boolean invert
 -- @tparam[opt="int"] string output_mode "int", "one_hot", "multi_hot", "count" or "tf_idf"
--- @tparam[opt=false] boolean pad_to_max_tokens whether vectors have `max_tokens` entries whatever the vocabulary
--- @tparam[opt="floormod"] string oov_method how one of several indices is chosen: "floormod" or "farmhash"
+-- @tparam[opt=false] boolean pad_to_max_tokens whether vectors have `max_tokens` entries whatever
+-- the vocabulary
+-- @tparam[opt="floormod"] string oov_method how one of several indices is chosen: "floormod" or
+-- "farmhash"
 -- @tparam[opt] integer|{integer,integer} salt a key for "farmhash"
--- @usage layers.IntegerLookup { vocabulary = { 12, 36 } } { { 36, 7 } } -- 2, 0
+-- @usage layers.IntegerLookup{vocabulary = {12, 36}}{{36, 7}} -- 2, 0
 local IndexLookup = require "cusp.layers.preprocessing.index_lookup"
 local Layer = require "cusp.layers.machinery.layer"
 local calling = require "cusp.layers.machinery.calling"
@@ -36,7 +41,8 @@ local IntegerLookup = IndexLookup:extend("IntegerLookup", {
   config = {
     row.max_tokens, row.num_oov_indices, {"mask_token", "integer", optional = true},
     {"oov_token", "integer", default = -1, optional = true}, row.vocabulary,
-    {"vocabulary_dtype", "choice", choices = {"int64"}, default = "int64"}, row.idf_weights, row.invert, row.output_mode, row.sparse,
+    {"vocabulary_dtype", "choice", choices = {"int64"}, default = "int64"}, row.idf_weights,
+    row.invert, row.output_mode, row.sparse,
     row.pad_to_max_tokens, row.oov_method, row.salt, row.vocabulary_size, row.has_input_vocabulary,
   },
   __call = calling.call,
@@ -44,13 +50,17 @@ local IntegerLookup = IndexLookup:extend("IntegerLookup", {
 
 function IntegerLookup:init(args)
   IndexLookup.init(self, args)
-  if self.salt and self.oov_method ~= "farmhash" then errors.raise 'IntegerLookup: a salt belongs to oov_method = "farmhash"' end
+  if self.salt and self.oov_method ~= "farmhash" then
+    errors.raise 'IntegerLookup: a salt belongs to oov_method = "farmhash"'
+  end
 end
 
 --- The integers of a tensor or nested lists, and their shape.
 function IntegerLookup:tokens_of(value)
   local ok, tensor = engine.attempt(engine.tensor, value, {dtype = "int64"})
-  if not ok then errors.raise("%s (IntegerLookup): expected integers, got %s", self.name, errors.describe(value)) end
+  if not ok then
+    errors.raise("%s (IntegerLookup): expected integers, got %s", self.name, errors.describe(value))
+  end
   return tensor:flat(), tensor.shape
 end
 
@@ -58,7 +68,10 @@ function IntegerLookup:tokens_of_lines(lines)
   local result = {}
   for i, line in ipairs(lines) do
     result[i] = math.tointeger(tonumber(line))
-    if not result[i] then errors.raise("%s (IntegerLookup): line %d of the vocabulary is no integer: %q", self.name, i, line) end
+    if not result[i] then
+      errors.raise("%s (IntegerLookup): line %d of the vocabulary is no integer: %q", self.name, i,
+        line)
+    end
   end
   return result
 end
@@ -86,7 +99,8 @@ local function tables_of(self)
     for i, key in ipairs(keys) do ids[i] = self._ids[key] end
     local tables = engine.untraced(function()
       return {
-        keys = engine.tensor(keys, {dtype = "int64", shape = {#keys}}), ids = engine.tensor(ids, {dtype = "int64", shape = {#ids}}),
+        keys = engine.tensor(keys, {dtype = "int64", shape = {#keys}}),
+        ids = engine.tensor(ids, {dtype = "int64", shape = {#ids}}),
         tokens = engine.tensor(self._tokens, {dtype = "int64", shape = {#keys}}),
       }
     end)
@@ -99,10 +113,14 @@ local function fill_like(x, value) return ops.full_like(x, value, "int64") end
 
 local function farmhash_indices(self, inputs)
   if engine.tracing() then
-    errors.raise('oov_method "farmhash" works on data outside of models; use "floormod", or call the layer on the data before')
+    errors.raise(
+      'oov_method "farmhash" works on data outside of models; use "floormod", or call the layer '
+      .. 'on the data before')
   end
   local result = {}
-  for i, value in ipairs(inputs:flat()) do result[i] = hash_functions.bucket_of(("%d"):format(value), self.num_oov_indices, self.salt) end
+  for i, value in ipairs(inputs:flat()) do
+    result[i] = hash_functions.bucket_of(("%d"):format(value), self.num_oov_indices, self.salt)
+  end
   return engine.tensor(result, {dtype = "int64", shape = inputs.shape})
 end
 
@@ -110,7 +128,8 @@ local function unknown_indices(self, inputs, is_known)
   local count = self.num_oov_indices
   if count == 1 then return fill_like(inputs, self:oov_start()) end
   if count > 1 then
-    local index = self.oov_method == "farmhash" and farmhash_indices(self, inputs) or ops.mod(inputs, count)
+    local index = self.oov_method == "farmhash" and farmhash_indices(self, inputs)
+      or ops.mod(inputs, count)
     return ops.add(index, self:oov_start())
   end
   if not engine.tracing() then
@@ -132,11 +151,15 @@ end
 local function indices_of(self, inputs)
   local found, is_known
   local mask = self.mask_token
-  if #self._tokens > 0 then found, is_known = find(tables_of(self).keys, tables_of(self).ids, inputs)
+  if #self._tokens > 0 then found,
+    is_known = find(tables_of(self).keys, tables_of(self).ids, inputs)
   else found, is_known = fill_like(inputs, 0), ops.zeros_like(inputs, "bool") end
   local is_mask = mask ~= nil and ops.equal(inputs, mask)
-  found = ops.where(is_known, found, unknown_indices(self, inputs, is_mask and ops.logical_or(is_known, is_mask) or is_known))
-  if is_mask then found = ops.where(is_mask, fill_like(inputs, self.output_mode == "int" and 0 or -1), found) end
+  found = ops.where(is_known, found,
+    unknown_indices(self, inputs, is_mask and ops.logical_or(is_known, is_mask) or is_known))
+  if is_mask then
+    found = ops.where(is_mask, fill_like(inputs, self.output_mode == "int" and 0 or -1), found)
+  end
   return found
 end
 
@@ -146,9 +169,12 @@ local function look_back(self, inputs)
   local result = fill_like(inputs, self.oov_token)
   if count > 0 then
     local is_known = ops.logical_and(ops.greater_equal(place, 0), ops.less(place, count))
-    result = ops.where(is_known, ops.take(tables_of(self).tokens, ops.clip(place, 0, count - 1)), result)
+    result = ops.where(is_known, ops.take(tables_of(self).tokens, ops.clip(place, 0, count - 1)),
+      result)
   end
-  if self.mask_token ~= nil then result = ops.where(ops.equal(inputs, 0), fill_like(inputs, self.mask_token), result) end
+  if self.mask_token ~= nil then
+    result = ops.where(ops.equal(inputs, 0), fill_like(inputs, self.mask_token), result)
+  end
   return result
 end
 
@@ -157,7 +183,8 @@ function IntegerLookup:call(inputs)
   if self.invert then return look_back(self, inputs) end
   self:check_vocabulary()
   local mode = self.output_mode
-  local result = categorical.encode(indices_of(self, inputs), mode == "tf_idf" and "count" or mode, self:depth(), self:output_dtype())
+  local result = categorical.encode(indices_of(self, inputs), mode == "tf_idf" and "count" or mode,
+    self:depth(), self:output_dtype())
   return mode == "tf_idf" and ops.multiply(result, self:idf_tensor()) or result
 end
 

@@ -1,5 +1,6 @@
---- Spectrograms of audio on the mel scale (Stevens, Volkmann and Newman, 1937), which spaces frequencies as they are heard.
--- Input `[time]` or `[batch, time]`; output `[mel bins, frames]` or `[batch, mel bins, frames]`.
+--- Spectrograms of audio on the mel scale (Stevens, Volkmann and Newman, 1937), which spaces
+-- frequencies as they are heard. Input `[time]` or `[batch, time]`; output `[mel bins, frames]` or
+-- `[batch, mel bins, frames]`.
 -- @classmod cusp.layers.MelSpectrogram
 -- @tparam[opt=2048] integer fft_length
 -- @tparam[opt=512] integer sequence_stride samples between frames
@@ -22,11 +23,16 @@ local options = require "cusp.layers.machinery.options"
 
 local MelSpectrogram = Layer:extend("MelSpectrogram", {
   config = {
-    {"fft_length", "integer", min = 1, default = 2048}, {"sequence_stride", "integer", min = 1, default = 512},
-    {"sequence_length", "integer", min = 1, optional = true}, {"window", "any", default = "hann", optional = true},
-    {"sampling_rate", "number", above = 0, default = 16000}, {"num_mel_bins", "integer", min = 1, default = 128},
-    {"min_freq", "number", min = 0, default = 20.0}, {"max_freq", "number", above = 0, optional = true},
-    options.flag("power_to_db", true), {"top_db", "number", default = 80.0}, {"mag_exp", "number", default = 2.0},
+    {"fft_length", "integer", min = 1, default = 2048},
+    {"sequence_stride", "integer", min = 1, default = 512},
+    {"sequence_length", "integer", min = 1, optional = true},
+    {"window", "any", default = "hann", optional = true},
+    {"sampling_rate", "number", above = 0, default = 16000},
+    {"num_mel_bins", "integer", min = 1, default = 128},
+    {"min_freq", "number", min = 0, default = 20.0},
+    {"max_freq", "number", above = 0, optional = true},
+    options.flag("power_to_db", true), {"top_db", "number", default = 80.0},
+    {"mag_exp", "number", default = 2.0},
     {"min_power", "number", default = 1e-10}, {"ref_power", "number", default = 1.0},
   },
 })
@@ -36,26 +42,35 @@ function MelSpectrogram:init(args)
   self.sequence_length = self.sequence_length or self.fft_length
   self.max_freq = self.max_freq or math.tointeger(self.sampling_rate // 2) or self.sampling_rate / 2
   if self.fft_length < self.sequence_length then
-    errors.raise("MelSpectrogram: fft_length (%d) should be at least sequence_length (%d)", self.fft_length, self.sequence_length)
+    errors.raise("MelSpectrogram: fft_length (%d) should be at least sequence_length (%d)",
+      self.fft_length, self.sequence_length)
   end
   Layer.init(self, args)
 end
 
 ---------------------------------------------------------------- the mel scale
 
-local function mel(hertz) return ops.multiply(ops.log(ops.add(ops.divide(hertz, 700.0), 1.0)), 1127.0) end
+local function mel(hertz)
+  return ops.multiply(ops.log(ops.add(ops.divide(hertz, 700.0), 1.0)), 1127.0)
+end
 
-local function vector(value, shape, dtype) return ops.reshape(engine.tensor(value, {dtype = dtype}), shape) end
+local function vector(value, shape, dtype)
+  return ops.reshape(engine.tensor(value, {dtype = dtype}), shape)
+end
 
---- Triangular windows on the mel scale, `[frequencies, mel bins]`; the frequency 0 belongs to none. In the dtype of the spectrogram, as
--- Keras computes them: decibels near 0 show the difference.
+--- Triangular windows on the mel scale, `[frequencies, mel bins]`; the frequency 0 belongs to none.
+-- In the dtype of the spectrogram, as Keras computes them: decibels near 0 show the difference.
 local function mel_weights(self, frequencies, dtype)
   local bins = self.num_mel_bins
-  local places = mel(ops.linspace(0.0, self.sampling_rate / 2, frequencies, {dtype = dtype}):slice {{2, frequencies}})
+  local places = mel(ops.linspace(0.0, self.sampling_rate / 2, frequencies,
+    {dtype = dtype}):slice{{2, frequencies}})
   places = ops.reshape(places, {frequencies - 1, 1})
-  local low, high = mel(vector(self.min_freq, {}, dtype)):item(), mel(vector(self.max_freq, {}, dtype)):item()
+  local low, high = mel(vector(self.min_freq, {}, dtype)):item(),
+    mel(vector(self.max_freq, {}, dtype)):item()
   local edges = ops.linspace(low, high, bins + 2, {dtype = dtype})
-  local function edge(first) return ops.reshape(edges:slice {{first, first + bins - 1}}, {1, bins}) end
+  local function edge(first)
+    return ops.reshape(edges:slice{{first, first + bins - 1}}, {1, bins})
+  end
   local lower, center, upper = edge(1), edge(2), edge(3)
   local rising = ops.divide(ops.subtract(places, lower), ops.subtract(center, lower))
   local falling = ops.divide(ops.subtract(upper, places), ops.subtract(upper, center))
@@ -85,7 +100,8 @@ end
 function MelSpectrogram:call(inputs)
   local dtype = self.compute_dtype == "float64" and "float64" or "float32"
   local real, imaginary = ops.stft(ops.cast(inputs, dtype), {
-    sequence_length = self.sequence_length, sequence_stride = self.sequence_stride, fft_length = self.fft_length, center = true,
+    sequence_length = self.sequence_length, sequence_stride = self.sequence_stride,
+    fft_length = self.fft_length, center = true,
     window = self.window or ops.ones({self.sequence_length}, dtype),
   })
   local magnitude = ops.sqrt(ops.add(ops.square(real), ops.square(imaginary)))

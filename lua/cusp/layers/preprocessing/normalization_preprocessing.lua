@@ -1,7 +1,8 @@
 --- `(inputs - mean) / sqrt(variance)`, with mean and variance given, or found in data by `adapt`.
 -- Output of the inputs' shape. Without `adapt` the mean is 0 and the variance 1.
 -- @classmod cusp.layers.Normalization
--- @tparam[opt=-1] ?integer|table axis axes that have their own mean and variance each; `{}` or `cusp.null`: one for all numbers
+-- @tparam[opt=-1] ?integer|table axis axes that have their own mean and variance each; `{}` or
+-- `cusp.null`: one for all numbers
 -- @tparam[opt] number|table|tensor mean
 -- @tparam[opt] number|table|tensor variance
 -- @tparam[opt=false] boolean invert go the other way: `inputs * sqrt(variance) + mean`
@@ -23,12 +24,15 @@ local shapes = require "cusp.base.shape"
 local Normalization = Layer:extend("Normalization", {
   supports_masking = true,
   config = {
-    {"axis", "axes", default = -1, optional = true}, {"mean", "tensor", optional = true}, {"variance", "tensor", optional = true},
+    {"axis", "axes", default = -1, optional = true}, {"mean", "tensor", optional = true},
+    {"variance", "tensor", optional = true},
     {"invert", "boolean", default = false},
   },
 })
 
-local function read(args, position) return arguments.read(args, Normalization.config[position], "Normalization") end
+local function read(args, position)
+  return arguments.read(args, Normalization.config[position], "Normalization")
+end
 
 local function statistic(args, position)
   local value = read(args, position)
@@ -37,12 +41,14 @@ end
 
 local function check_given(axes, mean, variance)
   if (mean == nil) ~= (variance == nil) then
-    errors.raise("Normalization: mean and variance go together, but only the %s was given", mean and "mean" or "variance")
+    errors.raise("Normalization: mean and variance go together, but only the %s was given",
+      mean and "mean" or "variance")
   end
   if not mean then return end
   local shape = errors.shape(mean.shape)
   if shape ~= errors.shape(variance.shape) then
-    errors.raise("Normalization: mean and variance should have one shape, got %s and %s", shape, errors.shape(variance.shape))
+    errors.raise("Normalization: mean and variance should have one shape, got %s and %s", shape,
+      errors.shape(variance.shape))
   end
   if #mean.shape > #axes then
     errors.raise("Normalization: a mean of shape %s has more axes than are kept (%d)", shape, #axes)
@@ -65,9 +71,12 @@ local function kept_axes(self, shape)
   local kept, seen = {}, {}
   for _, axis in ipairs(self.axis) do
     local positive = axis < 0 and axis + #shape + 1 or axis
-    if positive < 1 or positive > #shape then errors.raise("axis %d is out of range for inputs of shape %s", axis, errors.shape(shape)) end
+    if positive < 1 or positive > #shape then
+      errors.raise("axis %d is out of range for inputs of shape %s", axis, errors.shape(shape))
+    end
     if shape[positive] == shapes.None then
-      errors.raise("axis %d of the inputs should have a known size, got shape %s", axis, errors.shape(shape))
+      errors.raise("axis %d of the inputs should have a known size, got shape %s", axis,
+        errors.shape(shape))
     end
     if not seen[positive] then kept[#kept + 1] = positive end
     seen[positive] = true
@@ -93,25 +102,33 @@ function Normalization:build(shape)
     if not is_kept[i] then reduced[#reduced + 1] = i end
   end
   for i, axis in ipairs(kept) do own[i] = shape[axis] end
-  for name, value in pairs {_kept = kept, _reduced = reduced, _broadcast = broadcast} do rawset(self, name, value) end
+  for name, value in pairs{_kept = kept, _reduced = reduced, _broadcast = broadcast} do
+    rawset(self, name, value)
+  end
   if self.input_mean then
     rawset(self, "_mean", beside(self, self.input_mean))
     rawset(self, "_variance", beside(self, self.input_variance))
     return
   end
-  self.adapt_mean = self:add_weight {name = "mean", shape = own, initializer = "zeros", trainable = false}
-  self.adapt_variance = self:add_weight {name = "variance", shape = own, initializer = "ones", trainable = false}
-  self.count = self:add_weight {name = "count", shape = {}, dtype = "int32", initializer = "zeros", trainable = false}
+  self.adapt_mean = self:add_weight{name = "mean", shape = own, initializer = "zeros",
+    trainable = false}
+  self.adapt_variance = self:add_weight{name = "variance", shape = own, initializer = "ones",
+    trainable = false}
+  self.count = self:add_weight{name = "count", shape = {}, dtype = "int32", initializer = "zeros",
+    trainable = false}
 end
 
 local function current(self, given, name)
   local variable = rawget(self, name)
-  return variable and ops.cast(ops.reshape(variable, self._broadcast), self.compute_dtype) or rawget(self, given)
+  return variable and ops.cast(ops.reshape(variable, self._broadcast), self.compute_dtype)
+    or rawget(self, given)
 end
 
 --- The mean and the variance in a shape that goes with the inputs; nil before the layer is built.
 function Normalization.__getters.mean(self) return current(self, "_mean", "adapt_mean") end
-function Normalization.__getters.variance(self) return current(self, "_variance", "adapt_variance") end
+function Normalization.__getters.variance(self)
+  return current(self, "_variance", "adapt_variance")
+end
 
 function Normalization:call(inputs)
   if inputs.dtype ~= self.compute_dtype then inputs = ops.cast(inputs, self.compute_dtype) end
@@ -127,11 +144,15 @@ function Normalization:compute_output_shape(input_shape) return input_shape end 
 local function check_batch(self, shape)
   local built = self._broadcast
   if #shape ~= #built then
-    errors.raise("Normalization.adapt: the layer was built for inputs of %d axes, the data has shape %s", #built, errors.shape(shape))
+    errors.raise(
+      "Normalization.adapt: the layer was built for inputs of %d axes, the data has shape %s",
+      #built, errors.shape(shape))
   end
   for _, axis in ipairs(self._kept) do
     if shape[axis] ~= built[axis] then
-      errors.raise("Normalization.adapt: the layer was built for size %d along axis %d, the data has shape %s", built[axis], axis,
+      errors.raise(
+        "Normalization.adapt: the layer was built for size %d along axis %d, the data has shape %s",
+        built[axis], axis,
         errors.shape(shape))
     end
   end
@@ -143,28 +164,37 @@ local function count_of(self, shape)
   return count
 end
 
---- Takes a batch into the running mean and variance (Chan, Golub and LeVeque's formula), which are kept in float64.
+--- Takes a batch into the running mean and variance (Chan, Golub and LeVeque's formula), which are
+-- kept in float64.
 local function include(self, state, batch)
   local x = ops.cast(batch, "float64")
   local count = count_of(self, x.shape)
   if count == 0 then return end
   local mean, variance = x, ops.zeros_like(x)
-  if #self._reduced > 0 then mean, variance = ops.mean(x, self._reduced), ops.var(x, self._reduced) end
+  if #self._reduced > 0 then
+    mean, variance = ops.mean(x, self._reduced), ops.var(x, self._reduced)
+  end
   state.count = state.count + count
   local weight = count / state.count
   local old = 1 - weight
-  if not state.mean then state.mean, state.variance = ops.zeros_like(mean), ops.zeros_like(variance) end
+  if not state.mean then
+    state.mean, state.variance = ops.zeros_like(mean), ops.zeros_like(variance)
+  end
   local new = state.mean * old + mean * weight
   local old_shift, shift = state.mean - new, mean - new
-  state.variance = (state.variance + old_shift * old_shift) * old + (variance + shift * shift) * weight
+  state.variance = (state.variance + old_shift * old_shift) * old
+    + (variance + shift * shift) * weight
   state.mean = new
-  engine.evaluate {state.mean, state.variance}
+  engine.evaluate{state.mean, state.variance}
 end
 
 local function as_tensor(batch)
   if type(batch) == "userdata" then return batch end
   local ok, tensor = engine.attempt(engine.tensor, batch)
-  if not ok then errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s", errors.describe(batch)) end
+  if not ok then
+    errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s",
+      errors.describe(batch))
+  end
   return tensor
 end
 
@@ -184,14 +214,16 @@ end
 local bind_adapt = adapting.binder("Normalization", "data batch_size steps")
 
 --- Sets mean and variance to those of data; builds the layer for it if need be.
--- @param data a tensor or nested table of samples, a data set (of tuples the first part counts), a list of batches, or a function that
--- gives a batch a call and nil at the end
+-- @param data a tensor or nested table of samples, a data set (of tuples the first part counts), a
+-- list of batches, or a function that gives a batch a call and nil at the end
 -- @tparam[opt] integer batch_size puts the elements of a data set into batches
 -- @tparam[opt] integer steps look at so many batches only
 -- @raise where there is no data, or it does not fit the shape that the layer was built for
 function Normalization:adapt(...)
   local data, batch_size, steps = bind_adapt(...)
-  if self.input_mean then errors.raise "Normalization.adapt: this layer was made with a mean and a variance" end
+  if self.input_mean then
+    errors.raise "Normalization.adapt: this layer was made with a mean and a variance"
+  end
   if is_numbers(data) then data = engine.tensor(data) end
   if engine.is_variable(data) then data = data.value end
   if type(data) == "userdata" and not self.built then self:build(data.shape) end

@@ -1,9 +1,9 @@
 --- Layers one after another, for data: what `dataset:map` gets when there are several of them.
--- Unlike in a Sequential model, its layers may take strings, and called by itself it is in training mode unless told otherwise, so that
--- random layers do something.
+-- Unlike in a Sequential model, its layers may take strings, and called by itself it is in training
+-- mode unless told otherwise, so that random layers do something.
 -- @classmod cusp.layers.Pipeline
 -- @tparam {Layer,...} layers
--- @usage dataset:map(layers.Pipeline { layers.RandomFlip(), layers.Rescaling(1 / 255) })
+-- @usage dataset:map(layers.Pipeline{layers.RandomFlip(), layers.Rescaling(1 / 255)})
 local Layer = require "cusp.layers.machinery.layer"
 local calling = require "cusp.layers.machinery.calling"
 local errors = require "cusp.base.errors"
@@ -33,9 +33,12 @@ end
 --- Calls the layers on inputs of any kind that the first of them takes.
 function Pipeline:__call(inputs, args, ...)
   if args ~= nil and not structure.is_container(args) or args and #args > 0 or (...) ~= nil then
-    errors.raise("%s (Pipeline): takes the inputs and a table of keywords, got %s", self.name, errors.describe(args))
+    errors.raise("%s (Pipeline): takes the inputs and a table of keywords, got %s", self.name,
+      errors.describe(args))
   end
-  if structure.find(inputs, symbolic.is_symbolic) then return calling.call(self, inputs, args or {}) end
+  if structure.find(inputs, symbolic.is_symbolic) then
+    return calling.call(self, inputs, args or {})
+  end
   args = with_training(args)
   if structure.find(inputs, is_string) then return self:call(inputs, args) end
   return calling.call(self, inputs, args)
@@ -48,7 +51,8 @@ function Pipeline:call(inputs, args)
 end
 
 function Pipeline:get_config()
-  return ordered.object({layers = registry.serialize(self.layers), name = self.name}, {"layers", "name"})
+  return ordered.object({layers = registry.serialize(self.layers), name = self.name},
+    {"layers", "name"})
 end
 
 return Pipeline

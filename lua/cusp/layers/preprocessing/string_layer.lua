@@ -1,7 +1,8 @@
 --- The base of layers that take or give strings.
 --
--- There are no tensors of strings: such a layer takes a Lua string or a (nested) list of strings and gives a tensor of its shape, or the
--- other way round. It works on data, eagerly and in `dataset:map`, and cannot be part of a model of tensors.
+-- There are no tensors of strings: such a layer takes a Lua string or a (nested) list of strings
+-- and gives a tensor of its shape, or the other way round. It works on data, eagerly and in
+-- `dataset:map`, and cannot be part of a model of tensors.
 -- @classmod cusp.layers.StringLayer
 local Layer = require "cusp.layers.machinery.layer"
 local arguments = require "cusp.base.arguments"
@@ -21,7 +22,9 @@ end
 
 local function refuse(self, inputs)
   if structure.find(inputs, is_of_a_model) then
-    errors.raise("%s (%s): works on data outside of models, whose tensors cannot hold strings; call it on the data before, "
+    errors.raise(
+      "%s (%s): works on data outside of models, whose tensors cannot hold strings; call it on "
+      .. "the data before, "
       .. "as in dataset:map(layer)", self.name, getmetatable(self).__name)
   end
 end
@@ -31,7 +34,8 @@ function StringLayer:__call(inputs, args, ...)
   local name = getmetatable(self).__name
   if inputs == nil then errors.raise("%s (%s): called without inputs", self.name, name) end
   if args ~= nil and not kinds.is_plain(args) or args and #args > 0 or (...) ~= nil then
-    errors.raise("%s (%s): takes the inputs and a table of keywords, got %s", self.name, name, errors.describe(args))
+    errors.raise("%s (%s): takes the inputs and a table of keywords, got %s", self.name, name,
+      errors.describe(args))
   end
   refuse(self, inputs)
   self.built = true
@@ -43,7 +47,9 @@ end
 -- @tparam table args
 -- @tparam[opt] string dtype of vectors of categories or of integers
 function StringLayer:init(args, dtype)
-  for _, key in ipairs {"dtype", "batch_input_shape", "input_shape"} do arguments.touch(args, key) end
+  for _, key in ipairs{"dtype", "batch_input_shape", "input_shape"} do
+    arguments.touch(args, key)
+  end
   Layer.init(self, {name = args.name, trainable = args.trainable, dtype = dtype})
 end
 
@@ -51,25 +57,35 @@ end
 
 local function walk(owner, value, depth, shape, out)
   if not structure.is_container(value) then
-    if shape[depth] ~= nil then errors.raise("%s: expected lists of one depth, got %s beside a list", owner, errors.describe(value)) end
+    if shape[depth] ~= nil then
+      errors.raise("%s: expected lists of one depth, got %s beside a list", owner,
+        errors.describe(value))
+    end
     if type(value) ~= "string" and math.type(value) ~= "integer" then
       errors.raise("%s: expected strings or integers, got %s", owner, errors.describe(value))
     end
     out[#out + 1] = value
     if not shape.rank then shape.rank = depth - 1 end
-    if shape.rank ~= depth - 1 then errors.raise("%s: expected lists of one depth, got some within others", owner) end
+    if shape.rank ~= depth - 1 then
+      errors.raise("%s: expected lists of one depth, got some within others", owner)
+    end
     return
   end
-  if shape.rank and depth > shape.rank then errors.raise("%s: expected lists of one depth, got a list beside a string", owner) end
+  if shape.rank and depth > shape.rank then
+    errors.raise("%s: expected lists of one depth, got a list beside a string", owner)
+  end
   structure.deeper(depth)
   shape[depth] = shape[depth] or #value
   if shape[depth] ~= #value then
-    errors.raise("%s: expected lists of one length, got one of %d and one of %d; fill up the shorter ones", owner, shape[depth], #value)
+    errors.raise(
+      "%s: expected lists of one length, got one of %d and one of %d; fill up the shorter ones",
+      owner, shape[depth], #value)
   end
   for i = 1, #value do walk(owner, value[i], depth + 1, shape, out) end
 end
 
---- The leaves of a tensor, a string, an integer, or nested lists of these, row by row, and their shape.
+--- The leaves of a tensor, a string, an integer, or nested lists of these, row by row, and their
+-- shape.
 -- @tparam string owner for messages
 -- @param value
 -- @treturn table
@@ -109,7 +125,8 @@ end
 ---------------------------------------------------------------- arguments
 
 local function is_salt(value)
-  return math.type(value) == "integer" or kinds.is_plain(value) and #value == 2 and math.type(value[1]) == "integer"
+  return math.type(value) == "integer"
+    or kinds.is_plain(value) and #value == 2 and math.type(value[1]) == "integer"
     and math.type(value[2]) == "integer"
 end
 

@@ -1,23 +1,28 @@
 --- Texts as integers of their words, or as vectors of counts.
--- Input: a string, a list of strings, or a list of lists of one (see StringLayer). Each is standardized, split into tokens, and the
--- tokens looked up as StringLookup does, with 0 for padding and 1 for words that are not in the vocabulary. Output int64
--- `[batch, longest]` (or `output_sequence_length`), filled up with 0; with the other output modes floatx `[batch, vocabulary]`. Works on
--- data outside of models.
+-- Input: a string, a list of strings, or a list of lists of one (see StringLayer). Each is
+-- standardized, split into tokens, and the tokens looked up as StringLookup does, with 0 for
+-- padding and 1 for words that are not in the vocabulary. Output int64 `[batch, longest]` (or
+-- `output_sequence_length`), filled up with 0; with the other output modes floatx `[batch,
+-- vocabulary]`. Works on data outside of models.
 -- @classmod cusp.layers.TextVectorization
 -- @tparam[opt] integer max_tokens
--- @tparam[opt="lower_and_strip_punctuation"] string|function standardize "lower_and_strip_punctuation", "lower", "strip_punctuation",
--- `cusp.null` for none, or a function of a string that returns one. Only ASCII letters are lowered, as with TensorFlow
--- @tparam[opt="whitespace"] string|function split "whitespace", "character", `cusp.null` for none, or a function of a string that
--- returns a list of tokens
--- @tparam[opt] integer|{integer,...} ngrams also so many words in a row as one token, up to the integer or of the lengths listed
--- @tparam[opt="int"] string output_mode "int", "multi_hot", "count" or "tf_idf"; "one_hot" where all texts have as many tokens
+-- @tparam[opt="lower_and_strip_punctuation"] string|function standardize
+-- "lower_and_strip_punctuation", "lower", "strip_punctuation", `cusp.null` for none, or a function
+-- of a string that returns one. Only ASCII letters are lowered, as with TensorFlow
+-- @tparam[opt="whitespace"] string|function split "whitespace", "character", `cusp.null` for none,
+-- or a function of a string that returns a list of tokens
+-- @tparam[opt] integer|{integer,...} ngrams also so many words in a row as one token, up to the
+-- integer or of the lengths listed
+-- @tparam[opt="int"] string output_mode "int", "multi_hot", "count" or "tf_idf"; "one_hot" where
+-- all texts have as many tokens
 -- @tparam[opt] integer output_sequence_length longer texts are cut
 -- @tparam[opt=false] boolean pad_to_max_tokens
--- @tparam[opt] {string,...}|string vocabulary a list or the path of a file; without one, call `adapt`
+-- @tparam[opt] {string,...}|string vocabulary a list or the path of a file; without one, call
+-- `adapt`
 -- @tparam[opt] {number,...} idf_weights of output_mode "tf_idf"
--- @usage local layer = layers.TextVectorization { output_sequence_length = 4 }
--- layer:adapt { "foo bar", "bar baz" }
--- layer { "foo baz qux" }
+-- @usage local layer = layers.TextVectorization{output_sequence_length = 4}
+-- layer:adapt{"foo bar", "bar baz"}
+-- layer{"foo baz qux"}
 local Layer = require "cusp.layers.machinery.layer"
 local StringLayer = require "cusp.layers.preprocessing.string_layer"
 local StringLookup = require "cusp.layers.preprocessing.string_lookup"
@@ -44,12 +49,16 @@ kinds.define("text_step", {
     end
     return false
   end,
-  expects = function(parameter) return 'one of "' .. table.concat(parameter.choices, '", "') .. '", a function, or cusp.null' end,
+  expects = function(parameter)
+    return 'one of "' .. table.concat(parameter.choices, '", "') .. '", a function, or cusp.null'
+  end,
   to_config = function(value)
     if value == false then return null end
     return type(value) == "function" and registry.serialize(value) or value
   end,
-  from_config = function(value) return type(value) == "table" and registry.deserialize(value) or value end,
+  from_config = function(value)
+    return type(value) == "table" and registry.deserialize(value) or value
+  end,
 })
 
 local function text_step(name, ...)
@@ -59,32 +68,41 @@ end
 
 local TextVectorization = StringLayer:extend("TextVectorization", {
   config = {
-    row.max_tokens, text_step("standardize", "lower_and_strip_punctuation", "lower", "strip_punctuation"),
+    row.max_tokens, text_step("standardize", "lower_and_strip_punctuation", "lower",
+      "strip_punctuation"),
     text_step("split", "whitespace", "character"), {"ngrams", "integers", min = 1, optional = true},
     categorical.output_mode("int", "int", "one_hot", "multi_hot", "count", "tf_idf"),
-    {"output_sequence_length", "integer", min = 1, optional = true}, row.pad_to_max_tokens, row.vocabulary, row.idf_weights, row.sparse,
-    {"ragged", "boolean", default = false}, {"encoding", "string", default = "utf-8"}, row.vocabulary_size, row.has_input_vocabulary,
+    {"output_sequence_length", "integer", min = 1, optional = true}, row.pad_to_max_tokens,
+    row.vocabulary, row.idf_weights, row.sparse,
+    {"ragged", "boolean", default = false}, {"encoding", "string", default = "utf-8"},
+    row.vocabulary_size, row.has_input_vocabulary,
   },
 })
 
 local function check(self)
   categorical.check_dense(self)
   if self.ragged then
-    errors.raise "TextVectorization: ragged = true is not supported: there are no ragged tensors; shorter texts are filled up with 0"
+    errors.raise("TextVectorization: ragged = true is not supported: there are no ragged "
+      .. "tensors; shorter texts are filled up with 0")
   end
   if self.output_sequence_length and self.output_mode ~= "int" then
-    errors.raise('TextVectorization: output_sequence_length belongs to output_mode "int"; this layer\'s is "%s"', self.output_mode)
+    errors.raise(
+      'TextVectorization: output_sequence_length belongs to output_mode "int"; this layer\'s is '
+      .. '"%s"', self.output_mode)
   end
 end
 
 function TextVectorization:init(args)
   self:configure(args, TextVectorization)
   local lookup = {
-    max_tokens = self.max_tokens, mask_token = "", output_mode = self.output_mode, pad_to_max_tokens = self.pad_to_max_tokens,
+    max_tokens = self.max_tokens, mask_token = "", output_mode = self.output_mode,
+    pad_to_max_tokens = self.pad_to_max_tokens,
     encoding = self.encoding, vocabulary = self.vocabulary, idf_weights = self.idf_weights,
     has_input_vocabulary = self.has_input_vocabulary,
   }
-  for _, key in ipairs {"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do rawset(self, key, nil) end
+  for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
+    rawset(self, key, nil)
+  end
   check(self)
   StringLayer.init(self, args)
   self._lookup_layer = StringLookup(lookup)
@@ -97,12 +115,15 @@ local function standardize(self, text)
   if type(how) == "function" then
     local result = how(text)
     if type(result) ~= "string" then
-      errors.raise("%s (TextVectorization): standardize should return a string, got %s", self.name, errors.describe(result))
+      errors.raise("%s (TextVectorization): standardize should return a string, got %s", self.name,
+        errors.describe(result))
     end
     return result
   end
   if how == "lower" or how == "lower_and_strip_punctuation" then text = plain.lower(text) end
-  if how == "strip_punctuation" or how == "lower_and_strip_punctuation" then text = text:gsub("[!-/:-@%[-`{-~]", "") end
+  if how == "strip_punctuation" or how == "lower_and_strip_punctuation" then
+    text = text:gsub("[!-/:-@%[-`{-~]", "")
+  end
   return text
 end
 
@@ -131,7 +152,8 @@ local function split(self, text)
   local is_list = structure.is_container(result)
   for i = 1, is_list and #result or 0 do is_list = is_list and type(result[i]) == "string" end
   if not is_list then
-    errors.raise("%s (TextVectorization): split should return a list of strings, got %s", self.name, errors.describe(result))
+    errors.raise("%s (TextVectorization): split should return a list of strings, got %s", self.name,
+      errors.describe(result))
   end
   return result
 end
@@ -145,7 +167,9 @@ local function ngrams(self, tokens)
     widths = up_to
   end
   for _, width in ipairs(widths) do
-    for first = 1, #tokens - width + 1 do result[#result + 1] = table.concat(tokens, " ", first, first + width - 1) end
+    for first = 1, #tokens - width + 1 do
+      result[#result + 1] = table.concat(tokens, " ", first, first + width - 1)
+    end
   end
   return result
 end
@@ -154,7 +178,8 @@ end
 local function tokens_of(self, inputs)
   local leaves, shape = StringLayer.leaves(self.name, inputs)
   if #leaves > 0 and type(leaves[1]) ~= "string" then
-    errors.raise("%s (TextVectorization): expected strings, got %s", self.name, errors.describe(inputs))
+    errors.raise("%s (TextVectorization): expected strings, got %s", self.name,
+      errors.describe(inputs))
   end
   for i, text in ipairs(leaves) do leaves[i] = standardize(self, text) end
   if not self.split then
@@ -163,7 +188,9 @@ local function tokens_of(self, inputs)
     return rows, #shape <= 1
   end
   if #shape > 2 or #shape == 2 and shape[2] ~= 1 then
-    errors.raise("%s (TextVectorization): texts to be split should have the shape [], [batch] or [batch, 1], got %s", self.name,
+    errors.raise(
+      "%s (TextVectorization): texts to be split should have the shape [], [batch] or [batch, 1], "
+      .. "got %s", self.name,
       errors.shape(shape))
   end
   local rows = {}
@@ -188,11 +215,14 @@ end
 local function one_hot(self, rows)
   for i, indices in ipairs(rows) do
     if #indices ~= #rows[1] then
-      errors.raise('%s (TextVectorization): with output_mode "one_hot" all texts should have as many tokens, but the first has %d and '
+      errors.raise(
+        '%s (TextVectorization): with output_mode "one_hot" all texts should have as many tokens, '
+        .. 'but the first has %d and '
         .. "text %d has %d", self.name, #rows[1], i, #indices)
     end
   end
-  return categorical.encode(padded(self, rows), "one_hot", self._lookup_layer:depth(), engine.get_floatx())
+  return categorical.encode(padded(self, rows), "one_hot", self._lookup_layer:depth(),
+    engine.get_floatx())
 end
 
 function TextVectorization:call(inputs)
@@ -222,7 +252,9 @@ function TextVectorization:set_vocabulary(...) return self._lookup_layer:set_voc
 function TextVectorization:reset_state() self._lookup_layer:reset_state() end
 
 --- Counts the tokens of a batch of texts.
-function TextVectorization:update_state(batch) self._lookup_layer:count_rows((tokens_of(self, batch))) end
+function TextVectorization:update_state(batch)
+  self._lookup_layer:count_rows((tokens_of(self, batch)))
+end
 
 --- Makes the vocabulary of what was counted.
 function TextVectorization:finalize_state() self._lookup_layer:finalize_state() end
@@ -230,7 +262,8 @@ function TextVectorization:finalize_state() self._lookup_layer:finalize_state() 
 local bind_adapt = adapting.binder("TextVectorization", "data batch_size steps")
 
 --- Learns the vocabulary from texts: the most frequent tokens.
--- @param data a list of texts, a data set (of tuples the first part counts), or a function that gives a batch a call and nil at the end
+-- @param data a list of texts, a data set (of tuples the first part counts), or a function that
+-- gives a batch a call and nil at the end
 -- @tparam[opt] integer batch_size puts the elements of a data set into batches
 -- @tparam[opt] integer steps look at so many batches only
 -- @raise for a layer that was made with a vocabulary

@@ -2,7 +2,8 @@
 -- Input `[batch, time, features]`; output that of the layer with, for "concat", twice the units.
 -- @classmod cusp.layers.Bidirectional
 -- @tparam Layer layer a recurrent layer; it is copied for each direction
--- @tparam[opt="concat"] string merge_mode "concat", "sum", "mul", "ave", or `cusp.null` for a list of both
+-- @tparam[opt="concat"] string merge_mode "concat", "sum", "mul", "ave", or `cusp.null` for a list
+-- of both
 -- @tparam[opt] Layer backward_layer
 -- @usage local both = layers.Bidirectional(layers.LSTM(16))
 local Layer = require "cusp.layers.machinery.layer"
@@ -18,8 +19,10 @@ local Bidirectional = Layer:extend("Bidirectional", {
   stands_in = true,
   call_arguments = {"initial_state", "mask", "training"},
   config = {
-    {"layer", "layer"}, {"merge_mode", "choice", choices = {"concat", "sum", "mul", "ave"}, default = "concat"},
-    {"weights", "any", optional = true, transient = true}, {"backward_layer", "layer", optional = true},
+    {"layer", "layer"}, {"merge_mode", "choice", choices = {"concat", "sum", "mul", "ave"},
+      default = "concat"},
+    {"weights", "any", optional = true, transient = true},
+    {"backward_layer", "layer", optional = true},
   },
 })
 
@@ -34,12 +37,15 @@ end
 local function check_alike(self)
   local forward, backward = self.forward_layer, self.backward_layer
   if forward.go_backwards == backward.go_backwards then
-    errors.raise("Bidirectional: one layer should go forwards and the other backwards, but both have go_backwards = %s",
+    errors.raise(
+      "Bidirectional: one layer should go forwards and the other backwards, but both have "
+      .. "go_backwards = %s",
       plain.tostring(forward.go_backwards))
   end
-  for _, name in ipairs {"stateful", "return_sequences", "return_state"} do
+  for _, name in ipairs{"stateful", "return_sequences", "return_state"} do
     if forward[name] ~= backward[name] then
-      errors.raise("Bidirectional: both layers should have the same %s, got %s and %s", name, plain.tostring(forward[name]),
+      errors.raise("Bidirectional: both layers should have the same %s, got %s and %s", name,
+        plain.tostring(forward[name]),
         plain.tostring(backward[name]))
     end
   end
@@ -51,7 +57,8 @@ function Bidirectional:init(args)
   local layer, backward = self.layer, self.backward_layer
   rawset(self, "layer", nil)
   rawset(self, "backward_layer", nil)
-  -- Weights come in the order of assignment: the forward layer's first, though `backward_layer` was read as an argument before.
+  -- Weights come in the order of assignment: the forward layer's first, though `backward_layer` was
+  -- read as an argument before.
   local order = self.__order
   if order.backward_layer then
     for i = #order, 1, -1 do
@@ -60,7 +67,9 @@ function Bidirectional:init(args)
     order.backward_layer = nil
   end
   rawset(self, "weights", nil)
-  if layer.return_sequences == nil then errors.raise("Bidirectional: expected a recurrent layer, got %s", errors.describe(layer)) end
+  if layer.return_sequences == nil then
+    errors.raise("Bidirectional: expected a recurrent layer, got %s", errors.describe(layer))
+  end
   self.forward_layer = copy_of(layer, "forward")
   rawset(self, "_given_backward", backward ~= nil)
   self.backward_layer = backward or copy_of(layer, "backward", not layer.go_backwards)
@@ -68,7 +77,8 @@ function Bidirectional:init(args)
   -- Masked steps must not pass the neighbour's output on to the other direction's.
   self.forward_layer.zero_output_for_mask = layer.return_sequences
   self.backward_layer.zero_output_for_mask = layer.return_sequences
-  self.return_sequences, self.return_state, self.stateful = layer.return_sequences, layer.return_state, layer.stateful
+  self.return_sequences, self.return_state, self.stateful = layer.return_sequences,
+    layer.return_state, layer.stateful
   self.input_spec = layer.input_spec
 end
 
@@ -99,8 +109,10 @@ end
 function Bidirectional:call(inputs, args)
   local forward_state, backward_state = halves(args.initial_state)
   local mask = structure.is_container(args.mask) and args.mask[1] or args.mask or nil
-  local forward = self.forward_layer(inputs, {mask = mask, training = args.training, initial_state = forward_state})
-  local backward = self.backward_layer(inputs, {mask = mask, training = args.training, initial_state = backward_state})
+  local forward = self.forward_layer(inputs,
+    {mask = mask, training = args.training, initial_state = forward_state})
+  local backward = self.backward_layer(inputs,
+    {mask = mask, training = args.training, initial_state = backward_state})
   local states = {}
   if self.return_state then
     table.move(forward, 2, #forward, 1, states)

@@ -1,8 +1,10 @@
---- Convolutional LSTMs over sequences of signals, pictures or volumes: `ConvLSTM1D`, `ConvLSTM2D`, `ConvLSTM3D`.
--- Input `[batch, time, spatial..., channels]` (with data_format "channels_first" `[batch, time, channels, spatial...]`); output
--- `[batch, new spatial..., filters]`, or `[batch, time, new spatial..., filters]` with `return_sequences`, or with `return_state` a list
--- of that, the last `h` and the last `c`. States are given as `{initial_state = {h, c}}`. The spatial sizes should be known.
--- Source: Shi et al., "Convolutional LSTM network: a machine learning approach for precipitation nowcasting", 2015.
+--- Convolutional LSTMs over sequences of signals, pictures or volumes: `ConvLSTM1D`, `ConvLSTM2D`,
+-- `ConvLSTM3D`. Input `[batch, time, spatial..., channels]` (with data_format "channels_first"
+-- `[batch, time, channels, spatial...]`); output `[batch, new spatial..., filters]`, or `[batch,
+-- time, new spatial..., filters]` with `return_sequences`, or with `return_state` a list of that,
+-- the last `h` and the last `c`. States are given as `{initial_state = {h, c}}`. The spatial sizes
+-- should be known. Source: Shi et al., "Convolutional LSTM network: a machine learning approach for
+-- precipitation nowcasting", 2015.
 -- @classmod cusp.layers.ConvLSTM2D
 -- @tparam integer filters
 -- @tparam integer|table kernel_size
@@ -15,12 +17,13 @@
 -- @tparam[opt=true] boolean use_bias
 -- @param[opt] kernel_initializer, recurrent_initializer, bias_initializer
 -- @tparam[opt=true] boolean unit_forget_bias
--- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer and the constraints likewise
+-- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer and
+-- the constraints likewise
 -- @tparam[opt=0] number dropout
 -- @tparam[opt=0] number recurrent_dropout
 -- @tparam[opt] integer seed
 -- @tparam[opt=false] boolean return_sequences, return_state, go_backwards, stateful, unroll
--- @usage local layer = layers.ConvLSTM2D { 16, 3, padding = "same", return_sequences = true }
+-- @usage local layer = layers.ConvLSTM2D{16, 3, padding = "same", return_sequences = true}
 local ConvLSTMCell = require "cusp.layers.recurrent.conv_lstm_cell"
 local Recurrent = require "cusp.layers.recurrent.recurrent"
 local options = require "cusp.layers.machinery.options"
@@ -42,7 +45,7 @@ local function make(rank)
   function ConvLSTM:compute_output_shape(input_shape)
     if not structure.is_shape(input_shape) then input_shape = input_shape[1] end
     local batch, time = input_shape[1], input_shape[2]
-    local state = self.cell:state_shape {batch, table.unpack(input_shape, 3)}
+    local state = self.cell:state_shape{batch, table.unpack(input_shape, 3)}
     local output = self.return_sequences and {batch, time, table.unpack(state, 2)} or state
     return self.return_state and {output, state, state} or output
   end

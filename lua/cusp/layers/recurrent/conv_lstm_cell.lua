@@ -1,6 +1,7 @@
---- One step of a convolutional LSTM (Shi et al., "Convolutional LSTM network", 2015): an LSTM whose products are convolutions.
--- Inputs `[batch, spatial..., channels]` and states `{h, c}`, each `[batch, new spatial..., filters]`; returns `{h, {h, c}}`. The kernels
--- hold the input, forget, cell and output gates side by side in their last axis.
+--- One step of a convolutional LSTM (Shi et al., "Convolutional LSTM network", 2015): an LSTM whose
+-- products are convolutions. Inputs `[batch, spatial..., channels]` and states `{h, c}`, each
+-- `[batch, new spatial..., filters]`; returns `{h, {h, c}}`. The kernels hold the input, forget,
+-- cell and output gates side by side in their last axis.
 -- @classmod cusp.layers.ConvLSTMCell
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
@@ -14,18 +15,23 @@ local ConvLSTMCell = Layer:extend("ConvLSTMCell", {call_arguments = {"states", "
 
 local function rate(name) return {name, "number", min = 0, max = 1, default = 0.0} end
 
---- Rows in Keras's order for so many spatial axes; `activity`: whether an activity regularizer is among them, as in the layers.
+--- Rows in Keras's order for so many spatial axes; `activity`: whether an activity regularizer is
+-- among them, as in the layers.
 function ConvLSTMCell.rows(rank, activity)
   return options.join(
-    {{"filters", "integer", min = 1}, convolution.window("kernel_size", rank), convolution.window("strides", rank, 1),
+    {{"filters", "integer", min = 1}, convolution.window("kernel_size", rank),
+      convolution.window("strides", rank, 1),
       {"padding", "choice", choices = {"valid", "same"}, default = "valid"}, options.data_format(),
       convolution.window("dilation_rate", rank, 1), options.activation("activation", "tanh"),
       options.activation("recurrent_activation", "sigmoid"), options.flag("use_bias", true),
-      options.initializer("kernel", "glorot_uniform"), options.initializer("recurrent", "orthogonal"),
-      options.initializer("bias", "zeros"), options.flag("unit_forget_bias", true), options.regularizer "kernel",
+      options.initializer("kernel", "glorot_uniform"),
+      options.initializer("recurrent", "orthogonal"),
+      options.initializer("bias", "zeros"), options.flag("unit_forget_bias", true),
+      options.regularizer "kernel",
       options.regularizer "recurrent", options.regularizer "bias"},
     activity and {options.regularizer "activity"} or {},
-    {options.constraint "kernel", options.constraint "recurrent", options.constraint "bias", rate "dropout", rate "recurrent_dropout",
+    {options.constraint "kernel", options.constraint "recurrent", options.constraint "bias",
+      rate "dropout", rate "recurrent_dropout",
       options.seed()})
 end
 
@@ -49,7 +55,8 @@ end
 
 --- The shape of a state for one step's inputs.
 function ConvLSTMCell:state_shape(input_shape)
-  return convolution.output_shape(self, input_shape, self.filters, convolution.forward_size(self, input_shape))
+  return convolution.output_shape(self, input_shape, self.filters,
+    convolution.forward_size(self, input_shape))
 end
 
 function ConvLSTMCell.__getters.state_size(self) return {self.filters, self.filters} end
@@ -66,10 +73,12 @@ end
 
 local function build_bias(self)
   local filters, initializer = self.filters, self.bias_initializer
-  self.bias = self:add_weight {
-    name = "bias", shape = {4 * filters}, regularizer = self.bias_regularizer, constraint = self.bias_constraint,
+  self.bias = self:add_weight{
+    name = "bias", shape = {4 * filters}, regularizer = self.bias_regularizer,
+    constraint = self.bias_constraint,
     initializer = not self.unit_forget_bias and initializer or function(_, kwargs)
-      return ops.concatenate {initializer({filters}, kwargs), ops.ones({filters}, kwargs.dtype), initializer({2 * filters}, kwargs)}
+      return ops.concatenate{initializer({filters}, kwargs), ops.ones({filters}, kwargs.dtype),
+        initializer({2 * filters}, kwargs)}
     end,
   }
 end
@@ -80,12 +89,16 @@ function ConvLSTMCell:build(shape)
   local channels = convolution.channels(self, shape)
   for axis = 2, #shape do
     if shape[axis] == shapes.None then
-      errors.raise("the spatial axes of a convolutional LSTM's inputs should have known sizes, got steps of shape %s", errors.shape(shape))
+      errors.raise(
+        "the spatial axes of a convolutional LSTM's inputs should have known sizes, got steps of "
+        .. "shape %s", errors.shape(shape))
     end
   end
   rawset(self, "_state_shape", self:state_shape(shape))
-  self.kernel = options.weight(self, "kernel", convolution.kernel_shape(self, channels, 4 * self.filters))
-  self.recurrent_kernel = options.weight(self, "recurrent_kernel", convolution.kernel_shape(self, self.filters, 4 * self.filters),
+  self.kernel = options.weight(self, "kernel",
+    convolution.kernel_shape(self, channels, 4 * self.filters))
+  self.recurrent_kernel = options.weight(self, "recurrent_kernel",
+    convolution.kernel_shape(self, self.filters, 4 * self.filters),
     "recurrent")
   if self.use_bias then build_bias(self) end
   self.built = true
@@ -95,7 +108,7 @@ end
 
 --- A mask for each gate.
 local function draw(self, like, dropout)
-  self.generator = self.generator or random.SeedGenerator {self.seed}
+  self.generator = self.generator or random.SeedGenerator{self.seed}
   local masks, ones = {}, ops.ones_like(like)
   for gate = 1, 4 do masks[gate] = random.dropout(ones, dropout, {seed = self.generator}) end
   return masks
@@ -105,7 +118,9 @@ end
 function ConvLSTMCell:prepare_dropout(inputs, states, training)
   if not training then return end
   if self.dropout > 0 then rawset(self, "_input_masks", draw(self, inputs, self.dropout)) end
-  if self.recurrent_dropout > 0 then rawset(self, "_state_masks", draw(self, states[1], self.recurrent_dropout)) end
+  if self.recurrent_dropout > 0 then
+    rawset(self, "_state_masks", draw(self, states[1], self.recurrent_dropout))
+  end
 end
 
 function ConvLSTMCell:forget_dropout()
@@ -122,7 +137,9 @@ local function convolve(self, x, kernel, masks, how)
   how.data_format = self.data_format
   if not masks then return ops.split(ops.conv(x, kernel, how), 4, channel_axis(self)) end
   local gates = ops.split(kernel, 4, -1)
-  for gate, part in ipairs(gates) do gates[gate] = ops.conv(ops.multiply(x, masks[gate]), part, how) end
+  for gate, part in ipairs(gates) do
+    gates[gate] = ops.conv(ops.multiply(x, masks[gate]), part, how)
+  end
   return gates
 end
 
@@ -148,7 +165,8 @@ end
 function ConvLSTMCell:call(inputs, states)
   local c = states[2]
   local x = self:input_gates(inputs)
-  local h = convolve(self, states[1], self.recurrent_kernel, rawget(self, "_state_masks"), {strides = 1, padding = "same"})
+  local h = convolve(self, states[1], self.recurrent_kernel, rawget(self, "_state_masks"),
+    {strides = 1, padding = "same"})
   local input = self.recurrent_activation(ops.add(x[1], h[1]))
   local forget = self.recurrent_activation(ops.add(x[2], h[2]))
   c = ops.add(ops.multiply(forget, c), ops.multiply(input, self.activation(ops.add(x[3], h[3]))))

@@ -1,6 +1,7 @@
 --- Gated recurrent units over a sequence (Cho et al., 2014).
--- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`.
--- The usual activations with `reset_after` run as one operation over the whole sequence; others step by step.
+-- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with
+-- `return_sequences`. The usual activations with `reset_after` run as one operation over the whole
+-- sequence; others step by step.
 -- @classmod cusp.layers.GRU
 -- @tparam integer units
 -- @param[opt="tanh"] activation
@@ -19,7 +20,8 @@ local row = require "cusp.layers.recurrent.recurrent_row"
 local GRU = Recurrent:extend("GRU", {
   input_spec = {ndim = 3},
   config = options.join(
-    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")}, {}, true), {options.seed()}, Recurrent.flags,
+    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")}, {}, true),
+    {options.seed()}, Recurrent.flags,
     {options.flag("reset_after", true)}, Recurrent.keywords,
     {RecurrentCell.implementation, {"use_cudnn", "any", optional = true, transient = true}}),
 })

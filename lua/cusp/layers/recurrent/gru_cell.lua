@@ -1,6 +1,7 @@
---- One step of a gated recurrent unit (Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014).
--- Inputs `[batch, features]` and states `{h}`; returns `{h, {h}}`. The kernels hold the update, reset and candidate gates side by
--- side; with `reset_after` (as cuDNN computes it) the bias is `[2, 3 * units]`, for inputs and state.
+--- One step of a gated recurrent unit (Cho et al., "Learning phrase representations using RNN
+-- encoder-decoder", 2014). Inputs `[batch, features]` and states `{h}`; returns `{h, {h}}`. The
+-- kernels hold the update, reset and candidate gates side by side; with `reset_after` (as cuDNN
+-- computes it) the bias is `[2, 3 * units]`, for inputs and state.
 -- @classmod cusp.layers.GRUCell
 -- @tparam integer units
 -- @param[opt="tanh"] activation

@@ -1,7 +1,8 @@
 --- Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997).
--- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`, or with `return_state`
--- a list of that, the last `h` and the last `c`. States are given as `{initial_state = {h, c}}`.
--- The usual activations run as one operation over the whole sequence; others step by step.
+-- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with
+-- `return_sequences`, or with `return_state` a list of that, the last `h` and the last `c`. States
+-- are given as `{initial_state = {h, c}}`. The usual activations run as one operation over the
+-- whole sequence; others step by step.
 -- @classmod cusp.layers.LSTM
 -- @tparam integer units
 -- @param[opt="tanh"] activation
@@ -9,7 +10,8 @@
 -- @tparam[opt=true] boolean use_bias
 -- @param[opt] kernel_initializer, recurrent_initializer, bias_initializer
 -- @tparam[opt=true] boolean unit_forget_bias
--- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer and the constraints likewise
+-- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer and
+-- the constraints likewise
 -- @tparam[opt=0] number dropout
 -- @tparam[opt=0] number recurrent_dropout
 -- @tparam[opt] integer seed
@@ -24,7 +26,8 @@ local row = require "cusp.layers.recurrent.recurrent_row"
 local LSTM = Recurrent:extend("LSTM", {
   input_spec = {ndim = 3},
   config = options.join(
-    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")}, {options.flag("unit_forget_bias", true)}, true),
+    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")},
+      {options.flag("unit_forget_bias", true)}, true),
     {options.seed()}, Recurrent.flags, Recurrent.keywords,
     {RecurrentCell.implementation, {"use_cudnn", "any", optional = true, transient = true}}),
 })

@@ -1,6 +1,6 @@
 --- One step of an LSTM (Hochreiter and Schmidhuber, "Long short-term memory", 1997).
--- Inputs `[batch, features]` and states `{h, c}`, each `[batch, units]`; returns `{h, {h, c}}`. The kernels hold the input, forget,
--- cell and output gates side by side.
+-- Inputs `[batch, features]` and states `{h, c}`, each `[batch, units]`; returns `{h, {h, c}}`. The
+-- kernels hold the input, forget, cell and output gates side by side.
 -- @classmod cusp.layers.LSTMCell
 -- @tparam integer units
 -- @param[opt="tanh"] activation
@@ -8,7 +8,8 @@
 -- @tparam[opt=true] boolean use_bias
 -- @param[opt] kernel_initializer, recurrent_initializer, bias_initializer
 -- @tparam[opt=true] boolean unit_forget_bias start the forget gate's bias at 1
--- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer and the constraints likewise
+-- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer and the constraints
+-- likewise
 -- @tparam[opt=0] number dropout of the inputs
 -- @tparam[opt=0] number recurrent_dropout of the state
 -- @tparam[opt] integer seed
@@ -20,16 +21,19 @@ local LSTMCell = RecurrentCell:extend("LSTMCell", {
   gates = 4,
   cell_name = "lstm_cell",
   config = options.join(
-    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")}, {options.flag("unit_forget_bias", true)}),
+    RecurrentCell.rows({options.activation("recurrent_activation", "sigmoid")},
+      {options.flag("unit_forget_bias", true)}),
     {options.seed(), RecurrentCell.implementation}),
 })
 
 function LSTMCell:build_bias()
   local units, initializer = self.units, self.bias_initializer
-  self.bias = self:add_weight {
-    name = "bias", shape = {4 * units}, regularizer = self.bias_regularizer, constraint = self.bias_constraint,
+  self.bias = self:add_weight{
+    name = "bias", shape = {4 * units}, regularizer = self.bias_regularizer,
+    constraint = self.bias_constraint,
     initializer = not self.unit_forget_bias and initializer or function(_, kwargs)
-      return ops.concatenate {initializer({units}, kwargs), ops.ones({units}, kwargs.dtype), initializer({2 * units}, kwargs)}
+      return ops.concatenate{initializer({units}, kwargs), ops.ones({units}, kwargs.dtype),
+        initializer({2 * units}, kwargs)}
     end,
   }
 end

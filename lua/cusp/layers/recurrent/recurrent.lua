@@ -1,6 +1,7 @@
 --- The base of the recurrent layers: a cell run over the steps of a sequence.
--- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`, or with `return_state` a
--- list of that and the last states. With a mask, a step that does not count leaves states and output as they were.
+-- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with
+-- `return_sequences`, or with `return_state` a list of that and the last states. With a mask, a
+-- step that does not count leaves states and output as they were.
 -- @classmod cusp.layers.Recurrent
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"
@@ -17,12 +18,13 @@ local Recurrent = Layer:extend("Recurrent", {
 
 --- Rows for what all recurrent layers take.
 Recurrent.flags = {}
-for i, name in ipairs {"return_sequences", "return_state", "go_backwards", "stateful", "unroll"} do
+for i, name in ipairs{"return_sequences", "return_state", "go_backwards", "stateful", "unroll"} do
   Recurrent.flags[i] = {name, "boolean", default = false}
 end
 Recurrent.keywords = {
   {"zero_output_for_mask", "boolean", default = false, keyword_only = true},
-  {"time_major", "boolean", default = false, keyword_only = true, transient = true}, -- of Keras 2; true was refused with most layers
+  -- of Keras 2; true was refused with most layers
+  {"time_major", "boolean", default = false, keyword_only = true, transient = true},
 }
 
 ---------------------------------------------------------------- states
@@ -49,7 +51,9 @@ function Recurrent:get_initial_state(batch)
 end
 
 local function make_state_variables(self, batch)
-  if batch == shapes.None then errors.raise "a stateful layer needs a known batch size: give the model's Input a batch_shape" end
+  if batch == shapes.None then
+    errors.raise "a stateful layer needs a known batch size: give the model's Input a batch_shape"
+  end
   rawset(self, "states", structure.map(self:get_initial_state(batch), function(zeros)
     local variable = engine.variable(zeros, {trainable = false})
     variable.name = "rnn_state"
@@ -60,7 +64,9 @@ end
 
 --- Sets the states of a stateful layer to zero.
 function Recurrent:reset_state()
-  for _, variable in ipairs(structure.flatten(rawget(self, "states") or {})) do variable:assign(ops.zeros_like(variable.value)) end
+  for _, variable in ipairs(structure.flatten(rawget(self, "states") or {})) do
+    variable:assign(ops.zeros_like(variable.value))
+  end
 end
 Recurrent.reset_states = Recurrent.reset_state
 
@@ -70,7 +76,8 @@ local function starting_state(self, inputs, args)
   local batch = inputs.shape[1]
   if not self.stateful then return self:get_initial_state(batch) end
   if batch ~= self._batch then
-    errors.raise("a stateful layer made for batches of %d was called on one of %d", self._batch, batch)
+    errors.raise("a stateful layer made for batches of %d was called on one of %d", self._batch,
+      batch)
   end
   return structure.map(self.states, function(variable) return variable.value end)
 end
@@ -110,7 +117,8 @@ end
 local function run_cell(cell, inputs, states, args)
   local result, second = cell:call(inputs, states, args)
   if not structure.is_container(result) or second ~= nil then
-    errors.raise("%s: the cell's call should return one table, {output, states}, got %s", getmetatable(cell).__name or "RNN",
+    errors.raise("%s: the cell's call should return one table, {output, states}, got %s",
+      getmetatable(cell).__name or "RNN",
       second ~= nil and "two values" or errors.describe(result))
   end
   return result[1], structure.is_container(result[2]) and result[2] or {table.unpack(result, 2)}
@@ -135,7 +143,8 @@ function Recurrent:loop(inputs, states, mask, args)
     output, new_states = run_cell(self.cell, step_of(inputs, time), states, args)
     if mask then
       local counts = column(mask, time, output.ndim)
-      local before = not self.zero_output_for_mask and (previous or not self.unroll and first_output(states, output))
+      local before = not self.zero_output_for_mask
+        and (previous or not self.unroll and first_output(states, output))
       before = before or ops.zeros_like(output)
       output = ops.where(counts, output, before)
       new_states = select_states(counts, new_states, states)
@@ -147,11 +156,14 @@ function Recurrent:loop(inputs, states, mask, args)
 end
 
 local function check_steps(self, inputs)
-  if inputs.shape[2] == 0 then errors.raise("%s: a sequence needs at least one step", getmetatable(self).__name) end
+  if inputs.shape[2] == 0 then
+    errors.raise("%s: a sequence needs at least one step", getmetatable(self).__name)
+  end
 end
 
 function Recurrent:call(inputs, args)
-  if structure.is_container(inputs) then -- the states as further inputs, as Keras 2's files have them
+  -- the states as further inputs, as Keras 2's files have them
+  if structure.is_container(inputs) then
     args.initial_state = args.initial_state or {table.unpack(inputs, 2)}
     inputs = inputs[1]
   end
@@ -177,7 +189,8 @@ end
 function Recurrent:compute_output_shape(input_shape)
   if not structure.is_shape(input_shape) then input_shape = input_shape[1] end
   local batch = input_shape[1]
-  local output = self.return_sequences and {batch, input_shape[2], output_size(self)} or {batch, output_size(self)}
+  local output = self.return_sequences and {batch, input_shape[2], output_size(self)}
+    or {batch, output_size(self)}
   if not self.return_state then return output end
   local result = {output}
   for i, size in ipairs(state_sizes(self)) do

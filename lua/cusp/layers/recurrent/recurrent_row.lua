@@ -1,4 +1,5 @@
---- Recurrences that the engine runs over a whole sequence as one operation: `lstm` and `gru`, with their usual activations.
+--- Recurrences that the engine runs over a whole sequence as one operation: `lstm` and `gru`, with
+-- their usual activations.
 -- @module cusp.layers.recurrent.recurrent_row
 local activations = require "cusp.activations"
 local engine = require "cusp.engine"
@@ -8,12 +9,14 @@ local row = {}
 
 --- Whether a layer's settings are those of the operation; others run step by step.
 function row.fits(layer)
-  return layer.activation == activations.tanh and layer.recurrent_activation == activations.sigmoid and layer.recurrent_dropout == 0
+  return layer.activation == activations.tanh and layer.recurrent_activation == activations.sigmoid
+    and layer.recurrent_dropout == 0
     and not layer.unroll
 end
 
 --- Runs the operation, in place of `Recurrent:loop`.
--- @tparam cusp.layers.Recurrent layer whose `cell` has `kernel`, `recurrent_kernel` and perhaps `bias`
+-- @tparam cusp.layers.Recurrent layer whose `cell` has `kernel`, `recurrent_kernel` and perhaps
+-- `bias`
 -- @tparam string name of the operation
 -- @treturn tensor the last output `[batch, units]`
 -- @treturn tensor all outputs `[batch, time, units]`, in the order in which they were computed

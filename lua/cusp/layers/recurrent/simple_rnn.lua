@@ -1,5 +1,6 @@
 --- A fully connected recurrent layer: the output of each step is an input of the next.
--- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `return_sequences`.
+-- Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with
+-- `return_sequences`.
 -- @classmod cusp.layers.SimpleRNN
 -- @tparam integer units
 -- @param[opt="tanh"] activation
@@ -14,7 +15,8 @@ local options = require "cusp.layers.machinery.options"
 
 local SimpleRNN = Recurrent:extend("SimpleRNN", {
   input_spec = {ndim = 3},
-  config = options.join(RecurrentCell.rows({}, {}, true), Recurrent.flags, {options.seed(true)}, Recurrent.keywords),
+  config = options.join(RecurrentCell.rows({}, {}, true), Recurrent.flags, {options.seed(true)},
+    Recurrent.keywords),
 })
 
 function SimpleRNN:init(args)

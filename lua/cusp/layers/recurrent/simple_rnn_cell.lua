@@ -1,5 +1,6 @@
---- One step of a fully connected recurrent layer: `activation(inputs · kernel + state · recurrent_kernel + bias)`.
--- Inputs `[batch, features]` and states `{h}` with h `[batch, units]`; returns `{h, {h}}`.
+--- One step of a fully connected recurrent layer: `activation(inputs · kernel + state ·
+-- recurrent_kernel + bias)`. Inputs `[batch, features]` and states `{h}` with h `[batch, units]`;
+-- returns `{h, {h}}`.
 -- @classmod cusp.layers.SimpleRNNCell
 -- @tparam integer units
 -- @param[opt="tanh"] activation

@@ -1,5 +1,6 @@
 --- Applies a layer to every step of a sequence by itself.
--- Input `[batch, time, ...]`; the layer sees `[batch, ...]`; output `[batch, time, ...]` of what it gives.
+-- Input `[batch, time, ...]`; the layer sees `[batch, ...]`; output `[batch, time, ...]` of what it
+-- gives.
 -- @classmod cusp.layers.TimeDistributed
 -- @tparam Layer layer
 -- @usage local per_step = layers.TimeDistributed(layers.Dense(8))
@@ -20,7 +21,8 @@ function TimeDistributed:build(shape)
   Wrapper.build(self, step_shape(shape))
 end
 
---- One step after another: where masks, or statistics that each step changes, make the steps differ.
+--- One step after another: where masks, or statistics that each step changes, make the steps
+-- differ.
 local function step_by_step(self, inputs, mask, training)
   local outputs = {}
   for time = 1, inputs.shape[2] do
@@ -36,10 +38,13 @@ function TimeDistributed:call(inputs, args)
   if mask then
     local got = mask.shape
     if #got < 2 or got[1] ~= shape[1] or got[2] ~= shape[2] then
-      errors.raise("the mask should begin with the batch and time axes of the input %s, got %s", errors.shape(shape), errors.shape(got))
+      errors.raise("the mask should begin with the batch and time axes of the input %s, got %s",
+        errors.shape(shape), errors.shape(got))
     end
   end
-  if mask or args.training and #self.layer.non_trainable_weights > 0 then return step_by_step(self, inputs, mask, args.training) end
+  if mask or args.training and #self.layer.non_trainable_weights > 0 then
+    return step_by_step(self, inputs, mask, args.training)
+  end
   local together = ops.reshape(inputs, {shape[1] * shape[2], table.unpack(shape, 3)})
   local outputs = self.layer(together, {training = args.training})
   return ops.reshape(outputs, {shape[1], shape[2], table.unpack(outputs.shape, 2)})

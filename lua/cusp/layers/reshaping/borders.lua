@@ -1,6 +1,7 @@
---- Layers that take away or add at the borders of spatial axes: `Cropping1D` ... `3D`, `ZeroPadding1D` ... `3D`.
--- Input `[batch, spatial..., channels]` (or channels first, but for 1D); output the same with other spatial sizes.
--- Amounts are one number for all sides, a number for each axis, or `{first, last}` for each axis.
+--- Layers that take away or add at the borders of spatial axes: `Cropping1D` ... `3D`,
+-- `ZeroPadding1D` ... `3D`. Input `[batch, spatial..., channels]` (or channels first, but for 1D);
+-- output the same with other spatial sizes. Amounts are one number for all sides, a number for each
+-- axis, or `{first, last}` for each axis.
 -- @module cusp.layers.reshaping.borders
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
@@ -43,7 +44,8 @@ for rank = 1, 3 do
       return result ~= nil, result
     end,
     expects = rank == 1 and "an integer or a pair of integers, none negative"
-      or ("an integer, a list of %d integers, or a list of %d pairs of integers, none negative"):format(rank, rank),
+      or ("an integer, a list of %d integers, or a list of %d pairs of integers, none negative")
+        :format(rank, rank),
     to_config = function(value) return rank == 1 and value[1] or value end,
   })
 end
@@ -65,7 +67,8 @@ local function make_cropping(rank)
   return Layer:extend(("Cropping%dD"):format(rank), {
     keeps_dtype = true,
     input_spec = {ndim = rank + 2},
-    config = {{"cropping", "borders" .. rank, default = default}, rank > 1 and options.data_format() or nil},
+    config = {{"cropping", "borders" .. rank, default = default},
+      rank > 1 and options.data_format() or nil},
 
     call = function(self, inputs)
       local ranges, shape = {}, inputs.shape
@@ -82,7 +85,8 @@ local function make_cropping(rank)
       return change(self, self.cropping, input_shape, function(size, amount, axis)
         local rest = size - amount[1] - amount[2]
         if rest <= 0 then
-          errors.raise("cropping %d and %d leaves nothing of axis %d of an input of shape %s", amount[1], amount[2], axis,
+          errors.raise("cropping %d and %d leaves nothing of axis %d of an input of shape %s",
+            amount[1], amount[2], axis,
             errors.shape(input_shape))
         end
         return rest
@@ -105,7 +109,9 @@ local function make_padding(rank)
     end,
 
     compute_output_shape = function(self, input_shape)
-      return change(self, self.padding, input_shape, function(size, amount) return size + amount[1] + amount[2] end)
+      return change(self, self.padding, input_shape, function(size, amount)
+        return size + amount[1] + amount[2]
+      end)
     end,
   })
 end

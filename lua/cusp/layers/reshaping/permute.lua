@@ -1,6 +1,8 @@
---- Reorders the axes of a sample: `layers.Permute { 2, 1 }` makes `[batch, 64, 10]` of `[batch, 10, 64]`.
+--- Reorders the axes of a sample: `layers.Permute { 2, 1 }` makes `[batch, 64, 10]` of `[batch, 10,
+-- 64]`.
 -- @classmod cusp.layers.Permute
--- @tparam {integer,...} dims the axes in their new order, counted from 1 without the batch axis (as in Keras)
+-- @tparam {integer,...} dims the axes in their new order, counted from 1 without the batch axis (as
+-- in Keras)
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -17,7 +19,10 @@ function Permute:init(args)
   local seen = {}
   for _, axis in ipairs(self.dims) do seen[axis] = true end
   for axis = 1, #self.dims do
-    if not seen[axis] then errors.raise("Permute: dims should hold each of 1 to %d once, got %s", #self.dims, errors.shape(self.dims)) end
+    if not seen[axis] then
+      errors.raise("Permute: dims should hold each of 1 to %d once, got %s", #self.dims,
+        errors.shape(self.dims))
+    end
   end
   self.input_spec = {ndim = #self.dims + 1}
 end

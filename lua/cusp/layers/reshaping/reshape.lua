@@ -1,7 +1,8 @@
 --- Gives the inputs another shape: `[batch, ...]` becomes `[batch, target_shape...]`.
 -- @classmod cusp.layers.Reshape
--- @tparam {integer,...} target_shape without the batch axis; one size may be -1, which is found from the others
--- @usage local layer = layers.Reshape { -1, 4 }
+-- @tparam {integer,...} target_shape without the batch axis; one size may be -1, which is found
+-- from the others
+-- @usage local layer = layers.Reshape{-1, 4}
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -25,7 +26,8 @@ local function resolve(self, input_shape)
     if want == -1 then open = axis end
   end
   if size and (open and (known == 0 or size % known ~= 0) or not open and size ~= known) then
-    errors.raise("cannot give %s the shape %s: the number of elements differs", errors.shape {table.unpack(input_shape, 2)},
+    errors.raise("cannot give %s the shape %s: the number of elements differs",
+      errors.shape{table.unpack(input_shape, 2)},
       errors.shape(self.target_shape))
   end
   if open then target[open] = size and size // known or shapes.None end

@@ -3,7 +3,8 @@
 -- @classmod cusp.layers.UpSampling2D
 -- @tparam[opt=2] integer|table size
 -- @tparam[opt] string data_format
--- @tparam[opt="nearest"] string interpolation of UpSampling2D: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5"
+-- @tparam[opt="nearest"] string interpolation of UpSampling2D: "nearest", "bilinear", "bicubic",
+-- "lanczos3" or "lanczos5"
 local Layer = require "cusp.layers.machinery.layer"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
@@ -25,11 +26,13 @@ local function make(rank)
   local default = {}
   for axis = 1, rank do default[axis] = 2 end
   local rows = {
-    rank == 1 and {"size", "integer", min = 1, default = 2} or {"size", "integers", rank = rank, min = 1, default = default},
+    rank == 1 and {"size", "integer", min = 1, default = 2}
+    or {"size", "integers", rank = rank, min = 1, default = default},
   }
   if rank > 1 then rows[2] = options.data_format() end
   if rank == 2 then
-    rows[3] = {"interpolation", "choice", choices = {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"}, default = "nearest"}
+    rows[3] = {"interpolation", "choice",
+      choices = {"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"}, default = "nearest"}
   end
   return Layer:extend(("UpSampling%dD"):format(rank), {
     keeps_dtype = true,

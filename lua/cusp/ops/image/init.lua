@@ -6,7 +6,8 @@ local files = {
   resize = "resize scale_and_translate",
   sample = "map_coordinates affine_transform perspective_transform",
   blur = "gaussian_blur elastic_transform",
-  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images sobel_edges ssim extract_patches "
+  pixels = "rgb_to_grayscale rgb_to_hsv hsv_to_rgb pad_images crop_images sobel_edges ssim "
+    .. "extract_patches "
     .. "extract_patches_3d",
 }
 

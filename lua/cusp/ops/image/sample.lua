@@ -10,22 +10,24 @@ local rows = engine.ops
 
 ---------------------------------------------------------------- indices beyond the border
 
--- The rest of a division by a whole number, in [0, period): what `mod` gives for whole numbers, in fewer steps.
+-- The rest of a division by a whole number, in [0, period): what `mod` gives for whole numbers, in
+-- fewer steps.
 local function within_period(index, period)
   return rows.subtract(index, rows.multiply(rows.floor(rows.divide(index, period)), period))
 end
 
 local function clipped(index, size) return rows.clip(index, 0, size - 1) end
 
--- fill mode → function of (integer-valued) indices and the size of their axis, whose result lies within; that of numbers too large to
--- tell their neighbours, too
+-- fill mode → function of (integer-valued) indices and the size of their axis, whose result lies
+-- within; that of numbers too large to tell their neighbours, too
 local modes = {
   constant = clipped,
   nearest = clipped,
   wrap = function(index, size) return clipped(within_period(index, size), size) end,
   mirror = function(index, size)
     local last = math.max(size - 1, 1)
-    return clipped(rows.abs(rows.subtract(within_period(rows.add(index, last), 2 * last), last)), size)
+    return clipped(rows.abs(rows.subtract(within_period(rows.add(index, last), 2 * last), last)),
+      size)
   end,
   reflect = function(index, size)
     local place = within_period(index, 2 * size)
@@ -36,11 +38,11 @@ local modes = {
 -- The elements that a coordinate falls between, and their weights.
 local function neighbours(coordinate, order)
   if order == 0 then -- halves go away from zero
-    return { { rows.multiply(rows.sign(coordinate), rows.floor(rows.add(rows.abs(coordinate), 0.5))) } }
+    return {{rows.multiply(rows.sign(coordinate), rows.floor(rows.add(rows.abs(coordinate), 0.5)))}}
   end
   local low = rows.floor(coordinate)
   local share = rows.subtract(coordinate, low)
-  return { { low, rows.subtract(1.0, share) }, { rows.add(low, 1.0), share } }
+  return {{low, rows.subtract(1.0, share)}, {rows.add(low, 1.0), share}}
 end
 
 -- Places are counted in 32 bits where that is enough: half the memory to go through.
@@ -51,8 +53,8 @@ local function product(a, b)
   return rows.multiply(a, b)
 end
 
--- For one axis, the neighbours of each coordinate: index within the axis, weight (nil: 1). Where mode is constant, what lies outside
--- has no weight.
+-- For one axis, the neighbours of each coordinate: index within the axis, weight (nil: 1). Where
+-- mode is constant, what lies outside has no weight.
 local function taps(coordinate, size, order, mode, index_dtype)
   local result = {}
   for i, node in ipairs(neighbours(coordinate, order)) do
@@ -61,16 +63,19 @@ local function taps(coordinate, size, order, mode, index_dtype)
       local inside = rows.logical_and(rows.greater_equal(index, 0), rows.less(index, size))
       weight = rows.where(inside, weight or 1.0, 0.0)
     end
-    result[i] = { rows.cast(modes[mode](index, size), index_dtype), weight }
+    result[i] = {rows.cast(modes[mode](index, size), index_dtype), weight}
   end
   return result
 end
 
--- The sum over all combinations of neighbours. `values` is [places, channels], `coordinates` one tensor for each axis of `sizes`; `base`
--- is where the axes before them have led to. The result has an axis of channels behind the coordinates' shape.
+-- The sum over all combinations of neighbours. `values` is [places, channels], `coordinates` one
+-- tensor for each axis of `sizes`; `base` is where the axes before them have led to. The result has
+-- an axis of channels behind the coordinates' shape.
 local function sample(values, coordinates, sizes, order, mode, fill_value, base)
   local nodes, total, known = {}, nil, nil
-  for axis, size in ipairs(sizes) do nodes[axis] = taps(coordinates[axis], size, order, mode, index_type(values.shape[1])) end
+  for axis, size in ipairs(sizes) do
+    nodes[axis] = taps(coordinates[axis], size, order, mode, index_type(values.shape[1]))
+  end
   local function walk(axis, place, weight)
     if axis > #sizes then
       local found = rows.take(values, place, 1)
@@ -89,9 +94,12 @@ local function sample(values, coordinates, sizes, order, mode, fill_value, base)
 end
 
 local function check(name, order, mode)
-  if order ~= 0 and order ~= 1 then errors.raise("%s: order should be 0 or 1, got %s", name, plain.tostring(order)) end
+  if order ~= 0 and order ~= 1 then
+    errors.raise("%s: order should be 0 or 1, got %s", name, plain.tostring(order))
+  end
   if not modes[mode] then
-    errors.raise("%s: there is no fill_mode named %s%s", name, errors.describe(mode), errors.suggestion(mode, modes))
+    errors.raise("%s: there is no fill_mode named %s%s", name, errors.describe(mode),
+      errors.suggestion(mode, modes))
   end
 end
 
@@ -99,24 +107,28 @@ local function map_coordinates(inputs, coordinates, order, mode, fill_value)
   check("map_coordinates", order, mode)
   local sizes = inputs.shape
   if #coordinates.shape < 2 or coordinates.shape[1] ~= #sizes then
-    errors.raise("map_coordinates: coordinates should have shape [%d, ...] for inputs of shape %s, got %s", #sizes, errors.shape(sizes),
+    errors.raise(
+      "map_coordinates: coordinates should have shape [%d, ...] for inputs of shape %s, got %s",
+      #sizes, errors.shape(sizes),
       errors.shape(coordinates.shape))
   end
   local x, restore = layout.as_float_rounded(inputs)
   local places = {}
   for axis = 1, #sizes do places[axis] = rows.cast(coordinates[axis], x.dtype) end
-  local result = sample(rows.reshape(x, { -1, 1 }), places, sizes, order, mode, fill_value, 0)
+  local result = sample(rows.reshape(x, {-1, 1}), places, sizes, order, mode, fill_value, 0)
   return restore(rows.squeeze(result, -1))
 end
 
-local orders = { nearest = 0, bilinear = 1 }
+local orders = {nearest = 0, bilinear = 1}
 
 local function check_interpolation(name, interpolation)
   if orders[interpolation] then return end
-  errors.raise("%s: interpolation should be \"nearest\" or \"bilinear\", got %s", name, errors.describe(interpolation))
+  errors.raise("%s: interpolation should be \"nearest\" or \"bilinear\", got %s", name,
+    errors.describe(interpolation))
 end
 
--- A batch with channels last, in floats, and a function that gives a result the images' own form again.
+-- A batch with channels last, in floats, and a function that gives a result the images' own form
+-- again.
 local function as_batch(name, images, data_format)
   local _, _, channels = layout.axes(name, images, data_format)
   local single = #images.shape == 3
@@ -133,11 +145,12 @@ end
 local function count(size, axis, rank, dtype)
   local shape = {}
   for i = 1, rank do shape[i] = i == axis and size or 1 end
-  return rows.reshape(rows.arange(0, size, { dtype = dtype }), shape)
+  return rows.reshape(rows.arange(0, size, {dtype = dtype}), shape)
 end
 
--- The point (x, y) of a result's channel c is read at (a0 x + a1 y + a2 + c1 c, b0 x + b1 y + b2 + c0 c); transform is
--- [a0, a1, a2, b0, b1, b2, c0, c1]. With c0 and c1 other than 0 the channels part, as in Keras's JAX backend.
+-- The point (x, y) of a result's channel c is read at (a0 x + a1 y + a2 + c1 c, b0 x + b1 y + b2 +
+-- c0 c); transform is [a0, a1, a2, b0, b1, b2, c0, c1]. With c0 and c1 other than 0 the channels
+-- part, as in Keras's JAX backend.
 local function affine_transform(images, transform, interpolation, mode, fill_value, data_format)
   check_interpolation("affine_transform", interpolation)
   check("affine_transform", 0, mode)
@@ -145,47 +158,58 @@ local function affine_transform(images, transform, interpolation, mode, fill_val
   if #transform.shape == 1 then transform = rows.expand_dims(transform, 1) end
   local batch, height, width, depth = table.unpack(x.shape)
   if #transform.shape ~= 2 or transform.shape[2] ~= 8 then
-    errors.raise("affine_transform: transform should have shape [8] or [batch, 8], got %s", errors.shape(transform.shape))
+    errors.raise("affine_transform: transform should have shape [8] or [batch, 8], got %s",
+      errors.shape(transform.shape))
   end
-  local function parameter(i) return rows.reshape(rows.cast(transform:slice { {}, { i, i } }, x.dtype), { -1, 1, 1, 1 }) end
-  local down, across, channel = count(height, 2, 4, x.dtype), count(width, 3, 4, x.dtype), count(depth, 4, 4, x.dtype)
+  local function parameter(i)
+    return rows.reshape(rows.cast(transform:slice{{}, {i, i}}, x.dtype), {-1, 1, 1, 1})
+  end
+  local down, across, channel = count(height, 2, 4, x.dtype), count(width, 3, 4, x.dtype),
+    count(depth, 4, 4, x.dtype)
   local function place(i, apart)
     local sum = rows.add(rows.multiply(parameter(i), across), rows.multiply(parameter(i + 1), down))
     sum = rows.add(rows.add(sum, parameter(i + 2)), rows.multiply(parameter(apart), channel))
-    return rows.broadcast_to(sum, { batch, height, width, depth })
+    return rows.broadcast_to(sum, {batch, height, width, depth})
   end
   local dtype = index_type(batch * depth * height * width)
   local base = rows.add(rows.multiply(count(batch, 1, 4, dtype), depth), count(depth, 4, 4, dtype))
-  local values = rows.reshape(rows.moveaxis(x, -1, 2), { -1, 1 })
-  local result = sample(values, { place(4, 7), place(1, 8) }, { height, width }, orders[interpolation], mode, fill_value, base)
+  local values = rows.reshape(rows.moveaxis(x, -1, 2), {-1, 1})
+  local result = sample(values, {place(4, 7), place(1, 8)}, {height, width}, orders[interpolation],
+    mode, fill_value, base)
   return restore(rows.squeeze(result, -1))
 end
 
----------------------------------------------------------------- pixels whole: all channels of a place at once
+---------------------------------------------------------------- pixels whole: all channels of a
+---------------------------------------------------------------- place at once
 
 -- x [batch, height, width, channels] read at rows and columns [batch, height, width].
 local function read_pixels(x, down, across, order, mode, fill_value)
   local batch, height, width, depth = table.unpack(x.shape)
   local base = count(batch, 1, 3, index_type(batch * height * width))
-  return sample(rows.reshape(x, { -1, depth }), { down, across }, { height, width }, order, mode, fill_value, base)
+  return sample(rows.reshape(x, {-1, depth}), {down, across}, {height, width}, order, mode,
+    fill_value, base)
 end
 
--- The same where a row depends on the row alone, `down` [batch, height, 1], and a column on the column alone, `across`
--- [batch, 1, width]: whole rows first, then pixels within them.
+-- The same where a row depends on the row alone, `down` [batch, height, 1], and a column on the
+-- column alone, `across` [batch, 1, width]: whole rows first, then pixels within them.
 local function read_lines(x, down, across, order, mode, fill_value)
   local batch, height, width, depth = table.unpack(x.shape)
   local dtype = index_type(batch * height * width)
-  local lines = sample(rows.reshape(x, { batch * height, width * depth }), { rows.squeeze(down, -1) }, { height }, order, mode, fill_value,
+  local lines = sample(rows.reshape(x, {batch * height, width * depth}), {rows.squeeze(down, -1)},
+    {height}, order, mode, fill_value,
     count(batch, 1, 2, dtype))
-  local base = rows.add(rows.multiply(count(batch, 1, 3, dtype), height), count(height, 2, 3, dtype))
-  return sample(rows.reshape(lines, { -1, depth }), { across }, { width }, order, mode, fill_value, base)
+  local base = rows.add(rows.multiply(count(batch, 1, 3, dtype), height),
+    count(height, 2, 3, dtype))
+  return sample(rows.reshape(lines, {-1, depth}), {across}, {width}, order, mode, fill_value, base)
 end
 
 -- a x + b y + c with parameters that are numbers or [batch]; 0 is left out.
 local function plane(x, y, a, b, c)
   local sum
   local function add(term) sum = sum and rows.add(sum, term) or term end
-  local function parameter(value) return type(value) == "number" and value or rows.reshape(value, { -1, 1, 1 }) end
+  local function parameter(value)
+    return type(value) == "number" and value or rows.reshape(value, {-1, 1, 1})
+  end
   if a ~= 0 then add(a == 1 and x or rows.multiply(parameter(a), x)) end
   if b ~= 0 then add(b == 1 and y or rows.multiply(parameter(b), y)) end
   if c ~= 0 or not sum then add(parameter(c)) end
@@ -194,8 +218,8 @@ end
 
 local sampling = {}
 
---- Images under affine maps that leave the channels together: what lies at (x, y) of the result is read at
--- `(m[1] x + m[2] y + m[3], m[4] x + m[5] y + m[6])`.
+--- Images under affine maps that leave the channels together: what lies at (x, y) of the result is
+-- read at `(m[1] x + m[2] y + m[3], m[4] x + m[5] y + m[6])`.
 -- @tparam tensor images a batch
 -- @tparam table matrix six numbers or tensors [batch]; numbers that are 0 or 1 save work
 -- @tparam table options interpolation, fill_mode, fill_value, data_format
@@ -206,13 +230,15 @@ function sampling.affine(images, matrix, options)
   local x, restore = as_batch("affine", images, options.data_format)
   local batch, height, width = table.unpack(x.shape)
   local down, across = count(height, 2, 3, "float32"), count(width, 3, 3, "float32")
-  local columns, lines = plane(across, down, matrix[1], matrix[2], matrix[3]), plane(across, down, matrix[4], matrix[5], matrix[6])
+  local columns, lines = plane(across, down, matrix[1], matrix[2], matrix[3]),
+    plane(across, down, matrix[4], matrix[5], matrix[6])
   local order = orders[options.interpolation]
   if matrix[2] == 0 and matrix[4] == 0 then
-    columns, lines = rows.broadcast_to(columns, { batch, 1, width }), rows.broadcast_to(lines, { batch, height, 1 })
+    columns, lines = rows.broadcast_to(columns, {batch, 1, width}),
+      rows.broadcast_to(lines, {batch, height, 1})
     return restore(read_lines(x, lines, columns, order, options.fill_mode, options.fill_value))
   end
-  local shape = { batch, height, width }
+  local shape = {batch, height, width}
   columns, lines = rows.broadcast_to(columns, shape), rows.broadcast_to(lines, shape)
   return restore(read_pixels(x, lines, columns, order, options.fill_mode, options.fill_value))
 end
@@ -233,56 +259,71 @@ end
 
 sampling.as_batch, sampling.count = as_batch, count
 
--- The eight numbers of the perspective that takes the end points to the start points, `[batch, 8]`: two equations a point.
+-- The eight numbers of the perspective that takes the end points to the start points, `[batch, 8]`:
+-- two equations a point.
 function sampling.homography(start_points, end_points)
-  local function column(points, i) return points:slice { {}, {}, { i, i } } end
-  local x, y, u, v = column(end_points, 1), column(end_points, 2), column(start_points, 1), column(start_points, 2)
+  local function column(points, i) return points:slice{{}, {}, {i, i}} end
+  local x, y, u, v = column(end_points, 1), column(end_points, 2), column(start_points, 1),
+    column(start_points, 2)
   local ones, zeros = rows.ones_like(x), rows.zeros_like(x)
-  local function products(target) return rows.negative(rows.multiply(target, x)), rows.negative(rows.multiply(target, y)) end
+  local function products(target)
+    return rows.negative(rows.multiply(target, x)), rows.negative(rows.multiply(target, y))
+  end
   local ux, uy = products(u)
   local vx, vy = products(v)
-  local first = rows.concatenate({ x, y, ones, zeros, zeros, zeros, ux, uy }, -1)
-  local second = rows.concatenate({ zeros, zeros, zeros, x, y, ones, vx, vy }, -1)
-  return rows.squeeze(rows.solve(rows.concatenate({ first, second }, 2), rows.concatenate({ u, v }, 2)), -1)
+  local first = rows.concatenate({x, y, ones, zeros, zeros, zeros, ux, uy}, -1)
+  local second = rows.concatenate({zeros, zeros, zeros, x, y, ones, vx, vy}, -1)
+  return rows.squeeze(rows.solve(rows.concatenate({first, second}, 2), rows.concatenate({u, v}, 2)),
+    -1)
 end
 
 local function corners(name, points)
   local shape = points.shape
   if #shape < 2 or #shape > 3 or shape[#shape] ~= 2 or shape[#shape - 1] ~= 4 then
-    errors.raise("perspective_transform: %s should have shape [4, 2] or [batch, 4, 2], got %s", name, errors.shape(shape))
+    errors.raise("perspective_transform: %s should have shape [4, 2] or [batch, 4, 2], got %s",
+      name, errors.shape(shape))
   end
   points = rows.cast(points, "float32")
   return #shape == 2 and rows.expand_dims(points, 1) or points
 end
 
-local function perspective_transform(images, start_points, end_points, interpolation, fill_value, data_format)
+local function perspective_transform(images, start_points, end_points, interpolation, fill_value,
+  data_format)
   check_interpolation("perspective_transform", interpolation)
   local x, restore = as_batch("perspective_transform", images, data_format)
   local batch, height, width = table.unpack(x.shape)
-  local transform = sampling.homography(corners("start_points", start_points), corners("end_points", end_points))
-  local function parameter(i) return rows.reshape(transform:slice { {}, { i, i } }, { -1, 1, 1 }) end
+  local transform = sampling.homography(corners("start_points", start_points),
+    corners("end_points", end_points))
+  local function parameter(i) return rows.reshape(transform:slice{{}, {i, i}}, {-1, 1, 1}) end
   local down, across = count(height, 2, 3, "float32"), count(width, 3, 3, "float32")
   local function line(i, constant)
-    return rows.add(rows.add(rows.multiply(parameter(i), across), rows.multiply(parameter(i + 1), down)), constant)
+    return rows.add(rows.add(rows.multiply(parameter(i), across),
+      rows.multiply(parameter(i + 1), down)), constant)
   end
   local depth_of = line(7, 1)
   local function place(i)
-    return rows.broadcast_to(rows.cast(rows.divide(line(i, parameter(i + 2)), depth_of), x.dtype), { batch, height, width })
+    return rows.broadcast_to(rows.cast(rows.divide(line(i, parameter(i + 2)), depth_of), x.dtype),
+      {batch, height, width})
   end
   return restore(read_pixels(x, place(4), place(1), orders[interpolation], "constant", fill_value))
 end
 
-define.ops {
-  { "image.map_coordinates", "inputs, coordinates, order: int, fill_mode: string = constant, fill_value: float = 0",
-    "An array read at coordinates [axes, ...], at the nearest element (order 0) or between them (order 1).", map_coordinates,
-    method = false },
-  { "image.affine_transform",
-    "images, transform, interpolation: string = bilinear, fill_mode: string = constant, fill_value: float = 0, data_format: string = nil",
-    "Images moved, turned and sheared.", affine_transform, method = false },
-  { "image.perspective_transform",
-    "images, start_points, end_points, interpolation: string = bilinear, fill_value: float = 0, data_format: string = nil",
-    "Images seen from elsewhere: what was at the start points, four corners (x, y), comes to the end points.", perspective_transform,
-    method = false },
+define.ops{
+  {"image.map_coordinates",
+    "inputs, coordinates, order: int, fill_mode: string = constant, fill_value: float = 0",
+    "An array read at coordinates [axes, ...], at the nearest element (order 0) or between them "
+    .. "(order 1).", map_coordinates,
+    method = false},
+  {"image.affine_transform",
+    "images, transform, interpolation: string = bilinear, fill_mode: string = constant, "
+    .. "fill_value: float = 0, data_format: string = nil",
+    "Images moved, turned and sheared.", affine_transform, method = false},
+  {"image.perspective_transform",
+    "images, start_points, end_points, interpolation: string = bilinear, fill_value: float = 0, "
+    .. "data_format: string = nil",
+    "Images seen from elsewhere: what was at the start points, four corners (x, y), comes to the "
+    .. "end points.", perspective_transform,
+    method = false},
 }
 
 return sampling

@@ -1,4 +1,5 @@
---- Half a cosine from `initial_learning_rate` down to `alpha` times it (Loshchilov and Hutter 2017), after a linear warm-up if wanted.
+--- Half a cosine from `initial_learning_rate` down to `alpha` times it (Loshchilov and Hutter
+-- 2017), after a linear warm-up if wanted.
 -- @classmod cusp.optimizers.schedules.CosineDecay
 -- @tparam number initial_learning_rate
 -- @tparam number decay_steps
@@ -15,16 +16,20 @@ end
 
 return Schedule:extend("CosineDecay", {
   config = {
-    { "initial_learning_rate", "number" }, { "decay_steps", "number", above = 0 }, { "alpha", "number", default = 0.0 },
-    { "name", "string", default = "CosineDecay" }, { "warmup_target", "number", optional = true },
-    { "warmup_steps", "number", default = 0, min = 0 },
+    {"initial_learning_rate", "number"}, {"decay_steps", "number", above = 0},
+    {"alpha", "number", default = 0.0},
+    {"name", "string", default = "CosineDecay"}, {"warmup_target", "number", optional = true},
+    {"warmup_steps", "number", default = 0, min = 0},
   },
   call = function(self, step)
-    if not self.warmup_target then return decayed(self, ops.minimum(step, self.decay_steps), self.initial_learning_rate) end
+    if not self.warmup_target then
+      return decayed(self, ops.minimum(step, self.decay_steps), self.initial_learning_rate)
+    end
     step = ops.minimum(step, self.decay_steps + self.warmup_steps)
     local after = decayed(self, step - self.warmup_steps, self.warmup_target)
     if self.warmup_steps == 0 then return after end
-    local rise = step / self.warmup_steps * (self.warmup_target - self.initial_learning_rate) + self.initial_learning_rate
+    local rise = step / self.warmup_steps * (self.warmup_target - self.initial_learning_rate)
+      + self.initial_learning_rate
     return ops.where(ops.less(step, self.warmup_steps), rise, after)
   end,
 })

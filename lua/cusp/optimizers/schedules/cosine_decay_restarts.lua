@@ -1,4 +1,5 @@
---- Cosine decay that starts again, each period `t_mul` times as long and `m_mul` times as high (Loshchilov and Hutter 2017).
+--- Cosine decay that starts again, each period `t_mul` times as long and `m_mul` times as high
+-- (Loshchilov and Hutter 2017).
 -- @classmod cusp.optimizers.schedules.CosineDecayRestarts
 -- @tparam number initial_learning_rate
 -- @tparam number first_decay_steps
@@ -22,8 +23,10 @@ end
 
 return Schedule:extend("CosineDecayRestarts", {
   config = {
-    { "initial_learning_rate", "number" }, { "first_decay_steps", "number", above = 0 }, { "t_mul", "number", default = 2.0 },
-    { "m_mul", "number", default = 1.0 }, { "alpha", "number", default = 0.0 }, { "name", "string", default = "SGDRDecay" },
+    {"initial_learning_rate", "number"}, {"first_decay_steps", "number", above = 0},
+    {"t_mul", "number", default = 2.0},
+    {"m_mul", "number", default = 1.0}, {"alpha", "number", default = 0.0},
+    {"name", "string", default = "SGDRDecay"},
   },
   call = function(self, step)
     local restarts, share = place(self, step / self.first_decay_steps)

@@ -9,8 +9,9 @@ local ops = require "cusp.ops"
 
 return Schedule:extend("ExponentialDecay", {
   config = {
-    { "initial_learning_rate", "number" }, { "decay_steps", "number", above = 0 }, { "decay_rate", "number" },
-    { "staircase", "boolean", default = false }, { "name", "string", default = "ExponentialDecay" },
+    {"initial_learning_rate", "number"}, {"decay_steps", "number", above = 0},
+    {"decay_rate", "number"},
+    {"staircase", "boolean", default = false}, {"name", "string", default = "ExponentialDecay"},
   },
   call = function(self, step)
     local exponent = step / self.decay_steps

@@ -9,8 +9,9 @@ local ops = require "cusp.ops"
 
 return Schedule:extend("InverseTimeDecay", {
   config = {
-    { "initial_learning_rate", "number" }, { "decay_steps", "number", above = 0 }, { "decay_rate", "number" },
-    { "staircase", "boolean", default = false }, { "name", "string", default = "InverseTimeDecay" },
+    {"initial_learning_rate", "number"}, {"decay_steps", "number", above = 0},
+    {"decay_rate", "number"},
+    {"staircase", "boolean", default = false}, {"name", "string", default = "InverseTimeDecay"},
   },
   call = function(self, step)
     local share = step / self.decay_steps

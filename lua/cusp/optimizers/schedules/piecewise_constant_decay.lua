@@ -9,21 +9,26 @@ local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local PiecewiseConstantDecay = Schedule:extend("PiecewiseConstantDecay", {
-  config = { { "boundaries", "list" }, { "values", "list" }, { "name", "string", default = "PiecewiseConstant" } },
+  config = {{"boundaries", "list"}, {"values", "list"},
+    {"name", "string", default = "PiecewiseConstant"}},
   first_is_list = false,
 })
 
 function PiecewiseConstantDecay:init(args)
   self:configure(arguments.wrap(PiecewiseConstantDecay, args), PiecewiseConstantDecay)
   if #self.values ~= #self.boundaries + 1 then
-    errors.raise("PiecewiseConstantDecay: expected one value more than boundaries, got %d boundaries and %d values", #self.boundaries,
+    errors.raise(
+      "PiecewiseConstantDecay: expected one value more than boundaries, got %d boundaries and %d "
+      .. "values", #self.boundaries,
       #self.values)
   end
 end
 
 function PiecewiseConstantDecay:call(step)
-  local rate = engine.tensor(self.values[#self.values], { dtype = step.dtype })
-  for i = #self.boundaries, 1, -1 do rate = ops.where(ops.less_equal(step, self.boundaries[i]), self.values[i], rate) end
+  local rate = engine.tensor(self.values[#self.values], {dtype = step.dtype})
+  for i = #self.boundaries, 1, -1 do
+    rate = ops.where(ops.less_equal(step, self.boundaries[i]), self.values[i], rate)
+  end
   return rate
 end
 

@@ -1,4 +1,5 @@
---- From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, along a power of the time left.
+--- From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, along a power of the
+-- time left.
 -- @classmod cusp.optimizers.schedules.PolynomialDecay
 -- @tparam number initial_learning_rate
 -- @tparam number decay_steps
@@ -10,8 +11,10 @@ local ops = require "cusp.ops"
 
 return Schedule:extend("PolynomialDecay", {
   config = {
-    { "initial_learning_rate", "number" }, { "decay_steps", "number", above = 0 }, { "end_learning_rate", "number", default = 0.0001 },
-    { "power", "number", default = 1.0 }, { "cycle", "boolean", default = false }, { "name", "string", default = "PolynomialDecay" },
+    {"initial_learning_rate", "number"}, {"decay_steps", "number", above = 0},
+    {"end_learning_rate", "number", default = 0.0001},
+    {"power", "number", default = 1.0}, {"cycle", "boolean", default = false},
+    {"name", "string", default = "PolynomialDecay"},
   },
   call = function(self, step)
     local share
@@ -21,6 +24,7 @@ return Schedule:extend("PolynomialDecay", {
     else
       share = ops.minimum(step, self.decay_steps) / self.decay_steps
     end
-    return ops.power(1 - share, self.power) * (self.initial_learning_rate - self.end_learning_rate) + self.end_learning_rate
+    return ops.power(1 - share, self.power) * (self.initial_learning_rate - self.end_learning_rate)
+      + self.end_learning_rate
   end,
 })

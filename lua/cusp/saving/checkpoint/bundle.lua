@@ -1,7 +1,9 @@
---- Tensor bundles: the tensors of a checkpoint by name, in `PREFIX.index` and the files of `PREFIX.data-00000-of-00001`.
+--- Tensor bundles: the tensors of a checkpoint by name, in `PREFIX.index` and the files of
+-- `PREFIX.data-00000-of-00001`.
 --
--- The index is a sorted string table. Its key "" has a header (number of data files, order of bytes), every other key an entry:
--- dtype, shape, data file, offset, size, masked CRC-32C of the stored bytes. See tensorflow/core/protobuf/tensor_bundle.proto and
+-- The index is a sorted string table. Its key "" has a header (number of data files, order of
+-- bytes), every other key an entry: dtype, shape, data file, offset, size, masked CRC-32C of the
+-- stored bytes. See tensorflow/core/protobuf/tensor_bundle.proto and
 -- tensorflow/core/util/tensor_bundle for the format.
 -- @module cusp.saving.checkpoint.bundle
 
@@ -20,7 +22,8 @@ local largest <const> = math.maxinteger
 local most_compared <const> = 500 -- names looked through for one that was meant
 
 local dtypes = {
-  DT_FLOAT = "float32", DT_DOUBLE = "float64", DT_HALF = "float16", DT_BFLOAT16 = "bfloat16", DT_BOOL = "bool", DT_STRING = "string",
+  DT_FLOAT = "float32", DT_DOUBLE = "float64", DT_HALF = "float16", DT_BFLOAT16 = "bfloat16",
+  DT_BOOL = "bool", DT_STRING = "string",
   DT_INT8 = "int8", DT_INT16 = "int16", DT_INT32 = "int32", DT_INT64 = "int64",
   DT_UINT8 = "uint8", DT_UINT16 = "uint16", DT_UINT32 = "uint32", DT_UINT64 = "uint64",
 }
@@ -28,7 +31,8 @@ local dtype_names = {}
 for name, dtype in pairs(dtypes) do dtype_names[dtype] = name end
 
 local sizes = {
-  float32 = 4, float64 = 8, float16 = 2, bfloat16 = 2, bool = 1, int8 = 1, int16 = 2, int32 = 4, int64 = 8, uint8 = 1, uint16 = 2,
+  float32 = 4, float64 = 8, float16 = 2, bfloat16 = 2, bool = 1, int8 = 1, int16 = 2, int32 = 4,
+  int64 = 8, uint8 = 1, uint16 = 2,
   uint32 = 4, uint64 = 8,
 }
 
@@ -45,13 +49,17 @@ local function decode(path, message, key, value)
 end
 
 local function read_header(path, first)
-  if not first or first.key ~= "" then errors.raise("%s: has no header: the table's first key should be empty", path) end
+  if not first or first.key ~= "" then
+    errors.raise("%s: has no header: the table's first key should be empty", path)
+  end
   local header = decode(path, "tensorflow.BundleHeaderProto", "", first.value)
   if header.num_shards < 1 or header.num_shards > most_shards then
-    errors.raise("%s: the header says that there are %d data files; expected 1 to %d", path, header.num_shards, most_shards)
+    errors.raise("%s: the header says that there are %d data files; expected 1 to %d", path,
+      header.num_shards, most_shards)
   end
   if header.endianness ~= "LITTLE" and header.endianness ~= "BIG" then
-    errors.raise("%s: the header names an unknown order of bytes, %s", path, tostring(header.endianness))
+    errors.raise("%s: the header names an unknown order of bytes, %s", path,
+      tostring(header.endianness))
   end
   return header
 end
@@ -72,10 +80,13 @@ end
 
 local function shape_of(where, key, proto)
   local shape = {}
-  if proto and proto.unknown_rank then errors.raise("%s: '%s' has a shape of unknown rank", where, key) end
+  if proto and proto.unknown_rank then
+    errors.raise("%s: '%s' has a shape of unknown rank", where, key)
+  end
   for i, dim in ipairs(proto and proto.dim or {}) do shape[i] = dim.size end
   if #shape > most_axes or not count_elements(shape) then
-    errors.raise("%s: '%s' has the impossible shape %s", where, key, errors.shape(table.move(shape, 1, math.min(#shape, 16), 1, {})))
+    errors.raise("%s: '%s' has the impossible shape %s", where, key,
+      errors.shape(table.move(shape, 1, math.min(#shape, 16), 1, {})))
   end
   return shape
 end
@@ -92,17 +103,21 @@ local function read_entry(path, key, value, shards)
     errors.raise("%s: '%s' has the offset %d and the size %d", path, key, proto.offset, proto.size)
   end
   local count = count_elements(shape)
-  if sizes[dtype] and #proto.slices == 0 and (count > largest // sizes[dtype] or count * sizes[dtype] ~= proto.size) then
-    errors.raise("%s: '%s' is said to have %d bytes, but its shape %s of %s needs another number", path, key, proto.size,
+  if sizes[dtype] and #proto.slices == 0
+    and (count > largest // sizes[dtype] or count * sizes[dtype] ~= proto.size) then
+    errors.raise("%s: '%s' is said to have %d bytes, but its shape %s of %s needs another number",
+      path, key, proto.size,
       errors.shape(shape), dtype)
   end
   return {
-    dtype = dtype, shape = shape, count = count, shard = proto.shard_id, offset = proto.offset, size = proto.size, crc = proto.crc32c,
+    dtype = dtype, shape = shape, count = count, shard = proto.shard_id, offset = proto.offset,
+    size = proto.size, crc = proto.crc32c,
     sliced = #proto.slices > 0,
   }
 end
 
---- Opens a checkpoint for reading. Its index is read and checked; data files are opened when a tensor is asked for.
+--- Opens a checkpoint for reading. Its index is read and checked; data files are opened when a
+-- tensor is asked for.
 -- @tparam string prefix the checkpoint's path, without ".index"
 -- @treturn Reader
 -- @raise naming the file, the place in it and what is wrong
@@ -111,7 +126,8 @@ function bundle.open(prefix)
   local entries = sorted_table.read(path)
   local header = read_header(path, entries[1])
   local self = setmetatable({
-    prefix = prefix, path = path, shards = header.num_shards, big_endian = header.endianness == "BIG", entries = {}, list = {}, open = {},
+    prefix = prefix, path = path, shards = header.num_shards,
+    big_endian = header.endianness == "BIG", entries = {}, list = {}, open = {},
   }, Reader)
   for i = 2, #entries do
     local key = entries[i].key
@@ -125,7 +141,8 @@ end
 -- @treturn {string,...}
 function Reader:names() return table.move(self.list, 1, #self.list, 1, {}) end
 
---- What the index says of a tensor: `dtype`, `shape`, `size` in bytes. Nil where there is none of that name.
+--- What the index says of a tensor: `dtype`, `shape`, `size` in bytes. Nil where there is none of
+-- that name.
 function Reader:entry(name) return self.entries[name] end
 
 local function data_file(self, shard)
@@ -141,15 +158,18 @@ end
 local function find(self, name)
   local entry = self.entries[name]
   if not entry then
-    local meant = #self.list <= most_compared and type(name) == "string" and errors.suggestion(name, self.list)
+    local meant = #self.list <= most_compared and type(name) == "string"
+      and errors.suggestion(name, self.list)
     errors.raise("%s: has no tensor named '%s'%s", self.path, tostring(name), meant or "")
   end
   if entry.sliced then
-    errors.raise("%s: '%s' is stored in slices (a partitioned variable), which cannot be read", self.path, name)
+    errors.raise("%s: '%s' is stored in slices (a partitioned variable), which cannot be read",
+      self.path, name)
   end
   local file = data_file(self, entry.shard)
   if entry.size > file.size or entry.offset > file.size - entry.size then
-    errors.raise("%s: '%s' should be the %d bytes at offset %d, but the file has only %d bytes", file.path, name, entry.size, entry.offset,
+    errors.raise("%s: '%s' should be the %d bytes at offset %d, but the file has only %d bytes",
+      file.path, name, entry.size, entry.offset,
       file.size)
   end
   return entry, file
@@ -157,7 +177,9 @@ end
 
 local function check_sum(file, name, entry, masked)
   if masked ~= entry.crc then
-    errors.raise("%s: offset %d: the checksum of '%s' does not match (the index says %08x, the data give %08x): a file is damaged, or the "
+    errors.raise(
+      "%s: offset %d: the checksum of '%s' does not match (the index says %08x, the data give "
+      .. "%08x): a file is damaged, or the "
       .. "files are of two checkpoints", file.path, entry.offset, name, entry.crc, masked)
   end
 end
@@ -171,7 +193,8 @@ local function mask(crc) return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xfffff
 function Reader:tensor(name)
   local entry, file = find(self, name)
   if not sizes[entry.dtype] then
-    errors.raise("%s: '%s' has the dtype %s, which no tensor here can have%s", self.path, name, entry.dtype,
+    errors.raise("%s: '%s' has the dtype %s, which no tensor here can have%s", self.path, name,
+      entry.dtype,
       entry.dtype == "string" and "; strings(name) reads it" or "")
   end
   if #entry.shape > 8 then
@@ -188,14 +211,19 @@ local function read_string_lengths(self, file, name, entry, bytes)
   for i = 1, entry.count do
     local length
     length, position = sorted_table.read_varint(bytes, position)
-    if not length then errors.raise("%s: offset %d: the lengths of the strings of '%s' cannot be read", file.path, entry.offset, name) end
+    if not length then
+      errors.raise("%s: offset %d: the lengths of the strings of '%s' cannot be read", file.path,
+        entry.offset, name)
+    end
     lengths[i] = length
     parts[i] = string.pack(length <= 0xffffffff and "<I4" or "<I8", length)
   end
   local crc = files.crc32c(table.concat(parts))
   local stored = bytes:sub(position, position + 3)
   if #stored < 4 or string.unpack(self.big_endian and ">I4" or "<I4", stored) ~= mask(crc) then
-    errors.raise("%s: offset %d: the checksum of the strings' lengths of '%s' does not match: the file is damaged", file.path, entry.offset,
+    errors.raise(
+      "%s: offset %d: the checksum of the strings' lengths of '%s' does not match: the file is "
+      .. "damaged", file.path, entry.offset,
       name)
   end
   return lengths, position + 4, files.crc32c(stored, crc)
@@ -206,9 +234,12 @@ end
 -- @treturn {string,...} one of a scalar
 function Reader:strings(name)
   local entry, file = find(self, name)
-  if entry.dtype ~= "string" then errors.raise("%s: '%s' has the dtype %s, not string", self.path, name, entry.dtype) end
+  if entry.dtype ~= "string" then
+    errors.raise("%s: '%s' has the dtype %s, not string", self.path, name, entry.dtype)
+  end
   if entry.count > entry.size then -- each has a length of a byte at least
-    errors.raise("%s: '%s' is said to hold %d strings in %d bytes", self.path, name, entry.count, entry.size)
+    errors.raise("%s: '%s' is said to hold %d strings in %d bytes", self.path, name, entry.count,
+      entry.size)
   end
   local bytes = file:read(entry.offset, entry.size)
   local lengths, position, crc = read_string_lengths(self, file, name, entry, bytes)
@@ -216,7 +247,8 @@ function Reader:strings(name)
   local result = {}
   for i, length in ipairs(lengths) do
     if length > #bytes - position + 1 then
-      errors.raise("%s: offset %d: a string of '%s' is longer than its tensor", file.path, entry.offset + position - 1, name)
+      errors.raise("%s: offset %d: a string of '%s' is longer than its tensor", file.path,
+        entry.offset + position - 1, name)
     end
     result[i] = bytes:sub(position, position + length - 1)
     position = position + length
@@ -236,19 +268,22 @@ Reader.__close = Reader.close
 local Writer = {}
 Writer.__index = Writer
 
---- Starts a checkpoint, which replaces the one at `prefix` when it is committed. Close it (`local w <close>`) or abort it.
+--- Starts a checkpoint, which replaces the one at `prefix` when it is committed. Close it (`local w
+-- <close>`) or abort it.
 -- @tparam string prefix
 -- @treturn Writer
 function bundle.create(prefix)
   local place = placing.begin(prefix)
-  return setmetatable({prefix = prefix, place = place, data = files.create(place.data), entries = {}}, Writer)
+  return setmetatable({prefix = prefix, place = place, data = files.create(place.data),
+    entries = {}}, Writer)
 end
 
 local function add_entry(self, name, dtype, shape, start, crc)
   local dims = {}
   for i, size in ipairs(shape) do dims[i] = {size = size} end
   self.entries[#self.entries + 1] = {key = name, proto = {
-    dtype = dtype_names[dtype], shape = {dim = dims}, shard_id = 0, offset = start, size = self.data.position - start, crc32c = crc,
+    dtype = dtype_names[dtype], shape = {dim = dims}, shard_id = 0, offset = start,
+    size = self.data.position - start, crc32c = crc,
   }}
 end
 
@@ -274,7 +309,8 @@ local function index_bytes(self, shards)
   local header = {num_shards = shards, endianness = "LITTLE", version = {producer = 1}}
   local entries = {{key = "", value = protobuf.encode("tensorflow.BundleHeaderProto", header)}}
   for _, entry in ipairs(self.entries) do
-    entries[#entries + 1] = {key = entry.key, value = protobuf.encode("tensorflow.BundleEntryProto", entry.proto)}
+    entries[#entries + 1] = {key = entry.key,
+      value = protobuf.encode("tensorflow.BundleEntryProto", entry.proto)}
   end
   return sorted_table.write(entries)
 end

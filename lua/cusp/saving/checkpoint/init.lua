@@ -1,4 +1,5 @@
---- TensorFlow's checkpoints: weights and optimizer state by the object graph, as tf.keras's `save_weights` writes them.
+--- TensorFlow's checkpoints: weights and optimizer state by the object graph, as tf.keras's
+-- `save_weights` writes them.
 -- @module cusp.saving.checkpoint
 
 local engine = require "cusp.engine"
@@ -21,13 +22,17 @@ local function find(f, path)
   local prefix = check_prefix(f, path)
   if files.exists(prefix .. ".index") or not files.is_directory(prefix) then return prefix end
   local latest = module("state_file").latest(prefix)
-  if not latest then errors.raise("%s: the folder %s has no checkpoint: no file 'checkpoint' in it names one", f, prefix) end
+  if not latest then
+    errors.raise("%s: the folder %s has no checkpoint: no file 'checkpoint' in it names one", f,
+      prefix)
+  end
   return latest
 end
 
 local function check_model(f, model)
   if type(model) ~= "table" then
-    errors.raise("%s: expected a model, a layer or a table of them, got %s", f, errors.describe(model))
+    errors.raise("%s: expected a model, a layer or a table of them, got %s", f,
+      errors.describe(model))
   end
 end
 
@@ -38,16 +43,19 @@ function checkpoint.exists(path)
   return type(path) == "string" and path ~= "" and files.exists(path .. ".index")
 end
 
---- Writes a model's weights, with the state of its optimizer: `PATH.index`, `PATH.data-00000-of-00001`, and `checkpoint` beside them,
--- which names the latest. One that is there already is replaced at a single moment.
+--- Writes a model's weights, with the state of its optimizer: `PATH.index`,
+-- `PATH.data-00000-of-00001`, and `checkpoint` beside them, which names the latest. One that is
+-- there already is replaced at a single moment.
 -- @tparam string path
--- @tparam Model|table model a model, a layer, or a table of these, of optimizers and of variables by name, as TensorFlow's
--- `tf.train.Checkpoint(model = ..., optimizer = ...)` has them
+-- @tparam Model|table model a model, a layer, or a table of these, of optimizers and of variables
+-- by name, as TensorFlow's `tf.train.Checkpoint(model = ..., optimizer = ...)` has them
 -- @raise where a file cannot be written, naming it
 function checkpoint.save(path, model)
   local prefix = check_prefix("save_weights", path)
   check_model("save_weights", model)
-  if prefix:sub(-1) == "/" then errors.raise("save_weights: expected the path of a checkpoint, got that of a folder, %s", path) end
+  if prefix:sub(-1) == "/" then
+    errors.raise("save_weights: expected the path of a checkpoint, got that of a folder, %s", path)
+  end
   module("save")(prefix, model)
   module("state_file").write(prefix)
 end
@@ -55,11 +63,14 @@ end
 local function read_graph(reader)
   local object_graph = module("object_graph")
   if not reader:entry(object_graph.key) then
-    errors.raise("%s: has tensors by name but no object graph, so nothing says where in a model they belong; "
+    errors.raise(
+      "%s: has tensors by name but no object graph, so nothing says where in a model they belong; "
       .. "cusp.saving.checkpoint.reader(path) reads them", reader.path)
   end
   local strings = reader:strings(object_graph.key)
-  if #strings ~= 1 then errors.raise("%s: the object graph should be one string, there are %d", reader.path, #strings) end
+  if #strings ~= 1 then
+    errors.raise("%s: the object graph should be one string, there are %d", reader.path, #strings)
+  end
   return object_graph.decode(strings[1], reader.path)
 end
 
@@ -76,13 +87,15 @@ end
 
 local most_attempts = 10
 
---- Loads weights, and optimizer state where there is some, into what the model has under the same names. What is not built yet gets
--- its values when it is.
+--- Loads weights, and optimizer state where there is some, into what the model has under the same
+-- names. What is not built yet gets its values when it is.
 -- @tparam string path of a checkpoint, or of a folder whose latest one is meant
 -- @tparam Model|table model as for `save`
--- @tparam[opt] table options `skip_mismatch`: variables of another shape are left as they are, with a warning
+-- @tparam[opt] table options `skip_mismatch`: variables of another shape are left as they are, with
+-- a warning
 -- @treturn Status
--- @raise where a file is damaged, a value's shape is not the variable's, or nothing fits; the model is unchanged then
+-- @raise where a file is damaged, a value's shape is not the variable's, or nothing fits; the model
+-- is unchanged then
 function checkpoint.load(path, model, options)
   check_model("load_weights", model)
   local prefix = find("load_weights", path)
@@ -90,20 +103,24 @@ function checkpoint.load(path, model, options)
     local written = files.modified(prefix .. ".index")
     local ok, result = engine.attempt(load_once, prefix, model, options or {})
     if ok then return result end
-    -- A training that goes on may have replaced the checkpoint after its index was read and before its data were.
-    if attempt == most_attempts or files.modified(prefix .. ".index") == written then error(result, 0) end
+    -- A training that goes on may have replaced the checkpoint after its index was read and before
+    -- its data were.
+    if attempt == most_attempts or files.modified(prefix .. ".index") == written then
+      error(result, 0)
+    end
   end
 end
 
---- Opens any checkpoint for reading tensors by name: `names()`, `entry(name)` with `dtype` and `shape`, `tensor(name)`,
--- `strings(name)`, `close()`.
+--- Opens any checkpoint for reading tensors by name: `names()`, `entry(name)` with `dtype` and
+-- `shape`, `tensor(name)`, `strings(name)`, `close()`.
 -- @tparam string path of a checkpoint or of a folder
 -- @treturn Reader
 function checkpoint.reader(path) return module("bundle").open(find("reader", path)) end
 
 --- TensorFlow's `tf.train.list_variables`: what a checkpoint holds.
 -- @tparam string path
--- @treturn {table,...} sorted by name; each has the name first and the shape second, and `name`, `shape`, `dtype`
+-- @treturn {table,...} sorted by name; each has the name first and the shape second, and `name`,
+-- `shape`, `dtype`
 function checkpoint.list_variables(path)
   local reader, result = checkpoint.reader(path), {}
   for i, name in ipairs(reader:names()) do
@@ -130,7 +147,10 @@ end
 -- @tparam string folder
 -- @treturn string|nil the prefix of the latest checkpoint
 function checkpoint.latest_checkpoint(folder)
-  if type(folder) ~= "string" then errors.raise("latest_checkpoint: expected the path of a folder, got %s", errors.describe(folder)) end
+  if type(folder) ~= "string" then
+    errors.raise("latest_checkpoint: expected the path of a folder, got %s",
+      errors.describe(folder))
+  end
   return module("state_file").latest(folder)
 end
 

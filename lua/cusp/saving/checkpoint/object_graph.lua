@@ -1,6 +1,8 @@
---- The object graph of a checkpoint: which objects there were, what they called each other, and under which keys their values are.
--- It is a message (tensorflow/core/protobuf/trackable_object_graph.proto) stored as the string `_CHECKPOINTABLE_OBJECT_GRAPH`. Node 0
--- is the root. Here a node is named by its id, from 0, as there.
+--- The object graph of a checkpoint: which objects there were, what they called each other, and
+-- under which keys their values are. It is a message
+-- (tensorflow/core/protobuf/trackable_object_graph.proto) stored as the string
+-- `_CHECKPOINTABLE_OBJECT_GRAPH`. Node 0 is the root. Here a node is named by its id, from 0, as
+-- there.
 -- @module cusp.saving.checkpoint.object_graph
 
 local engine = require "cusp.engine"
@@ -24,7 +26,8 @@ Graph.__index = Graph
 
 local function check_id(where, node, id, what, count)
   if id < 0 or id >= count then
-    errors.raise("%s: object graph: node %d has %s node %d, but there are only %d", where, node, what, id, count)
+    errors.raise("%s: object graph: node %d has %s node %d, but there are only %d", where, node,
+      what, id, count)
   end
   return id
 end
@@ -33,7 +36,10 @@ local function read_children(where, id, proto, count)
   local children, order = {}, {}
   for i, child in ipairs(proto.children) do
     local name = child.local_name
-    if children[name] then errors.raise("%s: object graph: node %d has two children named '%s'", where, id, name:sub(1, 100)) end
+    if children[name] then
+      errors.raise("%s: object graph: node %d has two children named '%s'", where, id,
+        name:sub(1, 100))
+    end
     children[name], order[i] = check_id(where, id, child.node_id, "the child", count), name
   end
   return children, order
@@ -43,11 +49,13 @@ local function read_node(where, id, proto, count)
   local children, order = read_children(where, id, proto, count)
   local node = {id = id, children = children, order = order, attributes = {}, slots = {}}
   for i, attribute in ipairs(proto.attributes) do
-    node.attributes[i] = {name = attribute.name, full_name = attribute.full_name, key = attribute.checkpoint_key}
+    node.attributes[i] = {name = attribute.name, full_name = attribute.full_name,
+      key = attribute.checkpoint_key}
   end
   for i, slot in ipairs(proto.slot_variables) do
     node.slots[i] = {
-      name = slot.slot_name, of = check_id(where, id, slot.original_variable_node_id, "a slot of", count),
+      name = slot.slot_name,
+      of = check_id(where, id, slot.original_variable_node_id, "a slot of", count),
       node = check_id(where, id, slot.slot_variable_node_id, "a slot in", count),
     }
   end
@@ -58,13 +66,19 @@ end
 -- @tparam string bytes
 -- @tparam string where the file, for messages
 -- @treturn Graph
--- @raise where the bytes are no such message, an id is out of range, or an object calls two others the same
+-- @raise where the bytes are no such message, an id is out of range, or an object calls two others
+-- the same
 function object_graph.decode(bytes, where)
   local ok, proto = engine.attempt(protobuf.decode, message, bytes)
-  if not ok then errors.raise("%s: the object graph cannot be read: %s", where, (tostring(proto):gsub("^.-: ", "", 1))) end
+  if not ok then
+    errors.raise("%s: the object graph cannot be read: %s", where,
+      (tostring(proto):gsub("^.-: ", "", 1)))
+  end
   if #proto.nodes == 0 then errors.raise("%s: the object graph has no objects", where) end
   local nodes = {}
-  for i, node in ipairs(proto.nodes) do nodes[i - 1] = read_node(where, i - 1, node, #proto.nodes) end
+  for i, node in ipairs(proto.nodes) do
+    nodes[i - 1] = read_node(where, i - 1, node, #proto.nodes)
+  end
   return setmetatable({nodes = nodes, count = #proto.nodes}, Graph)
 end
 
@@ -81,7 +95,8 @@ function Graph:value_key(id)
   end
 end
 
---- The objects in the order in which TensorFlow numbers them: nearest to the root first. Cycles do no harm.
+--- The objects in the order in which TensorFlow numbers them: nearest to the root first. Cycles do
+-- no harm.
 -- @treturn {integer,...} ids
 -- @treturn table of each id but the root's: `from`, `name`
 local function breadth_first(self)
@@ -104,12 +119,15 @@ end
 local function add_slots(self, order, reached)
   for _, id in ipairs(order) do
     for _, slot in ipairs(self.nodes[id].slots) do
-      if not reached[slot.node] then reached[slot.node] = {from = slot.of, slot = slot.name, owner = id} end
+      if not reached[slot.node] then
+        reached[slot.node] = {from = slot.of, slot = slot.name, owner = id}
+      end
     end
   end
 end
 
---- What people know a node as: "(root).layer-1.kernel", and a slot as "(root).optimizer's state 'm' for (root).layer-1.kernel".
+--- What people know a node as: "(root).layer-1.kernel", and a slot as "(root).optimizer's state 'm'
+-- for (root).layer-1.kernel".
 -- @tparam integer id
 -- @treturn string
 function Graph:name(id)
@@ -148,7 +166,9 @@ end
 
 local function has_values(nodes)
   local found = {}
-  repeat -- from children to parents, until nothing changes: parents come before their children in most graphs
+  -- from children to parents, until nothing changes: parents come before their children in most
+  -- graphs
+  repeat
     local changed = false
     for i = #nodes, 1, -1 do
       local node = nodes[i]
@@ -161,15 +181,19 @@ local function has_values(nodes)
 end
 
 --- Writes a graph.
--- @tparam {table,...} nodes from the root: `children`, a list of `name`, `id`; of a variable also `key` and `full_name`
+-- @tparam {table,...} nodes from the root: `children`, a list of `name`, `id`; of a variable also
+-- `key` and `full_name`
 -- @treturn string
 function object_graph.encode(nodes)
   local protos, valued = {}, has_values(nodes)
   for i, node in ipairs(nodes) do
     local proto = {children = {}, has_checkpoint_values = {value = valued[i - 1] or false}}
-    for k, child in ipairs(node.children) do proto.children[k] = {node_id = child.id, local_name = child.name} end
+    for k, child in ipairs(node.children) do
+      proto.children[k] = {node_id = child.id, local_name = child.name}
+    end
     if node.key then
-      proto.attributes = {{name = object_graph.value_name, full_name = node.full_name, checkpoint_key = node.key}}
+      proto.attributes = {{name = object_graph.value_name, full_name = node.full_name,
+        checkpoint_key = node.key}}
     end
     protos[i] = proto
   end

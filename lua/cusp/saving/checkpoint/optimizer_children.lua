@@ -1,8 +1,10 @@
---- An optimizer's state under the names that the optimizers of tf.keras 2.11 to 2.15 have for it in a checkpoint.
+--- An optimizer's state under the names that the optimizers of tf.keras 2.11 to 2.15 have for it in
+-- a checkpoint.
 --
--- All their variables are in the list `_variables`, the iteration first, and the state once more in a list for each slot. What
--- they have and ours have not (the momentum of an SGD without momentum, rows and columns of vectors in Adafactor) is written as the
--- zeros that they would hold; what ours have and they have not (the sums of gradient accumulation) is in lists of its own.
+-- All their variables are in the list `_variables`, the iteration first, and the state once more in
+-- a list for each slot. What they have and ours have not (the momentum of an SGD without momentum,
+-- rows and columns of vectors in Adafactor) is written as the zeros that they would hold; what ours
+-- have and they have not (the sums of gradient accumulation) is in lists of its own.
 -- @module cusp.saving.checkpoint.optimizer_children
 
 local engine = require "cusp.engine"
@@ -33,13 +35,17 @@ end
 
 local function positions(optimizer)
   local result = {}
-  for i, variable in ipairs(rawget(optimizer, "_trainable_variables") or {}) do result[variable] = i end
+  for i, variable in ipairs(rawget(optimizer, "_trainable_variables") or {}) do
+    result[variable] = i
+  end
   return result
 end
 
 local function slot_leaf(optimizer, slot)
-  return trackables.leaf {
-    variable = slot.variable, full_name = ("%s/%s/%s"):format(optimizer.__name, slot.tf2, slot.of.path or slot.of.name or "variable"),
+  return trackables.leaf{
+    variable = slot.variable,
+    full_name = ("%s/%s/%s"):format(optimizer.__name, slot.tf2,
+      slot.of.path or slot.of.name or "variable"),
   }
 end
 
@@ -65,8 +71,9 @@ local function add_idle_momentum(optimizer, lists, order, all)
   local name = list_names.SGD.momentum
   lists[name], order[#order + 1] = {}, name
   for i, variable in ipairs(optimizer._trainable_variables) do
-    local leaf = trackables.leaf {
-      value = engine.ops.zeros(variable.shape, variable.dtype), full_name = "SGD/m/" .. (variable.path or variable.name or "variable"),
+    local leaf = trackables.leaf{
+      value = engine.ops.zeros(variable.shape, variable.dtype),
+      full_name = "SGD/m/" .. (variable.path or variable.name or "variable"),
     }
     lists[name][i], all[#all + 1] = leaf, leaf
   end
@@ -80,7 +87,8 @@ local function list_children(optimizer, lists, order)
     for i = 1, count do
       local leaf = lists[name][i]
       if not leaf and optimizer.__name == "Adafactor" then
-        leaf = trackables.leaf {value = engine.tensor(0, {dtype = "int32"}), full_name = "Adafactor/unused"}
+        leaf = trackables.leaf{value = engine.tensor(0, {dtype = "int32"}),
+          full_name = "Adafactor/unused"}
       end
       children[i] = leaf or false
     end
@@ -98,10 +106,13 @@ end
 local function learning_rate(optimizer, add)
   local variable = scalar(optimizer, "learning_rate")
   if variable then
-    add("_learning_rate", trackables.leaf {variable = variable, full_name = "learning_rate"})
+    add("_learning_rate", trackables.leaf{variable = variable, full_name = "learning_rate"})
   else
-    local value = engine.untraced(function() return engine.tensor(optimizer.learning_rate, {dtype = "float32"}) end)
-    add("_current_learning_rate", trackables.leaf {value = value, full_name = "current_learning_rate"})
+    local value = engine.untraced(function()
+      return engine.tensor(optimizer.learning_rate, {dtype = "float32"})
+    end)
+    add("_current_learning_rate",
+      trackables.leaf{value = value, full_name = "current_learning_rate"})
   end
 end
 
@@ -109,8 +120,9 @@ end
 local function loss_scale(optimizer)
   local scale, steps = scalar(optimizer, "dynamic_scale"), scalar(optimizer, "step_counter")
   return scale and {
-    current_loss_scale = trackables.leaf {variable = scale, full_name = "current_loss_scale"},
-    good_steps = steps and trackables.leaf {variable = steps, dtype = "int64", full_name = "good_steps"},
+    current_loss_scale = trackables.leaf{variable = scale, full_name = "current_loss_scale"},
+    good_steps = steps and trackables.leaf{variable = steps, dtype = "int64",
+      full_name = "good_steps"},
   }
 end
 
@@ -119,7 +131,8 @@ end
 function optimizer_children.list(outer)
   local optimizer, result = optimizer_state.inner(outer), {}
   local function add(name, object) result[#result + 1] = {name = name, object = object} end
-  local iteration = trackables.leaf {variable = optimizer._iterations, dtype = "int64", full_name = "iteration"}
+  local iteration = trackables.leaf{variable = optimizer._iterations, dtype = "int64",
+    full_name = "iteration"}
   local all = {iteration}
   local lists, order = slot_lists(optimizer, all)
   add_idle_momentum(optimizer, lists, order, all)
@@ -128,14 +141,19 @@ function optimizer_children.list(outer)
   learning_rate(optimizer, add)
   local scale = outer ~= optimizer and loss_scale(outer)
   if scale then add("loss_scale", scale) end
-  for _, child in ipairs(list_children(optimizer, lists, order)) do add(child.name, child.object) end
+  for _, child in ipairs(list_children(optimizer, lists, order)) do
+    add(child.name, child.object)
+  end
   local product = scalar(optimizer, "variable")
-  if product then add("_u_product", trackables.leaf {variable = product, full_name = "Nadam/Variable"}) end
+  if product then
+    add("_u_product", trackables.leaf{variable = product, full_name = "Nadam/Variable"})
+  end
   return result
 end
 
---- The state that the optimizers of TensorFlow 2.0 to 2.10 had variables for, by the children's names; false for settings, which
--- belong to the configuration here; nothing for what is made when the optimizer is built.
+--- The state that the optimizers of TensorFlow 2.0 to 2.10 had variables for, by the children's
+-- names; false for settings, which belong to the configuration here; nothing for what is made when
+-- the optimizer is built.
 -- @tparam Optimizer outer
 -- @treturn table
 function optimizer_children.legacy(outer)
@@ -143,7 +161,8 @@ function optimizer_children.legacy(outer)
   return {
     iter = optimizer._iterations, learning_rate = scalar(optimizer, "learning_rate") or false,
     momentum_cache = scalar(optimizer, "variable"),
-    beta_1 = false, beta_2 = false, decay = false, momentum = false, rho = false, learning_rate_power = false,
+    beta_1 = false, beta_2 = false, decay = false, momentum = false, rho = false,
+    learning_rate_power = false,
     l1_regularization_strength = false, l2_regularization_strength = false, beta = false,
   }
 end

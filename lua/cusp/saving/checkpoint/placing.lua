@@ -1,11 +1,13 @@
---- Where a checkpoint's files go, so that whatever happens the checkpoint at a prefix is the old one or the new one, also for
--- TensorFlow.
+--- Where a checkpoint's files go, so that whatever happens the checkpoint at a prefix is the old
+-- one or the new one, also for TensorFlow.
 --
--- A checkpoint is two files, and no system renames two at once. But an index says how many data files there are, and their names
--- follow from that: data file 0 of 1 and data file 0 of 2 are different files. The new data go under the name that the present index
--- does not speak of, and the rename of an index that speaks of them is the one moment of change. An overwritten checkpoint is then
--- brought back to the usual name, `data-00000-of-00001`, in steps each of which leaves a whole checkpoint: the data get a second
--- name, an index for that name replaces the first, the first name goes.
+-- A checkpoint is two files, and no system renames two at once. But an index says how many data
+-- files there are, and their names follow from that: data file 0 of 1 and data file 0 of 2 are
+-- different files. The new data go under the name that the present index does not speak of, and the
+-- rename of an index that speaks of them is the one moment of change. An overwritten checkpoint is
+-- then brought back to the usual name, `data-00000-of-00001`, in steps each of which leaves a whole
+-- checkpoint: the data get a second name, an index for that name replaces the first, the first name
+-- goes.
 -- @module cusp.saving.checkpoint.placing
 
 local engine = require "cusp.engine"
@@ -18,12 +20,17 @@ local placing = {}
 -- @tparam integer shard from 0
 -- @tparam integer shards how many there are
 -- @treturn string
-function placing.data_path(prefix, shard, shards) return ("%s.data-%05d-of-%05d"):format(prefix, shard, shards) end
+function placing.data_path(prefix, shard, shards)
+  return ("%s.data-%05d-of-%05d"):format(prefix, shard, shards)
+end
 
---- How many data files the index at a prefix speaks of: nil where there is no index, or none that can be read.
+--- How many data files the index at a prefix speaks of: nil where there is no index, or none that
+-- can be read.
 local function present_shards(prefix)
   if not files.exists(prefix .. ".index") then return nil end
-  local ok, reader = engine.attempt(function() return require("cusp.saving.checkpoint.bundle").open(prefix) end)
+  local ok, reader = engine.attempt(function()
+    return require("cusp.saving.checkpoint.bundle").open(prefix)
+  end)
   return ok and reader.shards or nil
 end
 
@@ -35,7 +42,8 @@ function placing.begin(prefix)
   if folder and folder ~= "" then files.make_directories(folder) end
   local before = present_shards(prefix)
   local shards = before == 1 and 2 or 1
-  return {prefix = prefix, before = before, shards = shards, data = placing.data_path(prefix, 0, shards)}
+  return {prefix = prefix, before = before, shards = shards,
+    data = placing.data_path(prefix, 0, shards)}
 end
 
 local function remove_data(prefix, shards)
@@ -66,15 +74,16 @@ local function rename_data(place, index)
   remove_data(place.prefix, 2)
 end
 
---- Puts the files in place. All bytes are synced before the first rename, the folder after the last: file systems keep the order of
--- what happens in a folder.
+--- Puts the files in place. All bytes are synced before the first rename, the folder after the
+-- last: file systems keep the order of what happens in a folder.
 -- @tparam table place what `begin` gave
 -- @tparam Writer data the writer of `place.data`
 -- @tparam function index gives the index's bytes for a number of data files
 function placing.finish(place, data, index)
   replace(place, data, index)
   if place.shards == 2 then
-    engine.attempt(rename_data, place, index) -- where that fails, the checkpoint is whole all the same, under its two other names
+    -- where that fails, the checkpoint is whole all the same, under its two other names
+    engine.attempt(rename_data, place, index)
   elseif place.before then
     remove_data(place.prefix, place.before)
   end

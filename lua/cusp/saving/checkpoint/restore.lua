@@ -1,8 +1,9 @@
 --- Matching a model with a checkpoint, and loading what matches.
 --
--- The walk begins at the root of both and goes on to children of the same name, as TensorFlow's does. All values are looked for and
--- their shapes compared before the first is read, and all are read before the first is assigned, so that an error leaves the model
--- as it was. What has not been built yet waits (`cusp.base.deferred`); so does the optimizer of a model that is not compiled.
+-- The walk begins at the root of both and goes on to children of the same name, as TensorFlow's
+-- does. All values are looked for and their shapes compared before the first is read, and all are
+-- read before the first is assigned, so that an error leaves the model as it was. What has not been
+-- built yet waits (`cusp.base.deferred`); so does the optimizer of a model that is not compiled.
 -- @module cusp.saving.checkpoint.restore
 
 local deferred = require "cusp.base.deferred"
@@ -23,7 +24,8 @@ Restoration.__index = Restoration
 
 --- What the object that is restored is called in messages.
 function Restoration:root_name()
-  return tracking.kind(self.root) == "layer" and ("'%s'"):format(self.root.name) or "what is restored"
+  return tracking.kind(self.root) == "layer" and ("'%s'"):format(self.root.name)
+    or "what is restored"
 end
 
 --- Starts restoring.
@@ -44,7 +46,8 @@ end
 
 ---------------------------------------------------------------- matching
 
---- Notes that a node is this object. False where it is another already, as of a layer that is used once here and twice there.
+--- Notes that a node is this object. False where it is another already, as of a layer that is used
+-- once here and twice there.
 local function claim(self, id, object)
   local present = self.objects[id]
   if present == nil then
@@ -64,7 +67,8 @@ local function plan(self, variable, id, layer, plans)
   if not key or not variable or self.restored[variable] then return end
   local entry = self.reader:entry(key)
   if not entry then
-    errors.raise("%s: the object graph says that %s is stored as '%s', but there is no such tensor", self.reader.path, self.graph:name(id),
+    errors.raise("%s: the object graph says that %s is stored as '%s', but there is no such tensor",
+      self.reader.path, self.graph:name(id),
       key)
   end
   plans[#plans + 1] = {variable = variable, key = key, entry = entry, layer = layer}
@@ -73,7 +77,7 @@ end
 --- Where what an object waits for fails, this is as it was, too (see cusp.base.whole).
 local function belongs_to(self, object)
   local list = rawget(object, "_restorations") or {}
-  list[#list + 1] = whole.only {self, self.objects, self.restored, self.waiting}
+  list[#list + 1] = whole.only{self, self.objects, self.restored, self.waiting}
   rawset(object, "_restorations", list)
 end
 
@@ -123,7 +127,9 @@ local function match_legacy_slots(self, optimizer, id, plans)
   for _, slot in ipairs(self.graph:node(id).slots) do
     local of = self.objects[slot.of]
     local variable = of and slots[of] and slots[of][slot.name]
-    if variable and claim(self, slot.node, variable) then plan(self, variable, slot.node, nil, plans) end
+    if variable and claim(self, slot.node, variable) then
+      plan(self, variable, slot.node, nil, plans)
+    end
   end
 end
 
@@ -131,7 +137,9 @@ local function match_legacy_optimizer(self, optimizer, id, plans)
   local state = optimizer_children.legacy(optimizer)
   for _, name in ipairs(self.graph:node(id).order) do
     local child, variable = self.graph:child(id, name), state[name]
-    if variable ~= nil and claim(self, child, variable or name) then plan(self, variable, child, nil, plans) end
+    if variable ~= nil and claim(self, child, variable or name) then
+      plan(self, variable, child, nil, plans)
+    end
   end
   if optimizer.built then match_legacy_slots(self, optimizer, id, plans) end
 end
@@ -142,8 +150,11 @@ local function index_by_name(children)
   return result
 end
 
---- What a node is known as: lists of an optimizer's state are made anew each time they are looked at.
-local function identity(self, object, id) return tracking.kind(object) and object or self.objects[id] or object end
+--- What a node is known as: lists of an optimizer's state are made anew each time they are looked
+-- at.
+local function identity(self, object, id)
+  return tracking.kind(object) and object or self.objects[id] or object
+end
 
 --- Matches the children of one object; those that hold others are appended to the queue.
 local function match_children(self, item, queue, plans)
@@ -153,14 +164,17 @@ local function match_children(self, item, queue, plans)
     local object, id = ours[name], self.graph:child(item.id, name)
     local leaf = object and trackables.as_leaf(object)
     if leaf then
-      if claim(self, id, leaf.variable or self.graph:node(id)) then plan(self, leaf.variable, id, layer, plans) end
+      if claim(self, id, leaf.variable or self.graph:node(id)) then
+        plan(self, leaf.variable, id, layer, plans)
+      end
     elseif object and claim(self, id, identity(self, object, id)) then
       queue[#queue + 1] = {object = object, id = id, layer = layer}
     end
   end
 end
 
---- Matches everything below an object, nearest first. An object may be reached on several ways, also by a cycle: once is enough.
+--- Matches everything below an object, nearest first. An object may be reached on several ways,
+-- also by a cycle: once is enough.
 local function match(self, object, id, layer)
   local queue, seen, plans, late = {{object = object, id = id, layer = layer}}, {}, {}, {}
   local position = 1
@@ -174,7 +188,9 @@ local function match(self, object, id, layer)
         match_children(self, item, queue, plans)
       end
       wait_for(self, item.object, item.id, item.layer)
-      if tracking.kind(item.object) == "layer" and item.object.compile then wait_for_compile(self, item.object, item.id) end
+      if tracking.kind(item.object) == "layer" and item.object.compile then
+        wait_for_compile(self, item.object, item.id)
+      end
     end
     position = position + 1
   end
@@ -195,7 +211,8 @@ local function objection(one)
     return ("is %s in the model, but %s in the checkpoint"):format(variable.dtype, entry.dtype)
   end
   if errors.shape(variable.shape) ~= errors.shape(entry.shape) then
-    return ("has shape %s in the model, but %s in the checkpoint"):format(errors.shape(variable.shape), errors.shape(entry.shape))
+    return ("has shape %s in the model, but %s in the checkpoint"):format(
+      errors.shape(variable.shape), errors.shape(entry.shape))
   end
 end
 
@@ -206,10 +223,12 @@ local function check(self, plans)
     if not reason then
       kept[#kept + 1] = one
     elseif self.options.skip_mismatch then
-      warnings.warn("%s: %s, variable '%s' %s ('%s'); it is skipped", self.reader.prefix, describe_owner(one.layer),
+      warnings.warn("%s: %s, variable '%s' %s ('%s'); it is skipped", self.reader.prefix,
+        describe_owner(one.layer),
         tostring(one.variable.name), reason, one.key)
     else
-      errors.raise("%s: %s, variable '%s' %s ('%s'); nothing was loaded", self.reader.prefix, describe_owner(one.layer),
+      errors.raise("%s: %s, variable '%s' %s ('%s'); nothing was loaded", self.reader.prefix,
+        describe_owner(one.layer),
         tostring(one.variable.name), reason, one.key)
     end
   end
@@ -218,16 +237,21 @@ end
 
 local function assign(self, plans)
   local variables, values = {}, {}
-  for i, one in ipairs(plans) do variables[i], values[i] = one.variable, self.reader:tensor(one.key) end
+  for i, one in ipairs(plans) do
+    variables[i], values[i] = one.variable, self.reader:tensor(one.key)
+  end
   engine.assign_all(variables, values)
   for _, variable in ipairs(variables) do self.restored[variable] = true end
 end
 
 --- What an optimizer needs and the file does not have.
 local function complete(self, object, id)
-  local optimizer = trackables.is_optimizer(object) and object or type(object) == "table" and rawget(object, "optimizer")
+  local optimizer = trackables.is_optimizer(object) and object
+    or type(object) == "table" and rawget(object, "optimizer")
   local node = object == optimizer and id or optimizer and self.graph:child(id, "optimizer")
-  if node and optimizer.built and next(self.restored) then optimizer_state.complete(optimizer, self.restored) end
+  if node and optimizer.built and next(self.restored) then
+    optimizer_state.complete(optimizer, self.restored)
+  end
 end
 
 local function root_children(graph)
@@ -252,7 +276,9 @@ local function check_any(self, plans)
     if planned[variable] then return end
   end
   if has_weights and not self.options.skip_mismatch then
-    errors.raise("%s: none of the weights of %s are in this checkpoint, whose root has: %s; nothing was loaded", self.reader.prefix,
+    errors.raise(
+      "%s: none of the weights of %s are in this checkpoint, whose root has: %s; nothing was "
+      .. "loaded", self.reader.prefix,
       self:root_name(), root_children(self.graph))
   end
 end
@@ -281,7 +307,9 @@ end
 function Restoration:unused()
   local result = {}
   for id = 0, self.graph.count - 1 do
-    if #self.graph:node(id).attributes > 0 and self.objects[id] == nil then result[#result + 1] = self.graph:name(id) end
+    if #self.graph:node(id).attributes > 0 and self.objects[id] == nil then
+      result[#result + 1] = self.graph:name(id)
+    end
   end
   return result
 end
@@ -294,7 +322,8 @@ function Restoration:unmatched()
   trackables.each_leaf(self.root, function(leaf, path, layer)
     if leaf.variable and not known[leaf.variable] then
       local owner = path[1] == "optimizer" and "the optimizer" or describe_owner(layer)
-      result[#result + 1] = ("%s, variable '%s' (%s)"):format(owner, tostring(leaf.variable.name), table.concat(path, "/"))
+      result[#result + 1] = ("%s, variable '%s' (%s)"):format(owner, tostring(leaf.variable.name),
+        table.concat(path, "/"))
     end
   end)
   return result
@@ -305,7 +334,8 @@ function Restoration:__gc()
   if self.expected_partial or self.failed or self.superseded or failing[self] then return end
   local unused = self:unused()
   if #unused == 0 then return end
-  warnings.warn("%s: what was restored from this checkpoint is gone, and these of its values were not used "
+  warnings.warn(
+    "%s: what was restored from this checkpoint is gone, and these of its values were not used "
     .. "(load_weights(...):expect_partial() says that this is meant):", self.reader.prefix)
   for _, name in ipairs(unused) do
     warnings.warn("value in the checkpoint without a counterpart in the model: %s", name)

@@ -1,4 +1,5 @@
---- Writing a model as a checkpoint: its objects numbered as TensorFlow numbers them, each value under the key of the shortest way to it.
+--- Writing a model as a checkpoint: its objects numbered as TensorFlow numbers them, each value
+-- under the key of the shortest way to it.
 -- @module cusp.saving.checkpoint.save
 
 local bundle = require "cusp.saving.checkpoint.bundle"
@@ -15,7 +16,8 @@ local function collect(root)
     if ids[identity] then return ids[identity] end
     local node = {children = {}, path = path, object = object}
     if leaf then
-      node.key, node.full_name, node.leaf = object_graph.variable_key(path), leaf.full_name or table.concat(path, "/"), leaf
+      node.key, node.full_name, node.leaf = object_graph.variable_key(path),
+        leaf.full_name or table.concat(path, "/"), leaf
     else
       queue[#queue + 1] = node
     end
@@ -43,7 +45,8 @@ local function stored_value(leaf)
 end
 
 --- Writes a model's weights, and its optimizer's state where it is compiled.
--- @tparam string prefix path of the checkpoint; the files are `PREFIX.index` and `PREFIX.data-00000-of-00001`
+-- @tparam string prefix path of the checkpoint; the files are `PREFIX.index` and
+-- `PREFIX.data-00000-of-00001`
 -- @tparam Model model
 -- @raise naming the file where it cannot be written; the old checkpoint is as it was then
 return function(prefix, model)

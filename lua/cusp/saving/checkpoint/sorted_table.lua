@@ -1,8 +1,10 @@
---- Sorted string tables: the format of a checkpoint's `.index` file, LevelDB's (its doc/table_format.md describes it).
+--- Sorted string tables: the format of a checkpoint's `.index` file, LevelDB's (its
+-- doc/table_format.md describes it).
 --
--- A file is blocks and a footer. A block is entries (how many bytes of the key before it are shared, the rest of the key, the
--- value), the offsets of those entries that share nothing, and after it a byte for the compression and a masked CRC-32C. The footer
--- names the index block, whose values name the data blocks.
+-- A file is blocks and a footer. A block is entries (how many bytes of the key before it are
+-- shared, the rest of the key, the value), the offsets of those entries that share nothing, and
+-- after it a byte for the compression and a masked CRC-32C. The footer names the index block, whose
+-- values name the data blocks.
 -- @module cusp.saving.checkpoint.sorted_table
 
 local errors = require "cusp.base.errors"
@@ -16,7 +18,8 @@ local footer_size <const> = 48
 local trailer_size <const> = 5
 local block_size <const> = 262144 -- TensorFlow's for checkpoints; a larger block is begun anew
 local restart_interval <const> = 16
-local longest_key <const> = 1 << 16 -- bytes; keys share bytes with those before them, so a small file could ask for much memory
+-- bytes; keys share bytes with those before them, so a small file could ask for much memory
+local longest_key <const> = 1 << 16
 local most_key_bytes <const> = 1 << 27
 
 local function fail(where, offset, format, ...)
@@ -69,15 +72,19 @@ end
 local function read_block(reader, offset, size)
   local limit = reader.size - footer_size - trailer_size
   if size > limit or offset > limit - size then
-    fail(reader.path, offset, "a block of %d bytes is said to be there, but the file has only %d bytes", size, reader.size)
+    fail(reader.path, offset,
+      "a block of %d bytes is said to be there, but the file has only %d bytes", size, reader.size)
   end
   local bytes = reader:read(offset, size + trailer_size)
   local compression, expected = string.unpack("<BI4", bytes, size + 1)
   if files.masked_crc32c(bytes:sub(1, size + 1)) ~= expected then
-    fail(reader.path, offset, "the checksum of the block of %d bytes there does not match: the file is damaged", size)
+    fail(reader.path, offset,
+      "the checksum of the block of %d bytes there does not match: the file is damaged", size)
   end
   if compression ~= 0 then
-    fail(reader.path, offset, "the block is compressed (%s); TensorFlow writes checkpoints uncompressed, and only those can be read",
+    fail(reader.path, offset,
+      "the block is compressed (%s); TensorFlow writes checkpoints uncompressed, and only those "
+      .. "can be read",
       compression == 1 and "snappy" or "type " .. compression)
   end
   return bytes:sub(1, size)
@@ -85,7 +92,9 @@ end
 
 local function entries_end(block, where, offset)
   local restarts = #block >= 4 and string.unpack("<I4", block, #block - 3)
-  if not restarts or restarts > (#block - 4) // 4 then fail(where, offset, "the block is too short for its list of restart points") end
+  if not restarts or restarts > (#block - 4) // 4 then
+    fail(where, offset, "the block is too short for its list of restart points")
+  end
   return #block - 4 - 4 * restarts
 end
 
@@ -107,11 +116,14 @@ local function each_entry(block, where, offset, visit)
     local shared, rest, size, start = read_lengths(block, position)
     if not size then fail(where, offset + position - 1, "an entry's lengths cannot be read") end
     if shared > #key or rest > stop - start + 1 or size > stop - start + 1 - rest then
-      fail(where, offset + position - 1, "an entry says it has %d + %d bytes of key and %d of value, more than there are", shared, rest,
+      fail(where, offset + position - 1,
+        "an entry says it has %d + %d bytes of key and %d of value, more than there are", shared,
+        rest,
         size)
     end
     if shared + rest > longest_key then
-      fail(where, offset + position - 1, "a key of %d bytes; at most %d are accepted", shared + rest, longest_key)
+      fail(where, offset + position - 1, "a key of %d bytes; at most %d are accepted",
+        shared + rest, longest_key)
     end
     key = key:sub(1, shared) .. block:sub(start, start + rest - 1)
     position = start + rest + size
@@ -121,13 +133,16 @@ end
 
 local function read_footer(reader)
   if reader.size < footer_size then
-    errors.raise("%s: %d bytes are too few for a checkpoint's index, which ends in %d bytes of footer", reader.path, reader.size,
+    errors.raise(
+      "%s: %d bytes are too few for a checkpoint's index, which ends in %d bytes of footer",
+      reader.path, reader.size,
       footer_size)
   end
   local offset = reader.size - footer_size
   local footer = reader:read(offset, footer_size)
   if footer:sub(-8) ~= magic then
-    fail(reader.path, reader.size - 8, "not a checkpoint's index: its last bytes are not those of a sorted string table")
+    fail(reader.path, reader.size - 8,
+      "not a checkpoint's index: its last bytes are not those of a sorted string table")
   end
   local _, meta_size, position = read_handle(footer, 1)
   local index_offset, index_size
@@ -137,8 +152,8 @@ local function read_footer(reader)
 end
 
 --- Reads a table.
--- Keys come in rising order and blocks one after another, as every writer leaves them; a file where they do not is refused, and so
--- is one whose keys would take more than 128 MB.
+-- Keys come in rising order and blocks one after another, as every writer leaves them; a file where
+-- they do not is refused, and so is one whose keys would take more than 128 MB.
 -- @tparam string path
 -- @treturn {table,...} `key`, `value`
 -- @raise naming the file, the offset and what is wrong
@@ -146,15 +161,23 @@ function sorted_table.read(path)
   local reader <close> = files.open(path)
   local result, last_key, free, key_bytes = {}, nil, 0, 0
   local function add(key, value, offset)
-    if last_key and not plain.less(last_key, key) then fail(path, offset, "the keys are not in order") end
+    if last_key and not plain.less(last_key, key) then
+      fail(path, offset, "the keys are not in order")
+    end
     key_bytes = key_bytes + #key
-    if key_bytes > most_key_bytes then fail(path, offset, "the keys take more than %d bytes", most_key_bytes) end
+    if key_bytes > most_key_bytes then
+      fail(path, offset, "the keys take more than %d bytes", most_key_bytes)
+    end
     result[#result + 1], last_key = {key = key, value = value}, key
   end
   local function add_block(_, handle, place)
     local offset, size, position = read_handle(handle, 1)
-    if not size or position ~= #handle + 1 then fail(path, place, "the place of a block cannot be read") end
-    if offset < free then fail(path, place, "the block at %d lies within the one before it", offset) end
+    if not size or position ~= #handle + 1 then
+      fail(path, place, "the place of a block cannot be read")
+    end
+    if offset < free then
+      fail(path, place, "the block at %d lies within the one before it", offset)
+    end
     local block = read_block(reader, offset, size)
     free = offset + size + trailer_size
     each_entry(block, path, offset, add)
@@ -170,7 +193,8 @@ local Block = {}
 Block.__index = Block
 
 local function new_block(interval)
-  return setmetatable({interval = interval, parts = {}, bytes = 0, restarts = {}, since = interval, key = ""}, Block)
+  return setmetatable({interval = interval, parts = {}, bytes = 0, restarts = {}, since = interval,
+    key = ""}, Block)
 end
 
 local function shared_prefix(a, b)
@@ -186,7 +210,8 @@ function Block:add(key, value)
   else
     shared = shared_prefix(self.key, key)
   end
-  local part = varint(shared) .. varint(#key - shared) .. varint(#value) .. key:sub(shared + 1) .. value
+  local part = varint(shared) .. varint(#key - shared) .. varint(#value) .. key:sub(shared + 1)
+    .. value
   self.parts[#self.parts + 1], self.bytes = part, self.bytes + #part
   self.since, self.key = self.since + 1, key
 end
@@ -195,18 +220,22 @@ function Block:size() return self.bytes + 4 * #self.restarts + 4 end
 
 function Block:finish()
   if #self.restarts == 0 then self.restarts[1] = 0 end
-  for _, offset in ipairs(self.restarts) do self.parts[#self.parts + 1] = string.pack("<I4", offset) end
+  for _, offset in ipairs(self.restarts) do
+    self.parts[#self.parts + 1] = string.pack("<I4", offset)
+  end
   self.parts[#self.parts + 1] = string.pack("<I4", #self.restarts)
   return table.concat(self.parts)
 end
 
---- The shortest key from `key` on that comes before `limit` (nil: before nothing): what an index needs of it.
+--- The shortest key from `key` on that comes before `limit` (nil: before nothing): what an index
+-- needs of it.
 local function shorten(key, limit)
   local at = limit and shared_prefix(key, limit) or 0
   if at >= #key or limit and at >= #limit then return key end
   local byte = key:byte(at + 1)
   if limit then
-    return byte < 255 and byte + 1 < limit:byte(at + 1) and key:sub(1, at) .. string.char(byte + 1) or key
+    return byte < 255 and byte + 1 < limit:byte(at + 1) and key:sub(1, at) .. string.char(byte + 1)
+      or key
   end
   local start, first = key:find "[^\xff]"
   return start and key:sub(1, start - 1) .. string.char(key:byte(first) + 1) or key

@@ -36,7 +36,8 @@ end
 function state_file.write(prefix)
   local folder, name = split(prefix)
   local writer <close> = files.create(folder .. "checkpoint")
-  writer:write(("model_checkpoint_path: %s\nall_model_checkpoint_paths: %s\n"):format(quote(name), quote(name)))
+  writer:write(("model_checkpoint_path: %s\nall_model_checkpoint_paths: %s\n"):format(quote(name),
+    quote(name)))
   writer:commit()
 end
 

@@ -19,12 +19,14 @@ local function some(list)
   return table.concat(shown, "; ")
 end
 
---- Raises unless every variable that the model has now was in the checkpoint. Layers that are not built have none yet.
+--- Raises unless every variable that the model has now was in the checkpoint. Layers that are not
+-- built have none yet.
 -- @treturn Status itself
 function Status:assert_existing_objects_matched()
   local unmatched = self._restoration:unmatched()
   if #unmatched > 0 then
-    errors.raise("%s: the checkpoint has no value for %d of the model's variables: %s", self._restoration.reader.prefix, #unmatched,
+    errors.raise("%s: the checkpoint has no value for %d of the model's variables: %s",
+      self._restoration.reader.prefix, #unmatched,
       some(unmatched))
   end
   return self
@@ -36,7 +38,8 @@ function Status:assert_consumed()
   self:assert_existing_objects_matched()
   local unused = self._restoration:unused()
   if #unused > 0 then
-    errors.raise("%s: %d values of the checkpoint have no counterpart in the model: %s", self._restoration.reader.prefix, #unused,
+    errors.raise("%s: %d values of the checkpoint have no counterpart in the model: %s",
+      self._restoration.reader.prefix, #unused,
       some(unused))
   end
   return self
@@ -46,7 +49,8 @@ end
 -- @treturn Status itself
 function Status:assert_nontrivial_match()
   if self._restoration.matched <= 1 then
-    errors.raise("%s: nothing in this checkpoint matches %s", self._restoration.reader.prefix, self._restoration:root_name())
+    errors.raise("%s: nothing in this checkpoint matches %s", self._restoration.reader.prefix,
+      self._restoration:root_name())
   end
   return self
 end

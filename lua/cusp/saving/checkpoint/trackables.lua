@@ -1,7 +1,8 @@
 --- What an object of a model holds, under the names that tf.keras gives it in a checkpoint.
 --
--- A child is a layer, a model, a metric, an optimizer, a variable, a list or table of these, or a leaf: a table that stands for a
--- variable stored in another dtype, or for a value that there is no variable for.
+-- A child is a layer, a model, a metric, an optimizer, a variable, a list or table of these, or a
+-- leaf: a table that stands for a variable stored in another dtype, or for a value that there is no
+-- variable for.
 -- @module cusp.saving.checkpoint.trackables
 
 local engine = require "cusp.engine"
@@ -12,19 +13,21 @@ local trackables = {}
 local Leaf = {}
 
 --- A value of a checkpoint that is not simply a variable's.
--- @tparam table fields `variable` (nil: what a file has is of no use), `value` (a tensor, where there is no variable), `dtype` as
--- stored, `full_name`
+-- @tparam table fields `variable` (nil: what a file has is of no use), `value` (a tensor, where
+-- there is no variable), `dtype` as stored, `full_name`
 function trackables.leaf(fields) return setmetatable(fields, Leaf) end
 
 --- An object as a leaf, nil where it is something that holds others.
 function trackables.as_leaf(object)
   if engine.is_variable(object) then
-    return {variable = object, value = object, dtype = object.dtype, full_name = object.path or object.name}
+    return {variable = object, value = object, dtype = object.dtype,
+      full_name = object.path or object.name}
   end
   if type(object) == "table" and getmetatable(object) == Leaf then
     local stored = object.variable or object.value
     return {
-      variable = object.variable, value = stored, dtype = object.dtype or stored and stored.dtype, full_name = object.full_name,
+      variable = object.variable, value = stored, dtype = object.dtype or stored and stored.dtype,
+      full_name = object.full_name,
     }
   end
 end
@@ -34,7 +37,8 @@ end
 -- Fields of our layers that tf.keras names otherwise.
 local field_names = {
   MultiHeadAttention = {
-    query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense", output_dense = "_output_dense",
+    query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense",
+    output_dense = "_output_dense",
     softmax = "_softmax", dropout_layer = "_dropout_layer",
   },
   DepthwiseConv1D = {kernel = "depthwise_kernel"},
@@ -55,11 +59,14 @@ end
 
 --- Whether an object is an optimizer.
 function trackables.is_optimizer(object)
-  return type(object) == "table" and getmetatable(object) ~= nil and require("cusp.saving.shared.optimizer_state").is_optimizer(object)
+  return type(object) == "table" and getmetatable(object) ~= nil
+    and require("cusp.saving.shared.optimizer_state").is_optimizer(object)
 end
 
 local function holds_trackables(value, seen)
-  if tracking.kind(value) or getmetatable(value) == Leaf or trackables.is_optimizer(value) then return true end
+  if tracking.kind(value) or getmetatable(value) == Leaf or trackables.is_optimizer(value) then
+    return true
+  end
   local keys = tracking.keys(value)
   if not keys or seen[value] then return false end
   seen[value] = true
@@ -84,7 +91,9 @@ local function container_children(value)
   local list, add = collector()
   for _, key in ipairs(tracking.keys(value) or {}) do
     local item = rawget(value, key)
-    if holds_trackables(item, {}) then add(type(key) == "string" and key or tostring(key - 1), item) end
+    if holds_trackables(item, {}) then
+      add(type(key) == "string" and key or tostring(key - 1), item)
+    end
   end
   return list
 end
@@ -104,7 +113,9 @@ end
 --- The names that `add_weight` was given, by variable.
 local function given_names(layer)
   local names = {}
-  for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do names[entry.variable] = entry.variable.name end
+  for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do
+    names[entry.variable] = entry.variable.name
+  end
   return names
 end
 
@@ -113,7 +124,9 @@ local function add_unheld(layer, held, renamed, add)
   for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do
     local variable = entry.variable
     local name, number = renamed[variable.name] or variable.name, 0
-    while not held[variable] and not add(number == 0 and name or name .. "_" .. number, variable) do number = number + 1 end
+    while not held[variable] and not add(number == 0 and name or name .. "_" .. number, variable) do
+      number = number + 1
+    end
   end
 end
 
@@ -154,11 +167,14 @@ function trackables.children(object)
   local kind = tracking.kind(object)
   if kind == "layer" then return layer_children(object) end
   if kind == "metric" then return metric_children(object) end
-  if trackables.is_optimizer(object) then return require("cusp.saving.checkpoint.optimizer_children").list(object) end
+  if trackables.is_optimizer(object) then
+    return require("cusp.saving.checkpoint.optimizer_children").list(object)
+  end
   return container_children(object)
 end
 
---- Calls `visit(leaf, path, layer)` for each value that a model has now: `path` is a list of names, `layer` the layer it belongs to.
+--- Calls `visit(leaf, path, layer)` for each value that a model has now: `path` is a list of names,
+-- `layer` the layer it belongs to.
 function trackables.each_leaf(root, visit)
   local queue, seen = {{object = root, path = {}}}, {[root] = true}
   local position = 1
@@ -171,7 +187,11 @@ function trackables.each_leaf(root, visit)
         local path = table.move(item.path, 1, #item.path, 1, {})
         path[#path + 1] = child.name
         local layer = tracking.kind(item.object) == "layer" and item.object or item.layer
-        if leaf then visit(leaf, path, layer) else queue[#queue + 1] = {object = child.object, path = path, layer = layer} end
+        if leaf then
+          visit(leaf, path, layer)
+        else
+          queue[#queue + 1] = {object = child.object, path = path, layer = layer}
+        end
       end
     end
     position = position + 1

@@ -1,7 +1,8 @@
 --- Graphs of symbolic tensors from configurations, Keras 3's and Keras 2's.
 --
--- All layers are made first. Then calls are made in an order in which the inputs of each exist: a call that lacks one waits for the
--- one that gives it, so that the work grows with the size of the configuration and not with its square.
+-- All layers are made first. Then calls are made in an order in which the inputs of each exist: a
+-- call that lacks one waits for the one that gives it, so that the work grows with the size of the
+-- configuration and not with its square.
 -- @module cusp.saving.configuration.functional_reader
 local Object = require "cusp.base.class"
 local call_parameters = require "cusp.saving.shared.call_parameters"
@@ -20,13 +21,17 @@ local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- references to outputs of calls
 
-local Reference = { __name = "reference" } -- layer's name, number of the call and of the tensor, both from 0
+-- layer's name, number of the call and of the tensor, both from 0
+local Reference = {__name = "reference"}
 
 local function is_reference(value) return getmetatable(value) == Reference end
 
 local function index_of(value, name)
   local index = type(value) == "number" and math.tointeger(value)
-  if not index then errors.raise("an output of the layer '%s' should be given by two integers, got %s", name, errors.describe(value)) end
+  if not index then
+    errors.raise("an output of the layer '%s' should be given by two integers, got %s", name,
+      errors.describe(value))
+  end
   return index
 end
 
@@ -34,25 +39,31 @@ end
 local function reference(state, name, node, tensor, offset)
   local operation = type(name) == "string" and state.operations[name]
   if not operation then
-    errors.raise("there is no layer named %s%s", errors.describe(name), errors.suggestion(name, state.operations))
+    errors.raise("there is no layer named %s%s", errors.describe(name),
+      errors.suggestion(name, state.operations))
   end
   local calls = state.calls[name] and #state.calls[name] or #operation._nodes
   local index = index_of(node, name) - (offset or 0)
-  if index == calls and operation.__is_model then index = index - 1 end -- a model that counts its making, though it does not look so
+  -- a model that counts its making, though it does not look so
+  if index == calls and operation.__is_model then index = index - 1 end
   if index < 0 or index >= calls then
-    errors.raise("the layer '%s' is called %d time%s in the configuration; there is no output of call %d", name, calls,
+    errors.raise(
+      "the layer '%s' is called %d time%s in the configuration; there is no output of call %d",
+      name, calls,
       calls == 1 and "" or "s", node)
   end
-  return setmetatable({ name = name, node = index, tensor = index_of(tensor, name) }, Reference)
+  return setmetatable({name = name, node = index, tensor = index_of(tensor, name)}, Reference)
 end
 
 local function tensor_of(state, at)
   local node = state.operations[at.name]._nodes[at.node + 1]
-  return node.output_tensors[at.tensor + 1] or errors.raise("the layer '%s' has no output %d", at.name, at.tensor)
+  return node.output_tensors[at.tensor + 1]
+    or errors.raise("the layer '%s' has no output %d", at.name, at.tensor)
 end
 
 local function is_place(value)
-  return is_plain(value) and type(value[1]) == "string" and type(value[2]) == "number" and type(value[3]) == "number"
+  return is_plain(value) and type(value[1]) == "string" and type(value[2]) == "number"
+    and type(value[3]) == "number"
 end
 
 ---------------------------------------------------------------- calls as they stand in the file
@@ -88,9 +99,13 @@ local function read_keyword(state, value)
   return result
 end
 
---- Keras 2's inputs: `[layer, call, tensor, keywords]`, or a structure of those; the keywords are added to `keywords`.
+--- Keras 2's inputs: `[layer, call, tensor, keywords]`, or a structure of those; the keywords are
+-- added to `keywords`.
 local function read_inputs(state, value, keywords)
-  if not is_plain(value) then errors.raise("a call should be a list of [layer, call, tensor, keywords], got %s", errors.describe(value)) end
+  if not is_plain(value) then
+    errors.raise("a call should be a list of [layer, call, tensor, keywords], got %s",
+      errors.describe(value))
+  end
   if type(value[1]) ~= "string" then
     local result = {}
     for key, item in pairs(value) do result[key] = read_inputs(state, item, keywords) end
@@ -103,12 +118,14 @@ local function read_inputs(state, value, keywords)
   return reference(state, value[1], value[2], value[3], state.offsets[value[1]])
 end
 
-local recurrent = { RNN = true, LSTM = true, GRU = true, SimpleRNN = true, Bidirectional = true }
+local recurrent = {RNN = true, LSTM = true, GRU = true, SimpleRNN = true, Bidirectional = true}
 
 --- Keras 2 lists the initial states of a recurrent layer among its inputs.
 local function split_states(operation, inputs, keywords)
   local class = Object.class_of(operation)
-  if not class or not recurrent[class.__name] or is_reference(inputs) or #inputs < 2 then return inputs end
+  if not class or not recurrent[class.__name] or is_reference(inputs) or #inputs < 2 then
+    return inputs
+  end
   keywords.initial_state = table.move(inputs, 2, #inputs, 1, {})
   return inputs[1]
 end
@@ -118,14 +135,19 @@ local function tensorflow_call(operation, data, inputs, keywords)
   local positional, named = tensorflow_operations.arguments(data, keywords, function(name, value)
     return operations.count_from_one(operation.op, name, value)
   end)
-  return { args = table.move(positional, 1, #positional, 2, { inputs, n = 1 + #positional }), keywords = named }
+  return {args = table.move(positional, 1, #positional, 2, {inputs, n = 1 + #positional}),
+    keywords = named}
 end
 
 local function read_keras2_call(state, entry, data)
-  local keywords, args, operation = {}, { n = 1 }, entry.operation
+  local keywords, args, operation = {}, {n = 1}, entry.operation
   local inputs = read_inputs(state, data, keywords)
-  if tensorflow_operations.is_operation(entry.data) then return tensorflow_call(operation, entry.data, inputs, keywords) end
-  if not is_reference(inputs) and #inputs == 1 and next(inputs, 1) == nil then inputs = inputs[1] end
+  if tensorflow_operations.is_operation(entry.data) then
+    return tensorflow_call(operation, entry.data, inputs, keywords)
+  end
+  if not is_reference(inputs) and #inputs == 1 and next(inputs, 1) == nil then
+    inputs = inputs[1]
+  end
   args[1] = is_plain(inputs) and split_states(operation, inputs, keywords) or inputs
   local class = Object.class_of(operation)
   for _, key in ipairs(ordered.keys(keywords)) do
@@ -135,14 +157,16 @@ local function read_keras2_call(state, entry, data)
       args.n = math.max(args.n, position)
     end
   end
-  return { args = args, keywords = keywords }
+  return {args = args, keywords = keywords}
 end
 
 local function read_keras3_call(state, data)
-  if not is_plain(data.args) then errors.raise("the args of a call should be a list, got %s", errors.describe(data.args)) end
-  local args = { n = #data.args }
+  if not is_plain(data.args) then
+    errors.raise("the args of a call should be a list, got %s", errors.describe(data.args))
+  end
+  local args = {n = #data.args}
   for i = 1, args.n do args[i] = read_argument(state, data.args[i]) end
-  return { args = args, keywords = is_plain(data.kwargs) and read_argument(state, data.kwargs) or {} }
+  return {args = args, keywords = is_plain(data.kwargs) and read_argument(state, data.kwargs) or {}}
 end
 
 local function collect_references(value, list)
@@ -157,7 +181,8 @@ local function read_call(state, entry, data)
   local is_keras3 = is_plain(data) and data.args ~= nil
   local call = is_keras3 and read_keras3_call(state, data) or read_keras2_call(state, entry, data)
   for key, value in pairs(operation.attributes or {}) do call.keywords[key] = value end
-  -- Keras 3 writes down the default of such layers, true, as if it had been asked for; what the model is told comes before it.
+  -- Keras 3 writes down the default of such layers, true, as if it had been asked for; what the
+  -- model is told comes before it.
   if is_keras3 and operation.training_by_default then call.keywords.training = nil end
   call.needs, call.met = {}, 0
   for i = 1, call.args.n do collect_references(call.args[i], call.needs) end
@@ -197,7 +222,8 @@ end
 
 local function key_of(name, node) return node .. "/" .. name end
 
---- Makes the calls of a layer as far as it goes; wakes who waited for one of them, and waits for what it lacks.
+--- Makes the calls of a layer as far as it goes; wakes who waited for one of them, and waits for
+-- what it lacks.
 local function run_entry(state, entry, queue, waiting)
   while entry.calls[entry.next] do
     local call = entry.calls[entry.next]
@@ -226,7 +252,9 @@ local function make_calls(state, entries)
     if entry.calls[entry.next] and #stuck < 6 then stuck[#stuck + 1] = "'" .. entry.name .. "'" end
   end
   if #stuck > 0 then
-    errors.raise("the inputs of these layers cannot be made, since they depend on each other or on themselves: %s",
+    errors.raise(
+      "the inputs of these layers cannot be made, since they depend on each other or on "
+      .. "themselves: %s",
       table.concat(stuck, ", "))
   end
 end
@@ -234,19 +262,27 @@ end
 ---------------------------------------------------------------- layers
 
 local function read_layer(data)
-  if not is_plain(data) then errors.raise("a layer should be a table, got %s", errors.describe(data)) end
-  if type(data.class_name) ~= "string" then errors.raise("class_name should be a string, got %s", errors.describe(data.class_name)) end
+  if not is_plain(data) then
+    errors.raise("a layer should be a table, got %s", errors.describe(data))
+  end
+  if type(data.class_name) ~= "string" then
+    errors.raise("class_name should be a string, got %s", errors.describe(data.class_name))
+  end
   if tensorflow_operations.is_operation(data) then data = tensorflow_operations.upgrade(data) end
   if operations.is_operation(data) then return operations.read(data) end
-  local layer = registry.deserialize(data, { module = "keras.layers", build = false })
-  if type(layer) ~= "table" or not layer.__is_layer then errors.raise("'%s' is not a layer", data.class_name) end
+  local layer = registry.deserialize(data, {module = "keras.layers", build = false})
+  if type(layer) ~= "table" or not layer.__is_layer then
+    errors.raise("'%s' is not a layer", data.class_name)
+  end
   return layer
 end
 
 local function name_of(data, where)
   local name = data.name
   if name == nil and is_plain(data.config) then name = data.config.name end
-  if type(name) ~= "string" then errors.raise("%s: the name of a layer should be a string, got %s", where, errors.describe(name)) end
+  if type(name) ~= "string" then
+    errors.raise("%s: the name of a layer should be a string, got %s", where, errors.describe(name))
+  end
   return name
 end
 
@@ -254,15 +290,19 @@ local function add_layer(state, entries, i, data)
   local where = ("layers[%d]"):format(i)
   local operation = place.within(where, data, read_layer, data)
   local name = name_of(data, where)
-  if state.operations[name] then errors.raise("%s (%s): the name is used twice in this model", where, place.describe(data)) end
+  if state.operations[name] then
+    errors.raise("%s (%s): the name is used twice in this model", where, place.describe(data))
+  end
   state.operations[name] = operation
   if keras2_graph.counts_itself(data) then state.offsets[name] = 1 end
   local calls = data.inbound_nodes
   if calls == nil or calls == null then return end
-  if not is_plain(calls) then errors.raise("%s: inbound_nodes should be a list, got %s", where, errors.describe(calls)) end
+  if not is_plain(calls) then
+    errors.raise("%s: inbound_nodes should be a list, got %s", where, errors.describe(calls))
+  end
   if #calls == 0 then return end
   state.calls[name] = calls
-  entries[#entries + 1] = { name = name, operation = operation, data = data, where = where, next = 1 }
+  entries[#entries + 1] = {name = name, operation = operation, data = data, where = where, next = 1}
 end
 
 local function read_calls(state, entry)
@@ -279,12 +319,18 @@ local function read_places(state, value, what, legacy)
   if is_plain(value) and type(value[1]) == "string" then
     local nested = state.operations[value[1]]
     local offset = legacy and state.offsets[value[1]]
-      or nested and nested.__is_model and getmetatable(nested).__name ~= "Sequential" and type(value[2]) == "number" and value[2] > 0 and 1
+      or nested and nested.__is_model and getmetatable(nested).__name ~= "Sequential"
+      and type(value[2]) == "number" and value[2] > 0 and 1
     local at = reference(state, value[1], value[2], value[3], offset or nil)
-    if not state.operations[at.name]._nodes[at.node + 1] then errors.raise("%s: the layer '%s' is never called", what, at.name) end
+    if not state.operations[at.name]._nodes[at.node + 1] then
+      errors.raise("%s: the layer '%s' is never called", what, at.name)
+    end
     return tensor_of(state, at)
   end
-  if not is_plain(value) then errors.raise("%s should be a list of [layer, call, tensor], got %s", what, errors.describe(value)) end
+  if not is_plain(value) then
+    errors.raise("%s should be a list of [layer, call, tensor], got %s", what,
+      errors.describe(value))
+  end
   local result = {}
   for key, item in pairs(value) do result[key] = read_places(state, item, what, legacy) end
   return result
@@ -293,7 +339,9 @@ end
 local function is_legacy(config)
   for _, data in ipairs(config.layers) do
     local call = is_plain(data) and is_plain(data.inbound_nodes) and data.inbound_nodes[1]
-    if call and not operations.is_operation(data) then return not is_plain(call) or call.args == nil end
+    if call and not operations.is_operation(data) then
+      return not is_plain(call) or call.args == nil
+    end
   end
   return is_plain(config.input_layers) and type(config.input_layers[1]) ~= "string"
 end
@@ -304,22 +352,27 @@ local function tensors(state, config, key, legacy)
   return value
 end
 
-local own_keys = { layers = true, input_layers = true, output_layers = true, build_input_shape = true, batch_input_shape = true }
+local own_keys = {layers = true, input_layers = true, output_layers = true,
+  build_input_shape = true, batch_input_shape = true}
 
 --- A model from its configuration.
 -- @tparam table class the model's class
 -- @tparam table config
 -- @treturn Model
--- @raise naming the layer, where one is unknown or wrong, a name is used twice or the graph is incomplete
+-- @raise naming the layer, where one is unknown or wrong, a name is used twice or the graph is
+-- incomplete
 function functional_reader.read(class, config)
-  if not is_plain(config.layers) then errors.raise("layers should be a list, got %s", errors.describe(config.layers)) end
-  local state, entries = { operations = {}, calls = {}, offsets = {} }, {}
+  if not is_plain(config.layers) then
+    errors.raise("layers should be a list, got %s", errors.describe(config.layers))
+  end
+  local state, entries = {operations = {}, calls = {}, offsets = {}}, {}
   for i = 1, #config.layers do add_layer(state, entries, i, config.layers[i]) end
   for _, entry in ipairs(entries) do read_calls(state, entry) end
   make_calls(state, entries)
   local legacy = is_legacy(config)
   local arguments = {
-    inputs = tensors(state, config, "input_layers", legacy), outputs = tensors(state, config, "output_layers", legacy),
+    inputs = tensors(state, config, "input_layers", legacy),
+    outputs = tensors(state, config, "output_layers", legacy),
   }
   for key, value in pairs(config) do
     if not own_keys[key] and value ~= null then arguments[key] = value end

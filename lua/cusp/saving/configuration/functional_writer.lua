@@ -32,9 +32,10 @@ local function serialize_tensor(graph, tensor)
     class_name = "__keras_tensor__",
     config = ordered.object({
       shape = nullable(tensor.shape), dtype = tensor.dtype,
-      keras_history = { history.operation.name, index_in_graph(graph, history.node), history.tensor_index },
-    }, { "shape", "dtype", "keras_history" }),
-  }, { "class_name", "config" })
+      keras_history = {history.operation.name, index_in_graph(graph, history.node),
+        history.tensor_index},
+    }, {"shape", "dtype", "keras_history"}),
+  }, {"class_name", "config"})
 end
 
 --- An argument of a call: symbolic tensors as their places, tensors by value.
@@ -42,8 +43,8 @@ local function serialize_argument(graph, value)
   if value == nil or value == false then return null end
   if is_symbolic(value) then return serialize_tensor(graph, value) end
   if type(value) == "userdata" then
-    local config = ordered.object({ value = value:tolist(), dtype = value.dtype }, { "value", "dtype" })
-    return ordered.object({ class_name = "__tensor__", config = config }, { "class_name", "config" })
+    local config = ordered.object({value = value:tolist(), dtype = value.dtype}, {"value", "dtype"})
+    return ordered.object({class_name = "__tensor__", config = config}, {"class_name", "config"})
   end
   if not is_plain(value) then return registry.serialize(value) end
   local result = structure.is_list(value) and {} or ordered.object()
@@ -52,19 +53,25 @@ local function serialize_argument(graph, value)
 end
 
 -- Keras calls these and models with a mask though there is none, and its files show it.
-local shows_mask = { Bidirectional = true, GlobalAveragePooling1D = true }
+local shows_mask = {Bidirectional = true, GlobalAveragePooling1D = true}
 
 local function serialize_call(graph, node)
   local args = {}
   for i = 1, node.arguments.n do args[i] = serialize_argument(graph, node.arguments[i]) end
   local kwargs = ordered.object()
   for key, value in pairs(node.keywords or {}) do
-    if value == false then kwargs[key] = false else kwargs[key] = serialize_argument(graph, value) end -- in lists it is nothing
+    -- in lists it is nothing
+    if value == false then
+      kwargs[key] = false
+    else
+      kwargs[key] = serialize_argument(graph, value)
+    end
   end
   local operation = node.operation
-  local masked = operation.__is_model and rawget(operation, "_graph") or shows_mask[getmetatable(operation).__name]
+  local masked = operation.__is_model and rawget(operation, "_graph")
+    or shows_mask[getmetatable(operation).__name]
   if masked and kwargs.mask == nil then kwargs.mask = null end
-  return ordered.object({ args = args, kwargs = kwargs }, { "args", "kwargs" })
+  return ordered.object({args = args, kwargs = kwargs}, {"args", "kwargs"})
 end
 
 local function serialize_layer(graph, layer)
@@ -72,21 +79,26 @@ local function serialize_layer(graph, layer)
   ordered.set(result, "name", layer.name)
   local calls = {}
   for _, node in ipairs(layer._nodes) do
-    if graph:has(node) and not node.is_input then calls[#calls + 1] = serialize_call(graph, node) end
+    if graph:has(node) and not node.is_input then
+      calls[#calls + 1] = serialize_call(graph, node)
+    end
   end
   ordered.set(result, "inbound_nodes", calls)
   return result
 end
 
---- Keras 3 gives the node index of a nested functional model's output one more than its calls within the graph.
+--- Keras 3 gives the node index of a nested functional model's output one more than its calls
+-- within the graph.
 local function node_offset(operation)
-  return operation.__is_model and rawget(operation, "_graph") and getmetatable(operation).__name == "Functional" and 1 or 0
+  return operation.__is_model and rawget(operation, "_graph")
+    and getmetatable(operation).__name == "Functional" and 1 or 0
 end
 
 local function tensor_place(graph)
   return function(tensor)
     local history = tensor._history
-    return { history.operation.name, index_in_graph(graph, history.node) + node_offset(history.operation), history.tensor_index }
+    return {history.operation.name,
+      index_in_graph(graph, history.node) + node_offset(history.operation), history.tensor_index}
   end
 end
 
@@ -100,14 +112,16 @@ function functional_writer.of(model)
     if operation.__is_layer then
       layers[i] = serialize_layer(graph, operation)
     else
-      layers[i] = operations.of(operation._nodes[1], function(value) return serialize_argument(graph, value) end)
+      layers[i] = operations.of(operation._nodes[1], function(value)
+        return serialize_argument(graph, value)
+      end)
     end
   end
   return ordered.object({
     name = model.name, trainable = model.trainable, layers = layers,
     input_layers = structure.map(graph.input_structure, tensor_place(graph)),
     output_layers = structure.map(graph.output_structure, tensor_place(graph)),
-  }, { "name", "trainable", "layers", "input_layers", "output_layers" })
+  }, {"name", "trainable", "layers", "input_layers", "output_layers"})
 end
 
 return functional_writer

@@ -1,11 +1,16 @@
---- Models as configurations, and back: what JSON and YAML texts, HDF5 files and `.keras` archives hold.
+--- Models as configurations, and back: what JSON and YAML texts, HDF5 files and `.keras` archives
+-- hold.
 --
 -- Forms (`format`):
 --
---  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf", backend = "tensorflow"}`;
---  - "h5": the same, but so that Keras 3 reads it from HDF5 files, too: the input of a stack is a layer of its own, as TF 2.2 and later
---    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out, since they hold defaults;
---  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =, compile_config =}`.
+--  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf", backend =
+--  "tensorflow"}`;
+--  - "h5": the same, but so that Keras 3 reads it from HDF5 files, too: the input of a stack is a
+--  layer of its own, as TF 2.2 and later
+--    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out,
+--    since they hold defaults;
+--  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =,
+--  compile_config =}`.
 -- @module cusp.saving.configuration
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -26,12 +31,13 @@ local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- writing
 
-local formats = { tf2 = {}, h5 = { input_layers = true, common = true }, keras3 = false }
+local formats = {tf2 = {}, h5 = {input_layers = true, common = true}, keras3 = false}
 
 local function options_of(format)
   local options = formats[format or "tf2"]
   if options == nil then
-    errors.raise("format should be \"tf2\", \"h5\" or \"keras3\", got %s%s", errors.describe(format), errors.suggestion(format, formats))
+    errors.raise("format should be \"tf2\", \"h5\" or \"keras3\", got %s%s",
+      errors.describe(format), errors.suggestion(format, formats))
   end
   return options
 end
@@ -39,16 +45,22 @@ end
 local function warn_of_name(model, name, object)
   local found = registry.find(name:match ">(.+)$" or name, nil, name)
   if found == nil or found == object then return end
-  warnings.warn("%s: '%s' is written by that name, which by now means %s made later: what is loaded will have the later one, unless "
-    .. "custom_objects = {%s = ...} says otherwise", model.name, name, type(object) == "table" and "a class" or "a function", name)
+  warnings.warn(
+    "%s: '%s' is written by that name, which by now means %s made later: what is loaded will have "
+    .. "the later one, unless "
+    .. "custom_objects = {%s = ...} says otherwise", model.name, name,
+    type(object) == "table" and "a class" or "a function", name)
 end
 
---- Loading finds classes by name: two of one name cannot both come back, and an older one only where loading is told of it.
+--- Loading finds classes by name: two of one name cannot both come back, and an older one only
+-- where loading is told of it.
 local function check_names(model, noted)
   for name, objects in pairs(noted) do
     local first = next(objects)
     if next(objects, first) then
-      errors.raise("%s: it holds objects of two classes or functions named '%s', and loading could not tell them apart; give each a "
+      errors.raise(
+        "%s: it holds objects of two classes or functions named '%s', and loading could not tell "
+        .. "them apart; give each a "
         .. "name of its own (extend, register_keras_serializable)", model.name, name)
     end
     warn_of_name(model, name, first)
@@ -71,22 +83,27 @@ function configuration.of_model(model, options)
   return result
 end
 
-local warned_of_optimizer = setmetatable({}, { __mode = "k" })
+local warned_of_optimizer = setmetatable({}, {__mode = "k"})
 
---- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on otherwise than Keras's class of that name.
+--- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on
+-- otherwise than Keras's class of that name.
 local function warn_of_optimizer(model, settings)
-  local lost = not warned_of_optimizer[settings] and require("cusp.saving.shared.settings").of(model)
+  local lost = not warned_of_optimizer[settings]
+    and require("cusp.saving.shared.settings").of(model)
   if not lost then return end
   warned_of_optimizer[settings] = true
   local name, value = next(lost)
-  warnings.warn("%s: the optimizer has %s = %s from a file of Keras 2: where Keras 3 reads this file, training goes on without it",
+  warnings.warn(
+    "%s: the optimizer has %s = %s from a file of Keras 2: where Keras 3 reads this file, "
+    .. "training goes on without it",
     model.name, name, tostring(value))
 end
 
-local warned = setmetatable({}, { __mode = "k" }) -- settings of which it was said that they cannot be written
+-- settings of which it was said that they cannot be written
+local warned = setmetatable({}, {__mode = "k"})
 
---- Whether what a model was compiled with can be written. Where a loss or metric is a Lua function without a name it cannot, which a
--- warning says, once for each call of `compile`.
+--- Whether what a model was compiled with can be written. Where a loss or metric is a Lua function
+-- without a name it cannot, which a warning says, once for each call of `compile`.
 -- @tparam Model model
 -- @treturn boolean false also where the model is not compiled
 function configuration.has_compile(model)
@@ -94,7 +111,9 @@ function configuration.has_compile(model)
   local obstacle = settings and training.obstacle(model)
   if obstacle and not warned[settings] then
     warned[settings] = true
-    warnings.warn("%s: what it was compiled with is not saved, since %s is a function without a name; give it one "
+    warnings.warn(
+      "%s: what it was compiled with is not saved, since %s is a function without a name; give it "
+      .. "one "
       .. "with cusp.utils.register_keras_serializable", model.name, obstacle)
   end
   if settings then warn_of_optimizer(model, settings) end
@@ -102,10 +121,11 @@ function configuration.has_compile(model)
 end
 
 --- What the model was compiled with, as files hold it.
--- Where a loss or metric is a Lua function without a name, the model counts as not compiled, with a warning.
+-- Where a loss or metric is a Lua function without a name, the model counts as not compiled, with a
+-- warning.
 -- @tparam Model model
--- @tparam[opt] table options `format`: "tf2" (default; the training_config of TF 2.11 to 2.15), "tf20" (that of TF 2.0 to 2.10), or
--- "keras3" (compile_config)
+-- @tparam[opt] table options `format`: "tf2" (default; the training_config of TF 2.11 to 2.15),
+-- "tf20" (that of TF 2.0 to 2.10), or "keras3" (compile_config)
 -- @treturn ?table nil where the model is not compiled
 function configuration.of_compile(model, options)
   if not configuration.has_compile(model) then return nil end
@@ -140,16 +160,21 @@ end
 local function read_model(config)
   if not is_plain(config) then errors.raise("expected a table, got %s", errors.describe(config)) end
   if type(config.class_name) ~= "string" then
-    errors.raise("class_name should be a string such as \"Model\" or \"Sequential\", got %s", errors.describe(config.class_name))
+    errors.raise("class_name should be a string such as \"Model\" or \"Sequential\", got %s",
+      errors.describe(config.class_name))
   end
-  local model = registry.deserialize(config, { module = "keras.models" })
-  if type(model) ~= "table" or not model.__is_layer then errors.raise("class_name: '%s' is not a model", config.class_name) end
+  local model = registry.deserialize(config, {module = "keras.models"})
+  if type(model) ~= "table" or not model.__is_layer then
+    errors.raise("class_name: '%s' is not a model", config.class_name)
+  end
   return model
 end
 
 local function compile_if_told(model, config, options)
   local settings = config.compile_config
-  if options and options.compile == false or not is_plain(settings) or next(settings) == nil then return end
+  if options and options.compile == false or not is_plain(settings) or next(settings) == nil then
+    return
+  end
   if not model.compile then return end
   local ok, message = engine.attempt(configuration.compile, model, settings, options)
   if ok then return end
@@ -160,12 +185,14 @@ end
 
 --- A model from its configuration, of whichever generation of Keras.
 -- @tparam table config
--- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether Keras 3's compile_config is
--- followed (true); `keras_version`: that of the file, where the configuration does not say it
+-- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether
+-- Keras 3's compile_config is followed (true); `keras_version`: that of the file, where the
+-- configuration does not say it
 -- @treturn Model
 -- @raise naming the place in the configuration and what is wrong there
 function configuration.to_model(config, options)
-  local version = kinds.is_plain(config) and config.keras_version or options and options.keras_version
+  local version = kinds.is_plain(config) and config.keras_version
+    or options and options.keras_version
   local ok, model = engine.attempt(generation.within, version, scoped, options, read_model, config)
   if not ok then raise_in("model configuration", model) end
   compile_if_told(model, config, options)
@@ -175,8 +202,9 @@ end
 ---------------------------------------------------------------- texts
 
 local json_parameters = {
-  { "format", "string", default = "tf2" }, { "indent", "any", optional = true }, { "ensure_ascii", "boolean", default = true },
-  { "sort_keys", "boolean", default = false },
+  {"format", "string", default = "tf2"}, {"indent", "any", optional = true},
+  {"ensure_ascii", "boolean", default = true},
+  {"sort_keys", "boolean", default = false},
 }
 
 local function sorted(value)
@@ -198,14 +226,17 @@ end
 --- The text of `Model:to_json`.
 function configuration.to_json(model, ...)
   local format, indent, ascii, sort = arguments.bind("to_json", json_parameters, false, ...)
-  local tree = configuration.of_model(model, { format = format })
-  return require("cusp.formats.json").encode(sort and sorted(tree) or tree, { indent = indent, ascii = ascii })
+  local tree = configuration.of_model(model, {format = format})
+  return require("cusp.formats.json").encode(sort and sorted(tree) or tree,
+    {indent = indent, ascii = ascii})
 end
 
 -- Where Python's configurations hold tuples, its YAML says so.
 local tuples = {
-  batch_input_shape = true, kernel_size = true, strides = true, dilation_rate = true, pool_size = true, target_shape = true, dims = true,
-  size = true, padding = true, cropping = true, output_padding = true, attention_axes = true, batch_shape = true,
+  batch_input_shape = true, kernel_size = true, strides = true, dilation_rate = true,
+  pool_size = true, target_shape = true, dims = true,
+  size = true, padding = true, cropping = true, output_padding = true, attention_axes = true,
+  batch_shape = true,
 }
 
 local function mark_tuples(value, is_tuple, yaml)
@@ -220,14 +251,15 @@ local function mark_tuples(value, is_tuple, yaml)
   return result
 end
 
-local yaml_parameters = { { "format", "string", default = "tf2" }, { "sort_keys", "boolean", default = true } }
+local yaml_parameters = {{"format", "string", default = "tf2"},
+  {"sort_keys", "boolean", default = true}}
 
 --- The text of `Model:to_yaml`.
 function configuration.to_yaml(model, ...)
   local format, sort = arguments.bind("to_yaml", yaml_parameters, false, ...)
   local yaml = require "cusp.formats.yaml"
-  local tree = mark_tuples(configuration.of_model(model, { format = format }), false, yaml)
-  return yaml.encode(tree, { sort_keys = sort })
+  local tree = mark_tuples(configuration.of_model(model, {format = format}), false, yaml)
+  return yaml.encode(tree, {sort_keys = sort})
 end
 
 --- A model from a text.
@@ -236,13 +268,16 @@ end
 -- @param text
 -- @tparam[opt] table custom_objects
 function configuration.of_text(what, decode, text, custom_objects)
-  if type(text) ~= "string" then errors.raise("%s: expected the text of a model's configuration, got %s", what, errors.describe(text)) end
+  if type(text) ~= "string" then
+    errors.raise("%s: expected the text of a model's configuration, got %s", what,
+      errors.describe(text))
+  end
   local ok, config = engine.attempt(decode, text)
   if not ok then errors.raise("%s: %s", what, place.text(config)) end
   if config == null or not is_plain(config) then
     errors.raise("%s: expected the configuration of a model, got %s", what, errors.describe(config))
   end
-  return configuration.to_model(config, { custom_objects = custom_objects })
+  return configuration.to_model(config, {custom_objects = custom_objects})
 end
 
 return configuration

@@ -1,4 +1,5 @@
---- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order and what Keras adds and leaves out.
+--- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order
+-- and what Keras adds and leaves out.
 -- @module cusp.saving.configuration.keras3
 local kinds = require "cusp.base.kinds"
 local ordered = require "cusp.base.ordered"
@@ -8,21 +9,28 @@ local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- what Keras 3.15's classes write
 
-local recurrent = "return_sequences return_state go_backwards stateful unroll zero_output_for_mask units"
+local recurrent =
+  "return_sequences return_state go_backwards stateful unroll zero_output_for_mask units"
 
--- The first keys of a class after its base's, where Keras's order is another than that of its arguments.
+-- The first keys of a class after its base's, where Keras's order is another than that of its
+-- arguments.
 local orders = {
   ["keras.layers"] = {
-    MaxPooling1D = "pool_size padding strides", SeparableConv1D = "depth_multiplier filters", DepthwiseConv1D = "depth_multiplier",
+    MaxPooling1D = "pool_size padding strides", SeparableConv1D = "depth_multiplier filters",
+    DepthwiseConv1D = "depth_multiplier",
     Dropout = "rate seed", AlphaDropout = "rate seed", Dense = "activity_regularizer",
-    Embedding = "input_dim output_dim embeddings_initializer embeddings_regularizer activity_regularizer",
+    Embedding =
+    "input_dim output_dim embeddings_initializer embeddings_regularizer activity_regularizer",
     LSTM = recurrent, SimpleRNN = recurrent, RNN = recurrent,
-    GRU = recurrent .. " activation recurrent_activation use_bias kernel_initializer recurrent_initializer bias_initializer "
-      .. "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer kernel_constraint recurrent_constraint "
+    GRU = recurrent .. " activation recurrent_activation use_bias kernel_initializer "
+      .. "recurrent_initializer bias_initializer "
+      .. "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer "
+        .. "kernel_constraint recurrent_constraint "
       .. "bias_constraint dropout recurrent_dropout reset_after",
   },
   ["keras.initializers"] = {
-    RandomNormal = "seed", RandomUniform = "seed", TruncatedNormal = "seed", VarianceScaling = "seed", Orthogonal = "seed",
+    RandomNormal = "seed", RandomUniform = "seed", TruncatedNormal = "seed",
+    VarianceScaling = "seed", Orthogonal = "seed",
   },
 }
 local layer_orders = orders["keras.layers"]
@@ -30,7 +38,8 @@ for rank = 1, 3 do
   layer_orders[("MaxPooling%dD"):format(rank)] = layer_orders.MaxPooling1D
   layer_orders[("AveragePooling%dD"):format(rank)] = layer_orders.MaxPooling1D
 end
-layer_orders.SeparableConv2D, layer_orders.DepthwiseConv2D = layer_orders.SeparableConv1D, layer_orders.DepthwiseConv1D
+layer_orders.SeparableConv2D, layer_orders.DepthwiseConv2D = layer_orders.SeparableConv1D,
+  layer_orders.DepthwiseConv1D
 
 local function set_of(names)
   local set = {}
@@ -39,14 +48,18 @@ local function set_of(names)
 end
 
 -- Layers that count as built from the start, and keep no shape.
-local unbuilt = set_of("Activation Masking Dropout MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D "
-  .. "AveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D "
-  .. "GlobalAveragePooling3D SpatialDropout1D SpatialDropout2D SpatialDropout3D ReLU LeakyReLU ELU Softmax UnitNormalization "
+local unbuilt =
+  set_of("Activation Masking Dropout MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D "
+    .. "AveragePooling2D "
+  .. "AveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D "
+    .. "GlobalAveragePooling1D GlobalAveragePooling2D "
+  .. "GlobalAveragePooling3D SpatialDropout1D SpatialDropout2D SpatialDropout3D ReLU LeakyReLU "
+    .. "ELU Softmax UnitNormalization "
   .. "ActivityRegularization Identity GaussianNoise GaussianDropout AlphaDropout InputLayer")
 
 ---------------------------------------------------------------- bringing a form there
 
-local base = { "name", "trainable", "dtype" }
+local base = {"name", "trainable", "dtype"}
 
 local function reorder(config, first)
   local keys, seen = {}, {}

@@ -1,4 +1,5 @@
---- What `compile` was given, as files hold it: Keras 3's compile_config, and the training_config of HDF5 files.
+--- What `compile` was given, as files hold it: Keras 3's compile_config, and the training_config of
+-- HDF5 files.
 -- @module cusp.saving.configuration.training
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
@@ -21,18 +22,20 @@ local function nameless(value, path)
   if type(value) == "function" then return not registry.is_named(value) and path or nil end
   if not is_plain(value) then return nil end
   for key, item in pairs(value) do
-    local found = nameless(item, type(key) == "number" and ("%s[%d]"):format(path, key) or path .. "." .. tostring(key))
+    local found = nameless(item,
+      type(key) == "number" and ("%s[%d]"):format(path, key) or path .. "." .. tostring(key))
     if found then return found end
   end
   return nil
 end
 
---- What keeps a compiled model's settings from being written: "loss" and the like; nil where nothing does.
+--- What keeps a compiled model's settings from being written: "loss" and the like; nil where
+-- nothing does.
 -- @tparam Model model
 -- @treturn ?string
 function training.obstacle(model)
   local config = rawget(model, "_compile_config")
-  for _, key in ipairs { "loss", "metrics", "weighted_metrics" } do
+  for _, key in ipairs{"loss", "metrics", "weighted_metrics"} do
     local found = config and nameless(config[key], key)
     if found then return found end
   end
@@ -40,7 +43,8 @@ function training.obstacle(model)
 end
 
 local keras3_keys = {
-  "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile",
+  "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly",
+  "steps_per_execution", "jit_compile",
 }
 
 --- Keras 3's form; empty where the model is not compiled or a function has no name.
@@ -56,8 +60,9 @@ end
 
 -- The forms of HDF5 files: their keys, and the table of optimizers that they follow.
 local hdf5_forms = {
-  tf2 = { "loss", "metrics", "weighted_metrics", "loss_weights", optimizers = "optimizers" },
-  tf20 = { "loss", "metrics", "weighted_metrics", "sample_weight_mode", "loss_weights", optimizers = "legacy_optimizers" },
+  tf2 = {"loss", "metrics", "weighted_metrics", "loss_weights", optimizers = "optimizers"},
+  tf20 = {"loss", "metrics", "weighted_metrics", "sample_weight_mode", "loss_weights",
+    optimizers = "legacy_optimizers"},
 }
 
 local function long_names(value)
@@ -69,20 +74,23 @@ end
 
 --- The form of HDF5 files.
 -- @tparam Model model
--- @tparam string format "tf2", as TF 2.11 to 2.15 write it ("Custom>Adam"), or "tf20", as TF 2.0 to 2.10 did
+-- @tparam string format "tf2", as TF 2.11 to 2.15 write it ("Custom>Adam"), or "tf20", as TF 2.0 to
+-- 2.10 did
 -- @treturn ?table nil where the model is not compiled or a function has no name
 function training.hdf5(model, format)
   local config, form = rawget(model, "_compile_config"), hdf5_forms[format]
   if not form then
-    errors.raise("there is no form of training_config named %s%s", errors.describe(format), errors.suggestion(format, hdf5_forms))
+    errors.raise("there is no form of training_config named %s%s", errors.describe(format),
+      errors.suggestion(format, hdf5_forms))
   end
   if not config or training.obstacle(model) then return nil end
-  local result, options = ordered.object({}, {}), { optimizers = form.optimizers }
+  local result, options = ordered.object({}, {}), {optimizers = form.optimizers}
   for _, key in ipairs(form) do
     local value = (keras2.of(registry.serialize(config[key]), options))
     ordered.set(result, key, key == "loss" and long_names(value) or value)
   end
-  ordered.set(result, "optimizer_config", (keras2.of(registry.serialize(config.optimizer), options)))
+  ordered.set(result, "optimizer_config",
+    (keras2.of(registry.serialize(config.optimizer), options)))
   return result
 end
 
@@ -103,7 +111,7 @@ end
 
 local function read_loss(value)
   value = keras2_table.older_losses[value] or value
-  return registry.deserialize(value, { module = "keras.losses" })
+  return registry.deserialize(value, {module = "keras.losses"})
 end
 
 --- The class of metrics that a function's name means: "mean_squared_error" is MeanSquaredError.
@@ -113,21 +121,24 @@ local function metric_class(metrics, fn)
   end
 end
 
---- The metric of a function by its name, under the name that it had: TF 2 wrote "accuracy" as a wrapper of what it stood for.
+--- The metric of a function by its name, under the name that it had: TF 2 wrote "accuracy" as a
+-- wrapper of what it stood for.
 local function wrapped_metric(config)
   local metrics = require "cusp.metrics"
   local fn = config.fn
   if type(fn) ~= "string" then
-    return registry.deserialize({ class_name = "MeanMetricWrapper", config = config }, { module = "keras.metrics" })
+    return registry.deserialize({class_name = "MeanMetricWrapper", config = config},
+      {module = "keras.metrics"})
   end
   local name = type(config.name) == "string" and config.name or nil
   local custom = registry.find_custom(fn)
   local class = not custom and metric_class(metrics, fn)
-  if class then return class { name = name } end
-  return metrics.MeanMetricWrapper { custom or metrics.get(fn), name = name }
+  if class then return class{name = name} end
+  return metrics.MeanMetricWrapper{custom or metrics.get(fn), name = name}
 end
 
---- TF 2 put an output's name in front of its metrics' names; that is done again when the model trains.
+--- TF 2 put an output's name in front of its metrics' names; that is done again when the model
+-- trains.
 local function without_prefix(metric, outputs)
   if not Object.is_instance(metric) or #outputs < 2 then return metric end
   for _, output in ipairs(outputs) do
@@ -142,9 +153,10 @@ end
 local function metric_reader(outputs)
   return function(value)
     if type(value) == "string" then return keras2_table.older_metrics[value] or value end
-    local wrapper = is_plain(value) and value.class_name == "MeanMetricWrapper" and is_plain(value.config)
+    local wrapper = is_plain(value) and value.class_name == "MeanMetricWrapper"
+      and is_plain(value.config)
     if wrapper then return without_prefix(wrapped_metric(value.config), outputs) end
-    return without_prefix(registry.deserialize(value, { module = "keras.metrics" }), outputs)
+    return without_prefix(registry.deserialize(value, {module = "keras.metrics"}), outputs)
   end
 end
 
@@ -175,7 +187,9 @@ end
 -- @tparam table config Keras 3's or the training_config of an HDF5 file
 -- @raise naming the part that cannot be read
 function training.compile(model, config)
-  if not is_plain(config) then errors.raise("the training configuration should be a table, got %s", errors.describe(config)) end
+  if not is_plain(config) then
+    errors.raise("the training configuration should be a table, got %s", errors.describe(config))
+  end
   model:compile(read_settings(model, config))
   if model.built then model.optimizer:ensure_built(model.trainable_variables) end
 end

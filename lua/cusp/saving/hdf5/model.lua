@@ -1,5 +1,6 @@
---- Whole models as HDF5: configuration, weights, what the model was compiled with and the optimizer's state, as tf.keras 2.15 writes
--- them, so that TensorFlow and Keras 3 read them; read from these, Keras 3 and TensorFlow 2.0 on.
+--- Whole models as HDF5: configuration, weights, what the model was compiled with and the
+-- optimizer's state, as tf.keras 2.15 writes them, so that TensorFlow and Keras 3 read them; read
+-- from these, Keras 3 and TensorFlow 2.0 on.
 -- @module cusp.saving.hdf5.model
 
 local Object = require "cusp.base.class"
@@ -22,9 +23,14 @@ local hdf5_model = {}
 ---------------------------------------------------------------- writing
 
 local function check_kind(path, model)
-  if rawget(model, "_graph") or Object.is_instance(model, require "cusp.models.sequential") then return end
-  errors.raise("save: %s: an HDF5 file holds functional and sequential models only; %s (%s) is a class with a call of its own: "
-    .. "save it as .keras (its class needs get_config where its arguments are not plain values), or its weights with save_weights",
+  if rawget(model, "_graph") or Object.is_instance(model, require "cusp.models.sequential") then
+    return
+  end
+  errors.raise(
+    "save: %s: an HDF5 file holds functional and sequential models only; %s (%s) is a class with "
+    .. "a call of its own: "
+    .. "save it as .keras (its class needs get_config where its arguments are not plain values), "
+      .. "or its weights with save_weights",
     path, model.name, getmetatable(model).__name)
 end
 
@@ -38,19 +44,23 @@ local function write_optimizer(root, model)
   list = weight_names.unique(list)
   local group = root:create_group "optimizer_weights"
   name_lists.write(group, "weight_names", list)
-  for i, entry in ipairs(entries) do group:create_dataset(list[i], entry.value, {dtype = entry.dtype}) end
+  for i, entry in ipairs(entries) do
+    group:create_dataset(list[i], entry.value, {dtype = entry.dtype})
+  end
 end
 
 --- Writes a model.
 -- @tparam string path
 -- @tparam Model model functional or sequential, built
--- @tparam[opt=true] boolean include_optimizer whether what it was compiled with and the optimizer's state are written
+-- @tparam[opt=true] boolean include_optimizer whether what it was compiled with and the optimizer's
+-- state are written
 -- @raise where the model is a class of another kind, or part of it has no configuration
 function hdf5_model.write(path, model, include_optimizer)
   check_kind(path, model)
   local tree = configuration.of_model(model, {format = "h5"})
   local config, is_keras3 = json.encode(tree), tree.keras_version:find "^3"
-  local training = include_optimizer ~= false and configuration.of_compile(model, {format = "h5"}) or nil
+  local training = include_optimizer ~= false and configuration.of_compile(model, {format = "h5"})
+    or nil
   local file <close> = require("cusp.formats.hdf5").create(path)
   local root = file.root
   root.attributes:set("keras_version", is_keras3 and tree.keras_version or hdf5_weights.version)
@@ -59,7 +69,9 @@ function hdf5_model.write(path, model, include_optimizer)
   if training then
     root.attributes:set("training_config", json.encode(training), {charset = "ascii"})
     local settings = keras2_settings.of(model)
-    if settings then root.attributes:set("cusp_optimizer", json.encode(settings), {charset = "ascii"}) end
+    if settings then
+      root.attributes:set("cusp_optimizer", json.encode(settings), {charset = "ascii"})
+    end
   end
   hdf5_weights.write(root:create_group "model_weights", model)
   if training and model.optimizer.built then write_optimizer(root, model) end
@@ -82,7 +94,10 @@ local function json_attribute(path, root, name)
   if text == nil then return nil end
   local ok, value = engine.attempt(json.decode, text)
   if not ok then errors.raise("%s: attribute '%s': %s", path, name, value) end
-  if not kinds.is_plain(value) then errors.raise("%s: attribute '%s': expected an object, got %s", path, name, errors.describe(value)) end
+  if not kinds.is_plain(value) then
+    errors.raise("%s: attribute '%s': expected an object, got %s", path, name,
+      errors.describe(value))
+  end
   return value
 end
 
@@ -97,11 +112,16 @@ end
 local function read_optimizer(path, root)
   local group = root:get "optimizer_weights"
   if not group then return nil end
-  if group.kind ~= "group" then errors.raise("%s: %s: expected a group, got a dataset", path, group.name) end
-  local found = {where = ("%s: %s"):format(path, group.name), names = name_lists.read(path, group, "weight_names"), values = {}}
+  if group.kind ~= "group" then
+    errors.raise("%s: %s: expected a group, got a dataset", path, group.name)
+  end
+  local found = {where = ("%s: %s"):format(path, group.name),
+    names = name_lists.read(path, group, "weight_names"), values = {}}
   for i, name in ipairs(found.names) do
     local dataset = group:get(name)
-    if not dataset or dataset.kind ~= "dataset" then errors.raise("%s: the variable '%s' that it lists is missing", found.where, name) end
+    if not dataset or dataset.kind ~= "dataset" then
+      errors.raise("%s: the variable '%s' that it lists is missing", found.where, name)
+    end
     found.values[i] = stored.of_dataset(path, dataset)
   end
   return found
@@ -114,12 +134,14 @@ local function first_misfit(variables, values)
   end
 end
 
---- Pairs a file's optimizer state with the optimizer's variables; where it does not fit, a warning says that it starts afresh.
+--- Pairs a file's optimizer state with the optimizer's variables; where it does not fit, a warning
+-- says that it starts afresh.
 local function match_optimizer(plan, found, optimizer)
   local variables, reason = optimizer_state.match(optimizer, found.names)
   reason = reason or first_misfit(variables, found.values)
   if reason then
-    return stored.warn("%s: the optimizer's state does not fit %s and starts afresh: %s", found.where, tostring(optimizer), reason)
+    return stored.warn("%s: the optimizer's state does not fit %s and starts afresh: %s",
+      found.where, tostring(optimizer), reason)
   end
   for i, variable in ipairs(variables) do
     if variable then plan:add(variable, found.values[i]) end
@@ -141,19 +163,25 @@ end
 
 local function keep(contents)
   hdf5_weights.keep(contents.weights)
-  for _, value in ipairs(contents.optimizer and contents.optimizer.values or {}) do stored.keep(value) end
+  for _, value in ipairs(contents.optimizer and contents.optimizer.values or {}) do
+    stored.keep(value)
+  end
 end
 
 local function compile(path, model, training, options)
   if training == nil then
-    return stored.warn("load_model: %s: has no training_config: the model is not compiled; call model:compile before training", path)
+    return stored.warn(
+      "load_model: %s: has no training_config: the model is not compiled; call model:compile "
+      .. "before training", path)
   end
   in_file(path, configuration.compile, model, training, options)
 end
 
 local function read_contents(path, root, model)
   local group = root:get "model_weights"
-  if not group or group.kind ~= "group" then errors.raise("load_model: %s: has no group model_weights", path) end
+  if not group or group.kind ~= "group" then
+    errors.raise("load_model: %s: has no group model_weights", path)
+  end
   return {
     weights = hdf5_weights.read(path, group), extra = extra_state.read(path, root),
     optimizer = model.compiled and read_optimizer(path, root) or nil,
@@ -171,10 +199,13 @@ function hdf5_model.read(path, options)
   local root = file.root
   local config = json_attribute(path, root, "model_config")
   if config == nil then
-    errors.raise("load_model: %s: has no model_config: it holds weights, not a model; make the model and call load_weights", path)
+    errors.raise(
+      "load_model: %s: has no model_config: it holds weights, not a model; make the model and "
+      .. "call load_weights", path)
   end
   local model = in_file(path, configuration.to_model, config, {
-    custom_objects = options.custom_objects, compile = false, keras_version = text_attribute(path, root, "keras_version"),
+    custom_objects = options.custom_objects, compile = false,
+    keras_version = text_attribute(path, root, "keras_version"),
   })
   if options.compile ~= false then
     compile(path, model, json_attribute(path, root, "training_config"), options)

@@ -1,5 +1,6 @@
---- Lists of names in the attributes of HDF5 groups, as Keras keeps them: `layer_names`, `weight_names`; split over
--- `layer_names0`, `layer_names1`, ... where they are larger than an object's header may be.
+--- Lists of names in the attributes of HDF5 groups, as Keras keeps them: `layer_names`,
+-- `weight_names`; split over `layer_names0`, `layer_names1`, ... where they are larger than an
+-- object's header may be.
 -- @module cusp.saving.hdf5.name_lists
 
 local errors = require "cusp.base.errors"
@@ -7,14 +8,16 @@ local errors = require "cusp.base.errors"
 local name_lists = {}
 
 local header_limit = 64512
-local reference_bytes = 16 -- of a string of variable length, which one list's names are where they fit
+-- of a string of variable length, which one list's names are where they fit
+local reference_bytes = 16
 
 local function check_strings(where, value)
   if type(value) == "string" then return {value} end
   if type(value) == "table" and getmetatable(value) == nil then
     for i = 1, #value do
       if type(value[i]) ~= "string" then
-        errors.raise("%s: expected a list of names, got %s in place %d", where, errors.describe(value[i]), i)
+        errors.raise("%s: expected a list of names, got %s in place %d", where,
+          errors.describe(value[i]), i)
       end
     end
     return value
@@ -76,7 +79,8 @@ function name_lists.write(group, name, names)
   if #names == 0 then return group.attributes:set(name, {}) end
   local size = longest(names)
   if size > header_limit then
-    errors.raise("%s: a name of %d bytes is longer than the %d that an HDF5 file can hold", name, size, header_limit)
+    errors.raise("%s: a name of %d bytes is longer than the %d that an HDF5 file can hold", name,
+      size, header_limit)
   end
   local parts = 1
   while (#names + parts - 1) // parts * size > header_limit do parts = parts + 1 end

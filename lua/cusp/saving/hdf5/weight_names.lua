@@ -1,7 +1,8 @@
 --- The order and the names that tf.keras 2 gives to the variables of layers in files.
 --
--- Names are paths below the layer: `dense/kernel`, `lstm/lstm_cell/kernel`, `bi/forward_lstm/lstm_cell/kernel`. A functional or
--- sequential model adds nothing to the names of its layers, nor does the layer that a TimeDistributed wraps.
+-- Names are paths below the layer: `dense/kernel`, `lstm/lstm_cell/kernel`,
+-- `bi/forward_lstm/lstm_cell/kernel`. A functional or sequential model adds nothing to the names of
+-- its layers, nor does the layer that a TimeDistributed wraps.
 -- @module cusp.saving.hdf5.weight_names
 
 local Object = require "cusp.base.class"
@@ -18,7 +19,8 @@ function weight_names.variables(layer)
 end
 
 local function is_transparent(layer)
-  return rawget(layer, "_graph") ~= nil or Object.is_instance(layer, require "cusp.models.sequential")
+  return rawget(layer, "_graph") ~= nil
+    or Object.is_instance(layer, require "cusp.models.sequential")
 end
 
 local function variable_name(layer, variable)
@@ -36,7 +38,11 @@ local function collect_below(layer, prefix, names)
     if not names[variable] then names[variable] = prefix .. variable_name(layer, variable) end
   end
   for _, sublayer in ipairs(layer:sublayers()) do
-    if is_wrapped(layer) then collect_below(sublayer, prefix, names) else collect(sublayer, prefix, names) end
+    if is_wrapped(layer) then
+      collect_below(sublayer, prefix, names)
+    else
+      collect(sublayer, prefix, names)
+    end
   end
 end
 

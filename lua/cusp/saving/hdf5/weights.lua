@@ -1,5 +1,6 @@
---- Weights in the layout of tf.keras 2: a group for each layer, named by it, whose attribute `weight_names` lists datasets.
--- Format: Keras's `hdf5_format` (tf.keras 2.15) and `legacy_h5_format` (Keras 3), which both read what is written here.
+--- Weights in the layout of tf.keras 2: a group for each layer, named by it, whose attribute
+-- `weight_names` lists datasets. Format: Keras's `hdf5_format` (tf.keras 2.15) and
+-- `legacy_h5_format` (Keras 3), which both read what is written here.
 -- @module cusp.saving.hdf5.weights
 
 local errors = require "cusp.base.errors"
@@ -34,7 +35,8 @@ function hdf5_weights.write(group, model)
   group.attributes:set("backend", hdf5_weights.backend, {charset = "ascii"})
   group.attributes:set("keras_version", hdf5_weights.version, {charset = "ascii"})
   for _, layer in ipairs(layers) do
-    write_variables(group:create_group(layer.name), weight_names.variables(layer), weight_names.of_layer(layer))
+    write_variables(group:create_group(layer.name), weight_names.variables(layer),
+      weight_names.of_layer(layer))
   end
   write_variables(group:create_group(TOP), model:own_variables(), weight_names.of_model(model))
 end
@@ -43,8 +45,12 @@ end
 
 local function group_at(path, parent, name)
   local found = parent:get(name)
-  if found == nil then errors.raise("%s: %s: the group '%s' is missing", path, parent.name, name) end
-  if found.kind ~= "group" then errors.raise("%s: %s: expected a group, got a dataset", path, found.name) end
+  if found == nil then
+    errors.raise("%s: %s: the group '%s' is missing", path, parent.name, name)
+  end
+  if found.kind ~= "group" then
+    errors.raise("%s: %s: expected a group, got a dataset", path, found.name)
+  end
   return found
 end
 
@@ -52,8 +58,12 @@ local function read_values(path, group)
   local values = {}
   for i, name in ipairs(name_lists.read(path, group, "weight_names")) do
     local dataset = group:get(name)
-    if dataset == nil then errors.raise("%s: %s: the weight '%s' that it lists is missing", path, group.name, name) end
-    if dataset.kind ~= "dataset" then errors.raise("%s: %s: expected a weight, got a group", path, dataset.name) end
+    if dataset == nil then
+      errors.raise("%s: %s: the weight '%s' that it lists is missing", path, group.name, name)
+    end
+    if dataset.kind ~= "dataset" then
+      errors.raise("%s: %s: expected a weight, got a group", path, dataset.name)
+    end
     values[i] = stored.of_dataset(path, dataset)
   end
   return values
@@ -62,10 +72,12 @@ end
 --- What a group holds.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
--- @treturn table `path`, `where`, `layers`: a list of `{name =, values = ...}`; `top`: values of the model's own variables
+-- @treturn table `path`, `where`, `layers`: a list of `{name =, values = ...}`; `top`: values of
+-- the model's own variables
 -- @raise where lists, groups or datasets are missing or of another kind
 function hdf5_weights.read(path, group)
-  local contents = {path = path, where = group.name == "/" and path or ("%s: %s"):format(path, group.name), layers = {}}
+  local contents = {path = path,
+    where = group.name == "/" and path or ("%s: %s"):format(path, group.name), layers = {}}
   for i, name in ipairs(name_lists.read(path, group, "layer_names")) do
     contents.layers[i] = {name = name, values = read_values(path, group_at(path, group, name))}
   end
@@ -96,12 +108,18 @@ end
 --- Pairs the values of one layer's group with variables.
 local function add_values(plan, contents, what, variables, values, options)
   if #variables ~= #values then
-    local advice = options.skip_mismatch and "they are skipped" or "load with skip_mismatch = true to leave them out"
-    return complain(options, "%s: %s has %d weights, the file has %d of it; %s", contents.where, what, #variables, #values, advice)
+    local advice = options.skip_mismatch and "they are skipped"
+      or "load with skip_mismatch = true to leave them out"
+    return complain(options, "%s: %s has %d weights, the file has %d of it; %s", contents.where,
+      what, #variables, #values, advice)
   end
   for i, variable in ipairs(variables) do
     local misfit = stored.misfit(variable, values[i])
-    if misfit then complain(options, "%s: %s: %s", values[i].where, what, misfit) else plan:add(variable, values[i]) end
+    if misfit then
+      complain(options, "%s: %s: %s", values[i].where, what, misfit)
+    else
+      plan:add(variable, values[i])
+    end
   end
 end
 
@@ -136,8 +154,11 @@ end
 local function match_in_order(plan, contents, model, options)
   local layers, groups = with_weights(model.layers), with_values(contents.layers)
   if #layers ~= #groups then
-    errors.raise("%s: the number of layers differs: the model '%s' has %d layers with weights (%s), the file %d (%s); "
-      .. "load with by_name = true to take those of the same name", contents.where, model.name, #layers, names_of(layers), #groups,
+    errors.raise(
+      "%s: the number of layers differs: the model '%s' has %d layers with weights (%s), the file "
+      .. "%d (%s); "
+      .. "load with by_name = true to take those of the same name", contents.where, model.name,
+      #layers, names_of(layers), #groups,
       names_of(groups))
   end
   for i, layer in ipairs(layers) do
@@ -154,7 +175,8 @@ local function match_by_name(plan, contents, model, options)
   end
   for _, group in ipairs(contents.layers) do
     for _, layer in ipairs(by_name[group.name] or {}) do
-      add_values(plan, contents, ("layer '%s'"):format(layer.name), weight_names.variables(layer), group.values, options)
+      add_values(plan, contents, ("layer '%s'"):format(layer.name), weight_names.variables(layer),
+        group.values, options)
     end
   end
 end
@@ -162,16 +184,21 @@ end
 --- Pairs what a file holds with a model's variables; nothing is assigned yet.
 -- @tparam table contents what `read` gave
 -- @tparam Model model built
--- @tparam[opt] table options `by_name`: layers of the same name, not one after the other; `skip_mismatch`: what does not fit is left out,
--- with a warning
+-- @tparam[opt] table options `by_name`: layers of the same name, not one after the other;
+-- `skip_mismatch`: what does not fit is left out, with a warning
 -- @treturn table a plan (see cusp.saving.stored)
 -- @raise naming the layer, the variable and both shapes where something does not fit
 function hdf5_weights.match(contents, model, options)
   local plan = stored.plan()
   options = options or {}
-  if options.by_name then match_by_name(plan, contents, model, options) else match_in_order(plan, contents, model, options) end
+  if options.by_name then
+    match_by_name(plan, contents, model, options)
+  else
+    match_in_order(plan, contents, model, options)
+  end
   if contents.top then
-    add_values(plan, contents, ("the model '%s' itself"):format(model.name), model:own_variables(), contents.top, options)
+    add_values(plan, contents, ("the model '%s' itself"):format(model.name), model:own_variables(),
+      contents.top, options)
   end
   return plan
 end

@@ -1,5 +1,6 @@
---- Operations in graphs as tf.keras 2.4 to 2.15 has them: layers of class TFOpLambda with the name of one of TensorFlow's functions.
--- What stands in the table here is read and written so; other operations of this program are written as Keras 3 has them.
+--- Operations in graphs as tf.keras 2.4 to 2.15 has them: layers of class TFOpLambda with the name
+-- of one of TensorFlow's functions. What stands in the table here is read and written so; other
+-- operations of this program are written as Keras 3 has them.
 -- @module cusp.saving.keras2.tensorflow_operations
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
@@ -10,27 +11,37 @@ local plain = require "cusp.base.plain"
 local tensorflow_operations = {}
 local is_plain = kinds.is_plain
 
--- TensorFlow's function → our operation, then the names of TensorFlow's further arguments: those after the first by position, and
--- "theirs = ours" for those with a name. Axes count from 0 on both sides of a file.
+-- TensorFlow's function → our operation, then the names of TensorFlow's further arguments: those
+-- after the first by position, and "theirs = ours" for those with a name. Axes count from 0 on both
+-- sides of a file.
 local functions = {
-  ["__operators__.add"] = { "add", "y" }, ["math.add"] = { "add", "y" }, ["math.subtract"] = { "subtract", "y" },
-  ["math.multiply"] = { "multiply", "y" }, ["math.truediv"] = { "divide", "y" }, ["math.divide"] = { "divide", "y" },
-  ["math.pow"] = { "power", "y" }, ["math.maximum"] = { "maximum", "y" }, ["math.minimum"] = { "minimum", "y" },
-  ["math.negative"] = { "negative" }, ["math.abs"] = { "abs" }, ["math.exp"] = { "exp" }, ["math.log"] = { "log" },
-  ["math.sqrt"] = { "sqrt" }, ["math.square"] = { "square" }, ["math.sigmoid"] = { "sigmoid" }, ["math.tanh"] = { "tanh" },
-  ["math.sin"] = { "sin" }, ["math.cos"] = { "cos" }, ["math.softplus"] = { "softplus" }, ["nn.relu"] = { "relu" },
-  ["nn.softmax"] = { "softmax", axis = "axis" }, ["nn.gelu"] = { "gelu", approximate = "approximate" },
-  ["math.reduce_mean"] = { "mean", axis = "axis", keepdims = "keepdims" },
-  ["math.reduce_sum"] = { "sum", axis = "axis", keepdims = "keepdims" },
-  ["math.reduce_max"] = { "max", axis = "axis", keepdims = "keepdims" },
-  ["math.reduce_min"] = { "min", axis = "axis", keepdims = "keepdims" },
-  ["concat"] = { "concatenate", axis = "axis" }, ["stack"] = { "stack", axis = "axis" },
-  ["reshape"] = { "reshape", shape = "newshape" }, ["compat.v1.transpose"] = { "transpose", perm = "axes" },
-  ["expand_dims"] = { "expand_dims", axis = "axis" }, ["compat.v1.squeeze"] = { "squeeze", axis = "axis" },
-  ["cast"] = { "cast", dtype = "dtype" }, ["linalg.matmul"] = { "matmul", "b" },
+  ["__operators__.add"] = {"add", "y"}, ["math.add"] = {"add", "y"},
+  ["math.subtract"] = {"subtract", "y"},
+  ["math.multiply"] = {"multiply", "y"}, ["math.truediv"] = {"divide", "y"},
+  ["math.divide"] = {"divide", "y"},
+  ["math.pow"] = {"power", "y"}, ["math.maximum"] = {"maximum", "y"},
+  ["math.minimum"] = {"minimum", "y"},
+  ["math.negative"] = {"negative"}, ["math.abs"] = {"abs"}, ["math.exp"] = {"exp"},
+  ["math.log"] = {"log"},
+  ["math.sqrt"] = {"sqrt"}, ["math.square"] = {"square"}, ["math.sigmoid"] = {"sigmoid"},
+  ["math.tanh"] = {"tanh"},
+  ["math.sin"] = {"sin"}, ["math.cos"] = {"cos"}, ["math.softplus"] = {"softplus"},
+  ["nn.relu"] = {"relu"},
+  ["nn.softmax"] = {"softmax", axis = "axis"}, ["nn.gelu"] = {"gelu", approximate = "approximate"},
+  ["math.reduce_mean"] = {"mean", axis = "axis", keepdims = "keepdims"},
+  ["math.reduce_sum"] = {"sum", axis = "axis", keepdims = "keepdims"},
+  ["math.reduce_max"] = {"max", axis = "axis", keepdims = "keepdims"},
+  ["math.reduce_min"] = {"min", axis = "axis", keepdims = "keepdims"},
+  ["concat"] = {"concatenate", axis = "axis"}, ["stack"] = {"stack", axis = "axis"},
+  ["reshape"] = {"reshape", shape = "newshape"},
+  ["compat.v1.transpose"] = {"transpose", perm = "axes"},
+  ["expand_dims"] = {"expand_dims", axis = "axis"},
+  ["compat.v1.squeeze"] = {"squeeze", axis = "axis"},
+  ["cast"] = {"cast", dtype = "dtype"}, ["linalg.matmul"] = {"matmul", "b"},
 }
 
-local function_of = {} -- our operation → TensorFlow's function; of several the first in the alphabet
+-- our operation → TensorFlow's function; of several the first in the alphabet
+local function_of = {}
 do
   local sorted = {}
   for name in pairs(functions) do sorted[#sorted + 1] = name end
@@ -52,13 +63,14 @@ function tensorflow_operations.upgrade(data)
   local config = is_plain(data.config) and data.config or {}
   local known = functions[config["function"]]
   if not known then
-    errors.raise("TensorFlow's function %s is not known here%s", errors.describe(config["function"]),
+    errors.raise("TensorFlow's function %s is not known here%s",
+      errors.describe(config["function"]),
       errors.suggestion(config["function"], functions))
   end
-  return { class_name = known[1], module = "keras.src.ops", config = { name = config.name } }
+  return {class_name = known[1], module = "keras.src.ops", config = {name = config.name}}
 end
 
-local says_nothing = { name = true, conjugate = true }
+local says_nothing = {name = true, conjugate = true}
 
 --- The arguments of a call after the first, by position and by name.
 -- @tparam table data the layer's form
@@ -75,7 +87,8 @@ function tensorflow_operations.arguments(data, keywords, axis_of)
     local own = type(key) == "string" and known[key]
     if own then named[own] = axis_of(own, value)
     elseif not says_nothing[key] and value ~= false then
-      errors.raise("the argument '%s' of TensorFlow's function %s is not known here", tostring(key), data.config["function"])
+      errors.raise("the argument '%s' of TensorFlow's function %s is not known here", tostring(key),
+        data.config["function"])
     end
   end
   return positional, named
@@ -99,7 +112,8 @@ local function named_keywords(node, name, keywords)
 end
 
 local function is_float(value)
-  return is_plain(value) and is_plain(value.config) and type(value.config.dtype) == "string" and value.config.dtype:find "float" ~= nil
+  return is_plain(value) and is_plain(value.config) and type(value.config.dtype) == "string"
+    and value.config.dtype:find "float" ~= nil
 end
 
 --- Numbers beside tensors of floats are floats: TensorFlow does not mix them.
@@ -107,7 +121,9 @@ local function with_floats(args)
   local float = false
   for _, value in ipairs(args) do float = float or is_float(value) end
   local result = {}
-  for i, value in ipairs(args) do result[i] = float and type(value) == "number" and value + 0.0 or value end
+  for i, value in ipairs(args) do
+    result[i] = float and type(value) == "number" and value + 0.0 or value
+  end
   return result
 end
 
@@ -122,10 +138,11 @@ function tensorflow_operations.of(node)
   local keywords, args = ordered.object(), with_floats(call.args)
   for i = 2, #args do ordered.set(keywords, functions[name][i], args[i]) end
   if not named_keywords(node, name, keywords) then return nil end
-  local config = ordered.object({ name = node.name, trainable = true, dtype = "float32", ["function"] = name },
-    { "name", "trainable", "dtype", "function" })
-  return ordered.object({ class_name = "TFOpLambda", config = config }, { "class_name", "config" }),
-    { args = { args[1] }, kwargs = keywords }
+  local config = ordered.object({name = node.name, trainable = true, dtype = "float32",
+    ["function"] = name},
+    {"name", "trainable", "dtype", "function"})
+  return ordered.object({class_name = "TFOpLambda", config = config}, {"class_name", "config"}),
+    {args = {args[1]}, kwargs = keywords}
 end
 
 return tensorflow_operations

@@ -1,7 +1,7 @@
 --- Configurations in TF 2.0's form from Keras 3's, and Keras 2's read as Keras 3's.
 --
--- Objects give Keras 3's form (`get_config`); what was called or ordered otherwise in TF 2.0 stands in `keras2_table`, and both
--- directions read it there.
+-- Objects give Keras 3's form (`get_config`); what was called or ordered otherwise in TF 2.0 stands
+-- in `keras2_table`, and both directions read it there.
 -- @module cusp.saving.keras2.upgrade
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -21,7 +21,7 @@ local KERAS2_HARD_SIGMOID = "keras2_hard_sigmoid"
 
 ---------------------------------------------------------------- the table's texts
 
-local literals = { null = null, ["true"] = true, ["false"] = false }
+local literals = {null = null, ["true"] = true, ["false"] = false}
 
 local function default_of(text)
   if text == "" then return nil end
@@ -29,9 +29,11 @@ local function default_of(text)
   return plain.tonumber(text) or text
 end
 
---- One word of the table: `name`, `of` (Keras 3's name), `conversion`, `unless` (the value that is not written), `keras3` (not written).
+--- One word of the table: `name`, `of` (Keras 3's name), `conversion`, `unless` (the value that is
+-- not written), `keras3` (not written).
 local function parse_item(text)
-  local minus, name, of, conversion, mark, default = text:match "^(%-?)([%w_]+)<?([%w_]*):?([%w_]*)(%??)(.*)$"
+  local minus, name, of, conversion, mark,
+    default = text:match "^(%-?)([%w_]+)<?([%w_]*):?([%w_]*)(%??)(.*)$"
   return {
     name = name, of = of ~= "" and of or name, conversion = conversion ~= "" and conversion or nil,
     keras3 = minus ~= "", optional = mark ~= "", unless = default_of(default),
@@ -50,12 +52,16 @@ local function items_of(text)
 end
 
 local spaces = {
-  ["keras.layers"] = "layers", ["keras.initializers"] = "initializers", ["keras.regularizers"] = "regularizers",
-  ["keras.constraints"] = "constraints", ["keras.optimizers"] = "optimizers", ["keras.optimizers.schedules"] = "schedules",
+  ["keras.layers"] = "layers", ["keras.initializers"] = "initializers",
+  ["keras.regularizers"] = "regularizers",
+  ["keras.constraints"] = "constraints", ["keras.optimizers"] = "optimizers",
+  ["keras.optimizers.schedules"] = "schedules",
   ["keras.losses"] = "losses", ["keras.metrics"] = "metrics",
 }
 
-local function space_of(module) return type(module) == "string" and table_of[spaces[module]] or nil end
+local function space_of(module)
+  return type(module) == "string" and table_of[spaces[module]] or nil
+end
 
 ---------------------------------------------------------------- writing: conversions
 
@@ -88,10 +94,11 @@ local function input_rank(node)
   return is_plain(shape) and not is_plain(shape[1]) and #shape or nil
 end
 
---- The axes of a normalization as TF 2.0's layers keep them once they are built: a list counted from the front.
+--- The axes of a normalization as TF 2.0's layers keep them once they are built: a list counted
+-- from the front.
 function conversions.positive_axes(value, node)
   local rank = input_rank(node)
-  local axes = is_plain(value) and value or { value }
+  local axes = is_plain(value) and value or {value}
   if not rank or type(axes[1]) ~= "number" then return value end
   local result = {}
   for i, axis in ipairs(axes) do result[i] = axis < 0 and rank + axis or axis end
@@ -108,7 +115,8 @@ conversions.query_shape = attention_shape "query_shape"
 conversions.value_shape = attention_shape "value_shape"
 conversions.key_shape = attention_shape("key_shape", "value_shape")
 
---- The layer that a Bidirectional was given: Keras 3 writes its forward copy, with the name and the flag that the copy got.
+--- The layer that a Bidirectional was given: Keras 3 writes its forward copy, with the name and the
+-- flag that the copy got.
 function conversions.forward_layer(value)
   if not is_plain(value) or not is_plain(value.config) then return value end
   local config = value.config
@@ -129,7 +137,8 @@ function conversions.if_renorm(value, node)
   return nil
 end
 
---- "adam" and "rm_sprop_2", which Keras 3 gives to optimizers without a name, are Keras 2's "Adam" and "RMSprop".
+--- "adam" and "rm_sprop_2", which Keras 3 gives to optimizers without a name, are Keras 2's "Adam"
+-- and "RMSprop".
 function conversions.optimizer_name(value, node)
   local bare = type(value) == "string" and plain.lower(value):gsub("_%d+$", ""):gsub("_", "")
   return bare == plain.lower(node.class_name) and node.class_name or value
@@ -167,7 +176,9 @@ end
 
 local function value_for(item, node, fixed)
   local value = node.config[item.of]
-  if item.name == "batch_input_shape" and item.of == item.name then value = given_batch_shape(node) end
+  if item.name == "batch_input_shape" and item.of == item.name then
+    value = given_batch_shape(node)
+  end
   if value == nil then value = fixed[item.name] end
   if value == nil and not item.optional then value = null end
   return value
@@ -175,15 +186,24 @@ end
 
 --- Keras 3 looks for layers within layers by their module.
 local function with_module(node, written, state)
-  if not state.common or not is_plain(node) or node.module ~= "keras.layers" or not is_plain(written) then return written end
-  return ordered.object({ module = node.module, class_name = written.class_name, config = written.config, registered_name = null },
-    { "module", "class_name", "config", "registered_name" })
+  if not state.common or not is_plain(node) or node.module ~= "keras.layers"
+    or not is_plain(written) then
+    return written
+  end
+  return ordered.object({module = node.module, class_name = written.class_name,
+    config = written.config, registered_name = null},
+    {"module", "class_name", "config", "registered_name"})
 end
 
 local function write_item(result, item, node, fixed, state)
-  if item.keras3 or state.common and not fixed.required and fixed[item.name] ~= nil and node.config[item.of] == nil then return end
+  if item.keras3 or state.common and not fixed.required and fixed[item.name] ~= nil
+    and node.config[item.of] == nil then
+    return
+  end
   local value = value_for(item, node, fixed)
-  if value == nil or item.optional and item.unless ~= nil and same(value, item.unless) then return end
+  if value == nil or item.optional and item.unless ~= nil and same(value, item.unless) then
+    return
+  end
   value = with_module(value, convert(value, state), state)
   local change = item.conversion and conversions[item.conversion]
   if change then value = change(value, node) end
@@ -197,7 +217,9 @@ local function write_rest(result, items, node, state, keep_all)
   end
   for _, key in ipairs(ordered.keys(node.config)) do
     local value = node.config[key]
-    if not mentioned[key] and (keep_all or not says_nothing(value)) then ordered.set(result, key, convert(value, state)) end
+    if not mentioned[key] and (keep_all or not says_nothing(value)) then
+      ordered.set(result, key, convert(value, state))
+    end
   end
 end
 
@@ -205,7 +227,7 @@ local nothing = {}
 
 local function fixed_values(space, entry)
   local result = {}
-  for _, fixed in ipairs { space.fixed or nothing, entry.fixed or nothing } do
+  for _, fixed in ipairs{space.fixed or nothing, entry.fixed or nothing} do
     for key, value in pairs(fixed) do result[key] = value end
   end
   result.required = entry.required
@@ -214,7 +236,7 @@ end
 
 local function write_known(space, entry, node, state)
   local result, fixed = ordered.object(), fixed_values(space, entry)
-  local items = { entry.no_base and nothing or items_of(space.base), items_of(entry[1] or "") }
+  local items = {entry.no_base and nothing or items_of(space.base), items_of(entry[1] or "")}
   for _, list in ipairs(items) do
     for _, item in ipairs(list) do write_item(result, item, node, fixed, state) end
   end
@@ -222,24 +244,29 @@ local function write_known(space, entry, node, state)
   return result
 end
 
---- A class that TF 2.0 did not know, or the program's own: all its keys, those of every layer first.
+--- A class that TF 2.0 did not know, or the program's own: all its keys, those of every layer
+-- first.
 local function write_other(node, state)
   local result, items = ordered.object(), {}
   local layer = registry.origin(node)
   if layer and layer.__is_layer then
     items = items_of(table_of.layers.base)
     for _, item in ipairs(items) do
-      if node.config[item.of] ~= nil or item.name == "batch_input_shape" then write_item(result, item, node, nothing, state) end
+      if node.config[item.of] ~= nil or item.name == "batch_input_shape" then
+        write_item(result, item, node, nothing, state)
+      end
     end
   end
-  write_rest(result, { items }, node, state, true)
+  write_rest(result, {items}, node, state, true)
   return result
 end
 
 local function is_missing(value) return value == nil or value == null end
 
 local function class_name_of(node, entry, space)
-  if type(node.registered_name) == "string" and node.registered_name:find(">", 1, true) then return node.registered_name end
+  if type(node.registered_name) == "string" and node.registered_name:find(">", 1, true) then
+    return node.registered_name
+  end
   local name = entry and entry.class or node.class_name
   return space and space.package and space.package .. ">" .. name or name
 end
@@ -247,13 +274,17 @@ end
 local function write_object(node, state)
   if not is_plain(node.config) then -- a function: its name
     local registered = node.registered_name
-    return type(registered) == "string" and registered:find(">", 1, true) and registered or node.config
+    return type(registered) == "string" and registered:find(">", 1, true) and registered
+      or node.config
   end
   local space = is_missing(node.registered_name) and space_of(node.module) or nil
-  if space and space == table_of.optimizers and state.optimizers then space = table_of[state.optimizers] end
+  if space and space == table_of.optimizers and state.optimizers then
+    space = table_of[state.optimizers]
+  end
   local entry = space and (space.classes[node.class_name] or space.any and {})
   local config = entry and write_known(space, entry, node, state) or write_other(node, state)
-  return ordered.object({ class_name = class_name_of(node, entry, space), config = config }, { "class_name", "config" })
+  return ordered.object({class_name = class_name_of(node, entry, space), config = config},
+    {"class_name", "config"})
 end
 
 local function convert_items(value, state)
@@ -276,14 +307,18 @@ local function convert_node(node, state)
   end
   if node.class_name == "DTypePolicy" then return node.config.name end
   local kind = is_model(node)
-  if kind then return require("cusp.saving.keras2.graph")["write_" .. kind](node, convert, state) end
+  if kind then
+    return require("cusp.saving.keras2.graph")["write_" .. kind](node, convert, state)
+  end
   return write_object(node, state)
 end
 
 function convert(value, state)
   if type(value) == "string" then return value end
   if value == null or not is_plain(value) then return value end
-  if type(value.class_name) == "string" and value.config ~= nil then return convert_node(value, state) end
+  if type(value.class_name) == "string" and value.config ~= nil then
+    return convert_node(value, state)
+  end
   return convert_items(value, state)
 end
 
@@ -300,25 +335,28 @@ local function convert_activations(value, state)
   return value
 end
 
---- The version that the form is of: one function that Keras 2 has under the same name otherwise makes it Keras 3's.
+--- The version that the form is of: one function that Keras 2 has under the same name otherwise
+-- makes it Keras 3's.
 local function version_of(state)
   if not state.present_hard_sigmoid then return nil end
   if state.keras2_hard_sigmoid then
-    errors.raise "this form cannot hold both Keras 2's hard_sigmoid and Keras 3's, which have the same name there; save it as .keras"
+    errors.raise("this form cannot hold both Keras 2's hard_sigmoid and Keras 3's, which have "
+      .. "the same name there; save it as .keras")
   end
-  warnings.warn "hard_sigmoid is relu6(x + 3) / 6 here and in Keras 3, but TensorFlow 2 would compute clip(0.2 x + 0.5, 0, 1)"
+  warnings.warn("hard_sigmoid is relu6(x + 3) / 6 here and in Keras 3, but TensorFlow 2 would "
+    .. "compute clip(0.2 x + 0.5, 0, 1)")
   return "3.15.1"
 end
 
 --- TF 2.0's form of a serialised object, or of a structure of them.
 -- @param tree Keras 3's form, as `registry.serialize` gives it
--- @tparam[opt] table options `input_layers`: Sequential models write their input as a layer, as TF 2.2 and later do; `common`: without
--- keys that Keras 3 does not take and that say nothing to TF 2 either;
--- `optimizers = "legacy_optimizers"`: optimizers as TF 2.0 to 2.10 had them
+-- @tparam[opt] table options `input_layers`: Sequential models write their input as a layer, as TF
+-- 2.2 and later do; `common`: without keys that Keras 3 does not take and that say nothing to TF 2
+-- either; `optimizers = "legacy_optimizers"`: optimizers as TF 2.0 to 2.10 had them
 -- @return a new structure; the given one may share parts with it and is not to be used afterwards
 -- @treturn ?string the `keras_version` that it has to be written with, if it is not TF 2's
 function keras2.of(tree, options)
-  local state = setmetatable({}, { __index = options })
+  local state = setmetatable({}, {__index = options})
   local result = convert_activations(convert(tree, state), state)
   return result, version_of(state)
 end
@@ -334,12 +372,14 @@ local function rename(config, items)
 end
 
 -- These keys of Keras 2 the layers read themselves.
-local kept = { batch_input_shape = true }
+local kept = {batch_input_shape = true}
 
 -- Keys whose other values change what a layer computes, and that no layer here has.
 local function check_fixed(config, class)
   if config.time_major == true then
-    errors.raise("%s: time_major = true is not supported: put the batch first (ops.transpose) and leave it out", class.__name)
+    errors.raise(
+      "%s: time_major = true is not supported: put the batch first (ops.transpose) and leave it "
+      .. "out", class.__name)
   end
 end
 
@@ -362,7 +402,9 @@ end
 
 -- A learning rate that is a function, written by its name.
 function readers.float32(config, key)
-  if type(config[key]) == "string" then config[key] = { class_name = "function", config = config[key] } end
+  if type(config[key]) == "string" then
+    config[key] = {class_name = "function", config = config[key]}
+  end
 end
 
 function readers.schedule_name(config, key)
@@ -373,16 +415,20 @@ function readers.reduction(config, key)
   if config[key] == "auto" then config[key] = "sum_over_batch_size" end
 end
 
--- Before Keras 2.3 the rate had a short name, epsilon could be null for the default, and Adagrad began with sums of 0.
+-- Before Keras 2.3 the rate had a short name, epsilon could be null for the default, and Adagrad
+-- began with sums of 0.
 local function read_short_rate(config, class)
   if config.lr == nil or config.learning_rate ~= nil then return end
   config.learning_rate, config.lr = config.lr, nil
   if config.epsilon == null then config.epsilon = nil end
-  if class.__name == "Adagrad" and config.initial_accumulator_value == nil then config.initial_accumulator_value = 0.0 end
+  if class.__name == "Adagrad" and config.initial_accumulator_value == nil then
+    config.initial_accumulator_value = 0.0
+  end
 end
 
---- The decay of TF 2.0's optimizers, a rate that falls with every step; Nadam's was that of its momenta. Only these optimizers have the
--- key, and two of them added epsilon to the root, not below it.
+--- The decay of TF 2.0's optimizers, a rate that falls with every step; Nadam's was that of its
+-- momenta. Only these optimizers have the key, and two of them added epsilon to the root, not below
+-- it.
 local function read_decay(config, class)
   local decay, rate = config.decay, config.learning_rate
   local schedule_decay = config.schedule_decay
@@ -390,12 +436,15 @@ local function read_decay(config, class)
   config.decay, config.schedule_decay = nil, nil
   if not is_legacy then return end
   if class.__name == "Nadam" then config.schedule_decay = tonumber(schedule_decay or decay) end
-  local beside = class.__name == "Adagrad" or class.__name == "RMSprop" and (config.momentum or 0) == 0
+  local beside = class.__name == "Adagrad"
+    or class.__name == "RMSprop" and (config.momentum or 0) == 0
   if beside then config.epsilon_beside_root = true end
-  if type(decay) ~= "number" or decay == 0 or class.__name == "Nadam" or type(rate) ~= "number" then return end
+  if type(decay) ~= "number" or decay == 0 or class.__name == "Nadam" or type(rate) ~= "number" then
+    return
+  end
   config.learning_rate = {
     module = "keras.optimizers.schedules", class_name = "InverseTimeDecay",
-    config = { initial_learning_rate = rate, decay_steps = 1, decay_rate = decay, staircase = false },
+    config = {initial_learning_rate = rate, decay_steps = 1, decay_rate = decay, staircase = false},
   }
 end
 
@@ -405,11 +454,14 @@ local function upgrade_items(config, items, class, declared)
     local read = item.conversion and readers[item.conversion]
     if read and config[item.of] ~= nil then read(config, item.of, class) end
     local unknown = item.optional and item.unless ~= nil and not declared[item.of]
-    if unknown and config[item.of] ~= nil and same(config[item.of], item.unless) then config[item.of] = nil end
+    if unknown and config[item.of] ~= nil and same(config[item.of], item.unless) then
+      config[item.of] = nil
+    end
   end
 end
 
---- A configuration of a library class as its present `from_config` reads it; Keras 3's own comes through unchanged.
+--- A configuration of a library class as its present `from_config` reads it; Keras 3's own comes
+-- through unchanged.
 -- @tparam table class
 -- @tparam table config left as it is
 -- @treturn table

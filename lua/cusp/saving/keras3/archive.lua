@@ -1,5 +1,6 @@
---- Whole models as `.keras` archives: config.json, metadata.json and model.weights.h5, as Keras 3 writes them; read from Keras 3 and
--- from tf.keras 2.12 to 2.15. Also as a folder of these three files.
+--- Whole models as `.keras` archives: config.json, metadata.json and model.weights.h5, as Keras 3
+-- writes them; read from Keras 3 and from tf.keras 2.12 to 2.15. Also as a folder of these three
+-- files.
 -- @module cusp.saving.keras3.archive
 
 local configuration = require "cusp.saving.configuration"
@@ -31,7 +32,8 @@ end
 local function metadata_text(model)
   local settings = keras2_settings.of(model)
   return json.encode(ordered.object({
-    keras_version = KERAS_VERSION, date_saved = os.date "%Y-%m-%d@%H:%M:%S", cusp_optimizer = settings and ordered.object(settings),
+    keras_version = KERAS_VERSION, date_saved = os.date "%Y-%m-%d@%H:%M:%S",
+    cusp_optimizer = settings and ordered.object(settings),
   }, {"keras_version", "date_saved"}))
 end
 
@@ -48,20 +50,23 @@ local function write_folder(path, model, include_optimizer)
   local config = config_text(model, include_optimizer)
   engine.files.make_directories(path)
   new_weights(path .. "/" .. WEIGHTS, model, include_optimizer):close()
-  for name, text in pairs {[CONFIG] = config, [METADATA] = metadata_text(model)} do
+  for name, text in pairs{[CONFIG] = config, [METADATA] = metadata_text(model)} do
     local writer <close> = engine.files.create(path .. "/" .. name)
     writer:write(text)
     writer:commit()
   end
 end
 
---- Writes a model as an archive. The weights' own file is lent: it is copied into the archive and never synced.
+--- Writes a model as an archive. The weights' own file is lent: it is copied into the archive and
+-- never synced.
 local function write_zip(path, model, include_optimizer)
   local config = config_text(model, include_optimizer)
   local writer <close> = require("cusp.formats.zip").create(path)
   writer:add(METADATA, metadata_text(model))
   writer:add(CONFIG, config)
-  new_weights(path, model, include_optimizer):lend(function(weights) writer:add_file(WEIGHTS, weights) end)
+  new_weights(path, model, include_optimizer):lend(function(weights)
+    writer:add_file(WEIGHTS, weights)
+  end)
   writer:close()
 end
 
@@ -78,7 +83,8 @@ end
 
 ---------------------------------------------------------------- reading
 
---- What an archive or folder holds: `path`, `text(name)`, `weights()` gives the path of the HDF5 file, `close()`.
+--- What an archive or folder holds: `path`, `text(name)`, `weights()` gives the path of the HDF5
+-- file, `close()`.
 local function open_zip(path)
   local zip = require("cusp.formats.zip").open(path)
   local has = {}
@@ -109,16 +115,23 @@ local function open(path)
 end
 
 local function read_config(source)
-  if not source.has(CONFIG) then errors.raise("load_model: %s: has no %s: it is not a saved model", source.path, CONFIG) end
+  if not source.has(CONFIG) then
+    errors.raise("load_model: %s: has no %s: it is not a saved model", source.path, CONFIG)
+  end
   local ok, config = engine.attempt(json.decode, source.text(CONFIG))
   if not ok then errors.raise("load_model: %s: %s: %s", source.path, CONFIG, config) end
-  if not kinds.is_plain(config) then errors.raise("load_model: %s: %s: expected an object", source.path, CONFIG) end
+  if not kinds.is_plain(config) then
+    errors.raise("load_model: %s: %s: expected an object", source.path, CONFIG)
+  end
   return config
 end
 
---- What an archive says of itself: the version of Keras that wrote it; an empty table where it does not say.
+--- What an archive says of itself: the version of Keras that wrote it; an empty table where it does
+-- not say.
 local function read_metadata(source)
-  local ok, metadata = engine.attempt(function() return source.has(METADATA) and json.decode(source.text(METADATA)) end)
+  local ok, metadata = engine.attempt(function()
+    return source.has(METADATA) and json.decode(source.text(METADATA))
+  end)
   return ok and kinds.is_plain(metadata) and metadata or {}
 end
 
@@ -128,7 +141,9 @@ local function naming(source, temporary, f, ...)
   if results[1] then return table.unpack(results, 2, results.n) end
   local text = tostring(results[2])
   local first, last = text:find(temporary, 1, true)
-  if first and temporary ~= source.path then text = text:sub(1, first - 1) .. source.path .. ": " .. WEIGHTS .. text:sub(last + 1) end
+  if first and temporary ~= source.path then
+    text = text:sub(1, first - 1) .. source.path .. ": " .. WEIGHTS .. text:sub(last + 1)
+  end
   error(text, 0)
 end
 
@@ -137,13 +152,16 @@ local function restore(model, contents, options)
   local plan = keras3_weights.match(contents, model, options)
   local done = plan:run()
   local optimizer = model.compiled and model.optimizer
-  if optimizer and optimizer.built and done[optimizer_state.inner(optimizer)._iterations] then optimizer_state.complete(optimizer, done) end
+  if optimizer and optimizer.built and done[optimizer_state.inner(optimizer)._iterations] then
+    optimizer_state.complete(optimizer, done)
+  end
 end
 archive.restore = restore
 
 local function load_open(model, path, source, options)
   local file <close> = stored.open(path)
-  local contents = keras3_weights.read(path == source.path and path or source.path .. ": " .. WEIGHTS, file.root)
+  local contents = keras3_weights.read(path == source.path and path
+    or source.path .. ": " .. WEIGHTS, file.root)
   if not deferred.is_built(model) then keras3_weights.keep(contents) end
   return deferred.when_built(model, function() restore(model, contents, options) end, source.path)
 end
@@ -151,7 +169,8 @@ end
 local function load_weights(model, source, options)
   if not source.has(WEIGHTS) then
     errors.raise("%s: has no %s%s", source.path, WEIGHTS,
-      source.has "model.weights.npz" and "; weights as .npz are not read: save it again with weights_format = \"h5\"" or "")
+      source.has "model.weights.npz"
+      and "; weights as .npz are not read: save it again with weights_format = \"h5\"" or "")
   end
   local path = source.weights()
   return naming(source, path, load_open, model, path, source, options)
@@ -178,7 +197,8 @@ function archive.read(path, options)
   local config = read_config(source)
   local metadata = read_metadata(source)
   local ok, model = engine.attempt(configuration.to_model, config, {
-    custom_objects = options.custom_objects, compile = options.compile, keras_version = metadata.keras_version,
+    custom_objects = options.custom_objects, compile = options.compile,
+    keras_version = metadata.keras_version,
   })
   if not ok then errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model)) end
   keras2_settings.restore(model, metadata.cusp_optimizer)

@@ -1,5 +1,6 @@
---- The assets of Keras 3's archives: vocabularies as text files, `assets/layers/string_lookup/vocabulary.txt`, one token a line.
--- Layers of Cusp have theirs in the configuration, which Keras reads as well; so assets are only read.
+--- The assets of Keras 3's archives: vocabularies as text files,
+-- `assets/layers/string_lookup/vocabulary.txt`, one token a line. Layers of Cusp have theirs in the
+-- configuration, which Keras reads as well; so assets are only read.
 -- @module cusp.saving.keras3.assets
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -15,8 +16,11 @@ function assets.load(source, model)
   for _, part in ipairs(keras3_paths.of(model, false)) do
     local name = ("assets/%s/vocabulary.txt"):format(part.path)
     if part.kind == "layer" and part.object.load_vocabulary and source.has(name) then
-      local ok, message = engine.attempt(part.object.load_vocabulary, part.object, source.text(name))
-      if not ok then errors.raise("load_model: %s: %s: %s", source.path, name, tostring(message)) end
+      local ok, message = engine.attempt(part.object.load_vocabulary, part.object,
+        source.text(name))
+      if not ok then
+        errors.raise("load_model: %s: %s: %s", source.path, name, tostring(message))
+      end
     end
   end
 end

@@ -1,8 +1,9 @@
---- Weights in Keras 3's layout (`model.weights.h5`): for each part of a model a group `<path>/vars` with the attribute `name` and
--- datasets 0, 1, ... Those of tf.keras 2.12 to 2.15 have no names and paths of their own in a few places.
+--- Weights in Keras 3's layout (`model.weights.h5`): for each part of a model a group `<path>/vars`
+-- with the attribute `name` and datasets 0, 1, ... Those of tf.keras 2.12 to 2.15 have no names and
+-- paths of their own in a few places.
 --
--- Keras does not save where random layers are in their sequences; a file of Cusp's has that in groups of its own, which Keras passes
--- over.
+-- Keras does not save where random layers are in their sequences; a file of Cusp's has that in
+-- groups of its own, which Keras passes over.
 -- @module cusp.saving.keras3.weights
 
 local deferred = require "cusp.base.deferred"
@@ -22,7 +23,8 @@ local function write_part(group, part)
   if part.name then vars.attributes:set("name", part.name) end
   for i, variable in ipairs(part.variables) do
     local dataset = vars:create_dataset(tostring(i - 1), variable)
-    if variable.dtype == "bfloat16" then dataset.attributes:set("dtype", "bfloat16") end -- HDF5 has no type for it
+    -- HDF5 has no type for it
+    if variable.dtype == "bfloat16" then dataset.attributes:set("dtype", "bfloat16") end
   end
 end
 
@@ -48,7 +50,9 @@ local function read_vars(path, group)
   end
   local count = #group:names()
   for i = 1, count do
-    if not values[i] then errors.raise("%s: %s: has %d variables, but none is named %d", path, group.name, count, i - 1) end
+    if not values[i] then
+      errors.raise("%s: %s: has %d variables, but none is named %d", path, group.name, count, i - 1)
+    end
   end
   return values
 end
@@ -59,14 +63,16 @@ local most_levels, most_groups = 500, 100000
 local function read_below(contents, group, place, level)
   contents.groups = contents.groups + 1
   if level > most_levels or contents.groups > most_groups then
-    errors.raise("%s: %s: groups are nested more than %d levels deep, or there are more than %d", contents.path, group.name, most_levels,
+    errors.raise("%s: %s: groups are nested more than %d levels deep, or there are more than %d",
+      contents.path, group.name, most_levels,
       most_groups)
   end
   for _, name in ipairs(group:names()) do
     local member = group:get(name)
     if member and member.kind == "group" then
       if name == "vars" then
-        contents.parts[place] = {values = read_vars(contents.path, member), where = ("%s: %s"):format(contents.path, member.name)}
+        contents.parts[place] = {values = read_vars(contents.path, member),
+          where = ("%s: %s"):format(contents.path, member.name)}
       else
         read_below(contents, member, place == "" and name or place .. "/" .. name, level + 1)
       end
@@ -95,7 +101,7 @@ end
 
 --- Whether a group is in this layout.
 function keras3_weights.is_layout(group)
-  for _, name in ipairs {"layers", "vars", "_layer_checkpoint_dependencies", "optimizer"} do
+  for _, name in ipairs{"layers", "vars", "_layer_checkpoint_dependencies", "optimizer"} do
     if group:has(name) then return true end
   end
   return false
@@ -103,7 +109,8 @@ end
 
 ---------------------------------------------------------------- matching
 
--- Names of tf.keras 2.15 (private fields) and before (`_layer_checkpoint_dependencies`), one part of a path at a time.
+-- Names of tf.keras 2.15 (private fields) and before (`_layer_checkpoint_dependencies`), one part
+-- of a path at a time.
 local function find_part(contents, path)
   local found = contents.parts[path]
   if found then return found end
@@ -131,20 +138,25 @@ local function match_layer(plan, contents, part)
   local values = found and found.values or {}
   if #values ~= #part.variables then
     local where = found and found.where or ("%s: /%s"):format(contents.path, part.path)
-    return ("%s: %s '%s' has %d variables, the file has %d of it"):format(where, part.object.__name, tostring(part.name),
+    return ("%s: %s '%s' has %d variables, the file has %d of it"):format(where, part.object.__name,
+      tostring(part.name),
       #part.variables, #values)
   end
   local misfit = first_misfit(part.variables, values)
-  if misfit then return ("%s: %s '%s': %s"):format(found.where, part.object.__name, tostring(part.name), misfit) end
+  if misfit then
+    return ("%s: %s '%s': %s"):format(found.where, part.object.__name, tostring(part.name), misfit)
+  end
   add_all(plan, part.variables, values)
 end
 
--- Without the learning rate and what tf.keras 2.15 does not keep; plain SGD's unused slots are passed over.
+-- Without the learning rate and what tf.keras 2.15 does not keep; plain SGD's unused slots are
+-- passed over.
 local function tf2_order(optimizer, count)
   local inner, result = optimizer_state.inner(optimizer), {}
   result[1] = inner._iterations
   for _, slot in ipairs(optimizer_state.slots(optimizer)) do result[#result + 1] = slot.variable end
-  local unused = inner.__name == "SGD" and inner.momentum == 0 and #(rawget(inner, "_trainable_variables") or {}) or 0
+  local unused = inner.__name == "SGD" and inner.momentum == 0
+    and #(rawget(inner, "_trainable_variables") or {}) or 0
   return (#result == count or #result + unused == count) and result or nil
 end
 
@@ -152,7 +164,9 @@ end
 local function without_slots(optimizer)
   local result = {}
   for _, entry in ipairs(optimizer_state.scalars(optimizer)) do
-    if entry.keras3 == "iteration" or entry.keras3 == "learning_rate" then result[#result + 1] = entry.variable end
+    if entry.keras3 == "iteration" or entry.keras3 == "learning_rate" then
+      result[#result + 1] = entry.variable
+    end
   end
   return result
 end
@@ -160,7 +174,8 @@ end
 local function optimizer_variables(part, values)
   local optimizer = part.object
   local orders = {
-    part.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer), optimizer_state.keras3_variables(optimizer, true),
+    part.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer),
+    optimizer_state.keras3_variables(optimizer, true),
     optimizer_state.without_placeholders(optimizer),
   }
   for i, variables in ipairs(orders) do
@@ -172,15 +187,18 @@ end
 local function warn_of_optimizer(part, found)
   local reason = #part.variables == #found.values and first_misfit(part.variables, found.values)
     or ("it has %d variables, the file has %d"):format(#part.variables, #found.values)
-  stored.warn("%s: the state of the optimizer '%s' is not loaded: %s", found.where, tostring(part.name), reason)
+  stored.warn("%s: the state of the optimizer '%s' is not loaded: %s", found.where,
+    tostring(part.name), reason)
 end
 
--- A further optimizer of a model of one's own has its variables when it is first used; only then is it known what it trains.
+-- A further optimizer of a model of one's own has its variables when it is first used; only then is
+-- it known what it trains.
 local function match_when_built(plan, part, found)
   plan:afterwards(function()
     for _, value in ipairs(found.values) do stored.keep(value) end
     deferred.when_built(part.object, function(optimizer)
-      local now = {object = optimizer, name = part.name, variables = optimizer_state.keras3_variables(optimizer, false)}
+      local now = {object = optimizer, name = part.name,
+        variables = optimizer_state.keras3_variables(optimizer, false)}
       local variables, own_plan = optimizer_variables(now, found.values), stored.plan()
       if not variables then return warn_of_optimizer(now, found) end
       add_all(own_plan, variables, found.values)
@@ -201,7 +219,9 @@ end
 -- What only files of Cusp's hold, such as where random layers are in their sequences.
 local function match_extra(plan, contents, part)
   local found = contents.parts[part.path]
-  if found and #found.values == 1 and not first_misfit(part.variables, found.values) then add_all(plan, part.variables, found.values) end
+  if found and #found.values == 1 and not first_misfit(part.variables, found.values) then
+    add_all(plan, part.variables, found.values)
+  end
 end
 
 local matchers = {
@@ -211,8 +231,12 @@ local matchers = {
 
 local function report(contents, failures, skip)
   if #failures == 0 then return end
-  local more = #failures > 1 and (" (and %d more parts of the model do not fit)"):format(#failures - 1) or ""
-  if not skip then errors.raise("%s%s; load with skip_mismatch = true to leave out what does not fit", failures[1], more) end
+  local more = #failures > 1
+    and (" (and %d more parts of the model do not fit)"):format(#failures - 1) or ""
+  if not skip then
+    errors.raise("%s%s; load with skip_mismatch = true to leave out what does not fit", failures[1],
+      more)
+  end
   for _, failure in ipairs(failures) do stored.warn("%s; it is skipped", failure) end
   return contents
 end
@@ -223,12 +247,14 @@ local function is_own(model, optimizer)
   return own and (own == optimizer or optimizer_state.inner(own) == optimizer)
 end
 
---- The parts of a model, with the state of its optimizer and random layers made where the file has some.
+--- The parts of a model, with the state of its optimizer and random layers made where the file has
+-- some.
 local function complete_parts(contents, model)
   local parts = keras3_paths.of(model)
   local made = extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end)
   for _, part in ipairs(parts) do
-    local found = part.kind == "optimizer" and not part.object.built and is_own(model, part.object) and contents.parts[part.path]
+    local found = part.kind == "optimizer" and not part.object.built and is_own(model, part.object)
+      and contents.parts[part.path]
     if found and #found.values > 0 then
       part.object:ensure_built(model.trainable_variables)
       made = true

@@ -1,12 +1,15 @@
---- The names of what layers are called with after their inputs: files of Keras 2 give them by name, calls in Lua by position.
+--- The names of what layers are called with after their inputs: files of Keras 2 give them by name,
+-- calls in Lua by position.
 -- @module cusp.saving.shared.call_parameters
 local call_parameters = {}
 
-local attention = { "query", "value", "key" }
-local recurrent = { "sequences", "initial_state" }
+local attention = {"query", "value", "key"}
+local recurrent = {"sequences", "initial_state"}
 local known = {
-  MultiHeadAttention = attention, GroupedQueryAttention = attention, GroupQueryAttention = attention,
-  RNN = recurrent, LSTM = recurrent, GRU = recurrent, SimpleRNN = recurrent, Bidirectional = recurrent,
+  MultiHeadAttention = attention, GroupedQueryAttention = attention,
+  GroupQueryAttention = attention,
+  RNN = recurrent, LSTM = recurrent, GRU = recurrent, SimpleRNN = recurrent,
+  Bidirectional = recurrent,
 }
 
 local function parameter_of(f, position)
@@ -16,13 +19,15 @@ local function parameter_of(f, position)
 end
 
 --- The name of a positional argument.
--- @tparam ?Layer layer an instance or a class, whose `call(self, inputs, ...)` tells where the table here does not
+-- @tparam ?Layer layer an instance or a class, whose `call(self, inputs, ...)` tells where the
+-- table here does not
 -- @tparam string class_name
 -- @tparam integer position from 1, the inputs
 -- @treturn string
 function call_parameters.name(layer, class_name, position)
   local names = known[class_name]
-  return names and names[position] or layer and parameter_of(layer.call, position) or ("argument_%d"):format(position)
+  return names and names[position] or layer and parameter_of(layer.call, position)
+    or ("argument_%d"):format(position)
 end
 
 --- The position of a named argument; nil where it is one of the keywords.

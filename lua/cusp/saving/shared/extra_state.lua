@@ -1,6 +1,7 @@
---- What the tf.keras 2 layout has no place for, in a group of its own that Keras passes over: where random layers are in their
--- sequences, and the state of optimizers beyond what tf.keras 2.15 keeps (Nadam's momentum product, the scale of a
--- LossScaleOptimizer). With it a model goes on exactly where it was. There is none where there is nothing of the kind.
+--- What the tf.keras 2 layout has no place for, in a group of its own that Keras passes over: where
+-- random layers are in their sequences, and the state of optimizers beyond what tf.keras 2.15 keeps
+-- (Nadam's momentum product, the scale of a LossScaleOptimizer). With it a model goes on exactly
+-- where it was. There is none where there is nothing of the kind.
 -- @module cusp.saving.shared.extra_state
 
 local errors = require "cusp.base.errors"
@@ -16,7 +17,9 @@ local GROUP = "cusp_state"
 local function entries(model, with_optimizer)
   local result = {}
   for _, part in ipairs(keras3_paths.of(model, false)) do
-    if part.kind == "generator" then result[#result + 1] = {"random/" .. part.path, part.variables[1]} end
+    if part.kind == "generator" then
+      result[#result + 1] = {"random/" .. part.path, part.variables[1]}
+    end
   end
   local optimizer = with_optimizer and model.optimizer
   if optimizer and optimizer.built then
@@ -34,7 +37,9 @@ end
 -- @tparam Model model
 -- @tparam boolean with_optimizer
 function extra_state.write(root, model, with_optimizer)
-  for _, entry in ipairs(entries(model, with_optimizer)) do root:create_dataset(GROUP .. "/" .. entry[1], entry[2]) end
+  for _, entry in ipairs(entries(model, with_optimizer)) do
+    root:create_dataset(GROUP .. "/" .. entry[1], entry[2])
+  end
 end
 
 -- Real models are far from these; a group that contains itself is not.
@@ -46,7 +51,9 @@ local function below(path, group, name, found, level)
     local place = name == "" and key or name .. "/" .. key
     found.count = found.count + 1
     if level > most_levels or found.count > most_members then
-      errors.raise("%s: %s: groups are nested more than %d levels deep, or there is more than %d of them", path, group.name, most_levels,
+      errors.raise(
+        "%s: %s: groups are nested more than %d levels deep, or there is more than %d of them",
+        path, group.name, most_levels,
         most_members)
     elseif member and member.kind == "dataset" then
       found.values[place] = stored.keep(stored.of_dataset(path, member))
@@ -65,7 +72,8 @@ function extra_state.read(path, root)
   return below(path, group, "", {values = {}, count = 0}, 1)
 end
 
---- Makes the sources of random numbers that a layer only makes when it first needs them, where a file has their state.
+--- Makes the sources of random numbers that a layer only makes when it first needs them, where a
+-- file has their state.
 -- @tparam {table,...} parts of the model
 -- @tparam function has whether the file has something at a path
 function extra_state.prepare(parts, has)
@@ -74,7 +82,7 @@ function extra_state.prepare(parts, has)
     if part.kind == "layer" and rawget(part.object, "generator") == nil then
       local path = part.path == "" and "seed_generator" or part.path .. "/seed_generator"
       if has(path) then
-        part.object.generator = require("cusp.tensors.random").SeedGenerator {}
+        part.object.generator = require("cusp.tensors.random").SeedGenerator{}
         made = true
       end
     end
@@ -89,7 +97,9 @@ end
 -- @tparam boolean with_optimizer
 function extra_state.match(plan, state, model, with_optimizer)
   if next(state) == nil then return end
-  extra_state.prepare(keras3_paths.of(model, false), function(path) return state["random/" .. path] ~= nil end)
+  extra_state.prepare(keras3_paths.of(model, false), function(path)
+    return state["random/" .. path] ~= nil
+  end)
   for _, entry in ipairs(entries(model, with_optimizer)) do
     local value = state[entry[1]]
     if value and not stored.misfit(entry[2], value) then plan:add(entry[2], value) end

@@ -1,5 +1,6 @@
 --- Operations in graphs: `ops.add(x, y)` on symbolic tensors, as Keras 3 writes it.
--- Tensors are among the arguments of the call; what is no tensor stands in the operation's configuration, axes counted from 0.
+-- Tensors are among the arguments of the call; what is no tensor stands in the operation's
+-- configuration, axes counted from 0.
 -- @module cusp.saving.shared.operations
 local Node = require "cusp.symbolic.node"
 local engine = require "cusp.engine"
@@ -24,7 +25,11 @@ end
 --- Adds what one table of arguments holds: names as they are, items by position.
 local function add_table(named, schema, value, position)
   for key, item in pairs(value) do
-    if type(key) == "string" then named[key] = item elseif schema[position + key] then named[schema[position + key].name] = item end
+    if type(key) == "string" then
+      named[key] = item
+    elseif schema[position + key] then
+      named[schema[position + key].name] = item
+    end
   end
 end
 
@@ -36,7 +41,8 @@ local function named_arguments(node)
   for i = 1, given.n do
     local value = given[i]
     local keyed = is_plain(value) and not structure.is_list(value)
-    local alone = i == given.n and is_plain(value) and (keyed or next(value, #value > 0 and #value or nil) ~= nil)
+    local alone = i == given.n and is_plain(value)
+      and (keyed or next(value, #value > 0 and #value or nil) ~= nil)
     if alone then
       add_table(named, schema, value, position)
     else
@@ -47,20 +53,27 @@ local function named_arguments(node)
   return named, schema
 end
 
-local tensor_kinds = { tensor = true, tensors = true }
-local axis_kinds = { axis = true, axes = true }
+local tensor_kinds = {tensor = true, tensors = true}
+local axis_kinds = {axis = true, axes = true}
 
 -- Where Keras 3 keeps the classes of operations that are not in `numpy`: it looks for them there.
 local modules = {}
-for module, ops in pairs {
-  core = "cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update stop_gradient unstack",
-  nn = "adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy categorical_crossentropy celu conv conv_transpose "
-    .. "depth_to_space depthwise_conv dot_product_attention elu fold gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu "
-    .. "log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 selu separable_conv sigmoid silu soft_shrink "
-    .. "softmax softplus softsign space_to_depth sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax squareplus "
+for module, ops in pairs{
+  core = "cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update "
+    .. "stop_gradient unstack",
+  nn = "adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy "
+    .. "categorical_crossentropy celu conv conv_transpose "
+    .. "depth_to_space depthwise_conv dot_product_attention elu fold gelu glu hard_shrink "
+      .. "hard_sigmoid hard_silu hard_tanh leaky_relu "
+    .. "log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 selu "
+      .. "separable_conv sigmoid silu soft_shrink "
+    .. "softmax softplus softsign space_to_depth sparse_categorical_crossentropy sparse_plus "
+      .. "sparse_sigmoid sparsemax squareplus "
     .. "tanh_shrink threshold unfold",
-  linalg = "cholesky cholesky_inverse det eigh inv lstsq lu_factor matrix_rank norm pinv qr solve solve_triangular",
-  math = "erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max segment_min segment_prod segment_sum top_k",
+  linalg = "cholesky cholesky_inverse det eigh inv lstsq lu_factor matrix_rank norm pinv qr solve "
+    .. "solve_triangular",
+  math = "erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max "
+    .. "segment_min segment_prod segment_sum top_k",
   einops = "rearrange",
 } do
   for op in ops:gmatch "%S+" do modules[op] = module end
@@ -79,7 +92,8 @@ local function add_named(config, args, named, schema, serialize, op)
       elseif tensor_kinds[parameter.kind] or structure.find(value, is_symbolic) then
         args[#args + 1] = serialize(value)
       else
-        ordered.set(config, parameter.name, axis_kinds[parameter.kind] and kinds.to_config({ "axis", parameter.kind }, value) or value)
+        ordered.set(config, parameter.name,
+          axis_kinds[parameter.kind] and kinds.to_config({"axis", parameter.kind}, value) or value)
       end
     end
   end
@@ -90,7 +104,7 @@ end
 -- @tparam function serialize gives the form of an argument
 function operations.of(node, serialize)
   local operation, args = node.operation, {}
-  local config = ordered.object({ name = operation.name }, { "name" })
+  local config = ordered.object({name = operation.name}, {"name"})
   local named, schema = named_arguments(node)
   if named then add_named(config, args, named, schema, serialize, operation.op)
   else
@@ -98,9 +112,10 @@ function operations.of(node, serialize)
   end
   return ordered.object({
     module = named and "keras.src.ops." .. (modules[operation.op] or "numpy") or "cusp.ops",
-    class_name = operation.class_name, config = config, registered_name = operation.class_name, name = operation.name,
-    inbound_nodes = { ordered.object({ args = args, kwargs = ordered.object() }, { "args", "kwargs" }) },
-  }, { "module", "class_name", "config", "registered_name", "name", "inbound_nodes" })
+    class_name = operation.class_name, config = config, registered_name = operation.class_name,
+    name = operation.name,
+    inbound_nodes = {ordered.object({args = args, kwargs = ordered.object()}, {"args", "kwargs"})},
+  }, {"module", "class_name", "config", "registered_name", "name", "inbound_nodes"})
 end
 
 --- Whether a form is an operation's.
@@ -109,7 +124,9 @@ function operations.is_operation(data)
 end
 
 local function find_method(op)
-  if op == "get_item" then return function(tensor, key) return tensor[kinds.axis_from_config(key)] end end
+  if op == "get_item" then
+    return function(tensor, key) return tensor[kinds.axis_from_config(key)] end
+  end
   local method = engine.tensor_methods[op]
   return not require("cusp.ops")[op] and method or nil
 end
@@ -120,7 +137,9 @@ end
 -- @param value from a file
 function operations.count_from_one(op, name, value)
   for _, parameter in ipairs(schema_of(op) or {}) do
-    if parameter.name == name and axis_kinds[parameter.kind] then return kinds.from_config({ name, parameter.kind }, value) end
+    if parameter.name == name and axis_kinds[parameter.kind] then
+      return kinds.from_config({name, parameter.kind}, value)
+    end
   end
   return value
 end
@@ -131,14 +150,16 @@ end
 function operations.read(data)
   local config = is_plain(data.config) and data.config or {}
   local op = names.snake_case(data.class_name)
-  local operation = symbolic.Operation.new(op, find_method(op), type(config.name) == "string" and config.name or nil)
+  local operation = symbolic.Operation.new(op, find_method(op),
+    type(config.name) == "string" and config.name or nil)
   local by_name = {}
   for _, parameter in ipairs(schema_of(op) or {}) do by_name[parameter.name] = parameter end
   operation.attributes = {}
   for key, value in pairs(config) do
     local parameter = by_name[key]
     if parameter and value ~= null then
-      operation.attributes[key] = axis_kinds[parameter.kind] and kinds.from_config({ key, parameter.kind }, value) or value
+      operation.attributes[key] = axis_kinds[parameter.kind]
+        and kinds.from_config({key, parameter.kind}, value) or value
     end
   end
   return operation

@@ -1,8 +1,10 @@
---- The variables of optimizers under the names of each format, and values read from a file put in their places.
+--- The variables of optimizers under the names of each format, and values read from a file put in
+-- their places.
 --
--- Keras 3 has the iteration, the learning rate, then the slots; tf.keras 2.11 to 2.15 leaves out the learning rate and names the
--- slots otherwise; the optimizers of TensorFlow 2.0 to 2.10 ("legacy") name them otherwise again. What a format does not hold (the
--- momentum product of Nadam before Keras 3) is computed from the iteration.
+-- Keras 3 has the iteration, the learning rate, then the slots; tf.keras 2.11 to 2.15 leaves out
+-- the learning rate and names the slots otherwise; the optimizers of TensorFlow 2.0 to 2.10
+-- ("legacy") name them otherwise again. What a format does not hold (the momentum product of Nadam
+-- before Keras 3) is computed from the iteration.
 -- @module cusp.saving.shared.optimizer_state
 
 local Object = require "cusp.base.class"
@@ -44,7 +46,8 @@ end
 
 --- The state that belongs to single variables, in the order in which it was made.
 -- @tparam Optimizer optimizer built; of a LossScaleOptimizer, the inner one's
--- @treturn {table,...} `keras3`, `tf2`, `legacy`: names of the slot; `variable`; `of`: the variable that is trained
+-- @treturn {table,...} `keras3`, `tf2`, `legacy`: names of the slot; `variable`; `of`: the variable
+-- that is trained
 function optimizer_state.slots(optimizer)
   optimizer = optimizer_state.inner(optimizer)
   local tf2, legacy = names_for(optimizer, tf2_names), names_for(optimizer, legacy_names)
@@ -53,7 +56,8 @@ function optimizer_state.slots(optimizer)
     local name = variable.slot
     if name then
       result[#result + 1] = {
-        keras3 = name, tf2 = tf2[name] or name, legacy = legacy[name] or name, variable = variable, of = variable.slot_of,
+        keras3 = name, tf2 = tf2[name] or name, legacy = legacy[name] or name, variable = variable,
+        of = variable.slot_of,
       }
     end
   end
@@ -68,10 +72,12 @@ local scalar_names = {
   dynamic_scale = {},
 }
 
---- The state that belongs to no single variable: iteration, learning rate (unless it is a schedule or function), Nadam's momentum
--- product ("variable"), and the counter and scale of a LossScaleOptimizer.
+--- The state that belongs to no single variable: iteration, learning rate (unless it is a schedule
+-- or function), Nadam's momentum product ("variable"), and the counter and scale of a
+-- LossScaleOptimizer.
 -- @tparam Optimizer optimizer
--- @treturn {table,...} `keras3`, `tf2`, `legacy`: names, nil where the format has no such variable; `variable`; `owner`: the optimizer
+-- @treturn {table,...} `keras3`, `tf2`, `legacy`: names, nil where the format has no such variable;
+-- `variable`; `owner`: the optimizer
 function optimizer_state.scalars(optimizer)
   local result = {}
   local function add(owner)
@@ -79,7 +85,8 @@ function optimizer_state.scalars(optimizer)
       if not variable.slot and not variable.placeholder then
         local names = scalar_names[variable.name] or {}
         result[#result + 1] = {
-          keras3 = variable.name, tf2 = names.tf2, legacy = names.legacy, variable = variable, owner = owner,
+          keras3 = variable.name, tf2 = names.tf2, legacy = names.legacy, variable = variable,
+          owner = owner,
         }
       end
     end
@@ -94,7 +101,9 @@ end
 --- Whether an optimizer keeps a variable of this name among its scalars.
 local function scalar(optimizer, name)
   for _, entry in ipairs(optimizer_state.scalars(optimizer)) do
-    if entry.keras3 == name and entry.owner == optimizer_state.inner(optimizer) then return entry.variable end
+    if entry.keras3 == name and entry.owner == optimizer_state.inner(optimizer) then
+      return entry.variable
+    end
   end
 end
 
@@ -170,8 +179,9 @@ local function generation(names)
 end
 optimizer_state.generation = generation
 
---- The slot that a name speaks of: `Adam/m/dense/kernel:0` (tf2; `m/dense/kernel:0` from a model that was itself loaded),
--- `Adam/dense/kernel/m:0` (legacy). Plain SGD writes `m` without having it.
+--- The slot that a name speaks of: `Adam/m/dense/kernel:0` (tf2; `m/dense/kernel:0` from a model
+-- that was itself loaded), `Adam/dense/kernel/m:0` (legacy). Plain SGD writes `m` without having
+-- it.
 local slot_in = {
   tf2 = function(name, slots)
     local first, second = name:match "^([^/]*)/([^/]*)"
@@ -192,7 +202,8 @@ local function by_format(list, format)
   return result
 end
 
---- The nth name of a slot belongs to the nth trained variable, whether a writer went by slots or by variables.
+--- The nth name of a slot belongs to the nth trained variable, whether a writer went by slots or by
+-- variables.
 local function match_by_slot(optimizer, names, format)
   local slots = by_format(optimizer_state.slots(optimizer), format)
   local scalars = by_format(optimizer_state.scalars(optimizer), format)
@@ -201,17 +212,21 @@ local function match_by_slot(optimizer, names, format)
     local last = without_number(name):match "[^/]*$"
     local slot = slot_in[format](name, slots)
     if i <= 2 and scalars[last] then
-      result[i] = scalars[last][#scalars[last]] -- the optimizer's that updates, not that of one that scales the loss for it
+      -- the optimizer's that updates, not that of one that scales the loss for it
+      result[i] = scalars[last][#scalars[last]]
     elseif slot and slots[slot] then
       counts[slot] = (counts[slot] or 0) + 1
       result[i] = slots[slot][counts[slot]]
       if not result[i] then unknown = unknown or name end
-    elseif not (format == "tf2" and slot == "m" and optimizer_state.inner(optimizer).__name == "SGD") then
+    elseif not (format == "tf2" and slot == "m"
+      and optimizer_state.inner(optimizer).__name == "SGD") then
       unknown = unknown or name
     end
   end
   for slot, variables in pairs(slots) do
-    if counts[slot] ~= #variables then return nil, ("there are %d of %s"):format(counts[slot] or 0, slot), #variables end
+    if counts[slot] ~= #variables then
+      return nil, ("there are %d of %s"):format(counts[slot] or 0, slot), #variables
+    end
   end
   if unknown then return nil, ("'%s' has no counterpart"):format(unknown) end
   return result
@@ -220,11 +235,13 @@ end
 --- Nadam's momentum product; nil for other optimizers.
 function optimizer_state.momentum_product(optimizer) return scalar(optimizer, "variable") end
 
---- The variables as Keras 3 saves them: all, but not the momentum product of a Nadam that a LossScaleOptimizer holds.
+--- The variables as Keras 3 saves them: all, but not the momentum product of a Nadam that a
+-- LossScaleOptimizer holds.
 -- @tparam Optimizer optimizer
 -- @tparam ?boolean wrapped whether the optimizer belongs to a LossScaleOptimizer
 function optimizer_state.keras3_variables(optimizer, wrapped)
-  local product = (wrapped or optimizer_state.inner(optimizer) ~= optimizer) and optimizer_state.momentum_product(optimizer)
+  local product = (wrapped or optimizer_state.inner(optimizer) ~= optimizer)
+    and optimizer_state.momentum_product(optimizer)
   local result = {}
   for _, variable in ipairs(optimizer.variables) do
     if variable ~= product then result[#result + 1] = variable end
@@ -243,8 +260,9 @@ end
 
 local function match_in_order(optimizer, names)
   local variables = optimizer.variables
-  local older = { optimizer_state.keras3_variables(optimizer, true), optimizer_state.without_placeholders(optimizer) }
-  for _, order in ipairs { variables, older[1], older[2] } do
+  local older = {optimizer_state.keras3_variables(optimizer, true),
+    optimizer_state.without_placeholders(optimizer)}
+  for _, order in ipairs{variables, older[1], older[2]} do
     if #names == #order then return order end
   end
   return nil, ("the optimizer has %d variables, the file %d"):format(#variables, #names)
@@ -253,7 +271,8 @@ end
 --- Which variable each name of a file's list stands for; false for a name whose value is of no use.
 -- @tparam Optimizer optimizer built
 -- @tparam {string,...} names
--- @return a list as long as `names`, of variables or false; nil where they do not fit, with a reason
+-- @return a list as long as `names`, of variables or false; nil where they do not fit, with a
+-- reason
 function optimizer_state.match(optimizer, names)
   local format = generation(names)
   local found, reason

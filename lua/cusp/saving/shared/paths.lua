@@ -1,8 +1,9 @@
---- The places that Keras 3 gives to the parts of a model in a weights file: `layers/dense_1/vars`, `encoder/lstm/cell/vars`,
--- `optimizer/vars`.
+--- The places that Keras 3 gives to the parts of a model in a weights file: `layers/dense_1/vars`,
+-- `encoder/lstm/cell/vars`, `optimizer/vars`.
 --
--- A part's path is made of the names of fields, sorted, private ones last; in lists, and for the layers of functional and sequential
--- models, of class names in snake case with a number. A part that is reached twice counts where it is reached first.
+-- A part's path is made of the names of fields, sorted, private ones last; in lists, and for the
+-- layers of functional and sequential models, of class names in snake case with a number. A part
+-- that is reached twice counts where it is reached first.
 -- @module cusp.saving.shared.paths
 
 local Object = require "cusp.base.class"
@@ -16,7 +17,8 @@ local keras3_paths = {}
 -- Fields that Keras names otherwise, by class.
 local attention_fields = {softmax = "_softmax", dropout_layer = "_dropout_layer"}
 local grouped_fields = {
-  query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense", output_dense = "_output_dense",
+  query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense",
+  output_dense = "_output_dense",
   gate_dense = "_gate_dense", softmax = "_softmax", dropout_layer = "_dropout_layer",
 }
 local renamed = {MultiHeadAttention = attention_fields, GroupQueryAttention = grouped_fields}
@@ -50,7 +52,8 @@ local function fields(object)
   for _, field in ipairs(object.__order) do
     local value = rawget(object, field)
     if type(value) == "table" then
-      local name = is_generator(value) and field == "generator" and "seed_generator" or map[field] or field
+      local name = is_generator(value) and field == "generator" and "seed_generator" or map[field]
+        or field
       result[#result + 1] = {name, value}
     end
   end
@@ -102,14 +105,16 @@ local variables_of = {
 }
 
 local function keeps_layers(object)
-  return rawget(object, "_graph") ~= nil or Object.is_instance(object, require "cusp.models.sequential")
+  return rawget(object, "_graph") ~= nil
+    or Object.is_instance(object, require "cusp.models.sequential")
 end
 
 --- What Keras leaves out is kept in a place of its own.
 local function add_product(walk, optimizer, path)
   local product = optimizer_state.momentum_product(optimizer)
   if not product then return end
-  walk.parts[#walk.parts + 1] = {path = join(path, "momentum_product"), kind = "extra", object = optimizer, variables = {product}}
+  walk.parts[#walk.parts + 1] = {path = join(path, "momentum_product"), kind = "extra",
+    object = optimizer, variables = {product}}
 end
 
 function visit(walk, object, path)
@@ -122,15 +127,17 @@ function visit(walk, object, path)
   }
   if kind == "generator" or kind == "metric" then return end
   if walk.wrapped[object] then add_product(walk, object, path) end
-  if kind == "layer" and keeps_layers(object) then visit_container(walk, object.layers, join(path, "layers")) end
+  if kind == "layer" and keeps_layers(object) then
+    visit_container(walk, object.layers, join(path, "layers"))
+  end
   for _, field in ipairs(fields(object)) do visit_value(walk, field[2], join(path, field[1])) end
 end
 
 --- The parts of a model.
 -- @tparam Model model
 -- @tparam[opt=true] boolean with_optimizer whether the optimizer is among them
--- @treturn {table,...} `path`, `kind` ("layer", "metric", "optimizer"; "generator" and "extra" for what Keras does not save), `object`,
--- `variables`, `name`
+-- @treturn {table,...} `path`, `kind` ("layer", "metric", "optimizer"; "generator" and "extra" for
+-- what Keras does not save), `object`, `variables`, `name`
 function keras3_paths.of(model, with_optimizer)
   local walk = {parts = {}, seen = {}, containers = {}, wrapped = {}}
   if with_optimizer == false then

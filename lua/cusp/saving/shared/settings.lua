@@ -1,5 +1,5 @@
---- Settings that optimizers of files of Keras 2 have and Keras 3's configurations cannot hold. They stand beside the configuration,
--- where Keras does not look: in metadata.json, or in an attribute.
+--- Settings that optimizers of files of Keras 2 have and Keras 3's configurations cannot hold. They
+-- stand beside the configuration, where Keras does not look: in metadata.json, or in an attribute.
 -- @module cusp.saving.shared.settings
 local kinds = require "cusp.base.kinds"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
@@ -38,7 +38,9 @@ function keras2_settings.restore(model, settings)
   local parameters, optimizer = parameters_of(model)
   for _, parameter in ipairs(parameters) do
     local value = settings[parameter[1]]
-    if value ~= nil and kinds.of(parameter).check(value, parameter) then optimizer[parameter[1]] = value end
+    if value ~= nil and kinds.of(parameter).check(value, parameter) then
+      optimizer[parameter[1]] = value
+    end
   end
 end
 

@@ -1,5 +1,5 @@
---- Values in a file on their way into variables: looked at first, all of them, then read, and only then assigned, so that a file
--- that does not fit leaves everything as it was.
+--- Values in a file on their way into variables: looked at first, all of them, then read, and only
+-- then assigned, so that a file that does not fit leaves everything as it was.
 -- @module cusp.saving.shared.stored
 
 local engine = require "cusp.engine"
@@ -7,13 +7,16 @@ local errors = require "cusp.base.errors"
 
 local stored = {}
 
---- Seconds after which looking at what a file consists of is given up: a damaged one may lead in circles.
+--- Seconds after which looking at what a file consists of is given up: a damaged one may lead in
+-- circles.
 stored.timeout = 20
 
 --- Opens an HDF5 file.
 -- @tparam string path
 -- @treturn cusp.hdf5.File
-function stored.open(path) return require("cusp.formats.hdf5").open(path, {timeout = stored.timeout}) end
+function stored.open(path)
+  return require("cusp.formats.hdf5").open(path, {timeout = stored.timeout})
+end
 
 --- A dataset of an HDF5 file as a value.
 -- @tparam string path of the file
@@ -24,9 +27,12 @@ function stored.of_dataset(path, dataset)
   local where = ("%s: %s"):format(path, dataset.name)
   local dtype = dataset.dtype
   if dtype == nil or dtype == "string" then
-    errors.raise("%s: expected the numbers of a variable, got %s", where, dtype and "strings" or "data of another type")
+    errors.raise("%s: expected the numbers of a variable, got %s", where,
+      dtype and "strings" or "data of another type")
   end
-  return {where = where, shape = dataset.shape, dtype = dtype, read = function() return dataset:read() end}
+  return {where = where, shape = dataset.shape, dtype = dtype, read = function()
+    return dataset:read()
+  end}
 end
 
 --- Reads a value now and keeps it: for use after its file is closed.
@@ -49,7 +55,8 @@ function stored.same_shape(a, b) return table.concat(a, ",") == table.concat(b, 
 --- Why a value does not fit a variable; nil where it does.
 function stored.misfit(variable, value)
   if stored.same_shape(variable.shape, value.shape) then return nil end
-  return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path or variable.name),
+  return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path
+    or variable.name),
     errors.shape(variable.shape), errors.shape(value.shape))
 end
 
@@ -67,14 +74,17 @@ function Plan:afterwards(f)
   table.insert(self.last, f)
 end
 
---- Reads all values, then assigns them. Outside any trace, so that what is read is not computed again.
+--- Reads all values, then assigns them. Outside any trace, so that what is read is not computed
+-- again.
 -- @treturn {[Variable]=true} what was assigned
 function Plan:run()
   return engine.untraced(function()
     local variables, tensors, done = {}, {}, {}
     for i, entry in ipairs(self) do
       local tensor = entry.value.read()
-      if tensor.dtype ~= entry.variable.dtype then tensor = engine.ops.cast(tensor, entry.variable.dtype) end
+      if tensor.dtype ~= entry.variable.dtype then
+        tensor = engine.ops.cast(tensor, entry.variable.dtype)
+      end
       variables[i], tensors[i], done[entry.variable] = entry.variable, tensor, true
     end
     engine.assign_all(variables, tensors)

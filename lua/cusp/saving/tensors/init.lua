@@ -1,10 +1,12 @@
---- `cusp.save` and `cusp.load`: tensors, and tables of tensors and plain values, in the format that the file's name says.
--- `.npy` holds one tensor. `.npz` and `.h5` hold tables, nested as they may be, with numbers, strings and booleans among the tensors;
--- a table of tensors by name becomes just that, arrays that NumPy and h5py find under these names (in `.h5`, nested tables are
--- groups), and anything else adds `cusp.json`, a member of the archive or a text among the datasets, which says how the arrays make
--- the value (see `cusp.saving.tensors.structure`). `.json`, `.yaml` and `.yml` hold plain tables.
--- What is loaded equals what was saved: lists stay lists, whole numbers whole, empty tables empty. JSON and YAML have no `cusp.None`:
--- it becomes null. Tables that occur twice come back as two; tables that were marked with an order of their keys, without it.
+--- `cusp.save` and `cusp.load`: tensors, and tables of tensors and plain values, in the format that
+-- the file's name says. `.npy` holds one tensor. `.npz` and `.h5` hold tables, nested as they may
+-- be, with numbers, strings and booleans among the tensors; a table of tensors by name becomes just
+-- that, arrays that NumPy and h5py find under these names (in `.h5`, nested tables are groups), and
+-- anything else adds `cusp.json`, a member of the archive or a text among the datasets, which says
+-- how the arrays make the value (see `cusp.saving.tensors.structure`). `.json`, `.yaml` and `.yml`
+-- hold plain tables. What is loaded equals what was saved: lists stay lists, whole numbers whole,
+-- empty tables empty. JSON and YAML have no `cusp.None`: it becomes null. Tables that occur twice
+-- come back as two; tables that were marked with an order of their keys, without it.
 -- @module cusp.saving.tensors
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -14,7 +16,7 @@ local plain = require "cusp.base.plain"
 local persistence = {}
 
 local skeleton_name = "cusp.json"
-local reserved = { [skeleton_name] = true }
+local reserved = {[skeleton_name] = true}
 
 local function read_text(path)
   local reader <close> = engine.files.open(path)
@@ -31,7 +33,8 @@ end
 
 local function save_npy(path, value)
   if not engine.is_tensor(value) and not engine.is_variable(value) then
-    errors.raise("cusp.save: %s: a .npy file holds one tensor, got %s; .npz and .h5 hold tables", path, errors.describe(value))
+    errors.raise("cusp.save: %s: a .npy file holds one tensor, got %s; .npz and .h5 hold tables",
+      path, errors.describe(value))
   end
   require("cusp.formats.numpy").save(path, value)
 end
@@ -66,7 +69,11 @@ end
 local function save_arrays_by_name(group, value)
   for _, key in ipairs(require("cusp.base.ordered").keys(value)) do
     local item = value[key]
-    if type(item) == "table" then save_arrays_by_name(group:create_group(key), item) else group:create_dataset(key, item) end
+    if type(item) == "table" then
+      save_arrays_by_name(group:create_group(key), item)
+    else
+      group:create_dataset(key, item)
+    end
   end
 end
 
@@ -85,7 +92,9 @@ local function save_hdf5(path, value)
   local skeleton, arrays = structure.take(value, path, reserved)
   local file = require("cusp.formats.hdf5").create(path)
   local ok, problem = pcall(function()
-    if structure.is_arrays(value, structure.max_depth) then return save_arrays_by_name(file.root, value) end
+    if structure.is_arrays(value, structure.max_depth) then
+      return save_arrays_by_name(file.root, value)
+    end
     local groups = {}
     for _, array in ipairs(arrays) do
       local group, name = group_for(file.root, groups, array.name)
@@ -123,10 +132,13 @@ end
 local function check_plain(path, value, where)
   if engine.is_tensor(value) or engine.is_variable(value) then
     local place = where == "" and "the value" or "the value at " .. where
-    errors.raise("cusp.save: %s: %s is %s, which text does not hold; .npz and .h5 do", path, place, errors.describe(value))
+    errors.raise("cusp.save: %s: %s is %s, which text does not hold; .npz and .h5 do", path, place,
+      errors.describe(value))
   end
   if not structure.is_plain(value) or #where > 1000 then return end
-  for key, item in next, value do check_plain(path, item, where .. (where == "" and "" or ".") .. tostring(key)) end
+  for key, item in next, value do
+    check_plain(path, item, where .. (where == "" and "" or ".") .. tostring(key))
+  end
 end
 
 local function save_text(module, options)
@@ -149,39 +161,52 @@ end
 ---------------------------------------------------------------- by extension
 
 local kinds = {
-  npy = { save = save_npy, load = load_numpy },
-  npz = { save = save_npz, load = load_npz },
-  h5 = { save = save_hdf5, load = load_hdf5 },
-  json = { save = save_text("cusp.formats.json", { indent = 2 }), load = load_text "cusp.formats.json" },
-  yaml = { save = save_text "cusp.formats.yaml", load = load_text "cusp.formats.yaml" },
+  npy = {save = save_npy, load = load_numpy},
+  npz = {save = save_npz, load = load_npz},
+  h5 = {save = save_hdf5, load = load_hdf5},
+  json = {save = save_text("cusp.formats.json", {indent = 2}),
+    load = load_text "cusp.formats.json"},
+  yaml = {save = save_text "cusp.formats.yaml", load = load_text "cusp.formats.yaml"},
 }
 kinds.hdf5, kinds.yml = kinds.h5, kinds.yaml
 
 local function kind_of(owner, path)
-  if type(path) ~= "string" then errors.raise("%s: expected a path, got %s", owner, errors.describe(path)) end
+  if type(path) ~= "string" then
+    errors.raise("%s: expected a path, got %s", owner, errors.describe(path))
+  end
   local extension = path:match "%.([^./]+)$"
   local kind = extension and kinds[plain.lower(extension)]
   if kind then return kind end
-  local hint = extension == "keras" and "; model:save and cusp.models.load_model are for models" or ""
-  errors.raise("%s: %s: the end of the name says the format: .npy, .npz, .h5, .hdf5, .json, .yaml or .yml%s", owner, path, hint)
+  local hint = extension == "keras" and "; model:save and cusp.models.load_model are for models"
+    or ""
+  errors.raise(
+    "%s: %s: the end of the name says the format: .npy, .npz, .h5, .hdf5, .json, .yaml or .yml%s",
+    owner, path, hint)
 end
 
 local function refuse_model(path, value)
   local Object = require "cusp.base.class"
-  if type(value) == "table" and Object.is_instance(value, Object) and type(value.save) == "function" then
-    errors.raise("cusp.save: %s is saved by its own method: model:save(%s)", tostring(value), errors.describe(path):gsub("^string ", ""))
+  if type(value) == "table" and Object.is_instance(value, Object)
+    and type(value.save) == "function" then
+    errors.raise("cusp.save: %s is saved by its own method: model:save(%s)", tostring(value),
+      errors.describe(path):gsub("^string ", ""))
   end
 end
 
---- Saves a value. A table of tensors, numbers, strings, booleans, `cusp.null` and further such tables; in `.npy`, one tensor.
+--- Saves a value. A table of tensors, numbers, strings, booleans, `cusp.null` and further such
+-- tables; in `.npy`, one tensor.
 -- @tparam string path whose end says the format: .npy, .npz, .h5, .hdf5, .json, .yaml, .yml
 -- @param value
--- @raise for what the format cannot hold, naming where in the value it is; where the file cannot be written, and what was there
--- before is then unchanged
+-- @raise for what the format cannot hold, naming where in the value it is; where the file cannot be
+-- written, and what was there before is then unchanged
 -- @usage cusp.save("state.npz", {weights = {cusp.ones{2, 3}}, step = 10, name = "first"})
 function persistence.save(path, value)
-  if type(path) == "table" and value == nil then path, value = path.path or path[1], path.value == nil and path[2] or path.value end
-  if value == nil then errors.raise("cusp.save: %s: expected a value to save, got nil", errors.describe(path)) end
+  if type(path) == "table" and value == nil then
+    path, value = path.path or path[1], path.value == nil and path[2] or path.value
+  end
+  if value == nil then
+    errors.raise("cusp.save: %s: expected a value to save, got nil", errors.describe(path))
+  end
   refuse_model(path, value)
   kind_of("cusp.save", path).save(path, value)
 end

@@ -1,11 +1,14 @@
 --- Nested Lua values as a JSON skeleton and tensors beside it, and back.
--- `.npz` and `.h5` files hold arrays by name; what else there is in a table, the skeleton keeps, a JSON text:
+-- `.npz` and `.h5` files hold arrays by name; what else there is in a table, the skeleton keeps, a
+-- JSON text:
 --
--- - numbers (whole ones and others apart), strings, booleans and null are themselves; lists are arrays, tables with names objects;
+-- - numbers (whole ones and others apart), strings, booleans and null are themselves; lists are
+-- arrays, tables with names objects;
 -- - `{"$tensor": "layers/1/kernel"}` is the array of that name;
 -- - `{"$none": true}` is `cusp.None`;
 -- - `{"$bytes": "..."}` is a string that is not UTF-8, each character one byte;
--- - `{"$map": [[key, value], ...]}` is a table with other keys than names, or with names that begin with `$`.
+-- - `{"$map": [[key, value], ...]}` is a table with other keys than names, or with names that begin
+-- with `$`.
 -- @module cusp.saving.tensors.structure
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -49,7 +52,10 @@ end
 function structure.is_arrays(value, depth)
   if depth == 0 or not structure.is_plain(value) or next(value) == nil then return false end
   for key, item in next, value do
-    if type(key) ~= "string" or key:find "[/%c]" or key:find "^[.$]" or key == "" or not utf8.len(key) then return false end
+    if type(key) ~= "string" or key:find "[/%c]" or key:find "^[.$]" or key == ""
+      or not utf8.len(key) then
+      return false
+    end
     if not is_array(item) and not structure.is_arrays(item, depth - 1) then return false end
   end
   return true
@@ -86,16 +92,19 @@ local function take_array(state, value)
   if not name then
     name = array_name(state)
     state.names[value] = name
-    state.arrays[#state.arrays + 1] = { name = name, tensor = engine.is_variable(value) and value.value or value }
+    state.arrays[#state.arrays + 1] = {name = name,
+      tensor = engine.is_variable(value) and value.value or value}
   end
-  return { ["$tensor"] = name }
+  return {["$tensor"] = name}
 end
 
 local function refuse(state, value)
   local Object = require "cusp.base.class"
-  local what, hint = errors.describe(value), "tensors, numbers, strings, booleans, cusp.null and tables of them can be saved"
+  local what, hint = errors.describe(value),
+    "tensors, numbers, strings, booleans, cusp.null and tables of them can be saved"
   if type(value) == "table" and Object.is_instance(value, Object) then
-    hint = "model:save(path) saves models, model:save_weights(path) weights; of other objects, save get_config() or their tensors"
+    hint = "model:save(path) saves models, model:save_weights(path) weights; of other objects, "
+      .. "save get_config() or their tensors"
   end
   errors.raise("cusp.save: %s: %s is %s; %s", state.file, place(state), what, hint)
 end
@@ -104,7 +113,8 @@ local take
 
 local function below(state, key, value)
   local where = state.where
-  state.where = where .. (type(key) == "string" and (where == "" and "" or ".") .. key or ("[%s]"):format(tostring(key)))
+  state.where = where .. (type(key) == "string" and (where == "" and "" or ".") .. key
+    or ("[%s]"):format(tostring(key)))
   state.path[#state.path + 1] = key
   local result = take(state, value)
   state.path[#state.path] = nil
@@ -112,12 +122,14 @@ local function below(state, key, value)
   return result
 end
 
-local rank = { boolean = 1, number = 2, string = 3 }
+local rank = {boolean = 1, number = 2, string = 3}
 
 local function sorted_keys(state, value)
   local keys = {}
   for key in next, value do
-    if not rank[type(key)] then errors.raise("cusp.save: %s: %s is %s", state.file, place(state, key), errors.describe(key)) end
+    if not rank[type(key)] then
+      errors.raise("cusp.save: %s: %s is %s", state.file, place(state, key), errors.describe(key))
+    end
     keys[#keys + 1] = key
   end
   plain.sort(keys, function(a, b)
@@ -131,15 +143,18 @@ end
 local function take_map(state, value)
   local pairs_of = {}
   for i, key in ipairs(sorted_keys(state, value)) do
-    pairs_of[i] = { below(state, "", key), below(state, key, value[key]) }
+    pairs_of[i] = {below(state, "", key), below(state, key, value[key])}
   end
-  return { ["$map"] = pairs_of }
+  return {["$map"] = pairs_of}
 end
 
 local function take_table(state, value)
-  if state.open[value] then errors.raise("cusp.save: %s: %s contains itself", state.file, place(state)) end
+  if state.open[value] then
+    errors.raise("cusp.save: %s: %s contains itself", state.file, place(state))
+  end
   if #state.path >= structure.max_depth then
-    errors.raise("cusp.save: %s: tables nested deeper than %d levels at %s", state.file, structure.max_depth, state.where:sub(1, 60))
+    errors.raise("cusp.save: %s: tables nested deeper than %d levels at %s", state.file,
+      structure.max_depth, state.where:sub(1, 60))
   end
   state.open[value] = true
   local kind, result = kind_of(value), {}
@@ -149,7 +164,9 @@ local function take_table(state, value)
     for i, item in ipairs(value) do result[i] = below(state, i, item) end
   elseif kind == "names" then
     ordered.object(result)
-    for _, key in ipairs(ordered.keys(value)) do ordered.set(result, key, below(state, key, value[key])) end
+    for _, key in ipairs(ordered.keys(value)) do
+      ordered.set(result, key, below(state, key, value[key]))
+    end
   end
   state.open[value] = nil
   return result
@@ -157,14 +174,14 @@ end
 
 local function take_string(value)
   if utf8.len(value) then return value end
-  return { ["$bytes"] = value:gsub("[\x80-\xFF]", function(byte) return utf8.char(byte:byte()) end) }
+  return {["$bytes"] = value:gsub("[\x80-\xFF]", function(byte) return utf8.char(byte:byte()) end)}
 end
 
 function take(state, value)
   local kind = type(value)
   if kind == "string" then return take_string(value) end
   if kind == "number" or kind == "boolean" or value == null then return value end
-  if value == None then return { ["$none"] = true } end
+  if value == None then return {["$none"] = true} end
   if is_array(value) then return take_array(state, value) end
   if structure.is_plain(value) then return take_table(state, value) end
   refuse(state, value)
@@ -176,9 +193,10 @@ end
 -- @tparam[opt] {[string]=true,...} reserved names that no array may have
 -- @treturn table the skeleton, for cusp.json.encode
 -- @treturn {{name=string,tensor=tensor},...} the arrays
--- @raise for what cannot be saved, naming where it is: functions, objects, tables that contain themselves
+-- @raise for what cannot be saved, naming where it is: functions, objects, tables that contain
+-- themselves
 function structure.take(value, file, reserved)
-  local state = { file = file, where = "", path = {}, open = {}, names = {}, arrays = {}, taken = {} }
+  local state = {file = file, where = "", path = {}, open = {}, names = {}, arrays = {}, taken = {}}
   for name in pairs(reserved or {}) do state.taken[name] = true end
   return take(state, value), state.arrays
 end
@@ -207,7 +225,9 @@ local function put_bytes(text, bad)
 end
 
 local tags = {
-  ["$tensor"] = function(name, fetch, bad) return type(name) == "string" and fetch(name) or bad "$tensor" end,
+  ["$tensor"] = function(name, fetch, bad)
+    return type(name) == "string" and fetch(name) or bad "$tensor"
+  end,
   ["$none"] = function() return None end,
   ["$bytes"] = function(text, _, bad) return put_bytes(text, bad) end,
   ["$map"] = put_map,
@@ -236,7 +256,9 @@ end
 -- @tparam string file for messages
 -- @raise for a skeleton that no `take` made
 function structure.put(skeleton, fetch, file)
-  return put(skeleton, fetch, function(tag) errors.raise("cusp.load: %s: its structure has a wrong '%s'", file, tag) end)
+  return put(skeleton, fetch, function(tag)
+    errors.raise("cusp.load: %s: its structure has a wrong '%s'", file, tag)
+  end)
 end
 
 return structure
