@@ -2,12 +2,11 @@
 -- same random numbers, and ends with the weights of a run that was never killed: the checksum in
 -- its last line is the same.
 --
---   build/cusp scripts/examples/resume.lua FOLDER [SAVE_FREQ]          trains; FOLDER keeps the
---   state build/cusp scripts/examples/resume.lua --kill FOLDER [SAVE_FREQ]   trains in processes
---   that are killed with SIGKILL at random
---                                                                      moments, until one is
---                                                                      through, and compares with a
---                                                                      run that nobody kills
+--   build/cusp scripts/examples/resume.lua FOLDER [SAVE_FREQ]
+--     trains; FOLDER keeps the state
+--   build/cusp scripts/examples/resume.lua --kill FOLDER [SAVE_FREQ]
+--     trains in processes that are killed with SIGKILL at random moments, until one is through, and
+--     compares with a run that nobody kills
 --
 -- SAVE_FREQ: "epoch" (the default) or a number of batches.
 local cusp = require "cusp"

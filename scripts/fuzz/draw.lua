@@ -36,7 +36,7 @@ function draw:pick(list)
   return list[self:integer(1, #list)]
 end
 
---- One of the values, each as likely as its weight says: `{ {weight, value}, ... }`.
+--- One of the values, each as likely as its weight says: `{{weight, value}, ...}`.
 function draw:weighted(list)
   local total = 0
   for _, entry in ipairs(list) do total = total + entry[1] end

@@ -108,7 +108,7 @@ local function run_process(process, texts)
   end
 end
 
--- The first difference of each program: `{ process =, mode =, what = }`.
+-- The first difference of each program: `{process =, mode =, what =}`.
 local function run(texts, wanted)
   local waits, found = {}, {}
   for i, process in ipairs(processes) do

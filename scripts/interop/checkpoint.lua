@@ -1,10 +1,12 @@
 -- The other half of checkpoint.py: models in Cusp, saved as checkpoints; and checkpoints of
 -- TensorFlow, loaded.
 --
---     cusp checkpoint.lua write FOLDER     models, trained, saved, trained on; what they predict in
---     FOLDER/NAME.json cusp checkpoint.lua read FOLDER      loads FOLDER/NAME-tf into the same
---     models; prints what they predict, as JSON cusp checkpoint.lua legacy FOLDER    the same with
---     FOLDER/legacy-NAME, which the optimizers of TensorFlow 2.0 to 2.10 wrote
+--     cusp checkpoint.lua write FOLDER     models, trained, saved, trained on;
+--                                          what they predict in FOLDER/NAME.json
+--     cusp checkpoint.lua read FOLDER      loads FOLDER/NAME-tf into the same models;
+--                                          prints what they predict, as JSON
+--     cusp checkpoint.lua legacy FOLDER    the same with FOLDER/legacy-NAME, which the
+--                                          optimizers of TensorFlow 2.0 to 2.10 wrote
 local cusp = require "cusp"
 local configuration = require "cusp.saving.configuration"
 local checkpoint = require "cusp.saving.checkpoint"

@@ -1,9 +1,10 @@
 -- The other half of models.py: models in Cusp, saved in every format, and those files as Keras
 -- writes them, loaded.
 --
---     cusp models.lua write FOLDER     models, trained, saved, trained on; what they do in
---     FOLDER/NAME.about.json cusp models.lua read FOLDER      for each line "NAME FILE" of
---     FOLDER/read.txt loads the file; prints what the model does, as JSON
+--     cusp models.lua write FOLDER     models, trained, saved, trained on;
+--                                      what they do in FOLDER/NAME.about.json
+--     cusp models.lua read FOLDER      for each line "NAME FILE" of FOLDER/read.txt loads the file;
+--                                      prints what the model does, as JSON
 local cusp = require "cusp"
 local layers = cusp.layers
 

@@ -54,9 +54,10 @@ end
 local function without_batch(shape) return {table.unpack(shape, 2)} end
 
 --- @tparam table options
---   class: the layer's class; arguments: its keyword arguments; input_shape: with the batch axis,
---   or a list of such; input_dtype; output_shape; weights, trainable: how many there are; training:
---   what calls say of it; several: inputs are arguments of their own
+--   class: the layer's class; arguments: its keyword arguments;
+--   input_shape: with the batch axis, or a list of such; input_dtype; output_shape;
+--   weights, trainable: how many there are; training: what calls say of it;
+--   several: inputs are arguments of their own
 return function(options)
   local class, arguments = options.class, options.arguments or {}
   local keywords = options.training ~= nil and {training = options.training} or nil

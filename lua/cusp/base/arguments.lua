@@ -405,7 +405,7 @@ end
 --- A signature: the parameters of a function.
 -- @tparam string|table signature a text as in the operation table ("x, axis: axes = nil, keepdims:
 -- bool = false"), or a list of names (each optional and unchecked) and declared parameters
--- @treturn table `{ {name, kind, ...}, ..., index = {name = position} }`
+-- @treturn table `{{name, kind, ...}, ..., index = {name = position}}`
 function arguments.signature(signature)
   local parsed = {index = {}}
   local entries = type(signature) == "string" and split_text(signature) or signature

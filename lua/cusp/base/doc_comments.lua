@@ -82,7 +82,7 @@ local function add_continuation(comment, mark, line)
   if mark == "usage" then
     list[#list] = last .. "\n" .. line
   elseif type(last) == "table" then
-    last.text = last.text .. " " .. line:match "^%s*(.*)$"
+    last.text = (last.text .. " " .. line:match "^%s*(.*)$"):match "^%s*(.*)$"
   elseif last then
     list[#list] = last .. " " .. line:match "^%s*(.*)$"
   end

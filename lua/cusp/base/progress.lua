@@ -19,9 +19,8 @@ local bar_width, shortest_bar = 30, 5
 
 --- A new bar.
 -- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or
--- 2;
---   `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the
---   terminal; `write`: function that takes text
+-- 2; `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of
+-- the terminal; `write`: function that takes text
 function progress.new(options)
   local dynamic = options.dynamic
   if dynamic == nil then dynamic = engine.is_terminal(1) end

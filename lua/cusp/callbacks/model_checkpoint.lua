@@ -1,9 +1,9 @@
 --- Saves the model, or its weights, after each epoch or every so many batches.
 -- @classmod cusp.callbacks.ModelCheckpoint
 -- @tparam string filepath where to; replacement fields as in Python's format strings take the epoch
--- (from 1), the batch, and values of
---   `logs`: "best-{epoch:02d}-{val_loss:.2f}.keras". A model goes to ".keras" or ".h5"; weights to
---   ".weights.h5", ".h5", or, under any other name, to a TensorFlow checkpoint
+-- (from 1), the batch, and values of `logs`: "best-{epoch:02d}-{val_loss:.2f}.keras". A model goes
+-- to ".keras" or ".h5"; weights to ".weights.h5", ".h5", or, under any other name, to a TensorFlow
+-- checkpoint
 -- @tparam[opt="val_loss"] string monitor name of the value that says which model is best
 -- @tparam[opt=0] integer verbose 1: says what is saved
 -- @tparam[opt=false] boolean save_best_only whether a model is saved only when it is better than

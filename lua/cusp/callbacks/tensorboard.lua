@@ -2,12 +2,12 @@
 -- The runs `train` and `validation` in the log folder get, counted as Keras does (epochs from 0,
 -- batches from 1):
 --
---   epoch_NAME                      each metric and the loss, the learning rate, at the end of an
---   epoch evaluation_NAME_vs_iterations   what each evaluation gave, by the optimizer's steps
---   (validation) batch_NAME                      every `update_freq` batches
---   LAYER/WEIGHT_0/histogram        of every weight, every `histogram_freq` epochs;
---   LAYER/WEIGHT_0/image with `write_images` keras, and a graph              the model (functional
---   and sequential), with `write_graph`
+--   epoch_NAME                      the loss, each metric and the learning rate after an epoch
+--   evaluation_NAME_vs_iterations   each evaluation, by the optimizer's steps (validation)
+--   batch_NAME                      every `update_freq` batches
+--   LAYER/WEIGHT_0/histogram        each weight, every `histogram_freq` epochs
+--   LAYER/WEIGHT_0/image            the same as a picture, with `write_images`
+--   keras, and a graph              functional and sequential models, with `write_graph`
 --
 -- A log folder that cannot be written is an error before the training begins. Where writing fails
 -- later (a full disk), a warning says which file, and the training goes on without it.

@@ -5,10 +5,11 @@
 -- parts as several values) or a table of parts by name. Every method gives a new data set and
 -- leaves the old one as it is; every iteration starts anew, and several may run at once.
 --
---     local dataset = cusp.data.Dataset.from_tensor_slices{x,
---     y}:shuffle(1000):batch(32):prefetch(2) for x, y in dataset:iterate() do ... end      -- also
---     `for x, y in dataset do`, and pairs(dataset) with a count from 1 model:fit { dataset, epochs
---     = 3 }
+--     local source = cusp.data.Dataset.from_tensor_slices{x, y}
+--     local dataset = source:shuffle(1000):batch(32):prefetch(2)
+--     for x, y in dataset:iterate() do ... end   -- also `for x, y in dataset do`
+--     for i, x, y in pairs(dataset) do ... end   -- with a count from 1
+--     model:fit{dataset, epochs = 3}
 --
 -- Reading, decoding, shuffling, repeating, batching, casting and scaling of tensors and files run
 -- in background threads of the engine while the program computes, as long as no function of the

@@ -56,10 +56,10 @@ end
 --   `class`, `name`: the names in Keras, of class and function;
 --   `instance_name`: the default name of an instance where it is another;
 --   `parameters`: the arguments after y_true and y_pred, as of both class and function;
---   `order`: names of the class's arguments in order, where reduction, name, dtype do not come
---   last; `sparse`: the targets are class ids;
+--   `order`: names of the class's arguments in order, unless reduction, name, dtype come last;
+--   `sparse`: the targets are class ids;
 --   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true
---   unless said otherwise; for class ids in the class alone)
+--   unless said otherwise; for class ids in the class alone);
 --   `call`: function of y_true, y_pred and the parameters; both are tensors
 -- @treturn table the class
 local function define(definition)

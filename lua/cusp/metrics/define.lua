@@ -21,10 +21,12 @@ end
 
 --- Makes the class; where `call` is given, `class.fn` is the function for users.
 -- @tparam table definition
---   `class`, `name`: class and default name of an instance; `function_name`: of the function where
---   it is another; `parameters`: the arguments after y_true and y_pred; `order`: names of the
---   class's arguments, where name and dtype do not come first; `call`: function of y_true, y_pred
---   and the parameters; or `loss`: the class of a loss whose function it is
+--   `class`, `name`: class and default name of an instance;
+--   `function_name`: of the function where it is another;
+--   `parameters`: the arguments after y_true and y_pred;
+--   `order`: names of the class's arguments, unless name and dtype come first;
+--   `call`: function of y_true, y_pred and the parameters; or
+--   `loss`: the class of a loss whose function it is
 -- @treturn table the class
 local function define(definition)
   local parameters = definition.parameters or {}

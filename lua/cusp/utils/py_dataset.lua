@@ -2,11 +2,13 @@
 --
 --     local Batches = cusp.utils.Sequence:extend "Batches"
 --     function Batches:init(args) ... ; cusp.utils.Sequence.init(self, args) end
---     function Batches:length() return self.count end          -- how many batches; nil: without
---     end. `__len` may be given instead function Batches:get_item(index) return x, y end         --
---     batch `index`, counted from 1: x, (x, y) or (x, y, sample_weight) function
---     Batches:on_epoch_end() end                      -- after each epoch model:fit { Batches
---     {...}, epochs = 3 }
+--     -- how many batches, nil: without end; `__len` may be given instead
+--     function Batches:length() return self.count end
+--     -- batch `index`, counted from 1: x, (x, y) or (x, y, sample_weight)
+--     function Batches:get_item(index) return x, y end
+--     -- after each epoch
+--     function Batches:on_epoch_end() end
+--     model:fit{Batches{...}, epochs = 3}
 --
 -- With `shuffle`, which is fit's default, the batches of an epoch come in random order. `workers`,
 -- `use_multiprocessing` and `max_queue_size` are kept for Keras's sake: batches are made in the

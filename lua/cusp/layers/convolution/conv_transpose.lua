@@ -12,8 +12,8 @@
 -- @tparam[opt=1] integer|table dilation_rate
 -- @param[opt="linear"] activation
 -- @tparam[opt=true] boolean use_bias
--- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
--- activity_regularizer
+-- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer
+-- @param[opt] bias_regularizer, activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"

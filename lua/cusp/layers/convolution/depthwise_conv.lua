@@ -10,8 +10,8 @@
 -- @tparam[opt=1] integer|table dilation_rate
 -- @param[opt="linear"] activation
 -- @tparam[opt=true] boolean use_bias
--- @param[opt] depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer,
--- activity_regularizer
+-- @param[opt] depthwise_initializer, bias_initializer, depthwise_regularizer
+-- @param[opt] bias_regularizer, activity_regularizer
 -- @param[opt] depthwise_constraint, bias_constraint
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"

@@ -5,8 +5,8 @@
 -- @tparam integer|table output_shape without the batch axis; `cusp.None` follows the input
 -- @param[opt="linear"] activation
 -- @tparam[opt] string bias_axes letters of the output that the bias has
--- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
--- activity_regularizer
+-- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer
+-- @param[opt] bias_regularizer, activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"

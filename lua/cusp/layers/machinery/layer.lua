@@ -4,9 +4,10 @@
 -- in `call(self, inputs, args)`; `args.training` and `args.mask` are always there to be read.
 --
 --     local Scale = layers.Layer:extend("Scale", {
---       build = function(self, shape) self.gain = self:add_weight{name = "gain", shape =
---       {shape[#shape]}, initializer = "ones"} end, call = function(self, x) return x * self.gain
+--       build = function(self, shape)
+--         self.gain = self:add_weight{name = "gain", shape = {shape[#shape]}, initializer = "ones"}
 --       end,
+--       call = function(self, x) return x * self.gain end,
 --     })
 --
 -- Every layer takes the keyword arguments `name`, `dtype` (a dtype or a policy such as

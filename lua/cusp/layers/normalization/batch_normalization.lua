@@ -8,8 +8,8 @@
 -- @tparam[opt=1e-3] number epsilon
 -- @tparam[opt=true] boolean center add `beta`
 -- @tparam[opt=true] boolean scale multiply by `gamma`
--- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer,
--- moving_variance_initializer
+-- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer
+-- @param[opt] moving_variance_initializer
 -- @param[opt] beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
 -- @tparam[opt=false] boolean renorm correct the batch's statistics towards averages of them (Ioffe,
 -- "Batch renormalization", 2017)

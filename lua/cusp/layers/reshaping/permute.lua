@@ -1,4 +1,4 @@
---- Reorders the axes of a sample: `layers.Permute { 2, 1 }` makes `[batch, 64, 10]` of `[batch, 10,
+--- Reorders the axes of a sample: `layers.Permute{2, 1}` makes `[batch, 64, 10]` of `[batch, 10,
 -- 64]`.
 -- @classmod cusp.layers.Permute
 -- @tparam {integer,...} dims the axes in their new order, counted from 1 without the batch axis (as

@@ -3,14 +3,13 @@
 --
 -- Forms (`format`):
 --
---  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf", backend =
---  "tensorflow"}`;
---  - "h5": the same, but so that Keras 3 reads it from HDF5 files, too: the input of a stack is a
---  layer of its own, as TF 2.2 and later
---    write it, and keys that Keras 3 refuses (`time_major`, `implementation`, ...) are left out,
---    since they hold defaults;
+--  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf",
+--    backend = "tensorflow"}`;
+--  - "h5": the same in a form that Keras 3 reads from HDF5 files, too: the input of a stack is a
+--    layer of its own, as TF 2.2 and later write it, and keys that Keras 3 refuses (`time_major`,
+--    `implementation`, ...) are left out, since they hold defaults;
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =,
---  compile_config =}`.
+--    compile_config =}`.
 -- @module cusp.saving.configuration
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"

@@ -6,8 +6,8 @@
 --
 --     units               written as it is; null where Keras 3 has no such key
 --     alpha<negative_slope  TF 2.0's name < Keras 3's
---     groups?1            written only where it is not this, since TF 2.0 did not have it (a list
---     of 1s counts as 1) alpha:float32       what follows the colon names a conversion in `keras2`
+--     groups?1            left out while it is 1, as TF 2.0 did not have it (also a list of 1s)
+--     alpha:float32       what follows the colon names a conversion in `keras2`
 --     -seed               of Keras 3 alone; not written
 --
 -- `fixed` holds values of keys that Keras 3 lacks: written, and passed over where a file is read;
