@@ -1,6 +1,6 @@
 --- The rooms of the house: folders of C and Lua, the files in them, and which reads which, taken
 -- from the tree itself. `build/cusp scripts/rooms.lua dot` prints the rooms and their arrows for
--- Graphviz; the specs use the module.
+-- Graphviz; `readmes` writes the tables of files in READMEs anew; the specs use the module.
 local lfs = require "lfs"
 
 local rooms = {}
@@ -259,8 +259,54 @@ function rooms.dot(lists)
   return table.concat(lines, "\n") .. "\n"
 end
 
-if arg and arg[1] == "dot" then
+-- The first sentence of a file's comment, up to a colon that comes after several words.
+local function subject(path)
+  local text = read(path):gsub("\n%-%- ", " "):match "^%-%-%- ([^\n]*)"
+  text = text:gsub("%s+%-%-.*$", ""):gsub("%s+@.*$", "")
+  local sentence = text:match "^(.-)%.%s+[%u`]" or text:match "^(.-)[.:]?%s*$"
+  local label = sentence:match "^([^:(]*%s[^:(]*):"
+  return ((label or sentence):gsub("|", "\\|"))
+end
+
+--- The table of a room's files, for its README: what each is about, by its own first comment.
+-- @tparam room room
+-- @treturn string
+function rooms.contents(room)
+  local lines = {"| file | what is in it |", "| --- | --- |"}
+  for _, name in ipairs(room.files) do
+    lines[#lines + 1] = ("| `%s` | %s |"):format(name, subject(room.folder .. "/" .. name))
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- A room's README with that table in place of the one that it has.
+-- @tparam room room
+-- @treturn ?string what the README should say; nil where it has no such table
+-- @treturn ?string what it says
+function rooms.renewed_readme(room)
+  local path = room.folder .. "/README.md"
+  local text = exists(path) and read(path) or ""
+  local first, last = text:find "| file | what is in it |\n[^\n]*\n"
+  if not first then return nil end
+  while text:sub(last + 1, last + 1) == "|" do last = text:find("\n", last + 1, true) end
+  return text:sub(1, first - 1) .. rooms.contents(room) .. text:sub(last + 1), text
+end
+
+local function renew_readmes()
+  for _, room in ipairs(rooms.of_lua()) do
+    local text, old = rooms.renewed_readme(room)
+    if text ~= old then
+      local file <close> = assert(io.open(room.folder .. "/README.md", "w"))
+      file:write(text)
+    end
+  end
+end
+
+local command = arg and arg[1]
+if command == "dot" then
   io.write(rooms.dot{rooms.of_c("core", "bindings"), rooms.of_lua()})
+elseif command == "readmes" then
+  renew_readmes()
 end
 
 return rooms

@@ -38,6 +38,13 @@ describe("the rooms of Lua", function()
     assert.is_nil(circle and table.concat(circle, " → "))
   end)
 
+  it("have the tables of files that `make docs` writes", function()
+    assert.equal("", problems(function(room)
+      local text, old = rooms.renewed_readme(room)
+      return text ~= old and {"run `make docs`"} or {}
+    end))
+  end)
+
   it("name every file", function() assert.equal("", problems(rooms.unnamed)) end)
 
   it("name no file that is not there", function() assert.equal("", problems(rooms.absent)) end)
