@@ -4,6 +4,30 @@
  * times an addition; for estimates. No include guard: included several times with CUSP_VECTOR
  * defined.
  */
+#ifndef CUSP_SLEEF
+#define CUSP_SLEEF(name, function, bound) CUSP_VECTOR(name, 1, same, slow)
+#endif
+/* what SLEEF computes: its name of the function, and of the bound on the error */
+CUSP_SLEEF(exp2, exp2, u10)
+CUSP_SLEEF(expm1, expm1, u10)
+CUSP_SLEEF(log2, log2, u10)
+CUSP_SLEEF(log10, log10, u10)
+CUSP_SLEEF(log1p, log1p, u10)
+CUSP_SLEEF(sin, sin, u10)
+CUSP_SLEEF(cos, cos, u10)
+CUSP_SLEEF(tan, tan, u10)
+CUSP_SLEEF(arcsin, asin, u10)
+CUSP_SLEEF(arccos, acos, u10)
+CUSP_SLEEF(arctan, atan, u10)
+CUSP_SLEEF(sinh, sinh, u10)
+CUSP_SLEEF(cosh, cosh, u10)
+CUSP_SLEEF(arcsinh, asinh, u10)
+CUSP_SLEEF(arccosh, acosh, u10)
+CUSP_SLEEF(arctanh, atanh, u10)
+CUSP_SLEEF(cbrt, cbrt, u10)
+CUSP_SLEEF(erf, erf, u10)
+CUSP_SLEEF(erfc, erfc, u15)
+CUSP_SLEEF(lgamma, lgamma, u10)
 /* unary */
 CUSP_VECTOR(copy, 1, same, quick)
 CUSP_VECTOR(negative, 1, same, quick)
@@ -14,29 +38,9 @@ CUSP_VECTOR(sqrt, 1, same, quick)
 CUSP_VECTOR(rsqrt, 1, same, quick)
 CUSP_VECTOR(reciprocal, 1, same, quick)
 CUSP_VECTOR(exp, 1, same, slow)
-CUSP_VECTOR(exp2, 1, same, slow)
-CUSP_VECTOR(expm1, 1, same, slow)
 CUSP_VECTOR(log, 1, same, slow)
-CUSP_VECTOR(log2, 1, same, slow)
-CUSP_VECTOR(log10, 1, same, slow)
-CUSP_VECTOR(log1p, 1, same, slow)
-CUSP_VECTOR(sin, 1, same, slow)
-CUSP_VECTOR(cos, 1, same, slow)
-CUSP_VECTOR(tan, 1, same, slow)
-CUSP_VECTOR(arcsin, 1, same, slow)
-CUSP_VECTOR(arccos, 1, same, slow)
-CUSP_VECTOR(arctan, 1, same, slow)
-CUSP_VECTOR(sinh, 1, same, slow)
-CUSP_VECTOR(cosh, 1, same, slow)
 CUSP_VECTOR(tanh, 1, same, slow)
-CUSP_VECTOR(arcsinh, 1, same, slow)
-CUSP_VECTOR(arccosh, 1, same, slow)
-CUSP_VECTOR(arctanh, 1, same, slow)
-CUSP_VECTOR(cbrt, 1, same, slow)
-CUSP_VECTOR(erf, 1, same, slow)
-CUSP_VECTOR(erfc, 1, same, slow)
 CUSP_VECTOR(erfinv, 1, same, slow)
-CUSP_VECTOR(lgamma, 1, same, slow)
 CUSP_VECTOR(digamma, 1, same, slow)
 CUSP_VECTOR(i0, 1, same, slow)
 CUSP_VECTOR(i1, 1, same, slow)
@@ -95,3 +99,4 @@ CUSP_VECTOR(tanh_gradient, 2, same, quick)    /* dy * (1 - y * y) */
 CUSP_VECTOR(multiply_add, 3, same, quick) /* a * b + c */
 CUSP_VECTOR(select, 3, same, quick)       /* condition (bool) ? b : c */
 CUSP_VECTOR(clip, 3, same, quick)         /* min(max(x, low), high): high wins when low > high */
+#undef CUSP_SLEEF

@@ -122,26 +122,12 @@ MAP_LOG(log_)
 MAP_TANH(tanh_)
 MAP_SIGMOID(sigmoid_)
 MAP_SOFTPLUS(softplus_)
-SLEEF_MAP1(exp2_, SLEEF(exp2, u10)(x))
-SLEEF_MAP1(expm1_, SLEEF(expm1, u10)(x))
-SLEEF_MAP1(log2_, SLEEF(log2, u10)(x))
-SLEEF_MAP1(log10_, SLEEF(log10, u10)(x))
-SLEEF_MAP1(log1p_, SLEEF(log1p, u10)(x))
-SLEEF_MAP1(sin_, SLEEF(sin, u10)(x))
-SLEEF_MAP1(cos_, SLEEF(cos, u10)(x))
-SLEEF_MAP1(tan_, SLEEF(tan, u10)(x))
-SLEEF_MAP1(arcsin_, SLEEF(asin, u10)(x))
-SLEEF_MAP1(arccos_, SLEEF(acos, u10)(x))
-SLEEF_MAP1(arctan_, SLEEF(atan, u10)(x))
-SLEEF_MAP1(sinh_, SLEEF(sinh, u10)(x))
-SLEEF_MAP1(cosh_, SLEEF(cosh, u10)(x))
-SLEEF_MAP1(arcsinh_, SLEEF(asinh, u10)(x))
-SLEEF_MAP1(arccosh_, SLEEF(acosh, u10)(x))
-SLEEF_MAP1(arctanh_, SLEEF(atanh, u10)(x))
-SLEEF_MAP1(cbrt_, SLEEF(cbrt, u10)(x))
-SLEEF_MAP1(erf_, SLEEF(erf, u10)(x))
-SLEEF_MAP1(erfc_, SLEEF(erfc, u15)(x))
-SLEEF_MAP1(lgamma_, SLEEF(lgamma, u10)(x))
+
+#define CUSP_VECTOR(name, arity, result, cost)
+#define CUSP_SLEEF(name, function, bound) SLEEF_MAP1(name##_, SLEEF(function, bound)(x))
+#include "vector_functions.h"
+#undef CUSP_VECTOR
+
 UNARY(erfinv, cusp_special_erfinv(x))
 UNARY(digamma, cusp_special_digamma(x))
 UNARY(i0, cusp_special_i0(x))
@@ -236,6 +222,10 @@ CUSP_MAP3(clip_, REAL, REAL, REAL, bounded(a, b, c))
 
 #define ENTRY(name) [CUSP_VECTOR_##name] = name##_
 const cusp_vector_table TABLE = {
+#define CUSP_VECTOR(name, arity, result, cost)
+#define CUSP_SLEEF(name, function, bound) ENTRY(name),
+#include "vector_functions.h"
+#undef CUSP_VECTOR
     ENTRY(copy),
     ENTRY(negative),
     ENTRY(absolute),
@@ -245,29 +235,9 @@ const cusp_vector_table TABLE = {
     ENTRY(rsqrt),
     ENTRY(reciprocal),
     ENTRY(exp),
-    ENTRY(exp2),
-    ENTRY(expm1),
     ENTRY(log),
-    ENTRY(log2),
-    ENTRY(log10),
-    ENTRY(log1p),
-    ENTRY(sin),
-    ENTRY(cos),
-    ENTRY(tan),
-    ENTRY(arcsin),
-    ENTRY(arccos),
-    ENTRY(arctan),
-    ENTRY(sinh),
-    ENTRY(cosh),
     ENTRY(tanh),
-    ENTRY(arcsinh),
-    ENTRY(arccosh),
-    ENTRY(arctanh),
-    ENTRY(cbrt),
-    ENTRY(erf),
-    ENTRY(erfc),
     ENTRY(erfinv),
-    ENTRY(lgamma),
     ENTRY(digamma),
     ENTRY(i0),
     ENTRY(i1),

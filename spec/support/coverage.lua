@@ -1,4 +1,5 @@
--- What has a case of values: names that golden cases, rows of the battery and named specs use.
+-- What has a case of values: names that golden cases, rows of the battery, named specs and the C
+-- tests of accuracy use.
 local cases = require "spec.support.cases"
 
 local coverage = {
@@ -62,6 +63,13 @@ local function mark_specs(covered)
   end
 end
 
+-- The C tests compare vector functions with libm: operations of the same name are these.
+local function mark_accuracy(covered)
+  local file <close> = assert(io.open "spec/core/vector_test.c")
+  local cases_text = file:read "a":match "accuracy_cases%[%] = (%b{})"
+  for name in cases_text:gmatch "CUSP_VECTOR_([%w_]+)" do covered.ops[name] = true end
+end
+
 --- All names with a case: `{layers = {Dense = true, ...}, losses = ..., ops = ...}`.
 function coverage.read()
   local covered = {}
@@ -69,6 +77,7 @@ function coverage.read()
   mark_golden(covered)
   mark_rows(covered)
   mark_specs(covered)
+  mark_accuracy(covered)
   return covered
 end
 
