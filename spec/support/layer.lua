@@ -113,13 +113,11 @@ return function(options)
   local found = each(symbolic, function(tensor) return without_batch(tensor.shape) end)
   assert(shape_text(want) == shape_text(found),
     ("symbolic shape %s, real %s"):format(shape_text(found), shape_text(want)))
-  if not options.several then
-    local computed = layer:compute_output_shape(map_shapes(options.input_shape, function(shape)
-      return shape
-    end))
-    assert(shape_text(computed) == got,
-      ("compute_output_shape gives %s, the call %s"):format(shape_text(computed), got))
-  end
+  local input_shape = options.input_shape
+  local computed = layer:compute_output_shape(
+    table.unpack(options.several and input_shape or {input_shape}))
+  assert(shape_text(computed) == got,
+    ("compute_output_shape gives %s, the call %s"):format(shape_text(computed), got))
 
   -- A model of it: the same numbers, also after a way through JSON.
   local model = cusp.Model{inputs = symbols, outputs = symbolic}

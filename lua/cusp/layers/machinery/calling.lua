@@ -522,14 +522,25 @@ function calling.call(layer, ...)
   return call_on_tensors(layer, inputs, extras, args)
 end
 
---- The shapes of what a layer gives for inputs of these shapes, found by tracing.
-function calling.infer_shape(layer, shape)
+local function tensors_of_shapes(layer, shape)
   local dtype = layer.input_dtype or layer.compute_dtype
-  local inputs = structure.map(shape, function(one)
+  return structure.map(shape, function(one)
     return symbolic.tensor(one, dtype, "input")
   end, structure.is_shape)
+end
+
+--- The shapes of what a layer gives for inputs of these shapes, found by tracing; further shapes
+-- are those of further tensors that the layer is called with.
+function calling.infer_shape(layer, shape, ...)
+  local extras, args = table.pack(...), {}
+  for i = 1, extras.n do
+    input_spec.check_shape_argument(layer, "compute_output_shape", extras[i], true)
+    extras[i] = tensors_of_shapes(layer, extras[i])
+  end
+  if extras.n > 0 then signature.bind(layer, extras, args) end
   -- Not a call of the user's: losses stay.
-  local types = context.within({called = true}, infer, layer, inputs, {n = 0}, {})
+  local inputs = tensors_of_shapes(layer, shape)
+  local types = context.within({called = true}, infer, layer, inputs, extras, args)
   return structure.map(types, function(type) return type.shape end)
 end
 

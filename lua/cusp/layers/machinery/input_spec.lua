@@ -92,18 +92,20 @@ local function holds_shapes(value, depth)
 end
 
 --- Checks what a method that takes the shape of a layer's inputs was given.
+-- @tparam[opt] boolean further of a tensor after the inputs, of which the layer's input_spec says
+-- nothing
 -- @raise "Dense.build: expected the shape of the inputs, such as {cusp.None, 3}, or a table of
 -- shapes, got nil"
-function input_spec.check_shape_argument(layer, method, shape)
+function input_spec.check_shape_argument(layer, method, shape, further)
   local class = getmetatable(layer)
   if not holds_shapes(shape, 8) then
     errors.raise(
-      "%s.%s: expected the shape of the inputs, such as{cusp.None, 3}, or a table of shapes, got "
+      "%s.%s: expected the shape of the inputs, such as {cusp.None, 3}, or a table of shapes, got "
       .. "%s", class.__name, method,
       errors.describe(shape))
   end
   local spec = layer.input_spec
-  if spec == nil then return end
+  if spec == nil or further then return end
   local flat = structure.flatten(shape, structure.is_shape)
   for i, one in ipairs(flat) do flat[i] = {shape = one} end
   check_all(layer, spec, flat)

@@ -433,11 +433,13 @@ end
 ---------------------------------------------------------------- shapes and masks
 
 --- The shape of the output for an input shape (both with the batch axis; tables of shapes where
--- there are several). By default what `call` gives is looked at.
+-- there are several). By default `call` is traced with inputs of that shape.
+-- @tparam table input_shape
+-- @param ... shapes of what `call` takes after the inputs: `compute_output_shape(query, value)`
 -- @treturn table
-function Layer:compute_output_shape(input_shape)
+function Layer:compute_output_shape(input_shape, ...)
   input_spec.check_shape_argument(self, "compute_output_shape", input_shape)
-  return calling.infer_shape(self, input_shape)
+  return calling.infer_shape(self, input_shape, ...)
 end
 calling.default_compute_output_shape = Layer.compute_output_shape
 
