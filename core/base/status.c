@@ -47,22 +47,6 @@ void cusp_error_clear(void) {
   message[0] = '\0';
 }
 
-const char *cusp_status_name(cusp_status status) {
-  switch (status) {
-  case CUSP_OK: return "no error";
-  case CUSP_ENOMEM: return "out of memory";
-  case CUSP_ESHAPE: return "bad shape";
-  case CUSP_EDTYPE: return "bad dtype";
-  case CUSP_EVALUE: return "bad value";
-  case CUSP_EUNSUPPORTED: return "unsupported";
-  case CUSP_EIO: return "input or output error";
-  case CUSP_EBACKEND: return "library failure";
-  case CUSP_EINTERRUPT: return "interrupted";
-  case CUSP_ETRACED: return "value of a traced tensor";
-  }
-  return "unknown error";
-}
-
 #ifdef CUSP_DEBUG
 #include <stdlib.h>
 

@@ -36,9 +36,6 @@ const char *cusp_error_message(void);
 cusp_status cusp_error_status(void);
 void cusp_error_clear(void);
 
-/** A short name such as "bad shape", for messages. */
-const char *cusp_status_name(cusp_status status);
-
 /** Returns from the calling function with the status of `expression` unless it is CUSP_OK. */
 #define CUSP_TRY(expression)                    \
   do {                                          \

@@ -142,7 +142,8 @@ static void unlink_tape(cusp_tape *tape) {
   cusp_find_visible();
 }
 
-void cusp_tape_close(cusp_tape *tape) {
+/* Stops recording and lets go of what was recorded. */
+static void close_tape(cusp_tape *tape) {
   if (!tape->recording)
     return;
   tape->recording = false;
@@ -176,13 +177,13 @@ void cusp_tape_close_after(int64_t count) {
   for (cusp_tape *tape = state->open_tapes, *next; tape && tape->number > count; tape = next) {
     next = tape->next_open;
     if (tape->coroutine == state->coroutine)
-      cusp_tape_close(tape);
+      close_tape(tape);
   }
 }
 
 void cusp_tape_free(cusp_tape *tape) {
   if (!tape)
     return;
-  cusp_tape_close(tape);
+  close_tape(tape);
   cusp_free(tape);
 }

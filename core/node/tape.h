@@ -27,8 +27,6 @@ CUSP_NODISCARD cusp_status cusp_tape_gradients(const cusp_tape *tape, cusp_node 
                                                int n_targets, cusp_node *const *targets,
                                                cusp_node *const *cotangents, int n_sources,
                                                cusp_node *const *sources);
-/** Stops recording and lets go of what was recorded. */
-void cusp_tape_close(cusp_tape *tape);
 void cusp_tape_free(cusp_tape *tape); /* closes first; NULL accepted */
 
 /** Records each reading of `variable` from now on, trainable or not. */
