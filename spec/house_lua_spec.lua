@@ -1,13 +1,11 @@
 -- The rooms of the Lua library: what each README says, against the tree.
 package.path = "scripts/?.lua;" .. package.path
 local rooms = require "rooms"
+local text_files = require "spec.support.text_files"
 
 local list = rooms.of_lua()
 
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
+local read = text_files.read
 
 -- What `visit(room, readme)` finds wrong in any room.
 local function problems(visit)

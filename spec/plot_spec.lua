@@ -5,13 +5,9 @@ local panels = require "cusp.plot.panels"
 local plot = require "cusp.plot"
 local scale = require "cusp.plot.scale"
 local terminal = require "cusp.plot.terminal"
+local text_files = require "spec.support.text_files"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = text_files.read
 
 local function texts(axis)
   local list = {}

@@ -6,13 +6,9 @@ local folder = require "spec.support.folder"
 local histogram = require "cusp.summary.histogram"
 local json = require "cusp.formats.json"
 local protobuf = require "cusp.formats.protobuf"
+local text_files = require "spec.support.text_files"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = text_files.read
 
 local function unpacked(format, bytes, at)
   local values = {format:unpack(bytes, at)}

@@ -1,6 +1,7 @@
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local files = require "cusp.engine".files
+local text_files = require "spec.support.text_files"
 
 local function contents(path)
   local file = io.open(path, "rb")
@@ -10,11 +11,7 @@ local function contents(path)
   return bytes
 end
 
-local function put(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local put = text_files.write
 
 local function message_of(f, ...)
   local ok, message = pcall(f, ...)

@@ -1,38 +1,15 @@
 -- BackupAndRestore: runs that end anywhere go on as if they had not, and files that are damaged or
 -- of another model are refused.
+local Folder = require "spec.support.folder"
 local cusp = require "cusp"
 local backup_file = require "cusp.callbacks.backup_file"
 local files = require("cusp.engine").files
 local warnings = require "cusp.base.warnings"
+local text_files = require "spec.support.text_files"
 local callbacks, layers = cusp.callbacks, cusp.layers
 
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  files.make_directories(path)
-  return path
-end
-
-local function remove(folder)
-  for _, name in ipairs(files.list(folder)) do
-    local path = folder .. "/" .. name
-    if files.is_directory(path) then remove(path) else files.remove(path) end
-  end
-  files.remove(folder)
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
+local read = text_files.read
+local write = text_files.write
 
 local function checksum(model)
   local sum = 0
@@ -149,9 +126,12 @@ local function run_in_pieces(kind, folder, options, steps)
 end
 
 describe("BackupAndRestore", function()
-  local folder
-  before_each(function() folder = temporary() end)
-  after_each(function() remove(folder) end)
+  local scope, folder
+  before_each(function()
+    scope = Folder.new()
+    folder = scope.path
+  end)
+  after_each(function() scope:remove() end)
 
   local kinds = {"arrays", "averages", "eager", "function", "dataset", "steps", "validation"}
   for kind in pairs(caches) do kinds[#kinds + 1] = kind end
@@ -253,14 +233,13 @@ end)
 describe("scripts/examples/resume.lua", function()
   for _, save_freq in ipairs{"epoch", "40"} do
     it("ends with the same weights however often it is killed; save_freq " .. save_freq, function()
-      local folder = temporary()
+      local resumed <close> = Folder.new()
       local build = os.getenv "CUSP_BUILD" or "build"
       local pipe =
         assert(io.popen(("%s/cusp scripts/examples/resume.lua --kill %s %s 2>&1"):format(build,
-          folder, save_freq)))
+          resumed.path, save_freq)))
       local text = pipe:read "a"
       local ok = pipe:close()
-      remove(folder)
       assert(ok and text:find("the same weights, the same training.csv", 1, true), text)
     end)
   end

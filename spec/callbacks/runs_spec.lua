@@ -1,25 +1,11 @@
 -- Runs under one callback each against both versions of Keras: epochs, values, what is printed,
 -- files, and the weights at the end.
 local cases = require "spec.support.cases"
+local Folder = require "spec.support.folder"
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local files = engine.files
 local callbacks = cusp.callbacks
-
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  files.make_directories(path)
-  return path
-end
-
-local function remove(folder)
-  for _, name in ipairs(files.list(folder)) do
-    local path = folder .. "/" .. name
-    if files.is_directory(path) then remove(path) else files.remove(path) end
-  end
-  files.remove(folder)
-end
 
 -- What f writes with io.stdout:write.
 local function printed(f)
@@ -113,7 +99,8 @@ local function expected_text(version, text)
 end
 
 local function run(version, case)
-  local folder = temporary()
+  local scope <close> = Folder.new()
+  local folder = scope.path
   local model, callback = new_model(case.learning_rate), makers[case.name](folder .. "/")
   local x, history = cases.tensor(data.data.x[1]), nil
   if case.nan_at_x_20_0 then
@@ -130,7 +117,6 @@ local function run(version, case)
     }
   end)
   local saved = files.list(folder)
-  remove(folder)
   assert.are.equal(expected_text(version, case.printed),
     (text:gsub(folder:gsub("%p", "%%%0") .. "/", "")))
   assert.are.equal(#case.epochs_run, #history.epoch)

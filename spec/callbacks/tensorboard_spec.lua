@@ -5,14 +5,10 @@ local events = require "spec.support.events"
 local folder = require "spec.support.folder"
 local json = require "cusp.formats.json"
 local warnings = require "cusp.base.warnings"
+local text_files = require "spec.support.text_files"
 local TensorBoard = cusp.callbacks.TensorBoard
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = text_files.read
 
 local runs = json.decode(read "spec/fixtures/tensorboard/callback.json")
 

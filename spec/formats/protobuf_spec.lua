@@ -1,13 +1,9 @@
 -- Messages: bytes as Google's library writes them, tables back, and what damaged bytes give.
 local json = require "cusp.formats.json"
 local protobuf = require "cusp.formats.protobuf"
+local text_files = require "spec.support.text_files"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = text_files.read
 
 local function to_hex(bytes)
   return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))

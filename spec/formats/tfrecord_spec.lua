@@ -3,14 +3,10 @@ local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
 local json = require "cusp.formats.json"
+local text_files = require "spec.support.text_files"
 local tfrecord = cusp.tfrecord
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = text_files.read
 
 local function write(path, bytes)
   local file = assert(io.open(path, "wb"))

@@ -6,23 +6,14 @@ local folders = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
 local stored = require "cusp.saving.shared.stored"
 local warnings = require "cusp.base.warnings"
+local text_files = require "spec.support.text_files"
 
 local sanitized = (os.getenv "CUSP_BUILD" or ""):find "check" ~= nil
 local count = sanitized and 60 or 150 -- mutations of each file
 local fixtures = "spec/fixtures/models/"
 
-local function contents(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "a"
-  file:close()
-  return bytes
-end
-
-local function write(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local contents = text_files.read
+local write = text_files.write
 
 local function state_of(model)
   local parts = {}

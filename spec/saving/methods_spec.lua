@@ -3,6 +3,7 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folder = require "spec.support.folder"
+local text_files = require "spec.support.text_files"
 local layers = cusp.layers
 
 local function make_model()
@@ -11,24 +12,9 @@ end
 
 local function unbuilt() return cusp.Sequential{layers.Dense(2)} end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
-
-local function contents(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "a"
-  file:close()
-  return bytes
-end
-
-local function write(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local exists = text_files.exists
+local contents = text_files.read
+local write = text_files.write
 
 local function files_in(path)
   local pipe = assert(io.popen("ls -A '" .. path .. "'"))

@@ -3,6 +3,7 @@
 -- ../shared/golden/models is there.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
+local text_files = require "spec.support.text_files"
 
 local golden_models = {}
 
@@ -37,11 +38,7 @@ local function lines_of(command)
   return result
 end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
+local exists = text_files.exists
 
 local function json_of(path)
   local file = assert(io.open(path, "rb"))

@@ -4,16 +4,14 @@ local name, folder = arg[1], arg[2]
 assert(os.setlocale(name), "no locale " .. name)
 local cusp = require "cusp"
 local engine = require "cusp.engine"
+local text_files = require "spec.support.text_files"
 local layers = cusp.layers
 
 local function same(expected, got)
   if expected ~= got then error(("expected %s, got %s"):format(expected, got), 2) end
 end
 
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
+local read = text_files.read
 
 same("tensor(1.5, dtype = float32)", tostring(cusp.tensor(1.5)))
 same("tensor([1.5e-09, 1.5e+09], shape = {2}, dtype = float32)",

@@ -2,29 +2,7 @@
 -- epoch, and the weights at the end.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
-
--- The custom classes of the reference models.
-local function custom_objects()
-  local layers = cusp.layers
-  local MyLayer = layers.Layer:extend "MyLayer"
-  function MyLayer:init(args)
-    self.output_dim = args.output_dim or args[1] or 10
-    layers.Layer.init(self, args)
-  end
-  function MyLayer:build(shape)
-    self.kernel = self:add_weight{name = "kernel", shape = {shape[2], self.output_dim},
-      initializer = "uniform", trainable = true}
-  end
-  function MyLayer:call(inputs) return cusp.ops.matmul(inputs, self.kernel) end
-  local MyModel = cusp.Model:extend "MyModel"
-  function MyModel:init(args)
-    cusp.Model.init(self, args)
-    self.dense_1 = layers.Dense{32, activation = "relu"}
-    self.dense_2 = layers.Dense{args.num_classes or 10, activation = "sigmoid"}
-  end
-  function MyModel:call(inputs) return self.dense_2(self.dense_1(inputs)) end
-  return {MyLayer = MyLayer, MyModel = MyModel}
-end
+local golden_models = require "spec.support.golden_models"
 
 local function only(list) return #list == 1 and list[1] or list end
 
@@ -62,7 +40,7 @@ end
 
 local function run(name)
   local case = cases.read("training/train_" .. name .. ".json.gz")
-  local model = cusp.models.model_from_config(case.model, custom_objects())
+  local model = cusp.models.model_from_config(case.model, golden_models.custom_objects())
   local x, y = given_data(case.data, "")
   -- a model without an Input makes its weights now
   model:predict{x, verbose = 0, steps = 1, batch_size = 2}

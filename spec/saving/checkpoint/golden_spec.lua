@@ -9,15 +9,11 @@ local folder = require "spec.support.folder"
 local golden_models = require "spec.support.golden_models"
 local object_graph = require "cusp.saving.checkpoint.object_graph"
 local sorted_table = require "cusp.saving.checkpoint.sorted_table"
+local text_files = require "spec.support.text_files"
 
 local root <const> = "spec/fixtures/checkpoint/"
 
-local function contents(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "a"
-  file:close()
-  return bytes
-end
+local contents = text_files.read
 
 local optimizers = cusp.json.decode(contents(root .. "optimizers.json"))
 
