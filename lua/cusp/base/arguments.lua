@@ -476,7 +476,18 @@ local function bind_named(name, parsed, first_list, ...)
   return named
 end
 
---- A function that takes the arguments of a Lua function's call and returns them by position.
+local most_positional = 6 -- results that a reader can still tell apart by their order
+
+local function check_count(name, parsed)
+  if #parsed > most_positional then
+    error(("%s: %d results by position; a named binder gives them by name"):format(name, #parsed),
+      3)
+  end
+  return parsed
+end
+
+--- A function that takes the arguments of a Lua function's call and returns them by position, at
+-- most six.
 -- @tparam string name of the function, for messages
 -- @tparam string|table signature see `arguments.signature`
 -- @tparam ?boolean|string first_list whether the first parameter is a list, so that one table alone
@@ -488,7 +499,7 @@ end
 --   local y_true, y_pred = bind_mse(...)
 -- end
 function arguments.binder(name, signature, first_list)
-  return arguments.binder_of(name, arguments.signature(signature), first_list)
+  return arguments.binder_of(name, check_count(name, arguments.signature(signature)), first_list)
 end
 
 local signatures = setmetatable({}, {__mode = "k"}) -- of binders
@@ -514,7 +525,7 @@ end
 -- messages is known at the call alone.
 -- @param ... the arguments of the call
 function arguments.bind(name, signature, first_list, ...)
-  return bind(name, cached_signature(signature), first_list, ...)
+  return bind(name, check_count(name, cached_signature(signature)), first_list, ...)
 end
 
 --- The same, returned in one table by name.
