@@ -454,7 +454,8 @@ local function place_keywords(name, parsed, values, n, keywords)
   end
 end
 
-local function bind(name, parsed, first_list, ...)
+-- The values of all parameters in one list.
+local function take(name, parsed, first_list, ...)
   local values, n, keywords = arguments.split(list_at_of(parsed, first_list), ...)
   if n > #parsed then
     errors.raise("%s: takes at most %d argument%s, got %d", name, #parsed,
@@ -462,37 +463,74 @@ local function bind(name, parsed, first_list, ...)
   end
   if next(keywords) ~= nil then place_keywords(name, parsed, values, n, keywords) end
   for i = 1, #parsed do values[i] = kinds.check(name, parsed[i], values[i]) end
-  return table.unpack(values, 1, #parsed)
+  return values
 end
 
---- The arguments of a Lua function by position.
+local function bind(name, parsed, first_list, ...)
+  return table.unpack(take(name, parsed, first_list, ...), 1, #parsed)
+end
+
+local function bind_named(name, parsed, first_list, ...)
+  local values, named = take(name, parsed, first_list, ...), {}
+  for i = 1, #parsed do named[parsed[i][1]] = values[i] end
+  return named
+end
+
+local most_positional = 6 -- results that a reader can still tell apart by their order
+
+local function check_count(name, parsed)
+  if #parsed > most_positional then
+    error(("%s: %d results by position; a named binder gives them by name"):format(name, #parsed),
+      3)
+  end
+  return parsed
+end
+
+--- A function that takes the arguments of a Lua function's call and returns them by position, at
+-- most six.
 -- @tparam string name of the function, for messages
--- @tparam string|table signature see `arguments.signature`; parsed once for each text or table
+-- @tparam string|table signature see `arguments.signature`
 -- @tparam ?boolean|string first_list whether the first parameter is a list, so that one table alone
 -- is that list; nil: as its kind says; "nested": its items may be plain tables
--- @param ... the arguments of the call
--- @return one value for each parameter
--- @raise for an unknown, missing or wrong argument, at the user's line
+-- @treturn function raises for an unknown, missing or wrong argument, at the user's line
 -- @usage
+-- local bind_mse = arguments.binder("mse", "y_true, y_pred")
 -- local function mse(...)
---   local y_true, y_pred = arguments.bind("mse", "y_true, y_pred", nil, ...)
+--   local y_true, y_pred = bind_mse(...)
 -- end
-function arguments.bind(name, signature, first_list, ...)
-  return bind(name, cached_signature(signature), first_list, ...)
+function arguments.binder(name, signature, first_list)
+  return arguments.binder_of(name, check_count(name, arguments.signature(signature)), first_list)
 end
 
 local signatures = setmetatable({}, {__mode = "k"}) -- of binders
 
---- The same, with the signature parsed beforehand: returns a function of the call's arguments.
-function arguments.binder(name, signature, first_list)
-  return arguments.binder_of(name, arguments.signature(signature), first_list)
-end
-
---- The same for a signature that has been parsed (`arguments.signature`).
-function arguments.binder_of(name, parsed, first_list)
-  local function binder(...) return bind(name, parsed, first_list, ...) end
+local function noted(binder, parsed)
   signatures[binder] = parsed
   return binder
+end
+
+--- The same for a signature that has been parsed (`arguments.signature`), of any length: for what
+-- hands the results on to a function of just these parameters.
+function arguments.binder_of(name, parsed, first_list)
+  return noted(function(...) return bind(name, parsed, first_list, ...) end, parsed)
+end
+
+--- The same, but the arguments are returned in one table by name.
+function arguments.named_binder(name, signature, first_list)
+  local parsed = arguments.signature(signature)
+  return noted(function(...) return bind_named(name, parsed, first_list, ...) end, parsed)
+end
+
+--- The arguments of a call at once, as `arguments.binder` gives them: for functions whose name in
+-- messages is known at the call alone.
+-- @param ... the arguments of the call
+function arguments.bind(name, signature, first_list, ...)
+  return bind(name, check_count(name, cached_signature(signature)), first_list, ...)
+end
+
+--- The same, returned in one table by name.
+function arguments.bind_named(name, signature, first_list, ...)
+  return bind_named(name, cached_signature(signature), first_list, ...)
 end
 
 --- The signature of a function that calls a binder of its own; nil for others.

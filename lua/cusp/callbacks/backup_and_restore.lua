@@ -40,7 +40,7 @@ function BackupAndRestore:init(args)
   self.path, self.previous_path = folder .. "/latest.backup", folder .. "/previous.backup"
   if self.save_freq ~= "epoch" then
     self.on_train_batch_end = function(_, batch)
-      if frequency.due(self.counter, batch, self.save_freq) then self:save(self.epoch, batch) end
+      if frequency.due(self.counter, batch, self.save_freq) then self:save() end
     end
   end
 end
@@ -48,15 +48,13 @@ end
 ---------------------------------------------------------------- keeping
 
 --- Keeps the state as of now.
--- @tparam integer epoch
--- @tparam ?integer batches done of it; nil at its end
--- @tparam[opt] table logs
-function BackupAndRestore:save(epoch, batches, logs)
+-- @tparam ?table logs at the end of an epoch
+function BackupAndRestore:save(logs)
   local run = rawget(self, "_run")
   if not run then return end
   local files = engine.files
   files.make_directories(self.backup_dir)
-  local kept = resuming.capture(run, epoch, batches, logs)
+  local kept = resuming.capture(run, logs)
   kept.counter = self.counter
   local function step_back()
     if self.double_checkpoint and files.exists(self.path) then
@@ -92,14 +90,15 @@ end
 function BackupAndRestore:resume(run)
   remove_leftovers(self.path)
   rawset(self, "_run", run)
-  self.counter, self.epoch = frequency.new(), run.first_epoch
+  run:keep_place()
+  self.counter = frequency.new()
   local kept, path = load(self)
   rawset(self, "_kept", kept)
   if not kept then return end
   resuming.prepare("BackupAndRestore: " .. path, run, kept)
   resuming.restore_values(run, kept)
   self.counter = kept.counter
-  run.resumed = {epoch = kept.epoch, batches = kept.batches, logs = kept.logs, stop = kept.stop}
+  run:start_from{epoch = kept.epoch, batches = kept.batches, logs = kept.logs, stop = kept.stop}
   run.callbacks.params.resumed = true
   run.callbacks.params.steps = run.callbacks.params.steps or kept.steps
 end
@@ -108,9 +107,7 @@ end
 local function restore(self)
   local run, kept = rawget(self, "_run"), rawget(self, "_kept")
   rawset(self, "_kept", nil)
-  if kept.place then
-    resuming.seek(run, kept.place, kept.batches ~= nil or run.continues, kept.caches)
-  end
+  resuming.restore_place(run, kept)
   resuming.restore_values(run, kept)
   resuming.restore_callbacks(run, kept)
   run.callbacks.params.resumed = nil
@@ -121,13 +118,12 @@ function BackupAndRestore:on_train_begin()
   if kept and not kept.batches then restore(self) end
 end
 
-function BackupAndRestore:on_epoch_begin(epoch)
-  self.epoch = epoch
+function BackupAndRestore:on_epoch_begin()
   if rawget(self, "_kept") then restore(self) end
 end
 
-function BackupAndRestore:on_epoch_end(epoch, logs)
-  if self.save_freq == "epoch" then self:save(epoch, nil, logs) end
+function BackupAndRestore:on_epoch_end(_, logs)
+  if self.save_freq == "epoch" then self:save(logs) end
 end
 
 ---------------------------------------------------------------- ending

@@ -207,19 +207,11 @@ end
 
 --- Before anything of a run of `fit` is called: a callback with `resume` may have it start where an
 -- earlier one was ended.
--- @tparam table run
+-- @tparam Run run
 function CallbackList:resume(run)
   for _, callback in ipairs(self.callbacks) do
     if callback.resume then invoke(self, callback, "resume", run, self) end
   end
-end
-
---- Whether the place in the data has to be known at each batch, so that it can be found again.
-function CallbackList:keeps_place()
-  for _, callback in ipairs(self.callbacks) do
-    if callback.resume then return true end
-  end
-  return false
 end
 
 return CallbackList

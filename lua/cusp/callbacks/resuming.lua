@@ -157,106 +157,50 @@ function resuming.restore_callbacks(run, kept)
   end)
 end
 
----------------------------------------------------------------- the place in the data
+---------------------------------------------------------------- data sets
 
---- Begins a pass over the data of a run, and remembers from where its order was drawn.
-function resuming.rewind(run)
-  if run.keeps_place then
-    local before = run.place or {calls = 0, passes = 0, ends = {}}
-    run.place = {
-      random = random.get_state(), taken = 0, calls = before.calls, passes = before.passes + 1,
-      ends = before.ends,
-    }
-  end
-  run.source:rewind()
-end
-
---- Ends a pass; what the source does then may draw random numbers.
-function resuming.end_pass(run)
-  if not run.source.epoch_end then return end
-  if run.place then table.insert(run.place.ends, random.get_state()) end
-  run.source:epoch_end()
-end
-
---- Notes that batches were taken.
-function resuming.advance(run, count)
-  local place = run.place
-  if place then place.taken, place.calls = place.taken + count, place.calls + count end
-end
-
-local function skip(source, count)
-  if source.skip then return source:skip(count) end
-  for _ = 1, count do
-    if not source:batch() then return end
-  end
-end
-
--- A function cannot go back: it is asked for all batches that it gave, from its first.
-local function replay(run, place)
-  for _ = 1, place.calls do run.source:batch() end
-  run.source.ended = place.ended
+-- The sources of a run by what they are for.
+local function sources_of(run)
+  return {source = run.source, validation = run.validation and run.validation.source}
 end
 
 -- What the data sets of a run hold in memory.
 local function caches_of(run)
   local caches = {}
-  for _, name in ipairs{"source", "validation"} do
-    local source = run[name]
-    if source and source.dataset then caches[name] = kept_caches.capture(source.dataset) end
+  for name, source in pairs(sources_of(run)) do
+    if source.dataset then caches[name] = kept_caches.capture(source.dataset) end
   end
   return caches
 end
 
 -- Gives the data sets of a run what they held in memory.
 local function restore_caches(run, caches, within)
-  for name, kept in pairs(caches) do
-    local source = run[name]
-    if source and source.dataset then kept_caches.restore(source.dataset, kept, within) end
+  for name, source in pairs(sources_of(run)) do
+    if caches[name] and source.dataset then
+      kept_caches.restore(source.dataset, caches[name], within)
+    end
   end
 end
 
---- Puts the source of a run where it was. The states of generators are others afterwards.
--- What a source counts or changes with each pass, it counts and changes again for all of them.
--- @tparam table run
--- @tparam table place
--- @tparam boolean within whether the run goes on within the pass
--- @tparam[opt] table caches what the data sets held in memory
-function resuming.seek(run, place, within, caches)
-  local source = run.source
-  run.place = {
-    random = place.random, taken = place.taken, calls = place.calls, passes = place.passes,
-    ends = table.move(place.ends, 1, #place.ends, 1, {}),
-  }
-  if source.next_batch then return replay(run, place) end
-  for pass = 1, place.passes do
-    if pass == place.passes then
-      restore_caches(run, caches or {}, within)
-      random.set_state(place.random)
-    end
-    source:rewind()
-    if pass == place.passes and within then skip(source, place.taken) end
-    if place.ends[pass] then
-      random.set_state(place.ends[pass])
-      source:epoch_end()
-    end
-  end
+--- Puts a run where in the data it stood. The states of generators are others afterwards.
+function resuming.restore_place(run, kept)
+  if not kept.place then return end
+  local within = kept.batches ~= nil or run.continues
+  run:set_place(kept.place, within, function() restore_caches(run, kept.caches or {}, within) end)
 end
 
 ---------------------------------------------------------------- the whole
 
 --- What a run goes on from.
--- @tparam table run of `fit`
--- @tparam integer epoch that it is in
--- @tparam ?integer batches done of it; nil at its end
--- @tparam[opt] table logs of the epoch that ended
+-- @tparam Run run of `fit`
+-- @tparam ?table logs of its epoch, where that has ended
 -- @treturn table plain data and tensors
-function resuming.capture(run, epoch, batches, logs)
-  local place = run.place
-  if place then place.ended = run.source.ended end
+function resuming.capture(run, logs)
   return {
-    epoch = epoch, batches = batches, logs = logs, values = values_of(variables_of(run)),
+    epoch = run.epoch, batches = not logs and run.done or nil, logs = logs,
+    values = values_of(variables_of(run)),
     last = run.step.last,
-    random = random.get_state(), place = place, signature = run.step.signature,
+    random = random.get_state(), place = run:get_place(), signature = run.step.signature,
     steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
     callbacks = states_of(run.callbacks), caches = caches_of(run),
   }

@@ -194,7 +194,7 @@ end
 
 ---------------------------------------------------------------- data sets
 
-local bind = arguments.binder("from_csv", {
+local bind = arguments.named_binder("from_csv", {
   {"path", "string"}, {"label_name", "any", optional = true},
   {"select_columns", "list", optional = true},
   {"column_defaults", "any", optional = true}, {"column_names", "list", optional = true},
@@ -203,10 +203,6 @@ local bind = arguments.binder("from_csv", {
   {"header", "boolean", default = true}, {"dense", "boolean", default = false},
   {"dtype", "dtype", default = "float32"},
 }, false)
-
-local names = {"label_name", "select_columns", "column_defaults", "column_names", "field_delim",
-  "use_quote_delim", "na_value", "header",
-  "dense", "dtype"}
 
 --- Rows of a CSV file, with the argument names of `tf.data.experimental.make_csv_dataset`; put them
 -- into batches with `batch`.
@@ -229,9 +225,8 @@ local names = {"label_name", "select_columns", "column_defaults", "column_names"
 -- @raise naming file and line, for rows with too many or too few fields and misplaced quotes; while
 -- reading, for values of another type
 function csv.from_csv(...)
-  local options, given = {}, table.pack(bind(...))
-  local path = given[1]
-  for i, name in ipairs(names) do options[name] = given[i + 1] end
+  local options = bind(...)
+  local path = options.path
   if #options.field_delim ~= 1 then
     errors.raise("from_csv: field_delim should be one character, got %q", options.field_delim)
   end

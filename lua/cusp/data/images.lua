@@ -10,7 +10,7 @@ local images = {}
 local channels_of = {grayscale = 1, rgb = 3, rgba = 4}
 local interpolations = {"nearest", "bilinear", "bicubic", "area"}
 
-local bind = arguments.binder("from_images", {
+local bind = arguments.named_binder("from_images", {
   {"paths", "list"}, {"labels", "any", optional = true},
   {"image_size", "integers", default = {256, 256}, rank = 2, min = 1},
   {"color_mode", "choice", choices = {"grayscale", "rgb", "rgba"}, default = "rgb"},
@@ -37,13 +37,15 @@ local bind = arguments.binder("from_images", {
 -- @treturn Dataset
 -- @raise while iterating, naming the file, for one that cannot be decoded
 function images.from_images(...)
-  local paths, labels, size, color_mode, interpolation, crop, pad, data_format, threads = bind(...)
+  local args = bind(...)
+  local paths, labels, size, threads = args.paths, args.labels, args.image_size,
+    args.num_parallel_calls
   if #paths == 0 then errors.raise "from_images: there is no path" end
-  data_format = data_format or require("cusp.base.config").image_data_format()
+  local data_format = args.data_format or require("cusp.base.config").image_data_format()
   local rows, form = engine.data.images{
-    paths = paths, height = size[1], width = size[2], channels = channels_of[color_mode],
-    interpolation = interpolation, crop = crop,
-    pad = pad, channels_first = data_format == "channels_first",
+    paths = paths, height = size[1], width = size[2], channels = channels_of[args.color_mode],
+    interpolation = args.interpolation, crop = args.crop_to_aspect_ratio,
+    pad = args.pad_to_aspect_ratio, channels_first = data_format == "channels_first",
   }, 1
   if labels ~= nil then
     local tensor = type(labels) == "userdata" and labels or engine.tensor(labels)

@@ -90,7 +90,7 @@ local function define(definition)
 
   local signature = {{"y_true", "tensor"}, {"y_pred", "tensor"}, table.unpack(parameters)}
   class.function_name = definition.name
-  local bind = arguments.binder(definition.name, signature)
+  local bind = arguments.binder_of(definition.name, arguments.signature(signature))
   class.fn = function(...)
     local bound = table.pack(bind(...))
     local y_true, y_pred = align(bound[1], bound[2],

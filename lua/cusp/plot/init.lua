@@ -8,7 +8,7 @@ local panels = require "cusp.plot.panels"
 
 local plot = {}
 
-local bind = arguments.binder("plot", {
+local bind = arguments.named_binder("plot", {
   {"to_file", "string", optional = true},
   {"metrics", "list", optional = true},
   {"title", "string", optional = true},
@@ -64,10 +64,10 @@ function plot.history(history, ...)
       "plot: expected the history that fit returns (history:plot \"run.png\", with a colon), got "
       .. "%s", errors.describe(history))
   end
-  local path, metrics, title, yscale, width, height, dpi = bind(...)
+  local options = bind(...)
+  local path = options.to_file
   local format = path and format_of(path)
-  local list = panels.of_history(history, metrics, yscale)
-  local options = {title = title, width = width, height = height, dpi = dpi}
+  local list = panels.of_history(history, options.metrics, options.yscale)
   if path then
     write_file(path, require("cusp.plot.picture").draw(list, format, options))
   else

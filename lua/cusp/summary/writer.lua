@@ -77,8 +77,10 @@ local description_parameter = {"description", "string", optional = true}
 
 -- Parameters in TensorFlow's order: name, data, those of the kind, with the step and the
 -- description where they belong.
+local function parameters(...) return {name_and_data[1], name_and_data[2], ...} end
+
 local function binder(name, ...)
-  return arguments.binder("summary." .. name, {name_and_data[1], name_and_data[2], ...}, false)
+  return arguments.binder("summary." .. name, parameters(...), false)
 end
 
 local bind_scalar = binder("scalar", step_parameter, description_parameter)
@@ -155,10 +157,10 @@ function SummaryWriter:text(...)
     {plugin = "text", description = description})
 end
 
-local bind_audio = binder("audio", {"sample_rate", "integer", min = 1, max = 0xffffffff},
-  step_parameter,
+local bind_audio = arguments.named_binder("summary.audio", parameters(
+  {"sample_rate", "integer", min = 1, max = 0xffffffff}, step_parameter,
   {"max_outputs", "integer", default = 3, min = 0},
-  {"encoding", "choice", choices = {"wav"}, default = "wav"}, description_parameter)
+  {"encoding", "choice", choices = {"wav"}, default = "wav"}, description_parameter), false)
 
 --- Writes sounds as WAV.
 -- @tparam string name tag
@@ -169,11 +171,12 @@ local bind_audio = binder("audio", {"sample_rate", "integer", min = 1, max = 0xf
 -- @tparam[opt="wav"] string encoding
 -- @tparam[opt] string description
 function SummaryWriter:audio(...)
-  local name, data, rate, step, most, _, description = bind_audio(...)
-  local sounds = encode.audio("summary.audio", to_tensor("summary.audio", data), rate, most)
+  local args = bind_audio(...)
+  local sounds = encode.audio("summary.audio", to_tensor("summary.audio", args.data),
+    args.sample_rate, args.max_outputs)
   local content = protobuf.encode("tensorboard.AudioPluginData", {encoding = "WAV"})
-  self:write(name, sounds, check_step("summary.audio", step, self),
-    {plugin = "audio", content = content, description = description})
+  self:write(args.name, sounds, check_step("summary.audio", args.step, self),
+    {plugin = "audio", content = content, description = args.description})
 end
 
 --- Writes the graph of a model: its layers and their weights.

@@ -279,15 +279,10 @@ local input_parameters = {
 -- @treturn KerasTensor
 -- @usage local x = cusp.Input{shape = {72}}
 function symbolic.input(...)
-  local shape, batch_size, dtype, sparse, ragged, batch_shape, name, tensor, optional =
-    binding.bind("Input", input_parameters, true, ...)
-  if type(shape) == "number" then shape = {shape} end
-  local layer = rooms.get("layers").InputLayer{
-    shape = shape, batch_size = batch_size, dtype = dtype, sparse = sparse, ragged = ragged,
-    batch_shape = batch_shape,
-    input_tensor = tensor, optional = optional, name = name,
-  }
-  return layer.output
+  local args = binding.bind_named("Input", input_parameters, true, ...)
+  if type(args.shape) == "number" then args.shape = {args.shape} end
+  args.input_tensor, args.tensor = args.tensor, nil
+  return rooms.get("layers").InputLayer(args).output
 end
 
 engine.set_symbolic_handler(function(name, ...)

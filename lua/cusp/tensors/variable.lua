@@ -7,7 +7,7 @@ local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local rooms = require "cusp.base.rooms"
 
-local bind = arguments.binder("Variable", {
+local bind = arguments.named_binder("Variable", {
   {"initializer", "any"},
   {"shape", "shape", optional = true, allow_integer = true},
   {"dtype", "dtype", optional = true},
@@ -19,6 +19,8 @@ local bind = arguments.binder("Variable", {
   {"constraint", "constraint", optional = true},
   {"regularizer", "regularizer", optional = true},
 }, "nested")
+
+local kept = {"autocast", "aggregation", "synchronization", "constraint", "regularizer"}
 
 local function is_initializer(value)
   if type(value) == "function" or type(value) == "string" then return true end
@@ -48,14 +50,11 @@ end
 -- @treturn Variable with `value`, `shape`, `dtype`, `name`, `path`, `trainable`
 -- @usage local steps = cusp.Variable(0, {name = "steps", trainable = false})
 return function(...)
-  local value, shape, dtype, trainable, autocast, aggregation, synchronization, name, constraint,
-    regularizer = bind(...)
-  local variable = engine.variable(first_value(value, shape, dtype),
-    {dtype = dtype, trainable = trainable})
-  variable.name = name or require("cusp.base.names").unique "variable"
+  local args = bind(...)
+  local variable = engine.variable(first_value(args.initializer, args.shape, args.dtype),
+    {dtype = args.dtype, trainable = args.trainable})
+  variable.name = args.name or require("cusp.base.names").unique "variable"
   variable.path = variable.name
-  variable.autocast, variable.aggregation, variable.synchronization = autocast,
-    aggregation, synchronization
-  variable.constraint, variable.regularizer = constraint, regularizer
+  for _, name in ipairs(kept) do variable[name] = args[name] end
   return variable
 end

@@ -1,82 +1,18 @@
 --- Running a model on data: fit, evaluate, predict. These become methods of `cusp.Model`.
 -- @module cusp.training.runs
-local CallbackList = require "cusp.callbacks.callback_list"
-local Object = require "cusp.base.class"
-local Step = require "cusp.training.step"
+local Run = require "cusp.training.run"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
-local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local loop = require "cusp.training.loop"
-local ops = require "cusp.ops"
-local resuming = require "cusp.callbacks.resuming"
 local sources = require "cusp.training.source"
 local structure = require "cusp.base.structure"
 
 local runs = {}
 
----------------------------------------------------------------- what runs share
-
--- The callbacks of a run, whose `step` says in which order values are shown.
-local function callback_list(self, given, run, options)
-  local list = given
-  if not Object.is_instance(given, CallbackList) then
-    list = CallbackList{
-      callbacks = given, add_history = options.history, add_progbar = options.verbose ~= 0,
-      model = self,
-      params = {verbose = options.verbose, epochs = options.epochs or 1, steps = options.steps},
-    }
-  end
-  if list.progbar then list.progbar.order = function() return run.step:log_names() end end
-  return list
-end
-
--- However a run ends, its sources let go of what they hold; where an error ends it, the callbacks
--- hear of it.
-local function guard(run)
-  return setmetatable({}, {
-    __close = function(_, message)
-      if message ~= nil then run.callbacks:abandon() end
-      for _, source in ipairs{run.source, run.validation} do
-        if source.close then source:close() end
-      end
-    end,
-  })
-end
-
--- Traces the step for a source of arrays, and looks at its labels, before anything is changed.
-local function prepare(self, owner, step, source)
-  if source.batches or self.run_eagerly then return end
-  step:plan(source.form, source.key, source:types(math.min(source.batch_size, source.samples)))
-  if not source.checked then
-    checks.labels(self, owner)(source)
-    source.checked = true
-  end
-end
-
--- Runs the test step over a source, within a fit or by itself.
-local function evaluate_source(self, owner, source, callbacks, limit)
-  local step = Step.of(self, "test_step")
-  self.stop_evaluating = false
-  callbacks:on_test_begin{}
-  self:reset_metrics()
-  prepare(self, owner, step, source)
-  source:rewind()
-  local done = loop.run{
-    model = self, step = step, source = source, callbacks = callbacks, phase = "test",
-    limit = limit, reports = true,
-    check = source.batches and checks.labels(self, owner) or nil,
-  }
-  if not self.stop_evaluating then checks.steps(owner, done, limit) end
-  local logs = step:logs()
-  callbacks:on_test_end(logs)
-  return logs, step
-end
-
 ---------------------------------------------------------------- fit
 
-local bind_fit = arguments.binder("fit", {
+local bind_fit = arguments.named_binder("fit", {
   {"x", "any", optional = true}, {"y", "any", optional = true},
   {"batch_size", "integer", optional = true, min = 1},
   {"epochs", "integer", default = 1, min = 0}, {"verbose", "any", default = "auto"},
@@ -92,7 +28,8 @@ local bind_fit = arguments.binder("fit", {
   {"validation_freq", "any", default = 1},
 }, false)
 
-local function validation_source(given, batch_size, steps)
+-- The run over the validation data of a fit; nil where there is none.
+local function validation_run(self, given, batch_size, steps)
   if given == nil then return nil end
   local batched = false
   if type(given) == "table" and structure.is_container(given) then
@@ -104,76 +41,38 @@ local function validation_source(given, batch_size, steps)
   else
     given, batched = {x = given}, true
   end
-  return sources.of("fit: validation_data", given,
-    {batch_size = not batched and batch_size or nil, shuffle = false, limit = steps})
+  local owner = "fit: validation_data"
+  return Run.new{
+    model = self, phase = "test", owner = owner, limit = steps,
+    source = sources.of(owner, given,
+      {batch_size = not batched and batch_size or nil, shuffle = false, limit = steps}),
+  }
 end
 
-local function validates_at(epoch, frequency)
-  if type(frequency) ~= "table" then return epoch % frequency == 0 end
-  for _, wanted in ipairs(frequency) do
-    if wanted == epoch then return true end
+-- The data of a fit, and those that it validates with.
+local function training_data(args)
+  local given = {x = args.x, y = args.y, sample_weight = args.sample_weight}
+  if args.validation_split == 0 or args.validation_data ~= nil then
+    return given, args.validation_data
   end
-  return false
+  return data.split("fit", given, args.validation_split)
 end
 
--- Begins the pass over the data that an epoch makes, unless an earlier epoch's goes on in it.
-local function begin_pass(run, epoch)
-  if run.continues and epoch > run.first_epoch then return end
-  resuming.rewind(run)
-end
-
-local function validate(self, run, epoch, logs)
-  local validation = run.validation
-  if not validation or not validates_at(epoch, run.validation_freq) then return end
-  for name, value in pairs((evaluate_source(self, "fit: validation_data", validation, run.callbacks,
-    run.validation_steps))) do
-    logs["val_" .. name] = value
-  end
-end
-
--- One epoch, or what is left of it where `batches` are done. Returns what it reports.
-local function run_epoch(self, run, epoch, batches)
-  if not batches then self:reset_metrics() end
-  run.callbacks:on_epoch_begin(epoch, {})
-  run.step = Step.of(self, "train_step") -- callbacks may have changed what a step computes
-  if epoch == run.first_epoch or run.has_own then checks.trainable(self, run.step) end
-  if not batches then begin_pass(run, epoch) end
-  run.done = batches
-  local done = loop.run(run)
-  if not self.stop_training then
-    checks.steps("fit", done, run.limit, run.limit and run.limit * run.epochs)
-  end
-  local params = run.callbacks.params
-  if not params.steps then params.steps = done end
-  local logs = run.step:logs()
-  validate(self, run, epoch, logs)
-  run.callbacks:on_epoch_end(epoch, logs)
-  return logs
-end
-
--- The epochs that are to be run. Returns what the last one reported.
-local function run_epochs(self, run)
-  local resumed = run.resumed or {}
-  local logs, first = resumed.logs or {}, run.first_epoch
-  if resumed.batches then
-    logs = run_epoch(self, run, resumed.epoch, resumed.batches)
-  elseif resumed.stop then
-    self.stop_training = true
-  end
-  if resumed.epoch then first = resumed.epoch + 1 end
-  for epoch = first, run.epochs do
-    if self.stop_training then break end
-    logs = run_epoch(self, run, epoch)
-  end
-  return logs
-end
-
--- The optimizer gives the model its averages, if it keeps any.
-local function settle(self, run)
-  for _, callback in ipairs(run.callbacks.callbacks) do
-    if callback.settle then callback:settle() end
-  end
-  self.optimizer:finalize_variable_values(self.trainable_variables)
+local function training_run(self, args)
+  local given, validation = training_data(args)
+  local run = Run.new{
+    model = self, phase = "train", owner = "fit", limit = args.steps_per_epoch,
+    continues = args.steps_per_epoch ~= nil, first_epoch = args.initial_epoch + 1,
+    epochs = args.epochs, validation_freq = args.validation_freq,
+    source = sources.of("fit", given, {
+      batch_size = args.batch_size, shuffle = args.shuffle,
+      batch_size_given = args.batch_size ~= nil, class_weight = args.class_weight,
+      limit = args.steps_per_epoch,
+    }),
+  }
+  run.validation = validation_run(self, validation,
+    args.validation_batch_size or args.batch_size, args.validation_steps)
+  return run
 end
 
 --- Trains the model.
@@ -204,46 +103,21 @@ end
 -- "interrupted!" after Ctrl-C. The model
 --   is as after its last whole step then, and can be trained on
 function runs:fit(...)
-  local x, y, batch_size, epochs, verbose, callbacks, split, validation, shuffle, class_weight,
-    sample_weight, initial_epoch,
-    steps_per_epoch, validation_steps, validation_batch_size, validation_freq = bind_fit(...)
+  local args = bind_fit(...)
   checks.compiled(self, "fit")
-  checks.shuffle(shuffle)
-  checks.frequency(validation_freq)
-  local given = {x = x, y = y, sample_weight = sample_weight}
-  if split > 0 and validation == nil then given, validation = data.split("fit", given, split) end
-  local source = sources.of("fit", given, {
-    batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil,
-    class_weight = class_weight, limit = steps_per_epoch,
+  checks.shuffle(args.shuffle)
+  checks.frequency(args.validation_freq)
+  local run <close> = training_run(self, args)
+  run:set_callbacks(args.callbacks, {
+    history = true, verbose = checks.verbosity("fit", args.verbose), epochs = args.epochs,
   })
-  local run = {
-    model = self, step = Step.of(self, "train_step"), source = source, phase = "train",
-    limit = steps_per_epoch, reports = true,
-    continues = steps_per_epoch ~= nil, first_epoch = initial_epoch + 1, epochs = epochs,
-    check = source.batches and checks.labels(self, "fit") or nil,
-    validation = validation_source(validation, validation_batch_size or batch_size,
-      validation_steps), validation_steps = validation_steps,
-    validation_freq = validation_freq,
-  }
-  run.callbacks = callback_list(self, callbacks, run, {
-    history = true, verbose = checks.verbosity("fit", verbose), epochs = epochs,
-    steps = steps_per_epoch or source.steps,
-  })
-  run.keeps_place, run.has_own = run.callbacks:keeps_place(), run.callbacks:has_own()
-  local _ <close> = guard(run)
-  prepare(self, "fit", run.step, source)
-  self.stop_training = false
-  run.callbacks:resume(run)
-  run.callbacks:on_train_begin{}
-  local logs = run_epochs(self, run)
-  if initial_epoch < epochs then settle(self, run) end
-  run.callbacks:on_train_end(logs)
+  run:train()
   return self.history
 end
 
 ---------------------------------------------------------------- evaluate
 
-local bind_evaluate = arguments.binder("evaluate", {
+local bind_evaluate = arguments.named_binder("evaluate", {
   {"x", "any", optional = true}, {"y", "any", optional = true},
   {"batch_size", "integer", optional = true, min = 1},
   {"verbose", "any", default = "auto"}, {"sample_weight", "any", optional = true},
@@ -262,18 +136,20 @@ local bind_evaluate = arguments.binder("evaluate", {
 -- @tparam[opt=false] boolean return_dict
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function runs:evaluate(...)
-  local x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict = bind_evaluate(...)
+  local args = bind_evaluate(...)
   checks.compiled(self, "evaluate")
-  local source = sources.of("evaluate", {x = x, y = y, sample_weight = sample_weight},
-    {batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil, limit = steps})
-  local run = {step = Step.of(self, "test_step"), source = source}
-  run.callbacks = callback_list(self, callbacks, run, {
-    verbose = checks.verbosity("evaluate", verbose), steps = steps or source.steps,
-  })
-  local _ <close> = guard(run)
-  local logs, step = evaluate_source(self, "evaluate", source, run.callbacks, steps)
-  if return_dict then return logs end
-  return step:values(logs)
+  local given = {x = args.x, y = args.y, sample_weight = args.sample_weight}
+  local run <close> = Run.new{
+    model = self, phase = "test", owner = "evaluate", limit = args.steps,
+    source = sources.of("evaluate", given, {
+      batch_size = args.batch_size, shuffle = false, batch_size_given = args.batch_size ~= nil,
+      limit = args.steps,
+    }),
+  }
+  run:set_callbacks(args.callbacks, {verbose = checks.verbosity("evaluate", args.verbose)})
+  local logs = run:test()
+  if args.return_dict then return logs end
+  return run.step:values(logs)
 end
 
 ---------------------------------------------------------------- predict
@@ -283,32 +159,6 @@ local bind_predict = arguments.binder("predict", {
   {"verbose", "any", default = "auto"},
   {"steps", "integer", optional = true, min = 1}, {"callbacks", "any", optional = true},
 }, false)
-
--- Room for the outputs of all whole batches; nil where the outputs are not one entry for each
--- sample.
-local function room_for(plan, source, limit)
-  local batches = source:whole()
-  if limit then batches = math.min(batches, limit) end
-  local results = {}
-  for i, type in ipairs(plan.types) do
-    if type.shape[1] ~= source.batch_size then return nil end
-    local shape = table.move(type.shape, 1, #type.shape, 1, {})
-    shape[1] = batches * source.batch_size
-    results[i] = engine.empty(shape, type.dtype)
-  end
-  return results
-end
-
-local function joined(pieces, form)
-  local outputs = {}
-  for i = 1, #pieces[1] do
-    local parts = {}
-    for k, piece in ipairs(pieces) do parts[k] = piece[i] end
-    outputs[i] = #parts == 1 and parts[1] or ops.concatenate(parts, 1)
-  end
-  engine.evaluate(outputs)
-  return structure.pack(form, outputs)
-end
 
 --- The model's outputs for data.
 -- @param x inputs, as for `fit`
@@ -320,35 +170,15 @@ end
 function runs:predict(...)
   checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
-  local source = sources.of("predict", {x = x},
-    {batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
-      inputs_only = true, limit = steps})
-  local step = Step.of(self, "predict_step")
-  local pieces, form = {}, nil
-  local run = {
-    model = self, step = step, source = source, phase = "predict", limit = steps,
-    collect = function(outputs, outputs_form) pieces[#pieces + 1], form = outputs, outputs_form end,
+  local run <close> = Run.new{
+    model = self, phase = "predict", owner = "predict", limit = steps,
+    source = sources.of("predict", {x = x}, {
+      batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
+      inputs_only = true, limit = steps,
+    }),
   }
-  local list = callback_list(self, callbacks, run,
-    {verbose = checks.verbosity("predict", verbose), steps = steps or source.steps})
-  run.callbacks = list
-  local _ <close> = guard(run)
-  self.stop_predicting = false
-  source:rewind()
-  if source:whole() > 0 and not source.batches and not self.run_eagerly
-    and not list:has_batch_hooks "predict" then
-    local plan = step:plan(source.form, source.key, source:types(source.batch_size))
-    run.results = room_for(plan, source, steps)
-    run.one_by_one = run.results == nil
-    if run.results then pieces[1], form = run.results, plan.form end
-  else
-    run.one_by_one = true
-  end
-  list:on_predict_begin{}
-  local done = loop.run(run)
-  checks.steps("predict", done, not self.stop_predicting and steps or nil)
-  list:on_predict_end{}
-  return joined(pieces, form)
+  run:set_callbacks(callbacks, {verbose = checks.verbosity("predict", verbose)})
+  return run:predict()
 end
 
 return runs

@@ -28,7 +28,7 @@ local function class_name(self) return getmetatable(self).__name end
 
 ---------------------------------------------------------------- compiling
 
-local bind_compile = arguments.binder("compile", {
+local bind_compile = arguments.named_binder("compile", {
   {"optimizer", "any", default = "rmsprop"}, {"loss", "any", optional = true},
   {"loss_weights", "any", optional = true},
   {"metrics", "any", optional = true}, {"weighted_metrics", "any", optional = true},
@@ -51,25 +51,33 @@ local function optimizer_of(self, given, auto_scale)
   return optimizer
 end
 
+-- What `compile` was given, with the optimizer that was made of it.
+local function compile_config(self, args)
+  local config = {optimizer = self.optimizer,
+    jit_compile = args.jit_compile == "auto" and not args.run_eagerly or args.jit_compile == true}
+  for _, name in ipairs{"loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly",
+    "steps_per_execution"} do
+    config[name] = args[name]
+  end
+  return config
+end
+
 local function compile(self, ...)
-  local optimizer, loss, loss_weights, wanted, weighted, run_eagerly, steps_per_execution,
-    jit_compile, auto_scale = bind_compile(...)
-  self.optimizer = optimizer_of(self, optimizer, auto_scale)
+  local args = bind_compile(...)
+  local loss, wanted, weighted = args.loss, args.metrics, args.weighted_metrics
+  self.optimizer = optimizer_of(self, args.optimizer, args.auto_scale_loss)
   -- These are not parts of the model whose variables it would have to save.
-  rawset(self, "_compile_loss", loss ~= nil and CompileLoss.new(self, loss, loss_weights) or nil)
+  rawset(self, "_compile_loss",
+    loss ~= nil and CompileLoss.new(self, loss, args.loss_weights) or nil)
   rawset(self, "_compile_metrics",
     (wanted or weighted) and CompileMetrics.new(self, wanted or {}, weighted or {}) or nil)
   rawset(self, "_loss_tracker", metrics.Mean{name = "loss"})
   rawset(self, "_steps", {})
   rawset(self, "loss", loss)
-  rawset(self, "_compile_config", {
-    optimizer = self.optimizer, loss = loss, loss_weights = loss_weights, metrics = wanted,
-    weighted_metrics = weighted,
-    run_eagerly = run_eagerly, steps_per_execution = steps_per_execution,
-    jit_compile = jit_compile == "auto" and not run_eagerly or jit_compile == true,
-  })
-  self.run_eagerly, self.steps_per_execution, self.jit_compile = run_eagerly,
-    steps_per_execution, jit_compile
+  rawset(self, "_compile_config", compile_config(self, args))
+  for _, name in ipairs{"run_eagerly", "steps_per_execution", "jit_compile"} do
+    self[name] = args[name]
+  end
   self.stop_training, self.compiled = false, true
   -- the optimizer's state, in a checkpoint that was loaded before
   local loading = rawget(self, "_when_compiled")

@@ -11,7 +11,7 @@ local images = {}
 
 local formats = {".jpeg", ".jpg", ".png"}
 
-local bind = arguments.binder("image_dataset_from_directory", {
+local bind = arguments.named_binder("image_dataset_from_directory", {
   {"directory", "string"}, {"labels", "any", default = "inferred"},
   {"label_mode", "choice", choices = {"int", "categorical", "binary"}, default = "int"},
   {"class_names", "list", optional = true},
@@ -31,16 +31,9 @@ local bind = arguments.binder("image_dataset_from_directory", {
   {"verbose", "boolean", default = true},
 }, false)
 
-local names = {"labels", "label_mode", "class_names", "color_mode", "batch_size", "image_size",
-  "shuffle", "seed", "validation_split",
-  "subset", "interpolation", "follow_links", "crop_to_aspect_ratio", "pad_to_aspect_ratio",
-  "data_format", "format", "verbose"}
-
---- The options of a call by name; without labels there is no label mode.
+--- Options of a call without what goes with labels where there are none.
 -- @local
-function images.options_of(option_names, values)
-  local options = {}
-  for i, name in ipairs(option_names) do options[name] = values[i + 1] end
+function images.without_labels(options)
   if not options.labels or options.label_mode == nil then
     options.labels, options.label_mode = nil, nil
   end
@@ -78,12 +71,11 @@ function images.draw_seed() return random.make_seed() % 1000000 end
 -- @raise for a directory without pictures; while iterating, naming the file, for one that cannot be
 -- decoded
 function images.image_dataset_from_directory(...)
-  local values = table.pack(bind(...))
-  local options = images.options_of(names, values)
+  local options = images.without_labels(bind(...))
   options.formats = formats
   directory.check("image_dataset_from_directory", options)
   options.seed = options.seed or images.draw_seed()
-  return directory.datasets("image_dataset_from_directory", values[1], options, "images",
+  return directory.datasets("image_dataset_from_directory", options.directory, options, "images",
     function(paths, labels, shuffle)
     local dataset = require("cusp.data.images").from_images(paths, {
       labels = labels, image_size = options.image_size, color_mode = options.color_mode,

@@ -215,19 +215,10 @@ local function parameters(show_layer_names)
   }
 end
 
-local function bind_to_table(name, list)
-  local bind = arguments.binder(name, list, false)
-  return function(...)
-    local values, options = table.pack(bind(...)), {}
-    for i, parameter in ipairs(list) do options[parameter[1]] = values[i] end
-    return options
-  end
-end
-
-local bind_dot = bind_to_table("model_to_dot", parameters(true))
+local bind_dot = arguments.named_binder("model_to_dot", parameters(true), false)
 local plot_parameters = parameters(false)
 table.insert(plot_parameters, 2, {"to_file", "string", default = "model.png"})
-local bind_plot = bind_to_table("plot_model", plot_parameters)
+local bind_plot = arguments.named_binder("plot_model", plot_parameters, false)
 
 local function check_model(owner, model)
   if type(model) ~= "table" or not model.__is_layer then

@@ -7,7 +7,7 @@ local images = require "cusp.utils.images"
 
 local texts = {}
 
-local bind = arguments.binder("text_dataset_from_directory", {
+local bind = arguments.named_binder("text_dataset_from_directory", {
   {"directory", "string"}, {"labels", "any", default = "inferred"},
   {"label_mode", "choice", choices = {"int", "categorical", "binary"}, default = "int"},
   {"class_names", "list", optional = true},
@@ -19,10 +19,6 @@ local bind = arguments.binder("text_dataset_from_directory", {
   {"follow_links", "boolean", default = false}, {"format", "any", optional = true},
   {"verbose", "boolean", default = true},
 }, false)
-
-local names = {"labels", "label_mode", "class_names", "batch_size", "max_length", "shuffle", "seed",
-  "validation_split", "subset",
-  "follow_links", "format", "verbose"}
 
 local function read(path, max_length)
   local reader <close> = engine.files.open(path)
@@ -36,12 +32,11 @@ end
 -- @treturn Dataset of lists of strings (single strings where `batch_size` is `cusp.null`), with
 -- labels `(texts, labels)`; its fields `class_names` and `file_paths` tell where they are from
 function texts.text_dataset_from_directory(...)
-  local values = table.pack(bind(...))
-  local options = images.options_of(names, values)
+  local options = images.without_labels(bind(...))
   options.formats = {".txt"}
   directory.check("text_dataset_from_directory", options)
   options.seed = options.seed or images.draw_seed()
-  return directory.datasets("text_dataset_from_directory", values[1], options, "text files",
+  return directory.datasets("text_dataset_from_directory", options.directory, options, "text files",
     function(paths, labels, shuffle)
     local Dataset = require "cusp.data.dataset"
     local dataset = Dataset.from_tensor_slices(labels and {paths, labels} or paths)

@@ -8,7 +8,7 @@ local errors = require "cusp.base.errors"
 local timeseries = {}
 local owner = "timeseries_dataset_from_array"
 
-local bind = arguments.binder(owner, {
+local bind = arguments.named_binder(owner, {
   {"data", "any"}, {"targets", "any", optional = true}, {"sequence_length", "integer", min = 1},
   {"sequence_stride", "integer", default = 1}, {"sampling_rate", "integer", default = 1},
   {"batch_size", "integer", default = 128, min = 1}, {"shuffle", "boolean", default = false},
@@ -67,16 +67,18 @@ end
 -- @tparam[opt] integer end_index data from it on are not used
 -- @treturn Dataset of windows `[batch, sequence_length, ...]`, with targets of `(windows, targets)`
 function timeseries.timeseries_dataset_from_array(...)
-  local data, targets, length, stride, rate, batch_size, shuffle, seed, first, last = bind(...)
-  data = define.tensor(data)
+  local args = bind(...)
+  local targets, length, stride, rate = args.targets, args.sequence_length, args.sequence_stride,
+    args.sampling_rate
+  local data = define.tensor(args.data)
   local steps = data.shape[1]
   if not steps then
     errors.raise("%s: data is a scalar; expected steps along the first axis", owner)
   end
-  check_indices(steps, first, last)
+  check_indices(steps, args.start_index, args.end_index)
   check_step("sampling_rate", rate, steps)
   check_step("sequence_stride", stride, steps)
-  first, last = first or 0, last or steps
+  local first, last = args.start_index or 0, args.end_index or steps
   local starts = last - first - (length - 1) * rate
   if targets ~= nil then
     targets = define.tensor(targets)
@@ -94,8 +96,8 @@ function timeseries.timeseries_dataset_from_array(...)
   local Dataset = require "cusp.data.dataset"
   local dataset = Dataset.make(require("cusp.data.stages.source").rows,
     {rows = reader, form = form})
-  if shuffle then dataset = dataset:shuffle(math.max(rows, 1), seed) end
-  if batch_size then dataset = dataset:batch(batch_size) end
+  if args.shuffle then dataset = dataset:shuffle(math.max(rows, 1), args.seed) end
+  if args.batch_size then dataset = dataset:batch(args.batch_size) end
   return dataset:prefetch()
 end
 

@@ -185,27 +185,27 @@ function Layer:add_weight(...)
   prepare(self)
   -- Keras 2's order
   if type((...)) == "string" then return self:add_weight({name = (...), shape = select(2, ...)}) end
-  local shape, initializer, dtype, trainable, _, regularizer, constraint, _, _, name =
-    arguments.bind(self.name .. ".add_weight", add_weight_parameters, true, ...)
+  local args = arguments.bind_named(self.name .. ".add_weight", add_weight_parameters, true, ...)
+  local shape, dtype, trainable = args.shape or {}, args.dtype, args.trainable
+  local name = args.name or "variable"
   if type(shape) == "number" then shape = {shape} end
-  shape = shape or {}
   dtype = dtype or self._policy.variable
   if not shapes.is_known(shape) then
     errors.raise(
       "%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the "
       .. "input's must be known",
-      self.name, class_name(self), name or "variable", shapes.tostring(shape))
+      self.name, class_name(self), name, shapes.tostring(shape))
   end
-  check_memory(self, name or "variable", shape, dtype)
-  initializer = require("cusp.initializers").get(initializer or default_initializer(dtype))
+  check_memory(self, name, shape, dtype)
+  local initializer = require("cusp.initializers").get(args.initializer
+    or default_initializer(dtype))
   local variable = engine.untraced(function()
     return engine.variable(initializer(shape, {dtype = dtype}),
       {dtype = dtype, trainable = trainable})
   end)
-  variable.name = name or "variable"
-  variable.path = names.path(variable.name)
-  variable.regularizer, variable.constraint = resolve("regularizers", regularizer),
-    resolve("constraints", constraint)
+  variable.name, variable.path = name, names.path(name)
+  variable.regularizer, variable.constraint = resolve("regularizers", args.regularizer),
+    resolve("constraints", args.constraint)
   local own = self._own_weights
   own[#own + 1] = {variable = variable, trainable = trainable}
   -- frozen before it was built
