@@ -118,7 +118,7 @@ local function count_by_comparison(counts, labels, predictions, weights, thresho
   add(counts.tn, not_labelled, not_predicted)
 end
 
--- Weights of samples and of labels in the shape of the predictions; nil where there are none.
+-- Weights of samples and of labels in the shape of the predictions; nil if there are none.
 local function combine_weights(y_true, y_pred, sample_weight, label_weights)
   local weights
   if sample_weight ~= nil then

@@ -136,7 +136,7 @@ local parameters = {
 -- @tparam[opt=false] boolean recursive whether models among the layers are copied layer by layer,
 -- too
 -- @treturn Model
--- @raise where a model of one's own is given arguments beside itself
+-- @raise if a model of one's own is given arguments beside itself
 -- @usage
 -- local function same(layer) return layer end
 -- local copy = cusp.models.clone_model(model, {clone_function = same}) -- shares the layers

@@ -246,7 +246,7 @@ end
 --- The graph between inputs and outputs.
 -- @param inputs a structure of symbolic tensors
 -- @param outputs likewise
--- @raise where an output does not come from the inputs, naming the tensor that is missing
+-- @raise if an output does not come from the inputs, naming the tensor that is missing
 function Graph.new(inputs, outputs)
   local flat_inputs, flat_outputs = structure.flatten(inputs), structure.flatten(outputs)
   check_symbolic(flat_inputs, "inputs")

@@ -326,7 +326,7 @@ local get_layer_parameters = {{"name", "any", optional = true},
 --- A layer by its name or its place.
 -- @tparam[opt] string name
 -- @tparam[opt] integer index from 1; negative from the end
--- @raise where there is none
+-- @raise if there is none
 -- @usage model:get_layer "dense_1"; model:get_layer{index = 2}
 function Model:get_layer(...)
   local name, index = arguments.bind("get_layer", get_layer_parameters, false, ...)
@@ -368,7 +368,7 @@ end
 -- @tparam[opt=true] boolean ensure_ascii whether other characters are written as `\u` escapes
 -- @tparam[opt=false] boolean sort_keys
 -- @treturn string
--- @raise where a class has no configuration, saying what to write
+-- @raise if a class has no configuration, saying what to write
 -- @usage model:to_json(); model:to_json{format = "keras3", indent = 2}
 function Model:to_json(...)
   return rooms.get("saving.configuration").to_json(self, ...)
