@@ -1,5 +1,5 @@
---- Cusp: deep learning for Lua, after Keras.
--- Everything is loaded when it is first asked for, so that `require "cusp"` takes milliseconds.
+--- Cusp: deep learning for Lua, modelled on Keras. Modules are loaded on first use, so `require
+-- "cusp"` takes milliseconds.
 -- @module cusp
 -- @usage
 -- local cusp = require "cusp"
@@ -25,7 +25,7 @@ local modules = {
   zip = "cusp.formats.zip", compile = "cusp.tensors.compile",
 }
 
--- name → function that gives its value
+-- name → function that returns its value
 local loaders = {}
 for name, path in pairs(modules) do
   loaders[name] = function() return require(path) end

@@ -1,5 +1,5 @@
---- The activation functions that are not operations under the same name, or whose defaults differ
--- from them.
+--- Activation functions that no operation implements under the same name and with the same
+-- defaults.
 -- @module cusp.activations.functions
 local arguments = require "cusp.base.arguments"
 local ops = require "cusp.ops"
@@ -27,8 +27,8 @@ function functions.relu(...)
   return ops.subtract(result, ops.multiply(ops.relu(ops.subtract(threshold, x)), negative_slope))
 end
 
---- The hard sigmoid of Keras 2, `clip(0.2 x + 0.5, 0, 1)`: what files of that generation mean by
--- "hard_sigmoid".
+--- The hard sigmoid of Keras 2, `clip(0.2 x + 0.5, 0, 1)`: the meaning of "hard_sigmoid" in its
+-- files.
 -- @tparam tensor x
 -- @treturn tensor of the shape of x
 function functions.keras2_hard_sigmoid(x)
@@ -38,7 +38,7 @@ end
 local bind_gelu = arguments.binder("gelu", "x, approximate: bool = false")
 
 --- Gaussian error linear unit; exact unless `approximate` (the operation `cusp.ops.gelu`
--- approximates unless told otherwise).
+-- approximates by default).
 -- @tparam tensor x
 -- @tparam[opt=false] boolean approximate by tanh
 -- @treturn tensor

@@ -20,7 +20,7 @@ local from_ops = {
   sparsemax = true, squareplus = true,
   swish = true, tanh = true, tanh_shrink = true, threshold = true,
 }
--- Several names for one function: the one to write.
+-- Aliases and the canonical name.
 local written = {swish = "silu", hard_swish = "hard_silu"}
 
 local function load(space, name)
@@ -46,15 +46,14 @@ local function names()
   return getmetatable(activations).__members
 end
 
--- A class can be called, too, but gives no values.
+-- A class is callable too, but is no activation.
 local function is_activation(value)
   return kinds.is_callable(value) and not Object.is_subclass(value, Object)
 end
 
---- The activation that a name, a function, a layer or a serialised form stands for; `linear` for
--- nil.
+--- Looks up an activation by name, function, layer or serialised form; `linear` for nil.
 -- @treturn function
--- @raise where there is none of that name
+-- @raise for an unknown name
 function activations.get(identifier)
   if identifier == nil or identifier == null then return activations.linear end
   if type(identifier) == "string" then
@@ -71,7 +70,7 @@ function activations.get(identifier)
   errors.raise("expected an activation function or its name, got %s", errors.describe(identifier))
 end
 
---- The name of an activation; the serialised form of a function or object of one's own.
+--- The name of an activation, or the serialised form of a user's function or object.
 function activations.serialize(activation)
   if activation == nil or activation == null then return null end
   if type(activation) == "string" then return activation end
@@ -84,7 +83,7 @@ function activations.serialize(activation)
   return registry.serialize(activation)
 end
 
---- The activation of a serialised form (a name, or a table).
+--- The activation of a serialised form (a name or a table).
 -- @tparam string|table config
 -- @tparam[opt] table custom_objects
 function activations.deserialize(config, custom_objects)

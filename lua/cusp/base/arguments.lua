@@ -1,13 +1,13 @@
---- The calling convention: positional arguments, keyword arguments in a last table, or one table
--- alone.
+--- The calling convention: positional arguments, keyword arguments in a last table, or a single
+-- table.
 --
 --     f(x, 2)                 f(x, {axis = 2})            f{x, axis = 2}
 --
--- With one table alone, its array part holds the positional arguments and its string keys the
--- keyword ones; where the first parameter is itself a list, the array part is that list (`zeros{2,
--- 3}`, `Reshape{-1, 4}`), unless its items are tables (`zeros{{2, 3}, dtype = "int32"}`). Classes
--- get their arguments as a proxy that notes what is read, so that what nobody reads can be
--- reported; functions get them by position (`arguments.bind`).
+-- In a single table, the array part holds the positional arguments and the string keys are keyword
+-- arguments. If the first parameter is itself a list, the array part is that list (`zeros{2, 3}`,
+-- `Reshape{-1, 4}`), unless its items are tables (`zeros{{2, 3}, dtype = "int32"}`). Classes get
+-- their arguments as a proxy that records reads, so that unused arguments can be reported.
+-- Functions get theirs by position (`arguments.bind`).
 -- @module cusp.base.arguments
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
@@ -27,8 +27,8 @@ local function has_string_key(t)
   return false
 end
 
---- The length of the array part of an argument table, counting over holes: positional arguments may
--- be nil.
+--- The length of the array part of an argument table, including holes: positional arguments may be
+-- nil.
 local function array_length(t)
   local n = #t
   for key in next, t do
@@ -48,8 +48,8 @@ local function holds_integers(t, length, nested)
   return true
 end
 
---- Whether the array part of a table is one list, rather than arguments one by one. Where the
--- parameter is an integer or a list of integers, a table of several integers is that list.
+--- Whether the array part of a table is one list rather than separate arguments. For an integer, or
+-- a list of integers, a table of several integers is that list.
 local function is_list_itself(t, length, as_list, keyed)
   if not as_list or length == 0 and keyed then return false end
   if as_list == "integers" or as_list == "pairs" then
@@ -74,15 +74,14 @@ local function count_without_nils(positional, n)
   return n
 end
 
---- Whether a last table may hold arguments: a list of a user's class is a value.
+--- Whether a last table may hold arguments; a list of a user's class is a value instead.
 local function is_argument_table(value) return is_plain(value) and not lists.is_foreign(value) end
 
---- Splits the arguments of a call. A nil, or an empty table where no argument is needed, at the end
--- says nothing.
--- @tparam ?function|boolean|string list_at whether the parameter at a position is a list (a
--- function of the position, which also returns whether the parameter is needed, or a boolean for
--- the first); "nested" for a list whose items may be plain tables; "integers" and "pairs" for a
--- parameter that may also be an integer
+--- Splits the arguments of a call. A trailing nil, or a trailing empty table where no argument is
+-- required, is ignored.
+-- @tparam ?function|boolean|string list_at whether the parameter at a position is a list: a boolean
+-- for the first, or a function of the position that also returns whether it is required. "nested":
+-- a list whose items may be plain tables. "integers", "pairs": the parameter may also be an integer
 -- @param ... the arguments
 -- @treturn table positional arguments
 -- @treturn integer how many
@@ -119,9 +118,8 @@ local declarations = setmetatable({}, {__mode = "k"})
 
 local function raw_config(class) return rawget(class, "config") end
 
---- What is known of a class's arguments: `positional` (the declared parameters of the nearest class
--- with a `config`, in order), `named` (parameters of the whole chain by name), `index` (position by
--- name).
+--- The declared arguments of a class: `positional` (the parameters of the nearest class with a
+-- `config`, in order), `named` (parameters of the whole chain by name), `index` (position by name).
 -- @tparam table class
 -- @treturn table
 function arguments.declaration(class)
@@ -152,8 +150,8 @@ local function is_needed(parameter)
   return parameter ~= nil and not parameter.optional and parameter.default == nil
 end
 
---- How a class's arguments are split: whether its parameter at a position is a list, and whether it
--- is needed.
+--- How to split a class's arguments: whether its parameter at a position is a list, and whether it
+-- is required.
 local function list_at_of_class(class, declaration)
   return function(position)
     local parameter = declaration.positional[position]
@@ -254,7 +252,7 @@ function arguments.of_call(class, ...)
   return proxy(class, arguments.split(list_at_of_class(class, arguments.declaration(class)), ...))
 end
 
---- Keyword arguments alone (of a configuration) as a tracking proxy.
+--- Keyword arguments from a configuration as a tracking proxy.
 function arguments.of_keywords(class, keywords)
   return proxy(class, {}, 0, keywords)
 end
@@ -264,20 +262,20 @@ function arguments.is_proxy(value)
   return getmetatable(value) == Arguments
 end
 
---- Proxies as they are; a plain table, which an `init` handed to its base, wrapped so that declared
--- names and positions agree.
+--- Returns proxies unchanged. Wraps a plain table, which an `init` passed to its base, so that
+-- declared names and positions agree.
 function arguments.wrap(class, args)
   if arguments.is_proxy(args) then return args end
   if args == nil then return arguments.of_call(class) end
   return arguments.of_call(class, args)
 end
 
---- Counts an argument as read.
+--- Marks an argument as read.
 function arguments.touch(args, name)
   state_of(args).read[name] = true
 end
 
---- Whether an argument was given at all (null counts).
+--- Whether an argument was given (null counts).
 function arguments.given(args, name)
   local state = state_of(args)
   if not state then return args[name] ~= nil end
@@ -285,7 +283,7 @@ function arguments.given(args, name)
   return state.keywords[name] ~= nil or position ~= nil and state.positional[position] ~= nil
 end
 
---- What was given, unread: the positional arguments (with `n`) and the keyword ones, both copies.
+--- Copies of all given arguments, without marking them as read: positional (with `n`) and keyword.
 function arguments.raw(args)
   local state = state_of(args)
   if not state then return {n = 0}, args end
@@ -317,11 +315,11 @@ local function known_names(state)
   return names
 end
 
---- Raises for what no `init` has read: an unknown keyword, or more positional arguments than there
--- are parameters.
+--- Raises for arguments that no `init` has read: an unknown keyword, or too many positional
+-- arguments.
 -- @tparam table args the proxy
--- @tparam boolean lenient of a configuration from a file: unknown keys that say nothing (null,
--- false, empty) are let pass
+-- @tparam boolean lenient for a configuration from a file: ignores unknown keys whose value is
+-- null, false or empty
 function arguments.check_read(args, lenient)
   local state = state_of(args)
   for key, value in next, state.keywords do
@@ -359,7 +357,7 @@ local function parse_default(text)
   return text:match '^"(.*)"$' or text:match "^'(.*)'$" or text
 end
 
--- The kinds of the operation table's argument texts, in terms of the kinds above.
+-- Maps the kinds in the operation table's signatures to the kinds above.
 local signature_kinds = {
   int = "integer", float = "number", bool = "boolean", ints = "integers", dtype = "dtype",
   string = "string",
@@ -535,7 +533,7 @@ end
 
 --- The signature of a function that calls a binder of its own; nil for others.
 -- @tparam function f
--- @treturn ?table as `arguments.signature` gives it
+-- @treturn ?table as returned by `arguments.signature`
 function arguments.of_function(f)
   for i = 1, math.huge do
     local name, value = debug.getupvalue(f, i)

@@ -6,12 +6,13 @@
 --     })
 --     local layer = Scale{2}
 --
--- A declared `config` (in Keras's positional order; see cusp.base.kinds for the kinds) gives a
--- class that has no `init` of its own one that reads, checks and stores the arguments and calls its
--- base's; and a `get_config` that adds its values to its base's. An instance is a table whose
--- metatable is its class. A field is looked for in the instance, in the class and its bases, then
--- among the getters (`Class.__getters.weights = function(self) ... end`); setters likewise. The
--- names of new fields are kept in the order of their first assignment in `self.__order`.
+-- A class with a declared `config` and no `init` gets an `init` that reads, checks and stores the
+-- arguments and then calls its base's. It also gets a `get_config` that adds its values to its
+-- base's. The `config` is in Keras's positional order; see cusp.base.kinds for the kinds. An
+-- instance is a table whose metatable is its class. Fields are looked up in the instance, in the
+-- class and its bases, and then among the getters (`Class.__getters.weights = function(self) ...
+-- end`); setters work the same way. `self.__order` keeps the names of fields in the order of their
+-- first assignment.
 -- @classmod cusp.Object
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -31,8 +32,8 @@ Object.classes = classes
 
 --- The class of that name.
 -- @tparam string name
--- @tparam[opt] string module such as "keras.layers": the library's class of that module comes
--- before any other
+-- @tparam[opt] string module such as "keras.layers": the library's class of that module takes
+-- precedence
 -- @treturn ?table
 function Object.find(name, module)
   local own = module and by_module[module]
@@ -40,7 +41,7 @@ function Object.find(name, module)
 end
 
 local function register(class)
-  -- The library's classes are loaded when they are used; that must not hide one of the program's.
+  -- Loading the library's classes on demand must not hide a class of the program.
   local known = classes[class.__name]
   if not (class.__library and known and not known.__library) then classes[class.__name] = class end
   if class.__library and class.__module then
@@ -51,7 +52,7 @@ end
 
 ---------------------------------------------------------------- instances
 
--- Metamethods that a class hands down: Lua looks for them in the metatable itself and not further.
+-- Metamethods that a class passes on: Lua looks them up only in the metatable itself.
 local inherited = {"__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc",
   "__add", "__sub", "__mul", "__div", "__unm",
   "__concat", "__pairs", "__idiv", "__mod", "__pow"}
@@ -81,7 +82,7 @@ local function assignment_in(class)
   end
 end
 
---- An instance without arguments and without `init`: for constructors of a special kind.
+--- An instance made without arguments and without `init`, for special constructors.
 function Object.allocate(class)
   return setmetatable({__order = {}}, class)
 end
@@ -116,8 +117,8 @@ local function own_init(class, super)
   end
 end
 
--- A layer within is written once: if each class of a chain wrote it anew, nested wrappers would
--- take 2^n times as long.
+-- Serialises a layer inside once: if each class of a chain repeated it, nested wrappers would take
+-- 2^n times as long.
 local function is_written(config, parameter, super)
   local above = parameter[2] == "layer" and arguments.declaration(super).named[parameter[1]]
   return above and above[2] == "layer" and config[parameter[1]] ~= nil
@@ -138,7 +139,7 @@ local function own_get_config(class, super)
 end
 
 -- Whether the caller of `extend` is a file of the library. `return Base:extend(...)` is a tail
--- call, which leaves no trace of its file: there the methods tell.
+-- call, which hides its file; in that case the methods decide.
 local function made_by_library(members)
   local caller = debug.getinfo(3, "S")
   if caller and errors.is_library(caller.source) then return true end
@@ -151,20 +152,20 @@ local function made_by_library(members)
   return false
 end
 
--- a method with a check before it → the method itself
+-- method with a check → the original method
 local behind = setmetatable({}, {__mode = "k"})
 
---- The method that a class was given, where `f` is that with a check before it; else `f`.
+--- The original method, if `f` is one with a check; else `f`.
 function Object.method_behind(f) return behind[f] or f end
 
--- A method of the library with the check of its arguments before it: `Base.__checks.NAME(self,
--- ...)` holds for all classes below Base.
+-- Puts a check of its arguments before a library method: `Base.__checks.NAME(self, ...)` applies to
+-- all classes derived from Base.
 local function with_check(class, name, method)
   local check = class.__library and type(method) == "function" and class.__super.__checks[name]
   if not check then return method end
   local function checked(self, ...)
-    -- A class that hands on what it made of the argument (`Base.build(self, shape)`) has been
-    -- checked.
+    -- A class that passes on a converted argument (`Base.build(self, shape)`) has been checked
+    -- already.
     local holder = getmetatable(self)
     if type(holder) ~= "table" or (holder[name] or self[name]) == checked then check(self, ...) end
     return method(self, ...)
@@ -191,10 +192,10 @@ local function check_declaration(name, config)
   end
 end
 
---- Makes a class. Further methods may be added to it afterwards.
--- @tparam string name it is also found by this name when a saved model is loaded
+--- Makes a class. You may add further methods to it afterwards.
+-- @tparam string name also used to find the class when a saved model is loaded
 -- @tparam[opt] table members methods and class fields, copied; `config` declares the arguments
--- @treturn table the class: call it, `Class(...)` or `Class{...}`, to make an instance
+-- @treturn table the class; call it, `Class(...)` or `Class{...}`, to make an instance
 function Object.extend(super, name, members)
   if type(name) ~= "string" then
     errors.raise("extend: the name of the class should be a string, got %s", errors.describe(name))
@@ -232,13 +233,13 @@ end
 function Object:init() end
 
 --- Reads, checks and stores the arguments that `class` itself declares (not those of its bases).
--- @tparam table args what `init` was given
--- @tparam[opt] table class by default the nearest of the object's classes that declares any
+-- @tparam table args the arguments that `init` received
+-- @tparam[opt] table class by default the nearest of the object's classes that declares arguments
 function Object:configure(args, class)
   class = class or getmetatable(self)
   while not rawget(class, "config") and class.__super do class = class.__super end
   args = arguments.wrap(class, args)
-  -- A class that declares an argument of its base again, with another default, has the last word.
+  -- If a class redeclares an argument of its base with another default, the class wins.
   local named = arguments.declaration(getmetatable(self)).named
   for _, parameter in ipairs(rawget(class, "config") or {}) do
     self[parameter[1]] = arguments.read(args, named[parameter[1]] or parameter, class.__name)
@@ -247,14 +248,15 @@ end
 
 ---------------------------------------------------------------- configurations
 
---- What `from_config` needs to make an equal object: Keras's names, 0-based axes, null for nil.
+--- The arguments for `from_config` to make an equal object: Keras's names, 0-based axes, null for
+-- nil.
 -- @treturn table
 function Object:get_config()
   return ordered.object()
 end
 
---- Raises where `from_config` was not called as `Class:from_config(config)`: with a dot, as in
--- Python, or with something else.
+--- Raises if `from_config` was not called as `Class:from_config(config)`: for example with a dot,
+-- as in Python.
 function Object.expect_config(class, config)
   if not Object.is_subclass(class, Object) then
     errors.raise("from_config: expected a class and a configuration: Class:from_config(config), "
@@ -266,13 +268,13 @@ function Object.expect_config(class, config)
   end
 end
 
---- Checks of arguments by the names of methods, see `extend`.
+--- Checks of arguments by method name, see `extend`.
 Object.__checks = {from_config = Object.expect_config}
 
---- An object from its configuration.
+--- Makes an object from its configuration.
 -- @tparam table class
--- @tparam table config as `get_config` gives it, or as decoded from a file
--- @raise for a key that the class does not know, unless it says nothing (null, false, empty)
+-- @tparam table config as returned by `get_config`, or decoded from a file
+-- @raise for a key that the class does not know, unless its value is null, false or empty
 function Object.from_config(class, config)
   Object.expect_config(class, config)
   local named, keywords = arguments.declaration(class).named, {}
@@ -328,7 +330,7 @@ local function show(value)
   return plain.tostring(value)
 end
 
---- "Dense{units = 32, activation = relu}": what differs from the defaults.
+--- "Dense{units = 32, activation = relu}": only what differs from the defaults.
 function Object:__tostring()
   local class, parts = getmetatable(self), {}
   local declaration = arguments.declaration(class)

@@ -1,4 +1,4 @@
---- Settings of the whole library.
+--- Global settings of the library.
 -- @module cusp.base.config
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -7,7 +7,7 @@ local config = {}
 local settings = {epsilon = 1e-7, image_data_format = "channels_last"}
 local float_types = {float16 = true, bfloat16 = true, float32 = true, float64 = true}
 
---- The dtype of new tensors and weights that name none; "float32" at first.
+--- The default dtype of new tensors and weights; initially "float32".
 -- @treturn string
 function config.floatx() return engine.get_floatx() end
 
@@ -22,11 +22,11 @@ function config.set_floatx(dtype)
   engine.set_floatx(dtype)
 end
 
---- The small number that keeps quotients and logarithms finite; 1e-7 at first.
+--- The small constant that keeps quotients and logarithms finite; initially 1e-7.
 -- @treturn number
 function config.epsilon() return settings.epsilon end
 
---- Sets the small number.
+--- Sets that constant.
 -- @tparam number value
 function config.set_epsilon(value)
   if type(value) ~= "number" then
@@ -35,11 +35,11 @@ function config.set_epsilon(value)
   settings.epsilon = value
 end
 
---- "channels_last" or "channels_first": where layers expect the channels of images unless told.
+--- The default image layout of layers: "channels_last" or "channels_first".
 -- @treturn string
 function config.image_data_format() return settings.image_data_format end
 
---- Sets where layers expect the channels.
+--- Sets the default image layout of layers.
 -- @tparam string data_format
 function config.set_image_data_format(data_format)
   if data_format ~= "channels_last" and data_format ~= "channels_first" then

@@ -1,5 +1,5 @@
---- What waits for a layer, model or optimizer to have its variables: values read before there was
--- anything to put them in.
+--- Work that waits until a layer, model or optimizer has its variables, such as values that were
+-- read before it was built.
 -- @module cusp.base.deferred
 
 local engine = require "cusp.engine"
@@ -7,11 +7,10 @@ local tracking = require "cusp.base.tracking"
 
 local deferred = {}
 
--- Objects for which something that waited has failed: known beyond the error that takes back all
--- else.
+-- Objects whose deferred work has failed; this must survive the rollback after the error.
 local failed = setmetatable({}, {__mode = "k"})
 
---- Whether a layer below this one, at any depth, is not built.
+--- Whether any layer below this one, at any depth, is not built.
 function deferred.has_unbuilt_parts(layer)
   local found = false
   tracking.each(layer, function(kind, value)
@@ -22,8 +21,9 @@ function deferred.has_unbuilt_parts(layer)
   return found
 end
 
---- Whether an object has all its variables: an optimizer that is built; a layer that is, with all
--- layers below it, or that ran once (a layer that its `call` does not use stays unbuilt for good).
+--- Whether an object has all its variables. An optimizer has them once built; a layer once it and
+-- all layers below are built, or once it has run (a layer that its `call` does not use is never
+-- built).
 -- @tparam Layer|Optimizer object
 -- @treturn boolean
 function deferred.is_built(object)
@@ -34,14 +34,14 @@ function deferred.is_built(object)
   return not deferred.has_unbuilt_parts(object)
 end
 
---- Runs `f(object)` at once if the object is built, else as soon as it is: before its first call
--- computes anything, and outside any trace. Of several functions that wait, all run, in order.
+--- Runs `f(object)` now if the object is built, otherwise as soon as it is: before its first call
+-- computes anything, and outside any trace. Several waiting functions all run, in order.
 -- @tparam Layer|Optimizer object
 -- @tparam function f
--- @param[opt] key of what waits, such as the file's path: what waits already under the same key is
--- forgotten, as f replaces all of it
--- @tparam[opt] function forgotten what to call in that case
--- @treturn boolean whether it ran
+-- @param[opt] key identifies the work, such as a file's path; earlier work with the same key is
+-- dropped, since f replaces all of it
+-- @tparam[opt] function forgotten called for work that was dropped
+-- @treturn boolean whether `f` ran
 function deferred.when_built(object, f, key, forgotten)
   if deferred.is_built(object) then
     f(object)
@@ -62,8 +62,8 @@ local function each_layer(layer, visit)
   for _, part in ipairs(layer:sublayers()) do each_layer(part, visit) end
 end
 
---- Forgets what waits for a model and its layers if it failed for one of them: other values are
--- about to be read.
+--- Drops the waiting work of a model and its layers if it failed for one of them, because other
+-- values are about to be read.
 function deferred.forget_failed(model)
   local any = false
   each_layer(model, function(layer) any = any or failed[layer] ~= nil end)
@@ -74,8 +74,8 @@ function deferred.forget_failed(model)
   end)
 end
 
---- Runs what waits. Called by whatever has just built the object. What raises an error goes on
--- waiting, so that the object does not pass, at its next call, for one that has what was read.
+--- Runs the waiting work; called by the code that has just built the object. Work that raises an
+-- error keeps waiting, so that a later call cannot mistake the object for one that has the values.
 function deferred.run(object)
   local waiting = rawget(object, "_when_built")
   if not waiting then return end

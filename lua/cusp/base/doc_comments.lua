@@ -1,7 +1,7 @@
---- The comments above classes and functions in the sources, for `help` and the reference.
--- A comment is `{text = {line, ...}, parameters = {{name =, kind =, default =, optional =, text =},
--- ...}, returns = {...}, raises = {...}, usage = {...}, see = {...}, hidden = whether it is for the
--- library's own files}`.
+--- The comments above classes and functions in the sources, for `help` and the reference. A comment
+-- is `{text = {line, ...}, parameters = {{name =, kind =, default =, optional =, text =}, ...},
+-- returns = {...}, raises = {...}, usage = {...}, see = {...}, hidden = whether it is internal to
+-- the library}`.
 -- @module cusp.base.doc_comments
 local namespace = require "cusp.base.namespace"
 local rooms = require "cusp.base.rooms"
@@ -27,7 +27,7 @@ end
 
 ---------------------------------------------------------------- marks
 
--- A mark and what follows it: "tparam", "opt=3", "integer n of samples".
+-- A tag and its text: "tparam", "opt=3", "integer n of samples".
 local function mark_of(line)
   local mark, options, rest = line:match "^@(%w+)(%b[])%s*(.*)$"
   if mark then return mark, options:sub(2, -2), rest end
@@ -75,7 +75,7 @@ local function add_mark(comment, mark, options, text)
   end
 end
 
--- Lines that go on with what a mark began. An example ends at an empty line; what follows is text.
+-- Lines that continue a tag. An example ends at an empty line; text follows it.
 local function add_continuation(comment, mark, line)
   local list = comment[lists[mark] or "parameters"]
   local last = list[#list]
@@ -139,7 +139,7 @@ local spaces = {"layers", "losses", "metrics", "optimizers", "optimizers.schedul
   "initializers", "regularizers",
   "constraints", "models", "utils", "data"}
 
--- The file of the library that a class is a member of.
+-- The library file of a class's member.
 local function file_of_member(class)
   for _, name in ipairs(spaces) do
     local space = rooms.get(name)
@@ -151,7 +151,7 @@ local function file_of_member(class)
   end
 end
 
--- A method tells the file that a class of the user's is written in.
+-- A method tells in which file a user's class is written.
 local function file_of_methods(class)
   local snake = namespace.snake_case(class.__name)
   local found
@@ -166,7 +166,7 @@ local function file_of_methods(class)
   return found and found:match "^@(.*)$"
 end
 
---- The comment of a class: what stands above its `extend("NAME"`, else at the top of its file.
+--- The comment of a class: above its `extend("NAME"`, or else at the top of its file.
 -- @treturn ?table
 function doc_comments.of_class(class)
   local path = file_of_member(class) or file_of_methods(class)
@@ -181,7 +181,7 @@ function doc_comments.of_class(class)
   return doc_comments.of_file(path)
 end
 
--- The comment that says by a mark which function it is about.
+-- The comment whose tag names the function that it documents.
 local function marked(path, name)
   local lines = lines_of(path) or {}
   for i, line in ipairs(lines) do
@@ -194,7 +194,7 @@ end
 
 --- The comment of a Lua function.
 -- @tparam function f
--- @tparam[opt] string name for functions that are made by others, whose comments name them
+-- @tparam[opt] string name for generated functions, whose comments name them
 -- @treturn ?table
 function doc_comments.of_function(f, name)
   local info = debug.getinfo(f, "S")

@@ -1,23 +1,22 @@
---- Errors at the user's line.
--- Every message says what was wrong, what was expected and what came. The position in front of it
--- is that of the first caller outside this library, so that a mistake three calls deep in Cusp
--- points at the script that made it.
+--- Errors at the user's line. Every message says what was wrong, what was expected and what it got.
+-- Its position is that of the first caller outside this library, so that a mistake found three
+-- calls deep in Cusp points at the user's script.
 -- @module cusp.base.errors
 local plain = require "cusp.base.plain"
 local rooms = require "cusp.base.rooms"
 local errors = {}
 
--- All files of the library lie below the directory of this one.
+-- All files of the library are below the directory of this one.
 local library = debug.getinfo(1, "S").source:match "^(.*)base/errors%.lua$" or "@cusp/"
 
---- Whether a source, as debug.getinfo gives it, is a file of this library.
+--- Whether a source, as returned by debug.getinfo, is a file of this library.
 -- @tparam string source
 -- @treturn boolean
 function errors.is_library(source)
   return source:sub(1, #library) == library
 end
 
---- Whether a message is Lua's own about a line of this library, not one that the library wrote.
+--- Whether a message is Lua's own error about a line of this library, rather than one of ours.
 -- @tparam string message
 -- @treturn boolean
 function errors.is_raw(message)
@@ -26,7 +25,7 @@ function errors.is_raw(message)
     and not text:find "^bad 'for'" then
     return false
   end
-  -- long names have "..." for their beginning
+  -- Lua shortens long paths to "..." at the beginning
   local cut, folder = file:match "^(%.?%.?%.?)(.*cusp/)"
   if not folder then return false end
   return cut == "..." and library:sub(-#folder) == folder or library:sub(2) == folder
@@ -57,9 +56,9 @@ end
 
 local most_items = 1 << 26
 
---- Raises where a list made item by item would be so long that making it takes more than a moment.
+--- Raises if a list made item by item would be so long that making it takes more than a moment.
 -- @tparam string name of the function
--- @tparam string what the argument that asks for it
+-- @tparam string what the argument that determines the length
 -- @tparam number count
 function errors.check_items(name, what, count)
   if type(count) ~= "number" then
@@ -77,7 +76,7 @@ function errors.check(condition, message, ...)
   return condition
 end
 
--- Letters put in, left out, changed, or swapped with their neighbours.
+-- Edit distance with insertions, deletions, substitutions and swaps of neighbours.
 local function edit_distance(a, b)
   local before, previous, current = {}, {}, {}
   for j = 0, #b do previous[j] = j end
@@ -95,7 +94,7 @@ local function edit_distance(a, b)
   return previous[#b]
 end
 
---- The known name most like `name`, unless all are too far from it to be what was meant.
+--- The known name closest to `name`, or nil if none is close enough.
 -- @tparam string name
 -- @tparam table names a list of names, or a table whose keys are names
 -- @tparam[opt] integer limit how many letters may differ
@@ -134,7 +133,7 @@ local function method_names(cusp)
   return names
 end
 
--- What programs write after the dot of a namespace.
+-- Names that programs write after the dot of a namespace.
 local function member_names(cusp)
   local names = {}
   add_names(names, getmetatable(cusp).__members)
@@ -148,8 +147,7 @@ local function member_names(cusp)
   return names
 end
 
---- Lua's own message about a field or method that is nil, with the name in the library that is like
--- it.
+--- Adds the closest library name to Lua's own message about a field or method that is nil.
 -- @tparam string message
 -- @treturn string
 function errors.with_nearest_name(message)
@@ -160,7 +158,7 @@ function errors.with_nearest_name(message)
   return near and ("%s; did you mean '%s'?"):format(message, near) or message
 end
 
---- " (did you mean 'units'?)", or "" where no known name is near.
+--- " (did you mean 'units'?)", or "" if no known name is close.
 function errors.suggestion(name, names)
   local near = type(name) == "string" and errors.nearest(name, names)
   return near and (" (did you mean '%s'?)"):format(near) or ""
@@ -180,7 +178,7 @@ local function describe_list(list)
   return "{" .. table.concat(parts, ", ") .. "}"
 end
 
---- What a value is, for the "got" part of a message: `string "a"`, `number 3.5`, `table {1, 2}`,
+--- Describes a value for the "got" part of a message: `string "a"`, `number 3.5`, `table {1, 2}`,
 -- `tensor [2, 3] float32`.
 -- @treturn string
 function errors.describe(value)

@@ -1,5 +1,5 @@
---- The generation of Keras whose configuration is being read, and what names and defaults meant
--- there.
+--- The generation of Keras whose configuration is being read, and the meaning of names and defaults
+-- in it.
 --
 -- `hard_sigmoid` was `clip(0.2 x + 0.5, 0, 1)` until Keras 3 made it `relu6(x + 3) / 6`; it was the
 -- default of the recurrent layers of Keras before 2.3 and of ConvLSTM in all of Keras 2.
@@ -14,8 +14,8 @@ local generation = {}
 
 local current -- nil for the present generation
 
--- Keras of its own ended with 2.3. TensorFlow's said "2.1.6-tf" before TensorFlow 2, "2.2.4-tf" at
--- its beginning, then "2.4.0".
+-- Standalone Keras ended with 2.3. TensorFlow reported "2.1.6-tf" before TensorFlow 2, "2.2.4-tf"
+-- at its beginning, then "2.4.0".
 local function parse(version)
   if type(version) ~= "string" then return nil end
   local major, minor = version:match "^(%d+)%.(%d+)"
@@ -26,9 +26,8 @@ local function parse(version)
   return {hard_gates = not of_tensorflow2 and minor < 3, resets_before = not of_tensorflow2}
 end
 
---- Calls `f` with the names of a version's generation in force.
--- @param version what the file says: "2.15.0", "2.2.4-tf"; anything else means the present
--- generation
+--- Calls `f` with the names of a version's generation in effect.
+-- @param version as in the file: "2.15.0", "2.2.4-tf"; anything else means the present generation
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results
@@ -48,7 +47,7 @@ end
 
 local gated = {LSTM = true, LSTMCell = true, GRU = true, GRUCell = true}
 
--- What a class did where the file says nothing.
+-- Defaults of a class where the file gives no value.
 local function add_defaults(class_name, config)
   local by_default = gated[class_name] and current.hard_gates or class_name:find "^ConvLSTM%dD"
   if by_default and config.recurrent_activation == nil then
@@ -61,7 +60,7 @@ end
 
 --- A class's configuration with the meanings of the present generation.
 -- @tparam string class_name
--- @tparam table config left as it is
+-- @tparam table config not changed
 -- @treturn table
 function generation.present(class_name, config)
   if not current then return config end

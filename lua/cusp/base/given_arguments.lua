@@ -1,5 +1,5 @@
---- The arguments that an object of one of the program's own classes was made with: what stands in
--- its configuration where its class neither declares a `config` nor has a `get_config`.
+--- The constructor arguments of objects whose class, defined by the program, has neither a `config`
+-- nor a `get_config`. They become the object's configuration.
 -- @module cusp.base.given_arguments
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -9,8 +9,7 @@ local structure = require "cusp.base.structure"
 
 local given_arguments = {}
 
--- Every layer takes these; they are written otherwise, or say what the first layer of a stack says
--- anyway.
+-- Every layer takes these; they are written elsewhere, or follow from the first layer of a stack.
 local common = {}
 for name in (
   "name trainable dtype autocast activity_regularizer input_shape input_dim batch_input_shape "
@@ -18,10 +17,9 @@ for name in (
   common[name] = true
 end
 
---- Notes what an instance of a class of the program's own was made with, but for what the class
--- declares.
+--- Records the constructor arguments of a program's class, except those that the class declares.
 -- @tparam Layer object
--- @tparam table args the proxy that `init` got
+-- @tparam table args the proxy that `init` received
 function given_arguments.record(object, args)
   local class = getmetatable(object)
   if class.__library then return end
@@ -47,11 +45,11 @@ local function is_plain_value(value)
   return true
 end
 
---- Notes the plain keyword arguments of an instance of a loss, metric, optimizer and the like: what
--- `registry.serialize` adds to its configuration. Others are left out, so that nothing large is
--- kept.
+--- Records the plain keyword arguments of a loss, metric, optimizer or similar object;
+-- `registry.serialize` adds them to its configuration. Other arguments are skipped, so that nothing
+-- large is kept.
 -- @tparam table object
--- @tparam table args the proxy that `init` got
+-- @tparam table args the proxy that `init` received
 function given_arguments.record_plain(object, args)
   given_arguments.record(object, args)
   local given = rawget(object, "_arguments")
@@ -85,10 +83,10 @@ local function refuse(object, key, value)
     name)
 end
 
---- Adds the noted arguments to a configuration; those given by position as the list `args`.
+--- Adds the recorded arguments to a configuration; positional ones become the list `args`.
 -- @tparam Layer object
 -- @tparam table config
--- @raise for a value that cannot be written down, saying what to write in the class
+-- @raise for a value that cannot be serialised, explaining what to write in the class
 function given_arguments.add_to(object, config)
   local given = rawget(object, "_arguments")
   if not given or has_own_get_config(getmetatable(object)) then return end
@@ -102,7 +100,8 @@ function given_arguments.add_to(object, config)
   if #positional > 0 then ordered.set(config, "args", positional) end
 end
 
---- A configuration with `args` as the table that the class is called with; nil for any other.
+--- Converts a configuration with `args` to the table for calling the class; nil for any other
+-- configuration.
 -- @tparam table class
 -- @tparam table config
 -- @treturn ?table

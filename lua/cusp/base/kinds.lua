@@ -1,14 +1,14 @@
---- The kinds of arguments that a class or a function can declare.
--- A kind knows what it accepts, how to say so, and how its values look in a configuration: it is
--- the one place where the 1-based axes of Lua and the 0-based ones of Keras's files meet. A
--- declared parameter is a table:
+--- The kinds of arguments that a class or a function can declare. A kind defines which values it
+-- accepts, how to describe them, and their form in a configuration. Only this file converts between
+-- the 1-based axes of Lua and the 0-based ones of Keras's files. A declared parameter is a table:
 --
 --     {"rate", "number", min = 0, max = 1, default = 0.5, optional = true, keyword_only = true}
 --
--- `optional` allows nil; a parameter with a default, or optional, may be left out. Limits: `min`,
--- `max` (inclusive), `above`, `below` (exclusive), `choices`, `rank` (of "integers": one integer
--- stands for that many), `list_of` (a kind). In configurations `transient` leaves a parameter out
--- always, `omit_default` while it has its default: Keras reads it, but never writes it.
+-- `optional` allows nil; a parameter that is optional or has a default may be omitted. Limits:
+-- `min`, `max` (inclusive), `above`, `below` (exclusive), `choices`, `rank` (of "integers": one
+-- integer is repeated that many times), `list_of` (a kind). In configurations, `transient` always
+-- omits a parameter, and `omit_default` omits it while it has its default: Keras reads it, but
+-- never writes it.
 -- @module cusp.base.kinds
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -23,11 +23,11 @@ local known = {}
 
 --- Adds a kind.
 -- @tparam string name
--- @tparam table kind `check(value, parameter, owner)` returns whether the value is right and, if it
--- is to be stored otherwise, what to store; `expects` is a text or a function of the parameter;
--- `to_config(value, parameter)` and `from_config(value, parameter)` translate (identity by
--- default); `is_list` says that a table of plain values is one value of this kind; "integers", that
--- one of nothing but integers is; "pairs", that one of lists of integers is, too
+-- @tparam table kind `check(value, parameter, owner)` returns whether the value is valid and, if it
+-- must be converted, the value to store; `expects` is a text or a function of the parameter;
+-- `to_config(value, parameter)` and `from_config(value, parameter)` convert (identity by default).
+-- `is_list`: true if a table of plain values is one value of this kind; "integers" if only a table
+-- of integers is; "pairs" if a table of lists of integers is, too
 function kinds.define(name, kind)
   kind.name = name
   known[name] = kind
@@ -44,7 +44,7 @@ function kinds.of(parameter)
   return kinds.get(parameter.list_of and "list" or parameter[2] or "any")
 end
 
---- What a parameter should be: "a positive integer", "one of "same", "valid"".
+--- Describes the expected value: "a positive integer", "one of "same", "valid"".
 function kinds.expectation(parameter)
   local expects = kinds.of(parameter).expects
   if type(expects) == "function" then expects = expects(parameter) end
@@ -58,8 +58,8 @@ local function settle_list(owner, parameter, value, kind)
   return lists.plain(value)
 end
 
--- Nothing may stand for a flag, an activation or an initializer, but not for a number that is
--- computed with.
+-- Null may be given for a flag, an activation or an initializer, but not for a number used in
+-- computation.
 local numeric = {number = true, float32 = true, axis = true, axes = true, learning_rate = true}
 
 local function allows_null(parameter)
@@ -97,7 +97,7 @@ function kinds.check(owner, parameter, value)
   return converted
 end
 
---- The value as it stands in a configuration; null for nil.
+--- The value as written to a configuration; null for nil.
 function kinds.to_config(parameter, value)
   if value == nil then return null end
   local kind = kinds.of(parameter)
@@ -105,7 +105,7 @@ function kinds.to_config(parameter, value)
   return value
 end
 
---- The value of a configuration as a constructor takes it; null stays null, so that it overrides a
+--- The value of a configuration as passed to a constructor; null stays null, so that it overrides a
 -- default.
 function kinds.from_config(parameter, value)
   if value == null or value == nil then return value end
@@ -147,7 +147,7 @@ kinds.define("number", {
   end,
 })
 
--- Keras keeps it in a tensor, so that its configuration has what the tensor holds.
+-- Keras keeps the value in a tensor, so its configuration has the tensor's rounded value.
 kinds.define("float32", {
   check = kinds.get("number").check, expects = kinds.get("number").expects,
   to_config = function(value) return (("f"):unpack(("f"):pack(value))) end,
@@ -199,7 +199,7 @@ function kinds.is_callable(value)
   return type(meta) == "table" and meta.__call ~= nil
 end
 
---- Whether a value is a data set.
+--- Whether a value is a dataset.
 function kinds.is_dataset(value)
   local meta = getmetatable(value)
   return type(meta) == "table" and rawget(meta, "__dataset") == true
@@ -323,10 +323,10 @@ kinds.define("list", {
 ---------------------------------------------------------------- axes: from 1 in Lua, from 0 in
 ---------------------------------------------------------------- configurations
 
---- A 1-based axis as Keras counts it; negative ones are the same in both.
+--- Converts a 1-based axis to Keras's 0-based one; negative axes are unchanged.
 function kinds.axis_to_config(axis) return axis > 0 and axis - 1 or axis end
 
---- Keras's axis as Lua counts it.
+--- Converts Keras's 0-based axis to Lua's.
 function kinds.axis_from_config(axis) return axis >= 0 and axis + 1 or axis end
 
 local function map_axes(convert)
@@ -378,7 +378,7 @@ kinds.dtypes = dtypes
 
 kinds.define("dtype", {
   check = function(value, parameter)
-    -- a DTypePolicy as Keras serialises it
+    -- a DTypePolicy in Keras's serialised form
     if is_plain(value) and type(value.config) == "table" then value = value.config.name end
     if type(value) ~= "string" then return false end
     return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil, value

@@ -1,20 +1,19 @@
---- Which tables are lists of values, and the check that a list has no holes.
--- A plain table holds other values, and so does a table marked for JSON. A list of a class that is
--- none of the library's (Penlight's List, or any other table with a metatable and items) is a list
--- like a plain one, everywhere.
+--- Decides which tables are lists of values, and checks lists for holes. Plain tables hold other
+-- values, and so do tables marked for JSON. A list of a class outside the library (Penlight's List,
+-- or any table with a metatable and items) is treated like a plain list.
 -- @module cusp.base.lists
 local errors = require "cusp.base.errors"
 
 local lists = {}
 
---- Whether a table with this metatable is the library's own object, or something to be called.
+--- Whether this metatable belongs to a library object or a callable.
 local function is_object(meta)
   local name = rawget(meta, "__name")
   return rawget(meta, "__getters") ~= nil or rawget(meta, "__symbolic") ~= nil
     or rawget(meta, "__call") ~= nil or type(name) == "string" and name:find("^cusp%.") ~= nil
 end
 
---- Whether a value is a list of a class that is none of the library's.
+--- Whether a value is a list of a class outside the library.
 function lists.is_foreign(value)
   if type(value) ~= "table" then return false end
   local meta = getmetatable(value)
@@ -31,8 +30,8 @@ function lists.is_container(value)
   return rawget(meta, "__jsontype") ~= nil or rawlen(value) > 0 and not is_object(meta)
 end
 
---- The first position of a list at which nothing stands though something follows; nil without one.
--- Of a long list only what comes after its end is looked at.
+--- The position of the first hole in a list, or nil. For a long list, only the part after its end
+-- is searched.
 function lists.hole(list)
   local n = rawlen(list)
   if n > 64 and rawget(list, n) ~= nil then
@@ -52,8 +51,8 @@ function lists.hole(list)
 end
 
 --- Raises for a list with a hole.
--- @tparam string what it is of, for the message
--- @param value anything: what is no list is right
+-- @tparam string what describes the list in the message
+-- @param value anything; values that are not lists pass
 function lists.check(what, value)
   if not lists.is_container(value) then return end
   local hole = lists.hole(value)
@@ -80,11 +79,11 @@ local function check_nested(what, value, depth)
   end
 end
 
---- Raises for a list with a hole, or for one within a value, unless it holds nothing but numbers:
--- that may be a table by number.
+--- Raises for a list with a hole, or for such a list nested in a value. Tables of only numbers may
+-- have holes.
 function lists.check_nested(what, value) check_nested(what, value, 6) end
 
---- A list of a user's class as a plain one; other values as they are.
+--- Converts a list of a user's class to a plain one; returns other values unchanged.
 function lists.plain(value)
   if not lists.is_foreign(value) then return value end
   return table.move(value, 1, rawlen(value), 1, {})

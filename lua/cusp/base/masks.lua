@@ -1,6 +1,5 @@
---- Masks that travel with tensors: `[batch, time]` booleans that say which steps count.
--- Tensors are values, so the mask is kept beside them, in a table that lets go of a mask when its
--- tensor is gone.
+--- Masks that travel with tensors: `[batch, time]` booleans that mark the valid steps. Tensors are
+-- immutable, so masks are kept in a separate weak table and disappear with their tensors.
 -- @module cusp.base.masks
 
 local lists = require "cusp.base.lists"
@@ -13,14 +12,14 @@ local any = false
 --- The mask of a tensor, or nil.
 function masks.get(tensor) return attached[tensor] end
 
---- Attaches a mask to a tensor (nil takes it away).
+--- Attaches a mask to a tensor (nil removes it).
 function masks.set(tensor, mask)
   if mask then any = true end
   attached[tensor] = mask or nil
 end
 
---- The masks of a structure of tensors, in its form, `false` where there is none; nil if there is
--- none at all.
+--- The masks of a structure of tensors, in the same form, with `false` for no mask; nil if there
+-- are no masks at all.
 function masks.of(inputs)
   if not any then return nil end
   if not structure.is_container(inputs) then return inputs ~= nil and attached[inputs] or nil end
@@ -33,7 +32,7 @@ function masks.of(inputs)
   return found and result or nil
 end
 
---- A list of masks with `false` where nothing stands: the inputs say how many there are.
+--- A list of masks, with `false` for missing ones; the inputs determine its length.
 function masks.without_holes(inputs, mask)
   if not structure.is_container(inputs) or not structure.is_container(mask)
     or not lists.hole(mask) then
@@ -56,8 +55,8 @@ local function collect(mask, out)
   return out
 end
 
---- Attaches each mask of a structure to the tensor at its place in order, like Keras; `false`
--- stands for none. A tensor that has a mask keeps it.
+--- Attaches each mask of a structure to the tensor at its position, like Keras; `false` means none.
+-- A tensor that has a mask keeps it.
 function masks.attach(outputs, mask)
   if not mask then return end
   local flat = collect(mask, {n = 0})

@@ -1,11 +1,11 @@
---- Methods that a program's class defines with a dot, as `function L.call(x)`: `self` is missing,
--- so every argument is taken for the one before it. The names of the parameters show it.
+--- Methods that a program's class defines with a dot, as in `function L.call(x)`: `self` is
+-- missing, so all arguments are shifted by one. The parameter names reveal this.
 -- @module cusp.base.methods
 local errors = require "cusp.base.errors"
 
 local methods = {}
 
--- Methods that the library calls, and names of their first parameter where `self` was forgotten.
+-- Methods that the library calls, and the name of their first parameter if `self` was forgotten.
 local forgotten = {
   call = "x inputs input query tensor y_true", build = "input_shape shape shapes input_shapes",
   compute_mask = "inputs x mask", compute_output_shape = "input_shape shape shapes input_shapes",
@@ -21,7 +21,7 @@ for _, part in ipairs{"train", "test", "predict"} do
   forgotten[("on_%s_end"):format(part)] = "logs"
 end
 
--- How many parameters with `self` a method has at least, where fewer cannot be right.
+-- The least number of parameters, with `self`, that a correct method can have.
 local least = {call = 2, update_state = 2, train_step = 2, test_step = 2, predict_step = 2}
 
 local words = {}
@@ -42,10 +42,10 @@ local function check(class, name, method)
   end
 end
 
---- The one value that a method of a program's class returned.
+--- Checks that a method of a program's class returned exactly one value.
 -- @tparam string what was called, for the message
 -- @param value
--- @param second raises where it is there
+-- @param second raises if it is not nil
 -- @return value
 function methods.single(what, value, second)
   if second ~= nil then
@@ -56,7 +56,7 @@ end
 
 local checked = setmetatable({}, {__mode = "k"})
 
---- Raises for a method of a program's class that lacks `self`. Each function is looked at once.
+--- Raises for a method of a program's class that lacks `self`. Checks each function once.
 -- @tparam table class
 function methods.check(class)
   while class and not class.__library do

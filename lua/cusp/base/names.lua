@@ -1,4 +1,4 @@
---- Names that layers and operations are given when they have none: `dense`, `dense_1`, ...
+--- Default names of layers and operations: `dense`, `dense_1`, ...
 -- @module cusp.base.names
 local plain = require "cusp.base.plain"
 
@@ -19,8 +19,7 @@ function names.snake_case(class_name)
   return plain.lower(text)
 end
 
---- The next name for a prefix: the prefix itself the first time in a program, then with `_1`, `_2`,
--- ...
+--- The next name for a prefix: the prefix itself first, then with `_1`, `_2`, ...
 -- @tparam string prefix
 -- @treturn string
 function names.unique(prefix)
@@ -29,18 +28,18 @@ function names.unique(prefix)
   return count == 0 and prefix or ("%s_%d"):format(prefix, count)
 end
 
---- Starts counting afresh, as at the start of a program.
+--- Restarts the counters, as at the start of a program.
 function names.reset()
   for prefix in pairs(counts) do counts[prefix] = nil end
 end
 
---- The path of a variable or a layer made now: `my_model/dense/kernel`.
+--- The path of a variable or layer that is created now: `my_model/dense/kernel`.
 function names.path(name)
   local path = context.get().path
   return path and path .. "/" .. name or name
 end
 
---- Runs `f(...)` with `name` on the path of the variables made in it.
+--- Runs `f(...)` with `name` added to the path of variables created in it.
 function names.within(name, f, ...) return context.within({path = names.path(name)}, f, ...) end
 
 return names

@@ -1,12 +1,11 @@
---- Libraries that only some programs need, loaded when they are first asked for.
+--- Libraries that only some programs need, loaded on demand.
 -- @module cusp.base.native
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 
 local native = {}
 
--- Debian's packages of the library each module stands on: what running needs, and what building
--- needs.
+-- The Debian packages behind each module: for running, and for building.
 local packages = {
   cairo = {"libcairo2", "libcairo2-dev"},
   hdf5 = {"libhdf5-103-1", "libhdf5-dev"},
@@ -19,9 +18,9 @@ local packages = {
 
 --- The module `cusp.native.NAME`.
 -- @tparam string name the folder of `bindings/`
--- @tparam string what needs it, for the message: "history:plot"
+-- @tparam string what the feature that needs it, for the message: "history:plot"
 -- @treturn table
--- @raise where it cannot be loaded, naming the packages
+-- @raise if it cannot be loaded, naming the packages
 function native.load(name, what)
   local ok, found = engine.attempt(require, "cusp.native." .. name)
   if ok then return found end

@@ -1,7 +1,7 @@
---- Tables that remember which kind of JSON value they are and the order of their keys.
--- A table marked as an object stays an ordinary table to read and to change; keys that were added
--- later follow the remembered ones in alphabetical order. An unmarked table is a list when it has
--- no string keys: this is what tells `{}` from `[]`.
+--- Tables that remember their kind of JSON value and the order of their keys. A table marked as an
+-- object reads and changes like an ordinary table; keys added later follow the remembered ones in
+-- alphabetical order. An unmarked table is a list if it has no string keys: this distinguishes `{}`
+-- from `[]`.
 -- @module cusp.base.ordered
 local plain = require "cusp.base.plain"
 local ordered = {}
@@ -14,13 +14,13 @@ function ordered.object(object, keys)
   return setmetatable(object or {}, {__jsontype = "object", __jsonorder = keys or {}})
 end
 
---- Whether a table carries the mark.
+--- Whether a table is marked as an object.
 function ordered.is_object(value)
   local meta = getmetatable(value)
   return type(meta) == "table" and meta.__jsontype == "object"
 end
 
---- Sets a field of an object and makes it the last of the remembered keys if it is new.
+--- Sets a field of an object; a new key goes last.
 function ordered.set(object, key, value)
   local meta = getmetatable(object)
   if object[key] == nil and type(meta) == "table" and meta.__jsonorder then

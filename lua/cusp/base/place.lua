@@ -5,9 +5,8 @@ local errors = require "cusp.base.errors"
 
 local place = {}
 
---- An error's text without the position that Lua put in front of it. Where values were of kinds
--- that no check expected, what Lua says of its own variables tells nobody anything; the place is
--- what helps.
+--- An error's text without the position that Lua put in front. Lua's own messages about internal
+-- variables do not help the user; the place in the configuration does.
 function place.text(message)
   local text = tostring(message):gsub("^[^\n:]+:%d+: ", "")
   local before = text:match "^(.-)attempt to %l+ " or text:match "^(.-)bad argument #"
@@ -15,7 +14,7 @@ function place.text(message)
   return text
 end
 
---- What a layer's form is called in messages: "Dense 'dense_1'".
+--- The name of a layer's form in messages: "Dense 'dense_1'".
 function place.describe(data)
   if type(data) ~= "table" then return errors.describe(data) end
   local config = type(data.config) == "table" and data.config or {}
@@ -25,7 +24,7 @@ function place.describe(data)
     or class:sub(1, 60)
 end
 
---- Arguments of a class are keys of its configuration in a file.
+--- Arguments of a class appear as keys of its configuration in a file.
 local function as_keys(text, data)
   local class = type(data) == "table" and type(data.class_name) == "string"
     and data.class_name:match "[%w_]+$"
@@ -36,7 +35,7 @@ local function as_keys(text, data)
   return (rest:gsub("^unknown argument '([^']*)'", "config has the unknown key '%1'"))
 end
 
---- Calls `f(...)`; an error gets the place in front of it.
+--- Calls `f(...)`; prefixes an error with the place.
 -- @tparam string where "layers[3]"
 -- @param data the form at that place
 -- @tparam function f

@@ -1,6 +1,6 @@
---- Lua's functions that follow the locale, as they are in the C locale. A host may have set another
--- one, in which 1.5 is "1,5", the capital of "i" is no "I", and "a" comes before "B": no file and
--- no name of ours may depend on that.
+--- Lua's locale-dependent functions, as in the C locale. A host may have set another locale, where
+-- 1.5 is "1,5", the capital of "i" is not "I", and "a" sorts before "B". Files and names must not
+-- depend on that.
 -- @module cusp.base.plain
 local plain = require("cusp.engine").plain
 

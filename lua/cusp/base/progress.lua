@@ -1,6 +1,6 @@
 --- The progress line of fit, evaluate and predict:
 --    320/1000 [=========>....................] - ETA: 0s - loss: 2.3012 - accuracy: 0.1100
--- On a terminal it is redrawn in place, at most 20 times a second; elsewhere only the finished line
+-- On a terminal it is redrawn in place, at most 20 times a second; otherwise only the finished line
 -- is written.
 -- @module cusp.base.progress
 local engine = require "cusp.engine"
@@ -12,15 +12,15 @@ local progress = {}
 local Bar = {}
 Bar.__index = Bar
 
---- Seconds between two redraws.
+--- Seconds between redraws.
 progress.interval = 0.05
 
 local bar_width, shortest_bar = 30, 5
 
 --- A new bar.
--- @tparam table options `target`: number of steps, or nil where it is not known; `verbose`: 0, 1 or
--- 2; `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of
--- the terminal; `write`: function that takes text
+-- @tparam table options `target`: number of steps, or nil if unknown; `verbose`: 0, 1 or 2;
+-- `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the
+-- terminal; `write`: function that takes text
 function progress.new(options)
   local dynamic = options.dynamic
   if dynamic == nil then dynamic = engine.is_terminal(1) end
@@ -33,8 +33,8 @@ function progress.new(options)
   }, Bar)
 end
 
---- A number as the progress line shows it: four decimals, or an exponent where that would show
--- nothing.
+--- A number as shown in the progress line: four decimals, or an exponent if those would all be
+-- zero.
 -- @treturn string
 function progress.format_value(value)
   if type(value) == "table" then
@@ -48,7 +48,7 @@ function progress.format_value(value)
   return plain.format(math.abs(value) > 1e-3 and "%.4f" or "%.4e", value)
 end
 
---- A time in the unit that suits it: "2s", "13ms", "31us".
+--- A time in a suitable unit: "2s", "13ms", "31us".
 -- @tparam number seconds
 function progress.format_time(seconds)
   if seconds >= 1 or seconds == 0 then return plain.format("%.0fs", seconds) end
@@ -91,11 +91,10 @@ local function bar_text(self, finished, width)
   return ("%s [%s%s]"):format(count, head, ("."):rep(width - full))
 end
 
--- The bar whose line stands unfinished on the terminal.
+-- The bar whose line is unfinished on the terminal.
 local open_bar
 
---- Ends a line that stands unfinished, so that something else can be written; the bar goes on below
--- it.
+--- Ends an unfinished line, so that other output can be written; the bar continues below it.
 function progress.break_line()
   local bar = open_bar
   open_bar = nil
@@ -105,8 +104,8 @@ end
 warnings.before = progress.break_line
 
 --- Writes a line of text to standard output.
--- @tparam string message a format for string.format; an empty line before it is left out where it
--- only ended a bar
+-- @tparam string message a format for string.format; an empty line before it is dropped if it only
+-- served to end a bar
 -- @param ... arguments of the format
 function progress.say(message, ...)
   local text = select("#", ...) > 0 and plain.format(message, ...) or message
@@ -115,9 +114,9 @@ function progress.say(message, ...)
   io.stdout:write(text, "\n"):flush()
 end
 
--- Writes the line, in place on a terminal: what the longer line before left behind is overwritten.
--- Where the terminal is too narrow the bar gets shorter, and then the line is cut, since a wrapped
--- one could not be redrawn.
+-- Writes the line, in place on a terminal, and blanks out the rest of a longer previous line. On a
+-- narrow terminal the bar shrinks and the line is then cut, since a wrapped line could not be
+-- redrawn.
 local function draw(self, rest, finished)
   if self.dynamic and open_bar ~= self then progress.break_line() end
   local line = bar_text(self, finished, bar_width) .. rest
@@ -136,17 +135,17 @@ local function draw(self, rest, finished)
   open_bar = not finished and self or nil
 end
 
---- Whether a redraw would show anything now.
+--- Whether a redraw is due and would show anything new.
 function Bar:due()
   return self.verbose == 1 and self.dynamic
     and engine.monotonic() - self.drawn_at >= progress.interval
 end
 
---- Says that `seen` steps are done, and redraws when it is time.
+--- Reports that `seen` steps are done, and redraws when due.
 -- @tparam integer seen steps done
 -- @tparam {string,...} names of the values to show, in order
--- @tparam table|function logs the values by name, or a function that gives them (called only when
--- they are shown)
+-- @tparam table|function logs the values by name, or a function that returns them (called only when
+-- needed)
 function Bar:update(seen, names, logs)
   self.seen, self.seen_at = seen, engine.monotonic()
   if not self:due() then return end
@@ -168,7 +167,7 @@ end
 function Bar:finish(names, logs)
   if self.verbose == 0 then return end
   local elapsed = engine.monotonic() - self.started
-  -- What comes after the last step, such as validation, is no part of the time per step.
+  -- Work after the last step, such as validation, does not count in the time per step.
   local stepping = (self.seen_at or engine.monotonic()) - self.started
   local per_step = (" %s/step"):format(progress.format_time(stepping
     / math.max(self.seen - self.before, 1)))
@@ -181,7 +180,7 @@ function Bar:finish(names, logs)
   end
 end
 
---- Ends a line that was being redrawn, where an error or an interrupt stops the work.
+--- Ends a line that was being redrawn after an error or interrupt.
 function Bar:abandon()
   if open_bar == self then open_bar = nil end
   if self.drawn_width > 0 then self.write "\n" end

@@ -2,12 +2,11 @@
 --
 --     {module = "keras.layers", class_name = "Dense", config = {...}, registered_name = null}
 --
--- A class of the library carries its module; any other has `module = null` and as `registered_name`
--- its own name, or "package>Name" where it was registered so. Layers and models that are built or
--- compiled add `build_config` and `compile_config`. Loading finds classes by name and runs no code
--- from the file: a function that is not one of the library's must be given, either as
--- `custom_objects` or by `register`. Forms that older generations of Keras wrote are brought to the
--- present one by `cusp.saving.keras2.upgrade`.
+-- A library class has its module. Any other class has `module = null`, and its name as
+-- `registered_name`, or "package>Name" if registered that way. Built or compiled layers and models
+-- add `build_config` and `compile_config`. Loading finds classes by name and runs no code from the
+-- file: functions outside the library must be passed in `custom_objects` or registered with
+-- `register`. `cusp.saving.keras2.upgrade` converts forms of older Keras generations.
 -- @module cusp.base.registry
 local Object = require "cusp.base.class"
 local context = require "cusp.base.context"
@@ -28,12 +27,12 @@ local registered = {}                                  -- name → class or func
 -- open scopes of custom objects and their coroutines, innermost last
 local scopes = {}
 local function_names = setmetatable({}, {__mode = "k"}) -- function → the name it is written by
--- class or function → the name under which the program registered it
+-- class or function → the name that the program registered it under
 local given_names = setmetatable({}, {__mode = "k"})
--- serialised form → the object that it was made of
+-- serialised form → the object it came from
 local origins = setmetatable({}, {__mode = "k"})
 
---- Makes a class or a function known by name to everything that is loaded from now on.
+--- Registers a class or a function by name for everything that is loaded from now on.
 -- @tparam string name "Name" or "package>Name"
 -- @tparam function|table object
 function registry.register(name, object)
@@ -43,20 +42,20 @@ function registry.register(name, object)
   return object
 end
 
---- The name under which the program registered a class or a function; nil where it did not.
+--- The name that the program registered a class or a function under, or nil.
 -- @param object
 -- @treturn ?string
 function registry.registered_name(object) return given_names[object] end
 
---- The object that a serialised form was made of, for as long as the form lives: what another
--- layout of it may have to ask.
+--- The object that a serialised form came from, for the lifetime of the form; another file layout
+-- may need it.
 -- @tparam table config
 function registry.origin(config) return origins[config] end
 
 --- The table of everything registered by name; may be changed.
 function registry.custom_objects() return registered end
 
---- Calls `f` with custom objects in force, and takes them back afterwards, come what may.
+--- Calls `f` with custom objects in effect, and removes them afterwards in any case.
 -- @tparam ?table objects classes and functions by name
 -- @tparam function f
 -- @param ... its arguments
@@ -71,7 +70,7 @@ function registry.with_custom_objects(objects, f, ...)
     outer = context.get().custom_objects}}, f, ...)
 end
 
---- Puts custom objects in force until what this returns is closed.
+--- Puts custom objects in effect until the result is closed.
 -- @tparam table objects
 -- @return a value for a `<close>` variable
 function registry.scope(objects)
@@ -84,7 +83,7 @@ function registry.scope(objects)
   end})
 end
 
--- A scope is seen by the coroutine that opened it, and by those that it waits for.
+-- A scope is visible to the coroutine that opened it, and to those that it waits for.
 local function is_seen(scope)
   local status = coroutine.status(scope.coroutine)
   return status == "running" or status == "normal"
@@ -110,8 +109,8 @@ registry.find_custom = find_custom
 
 ---------------------------------------------------------------- finding classes and functions
 
--- Where the library keeps what Keras has in a module; the second part of an internal path
--- ("keras.src.layers.core") names it too.
+-- Keras's modules and our namespaces; the second part of an internal path ("keras.src.layers.core")
+-- also names one.
 local namespaces = {
   layers = "layers", losses = "losses", metrics = "metrics", optimizers = "optimizers",
   initializers = "initializers",
@@ -139,7 +138,7 @@ local function member(namespace, name)
   return found and found[name]
 end
 
---- The class or function of that name: custom objects, the library's of that module, user's
+--- Looks up a class or function by name: custom objects, the library's of that module, user's
 -- classes, any of the library's.
 -- @tparam string name
 -- @tparam[opt] string module "keras.layers", or only "layers"
@@ -165,8 +164,8 @@ end
 
 ---------------------------------------------------------------- functions by name
 
--- A name for a function that has none: its place in the source, and a number where others were made
--- at the same place.
+-- A name for an anonymous function: its place in the source, with a number if several come from
+-- that place.
 local function new_function_name(f)
   local info = type(f) == "function" and debug.getinfo(f, "S")
   local place = info and info.short_src:match "[^/]*$":gsub("[^%w]", "_") or "callable"
@@ -178,8 +177,8 @@ local function new_function_name(f)
   return name .. "_" .. number
 end
 
---- The name under which a function is written. A function that has none gets one of its place in
--- the source, and is found by it for as long as the program runs.
+--- The name that a function is saved under. An anonymous function is named after its place in the
+-- source, and found by that name while the program runs.
 function registry.function_name(f)
   local name = function_names[f]
   if not name then
@@ -189,12 +188,12 @@ function registry.function_name(f)
   return name
 end
 
---- Whether a function has a name that another program can know it by.
+--- Whether another program can look up the function by its name.
 function registry.is_named(f)
   return given_names[f] ~= nil or function_names[f] ~= nil and registered[function_names[f]] ~= f
 end
 
---- Gives a function of the library its name.
+--- Names a library function.
 function registry.name_function(f, name)
   function_names[f] = name
 end
@@ -210,11 +209,11 @@ local function note(name, object)
   noted[name][object] = true
 end
 
---- Calls `f` and notes which classes and functions of the program are written meanwhile.
+--- Calls `f` and records which classes and functions of the program are serialised meanwhile.
 -- @tparam function f
 -- @param ... its arguments
 -- @return what it returns
--- @treturn {[string]={[table|function]=true}} by the name that is written
+-- @treturn {[string]={[table|function]=true}} by serialised name
 function registry.noting(f, ...)
   local outer, own = noted, {}
   noted = own
@@ -224,15 +223,15 @@ function registry.noting(f, ...)
   return result, own
 end
 
---- The state that a layer or model adds to its form: empty tables are kept, as Keras keeps them.
+--- The state that a layer or model adds to its form: empty tables are kept, as in Keras.
 local function add_state(result, object, key, get)
   if type(get) ~= "function" then return end
   local state = get(object)
   if state ~= nil then ordered.set(result, key, serialize_plain(state)) end
 end
 
---- The configuration of an object; of a loss, metric and the like of the program's own also what it
--- was made with.
+--- The configuration of an object. For losses, metrics and similar classes of the program, it
+-- includes the constructor arguments.
 local function config_of(object, class)
   local config = object:get_config()
   if not class.__is_layer and rawget(object, "_arguments") then
@@ -241,8 +240,8 @@ local function config_of(object, class)
   return config
 end
 
--- Objects within objects: reading takes a few C levels for each, of which Lua has 200. What could
--- not be read is not written.
+-- Limits nesting: reading takes a few C levels per object, and Lua allows 200. We refuse to write
+-- what could not be read.
 local max_depth = 64
 local levels = 0
 local level = setmetatable({}, {__close = function() levels = levels - 1 end})
@@ -299,7 +298,7 @@ function serialize(value, depth)
 end
 
 --- The serialised form of a value.
--- @param value an object, a function, a plain table of such (item by item), or a plain value
+-- @param value an object, a function, a plain value, or a plain table (converted item by item)
 -- @return tables, strings, numbers, booleans, null
 function registry.serialize(value) return serialize(value) end
 
@@ -336,7 +335,7 @@ local function deserialize_items(list, options)
   return result
 end
 
--- Forms that Keras gives to values of Python that JSON lacks.
+-- Keras's forms for Python values that JSON lacks.
 local special = {
   __tuple__ = function(config, options)
     return deserialize_items(config.items or config.config or {}, options)
@@ -364,8 +363,8 @@ local special = {
 }
 special.__numpy__ = special.__tensor__
 
---- Forms of library classes as this generation has them; a class of the program reads its own, but
--- for names that changed.
+--- Converts forms of library classes to this generation; a class of the program reads its own,
+-- except for renamed ones.
 local function present_form(class, config)
   if type(config) ~= "table" then return config end
   config = generation.present(class.__name, config)
@@ -373,7 +372,7 @@ local function present_form(class, config)
   return rooms.get("saving.keras2.upgrade").upgrade(class, config)
 end
 
---- The outermost object is built as it was; what it consists of, it builds itself.
+--- The outermost object is built here; it builds its own parts.
 local function build_from_config(object, state)
   if kinds.is_plain(state) and type(object) == "table" and object.build_from_config then
     object:build_from_config(state)
@@ -415,12 +414,12 @@ end
 
 local deserialize
 
---- The value that a serialised form stands for.
+--- The value of a serialised form.
 -- @param config a table with `class_name` and `config` (`module` and `registered_name` may be
--- absent), a list of such, or a plain value; objects are returned as they are
+-- absent), a list of these, or a plain value; objects are returned unchanged
 -- @tparam[opt] table options `module`: where to look for classes without one; `custom_objects`;
--- `build = false`: not to be built
--- @raise where a class or function is not known, naming it
+-- `build = false` leaves it unbuilt
+-- @raise for an unknown class or function, naming it
 function registry.deserialize(config, options)
   options = options or {}
   if options.custom_objects then

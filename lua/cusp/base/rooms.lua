@@ -1,25 +1,25 @@
---- Rooms of the library by name, for what lies below them.
+--- Access to rooms of the library by name, for code below them.
 --
--- Doors open downwards: a file requires only what its room may depend on. What needs a room above
--- it, as a name in a configuration does, asks for it here; `lua/cusp/init.lua` provides them.
+-- A file requires only what its room may depend on. Code that needs a room above it, such as a
+-- class name in a configuration, asks for it here. `lua/cusp/init.lua` registers the rooms.
 -- @module cusp.base.rooms
 local rooms = {}
 
 local loaders = {} -- name → function that gives the room
 
--- The module at the top of the library, by the name that this one was loaded under.
+-- The module at the top of the library, under the name that this one was loaded by.
 local top = (...):match "^[^.]+"
 
---- Tells how a room is loaded.
+--- Registers the loader of a room.
 -- @tparam string name
 -- @tparam function loader
 function rooms.provide(name, loader) loaders[name] = loader end
 
---- The room of a name, loaded when it is first asked for.
+--- The room of that name, loaded on first use.
 -- @tparam string name "initializers", "saving.methods"
--- @return the module; nil where nothing has that name
+-- @return the module; nil if there is none of that name
 function rooms.get(name)
-  -- A program that loads one room by itself has not loaded the top yet.
+  -- A program that loads a single room has not loaded the top yet.
   if not loaders[name] then require(top) end
   local loader = loaders[name]
   return loader and loader()

@@ -1,4 +1,4 @@
---- Shapes: Lua arrays of integers, and the size that is not known yet.
+--- Shapes: Lua arrays of integers, and the marker for unknown sizes.
 -- @module cusp.base.shape
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
@@ -10,8 +10,8 @@ local function refuse()
     .. "comes")
 end
 
---- The size of an axis that is not known yet, such as the batch axis of an `Input`. Prints as
--- `None`; arithmetic on it is an error.
+--- The size of an unknown axis, such as the batch axis of an `Input`. Prints as `None`; arithmetic
+-- on it is an error.
 shapes.None = setmetatable({}, {
   __name = "cusp.None",
   __tostring = function() return "None" end,
@@ -24,7 +24,7 @@ shapes.None = setmetatable({}, {
 --- A copy of a shape.
 -- @tparam {integer,...} shape integers and `None`
 -- @treturn {integer,...}
--- @raise where an entry is neither a size nor None
+-- @raise for an entry that is neither a size nor None
 function shapes.copy(shape)
   if not lists.is_container(shape) then
     errors.raise("shape: expected a table of sizes, got %s", errors.describe(shape))
@@ -48,7 +48,7 @@ function shapes.is_known(shape)
   return true
 end
 
---- Whether two shapes are the same, None equal to None alone.
+--- Whether two shapes are equal; None equals only None.
 function shapes.equal(a, b)
   if #a ~= #b then return false end
   for i = 1, #a do
@@ -57,7 +57,7 @@ function shapes.equal(a, b)
   return true
 end
 
---- The number of elements; None where an axis is unknown.
+--- The number of elements; None if an axis is unknown.
 function shapes.size(shape)
   local product = 1
   for i = 1, #shape do

@@ -1,7 +1,6 @@
---- Nested structures of tensors: lists, tables keyed by name, and leaves.
--- A leaf is anything that holds no other values (a tensor, a variable, a symbolic tensor, a
--- number...). Lists are walked by position, tables keyed by name in sorted order, as Keras does.
--- `false` in a list stands for "nothing here".
+--- Nested structures of tensors: lists, tables keyed by name, and leaves. A leaf holds no other
+-- values (a tensor, a variable, a symbolic tensor, a number...). Lists are walked by position and
+-- tables by sorted key, as in Keras. `false` in a list means "nothing here".
 -- @module cusp.base.structure
 
 local errors = require "cusp.base.errors"
@@ -39,10 +38,10 @@ function structure.keys(t)
 end
 local sorted_keys = structure.keys
 
--- What is nested deeper than this holds itself.
+-- Structures nested deeper than this must contain themselves.
 local max_depth = 1000
 
---- The depth below one; an error where it can only be that of a table that contains itself.
+--- The next depth; an error if it is so deep that a table must contain itself.
 function structure.deeper(depth)
   if depth == max_depth then
     errors.raise(
@@ -71,8 +70,8 @@ local function never() return false end
 
 --- The leaves in order.
 -- @param value a structure
--- @tparam[opt] function is_leaf says which plain tables count as leaves too (`structure.is_shape`
--- for shapes)
+-- @tparam[opt] function is_leaf decides which plain tables are leaves too (`structure.is_shape` for
+-- shapes)
 function structure.flatten(value, is_leaf) return flatten(value, is_leaf or never, {}, 0) end
 
 local function map(value, f, is_leaf, depth)
@@ -92,18 +91,18 @@ local function map(value, f, is_leaf, depth)
   return result
 end
 
---- The first leaf along first items; nil where there is none.
+--- The first leaf along first items, or nil.
 function structure.first_leaf(value)
   local depth = 0
   while is_container(value) do value, depth = value[1], deeper(depth) end
   return value
 end
 
---- A structure of the same form with `f(leaf)` in place of each leaf (`nil` becomes `false` within
--- a list). A table with both a list part and keys (a call's arguments) keeps both.
+--- A structure of the same form with each leaf replaced by `f(leaf)` (`nil` becomes `false` in a
+-- list). A table with both a list part and keys (the arguments of a call) keeps both.
 function structure.map(value, f, is_leaf) return map(value, f, is_leaf, 0) end
 
---- The structure of `like` with the leaves of the list `flat`, in order.
+--- Builds a structure in the form of `like` from the list `flat` of leaves, in order.
 function structure.pack(like, flat)
   local position = 0
   return structure.map(like, function()
@@ -124,14 +123,14 @@ end
 --- The first leaf for which `predicate` is true, or nil; stops there.
 function structure.find(value, predicate) return find(value, predicate, 0) end
 
---- Text of a shape: `(None, 72)`, as Keras prints it.
+--- A shape as text, as Keras prints it: `(None, 72)`.
 function structure.shape_text(shape)
   local sizes = {}
   for i = 1, #shape do sizes[i] = plain.tostring(shape[i]) end
   return "(" .. table.concat(sizes, ", ") .. (#sizes == 1 and ",)" or ")")
 end
 
---- Text of a shape in an error message, `[None, 72]`, and of a structure of shapes likewise.
+--- A shape or a structure of shapes as text for an error message: `[None, 72]`.
 function structure.describe(value)
   if not is_container(value) then return plain.tostring(value) end
   if is_list(value) then return errors.shape(value) end

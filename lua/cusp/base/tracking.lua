@@ -1,5 +1,5 @@
---- What a layer holds: the layers, variables and metrics among its fields, also within lists, in
--- the order of assignment.
+--- The layers, variables and metrics in the fields of a layer, including those in lists, in the
+-- order of assignment.
 -- @module cusp.base.tracking
 
 local engine = require "cusp.engine"
@@ -9,7 +9,7 @@ local structure = require "cusp.base.structure"
 
 local tracking = {}
 
---- What kind of tracked thing a value is: "variable", "layer", "metric", or nil.
+--- The tracked kind of a value: "variable", "layer", "metric", or nil.
 function tracking.kind(value)
   if type(value) == "userdata" then return engine.is_variable(value) and "variable" or nil end
   if type(value) ~= "table" then return nil end
@@ -20,7 +20,7 @@ function tracking.kind(value)
   return nil
 end
 
---- Whether a table of a user's class holds nothing but what is tracked, by name: a map of layers.
+--- Whether a table of a user's class holds only tracked values, by name: a map of layers.
 local function is_map(value)
   local meta = getmetatable(value)
   if type(meta) == "table" and rawget(meta, "__getters") or next(value) == nil then return false end
@@ -30,9 +30,9 @@ local function is_map(value)
   return true
 end
 
---- The keys of a table whose items are tracked: integers in order (a table by number may begin
--- anywhere and have gaps), then names. Of a list of a user's class only the items count: its other
--- fields are its class's own.
+--- The keys of a table whose items are tracked: integers in order (they may start anywhere and have
+-- gaps), then names. In a list of a user's class only the items count; other fields belong to the
+-- class.
 -- @treturn ?{integer|string,...} nil for a value that holds nothing
 function tracking.keys(value)
   if type(value) ~= "table" then return nil end
@@ -61,7 +61,7 @@ local function is_plain_list(value)
   return count == rawlen(value)
 end
 
--- Plain lists, the usual case, are gone through without a list of their keys.
+-- Plain lists, the usual case, are walked without a list of their keys.
 local function walk_table(value, visit, seen)
   if seen[value] then return end
   seen[value] = true
@@ -83,7 +83,7 @@ function walk(value, visit, seen)
   end
 end
 
---- Calls `visit(kind, value)` for each tracked thing directly below a layer.
+--- Calls `visit(kind, value)` for each tracked value directly in a layer.
 function tracking.each(layer, visit)
   local seen = {}
   for _, name in ipairs(layer.__order) do
@@ -93,7 +93,7 @@ function tracking.each(layer, visit)
   end
 end
 
---- A list without its repetitions.
+--- The list without duplicates.
 function tracking.unique(list)
   local seen, result = {}, {}
   for _, item in ipairs(list) do

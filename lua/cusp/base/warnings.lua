@@ -4,8 +4,7 @@ local context = require "cusp.base.context"
 local plain = require "cusp.base.plain"
 local warnings = {}
 
---- What is called before a line is written; the progress line ends itself here when it stands half
--- drawn on a terminal.
+--- Called before a line is written; an unfinished progress line on the terminal ends itself here.
 -- @tfield ?function before
 warnings.before = nil
 
@@ -21,7 +20,7 @@ function warnings.warn(message, ...)
   receive(message)
 end
 
---- Calls `f` and keeps the warnings of that time from standard error.
+--- Calls `f` and captures the warnings it gives instead of printing them.
 -- @tparam function f
 -- @treturn {string,...} the warnings
 -- @return what f returns

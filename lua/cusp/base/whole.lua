@@ -1,7 +1,7 @@
---- Changes that happen whole or not at all: building layers, tracing steps, making the state of
--- optimizers. What they may change is copied before; where an error or an interrupt ends them, it
--- is as it was, in one step that nothing can interrupt. Only what is made once goes through here,
--- not what runs at each batch.
+--- All-or-nothing changes: building layers, tracing steps, creating the state of optimizers.
+-- Everything that they may change is copied first. After an error or interrupt it is restored in
+-- one step that cannot be interrupted. Only one-time work goes through here, nothing that runs per
+-- batch.
 -- @module cusp.base.whole
 local Object = require "cusp.base.class"
 local context = require "cusp.base.context"
@@ -16,14 +16,14 @@ function whole.keep(value) always[#always + 1] = value end
 
 local Only = {}
 
---- A list of tables which, found in an object's field, are copied without what their fields hold.
+--- Tables whose own fields only are copied when an object's field holds them, not what these hold.
 function whole.only(tables) return setmetatable(tables, Only) end
 
 ---------------------------------------------------------------- what is copied
 
 local modules, modules_found = {}, -math.huge
--- after which the loaded modules are looked at again: each look takes longer than what is copied
--- for a layer
+-- Seconds after which to search the loaded modules again; a search takes longer than the copy for a
+-- layer.
 local seconds = 1
 
 local function is_module(value)
@@ -34,8 +34,8 @@ local function is_module(value)
   return modules[value]
 end
 
--- Tables that others live by: modules, classes, the graph of symbolic calls, which only grows, and
--- what changes after all else.
+-- Shared tables: modules, classes, the graph of symbolic calls, which only grows, and what changes
+-- in any case.
 local function is_foreign(value)
   local meta = getmetatable(value)
   if meta == nil then return is_module(value) end
@@ -49,7 +49,7 @@ local function copy(value)
   return fields
 end
 
--- `how` is "deep" where all that can be reached from the value is copied, too.
+-- `how` is "deep" to copy everything reachable from the value too.
 local function add(search, value, kept, how)
   local list = search.list
   local count = #list
@@ -114,10 +114,9 @@ local function is_covered(roots, covered)
   return true
 end
 
---- Calls a function. After an error, what can be reached from the roots is as it was before, and so
--- are the names and the random numbers that were given out, and no tape that it opened records any
--- more.
--- @tparam table roots objects; in `alone`, tables of which only their own fields are meant
+--- Calls a function. After an error, everything reachable from the roots is restored, as are name
+-- counters and random generators, and tapes opened meanwhile no longer record.
+-- @tparam table roots objects; in `alone`, tables of which only the own fields are copied
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results

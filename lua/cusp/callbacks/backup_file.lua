@@ -3,8 +3,9 @@
 -- A file is, little-endian: the eight bytes "CUSPBAK1"; the header's size and its CRC-32C, 8 bytes
 -- each; the header, JSON text; and the tensors' elements, each tensor at a multiple of 64 bytes.
 -- The header has `data` and `tensors`, a list of `dtype`, `shape`, `offset`, `size` and `crc`
--- (CRC-32C of its bytes). In `data` a table stands as `{"table": [[key, value], ...]}`, a tensor as
--- `{"tensor": number}`, a number that is not finite as `{"number": "nan"}`, "inf" or "-inf".
+-- (CRC-32C of its bytes). In `data`, a table is written as `{"table": [[key, value], ...]}`, a
+-- tensor as `{"tensor": number}`, and a number that is not finite as `{"number": "nan"}`, "inf" or
+-- "-inf".
 -- @module cusp.callbacks.backup_file
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -58,7 +59,8 @@ local function byte_count(tensor)
   return count
 end
 
--- Offsets are relative to the end of the header, whose own size depends on them otherwise.
+-- Offsets are relative to the end of the header, since the size of the header would otherwise
+-- depend on them.
 local function entries_of(tensors)
   local entries, offset = {}, 0
   for i, tensor in ipairs(tensors) do
@@ -72,11 +74,12 @@ local function entries_of(tensors)
   return entries
 end
 
---- Writes a file; it appears whole or not at all.
+--- Writes a file atomically.
 -- @tparam string path
 -- @tparam table data plain Lua data and tensors
--- @tparam[opt] function before called when all is written, before the file is put in its place
--- @raise where it cannot be written
+-- @tparam[opt] function before called after everything is written, before the file replaces the old
+-- one
+-- @raise if it cannot be written
 function backup_file.save(path, data, before)
   local tensors = {}
   local encoded = encode(data, tensors)
@@ -98,9 +101,9 @@ end
 
 local function read_header(reader, path)
   local function fail(reason)
-    errors.raise("%s: %s; it is no whole file of BackupAndRestore", path, reason)
+    errors.raise("%s: %s; it is not a complete BackupAndRestore file", path, reason)
   end
-  if reader.size < prefix or reader:read(0, 8) ~= magic then fail "does not begin as one" end
+  if reader.size < prefix or reader:read(0, 8) ~= magic then fail "has the wrong first bytes" end
   local size, crc = ("<I8I8"):unpack(reader:read(8, 16))
   if size < 0 or size > reader.size - prefix then fail "its header is cut off" end
   local text = reader:read(prefix, size)
@@ -111,7 +114,7 @@ end
 --- Reads a file.
 -- @tparam string path
 -- @return the data
--- @raise where the file is damaged
+-- @raise if the file is damaged
 function backup_file.load(path)
   local reader <close> = engine.files.open(path)
   local header, first, fail = read_header(reader, path)

@@ -1,20 +1,18 @@
---- The base of callbacks: every hook, doing nothing.
--- Epochs and batches count from 1. `logs` is a table of numbers by name; what a callback adds to
--- it, the callbacks after it and the history see. `self.model` is the model and `self.params` a
--- table with `epochs`, `steps` and `verbose`. A plain table with some of these functions in it is a
--- callback too.
+--- The base of callbacks: defines every hook, with no effect. Epochs and batches count from 1.
+-- `logs` is a table of numbers by name; later callbacks and the history see what a callback adds to
+-- it. `self.model` is the model, and `self.params` a table with `epochs`, `steps` and `verbose`. A
+-- plain table of hook functions is a callback too.
 --
 -- A hook may set the learning rate (`self.model.optimizer.learning_rate = 0.01`), save, or end the
 -- run (`self.model.stop_training = true`; `stop_evaluating`, `stop_predicting`). Layers that it
--- freezes are frozen after the next `compile`, as in Keras; `fit` warns of that. An error in a hook
--- ends the run and says which callback and hook it came from; the model is then as after its last
--- whole step, and can be trained on.
+-- freezes stay trainable until the next `compile`, as in Keras; `fit` warns about that. An error in
+-- a hook ends the run and names the callback and the hook. The model then keeps its last complete
+-- step, and you can train it further.
 --
--- Besides Keras's hooks there are:
--- `abandon(self)`, called instead of `on_train_end` where an error or Ctrl-C ends the run;
--- `get_state(self)` and `set_state(self, state)`, by which BackupAndRestore carries what a callback
--- knows over a restart. By default that is all fields that are plain data or tensors and no
--- arguments of the constructor.
+-- Besides Keras's hooks there are `abandon(self)`, called instead of `on_train_end` if an error or
+-- Ctrl-C ends the run, and `get_state(self)` and `set_state(self, state)`. With these,
+-- BackupAndRestore carries the state of a callback over a restart. By default the state is all
+-- fields that are plain data or tensors, except constructor arguments.
 -- @classmod cusp.callbacks.Callback
 -- @usage local Stopwatch = callbacks.Callback:extend "Stopwatch"
 --   function Stopwatch:on_epoch_begin(epoch) self.started = cusp.time() end
@@ -42,7 +40,7 @@ local Callback = Object:extend("Callback", {
   init = function() end,
 })
 
---- The hooks in the order of a run; those of batches last.
+--- The hooks in the order of a run; batch hooks last.
 Callback.hooks = {
   "on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end",
   "on_test_begin", "on_test_end", "on_predict_begin", "on_predict_end",

@@ -1,12 +1,11 @@
---- Several callbacks called as one, in order; the history and the progress line come after the
+--- Calls several callbacks as one, in order; the history and the progress line come after the
 -- user's.
 -- @classmod cusp.callbacks.CallbackList
 -- @tparam[opt] table callbacks a list, or one callback
--- @tparam[opt=false] boolean add_history whether a History is added where there is none
--- @tparam[opt=false] boolean add_progbar whether a ProgbarLogger is
+-- @tparam[opt=false] boolean add_history whether to add a History if there is none
+-- @tparam[opt=false] boolean add_progbar whether to add a ProgbarLogger if there is none
 -- @tparam[opt] Model model
--- @param ... further named arguments (`epochs`, `steps`, `verbose`) are what `callback.params`
--- holds
+-- @param ... further named arguments (`epochs`, `steps`, `verbose`) go into `callback.params`
 local Object = require "cusp.base.class"
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
@@ -32,7 +31,7 @@ local function check(callback, position)
   for key, value in pairs(callback) do
     if type(key) == "string" and key:match "^on_" and type(value) == "function"
       and not known[key] then
-      errors.raise("callbacks: item %d has '%s', which is no hook%s", position, key,
+      errors.raise("callbacks: item %d has '%s', which is not a hook%s", position, key,
         errors.suggestion(key, known))
     end
   end
@@ -102,8 +101,8 @@ function CallbackList:set_params(params)
   end
 end
 
---- Whether some callback wants to be called around each batch of `phase` ("train", "test" or
--- "predict"). Where none does, the loop over batches needs no Lua.
+--- Whether any callback has hooks around batches of `phase` ("train", "test" or "predict"). If none
+-- has, the loop over batches needs no Lua.
 function CallbackList:has_batch_hooks(phase)
   local names = {"on_" .. phase .. "_batch_begin", "on_" .. phase .. "_batch_end"}
   if phase == "train" then
@@ -119,7 +118,7 @@ function CallbackList:has_batch_hooks(phase)
   return false
 end
 
---- Whether code of the user's runs in it.
+--- Whether it runs user code.
 function CallbackList:has_own()
   for _, callback in ipairs(self.callbacks) do
     local class = Object.class_of(callback)
@@ -130,7 +129,7 @@ end
 
 ---------------------------------------------------------------- calling
 
--- Those that keep what all others did (`runs_last`) come after them, wherever they stand in the
+-- Callbacks that save the state of the others (`runs_last`) come last, wherever they are in the
 -- list.
 local function order(self)
   local found = rawget(self, "_order")
@@ -152,7 +151,7 @@ local function name_of(self, callback)
   end
 end
 
--- The message of an error with the callback and the hook behind the position.
+-- The message of an error, with the callback and the hook after the position.
 local function explain(self, callback, hook, message)
   if type(message) ~= "string" then return message end
   local position, text = message:match "^([^\n:]+:%d+: )(.*)$"
@@ -168,7 +167,7 @@ local function invoke(self, callback, hook, ...)
 end
 
 --- Calls one hook of every callback that has it.
--- @raise what a callback raises, with its class and the hook in front
+-- @raise errors of a callback, prefixed with its class and the hook
 function CallbackList:call(hook, ...)
   for _, callback in ipairs(order(self)) do invoke(self, callback, hook, ...) end
 end
@@ -184,7 +183,7 @@ function CallbackList:call_batch(phase, moment, batch, logs)
   self[("on_%s_batch_%s"):format(phase, moment)](self, batch, logs)
 end
 
--- A callback written for any batch is called for those of training.
+-- A hook written for any batch is called for training batches.
 for _, moment in ipairs{"begin", "end"} do
   local of_training, of_any = "on_train_batch_" .. moment, "on_batch_" .. moment
   CallbackList[of_training] = function(self, batch, logs)
@@ -195,8 +194,8 @@ for _, moment in ipairs{"begin", "end"} do
   end
 end
 
---- Tells the callbacks that an error ended the run. What they raise then is not shown: the first
--- error says more.
+--- Tells the callbacks that an error ended the run. Their own errors are ignored: the first error
+-- says more.
 function CallbackList:abandon()
   for _, callback in ipairs(order(self)) do
     if callback.abandon then engine.attempt(callback.abandon, callback) end

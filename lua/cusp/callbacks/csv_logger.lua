@@ -1,11 +1,10 @@
---- Writes what each epoch reports to a file, a row an epoch: `epoch` (from 0, as Keras writes it),
--- then the values by name, sorted. After BackupAndRestore took up a run again, the file goes on
--- behind the row of the last epoch that was kept.
+--- Writes the logs of each epoch to a CSV file, one row per epoch: `epoch` (from 0, as in Keras),
+-- then the values sorted by name. When BackupAndRestore resumes a run, the file continues after the
+-- row of the last saved epoch.
 -- @classmod cusp.callbacks.CSVLogger
 -- @tparam string filename
 -- @tparam[opt=","] string separator
--- @tparam[opt=false] boolean append whether rows are added to a file that is there, rather than put
--- in its place
+-- @tparam[opt=false] boolean append whether to add rows to an existing file instead of replacing it
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -71,7 +70,7 @@ function CSVLogger:on_train_begin()
   open(self, (self.append or resumed) and "ab" or "wb")
 end
 
---- Takes up the file again: what was written after `state` was kept is dropped.
+--- Reopens the file after a restart; drops rows written after `state` was saved.
 function CSVLogger:set_state(state)
   self.keys, self.has_header = state.keys, state.has_header
   require "cusp.callbacks.leftovers"(self.filename)
@@ -106,7 +105,7 @@ local function line(self, values)
   return table.concat(values, self.separator) .. "\n"
 end
 
--- The columns are those of the first epoch; where it was not validated, later ones may be.
+-- Takes the columns from the first epoch; later epochs may be validated even if the first was not.
 local function columns(logs)
   local keys, validated = {}, false
   for name in pairs(logs) do

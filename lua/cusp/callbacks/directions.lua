@@ -1,4 +1,4 @@
---- Whether more or less of a metric is better.
+--- Whether a metric should go up or down.
 -- @module cusp.callbacks.directions
 local losses = require "cusp.losses"
 
@@ -21,8 +21,8 @@ end
 
 local directions = {}
 
---- The direction of a metric: "max", "min", or nil where it is not known.
--- A metric of one's own says so with a field `direction`.
+--- The direction of a metric: "max", "min", or nil if unknown. A user's metric declares it in a
+-- field `direction`.
 -- @tparam Metric metric
 function directions.of_metric(metric)
   local own = metric.direction

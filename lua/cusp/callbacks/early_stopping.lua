@@ -1,14 +1,14 @@
---- Ends training when a value has stopped getting better.
+--- Stops training when a value no longer improves.
 -- @classmod cusp.callbacks.EarlyStopping
 -- @tparam[opt="val_loss"] string monitor name of the value in `logs`
--- @tparam[opt=0] number min_delta what changes less than this is no improvement
--- @tparam[opt=0] integer patience epochs without improvement after which training ends
--- @tparam[opt=0] integer verbose 1: says so
+-- @tparam[opt=0] number min_delta smaller changes do not count as improvement
+-- @tparam[opt=0] integer patience stop after this many epochs without improvement
+-- @tparam[opt=0] integer verbose 1: print a message
 -- @tparam[opt="auto"] string mode "min", "max" or "auto"
--- @tparam[opt] number baseline the value that has to be beaten
--- @tparam[opt=false] boolean restore_best_weights whether the model gets the weights of its best
--- epoch when training ends
--- @tparam[opt=0] integer start_from_epoch epochs at the beginning that do not count
+-- @tparam[opt] number baseline the value to beat
+-- @tparam[opt=false] boolean restore_best_weights whether to restore the weights of the best epoch
+-- when training ends
+-- @tparam[opt=0] integer start_from_epoch number of epochs to ignore at the beginning
 -- @usage
 -- callbacks.EarlyStopping{monitor = "val_accuracy", patience = 3, restore_best_weights = true}
 -- -- afterwards: stopping.stopped_epoch (0 where training ran to its end), stopping.best,

@@ -1,5 +1,5 @@
---- Keeps what each epoch reported: `history.history.loss` is the list of losses, `history.epoch`
--- the epochs' numbers (from 1). Every model has one after `fit`, which returns it.
+--- Records the logs of each epoch: `history.history.loss` is the list of losses, `history.epoch`
+-- the epoch numbers (from 1). `fit` returns the history of its run.
 -- @classmod cusp.callbacks.History
 local Callback = require "cusp.callbacks.callback"
 local plain = require "cusp.base.plain"
@@ -20,11 +20,11 @@ function History:on_epoch_end(epoch, logs)
   end
 end
 
---- Draws the loss and the metrics: into a file, `history:plot "run.png"` (or .svg), or without a
--- name in the terminal. Arguments as of `cusp.plot.history`.
+--- Plots the loss and the metrics: `history:plot "run.png"` (or .svg) to a file, or without a name
+-- in the terminal. Takes the arguments of `cusp.plot.history`.
 function History:plot(...) return require("cusp.plot").history(self, ...) end
 
---- `History(3 epochs, accuracy = 0.981, loss = 0.052)`: what the last epoch reported.
+--- `History(3 epochs, accuracy = 0.981, loss = 0.052)`: the values of the last epoch.
 function History:__tostring()
   local parts = {}
   for name, values in pairs(self.history) do

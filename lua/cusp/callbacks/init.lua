@@ -1,4 +1,4 @@
---- Callbacks: what is called while a model trains, is tested, or predicts.
+--- Callbacks: hooks into training, testing and prediction.
 -- @module cusp.callbacks
 local namespace = require "cusp.base.namespace"
 

@@ -1,5 +1,5 @@
---- A callback made of the functions it is given, under the names of hooks.
--- Each receives what the hook of that name does, without the callback itself.
+--- A callback made from functions named after hooks. Each receives the arguments of its hook,
+-- without the callback itself.
 -- @classmod cusp.callbacks.LambdaCallback
 -- @usage callbacks.LambdaCallback{on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end}
 local Callback = require "cusp.callbacks.callback"

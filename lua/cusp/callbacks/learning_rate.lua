@@ -5,7 +5,7 @@ local errors = require "cusp.base.errors"
 
 local learning_rate = {}
 
---- The learning rate as of now.
+--- The current learning rate.
 -- @tparam string owner for messages
 -- @tparam Model model
 -- @treturn number
@@ -17,7 +17,7 @@ function learning_rate.get(owner, model)
 end
 
 --- Sets it.
--- @raise where the optimizer follows a schedule
+-- @raise if the optimizer uses a schedule
 function learning_rate.set(model, rate) model.optimizer.learning_rate = rate end
 
 return learning_rate

@@ -1,8 +1,8 @@
---- Sets the learning rate at the beginning of each epoch; `logs.learning_rate` says which it was.
+--- Sets the learning rate at the beginning of each epoch and reports it as `logs.learning_rate`.
 -- @classmod cusp.callbacks.LearningRateScheduler
--- @tparam function schedule `schedule(epoch, rate)`, with epochs from 1, gives the rate of the
+-- @tparam function schedule `schedule(epoch, rate)`, with epochs from 1, returns the rate of the
 -- epoch
--- @tparam[opt=0] integer verbose 1: says so
+-- @tparam[opt=0] integer verbose 1: print a message
 -- @usage callbacks.LearningRateScheduler(function(epoch, rate)
 --   return epoch <= 10 and rate or rate * 0.9
 -- end)

@@ -1,9 +1,8 @@
---- What a process that was killed while it wrote a file left beside it.
+--- Removes files that a process left behind when it was killed while writing.
 -- @module cusp.callbacks.leftovers
 local engine = require "cusp.engine"
 
---- Removes the hidden files under which a file was being written. Call it where no other process
--- writes that file.
+--- Removes the hidden temporary files of a path. Call it only if no other process writes that file.
 -- @tparam string path
 return function(path)
   local folder, name = path:match "^(.*)/([^/]*)$"

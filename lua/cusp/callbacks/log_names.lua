@@ -1,9 +1,9 @@
---- The order in which values of `logs` are shown and listed: a table has none.
+--- The order of values in `logs`, since a table has none.
 -- @module cusp.callbacks.log_names
 local plain = require "cusp.base.plain"
 
---- The names in `logs`: first those that the model reports, in its order; then its validation's,
--- likewise; then the others, sorted.
+--- The names in `logs`: first those that the model reports, in its order, then the same for
+-- validation, then all others, sorted.
 -- @tparam {string,...} reported names in the model's order
 -- @tparam table logs
 -- @treturn {string,...}

@@ -1,17 +1,17 @@
---- Saves the model, or its weights, after each epoch or every so many batches.
+--- Saves the model, or its weights, after each epoch or after a number of batches.
 -- @classmod cusp.callbacks.ModelCheckpoint
--- @tparam string filepath where to; replacement fields as in Python's format strings take the epoch
--- (from 1), the batch, and values of `logs`: "best-{epoch:02d}-{val_loss:.2f}.keras". A model goes
--- to ".keras" or ".h5"; weights to ".weights.h5", ".h5", or, under any other name, to a TensorFlow
--- checkpoint
--- @tparam[opt="val_loss"] string monitor name of the value that says which model is best
--- @tparam[opt=0] integer verbose 1: says what is saved
--- @tparam[opt=false] boolean save_best_only whether a model is saved only when it is better than
--- all before
+-- @tparam string filepath the file; replacement fields as in Python's format strings take the epoch
+-- (from 1), the batch, and values of `logs`: "best-{epoch:02d}-{val_loss:.2f}.keras". Models are
+-- saved as ".keras" or ".h5"; weights as ".weights.h5", ".h5", or, under any other name, as a
+-- TensorFlow checkpoint
+-- @tparam[opt="val_loss"] string monitor name of the value that decides which model is best
+-- @tparam[opt=0] integer verbose 1: print a message for each save
+-- @tparam[opt=false] boolean save_best_only whether to save only if the model is better than all
+-- before
 -- @tparam[opt=false] boolean save_weights_only
 -- @tparam[opt="auto"] string mode "min", "max" or "auto"
 -- @param[opt="epoch"] save_freq "epoch", or a number of batches
--- @tparam[opt] number initial_value_threshold the value that the first model has to beat
+-- @tparam[opt] number initial_value_threshold the value that the first saved model has to beat
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
 local errors = require "cusp.base.errors"
 local frequency = require "cusp.callbacks.save_frequency"
@@ -108,11 +108,11 @@ local function write(self, path)
   if self.save_weights_only then self.model:save_weights(path) else self.model:save(path) end
 end
 
---- Saves now, if the model is to be saved.
+--- Saves now, if the model should be saved.
 -- @tparam integer epoch
 -- @tparam[opt] integer batch
 -- @tparam table logs
--- @raise where the file cannot be written; what was there before stays
+-- @raise if the file cannot be written; the old file remains
 function ModelCheckpoint:save(epoch, batch, logs)
   logs = logs or {}
   local path, value = path_for(self, epoch, batch, logs), nil
@@ -124,7 +124,7 @@ function ModelCheckpoint:save(epoch, batch, logs)
     progress.say("\nEpoch %d: saving model to %s", epoch, path)
   end
   write(self, path)
-  -- Only what was saved is the best so far.
+  -- Only a saved model counts as the best so far.
   if value then self.best = value end
   if self.verbose > 0 then progress.say("\nEpoch %d: finished saving model to %s", epoch, path) end
 end

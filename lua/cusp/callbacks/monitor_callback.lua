@@ -1,9 +1,9 @@
---- The base of callbacks that watch one value of `logs`: which it is, and what counts as better.
+--- The base of callbacks that monitor one value of `logs`: finds it, and decides what is better.
 -- @classmod cusp.callbacks.MonitorCallback
 -- @tparam[opt="val_loss"] string monitor name of the value
--- @tparam[opt="auto"] string mode "min", "max", or "auto": told from the metric
+-- @tparam[opt="auto"] string mode "min", "max", or "auto": derived from the metric
 -- @tparam[opt] number baseline the value to beat at first
--- @tparam[opt=0] number min_delta what less than this changes is no improvement
+-- @tparam[opt=0] number min_delta smaller changes do not count as improvement
 local Callback = require "cusp.callbacks.callback"
 local directions = require "cusp.callbacks.directions"
 local errors = require "cusp.base.errors"
@@ -38,7 +38,7 @@ function MonitorCallback:available(logs)
   return table.concat(log_names(reported, logs), ",")
 end
 
--- Names that a value to be watched might have been meant to have.
+-- Names that the user may have meant to monitor.
 local function candidates(logs)
   local names = {}
   for name in pairs(logs) do
@@ -48,21 +48,21 @@ local function candidates(logs)
   return names
 end
 
---- The watched value; nil where it is not in `logs`.
--- @raise where its name belongs to no metric at all, and where "auto" cannot tell what is better
+--- The monitored value; nil if it is not in `logs`.
+-- @raise if no metric has that name, or if "auto" cannot decide what is better
 function MonitorCallback:value(logs)
   local current = logs[self.monitor]
   if not self.direction then
     local direction = self.mode ~= "auto" and self.mode
       or directions.of_value(self.model, self.monitor)
     if not direction and current == nil then
-      errors.raise("%s: monitor = %q is no metric of the model%s; available metrics are: %s",
+      errors.raise("%s: monitor = %q is not a metric of the model%s; available metrics are: %s",
         self.__name, self.monitor,
         errors.suggestion(self.monitor, candidates(logs)), self:available(logs))
     end
     if not direction then
       errors.raise(
-        "%s: whether %s should go up or down cannot be told from its metric; give mode = \"max\" "
+        "%s: cannot tell from the metric whether %s should go up or down; pass mode = \"max\" "
         .. "or mode = \"min\"", self.__name,
         self.monitor)
     end

@@ -1,4 +1,4 @@
---- Writes the progress line of fit, evaluate and predict. Added by them unless `verbose` is 0.
+--- Writes the progress line of fit, evaluate and predict, which add it unless `verbose` is 0.
 -- @classmod cusp.callbacks.ProgbarLogger
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
@@ -19,22 +19,22 @@ end
 -- Validation within fit has no line of its own.
 local function shows(self) return self.bar and not (self.fitting and self.testing) end
 
---- Starts the clock again: what came before (tracing) was not part of the steps.
--- @tparam[opt=0] integer done steps that were done earlier
+--- Restarts the clock: earlier work (tracing) was not part of the steps.
+-- @tparam[opt=0] integer done steps done before
 function ProgbarLogger:restart(done)
   if shows(self) then self.bar.started, self.bar.before = engine.monotonic(), done or 0 end
 end
 
---- Says that `seen` steps are done. `names` and `logs` are as of the bar's update, asked only when
--- they are shown.
+--- Reports that `seen` steps are done. `names` and `logs` are as in the bar's update; functions are
+-- called only when needed.
 function ProgbarLogger:update(seen, names, logs)
   if shows(self) then self.bar:update(seen, names, logs) end
 end
 
---- Nothing of the line is for another run.
+--- Drops the line, so that another run starts a new one.
 function ProgbarLogger.get_state() return nil end
 
---- Ends a line left in the middle by an error.
+--- Ends a line interrupted by an error.
 function ProgbarLogger:abandon()
   if self.bar then self.bar:abandon() end
   self.bar, self.fitting, self.testing = nil, false, false

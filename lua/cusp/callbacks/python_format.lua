@@ -1,6 +1,6 @@
---- Python's ways of writing numbers, and the replacement fields of its format strings:
--- `{epoch:02d}`, `{val_loss:.2f}`. Names of checkpoints, CSV files and messages are written with
--- them, so that they look like Keras's.
+--- Python's number formats, and the replacement fields of its format strings: `{epoch:02d}`,
+-- `{val_loss:.2f}`. Used for the names of checkpoints, CSV files and messages, so that they look
+-- like Keras's.
 -- @module cusp.callbacks.python_format
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
@@ -25,8 +25,8 @@ function python.repr(value)
     local text = plain.format("%." .. digits .. "g", value)
     if plain.tonumber(text) == value then
       if not text:find "e" then return text:find(".", 1, true) and text or text .. ".0" end
-      -- %g turns to exponents as soon as the digits do not reach the point; Python only from 1e16
-      -- on and below 1e-4.
+      -- %g switches to exponents as soon as the digits do not reach the point; Python does so from
+      -- 1e16 on and below 1e-4.
       if size >= 1 and size < 1e16 then return plain.format("%.1f", value) end
       return text
     end
@@ -38,7 +38,7 @@ local pattern = "^(.?)([<>=^]?)([+ -]?)(#?)(0?)(%d*)([,_]?)(%.?)(%d*)([a-zA-Z%%]
 local function parse(spec)
   local fill, align, sign, alternate, zero, width, group, point, digits, kind = spec:match(pattern)
   if fill and fill ~= "" and align == "" then
-    -- The first character was no fill: read it as the beginning of what follows.
+    -- The first character was not a fill character: parse it again as part of the rest.
     fill, align = "", spec:match "^[<>=^]" or ""
     sign, alternate, zero, width, group, point, digits, kind = spec:sub(#align + 1)
       :match "^([+ -]?)(#?)(0?)(%d*)([,_]?)(%.?)(%d*)([a-zA-Z%%]?)$"
@@ -60,7 +60,7 @@ local function grouped(text, separator)
     .. rest
 end
 
--- The digits of a number that is not negative; nil where the kind does not fit it.
+-- The digits of a nonnegative number; nil if the kind does not fit it.
 local function digits_of(value, f)
   local kind = f.kind
   if kind == "d" then return math.type(value) == "integer" and ("%d"):format(value) or nil end
@@ -95,10 +95,10 @@ local function pad(text, f, sign, default)
   return f.fill:rep(missing) .. sign .. text
 end
 
---- A value in Python's format language.
+--- Formats a value in Python's format language.
 -- @param value a number or a string
 -- @tparam string spec such as "02d", ".3f", "e", ">8"
--- @treturn ?string nil where the specification is wrong or does not fit the value
+-- @treturn ?string nil if the specification is wrong or does not fit the value
 function python.format(value, spec)
   local f = parse(spec)
   if not f then return nil end
@@ -124,7 +124,7 @@ local function known_names(values)
   return names
 end
 
---- Fills the replacement fields of a template; `{{` and `}}` are braces.
+--- Fills in the replacement fields of a template; `{{` and `}}` are literal braces.
 -- @tparam string owner of the template, for messages: "ModelCheckpoint: filepath"
 -- @tparam string template
 -- @tparam table values by name
@@ -141,14 +141,14 @@ function python.fill(owner, template, values)
       position = brace + 2
     else
       local name, spec, stop = template:match("^{([^{}:!]*):?([^{}]*)}()", brace)
-      if not name then errors.raise("%s %q: a single '%s' at %d; a brace itself is written twice",
-        owner, template,
-        template:sub(brace, brace), brace) end
+      if not name then
+        errors.raise("%s %q: a single '%s' at %d; write it twice for a literal brace", owner,
+          template, template:sub(brace, brace), brace)
+      end
       local value = values[name]
       if value == nil then
-        errors.raise("%s %q wants `%s`, which is not available%s; there is: %s", owner, template,
-          name,
-          errors.suggestion(name, values), table.concat(known_names(values), ", "))
+        errors.raise("%s %q: `%s` is not available%s; available are: %s", owner, template,
+          name, errors.suggestion(name, values), table.concat(known_names(values), ", "))
       end
       local text = python.format(value, spec)
       if not text then

@@ -1,13 +1,13 @@
---- Lowers the learning rate when a value has stopped getting better; `logs.learning_rate` says
--- which it was.
+--- Lowers the learning rate when a value no longer improves; reports the rate as
+-- `logs.learning_rate`.
 -- @classmod cusp.callbacks.ReduceLROnPlateau
 -- @tparam[opt="val_loss"] string monitor name of the value in `logs`
--- @tparam[opt=0.1] number factor the new rate as a share of the old one, below 1
--- @tparam[opt=10] integer patience epochs without improvement after which the rate is lowered
--- @tparam[opt=0] integer verbose 1: says so
+-- @tparam[opt=0.1] number factor by which to multiply the rate, below 1
+-- @tparam[opt=10] integer patience lower the rate after this many epochs without improvement
+-- @tparam[opt=0] integer verbose 1: print a message
 -- @tparam[opt="auto"] string mode "min", "max" or "auto"
--- @tparam[opt=0.0001] number min_delta what changes less than this is no improvement
--- @tparam[opt=0] integer cooldown epochs after a change during which nothing is counted
+-- @tparam[opt=0.0001] number min_delta smaller changes do not count as improvement
+-- @tparam[opt=0] integer cooldown number of epochs to ignore after lowering the rate
 -- @tparam[opt=0] number min_lr the lowest rate
 local MonitorCallback = require "cusp.callbacks.monitor_callback"
 local errors = require "cusp.base.errors"
@@ -39,10 +39,10 @@ end
 
 function ReduceLROnPlateau:on_train_begin() start(self) end
 
---- Whether epochs are not counted now.
+--- Whether epochs are being ignored.
 function ReduceLROnPlateau:in_cooldown() return self.cooldown_counter > 0 end
 
--- The rate is kept in single precision, and so the lowest one is met only in that.
+-- The rate is stored in single precision, so it reaches the lowest rate only in that precision.
 local function single(value) return (string.unpack("<f", string.pack("<f", value))) end
 
 local function reduce(self, epoch)

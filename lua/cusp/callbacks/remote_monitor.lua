@@ -1,12 +1,12 @@
---- Sends what each epoch reports to a server: an HTTP POST of `epoch` (from 0, as Keras sends it)
--- and the values, as JSON. The program `curl` does it (Debian: curl). A server that cannot be
--- reached gives a warning, and training goes on.
+--- Sends the logs of each epoch to a server: an HTTP POST of `epoch` (from 0, as in Keras) and the
+-- values as JSON, through the program `curl` (Debian: curl). If the server cannot be reached, you
+-- get a warning, and training continues.
 -- @classmod cusp.callbacks.RemoteMonitor
 -- @tparam[opt="http://localhost:9000"] string root
 -- @tparam[opt="/publish/epoch/end/"] string path
--- @tparam[opt="data"] string field of the form in which the JSON text is sent
+-- @tparam[opt="data"] string field form field that carries the JSON text
 -- @tparam[opt] table headers by name
--- @tparam[opt=false] boolean send_as_json whether the JSON text is the body itself, as
+-- @tparam[opt=false] boolean send_as_json whether the JSON text is the whole body, as
 -- application/json
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.base.errors"
@@ -22,18 +22,18 @@ local RemoteMonitor = Callback:extend("RemoteMonitor", {
   },
 })
 
---- Seconds after which a server that does not answer is given up.
+--- Timeout in seconds for a server that does not answer.
 RemoteMonitor.timeout = 10
 
 local function check_headers(headers)
   if headers == nil then return end
   if type(headers) ~= "table" then
-    errors.raise("RemoteMonitor: headers should be a table by name, got %s",
+    errors.raise("RemoteMonitor: headers should be a table of values by name, got %s",
       errors.describe(headers))
   end
   for name, value in pairs(headers) do
     if type(name) ~= "string" or (name .. plain.tostring(value)):find "[\r\n]" then
-      errors.raise("RemoteMonitor: headers: names and values are single lines, got %s = %s",
+      errors.raise("RemoteMonitor: headers: names and values should be single lines, got %s = %s",
         errors.describe(name), errors.describe(value))
     end
   end
@@ -54,8 +54,7 @@ local function percent_encode(text)
   return (text:gsub("[^%w%-._~]", function(byte) return ("%%%02X"):format(byte:byte()) end))
 end
 
--- JSON has no numbers for these; Python's writer, and so Keras, sends them as the words NaN and
--- Infinity.
+-- JSON has no numbers for these; Python's writer, and so Keras, writes NaN and Infinity.
 local function body_of(self, epoch, logs)
   local json, ordered = require "cusp.formats.json", require "cusp.base.ordered"
   local send = {epoch = epoch - 1}
@@ -72,8 +71,8 @@ local function option(name, value)
   return ('%s = "%s"\n'):format(name, (value:gsub('["\\]', escapes)))
 end
 
--- The options of curl, which reads them from its input: what they hold is not for the list of
--- processes.
+-- The options of curl, passed on its input, since they may hold secrets that process lists would
+-- show.
 local function request(self, epoch, logs)
   local body, kind = body_of(self, epoch, logs)
   local options = {

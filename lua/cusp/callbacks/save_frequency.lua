@@ -1,5 +1,5 @@
---- When to save: after each epoch, or every so many batches, counted on from epoch to epoch.
--- Defines the kinds of arguments that callbacks share: "save_frequency" and "verbosity".
+--- When to save: after each epoch, or after a number of batches, counted across epochs. Defines the
+-- argument kinds "save_frequency" and "verbosity", which several callbacks share.
 -- @module cusp.callbacks.save_frequency
 local frequency = {}
 
@@ -7,11 +7,11 @@ local frequency = {}
 -- @treturn table plain data
 function frequency.new() return {seen = 0, last = 0} end
 
---- Counts the batches up to this one; several at once where a step runs several.
+--- Counts the batches up to this one; a step may run several at once.
 -- @tparam table counter
 -- @tparam integer batch of its epoch, from 1
 -- @tparam integer every
--- @treturn boolean whether that many were seen since it last was
+-- @treturn boolean whether `every` batches have passed since the last time
 function frequency.due(counter, batch, every)
   counter.seen = counter.seen + (batch <= counter.last and batch or batch - counter.last)
   counter.last = batch

@@ -1,6 +1,6 @@
---- Puts the moving averages that an optimizer with `use_ema = true` keeps in the place of the
--- weights: while the model is tested or predicts, and, with `swap_on_epoch`, from the end of an
--- epoch to the beginning of the next, so that callbacks after this one save them.
+--- Replaces the weights with the moving averages that an optimizer with `use_ema = true` keeps. It
+-- does so during testing and prediction, and, with `swap_on_epoch`, from the end of an epoch to the
+-- beginning of the next, so that later callbacks save the averages.
 -- @classmod cusp.callbacks.SwapEMAWeights
 -- @tparam[opt=false] boolean swap_on_epoch
 local Callback = require "cusp.callbacks.callback"
@@ -48,8 +48,8 @@ function SwapEMAWeights:on_epoch_end()
   if self.swap_on_epoch then swap(self, true) end
 end
 
---- After the last epoch: the optimizer is about to give the model its averages, which are where
--- they belong only when not swapped.
+--- After the last epoch, the optimizer assigns the averages to the model; this is correct only if
+-- they are not swapped already.
 function SwapEMAWeights:settle() swap(self, false) end
 
 function SwapEMAWeights:on_test_begin() swap(self, true) end

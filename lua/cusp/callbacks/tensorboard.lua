@@ -1,34 +1,33 @@
---- Writes what TensorBoard shows of a training: `tensorboard --logdir logs`.
--- The runs `train` and `validation` in the log folder get, counted as Keras does (epochs from 0,
--- batches from 1):
+--- Writes logs for TensorBoard: `tensorboard --logdir logs`. The runs `train` and `validation` in
+-- the log folder get the following, counted as in Keras (epochs from 0, batches from 1):
 --
 --   epoch_NAME                      the loss, each metric and the learning rate after an epoch
 --   evaluation_NAME_vs_iterations   each evaluation, by the optimizer's steps (validation)
 --   batch_NAME                      every `update_freq` batches
 --   LAYER/WEIGHT_0/histogram        each weight, every `histogram_freq` epochs
---   LAYER/WEIGHT_0/image            the same as a picture, with `write_images`
+--   LAYER/WEIGHT_0/image            the weights as images, with `write_images`
 --   keras, and a graph              functional and sequential models, with `write_graph`
 --
--- A log folder that cannot be written is an error before the training begins. Where writing fails
--- later (a full disk), a warning says which file, and the training goes on without it.
+-- A log folder that cannot be written is an error before training begins. If writing fails later (a
+-- full disk), a warning names the file, and training continues without it.
 --
--- After Keras's class; the names of histograms are those of tf.keras 2, for logs that are shown
--- beside older ones. Traces of the engine are not written: `profile_batch` warns.
+-- Like Keras's class, but histograms have tf.keras 2 names, to match older logs. `profile_batch`
+-- has no effect except a warning.
 -- @classmod cusp.callbacks.TensorBoard
 -- @tparam[opt="logs"] string log_dir
--- @tparam[opt=0] integer histogram_freq every how many epochs to write histograms of the weights;
--- 0: never
+-- @tparam[opt=0] integer histogram_freq epochs between histograms of the weights; 0: never
 -- @tparam[opt=true] boolean write_graph
--- @tparam[opt=false] boolean write_images weights as pictures, as often as histograms
+-- @tparam[opt=false] boolean write_images whether to write weights as images too, as often as
+-- histograms
 -- @tparam[opt=false] boolean write_steps_per_second
--- @tparam[opt="epoch"] string|integer update_freq "epoch", "batch" or every how many batches to
--- write
--- @tparam[opt=0] integer|table|string profile_batch a batch, or the first and the last one:
--- accepted, with a warning
--- @tparam[opt=0] integer embeddings_freq every how many epochs to write the vectors of Embedding
--- layers for the projector; 0: never
--- @tparam[opt] string|table embeddings_metadata file of labels, or names of layers → files,
--- relative to the log folder
+-- @tparam[opt="epoch"] string|integer update_freq "epoch", "batch", or the number of batches
+-- between writes
+-- @tparam[opt=0] integer|table|string profile_batch a batch, or the first and last one; accepted
+-- with a warning
+-- @tparam[opt=0] integer embeddings_freq epochs between writes of Embedding vectors for the
+-- projector; 0: never
+-- @tparam[opt] string|table embeddings_metadata file of labels, or a table from layer names to
+-- files, relative to the log folder
 -- @usage local board = callbacks.TensorBoard{log_dir = "logs/first", histogram_freq = 1}
 -- model:fit{x, y, epochs = 5, callbacks = {board}}
 local Callback = require "cusp.callbacks.callback"
@@ -64,7 +63,7 @@ local function check_update_freq(value)
     .. '%s', errors.describe(value))
 end
 
--- The first and the last batch to profile; Keras's forms: 5, {5, 10}, "5,10".
+-- The first and last batch to profile, in any of Keras's forms: 5, {5, 10}, "5,10".
 local function check_profile_batch(value)
   local given = value
   if type(value) == "string" then
@@ -96,8 +95,7 @@ function TensorBoard:init(args)
       errors.describe(metadata))
   end
   self._runs = {}
-  -- Only hooks that are there are called, and without any the batches of an epoch run in the
-  -- engine.
+  -- Defines batch hooks only if needed: without any, the engine runs the batches of an epoch.
   if self.update_freq ~= "epoch" then
     self.on_train_batch_begin, self.on_train_batch_end = TensorBoard.begin_batch,
       TensorBoard.end_batch
@@ -106,8 +104,8 @@ end
 
 ---------------------------------------------------------------- runs
 
--- Writes to a run, "train" or "validation", whose file is made when it is first needed. A file that
--- cannot be written is given up.
+-- Writes to a run, "train" or "validation", and creates its file on first use. Gives up a file that
+-- cannot be written.
 local function write(self, run, method, ...)
   local writer = self._runs[run]
   if writer == false then return end
@@ -128,8 +126,7 @@ function TensorBoard:set_model(model)
   self._runs = {}
 end
 
--- What cannot be written of a model is left out with a warning; its numbers are written all the
--- same.
+-- Warns and skips a part of the model that cannot be written; its numbers are still written.
 local function attempt(self, what, f, ...)
   local ok, result = engine.attempt(f, ...)
   if ok then return result end
@@ -237,16 +234,16 @@ end
 
 ---------------------------------------------------------------- weights
 
--- "dense/kernel_0" for "sequential/dense/kernel": from the layer's own name on, with the number
--- that tf.keras 2 ends names with.
+-- "dense/kernel_0" for "sequential/dense/kernel": starts at the layer's own name and adds the
+-- number that tf.keras 2 puts at the end.
 local function tag_of(layer, weight)
   local path = weight.path or weight.name
   local from = (" /" .. path):find("/" .. layer.name .. "/", 1, true)
   return (from and path:sub(from - 1) or layer.name .. "/" .. path) .. "_0"
 end
 
--- A weight as pictures `[pictures, height, width, channels]`: the larger axis of a matrix across,
--- the last of three axes one by one.
+-- A weight as images `[images, height, width, channels]`: a matrix lies with its larger axis
+-- horizontal; for three axes, one image per index of the last.
 local function picture_of(weight)
   local rows = engine.ops
   local data = rows.squeeze(weight)
@@ -265,7 +262,7 @@ local function picture_of(weight)
   if #shape == 4 and (shape[4] == 1 or shape[4] == 3 or shape[4] == 4) then return data end
 end
 
---- Writes histograms of all weights, and with `write_images` the weights as pictures.
+--- Writes histograms of all weights, and images of them with `write_images`.
 -- @tparam integer step
 function TensorBoard:write_weights(step)
   local weights, values, tags = {}, {}, {}
@@ -293,7 +290,7 @@ local function embedding_layers(self)
       found[#found + 1] = {
         layer = layer, tensor_path =
         ("train/%s_embeddings.tsv"):format((layer.name:gsub("[^%w_.%-]", "_"))),
-        -- its name in tf.keras's checkpoints, by which TensorBoard shows it
+        -- its name in tf.keras checkpoints, which TensorBoard shows
         tensor_name =
         ("layer_with_weights-%d/embeddings/.ATTRIBUTES/VARIABLE_VALUE"):format(with_weights),
       }
@@ -314,9 +311,8 @@ local function check_metadata(metadata, found)
   end
 end
 
---- Writes `projector_config.pbtxt`, which says where the vectors and labels of the Embedding layers
--- are.
--- @raise where `embeddings_metadata` names a layer that is not there
+--- Writes `projector_config.pbtxt`, which tells the projector where to find the vectors and labels.
+-- @raise if `embeddings_metadata` names an unknown layer
 function TensorBoard:configure_embeddings()
   local metadata = self.embeddings_metadata
   local found = embedding_layers(self)
@@ -334,7 +330,7 @@ function TensorBoard:configure_embeddings()
   self._embeddings = found
 end
 
---- Writes the vectors of the Embedding layers, and the model's weights beside them as Keras does.
+--- Writes the vectors of the Embedding layers, and the model's weights beside them, as Keras does.
 function TensorBoard:write_embeddings(step)
   local projector = require "cusp.summary.projector"
   for _, entry in ipairs(self._embeddings) do

@@ -1,6 +1,6 @@
---- Ends training at the first batch whose loss is not a finite number.
+--- Stops training at the first batch whose loss is not finite.
 -- @classmod cusp.callbacks.TerminateOnNaN
--- @tparam[opt=false] boolean raise_error whether it ends with an error
+-- @tparam[opt=false] boolean raise_error whether to raise an error
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
@@ -9,7 +9,7 @@ local progress = require "cusp.base.progress"
 local TerminateOnNaN = Callback:extend("TerminateOnNaN",
   {config = {{"raise_error", "boolean", default = false}}})
 
---- Messages count batches as Keras's do: from 0.
+--- Messages count batches from 0, as in Keras.
 function TerminateOnNaN:on_batch_end(batch, logs)
   local loss = logs and logs.loss
   if type(loss) ~= "number" or loss - loss == 0 then return end

@@ -1,10 +1,10 @@
---- What traces captured of Lua: the plain values, tables, functions and objects that a traced
--- function can reach.
+--- Captured values: the plain values, tables, functions and objects that a traced function can
+-- reach.
 --
--- A plan goes on with the values that stood in upvalues, globals and fields when it was traced. So
--- what a trace could see is noted, and compared before the plan is run again: once a call, in `fit`
--- once an epoch. Each state of these values has a number of its own, so that going to and fro
--- between two (a discriminator frozen and not) finds the plans of both again.
+-- A plan uses the values that upvalues, globals and fields had during tracing. They are recorded
+-- and compared before the plan runs again: once per call, in `fit` once per epoch. Each combination
+-- of values has its own number, so alternating between two states (a discriminator frozen and not)
+-- reuses the plans of both.
 -- @module cusp.captures
 local snapshot = require "cusp.captures.snapshot"
 local warnings = require "cusp.base.warnings"
@@ -14,11 +14,11 @@ local many = 5       -- changes of one value after which a warning says what the
 
 local none, weak = {}, {__mode = "k"}
 
--- for cusp.base.whole: a trace that failed has changed nothing here
+-- for cusp.base.whole: a failed trace has changed nothing here
 local Captures = {__changes_last = true}
 Captures.__index = Captures
 
---- @tparam string owner for warnings, such as "cusp.compile"
+--- @tparam string owner name for warnings, such as "cusp.compile"
 -- @tparam table options as for `snapshot.take`
 local function new(owner, options)
   return setmetatable({
@@ -27,7 +27,7 @@ local function new(owner, options)
   }, Captures)
 end
 
--- Counts what made a state end, and says once what it costs where that happens often.
+-- Counts what ended a state; warns once if the same cause is frequent.
 local function count_change(self, record, key)
   if record.kind == nil or record.kind == "variable" then return end
   local counts = self.changes[record.of] or {}
@@ -40,7 +40,7 @@ local function count_change(self, record, key)
   end
 end
 
---- The number of the state that Lua's values are in; plans belong to one.
+--- The number of the current state of the captured values; each plan belongs to one.
 -- @treturn integer
 function Captures:state()
   local states, record, key = self.states, nil, nil
@@ -57,7 +57,7 @@ function Captures:state()
   return self.last
 end
 
--- What a trace wrote at least twice is the function's own: a counter, a note of the last tensor.
+-- A value that a trace wrote at least twice belongs to the function itself, such as a counter.
 local function note_writes(self, before, after)
   for _, record in ipairs(after.records) do
     local earlier = before.by[record.kind] and before.by[record.kind][record.of]
@@ -79,7 +79,7 @@ local function forget_written(self)
   end
 end
 
---- Traces, and notes what the trace could see.
+--- Traces, and records what the trace could see.
 -- @tparam function trace
 -- @param ... its arguments
 -- @return what it returns
@@ -97,9 +97,9 @@ function Captures:trace(trace, ...)
   return result
 end
 
---- Warns of truth values that the traced function asked for and computed nothing from: they were
--- tested in Lua.
--- @tparam {string,...} places as `trace:unused_truths` gives them
+--- Warns about truth values that the traced function requested but did not compute with: Lua tested
+-- them.
+-- @tparam {string,...} places as returned by `trace:unused_truths`
 function Captures:warn_of_truths(places)
   for _, place in ipairs(places) do
     if not self.warned[place] then

@@ -1,9 +1,9 @@
---- All that a trace can see of Lua at one moment, and where another moment differs from it.
+--- A snapshot of all Lua values that a trace can see, and the comparison with a later one.
 --
--- Seen are: upvalues of the user's functions and of those that they reach, the globals that these
--- name, fields of layers, models and other objects, entries of plain tables, the methods of the
--- user's classes, and which variables are trainable. The library's own functions and modules are
--- not looked into.
+-- A snapshot covers upvalues of the user's functions and of functions that they reach, the globals
+-- that these name, fields of layers, models and other objects, entries of plain tables, the methods
+-- of the user's classes, and which variables are trainable. It does not enter the library's own
+-- functions and modules.
 -- @module cusp.captures.snapshot
 local Object = require "cusp.base.class"
 local config = require "cusp.base.config"
@@ -14,9 +14,9 @@ local rawequal, rawget, rawlen = rawequal, rawget, rawlen
 local next, type, getmetatable = next, type, getmetatable
 local getupvalue = debug.getupvalue
 
--- Of a plain table: a larger one is data, and is known by its identity and length.
+-- Limit for plain tables: a larger one is data, compared by identity and length.
 local max_entries = 256
--- Past so many records, what plain tables hold is taken for data.
+-- After this many records, the contents of plain tables count as data.
 local max_records = 20000
 
 local snapshot = {}
@@ -28,17 +28,17 @@ local function set(names)
   return result
 end
 
--- Fields that calls, building and runs change without changing what is computed.
+-- Fields that calls, building and runs change without affecting the computation.
 local volatile = set [[_nodes _losses _ran _results _build_shape _build_others _when_built
   _when_compiled _compile_config _compiled _shared _gate _steps __order history stop_training
   stop_evaluating stop_predicting built]]
 
--- How a model within another is trained is its own affair.
+-- The training state of a nested model does not matter.
 local training_state = set [[optimizer loss compiled run_eagerly jit_compile steps_per_execution
   _compile_loss _compile_metrics _loss_tracker]]
 for name in next, volatile do training_state[name] = true end
 
--- Fields that are known by their identity: what is in them does not change, or is seen elsewhere.
+-- Fields compared by identity: their contents do not change, or are compared elsewhere.
 local closed = set [[_policy input_spec _own_weights _variables _index _trainable_variables
   kernel_initializer bias_initializer recurrent_initializer embeddings_initializer gamma_initializer
   beta_initializer]]
@@ -50,7 +50,7 @@ local none = {}
 local Walk = {}
 Walk.__index = Walk
 
--- The library's and Lua's own modules, which nobody changes.
+-- The modules of Lua and the library, which nobody changes.
 local function modules()
   local known = {[_G] = true}
   for name, module in next, package.loaded do
@@ -66,7 +66,7 @@ end
 
 local function is_class(value) return rawget(value, "__super") ~= nil end
 
--- Whether a metatable is one of the library's: its functions, or those that it leads to, are.
+-- Whether a metatable belongs to the library: its functions, or those of its bases, do.
 local function is_ours(meta)
   local index = rawget(meta, "__index")
   for _, methods in ipairs{meta, type(index) == "table" and index or nil} do
@@ -77,8 +77,7 @@ local function is_ours(meta)
   return false
 end
 
--- Whether a table's entries are part of what a trace sees: not those of the library's own
--- structures.
+-- Whether a trace can see a table's entries; it does not see those of the library's own structures.
 local function is_open(value)
   local meta = getmetatable(value)
   if meta == nil then return true end
@@ -90,7 +89,7 @@ function Walk:note(kind, of, copy, ignored)
   local count, exact = 0, {}
   for key, value in next, copy do
     count = count + 1
-    -- 3 and 3.0 are equal, but promote otherwise.
+    -- 3 and 3.0 are equal, but promote differently.
     if math.tointeger(value) then exact[key] = math.type(value) end
   end
   local record = {
@@ -122,7 +121,7 @@ function Walk:fields(object)
   local trained = self.training == "all" or self.training == object
   local within = object.__is_model and not trained
   local fields = self:entries(object, within and training_state or volatile)
-  -- The state of optimizers and metrics is nothing that trains.
+  -- Optimizer and metric state is never trainable.
   local keeps_state = not object.__is_layer and getmetatable(object).__library
   for key, value in next, fields do
     if not closed[key] and not (keeps_state and is_state(value)) then self:visit(value) end
@@ -133,7 +132,8 @@ function Walk:fields(object)
   self:class(getmetatable(object))
 end
 
--- The methods and fields of the user's classes; what has to do with being a class stays the same.
+-- The methods and fields of the user's classes, except for those of the class mechanism, which
+-- never change.
 function Walk:class(class)
   while class and class ~= Object and not class.__library and not self.seen_classes[class] do
     self.seen_classes[class] = true
@@ -179,8 +179,8 @@ local function global(environment, name)
   return value == nil and absent or value
 end
 
--- The globals that a function may name: in its code, a short string is a tag, its length and its
--- letters.
+-- The globals that a function may name. In dumped code, a short string is a tag, its length and its
+-- bytes.
 function Walk:globals(f, environment)
   local code, copy = string.dump(f, true), {}
   for at, size in code:gmatch "()\4([\x82-\xff])" do
@@ -197,7 +197,7 @@ function Walk:globals(f, environment)
   self:visit_all(copy)
 end
 
--- Of the library's functions only those of the user's that they wrap are seen.
+-- Of the library's functions, only the user's functions that they wrap are visible.
 function Walk:closure(f)
   local own, copy, i = is_user_function(f), {}, 1
   for _ = 1, 255 do
@@ -232,9 +232,9 @@ function Walk:visit(value)
   self:visit(constraint)
 end
 
---- Everything that can be seen now.
--- @tparam table options `root`: what a trace starts from; `training`: the model whose optimizer and
--- losses are part of a trace, "all" for those of every model that is met
+--- Takes a snapshot.
+-- @tparam table options `root`: where a trace starts; `training`: the model whose optimizer and
+-- losses are part of a trace, or "all" for every model reached
 -- @treturn table
 function snapshot.take(options)
   local walk = setmetatable({
@@ -255,7 +255,7 @@ end
 
 local compare = {}
 
--- Each gives the key of a value that is another now; nil where all are the same.
+-- Each returns the key of a changed value, or nil if all are equal.
 function compare.table(record)
   local copy, ignored, count = record.copy, record.ignored, 0
   for key, value in next, record.of do
@@ -300,8 +300,7 @@ function compare.variable(record)
   if not rawequal(variable.constraint, record.constraint) then return "constraint" end
 end
 
---- The first record of a snapshot whose values are others now, and the key; nil where there is
--- none.
+--- The first record of a snapshot with a changed value, and its key; nil if there is none.
 function snapshot.difference(state)
   for _, record in ipairs(state.records) do
     local key = compare[record.kind](record)
@@ -314,7 +313,7 @@ end
 ---------------------------------------------------------------- what the traced function itself
 ---------------------------------------------------------------- writes
 
---- The keys of a record whose values are others in a later one.
+--- The keys of a record whose values differ in a later one.
 function snapshot.written(before, after)
   local keys = {}
   for key, value in next, after.copy do
@@ -326,7 +325,7 @@ function snapshot.written(before, after)
   return keys
 end
 
---- Compares a key no more.
+--- Stops comparing a key.
 function snapshot.forget(record, key)
   if record.copy[key] ~= nil then
     record.copy[key], record.exact[key] = nil, nil
@@ -341,7 +340,7 @@ end
 
 ---------------------------------------------------------------- in words
 
---- What changed, in words.
+--- Describes what changed.
 function snapshot.describe(record, key)
   if record.kind == "function" then
     local info = debug.getinfo(record.of, "S")

@@ -1,6 +1,6 @@
---- The base of constraints: called with a weight after each step of the optimizer, they give the
--- value that it shall have instead. A class of one's own defines `call(self, w)`; a plain function
--- of a tensor will do wherever Keras takes a constraint.
+--- The base of constraints. They are called with a weight after each optimizer step and return its
+-- new value. Your own class defines `call(self, w)`; a plain function of a tensor works wherever
+-- Keras takes a constraint.
 -- @classmod cusp.constraints.Constraint
 local Object = require "cusp.base.class"
 
@@ -14,7 +14,7 @@ function Constraint:__call(w)
   return self:call(w)
 end
 
---- Leaves the weight as it is.
+--- Returns the weight unchanged.
 function Constraint:call(w) -- luacheck: ignore self
   return w
 end

@@ -1,4 +1,4 @@
---- Constraints: what weights are held to while training.
+--- Constraints on weights during training.
 -- @module cusp.constraints
 -- @usage layers.Dense{32, kernel_constraint = cusp.constraints.MaxNorm(2)}
 local namespace = require "cusp.base.namespace"

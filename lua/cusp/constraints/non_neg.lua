@@ -1,4 +1,4 @@
---- Negative weights become 0.
+--- Sets negative weights to 0.
 -- @classmod cusp.constraints.NonNeg
 local Constraint = require "cusp.constraints.constraint"
 local ops = require "cusp.ops"

@@ -13,7 +13,7 @@ local function norms_of(w, axes)
   return ops.sqrt(ops.sum(ops.square(w), {axis = axes, keepdims = true}))
 end
 
---- Norms above `max_value` are brought down to it. Srivastava et al., "Dropout" (2014).
+--- Scales weights down to a norm of at most `max_value`. Srivastava et al., "Dropout" (2014).
 constraints.MaxNorm = Constraint:extend("MaxNorm", {
   config = {{"max_value", "number", default = 2}, axis},
   call = function(self, w)
@@ -22,7 +22,8 @@ constraints.MaxNorm = Constraint:extend("MaxNorm", {
   end,
 })
 
---- Norms are brought into a range, at once (`rate` 1) or by a share of the way.
+--- Scales the norms of weights into a range: fully with `rate` 1, otherwise by that fraction of the
+-- distance.
 constraints.MinMaxNorm = Constraint:extend("MinMaxNorm", {
   config = {
     {"min_value", "number", default = 0.0},

@@ -1,5 +1,5 @@
---- Handwritten-looking digits, drawn by the engine from strokes: nothing to download, and the same
--- on every machine.
+--- Handwritten-style digits, drawn by the engine from strokes: no download, and the same on every
+-- machine.
 -- @module cusp.datasets.digits
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -15,13 +15,13 @@ local function drawn(samples, seed)
   return {images, labels}
 end
 
---- Draws the data set. The training and the test half have no picture in common.
+--- Draws the dataset. Training and test half have no image in common.
 -- @tparam[opt=10000] integer train_samples
 -- @tparam[opt=2000] integer test_samples
--- @tparam[opt=0] integer seed equal seeds give equal pictures
+-- @tparam[opt=0] integer seed equal seeds give equal images
 -- @treturn table training half: `{images, labels}`, uint8 tensors of shapes `[samples, 28, 28]` (0
 -- background, 255 ink) and `[samples]` (0 to 9)
--- @treturn table test half, likewise
+-- @treturn table test half, in the same form
 -- @raise for a negative number of samples
 -- @usage
 -- local train, test = cusp.datasets.digits.load_data()

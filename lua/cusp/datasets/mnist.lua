@@ -1,5 +1,4 @@
---- MNIST and other data sets in the same files (Fashion-MNIST, KMNIST): IDX, plain or compressed by
--- gzip.
+--- MNIST and other datasets in the same format (Fashion-MNIST, KMNIST): IDX, plain or gzipped.
 -- @module cusp.datasets.mnist
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -9,7 +8,7 @@ local mnist = {}
 
 local bind = arguments.binder("mnist.load_data", "path: string")
 
--- The names in use: as published, and as some mirrors unpack them.
+-- File names: as published, and as some mirrors unpack them.
 local endings = {"-images-idx3-ubyte", "-images.idx3-ubyte"}
 
 local function exists(path)
@@ -18,7 +17,7 @@ local function exists(path)
   return file ~= nil
 end
 
---- The images' file of one half ("train" or "t10k") in a directory.
+--- The image file of one half ("train" or "t10k") in a directory.
 local function find_images(directory, half)
   for _, ending in ipairs(endings) do
     for _, compressed in ipairs{"", ".gz"} do
@@ -28,7 +27,7 @@ local function find_images(directory, half)
   end
 end
 
---- The file of labels that belongs to a file of images, compressed or not.
+--- The label file of an image file, compressed or not.
 local function labels_beside(images_path)
   local directory, name = images_path:match "^(.-)([^/]*)$"
   local labels_name, found = name:gsub("images([-.])idx3", "labels%1idx1")
@@ -63,14 +62,14 @@ local function read_half(images_path)
   return {images, labels}
 end
 
---- Reads the data set.
+--- Reads the dataset.
 -- @tparam string path a directory with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the
--- `t10k-` files, each plain or with `.gz`; or one file of images, whose labels lie beside it
+-- `t10k-` files, each plain or with `.gz`; or one image file with its label file beside it
 -- @treturn table `{images, labels}`: the training half, uint8 tensors of shapes `[60000, 28, 28]`
 -- and `[60000]`
--- @treturn ?table the test half, likewise. A directory with only one of the halves, or a single
--- file, gives that one alone: how to split it is the caller's to say
--- @raise when files are missing or malformed, with the file's name
+-- @treturn ?table the test half, in the same form; nil for a single file, or a directory with only
+-- one half
+-- @raise if files are missing or malformed, with the file's name
 -- @usage
 -- local train, test = cusp.datasets.mnist.load_data("data/mnist")
 function mnist.load_data(...)

@@ -1,8 +1,8 @@
---- JSON (RFC 8259) as Python's `json` reads and writes it.
--- What a Lua table would lose is kept: null is `cusp.null`, objects carry a mark that tells `{}`
--- from `[]` and remembers the order of their keys (see cusp.base.ordered), integers stay integers,
--- and `NaN`, `Infinity`, `-Infinity` are read and written as Keras's files have them. Written by
--- hand because the libraries at hand give up one of these or are too slow for files of megabytes.
+--- JSON (RFC 8259), read and written like Python's `json`, without losing information in Lua
+-- tables. Null is `cusp.null`; marked objects distinguish `{}` from `[]` and keep the order of
+-- their keys (see cusp.base.ordered); integers stay integers; `NaN`, `Infinity` and `-Infinity` are
+-- allowed, as in Keras's files. This is not a library, because available ones lack one of these
+-- features or are too slow for files of megabytes.
 -- @module cusp.formats.json
 local errors = require "cusp.base.errors"
 local in_c = require "cusp.base.plain"
@@ -15,7 +15,7 @@ local json = {null = null}
 local byte, find, sub, format = string.byte, string.find, string.sub, string.format
 local number_format, to_number = in_c.format, in_c.tonumber
 
--- Deeper documents are refused: a file of a million brackets must not exhaust the stack.
+-- Limits nesting: a file of a million brackets must not exhaust the stack.
 json.max_depth = 500
 
 ---------------------------------------------------------------- decoding
@@ -47,7 +47,7 @@ local function unescape_unicode(text, position)
   return utf8.char(code), position + 5
 end
 
--- The rest of a string from `position` on, where `start` is its first character.
+-- Parses the rest of a string from `position`; `start` is its first character.
 local function decode_escaped(text, start, position)
   local parts, from = {}, start
   while true do
@@ -105,9 +105,9 @@ local function decode_number(text, position)
   return number, stop + 1
 end
 
--- Objects with the same keys in the same order share one metatable. The keys form a tree whose
--- nodes lead on by the next key; past a number of keys, an object is more a dictionary than a
--- record and gets a list of its own.
+-- Objects with the same keys in the same order share one metatable. The keys form a tree, in which
+-- each node leads to the next key. Beyond a number of keys, an object is a dictionary rather than a
+-- record and gets its own list.
 local most_shared = 64
 
 local function path_to(node)
@@ -225,10 +225,10 @@ function decode_value(text, position, depth, root)
   return decode_number(text, position)
 end
 
---- The value that a JSON text stands for.
+--- Parses a JSON text.
 -- @tparam string text UTF-8, with or without a byte order mark
--- @return nil is never among the values: null is `cusp.null`
--- @raise where the text is not JSON, with line and column
+-- @return the value; null is `cusp.null`, so nil never occurs inside
+-- @raise if the text is not JSON, with line and column
 -- @usage local config = cusp.json.decode '{"units": 32, "activation": null}'
 function json.decode(text)
   if type(text) ~= "string" then
@@ -269,7 +269,7 @@ local function encode_string(value, state)
   return '"' .. text .. '"'
 end
 
---- The shortest decimal text that reads back as the same number, as Python prints it.
+--- The shortest decimal text that reads back as the same number, as in Python.
 local function encode_number(value)
   if math.type(value) == "integer" then return format("%d", value) end
   if value ~= value then return "NaN" end
@@ -289,7 +289,7 @@ end
 
 local encode_value
 
--- Whether to write a table as an object; refuses tables that are neither.
+-- Whether to write a table as an object; rejects tables that are neither object nor list.
 local function is_object(value)
   if ordered.is_object(value) then return true end
   local length, count = #value, 0
@@ -358,11 +358,11 @@ local function indent_text(indent)
   return (" "):rep(spaces)
 end
 
---- The JSON text of a value.
--- An unmarked empty table is `[]`; `cusp.json.object{}` is `{}`. `cusp.None` is null.
+--- Converts a value to JSON text. An unmarked empty table is `[]`; `cusp.json.object{}` is `{}`.
+-- `cusp.None` becomes null.
 -- @param value tables, strings, numbers, booleans, null
--- @tparam[opt] table options `indent`: a number of spaces or a string, for text over several lines;
--- `ascii`: other characters as `\u` escapes; `compact`: no space after `,` and `:`
+-- @tparam[opt] table options `indent`: a number of spaces or a string, for multi-line text;
+-- `ascii`: writes non-ASCII characters as `\u` escapes; `compact`: no space after `,` and `:`
 -- @treturn string
 -- @raise for values without a JSON form: functions, tensors, objects, lists with holes
 function json.encode(value, options)
@@ -379,7 +379,7 @@ function json.encode(value, options)
   return encode_value(value, state, 1)
 end
 
---- Marks a table as an object (`{}` even if it is empty), with the order of its keys; see
+--- Marks a table as an object (written as `{}` even if empty), with the order of its keys; see
 -- cusp.base.ordered.
 function json.object(object, keys)
   if object ~= nil and type(object) ~= "table" or object == null then

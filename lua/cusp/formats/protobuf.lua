@@ -1,12 +1,12 @@
---- Protobuf messages of TensorFlow's and TensorBoard's files, as Lua tables.
--- A message is a table of its fields by name: a list for a repeated field (a map is a list of `{key
--- =, value =}`), a string for text and bytes, an integer or a float, a boolean, a table for a
--- message within. An enumerated value is given as its name or its number and comes back as its name
--- (as a number where it has none). What is left out is zero, empty or absent.
+--- Protobuf messages in TensorFlow's and TensorBoard's files, as Lua tables. A message is a table
+-- of its fields by name: a list for a repeated field (a map is a list of `{key =, value =}`), a
+-- string for text and bytes, an integer or a float, a boolean, and a table for a nested message.
+-- Enumerated values are accepted by name or number and returned by name, or by number if they have
+-- none. Omitted fields are zero, empty or absent.
 --
--- A decoded table has every number, text and list, zero and empty ones too; messages within and the
--- members of a "oneof" are there only when the bytes have them. Fields that the description does
--- not know are passed over. The descriptions are in `bindings/protobuf/*.proto`.
+-- A decoded table has every number, text and list, even zero or empty ones. Nested messages and
+-- members of a "oneof" appear only if they are in the bytes. Unknown fields are skipped. The
+-- descriptions are in `bindings/protobuf/*.proto`.
 -- @module cusp.formats.protobuf
 -- @usage local bytes = protobuf.encode("tensorflow.BundleEntryProto",
 --   {dtype = "DT_FLOAT", shape = {dim = {{size = 3}}}, size = 12})
@@ -24,18 +24,18 @@ local function call(name, message, value)
   return result
 end
 
---- A table as the bytes of a message.
+--- Encodes a table as a message.
 -- @tparam string message name with its package, "tensorflow.Event"
 -- @tparam table value its fields
 -- @treturn string
--- @raise where the message or a field is unknown, or a value does not fit its field
+-- @raise if the message or a field is unknown, or a value does not fit its field
 function protobuf.encode(message, value) return call("encode", message, value) end
 
---- The bytes of a message as a table.
+--- Decodes a message.
 -- @tparam string message name with its package, "tensorflow.Event"
--- @tparam string bytes from anywhere: sizes and nesting are checked, memory is bounded
+-- @tparam string bytes may be untrusted: sizes and nesting are checked, memory is limited
 -- @treturn table
--- @raise where the message is unknown or the bytes are none of it
+-- @raise if the message is unknown or the bytes are invalid
 function protobuf.decode(message, bytes) return call("decode", message, bytes) end
 
 --- The names of all messages.

@@ -1,8 +1,7 @@
---- TFRecord files: byte strings one after another, each with checksums. TensorFlow's data sets and
--- TensorBoard's event files are such. A record is its length (8 bytes), the length's masked
--- CRC-32C, the bytes, and their masked CRC-32C; numbers are little-endian. `tf.train.Example`
--- messages, the usual content of data sets, are encoded and decoded by `encode_example` and
--- `decode_example`.
+--- TFRecord files: a sequence of byte strings with checksums, used for TensorFlow's datasets and
+-- TensorBoard's event files. A record consists of its length (8 bytes), the length's masked
+-- CRC-32C, the bytes, and their masked CRC-32C; numbers are little-endian. `encode_example` and
+-- `decode_example` convert `tf.train.Example` messages, the usual content of datasets.
 -- @module cusp.formats.tfrecord
 -- @usage
 -- local writer <close> = cusp.tfrecord.writer "train.tfrecord"
@@ -30,10 +29,10 @@ Writer.__index = Writer
 
 local bind_writer = arguments.binder("tfrecord.writer", {{"path", "string"}})
 
---- Opens a file to append records to; it is made where it does not exist.
+--- Opens a file to append records; creates it if it does not exist.
 -- @tparam string path
--- @treturn Writer with `write(bytes)`, `flush()`, `close()`, `path`; to be closed
--- @raise where the file cannot be opened
+-- @treturn Writer with `write(bytes)`, `flush()`, `close()`, `path`; close it after use
+-- @raise if the file cannot be opened
 function tfrecord.writer(...)
   local path = bind_writer(...)
   local file, why = io.open(path, "ab")
@@ -47,7 +46,7 @@ end
 
 --- Appends a record.
 -- @tparam string bytes
--- @raise where the disk is full or the writer closed
+-- @raise if the disk is full or the writer is closed
 function Writer:write(bytes)
   if type(bytes) ~= "string" then
     errors.raise("tfrecord.writer: a record should be a string, got %s", errors.describe(bytes))
@@ -59,13 +58,13 @@ function Writer:write(bytes)
     ("<I4"):pack(checksum(bytes))))
 end
 
---- Hands what was written to the system: another program sees it, and a crash of this one does not
--- lose it.
+--- Passes written data to the system, so that other programs see it and it survives a crash of this
+-- one.
 function Writer:flush()
   if self.file then check_written(self, self.file:flush()) end
 end
 
---- Flushes and closes; closing again does nothing.
+--- Flushes and closes; has no effect on a closed writer.
 function Writer:close()
   local file = self.file
   self.file = nil
@@ -76,14 +75,14 @@ function Writer:__close() self:close() end
 
 ---------------------------------------------------------------- reading
 
--- Bytes of a file as they are: at most `count` of them.
+-- Plain bytes of a file: at most `count` of them.
 local function plain_source(file)
   local size = file:seek "end"
   file:seek "set"
   return {size = size, read = function(_, count) return file:read(count) or "" end}
 end
 
--- Bytes of a gzip or zlib file, inflated as far as they are asked for.
+-- Bytes of a gzip or zlib file, inflated on demand.
 local function inflated_source(file, path)
   local stream = require("cusp.base.native").load("zlib", "tfrecord.reader").inflater()
   local buffer, at, may_end = "", 1, true
@@ -129,8 +128,9 @@ local bind_reader = arguments.binder("tfrecord.reader", {
   {"compression", "choice", choices = {"auto", "none", "gzip", "zlib"}, default = "auto"},
 })
 
--- The first bytes tell: gzip's are 1f 8b; zlib's two are a multiple of 31 whose low half is 8, and
--- the upper four bytes of a length that begins with them would mean a record larger than any file.
+-- Detects the compression from the first bytes. gzip starts with 1f 8b. zlib's two bytes are a
+-- multiple of 31 with a low half of 8; as part of a length, they would mean a record larger than
+-- any file.
 local function looks_compressed(start)
   if #start < 2 then return false end
   local first, second = start:byte(1, 2)
@@ -143,11 +143,12 @@ end
 
 --- Opens a file of records.
 -- @tparam string path
--- @tparam[opt="auto"] string compression "gzip", "zlib", "none", or "auto": as the first bytes say
+-- @tparam[opt="auto"] string compression "gzip", "zlib", "none", or "auto": detected from the first
+-- bytes
 -- @treturn Reader with `read()` → the next record or nil at the end, `records()` to loop over,
--- `close()`, `path`, `count` (records read so far); to be closed
--- @raise where the file cannot be read; reading raises where a record is cut off or a checksum is
--- wrong, naming file and record
+-- `close()`, `path`, `count` (records read so far); close it after use
+-- @raise if the file cannot be read; reading raises for a truncated record or a wrong checksum,
+-- naming file and record
 function tfrecord.reader(...)
   local path, compression = bind_reader(...)
   local file, why = io.open(path, "rb")
@@ -183,7 +184,7 @@ local function check_sum(reader, bytes, expected, what)
   end
 end
 
---- The next record.
+--- Reads the next record.
 -- @treturn ?string nil at the end of the file
 function Reader:read()
   if not self.file then errors.raise("tfrecord.reader: %s is closed", self.path) end
@@ -206,7 +207,7 @@ function Reader:read()
   return bytes
 end
 
---- For loops over what is left: `for record in reader:records() do ... end`. The reader is closed
+--- Loops over the remaining records: `for record in reader:records() do ... end`. Closes the reader
 -- at the end of the loop.
 function Reader:records()
   return self.read, self, nil, self
@@ -219,8 +220,8 @@ end
 
 function Reader:__close() self:close() end
 
---- Loops over the records of a file: `for record in tfrecord.records(path) do ... end`. Arguments
--- as of `tfrecord.reader`.
+--- Loops over the records of a file: `for record in tfrecord.records(path) do ... end`. Takes the
+-- arguments of `tfrecord.reader`.
 function tfrecord.records(...)
   return tfrecord.reader(...):records()
 end
@@ -257,11 +258,11 @@ local function feature(name, value)
   return {[kind] = {value = list}}
 end
 
---- A sample as the bytes of a `tf.train.Example`.
+--- Encodes a sample as a `tf.train.Example`.
 -- @tparam table features name → a string, a number, a list of either, or a tensor (flattened);
 -- integers stay integers
 -- @treturn string
--- @raise where a feature is none of these
+-- @raise if a feature is anything else
 function tfrecord.encode_example(features)
   if type(features) ~= "table" then
     errors.raise("tfrecord.encode_example: expected a table of features by name, got %s",
@@ -283,11 +284,11 @@ function tfrecord.encode_example(features)
     {features = {feature = entries}})
 end
 
---- The features of a `tf.train.Example`.
+--- Decodes the features of a `tf.train.Example`.
 -- @tparam string bytes
 -- @treturn table name → a list of strings, of integers or of floats; an empty list for a feature
 -- without a value
--- @raise where the bytes are no Example
+-- @raise if the bytes are not an Example
 function tfrecord.decode_example(bytes)
   local example = require("cusp.formats.protobuf").decode("tensorflow.Example", bytes)
   local features = {}

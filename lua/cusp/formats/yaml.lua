@@ -1,7 +1,6 @@
 --- YAML, through libyaml (the package lua-yaml, `lyaml`), with null, empty lists and the order of
--- keys kept as cusp.json keeps them. Written is what PyYAML writes in block style; read is what it
--- writes in any, tags of Python's plain types included. Tags that stand for objects or functions of
--- Python are refused: no file can run code.
+-- keys as in cusp.json. Writes PyYAML's block style; reads any style, including tags of Python's
+-- plain types. Tags for Python objects or functions are refused: no file can run code.
 -- @module cusp.formats.yaml
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -12,11 +11,11 @@ local plain = require "cusp.base.plain"
 local None = require("cusp.base.shape").None
 
 local yaml = {}
--- each level takes a level of C calls in libyaml's parser and a few of Lua's
+-- each level takes one level of C calls in libyaml's parser and a few in Lua's
 local max_depth = 150
 local max_values = 2000000   -- counted with what aliases repeat
 
--- lyaml is needed by nothing else, so it is loaded when it is used.
+-- lyaml is needed only here, so it is loaded on demand.
 local function library()
   local ok, found = engine.attempt(require, "yaml")
   if not ok then
@@ -47,7 +46,7 @@ end
 
 local prefix = "tag:yaml.org,2002:"
 
--- Tags that say no more than the value shows; `true` for strings, whatever they look like.
+-- Tags that add nothing to the value; `true` for strings, whatever they look like.
 local plain_tags = {["!"] = true}
 for name in (
   "int float bool null seq map omap python/int python/long python/float python/bool python/none "
@@ -57,7 +56,7 @@ for name in (
 end
 for name in ("str python/str python/unicode"):gmatch "%S+" do plain_tags[prefix .. name] = true end
 
---- Raises for a tag that stands for more than a plain value; returns whether it says "string".
+--- Raises for a tag of anything but a plain value; returns whether it means "string".
 local function check_tag(event)
   local tag = event.tag
   if not tag then return false end
@@ -102,7 +101,7 @@ local function mapping(state, depth, result)
   end
 end
 
---- Counts what an alias repeats: a few lines of aliases of aliases would stand for billions of
+--- Counts repetitions by aliases: a few lines of aliases of aliases could expand to billions of
 -- values.
 local function count(state, values)
   state.values = state.values + values
@@ -120,7 +119,7 @@ local function alias(state, event)
   return anchor.value
 end
 
--- An anchor counts from its end, so that nothing can contain itself.
+-- An anchor becomes valid at its end, so that nothing can contain itself.
 local function collection(state, event, depth)
   check_tag(event)
   local before = state.values
@@ -147,11 +146,11 @@ function compose(state, event, depth)
   return value
 end
 
---- The value of a YAML document.
+--- Parses a YAML document.
 -- @tparam string text
 -- @return tables, strings, numbers, booleans, `cusp.null`
--- @raise where the text is not YAML, with the line; for tags of Python's objects; for what is too
--- deep or stands for too much
+-- @raise if the text is not YAML, with the line; for tags of Python objects; if it is too deep or
+-- expands to too many values
 function yaml.decode(text)
   if type(text) ~= "string" then
     errors.raise("yaml.decode: expected a string, got %s", errors.describe(text))
@@ -176,7 +175,7 @@ end
 local booleans = {}
 for word in ("y n yes no on off true false"):gmatch "%S+" do booleans[word] = true end
 
--- Strings that would read as something else in plain style.
+-- Strings that would be read as another type in plain style.
 local function needs_quotes(text)
   return plain_scalar(text) ~= text or booleans[plain.lower(text)]
     or text:find "^[%s,%[%]{}#&*!|>'\"%%@`]" ~= nil
@@ -235,7 +234,7 @@ end
 
 local tuple_tag = "!!python/tuple"
 
---- Marks a list to be written as a tuple of Python's; in all other respects it stays what it is.
+--- Marks a list to be written as a Python tuple; it is otherwise unchanged.
 -- @tparam table list
 -- @treturn table the list
 function yaml.tuple(list)
@@ -250,8 +249,8 @@ local function is_tuple(value)
   return type(meta) == "table" and meta.__tuple == true
 end
 
--- Whether a table is written as a list; refuses tables that are neither that nor an object, rather
--- than leave out some of them.
+-- Whether a table is written as a list. Rejects tables that are neither list nor object, rather
+-- than omit entries.
 local function is_list(value)
   if ordered.is_object(value) then return false end
   local length = #value
@@ -309,7 +308,7 @@ local function emit_object(value, indent, state, depth)
   end
 end
 
--- Adds the lines of a table that is not empty; returns the text of anything else.
+-- Adds the lines of a nonempty table; returns the text of anything else.
 function emit(value, indent, state, depth)
   if depth > max_depth then
     errors.raise("yaml.encode: tables nested deeper than %d levels, or containing themselves",
@@ -328,9 +327,9 @@ function emit(value, indent, state, depth)
   end
 end
 
---- The YAML text of a value, in block style.
+--- Converts a value to YAML text, in block style.
 -- @param value tables, strings, numbers, booleans, null
--- @tparam[opt] table options `sort_keys`: in alphabetical order, as PyYAML does by default
+-- @tparam[opt] table options `sort_keys`: sort keys alphabetically, PyYAML's default
 -- @treturn string
 -- @raise for values without a YAML form
 function yaml.encode(value, options)

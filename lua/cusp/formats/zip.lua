@@ -1,7 +1,7 @@
---- Zip archives: reading (stored and deflated members) and writing, through libzip.
--- An archive is a stranger's: what it says of its members is checked before memory or disk is
--- taken, their checksums are compared, and their names are only ever names, never paths. What is
--- written depends on the members alone (no times), and appears as a whole or not at all.
+--- Reads zip archives (stored and deflated members) and writes them, through libzip. Archives are
+-- untrusted: sizes are checked before memory or disk space is used, checksums are verified, and
+-- names of members are never used as paths. Output depends only on the members (no times), and is
+-- written atomically.
 -- @module cusp.formats.zip
 -- @usage
 -- local writer = cusp.zip.create "notes.zip"
@@ -13,7 +13,7 @@ local errors = require "cusp.base.errors"
 
 local zip = {}
 
--- libzip is needed by nothing else, so it is loaded when it is used.
+-- libzip is needed only here, so it is loaded on demand.
 local function library()
   local ok, found = engine.attempt(require, "cusp.native.zip")
   if not ok then errors.raise("zip: libzip is needed (Debian: libzip4): %s", found) end
@@ -29,7 +29,7 @@ end
 
 ---------------------------------------------------------------- reading
 
---- An archive that is open for reading.
+--- An archive opened for reading.
 -- @type Archive
 local Archive = {__name = "cusp.zip.Archive"}
 Archive.__index = Archive
@@ -38,10 +38,10 @@ local default_read_limit = 256 << 20
 
 --- Opens an archive.
 -- @tparam string path
--- @tparam[opt] table options `limit`: how many bytes may come out of it in all; by default the
+-- @tparam[opt] table options `limit`: how many bytes may be read from it in total; by default the
 -- larger of 1 GB and a hundred times its size, so that a small file cannot fill memory or disk
--- @treturn Archive with its `path`; it may be a to-be-closed variable
--- @raise where there is no such file, or it is not a zip archive
+-- @treturn Archive with its `path`; may be a to-be-closed variable
+-- @raise if the file does not exist or is not a zip archive
 function zip.open(path, options)
   expect_string("zip.open: expected the archive's path", path)
   if options ~= nil and type(options) ~= "table" then
@@ -66,56 +66,54 @@ function Archive:_raise(name, reason)
     reason:find "no such" and near or "")
 end
 
---- The members' names, in the archive's order.
+--- The names of the members, in the archive's order.
 -- @treturn {string,...}
 function Archive:names() return self:_check("names"):names() end
 
---- Whether there is a member of that name.
+--- Whether a member of that name exists.
 function Archive:has(name) return self:_check("has", name):size(name) ~= nil end
 
---- A member's size in bytes, as its entry gives it.
--- @raise where there is no such member
+--- A member's size in bytes, according to its header.
+-- @raise if there is no such member
 function Archive:size(name)
   local size, reason = self:_check("size", name):size(name)
   if not size then self:_raise(name, reason) end
   return size
 end
 
---- A member's contents.
+--- Reads a member.
 -- @tparam string name
--- @tparam[opt=268435456] integer limit bytes, above which reading is refused
+-- @tparam[opt=268435456] integer limit refuse to read more bytes than this
 -- @treturn string
--- @raise for members that are missing, damaged, encrypted, compressed in other ways than deflate,
--- or larger than they may be
+-- @raise for members that are missing, damaged, encrypted, compressed with anything but deflate, or
+-- too large
 function Archive:read(name, limit)
   local bytes, reason = self:_check("read", name):read(name, limit or default_read_limit)
   if not bytes then self:_raise(name, reason) end
   return bytes
 end
 
---- Copies a member to a temporary file (in TMPDIR, or else /tmp), which goes when the archive is
--- closed or collected.
+--- Copies a member to a temporary file (in TMPDIR, or else /tmp), which is removed when the archive
+-- is closed or collected.
 -- @treturn string the file's path
--- @raise as read does
+-- @raise like read
 function Archive:extract(name)
   local path, reason = self:_check("extract", name):extract(name)
   if not path then self:_raise(name, reason) end
   return path
 end
 
---- Where the bytes of a member that is not compressed lie in the archive; its checksum has been
--- compared.
--- @treturn ?integer offset from the beginning of the file; nil where the member is compressed or
--- empty
+--- Position in the archive of an uncompressed member, after verifying its checksum.
+-- @treturn ?integer offset from the beginning of the file; nil if the member is compressed or empty
 -- @treturn ?integer size in bytes
--- @raise as read does
+-- @raise like read
 function Archive:stored(name)
   local offset, size = self:_check("stored", name):stored(name)
   if offset == nil then self:_raise(name, size) end
   if offset then return offset, size end
 end
 
---- Closes the archive and removes what was extracted.
+--- Closes the archive and removes extracted files.
 function Archive:close()
   if self._reader then self._reader:close() end
   self._reader = nil
@@ -127,15 +125,15 @@ function Archive:__tostring() return ("cusp.zip archive %s"):format(self.path) e
 
 ---------------------------------------------------------------- writing
 
---- An archive that is being written.
+--- An archive being written.
 -- @type Writer
 local Writer = {__name = "cusp.zip.Writer"}
 Writer.__index = Writer
 
---- Begins an archive. Nothing is at `path` before `close`, or what was there stays.
+--- Starts an archive. Until `close`, nothing appears at `path`, and an old file remains.
 -- @tparam string path
--- @treturn Writer it may be a to-be-closed variable: without `close`, it is dropped
--- @raise where a file cannot be made there
+-- @treturn Writer may be a to-be-closed variable: without `close`, it is discarded
+-- @raise if a file cannot be created there
 function zip.create(path)
   expect_string("zip.create: expected the archive's path", path)
   local file = engine.files.create(path)
@@ -167,7 +165,7 @@ function Writer:_result(name, done, reason)
   if not done then errors.raise("zip: %s: member '%s': %s", self.path, name, reason) end
 end
 
--- A piece of a member for the native writer: a string as it is, a tensor lent.
+-- Prepares part of a member for the native writer: strings as they are, tensors lent.
 local function piece(path, name, value)
   if engine.is_tensor(value) or engine.is_variable(value) then return engine.lend(value) end
   if type(value) == "string" then return value end
@@ -177,9 +175,9 @@ end
 
 --- Adds a member.
 -- @tparam string name
--- @tparam string|tensor|table contents bytes; a tensor's are its elements in row-major order; of a
--- list of up to 8 strings and tensors, one after another. They are read by `close`.
--- @tparam[opt] table options `compress = true`: deflated; stored as they are by default
+-- @tparam string|tensor|table contents bytes; the elements of a tensor in row-major order; or a
+-- list of up to 8 strings and tensors, concatenated. `close` reads them
+-- @tparam[opt] table options `compress = true`: use deflate; the default is to store
 function Writer:add(name, contents, options)
   local writer = self:_check("add", name)
   local pieces = {}
@@ -188,8 +186,8 @@ function Writer:add(name, contents, options)
   self:_result(name, writer:add(name, options and options.compress or false, table.unpack(pieces)))
 end
 
---- Adds a file as a member. It is opened now and read by `close`; it may be removed in between, but
--- not changed.
+--- Adds a file as a member. It is opened now and read by `close`; in between you may remove it, but
+-- not change it.
 -- @tparam string name
 -- @tparam string path
 -- @tparam[opt] table options as for add
@@ -200,8 +198,8 @@ function Writer:add_file(name, path, options)
   self:_result(name, done, reason and path .. ": " .. reason)
 end
 
---- Writes the archive: all members, to disk, under its name.
--- @raise where it cannot be written; what was at its path before is then unchanged
+--- Writes the archive to disk and puts it in place.
+-- @raise if it cannot be written; the old file is then unchanged
 function Writer:close()
   local writer, file = self._writer, self._file
   if not writer then return end
@@ -214,7 +212,7 @@ function Writer:close()
   file:commit()
 end
 
---- Drops the archive.
+--- Discards the archive.
 function Writer:abort()
   if not self._writer then return end
   self._writer:discard()
@@ -222,7 +220,7 @@ function Writer:abort()
   self._writer, self._file = nil, nil
 end
 
--- Left early, by an error or a return, an archive is not what was meant.
+-- An archive left early, by an error or a return, is incomplete, so it is discarded.
 Writer.__close = Writer.abort
 
 function Writer:__tostring() return ("cusp.zip writer of %s"):format(self.path) end

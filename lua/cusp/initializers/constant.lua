@@ -30,7 +30,7 @@ constant.Constant = Initializer:extend("Constant", {
   end,
 })
 
---- The identity matrix times `gain`; for shapes of two axes.
+--- The identity matrix times `gain`, for shapes with two axes.
 constant.Identity = Initializer:extend("Identity", {
   config = {{"gain", "number", default = 1.0, omit_default = true}},
   call = function(self, shape, dtype)

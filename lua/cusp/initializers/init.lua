@@ -1,4 +1,4 @@
---- Initializers: the first values of weights.
+--- Initializers: the initial values of weights.
 -- @module cusp.initializers
 -- @usage layers.Dense{32, kernel_initializer = cusp.initializers.HeNormal{seed = 1}}
 local namespace = require "cusp.base.namespace"
@@ -18,7 +18,7 @@ for file, names in pairs{
 end
 members.IdentityInitializer = members.Identity
 
--- Keras offers each class under its name in snake case as well.
+-- Keras also offers each class under its name in snake case.
 local snake = {}
 for name, file in pairs(members) do snake[namespace.snake_case(name)] = file end
 for name, file in pairs(snake) do members[name] = members[name] or file end

@@ -1,9 +1,9 @@
---- The base of initializers: called with a shape, they make the first value of a weight.
+--- The base of initializers: called with a shape, they return the initial value of a weight.
 --
 --     local kernel = initializer({72, 32}, {dtype = "float32"})
 --
--- A class of one's own defines `call(self, shape, dtype)`; a plain function of `(shape, options)`
--- will do wherever Keras takes an initializer.
+-- Your own class defines `call(self, shape, dtype)`; a plain function of `(shape, options)` works
+-- wherever Keras takes an initializer.
 -- @classmod cusp.initializers.Initializer
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
@@ -14,7 +14,7 @@ Initializer.__module = "keras.initializers"
 
 local bind = arguments.binder("initializer", "shape: shape, dtype: dtype = nil")
 
---- Makes a tensor.
+--- Returns the initial value.
 -- @tparam {integer,...} shape
 -- @tparam[opt] string dtype by default `cusp.config.floatx()`
 -- @treturn tensor
@@ -23,7 +23,7 @@ function Initializer:__call(...)
   return self:call(shape, dtype or require("cusp.base.config").floatx())
 end
 
---- The values; a class of one's own overrides it.
+--- Computes the values; override it in your own class.
 function Initializer:call()
   errors.raise("%s: an initializer needs call(self, shape, dtype)", self.__name)
 end

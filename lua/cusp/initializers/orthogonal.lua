@@ -1,9 +1,9 @@
---- An orthogonal matrix times `gain`; with more than two axes, all but the last together are its
+--- A random orthogonal matrix times `gain`; for more than two axes, all but the last are joined as
 -- rows. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
 -- networks" (2014). The matrix is the orthogonal factor of the polar decomposition of a normal
--- sample, which is distributed as evenly over all orthogonal matrices as the Q of a QR
--- decomposition with its signs put right. The Newton-Schulz iteration `X <- X (3 - X'X) / 2` finds
--- it with matrix products alone.
+-- sample. Like the sign-corrected Q of a QR decomposition, it is uniformly distributed over the
+-- orthogonal matrices. The Newton-Schulz iteration `X <- X (3 - X'X) / 2` computes it with matrix
+-- products only.
 -- @classmod cusp.initializers.Orthogonal
 local base = require "cusp.initializers.random"
 local errors = require "cusp.base.errors"

@@ -1,7 +1,7 @@
---- Initializers that draw their values, and the base that keeps their seed.
--- With a seed an initializer makes the same values at every call; without one, each call draws a
--- fresh seed from the generator that `cusp.random.set_seed` sets, so that a program with a set seed
--- is reproducible as a whole. A `SeedGenerator` moves on with each call.
+--- Random initializers, and their base, which keeps the seed. With a seed, an initializer returns
+-- the same values at every call. Without one, each call draws a new seed from the generator of
+-- `cusp.random.set_seed`, so a program with a set seed is reproducible. A `SeedGenerator` advances
+-- with each call.
 -- @module cusp.initializers.random
 local Initializer = require "cusp.initializers.initializer"
 local random = require "cusp.tensors.random"
@@ -14,13 +14,13 @@ initializers.RandomInitializer = RandomInitializer
 
 local seed = {"seed", "seed", optional = true}
 
---- What to pass as `seed` to one draw.
+--- The value for `seed` in one draw.
 function RandomInitializer:draw_seed()
   if self.seed == nil then return random.make_seed() end
   return self.seed
 end
 
---- Independent values of a normal distribution.
+--- Independent values from a normal distribution.
 initializers.RandomNormal = RandomInitializer:extend("RandomNormal", {
   config = {{"mean", "number", default = 0.0}, {"stddev", "number", default = 0.05}, seed},
   call = function(self, shape, dtype)
@@ -28,7 +28,7 @@ initializers.RandomNormal = RandomInitializer:extend("RandomNormal", {
   end,
 })
 
---- Independent values of a uniform distribution.
+--- Independent values from a uniform distribution.
 initializers.RandomUniform = RandomInitializer:extend("RandomUniform", {
   config = {{"minval", "number", default = -0.05}, {"maxval", "number", default = 0.05}, seed},
   call = function(self, shape, dtype)
@@ -36,7 +36,7 @@ initializers.RandomUniform = RandomInitializer:extend("RandomUniform", {
   end,
 })
 
---- Independent values of a normal distribution, those beyond two standard deviations drawn again.
+--- Independent values from a normal distribution, redrawn if beyond two standard deviations.
 initializers.TruncatedNormal = RandomInitializer:extend("TruncatedNormal", {
   config = {{"mean", "number", default = 0.0}, {"stddev", "number", default = 0.05}, seed},
   call = function(self, shape, dtype)

@@ -11,7 +11,7 @@ local random = require "cusp.tensors.random"
 
 local initializers = {}
 
--- Truncating a unit normal at two leaves this standard deviation.
+-- A unit normal truncated at two has this standard deviation.
 local truncated_deviation = 0.87962566103423978
 
 local function product(shape, axes, owner)
@@ -35,7 +35,8 @@ end
 -- Matrices are `[in, out]`, convolution kernels `[..., in_channels, filters]`, whose window counts
 -- for both.
 -- @tparam {integer,...} shape
--- @tparam[opt] {integer,...} input_axes,output_axes where the inputs and outputs are, if elsewhere
+-- @tparam[opt] {integer,...} input_axes,output_axes the axes of inputs and outputs, if not the
+-- default ones
 -- @treturn integer fan in
 -- @treturn integer fan out
 function initializers.fans(shape, input_axes, output_axes)
@@ -83,7 +84,7 @@ function VarianceScaling:call(shape, dtype)
     self:draw_seed())
 end
 
--- The named ones are settings of VarianceScaling, with the seed and the axes left to choose.
+-- The named classes are VarianceScaling with fixed settings; the seed and the axes are free.
 local function named(name, scale, mode, distribution)
   local config = {base.seed_parameter, axes[1], axes[2]}
   initializers[name] = VarianceScaling:extend(name, {

@@ -1,8 +1,7 @@
---- Binary cross-entropy that weighs examples already right down by `(1 - p)^gamma` (Lin et al.
--- 2018).
+--- Binary cross-entropy that down-weights easy examples by `(1 - p)^gamma` (Lin et al. 2018).
 -- @classmod cusp.losses.BinaryFocalCrossentropy
--- @tparam[opt=false] boolean apply_class_balancing whether class 1 is weighed by `alpha` and class
--- 0 by `1 - alpha`
+-- @tparam[opt=false] boolean apply_class_balancing whether to weight class 1 by `alpha` and class 0
+-- by `1 - alpha`
 -- @tparam[opt=0.25] number alpha
 -- @tparam[opt=2] number gamma
 -- @tparam[opt=false] boolean from_logits

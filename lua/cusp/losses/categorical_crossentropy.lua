@@ -1,5 +1,5 @@
 --- Cross-entropy between one-hot (or probability) targets and predicted probabilities (or logits).
--- Targets `[batch, ..., classes]`, predictions likewise; the loss is `[batch, ...]`.
+-- Targets and predictions are `[batch, ..., classes]`; the loss is `[batch, ...]`.
 -- @classmod cusp.losses.CategoricalCrossentropy
 -- @tparam[opt=false] boolean from_logits whether predictions are before the softmax
 -- @tparam[opt=0] number label_smoothing

@@ -1,5 +1,5 @@
---- Categorical cross-entropy that weighs examples already right down by `alpha * (1 - p)^gamma`
--- (Lin et al. 2018).
+--- Categorical cross-entropy that down-weights easy examples by `alpha * (1 - p)^gamma` (Lin et al.
+-- 2018).
 -- @classmod cusp.losses.CategoricalFocalCrossentropy
 -- @tparam[opt=0.25] number alpha
 -- @tparam[opt=2] number gamma

@@ -1,4 +1,4 @@
---- `(1 - p^q) / q` of the probability `p` of the right class: between cross-entropy and absolute
+--- `(1 - p^q) / q` for the probability `p` of the true class: between cross-entropy and absolute
 -- error, robust to wrong labels (Zhang and Sabuncu 2018). Targets are class ids.
 -- @classmod cusp.losses.CategoricalGeneralizedCrossEntropy
 -- @tparam[opt=0.5] number q between 0 and 1

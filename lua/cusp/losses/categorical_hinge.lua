@@ -1,5 +1,5 @@
---- `max(neg - pos + 1, 0)`: `pos` is the score of the right class, `neg` the best of the others.
--- Targets are one-hot.
+--- `max(neg - pos + 1, 0)`, where `pos` is the score of the true class and `neg` the best of the
+-- others. Targets are one-hot.
 -- @classmod cusp.losses.CategoricalHinge
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"

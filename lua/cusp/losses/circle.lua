@@ -1,9 +1,9 @@
---- Circle loss for embeddings `[batch, features]` of unit length, with class ids as targets (Sun et
+--- Circle loss for unit-length embeddings `[batch, features]`, with class ids as targets (Sun et
 -- al. 2020).
 -- @classmod cusp.losses.Circle
 -- @tparam[opt=80] number gamma scale
 -- @tparam[opt=0.4] number margin
--- @tparam[opt=true] boolean remove_diagonal whether a sample is left out as its own positive
+-- @tparam[opt=true] boolean remove_diagonal whether to exclude a sample as its own positive
 local define = require "cusp.losses.define"
 local masks = require "cusp.base.masks"
 local ops = require "cusp.ops"

@@ -1,12 +1,12 @@
---- Minus the cosine of the angle between targets and predictions: -1 where they point the same way,
--- 0 where they are orthogonal.
+--- Negative cosine similarity of targets and predictions: -1 for the same direction, 0 if they are
+-- orthogonal.
 -- @classmod cusp.losses.CosineSimilarity
--- @tparam[opt=-1] integer axis along which the vectors lie
+-- @tparam[opt=-1] integer axis of the vectors
 local config = require "cusp.base.config"
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"
 
--- Vectors of length 1; those that are almost nothing stay so.
+-- Scales vectors to length 1; vectors near zero stay unchanged.
 local function unit(x, axis)
   return x * ops.minimum(ops.rsqrt(ops.sum(ops.square(x), axis, true)), 1 / config.epsilon())
 end

@@ -1,4 +1,4 @@
---- Making a loss from a function of `(y_true, y_pred, ...)`: its class, and the function by itself.
+--- Defines a loss from a function of `(y_true, y_pred, ...)`: its class, and the plain function.
 -- @module cusp.losses.define
 local Loss = require "cusp.losses.loss"
 local arguments = require "cusp.base.arguments"
@@ -19,8 +19,8 @@ local function to_tensor(value)
   return is_symbolic(value) and value or tensor(value)
 end
 
--- The parameters in Keras's positional order: the loss's own first, then reduction, name, dtype,
--- unless it has an order of its own.
+-- The parameters in Keras's positional order: the loss's own first, then reduction, name and dtype,
+-- unless the definition has its own order.
 local function full_config(definition)
   local by_name = {name = {"name", "string", default = definition.name},
     reduction = common.reduction, dtype = common.dtype}
@@ -51,15 +51,15 @@ local function check_fit(name, y_true, y_pred)
   end
 end
 
---- Makes the class of a loss; `class.fn` is the function for users.
+--- Makes the class of a loss; `class.fn` is the public function.
 -- @tparam table definition
 --   `class`, `name`: the names in Keras, of class and function;
---   `instance_name`: the default name of an instance where it is another;
---   `parameters`: the arguments after y_true and y_pred, as of both class and function;
+--   `instance_name`: the default name of an instance, if different;
+--   `parameters`: the arguments after y_true and y_pred, for both class and function;
 --   `order`: names of the class's arguments in order, unless reduction, name, dtype come last;
 --   `sparse`: the targets are class ids;
---   `same_rank`: whether a last axis of size 1 is dropped or added so that both have one rank (true
---   unless said otherwise; for class ids in the class alone);
+--   `same_rank`: whether to drop or add a last axis of size 1 so that both have one rank (true
+--   by default; for class ids only in the class);
 --   `call`: function of y_true, y_pred and the parameters; both are tensors
 -- @treturn table the class
 local function define(definition)

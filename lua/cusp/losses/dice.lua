@@ -1,4 +1,4 @@
---- Dice loss, `1 - 2 |A and B| / (|A| + |B|)`, over the given axes (all, unless said otherwise).
+--- Dice loss, `1 - 2 |A and B| / (|A| + |B|)`, over the given axes (default: all).
 -- @classmod cusp.losses.Dice
 -- @tparam[opt] table axis axes to sum over
 local config = require "cusp.base.config"

@@ -1,5 +1,5 @@
---- Losses: what training makes small. Classes (`losses.MeanSquaredError()`) give one number for a
--- batch; functions (`losses.mean_squared_error(y_true, y_pred)`, `losses.mse`) one for each sample.
+--- Losses, which training minimises. Classes (`losses.MeanSquaredError()`) return one number per
+-- batch; functions (`losses.mean_squared_error(y_true, y_pred)`, `losses.mse`) one per sample.
 -- @module cusp.losses
 local Object = require "cusp.base.class"
 local namespace = require "cusp.base.namespace"
@@ -22,7 +22,7 @@ local members = {
   Tversky = "tversky",
 }
 
--- Functions by name: each stands in the file of its class.
+-- Functions by name, and the files of their classes.
 local functions = {
   binary_crossentropy = "binary_crossentropy",
   binary_focal_crossentropy = "binary_focal_crossentropy",
@@ -53,8 +53,8 @@ local losses = namespace.of_objects(namespace.new("cusp.losses", members),
   {what = "loss", module = "keras.losses"})
 local get = losses.get
 
---- A loss by name ("mse", "MeanSquaredError"), from a serialised form, an instance, or a function.
--- @raise for a name that is none, with the nearest one
+--- Looks up a loss by name ("mse", "MeanSquaredError"), serialised form, instance, or function.
+-- @raise for an unknown name, with the nearest one
 function losses.get(identifier)
   if type(identifier) == "string" then
     local found = losses[identifier]
@@ -63,7 +63,7 @@ function losses.get(identifier)
   return get(identifier)
 end
 
---- The instance of a library class that computes the same as one of the functions here; nil for
+--- An instance of the library class that computes the same as a function of this module; nil for
 -- other functions.
 -- @tparam function f
 -- @tparam[opt] string name

@@ -1,5 +1,5 @@
 --- Mean over the last axis of `log(cosh(y_pred - y_true))`: like the squared error near 0, like the
--- absolute one far from it.
+-- absolute error far from it.
 -- @classmod cusp.losses.LogCosh
 local define = require "cusp.losses.define"
 local ops = require "cusp.ops"

@@ -1,6 +1,6 @@
---- The base of losses. A loss is called with `(y_true, y_pred)` and gives one number to minimise.
--- A class of one's own has `call(self, y_true, y_pred)`, which gives the loss of each sample,
--- `[batch]` or `[batch, ...]`; the base weighs, masks and reduces it.
+--- The base of losses. A loss is called with `(y_true, y_pred)` and returns one number to minimise.
+-- Your own class defines `call(self, y_true, y_pred)`, which returns the loss of each sample,
+-- `[batch]` or `[batch, ...]`. The base weights, masks and reduces it.
 -- @classmod cusp.losses.Loss
 -- @tparam[opt] string name
 -- @tparam[opt="sum_over_batch_size"] string reduction `"sum_over_batch_size"` (the mean), `"sum"`,
@@ -34,7 +34,7 @@ function Loss:init(args)
   args = arguments.wrap(Loss, args)
   for _, parameter in ipairs(Loss.config) do
     local value = arguments.read(args, parameter, self.__name)
-    -- A derived class may have read the argument already, with a default of its own.
+    -- A derived class may already have read the argument, with its own default.
     if rawget(self, parameter[1]) == nil then self[parameter[1]] = value end
   end
   self.name = self.name or names.unique(names.snake_case(self.__name))
@@ -48,7 +48,7 @@ local bind_call = arguments.binder("loss", {
 --- The classes of the library's functions, `losses.mse` and so on: function → class.
 Loss.class_of_function = {}
 
---- Classes whose targets are class ids keep them integers.
+--- Class ids must stay integers for these classes.
 Loss.sparse = false
 
 local function to_tensor(value, dtype)
@@ -58,10 +58,10 @@ local function to_tensor(value, dtype)
   return dtype and ops.cast(value, dtype) or value
 end
 
---- The loss of a batch.
+--- Computes the loss of a batch.
 -- @param y_true targets
 -- @param y_pred predictions
--- @param[opt] sample_weight one weight for each sample
+-- @param[opt] sample_weight one weight per sample
 -- @treturn tensor
 function Loss:__call(...)
   local y_true, y_pred, weight = bind_call(...)

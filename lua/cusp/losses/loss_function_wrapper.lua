@@ -1,4 +1,4 @@
---- A loss from a function of `(y_true, y_pred)` that gives a loss for each sample.
+--- A loss from a function of `(y_true, y_pred)` that returns one loss per sample.
 -- @classmod cusp.losses.LossFunctionWrapper
 -- @tparam function fn
 -- @tparam[opt="sum_over_batch_size"] string reduction

@@ -1,5 +1,5 @@
---- Mean over the last axis of `(log(1 + y_true) - log(1 + y_pred))^2`; values below epsilon count
--- as epsilon.
+--- Mean over the last axis of `(log(1 + y_true) - log(1 + y_pred))^2`; values are clipped to at
+-- least epsilon.
 -- @classmod cusp.losses.MeanSquaredLogarithmicError
 local config = require "cusp.base.config"
 local define = require "cusp.losses.define"

@@ -1,16 +1,15 @@
---- From a loss for each sample to one number: ranks brought together, masks, sample weights,
--- reductions.
+--- Reduces losses per sample to one number: aligns ranks, applies masks and sample weights.
 -- @module cusp.losses.reduction
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 
 local reduction = {}
 
---- The reductions that losses know.
+--- The reductions of losses.
 reduction.names = {"sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none"}
 
---- Brings two tensors whose ranks differ by one to the same rank, by dropping or adding a last axis
--- of size 1. Tensors that this cannot help come back as they are.
+--- Aligns two tensors whose ranks differ by one, by dropping or adding a last axis of size 1.
+-- Returns other tensors unchanged.
 function reduction.same_rank(a, b, expand_rank_1)
   if expand_rank_1 == nil then expand_rank_1 = true end
   local rank_a, rank_b = a.ndim, b.ndim
@@ -31,8 +30,8 @@ local function element_count(shape)
   return count
 end
 
---- Sample weights with a mask worked in; nil where there is neither.
--- For the means the mask is scaled up, so that the mean is over what the mask lets through.
+--- Sample weights combined with a mask; nil without both. For means the mask is scaled up, so that
+-- the mean covers only unmasked values.
 -- @param weight tensor or nil
 -- @param mask tensor of booleans (or numbers) or nil
 -- @tparam string dtype of the result
@@ -59,7 +58,7 @@ local function can_broadcast(from, to)
 end
 
 local function check_weight(owner, values, weight)
-  -- A loss of the whole batch, one number, may be weighed by anything.
+  -- Weights of any shape fit a loss that is a single number for the whole batch.
   if values.ndim > 0 and not can_broadcast(weight.shape, values.shape) then
     errors.raise(
       "%s: sample_weight of shape %s does not fit losses of shape %s; expected one weight for "
@@ -81,11 +80,11 @@ local function reduce(values, weight, kind)
   return count == 0 and total or total / count
 end
 
---- Weighs, masks and reduces.
+--- Weights, masks and reduces.
 -- @tparam string owner name of the loss, for messages
 -- @param values tensor, the loss of each sample (or time step, or pixel)
 -- @param[opt] weight tensor that broadcasts to `values`
--- @param[opt] mask tensor likewise
+-- @param[opt] mask tensor that broadcasts to `values`
 -- @tparam ?string kind one of `reduction.names`, nil for none
 -- @treturn tensor a scalar, or for "none" a tensor like `values`
 function reduction.reduce_weighted(owner, values, weight, mask, kind)

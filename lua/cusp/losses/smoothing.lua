@@ -1,4 +1,4 @@
---- Label smoothing: a share of certainty given to all classes alike.
+--- Label smoothing: moves part of each target's certainty evenly to all classes.
 -- @module cusp.losses.smoothing
 local smoothing = {}
 

@@ -3,7 +3,7 @@
 -- `[batch, ...]`.
 -- @classmod cusp.losses.SparseCategoricalCrossentropy
 -- @tparam[opt=false] boolean from_logits whether predictions are before the softmax
--- @tparam[opt] integer ignore_class id whose samples do not count (a "void" class)
+-- @tparam[opt] integer ignore_class id of samples to ignore (a "void" class)
 -- @tparam[opt=-1] integer axis of the classes
 local define = require "cusp.losses.define"
 local errors = require "cusp.base.errors"
@@ -58,8 +58,7 @@ local SparseCategoricalCrossentropy = define{
   end,
 }
 
--- fit looks at the labels once before it starts: an id out of range is an error and not a silent
--- zero.
+-- fit checks the labels once at the start: an id out of range is an error, not a silent zero.
 SparseCategoricalCrossentropy.checks_labels = true
 
 return SparseCategoricalCrossentropy

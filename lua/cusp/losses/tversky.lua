@@ -1,8 +1,8 @@
---- Tversky loss: Dice with weights of its own for what was missed and what was predicted too much
--- (Salehi et al. 2017).
+--- Tversky loss: like Dice, with separate weights for false negatives and false positives (Salehi
+-- et al. 2017).
 -- @classmod cusp.losses.Tversky
--- @tparam[opt=0.5] number alpha weight of what is in the targets alone
--- @tparam[opt=0.5] number beta weight of what is in the predictions alone
+-- @tparam[opt=0.5] number alpha weight of false negatives
+-- @tparam[opt=0.5] number beta weight of false positives
 -- @tparam[opt] table axis axes to sum over
 local config = require "cusp.base.config"
 local define = require "cusp.losses.define"

@@ -1,5 +1,5 @@
---- Area under a curve over thresholds: of true against false positive rate (ROC), of precision
--- against recall (PR), or of their gains (PRGAIN).
+--- Area under a curve over thresholds: true against false positive rate (ROC), precision against
+-- recall (PR), or their gains (PRGAIN).
 -- @classmod cusp.metrics.AUC
 -- @tparam[opt=200] integer num_thresholds
 -- @tparam[opt="ROC"] string curve `"ROC"`, `"PR"` or `"PRGAIN"`
@@ -8,7 +8,7 @@
 -- @tparam[opt] string name
 -- @tparam[opt] string dtype
 -- @tparam[opt] table thresholds instead of evenly spread ones
--- @tparam[opt=false] boolean multi_label an area for each label, then their mean
+-- @tparam[opt=false] boolean multi_label whether to compute one area per label, then their mean
 -- @tparam[opt] integer num_labels
 -- @tparam[opt] table label_weights
 -- @tparam[opt=false] boolean from_logits whether predictions are before the sigmoid
@@ -41,7 +41,7 @@ function AUC:init(args)
   if self.config == AUC.config then self:configure(args, AUC) end
   Metric.init(self, args)
   self.curve = plain.upper(self.curve)
-  -- a file holds them as a serialised tensor
+  -- a file stores them as a serialised tensor
   self.label_weights = registry.deserialize(self.label_weights)
   if self.num_labels and not self.multi_label then
     errors.raise("AUC: num_labels is for multi_label = true alone")
@@ -59,7 +59,8 @@ function AUC:init(args)
     limits = confusion.even_thresholds(self.num_thresholds)
   end
   self.even = confusion.is_even(limits)
-  -- Predictions of exactly 0 and 1 lie between the outermost thresholds.
+  -- The outermost thresholds are just outside of 0 and 1, to include predictions of exactly 0 and
+  -- 1.
   limits[1], limits[#limits] = -config.epsilon(), 1 + config.epsilon()
   self.limits = limits
   if not self.multi_label then self:make_counts(limits)
@@ -70,7 +71,7 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 function AUC:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_pred = reduction.to_tensor(y_pred)
@@ -91,7 +92,7 @@ local function but_last(x) return x:slice{{1, x.shape[1] - 1}} end
 
 local function but_first(x) return x:slice{{2, x.shape[1]}} end
 
--- The area of each label where they are apart, then their (weighted) mean.
+-- The area of each label with `multi_label`, then their (weighted) mean.
 local function combine(self, terms)
   if not self.multi_label then return ops.sum(terms) end
   local areas = ops.sum(terms, 1)

@@ -1,4 +1,4 @@
---- Intersection over union of two classes, predictions being probabilities of class 1.
+--- Intersection over union of two classes; predictions are probabilities of class 1.
 -- @classmod cusp.metrics.BinaryIoU
 -- @tparam[opt={0,1}] table target_class_ids
 -- @tparam[opt=0.5] number threshold
@@ -17,7 +17,7 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 function BinaryIoU:update_state(...)
   local y_true, y_pred, weight = bind(...)
   local decided = ops.cast(ops.greater_equal(reduction.to_tensor(y_pred, "float32"),

@@ -1,4 +1,4 @@
---- How often the largest prediction is the largest target: targets are one-hot.
+--- How often the largest prediction is at the largest target; targets are one-hot.
 -- @classmod cusp.metrics.CategoricalAccuracy
 local define = require "cusp.metrics.define"
 local engine = require "cusp.engine"

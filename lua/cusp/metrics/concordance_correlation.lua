@@ -13,7 +13,7 @@ return define{
     y_true, y_pred = correlation.align(y_true, y_pred)
     local true_centred, true_mean = correlation.centre(y_true, axis)
     local pred_centred, pred_mean = correlation.centre(y_pred, axis)
-    -- Keras measures both against the mean of the predictions here, where Lin's definition has each
+    -- Like Keras, this uses the mean of the predictions for both, where Lin's definition uses each
     -- one's own.
     local covariance = (y_true - pred_mean) * pred_centred
     local norm = ops.var(true_centred, axis, true) + ops.var(pred_centred, axis, true)

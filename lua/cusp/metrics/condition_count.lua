@@ -1,4 +1,4 @@
---- Counts of one kind of decision at one or several thresholds.
+--- Counts one kind of decision at one or several thresholds.
 -- @module cusp.metrics.condition_count
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
@@ -25,7 +25,7 @@ return function(name, count)
     self.accumulator = self:add_variable{shape = {#self.limits}, name = "accumulator"}
   end
 
-  --- Takes a batch.
+  --- Adds a batch.
   function class:update_state(...)
     local y_true, y_pred, weight = bind(...)
     confusion.update({[count] = self.accumulator}, y_true, y_pred, {
@@ -34,7 +34,7 @@ return function(name, count)
     })
   end
 
-  --- A number, or one for each threshold where there are several.
+  --- A number, or one per threshold if there are several.
   function class:result()
     local value = self.accumulator.value
     return #self.limits == 1 and value:reshape{} or value

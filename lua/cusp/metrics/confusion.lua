@@ -1,5 +1,5 @@
---- Counts of right and wrong decisions at several thresholds: what Precision, Recall, AUC and the
--- like are made of.
+--- Counts of correct and wrong decisions at several thresholds, the basis of Precision, Recall, AUC
+-- and similar metrics.
 -- @module cusp.metrics.confusion
 local config = require "cusp.base.config"
 local engine = require "cusp.engine"
@@ -10,7 +10,7 @@ local reduction = require "cusp.metrics.reduction"
 
 local confusion = {}
 
---- The threshold that keeps everything, where `top_k` decides.
+--- The threshold that keeps everything, used with `top_k`.
 confusion.lowest = -1e10
 
 --- A list of thresholds from a number, a list, or nil.
@@ -42,7 +42,7 @@ function confusion.even_thresholds(count)
   return list
 end
 
---- Whether thresholds are spread evenly from 0 to 1, so that a prediction's place among them can be
+--- Whether thresholds are evenly spaced from 0 to 1, so that the bucket of a prediction can be
 -- computed.
 function confusion.is_even(thresholds)
   local count = #thresholds
@@ -54,7 +54,7 @@ function confusion.is_even(thresholds)
   return true
 end
 
--- Keeps the k largest predictions of each row; the others fall below every threshold.
+-- Keeps the k largest predictions of each row; the others become lower than every threshold.
 local function keep_top_k(y_pred, k)
   local _, indices = ops.top_k(y_pred, k)
   local classes = y_pred.shape[y_pred.ndim]
@@ -66,14 +66,14 @@ local function one_class(x, class_id)
   return ops.take(x, engine.tensor({class_id}, {dtype = "int32"}), -1)
 end
 
--- From the last bucket to the first: what lies at or above each threshold.
+-- Cumulative sums from the last bucket to the first: what is at or above each threshold.
 local function cumulate_from_end(buckets)
   return ops.flip(ops.cumsum(ops.flip(buckets, 1), 1), 1)
 end
 
--- With even thresholds each prediction belongs to a bucket: one pass over the data, whatever the
--- number of thresholds. labels, predictions, weights: [n], or [n, labels]; a count for each
--- threshold, [thresholds] or [thresholds, labels].
+-- With evenly spaced thresholds each prediction belongs to a bucket, so one pass over the data is
+-- enough. labels, predictions, weights: [n], or [n, labels]; returns a count per threshold,
+-- [thresholds] or [thresholds, labels].
 local function count_by_buckets(counts, labels, predictions, weights, thresholds)
   local size = #thresholds
   predictions = ops.clip(predictions, 0, 1)
@@ -83,7 +83,7 @@ local function count_by_buckets(counts, labels, predictions, weights, thresholds
   local bucket = ops.ceil(predictions * (size - 1)) - 1
   if thresholds[1] < 0 then bucket = ops.relu(bucket) end
   bucket = ops.cast(bucket, "int32")
-  -- One row of 0 and 1 for each threshold; ids of -1 (a prediction of exactly 0) fall into none.
+  -- One-hot rows over the thresholds; ids of -1 (a prediction of exactly 0) give rows of zeros.
   local rows = ops.cast(ops.one_hot(bucket, size), predictions.dtype)
   local function sums(values) return ops.sum(ops.expand_dims(values, -1) * rows, 1) end
   local function at_thresholds(values)
@@ -98,7 +98,7 @@ local function count_by_buckets(counts, labels, predictions, weights, thresholds
   if counts.fn then counts.fn:assign_add(ops.sum(positive, 1) - true_positives) end
 end
 
--- Any thresholds: every prediction against each of them.
+-- For arbitrary thresholds: compares every prediction with each of them.
 local function count_by_comparison(counts, labels, predictions, weights, thresholds)
   local shape = {#thresholds, 1}
   if predictions.ndim > 1 then shape[3] = 1 end
@@ -118,7 +118,7 @@ local function count_by_comparison(counts, labels, predictions, weights, thresho
   add(counts.tn, not_labelled, not_predicted)
 end
 
--- Weights of samples and of labels in the shape of the predictions; nil where there are none.
+-- Sample and label weights in the shape of the predictions; nil without any.
 local function combine_weights(y_true, y_pred, sample_weight, label_weights)
   local weights
   if sample_weight ~= nil then

@@ -1,6 +1,6 @@
---- The mean cosine of the angle between targets and predictions.
+--- Mean cosine similarity of targets and predictions.
 -- @classmod cusp.metrics.CosineSimilarity
--- @tparam[opt=-1] integer axis along which the vectors lie
+-- @tparam[opt=-1] integer axis of the vectors
 local define = require "cusp.metrics.define"
 local loss = require "cusp.losses.cosine_similarity"
 

@@ -1,4 +1,4 @@
---- Making metrics that are the mean of a function of `(y_true, y_pred, ...)`.
+--- Defines metrics that are the mean of a function of `(y_true, y_pred, ...)`.
 -- @module cusp.metrics.define
 local MeanMetricWrapper = require "cusp.metrics.mean_metric_wrapper"
 local arguments = require "cusp.base.arguments"
@@ -19,14 +19,14 @@ local function full_config(definition)
   return config
 end
 
---- Makes the class; where `call` is given, `class.fn` is the function for users.
+--- Makes the class; with `call`, `class.fn` is the public function.
 -- @tparam table definition
 --   `class`, `name`: class and default name of an instance;
---   `function_name`: of the function where it is another;
+--   `function_name`: the name of the function, if different;
 --   `parameters`: the arguments after y_true and y_pred;
 --   `order`: names of the class's arguments, unless name and dtype come first;
 --   `call`: function of y_true, y_pred and the parameters; or
---   `loss`: the class of a loss whose function it is
+--   `loss`: the class of a loss whose function to use
 -- @treturn table the class
 local function define(definition)
   local parameters = definition.parameters or {}

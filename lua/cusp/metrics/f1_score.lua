@@ -1,7 +1,7 @@
 --- F1 score: the harmonic mean of precision and recall. Targets are one-hot `[batch, classes]`.
 -- @classmod cusp.metrics.F1Score
 -- @tparam[opt] string average nil (a score for each class), `"micro"`, `"macro"` or `"weighted"`
--- @tparam[opt] number threshold predictions above it count; the largest one where it is nil
+-- @tparam[opt] number threshold predictions above it count as positive; nil: only the largest one
 local FBetaScore = require "cusp.metrics.fbeta_score"
 local Metric = require "cusp.metrics.metric"
 local kinds = require "cusp.base.kinds"
@@ -20,7 +20,7 @@ function F1Score:init(args)
   Metric.init(self, args)
 end
 
---- As FBetaScore's, without `beta`.
+--- Like FBetaScore's, without `beta`.
 function F1Score:get_config()
   local config = Metric.get_config(self)
   for i = 1, 2 do

@@ -3,7 +3,7 @@
 -- @classmod cusp.metrics.FBetaScore
 -- @tparam[opt] string average nil (a score for each class), `"micro"`, `"macro"` or `"weighted"`
 -- @tparam[opt=1] number beta
--- @tparam[opt] number threshold predictions above it count; the largest one where it is nil
+-- @tparam[opt] number threshold predictions above it count as positive; nil: only the largest one
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
 local config = require "cusp.base.config"
@@ -40,7 +40,7 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 function FBetaScore:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_true, y_pred = reduction.to_tensor(y_true, self.dtype), reduction.to_tensor(y_pred, self.dtype)
@@ -65,7 +65,7 @@ function FBetaScore:update_state(...)
   self.intermediate_weights:assign_add(total(y_true))
 end
 
---- A score for each class, or their average.
+--- One score per class, or their average.
 function FBetaScore:result()
   if not rawget(self, "true_positives") then
     errors.raise(

@@ -1,5 +1,5 @@
---- Metrics: what is measured while a model trains. Classes keep their state over batches; functions
--- give a value for each sample.
+--- Metrics, which measure a model's quality. Classes accumulate their state over batches; functions
+-- return one value per sample.
 -- @module cusp.metrics
 local namespace = require "cusp.base.namespace"
 
@@ -58,7 +58,7 @@ local functions = {
 }
 for name, file in pairs(functions) do members[name] = {file, "fn"} end
 
--- Short names mean classes here, though functions of the same names stand beside them.
+-- Short names refer to classes here, although functions of the same names exist.
 local aliases = {
   mse = "MeanSquaredError", MSE = "MeanSquaredError", mae = "MeanAbsoluteError",
   MAE = "MeanAbsoluteError",
@@ -74,8 +74,8 @@ local metrics = namespace.of_objects(namespace.new("cusp.metrics", members),
   {what = "metric", module = "keras.metrics"})
 local get = metrics.get
 
---- A metric by name ("mse", "AUC"), from a serialised form, an instance, or a function.
--- @raise for a name that is none, with the nearest one
+--- Looks up a metric by name ("mse", "AUC"), serialised form, instance, or function.
+-- @raise for an unknown name, with the nearest one
 function metrics.get(identifier)
   return get(type(identifier) == "string" and aliases[identifier] or identifier)
 end

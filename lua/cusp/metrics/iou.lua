@@ -1,13 +1,13 @@
 --- Intersection over union of predicted and true classes, mean over the given classes.
 -- @classmod cusp.metrics.IoU
 -- @tparam integer num_classes
--- @tparam table target_class_ids the classes (from 0) whose mean is the result
+-- @tparam table target_class_ids the classes (from 0) to average over
 -- @tparam[opt] string name
 -- @tparam[opt="int32"] string dtype
--- @tparam[opt] integer ignore_class id that does not count
+-- @tparam[opt] integer ignore_class id to ignore
 -- @tparam[opt=true] boolean sparse_y_true whether targets are class ids rather than one-hot
 -- @tparam[opt=true] boolean sparse_y_pred whether predictions are class ids rather than scores
--- @tparam[opt=-1] integer axis of the classes where they are not sparse
+-- @tparam[opt=-1] integer axis of the classes if they are not sparse
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
 local config = require "cusp.base.config"
@@ -56,7 +56,7 @@ local function class_ids(values, sparse, axis)
   return ops.reshape(ops.cast(values, "int32"), {-1})
 end
 
--- Which pairs of ids count.
+-- Which pairs of ids to count.
 local function valid_pairs(self, y_true, y_pred)
   local function inside(ids)
     return ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, self.num_classes))
@@ -68,7 +68,7 @@ local function valid_pairs(self, y_true, y_pred)
   return valid
 end
 
---- Takes a batch.
+--- Adds a batch.
 function IoU:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_true = class_ids(reduction.to_tensor(y_true), self.sparse_y_true, self.axis)
@@ -77,7 +77,7 @@ function IoU:update_state(...)
   weight = ops.cast(weight, self.dtype)
   if weight.ndim > 1 then weight = ops.reshape(weight, {-1}) end
   weight = ops.where(valid_pairs(self, y_true, y_pred), ops.broadcast_to(weight, y_true.shape), 0)
-  -- The confusion matrix as a product of one-hot rows; ids out of range are rows of zeros.
+  -- The confusion matrix as a product of one-hot rows; ids out of range give rows of zeros.
   local as_float = "float32"
   local truth = ops.cast(ops.one_hot(y_true, self.num_classes), as_float)
     * ops.expand_dims(ops.cast(weight, as_float), 2)

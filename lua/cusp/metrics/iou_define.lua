@@ -7,12 +7,12 @@ local ordered = require "cusp.base.ordered"
 
 --- @tparam string name of the class
 -- @tparam table config its arguments
--- @tparam[opt] table fixed values of IoU's arguments that it does not have
+-- @tparam[opt] table fixed values for the arguments of IoU that the class lacks
 return function(name, config, fixed)
   local members = {config = config}
   for key, value in pairs(fixed or {}) do members[key] = value end
   local class = IoU:extend(name, members)
-  -- Only the class's own arguments belong to its configuration.
+  -- The configuration contains only the class's own arguments.
   function class:get_config()
     local result = Metric.get_config(self)
     for _, parameter in ipairs(config) do

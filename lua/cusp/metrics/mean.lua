@@ -19,7 +19,7 @@ end
 local bind = arguments.binder("update_state",
   {{"values", "tensor"}, {"sample_weight", "tensor", optional = true}})
 
---- Takes values `[batch]` or `[batch, ...]` (each sample counts once, with the mean of its values)
+--- Adds values `[batch]` or `[batch, ...]` (each sample counts once, with the mean of its values),
 -- or a single one.
 -- @param values tensor
 -- @param[opt] sample_weight

@@ -1,9 +1,9 @@
 --- The mean of a function of `(y_true, y_pred)`.
 -- @classmod cusp.metrics.MeanMetricWrapper
--- @tparam function fn gives a value for each sample
+-- @tparam function fn returns one value per sample
 -- @tparam[opt] string name
 -- @tparam[opt] string dtype
--- @tparam[opt] table ... further named arguments go to `fn` in a last table
+-- @tparam[opt] table ... further named arguments are passed to `fn` in a table at the end
 local Mean = require "cusp.metrics.mean"
 local arguments = require "cusp.base.arguments"
 local losses = require "cusp.losses.reduction"
@@ -31,7 +31,7 @@ function MeanMetricWrapper:init(args)
   Mean.init(self, args)
 end
 
---- Classes that are made of a function keep it to themselves; this one writes it down by its name.
+--- Classes derived from a function do not serialise it; this one writes its name.
 function MeanMetricWrapper:get_config()
   local config = Mean.get_config(self)
   if self.config ~= MeanMetricWrapper.config then return config end
@@ -50,9 +50,9 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 -- @param y_true targets
--- @param y_pred predictions; its mask, if it has one, counts
+-- @param y_pred predictions; their mask, if any, is applied
 -- @param[opt] sample_weight
 function MeanMetricWrapper:update_state(...)
   local y_true, y_pred, weight = bind(...)

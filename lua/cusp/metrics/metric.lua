@@ -1,7 +1,6 @@
---- The base of metrics: values kept up to date batch by batch.
--- A class of one's own makes its state with `add_variable` and has `update_state(self, y_true,
--- y_pred, sample_weight)` and `result(self)`. The state lives in variables, so that updating works
--- within a compiled training step.
+--- The base of metrics: values that are updated batch by batch. Your own class creates its state
+-- with `add_variable` and defines `update_state(self, y_true, y_pred, sample_weight)` and
+-- `result(self)`. The state consists of variables, so updates work in a compiled training step.
 -- @classmod cusp.metrics.Metric
 -- @tparam[opt] string name
 -- @tparam[opt] string dtype
@@ -30,7 +29,7 @@ local Metric = Object:extend("Metric", {
   },
 })
 
---- The data type of a metric that is not told one; nil for `floatx`.
+--- The default dtype of a metric; nil for `floatx`.
 Metric.default_dtype = nil
 
 function Metric:init(args)
@@ -54,10 +53,10 @@ local bind_add_variable = arguments.binder("add_variable", {
   {"name", "string", optional = true},
 })
 
---- Makes a variable of the metric's state, zeros unless told otherwise.
+--- Creates a state variable, zeros by default.
 -- @tparam[opt] table shape scalar by default
 -- @tparam[opt] initializer initializer
--- @tparam[opt] string dtype the metric's by default
+-- @tparam[opt] string dtype by default that of the metric
 -- @tparam[opt] string name
 -- @treturn Variable
 function Metric:add_variable(...)
@@ -66,7 +65,7 @@ function Metric:add_variable(...)
     errors.raise("%s: call Metric.init(self, args) first in init", self.__name)
   end
   dtype = dtype or self.dtype
-  -- The first value belongs to no trace: a metric may be made while a step is being traced.
+  -- The initial value must not belong to a trace: a metric may be created during one.
   local variable = engine.untraced(function()
     local value
     if initializer and initializer ~= "zeros" then
@@ -84,7 +83,7 @@ end
 
 Metric.add_weight = Metric.add_variable
 
---- The variables of the state, those of inner metrics included.
+--- The state variables, including those of inner metrics.
 function Metric.__getters:variables()
   local result = table.move(self._variables, 1, #self._variables, 1, {})
   for _, key in ipairs(self.__order) do
@@ -97,7 +96,7 @@ function Metric.__getters:variables()
   return result
 end
 
---- Sets the state back to its beginning.
+--- Resets the state.
 function Metric:reset_state()
   for _, variable in ipairs(self.variables) do
     variable:assign(ops.zeros(variable.shape, {dtype = variable.dtype}))
@@ -108,7 +107,7 @@ function Metric:update_state()
   errors.raise("%s: a metric needs update_state(self, y_true, y_pred, sample_weight)", self.__name)
 end
 
---- The value as of now.
+--- The current value.
 -- @treturn tensor
 function Metric:result()
   errors.raise("%s: a metric needs result(self)", self.__name)

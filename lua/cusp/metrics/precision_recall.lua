@@ -1,4 +1,4 @@
---- What Precision and Recall share: true positives in proportion to one kind of error.
+--- The base of Precision and Recall: true positives relative to one kind of error.
 -- @module cusp.metrics.precision_recall
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
@@ -11,7 +11,7 @@ local bind = arguments.binder("update_state", {
 
 --- Makes the class.
 -- @tparam string name
--- @tparam string mistake the count that true positives are set against, "fp" or "fn"
+-- @tparam string mistake the count to compare true positives with, "fp" or "fn"
 -- @tparam string mistake_name of its variable
 return function(name, mistake, mistake_name)
   local class = Metric:extend(name, {
@@ -31,7 +31,7 @@ return function(name, mistake, mistake_name)
     self.mistakes = self:add_variable{shape = {#self.limits}, name = mistake_name}
   end
 
-  --- Takes a batch.
+  --- Adds a batch.
   function class:update_state(...)
     local y_true, y_pred, weight = bind(...)
     confusion.update({tp = self.true_positives, [mistake] = self.mistakes}, y_true, y_pred, {
@@ -41,7 +41,7 @@ return function(name, mistake, mistake_name)
     })
   end
 
-  --- A number, or one for each threshold where there are several.
+  --- A number, or one per threshold if there are several.
   function class:result()
     local ratio = ops.divide_no_nan(self.true_positives, self.true_positives + self.mistakes)
     return #self.limits == 1 and ratio:reshape{} or ratio

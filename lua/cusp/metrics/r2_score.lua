@@ -1,11 +1,10 @@
---- The coefficient of determination: 1 where predictions are exact, 0 where they are as good as the
+--- The coefficient of determination: 1 for exact predictions, 0 if they are only as good as the
 -- mean.
 -- @classmod cusp.metrics.R2Score
 -- @tparam[opt="uniform_average"] string class_aggregation `"uniform_average"`,
 -- `"variance_weighted_average"`, or nil (null) for one
 --   score for each output
--- @tparam[opt=0] integer num_regressors where positive, the score is adjusted for that many
--- predictors
+-- @tparam[opt=0] integer num_regressors if positive, adjusts the score for that many predictors
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -45,7 +44,7 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 function R2Score:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype),
@@ -62,7 +61,7 @@ function R2Score:update_state(...)
   self.num_samples:assign_add(y_true.shape[1] * y_true.shape[2])
 end
 
---- A number, or one for each output.
+--- A number, or one per output.
 function R2Score:result()
   if not rawget(self, "sum") then
     errors.raise("R2Score: result comes after the first update_state, which says how many "
@@ -75,7 +74,7 @@ function R2Score:result()
   if self.class_aggregation == "uniform_average" then score = ops.mean(scores)
   elseif self.class_aggregation then score = ops.sum(total * scores) / ops.sum(total) end
   if self.num_regressors == 0 then return score end
-  -- With as many predictors as samples there is nothing to adjust by: the plain score stands.
+  -- With as many predictors as samples the adjustment is undefined, so the plain score is kept.
   local freedom = self.num_samples - self.num_regressors - 1
   local adjusted = 1 - (1 - score) * (self.num_samples - 1) / ops.maximum(freedom, 1)
   return ops.where(ops.greater(freedom, 0), adjusted, score)

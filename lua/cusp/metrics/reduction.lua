@@ -1,5 +1,4 @@
---- What metrics share: tensors from plain tables, and values for each sample from values for each
--- element.
+--- Helpers of metrics: tensors from plain tables, and values per sample from values per element.
 -- @module cusp.metrics.reduction
 local define = require "cusp.ops.define"
 local losses = require "cusp.losses.reduction"
@@ -8,8 +7,8 @@ local ops = require "cusp.ops"
 
 local reduction = {}
 
---- A tensor of the given dtype (its own where none is given) from a tensor, variable, number or
--- nested table.
+--- Converts a tensor, variable, number or nested table to a tensor of the given dtype (default: its
+-- own).
 function reduction.to_tensor(value, dtype)
   if not define.is_symbolic(value) then value = define.tensor(value) end
   if dtype and value.dtype ~= dtype then return ops.cast(value, dtype) end
@@ -23,7 +22,7 @@ local function axes(first, last)
   return list
 end
 
---- Reduces values to one for each sample.
+--- Reduces values to one per sample.
 -- @param values tensor
 -- @param weight tensor or nil
 -- @tparam function reduce ops.mean or ops.sum

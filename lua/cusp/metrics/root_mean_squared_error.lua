@@ -15,7 +15,7 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 function RootMeanSquaredError:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype),

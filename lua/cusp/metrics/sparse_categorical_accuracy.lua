@@ -1,4 +1,4 @@
---- How often the largest prediction is that of the target, a class id.
+--- How often the largest prediction is that of the target class id.
 -- @classmod cusp.metrics.SparseCategoricalAccuracy
 local define = require "cusp.metrics.define"
 local engine = require "cusp.engine"

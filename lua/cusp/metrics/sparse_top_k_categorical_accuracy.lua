@@ -1,4 +1,4 @@
---- How often the target, a class id, is among the `k` most likely classes.
+--- How often the target class id is among the `k` most likely classes.
 -- @classmod cusp.metrics.SparseTopKCategoricalAccuracy
 -- @tparam[opt=5] integer k
 -- @tparam[opt=false] boolean from_sorted_ids whether predictions are lists of class ids, most
@@ -29,7 +29,7 @@ local SparseTopK = define{
 
 local declared = SparseTopK.get_config
 
---- Keras writes `from_sorted_ids` only where it is true.
+--- Keras writes `from_sorted_ids` only if it is true.
 function SparseTopK:get_config()
   local config = declared(self)
   if not self.from_sorted_ids then config.from_sorted_ids = nil end

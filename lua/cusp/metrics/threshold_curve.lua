@@ -1,4 +1,4 @@
---- What metrics over a curve of thresholds share: the four counts at evenly spread thresholds.
+--- The base of metrics over a curve of thresholds: the four counts at evenly spaced thresholds.
 -- @classmod cusp.metrics.ThresholdCurve
 local Metric = require "cusp.metrics.metric"
 local arguments = require "cusp.base.arguments"
@@ -8,9 +8,9 @@ local ops = require "cusp.ops"
 
 local ThresholdCurve = Metric:extend("ThresholdCurve")
 
---- Makes the counts.
+--- Creates the counts.
 -- @tparam table limits thresholds
--- @tparam[opt] integer labels where each label is counted by itself
+-- @tparam[opt] integer labels number of labels, if each is counted separately
 function ThresholdCurve:make_counts(limits, labels)
   self.limits = limits
   local shape = {#limits, labels}
@@ -29,7 +29,7 @@ local bind = arguments.binder("update_state", {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
 })
 
---- Takes a batch.
+--- Adds a batch.
 function ThresholdCurve:update_state(...)
   local y_true, y_pred, weight = bind(...)
   confusion.update(self:counts(), y_true, y_pred, {
@@ -46,7 +46,7 @@ function ThresholdCurve:specificities() return ratio(self.true_negatives, self.f
 
 function ThresholdCurve:precisions() return ratio(self.true_positives, self.false_positives) end
 
---- Makes a class that reports the best of one ratio where another is at least a given value.
+--- Makes a class that reports the best value of one ratio where another is at least a given value.
 -- @tparam table definition `class`; `value`: name of the argument; `constrained`, `maximised`:
 -- names of methods above
 function ThresholdCurve.define(definition)

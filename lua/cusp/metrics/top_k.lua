@@ -5,7 +5,7 @@ local ops = require "cusp.ops"
 
 local top_k = {}
 
---- The number of predictions that count, as a parameter of the metrics.
+--- The number of predictions to consider, as a parameter of the metrics.
 top_k.parameter = {"k", "integer", default = 5, min = 1}
 
 --- @param ids class ids `[batch, ...]`

@@ -1,4 +1,4 @@
---- Copies of models: new layers from the old ones' configurations, with new weights.
+--- Copies models: new layers from the configurations of the old ones, with new weights.
 -- @module cusp.models.clone
 local InputLayer = require "cusp.layers.core.input_layer"
 local Node = require "cusp.symbolic.node"
@@ -18,7 +18,7 @@ local function is_cloneable(layer)
   return rawget(layer, "_stack") ~= nil or rawget(layer, "_graph") ~= nil
 end
 
---- The copy of a layer: one for each, however often it is called, in nested models too.
+--- Copies a layer once, however often it is called, in nested models too.
 local function copy_of(options, layer)
   local copies = options.copies
   if copies[layer] then return copies[layer] end
@@ -38,7 +38,7 @@ local function copy_of(options, layer)
   return copy
 end
 
---- The symbolic tensors to build on, as many as the model has inputs.
+--- The symbolic tensors to build on, one per model input.
 local function check_inputs(given, count)
   if given == nil then return nil end
   local flat = Node.is_symbolic(given) and {given} or structure.flatten(given)
@@ -100,7 +100,7 @@ local function clone_graph(model, options, given)
   }
 end
 
---- A model of a class of its own: its configuration says how to make another.
+--- Copies a model of a user's class by its configuration.
 local function clone_custom(model, options, given)
   for name, value in pairs{input_tensors = given, clone_function = options.clone_function,
     call_function = options.call_function} do
@@ -126,17 +126,16 @@ local parameters = {
   {"call_function", "function", optional = true}, {"recursive", "boolean", default = false},
 }
 
---- A copy of a model with the same layers and new weights.
+--- Copies a model: the same layers with new weights.
 -- @tparam Model model
 -- @param[opt] input_tensors symbolic tensors to build a copy on
--- @tparam[opt] function clone_function gets each layer but the inputs and returns its copy; by
--- default it is made from its configuration
--- @tparam[opt] function call_function gets each layer's copy and what it is called with, and
--- returns the outputs; by default it calls it
--- @tparam[opt=false] boolean recursive whether models among the layers are copied layer by layer,
--- too
+-- @tparam[opt] function clone_function receives each layer except inputs and returns its copy; the
+-- default uses its configuration
+-- @tparam[opt] function call_function receives each layer's copy and its call arguments and returns
+-- the outputs; the default calls it
+-- @tparam[opt=false] boolean recursive whether to copy models among the layers layer by layer too
 -- @treturn Model
--- @raise where a model of one's own is given arguments beside itself
+-- @raise if further arguments are given for a model of a user's class
 -- @usage
 -- local function same(layer) return layer end
 -- local copy = cusp.models.clone_model(model, {clone_function = same}) -- shares the layers

@@ -1,5 +1,5 @@
---- The model between symbolic inputs and outputs: what `cusp.Model{inputs = ..., outputs = ...}`
--- makes.
+--- The model between symbolic inputs and outputs, made by `cusp.Model{inputs = ..., outputs =
+-- ...}`.
 -- @classmod cusp.models.Functional
 local Model = require "cusp.models.model"
 

@@ -1,5 +1,4 @@
---- The graph between a model's inputs and outputs: which calls it consists of, in which order, and
--- running them.
+--- The graph between a model's inputs and outputs: its calls, their order, and running them.
 -- @module cusp.models.graph
 
 local errors = require "cusp.base.errors"
@@ -23,7 +22,7 @@ local function contains(list, item)
   return false
 end
 
---- Visits the calls that a tensor comes from, inputs first. Stops at the model's inputs.
+--- Visits the calls that produced a tensor, inputs first. Stops at the model's inputs.
 local function visit(search, tensor)
   local node = tensor._history and tensor._history.node
   if not node or search.finished[node] then return end
@@ -37,8 +36,8 @@ local function visit(search, tensor)
   search.nodes[#search.nodes + 1] = node
 end
 
---- Depths as Keras counts them: the number of calls between a call and the outputs; a layer's is
--- the greatest of its calls'.
+--- Depths as Keras counts them: the number of calls between a call and the outputs; a layer has the
+-- greatest depth of its calls.
 local function find_depths(search)
   local of_node, of_operation, order = {}, {}, {}
   for i = #search.nodes, 1, -1 do
@@ -55,7 +54,7 @@ local function find_depths(search)
   return of_node, of_operation, order
 end
 
---- Inputs that no output depends on belong to the model all the same.
+--- Inputs that no output depends on still belong to the model.
 local function add_unused_inputs(search, of_node, of_operation, order)
   for i, tensor in ipairs(search.inputs) do
     local node = tensor._history.node
@@ -104,8 +103,8 @@ local function check_connected(graph)
   end
 end
 
--- Layers are found, saved and reported by name. Two of the library's with one name were given it,
--- which is refused; of a class that names itself, the later instance gets a number.
+-- Layers are found, saved and reported by name. Two library layers with the same name were named by
+-- the user, which is an error. If a user's class names itself, later instances get a number.
 local function make_names_unique(graph)
   local seen = {}
   for _, operation in ipairs(graph.operations) do
@@ -128,7 +127,7 @@ end
 
 ---------------------------------------------------------------- running
 
---- A call with its operation's single input found beforehand: the usual case.
+--- A call with its operation's single input looked up in advance: the usual case.
 local function make_step(node)
   local argument = node.arguments[1]
   local simple = node.arguments.n == 1 and not node.keywords and is_symbolic(argument) and argument
@@ -136,8 +135,8 @@ local function make_step(node)
   return {node = node, operation = node.operation, input = simple, outputs = node.output_tensors}
 end
 
---- Gives the tensors of a call the masks that they came with: MultiHeadAttention takes them off,
--- which a graph does not see.
+--- Restores the masks of a call's tensors: MultiHeadAttention removes them, which a graph does not
+-- see.
 local function restore_masks(step, values, kept)
   for _, tensor in ipairs(step.node.input_tensors) do
     local mask = kept[tensor]
@@ -170,8 +169,8 @@ local function keep(values, targets, ...)
 end
 
 --- Computes the outputs for values of the inputs.
--- @tparam {tensor,...} inputs one for each of `graph.inputs`
--- @treturn {tensor,...} one for each of `graph.outputs`
+-- @tparam {tensor,...} inputs one per entry of `graph.inputs`
+-- @treturn {tensor,...} one per entry of `graph.outputs`
 function Graph:run(inputs)
   local values, kept = {}, {}
   for i, tensor in ipairs(self.inputs) do
@@ -190,8 +189,8 @@ end
 
 ---------------------------------------------------------------- making
 
---- A graph whose inputs are tensors on the way gets inputs of its own, and copies of the calls
--- after them; layers are shared.
+--- If the inputs are intermediate tensors, creates new inputs and copies the calls after them;
+-- layers are shared.
 -- @tparam {KerasTensor,...} inputs
 -- @tparam {KerasTensor,...} outputs
 -- @treturn table new inputs
@@ -243,10 +242,10 @@ local function check_symbolic(list, what)
   end
 end
 
---- The graph between inputs and outputs.
+--- Makes the graph between inputs and outputs.
 -- @param inputs a structure of symbolic tensors
--- @param outputs likewise
--- @raise where an output does not come from the inputs, naming the tensor that is missing
+-- @param outputs a structure of symbolic tensors
+-- @raise if an output does not depend on the inputs, naming the missing tensor
 function Graph.new(inputs, outputs)
   local flat_inputs, flat_outputs = structure.flatten(inputs), structure.flatten(outputs)
   check_symbolic(flat_inputs, "inputs")
@@ -279,7 +278,7 @@ function Graph.new(inputs, outputs)
   return self
 end
 
--- What `later` gives. The graph stays a field of it, so that an error afterwards can take it back
+-- The value of `later`. The graph remains a field of it, so that an error afterwards can undo it
 -- (see cusp.base.whole).
 local Later = {}
 
@@ -292,8 +291,8 @@ function Later.__index(self, key)
   return made[key]
 end
 
---- As `Graph.new`, but made when it is first looked into: a stack that grows layer by layer would
--- make one for each.
+--- Like `Graph.new`, but deferred until first use: a stack that grows layer by layer would
+-- otherwise make one per layer.
 function Graph.later(inputs, outputs) return setmetatable({from = inputs, to = outputs}, Later) end
 
 --- Whether a call belongs to the graph.

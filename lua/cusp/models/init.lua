@@ -9,8 +9,8 @@ local models = namespace.new("cusp.models", {
   Model = "model", Functional = "functional", Sequential = "sequential", clone_model = "clone",
 })
 
---- The arguments of the functions below: what to read, and custom objects, by name, by position, or
--- as the table itself.
+--- The arguments of the functions below: the configuration and custom objects, by name, by
+-- position, or as the table itself.
 local function read_arguments(name, what, ...)
   local first, second = ...
   local named = kinds.is_plain(first)
@@ -24,17 +24,17 @@ local function read_arguments(name, what, ...)
   return first, second
 end
 
---- A model from its configuration as a table, of whichever generation of Keras.
+--- Makes a model from its configuration as a table, of any generation of Keras.
 -- @tparam table config as decoded from `to_json`
 -- @tparam[opt] table custom_objects classes and functions by name
 -- @treturn Model
--- @raise naming the place in the configuration and what is wrong there
+-- @raise naming the place in the configuration and the error
 function models.model_from_config(...)
   local config, custom_objects = read_arguments("model_from_config", "config", ...)
   return rooms.get("saving.configuration").to_model(config, {custom_objects = custom_objects})
 end
 
---- A model from the text of `to_json`, Cusp's or Keras's.
+--- Makes a model from the text of `to_json`, Cusp's or Keras's.
 -- @tparam string json_string
 -- @tparam[opt] table custom_objects
 -- @treturn Model
@@ -45,7 +45,7 @@ function models.model_from_json(...)
     require("cusp.formats.json").decode, text, custom_objects)
 end
 
---- A model from the text of `to_yaml`, Cusp's or Keras's.
+--- Makes a model from the text of `to_yaml`, Cusp's or Keras's.
 -- @tparam string yaml_string
 -- @tparam[opt] table custom_objects
 -- @treturn Model
@@ -55,10 +55,10 @@ function models.model_from_yaml(...)
     require("cusp.formats.yaml").decode, text, custom_objects)
 end
 
---- A model from a file that `Model:save` or Keras wrote; see `cusp.saving.methods`.
+--- Loads a model from a file written by `Model:save` or Keras; see `cusp.saving.methods`.
 function models.load_model(...) return rooms.get("saving.methods").load_model(...) end
 
---- Saves a whole model: `save_model(model, filepath)` is `model:save(filepath)`.
+--- Saves a whole model: `save_model(model, filepath)` is the same as `model:save(filepath)`.
 function models.save_model(...) return rooms.get("saving.functions").save_model(...) end
 
 return models

@@ -1,8 +1,8 @@
 --- Models: layers that can be trained, saved and summarised.
 --
 -- `cusp.Model{inputs = x, outputs = y}` is the graph between symbolic tensors (single ones, lists,
--- or tables keyed by name). A model of one's own is a class: `Model:extend("MyModel", {init = ...,
--- call = ...})`, whose `init` calls `Model.init(self, args)`.
+-- or tables keyed by name). Your own model is a class: `Model:extend("MyModel", {init = ..., call =
+-- ...})`, whose `init` calls `Model.init(self, args)`.
 -- @classmod cusp.Model
 local Graph = require "cusp.models.graph"
 local Layer = require "cusp.layers.machinery.layer"
@@ -62,7 +62,7 @@ function Model:init(args)
   if inputs ~= nil then
     rawset(self, "_graph", Graph.new(inputs, outputs))
     self.built = true
-    -- true leaves layers that are frozen as they are
+    -- true keeps frozen layers frozen
     if args.trainable == false then self.trainable = false end
   end
 end
@@ -101,8 +101,7 @@ local function is_keyed(value)
   return structure.is_container(value) and #value == 0 and type((next(value))) == "string"
 end
 
---- Raises where inputs that the model has by name come as a list, whose order would be that of the
--- names.
+--- Raises if named inputs are passed as a list, whose order would be that of the names.
 local function check_named(model, form, inputs)
   if not structure.is_container(form) then return end
   if is_keyed(form) and not is_keyed(inputs) and #structure.flatten(form) > 1 then
@@ -117,7 +116,7 @@ local function check_named(model, form, inputs)
   end
 end
 
---- What stands for each leaf of a form, in order.
+--- The value for each leaf of a form, in order.
 local function parts_of(form, inputs, out)
   if not structure.is_container(form) then
     out[#out + 1] = inputs
@@ -179,7 +178,7 @@ local function compatible(shape, reference)
   return true
 end
 
---- Adds or drops a last axis of size 1 where that makes the ranks agree, as Keras does.
+--- Adds or drops a last axis of size 1 if that makes the ranks agree, as Keras does.
 local function adjust_rank(value, shape, reference)
   if #shape == #reference + 1 and shape[#shape] == 1 then
     return engine.ops.squeeze(value, #shape)
@@ -214,8 +213,8 @@ local function prepare_graph_inputs(model, inputs)
   return structure.pack(graph.input_structure, prepared)
 end
 
---- What calls of the model make of their inputs: a graph's are brought to its inputs' structure,
--- dtypes and ranks.
+--- Prepares the inputs of a call: converts them to the structure, dtypes and ranks of the graph's
+-- inputs.
 function Model:prepare_inputs(inputs)
   if rawget(self, "_graph") then return prepare_graph_inputs(self, inputs) end
   return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil)
@@ -230,7 +229,7 @@ local function unpack_single(outputs)
   return outputs
 end
 
---- Runs the graph. A subclass without one has a `call` of its own.
+--- Runs the graph. A subclass without one defines its own `call`.
 function Model:call(inputs, args)
   local graph = rawget(self, "_graph")
   if not graph then
@@ -247,13 +246,13 @@ function Model:call(inputs, args)
   return unpack_single(structure.pack(graph.output_structure, graph:run(flat)))
 end
 
---- The masks that a graph's own layers gave its outputs are there already; a subclass passes none
--- on by itself.
+--- The layers of a graph have already put masks on its outputs; a subclass passes none on by
+-- default.
 function Model:compute_mask()
   return nil
 end
 
---- The types of a graph's outputs where the inputs have the shapes that it was made with.
+--- The types of a graph's outputs, if the inputs have the shapes that it was made with.
 function Model:known_output_types(inputs)
   local graph = rawget(self, "_graph")
   if not graph then return nil end
@@ -269,7 +268,7 @@ end
 
 ---------------------------------------------------------------- what it consists of
 
---- The layers directly below: those of the graph in Keras's order, then those among the fields.
+--- The direct layers: those of the graph in Keras's order, then those among the fields.
 function Model:sublayers()
   local graph = rawget(self, "_graph")
   if not graph then return Layer.sublayers(self) end
@@ -288,7 +287,7 @@ end
 
 local getters = Model.__getters
 
---- The layers, a graph's from the inputs on.
+--- The layers; those of a graph start at the inputs.
 function getters.layers(self) return self:sublayers() end
 
 local function graph_of(self, what)
@@ -297,8 +296,8 @@ local function graph_of(self, what)
     getmetatable(self).__name, what)
 end
 
---- The symbolic inputs and outputs of a functional model: lists, and in the structure they were
--- given in.
+--- The symbolic inputs and outputs of a functional model: as lists, and in their original
+-- structure.
 function getters.inputs(self) return graph_of(self, "inputs").inputs end
 function getters.outputs(self) return graph_of(self, "outputs").outputs end
 function getters.input(self) return graph_of(self, "input").input_structure end
@@ -310,7 +309,7 @@ local function names_of(tensors)
   return names
 end
 
---- Names of the layers that the inputs and outputs come from; nil for a subclassed model.
+--- The names of the layers behind the inputs and outputs; nil for a subclassed model.
 function getters.input_names(self)
   local graph = rawget(self, "_graph")
   return graph and names_of(graph.inputs)
@@ -323,10 +322,10 @@ end
 local get_layer_parameters = {{"name", "any", optional = true},
   {"index", "integer", optional = true}}
 
---- A layer by its name or its place.
+--- Finds a layer by its name or index.
 -- @tparam[opt] string name
 -- @tparam[opt] integer index from 1; negative from the end
--- @raise where there is none
+-- @raise if there is none
 -- @usage model:get_layer "dense_1"; model:get_layer{index = 2}
 function Model:get_layer(...)
   local name, index = arguments.bind("get_layer", get_layer_parameters, false, ...)
@@ -348,8 +347,7 @@ function Model:get_layer(...)
     errors.suggestion(name, known), table.concat(known, ", "))
 end
 
---- Prints a table of the layers: output shapes, numbers of parameters, and what is connected to
--- what.
+--- Prints a table of the layers: output shapes, parameter counts, and connections.
 -- @tparam[opt] integer line_length
 -- @tparam[opt] table positions of the columns' ends, as parts of the line or in characters
 -- @tparam[opt] function print_fn called with each line, by default `print`
@@ -363,12 +361,11 @@ end
 
 --- The configuration as JSON text, by default in TF 2.0's form.
 -- @tparam[opt="tf2"] string format "keras3" for Keras 3's
--- @param[opt] indent spaces (or a string) for text over several lines, as Python's `json.dumps`
--- takes it
--- @tparam[opt=true] boolean ensure_ascii whether other characters are written as `\u` escapes
+-- @param[opt] indent spaces (or a string) for multi-line text, as in Python's `json.dumps`
+-- @tparam[opt=true] boolean ensure_ascii whether to write non-ASCII characters as `\u` escapes
 -- @tparam[opt=false] boolean sort_keys
 -- @treturn string
--- @raise where a class has no configuration, saying what to write
+-- @raise if a class has no configuration, explaining what to write
 -- @usage model:to_json(); model:to_json{format = "keras3", indent = 2}
 function Model:to_json(...)
   return rooms.get("saving.configuration").to_json(self, ...)
@@ -387,7 +384,7 @@ for _, name in ipairs{"save", "save_weights", "load_weights"} do
   Model[name] = function(self, ...) return rooms.get("saving.methods")[name](self, ...) end
 end
 
---- A functional model's graph, or what `Layer:get_config` says.
+--- A functional model's graph, or the result of `Layer:get_config`.
 function Model:get_config()
   if rawget(self, "_graph") and getmetatable(self).get_config == Model.get_config then
     return rooms.get("saving.configuration.functional_writer").of(self)
@@ -395,7 +392,7 @@ function Model:get_config()
   return Layer.get_config(self)
 end
 
---- The shape that a model was built for; a graph knows it without being told.
+--- The shape that a model was built for; a graph always knows it.
 function Model:get_build_config()
   local shape = rawget(self, "_build_shape")
   if rawget(self, "_graph") or not structure.is_shape(shape) then shape = null end
@@ -403,8 +400,8 @@ function Model:get_build_config()
     shape ~= null and shape or nil)}, {"input_shape"})
 end
 
---- Builds a model of one's own for the shape that it had been built for; others are built already
--- or with their first inputs.
+--- Builds a user's model for the shape that it had been built for; others are built already, or on
+-- their first inputs.
 function Model:build_from_config(config)
   local shape = config.input_shape
   if self.built or not kinds.is_plain(shape) or #shape == 0 or getmetatable(self).__library then
@@ -413,8 +410,8 @@ function Model:build_from_config(config)
   self:build(kinds.check("build_config", {"input_shape", "shape"}, shape))
 end
 
---- A model from its configuration: a graph (Keras 3's form or Keras 2's), or the arguments of a
--- subclass.
+--- Makes a model from its configuration: a graph (in Keras 3's or Keras 2's form), or the arguments
+-- of a subclass.
 function Model.from_config(class, config)
   if type(config) == "table" and config.layers and config.input_layers then
     return rooms.get("saving.configuration.functional_reader").read(class, config)
@@ -429,7 +426,7 @@ function Model:__tostring()
     count == 1 and "" or "s")
 end
 
--- Training comes from its own module: compile, fit, evaluate, predict, and what belongs to them.
+-- Methods for training, from their own module: compile, fit, evaluate, predict and related ones.
 for name, method in pairs(require "cusp.training.trainer") do
   if rawget(Model, name) == nil then Model[name] = method end
 end

@@ -1,6 +1,6 @@
---- A stack of layers, each called on what the one before gives.
--- It is built at once where the first layer says what comes in (`cusp.Input`, or a layer made with
--- `input_shape`), else at its first call.
+--- A stack of layers, each called on the output of the one before. It is built immediately if the
+-- first layer declares its input (`cusp.Input`, or a layer with `input_shape`), otherwise at its
+-- first call.
 -- @classmod cusp.Sequential
 -- @tparam[opt] {layer,...} layers
 -- @tparam[opt] string name
@@ -31,7 +31,7 @@ function Sequential:init(args)
   rawset(self, "_stack", {})   -- the layers, an input layer first if there is one
   rawset(self, "_named", {})   -- the layers by the names that they were added with
   rawset(self, "_results", {}) -- the symbolic tensor that each gives, as far as it is built
-  -- not Model.init: an Input among the layers is no input of a functional model
+  -- not Model.init: an Input among the layers is not an input of a functional model
   Layer.init(self, args)
   local layers = args.layers or args[1]
   if layers == nil then return end
@@ -40,7 +40,7 @@ function Sequential:init(args)
   end
   lists.check("Sequential", layers)
   for _, layer in ipairs(layers) do self:add(layer) end
-  -- true leaves layers that are frozen as they are
+  -- true keeps frozen layers frozen
   if args.trainable == false then self.trainable = false end
 end
 
@@ -99,10 +99,10 @@ local function add(self, layer)
   end
 end
 
--- What adding and removing change of the stack itself.
+-- The part of the stack that adding and removing layers change.
 local function own_tables(self) return {self, self.__order, self._stack, self._results} end
 
---- Adds a layer (or the result of `cusp.Input`) on top.
+--- Adds a layer (or the result of `cusp.Input`) at the end.
 function Sequential:add(layer)
   local roots = {alone = own_tables(self)}
   if Object.is_instance(layer, Layer) then roots[1] = layer end
@@ -130,7 +130,7 @@ function Sequential:pop() return whole.with({alone = own_tables(self)}, pop, sel
 function Sequential:build(input_shape)
   local stack = self._stack
   if #stack == 0 then errors.raise("%s: cannot be built: it has no layers", self.name) end
-  -- several inputs: the layers are built one by one as they are called
+  -- several inputs: the layers are built one by one, as they are called
   if not structure.is_shape(input_shape) then return end
   if Object.is_instance(stack[1], InputLayer) then
     extend_results(self)
@@ -151,8 +151,8 @@ function Sequential:call(inputs, args)
   return inputs
 end
 
---- An unbuilt stack is built for the rank and sizes of its first inputs; then the inputs are those
--- of its graph.
+--- An unbuilt stack is built for the rank and sizes of its first inputs, which then become the
+-- inputs of its graph.
 function Sequential:prepare_inputs(inputs)
   if not rawget(self, "_graph") then
     inputs = calling.convert(self, inputs, nil)
@@ -186,7 +186,7 @@ local function input_shape_of(self)
   return kinds.to_config({"shape", "shape"}, first.batch_shape)
 end
 
---- Name, layers and the shape that it was built for.
+--- The name, the layers and the shape that it was built for.
 function Sequential:get_config()
   local config = ordered.object({}, {"name", "trainable", "dtype", "layers", "build_input_shape"})
   for key, value in pairs(Layer.get_config(self)) do config[key] = value end
@@ -201,8 +201,8 @@ function Sequential:get_build_config()
   return shape and ordered.object({input_shape = shape}, {"input_shape"}) or nil
 end
 
---- Where a class of one's own makes itself from its configuration, the shape of the input is still
--- the stack's to know.
+--- If a user's class restores itself from its configuration, the stack still restores the input
+-- shape.
 local function keep_input_shape(layer, data)
   local shape = kinds.is_plain(data.config) and data.config.batch_input_shape
   if kinds.is_plain(shape) and rawget(layer, "_batch_input_shape") == nil
@@ -227,7 +227,7 @@ local function build_for(model, shape)
   model:build(kinds.check("Sequential", {"build_input_shape", "shape"}, shape))
 end
 
---- From Keras 3's configuration, Keras 2's, or the list of layers alone (before Keras 2.2.3).
+--- Accepts Keras 3's configuration, Keras 2's, or a plain list of layers (before Keras 2.2.3).
 function Sequential.from_config(class, config)
   Object.expect_config(class, config)
   local list = config.layers or config

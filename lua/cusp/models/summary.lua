@@ -1,4 +1,4 @@
---- The table that `model:summary()` prints.
+--- Prints the table of `model:summary()`.
 -- @module cusp.models.summary
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -46,7 +46,7 @@ local function shape_texts(value)
   return "[" .. table.concat(parts, ", ") .. "]"
 end
 
---- The shape of what a layer gives: of its last symbolic call, else for the shape that it was built
+--- The output shape of a layer: from its last symbolic call, else for the shape that it was built
 -- with, else unknown.
 local function output_shape(layer)
   local nodes = rawget(layer, "_nodes")
@@ -76,8 +76,7 @@ end
 
 ---------------------------------------------------------------- the table
 
---- Whether the calls form a chain of layers used once each: then nothing need be said of
--- connections.
+--- Whether the calls form a chain of layers used once each; then the summary shows no connections.
 local function is_chain(graph)
   local at_depth, calls = {}, {}
   for _, node in ipairs(graph.nodes) do
@@ -107,7 +106,7 @@ local function trainable_text(layer)
   return layer.trainable and "Y" or "N"
 end
 
---- Breaks a text into lines of at most `width` characters, at spaces where there are some.
+--- Breaks a text into lines of at most `width` characters, at spaces if possible.
 local function wrap(text, width)
   local lines = {}
   while utf8.len(text) > width do
@@ -194,7 +193,7 @@ local parameters = {
   {"layer_range", "list", optional = true},
 }
 
---- The columns of the table: their titles, ends, and the usual length of a line.
+--- The columns of the table: titles, ends, and the default length of a line.
 local function layout(connected, show_trainable, positions)
   local titles = {"Layer (type)", "Output Shape", "Param #"}
   local length, ends = 65, {0.45, 0.78, 1.0}

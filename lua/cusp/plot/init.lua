@@ -56,7 +56,7 @@ end
 -- @tparam[opt] number height likewise; of one chart, in lines, in the terminal
 -- @tparam[opt=144] number dpi pixels of an inch of a PNG
 -- @treturn History
--- @raise where the history is empty, the format unknown or the file cannot be written
+-- @raise if the history is empty, the format unknown or the file cannot be written
 -- @usage model:fit{x, y, epochs = 10}:plot "run.png"
 function plot.history(history, ...)
   if type(history) ~= "table" or type(history.history) ~= "table" then

@@ -100,7 +100,7 @@ end
 -- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values
 -- spread over two powers of ten
 -- @treturn {table,...}
--- @raise where there is nothing to show
+-- @raise if there is nothing to show
 function panels.of_history(history, wanted, yscale)
   local result = {}
   for _, name in ipairs(names_in(history.history, wanted)) do

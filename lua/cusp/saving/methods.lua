@@ -53,7 +53,7 @@ end
 
 --- Whether a file may be written: where it exists already and should not be overwritten, the user
 -- is asked.
--- @raise where there is no terminal to ask at
+-- @raise if there is no terminal to ask at
 local function may_write(what, path, existing, overwrite)
   if overwrite or not files.exists(existing) then return true end
   if not engine.is_terminal(0) then
@@ -118,7 +118,7 @@ end
 -- @tparam[opt] boolean zipped false: a folder of the files that a .keras archive holds
 -- @tparam[opt=true] boolean include_optimizer
 -- @tparam[opt] string save_format "keras" or "h5", where the name does not say
--- @raise where part of the model has no configuration or the file cannot be written; a file that
+-- @raise if part of the model has no configuration or the file cannot be written; a file that
 -- was there stays as it was
 -- @usage model:save "model.keras"
 function methods:save(...)
@@ -141,7 +141,7 @@ function methods:save(...)
     {include_optimizer = include_optimizer, zipped = zipped})
 end
 
---- The first bytes of a file; nil where it is none.
+--- The first bytes of a file; nil if it is none.
 local function signature(path)
   if not files.exists(path) or files.is_directory(path) then return nil end
   local reader <close> = files.open(path)
@@ -282,7 +282,7 @@ local writers = {
 -- the optimizer's state
 -- @tparam[opt=true] boolean overwrite false: the user is asked where the file exists
 -- @tparam[opt] string save_format "h5" or "tf", where the name does not say
--- @raise where the model has no weights yet
+-- @raise if the model has no weights yet
 -- @usage model:save_weights "weights"; model:save_weights("weights.h5", {save_format = "h5"})
 function methods:save_weights(...)
   checks.receiver(self, "save_weights")
@@ -396,7 +396,7 @@ end
 -- @tparam[opt=false] boolean by_name takes layers of the same name (tf.keras 2's layout), for a
 -- model of which only parts are the same
 -- @return of a checkpoint a status with `assert_consumed()` and `expect_partial()`
--- @raise where something does not fit, naming the file, the layer and the variable; the model stays
+-- @raise if something does not fit, naming the file, the layer and the variable; the model stays
 -- as it was
 -- @usage model:load_weights "weights.h5"
 function methods:load_weights(...)

@@ -45,7 +45,7 @@ end
 -- @tparam string folder
 -- @tparam[opt=".v2"] string suffix of its name
 -- @treturn EventFile with `path`
--- @raise where the folder or the file cannot be made
+-- @raise if the folder or the file cannot be made
 function EventFile.create(folder, suffix)
   engine.files.make_directories(folder)
   local path = folder:gsub("(.)/+$", "%1") .. "/" .. file_name(suffix or ".v2")
@@ -56,7 +56,7 @@ end
 
 --- Appends an event and hands it to the system.
 -- @tparam table event fields of `tensorflow.Event`; `wall_time` is set
--- @raise where it cannot be written
+-- @raise if it cannot be written
 function EventFile:write(event)
   event.wall_time = event.wall_time or EventFile.now()
   if not self.records.file then errors.raise("summary: the writer of %s is closed", self.path) end

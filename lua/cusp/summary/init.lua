@@ -29,7 +29,7 @@ local bind = arguments.binder("create_file_writer", {
 -- @tparam[opt] integer flush_millis likewise
 -- @tparam[opt=".v2"] string filename_suffix
 -- @treturn SummaryWriter to be closed: `local writer <close> = create_file_writer "logs"`
--- @raise where the folder or the file cannot be made
+-- @raise if the folder or the file cannot be made
 function summary.create_file_writer(...)
   local logdir, _, _, suffix = bind(...)
   return SummaryWriter.new(logdir, suffix)

@@ -21,7 +21,7 @@ SummaryWriter.__index = SummaryWriter
 --- Makes a writer and its file.
 -- @tparam string logdir folder; made where it does not exist
 -- @tparam[opt=".v2"] string suffix of the file's name
--- @raise where the file cannot be made
+-- @raise if the file cannot be made
 function SummaryWriter.new(logdir, suffix)
   return setmetatable({logdir = logdir, file = EventFile.create(logdir, suffix)}, SummaryWriter)
 end

@@ -112,7 +112,7 @@ end
 -- is. The 64 plans used last are kept, up to 64 MB together with those of models.
 -- @tparam function f
 -- @treturn function
--- @raise where the function needs the value of a tensor
+-- @raise if the function needs the value of a tensor
 -- @usage local step = cusp.compile(function(x) return (x * x + 1):sum() end)
 local function compile(f)
   local callable = type(f) == "function"

@@ -211,7 +211,7 @@ local bind_batch_jacobian = arguments.binder("batch_jacobian", {"target", "sourc
 -- alone it depends.
 -- @tparam tensor target `[batch, target...]`
 -- @tparam tensor source `[batch, source...]`
--- @treturn ?tensor `[batch, target..., source...]`; nil where no path leads from the source to the
+-- @treturn ?tensor `[batch, target..., source...]`; nil if no path leads from the source to the
 -- target
 function GradientTape:batch_jacobian(...)
   check_open(self, "batch_jacobian")

@@ -245,7 +245,7 @@ end
 -- @tparam[opt="ortho"] string splines how lines are drawn: "ortho", "curved", "polyline", "spline",
 -- "line"
 -- @treturn string
--- @raise where the model is not built
+-- @raise if the model is not built
 function plot_model.model_to_dot(...)
   local options = bind_dot(...)
   return draw(check_model("model_to_dot", options.model), options)
@@ -273,7 +273,7 @@ end
 -- @tparam Model model built
 -- @tparam[opt="model.png"] string to_file
 -- @treturn string the file's name
--- @raise where the model is not built, Graphviz is missing or the file cannot be written
+-- @raise if the model is not built, Graphviz is missing or the file cannot be written
 -- @usage cusp.utils.plot_model(model, {to_file = "model.svg", show_shapes = true})
 function plot_model.plot_model(...)
   local options = bind_plot(...)

@@ -1,4 +1,4 @@
---- The attributes of a group or dataset that is read.
+--- The attributes of a group or dataset in a file opened for reading.
 -- @classmod cusp.hdf5.Attributes
 local errors = require "cusp.base.errors"
 local values = require "cusp.formats.hdf5.values"
@@ -7,7 +7,7 @@ local plain = require "cusp.base.plain"
 local Attributes = {__name = "cusp.hdf5.Attributes"}
 Attributes.__index = Attributes
 
--- `where` is "path: /object"; `list` what the reading process sent.
+-- `where` is "path: /object"; `list` is what the reading process sent.
 function Attributes.new(where, list)
   local by_name = {}
   for _, description in ipairs(type(list) == "table" and list or {}) do
@@ -18,7 +18,7 @@ function Attributes.new(where, list)
   return setmetatable({_where = where, _by_name = by_name}, Attributes)
 end
 
---- The names, sorted by their bytes.
+--- The names, sorted bytewise.
 -- @treturn {string,...}
 function Attributes:names()
   local names = {}
@@ -30,23 +30,23 @@ end
 --- Whether there is an attribute of that name.
 function Attributes:has(name) return self._by_name[name] ~= nil end
 
---- An attribute's value.
+--- Reads an attribute.
 -- @tparam string name
--- @return nil where there is none of that name; a string, or (nested) lists of strings; a number or
--- boolean; a tensor; `{}` where it has no elements
--- @raise where it is damaged, or of a type that is not supported (compound, reference, ...)
+-- @return a string, or (nested) lists of strings; a number or boolean; a tensor; `{}` for an array
+-- without elements; nil if there is no such attribute
+-- @raise if it is damaged, or its type is not supported (compound, reference, ...)
 function Attributes:get(name)
   local description = self._by_name[name]
   if not description then return nil end
   return values.attribute(("%s: attribute '%s'"):format(self._where, name), description)
 end
 
---- What an attribute is in the file.
+--- Describes an attribute.
 -- @tparam string name
 -- @treturn table `{kind = "string"|"int"|"uint"|"float"|"bool"|"other", shape = {...}, dtype =,
--- size = bytes of an element}`, of strings also `variable = boolean, charset = "ascii"|"utf8",
+-- size = bytes of an element}`, for strings also `variable = boolean, charset = "ascii"|"utf8",
 -- padding = "null_terminated"|"null_padded"|"space_padded"`
--- @raise where there is none of that name
+-- @raise if there is no such attribute
 function Attributes:describe(name)
   local description = self._by_name[name]
   if not description then

@@ -1,18 +1,17 @@
---- The shape of chunks, where the user names none.
+--- The default shape of chunks.
 -- @module cusp.formats.hdf5.chunking
 local chunking = {}
 
 local base, least, most = 16 * 1024, 8 * 1024, 1024 * 1024 -- bytes
 
--- Larger datasets get larger chunks: twice the size for each tenfold of the data, from 16 KB at 1
+-- Larger datasets get larger chunks: the size doubles for each tenfold of the data, from 16 KB at 1
 -- MB.
 local function target(bytes)
   local wanted = base * 2 ^ (math.log(math.max(bytes, 1), 10) - 6)
   return math.max(least, math.min(most, wanted))
 end
 
---- Halves the axes in turn until a chunk has about the size that suits the data (the rule that h5py
--- follows).
+--- Halves the axes in turn until a chunk has about the right size for the data (h5py's rule).
 -- @tparam {integer,...} shape not empty
 -- @tparam integer element bytes of one
 -- @treturn {integer,...}
@@ -34,8 +33,8 @@ function chunking.guess(shape, element)
   return chunk
 end
 
---- The first elements of all chunks, in row-major order of the grid: an iterator over (index from
--- 0, list of positions from 0).
+--- Iterates over the chunks in row-major order of the grid: (index from 0, list of first positions
+-- from 0).
 function chunking.starts(shape, chunk)
   local places, count = {}, 1
   for axis, size in ipairs(shape) do

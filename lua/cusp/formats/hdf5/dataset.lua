@@ -1,6 +1,6 @@
---- A dataset of a file that is read.
--- Fields: `name` (its path in the file), `kind` ("dataset"), `shape`, `dtype` ("float32", ...;
--- "string"), `chunks` (the shape of its chunks, nil where it is in one piece), `attributes`.
+--- A dataset in a file opened for reading. Fields: `name` (its path in the file), `kind`
+-- ("dataset"), `shape`, `dtype` ("float32", ...; "string"), `chunks` (the shape of its chunks; nil
+-- if it is contiguous), `attributes`.
 -- @classmod cusp.hdf5.Dataset
 local Attributes = require "cusp.formats.hdf5.attributes"
 local engine = require "cusp.engine"
@@ -43,7 +43,7 @@ function getters:attributes()
   return attributes
 end
 
--- What was not sent with the tree, because it is large, is asked for when it is needed, and kept.
+-- Large data is not sent with the tree; it is requested on first use, and kept.
 local function fetch(self, key)
   local description = self._description
   if description[key] == nil then
@@ -54,7 +54,7 @@ local function fetch(self, key)
   return description[key]
 end
 
--- Numbers that libhdf5 never wrote, or wrote in chunks. A scalar is read as one row.
+-- Numbers that were never written, or are stored in chunks. A scalar is read as one row.
 local function chunked(self, shape)
   local description = self._description
   if not self._chunked then
@@ -76,7 +76,7 @@ local function read_chunked(self, shape, first, count)
   return chunked(self, shape):rows(first, count)
 end
 
--- Rows first to first + count - 1, which count from 0, of numbers; all of them where `first` is
+-- Rows first to first + count - 1 of a numeric dataset, counting from 0; all rows if `first` is
 -- nil.
 local function read_numbers(self, shape, first, count)
   local description, where = self._description, self:_where()
@@ -107,7 +107,7 @@ local function read_strings(self)
   return values.strings(self:_where(), description)
 end
 
--- Raises where no tensor can hold the numbers.
+-- Raises if no tensor can hold the numbers.
 local function check_numbers(self, shape)
   values.check(self.dtype, self:_where(), "its type is missing")
   if #shape > most_axes then
@@ -115,10 +115,10 @@ local function check_numbers(self, shape)
   end
 end
 
---- The whole contents.
--- @return a tensor of the dataset's shape and dtype; of strings the string, or (nested) lists
--- @raise naming the file and the place where it is damaged, or of a type, layout or filter that is
--- not supported
+--- Reads the whole dataset.
+-- @return a tensor of the dataset's shape and dtype; for strings, the string or (nested) lists
+-- @raise naming the file and the position if it is damaged, or if a type, layout or filter is not
+-- supported
 function methods:read()
   self._file:_check_open()
   values.check_readable(self:_where(), self._description)
@@ -129,11 +129,11 @@ function methods:read()
   return read_numbers(self, shape)
 end
 
---- Some rows, along the first axis.
+--- Reads some rows along the first axis.
 -- @tparam integer first the first row, counted from 1
 -- @tparam integer last the last row, included
 -- @return a tensor `[last - first + 1, ...]`, or a list of strings
--- @raise as `read`, and where the rows are not there
+-- @raise as `read`, and if the rows do not exist
 function methods:rows(first, last)
   self._file:_check_open()
   values.check_readable(self:_where(), self._description)

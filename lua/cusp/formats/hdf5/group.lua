@@ -1,5 +1,5 @@
---- A group of a file that is read.
--- Fields: `name` (its path in the file), `kind` ("group"), `attributes`.
+--- A group in a file opened for reading. Fields: `name` (its path in the file), `kind` ("group"),
+-- `attributes`.
 -- @classmod cusp.hdf5.Group
 local Attributes = require "cusp.formats.hdf5.attributes"
 local Dataset = require "cusp.formats.hdf5.dataset"
@@ -29,9 +29,9 @@ function getters:attributes()
   return attributes
 end
 
---- The names of the members, sorted by their bytes.
+--- The names of the members, sorted bytewise.
 -- @treturn {string,...}
--- @raise where the group is damaged
+-- @raise if the group is damaged
 function methods:names()
   values.check_readable(self._file:_where(self.name), self._description)
   local names = {}
@@ -44,7 +44,7 @@ function methods:names()
   return names
 end
 
--- One object by its number in the description.
+-- An object by its number in the description.
 local function object_of(file, name, number)
   local description = file._objects[number]
   values.check(type(description) == "table", file:_where(name), "the object is missing")
@@ -59,7 +59,8 @@ local function join(name, part) return name == "/" and "/" .. part or name .. "/
 
 local step
 
--- The object at the end of a path; `state.left` soft links may still be followed.
+-- The object at the end of a path; `state.left` is the number of soft links that may still be
+-- followed.
 local function follow(group, path, state)
   local at = path:sub(1, 1) == "/" and group._file.root or group
   for part in path:gmatch "[^/]+" do
@@ -93,10 +94,10 @@ function step(group, part, state)
 end
 
 --- A member.
--- @tparam string path names joined by "/"; one that begins with "/" starts at the root. Soft links
--- are followed
--- @return a Group or Dataset; nil where there is none
--- @raise where the object is damaged, or an external link leads to it
+-- @tparam string path names joined by "/"; a leading "/" starts at the root. Soft links are
+-- followed
+-- @return a Group or Dataset; nil if there is none
+-- @raise if the object is damaged, or reached through an external link
 function methods:get(path)
   if type(path) ~= "string" then
     errors.raise("hdf5: %s: get expects a path, got %s", self._file:_where(self.name),
@@ -106,7 +107,7 @@ function methods:get(path)
   return follow(self, path, {left = most_links})
 end
 
---- Whether there is a member of that path.
+--- Whether a member with that path exists.
 function methods:has(path) return self:get(path) ~= nil end
 
 function Group:__tostring() return require "cusp.formats.hdf5.tree"(self) end

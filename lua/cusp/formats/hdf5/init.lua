@@ -1,7 +1,6 @@
---- HDF5 files: reading and writing, as h5py does.
--- A file from outside is looked at by libhdf5 in a process of its own, which a damaged file may
--- bring down without harm; numbers are then read from the places that were found. A new file
--- appears whole or not at all.
+--- Reads and writes HDF5 files like h5py. libhdf5 examines a file in a separate process, which a
+-- damaged file may crash without harm. The numbers are then read directly from the positions it
+-- found. New files are written atomically.
 -- @module cusp.formats.hdf5
 -- @usage
 -- cusp.hdf5.save("weights.h5", {dense = {kernel = cusp.ones{3, 2}, bias = cusp.zeros{2}}})
@@ -22,10 +21,10 @@ end
 
 --- Opens a file for reading.
 -- @tparam string path
--- @tparam[opt] table options `timeout`: seconds after which looking at the file is given up (60)
--- @treturn cusp.hdf5.File it may be a to-be-closed variable; `print` shows the tree
--- @raise naming the file where it is missing, not HDF5, or so damaged that its tree cannot be
--- found. Damage elsewhere is reported when what is damaged is asked for
+-- @tparam[opt] table options `timeout`: give up examining the file after this many seconds (60)
+-- @treturn cusp.hdf5.File may be a to-be-closed variable; `print` shows the tree
+-- @raise naming the file if it is missing, is not HDF5, or its tree cannot be read. Other damage is
+-- reported when you read the damaged object
 function hdf5.open(path, options)
   check_path("hdf5.open", path)
   if options ~= nil and type(options) ~= "table" then
@@ -44,17 +43,17 @@ function hdf5.open(path, options)
   return require("cusp.formats.hdf5.reader").open(path, timeout)
 end
 
---- Starts a file, which `file:close()` puts in its place; until then, and after `file:abort()`,
--- what stands there stays.
+--- Creates a file. `file:close()` puts it in place; until then, and after `file:abort()`, the old
+-- file remains.
 -- @tparam string path
 -- @treturn cusp.hdf5.NewFile
--- @raise where the folder is missing or cannot be written
+-- @raise if the folder is missing or not writable
 function hdf5.create(path)
   check_path("hdf5.create", path)
   return require("cusp.formats.hdf5.writer").create(path)
 end
 
--- Whether a table is a list of values, not a group of named ones.
+-- Whether a table is a list of values rather than a group of named ones.
 local function is_group(value)
   return type(value) == "table" and getmetatable(value) == nil and #value == 0
 end
@@ -85,11 +84,11 @@ local function save_members(group, members, path, above)
   above[members] = nil
 end
 
---- Writes tensors by name.
+--- Saves tensors by name.
 -- @tparam string path
--- @tparam table members names → tensors, variables, numbers, lists of numbers, strings, or tables
--- of such names, which become groups
--- @raise where a value cannot be written; what stood at the path is then untouched
+-- @tparam table members names → tensors, variables, numbers, lists of numbers, strings, or nested
+-- tables, which become groups
+-- @raise if a value cannot be written; the old file is then unchanged
 -- @usage cusp.hdf5.save("data.h5", {x = cusp.ones{2, 3}, labels = {train = cusp.zeros{2}}})
 function hdf5.save(path, members)
   check_path("hdf5.save", path)
@@ -104,8 +103,8 @@ end
 
 local load_object
 
--- `loaded` has what was read, by description: a group that many links lead to is read once (a small
--- file can have more paths than anyone can walk), false while it is being read.
+-- `loaded` maps descriptions to results, or to false while being read. A group with many links is
+-- read once, since a small file can have more paths than anyone can walk.
 local function load_members(group, loaded)
   local members = {}
   for _, name in ipairs(group:names()) do
@@ -130,8 +129,8 @@ end
 
 --- Reads everything in a file.
 -- @tparam string path
--- @treturn table names → tensors (strings of string datasets), or tables of such names; what
--- several links lead to is there once
+-- @treturn table names → tensors (strings for string datasets), or nested tables; an object with
+-- several links is loaded once
 -- @raise as `open` and `Dataset:read`
 -- @usage local data = cusp.hdf5.load "data.h5"; print(data.labels.train)
 function hdf5.load(path)

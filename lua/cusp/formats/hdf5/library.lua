@@ -1,4 +1,4 @@
---- The native module: libhdf5 is loaded when the first file is opened.
+--- The native module, which loads libhdf5 when the first file is opened.
 -- @module cusp.formats.hdf5.library
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"

@@ -1,4 +1,4 @@
---- A file that is read. It is its root group as well: `file:names()`, `file.attributes`.
+--- A file opened for reading. It is also its own root group: `file:names()`, `file.attributes`.
 -- Fields: `path`, `root`.
 -- @classmod cusp.hdf5.File
 local Group = require "cusp.formats.hdf5.group"
@@ -27,8 +27,7 @@ function methods:_check_open()
   if not self._reader then errors.raise("hdf5: %s: the file has been closed", self.path) end
 end
 
--- What a process of its own finds in the file: the tree, or the contents of the dataset at an
--- address.
+-- Has the separate process read the tree, or the contents of the dataset at an address.
 function methods:_parse(address)
   self:_check_open()
   local native = require "cusp.formats.hdf5.library"
@@ -53,12 +52,12 @@ function File.open(path, timeout)
   return self
 end
 
---- A member; see `Group:get`.
+--- Looks up a member; see `Group:get`.
 function methods:get(path) return self.root:get(path) end
 function methods:has(path) return self.root:has(path) end
 function methods:names() return self.root:names() end
 
---- Closes the file. Tensors that were read stay; datasets can no longer be read.
+--- Closes the file. Tensors already read stay valid; datasets can no longer be read.
 function methods:close()
   if self._reader then self._reader:close() end
   self._reader = nil

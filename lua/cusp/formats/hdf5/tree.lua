@@ -1,11 +1,11 @@
---- Files as text: a line for each object, indented by depth, with dtypes and shapes.
+--- Prints files as text: a line per object, indented by depth, with dtypes and shapes.
 -- @module cusp.formats.hdf5.tree
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 
 local most_lines = 200
 
--- What stands behind a name; an object that cannot be read is shown with the reason.
+-- Describes a member; an unreadable object is shown with the reason.
 local function describe(parent, name)
   local ok, object = engine.attempt(parent.get, parent, name)
   if not ok then return nil, ("(%s)"):format(tostring(object):gsub("^.-hdf5: ", "")) end
@@ -18,8 +18,7 @@ end
 
 local add
 
--- Groups that contain themselves are not opened again: `above` holds the descriptions of those
--- around.
+-- Does not descend into groups that contain themselves: `above` holds the enclosing descriptions.
 local function add_members(lines, group, depth, above)
   local ok, names = engine.attempt(group.names, group)
   if not ok then
@@ -47,7 +46,7 @@ function add(lines, parent, name, depth, above)
   above[key] = nil
 end
 
--- The text of a group and what is below it.
+-- The text of a group and everything below it.
 return function(group)
   local lines = {("HDF5 %s"):format(group._file:_where(group.name ~= "/" and group.name or nil))}
   add_members(lines, group, 1, {[rawget(group, "_description") or group] = true})

@@ -1,6 +1,6 @@
---- Values of HDF5 files: what the reading process says of them, checked, as Lua values and tensors;
--- and what Lua values become. A description is a table with `dtype` ("float32") or `type =
--- "string"`, `shape` and perhaps `values`, all of it untrusted.
+--- Values of HDF5 files: checks the descriptions that the reading process sends, converts them to
+-- Lua values and tensors, and converts Lua values for writing. A description is a table with
+-- `dtype` ("float32") or `type = "string"`, `shape`, and possibly `values`; none of it is trusted.
 -- @module cusp.formats.hdf5.values
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -16,14 +16,14 @@ end
 
 ---------------------------------------------------------------- reading
 
--- Raises unless `condition` holds: the process that described the file was led astray by it.
+-- Raises unless `condition` holds: the file has misled the process that described it.
 local function check(condition, where, what)
   if not condition then errors.raise("hdf5: %s: the file is damaged: %s", where, what) end
   return condition
 end
 values.check = check
 
---- Raises what is known to be wrong with an object: damage, or something that is not supported.
+--- Raises the known fault of an object: damage, or an unsupported feature.
 -- @tparam string where "path: /name", for messages
 -- @tparam table description
 function values.check_readable(where, description)
@@ -35,7 +35,7 @@ function values.check_readable(where, description)
   end
 end
 
---- The shape of a description: a list of integers of 0 or more, or nil for a null dataspace.
+--- The shape of a description: a list of nonnegative integers, or nil for a null dataspace.
 function values.shape(where, description)
   if description.null then return nil end
   local shape, copy = description.shape, {}
@@ -48,8 +48,8 @@ function values.shape(where, description)
   return copy
 end
 
---- How many elements a shape has.
--- @raise where they are more than can be counted
+--- The number of elements of a shape.
+-- @raise if it overflows
 function values.count(where, shape)
   local count = 1
   for _, size in ipairs(shape or {0}) do
@@ -60,7 +60,7 @@ function values.count(where, shape)
   return count
 end
 
--- Items first, first + 1, ... of a flat list as nested lists of a shape.
+-- Items first, first + 1, ... of a flat list, nested according to a shape.
 local function nest(list, shape, axis, first)
   if axis > #shape then return list[first], first + 1 end
   local nested = {}
@@ -68,7 +68,7 @@ local function nest(list, shape, axis, first)
   return nested, first
 end
 
---- The string, or nested lists of strings, of a description that has been checked to be of strings.
+--- The string, or nested lists of strings, of a checked string description.
 function values.strings(where, description)
   local shape, list = values.shape(where, description), description.values
   local count = values.count(where, shape)
@@ -78,7 +78,7 @@ function values.strings(where, description)
   return (nest(list, shape, 1, 1))
 end
 
---- The tensor of a description of numbers whose bytes are in `values`.
+--- The tensor of a numeric description whose bytes are in `values`.
 function values.tensor(where, description)
   local shape = values.shape(where, description) or {0}
   check(kind_of_dtype[description.dtype] and type(description.values) == "string", where,
@@ -87,8 +87,8 @@ function values.tensor(where, description)
     description.big_endian)
 end
 
---- What `attributes:get` gives: a string or lists of them; a number or boolean; a tensor; `{}`
--- where there are no elements.
+--- The result of `attributes:get`: a string or lists of them; a number or boolean; a tensor; `{}`
+-- for an array without elements.
 function values.attribute(where, description)
   values.check_readable(where, description)
   if description.type == "string" then return values.strings(where, description) end
@@ -99,7 +99,7 @@ function values.attribute(where, description)
   return tensor
 end
 
---- What `attributes:describe` gives.
+--- The result of `attributes:describe`.
 function values.describe(where, description)
   local kind = description.type == "string" and "string" or kind_of_dtype[description.dtype]
     or "other"
@@ -122,7 +122,7 @@ local function is_string_list(value)
   return true
 end
 
--- Lua's numbers become what NumPy makes of Python's: int64, float64, bool.
+-- Lua's numbers become the dtypes that NumPy gives to Python's: int64, float64, bool.
 local function wide_dtype(tensor)
   if tensor.dtype == "bool" then return "bool" end
   return tensor.dtype:find "int" and "int64" or "float64"
@@ -142,7 +142,7 @@ local function number_tensor(where, value, dtype)
   return engine.tensor(value, {dtype = dtype or wide_dtype(engine.tensor(value))})
 end
 
--- The size of fixed-length strings: what was asked for, or the longest one's.
+-- The size of fixed-length strings: the given size, or that of the longest.
 local function fixed_size(where, strings, fixed)
   local longest = 1
   for _, text in ipairs(strings) do longest = math.max(longest, #text) end
@@ -198,7 +198,7 @@ local function check_options(where, options)
   end
 end
 
---- What is to be written.
+--- Converts a value for writing.
 -- @tparam string where "path: /name", for messages
 -- @param value a tensor, a variable, a number, a boolean, (nested) lists of these, a string, a list
 -- of strings

@@ -1,7 +1,6 @@
---- A new file. It is its root group as well: `file:create_group(name)`, `file.attributes`.
--- It is laid out in memory and beside its place; `close` puts it there. The layout, the types and
--- the kinds of attributes are those that h5py writes by default.
--- Fields: `path`, `root`.
+--- A new file. It is also its own root group: `file:create_group(name)`, `file.attributes`. It is
+-- laid out in memory, written beside the old file, and `close` puts it in place. Layout, types and
+-- attribute kinds are h5py's defaults. Fields: `path`, `root`.
 -- @classmod cusp.hdf5.NewFile
 local chunking = require "cusp.formats.hdf5.chunking"
 local engine = require "cusp.engine"
@@ -17,7 +16,7 @@ NewAttributes.__index = NewAttributes
 
 local file_methods, group_methods = {}, {}
 
--- Bytes of an attribute that HDF5's object headers surely hold; Keras splits its lists of names at
+-- The largest attribute that surely fits into an HDF5 object header; Keras splits its name lists at
 -- this size.
 local header_limit = 64512
 
@@ -44,7 +43,7 @@ end
 
 function file_methods:_where(name) return self.path .. (name and ": " .. name or "") end
 
--- Calls a method of the native file; what it raises gets the place in front.
+-- Calls a method of the native file, and prefixes its errors with the place.
 function file_methods:_call(where, method, ...)
   if not self._native then errors.raise("hdf5: %s: the file has been closed", self.path) end
   local ok, result = engine.attempt(self._native[method], self._native, ...)
@@ -52,7 +51,7 @@ function file_methods:_call(where, method, ...)
   return result
 end
 
--- `_written` is the end of all that was written.
+-- `_written` is the end of the data written so far.
 local function write_at(file, offset, data, bytes)
   file._writer:write_at(offset, data)
   file._written = math.max(file._written, offset + bytes)
@@ -66,12 +65,12 @@ local function write_pages(file)
   end
 end
 
--- The end of the file may lie behind all that was written.
+-- The end of the file may lie after the data written last.
 local function write_end(file, size)
   if file._written < size then file._writer:write_at(size - 1, "\0") end
 end
 
--- Writes the file beside its place, then calls `finish(writer)`.
+-- Writes the file beside its final place, then calls `finish(writer)`.
 local function write_then(file, finish)
   if not file._native then return end
   local ok, message = pcall(function()
@@ -87,30 +86,28 @@ local function write_then(file, finish)
   if not ok then error(message, 0) end
 end
 
---- Writes the file and puts it in its place, whole. The tensors' values are computed now.
--- @raise where the disk is full or the file cannot be written; what stood at the path is then
--- untouched
+--- Writes the file and puts it in place atomically. The tensors' values are computed now.
+-- @raise if the disk is full or the file cannot be written; the old file is then unchanged
 function file_methods:close()
   write_then(self, function(writer) writer:commit() end)
 end
 
---- Writes the file and calls `use` with the path of where it was written, for what copies it
--- elsewhere; the file is gone afterwards, never synced to the disk, and what stood at its own path
--- is untouched.
+--- Writes a temporary file, calls `use` with its path, for code that copies it elsewhere, and
+-- removes it. The file is not synced, and the file's own path is untouched.
 -- @tparam function use
--- @raise as `close`, and what `use` raises
+-- @raise as `close`, and errors of `use`
 function file_methods:lend(use)
   write_then(self, function(writer) use(writer.temporary) end)
 end
 
---- Forgets the file; what stood at its path is untouched. After `close` it does nothing.
+--- Discards the file; the old one is untouched. Has no effect after `close`.
 function file_methods:abort()
   if self._native then self._native:release() end
   self._writer:abort()
   self._native, self._tensors = nil, {}
 end
 
--- A to-be-closed variable that was not closed was left by an error.
+-- A to-be-closed variable that was not closed was left because of an error.
 NewFile.__close = file_methods.abort
 
 function NewFile:__tostring() return require "cusp.formats.hdf5.tree"(self.root) end
@@ -132,7 +129,7 @@ NewGroup.__tostring = function(self) return require "cusp.formats.hdf5.tree"(sel
 
 local function join(name, part) return name == "/" and "/" .. part or name .. "/" .. part end
 
--- The names of a path that is to be created below a group, or at the root where it begins with "/".
+-- The names of a path to be created below a group, or below the root if it starts with "/".
 local function split(group, path, method)
   local where = group._file:_where(group.name)
   if type(path) ~= "string" or path:find("\0", 1, true) then
@@ -160,7 +157,7 @@ local function new_group(parent, part)
   return add_object(parent, part, NewGroup.new(file, name))
 end
 
--- The group that a new object goes into, made if need be, and the object's own name.
+-- The parent group of a new object, created if necessary, and the object's own name.
 local function prepare(group, path, method)
   local parts, at = split(group, path, method)
   for i = 1, #parts - 1 do
@@ -180,15 +177,15 @@ local function prepare(group, path, method)
   return at, name
 end
 
---- Makes a group, and those above it that are missing.
+--- Creates a group, and missing groups above it.
 -- @tparam string path names joined by "/"
 -- @treturn NewGroup
--- @raise where there is an object of that name
+-- @raise if an object of that name exists
 function group_methods:create_group(path)
   return new_group(prepare(self, path, "create_group"))
 end
 
---- The group of that path, made if there is none.
+--- Returns the group of that path, creating it if necessary.
 -- @treturn NewGroup
 function group_methods:require_group(path)
   local found = self:get(path)
@@ -196,8 +193,8 @@ function group_methods:require_group(path)
   return self:create_group(path)
 end
 
---- A member that was created.
--- @return a NewGroup or NewDataset; nil where there is none
+--- Looks up a member that was created.
+-- @return a NewGroup or NewDataset; nil if there is none
 function group_methods:get(path)
   local at = path:sub(1, 1) == "/" and self._file.root or self
   for part in path:gmatch "[^/]+" do
@@ -206,7 +203,7 @@ function group_methods:get(path)
   return at
 end
 
---- The names of the members, sorted by their bytes.
+--- The names of the members, sorted bytewise.
 function group_methods:names()
   local names = {}
   for name in pairs(self._members) do names[#names + 1] = name end
@@ -234,7 +231,7 @@ local function element_count(shape)
   return count
 end
 
--- In one piece: its place is known now, the numbers are written at the end.
+-- Contiguous: the position is known now, and the numbers are written at the end.
 local function write_contiguous(file, name, tensor)
   local offset = file:_call(file:_where(name), "dataset", name, tensor.dtype, tensor.shape)
   local bytes = element_count(tensor.shape) * byte_size(tensor.dtype)
@@ -266,7 +263,7 @@ local function check_chunks(where, tensor, options)
   return chunk
 end
 
--- The order is h5py's: a checksum is of what is stored.
+-- h5py's order: a checksum covers the stored bytes.
 local function filters_of(where, options)
   local filters, level = {}, options.compression_opts or 4
   if math.type(level) ~= "integer" or level < 0 or level > 9 then
@@ -308,16 +305,16 @@ local function write_dataset(file, name, written, options)
   return written.tensor.dtype, written.tensor.shape
 end
 
---- Makes a dataset, and the groups above it that are missing.
+--- Creates a dataset, and missing groups above it.
 -- @tparam string path names joined by "/"
 -- @param value a tensor or variable (its value is taken now), a number, a boolean, (nested) lists
--- of these, a string, a list of strings. Lua's integers become int64, its floats float64, as in
--- NumPy
--- @tparam[opt] table options `dtype`: another one; `chunks`: a shape, or true for one that suits;
--- `compression`: "gzip", with its level in `compression_opts` (4); `shuffle`, `fletcher32`: these
--- filters, too; of strings `fixed` and `charset` as `attributes:set`
+-- of these, a string, or a list of strings. Lua's integers become int64 and its floats float64, as
+-- in NumPy
+-- @tparam[opt] table options `dtype`: another dtype; `chunks`: a shape, or true for a default;
+-- `compression`: "gzip", with its level in `compression_opts` (4); `shuffle`, `fletcher32`: add
+-- these filters; for strings `fixed` and `charset` as in `attributes:set`
 -- @treturn NewDataset with `name`, `kind`, `shape`, `dtype`, `attributes`
--- @raise where there is an object of that name, or the value cannot be written
+-- @raise if an object of that name exists, or the value cannot be written
 function group_methods:create_dataset(path, value, options)
   local file = self._file
   local where = file:_where(type(path) == "string" and path or self.name)
@@ -345,14 +342,14 @@ local function check_size(where, bytes)
     .. "name0, name1, ..., a large tensor belongs into a dataset", where, header_limit, bytes)
 end
 
---- Sets an attribute, in place of one of that name.
+--- Sets an attribute, replacing an old one of that name.
 -- @tparam string name
--- @param value as of `create_dataset`; `{}` is an empty float64 array
--- @tparam[opt] table options of strings: `charset` "utf8" (the default) or "ascii", `fixed`: true,
--- or the size in bytes of strings of fixed length padded with zeros (by default their length is
--- variable); of numbers: `dtype`, `shape`
--- @raise where it is larger than the 64,512 bytes that HDF5 holds in an object's header (Keras
--- splits its lists of names)
+-- @param value as for `create_dataset`; `{}` is an empty float64 array
+-- @tparam[opt] table options for strings: `charset` "utf8" (the default) or "ascii", `fixed`: true,
+-- or the size in bytes, for strings of fixed length padded with zeros (the default is variable
+-- length); for numbers: `dtype`, `shape`
+-- @raise if it is larger than the 64,512 bytes that fit into an HDF5 object header (Keras splits
+-- its name lists)
 function NewAttributes:set(name, value, options)
   local file = self._file
   local where = ("%s: attribute '%s'"):format(file:_where(self._parent), tostring(name))

@@ -1,10 +1,10 @@
---- The elements after a `.npy` header: types, byte order, Fortran order, strings.
+--- The array data after a `.npy` header: types, byte order, Fortran order, strings.
 -- @module cusp.formats.numpy.array
 local header = require "cusp.formats.numpy.header"
 
 local array = {}
 
--- NumPy has no bfloat16 of its own: the package ml_dtypes writes two raw bytes.
+-- NumPy itself has no bfloat16: the package ml_dtypes writes two raw bytes.
 local descriptions = {
   bool = "|b1", int8 = "|i1", uint8 = "|u1", int16 = "<i2", uint16 = "<u2", int32 = "<i4",
   uint32 = "<u4", int64 = "<i8", uint64 = "<u8",
@@ -27,9 +27,9 @@ local refused = {
   V = "its elements are raw bytes or records; save the fields as arrays of their own",
 }
 
---- The dtype of a description such as "<f4", and whether its bytes come most significant first.
--- @treturn ?string dtype; nil where there is none
--- @treturn boolean|string big endian, or why there is none
+--- Parses a type such as "<f4": the dtype, and whether its bytes are big-endian.
+-- @treturn ?string dtype; nil if it is not supported
+-- @treturn boolean|string big-endian, or the reason
 local function dtype_of(descr)
   if type(descr) ~= "string" then
     return nil, "it is an array of records; save the fields as arrays of their own"
@@ -41,8 +41,8 @@ local function dtype_of(descr)
     or ("its elements are of type '%s', which has no dtype here"):format(descr)
 end
 
---- The number of elements, unless it exceeds `most`. An axis of size 0 does not hide others whose
--- strides no integer holds.
+--- The number of elements, unless it exceeds `most`. An axis of size 0 must not hide others whose
+-- strides overflow.
 local function count_of(shape, most)
   local empty, count = false, 1
   for _, size in ipairs(shape) do empty = empty or size == 0 end
@@ -89,11 +89,11 @@ local function nest(flat, shape, fortran_order)
   return level(1, 0)
 end
 
--- Lists take memory even where the shape or the elements take no bytes of the file; of such, this
--- many are made.
+-- Lists take memory even if shape or elements take no bytes in the file; this is the limit for such
+-- lists.
 local most_empty = 1 << 16
 
---- An array of bytes ('S') or of text ('U') as nested lists of strings; a string where it has no
+--- An array of bytes ('S') or text ('U') as nested lists of strings; a single string if it has no
 -- axes.
 local function read_strings(reader, facts, available, kind, length)
   local size = kind == "U" and 4 * length or length
@@ -132,12 +132,12 @@ local function read_tensor(reader, facts, available, dtype, big_endian)
   return require("cusp.engine").ops.transpose(columns)
 end
 
---- Reads an array that begins anywhere in a file.
+--- Reads an array from anywhere in a file.
 -- @tparam userdata reader of engine.files
--- @tparam integer offset where its header begins
--- @tparam integer size bytes that belong to it
--- @return a tensor; strings as nested lists; nil where it cannot be read
--- @treturn ?string why not
+-- @tparam integer offset of its header
+-- @tparam integer size bytes of header and data
+-- @return a tensor, or nested lists of strings; nil if it cannot be read
+-- @treturn ?string the reason
 function array.read(reader, offset, size)
   local facts, problem = header.read(function(at, count)
     return reader:read(offset + at, count)
@@ -152,7 +152,7 @@ function array.read(reader, offset, size)
   return read_tensor(reader, facts, available, dtype, big_endian)
 end
 
---- The header that goes before the bytes of a tensor.
+--- The header for a tensor's bytes.
 function array.header(tensor)
   return header.write(descriptions[tensor.dtype], tensor.shape)
 end

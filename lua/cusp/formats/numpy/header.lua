@@ -1,6 +1,6 @@
 --- The header of a `.npy` file: `\x93NUMPY`, a version, a length, and a Python dictionary of
--- `descr`, `fortran_order` and `shape`. Only the literals that NumPy writes there are read: nothing
--- is evaluated.
+-- `descr`, `fortran_order` and `shape`. Parses only the literals that NumPy writes there, and
+-- evaluates nothing.
 -- @module cusp.formats.numpy.header
 local header = {}
 
@@ -11,7 +11,7 @@ local alignment = 64
 
 ---------------------------------------------------------------- Python's literals
 
--- Raised by this file alone, as a table, so that the position goes into one message.
+-- Only this file raises it, as a table, so that the position ends up in one message.
 local function fail(state, expected)
   local found = state.text:sub(state.at, state.at + 19):gsub("[^\32-\126]", "?")
   error({message = ("its header should have %s at character %d, but there is %q"):format(expected,
@@ -95,7 +95,7 @@ function literal(state, depth)
 end
 
 --- The values of a header's dictionary.
--- @raise a table with a `message`, which says what is wrong with the text
+-- @raise a table with a `message` that describes the error in the text
 local function parse(text)
   local state = {text = text, at = 1}
   space(state)
@@ -118,12 +118,12 @@ local function check_shape(shape)
 end
 
 --- Reads a header.
--- @tparam function read `read(offset, count)` gives bytes; offsets count from the beginning of the
--- array's file
--- @tparam integer size bytes in all
+-- @tparam function read `read(offset, count)` returns bytes; offsets count from the beginning of
+-- the array's file
+-- @tparam integer size total bytes
 -- @treturn ?table `descr` (a string, or a list for records), `fortran_order`, `shape`, `length`
 -- (where the elements begin)
--- @treturn ?string what is wrong, where there is no header
+-- @treturn ?string the error, if the header is invalid
 function header.read(read, size)
   if size < 10 or read(0, 6) ~= magic then return nil, "it does not begin as a .npy file does" end
   local major, minor = read(6, 2):byte(1, 2)

@@ -1,8 +1,7 @@
---- NumPy's files: `.npy`, one array, and `.npz`, a zip archive of them.
--- Arrays of the dtypes that tensors have are read in either byte order and in Fortran order; arrays
--- of strings become lists of strings. Arrays of Python objects are refused, since reading them
--- would run code from the file. bfloat16 is written as the Python package ml_dtypes writes it, as
--- two raw bytes (`V2`), and read back as such.
+--- NumPy's files: `.npy`, one array, and `.npz`, a zip archive of arrays. Reads all dtypes of
+-- tensors in either byte order and in Fortran order; arrays of strings become lists of strings.
+-- Arrays of Python objects are refused, since reading them would run code from the file. bfloat16
+-- is stored as two raw bytes (`V2`), like the Python package ml_dtypes does.
 -- @module cusp.formats.numpy
 -- @usage
 -- local numpy = require("cusp").numpy
@@ -16,7 +15,7 @@ local lists = require "cusp.base.lists"
 
 local numpy = {}
 
--- array and header are loaded with the first file.
+-- Loads array and header with the first file.
 local function arrays() return require "cusp.formats.numpy.array" end
 
 local function to_tensor(owner, value)
@@ -40,7 +39,7 @@ local function read_npy(path)
   return value
 end
 
---- A member of an archive: read where it lies if it is stored, from a temporary file if it is
+--- Reads a member of an archive: in place if it is stored, from a temporary file if it is
 -- compressed.
 local function read_member(archive, reader, name)
   local offset, size = archive:stored(name)
@@ -49,7 +48,7 @@ local function read_member(archive, reader, name)
   return arrays().read(extracted, 0, extracted.size)
 end
 
---- Reads the arrays among an archive's members into `result`, by their names without ".npy".
+--- Reads the arrays of an archive into `result`, by their names without ".npy".
 local function read_arrays(archive, reader, result)
   for _, name in ipairs(archive:names()) do
     local key = name:match "^(.+)%.npy$"
@@ -80,11 +79,11 @@ end
 
 local bind_load = arguments.binder("numpy.load", {{"path", "string"}})
 
---- Reads a `.npy` or `.npz` file; which of them it is, its first bytes say.
+--- Reads a `.npy` or `.npz` file, decided by its first bytes.
 -- @tparam string path
--- @return the tensor of a `.npy` file (strings: nested lists of strings); for `.npz` a table of
--- them by name, where members that are no arrays are left out
--- @raise for files that are neither, are damaged, or hold what tensors cannot
+-- @return the tensor of a `.npy` file (or nested lists of strings); for `.npz` a table of them by
+-- name, without members that are not arrays
+-- @raise for files that are neither, are damaged, or hold values that tensors cannot
 function numpy.load(...)
   local path = bind_load(...)
   local first
@@ -104,10 +103,10 @@ end
 
 local bind_save = arguments.binder("numpy.save", {{"path", "string"}, {"value", "any"}})
 
---- Writes one tensor as `.npy` (version 1.0), under exactly this name.
+--- Writes one tensor as `.npy` (version 1.0), to exactly this path.
 -- @tparam string path
--- @param value a tensor, a variable, or numbers that make a tensor
--- @raise where the file cannot be written; what was there before is then unchanged
+-- @param value a tensor, a variable, or numbers for a tensor
+-- @raise if the file cannot be written; the old file is then unchanged
 function numpy.save(...)
   local path, value = bind_save(...)
   local tensor = to_tensor("numpy.save: " .. path, value)
@@ -126,8 +125,8 @@ function numpy.add(writer, name, tensor, options)
   writer:add(name .. ".npy", {arrays().header(tensor), tensor}, options)
 end
 
---- What savez was given: the path, and names → values in the order of writing. Values without a
--- name are NumPy's arr_0, arr_1, ...
+--- The arguments of savez: the path, and names → values in the order of writing. Values without a
+-- name get NumPy's arr_0, arr_1, ...
 local function savez_arguments(owner, ...)
   local positional, n, named = arguments.split(false, ...)
   local path, values = positional[1], table.move(positional, 2, n, 1, {})
@@ -159,16 +158,15 @@ local function write_npz(owner, options, ...)
   writer:close()
 end
 
---- Writes tensors as `.npz`, not compressed.
+--- Writes tensors as an uncompressed `.npz`.
 -- @tparam string path
--- @param ... tensors, which are named arr_0, arr_1, ... as NumPy names them (or one list of them)
+-- @param ... tensors, which get NumPy's names arr_0, arr_1, ... (or one list of them)
 -- @tparam[opt] table arrays name → tensor
--- @raise where a value is no tensor, or the file cannot be written; what was there before is then
--- unchanged
+-- @raise if a value is not a tensor, or the file cannot be written; the old file is then unchanged
 -- @usage cusp.numpy.savez("data.npz", {x = x, y = y})
 function numpy.savez(...) write_npz("numpy.savez", nil, ...) end
 
---- As `savez`, deflated.
+--- Like `savez`, compressed with deflate.
 function numpy.savez_compressed(...) write_npz("numpy.savez_compressed", {compress = true}, ...) end
 
 return numpy

@@ -32,7 +32,7 @@ function convolution.weights(...)
 end
 
 --- The number of channels of an input shape.
--- @raise where it is not known
+-- @raise if it is not known
 function convolution.channels(layer, shape)
   local channels = shape[options.channels_first(layer) and 2 or #shape]
   if channels == shapes.None then
@@ -100,7 +100,7 @@ function convolution.output_shape(layer, input_shape, filters, size)
 end
 
 --- Spatial output sizes of an ordinary convolution.
--- @raise where a window does not fit
+-- @raise if a window does not fit
 function convolution.forward_size(layer, input_shape)
   return function(size, axis)
     local window = layer.dilation_rate[axis] * (layer.kernel_size[axis] - 1) + 1

@@ -212,7 +212,7 @@ local bind_set = arguments.binder("set_vocabulary",
 -- @param vocabulary a list of tokens, with or without the special ones at its beginning; a vector;
 -- or the path of a file with one a line
 -- @param[opt] idf_weights of output_mode "tf_idf": a weight for each token
--- @raise where a token comes twice, or there are too many
+-- @raise if a token comes twice, or there are too many
 function IndexLookup:set_vocabulary(...)
   local vocabulary, weights = bind_set(...)
   if type(vocabulary) == "string" then vocabulary = self:tokens_of_lines(read_lines(vocabulary)) end
@@ -234,7 +234,7 @@ end
 
 --- Takes a learned vocabulary from the text of a file, one token a line; one that the layer was
 -- made with stays.
--- @raise where the output_mode is "tf_idf": such a file has no weights
+-- @raise if the output_mode is "tf_idf": such a file has no weights
 function IndexLookup:load_vocabulary(text)
   local lines = lines_of(text)
   if not self._fixed and #lines > 0 then self:set_vocabulary(self:tokens_of_lines(lines)) end

@@ -218,7 +218,7 @@ local bind_adapt = adapting.binder("Normalization", "data batch_size steps")
 -- list of batches, or a function that gives a batch a call and nil at the end
 -- @tparam[opt] integer batch_size puts the elements of a data set into batches
 -- @tparam[opt] integer steps look at so many batches only
--- @raise where there is no data, or it does not fit the shape that the layer was built for
+-- @raise if there is no data, or it does not fit the shape that the layer was built for
 function Normalization:adapt(...)
   local data, batch_size, steps = bind_adapt(...)
   if self.input_mean then

@@ -90,7 +90,7 @@ end
 -- @param value
 -- @treturn table
 -- @treturn {integer,...}
--- @raise where lists differ in length, or something is neither a string nor an integer
+-- @raise if lists differ in length, or something is neither a string nor an integer
 function StringLayer.leaves(owner, value)
   if engine.is_tensor(value) or engine.is_variable(value) then return value:flat(), value.shape end
   local out, shape = {}, {}

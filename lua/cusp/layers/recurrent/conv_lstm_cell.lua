@@ -84,7 +84,7 @@ local function build_bias(self)
 end
 
 --- Makes the weights for one step's inputs.
--- @raise where the size of a spatial axis is not known: the states need it
+-- @raise if the size of a spatial axis is not known: the states need it
 function ConvLSTMCell:build(shape)
   local channels = convolution.channels(self, shape)
   for axis = 2, #shape do

@@ -64,7 +64,7 @@ local function read_header(path, first)
   return header
 end
 
---- The number of elements, or nil where it is 2^63 or more or a size is negative.
+--- The number of elements, or nil if it is 2^63 or more or a size is negative.
 local function count_elements(shape)
   local count = 1
   for _, size in ipairs(shape) do
@@ -189,7 +189,7 @@ local function mask(crc) return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xfffff
 --- A tensor of numbers.
 -- @tparam string name
 -- @treturn tensor
--- @raise where there is none, it is no tensor of a known dtype, or its bytes are damaged
+-- @raise if there is none, it is no tensor of a known dtype, or its bytes are damaged
 function Reader:tensor(name)
   local entry, file = find(self, name)
   if not sizes[entry.dtype] then

@@ -49,7 +49,7 @@ end
 -- @tparam string path
 -- @tparam Model|table model a model, a layer, or a table of these, of optimizers and of variables
 -- by name, as TensorFlow's `tf.train.Checkpoint(model = ..., optimizer = ...)` has them
--- @raise where a file cannot be written, naming it
+-- @raise if a file cannot be written, naming it
 function checkpoint.save(path, model)
   local prefix = check_prefix("save_weights", path)
   check_model("save_weights", model)
@@ -94,7 +94,7 @@ local most_attempts = 10
 -- @tparam[opt] table options `skip_mismatch`: variables of another shape are left as they are, with
 -- a warning
 -- @treturn Status
--- @raise where a file is damaged, a value's shape is not the variable's, or nothing fits; the model
+-- @raise if a file is damaged, a value's shape is not the variable's, or nothing fits; the model
 -- is unchanged then
 function checkpoint.load(path, model, options)
   check_model("load_weights", model)

@@ -66,7 +66,7 @@ end
 -- @tparam string bytes
 -- @tparam string where the file, for messages
 -- @treturn Graph
--- @raise where the bytes are no such message, an id is out of range, or an object calls two others
+-- @raise if the bytes are no such message, an id is out of range, or an object calls two others
 -- the same
 function object_graph.decode(bytes, where)
   local ok, proto = engine.attempt(protobuf.decode, message, bytes)
@@ -88,7 +88,7 @@ function Graph:node(id) return self.nodes[id] end
 --- The id of a node's child of a name, or nil.
 function Graph:child(id, name) return self.nodes[id].children[name] end
 
---- The key of a node's value, or nil where it has none.
+--- The key of a node's value, or nil if it has none.
 function Graph:value_key(id)
   for _, attribute in ipairs(self.nodes[id].attributes) do
     if attribute.name == object_graph.value_name then return attribute.key end

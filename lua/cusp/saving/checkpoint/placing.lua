@@ -24,7 +24,7 @@ function placing.data_path(prefix, shard, shards)
   return ("%s.data-%05d-of-%05d"):format(prefix, shard, shards)
 end
 
---- How many data files the index at a prefix speaks of: nil where there is no index, or none that
+--- How many data files the index at a prefix speaks of: nil if there is no index, or none that
 -- can be read.
 local function present_shards(prefix)
   if not files.exists(prefix .. ".index") then return nil end

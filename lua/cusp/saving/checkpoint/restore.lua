@@ -294,7 +294,7 @@ function Restoration:continue(object, id, layer)
 end
 
 --- Matches and loads from the root.
--- @raise where nothing in the file belongs to a model that has weights
+-- @raise if nothing in the file belongs to a model that has weights
 function Restoration:run()
   self.objects[0] = self.root
   self:continue(self.root, 0)

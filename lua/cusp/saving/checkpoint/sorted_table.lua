@@ -43,7 +43,7 @@ end
 local varint = sorted_table.varint
 
 --- Reads an integer at a position.
--- @treturn integer|nil nil where the bytes end or the value is 2^63 or more
+-- @treturn integer|nil nil if the bytes end or the value is 2^63 or more
 -- @treturn integer the position after it
 function sorted_table.read_varint(bytes, position)
   local value = 0

@@ -41,7 +41,7 @@ function state_file.write(prefix)
   writer:commit()
 end
 
---- The latest checkpoint of a folder: its prefix, or nil where there is none.
+--- The latest checkpoint of a folder: its prefix, or nil if there is none.
 -- @tparam string folder
 -- @treturn string|nil
 function state_file.latest(folder)

@@ -17,7 +17,7 @@ local Leaf = {}
 -- there is no variable), `dtype` as stored, `full_name`
 function trackables.leaf(fields) return setmetatable(fields, Leaf) end
 
---- An object as a leaf, nil where it is something that holds others.
+--- An object as a leaf, nil if it is something that holds others.
 function trackables.as_leaf(object)
   if engine.is_variable(object) then
     return {variable = object, value = object, dtype = object.dtype,

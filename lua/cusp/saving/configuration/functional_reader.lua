@@ -210,7 +210,7 @@ local function make_call(state, operation, call)
   operation(table.unpack(args, 1, n))
 end
 
---- The first thing that a call lacks; nil where it can be made.
+--- The first thing that a call lacks; nil if it can be made.
 local function missing(state, call)
   while call.met < #call.needs do
     local need = call.needs[call.met + 1]

@@ -70,7 +70,7 @@ end
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default), "h5" or "keras3"
 -- @treturn table with the order of its keys
--- @raise where a class has no configuration, saying what to write
+-- @raise if a class has no configuration, saying what to write
 function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree, noted = registry.noting(registry.serialize, model)
@@ -125,7 +125,7 @@ end
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default; the training_config of TF 2.11 to 2.15),
 -- "tf20" (that of TF 2.0 to 2.10), or "keras3" (compile_config)
--- @treturn ?table nil where the model is not compiled
+-- @treturn ?table nil if the model is not compiled
 function configuration.of_compile(model, options)
   if not configuration.has_compile(model) then return nil end
   local format = options and options.format or "tf2"

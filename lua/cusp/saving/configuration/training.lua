@@ -76,7 +76,7 @@ end
 -- @tparam Model model
 -- @tparam string format "tf2", as TF 2.11 to 2.15 write it ("Custom>Adam"), or "tf20", as TF 2.0 to
 -- 2.10 did
--- @treturn ?table nil where the model is not compiled or a function has no name
+-- @treturn ?table nil if the model is not compiled or a function has no name
 function training.hdf5(model, format)
   local config, form = rawget(model, "_compile_config"), hdf5_forms[format]
   if not form then

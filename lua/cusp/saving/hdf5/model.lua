@@ -54,7 +54,7 @@ end
 -- @tparam Model model functional or sequential, built
 -- @tparam[opt=true] boolean include_optimizer whether what it was compiled with and the optimizer's
 -- state are written
--- @raise where the model is a class of another kind, or part of it has no configuration
+-- @raise if the model is a class of another kind, or part of it has no configuration
 function hdf5_model.write(path, model, include_optimizer)
   check_kind(path, model)
   local tree = configuration.of_model(model, {format = "h5"})

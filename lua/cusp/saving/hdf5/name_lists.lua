@@ -30,7 +30,7 @@ end
 -- @tparam cusp.hdf5.Group group
 -- @tparam string name
 -- @treturn {string,...}
--- @raise where there is none, or it holds something else
+-- @raise if there is none, or it holds something else
 function name_lists.read(path, group, name)
   local where = ("%s: %s: attribute '%s'"):format(path, group.name, name)
   local attributes = group.attributes

@@ -74,7 +74,7 @@ end
 -- @tparam cusp.hdf5.Group group
 -- @treturn table `path`, `where`, `layers`: a list of `{name =, values = ...}`; `top`: values of
 -- the model's own variables
--- @raise where lists, groups or datasets are missing or of another kind
+-- @raise if lists, groups or datasets are missing or of another kind
 function hdf5_weights.read(path, group)
   local contents = {path = path,
     where = group.name == "/" and path or ("%s: %s"):format(path, group.name), layers = {}}

@@ -74,7 +74,7 @@ end
 -- @tparam string path
 -- @tparam Model model
 -- @tparam[opt] table options `include_optimizer` (true); `zipped` (true): false for a folder
--- @raise where part of the model has no configuration, naming the class and what to write
+-- @raise if part of the model has no configuration, naming the class and what to write
 function archive.write(path, model, options)
   options = options or {}
   if options.zipped == false then return write_folder(path, model, options.include_optimizer) end

@@ -84,7 +84,7 @@ end
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
 -- @treturn table `path`; `parts`: `{values =, where =}` by place
--- @raise where groups hold something other than numbered variables
+-- @raise if groups hold something other than numbered variables
 function keras3_weights.read(path, group)
   local contents = {path = path, parts = {}, groups = 0}
   read_below(contents, group, "", 0)

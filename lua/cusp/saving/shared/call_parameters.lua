@@ -30,7 +30,7 @@ function call_parameters.name(layer, class_name, position)
     or ("argument_%d"):format(position)
 end
 
---- The position of a named argument; nil where it is one of the keywords.
+--- The position of a named argument; nil if it is one of the keywords.
 function call_parameters.position(layer, class_name, name)
   for position = 2, 4 do
     local own = call_parameters.name(layer, class_name, position)

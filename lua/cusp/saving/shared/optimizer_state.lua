@@ -76,7 +76,7 @@ local scalar_names = {
 -- or function), Nadam's momentum product ("variable"), and the counter and scale of a
 -- LossScaleOptimizer.
 -- @tparam Optimizer optimizer
--- @treturn {table,...} `keras3`, `tf2`, `legacy`: names, nil where the format has no such variable;
+-- @treturn {table,...} `keras3`, `tf2`, `legacy`: names, nil if the format has no such variable;
 -- `variable`; `owner`: the optimizer
 function optimizer_state.scalars(optimizer)
   local result = {}
@@ -271,7 +271,7 @@ end
 --- Which variable each name of a file's list stands for; false for a name whose value is of no use.
 -- @tparam Optimizer optimizer built
 -- @tparam {string,...} names
--- @return a list as long as `names`, of variables or false; nil where they do not fit, with a
+-- @return a list as long as `names`, of variables or false; nil if they do not fit, with a
 -- reason
 function optimizer_state.match(optimizer, names)
   local format = generation(names)

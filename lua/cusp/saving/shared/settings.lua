@@ -17,7 +17,7 @@ local function parameters_of(model)
   return result, optimizer
 end
 
---- The settings of a model's optimizer that are not the defaults; nil where there is none.
+--- The settings of a model's optimizer that are not the defaults; nil if there is none.
 -- @tparam Model model
 -- @treturn ?table
 function keras2_settings.of(model)

@@ -22,7 +22,7 @@ end
 -- @tparam string path of the file
 -- @tparam cusp.hdf5.Dataset dataset
 -- @treturn table `where`, `shape`, `dtype`, `read()`
--- @raise where it holds no numbers
+-- @raise if it holds no numbers
 function stored.of_dataset(path, dataset)
   local where = ("%s: %s"):format(path, dataset.name)
   local dtype = dataset.dtype
@@ -52,7 +52,7 @@ function stored.plan() return setmetatable({}, Plan) end
 
 function stored.same_shape(a, b) return table.concat(a, ",") == table.concat(b, ",") end
 
---- Why a value does not fit a variable; nil where it does.
+--- Why a value does not fit a variable; nil if it does.
 function stored.misfit(variable, value)
   if stored.same_shape(variable.shape, value.shape) then return nil end
   return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path
@@ -61,7 +61,7 @@ function stored.misfit(variable, value)
 end
 
 --- Notes that a variable is to get a value.
--- @raise where their shapes differ
+-- @raise if their shapes differ
 function Plan:add(variable, value)
   local misfit = stored.misfit(variable, value)
   if misfit then errors.raise("%s: %s", value.where, misfit) end

@@ -252,7 +252,7 @@ end
 
 --- The value of a skeleton.
 -- @tparam table skeleton as cusp.json.decode gives it
--- @tparam function fetch name → tensor, or nil where there is none
+-- @tparam function fetch name → tensor, or nil if there is none
 -- @tparam string file for messages
 -- @raise for a skeleton that no `take` made
 function structure.put(skeleton, fetch, file)
