@@ -98,7 +98,8 @@ describe("a run", function()
       model:compile{loss = "mse"}
       model:fit{cusp.ones{4, 2}, cusp.ones{4, 1}, verbose = 0}
       print(package.loaded["cusp.callbacks.resuming"])]]
-    local pipe = io.popen(("%s/cusp -e '%s' 2>&1"):format(os.getenv "CUSP_BUILD" or "build", program))
+    local pipe = io.popen(("%s/cusp -e '%s' 2>&1"):format(os.getenv "CUSP_BUILD" or "build",
+      program))
     assert.equal("nil\n", pipe:read "a")
     pipe:close()
   end)

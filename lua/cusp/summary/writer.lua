@@ -230,8 +230,8 @@ local bind_hparams_config = arguments.binder("summary.hparams_config", {
 -- dataset_type =}`; or of tags
 -- @tparam[opt] number time_created_secs
 function SummaryWriter:hparams_config(...)
-  local parameters, metrics, created = bind_hparams_config(...)
-  self.file:write{summary = require("cusp.summary.hparams").experiment(parameters, metrics,
+  local hyperparameters, metrics, created = bind_hparams_config(...)
+  self.file:write{summary = require("cusp.summary.hparams").experiment(hyperparameters, metrics,
     created or EventFile.now())}
 end
 

@@ -367,8 +367,8 @@ local function run_epoch(self, epoch, batches)
 end
 
 --- Has the epochs begin where those of an earlier process ended.
--- @tparam table start `epoch`; `batches`, the steps done of it (nil: all); `logs`, what it reported;
--- `stop`, whether a callback had asked for the end
+-- @tparam table start `epoch`; `batches`, the steps done of it (nil: all); `logs`, what it
+-- reported; `stop`, whether a callback had asked for the end
 function Run:start_from(start) self.start = start end
 
 --- Runs the epochs.
