@@ -55,13 +55,18 @@ static int images(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
 }
 
-static cusp_status fill_with_image(cusp_lua_tensor *tensor, const cusp_image *image) {
+/* The picture, in another size where `options` is given. */
+static cusp_status fill_with_image(cusp_lua_tensor *tensor, cusp_image *image,
+                                   const cusp_resample_options *options) {
   cusp_array array;
   cusp_node *node;
-  cusp_shape shape = {.ndim = 3, .size = {image->height, image->width, image->channels}};
-  CUSP_TRY(cusp_array_new(&array, CUSP_UINT8, &shape));
-  memcpy(array.data, image->pixels, (size_t)(image->height * image->width * image->channels));
-  cusp_status status = cusp_node_leaf(&node, &array);
+  cusp_resample_options same = {.height = image->height, .width = image->width};
+  options = options ? options : &same;
+  cusp_shape shape = {.ndim = 3, .size = {options->height, options->width, image->channels}};
+  CUSP_TRY(cusp_array_new(&array, image->depth == 2 ? CUSP_UINT16 : CUSP_UINT8, &shape));
+  cusp_status status = cusp_image_resample(image, options, array.data);
+  if (status == CUSP_OK)
+    status = cusp_node_leaf(&node, &array);
   cusp_array_release(&array);
   if (status == CUSP_OK)
     cusp_lua_fill_tensor(tensor, node);
@@ -77,12 +82,49 @@ static int read_image(lua_State *L) {
   cusp_image image;
   if (channels != 0 && channels != 1 && channels != 3 && channels != 4)
     return cusp_lua_error(L, "read_image: expected 0, 1, 3 or 4 channels, got %d", channels);
-  cusp_status status = cusp_image_read(&image, path, channels);
+  cusp_status status = cusp_image_read(&image, path, CUSP_STYLE_TENSORFLOW, channels);
   if (status == CUSP_OK) {
-    status = fill_with_image(tensor, &image);
+    status = fill_with_image(tensor, &image, NULL);
     cusp_images_load()->release(&image);
   }
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, NULL);
+}
+
+/* The options `height`, `width`, `interpolation` and `keep_aspect_ratio`; false without a size. */
+static bool check_resampling(lua_State *L, int table, cusp_resample_options *options) {
+  static const char *const names[] = {"nearest", "bilinear", "bicubic", "box",
+                                      "hamming", "lanczos",  NULL};
+  *options = (cusp_resample_options){
+      .height = cusp_lua_integer_option(L, table, "height", 0, 1, "load_img"),
+      .width = cusp_lua_integer_option(L, table, "width", 0, 1, "load_img"),
+      .keep_aspect_ratio = cusp_lua_flag_option(L, table, "keep_aspect_ratio", false)};
+  lua_getfield(L, table, "interpolation");
+  options->filter = (cusp_resampling)luaL_checkoption(L, -1, "nearest", names);
+  lua_pop(L, 1);
+  if (options->height > 65535 || options->width > 65535)
+    cusp_lua_error(L, "load_img: pictures of %lld x %lld pixels are not supported",
+                   (long long)options->height, (long long)options->width);
+  return options->height > 0 && options->width > 0;
+}
+
+/** load_image(path, channels, {height =, width =, interpolation =, keep_aspect_ratio =}): uint8, or
+ * uint16 for 16-bit grey, `[height, width, channels]` with Pillow's pixels. */
+static int load_image(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  int channels = (int)luaL_checkinteger(L, 2);
+  cusp_resample_options options;
+  cusp_lua_check_options(L, 3, "load_img");
+  bool resized = check_resampling(L, 3, &options);
+  cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
+  cusp_image image;
+  if (channels != 1 && channels != 3 && channels != 4)
+    return cusp_lua_error(L, "load_img: expected 1, 3 or 4 channels, got %d", channels);
+  cusp_status status = cusp_image_read(&image, path, CUSP_STYLE_PILLOW, channels);
+  if (status == CUSP_OK) {
+    status = fill_with_image(tensor, &image, resized ? &options : NULL);
+    cusp_images_load()->release(&image);
+  }
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "load_img");
 }
 
 /** is_link(path): whether the path itself is a symbolic link. */
@@ -265,9 +307,13 @@ static int tfrecord(lua_State *L) {
 }
 
 void cusp_lua_open_data_files(lua_State *L) {
-  static const luaL_Reg functions[] = {{"images", images},     {"read_image", read_image},
-                                       {"is_link", is_link},   {"csv", csv},
-                                       {"tfrecord", tfrecord}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"images", images},
+                                       {"read_image", read_image},
+                                       {"load_image", load_image},
+                                       {"is_link", is_link},
+                                       {"csv", csv},
+                                       {"tfrecord", tfrecord},
+                                       {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", csv_release}, {"__close", csv_release}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"describe", csv_describe},

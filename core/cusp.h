@@ -14,6 +14,7 @@
 #include "data/images.h"
 #include "data/pipeline.h"
 #include "data/reader.h"
+#include "data/resample.h"
 #include "data/tfrecord.h"
 #include "graph/function.h"
 #include "graph/print.h"

@@ -1,5 +1,5 @@
-/* JPEG by libjpeg, with the fast integer transform and smooth chroma upsampling, as TensorFlow's
- * decode_image has them: equal pixels. */
+/* JPEG by libjpeg: with the fast integer transform and smooth chroma upsampling, as TensorFlow's
+ * decode_image has them, or with the exact one, as Pillow has it: equal pixels. */
 #include "images.h"
 
 #include <setjmp.h>
@@ -21,6 +21,7 @@ typedef struct decoding {
   char *message;
   size_t message_bytes;
   unsigned char *line; /* of a picture whose colours are converted here */
+  cusp_image_style style;
 } decoding;
 
 static void fail(j_common_ptr info) {
@@ -65,6 +66,19 @@ static void inks_to_rgb(const unsigned char *from, unsigned char *to, JDIMENSION
   }
 }
 
+/* Pillow takes one ink after the other off, each product rounded. */
+static void inks_to_pillow_rgb(const unsigned char *from, unsigned char *to, JDIMENSION width,
+                               bool inverted) {
+  for (JDIMENSION x = 0; x < width; x++, from += 4, to += 3) {
+    int white = inverted ? from[3] : 255 - from[3];
+    for (int c = 0; c < 3; c++) {
+      int product = (inverted ? 255 - from[c] : from[c]) * white + 128;
+      int left = white - (((product >> 8) + product) >> 8);
+      to[c] = (unsigned char)(left < 0 ? 0 : left);
+    }
+  }
+}
+
 static void add_alpha(const unsigned char *from, unsigned char *to, JDIMENSION width) {
   for (JDIMENSION x = 0; x < width; x++, from += 3, to += 4) {
     memcpy(to, from, 3);
@@ -78,7 +92,9 @@ static void read_line(struct jpeg_decompress_struct *info, decoding *d, unsigned
   JSAMPROW row = direct ? to : d->line;
   if (jpeg_read_scanlines(info, &row, 1) != 1)
     ERREXIT(info, JERR_INPUT_EMPTY);
-  if (info->out_color_space == JCS_CMYK)
+  if (info->out_color_space == JCS_CMYK && d->style == CUSP_STYLE_PILLOW)
+    inks_to_pillow_rgb(d->line, to, info->output_width, info->saw_Adobe_marker);
+  else if (info->out_color_space == JCS_CMYK)
     inks_to_rgb(d->line, to, info->output_width, info->saw_Adobe_marker, channels);
   else if (!direct)
     add_alpha(d->line, to, info->output_width);
@@ -88,12 +104,12 @@ static void read_picture(struct jpeg_decompress_struct *info, decoding *d, int c
                          cusp_image *out) {
   jpeg_read_header(info, TRUE);
   bool inks = info->num_components == 4;
-  if (channels == 0)
+  if (channels == 0 || d->style == CUSP_STYLE_PILLOW)
     channels = info->num_components == 1 ? 1 : 3;
   info->out_color_space = inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  info->dct_method = JDCT_IFAST;
-  if (!cusp_image_room(out, info->image_height, info->image_width, channels, d->message,
-                       d->message_bytes))
+  info->dct_method = d->style == CUSP_STYLE_PILLOW ? JDCT_ISLOW : JDCT_IFAST;
+  *out = (cusp_image){info->image_height, info->image_width, channels, 1, NULL};
+  if (!cusp_image_room(out, d->message, d->message_bytes))
     longjmp(d->failed, 1);
   jpeg_start_decompress(info);
   d->line = malloc((size_t)info->output_width * 4);
@@ -105,10 +121,10 @@ static void read_picture(struct jpeg_decompress_struct *info, decoding *d, int c
   jpeg_finish_decompress(info);
 }
 
-bool cusp_decode_jpeg(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
-                      char *message, size_t message_bytes) {
+bool cusp_decode_jpeg(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
+                      cusp_image *out, char *message, size_t message_bytes) {
   struct jpeg_decompress_struct info;
-  decoding d = {.message = message, .message_bytes = message_bytes};
+  decoding d = {.message = message, .message_bytes = message_bytes, .style = style};
   decoding *volatile kept = &d;
   volatile bool ok = false;
   memset(&info, 0, sizeof info);
@@ -126,5 +142,7 @@ bool cusp_decode_jpeg(const unsigned char *bytes, size_t size, int channels, cus
   }
   jpeg_destroy_decompress(&info);
   free(kept->line);
+  if (ok && style == CUSP_STYLE_PILLOW)
+    ok = cusp_image_convert(out, channels, NULL, message, message_bytes);
   return ok;
 }

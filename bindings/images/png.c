@@ -1,5 +1,6 @@
 /* PNG by libpng, with TensorFlow's choices: 16 bits are cut to 8, alpha is dropped rather than
- * blended, grey is 0.299 R + 0.587 G + 0.114 B. */
+ * blended, grey is 0.299 R + 0.587 G + 0.114 B. Pillow's: the channels that the file has, 16 bits
+ * for grey. */
 #include "images.h"
 
 #include <png.h>
@@ -17,6 +18,9 @@ typedef struct decoding {
   png_bytep *rows;
   const unsigned char *bytes;
   size_t size, position;
+  cusp_image_style style;
+  bool has_key; /* Pillow's: the lower bytes of the colour that stands for transparent */
+  unsigned char key[3];
   char *message;
   size_t message_bytes;
 } decoding;
@@ -58,6 +62,41 @@ static int set_format(decoding *d, int channels) {
   return channels;
 }
 
+/* The channels that the file has, palettes spelled out; 16 bits are kept for grey alone. */
+static void set_own_format(decoding *d, cusp_image *out) {
+  int type = png_get_color_type(d->png, d->info);
+  bool wide = png_get_bit_depth(d->png, d->info) == 16;
+  out->channels = 3;
+  if (type == PNG_COLOR_TYPE_PALETTE || (type & PNG_COLOR_MASK_ALPHA)) {
+    out->channels = set_format(d, type == PNG_COLOR_TYPE_GRAY_ALPHA ? 4 : 0);
+  } else if (wide && type == PNG_COLOR_TYPE_RGB) {
+    png_set_strip_16(d->png);
+  } else if (type == PNG_COLOR_TYPE_GRAY) {
+    out->channels = 1;
+    out->depth = wide ? 2 : 1;
+    if (wide && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+      png_set_swap(d->png);
+    else if (!wide)
+      png_set_expand_gray_1_2_4_to_8(d->png);
+  }
+}
+
+static void read_key(decoding *d) {
+  int type = png_get_color_type(d->png, d->info), count = 0;
+  png_color_16p colour = NULL;
+  d->has_key = type != PNG_COLOR_TYPE_PALETTE &&
+               png_get_tRNS(d->png, d->info, NULL, &count, &colour) && colour;
+  if (!d->has_key)
+    return;
+  png_uint_16 grey = colour->gray;
+  if (png_get_bit_depth(d->png, d->info) == 1)
+    grey = grey ? 255 : 0;
+  bool coloured = type & PNG_COLOR_MASK_COLOR;
+  d->key[0] = (unsigned char)(coloured ? colour->red : grey);
+  d->key[1] = (unsigned char)(coloured ? colour->green : grey);
+  d->key[2] = (unsigned char)(coloured ? colour->blue : grey);
+}
+
 static void read_picture(decoding *d, int channels, cusp_image *out) {
   png_set_read_fn(d->png, d, read_bytes);
   png_read_info(d->png, d->info);
@@ -65,25 +104,35 @@ static void read_picture(decoding *d, int channels, cusp_image *out) {
           width = png_get_image_width(d->png, d->info);
   if ((uint64_t)height * png_get_rowbytes(d->png, d->info) > (uint64_t)d->size * DEFLATE_RATIO)
     png_error(d->png, "the header promises more than the file can hold");
-  channels = set_format(d, channels);
+  *out = (cusp_image){height, width, channels, 1, NULL};
+  read_key(d); /* before the depth becomes that of the output */
+  if (d->style == CUSP_STYLE_PILLOW)
+    set_own_format(d, out);
+  else
+    out->channels = set_format(d, channels);
+  int64_t line = width * out->channels * out->depth;
   png_set_interlace_handling(d->png);
   png_read_update_info(d->png, d->info);
-  if (!cusp_image_room(out, height, width, channels, d->message, d->message_bytes))
+  if (!cusp_image_room(out, d->message, d->message_bytes))
     longjmp(d->failed, 1);
-  if (png_get_rowbytes(d->png, d->info) != (size_t)(width * channels))
+  if (png_get_rowbytes(d->png, d->info) != (size_t)line)
     png_error(d->png, "unexpected layout of pixels");
   d->rows = malloc((size_t)height * sizeof *d->rows);
   if (!d->rows)
     png_error(d->png, "out of memory");
   for (int64_t y = 0; y < height; y++)
-    d->rows[y] = out->pixels + y * width * channels;
+    d->rows[y] = out->pixels + y * line;
   png_read_image(d->png, d->rows);
   png_read_end(d->png, NULL);
 }
 
-bool cusp_decode_png(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
-                     char *message, size_t message_bytes) {
-  decoding d = {.bytes = bytes, .size = size, .message = message, .message_bytes = message_bytes};
+bool cusp_decode_png(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
+                     cusp_image *out, char *message, size_t message_bytes) {
+  decoding d = {.bytes = bytes,
+                .size = size,
+                .style = style,
+                .message = message,
+                .message_bytes = message_bytes};
   decoding *volatile kept = &d; /* what a jump leaves defined is reached through memory */
   volatile bool ok = false;
   if (setjmp(d.failed) == 0) {
@@ -98,5 +147,8 @@ bool cusp_decode_png(const unsigned char *bytes, size_t size, int channels, cusp
   if (kept->png)
     png_destroy_read_struct(&kept->png, kept->info ? &kept->info : NULL, NULL);
   free(kept->rows);
+  if (ok && style == CUSP_STYLE_PILLOW)
+    ok =
+        cusp_image_convert(out, channels, kept->has_key ? kept->key : NULL, message, message_bytes);
   return ok;
 }

@@ -6,20 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool cusp_image_room(cusp_image *out, int64_t height, int64_t width, int channels, char *message,
-                     size_t message_bytes) {
-  out->height = height;
-  out->width = width;
-  out->channels = channels;
-  if (height < 1 || width < 1 || height > CUSP_IMAGE_LIMIT / width / channels) {
-    snprintf(message, message_bytes, "%lld x %lld pixels are not supported", (long long)height,
-             (long long)width);
+bool cusp_image_room(cusp_image *out, char *message, size_t message_bytes) {
+  int pixel = out->channels * out->depth;
+  if (out->height < 1 || out->width < 1 || out->height > CUSP_IMAGE_LIMIT / out->width / pixel) {
+    snprintf(message, message_bytes, "%lld x %lld pixels are not supported", (long long)out->height,
+             (long long)out->width);
     return false;
   }
-  out->pixels = malloc((size_t)(height * width * channels));
+  out->pixels = malloc((size_t)(out->height * out->width * pixel));
   if (!out->pixels)
-    snprintf(message, message_bytes, "out of memory for %lld x %lld pixels", (long long)height,
-             (long long)width);
+    snprintf(message, message_bytes, "out of memory for %lld x %lld pixels", (long long)out->height,
+             (long long)out->width);
   return out->pixels != NULL;
 }
 
@@ -28,17 +25,17 @@ static void release(cusp_image *image) {
   image->pixels = NULL;
 }
 
-static bool decode(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
-                   char *message, size_t message_bytes) {
+static bool decode(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
+                   cusp_image *out, char *message, size_t message_bytes) {
   static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'},
                              jpeg[] = {0xff, 0xd8, 0xff};
   bool ok = false;
   memset(out, 0, sizeof *out);
   snprintf(message, message_bytes, "neither PNG nor JPEG");
   if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
-    ok = cusp_decode_png(bytes, size, channels, out, message, message_bytes);
+    ok = cusp_decode_png(bytes, size, style, channels, out, message, message_bytes);
   else if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
-    ok = cusp_decode_jpeg(bytes, size, channels, out, message, message_bytes);
+    ok = cusp_decode_jpeg(bytes, size, style, channels, out, message, message_bytes);
   else if (size == 0)
     snprintf(message, message_bytes, "the file is empty");
   if (!ok)

@@ -166,8 +166,8 @@ static cusp_status parse_image(const cusp_feature *f, span bytes, void *out) {
   char message[256] = "";
   if (!images)
     return CUSP_EBACKEND;
-  if (!images->decode(bytes.at, (size_t)(bytes.end - bytes.at), f->layout.channels, &image, message,
-                      sizeof message))
+  if (!images->decode(bytes.at, (size_t)(bytes.end - bytes.at), CUSP_STYLE_TENSORFLOW,
+                      f->layout.channels, &image, message, sizeof message))
     return cusp_fail(CUSP_EIO, "feature '%s': %s", f->name, message);
   cusp_status status = cusp_image_resize(&image, &f->layout, out);
   images->release(&image);

@@ -28,7 +28,8 @@ const cusp_images *cusp_images_load(void) {
   return table;
 }
 
-cusp_status cusp_image_read(cusp_image *out, const char *path, int channels) {
+cusp_status cusp_image_read(cusp_image *out, const char *path, cusp_image_style style,
+                            int channels) {
   const cusp_images *images = cusp_images_load();
   char *bytes, message[256] = "";
   size_t size;
@@ -36,8 +37,8 @@ cusp_status cusp_image_read(cusp_image *out, const char *path, int channels) {
   if (!images)
     return CUSP_EBACKEND;
   CUSP_TRY(cusp_read_file(&bytes, &size, path, LARGEST_FILE));
-  bool ok =
-      images->decode((const unsigned char *)bytes, size, channels, out, message, sizeof message);
+  bool ok = images->decode((const unsigned char *)bytes, size, style, channels, out, message,
+                           sizeof message);
   cusp_free(bytes);
   return ok ? CUSP_OK : cusp_fail(CUSP_EIO, "%s: %s", path, message);
 }
@@ -232,7 +233,8 @@ static cusp_status images_read(cusp_reader *reader, const int64_t *rows, int64_t
   image_reader *self = (image_reader *)reader;
   for (int64_t i = 0; i < count; i++) {
     cusp_image image;
-    CUSP_TRY(cusp_image_read(&image, self->paths[rows[i]], self->layout.channels));
+    CUSP_TRY(cusp_image_read(&image, self->paths[rows[i]], CUSP_STYLE_TENSORFLOW,
+                             self->layout.channels));
     cusp_status status = cusp_image_resize(
         &image, &self->layout, (float *)((char *)out[0] + (size_t)i * reader->columns[0].bytes));
     table->release(&image);

@@ -8,25 +8,31 @@
 
 #include "reader.h"
 
-/** Decoded: `height` rows of `width` pixels of `channels` bytes; freed by the table's `release`. */
+/** Decoded: `height` rows of `width` pixels of `channels` samples; freed by the table's `release`.
+ */
 typedef struct cusp_image {
   int64_t height, width;
   int channels;
+  int depth; /* bytes of a sample: 1, or 2 in this machine's order */
   unsigned char *pixels;
 } cusp_image;
 
+/** Whose pixels: libraries differ in the transform of JPEG, in grey, and in what 16 bits become. */
+typedef enum cusp_image_style { CUSP_STYLE_TENSORFLOW, CUSP_STYLE_PILLOW } cusp_image_style;
+
 /** Changes whenever anything here does; images.so and engine must agree. */
-#define CUSP_IMAGES_VERSION 1
+#define CUSP_IMAGES_VERSION 2
 #define CUSP_IMAGES_SYMBOL "cusp_images_table"
 
 typedef struct cusp_images {
   int version;
   /**
    * Decodes a PNG or JPEG file in memory to 1 (grey), 3 (RGB) or 4 (RGBA) channels, or to those
-   * that the file has (0). False, with the reason in `message`, on failure.
+   * that the file has (0). Samples are bytes, but for 16-bit grey that Pillow keeps. False, with
+   * the reason in `message`, on failure.
    */
-  bool (*decode)(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
-                 char *message, size_t message_bytes);
+  bool (*decode)(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
+                 cusp_image *out, char *message, size_t message_bytes);
   void (*release)(cusp_image *image);
 } cusp_images;
 
@@ -35,7 +41,8 @@ typedef struct cusp_images {
 const cusp_images *cusp_images_load(void);
 
 /** The file at `path`, decoded; release with the table's function. CUSP_EIO naming the path. */
-CUSP_NODISCARD cusp_status cusp_image_read(cusp_image *out, const char *path, int channels);
+CUSP_NODISCARD cusp_status cusp_image_read(cusp_image *out, const char *path,
+                                           cusp_image_style style, int channels);
 
 typedef enum cusp_interpolation {
   CUSP_NEAREST,

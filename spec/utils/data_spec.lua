@@ -98,6 +98,44 @@ describe("image_dataset_from_directory", function()
   end)
 end)
 
+describe("load_img", function()
+  local function cases()
+    local handle <close> = io.open(folder .. "single/load_img.json")
+    return cusp.json.decode(handle:read "a")
+  end
+
+  it("gives Keras's pixels: six filters, sizes, colour modes, 16 bits, palettes, transparency", function()
+    for i, case in ipairs(cases()) do
+      local image = utils.load_img(folder .. case.path, case.options)
+      local bytes = image:tobytes():gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+      assert.same(case.shape, image.shape)
+      assert.equal(case.dtype, image.dtype)
+      assert.equal(case.bytes, bytes, ("case %d, %s"):format(i, case.path))
+    end
+  end)
+
+  it("keeps the pixels where the size is the file's", function()
+    local path = folder .. "pictures/cat/alpha.PNG"
+    local whole = utils.load_img(path, {color_mode = "rgba"})
+    assert.equal(whole:tobytes(), utils.load_img(path, {color_mode = "rgba",
+      target_size = {16, 16}, interpolation = "lanczos"}):tobytes())
+  end)
+
+  it("resizes to and from single pixels", function()
+    local path = folder .. "pictures/cat/grey.png"
+    for _, size in ipairs{{1, 1}, {1, 500}, {500, 1}} do
+      for _, keep in ipairs{true, false} do
+        assert.same({size[1], size[2], 3}, utils.load_img(path,
+          {target_size = size, interpolation = "bicubic", keep_aspect_ratio = keep}).shape)
+      end
+    end
+  end)
+
+  it("refuses filters that Keras does not have", function()
+    fails("load_img", utils.load_img, folder .. "pictures/cat/grey.png", {interpolation = "area"})
+  end)
+end)
+
 describe("text_dataset_from_directory", function()
   it("reads files and classes", function()
     local base = os.tmpname()

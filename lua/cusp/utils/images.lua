@@ -97,32 +97,30 @@ local bind_load = arguments.binder("load_img", {
   {"path", "string"}, {"color_mode", "choice", choices = {"grayscale", "rgb", "rgba"},
     default = "rgb"},
   {"target_size", "integers", rank = 2, min = 1, optional = true},
-  {"interpolation", "choice", choices = {"nearest", "bilinear", "bicubic", "area"},
-    default = "nearest"},
+  {"interpolation", "choice",
+    choices = {"nearest", "bilinear", "bicubic", "hamming", "box", "lanczos"}, default = "nearest"},
   {"keep_aspect_ratio", "boolean", default = false},
 }, false)
 
---- A PNG or JPEG file as a tensor: uint8 `[height, width, channels]`; resized, float32.
+local channels_of = {grayscale = 1, rgb = 3, rgba = 4}
+
+--- A PNG or JPEG file as a tensor of whole numbers `[height, width, channels]`: uint8, or uint16 for
+-- 16-bit grey in color_mode "grayscale". The pixels are those of Keras, which asks Pillow for them;
+-- as there, 16-bit grey in another color_mode is cut off at 255.
 -- @tparam string path
--- @tparam[opt="rgb"] string color_mode
+-- @tparam[opt="rgb"] string color_mode "grayscale", "rgb" or "rgba"
 -- @tparam[opt] table target_size `{height, width}`
--- @tparam[opt="nearest"] string interpolation
+-- @tparam[opt="nearest"] string interpolation "nearest", or, antialiased, "bilinear", "bicubic",
+-- "box", "hamming" or "lanczos"
 -- @tparam[opt=false] boolean keep_aspect_ratio whether what does not fit is cut off rather than
 -- squeezed
 -- @treturn tensor
 function images.load_img(...)
   local path, color_mode, size, interpolation, keep = bind_load(...)
-  local reader = require "cusp.data.images"
-  if not size then return reader.read_image(path, color_mode) end
-  local dataset = reader.from_images({path}, {
-    image_size = size, color_mode = color_mode, interpolation = interpolation,
-    crop_to_aspect_ratio = keep, num_parallel_calls = 1,
-    data_format = "channels_last",
+  return engine.data.load_image(path, channels_of[color_mode], {
+    height = size and size[1], width = size and size[2],
+    interpolation = interpolation, keep_aspect_ratio = keep,
   })
-  local fetch, close = dataset:open()
-  local image = fetch()[1]
-  close()
-  return image
 end
 
 local bind_array = arguments.binder("img_to_array", {
