@@ -116,7 +116,7 @@ static void push_types(lua_State *L, const cusp_reader *reader) {
   }
 }
 
-/* Fields: rows, types ({{dtype =, shape =}, ...} of one row), in_memory. */
+/* Fields: rows, types ({{dtype =, shape =}, ...} of one row), in_memory, block_rows. */
 static int rows_index(lua_State *L) {
   cusp_reader *reader = check_rows(L, 1, "index");
   const char *key = luaL_checkstring(L, 2);
@@ -124,6 +124,8 @@ static int rows_index(lua_State *L) {
     lua_pushinteger(L, reader->rows);
   else if (!strcmp(key, "types"))
     push_types(L, reader);
+  else if (!strcmp(key, "block_rows"))
+    lua_pushinteger(L, reader->block_rows);
   else if (!strcmp(key, "in_memory"))
     lua_pushboolean(L, reader->in_memory);
   else
@@ -244,12 +246,13 @@ typedef struct stage {
   stage_kind kind;
   int64_t count, index;
   bool flag;
+  int64_t window, block_rows; /* of a shuffle that goes by blocks; 0 otherwise */
 } stage;
 
 static const char *const stage_names[] = {"shuffle", "repeat", "take", "skip",
                                           "shard",   "batch",  NULL};
 
-/* The table on the top of the stack: {kind, count, index or seed, flag}. */
+/* The table on the top of the stack: {kind, count, index or seed, flag, window, block_rows}. */
 static stage read_stage(lua_State *L) {
   stage s;
   int table = lua_gettop(L);
@@ -261,6 +264,10 @@ static stage read_stage(lua_State *L) {
   s.index = luaL_optinteger(L, -1, 0);
   lua_rawgeti(L, table, 4);
   s.flag = lua_toboolean(L, -1);
+  lua_rawgeti(L, table, 5);
+  s.window = luaL_optinteger(L, -1, 0);
+  lua_rawgeti(L, table, 6);
+  s.block_rows = luaL_optinteger(L, -1, 0);
   lua_settop(L, table);
   if ((s.kind == SHUFFLE || s.kind == SHARD || s.kind == BATCH) && s.count < 1)
     cusp_lua_error(L, "%s: expected a positive integer, got %lld", stage_names[s.kind],
@@ -288,9 +295,20 @@ static stage *read_stages(lua_State *L, int *count, bool *batched) {
   return stages;
 }
 
+static cusp_status add_shuffle(cusp_stream **stream, const stage *s) {
+  cusp_shuffle options = {.buffer = s->count,
+                          .seed = (uint64_t)s->index,
+                          .reshuffle = s->flag,
+                          .window = s->window,
+                          .block_rows = s->block_rows};
+  if (s->window > 0 && s->block_rows > 0)
+    return cusp_stream_shuffle_blocks(stream, *stream, &options);
+  return cusp_stream_shuffle(stream, *stream, s->count, (uint64_t)s->index, s->flag);
+}
+
 static cusp_status add_stage(cusp_stream **stream, const stage *s) {
   switch (s->kind) {
-  case SHUFFLE: return cusp_stream_shuffle(stream, *stream, s->count, (uint64_t)s->index, s->flag);
+  case SHUFFLE: return add_shuffle(stream, s);
   case REPEAT: return cusp_stream_repeat(stream, *stream, s->count);
   case TAKE: return cusp_stream_take(stream, *stream, s->count);
   case SKIP: return cusp_stream_skip(stream, *stream, s->count);
@@ -399,7 +417,7 @@ static cusp_transform *read_transforms(lua_State *L, const cusp_reader *reader) 
   return transforms;
 }
 
-/** pipeline{rows =, stages =, transforms =, workers =, depth =} */
+/** pipeline{rows =, stages =, transforms =, workers =, depth =, keep =} */
 static int new_pipeline(lua_State *L) {
   cusp_lua_check_options(L, 1, "pipeline");
   lua_settop(L, 1);
@@ -407,7 +425,8 @@ static int new_pipeline(lua_State *L) {
   cusp_pipeline_options options = {
       .reader = check_rows(L, 2, "pipeline"),
       .workers = (int)cusp_lua_integer_option(L, 1, "workers", 1, 1, "pipeline"),
-      .depth = (int)cusp_lua_integer_option(L, 1, "depth", 3, 1, "pipeline")};
+      .depth = (int)cusp_lua_integer_option(L, 1, "depth", 3, 1, "pipeline"),
+      .keep = cusp_lua_integer_option(L, 1, "keep", 0, 0, "pipeline")};
   int count;
   stage *stages = read_stages(L, &count, &options.batched);
   options.transforms = read_transforms(L, options.reader);

@@ -41,6 +41,7 @@ struct cusp_pipeline {
   /* cusp_fork_count when the threads were started: they are not in a child of a later fork */
   int forks;
   int64_t width; /* most rows in a slot */
+  int64_t keep;  /* decoded rows that the reader was asked to keep */
   worker *workers;
   slot *slots;
   cusp_array *current; /* the element that was peeked at */
@@ -325,6 +326,12 @@ static cusp_status start_workers(cusp_pipeline *p) {
                                   strerror(failure));
 }
 
+static void keep_rows(cusp_pipeline *p, int64_t rows) {
+  if (p->reader->keep && rows != 0)
+    p->reader->keep(p->reader, rows);
+  p->keep += rows;
+}
+
 static cusp_status set_up(cusp_pipeline *p, const cusp_pipeline_options *options) {
   CUSP_TRY(check_columns(p->reader));
   size_t bytes = (size_t)p->reader->n_columns * sizeof *p->transforms;
@@ -337,6 +344,7 @@ static cusp_status set_up(cusp_pipeline *p, const cusp_pipeline_options *options
   CUSP_TRY(make_slots(p));
   make_locks(p);
   p->forks = cusp_fork_count();
+  keep_rows(p, options->keep);
   return start_workers(p);
 }
 
@@ -384,6 +392,7 @@ void cusp_pipeline_free(cusp_pipeline *p) {
   if (!p || lost_in_fork(p)) /* what the threads were at, and their locks, stay as they are */
     return;
   stop_workers(p);
+  keep_rows(p, -p->keep);
   for (int i = 0; p->slots && i < p->depth; i++)
     release_arrays(p->slots[i].arrays, p->reader->n_columns);
   for (int i = 0; p->workers && i < p->n_workers; i++)

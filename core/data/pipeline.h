@@ -19,8 +19,9 @@ typedef struct cusp_pipeline_options {
   const cusp_transform *transforms; /* one for each column; copied */
   /* elements are lists of rows, with an axis for them; otherwise single rows */
   bool batched;
-  int workers; /* threads, at least 1 */
-  int depth;   /* elements that may be ready at once; at least `workers` are */
+  int64_t keep; /* decoded rows that wait in the stream's shuffles; 0: none */
+  int workers;  /* threads, at least 1 */
+  int depth;    /* elements that may be ready at once; at least `workers` are */
 } cusp_pipeline_options;
 
 /** Starts the threads. *out is NULL on failure. */

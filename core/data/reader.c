@@ -68,6 +68,29 @@ static void joined_free(cusp_reader *reader) {
   cusp_free(self->readers);
 }
 
+static void joined_keep(cusp_reader *reader, int64_t rows) {
+  joined *self = (joined *)reader;
+  for (int i = 0; i < self->count; i++)
+    if (self->readers[i]->keep)
+      self->readers[i]->keep(self->readers[i], rows);
+}
+
+static size_t row_bytes(const cusp_reader *reader) {
+  size_t bytes = 0;
+  for (int k = 0; k < reader->n_columns; k++)
+    bytes += reader->columns[k].bytes;
+  return bytes;
+}
+
+/* The blocks of the reader whose rows are largest, since those cost most. */
+static int64_t dearest_blocks(int count, cusp_reader *const *readers) {
+  const cusp_reader *dearest = NULL;
+  for (int i = 0; i < count; i++)
+    if (readers[i]->block_rows && (!dearest || row_bytes(readers[i]) > row_bytes(dearest)))
+      dearest = readers[i];
+  return dearest ? dearest->block_rows : 0;
+}
+
 static cusp_status new_joined(joined **out, int count, cusp_reader *const *readers, int n_columns) {
   cusp_reader *made;
   *out = NULL;
@@ -81,11 +104,13 @@ static cusp_status new_joined(joined **out, int count, cusp_reader *const *reade
     return status;
   }
   made->in_memory = true;
+  made->keep = joined_keep;
   for (int i = 0; i < count; i++) {
     cusp_reader_retain(readers[i]);
     self->readers[self->count++] = readers[i];
     made->in_memory = made->in_memory && readers[i]->in_memory;
   }
+  made->block_rows = dearest_blocks(count, readers);
   *out = self;
   return CUSP_OK;
 }
@@ -207,21 +232,60 @@ static bool is_known(cache *self, int64_t row) {
   return known;
 }
 
-/* Two threads may read the same row at once; the first to come back stores it. */
-static void remember(cache *self, int64_t row, void *const *data) {
+/* Two threads may read the same rows at once; the first to come back stores them. */
+static void remember(cache *self, const int64_t *rows, int64_t count, void *const *data) {
   pthread_mutex_lock(&self->lock);
-  for (int k = 0; !self->known[row] && k < self->base.n_columns; k++)
-    memcpy(self->columns[k] + (size_t)row * self->base.columns[k].bytes, data[k],
-           self->base.columns[k].bytes);
-  self->known[row] = 1;
+  for (int64_t i = 0; i < count; i++) {
+    for (int k = 0; !self->known[rows[i]] && k < self->base.n_columns; k++) {
+      size_t bytes = self->base.columns[k].bytes;
+      memcpy(self->columns[k] + (size_t)rows[i] * bytes, (char *)data[k] + (size_t)i * bytes,
+             bytes);
+    }
+    self->known[rows[i]] = 1;
+  }
   pthread_mutex_unlock(&self->lock);
+}
+
+/* Reads `count` neighbours from `first` on. */
+static cusp_status read_neighbours(cache *self, int64_t first, int64_t count, int64_t *rows,
+                                   void **data) {
+  for (int64_t i = 0; i < count; i++)
+    rows[i] = first + i;
+  for (int k = 0; k < self->base.n_columns; k++)
+    CUSP_TRY(cusp_alloc(&data[k], (size_t)count * self->base.columns[k].bytes + 1));
+  CUSP_TRY(self->reader->read(self->reader, rows, count, data));
+  remember(self, rows, count, data);
+  return CUSP_OK;
+}
+
+/* All rows of a block, since they cost as much as one of them. */
+static cusp_status learn_block(cache *self, int64_t row) {
+  int64_t size = self->reader->block_rows, first = row / size * size, *rows;
+  int64_t count = self->base.rows - first < size ? self->base.rows - first : size;
+  void **data;
+  CUSP_TRY(cusp_alloc((void **)&rows, (size_t)count * sizeof *rows));
+  cusp_status status =
+      cusp_alloc_zeroed((void **)&data, (size_t)(self->base.n_columns + 1) * sizeof *data);
+  if (status == CUSP_OK)
+    status = read_neighbours(self, first, count, rows, data);
+  for (int k = 0; data && k < self->base.n_columns; k++)
+    cusp_free(data[k]);
+  cusp_free(data);
+  cusp_free(rows);
+  return status;
+}
+
+static cusp_status learn_row(cache *self, int64_t row, void *const *out) {
+  CUSP_TRY(self->reader->read(self->reader, &row, 1, out));
+  remember(self, &row, 1, out);
+  return CUSP_OK;
 }
 
 static cusp_status cached_row(cache *self, int64_t row, void *const *out) {
   if (!is_known(self, row)) {
-    CUSP_TRY(self->reader->read(self->reader, &row, 1, out));
-    remember(self, row, out);
-    return CUSP_OK;
+    if (self->reader->block_rows <= 1)
+      return learn_row(self, row, out);
+    CUSP_TRY(learn_block(self, row));
   }
   for (int k = 0; k < self->base.n_columns; k++)
     memcpy(out[k], self->columns[k] + (size_t)row * self->base.columns[k].bytes,

@@ -25,8 +25,16 @@ struct cusp_reader {
   cusp_column *columns;
   int64_t rows;
   bool in_memory; /* reading copies memory and cannot fail */
+  /* how many neighbours, from multiples of it on, cost as much together as one of them; 0: a row
+   * costs what it is */
+  int64_t block_rows;
   /** Reads rows[0 .. count - 1], which are within [0, reader->rows). Called from any thread. */
   cusp_status (*read)(cusp_reader *reader, const int64_t *rows, int64_t count, void *const *out);
+  /**
+   * Keeps room for so many more decoded rows (fewer, where negative) for those who will ask for the
+   * rows of blocks in another order. NULL: nothing is gained by it.
+   */
+  void (*keep)(cusp_reader *reader, int64_t rows);
   /** Frees what the kind of reader keeps; the struct and its columns are freed by the caller. */
   void (*free)(cusp_reader *reader);
 };

@@ -11,6 +11,11 @@ typedef struct stream_kind {
   void (*restart)(cusp_stream *stream);
 } stream_kind;
 
+/* Rows of one block that follow each other in equal steps. */
+typedef struct run {
+  int64_t first, step, count;
+} run;
+
 struct cusp_stream {
   const stream_kind *kind;
   cusp_stream *input; /* NULL: a range */
@@ -23,6 +28,11 @@ struct cusp_stream {
   int64_t *buffer, *counts;
   int64_t filled, capacity;
   bool exhausted;
+  /* shuffle_blocks: what waits outside the buffer, which is the window */
+  int64_t window, block_rows;
+  run *runs;
+  int64_t n_runs, runs_capacity, waiting; /* `waiting`: rows of all runs */
+  int64_t open;                           /* the run that neighbours may join; -1: none */
 };
 
 static cusp_status new_stream(cusp_stream **out, const stream_kind *kind, cusp_stream *input) {
@@ -57,6 +67,7 @@ void cusp_stream_free(cusp_stream *stream) {
     cusp_stream *input = stream->input;
     cusp_free(stream->buffer);
     cusp_free(stream->counts);
+    cusp_free(stream->runs);
     cusp_free(stream);
     stream = input;
   }
@@ -150,6 +161,92 @@ cusp_status cusp_stream_shuffle(cusp_stream **out, cusp_stream *input, int64_t b
   (*out)->limit = buffer;
   (*out)->seed = seed;
   (*out)->flag = reshuffle;
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ shuffle by blocks */
+
+static bool joins(const cusp_stream *s, int64_t row) {
+  const run *r = &s->runs[s->open];
+  return r->count < s->block_rows && row / s->block_rows == r->first / s->block_rows &&
+         (r->count == 1 || row == r->first + r->count * r->step);
+}
+
+static cusp_status add_row(cusp_stream *s, int64_t row) {
+  s->waiting++;
+  if (s->open >= 0 && joins(s, row)) {
+    run *r = &s->runs[s->open];
+    if (r->count++ == 1)
+      r->step = row - r->first;
+    return CUSP_OK;
+  }
+  if (s->n_runs == s->runs_capacity) {
+    int64_t capacity = s->runs_capacity ? 2 * s->runs_capacity : 64;
+    CUSP_TRY(grow((void **)&s->runs, s->n_runs, capacity, sizeof *s->runs));
+    s->runs_capacity = capacity;
+  }
+  s->open = s->n_runs;
+  s->runs[s->n_runs++] = (run){row, 1, 1};
+  return CUSP_OK;
+}
+
+static cusp_status read_ahead(cusp_stream *s) {
+  while (!s->exhausted && s->filled + s->waiting < s->limit) {
+    int64_t row, count;
+    CUSP_TRY(cusp_stream_next(s->input, &row, &count));
+    s->exhausted = count == 0;
+    if (count > 0)
+      CUSP_TRY(add_row(s, row));
+  }
+  return CUSP_OK;
+}
+
+/* Moves a random run into the window. */
+static cusp_status open_run(cusp_stream *s) {
+  int64_t chosen = draw_below(s, s->n_runs), last = --s->n_runs;
+  run r = s->runs[chosen];
+  s->runs[chosen] = s->runs[last];
+  s->open = s->open == chosen ? -1 : s->open == last ? chosen : s->open;
+  s->waiting -= r.count;
+  if (s->filled + r.count > s->capacity) {
+    int64_t capacity = s->window + s->block_rows;
+    CUSP_TRY(grow((void **)&s->buffer, s->filled, capacity, sizeof *s->buffer));
+    s->capacity = capacity;
+  }
+  for (int64_t i = 0; i < r.count; i++)
+    s->buffer[s->filled++] = r.first + i * r.step;
+  return CUSP_OK;
+}
+
+static cusp_status blocks_next(cusp_stream *s, int64_t *rows, int64_t *count) {
+  CUSP_TRY(read_ahead(s));
+  while (s->n_runs > 0 && s->filled < s->window)
+    CUSP_TRY(open_run(s));
+  if (s->filled == 0)
+    return CUSP_OK;
+  int64_t chosen = draw_below(s, s->filled);
+  rows[0] = s->buffer[chosen];
+  s->buffer[chosen] = s->buffer[--s->filled];
+  *count = 1;
+  return CUSP_OK;
+}
+
+static void blocks_restart(cusp_stream *s) {
+  shuffle_restart(s);
+  s->n_runs = s->waiting = 0;
+  s->open = -1;
+}
+
+cusp_status cusp_stream_shuffle_blocks(cusp_stream **out, cusp_stream *input,
+                                       const cusp_shuffle *options) {
+  static const stream_kind kind = {blocks_next, blocks_restart};
+  CUSP_TRY(new_stream(out, &kind, input));
+  (*out)->limit = options->buffer;
+  (*out)->seed = options->seed;
+  (*out)->flag = options->reshuffle;
+  (*out)->window = options->window;
+  (*out)->block_rows = options->block_rows;
+  (*out)->open = -1;
   return CUSP_OK;
 }
 

@@ -24,6 +24,21 @@ CUSP_NODISCARD cusp_status cusp_stream_range(cusp_stream **out, int64_t rows);
  * order. */
 CUSP_NODISCARD cusp_status cusp_stream_shuffle(cusp_stream **out, cusp_stream *input,
                                                int64_t buffer, uint64_t seed, bool reshuffle);
+/** A shuffle of rows that come in blocks. */
+typedef struct cusp_shuffle {
+  int64_t buffer;
+  uint64_t seed;
+  bool reshuffle;
+  int64_t window;     /* rows that are drawn from */
+  int64_t block_rows; /* rows whose numbers divided by it agree are of one block */
+} cusp_shuffle;
+/**
+ * Likewise, so that few blocks are open at once: a random one of the next `buffer` elements' blocks
+ * joins the window where this has room, and a random element of the window is given. The input
+ * gives single rows.
+ */
+CUSP_NODISCARD cusp_status cusp_stream_shuffle_blocks(cusp_stream **out, cusp_stream *input,
+                                                      const cusp_shuffle *options);
 /** `count` passes over the input; negative: without end. */
 CUSP_NODISCARD cusp_status cusp_stream_repeat(cusp_stream **out, cusp_stream *input, int64_t count);
 /** The first `count` elements; negative: all. */

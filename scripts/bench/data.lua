@@ -1,5 +1,6 @@
 --- Training from an HDF5 file ten times larger than the memory that the process may have, beside
--- the same training from memory. Usage: build/cusp scripts/bench/data.lua [BUILD [MEGABYTES]]
+-- the same training from memory; and how fast rows of a file in compressed chunks come, shuffled.
+-- Usage: build/cusp scripts/bench/data.lua [BUILD [MEGABYTES]]
 --
 -- The limit is on writable memory (`ulimit -d`: heap, arrays, stacks of threads; the program's code
 -- and the system's cache of the file are not in it). OpenBLAS takes 128 MB of it for each thread
@@ -106,3 +107,32 @@ for _, kind in ipairs{"memory", "file"} do
   print(("%-7s %8.3f ms/step   %5d MB resident at most"):format(kind, best[kind], peaks[kind]))
 end
 print(("speed from the file: %.1f%% of that from memory"):format(100 * best.memory / best.file))
+
+---------------------------------------------------------------- shuffled rows of chunks
+
+-- Rows a second of one pass; those of rows in their own order are the most that there can be.
+local function rows_a_second(dataset)
+  local started, rows = cusp.time(), 0
+  for x in dataset:batch(BATCH):iterate() do rows = rows + x.shape[1] end
+  return rows / (cusp.time() - started)
+end
+
+local CHUNKED = 30000
+local values = cusp.random.randint({CHUNKED, 784}, 0, 30, {seed = 3})
+do
+  local file <close> = cusp.hdf5.create(path)
+  file:create_dataset("x", cusp.ops.cast(values, "float32"), {compression = "gzip"})
+  file:close()
+end
+local rows = cusp.data.from_hdf5(path, "x")
+print(("%d rows of 784 numbers in gzip's chunks, rows/s:"):format(CHUNKED))
+for _, case in ipairs{
+  {"in order", rows},
+  {"shuffle(1000)", rows:shuffle(1000)},
+  {"shuffle of all", rows:shuffle(CHUNKED)},
+  {"shuffle of all in 20 MB", rows:shuffle(CHUNKED, {max_bytes = 20 << 20})},
+  {"cache, shuffle of all", rows:cache():shuffle(CHUNKED)},
+  {"batch, unbatch, shuffle of all", rows:batch(32):unbatch():shuffle(CHUNKED)},
+} do
+  print(("%-30s %8.0f"):format(case[1], rows_a_second(case[2])))
+end

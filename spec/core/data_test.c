@@ -4,11 +4,13 @@
 #include "base/memory.h"
 #include "data/csv.h"
 #include "data/example.h"
+#include "data/kept_rows.h"
 #include "data/pipeline.h"
 #include "data/tfrecord.h"
 #include "io/crc32c.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +83,65 @@ static void test_stages(void) {
   CHECK_OK(cusp_stream_repeat(&stream, stream, -1)); /* nothing without end is nothing */
   CHECK(collect(stream, rows, 64) == 0);
   cusp_stream_free(stream);
+}
+
+static void test_shuffle_blocks(void) {
+  int64_t rows[300], seen[200] = {0};
+  cusp_stream *stream = range(200);
+  cusp_shuffle options = {
+      .buffer = 1000, .seed = 3, .reshuffle = true, .window = 20, .block_rows = 10};
+  CHECK_OK(cusp_stream_skip(&stream, stream, 5));
+  CHECK_OK(cusp_stream_shuffle_blocks(&stream, stream, &options));
+  for (int pass = 1; pass <= 2; pass++) {
+    bool opened[20] = {false};
+    int blocks = 0;
+    CHECK(collect(stream, rows, 300) == 195);
+    for (int i = 0; i < 195; i++) {
+      blocks += i < 20 && !opened[rows[i] / 10];
+      opened[rows[i] / 10] = true;
+      seen[rows[i]]++;
+    }
+    CHECK(blocks > 1 && blocks <= 6); /* what the window had and was given: 50 rows at most */
+    for (int i = 5; i < 200; i++)
+      CHECK(seen[i] == pass);
+    cusp_stream_restart(stream);
+  }
+  cusp_stream_free(stream);
+}
+
+static void test_shuffle_blocks_repeated(void) {
+  int64_t rows[64];
+  cusp_stream *stream = range(1); /* one row again and again does not outgrow its block */
+  cusp_shuffle options = {.buffer = 64, .seed = 3, .window = 2, .block_rows = 4};
+  CHECK_OK(cusp_stream_repeat(&stream, stream, 50));
+  CHECK_OK(cusp_stream_shuffle_blocks(&stream, stream, &options));
+  CHECK(collect(stream, rows, 64) == 50);
+  cusp_stream_free(stream);
+}
+
+static void test_kept_rows(void) {
+  cusp_kept_rows *kept;
+  char bytes[3];
+  CHECK_OK(cusp_kept_rows_new(&kept, 100, 8, sizeof bytes, 10));
+  for (int64_t row = 0; row < 10; row++) {
+    memset(bytes, (int)row, sizeof bytes);
+    CHECK_OK(cusp_kept_rows_put(kept, row, bytes));
+  }
+  CHECK(cusp_kept_rows_take(kept, 4)[2] == 4);
+  CHECK(cusp_kept_rows_take(kept, 99) == NULL);
+  memset(bytes, 99, sizeof bytes);
+  CHECK_OK(cusp_kept_rows_put(kept, 99, bytes)); /* in place of 4, which was given */
+  CHECK(cusp_kept_rows_take(kept, 4) == NULL);
+  CHECK(cusp_kept_rows_take(kept, 99)[0] == 99);
+  CHECK_OK(cusp_kept_rows_put(kept, 50, bytes)); /* in place of 99 */
+  CHECK_OK(cusp_kept_rows_put(kept, 51, bytes)); /* of the one that waits longest */
+  CHECK(cusp_kept_rows_take(kept, 0) == NULL);
+  CHECK(cusp_kept_rows_take(kept, 1)[1] == 1);
+  CHECK_OK(cusp_kept_rows_grow(kept, 12));
+  CHECK_OK(cusp_kept_rows_put(kept, 60, bytes));
+  CHECK(cusp_kept_rows_take(kept, 1)[1] == 1 && cusp_kept_rows_take(kept, 9)[1] == 9);
+  cusp_kept_rows_free(kept);
+  cusp_kept_rows_free(NULL);
 }
 
 /* ------------------------------------------------------------------ readers and pipelines */
@@ -383,6 +444,9 @@ static void test_fork(void) {
 int main(void) {
   test_shuffle();
   test_stages();
+  test_shuffle_blocks();
+  test_shuffle_blocks_repeated();
+  test_kept_rows();
   for (int workers = 1; workers <= 4; workers++) {
     test_pipeline(workers);
     test_failure(workers);

@@ -59,6 +59,53 @@ describe("rows of files", function()
     fails("No such file", data.from_hdf5, folder .. "none.h5", "x")
   end)
 
+  it("come in the same order from chunks as from one piece, however many are kept", function()
+    local function order(name, ...)
+      return drain(data.from_hdf5(folder .. "rows.h5", name):take(90):shuffle(...)
+        :repeat_(2):batch(7)):tolist()
+    end
+    for _, buffer in ipairs{1, 20, 100} do
+      local expected = order("x", buffer, {seed = 4})
+      assert.same(expected, order("chunked", buffer, {seed = 4}))
+      assert.same(expected, order("chunked", buffer, {seed = 4, max_bytes = 0}))
+    end
+  end)
+
+  it("come by chunks where the buffer is too large to be kept, each row once a pass", function()
+    local dataset = data.from_hdf5(folder .. "rows.h5", {"chunked", "y"})
+    for _, variant in ipairs{dataset, dataset:cache(), dataset:batch(8):unbatch(),
+      dataset:shard(2, 1)} do
+      local shuffled = variant:shuffle(100, {seed = 4, max_bytes = 20 * 40}):repeat_(2):batch(9)
+      local seen, orders, previous = {}, {}, nil
+      for x, y in shuffled:iterate() do
+        for i = 1, #y do
+          local row = x:item(i, 1) // 3
+          assert.equal(row % 10, y:item(i))
+          seen[row] = (seen[row] or 0) + 1
+          orders[#orders + 1] = row
+        end
+      end
+      for _, count in pairs(seen) do assert.equal(2, count) end
+      previous = table.concat(orders, " ", 1, #orders // 2)
+      assert.are_not.equal(previous, table.concat(orders, " ", #orders // 2 + 1))
+    end
+  end)
+
+  it("of chunks are shuffled in batches, and by two who read at once", function()
+    local dataset = data.from_hdf5(folder .. "rows.h5", "chunked")
+    local left, right = dataset:take(50):shuffle(50):iterate(), dataset:skip(50):shuffle(50):iterate()
+    local seen = {}
+    for _ = 1, 50 do
+      seen[left():item(1)], seen[right():item(1)] = true, true
+    end
+    for row = 0, 99 do assert.truthy(seen[3.0 * row]) end
+    local sum = 0
+    for x in dataset:batch(16):shuffle(5, {max_bytes = 300}):iterate() do
+      sum = sum + cusp.ops.sum(x):item()
+    end
+    assert.equal(299 * 300 / 2, sum)
+  end)
+
   it("are those of NumPy and IDX files", function()
     local dataset = data.from_numpy(folder .. "rows.npy")
     assert.same({297, 298, 299}, drain(dataset):tolist())

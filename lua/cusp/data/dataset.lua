@@ -259,20 +259,25 @@ end
 local bind_shuffle = binder("shuffle", {
   integer("buffer_size", 1), {"seed", "integer", optional = true},
   {"reshuffle_each_iteration", "boolean", default = true},
-}, parallel[3])
+}, parallel[3], integer("max_bytes", 0, {default = 1 << 29}))
 
 --- Elements in random order: each time a random one of the next `buffer_size`; for a perfect
 -- shuffle, as many as there are. On rows of arrays and files a place in the buffer costs 8 bytes,
--- whatever the row.
+-- whatever the row. Of files in chunks (HDF5) the decoded rows that wait in the buffer are kept, so
+-- that each chunk is decoded once; where they would need more than `max_bytes`, the chunks come in
+-- random order, and rows are drawn from as many of them as `max_bytes` holds.
 -- @tparam integer buffer_size
 -- @tparam[opt] integer seed by default from `cusp.random.set_seed`
 -- @tparam[opt=true] boolean reshuffle_each_iteration
+-- @tparam[opt] string name
+-- @tparam[opt=536870912] integer max_bytes of decoded rows; 0: rows are decoded when they are drawn
 function Dataset:shuffle(...)
-  local buffer_size, seed, reshuffle = bind_shuffle(...)
+  local buffer_size, seed, reshuffle, _, max_bytes = bind_shuffle(...)
   -- One order for all iterations is drawn here, so that a program that runs again finds it again.
   if not reshuffle and not seed then seed = require("cusp.data.machinery.seeds").fresh() end
   return make(stage("order", "shuffle"),
-    {buffer_size = buffer_size, seed = seed, reshuffle_each_iteration = reshuffle}, self)
+    {buffer_size = buffer_size, seed = seed, reshuffle_each_iteration = reshuffle,
+      max_bytes = max_bytes}, self)
 end
 
 local bind_repeat = binder("repeat", {{"count", "integer", optional = true}}, parallel[3])

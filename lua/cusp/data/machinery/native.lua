@@ -5,7 +5,7 @@
 -- (size, nil before batching), `stages` (functions that give what engine.data takes, called when an
 -- iteration begins), `transforms` by column, `workers`, `depth`; `tensors` where the rows are those
 -- of tensors; `covers`: whether a pass has every row once, in whole batches but for the last;
--- `shuffled`. Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
+-- `shuffled`; `keep`: decoded rows that wait in shuffles; `apart`: of how many rows one is read. Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
 -- @module cusp.data.machinery.native
 local engine = require "cusp.engine"
 local spec = require "cusp.data.machinery.spec"
@@ -14,6 +14,17 @@ local native = {}
 
 --- Bytes of batches that may wait to be taken, where more than two are wanted.
 local READY_BYTES = 64 << 20
+
+-- Bytes of a row; `each` of a number where its dtype does not tell, since it may be cast.
+local function row_bytes(description, each)
+  local total = 0
+  for _, type in ipairs(description.rows.types) do
+    local count = each or math.max(1, tonumber(type.dtype:match "%d+$" or 8) // 8)
+    for _, size in ipairs(type.shape) do count = count * size end
+    total = total + count
+  end
+  return math.max(1, total)
+end
 
 --- The description of bare rows.
 -- @tparam userdata rows a reader
@@ -24,7 +35,7 @@ function native.of_rows(rows, form, options)
   return {
     rows = rows, form = form, types = rows.types, stages = {}, transforms = {},
     workers = options.workers or 1,
-    tensors = options.tensors, covers = true, shuffled = false,
+    tensors = options.tensors, covers = true, shuffled = false, keep = 0, apart = 1,
   }
 end
 
@@ -50,6 +61,25 @@ function native.with(description, stage, kind)
   return copy
 end
 
+--- What a shuffle of rows that are decoded in blocks keeps of them.
+-- @tparam table description of what is shuffled
+-- @tparam table options `buffer_size`, `max_bytes`
+-- @treturn integer how many decoded rows to keep
+-- @treturn ?integer from how many rows to draw, where the buffer's are too many to be kept; blocks
+-- come in random order then
+-- @treturn ?integer rows of a block
+function native.decoded_rows(description, options)
+  local rows, batch = description.rows, description.batch or 1
+  if rows.block_rows == 0 or options.max_bytes == 0 then return 0 end
+  local kept = math.max(1, options.max_bytes // row_bytes(description))
+  local wanted = math.min(options.buffer_size, rows.rows // batch + 1) * batch * description.apart
+  if wanted <= kept then return wanted end
+  if batch > 1 then return kept end
+  -- a block may join where there is room for one row
+  local window = math.max(rows.block_rows, kept // description.apart - rows.block_rows)
+  return (window + rows.block_rows) * description.apart, window, rows.block_rows
+end
+
 --- The stages of one iteration, with their seeds drawn.
 function native.resolve(description)
   local stages = {}
@@ -58,13 +88,7 @@ function native.resolve(description)
 end
 
 local function element_bytes(description)
-  local total = 0
-  for _, type in ipairs(description.rows.types) do
-    local count = 8 -- the widest dtype's bytes
-    for _, size in ipairs(type.shape) do count = count * size end
-    total = total + count
-  end
-  return math.max(1, total * (description.batch or 1))
+  return row_bytes(description, 8) * (description.batch or 1)
 end
 
 local function depth_of(description)
@@ -80,7 +104,7 @@ function native.open(description, stages)
   return engine.data.pipeline{
     rows = description.rows, stages = stages or native.resolve(description),
     transforms = description.transforms,
-    workers = description.workers, depth = depth_of(description),
+    workers = description.workers, depth = depth_of(description), keep = description.keep,
   }
 end
 

@@ -31,10 +31,15 @@ order.shuffle = {
   end,
   cardinality = function(dataset) return dataset.input:count() end,
   lower = function(dataset)
-    local options = dataset.options
-    return native.with(dataset.input:lower(), function()
-      return {"shuffle", options.buffer_size, seeds.next(options), options.reshuffle_each_iteration}
+    local options, description = dataset.options, dataset.input:lower()
+    if not description then return nil end
+    local keep, window, block_rows = native.decoded_rows(description, options)
+    description = native.with(description, function()
+      return {"shuffle", options.buffer_size, seeds.next(options), options.reshuffle_each_iteration,
+        window, block_rows}
     end, "shuffle")
+    description.keep = description.keep + keep
+    return description
   end,
 }
 
@@ -145,9 +150,11 @@ order.shard = {
   end,
   lower = function(dataset)
     local options = dataset.options
-    return native.with(dataset.input:lower(), function()
+    local description = native.with(dataset.input:lower(), function()
       return {"shard", options.num_shards, options.index}
     end)
+    if description then description.apart = description.apart * options.num_shards end
+    return description
   end,
 }
 
