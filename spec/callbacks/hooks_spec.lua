@@ -80,9 +80,11 @@ describe("hooks", function()
       .. "|test_batch_end 2 loss,mae|"
       .. "test_end - loss,mae", table.concat(seen, "|"))
     local batches = 0
+    local all = model:predict{x, batch_size = 10, verbose = 0}
     model:predict{x, batch_size = 10, verbose = 0, callbacks = {{
-      on_predict_batch_end = function(self, batch)
+      on_predict_batch_end = function(self, batch, logs)
         batches = batch
+        assert.are.same(all:slice{{10 * batch - 9, 10 * batch}}:tolist(), logs.outputs:tolist())
         self.model.stop_predicting = batch == 2
       end,
     }}}

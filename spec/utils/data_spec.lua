@@ -104,7 +104,7 @@ describe("load_img", function()
     return cusp.json.decode(handle:read "a")
   end
 
-  it("gives Keras's pixels: six filters, sizes, colour modes, 16 bits, palettes, transparency", function()
+  it("gives Keras's pixels: filters, sizes, colours, 16 bits, transparency", function()
     for i, case in ipairs(cases()) do
       local image = utils.load_img(folder .. case.path, case.options)
       local bytes = image:tobytes():gsub(".", function(c) return ("%02x"):format(c:byte()) end)
@@ -166,6 +166,8 @@ describe("timeseries_dataset_from_array", function()
     local windows = all:iterate()()
     assert.same({27, 10}, windows.shape)
     assert.same({78, 80, 82, 84, 86, 88, 90, 92, 94, 96}, windows[27]:tolist())
+    local short = utils.timeseries_dataset_from_array(cusp.arange(9), cusp.arange(9), 10)
+    assert.same({0, nil}, {#short, short:iterate()()})
     local shuffled = utils.timeseries_dataset_from_array(cusp.arange(9), cusp.null, 2,
       {shuffle = true, seed = 1}):iterate()()
     assert.equal(8, #shuffled)
@@ -189,6 +191,13 @@ describe("split_dataset", function()
     seen = {}
     for x in left:concatenate(right):iterate() do seen[x:item()] = true end
     for i = 0, 5 do assert.is_true(seen[i]) end
+    for _, case in ipairs{{{right_size = 0.25}, 8, 2}, {{left_size = 0.25}, 2, 8},
+      {{left_size = 0.55}, 6, 4}, {{left_size = 0.35, right_size = 0.35}, 4, 4},
+      {{left_size = 0.33, right_size = 0.34}, 3, 3}} do
+      local a, b = utils.split_dataset(cusp.arange(10), case[1])
+      assert.same({case[2], case[3]}, {#a, #b})
+    end
+    fails("neither should be empty", utils.split_dataset, cusp.arange(10), {right_size = 0.05})
     fails("neither should be empty", utils.split_dataset, cusp.arange(3), 0.1)
     fails("has no end", utils.split_dataset, Dataset.range(3):repeat_(), 0.5)
   end)

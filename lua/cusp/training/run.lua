@@ -267,6 +267,27 @@ local function run_one(self)
   return true
 end
 
+local function joined(pieces, form)
+  local outputs = {}
+  for i = 1, #pieces[1] do
+    local parts = {}
+    for k, piece in ipairs(pieces) do parts[k] = piece[i] end
+    outputs[i] = #parts == 1 and parts[1] or ops.concatenate(parts, 1)
+  end
+  engine.evaluate(outputs)
+  return structure.pack(form, outputs)
+end
+
+-- What hooks get after a group of batches: the values that steps report, or the outputs.
+local function batch_logs(self, batches)
+  local pieces = self.pieces
+  if pieces then
+    local last = table.move(pieces, #pieces - batches + 1, #pieces, 1, {})
+    return {outputs = joined(last, self.form)}
+  end
+  return self.reports and self.step:logs() or {}
+end
+
 -- A group of batches between two calls of the hooks. Returns whether there was a batch.
 local function run_group(self, hooked)
   local callbacks, before = self.callbacks, self.done
@@ -277,7 +298,7 @@ local function run_group(self, hooked)
   end
   if self.done == before then return false end
   if hooked then
-    callbacks:call_batch(self.phase, "end", self.done, self.reports and self.step:logs() or {})
+    callbacks:call_batch(self.phase, "end", self.done, batch_logs(self, self.done - before))
   end
   show(self)
   return true
@@ -434,17 +455,6 @@ local function make_room(self)
   local plan = self.step:plan(source.form, source.key, source:types(source.batch_size))
   self.results = room_for(plan, source, self.limit)
   if self.results then self.pieces[1], self.form = self.results, plan.form end
-end
-
-local function joined(pieces, form)
-  local outputs = {}
-  for i = 1, #pieces[1] do
-    local parts = {}
-    for k, piece in ipairs(pieces) do parts[k] = piece[i] end
-    outputs[i] = #parts == 1 and parts[1] or ops.concatenate(parts, 1)
-  end
-  engine.evaluate(outputs)
-  return structure.pack(form, outputs)
 end
 
 --- Predicts.

@@ -17,9 +17,17 @@ local bind_split = arguments.binder("split_dataset", {
   {"seed", "integer", optional = true},
 }, "nested")
 
+-- To the nearest integer, halves to the even one.
+local function rounded(number)
+  local below = math.floor(number)
+  local rest = number - below
+  local up = rest > 0.5 or rest == 0.5 and below % 2 == 1
+  return up and below + 1 or below
+end
+
 local function share(name, size, total)
   if size == nil then return nil end
-  local count = math.type(size) == "integer" and size or math.floor(size * total + 0.5)
+  local count = math.type(size) == "integer" and size or rounded(size * total)
   if math.type(size) == "float" and size > 1 or count > total then
     errors.raise(
       "split_dataset: %s should be a share (a float from 0 to 1) or at most %d samples, got %s",

@@ -10,8 +10,26 @@ local rows = engine.ops
 
 local bind_categorical = arguments.binder("to_categorical", "x, num_classes: int = nil", "nested")
 
+-- Ids below 0 count from the last class, as indices of NumPy do.
+local function checked_ids(x, num_classes)
+  local count = 1
+  for _, size in ipairs(x.shape) do count = count * size end
+  if count == 0 and num_classes then return x, num_classes end
+  if count == 0 then
+    errors.raise "to_categorical: there are no class ids to count the classes of; give num_classes"
+  end
+  local smallest, largest = rows.min(x):item(), rows.max(x):item()
+  num_classes = num_classes or largest + 1
+  if smallest < -num_classes or largest >= num_classes then
+    errors.raise("to_categorical: class ids should be from 0 to %d, or from %d, which count from "
+      .. "the last class; got %d to %d", num_classes - 1, -num_classes, smallest, largest)
+  end
+  return rows.where(rows.less(x, 0), rows.add(x, num_classes), x), num_classes
+end
+
 --- Class ids as vectors with a 1 at the id.
--- @tparam tensor x integers from 0; a last axis of size 1 is dropped
+-- @tparam tensor x integers from 0, or below 0 to count from the last class; a last axis of size 1
+-- is dropped
 -- @tparam[opt] integer num_classes by default one more than the largest id
 -- @treturn tensor float32, with an axis of classes at the end
 -- @usage cusp.utils.to_categorical({0, 2, 1}, 3)
@@ -20,12 +38,7 @@ function numerical.to_categorical(...)
   x = rows.cast(define.tensor(x), "int64")
   local shape = x.shape
   if #shape > 1 and shape[#shape] == 1 then x = rows.squeeze(x, #shape) end
-  local smallest, largest = rows.min(x):item(), rows.max(x):item()
-  num_classes = num_classes or largest + 1
-  if smallest < 0 or largest >= num_classes then
-    errors.raise("to_categorical: class ids should be from 0 to %d, got %d to %d", num_classes - 1,
-      smallest, largest)
-  end
+  x, num_classes = checked_ids(x, num_classes)
   return rows.one_hot(x, num_classes, -1, "float32")
 end
 
