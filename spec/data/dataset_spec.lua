@@ -175,10 +175,105 @@ describe("data sets", function()
     end)
     fails("batch_size", function() Dataset.range(3):batch(0) end)
     fails("buffer_size", function() Dataset.range(3):shuffle(-1) end)
-    local fetch = Dataset.range(3):map(function()
-      error(setmetatable({}, {__name = "Oops", __tostring = function() return "x" end}))
+    for _, f in ipairs{function() end, function() return nil end} do
+      fails("map: the function returned nothing at element 1; is a `return` missing", function()
+        all(Dataset.range(3):map(f))
+      end)
+      fails("reduce: the function returned nothing at element 1", function()
+        Dataset.range(3):reduce(0, f)
+      end)
+    end
+  end)
+
+  it("pass on what is raised that is no text", function()
+    local thrown = setmetatable({code = 7}, {__tostring = function() return "seven" end})
+    local function throw() error(thrown) end
+    for _, dataset in ipairs{
+      Dataset.range(3):map(throw), Dataset.range(3):filter(throw), Dataset.range(3):flat_map(throw),
+      Dataset.range(3):map(throw):batch(2):prefetch(), Dataset.from_generator(throw),
+      Dataset.from_generator(function() return throw end),
+      Dataset.from_generator(function() coroutine.yield(1) throw() end),
+    } do
+      local ok, raised = pcall(all, dataset)
+      assert.is_false(ok)
+      assert.equal(thrown, raised)
+    end
+    local model = cusp.Sequential{cusp.layers.Dense(1)}
+    model:compile{loss = "mse"}
+    local _, raised = pcall(model.fit, model, {Dataset.range(3):map(throw), verbose = 0})
+    assert.equal(thrown, raised)
+  end)
+
+  it("refuse what does not go together, where tf.data does", function()
+    local function floats(x) return cusp.ops.cast(x, "float32") end
+    fails("differ in dtype: int64 [] and int32 []", function()
+      Dataset.range(3):concatenate(Dataset.range(3, {output_type = "int32"}))
     end)
-    fails("Oops: x", function() all(fetch) end)
+    fails("differ in structure", function()
+      Dataset.range(3):concatenate(Dataset.zip(Dataset.range(3), Dataset.range(3)))
+    end)
+    fails("element 4 is float32 [], which has another dtype than the first, int64 []", function()
+      all(Dataset.range(3):concatenate(Dataset.range(3):map(floats)))
+    end)
+    local lists = Dataset.range(1, 3):map(function(x) return cusp.ops.full({x:item()}, 1, "int32") end)
+    for _, value in ipairs{0.5, "a", true, cusp.tensor(1.5)} do
+      fails("part 1 is int32, but its padding value is", function()
+        all(lists:padded_batch(2, {padding_values = value}))
+      end)
+    end
+    fails("part 1 is int64, but its padding value is number 0.5", function()
+      Dataset.range(3):padded_batch(2, {padding_values = 0.5})
+    end)
+    fails("elements have no part 'x'", function()
+      Dataset.zip{a = Dataset.range(3)}:padded_batch(2, {padding_values = {x = 1}})
+    end)
+    fails("which [3, 3] does not fit", function()
+      all(lists:padded_batch(2, {padded_shapes = {3, 3}}))
+    end)
+    assert.same({{1, -1}, {1, 1}}, all(lists:padded_batch(2, {padding_values = -1}))[1])
+    fails("element 2 of the batch is int32 [2], but the first is int32 [1]", function()
+      all(lists:batch(3, {drop_remainder = true}))
+    end)
+  end)
+
+  it("tell types and numbers of elements behind functions", function()
+    local calls = 0
+    local function both(x) calls = calls + 1 return {a = x, b = cusp.ops.cast(x, "float32")} end
+    local function spec(dataset, name)
+      local found = dataset.element_spec
+      return tostring(name and found[name] or found)
+    end
+    local mapped = Dataset.range(5):shuffle(5, {seed = 1}):map(both)
+    assert.equal("TensorSpec(shape = [], dtype = float32)", spec(mapped, "b"))
+    assert.equal("TensorSpec(shape = [], dtype = int64)", spec(mapped, "a"))
+    assert.equal(1, calls)
+    assert.equal("TensorSpec(shape = [None], dtype = float32)", spec(mapped:batch(2), "b"))
+    assert.equal("TensorSpec(shape = [2], dtype = float32)",
+      spec(mapped:batch(2, {drop_remainder = true}), "b"))
+    local batches = Dataset.from_tensor_slices(cusp.ones{6, 3}):batch(4)
+    local doubled = batches:map(function(x) return cusp.ops.concatenate({x, x}, 2) end)
+    assert.equal("TensorSpec(shape = [None, 6], dtype = float32)", spec(doubled))
+    assert.equal("TensorSpec(shape = [6], dtype = float32)", spec(doubled:unbatch()))
+    assert.equal("TensorSpec(shape = [None, None], dtype = float32)",
+      spec(doubled:unbatch():padded_batch(2)))
+    assert.equal("TensorSpec(shape = [], dtype = int64)",
+      spec(Dataset.range(3):flat_map(function(x) return Dataset.range(x:item()) end)))
+    assert.equal("TensorSpec(shape = [6], dtype = float32)", spec(doubled:unbatch():enumerate(), 2))
+    assert.same({9, -2, 6, -1}, {
+      Dataset.range(10):batch(3, {drop_remainder = true}):unbatch():cardinality(),
+      Dataset.range(10):batch(3):unbatch():cardinality(),
+      Dataset.from_tensor_slices(cusp.ones{2, 3}):unbatch():cardinality(),
+      Dataset.range(10):batch(3):repeat_():rebatch(2):cardinality()})
+  end)
+
+  it("are asked for their types without a trace", function()
+    local function order(ask)
+      cusp.random.set_seed(3)
+      local dataset = Dataset.range(20):shuffle(20):cache():map(function(x) return x end)
+      if ask then assert.truthy(dataset.element_spec) end
+      return all(dataset)
+    end
+    assert.same(order(false), order(true))
   end)
 
   it("are gone through in several ways, several times at once", function()

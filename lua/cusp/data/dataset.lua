@@ -105,15 +105,27 @@ end
 -- @local
 function Dataset:count() return self.stage.cardinality(self) end
 
---- Form and types of the elements where they are known without reading any.
+--- Form and types of the elements where they are known without reading any; with `peek`, an element
+-- is read, and functions of the user's are called with it, where nothing else tells.
 -- @local
-function Dataset:known_types()
+function Dataset:known_types(peek)
   local description = self:lower()
   if description then
     return description.form, require("cusp.data.machinery.native").types(description)
   end
   local types = self.stage.types
-  if types then return types(self) end
+  if types then return types(self, peek) end
+end
+
+--- An element of the data set, read without a trace: no seed is drawn and no cache filled for it.
+-- @treturn ?table nil where there is none
+-- @local
+function Dataset:sample()
+  local sample = self.stage.sample
+  if sample then return sample(self) end
+  local fetch, close = self:open()
+  local _ <close> = setmetatable({}, {__close = function() close() end})
+  return fetch()
 end
 
 ---------------------------------------------------------------- making
@@ -352,14 +364,18 @@ local bind_padded = binder("padded_batch", {
 -- @tparam integer batch_size
 -- @param[opt] padded_shapes shapes in the elements' structure, with `cusp.None` or -1 for the
 -- largest of the batch, which is the default
--- @param[opt=0] padding_values a number, or numbers in the elements' structure
+-- @param[opt=0] padding_values a number, or numbers in the elements' structure, of the parts' types:
+-- integers where the parts are
 -- @tparam[opt=false] boolean drop_remainder
 function Dataset:padded_batch(...)
   local batch_size, padded_shapes, padding_values, drop_remainder = bind_padded(...)
-  return make(stage("batch", "padded_batch"), {
+  local padded = make(stage("batch", "padded_batch"), {
     batch_size = batch_size, padded_shapes = padded_shapes, padding_values = padding_values,
     drop_remainder = drop_remainder,
   }, self)
+  local form, types = self:known_types()
+  if form then padded.stage.check(form, types, padded.options) end
+  return padded
 end
 
 --- The entries of each element along its first axis, one by one.
@@ -498,7 +514,7 @@ function Dataset.zip(...)
   return make(stage("combine", "zip"), {place = place}, table.unpack(inputs))
 end
 
---- The elements of this data set, then those of another with the same structure.
+--- The elements of this data set, then those of another with the same structure and dtypes.
 function Dataset:concatenate(other)
   if type(other) == "table" and not Dataset.is_instance(other) then
     other = other.dataset or other[1]
@@ -506,7 +522,9 @@ function Dataset:concatenate(other)
   if not Dataset.is_instance(other) then
     errors.raise("concatenate: expected a Dataset, got %s", errors.describe(other))
   end
-  return make(stage("combine", "concatenate"), {}, self, other)
+  local combine = require "cusp.data.stages.combine"
+  combine.check_alike(self, other)
+  return make(combine.concatenate, {}, self, other)
 end
 
 local bind_cache = binder("cache", {{"filename", "string", optional = true}}, parallel[3])
@@ -604,6 +622,7 @@ function Dataset:reduce(initial_state, reduce_func)
   for e in fetch do
     number = number + 1
     state = map.call("reduce", number, reduce_func, state, element.values(e))
+    if state == nil then map.forgotten("reduce", number) end
     if type(state) == "userdata" then require("cusp.engine").evaluate{state} end
   end
   return state
@@ -623,25 +642,23 @@ function Dataset:__len()
   return count
 end
 
--- The form and types of the first element; sizes that are unknown in the inputs' first axis stay
--- unknown.
-local function peeked_types(self)
-  local fetch, close = self:open()
-  local _ <close> = closer(close)
-  local e = fetch()
+-- The form and types of an element.
+local function sampled_types(self)
+  local e = self:sample()
   if not e then
     errors.raise "element_spec: the data set is empty, so its first element cannot tell"
   end
   return e.form, element.types(e)
 end
 
---- The structure of the elements with a TensorSpec for each part. After `map` and the like, whose
--- functions are known by calling them, the first element tells.
+--- The structure of the elements with a TensorSpec for each part. Functions of `map` and the like
+-- are called with one element to know what they return; sizes that differ from batch to batch of
+-- what they are given are unknown in it, too.
 getters.element_spec = function(self)
-  local form, types = self:known_types()
-  if not form then form, types = peeked_types(self) end
+  local form, types = self:known_types(true)
+  if not form then form, types = sampled_types(self) end
   for _, type in ipairs(types) do
-    if not type.shape then form, types = peeked_types(self) break end
+    if not type.shape then form, types = sampled_types(self) break end
   end
   return spec.of(form, types)
 end

@@ -203,10 +203,8 @@ local function stack_leaf(owner, elements, k)
   return engine.ops.stack(items, 1)
 end
 
---- One element of many, with a new first axis.
-function element.stack(owner, elements)
+local function check_forms(owner, elements)
   local first = elements[1]
-  local batch = {form = first.form}
   for i, e in ipairs(elements) do
     if not element.same_form(e.form, first.form) then
       errors.raise("%s: element %d of the batch has the structure %s, but the first has %s", owner,
@@ -214,6 +212,21 @@ function element.stack(owner, elements)
         element.describe(first))
     end
   end
+end
+
+--- Raises unless elements could be put together.
+function element.check_batch(owner, elements)
+  check_forms(owner, elements)
+  for i, e in ipairs(elements) do
+    for k = 1, #e do check_alike(owner, elements, i, elements[1][k], e[k]) end
+  end
+end
+
+--- One element of many, with a new first axis.
+function element.stack(owner, elements)
+  local first = elements[1]
+  local batch = {form = first.form}
+  check_forms(owner, elements)
   for k = 1, #first do batch[k] = stack_leaf(owner, elements, k) end
   element.compute(batch)
   return batch

@@ -59,6 +59,23 @@ function spec.flatten(owner, signature)
   return form, types
 end
 
+--- "{float32 [None, 3], y = int32 []}", for messages.
+function spec.describe(form, types)
+  if type(form) == "number" then
+    local shape = types[form].shape
+    return types[form].dtype .. (shape and " " .. errors.shape(shape) or "")
+  end
+  local parts = {}
+  if structure.is_list(form) then
+    for i = 1, #form do parts[i] = spec.describe(form[i], types) end
+  else
+    for _, key in ipairs(structure.keys(form)) do
+      parts[#parts + 1] = key .. " = " .. spec.describe(form[key], types)
+    end
+  end
+  return "{" .. table.concat(parts, ", ") .. "}"
+end
+
 --- Whether a shape is one of those that a declared shape allows; nil allows all.
 function spec.allows(declared, shape)
   if not declared then return true end

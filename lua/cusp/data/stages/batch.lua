@@ -7,19 +7,25 @@ local errors = require "cusp.base.errors"
 local native = require "cusp.data.machinery.native"
 local shapes = require "cusp.base.shape"
 local spec = require "cusp.data.machinery.spec"
+local structure = require "cusp.base.structure"
 
 local batch = {}
 local None = shapes.None
 
--- Up to `size` elements; nil at the end.
-local function gather(fetch, size, drop_remainder)
+-- Up to `size` elements; nil at the end. Those that are dropped have to fit together, too, where an
+-- `owner` asks for it.
+local function gather(fetch, size, drop_remainder, owner)
   local elements = {}
   while #elements < size do
     local one = fetch()
     if not one then break end
     elements[#elements + 1] = one
   end
-  if #elements == 0 or drop_remainder and #elements < size then return nil end
+  if #elements == 0 then return nil end
+  if drop_remainder and #elements < size then
+    if owner then element.check_batch(owner, elements) end
+    return nil
+  end
   return elements
 end
 
@@ -29,8 +35,8 @@ local function batches_of(count, options)
     or (count + options.batch_size - 1) // options.batch_size
 end
 
-local function batched_types(dataset)
-  local form, types = dataset.input:known_types()
+local function batched_types(dataset, peek)
+  local form, types = dataset.input:known_types(peek)
   if not form then return nil end
   return form, spec.batched(types,
     dataset.options.drop_remainder and dataset.options.batch_size or None)
@@ -41,12 +47,16 @@ batch.batch = {
   open = function(dataset)
     local options, fetch, close = dataset.options, dataset.input:open()
     return function()
-      local elements = gather(fetch, options.batch_size, options.drop_remainder)
+      local elements = gather(fetch, options.batch_size, options.drop_remainder, "batch")
       return elements and element.stack("batch", elements)
     end, close
   end,
   cardinality = function(dataset) return batches_of(dataset.input:count(), dataset.options) end,
   types = batched_types,
+  sample = function(dataset)
+    local e = dataset.input:sample()
+    return e and element.stack("batch", {e})
+  end,
   lower = function(dataset)
     local options, description = dataset.options, dataset.input:lower()
     if not description or description.batch then return nil end
@@ -117,25 +127,92 @@ local function padded_part(elements, k, options)
   return engine.ops.stack(items, 1)
 end
 
--- `padded_shapes` and `padding_values` follow the structure of the elements; they are flattened
--- once the first element is there.
-local function flat_options(form, options)
-  local function shape_leaves(value, place, out)
-    if value == nil then return end
-    if type(place) == "number" then
-      out[place] = value
-      return
+local function is_integral(dtype) return dtype:find "int" ~= nil end
+
+-- Whether a value is of the part's type: what fills integers up is an integer.
+local function fills(value, dtype)
+  if engine.is_tensor(value) then return value.dtype == dtype and #value.shape == 0 end
+  if dtype == "string" then return type(value) == "string" end
+  if dtype == "bool" then return type(value) == "boolean" end
+  return math.type(value) == "integer" or type(value) == "number" and not is_integral(dtype)
+end
+
+local function check_value(value, k, dtype)
+  if fills(value, dtype) then return end
+  errors.raise("padded_batch: padding_values: part %d is %s, but its padding value is %s", k, dtype,
+    errors.describe(value))
+end
+
+local function check_shape(shape, k, type)
+  if not structure.is_container(shape) then
+    errors.raise("padded_batch: padded_shapes: expected a shape for part %d, got %s", k,
+      errors.describe(shape))
+  end
+  if type.shape and #shape ~= #type.shape then
+    errors.raise("padded_batch: padded_shapes: part %d has the shape %s, which %s does not fit", k,
+      errors.shape(type.shape), errors.shape(shape))
+  end
+end
+
+-- What is given for the parts of an element, by part: `given` follows the elements' structure.
+local function by_part(name, given, form, out)
+  if given == nil then return out end
+  if type(form) == "number" then
+    out[form] = given
+    return out
+  end
+  if not structure.is_container(given) then
+    errors.raise("padded_batch: %s: expected a table in the structure of the elements, got %s", name,
+      errors.describe(given))
+  end
+  for key in pairs(given) do
+    if form[key] == nil then
+      errors.raise("padded_batch: %s: elements have no part '%s'", name, tostring(key))
     end
-    for key, item in pairs(place) do shape_leaves(value[key], item, out) end
   end
-  local shapes_by_part, values = {}, {}
-  shape_leaves(options.padded_shapes, form, shapes_by_part)
-  if type(options.padding_values) == "table" then
-    shape_leaves(options.padding_values, form, values)
-  elseif options.padding_values ~= nil then
-    setmetatable(values, {__index = function() return options.padding_values end})
+  for key, place in pairs(form) do by_part(name, given[key], place, out) end
+  return out
+end
+
+-- One value for all parts is none for strings, which are not filled up.
+local function values_by_part(given, form, types)
+  if structure.is_container(given) then return by_part("padding_values", given, form, {}) end
+  local values = {}
+  for k, type in ipairs(types) do
+    if type.dtype ~= "string" or type(form) == "number" then values[k] = given end
   end
-  return {shapes = shapes_by_part, values = values}
+  return values
+end
+
+-- `padded_shapes` and `padding_values` by part, checked against the elements' types.
+local function flat_options(form, types, options)
+  local by = {shapes = by_part("padded_shapes", options.padded_shapes, form, {}),
+    values = values_by_part(options.padding_values, form, types)}
+  for k, type in ipairs(types) do
+    if by.shapes[k] ~= nil then check_shape(by.shapes[k], k, type) end
+    if by.values[k] ~= nil then check_value(by.values[k], k, type.dtype) end
+  end
+  return by
+end
+
+-- Sizes that are not declared are those of the largest entry, unless all are known to be equal.
+local function padded_types(dataset, peek)
+  local form, types = dataset.input:known_types(peek)
+  if not form then return nil end
+  local known = dataset.input:known_types() ~= nil
+  local declared = flat_options(form, types, dataset.options).shapes
+  local result = {}
+  for k, type in ipairs(types) do
+    local shape = {}
+    for axis, size in ipairs(type.shape or {}) do
+      local fixed = declared[k] and declared[k][axis]
+      if fixed == -1 then fixed = None end
+      shape[axis] = fixed or (known and size or None)
+    end
+    result[k] = {shape = shape, dtype = type.dtype}
+  end
+  return form, spec.batched(result,
+    dataset.options.drop_remainder and dataset.options.batch_size or None)
 end
 
 batch.padded_batch = {
@@ -146,16 +223,29 @@ batch.padded_batch = {
     return function()
       local elements = gather(fetch, options.batch_size, options.drop_remainder)
       if not elements then return nil end
-      flat = flat or flat_options(elements[1].form, options)
+      flat = flat or flat_options(elements[1].form, element.types(elements[1]), options)
       local result = {form = elements[1].form}
       for k = 1, #elements[1] do result[k] = padded_part(elements, k, flat) end
       return element.compute(result)
     end, close
   end,
   cardinality = function(dataset) return batches_of(dataset.input:count(), dataset.options) end,
+  types = padded_types,
+  check = flat_options,
 }
 
 ---------------------------------------------------------------- taking apart
+
+local function unbatched_types(dataset, peek)
+  local form, types = dataset.input:known_types(peek)
+  for _, type in ipairs(types or {}) do
+    if type.shape and #type.shape == 0 then
+      errors.raise("%s: %s has a part without a first axis to take apart", dataset.stage.name,
+        spec.describe(form, types))
+    end
+  end
+  return form, form and spec.unbatched(types)
+end
 
 batch.unbatch = {
   name = "unbatch",
@@ -172,14 +262,15 @@ batch.unbatch = {
       return element.row(current, at)
     end, close
   end,
+  -- known where each batch has the same number of entries
   cardinality = function(dataset)
     local count = dataset.input:count()
-    return count <= 0 and count or -2
+    if count <= 0 then return count end
+    local _, types = dataset.input:known_types()
+    local rows = types and types[1] and types[1].shape and types[1].shape[1]
+    return math.type(rows) == "integer" and count * rows or -2
   end,
-  types = function(dataset)
-    local form, types = dataset.input:known_types()
-    return form, form and spec.unbatched(types)
-  end,
+  types = unbatched_types,
   lower = function(dataset)
     local before = dataset.input
     if before.stage ~= batch.batch or before.options.drop_remainder then return nil end
@@ -193,14 +284,16 @@ batch.rebatch = {
     local options = dataset.options
     local rows, close = batch.unbatch.open(dataset)
     return function()
-      local elements = gather(rows, options.batch_size, options.drop_remainder)
+      local elements = gather(rows, options.batch_size, options.drop_remainder, "rebatch")
       return elements and element.stack("rebatch", elements)
     end, close
   end,
-  cardinality = function() return -2 end,
-  types = function(dataset)
-    local form, types = dataset.input:known_types()
-    return form, form and spec.batched(spec.unbatched(types),
+  cardinality = function(dataset)
+    return dataset.input:count() == -1 and -1 or -2
+  end,
+  types = function(dataset, peek)
+    local form, types = unbatched_types(dataset, peek)
+    return form, form and spec.batched(types,
       dataset.options.drop_remainder and dataset.options.batch_size or None)
   end,
 }

@@ -48,6 +48,10 @@ return {
     return recording(dataset)
   end,
   cardinality = function(dataset) return dataset.input:count() end,
-  types = function(dataset) return dataset.input:known_types() end,
+  types = function(dataset, peek) return dataset.input:known_types(peek) end,
+  sample = function(dataset)
+    local elements = dataset.options.elements
+    return elements and elements[1] or dataset.input:sample()
+  end,
   lower = lower,
 }

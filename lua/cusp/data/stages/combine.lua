@@ -98,15 +98,23 @@ combine.zip = {
     end, function() close_all(opened) end
   end,
   cardinality = function(dataset) return smallest(dataset.inputs) end,
-  types = function(dataset)
+  types = function(dataset, peek)
     local forms, offsets, all = {}, {}, {}
     for i, input in ipairs(dataset.inputs) do
-      local form, types = input:known_types()
+      local form, types = input:known_types(peek)
       if not form then return nil end
       forms[i], offsets[i] = form, #all
       table.move(types, 1, #types, #all + 1, all)
     end
     return join_forms(dataset.options.place, forms, offsets), all
+  end,
+  sample = function(dataset)
+    local elements = {}
+    for i, input in ipairs(dataset.inputs) do
+      elements[i] = input:sample()
+      if not elements[i] then return nil end
+    end
+    return zipped(dataset.options.place, elements)
   end,
   lower = zip_rows,
 }
@@ -122,19 +130,40 @@ local function same_columns(a, b)
   return true
 end
 
+-- Why elements of two kinds cannot follow each other; nil where they can. Shapes may differ.
+local function difference(form, types, other_form, others)
+  if not element.same_form(form, other_form) then return "structure" end
+  for k, type in ipairs(types) do
+    if type.dtype ~= others[k].dtype then return "dtype" end
+  end
+end
+
+--- Raises where it is known that the elements of two data sets differ.
+function combine.check_alike(first, second)
+  local form, types = first:known_types()
+  local other_form, others = second:known_types()
+  local what = form and other_form and difference(form, types, other_form, others)
+  if what then
+    errors.raise("concatenate: the elements of the two data sets differ in %s: %s and %s", what,
+      spec.describe(form, types), spec.describe(other_form, others))
+  end
+end
+
 combine.concatenate = {
   name = "concatenate",
   open = function(dataset)
-    local which, fetch, close, form, number = 0, nil, nil, nil, 0
+    local which, fetch, close, first, number = 0, nil, nil, nil, 0
+    local types
     return function()
       while true do
         local e = fetch and fetch()
         if e then
-          form, number = form or e.form, number + 1
-          if not element.same_form(form, e.form) then
-            errors.raise(
-              "concatenate: element %d is %s, which has another structure than those before it",
-              number, element.describe(e))
+          first, number = first or e, number + 1
+          types = types or element.types(first)
+          local what = difference(first.form, types, e.form, element.types(e))
+          if what then
+            errors.raise("concatenate: element %d is %s, which has another %s than the first, %s",
+              number, element.describe(e), what, element.describe(first))
           end
           return e
         end
@@ -159,13 +188,16 @@ combine.concatenate = {
     end
     return total
   end,
-  types = function(dataset)
-    local form, types = dataset.inputs[1]:known_types()
-    local other_form, other = dataset.inputs[2]:known_types()
+  types = function(dataset, peek)
+    local form, types = dataset.inputs[1]:known_types(peek)
+    local other_form, other = dataset.inputs[2]:known_types(peek)
     if not form or not other_form then return nil end
     if not element.same_form(form, other_form) then return nil end
     types = spec.common(types, other)
     return types and form, types
+  end,
+  sample = function(dataset)
+    return dataset.inputs[1]:sample() or dataset.inputs[2]:sample()
   end,
   lower = function(dataset)
     local first, second = dataset.inputs[1]:lower(), dataset.inputs[2]:lower()

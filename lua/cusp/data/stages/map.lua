@@ -7,28 +7,80 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local native = require "cusp.data.machinery.native"
+local shapes = require "cusp.base.shape"
 
 local map = {}
-local UNKNOWN = -2
+local UNKNOWN, None = -2, shapes.None
 
--- What was raised, and by which class where it is an object.
-local function reason(raised)
-  if type(raised) == "string" then return raised end
-  local meta = getmetatable(raised)
-  local class = type(meta) == "table" and (meta.__name or "") or type(raised)
-  return ("%s: %s"):format(class, tostring(raised))
+local function explained(owner, number, raised)
+  return ("%s: the function raised an error at element %d: %s"):format(owner, number, raised)
 end
 
---- Calls a function of the user's with an element's parts; errors say at which element.
--- @treturn string|nil the values are returned as by pcall otherwise
+--- Calls a function of the user's with an element's parts.
+-- @return what it returns
+-- @raise text says at which element; whatever else is raised comes as it is
 function map.call(owner, number, f, ...)
   local results = table.pack(xpcall(f, function(raised)
-    if engine.is_interrupt(raised) then return raised end
-    return {text = ("%s: the function raised an error at element %d: %s"):format(owner, number,
-      reason(raised))}
+    if type(raised) ~= "string" or engine.is_interrupt(raised) then return raised end
+    return explained(owner, number, raised)
   end, ...))
-  if not results[1] then error(type(results[2]) == "table" and results[2].text or results[2], 0) end
+  if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
+end
+
+--- Raises for a function that returned nothing.
+function map.forgotten(owner, number)
+  errors.raise("%s: the function returned nothing at element %d; is a `return` missing in it?",
+    owner, number)
+end
+
+local function returned(owner, number, first, ...)
+  if first == nil and select("#", ...) == 0 then map.forgotten(owner, number) end
+  return element.compute(element.of_values(("%s (element %d)"):format(owner, number), first, ...))
+end
+
+-- What the function makes of an element of the input.
+local function mapped(owner, dataset, number, e)
+  return returned(owner, number,
+    map.call(owner, number, dataset.options.map_func, element.values(e)))
+end
+
+---------------------------------------------------------------- types
+
+-- Sizes that differ from element to element of the input do so in what is made of it: those at the
+-- same axis with the same size in the sample.
+local function with_unknown_sizes(types, e, input_types)
+  for k, input in ipairs(input_types or {}) do
+    for axis, size in ipairs(input.shape or {}) do
+      local sampled = size == None and element.type_of(e[k]).shape[axis]
+      for _, type in ipairs(types) do
+        if sampled and type.shape[axis] == sampled then type.shape[axis] = None end
+      end
+    end
+  end
+  return types
+end
+
+-- The types of what a function makes of a sample, which is made once.
+local function types_by_sample(make)
+  return function(dataset, peek)
+    local options = dataset.options
+    if not peek then return nil end
+    if options.sampled then return options.sampled.form, options.sampled.types end
+    local e = dataset.input:sample()
+    if not e then return nil end
+    local form, types = make(dataset, e)
+    local _, input_types = dataset.input:known_types(true)
+    if types then types = with_unknown_sizes(types, e, input_types) end
+    options.sampled = form and {form = form, types = types}
+    return form, types
+  end
+end
+
+local function copied(e)
+  local types = element.types(e)
+  for _, type in ipairs(types) do type.shape = table.move(type.shape, 1, #type.shape, 1, {}) end
+  return e.form, types
 end
 
 -- Opens the input with a counter of its elements.
@@ -46,16 +98,17 @@ map.map = {
   name = "map",
   open = function(dataset)
     local fetch, close = counted(dataset)
-    local f = dataset.options.map_func
     return function()
       local e, number = fetch()
-      if not e then return nil end
-      local owner = ("map (element %d)"):format(number)
-      return element.compute(element.of_values(owner,
-        map.call("map", number, f, element.values(e))))
+      return e and mapped("map", dataset, number, e)
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
+  types = types_by_sample(function(dataset, e) return copied(mapped("map", dataset, 1, e)) end),
+  sample = function(dataset)
+    local e = dataset.input:sample()
+    return e and mapped("map", dataset, 1, e)
+  end,
 }
 
 -- The boolean that a predicate gave.
@@ -70,7 +123,8 @@ local function truth(owner, number, value)
   return value
 end
 
-local function keeps_types(dataset) return dataset.input:known_types() end
+local function keeps_types(dataset, peek) return dataset.input:known_types(peek) end
+local function sample_of_input(dataset) return dataset.input:sample() end
 
 map.filter = {
   name = "filter",
@@ -89,6 +143,7 @@ map.filter = {
   end,
   cardinality = function() return UNKNOWN end,
   types = keeps_types,
+  sample = sample_of_input,
 }
 
 map.take_while = {
@@ -106,18 +161,27 @@ map.take_while = {
   end,
   cardinality = function() return UNKNOWN end,
   types = keeps_types,
+  sample = sample_of_input,
 }
 
 ---------------------------------------------------------------- data sets of data sets
 
--- The data set that a function made of an element, opened.
-local function open_inner(owner, number, f, e)
+-- The data set that a function made of an element.
+local function inner_of(owner, number, f, e)
   local inner = map.call(owner, number, f, element.values(e))
   if not kinds.is_dataset(inner) then
     errors.raise("%s: the function should return a Dataset at element %d, got %s", owner, number,
       errors.describe(inner))
   end
-  return inner:open()
+  return inner
+end
+
+local function open_inner(...) return inner_of(...):open() end
+
+local function types_of_inner(owner)
+  return types_by_sample(function(dataset, e)
+    return inner_of(owner, 1, dataset.options.map_func, e):known_types(true)
+  end)
 end
 
 map.flat_map = {
@@ -139,6 +203,7 @@ map.flat_map = {
     end
   end,
   cardinality = function() return UNKNOWN end,
+  types = types_of_inner "flat_map",
 }
 
 map.interleave = {
@@ -185,9 +250,17 @@ map.interleave = {
     end
   end,
   cardinality = function() return UNKNOWN end,
+  types = types_of_inner "interleave",
 }
 
 ---------------------------------------------------------------- without functions
+
+local function shifted(form)
+  if type(form) == "number" then return form + 1 end
+  local result = {}
+  for key, item in pairs(form) do result[key] = shifted(item) end
+  return result
+end
 
 map.enumerate = {
   name = "enumerate",
@@ -197,17 +270,16 @@ map.enumerate = {
     return function()
       local e, number = fetch()
       if not e then return nil end
-      local function shifted(form)
-        if type(form) == "number" then return form + 1 end
-        local result = {}
-        for key, item in pairs(form) do result[key] = shifted(item) end
-        return result
-      end
       local index = engine.tensor(start + number - 1, {dtype = "int64"})
       return {index, form = {1, shifted(e.form)}, table.unpack(e)}
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
+  types = function(dataset, peek)
+    local form, types = dataset.input:known_types(peek)
+    if not form then return nil end
+    return {1, shifted(form)}, {{shape = {}, dtype = "int64"}, table.unpack(types)}
+  end,
 }
 
 -- Positions of the parts that a name or a position at the top of the structure stands for.
@@ -255,6 +327,15 @@ map.rescale = {
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
+  types = function(dataset, peek)
+    local form, types = dataset.input:known_types(peek)
+    if not form then return nil end
+    types = table.move(types, 1, #types, 1, {})
+    for _, k in ipairs(chosen_parts("rescale", form, dataset.options.component)) do
+      types[k] = {shape = types[k].shape, dtype = dataset.options.dtype}
+    end
+    return form, types
+  end,
   -- Two of them in a row, or one after another dtype was chosen, are one only where the first keeps
   -- floats.
   lower = function(dataset)

@@ -162,7 +162,6 @@ order.prefetch = {
   name = "prefetch",
   open = function(dataset) return dataset.input:open() end,
   cardinality = function(dataset) return dataset.input:count() end,
-  types = function(dataset) return dataset.input:known_types() end,
   lower = function(dataset)
     local description = dataset.input:lower()
     if not description or dataset.options.buffer_size < 1 then return description end
@@ -172,8 +171,10 @@ order.prefetch = {
   end,
 }
 
+-- They all give elements of their input.
 for _, stage in pairs(order) do
-  stage.types = stage.types or function(dataset) return dataset.input:known_types() end
+  stage.types = function(dataset, peek) return dataset.input:known_types(peek) end
+  stage.sample = function(dataset) return dataset.input:sample() end
 end
 
 return order
