@@ -417,7 +417,7 @@ static cusp_transform *read_transforms(lua_State *L, const cusp_reader *reader) 
   return transforms;
 }
 
-/** pipeline{rows =, stages =, transforms =, workers =, depth =, keep =} */
+/** pipeline{rows =, stages =, transforms =, workers =, depth =, keep =, single =} */
 static int new_pipeline(lua_State *L) {
   cusp_lua_check_options(L, 1, "pipeline");
   lua_settop(L, 1);
@@ -426,7 +426,8 @@ static int new_pipeline(lua_State *L) {
       .reader = check_rows(L, 2, "pipeline"),
       .workers = (int)cusp_lua_integer_option(L, 1, "workers", 1, 1, "pipeline"),
       .depth = (int)cusp_lua_integer_option(L, 1, "depth", 3, 1, "pipeline"),
-      .keep = cusp_lua_integer_option(L, 1, "keep", 0, 0, "pipeline")};
+      .keep = cusp_lua_integer_option(L, 1, "keep", 0, 0, "pipeline"),
+      .single = cusp_lua_flag_option(L, 1, "single", false)};
   int count;
   stage *stages = read_stages(L, &count, &options.batched);
   options.transforms = read_transforms(L, options.reader);
@@ -494,6 +495,12 @@ static int pipeline_next(lua_State *L) {
   if (status == CUSP_OK)
     status = take_element(L, box->pipeline, arrays, first);
   return status == CUSP_OK ? n : cusp_lua_raise(L, status, NULL);
+}
+
+/** pipeline:skip(): goes past an element that failed; whether there was one. */
+static int pipeline_skip(lua_State *L) {
+  lua_pushboolean(L, cusp_pipeline_skip(check_pipeline(L, 1, "skip")->pipeline));
+  return 1;
 }
 
 /* ------------------------------------------------------------------ plans over pipelines */
@@ -624,8 +631,11 @@ void cusp_lua_open_data(lua_State *L) {
       {"__gc", rows_release}, {"__close", rows_release}, {NULL, NULL}};
   static const luaL_Reg pipeline_metamethods[] = {
       {"__gc", pipeline_close}, {"__close", pipeline_close}, {NULL, NULL}};
-  static const luaL_Reg pipeline_methods[] = {
-      {"next", pipeline_next}, {"run", pipeline_run}, {"close", pipeline_close}, {NULL, NULL}};
+  static const luaL_Reg pipeline_methods[] = {{"next", pipeline_next},
+                                              {"run", pipeline_run},
+                                              {"skip", pipeline_skip},
+                                              {"close", pipeline_close},
+                                              {NULL, NULL}};
   cusp_lua_new_class(L, rows_kind, rows_metamethods, NULL);
   lua_pushcfunction(L, rows_index);
   lua_setfield(L, -2, "__index");

@@ -385,6 +385,10 @@ local function add_data()
   add "\n### Data sets\n"
   add_file("cusp.data.dataset", {["Dataset."] = "Dataset.", ["Dataset:"] = "dataset:"},
     cusp.data.Dataset)
+  for _, file in ipairs{"groups", "choices", "saved"} do
+    add_file("cusp.data." .. file, {[file .. "."] = "Dataset.", [file .. ":"] = "dataset:"},
+      cusp.data.Dataset)
+  end
   add "\n### Pictures to begin with\n"
   add_named(cusp.datasets.digits, "load_data", "datasets.digits.")
   add_named(cusp.datasets.mnist, "load_data", "datasets.mnist.")

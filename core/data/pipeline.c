@@ -251,6 +251,14 @@ cusp_status cusp_pipeline_peek(cusp_pipeline *p, const cusp_array **arrays) {
   return CUSP_OK;
 }
 
+bool cusp_pipeline_skip(cusp_pipeline *p) {
+  slot *s;
+  if (p->has_current || wait_for_slot(p, &s) != CUSP_OK || s->status == CUSP_OK || s->rows == 0)
+    return false;
+  give_back(p, s);
+  return true;
+}
+
 void cusp_pipeline_take(cusp_pipeline *p, cusp_array *arrays) {
   memcpy(arrays, p->current, (size_t)p->reader->n_columns * sizeof *arrays);
   memset(p->current, 0, (size_t)p->reader->n_columns * sizeof *arrays);
@@ -338,7 +346,8 @@ static cusp_status set_up(cusp_pipeline *p, const cusp_pipeline_options *options
   CUSP_TRY(cusp_alloc((void **)&p->transforms, bytes));
   memcpy(p->transforms, options->transforms, bytes);
   p->batched = options->batched;
-  p->width = p->batched ? cusp_stream_width(p->stream) : group_rows(p->reader);
+  int64_t single = options->single ? 1 : group_rows(p->reader);
+  p->width = p->batched ? cusp_stream_width(p->stream) : single;
   p->n_workers = options->workers;
   p->depth = options->depth > options->workers ? options->depth : options->workers;
   CUSP_TRY(make_slots(p));

@@ -20,6 +20,7 @@ typedef struct cusp_pipeline_options {
   /* elements are lists of rows, with an axis for them; otherwise single rows */
   bool batched;
   int64_t keep; /* decoded rows that wait in the stream's shuffles; 0: none */
+  bool single;  /* single rows are read one by one, so that one that fails takes no other along */
   int workers;  /* threads, at least 1 */
   int depth;    /* elements that may be ready at once; at least `workers` are */
 } cusp_pipeline_options;
@@ -34,6 +35,9 @@ int cusp_pipeline_n_columns(const cusp_pipeline *pipeline);
  * element is still to come.
  */
 CUSP_NODISCARD cusp_status cusp_pipeline_peek(cusp_pipeline *pipeline, const cusp_array **arrays);
+/** Goes past the element that could not be made, after cusp_pipeline_peek has failed for it. False
+ * where there is none, or none behind it. */
+bool cusp_pipeline_skip(cusp_pipeline *pipeline);
 /** Moves the arrays of the element that was peeked at to `arrays`. */
 void cusp_pipeline_take(cusp_pipeline *pipeline, cusp_array *arrays);
 /** Stops and joins the threads; NULL accepted. */

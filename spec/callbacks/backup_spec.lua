@@ -42,6 +42,21 @@ local caches = {
   ["a shuffled cache, shuffled again"] = function(rows)
     return rows:shuffle(50):cache():shuffle(20):batch(16)
   end,
+  ["elements of two by chance"] = function(rows)
+    return cusp.data.Dataset.sample_from_datasets({rows:shuffle(40), rows:take(30)},
+      {rerandomize_each_iteration = true}):batch(16)
+  end,
+  ["groups of what was sampled"] = function(rows)
+    return cusp.data.Dataset.sample_from_datasets{rows:shuffle(40):take(50), rows:take(40)}
+      :shuffle(20)
+      :group_by_window(function(x) return cusp.ops.sum(x):item() > 0 and 1 or 0 end,
+        function(_, group) return group:batch(8) end, 8)
+      :scan(0, function(count, x, y) return count + 1, x, y end):ignore_errors()
+  end,
+  ["classes in other shares, cached"] = function(rows)
+    return rows:rejection_resample(function(x) return cusp.ops.sum(x):item() > 0 and 1 or 0 end,
+      {0.5, 0.5}):map(function(_, row) return row[1], row[2] end):cache():batch(16)
+  end,
   ["a cache of noise"] = function(rows) return rows:map(noisy):cache():shuffle(30):batch(16) end,
   ["a cache of noise, in steps"] = function(rows)
     return rows:batch(16):map(noisy):cache():repeat_()

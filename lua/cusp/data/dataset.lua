@@ -105,8 +105,8 @@ end
 -- @local
 function Dataset:count() return self.stage.cardinality(self) end
 
---- Form and types of the elements where they are known without reading any; with `peek`, an element
--- is read, and functions of the user's are called with it, where nothing else tells.
+--- Form and types of the elements where they are known without reading any; with `peek`, an
+-- element is read, and functions of the user's are called with it, where nothing else tells.
 -- @local
 function Dataset:known_types(peek)
   local description = self:lower()
@@ -661,6 +661,10 @@ getters.element_spec = function(self)
     if not type.shape then form, types = sampled_types(self) break end
   end
   return spec.of(form, types)
+end
+
+for _, file in ipairs{"groups", "choices", "saved"} do
+  for name, method in pairs(require("cusp.data." .. file)) do Dataset[name] = method end
 end
 
 function Dataset:__tostring()

@@ -105,8 +105,8 @@ local bind_load = arguments.binder("load_img", {
 local channels_of = {grayscale = 1, rgb = 3, rgba = 4}
 
 --- A PNG or JPEG file as a tensor of whole numbers `[height, width, channels]`: uint8, or uint16
--- for 16-bit grey in color_mode "grayscale". The pixels are those of Keras, which asks Pillow for them;
--- as there, 16-bit grey in another color_mode is cut off at 255.
+-- for 16-bit grey in color_mode "grayscale". The pixels are those of Keras, which asks Pillow for
+-- them; as there, 16-bit grey in another color_mode is cut off at 255.
 -- @tparam string path
 -- @tparam[opt="rgb"] string color_mode "grayscale", "rgb" or "rgba"
 -- @tparam[opt] table target_size `{height, width}`

@@ -203,7 +203,8 @@ local function stack_leaf(owner, elements, k)
   return engine.ops.stack(items, 1)
 end
 
-local function check_forms(owner, elements)
+--- Raises unless elements are of one structure.
+function element.check_forms(owner, elements)
   local first = elements[1]
   for i, e in ipairs(elements) do
     if not element.same_form(e.form, first.form) then
@@ -216,7 +217,7 @@ end
 
 --- Raises unless elements could be put together.
 function element.check_batch(owner, elements)
-  check_forms(owner, elements)
+  element.check_forms(owner, elements)
   for i, e in ipairs(elements) do
     for k = 1, #e do check_alike(owner, elements, i, elements[1][k], e[k]) end
   end
@@ -226,7 +227,7 @@ end
 function element.stack(owner, elements)
   local first = elements[1]
   local batch = {form = first.form}
-  check_forms(owner, elements)
+  element.check_forms(owner, elements)
   for k = 1, #first do batch[k] = stack_leaf(owner, elements, k) end
   element.compute(batch)
   return batch

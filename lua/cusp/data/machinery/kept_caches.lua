@@ -16,7 +16,8 @@ local run_length = 256 -- elements of one type that are kept as one tensor
 -- Stages that give the same elements in each process; functions of the user's need not.
 local deterministic = {}
 local names = [[from_tensor_slices from_tensors range reader rows cache batch padded_batch unbatch
-  rebatch rescale repeat take skip shard prefetch zip concatenate enumerate window]]
+  rebatch rescale repeat take skip shard prefetch zip concatenate enumerate window counter unique
+  ragged_batch saved choose_from_datasets]]
 for name in names:gmatch "%S+" do deterministic[name] = true end
 
 local function is_random(dataset)

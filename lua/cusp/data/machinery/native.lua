@@ -5,7 +5,8 @@
 -- (size, nil before batching), `stages` (functions that give what engine.data takes, called when an
 -- iteration begins), `transforms` by column, `workers`, `depth`; `tensors` where the rows are those
 -- of tensors; `covers`: whether a pass has every row once, in whole batches but for the last;
--- `shuffled`; `keep`: decoded rows that wait in shuffles; `apart`: of how many rows one is read. Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
+-- `shuffled`; `keep`: decoded rows that wait in shuffles; `apart`: of how many rows one is read.
+-- Stages make one from that of their input (`stage.lower`), or nil where they need Lua.
 -- @module cusp.data.machinery.native
 local engine = require "cusp.engine"
 local spec = require "cusp.data.machinery.spec"
@@ -99,12 +100,14 @@ end
 --- Starts the threads.
 -- @tparam table description
 -- @tparam[opt] table stages as `native.resolve` gives them, perhaps with more behind
--- @treturn userdata pipeline with `next()`, `run(plan, options)`, `close()`
-function native.open(description, stages)
+-- @tparam[opt] boolean single whether single rows are read one by one rather than in groups
+-- @treturn userdata pipeline with `next()`, `run(plan, options)`, `skip()`, `close()`
+function native.open(description, stages, single)
   return engine.data.pipeline{
     rows = description.rows, stages = stages or native.resolve(description),
     transforms = description.transforms,
     workers = description.workers, depth = depth_of(description), keep = description.keep,
+    single = single,
   }
 end
 

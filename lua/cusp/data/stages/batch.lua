@@ -29,6 +29,8 @@ local function gather(fetch, size, drop_remainder, owner)
   return elements
 end
 
+batch.gather = gather
+
 local function batches_of(count, options)
   if count < 0 then return count end
   return options.drop_remainder and count // options.batch_size
@@ -162,8 +164,8 @@ local function by_part(name, given, form, out)
     return out
   end
   if not structure.is_container(given) then
-    errors.raise("padded_batch: %s: expected a table in the structure of the elements, got %s", name,
-      errors.describe(given))
+    errors.raise("padded_batch: %s: expected a table in the structure of the elements, got %s",
+      name, errors.describe(given))
   end
   for key in pairs(given) do
     if form[key] == nil then

@@ -13,8 +13,10 @@ local function close_all(opened)
   for _, one in ipairs(opened) do one.close() end
 end
 
--- Opens data sets; where one cannot be, those before it are closed.
-local function open_all(datasets)
+--- Opens data sets; where one cannot be, those before it are closed.
+-- @treturn {table,...} `next` and `close` of each
+-- @treturn function that closes all
+function combine.open_all(datasets)
   local opened = {}
   for i, dataset in ipairs(datasets) do
     local ok, fetch, close = pcall(dataset.open, dataset)
@@ -24,7 +26,7 @@ local function open_all(datasets)
     end
     opened[i] = {next = fetch, close = close}
   end
-  return opened
+  return opened, function() close_all(opened) end
 end
 
 local function shift(form, by)
@@ -87,7 +89,7 @@ end
 combine.zip = {
   name = "zip",
   open = function(dataset)
-    local opened = open_all(dataset.inputs)
+    local opened, close = combine.open_all(dataset.inputs)
     return function()
       local elements = {}
       for i, one in ipairs(opened) do
@@ -95,7 +97,7 @@ combine.zip = {
         if not elements[i] then return nil end
       end
       return zipped(dataset.options.place, elements)
-    end, function() close_all(opened) end
+    end, close
   end,
   cardinality = function(dataset) return smallest(dataset.inputs) end,
   types = function(dataset, peek)
@@ -139,13 +141,14 @@ local function difference(form, types, other_form, others)
 end
 
 --- Raises where it is known that the elements of two data sets differ.
-function combine.check_alike(first, second)
+-- @tparam[opt="concatenate"] string owner
+function combine.check_alike(first, second, owner)
   local form, types = first:known_types()
   local other_form, others = second:known_types()
   local what = form and other_form and difference(form, types, other_form, others)
   if what then
-    errors.raise("concatenate: the elements of the two data sets differ in %s: %s and %s", what,
-      spec.describe(form, types), spec.describe(other_form, others))
+    errors.raise("%s: the elements of the two data sets differ in %s: %s and %s",
+      owner or "concatenate", what, spec.describe(form, types), spec.describe(other_form, others))
   end
 end
 

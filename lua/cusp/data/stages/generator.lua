@@ -136,7 +136,12 @@ function generator.open(options)
   return function()
     if ended then return nil end
     number = number + 1
-    return take(fetch(number))
+    ended = true -- a function that raised is not asked again
+    local function resume(...)
+      ended = false
+      return take(...)
+    end
+    return resume(fetch(number))
   end, function() ended = true end
 end
 

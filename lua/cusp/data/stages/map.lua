@@ -62,7 +62,7 @@ local function with_unknown_sizes(types, e, input_types)
 end
 
 -- The types of what a function makes of a sample, which is made once.
-local function types_by_sample(make)
+function map.types_by_sample(make)
   return function(dataset, peek)
     local options = dataset.options
     if not peek then return nil end
@@ -77,7 +77,8 @@ local function types_by_sample(make)
   end
 end
 
-local function copied(e)
+-- Form and types of an element, to be changed.
+function map.copied_types(e)
   local types = element.types(e)
   for _, type in ipairs(types) do type.shape = table.move(type.shape, 1, #type.shape, 1, {}) end
   return e.form, types
@@ -104,7 +105,9 @@ map.map = {
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
-  types = types_by_sample(function(dataset, e) return copied(mapped("map", dataset, 1, e)) end),
+  types = map.types_by_sample(function(dataset, e)
+    return map.copied_types(mapped("map", dataset, 1, e))
+  end),
   sample = function(dataset)
     local e = dataset.input:sample()
     return e and mapped("map", dataset, 1, e)
@@ -179,7 +182,7 @@ end
 local function open_inner(...) return inner_of(...):open() end
 
 local function types_of_inner(owner)
-  return types_by_sample(function(dataset, e)
+  return map.types_by_sample(function(dataset, e)
     return inner_of(owner, 1, dataset.options.map_func, e):known_types(true)
   end)
 end
@@ -255,10 +258,11 @@ map.interleave = {
 
 ---------------------------------------------------------------- without functions
 
-local function shifted(form)
+--- A form with one more part before its own.
+function map.shifted(form)
   if type(form) == "number" then return form + 1 end
   local result = {}
-  for key, item in pairs(form) do result[key] = shifted(item) end
+  for key, item in pairs(form) do result[key] = map.shifted(item) end
   return result
 end
 
@@ -271,14 +275,14 @@ map.enumerate = {
       local e, number = fetch()
       if not e then return nil end
       local index = engine.tensor(start + number - 1, {dtype = "int64"})
-      return {index, form = {1, shifted(e.form)}, table.unpack(e)}
+      return {index, form = {1, map.shifted(e.form)}, table.unpack(e)}
     end, close
   end,
   cardinality = function(dataset) return dataset.input:count() end,
   types = function(dataset, peek)
     local form, types = dataset.input:known_types(peek)
     if not form then return nil end
-    return {1, shifted(form)}, {{shape = {}, dtype = "int64"}, table.unpack(types)}
+    return {1, map.shifted(form)}, {{shape = {}, dtype = "int64"}, table.unpack(types)}
   end,
 }
 

@@ -5,6 +5,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local generator = require "cusp.data.stages.generator"
 local native = require "cusp.data.machinery.native"
+local seeds = require "cusp.data.machinery.seeds"
 local spec = require "cusp.data.machinery.spec"
 
 local source = {}
@@ -70,6 +71,11 @@ source.list = {
     end, nothing
   end,
   cardinality = function(dataset) return #dataset.options.elements end,
+  -- the first element's, which others may differ from
+  types = function(dataset, peek)
+    local first = dataset.options.elements[1]
+    if peek and first then return first.form, element.types(first) end
+  end,
 }
 
 ---------------------------------------------------------------- rows of files
@@ -116,6 +122,34 @@ source.range = {
     end
     return native.of_rows(options.reader, 1)
   end,
+}
+
+source.counter = {
+  name = "counter",
+  open = function(dataset)
+    local options = dataset.options
+    local value = options.start - options.step
+    return function()
+      value = value + options.step
+      return {engine.tensor(value, {dtype = options.dtype}), form = 1}
+    end, nothing
+  end,
+  cardinality = function() return -1 end,
+  types = function(dataset) return 1, {{shape = {}, dtype = dataset.options.dtype}} end,
+}
+
+--- Integers from 0 to 2^32 - 1 by chance.
+source.random = {
+  name = "random",
+  open = function(dataset)
+    local below = seeds.sequence(seeds.next(dataset.options))
+    return function()
+      return {engine.tensor(below(1 << 32), {dtype = "int64"}), form = 1}
+    end, nothing
+  end,
+  cardinality = function() return -1 end,
+  types = function() return 1, {{shape = {}, dtype = "int64"}} end,
+  sample = function() return {engine.tensor(0, {dtype = "int64"}), form = 1} end,
 }
 
 ---------------------------------------------------------------- functions
