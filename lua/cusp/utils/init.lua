@@ -6,6 +6,7 @@ local members = {PyDataset = "py_dataset", Sequence = "py_dataset"}
 for file, names in pairs{
   numerical = "to_categorical normalize set_random_seed",
   sequences = "pad_sequences",
+  skipgrams = "skipgrams",
   images = "image_dataset_from_directory load_img img_to_array save_img",
   texts = "text_dataset_from_directory",
   timeseries = "timeseries_dataset_from_array",

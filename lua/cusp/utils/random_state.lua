@@ -1,7 +1,7 @@
 --- NumPy's `RandomState(seed).shuffle`, so that a seed divides the files of a directory into
--- training and validation as Keras does. The Mersenne Twister of Matsumoto and Nishimura (1998),
--- and NumPy's way of drawing integers below a bound: words with the bits above the bound masked
--- off, drawn again while too large.
+-- training and validation as Keras does, and Python's `random.shuffle`, which Keras takes for
+-- skipgrams. The Mersenne Twister of Matsumoto and Nishimura (1998); NumPy draws integers below a
+-- bound by masking off the bits above it, Python by shifting them out, both again while too large.
 -- @module cusp.utils.random_state
 local random_state = {}
 
@@ -31,8 +31,26 @@ local function temper(y)
   return (y ~ (y >> 18)) & 0xffffffff
 end
 
-local function generator(seed)
-  local words, at = seeded(seed), N
+-- The state for a key of several words.
+local function seeded_by_key(key)
+  local words, i = seeded(19650218), 2
+  local function mix(factor, added)
+    local before = words[i - 1]
+    words[i] = ((words[i] ~ (before ~ before >> 30) * factor) + added) & 0xffffffff
+    i = i + 1
+    if i > N then words[1], i = words[N], 2 end
+  end
+  for k = 0, math.max(N, #key) - 1 do
+    local at = k % #key
+    mix(1664525, key[at + 1] + at)
+  end
+  for _ = 1, N - 1 do mix(1566083941, -(i - 1)) end
+  words[1] = 0x80000000
+  return words
+end
+
+local function generator(words)
+  local at = N
   return function()
     if at == N then
       twist(words)
@@ -60,9 +78,33 @@ end
 -- @tparam integer seed from 0 to 2^32 - 1
 -- @tparam table list
 function random_state.shuffle(seed, list)
-  local next_word = generator(seed)
+  local next_word = generator(seeded(seed))
   for i = #list, 2, -1 do
     local j = draw(next_word, i - 1) + 1
+    list[i], list[j] = list[j], list[i]
+  end
+end
+
+-- An integer below a bound of up to 2^32.
+local function draw_below(next_word, bound)
+  local bits = 0
+  while bound >> bits > 0 do bits = bits + 1 end
+  while true do
+    local value = next_word() >> (32 - bits)
+    if value < bound then return value end
+  end
+end
+
+--- Shuffles a list in place as Python's `random.seed(seed)` and `random.shuffle` do.
+-- @tparam integer seed
+-- @tparam table list
+function random_state.shuffle_as_python(seed, list)
+  seed = math.abs(seed)
+  local key = {seed & 0xffffffff}
+  if seed >> 32 > 0 then key[2] = seed >> 32 end
+  local next_word = generator(seeded_by_key(key))
+  for i = #list, 2, -1 do
+    local j = draw_below(next_word, i) + 1
     list[i], list[j] = list[j], list[i]
   end
 end
