@@ -37,6 +37,35 @@ describe("progress", function()
     assert.are.equal(1, asked)
   end)
 
+  it("steps aside for what the program prints, and goes on below it", function()
+    local out, print_before, write_before = {}, print, io.write
+    local function note(...) out[#out + 1] = table.concat({...}, " ") end
+    local line = progress.new{target = 10, dynamic = true, columns = 60, write = note}
+    _G.print = function(...) note(..., "\n") end
+    rawset(io, "write", note)
+    local ok, message = pcall(function()
+      local own_print, own_write = print, io.write
+      line:update(3, {}, {})
+      local width = #out[1] - 1
+      print "hello"
+      assert.are.same({"\r" .. (" "):rep(width) .. "\r", "hello \n"}, {out[2], out[3]})
+      assert.are.equal(own_print, print)
+      line:update(4, {}, {}) -- at once, whenever it was drawn last
+      assert.is_truthy(out[4]:find("^\r 4/10 "))
+      io.write "more\n"
+      assert.are.equal("more\n", out[6])
+      line:update(5, {}, {})
+      line:finish({}, {})
+      assert.are.same({own_print, own_write}, {print, io.write})
+      line:update(6, {}, {})
+      line:abandon()
+      assert.are.same({own_print, own_write}, {print, io.write})
+    end)
+    _G.print = print_before
+    rawset(io, "write", write_before)
+    assert.is_true(ok, message)
+  end)
+
   it("writes one line where there is no terminal", function()
     local line, text = bar{target = 10, verbose = 1, dynamic = false}
     for step = 1, 10 do line:update(step, {"loss"}, {loss = 1}) end

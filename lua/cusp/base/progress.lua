@@ -91,13 +91,56 @@ local function bar_text(self, finished, width)
   return ("%s [%s%s]"):format(count, head, ("."):rep(width - full))
 end
 
--- The bar whose line is unfinished on the terminal.
+---------------------------------------------------------------- stepping aside
+
+-- The bar whose line stands unfinished on the terminal.
 local open_bar
 
---- Ends an unfinished line, so that other output can be written; the bar continues below it.
+-- `print` and `io.write` as they were before a bar's line stood there, and what they are meanwhile.
+local before, meanwhile
+
+-- Takes the bar off its line; it is drawn again below what is written now.
+local function step_aside()
+  local bar = open_bar
+  if bar then bar:erase() end
+end
+
+local function restore()
+  if not before then return end
+  if _G.print == meanwhile.print then _G.print = before.print end
+  if io.write == meanwhile.write then rawset(io, "write", before.write) end
+  before, meanwhile = nil, nil
+end
+
+-- What a program writes while a bar stands there comes in its place.
+local function divert()
+  if before then return end
+  local own_print, own_write = _G.print, io.write
+  before = {print = own_print, write = own_write}
+  meanwhile = {
+    print = function(...)
+      step_aside()
+      return own_print(...)
+    end,
+    write = function(...)
+      step_aside()
+      return own_write(...)
+    end,
+  }
+  _G.print = meanwhile.print
+  rawset(io, "write", meanwhile.write)
+end
+
+local function open(bar)
+  open_bar = bar
+  if bar then divert() else restore() end
+end
+
+--- Ends a line that stands unfinished, so that something else can be written; the bar goes on below
+-- it.
 function progress.break_line()
   local bar = open_bar
-  open_bar = nil
+  open(nil)
   if bar then bar:abandon() end
 end
 
@@ -132,7 +175,7 @@ local function draw(self, rest, finished)
   local padding = (" "):rep(math.max(0, self.drawn_width - #line))
   self.write("\r" .. line .. padding .. (finished and "\n" or ""))
   self.drawn_width = finished and 0 or #line
-  open_bar = not finished and self or nil
+  open(not finished and self or nil)
 end
 
 --- Whether a redraw is due and would show anything new.
@@ -182,9 +225,16 @@ end
 
 --- Ends a line that was being redrawn after an error or interrupt.
 function Bar:abandon()
-  if open_bar == self then open_bar = nil end
+  if open_bar == self then open(nil) end
   if self.drawn_width > 0 then self.write "\n" end
   self.drawn_width = 0
+end
+
+--- Leaves an empty line where the bar was; it is due again at once.
+function Bar:erase()
+  if open_bar == self then open(nil) end
+  self.write("\r" .. (" "):rep(self.drawn_width) .. "\r")
+  self.drawn_width, self.drawn_at = 0, 0
 end
 
 return progress
