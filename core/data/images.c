@@ -130,18 +130,67 @@ static float weigh(const placement *p, const taps *row, const taps *column, int 
   return sum;
 }
 
+/* The same where all that is weighed lies within the picture: `lines` are those of the row's taps,
+ * `at` the first tap's sample in a line. */
+static inline float weigh_inside(const unsigned char *const *lines, const taps *row,
+                                 const taps *column, int64_t at, int channels) {
+  const float *across = column->weight, *down = row->weight;
+  if (row->count == 2 && column->count == 2) {
+    float upper = across[0] * lines[0][at] + across[1] * lines[0][at + channels],
+          lower = across[0] * lines[1][at] + across[1] * lines[1][at + channels];
+    return down[0] * upper + down[1] * lower;
+  }
+  float sum = 0;
+  for (int j = 0; j < row->count; j++) {
+    float part = 0;
+    for (int k = 0; k < column->count; k++)
+      part += across[k] * lines[j][at + k * channels];
+    sum += down[j] * part;
+  }
+  return sum;
+}
+
+static bool is_inside(const placement *p) {
+  return p->top >= 0 && p->left >= 0 && p->top + p->height <= p->image->height &&
+         p->left + p->width <= p->image->width;
+}
+
+static void weigh_line_inside(const placement *p, int64_t y, const taps *row, const taps *columns) {
+  const cusp_image_layout *l = p->layout;
+  int channels = p->image->channels;
+  int64_t next = l->channels_first ? l->height * l->width : 1;
+  const unsigned char *lines[4];
+  for (int j = 0; j < row->count; j++)
+    lines[j] =
+        p->image->pixels + ((row->first + j + p->top) * p->image->width + p->left) * channels;
+  for (int64_t x = 0; x < l->width; x++) {
+    float *out = out_at(p, y, x, 0);
+    int64_t at = columns[x].first * channels;
+    for (int c = 0; c < channels; c++)
+      out[c * next] = weigh_inside(lines, row, &columns[x], at + c, channels);
+  }
+}
+
+static void weigh_line(const placement *p, int64_t y, const taps *row, const taps *columns) {
+  for (int64_t x = 0; x < p->layout->width; x++)
+    for (int c = 0; c < p->layout->channels; c++)
+      *out_at(p, y, x, c) = weigh(p, row, &columns[x], c);
+}
+
 static cusp_status resize_by_taps(const placement *p) {
   const cusp_image_layout *l = p->layout;
   taps *columns;
   double down = (double)p->height / (double)l->height, across = (double)p->width / (double)l->width;
+  bool inside = is_inside(p);
   CUSP_TRY(cusp_alloc((void **)&columns, (size_t)l->width * sizeof *columns));
   for (int64_t x = 0; x < l->width; x++)
     columns[x] = taps_of(l->interpolation, x, across, p->width);
   for (int64_t y = 0; y < l->height; y++) {
     taps row = taps_of(l->interpolation, y, down, p->height);
-    for (int64_t x = 0; x < l->width; x++)
-      for (int c = 0; c < l->channels; c++)
-        *out_at(p, y, x, c) = weigh(p, &row, &columns[x], c);
+    if (inside)
+      weigh_line_inside(p, y, &row, columns);
+    else
+      weigh_line(p, y, &row, columns);
   }
   cusp_free(columns);
   return CUSP_OK;

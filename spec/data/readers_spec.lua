@@ -74,7 +74,7 @@ describe("rows of files", function()
   it("come by chunks where the buffer is too large to be kept, each row once a pass", function()
     local dataset = data.from_hdf5(folder .. "rows.h5", {"chunked", "y"})
     for _, variant in ipairs{dataset, dataset:cache(), dataset:batch(8):unbatch(),
-      dataset:shard(2, 1)} do
+      dataset:batch(8, {drop_remainder = true}):unbatch(), dataset:shard(2, 1)} do
       local shuffled = variant:shuffle(100, {seed = 4, max_bytes = 20 * 40}):repeat_(2):batch(9)
       local seen, orders = {}, {}
       for x, y in shuffled:iterate() do

@@ -275,8 +275,12 @@ batch.unbatch = {
   types = unbatched_types,
   lower = function(dataset)
     local before = dataset.input
-    if before.stage ~= batch.batch or before.options.drop_remainder then return nil end
-    return before.input:lower()
+    if before.stage ~= batch.batch then return nil end
+    local description, count = before.input:lower(), before.input:count()
+    if not description or not before.options.drop_remainder then return description end
+    if count < 0 then return nil end
+    local whole = count - count % before.options.batch_size
+    return native.with(description, function() return {"take", whole} end)
   end,
 }
 
