@@ -364,8 +364,8 @@ local bind_padded = binder("padded_batch", {
 -- @tparam integer batch_size
 -- @param[opt] padded_shapes shapes in the elements' structure, with `cusp.None` or -1 for the
 -- largest of the batch, which is the default
--- @param[opt=0] padding_values a number, or numbers in the elements' structure, of the parts' types:
--- integers where the parts are
+-- @param[opt=0] padding_values a number, or numbers in the elements' structure, of the parts'
+-- types: integers where the parts are
 -- @tparam[opt=false] boolean drop_remainder
 function Dataset:padded_batch(...)
   local batch_size, padded_shapes, padding_values, drop_remainder = bind_padded(...)
