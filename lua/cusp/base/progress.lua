@@ -93,7 +93,7 @@ end
 
 ---------------------------------------------------------------- stepping aside
 
--- The bar whose line stands unfinished on the terminal.
+-- The bar whose line is unfinished on the terminal.
 local open_bar
 
 -- `print` and `io.write` as they were before a bar's line stood there, and what they are meanwhile.
@@ -136,8 +136,7 @@ local function open(bar)
   if bar then divert() else restore() end
 end
 
---- Ends a line that stands unfinished, so that something else can be written; the bar goes on below
--- it.
+--- Ends an unfinished line, so that other output can be written; the bar continues below it.
 function progress.break_line()
   local bar = open_bar
   open(nil)

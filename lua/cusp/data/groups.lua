@@ -48,7 +48,7 @@ function groups:group_by_window(...)
   }, self)
 end
 
-local bind_bucket = arguments.binder("bucket_by_sequence_length", {
+local bind_bucket = arguments.named_binder("bucket_by_sequence_length", {
   {"element_length_func", "function"}, {"bucket_boundaries", "list"},
   {"bucket_batch_sizes", "list"}, {"padded_shapes", "any", optional = true},
   {"padding_values", "any", optional = true},
@@ -124,24 +124,26 @@ end
 -- @tparam[opt=false] boolean no_padding whether elements of a bucket have one shape
 -- @tparam[opt=false] boolean drop_remainder
 function groups:bucket_by_sequence_length(...)
-  local length, boundaries, sizes, shapes, values, to_boundary, no_padding, drop = bind_bucket(...)
+  local given = bind_bucket(...)
+  local boundaries, sizes = given.bucket_boundaries, given.bucket_batch_sizes
   check_buckets(boundaries, sizes)
   local function batches(bucket, group)
-    local options = {drop_remainder = drop}
-    if no_padding then return group:batch(sizes[bucket], options) end
-    options.padded_shapes, options.padding_values = shapes, values
-    if to_boundary then
+    local options = {drop_remainder = given.drop_remainder}
+    if given.no_padding then return group:batch(sizes[bucket], options) end
+    options.padded_shapes, options.padding_values = given.padded_shapes, given.padding_values
+    if given.pad_to_bucket_boundary then
       if not boundaries[bucket] then
         errors.raise("bucket_by_sequence_length: with pad_to_bucket_boundary elements have to be "
           .. "shorter than the last boundary, %d", boundaries[#boundaries])
       end
       local form, types = shapes_of(self, group)
-      options.padded_shapes = filled(shapes, form, types, boundaries[bucket] - 1)
+      options.padded_shapes = filled(given.padded_shapes, form, types,
+        boundaries[bucket] - 1)
     end
     return group:padded_batch(sizes[bucket], options)
   end
   return groups.group_by_window(self, {
-    key_func = function(...) return bucket_of(boundaries, length(...)) end,
+    key_func = function(...) return bucket_of(boundaries, given.element_length_func(...)) end,
     reduce_func = batches, window_size_func = function(bucket) return sizes[bucket] end,
   })
 end

@@ -8,7 +8,7 @@ local random_state = require "cusp.utils.random_state"
 
 local skipgrams = {}
 
-local bind = arguments.binder("skipgrams", {
+local bind = arguments.named_binder("skipgrams", {
   {"sequence", "any"}, {"vocabulary_size", "integer", min = 1},
   {"window_size", "integer", default = 4, min = 0},
   {"negative_samples", "number", default = 1, min = 0}, {"shuffle", "boolean", default = true},
@@ -88,20 +88,24 @@ end
 -- @treturn {{integer,integer},...} the pairs
 -- @treturn table their labels
 function skipgrams.skipgrams(...)
-  local sequence, size, window, negative, shuffle, categorical, shares, seed = bind(...)
-  local words = numbers("sequence", sequence)
+  local given = bind(...)
+  local words, size = numbers("sequence", given.sequence), given.vocabulary_size
+  local shares = given.sampling_table and numbers("sampling_table", given.sampling_table)
   check_words(words, size)
   local uniform, below = chance()
-  local couples = positive(words, window, shares and numbers("sampling_table", shares), uniform)
+  local couples = positive(words, given.window_size, shares, uniform)
   local positives = #couples
-  if positives > 0 then add_negative(couples, positives * negative // 1 | 0, size, below) end
+  if positives > 0 then
+    add_negative(couples, positives * given.negative_samples // 1 | 0, size, below)
+  end
   local labels = {}
   for i = 1, #couples do
     local near = i <= positives
-    if categorical then labels[i] = near and {0, 1} or {1, 0} else labels[i] = near and 1 or 0 end
+    labels[i] = near and 1 or 0
+    if given.categorical then labels[i] = near and {0, 1} or {1, 0} end
   end
-  if shuffle then
-    seed = seed or below(10000000)
+  if given.shuffle then
+    local seed = given.seed or below(10000000)
     random_state.shuffle_as_python(seed, couples)
     random_state.shuffle_as_python(seed, labels)
   end
