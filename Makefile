@@ -80,7 +80,7 @@ help:
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
-	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory"
+	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
 	@echo "make docs       the reference pages and the picture of the rooms, from the operation table and the sources"
 	@echo "make install    into PREFIX=$(PREFIX)"
 	@echo "make clean      remove what was built"

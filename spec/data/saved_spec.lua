@@ -45,6 +45,7 @@ describe("list_files", function()
       assert.equal("a.txt", found(folder .. "/a.txt"))
       fails("no files match", Dataset.list_files, folder .. "/*.none")
       fails("no files match", Dataset.list_files, folder .. "/none/*.txt")
+      fails("there is no pattern", Dataset.list_files, {})
     end)
   end)
 

@@ -101,6 +101,7 @@ function saved.list_files(...)
     end
     for _, path in ipairs(matches(pattern)) do paths[#paths + 1] = path end
   end
+  if #patterns == 0 then errors.raise "list_files: there is no pattern" end
   if #paths == 0 then
     errors.raise("list_files: no files match %s", table.concat(patterns, ", "))
   end
