@@ -45,7 +45,7 @@ static int64_t reduced_strides(const cusp_fused_program *program, int64_t stride
 }
 
 /** Collapses the axes over all inputs, the row-major outputs and the reduced ones; keeps reduced
- * and kept axes apart. */
+ * and kept axes apart. Fewer axes make longer rows, and longer calls. */
 static void collapse(builder *b) {
   const cusp_fused_program *program = b->program;
   cusp_fused *plan = b->plan;
@@ -230,6 +230,7 @@ static void find_last_uses(builder *b) {
       b->last_use[b->plan->steps[s].operand[k]] = s;
 }
 
+/* The buffer given back last is the one that is most likely in the cache. */
 static void take_buffer(builder *b, int reg) {
   b->slot[reg] = b->n_free > 0 ? b->free_slots[--b->n_free] : b->n_buffers++;
 }
@@ -423,6 +424,8 @@ static int64_t count_chunks(const builder *b, int64_t units, double cost) {
   return chunks;
 }
 
+/** Where the first axis is kept, its entries need nothing of each other; where it is reduced,
+ * chunks are combined at the end. */
 static void share_out(builder *b) {
   cusp_fused *plan = b->plan;
   const double cost = element_cost(plan);

@@ -106,7 +106,8 @@ static size_t packed_bytes(const cusp_recurrent *r, cusp_factor factor) {
   return rounded(cusp_factor_bytes(&factor, r->batch));
 }
 
-/** Packs a factor into the workspace at *next, which moves on. */
+/** Packs a factor, which every step multiplies with, into the workspace at *next, which moves on.
+ */
 static cusp_factor packed(const cusp_recurrent *r, cusp_factor factor, char **next) {
   cusp_factor_pack(&factor, r->batch, *next);
   *next += packed_bytes(r, factor);
@@ -204,6 +205,7 @@ static void forward_step(const forward_run *run, int64_t step, int64_t first, in
            at(r, s.after[0], row * r->units), row_bytes(r));
 }
 
+/* A thread takes rows of the batch through all times: rows need nothing of each other. */
 static void forward_range(void *context, int64_t begin, int64_t end) {
   const forward_run *run = context;
   project_inputs(run, begin, end - begin);
@@ -349,6 +351,8 @@ static void weight_columns(void *context, int64_t begin, int64_t end) {
     sum_columns(run, run->d_state, at(r, run->g->dbias, columns), begin, width);
 }
 
+/* The states before the steps lie as one matrix, so the recurrent kernel's gradient is one product
+ * over all steps. */
 static void weight_gradients(backward_run *run) {
   const cusp_recurrent *r = run->r;
   int64_t rows = r->time * r->batch, columns = kernel_columns(r);
