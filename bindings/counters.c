@@ -1,20 +1,42 @@
 /* Memory, counters, the CPU. */
 #include "binding.h"
 
-static void set_count(lua_State *L, const char *name, uint64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
+typedef struct counter {
+  const char *name;
+  uint64_t value;
+} counter;
+
+/** A table of counters, ended by one without a name. */
+static int push_counters(lua_State *L, const counter *counters) {
+  lua_newtable(L);
+  for (; counters->name; counters++) {
+    lua_pushinteger(L, (lua_Integer)counters->value);
+    lua_setfield(L, -2, counters->name);
+  }
+  return 1;
 }
 
 /** memory(): {live, peak, cached, blocks}, bytes of the engine. */
 static int memory(lua_State *L) {
-  cusp_memory_stats stats = cusp_memory_get_stats();
-  lua_createtable(L, 0, 4);
-  set_count(L, "live", stats.bytes_live);
-  set_count(L, "peak", stats.bytes_peak);
-  set_count(L, "cached", stats.bytes_cached);
-  set_count(L, "blocks", stats.blocks_live);
-  return 1;
+  const cusp_memory_stats m = cusp_memory_get_stats();
+  return push_counters(L, (const counter[]){{"live", m.bytes_live},
+                                            {"peak", m.bytes_peak},
+                                            {"cached", m.bytes_cached},
+                                            {"blocks", m.blocks_live},
+                                            {0}});
+}
+
+/** stats(): counters of plans and nodes since start. */
+static int stats(lua_State *L) {
+  const cusp_graph_stats g = cusp_graph_get_stats();
+  return push_counters(L, (const counter[]){{"plans_made", g.plans_made},
+                                            {"plans_run", g.plans_run},
+                                            {"plan_cache_hits", g.plan_cache_hits},
+                                            {"nodes_made", g.nodes_made},
+                                            {"nodes_evaluated", g.nodes_evaluated},
+                                            {"nodes_live", g.nodes_live},
+                                            {"pending", g.pending},
+                                            {0}});
 }
 
 static int memory_reset_peak(lua_State *L) {
@@ -34,20 +56,6 @@ static int memory_trim(lua_State *L) {
 static int fail_after(lua_State *L) {
   cusp_memory_fail_after(luaL_checkinteger(L, 1));
   return 0;
-}
-
-/** stats(): counters of plans and nodes since start. */
-static int stats(lua_State *L) {
-  cusp_graph_stats counters = cusp_graph_get_stats();
-  lua_createtable(L, 0, 8);
-  set_count(L, "plans_made", counters.plans_made);
-  set_count(L, "plans_run", counters.plans_run);
-  set_count(L, "plan_cache_hits", counters.plan_cache_hits);
-  set_count(L, "nodes_made", counters.nodes_made);
-  set_count(L, "nodes_evaluated", counters.nodes_evaluated);
-  set_count(L, "nodes_live", counters.nodes_live);
-  set_count(L, "pending", counters.pending);
-  return 1;
 }
 
 static int cpu(lua_State *L) {

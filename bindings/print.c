@@ -54,7 +54,7 @@ typedef struct survey {
 } survey;
 
 static int significant_digits(cusp_dtype dtype, int ndim) {
-  if (dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16)
+  if (cusp_dtype_is_half(dtype))
     return 4;
   return dtype == CUSP_FLOAT64 ? (ndim ? 8 : 15) : (ndim ? 6 : 7);
 }

@@ -20,6 +20,7 @@ cusp_status cusp_grow(void **data, int *capacity, int needed, size_t item) {
   return CUSP_OK;
 }
 
+/* The middle of the product depends on most of the address, whose low bits are always 0. */
 static size_t slot_of(const void *key, int capacity) {
   uint64_t h = (uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u;
   return (size_t)(h >> 20) & (size_t)(capacity - 1);
@@ -52,6 +53,7 @@ static cusp_status enlarge(cusp_map *map) {
   return CUSP_OK;
 }
 
+/* At most half full, so that a search ends after a few slots. */
 cusp_status cusp_map_put(cusp_map *map, const void *key, int value) {
   if (map->count * 2 >= map->capacity)
     CUSP_TRY(enlarge(map));
@@ -77,6 +79,7 @@ void cusp_map_free(cusp_map *map) {
   *map = (cusp_map){0};
 }
 
+/* Blocks are never moved or freed alone: pointers into an arena hold until all of it goes. */
 struct cusp_arena_block {
   struct cusp_arena_block *next;
   size_t size;

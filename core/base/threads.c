@@ -173,7 +173,7 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
     return;
   }
   int team = useful_threads(threads);
-  if (team == 1) {
+  if (team == 1) { /* in the same pieces as ever: results must not depend on who is busy */
     in_parallel = true;
     run_pieces(count, pieces, 0, 1, fn, context);
     in_parallel = false;

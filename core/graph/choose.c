@@ -105,6 +105,7 @@ static void fill_graph(const backward *b, int branch) {
     cusp_node_retain(to->outputs[i] = b->gradients[branch * b->n_sources + i]);
 }
 
+/* All branches have the same outputs, so one without a gradient gives zeros. */
 static cusp_status fill_result(backward *b) {
   int n = b->graphs->n_graphs, *counts;
   CUSP_TRY(cusp_arena_alloc((void **)&counts, &b->arena, (size_t)n * sizeof *counts));

@@ -38,6 +38,7 @@ static plan_cache *cache(void) {
   return &shared;
 }
 
+/* Walks the whole cache: plans are dropped seldom, and making one costs far more. */
 static void drop_oldest(plan_cache *c) {
   cached_plan **oldest = NULL;
   for (int i = 0; i < CACHE_SLOTS; i++)

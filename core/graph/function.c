@@ -70,7 +70,7 @@ static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *c
   return CUSP_OK;
 }
 
-/** Leaves of the trace by their nodes' addresses, to be searched. */
+/** Leaves of the trace, sorted by their nodes' addresses: a model may have thousands. */
 typedef struct placeholder {
   const cusp_node *node;
   source source;

@@ -1,5 +1,7 @@
-/* Grouping: which elementwise operations and reductions share one tiled loop, and what depends on
- * what. */
+/*
+ * Grouping: which elementwise operations and reductions share one tiled loop, and what depends on
+ * what. A value that stays within a loop is never written to memory.
+ */
 #include "group.h"
 #include "units.h"
 
@@ -47,6 +49,7 @@ static void read_reduced_axes(const cusp_graph *graph, const cusp_operation *ope
     reduced[axes->ints[i]] = true;
 }
 
+/* All reductions of a loop share the strides of their accumulators, and with them the axes. */
 static bool reductions_agree(const cusp_lowering *l, const cusp_unit *unit,
                              const cusp_operation *operation) {
   if (!(operation->op->flags & CUSP_OP_REDUCTION) || !unit->reduces)
@@ -78,6 +81,7 @@ static bool would_cycle(cusp_lowering *l, int unit, const cusp_operation *operat
   return false;
 }
 
+/* All members of a loop visit the same elements in the same order. */
 static bool can_join(cusp_lowering *l, int index, const cusp_operation *operation) {
   const cusp_unit *unit = &l->units[index];
   return unit->kind == CUSP_UNIT_FUSED &&
@@ -130,6 +134,7 @@ static cusp_status enter(cusp_lowering *l, int index, int operation_index) {
 
 /* ------------------------------------------------------------------ merging two units */
 
+/* A way from one to the other through a third would become a cycle. */
 static bool can_merge(cusp_lowering *l, int a, int b) {
   const cusp_unit *x = &l->units[a], *y = &l->units[b];
   if (a == b || y->kind != CUSP_UNIT_FUSED || !cusp_shape_equal(&x->shape, &y->shape))
@@ -170,6 +175,7 @@ static cusp_status new_group(cusp_lowering *l, int operation, int *index) {
   return CUSP_OK;
 }
 
+/* The first that takes it; merge_inputs brings in the groups of the other inputs. */
 static int find_group(cusp_lowering *l, const cusp_operation *operation) {
   for (int k = 0; k < operation->n_inputs; k++)
     if (is_register(l, operation->inputs[k]) &&

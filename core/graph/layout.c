@@ -62,6 +62,7 @@ static cusp_status add_copy(cusp_lowering *l, int value, int *copy) {
   return cusp_group_add(l, operation);
 }
 
+/* What strides cannot express is a view of a copy in row-major order. */
 static cusp_status lay_view(cusp_lowering *l, int index) {
   cusp_operation *operation = &l->graph->operations[index];
   int value = operation->first_output, input = operation->inputs[0];
@@ -185,6 +186,7 @@ static cusp_status count_sharers(const cusp_lowering *l, int **sharers) {
   return CUSP_OK;
 }
 
+/* Outputs that must not share memory are copied where they are leaves, views or given twice. */
 static cusp_status own_outputs(cusp_lowering *l) {
   int *sharers;
   CUSP_TRY(count_sharers(l, &sharers));

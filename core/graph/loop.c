@@ -53,6 +53,8 @@ static cusp_status allocate_backward(backward *b) {
   return CUSP_OK;
 }
 
+/* Carried floats pass a cotangent from round to round; captured values sum theirs over the rounds.
+ */
 static cusp_status find_flow(backward *b) {
   const cusp_subgraph *body = &b->graphs->graphs[BODY];
   cusp_trace *trace = b->g->node->trace;
@@ -285,6 +287,7 @@ static cusp_status goes_on(loop_state *s, char *carried, bool *go_on) {
   return cusp_subplan_run(&s->plans[CONDITION], s->inputs, &destination);
 }
 
+/* Two blocks take turns: a round reads one and writes the other. */
 static cusp_status run_loop(cusp_call *call) {
   loop_state *s = call->state;
   char *now = call->workspace, *next = now + s->carried.bytes;

@@ -56,6 +56,7 @@ typedef struct cusp_location {
   bool view;
 } cusp_location;
 
+/* Stands for a root's memory, which is not known yet: views are computed on pointers. */
 #define CUSP_FAKE_BASE ((uintptr_t)1 << 40)
 
 typedef struct cusp_lowering {

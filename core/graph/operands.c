@@ -5,6 +5,7 @@ static bool made_by(const cusp_lowering *l, int value, int unit) {
   return l->locations[value].unit == unit && !l->locations[value].view;
 }
 
+/* Lists are short, bounded by a loop's operands: a search needs no set. */
 static cusp_status add_once(int **list, int *count, int *capacity, int value) {
   for (int i = 0; i < *count; i++)
     if ((*list)[i] == value)

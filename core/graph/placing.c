@@ -28,6 +28,7 @@ cusp_status cusp_place_take(cusp_placer *p, int64_t bytes, int64_t *offset) {
   return CUSP_OK;
 }
 
+/* Neighbours become one block, since large values do not fit into many small ones. */
 cusp_status cusp_place_give(cusp_placer *p, int64_t offset, int64_t bytes) {
   bytes = rounded(bytes);
   for (int i = 0; i < p->n_free; i++) {
@@ -59,6 +60,7 @@ cusp_place cusp_place_of(const cusp_placer *p, int value) {
   return where;
 }
 
+/* By root: a view keeps the memory of what it shows in use. */
 cusp_status cusp_find_last_uses(cusp_placer *p) {
   const cusp_lowering *l = p->lowering;
   size_t n = (size_t)l->graph->n_values + 1;
@@ -83,6 +85,7 @@ static bool is_leaf_value(const cusp_lowering *l, int value) {
   return l->graph->values[value].kind == CUSP_VALUE_LEAF;
 }
 
+/* Results outlive the run, so they get memory of their own and not a part of the arena. */
 cusp_status cusp_place_results(cusp_placer *p) {
   const cusp_lowering *l = p->lowering;
   cusp_plan *plan = p->plan;
@@ -139,7 +142,7 @@ cusp_status cusp_place_output(cusp_placer *p, int s, const cusp_step *st, const 
     int root = p->lowering->locations[o->inputs[i]].root;
     p->places[value] = p->places[root];
     p->sizes[value] = p->sizes[root];
-    p->sizes[root] = 0;
+    p->sizes[root] = 0; /* the new value gives the block back */
     return CUSP_OK;
   }
   p->sizes[value] = value_bytes(p->lowering, value);

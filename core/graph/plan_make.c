@@ -80,7 +80,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   for (int i = 0; i < o->n_outputs; i++)
     CUSP_TRY(cusp_place_output(p, s, st, o, i));
   CUSP_TRY(copy_places(p, &st->outputs, o->outputs, o->n_outputs));
-  if (workspace) {
+  if (workspace) { /* free again at once: no other step runs meanwhile */
     CUSP_TRY(cusp_place_take(p, (int64_t)workspace, &st->workspace.offset));
     CUSP_TRY(cusp_place_give(p, st->workspace.offset, (int64_t)workspace));
   }

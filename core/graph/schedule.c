@@ -38,6 +38,7 @@ static bool reads_elementwise_only(const cusp_lowering *l, const cusp_unit *unit
   return true;
 }
 
+/* A reduction writes to its result from the start, before all elements have been read. */
 static bool stored_by_fused(const cusp_lowering *l, int value) {
   const cusp_operation *producer = cusp_graph_producer(l->graph, value);
   return !(producer->op->flags & CUSP_OP_REDUCTION);
@@ -58,6 +59,7 @@ static bool readers_can_precede(cusp_lowering *l, const readers *r, int writer, 
   return true;
 }
 
+/* The writer runs after all who read the old value. */
 static cusp_status order_after_readers(cusp_lowering *l, const readers *r, int writer, int root) {
   for (int i = r->first[root]; i < r->first[root + 1]; i++)
     if (r->units[i] != writer)
@@ -152,7 +154,8 @@ static cusp_status push_makers(ordering *o, int index) {
   return CUSP_OK;
 }
 
-/* Runs what `root` needs, then `root`. */
+/* Runs what `root` needs, then `root`. Not by recursion: a chain of units may be longer than C's
+ * stack is deep. */
 static cusp_status emit(ordering *o, int root) {
   cusp_lowering *l = o->lowering;
   CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
@@ -171,6 +174,7 @@ static cusp_status emit(ordering *o, int root) {
   return CUSP_OK;
 }
 
+/* In the order of the graph, which has every value before its readers; merging mixed them. */
 static void sort_members(cusp_unit *unit) {
   for (int i = 1; i < unit->n_members; i++)
     for (int k = i; k > 0 && unit->members[k - 1] > unit->members[k]; k--) {

@@ -55,6 +55,7 @@ void cusp_scratch_unregister(cusp_scratch_user *user) {
     cusp_memory_trim();
 }
 
+/* One block waits for all plans, since most programs run one plan at a time. */
 cusp_status cusp_scratch_borrow(void **out, const cusp_scratch_user *user) {
   *out = atomic_exchange_explicit(&waiting, NULL, memory_order_acq_rel);
   if (*out && cusp_block_size(*out) >= user->bytes)

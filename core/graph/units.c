@@ -11,6 +11,7 @@ enum { MAX_SEARCHED = 4096 };
 
 static cusp_unit *unit_at(const cusp_lowering *l, int unit) { return &l->units[unit]; }
 
+/* Paths are halved on the way, so that long chains of merges are walked once. */
 int cusp_unit_find(const cusp_lowering *l, int unit) {
   while (unit_at(l, unit)->gone) {
     int next = unit_at(l, unit)->merged_into;
@@ -126,7 +127,8 @@ void cusp_unit_absorb(cusp_lowering *l, int into, int from) {
 
 /* ------------------------------------------------------------------ searches */
 
-/* Puts off the makers of `unit` that may need `target`; says whether one is the target itself. */
+/* Puts off the makers of `unit` that may need `target`; says whether one is the target itself. A
+ * unit keeps the number of the search that saw it, so nothing has to be cleared. */
 static bool look_below(const cusp_lowering *l, int unit, int target, int search, int *count) {
   for (int e = unit_at(l, unit)->makers.first; e; e = l->edges[e].next_maker) {
     int maker = cusp_unit_find(l, l->edges[e].maker);

@@ -63,45 +63,25 @@ typedef struct arg_reduction {
 #define NEVER(x) false
 #define IS_NAN(x) ((x) != (x))
 
-LOOP(arg_int8, int8_t, ITSELF, NEVER)
-LOOP(arg_int16, int16_t, ITSELF, NEVER)
-LOOP(arg_int32, int32_t, ITSELF, NEVER)
-LOOP(arg_int64, int64_t, ITSELF, NEVER)
-LOOP(arg_uint8, uint8_t, ITSELF, NEVER)
-LOOP(arg_uint16, uint16_t, ITSELF, NEVER)
-LOOP(arg_uint32, uint32_t, ITSELF, NEVER)
-LOOP(arg_uint64, uint64_t, ITSELF, NEVER)
-LOOP(arg_float16, cusp_float16, cusp_float16_to_float, IS_NAN)
-LOOP(arg_bfloat16, cusp_bfloat16, cusp_bfloat16_to_float, IS_NAN)
-LOOP(arg_float32, float, ITSELF, IS_NAN)
-LOOP(arg_float64, double, ITSELF, IS_NAN)
+#define INTEGER(NAME, name, type, ...)  \
+  LOOP(arg_##name, type, ITSELF, NEVER) \
+  SHORT_LOOP(arg_##name, type, NEVER)
+#define HALF(NAME, name, type, ...) LOOP(arg_##name, type, cusp_##name##_to_float, IS_NAN)
+#define REAL(NAME, name, type, ...)      \
+  LOOP(arg_##name, type, ITSELF, IS_NAN) \
+  SHORT_LOOP(arg_##name, type, IS_NAN)
 
-SHORT_LOOP(arg_int8, int8_t, NEVER)
-SHORT_LOOP(arg_int16, int16_t, NEVER)
-SHORT_LOOP(arg_int32, int32_t, NEVER)
-SHORT_LOOP(arg_int64, int64_t, NEVER)
-SHORT_LOOP(arg_uint8, uint8_t, NEVER)
-SHORT_LOOP(arg_uint16, uint16_t, NEVER)
-SHORT_LOOP(arg_uint32, uint32_t, NEVER)
-SHORT_LOOP(arg_uint64, uint64_t, NEVER)
-SHORT_LOOP(arg_float32, float, IS_NAN)
-SHORT_LOOP(arg_float64, double, IS_NAN)
+CUSP_INT_DTYPES(INTEGER)
+CUSP_HALF_DTYPES(HALF)
+CUSP_REAL_DTYPES(REAL)
 
+#define ENTRY(NAME, name, ...) [CUSP_##NAME] = arg_##name,
 static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
-    [CUSP_BOOL] = arg_uint8,      [CUSP_INT8] = arg_int8,         [CUSP_INT16] = arg_int16,
-    [CUSP_INT32] = arg_int32,     [CUSP_INT64] = arg_int64,       [CUSP_UINT8] = arg_uint8,
-    [CUSP_UINT16] = arg_uint16,   [CUSP_UINT32] = arg_uint32,     [CUSP_UINT64] = arg_uint64,
-    [CUSP_FLOAT16] = arg_float16, [CUSP_BFLOAT16] = arg_bfloat16, [CUSP_FLOAT32] = arg_float32,
-    [CUSP_FLOAT64] = arg_float64,
-};
+    [CUSP_BOOL] = arg_uint8, CUSP_INT_DTYPES(ENTRY) CUSP_FLOAT_DTYPES(ENTRY)};
 
-static const cusp_range_fn short_loops[CUSP_DTYPE_COUNT] = {
-    [CUSP_INT8] = arg_int8_short,       [CUSP_INT16] = arg_int16_short,
-    [CUSP_INT32] = arg_int32_short,     [CUSP_INT64] = arg_int64_short,
-    [CUSP_UINT8] = arg_uint8_short,     [CUSP_UINT16] = arg_uint16_short,
-    [CUSP_UINT32] = arg_uint32_short,   [CUSP_UINT64] = arg_uint64_short,
-    [CUSP_FLOAT32] = arg_float32_short, [CUSP_FLOAT64] = arg_float64_short,
-};
+#define SHORT_ENTRY(NAME, name, ...) [CUSP_##NAME] = arg_##name##_short,
+static const cusp_range_fn short_loops[CUSP_DTYPE_COUNT] = {CUSP_INT_DTYPES(SHORT_ENTRY)
+                                                                CUSP_REAL_DTYPES(SHORT_ENTRY)};
 
 /** The loop for the call; short rows have one of their own. */
 static cusp_range_fn choose_loop(arg_reduction *r, cusp_dtype dtype) {

@@ -199,6 +199,7 @@ const char *cusp_blas_name(void) {
 
 void *cusp_blas_symbol(const char *name) { return available() ? dlsym(blas.library, name) : NULL; }
 
+/* One thread a call: the pieces of a product are shared out here. */
 int cusp_blas_enter(void) {
   int threads = omp_get_max_threads();
   if (threads != 1)
@@ -356,6 +357,7 @@ static void run_columns(void *context, int64_t begin, int64_t end) {
   cusp_gemm_serial(&piece);
 }
 
+/* Along the longer side, so that pieces are as near to squares as they can be. */
 void cusp_gemm(const cusp_gemm_task *task) {
   double flops = 2.0 * (double)task->m * (double)task->n * (double)task->k;
   if (flops < 2.0 * FLOPS_PER_PIECE) {

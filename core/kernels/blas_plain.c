@@ -40,28 +40,20 @@
   ((float)p->alpha * (sum) + (p->beta != 0 ? (float)p->beta * (old) : 0.0f))
 #define SCALED_DOUBLE(sum, old) (p->alpha * (sum) + (p->beta != 0 ? p->beta * (old) : 0.0))
 
+#define INTEGER(NAME, name, type, ...) \
+  DEFINE_PLAIN(product_##name, type, CUSP_WRAPPING(type), type, KEEP)
+
 DEFINE_PLAIN(product_bool, uint8_t, uint64_t, uint8_t, TRUTH)
-DEFINE_PLAIN(product_int8, int8_t, uint32_t, int8_t, KEEP)
+CUSP_INT_DTYPES(INTEGER)
 DEFINE_PLAIN(product_int8_int32, int8_t, uint32_t, int32_t, KEEP)
-DEFINE_PLAIN(product_int16, int16_t, uint32_t, int16_t, KEEP)
-DEFINE_PLAIN(product_int32, int32_t, uint32_t, int32_t, KEEP)
-DEFINE_PLAIN(product_int64, int64_t, uint64_t, int64_t, KEEP)
-DEFINE_PLAIN(product_uint8, uint8_t, uint32_t, uint8_t, KEEP)
-DEFINE_PLAIN(product_uint16, uint16_t, uint32_t, uint16_t, KEEP)
-DEFINE_PLAIN(product_uint32, uint32_t, uint32_t, uint32_t, KEEP)
-DEFINE_PLAIN(product_uint64, uint64_t, uint64_t, uint64_t, KEEP)
 DEFINE_PLAIN(product_float32, float, float, float, SCALED_FLOAT)
 DEFINE_PLAIN(product_float64, double, double, double, SCALED_DOUBLE)
 
+#define ENTRY(NAME, name, ...) [CUSP_##NAME] = product_##name,
+
 cusp_plain_fn cusp_plain_find(cusp_dtype in, cusp_dtype out) {
   static const cusp_plain_fn same[CUSP_DTYPE_COUNT] = {
-      [CUSP_BOOL] = product_bool,       [CUSP_INT8] = product_int8,
-      [CUSP_INT16] = product_int16,     [CUSP_INT32] = product_int32,
-      [CUSP_INT64] = product_int64,     [CUSP_UINT8] = product_uint8,
-      [CUSP_UINT16] = product_uint16,   [CUSP_UINT32] = product_uint32,
-      [CUSP_UINT64] = product_uint64,   [CUSP_FLOAT32] = product_float32,
-      [CUSP_FLOAT64] = product_float64,
-  };
+      CUSP_BOOL_DTYPES(ENTRY) CUSP_INT_DTYPES(ENTRY) CUSP_REAL_DTYPES(ENTRY)};
   if (in == out)
     return same[in];
   return in == CUSP_INT8 && out == CUSP_INT32 ? product_int8_int32 : NULL;

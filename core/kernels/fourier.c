@@ -7,12 +7,10 @@
 
 #include <math.h>
 
-CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float32);
-CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float64);
+CUSP_ISA_DECLARE_FLOATS(const cusp_fourier_loops, cusp_fourier_loops);
 
 static const cusp_fourier_loops *find_loops(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_fourier_loops_float32)
-                               : CUSP_ISA_CHOOSE(cusp_fourier_loops_float64);
+  return CUSP_ISA_CHOOSE_FLOAT(cusp_fourier_loops, dtype);
 }
 
 /* ------------------------------------------------------------------ tables */

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float32);
-CUSP_ISA_DECLARE(const cusp_fourier_loops, cusp_fourier_loops_float64);
+CUSP_ISA_DECLARE_FLOATS(const cusp_fourier_loops, cusp_fourier_loops);
 
 #define REAL float
 #define NAME(x) x##_float32

@@ -30,8 +30,6 @@ typedef struct builder {
   bool has_reduction;
 } builder;
 
-static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16; }
-
 /* ------------------------------------------------------------------ axes */
 
 /** Strides of the reduced outputs over the program's axes: row-major over the kept ones, 0 along
@@ -47,7 +45,7 @@ static int64_t reduced_strides(const cusp_fused_program *program, int64_t stride
 }
 
 /** Collapses the axes over all inputs, the row-major outputs and the reduced ones; keeps reduced
- * and kept axes apart. */
+ * and kept axes apart. Fewer axes make longer rows, and longer calls. */
 static void collapse(builder *b) {
   const cusp_fused_program *program = b->program;
   cusp_fused *plan = b->plan;
@@ -128,7 +126,7 @@ static int add_conversion(builder *b, int reg, cusp_vector_fn function, int32_t 
 
 static void add_reduction(builder *b, int output, int reg, cusp_dtype dtype) {
   fused_output *out = &b->plan->outputs[output];
-  if (is_half(dtype))
+  if (cusp_dtype_is_half(dtype))
     reg = add_conversion(b, reg, cusp_vector_find_cast(dtype, CUSP_FLOAT32), sizeof(float));
   else if (b->plan->level[reg] != LEVEL_ELEMENT)
     reg = add_conversion(b, reg, cusp_vector_find(CUSP_VECTOR_copy, dtype), b->size[reg]);
@@ -232,6 +230,7 @@ static void find_last_uses(builder *b) {
       b->last_use[b->plan->steps[s].operand[k]] = s;
 }
 
+/* The buffer given back last is the one that is most likely in the cache. */
 static void take_buffer(builder *b, int reg) {
   b->slot[reg] = b->n_free > 0 ? b->free_slots[--b->n_free] : b->n_buffers++;
 }
@@ -425,6 +424,8 @@ static int64_t count_chunks(const builder *b, int64_t units, double cost) {
   return chunks;
 }
 
+/** Where the first axis is kept, its entries need nothing of each other; where it is reduced,
+ * chunks are combined at the end. */
 static void share_out(builder *b) {
   cusp_fused *plan = b->plan;
   const double cost = element_cost(plan);
@@ -490,11 +491,11 @@ static void reserve_workspace(builder *b) {
 /* ------------------------------------------------------------------ the public face */
 
 static cusp_status check_reducer(fused_output *out, cusp_dtype dtype) {
-  out->dtype = is_half(dtype) ? CUSP_FLOAT32 : dtype;
+  out->dtype = cusp_dtype_widened(dtype);
   out->accumulator_size = (int32_t)cusp_dtype_size(out->dtype);
   out->reduce_rows = cusp_reduce_find_rows(out->reducer, out->dtype);
   out->combine = cusp_reduce_find_combine(out->reducer, out->dtype);
-  out->finish = is_half(dtype) ? cusp_vector_find_cast(CUSP_FLOAT32, dtype) : NULL;
+  out->finish = cusp_dtype_is_half(dtype) ? cusp_vector_find_cast(CUSP_FLOAT32, dtype) : NULL;
   if (!out->reduce_rows || !out->combine)
     return cusp_fail(CUSP_EUNSUPPORTED, "this reduction is not defined for %s",
                      cusp_dtype_name(dtype));

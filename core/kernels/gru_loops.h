@@ -4,8 +4,8 @@
  * compiler has to be told (ivdep).
  */
 
-static void NAME(before_gates)(int64_t rows, int64_t units, void *parts, const void *bias,
-                               void *gates) {
+static void NAME(gru_before_gates)(int64_t rows, int64_t units, void *parts, const void *bias,
+                                   void *gates) {
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict gate =
                                                           (REAL *)gates + r * 2 * units;
@@ -23,8 +23,8 @@ static void NAME(before_gates)(int64_t rows, int64_t units, void *parts, const v
   }
 }
 
-static void NAME(after_gates)(int64_t rows, int64_t units, void *parts, const void *gates,
-                              void *candidate) {
+static void NAME(gru_after_gates)(int64_t rows, int64_t units, void *parts, const void *gates,
+                                  void *candidate) {
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict c = (REAL *)candidate + r * units;
     const REAL *restrict gate = (const REAL *)gates + r * 2 * units;
@@ -37,8 +37,8 @@ static void NAME(after_gates)(int64_t rows, int64_t units, void *parts, const vo
   }
 }
 
-static void NAME(output)(int64_t rows, int64_t units, void *parts, const void *candidate,
-                         const void *h, void *h_next) {
+static void NAME(gru_output)(int64_t rows, int64_t units, void *parts, const void *candidate,
+                             const void *h, void *h_next) {
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict p = (REAL *)parts + r * 4 * units, *restrict next = (REAL *)h_next + r * units;
     const REAL *restrict c = (const REAL *)candidate + r * units, *restrict old =
@@ -51,8 +51,8 @@ static void NAME(output)(int64_t rows, int64_t units, void *parts, const void *c
   }
 }
 
-static void NAME(gradient)(int64_t rows, int64_t units, const void *parts, const void *h, void *dh_,
-                           void *d_input, void *d_state) {
+static void NAME(gru_gradient)(int64_t rows, int64_t units, const void *parts, const void *h,
+                               void *dh_, void *d_input, void *d_state) {
   for (int64_t r = 0; r < rows; r++) {
     const REAL *restrict update = (const REAL *)parts + r * 4 * units, *restrict reset =
                                                                            update + units;
@@ -75,15 +75,5 @@ static void NAME(gradient)(int64_t rows, int64_t units, const void *parts, const
   }
 }
 
-static void NAME(add)(int64_t count, const void *x_, void *y_) {
-  const REAL *x = x_;
-  REAL *y = y_;
-  for (int64_t i = 0; i < count; i++)
-    y[i] += x[i];
-}
-
-const cusp_gru_loops CUSP_ISA(NAME(cusp_gru_loops)) = {NAME(before_gates), NAME(after_gates),
-                                                       NAME(output), NAME(gradient), NAME(add)};
-
-#undef REAL
-#undef NAME
+const cusp_gru_loops CUSP_ISA(NAME(cusp_gru_loops)) = {
+    NAME(gru_before_gates), NAME(gru_after_gates), NAME(gru_output), NAME(gru_gradient)};

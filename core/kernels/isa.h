@@ -23,6 +23,13 @@
 #define CUSP_ISA_CHOOSE(name) (&name##_baseline)
 #endif
 
+/* Tables of which there is one for float32 and one for float64, NAME_float32 and NAME_float64. */
+#define CUSP_ISA_DECLARE_FLOATS(type, name) \
+  CUSP_ISA_DECLARE(type, name##_float32);   \
+  CUSP_ISA_DECLARE(type, name##_float64)
+#define CUSP_ISA_CHOOSE_FLOAT(name, dtype) \
+  ((dtype) == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(name##_float32) : CUSP_ISA_CHOOSE(name##_float64))
+
 /* Bytes of the widest registers of the instruction set being compiled for. */
 #if defined(__AVX512F__)
 #define CUSP_ISA_BYTES 64

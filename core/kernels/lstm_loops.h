@@ -4,7 +4,7 @@
  * compiler has to be told (ivdep).
  */
 
-static void NAME(before_tanh)(int64_t rows, int64_t units, void *z_, const void *bias_) {
+static void NAME(lstm_before_tanh)(int64_t rows, int64_t units, void *z_, const void *bias_) {
   const REAL *bias = bias_;
   for (int64_t r = 0; r < rows; r++) {
     REAL *z = (REAL *)z_ + r * 4 * units;
@@ -21,7 +21,8 @@ static void NAME(before_tanh)(int64_t rows, int64_t units, void *z_, const void 
   }
 }
 
-static void NAME(after_tanh)(int64_t rows, int64_t units, void *z, const void *c, void *c_next) {
+static void NAME(lstm_after_tanh)(int64_t rows, int64_t units, void *z, const void *c,
+                                  void *c_next) {
   const REAL half = (REAL)0.5;
   for (int64_t r = 0; r < rows; r++) {
     REAL *restrict in = (REAL *)z + r * 4 * units, *restrict forget = in + units,
@@ -39,8 +40,8 @@ static void NAME(after_tanh)(int64_t rows, int64_t units, void *z, const void *c
   }
 }
 
-static void NAME(output)(int64_t rows, int64_t units, const void *gates, const void *tanh_c,
-                         void *h_next) {
+static void NAME(lstm_output)(int64_t rows, int64_t units, const void *gates, const void *tanh_c,
+                              void *h_next) {
   for (int64_t r = 0; r < rows; r++) {
     const REAL *restrict out = (const REAL *)gates + (r * 4 + 3) * units, *restrict t =
                                                                               (const REAL *)tanh_c +
@@ -52,16 +53,15 @@ static void NAME(output)(int64_t rows, int64_t units, const void *gates, const v
   }
 }
 
-static void NAME(gradient)(int64_t rows, int64_t units, const void *gates, const void *c,
-                           const void *tanh_c, const void *dh_, void *dc_, void *dz) {
+static void NAME(lstm_gradient)(int64_t rows, int64_t units, const void *gates, const void *c,
+                                const void *tanh_c, void *dh_, void *dc_, void *dz) {
   for (int64_t r = 0; r < rows; r++) {
     const REAL *restrict in = (const REAL *)gates + r * 4 * units, *restrict forget = in + units;
     const REAL *restrict candidate = in + 2 * units, *restrict out = in + 3 * units;
     const REAL *restrict old = (const REAL *)c + r * units, *restrict t =
                                                                 (const REAL *)tanh_c + r * units;
-    const REAL *restrict dh = (const REAL *)dh_ + r * units;
-    REAL *restrict dc = (REAL *)dc_ + r * units, *restrict d_in = (REAL *)dz + r * 4 * units,
-                   *restrict d_forget = d_in + units;
+    REAL *restrict dh = (REAL *)dh_ + r * units, *restrict dc = (REAL *)dc_ + r * units;
+    REAL *restrict d_in = (REAL *)dz + r * 4 * units, *restrict d_forget = d_in + units;
     REAL *restrict d_candidate = d_in + 2 * units, *restrict d_out = d_in + 3 * units;
 #pragma GCC ivdep
     for (int64_t i = 0; i < units; i++) {
@@ -71,19 +71,10 @@ static void NAME(gradient)(int64_t rows, int64_t units, const void *gates, const
       d_candidate[i] = cell * in[i] * (1 - candidate[i] * candidate[i]);
       d_out[i] = dh[i] * t[i] * out[i] * (1 - out[i]);
       dc[i] = cell * forget[i];
+      dh[i] = 0;
     }
   }
 }
 
-static void NAME(add)(int64_t count, const void *x_, void *y_) {
-  const REAL *x = x_;
-  REAL *y = y_;
-  for (int64_t i = 0; i < count; i++)
-    y[i] += x[i];
-}
-
-const cusp_lstm_loops CUSP_ISA(NAME(cusp_lstm_loops)) = {NAME(before_tanh), NAME(after_tanh),
-                                                         NAME(output), NAME(gradient), NAME(add)};
-
-#undef REAL
-#undef NAME
+const cusp_lstm_loops CUSP_ISA(NAME(cusp_lstm_loops)) = {
+    NAME(lstm_before_tanh), NAME(lstm_after_tanh), NAME(lstm_output), NAME(lstm_gradient)};

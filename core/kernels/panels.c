@@ -32,6 +32,7 @@ static void multiply_part(int64_t m, int64_t n, int64_t k_first, int64_t k,
   }
 }
 
+/* The right factor is packed again for each part of the left one, which stays in the cache. */
 void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a,
                           const cusp_panel_source *b, int beta, float *c, int64_t ldc) {
   int64_t depths = part_count(k, DEPTH), depth = part_count(k, depths),

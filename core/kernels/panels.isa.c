@@ -19,6 +19,7 @@ CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
 
 typedef float vec __attribute__((vector_size(CUSP_ISA_BYTES), aligned(4), may_alias));
 
+/* A panel's rows lie side by side, so that the product reads memory in one stream. */
 static void pack_rows(const float *b, int64_t ld, int64_t k, int64_t columns, float *out) {
   if (columns == WIDTH) {
     for (int64_t i = 0; i < k; i++, b += ld, out += WIDTH) {

@@ -3,17 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static const cusp_reduce_table *const all_tables[CUSP_ISA_COUNT] = {
-    [CUSP_ISA_BASELINE] = &cusp_reduce_table_baseline,
-#if defined(__x86_64__)
-    [CUSP_ISA_AVX2] = &cusp_reduce_table_avx2,
-    [CUSP_ISA_AVX512] = &cusp_reduce_table_avx512,
-#endif
-};
-
 cusp_reduce_rows_fn cusp_reduce_find_rows(cusp_reducer_id reducer, cusp_dtype dtype) {
-  const cusp_reduce_table *table = all_tables[cusp_cpu_isa()];
-  return (*(table ? table : all_tables[CUSP_ISA_BASELINE]))[reducer][dtype];
+  return (*CUSP_ISA_CHOOSE(cusp_reduce_table))[reducer][dtype];
 }
 
 cusp_vector_fn cusp_reduce_find_combine(cusp_reducer_id reducer, cusp_dtype dtype) {

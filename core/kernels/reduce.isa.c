@@ -1,6 +1,5 @@
 /* Reductions over rows for all dtypes; bool's any and all are the greatest and the least byte. */
 
-#include "isa.h"
 #include "reduce_functions.h"
 
 #define T int8_t
@@ -65,23 +64,19 @@
 #define FLOATING
 #include "reduce_type.h"
 
-#define ROW(name)                                                                                  \
-  {                                                                                                \
-    [CUSP_INT8] = int8_##name, [CUSP_INT16] = int16_##name, [CUSP_INT32] = int32_##name,           \
-    [CUSP_INT64] = int64_##name, [CUSP_UINT8] = uint8_##name, [CUSP_UINT16] = uint16_##name,       \
-    [CUSP_UINT32] = uint32_##name, [CUSP_UINT64] = uint64_##name, [CUSP_FLOAT32] = float32_##name, \
-    [CUSP_FLOAT64] = float64_##name, [CUSP_BOOL] = BOOL_##name                                     \
+#define ENTRY(NAME, name, type, greatest, reducer) [CUSP_##NAME] = name##_##reducer,
+/* Bools are added and multiplied as "or" and "and" are. */
+#define ROW(reducer, bool_reducer)                                   \
+  {                                                                  \
+    [CUSP_BOOL] = uint8_##bool_reducer,                              \
+    CUSP_INT_DTYPES(ENTRY, reducer) CUSP_REAL_DTYPES(ENTRY, reducer) \
   }
-#define BOOL_sum uint8_max /* "or" and "and", as bool adds and multiplies */
-#define BOOL_prod uint8_min
-#define BOOL_max uint8_max
-#define BOOL_min uint8_min
 
 const cusp_reduce_table CUSP_ISA(cusp_reduce_table) = {
-    [CUSP_REDUCE_SUM] = ROW(sum),
-    [CUSP_REDUCE_PROD] = ROW(prod),
-    [CUSP_REDUCE_MAX] = ROW(max),
-    [CUSP_REDUCE_MIN] = ROW(min),
+    [CUSP_REDUCE_SUM] = ROW(sum, max),
+    [CUSP_REDUCE_PROD] = ROW(prod, min),
+    [CUSP_REDUCE_MAX] = ROW(max, max),
+    [CUSP_REDUCE_MIN] = ROW(min, min),
     [CUSP_REDUCE_ANY] = {[CUSP_BOOL] = uint8_max},
     [CUSP_REDUCE_ALL] = {[CUSP_BOOL] = uint8_min},
 };

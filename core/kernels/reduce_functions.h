@@ -2,6 +2,7 @@
 #define CUSP_KERNELS_REDUCE_FUNCTIONS_H
 /* The functions that the tiled loop makes reductions of. Between fused*.c and reduce*.c only. */
 
+#include "isa.h"
 #include "reduce.h"
 #include "vector.h"
 
@@ -19,9 +20,6 @@ cusp_vector_fn cusp_reduce_find_combine(cusp_reducer_id reducer, cusp_dtype dtyp
 /** Stores the reducer's neutral element at `element`. */
 void cusp_reduce_identity(cusp_reducer_id reducer, cusp_dtype dtype, void *element);
 
-extern const cusp_reduce_table cusp_reduce_table_baseline;
-#if defined(__x86_64__)
-extern const cusp_reduce_table cusp_reduce_table_avx2, cusp_reduce_table_avx512;
-#endif
+CUSP_ISA_DECLARE(const cusp_reduce_table, cusp_reduce_table);
 
 #endif

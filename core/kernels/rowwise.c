@@ -3,12 +3,10 @@
 #include "isa.h"
 #include "vector.h"
 
-CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float32);
-CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float64);
+CUSP_ISA_DECLARE_FLOATS(const cusp_row_loops, cusp_row_loops);
 
 static const cusp_row_loops *find_loops(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT32 ? CUSP_ISA_CHOOSE(cusp_row_loops_float32)
-                               : CUSP_ISA_CHOOSE(cusp_row_loops_float64);
+  return CUSP_ISA_CHOOSE_FLOAT(cusp_row_loops, dtype);
 }
 
 /*

@@ -2,8 +2,7 @@
 
 #include "isa.h"
 
-CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float32);
-CUSP_ISA_DECLARE(const cusp_row_loops, cusp_row_loops_float64);
+CUSP_ISA_DECLARE_FLOATS(const cusp_row_loops, cusp_row_loops);
 
 #define REAL float
 #define LANES (CUSP_ISA_BYTES / 4)

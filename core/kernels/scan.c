@@ -28,42 +28,23 @@
 
 /* Integers wrap around: the operation is done unsigned, and wide enough not to be promoted to a
  * signed int. */
-#define DEFINE_INTEGER(suffix, type, wide)              \
-  DEFINE_SCAN(sum_##suffix, type, 0, (wide)p + (wide)v) \
-  DEFINE_SCAN(product_##suffix, type, 1, (wide)p *(wide)v)
+#define INTEGER(NAME, name, type, ...)                                              \
+  DEFINE_SCAN(sum_##name, type, 0, (CUSP_WRAPPING(type))p + (CUSP_WRAPPING(type))v) \
+  DEFINE_SCAN(product_##name, type, 1, (CUSP_WRAPPING(type))p *(CUSP_WRAPPING(type))v)
 
-#define DEFINE_FLOAT(suffix, type)             \
-  DEFINE_SCAN(sum_##suffix, type, 0, p + v)    \
-  DEFINE_SCAN(product_##suffix, type, 1, p *v) \
-  DEFINE_SCAN(recurrence_##suffix, type, 0, p *d + v)
+#define REAL(NAME, name, type, ...)          \
+  DEFINE_SCAN(sum_##name, type, 0, p + v)    \
+  DEFINE_SCAN(product_##name, type, 1, p *v) \
+  DEFINE_SCAN(recurrence_##name, type, 0, p *d + v)
 
-DEFINE_INTEGER(int8, int8_t, uint32_t)
-DEFINE_INTEGER(int16, int16_t, uint32_t)
-DEFINE_INTEGER(int32, int32_t, uint32_t)
-DEFINE_INTEGER(int64, int64_t, uint64_t)
-DEFINE_INTEGER(uint8, uint8_t, uint32_t)
-DEFINE_INTEGER(uint16, uint16_t, uint32_t)
-DEFINE_INTEGER(uint32, uint32_t, uint32_t)
-DEFINE_INTEGER(uint64, uint64_t, uint64_t)
-DEFINE_FLOAT(float32, float)
-DEFINE_FLOAT(float64, double)
+CUSP_INT_DTYPES(INTEGER)
+CUSP_REAL_DTYPES(REAL)
 
 typedef void (*scan_fn)(const cusp_scan *scan, int64_t outer, int64_t begin, int64_t end);
 
-#define ROW(DTYPE, suffix) [DTYPE] = {sum_##suffix, product_##suffix}
-#define FLOAT_ROW(DTYPE, suffix) [DTYPE] = {sum_##suffix, product_##suffix, recurrence_##suffix}
-static const scan_fn scans[CUSP_DTYPE_COUNT][3] = {
-    ROW(CUSP_INT8, int8),
-    ROW(CUSP_INT16, int16),
-    ROW(CUSP_INT32, int32),
-    ROW(CUSP_INT64, int64),
-    ROW(CUSP_UINT8, uint8),
-    ROW(CUSP_UINT16, uint16),
-    ROW(CUSP_UINT32, uint32),
-    ROW(CUSP_UINT64, uint64),
-    FLOAT_ROW(CUSP_FLOAT32, float32),
-    FLOAT_ROW(CUSP_FLOAT64, float64),
-};
+#define ROW(NAME, name, ...) [CUSP_##NAME] = {sum_##name, product_##name},
+#define REAL_ROW(NAME, name, ...) [CUSP_##NAME] = {sum_##name, product_##name, recurrence_##name},
+static const scan_fn scans[CUSP_DTYPE_COUNT][3] = {CUSP_INT_DTYPES(ROW) CUSP_REAL_DTYPES(REAL_ROW)};
 
 /** Lanes are all outer * inner positions; a range of them is cut at the ends of inner rows. */
 static void run_lanes(void *context, int64_t begin, int64_t end) {

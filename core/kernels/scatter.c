@@ -31,49 +31,28 @@ typedef void (*cusp_combine_fn)(void *to, const void *from, int64_t count);
 #define LARGER (a > b || a != a ? a : b)
 #define SMALLER (a < b || a != a ? a : b)
 
-#define MODES(suffix, type, load, store)            \
-  COMBINE(set_##suffix, type, ITSELF, ITSELF, b)    \
-  COMBINE(add_##suffix, type, load, store, a + b)   \
-  COMBINE(max_##suffix, type, load, store, LARGER)  \
-  COMBINE(min_##suffix, type, load, store, SMALLER) \
-  COMBINE(multiply_##suffix, type, load, store, a *b)
+/* `load` is into what sums and products are computed in, `compare` into what is compared. */
+#define MODES(name, type, load, compare, store)      \
+  COMBINE(set_##name, type, ITSELF, ITSELF, b)       \
+  COMBINE(add_##name, type, load, store, a + b)      \
+  COMBINE(max_##name, type, compare, store, LARGER)  \
+  COMBINE(min_##name, type, compare, store, SMALLER) \
+  COMBINE(multiply_##name, type, load, store, a *b)
 
 #define TO_BOOL(x) ((x) != 0)
+#define INTEGER(NAME, name, type, ...) MODES(name, type, (CUSP_WRAPPING(type)), ITSELF, (type))
+#define HALF(NAME, name, type, ...) \
+  MODES(name, type, cusp_##name##_to_float, cusp_##name##_to_float, cusp_float_to_##name)
+#define REAL(NAME, name, type, ...) MODES(name, type, ITSELF, ITSELF, ITSELF)
 
-MODES(bool, uint8_t, ITSELF, TO_BOOL)
-MODES(int8, int8_t, ITSELF, (int8_t))
-MODES(int16, int16_t, ITSELF, (int16_t))
-MODES(int32, int32_t, (int64_t), (int32_t))
-MODES(int64, int64_t, (uint64_t), (int64_t))
-MODES(uint8, uint8_t, ITSELF, (uint8_t))
-MODES(uint16, uint16_t, (uint32_t), (uint16_t))
-MODES(uint32, uint32_t, ITSELF, ITSELF)
-MODES(uint64, uint64_t, ITSELF, ITSELF)
-MODES(float16, cusp_float16, cusp_float16_to_float, cusp_float_to_float16)
-MODES(bfloat16, cusp_bfloat16, cusp_bfloat16_to_float, cusp_float_to_bfloat16)
-MODES(float32, float, ITSELF, ITSELF)
-MODES(float64, double, ITSELF, ITSELF)
+MODES(bool, uint8_t, ITSELF, ITSELF, TO_BOOL)
+CUSP_INT_DTYPES(INTEGER)
+CUSP_HALF_DTYPES(HALF)
+CUSP_REAL_DTYPES(REAL)
 
-/* 64-bit sums wrap (unsigned, as above), but the larger of two is found by sign. */
-COMBINE(max_signed64, int64_t, ITSELF, ITSELF, LARGER)
-COMBINE(min_signed64, int64_t, ITSELF, ITSELF, SMALLER)
-
-#define TABLE(dtype, suffix) \
-  [dtype] = {set_##suffix, add_##suffix, max_##suffix, min_##suffix, multiply_##suffix}
-
-static const cusp_combine_fn combiners[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES] = {
-    TABLE(CUSP_BOOL, bool),       TABLE(CUSP_INT8, int8),         TABLE(CUSP_INT16, int16),
-    TABLE(CUSP_INT32, int32),     TABLE(CUSP_INT64, int64),       TABLE(CUSP_UINT8, uint8),
-    TABLE(CUSP_UINT16, uint16),   TABLE(CUSP_UINT32, uint32),     TABLE(CUSP_UINT64, uint64),
-    TABLE(CUSP_FLOAT16, float16), TABLE(CUSP_BFLOAT16, bfloat16), TABLE(CUSP_FLOAT32, float32),
-    TABLE(CUSP_FLOAT64, float64),
-};
-
-static cusp_combine_fn find_combine(cusp_scatter_mode mode, cusp_dtype dtype) {
-  if (dtype == CUSP_INT64 && mode == CUSP_SCATTER_MAX)
-    return max_signed64;
-  return dtype == CUSP_INT64 && mode == CUSP_SCATTER_MIN ? min_signed64 : combiners[dtype][mode];
-}
+#define ROW(NAME, name, ...) \
+  [CUSP_##NAME] = {set_##name, add_##name, max_##name, min_##name, multiply_##name},
+static const cusp_combine_fn combiners[CUSP_DTYPE_COUNT][CUSP_SCATTER_MODES] = {CUSP_DTYPES(ROW)};
 
 /* ------------------------------------------------------------------ along one axis, the same
  * positions everywhere */
@@ -128,7 +107,7 @@ static cusp_status run_scatter_axis(cusp_call *call) {
                   .places = cusp_array_count(positions)};
   s.lines = cusp_lines_around(&out->shape, (int)call->attrs[0].integer, 1);
   s.size = cusp_dtype_size(out->dtype);
-  s.combine = find_combine(CUSP_SCATTER_ADD, out->dtype);
+  s.combine = combiners[out->dtype][CUSP_SCATTER_ADD];
   CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
   cusp_fill(out->data, cusp_array_count(out), s.size, NULL);
   int64_t work = s.lines.outer * s.places;
@@ -168,7 +147,7 @@ static cusp_status run_scatter_along(cusp_call *call) {
                   .places = positions->shape.size[axis]};
   s.lines = cusp_lines_around(&out->shape, axis, 1);
   s.size = cusp_dtype_size(out->dtype);
-  s.combine = find_combine(CUSP_SCATTER_ADD, out->dtype);
+  s.combine = combiners[out->dtype][CUSP_SCATTER_ADD];
   CUSP_TRY(cusp_positions_check(call, positions, s.lines.count));
   cusp_fill(out->data, cusp_array_count(out), s.size, NULL);
   cusp_parallel_for(s.lines.outer * s.lines.inner, 1 + 4096 / (s.places + 1), add_lines, &s);
@@ -200,7 +179,7 @@ static cusp_status run_scatter_nd(cusp_call *call) {
   s.places = cusp_array_count(positions) / (k ? k : 1);
   s.lines = cusp_lines_around(&out->shape, 0, k);
   s.size = cusp_dtype_size(out->dtype);
-  s.combine = find_combine((cusp_scatter_mode)call->attrs[0].integer, out->dtype);
+  s.combine = combiners[out->dtype][call->attrs[0].integer];
   for (int64_t row = 0; row < s.places && !call->attrs[1].integer; row++)
     if (cusp_position_offset(positions, row, k, &out->shape, 1) < 0)
       return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name,

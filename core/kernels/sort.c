@@ -25,12 +25,14 @@ static uint64_t double_key(double x) {
   return bits & SIGN ? ~bits : bits | SIGN;
 }
 
+#define HALF(NAME, ...) \
+  case CUSP_##NAME: return float_key((float)cusp_load_double(dtype, element));
+
 static uint64_t key_of(cusp_dtype dtype, const void *element) {
   switch (dtype) {
+    CUSP_HALF_DTYPES(HALF)
   case CUSP_FLOAT32: return float_key(*(const float *)element);
   case CUSP_FLOAT64: return double_key(*(const double *)element);
-  case CUSP_FLOAT16:
-  case CUSP_BFLOAT16: return float_key((float)cusp_load_double(dtype, element));
   /* few bytes differ: fewer passes */
   case CUSP_INT32: return (uint64_t)((int64_t) * (const int32_t *)element + ((int64_t)1 << 31));
   case CUSP_UINT64: return *(const uint64_t *)element;

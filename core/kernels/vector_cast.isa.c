@@ -8,8 +8,6 @@
 #include "vector_loops.h"
 #include "vector_tables.h"
 
-typedef uint8_t boolean;
-
 /* The ends of the ranges as floats: the upper one is the first number beyond. */
 #define TO_INT32(x) \
   ((x) >= 0x1p31f ? INT32_MAX : (x) >= -0x1p31f ? (int32_t)(x) : (x) < 0 ? INT32_MIN : 0)
@@ -19,49 +17,39 @@ typedef uint8_t boolean;
   ((x) >= 0x1p64f ? UINT64_MAX : (x) >= 0x1p63f ? (uint64_t)(x) : (uint64_t)TO_INT64(x))
 #define TO_UINT32(x) ((x) >= 0x1p32f ? UINT32_MAX : (uint32_t)TO_INT64(x))
 
-#define CAST(from, F, to, T, EXPRESSION) CUSP_MAP1(from##_to_##to, F, T, EXPRESSION)
-#define TO_WIDER_OR_WRAP(from, F)    \
-  CAST(from, F, int8, int8_t, x)     \
-  CAST(from, F, int16, int16_t, x)   \
-  CAST(from, F, int32, int32_t, x)   \
-  CAST(from, F, int64, int64_t, x)   \
-  CAST(from, F, uint8, uint8_t, x)   \
-  CAST(from, F, uint16, uint16_t, x) \
-  CAST(from, F, uint32, uint32_t, x) \
-  CAST(from, F, uint64, uint64_t, x)
-#define TO_TRUNCATED(from, F)                   \
-  CAST(from, F, int8, int8_t, TO_INT32(x))      \
-  CAST(from, F, int16, int16_t, TO_INT32(x))    \
-  CAST(from, F, int32, int32_t, TO_INT32(x))    \
-  CAST(from, F, int64, int64_t, TO_INT64(x))    \
-  CAST(from, F, uint8, uint8_t, TO_INT32(x))    \
-  CAST(from, F, uint16, uint16_t, TO_INT32(x))  \
-  CAST(from, F, uint32, uint32_t, TO_UINT32(x)) \
-  CAST(from, F, uint64, uint64_t, TO_UINT64(x))
-#define TO_REST(from, F)                  \
-  CAST(from, F, boolean, boolean, x != 0) \
-  CAST(from, F, float32, float, x)        \
-  CAST(from, F, float64, double, x)
-#define INTEGER(from) TO_WIDER_OR_WRAP(from, from##_t) TO_REST(from, from##_t)
+#define IN_RANGE_int8 TO_INT32
+#define IN_RANGE_int16 TO_INT32
+#define IN_RANGE_int32 TO_INT32
+#define IN_RANGE_int64 TO_INT64
+#define IN_RANGE_uint8 TO_INT32
+#define IN_RANGE_uint16 TO_INT32
+#define IN_RANGE_uint32 TO_UINT32
+#define IN_RANGE_uint64 TO_UINT64
 
-INTEGER(int8)
-INTEGER(int16)
-INTEGER(int32)
-INTEGER(int64)
-INTEGER(uint8)
-INTEGER(uint16)
-INTEGER(uint32)
-INTEGER(uint64)
-TO_WIDER_OR_WRAP(boolean, boolean)
-TO_REST(boolean, boolean)
-TO_TRUNCATED(float32, float)
-TO_REST(float32, float)
-TO_TRUNCATED(float64, double)
-TO_REST(float64, double)
+/* For lists within lists: the preprocessor expands a macro within itself only where it reads the
+ * result again. */
+#define AGAIN(...) __VA_ARGS__
+#define LATER
+#define BOOLS() CUSP_BOOL_DTYPES
+#define INTS() CUSP_INT_DTYPES
+#define REALS() CUSP_REAL_DTYPES
+#define ALL() CUSP_DTYPES
+
+/* To a dtype of the list from FROM, of type F. */
+#define PLAIN(TO, to, T, greatest, FROM, F) CUSP_MAP1(FROM##_to_##TO, F, T, x)
+#define TRUNCATED(TO, to, T, greatest, FROM, F) CUSP_MAP1(FROM##_to_##TO, F, T, IN_RANGE_##to(x))
+#define TESTED(TO, to, T, greatest, FROM, F) CUSP_MAP1(FROM##_to_##TO, F, T, x != 0)
+
+#define FROM_INTEGER(FROM, from, F, ...) \
+  BOOLS LATER()(TESTED, FROM, F) INTS LATER()(PLAIN, FROM, F) REALS LATER()(PLAIN, FROM, F)
+#define FROM_REAL(FROM, from, F, ...) \
+  BOOLS LATER()(TESTED, FROM, F) INTS LATER()(TRUNCATED, FROM, F) REALS LATER()(PLAIN, FROM, F)
+
+AGAIN(CUSP_BOOL_DTYPES(FROM_INTEGER) CUSP_INT_DTYPES(FROM_INTEGER) CUSP_REAL_DTYPES(FROM_REAL))
 
 /* The 16-bit floats go through blocks of float32. */
-#define FROM_HALF(half, to, T)                                                                  \
-  static void half##_to_##to(int64_t n, void *out, const void *const *in, const int8_t *step) { \
+#define FROM_HALF(HALF, half, TO, T)                                                            \
+  static void HALF##_to_##TO(int64_t n, void *out, const void *const *in, const int8_t *step) { \
     float block[CUSP_HALF_BLOCK];                                                               \
     const void *blocks[1] = {block};                                                            \
     const int64_t most = step[0] ? CUSP_HALF_BLOCK : n;                                         \
@@ -69,54 +57,32 @@ TO_REST(float64, double)
       const int64_t count = n - begin < most ? n - begin : most;                                \
       cusp_##half##_block_to_float(step[0] ? count : 1, block,                                  \
                                    (const cusp_##half *)in[0] + begin);                         \
-      float32_to_##to(count, (T *)out + begin, blocks, step);                                   \
+      FLOAT32_to_##TO(count, (T *)out + begin, blocks, step);                                   \
     }                                                                                           \
   }
-#define TO_HALF(half, from, F)                                                                    \
-  static void from##_to_##half(int64_t n, void *out, const void *const *in, const int8_t *step) { \
+#define TO_HALF(HALF, half, FROM, F)                                                              \
+  static void FROM##_to_##HALF(int64_t n, void *out, const void *const *in, const int8_t *step) { \
     float block[CUSP_HALF_BLOCK];                                                                 \
     for (int64_t begin = 0; begin < n; begin += CUSP_HALF_BLOCK) {                                \
       const int64_t count = n - begin < CUSP_HALF_BLOCK ? n - begin : CUSP_HALF_BLOCK;            \
       const void *source[1] = {(const F *)in[0] + (step[0] ? begin : 0)};                         \
-      from##_to_float32(count, block, source, step);                                              \
+      FROM##_to_FLOAT32(count, block, source, step);                                              \
       cusp_##half##_block_from_float(count, (cusp_##half *)out + begin, block);                   \
     }                                                                                             \
   }
-#define BOTH(type, T)          \
-  FROM_HALF(float16, type, T)  \
-  TO_HALF(float16, type, T)    \
-  FROM_HALF(bfloat16, type, T) \
-  TO_HALF(bfloat16, type, T)
-BOTH(boolean, boolean)
-BOTH(int8, int8_t)
-BOTH(int16, int16_t)
-BOTH(int32, int32_t)
-BOTH(int64, int64_t)
-BOTH(uint8, uint8_t)
-BOTH(uint16, uint16_t)
-BOTH(uint32, uint32_t)
-BOTH(uint64, uint64_t)
-BOTH(float32, float)
-BOTH(float64, double)
-TO_HALF(bfloat16, float16, cusp_float16)
-TO_HALF(float16, bfloat16, cusp_bfloat16)
-CUSP_MAP1(half_copy, uint16_t, uint16_t, x)
-#define float16_to_float16 half_copy
-#define bfloat16_to_bfloat16 half_copy
+#define BOTH_WAYS(OTHER, other, T, greatest, HALF, half) \
+  FROM_HALF(HALF, half, OTHER, T) TO_HALF(HALF, half, OTHER, T)
+#define WITH_HALF(HALF, half, ...)                                                        \
+  BOOLS LATER()(BOTH_WAYS, HALF, half) INTS LATER()(BOTH_WAYS, HALF, half) REALS LATER()( \
+      BOTH_WAYS, HALF, half)
 
-#define ROW(DTYPE, from)                                                        \
-  [CUSP_##DTYPE] = {                                                            \
-      [CUSP_BOOL] = from##_to_boolean,      [CUSP_INT8] = from##_to_int8,       \
-      [CUSP_INT16] = from##_to_int16,       [CUSP_INT32] = from##_to_int32,     \
-      [CUSP_INT64] = from##_to_int64,       [CUSP_UINT8] = from##_to_uint8,     \
-      [CUSP_UINT16] = from##_to_uint16,     [CUSP_UINT32] = from##_to_uint32,   \
-      [CUSP_UINT64] = from##_to_uint64,     [CUSP_FLOAT16] = from##_to_float16, \
-      [CUSP_BFLOAT16] = from##_to_bfloat16, [CUSP_FLOAT32] = from##_to_float32, \
-      [CUSP_FLOAT64] = from##_to_float64,                                       \
-  }
-const cusp_vector_casts CUSP_ISA(cusp_vector_cast) = {
-    ROW(BOOL, boolean),    ROW(INT8, int8),       ROW(INT16, int16),       ROW(INT32, int32),
-    ROW(INT64, int64),     ROW(UINT8, uint8),     ROW(UINT16, uint16),     ROW(UINT32, uint32),
-    ROW(UINT64, uint64),   ROW(FLOAT16, float16), ROW(BFLOAT16, bfloat16), ROW(FLOAT32, float32),
-    ROW(FLOAT64, float64),
-};
+AGAIN(CUSP_HALF_DTYPES(WITH_HALF))
+TO_HALF(BFLOAT16, bfloat16, FLOAT16, cusp_float16)
+TO_HALF(FLOAT16, float16, BFLOAT16, cusp_bfloat16)
+CUSP_MAP1(half_copy, uint16_t, uint16_t, x)
+#define FLOAT16_to_FLOAT16 half_copy
+#define BFLOAT16_to_BFLOAT16 half_copy
+
+#define CELL(TO, to, T, greatest, FROM) [CUSP_##TO] = FROM##_to_##TO,
+#define ROW(FROM, ...) [CUSP_##FROM] = {ALL LATER()(CELL, FROM)},
+const cusp_vector_casts CUSP_ISA(cusp_vector_cast) = {AGAIN(CUSP_DTYPES(ROW))};

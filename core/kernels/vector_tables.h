@@ -11,18 +11,19 @@
 typedef cusp_vector_fn cusp_vector_table[CUSP_VECTOR_COUNT];
 typedef cusp_vector_fn cusp_vector_casts[CUSP_DTYPE_COUNT][CUSP_DTYPE_COUNT]; /* [from][to] */
 
-#define CUSP_VECTOR_DECLARE(suffix)                                                            \
-  extern const cusp_vector_table cusp_vector_bool##suffix, cusp_vector_int8##suffix,           \
-      cusp_vector_int16##suffix, cusp_vector_int32##suffix, cusp_vector_int64##suffix,         \
-      cusp_vector_uint8##suffix, cusp_vector_uint16##suffix, cusp_vector_uint32##suffix,       \
-      cusp_vector_uint64##suffix, cusp_vector_float16##suffix, cusp_vector_bfloat16##suffix,   \
-      cusp_vector_half_bits##suffix, cusp_vector_float32##suffix, cusp_vector_float64##suffix; \
-  extern const cusp_vector_casts cusp_vector_cast##suffix
+#define CUSP_VECTOR_DECLARE(NAME, name, ...) \
+  CUSP_ISA_DECLARE(const cusp_vector_table, cusp_vector_##name);
+CUSP_DTYPES(CUSP_VECTOR_DECLARE)
+#undef CUSP_VECTOR_DECLARE
+CUSP_ISA_DECLARE(const cusp_vector_table, cusp_vector_half_bits);
+CUSP_ISA_DECLARE(const cusp_vector_casts, cusp_vector_cast);
 
-CUSP_VECTOR_DECLARE(_baseline);
-#if defined(__x86_64__)
-CUSP_VECTOR_DECLARE(_avx2);
-CUSP_VECTOR_DECLARE(_avx512);
-#endif
+/** All of an instruction set's. */
+typedef struct cusp_vector_tables {
+  const cusp_vector_fn *functions[CUSP_DTYPE_COUNT];
+  const cusp_vector_fn *half_bits;
+  const cusp_vector_casts *casts;
+} cusp_vector_tables;
+CUSP_ISA_DECLARE(const cusp_vector_tables, cusp_vector_tables);
 
 #endif

@@ -144,6 +144,8 @@ struct cusp_op {
   /** For VIEW rows: fills *out as a view of *in (see array.h) or says false. */
   bool (*view)(const cusp_attr *attrs, const cusp_array *in, const cusp_type *out_type,
                cusp_array *out);
+  /* for functions that several rows share: what is the row's own */
+  const void *detail;
   int vector;  /* ELEMENTWISE: a cusp_vector_id (kernels/vector.h) */
   int reducer; /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
   /* ended by a row without a name; NULL for ELEMENTWISE, REDUCTION and always-VIEW rows */

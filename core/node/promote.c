@@ -85,14 +85,9 @@ static cusp_dtype comparable_dtype(cusp_dtype dtype, int n, cusp_node *const *in
 }
 
 static cusp_dtype widen_for_sum(cusp_dtype dtype) {
-  switch (dtype) {
-  case CUSP_BOOL:
-  case CUSP_INT8:
-  case CUSP_INT16: return CUSP_INT32;
-  case CUSP_UINT8:
-  case CUSP_UINT16: return CUSP_UINT32;
-  default: return dtype;
-  }
+  if (cusp_dtype_is_float(dtype) || cusp_dtype_size(dtype) >= sizeof(int32_t))
+    return dtype;
+  return cusp_dtype_is_int(dtype) && !cusp_dtype_is_signed_int(dtype) ? CUSP_UINT32 : CUSP_INT32;
 }
 
 static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {

@@ -73,21 +73,10 @@ static cusp_node *saturate_ints(cusp_node *x, cusp_dtype dtype) {
 static cusp_node *saturate_floats(cusp_node *x, cusp_dtype dtype) {
   int64_t low, high;
   int_bounds(dtype, &low, &high);
-  double top = dtype == CUSP_UINT64 ? 0x1.fffffffffffffp63
-               : high == INT64_MAX  ? 0x1.fffffffffffffp62
-                                    : (double)high;
+  double top = cusp_dtype_greatest(dtype);
   x = cusp_cast(x, CUSP_FLOAT64);
   return cusp_cast(
       cusp_apply_3("clip", x, cusp_scalar_like((double)low, x), cusp_scalar_like(top, x)), dtype);
-}
-
-static double largest_float(cusp_dtype dtype) {
-  switch (dtype) {
-  case CUSP_FLOAT16: return 65504.0;
-  case CUSP_BFLOAT16: return 0x1.fep127;
-  case CUSP_FLOAT32: return 0x1.fffffep127;
-  default: return 0x1.fffffffffffffp1023;
-  }
 }
 
 CUSP_COMPOSE(compose_saturate_cast) {
@@ -97,11 +86,11 @@ CUSP_COMPOSE(compose_saturate_cast) {
     x = cusp_maximum(x, cusp_scalar_like(0, x));
   } else if (to == CUSP_FLOAT16 && cusp_dtype_is_int(from)) {
     x = cusp_cast(x, CUSP_FLOAT64);
-    x = cusp_apply_3("clip", x, cusp_scalar_like(-largest_float(to), x),
-                     cusp_scalar_like(largest_float(to), x));
+    x = cusp_apply_3("clip", x, cusp_scalar_like(-cusp_dtype_greatest(to), x),
+                     cusp_scalar_like(cusp_dtype_greatest(to), x));
   } else if (cusp_dtype_is_float(to) && cusp_dtype_is_float(from) &&
-             largest_float(to) < largest_float(from)) {
-    double top = largest_float(to);
+             cusp_dtype_greatest(to) < cusp_dtype_greatest(from)) {
+    double top = cusp_dtype_greatest(to);
     x = cusp_apply_3("clip", x, cusp_scalar_like(-top, x), cusp_scalar_like(top, x));
   } else if (cusp_dtype_is_int(to) && cusp_dtype_is_float(from)) {
     return cusp_built(outputs[0] = saturate_floats(x, to));

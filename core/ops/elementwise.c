@@ -12,9 +12,7 @@
 
 /* 16-bit floats are computed in float32. */
 static bool has_loop(int vector, cusp_dtype dtype) {
-  return cusp_vector_find((cusp_vector_id)vector,
-                          dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16 ? CUSP_FLOAT32 : dtype) !=
-         NULL;
+  return cusp_vector_find((cusp_vector_id)vector, cusp_dtype_widened(dtype)) != NULL;
 }
 
 static cusp_status infer_loop(cusp_inference *inference) {
@@ -327,18 +325,11 @@ CUSP_COMPOSE(compose_trunc) {
   return cusp_built(outputs[0] = whole ? inputs[0] : apply1("trunc_to_whole", inputs[0]));
 }
 
-static double largest(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT16    ? 65504.0
-         : dtype == CUSP_BFLOAT16 ? 0x1.fep127
-         : dtype == CUSP_FLOAT32  ? 0x1.fffffep127
-                                  : 0x1.fffffffffffffp1023;
-}
-
 CUSP_COMPOSE(compose_nan_to_num) {
   cusp_node *x = inputs[0], *y = x;
   if (!cusp_dtype_is_float(x->type.dtype))
     return cusp_built(outputs[0] = x);
-  double most = largest(x->type.dtype);
+  double most = cusp_dtype_greatest(x->type.dtype);
   double posinf = attrs[1].kind == CUSP_ATTR_FLOAT ? attrs[1].number : most,
          neginf = attrs[2].kind == CUSP_ATTR_FLOAT ? attrs[2].number : -most;
   y = cusp_where(cusp_equal(x, scalar(INFINITY, x)), scalar(posinf, x), y);

@@ -373,16 +373,7 @@ static double least(cusp_dtype dtype) {
 }
 
 static double most(cusp_dtype dtype) {
-  static const double whole[] = {[CUSP_BOOL] = 1,
-                                 [CUSP_INT8] = 127,
-                                 [CUSP_INT16] = 32767,
-                                 [CUSP_INT32] = 2147483647,
-                                 [CUSP_INT64] = 0x1.fffffffffffffp62,
-                                 [CUSP_UINT8] = 255,
-                                 [CUSP_UINT16] = 65535,
-                                 [CUSP_UINT32] = 4294967295,
-                                 [CUSP_UINT64] = 0x1.fffffffffffffp63};
-  return cusp_dtype_is_float(dtype) ? __builtin_inf() : whole[dtype];
+  return cusp_dtype_is_float(dtype) ? __builtin_inf() : cusp_dtype_greatest(dtype);
 }
 
 CUSP_COMPOSE(compose_segment_sum) {

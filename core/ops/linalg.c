@@ -378,10 +378,7 @@ static cusp_status svd_parts_infer(cusp_inference *inference) {
 
 /* ------------------------------------------------------------------ the public rows */
 
-static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16; }
-static cusp_node *widened(cusp_node *x) {
-  return is_half(x->type.dtype) ? cusp_cast(x, CUSP_FLOAT32) : x;
-}
+static cusp_node *widened(cusp_node *x) { return cusp_cast(x, cusp_dtype_widened(x->type.dtype)); }
 
 static cusp_status check_operand(const char *name, const cusp_node *x) {
   if (x->type.shape.ndim >= 2)

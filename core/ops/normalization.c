@@ -61,11 +61,7 @@ CUSP_COMPOSE(compose_batch_normalization) {
  * example */
 
 /** Half precision is computed in float32. */
-static cusp_node *widened(cusp_node *x) {
-  return x->type.dtype == CUSP_FLOAT16 || x->type.dtype == CUSP_BFLOAT16
-             ? cusp_cast(x, CUSP_FLOAT32)
-             : x;
-}
+static cusp_node *widened(cusp_node *x) { return cusp_cast(x, cusp_dtype_widened(x->type.dtype)); }
 
 /** A parameter of the shape of the normalised axes, spread so that it broadcasts along x; others
  * broadcast as they are. */

@@ -310,8 +310,6 @@ static cusp_status dropout_gradient(cusp_gradient *g) {
 
 /* ------------------------------------------------------------------ the public rows */
 
-static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16; }
-
 /** The dtype attribute, floatx where it is absent; CUSP_EDTYPE for one that is no float. */
 static cusp_status float_dtype(const char *name, const cusp_attr *attr, cusp_dtype *out) {
   *out = attr->kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attr->integer : cusp_get_floatx();
@@ -326,7 +324,7 @@ static cusp_status draw(const char *row, const char *name, cusp_node *key, const
                         double first, double second, cusp_node **out) {
   cusp_dtype dtype;
   CUSP_TRY(float_dtype(name, &attrs[3], &dtype));
-  cusp_attr wide = cusp_attr_dtype(is_half(dtype) ? CUSP_FLOAT32 : dtype);
+  cusp_attr wide = cusp_attr_dtype(cusp_dtype_widened(dtype));
   cusp_node *drawn =
       CUSP_APPLY1(row, key, attrs[0], cusp_attr_float(first), cusp_attr_float(second), wide);
   *out = drawn ? cusp_cast(drawn, dtype) : NULL;
@@ -356,8 +354,8 @@ CUSP_COMPOSE(truncated_normal_compose) {
   *n_outputs = 1;
   CUSP_TRY(draw("uniform_draw", "random_truncated_normal", inputs[0], attrs, -limit, limit, &u));
   cusp_dtype dtype = u->type.dtype;
-  cusp_node *z = cusp_scale(
-      cusp_apply_1("erfinv", cusp_cast(u, is_half(dtype) ? CUSP_FLOAT32 : dtype)), sqrt(2.0));
+  cusp_node *z =
+      cusp_scale(cusp_apply_1("erfinv", cusp_cast(u, cusp_dtype_widened(dtype))), sqrt(2.0));
   z = z ? cusp_apply_3("clip", z, cusp_scalar_like(-2, z), cusp_scalar_like(2, z)) : NULL;
   cusp_node *scaled = cusp_shift(cusp_scale(z, stddev), mean);
   return cusp_built(outputs[0] = scaled ? cusp_cast(scaled, dtype) : NULL);

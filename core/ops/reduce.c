@@ -117,11 +117,6 @@ static double group_size(const cusp_node *x, const cusp_node *reduced) {
   return groups > 0 ? (double)(cusp_shape_count(&x->type.shape) / groups) : 0;
 }
 
-/* 16-bit floats are summed and divided in float32. */
-static cusp_dtype wide_dtype(cusp_dtype dtype) {
-  return dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16 ? CUSP_FLOAT32 : dtype;
-}
-
 static cusp_node *mean(cusp_node *x, cusp_attr axes, bool keepdims) {
   cusp_node *sum = CUSP_APPLY1("sum", x, axes, cusp_attr_bool(keepdims));
   return cusp_divide(sum, cusp_scalar_like(group_size(x, sum), sum));
@@ -129,9 +124,9 @@ static cusp_node *mean(cusp_node *x, cusp_attr axes, bool keepdims) {
 
 CUSP_COMPOSE(compose_mean) {
   cusp_node *x = inputs[0];
-  return cusp_built(outputs[0] = cusp_cast(
-                        mean(cusp_cast(x, wide_dtype(x->type.dtype)), attrs[0], attrs[1].integer),
-                        x->type.dtype));
+  return cusp_built(outputs[0] = cusp_cast(mean(cusp_cast(x, cusp_dtype_widened(x->type.dtype)),
+                                                attrs[0], attrs[1].integer),
+                                           x->type.dtype));
 }
 
 static cusp_node *variance(cusp_node *x, cusp_attr axes, bool keepdims) {
@@ -140,20 +135,20 @@ static cusp_node *variance(cusp_node *x, cusp_attr axes, bool keepdims) {
 
 CUSP_COMPOSE(compose_var) {
   cusp_node *x = inputs[0];
-  return cusp_built(outputs[0] = cusp_cast(variance(cusp_cast(x, wide_dtype(x->type.dtype)),
+  return cusp_built(outputs[0] = cusp_cast(variance(cusp_cast(x, cusp_dtype_widened(x->type.dtype)),
                                                     attrs[0], attrs[1].integer),
                                            x->type.dtype));
 }
 
 CUSP_COMPOSE(compose_std) {
-  cusp_node *x = inputs[0],
-            *var = variance(cusp_cast(x, wide_dtype(x->type.dtype)), attrs[0], attrs[1].integer);
+  cusp_node *x = inputs[0], *var = variance(cusp_cast(x, cusp_dtype_widened(x->type.dtype)),
+                                            attrs[0], attrs[1].integer);
   return cusp_built(outputs[0] = cusp_cast(cusp_sqrt(var), x->type.dtype));
 }
 
 /* The mean and the variance, in one call (keras.ops.moments). */
 CUSP_COMPOSE(compose_moments) {
-  cusp_node *x = inputs[0], *wide = cusp_cast(x, wide_dtype(x->type.dtype));
+  cusp_node *x = inputs[0], *wide = cusp_cast(x, cusp_dtype_widened(x->type.dtype));
   *n_outputs = 2;
   outputs[0] = cusp_cast(mean(wide, attrs[0], attrs[1].integer), x->type.dtype);
   return cusp_built(outputs[1] =

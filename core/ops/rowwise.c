@@ -370,7 +370,7 @@ static cusp_status softmax_over(const char *name, const char *row, cusp_node *x,
   if (x->type.shape.ndim == 0)
     return cusp_fail(CUSP_ESHAPE, "%s: at least one axis expected, got a scalar", name);
   CUSP_TRY(parse_axes(name, axes, x->type.shape.ndim, chosen));
-  if (dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16)
+  if (cusp_dtype_is_half(dtype))
     x = cusp_cast(x, CUSP_FLOAT32); /* a sum of 16-bit floats would lose most of its digits */
   cusp_node *result = x ? over_axes(row, x, chosen) : NULL;
   *out = result ? cusp_cast(result, dtype) : NULL;
@@ -427,8 +427,6 @@ static cusp_status same_shapes(const char *name, const cusp_node *target, const 
                    cusp_shape_text(&output->type.shape));
 }
 
-static bool is_half(cusp_dtype dtype) { return dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16; }
-
 CUSP_COMPOSE(categorical_crossentropy_compose) {
   static const char name[] = "categorical_crossentropy";
   cusp_node *target = inputs[0], *output = inputs[1];
@@ -438,7 +436,7 @@ CUSP_COMPOSE(categorical_crossentropy_compose) {
   CUSP_TRY(same_shapes(name, target, output));
   CUSP_TRY(class_axis(name, attrs[1].integer, output, &axis));
   if (attrs[0].integer) {
-    cusp_dtype wide = is_half(dtype) ? CUSP_FLOAT32 : dtype;
+    cusp_dtype wide = cusp_dtype_widened(dtype);
     cusp_node *logits = move_last(cusp_cast(output, wide), axis),
               *weights = move_last(cusp_cast(target, wide), axis);
     cusp_node *loss = cusp_apply_2("softmax_crossentropy", logits, weights);
@@ -484,9 +482,8 @@ CUSP_COMPOSE(sparse_crossentropy_compose) {
   CUSP_TRY(prepare_labels(&labels, output));
   cusp_dtype dtype = output->type.dtype;
   if (attrs[0].integer) {
-    cusp_node *loss =
-        cusp_apply_2("sparse_softmax_crossentropy",
-                     cusp_cast(output, is_half(dtype) ? CUSP_FLOAT32 : dtype), labels);
+    cusp_node *loss = cusp_apply_2("sparse_softmax_crossentropy",
+                                   cusp_cast(output, cusp_dtype_widened(dtype)), labels);
     return cusp_built(outputs[0] = loss ? cusp_cast(loss, dtype) : NULL);
   }
   cusp_node *chosen =

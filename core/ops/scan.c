@@ -83,7 +83,7 @@ static cusp_status scan_axis(cusp_inference *inference, const cusp_type *x, int 
 static cusp_status scan_infer(cusp_inference *inference) {
   int axis;
   cusp_dtype dtype = inference->inputs[0].dtype;
-  if (dtype == CUSP_BOOL || dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16)
+  if (dtype == CUSP_BOOL || cusp_dtype_is_half(dtype))
     return cusp_infer_fail(inference, CUSP_EDTYPE, "integers, float32 or float64 expected, got %s",
                            cusp_dtype_name(dtype));
   CUSP_TRY(scan_axis(inference, &inference->inputs[0], &axis));
@@ -175,13 +175,9 @@ static cusp_status running(const char *name, const char *row, cusp_node *x, cons
   cusp_dtype dtype = x->type.dtype == CUSP_BOOL ? CUSP_INT32 : x->type.dtype;
   if (attrs[1].kind == CUSP_ATTR_DTYPE)
     dtype = (cusp_dtype)attrs[1].integer;
-  bool half = dtype == CUSP_FLOAT16 || dtype == CUSP_BFLOAT16;
   CUSP_TRY(cusp_axis_or_flat(&axis, name, &attrs[0], &x));
   cusp_node *result =
-      CUSP_APPLY1(row,
-                  cusp_cast(x, half                 ? CUSP_FLOAT32
-                               : dtype == CUSP_BOOL ? CUSP_INT32
-                                                    : dtype),
+      CUSP_APPLY1(row, cusp_cast(x, dtype == CUSP_BOOL ? CUSP_INT32 : cusp_dtype_widened(dtype)),
                   cusp_attr_int(axis), cusp_attr_bool(false), cusp_attr_bool(false));
   return cusp_built(*out = result ? cusp_cast(result, dtype) : NULL);
 }

@@ -85,9 +85,7 @@ static cusp_node *count_numbers(cusp_node *x, cusp_attr axes, bool keepdims) {
 
 /* Half precision holds neither large sums nor large counts. */
 static cusp_node *accumulating(cusp_node *x) {
-  return x->type.dtype == CUSP_FLOAT16 || x->type.dtype == CUSP_BFLOAT16
-             ? cusp_cast(x, CUSP_FLOAT32)
-             : x;
+  return cusp_cast(x, cusp_dtype_widened(x->type.dtype));
 }
 
 static cusp_node *nan_mean(cusp_node *x, cusp_attr axes, bool keepdims) {

@@ -3,18 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#define ENTRY(NAME, name, type, greatest) [CUSP_##NAME] = {#name, sizeof(type), greatest},
 static const struct {
   const char *name;
   size_t size;
-} dtypes[CUSP_DTYPE_COUNT] = {
-    [CUSP_BOOL] = {"bool", 1},         [CUSP_INT8] = {"int8", 1},
-    [CUSP_INT16] = {"int16", 2},       [CUSP_INT32] = {"int32", 4},
-    [CUSP_INT64] = {"int64", 8},       [CUSP_UINT8] = {"uint8", 1},
-    [CUSP_UINT16] = {"uint16", 2},     [CUSP_UINT32] = {"uint32", 4},
-    [CUSP_UINT64] = {"uint64", 8},     [CUSP_FLOAT16] = {"float16", 2},
-    [CUSP_BFLOAT16] = {"bfloat16", 2}, [CUSP_FLOAT32] = {"float32", 4},
-    [CUSP_FLOAT64] = {"float64", 8},
-};
+  double greatest;
+} dtypes[] = {CUSP_DTYPES(ENTRY)};
 
 static cusp_dtype floatx = CUSP_FLOAT32;
 
@@ -23,6 +17,8 @@ const char *cusp_dtype_name(cusp_dtype dtype) {
 }
 
 size_t cusp_dtype_size(cusp_dtype dtype) { return dtypes[dtype].size; }
+
+double cusp_dtype_greatest(cusp_dtype dtype) { return dtypes[dtype].greatest; }
 
 /* ------------------------------------------------------------------ names */
 
@@ -86,7 +82,7 @@ cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name) {
 
 /** Of one kind (float, signed or unsigned), the wider; the two 16-bit floats meet in float32. */
 static cusp_dtype wider(cusp_dtype a, cusp_dtype b) {
-  if (cusp_dtype_is_float(a) && a != b && dtypes[a].size == 2 && dtypes[b].size == 2)
+  if (cusp_dtype_is_half(a) && cusp_dtype_is_half(b) && a != b)
     return CUSP_FLOAT32;
   return dtypes[a].size > dtypes[b].size ? a : b;
 }
@@ -94,14 +90,12 @@ static cusp_dtype wider(cusp_dtype a, cusp_dtype b) {
 /** The signed type that holds both; none holds uint64 beside a signed type, and the lattice says a
  * float then. */
 static cusp_dtype signed_for(cusp_dtype is_signed, cusp_dtype is_unsigned) {
-  if (dtypes[is_signed].size > dtypes[is_unsigned].size)
-    return is_signed;
-  switch (is_unsigned) {
-  case CUSP_UINT8: return CUSP_INT16;
-  case CUSP_UINT16: return CUSP_INT32;
-  case CUSP_UINT32: return CUSP_INT64;
-  default: return floatx;
-  }
+#define HOLDS(NAME, ...)                                     \
+  if (dtypes[CUSP_##NAME].size > dtypes[is_unsigned].size && \
+      dtypes[CUSP_##NAME].size >= dtypes[is_signed].size)    \
+    return CUSP_##NAME;
+  CUSP_SIGNED_DTYPES(HOLDS)
+  return floatx;
 }
 
 cusp_dtype cusp_dtype_promote(cusp_dtype a, cusp_dtype b) {
@@ -170,14 +164,21 @@ cusp_float16 cusp_float_to_float16(float f) {
 
 /* ------------------------------------------------------------------ single elements */
 
+#define AS_NUMBER(NAME, name, type, greatest) \
+  case CUSP_##NAME:                           \
+    return (double)*(const type *)element;
+#define AS_HALF(NAME, name, type, greatest) \
+  case CUSP_##NAME:                         \
+    return cusp_##name##_to_float(*(const type *)element);
+#define AS_INT(NAME, name, type, greatest) \
+  case CUSP_##NAME: return (int64_t) * (const type *)element;
+
 double cusp_load_double(cusp_dtype dtype, const void *element) {
   switch (dtype) {
-  case CUSP_UINT64: return (double)*(const uint64_t *)element;
-  case CUSP_FLOAT16: return cusp_float16_to_float(*(const cusp_float16 *)element);
-  case CUSP_BFLOAT16: return cusp_bfloat16_to_float(*(const cusp_bfloat16 *)element);
-  case CUSP_FLOAT32: return *(const float *)element;
-  case CUSP_FLOAT64: return *(const double *)element;
-  default: return (double)cusp_load_int(dtype, element);
+    CUSP_INT_DTYPES(AS_NUMBER)
+    CUSP_REAL_DTYPES(AS_NUMBER)
+    CUSP_HALF_DTYPES(AS_HALF)
+  default: return *(const uint8_t *)element != 0;
   }
 }
 
@@ -193,15 +194,8 @@ static int64_t truncate(double value, bool is_unsigned) {
 
 int64_t cusp_load_int(cusp_dtype dtype, const void *element) {
   switch (dtype) {
+    CUSP_INT_DTYPES(AS_INT)
   case CUSP_BOOL: return *(const uint8_t *)element != 0;
-  case CUSP_INT8: return *(const int8_t *)element;
-  case CUSP_INT16: return *(const int16_t *)element;
-  case CUSP_INT32: return *(const int32_t *)element;
-  case CUSP_INT64: return *(const int64_t *)element;
-  case CUSP_UINT8: return *(const uint8_t *)element;
-  case CUSP_UINT16: return *(const uint16_t *)element;
-  case CUSP_UINT32: return *(const uint32_t *)element;
-  case CUSP_UINT64: return (int64_t) * (const uint64_t *)element;
   default: return truncate(cusp_load_double(dtype, element), false);
   }
 }
@@ -234,28 +228,26 @@ cusp_status cusp_dtype_fail_range(cusp_dtype dtype, const char *number) {
                    (long long)least, (unsigned long long)greatest);
 }
 
+#define STORE(NAME, name, type, greatest) \
+  case CUSP_##NAME:                       \
+    *(type *)element = (type)value;       \
+    break;
+#define STORE_HALF(NAME, name, type, greatest) \
+  case CUSP_##NAME: *(type *)element = cusp_float_to_##name((float)value); break;
+
 void cusp_store_double(cusp_dtype dtype, void *element, double value) {
   switch (dtype) {
+    CUSP_HALF_DTYPES(STORE_HALF)
+    CUSP_REAL_DTYPES(STORE)
   case CUSP_BOOL: *(uint8_t *)element = value != 0; break;
-  case CUSP_FLOAT16: *(cusp_float16 *)element = cusp_float_to_float16((float)value); break;
-  case CUSP_BFLOAT16: *(cusp_bfloat16 *)element = cusp_float_to_bfloat16((float)value); break;
-  case CUSP_FLOAT32: *(float *)element = (float)value; break;
-  case CUSP_FLOAT64: *(double *)element = value; break;
   default: cusp_store_int(dtype, element, truncate(value, dtype == CUSP_UINT64)); break;
   }
 }
 
 void cusp_store_int(cusp_dtype dtype, void *element, int64_t value) {
   switch (dtype) {
+    CUSP_INT_DTYPES(STORE)
   case CUSP_BOOL: *(uint8_t *)element = value != 0; break;
-  case CUSP_INT8:
-  case CUSP_UINT8: *(uint8_t *)element = (uint8_t)value; break;
-  case CUSP_INT16:
-  case CUSP_UINT16: *(uint16_t *)element = (uint16_t)value; break;
-  case CUSP_INT32:
-  case CUSP_UINT32: *(uint32_t *)element = (uint32_t)value; break;
-  case CUSP_INT64:
-  case CUSP_UINT64: *(uint64_t *)element = (uint64_t)value; break;
   case CUSP_FLOAT32: *(float *)element = (float)value; break;
   default: cusp_store_double(dtype, element, (double)value); break;
   }

@@ -8,23 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum cusp_dtype {
-  CUSP_BOOL = 0, /* one byte, 0 or 1 */
-  CUSP_INT8,
-  CUSP_INT16,
-  CUSP_INT32,
-  CUSP_INT64,
-  CUSP_UINT8,
-  CUSP_UINT16,
-  CUSP_UINT32,
-  CUSP_UINT64,
-  CUSP_FLOAT16,
-  CUSP_BFLOAT16,
-  CUSP_FLOAT32,
-  CUSP_FLOAT64,
-  CUSP_DTYPE_COUNT
-} cusp_dtype;
-
 /** Storage of the two 16-bit floats; converted through float32 for every operation. */
 typedef struct cusp_float16 {
   uint16_t bits;
@@ -33,17 +16,75 @@ typedef struct cusp_bfloat16 {
   uint16_t bits;
 } cusp_bfloat16;
 
+/**
+ * The dtypes by kind, narrow ones first: X(NAME, name, type in C, greatest finite number as a
+ * double). Everything that has an entry for each dtype is made from these lists; what is given
+ * after X is passed on to it. A bool is one byte, 0 or 1.
+ */
+#define CUSP_BOOL_DTYPES(X, ...) X(BOOL, bool, uint8_t, 1, ##__VA_ARGS__)
+#define CUSP_SIGNED_DTYPES(X, ...)                    \
+  X(INT8, int8, int8_t, 127, ##__VA_ARGS__)           \
+  X(INT16, int16, int16_t, 32767, ##__VA_ARGS__)      \
+  X(INT32, int32, int32_t, 2147483647, ##__VA_ARGS__) \
+  X(INT64, int64, int64_t, 0x1.fffffffffffffp62, ##__VA_ARGS__)
+#define CUSP_UNSIGNED_DTYPES(X, ...)                     \
+  X(UINT8, uint8, uint8_t, 255, ##__VA_ARGS__)           \
+  X(UINT16, uint16, uint16_t, 65535, ##__VA_ARGS__)      \
+  X(UINT32, uint32, uint32_t, 4294967295, ##__VA_ARGS__) \
+  X(UINT64, uint64, uint64_t, 0x1.fffffffffffffp63, ##__VA_ARGS__)
+#define CUSP_HALF_DTYPES(X, ...)                          \
+  X(FLOAT16, float16, cusp_float16, 65504, ##__VA_ARGS__) \
+  X(BFLOAT16, bfloat16, cusp_bfloat16, 0x1.fep127, ##__VA_ARGS__)
+#define CUSP_REAL_DTYPES(X, ...)                            \
+  X(FLOAT32, float32, float, 0x1.fffffep127, ##__VA_ARGS__) \
+  X(FLOAT64, float64, double, 0x1.fffffffffffffp1023, ##__VA_ARGS__)
+
+#define CUSP_INT_DTYPES(X, ...)        \
+  CUSP_SIGNED_DTYPES(X, ##__VA_ARGS__) \
+  CUSP_UNSIGNED_DTYPES(X, ##__VA_ARGS__)
+#define CUSP_FLOAT_DTYPES(X, ...)    \
+  CUSP_HALF_DTYPES(X, ##__VA_ARGS__) \
+  CUSP_REAL_DTYPES(X, ##__VA_ARGS__)
+#define CUSP_DTYPES(X, ...)          \
+  CUSP_BOOL_DTYPES(X, ##__VA_ARGS__) \
+  CUSP_INT_DTYPES(X, ##__VA_ARGS__)  \
+  CUSP_FLOAT_DTYPES(X, ##__VA_ARGS__)
+
+#define CUSP_DTYPE_MEMBER(NAME, ...) CUSP_##NAME,
+typedef enum cusp_dtype { CUSP_DTYPES(CUSP_DTYPE_MEMBER) CUSP_DTYPE_COUNT } cusp_dtype;
+#undef CUSP_DTYPE_MEMBER
+
+/** Sets of dtypes, a bit each. */
+#define CUSP_DTYPE_BIT(NAME, ...) | 1 << CUSP_##NAME
+enum {
+  CUSP_SIGNED_SET = 0 CUSP_SIGNED_DTYPES(CUSP_DTYPE_BIT),
+  CUSP_INT_SET = 0 CUSP_INT_DTYPES(CUSP_DTYPE_BIT),
+  CUSP_HALF_SET = 0 CUSP_HALF_DTYPES(CUSP_DTYPE_BIT),
+  CUSP_FLOAT_SET = 0 CUSP_FLOAT_DTYPES(CUSP_DTYPE_BIT)
+};
+#undef CUSP_DTYPE_BIT
+
+/** An unsigned type in which sums and products of an integer type wrap around as they should. */
+#define CUSP_WRAPPING(type) \
+  __typeof__(__builtin_choose_expr(sizeof(type) == 8, (uint64_t)0, (uint32_t)0))
+
 const char *cusp_dtype_name(cusp_dtype dtype);
 size_t cusp_dtype_size(cusp_dtype dtype);
+/** The greatest finite number, rounded towards zero where a double does not hold it. */
+double cusp_dtype_greatest(cusp_dtype dtype);
 /** CUSP_EDTYPE, naming the nearest known name, where `name` is none. "float", "int" and "double"
  * are not names. */
 CUSP_NODISCARD cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name);
 
-static inline bool cusp_dtype_is_float(cusp_dtype d) { return d >= CUSP_FLOAT16; }
-static inline bool cusp_dtype_is_signed_int(cusp_dtype d) {
-  return d >= CUSP_INT8 && d <= CUSP_INT64;
+static inline bool cusp_dtype_is_float(cusp_dtype d) { return CUSP_FLOAT_SET >> d & 1; }
+static inline bool cusp_dtype_is_half(cusp_dtype d) { return CUSP_HALF_SET >> d & 1; }
+static inline bool cusp_dtype_is_int(cusp_dtype d) { return CUSP_INT_SET >> d & 1; }
+static inline bool cusp_dtype_is_signed_int(cusp_dtype d) { return CUSP_SIGNED_SET >> d & 1; }
+
+/** The dtype to compute in: float32 for 16-bit floats, which would lose most digits of a sum. */
+static inline cusp_dtype cusp_dtype_widened(cusp_dtype d) {
+  return cusp_dtype_is_half(d) ? CUSP_FLOAT32 : d;
 }
-static inline bool cusp_dtype_is_int(cusp_dtype d) { return d >= CUSP_INT8 && d <= CUSP_UINT64; }
 
 /** Keras's result_type of two array dtypes (jax's lattice: int32 + float16 -> float16, uint8 + int8
  * -> int16, bfloat16 + float16 -> float32, ...). */
