@@ -12,7 +12,7 @@ local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
 
 local rawequal, rawget, rawlen = rawequal, rawget, rawlen
-local next, type, getmetatable = next, type, getmetatable
+local next, type, getmetatable, number_type = next, type, getmetatable, math.type
 local getupvalue = debug.getupvalue
 
 -- Limit for plain tables: a larger one is data, compared by identity and length.
@@ -225,7 +225,7 @@ function Walk:visit(value)
   if kind == "table" then return self:table(value) end
   if not engine.is_variable(value) then return end
   local regularizer, constraint = value.regularizer, value.constraint
-  table.insert(self.records, {
+  table.insert(self.variables, {
     kind = "variable", of = value, trainable = value.trainable, regularizer = regularizer,
     constraint = constraint,
   })
@@ -239,12 +239,13 @@ end
 -- @treturn table
 function snapshot.take(options)
   local walk = setmetatable({
-    records = {}, by = {table = {}, length = {}, globals = {}, ["function"] = {}},
+    records = {}, variables = {}, by = {table = {}, length = {}, globals = {}, ["function"] = {}},
     seen = {[absent] = true}, seen_classes = {},
     modules = modules(), training = options.training,
   }, Walk)
   walk:visit(options.root)
   walk.floatx, walk.epsilon = engine.get_floatx(), config.epsilon()
+  walk.changes = engine.variable_changes()
   return walk
 end
 
@@ -260,14 +261,16 @@ local compare = {}
 function compare.table(record)
   local copy, ignored, count = record.copy, record.ignored, 0
   for key, value in next, record.of do
-    if not ignored[key] then
-      local noted = copy[key]
-      if noted ~= value and not same(noted, value) then return key end
+    local noted = copy[key]
+    if noted == value then
+      count = count + 1
+    elseif not ignored[key] then
+      if not same(noted, value) then return key end
       count = count + 1
     end
   end
   for key, number in next, record.exact do
-    if math.type(rawget(record.of, key)) ~= number then return key end
+    if number_type(rawget(record.of, key)) ~= number then return key end
   end
   if count == record.count then return nil end
   for key in next, copy do
@@ -294,19 +297,34 @@ compare["function"] = function(record)
   end
 end
 
-function compare.variable(record)
+local function compare_variable(record)
   local variable = record.of
   if variable.trainable ~= record.trainable then return "trainable" end
   if not rawequal(variable.regularizer, record.regularizer) then return "regularizer" end
   if not rawequal(variable.constraint, record.constraint) then return "constraint" end
 end
 
+-- Variables are compared only if a field of some variable was set since the last comparison.
+local function changed_variable(state)
+  local changes = engine.variable_changes()
+  if changes == state.changes then return nil end
+  for _, record in ipairs(state.variables) do
+    local key = compare_variable(record)
+    if key then return record, key end
+  end
+  state.changes = changes
+end
+
 --- The first record of a snapshot with a changed value, and its key; nil if there is none.
 function snapshot.difference(state)
-  for _, record in ipairs(state.records) do
+  local records = state.records
+  for i = 1, #records do
+    local record = records[i]
     local key = compare[record.kind](record)
     if key ~= nil then return record, key end
   end
+  local variable, field = changed_variable(state)
+  if variable then return variable, field end
   if engine.get_floatx() ~= state.floatx then return none, "floatx" end
   if config.epsilon() ~= state.epsilon then return none, "epsilon" end
 end
