@@ -2,6 +2,7 @@
  * that Lua sets. */
 #include "binding.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 const char cusp_lua_variable_kind[] = "cusp.Variable";
@@ -199,8 +200,18 @@ static int variable_index(lua_State *L) {
   return 1;
 }
 
+/* How often a field of some variable was set: who compares fields can see at once that none was. */
+static atomic_llong field_changes;
+
+/** cusp.engine.variable_changes(): a number that grows whenever a field of a variable is set. */
+static int variable_changes(lua_State *L) {
+  lua_pushinteger(L, atomic_load_explicit(&field_changes, memory_order_relaxed));
+  return 1;
+}
+
 static int variable_newindex(lua_State *L) {
   cusp_variable *variable = check_variable(L, 1, "assignment to a field");
+  atomic_fetch_add_explicit(&field_changes, 1, memory_order_relaxed);
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   if (!strcmp(key, "trainable")) {
     luaL_checktype(L, 3, LUA_TBOOLEAN);
@@ -278,4 +289,6 @@ void cusp_lua_open_variable(lua_State *L) {
   lua_setfield(L, module, "variable");
   lua_pushcfunction(L, assign_all);
   lua_setfield(L, module, "assign_all");
+  lua_pushcfunction(L, variable_changes);
+  lua_setfield(L, module, "variable_changes");
 }

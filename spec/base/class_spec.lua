@@ -128,6 +128,17 @@ describe("a class", function()
     assert.is_true(object.__order.b < object.__order.c)
   end)
 
+  it("keeps what is the library's own of an instance apart from its fields", function()
+    local Own = Object:extend("SpecOwn")
+    local object = Own()
+    object.__own.state = 1
+    assert.is_nil(object.state)
+    assert.is_nil(object.__order.state)
+    assert.is_nil(object.__order.__own)
+    assert.is_nil(Own().__own.state)
+    assert.is_nil(Own.__own)
+  end)
+
   it("answers what it is", function()
     local object = Dense(3)
     assert.is_true(Object.is_instance(object, Base))

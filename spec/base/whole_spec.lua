@@ -110,7 +110,7 @@ describe("an error at any instruction", function()
       stride = 37, make = kinds.functional,
       run = function(model) model:compile{optimizer = "sgd", loss = "mse", metrics = {"mae"}} end,
       check = function(model, n)
-        assert.equal(model.compiled == true, rawget(model, "_compile_config") ~= nil, n)
+        assert.equal(model.compiled == true, model.__own.compile_config ~= nil, n)
         assert.equal(model.compiled == true, model.optimizer ~= nil, n)
       end,
     }

@@ -40,7 +40,7 @@ local function check_whole_model(root, file)
     local model = cusp.models.load_model(path, {custom_objects = objects})
     local outputs = model:predict{x, verbose = 0}
     golden_models.check(outputs, wanted, path)
-    if name == "again.keras" or rawget(model, "_graph") then
+    if name == "again.keras" or model.__own.graph then
       model:save(scope.path .. "/" .. name)
       local again = cusp.models.load_model(scope.path .. "/" .. name, {custom_objects = objects})
       golden_models.check_same(again:predict{x, verbose = 0}, outputs, path)

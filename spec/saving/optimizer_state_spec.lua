@@ -108,12 +108,12 @@ describe("state of optimizers", function()
 
   it("computes Nadam's momentum product where a file has none", function()
     local nadam = built(O.Nadam())
-    nadam._iterations:assign(3)
+    nadam.__own.iterations:assign(3)
     optimizer_state.complete(nadam, {})
     local wanted = 1
     for step = 1, 3 do wanted = wanted * 0.9 * (1 - 0.5 * 0.96 ^ step) end
     assert.is_true(math.abs(nadam.variables[7].value:item() - wanted) < 1e-6)
-    nadam._iterations:assign(2000000000)
+    nadam.__own.iterations:assign(2000000000)
     optimizer_state.complete(nadam, {})
     assert.are.equal(0.0, nadam.variables[7].value:item())
   end)

@@ -266,6 +266,28 @@ describe("predict", function()
     gives(model, 3)
   end)
 
+  it("follows fields named as the library's own are", function()
+    for _, name in ipairs{"nodes", "losses_seen", "steps", "graph", "stack", "policy", "ran",
+      "results", "_nodes", "_losses", "_ran", "_steps", "_results", "_policy"} do
+      local Scale = layers.Layer:extend("OwnNames",
+        {call = function(self, t) return t * self[name] end})
+      local scale = Scale()
+      scale[name] = 2
+      local model = cusp.Sequential{scale}
+      assert.are.equal(2, first(model:predict(x, {verbose = 0})), name)
+      scale[name] = 3
+      assert.are.equal(3, first(model:predict(x, {verbose = 0})), name)
+    end
+  end)
+
+  it("follows a regularizer that a variable is given after the first step", function()
+    local model = cusp.Sequential{layers.Dense(1)}
+    model:compile{optimizer = cusp.optimizers.SGD(0), loss = "mse"}
+    local plain = model:train_on_batch(x, cusp.ones{4, 1})
+    model.layers[1].kernel.regularizer = function() return cusp.tensor(5.0) end
+    assert.is_true(math.abs(model:train_on_batch(x, cusp.ones{4, 1}) - plain - 5) < 1e-4)
+  end)
+
   it("follows BatchNormalization that is frozen", function()
     local norm = layers.BatchNormalization()
     local model = cusp.Sequential{cusp.Input{shape = {3}}, norm}

@@ -12,7 +12,10 @@
 -- instance is a table whose metatable is its class. Fields are looked up in the instance, in the
 -- class and its bases, and then among the getters (`Class.__getters.weights = function(self) ...
 -- end`); setters work the same way. `self.__order` keeps the names of fields in the order of their
--- first assignment.
+-- first assignment. What the library keeps of an object for itself is in the plain table
+-- `self.__own`, which exists from the start: it asks no getter, nothing in it is tracked, and it
+-- cannot meet a user's name. Classes name in `__passing` and `__closed` what traces need not
+-- compare.
 -- @classmod cusp.Object
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -84,8 +87,13 @@ end
 
 --- An instance made without arguments and without `init`, for special constructors.
 function Object.allocate(class)
-  return setmetatable({__order = {}}, class)
+  return setmetatable({__order = {}, __own = {}}, class)
 end
+
+-- Fields in `__own` that come and go without changing what is computed.
+Object.__passing = {}
+-- Fields in `__own` that stand for what is in them: that stays the same, or is looked at elsewhere.
+Object.__closed = {}
 
 local function build(class, args, lenient)
   if not class.__library then methods.check(class) end

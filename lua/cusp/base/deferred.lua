@@ -28,7 +28,7 @@ end
 -- @treturn boolean
 function deferred.is_built(object)
   if not object.built then return false end
-  if not object.__is_layer or rawget(object, "_graph") or rawget(object, "_ran") then
+  if not object.__is_layer or object.__own.graph or object.__own.ran then
     return true
   end
   return not deferred.has_unbuilt_parts(object)
@@ -48,12 +48,12 @@ function deferred.when_built(object, f, key, forgotten)
     return true
   end
   local waiting = {}
-  for _, entry in ipairs(rawget(object, "_when_built") or {}) do
+  for _, entry in ipairs(object.__own.when_built or {}) do
     if key == nil or entry.key ~= key then waiting[#waiting + 1] = entry
     elseif entry.forgotten then entry.forgotten() end
   end
   waiting[#waiting + 1] = {run = f, key = key, forgotten = forgotten}
-  rawset(object, "_when_built", waiting)
+  object.__own.when_built = waiting
   return false
 end
 
@@ -70,20 +70,20 @@ function deferred.forget_failed(model)
   if not any then return end
   each_layer(model, function(layer)
     failed[layer] = nil
-    rawset(layer, "_when_built", nil)
+    layer.__own.when_built = nil
   end)
 end
 
 --- Runs the waiting work; called by the code that has just built the object. Work that raises an
 -- error keeps waiting, so that a later call cannot mistake the object for one that has the values.
 function deferred.run(object)
-  local waiting = rawget(object, "_when_built")
+  local waiting = object.__own.when_built
   if not waiting then return end
-  rawset(object, "_when_built", nil)
+  object.__own.when_built = nil
   for i, entry in ipairs(waiting) do
     local ok, message = pcall(engine.untraced, entry.run, object)
     if not ok then
-      rawset(object, "_when_built", table.move(waiting, i, #waiting, 1, {}))
+      object.__own.when_built = table.move(waiting, i, #waiting, 1, {})
       failed[object] = true
       error(message, 0)
     end

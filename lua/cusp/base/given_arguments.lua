@@ -32,7 +32,7 @@ function given_arguments.record(object, args)
   for key, value in pairs(keywords) do
     if not declaration.named[key] and not common[key] then given[key] = value end
   end
-  if next(given) ~= nil then rawset(object, "_arguments", given) end
+  if next(given) ~= nil then object.__own.arguments = given end
 end
 
 local function is_plain_value(value)
@@ -52,11 +52,11 @@ end
 -- @tparam table args the proxy that `init` received
 function given_arguments.record_plain(object, args)
   given_arguments.record(object, args)
-  local given = rawget(object, "_arguments")
+  local given = object.__own.arguments
   for key, value in pairs(given or {}) do
     if type(key) ~= "string" or not is_plain_value(value) then given[key] = nil end
   end
-  if given and next(given) == nil then rawset(object, "_arguments", nil) end
+  if given and next(given) == nil then object.__own.arguments = nil end
 end
 
 local function has_own_get_config(class)
@@ -88,7 +88,7 @@ end
 -- @tparam table config
 -- @raise for a value that cannot be serialised, explaining what to write in the class
 function given_arguments.add_to(object, config)
-  local given = rawget(object, "_arguments")
+  local given = object.__own.arguments
   if not given or has_own_get_config(getmetatable(object)) then return end
   local positional = {}
   for _, key in ipairs(structure.keys(given)) do

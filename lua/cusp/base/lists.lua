@@ -89,4 +89,15 @@ function lists.plain(value)
   return table.move(value, 1, rawlen(value), 1, {})
 end
 
+--- Names as a set.
+-- @tparam string text with blanks between them
+-- @tparam[opt] table base a set whose names are added
+-- @treturn table
+function lists.names(text, base)
+  local set = {}
+  for name in next, base or {} do set[name] = true end
+  for name in text:gmatch "%S+" do set[name] = true end
+  return set
+end
+
 return lists

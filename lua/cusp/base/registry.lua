@@ -234,7 +234,7 @@ end
 -- includes the constructor arguments.
 local function config_of(object, class)
   local config = object:get_config()
-  if not class.__is_layer and rawget(object, "_arguments") then
+  if not class.__is_layer and object.__own.arguments then
     require("cusp.base.given_arguments").add_to(object, config)
   end
   return config

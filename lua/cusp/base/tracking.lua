@@ -9,15 +9,28 @@ local structure = require "cusp.base.structure"
 
 local tracking = {}
 
+-- The tracked kind of the instances of each library class; false where they hold nothing tracked.
+-- User classes are left out, because they may get methods later.
+local known_kinds = setmetatable({}, {__mode = "k"})
+
+local function kind_of_class(class)
+  if class.__is_layer then return "layer" end
+  if class.update_state and class.result then return "metric" end
+  return nil
+end
+
 --- The tracked kind of a value: "variable", "layer", "metric", or nil.
 function tracking.kind(value)
   if type(value) == "userdata" then return engine.is_variable(value) and "variable" or nil end
   if type(value) ~= "table" then return nil end
   local class = getmetatable(value)
   if type(class) ~= "table" then return nil end
-  if class.__is_layer then return "layer" end
-  if class.update_state and class.result then return "metric" end
-  return nil
+  local kind = known_kinds[class]
+  if kind == nil then
+    kind = kind_of_class(class)
+    if rawget(class, "__library") then known_kinds[class] = kind or false end
+  end
+  return kind or nil
 end
 
 --- Whether a table of a user's class holds only tracked values, by name: a map of layers.
@@ -51,6 +64,19 @@ end
 
 local walk
 
+-- Of a plain table: how many of its items may be tracked or hold what is, and one of these.
+local function candidates(value)
+  local count, found = 0, nil
+  for key, item in next, value do
+    local kind = type(item)
+    if (kind == "table" or kind == "userdata")
+      and (type(key) == "string" or math.type(key) == "integer") then
+      count, found = count + 1, item
+    end
+  end
+  return count, found
+end
+
 local function is_plain_list(value)
   if getmetatable(value) ~= nil then return false end
   local count = 0
@@ -61,13 +87,18 @@ local function is_plain_list(value)
   return count == rawlen(value)
 end
 
--- Plain lists, the usual case, are walked without a list of their keys.
+-- Plain lists, and plain tables with one candidate, are walked without a list of their keys.
 local function walk_table(value, visit, seen)
   if seen[value] then return end
   seen[value] = true
   if is_plain_list(value) then
     for i = 1, #value do walk(value[i], visit, seen) end
     return
+  end
+  if getmetatable(value) == nil then
+    local count, found = candidates(value)
+    if count == 1 then walk(found, visit, seen) end
+    if count < 2 then return end
   end
   for _, key in ipairs(tracking.keys(value) or {}) do walk(rawget(value, key), visit, seen) end
 end
@@ -79,7 +110,9 @@ function walk(value, visit, seen)
   elseif kind == "table" then
     kind = tracking.kind(value)
     if kind then return visit(kind, value) end
-    if next(value) ~= nil then walk_table(value, visit, seen) end
+    if known_kinds[getmetatable(value)] == nil and next(value) ~= nil then
+      walk_table(value, visit, seen)
+    end
   end
 end
 

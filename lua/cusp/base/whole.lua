@@ -8,6 +8,7 @@ local context = require "cusp.base.context"
 local engine = require "cusp.engine"
 
 local whole = {}
+local next, type, getmetatable, rawget = next, type, getmetatable, rawget
 
 local always = {} -- tables and variables of the library's own that whatever is built changes
 
@@ -26,19 +27,17 @@ local modules, modules_found = {}, -math.huge
 -- layer.
 local seconds = 1
 
-local function is_module(value)
-  if engine.monotonic() > modules_found + seconds then
-    modules, modules_found = {[_G] = true, [package.loaded] = true}, engine.monotonic()
-    for _, module in pairs(package.loaded) do modules[module] = true end
-  end
-  return modules[value]
+local function find_modules()
+  if engine.monotonic() <= modules_found + seconds then return end
+  modules, modules_found = {[_G] = true, [package.loaded] = true}, engine.monotonic()
+  for _, module in pairs(package.loaded) do modules[module] = true end
 end
 
 -- Shared tables: modules, classes, the graph of symbolic calls, which only grows, and what changes
 -- in any case.
 local function is_foreign(value)
   local meta = getmetatable(value)
-  if meta == nil then return is_module(value) end
+  if meta == nil then return modules[value] end
   return type(meta) == "table" and (meta.__symbolic or meta.__is_node or meta.__changes_last)
     or rawget(value, "__super") ~= nil
 end
@@ -75,16 +74,18 @@ local function add_table(search, value)
   end
   add(search, value, fields, "deep")
   local generator = fields.generator
-  if Object.is_instance(value) and type(generator) == "userdata" and generator.state then
-    search.waiting[#search.waiting + 1] = generator:state()
+  if type(generator) == "userdata" and Object.is_instance(value) and generator.state then
+    waiting[#waiting + 1] = generator:state()
   end
 end
 
 local function add_all(search, roots)
-  search.waiting = table.move(roots, 1, #roots, 1, {})
-  while #search.waiting > 0 do
-    local value = table.remove(search.waiting)
-    local is_new = search.seen[value] ~= "deep"
+  local waiting, seen = table.move(roots, 1, #roots, 1, {}), search.seen
+  search.waiting = waiting
+  while #waiting > 0 do
+    local value = waiting[#waiting]
+    waiting[#waiting] = nil
+    local is_new = seen[value] ~= "deep"
     if is_new and type(value) == "table" then
       add_table(search, value)
     elseif is_new and engine.is_variable(value) then
@@ -94,6 +95,7 @@ local function add_all(search, roots)
 end
 
 local function take(roots, covered)
+  find_modules()
   local search = {list = {}, seen = setmetatable({}, {__index = covered})}
   add_alone(search, roots.alone or {})
   add_all(search, always)

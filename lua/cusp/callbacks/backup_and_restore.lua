@@ -50,7 +50,7 @@ end
 --- Keeps the state as of now.
 -- @tparam ?table logs at the end of an epoch
 function BackupAndRestore:save(logs)
-  local run = rawget(self, "_run")
+  local run = self.__own.run
   if not run then return end
   local files = engine.files
   files.make_directories(self.backup_dir)
@@ -89,11 +89,11 @@ end
 --- Before a run of `fit` calls anything else.
 function BackupAndRestore:resume(run)
   remove_leftovers(self.path)
-  rawset(self, "_run", run)
+  self.__own.run = run
   run:keep_place()
   self.counter = frequency.new()
   local kept, path = load(self)
-  rawset(self, "_kept", kept)
+  self.__own.kept = kept
   if not kept then return end
   resuming.prepare("BackupAndRestore: " .. path, run, kept)
   resuming.restore_values(run, kept)
@@ -105,8 +105,8 @@ end
 
 -- What hooks did in the meantime gives way to what was kept.
 local function restore(self)
-  local run, kept = rawget(self, "_run"), rawget(self, "_kept")
-  rawset(self, "_kept", nil)
+  local run, kept = self.__own.run, self.__own.kept
+  self.__own.kept = nil
   resuming.restore_place(run, kept)
   resuming.restore_values(run, kept)
   resuming.restore_callbacks(run, kept)
@@ -114,12 +114,12 @@ local function restore(self)
 end
 
 function BackupAndRestore:on_train_begin()
-  local kept = rawget(self, "_kept")
+  local kept = self.__own.kept
   if kept and not kept.batches then restore(self) end
 end
 
 function BackupAndRestore:on_epoch_begin()
-  if rawget(self, "_kept") then restore(self) end
+  if self.__own.kept then restore(self) end
 end
 
 function BackupAndRestore:on_epoch_end(_, logs)
@@ -129,7 +129,7 @@ end
 ---------------------------------------------------------------- ending
 
 function BackupAndRestore:on_train_end()
-  rawset(self, "_run", nil)
+  self.__own.run = nil
   if not self.delete_checkpoint or not engine.files.is_directory(self.backup_dir) then return end
   -- The older first: killed in between, the run still ends where it ended.
   engine.files.remove(self.previous_path)
@@ -139,8 +139,8 @@ function BackupAndRestore:on_train_end()
 end
 
 function BackupAndRestore:abandon()
-  rawset(self, "_run", nil)
-  rawset(self, "_kept", nil)
+  self.__own.run = nil
+  self.__own.kept = nil
 end
 
 return BackupAndRestore

@@ -83,7 +83,7 @@ function CallbackList:append(callback)
   table.insert(self.callbacks, callback)
   if Object.is_instance(callback, History) then self.history = self.history or callback end
   if Object.is_instance(callback, ProgbarLogger) then self.progbar = self.progbar or callback end
-  rawset(self, "_order", nil)
+  self.__own.order = nil
 end
 
 function CallbackList:set_model(model)
@@ -132,14 +132,14 @@ end
 -- Callbacks that save the state of the others (`runs_last`) come last, wherever they are in the
 -- list.
 local function order(self)
-  local found = rawget(self, "_order")
+  local found = self.__own.order
   if found then return found end
   local first, last = {}, {}
   for _, callback in ipairs(self.callbacks) do
     table.insert(callback.runs_last and last or first, callback)
   end
   found = table.move(last, 1, #last, #first + 1, first)
-  rawset(self, "_order", found)
+  self.__own.order = found
   return found
 end
 

@@ -29,9 +29,9 @@ local function fail(self, reason)
 end
 
 local function close(self)
-  local file = rawget(self, "_file")
+  local file = self.__own.file
   if not file then return end
-  rawset(self, "_file", nil)
+  self.__own.file = nil
   local ok, reason = file:close()
   if not ok then fail(self, reason) end
 end
@@ -39,11 +39,11 @@ end
 local function open(self, mode)
   local file, reason = io.open(self.filename, mode)
   if not file then fail(self, reason) end
-  rawset(self, "_file", file)
+  self.__own.file = file
 end
 
 local function write(self, text)
-  local file = rawget(self, "_file")
+  local file = self.__own.file
   local ok, reason = file:write(text)
   if ok then ok, reason = file:flush() end
   if not ok then
@@ -121,7 +121,7 @@ end
 
 function CSVLogger:on_epoch_end(epoch, logs)
   logs = logs or {}
-  if not rawget(self, "_file") then open(self, "ab") end
+  if not self.__own.file then open(self, "ab") end
   self.keys = self.keys or columns(logs)
   local header = {"epoch", table.unpack(self.keys)}
   local row = {("%d"):format(epoch - 1)}

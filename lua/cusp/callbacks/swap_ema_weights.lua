@@ -26,7 +26,7 @@ local function pairs_of(self)
       .. "false")
   end
   optimizer:ensure_built(self.model.trainable_variables)
-  return optimizer._trainable_variables, optimizer._averages
+  return optimizer.__own.trainable_variables, optimizer.__own.averages
 end
 
 local function exchange(self, wanted)

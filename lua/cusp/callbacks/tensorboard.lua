@@ -136,7 +136,7 @@ end
 local function write_model(self)
   local model = self.model
   if not self.write_graph or not model.built then return end
-  local text = rawget(model, "_graph")
+  local text = model.__own.graph
     and attempt(self, "configuration", model.to_json, model, {format = "keras3"})
   if text then write(self, "train", "keras_model", "keras", text) end
   local graph = attempt(self, "graph", require("cusp.summary.graph").of_model, model)

@@ -9,9 +9,10 @@ local Object = require "cusp.base.class"
 local config = require "cusp.base.config"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 
 local rawequal, rawget, rawlen = rawequal, rawget, rawlen
-local next, type, getmetatable = next, type, getmetatable
+local next, type, getmetatable, number_type = next, type, getmetatable, math.type
 local getupvalue = debug.getupvalue
 
 -- Limit for plain tables: a larger one is data, compared by identity and length.
@@ -22,26 +23,18 @@ local max_records = 20000
 local snapshot = {}
 local absent = {} -- stands for nil among upvalues and globals
 
-local function set(names)
-  local result = {}
-  for name in names:gmatch "%S+" do result[name] = true end
-  return result
-end
-
--- Fields that calls, building and runs change without affecting the computation.
-local volatile = set [[_nodes _losses _ran _results _build_shape _build_others _when_built
-  _when_compiled _compile_config _compiled _shared _gate _steps __order history stop_training
-  stop_evaluating stop_predicting built]]
+-- Fields that runs change without affecting the computation, and the library's own, which are
+-- compared separately.
+local volatile = lists.names [[__own __order history stop_training stop_evaluating
+  stop_predicting built]]
 
 -- The training state of a nested model does not matter.
-local training_state = set [[optimizer loss compiled run_eagerly jit_compile steps_per_execution
-  _compile_loss _compile_metrics _loss_tracker]]
-for name in next, volatile do training_state[name] = true end
+local training_state = lists.names([[optimizer loss compiled run_eagerly jit_compile
+  steps_per_execution]], volatile)
 
--- Fields compared by identity: their contents do not change, or are compared elsewhere.
-local closed = set [[_policy input_spec _own_weights _variables _index _trainable_variables
-  kernel_initializer bias_initializer recurrent_initializer embeddings_initializer gamma_initializer
-  beta_initializer]]
+-- Fields compared by identity: their contents do not change.
+local closed = lists.names [[input_spec kernel_initializer bias_initializer recurrent_initializer
+  embeddings_initializer gamma_initializer beta_initializer]]
 
 local none = {}
 
@@ -85,7 +78,8 @@ local function is_open(value)
   return Object.is_instance(value) or meta.__jsontype ~= nil or meta.__volatile or not is_ours(meta)
 end
 
-function Walk:note(kind, of, copy, ignored)
+-- `owner` is the object whose own fields a table holds.
+function Walk:note(kind, of, copy, ignored, owner)
   local count, exact = 0, {}
   for key, value in next, copy do
     count = count + 1
@@ -94,17 +88,18 @@ function Walk:note(kind, of, copy, ignored)
   end
   local record = {
     kind = kind, of = of, copy = copy, count = count, exact = exact, ignored = ignored,
+    owner = owner,
   }
   table.insert(self.records, record)
   self.by[kind][of] = record
 end
 
-function Walk:entries(value, ignored)
+function Walk:entries(value, ignored, owner)
   local copy = {}
   for key, item in next, value do
     if not ignored[key] then copy[key] = item end
   end
-  self:note("table", value, copy, ignored)
+  self:note("table", value, copy, ignored, owner)
   return copy
 end
 
@@ -120,15 +115,21 @@ end
 function Walk:fields(object)
   local trained = self.training == "all" or self.training == object
   local within = object.__is_model and not trained
-  local fields = self:entries(object, within and training_state or volatile)
   -- Optimizer and metric state is never trainable.
   local keeps_state = not object.__is_layer and getmetatable(object).__library
-  for key, value in next, fields do
-    if not closed[key] and not (keeps_state and is_state(value)) then self:visit(value) end
+  local function visit_fields(fields, unseen)
+    for key, value in next, fields do
+      if not unseen[key] and not (keeps_state and is_state(value)) then self:visit(value) end
+    end
   end
-  for _, weight in ipairs(rawget(object, "_own_weights") or none) do self:visit(weight.variable) end
-  local graph = rawget(object, "_graph")
-  self:visit_all(graph and graph.operations or none)
+  local own = object.__own
+  visit_fields(self:entries(object, within and training_state or volatile), closed)
+  visit_fields(self:entries(own, within and object.__untrained or object.__passing, object),
+    object.__closed)
+  if own.weights then
+    for _, weight in ipairs(own.weights) do self:visit(weight.variable) end
+  end
+  self:visit_all(own.graph and own.graph.operations or none)
   self:class(getmetatable(object))
 end
 
@@ -224,7 +225,7 @@ function Walk:visit(value)
   if kind == "table" then return self:table(value) end
   if not engine.is_variable(value) then return end
   local regularizer, constraint = value.regularizer, value.constraint
-  table.insert(self.records, {
+  table.insert(self.variables, {
     kind = "variable", of = value, trainable = value.trainable, regularizer = regularizer,
     constraint = constraint,
   })
@@ -238,12 +239,13 @@ end
 -- @treturn table
 function snapshot.take(options)
   local walk = setmetatable({
-    records = {}, by = {table = {}, length = {}, globals = {}, ["function"] = {}},
+    records = {}, variables = {}, by = {table = {}, length = {}, globals = {}, ["function"] = {}},
     seen = {[absent] = true}, seen_classes = {},
     modules = modules(), training = options.training,
   }, Walk)
   walk:visit(options.root)
   walk.floatx, walk.epsilon = engine.get_floatx(), config.epsilon()
+  walk.changes = engine.variable_changes()
   return walk
 end
 
@@ -259,14 +261,16 @@ local compare = {}
 function compare.table(record)
   local copy, ignored, count = record.copy, record.ignored, 0
   for key, value in next, record.of do
-    if not ignored[key] then
-      local noted = copy[key]
-      if noted ~= value and not same(noted, value) then return key end
+    local noted = copy[key]
+    if noted == value then
+      count = count + 1
+    elseif not ignored[key] then
+      if not same(noted, value) then return key end
       count = count + 1
     end
   end
   for key, number in next, record.exact do
-    if math.type(rawget(record.of, key)) ~= number then return key end
+    if number_type(rawget(record.of, key)) ~= number then return key end
   end
   if count == record.count then return nil end
   for key in next, copy do
@@ -293,19 +297,34 @@ compare["function"] = function(record)
   end
 end
 
-function compare.variable(record)
+local function compare_variable(record)
   local variable = record.of
   if variable.trainable ~= record.trainable then return "trainable" end
   if not rawequal(variable.regularizer, record.regularizer) then return "regularizer" end
   if not rawequal(variable.constraint, record.constraint) then return "constraint" end
 end
 
+-- Variables are compared only if a field of some variable was set since the last comparison.
+local function changed_variable(state)
+  local changes = engine.variable_changes()
+  if changes == state.changes then return nil end
+  for _, record in ipairs(state.variables) do
+    local key = compare_variable(record)
+    if key then return record, key end
+  end
+  state.changes = changes
+end
+
 --- The first record of a snapshot with a changed value, and its key; nil if there is none.
 function snapshot.difference(state)
-  for _, record in ipairs(state.records) do
+  local records = state.records
+  for i = 1, #records do
+    local record = records[i]
     local key = compare[record.kind](record)
     if key ~= nil then return record, key end
   end
+  local variable, field = changed_variable(state)
+  if variable then return variable, field end
   if engine.get_floatx() ~= state.floatx then return none, "floatx" end
   if config.epsilon() ~= state.epsilon then return none, "epsilon" end
 end
@@ -349,8 +368,8 @@ function snapshot.describe(record, key)
     return text:format(name, info.short_src, info.linedefined)
   end
   if record.kind == "globals" then return ("the global '%s'"):format(key) end
-  local class = Object.class_of(record.of)
-  local name = tostring(rawget(record.of, "name") or "an object")
+  local object = record.owner or record.of
+  local class, name = Object.class_of(object), tostring(rawget(object, "name") or "an object")
   if class then return ("the field '%s' of %s (%s)"):format(key, name, class.__name) end
   return ("the entry '%s' of a table"):format(key)
 end

@@ -79,7 +79,7 @@ function AUC:update_state(...)
     errors.raise("AUC: multi_label = true wants predictions of shape [batch, labels], got shape %s",
       errors.shape(y_pred.shape))
   end
-  if not rawget(self, "true_positives") then self:make_counts(self.limits, y_pred.shape[2]) end
+  if not self.true_positives then self:make_counts(self.limits, y_pred.shape[2]) end
   if self.from_logits then y_pred = ops.sigmoid(y_pred) end
   confusion.update(self:counts(), y_true, y_pred, {
     thresholds = self.limits, even = self.even, sample_weight = weight,

@@ -44,7 +44,7 @@ local bind = arguments.binder("update_state", {
 function FBetaScore:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_true, y_pred = reduction.to_tensor(y_true, self.dtype), reduction.to_tensor(y_pred, self.dtype)
-  if not rawget(self, "true_positives") then build(self, y_true, y_pred) end
+  if not self.true_positives then build(self, y_true, y_pred) end
   local chosen
   if self.threshold then
     chosen = ops.greater(y_pred, self.threshold)
@@ -67,7 +67,7 @@ end
 
 --- One score per class, or their average.
 function FBetaScore:result()
-  if not rawget(self, "true_positives") then
+  if not self.true_positives then
     errors.raise(
       "%s: result comes after the first update_state, which says how many classes there are",
       self.__name)

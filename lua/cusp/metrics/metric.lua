@@ -40,7 +40,7 @@ function Metric:init(args)
   end
   self.name = self.name or names.unique(names.snake_case(self.__name))
   self.dtype = self.dtype or self.default_dtype or engine.get_floatx()
-  self._variables = {}
+  self.__own.variables = {}
 end
 
 function Metric:get_config()
@@ -61,7 +61,7 @@ local bind_add_variable = arguments.binder("add_variable", {
 -- @treturn Variable
 function Metric:add_variable(...)
   local shape, initializer, dtype, name = bind_add_variable(...)
-  if not rawget(self, "_variables") then
+  if not self.__own.variables then
     errors.raise("%s: call Metric.init(self, args) first in init", self.__name)
   end
   dtype = dtype or self.dtype
@@ -77,7 +77,7 @@ function Metric:add_variable(...)
   end)
   variable.name = name or "variable"
   variable.path = self.name .. "/" .. variable.name
-  table.insert(self._variables, variable)
+  table.insert(self.__own.variables, variable)
   return variable
 end
 
@@ -85,7 +85,7 @@ Metric.add_weight = Metric.add_variable
 
 --- The state variables, including those of inner metrics.
 function Metric.__getters:variables()
-  local result = table.move(self._variables, 1, #self._variables, 1, {})
+  local result = table.move(self.__own.variables, 1, #self.__own.variables, 1, {})
   for _, key in ipairs(self.__order) do
     local value = rawget(self, key)
     if Object.is_instance(value, Metric) then

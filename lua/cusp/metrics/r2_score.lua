@@ -49,7 +49,7 @@ function R2Score:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_true, y_pred = losses.same_rank(reduction.to_tensor(y_true, self.dtype),
     reduction.to_tensor(y_pred, self.dtype))
-  if not rawget(self, "sum") then build(self, y_true, y_pred) end
+  if not self.sum then build(self, y_true, y_pred) end
   weight = weight == nil and ops.ones_like(y_true) or reduction.to_tensor(weight, self.dtype)
   if weight.ndim == 1 then weight = ops.expand_dims(weight, 2) end
   weight = ops.broadcast_to(weight, y_true.shape)
@@ -63,7 +63,7 @@ end
 
 --- A number, or one per output.
 function R2Score:result()
-  if not rawget(self, "sum") then
+  if not self.sum then
     errors.raise("R2Score: result comes after the first update_state, which says how many "
       .. "outputs there are")
   end

@@ -15,7 +15,7 @@ local function clone_layer(layer)
 end
 
 local function is_cloneable(layer)
-  return rawget(layer, "_stack") ~= nil or rawget(layer, "_graph") ~= nil
+  return layer.__own.stack ~= nil or layer.__own.graph ~= nil
 end
 
 --- Copies a layer once, however often it is called, in nested models too.
@@ -60,9 +60,9 @@ local function clone_stack(model, options, given)
   local tensors = check_inputs(given, 1)
   local copy = getmetatable(model){name = model.name}
   if tensors then copy:add(tensors[1]) end
-  for _, layer in ipairs(model._stack) do
+  for _, layer in ipairs(model.__own.stack) do
     local is_input = Object.is_instance(layer, InputLayer)
-    if not (is_input and (tensors or rawget(model, "_deferred"))) then
+    if not (is_input and (tensors or model.__own.deferred)) then
       copy:add(copy_of(options, layer))
     end
   end
@@ -82,7 +82,7 @@ local function call(options, operation, node, values)
 end
 
 local function clone_graph(model, options, given)
-  local graph, values = model._graph, {}
+  local graph, values = model.__own.graph, {}
   local tensors = check_inputs(given, #graph.inputs)
   for i, tensor in ipairs(graph.inputs) do
     values[tensor] = tensors and tensors[i] or copy_of(options, tensor._history.operation).output
@@ -115,8 +115,8 @@ local function clone_custom(model, options, given)
 end
 
 function clone_model(model, options, given)
-  if rawget(model, "_stack") then return clone_stack(model, options, given) end
-  if rawget(model, "_graph") then return clone_graph(model, options, given) end
+  if model.__own.stack then return clone_stack(model, options, given) end
+  if model.__own.graph then return clone_graph(model, options, given) end
   return clone_custom(model, options, given)
 end
 
@@ -145,7 +145,7 @@ return function(...)
   if not Object.is_instance(model) or not model.__is_model then
     errors.raise("clone_model: expected a model, got %s", errors.describe(model))
   end
-  if call_function and rawget(model, "_stack") then
+  if call_function and model.__own.stack then
     errors.raise(
       "clone_model: call_function is for functional models; the layers of the Sequential '%s' are "
       .. "listed, not called",

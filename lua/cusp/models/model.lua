@@ -23,7 +23,10 @@ local structure = require "cusp.base.structure"
 local Model = Layer:extend("Model", {
   __module = "keras", __is_model = true, supports_masking = true,
   call_arguments = {"training", "mask"},
+  __passing = lists.names("results named steps compile_config when_compiled", Layer.__passing),
 })
+-- Those, and what is of no account where the model is a part of the one that is trained.
+Model.__untrained = lists.names("compile_loss compile_metrics loss_tracker", Model.__passing)
 
 -- A model that knows its inputs builds itself.
 Model.__checks = setmetatable({
@@ -60,7 +63,7 @@ function Model:init(args)
   end
   Layer.init(self, args)
   if inputs ~= nil then
-    rawset(self, "_graph", Graph.new(inputs, outputs))
+    self.__own.graph = Graph.new(inputs, outputs)
     self.built = true
     -- true keeps frozen layers frozen
     if args.trainable == false then self.trainable = false end
@@ -204,7 +207,7 @@ local function prepare_one(model, reference, value)
 end
 
 local function prepare_graph_inputs(model, inputs)
-  local graph = model._graph
+  local graph = model.__own.graph
   local flat = flat_inputs(model, graph, inputs)
   local prepared = {}
   for i, reference in ipairs(graph.inputs) do
@@ -216,7 +219,7 @@ end
 --- Prepares the inputs of a call: converts them to the structure, dtypes and ranks of the graph's
 -- inputs.
 function Model:prepare_inputs(inputs)
-  if rawget(self, "_graph") then return prepare_graph_inputs(self, inputs) end
+  if self.__own.graph then return prepare_graph_inputs(self, inputs) end
   return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil)
 end
 
@@ -231,7 +234,7 @@ end
 
 --- Runs the graph. A subclass without one defines its own `call`.
 function Model:call(inputs, args)
-  local graph = rawget(self, "_graph")
+  local graph = self.__own.graph
   if not graph then
     errors.raise(
       "%s (%s): a model needs inputs and outputs, or a class with a method call(self, inputs, "
@@ -254,7 +257,7 @@ end
 
 --- The types of a graph's outputs, if the inputs have the shapes that it was made with.
 function Model:known_output_types(inputs)
-  local graph = rawget(self, "_graph")
+  local graph = self.__own.graph
   if not graph then return nil end
   for i, tensor in ipairs(structure.flatten(inputs)) do
     if not shapes.equal(tensor.shape, graph.inputs[i]._shape) then return nil end
@@ -270,7 +273,7 @@ end
 
 --- The direct layers: those of the graph in Keras's order, then those among the fields.
 function Model:sublayers()
-  local graph = rawget(self, "_graph")
+  local graph = self.__own.graph
   if not graph then return Layer.sublayers(self) end
   local result, seen = {}, {}
   for _, operation in ipairs(graph.operations) do
@@ -291,7 +294,7 @@ local getters = Model.__getters
 function getters.layers(self) return self:sublayers() end
 
 local function graph_of(self, what)
-  return rawget(self, "_graph")
+  return self.__own.graph
     or errors.raise("%s (%s): has no %s: it is not made of symbolic tensors", self.name,
     getmetatable(self).__name, what)
 end
@@ -311,11 +314,11 @@ end
 
 --- The names of the layers behind the inputs and outputs; nil for a subclassed model.
 function getters.input_names(self)
-  local graph = rawget(self, "_graph")
+  local graph = self.__own.graph
   return graph and names_of(graph.inputs)
 end
 function getters.output_names(self)
-  local graph = rawget(self, "_graph")
+  local graph = self.__own.graph
   return graph and names_of(graph.outputs)
 end
 
@@ -386,7 +389,7 @@ end
 
 --- A functional model's graph, or the result of `Layer:get_config`.
 function Model:get_config()
-  if rawget(self, "_graph") and getmetatable(self).get_config == Model.get_config then
+  if self.__own.graph and getmetatable(self).get_config == Model.get_config then
     return rooms.get("saving.configuration.functional_writer").of(self)
   end
   return Layer.get_config(self)
@@ -394,8 +397,8 @@ end
 
 --- The shape that a model was built for; a graph always knows it.
 function Model:get_build_config()
-  local shape = rawget(self, "_build_shape")
-  if rawget(self, "_graph") or not structure.is_shape(shape) then shape = null end
+  local shape = self.__own.build_shape
+  if self.__own.graph or not structure.is_shape(shape) then shape = null end
   return ordered.object({input_shape = kinds.to_config({"input_shape", "shape"},
     shape ~= null and shape or nil)}, {"input_shape"})
 end

@@ -28,9 +28,10 @@ local whole = require "cusp.base.whole"
 local Sequential = Model:extend("Sequential", {__module = "keras", first_is_list = true})
 
 function Sequential:init(args)
-  rawset(self, "_stack", {})   -- the layers, an input layer first if there is one
-  rawset(self, "_named", {})   -- the layers by the names that they were added with
-  rawset(self, "_results", {}) -- the symbolic tensor that each gives, as far as it is built
+  local own = self.__own
+  own.stack = {}   -- the layers, an input layer first if there is one
+  own.named = {}   -- the layers by the names that they were added with
+  own.results = {} -- the symbolic tensor that each gives, as far as it is built
   -- not Model.init: an Input among the layers is not an input of a functional model
   Layer.init(self, args)
   local layers = args.layers or args[1]
@@ -47,12 +48,12 @@ end
 ---------------------------------------------------------------- the stack
 
 local function extend_results(self)
-  local stack, results = self._stack, self._results
+  local stack, results = self.__own.stack, self.__own.results
   for i = #results + 1, #stack do
     if i == 1 then results[1] = stack[1].output else results[i] = stack[i](results[i - 1]) end
   end
   if #stack > 1 then
-    rawset(self, "_graph", Graph.later(results[1], results[#results]))
+    self.__own.graph = Graph.later(results[1], results[#results])
     self.built = true
   end
 end
@@ -66,14 +67,14 @@ local function check_new(self, layer)
     errors.raise("%s: only layers can be added to a Sequential model, got %s", self.name,
       errors.describe(layer))
   end
-  local other = self._named[layer.name]
+  local other = self.__own.named[layer.name]
   if other and other ~= layer and other.name == layer.name then
     errors.raise("%s: has a layer named '%s' already; give the new one a name of its own",
       self.name, layer.name)
   end
-  if Object.is_instance(layer, InputLayer) and #self._stack > 0 then
+  if Object.is_instance(layer, InputLayer) and #self.__own.stack > 0 then
     errors.raise("%s: an input can only come first; the model begins with %s", self.name,
-      self._stack[1].name)
+      self.__own.stack[1].name)
   end
 end
 
@@ -81,26 +82,29 @@ local function add(self, layer)
   if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then
     layer = layer._history.operation
   end
-  local stack = self._stack
-  if #stack == 0 and Object.is_instance(layer, Layer) and rawget(layer, "_batch_input_shape") then
-    stack[1] = InputLayer{batch_shape = layer._batch_input_shape,
+  local stack = self.__own.stack
+  if #stack == 0 and Object.is_instance(layer, Layer) and layer.__own.batch_input_shape then
+    stack[1] = InputLayer{batch_shape = layer.__own.batch_input_shape,
       dtype = layer.input_dtype or layer.compute_dtype}
   end
   check_new(self, layer)
   stack[#stack + 1] = layer
-  self._named[layer.name] = layer
+  self.__own.named[layer.name] = layer
   if Object.is_instance(stack[1], InputLayer) then
     extend_under_name(self)
-  elseif #stack == 1 and rawget(layer, "_graph") and not structure.is_container(layer.input) then
+  elseif #stack == 1 and layer.__own.graph and not structure.is_container(layer.input) then
     calling.build(self, layer.input.shape) -- a model that knows its input
   elseif self.built then
     self.built = false
-    rawset(self, "_graph", nil)
+    self.__own.graph = nil
   end
 end
 
 -- The part of the stack that adding and removing layers change.
-local function own_tables(self) return {self, self.__order, self._stack, self._results} end
+local function own_tables(self)
+  local own = self.__own
+  return {self, self.__order, own, own.stack, own.named, own.results}
+end
 
 --- Adds a layer (or the result of `cusp.Input`) at the end.
 function Sequential:add(layer)
@@ -110,12 +114,12 @@ function Sequential:add(layer)
 end
 
 local function pop(self)
-  local stack, results = self._stack, self._results
+  local stack, results = self.__own.stack, self.__own.results
   if #self.layers == 0 then errors.raise("%s: has no layers to remove", self.name) end
   local layer = table.remove(stack)
-  self._named[layer.name] = nil
+  self.__own.named[layer.name] = nil
   if results[#stack + 1] then results[#stack + 1] = nil end
-  rawset(self, "_graph", nil)
+  self.__own.graph = nil
   self.built = false
   if #results > 1 then extend_under_name(self) end
   return layer
@@ -128,7 +132,7 @@ function Sequential:pop() return whole.with({alone = own_tables(self)}, pop, sel
 --- Builds all layers.
 -- @tparam table input_shape with the batch axis
 function Sequential:build(input_shape)
-  local stack = self._stack
+  local stack = self.__own.stack
   if #stack == 0 then errors.raise("%s: cannot be built: it has no layers", self.name) end
   -- several inputs: the layers are built one by one, as they are called
   if not structure.is_shape(input_shape) then return end
@@ -140,13 +144,13 @@ function Sequential:build(input_shape)
   if #shape > 0 then shape[1] = shapes.None end
   table.insert(stack, 1,
     InputLayer{batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
-  rawset(self, "_deferred", true) -- made without saying what comes in
+  self.__own.deferred = true -- made without saying what comes in
   extend_results(self)
 end
 
 --- Runs the stack.
 function Sequential:call(inputs, args)
-  if rawget(self, "_graph") then return Model.call(self, inputs, args) end
+  if self.__own.graph then return Model.call(self, inputs, args) end
   for _, layer in ipairs(self.layers) do inputs = layer(inputs) end
   return inputs
 end
@@ -154,26 +158,26 @@ end
 --- An unbuilt stack is built for the rank and sizes of its first inputs, which then become the
 -- inputs of its graph.
 function Sequential:prepare_inputs(inputs)
-  if not rawget(self, "_graph") then
+  if not self.__own.graph then
     inputs = calling.convert(self, inputs, nil)
     if not structure.is_container(inputs) then
       if #self.layers == 0 then errors.raise("%s: was called but has no layers", self.name) end
       calling.build(self, inputs.shape)
     end
-    if not rawget(self, "_graph") then return inputs end
+    if not self.__own.graph then return inputs end
   end
   return Model.prepare_inputs(self, inputs)
 end
 
 function Sequential:sublayers()
-  local result = table.move(self._stack, 1, #self._stack, 1, {})
+  local result = table.move(self.__own.stack, 1, #self.__own.stack, 1, {})
   for _, layer in ipairs(Layer.sublayers(self)) do result[#result + 1] = layer end
   return result
 end
 
 --- The layers, without the input.
 function Sequential.__getters.layers(self)
-  local stack = self._stack
+  local stack = self.__own.stack
   local first = Object.is_instance(stack[1], InputLayer) and 2 or 1
   return table.move(stack, first, #stack, 1, {})
 end
@@ -181,8 +185,8 @@ end
 ---------------------------------------------------------------- configuration
 
 local function input_shape_of(self)
-  local first = self._stack[1]
-  if not rawget(self, "_graph") or not Object.is_instance(first, InputLayer) then return nil end
+  local first = self.__own.stack[1]
+  if not self.__own.graph or not Object.is_instance(first, InputLayer) then return nil end
   return kinds.to_config({"shape", "shape"}, first.batch_shape)
 end
 
@@ -191,7 +195,7 @@ function Sequential:get_config()
   local config = ordered.object({}, {"name", "trainable", "dtype", "layers", "build_input_shape"})
   for key, value in pairs(Layer.get_config(self)) do config[key] = value end
   config.layers = {}
-  for i, layer in ipairs(self._stack) do config.layers[i] = registry.serialize(layer) end
+  for i, layer in ipairs(self.__own.stack) do config.layers[i] = registry.serialize(layer) end
   config.build_input_shape = input_shape_of(self)
   return config
 end
@@ -205,10 +209,9 @@ end
 -- shape.
 local function keep_input_shape(layer, data)
   local shape = kinds.is_plain(data.config) and data.config.batch_input_shape
-  if kinds.is_plain(shape) and rawget(layer, "_batch_input_shape") == nil
+  if kinds.is_plain(shape) and layer.__own.batch_input_shape == nil
     and not Object.is_instance(layer, InputLayer) then
-    rawset(layer, "_batch_input_shape",
-      kinds.check("Sequential", {"batch_input_shape", "shape"}, shape))
+    layer.__own.batch_input_shape = kinds.check("Sequential", {"batch_input_shape", "shape"}, shape)
   end
 end
 
@@ -223,7 +226,7 @@ local function read_layer(data)
 end
 
 local function build_for(model, shape)
-  if not kinds.is_plain(shape) or rawget(model, "_graph") or #model.layers == 0 then return end
+  if not kinds.is_plain(shape) or model.__own.graph or #model.layers == 0 then return end
   model:build(kinds.check("Sequential", {"build_input_shape", "shape"}, shape))
 end
 

@@ -49,16 +49,16 @@ end
 --- The output shape of a layer: from its last symbolic call, else for the shape that it was built
 -- with, else unknown.
 local function output_shape(layer)
-  local nodes = rawget(layer, "_nodes")
+  local nodes = layer.__own.nodes
   if nodes and #nodes > 0 then
     return shape_texts(structure.map(nodes[#nodes].outputs, function(tensor)
       return tensor.shape
     end))
   end
-  if rawget(layer, "_graph") then
+  if layer.__own.graph then
     return shape_texts(structure.map(layer.outputs, function(tensor) return tensor.shape end))
   end
-  local built_with = rawget(layer, "_build_shape")
+  local built_with = layer.__own.build_shape
   if not built_with then return "?" end
   local ok, shape = engine.attempt(layer.compute_output_shape, layer, built_with)
   return ok and shape_texts(shape) or "?"
@@ -89,7 +89,7 @@ end
 
 local function connections(graph, layer)
   local parts = {}
-  for _, node in ipairs(layer._nodes) do
+  for _, node in ipairs(layer.__own.nodes) do
     if graph:has(node) then
       for _, tensor in ipairs(node.input_tensors) do
         local history = tensor._history
@@ -218,8 +218,8 @@ function summary.print(model, ...)
   local line_length, positions, print_fn, expand_nested, show_trainable, layer_range =
     arguments.bind("summary", parameters, false, ...)
   local out = print_fn or print
-  local graph = rawget(model, "_graph")
-  local is_stack = rawget(model, "_stack") ~= nil
+  local graph = model.__own.graph
+  local is_stack = model.__own.stack ~= nil
   local connected = graph ~= nil and not is_stack and not is_chain(graph)
   local layers = graph and not is_stack and graph.operations or model.layers
   local titles, ends, usual_length = layout(connected, show_trainable, positions)

@@ -15,7 +15,7 @@ local function root_mean_square(x) return ops.sqrt(ops.mean(ops.square(x))) end
 
 local function coefficients(self, step, learning_rate)
   local rate = learning_rate
-  if engine.is_variable(self._learning_rate) and self.relative_step then
+  if engine.is_variable(self.__own.learning_rate) and self.relative_step then
     rate = ops.minimum(rate, 1 / ops.sqrt(step))
   end
   return {rho = ops.minimum(rate, 1 / ops.sqrt(step)),

@@ -31,7 +31,7 @@ local getters, setters = LossScaleOptimizer.__getters, LossScaleOptimizer.__sett
 function getters.learning_rate(self) return self.inner_optimizer.learning_rate end
 
 function setters.learning_rate(self, value)
-  if rawget(self, "inner_optimizer") and rawget(self, "_variables") then
+  if self.inner_optimizer and self.__own.variables then
     self.inner_optimizer.learning_rate = value
   end
 end
@@ -39,7 +39,7 @@ end
 function getters.iterations(self) return self.inner_optimizer.iterations end
 
 function getters.variables(self)
-  local result = table.move(self._variables, 1, #self._variables, 1, {})
+  local result = table.move(self.__own.variables, 1, #self.__own.variables, 1, {})
   local inner = self.inner_optimizer.variables
   return table.move(inner, 1, #inner, #result + 1, result)
 end

@@ -16,7 +16,7 @@ end
 
 local function coefficients(self, step, learning_rate, dtype)
   local now, following = momentum_at(self, step), momentum_at(self, step + 1)
-  local product = ops.cast(self._momentum_product, dtype)
+  local product = ops.cast(self.__own.momentum_product, dtype)
   return {
     rate = learning_rate, bias = 1 - ops.power(self.beta_2, step),
     of_mean = following / (1 - product * following), of_gradient = (1 - now) / (1 - product),
@@ -34,11 +34,11 @@ return Optimizer.define("Nadam", {
     self.momentums, self.velocities = self:add_optimizer_variables(variables,
       {"momentum", "velocity"})
     local dtype = variables[1] and variables[1].dtype or engine.get_floatx()
-    rawset(self, "_momentum_product",
-      self:add_variable{initializer = 1.0, dtype = dtype, name = "variable"})
+    self.__own.momentum_product = self:add_variable{initializer = 1.0, dtype = dtype,
+      name = "variable"}
   end,
   update_all = function(self, gradients, variables, learning_rate)
-    local product = self._momentum_product
+    local product = self.__own.momentum_product
     self:assign(product, product * momentum_at(self, ops.cast(self.iterations + 1, product.dtype)))
     Optimizer.update_all(self, gradients, variables, learning_rate)
   end,

@@ -17,6 +17,7 @@ local clipping = require "cusp.optimizers.clipping"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
 local names = require "cusp.base.names"
 local null = require "cusp.base.null"
 local ops = require "cusp.ops"
@@ -53,6 +54,8 @@ local common = {
 local Optimizer = Object:extend("Optimizer", {
   __module = "keras.optimizers",
   config = {{"learning_rate", "learning_rate", default = 0.001}, table.unpack(common)},
+  __passing = lists.names "compiled shared gate when_built restorations",
+  __closed = lists.names "variables index trainable_variables",
 })
 
 --- The arguments of an optimizer: the learning rate, its own, and those that all have.
@@ -109,7 +112,7 @@ end
 local function new_variable(self, value, dtype, name)
   local variable = engine.untraced(engine.variable, value, {dtype = dtype, trainable = false})
   variable.name, variable.path = name, self.name .. "/" .. name
-  table.insert(self._variables, variable)
+  table.insert(self.__own.variables, variable)
   return variable
 end
 
@@ -118,9 +121,9 @@ local function take_learning_rate(self, value)
     value = registry.deserialize(value, {module = "keras.optimizers"})
   end
   if type(value) == "function" or is_schedule(value) then
-    rawset(self, "_learning_rate", value)
+    self.__own.learning_rate = value
   else
-    rawset(self, "_learning_rate", new_variable(self, value, engine.get_floatx(), "learning_rate"))
+    self.__own.learning_rate = new_variable(self, value, engine.get_floatx(), "learning_rate")
   end
 end
 
@@ -132,10 +135,10 @@ function Optimizer:init(args)
   end
   check_clipping(self)
   self.name = self.name or names.unique(names.snake_case(self.__name))
-  self._variables, self.built = {}, false
-  local given = rawget(self, "_given_learning_rate")
+  self.__own.variables, self.built = {}, false
+  local given = self.__own.given_learning_rate
   if given == nil then given = arguments.read(args, Optimizer.config[1], self.__name) end
-  self._iterations = new_variable(self, 0, "int32", "iteration")
+  self.__own.iterations = new_variable(self, 0, "int32", "iteration")
   take_learning_rate(self, given)
 end
 
@@ -144,8 +147,8 @@ local getters, setters = Optimizer.__getters, Optimizer.__setters
 --- The learning rate as of now: a variable where it was given as a number, else what the schedule
 -- or function says.
 function getters.learning_rate(self)
-  local rate = rawget(self, "_learning_rate")
-  if is_schedule(rate) then return rate(self._iterations) end
+  local rate = self.__own.learning_rate
+  if is_schedule(rate) then return rate(self.__own.iterations) end
   if type(rate) == "function" then return rate() end
   return rate
 end
@@ -156,13 +159,16 @@ function setters.lr(self, value) self.learning_rate = value end
 
 --- Sets the learning rate; also in the middle of training, and within compiled steps.
 function setters.learning_rate(self, value)
-  if not rawget(self, "_variables") then return rawset(self, "_given_learning_rate", value) end
-  local rate = self._learning_rate
+  if not self.__own.variables then
+    self.__own.given_learning_rate = value
+    return
+  end
+  local rate = self.__own.learning_rate
   if type(value) == "function" or is_schedule(value) then
-    rawset(self, "_learning_rate", value)
-    self._compiled = nil
-    for i, variable in ipairs(self._variables) do
-      if variable == rate then table.remove(self._variables, i) end
+    self.__own.learning_rate = value
+    self.__own.compiled = nil
+    for i, variable in ipairs(self.__own.variables) do
+      if variable == rate then table.remove(self.__own.variables, i) end
     end
   elseif is_schedule(rate) then
     errors.raise(
@@ -171,7 +177,7 @@ function setters.learning_rate(self, value)
       plain.tostring(rate))
   elseif type(rate) == "function" then
     take_learning_rate(self, value)
-    self._compiled = nil
+    self.__own.compiled = nil
   else
     rate:assign(value)
   end
@@ -180,13 +186,16 @@ end
 --- The number of updates so far.
 function getters.iterations(self)
   if self.gradient_accumulation_steps then
-    return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
+    return ops.floor_divide(self.__own.iterations, self.gradient_accumulation_steps)
   end
-  return self._iterations
+  return self.__own.iterations
 end
 
 --- The optimizer's variables: iteration, learning rate, then its state in the order it was made.
-function getters.variables(self) return table.move(self._variables, 1, #self._variables, 1, {}) end
+function getters.variables(self)
+  local variables = self.__own.variables
+  return table.move(variables, 1, #variables, 1, {})
+end
 
 ---------------------------------------------------------------- state
 
@@ -228,15 +237,15 @@ end
 -- @return a list for each name
 function Optimizer:add_optimizer_variables(variables, wanted, initializers)
   if type(wanted) == "string" then wanted = {wanted} end
-  local lists = {}
-  for k = 1, #wanted do lists[k] = {} end
+  local slots = {}
+  for k = 1, #wanted do slots[k] = {} end
   for i, variable in ipairs(variables) do
     for k, name in ipairs(wanted) do
-      lists[k][i] = self:add_variable_from_reference(variable, name,
+      slots[k][i] = self:add_variable_from_reference(variable, name,
         initializers and initializers[k])
     end
   end
-  return table.unpack(lists)
+  return table.unpack(slots)
 end
 
 local function check_list(optimizer, method, list, of)
@@ -272,14 +281,12 @@ Optimizer.__checks = setmetatable({
 -- `Optimizer.build(self, variables)` first.
 function Optimizer:build(variables)
   check_variables(self, "build", variables)
-  rawset(self, "_index", {})
-  for i, variable in ipairs(variables) do self._index[variable] = i end
-  rawset(self, "_trainable_variables", table.move(variables, 1, #variables, 1, {}))
-  if self.use_ema then
-    rawset(self, "_averages", (self:add_optimizer_variables(variables, "average")))
-  end
+  local own = self.__own
+  own.index, own.trainable_variables = {}, table.move(variables, 1, #variables, 1, {})
+  for i, variable in ipairs(variables) do own.index[variable] = i end
+  if self.use_ema then own.averages = self:add_optimizer_variables(variables, "average") end
   if self.gradient_accumulation_steps then
-    rawset(self, "_accumulators", (self:add_optimizer_variables(variables, "gradient_accumulator")))
+    own.accumulators = self:add_optimizer_variables(variables, "gradient_accumulator")
   end
   self.built = true
 end
@@ -287,7 +294,7 @@ end
 local function build_whole(self, variables)
   self:build(variables)
   self.built = true
-  if rawget(self, "_when_built") then require("cusp.base.deferred").run(self) end
+  if self.__own.when_built then require("cusp.base.deferred").run(self) end
 end
 
 --- Makes the state for `variables` unless there is one.
@@ -298,13 +305,13 @@ end
 
 --- The position of a variable among those the optimizer was built for: its place in the lists of
 -- state.
-function Optimizer:index_of(variable) return self._index[variable] end
+function Optimizer:index_of(variable) return self.__own.index[variable] end
 
 ---------------------------------------------------------------- assigning
 
 --- `variable = value`; nothing while the step is one that only gathers gradients, or is skipped.
 function Optimizer:assign(variable, value)
-  local gate = rawget(self, "_gate")
+  local gate = self.__own.gate
   if gate ~= nil then value = ops.where(gate, value, variable) end
   variable:assign(value)
 end
@@ -315,8 +322,8 @@ function Optimizer:assign_sub(variable, value) self:assign(variable, variable - 
 
 -- Runs f with assignments under a condition (in addition to one already in force).
 local function gated(self, condition, f)
-  local outer = rawget(self, "_gate")
-  engine.with_fields({self, "_gate",
+  local outer = self.__own.gate
+  engine.with_fields({self.__own, "gate",
     outer ~= nil and ops.logical_and(outer, condition) or condition}, f)
 end
 Optimizer.gated = gated
@@ -327,7 +334,7 @@ Optimizer.gated = gated
 -- table of scalars
 -- @treturn table
 function Optimizer:shared(dtype, f)
-  local cache = rawget(self, "_shared")
+  local cache = self.__own.shared
   local found = cache and cache[dtype]
   if not found then
     found = f(self, ops.cast(self.iterations + 1, dtype), ops.cast(self.learning_rate, dtype),
@@ -340,7 +347,7 @@ end
 ---------------------------------------------------------------- one update
 
 local function decays(self, variable)
-  local excluded = rawget(self, "_excluded")
+  local excluded = self.__own.excluded
   if not excluded then return true end
   if excluded.variables[variable] then return false end
   local name = variable.name or variable.path or ""
@@ -390,15 +397,15 @@ end
 -- Gradients add up for some steps; the last of them updates with their mean.
 local function accumulate(self, gradients, variables)
   local steps = self.gradient_accumulation_steps
-  local last = ops.equal((self._iterations + 1) % steps, 0)
+  local last = ops.equal((self.__own.iterations + 1) % steps, 0)
   local sums, means = {}, {}
   for i, variable in ipairs(variables) do
-    sums[i] = gradients[i] + self._accumulators[self._index[variable]]
+    sums[i] = gradients[i] + self.__own.accumulators[self.__own.index[variable]]
     means[i] = sums[i] / steps
   end
   gated(self, last, function() update(self, means, variables) end)
   for i, variable in ipairs(variables) do
-    self:assign(self._accumulators[self._index[variable]],
+    self:assign(self.__own.accumulators[self.__own.index[variable]],
       ops.where(last, ops.zeros_like(sums[i]), sums[i]))
   end
 end
@@ -406,16 +413,16 @@ end
 local function update_averages(self)
   local momentum = ops.cast(ops.not_equal(self.iterations, 0), engine.get_floatx())
     * self.ema_momentum
-  for i, variable in ipairs(self._trainable_variables) do
-    local average = self._averages[i]
+  for i, variable in ipairs(self.__own.trainable_variables) do
+    local average = self.__own.averages[i]
     local share = ops.cast(momentum, variable.dtype)
     self:assign(average, average * share + variable * (1 - share))
   end
   if self.ema_overwrite_frequency then
     local now = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
     gated(self, now, function()
-      for i, variable in ipairs(self._trainable_variables) do
-        self:assign(variable, self._averages[i].value)
+      for i, variable in ipairs(self.__own.trainable_variables) do
+        self:assign(variable, self.__own.averages[i].value)
       end
     end)
   end
@@ -441,11 +448,11 @@ local function apply_sharing(self, gradients, variables)
   end
   if self.use_ema then update_averages(self) end
   constrain(self, variables)
-  self:assign_add(self._iterations, 1)
+  self:assign_add(self.__own.iterations, 1)
 end
 
 local function apply_now(self, gradients, variables)
-  engine.with_fields({self, "_shared", {}}, apply_sharing, self, gradients, variables)
+  engine.with_fields({self.__own, "shared", {}}, apply_sharing, self, gradients, variables)
 end
 
 ---------------------------------------------------------------- compiled updates of a loop of one's
@@ -456,7 +463,7 @@ end
 local function plan_key(self, gradients, variables)
   local parts = {}
   for i, variable in ipairs(variables) do
-    parts[i] = self._index[variable]
+    parts[i] = self.__own.index[variable]
       .. (gradients[i].dtype == variable.dtype and "" or gradients[i].dtype)
   end
   return table.concat(parts, ",")
@@ -472,10 +479,10 @@ local function trace_update(trace, self, gradients, variables)
 end
 
 local function apply_compiled(self, gradients, variables)
-  local compiled = rawget(self, "_compiled")
+  local compiled = self.__own.compiled
   if not compiled then
     compiled = {plans = {}, captured = captures.new(self.__name .. ".apply", {root = self})}
-    rawset(self, "_compiled", compiled)
+    self.__own.compiled = compiled
   end
   local plans = compiled.plans
   local key = compiled.captured:state() .. ";" .. plan_key(self, gradients, variables)
@@ -513,7 +520,7 @@ local function check_known(self, variables)
       errors.raise("%s.apply: variable %d should be a variable, got %s", self.__name, i,
         errors.describe(variable))
     end
-    if not self._index[variable] then
+    if not self.__own.index[variable] then
       errors.raise(
         "%s.apply: variable %d (%s) is not among those that the optimizer was built with; use "
         .. "another optimizer for another "
@@ -553,7 +560,7 @@ function Optimizer:apply(...)
       errors.raise("%s.apply: the first call needs the variables: apply(gradients, variables)",
         self.__name)
     end
-    variables = self._trainable_variables
+    variables = self.__own.trainable_variables
   end
   local most = #gradients
   for i in pairs(gradients) do
@@ -572,7 +579,7 @@ function Optimizer:apply(...)
   gradients, variables = drop_missing(self, gradients, variables)
   check_gradients(self, gradients, variables)
   -- A plan cannot hold what a function says anew each time.
-  if engine.tracing() or type(self._learning_rate) == "function" then
+  if engine.tracing() or type(self.__own.learning_rate) == "function" then
     self:apply_gradients_now(gradients, variables)
   else
     apply_compiled(self, gradients, variables)
@@ -590,7 +597,7 @@ function Optimizer:apply_gradients(pairs_list)
     gradients[i], variables[i] = pair[1] or false, pair[2]
   end
   self:apply(gradients, variables)
-  return self._iterations
+  return self.__own.iterations
 end
 
 --- The loss as it should be differentiated, see `loss_scale_factor`.
@@ -613,7 +620,7 @@ function Optimizer:exclude_from_weight_decay(...)
   end
   local excluded = {variables = {}, names = wanted or {}}
   for _, variable in ipairs(variables or {}) do excluded.variables[variable] = true end
-  rawset(self, "_excluded", excluded)
+  self.__own.excluded = excluded
 end
 
 --- Gives variables the values that are meant for use after training: their moving averages, with
@@ -622,8 +629,8 @@ function Optimizer:finalize_variable_values(variables)
   check_variables(self, "finalize_variable_values", variables)
   if not self.use_ema or not self.built then return end
   for _, variable in ipairs(variables) do
-    local index = self._index[variable]
-    if index then variable:assign(self._averages[index].value) end
+    local index = self.__own.index[variable]
+    if index then variable:assign(self.__own.averages[index].value) end
   end
 end
 
@@ -645,7 +652,7 @@ local is_common = {learning_rate = true}
 for _, parameter in ipairs(common) do is_common[parameter[1]] = true end
 
 local function learning_rate_config(self)
-  local rate = self._learning_rate
+  local rate = self.__own.learning_rate
   if engine.is_variable(rate) then return rate.value:item() end
   return registry.serialize(rate)
 end
@@ -673,7 +680,7 @@ end
 
 --- "Adam{learning_rate = 0.001, ...}"
 function Optimizer:__tostring()
-  local rate = self._learning_rate
+  local rate = self.__own.learning_rate
   local text = engine.is_variable(rate) and plain.format("%.6g", rate.value:item())
     or plain.tostring(rate)
   return ("%s{learning_rate = %s}"):format(self.__name, text)

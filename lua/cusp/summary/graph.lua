@@ -94,8 +94,8 @@ function Builder:add_graph(calls, scope, names)
         name = own_scope, op = "Placeholder",
         attr = attributes(node.output_tensors[1].dtype, {node.output_tensors[1].shape}),
       }}
-    elseif layer.__is_layer and rawget(layer, "_graph") then
-      results = self:add_graph(layer._graph, own_scope .. "/", inputs)
+    elseif layer.__is_layer and layer.__own.graph then
+      results = self:add_graph(layer.__own.graph, own_scope .. "/", inputs)
     else
       results = {self:add_operation(layer, own_scope, inputs, node.output_tensors)}
     end
@@ -113,7 +113,7 @@ end
 -- @treturn string
 function graph.of_model(model)
   local builder = setmetatable({nodes = {}, met = {}, taken = {}}, Builder)
-  local own = rawget(model, "_graph")
+  local own = model.__own.graph
   if own then
     builder:add_graph(own, "", {})
   else

@@ -34,7 +34,7 @@ function Node.new(operation, arguments, keywords, outputs)
   end
   if keywords then collect(keywords, self.input_tensors) end
   self.is_input = #self.input_tensors == 0
-  local nodes = operation._nodes
+  local nodes = operation.__own.nodes
   nodes[#nodes + 1] = self
   for i, tensor in ipairs(self.output_tensors) do
     tensor._history = {operation = operation, node = self, tensor_index = i - 1}
@@ -61,7 +61,7 @@ end
 
 --- The nodes among an operation's, counted from 0 as in Keras's files: "which call of this layer".
 function Node:index()
-  for i, node in ipairs(self.operation._nodes) do
+  for i, node in ipairs(self.operation.__own.nodes) do
     if node == self then return i - 1 end
   end
 end

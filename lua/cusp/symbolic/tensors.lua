@@ -232,7 +232,7 @@ function Operation.new(op, f, name)
   local run = f or require("cusp.ops")[op] or engine.ops[op]
   if not run then errors.raise("there is no operation named %s", errors.describe(op)) end
   return setmetatable({op = op, run = run, name = name or names.unique(op),
-    class_name = camel_case(op), _nodes = {}}, Operation)
+    class_name = camel_case(op), __own = {nodes = {}}}, Operation)
 end
 
 function Operation:__call(...)

@@ -28,7 +28,7 @@ end
 --- A function that looks for labels out of range in a batch, or in a source of whole arrays.
 function checks.labels(model, owner)
   return function(batch)
-    local loss = rawget(model, "_compile_loss")
+    local loss = model.__own.compile_loss
     if loss then loss:check_labels(owner, data.pack(batch.form, batch.tensors)[2]) end
   end
 end

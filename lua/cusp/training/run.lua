@@ -243,7 +243,7 @@ local function run_whole(self)
   if count == 0 then return end
   local plan = self.step:plan(source.form, source.key, source:types(source.batch_size))
   start_clock(self)
-  local last, loss = self.done + count, self.check and rawget(self.model, "_compile_loss")
+  local last, loss = self.done + count, self.check and self.model.__own.compile_loss
   while self.done < last do
     local ran = source:run(plan.run, last - self.done, deadline(self), self.results,
       loss and loss.label_checks)

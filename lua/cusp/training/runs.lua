@@ -1,4 +1,4 @@
---- Running a model on data: fit, evaluate, predict. These become methods of `cusp.Model`.
+--- `fit`, `evaluate` and `predict`, which make a run of their arguments: methods of `cusp.Model`.
 -- @module cusp.training.runs
 local Run = require "cusp.training.run"
 local arguments = require "cusp.base.arguments"

@@ -37,10 +37,10 @@ end
 -- @tparam Model model
 -- @tparam string method
 function Step.of(model, method)
-  local steps = rawget(model, "_steps")
+  local steps = model.__own.steps
   if not steps then
     steps = {}
-    rawset(model, "_steps", steps)
+    model.__own.steps = steps
   end
   steps[method] = steps[method] or Step.new(model, method)
   steps[method]:refresh()

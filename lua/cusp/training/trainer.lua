@@ -66,23 +66,21 @@ local function compile(self, ...)
   local args = bind_compile(...)
   local loss, wanted, weighted = args.loss, args.metrics, args.weighted_metrics
   self.optimizer = optimizer_of(self, args.optimizer, args.auto_scale_loss)
-  -- These are not parts of the model whose variables it would have to save.
-  rawset(self, "_compile_loss",
-    loss ~= nil and CompileLoss.new(self, loss, args.loss_weights) or nil)
-  rawset(self, "_compile_metrics",
-    (wanted or weighted) and CompileMetrics.new(self, wanted or {}, weighted or {}) or nil)
-  rawset(self, "_loss_tracker", metrics.Mean{name = "loss"})
-  rawset(self, "_steps", {})
-  rawset(self, "loss", loss)
-  rawset(self, "_compile_config", compile_config(self, args))
+  local own = self.__own
+  own.compile_loss = loss ~= nil and CompileLoss.new(self, loss, args.loss_weights) or nil
+  own.compile_metrics = (wanted or weighted)
+    and CompileMetrics.new(self, wanted or {}, weighted or {}) or nil
+  own.loss_tracker, own.steps = metrics.Mean{name = "loss"}, {}
+  own.compile_config = compile_config(self, args)
+  rawset(self, "loss", loss) -- raw: nothing in it is saved with the model
   for _, name in ipairs{"run_eagerly", "steps_per_execution", "jit_compile"} do
     self[name] = args[name]
   end
   self.stop_training, self.compiled = false, true
   -- the optimizer's state, in a checkpoint that was loaded before
-  local loading = rawget(self, "_when_compiled")
+  local loading = self.__own.when_compiled
   if loading then
-    rawset(self, "_when_compiled", nil)
+    self.__own.when_compiled = nil
     loading()
   end
 end
@@ -121,8 +119,8 @@ end
 
 -- Calls f(name, metric) for each metric in the order in which results are reported.
 local function each_metric(self, f)
-  local tracker, loss, compiled = rawget(self, "_loss_tracker"), rawget(self, "_compile_loss"),
-    rawget(self, "_compile_metrics")
+  local own = self.__own
+  local tracker, loss, compiled = own.loss_tracker, own.compile_loss, own.compile_metrics
   if tracker then f("loss", tracker) end
   for _, metric in ipairs(loss and loss.trackers or {}) do f(metric.name, metric) end
   if compiled then compiled:each(f) end
@@ -173,7 +171,7 @@ end
 -- @param[opt] sample_weight
 -- @treturn tensor scalar
 function Trainer:compute_loss(_, y, y_pred, sample_weight)
-  local compiled = rawget(self, "_compile_loss")
+  local compiled = self.__own.compile_loss
   local total = compiled and compiled:call(y, y_pred, sample_weight) or nil
   for _, loss in ipairs(self.losses) do
     if loss.ndim > 0 then loss = ops.sum(loss) end
@@ -191,7 +189,7 @@ end
 --- Updates the metrics with a batch.
 -- @return the results of all metrics by name
 function Trainer:compute_metrics(_, y, y_pred, sample_weight)
-  local compiled = rawget(self, "_compile_metrics")
+  local compiled = self.__own.compile_metrics
   if compiled then compiled:update_state(y, y_pred, sample_weight) end
   return self:get_metrics_result()
 end
@@ -214,7 +212,7 @@ function Trainer:train_step(batch)
     warnings.warn("%s (%s): the model has no trainable weights: there is nothing to train",
       self.name, class_name(self))
   end
-  CompileLoss.track(self._loss_tracker, loss, batch_size_of(x))
+  CompileLoss.track(self.__own.loss_tracker, loss, batch_size_of(x))
   return self:compute_metrics(x, y, y_pred, sample_weight)
 end
 
@@ -225,7 +223,7 @@ function Trainer:test_step(batch)
   local x, y, sample_weight = data.unpack(batch)
   local y_pred = self(x, {training = false})
   local loss = self:compute_loss(x, y, y_pred, sample_weight, false)
-  CompileLoss.track(self._loss_tracker, loss, batch_size_of(x))
+  CompileLoss.track(self.__own.loss_tracker, loss, batch_size_of(x))
   return self:compute_metrics(x, y, y_pred, sample_weight)
 end
 
@@ -241,19 +239,19 @@ function Trainer:uses_default(method) return self[method] == Trainer[method] end
 
 --- Forgets the compiled steps, so that they are traced anew.
 function Trainer:make_train_function(force)
-  if force and rawget(self, "_steps") then self._steps.train_step = nil end
+  if force and self.__own.steps then self.__own.steps.train_step = nil end
   return Step.of(self, "train_step")
 end
 
 --- Likewise.
 function Trainer:make_test_function(force)
-  if force and rawget(self, "_steps") then self._steps.test_step = nil end
+  if force and self.__own.steps then self.__own.steps.test_step = nil end
   return Step.of(self, "test_step")
 end
 
 --- Likewise.
 function Trainer:make_predict_function(force)
-  if force and rawget(self, "_steps") then self._steps.predict_step = nil end
+  if force and self.__own.steps then self.__own.steps.predict_step = nil end
   return Step.of(self, "predict_step")
 end
 

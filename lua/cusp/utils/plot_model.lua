@@ -43,9 +43,9 @@ local function of_tensors(values, field)
 end
 
 local function inputs_and_outputs(layer)
-  local node = (rawget(layer, "_nodes") or {})[1]
+  local node = (layer.__own.nodes or {})[1]
   if node then return node.input_tensors, node.output_tensors end
-  local graph = rawget(layer, "_graph")
+  local graph = layer.__own.graph
   if graph then return graph.inputs, graph.outputs end
 end
 
@@ -111,11 +111,11 @@ end
 
 -- Whether a layer is a model that is shown as a box of its own layers.
 function Drawing:is_expanded(layer)
-  return self.options.expand_nested and layer.__is_layer and rawget(layer, "_graph") ~= nil
+  return self.options.expand_nested and layer.__is_layer and layer.__own.graph ~= nil
 end
 
 local function layers_of(model)
-  return is_sequential(model) and model.layers or model._graph.operations
+  return is_sequential(model) and model.layers or model.__own.graph.operations
 end
 
 function Drawing:add_layers(model, depth)
@@ -140,7 +140,7 @@ end
 -- gives it.
 function Drawing:source(layer, output)
   while self:is_expanded(layer) do
-    local history = layer._graph.outputs[output]._history
+    local history = layer.__own.graph.outputs[output]._history
     layer, output = history.operation, history.tensor_index + 1
   end
   return self.ids[layer]
@@ -149,7 +149,7 @@ end
 function Drawing:target(layer, input)
   while self:is_expanded(layer) do
     layer = is_sequential(layer) and layer.layers[1]
-      or layer._graph.inputs[input]._history.operation
+      or layer.__own.graph.inputs[input]._history.operation
   end
   return self.ids[layer]
 end
@@ -168,7 +168,7 @@ function Drawing:add_edges(model)
       self:add_edge(self:source(layers[i - 1], 1), self:target(layers[i], 1))
     end
   else
-    for _, node in ipairs(model._graph.nodes) do
+    for _, node in ipairs(model.__own.graph.nodes) do
       for i, tensor in ipairs(node.input_tensors) do
         self:add_edge(self:source(tensor._history.operation, tensor._history.tensor_index + 1),
           self:target(node.operation, i))
@@ -188,7 +188,7 @@ local function draw(model, options)
     options.dpi, options.splines)
   self:add(1, 'fontname="Helvetica";')
   self:add(1, 'node [shape=plain, fontname="Helvetica", margin=0];')
-  if rawget(model, "_graph") then
+  if model.__own.graph then
     self:add_layers(model, 1)
     self:add_edges(model)
   else

@@ -151,10 +151,10 @@ function MultiHeadAttention:build(shape, others)
   end
   if not structure.is_container(axes) then axes = {axes} end
   for i, axis in ipairs(axes) do axes[i] = axis < 0 and rank + axis or axis end
-  rawset(self, "_axes", axes)
+  self.__own.axes = axes
   local scores_equation, outputs_equation = attention_equations(rank, axes)
-  rawset(self, "_scores_equation", scores_equation)
-  rawset(self, "_outputs_equation", outputs_equation)
+  self.__own.scores_equation = scores_equation
+  self.__own.outputs_equation = outputs_equation
   local softmax_axes = {}
   for i = 1, #axes do softmax_axes[i] = i - #axes - 1 end
   self.softmax = Softmax{axis = softmax_axes, dtype = self.dtype_policy}
@@ -221,13 +221,13 @@ function MultiHeadAttention:call(query, args)
   local gate = self.gate_dense and self.gate_dense(query)
   local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
   q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
-  local scores = ops.einsum(self._scores_equation, k, q)
-  if mask then mask = beside_scores(mask, scores, #self._axes) end
+  local scores = ops.einsum(self.__own.scores_equation, k, q)
+  if mask then mask = beside_scores(mask, scores, #self.__own.axes) end
   local weights = self:weigh(scores, mask,
     query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
   local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
     or weights
-  local outputs = ops.einsum(self._outputs_equation, kept, v)
+  local outputs = ops.einsum(self.__own.outputs_equation, kept, v)
   if gate then outputs = ops.multiply(outputs, gate) end
   outputs = self.output_dense(outputs)
   if query_mask then masks.set(outputs, query_mask) end

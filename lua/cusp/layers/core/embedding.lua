@@ -34,15 +34,15 @@ local Embedding = Layer:extend("Embedding", {
 
 function Embedding:init(args)
   self:configure(args, Embedding)
-  local initial = rawget(self, "weights")
-  rawset(self, "weights", nil)
+  -- raw: of a layer that was given none, `weights` are its variables
+  self.__own.initial = rawget(self, "weights")
+  self.weights = nil
   Layer.init(self, args)
-  rawset(self, "_initial", initial)
 end
 
 function Embedding:build()
   self.embeddings = options.weight(self, "embeddings", {self.input_dim, self.output_dim})
-  local initial = rawget(self, "_initial")
+  local initial = self.__own.initial
   if initial then
     self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
   end

@@ -46,7 +46,7 @@ function InputLayer:init(args)
   Layer.init(self, args)
   self.batch_shape = whole_shape(self)
   self.shape = {table.unpack(self.batch_shape, 2)}
-  self.dtype = self.dtype or self._policy.variable
+  self.dtype = self.dtype or self.__own.policy.variable
   self.built = true
   local symbolic = require "cusp.symbolic.tensors"
   local given = self.input_tensor

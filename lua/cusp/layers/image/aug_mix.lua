@@ -31,7 +31,7 @@ local all = table.move({"RandomBrightness", "RandomColorDegeneration", "RandomCo
 -- do nothing.
 local function draw_link(self, images, choice, seed)
   local drawn = {}
-  for i, layer in ipairs(self._layers) do
+  for i, layer in ipairs(self.__own.layers) do
     drawn[i] = layer:get_random_transformation(images, seed)
   end
   return {choice = choice, drawn = drawn}
@@ -39,7 +39,7 @@ end
 
 local function run_link(self, method, data, link)
   local alternatives = {}
-  for i, layer in ipairs(self._layers) do
+  for i, layer in ipairs(self.__own.layers) do
     alternatives[i] = function(x) return layer[method](layer, x, link.drawn[i]) end
   end
   alternatives[#alternatives + 1] = function(x) return x end
@@ -68,7 +68,7 @@ return Base.define("AugMix", {
   build = function(self, input_shape)
     Base.build(self, input_shape)
     -- raw: they hold nothing to be saved
-    rawset(self, "_layers", augmentations.make(self, self.all_ops and all or some))
+    self.__own.layers = augmentations.make(self, self.all_ops and all or some)
   end,
 
   get_random_transformation = function(self, images, seed)
@@ -76,7 +76,7 @@ return Base.define("AugMix", {
     local shares = ops.cast(ops.divide(gamma, ops.sum(gamma)), self.compute_dtype)
     local original = ops.cast(random.beta({}, self.alpha, self.alpha, {seed = seed}),
       self.compute_dtype)
-    local choices = augmentations.choose(self.num_chains * self.chain_depth, #self._layers + 1,
+    local choices = augmentations.choose(self.num_chains * self.chain_depth, #self.__own.layers + 1,
       seed)
     local chains = {}
     for i = 1, self.num_chains do

@@ -18,7 +18,7 @@ local names = {"RandomShear", "RandomTranslation", "RandomRotation", "RandomBrig
 -- Runs a method of the chosen layers, one after another.
 local function run(self, method, data, transformation)
   local alternatives = {}
-  for i, layer in ipairs(self._layers) do
+  for i, layer in ipairs(self.__own.layers) do
     alternatives[i] = function(x) return layer[method](layer, x, transformation.drawn[i]) end
   end
   for _, choice in ipairs(transformation.choices) do
@@ -34,12 +34,12 @@ return Base.define("RandAugment", {
 }, {
   build = function(self, input_shape)
     Base.build(self, input_shape)
-    rawset(self, "_layers", augmentations.make(self, names)) -- raw: they hold nothing to be saved
+    self.__own.layers = augmentations.make(self, names) -- they hold nothing to be saved
   end,
 
   get_random_transformation = function(self, images, seed)
     local drawn = {}
-    for i, layer in ipairs(self._layers) do
+    for i, layer in ipairs(self.__own.layers) do
       drawn[i] = layer:get_random_transformation(images, seed)
     end
     return {choices = augmentations.choose(self.num_ops, #names, seed), drawn = drawn}

@@ -35,19 +35,19 @@ return Base.define("RandomColorJitter", {
         }
       end
     end
-    rawset(self, "_steps", steps) -- raw: they hold nothing to be saved
+    self.__own.steps = steps -- they hold nothing to be saved
   end,
 
   get_random_transformation = function(self, images, seed)
     local drawn = {}
-    for i, step in ipairs(self._steps) do
+    for i, step in ipairs(self.__own.steps) do
       drawn[i] = step:get_random_transformation(images, seed)
     end
     return drawn
   end,
 
   transform = function(self, images, drawn)
-    for i, step in ipairs(self._steps) do images = step:transform_images(images, drawn[i]) end
+    for i, step in ipairs(self.__own.steps) do images = step:transform_images(images, drawn[i]) end
     return images
   end,
 })

@@ -230,14 +230,14 @@ end
 --- Gives a layer that has all its variables now the values that wait for it (read from a file
 -- before it was built).
 local function settle_if_complete(layer)
-  if not rawget(layer, "_when_built") then return end
+  if not layer.__own.when_built then return end
   if deferred.is_built(layer) then deferred.run(layer) end
 end
 calling.settle = settle_if_complete
 
 local function build(layer, shape, others)
-  rawset(layer, "_build_shape", shape)
-  rawset(layer, "_build_others", type(others) == "table" and next(others) ~= nil and others or nil)
+  layer.__own.build_shape = shape
+  layer.__own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
   getmetatable(layer).build(layer, shape, others)
   layer.built = true
   settle_if_complete(layer)
@@ -356,7 +356,7 @@ end
 
 local function run(layer, inputs, extras, args)
   if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args), true) end
-  if rawget(layer, "_when_built") and not symbolic.standing() then
+  if layer.__own.when_built and not symbolic.standing() then
     settle_before_call(layer, inputs, extras, args)
   end
   local mask, previous = find_masks(layer, inputs, extras, args)
@@ -373,13 +373,13 @@ local function run(layer, inputs, extras, args)
   if outputs == nil or second ~= nil then check_outputs(layer, outputs, second) end
   if layer.activity_regularizer then regularize_activity(layer, outputs) end
   keep_masks(layer, inputs, outputs, previous)
-  rawset(layer, "_ran", true)
+  layer.__own.ran = true
   return outputs
 end
 
 --- Forgets the losses of a layer and of all below it.
 local function clear_losses(layer)
-  rawset(layer, "_losses", nil)
+  layer.__own.losses = nil
   for _, sublayer in ipairs(layer:sublayers()) do clear_losses(sublayer) end
 end
 
@@ -398,7 +398,7 @@ local function call_on_tensors(layer, inputs, extras, args)
   args.training = training or false
   local inner = {called = true, training = training,
     path = around.path and around.path .. "/" .. layer.name or layer.name}
-  local ok, outputs = context.attempt(inner, rawget(layer, "_ran") and run or run_first, layer,
+  local ok, outputs = context.attempt(inner, layer.__own.ran and run or run_first, layer,
     inputs, extras, args)
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs

@@ -39,6 +39,8 @@ local Layer = Object:extend("Layer", {
   __module = "keras.layers",
   autocast = true,
   keeps_dtype = false,
+  __passing = lists.names "nodes losses ran build_shape build_others when_built restorations",
+  __closed = lists.names "policy weights",
 })
 
 local function class_name(self) return getmetatable(self).__name end
@@ -46,14 +48,13 @@ local function class_name(self) return getmetatable(self).__name end
 --- Gives a fresh layer what every layer has. Called by `init`, or when a layer whose `init` forgot
 -- its base is first used.
 local function prepare(self)
-  if rawget(self, "_nodes") then return end
-  rawset(self, "_nodes", {})
-  rawset(self, "_own_weights", {})
-  rawset(self, "_trainable", true)
-  rawset(self, "_policy", policy.get(nil))
-  rawset(self, "built", false)
+  local own = self.__own
+  if own.nodes then return end
+  own.nodes, own.weights, own.trainable, own.policy = {}, {}, true, policy.get(nil)
+  self.built = false
+  -- raw: a name that the class has is not the object's
   if rawget(self, "name") == nil then
-    rawset(self, "name", names.unique(names.snake_case(class_name(self))))
+    self.name = names.unique(names.snake_case(class_name(self)))
   end
 end
 
@@ -78,17 +79,16 @@ function Layer:init(args)
     errors.raise("%s: argument 'name' should be a string, got %s", class_name(self),
       errors.describe(name))
   end
-  if name then rawset(self, "name", name) end
+  if name then self.name = name end
   prepare(self)
-  rawset(self, "_policy", policy.get(args.dtype))
-  if args.autocast ~= nil then rawset(self, "autocast", args.autocast) end
-  if rawget(self, "activity_regularizer") == nil and args.activity_regularizer ~= nil then
-    rawset(self, "activity_regularizer",
-      require("cusp.regularizers").get(args.activity_regularizer))
+  self.__own.policy = policy.get(args.dtype)
+  if args.autocast ~= nil then self.autocast = args.autocast end
+  if self.activity_regularizer == nil and args.activity_regularizer ~= nil then
+    self.activity_regularizer = require("cusp.regularizers").get(args.activity_regularizer)
   end
   local class = getmetatable(self)
-  rawset(self, "_batch_input_shape",
-    class.reads_input_shape ~= false and batch_shape_of(args, class) or nil)
+  self.__own.batch_input_shape = class.reads_input_shape ~= false and batch_shape_of(args, class)
+    or nil
   if args.trainable ~= nil then self.trainable = args.trainable end
 end
 
@@ -108,7 +108,7 @@ end
 
 function Layer.__constructed(self, args)
   prepare(self)
-  rawset(self, "build", build_by_hand)
+  self.build = build_by_hand
   given_arguments.record(self, args)
 end
 
@@ -189,7 +189,7 @@ function Layer:add_weight(...)
   local shape, dtype, trainable = args.shape or {}, args.dtype, args.trainable
   local name = args.name or "variable"
   if type(shape) == "number" then shape = {shape} end
-  dtype = dtype or self._policy.variable
+  dtype = dtype or self.__own.policy.variable
   if not shapes.is_known(shape) then
     errors.raise(
       "%s (%s): the weight '%s' would have the shape %s; a weight needs known sizes, so the "
@@ -206,7 +206,7 @@ function Layer:add_weight(...)
   variable.name, variable.path = name, names.path(name)
   variable.regularizer, variable.constraint = resolve("regularizers", args.regularizer),
     resolve("constraints", args.constraint)
-  local own = self._own_weights
+  local own = self.__own.weights
   own[#own + 1] = {variable = variable, trainable = trainable}
   -- frozen before it was built
   if trainable and not self.trainable then variable.trainable = false end
@@ -216,7 +216,7 @@ end
 --- Variables that are fields but were not made by `add_weight`.
 local function field_variables(self)
   local known, found = {}, {}
-  for _, entry in ipairs(self._own_weights) do known[entry.variable] = true end
+  for _, entry in ipairs(self.__own.weights) do known[entry.variable] = true end
   tracking.each(self, function(kind, value)
     if kind == "variable" and not known[value] then
       known[value] = true
@@ -228,7 +228,7 @@ end
 
 --- The layer's own variables: those made trainable first, as Keras orders them.
 local function own_variables(self)
-  local entries, result = table.move(self._own_weights, 1, #self._own_weights, 1, {}), {}
+  local entries, result = table.move(self.__own.weights, 1, #self.__own.weights, 1, {}), {}
   for _, entry in ipairs(field_variables(self)) do entries[#entries + 1] = entry end
   for _, wanted in ipairs{true, false} do
     for _, entry in ipairs(entries) do
@@ -307,8 +307,7 @@ function getters.metrics(self) return tracking.unique(collect_metrics(self, {}, 
 
 --- Whether training changes the layer's weights; setting it goes down to the layers below.
 function getters.trainable(self)
-  local value = rawget(self, "_trainable")
-  return value == nil or value
+  return self.__own.trainable ~= false
 end
 
 function setters.trainable(self, value)
@@ -317,8 +316,8 @@ function setters.trainable(self, value)
       errors.describe(value))
   end
   prepare(self)
-  rawset(self, "_trainable", value)
-  for _, entry in ipairs(self._own_weights) do
+  self.__own.trainable = value
+  for _, entry in ipairs(self.__own.weights) do
     if entry.trainable then entry.variable.trainable = value end
   end
   for _, layer in ipairs(self:sublayers()) do layer.trainable = value end
@@ -377,11 +376,8 @@ end
 -- @param loss a scalar tensor (or a list of them) of this call's values
 function Layer:add_loss(loss)
   if require("cusp.symbolic.tensors").standing() then return end
-  local losses = rawget(self, "_losses")
-  if not losses then
-    losses = {}
-    rawset(self, "_losses", losses)
-  end
+  local losses = self.__own.losses or {}
+  self.__own.losses = losses
   for _, one in ipairs(structure.is_container(loss) and loss or {loss}) do
     losses[#losses + 1] = one
   end
@@ -389,7 +385,7 @@ function Layer:add_loss(loss)
 end
 
 local function collect_losses(self, out)
-  for _, loss in ipairs(rawget(self, "_losses") or {}) do out[#out + 1] = loss end
+  for _, loss in ipairs(self.__own.losses or {}) do out[#out + 1] = loss end
   for _, layer in ipairs(self:sublayers()) do collect_losses(layer, out) end
   return out
 end
@@ -407,17 +403,17 @@ end
 ---------------------------------------------------------------- dtypes
 
 --- The dtype of the layer's variables.
-function getters.dtype(self) return (rawget(self, "_policy") or policy.get(nil)).variable end
+function getters.dtype(self) return (self.__own.policy or policy.get(nil)).variable end
 getters.variable_dtype = getters.dtype
 --- The dtype that the layer computes in.
-function getters.compute_dtype(self) return (rawget(self, "_policy") or policy.get(nil)).compute end
+function getters.compute_dtype(self) return (self.__own.policy or policy.get(nil)).compute end
 --- The name of the dtype policy.
-function getters.dtype_policy(self) return (rawget(self, "_policy") or policy.get(nil)).name end
+function getters.dtype_policy(self) return (self.__own.policy or policy.get(nil)).name end
 
 --- Sets the dtype policy; weights that are there keep their dtype.
 function setters.dtype_policy(self, value)
   prepare(self)
-  rawset(self, "_policy", policy.get(value))
+  self.__own.policy = policy.get(value)
 end
 
 --- The dtype of what the layer gives: that of its inputs where it only moves values, else what it
@@ -494,7 +490,7 @@ function getters.supports_masking(self) return self.compute_mask ~= calling.defa
 
 local function first_node(self, what)
   prepare(self)
-  local node = self._nodes[1]
+  local node = self.__own.nodes[1]
   if not node then
     errors.raise("%s (%s): has no %s yet: it was not called on a symbolic tensor", self.name,
       class_name(self), what)
@@ -519,9 +515,9 @@ function getters.output_shape(self) return calling.shapes_of(self.output) end
 -- the arguments it was made with.
 function Layer:get_config()
   local config = ordered.object({
-    name = self.name, trainable = self.trainable, dtype = policy.serialize(self._policy),
+    name = self.name, trainable = self.trainable, dtype = policy.serialize(self.__own.policy),
   }, {"name", "trainable", "dtype"})
-  local regularizer = rawget(self, "activity_regularizer")
+  local regularizer = self.activity_regularizer
   if regularizer and not arguments.declaration(getmetatable(self)).named.activity_regularizer then
     ordered.set(config, "activity_regularizer", require("cusp.regularizers").serialize(regularizer))
   end
@@ -536,7 +532,7 @@ end
 --- The shapes that the layer was built for: that of its inputs, or of attention's query, value and
 -- key by their names.
 function Layer:get_build_config()
-  local shape, others = rawget(self, "_build_shape"), rawget(self, "_build_others")
+  local shape, others = self.__own.build_shape, self.__own.build_others
   if not shape then return nil end
   if not others or not others.value then
     return ordered.object({input_shape = nullable(shape)}, {"input_shape"})
@@ -580,7 +576,7 @@ function Layer.from_config(class, config)
   local restoring = {restoring = true}
   local layer = given and context.within(restoring, class, given)
     or context.within(restoring, Object.from_config, class, config)
-  if type(config.name) == "string" then rawset(layer, "name", config.name) end
+  if type(config.name) == "string" then layer.name = config.name end
   if config.trainable == false then layer.trainable = false end
   return layer
 end

@@ -48,7 +48,7 @@ function Discretization:init(args)
   end
   Layer.init(self, args)
   -- In Keras 2's files the dtype is that of the bins.
-  if not policy.is_float(self.compute_dtype) then rawset(self, "_policy", policy.get(nil)) end
+  if not policy.is_float(self.compute_dtype) then self.__own.policy = policy.get(nil) end
 end
 
 function Discretization:output_dtype()

@@ -69,18 +69,17 @@ function IndexLookup:init(args)
   local vocabulary, idf_weights, adaptable = self.vocabulary, self.idf_weights,
     self.has_input_vocabulary == false
   for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
-    rawset(self, key, nil)
+    self[key] = nil
   end
   check(self, vocabulary, idf_weights)
   StringLayer.init(self, args)
   self:reset_state()
-  rawset(self, "_tokens", {})
-  rawset(self, "_ids", {})
+  self.__own.tokens, self.__own.ids = {}, {}
   if vocabulary ~= nil then
     self:set_vocabulary(vocabulary, idf_weights)
-    rawset(self, "_given", type(vocabulary) == "table" and not adaptable
-      and {vocabulary, idf_weights} or nil)
-    rawset(self, "_fixed", not adaptable)
+    self.__own.given = type(vocabulary) == "table" and not adaptable
+      and {vocabulary, idf_weights} or nil
+    self.__own.fixed = not adaptable
   end
 end
 
@@ -95,7 +94,7 @@ end
 function IndexLookup:token_start() return self:oov_start() + self.num_oov_indices end
 
 --- How many indices there are.
-function IndexLookup:vocabulary_size() return #self._tokens + self:token_start() end
+function IndexLookup:vocabulary_size() return #self.__own.tokens + self:token_start() end
 
 --- The length of vectors of categories.
 function IndexLookup:depth()
@@ -119,16 +118,14 @@ local bind_get = arguments.binder("get_vocabulary",
 -- @treturn {string|integer,...}
 function IndexLookup:get_vocabulary(...)
   local result = bind_get(...) and special_tokens(self) or {}
-  return table.move(self._tokens, 1, #self._tokens, #result + 1, result)
+  return table.move(self.__own.tokens, 1, #self.__own.tokens, #result + 1, result)
 end
 
 local function use_tokens(self, tokens)
   local ids, start = {}, self:token_start()
   for i, token in ipairs(tokens) do ids[token] = start + i - 1 end
-  rawset(self, "_tokens", tokens)
-  rawset(self, "_ids", ids)
-  rawset(self, "_tables", nil)
-  rawset(self, "_given", nil)
+  local own = self.__own
+  own.tokens, own.ids, own.tables, own.given = tokens, ids, nil, nil
 end
 
 local function begins_with(list, beginning)
@@ -183,7 +180,7 @@ local function use_weights(self, weights, missing)
   table.move(weights, 1, #weights, missing + 1, result)
   for i = #result + 1, self.pad_to_max_tokens and self.max_tokens or 0 do result[i] = 0 end
   -- as precise as they are in files
-  rawset(self, "_idf", engine.tensor(result, {dtype = engine.get_floatx()}):flat())
+  self.__own.idf = engine.tensor(result, {dtype = engine.get_floatx()}):flat()
 end
 
 local function check_weights(self, weights, vocabulary)
@@ -237,19 +234,19 @@ end
 -- @raise if the output_mode is "tf_idf": such a file has no weights
 function IndexLookup:load_vocabulary(text)
   local lines = lines_of(text)
-  if not self._fixed and #lines > 0 then self:set_vocabulary(self:tokens_of_lines(lines)) end
+  if not self.__own.fixed and #lines > 0 then self:set_vocabulary(self:tokens_of_lines(lines)) end
 end
 
 ---------------------------------------------------------------- adapting
 
 --- Forgets what was counted.
 function IndexLookup:reset_state()
-  for _, name in ipairs{"_counts", "_document_counts"} do rawset(self, name, {}) end
-  rawset(self, "_documents", 0)
+  local own = self.__own
+  own.counts, own.document_counts, own.documents = {}, {}, 0
 end
 
 local function count_documents(self, rows)
-  local counts = self._document_counts
+  local counts = self.__own.document_counts
   for _, row in ipairs(rows) do
     local seen = {}
     for _, token in ipairs(row) do
@@ -259,16 +256,16 @@ local function count_documents(self, rows)
       end
     end
   end
-  rawset(self, "_documents", self._documents + #rows)
+  self.__own.documents = self.__own.documents + #rows
 end
 
 --- Counts the tokens of documents, each a list.
 function IndexLookup:count_rows(rows)
-  if self._fixed then
+  if self.__own.fixed then
     errors.raise("%s (%s): was made with a vocabulary, and cannot be adapted", self.name,
       name_of(self))
   end
-  local counts = self._counts
+  local counts = self.__own.counts
   for _, row in ipairs(rows) do
     for _, token in ipairs(row) do counts[token] = (counts[token] or 0) + 1 end
   end
@@ -294,8 +291,8 @@ end
 
 --- Makes the vocabulary of what was counted: the most frequent tokens first.
 function IndexLookup:finalize_state()
-  local counts = self._counts
-  if self._fixed or next(counts) == nil then return end
+  local counts = self.__own.counts
+  if self.__own.fixed or next(counts) == nil then return end
   for _, special in pairs{self.mask_token, self.oov_token} do counts[special] = nil end
   local tokens = by_count(counts)
   if self.max_tokens then
@@ -307,7 +304,7 @@ function IndexLookup:finalize_state()
   if self.output_mode == "tf_idf" then
     local weights = {}
     for i, token in ipairs(tokens) do
-      weights[i] = math.log(1 + self._documents / (1 + self._document_counts[token]))
+      weights[i] = math.log(1 + self.__own.documents / (1 + self.__own.document_counts[token]))
     end
     use_weights(self, weights, self:token_start())
   end
@@ -339,17 +336,17 @@ end
 
 --- The weights of all indices as a tensor.
 function IndexLookup:idf_tensor()
-  if not rawget(self, "_idf") then
+  if not self.__own.idf then
     errors.raise(
       '%s (%s): output_mode "tf_idf" needs weights: call adapt, or set_vocabulary with idf_weights',
       self.name, name_of(self))
   end
-  return engine.tensor(self._idf, {dtype = engine.get_floatx()})
+  return engine.tensor(self.__own.idf, {dtype = engine.get_floatx()})
 end
 
 --- Raises unless the length of vectors of categories is known.
 function IndexLookup:check_vocabulary()
-  if self.output_mode ~= "int" and not self.pad_to_max_tokens and #self._tokens == 0 then
+  if self.output_mode ~= "int" and not self.pad_to_max_tokens and #self.__own.tokens == 0 then
     errors.raise(
       '%s (%s): has no vocabulary yet, which output_mode "%s" needs: call adapt, or make it with '
       .. 'one', self.name, name_of(self),
@@ -367,11 +364,11 @@ end
 ---------------------------------------------------------------- configuration
 
 local function vocabulary_state(self)
-  local given = rawget(self, "_given")
+  local given = self.__own.given
   if given then return given[1], given[2] end
-  if #self._tokens == 0 then return nil end
+  if #self.__own.tokens == 0 then return nil end
   local complete = #special_tokens(self) == self:token_start()
-  local vocabulary, weights = self:get_vocabulary(complete), rawget(self, "_idf")
+  local vocabulary, weights = self:get_vocabulary(complete), self.__own.idf
   if not weights then return vocabulary end
   local start = complete and 0 or self:token_start()
   return vocabulary, table.move(weights, start + 1, start + #vocabulary, 1, {})
@@ -388,8 +385,8 @@ function IndexLookup:add_vocabulary(config)
   local vocabulary, weights = vocabulary_state(self)
   ordered.set(config, "vocabulary", plain_value(vocabulary))
   ordered.set(config, "idf_weights", plain_value(weights))
-  ordered.set(config, "vocabulary_size", #self._tokens > 0 and self:vocabulary_size() or null)
-  if vocabulary and not self._fixed then ordered.set(config, "has_input_vocabulary", false) end
+  ordered.set(config, "vocabulary_size", #self.__own.tokens > 0 and self:vocabulary_size() or null)
+  if vocabulary and not self.__own.fixed then ordered.set(config, "has_input_vocabulary", false) end
 end
 
 function IndexLookup:get_config()

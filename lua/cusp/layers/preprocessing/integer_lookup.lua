@@ -93,20 +93,20 @@ end
 
 --- The vocabulary in ascending order, and the indices beside it, as tensors.
 local function tables_of(self)
-  if not rawget(self, "_tables") then
-    local keys, ids = table.move(self._tokens, 1, #self._tokens, 1, {}), {}
+  if not self.__own.tables then
+    local keys, ids = table.move(self.__own.tokens, 1, #self.__own.tokens, 1, {}), {}
     plain.sort(keys)
-    for i, key in ipairs(keys) do ids[i] = self._ids[key] end
+    for i, key in ipairs(keys) do ids[i] = self.__own.ids[key] end
     local tables = engine.untraced(function()
       return {
         keys = engine.tensor(keys, {dtype = "int64", shape = {#keys}}),
         ids = engine.tensor(ids, {dtype = "int64", shape = {#ids}}),
-        tokens = engine.tensor(self._tokens, {dtype = "int64", shape = {#keys}}),
+        tokens = engine.tensor(self.__own.tokens, {dtype = "int64", shape = {#keys}}),
       }
     end)
-    rawset(self, "_tables", tables)
+    self.__own.tables = tables
   end
-  return self._tables
+  return self.__own.tables
 end
 
 local function fill_like(x, value) return ops.full_like(x, value, "int64") end
@@ -151,7 +151,7 @@ end
 local function indices_of(self, inputs)
   local found, is_known
   local mask = self.mask_token
-  if #self._tokens > 0 then found,
+  if #self.__own.tokens > 0 then found,
     is_known = find(tables_of(self).keys, tables_of(self).ids, inputs)
   else found, is_known = fill_like(inputs, 0), ops.zeros_like(inputs, "bool") end
   local is_mask = mask ~= nil and ops.equal(inputs, mask)
@@ -165,7 +165,7 @@ end
 
 local function look_back(self, inputs)
   if self.oov_token == nil then errors.raise "with invert, an oov_token is needed" end
-  local place, count = ops.subtract(inputs, self:token_start()), #self._tokens
+  local place, count = ops.subtract(inputs, self:token_start()), #self.__own.tokens
   local result = fill_like(inputs, self.oov_token)
   if count > 0 then
     local is_known = ops.logical_and(ops.greater_equal(place, 0), ops.less(place, count))

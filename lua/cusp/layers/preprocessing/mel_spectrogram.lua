@@ -80,10 +80,10 @@ end
 
 --- The windows as a tensor, made once.
 local function weights_of(self, frequencies, dtype)
-  local weights = rawget(self, "_weights")
+  local weights = self.__own.mel_weights
   if not weights or weights.dtype ~= dtype then
     weights = engine.untraced(mel_weights, self, frequencies, dtype)
-    rawset(self, "_weights", weights)
+    self.__own.mel_weights = weights
   end
   return weights
 end

@@ -58,8 +58,8 @@ end
 function Normalization:init(args)
   local axis = read(args, 1)
   self.axis = axis == nil and {} or type(axis) == "number" and {axis} or axis
-  rawset(self, "input_mean", statistic(args, 2))
-  rawset(self, "input_variance", statistic(args, 3))
+  self.input_mean = statistic(args, 2)
+  self.input_variance = statistic(args, 3)
   self.invert = read(args, 4)
   check_given(self.axis, self.input_mean, self.input_variance)
   Layer.init(self, args)
@@ -88,46 +88,46 @@ end
 --- A given mean or variance beside inputs: its axes are the last of those kept.
 local function beside(self, value)
   if not value then return nil end
-  local given, kept, shape = value.shape, self._kept, {}
-  for i = 1, #self._broadcast do shape[i] = 1 end
+  local given, kept, shape = value.shape, self.__own.kept, {}
+  for i = 1, #self.__own.broadcast do shape[i] = 1 end
   for i = 1, #given do shape[kept[#kept + 1 - i]] = given[#given + 1 - i] end
-  return ops.cast(ops.broadcast_to(ops.reshape(value, shape), self._broadcast), self.compute_dtype)
+  return ops.cast(ops.broadcast_to(ops.reshape(value, shape), self.__own.broadcast),
+    self.compute_dtype)
 end
 
 function Normalization:build(shape)
   local kept, is_kept = kept_axes(self, shape)
-  local broadcast, reduced, own = {}, {}, {}
+  local broadcast, reduced, sizes = {}, {}, {}
   for i = 1, #shape do
     broadcast[i] = is_kept[i] and shape[i] or 1
     if not is_kept[i] then reduced[#reduced + 1] = i end
   end
-  for i, axis in ipairs(kept) do own[i] = shape[axis] end
-  for name, value in pairs{_kept = kept, _reduced = reduced, _broadcast = broadcast} do
-    rawset(self, name, value)
-  end
+  for i, axis in ipairs(kept) do sizes[i] = shape[axis] end
+  local own = self.__own
+  own.kept, own.reduced, own.broadcast = kept, reduced, broadcast
   if self.input_mean then
-    rawset(self, "_mean", beside(self, self.input_mean))
-    rawset(self, "_variance", beside(self, self.input_variance))
+    own.mean, own.variance = beside(self, self.input_mean), beside(self, self.input_variance)
     return
   end
-  self.adapt_mean = self:add_weight{name = "mean", shape = own, initializer = "zeros",
+  self.adapt_mean = self:add_weight{name = "mean", shape = sizes, initializer = "zeros",
     trainable = false}
-  self.adapt_variance = self:add_weight{name = "variance", shape = own, initializer = "ones",
+  self.adapt_variance = self:add_weight{name = "variance", shape = sizes, initializer = "ones",
     trainable = false}
   self.count = self:add_weight{name = "count", shape = {}, dtype = "int32", initializer = "zeros",
     trainable = false}
 end
 
-local function current(self, given, name)
-  local variable = rawget(self, name)
-  return variable and ops.cast(ops.reshape(variable, self._broadcast), self.compute_dtype)
-    or rawget(self, given)
+local function current(self, variable, given)
+  return variable and ops.cast(ops.reshape(variable, self.__own.broadcast), self.compute_dtype)
+    or given
 end
 
 --- The mean and the variance in a shape that goes with the inputs; nil before the layer is built.
-function Normalization.__getters.mean(self) return current(self, "_mean", "adapt_mean") end
+function Normalization.__getters.mean(self)
+  return current(self, self.adapt_mean, self.__own.mean)
+end
 function Normalization.__getters.variance(self)
-  return current(self, "_variance", "adapt_variance")
+  return current(self, self.adapt_variance, self.__own.variance)
 end
 
 function Normalization:call(inputs)
@@ -142,13 +142,13 @@ function Normalization:compute_output_shape(input_shape) return input_shape end 
 ---------------------------------------------------------------- adapting
 
 local function check_batch(self, shape)
-  local built = self._broadcast
+  local built = self.__own.broadcast
   if #shape ~= #built then
     errors.raise(
       "Normalization.adapt: the layer was built for inputs of %d axes, the data has shape %s",
       #built, errors.shape(shape))
   end
-  for _, axis in ipairs(self._kept) do
+  for _, axis in ipairs(self.__own.kept) do
     if shape[axis] ~= built[axis] then
       errors.raise(
         "Normalization.adapt: the layer was built for size %d along axis %d, the data has shape %s",
@@ -160,7 +160,7 @@ end
 
 local function count_of(self, shape)
   local count = 1
-  for _, axis in ipairs(self._reduced) do count = count * shape[axis] end
+  for _, axis in ipairs(self.__own.reduced) do count = count * shape[axis] end
   return count
 end
 
@@ -171,8 +171,8 @@ local function include(self, state, batch)
   local count = count_of(self, x.shape)
   if count == 0 then return end
   local mean, variance = x, ops.zeros_like(x)
-  if #self._reduced > 0 then
-    mean, variance = ops.mean(x, self._reduced), ops.var(x, self._reduced)
+  if #self.__own.reduced > 0 then
+    mean, variance = ops.mean(x, self.__own.reduced), ops.var(x, self.__own.reduced)
   end
   state.count = state.count + count
   local weight = count / state.count
@@ -227,7 +227,9 @@ function Normalization:adapt(...)
   if is_numbers(data) then data = engine.tensor(data) end
   if engine.is_variable(data) then data = data.value end
   if type(data) == "userdata" and not self.built then self:build(data.shape) end
-  if type(data) == "userdata" and (self._kept[1] == 1 or #data.shape == 0) then data = {data} end
+  if type(data) == "userdata" and (self.__own.kept[1] == 1 or #data.shape == 0) then
+    data = {data}
+  end
   local state = {count = 0}
   adapting.each("Normalization", data, batched(data, batch_size), steps, function(batch)
     batch = as_tensor(batch)

@@ -61,12 +61,12 @@ function STFTSpectrogram:init(args)
     points = 1
     while points < length do points = points * 2 end
   end
-  rawset(self, "_points", points)
-  rawset(self, "_step", step or math.max(length // 2, 1))
+  self.__own.points = points
+  self.__own.step = step or math.max(length // 2, 1)
 end
 
 function STFTSpectrogram:build()
-  local shape = {self.frame_length, 1, self._points // 2 + 1}
+  local shape = {self.frame_length, 1, self.__own.points // 2 + 1}
   for _, side in ipairs{"real", "imag"} do
     local other = side == "real" and "imag" or "real"
     if self.mode ~= other then
@@ -91,7 +91,7 @@ local function transform(self, inputs, kernel)
   end
   inputs = ops.reshape(inputs, channels_first and {-1, 1, time} or {-1, time, 1})
   local outputs = ops.conv(inputs, ops.cast(kernel, inputs.dtype), {
-    strides = self._step, padding = self.padding, data_format = self.data_format,
+    strides = self.__own.step, padding = self.padding, data_format = self.data_format,
   })
   if not channels_first then outputs = ops.transpose(outputs, {1, 3, 2}) end
   local result = outputs.shape
@@ -135,11 +135,11 @@ end
 
 local function frames(self, time)
   if time == shapes.None then return time end
-  if self.padding == "same" then return (time + self._step - 1) // self._step end
+  if self.padding == "same" then return (time + self.__own.step - 1) // self.__own.step end
   if time < self.frame_length then
     errors.raise("a frame of %d does not fit into a signal of %d", self.frame_length, time)
   end
-  return (time - self.frame_length) // self._step + 1
+  return (time - self.frame_length) // self.__own.step + 1
 end
 
 function STFTSpectrogram:compute_output_shape(input_shape)
@@ -147,7 +147,7 @@ function STFTSpectrogram:compute_output_shape(input_shape)
   local channels = channels_first and input_shape[2] or input_shape[3]
   if channels == shapes.None then convolution.channels(self, input_shape) end
   local count = frames(self, channels_first and input_shape[3] or input_shape[2])
-  local frequencies = (self._points // 2 + 1) * (self.mode == "stft" and 2 or 1)
+  local frequencies = (self.__own.points // 2 + 1) * (self.mode == "stft" and 2 or 1)
   if self.expand_dims then
     return channels_first and {input_shape[1], channels, count, frequencies}
       or {input_shape[1], count, frequencies, channels}

@@ -39,7 +39,7 @@ function StringLayer:__call(inputs, args, ...)
   end
   refuse(self, inputs)
   self.built = true
-  rawset(self, "_ran", true)
+  self.__own.ran = true
   return self:call(inputs, args or {})
 end
 

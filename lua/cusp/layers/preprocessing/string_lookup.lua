@@ -56,7 +56,7 @@ function StringLookup:tokens_of_lines(lines) return lines end -- luacheck: no se
 
 --- The indices of a list of strings; -1 for the mask token where it counts for nothing.
 function StringLookup:indices(tokens)
-  local ids, mask, result, unknown = self._ids, self.mask_token, {}, {}
+  local ids, mask, result, unknown = self.__own.ids, self.mask_token, {}, {}
   local oov_count, oov_start = self.num_oov_indices, self:oov_start()
   local mask_index = self.output_mode == "int" and 0 or -1
   for i, token in ipairs(tokens) do
@@ -79,7 +79,7 @@ local function look_back(self, inputs)
     if type(index) ~= "number" then errors.raise(
       "%s (StringLookup): with invert, expected integers, got %s", self.name,
       errors.describe(inputs)) end
-    result[i] = self._tokens[index - start + 1] or self.oov_token
+    result[i] = self.__own.tokens[index - start + 1] or self.oov_token
     if index == 0 and self.mask_token ~= nil then result[i] = self.mask_token end
     if result[i] == nil then self:refuse_unknown{index} end
   end

@@ -101,7 +101,7 @@ function TextVectorization:init(args)
     has_input_vocabulary = self.has_input_vocabulary,
   }
   for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
-    rawset(self, key, nil)
+    self[key] = nil
   end
   check(self)
   StringLayer.init(self, args)

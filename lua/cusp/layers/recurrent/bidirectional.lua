@@ -55,8 +55,8 @@ function Bidirectional:init(args)
   self:configure(args, Bidirectional)
   Layer.init(self, args)
   local layer, backward = self.layer, self.backward_layer
-  rawset(self, "layer", nil)
-  rawset(self, "backward_layer", nil)
+  self.layer = nil
+  self.backward_layer = nil
   -- Weights come in the order of assignment: the forward layer's first, though `backward_layer` was
   -- read as an argument before.
   local order = self.__order
@@ -66,12 +66,12 @@ function Bidirectional:init(args)
     end
     order.backward_layer = nil
   end
-  rawset(self, "weights", nil)
+  self.weights = nil
   if layer.return_sequences == nil then
     errors.raise("Bidirectional: expected a recurrent layer, got %s", errors.describe(layer))
   end
   self.forward_layer = copy_of(layer, "forward")
-  rawset(self, "_given_backward", backward ~= nil)
+  self.__own.given_backward = backward ~= nil
   self.backward_layer = backward or copy_of(layer, "backward", not layer.go_backwards)
   check_alike(self)
   -- Masked steps must not pass the neighbour's output on to the other direction's.

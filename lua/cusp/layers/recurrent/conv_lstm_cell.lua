@@ -63,7 +63,7 @@ function ConvLSTMCell.__getters.state_size(self) return {self.filters, self.filt
 
 --- Zeros for a batch.
 function ConvLSTMCell:get_initial_state(batch)
-  local shape = shapes.copy(self._state_shape)
+  local shape = shapes.copy(self.__own.state_shape)
   shape[1] = batch
   local zeros = ops.zeros(shape, self.compute_dtype)
   return {zeros, zeros}
@@ -94,7 +94,7 @@ function ConvLSTMCell:build(shape)
         .. "shape %s", errors.shape(shape))
     end
   end
-  rawset(self, "_state_shape", self:state_shape(shape))
+  self.__own.state_shape = self:state_shape(shape)
   self.kernel = options.weight(self, "kernel",
     convolution.kernel_shape(self, channels, 4 * self.filters))
   self.recurrent_kernel = options.weight(self, "recurrent_kernel",
@@ -117,15 +117,15 @@ end
 --- Draws the masks of one call: every step of a sequence drops the same.
 function ConvLSTMCell:prepare_dropout(inputs, states, training)
   if not training then return end
-  if self.dropout > 0 then rawset(self, "_input_masks", draw(self, inputs, self.dropout)) end
+  if self.dropout > 0 then self.__own.input_masks = draw(self, inputs, self.dropout) end
   if self.recurrent_dropout > 0 then
-    rawset(self, "_state_masks", draw(self, states[1], self.recurrent_dropout))
+    self.__own.state_masks = draw(self, states[1], self.recurrent_dropout)
   end
 end
 
 function ConvLSTMCell:forget_dropout()
-  rawset(self, "_input_masks", nil)
-  rawset(self, "_state_masks", nil)
+  self.__own.input_masks = nil
+  self.__own.state_masks = nil
 end
 
 ---------------------------------------------------------------- calls
@@ -154,7 +154,7 @@ end
 
 --- What the gates get from the inputs of a step: a list of four.
 function ConvLSTMCell:input_gates(inputs)
-  local gates = convolve(self, inputs, self.kernel, rawget(self, "_input_masks"), {
+  local gates = convolve(self, inputs, self.kernel, self.__own.input_masks, {
     strides = self.strides, padding = self.padding, dilation_rate = self.dilation_rate,
   })
   if not self.use_bias then return gates end
@@ -165,7 +165,7 @@ end
 function ConvLSTMCell:call(inputs, states)
   local c = states[2]
   local x = self:input_gates(inputs)
-  local h = convolve(self, states[1], self.recurrent_kernel, rawget(self, "_state_masks"),
+  local h = convolve(self, states[1], self.recurrent_kernel, self.__own.state_masks,
     {strides = 1, padding = "same"})
   local input = self.recurrent_activation(ops.add(x[1], h[1]))
   local forget = self.recurrent_activation(ops.add(x[2], h[2]))

@@ -59,7 +59,7 @@ local function make_state_variables(self, batch)
     variable.name = "rnn_state"
     return variable
   end))
-  rawset(self, "_batch", batch)
+  self.__own.batch = batch
 end
 
 --- Sets the states of a stateful layer to zero.
@@ -75,8 +75,9 @@ local function starting_state(self, inputs, args)
   if given then return structure.is_container(given) and given or {given} end
   local batch = inputs.shape[1]
   if not self.stateful then return self:get_initial_state(batch) end
-  if batch ~= self._batch then
-    errors.raise("a stateful layer made for batches of %d was called on one of %d", self._batch,
+  if batch ~= self.__own.batch then
+    errors.raise("a stateful layer made for batches of %d was called on one of %d",
+      self.__own.batch,
       batch)
   end
   return structure.map(self.states, function(variable) return variable.value end)

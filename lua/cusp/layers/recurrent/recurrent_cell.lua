@@ -84,15 +84,15 @@ RecurrentCell.__checks = setmetatable({
 --- Draws the masks of one call: every step of a sequence drops the same.
 function RecurrentCell:prepare_dropout(inputs, states, training)
   if not training then return end
-  if self.dropout > 0 then rawset(self, "_input_mask", draw(self, inputs, self.dropout)) end
+  if self.dropout > 0 then self.__own.input_mask = draw(self, inputs, self.dropout) end
   if self.recurrent_dropout > 0 then
-    rawset(self, "_state_mask", draw(self, states[1], self.recurrent_dropout))
+    self.__own.state_mask = draw(self, states[1], self.recurrent_dropout)
   end
 end
 
 function RecurrentCell:forget_dropout()
-  rawset(self, "_input_mask", nil)
-  rawset(self, "_state_mask", nil)
+  self.__own.input_mask = nil
+  self.__own.state_mask = nil
 end
 
 --- A step's inputs and first state with what is dropped.
@@ -100,9 +100,9 @@ function RecurrentCell:dropped(inputs, state, args)
   if not args.training or self.dropout == 0 and self.recurrent_dropout == 0 then
     return inputs, state
   end
-  local alone = not rawget(self, "_input_mask") and not rawget(self, "_state_mask")
+  local alone = not self.__own.input_mask and not self.__own.state_mask
   if alone then self:prepare_dropout(inputs, {state}, true) end
-  local input_mask, state_mask = rawget(self, "_input_mask"), rawget(self, "_state_mask")
+  local input_mask, state_mask = self.__own.input_mask, self.__own.state_mask
   if alone then self:forget_dropout() end
   return input_mask and ops.multiply(inputs, input_mask) or inputs,
     state_mask and ops.multiply(state, state_mask) or state

@@ -23,7 +23,7 @@ end
 -- @treturn table the last states
 function row.run(layer, name, inputs, states, mask)
   local cell = layer.cell
-  local dropped = rawget(cell, "_input_mask")
+  local dropped = cell.__own.input_mask
   if dropped then inputs = ops.multiply(inputs, ops.expand_dims(dropped, 2)) end
   local arguments = {inputs, table.unpack(states)}
   arguments[#arguments + 1] = cell.kernel

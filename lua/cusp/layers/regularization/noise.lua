@@ -83,7 +83,7 @@ local AlphaDropout = Layer:extend("AlphaDropout", {
 -- Keras's class takes no other argument, and refuses a configuration that has one.
 local function spatial_config(self)
   local config = ordered.object({rate = self.rate, seed = self.seed or null, name = self.name,
-    dtype = self._policy.name},
+    dtype = self.__own.policy.name},
     {"rate", "seed", "name", "dtype"})
   if self.data_format then ordered.set(config, "data_format", self.data_format) end
   return config

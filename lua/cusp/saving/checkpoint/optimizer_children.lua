@@ -35,7 +35,7 @@ end
 
 local function positions(optimizer)
   local result = {}
-  for i, variable in ipairs(rawget(optimizer, "_trainable_variables") or {}) do
+  for i, variable in ipairs(optimizer.__own.trainable_variables or {}) do
     result[variable] = i
   end
   return result
@@ -70,7 +70,7 @@ local function add_idle_momentum(optimizer, lists, order, all)
   if optimizer.__name ~= "SGD" or optimizer.momentum ~= 0 or not optimizer.built then return end
   local name = list_names.SGD.momentum
   lists[name], order[#order + 1] = {}, name
-  for i, variable in ipairs(optimizer._trainable_variables) do
+  for i, variable in ipairs(optimizer.__own.trainable_variables) do
     local leaf = trackables.leaf{
       value = engine.ops.zeros(variable.shape, variable.dtype),
       full_name = "SGD/m/" .. (variable.path or variable.name or "variable"),
@@ -80,7 +80,7 @@ local function add_idle_momentum(optimizer, lists, order, all)
 end
 
 local function list_children(optimizer, lists, order)
-  local count = #(rawget(optimizer, "_trainable_variables") or {})
+  local count = #(optimizer.__own.trainable_variables or {})
   local result = {}
   for _, name in ipairs(order) do
     local children = {}
@@ -131,7 +131,7 @@ end
 function optimizer_children.list(outer)
   local optimizer, result = optimizer_state.inner(outer), {}
   local function add(name, object) result[#result + 1] = {name = name, object = object} end
-  local iteration = trackables.leaf{variable = optimizer._iterations, dtype = "int64",
+  local iteration = trackables.leaf{variable = optimizer.__own.iterations, dtype = "int64",
     full_name = "iteration"}
   local all = {iteration}
   local lists, order = slot_lists(optimizer, all)
@@ -159,7 +159,7 @@ end
 function optimizer_children.legacy(outer)
   local optimizer = optimizer_state.inner(outer)
   return {
-    iter = optimizer._iterations, learning_rate = scalar(optimizer, "learning_rate") or false,
+    iter = optimizer.__own.iterations, learning_rate = scalar(optimizer, "learning_rate") or false,
     momentum_cache = scalar(optimizer, "variable"),
     beta_1 = false, beta_2 = false, decay = false, momentum = false, rho = false,
     learning_rate_power = false,

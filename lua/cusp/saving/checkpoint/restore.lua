@@ -76,18 +76,18 @@ end
 
 --- Where what an object waits for fails, this is as it was, too (see cusp.base.whole).
 local function belongs_to(self, object)
-  local list = rawget(object, "_restorations") or {}
+  local list = object.__own.restorations or {}
   list[#list + 1] = whole.only{self, self.objects, self.restored, self.waiting}
-  rawset(object, "_restorations", list)
+  object.__own.restorations = list
 end
 
 --- What no longer waits for an object need not be kept for it.
 local function leaves(self, object)
   local kept = {}
-  for _, tables in ipairs(rawget(object, "_restorations") or {}) do
+  for _, tables in ipairs(object.__own.restorations or {}) do
     if tables[1] ~= self then kept[#kept + 1] = tables end
   end
-  rawset(object, "_restorations", #kept > 0 and kept or nil)
+  object.__own.restorations = #kept > 0 and kept or nil
 end
 
 --- Continues from an object when it is built, or a model when it is compiled.
@@ -114,7 +114,7 @@ end
 local function wait_for_compile(self, model, id)
   if not self.graph:child(id, "optimizer") or rawget(model, "optimizer") then return end
   belongs_to(self, model)
-  rawset(model, "_when_compiled", function() self:continue(model, id) end)
+  model.__own.when_compiled = function() self:continue(model, id) end
 end
 
 --- The slots of TensorFlow 2.0 to 2.10: a list at the optimizer of which variable has which.

@@ -113,7 +113,7 @@ end
 --- The names that `add_weight` was given, by variable.
 local function given_names(layer)
   local names = {}
-  for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do
+  for _, entry in ipairs(layer.__own.weights or {}) do
     names[entry.variable] = entry.variable.name
   end
   return names
@@ -121,7 +121,7 @@ end
 
 --- The weights that no field holds; two of one name are told apart.
 local function add_unheld(layer, held, renamed, add)
-  for _, entry in ipairs(rawget(layer, "_own_weights") or {}) do
+  for _, entry in ipairs(layer.__own.weights or {}) do
     local variable = entry.variable
     local name, number = renamed[variable.name] or variable.name, 0
     while not held[variable] and not add(number == 0 and name or name .. "_" .. number, variable) do
@@ -146,7 +146,7 @@ end
 
 local function layer_children(layer)
   local list, add = collector()
-  if rawget(layer, "_stack") or rawget(layer, "_graph") then add_stack(layer.layers, add) end
+  if layer.__own.stack or layer.__own.graph then add_stack(layer.layers, add) end
   add_fields(layer, add)
   local optimizer = rawget(layer, "optimizer")
   if type(optimizer) == "table" then add("optimizer", optimizer) end

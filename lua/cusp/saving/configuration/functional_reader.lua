@@ -42,7 +42,7 @@ local function reference(state, name, node, tensor, offset)
     errors.raise("there is no layer named %s%s", errors.describe(name),
       errors.suggestion(name, state.operations))
   end
-  local calls = state.calls[name] and #state.calls[name] or #operation._nodes
+  local calls = state.calls[name] and #state.calls[name] or #operation.__own.nodes
   local index = index_of(node, name) - (offset or 0)
   -- a model that counts its making, though it does not look so
   if index == calls and operation.__is_model then index = index - 1 end
@@ -56,7 +56,7 @@ local function reference(state, name, node, tensor, offset)
 end
 
 local function tensor_of(state, at)
-  local node = state.operations[at.name]._nodes[at.node + 1]
+  local node = state.operations[at.name].__own.nodes[at.node + 1]
   return node.output_tensors[at.tensor + 1]
     or errors.raise("the layer '%s' has no output %d", at.name, at.tensor)
 end
@@ -214,7 +214,7 @@ end
 local function missing(state, call)
   while call.met < #call.needs do
     local need = call.needs[call.met + 1]
-    if not state.operations[need.name]._nodes[need.node + 1] then return need end
+    if not state.operations[need.name].__own.nodes[need.node + 1] then return need end
     call.met = call.met + 1
   end
   return nil
@@ -235,7 +235,7 @@ local function run_entry(state, entry, queue, waiting)
       return
     end
     place.within(entry.where, entry.data, make_call, state, entry.operation, call)
-    local key = key_of(entry.name, #entry.operation._nodes - 1)
+    local key = key_of(entry.name, #entry.operation.__own.nodes - 1)
     for _, other in ipairs(waiting[key] or {}) do queue[#queue + 1] = other end
     waiting[key], entry.calls[entry.next], entry.next = nil, false, entry.next + 1
   end
@@ -322,7 +322,7 @@ local function read_places(state, value, what, legacy)
       or nested and nested.__is_model and getmetatable(nested).__name ~= "Sequential"
       and type(value[2]) == "number" and value[2] > 0 and 1
     local at = reference(state, value[1], value[2], value[3], offset or nil)
-    if not state.operations[at.name]._nodes[at.node + 1] then
+    if not state.operations[at.name].__own.nodes[at.node + 1] then
       errors.raise("%s: the layer '%s' is never called", what, at.name)
     end
     return tensor_of(state, at)

@@ -19,7 +19,7 @@ end
 --- The number of a call among those of its layer that belong to the graph, from 0.
 local function index_in_graph(graph, node)
   local index = 0
-  for _, other in ipairs(node.operation._nodes) do
+  for _, other in ipairs(node.operation.__own.nodes) do
     if other == node then return index end
     if graph:has(other) then index = index + 1 end
   end
@@ -68,7 +68,7 @@ local function serialize_call(graph, node)
     end
   end
   local operation = node.operation
-  local masked = operation.__is_model and rawget(operation, "_graph")
+  local masked = operation.__is_model and operation.__own.graph
     or shows_mask[getmetatable(operation).__name]
   if masked and kwargs.mask == nil then kwargs.mask = null end
   return ordered.object({args = args, kwargs = kwargs}, {"args", "kwargs"})
@@ -78,7 +78,7 @@ local function serialize_layer(graph, layer)
   local result = registry.serialize(layer)
   ordered.set(result, "name", layer.name)
   local calls = {}
-  for _, node in ipairs(layer._nodes) do
+  for _, node in ipairs(layer.__own.nodes) do
     if graph:has(node) and not node.is_input then
       calls[#calls + 1] = serialize_call(graph, node)
     end
@@ -90,7 +90,7 @@ end
 --- Keras 3 gives the node index of a nested functional model's output one more than its calls
 -- within the graph.
 local function node_offset(operation)
-  return operation.__is_model and rawget(operation, "_graph")
+  return operation.__is_model and operation.__own.graph
     and getmetatable(operation).__name == "Functional" and 1 or 0
 end
 
@@ -106,13 +106,13 @@ end
 -- @tparam Model model
 -- @treturn table `name`, `trainable`, `layers`, `input_layers`, `output_layers`
 function functional_writer.of(model)
-  local graph = model._graph
+  local graph = model.__own.graph
   local layers = {}
   for i, operation in ipairs(graph.operations) do
     if operation.__is_layer then
       layers[i] = serialize_layer(graph, operation)
     else
-      layers[i] = operations.of(operation._nodes[1], function(value)
+      layers[i] = operations.of(operation.__own.nodes[1], function(value)
         return serialize_argument(graph, value)
       end)
     end

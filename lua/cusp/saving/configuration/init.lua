@@ -106,7 +106,7 @@ local warned = setmetatable({}, {__mode = "k"})
 -- @tparam Model model
 -- @treturn boolean false also where the model is not compiled
 function configuration.has_compile(model)
-  local settings = rawget(model, "_compile_config")
+  local settings = model.__own.compile_config
   local obstacle = settings and training.obstacle(model)
   if obstacle and not warned[settings] then
     warned[settings] = true

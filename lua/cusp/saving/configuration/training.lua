@@ -34,7 +34,7 @@ end
 -- @tparam Model model
 -- @treturn ?string
 function training.obstacle(model)
-  local config = rawget(model, "_compile_config")
+  local config = model.__own.compile_config
   for _, key in ipairs{"loss", "metrics", "weighted_metrics"} do
     local found = config and nameless(config[key], key)
     if found then return found end
@@ -51,7 +51,7 @@ local keras3_keys = {
 -- @tparam Model model
 -- @treturn table
 function training.keras3(model)
-  local config = rawget(model, "_compile_config")
+  local config = model.__own.compile_config
   local result = ordered.object({}, {})
   if not config or training.obstacle(model) then return result end
   for _, key in ipairs(keras3_keys) do ordered.set(result, key, registry.serialize(config[key])) end
@@ -78,7 +78,7 @@ end
 -- 2.10 did
 -- @treturn ?table nil if the model is not compiled or a function has no name
 function training.hdf5(model, format)
-  local config, form = rawget(model, "_compile_config"), hdf5_forms[format]
+  local config, form = model.__own.compile_config, hdf5_forms[format]
   if not form then
     errors.raise("there is no form of training_config named %s%s", errors.describe(format),
       errors.suggestion(format, hdf5_forms))

@@ -23,7 +23,7 @@ local hdf5_model = {}
 ---------------------------------------------------------------- writing
 
 local function check_kind(path, model)
-  if rawget(model, "_graph") or Object.is_instance(model, require "cusp.models.sequential") then
+  if model.__own.graph or Object.is_instance(model, require "cusp.models.sequential") then
     return
   end
   errors.raise(

@@ -19,7 +19,7 @@ function weight_names.variables(layer)
 end
 
 local function is_transparent(layer)
-  return rawget(layer, "_graph") ~= nil
+  return layer.__own.graph ~= nil
     or Object.is_instance(layer, require "cusp.models.sequential")
 end
 

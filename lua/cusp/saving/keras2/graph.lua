@@ -147,7 +147,7 @@ end
 -- it was built for.
 function keras2_graph.is_deferred(node)
   local model = registry.origin(node)
-  return model ~= nil and rawget(model, "_deferred") == true
+  return model ~= nil and model.__own.deferred == true
 end
 
 --- Whether the first layer's shape says all about the input: where its dtype is the one that would

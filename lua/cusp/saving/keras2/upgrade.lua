@@ -128,7 +128,7 @@ end
 --- TF 2 writes the backward layer only where it was given.
 function conversions.given_backward(value, node)
   local layer = registry.origin(node)
-  if layer and not rawget(layer, "_given_backward") then return nil end
+  if layer and not layer.__own.given_backward then return nil end
   return value
 end
 
@@ -167,7 +167,7 @@ end
 
 local function given_batch_shape(node)
   local layer = registry.origin(node)
-  local shape = layer and rawget(layer, "_batch_input_shape")
+  local shape = layer and layer.__own.batch_input_shape
   if not shape then return nil end
   local result = {}
   for i = 1, #shape do result[i] = shape[i] == shapes.None and null or shape[i] end

@@ -153,10 +153,10 @@ end
 -- passed over.
 local function tf2_order(optimizer, count)
   local inner, result = optimizer_state.inner(optimizer), {}
-  result[1] = inner._iterations
+  result[1] = inner.__own.iterations
   for _, slot in ipairs(optimizer_state.slots(optimizer)) do result[#result + 1] = slot.variable end
   local unused = inner.__name == "SGD" and inner.momentum == 0
-    and #(rawget(inner, "_trainable_variables") or {}) or 0
+    and #(inner.__own.trainable_variables or {}) or 0
   return (#result == count or #result + unused == count) and result or nil
 end
 

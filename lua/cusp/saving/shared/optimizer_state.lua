@@ -41,7 +41,7 @@ end
 
 --- The optimizer that updates: what a LossScaleOptimizer holds, else the optimizer itself.
 function optimizer_state.inner(optimizer)
-  return rawget(optimizer, "inner_optimizer") or optimizer
+  return optimizer.inner_optimizer or optimizer
 end
 
 --- The state that belongs to single variables, in the order in which it was made.
@@ -52,7 +52,7 @@ function optimizer_state.slots(optimizer)
   optimizer = optimizer_state.inner(optimizer)
   local tf2, legacy = names_for(optimizer, tf2_names), names_for(optimizer, legacy_names)
   local result = {}
-  for _, variable in ipairs(optimizer._variables) do
+  for _, variable in ipairs(optimizer.__own.variables) do
     local name = variable.slot
     if name then
       result[#result + 1] = {
@@ -81,7 +81,7 @@ local scalar_names = {
 function optimizer_state.scalars(optimizer)
   local result = {}
   local function add(owner)
-    for _, variable in ipairs(owner._variables) do
+    for _, variable in ipairs(owner.__own.variables) do
       if not variable.slot and not variable.placeholder then
         local names = scalar_names[variable.name] or {}
         result[#result + 1] = {
@@ -137,13 +137,13 @@ local function class_name(optimizer) return optimizer_state.inner(optimizer).__n
 -- @treturn {table,...} `name`, `value`, `dtype`
 function optimizer_state.tf2_entries(optimizer, name_of)
   local inner, result = optimizer_state.inner(optimizer), {}
-  result[1] = {name = "iteration:0", value = inner._iterations, dtype = "int64"}
+  result[1] = {name = "iteration:0", value = inner.__own.iterations, dtype = "int64"}
   for _, slot in ipairs(optimizer_state.slots(optimizer)) do
     local name = ("%s/%s/%s:0"):format(class_name(optimizer), slot.tf2, name_of(slot.of))
     result[#result + 1] = {name = name, value = slot.variable}
   end
   if inner.__name == "SGD" and inner.momentum == 0 then -- written all the same, as zeros
-    for _, variable in ipairs(inner._trainable_variables) do
+    for _, variable in ipairs(inner.__own.trainable_variables) do
       local zeros = engine.ops.zeros(variable.shape, variable.dtype)
       result[#result + 1] = {name = ("SGD/m/%s:0"):format(name_of(variable)), value = zeros}
     end

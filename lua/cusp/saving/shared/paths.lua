@@ -105,7 +105,7 @@ local variables_of = {
 }
 
 local function keeps_layers(object)
-  return rawget(object, "_graph") ~= nil
+  return object.__own.graph ~= nil
     or Object.is_instance(object, require "cusp.models.sequential")
 end
 
