@@ -24,11 +24,15 @@ local function seconds(f, ...)
 end
 
 -- Four times the length may take at most eight times the time (and 0.1 s, where there is little to
--- measure).
+-- measure). The least time of several runs counts: what else the machine does only adds to one.
 local function assert_linear(what, f)
   f(10)
-  local short, long = math.min(seconds(f, 300), seconds(f, 300)), seconds(f, 1200)
-  assert(long < 8 * short + 0.1, ("%s: %.2f s for 300, %.2f s for 1,200"):format(what, short, long))
+  local short, long = math.huge, math.huge
+  for _ = 1, 4 do
+    short, long = math.min(short, seconds(f, 300)), math.min(long, seconds(f, 1200))
+    if long < 8 * short + 0.1 then return end
+  end
+  error(("%s: %.2f s for 300, %.2f s for 1,200"):format(what, short, long))
 end
 
 describe("deep models", function()
