@@ -3,6 +3,7 @@
 -- On a terminal it is redrawn in place, at most 20 times a second; otherwise only the finished line
 -- is written.
 -- @module cusp.base.progress
+local config = require "cusp.base.config"
 local engine = require "cusp.engine"
 local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
@@ -17,6 +18,10 @@ progress.interval = 0.05
 
 local bar_width, shortest_bar = 30, 5
 
+local function write_out(text)
+  if config.is_interactive_logging_enabled() then io.stdout:write(text):flush() end
+end
+
 --- A new bar.
 -- @tparam table options `target`: number of steps, or nil if unknown; `verbose`: 0, 1 or 2;
 -- `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the
@@ -28,7 +33,7 @@ function progress.new(options)
   return setmetatable({
     target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
     columns = options.columns,
-    write = options.write or function(text) io.stdout:write(text):flush() end,
+    write = options.write or write_out,
     started = now, drawn_at = 0, drawn_width = 0, seen = 0, before = 0,
   }, Bar)
 end
@@ -111,7 +116,7 @@ function progress.say(message, ...)
   local text = select("#", ...) > 0 and plain.format(message, ...) or message
   if open_bar then text = text:gsub("^\n", "") end
   progress.break_line()
-  io.stdout:write(text, "\n"):flush()
+  write_out(text .. "\n")
 end
 
 -- Writes the line, in place on a terminal, and blanks out the rest of a longer previous line. On a

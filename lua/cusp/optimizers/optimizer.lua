@@ -23,6 +23,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
+local stateless = require "cusp.base.stateless"
 local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"
 
@@ -591,6 +592,27 @@ function Optimizer:apply_gradients(pairs_list)
   end
   self:apply(gradients, variables)
   return self._iterations
+end
+
+--- The variables and the optimizer's state after an update, without changing them.
+-- @tparam table optimizer_variables a tensor for each of `variables`
+-- @tparam table gradients
+-- @tparam table trainable_variables a tensor for each of the variables that it was built for
+-- @treturn {tensor,...} the trainable variables
+-- @treturn {tensor,...} the optimizer's
+function Optimizer:stateless_apply(optimizer_variables, gradients, trainable_variables)
+  local owner = self.__name .. ".stateless_apply"
+  if not self.built then
+    errors.raise("%s: the optimizer has no state yet; optimizer:build(variables) makes it", owner)
+  end
+  local trained, own = self._trainable_variables, self.variables
+  local values = stateless.tensors(owner .. ": the trainable variables", trained,
+    trainable_variables)
+  local state = stateless.tensors(owner .. ": the optimizer's variables", own, optimizer_variables)
+  local all = table.move(own, 1, #own, #trained + 1, table.move(trained, 1, #trained, 1, {}))
+  table.move(state, 1, #state, #values + 1, values)
+  local after = stateless.run(all, values, self.apply, self, gradients, trained)
+  return table.move(after, 1, #trained, 1, {}), table.move(after, #trained + 1, #all, 1, {})
 end
 
 --- The loss as it should be differentiated, see `loss_scale_factor`.

@@ -6,6 +6,7 @@ local members = {PyDataset = "py_dataset", Sequence = "py_dataset"}
 for file, names in pairs{
   numerical = "to_categorical normalize set_random_seed",
   sequences = "pad_sequences",
+  image_arrays = "array_to_img",
   images = "image_dataset_from_directory load_img img_to_array save_img",
   texts = "text_dataset_from_directory",
   timeseries = "timeseries_dataset_from_array",
@@ -15,9 +16,13 @@ for file, names in pairs{
   .. "serialize_keras_object "
     .. "deserialize_keras_object get_registered_name get_registered_object",
   plot_model = "plot_model model_to_dot",
-  session = "clear_session is_keras_tensor standardize_dtype",
+  session = "clear_session is_keras_tensor standardize_dtype enable_interactive_logging "
+    .. "disable_interactive_logging is_interactive_logging_enabled get_source_inputs",
+  progbar = "Progbar", file = "get_file", audio = "audio_dataset_from_directory",
 } do
   for name in names:gmatch "%S+" do members[name] = {file, name} end
 end
+
+members.bounding_boxes = "bounding_boxes"
 
 return namespace.new("cusp.utils", members)
