@@ -661,6 +661,26 @@ function Optimizer:set_weights(weights)
   for i, variable in ipairs(variables) do variable:assign(weights[i]) end
 end
 
+--- Puts into a table what a file keeps of the optimizer.
+-- @tparam table store name ("0", "1", ...) → variable
+function Optimizer:save_own_variables(store)
+  for i, variable in ipairs(self.variables) do store[tostring(i - 1)] = variable end
+end
+
+--- Takes back what `save_own_variables` put into a table.
+-- @tparam table store name → tensor
+function Optimizer:load_own_variables(store)
+  local values, variables = {}, self.variables
+  for i = 1, #variables do
+    values[i] = store[tostring(i - 1)]
+    if values[i] == nil then
+      errors.raise("%s.load_own_variables: there is no variable %d", self.__name, i - 1)
+    end
+  end
+  engine.assign_all(variables, stateless.tensors(self.__name .. ".load_own_variables", variables,
+    values))
+end
+
 ---------------------------------------------------------------- configuration
 
 local is_common = {learning_rate = true}

@@ -385,6 +385,21 @@ function Layer:count_params()
   return total
 end
 
+--- Puts into a table what a file keeps of the layer's own variables. Override it, with
+-- `load_own_variables`, to keep something else.
+-- @tparam table store name → tensor or variable; the names are "0", "1", ... unless overridden
+-- @usage function L:save_own_variables(store) store.table = self.table end
+function Layer:save_own_variables(store)
+  require("cusp.layers.machinery.storing").save(self, store)
+end
+
+--- Takes back what `save_own_variables` put into a table.
+-- @tparam table store name → tensor
+-- @raise where something is missing or has another shape; nothing is changed then
+function Layer:load_own_variables(store)
+  require("cusp.layers.machinery.storing").load(self, store)
+end
+
 ---------------------------------------------------------------- losses
 
 --- Adds a term to the loss that is minimised in training.
