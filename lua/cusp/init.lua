@@ -59,7 +59,7 @@ for name, path in pairs{
   value_and_grad = "cusp.tensors.gradients", Layer = "cusp.layers", Loss = "cusp.losses",
   Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
   Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models",
-  Input = "cusp.layers", SeedGenerator = "cusp.tensors.random",
+  Input = "cusp.layers", InputSpec = "cusp.layers", Function = "cusp.models", SeedGenerator = "cusp.tensors.random",
   save = "cusp.saving.tensors", load = "cusp.saving.tensors",
 } do
   loaders[name] = member(path, name)
@@ -69,6 +69,7 @@ loaders.Variable = function() return require "cusp.tensors.variable" end
 loaders.DTypePolicy = function() return require "cusp.base.dtype_policy" end
 loaders.FloatDTypePolicy = loaders.DTypePolicy
 loaders.Object = function() return require "cusp.base.class" end
+loaders.name_scope = member("cusp.base.names", "scope")
 loaders.None = member("cusp.base.shape", "None")
 loaders.shape = member("cusp.base.shape", "copy")
 
