@@ -9,7 +9,7 @@ return {
     names = [[layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper
       callbacks.OrbaxCheckpoint export.ExportArchive wrappers.* *config.set_backend
       config.is_nnx_enabled *Model:jax_state_sync utils.split_dataset(preferred_backend)
-      *dataset_from_directory(format*) utils.timeseries_dataset_from_array(format*)
+      *dataset_from_directory(format*) *timeseries_dataset_from_array(format*)
       callbacks.TensorBoard:summary *convert_weight]],
   }, {
     title = "What Python needs and Lua does not",
@@ -17,11 +17,11 @@ return {
       .. "compiler: Cusp traces functions itself. What they are used for is `cusp.compile`, "
       .. "`cusp.GradientTape` and the modes of `compile`.",
     names = [[KerasTensor Operation StatelessScope SymbolicScope device tree.lists_to_tuples
-      config.*flash_attention config.enable_unsafe_deserialization
+      config.*flash_attention* config.enable_unsafe_deserialization
       *Model:compute_loss_and_updates *Model:stateless_compute_loss *Model:jit_compile
       utils.Config utils.legacy.* legacy.saving.* backend.get_uid
       optimizers.legacy.* saving.KerasFileEditor *Layer:add_metric
-      optimizers.Muon:* optimizers.LossScaleOptimizer:check_finite
+      optimizers.Muon:* *LossScaleOptimizer:check_finite optimizers.OptimizerMap:*
       layers.RNN:inner_loop metrics.AUC:interpolate_pr_auc
       layers.MelSpectrogram:linear_to_mel_weight_matrix layers.Random*:get_*
       layers.Dense:variable_serialization_spec layers.EinsumDense:variable_serialization_spec
@@ -42,8 +42,7 @@ return {
   }, {
     title = "Fields of objects",
     reason = "An object has them once it is made, built or compiled; a class does not.",
-    names = [[layers.Conv*:kernel layers.Dense:kernel layers.EinsumDense:kernel
-      layers.Embedding:embeddings layers.MultiHeadAttention:*_dense
+    names = [[layers.MultiHeadAttention:*_dense
       layers.SpectralNormalization:normalized_weights *Layer:input_spec
       callbacks.Callback:model *Model:run_eagerly *layers.Bidirectional:states]],
   }, {

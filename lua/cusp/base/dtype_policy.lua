@@ -52,6 +52,9 @@ function DTypePolicy:init(args)
   self.name, self.compute_dtype, self.variable_dtype = parts.name, parts.compute, parts.variable
 end
 
+--- How weights are quantized: never here.
+function DTypePolicy.__getters.quantization_mode() return nil end
+
 --- A floating-point tensor in another dtype; anything else as it is.
 -- @param x
 -- @tparam boolean autocast whether to convert at all

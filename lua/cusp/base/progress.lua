@@ -25,14 +25,15 @@ end
 --- A new bar.
 -- @tparam table options `target`: number of steps, or nil if unknown; `verbose`: 0, 1 or 2;
 -- `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the
--- terminal; `write`: function that takes text
+-- terminal; `write`: function that takes text; `width` of the bar; `interval`; `unit`: "step"
 function progress.new(options)
   local dynamic = options.dynamic
   if dynamic == nil then dynamic = engine.is_terminal(1) end
   local now = engine.monotonic()
   return setmetatable({
     target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
-    columns = options.columns,
+    columns = options.columns, width = options.width or bar_width,
+    interval = options.interval or progress.interval, unit = options.unit or "step",
     write = options.write or write_out,
     started = now, drawn_at = 0, drawn_width = 0, seen = 0, before = 0,
   }, Bar)
@@ -124,14 +125,14 @@ end
 -- redrawn.
 local function draw(self, rest, finished)
   if self.dynamic and open_bar ~= self then progress.break_line() end
-  local line = bar_text(self, finished, bar_width) .. rest
+  local line = bar_text(self, finished, self.width) .. rest
   if not self.dynamic then
     if finished then self.write(line .. "\n") end
     return
   end
   local columns = self.columns or engine.terminal_width()
   if not finished and columns and columns > 1 and #line >= columns then
-    line = bar_text(self, false, math.max(shortest_bar, bar_width - (#line - columns + 1))) .. rest
+    line = bar_text(self, false, math.max(shortest_bar, self.width - (#line - columns + 1))) .. rest
     line = line:sub(1, columns - 1)
   end
   local padding = (" "):rep(math.max(0, self.drawn_width - #line))
@@ -143,7 +144,7 @@ end
 --- Whether a redraw is due and would show anything new.
 function Bar:due()
   return self.verbose == 1 and self.dynamic
-    and engine.monotonic() - self.drawn_at >= progress.interval
+    and engine.monotonic() - self.drawn_at >= self.interval
 end
 
 --- Reports that `seen` steps are done, and redraws when due.
@@ -163,7 +164,8 @@ function Bar:update(seen, names, logs)
   if self.target then
     time = " - ETA: " .. format_eta(per_step * (self.target - seen))
   else
-    time = (" - %s %s/step"):format(progress.format_time(elapsed), progress.format_time(per_step))
+    time = (" - %s %s/%s"):format(progress.format_time(elapsed), progress.format_time(per_step),
+      self.unit)
   end
   draw(self, time .. format_logs(names, logs or {}), false)
 end
@@ -174,8 +176,8 @@ function Bar:finish(names, logs)
   local elapsed = engine.monotonic() - self.started
   -- Work after the last step, such as validation, does not count in the time per step.
   local stepping = (self.seen_at or engine.monotonic()) - self.started
-  local per_step = (" %s/step"):format(progress.format_time(stepping
-    / math.max(self.seen - self.before, 1)))
+  local per_step = (" %s/%s"):format(progress.format_time(stepping
+    / math.max(self.seen - self.before, 1)), self.unit)
   local values = format_logs(names, logs or {})
   if self.verbose == 2 then
     self.write(plain.format("%s - %.0fs -%s%s\n", count_text(self, true), elapsed, per_step,

@@ -95,6 +95,16 @@ function OptimizerMap:get(path)
   return found and own[found] or self.default_optimizer
 end
 
+--- Takes away the optimizer of a key and returns it; nil where there is none.
+function OptimizerMap:pop(key)
+  local optimizer = self._optimizers[key]
+  self._optimizers[key] = nil
+  return optimizer
+end
+
+--- The keys, sorted.
+function OptimizerMap:keys() return structure.keys(self._optimizers) end
+
 --- The optimizers, each once, in the order of their keys; the default one last.
 function OptimizerMap:optimizers()
   local list, seen = {}, {}

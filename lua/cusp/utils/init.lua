@@ -18,11 +18,11 @@ for file, names in pairs{
   plot_model = "plot_model model_to_dot",
   session = "clear_session is_keras_tensor standardize_dtype enable_interactive_logging "
     .. "disable_interactive_logging is_interactive_logging_enabled get_source_inputs",
-  progbar = "Progbar", file = "get_file", audio = "audio_dataset_from_directory",
+  file = "get_file", audio = "audio_dataset_from_directory",
 } do
   for name in names:gmatch "%S+" do members[name] = {file, name} end
 end
 
-members.bounding_boxes = "bounding_boxes"
+members.bounding_boxes, members.Progbar = "bounding_boxes", "progbar"
 
 return namespace.new("cusp.utils", members)
