@@ -44,7 +44,7 @@ return {
     reason = "An object has them once it is made, built or compiled; a class does not.",
     names = [[layers.MultiHeadAttention:*_dense
       layers.SpectralNormalization:normalized_weights *Layer:input_spec
-      callbacks.Callback:model *Model:run_eagerly *layers.Bidirectional:states]],
+      *Policy:compute_dtype *Policy:variable_dtype Function:operations callbacks.Callback:model *Model:run_eagerly *layers.Bidirectional:states]],
   }, {
     title = "Another form in Lua",
     reason = "What they are given, or the default, is read by other code than a declaration says; "

@@ -114,6 +114,6 @@ function config.disable_traceback_filtering() settings.traceback_filtering = fal
 
 --- What computes: always "cusp".
 -- @treturn string
-function config.backend() return "cusp" end
+function config.backend() return 'cusp' end
 
 return config

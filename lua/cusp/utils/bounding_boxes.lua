@@ -17,6 +17,8 @@ local bounding_boxes = {}
 local rows = engine.ops
 
 local function check_boxes(name, boxes)
+  -- of a call in one table
+  if kinds.is_plain(boxes) and #boxes == 1 and type(boxes[1]) == "userdata" then boxes = boxes[1] end
   boxes = define.tensor(boxes)
   local shape = boxes.shape
   if #shape == 0 or shape[#shape] ~= 4 then
