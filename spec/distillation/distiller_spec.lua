@@ -59,6 +59,9 @@ describe("Distiller", function()
     local loaded = cusp.models.load_model(place.path .. "/d.keras")
     waves.compare(distiller(x):flat(), loaded(x), 1e-7)
     assert.are.equal(3.0, loaded.distillation_losses[1].temperature)
+    local rest = {epochs = 3, initial_epoch = 2, batch_size = 4, verbose = 0, shuffle = false}
+    for _, one in ipairs{distiller, loaded} do one:fit(x, y, rest) end
+    waves.compare(distiller(x):flat(), loaded(x), 1e-6)
   end)
 
   it("is refused where models and losses do not fit", function()

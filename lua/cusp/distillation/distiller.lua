@@ -133,10 +133,11 @@ function Distiller:compile(...)
   local loss = keywords.loss or positional[2]
   if loss == nil then errors.raise "Distiller.compile: argument 'loss' is missing" end
   keywords.optimizer = keywords.optimizer or positional[1] or "adam"
-  keywords.metrics = keywords.metrics or positional[4]
+  keywords.metrics = keywords.metrics or positional[3]
   keywords.loss = nil
   rawset(self, "_student_loss", structured.losses("Distiller.compile", loss))
   Model.compile(self, keywords)
+  self._compile_config.loss = loss -- for files
 end
 
 function Distiller:call(inputs, args)
