@@ -5,9 +5,9 @@ local layers = cusp.layers
 local InputSpec = layers.InputSpec
 
 local function layer_with(spec)
-  local Own = layers.Layer:extend("Specified", {
+  local Own = cusp.Layer:extend("Specified", {
     init = function(self, args)
-      layers.Layer.init(self, args)
+      cusp.Layer.init(self, args)
       self.input_spec = spec
     end,
     call = function(_, x) return x end,

@@ -88,8 +88,8 @@ local function check_same_keys(name, a, b, path)
   for _, pair in ipairs{{a, b}, {b, a}} do
     for key in pairs(pair[1]) do
       if pair[2][key] == nil then
-        errors.raise("tree.%s: the structures differ %s: the key %s is in one of them alone", name,
-          place_text(path), errors.describe(key))
+        errors.raise("tree.%s: the structures differ %s: %s is in one of them alone", name,
+          place_text(path), place_text{key}:sub(#"at " + 1))
       end
     end
   end
@@ -114,13 +114,14 @@ function tree.assert_same_structure(a, b) check_same("assert_same_structure", a,
 function tree.assert_same_paths(a, b) check_same("assert_same_paths", a, b, {}, 0) end
 
 -- f of what stands at the same place in all structures, down to the leaves of the first one.
-local function map_up_to(f, shallow, values, n)
+local function map_up_to(f, shallow, values, n, depth)
   if not is_container(shallow) then return f(table.unpack(values, 1, n)) end
   local result = {}
+  depth = structure.deeper(depth)
   for _, key in ipairs(steps(shallow)) do
     local parts = {}
     for i = 1, n do parts[i] = values[i][key] end
-    local mapped = map_up_to(f, shallow[key], parts, n)
+    local mapped = map_up_to(f, shallow[key], parts, n, depth)
     if mapped == nil then mapped = null end
     result[key] = mapped
   end
@@ -136,7 +137,7 @@ function tree.map_structure(f, ...)
   local values = table.pack(...)
   if values.n == 0 then errors.raise "tree.map_structure: expected a structure after the function" end
   for i = 2, values.n do check_same("map_structure", values[1], values[i], {}, 0) end
-  return map_up_to(f, values[1], values, values.n)
+  return map_up_to(f, values[1], values, values.n, 0)
 end
 
 local function check_deep_enough(shallow, value, path, depth)
@@ -163,7 +164,7 @@ function tree.map_structure_up_to(shallow, f, ...)
     errors.raise "tree.map_structure_up_to: expected a structure after the function"
   end
   for i = 1, values.n do check_deep_enough(shallow, values[i], {}, 0) end
-  return map_up_to(f, shallow, values, values.n)
+  return map_up_to(f, shallow, values, values.n, 0)
 end
 
 --- A structure as another one, with the leaves of a list.
@@ -181,7 +182,7 @@ function tree.pack_sequence_as(like, flat)
   return map_up_to(function()
     at = at + 1
     return flat[at]
-  end, like, {like}, 1)
+  end, like, {like}, 1, 0)
 end
 
 -- What a function says of a part: whether it says anything, and what.

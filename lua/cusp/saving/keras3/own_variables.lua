@@ -54,7 +54,7 @@ end
 -- @tparam ?table found what the file has
 function own_variables.match(plan, part, found)
   local store = store_of(found)
-  plan:afterwards(function()
+  plan:by_itself(part.object, function()
     local ok, message = engine.attempt(part.object.load_own_variables, part.object, store)
     if ok then return end
     errors.raise("%s: %s '%s': %s", found and found.where or "/" .. part.path, part.object.__name,
