@@ -43,7 +43,8 @@ describe("InputSpec", function()
       InputSpec{ndim = 1, name = "b", optional = true}}
     layer{b = cusp.ones{3}, a = cusp.ones{2, 2}}
     layer{a = cusp.ones{2, 2}}
-    assert.error_matches(function() layer{b = cusp.ones{3}} end, "expected an input named 'a'")
+    assert.error_matches(function() layer{b = cusp.ones{3}} end,
+      "expected an input named 'a'")
     assert.error_matches(function() layer{a = cusp.ones{3}, b = cusp.ones{3}} end, "2 axes of input 1")
   end)
 

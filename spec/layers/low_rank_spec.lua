@@ -70,7 +70,8 @@ describe("enable_lora", function()
 
   it("is refused before there are weights, twice, and with a constraint", function()
     local dense = layers.Dense{2, name = "d"}
-    assert.error_matches(function() dense:enable_lora(1) end, "d %(Dense%): enable_lora: .*build it")
+    assert.error_matches(function() dense:enable_lora(1) end,
+      "d %(Dense%): enable_lora: .*build it")
     dense:build{cusp.None, 3}
     assert.error_matches(function() dense:enable_lora(0) end, "argument 'rank'")
     dense:enable_lora(1)

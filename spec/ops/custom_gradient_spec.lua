@@ -84,7 +84,8 @@ describe("custom_gradient", function()
 
   it("is refused where it is wrong", function()
     local x = cusp.tensor{1.0, 2.0}
-    assert.error_matches(function() ops.custom_gradient(3) end, "custom_gradient: expected a function")
+    assert.error_matches(function() ops.custom_gradient(3) end,
+      "custom_gradient: expected a function")
     assert.error_matches(function() ops.custom_gradient(function(v) return v end)(x) end,
       "its output and a function for the gradient, got nil")
     local wrong = ops.custom_gradient(function(v) return v, function() return cusp.ones{3} end end)

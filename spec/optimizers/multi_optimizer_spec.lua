@@ -29,7 +29,8 @@ describe("MultiOptimizer", function()
       0.06990645080804825, -0.6266414523124695, -0.8980273604393005}, model.weights[1])
     waves.compare({0.6398045420646667, -0.2581748366355896}, model.weights[3])
     assert.are.equal(3, model.optimizer.iterations:item())
-    assert.error_matches(function() return model.optimizer.learning_rate end, "has no learning rate")
+    assert.error_matches(function() return model.optimizer.learning_rate end,
+      "has no learning rate")
   end)
 
   it("leaves what no whole path matches to the default one", function()

@@ -44,13 +44,15 @@ return {
     reason = "An object has them once it is made, built or compiled; a class does not.",
     names = [[layers.MultiHeadAttention:*_dense
       layers.SpectralNormalization:normalized_weights *Layer:input_spec
-      *Policy:compute_dtype *Policy:variable_dtype Function:operations callbacks.Callback:model *Model:run_eagerly *layers.Bidirectional:states]],
+      *Policy:compute_dtype *Policy:variable_dtype Function:operations
+      callbacks.Callback:model *Model:run_eagerly *layers.Bidirectional:states]],
   }, {
     title = "Another form in Lua",
     reason = "What they are given, or the default, is read by other code than a declaration says; "
       .. "the reference has the form.",
     names = [[*Layer(autocast = ) *Layer(trainable = ) *Sequential(layers) *Sequential(trainable = )
-      callbacks.CallbackList(*) callbacks.LambdaCallback(*) callbacks.EarlyStopping:get_monitor_value
+      callbacks.CallbackList(*) callbacks.LambdaCallback(*)
+      callbacks.EarlyStopping:get_monitor_value
       layers.GRU(use_cudnn = ) layers.LSTM(use_cudnn = ) layers.PReLU(alpha_initializer = )
       ops.*scan(unroll = ) ops.*meshgrid(order) layers.*Cell:*dropout_mask
       utils.*:num_batches layers.Discretization:* layers.Normalization:finalize_state]],

@@ -173,9 +173,11 @@ end
 
 local introduction = [[
 # What Keras has and Cusp has not
-Written by `build/cusp scripts/surface.lua docs` from `spec/support/absent.lua`. Of Keras's %d public
-names, those below are absent. `name(argument)` stands for an argument, `name(argument = )` for
-another default, `name(order)` for another order, `name:method` for a method or property.
+Written by `build/cusp scripts/surface.lua docs` from `spec/support/absent.lua`.
+
+Of Keras's %d public names, those below are absent. `name(argument)` stands for an argument,
+`name(argument = )` for another default, `name(order)` for another order of arguments,
+`name:method` for a method or property.
 ]]
 
 --- The text of docs/absent.md.

@@ -40,7 +40,8 @@ describe("bounding boxes:", function()
       "convert_format: argument 'target' should be one of")
     assert.error_matches(function() boxes.convert_format(x, "xyxy", "rel_xyxy") end,
       "`height` and `width` of the image are needed")
-    assert.error_matches(function() boxes.clip_to_image_size({boxes = x}) end, "`height` and `width`")
+    assert.error_matches(function() boxes.clip_to_image_size({boxes = x}) end,
+      "`height` and `width`")
     assert.error_matches(function() boxes.compute_iou(x, x, "rel_xyxy") end, "`image_shape`")
     assert.error_matches(function() boxes.crop(x, 1, 1, 2, 2, "xywh") end, "in the format \"xyxy\"")
   end)

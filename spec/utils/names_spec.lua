@@ -143,7 +143,8 @@ describe("audio_dataset_from_directory", function()
   local function read(options)
     options[1], options.shuffle, options.verbose = place.path, false, false
     local dataset = utils.audio_dataset_from_directory(options)
-    for sounds, labels in dataset:iterate() do return sounds, labels, dataset end
+    local sounds, labels = dataset:iterate()()
+    return sounds, labels, dataset
   end
 
   it("reads samples, fills up batches, and has labels", function()
@@ -182,7 +183,8 @@ describe("pictures as tensors:", function()
     assert.are.same({0, 85, 170, 255},
       utils.array_to_img(first, {data_format = "channels_first"}):flat())
     assert.error_matches(function() utils.array_to_img(cusp.ones{2, 2}) end, "3 axes")
-    assert.error_matches(function() utils.array_to_img(cusp.ones{2, 2, 2}) end, "1, 3 or 4 channels")
+    assert.error_matches(function() utils.array_to_img(cusp.ones{2, 2, 2}) end,
+      "1, 3 or 4 channels")
   end)
 
   it("smart_resize", function()

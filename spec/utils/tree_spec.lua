@@ -22,7 +22,8 @@ describe("tree", function()
     assert.are.equal(7, tree.pack_sequence_as("leaf", {7}))
     assert.error_matches(function() tree.pack_sequence_as(nested, {1}) end,
       "the structure has 3 leaves, but the list 1")
-    assert.error_matches(function() tree.pack_sequence_as(nested, 1) end, "expected a list of leaves")
+    assert.error_matches(function() tree.pack_sequence_as(nested, 1) end,
+      "expected a list of leaves")
   end)
 
   it("maps one structure or several", function()
@@ -81,7 +82,8 @@ describe("tree", function()
       assert.error_matches(function() f(circle) end, "contains itself")
     end
     assert.error_matches(function() tree.map_structure(print, circle) end, "contains itself")
-    assert.error_matches(function() tree.map_structure(print, circle, circle) end, "contains itself")
+    assert.error_matches(function() tree.map_structure(print, circle, circle) end,
+      "contains itself")
     assert.error_matches(function() tree.traverse(function() end, circle) end, "contains itself")
   end)
 end)

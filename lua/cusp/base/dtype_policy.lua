@@ -1,5 +1,6 @@
---- Dtype policies: which dtype a layer's variables have and which it computes in. A layer takes one,
--- or its name, as `dtype`; `cusp.config.set_dtype_policy` sets that of layers that are given none.
+--- Dtype policies: which dtype a layer's variables have and which it computes in. A layer takes
+-- one, or its name, as `dtype`; `cusp.config.set_dtype_policy` sets that of layers that are given
+-- none.
 -- @classmod cusp.DTypePolicy
 -- @tparam[opt] string name a dtype, "mixed_float16" or "mixed_bfloat16"; by default the global one
 -- @usage
@@ -31,8 +32,8 @@ local function name_of(value)
   return value
 end
 
---- What a policy says: from a dtype's or policy's name, a policy, Keras's serialised form of one, or
--- the global one from nil.
+--- What a policy says: from a dtype's or policy's name, a policy, Keras's serialised form of one,
+-- or the global one from nil.
 -- @treturn table `name`, `compute` and `variable`
 -- @raise for a name that is no dtype
 -- @local

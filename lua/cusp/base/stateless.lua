@@ -45,7 +45,8 @@ local function assign(variables, values)
   for i, variable in ipairs(variables) do variable:assign(values[i]) end
 end
 
---- Calls a function while variables hold other values; they get their own back, also after an error.
+--- Calls a function while variables hold other values; they get their own back, also after
+-- an error.
 -- @tparam {Variable,...} variables
 -- @tparam ?{tensor,...} values nil for their own
 -- @tparam function f

@@ -34,6 +34,8 @@ function Function:compute_output_shape(input_shape)
 end
 
 --- The types of the outputs for symbolic inputs.
-function Function:compute_output_spec(inputs) return self._graph_model:compute_output_spec(inputs) end
+function Function:compute_output_spec(inputs)
+  return self._graph_model:compute_output_spec(inputs)
+end
 
 return Function

@@ -52,7 +52,9 @@ ops = setmetatable({}, {
 
 -- Methods for operations that have not been loaded yet; what takes functions, or is a field of
 -- tensors, is none.
-local no_methods = {control = true, custom_gradient = true, jvp = true, inspect = true, einsum = true, select = true}
+local no_methods = {
+  control = true, custom_gradient = true, inspect = true, einsum = true, select = true,
+}
 for name, file in pairs(members) do
   if not no_methods[file] and not no_methods[name] and not rawget(engine.tensor_methods, name) then
     define.add_method(name, function(...) return ops[name](...) end)

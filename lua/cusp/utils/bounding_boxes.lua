@@ -1,6 +1,6 @@
 --- Rectangles on images: between the forms they are written in, cut, moved, compared.
--- Boxes are `[boxes, 4]` or `[batch, boxes, 4]`. Formats: "xyxy" (left, top, right, bottom), "yxyx",
--- "xywh", "center_xywh", "center_yxhw", and "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
+-- Boxes are `[boxes, 4]` or `[batch, boxes, 4]`. Formats: "xyxy" (left, top, right, bottom),
+-- "yxyx", "xywh", "center_xywh", "center_yxhw", and "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
 -- which count in heights and widths of the image.
 -- @module cusp.utils.bounding_boxes
 -- @usage cusp.utils.bounding_boxes.convert_format({{10, 20, 30, 40}}, "xyxy", "xywh")
@@ -18,7 +18,9 @@ local rows = engine.ops
 
 local function check_boxes(name, boxes)
   -- of a call in one table
-  if kinds.is_plain(boxes) and #boxes == 1 and type(boxes[1]) == "userdata" then boxes = boxes[1] end
+  if kinds.is_plain(boxes) and #boxes == 1 and type(boxes[1]) == "userdata" then
+    boxes = boxes[1]
+  end
   boxes = define.tensor(boxes)
   local shape = boxes.shape
   if #shape == 0 or shape[#shape] ~= 4 then
@@ -43,8 +45,8 @@ local function convert(name, boxes, source, target, height, width, dtype)
   source, target = check_format(name, "source", source), check_format(name, "target", target)
   local relative = is_relative(source) or is_relative(target)
   if relative and not (height and width) then
-    errors.raise("%s: between %q and %q, `height` and `width` of the image are needed", name, source,
-      target)
+    errors.raise("%s: between %q and %q, `height` and `width` of the image are needed", name,
+      source, target)
   end
   boxes = rows.cast(boxes, dtype or "float32")
   if source == target then return boxes end
@@ -124,7 +126,8 @@ end
 
 local function only_corners(name, format)
   if format ~= "xyxy" then
-    errors.raise("%s: boxes should be in the format \"xyxy\", got %s", name, errors.describe(format))
+    errors.raise("%s: boxes should be in the format \"xyxy\", got %s", name,
+      errors.describe(format))
   end
 end
 
@@ -341,7 +344,8 @@ end
 -- @tparam tensor boxes1 `[n, 4]` or `[batch, n, 4]`
 -- @tparam tensor boxes2 `[m, 4]` or `[batch, m, 4]`
 -- @tparam string bounding_box_format
--- @tparam[opt=false] boolean use_masking whether pairs with a box of negative numbers get `mask_val`
+-- @tparam[opt=false] boolean use_masking whether pairs with a box of negative numbers get
+-- `mask_val`
 -- @tparam[opt=-1] number mask_val
 -- @tparam[opt] table image_shape `{height, width, channels}`, for relative formats
 -- @treturn tensor `[n, m]` or `[batch, n, m]`

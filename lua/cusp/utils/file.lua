@@ -131,8 +131,8 @@ local function extract(path, folder, formats)
   if type(formats) == "string" then formats = formats == "auto" and {"tar", "zip"} or {formats} end
   for _, format in ipairs(formats or {}) do
     if format ~= "tar" and format ~= "zip" then
-      errors.raise("get_file: argument 'archive_format' should be \"auto\", \"tar\" or \"zip\", got "
-        .. "%s", errors.describe(format))
+      errors.raise("get_file: argument 'archive_format' should be \"auto\", \"tar\" or \"zip\", "
+        .. "got %s", errors.describe(format))
     end
     if format == "zip" and is_zip(path) then
       extract_zip(path, folder)

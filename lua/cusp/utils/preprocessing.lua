@@ -13,6 +13,7 @@ return {
   sequence = {pad_sequences = sequences.pad_sequences},
   image = {
     array_to_img = image_arrays.array_to_img, img_to_array = images.img_to_array,
-    load_img = images.load_img, save_img = images.save_img, smart_resize = image_arrays.smart_resize,
+    load_img = images.load_img, save_img = images.save_img,
+    smart_resize = image_arrays.smart_resize,
   },
 }

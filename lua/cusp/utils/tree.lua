@@ -135,7 +135,9 @@ end
 function tree.map_structure(f, ...)
   check_function("map_structure", f)
   local values = table.pack(...)
-  if values.n == 0 then errors.raise "tree.map_structure: expected a structure after the function" end
+  if values.n == 0 then
+    errors.raise "tree.map_structure: expected a structure after the function"
+  end
   for i = 2, values.n do check_same("map_structure", values[1], values[i], {}, 0) end
   return map_up_to(f, values[1], values, values.n, 0)
 end
@@ -176,7 +178,8 @@ function tree.pack_sequence_as(like, flat)
   end
   local count = #tree.flatten(like)
   if count ~= #flat then
-    errors.raise("tree.pack_sequence_as: the structure has %d leaves, but the list %d", count, #flat)
+    errors.raise("tree.pack_sequence_as: the structure has %d leaves, but the list %d", count,
+      #flat)
   end
   local at = 0
   return map_up_to(function()

@@ -21,7 +21,8 @@ local InputSpec = Object:extend("InputSpec", {
   __module = "keras",
   config = {
     {"dtype", "dtype", optional = true}, {"shape", "shape", optional = true},
-    {"ndim", "integer", optional = true, min = 0}, {"max_ndim", "integer", optional = true, min = 0},
+    {"ndim", "integer", optional = true, min = 0},
+    {"max_ndim", "integer", optional = true, min = 0},
     {"min_ndim", "integer", optional = true, min = 0}, {"axes", "any", optional = true},
     {"allow_last_axis_squeeze", "boolean", default = false}, {"name", "string", optional = true},
     {"optional", "boolean", default = false},
@@ -57,7 +58,9 @@ end
 
 function InputSpec:get_config()
   local axes, config = ordered.object(), ordered.object()
-  for axis, size in pairs(self.axes) do ordered.set(axes, tostring(kinds.axis_to_config(axis)), size) end
+  for axis, size in pairs(self.axes) do
+    ordered.set(axes, tostring(kinds.axis_to_config(axis)), size)
+  end
   for _, name in ipairs{"dtype", "shape", "ndim", "max_ndim", "min_ndim"} do
     ordered.set(config, name, kinds.to_config({name, name == "shape" and "shape" or "any"},
       self[name]))

@@ -1,5 +1,5 @@
---- Low-rank adaptation (LoRA): a trained product of two small matrices beside a weight that stays as
--- it is. Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (2021).
+--- Low-rank adaptation (LoRA): a trained product of two small matrices beside a weight that stays
+-- as it is. Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (2021).
 -- @module cusp.layers.machinery.low_rank
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
@@ -68,7 +68,8 @@ function low_rank.add(class, weight)
   --- Trains a product of two small matrices in place of the weight, which is frozen. A model has to
   -- be compiled anew afterwards. Files have the weight with the product added.
   -- @tparam integer rank of the product
-  -- @tparam[opt] number lora_alpha the product is scaled by `lora_alpha / rank`; the rank by default
+  -- @tparam[opt] number lora_alpha the product is scaled by `lora_alpha / rank`; by default the
+  -- rank
   -- @param[opt="he_uniform"] a_initializer
   -- @param[opt="zeros"] b_initializer
   function class:enable_lora(...)

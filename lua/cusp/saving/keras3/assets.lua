@@ -75,7 +75,8 @@ local function load_own(source, part)
   with_folder(function(folder)
     local prefix = ("assets/%s"):format(join(part.path, ""))
     for _, name in ipairs(source.names()) do
-      if name:sub(1, #prefix) == prefix and name:sub(-1) ~= "/" and not name:find("..", 1, true) then
+      local is_file = name:sub(-1) ~= "/" and not name:find("..", 1, true)
+      if name:sub(1, #prefix) == prefix and is_file then
         local path = join(folder, name:sub(#prefix + 1))
         files.make_directories(path:match "^(.*)/")
         local writer <close> = files.create(path)
