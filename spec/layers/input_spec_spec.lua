@@ -45,7 +45,8 @@ describe("InputSpec", function()
     layer{a = cusp.ones{2, 2}}
     assert.error_matches(function() layer{b = cusp.ones{3}} end,
       "expected an input named 'a'")
-    assert.error_matches(function() layer{a = cusp.ones{3}, b = cusp.ones{3}} end, "2 axes of input 1")
+    assert.error_matches(function() layer{a = cusp.ones{3}, b = cusp.ones{3}} end,
+      "2 axes of input 1")
   end)
 
   it("has Keras's configuration, with axes from 0", function()

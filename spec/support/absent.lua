@@ -66,7 +66,7 @@ return {
     title = "Planned",
     reason = "Useful, and not made yet.",
     later = true,
-    names = [[applications.* visualization.* ops.*eig ops.*polar ops.view_as_* utils.FeatureSpace
+    names = [[applications.* visualization.* ops.*eig utils.FeatureSpace
       *Model:*_state_tree *Model:export *StringLookup(order) *Metric(order)
       layers.BatchNormalization(order) layers.Conv*3DTranspose(order)
       layers.GroupQueryAttention(order) layers.LayerNormalization(order) layers.EinsumDense(order)

@@ -11,6 +11,7 @@ local rooms = require "cusp.base.rooms"
 -- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
 local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
+  complex = "view_as_complex view_as_real polar",
   custom_gradient = "custom_gradient jvp",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",

@@ -1,7 +1,7 @@
 --- Rectangles on images: between the forms they are written in, cut, moved, compared.
 -- Boxes are `[boxes, 4]` or `[batch, boxes, 4]`. Formats: "xyxy" (left, top, right, bottom),
--- "yxyx", "xywh", "center_xywh", "center_yxhw", and "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh",
--- which count in heights and widths of the image.
+-- "yxyx", "xywh", "center_xywh", "center_yxhw", and "rel_xyxy", "rel_yxyx", "rel_xywh",
+-- "rel_center_xywh", which count in heights and widths of the image.
 -- @module cusp.utils.bounding_boxes
 -- @usage cusp.utils.bounding_boxes.convert_format({{10, 20, 30, 40}}, "xyxy", "xywh")
 local arguments = require "cusp.base.arguments"

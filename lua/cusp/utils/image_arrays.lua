@@ -73,7 +73,8 @@ function image_arrays.smart_resize(...)
   local rank = #x.shape
   if rank ~= 3 and rank ~= 4 then
     errors.raise(
-      "smart_resize: expected [height, width, channels] or a batch of them, got shape %s", errors.shape(x.shape))
+      "smart_resize: expected [height, width, channels] or a batch of them, got shape %s",
+      errors.shape(x.shape))
   end
   local down = data_format == "channels_last" and rank - 2 or rank - 1
   local height, width = x.shape[down], x.shape[down + 1]
