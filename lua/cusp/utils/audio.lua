@@ -9,7 +9,7 @@ local images = require "cusp.utils.images"
 local audio = {}
 local rows = engine.ops
 
-local bind = arguments.binder("audio_dataset_from_directory", {
+local bind = arguments.named_binder("audio_dataset_from_directory", {
   {"directory", "string"}, {"labels", "any", default = "inferred"},
   {"label_mode", "choice", choices = {"int", "categorical", "binary"}, default = "int"},
   {"class_names", "list", optional = true}, {"batch_size", "integer", default = 32, min = 1},
@@ -21,10 +21,6 @@ local bind = arguments.binder("audio_dataset_from_directory", {
   {"subset", "choice", choices = {"training", "validation", "both"}, optional = true},
   {"follow_links", "boolean", default = false}, {"verbose", "boolean", default = true},
 }, false)
-
-local names = {"labels", "label_mode", "class_names", "batch_size", "sampling_rate",
-  "output_sequence_length", "ragged", "shuffle", "seed", "validation_split", "subset",
-  "follow_links", "verbose"}
 
 local function refuse(path, reason)
   errors.raise("audio_dataset_from_directory: %s: %s", path, reason)
@@ -106,16 +102,15 @@ end
 -- @treturn Dataset of float32 `[batch, samples, channels]`, with labels `(sounds, labels)`; its
 -- fields `class_names` and `file_paths` tell where they are from
 function audio.audio_dataset_from_directory(...)
-  local values = table.pack(bind(...))
-  local options = images.options_of(names, values)
+  local options = images.without_labels(bind(...))
   if options.ragged then
     errors.raise "audio_dataset_from_directory: there are no ragged tensors; leave `ragged` out"
   end
   options.formats = {".wav"}
   directory.check("audio_dataset_from_directory", options)
   options.seed = options.seed or images.draw_seed()
-  return directory.datasets("audio_dataset_from_directory", values[1], options, "audio files",
-    function(paths, labels, shuffle)
+  return directory.datasets("audio_dataset_from_directory", options.directory, options,
+    "audio files", function(paths, labels, shuffle)
     local Dataset = require "cusp.data.dataset"
     local dataset = Dataset.from_tensor_slices(labels and {paths, labels} or paths)
     if shuffle then dataset = dataset:shuffle(#paths, options.seed) end

@@ -170,7 +170,7 @@ end
 ---------------------------------------------------------------- moving
 
 local affine_names = {"angle", "translate_x", "translate_y", "scale", "shear_x", "shear_y"}
-local bind_affine = arguments.binder("affine_transform", {
+local bind_affine = arguments.named_binder("affine_transform", {
   {"boxes", "any"}, {"angle", "any"}, {"translate_x", "any"}, {"translate_y", "any"},
   {"scale", "any"}, {"shear_x", "any"}, {"shear_y", "any"}, {"height", "any"}, {"width", "any"},
   {"center_x", "any", optional = true}, {"center_y", "any", optional = true},
@@ -205,17 +205,18 @@ end
 -- @tparam[opt=0.5] number center_y
 -- @treturn tensor
 function bounding_boxes.affine_transform(...)
-  local values = table.pack(bind_affine(...))
-  only_corners("affine_transform", values[12])
-  local boxes, t = check_boxes("affine_transform", values[1]), {}
+  local args, t = bind_affine(...), {}
+  only_corners("affine_transform", args.bounding_box_format)
+  local boxes = check_boxes("affine_transform", args.boxes)
   if #boxes.shape ~= 3 then
     errors.raise("affine_transform: expected boxes [batch, boxes, 4], got shape %s",
       errors.shape(boxes.shape))
   end
-  for i, name in ipairs(affine_names) do
-    t[name] = rows.reshape(rows.cast(define.tensor(values[i + 1]), "float32"), {-1, 1, 1})
+  for _, name in ipairs(affine_names) do
+    t[name] = rows.reshape(rows.cast(define.tensor(args[name]), "float32"), {-1, 1, 1})
   end
-  local x_row, y_row = affine_rows(t, values[8], values[9], values[10] or 0.5, values[11] or 0.5)
+  local x_row, y_row = affine_rows(t, args.height, args.width, args.center_x or 0.5,
+    args.center_y or 0.5)
   local x1, y1, x2, y2 = table.unpack(rows.split(rows.cast(boxes, "float32"), 4, -1))
   local left, top, right, bottom = forms.around(function(x, y)
     return x_row[1] * x + x_row[2] * y + x_row[3], y_row[1] * x + y_row[2] * y + y_row[3]
@@ -233,9 +234,9 @@ local function delta_signature(first, second, format)
     {"variance", "any", optional = true}, {"image_shape", "any", optional = true}}
 end
 
-local bind_encode = arguments.binder("encode_box_to_deltas",
+local bind_encode = arguments.named_binder("encode_box_to_deltas",
   delta_signature("anchors", "boxes", "encoding_format"), "nested")
-local bind_decode = arguments.binder("decode_deltas_to_boxes",
+local bind_decode = arguments.named_binder("decode_deltas_to_boxes",
   delta_signature("anchors", "boxes_delta", "encoded_format"), false)
 
 local function check_variance(name, variance)
@@ -262,10 +263,12 @@ local function halves(boxes) return table.unpack(rows.split(boxes, 2, -1)) end
 -- @treturn tensor
 function bounding_boxes.encode_box_to_deltas(...)
   local name = "encode_box_to_deltas"
-  local anchors, boxes, anchor_format, box_format, format, variance, image = bind_encode(...)
-  image, variance = image or {}, check_variance(name, variance)
-  local centers, sizes = halves(convert(name, anchors, anchor_format, format, image[1], image[2]))
-  local own_centers, own_sizes = halves(convert(name, boxes, box_format, format, image[1],
+  local args = bind_encode(...)
+  local format, image = args.encoding_format, args.image_shape or {}
+  local variance = check_variance(name, args.variance)
+  local centers, sizes = halves(convert(name, args.anchors, args.anchor_format, format, image[1],
+    image[2]))
+  local own_centers, own_sizes = halves(convert(name, args.boxes, args.box_format, format, image[1],
     image[2]))
   sizes = rows.maximum(sizes, config.epsilon())
   own_sizes = rows.maximum(own_sizes, config.epsilon())
@@ -285,16 +288,18 @@ end
 -- @return boxes in the form of `anchors`
 function bounding_boxes.decode_deltas_to_boxes(...)
   local name = "decode_deltas_to_boxes"
-  local anchors, deltas, anchor_format, box_format, format, variance, image = bind_decode(...)
-  image, variance = image or {}, check_variance(name, variance)
+  local args = bind_decode(...)
+  local format, image = args.encoded_format, args.image_shape or {}
+  local anchors, deltas, variance = args.anchors, args.boxes_delta, check_variance(name,
+    args.variance)
   local function decode(level_anchors, level_deltas)
-    local centers, sizes = halves(convert(name, level_anchors, anchor_format, format, image[1],
+    local centers, sizes = halves(convert(name, level_anchors, args.anchor_format, format, image[1],
       image[2]))
     level_deltas = check_boxes(name, level_deltas)
     if variance then level_deltas = level_deltas * variance end
     local moved, grown = halves(level_deltas)
     local boxes = rows.concatenate({moved * sizes + centers, rows.exp(grown) * sizes}, -1)
-    return convert(name, boxes, format, box_format, image[1], image[2])
+    return convert(name, boxes, format, args.box_format, image[1], image[2])
   end
   if not kinds.is_plain(anchors) or type(anchors[1]) == "number" or kinds.is_plain(anchors[1]) then
     return decode(anchors, deltas)

@@ -10,7 +10,7 @@ local warnings = require "cusp.base.warnings"
 local file = {}
 local files = engine.files
 
-local bind = arguments.binder("get_file", {
+local bind = arguments.named_binder("get_file", {
   {"fname", "string", optional = true}, {"origin", "string", optional = true},
   {"untar", "boolean", default = false}, {"md5_hash", "string", optional = true},
   {"file_hash", "string", optional = true}, {"cache_subdir", "string", default = "datasets"},
@@ -188,17 +188,17 @@ end
 -- @raise where there is no such file, or it has another hash
 -- @usage cusp.utils.get_file{origin = "file:///home/me/names.zip", extract = true}
 function file.get_file(...)
-  local fname, origin, untar, md5, hash, below, algorithm, extracts, formats, cache_dir, force =
-    bind(...)
+  local args = bind(...)
+  local origin, hash, algorithm = args.origin, args.file_hash, args.hash_algorithm
   if origin == nil then errors.raise "get_file: argument 'origin' is missing" end
-  if md5 and not hash then hash, algorithm = md5, "md5" end
-  local folder = cache_folder(cache_dir, below)
-  local path, extracted = places(folder, fname, origin, extracts or untar)
-  local there = not force and files.exists(path)
+  if args.md5_hash and not hash then hash, algorithm = args.md5_hash, "md5" end
+  local folder = cache_folder(args.cache_dir, args.cache_subdir)
+  local path, extracted = places(folder, args.fname, origin, args.extract or args.untar)
+  local there = not args.force_download and files.exists(path)
     and (not hash or has_hash(path, hash, algorithm))
   if not there then obtain(origin, path, hash, algorithm) end
   if not extracted then return path end
-  extract(path, extracted, untar and "tar" or formats)
+  extract(path, extracted, args.untar and "tar" or args.archive_format)
   return extracted
 end
 
