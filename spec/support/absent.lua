@@ -54,7 +54,8 @@ return {
       callbacks.CallbackList(*) callbacks.LambdaCallback(*)
       callbacks.EarlyStopping:get_monitor_value
       layers.GRU(use_cudnn = ) layers.LSTM(use_cudnn = ) layers.PReLU(alpha_initializer = )
-      ops.*scan(unroll = ) utils.model_to_dot(subgraph) ops.*meshgrid(order) layers.*Cell:*dropout_mask
+      ops.*scan(unroll = ) utils.model_to_dot(subgraph)
+      ops.*meshgrid(order) layers.*Cell:*dropout_mask
       utils.*:num_batches layers.Discretization:* layers.Normalization:finalize_state]],
   }, {
     title = "Quantization",

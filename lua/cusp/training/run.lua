@@ -79,7 +79,7 @@ setmetatable(Run, {
 ---------------------------------------------------------------- making one
 
 -- Fewer steps, where `cusp.config` allows fewer than there would be.
-local function limit(run)
+local function limit_steps(run)
   local most, planned = config.max_steps_per_epoch(), run.limit or run.source.steps
   if not most or planned and planned <= most then return end
   run.limit, run.continues = most, run.phase == "train" or nil
@@ -91,7 +91,7 @@ end
 function Run.new(given)
   local run = setmetatable({done = 0}, meta)
   for name, value in pairs(given) do run[name] = value end
-  limit(run)
+  limit_steps(run)
   if run.phase ~= "predict" then
     run.reports = true
     run.check = run.source.batches and checks.labels(run.model, run.owner) or nil
