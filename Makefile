@@ -212,6 +212,7 @@ docs: default
 	$(PROGRAM) scripts/reference.lua
 	$(PROGRAM) scripts/rooms.lua dot | dot -Tsvg > docs/rooms.svg
 	$(PROGRAM) scripts/rooms.lua readmes
+	$(PROGRAM) scripts/surface.lua docs
 
 install: default
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp $(DESTDIR)$(PREFIX)/share/lua/5.4

@@ -238,7 +238,11 @@ local function add_member(prefix, space, member, common)
 end
 
 -- Where a namespace is not the module of its name.
-local modules = {config = "base.config", random = "tensors.random"}
+local modules = {
+  config = "base.config", random = "tensors.random", tree = "utils.tree",
+  backend = "utils.backend", dtype_policies = "base.dtype_policies",
+  mixed_precision = "optimizers.mixed_precision",
+}
 for name in ("hdf5 json numpy tfrecord yaml zip"):gmatch "%S+" do
   modules[name] = "formats." .. name
 end
@@ -464,7 +468,13 @@ add_training()
 add_data()
 add_files()
 add_space("utils", {prefix = "utils"})
+add_space("utils.bounding_boxes", {})
+add_space("tree", {})
+add_space("distillation", {})
 add_space("config", {prefix = "config"})
+add_space("dtype_policies", {})
+add_space("mixed_precision", {})
+add_space("backend", {})
 
 local text = introduction .. "\n" .. contents() .. "\n" .. table.concat(lines, "\n") .. "\n"
 local file = assert(io.open("docs/reference.md", "w"))

@@ -14,14 +14,19 @@ cusp.version = "0.1.0"
 cusp._VERSION = "Cusp " .. cusp.version
 
 local modules = {
-  activations = "cusp.activations", callbacks = "cusp.callbacks", config = "cusp.base.config",
-  constraints = "cusp.constraints", data = "cusp.data", datasets = "cusp.datasets",
+  activations = "cusp.activations", backend = "cusp.utils.backend", callbacks = "cusp.callbacks",
+  config = "cusp.base.config", constraints = "cusp.constraints",
+  distillation = "cusp.distillation", dtype_policies = "cusp.base.dtype_policies",
+  data = "cusp.data", datasets = "cusp.datasets",
   hdf5 = "cusp.formats.hdf5", initializers = "cusp.initializers", json = "cusp.formats.json",
   layers = "cusp.layers", losses = "cusp.losses", metrics = "cusp.metrics", models = "cusp.models",
+  mixed_precision = "cusp.optimizers.mixed_precision",
   null = "cusp.base.null", numpy = "cusp.formats.numpy", ops = "cusp.ops",
-  optimizers = "cusp.optimizers", random = "cusp.tensors.random",
+  optimizers = "cusp.optimizers", preprocessing = "cusp.utils.preprocessing",
+  random = "cusp.tensors.random",
   regularizers = "cusp.regularizers", saving = "cusp.saving", summary = "cusp.summary",
-  tfrecord = "cusp.formats.tfrecord", utils = "cusp.utils", yaml = "cusp.formats.yaml",
+  tfrecord = "cusp.formats.tfrecord", tree = "cusp.utils.tree",
+  utils = "cusp.utils", yaml = "cusp.formats.yaml",
   zip = "cusp.formats.zip", compile = "cusp.tensors.compile",
 }
 
@@ -57,14 +62,20 @@ for name, path in pairs{
   value_and_grad = "cusp.tensors.gradients", Layer = "cusp.layers", Loss = "cusp.losses",
   Metric = "cusp.metrics", Optimizer = "cusp.optimizers", Initializer = "cusp.initializers",
   Regularizer = "cusp.regularizers", Model = "cusp.models", Sequential = "cusp.models",
-  Input = "cusp.layers", SeedGenerator = "cusp.tensors.random",
+  Input = "cusp.layers", InputSpec = "cusp.layers", Function = "cusp.models",
+  SeedGenerator = "cusp.tensors.random",
   save = "cusp.saving.tensors", load = "cusp.saving.tensors",
 } do
   loaders[name] = member(path, name)
 end
 
 loaders.Variable = function() return require "cusp.tensors.variable" end
+loaders.DTypePolicy = function() return require "cusp.base.dtype_policy" end
+loaders.FloatDTypePolicy = loaders.DTypePolicy
 loaders.Object = function() return require "cusp.base.class" end
+loaders.remat = member("cusp.layers.machinery.remat", "remat")
+loaders.RematScope = member("cusp.layers.machinery.remat", "RematScope")
+loaders.name_scope = member("cusp.base.names", "scope")
 loaders.None = member("cusp.base.shape", "None")
 loaders.shape = member("cusp.base.shape", "copy")
 

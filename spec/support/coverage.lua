@@ -13,8 +13,11 @@ local spaces = {layer = "layers", loss = "losses", metric = "metrics", optimizer
 local specs = {
   callbacks = {"callbacks/runs_spec", "callbacks/backup_spec", "callbacks/hooks_spec",
     "callbacks/callback_list_spec", "callbacks/tensorboard_spec", "callbacks/history_spec"},
-  layers = {"layers/functions_spec"},
-  ops = {"ops/control_spec", "ops/random_spec", "ops/recurrent_spec", "layers/image_layers_spec"},
+  layers = {"layers/functions_spec", "layers/input_spec_spec"},
+  metrics = {"metrics/loss_functions_spec"},
+  optimizers = {"optimizers/multi_optimizer_spec"},
+  ops = {"ops/custom_gradient_spec",
+    "ops/control_spec", "ops/random_spec", "ops/recurrent_spec", "layers/image_layers_spec"},
 }
 
 local function mark_classes(value, seen)

@@ -378,8 +378,9 @@ kinds.dtypes = dtypes
 
 kinds.define("dtype", {
   check = function(value, parameter)
-    -- a DTypePolicy in Keras's serialised form
+    -- a DTypePolicy in Keras's serialised form, or one itself
     if is_plain(value) and type(value.config) == "table" then value = value.config.name end
+    if type(value) == "table" and value.compute_dtype then value = value.name end
     if type(value) ~= "string" then return false end
     return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil, value
   end,

@@ -1,8 +1,8 @@
 --- Default names of layers and operations: `dense`, `dense_1`, ...
 -- @module cusp.base.names
-local plain = require "cusp.base.plain"
-
 local context = require "cusp.base.context"
+local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 local whole = require "cusp.base.whole"
 
 local names = {}
@@ -41,5 +41,22 @@ end
 
 --- Runs `f(...)` with `name` added to the path of variables created in it.
 function names.within(name, f, ...) return context.within({path = names.path(name)}, f, ...) end
+
+--- Calls a function with a name on the paths of the layers and variables that it makes.
+-- @tparam string name
+-- @tparam function f
+-- @param ... its arguments
+-- @return its results
+-- @usage cusp.name_scope("encoder", function() return layers.Dense{4, name = "in"}(x) end)
+function names.scope(name, f, ...)
+  if type(name) ~= "string" or name == "" or name:find "/" then
+    errors.raise("name_scope: expected a name without \"/\", got %s", errors.describe(name))
+  end
+  if type(f) ~= "function" then
+    errors.raise("name_scope: expected a function that is called within the scope, got %s",
+      errors.describe(f))
+  end
+  return names.within(name, f, ...)
+end
 
 return names

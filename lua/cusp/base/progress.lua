@@ -3,6 +3,7 @@
 -- On a terminal it is redrawn in place, at most 20 times a second; otherwise only the finished line
 -- is written.
 -- @module cusp.base.progress
+local config = require "cusp.base.config"
 local engine = require "cusp.engine"
 local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
@@ -17,18 +18,23 @@ progress.interval = 0.05
 
 local bar_width, shortest_bar = 30, 5
 
+local function write_out(text)
+  if config.is_interactive_logging_enabled() then io.stdout:write(text):flush() end
+end
+
 --- A new bar.
 -- @tparam table options `target`: number of steps, or nil if unknown; `verbose`: 0, 1 or 2;
 -- `dynamic`: whether to redraw in place (whether standard output is a terminal); `columns` of the
--- terminal; `write`: function that takes text
+-- terminal; `write`: function that takes text; `width` of the bar; `interval`; `unit`: "step"
 function progress.new(options)
   local dynamic = options.dynamic
   if dynamic == nil then dynamic = engine.is_terminal(1) end
   local now = engine.monotonic()
   return setmetatable({
     target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
-    columns = options.columns,
-    write = options.write or function(text) io.stdout:write(text):flush() end,
+    columns = options.columns, width = options.width or bar_width,
+    interval = options.interval or progress.interval, unit = options.unit or "step",
+    write = options.write or write_out,
     started = now, drawn_at = 0, drawn_width = 0, seen = 0, before = 0,
   }, Bar)
 end
@@ -153,7 +159,7 @@ function progress.say(message, ...)
   local text = select("#", ...) > 0 and plain.format(message, ...) or message
   if open_bar then text = text:gsub("^\n", "") end
   progress.break_line()
-  io.stdout:write(text, "\n"):flush()
+  write_out(text .. "\n")
 end
 
 -- Writes the line, in place on a terminal, and blanks out the rest of a longer previous line. On a
@@ -161,14 +167,14 @@ end
 -- redrawn.
 local function draw(self, rest, finished)
   if self.dynamic and open_bar ~= self then progress.break_line() end
-  local line = bar_text(self, finished, bar_width) .. rest
+  local line = bar_text(self, finished, self.width) .. rest
   if not self.dynamic then
     if finished then self.write(line .. "\n") end
     return
   end
   local columns = self.columns or engine.terminal_width()
   if not finished and columns and columns > 1 and #line >= columns then
-    line = bar_text(self, false, math.max(shortest_bar, bar_width - (#line - columns + 1))) .. rest
+    line = bar_text(self, false, math.max(shortest_bar, self.width - (#line - columns + 1))) .. rest
     line = line:sub(1, columns - 1)
   end
   local padding = (" "):rep(math.max(0, self.drawn_width - #line))
@@ -180,7 +186,7 @@ end
 --- Whether a redraw is due and would show anything new.
 function Bar:due()
   return self.verbose == 1 and self.dynamic
-    and engine.monotonic() - self.drawn_at >= progress.interval
+    and engine.monotonic() - self.drawn_at >= self.interval
 end
 
 --- Reports that `seen` steps are done, and redraws when due.
@@ -200,7 +206,8 @@ function Bar:update(seen, names, logs)
   if self.target then
     time = " - ETA: " .. format_eta(per_step * (self.target - seen))
   else
-    time = (" - %s %s/step"):format(progress.format_time(elapsed), progress.format_time(per_step))
+    time = (" - %s %s/%s"):format(progress.format_time(elapsed), progress.format_time(per_step),
+      self.unit)
   end
   draw(self, time .. format_logs(names, logs or {}), false)
 end
@@ -211,8 +218,8 @@ function Bar:finish(names, logs)
   local elapsed = engine.monotonic() - self.started
   -- Work after the last step, such as validation, does not count in the time per step.
   local stepping = (self.seen_at or engine.monotonic()) - self.started
-  local per_step = (" %s/step"):format(progress.format_time(stepping
-    / math.max(self.seen - self.before, 1)))
+  local per_step = (" %s/%s"):format(progress.format_time(stepping
+    / math.max(self.seen - self.before, 1)), self.unit)
   local values = format_logs(names, logs or {})
   if self.verbose == 2 then
     self.write(plain.format("%s - %.0fs -%s%s\n", count_text(self, true), elapsed, per_step,

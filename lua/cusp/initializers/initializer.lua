@@ -23,6 +23,10 @@ function Initializer:__call(...)
   return self:call(shape, dtype or require("cusp.base.config").floatx())
 end
 
+--- Another initializer with the same configuration.
+-- @treturn Initializer
+function Initializer:clone() return getmetatable(self):from_config(self:get_config()) end
+
 --- Computes the values; override it in your own class.
 function Initializer:call()
   errors.raise("%s: an initializer needs call(self, shape, dtype)", self.__name)

@@ -57,6 +57,9 @@ local functions = {
   top_k_categorical_accuracy = "top_k_categorical_accuracy",
 }
 for name, file in pairs(functions) do members[name] = {file, "fn"} end
+for _, name in ipairs{"binary_focal_crossentropy", "categorical_focal_crossentropy", "huber"} do
+  members[name] = {"loss_functions", name}
+end
 
 -- Short names refer to classes here, although functions of the same names exist.
 local aliases = {

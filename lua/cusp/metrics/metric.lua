@@ -20,6 +20,7 @@ local errors = require "cusp.base.errors"
 local names = require "cusp.base.names"
 local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
+local stateless = require "cusp.base.stateless"
 
 local Metric = Object:extend("Metric", {
   __module = "keras.metrics",
@@ -111,6 +112,34 @@ end
 -- @treturn tensor
 function Metric:result()
   errors.raise("%s: a metric needs result(self)", self.__name)
+end
+
+local function state_of(metric, method, values)
+  local variables = metric.variables
+  return variables, stateless.tensors(("%s.%s"):format(metric.__name, method), variables, values)
+end
+
+--- The state after an update, without changing it.
+-- @tparam table metric_variables a tensor for each of `variables`
+-- @param ... what `update_state` takes
+-- @treturn {tensor,...} what the variables would hold
+function Metric:stateless_update_state(metric_variables, ...)
+  local variables, values = state_of(self, "stateless_update_state", metric_variables)
+  return (stateless.run(variables, values, self.update_state, self, ...))
+end
+
+--- The value for a state, without changing it.
+-- @tparam table metric_variables a tensor for each of `variables`
+-- @treturn tensor
+function Metric:stateless_result(metric_variables)
+  local variables, values = state_of(self, "stateless_result", metric_variables)
+  return (select(2, stateless.run(variables, values, self.result, self)))
+end
+
+--- The state at the beginning, without changing it.
+-- @treturn {tensor,...}
+function Metric:stateless_reset_state()
+  return (stateless.run(self.variables, nil, self.reset_state, self))
 end
 
 --- Updates the state and returns the result.

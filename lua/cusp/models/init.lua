@@ -6,7 +6,8 @@ local namespace = require "cusp.base.namespace"
 local rooms = require "cusp.base.rooms"
 
 local models = namespace.new("cusp.models", {
-  Model = "model", Functional = "functional", Sequential = "sequential", clone_model = "clone",
+  Model = "model", Function = "function", Functional = "functional", Sequential = "sequential",
+  clone_model = "clone",
 })
 
 --- The arguments of the functions below: the configuration and custom objects, by name, by

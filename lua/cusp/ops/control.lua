@@ -2,6 +2,7 @@
 -- A loop whose bounds are known when it is traced is unrolled; another one repeats a graph that is
 -- traced once.
 -- @module cusp.ops.control
+local custom_gradient = require "cusp.ops.custom_gradient"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -87,6 +88,14 @@ local function values_of(...)
   return table.unpack(results, 1, results.n)
 end
 
+-- A tape outside of a branch or loop that is a plan of its own cannot go back through a call in it.
+local function check_gradients(name, before)
+  if custom_gradient.count() == before or not engine.recording() then return end
+  errors.raise("%s: a function with a gradient of its own (custom_gradient) cannot be called in a "
+    .. "branch or loop that depends on a traced tensor; call it before or after, or choose with "
+    .. "ops.where", name)
+end
+
 -- Traces each function apart. The plan computes and assigns what the one that is chosen does,
 -- alone.
 local function choose(name, index, functions, ...)
@@ -94,6 +103,7 @@ local function choose(name, index, functions, ...)
     for _, branch in ipairs(self) do branch:close() end
   end})
   local form
+  local before = custom_gradient.count()
   for i, f in ipairs(functions) do
     branches[i] = engine.branch()
     local own, values = take_apart(table.pack(f(...)))
@@ -105,6 +115,7 @@ local function choose(name, index, functions, ...)
     end
     branches[i]:finish(values)
   end
+  check_gradients(name, before)
   return put_together(form, engine.choose(name, index, branches))
 end
 
@@ -152,7 +163,7 @@ end
 local function traced_loop(name, condition, body, values, limit)
   local form, initial = take_apart(values)
   if limit then initial[#initial + 1] = 0 end
-  local stand_ins = {}
+  local stand_ins, before = {}, custom_gradient.count()
   for i, value in ipairs(initial) do
     initial[i] = define.tensor(value)
     stand_ins[i] = engine.stand_in(initial[i])
@@ -169,6 +180,7 @@ local function traced_loop(name, condition, body, values, limit)
   end
   if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
   round:finish(results)
+  check_gradients(name, before)
   return put_together(form, engine["repeat"](name, initial, stand_ins, test, round))
 end
 

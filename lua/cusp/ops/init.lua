@@ -11,6 +11,8 @@ local rooms = require "cusp.base.rooms"
 -- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
 local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
+  complex = "view_as_complex view_as_real polar",
+  custom_gradient = "custom_gradient jvp",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
   arrange = "rearrange select unique",
@@ -51,7 +53,9 @@ ops = setmetatable({}, {
 
 -- Methods for operations that have not been loaded yet; what takes functions, or is a field of
 -- tensors, is none.
-local no_methods = {control = true, inspect = true, einsum = true, select = true}
+local no_methods = {
+  control = true, custom_gradient = true, inspect = true, einsum = true, select = true,
+}
 for name, file in pairs(members) do
   if not no_methods[file] and not no_methods[name] and not rawget(engine.tensor_methods, name) then
     define.add_method(name, function(...) return ops[name](...) end)

@@ -9,6 +9,7 @@ local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
   Adadelta = "adadelta", Adafactor = "adafactor", Adagrad = "adagrad", Adam = "adam",
   AdamW = "adamw", Adamax = "adamax", Ftrl = "ftrl",
   Lamb = "lamb", Lion = "lion", LossScaleOptimizer = "loss_scale_optimizer", Muon = "muon",
+  MultiOptimizer = "multi_optimizer", OptimizerMap = "optimizer_map",
   Nadam = "nadam", Optimizer = "optimizer",
   RMSprop = "rmsprop", SGD = "sgd", ScheduleFreeAdamW = "schedule_free_adamw",
   schedules = "schedules",

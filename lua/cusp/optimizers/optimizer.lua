@@ -24,6 +24,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
+local stateless = require "cusp.base.stateless"
 local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"
 
@@ -600,6 +601,27 @@ function Optimizer:apply_gradients(pairs_list)
   return self.__own.iterations
 end
 
+--- The variables and the optimizer's state after an update, without changing them.
+-- @tparam table optimizer_variables a tensor for each of `variables`
+-- @tparam table gradients
+-- @tparam table trainable_variables a tensor for each of the variables that it was built for
+-- @treturn {tensor,...} the trainable variables
+-- @treturn {tensor,...} the optimizer's
+function Optimizer:stateless_apply(optimizer_variables, gradients, trainable_variables)
+  local owner = self.__name .. ".stateless_apply"
+  if not self.built then
+    errors.raise("%s: the optimizer has no state yet; optimizer:build(variables) makes it", owner)
+  end
+  local trained, own = self.__own.trainable_variables, self.variables
+  local values = stateless.tensors(owner .. ": the trainable variables", trained,
+    trainable_variables)
+  local state = stateless.tensors(owner .. ": the optimizer's variables", own, optimizer_variables)
+  local all = table.move(own, 1, #own, #trained + 1, table.move(trained, 1, #trained, 1, {}))
+  table.move(state, 1, #state, #values + 1, values)
+  local after = stateless.run(all, values, self.apply, self, gradients, trained)
+  return table.move(after, 1, #trained, 1, {}), table.move(after, #trained + 1, #all, 1, {})
+end
+
 --- The loss as it should be differentiated, see `loss_scale_factor`.
 function Optimizer:scale_loss(loss)
   Optimizer.__checks.scale_loss(self, loss)
@@ -644,6 +666,26 @@ function Optimizer:set_weights(weights)
       #variables)
   end
   for i, variable in ipairs(variables) do variable:assign(weights[i]) end
+end
+
+--- Puts into a table what a file keeps of the optimizer.
+-- @tparam table store name ("0", "1", ...) → variable
+function Optimizer:save_own_variables(store)
+  for i, variable in ipairs(self.variables) do store[tostring(i - 1)] = variable end
+end
+
+--- Takes back what `save_own_variables` put into a table.
+-- @tparam table store name → tensor
+function Optimizer:load_own_variables(store)
+  local values, variables = {}, self.variables
+  for i = 1, #variables do
+    values[i] = store[tostring(i - 1)]
+    if values[i] == nil then
+      errors.raise("%s.load_own_variables: there is no variable %d", self.__name, i - 1)
+    end
+  end
+  engine.assign_all(variables, stateless.tensors(self.__name .. ".load_own_variables", variables,
+    values))
 end
 
 ---------------------------------------------------------------- configuration

@@ -2,6 +2,7 @@
 -- @module cusp.tensors.gradients
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
+local custom_gradient = require "cusp.ops.custom_gradient"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
@@ -34,12 +35,14 @@ local GradientTape = Object:extend("GradientTape", {
     Object.configure(self, args)
     self.tape = engine.tape(self.watch_accessed_variables)
     self.open = true
+    custom_gradient.open(self)
   end,
 })
 gradients.GradientTape = GradientTape
 
 local function close(self)
   if not rawget(self, "open") then return end
+  custom_gradient.close(self)
   self.tape:close()
   self.open = false
 end
@@ -149,7 +152,7 @@ function GradientTape:gradient(...)
   if cotangents and #cotangents ~= #targets then
     errors.raise("gradient: %d output_gradients for %d targets", #cotangents, #targets)
   end
-  local result = self.tape:gradient(targets, flat, cotangents)
+  local result = custom_gradient.gradients(self, self.tape, targets, flat, cotangents)
   if not self.persistent then close(self) end
   if unconnected == "zero" then
     for i, source in ipairs(flat) do result[i] = result[i] or ops.zeros_like(source) end
@@ -162,13 +165,16 @@ function GradientTape:reset()
   check_open(self, "reset")
   self.tape:close()
   self.tape = engine.tape(self.watch_accessed_variables)
+  custom_gradient.open(self)
 end
 
 -- The gradients of the sums that `cotangent(i)` picks from the target, for i to n, stacked by
 -- source along `axis`.
 local function stacked_gradients(self, target, flat, n, cotangent, axis)
   local rows = {}
-  for i = 1, n do rows[i] = self.tape:gradient({target}, flat, {cotangent(i)}) end
+  for i = 1, n do
+    rows[i] = custom_gradient.gradients(self, self.tape, {target}, flat, {cotangent(i)})
+  end
   local result = {}
   for s = 1, #flat do
     local list = {}

@@ -8,6 +8,7 @@ local CallbackList = require "cusp.callbacks.callback_list"
 local Object = require "cusp.base.class"
 local Step = require "cusp.training.step"
 local checks = require "cusp.training.checks"
+local config = require "cusp.base.config"
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 local progress = require "cusp.base.progress"
@@ -77,12 +78,20 @@ setmetatable(Run, {
 
 ---------------------------------------------------------------- making one
 
+-- Fewer steps, where `cusp.config` allows fewer than there would be.
+local function limit_steps(run)
+  local most, planned = config.max_steps_per_epoch(), run.limit or run.source.steps
+  if not most or planned and planned <= most then return end
+  run.limit, run.continues = most, run.phase == "train" or nil
+end
+
 --- A run; close it, or hold it in a variable `<close>`.
 -- @tparam table given `model`, `phase`, `owner`, `source`, and further fields as declared above
 -- @treturn Run
 function Run.new(given)
   local run = setmetatable({done = 0}, meta)
   for name, value in pairs(given) do run[name] = value end
+  limit_steps(run)
   if run.phase ~= "predict" then
     run.reports = true
     run.check = run.source.batches and checks.labels(run.model, run.owner) or nil

@@ -3,6 +3,7 @@
 local Run = require "cusp.training.run"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
+local config = require "cusp.base.config"
 local data = require "cusp.training.data"
 local errors = require "cusp.base.errors"
 local sources = require "cusp.training.source"
@@ -104,6 +105,7 @@ end
 --   is as after its last whole step then, and can be trained on
 function runs:fit(...)
   local args = bind_fit(...)
+  args.epochs = math.min(args.epochs, config.max_epochs() or args.epochs)
   checks.compiled(self, "fit")
   checks.shuffle(args.shuffle)
   checks.frequency(args.validation_freq)

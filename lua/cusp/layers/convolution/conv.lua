@@ -15,10 +15,13 @@
 -- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer
 -- @param[opt] bias_regularizer, activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
+-- @tparam[opt] integer lora_rank trains a product of this rank beside the kernel, see `enable_lora`
+-- @tparam[opt] number lora_alpha scale of the product times its rank
 -- @usage local layer = layers.Conv2D{16, 3, padding = "same", activation = "relu"}
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
 local errors = require "cusp.base.errors"
+local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 
@@ -33,7 +36,7 @@ local function make(rank)
       convolution.window("dilation_rate", rank, 1),
       {"groups", "integer", min = 1, default = 1}, options.activation(),
       options.flag("use_bias", true),
-    }, convolution.weights "kernel"),
+    }, convolution.weights "kernel", {low_rank.options(true)}),
   })
 
   function Conv:init(args)
@@ -57,16 +60,24 @@ local function make(rank)
       convolution.kernel_shape(self, channels // self.groups, self.filters))
     if self.use_bias then self.bias = options.weight(self, "bias", {self.filters}) end
     convolution.fix_input(self, rank, channels)
+    low_rank.built(self, "kernel")
   end
 
-  function Conv:call(inputs)
+  --- The convolution itself, without bias and activation. Override it to change what a kernel does.
+  -- @tparam tensor inputs
+  -- @tparam tensor kernel
+  -- @treturn tensor
+  function Conv:convolution_op(inputs, kernel)
     local padding = self.padding
     if padding == "causal" then inputs, padding = convolution.pad_causal(self, inputs), "valid" end
-    local outputs = ops.conv(inputs, self.kernel, {
+    return ops.conv(inputs, kernel, {
       strides = self.strides, padding = padding, data_format = self.data_format,
       dilation_rate = self.dilation_rate,
     })
-    return convolution.finish(self, outputs)
+  end
+
+  function Conv:call(inputs)
+    return convolution.finish(self, self:convolution_op(inputs, self.kernel))
   end
 
   function Conv:compute_output_shape(input_shape)
@@ -74,6 +85,7 @@ local function make(rank)
       convolution.forward_size(self, input_shape))
   end
 
+  low_rank.add(Conv, "kernel")
   return Conv
 end
 

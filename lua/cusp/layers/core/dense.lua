@@ -8,14 +8,19 @@
 -- @param[opt="zeros"] bias_initializer of the bias, `[units]`
 -- @param[opt] kernel_regularizer, bias_regularizer, activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
+-- @tparam[opt] integer lora_rank trains a product of this rank beside the kernel, see `enable_lora`
+-- @tparam[opt] number lora_alpha scale of the product times its rank
 -- @usage local layer = layers.Dense{32, activation = "relu"}
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
+local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
 
-return Layer:extend("Dense", {
+local lora_rank, lora_alpha = low_rank.options()
+
+local Dense = Layer:extend("Dense", {
   call_arguments = {"training"},
   supports_masking = true,
   input_spec = {min_ndim = 2},
@@ -23,7 +28,8 @@ return Layer:extend("Dense", {
     {"units", "integer", min = 1}, options.activation(), options.flag("use_bias", true),
     options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"),
     options.regularizer "kernel", options.regularizer "bias", options.regularizer("activity", true),
-    options.constraint "kernel", options.constraint "bias", options.quantization(),
+    options.constraint "kernel", options.constraint "bias", lora_rank, lora_alpha,
+    options.quantization(),
   },
 
   build = function(self, shape)
@@ -35,6 +41,7 @@ return Layer:extend("Dense", {
     self.kernel = options.weight(self, "kernel", {features, self.units})
     if self.use_bias then self.bias = options.weight(self, "bias", {self.units}) end
     self.input_spec = {min_ndim = 2, axes = {[-1] = features}}
+    low_rank.built(self, "kernel")
   end,
 
   call = function(self, inputs)
@@ -50,3 +57,7 @@ return Layer:extend("Dense", {
     return shape
   end,
 })
+
+low_rank.add(Dense, "kernel")
+
+return Dense

@@ -8,11 +8,18 @@
 -- @param[opt] kernel_initializer, bias_initializer, kernel_regularizer
 -- @param[opt] bias_regularizer, activity_regularizer
 -- @param[opt] kernel_constraint, bias_constraint
+-- @tparam[opt] integer lora_rank trains a product of this rank beside the kernel, see `enable_lora`
+-- @tparam[opt] number lora_alpha scale of the product times its rank
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
+local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
+
+local lora_rank, lora_alpha = low_rank.options()
+local activity = options.regularizer "activity"
+activity.keyword_only = true
 
 local EinsumDense = Layer:extend("EinsumDense", {
   call_arguments = {"training"},
@@ -21,9 +28,8 @@ local EinsumDense = Layer:extend("EinsumDense", {
     {"bias_axes", "string", optional = true},
     options.initializer("kernel", "glorot_uniform"), options.initializer("bias", "zeros"),
     options.regularizer "kernel",
-    options.regularizer "bias", options.regularizer "activity", options.constraint "kernel",
-    options.constraint "bias",
-    options.quantization(),
+    options.regularizer "bias", activity, options.constraint "kernel", options.constraint "bias",
+    lora_rank, lora_alpha, options.quantization(),
   },
 })
 
@@ -113,6 +119,7 @@ function EinsumDense:build(shape)
   self.kernel = options.weight(self, "kernel", kernel_shape(self, parts))
   if self.bias_axes then self.bias = options.weight(self, "bias", bias_shape(self, parts)) end
   self.input_spec = {ndim = #shape}
+  low_rank.built(self, "kernel")
 end
 
 function EinsumDense:call(inputs)
@@ -125,5 +132,7 @@ end
 function EinsumDense:compute_output_shape(input_shape)
   return analyse(self, input_shape).shape
 end
+
+low_rank.add(EinsumDense, "kernel")
 
 return EinsumDense

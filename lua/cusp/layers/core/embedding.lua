@@ -8,12 +8,17 @@
 -- @param[opt] embeddings_constraint
 -- @tparam[opt=false] boolean mask_zero whether 0 is padding, which layers after this one leave out
 -- @tparam[opt] tensor weights the first table
+-- @tparam[opt] integer lora_rank trains a product of this rank beside the table, see `enable_lora`
+-- @tparam[opt] number lora_alpha scale of the product times its rank
 -- @usage local layer = layers.Embedding{1000, 64, mask_zero = true}
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"
+local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local policy = require "cusp.layers.machinery.policy"
+
+local lora_rank, lora_alpha = low_rank.options(true)
 
 local Embedding = Layer:extend("Embedding", {
   makes_masks = true,
@@ -28,7 +33,7 @@ local Embedding = Layer:extend("Embedding", {
     -- of Keras 2, where it fixed the second axis
     {"input_length", "any", optional = true, transient = true, keyword_only = true},
     {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
-    options.quantization(),
+    lora_rank, lora_alpha, options.quantization(),
   },
 })
 
@@ -46,6 +51,7 @@ function Embedding:build()
   if initial then
     self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
   end
+  low_rank.built(self, "embeddings")
 end
 
 function Embedding:call(inputs)
@@ -70,5 +76,7 @@ function Embedding:compute_output_shape(input_shape)
   shape[#shape + 1] = self.output_dim
   return shape
 end
+
+low_rank.add(Embedding, "embeddings")
 
 return Embedding

@@ -149,6 +149,37 @@ function Base:refuse_boxes()
     getmetatable(self).__name)
 end
 
+-- `transform_PART(self, data, transformation)` of a single image's part, and whether it trains: for
+-- nothing to be drawn the transformation is none.
+local function transform_single(part)
+  return function(self, data, transformation, training)
+    if training == false and not self.always then transformation = nil end
+    local batch = structure.map(data, function(x) return rows.expand_dims(x, 1) end)
+    return structure.map(self["transform_" .. part](self, batch, transformation),
+      function(x) return rows.squeeze(x, 1) end)
+  end
+end
+
+--- Changes one image.
+-- @function transform_single_image
+-- @tparam tensor image `[height, width, channels]`
+-- @param transformation what `get_random_transformation` drew for a batch of one
+-- @tparam[opt=true] boolean training
+-- @treturn tensor
+Base.transform_single_image = transform_single "images"
+
+--- Changes the label of one image.
+-- @function transform_single_label
+Base.transform_single_label = transform_single "labels"
+
+--- Changes the boxes of one image, `{boxes = [boxes, 4], labels = [boxes]}`.
+-- @function transform_single_bounding_box
+Base.transform_single_bounding_box = transform_single "bounding_boxes"
+
+--- Changes the mask of one image.
+-- @function transform_single_segmentation_mask
+Base.transform_single_segmentation_mask = transform_single "segmentation_masks"
+
 local parts = {"images", "bounding_boxes", "labels", "segmentation_masks"}
 
 local function check_boxes(self, boxes)

@@ -3,6 +3,7 @@
 -- for symbolic inputs, a node recorded.
 -- @module cusp.layers.machinery.calling
 
+local config = require "cusp.base.config"
 local context = require "cusp.base.context"
 local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
@@ -190,7 +191,9 @@ end
 
 -- What a layer of the library says in Lua's own words is about inputs that it was not made for.
 local function in_other_words(layer, inputs, message)
-  if not errors.is_raw(message) or os.getenv "CUSP_TRACEBACK" == "full" then return message end
+  if not errors.is_raw(message) or not config.is_traceback_filtering_enabled() then
+    return message
+  end
   local _, text = pcall(errors.raise, "%s (%s): cannot be called on inputs of shape %s", layer.name,
     getmetatable(layer).__name,
     input_text(inputs))
@@ -236,6 +239,7 @@ end
 calling.settle = settle_if_complete
 
 local function build(layer, shape, others)
+  layer.__own.path = context.get().path or layer.name
   layer.__own.build_shape = shape
   layer.__own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
   getmetatable(layer).build(layer, shape, others)
@@ -453,6 +457,14 @@ function calling.output_types(layer, inputs, extras, args)
   return structure.map(layer:compute_output_shape(shapes_of(inputs)), function(shape)
     return setmetatable({shape = shape, dtype = dtype}, marked)
   end, structure.is_shape), false
+end
+
+--- Symbolic tensors of the types of what a layer would give, without a call that is recorded.
+function calling.output_spec(layer, ...)
+  local inputs, extras, args = split(layer, ...)
+  if extras.n > 0 then signature.bind(layer, extras, args) end
+  if not layer.built then calling.build(layer, shapes_of(inputs), other_shapes(args)) end
+  return symbolic.from_types((calling.output_types(layer, inputs, extras, args)), layer.name)
 end
 
 local function any_mask(inputs, args)

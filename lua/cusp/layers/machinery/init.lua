@@ -2,5 +2,5 @@
 -- The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.machinery
 return {
-  layer = "Layer", wrapper = "Wrapper",
+  layer = "Layer", input_specification = "InputSpec", wrapper = "Wrapper",
 }

@@ -18,7 +18,7 @@ end
 
 local function check_rank(layer, spec, shape, position)
   local ndim = #shape
-  if spec.ndim and ndim ~= spec.ndim then
+  if spec.ndim and not spec.allow_last_axis_squeeze and ndim ~= spec.ndim then
     refuse(layer, position, ("%d axes"):format(spec.ndim), shape)
   end
   if spec.min_ndim and ndim < spec.min_ndim then
@@ -38,10 +38,17 @@ local function check_axes(layer, spec, shape, position)
   end
 end
 
+-- A shape without a last axis of 1.
+local function squeezed(shape)
+  return shape[#shape] == 1 and table.move(shape, 1, #shape - 1, 1, {}) or shape
+end
+
 local function check_shape(layer, spec, shape, position)
-  local fits = #shape == #spec.shape
+  local expected = spec.shape
+  if spec.allow_last_axis_squeeze then shape, expected = squeezed(shape), squeezed(expected) end
+  local fits = #shape == #expected
   for i = 1, fits and #shape or 0 do
-    local want, got = spec.shape[i], shape[i]
+    local want, got = expected[i], shape[i]
     fits = fits and (want == got or want == shapes.None or got == shapes.None)
   end
   if not fits then refuse(layer, position, "shape " .. errors.shape(spec.shape), shape) end
@@ -74,11 +81,41 @@ local function check_all(layer, spec, flat)
   for i, tensor in ipairs(flat) do check_one(layer, spec[i], tensor, #flat > 1 and i or nil) end
 end
 
+-- The inputs of a table by name in the order of the specifications, where all of these have names.
+local function by_name(layer, spec, inputs)
+  if not structure.is_container(inputs) or structure.is_list(inputs) then return inputs end
+  local list = {}
+  for i, one in ipairs(spec) do
+    if not one.name then return inputs end
+    list[i] = inputs[one.name] or false
+    if not list[i] and not one.optional then
+      errors.raise("%s (%s): expected an input named '%s'", layer.name, getmetatable(layer).__name,
+        one.name)
+    end
+  end
+  return list
+end
+
+-- The specifications of inputs that are there: those of optional ones may be left out.
+local function without_absent(spec, inputs)
+  if #spec == 0 or not structure.is_container(inputs) then return spec end
+  local kept = {}
+  for i, one in ipairs(spec) do
+    if inputs[i] or not one.optional then kept[#kept + 1] = one end
+  end
+  return kept
+end
+
 --- Checks a layer's inputs against its `input_spec`.
 -- @raise "dense (Dense): expected size 72 in axis -1 of the input; got shape [8, 70]"
 function input_spec.check(layer, inputs)
   local spec = layer.input_spec
-  if spec ~= nil then check_all(layer, spec, structure.flatten(inputs)) end
+  if spec == nil then return end
+  if #spec > 0 then
+    inputs = by_name(layer, spec, inputs)
+    spec = without_absent(spec, inputs)
+  end
+  check_all(layer, spec, structure.flatten(inputs))
 end
 
 -- Whether a value is a shape, or a table of them; `false` stands for an input that is left out.

@@ -39,7 +39,7 @@ local Layer = Object:extend("Layer", {
   __module = "keras.layers",
   autocast = true,
   keeps_dtype = false,
-  __passing = lists.names "nodes losses ran build_shape build_others when_built restorations",
+  __passing = lists.names "nodes losses ran path build_shape build_others when_built restorations",
   __closed = lists.names "policy weights",
 })
 
@@ -213,6 +213,10 @@ function Layer:add_weight(...)
   return variable
 end
 
+--- As `add_weight`.
+-- @function add_variable
+Layer.add_variable = Layer.add_weight
+
 --- Variables that are fields but were not made by `add_weight`.
 local function field_variables(self)
   local known, found = {}, {}
@@ -305,6 +309,16 @@ end
 --- Metrics among the fields of the layer and of the layers below it, not those of models.
 function getters.metrics(self) return tracking.unique(collect_metrics(self, {}, false)) end
 
+--- The variables of those metrics.
+function getters.metrics_variables(self)
+  local result = {}
+  for _, metric in ipairs(self.metrics) do
+    local variables = metric.variables
+    table.move(variables, 1, #variables, #result + 1, result)
+  end
+  return result
+end
+
 --- Whether training changes the layer's weights; setting it goes down to the layers below.
 function getters.trainable(self)
   return self.__own.trainable ~= false
@@ -370,6 +384,21 @@ function Layer:count_params()
   return total
 end
 
+--- Puts into a table what a file keeps of the layer's own variables. Override it, with
+-- `load_own_variables`, to keep something else.
+-- @tparam table store name → tensor or variable; the names are "0", "1", ... unless overridden
+-- @usage function L:save_own_variables(store) store.table = self.table end
+function Layer:save_own_variables(store)
+  require("cusp.layers.machinery.storing").save(self, store)
+end
+
+--- Takes back what `save_own_variables` put into a table.
+-- @tparam table store name → tensor
+-- @raise where something is missing or has another shape; nothing is changed then
+function Layer:load_own_variables(store)
+  require("cusp.layers.machinery.storing").load(self, store)
+end
+
 ---------------------------------------------------------------- losses
 
 --- Adds a term to the loss that is minimised in training.
@@ -390,17 +419,31 @@ local function collect_losses(self, out)
   return out
 end
 
---- Terms added by `add_loss` and by activity regularizers in the last call, then those of
--- regularized weights.
-function getters.losses(self)
+--- The losses where tensors stand for some variables.
+-- @tparam table given variable → tensor
+-- @local
+function Layer:losses_with(given)
   local result = tracking.unique(collect_losses(self, {}))
   for _, variable in ipairs(self.trainable_weights) do
-    if variable.regularizer then result[#result + 1] = variable.regularizer(variable.value) end
+    if variable.regularizer then
+      result[#result + 1] = variable.regularizer(given[variable] or variable.value)
+    end
   end
   return result
 end
 
+--- Terms added by `add_loss` and by activity regularizers in the last call, then those of
+-- regularized weights.
+function getters.losses(self) return self:losses_with{} end
+
 ---------------------------------------------------------------- dtypes
+
+--- The dtype that floating-point inputs are converted to.
+function getters.input_dtype(self) return self.compute_dtype end
+
+--- The names of the layers that this one is in and its own, as in "encoder/attention"; its name
+-- before it is built.
+function getters.path(self) return self.__own.path or self.name end
 
 --- The dtype of the layer's variables.
 function getters.dtype(self) return (self.__own.policy or policy.get(nil)).variable end
@@ -485,6 +528,25 @@ Layer.__checks = setmetatable({
 -- masks of its own.
 -- @field supports_masking
 function getters.supports_masking(self) return self.compute_mask ~= calling.default_compute_mask end
+
+--- The shape and dtype of the outputs for inputs of which those are known.
+-- @param inputs a symbolic tensor, or a table of them
+-- @param ... further arguments of a call
+-- @return a symbolic tensor, or a table of them
+function Layer:compute_output_spec(inputs, ...) return calling.output_spec(self, inputs, ...) end
+
+--- Calls the layer as if its variables held other values, which are left as they are.
+-- @tparam table trainable_variables a tensor for each; gradients flow to them
+-- @tparam table non_trainable_variables a tensor for each
+-- @param ... the arguments of the call; `return_losses = true` among those by name
+-- @return the outputs
+-- @treturn table what the non-trainable variables would hold after the call
+-- @treturn ?table the losses, where they were asked for
+-- @usage local y, state = layer:stateless_call(weights, state, x)
+function Layer:stateless_call(trainable_variables, non_trainable_variables, ...)
+  return require("cusp.layers.machinery.stateless").call(self, trainable_variables,
+    non_trainable_variables, ...)
+end
 
 ---------------------------------------------------------------- as a part of a model
 

@@ -237,6 +237,23 @@ function IndexLookup:load_vocabulary(text)
   if not self.__own.fixed and #lines > 0 then self:set_vocabulary(self:tokens_of_lines(lines)) end
 end
 
+--- Writes a learned vocabulary into a folder, as `vocabulary.txt`; one that the layer was made with
+-- is in its configuration.
+-- @tparam string dir_path
+function IndexLookup:save_assets(dir_path)
+  if self._fixed then return end
+  local writer <close> = engine.files.create(dir_path .. "/vocabulary.txt")
+  writer:write(table.concat(self:get_vocabulary(), "\n"))
+  writer:commit()
+end
+
+--- Takes a learned vocabulary from a folder.
+-- @tparam string dir_path
+function IndexLookup:load_assets(dir_path)
+  local lines = read_lines(dir_path .. "/vocabulary.txt")
+  self:load_vocabulary(table.concat(lines, "\n"))
+end
+
 ---------------------------------------------------------------- adapting
 
 --- Forgets what was counted.

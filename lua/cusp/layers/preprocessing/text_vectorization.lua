@@ -108,6 +108,14 @@ function TextVectorization:init(args)
   self._lookup_layer = StringLookup(lookup)
 end
 
+--- Writes a learned vocabulary into a folder.
+-- @tparam string dir_path
+function TextVectorization:save_assets(dir_path) self._lookup_layer:save_assets(dir_path) end
+
+--- Takes a learned vocabulary from a folder.
+-- @tparam string dir_path
+function TextVectorization:load_assets(dir_path) self._lookup_layer:load_assets(dir_path) end
+
 ---------------------------------------------------------------- texts to tokens
 
 local function standardize(self, text)

@@ -3,6 +3,7 @@
 -- files.
 -- @module cusp.saving.keras3.archive
 
+local assets = require "cusp.saving.keras3.assets"
 local configuration = require "cusp.saving.configuration"
 local deferred = require "cusp.base.deferred"
 local engine = require "cusp.engine"
@@ -55,6 +56,12 @@ local function write_folder(path, model, include_optimizer)
     writer:write(text)
     writer:commit()
   end
+  assets.save(model, function(name, text)
+    engine.files.make_directories((path .. "/" .. name):match "^(.*)/")
+    local writer <close> = engine.files.create(path .. "/" .. name)
+    writer:write(text)
+    writer:commit()
+  end)
 end
 
 --- Writes a model as an archive. The weights' own file is lent: it is copied into the archive and
@@ -67,6 +74,7 @@ local function write_zip(path, model, include_optimizer)
   new_weights(path, model, include_optimizer):lend(function(weights)
     writer:add_file(WEIGHTS, weights)
   end)
+  assets.save(model, function(name, text) writer:add(name, text) end)
   writer:close()
 end
 
@@ -84,13 +92,14 @@ end
 ---------------------------------------------------------------- reading
 
 --- What an archive or folder holds: `path`, `text(name)`, `weights()` gives the path of the HDF5
--- file, `close()`.
+-- file, `names()` lists the members, `close()`.
 local function open_zip(path)
   local zip = require("cusp.formats.zip").open(path)
   local has = {}
   for _, name in ipairs(zip:names()) do has[name] = true end
   return {
     path = path, has = function(name) return has[name] end,
+    names = function() return zip:names() end,
     text = function(name) return zip:read(name) end,
     weights = function() return zip:extract(WEIGHTS) end,
     close = function() zip:close() end,
@@ -100,6 +109,7 @@ end
 local function open_folder(path)
   return {
     path = path, has = function(name) return engine.files.exists(path .. "/" .. name) end,
+    names = function() return assets.names_below(path, "", {}) end,
     text = function(name)
       local reader <close> = engine.files.open(path .. "/" .. name)
       return reader:read(0, reader.size)
@@ -152,7 +162,7 @@ local function restore(model, contents, options)
   local plan = keras3_weights.match(contents, model, options)
   local done = plan:run()
   local optimizer = model.compiled and model.optimizer
-  if optimizer and optimizer.built and done[optimizer_state.inner(optimizer)._iterations] then
+  if optimizer and optimizer.built and done[optimizer_state.inner(optimizer).__own.iterations] then
     optimizer_state.complete(optimizer, done)
   end
 end
@@ -202,7 +212,7 @@ function archive.read(path, options)
   })
   if not ok then errors.raise("load_model: %s: %s: %s", path, CONFIG, tostring(model)) end
   keras2_settings.restore(model, metadata.cusp_optimizer)
-  require("cusp.saving.keras3.assets").load(source, model)
+  assets.load(source, model)
   load_weights(model, source)
   return model
 end

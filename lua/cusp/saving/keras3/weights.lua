@@ -11,21 +11,30 @@ local errors = require "cusp.base.errors"
 local extra_state = require "cusp.saving.shared.extra_state"
 local keras3_paths = require "cusp.saving.shared.paths"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local own_variables = require "cusp.saving.keras3.own_variables"
 local stored = require "cusp.saving.shared.stored"
+local structure = require "cusp.base.structure"
 
 local keras3_weights = {}
 
 ---------------------------------------------------------------- writing
 
+local function write_variable(vars, name, variable)
+  local dataset = vars:create_dataset(name, variable)
+  -- HDF5 has no type for it
+  if variable.dtype == "bfloat16" then dataset.attributes:set("dtype", "bfloat16") end
+end
+
 local function write_part(group, part)
   if part.kind == "metric" then return end -- begins afresh with each epoch, and is not saved
   local vars = group:create_group(part.path == "" and "vars" or part.path .. "/vars")
   if part.name then vars.attributes:set("name", part.name) end
-  for i, variable in ipairs(part.variables) do
-    local dataset = vars:create_dataset(tostring(i - 1), variable)
-    -- HDF5 has no type for it
-    if variable.dtype == "bfloat16" then dataset.attributes:set("dtype", "bfloat16") end
+  if own_variables.is_custom(part, "save_own_variables") then
+    local store = own_variables.saved(part)
+    for _, name in ipairs(structure.keys(store)) do write_variable(vars, name, store[name]) end
+    return
   end
+  for i, variable in ipairs(part.variables) do write_variable(vars, tostring(i - 1), variable) end
 end
 
 --- Writes a model's weights, and its optimizer's state.
@@ -38,23 +47,28 @@ end
 
 ---------------------------------------------------------------- reading
 
+-- Numbered variables in a list, those that a class of the program's named by name.
 local function read_vars(path, group)
-  local values = {}
+  local values, named = {}, nil
   for _, name in ipairs(group:names()) do
     local dataset = group:get(name)
     local index = math.tointeger(tonumber(name))
-    if not index or not dataset or dataset.kind ~= "dataset" then
-      errors.raise("%s: %s: expected variables named 0, 1, ..., got '%s'", path, group.name, name)
+    if not dataset or dataset.kind ~= "dataset" then
+      errors.raise("%s: %s: expected variables, got '%s'", path, group.name, name)
+    elseif index then
+      values[index + 1] = stored.of_dataset(path, dataset)
+    else
+      named = named or {}
+      named[name] = stored.of_dataset(path, dataset)
     end
-    values[index + 1] = stored.of_dataset(path, dataset)
   end
-  local count = #group:names()
+  local count = named and 0 or #group:names()
   for i = 1, count do
     if not values[i] then
       errors.raise("%s: %s: has %d variables, but none is named %d", path, group.name, count, i - 1)
     end
   end
-  return values
+  return values, named
 end
 
 -- Real models are far from these; a group that contains itself is not.
@@ -71,7 +85,8 @@ local function read_below(contents, group, place, level)
     local member = group:get(name)
     if member and member.kind == "group" then
       if name == "vars" then
-        contents.parts[place] = {values = read_vars(contents.path, member),
+        local values, named = read_vars(contents.path, member)
+        contents.parts[place] = {values = values, named = named,
           where = ("%s: %s"):format(contents.path, member.name)}
       else
         read_below(contents, member, place == "" and name or place .. "/" .. name, level + 1)
@@ -94,7 +109,8 @@ end
 --- Reads all values into memory: for use after the file is closed.
 function keras3_weights.keep(contents)
   for _, part in pairs(contents.parts) do
-    for _, value in ipairs(part.values) do stored.keep(value) end
+    for _, value in pairs(part.values) do stored.keep(value) end
+    for _, value in pairs(part.named or {}) do stored.keep(value) end
   end
   return contents
 end
@@ -135,7 +151,15 @@ end
 
 local function match_layer(plan, contents, part)
   local found = find_part(contents, part.path)
+  if own_variables.is_custom(part, "load_own_variables") then
+    return own_variables.match(plan, part, found)
+  end
   local values = found and found.values or {}
+  local name = found and found.named and next(found.named)
+  if name then
+    return ("%s: expected variables named 0, 1, ..., got '%s'; %s '%s' has no load_own_variables")
+      :format(found.where, name, part.object.__name, tostring(part.name))
+  end
   if #values ~= #part.variables then
     local where = found and found.where or ("%s: /%s"):format(contents.path, part.path)
     return ("%s: %s '%s' has %d variables, the file has %d of it"):format(where, part.object.__name,
@@ -209,6 +233,9 @@ end
 
 local function match_optimizer(plan, contents, part)
   local found = contents.parts[part.path]
+  if found and own_variables.is_custom(part, "load_own_variables") then
+    return own_variables.match(plan, part, found)
+  end
   if not found or #found.values == 0 then return end
   local variables = optimizer_variables(part, found.values)
   if variables then add_all(plan, variables, found.values)

@@ -4,6 +4,7 @@
 
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local whole = require "cusp.base.whole"
 
 local stored = {}
 
@@ -74,23 +75,36 @@ function Plan:afterwards(f)
   table.insert(self.last, f)
 end
 
+--- Notes that an object takes its part itself, by `f`, when the assignments are made: where it
+-- fails, everything is as it was.
+function Plan:by_itself(object, f)
+  self.objects = self.objects or {}
+  table.insert(self.objects, object)
+  self:afterwards(f)
+end
+
+local function run(self)
+  local variables, tensors, done = {}, {}, {}
+  for i, entry in ipairs(self) do
+    local tensor = entry.value.read()
+    if tensor.dtype ~= entry.variable.dtype then
+      tensor = engine.ops.cast(tensor, entry.variable.dtype)
+    end
+    variables[i], tensors[i], done[entry.variable] = entry.variable, tensor, true
+  end
+  engine.assign_all(variables, tensors)
+  for _, f in ipairs(self.last or {}) do f() end
+  return done
+end
+
 --- Reads all values, then assigns them. Outside any trace, so that what is read is not computed
 -- again.
 -- @treturn {[Variable]=true} what was assigned
 function Plan:run()
-  return engine.untraced(function()
-    local variables, tensors, done = {}, {}, {}
-    for i, entry in ipairs(self) do
-      local tensor = entry.value.read()
-      if tensor.dtype ~= entry.variable.dtype then
-        tensor = engine.ops.cast(tensor, entry.variable.dtype)
-      end
-      variables[i], tensors[i], done[entry.variable] = entry.variable, tensor, true
-    end
-    engine.assign_all(variables, tensors)
-    for _, f in ipairs(self.last or {}) do f() end
-    return done
-  end)
+  if not self.objects then return engine.untraced(run, self) end
+  local roots = table.move(self.objects, 1, #self.objects, 1, {})
+  for _, entry in ipairs(self) do roots[#roots + 1] = entry.variable end
+  return whole.with(roots, engine.untraced, run, self)
 end
 
 --- Says what was passed over.

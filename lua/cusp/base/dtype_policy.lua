@@ -1,0 +1,88 @@
+--- Dtype policies: which dtype a layer's variables have and which it computes in. A layer takes
+-- one, or its name, as `dtype`; `cusp.config.set_dtype_policy` sets that of layers that are given
+-- none.
+-- @classmod cusp.DTypePolicy
+-- @tparam[opt] string name a dtype, "mixed_float16" or "mixed_bfloat16"; by default the global one
+-- @usage
+-- local policy = cusp.DTypePolicy "mixed_bfloat16"
+-- print(policy.compute_dtype, policy.variable_dtype) --> bfloat16  float32
+local Object = require "cusp.base.class"
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
+local null = require "cusp.base.null"
+local ordered = require "cusp.base.ordered"
+
+local mixed = {
+  mixed_float16 = {name = "mixed_float16", compute = "float16", variable = "float32"},
+  mixed_bfloat16 = {name = "mixed_bfloat16", compute = "bfloat16", variable = "float32"},
+}
+
+local global -- the name that was set; nil: the default float dtype
+
+local DTypePolicy = Object:extend("DTypePolicy", {
+  __module = "keras", config = {{"name", "string", optional = true}},
+})
+
+-- A policy's name from what stands for one.
+local function name_of(value)
+  if Object.is_instance(value, DTypePolicy) then return value.name end
+  if kinds.is_plain(value) and kinds.is_plain(value.config) then value = value.config.name end
+  if value == nil or value == null then return global or engine.get_floatx() end
+  return value
+end
+
+--- What a policy says: from a dtype's or policy's name, a policy, Keras's serialised form of one,
+-- or the global one from nil.
+-- @treturn table `name`, `compute` and `variable`
+-- @raise for a name that is no dtype
+-- @local
+function DTypePolicy.parts(value)
+  local name = name_of(value)
+  if mixed[name] then return mixed[name] end
+  if not kinds.dtypes[name] then
+    errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",
+      errors.describe(value))
+  end
+  return {name = name, compute = name, variable = name}
+end
+
+function DTypePolicy:init(args)
+  Object.configure(self, args, DTypePolicy)
+  local parts = DTypePolicy.parts(self.name)
+  self.name, self.compute_dtype, self.variable_dtype = parts.name, parts.compute, parts.variable
+end
+
+--- How weights are quantized: never here.
+function DTypePolicy.__getters.quantization_mode() return nil end
+
+--- A floating-point tensor in another dtype; anything else as it is.
+-- @param x
+-- @tparam boolean autocast whether to convert at all
+-- @tparam string dtype
+function DTypePolicy:convert_input(x, autocast, dtype)
+  if not autocast or type(x) ~= "userdata" and type(x) ~= "table" then return x end
+  if not tostring(x.dtype):find("float", 1, true) or x.dtype == dtype then return x end
+  return x:cast(dtype)
+end
+
+function DTypePolicy:get_config() return ordered.object({name = self.name}, {"name"}) end
+
+function DTypePolicy.__eq(a, b)
+  return Object.is_instance(a, DTypePolicy) and Object.is_instance(b, DTypePolicy)
+    and a.name == b.name
+end
+
+--- As Keras prints it: `<DTypePolicy "mixed_float16">`.
+function DTypePolicy:__tostring() return ("<DTypePolicy %q>"):format(self.name) end
+
+--- The policy of layers that are given none.
+-- @treturn DTypePolicy
+-- @local
+function DTypePolicy.get_global() return DTypePolicy{name = name_of(nil)} end
+
+--- Sets it.
+-- @local
+function DTypePolicy.set_global(value) global = DTypePolicy.parts(value).name end
+
+return DTypePolicy

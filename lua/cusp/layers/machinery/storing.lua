@@ -1,0 +1,51 @@
+--- What files keep of a layer's own variables, by name: `store["0"]`, `store["1"]`, ...
+-- @module cusp.layers.machinery.storing
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+
+local storing = {}
+
+-- What stands in a file for a variable, and the variables that it stands for.
+local function entries(layer)
+  local list, adapted = {}, layer.lora_enabled
+  for _, variable in ipairs(layer:own_variables()) do
+    local name = variable.name or ""
+    local weight = adapted and rawget(layer, "_" .. name) == variable
+    if not (adapted and name:find "^lora_") then
+      list[#list + 1] = {variable, weight and layer[name] or variable}
+    end
+  end
+  return list
+end
+
+--- Puts the variables into a table; of an adapted layer, the weight with what was learned added.
+function storing.save(layer, store)
+  for i, entry in ipairs(entries(layer)) do store[tostring(i - 1)] = entry[2] end
+end
+
+--- Assigns what a table holds to the variables: all or none.
+function storing.load(layer, store)
+  local variables, values = {}, {}
+  for i, entry in ipairs(entries(layer)) do
+    local variable, value = entry[1], store[tostring(i - 1)]
+    if value == nil then
+      errors.raise("%s (%s).load_own_variables: there is no variable %d (%s)", layer.name,
+        getmetatable(layer).__name, i - 1, variable.path or variable.name)
+    end
+    variables[i], values[i] = variable, engine.tensor(value, {dtype = variable.dtype})
+    if errors.shape(values[i].shape) ~= errors.shape(variable.shape) then
+      errors.raise("%s (%s).load_own_variables: the variable %d (%s) has shape %s, got %s",
+        layer.name, getmetatable(layer).__name, i - 1, variable.path or variable.name,
+        errors.shape(variable.shape), errors.shape(values[i].shape))
+    end
+  end
+  for _, variable in ipairs(layer.lora_enabled and layer:own_variables() or {}) do
+    if (variable.name or ""):find "^lora_" then
+      variables[#variables + 1] = variable
+      values[#values + 1] = engine.ops.zeros_like(variable)
+    end
+  end
+  engine.assign_all(variables, values)
+end
+
+return storing
