@@ -54,7 +54,9 @@ end
 local getters, setters = MultiOptimizer.__getters, MultiOptimizer.__setters
 
 --- The optimizers.
-function getters.optimizers(self) return table.move(self.__own.inner, 1, #self.__own.inner, 1, {}) end
+function getters.optimizers(self)
+  return table.move(self.__own.inner, 1, #self.__own.inner, 1, {})
+end
 
 --- The iteration and the learning rate, which is not used, then the variables of each optimizer.
 function getters.variables(self)

@@ -241,7 +241,7 @@ end
 -- is in its configuration.
 -- @tparam string dir_path
 function IndexLookup:save_assets(dir_path)
-  if self._fixed then return end
+  if self.__own.fixed then return end
   local writer <close> = engine.files.create(dir_path .. "/vocabulary.txt")
   writer:write(table.concat(self:get_vocabulary(), "\n"))
   writer:commit()
