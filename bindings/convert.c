@@ -8,6 +8,27 @@
 
 /* ------------------------------------------------------------------ what came */
 
+/* "cusp.ops" of a table that has such a name; NULL for others. Lent by the table. */
+static const char *namespace_name(lua_State *L, int index) {
+  if (!lua_getmetatable(L, index))
+    return NULL;
+  lua_pushliteral(L, "__name");
+  lua_rawget(L, -2);
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  lua_pop(L, 2);
+  return name && (strcmp(name, "cusp") == 0 || strncmp(name, "cusp.", 5) == 0) ? name : NULL;
+}
+
+static const char *got_table(lua_State *L, int index, char *text, size_t size) {
+  if (cusp_lua_is_symbolic(L, index))
+    return "a symbolic tensor";
+  const char *name = namespace_name(L, index);
+  if (!name || strcmp(name, "cusp.null") == 0)
+    return name ? "null" : "a table";
+  snprintf(text, size, "%.40s (its functions are called with a dot, not a colon)", name);
+  return text;
+}
+
 const char *cusp_lua_got(lua_State *L, int index) {
   static _Thread_local char text[96];
   switch (lua_type(L, index)) {
@@ -23,7 +44,7 @@ const char *cusp_lua_got(lua_State *L, int index) {
   case LUA_TBOOLEAN: return lua_toboolean(L, index) ? "true" : "false";
   case LUA_TNIL:
   case LUA_TNONE: return "nil";
-  case LUA_TTABLE: return cusp_lua_is_symbolic(L, index) ? "a symbolic tensor" : "a table";
+  case LUA_TTABLE: return got_table(L, index, text, sizeof text);
   case LUA_TFUNCTION: return "a function";
   case LUA_TUSERDATA:
     if (cusp_lua_test_tensor(L, index))

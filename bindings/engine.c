@@ -45,8 +45,13 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_ops(L, 4, 3);
   lua_setfield(L, 1, "ops");
   lua_setfield(L, 1, "tensor_methods");
+  lua_getfield(L, 2, "shape_class");
+  lua_setfield(L, 1, "shape_class"); /* the metatable of shapes, which Lua fills */
   cusp_lua_set_operators(L);
   lua_settop(L, 1);
+  cusp_lua_push_composed(L);
+  lua_setfield(L, 1, "composed");
+  cusp_lua_open_absent(L);
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);
   cusp_lua_open_counters(L);

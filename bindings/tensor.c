@@ -175,16 +175,21 @@ cusp_node *cusp_lua_check_value(lua_State *L, int index, const char *function) {
 
 /* ------------------------------------------------------------------ fields */
 
+static const char shape_class; /* its address is the key of the metatable of shapes */
+
 void cusp_lua_push_shape(lua_State *L, const cusp_shape *shape) {
   lua_createtable(L, shape->ndim, 0);
   for (int i = 0; i < shape->ndim; i++) {
     lua_pushinteger(L, shape->size[i]);
     lua_rawseti(L, -2, i + 1);
   }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &shape_class);
+  lua_setmetatable(L, -2);
 }
 
-/* Pushes the field `key`, or nil. */
-static int push_field(lua_State *L, const cusp_node *node, const char *key) {
+/* Pushes the field at index 2 of the tensor at index 1. */
+static int push_field(lua_State *L, const cusp_node *node) {
+  const char *key = lua_tostring(L, 2);
   if (!strcmp(key, "shape"))
     cusp_lua_push_shape(L, &node->type.shape);
   else if (!strcmp(key, "dtype"))
@@ -192,7 +197,7 @@ static int push_field(lua_State *L, const cusp_node *node, const char *key) {
   else if (!strcmp(key, "ndim"))
     lua_pushinteger(L, node->type.shape.ndim);
   else
-    lua_pushnil(L);
+    return cusp_lua_absent_field(L, "tensor");
   return 1;
 }
 
@@ -354,7 +359,7 @@ static int tensor_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
       return 1;
-    return push_field(L, cusp_lua_check_tensor(L, 1, "index"), lua_tostring(L, 2));
+    return push_field(L, cusp_lua_check_tensor(L, 1, "index"));
   }
   cusp_node *node = cusp_lua_check_tensor(L, 1, "t[i]");
   int exact = 0;
@@ -453,6 +458,36 @@ static int tensor_equal(lua_State *L) {
   return 1;
 }
 
+/* ------------------------------------------------------------------ text */
+
+/* Pushes what stands at `index` in a text: the number of a tensor of one element, else as print
+ * shows it. */
+static void push_part(lua_State *L, int index) {
+  bool ours = cusp_lua_test_tensor(L, index) || cusp_lua_test_variable(L, index);
+  int type = lua_type(L, index);
+  if (!ours && type != LUA_TSTRING && type != LUA_TNUMBER)
+    luaL_error(L, "attempt to concatenate a %s value with a tensor", luaL_typename(L, index));
+  lua_pushvalue(L, index);
+  if (ours) {
+    cusp_node *node = cusp_lua_check_tensor(L, lua_gettop(L), "..");
+    if (!node->trace && node->type.shape.ndim == 0) {
+      lua_getfield(L, -1, "item");
+      lua_insert(L, -2);
+      lua_call(L, 1, 1);
+    }
+  }
+  luaL_tolstring(L, -1, NULL);
+  lua_remove(L, -2);
+}
+
+/* a .. b, where one of them is a tensor or a variable */
+static int tensor_concat(lua_State *L) {
+  push_part(L, 1);
+  push_part(L, 2);
+  lua_concat(L, 2);
+  return 1;
+}
+
 /* ------------------------------------------------------------------ the class */
 
 static const struct operator{ const char *event, *row; }
@@ -495,7 +530,8 @@ void cusp_lua_set_operators(lua_State *L) {
   set_unary(L, "__bnot", "bitwise_not");
   static const luaL_Reg shared[] = {{"__eq", tensor_equal},      {"__lt", tensor_less},
                                     {"__le", tensor_less_equal}, {"__len", tensor_length},
-                                    {"__pairs", tensor_pairs},   {NULL, NULL}};
+                                    {"__pairs", tensor_pairs},   {"__concat", tensor_concat},
+                                    {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
 }
 
@@ -517,5 +553,9 @@ void cusp_lua_open_tensor(lua_State *L) {
   lua_pushcclosure(L, tensor_index, 1);
   lua_setfield(L, -3, "__index");
   lua_setfield(L, -2, "tensor_methods");
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &shape_class);
+  lua_setfield(L, -2, "shape_class");
   lua_pop(L, 1);
 }

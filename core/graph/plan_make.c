@@ -62,6 +62,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   const cusp_operation *last = &l->graph->operations[unit->members[unit->n_members - 1]];
   st->name = last->op->name;
   st->file = last->file;
+  st->caller = last->caller;
   st->line = last->line;
   size_t workspace;
   if (unit->kind == CUSP_UNIT_FUSED) {

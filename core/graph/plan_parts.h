@@ -19,7 +19,7 @@ typedef struct cusp_step {
   int n_inputs, n_outputs;
   cusp_place *inputs, *outputs;
   cusp_place workspace;
-  const char *name, *file;
+  const char *name, *file, *caller;
   int line;
 } cusp_step;
 

@@ -1,5 +1,6 @@
 /* The loop that runs the steps of a plan. */
 #include "plan_run.h"
+#include "../node/source.h"
 #include "../node/state.h"
 #include "plan_parts.h"
 
@@ -25,8 +26,7 @@ static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
   st->call.workspace = at(plan, st->workspace);
   cusp_status status = st->kernel->run(&st->call);
   if (status != CUSP_OK)
-    return st->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", st->name, st->file, st->line)
-                    : cusp_fail_prefix(status, "%s: ", st->name);
+    return cusp_fail_at_source(status, st->name, st->caller, st->file, st->line);
   return CUSP_OK;
 }
 

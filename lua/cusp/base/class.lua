@@ -14,6 +14,7 @@
 -- end`); setters work the same way. `self.__order` keeps the names of fields in the order of their
 -- first assignment.
 -- @classmod cusp.Object
+local absent = require "cusp.base.absent"
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
@@ -57,6 +58,8 @@ local inherited = {"__call", "__tostring", "__len", "__eq", "__lt", "__le", "__c
   "__add", "__sub", "__mul", "__div", "__unm",
   "__concat", "__pairs", "__idiv", "__mod", "__pow"}
 
+local note_field, check_assignment = absent.note_field, absent.check_assignment
+
 local function lookup_in(class)
   local getters = class.__getters
   return function(self, key)
@@ -64,6 +67,7 @@ local function lookup_in(class)
     if value ~= nil then return value end
     local getter = getters[key]
     if getter then return getter(self) end
+    note_field(class, key)
     return nil
   end
 end
@@ -74,6 +78,7 @@ local function assignment_in(class)
     local setter = setters[key]
     if setter then return setter(self, value) end
     local order = rawget(self, "__order")
+    if class.__library and type(key) == "string" then check_assignment(self, key) end
     if order and not order[key] and type(key) == "string" then
       order[#order + 1] = key
       order[key] = #order
@@ -104,6 +109,11 @@ local function build(class, args, lenient)
 end
 
 local function construct(class, ...)
+  local space = absent.path_of((...))
+  if space then
+    errors.raise("%s: write it with a dot, %s.%s(...); with a colon, the first argument is %s",
+      class.__name, space, class.__name, space)
+  end
   return build(class, arguments.of_call(class, ...))
 end
 
@@ -158,11 +168,35 @@ local behind = setmetatable({}, {__mode = "k"})
 --- The original method, if `f` is one with a check; else `f`.
 function Object.method_behind(f) return behind[f] or f end
 
+-- Public methods of the library's classes that say so where they are called with a dot.
+local receivers = {}
+for name in ([[add pop compile get_layer save save_weights load_weights to_json to_yaml get_weights
+  set_weights count_params add_weight add_loss get_config apply apply_gradients assign
+  reset_state update_state result adapt set_vocabulary get_vocabulary vocabulary_size
+  get_initial_state call build set_model]]):gmatch "%S+" do
+  receivers[name] = true
+end
+
+local function with_receiver(class, name, method)
+  if not receivers[name] then return method end
+  local function checked(self, ...)
+    if not Object.is_subclass(getmetatable(self), class) then
+      errors.raise("%s: write it with a colon, object:%s(...); with a dot, the first argument is"
+        .. " taken for the object (expected %s, got %s)", name, name, class.__name,
+        errors.describe(self))
+    end
+    return method(self, ...)
+  end
+  behind[checked] = method
+  return checked
+end
+
 -- Puts a check of its arguments before a library method: `Base.__checks.NAME(self, ...)` applies to
 -- all classes derived from Base.
 local function with_check(class, name, method)
-  local check = class.__library and type(method) == "function" and class.__super.__checks[name]
-  if not check then return method end
+  if not class.__library or type(method) ~= "function" then return method end
+  local check = class.__super.__checks[name]
+  if not check then return with_receiver(class, name, method) end
   local function checked(self, ...)
     -- A class that passes on a converted argument (`Base.build(self, shape)`) has been checked
     -- already.
@@ -227,6 +261,13 @@ function Object.extend(super, name, members)
   end
   register(class)
   return class
+end
+
+--- An object is made by calling its class; this says so.
+-- @local
+function Object.new(class)
+  local name = type(class) == "table" and class.__name or "Class"
+  errors.raise("%s: there is no `new`; call the class: %s{...}", name, name)
 end
 
 --- The end of every chain of `init`.

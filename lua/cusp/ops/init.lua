@@ -4,6 +4,7 @@
 -- @module cusp.ops
 -- @usage cusp.ops.sum(x, {axis = 2, keepdims = true})
 -- x:sum{axis = 2}:sqrt()
+local absent = require "cusp.base.absent"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local rooms = require "cusp.base.rooms"
@@ -40,12 +41,14 @@ local function load(_, name)
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
     found = ops -- Keras's other ways to the same operations
   end
-  if found then rawset(ops, name, found) end
+  if not found then return absent.note(ops, name) end
+  rawset(ops, name, found)
   return found
 end
 
 ops = setmetatable({}, {
-  __index = load, __name = "cusp.ops", __members = setmetatable(members, {__index = engine.ops}),
+  __index = load, __pairs = absent.pairs, __name = "cusp.ops",
+  __members = setmetatable(members, {__index = engine.ops}),
   __tostring = function() return "cusp.ops" end,
 })
 
