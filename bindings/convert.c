@@ -251,6 +251,10 @@ static bool has_keys(lua_State *L) {
   return true;
 }
 
+static const char *got_keys(lua_State *L) {
+  return namespace_name(L, lua_gettop(L)) ? cusp_lua_got(L, -1) : "a table with keys";
+}
+
 /* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds
  * of items are noted. */
 static cusp_status check(reader *r, int depth) {
@@ -262,9 +266,8 @@ static cusp_status check(reader *r, int depth) {
   if (length == 0 && cusp_lua_has_hole(r->L, lua_gettop(r->L), 0))
     return hole_after(0);
   if (length == 0 && has_keys(r->L))
-    return cusp_fail(CUSP_EVALUE,
-                     "expected numbers at position %s, got a table with keys, not a list",
-                     position_text(r, depth));
+    return cusp_fail(CUSP_EVALUE, "expected numbers at position %s, got %s, not a list",
+                     position_text(r, depth), got_keys(r->L));
   if (length != r->shape.size[depth])
     return cusp_fail(CUSP_ESHAPE, "ragged data: expected %lld items at position %s, got %lld",
                      (long long)r->shape.size[depth], position_text(r, depth), (long long)length);

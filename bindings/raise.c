@@ -162,6 +162,13 @@ static const char *without_rows(const char *message) {
   }
 }
 
+/** Whether a hidden row's message begins with the name of what it is a part of. */
+static bool speaks_for_itself(const char *function, const char *message) {
+  const cusp_op *op = cusp_op_find(function);
+  size_t length = strspn(message, "abcdefghijklmnopqrstuvwxyz_0123456789");
+  return op && op->flags & CUSP_OP_HIDDEN && length > 0 && strncmp(message + length, ": ", 2) == 0;
+}
+
 int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
   if (status == CUSP_EINTERRUPT)
     return raise_interrupt(L);
@@ -175,7 +182,10 @@ int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
     size_t length = strlen(function);
     if (strncmp(message, function, length) == 0 && strncmp(message + length, ": ", 2) == 0)
       message += length + 2;
-    return cusp_lua_error(L, "%s: %s%s", called ? called : function, without_rows(message), advice);
+    message = without_rows(message);
+    if (!called && (!*function || speaks_for_itself(function, message)))
+      return cusp_lua_error(L, "%s%s", message, advice);
+    return cusp_lua_error(L, "%s: %s%s", called ? called : function, message, advice);
   }
   return cusp_lua_error(L, "%s%s", message, advice);
 }

@@ -91,6 +91,7 @@ return setmetatable(cusp, {
       absent.watch(value, "cusp." .. name)
     end
     rawset(cusp, name, value)
+    absent.name_function(value, "cusp", name)
     return value
   end,
 })

@@ -96,6 +96,16 @@ function absent.pairs(space)
   return step(list, space)
 end
 
+--- Gives a public function the name that errors of the engine within it are raised in.
+-- @param value nothing is done with what is no function
+-- @tparam string path "cusp.utils"
+-- @tparam string name
+function absent.name_function(value, path, name)
+  if type(value) == "function" and not engine.composed[value] then
+    engine.composed[value] = ("%s.%s"):format(path, name):gsub("^cusp%.(.*%.)", "%1")
+  end
+end
+
 --- The path of a namespace, "cusp.ops"; nil for other values.
 function absent.path_of(value)
   local meta = type(value) == "table" and getmetatable(value)
@@ -109,6 +119,7 @@ end
 -- @tparam string path "cusp.random"
 -- @treturn table the same
 function absent.watch(space, path)
+  for name, value in next, space do absent.name_function(value, path, name) end
   return setmetatable(space, {__name = path, __index = absent.note,
     __tostring = function() return path end})
 end

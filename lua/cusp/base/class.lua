@@ -181,6 +181,10 @@ local function with_receiver(class, name, method)
   if not receivers[name] then return method end
   local function checked(self, ...)
     if not Object.is_subclass(getmetatable(self), class) then
+      if Object.is_subclass(self, Object) then
+        errors.raise("%s: call it on an object, not on the class: %s{...}:%s(...)", name,
+          self.__name, name)
+      end
       errors.raise("%s: write it with a colon, object:%s(...); with a dot, the first argument is"
         .. " taken for the object (expected %s, got %s)", name, name, class.__name,
         errors.describe(self))

@@ -165,9 +165,17 @@ function errors.with_nearest_name(message)
   return near and ("%s; did you mean '%s'?"):format(message, near) or message
 end
 
+-- The known argument that other libraries call so.
+local function other_word(name, names)
+  for ours in (require("cusp.base.foreign_names").arguments[name] or ""):gmatch "[%w_]+" do
+    if names[ours] then return ours end
+  end
+end
+
 --- " (did you mean 'units'?)", or "" if no known name is close.
 function errors.suggestion(name, names)
-  local near = type(name) == "string" and errors.nearest(name, names)
+  local near = type(name) == "string"
+    and (other_word(name, names) or errors.nearest(name, names))
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 

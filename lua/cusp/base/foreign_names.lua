@@ -253,6 +253,38 @@ tf = cusp
 torch = cusp
 ]]
 
+-- Arguments; the first of ours that the function has.
+foreign.arguments = read [[
+bias = use_bias
+channels = filters
+decay = weight_decay
+dim = axis axes
+dims = axis axes
+eps = epsilon
+hidden_size = units
+in_features = units
+keep_prob = rate
+keepdim = keepdims
+kernel = kernel_size
+lr = learning_rate
+max_iter = epochs
+n_epochs = epochs
+nb_epoch = epochs
+nesterovs = nesterov
+num_classes = depth units
+num_embeddings = input_dim
+num_epochs = epochs
+num_units = units
+out_channels = filters
+out_features = units
+p = rate
+pad = padding
+size = units pool_size shape
+stride = strides
+validation = validation_data
+window = pool_size kernel_size
+]]
+
 for name, ours in pairs(foreign.tensor) do
   foreign.variable[name] = foreign.variable[name] or ours
 end

@@ -40,6 +40,7 @@ function namespace.new(path, members)
         value = require(path .. "." .. file)
       end
       rawset(space, name, value)
+      absent.name_function(value, path, name)
       return value
     end,
     __tostring = function() return path end,

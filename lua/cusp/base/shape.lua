@@ -25,7 +25,7 @@ shapes.None = setmetatable({}, {
 -- The metatable of shapes: lists that print, compare and concatenate. What is read of a tensor has
 -- it, and what `cusp.shape` copies.
 local Shape = engine.shape_class
-Shape.__jsontype = "array"
+Shape.__jsontype = "list"
 
 function Shape.__tostring(shape) return errors.shape(shape) end
 
@@ -35,7 +35,13 @@ function Shape.__concat(a, b)
   return a .. b
 end
 
-function Shape.__eq(a, b) return shapes.equal(a, b) end
+local function is_list(value)
+  local meta = getmetatable(value)
+  return meta == nil or meta == Shape
+end
+
+-- Null and other objects without items are no shapes.
+function Shape.__eq(a, b) return is_list(a) and is_list(b) and shapes.equal(a, b) end
 
 function Shape.__index(shape, key)
   if math.type(key) ~= "integer" or key > 0 then return nil end
@@ -72,7 +78,7 @@ end
 
 --- Whether two shapes are equal; None equals only None.
 function shapes.equal(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" or #a ~= #b then return false end
+  if #a ~= #b then return false end
   for i = 1, #a do
     if a[i] ~= b[i] then return false end
   end

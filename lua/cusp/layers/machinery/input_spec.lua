@@ -18,7 +18,7 @@ end
 
 -- What to write where one axis is missing: the batch, or the channels.
 local function advice(expected, ndim, position)
-  if ndim ~= expected - 1 or position then return "" end
+  if ndim ~= expected - 1 or ndim == 0 or position then return "" end
   return "; where there is no batch axis yet, x:expand_dims(1) gives one"
     .. (expected > 2 and ", and x:expand_dims(-1) a channel axis" or "")
 end
