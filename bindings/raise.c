@@ -132,18 +132,21 @@ void cusp_lua_push_composed(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &composed);
 }
 
-/** Pushes the name of the operation written in Lua that the user called, or nil. */
+/** The name of the outermost function with one that runs between the user's line and here, lent by
+ * the table; NULL where there is none. Pushes two values. */
 static const char *push_called(lua_State *L) {
   lua_Debug frame;
   int level = 1;
   cusp_lua_push_composed(L);
-  while (level < DEEPEST_FRAME && lua_getstack(L, level, &frame) &&
-         lua_getinfo(L, "S", &frame) && look_up(&frame)->skipped)
+  lua_pushnil(L);
+  while (level < DEEPEST_FRAME && lua_getstack(L, level, &frame) && lua_getinfo(L, "S", &frame) &&
+         look_up(&frame)->skipped)
     level++;
-  if (lua_getstack(L, level - 1, &frame) && lua_getinfo(L, "f", &frame))
+  for (level--; level > 0 && lua_isnil(L, -1) && lua_getstack(L, level, &frame); level--) {
+    lua_pop(L, 1);
+    lua_getinfo(L, "f", &frame);
     lua_rawget(L, -2);
-  else
-    lua_pushnil(L);
+  }
   return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 }
 

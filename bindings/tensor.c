@@ -3,6 +3,7 @@
 #include "binding.h"
 #include "scope.h"
 
+#include <limits.h>
 #include <string.h>
 
 const char cusp_lua_tensor_kind[] = "cusp.Tensor";
@@ -328,9 +329,22 @@ static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape,
   }
 }
 
+/* The position of "..." in the table of ranges at index 2, which stands for as many axes as no
+ * other range is for; after the last range where there is none. */
+static int find_ellipsis(lua_State *L, int specs) {
+  for (int i = 1; i <= specs; i++) {
+    bool found = lua_rawgeti(L, 2, i) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "...") == 0;
+    lua_pop(L, 1);
+    if (found)
+      return i;
+  }
+  return specs + 1;
+}
+
 /**
  * t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an
- * index drops its axis, and a last before the first gives an axis of size 0.
+ * index drops its axis, and a last before the first gives an axis of size 0. "..." stands for all
+ * of the axes that have no range, once.
  */
 static int tensor_slice(lua_State *L) {
   cusp_node *x = cusp_lua_check_tensor(L, 1, "slice");
@@ -341,12 +355,17 @@ static int tensor_slice(lua_State *L) {
     return cusp_lua_error(L, "slice: expected one table with a {first, last, step} for each axis, "
                              "as in t:slice{{1, 2}, {}}");
   lua_Integer specs = (lua_Integer)lua_rawlen(L, 2);
-  if (specs > shape->ndim)
+  int ellipsis = find_ellipsis(L, (int)clamp(specs, 0, INT_MAX - 1));
+  int given = (int)clamp(specs, 0, INT_MAX - 1) - (ellipsis <= specs);
+  if (given > shape->ndim)
     return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s",
-                          (long long)specs, cusp_shape_text(shape));
+                          (long long)given, cusp_shape_text(shape));
   whole(shape, start, stop, step, dropped);
-  for (int axis = 0; axis < (int)specs; axis++) {
-    lua_rawgeti(L, 2, axis + 1);
+  for (int i = 1; i <= (int)specs; i++) {
+    if (i == ellipsis)
+      continue;
+    int axis = i < ellipsis ? i - 1 : shape->ndim - ((int)specs - i) - 1;
+    lua_rawgeti(L, 2, i);
     read_spec(L, 3, axis, shape, &start[axis], &stop[axis], &step[axis], &dropped[axis]);
     lua_settop(L, 2);
   }
@@ -360,6 +379,13 @@ static int tensor_index(lua_State *L) {
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
       return 1;
     return push_field(L, cusp_lua_check_tensor(L, 1, "index"));
+  }
+  if (cusp_lua_test_tensor(L, 2)) { /* t[mask] */
+    lua_settop(L, 2);
+    lua_getfield(L, lua_upvalueindex(1), "boolean_mask");
+    lua_insert(L, 1);
+    lua_call(L, 2, 1);
+    return 1;
   }
   cusp_node *node = cusp_lua_check_tensor(L, 1, "t[i]");
   int exact = 0;

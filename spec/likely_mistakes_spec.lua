@@ -1,5 +1,5 @@
---- The likeliest mistakes of those who come from Keras, NumPy, Torch7 and PyTorch, with what each is
--- told: what was expected, what came, what to write.
+--- The likeliest mistakes of those who come from Keras, NumPy, Torch7 and PyTorch, with what each
+-- is told: what was expected, what came, what to write.
 local cusp = require "cusp"
 local warnings = require "cusp.base.warnings"
 

@@ -185,8 +185,9 @@ local function with_receiver(class, name, method)
         errors.raise("%s: call it on an object, not on the class: %s{...}:%s(...)", name,
           self.__name, name)
       end
-      errors.raise("%s: write it with a colon, object:%s(...); with a dot, the first argument is"
-        .. " taken for the object (expected %s, got %s)", name, name, class.__name,
+      local what = class.__is_model and "model" or "object"
+      errors.raise("%s: write it with a colon, %s:%s(...); with a dot, the first argument is taken"
+        .. " for the %s (expected %s, got %s)", name, what, name, what, class.__name,
         errors.describe(self))
     end
     return method(self, ...)

@@ -228,7 +228,8 @@ end
 function errors.shape(shape)
   local parts = {}
   for i = 1, #shape do
-    local nested = type(shape[i]) == "table" and rawlen(shape[i]) > 0
+    local item = shape[i]
+    local nested = type(item) == "table" and (getmetatable(item) == nil or rawlen(item) > 0)
     parts[i] = nested and errors.shape(shape[i]) or plain.tostring(shape[i])
   end
   return "[" .. table.concat(parts, ", ") .. "]"

@@ -14,7 +14,7 @@ local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
-  arrange = "rearrange select unique",
+  arrange = "rearrange select unique boolean_mask with",
   fourier = "fft fft2 ifft2 rfft irfft extract_sequences stft istft",
   attention = "dot_product_attention",
   nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool "
@@ -38,6 +38,8 @@ local function load(_, name)
   -- as operations are named in saved models
   elseif not found and type(name) == "string" and name:find "^image%." then
     found = rooms.get("ops.image")[name:match "%.(.*)"]
+  elseif name == "repeat_" then
+    found = engine.ops["repeat"] -- a reserved word of Lua
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
     found = ops -- Keras's other ways to the same operations
   end
@@ -60,6 +62,8 @@ for name, file in pairs(members) do
     define.add_method(name, function(...) return ops[name](...) end)
   end
 end
+
+define.add_method("repeat_", engine.ops["repeat"])
 
 --- All operations by name: `{name =, help =, arguments = {...}, ...}`, as `engine.describe` gives
 -- those of the engine.

@@ -52,8 +52,9 @@ end
 
 -- Targets [n, 5] against an output [n, 1] give a loss, but hardly the one that was meant.
 local function warn_of_broadcast(output, target)
+  if not engine.is_tensor(target) or not engine.is_tensor(output.value) then return end
   local a, b = target.shape, output.value.shape
-  if #a ~= #b or #a < 2 or output.value.dtype == "bool" then return end
+  if #a ~= #b then return end
   for i = 2, #a do
     if b[i] == 1 and a[i] ~= 1 then
       return warnings.warn("fit: y of shape %s is compared with the output '%s' of shape %s, whose"
@@ -73,7 +74,7 @@ local function build(self, list, targets)
     if by_output[i] then
       check_target(output.name, targets[i])
       outputs.check_complete("loss_weights", given_weights, output)
-      if engine.is_tensor(targets[i]) then warn_of_broadcast(output, targets[i]) end
+      warn_of_broadcast(output, targets[i])
       self.terms[#self.terms + 1] = {
         output = i, name = output.name, weight = weights[i],
         loss = resolve.loss(by_output[i], targets[i], output.value),

@@ -30,7 +30,8 @@ local function to_tensor(owner, name, value)
       and "; strings become numbers before: labels by layers.StringLookup, texts by"
       .. " layers.TextVectorization" or ""
     errors.raise(
-      "%s: %s should be a tensor, a table of numbers, or a list or table of those by name, got %s%s",
+      "%s: %s should be a tensor, a table of numbers, or a list or table of those by name,"
+      .. " got %s%s",
       owner, name, errors.describe(value), advice)
   end
   if value.dtype == "float64" and engine.get_floatx() ~= "float64" then
