@@ -54,19 +54,54 @@ end
 ---------------------------------------------------------------- instances
 
 -- Metamethods that a class passes on: Lua looks them up only in the metatable itself.
-local inherited = {"__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc",
-  "__add", "__sub", "__mul", "__div", "__unm",
-  "__concat", "__pairs", "__idiv", "__mod", "__pow"}
+local inherited = {}
+for event in ([[call tostring len eq lt le close gc add sub mul div unm concat pairs idiv mod pow band
+  bor bxor bnot shl shr]]):gmatch "%l+" do
+  inherited[#inherited + 1] = "__" .. event
+  inherited["__" .. event] = true
+end
+
+local children = setmetatable({}, {__mode = "k"}) -- class → classes derived from it, as keys
+
+-- Takes from a base the metamethods that the class has not got from elsewhere, `before` being what
+-- it had of the base until now.
+local function hand_down(class, super, before)
+  for _, event in ipairs(inherited) do
+    if rawget(class, event) == before[event] then
+      before[event] = rawget(super, event)
+      rawset(class, event, before[event])
+    end
+  end
+end
+
+-- The metamethods of a class of the program, whose bases may have got further ones since.
+local function refresh(class)
+  local super = class.__super
+  if class.__library or not super then return end
+  refresh(super)
+  hand_down(class, super, rawget(class, "__handed"))
+end
+
+local function refresh_below(class)
+  for child in pairs(children[class] or {}) do
+    refresh(child)
+    refresh_below(child)
+  end
+end
 
 local note_field, check_assignment = absent.note_field, absent.check_assignment
 
 local function lookup_in(class)
-  local getters = class.__getters
+  local getters, own = class.__getters, class.__lookup
   return function(self, key)
     local value = class[key]
     if value ~= nil then return value end
     local getter = getters[key]
     if getter then return getter(self) end
+    if own then
+      value = own(self, key)
+      if value ~= nil then return value end
+    end
     note_field(class, key)
     return nil
   end
@@ -93,7 +128,10 @@ function Object.allocate(class)
 end
 
 local function build(class, args, lenient)
-  if not class.__library then methods.check(class) end
+  if not class.__library then
+    methods.check(class)
+    refresh(class)
+  end
   local construct = class.__construct
   local object = construct and construct(class, args)
   if not object then
@@ -215,6 +253,30 @@ end
 
 local function define_member(class, name, value)
   rawset(class, name, with_check(class, name, value))
+  if inherited[name] then refresh_below(class) end
+end
+
+-- An `__index` among the members is asked last, for what neither class nor getters have.
+local function own_lookup(name, members)
+  if members.__newindex ~= nil then
+    errors.raise("extend: class '%s' cannot have __newindex; __setters = {field = function(self,"
+      .. " value) ... end} is called for a field", name)
+  end
+  local index = members.__index
+  if type(index) == "table" then return function(_, key) return index[key] end end
+  return index
+end
+
+local taken_apart = {__index = true, __getters = true, __setters = true}
+
+local function define_members(class, name, members)
+  for key, value in pairs(members) do
+    if not taken_apart[key] then class[key] = with_check(class, key, value) end
+  end
+  for _, kind in ipairs{"__getters", "__setters"} do
+    for field, f in pairs(members[kind] or {}) do class[kind][field] = f end
+  end
+  class.__lookup = own_lookup(name, members) or class.__super.__lookup
 end
 
 local function check_declaration(name, config)
@@ -248,10 +310,12 @@ function Object.extend(super, name, members)
     __getters = setmetatable({}, {__index = super.__getters}),
     __setters = setmetatable({}, {__index = super.__setters}),
   }
-  for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
-  class.__name, class.__super = name, super
+  class.__name, class.__super, class.__handed = name, super, {}
+  hand_down(class, super, class.__handed)
+  children[super] = children[super] or setmetatable({}, {__mode = "k"})
+  children[super][class] = true
   class.__library = made_by_library(members)
-  for key, value in pairs(members or {}) do class[key] = with_check(class, key, value) end
+  define_members(class, name, members or {})
   class.__index, class.__newindex = lookup_in(class), assignment_in(class)
   setmetatable(class, {
     __index = super,
