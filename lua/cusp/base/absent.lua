@@ -17,7 +17,7 @@ local rooms_of_names = {"library", "layers", "ops", "ops.image", "losses", "metr
   "activations", "models", "utils", "data", "datasets", "random", "saving", "config"}
 
 -- The name that was last asked for in vain, and where.
-local last_space, last_class, last_name
+local last_space, last_class, last_name, last_text
 
 local function add_names(names, t)
   for key in next, t or {} do
@@ -110,8 +110,7 @@ end
 function absent.path_of(value)
   local meta = type(value) == "table" and getmetatable(value)
   local name = type(meta) == "table" and rawget(meta, "__name")
-  local is_space = rawget(meta or {}, "__index") == absent.note or rawget(meta or {}, "__members")
-  return is_space and name or nil
+  return name and rawget(meta, "__members") and name or nil
 end
 
 --- Makes a plain table of functions a namespace, so that calls of unknown names in it are told.
@@ -120,7 +119,7 @@ end
 -- @treturn table the same
 function absent.watch(space, path)
   for name, value in next, space do absent.name_function(value, path, name) end
-  return setmetatable(space, {__name = path, __index = absent.note,
+  return setmetatable(space, {__name = path, __members = {}, __index = absent.note,
     __tostring = function() return path end})
 end
 
@@ -173,9 +172,12 @@ end
 -- What follows Lua's message about a call of nil.
 local function after_call(name)
   if name ~= last_name then return nil end
-  local text = last_space and advice_of_space(last_space, name)
-    or last_class
-    and (foreign_name("object", name) or nearest(name, names_of_class(last_class)))
+  local text = last_text
+  if last_space then
+    text = advice_of_space(last_space, name)
+  elseif last_class then
+    text = foreign_name("object", name) or nearest(name, names_of_class(last_class))
+  end
   return text and "; " .. text
 end
 
@@ -183,28 +185,41 @@ end
 local optional = {name = true, path = true, regularizer = true, constraint = true,
   overwrite_with_gradient = true, aggregation = true, autocast = true, initializer = true}
 
-local function field_names(what)
-  local names = {shape = true, dtype = true, ndim = true}
-  add_names(names, engine.tensor_methods)
-  if what == "variable" then
-    add_names(names, engine.variable_methods)
-    names.value, names.trainable = true, true
-  end
-  return names
-end
+local fields = {tensor = {shape = true, dtype = true, ndim = true},
+  variable = {shape = true, dtype = true, ndim = true, value = true, trainable = true}}
+
+-- Names that are fields elsewhere, so that nobody calls them.
+local read_elsewhere = {T = true, grad = true, requires_grad = true, device = true, data = true}
 
 local advice_of_field = {tensor = {}, variable = {}} -- what was found out before, or false
 
--- The value of a field that a tensor or variable does not have: nil, unless it is clear what was
--- meant.
+local function find_advice(what, name)
+  local text = foreign_name(what, name)
+  if text then return {text = text, is_read = read_elsewhere[name]} end
+  text = nearest(name, fields[what])
+  if text then return {text = text, is_read = true} end
+  local names = {}
+  add_names(names, engine.tensor_methods)
+  if what == "variable" then add_names(names, engine.variable_methods) end
+  text = nearest(name, names)
+  return text and {text = text}
+end
+
+-- The value of a field that a tensor or variable does not have: nil, unless it is clear that
+-- another field was meant.
 local function field(what, name)
   if what == "variable" and optional[name] then return nil end
-  local text = advice_of_field[what][name]
-  if text == nil then
-    text = foreign_name(what, name) or nearest(name, field_names(what)) or false
-    advice_of_field[what][name] = text
+  local advice = advice_of_field[what][name]
+  if advice == nil then
+    advice = find_advice(what, name) or false
+    advice_of_field[what][name] = advice
   end
-  if text then errors.raise("a %s has no field or method '%s'; %s", what, name, text) end
+  if not advice then return nil end
+  if advice.is_read then
+    errors.raise("a %s has no field '%s'; %s", what, name, advice.text)
+  end
+  last_space, last_class, last_name, last_text = nil, nil, name, advice.text
+  return nil
 end
 
 engine.set_absent_handlers{call = after_call, field = field}

@@ -294,6 +294,7 @@ function serialize(value, depth)
   if Object.is_subclass(value, Object) then
     errors.raise("serialize: %s is a class; make an instance of it", tostring(value))
   end
+  if type(value) == "table" and kinds.is_callable(value) then return serialize_function(value) end
   return value
 end
 
