@@ -35,6 +35,10 @@ static uint64_t held_bytes(void) {
 }
 
 static void collect(lua_State *L, uint64_t before) {
+  if (!lua_gc(L, LUA_GCISRUNNING)) { /* collectgarbage "stop" */
+    collect_at = before + LEAST_SLACK;
+    return;
+  }
   collect_at = UINT64_MAX; /* finalisers may make tensors */
   uint64_t wanted = slack(L, before) / 2;
   lua_gc(L, LUA_GCSTEP, 0);
@@ -46,7 +50,8 @@ static void collect(lua_State *L, uint64_t before) {
 
 /* What cannot be computed stays pending, and reports it when its value is asked for. */
 static void bound_pending(lua_State *L) {
-  lua_gc(L, LUA_GCSTEP, 0);
+  if (lua_gc(L, LUA_GCISRUNNING))
+    lua_gc(L, LUA_GCSTEP, 0);
   pending_limit = MOST_PENDING;
   if (cusp_graph_get_stats().pending < MOST_PENDING / 2)
     return;
@@ -554,9 +559,12 @@ void cusp_lua_set_operators(lua_State *L) {
   }
   set_unary(L, "__unm", "negative");
   set_unary(L, "__bnot", "bitwise_not");
-  static const luaL_Reg shared[] = {{"__eq", tensor_equal},      {"__lt", tensor_less},
-                                    {"__le", tensor_less_equal}, {"__len", tensor_length},
-                                    {"__pairs", tensor_pairs},   {"__concat", tensor_concat},
+  static const luaL_Reg shared[] = {{"__eq", tensor_equal},
+                                    {"__lt", tensor_less},
+                                    {"__le", tensor_less_equal},
+                                    {"__len", tensor_length},
+                                    {"__pairs", tensor_pairs},
+                                    {"__concat", tensor_concat},
                                     {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
 }
