@@ -1,7 +1,9 @@
 /* What a program asks for and does not find: a call of nil, and an unknown field of a tensor. */
 #include "binding.h"
 
-static const char handlers; /* its address is the key of the table of handlers */
+/* Their addresses are keys: of the table of handlers, and of the names of fields that are nil
+ * without more ado. */
+static const char handlers, silent_tensor, silent_variable;
 
 /* Pushes the handler `name`; false leaves nothing. */
 static bool push_handler(lua_State *L, const char *name) {
@@ -14,8 +16,21 @@ static bool push_handler(lua_State *L, const char *name) {
   return found;
 }
 
+/* Whether the key at index 2 is one of the names that the table at `key` of the registry has. */
+static bool is_silent(lua_State *L, const char *key) {
+  bool silent = lua_rawgetp(L, LUA_REGISTRYINDEX, key) != LUA_TTABLE;
+  if (!silent) {
+    lua_pushvalue(L, 2);
+    silent = lua_rawget(L, -2) != LUA_TNIL;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return silent;
+}
+
 int cusp_lua_absent_field(lua_State *L, const char *what) {
-  if (lua_tostring(L, 2)[0] == '_' || !push_handler(L, "field")) {
+  const char *key = *what == 't' ? &silent_tensor : &silent_variable;
+  if (lua_tostring(L, 2)[0] == '_' || is_silent(L, key) || !push_handler(L, "field")) {
     lua_pushnil(L);
     return 1;
   }
@@ -56,13 +71,18 @@ static int call_nil(lua_State *L) {
 }
 
 /**
- * engine.set_absent_handlers{call = f(name), field = f(what, name)}: `call` gives a text to follow
- * Lua's message about a call of nil, `field` the value of a field that a tensor does not have. Nil
- * gets a metatable for that, unless the program has given it one.
+ * engine.set_absent_handlers{call = f(name), field = f(what, name), tensor = names, variable =
+ * names}: `call` gives a text to follow Lua's message about a call of nil, `field` the value of a
+ * field that a tensor does not have and that is not among the names of its kind. Nil gets a
+ * metatable for that, unless the program has given it one.
  */
 static int set_absent_handlers(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  lua_getfield(L, 1, "tensor");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &silent_tensor);
+  lua_getfield(L, 1, "variable");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &silent_variable);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &handlers);
   lua_pushnil(L);
   if (lua_getmetatable(L, -1))

@@ -156,15 +156,15 @@ describe("an argument that a class declares again", function()
   end)
 
   it("adds getters to those inherited, and asks an __index of its own last", function()
-    local Base = Object:extend("GetterBase", {__getters = {a = function() return 1 end}})
-    local Sub = Base:extend("GetterSub", {
+    local Root = Object:extend("GetterBase", {__getters = {a = function() return 1 end}})
+    local Sub = Root:extend("GetterSub", {
       __getters = {b = function() return 2 end},
       __index = function(_, key) return key == "c" and 3 or nil end,
     })
     local object = Sub:extend("GetterSubSub")()
     assert.same({1, 2, 3}, {object.a, object.b, object.c})
     assert.is_nil(object.d)
-    assert.is_nil(Base().b)
+    assert.is_nil(Root().b)
     assert.equal(5, Object:extend("GetterTable", {__index = {e = 5}})().e)
   end)
 
@@ -175,17 +175,17 @@ describe("an argument that a class declares again", function()
   end)
 
   it("hands metamethods down, also those of later", function()
-    local Base = Object:extend "LaterBase"
-    local Sub = Base:extend "LaterSub"
+    local Root = Object:extend "LaterBase"
+    local Sub = Root:extend "LaterSub"
     local object = Sub()
-    function Base.__add() return "sum" end
-    function Base.__bnot() return "not" end
-    function Base.__shl() return "shifted" end
+    function Root.__add() return "sum" end
+    function Root.__bnot() return "not" end
+    function Root.__shl() return "shifted" end
     assert.same({"sum", "not", "shifted"}, {object + 1, ~object, object << 1})
-    function Base.__tostring() return "text" end
+    function Root.__tostring() return "text" end
     assert.equal("text", tostring(Sub()))
     function Sub.__add() return "own" end
-    function Base.__add() return "other" end
-    assert.same({"own", "other"}, {Sub() + 1, Base() + 1})
+    function Root.__add() return "other" end
+    assert.same({"own", "other"}, {Sub() + 1, Root() + 1})
   end)
 end)

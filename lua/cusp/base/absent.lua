@@ -16,8 +16,10 @@ local rooms_of_names = {"library", "layers", "ops", "ops.image", "losses", "metr
   "optimizers.schedules", "callbacks", "initializers", "regularizers", "constraints",
   "activations", "models", "utils", "data", "datasets", "random", "saving", "config"}
 
--- The name that was last asked for in vain, and where.
-local last_space, last_class, last_name, last_text
+--- The `name` that was last asked for in vain, and the `class` of the object, the namespace
+-- (`space`) or the advice (`text`) for it. Objects write class and name: they are asked often.
+local last = {}
+absent.last = last
 
 local function add_names(names, t)
   for key in next, t or {} do
@@ -72,7 +74,7 @@ end
 -- @tparam string name
 -- @return nil
 function absent.note(space, name)
-  last_space, last_class, last_name = space, nil, name
+  last.class, last.space, last.name = nil, space, name
   return nil
 end
 
@@ -125,11 +127,6 @@ end
 
 ---------------------------------------------------------------- objects
 
---- Notes that an object was asked for a field that it does not have. Called for every such field.
-function absent.note_field(class, name)
-  last_space, last_class, last_name = nil, class, name
-end
-
 local function names_of_class(class)
   local names = {}
   while type(class) == "table" do
@@ -171,19 +168,21 @@ end
 
 -- What follows Lua's message about a call of nil.
 local function after_call(name)
-  if name ~= last_name then return nil end
-  local text = last_text
-  if last_space then
-    text = advice_of_space(last_space, name)
-  elseif last_class then
-    text = foreign_name("object", name) or nearest(name, names_of_class(last_class))
+  if name ~= last.name then return nil end
+  local text = last.text
+  if last.class then
+    text = foreign_name("object", name) or nearest(name, names_of_class(last.class))
+  elseif last.space then
+    text = advice_of_space(last.space, name)
   end
   return text and "; " .. text
 end
 
--- Fields that variables may have.
-local optional = {name = true, path = true, regularizer = true, constraint = true,
-  overwrite_with_gradient = true, aggregation = true, autocast = true, initializer = true}
+-- Fields that are nil and of which nothing is to be said: those that variables may have, and what
+-- was asked for before. The engine looks here first.
+local silent = {tensor = {}, variable = {name = true, path = true, regularizer = true,
+  constraint = true, overwrite_with_gradient = true, aggregation = true, autocast = true,
+  initializer = true}}
 
 local fields = {tensor = {shape = true, dtype = true, ndim = true},
   variable = {shape = true, dtype = true, ndim = true, value = true, trainable = true}}
@@ -191,7 +190,7 @@ local fields = {tensor = {shape = true, dtype = true, ndim = true},
 -- Names that are fields elsewhere, so that nobody calls them.
 local read_elsewhere = {T = true, grad = true, requires_grad = true, device = true, data = true}
 
-local advice_of_field = {tensor = {}, variable = {}} -- what was found out before, or false
+local advice_of_field = {tensor = {}, variable = {}} -- what was found out before
 
 local function find_advice(what, name)
   local text = foreign_name(what, name)
@@ -208,20 +207,20 @@ end
 -- The value of a field that a tensor or variable does not have: nil, unless it is clear that
 -- another field was meant.
 local function field(what, name)
-  if what == "variable" and optional[name] then return nil end
-  local advice = advice_of_field[what][name]
-  if advice == nil then
-    advice = find_advice(what, name) or false
-    advice_of_field[what][name] = advice
+  local advice = advice_of_field[what][name] or find_advice(what, name)
+  if not advice then
+    silent[what][name] = true
+    return nil
   end
-  if not advice then return nil end
+  advice_of_field[what][name] = advice
   if advice.is_read then
     errors.raise("a %s has no field '%s'; %s", what, name, advice.text)
   end
-  last_space, last_class, last_name, last_text = nil, nil, name, advice.text
+  last.class, last.space, last.name, last.text = nil, nil, name, advice.text
   return nil
 end
 
-engine.set_absent_handlers{call = after_call, field = field}
+engine.set_absent_handlers{call = after_call, field = field, tensor = silent.tensor,
+  variable = silent.variable}
 
 return absent

@@ -55,8 +55,8 @@ end
 
 -- Metamethods that a class passes on: Lua looks them up only in the metatable itself.
 local inherited = {}
-for event in ([[call tostring len eq lt le close gc add sub mul div unm concat pairs idiv mod pow band
-  bor bxor bnot shl shr]]):gmatch "%l+" do
+for event in ([[call tostring len eq lt le close gc add sub mul div unm concat pairs idiv mod pow
+  band bor bxor bnot shl shr]]):gmatch "%l+" do
   inherited[#inherited + 1] = "__" .. event
   inherited["__" .. event] = true
 end
@@ -89,7 +89,7 @@ local function refresh_below(class)
   end
 end
 
-local note_field, check_assignment = absent.note_field, absent.check_assignment
+local last, check_assignment = absent.last, absent.check_assignment
 
 local function lookup_in(class)
   local getters, own = class.__getters, class.__lookup
@@ -102,7 +102,7 @@ local function lookup_in(class)
       value = own(self, key)
       if value ~= nil then return value end
     end
-    note_field(class, key)
+    last.class, last.name = class, key
     return nil
   end
 end

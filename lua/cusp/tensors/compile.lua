@@ -161,7 +161,9 @@ end
 -- @raise if the function needs the value of a tensor
 -- @usage local step = cusp.compile(function(x) return (x * x + 1):sum() end)
 local function compile(f)
-  if not kinds.is_callable(f) then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
+  if not kinds.is_callable(f) then
+    errors.raise("compile: expected a function, got %s", errors.describe(f))
+  end
   return setmetatable({f = f, captured = captures.new("cusp.compile", {root = f, training = "all"}),
     plans = PlanCache.new("compiled function", name_of, 64)}, Compiled)
 end

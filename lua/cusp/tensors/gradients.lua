@@ -274,7 +274,9 @@ local function value_and_gradient(f, argnums, ...)
 end
 
 local function check_form(name, f, argnums)
-  if not kinds.is_callable(f) then errors.raise("%s: expected a function, got %s", name, errors.describe(f)) end
+  if not kinds.is_callable(f) then
+    errors.raise("%s: expected a function, got %s", name, errors.describe(f))
+  end
   if argnums == nil then return {1}, true end
   if type(argnums) == "number" then return {argnums}, true end
   return argnums, false
