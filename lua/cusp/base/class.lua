@@ -215,18 +215,23 @@ for name in ([[add pop compile get_layer save save_weights load_weights to_json 
   receivers[name] = true
 end
 
+local function refuse_receiver(class, name, self)
+  if Object.is_subclass(self, Object) then
+    errors.raise("%s: call it on an object, not on the class: %s{...}:%s(...)", name, self.__name,
+      name)
+  end
+  local what = class.__is_model and "model" or "object"
+  errors.raise("%s: write it with a colon, %s:%s(...); with a dot, the first argument is taken"
+    .. " for the %s (expected %s, got %s)", name, what, name, what, class.__name,
+    errors.describe(self))
+end
+
 local function with_receiver(class, name, method)
   if not receivers[name] then return method end
   local function checked(self, ...)
-    if not Object.is_subclass(getmetatable(self), class) then
-      if Object.is_subclass(self, Object) then
-        errors.raise("%s: call it on an object, not on the class: %s{...}:%s(...)", name,
-          self.__name, name)
-      end
-      local what = class.__is_model and "model" or "object"
-      errors.raise("%s: write it with a colon, %s:%s(...); with a dot, the first argument is taken"
-        .. " for the %s (expected %s, got %s)", name, what, name, what, class.__name,
-        errors.describe(self))
+    local holder = getmetatable(self)
+    if holder ~= class and not Object.is_subclass(holder, class) then
+      refuse_receiver(class, name, self)
     end
     return method(self, ...)
   end
