@@ -39,6 +39,8 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   luaL_newlib(L, functions);
   lua_pushliteral(L, CUSP_VERSION);
   lua_setfield(L, 1, "version");
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, 1, "null_pointer"); /* null in lua-cjson and others */
   luaL_getmetatable(L, cusp_lua_tensor_kind);
   lua_getfield(L, 2, "tensor_methods");
   lua_newtable(L);

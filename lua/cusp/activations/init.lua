@@ -8,6 +8,7 @@ local errors = require "cusp.base.errors"
 local generation = require "cusp.base.generation"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local registry = require "cusp.base.registry"
 
 local own = {keras2_hard_sigmoid = true, relu = true, gelu = true, linear = true,
@@ -56,7 +57,7 @@ end
 -- @treturn function
 -- @raise for an unknown name
 function activations.get(identifier)
-  if identifier == nil or identifier == null then return activations.linear end
+  if identifier == nil or nulls.is(identifier) then return activations.linear end
   if type(identifier) == "string" then
     local found = registry.find_custom(identifier) or activations[identifier]
     if type(found) == "function" or is_activation(found) then return found end

@@ -19,6 +19,7 @@ local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local methods = require "cusp.base.methods"
+local nulls = require "cusp.base.nulls"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 
@@ -392,6 +393,7 @@ Object.__checks = {from_config = Object.expect_config}
 -- @raise for a key that the class does not know, unless its value is null, false or empty
 function Object.from_config(class, config)
   Object.expect_config(class, config)
+  config = nulls.ours(config)
   local named, keywords = arguments.declaration(class).named, {}
   for key, value in pairs(config) do
     if type(key) ~= "string" then

@@ -5,7 +5,7 @@ local Object = require "cusp.base.class"
 local absent = require "cusp.base.absent"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
-local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
 
@@ -86,7 +86,7 @@ function namespace.of_objects(space, options)
   end
 
   function space.get(identifier)
-    if identifier == nil or identifier == null then return nil end
+    if identifier == nil or nulls.is(identifier) then return nil end
     if type(identifier) == "string" then
       local found = registry.find_custom(identifier) or find_class(space, identifier, aliases)
         or Object.find(identifier)
