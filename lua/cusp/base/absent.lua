@@ -104,7 +104,7 @@ end
 -- @tparam string name
 function absent.name_function(value, path, name)
   if type(value) == "function" and not engine.composed[value] then
-    engine.composed[value] = ("%s.%s"):format(path, name):gsub("^cusp%.(.*%.)", "%1")
+    engine.composed[value] = ("%s.%s"):format(path, name):gsub("^cusp%.", "")
   end
 end
 
