@@ -130,6 +130,14 @@ void cusp_lua_push_unused_truths(lua_State *L, const cusp_trace *trace, int outp
 /** Forgets those of a trace that ends. [-0, +0, -] */
 void cusp_lua_forget_truths(lua_State *L, const cusp_trace *trace);
 
+/* ------------------------------------------------------------------ absent.c */
+
+/** Pushes what the library makes of the string key at index 2, which the tensor or variable
+ * (`what`) at index 1 does not have: nil, or an error with the nearest name. [-0, +1, e] */
+int cusp_lua_absent_field(lua_State *L, const char *what);
+/** Adds its function to the module table on the top of the stack. */
+void cusp_lua_open_absent(lua_State *L);
+
 /* ------------------------------------------------------------------ the others */
 
 /** Pushes "tensor(...)" for an evaluated or traced node; `name` is "tensor" or "Variable".

@@ -8,6 +8,27 @@
 
 /* ------------------------------------------------------------------ what came */
 
+/* "cusp.ops" of a table that has such a name; NULL for others. Lent by the table. */
+static const char *namespace_name(lua_State *L, int index) {
+  if (!lua_getmetatable(L, index))
+    return NULL;
+  lua_pushliteral(L, "__name");
+  lua_rawget(L, -2);
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  lua_pop(L, 2);
+  return name && (strcmp(name, "cusp") == 0 || strncmp(name, "cusp.", 5) == 0) ? name : NULL;
+}
+
+static const char *got_table(lua_State *L, int index, char *text, size_t size) {
+  if (cusp_lua_is_symbolic(L, index))
+    return "a symbolic tensor";
+  const char *name = namespace_name(L, index);
+  if (!name || strcmp(name, "cusp.null") == 0)
+    return name ? "null" : "a table";
+  snprintf(text, size, "%.40s (its functions are called with a dot, not a colon)", name);
+  return text;
+}
+
 const char *cusp_lua_got(lua_State *L, int index) {
   static _Thread_local char text[96];
   switch (lua_type(L, index)) {
@@ -23,7 +44,7 @@ const char *cusp_lua_got(lua_State *L, int index) {
   case LUA_TBOOLEAN: return lua_toboolean(L, index) ? "true" : "false";
   case LUA_TNIL:
   case LUA_TNONE: return "nil";
-  case LUA_TTABLE: return cusp_lua_is_symbolic(L, index) ? "a symbolic tensor" : "a table";
+  case LUA_TTABLE: return got_table(L, index, text, sizeof text);
   case LUA_TFUNCTION: return "a function";
   case LUA_TUSERDATA:
     if (cusp_lua_test_tensor(L, index))
@@ -230,6 +251,10 @@ static bool has_keys(lua_State *L) {
   return true;
 }
 
+static const char *got_keys(lua_State *L) {
+  return namespace_name(L, lua_gettop(L)) ? cusp_lua_got(L, -1) : "a table with keys";
+}
+
 /* First pass: the value on the top of the stack has the measured shape below `depth`, and its kinds
  * of items are noted. */
 static cusp_status check(reader *r, int depth) {
@@ -241,9 +266,8 @@ static cusp_status check(reader *r, int depth) {
   if (length == 0 && cusp_lua_has_hole(r->L, lua_gettop(r->L), 0))
     return hole_after(0);
   if (length == 0 && has_keys(r->L))
-    return cusp_fail(CUSP_EVALUE,
-                     "expected numbers at position %s, got a table with keys, not a list",
-                     position_text(r, depth));
+    return cusp_fail(CUSP_EVALUE, "expected numbers at position %s, got %s, not a list",
+                     position_text(r, depth), got_keys(r->L));
   if (length != r->shape.size[depth])
     return cusp_fail(CUSP_ESHAPE, "ragged data: expected %lld items at position %s, got %lld",
                      (long long)r->shape.size[depth], position_text(r, depth), (long long)length);

@@ -39,14 +39,21 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   luaL_newlib(L, functions);
   lua_pushliteral(L, CUSP_VERSION);
   lua_setfield(L, 1, "version");
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, 1, "null_pointer"); /* null in lua-cjson and others */
   luaL_getmetatable(L, cusp_lua_tensor_kind);
   lua_getfield(L, 2, "tensor_methods");
   lua_newtable(L);
   cusp_lua_open_ops(L, 4, 3);
   lua_setfield(L, 1, "ops");
   lua_setfield(L, 1, "tensor_methods");
+  lua_getfield(L, 2, "shape_class");
+  lua_setfield(L, 1, "shape_class"); /* the metatable of shapes, which Lua fills */
   cusp_lua_set_operators(L);
   lua_settop(L, 1);
+  cusp_lua_push_composed(L);
+  lua_setfield(L, 1, "composed");
+  cusp_lua_open_absent(L);
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);
   cusp_lua_open_counters(L);

@@ -107,7 +107,7 @@ static int open_reader(lua_State *L) {
   *box = (reader_box){reader_kind, NULL};
   luaL_setmetatable(L, reader_kind);
   cusp_status status = cusp_file_open(&box->file, path);
-  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "files.open");
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "");
 }
 
 static int reader_close(lua_State *L) {

@@ -172,13 +172,16 @@ static void preload(lua_State *L, const char *name, lua_CFunction open) {
 typedef struct options {
   bool interactive, version, help;
   bool has_code; /* some -e or -l */
-  int script;    /* the script's index in argv, 0 for none */
+  bool no_environment, warnings;
+  int script; /* the script's index in argv, 0 for none */
 } options;
 
 static const char usage[] = "usage: %s [options] [script [args]]\n"
                             "  -e CODE   run CODE (may be given several times)\n"
                             "  -i        show a prompt after running the script\n"
                             "  -l NAME   require module NAME into a global of that name\n"
+                            "  -E        ignore LUA_INIT, LUA_PATH and LUA_CPATH\n"
+                            "  -W        turn warnings (Lua's warn) on\n"
                             "  -v        show versions, the processor and the number of threads\n"
                             "  -h        show this\n"
                             "  --        end of options\n"
@@ -195,6 +198,8 @@ static const char *read_option(options *o, char **argv, int *i) {
       return "needs an argument";
     return NULL;
   case 'i': o->interactive = true; break;
+  case 'E': o->no_environment = true; break;
+  case 'W': o->warnings = true; break;
   case 'v': o->version = true; break;
   case 'h': o->help = true; break;
   default:
@@ -312,8 +317,24 @@ static int count_arguments(char **argv) {
   return count;
 }
 
+/* The code, or the file after an @, of LUA_INIT_5_4 or LUA_INIT. */
+static int run_init(lua_State *L) {
+  const char *name = "=LUA_INIT" LUA_VERSUFFIX, *code = getenv(name + 1);
+  if (!code)
+    code = getenv((name = "=LUA_INIT") + 1);
+  if (!code)
+    return EXIT_SUCCESS;
+  return run_chunk(L, *code == '@' ? luaL_loadfile(L, code + 1)
+                                   : luaL_loadbuffer(L, code, strlen(code), name));
+}
+
 static int run(lua_State *L, char **argv, const options *o) {
-  int code = run_code(L, argv, o->script ? o->script : count_arguments(argv));
+  if (o->warnings)
+    lua_warning(L, "@on", 0);
+  int code = o->no_environment ? EXIT_SUCCESS : run_init(L);
+  if (code != EXIT_SUCCESS)
+    return code;
+  code = run_code(L, argv, o->script ? o->script : count_arguments(argv));
   if (code == EXIT_SUCCESS && o->script)
     code = run_script(L, argv, o->script);
   if (code != EXIT_SUCCESS && !o->interactive)
@@ -333,6 +354,10 @@ typedef struct start {
 static int protected_main(lua_State *L) {
   start *s = lua_touserdata(L, 1);
   lua_settop(L, 0);
+  if (s->options->no_environment) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+  }
   luaL_openlibs(L);
   cusp_follow_coroutines(L);
   set_paths(L);

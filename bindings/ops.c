@@ -183,9 +183,13 @@ static bool table_is_value(call *c, int table, int next, int keywords) {
 }
 
 static void too_many(call *c, int given) {
-  cusp_lua_error(c->L, "%s: takes at most %d argument%s (%s), got %d", c->op->name,
+  const char *advice =
+      lua_type(c->L, -1) == LUA_TNUMBER
+          ? "; several sizes or axes go in braces, as in t:reshape{3, 2} and t:transpose{2, 1}"
+          : "";
+  cusp_lua_error(c->L, "%s: takes at most %d argument%s (%s), got %d%s", c->op->name,
                  c->signature->count, c->signature->count == 1 ? "" : "s",
-                 parameter_names(c->signature), given);
+                 parameter_names(c->signature), given, advice);
 }
 
 /* Null is as good as nothing, but for an axis with a default: there Keras's None says something
@@ -320,14 +324,20 @@ typedef struct operands {
 
 static cusp_status missing(const call *c, int i) {
   const cusp_parameter *p = &c->signature->parameters[i];
-  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is missing (expected %s; arguments: %s)",
-                   c->op->name, p->name, kind_text(p->kind), parameter_names(c->signature));
+  const char *advice =
+      i == 0 && c->top == 0 && p->kind == CUSP_PARAMETER_TENSOR ? "; a method takes a colon" : "";
+  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' is missing (expected %s; arguments: %s)%s",
+                   c->op->name, p->name, kind_text(p->kind), parameter_names(c->signature), advice);
 }
 
 static cusp_status wrong_type(const call *c, int i) {
   const cusp_parameter *p = &c->signature->parameters[i];
-  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got %s", c->op->name, p->name,
-                   kind_text(p->kind), cusp_lua_got(c->L, c->where[i]));
+  bool number = lua_type(c->L, c->where[i]) == LUA_TNUMBER;
+  return cusp_fail(CUSP_EVALUE, "%s: argument '%s' expects %s, got %s%s", c->op->name, p->name,
+                   kind_text(p->kind), cusp_lua_got(c->L, c->where[i]),
+                   number && p->kind == CUSP_PARAMETER_DTYPE
+                       ? "; several sizes go in braces, as in cusp.zeros{2, 3}"
+                       : "");
 }
 
 /* The index of the first argument for parameter `kind` that was given, or 0; how many such
@@ -593,6 +603,7 @@ static int call_op(lua_State *L) {
   o.n_inputs = o.n_attrs = o.n_ints = 0;
   make_room(&c, &o);
   cusp_lua_mark_source(L);
+  cusp_set_caller(c.op->name);
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS + 8, NULL);
   cusp_lua_tensor *box = cusp_lua_new_tensor(L);
   cusp_scope scope = cusp_scope_open();

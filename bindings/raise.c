@@ -121,10 +121,55 @@ void cusp_lua_check_interrupt(lua_State *L) {
     raise_interrupt(L);
 }
 
-/** Whether the message speaks of `function` already ("softmax: ..."). */
-static bool names_function(const char *message, const char *function) {
-  size_t length = strlen(function);
-  return strncmp(message, function, length) == 0 && message[length] == ':';
+static const char composed; /* its address is the key of the table of functions' names */
+
+void cusp_lua_push_composed(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &composed) != LUA_TNIL)
+    return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &composed);
+}
+
+/** The name of the outermost function with one that runs between the user's line and here, lent by
+ * the table; NULL where there is none. Pushes two values. */
+static const char *push_called(lua_State *L) {
+  lua_Debug frame;
+  int level = 1;
+  cusp_lua_push_composed(L);
+  lua_pushnil(L);
+  while (level < DEEPEST_FRAME && lua_getstack(L, level, &frame) && lua_getinfo(L, "S", &frame) &&
+         look_up(&frame)->skipped)
+    level++;
+  for (level--; level > 0 && lua_isnil(L, -1) && lua_getstack(L, level, &frame); level--) {
+    lua_pop(L, 1);
+    lua_getinfo(L, "f", &frame);
+    lua_rawget(L, -2);
+  }
+  return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+}
+
+/** The message without the names of rows before it: "inv: solve_matrices: singular". */
+static const char *without_rows(const char *message) {
+  char name[64];
+  for (;;) {
+    size_t length = strcspn(message, ":");
+    if (length == 0 || length >= sizeof name || strncmp(message + length, ": ", 2) != 0)
+      return message;
+    memcpy(name, message, length);
+    name[length] = '\0';
+    if (!cusp_op_find(name))
+      return message;
+    message += length + 2;
+  }
+}
+
+/** Whether a hidden row's message begins with the name of what it is a part of. */
+static bool speaks_for_itself(const char *function, const char *message) {
+  const cusp_op *op = cusp_op_find(function);
+  size_t length = strspn(message, "abcdefghijklmnopqrstuvwxyz_0123456789");
+  return op && op->flags & CUSP_OP_HIDDEN && length > 0 && strncmp(message + length, ": ", 2) == 0;
 }
 
 int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
@@ -135,7 +180,15 @@ int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
                            ? " (compile{run_eagerly = true} runs it as ordinary Lua; "
                              "cusp.ops.where and cusp.ops.cond choose inside a trace)"
                            : "";
-  if (function && !names_function(message, function))
-    return cusp_lua_error(L, "%s: %s%s", function, message, advice);
+  if (function) {
+    const char *called = push_called(L);
+    size_t length = strlen(function);
+    if (strncmp(message, function, length) == 0 && strncmp(message + length, ": ", 2) == 0)
+      message += length + 2;
+    message = without_rows(message);
+    if (!called && (!*function || speaks_for_itself(function, message)))
+      return cusp_lua_error(L, "%s%s", message, advice);
+    return cusp_lua_error(L, "%s: %s%s", called ? called : function, message, advice);
+  }
   return cusp_lua_error(L, "%s%s", message, advice);
 }

@@ -20,6 +20,9 @@ bool cusp_lua_is_interrupt(lua_State *L, int index);
 /** Raises "interrupted!" if Ctrl-C came since the last look. Called where raising is safe. */
 void cusp_lua_check_interrupt(lua_State *L);
 
+/** Pushes the table that has the names of operations written in Lua by their functions; an error of
+ * the engine within one is raised in that name. [-0, +1, m] */
+void cusp_lua_push_composed(lua_State *L);
 /** Names the user's line to the engine, for the nodes made next. Raises nothing, allocates nothing
  * in Lua. */
 void cusp_lua_mark_source(lua_State *L);

@@ -3,6 +3,7 @@
 #include "binding.h"
 #include "scope.h"
 
+#include <limits.h>
 #include <string.h>
 
 const char cusp_lua_tensor_kind[] = "cusp.Tensor";
@@ -34,6 +35,10 @@ static uint64_t held_bytes(void) {
 }
 
 static void collect(lua_State *L, uint64_t before) {
+  if (!lua_gc(L, LUA_GCISRUNNING)) { /* collectgarbage "stop" */
+    collect_at = before + LEAST_SLACK;
+    return;
+  }
   collect_at = UINT64_MAX; /* finalisers may make tensors */
   uint64_t wanted = slack(L, before) / 2;
   lua_gc(L, LUA_GCSTEP, 0);
@@ -45,7 +50,8 @@ static void collect(lua_State *L, uint64_t before) {
 
 /* What cannot be computed stays pending, and reports it when its value is asked for. */
 static void bound_pending(lua_State *L) {
-  lua_gc(L, LUA_GCSTEP, 0);
+  if (lua_gc(L, LUA_GCISRUNNING))
+    lua_gc(L, LUA_GCSTEP, 0);
   pending_limit = MOST_PENDING;
   if (cusp_graph_get_stats().pending < MOST_PENDING / 2)
     return;
@@ -175,16 +181,21 @@ cusp_node *cusp_lua_check_value(lua_State *L, int index, const char *function) {
 
 /* ------------------------------------------------------------------ fields */
 
+static const char shape_class; /* its address is the key of the metatable of shapes */
+
 void cusp_lua_push_shape(lua_State *L, const cusp_shape *shape) {
   lua_createtable(L, shape->ndim, 0);
   for (int i = 0; i < shape->ndim; i++) {
     lua_pushinteger(L, shape->size[i]);
     lua_rawseti(L, -2, i + 1);
   }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &shape_class);
+  lua_setmetatable(L, -2);
 }
 
-/* Pushes the field `key`, or nil. */
-static int push_field(lua_State *L, const cusp_node *node, const char *key) {
+/* Pushes the field at index 2 of the tensor at index 1. */
+static int push_field(lua_State *L, const cusp_node *node) {
+  const char *key = lua_tostring(L, 2);
   if (!strcmp(key, "shape"))
     cusp_lua_push_shape(L, &node->type.shape);
   else if (!strcmp(key, "dtype"))
@@ -192,7 +203,7 @@ static int push_field(lua_State *L, const cusp_node *node, const char *key) {
   else if (!strcmp(key, "ndim"))
     lua_pushinteger(L, node->type.shape.ndim);
   else
-    lua_pushnil(L);
+    return cusp_lua_absent_field(L, "tensor");
   return 1;
 }
 
@@ -323,9 +334,22 @@ static void read_spec(lua_State *L, int spec, int axis, const cusp_shape *shape,
   }
 }
 
+/* The position of "..." in the table of ranges at index 2, which stands for as many axes as no
+ * other range is for; after the last range where there is none. */
+static int find_ellipsis(lua_State *L, int specs) {
+  for (int i = 1; i <= specs; i++) {
+    bool found = lua_rawgeti(L, 2, i) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "...") == 0;
+    lua_pop(L, 1);
+    if (found)
+      return i;
+  }
+  return specs + 1;
+}
+
 /**
  * t:slice{{first, last}, {first, last, step}, {}, i}: inclusive, 1-based, negative from the end; an
- * index drops its axis, and a last before the first gives an axis of size 0.
+ * index drops its axis, and a last before the first gives an axis of size 0. "..." stands for all
+ * of the axes that have no range, once.
  */
 static int tensor_slice(lua_State *L) {
   cusp_node *x = cusp_lua_check_tensor(L, 1, "slice");
@@ -336,12 +360,17 @@ static int tensor_slice(lua_State *L) {
     return cusp_lua_error(L, "slice: expected one table with a {first, last, step} for each axis, "
                              "as in t:slice{{1, 2}, {}}");
   lua_Integer specs = (lua_Integer)lua_rawlen(L, 2);
-  if (specs > shape->ndim)
+  int ellipsis = find_ellipsis(L, (int)clamp(specs, 0, INT_MAX - 1));
+  int given = (int)clamp(specs, 0, INT_MAX - 1) - (ellipsis <= specs);
+  if (given > shape->ndim)
     return cusp_lua_error(L, "slice: %lld ranges were given for a tensor of shape %s",
-                          (long long)specs, cusp_shape_text(shape));
+                          (long long)given, cusp_shape_text(shape));
   whole(shape, start, stop, step, dropped);
-  for (int axis = 0; axis < (int)specs; axis++) {
-    lua_rawgeti(L, 2, axis + 1);
+  for (int i = 1; i <= (int)specs; i++) {
+    if (i == ellipsis)
+      continue;
+    int axis = i < ellipsis ? i - 1 : shape->ndim - ((int)specs - i) - 1;
+    lua_rawgeti(L, 2, i);
     read_spec(L, 3, axis, shape, &start[axis], &stop[axis], &step[axis], &dropped[axis]);
     lua_settop(L, 2);
   }
@@ -354,7 +383,14 @@ static int tensor_index(lua_State *L) {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
       return 1;
-    return push_field(L, cusp_lua_check_tensor(L, 1, "index"), lua_tostring(L, 2));
+    return push_field(L, cusp_lua_check_tensor(L, 1, "index"));
+  }
+  if (cusp_lua_test_tensor(L, 2)) { /* t[mask] */
+    lua_settop(L, 2);
+    lua_getfield(L, lua_upvalueindex(1), "boolean_mask");
+    lua_insert(L, 1);
+    lua_call(L, 2, 1);
+    return 1;
   }
   cusp_node *node = cusp_lua_check_tensor(L, 1, "t[i]");
   int exact = 0;
@@ -453,6 +489,36 @@ static int tensor_equal(lua_State *L) {
   return 1;
 }
 
+/* ------------------------------------------------------------------ text */
+
+/* Pushes what stands at `index` in a text: the number of a tensor of one element, else as print
+ * shows it. */
+static void push_part(lua_State *L, int index) {
+  bool ours = cusp_lua_test_tensor(L, index) || cusp_lua_test_variable(L, index);
+  int type = lua_type(L, index);
+  if (!ours && type != LUA_TSTRING && type != LUA_TNUMBER)
+    luaL_error(L, "attempt to concatenate a %s value with a tensor", luaL_typename(L, index));
+  lua_pushvalue(L, index);
+  if (ours) {
+    cusp_node *node = cusp_lua_check_tensor(L, lua_gettop(L), "..");
+    if (!node->trace && node->type.shape.ndim == 0) {
+      lua_getfield(L, -1, "item");
+      lua_insert(L, -2);
+      lua_call(L, 1, 1);
+    }
+  }
+  luaL_tolstring(L, -1, NULL);
+  lua_remove(L, -2);
+}
+
+/* a .. b, where one of them is a tensor or a variable */
+static int tensor_concat(lua_State *L) {
+  push_part(L, 1);
+  push_part(L, 2);
+  lua_concat(L, 2);
+  return 1;
+}
+
 /* ------------------------------------------------------------------ the class */
 
 static const struct operator{ const char *event, *row; }
@@ -493,9 +559,13 @@ void cusp_lua_set_operators(lua_State *L) {
   }
   set_unary(L, "__unm", "negative");
   set_unary(L, "__bnot", "bitwise_not");
-  static const luaL_Reg shared[] = {{"__eq", tensor_equal},      {"__lt", tensor_less},
-                                    {"__le", tensor_less_equal}, {"__len", tensor_length},
-                                    {"__pairs", tensor_pairs},   {NULL, NULL}};
+  static const luaL_Reg shared[] = {{"__eq", tensor_equal},
+                                    {"__lt", tensor_less},
+                                    {"__le", tensor_less_equal},
+                                    {"__len", tensor_length},
+                                    {"__pairs", tensor_pairs},
+                                    {"__concat", tensor_concat},
+                                    {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
 }
 
@@ -517,5 +587,9 @@ void cusp_lua_open_tensor(lua_State *L) {
   lua_pushcclosure(L, tensor_index, 1);
   lua_setfield(L, -3, "__index");
   lua_setfield(L, -2, "tensor_methods");
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &shape_class);
+  lua_setfield(L, -2, "shape_class");
   lua_pop(L, 1);
 }

@@ -196,8 +196,7 @@ static int variable_index(lua_State *L) {
   if (push_from(L, lua_gettop(L)) || push_from(L, lua_upvalueindex(1)) ||
       push_from(L, lua_upvalueindex(2)))
     return 1;
-  lua_pushnil(L);
-  return 1;
+  return cusp_lua_absent_field(L, "variable");
 }
 
 /* How often a field of some variable was set: who compares fields can see at once that none was. */

@@ -38,6 +38,12 @@ cusp_status cusp_fail_prefix(cusp_status status, const char *format, ...) {
   return status;
 }
 
+void cusp_fail_drop(const char *name) {
+  size_t length = strlen(name);
+  if (strncmp(message, name, length) == 0 && strncmp(message + length, ": ", 2) == 0)
+    memmove(message, message + length + 2, strlen(message + length + 2) + 1);
+}
+
 const char *cusp_error_message(void) { return message; }
 
 cusp_status cusp_error_status(void) { return last_status; }

@@ -29,6 +29,9 @@ cusp_status cusp_fail(cusp_status status, const char *format, ...) CUSP_PRINTF(2
 /** Puts text in front of this thread's message ("dense: ") and returns `status`. */
 cusp_status cusp_fail_prefix(cusp_status status, const char *format, ...) CUSP_PRINTF(2, 3);
 
+/** Takes "name: " from the front of this thread's message, where it is there. */
+void cusp_fail_drop(const char *name);
+
 /** This thread's last message; lent, valid until the next failure on this thread. */
 const char *cusp_error_message(void);
 

@@ -21,6 +21,7 @@ static cusp_status import_operation(importer *m, const cusp_node *node, int *val
   if (status == CUSP_OK) {
     cusp_operation *operation = cusp_graph_producer(m->graph, *value);
     operation->file = node->file;
+    operation->caller = node->caller;
     operation->line = node->line;
   }
   return status;

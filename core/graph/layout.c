@@ -1,5 +1,6 @@
 /* Layout: where each value lives, which kernel each call uses, and the copies in between. */
 #include "layout.h"
+#include "../node/source.h"
 #include "group.h"
 #include "units.h"
 
@@ -148,9 +149,8 @@ static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call,
 }
 
 static cusp_status fail_at(const cusp_operation *operation, cusp_status status) {
-  return operation->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", operation->op->name,
-                                            operation->file, operation->line)
-                         : cusp_fail_prefix(status, "%s: ", operation->op->name);
+  return cusp_fail_at_source(status, operation->op->name, operation->caller, operation->file,
+                             operation->line);
 }
 
 static cusp_status lay_call(cusp_lowering *l, int index) {

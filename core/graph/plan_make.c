@@ -22,6 +22,13 @@ static cusp_status copy_arrays(cusp_plan *plan, cusp_array **arrays, int count) 
   return CUSP_OK;
 }
 
+static bool gives_nothing(const cusp_call *call) {
+  for (int i = 0; i < call->n_outputs; i++)
+    if (cusp_shape_count(&call->outputs[i].shape) > 0)
+      return false;
+  return call->n_outputs > 0;
+}
+
 /* The call outlives the graph: its attributes and arrays move into the plan's memory. */
 static cusp_status keep_call(cusp_plan *plan, cusp_step *st, cusp_unit *unit) {
   st->kernel = unit->kernel;
@@ -62,6 +69,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   const cusp_operation *last = &l->graph->operations[unit->members[unit->n_members - 1]];
   st->name = last->op->name;
   st->file = last->file;
+  st->caller = last->caller;
   st->line = last->line;
   size_t workspace;
   if (unit->kind == CUSP_UNIT_FUSED) {
@@ -72,6 +80,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   } else {
     CUSP_TRY(cusp_operands_of_call(l, l->steps[s], o));
     CUSP_TRY(keep_call(p->plan, st, unit));
+    st->empty = gives_nothing(&st->call);
     workspace = st->call.workspace_bytes;
   }
   st->n_inputs = o->n_inputs;

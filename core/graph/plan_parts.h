@@ -17,9 +17,10 @@ typedef struct cusp_step {
   const cusp_kernel *kernel;
   cusp_call call;
   int n_inputs, n_outputs;
+  bool empty; /* no result has an element */
   cusp_place *inputs, *outputs;
   cusp_place workspace;
-  const char *name, *file;
+  const char *name, *file, *caller;
   int line;
 } cusp_step;
 

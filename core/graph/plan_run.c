@@ -1,5 +1,6 @@
 /* The loop that runs the steps of a plan. */
 #include "plan_run.h"
+#include "../node/source.h"
 #include "../node/state.h"
 #include "plan_parts.h"
 
@@ -17,7 +18,10 @@ static void run_fused(cusp_plan *plan, const cusp_step *st) {
                  at(plan, st->workspace));
 }
 
+/* Kernels may go through rows, and there may be 2^53 of them without an element. */
 static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
+  if (st->empty)
+    return CUSP_OK;
   for (int i = 0; i < st->n_inputs; i++)
     st->call.inputs[i].data = at(plan, st->inputs[i]);
   for (int i = 0; i < st->n_outputs; i++)
@@ -25,8 +29,7 @@ static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
   st->call.workspace = at(plan, st->workspace);
   cusp_status status = st->kernel->run(&st->call);
   if (status != CUSP_OK)
-    return st->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", st->name, st->file, st->line)
-                    : cusp_fail_prefix(status, "%s: ", st->name);
+    return cusp_fail_at_source(status, st->name, st->caller, st->file, st->line);
   return CUSP_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "build.h"
 #include "order.h"
+#include "source.h"
 #include "state.h"
 
 #include <string.h>
@@ -70,10 +71,8 @@ static cusp_status collect_part(differentiation *d, const cusp_node *pick, cusp_
 }
 
 static cusp_status fail_at(const cusp_node *node, cusp_status status) {
-  if (node->file)
-    return cusp_fail_prefix(status, "gradient of %s (made at %s:%d): ", node->op->name, node->file,
-                            (int)node->line);
-  return cusp_fail_prefix(status, "gradient of %s: ", node->op->name);
+  cusp_fail_at_source(status, node->op->name, node->caller, node->file, (int)node->line);
+  return cusp_fail_prefix(status, "gradient of ");
 }
 
 static cusp_status apply_rule(differentiation *d, cusp_node *node, cusp_node *const *dy,

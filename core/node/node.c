@@ -82,6 +82,7 @@ static cusp_status allocate(cusp_node **out, int n_inputs, int n_attrs, const cu
   cusp_graph_state *state = cusp_state();
   node->file = state->file;
   node->line = state->line;
+  node->caller = state->caller;
   node->serial = state->stats.nodes_made++;
   state->stats.nodes_live++;
   *out = node;

@@ -33,7 +33,8 @@ struct cusp_node {
   cusp_array value;
   /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
   cusp_trace *trace;
-  const char *file; /* the user's line that made it, interned; NULL: unknown */
+  const char *file;   /* the user's line that made it, interned; NULL: unknown */
+  const char *caller; /* what the user called there; NULL: unknown */
   int32_t line;
   /* of a weak leaf of a float dtype: the Lua number, which its value may round */
   double number;

@@ -31,4 +31,16 @@ void cusp_set_source(const char *file, int line) {
   else if (!state->file || (state->file != file && strcmp(state->file, file) != 0))
     state->file = intern(file);
   state->line = line;
+  state->caller = NULL;
+}
+
+void cusp_set_caller(const char *name) { cusp_state()->caller = name; }
+
+cusp_status cusp_fail_at_source(cusp_status status, const char *op, const char *caller,
+                                const char *file, int line) {
+  cusp_fail_drop(op);
+  if (!caller)
+    caller = op;
+  return file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", caller, file, line)
+              : cusp_fail_prefix(status, "%s: ", caller);
 }

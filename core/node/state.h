@@ -66,7 +66,7 @@ typedef struct cusp_graph_state {
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
-  const char *file;
+  const char *file, *caller;
   int line;
   cusp_graph_stats stats;
 } cusp_graph_state;

@@ -5,6 +5,7 @@
 -- local cusp = require "cusp"
 -- local model = cusp.Sequential{cusp.layers.Dense{10, activation = "softmax"}}
 -- model:compile{optimizer = "adam", loss = "categorical_crossentropy", metrics = {"accuracy"}}
+local absent = require "cusp.base.absent"
 local rooms = require "cusp.base.rooms"
 
 local cusp = {}
@@ -91,12 +92,17 @@ loaders.get_num_threads = function() return require("cusp.engine").get_num_threa
 return setmetatable(cusp, {
   __name = "cusp",
   __members = loaders,
+  __pairs = absent.pairs,
   __tostring = function() return cusp._VERSION end,
   __index = function(_, name)
     local loader = loaders[name]
-    if not loader then return nil end
+    if not loader then return absent.note(cusp, name) end
     local value = loader()
+    if type(value) == "table" and getmetatable(value) == nil then
+      absent.watch(value, "cusp." .. name)
+    end
     rawset(cusp, name, value)
+    absent.name_function(value, "cusp", name)
     return value
   end,
 })

@@ -165,4 +165,38 @@ describe("an argument that a class declares again", function()
     assert.equal(0.004, cusp.optimizers.AdamW().weight_decay)
     assert.equal(0.004, cusp.optimizers.AdamW:from_config{}.weight_decay)
   end)
+
+  it("adds getters to those inherited, and asks an __index of its own last", function()
+    local Root = Object:extend("GetterBase", {__getters = {a = function() return 1 end}})
+    local Sub = Root:extend("GetterSub", {
+      __getters = {b = function() return 2 end},
+      __index = function(_, key) return key == "c" and 3 or nil end,
+    })
+    local object = Sub:extend("GetterSubSub")()
+    assert.same({1, 2, 3}, {object.a, object.b, object.c})
+    assert.is_nil(object.d)
+    assert.is_nil(Root().b)
+    assert.equal(5, Object:extend("GetterTable", {__index = {e = 5}})().e)
+  end)
+
+  it("refuses a __newindex, which the order of fields needs", function()
+    assert.error_matches(function()
+      Object:extend("NewIndex", {__newindex = function() end})
+    end, "__setters")
+  end)
+
+  it("hands metamethods down, also those of later", function()
+    local Root = Object:extend "LaterBase"
+    local Sub = Root:extend "LaterSub"
+    local object = Sub()
+    function Root.__add() return "sum" end
+    function Root.__bnot() return "not" end
+    function Root.__shl() return "shifted" end
+    assert.same({"sum", "not", "shifted"}, {object + 1, ~object, object << 1})
+    function Root.__tostring() return "text" end
+    assert.equal("text", tostring(Sub()))
+    function Sub.__add() return "own" end
+    function Root.__add() return "other" end
+    assert.same({"own", "other"}, {Sub() + 1, Root() + 1})
+  end)
 end)

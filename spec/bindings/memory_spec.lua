@@ -123,6 +123,17 @@ describe("memory", function()
     assert.is_true(engine.stats().plans_made - plans < 20)
   end)
 
+  it("collects nothing while the collector is stopped", function()
+    local collected = false
+    collectgarbage()
+    collectgarbage "stop"
+    setmetatable({}, {__gc = function() collected = true end})
+    for i = 1, 20 do ops.add(ops.ones({1024, 1024}), i):item(1, 1) end
+    local while_stopped = collected
+    collectgarbage "restart"
+    assert.is_false(while_stopped)
+  end)
+
   it("is reported", function()
     local memory = engine.memory()
     for _, key in ipairs{"live", "peak", "cached", "blocks"} do

@@ -38,6 +38,21 @@ describe("the program", function()
     assert.same({"2\n", 0}, {cusp("-l string -e " .. quote "print(#string.rep('x', 2))")})
   end)
 
+  it("takes LUA_INIT, -E and -W as lua does", function()
+    local print_x = " -e " .. quote "print(X)"
+    assert.same({"5\n", 0}, {run("LUA_INIT='X = 5' " .. program .. print_x)})
+    assert.same({"6\n", 0}, {run("LUA_INIT='X = 5' LUA_INIT_5_4='X = 6' " .. program .. print_x)})
+    assert.same({"nil\n", 0}, {run("LUA_INIT='X = 5' " .. program .. " -E" .. print_x)})
+    with_script("X = 7", function(path)
+      assert.same({"7\n", 0}, {run("LUA_INIT=@" .. path .. " " .. program .. print_x)})
+    end)
+    local output, code = run("LUA_INIT='error \"no\"' " .. program .. print_x)
+    assert.equal(1, code)
+    assert.matches("LUA_INIT:1: no", output)
+    assert.same({"Lua warning: hello\n", 0}, {cusp("-W -e " .. quote "warn 'hello'")})
+    assert.same({"", 0}, {cusp("-e " .. quote "warn 'hello'")})
+  end)
+
   it("finds cusp beside itself, from any directory", function()
     local output, code = run("here=$PWD; cd / && $here/" .. program .. " -e "
       .. quote 'print(require("cusp").ones{2} + 1)')

@@ -23,6 +23,8 @@ return {
   {"linear_recurrence", {list(0.5, 0.5, 2), list(1, 2, 3), 1, false}, {1, 2.5, 8}},
   {"select_where", {cusp.tensor{true, false}, list(1, 2), list(3, 4)}, {1, 4}},
   {"on_diagonal", {list(1, 2), 2, 3, 1}, {0, 1, 0, 0, 0, 2}, {2, 3}},
+  {"boolean_mask", {list(1, 2, 3), cusp.tensor{true, false, true}}, {1, 3}},
+  {"with", {list(1, 2, 3), {{2, 3}}, 0}, {1, 0, 0}},
   {"empty", {{2, 2}}, {0, 0, 0, 0}, {2, 2}},
   {"vectorized_map", {function(x) return x * 2 end, list(1, 2, 3)}, {2, 4, 6}, {3}},
 }

@@ -2,11 +2,13 @@
 -- @module cusp.activations
 -- @usage layers.Dense{32, activation = "relu"}
 -- layers.Dense{32, activation = function(x) return x:tanh() * 2 end}
+local absent = require "cusp.base.absent"
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
 local generation = require "cusp.base.generation"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local registry = require "cusp.base.registry"
 
 local own = {keras2_hard_sigmoid = true, relu = true, gelu = true, linear = true,
@@ -27,14 +29,14 @@ local function load(space, name)
   local f
   if own[name] then f = require("cusp.activations.functions")[name]
   elseif from_ops[name] then f = require("cusp.ops")[name] end
-  if f then
-    rawset(space, name, f)
-    registry.name_function(f, written[name] or name)
-  end
+  if not f then return absent.note(space, name) end
+  rawset(space, name, f)
+  registry.name_function(f, written[name] or name)
   return f
 end
 
-local activations = setmetatable({}, {__index = load, __name = "cusp.activations", __members = {}})
+local activations = setmetatable({}, {__index = load, __pairs = absent.pairs,
+  __name = "cusp.activations", __members = {}})
 do
   local members = getmetatable(activations).__members
   for _, names in ipairs{own, from_ops} do
@@ -55,7 +57,7 @@ end
 -- @treturn function
 -- @raise for an unknown name
 function activations.get(identifier)
-  if identifier == nil or identifier == null then return activations.linear end
+  if identifier == nil or nulls.is(identifier) then return activations.linear end
   if type(identifier) == "string" then
     local found = registry.find_custom(identifier) or activations[identifier]
     if type(found) == "function" or is_activation(found) then return found end

@@ -17,10 +17,12 @@
 -- cannot meet a user's name. Classes name in `__passing` and `__closed` what traces need not
 -- compare.
 -- @classmod cusp.Object
+local absent = require "cusp.base.absent"
 local arguments = require "cusp.base.arguments"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local methods = require "cusp.base.methods"
+local nulls = require "cusp.base.nulls"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 
@@ -56,17 +58,55 @@ end
 ---------------------------------------------------------------- instances
 
 -- Metamethods that a class passes on: Lua looks them up only in the metatable itself.
-local inherited = {"__call", "__tostring", "__len", "__eq", "__lt", "__le", "__close", "__gc",
-  "__add", "__sub", "__mul", "__div", "__unm",
-  "__concat", "__pairs", "__idiv", "__mod", "__pow"}
+local inherited = {}
+for event in ([[call tostring len eq lt le close gc add sub mul div unm concat pairs idiv mod pow
+  band bor bxor bnot shl shr]]):gmatch "%l+" do
+  inherited[#inherited + 1] = "__" .. event
+  inherited["__" .. event] = true
+end
+
+local children = setmetatable({}, {__mode = "k"}) -- class → classes derived from it, as keys
+
+-- Takes from a base the metamethods that the class has not got from elsewhere, `before` being what
+-- it had of the base until now.
+local function hand_down(class, super, before)
+  for _, event in ipairs(inherited) do
+    if rawget(class, event) == before[event] then
+      before[event] = rawget(super, event)
+      rawset(class, event, before[event])
+    end
+  end
+end
+
+-- The metamethods of a class of the program, whose bases may have got further ones since.
+local function refresh(class)
+  local super = class.__super
+  if class.__library or not super then return end
+  refresh(super)
+  hand_down(class, super, rawget(class, "__handed"))
+end
+
+local function refresh_below(class)
+  for child in pairs(children[class] or {}) do
+    refresh(child)
+    refresh_below(child)
+  end
+end
+
+local last, check_assignment = absent.last, absent.check_assignment
 
 local function lookup_in(class)
-  local getters = class.__getters
+  local getters, own = class.__getters, class.__lookup
   return function(self, key)
     local value = class[key]
     if value ~= nil then return value end
     local getter = getters[key]
     if getter then return getter(self) end
+    if own then
+      value = own(self, key)
+      if value ~= nil then return value end
+    end
+    last.class, last.name = class, key
     return nil
   end
 end
@@ -77,6 +117,7 @@ local function assignment_in(class)
     local setter = setters[key]
     if setter then return setter(self, value) end
     local order = rawget(self, "__order")
+    if class.__library and type(key) == "string" then check_assignment(self, key) end
     if order and not order[key] and type(key) == "string" then
       order[#order + 1] = key
       order[key] = #order
@@ -96,7 +137,10 @@ Object.__passing = {}
 Object.__closed = {}
 
 local function build(class, args, lenient)
-  if not class.__library then methods.check(class) end
+  if not class.__library then
+    methods.check(class)
+    refresh(class)
+  end
   local construct = class.__construct
   local object = construct and construct(class, args)
   if not object then
@@ -112,6 +156,11 @@ local function build(class, args, lenient)
 end
 
 local function construct(class, ...)
+  local space = absent.path_of((...))
+  if space then
+    errors.raise("%s: write it with a dot, %s.%s(...); with a colon, the first argument is %s",
+      class.__name, space, class.__name, space)
+  end
   return build(class, arguments.of_call(class, ...))
 end
 
@@ -166,11 +215,45 @@ local behind = setmetatable({}, {__mode = "k"})
 --- The original method, if `f` is one with a check; else `f`.
 function Object.method_behind(f) return behind[f] or f end
 
+-- Public methods of the library's classes that say so where they are called with a dot.
+local receivers = {}
+for name in ([[add pop compile get_layer save save_weights load_weights to_json to_yaml get_weights
+  set_weights count_params add_weight add_loss get_config apply apply_gradients assign
+  reset_state update_state result adapt set_vocabulary get_vocabulary vocabulary_size
+  get_initial_state call build set_model]]):gmatch "%S+" do
+  receivers[name] = true
+end
+
+local function refuse_receiver(class, name, self)
+  if Object.is_subclass(self, Object) then
+    errors.raise("%s: call it on an object, not on the class: %s{...}:%s(...)", name, self.__name,
+      name)
+  end
+  local what = class.__is_model and "model" or "object"
+  errors.raise("%s: write it with a colon, %s:%s(...); with a dot, the first argument is taken"
+    .. " for the %s (expected %s, got %s)", name, what, name, what, class.__name,
+    errors.describe(self))
+end
+
+local function with_receiver(class, name, method)
+  if not receivers[name] then return method end
+  local function checked(self, ...)
+    local holder = getmetatable(self)
+    if holder ~= class and not Object.is_subclass(holder, class) then
+      refuse_receiver(class, name, self)
+    end
+    return method(self, ...)
+  end
+  behind[checked] = method
+  return checked
+end
+
 -- Puts a check of its arguments before a library method: `Base.__checks.NAME(self, ...)` applies to
 -- all classes derived from Base.
 local function with_check(class, name, method)
-  local check = class.__library and type(method) == "function" and class.__super.__checks[name]
-  if not check then return method end
+  if not class.__library or type(method) ~= "function" then return method end
+  local check = class.__super.__checks[name]
+  if not check then return with_receiver(class, name, method) end
   local function checked(self, ...)
     -- A class that passes on a converted argument (`Base.build(self, shape)`) has been checked
     -- already.
@@ -184,6 +267,30 @@ end
 
 local function define_member(class, name, value)
   rawset(class, name, with_check(class, name, value))
+  if inherited[name] then refresh_below(class) end
+end
+
+-- An `__index` among the members is asked last, for what neither class nor getters have.
+local function own_lookup(name, members)
+  if members.__newindex ~= nil then
+    errors.raise("extend: class '%s' cannot have __newindex; __setters = {field = function(self,"
+      .. " value) ... end} is called for a field", name)
+  end
+  local index = members.__index
+  if type(index) == "table" then return function(_, key) return index[key] end end
+  return index
+end
+
+local taken_apart = {__index = true, __getters = true, __setters = true}
+
+local function define_members(class, name, members)
+  for key, value in pairs(members) do
+    if not taken_apart[key] then class[key] = with_check(class, key, value) end
+  end
+  for _, kind in ipairs{"__getters", "__setters"} do
+    for field, f in pairs(members[kind] or {}) do class[kind][field] = f end
+  end
+  class.__lookup = own_lookup(name, members) or class.__super.__lookup
 end
 
 local function check_declaration(name, config)
@@ -217,10 +324,12 @@ function Object.extend(super, name, members)
     __getters = setmetatable({}, {__index = super.__getters}),
     __setters = setmetatable({}, {__index = super.__setters}),
   }
-  for _, event in ipairs(inherited) do class[event] = rawget(super, event) end
-  class.__name, class.__super = name, super
+  class.__name, class.__super, class.__handed = name, super, {}
+  hand_down(class, super, class.__handed)
+  children[super] = children[super] or setmetatable({}, {__mode = "k"})
+  children[super][class] = true
   class.__library = made_by_library(members)
-  for key, value in pairs(members or {}) do class[key] = with_check(class, key, value) end
+  define_members(class, name, members or {})
   class.__index, class.__newindex = lookup_in(class), assignment_in(class)
   setmetatable(class, {
     __index = super,
@@ -235,6 +344,13 @@ function Object.extend(super, name, members)
   end
   register(class)
   return class
+end
+
+--- An object is made by calling its class; this says so.
+-- @local
+function Object.new(class)
+  local name = type(class) == "table" and class.__name or "Class"
+  errors.raise("%s: there is no `new`; call the class: %s{...}", name, name)
 end
 
 --- The end of every chain of `init`.
@@ -285,6 +401,7 @@ Object.__checks = {from_config = Object.expect_config}
 -- @raise for a key that the class does not know, unless its value is null, false or empty
 function Object.from_config(class, config)
   Object.expect_config(class, config)
+  config = nulls.ours(config)
   local named, keywords = arguments.declaration(class).named, {}
   for key, value in pairs(config) do
     if type(key) ~= "string" then

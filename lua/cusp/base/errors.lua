@@ -147,20 +147,35 @@ local function member_names(cusp)
   return names
 end
 
+-- Lua's own message about a global that is nil, with what it stands for elsewhere.
+local function with_global(message)
+  local name = message:match "attempt to index a nil value %(global '([%w_]+)'%)$"
+  local ours = name and require("cusp.base.foreign_names").globals[name]
+  return ours and ("%s; what others call %s is in %s"):format(message, name, ours) or message
+end
+
 --- Adds the closest library name to Lua's own message about a field or method that is nil.
 -- @tparam string message
 -- @treturn string
 function errors.with_nearest_name(message)
   local kind, name = message:match "attempt to call a nil value %((%a+) '([%w_]+)'%)$"
-  if kind ~= "field" and kind ~= "method" then return message end
+  if kind ~= "field" and kind ~= "method" then return with_global(message) end
   local names = (kind == "method" and method_names or member_names)(rooms.get "library")
   local near = not names[name] and errors.nearest(name, names, #name < 8 and 1 or 2)
   return near and ("%s; did you mean '%s'?"):format(message, near) or message
 end
 
+-- The known argument that other libraries call so.
+local function other_word(name, names)
+  for ours in (require("cusp.base.foreign_names").arguments[name] or ""):gmatch "[%w_]+" do
+    if names[ours] then return ours end
+  end
+end
+
 --- " (did you mean 'units'?)", or "" if no known name is close.
 function errors.suggestion(name, names)
-  local near = type(name) == "string" and errors.nearest(name, names)
+  local near = type(name) == "string"
+    and (other_word(name, names) or errors.nearest(name, names))
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 
@@ -198,6 +213,8 @@ function errors.describe(value)
     end
     return kind
   end
+  local space = kind == "table" and require("cusp.base.absent").path_of(value)
+  if space then return space .. " (its functions are called with a dot, not a colon)" end
   if kind == "table" and require("cusp.base.lists").is_container(value) then
     if #value > 0 then return "table " .. describe_list(value) end
     return next(value) == nil and "an empty table" or "a table with keys"
@@ -211,7 +228,8 @@ end
 function errors.shape(shape)
   local parts = {}
   for i = 1, #shape do
-    local nested = type(shape[i]) == "table" and not getmetatable(shape[i])
+    local item = shape[i]
+    local nested = type(item) == "table" and (getmetatable(item) == nil or rawlen(item) > 0)
     parts[i] = nested and errors.shape(shape[i]) or plain.tostring(shape[i])
   end
   return "[" .. table.concat(parts, ", ") .. "]"

@@ -14,6 +14,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
 local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local plain = require "cusp.base.plain"
 local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
@@ -73,7 +74,7 @@ end
 -- @return the value to use
 -- @raise "Dense: argument 'units' should be a positive integer, got string "a""
 function kinds.check(owner, parameter, value)
-  if value == null then
+  if nulls.is(value) then
     if allows_null(parameter) then return nil end
     if parameter.default == nil then value = nil end
   elseif value == nil then

@@ -2,9 +2,10 @@
 -- first asked for.
 -- @module cusp.base.namespace
 local Object = require "cusp.base.class"
+local absent = require "cusp.base.absent"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
-local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
 
@@ -28,9 +29,10 @@ function namespace.new(path, members)
   return setmetatable(space, {
     __name = path,
     __members = members,
+    __pairs = absent.pairs,
     __index = function(_, name)
       local file = members[name]
-      if file == nil then return nil end
+      if file == nil then return absent.note(space, name) end
       local value
       if type(file) == "table" then
         value = require(path .. "." .. file[1])[file[2]]
@@ -38,6 +40,7 @@ function namespace.new(path, members)
         value = require(path .. "." .. file)
       end
       rawset(space, name, value)
+      absent.name_function(value, path, name)
       return value
     end,
     __tostring = function() return path end,
@@ -47,13 +50,8 @@ end
 --- All names in a namespace, loaded or not, sorted.
 -- @treturn {string,...}
 function namespace.names(space)
-  local seen, names = {}, {}
-  local meta = getmetatable(space)
-  for name in pairs(meta and meta.__members or {}) do seen[name] = true end
-  for name in next, space do seen[name] = true end
-  for name in pairs(seen) do
-    if type(name) == "string" and name:sub(1, 1) ~= "_" then names[#names + 1] = name end
-  end
+  local names = {}
+  for name in next, absent.names(space) do names[#names + 1] = name end
   plain.sort(names)
   return names
 end
@@ -88,7 +86,7 @@ function namespace.of_objects(space, options)
   end
 
   function space.get(identifier)
-    if identifier == nil or identifier == null then return nil end
+    if identifier == nil or nulls.is(identifier) then return nil end
     if type(identifier) == "string" then
       local found = registry.find_custom(identifier) or find_class(space, identifier, aliases)
         or Object.find(identifier)

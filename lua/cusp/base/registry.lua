@@ -15,6 +15,7 @@ local errors = require "cusp.base.errors"
 local generation = require "cusp.base.generation"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local ordered = require "cusp.base.ordered"
 local rooms = require "cusp.base.rooms"
 local structure = require "cusp.base.structure"
@@ -294,6 +295,7 @@ function serialize(value, depth)
   if Object.is_subclass(value, Object) then
     errors.raise("serialize: %s is a class; make an instance of it", tostring(value))
   end
+  if type(value) == "table" and kinds.is_callable(value) then return serialize_function(value) end
   return value
 end
 
@@ -421,7 +423,7 @@ local deserialize
 -- `build = false` leaves it unbuilt
 -- @raise for an unknown class or function, naming it
 function registry.deserialize(config, options)
-  options = options or {}
+  options, config = options or {}, nulls.ours(config)
   if options.custom_objects then
     local inner = {module = options.module, build = options.build}
     return registry.with_custom_objects(options.custom_objects, registry.deserialize, config, inner)

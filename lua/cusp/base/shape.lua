@@ -1,5 +1,6 @@
 --- Shapes: Lua arrays of integers, and the marker for unknown sizes.
 -- @module cusp.base.shape
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
 
@@ -21,6 +22,33 @@ shapes.None = setmetatable({}, {
   __newindex = function() error("cusp.None cannot have fields", 2) end,
 })
 
+-- The metatable of shapes: lists that print, compare and concatenate. What is read of a tensor has
+-- it, and what `cusp.shape` copies.
+local Shape = engine.shape_class
+Shape.__jsontype = "list"
+
+function Shape.__tostring(shape) return errors.shape(shape) end
+
+function Shape.__concat(a, b)
+  if getmetatable(a) == Shape then a = errors.shape(a) end
+  if getmetatable(b) == Shape then b = errors.shape(b) end
+  return a .. b
+end
+
+local function is_list(value)
+  local meta = getmetatable(value)
+  return meta == nil or meta == Shape
+end
+
+-- Null and other objects without items are no shapes.
+function Shape.__eq(a, b) return is_list(a) and is_list(b) and shapes.equal(a, b) end
+
+function Shape.__index(shape, key)
+  if math.type(key) ~= "integer" or key > 0 then return nil end
+  errors.raise("shape[%d]: axes of a shape count from 1; shape[#shape] is the last one of %s", key,
+    errors.shape(shape))
+end
+
 --- A copy of a shape.
 -- @tparam {integer,...} shape integers and `None`
 -- @treturn {integer,...}
@@ -37,7 +65,7 @@ function shapes.copy(shape)
     end
     result[i] = size == shapes.None and size or math.tointeger(size)
   end
-  return result
+  return setmetatable(result, Shape)
 end
 
 --- Whether all sizes are known.

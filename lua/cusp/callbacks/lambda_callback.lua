@@ -4,6 +4,7 @@
 -- @usage callbacks.LambdaCallback{on_epoch_end = function(epoch, logs) print(epoch, logs.loss) end}
 local Callback = require "cusp.callbacks.callback"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 
 local LambdaCallback = Callback:extend("LambdaCallback")
 
@@ -17,7 +18,7 @@ function LambdaCallback:init(args)
     if given[hook] == nil then given[hook] = args[i] end
   end
   for hook, f in pairs(given) do
-    if type(f) ~= "function" then
+    if not kinds.is_callable(f) then
       errors.raise("LambdaCallback: %s should be a function, got %s", hook, errors.describe(f))
     end
     self[hook] = function(_, ...) return f(...) end

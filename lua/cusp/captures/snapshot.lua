@@ -159,9 +159,11 @@ end
 function Walk:table(value)
   if self.modules[value] then return end
   if is_class(value) then return self:class(value) end
+  local meta = getmetatable(value)
+  local wrapped = type(meta) == "table" and rawget(meta, "__wraps")
+  if wrapped then return self:visit(value[wrapped]) end
   if not is_open(value) then return end
   if Object.is_instance(value) then return self:fields(value) end
-  local meta = getmetatable(value)
   if is_large(value) or #self.records > max_records then
     self:note("length", value, {rawlen(value)})
   else

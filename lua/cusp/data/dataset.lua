@@ -21,6 +21,7 @@
 local arguments = require "cusp.base.arguments"
 local element = require "cusp.data.machinery.element"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local spec = require "cusp.data.machinery.spec"
 local structure = require "cusp.base.structure"
 
@@ -540,7 +541,7 @@ end
 
 --- `f(dataset)`, for chains of methods.
 function Dataset:apply(f)
-  if type(f) ~= "function" then
+  if not kinds.is_callable(f) then
     errors.raise("Dataset.apply: expected a function, got %s", errors.describe(f))
   end
   return f(self)
@@ -612,7 +613,7 @@ function Dataset:reduce(initial_state, reduce_func)
     initial_state, reduce_func = initial_state.initial_state or initial_state[1],
       initial_state.reduce_func or initial_state[2]
   end
-  if type(reduce_func) ~= "function" then
+  if not kinds.is_callable(reduce_func) then
     errors.raise("reduce: expected a function, got %s", errors.describe(reduce_func))
   end
   local map = require "cusp.data.stages.map"

@@ -8,6 +8,7 @@ local errors = require "cusp.base.errors"
 local in_c = require "cusp.base.plain"
 local lists = require "cusp.base.lists"
 local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local ordered = require "cusp.base.ordered"
 local None = require("cusp.base.shape").None
 
@@ -343,7 +344,7 @@ function encode_value(value, state, depth)
   if kind == "string" then return encode_string(value, state) end
   if kind == "number" then return encode_number(value) end
   if kind == "boolean" then return tostring(value) end
-  if value == nil or value == null or value == None then return "null" end
+  if value == nil or value == None or nulls.is(value) then return "null" end
   if kind == "table" then return encode_table(value, state, depth) end
   errors.raise("json.encode: %s has no JSON form", errors.describe(value))
 end

@@ -6,6 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
 local null = require "cusp.base.null"
+local nulls = require "cusp.base.nulls"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local None = require("cusp.base.shape").None
@@ -214,7 +215,7 @@ local function string_text(text)
 end
 
 local function scalar_text(value)
-  if value == nil or value == null or value == None then return "null" end
+  if value == nil or value == None or nulls.is(value) then return "null" end
   if type(value) == "string" then return string_text(value) end
   if type(value) == "number" then
     if value ~= value then
@@ -314,7 +315,7 @@ function emit(value, indent, state, depth)
     errors.raise("yaml.encode: tables nested deeper than %d levels, or containing themselves",
       max_depth)
   end
-  if type(value) ~= "table" or value == null or value == None then return scalar_text(value) end
+  if type(value) ~= "table" or value == None or nulls.is(value) then return scalar_text(value) end
   if not lists.is_container(value) then
     errors.raise("yaml.encode: %s has no YAML form", errors.describe(value))
   end

@@ -115,6 +115,47 @@ define.raw("rearrange",
   "Splits, orders and joins axes by name: rearrange(x, \"b (h w) -> b h w\", {h = 2}).", rearrange,
   true)
 
+---------------------------------------------------------------- parts by mask or by range
+
+local function check_mask(name, mask, shape, axis)
+  local size = mask.shape
+  local fits = mask.dtype == "bool" and #size > 0 and axis >= 1 and axis + #size - 1 <= #shape
+  for i = 1, fits and #size or 0 do fits = fits and size[i] == shape[axis + i - 1] end
+  if not fits then
+    errors.raise("%s: expected a mask of dtype bool with the sizes of the tensor's axes from axis"
+      .. " %d on (the tensor has shape %s), got %s", name, axis, errors.shape(shape),
+      errors.describe(mask))
+  end
+end
+
+local function boolean_mask(x, mask, axis)
+  local shape = x.shape
+  if axis < 0 then axis = #shape + 1 + axis end
+  check_mask("boolean_mask", mask, shape, axis)
+  local joined = table.move(shape, 1, axis - 1, 1, {})
+  joined[axis] = -1
+  table.move(shape, axis + mask.ndim, #shape, axis + 1, joined)
+  local positions = rows.nonzero(rows.reshape(mask, {-1}))
+  return rows.take(rows.reshape(x, joined), positions, axis)
+end
+
+-- The tensor with other values in the part that `x:slice(ranges)` gives.
+local function with(x, ranges, value)
+  if value == nil then errors.raise("with: the value is missing: t:with({1}, value)") end
+  local shape, count = x.shape, 1
+  for i = 1, #shape do count = count * shape[i] end
+  local places = rows.reshape(rows.arange(count, {dtype = "int64"}), shape)
+  local part = places:slice(type(ranges) == "number" and {ranges} or ranges)
+  value = rows.cast(define.tensor(value), x.dtype)
+  if #part.shape < value.ndim then
+    errors.raise("with: a value of shape %s does not fit into the part of shape %s",
+      errors.shape(value.shape), errors.shape(part.shape))
+  end
+  local flat = rows.scatter_update(rows.reshape(x, {-1}), rows.reshape(part, {-1, 1}),
+    rows.reshape(rows.broadcast_to(value, part.shape), {-1}))
+  return rows.reshape(flat, shape)
+end
+
 ---------------------------------------------------------------- unique
 
 -- The rows of a matrix of values as comparable keys; a flat list of values is a matrix of one
@@ -199,6 +240,11 @@ local function unique(x, _, return_index, return_inverse, return_counts, axis, s
 end
 
 define.ops{
+  {"boolean_mask", "x, mask, axis: axis = 1",
+    "The parts at which a mask of the sizes of one or more axes is true, as t[mask] gives them; "
+    .. "needs the mask's values.", boolean_mask},
+  {"with", "x, ranges: any, value: any",
+    "The tensor with other values in the part that t:slice(ranges) gives.", with},
   {"select", "condlist: list, choicelist: list, default: any = 0",
     "The choice of the first condition that holds, element by element.",
     select},

@@ -114,6 +114,7 @@ function define.op(definition)
     return f(table.unpack(values, 1, #parsed))
   end
   functions[name] = op
+  engine.composed[f] = name -- a tail call: the frame of `op` is gone
   rows[name] = described(parsed, name, help)
   local is_method = definition.method ~= false and parsed[1] and parsed[1].is_tensor
   if is_method and not rawget(engine.tensor_methods, name) then add_method(name, op) end
@@ -134,6 +135,7 @@ function define.raw(name, help, f, method)
     return f(...)
   end
   functions[name] = op
+  engine.composed[f] = name
   rows[name] = {name = name, help = help, arguments = {}, flags = {}, has_gradient = true,
     composed = true}
   if method then add_method(name, op) end

@@ -4,6 +4,7 @@
 -- @module cusp.ops
 -- @usage cusp.ops.sum(x, {axis = 2, keepdims = true})
 -- x:sum{axis = 2}:sqrt()
+local absent = require "cusp.base.absent"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local rooms = require "cusp.base.rooms"
@@ -15,7 +16,7 @@ local files = {
   custom_gradient = "custom_gradient jvp",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
-  arrange = "rearrange select unique",
+  arrange = "rearrange select unique boolean_mask with",
   fourier = "fft fft2 ifft2 rfft irfft extract_sequences stft istft",
   attention = "dot_product_attention",
   nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool "
@@ -39,15 +40,19 @@ local function load(_, name)
   -- as operations are named in saved models
   elseif not found and type(name) == "string" and name:find "^image%." then
     found = rooms.get("ops.image")[name:match "%.(.*)"]
+  elseif name == "repeat_" then
+    found = engine.ops["repeat"] -- a reserved word of Lua
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
     found = ops -- Keras's other ways to the same operations
   end
-  if found then rawset(ops, name, found) end
+  if not found then return absent.note(ops, name) end
+  rawset(ops, name, found)
   return found
 end
 
 ops = setmetatable({}, {
-  __index = load, __name = "cusp.ops", __members = setmetatable(members, {__index = engine.ops}),
+  __index = load, __pairs = absent.pairs, __name = "cusp.ops",
+  __members = setmetatable(members, {__index = engine.ops}),
   __tostring = function() return "cusp.ops" end,
 })
 
@@ -61,6 +66,8 @@ for name, file in pairs(members) do
     define.add_method(name, function(...) return ops[name](...) end)
   end
 end
+
+define.add_method("repeat_", engine.ops["repeat"])
 
 --- All operations by name: `{name =, help =, arguments = {...}, ...}`, as `engine.describe` gives
 -- those of the engine.

@@ -3,6 +3,7 @@
 local captures = require "cusp.captures"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local gradients = require "cusp.tensors.gradients"
 local structure = require "cusp.base.structure"
 local define = require "cusp.ops.define"
@@ -95,11 +96,55 @@ local function name_of(index)
   return index == 1 and "what it captured of Lua" or "argument " .. index - 1
 end
 
-local function holds_symbolic(values)
-  for i = 1, values.n do
-    if structure.find(values[i], define.is_symbolic) then return true end
+local deepest = 1000 -- what is nested deeper holds itself
+
+local function find_symbolic(value, argument, depth)
+  if not structure.is_container(value) then return define.is_symbolic(value) end
+  if depth == deepest then
+    errors.raise("compile: argument %d of the compiled function contains itself, or is nested more"
+      .. " than %d deep", argument, deepest)
+  end
+  for _, item in pairs(value) do
+    if find_symbolic(item, argument, depth + 1) then return true end
   end
   return false
+end
+
+local function holds_symbolic(values)
+  for i = 1, values.n do
+    if find_symbolic(values[i], i, 0) then return true end
+  end
+  return false
+end
+
+-- What `compile` returns: called as the function, and printed as its plans.
+local Compiled = {__name = "cusp.CompiledFunction", __wraps = "f"}
+
+function Compiled:__call(...)
+  local values, f = table.pack(...), self.f
+  if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end
+  local signature, tensors = signature_of(values)
+  local state = self.captured:state()
+  signature = state .. ";" .. signature
+  local entry = self.plans:find(signature)
+  if not entry then
+    entry = self.captured:trace(engine.traced, trace, f, values, self.captured)
+    self.plans:keep(signature, entry, parts_of(state, values))
+  end
+  return results_of(entry, table.pack(entry.run(table.unpack(tensors))))
+end
+
+function Compiled:__tostring()
+  local info = type(self.f) == "function" and debug.getinfo(self.f, "S")
+  local name = info and ("%s:%d"):format(info.short_src, info.linedefined) or tostring(self.f)
+  local lines = {("compiled function (%s), %d plan%s%s"):format(name, self.plans.count,
+    self.plans.count == 1 and "" or "s", self.plans.count == 0 and " yet: it has not been called"
+    or "")}
+  for _, entry in ipairs(self.plans:by_use()) do
+    lines[#lines + 1] = ("for (%s):"):format(table.concat(entry.parts, ", ", 2))
+    lines[#lines + 1] = tostring(entry.run)
+  end
+  return (table.concat(lines, "\n"):gsub("%s+$", ""))
 end
 
 --- A function that is traced at its first call and run from its plan afterwards.
@@ -109,30 +154,18 @@ end
 -- another than when it was traced (see `cusp.captures`); variables are read and assigned in each
 -- call without that. What the function does besides computing tensors, such as printing, happens
 -- when it is traced alone. While a tape records, or within another trace, the function runs as it
--- is. The 64 plans used last are kept, up to 64 MB together with those of models.
+-- is. The 64 plans used last are kept, up to 64 MB together with those of models; to print the
+-- compiled function shows them.
 -- @tparam function f
 -- @treturn function
 -- @raise if the function needs the value of a tensor
 -- @usage local step = cusp.compile(function(x) return (x * x + 1):sum() end)
 local function compile(f)
-  local callable = type(f) == "function"
-    or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
-  if not callable then errors.raise("compile: expected a function, got %s", errors.describe(f)) end
-  local captured = captures.new("cusp.compile", {root = f, training = "all"})
-  local plans = PlanCache.new("compiled function", name_of, 64)
-  return function(...)
-    local values = table.pack(...)
-    if engine.tracing() or gradients.is_recording() or holds_symbolic(values) then return f(...) end
-    local signature, tensors = signature_of(values)
-    local state = captured:state()
-    signature = state .. ";" .. signature
-    local entry = plans:find(signature)
-    if not entry then
-      entry = captured:trace(engine.traced, trace, f, values, captured)
-      plans:keep(signature, entry, parts_of(state, values))
-    end
-    return results_of(entry, table.pack(entry.run(table.unpack(tensors))))
+  if not kinds.is_callable(f) then
+    errors.raise("compile: expected a function, got %s", errors.describe(f))
   end
+  return setmetatable({f = f, captured = captures.new("cusp.compile", {root = f, training = "all"}),
+    plans = PlanCache.new("compiled function", name_of, 64)}, Compiled)
 end
 
 return compile

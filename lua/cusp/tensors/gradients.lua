@@ -5,6 +5,7 @@ local arguments = require "cusp.base.arguments"
 local custom_gradient = require "cusp.ops.custom_gradient"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local lists = require "cusp.base.lists"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
@@ -70,7 +71,7 @@ end
 --- Calls `f` without recording it.
 function GradientTape:stop_recording(f, ...)
   check_open(self, "stop_recording")
-  if type(f) ~= "function" then
+  if not kinds.is_callable(f) then
     errors.raise("GradientTape: stop_recording expects a function, got %s", errors.describe(f))
   end
   return self.tape:paused(f, ...)
@@ -279,9 +280,9 @@ local function value_and_gradient(f, argnums, ...)
 end
 
 local function check_form(name, f, argnums)
-  local callable = type(f) == "function"
-    or type(f) == "table" and getmetatable(f) and getmetatable(f).__call
-  if not callable then errors.raise("%s: expected a function, got %s", name, errors.describe(f)) end
+  if not kinds.is_callable(f) then
+    errors.raise("%s: expected a function, got %s", name, errors.describe(f))
+  end
   if argnums == nil then return {1}, true end
   if type(argnums) == "number" then return {argnums}, true end
   return argnums, false

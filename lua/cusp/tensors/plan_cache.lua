@@ -36,6 +36,15 @@ function PlanCache:find(signature)
   return entry
 end
 
+--- The entries, the one used last first.
+-- @treturn {table,...}
+function PlanCache:by_use()
+  local list = {}
+  for _, entry in pairs(self.entries) do list[#list + 1] = entry end
+  plain.sort(list, function(a, b) return a.used > b.used end)
+  return list
+end
+
 local function all_entries()
   local list, bytes = {}, 0
   for cache in pairs(caches) do
@@ -76,10 +85,9 @@ end
 
 -- The part that has most values among the entries: these values, in order of use.
 local function most_changing(entries)
-  local list, seen, best = {}, {}, nil
-  for _, entry in pairs(entries) do list[#list + 1] = entry end
-  plain.sort(list, function(a, b) return a.used < b.used end)
-  for _, entry in ipairs(list) do
+  local seen, best = {}, nil
+  for e = #entries, 1, -1 do
+    local entry = entries[e]
     for i, text in ipairs(entry.parts) do
       local values = seen[i] or {at = i}
       if not values[text] then values[text], values[#values + 1] = true, text end
@@ -93,7 +101,7 @@ local function most_changing(entries)
 end
 
 local function warn_of_change(cache)
-  local changing = most_changing(cache.entries)
+  local changing = most_changing(cache:by_use())
   if not changing then return end
   warnings.warn(
     "%s: %s keeps changing (%s, ...): %d plans have been made so far, and each new one takes "

@@ -128,10 +128,22 @@ local rows = engine.ops
 
 local function float_type(dtype) return dtype or engine.get_floatx() end
 
+-- Raises for sizes one by one, random.normal(2, 3): the second would be the mean.
+local function refuse_sizes(name, ...)
+  local first, second = ...
+  if select("#", ...) == 2 and math.type(first) == "integer" and math.type(second) == "integer" then
+    errors.raise("%s: a shape of several sizes goes in braces: %s{%d, %d}", name, name, first,
+      second)
+  end
+end
+
 -- Defines random.NAME; `f` gets the bound arguments, the last of which is the key of the draw.
 local function distribution(name, signature, f)
   local bind = arguments.binder("random." .. name, signature .. ", seed: any = nil")
+  local checks_shape = signature:find "^shape: shape, %w+: float"
+  engine.composed[f] = "random." .. name -- a tail call: the frame of the function is gone
   random[name] = function(...)
+    if checks_shape then refuse_sizes("random." .. name, ...) end
     local values = table.pack(bind(...))
     values[values.n] = key_of(values[values.n], "random." .. name)
     return f(table.unpack(values, 1, values.n))

@@ -8,6 +8,7 @@ local ops = require "cusp.ops"
 local outputs = require "cusp.training.outputs"
 local resolve = require "cusp.training.resolve"
 local structure = require "cusp.base.structure"
+local warnings = require "cusp.base.warnings"
 
 local CompileLoss = {}
 CompileLoss.__index = CompileLoss
@@ -49,6 +50,19 @@ local function check_target(name, target)
   end
 end
 
+-- Targets [n, 5] against an output [n, 1] give a loss, but hardly the one that was meant.
+local function warn_of_broadcast(output, target)
+  if not engine.is_tensor(target) or not engine.is_tensor(output.value) then return end
+  local a, b = target.shape, output.value.shape
+  if #a ~= #b then return end
+  for i = 2, #a do
+    if b[i] == 1 and a[i] ~= 1 then
+      return warnings.warn("fit: y of shape %s is compared with the output '%s' of shape %s, whose"
+        .. " axis %d is repeated; expected equal shapes", a, output.name, b, i)
+    end
+  end
+end
+
 local function build(self, list, targets)
   local single = is_single(self.given)
   local by_output = outputs.match("loss", self.given, list, single)
@@ -60,6 +74,7 @@ local function build(self, list, targets)
     if by_output[i] then
       check_target(output.name, targets[i])
       outputs.check_complete("loss_weights", given_weights, output)
+      warn_of_broadcast(output, targets[i])
       self.terms[#self.terms + 1] = {
         output = i, name = output.name, weight = weights[i],
         loss = resolve.loss(by_output[i], targets[i], output.value),

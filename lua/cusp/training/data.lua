@@ -26,10 +26,13 @@ local function to_tensor(owner, name, value)
   elseif structure.is_container(value) then
     value = engine.tensor(value)
   else
+    local advice = type(value) == "string"
+      and "; strings become numbers before: labels by layers.StringLookup, texts by"
+      .. " layers.TextVectorization" or ""
     errors.raise(
-      "%s: %s should be a tensor, a table of numbers, or a list or table of those by name, got %s",
-      owner, name,
-      errors.describe(value))
+      "%s: %s should be a tensor, a table of numbers, or a list or table of those by name,"
+      .. " got %s%s",
+      owner, name, errors.describe(value), advice)
   end
   if value.dtype == "float64" and engine.get_floatx() ~= "float64" then
     value = ops.cast(value, engine.get_floatx())

@@ -45,7 +45,7 @@ end
 function resolve.check_loss(identifier)
   if type(identifier) == "string" and crossentropies[plain.lower(identifier)] then return end
   if type(identifier) == "string" then return losses.get(identifier) end
-  if losses.is_loss(identifier) or type(identifier) == "function" then return end
+  if losses.is_loss(identifier) or kinds.is_callable(identifier) then return end
   if structure.is_container(identifier) and identifier.class_name then
     return losses.get(identifier)
   end

@@ -32,12 +32,12 @@ local bind_fit = arguments.named_binder("fit", {
 -- The run over the validation data of a fit; nil where there is none.
 local function validation_run(self, given, batch_size, steps)
   if given == nil then return nil end
-  local batched = false
-  if type(given) == "table" and structure.is_container(given) then
-    if given.x == nil and #given < 2 then
-      errors.raise("fit: validation_data should be {x, y} or {x, y, sample_weight}, got %s",
-        errors.describe(given))
-    end
+  local batched, is_list = false, type(given) == "table" and structure.is_container(given)
+  if type(given) == "userdata" and given.dtype or is_list and given.x == nil and #given < 2 then
+    errors.raise("fit: validation_data should be {x, y} or {x, y, sample_weight}, got %s",
+      errors.describe(given))
+  end
+  if is_list then
     given = given.x ~= nil and given or {x = given[1], y = given[2], sample_weight = given[3]}
   else
     given, batched = {x = given}, true

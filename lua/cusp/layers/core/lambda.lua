@@ -18,7 +18,7 @@ kinds.define("named_function", {
   check = function(value)
     if kinds.is_plain(value) and value.class_name then value = registry.deserialize(value) end
     if type(value) == "string" then value = registry.find(value, "activations") end
-    return type(value) == "function", value
+    return kinds.is_callable(value), value
   end,
   expects = "a function",
   to_config = function(value) return registry.serialize(value) end,
@@ -42,14 +42,14 @@ return Layer:extend("Lambda", {
   end,
 
   compute_mask = function(self, inputs, mask)
-    if type(self.mask) == "function" then return self.mask(inputs, mask) end
+    if kinds.is_callable(self.mask) then return self.mask(inputs, mask) end
     return self.mask
   end,
 
   compute_output_shape = function(self, input_shape)
     local own = rawget(self, "output_shape")
     if own == nil then return calling.infer_shape(self, input_shape) end
-    if type(own) == "function" then return own(input_shape) end
+    if kinds.is_callable(own) then return own(input_shape) end
     if not structure.is_shape(own) then
       errors.raise("Lambda: output_shape should be a shape, got %s", errors.describe(own))
     end

@@ -10,7 +10,7 @@ local describing = {}
 
 local function same(a, b)
   if a == b then return true end
-  if type(a) == "table" and type(b) ~= "table" then -- {1, 1} for a default of 1
+  if kinds.is_plain(a) and type(b) ~= "table" then -- {1, 1} for a default of 1
     for i = 1, #a do
       if a[i] ~= b then return false end
     end

@@ -10,19 +10,28 @@ local structure = require "cusp.base.structure"
 
 local input_spec = {}
 
-local function refuse(layer, position, expected, shape)
+local function refuse(layer, position, expected, shape, hint)
   local which = position and ("input %d"):format(position) or "the input"
-  errors.raise("%s (%s): expected %s of %s; got shape %s", layer.name, getmetatable(layer).__name,
-    expected, which, errors.shape(shape))
+  errors.raise("%s (%s): expected %s of %s; got shape %s%s", layer.name,
+    getmetatable(layer).__name, expected, which, errors.shape(shape), hint or "")
+end
+
+-- What to write where one axis is missing: the batch, or the channels.
+local function advice(expected, ndim, position)
+  if ndim ~= expected - 1 or ndim == 0 or position then return "" end
+  return "; where there is no batch axis yet, x:expand_dims(1) gives one"
+    .. (expected > 2 and ", and x:expand_dims(-1) a channel axis" or "")
 end
 
 local function check_rank(layer, spec, shape, position)
   local ndim = #shape
   if spec.ndim and not spec.allow_last_axis_squeeze and ndim ~= spec.ndim then
-    refuse(layer, position, ("%d axes"):format(spec.ndim), shape)
+    refuse(layer, position, ("%d axes"):format(spec.ndim), shape,
+      advice(spec.ndim, ndim, position))
   end
   if spec.min_ndim and ndim < spec.min_ndim then
-    refuse(layer, position, ("at least %d axes"):format(spec.min_ndim), shape)
+    refuse(layer, position, ("at least %d axes"):format(spec.min_ndim), shape,
+      advice(spec.min_ndim, ndim, position))
   end
   if spec.max_ndim and ndim > spec.max_ndim then
     refuse(layer, position, ("at most %d axes"):format(spec.max_ndim), shape)
@@ -113,9 +122,14 @@ function input_spec.check(layer, inputs)
   if spec == nil then return end
   if #spec > 0 then
     inputs = by_name(layer, spec, inputs)
-    spec = without_absent(spec, inputs)
+    return check_all(layer, without_absent(spec, inputs), structure.flatten(inputs))
   end
-  check_all(layer, spec, structure.flatten(inputs))
+  local flat = structure.flatten(inputs)
+  if #flat > 0 and structure.is_container(inputs) then
+    errors.raise("%s (%s): expected one tensor, got a table of %d; call it as layer(x), with"
+      .. " parentheses", layer.name, getmetatable(layer).__name, #flat)
+  end
+  check_all(layer, spec, flat)
 end
 
 -- Whether a value is a shape, or a table of them; `false` stands for an input that is left out.

@@ -95,6 +95,10 @@ end
 --- Builds at once when called by the user; the layer's own `build` method runs under its name and
 -- outside any trace.
 local function build_by_hand(self, shape, others)
+  if not Object.is_instance(self, Layer) then
+    errors.raise("build: write it with a colon, layer:build(shape); got %s for the layer",
+      errors.describe(self))
+  end
   if shape ~= nil and structure.is_container(shape) then
     shape = structure.map(shape, shapes.copy, structure.is_shape)
   end

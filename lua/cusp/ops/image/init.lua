@@ -1,5 +1,6 @@
 --- Operations on images.
 -- @module cusp.ops.image
+local absent = require "cusp.base.absent"
 local define = require "cusp.ops.define"
 
 local files = {
@@ -18,9 +19,9 @@ end
 
 return setmetatable({}, {
   __name = "cusp.ops.image",
-  __members = members,
+  __members = members, __pairs = absent.pairs,
   __index = function(image, name)
-    if not members[name] then return nil end
+    if not members[name] then return absent.note(image, name) end
     require("cusp.ops.image." .. members[name])
     local f = define.functions["image." .. name]
     rawset(image, name, f)

@@ -218,7 +218,11 @@ end
 -- @usage local state = cusp.load "state.npz"
 function persistence.load(path)
   if type(path) == "table" then path = path.path or path[1] end
-  return kind_of("cusp.load", path).load(path)
+  local kind = kind_of("cusp.load", path)
+  local file, problem = io.open(path, "rb")
+  if not file then errors.raise("cusp.load: %s", problem) end
+  file:close()
+  return kind.load(path)
 end
 
 return persistence
