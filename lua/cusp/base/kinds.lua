@@ -376,11 +376,17 @@ for name in ([[float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uin
 end
 kinds.dtypes = dtypes
 
+local python_names = {int = "int32", float = "float32"}
+
+--- The dtype that a name means: Python's own two among them.
+function kinds.dtype(name) return python_names[name] or name end
+
 kinds.define("dtype", {
   check = function(value, parameter)
     -- a DTypePolicy in Keras's serialised form
     if is_plain(value) and type(value.config) == "table" then value = value.config.name end
     if type(value) ~= "string" then return false end
+    value = kinds.dtype(value)
     return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil, value
   end,
   expects = "a dtype such as \"float32\" or \"int64\"",

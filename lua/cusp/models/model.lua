@@ -69,11 +69,20 @@ end
 
 ---------------------------------------------------------------- inputs of a graph
 
+--- Keras 2 named the input of a stack after its first layer: "lstm_1_input".
+local function implicit_name(model)
+  if model.__name ~= "Sequential" then return nil end
+  for _, layer in ipairs(model.layers) do
+    if layer.__name ~= "InputLayer" then return layer.name .. "_input" end
+  end
+end
+
 local function take_by_name(model, tensors, inputs)
   local flat = {}
   for i, tensor in ipairs(tensors) do
     local name = tensor._history.operation.name
     local value = inputs[name]
+    if value == nil then value = inputs[implicit_name(model) or name] end
     if value == nil then
       errors.raise("%s (%s): the input named '%s' is missing; got %s", model.name,
         getmetatable(model).__name, name,

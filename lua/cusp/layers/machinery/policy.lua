@@ -21,6 +21,7 @@ local mixed = {
 function policy.get(value)
   if kinds.is_plain(value) and kinds.is_plain(value.config) then value = value.config.name end
   if value == nil or value == null then value = engine.get_floatx() end
+  value = kinds.dtype(value)
   if mixed[value] then return mixed[value] end
   if not kinds.dtypes[value] then
     errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",
