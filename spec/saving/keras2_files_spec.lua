@@ -92,7 +92,7 @@ describe("files of Keras 2.0 to 2.3:", function()
     assert.is_false(ok)
     assert.matches("strange", message)
     assert.matches("load_model with compile = false", message)
-    assert.is_false(models.load_model(path, {compile = false}).compiled)
+    assert.is_falsy(models.load_model(path, {compile = false}).compiled)
   end)
 
   it("models of Keras 1 are named as what they are", function()

@@ -50,7 +50,8 @@ local function collect(owner, name, value, out)
   if name == "sample_weight" then none = false end
   if structure.is_list(value) then
     for i = 1, #value do
-      form[i] = value[i] and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
+      local given = value[i] and not is_nothing(value[i])
+      form[i] = given and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
     end
   else
     for _, key in ipairs(structure.keys(value)) do

@@ -58,21 +58,69 @@ local function training_data(args)
   return data.split("fit", given, args.validation_split)
 end
 
-local function training_run(self, args)
-  local given, validation = training_data(args)
-  local run = Run.new{
-    model = self, phase = "train", owner = "fit", limit = args.steps_per_epoch,
-    continues = args.steps_per_epoch ~= nil, first_epoch = args.initial_epoch + 1,
-    epochs = args.epochs, validation_freq = args.validation_freq,
-    source = sources.of("fit", given, {
-      batch_size = args.batch_size, shuffle = args.shuffle,
-      batch_size_given = args.batch_size ~= nil, class_weight = args.class_weight,
-      limit = args.steps_per_epoch,
-    }),
-  }
-  run.validation = validation_run(self, validation,
-    args.validation_batch_size or args.batch_size, args.validation_steps)
-  return run
+-- Begins the pass over the data that an epoch makes, unless an earlier epoch's goes on in it.
+local function begin_pass(run, epoch)
+  if run.continues and epoch > run.first_epoch then return end
+  resuming.rewind(run)
+end
+
+local function validate(self, run, epoch, logs)
+  local validation = run.validation
+  if not validation or not validates_at(epoch, run.validation_freq) then return end
+  for name, value in pairs((evaluate_source(self, "fit: validation_data", validation, run.callbacks,
+    run.validation_steps))) do
+    logs["val_" .. name] = value
+  end
+end
+
+-- One epoch, or what is left of it where `batches` are done. Returns what it reports; nil where a
+-- function that gives batches had none left.
+local function run_epoch(self, run, epoch, batches)
+  if not batches then self:reset_metrics() end
+  run.callbacks:on_epoch_begin(epoch, {})
+  run.step = Step.of(self, "train_step") -- callbacks may have changed what a step computes
+  if epoch == run.first_epoch or run.has_own then checks.trainable(self, run.step) end
+  if not batches then begin_pass(run, epoch) end
+  run.done = batches
+  local done = loop.run(run)
+  if done == 0 and run.source.next_batch and epoch > run.first_epoch then
+    checks.ran_out(epoch - 1, run.epochs)
+    self.stop_training = true
+    return nil
+  elseif not self.stop_training then
+    checks.steps("fit", done, run.limit, run.limit and run.limit * run.epochs)
+  end
+  local params = run.callbacks.params
+  if not params.steps then params.steps = done end
+  local logs = run.step:logs()
+  validate(self, run, epoch, logs)
+  run.callbacks:on_epoch_end(epoch, logs)
+  return logs
+end
+
+-- The epochs that are to be run. Returns what the last one reported.
+local function run_epochs(self, run)
+  local resumed = run.resumed or {}
+  local logs, first = resumed.logs or {}, run.first_epoch
+  if resumed.batches then
+    logs = run_epoch(self, run, resumed.epoch, resumed.batches)
+  elseif resumed.stop then
+    self.stop_training = true
+  end
+  if resumed.epoch then first = resumed.epoch + 1 end
+  for epoch = first, run.epochs do
+    if self.stop_training then break end
+    logs = run_epoch(self, run, epoch) or logs
+  end
+  return logs
+end
+
+-- The optimizer gives the model its averages, if it keeps any.
+local function settle(self, run)
+  for _, callback in ipairs(run.callbacks.callbacks) do
+    if callback.settle then callback:settle() end
+  end
+  self.optimizer:finalize_variable_values(self.trainable_variables)
 end
 
 --- Trains the model.
