@@ -87,6 +87,9 @@ static cusp_status hole_after(lua_Unsigned length) {
 
 static cusp_status to_integer(int64_t *out, lua_State *L, int index) {
   int exact = 0;
+  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
+  if (tensor && tensor->node)
+    return cusp_static_ints(tensor->node, out, 1, &exact);
   if (lua_type(L, index) == LUA_TNUMBER)
     *out = lua_tointegerx(L, index, &exact);
   return exact ? CUSP_OK

@@ -435,9 +435,18 @@ static cusp_status read_list(call *c, operands *o, int i, cusp_attr *attr) {
 }
 
 static cusp_status read_integer(call *c, int i, cusp_attr *attr) {
-  int exact = 0;
+  int exact = 0, count;
   int64_t value = lua_tointegerx(c->L, c->where[i], &exact);
-  if (!exact || lua_type(c->L, c->where[i]) != LUA_TNUMBER)
+  if (lua_type(c->L, c->where[i]) == LUA_TUSERDATA) {
+    cusp_status status = cusp_lua_to_ints(&value, 1, &count, c->L, c->where[i]);
+    if (status != CUSP_OK)
+      return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name,
+                              c->signature->parameters[i].name);
+    exact = count == 1;
+  } else if (lua_type(c->L, c->where[i]) != LUA_TNUMBER) {
+    exact = 0;
+  }
+  if (!exact)
     return wrong_type(c, i);
   if (c->signature->parameters[i].kind == CUSP_PARAMETER_AXIS && !zero_based(&value))
     return wrong_type(c, i);
@@ -588,6 +597,9 @@ static int call_op(lua_State *L) {
   cusp_node *outputs[CUSP_MAX_RESULTS];
   int n_outputs = 0;
   c.signature = cusp_op_signature(c.op);
+  while (c.top > 1 && lua_isnil(L, c.top)) /* a nil at the end says nothing */
+    c.top--;
+  lua_settop(L, c.top);
   cusp_lua_check_interrupt(L);
   locate(&c);
   o.n_inputs = o.n_attrs = o.n_ints = 0;

@@ -22,6 +22,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 
 local Metric = Object:extend("Metric", {
+  positional_order = "dtype name",
   __module = "keras.metrics",
   config = {
     {"name", "string", optional = true},

@@ -39,11 +39,26 @@ local function symbolic_argument(args, name, position)
   if value ~= nil and structure.find(value, is_symbolic) then return value end
 end
 
+--- Outputs by name as the last argument: `Model(inputs, {pitch = a, step = b})`.
+local function named_outputs(args)
+  local _, keywords = arguments.raw(args)
+  local outputs
+  for key, value in pairs(keywords) do
+    if key ~= "inputs" and structure.find(value, is_symbolic) then
+      outputs = outputs or {}
+      outputs[key] = value
+      arguments.touch(args, key)
+    end
+  end
+  return outputs
+end
+
 --- Takes `inputs` and `outputs` (or neither, for a subclass), `name`, `trainable`, `dtype`.
 function Model:init(args)
   args = arguments.wrap(Model, args)
   local inputs, outputs = symbolic_argument(args, "inputs", 1),
     symbolic_argument(args, "outputs", 2)
+  if inputs ~= nil and outputs == nil then outputs = named_outputs(args) end
   if inputs == nil and args[1] ~= nil and getmetatable(self) == Model then
     errors.raise(
       "Model: inputs should be symbolic tensors, from cusp.Input or a layer called on one, got %s",
@@ -198,13 +213,20 @@ local function adjust_rank(value, shape, reference)
   return value
 end
 
+--- A stack that was made without saying what comes in takes other sizes than the first, where its
+-- layers do.
+local function fits(model, shape, reference)
+  if rawget(model, "_deferred") then return #shape == #reference end
+  return compatible(shape, reference)
+end
+
 local function prepare_one(model, reference, value)
   if is_symbolic(value) then return value, value.shape end
   local converted = to_dtype(value, reference.dtype)
   converted = adjust_rank(converted, converted.shape, reference._shape)
   local mask = type(value) == "userdata" and masks.get(value)
   if mask then masks.set(converted, mask) end
-  if not compatible(converted.shape, reference._shape) then
+  if not fits(model, converted.shape, reference._shape) then
     errors.raise("%s (%s): the input '%s' should have shape %s, got %s", model.name,
       getmetatable(model).__name, reference.name,
       errors.shape(reference._shape), errors.shape(converted.shape))

@@ -39,10 +39,19 @@ local function any_symbolic(...)
   return false
 end
 
---- A tensor as it is, anything else (a number, a table of numbers) as a new tensor.
+local function holds_tensors(value)
+  if not kinds.is_plain(value) or #value == 0 then return false end
+  for i = 1, #value do
+    if type(value[i]) ~= "userdata" then return false end
+  end
+  return true
+end
+
+--- A tensor as it is, a list of tensors stacked, anything else (a number, a table of numbers) as a new tensor.
 -- @treturn tensor
 function define.tensor(value)
   if type(value) == "userdata" and value.dtype then return value end
+  if holds_tensors(value) then return engine.ops.stack(value) end
   return engine.tensor(value)
 end
 

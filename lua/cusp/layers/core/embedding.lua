@@ -11,11 +11,14 @@
 -- @usage local layer = layers.Embedding{1000, 64, mask_zero = true}
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"
+local kinds = require "cusp.base.kinds"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local policy = require "cusp.layers.machinery.policy"
 
 local Embedding = Layer:extend("Embedding", {
+  positional_order = "input_dim output_dim embeddings_initializer embeddings_regularizer "
+    .. "embeddings_constraint mask_zero weights",
   makes_masks = true,
   autocast = false,
   input_dtype = "int32",
@@ -43,6 +46,9 @@ end
 function Embedding:build()
   self.embeddings = options.weight(self, "embeddings", {self.input_dim, self.output_dim})
   local initial = rawget(self, "_initial")
+  if kinds.is_plain(initial) and #initial == 1 and engine.is_tensor(initial[1]) then
+    initial = initial[1]
+  end
   if initial then
     self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
   end

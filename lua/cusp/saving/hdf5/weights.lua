@@ -174,16 +174,20 @@ local function match_in_order(plan, contents, model, options)
 end
 
 local function match_by_name(plan, contents, model, options)
-  local by_name = {}
+  local by_name, matched = {}, false
   for _, layer in ipairs(model.layers) do
     by_name[layer.name] = by_name[layer.name] or {}
     table.insert(by_name[layer.name], layer)
   end
   for _, group in ipairs(contents.layers) do
     for _, layer in ipairs(by_name[group.name] or {}) do
+      matched = true
       add_values(plan, contents, ("layer '%s'"):format(layer.name), layer, group.values, options)
     end
   end
+  if matched then return end
+  stored.warn("%s: nothing was loaded: no layer of the model '%s' (%s) has the name of one in the "
+    .. "file (%s)", contents.where, model.name, names_of(model.layers), names_of(contents.layers))
 end
 
 --- Pairs what a file holds with a model's variables; nothing is assigned yet.
