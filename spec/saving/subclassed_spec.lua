@@ -59,7 +59,9 @@ describe("models that are classes:", function()
           self.tails[key] = cusp.layers.Dense(3)
         end
       end
-      function Heads:call(x) return self.tails.a(self.heads.a(x)) - self.tails.b(self.heads.b(x)) end
+      function Heads:call(x)
+        return self.tails.a(self.heads.a(x)) - self.tails.b(self.heads.b(x))
+      end
       local model = Heads()
       model(subclassed.inputs())
       return model

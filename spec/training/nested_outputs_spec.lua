@@ -41,7 +41,8 @@ describe("nested outputs", function()
 
   it("have losses and metrics in their structure", function()
     local all = {loss = 10.0, a_mae = 2.0, b_mse = 4.0, c_mae = 2.0}
-    for _, metrics in ipairs{{p = {{"mae"}, {"mse"}}, q = {"mae"}}, {p = {"mae", "mse"}, q = "mae"}} do
+    local forms = {{p = {{"mae"}, {"mse"}}, q = {"mae"}}, {p = {"mae", "mse"}, q = "mae"}}
+    for _, metrics in ipairs(forms) do
       assert.same(with(all), report("named", {loss = loss, metrics = metrics}, y))
     end
     local lists = {["0/a_loss"] = 4.0, ["0/b_loss"] = 2.0, c_loss = 4.0}

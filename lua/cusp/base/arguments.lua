@@ -118,8 +118,8 @@ local declarations = setmetatable({}, {__mode = "k"})
 
 local function raw_config(class) return rawget(class, "config") end
 
---- A class's parameters in their positional order: that of its `config`, or, where Keras's signature
--- has another, the names in `positional_order`; names such as "name" need no declaration.
+--- A class's parameters in their positional order: that of its `config`, or the names in
+-- `positional_order`, where Keras's signature has another. "name" needs no declaration.
 local function in_order(owner, config, named)
   local result = {}
   for _, parameter in ipairs(config) do

@@ -11,9 +11,9 @@ local ops = require "cusp.ops"
 local function pair_masks(labels, others, remove_diagonal)
   local same = ops.equal(ops.reshape(labels, {-1, 1}), ops.reshape(others, {1, -1}))
   local different = ops.logical_not(same)
-  if remove_diagonal and same.shape[1] == same.shape[2] then
-    local count = same.shape[1]
-    same = ops.logical_and(same, ops.logical_not(ops.cast(ops.eye(count, count), "bool")))
+  if remove_diagonal then
+    local diagonal = ops.eye(same.shape[1], same.shape[2])
+    same = ops.logical_and(same, ops.logical_not(ops.cast(diagonal, "bool")))
   end
   return same, different
 end

@@ -62,6 +62,29 @@ local function collect(owner, name, value, out)
   return form
 end
 
+local function separated(value, count)
+  if not count or count < 2 or not structure.is_container(value) or #value ~= count
+    or not is_leaf_table(value) then
+    return value
+  end
+  local result = {}
+  for i = 1, count do result[i] = engine.tensor(value[i]) end
+  return result
+end
+
+local function count_of(model, key)
+  local list = rawget(model, "_graph") and model[key]
+  return list and #list
+end
+
+--- Nested tables of numbers as the inputs and targets of a model that has several: one table each.
+-- @tparam Model model
+-- @param x
+-- @param[opt] y
+function data.for_model(model, x, y)
+  return separated(x, count_of(model, "inputs")), separated(y, count_of(model, "outputs"))
+end
+
 --- Takes data apart.
 -- @tparam string owner name of the method, for messages
 -- @tparam table given `x`, `y`, `sample_weight`; each nil, or what may stand for tensors

@@ -28,8 +28,7 @@ local bind_fit = arguments.named_binder("fit", {
   {"validation_freq", "any", default = 1},
 }, false)
 
--- The run over the validation data of a fit; nil where there is none.
-local function validation_run(self, given, batch_size, steps)
+local function validation_source(self, given, batch_size, steps)
   if given == nil then return nil end
   local batched = false
   if type(given) == "table" and structure.is_container(given) then
@@ -38,6 +37,8 @@ local function validation_run(self, given, batch_size, steps)
         errors.describe(given))
     end
     given = given.x ~= nil and given or {x = given[1], y = given[2], sample_weight = given[3]}
+    local x, y = data.for_model(self, given.x, given.y)
+    given = {x = x, y = y, sample_weight = given.sample_weight}
   else
     given, batched = {x = given}, true
   end
@@ -153,13 +154,37 @@ end
 function runs:fit(...)
   local args = bind_fit(...)
   checks.compiled(self, "fit")
-  checks.shuffle(args.shuffle)
-  checks.frequency(args.validation_freq)
-  local run <close> = training_run(self, args)
-  run:set_callbacks(args.callbacks, {
-    history = true, verbose = checks.verbosity("fit", args.verbose), epochs = args.epochs,
+  x, y = data.for_model(self, x, y)
+  checks.shuffle(shuffle)
+  checks.frequency(validation_freq)
+  local given = {x = x, y = y, sample_weight = sample_weight}
+  if split > 0 and validation == nil then given, validation = data.split("fit", given, split) end
+  local source = sources.of("fit", given, {
+    batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil,
+    class_weight = class_weight, limit = steps_per_epoch,
   })
-  run:train()
+  local run = {
+    model = self, step = Step.of(self, "train_step"), source = source, phase = "train",
+    limit = steps_per_epoch, reports = true,
+    continues = steps_per_epoch ~= nil, first_epoch = initial_epoch + 1, epochs = epochs,
+    check = source.batches and checks.labels(self, "fit") or nil,
+    validation = validation_source(self, validation, validation_batch_size or batch_size,
+      validation_steps), validation_steps = validation_steps,
+    validation_freq = validation_freq,
+  }
+  run.callbacks = callback_list(self, callbacks, run, {
+    history = true, verbose = checks.verbosity("fit", verbose), epochs = epochs,
+    steps = steps_per_epoch or source.steps,
+  })
+  run.keeps_place, run.has_own = run.callbacks:keeps_place(), run.callbacks:has_own()
+  local _ <close> = guard(run)
+  prepare(self, "fit", run.step, source)
+  self.stop_training = false
+  run.callbacks:resume(run)
+  run.callbacks:on_train_begin{}
+  local logs = run_epochs(self, run)
+  if initial_epoch < epochs then settle(self, run) end
+  run.callbacks:on_train_end(logs)
   return self.history
 end
 
@@ -184,7 +209,8 @@ local bind_evaluate = arguments.named_binder("evaluate", {
 -- @tparam[opt=false] boolean return_dict
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function runs:evaluate(...)
-  local args = bind_evaluate(...)
+  local x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict = bind_evaluate(...)
+  x, y = data.for_model(self, x, y)
   checks.compiled(self, "evaluate")
   local given = {x = args.x, y = args.y, sample_weight = args.sample_weight}
   local run <close> = Run.new{
@@ -218,12 +244,15 @@ local bind_predict = arguments.binder("predict", {
 function runs:predict(...)
   checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
-  local run <close> = Run.new{
-    model = self, phase = "predict", owner = "predict", limit = steps,
-    source = sources.of("predict", {x = x}, {
-      batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
-      inputs_only = true, limit = steps,
-    }),
+  x = data.for_model(self, x)
+  local source = sources.of("predict", {x = x},
+    {batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
+      inputs_only = true, limit = steps})
+  local step = Step.of(self, "predict_step")
+  local pieces, form = {}, nil
+  local run = {
+    model = self, step = step, source = source, phase = "predict", limit = steps,
+    collect = function(outputs, outputs_form) pieces[#pieces + 1], form = outputs, outputs_form end,
   }
   run:set_callbacks(callbacks, {verbose = checks.verbosity("predict", verbose)})
   return run:predict()

@@ -1,5 +1,5 @@
---- Activation functions as layers: `ReLU`, `LeakyReLU`, `ThresholdedReLU`, `ELU`, `Softmax`. Input and output: any
--- shape.
+--- Activation functions as layers: `ReLU`, `LeakyReLU`, `ThresholdedReLU`, `ELU`, `Softmax`. Input
+-- and output: any shape.
 -- @module cusp.layers.activations.rectifiers
 local Layer = require "cusp.layers.machinery.layer"
 local Object = require "cusp.base.class"

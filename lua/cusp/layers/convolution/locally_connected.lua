@@ -1,5 +1,5 @@
---- Convolutions with a kernel of its own at every place: `LocallyConnected1D`, `LocallyConnected2D`,
--- as in Keras 2.
+--- Convolutions with a kernel of its own at every place, as in Keras 2: `LocallyConnected1D`,
+-- `LocallyConnected2D`.
 -- Input and output are those of the convolutions; the kernel is `[places, window * channels,
 -- filters]`, the bias `[new spatial..., filters]`.
 -- @classmod cusp.layers.LocallyConnected2D

@@ -15,7 +15,8 @@ local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
 
 local EinsumDense = Layer:extend("EinsumDense", {
-  positional_order = "equation output_shape activation bias_axes kernel_initializer bias_initializer "
+  positional_order =
+    "equation output_shape activation bias_axes kernel_initializer bias_initializer "
     .. "kernel_regularizer bias_regularizer kernel_constraint bias_constraint",
   call_arguments = {"training"},
   config = {

@@ -28,8 +28,8 @@ local warnings = require "cusp.base.warnings"
 local configuration = {}
 local is_plain = kinds.is_plain
 
-local KERAS1 = " (this is a model of Keras 1, which is not read; Keras 2.0 to 2.3 load it, and what "
-  .. "they save is)"
+local KERAS1 = " (this is a model of Keras 1, which is not read; Keras 2.0 to 2.3 load it, and "
+  .. "what they save is)"
 
 ---------------------------------------------------------------- writing
 

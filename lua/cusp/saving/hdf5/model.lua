@@ -177,7 +177,8 @@ local function compile(path, model, training, options)
   end
   local ok, message = engine.attempt(in_file, path, configuration.compile, model, training, options)
   if ok then return end
-  errors.raise("%s; load_model with compile = false loads the model without it", place.text(message))
+  errors.raise("%s; load_model with compile = false loads the model without it",
+    place.text(message))
 end
 
 local function read_contents(path, root, model)

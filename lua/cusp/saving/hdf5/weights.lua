@@ -73,9 +73,9 @@ end
 --- What a group holds.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
--- @treturn table `path`, `where`, `backend` and `keras_version` as it has them, `layers`: a list of `{name =, values = ...}`; `top`: values of
--- the model's own variables
--- @raise if lists, groups or datasets are missing or of another kind
+-- @treturn table `path`, `where`; `backend` and `keras_version` as it has them; `layers`: a list of
+-- `{name =, values = ...}`; `top`: values of the model's own variables
+-- @raise where lists, groups or datasets are missing or of another kind
 function hdf5_weights.read(path, group)
   local contents = {path = path, backend = group.attributes:get "backend",
     keras_version = group.attributes:get "keras_version",

@@ -218,7 +218,8 @@ function visit(walk, object, path, key)
   walk.seen[object] = true
   local kind = kind_of(object)
   walk.parts[#walk.parts + 1] = {
-    path = path, kind = kind, object = object, key = key, variables = variables_of[kind](object, walk),
+    path = path, kind = kind, object = object, key = key,
+    variables = variables_of[kind](object, walk),
     name = kind ~= "generator" and type(object.name) == "string" and object.name or nil,
   }
   if kind == "generator" or kind == "metric" then return end
@@ -231,9 +232,9 @@ function visit(walk, object, path, key)
   end
 end
 
---- What files have been written by, the present one first: Keras 3 finds the `layers` of every model
--- and goes into lists within lists; before 3.13 it did not go into those, and this library did not
--- look for `layers`.
+--- What files have been written by, the present rules first: Keras 3 finds the `layers` of every
+-- model and goes into lists within lists. Earlier versions did not go into those, and this library
+-- did not look for `layers`.
 keras3_paths.rules = {
   {layers = true, nested = true}, {layers = true, nested = false}, {layers = false, nested = true},
 }
