@@ -426,6 +426,8 @@ static bool has_unknown_sizes(const call *c, const operands *o, int i) {
     return false;
   for (lua_Integer k = 1; !found && k <= (lua_Integer)lua_rawlen(L, table); k++) {
     lua_rawgeti(L, table, k);
+    if (lua_isnil(L, -1)) /* a hole, which reading will refuse */
+      return lua_pop(L, 1), false;
     found = cusp_lua_is_none(L, -1) || cusp_lua_is_null(L, -1) || !lua_toboolean(L, -1);
     lua_pop(L, 1);
   }

@@ -64,8 +64,8 @@ end
 --- The outputs of a model in order.
 -- @param y_pred what the model gave: a tensor, a list, or a table by name
 -- @tparam ?{string,...} names the model's output names, where it has any
--- @treturn {table,...} `name`, `value`, `path` in the structure, `loss_name` within nested ones; with
--- `keyed` where they were given by name, `nested` where they are structures
+-- @treturn {table,...} `name`, `value`, `path` in the structure, `loss_name` within nested ones;
+-- with `keyed` where they were given by name, `nested` where they are structures
 function outputs.list(y_pred, names)
   local list = {}
   if not structure.is_container(y_pred) then
