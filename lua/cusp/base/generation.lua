@@ -46,7 +46,7 @@ function generation.is_keras1(config, version)
   return has_keras1_keys(config, 0)
 end
 
---- Calls `f` with the names of a version's generation in force.
+--- Calls `f` with the names of a version's generation in effect.
 -- @param version what the file says: "2.15.0", "2.2.4-tf"; anything else means the present
 -- generation
 -- @tparam function f

@@ -28,7 +28,8 @@ local bind_fit = arguments.named_binder("fit", {
   {"validation_freq", "any", default = 1},
 }, false)
 
-local function validation_source(self, given, batch_size, steps)
+-- The run over the validation data of a fit; nil where there is none.
+local function validation_run(self, given, batch_size, steps)
   if given == nil then return nil end
   local batched = false
   if type(given) == "table" and structure.is_container(given) then
@@ -59,69 +60,21 @@ local function training_data(args)
   return data.split("fit", given, args.validation_split)
 end
 
--- Begins the pass over the data that an epoch makes, unless an earlier epoch's goes on in it.
-local function begin_pass(run, epoch)
-  if run.continues and epoch > run.first_epoch then return end
-  resuming.rewind(run)
-end
-
-local function validate(self, run, epoch, logs)
-  local validation = run.validation
-  if not validation or not validates_at(epoch, run.validation_freq) then return end
-  for name, value in pairs((evaluate_source(self, "fit: validation_data", validation, run.callbacks,
-    run.validation_steps))) do
-    logs["val_" .. name] = value
-  end
-end
-
--- One epoch, or what is left of it where `batches` are done. Returns what it reports; nil where a
--- function that gives batches had none left.
-local function run_epoch(self, run, epoch, batches)
-  if not batches then self:reset_metrics() end
-  run.callbacks:on_epoch_begin(epoch, {})
-  run.step = Step.of(self, "train_step") -- callbacks may have changed what a step computes
-  if epoch == run.first_epoch or run.has_own then checks.trainable(self, run.step) end
-  if not batches then begin_pass(run, epoch) end
-  run.done = batches
-  local done = loop.run(run)
-  if done == 0 and run.source.next_batch and epoch > run.first_epoch then
-    checks.ran_out(epoch - 1, run.epochs)
-    self.stop_training = true
-    return nil
-  elseif not self.stop_training then
-    checks.steps("fit", done, run.limit, run.limit and run.limit * run.epochs)
-  end
-  local params = run.callbacks.params
-  if not params.steps then params.steps = done end
-  local logs = run.step:logs()
-  validate(self, run, epoch, logs)
-  run.callbacks:on_epoch_end(epoch, logs)
-  return logs
-end
-
--- The epochs that are to be run. Returns what the last one reported.
-local function run_epochs(self, run)
-  local resumed = run.resumed or {}
-  local logs, first = resumed.logs or {}, run.first_epoch
-  if resumed.batches then
-    logs = run_epoch(self, run, resumed.epoch, resumed.batches)
-  elseif resumed.stop then
-    self.stop_training = true
-  end
-  if resumed.epoch then first = resumed.epoch + 1 end
-  for epoch = first, run.epochs do
-    if self.stop_training then break end
-    logs = run_epoch(self, run, epoch) or logs
-  end
-  return logs
-end
-
--- The optimizer gives the model its averages, if it keeps any.
-local function settle(self, run)
-  for _, callback in ipairs(run.callbacks.callbacks) do
-    if callback.settle then callback:settle() end
-  end
-  self.optimizer:finalize_variable_values(self.trainable_variables)
+local function training_run(self, args)
+  local given, validation = training_data(args)
+  local run = Run.new{
+    model = self, phase = "train", owner = "fit", limit = args.steps_per_epoch,
+    continues = args.steps_per_epoch ~= nil, first_epoch = args.initial_epoch + 1,
+    epochs = args.epochs, validation_freq = args.validation_freq,
+    source = sources.of("fit", given, {
+      batch_size = args.batch_size, shuffle = args.shuffle,
+      batch_size_given = args.batch_size ~= nil, class_weight = args.class_weight,
+      limit = args.steps_per_epoch,
+    }),
+  }
+  run.validation = validation_run(self, validation,
+    args.validation_batch_size or args.batch_size, args.validation_steps)
+  return run
 end
 
 --- Trains the model.
@@ -154,37 +107,14 @@ end
 function runs:fit(...)
   local args = bind_fit(...)
   checks.compiled(self, "fit")
-  x, y = data.for_model(self, x, y)
-  checks.shuffle(shuffle)
-  checks.frequency(validation_freq)
-  local given = {x = x, y = y, sample_weight = sample_weight}
-  if split > 0 and validation == nil then given, validation = data.split("fit", given, split) end
-  local source = sources.of("fit", given, {
-    batch_size = batch_size, shuffle = shuffle, batch_size_given = batch_size ~= nil,
-    class_weight = class_weight, limit = steps_per_epoch,
+  args.x, args.y = data.for_model(self, args.x, args.y)
+  checks.shuffle(args.shuffle)
+  checks.frequency(args.validation_freq)
+  local run <close> = training_run(self, args)
+  run:set_callbacks(args.callbacks, {
+    history = true, verbose = checks.verbosity("fit", args.verbose), epochs = args.epochs,
   })
-  local run = {
-    model = self, step = Step.of(self, "train_step"), source = source, phase = "train",
-    limit = steps_per_epoch, reports = true,
-    continues = steps_per_epoch ~= nil, first_epoch = initial_epoch + 1, epochs = epochs,
-    check = source.batches and checks.labels(self, "fit") or nil,
-    validation = validation_source(self, validation, validation_batch_size or batch_size,
-      validation_steps), validation_steps = validation_steps,
-    validation_freq = validation_freq,
-  }
-  run.callbacks = callback_list(self, callbacks, run, {
-    history = true, verbose = checks.verbosity("fit", verbose), epochs = epochs,
-    steps = steps_per_epoch or source.steps,
-  })
-  run.keeps_place, run.has_own = run.callbacks:keeps_place(), run.callbacks:has_own()
-  local _ <close> = guard(run)
-  prepare(self, "fit", run.step, source)
-  self.stop_training = false
-  run.callbacks:resume(run)
-  run.callbacks:on_train_begin{}
-  local logs = run_epochs(self, run)
-  if initial_epoch < epochs then settle(self, run) end
-  run.callbacks:on_train_end(logs)
+  run:train()
   return self.history
 end
 
@@ -209,10 +139,10 @@ local bind_evaluate = arguments.named_binder("evaluate", {
 -- @tparam[opt=false] boolean return_dict
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function runs:evaluate(...)
-  local x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict = bind_evaluate(...)
-  x, y = data.for_model(self, x, y)
+  local args = bind_evaluate(...)
   checks.compiled(self, "evaluate")
-  local given = {x = args.x, y = args.y, sample_weight = args.sample_weight}
+  local x, y = data.for_model(self, args.x, args.y)
+  local given = {x = x, y = y, sample_weight = args.sample_weight}
   local run <close> = Run.new{
     model = self, phase = "test", owner = "evaluate", limit = args.steps,
     source = sources.of("evaluate", given, {
@@ -245,14 +175,12 @@ function runs:predict(...)
   checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
   x = data.for_model(self, x)
-  local source = sources.of("predict", {x = x},
-    {batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
-      inputs_only = true, limit = steps})
-  local step = Step.of(self, "predict_step")
-  local pieces, form = {}, nil
-  local run = {
-    model = self, step = step, source = source, phase = "predict", limit = steps,
-    collect = function(outputs, outputs_form) pieces[#pieces + 1], form = outputs, outputs_form end,
+  local run <close> = Run.new{
+    model = self, phase = "predict", owner = "predict", limit = steps,
+    source = sources.of("predict", {x = x}, {
+      batch_size = batch_size, shuffle = false, batch_size_given = batch_size ~= nil,
+      inputs_only = true, limit = steps,
+    }),
   }
   run:set_callbacks(callbacks, {verbose = checks.verbosity("predict", verbose)})
   return run:predict()
