@@ -102,6 +102,8 @@ CUSP_NODISCARD cusp_status cusp_lua_to_shape(cusp_shape *shape, lua_State *L, in
 bool cusp_lua_is_symbolic(lua_State *L, int index);
 /** Whether the value at `index` says that there is none: nil, or JSON's null. Raises nothing. */
 bool cusp_lua_is_null(lua_State *L, int index);
+/** Whether the value at `index` is cusp.None, a size that is not known. Raises nothing. */
+bool cusp_lua_is_none(lua_State *L, int index);
 /** "a string \"relu\"", "a table", "nil": what came, for messages; a thread-local buffer. Raises
  * nothing. */
 const char *cusp_lua_got(lua_State *L, int index);

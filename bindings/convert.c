@@ -66,18 +66,25 @@ bool cusp_lua_is_symbolic(lua_State *L, int index) {
   return symbolic;
 }
 
+/* Whether a table's metatable has this `__name`, a string that is kept alive as well. */
+static bool is_named(lua_State *L, int index, const char *name) {
+  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
+    return false;
+  lua_pushliteral(L, "__name");
+  lua_rawget(L, -2);
+  bool named = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), name) == 0;
+  lua_pop(L, 2);
+  return named;
+}
+
+bool cusp_lua_is_none(lua_State *L, int index) { return is_named(L, index, "cusp.None"); }
+
 bool cusp_lua_is_null(lua_State *L, int index) {
   if (lua_isnoneornil(L, index))
     return true;
   if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
     return !lua_touserdata(L, index);
-  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
-    return false;
-  lua_pushliteral(L, "__name");
-  lua_rawget(L, -2);
-  bool null = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "cusp.null") == 0;
-  lua_pop(L, 2);
-  return null;
+  return is_named(L, index, "cusp.null");
 }
 
 /* ------------------------------------------------------------------ lists */
@@ -108,6 +115,9 @@ static cusp_status hole_after(lua_Unsigned length) {
 
 static cusp_status to_integer(int64_t *out, lua_State *L, int index) {
   int exact = 0;
+  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
+  if (tensor && tensor->node)
+    return cusp_static_ints(tensor->node, out, 1, &exact);
   if (lua_type(L, index) == LUA_TNUMBER)
     *out = lua_tointegerx(L, index, &exact);
   return exact ? CUSP_OK
@@ -120,7 +130,8 @@ static cusp_status append_ints(int64_t *ints, int capacity, int *count, lua_Stat
   for (lua_Unsigned i = 1; i <= length; i++) {
     lua_rawgeti(L, -1, (lua_Integer)i);
     cusp_status status;
-    if (lua_type(L, -1) == LUA_TTABLE && depth < 2 && !cusp_lua_is_symbolic(L, -1))
+    if (lua_type(L, -1) == LUA_TTABLE && depth < 2 && !cusp_lua_is_symbolic(L, -1) &&
+        !cusp_lua_is_none(L, -1) && !cusp_lua_is_null(L, -1))
       status = append_ints(ints, capacity, count, L, depth + 1);
     else if (*count == capacity)
       status = cusp_fail(CUSP_EVALUE, "expected at most %d integers", capacity);

@@ -107,7 +107,7 @@ static bool is_nested_ints(cusp_parameter_kind kind) {
 
 static bool is_plain_table(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TTABLE && !cusp_lua_is_symbolic(L, index) &&
-         !cusp_lua_is_null(L, index);
+         !cusp_lua_is_null(L, index) && !cusp_lua_is_none(L, index);
 }
 
 /* The number of string keys. In a long list only what comes after the array part is looked at. */
@@ -425,10 +425,54 @@ static bool zero_based(int64_t *axis) {
   return true;
 }
 
+/* In a shape that a tensor is to get, None (null in a file) is the tensor's own size there: a size
+ * that a symbolic tensor told. Whether there is one. */
+static bool has_unknown_sizes(const call *c, const operands *o, int i) {
+  lua_State *L = c->L;
+  int table = c->where[i];
+  bool found = false;
+  if (c->signature->parameters[i].kind != CUSP_PARAMETER_SHAPE || o->n_inputs == 0 ||
+      lua_type(L, table) != LUA_TTABLE)
+    return false;
+  for (lua_Integer k = 1; !found && k <= (lua_Integer)lua_rawlen(L, table); k++) {
+    lua_rawgeti(L, table, k);
+    if (lua_isnil(L, -1)) /* a hole, which reading will refuse */
+      return lua_pop(L, 1), false;
+    found = cusp_lua_is_none(L, -1) || cusp_lua_is_null(L, -1) || !lua_toboolean(L, -1);
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+static cusp_status read_sizes(const call *c, operands *o, int i, cusp_attr *attr) {
+  const cusp_shape *own = &o->inputs[0]->type.shape;
+  int count = (int)lua_rawlen(c->L, c->where[i]);
+  int64_t *ints = &o->ints[o->n_ints];
+  for (int k = 0; k < count && k < CUSP_MAX_DIMS; k++) {
+    int exact = 1;
+    lua_rawgeti(c->L, c->where[i], k + 1);
+    if (lua_type(c->L, -1) == LUA_TNUMBER)
+      ints[k] = lua_tointegerx(c->L, -1, &exact);
+    else if (k < own->ndim)
+      ints[k] = own->size[k];
+    else
+      exact = 0;
+    lua_pop(c->L, 1);
+    if (!exact)
+      return cusp_fail(CUSP_EVALUE, "%s: argument '%s': there is no size %d in a tensor of %d axes",
+                       c->op->name, c->signature->parameters[i].name, k + 1, own->ndim);
+  }
+  *attr = cusp_attr_ints(ints, count);
+  o->n_ints += count;
+  return CUSP_OK;
+}
+
 static cusp_status read_list(call *c, operands *o, int i, cusp_attr *attr) {
   const cusp_parameter *p = &c->signature->parameters[i];
   int64_t *ints = &o->ints[o->n_ints];
   int count;
+  if (has_unknown_sizes(c, o, i))
+    return read_sizes(c, o, i, attr);
   cusp_status status = cusp_lua_to_ints(ints, INTS_CAPACITY - o->n_ints, &count, c->L, c->where[i]);
   if (status != CUSP_OK)
     return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name, p->name);
@@ -445,9 +489,18 @@ static cusp_status read_list(call *c, operands *o, int i, cusp_attr *attr) {
 }
 
 static cusp_status read_integer(call *c, int i, cusp_attr *attr) {
-  int exact = 0;
+  int exact = 0, count;
   int64_t value = lua_tointegerx(c->L, c->where[i], &exact);
-  if (!exact || lua_type(c->L, c->where[i]) != LUA_TNUMBER)
+  if (lua_type(c->L, c->where[i]) == LUA_TUSERDATA) {
+    cusp_status status = cusp_lua_to_ints(&value, 1, &count, c->L, c->where[i]);
+    if (status != CUSP_OK)
+      return cusp_fail_prefix(status, "%s: argument '%s': ", c->op->name,
+                              c->signature->parameters[i].name);
+    exact = count == 1;
+  } else if (lua_type(c->L, c->where[i]) != LUA_TNUMBER) {
+    exact = 0;
+  }
+  if (!exact)
     return wrong_type(c, i);
   if (c->signature->parameters[i].kind == CUSP_PARAMETER_AXIS && !zero_based(&value))
     return wrong_type(c, i);
@@ -598,6 +651,9 @@ static int call_op(lua_State *L) {
   cusp_node *outputs[CUSP_MAX_RESULTS];
   int n_outputs = 0;
   c.signature = cusp_op_signature(c.op);
+  while (c.top > 1 && lua_isnil(L, c.top)) /* a nil at the end says nothing */
+    c.top--;
+  lua_settop(L, c.top);
   cusp_lua_check_interrupt(L);
   locate(&c);
   o.n_inputs = o.n_attrs = o.n_ints = 0;

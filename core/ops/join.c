@@ -242,7 +242,7 @@ const cusp_op cusp_ops_join[] = {
      .gradient = concatenate_gradient,
      .kernels = cusp_concatenate_kernels},
     {.name = "stack",
-     .arguments = "xs..., axis: axis = 0",
+     .arguments = "x..., axis: axis = 0",
      .help = "Tensors of one shape along a new axis.",
      COMMON,
      .compose = compose_stack},

@@ -168,6 +168,10 @@ static cusp_node *gather_last(cusp_node *x, cusp_node *indices) {
 static cusp_status sorted(const char *name, cusp_node *x, const cusp_attr *attr, bool values,
                           cusp_node **out) {
   int axis;
+  if (x->type.shape.ndim == 0 && values)
+    return cusp_built(*out = x);
+  if (x->type.shape.ndim == 0)
+    x = cusp_reshape(x, &(cusp_shape){1, {1}});
   CUSP_TRY(cusp_axis_or_flat(&axis, name, attr, &x));
   int last = x->type.shape.ndim - 1;
   cusp_node *rows = cusp_move_axis(x, axis, last);

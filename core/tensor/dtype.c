@@ -52,8 +52,8 @@ static const struct {
   const char *name;
   cusp_dtype meant;
 } foreign_names[] = {
-    {"float", CUSP_FLOAT32}, {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16}, {"int", CUSP_INT32},
-    {"integer", CUSP_INT32}, {"long", CUSP_INT64},     {"boolean", CUSP_BOOL}, {"byte", CUSP_UINT8},
+    {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16}, {"integer", CUSP_INT32},
+    {"long", CUSP_INT64},     {"boolean", CUSP_BOOL}, {"byte", CUSP_UINT8},
 };
 
 static cusp_dtype nearest(const char *name) {
@@ -67,7 +67,18 @@ static cusp_dtype nearest(const char *name) {
   return best;
 }
 
+/* Python's names of its own types. */
+static const struct {
+  const char *name;
+  cusp_dtype meant;
+} python_names[] = {{"int", CUSP_INT32}, {"float", CUSP_FLOAT32}};
+
 cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name) {
+  for (size_t i = 0; i < sizeof python_names / sizeof *python_names; i++)
+    if (strcmp(name, python_names[i].name) == 0) {
+      *out = python_names[i].meant;
+      return CUSP_OK;
+    }
   for (int i = 0; i < CUSP_DTYPE_COUNT; i++)
     if (strcmp(name, dtypes[i].name) == 0) {
       *out = (cusp_dtype)i;

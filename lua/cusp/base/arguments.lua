@@ -118,29 +118,44 @@ local declarations = setmetatable({}, {__mode = "k"})
 
 local function raw_config(class) return rawget(class, "config") end
 
---- The declared arguments of a class: `positional` (the parameters of the nearest class with a
--- `config`, in order), `named` (parameters of the whole chain by name), `index` (position by name).
+--- A class's parameters in their positional order: that of its `config`, or the names in
+-- `positional_order`, where Keras's signature has another. "name" needs no declaration.
+local function in_order(owner, config, named)
+  local result = {}
+  for _, parameter in ipairs(config) do
+    if not parameter.keyword_only then result[#result + 1] = parameter end
+  end
+  local names = owner and rawget(owner, "positional_order")
+  if not names then return result end
+  result = {}
+  for name in names:gmatch "%S+" do
+    result[#result + 1] = named[name] or {name, "any", optional = true}
+  end
+  return result
+end
+
+--- What is known of a class's arguments: `positional` (the declared parameters of the nearest class
+-- with a `config`, in order), `named` (parameters of the whole chain by name), `index` (position by
+-- name).
 -- @tparam table class
 -- @treturn table
 function arguments.declaration(class)
   local found = declarations[class]
   if found and found.config == raw_config(class) then return found end
   local declaration = {config = raw_config(class), positional = {}, named = {}, index = {}}
-  local nearest
+  local nearest, owner
   local current = class
   while current do
     local config = raw_config(current)
     for _, parameter in ipairs(config or {}) do
       if declaration.named[parameter[1]] == nil then declaration.named[parameter[1]] = parameter end
     end
-    if config and not nearest then nearest = config end
+    if config and not nearest then nearest, owner = config, current end
     current = current.__super
   end
-  for _, parameter in ipairs(nearest or {}) do
-    if not parameter.keyword_only then
-      local position = #declaration.positional + 1
-      declaration.positional[position], declaration.index[parameter[1]] = parameter, position
-    end
+  declaration.positional = in_order(owner, nearest or {}, declaration.named)
+  for position, parameter in ipairs(declaration.positional) do
+    declaration.index[parameter[1]] = position
   end
   declarations[class] = declaration
   return declaration

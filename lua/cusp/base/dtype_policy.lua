@@ -38,7 +38,7 @@ end
 -- @raise for a name that is no dtype
 -- @local
 function DTypePolicy.parts(value)
-  local name = name_of(value)
+  local name = kinds.dtype(name_of(value))
   if mixed[name] then return mixed[name] end
   if not kinds.dtypes[name] then
     errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",

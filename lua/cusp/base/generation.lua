@@ -26,8 +26,29 @@ local function parse(version)
   return {hard_gates = not of_tensorflow2 and minor < 3, resets_before = not of_tensorflow2}
 end
 
+-- Keys that Keras 1 had and Keras 2 renamed.
+local keras1_keys = {
+  nb_filter = true, nb_row = true, border_mode = true, dim_ordering = true, inner_activation = true,
+  W_regularizer = true, inner_init = true, pool_length = true, subsample = true,
+}
+
+local function has_keras1_keys(value, depth)
+  if not kinds.is_plain(value) or depth > 20 then return false end
+  for key, item in pairs(value) do
+    if keras1_keys[key] or has_keras1_keys(item, depth + 1) then return true end
+  end
+  return false
+end
+
+--- Whether a model's configuration is of Keras 1, by its version or its keys.
+function generation.is_keras1(config, version)
+  if type(version) == "string" then return version:find "^[01]%." ~= nil end
+  return has_keras1_keys(config, 0)
+end
+
 --- Calls `f` with the names of a version's generation in effect.
--- @param version as in the file: "2.15.0", "2.2.4-tf"; anything else means the present generation
+-- @param version what the file says: "2.15.0", "2.2.4-tf"; anything else means the present
+-- generation
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results

@@ -154,8 +154,16 @@ kinds.define("float32", {
   to_config = function(value) return (("f"):unpack(("f"):pack(value))) end,
 })
 
+--- What a tensor of integers holds, a number or a list; anything else as it is.
+local function plain_integers(value)
+  local tensor = type(value) == "userdata" and engine.is_tensor(value) and value
+  if not tensor or not tensor.dtype:find "int" or #tensor.shape > 1 then return value end
+  return #tensor.shape == 0 and tensor:item() or tensor:tolist()
+end
+
 kinds.define("integer", {
   check = function(value, parameter)
+    value = plain_integers(value)
     local integer = type(value) == "number" and math.tointeger(value)
     return integer and within(integer, parameter), integer or nil
   end,
@@ -236,6 +244,7 @@ kinds.define("integers", {
   is_list = "integers",
   resolves_default = true, -- one integer stands for as many as `rank`
   check = function(value, parameter)
+    value = plain_integers(value)
     if type(value) == "number" then
       local integer = math.tointeger(value)
       if not integer or not within(integer, parameter) then return false end
@@ -265,13 +274,14 @@ kinds.define("integers", {
 kinds.define("shape", {
   is_list = true,
   check = function(value, parameter)
+    value = plain_integers(value)
     if type(value) == "number" and math.tointeger(value) and parameter.allow_integer then
       return true, {math.tointeger(value)}
     end
     if not is_plain(value) or next(value) ~= nil and #value == 0 then return false end
     local result = {}
     for i = 1, #value do
-      local size = value[i]
+      local size = plain_integers(value[i])
       if size == null or size == shapes.None or size == false then size = shapes.None
       else size = type(size) == "number" and math.tointeger(size) end
       if not size then return false end
@@ -377,12 +387,18 @@ for name in ([[float32 float64 float16 bfloat16 int8 int16 int32 int64 uint8 uin
 end
 kinds.dtypes = dtypes
 
+local python_names = {int = "int32", float = "float32"}
+
+--- The dtype that a name means: Python's own two among them.
+function kinds.dtype(name) return python_names[name] or name end
+
 kinds.define("dtype", {
   check = function(value, parameter)
     -- a DTypePolicy in Keras's serialised form, or one itself
     if is_plain(value) and type(value.config) == "table" then value = value.config.name end
     if type(value) == "table" and value.compute_dtype then value = value.name end
     if type(value) ~= "string" then return false end
+    value = kinds.dtype(value)
     return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil, value
   end,
   expects = "a dtype such as \"float32\" or \"int64\"",

@@ -388,7 +388,10 @@ local function deserialize_class(config, options)
     return deserialize_function(config, options.module or module)
   end
   local class = registry.find(config.class_name, module, config.registered_name)
-  if not class then unknown_class(config, module) end
+  if not class then
+    config = rooms.get("saving.keras2.upgrade").older_class(config) or unknown_class(config, module)
+    class = registry.find(config.class_name, config.module)
+  end
   if type(class) == "function" then return class end
   local from_config = type(class) == "table" and class.from_config
   if not from_config then

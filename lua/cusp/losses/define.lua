@@ -54,8 +54,9 @@ end
 --- Makes the class of a loss; `class.fn` is the public function.
 -- @tparam table definition
 --   `class`, `name`: the names in Keras, of class and function;
---   `instance_name`: the default name of an instance, if different;
---   `parameters`: the arguments after y_true and y_pred, for both class and function;
+--   `instance_name`: the default name of an instance where it is another;
+--   `parameters`: the arguments after y_true and y_pred, as of both class and function;
+--   `function_parameters`, `call_function`: those of the function where it takes others;
 --   `order`: names of the class's arguments in order, unless reduction, name, dtype come last;
 --   `sparse`: the targets are class ids;
 --   `same_rank`: whether to drop or add a last axis of size 1 so that both have one rank (true
@@ -88,14 +89,15 @@ local function define(definition)
     end,
   })
 
-  local signature = {{"y_true", "tensor"}, {"y_pred", "tensor"}, table.unpack(parameters)}
+  local own = definition.function_parameters or parameters
+  local signature = {{"y_true", "tensor"}, {"y_pred", "tensor"}, table.unpack(own)}
   class.function_name = definition.name
   local bind = arguments.binder_of(definition.name, arguments.signature(signature))
   class.fn = function(...)
     local bound = table.pack(bind(...))
     local y_true, y_pred = align(bound[1], bound[2],
       definition.same_rank ~= false and not definition.sparse)
-    return f(y_true, y_pred, table.unpack(bound, 3, 2 + #parameters))
+    return (definition.call_function or f)(y_true, y_pred, table.unpack(bound, 3, 2 + #own))
   end
   registry.name_function(class.fn, definition.name)
   Loss.class_of_function[class.fn] = class

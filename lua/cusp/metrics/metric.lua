@@ -23,6 +23,7 @@ local ordered = require "cusp.base.ordered"
 local stateless = require "cusp.base.stateless"
 
 local Metric = Object:extend("Metric", {
+  positional_order = "dtype name",
   __module = "keras.metrics",
   config = {
     {"name", "string", optional = true},
@@ -51,7 +52,7 @@ end
 local bind_add_variable = arguments.binder("add_variable", {
   {"shape", "shape", default = {}}, {"initializer", "any", optional = true},
   {"dtype", "dtype", optional = true},
-  {"name", "string", optional = true},
+  {"aggregation", "string", optional = true}, {"name", "string", optional = true},
 })
 
 --- Creates a state variable, zeros by default.
@@ -61,7 +62,7 @@ local bind_add_variable = arguments.binder("add_variable", {
 -- @tparam[opt] string name
 -- @treturn Variable
 function Metric:add_variable(...)
-  local shape, initializer, dtype, name = bind_add_variable(...)
+  local shape, initializer, dtype, _, name = bind_add_variable(...)
   if not self.__own.variables then
     errors.raise("%s: call Metric.init(self, args) first in init", self.__name)
   end

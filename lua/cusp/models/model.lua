@@ -42,11 +42,26 @@ local function symbolic_argument(args, name, position)
   if value ~= nil and structure.find(value, is_symbolic) then return value end
 end
 
+--- Outputs by name as the last argument: `Model(inputs, {pitch = a, step = b})`.
+local function named_outputs(args)
+  local _, keywords = arguments.raw(args)
+  local outputs
+  for key, value in pairs(keywords) do
+    if key ~= "inputs" and structure.find(value, is_symbolic) then
+      outputs = outputs or {}
+      outputs[key] = value
+      arguments.touch(args, key)
+    end
+  end
+  return outputs
+end
+
 --- Takes `inputs` and `outputs` (or neither, for a subclass), `name`, `trainable`, `dtype`.
 function Model:init(args)
   args = arguments.wrap(Model, args)
   local inputs, outputs = symbolic_argument(args, "inputs", 1),
     symbolic_argument(args, "outputs", 2)
+  if inputs ~= nil and outputs == nil then outputs = named_outputs(args) end
   if inputs == nil and args[1] ~= nil and getmetatable(self) == Model then
     errors.raise(
       "Model: inputs should be symbolic tensors, from cusp.Input or a layer called on one, got %s",
@@ -72,11 +87,20 @@ end
 
 ---------------------------------------------------------------- inputs of a graph
 
+--- Keras 2 named the input of a stack after its first layer: "lstm_1_input".
+local function implicit_name(model)
+  if model.__name ~= "Sequential" then return nil end
+  for _, layer in ipairs(model.layers) do
+    if layer.__name ~= "InputLayer" then return layer.name .. "_input" end
+  end
+end
+
 local function take_by_name(model, tensors, inputs)
   local flat = {}
   for i, tensor in ipairs(tensors) do
     local name = tensor._history.operation.name
     local value = inputs[name]
+    if value == nil then value = inputs[implicit_name(model) or name] end
     if value == nil then
       errors.raise("%s (%s): the input named '%s' is missing; got %s", model.name,
         getmetatable(model).__name, name,
@@ -192,13 +216,20 @@ local function adjust_rank(value, shape, reference)
   return value
 end
 
+--- A stack that was made without saying what comes in takes other sizes than the first, where its
+-- layers do.
+local function fits(model, shape, reference)
+  if model.__own.deferred then return #shape == #reference end
+  return compatible(shape, reference)
+end
+
 local function prepare_one(model, reference, value)
   if is_symbolic(value) then return value, value.shape end
   local converted = to_dtype(value, reference.dtype)
   converted = adjust_rank(converted, converted.shape, reference._shape)
   local mask = type(value) == "userdata" and masks.get(value)
   if mask then masks.set(converted, mask) end
-  if not compatible(converted.shape, reference._shape) then
+  if not fits(model, converted.shape, reference._shape) then
     errors.raise("%s (%s): the input '%s' should have shape %s, got %s", model.name,
       getmetatable(model).__name, reference.name,
       errors.shape(reference._shape), errors.shape(converted.shape))

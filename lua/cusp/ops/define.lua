@@ -39,10 +39,20 @@ local function any_symbolic(...)
   return false
 end
 
---- A tensor as it is, anything else (a number, a table of numbers) as a new tensor.
+local function holds_tensors(value)
+  if not kinds.is_plain(value) or #value == 0 then return false end
+  for i = 1, #value do
+    if type(value[i]) ~= "userdata" then return false end
+  end
+  return true
+end
+
+--- A tensor as it is, a list of tensors stacked, anything else (a number, a table of numbers) as a
+-- new tensor.
 -- @treturn tensor
 function define.tensor(value)
   if type(value) == "userdata" and value.dtype then return value end
+  if holds_tensors(value) then return engine.ops.stack(value) end
   return engine.tensor(value)
 end
 
@@ -127,9 +137,10 @@ end
 -- @tparam string help
 -- @tparam function f gets the arguments as they came, when none is symbolic
 -- @tparam[opt=false] boolean method whether it is a method of tensors as well
-function define.raw(name, help, f, method)
+-- @tparam[opt=false] boolean is_plain whether symbolic tensors are no special case
+function define.raw(name, help, f, method, is_plain)
   local function op(...)
-    if any_symbolic(...) then
+    if not is_plain and any_symbolic(...) then
       return rooms.get("symbolic.tensors").call_operation(name, functions[name], ...)
     end
     return f(...)

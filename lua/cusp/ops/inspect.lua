@@ -2,11 +2,22 @@
 -- @module cusp.ops.inspect
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
+local kinds = require "cusp.base.kinds"
 
 -- Symbolic tensors know their shapes, too: these functions answer at once and record nothing.
 local function of_any(value)
   return define.is_symbolic(value) and value or define.tensor(value)
 end
+
+local function is_tensor(value)
+  return define.is_symbolic(value)
+    or type(value) == "userdata" and (engine.is_tensor(value) or engine.is_variable(value))
+end
+
+define.raw("is_tensor", "Whether a value is a tensor or a variable.", function(value)
+  local alone = kinds.is_plain(value) and (value.x or #value == 1 and value[1])
+  return is_tensor(alone or value)
+end, false, true)
 
 define.ops{
   {"shape", "x: any", "The shape, as a table of sizes.", function(x)
@@ -18,10 +29,6 @@ define.ops{
   end, plain = true},
   {"size", "x: any", "The number of elements.", function(x)
     return require("cusp.base.shape").size(of_any(x).shape)
-  end, plain = true},
-  {"is_tensor", "x: any", "Whether a value is a tensor or a variable.", function(x)
-    return define.is_symbolic(x)
-      or type(x) == "userdata" and (engine.is_tensor(x) or engine.is_variable(x))
   end, plain = true},
   {"convert_to_numpy", "x", "The values as nested tables.", function(x) return x:tolist() end},
 }

@@ -57,6 +57,11 @@ local function adam_step(self, gradient, variable, index)
 end
 
 return Optimizer.define("Muon", {
+  positional_order = "learning_rate adam_beta_1 adam_beta_2 adam_weight_decay epsilon weight_decay "
+    .. "clipnorm clipvalue global_clipnorm use_ema ema_momentum "
+    .. "ema_overwrite_frequency loss_scale_factor gradient_accumulation_steps name "
+    .. "exclude_layers exclude_embeddings muon_a muon_b muon_c adam_lr_ratio momentum "
+    .. "ns_steps nesterov rms_rate",
   parameters = {
     {"adam_beta_1", "number", default = 0.9}, {"adam_beta_2", "number", default = 0.999},
     {"adam_weight_decay", "number", default = 0.004, optional = true},

@@ -588,9 +588,17 @@ function Optimizer:apply(...)
 end
 
 --- Updates variables from pairs.
--- @tparam table pairs_list `{{gradient, variable}, ...}`
+-- @tparam table pairs_list `{{gradient, variable}, ...}`; also gradients alone, with the variables
+-- after them
 -- @return the iteration
-function Optimizer:apply_gradients(pairs_list)
+function Optimizer:apply_gradients(pairs_list, given)
+  if kinds.is_plain(given) and #given > 0 then
+    self:apply(pairs_list, given)
+    return self.__own.iterations
+  end
+  if kinds.is_plain(pairs_list) and pairs_list.grads_and_vars then
+    pairs_list = pairs_list.grads_and_vars
+  end
   local gradients, variables = {}, {}
   check_list(self, "apply_gradients", pairs_list, "pairs {gradient, variable}")
   for i, pair in ipairs(pairs_list) do

@@ -29,6 +29,9 @@ local function is_initializer(value)
 end
 
 local function first_value(value, shape, dtype)
+  if kinds.is_plain(value) and #value == 1 and shape and is_initializer(value[1]) then
+    value = value[1] -- Variable{"zeros", shape = {2}}
+  end
   if is_initializer(value) then
     if not shape then errors.raise("Variable: an initializer needs a shape") end
     return rooms.get("initializers").get(value)(shape, {dtype = dtype or engine.get_floatx()})

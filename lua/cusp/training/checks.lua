@@ -79,6 +79,12 @@ function checks.steps(owner, done, limit, needed)
   end
 end
 
+--- Warns where a function gave no more batches after some epochs.
+function checks.ran_out(done, epochs)
+  warnings.warn("fit: Your input ran out of data; interrupting training after %d of %d epochs. "
+    .. "A function that gives batches is called on after the nil that ends an epoch.", done, epochs)
+end
+
 --- Warns, once for each change, where other weights are trainable than when training began: in
 -- Keras this waits for `compile`.
 function checks.trainable(model, step)

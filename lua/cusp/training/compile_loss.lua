@@ -21,16 +21,21 @@ local function is_single(loss)
     or type(loss) == "table" and getmetatable(loss) ~= nil
 end
 
+local function check_all(given)
+  for _, loss in pairs(given) do
+    if structure.is_container(loss) and not is_single(loss) then check_all(loss)
+    elseif loss then resolve.check_loss(loss) end
+  end
+end
+
 --- @tparam Model model
--- @param loss a loss, a list of them, or a table by output name
+-- @param loss a loss, a list of them, or a table by output name; of nested outputs, their structure
 -- @param[opt] weights a number, a list, or a table by output name
 function CompileLoss.new(model, loss, weights)
   loss, weights = resolve.plain(loss), resolve.plain(weights)
   if is_single(loss) then resolve.check_loss(loss)
   elseif structure.is_container(loss) then
-    for _, one in pairs(loss) do
-      if one then resolve.check_loss(one) end
-    end
+    check_all(loss)
   else
     errors.raise(
       "compile: loss should be a name, a function, a Loss, or a list or table of those, got %s",
@@ -63,20 +68,33 @@ local function warn_of_broadcast(output, target)
   end
 end
 
+--- The losses as they were given, a serialised one as one thing.
+local function by_output_of(self, list)
+  return outputs.match("loss", self.given, list, is_single(self.given))
+end
+
+--- Which outputs have a loss.
+function CompileLoss:with_loss(list)
+  local result, given = {}, by_output_of(self, list)
+  for i = 1, #list do result[i] = given[i] ~= nil end
+  return result
+end
+
 local function build(self, list, targets)
   local single = is_single(self.given)
-  local by_output = outputs.match("loss", self.given, list, single)
+  local by_output = by_output_of(self, list)
   local given_weights = #list == 1 and outputs.only(self.weights) or self.weights
   local weights = outputs.match("loss_weights", given_weights, list, #list == 1)
+  local complete = outputs.is_structure(given_weights, list)
   if single then outputs.check_keyed("loss_weights", given_weights, list) end
   self.terms = {}
   for i, output in ipairs(list) do
     if by_output[i] then
       check_target(output.name, targets[i])
-      outputs.check_complete("loss_weights", given_weights, output)
+      if not complete then outputs.check_complete("loss_weights", given_weights, output) end
       warn_of_broadcast(output, targets[i])
       self.terms[#self.terms + 1] = {
-        output = i, name = output.name, weight = weights[i],
+        output = i, name = output.loss_name or output.name, weight = weights[i],
         loss = resolve.loss(by_output[i], targets[i], output.value),
       }
     end
@@ -90,7 +108,7 @@ local function build(self, list, targets)
     if term.loss.checks_labels then
       local shape = list[term.output].value.shape
       self.label_checks[#self.label_checks + 1] = {
-        output = term.output, name = term.name,
+        output = term.output, name = list[term.output].name, term = #self.label_checks + 1,
         classes = shape[term.loss.axis < 0 and #shape + 1 + term.loss.axis or term.loss.axis],
         ignore_class = term.loss.ignore_class,
       }
@@ -111,7 +129,7 @@ CompileLoss.track = track
 -- @param[opt] sample_weight a tensor for all outputs, or one for each
 function CompileLoss:call(y_true, y_pred, sample_weight)
   local list = outputs.list(y_pred, self.model.output_names)
-  local targets = outputs.match("y", y_true, list)
+  local targets = outputs.targets(y_true, list, self:with_loss(list))
   local weights = outputs.sample_weights(sample_weight, list)
   if not self.terms then build(self, list, targets) end
   if not engine.tracing() then self:check_labels("loss", y_true) end
@@ -135,7 +153,8 @@ function CompileLoss:check_labels(owner, y_true)
   for _, check in ipairs(self.label_checks) do
     local labels = y_true
     if structure.is_container(y_true) then
-      labels = y_true[check.name] or structure.flatten(y_true)[check.output]
+      local flat = structure.flatten(y_true)
+      labels = y_true[check.name] or flat[#flat == #self.terms and check.term or check.output]
     end
     if engine.is_tensor(labels) and #labels.shape > 0 then
       local counted = check.ignore_class

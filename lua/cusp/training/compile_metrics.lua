@@ -53,6 +53,7 @@ local function by_output(what, given, list)
     each(given, function(metric) result[#result + 1] = metric end)
     return {result}
   end
+  if outputs.is_structure(given, list) then return outputs.match(what, given, list) end
   if is_list(given) and #given ~= #list then
     errors.raise(
       "%s: the model has %d outputs; expected a table by output name, or a list of %d lists, got "
@@ -111,7 +112,9 @@ end
 --- Updates all metrics with a batch.
 function CompileMetrics:update_state(y_true, y_pred, sample_weight)
   local list = outputs.list(y_pred, self.model.output_names)
-  local targets = outputs.match("y", y_true, list)
+  local loss = self.model.__own.compile_loss
+  local targets = loss and outputs.targets(y_true, list, loss:with_loss(list))
+    or outputs.match("y", y_true, list)
   local weights = outputs.sample_weights(sample_weight, list)
   if not self.entries then build(self, list, targets) end
   for _, entry in ipairs(self.entries) do

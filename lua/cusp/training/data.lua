@@ -53,7 +53,8 @@ local function collect(owner, name, value, out)
   if name == "sample_weight" then none = false end
   if structure.is_list(value) then
     for i = 1, #value do
-      form[i] = value[i] and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
+      local given = value[i] and not is_nothing(value[i])
+      form[i] = given and collect(owner, ("%s[%d]"):format(name, i), value[i], out) or false
     end
   else
     for _, key in ipairs(structure.keys(value)) do
@@ -62,6 +63,29 @@ local function collect(owner, name, value, out)
     end
   end
   return form
+end
+
+local function separated(value, count)
+  if not count or count < 2 or not structure.is_container(value) or #value ~= count
+    or not is_leaf_table(value) then
+    return value
+  end
+  local result = {}
+  for i = 1, count do result[i] = engine.tensor(value[i]) end
+  return result
+end
+
+local function count_of(model, key)
+  local list = model.__own.graph and model[key]
+  return list and #list
+end
+
+--- Nested tables of numbers as the inputs and targets of a model that has several: one table each.
+-- @tparam Model model
+-- @param x
+-- @param[opt] y
+function data.for_model(model, x, y)
+  return separated(x, count_of(model, "inputs")), separated(y, count_of(model, "outputs"))
 end
 
 --- Takes data apart.

@@ -22,35 +22,66 @@ local function ordered_keys(value, names)
   return keys
 end
 
-local function add(list, name, value)
+local function extended(path, key)
+  local result = table.move(path, 1, #path, 1, {})
+  result[#result + 1] = key
+  return result
+end
+
+local function add(list, name, value, path)
   if not structure.is_container(value) then
-    list[#list + 1] = {name = name, value = value}
-  elseif structure.is_list(value) then
-    for i = 1, #value do add(list, ("%s_%d"):format(name, i), value[i]) end
-  else
-    for _, key in ipairs(structure.keys(value)) do
-      add(list, ("%s_%s"):format(name, key), value[key])
-    end
+    list[#list + 1] = {name = name, value = value, path = path}
+    return
   end
+  list.nested = true
+  local keys = structure.keys(value)
+  for _, key in ipairs(structure.is_list(value) and {} or keys) do
+    add(list, ("%s_%s"):format(name, key), value[key], extended(path, key))
+  end
+  for i = 1, structure.is_list(value) and #value or 0 do
+    add(list, ("%s_%d"):format(name, i), value[i], extended(path, i))
+  end
+end
+
+--- The name of an output's loss: in a nested structure the way to it, as Keras has it.
+local function loss_name(output)
+  local parts, last = {}, output.path[#output.path]
+  for i, key in ipairs(output.path) do parts[i] = tostring(math.type(key) and key - 1 or key) end
+  if math.type(last) then parts[#parts] = output.name end
+  return table.concat(parts, "/")
+end
+
+--- Gives the outputs within structures the names that the model has for them.
+local function name_nested(list, names)
+  if not list.nested then return list end
+  for i, output in ipairs(list) do
+    if names and #names == #list then output.name = names[i] end
+    output.loss_name = loss_name(output)
+  end
+  return list
 end
 
 --- The outputs of a model in order.
 -- @param y_pred what the model gave: a tensor, a list, or a table by name
 -- @tparam ?{string,...} names the model's output names, where it has any
--- @treturn {table,...} `name`, `value`; with `keyed` where they were given by name
+-- @treturn {table,...} `name`, `value`, `path` in the structure, `loss_name` within nested ones;
+-- with `keyed` where they were given by name, `nested` where they are structures
 function outputs.list(y_pred, names)
   local list = {}
   if not structure.is_container(y_pred) then
     list[1] = {name = names and names[1] or "output", value = y_pred}
   elseif is_named(y_pred) then
     list.keyed = true
-    for _, key in ipairs(ordered_keys(y_pred, names)) do add(list, tostring(key), y_pred[key]) end
+    for _, key in ipairs(ordered_keys(y_pred, names)) do
+      add(list, tostring(key), y_pred[key], {key})
+    end
   else
     for i = 1, #y_pred do
-      add(list, names and #names == #y_pred and names[i] or ("output_%d"):format(i), y_pred[i])
+      add(list, names and #names == #y_pred and names[i] or ("output_%d"):format(i), y_pred[i],
+        {i})
     end
   end
-  return list
+  return name_nested(list, names)
 end
 
 local function names_of(list)
@@ -98,6 +129,52 @@ function outputs.check_complete(what, given, output)
   end
 end
 
+---------------------------------------------------------------- nested structures
+
+--- Whether a table has the names of the outputs themselves, rather than their structure.
+local function has_names(given, list)
+  if not is_named(given) then return false end
+  local names = {}
+  for _, output in ipairs(list) do names[output.name] = true end
+  for key in pairs(given) do
+    if not names[key] then return false end
+  end
+  return true
+end
+
+local function at_path(given, path, shared)
+  for _, key in ipairs(path) do
+    if not structure.is_container(given) then return shared and given or nil end
+    given = given[key] or nil
+  end
+  return given
+end
+
+local function is_flat(given)
+  return structure.is_list(given) and not structure.find(given, structure.is_container)
+end
+
+--- What was given in the structure of the outputs.
+-- @raise where it has entries for none of them
+local function match_nested(what, given, list, shared)
+  local result, count = {}, 0
+  for i, output in ipairs(list) do
+    result[i] = at_path(given, output.path, shared)
+    if result[i] ~= nil then count = count + 1 end
+  end
+  if count == 0 then
+    errors.raise("%s: expected the structure of the model's outputs (%s), got %s", what,
+      table.concat(names_of(list), ", "), errors.describe(given))
+  end
+  return result
+end
+
+--- Whether something was given in the structure of nested outputs.
+function outputs.is_structure(given, list)
+  return list.nested and structure.is_container(given) and not has_names(given, list)
+    and not (#given == #list and is_flat(given))
+end
+
 --- What was given for each output, by place; nil where nothing was.
 -- @tparam string what is given, for messages: "y", "loss", ...
 -- @param given a single thing, a list, or a table by name
@@ -108,6 +185,7 @@ end
 function outputs.match(what, given, list, shared)
   local result = {}
   if given == nil then return result end
+  if outputs.is_structure(given, list) then return match_nested(what, given, list, shared) end
   if is_named(given) then
     check_names(what, given, list)
     for i, output in ipairs(list) do result[i] = given[output.name] or nil end
@@ -135,11 +213,32 @@ function outputs.match(what, given, list, shared)
   return result
 end
 
+--- The targets of each output. Where some outputs alone have a loss, targets may be those of these
+-- alone.
+-- @param y
+-- @tparam {table,...} list as `outputs.list` gives it
+-- @tparam {boolean,...} with_loss which of them have a loss
+function outputs.targets(y, list, with_loss)
+  local wanted = {}
+  for i = 1, #list do
+    if with_loss[i] then wanted[#wanted + 1] = i end
+  end
+  local flat = is_named(y) and {} or structure.flatten(y)
+  if #wanted == #list or #flat ~= #wanted or outputs.is_structure(y, list) then
+    return outputs.match("y", y, list)
+  end
+  local result = {}
+  for i, place in ipairs(wanted) do result[place] = flat[i] end
+  return result
+end
+
 --- The weights of samples for each output: a tensor for all, a list, or a table that names all
 -- outputs.
 function outputs.sample_weights(given, list)
   outputs.check_keyed("sample_weight", given, list)
-  for _, output in ipairs(list) do outputs.check_complete("sample_weight", given, output) end
+  if not outputs.is_structure(given, list) then
+    for _, output in ipairs(list) do outputs.check_complete("sample_weight", given, output) end
+  end
   return outputs.match("sample_weight", given, list, true)
 end
 

@@ -375,7 +375,8 @@ local function validate(self, logs)
   for name, value in pairs(self.validation:test()) do logs["val_" .. name] = value end
 end
 
--- One epoch, or what is left of it where `batches` are done. Returns what it reports.
+-- One epoch, or what is left of it where `batches` are done. Returns what it reports; nil if a
+-- function that gives batches had none left.
 local function run_epoch(self, epoch, batches)
   local model, callbacks, is_first = self.model, self.callbacks, epoch == self.first_epoch
   self.epoch, self.done = epoch, batches or 0
@@ -385,7 +386,11 @@ local function run_epoch(self, epoch, batches)
   if is_first or self.has_own then checks.trainable(model, self.step) end
   if not batches and (is_first or not self.continues) then self:rewind() end
   local done = self:run_steps(batches)
-  if not self:is_stopped() then
+  if done == 0 and self.source.next_batch and not is_first then
+    checks.ran_out(epoch - 1, self.epochs)
+    model.stop_training = true
+    return nil
+  elseif not self:is_stopped() then
     checks.steps("fit", done, self.limit, self.limit and self.limit * self.epochs)
   end
   local params = callbacks.params
@@ -414,7 +419,7 @@ function Run:run_epochs()
   if start.epoch then first = start.epoch + 1 end
   for epoch = first, self.epochs do
     if self:is_stopped() then break end
-    logs = run_epoch(self, epoch)
+    logs = run_epoch(self, epoch) or logs
   end
   return logs
 end

@@ -39,6 +39,8 @@ local function validation_run(self, given, batch_size, steps)
   end
   if is_list then
     given = given.x ~= nil and given or {x = given[1], y = given[2], sample_weight = given[3]}
+    local x, y = data.for_model(self, given.x, given.y)
+    given = {x = x, y = y, sample_weight = given.sample_weight}
   else
     given, batched = {x = given}, true
   end
@@ -107,6 +109,7 @@ function runs:fit(...)
   local args = bind_fit(...)
   args.epochs = math.min(args.epochs, config.max_epochs() or args.epochs)
   checks.compiled(self, "fit")
+  args.x, args.y = data.for_model(self, args.x, args.y)
   checks.shuffle(args.shuffle)
   checks.frequency(args.validation_freq)
   local run <close> = training_run(self, args)
@@ -140,7 +143,8 @@ local bind_evaluate = arguments.named_binder("evaluate", {
 function runs:evaluate(...)
   local args = bind_evaluate(...)
   checks.compiled(self, "evaluate")
-  local given = {x = args.x, y = args.y, sample_weight = args.sample_weight}
+  local x, y = data.for_model(self, args.x, args.y)
+  local given = {x = x, y = y, sample_weight = args.sample_weight}
   local run <close> = Run.new{
     model = self, phase = "test", owner = "evaluate", limit = args.steps,
     source = sources.of("evaluate", given, {
@@ -172,6 +176,7 @@ local bind_predict = arguments.binder("predict", {
 function runs:predict(...)
   checks.receiver(self, "predict")
   local x, batch_size, verbose, steps, callbacks = bind_predict(...)
+  x = data.for_model(self, x)
   local run <close> = Run.new{
     model = self, phase = "predict", owner = "predict", limit = steps,
     source = sources.of("predict", {x = x}, {

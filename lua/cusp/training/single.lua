@@ -42,6 +42,7 @@ local bind_train_on_batch = arguments.binder("train_on_batch", {
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function single:train_on_batch(...)
   local x, y, sample_weight, class_weight, return_dict = bind_train_on_batch(...)
+  x, y = data.for_model(self, x, y)
   local given = data.with_class_weight("train_on_batch",
     {x = x, y = y, sample_weight = sample_weight}, class_weight)
   return run_single(self, "train_on_batch", "train_step", single_batch("train_on_batch", given),
@@ -57,6 +58,7 @@ local bind_test_on_batch = arguments.binder("test_on_batch", {
 -- @treturn number... as `train_on_batch`
 function single:test_on_batch(...)
   local x, y, sample_weight, return_dict = bind_test_on_batch(...)
+  x, y = data.for_model(self, x, y)
   local batch = single_batch("test_on_batch", {x = x, y = y, sample_weight = sample_weight})
   return run_single(self, "test_on_batch", "test_step", batch, return_dict)
 end
@@ -65,7 +67,7 @@ local bind_predict_on_batch = arguments.binder("predict_on_batch", {{"x", "any"}
 
 --- The outputs of one batch.
 function single:predict_on_batch(...)
-  local x = bind_predict_on_batch(...)
+  local x = data.for_model(self, (bind_predict_on_batch(...)))
   local outputs, form = Step.of(self, "predict_step"):run(single_batch("predict_on_batch", {x = x}))
   return structure.pack(form, outputs)
 end

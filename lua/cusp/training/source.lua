@@ -185,7 +185,7 @@ function source.of(owner, given, options)
         kind, name, kind)
     end
   end
-  if options.batch_size_given then
+  if options.batch_size_given and kind ~= "PyDataset" then
     errors.raise(
       "%s: batch_size should not be given where x is a %s, which makes the batches itself", owner,
       kind)

@@ -164,13 +164,27 @@ end
 
 ---------------------------------------------------------------- what a step is made of
 
+local batch_keys = {x = true, y = true, y_pred = true, sample_weight = true, training = true}
+
+--- The arguments of `compute_loss` and `compute_metrics`: in order, or in one table by name.
+local function batch_arguments(x, y, y_pred, sample_weight)
+  if y ~= nil or y_pred ~= nil or not structure.is_container(x) or x.y_pred == nil then
+    return y, y_pred, sample_weight
+  end
+  for key in pairs(x) do
+    if not batch_keys[key] then return y, y_pred, sample_weight end
+  end
+  return x.y, x.y_pred, x.sample_weight
+end
+
 --- The total loss of a batch: that given to `compile`, and what layers add.
 -- @param x inputs
 -- @param y targets
 -- @param y_pred outputs
 -- @param[opt] sample_weight
 -- @treturn tensor scalar
-function Trainer:compute_loss(_, y, y_pred, sample_weight)
+function Trainer:compute_loss(x, y, y_pred, sample_weight)
+  y, y_pred, sample_weight = batch_arguments(x, y, y_pred, sample_weight)
   local compiled = self.__own.compile_loss
   local total = compiled and compiled:call(y, y_pred, sample_weight) or nil
   for _, loss in ipairs(self.losses) do
@@ -188,7 +202,8 @@ end
 
 --- Updates the metrics with a batch.
 -- @return the results of all metrics by name
-function Trainer:compute_metrics(_, y, y_pred, sample_weight)
+function Trainer:compute_metrics(x, y, y_pred, sample_weight)
+  y, y_pred, sample_weight = batch_arguments(x, y, y_pred, sample_weight)
   local compiled = self.__own.compile_metrics
   if compiled then compiled:update_state(y, y_pred, sample_weight) end
   return self:get_metrics_result()

@@ -3,5 +3,5 @@
 -- @module cusp.layers.activations
 return {
   activation = "Activation", prelu = "PReLU",
-  rectifiers = "ReLU LeakyReLU ELU Softmax",
+  rectifiers = "ReLU LeakyReLU ThresholdedReLU ELU Softmax",
 }

@@ -1,5 +1,5 @@
---- Activation functions as layers: `ReLU`, `LeakyReLU`, `ELU`, `Softmax`. Input and output: any
--- shape.
+--- Activation functions as layers: `ReLU`, `LeakyReLU`, `ThresholdedReLU`, `ELU`, `Softmax`. Input
+-- and output: any shape.
 -- @module cusp.layers.activations.rectifiers
 local Layer = require "cusp.layers.machinery.layer"
 local Object = require "cusp.base.class"
@@ -44,6 +44,17 @@ local LeakyReLU = Layer:extend("LeakyReLU", {
     if self.alpha then self.negative_slope = self.alpha end
   end,
   call = function(self, inputs) return ops.leaky_relu(inputs, self.negative_slope) end,
+})
+
+--- `x` where it is above `theta`, 0 elsewhere, as in Keras 2.
+-- @tparam[opt=1] number theta
+local ThresholdedReLU = Layer:extend("ThresholdedReLU", {
+  supports_masking = true,
+  compute_output_shape = same_shape,
+  config = {{"theta", "number", min = 0, default = 1.0}},
+  call = function(self, inputs)
+    return ops.multiply(inputs, ops.cast(ops.greater(inputs, self.theta), inputs.dtype))
+  end,
 })
 
 --- `x` where positive, `alpha * (exp(x) - 1)` elsewhere.
@@ -93,4 +104,5 @@ local Softmax = Layer:extend("Softmax", {
   end,
 })
 
-return {ReLU = ReLU, LeakyReLU = LeakyReLU, ELU = ELU, Softmax = Softmax}
+return {ReLU = ReLU, LeakyReLU = LeakyReLU, ThresholdedReLU = ThresholdedReLU, ELU = ELU,
+  Softmax = Softmax}

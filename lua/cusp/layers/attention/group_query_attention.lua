@@ -20,6 +20,10 @@ local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
 
 local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
+  positional_order = "head_dim num_query_heads num_key_value_heads dropout use_bias sliding_window "
+    .. "flash_attention kernel_initializer bias_initializer kernel_regularizer "
+    .. "bias_regularizer activity_regularizer kernel_constraint bias_constraint "
+    .. "use_gate seed",
   supports_masking = true,
   call_arguments = {
     "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",

@@ -36,10 +36,18 @@ local function enlarged(self)
   end
 end
 
+-- Keras's order, where the third rank has one of its own.
+local orders = {
+  [3] = "filters kernel_size strides padding data_format output_padding dilation_rate activation "
+    .. "use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
+    .. "activity_regularizer kernel_constraint bias_constraint",
+}
+
 local function make(rank)
   local Transpose = Layer:extend(("Conv%dDTranspose"):format(rank), {
     rank = rank,
     input_spec = {ndim = rank + 2},
+    positional_order = orders[rank],
     config = options.join({
       {"filters", "integer", min = 1}, convolution.window("kernel_size", rank),
       convolution.window("strides", rank, 1),

@@ -22,6 +22,9 @@ local activity = options.regularizer "activity"
 activity.keyword_only = true
 
 local EinsumDense = Layer:extend("EinsumDense", {
+  positional_order =
+    "equation output_shape activation bias_axes kernel_initializer bias_initializer "
+    .. "kernel_regularizer bias_regularizer kernel_constraint bias_constraint",
   call_arguments = {"training"},
   config = {
     {"equation", "string"}, {"output_shape", "shape", allow_integer = true}, options.activation(),

@@ -13,6 +13,7 @@
 -- @usage local layer = layers.Embedding{1000, 64, mask_zero = true}
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"
+local kinds = require "cusp.base.kinds"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
@@ -21,6 +22,8 @@ local policy = require "cusp.layers.machinery.policy"
 local lora_rank, lora_alpha = low_rank.options(true)
 
 local Embedding = Layer:extend("Embedding", {
+  positional_order = "input_dim output_dim embeddings_initializer embeddings_regularizer "
+    .. "embeddings_constraint mask_zero weights",
   makes_masks = true,
   autocast = false,
   input_dtype = "int32",
@@ -48,6 +51,9 @@ end
 function Embedding:build()
   self.embeddings = options.weight(self, "embeddings", {self.input_dim, self.output_dim})
   local initial = self.__own.initial
+  if kinds.is_plain(initial) and #initial == 1 and engine.is_tensor(initial[1]) then
+    initial = initial[1]
+  end
   if initial then
     self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
   end

@@ -13,6 +13,7 @@ local ordered = require "cusp.base.ordered"
 local shapes = require "cusp.base.shape"
 
 local InputLayer = Layer:extend("InputLayer", {
+  positional_order = "shape batch_size dtype sparse ragged batch_shape input_tensor optional name",
   reads_input_shape = false,
   first_is_list = true,
   config = {

@@ -53,6 +53,7 @@ return Layer:extend("Lambda", {
     if not structure.is_shape(own) then
       errors.raise("Lambda: output_shape should be a shape, got %s", errors.describe(own))
     end
-    return {input_shape[1], table.unpack(own)}
+    local first = structure.flatten(input_shape, structure.is_shape)[1]
+    return {first[1], table.unpack(own)}
   end,
 })

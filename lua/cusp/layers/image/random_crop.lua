@@ -28,6 +28,7 @@ return Base.define("RandomCrop", {
   options.data_format(),
 }, {
   interpolation = "bilinear",
+  positional_order = "height width seed data_format name",
   output_shape = sized.output_shape,
 
   get_random_transformation = function(self, images, seed)

@@ -110,8 +110,12 @@ local function build_by_hand(self, shape, others)
   calling.settle(self)
 end
 
+local made = 0 -- how many layers there have been
+
 function Layer.__constructed(self, args)
   prepare(self)
+  made = made + 1
+  self.__own.serial = made -- the order in which tables by name are written
   self.build = build_by_hand
   given_arguments.record(self, args)
 end

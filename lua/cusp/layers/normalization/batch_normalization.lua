@@ -25,6 +25,10 @@ local shapes = require "cusp.base.shape"
 local symbolic = require "cusp.symbolic.tensors"
 
 local BatchNormalization = Layer:extend("BatchNormalization", {
+  positional_order = "axis momentum epsilon center scale beta_initializer gamma_initializer "
+    .. "moving_mean_initializer moving_variance_initializer beta_regularizer "
+    .. "gamma_regularizer beta_constraint gamma_constraint renorm renorm_clipping "
+    .. "renorm_momentum synchronized",
   supports_masking = true,
   call_arguments = {"training", "mask"},
   config = {

@@ -62,6 +62,9 @@ local function list_axis(class)
 end
 
 local LayerNormalization = Layer:extend("LayerNormalization", {
+  positional_order =
+    "axis epsilon center scale beta_initializer gamma_initializer beta_regularizer "
+    .. "gamma_regularizer beta_constraint gamma_constraint",
   supports_masking = true,
   compute_output_shape = same_shape,
   config = options.join({

@@ -16,6 +16,7 @@ local function make(kind, rank)
   for axis = 1, rank do default[axis] = 2 end
   local Pooling = Layer:extend(("%sPooling%dD"):format(kind, rank), {
     input_spec = {ndim = rank + 2},
+    positional_order = "pool_size strides padding data_format name",
     config = {
       {"pool_size", "integers", rank = rank, min = 1, default = default},
       {"strides", "integers", rank = rank, min = 1, optional = true},

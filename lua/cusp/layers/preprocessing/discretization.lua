@@ -21,6 +21,7 @@ local ordered = require "cusp.base.ordered"
 local policy = require "cusp.layers.machinery.policy"
 
 local Discretization = Layer:extend("Discretization", {
+  positional_order = "bin_boundaries num_bins epsilon output_mode sparse dtype name",
   autocast = false,
   config = {
     {"bin_boundaries", "list", list_of = "number", optional = true},

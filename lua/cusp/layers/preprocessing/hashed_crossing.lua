@@ -19,6 +19,7 @@ local structure = require "cusp.base.structure"
 local initial = 0xDECAFCAFFE
 
 local HashedCrossing = StringLayer:extend("HashedCrossing", {
+  positional_order = "num_bins output_mode sparse name dtype",
   config = {{"num_bins", "integer", min = 1}, categorical.output_mode("int", "int", "one_hot"),
     categorical.sparse},
 })

@@ -35,6 +35,8 @@ local structure = require "cusp.base.structure"
 local row = IndexLookup.parameters
 
 local IntegerLookup = IndexLookup:extend("IntegerLookup", {
+  positional_order = "max_tokens num_oov_indices mask_token oov_token vocabulary vocabulary_dtype "
+    .. "idf_weights invert output_mode sparse pad_to_max_tokens oov_method salt name",
   autocast = false,
   input_dtype = "int64",
   get_config = IndexLookup.get_config,

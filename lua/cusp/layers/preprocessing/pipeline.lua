@@ -14,6 +14,7 @@ local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
 
 local Pipeline = Layer:extend("Pipeline", {
+  positional_order = "layers name",
   autocast = false,
   call_arguments = {"training", "mask"},
   config = {{"layers", "list", list_of = "layer"}},

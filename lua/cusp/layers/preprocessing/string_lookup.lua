@@ -28,6 +28,9 @@ local ops = require "cusp.ops"
 local row = IndexLookup.parameters
 
 local StringLookup = IndexLookup:extend("StringLookup", {
+  positional_order =
+    "max_tokens num_oov_indices mask_token oov_token vocabulary idf_weights invert "
+    .. "output_mode pad_to_max_tokens sparse encoding name salt",
   init = IndexLookup.init,
   get_config = IndexLookup.get_config,
   config = {

@@ -67,6 +67,8 @@ local function text_step(name, ...)
 end
 
 local TextVectorization = StringLayer:extend("TextVectorization", {
+  positional_order = "max_tokens standardize split ngrams output_mode output_sequence_length "
+    .. "pad_to_max_tokens vocabulary idf_weights sparse ragged encoding name",
   config = {
     row.max_tokens, text_step("standardize", "lower_and_strip_punctuation", "lower",
       "strip_punctuation"),

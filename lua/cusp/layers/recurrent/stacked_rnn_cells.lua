@@ -7,7 +7,6 @@ local structure = require "cusp.base.structure"
 
 local StackedRNNCells = Layer:extend("StackedRNNCells", {
   call_arguments = {"states", "training"},
-  first_is_list = false,
   config = {{"cells", "list", list_of = "layer"}},
 })
 

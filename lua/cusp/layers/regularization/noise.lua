@@ -101,6 +101,7 @@ local function make_spatial(rank)
     supports_masking = true,
     call_arguments = {"training"},
     input_spec = {ndim = rank + 2},
+    positional_order = rank > 1 and "rate data_format seed name dtype" or "rate seed name dtype",
     config = rows,
     build = make_generator,
     compute_output_shape = same_shape,

@@ -28,6 +28,9 @@ local warnings = require "cusp.base.warnings"
 local configuration = {}
 local is_plain = kinds.is_plain
 
+local KERAS1 = " (this is a model of Keras 1, which is not read; Keras 2.0 to 2.3 load it, and "
+  .. "what they save is)"
+
 ---------------------------------------------------------------- writing
 
 local formats = {tf2 = {}, h5 = {input_layers = true, common = true}, keras3 = false}
@@ -193,7 +196,10 @@ function configuration.to_model(config, options)
   local version = kinds.is_plain(config) and config.keras_version
     or options and options.keras_version
   local ok, model = engine.attempt(generation.within, version, scoped, options, read_model, config)
-  if not ok then raise_in("model configuration", model) end
+  if not ok then
+    if generation.is_keras1(config, version) then model = place.text(model) .. KERAS1 end
+    raise_in("model configuration", model)
+  end
   compile_if_told(model, config, options)
   return model
 end

@@ -15,6 +15,7 @@ local keras2_settings = require "cusp.saving.shared.settings"
 local kinds = require "cusp.base.kinds"
 local name_lists = require "cusp.saving.hdf5.name_lists"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
+local place = require "cusp.base.place"
 local stored = require "cusp.saving.shared.stored"
 local weight_names = require "cusp.saving.hdf5.weight_names"
 
@@ -174,7 +175,10 @@ local function compile(path, model, training, options)
       "load_model: %s: has no training_config: the model is not compiled; call model:compile "
       .. "before training", path)
   end
-  in_file(path, configuration.compile, model, training, options)
+  local ok, message = engine.attempt(in_file, path, configuration.compile, model, training, options)
+  if ok then return end
+  errors.raise("%s; load_model with compile = false loads the model without it",
+    place.text(message))
 end
 
 local function read_contents(path, root, model)

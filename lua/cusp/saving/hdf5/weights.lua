@@ -5,6 +5,7 @@
 
 local errors = require "cusp.base.errors"
 local name_lists = require "cusp.saving.hdf5.name_lists"
+local older_weights = require "cusp.saving.hdf5.older_weights"
 local stored = require "cusp.saving.shared.stored"
 local weight_names = require "cusp.saving.hdf5.weight_names"
 
@@ -72,11 +73,12 @@ end
 --- What a group holds.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
--- @treturn table `path`, `where`, `layers`: a list of `{name =, values = ...}`; `top`: values of
--- the model's own variables
--- @raise if lists, groups or datasets are missing or of another kind
+-- @treturn table `path`, `where`; `backend` and `keras_version` as it has them; `layers`: a list of
+-- `{name =, values = ...}`; `top`: values of the model's own variables
+-- @raise where lists, groups or datasets are missing or of another kind
 function hdf5_weights.read(path, group)
-  local contents = {path = path,
+  local contents = {path = path, backend = group.attributes:get "backend",
+    keras_version = group.attributes:get "keras_version",
     where = group.name == "/" and path or ("%s: %s"):format(path, group.name), layers = {}}
   for i, name in ipairs(name_lists.read(path, group, "layer_names")) do
     contents.layers[i] = {name = name, values = read_values(path, group_at(path, group, name))}
@@ -105,8 +107,12 @@ local function complain(options, format, ...)
   stored.warn(format, ...)
 end
 
---- Pairs the values of one layer's group with variables.
-local function add_values(plan, contents, what, variables, values, options)
+--- Pairs the values of one layer's group with its variables, or with a list of variables.
+local function add_values(plan, contents, what, layer, values, options)
+  local variables = layer.own_variables and weight_names.variables(layer) or layer
+  if layer.own_variables then
+    values = older_weights.present(contents, layer, variables, values)
+  end
   if #variables ~= #values then
     local advice = options.skip_mismatch and "they are skipped"
       or "load with skip_mismatch = true to leave them out"
@@ -163,22 +169,25 @@ local function match_in_order(plan, contents, model, options)
   end
   for i, layer in ipairs(layers) do
     local what = ("layer %d ('%s', in the file '%s')"):format(i, layer.name, groups[i].name)
-    add_values(plan, contents, what, weight_names.variables(layer), groups[i].values, options)
+    add_values(plan, contents, what, layer, groups[i].values, options)
   end
 end
 
 local function match_by_name(plan, contents, model, options)
-  local by_name = {}
+  local by_name, matched = {}, false
   for _, layer in ipairs(model.layers) do
     by_name[layer.name] = by_name[layer.name] or {}
     table.insert(by_name[layer.name], layer)
   end
   for _, group in ipairs(contents.layers) do
     for _, layer in ipairs(by_name[group.name] or {}) do
-      add_values(plan, contents, ("layer '%s'"):format(layer.name), weight_names.variables(layer),
-        group.values, options)
+      matched = true
+      add_values(plan, contents, ("layer '%s'"):format(layer.name), layer, group.values, options)
     end
   end
+  if matched then return end
+  stored.warn("%s: nothing was loaded: no layer of the model '%s' (%s) has the name of one in the "
+    .. "file (%s)", contents.where, model.name, names_of(model.layers), names_of(contents.layers))
 end
 
 --- Pairs what a file holds with a model's variables; nothing is assigned yet.

@@ -11,6 +11,7 @@
 --     -seed               of Keras 3 alone; not written
 --
 -- `fixed` holds values of keys that Keras 3 lacks: written, and passed over where a file is read;
+-- `passed_over` has keys that older files have and that are never written;
 -- `required` says that TF 2 cannot do without them. `class` is TF 2.0's name of the class. Keys
 -- that are not mentioned follow at the end if they say something, so that nothing is lost where
 -- this program reads the file.
@@ -99,6 +100,7 @@ table_of.layers = {
     RepeatVector = {"n"},
     ReLU = {"max_value negative_slope threshold"},
     LeakyReLU = {"alpha<negative_slope:float32"},
+    ThresholdedReLU = {"theta:float32"},
     ELU = {"alpha:float32"},
     Softmax = {"axis"},
     PReLU = {"alpha_initializer alpha_regularizer alpha_constraint shared_axes"},
@@ -180,9 +182,10 @@ table_of.layers = {
       fixed = with_implementation},
     SimpleRNN = {
       recurrent .. cell_keys("units activation use_bias ", "", "activity_regularizer ")
-      .. of_keras3, fixed = of_layer,
+      .. of_keras3, fixed = of_layer, passed_over = with_implementation,
     },
-    SimpleRNNCell = {cell_keys("units activation use_bias ", "", "") .. of_keras3},
+    SimpleRNNCell = {cell_keys("units activation use_bias ", "", "") .. of_keras3,
+      passed_over = with_implementation},
     ConvLSTM1D = {conv_lstm, fixed = of_layer}, ConvLSTM2D = {conv_lstm, fixed = of_layer},
     ConvLSTM3D = {conv_lstm, fixed = of_layer},
     Normalization = {"axis invert mean variance"},
@@ -204,6 +207,11 @@ table_of.layers = {
 }
 
 local layers = table_of.layers.classes
+layers.LocallyConnected1D = {
+  "filters kernel_size strides padding data_format activation use_bias " .. kernel
+  .. " implementation:local_implementation",
+}
+layers.LocallyConnected2D = layers.LocallyConnected1D
 layers.DepthwiseConv2D, layers.SeparableConv2D = layers.DepthwiseConv1D, layers.SeparableConv1D
 for name in ("Add Subtract Multiply Average Maximum Minimum Identity Wrapper"):gmatch "%S+" do
   layers[name] = {""}
@@ -305,6 +313,12 @@ local schedule = {base = "", classes = {
   {"initial_learning_rate first_decay_steps t_mul m_mul alpha name:schedule_name"},
 }}
 table_of.schedules = schedule
+
+-- Classes of Keras 2 that are others here: their class, and what was fixed in them.
+table_of.older_classes = {
+  CuDNNLSTM = {"LSTM", activation = "tanh", recurrent_activation = "sigmoid"},
+  CuDNNGRU = {"GRU", activation = "tanh", recurrent_activation = "sigmoid", reset_after = true},
+}
 
 -- Short names of losses: Keras 3 takes them in HDF5 files for metrics, which they are not.
 table_of.loss_names = {

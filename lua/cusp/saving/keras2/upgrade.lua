@@ -448,6 +448,16 @@ local function read_decay(config, class)
   }
 end
 
+-- The layouts that other implementations give to the weights are converted with the weights.
+function readers.local_implementation(config, key, class)
+  if config[key] == 1 then return end
+  if config.padding ~= nil and config.padding ~= "valid" then
+    errors.raise("%s: padding = \"%s\" (with implementation = %s) is not supported, only \"valid\"",
+      class.__name, tostring(config.padding), tostring(config[key]))
+  end
+  config[key] = 1
+end
+
 local function upgrade_items(config, items, class, declared)
   rename(config, items)
   for _, item in ipairs(items) do
@@ -458,6 +468,62 @@ local function upgrade_items(config, items, class, declared)
       config[item.of] = nil
     end
   end
+end
+
+---------------------------------------------------------------- Lambda
+
+local function is_bytecode(value)
+  if not is_plain(value) then return false end
+  return value.class_name == "__lambda__" or value.class_name == nil and type(value[1]) == "string"
+end
+
+--- A function of Python's bytes, as the program gives it under the layer's name.
+local function given_function(name, key)
+  local given = registry.find_custom(name)
+  if type(given) == "function" then return given end
+  local where = type(name) == "string" and name:find "^[%a_][%w_]*$" and name
+    or ("[%q]"):format(tostring(name))
+  errors.raise("%s is Python's byte code, which is not run here; write it in Lua and pass it under "
+    .. "the layer's name: custom_objects = {%s = function(x) ... end}", key, where)
+end
+
+local function check_name(value)
+  if type(value) ~= "string" or registry.find(value, "activations") then return end
+  errors.raise("there is no function named '%s'; pass custom_objects = {%s = function(x) ... end}",
+    value, value)
+end
+
+-- Keras 2's keys beside each function say how it is written.
+local function read_lambda(config)
+  check_name(config["function"])
+  for _, key in ipairs{"function", "output_shape", "mask"} do
+    local value = config[key]
+    if is_bytecode(value) then
+      config[key] = key == "function" and given_function(config.name, key) or nil
+    elseif key ~= "function" and type(value) == "string" then
+      config[key] = registry.find_custom(value) -- found by running the function where it is unknown
+    end
+    config[key .. "_type"], config[key .. "_module"] = nil, nil
+  end
+  config.module = nil
+end
+
+--- A form of a class that Keras 2 had under another name, as the class that it is here.
+-- @tparam table form
+-- @treturn ?table nil where the class is not known either
+function keras2.older_class(form)
+  local name = type(form.class_name) == "string" and form.class_name:match "[^>]+$"
+  local older = table_of.older_classes[name]
+  if not older or not is_plain(form.config) then return nil end
+  local result, config = {}, {}
+  for key, value in pairs(form) do result[key] = value end
+  for key, value in pairs(form.config) do config[key] = value end
+  for key, value in pairs(older) do
+    if key ~= 1 then config[key] = value end
+  end
+  result.class_name, result.config, result.module = older[1], config, "keras.layers"
+  result.registered_name = nil
+  return result
 end
 
 --- A configuration of a library class as its present `from_config` reads it; Keras 3's own comes
@@ -475,8 +541,10 @@ function keras2.upgrade(class, config)
   check_fixed(result, class)
   drop_fixed(result, space.fixed, declared)
   drop_fixed(result, entry.fixed, declared)
+  drop_fixed(result, entry.passed_over, declared)
   upgrade_items(result, items_of(space.base), class, declared)
   upgrade_items(result, items_of(entry[1] or ""), class, declared)
+  if class.__name == "Lambda" then read_lambda(result) end
   if space == table_of.optimizers then
     read_short_rate(result, class)
     read_decay(result, class)

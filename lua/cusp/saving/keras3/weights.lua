@@ -29,6 +29,7 @@ local function write_part(group, part)
   if part.kind == "metric" then return end -- begins afresh with each epoch, and is not saved
   local vars = group:create_group(part.path == "" and "vars" or part.path .. "/vars")
   if part.name then vars.attributes:set("name", part.name) end
+  if part.key then vars.attributes:set("key", part.key) end -- Keras passes over it
   if own_variables.is_custom(part, "save_own_variables") then
     local store = own_variables.saved(part)
     for _, name in ipairs(structure.keys(store)) do write_variable(vars, name, store[name]) end
@@ -74,6 +75,12 @@ end
 -- Real models are far from these; a group that contains itself is not.
 local most_levels, most_groups = 500, 100000
 
+-- Under which key of a table by name the model that was saved had a part.
+local function note_key(contents, place, key)
+  if type(key) ~= "string" then return end
+  contents.by_key[(place:match "^(.*)/" or "") .. ":" .. key] = place
+end
+
 local function read_below(contents, group, place, level)
   contents.groups = contents.groups + 1
   if level > most_levels or contents.groups > most_groups then
@@ -88,6 +95,7 @@ local function read_below(contents, group, place, level)
         local values, named = read_vars(contents.path, member)
         contents.parts[place] = {values = values, named = named,
           where = ("%s: %s"):format(contents.path, member.name)}
+        note_key(contents, place, member.attributes:get "key")
       else
         read_below(contents, member, place == "" and name or place .. "/" .. name, level + 1)
       end
@@ -98,10 +106,10 @@ end
 --- What a file holds.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
--- @treturn table `path`; `parts`: `{values =, where =}` by place
--- @raise if groups hold something other than numbered variables
+-- @treturn table `path`; `parts`: `{values =, where =}` by place; `by_key`: places by "path:key"
+-- @raise where groups hold something other than numbered variables
 function keras3_weights.read(path, group)
-  local contents = {path = path, parts = {}, groups = 0}
+  local contents = {path = path, parts = {}, by_key = {}, groups = 0}
   read_below(contents, group, "", 0)
   return contents
 end
@@ -195,7 +203,27 @@ local function without_slots(optimizer)
   return result
 end
 
-local function optimizer_variables(part, values)
+--- The variables of an optimizer as they stand in Keras's files: each slot's places go to the
+-- trained variables in Keras's order.
+local function in_order_of(ranks, variables)
+  if not ranks then return variables end
+  local by_slot, result = {}, table.move(variables, 1, #variables, 1, {})
+  for i, variable in ipairs(variables) do
+    local slot = variable and variable.slot
+    if slot and ranks[variable.slot_of] then
+      by_slot[slot] = by_slot[slot] or {}
+      table.insert(by_slot[slot], {at = i, rank = ranks[variable.slot_of], variable = variable})
+    end
+  end
+  for _, entries in pairs(by_slot) do
+    local sorted = table.move(entries, 1, #entries, 1, {})
+    table.sort(sorted, function(a, b) return a.rank < b.rank end)
+    for i, entry in ipairs(entries) do result[entry.at] = sorted[i].variable end
+  end
+  return result
+end
+
+local function optimizer_variables(part, values, ranks)
   local optimizer = part.object
   local orders = {
     part.variables, tf2_order(optimizer, #values) or {}, without_slots(optimizer),
@@ -203,6 +231,7 @@ local function optimizer_variables(part, values)
     optimizer_state.without_placeholders(optimizer),
   }
   for i, variables in ipairs(orders) do
+    variables = in_order_of(ranks, variables)
     local complete = i == 2 and #variables > 0 or #variables == #values
     if complete and not first_misfit(variables, values) then return variables end
   end
@@ -217,13 +246,14 @@ end
 
 -- A further optimizer of a model of one's own has its variables when it is first used; only then is
 -- it known what it trains.
-local function match_when_built(plan, part, found)
+local function match_when_built(plan, part, found, ranks)
   plan:afterwards(function()
     for _, value in ipairs(found.values) do stored.keep(value) end
     deferred.when_built(part.object, function(optimizer)
       local now = {object = optimizer, name = part.name,
         variables = optimizer_state.keras3_variables(optimizer, false)}
-      local variables, own_plan = optimizer_variables(now, found.values), stored.plan()
+      local variables = optimizer_variables(now, found.values, ranks)
+      local own_plan = stored.plan()
       if not variables then return warn_of_optimizer(now, found) end
       add_all(own_plan, variables, found.values)
       own_plan:run()
@@ -231,15 +261,15 @@ local function match_when_built(plan, part, found)
   end)
 end
 
-local function match_optimizer(plan, contents, part)
+local function match_optimizer(plan, contents, part, ranks)
   local found = contents.parts[part.path]
   if found and own_variables.is_custom(part, "load_own_variables") then
     return own_variables.match(plan, part, found)
   end
   if not found or #found.values == 0 then return end
-  local variables = optimizer_variables(part, found.values)
+  local variables = optimizer_variables(part, found.values, ranks)
   if variables then add_all(plan, variables, found.values)
-  elseif not part.object.built then match_when_built(plan, part, found)
+  elseif not part.object.built then match_when_built(plan, part, found, ranks)
   else warn_of_optimizer(part, found) end
 end
 
@@ -274,10 +304,32 @@ local function is_own(model, optimizer)
   return own and (own == optimizer or optimizer_state.inner(own) == optimizer)
 end
 
+--- How many layers of a model a file has nothing fitting for.
+local function misfits(contents, parts)
+  local count = 0
+  for _, part in ipairs(parts) do
+    local found = part.kind == "layer" and #part.variables > 0 and find_part(contents, part.path)
+    if found == nil or found and (#found.values ~= #part.variables
+      or first_misfit(part.variables, found.values)) then
+      count = count + 1
+    end
+  end
+  return count
+end
+
+--- The rules that a file was written by: the first under which all of the model has its place.
+local function rules_of(contents, model)
+  for _, rules in ipairs(keras3_paths.rules) do
+    local parts = keras3_paths.of(model, false, {rules = rules, by_key = contents.by_key})
+    if misfits(contents, parts) == 0 then return rules end
+  end
+end
+
 --- The parts of a model, with the state of its optimizer and random layers made where the file has
 -- some.
 local function complete_parts(contents, model)
-  local parts = keras3_paths.of(model)
+  local options = {rules = rules_of(contents, model), by_key = contents.by_key}
+  local parts = keras3_paths.of(model, true, options)
   local made = extra_state.prepare(parts, function(path) return contents.parts[path] ~= nil end)
   for _, part in ipairs(parts) do
     local found = part.kind == "optimizer" and not part.object.built and is_own(model, part.object)
@@ -287,7 +339,7 @@ local function complete_parts(contents, model)
       made = true
     end
   end
-  return made and keras3_paths.of(model) or parts
+  return made and keras3_paths.of(model, true, options) or parts
 end
 
 --- Pairs what a file holds with a model's variables and its optimizer's; nothing is assigned yet.
@@ -298,8 +350,10 @@ end
 -- @raise naming the part, the variable and both shapes where something does not fit
 function keras3_weights.match(contents, model, options)
   local plan, failures = stored.plan(), {}
+  -- files with keys are this library's own, whose optimizers follow the order of keys
+  local ranks = next(contents.by_key) == nil and keras3_paths.ranks(model) or nil
   for _, part in ipairs(complete_parts(contents, model)) do
-    failures[#failures + 1] = matchers[part.kind](plan, contents, part)
+    failures[#failures + 1] = matchers[part.kind](plan, contents, part, ranks)
   end
   report(contents, failures, options and options.skip_mismatch)
   return plan

@@ -168,10 +168,18 @@ end
 
 local function without_number(name) return (name:gsub(":%d+$", "")) end
 
---- Which generation of optimizers wrote these names: "keras3", "tf2" or "legacy".
+-- Keras 2 of its own named few variables: "Adam/iterations:0", "training/Adam/Variable_3:0",
+-- "param_0" where it did not run on TensorFlow.
+local function is_of_keras2(name, last)
+  return last == "iterations" or name:find "^training" or last:find "^Variable"
+    or last:find "^param_%d+$"
+end
+
+--- Which generation of optimizers wrote these names: "keras3", "tf2", "legacy" or "keras2".
 local function generation(names)
   for _, name in ipairs(names) do
     local last = without_number(name):match "[^/]*$"
+    if is_of_keras2(name, last) then return "keras2" end
     if last == "iter" then return "legacy" end
     if last == "iteration" then return name:find(":", 1, true) and "tf2" or "keras3" end
   end
@@ -268,6 +276,42 @@ local function match_in_order(optimizer, names)
   return nil, ("the optimizer has %d variables, the file %d"):format(#variables, #names)
 end
 
+---------------------------------------------------------------- Keras 2 of its own
+
+-- The slots as Keras 2.0 to 2.3 ordered them: all of the first, then all of the second.
+local keras2_slots = {
+  Adadelta = {"accumulated_grad", "accumulated_delta_var"}, Adagrad = {"accumulator"},
+  Adam = {"momentum", "velocity", "velocity_hat"}, Adamax = {"momentum", "norm"},
+  Nadam = {"momentum", "velocity"}, RMSprop = {"velocity"}, SGD = {"momentum"},
+}
+
+--- How many variables precede the slots, and how many slots there are: none before 2.3 in some
+-- optimizers, two in Nadam's of 2.3; Adam's `vhats` are of one number where they are not used.
+local function keras2_layout(slots, trained, total)
+  for count = #slots, math.min(#slots, 2), -1 do
+    local head = total - count * trained
+    if head >= 0 and head <= 2 then return head, count end
+  end
+end
+
+local function match_keras2(optimizer, names)
+  local inner = optimizer_state.inner(optimizer)
+  local slots = keras2_slots[inner.__name] or {}
+  local trained = #inner.__own.trainable_variables
+  local head, count = keras2_layout(slots, trained, #names)
+  if not head then
+    return nil, ("the optimizer has %d slots of %d variables, the file %d variables"):format(#slots,
+      trained, #names)
+  end
+  local found = by_format(optimizer_state.slots(optimizer), "keras3")
+  local result = {inner.__own.iterations, scalar(optimizer, "variable")}
+  for slot = 1, count do
+    local variables = found[slots[slot]] or {}
+    for i = 1, trained do result[head + (slot - 1) * trained + i] = variables[i] or false end
+  end
+  return result
+end
+
 --- Which variable each name of a file's list stands for; false for a name whose value is of no use.
 -- @tparam Optimizer optimizer built
 -- @tparam {string,...} names
@@ -277,6 +321,7 @@ function optimizer_state.match(optimizer, names)
   local format = generation(names)
   local found, reason
   if format == "keras3" then found, reason = match_in_order(optimizer, names)
+  elseif format == "keras2" then found, reason = match_keras2(optimizer, names)
   else found, reason = match_by_slot(optimizer, names, format) end
   if not found then return nil, reason end
   local result = {}
