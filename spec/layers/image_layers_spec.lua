@@ -542,7 +542,7 @@ describe("layers of images", function()
     fails("expected one image of 3 axes or a batch of 4", function()
       layers.RandomFlip()(cusp.ones{2, 2})
     end)
-    fails("needs 'images'", function() layers.RandomFlip(){labels = cusp.ones{2, 2}} end)
+    fails("requires 'images'", function() layers.RandomFlip(){labels = cusp.ones{2, 2}} end)
     local boxes = {boxes = cusp.ones{4, 1, 4}, labels = cusp.ones{4, 1}}
     fails("was made without 'bounding_box_format'", function()
       layers.RandomFlip(){images = batch, bounding_boxes = boxes}

@@ -1,13 +1,13 @@
---- Turns integers (from 0) into vectors: `[batch, ...]` of integers becomes `[batch, ...,
+--- Maps integers (from 0) to vectors: `[batch, ...]` of integers becomes `[batch, ...,
 -- output_dim]`.
 -- @classmod cusp.layers.Embedding
--- @tparam integer input_dim how many different integers there are
+-- @tparam integer input_dim the number of different integers
 -- @tparam integer output_dim size of the vectors
 -- @param[opt="uniform"] embeddings_initializer of the table, `[input_dim, output_dim]`
 -- @param[opt] embeddings_regularizer
 -- @param[opt] embeddings_constraint
--- @tparam[opt=false] boolean mask_zero whether 0 is padding, which layers after this one leave out
--- @tparam[opt] tensor weights the first table
+-- @tparam[opt=false] boolean mask_zero whether 0 is padding, to be masked in later layers
+-- @tparam[opt] tensor weights the initial table
 -- @usage local layer = layers.Embedding{1000, 64, mask_zero = true}
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"
@@ -25,7 +25,7 @@ local Embedding = Layer:extend("Embedding", {
     options.regularizer "embeddings", options.constraint "embeddings",
     options.flag("mask_zero", false),
     {"weights", "tensor", optional = true, transient = true, keyword_only = true},
-    -- of Keras 2, where it fixed the second axis
+    -- from Keras 2, where it fixed the second axis
     {"input_length", "any", optional = true, transient = true, keyword_only = true},
     {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
     options.quantization(),
@@ -59,7 +59,7 @@ end
 
 function Embedding.__getters.supports_masking(self) return self.mask_zero end
 
---- Where the inputs are not 0, if `mask_zero`.
+--- The mask of nonzero inputs, if `mask_zero`.
 function Embedding:compute_mask(inputs)
   if not self.mask_zero then return nil end
   return ops.not_equal(inputs, 0)
