@@ -52,8 +52,8 @@ describe("serialised forms", function()
       message(registry.deserialize, {class_name = "function", config = "spec_absent"}))
   end)
 
-  it("refuse byte code and read Keras's own forms of Python values", function()
-    assert.matches("byte code",
+  it("refuse bytecode and read Keras's own forms of Python values", function()
+    assert.matches("bytecode",
       message(registry.deserialize, {class_name = "__lambda__", config = {}}))
     assert.same({1, 2}, registry.deserialize{class_name = "__tuple__", items = {1, 2}})
   end)

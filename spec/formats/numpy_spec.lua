@@ -130,7 +130,7 @@ describe("numpy", function()
       {a = cusp.ones{2}, b = "text"})
     fails("expected a tensor, .* got a function", numpy.save, path, print)
     assert.equal("old", contents(path))
-    fails("also what a value without a name is called", numpy.savez, path, cusp.ones{1},
+    fails("also the default name of an unnamed value", numpy.savez, path, cusp.ones{1},
       {arr_0 = cusp.ones{1}})
   end)
 

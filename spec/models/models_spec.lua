@@ -155,7 +155,7 @@ describe("Sequential", function()
     assert.equal("Dense", getmetatable(model:pop()).__name)
     assert.same({1, 3}, model(cusp.ones{1, 4}).shape)
     assert.equal(1, #model.layers)
-    assert.matches("only layers can be added", message_of(model.add, model, 3))
+    assert.matches("expected a layer to add", message_of(model.add, model, 3))
   end)
 
   it("has a name and a list of layers", function()

@@ -126,7 +126,7 @@ describe(".keras archives", function()
     assert.is_truthy(select(2, pcall(cusp.models.load_model, path)):find(path, 1, true))
   end)
 
-  it("with functions as Python byte code are refused, whatever safe_mode says", function()
+  it("with functions as Python bytecode are refused, whatever safe_mode says", function()
     local scope <close> = folder.new()
     local path = scope.path .. "/lambda.keras"
     local config = [[{"module": "keras", "class_name": "Sequential", "config": {"name": "s",

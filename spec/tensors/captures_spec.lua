@@ -459,7 +459,7 @@ describe("truth in a trace", function()
     local list = warnings.collect(f, ...)
     for i, text in ipairs(list) do
       list[i] =
-        text:match "captures_spec.lua:%d+: ([%w_]+) gives a tensor that nothing is computed from"
+        text:match "captures_spec.lua:%d+: ([%w_]+) returns a tensor that nothing is computed from"
     end
     return list
   end

@@ -12,7 +12,7 @@ local function select(conditions, choices, default)
   if #conditions ~= #choices then
     errors.raise("select: %d conditions for %d choices", #conditions, #choices)
   end
-  if #conditions == 0 then errors.raise "select: there are no conditions" end
+  if #conditions == 0 then errors.raise "select: expected at least one condition" end
   local result = default
   for i = #conditions, 1, -1 do result = rows.where(conditions[i], choices[i], result) end
   return result

@@ -19,8 +19,8 @@ local function check_shapes(query, key, value)
     end
   end
   if query.shape[3] % key.shape[3] ~= 0 then
-    errors.raise("dot_product_attention: %d heads of the query are no multiple of %d of the key",
-      query.shape[3], key.shape[3])
+    errors.raise("dot_product_attention: the number of query heads (%d) should be a multiple "
+      .. "of the key heads (%d)", query.shape[3], key.shape[3])
   end
 end
 

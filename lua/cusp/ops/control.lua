@@ -100,7 +100,7 @@ local function choose(name, index, functions, ...)
     form = form or own
     if not same_form(form, own) then
       errors.raise(
-        "%s: branch %d returns another structure than the first one; all should return the same",
+        "%s: branch %d returns another structure than the first; all should be the same",
         name, i)
     end
     branches[i]:finish(values)
@@ -130,7 +130,7 @@ end
 
 local function switch(index, branches, ...)
   for _, branch in ipairs(branches) do check_callable("switch", branch) end
-  if #branches == 0 then errors.raise "switch: there are no branches" end
+  if #branches == 0 then errors.raise "switch: expected at least one branch" end
   if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
     return values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0))
@@ -165,7 +165,7 @@ local function traced_loop(name, condition, body, values, limit)
   local own, results =
     take_apart(table.pack(table.unpack(as_list(body(put_together(form, stand_ins))), 1, form.n)))
   if not same_form(form, own) then
-    errors.raise("%s: the body returns another structure than the loop values have", name)
+    errors.raise("%s: the body should return the same structure as the loop values", name)
   end
   if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
   round:finish(results)
@@ -265,7 +265,7 @@ local function map(f, xs)
   xs = tensors_of(xs)
   local items = {}
   for i = 1, length_of("map", xs) do items[i] = f(pick(xs, i)) end
-  if #items == 0 then errors.raise "map: there is nothing to map over" end
+  if #items == 0 then errors.raise "map: expected at least one tensor" end
   return stack_structures(items)
 end
 
@@ -273,7 +273,7 @@ local function scan(f, carry, xs, length, reverse)
   check_callable("scan", f)
   xs = tensors_of(xs)
   length = length_of("scan", xs or {}, length)
-  if not length then errors.raise "scan: xs or length has to be given" end
+  if not length then errors.raise "scan: expected xs or length" end
   local outputs = {}
   for step = 1, length do
     local i = reverse and length + 1 - step or step
@@ -320,7 +320,7 @@ local function associative_scan(f, elems, reverse, axis)
     end
     size = leaf.shape[at]
   end
-  if not size then errors.raise "associative_scan: there are no tensors to scan" end
+  if not size then errors.raise "associative_scan: expected at least one tensor" end
   if axis < 0 then axis = #structure.flatten(elems)[1].shape + 1 + axis end
   local function flipped(value)
     return structure.map(value, function(leaf) return rows.flip(leaf, axis) end)

@@ -68,7 +68,7 @@ local function vector_norm(x, order, axes, keepdims)
     return rows.sqrt(rows.sum(rows.square(x), axes, keepdims))
   end
   if type(order) ~= "number" then
-    errors.raise("norm: ord %s is for matrices", errors.describe(order))
+    errors.raise("norm: ord %s requires a matrix", errors.describe(order))
   end
   return rows.power(rows.sum(rows.power(size, order), axes, keepdims), 1 / order)
 end
@@ -77,8 +77,8 @@ end
 local function singular_values(x, axes)
   local ops = require "cusp.ops"
   if not ops.svd then
-    errors.raise("norm: this norm needs singular values, for which there is no operation in this "
-      .. "build")
+    errors.raise("norm: this norm needs singular values, which this build does not "
+      .. "support")
   end
   return ops.svd(rows.moveaxis(x, axes, {-2, -1}), {compute_uv = false})
 end

@@ -67,7 +67,7 @@ local function fold(x, output_size, kernel, dilation, padding, stride)
   local across = count_places(width, kernel[2], dilation[2], stride[2])
   local window = kernel[1] * kernel[2]
   if places ~= down * across or depth % window ~= 0 then
-    errors.raise("fold: %d places of windows of %d fill this output, got shape %s", down * across,
+    errors.raise("fold: expected %d positions of windows of %d, got shape %s", down * across,
       window, errors.shape(x.shape))
   end
   local channels = depth // window
@@ -99,7 +99,8 @@ local function depth_to_space(x, block, data_format)
   local shape = x.shape
   local channels = last and shape[4] or shape[2]
   if channels % (block * block) ~= 0 then
-    errors.raise("depth_to_space: %d channels are no multiple of %d", channels, block * block)
+    errors.raise("depth_to_space: the number of channels (%d) should be a multiple of %d",
+      channels, block * block)
   end
   local depth = channels // (block * block)
   if last then

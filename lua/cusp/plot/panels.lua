@@ -115,8 +115,8 @@ function panels.of_history(history, wanted, yscale)
   end
   if #result == 0 then
     errors.raise("plot: the history has no numbers to show: %s",
-      #history.epoch == 0 and "it is that of a training of no epochs"
-      or "all its values are NaN or infinite; the training diverged, or its data hold NaN")
+      #history.epoch == 0 and "training had no epochs"
+      or "all its values are NaN or infinite; training diverged, or its data contains NaN")
   end
   return result
 end

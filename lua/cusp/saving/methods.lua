@@ -33,9 +33,9 @@ local function is_hdf5_name(path) return ends_with(path, ".h5") or ends_with(pat
 
 local function check_path(what, path)
   if type(path) ~= "string" or path == "" then
-    errors.raise("%s: expected the name of a file, got %s", what, errors.describe(path))
+    errors.raise("%s: expected a file name, got %s", what, errors.describe(path))
   end
-  if path:find("\0", 1, true) then errors.raise("%s: the name of a file cannot hold NUL", what) end
+  if path:find("\0", 1, true) then errors.raise("%s: a file name cannot contain NUL", what) end
 end
 
 local function make_parent(path)
@@ -81,7 +81,7 @@ local function model_format(path, given, zipped)
     end
     if format == "h5" and ends_with(path, ".keras") then
       errors.raise(
-        "save: save_format = \"h5\" does not go with the name '%s', which ends in .keras", path)
+        "save: save_format = \"h5\" does not match the name '%s', which ends in .keras", path)
     end
     if format ~= "tf" then return format end
   end
@@ -97,10 +97,10 @@ end
 local function check_zipped(path, format, zipped)
   if zipped == nil then return end
   if format ~= "keras" then
-    errors.raise("save: zipped is for the .keras format, not for '%s'", path)
+    errors.raise("save: zipped requires the .keras format, got '%s'", path)
   end
   if zipped and not ends_with(path, ".keras") then
-    errors.raise("save: with zipped = true the name ends in .keras, got '%s'", path)
+    errors.raise("save: with zipped = true the name should end in .keras, got '%s'", path)
   end
   if not zipped and ends_with(path, ".keras") then
     errors.raise(
@@ -200,7 +200,7 @@ local function no_model_at(path)
   local weights = files.exists(path .. ".index")
     and (", but a checkpoint '%s.index', which holds weights: make the model and call load_weights")
       :format(path) or ""
-  errors.raise("load_model: there is no file '%s'%s", path, weights)
+  errors.raise("load_model: the file '%s' does not exist%s", path, weights)
 end
 
 --- A model from a file that `save` or Keras wrote.
@@ -252,7 +252,7 @@ local function weight_format(path, given)
   end
   if format == "checkpoint" and by_name then
     errors.raise(
-      "save_weights: save_format = \"%s\" does not go with the name '%s', which is that of an "
+      "save_weights: save_format = \"%s\" does not match the name '%s', which is for an "
       .. "HDF5 file", given, path)
   end
   return format == "h5" and by_name or format
@@ -319,7 +319,7 @@ end
 local function load_keras3_layout(model, path, root, options)
   if options.by_name then
     errors.raise(
-      "load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths",
+      "load_weights: %s: by_name requires the layout of tf.keras 2; this file uses paths",
       path)
   end
   local keras3_weights, archive = require "cusp.saving.keras3.weights",
@@ -349,7 +349,7 @@ end
 local function load_archive(model, path, options)
   if options.by_name then
     errors.raise(
-      "load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths",
+      "load_weights: %s: by_name requires the layout of tf.keras 2; this file uses paths",
       path)
   end
   require("cusp.saving.keras3.archive").load_weights(path, model, options)
@@ -385,7 +385,7 @@ local function load_weights(self, path, options)
     errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint",
       path)
   end
-  errors.raise("load_weights: there is no file '%s', and no checkpoint '%s.index'", path, path)
+  errors.raise("load_weights: neither a file '%s' nor a checkpoint '%s.index' exists", path, path)
 end
 
 --- Loads weights, into a model of the same structure. Where it is not built yet, its weights are

@@ -33,7 +33,7 @@ local function check_step(owner, step, writer)
   if engine.is_tensor(step) or engine.is_variable(step) then step = step:item() end
   if type(step) == "number" and math.tointeger(step) then return math.tointeger(step) end
   if step == nil then
-    errors.raise("%s: a step is needed: %s(..., {step = 1}), or writer:as_default(step) before",
+    errors.raise("%s: expected a step: %s(..., {step = 1}), or writer:as_default(step) before",
       owner, owner:match "[%w_]+$")
   end
   errors.raise("%s: argument 'step' should be an integer, got %s", owner, errors.describe(step))

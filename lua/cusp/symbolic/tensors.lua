@@ -71,8 +71,8 @@ function KerasTensor.__index(self, key)
   end
   if no_value[key] then
     errors.raise(
-      "%s: a symbolic tensor has no values; it stands for the inputs of a model that is being put "
-      .. "together", key)
+      "%s: a symbolic tensor has no values; it represents the inputs of a model under "
+      .. "construction", key)
   end
   if type(key) ~= "string" then return nil end
   local found = methods[key]
@@ -230,7 +230,7 @@ end
 -- @tparam ?string name unique in the model
 function Operation.new(op, f, name)
   local run = f or require("cusp.ops")[op] or engine.ops[op]
-  if not run then errors.raise("there is no operation named %s", errors.describe(op)) end
+  if not run then errors.raise("unknown operation %s", errors.describe(op)) end
   return setmetatable({op = op, run = run, name = name or names.unique(op),
     class_name = camel_case(op), _nodes = {}}, Operation)
 end

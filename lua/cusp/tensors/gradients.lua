@@ -53,7 +53,7 @@ GradientTape.__gc = close
 local function check_open(self, what)
   if not self.open then
     errors.raise(
-      "GradientTape: %s of a tape that is closed; a tape gives gradients once unless it is made "
+      "GradientTape: %s of a closed tape; a tape computes gradients once unless created "
       .. "with {persistent = true}", what)
   end
 end
@@ -251,7 +251,7 @@ local function value_and_gradient(f, argnums, ...)
   local chosen = {}
   for i, position in ipairs(argnums) do
     if given[position] == nil then
-      errors.raise("grad: the function is differentiated by argument %d, which is missing",
+      errors.raise("grad: argument %d, by which to differentiate, is missing",
         position)
     end
     given[position] = as_tensors(given[position])

@@ -96,9 +96,9 @@ local function warn_of_change(cache)
   local changing = most_changing(cache.entries)
   if not changing then return end
   warnings.warn(
-    "%s: %s keeps changing (%s, ...): %d plans have been made so far, and each new one takes "
+    "%s: %s keeps changing (%s, ...): %d plans so far, and each new one takes "
     .. "time. Pad sequences to a few "
-    .. "lengths and drop the last short batch; of what is a number, make a tensor or a variable",
+    .. "lengths, drop the last short batch, and turn numbers into tensors or variables",
     cache.owner, cache.name_of(changing.at),
     table.concat(changing, ", ", 1, math.min(3, #changing)), cache.traced)
 end

@@ -65,7 +65,7 @@ function random.get_state() return {seeds = seeds.state, generator = global:stat
 function random.set_state(state)
   if type(state) ~= "table" or math.type(state.seeds) ~= "integer"
     or type(state.generator) ~= "userdata" then
-    errors.raise("set_state: expected what get_state returned, got %s", errors.describe(state))
+    errors.raise("set_state: expected the result of get_state, got %s", errors.describe(state))
   end
   global:state():assign(state.generator)
   seeds.state = state.seeds

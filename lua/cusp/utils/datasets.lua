@@ -35,7 +35,7 @@ end
 -- The numbers of samples on both sides, by Keras's rules.
 local function sizes(left_size, right_size, total)
   if not left_size and not right_size then
-    errors.raise("split_dataset: at least one of left_size and right_size has to be given; both "
+    errors.raise("split_dataset: expected left_size, right_size or both; both "
       .. "are nil")
   end
   local left, right = share("left_size", left_size, total), share("right_size", right_size, total)
@@ -43,8 +43,8 @@ local function sizes(left_size, right_size, total)
   right = right or total - left
   if left + right > total then
     errors.raise(
-      "split_dataset: left_size and right_size are %d and %d samples, more than the %d that there "
-      .. "are", left, right, total)
+      "split_dataset: left_size and right_size are %d and %d samples, more than the %d "
+      .. "available", left, right, total)
   end
   if left == 0 or right == 0 then
     errors.raise(
@@ -69,10 +69,12 @@ end
 -- Rows that are read in their own order need not be read to be divided.
 local function split_elements(dataset, left_size, right_size, shuffle, seed)
   local description = dataset:lower()
-  if dataset:count() == -1 then errors.raise "split_dataset: the data set has no end" end
+  if dataset:count() == -1 then
+    errors.raise "split_dataset: the dataset is infinite; use take first"
+  end
   if not description or description.shuffled then dataset = in_memory(dataset) end
   local total = dataset:count()
-  if total == 0 then errors.raise "split_dataset: the data set is empty" end
+  if total == 0 then errors.raise "split_dataset: the dataset is empty" end
   local left, right = sizes(left_size, right_size, total)
   if shuffle then
     dataset = dataset:shuffle(total, {seed = seed, reshuffle_each_iteration = false})
@@ -95,7 +97,7 @@ local function count_samples(dataset)
         total, leaf.shape[1])
     end
   end
-  return total or errors.raise "split_dataset: there is no data"
+  return total or errors.raise "split_dataset: expected data, got none"
 end
 
 --- Two parts of a data set.

@@ -23,7 +23,7 @@ function directory.check(owner, options)
         .. "order of their paths, or cusp.null for none; got %s", owner, errors.describe(labels))
     end
     if options.class_names then
-      errors.raise("%s: class_names can only be given where labels = \"inferred\"", owner)
+      errors.raise("%s: class_names requires labels = \"inferred\"", owner)
     end
   end
   local split, subset = options.validation_split, options.subset
@@ -32,7 +32,7 @@ function directory.check(owner, options)
       plain.tostring(split))
   end
   if (split ~= nil) ~= (subset ~= nil) then
-    errors.raise("%s: if subset is set, validation_split must be set, and inversely", owner)
+    errors.raise("%s: subset and validation_split should be given together", owner)
   end
   if split and options.shuffle and not options.seed then
     errors.raise(
@@ -55,7 +55,7 @@ end
 local function walk(path, relative, follow_links, out, depth)
   out[#out + 1] = relative
   if depth > MOST_DEPTH then
-    errors.raise("%s: the directories are nested more than %d deep; do links go in a circle?", path,
+    errors.raise("%s: the directories are nested more than %d deep; do links form a cycle?", path,
       MOST_DEPTH)
   end
   for _, name in ipairs(engine.files.list(join(path, relative))) do
@@ -155,7 +155,7 @@ function directory.index(owner, path, options)
   else
     files_below(path, options.formats, options.follow_links, files)
     if options.class_names then
-      errors.raise("%s: class_names cannot be given without labels", owner)
+      errors.raise("%s: class_names requires labels", owner)
     end
     if options.labels ~= nil then
       labels, class_names = given_labels(owner, path, options.labels, files)

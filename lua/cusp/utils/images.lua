@@ -178,7 +178,7 @@ function images.save_img(...)
   local path, x, data_format, file_format, scale = bind_save(...)
   if not file_format and not plain.lower(path):find "%.png$" then
     errors.raise(
-      "save_img: pictures are written as PNG; got the path '%s': end it in .png, or give "
+      "save_img: images are written as PNG, got the path '%s'; end it in .png, or pass "
       .. "file_format = \"png\"", path)
   end
   local picture = images.img_to_array{x, data_format = "channels_last", dtype = "float32"}

@@ -31,13 +31,13 @@ local function class_name(self) return getmetatable(self).__name end
 
 --- Batch `index`, counted from 1. To be overridden.
 function PyDataset:get_item(index)
-  errors.raise("%s: get_item(%s) has to be defined: it returns batch `index`", class_name(self),
+  errors.raise("%s: define get_item(%s), which returns batch `index`", class_name(self),
     plain.tostring(index))
 end
 
 --- The number of batches, nil for batches without end. To be overridden.
 function PyDataset:length()
-  errors.raise("%s: length() has to be defined: it returns the number of batches", class_name(self))
+  errors.raise("%s: define length(), which returns the number of batches", class_name(self))
 end
 
 function PyDataset:__len() return self:length() end

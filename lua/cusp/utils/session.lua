@@ -26,7 +26,7 @@ function session.standardize_dtype(dtype)
   if dtype == nil then return require("cusp.base.config").floatx() end
   local name = aliases[dtype] or dtype
   if not kinds.dtypes[name] then
-    errors.raise("there is no dtype named %s%s", errors.describe(dtype),
+    errors.raise("unknown dtype %s%s", errors.describe(dtype),
       errors.suggestion(dtype, kinds.dtypes))
   end
   return name

@@ -170,7 +170,7 @@ local function prepare(group, path, method)
   end
   local name = parts[#parts]
   if at._members[name] then
-    errors.raise("hdf5: %s: %s: there is a %s of that name already",
+    errors.raise("hdf5: %s: %s: a %s of that name already exists",
       group._file:_where(join(at.name, name)), method,
       at._members[name].kind)
   end

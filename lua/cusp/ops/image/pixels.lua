@@ -70,7 +70,7 @@ local function margins(name, first, last, target, size, direction)
   if target then
     local total = direction * (target - size)
     if first == nil and last == nil then
-      errors.raise("%s: one margin has to be given beside the target size", name)
+      errors.raise("%s: expected one margin besides the target size", name)
     end
     first = first or total - last
     last = last or total - first

@@ -54,11 +54,11 @@ local function read_header(path, first)
   end
   local header = decode(path, "tensorflow.BundleHeaderProto", "", first.value)
   if header.num_shards < 1 or header.num_shards > most_shards then
-    errors.raise("%s: the header says that there are %d data files; expected 1 to %d", path,
+    errors.raise("%s: the header claims %d data files; expected 1 to %d", path,
       header.num_shards, most_shards)
   end
   if header.endianness ~= "LITTLE" and header.endianness ~= "BIG" then
-    errors.raise("%s: the header names an unknown order of bytes, %s", path,
+    errors.raise("%s: the header has an unknown byte order, %s", path,
       tostring(header.endianness))
   end
   return header
@@ -85,7 +85,7 @@ local function shape_of(where, key, proto)
   end
   for i, dim in ipairs(proto and proto.dim or {}) do shape[i] = dim.size end
   if #shape > most_axes or not count_elements(shape) then
-    errors.raise("%s: '%s' has the impossible shape %s", where, key,
+    errors.raise("%s: '%s' has the invalid shape %s", where, key,
       errors.shape(table.move(shape, 1, math.min(#shape, 16), 1, {})))
   end
   return shape
@@ -97,7 +97,7 @@ local function read_entry(path, key, value, shards)
   local shape = shape_of(path, key, proto.shape)
   local dtype = dtypes[proto.dtype] or tostring(proto.dtype)
   if proto.shard_id < 0 or proto.shard_id >= shards then
-    errors.raise("%s: '%s' is said to be in data file %d of %d", path, key, proto.shard_id, shards)
+    errors.raise("%s: '%s' claims to be in data file %d of %d", path, key, proto.shard_id, shards)
   end
   if proto.offset < 0 or proto.size < 0 then
     errors.raise("%s: '%s' has the offset %d and the size %d", path, key, proto.offset, proto.size)
@@ -105,7 +105,7 @@ local function read_entry(path, key, value, shards)
   local count = count_elements(shape)
   if sizes[dtype] and #proto.slices == 0
     and (count > largest // sizes[dtype] or count * sizes[dtype] ~= proto.size) then
-    errors.raise("%s: '%s' is said to have %d bytes, but its shape %s of %s needs another number",
+    errors.raise("%s: '%s' claims %d bytes, which does not match its shape %s of %s",
       path, key, proto.size,
       errors.shape(shape), dtype)
   end
@@ -193,12 +193,12 @@ local function mask(crc) return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xfffff
 function Reader:tensor(name)
   local entry, file = find(self, name)
   if not sizes[entry.dtype] then
-    errors.raise("%s: '%s' has the dtype %s, which no tensor here can have%s", self.path, name,
+    errors.raise("%s: '%s' has the dtype %s, which Cusp does not support%s", self.path, name,
       entry.dtype,
       entry.dtype == "string" and "; strings(name) reads it" or "")
   end
   if #entry.shape > 8 then
-    errors.raise("%s: '%s' has %d axes; tensors here have at most 8", self.path, name, #entry.shape)
+    errors.raise("%s: '%s' has %d axes; expected at most 8", self.path, name, #entry.shape)
   end
   local tensor, crc = file:tensor(entry.offset, entry.dtype, entry.shape, self.big_endian, true)
   check_sum(file, name, entry, mask(crc))
@@ -238,7 +238,7 @@ function Reader:strings(name)
     errors.raise("%s: '%s' has the dtype %s, not string", self.path, name, entry.dtype)
   end
   if entry.count > entry.size then -- each has a length of a byte at least
-    errors.raise("%s: '%s' is said to hold %d strings in %d bytes", self.path, name, entry.count,
+    errors.raise("%s: '%s' claims to hold %d strings in %d bytes", self.path, name, entry.count,
       entry.size)
   end
   local bytes = file:read(entry.offset, entry.size)

@@ -23,7 +23,7 @@ local function find(f, path)
   if files.exists(prefix .. ".index") or not files.is_directory(prefix) then return prefix end
   local latest = module("state_file").latest(prefix)
   if not latest then
-    errors.raise("%s: the folder %s has no checkpoint: no file 'checkpoint' in it names one", f,
+    errors.raise("%s: the folder %s has no file 'checkpoint' that names one", f,
       prefix)
   end
   return latest

@@ -73,7 +73,7 @@ local function read_block(reader, offset, size)
   local limit = reader.size - footer_size - trailer_size
   if size > limit or offset > limit - size then
     fail(reader.path, offset,
-      "a block of %d bytes is said to be there, but the file has only %d bytes", size, reader.size)
+      "expected a block of %d bytes there, but the file has only %d bytes", size, reader.size)
   end
   local bytes = reader:read(offset, size + trailer_size)
   local compression, expected = string.unpack("<BI4", bytes, size + 1)
@@ -117,7 +117,7 @@ local function each_entry(block, where, offset, visit)
     if not size then fail(where, offset + position - 1, "an entry's lengths cannot be read") end
     if shared > #key or rest > stop - start + 1 or size > stop - start + 1 - rest then
       fail(where, offset + position - 1,
-        "an entry says it has %d + %d bytes of key and %d of value, more than there are", shared,
+        "an entry claims %d + %d bytes of key and %d of value, more than there are", shared,
         rest,
         size)
     end

@@ -84,7 +84,8 @@ end
 local function text_attribute(path, root, name)
   local value = root.attributes:get(name)
   if value ~= nil and type(value) ~= "string" then
-    errors.raise("%s: attribute '%s': expected a text, got %s", path, name, errors.describe(value))
+    errors.raise("%s: attribute '%s': expected a string, got %s", path, name,
+      errors.describe(value))
   end
   return value
 end
@@ -120,7 +121,7 @@ local function read_optimizer(path, root)
   for i, name in ipairs(found.names) do
     local dataset = group:get(name)
     if not dataset or dataset.kind ~= "dataset" then
-      errors.raise("%s: the variable '%s' that it lists is missing", found.where, name)
+      errors.raise("%s: the listed variable '%s' is missing", found.where, name)
     end
     found.values[i] = stored.of_dataset(path, dataset)
   end
@@ -140,7 +141,7 @@ local function match_optimizer(plan, found, optimizer)
   local variables, reason = optimizer_state.match(optimizer, found.names)
   reason = reason or first_misfit(variables, found.values)
   if reason then
-    return stored.warn("%s: the optimizer's state does not fit %s and starts afresh: %s",
+    return stored.warn("%s: the optimizer's state does not fit %s and was reset: %s",
       found.where, tostring(optimizer), reason)
   end
   for i, variable in ipairs(variables) do

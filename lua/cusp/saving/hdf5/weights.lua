@@ -59,7 +59,7 @@ local function read_values(path, group)
   for i, name in ipairs(name_lists.read(path, group, "weight_names")) do
     local dataset = group:get(name)
     if dataset == nil then
-      errors.raise("%s: %s: the weight '%s' that it lists is missing", path, group.name, name)
+      errors.raise("%s: %s: the listed weight '%s' is missing", path, group.name, name)
     end
     if dataset.kind ~= "dataset" then
       errors.raise("%s: %s: expected a weight, got a group", path, dataset.name)

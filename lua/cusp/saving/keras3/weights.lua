@@ -234,7 +234,7 @@ local function report(contents, failures, skip)
   local more = #failures > 1
     and (" (and %d more parts of the model do not fit)"):format(#failures - 1) or ""
   if not skip then
-    errors.raise("%s%s; load with skip_mismatch = true to leave out what does not fit", failures[1],
+    errors.raise("%s%s; pass skip_mismatch = true to skip what does not fit", failures[1],
       more)
   end
   for _, failure in ipairs(failures) do stored.warn("%s; it is skipped", failure) end

@@ -27,7 +27,7 @@ function stored.of_dataset(path, dataset)
   local where = ("%s: %s"):format(path, dataset.name)
   local dtype = dataset.dtype
   if dtype == nil or dtype == "string" then
-    errors.raise("%s: expected the numbers of a variable, got %s", where,
+    errors.raise("%s: expected numeric values of a variable, got %s", where,
       dtype and "strings" or "data of another type")
   end
   return {where = where, shape = dataset.shape, dtype = dtype, read = function()
