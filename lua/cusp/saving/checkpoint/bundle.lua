@@ -1,10 +1,10 @@
---- Tensor bundles: the tensors of a checkpoint by name, in `PREFIX.index` and the files of
+--- Tensor bundles: the named tensors of a checkpoint, in `PREFIX.index` and
 -- `PREFIX.data-00000-of-00001`.
 --
--- The index is a sorted string table. Its key "" has a header (number of data files, order of
--- bytes), every other key an entry: dtype, shape, data file, offset, size, masked CRC-32C of the
--- stored bytes. See tensorflow/core/protobuf/tensor_bundle.proto and
--- tensorflow/core/util/tensor_bundle for the format.
+-- The index is a sorted string table. Its key "" has a header (number of data files, byte order);
+-- every other key has an entry: dtype, shape, data file, offset, size, masked CRC-32C of the stored
+-- bytes. See tensorflow/core/protobuf/tensor_bundle.proto and tensorflow/core/util/tensor_bundle
+-- for the format.
 -- @module cusp.saving.checkpoint.bundle
 
 local engine = require "cusp.engine"
@@ -91,7 +91,7 @@ local function shape_of(where, key, proto)
   return shape
 end
 
---- One entry of the index, checked as far as that needs no data file.
+--- One entry of the index, checked as far as possible without a data file.
 local function read_entry(path, key, value, shards)
   local proto = decode(path, "tensorflow.BundleEntryProto", key, value)
   local shape = shape_of(path, key, proto.shape)
@@ -116,11 +116,11 @@ local function read_entry(path, key, value, shards)
   }
 end
 
---- Opens a checkpoint for reading. Its index is read and checked; data files are opened when a
--- tensor is asked for.
+--- Opens a checkpoint for reading. Reads and checks the index; opens data files when a tensor is
+-- requested.
 -- @tparam string prefix the checkpoint's path, without ".index"
 -- @treturn Reader
--- @raise naming the file, the place in it and what is wrong
+-- @raise naming the file, the position and the fault
 function bundle.open(prefix)
   local path = prefix .. ".index"
   local entries = sorted_table.read(path)
@@ -141,8 +141,7 @@ end
 -- @treturn {string,...}
 function Reader:names() return table.move(self.list, 1, #self.list, 1, {}) end
 
---- What the index says of a tensor: `dtype`, `shape`, `size` in bytes. Nil where there is none of
--- that name.
+--- The index entry of a tensor: `dtype`, `shape`, `size` in bytes; nil if there is none.
 function Reader:entry(name) return self.entries[name] end
 
 local function data_file(self, shard)
@@ -154,7 +153,7 @@ local function data_file(self, shard)
   return reader
 end
 
---- The data file of a name's entry, its range checked.
+--- The data file of an entry, after checking its range.
 local function find(self, name)
   local entry = self.entries[name]
   if not entry then
@@ -186,10 +185,10 @@ end
 
 local function mask(crc) return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff end
 
---- A tensor of numbers.
+--- Reads a numeric tensor.
 -- @tparam string name
 -- @treturn tensor
--- @raise if there is none, it is no tensor of a known dtype, or its bytes are damaged
+-- @raise if it does not exist, is not a tensor of a known dtype, or its bytes are damaged
 function Reader:tensor(name)
   local entry, file = find(self, name)
   if not sizes[entry.dtype] then
@@ -229,9 +228,9 @@ local function read_string_lengths(self, file, name, entry, bytes)
   return lengths, position + 4, files.crc32c(stored, crc)
 end
 
---- The strings of a string tensor, row by row.
+--- Reads the strings of a string tensor, row by row.
 -- @tparam string name
--- @treturn {string,...} one of a scalar
+-- @treturn {string,...} one string for a scalar
 function Reader:strings(name)
   local entry, file = find(self, name)
   if entry.dtype ~= "string" then
@@ -256,7 +255,7 @@ function Reader:strings(name)
   return result
 end
 
---- Closes the data files; they are opened again when needed.
+--- Closes the data files; they are reopened when needed.
 function Reader:close()
   for _, file in pairs(self.open) do file:close() end
   self.open = {}
@@ -268,8 +267,8 @@ Reader.__close = Reader.close
 local Writer = {}
 Writer.__index = Writer
 
---- Starts a checkpoint, which replaces the one at `prefix` when it is committed. Close it (`local w
--- <close>`) or abort it.
+--- Starts a checkpoint, which replaces the one at `prefix` on commit. Close it (`local w <close>`)
+-- or abort it.
 -- @tparam string prefix
 -- @treturn Writer
 function bundle.create(prefix)
@@ -315,12 +314,12 @@ local function index_bytes(self, shards)
   return sorted_table.write(entries)
 end
 
---- Syncs the files and puts them in their places.
+--- Syncs the files and puts them in place.
 function Writer:commit()
   placing.finish(self.place, self.data, function(shards) return index_bytes(self, shards) end)
 end
 
---- Removes what was written and leaves the old checkpoint as it was; nothing after a commit.
+--- Removes the written files and keeps the old checkpoint; has no effect after a commit.
 function Writer:abort() self.data:abort() end
 Writer.__close = Writer.abort
 

@@ -1,6 +1,6 @@
---- Weights in the layout of tf.keras 2: a group for each layer, named by it, whose attribute
+--- Weights in the layout of tf.keras 2: a group per layer, named after it, whose attribute
 -- `weight_names` lists datasets. Format: Keras's `hdf5_format` (tf.keras 2.15) and
--- `legacy_h5_format` (Keras 3), which both read what is written here.
+-- `legacy_h5_format` (Keras 3); both read the files written here.
 -- @module cusp.saving.hdf5.weights
 
 local errors = require "cusp.base.errors"
@@ -10,7 +10,7 @@ local weight_names = require "cusp.saving.hdf5.weight_names"
 
 local hdf5_weights = {}
 
---- The version and backend that are written: those of the newest Keras that had this layout alone.
+--- The version and backend to write: those of the newest Keras that had only this layout.
 hdf5_weights.version, hdf5_weights.backend = "2.15.0", "tensorflow"
 
 local TOP = "top_level_model_weights"
@@ -69,12 +69,12 @@ local function read_values(path, group)
   return values
 end
 
---- What a group holds.
+--- Reads the contents of a group.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
 -- @treturn table `path`, `where`, `layers`: a list of `{name =, values = ...}`; `top`: values of
 -- the model's own variables
--- @raise if lists, groups or datasets are missing or of another kind
+-- @raise if lists, groups or datasets are missing or of the wrong kind
 function hdf5_weights.read(path, group)
   local contents = {path = path,
     where = group.name == "/" and path or ("%s: %s"):format(path, group.name), layers = {}}
@@ -86,7 +86,7 @@ function hdf5_weights.read(path, group)
   return contents
 end
 
---- Reads all values into memory: for use after the file is closed.
+--- Reads all values into memory, for use after the file is closed.
 function hdf5_weights.keep(contents)
   for _, layer in ipairs(contents.layers) do
     for _, value in ipairs(layer.values) do stored.keep(value) end
@@ -181,13 +181,13 @@ local function match_by_name(plan, contents, model, options)
   end
 end
 
---- Pairs what a file holds with a model's variables; nothing is assigned yet.
--- @tparam table contents what `read` gave
+--- Pairs the contents of a file with a model's variables; assigns nothing yet.
+-- @tparam table contents the result of `read`
 -- @tparam Model model built
--- @tparam[opt] table options `by_name`: layers of the same name, not one after the other;
--- `skip_mismatch`: what does not fit is left out, with a warning
+-- @tparam[opt] table options `by_name`: match layers by name, not by order; `skip_mismatch`: skip
+-- what does not fit, with a warning
 -- @treturn table a plan (see cusp.saving.stored)
--- @raise naming the layer, the variable and both shapes where something does not fit
+-- @raise naming the layer, the variable and both shapes if something does not fit
 function hdf5_weights.match(contents, model, options)
   local plan = stored.plan()
   options = options or {}

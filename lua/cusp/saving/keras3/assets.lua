@@ -1,6 +1,6 @@
 --- The assets of Keras 3's archives: vocabularies as text files,
--- `assets/layers/string_lookup/vocabulary.txt`, one token a line. Layers of Cusp have theirs in the
--- configuration, which Keras reads as well; so assets are only read.
+-- `assets/layers/string_lookup/vocabulary.txt`, one token per line. Cusp's layers store theirs in
+-- the configuration, which Keras also reads, so assets are only read.
 -- @module cusp.saving.keras3.assets
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -8,10 +8,10 @@ local keras3_paths = require "cusp.saving.shared.paths"
 
 local assets = {}
 
---- Gives the layers of a model what an archive holds for them.
+--- Loads the assets of an archive into the layers of a model.
 -- @tparam table source `path`; `has(name)`; `text(name)`
 -- @tparam Model model
--- @raise naming the archive and the member where a layer cannot use it
+-- @raise naming the archive and the member that a layer cannot use
 function assets.load(source, model)
   for _, part in ipairs(keras3_paths.of(model, false)) do
     local name = ("assets/%s/vocabulary.txt"):format(part.path)

@@ -1,5 +1,5 @@
---- Values in a file on their way into variables: looked at first, all of them, then read, and only
--- then assigned, so that a file that does not fit leaves everything as it was.
+--- Values in a file to be assigned to variables. All are checked first, then read, and only then
+-- assigned, so a file that does not fit changes nothing.
 -- @module cusp.saving.shared.stored
 
 local engine = require "cusp.engine"
@@ -7,8 +7,7 @@ local errors = require "cusp.base.errors"
 
 local stored = {}
 
---- Seconds after which looking at what a file consists of is given up: a damaged one may lead in
--- circles.
+--- Timeout in seconds for reading the structure of a file: a damaged one may contain cycles.
 stored.timeout = 20
 
 --- Opens an HDF5 file.
@@ -22,7 +21,7 @@ end
 -- @tparam string path of the file
 -- @tparam cusp.hdf5.Dataset dataset
 -- @treturn table `where`, `shape`, `dtype`, `read()`
--- @raise if it holds no numbers
+-- @raise if it is not numeric
 function stored.of_dataset(path, dataset)
   local where = ("%s: %s"):format(path, dataset.name)
   local dtype = dataset.dtype
@@ -35,7 +34,7 @@ function stored.of_dataset(path, dataset)
   end}
 end
 
---- Reads a value now and keeps it: for use after its file is closed.
+--- Reads a value now and keeps it, for use after its file is closed.
 function stored.keep(value)
   local tensor = value.read()
   value.read = function() return tensor end
@@ -47,12 +46,12 @@ end
 local Plan = {}
 Plan.__index = Plan
 
---- A list of assignments to be made together.
+--- A list of assignments to make together.
 function stored.plan() return setmetatable({}, Plan) end
 
 function stored.same_shape(a, b) return table.concat(a, ",") == table.concat(b, ",") end
 
---- Why a value does not fit a variable; nil if it does.
+--- The reason why a value does not fit a variable; nil if it does.
 function stored.misfit(variable, value)
   if stored.same_shape(variable.shape, value.shape) then return nil end
   return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path
@@ -60,7 +59,7 @@ function stored.misfit(variable, value)
     errors.shape(variable.shape), errors.shape(value.shape))
 end
 
---- Notes that a variable is to get a value.
+--- Records that a variable gets a value.
 -- @raise if their shapes differ
 function Plan:add(variable, value)
   local misfit = stored.misfit(variable, value)
@@ -68,15 +67,14 @@ function Plan:add(variable, value)
   self[#self + 1] = {variable = variable, value = value}
 end
 
---- Notes what is to be done when the assignments are made.
+--- Records an action for when the assignments are made.
 function Plan:afterwards(f)
   self.last = self.last or {}
   table.insert(self.last, f)
 end
 
---- Reads all values, then assigns them. Outside any trace, so that what is read is not computed
--- again.
--- @treturn {[Variable]=true} what was assigned
+--- Reads all values, then assigns them. Runs outside any trace, so that reading happens only once.
+-- @treturn {[Variable]=true} the assigned variables
 function Plan:run()
   return engine.untraced(function()
     local variables, tensors, done = {}, {}, {}
@@ -93,7 +91,7 @@ function Plan:run()
   end)
 end
 
---- Says what was passed over.
+--- Warns about skipped values.
 function stored.warn(format, ...)
   require("cusp.base.warnings").warn(format, ...)
 end
