@@ -1,6 +1,5 @@
---- Operations that take functions: branches, loops, scans, maps.
--- A loop whose bounds are known when it is traced is unrolled; another one repeats a graph that is
--- traced once.
+--- Operations that take functions: branches, loops, scans, maps. Loops with bounds known at trace
+-- time are unrolled; others repeat a graph that is traced once.
 -- @module cusp.ops.control
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -16,8 +15,8 @@ local function check_callable(name, f)
   end
 end
 
--- Whether the value of a condition can be had now. A symbolic one has none, now or later: closures
--- are no inputs of a graph.
+-- Whether the value of a condition is available now. Symbolic conditions never have one: closures
+-- are not inputs of a graph.
 local function known(name, value)
   if define.is_symbolic(value) then
     errors.raise(
@@ -34,10 +33,10 @@ end
 
 ---------------------------------------------------------------- branches
 
--- Where a tensor stands in what a branch returned.
+-- Marks the position of a tensor in a branch's result.
 local place = setmetatable({}, {__name = "a tensor"})
 
--- The form of some results, and the tensors and numbers in them.
+-- The form of some results, and their tensors and numbers.
 local function take_apart(results)
   local values, form = {}, {n = results.n}
   for i = 1, results.n do
@@ -75,8 +74,8 @@ local function put_together(form, values)
   return table.unpack(results, 1, form.n)
 end
 
--- Variables among results as their values, which a trace gives, too: what is assigned later is not
--- seen.
+-- Replaces variables in results by their present values, also in a trace: later assignments are not
+-- visible.
 local function values_of(...)
   local results = table.pack(...)
   for i = 1, results.n do
@@ -87,8 +86,7 @@ local function values_of(...)
   return table.unpack(results, 1, results.n)
 end
 
--- Traces each function apart. The plan computes and assigns what the one that is chosen does,
--- alone.
+-- Traces each function separately. The plan computes and assigns only for the chosen one.
 local function choose(name, index, functions, ...)
   local branches <close> = setmetatable({}, {__close = function(self)
     for _, branch in ipairs(self) do branch:close() end
@@ -147,7 +145,7 @@ local function as_list(...)
   return {...}
 end
 
--- A loop whose condition has a value only when the plan runs. The condition and the body are traced
+-- A loop whose condition has a value only when the plan runs. Traces the condition and the body
 -- once each.
 local function traced_loop(name, condition, body, values, limit)
   local form, initial = take_apart(values)
@@ -172,7 +170,7 @@ local function traced_loop(name, condition, body, values, limit)
   return put_together(form, engine["repeat"](name, initial, stand_ins, test, round))
 end
 
--- What the condition gives without its effects, if it has any.
+-- Evaluates the condition without its effects, if any.
 local function is_traced_condition(condition, values, n)
   if not engine.tracing() then return false end
   local _ <close> = engine.branch() -- undone when it goes out of scope
@@ -302,7 +300,7 @@ local function zip_map(a, b, f)
   end)
 end
 
--- Hillis and Steele, "Data parallel algorithms" (1986): each round joins what is 1, 2, 4, ...
+-- Hillis and Steele, "Data parallel algorithms" (1986): each round combines elements 1, 2, 4, ...
 -- apart.
 local function associative_scan(f, elems, reverse, axis)
   check_callable("associative_scan", f)
@@ -340,7 +338,7 @@ end
 
 ---------------------------------------------------------------- vectorize
 
--- "(n,k),(k)->(n)": how many axes of each argument the function takes at once.
+-- "(n,k),(k)->(n)": the number of core axes of each argument.
 local function core_ranks(signature)
   local ranks = {}
   if not signature then return ranks end
@@ -431,5 +429,5 @@ define.ops{
     vectorize, plain = true},
 }
 
--- `switch` takes the operands of its branches after them, as many as there are.
+-- `switch` takes any number of operands for its branches after them.
 define.functions.switch = switch

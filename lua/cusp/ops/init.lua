@@ -8,7 +8,7 @@ local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local rooms = require "cusp.base.rooms"
 
--- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
+-- The files of the operations written in Lua. Each is loaded on first use of one of its operations.
 local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
@@ -34,7 +34,7 @@ local function load(_, name)
     found = define.functions[name]
   elseif not found and name == "image" then
     found = rooms.get "ops.image"
-  -- as operations are named in saved models
+  -- names of operations in saved models
   elseif not found and type(name) == "string" and name:find "^image%." then
     found = rooms.get("ops.image")[name:match "%.(.*)"]
   elseif not found and (name == "nn" or name == "numpy" or name == "linalg") then
@@ -49,8 +49,8 @@ ops = setmetatable({}, {
   __tostring = function() return "cusp.ops" end,
 })
 
--- Methods for operations that have not been loaded yet; what takes functions, or is a field of
--- tensors, is none.
+-- Methods for operations that are not loaded yet, except functions that take functions, and fields
+-- of tensors.
 local no_methods = {control = true, inspect = true, einsum = true, select = true}
 for name, file in pairs(members) do
   if not no_methods[file] and not no_methods[name] and not rawget(engine.tensor_methods, name) then
@@ -58,8 +58,8 @@ for name, file in pairs(members) do
   end
 end
 
---- All operations by name: `{name =, help =, arguments = {...}, ...}`, as `engine.describe` gives
--- those of the engine.
+--- All operations by name: `{name =, help =, arguments = {...}, ...}`, as returned by
+-- `engine.describe` for those of the engine.
 -- @treturn table name → description
 function ops.describe()
   local rows = {}

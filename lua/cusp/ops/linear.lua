@@ -1,4 +1,4 @@
---- Products and norms composed of others.
+--- Products and norms composed of other operations.
 -- @module cusp.ops.linear
 local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
@@ -183,7 +183,7 @@ local function cdist(x, y)
   return rows.sqrt(rows.sum(rows.square(difference), -1))
 end
 
--- The float dtype that two operands have in common.
+-- The common float dtype of two operands.
 local function common_float(a, b)
   return rows.divide(rows.zeros({}, a.dtype), rows.ones({}, b.dtype)).dtype
 end

@@ -39,7 +39,7 @@ local function signature_of(values)
   return table.concat(parts, ";"), tensors
 end
 
--- Replaces the leaves that are `chosen`, in the order in which signature_of meets tensors.
+-- Replaces the leaves in `chosen`, in the order in which signature_of visits tensors.
 local function replace(values, chosen, replacement)
   local at = 0
   local function walk(value)
@@ -59,7 +59,7 @@ local function replace(values, chosen, replacement)
   return result
 end
 
--- Where a tensor stands in what the function returned.
+-- Marks the position of a tensor in the function's result.
 local place = setmetatable({}, {__name = "place of a tensor"})
 
 local function trace(recorder, f, values, captured)
@@ -102,14 +102,14 @@ local function holds_symbolic(values)
   return false
 end
 
---- A function that is traced at its first call and run from its plan afterwards.
--- Tensors among the arguments, at any depth, become inputs of the plan; all else (numbers, strings,
--- booleans) is part of the signature, and a new signature of shapes, dtypes and such values is
--- traced anew. So it is where an upvalue, a global or a field that the function can reach is
--- another than when it was traced (see `cusp.captures`); variables are read and assigned in each
--- call without that. What the function does besides computing tensors, such as printing, happens
--- when it is traced alone. While a tape records, or within another trace, the function runs as it
--- is. The 64 plans used last are kept, up to 64 MB together with those of models.
+--- Compiles a function: traces it at its first call and runs its plan afterwards. Tensors among the
+-- arguments, at any depth, become inputs of the plan. Everything else (numbers, strings, booleans)
+-- is part of the signature with their shapes and dtypes; a new signature is traced again. So is a
+-- call after an upvalue, a global or a field that the function can reach has changed (see
+-- `cusp.captures`). Variables are read and assigned in each call without a new trace. Other effects
+-- of the function, such as printing, happen only during tracing. While a tape records, or inside
+-- another trace, the function runs uncompiled. The 64 most recently used plans are kept, up to 64
+-- MB together with those of models.
 -- @tparam function f
 -- @treturn function
 -- @raise if the function needs the value of a tensor

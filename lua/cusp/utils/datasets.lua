@@ -1,4 +1,4 @@
---- Taking data apart.
+--- Splitting data.
 -- @module cusp.utils.datasets
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -56,8 +56,8 @@ end
 
 ---------------------------------------------------------------- data sets
 
--- All elements in memory: what changes from one iteration to the next has to stand still to be
--- divided.
+-- Loads all elements into memory: data that changes between iterations must be fixed before it is
+-- split.
 local function in_memory(dataset)
   local elements, Dataset = {}, require "cusp.data.dataset"
   local fetch, close = dataset:open()
@@ -66,7 +66,7 @@ local function in_memory(dataset)
   return Dataset.make(require("cusp.data.stages.source").list, {elements = elements})
 end
 
--- Rows that are read in their own order need not be read to be divided.
+-- Rows that are read in order need not be loaded to be split.
 local function split_elements(dataset, left_size, right_size, shuffle, seed)
   local description = dataset:lower()
   if dataset:count() == -1 then
@@ -84,7 +84,7 @@ end
 
 ---------------------------------------------------------------- tensors
 
--- The one number of samples of all tensors in a structure.
+-- The common number of samples of all tensors in a structure.
 local function count_samples(dataset)
   local total
   for _, leaf in ipairs(structure.flatten(dataset)) do
@@ -100,11 +100,11 @@ local function count_samples(dataset)
   return total or errors.raise "split_dataset: expected data, got none"
 end
 
---- Two parts of a data set.
--- @param dataset a Dataset, a tensor, or a nested table of tensors with one number of samples
--- @tparam[opt] number left_size how many samples, or which share (a float up to 1.0), go to the
--- left
--- @tparam[opt] number right_size likewise for the right; the rest by default
+--- Splits a dataset into two parts.
+-- @param dataset a Dataset, a tensor, or a nested table of tensors with the same number of samples
+-- @tparam[opt] number left_size the number of samples on the left, or their share (a float up to
+-- 1.0)
+-- @tparam[opt] number right_size the same for the right; by default the rest
 -- @tparam[opt=false] boolean shuffle
 -- @tparam[opt] integer seed
 -- @return the left part, of the same kind
@@ -130,14 +130,14 @@ function datasets.split_dataset(...)
   return part(dataset, 1, left), part(dataset, total - right + 1, total)
 end
 
---- The parts of a batch as one table: inputs, targets and sample weights, as far as they are given.
+--- Packs a batch into one table: inputs, targets and sample weights, as far as given.
 -- @treturn table
 function datasets.pack_x_y_sample_weight(x, y, sample_weight)
   if y == nil then return structure.is_container(x) and {x} or x end
   return {x, y, sample_weight}
 end
 
---- Inputs, targets and sample weights of a batch.
+--- The inputs, targets and sample weights of a batch.
 -- @return x
 -- @return y or nil
 -- @return sample_weight or nil

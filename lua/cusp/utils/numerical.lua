@@ -1,4 +1,4 @@
---- Numbers: class ids as vectors, unit norms, seeds.
+--- Numerical helpers: one-hot class ids, unit norms, seeds.
 -- @module cusp.utils.numerical
 local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
@@ -10,7 +10,7 @@ local rows = engine.ops
 
 local bind_categorical = arguments.binder("to_categorical", "x, num_classes: int = nil", "nested")
 
---- Class ids as vectors with a 1 at the id.
+--- Converts class ids to vectors with a 1 at the id.
 -- @tparam tensor x integers from 0; a last axis of size 1 is dropped
 -- @tparam[opt] integer num_classes by default one more than the largest id
 -- @treturn tensor float32, with an axis of classes at the end
@@ -31,7 +31,7 @@ end
 
 local bind_normalize = arguments.binder("normalize", "x, axis: axis = -1, order: float = 2")
 
---- `x` divided by its norm along an axis; where the norm is 0, as it is.
+--- Divides `x` by its norm along an axis; unchanged where the norm is 0.
 -- @tparam tensor x
 -- @tparam[opt=-1] integer axis
 -- @tparam[opt=2] number order
@@ -43,7 +43,7 @@ function numerical.normalize(...)
   return rows.divide(x, rows.where(rows.equal(norm, 0), 1.0, norm))
 end
 
---- Makes a program reproducible: Cusp's random numbers and Lua's.
+--- Makes a program reproducible: seeds Cusp's random numbers and Lua's.
 -- @tparam integer seed
 function numerical.set_random_seed(seed)
   require("cusp.tensors.random").set_seed(seed)

@@ -1,7 +1,7 @@
---- NumPy's `RandomState(seed).shuffle`, so that a seed divides the files of a directory into
--- training and validation as Keras does. The Mersenne Twister of Matsumoto and Nishimura (1998),
--- and NumPy's way of drawing integers below a bound: words with the bits above the bound masked
--- off, drawn again while too large.
+--- NumPy's `RandomState(seed).shuffle`, so that a seed splits the files of a directory into
+-- training and validation as in Keras. Implements the Mersenne Twister of Matsumoto and Nishimura
+-- (1998), and NumPy's bounded integers: it masks off the bits above the bound and draws again while
+-- the word is too large.
 -- @module cusp.utils.random_state
 local random_state = {}
 

@@ -28,11 +28,11 @@ local function longest(list)
   return length
 end
 
---- Lists of numbers, cut and filled up to one length.
+--- Cuts and pads lists of numbers to one length.
 -- @tparam {{number,...},...} sequences
--- @tparam[opt] integer maxlen by default the longest one's
+-- @tparam[opt] integer maxlen by default that of the longest
 -- @tparam[opt="int32"] string dtype
--- @tparam[opt="pre"] string padding "pre" or "post": where to fill up
+-- @tparam[opt="pre"] string padding "pre" or "post": where to pad
 -- @tparam[opt="pre"] string truncating "pre" or "post": where to cut
 -- @tparam[opt=0] number value to fill with
 -- @treturn tensor `[sequences, maxlen]`
