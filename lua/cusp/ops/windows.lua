@@ -26,8 +26,7 @@ local function cosine_sum(weights)
   end
 end
 
--- name → function of the fraction of the way from the first point to the last, and of the number of
--- points
+-- name → function of the fraction of the way from first to last point, and of the number of points
 local shapes = {
   boxcar = function() return 1.0 end,
   bartlett = function(share) return 1 - math.abs(2 * share - 1) end,
