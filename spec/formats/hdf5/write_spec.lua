@@ -265,7 +265,7 @@ describe("cusp.hdf5 writes", function()
     local names = {}
     for i = 1, 5000 do names[i] = "dense_" .. i end
     assert.matches("at most 64512 bytes, this one has 80000", attribute(names))
-    assert.matches("a name was expected, got nil",
+    assert.matches("expected a name, got nil",
       message_of(file.attributes.set, file.attributes, nil, 1))
     file:create_dataset("x", 1) -- nothing was left behind
     file:close()
