@@ -1,5 +1,5 @@
---- The Lua of the pages runs: from a block that requires cusp on, a page's blocks are one program.
--- Blocks before are fragments.
+--- Runs the Lua code of the pages: from a block that requires cusp on, the blocks of a page form
+-- one program. Earlier blocks are fragments.
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local function programs(path)

@@ -1,4 +1,4 @@
---- Wrong arguments of public functions: an error in the library's words, at the caller's line.
+--- Wrong arguments of public functions give an error in the library's words, at the caller's line.
 -- Found by scripts/fuzz/calls.lua.
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops

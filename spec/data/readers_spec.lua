@@ -26,7 +26,7 @@ local function drain(dataset)
   return last
 end
 
--- Reads mutations of a file; each is read or refused, and nothing else happens.
+-- Reads mutations of a file; each must be read or refused, without other effects.
 local function fuzz(bytes, count, read)
   for _, mutated in mutate.mutations(bytes, {seed = 3, count = count}) do
     with_file(mutated, function(path)

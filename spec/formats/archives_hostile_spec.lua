@@ -1,5 +1,5 @@
---- Archives and arrays that were damaged in every way: an error that names the file, or a value,
--- soon, with nothing left behind.
+--- Archives and arrays damaged in every way: each gives an error that names the file, or a value,
+-- quickly, and leaves nothing behind.
 local cusp = require "cusp"
 local files = require("cusp.engine").files
 local mutate = require "spec.support.mutate"
@@ -17,7 +17,7 @@ describe("damaged files", function()
 
   teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
 
-  --- Every use of every member, each of which may fail.
+  --- Uses every member in every way; each use may fail.
   local function use_archive(path)
     local archive <close> = cusp.zip.open(path)
     for _, name in ipairs(archive:names()) do

@@ -1,5 +1,5 @@
---- Models of many layers and models within models: what they cost grows with their length, and what
--- saves loads.
+--- Models of many layers, and models within models: cost grows with their length, and whatever can
+-- be saved can be loaded.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers = cusp.layers
@@ -23,8 +23,7 @@ local function seconds(f, ...)
   return os.clock() - start
 end
 
--- Four times the length may take at most eight times the time (and 0.1 s, where there is little to
--- measure).
+-- Four times the length may take at most eight times the time (plus 0.1 s, for short times).
 local function assert_linear(what, f)
   f(10)
   local short, long = math.min(seconds(f, 300), seconds(f, 300)), seconds(f, 1200)

@@ -1,4 +1,4 @@
---- Reading and writing at positions, which count from 0; bounds are never crossed.
+--- Reading and writing at positions, which count from 0 and are never out of bounds.
 local engine = require "cusp.engine"
 local ops = engine.ops
 

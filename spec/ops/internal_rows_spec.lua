@@ -1,5 +1,5 @@
---- Rows that other rows are made of check their arguments as the public ones do: whoever calls them
--- by hand gets an error.
+--- Rows that are parts of other rows check their arguments like public ones: calling them by hand
+-- gives an error.
 local cusp = require "cusp"
 local ops = cusp.ops
 

@@ -1,4 +1,5 @@
---- Decompositions put together again, linear systems, batches, what cannot be decomposed.
+--- Decompositions multiplied together again, linear systems, batches, matrices that cannot be
+-- decomposed.
 local engine = require "cusp.engine"
 local ops = engine.ops
 

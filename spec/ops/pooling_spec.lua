@@ -1,4 +1,4 @@
---- Pooling: values by hand, both dtypes, gradients of both orders, messages.
+--- Pooling: values computed by hand, both dtypes, gradients of both orders, messages.
 local cusp = require "cusp"
 
 local ops = cusp.ops
@@ -13,7 +13,7 @@ local function gradient_of(f, x, weights)
   return tape:gradient(ops.sum(ops.multiply(f(x), weights)), x)
 end
 
--- The gradient along a random direction against a central difference.
+-- Compares the gradient along a random direction with a central difference.
 local function check_slope(f, x)
   local weights, direction, step = random(f(x).shape), random(x.shape), 1e-6
   local slope = ops.sum(ops.multiply(gradient_of(f, x, weights), direction)):item()

@@ -1,4 +1,4 @@
---- Random rows: numbers that depend on the key alone, their statistics, dropout's gradient, bad
+--- Random rows: numbers that depend only on the key, their statistics, dropout's gradient, bad
 -- arguments.
 local engine = require "cusp.engine"
 local ops = engine.ops

@@ -1,5 +1,5 @@
---- Softmax and the cross-entropies: against sums written out, at extremes, along any axes, long
--- rows included.
+--- Softmax and cross-entropies: compared with explicit sums, at extremes, along any axes, including
+-- long rows.
 local engine = require "cusp.engine"
 local ops = engine.ops
 

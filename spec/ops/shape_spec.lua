@@ -1,5 +1,5 @@
---- Moving elements: views, slices, repetition, padding, joining and splitting, on views of views
--- too.
+--- Moving elements: views, slices, repetition, padding, joining and splitting, also on views of
+-- views.
 local engine = require "cusp.engine"
 local ops = engine.ops
 

@@ -1,4 +1,4 @@
--- `.keras` archives: members, configuration, what is refused.
+-- `.keras` archives: members, configuration, refused files.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers = cusp.layers

@@ -1,5 +1,5 @@
--- What is easily done wrong when models are saved and loaded: functions without a name, other names
--- for things, files that change.
+-- Common mistakes when saving and loading models: functions without a name, changed names, files
+-- that change.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folder = require "spec.support.folder"

@@ -13,7 +13,7 @@ local function fails(pattern, f, ...)
   assert.matches(pattern, message)
 end
 
---- A graph of two dense layers as text, with a change.
+--- A graph of two dense layers as text, with one change.
 local function graph(pattern, replacement)
   local x = cusp.Input{shape = {3}, name = "x"}
   local model = cusp.Model{x,
@@ -112,7 +112,7 @@ describe("hostile configurations:", function()
     assert(os.clock() - start < 20)
   end)
 
-  -- Every change gives a model or an error that says something about the configuration.
+  -- Every change gives a model, or an error that describes the fault in the configuration.
   local function check(name, f, value)
     local ok, message = pcall(f, value)
     if ok then return end

@@ -1,4 +1,4 @@
--- Whole models as HDF5: what is written, and what a file says that is wrong.
+-- Whole models as HDF5: what is written, and errors for wrong files.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local warnings = require "cusp.base.warnings"
@@ -24,7 +24,7 @@ local function attributes_of(file, group)
   return found
 end
 
--- Saves a model, changes the file's contents by way of a copy, and loads it.
+-- Saves a model, changes the file's contents in a copy, and loads it.
 local function rewritten(path, change)
   local source <close> = cusp.hdf5.open(path)
   local attributes, members = attributes_of(source), {}

@@ -16,7 +16,7 @@ local function values(model)
   return result
 end
 
--- A new folder, and the path of a file in it that holds a model's weights.
+-- A new folder, and the path of a weights file in it.
 local function saved(model, name)
   local scope = folder.new()
   local path = scope.path .. "/" .. (name or "w.h5")

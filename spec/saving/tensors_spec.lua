@@ -4,8 +4,8 @@ local files = engine.files
 
 local same
 
---- Equal in kind and value: whole numbers are no floats, NaN is itself, tensors have dtype, shape
--- and elements.
+--- Equal in kind and value: integers are not floats, NaN equals itself, tensors compare dtype,
+-- shape and elements.
 function same(expected, actual, where)
   if engine.is_tensor(expected) then
     assert.is_true(engine.is_tensor(actual), where)

@@ -1,4 +1,4 @@
--- What compiled functions and steps captured of Lua is compared before their plans run again.
+-- Values that compiled functions and steps captured are compared before their plans run again.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers, ops, warnings = cusp.layers, cusp.ops, require "cusp.base.warnings"

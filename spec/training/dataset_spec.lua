@@ -33,7 +33,7 @@ local function near(a, b)
   end
 end
 
--- What runs from memory, in threads, and in Lua.
+-- Data from memory, from threads, and from Lua.
 local whole = Dataset.from_tensor_slices{x, y}
 local threads = whole:rescale()
 local lua = whole:map(function(a, b) return a, b end)

@@ -1,5 +1,5 @@
--- fit, evaluate and predict: data in all its forms, callbacks, plain Lua steps, and what wrong
--- input gets.
+-- fit, evaluate and predict: data in all its forms, callbacks, plain Lua steps, and errors for
+-- wrong input.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers = cusp.layers

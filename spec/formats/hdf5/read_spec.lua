@@ -5,7 +5,7 @@ local mutate = require "spec.support.mutate"
 
 local fixtures = "spec/fixtures/hdf5/"
 
--- 0, 1, 2, ... modulo 100, as scripts/fixtures/hdf5.py writes them.
+-- 0, 1, 2, ... modulo 100, as written by scripts/fixtures/hdf5.py.
 local function numbers(shape, dtype)
   local count = 1
   for _, size in ipairs(shape) do count = count * size end

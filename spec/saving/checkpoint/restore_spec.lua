@@ -37,7 +37,7 @@ local function bytes_of(model)
   return table.concat(parts)
 end
 
--- What f writes to standard error, nothing of it shown.
+-- What f writes to standard error, without showing it.
 local function stderr_of(f)
   local written, stderr = {}, io.stderr
   -- luacheck: ignore
