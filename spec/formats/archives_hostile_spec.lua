@@ -1,21 +1,16 @@
 --- Archives and arrays damaged in every way: each gives an error that names the file, or a value,
 -- quickly, and leaves nothing behind.
 local cusp = require "cusp"
-local files = require("cusp.engine").files
+local folders = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
 
 local fixtures = "spec/fixtures/numpy/"
 
 describe("damaged files", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   --- Uses every member in every way; each use may fail.
   local function use_archive(path)

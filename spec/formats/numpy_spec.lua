@@ -1,5 +1,6 @@
 local cusp = require "cusp"
 local files = require("cusp.engine").files
+local folders = require "spec.support.folder"
 local header = require "cusp.formats.numpy.header"
 local numpy = cusp.numpy
 
@@ -12,15 +13,10 @@ local dtypes = {
 }
 
 describe("numpy", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   local function contents(path)
     local reader <close> = files.open(path)

@@ -1,18 +1,14 @@
 local files = require("cusp.engine").files
+local folders = require "spec.support.folder"
 local zip = require "cusp.formats.zip"
 
 local fixture = "spec/fixtures/numpy/members.zip"
 
 describe("zip", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   local function contents(path)
     local reader <close> = files.open(path)

@@ -1,5 +1,6 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
+local folders = require "spec.support.folder"
 local files = engine.files
 
 local same
@@ -26,15 +27,10 @@ function same(expected, actual, where)
 end
 
 describe("save and load", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   local function fails(pattern, ...)
     local ok, message = pcall(...)
