@@ -20,7 +20,7 @@ describe("serialised forms", function()
       config = {seed = 3}}.seed)
   end)
 
-  it("find classes of one's own by name, or as custom objects", function()
+  it("find user-defined classes by name, or as custom objects", function()
     local Double = cusp.regularizers.Regularizer:extend("SpecDouble",
       {config = {{"factor", "number", default = 2}}})
     local form = registry.serialize(Double{factor = 3})

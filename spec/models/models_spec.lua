@@ -38,7 +38,7 @@ describe("symbolic tensors", function()
     assert.equal(cusp.None, (ops.transpose(x)).shape[2])
   end)
 
-  it("find sizes that are known, also behind layers of one's own", function()
+  it("find sizes that are known, also behind user-defined layers", function()
     local Half = layers.Layer:extend("SpecHalf", {
       call = function(_, x) return ops.reshape(x, {x.shape[1], x.shape[2] // 2, 2}) end,
     })

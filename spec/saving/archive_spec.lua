@@ -59,7 +59,7 @@ describe(".keras archives", function()
     assert.is_false(pcall(model.save, model, scope.path .. "/x.h5", {zipped = true}))
   end)
 
-  it("hold models of one's own class, by what init was given", function()
+  it("hold user-defined models, by what init was given", function()
     local scope <close> = folder.new()
     local Mine = cusp.Model:extend("ArchivedMine", {
       init = function(self, args)

@@ -57,7 +57,7 @@ describe("functions without a name", function()
   end)
 end)
 
-describe("classes of one's own without get_config", function()
+describe("user-defined classes without get_config", function()
   local function extended(base, name)
     return base:extend(name, {init = function(self, args)
       self.factor = args.factor or 1

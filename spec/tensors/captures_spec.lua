@@ -306,7 +306,7 @@ describe("fit", function()
     end)
   end
 
-  it("follows fields of the model that a train_step of one's own reads", function()
+  it("follows fields of the model that a user-defined train_step reads", function()
     local Own = cusp.Model:extend "CapturedOwn"
     function Own:init(args)
       cusp.Model.init(self, args)
