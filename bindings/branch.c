@@ -74,7 +74,7 @@ static int choose(lua_State *L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
   int count = (int)lua_rawlen(L, 3);
-  luaL_argcheck(L, count > 0, 3, "there are no branches");
+  luaL_argcheck(L, count > 0, 3, "expected at least one branch");
   cusp_branch **branches = lua_newuserdatauv(L, (size_t)count * sizeof *branches, 0);
   for (int i = 0; i < count; i++) {
     lua_rawgeti(L, 3, i + 1);
@@ -115,7 +115,7 @@ static int repeat(lua_State *L) {
               *body = check_branch(L, 5, name)->branch;
   lua_settop(L, 5);
   int count = (int)lua_rawlen(L, 2);
-  luaL_argcheck(L, (int)lua_rawlen(L, 3) == count, 3, "as many as there are values");
+  luaL_argcheck(L, (int)lua_rawlen(L, 3) == count, 3, "expected one per value");
   cusp_node **nodes = lua_newuserdatauv(L, (size_t)(3 * count + 1) * sizeof *nodes, 0);
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
   cusp_lua_mark_source(L);

@@ -68,7 +68,7 @@ static void check_index(lua_State *L, chunked_box *box, const char *index, size_
   size_t grid;
   cusp_status status = cusp_chunked_grid(&grid, &box->chunked);
   if (status == CUSP_OK && bytes != 0 && bytes != grid * sizeof *box->chunks)
-    status = cusp_fail(CUSP_EIO, "the index of chunks has %zu bytes; %zu chunks were expected",
+    status = cusp_fail(CUSP_EIO, "the index of chunks has %zu bytes, expected those of %zu chunks",
                        bytes, grid);
   if (status != CUSP_OK)
     cusp_lua_raise(L, status, NULL);
@@ -137,7 +137,7 @@ static cusp_status check_size(const cusp_chunked *chunked, const cusp_shape *sha
   CUSP_TRY(cusp_multiply_size(&bytes, (size_t)elements, cusp_dtype_size(chunked->dtype)));
   if (bytes > SMALL_ARRAY && bytes / DEFLATE_RATIO > cusp_file_size(chunked->file))
     return cusp_fail(
-        CUSP_EIO, "%s: %s of %s, %zu bytes, were asked for, but the file has only %llu",
+        CUSP_EIO, "%s: %s of %s, %zu bytes, were requested, but the file has only %llu",
         cusp_file_path(chunked->file), cusp_shape_text(shape), cusp_dtype_name(chunked->dtype),
         bytes, (unsigned long long)cusp_file_size(chunked->file));
   return CUSP_OK;

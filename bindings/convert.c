@@ -107,7 +107,7 @@ bool cusp_lua_has_hole(lua_State *L, int table, lua_Unsigned length) {
 }
 
 static cusp_status hole_after(lua_Unsigned length) {
-  return cusp_fail(CUSP_EVALUE, "the list has nil at position %llu and more after it",
+  return cusp_fail(CUSP_EVALUE, "the list has nil at position %llu and items after it",
                    (unsigned long long)length + 1);
 }
 

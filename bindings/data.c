@@ -602,7 +602,7 @@ static int pipeline_run(lua_State *L) {
   cusp_lua_check_options(L, 3, "run");
   if (cusp_function_n_results(r.function) != 0 || cusp_function_n_arguments(r.function) != n)
     return cusp_lua_error(
-        L, "run: a plan of %d arguments without results was expected, got one of %d with %d", n,
+        L, "run: expected a plan of %d arguments without results, got one of %d with %d", n,
         cusp_function_n_arguments(r.function), cusp_function_n_results(r.function));
   cusp_lua_check_interrupt(L);
   cusp_lua_collect(L);

@@ -253,7 +253,7 @@ static int function_call(lua_State *L) {
   cusp_array few_arguments[FEW], few_results[FEW];
   int n_arguments = lua_gettop(L) - 1, n_results = cusp_function_n_results(box->function);
   if (n_arguments != cusp_function_n_arguments(box->function))
-    return cusp_lua_error(L, "compiled function: %d arguments were given, %d expected", n_arguments,
+    return cusp_lua_error(L, "compiled function: got %d arguments, expected %d", n_arguments,
                           cusp_function_n_arguments(box->function));
   cusp_lua_check_interrupt(L);
   luaL_checkstack(L, n_results + 8, NULL);
@@ -335,7 +335,7 @@ static const int64_t *order_field(lua_State *L, int64_t samples) {
 static void check_results(lua_State *L, const cusp_array *results, int count,
                           const cusp_function *function) {
   if (count != cusp_function_n_results(function))
-    cusp_lua_error(L, "run_batches: %d result tensors were given, %d expected", count,
+    cusp_lua_error(L, "run_batches: got %d result tensors, expected %d", count,
                    cusp_function_n_results(function));
   for (int i = 0; i < count; i++)
     if (!cusp_array_is_contiguous(&results[i]) || !results[i].storage ||
@@ -345,7 +345,7 @@ static void check_results(lua_State *L, const cusp_array *results, int count,
 
 static void check_arrays(lua_State *L, const cusp_batches *batches, const cusp_function *function) {
   if (batches->n_arrays != cusp_function_n_arguments(function))
-    cusp_lua_error(L, "run_batches: %d arrays were given, %d expected", batches->n_arrays,
+    cusp_lua_error(L, "run_batches: got %d arrays, expected %d", batches->n_arrays,
                    cusp_function_n_arguments(function));
   if (batches->batch_size < 1)
     cusp_lua_error(L, "run_batches: 'batch_size' should be 1 or more, got %lld",

@@ -26,31 +26,11 @@ typedef struct call {
 
 /* ------------------------------------------------------------------ messages */
 
-/* Edits that turn a into b; both are short. */
-static int distance(const char *a, const char *b) {
-  int row[64], length = (int)strlen(b);
-  if (length >= 64)
-    return INT_MAX;
-  for (int j = 0; j <= length; j++)
-    row[j] = j;
-  for (int i = 1; a[i - 1]; i++) {
-    int diagonal = row[0];
-    row[0] = i;
-    for (int j = 1; j <= length; j++) {
-      int replace = diagonal + (a[i - 1] != b[j - 1]),
-          best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = replace < best ? replace : best;
-    }
-  }
-  return row[length];
-}
-
 static const char *nearest_parameter(const cusp_signature *signature, const char *name) {
   const char *nearest = NULL;
   int best = (int)strlen(name) / 2 + 2;
   for (int i = 0; i < signature->count; i++) {
-    int d = distance(name, signature->parameters[i].name);
+    int d = cusp_edit_distance(name, signature->parameters[i].name);
     if (d < best) {
       best = d;
       nearest = signature->parameters[i].name;

@@ -55,12 +55,23 @@ static int is_internal(lua_State *L) {
   return 1;
 }
 
+/** edit_distance(a, b): how many letters differ, for messages that suggest a name. */
+static int edit_distance(lua_State *L) {
+  lua_pushinteger(L, cusp_edit_distance(luaL_checkstring(L, 1), luaL_checkstring(L, 2)));
+  return 1;
+}
+
 void cusp_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"interrupted", interrupted}, {"take_interrupt", take_interrupt},
-      {"interrupt", interrupt},     {"monotonic", monotonic},
-      {"is_terminal", is_terminal}, {"terminal_width", terminal_width},
-      {"raise", raise_message},     {"where", where},
-      {"is_internal", is_internal}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"interrupted", interrupted},
+                                       {"take_interrupt", take_interrupt},
+                                       {"interrupt", interrupt},
+                                       {"monotonic", monotonic},
+                                       {"is_terminal", is_terminal},
+                                       {"terminal_width", terminal_width},
+                                       {"raise", raise_message},
+                                       {"where", where},
+                                       {"is_internal", is_internal},
+                                       {"edit_distance", edit_distance},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/numerals.h"
+#include "base/spelling.h"
 #include "base/status.h"
 #include "base/threads.h"
 #include "data/chunk_reader.h"

@@ -1,5 +1,5 @@
---- `make demo`: trains a small network on drawn digits and shows, in the terminal, what it makes of
--- some it has not seen.
+--- `make demo`: trains a small network on drawn digits, and shows in the terminal how it classifies
+-- new ones.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers = cusp.layers
@@ -35,15 +35,15 @@ print(("\nTrained in %.1f s. Of %d digits it has never seen it reads %.1f%% righ
 local colours = engine.is_terminal(1)
 local shades = " .:-=+*#%@"
 
---- The grey level, 0 to 255, as one of the 24 greys (and black and white) of a terminal with 256
--- colours.
+--- Maps a grey level, 0 to 255, to one of the 24 greys (or black and white) of a 256-colour
+-- terminal.
 local function grey(level)
   if level < 4 then return 16 end
   if level > 246 then return 231 end
   return 232 + math.min(23, (level - 4) * 24 // 243)
 end
 
---- A picture as 14 lines of 28 characters: two pixels a character, as half blocks where there are
+--- An image as 14 lines of 28 characters: two pixels per character, as half blocks if there are
 -- colours.
 local function render(pixels)
   local lines = {}

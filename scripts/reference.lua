@@ -1,6 +1,6 @@
 --- Writes docs/reference.md from the operation table, the declared arguments of classes and
--- functions and the comments in the sources: what `make docs` runs, with BUILD/cusp, from the
--- project's folder.
+-- functions, and the comments in the sources. `make docs` runs it with BUILD/cusp in the project's
+-- folder.
 local Object = require "cusp.base.class"
 local cusp = require "cusp"
 local doc_comments = require "cusp.base.doc_comments"
@@ -9,7 +9,7 @@ local namespace = require "cusp.base.namespace"
 
 ---------------------------------------------------------------- text
 
--- A comment's text as one paragraph, and the examples in it, which are indented.
+-- A comment's text as one paragraph, and its indented examples.
 local function paragraph(lines)
   local text, example = {}, {}
   for _, line in ipairs(lines) do
@@ -22,7 +22,7 @@ local function paragraph(lines)
   return table.concat(text, " "), table.concat(example, "\n")
 end
 
--- An example without the indentation that its later lines have in the comment.
+-- Removes the indentation of an example's later lines in the comment.
 local function dedent(text)
   local least
   for spaces in text:gmatch "\n( *)%S" do least = math.min(least or #spaces, #spaces) end
@@ -59,7 +59,7 @@ end
 
 local constants = {["true"] = true, ["false"] = false}
 
--- What a comment says of parameters, where nothing is declared.
+-- Parameters from a comment, if none are declared.
 local function commented_parameters(comment)
   local list = {}
   for i, parameter in ipairs(comment.parameters) do
@@ -73,7 +73,7 @@ local function commented_parameters(comment)
   return list
 end
 
--- What a function's code says of them.
+-- Parameters from a function's code.
 local function plain_parameters(f)
   local list, info = {}, debug.getinfo(f, "u")
   for i = 1, info.nparams do
@@ -118,7 +118,7 @@ local function add(format, ...)
   lines[#lines + 1] = select("#", ...) > 0 and format:format(...) or format
 end
 
--- One line for what it is, and one for each argument that is explained.
+-- One line of description, and one for each documented argument.
 local function add_entry(heading, comment, others)
   local text, example = paragraph(comment.text)
   if #comment.returns > 0 then
@@ -145,7 +145,7 @@ end
 ---------------------------------------------------------------- namespaces
 
 -- The members of a namespace as `{names = {...}, value =, comment =}`, one for all that share a
--- comment; and the names without one.
+-- comment; and names without one.
 local function members_of(space)
   local list, by_value, by_comment, bare = {}, {}, {}, {}
   for _, name in ipairs(namespace.names(space)) do
@@ -166,7 +166,7 @@ local function members_of(space)
   return list, bare
 end
 
--- Of a class's names, its own one comes first, then those that Keras has besides.
+-- Lists a class's own name first, then Keras's aliases.
 local function ordered_names(member)
   local own = member.class and member.value.__name
   table.sort(member.names, function(a, b)
@@ -176,8 +176,8 @@ local function ordered_names(member)
   return member.names
 end
 
--- Methods that programs call or override, beside those that have a section of their own; the others
--- are for the library's own files.
+-- Methods that programs call or override, besides those with their own section; the others are
+-- internal.
 local public_methods = {}
 for name in ([[adapt get_vocabulary set_vocabulary vocabulary_size update_state result reset_state
   add_variable apply apply_gradients exclude_from_weight_decay finalize_variable_values
@@ -186,8 +186,8 @@ for name in ([[adapt get_vocabulary set_vocabulary vocabulary_size update_state 
   public_methods[name] = true
 end
 
--- Those of them that a class has, by itself or from a class that is not in its namespace, in the
--- order of the source.
+-- The public methods of a class, its own or from a base outside its namespace, in the order of the
+-- source.
 local function own_methods(class, space)
   local list, seen = {}, {}
   repeat
@@ -210,7 +210,7 @@ local function own_methods(class, space)
   return list
 end
 
--- Parameters that a section speaks of once are left out where they are as usual.
+-- Omits parameters that a section documents once, if they have their usual form.
 local function without_common(parameters, common)
   local kept = {}
   for _, parameter in ipairs(parameters) do
@@ -254,8 +254,8 @@ local function add_title(path)
 end
 
 -- `options`: `prefix` of the names; `note` under the title; `common`: parameters that the note
--- speaks of (name → true, or the default as text); `skip`: names to leave out; `bare`: what to
--- say of members that have no comment of their own; `inside`: without a title.
+-- documents (name → true, or the default as text); `skip`: names to leave out; `bare`: description
+-- of members without a comment; `inside`: without a title.
 local function add_space(path, options)
   local space = cusp
   for part in path:gmatch "[^.]+" do space = space[part] end
@@ -287,8 +287,8 @@ local function add_named(object, names, prefix)
   end
 end
 
--- All functions with comments in a file, for their owners: `{["Archive:"] = "archive:"}`; `values`
--- tells the arguments of those in it.
+-- All documented functions of a file, by owner: `{["Archive:"] = "archive:"}`; `values` provides
+-- their arguments.
 local function add_file(module, owners, values)
   for _, entry in ipairs(doc_comments.functions(assert(package.searchpath(module,
     package.path)))) do

@@ -1,6 +1,6 @@
---- The rooms of the house: folders of C and Lua, the files in them, and which reads which, taken
--- from the tree itself. `build/cusp scripts/rooms.lua dot` prints the rooms and their arrows for
--- Graphviz; `readmes` writes the tables of files in READMEs anew; the specs use the module.
+--- The rooms of the project: folders of C and Lua, with their files and dependencies.
+-- `build/cusp scripts/rooms.lua dot` prints the rooms and their dependencies for Graphviz;
+-- `readmes` updates the tables of files in READMEs; the specs use the module.
 local lfs = require "lfs"
 
 local rooms = {}
@@ -12,7 +12,7 @@ end
 
 local function exists(path) return lfs.attributes(path, "mode") == "file" end
 
--- The keys of a table, sorted: rooms and arrows come in the same order every time.
+-- The keys of a table, sorted, for a stable order of rooms and arrows.
 local function sorted_keys(map)
   local keys = {}
   for key in pairs(map) do keys[#keys + 1] = key end
@@ -91,7 +91,7 @@ local function file_of_module(name)
     or exists(path .. "/init.lua") and path .. "/init.lua" or nil
 end
 
--- Every string that is the name of a module counts, whichever function it is given to, and whenever
+-- Counts every string that is the name of a module, whichever function receives it, and whenever
 -- that runs.
 local function each_module(text, visit)
   text = text:gsub("%-%-%[%[.-%]%]", ""):gsub("%-%-[^\n]*", "")
@@ -114,7 +114,7 @@ function rooms.of_lua()
   return list
 end
 
---- What a room's README says: the files that it names, and the rooms after "May depend on".
+--- Parses a room's README: the files that it names, and the rooms after "May depend on".
 -- @tparam string folder
 -- @treturn ?table `{names = {name = true}, rooms = {name = true}, says =, adds =}`; nil without a
 -- README
@@ -130,7 +130,7 @@ function rooms.readme(folder)
   return result
 end
 
---- The files of a room that its README does not name. `stem.c` names stem.h and stem.isa.c too.
+--- The files of a room that its README does not name. `stem.c` covers stem.h and stem.isa.c.
 -- @tparam room room
 -- @tparam table readme as from `rooms.readme`
 -- @treturn {string,...}
@@ -144,7 +144,7 @@ function rooms.unnamed(room, readme)
   return missing
 end
 
---- Files of this kind that a README names and that are not in it (`pass_NAME.c` is a pattern).
+--- Files that a README names and that do not exist (`pass_NAME.c` is a pattern).
 -- @tparam room room
 -- @tparam table readme as from `rooms.readme`
 -- @treturn {string,...}
@@ -160,13 +160,13 @@ function rooms.absent(room, readme)
   return missing
 end
 
--- A README names rooms from the root of the tree, or from the folder that holds all of its kind.
+-- A README names rooms relative to the root of the tree, or to the folder of all rooms of its kind.
 local function is_allowed(allowed, other)
   return allowed[other] or allowed[other:match "^core/(.+)$" or other:match "^lua/cusp/(.+)$" or ""]
     or false
 end
 
---- What a room reads and its README does not allow.
+--- Dependencies of a room that its README does not allow.
 -- @tparam room room
 -- @tparam table readme as from `rooms.readme`
 -- @treturn {string,...} "core/ops (core/node/node.c)"
@@ -180,7 +180,7 @@ function rooms.forbidden(room, readme)
   return found
 end
 
---- What a room's README allows and the room does not read.
+--- Dependencies that a room's README allows but the room does not have.
 -- @tparam room room
 -- @tparam table readme as from `rooms.readme`
 -- @treturn {string,...}
@@ -194,9 +194,9 @@ function rooms.unused(room, readme)
   return sorted_keys(left)
 end
 
---- A circle of rooms, if there is one.
+--- A cycle of rooms, if there is one.
 -- @tparam {room,...} list
--- @treturn ?{string,...} the folders on the way round
+-- @treturn ?{string,...} the folders on the cycle
 function rooms.circle(list)
   local state, way = {}, {}
   local function visit(folder)
@@ -227,7 +227,7 @@ local function reaches(list, from, to, seen)
   return false
 end
 
--- An arrow that another way already implies says nothing new.
+-- Omits arrows that follow from a longer path.
 local function implied(list, from, to)
   for other in pairs(list[from].reads) do
     if other ~= to and reaches(list, other, to, {}) then return true end
@@ -244,7 +244,7 @@ local function dot_room(lines, list, room)
   end
 end
 
---- A graph for Graphviz; arrows that others imply are left out.
+--- A graph for Graphviz, without implied arrows.
 -- @tparam {{room,...},...} lists
 -- @treturn string
 function rooms.dot(lists)
@@ -268,7 +268,7 @@ local function subject(path)
   return ((label or sentence):gsub("|", "\\|"))
 end
 
---- The table of a room's files, for its README: what each is about, by its own first comment.
+--- The file table of a room's README, from the first comment of each file.
 -- @tparam room room
 -- @treturn string
 function rooms.contents(room)
@@ -279,10 +279,10 @@ function rooms.contents(room)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- A room's README with that table in place of the one that it has.
+--- Updates the file table in a room's README.
 -- @tparam room room
--- @treturn ?string what the README should say; nil where it has no such table
--- @treturn ?string what it says
+-- @treturn ?string the new text; nil if it has no such table
+-- @treturn ?string the present text
 function rooms.renewed_readme(room)
   local path = room.folder .. "/README.md"
   local text = exists(path) and read(path) or ""

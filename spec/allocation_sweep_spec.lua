@@ -1,6 +1,6 @@
--- Every allocation of the engine's fails once, and all after it: training, predicting, saving and
--- loading end in an error that says memory, keep nothing, and leave a model that works. After the
--- first ones, some are passed over.
+-- Makes every allocation of the engine fail once, with all that follow: training, predicting,
+-- saving and loading must raise an error that mentions memory, leak nothing, and leave a model that
+-- works. After the first ones, some are skipped.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local warnings = require "cusp.base.warnings"
@@ -47,7 +47,7 @@ describe("where memory fails", function()
     assert.same({8, 2}, model:predict(x, {verbose = 0}).shape)
   end
 
-  -- `prepare()` gives what `task` gets; `check`, if there is one, looks at it afterwards.
+  -- `prepare()` returns the arguments of `task`; `check`, if given, inspects them afterwards.
   local function sweep(prepare, task, check)
     for _ = 1, 2 do
       local state = prepare()

@@ -1,5 +1,4 @@
---- Sizes that memory cannot hold, and lists without a bound, are refused at once, with a word on
--- how large they are.
+--- Sizes beyond memory, and lists without a limit, are refused immediately, with their size.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers, ops = cusp.layers, cusp.ops

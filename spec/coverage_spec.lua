@@ -1,4 +1,4 @@
--- Every public layer, loss, metric, optimizer, callback and operation has a case of values.
+-- Every public layer, loss, metric, optimizer, callback and operation has a test of its values.
 local coverage = require "spec.support.coverage"
 local cusp = require "cusp"
 local parts = require "spec.support.op_parts"
@@ -10,7 +10,7 @@ local function set(text)
   return names
 end
 
---- What a name stands for: the file of a member, which a class shares with its function.
+--- The identity of a name: the file of a member, which a class shares with its function.
 local function file_of(member)
   return type(member) == "table" and member[1] .. (member[2] == "fn" and "" or member[2]) or member
 end
@@ -27,7 +27,7 @@ local function missing_members(space, seen)
 end
 
 local function missing_operations(seen)
-  -- what describes operations on images is loaded with them
+  -- loads the descriptions of operations on images, too
   local missing, _ = {}, cusp.ops.image.resize
   for name in pairs(cusp.ops.describe()) do
     local bare = name:gsub("^image%.", "")

@@ -1,5 +1,6 @@
---- The Lua of the pages runs: from a block that requires cusp on, a page's blocks are one program.
--- Blocks before are fragments.
+--- Runs the Lua code of the pages: from a block that requires cusp on, the blocks of a page form
+-- one program. Earlier blocks are fragments.
+local folders = require "spec.support.folder"
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local function programs(path)
@@ -13,19 +14,15 @@ local function programs(path)
 end
 
 local function run(program)
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute(("mkdir '%s'"):format(folder)))
-  local file = assert(io.open(folder .. "/program.lua", "w"))
+  local scope <close> = folders.new()
+  local file = assert(io.open(scope.path .. "/program.lua", "w"))
   file:write(program)
   file:close()
   local root = io.popen("pwd"):read()
   local binary = build:sub(1, 1) == "/" and build or root .. "/" .. build
-  local pipe = io.popen(("cd '%s' && '%s/cusp' program.lua 2>&1"):format(folder, binary))
+  local pipe = io.popen(("cd '%s' && '%s/cusp' program.lua 2>&1"):format(scope.path, binary))
   local output = pipe:read "a"
-  local ok = pipe:close()
-  os.execute(("rm -rf '%s'"):format(folder))
-  return ok, output
+  return pipe:close(), output
 end
 
 describe("the programs of", function()

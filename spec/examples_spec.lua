@@ -1,4 +1,4 @@
---- Every example runs to its end with a small amount of work.
+--- Every example runs to its end with little work.
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local text = os.tmpname()
@@ -16,7 +16,7 @@ local runs = {
   gan = {"1", folder .. "-gan.png"},
 }
 
---- Runs an example; returns whether it ended well, and what it printed.
+--- Runs an example; returns whether it succeeded, and its output.
 local function run(name, arguments)
   local words = {("'%s/cusp' 'scripts/examples/%s.lua'"):format(build, name)}
   for _, argument in ipairs(arguments) do words[#words + 1] = ("'%s'"):format(argument) end

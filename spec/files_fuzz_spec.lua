@@ -1,5 +1,4 @@
--- Damaged files of every format, a fixed portion: scripts/fuzz/files.lua goes on for as long as it
--- is told.
+-- A fixed number of damaged files of every format; scripts/fuzz/files.lua runs longer.
 package.path = "scripts/fuzz/?.lua;" .. package.path
 local files = require "files"
 

@@ -1,4 +1,4 @@
--- Every layer, operation, regularizer and constraint against what Keras computed.
+-- Compares every layer, operation, regularizer and constraint with Keras's results.
 local cases = require "spec.support.cases"
 local gaps = require "spec.support.golden_gaps"
 local golden = require "spec.support.golden"

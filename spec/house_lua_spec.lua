@@ -1,4 +1,4 @@
--- The rooms of the Lua library: what each README says, against the tree.
+-- The rooms of the Lua library: compares each README with the tree.
 package.path = "scripts/?.lua;" .. package.path
 local rooms = require "rooms"
 local text_files = require "spec.support.text_files"
@@ -7,7 +7,7 @@ local list = rooms.of_lua()
 
 local read = text_files.read
 
--- What `visit(room, readme)` finds wrong in any room.
+-- The faults that `visit(room, readme)` finds in any room.
 local function problems(visit)
   local wrong = {}
   for _, room in ipairs(list) do
@@ -53,8 +53,8 @@ describe("the rooms of Lua", function()
 
   it("allow no room that they do not read", function() assert.equal("", problems(rooms.unused)) end)
 
-  -- A name that is put together at run time is not seen above: only names of rooms that a file may
-  -- read anyway are.
+  -- Names that are built at run time are not detected above; they may only be names of rooms that a
+  -- file may require anyway.
   it("put no names of other rooms together", function()
     local wrong = {}
     for _, room in ipairs(list) do

@@ -1,8 +1,8 @@
--- The rooms of the house: what each README says, against the tree.
+-- The rooms of the project: compares each README with the tree.
 package.path = "scripts/?.lua;" .. package.path
 local rooms = require "rooms"
 
--- Each kind of rooms is held to the same rules.
+-- The same rules apply to each kind of room.
 local kinds = {C = rooms.of_c("core", "bindings")}
 
 local function each_room(list, visit)

@@ -1,4 +1,4 @@
--- What a process does that may use little: programs of their own, under limits of the shell's.
+-- Processes with small limits: separate programs, under limits set by the shell.
 local build = os.getenv "CUSP_BUILD" or "build"
 local Folder = require "spec.support.folder"
 
@@ -39,8 +39,8 @@ describe("under limits", function()
   end)
 
   it("on open files, files are saved and loaded, or it is said that there are too many", function()
-    -- The program takes what the limit leaves, whatever it inherited, and gives back one more each
-    -- round.
+    -- The program uses all descriptors up to the limit, whatever it inherited, and frees one more
+    -- each round.
     local printed = run("-n 64", fit .. [[
       local held = {}
       local function hold() held[#held + 1] = io.open "/dev/null" end

@@ -1,5 +1,5 @@
--- Programs in which a host has set another locale. Each runs in a process of its own, as LOCPATH is
--- read there.
+-- Programs whose host has set another locale. Each runs in its own process, since LOCPATH is read
+-- there.
 local Folder = require "spec.support.folder"
 
 local program = (os.getenv "CUSP_BUILD" or "build") .. "/cusp"
@@ -9,7 +9,7 @@ local function write(path, lines)
   file:write(table.concat(lines, "\n"), "\n")
 end
 
--- A locale of ASCII whose decimal point is a comma; localedef is all that it takes.
+-- An ASCII locale whose decimal point is a comma; making it needs only localedef.
 local function make_comma(folder)
   local charmap = {"<escape_char> /", "<comment_char> %", "<code_set_name> ANSI_X3.4-1968",
     "<mb_cur_min> 1", "<mb_cur_max> 1", "CHARMAP"}
@@ -21,7 +21,7 @@ local function make_comma(folder)
     'thousands_sep "<U002E>"', "grouping 3;3",
     "END LC_NUMERIC",
   })
-  -- it warns of the categories that are missing
+  -- it warns about missing categories
   local command =
     "localedef --no-archive -c -i '%s/comma.source' -f '%s/ascii.charmap' '%s/comma' >/dev/null "
     .. "2>&1"

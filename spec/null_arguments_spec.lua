@@ -1,4 +1,4 @@
--- Keras's None, given to an argument that has a default and does not allow it.
+-- Keras's None, passed for an argument that has a default and does not allow it.
 local cusp = require "cusp"
 local layers, null, ops = cusp.layers, cusp.null, cusp.ops
 

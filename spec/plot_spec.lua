@@ -1,4 +1,4 @@
--- Charts: which panels a history has, where marks go, files and terminal.
+-- Charts: the panels of a history, the positions of marks, files and terminal.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local panels = require "cusp.plot.panels"

@@ -1,8 +1,8 @@
--- What luacheck does not see: one style of braces, `{x}` and `f{x}`.
+-- Checks one thing that luacheck does not: the style of braces, `{x}` and `f{x}`.
 
 local folders = {"lua", "scripts", "spec"}
 
--- The text with what stands in strings and comments left out: braces in those are free.
+-- The text without strings and comments, where braces may have any style.
 local function code_of(text)
   local parts, position = {}, 1
   while position <= #text do

@@ -1,5 +1,4 @@
--- Summaries: what each kind writes, the buckets of histograms, the default writer, what cannot be
--- written.
+-- Summaries: what each kind writes, the buckets of histograms, the default writer, errors.
 local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
@@ -16,7 +15,7 @@ local function unpacked(format, bytes, at)
   return values
 end
 
--- Writes with `f` and returns the values, and the folder's path while it is there.
+-- Writes with `f` and returns the values, and the folder's path while it exists.
 local function written(f, check)
   local place <close> = folder.new()
   local writer = cusp.summary.create_file_writer(place.path .. "/run")
@@ -208,7 +207,7 @@ describe("a summary writer", function()
   it("says what is wrong", function()
     local place <close> = folder.new()
     local writer = cusp.summary.create_file_writer(place.path)
-    assert.has_error.matches(function() writer:scalar("a", 1) end, "a step is needed")
+    assert.has_error.matches(function() writer:scalar("a", 1) end, "expected a step")
     assert.has_error.matches(function()
       writer:scalar("a", 1, {step = 1.5})
     end, "'step' should be an integer, got number 1.5")

@@ -1,4 +1,4 @@
---- Wrong arguments of public functions: an error in the library's words, at the caller's line.
+--- Wrong arguments of public functions give an error in the library's words, at the caller's line.
 -- Found by scripts/fuzz/calls.lua.
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops
@@ -76,14 +76,14 @@ local cases = {
   {"a penalty of nil", "expected a tensor", function() cusp.regularizers.L1L2()() end},
   {"the base of regularizers", "needs call", function() cusp.Regularizer()(x) end},
   {"the base of initializers", "needs call", function() cusp.Initializer(){2} end},
-  {"the state of random numbers", "what get_state returned", function()
+  {"the state of random numbers", "the result of get_state", function()
     cusp.random.set_state{}
   end},
   {"thresholds that are true", "thresholds should be a number or a list", function()
     cusp.metrics.Recall(true)
   end},
   {"more thresholds than can be", "at most", function() cusp.metrics.AUC(2 ^ 40 | 0) end},
-  {"a result before the first batch", "after the first update_state", function()
+  {"a result before the first batch", "call update_state before", function()
     cusp.metrics.F1Score():result()
   end},
   {"the name of nil", "expected a class or a function", function()

@@ -181,10 +181,10 @@ static void take_strings(lua_State *L, opened *o, int index) {
          fixed = H5Tis_variable_str(o->type) > 0 ? 0 : H5Tget_size(o->type);
   hssize_t room = H5Sget_simple_extent_npoints(o->space);
   luaL_argcheck(L, room >= 0 && (size_t)room == count, index,
-                "as many strings as the shape has places are expected");
+                "expected as many strings as the shape has places");
   for (size_t i = 1; i <= count; i++) {
     luaL_argcheck(L, lua_rawgeti(L, index, (lua_Integer)i) == LUA_TSTRING, index,
-                  "strings are expected");
+                  "expected strings");
     lua_pop(L, 1);
   }
   o->data = string_values(L, index, count, fixed);

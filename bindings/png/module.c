@@ -15,9 +15,9 @@ static int encode(lua_State *L) {
   const char *bytes = luaL_checklstring(L, 1, &size);
   lua_Integer width = luaL_checkinteger(L, 2), height = luaL_checkinteger(L, 3),
               channels = luaL_checkinteger(L, 4);
-  luaL_argcheck(L, width > 0 && width < 1 << 20, 2, "a width from 1 to 1048575 is needed");
-  luaL_argcheck(L, height > 0 && height < 1 << 20, 3, "a height from 1 to 1048575 is needed");
-  luaL_argcheck(L, channels >= 1 && channels <= 4, 4, "1 to 4 channels are possible");
+  luaL_argcheck(L, width > 0 && width < 1 << 20, 2, "expected a width from 1 to 1048575");
+  luaL_argcheck(L, height > 0 && height < 1 << 20, 3, "expected a height from 1 to 1048575");
+  luaL_argcheck(L, channels >= 1 && channels <= 4, 4, "expected 1 to 4 channels");
   luaL_argcheck(L, (size_t)(width * height * channels) == size, 1,
                 "the bytes do not fit width, height and channels");
   png_image image = {.version = PNG_IMAGE_VERSION,

@@ -61,7 +61,7 @@ static void push_content(lua_State *L, FILE *file) {
 static char **read_arguments(lua_State *L, int index) {
   luaL_checktype(L, index, LUA_TTABLE);
   lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-  luaL_argcheck(L, count >= 1, index, "the name of a program is needed");
+  luaL_argcheck(L, count >= 1, index, "expected the name of a program");
   char **arguments = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *arguments, 0);
   for (lua_Integer i = 1; i <= count; i++) {
     luaL_argcheck(L, lua_rawgeti(L, index, i) == LUA_TSTRING, index, "arguments are strings");

@@ -273,7 +273,7 @@ cusp_status cusp_alloc(void **out, size_t bytes) {
     bytes = 1;
   block *b = is_possible(bytes) ? new_block(bytes) : NULL;
   if (b == NULL)
-    return cusp_fail(CUSP_ENOMEM, "out of memory: %zu bytes were asked for, %llu are in use", bytes,
+    return cusp_fail(CUSP_ENOMEM, "out of memory: %zu bytes were requested, %llu are in use", bytes,
                      (unsigned long long)cusp_memory_live());
   mark_new(b);
   *out = payload(b);

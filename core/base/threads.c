@@ -28,7 +28,7 @@ int cusp_get_num_threads(void) {
 
 cusp_status cusp_set_num_threads(int count) {
   if (count < 1 || count > MAX_THREADS)
-    return cusp_fail(CUSP_EVALUE, "the number of threads must be between 1 and %d, not %d",
+    return cusp_fail(CUSP_EVALUE, "the number of threads should be between 1 and %d, got %d",
                      MAX_THREADS, count);
   atomic_store_explicit(&thread_limit, count, memory_order_relaxed);
   omp_set_num_threads(count); /* the libraries that share this OpenMP runtime follow */

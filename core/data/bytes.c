@@ -18,8 +18,7 @@ cusp_status cusp_read_exactly(int descriptor, const char *path, int64_t offset, 
     if (got < 0)
       return cusp_fail(CUSP_EIO, "%s: offset %lld: %s", path, (long long)offset, strerror(errno));
     if (got == 0)
-      return cusp_fail(CUSP_EIO,
-                       "%s: the file ends at offset %lld: %zu bytes were expected, %zu are there",
+      return cusp_fail(CUSP_EIO, "%s: the file ends at offset %lld: expected %zu bytes, got %zu",
                        path, (long long)(offset + (int64_t)done), bytes, done);
     done += (size_t)got;
   }

@@ -232,7 +232,7 @@ static cusp_status take_record(cusp_csv *csv, const cusp_csv_record *r, bool hea
   if (csv->columns == 0)
     CUSP_TRY(first_record(csv, r));
   if (r->count != csv->columns)
-    return cusp_fail(CUSP_EIO, "%d fields where %d were expected", r->count, csv->columns);
+    return cusp_fail(CUSP_EIO, "got %d fields, expected %d", r->count, csv->columns);
   if (header && !csv->names)
     return take_header(csv, r);
   widen_types(csv, r);
@@ -377,8 +377,8 @@ static cusp_status parse_record(const cusp_csv *csv, const char *bytes, size_t c
   }
   CUSP_TRY(end_record(&p));
   if (record->count != csv->columns)
-    return cusp_fail(CUSP_EIO, "%d fields where %d were expected: the file has changed",
-                     record->count, csv->columns);
+    return cusp_fail(CUSP_EIO, "got %d fields, expected %d: the file has changed", record->count,
+                     csv->columns);
   return CUSP_OK;
 }
 

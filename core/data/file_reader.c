@@ -60,7 +60,7 @@ static cusp_status check_extent(const file_reader *self, const cusp_file_rows *f
   if (file->offset > info.st_size || bytes > (size_t)(info.st_size - file->offset))
     return cusp_fail(
         CUSP_EIO,
-        "%s: %lld rows of %zu bytes from offset %lld were expected, the file has %lld bytes",
+        "%s: expected %lld rows of %zu bytes from offset %lld, but the file has %lld bytes",
         file->path, (long long)file->rows, self->base.columns[0].bytes, (long long)file->offset,
         (long long)info.st_size);
   return CUSP_OK;

@@ -216,7 +216,7 @@ cusp_status cusp_chunked_read(const cusp_chunked *chunked, int64_t first, int64_
     return cusp_fail(CUSP_EIO, "%s: %zu chunks are listed where the shape asks for %zu",
                      cusp_file_path(chunked->file), chunked->chunk_count, grid);
   if (first < 0 || count < 0 || first > chunked->shape.size[0] - count)
-    return cusp_fail(CUSP_EVALUE, "%lld rows from %lld on were asked of %lld", (long long)count,
+    return cusp_fail(CUSP_EVALUE, "%lld rows from %lld on were requested of %lld", (long long)count,
                      (long long)first, (long long)chunked->shape.size[0]);
   if (count == 0 || grid == 0)
     return CUSP_OK;
@@ -247,7 +247,7 @@ cusp_status cusp_chunk_encode(unsigned char **out, size_t *bytes, const cusp_chu
   CUSP_TRY(cusp_chunked_grid(&grid, chunked));
   CUSP_TRY(cusp_chunked_bytes(&plain_bytes, chunked));
   if (index >= grid)
-    return cusp_fail(CUSP_EVALUE, "chunk %zu was asked of %zu", index, grid);
+    return cusp_fail(CUSP_EVALUE, "chunk %zu was requested of %zu", index, grid);
   CUSP_TRY(cusp_alloc_zeroed(&plain, plain_bytes));
   box b = find_box(chunked, index, 0, chunked->shape.size[0]);
   copy_box(&b, plain, (unsigned char *)data, cusp_dtype_size(chunked->dtype), ROWS_TO_CHUNK);

@@ -308,7 +308,7 @@ cusp_status cusp_draw_digits(cusp_array *images, cusp_array *labels, int64_t cou
   memset(images, 0, sizeof *images);
   memset(labels, 0, sizeof *labels);
   if (count < 0)
-    return cusp_fail(CUSP_EVALUE, "the number of digits to draw must not be negative, but is %lld",
+    return cusp_fail(CUSP_EVALUE, "the number of digits to draw should not be negative, got %lld",
                      (long long)count);
   cusp_shape shape = {3, {count, CUSP_DIGIT_SIZE, CUSP_DIGIT_SIZE}}, label_shape = {1, {count}};
   CUSP_TRY(cusp_array_new(images, CUSP_UINT8, &shape));

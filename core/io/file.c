@@ -64,10 +64,10 @@ int cusp_file_descriptor(const cusp_file *file) { return file->descriptor; }
 cusp_status cusp_file_check_range(const cusp_file *file, uint64_t offset, uint64_t count) {
   if (count <= file->size && offset <= file->size - count)
     return CUSP_OK;
-  return cusp_fail(
-      CUSP_EIO, "%s: offset %llu: %llu bytes were expected there, but the file has only %llu bytes",
-      file->path, (unsigned long long)offset, (unsigned long long)count,
-      (unsigned long long)file->size);
+  return cusp_fail(CUSP_EIO,
+                   "%s: offset %llu: expected %llu bytes there, but the file has only %llu bytes",
+                   file->path, (unsigned long long)offset, (unsigned long long)count,
+                   (unsigned long long)file->size);
 }
 
 /** Reads one piece, which lies within the size that the file had when it was opened. */

@@ -140,7 +140,7 @@ cusp_status cusp_filters_undo(const cusp_chunked *chunked, const cusp_chunk *chu
   unsigned char *result = data;
   CUSP_TRY(undo_all(chunked, chunk, data, &result, out, room, &bytes));
   if (bytes != decoded)
-    return cusp_fail(CUSP_EIO, "it holds %zu bytes; %zu were expected", bytes, decoded);
+    return cusp_fail(CUSP_EIO, "it holds %zu bytes, expected %zu", bytes, decoded);
   if (result != out)
     memcpy(out, result, decoded);
   return CUSP_OK;

@@ -48,10 +48,9 @@ static cusp_status read_exactly(idx_file *file, void *to, size_t bytes, const ch
     done += (size_t)got;
     file->offset += (uint64_t)got;
     if (got == 0)
-      return cusp_fail(
-          CUSP_EIO,
-          "%s: offset %llu: the file ends within %s: %zu bytes were expected, %zu are there",
-          file->path, (unsigned long long)file->offset, what, bytes, done);
+      return cusp_fail(CUSP_EIO,
+                       "%s: offset %llu: the file ends within %s: expected %zu bytes, got %zu",
+                       file->path, (unsigned long long)file->offset, what, bytes, done);
   }
   return CUSP_OK;
 }

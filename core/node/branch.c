@@ -51,7 +51,7 @@ cusp_status cusp_branch_begin(cusp_branch **out, bool repeated) {
   cusp_graph_state *state = cusp_state();
   *out = NULL;
   if (!state->trace)
-    return cusp_fail(CUSP_EVALUE, "a branch is recorded while a function is traced, and none is");
+    return cusp_fail(CUSP_EVALUE, "a branch can be recorded only while a function is traced");
   cusp_branch *branch;
   CUSP_TRY(cusp_alloc_zeroed((void **)&branch, sizeof *branch));
   branch->trace = state->trace;
@@ -134,7 +134,7 @@ static void close_branch(cusp_branch *branch) {
 
 cusp_status cusp_branch_end(cusp_branch *branch, int n_results, cusp_node *const *results) {
   if (!branch->open || cusp_state()->trace != branch->trace)
-    return cusp_fail(CUSP_EVALUE, "a branch ends once, within the trace in which it began");
+    return cusp_fail(CUSP_EVALUE, "a branch must end once, in the trace where it began");
   cusp_status status =
       cusp_alloc((void **)&branch->results, ((size_t)n_results + 1) * sizeof *branch->results);
   if (status == CUSP_OK)

@@ -272,10 +272,10 @@ cusp_node *cusp_constant_1d(cusp_dtype dtype, int64_t count, const void *data) {
 cusp_status cusp_static_ints(cusp_node *node, int64_t *values, int capacity, int *count) {
   int64_t n = cusp_shape_count(&node->type.shape);
   if (cusp_dtype_is_float(node->type.dtype))
-    return cusp_fail(CUSP_EDTYPE, "expected integers, received a tensor of dtype %s",
+    return cusp_fail(CUSP_EDTYPE, "expected integers, got a tensor of dtype %s",
                      cusp_dtype_name(node->type.dtype));
   if (n > capacity || node->type.shape.ndim > 1)
-    return cusp_fail(CUSP_ESHAPE, "expected at most %d integers, received a tensor of shape %s",
+    return cusp_fail(CUSP_ESHAPE, "expected at most %d integers, got a tensor of shape %s",
                      capacity, cusp_shape_text(&node->type.shape));
   if (!cusp_node_evaluated(node))
     CUSP_TRY(cusp_evaluate(1, &node));

@@ -135,7 +135,7 @@ static cusp_status start(differentiation *d, int n_targets, cusp_node *const *ta
   for (int i = 0; i < n_targets; i++) {
     cusp_node *target = targets[i], *cotangent = cotangents ? cotangents[i] : NULL;
     if (!cusp_dtype_is_float(target->type.dtype))
-      return cusp_fail(CUSP_EDTYPE, "gradient: target %d has dtype %s, a float dtype is needed",
+      return cusp_fail(CUSP_EDTYPE, "gradient: target %d has dtype %s, expected a float dtype",
                        i + 1, cusp_dtype_name(target->type.dtype));
     if (!cotangent)
       cotangent = cusp_ones_like(target);

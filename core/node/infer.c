@@ -48,7 +48,7 @@ cusp_status cusp_shape_from_attr(cusp_shape *out, const cusp_attr *attr) {
   *out = (cusp_shape){.ndim = single ? 1 : attr->count};
   if (out->ndim > CUSP_MAX_DIMS) {
     out->ndim = 0;
-    return cusp_fail(CUSP_ESHAPE, "a shape of %d axes; at most %d are possible", attr->count,
+    return cusp_fail(CUSP_ESHAPE, "a shape of %d axes; at most %d are supported", attr->count,
                      CUSP_MAX_DIMS);
   }
   for (int axis = 0; axis < out->ndim; axis++)
@@ -87,7 +87,7 @@ cusp_status cusp_infer_axes(cusp_inference *inference, int attr, int ndim) {
 
 cusp_status cusp_infer_count(const cusp_inference *inference, int count) {
   if (inference->n_inputs != count)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "%d tensors expected, got %d", count,
+    return cusp_infer_fail(inference, CUSP_EVALUE, "expected %d tensors, got %d", count,
                            inference->n_inputs);
   return CUSP_OK;
 }
@@ -107,7 +107,7 @@ cusp_status cusp_infer_expect(const cusp_inference *inference, int input, const 
 cusp_status cusp_infer_float_or_double(const cusp_inference *inference) {
   cusp_dtype dtype = inference->inputs[0].dtype;
   if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected float32 or float64, got %s",
                            cusp_dtype_name(dtype));
   return CUSP_OK;
 }
@@ -125,7 +125,7 @@ static cusp_status broadcast_shapes(cusp_inference *inference) {
     if (status != CUSP_OK)
       return cusp_infer_fail(
           inference, status,
-          "shapes %s and %s do not broadcast: sizes have to be equal, or one of them 1",
+          "shapes %s and %s do not broadcast: sizes should be equal, or one of them 1",
           cusp_shape_text(&shape), cusp_shape_text(&other));
     shape = both;
   }

@@ -183,7 +183,7 @@ static cusp_status check_counts(const cusp_op *op, int n_inputs, int n_attrs) {
   if ((!list && n_inputs > signature->n_tensors) || n_attrs > signature->n_attrs ||
       n_inputs > INT16_MAX)
     return cusp_fail(CUSP_EVALUE,
-                     "%s: %d tensors and %d other arguments given, at most %d and %d expected",
+                     "%s: got %d tensors and %d other arguments, expected at most %d and %d",
                      op->name, n_inputs, n_attrs, signature->n_tensors, signature->n_attrs);
   return CUSP_OK;
 }
@@ -227,7 +227,7 @@ cusp_status cusp_node_of_types(cusp_node **out, const cusp_op *op, int n_inputs,
   *out = NULL;
   cusp_node *node;
   if (n_inputs > INT16_MAX || n_outputs > INT16_MAX)
-    return cusp_fail(CUSP_EVALUE, "%s: %d inputs and %d outputs, at most %d of each are possible",
+    return cusp_fail(CUSP_EVALUE, "%s: %d inputs and %d outputs, at most %d of each are supported",
                      op->name, n_inputs, n_outputs, INT16_MAX);
   CUSP_TRY(allocate(&node, n_inputs, 1, attr, n_outputs));
   node->op = op;

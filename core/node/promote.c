@@ -165,7 +165,7 @@ cusp_status cusp_fill_attrs(const cusp_op *op, int n_attrs, const cusp_attr *att
                             cusp_attr *full) {
   const cusp_signature *signature = cusp_op_signature(op);
   if (n_attrs > signature->n_attrs)
-    return cusp_fail(CUSP_EVALUE, "%s: expected at most %d attributes, received %d", op->name,
+    return cusp_fail(CUSP_EVALUE, "%s: expected at most %d attributes, got %d", op->name,
                      signature->n_attrs, n_attrs);
   int k = 0;
   for (int i = 0; i < signature->count; i++) {
@@ -191,10 +191,9 @@ cusp_status cusp_check_inputs(const cusp_op *op, int n) {
     }
   }
   if (list && n < least + 1)
-    return cusp_fail(CUSP_EVALUE, "%s: expected at least one tensor, received an empty list",
-                     op->name);
+    return cusp_fail(CUSP_EVALUE, "%s: expected at least one tensor, got an empty list", op->name);
   if (n < least || (!list && n > most))
-    return cusp_fail(CUSP_EVALUE, "%s: expected %s%d tensor%s, received %d", op->name,
+    return cusp_fail(CUSP_EVALUE, "%s: expected %s%d tensor%s, got %d", op->name,
                      least == most ? ""
                      : n < least   ? "at least "
                                    : "at most ",

@@ -49,7 +49,7 @@ CUSP_COMPOSE(compose_celu) {
   cusp_node *x = inputs[0];
   double alpha = attrs[0].number;
   if (alpha == 0)
-    return cusp_fail(CUSP_EVALUE, "alpha has to be different from 0");
+    return cusp_fail(CUSP_EVALUE, "alpha should be different from 0");
   cusp_node *curve = cusp_apply_1("expm1", cusp_scale(below(x), 1 / alpha));
   return cusp_built(outputs[0] = cusp_add(relu(x), cusp_scale(curve, alpha)));
 }

@@ -25,11 +25,11 @@ static cusp_status check_operands(cusp_inference *inference, int extra_sizes) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
   CUSP_TRY(cusp_infer_float_or_double(inference));
   if (a->dtype != b->dtype)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "operands of one dtype expected, got %s and %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected operands of one dtype, got %s and %s",
                            cusp_dtype_name(a->dtype), cusp_dtype_name(b->dtype));
   if (a->shape.ndim != b->shape.ndim || a->shape.ndim < 3 || a->shape.ndim > 2 + CUSP_WINDOW_AXES)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "operands of 3 to 5 axes expected, got shapes %s and %s",
+                           "expected operands of 3 to 5 axes, got shapes %s and %s",
                            cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   static const int64_t least[SIZES] = {[STRIDES] = 1, [LOW] = -(int64_t)INT32_MAX, [DILATIONS] = 1};
   for (int k = 0; k < SIZES; k++)
@@ -257,7 +257,7 @@ static cusp_status check_kernel(const cusp_window_arguments *arguments, const cu
   if (kernel->type.shape.ndim == arguments->count + 2)
     return CUSP_OK;
   return cusp_fail(
-      CUSP_ESHAPE, "%s of %d axes expected for inputs of %d spatial axes, %s, got shape %s", what,
+      CUSP_ESHAPE, "expected %s of %d axes for inputs of %d spatial axes, %s, got shape %s", what,
       arguments->count + 2, arguments->count, form, cusp_shape_text(&kernel->type.shape));
 }
 
@@ -319,14 +319,14 @@ CUSP_COMPOSE(compose_conv) {
   const int64_t group_channels = kernel->type.shape.size[a.count];
   if (group_channels < 1 || channels % group_channels != 0)
     return cusp_fail(CUSP_ESHAPE,
-                     "the inputs' channels (%lld) have to be a multiple of the kernel's (%lld), "
+                     "the inputs' channels (%lld) should be a multiple of the kernel's (%lld), "
                      "got shapes %s and %s",
                      (long long)channels, (long long)group_channels,
                      cusp_shape_text(&inputs[0]->type.shape), cusp_shape_text(&kernel->type.shape));
   const int64_t groups = channels / group_channels;
   if (groups > 0 && filters % groups != 0)
     return cusp_fail(CUSP_ESHAPE,
-                     "the kernel's filters (%lld) have to be a multiple of the groups (%lld)",
+                     "the kernel's filters (%lld) should be a multiple of the groups (%lld)",
                      (long long)filters, (long long)groups);
   return cusp_built(outputs[0] = cusp_channels_back(build_forward(x, kernel, &a), &a));
 }
@@ -396,12 +396,12 @@ static cusp_status read_output_padding(int64_t out[CUSP_WINDOW_AXES], int count,
   const int64_t *values = attr->kind == CUSP_ATTR_INTS ? attr->ints : &attr->integer;
   const int given = attr->kind == CUSP_ATTR_INTS ? attr->count : 1;
   if (given != 1 && given != count)
-    return cusp_fail(CUSP_EVALUE, "output_padding has to be one number or %d, got %d", count,
+    return cusp_fail(CUSP_EVALUE, "output_padding should be one number or %d, got %d", count,
                      given);
   for (int axis = 0; axis < count; axis++) {
     out[axis] = values[given == 1 ? 0 : axis];
     if (out[axis] < 0 || out[axis] > INT32_MAX)
-      return cusp_fail(CUSP_EVALUE, "output_padding has to be 0 or more, got %lld",
+      return cusp_fail(CUSP_EVALUE, "output_padding should be 0 or more, got %lld",
                        (long long)out[axis]);
   }
   return CUSP_OK;
@@ -411,7 +411,7 @@ static cusp_status read_transposed(cusp_window_arguments *a, const cusp_attr *at
   int64_t output_padding[CUSP_WINDOW_AXES];
   const bool given = attrs[2].kind != CUSP_ATTR_NONE, same = strcmp(attrs[1].string, "same") == 0;
   if (!same && strcmp(attrs[1].string, "valid") != 0)
-    return cusp_fail(CUSP_EVALUE, "padding has to be \"valid\" or \"same\", got \"%s\"",
+    return cusp_fail(CUSP_EVALUE, "padding should be \"valid\" or \"same\", got \"%s\"",
                      attrs[1].string);
   CUSP_TRY(cusp_window_read_ints(a->stride, a->count, &attrs[0], NULL, "strides"));
   CUSP_TRY(cusp_window_read_ints(a->dilation, a->count, &attrs[4], NULL, "dilation_rate"));

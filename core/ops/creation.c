@@ -62,7 +62,7 @@ typedef struct bound {
 /* The one number that `node` holds, computed if need be. */
 static cusp_status static_bound(cusp_node *node, bound *out) {
   if (node->type.shape.ndim != 0)
-    return cusp_fail(CUSP_ESHAPE, "expected numbers, received a tensor of shape %s",
+    return cusp_fail(CUSP_ESHAPE, "expected numbers, got a tensor of shape %s",
                      cusp_shape_text(&node->type.shape));
   if (!cusp_node_evaluated(node))
     CUSP_TRY(cusp_evaluate(1, &node));
@@ -185,7 +185,7 @@ static cusp_node *unit_range(int64_t num, bool endpoint, const cusp_node *like) 
   cusp_shape shape = {.ndim = like->type.shape.ndim + 1, .size = {num}};
   if (shape.ndim > CUSP_MAX_DIMS) {
     cusp_fail(CUSP_ESHAPE,
-              "start and stop have %d axes; one more is needed and at most %d are possible",
+              "start and stop have %d axes; one more is needed and at most %d are supported",
               like->type.shape.ndim, CUSP_MAX_DIMS);
     return NULL;
   }
@@ -218,7 +218,7 @@ static cusp_dtype ends_dtype(cusp_node *const *inputs) {
 static cusp_status range_ends(cusp_node *const *inputs, int64_t num, const cusp_attr *dtype,
                               cusp_node **start, cusp_node **stop) {
   if (num < 0)
-    return cusp_fail(CUSP_EVALUE, "num has to be at least 0, received %lld", (long long)num);
+    return cusp_fail(CUSP_EVALUE, "num should be at least 0, got %lld", (long long)num);
   cusp_dtype wanted = dtype_or(dtype, CUSP_FLOAT32);
   cusp_dtype work =
       cusp_dtype_is_int(wanted) || wanted == CUSP_FLOAT64 ? CUSP_FLOAT64 : ends_dtype(inputs);
@@ -287,7 +287,7 @@ static cusp_node *mask_matrix(const char *comparison, const cusp_attr *attrs) {
   int64_t rows = attrs[0].integer,
           columns = attrs[1].kind == CUSP_ATTR_INT ? attrs[1].integer : rows;
   if (rows < 0 || columns < 0) {
-    cusp_fail(CUSP_EVALUE, "sizes have to be at least 0, received %lld and %lld", (long long)rows,
+    cusp_fail(CUSP_EVALUE, "sizes should be at least 0, got %lld and %lld", (long long)rows,
               (long long)columns);
     return NULL;
   }
@@ -305,7 +305,7 @@ CUSP_COMPOSE(compose_identity) {
 static cusp_node *triangle(cusp_node *x, int64_t k, bool lower) {
   const cusp_shape *shape = &x->type.shape;
   if (shape->ndim < 2) {
-    cusp_fail(CUSP_ESHAPE, "expected a matrix or a batch of them, received shape %s",
+    cusp_fail(CUSP_ESHAPE, "expected a matrix or a batch of them, got shape %s",
               cusp_shape_text(shape));
     return NULL;
   }
@@ -349,8 +349,7 @@ static cusp_node *diag(cusp_node *x, int64_t k) {
   if (shape->ndim == 2)
     return CUSP_APPLY1("diagonal", x, cusp_attr_int(k));
   if (shape->ndim != 1) {
-    cusp_fail(CUSP_ESHAPE, "expected a vector or a matrix, received shape %s",
-              cusp_shape_text(shape));
+    cusp_fail(CUSP_ESHAPE, "expected a vector or a matrix, got shape %s", cusp_shape_text(shape));
     return NULL;
   }
   int64_t size;
@@ -370,12 +369,12 @@ CUSP_COMPOSE(compose_diagflat) {
 CUSP_COMPOSE(compose_vander) {
   cusp_node *x = inputs[0];
   if (x->type.shape.ndim != 1)
-    return cusp_fail(CUSP_ESHAPE, "expected a vector, received shape %s",
+    return cusp_fail(CUSP_ESHAPE, "expected a vector, got shape %s",
                      cusp_shape_text(&x->type.shape));
   int64_t columns = attrs[0].kind == CUSP_ATTR_INT ? attrs[0].integer : x->type.shape.size[0];
   bool increasing = attrs[1].integer;
   if (columns < 0)
-    return cusp_fail(CUSP_EVALUE, "N has to be at least 0, received %lld", (long long)columns);
+    return cusp_fail(CUSP_EVALUE, "N should be at least 0, got %lld", (long long)columns);
   cusp_node *exponents =
       range(x->type.dtype, columns, increasing ? 0 : (double)columns - 1, increasing ? 1 : -1);
   return cusp_built(outputs[0] = cusp_apply_2("power", cusp_expand_dims(x, 1), exponents));
@@ -419,7 +418,7 @@ static cusp_node *window(int64_t length, window_function function, double beta) 
   if (length < 0 ||
       cusp_array_new(&value, dtype, &(cusp_shape){.ndim = 1, .size = {length}}) != CUSP_OK)
     return (void)(length < 0 &&
-                  cusp_fail(CUSP_EVALUE, "a window's length has to be at least 0, received %lld",
+                  cusp_fail(CUSP_EVALUE, "a window's length should be at least 0, got %lld",
                             (long long)length)),
            NULL;
   for (int64_t i = 0; i < length; i++)
@@ -444,8 +443,7 @@ CUSP_COMPOSE(compose_blackman) {
 }
 CUSP_COMPOSE(compose_kaiser) {
   if (!(fabs(attrs[1].number) < 700))
-    return cusp_fail(CUSP_EVALUE, "beta has to be a number below 700, received %g",
-                     attrs[1].number);
+    return cusp_fail(CUSP_EVALUE, "beta should be a number below 700, got %g", attrs[1].number);
   return cusp_built(outputs[0] = window(attrs[0].integer, kaiser, attrs[1].number));
 }
 

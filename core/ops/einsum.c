@@ -114,7 +114,7 @@ static cusp_status check_output(const equation *e) {
 static cusp_status parse(equation *e, const char *text, cusp_node *const *inputs, int n) {
   e->text = text;
   if (n < 1 || n > MAX_OPERANDS)
-    return cusp_fail(CUSP_EUNSUPPORTED, "einsum: 1 to %d operands expected, got %d", MAX_OPERANDS,
+    return cusp_fail(CUSP_EUNSUPPORTED, "einsum: expected 1 to %d operands, got %d", MAX_OPERANDS,
                      n);
   for (e->n_operands = 0; e->n_operands < n; e->n_operands++) {
     term *t = &e->operands[e->n_operands];

@@ -238,7 +238,7 @@ static cusp_status clip_gradient(cusp_gradient *g) {
 static cusp_status infer_select(cusp_inference *inference) {
   CUSP_TRY(cusp_infer_broadcast(inference));
   if (inference->inputs[0].dtype != CUSP_BOOL)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "the condition has to be bool, not %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "the condition should be bool, got %s",
                            cusp_dtype_name(inference->inputs[0].dtype));
   return CUSP_OK;
 }
@@ -353,7 +353,7 @@ CUSP_COMPOSE(compose_where) {
     return count > 0 ? CUSP_OK : cusp_built(NULL);
   }
   if (n_inputs == 2 || !inputs[1])
-    return cusp_fail(CUSP_EVALUE, "expected both x1 and x2, or neither; received %s alone",
+    return cusp_fail(CUSP_EVALUE, "expected both x1 and x2, or neither; got only %s",
                      n_inputs == 2 ? "x1" : "x2");
   return cusp_built(outputs[0] = cusp_apply_3("select_where", cusp_cast(inputs[0], CUSP_BOOL),
                                               inputs[1], inputs[2]));

@@ -119,16 +119,16 @@ static cusp_status fourier_run(cusp_call *call) {
 static cusp_status check_rows(cusp_inference *inference) {
   const cusp_type *x = inference->inputs, *y = &inference->inputs[inference->n_inputs - 1];
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected float32 or float64, got %s",
                            cusp_dtype_name(x->dtype));
   if (x->shape.ndim < 1 || !cusp_shape_equal(&x->shape, &y->shape))
     return cusp_infer_fail(
         inference, CUSP_ESHAPE,
-        "real and imaginary parts of one shape with a last axis expected, got %s and %s",
+        "expected real and imaginary parts of one shape with a last axis, got %s and %s",
         cusp_shape_text(&x->shape), cusp_shape_text(&y->shape));
   if (x->shape.size[x->shape.ndim - 1] < 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "at least one point along the last axis expected, got shape %s",
+                           "expected at least one point along the last axis, got shape %s",
                            cusp_shape_text(&x->shape));
   return CUSP_OK;
 }

@@ -15,7 +15,7 @@
 static cusp_status check_positions(const cusp_inference *inference, int input) {
   cusp_dtype dtype = inference->inputs[input].dtype;
   if (dtype != CUSP_INT32 && dtype != CUSP_INT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "positions have to be int32 or int64, not %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "positions should be int32 or int64, got %s",
                            cusp_dtype_name(dtype));
   return CUSP_OK;
 }
@@ -33,7 +33,7 @@ static cusp_status replace_axes(const cusp_inference *inference, const cusp_shap
   out->ndim = shape->ndim - width + count;
   if (out->ndim > CUSP_MAX_DIMS)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "the result would have %d axes; at most %d are possible", out->ndim,
+                           "the result would have %d axes; at most %d are supported", out->ndim,
                            CUSP_MAX_DIMS);
   for (int i = 0; i < axis; i++)
     out->size[i] = shape->size[i];
@@ -108,7 +108,7 @@ static cusp_status positions_read(const cusp_inference *inference, const cusp_sh
   if (last < 0 || positions->size[last] < 1 || positions->size[last] > x->ndim)
     return cusp_infer_fail(
         inference, CUSP_ESHAPE,
-        "positions of shape %s for a tensor of shape %s; their last axis has to be 1 to %d",
+        "positions of shape %s for a tensor of shape %s; their last axis should be 1 to %d",
         cusp_shape_text(positions), cusp_shape_text(x), x->ndim);
   return replace_axes(inference, x, 0, (int)positions->size[last], last, positions->size, out);
 }
@@ -123,7 +123,7 @@ static cusp_status infer_scatter_nd(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0], *updates = &inference->inputs[2];
   cusp_shape read;
   if (inference->attrs[0].integer < 0 || inference->attrs[0].integer >= CUSP_SCATTER_MODES)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "mode has to be 0 to %d, got %lld",
+    return cusp_infer_fail(inference, CUSP_EVALUE, "mode should be 0 to %d, got %lld",
                            CUSP_SCATTER_MODES - 1, (long long)inference->attrs[0].integer);
   CUSP_TRY(positions_read(inference, &x->shape, &inference->inputs[1].shape, &read));
   if (!cusp_shape_equal(&read, &updates->shape))
@@ -219,7 +219,7 @@ static cusp_node *positions_of(cusp_node *node) {
     return NULL;
   cusp_dtype dtype = node->type.dtype;
   if (!cusp_dtype_is_int(dtype)) {
-    cusp_fail(CUSP_EDTYPE, "indices have to be integers, not %s", cusp_dtype_name(dtype));
+    cusp_fail(CUSP_EDTYPE, "indices should be integers, got %s", cusp_dtype_name(dtype));
     return NULL;
   }
   bool wide = dtype == CUSP_INT64 || dtype == CUSP_UINT32 || dtype == CUSP_UINT64;
@@ -429,9 +429,9 @@ static cusp_status one_hot(cusp_node *x, const cusp_attr *attrs, cusp_node **out
   if (attrs[3].integer)
     return cusp_fail(CUSP_EUNSUPPORTED, "sparse results are not available");
   if (attrs[0].kind != CUSP_ATTR_INT || attrs[0].integer < 0)
-    return cusp_fail(CUSP_EVALUE, "num_classes has to be given, and at least 0");
+    return cusp_fail(CUSP_EVALUE, "argument 'num_classes' should be at least 0");
   if (classes.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible",
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are supported",
                      classes.ndim, CUSP_MAX_DIMS);
   CUSP_TRY(cusp_axis_check(attrs[1].integer, classes.ndim, &axis));
   for (int i = 0; i < classes.ndim; i++)
@@ -466,7 +466,7 @@ CUSP_COMPOSE(compose_multi_hot) {
 
 CUSP_COMPOSE(compose_digitize) {
   if (inputs[1]->type.shape.ndim != 1)
-    return cusp_fail(CUSP_ESHAPE, "bins have to be a vector, received shape %s",
+    return cusp_fail(CUSP_ESHAPE, "bins should be a vector, got shape %s",
                      cusp_shape_text(&inputs[1]->type.shape));
   return cusp_built(
       outputs[0] = CUSP_APPLY2("searchsorted", inputs[1], inputs[0], cusp_attr_string("right")));

@@ -62,7 +62,7 @@ static cusp_node *join_each(const char *row, int axis, cusp_node *const *inputs,
                             int n_attrs, const cusp_attr *attrs) {
   cusp_node *parts[CUSP_MAX_RESULTS];
   if (n_inputs > CUSP_MAX_RESULTS) {
-    cusp_fail(CUSP_EVALUE, "%d tensors; at most %d are possible", n_inputs, CUSP_MAX_RESULTS);
+    cusp_fail(CUSP_EVALUE, "%d tensors; at most %d are supported", n_inputs, CUSP_MAX_RESULTS);
     return NULL;
   }
   for (int i = 0; i < n_inputs; i++)
@@ -75,7 +75,7 @@ CUSP_COMPOSE(compose_stack) {
   CUSP_TRY(cusp_axis_check(attrs[0].integer, inputs[0]->type.shape.ndim + 1, &axis));
   for (int i = 1; i < n_inputs; i++)
     if (!cusp_shape_equal(&inputs[i]->type.shape, &inputs[0]->type.shape))
-      return cusp_fail(CUSP_ESHAPE, "tensor %d has shape %s, the first %s; all have to be equal",
+      return cusp_fail(CUSP_ESHAPE, "tensor %d has shape %s, the first %s; all should be equal",
                        i + 1, cusp_shape_text(&inputs[i]->type.shape),
                        cusp_shape_text(&inputs[0]->type.shape));
   return cusp_built(outputs[0] = join_each("expand_dims", axis, inputs, n_inputs, 1,
@@ -210,7 +210,7 @@ CUSP_COMPOSE(compose_meshgrid) {
     return cusp_fail(CUSP_EVALUE, "unknown indexing \"%s\"; expected \"xy\" or \"ij\"",
                      attrs[0].string);
   if (n_inputs > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "a grid of %d axes; at most %d are possible", n_inputs,
+    return cusp_fail(CUSP_ESHAPE, "a grid of %d axes; at most %d are supported", n_inputs,
                      CUSP_MAX_DIMS);
   for (int i = 0; i < n_inputs; i++)
     grid.size[exchanged && n_inputs > 1 && i < 2 ? 1 - i : i] =

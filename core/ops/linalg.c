@@ -152,7 +152,7 @@ static cusp_status lu_places_run(cusp_call *call) {
     /* from the last to the first, which inverts the permutation */
     for (int64_t step = k - 1; step >= 0; step--) {
       if (exchange[step] < 0 || exchange[step] >= rows)
-        return cusp_fail(CUSP_EVALUE, "lu_places: pivots have to be 0 to %lld, got %d",
+        return cusp_fail(CUSP_EVALUE, "lu_places: pivots should be 0 to %lld, got %d",
                          (long long)rows - 1, exchange[step]);
       int32_t other = place[exchange[step]];
       place[exchange[step]] = place[step];
@@ -253,15 +253,15 @@ static cusp_status svd_run(cusp_call *call) {
 static cusp_status check_matrices(cusp_inference *inference, bool square) {
   const cusp_type *x = &inference->inputs[0];
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected float32 or float64, got %s",
                            cusp_dtype_name(x->dtype));
   if (x->shape.ndim < 2 || (square && cusp_rows_of(&x->shape) != cusp_columns_of(&x->shape)))
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "%smatrices in the last two axes expected, got shape %s",
+                           "expected %smatrices in the last two axes, got shape %s",
                            square ? "square " : "", cusp_shape_text(&x->shape));
   if (cusp_rows_of(&x->shape) > 32768 || cusp_columns_of(&x->shape) > 32768)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "matrices of at most 32768 rows and columns expected, got shape %s",
+                           "expected matrices of at most 32768 rows and columns, got shape %s",
                            cusp_shape_text(&x->shape));
   return CUSP_OK;
 }
@@ -293,7 +293,7 @@ static cusp_status solve_infer(cusp_inference *inference) {
                            "b must have as many rows as a, got shapes %s and %s",
                            cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   if (cusp_columns_of(&b->shape) > INT32_MAX)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d columns expected, got shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected at most %d columns, got shape %s",
                            INT32_MAX, cusp_shape_text(&b->shape));
   inference->outputs[0] = matrices(a, cusp_rows_of(&b->shape), cusp_columns_of(&b->shape));
   return cusp_infer_expect(inference, 1, "b", a->dtype, inference->outputs[0].shape);
@@ -324,7 +324,7 @@ static cusp_status lu_places_infer(cusp_inference *inference) {
   int64_t rows = inference->attrs[0].integer;
   if (pivots->dtype != CUSP_INT32 || pivots->shape.ndim < 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "int32 pivots of at least one axis expected, got %s of shape %s",
+                           "expected int32 pivots with at least one axis, got %s of shape %s",
                            cusp_dtype_name(pivots->dtype), cusp_shape_text(&pivots->shape));
   if (rows < pivots->shape.size[pivots->shape.ndim - 1] || rows > INT32_MAX)
     return cusp_infer_fail(
@@ -383,7 +383,7 @@ static cusp_node *widened(cusp_node *x) { return cusp_cast(x, cusp_dtype_widened
 static cusp_status check_operand(const char *name, const cusp_node *x) {
   if (x->type.shape.ndim >= 2)
     return CUSP_OK;
-  return cusp_fail(CUSP_ESHAPE, "%s: matrices in the last two axes expected, got shape %s", name,
+  return cusp_fail(CUSP_ESHAPE, "%s: expected matrices in the last two axes, got shape %s", name,
                    cusp_shape_text(&x->type.shape));
 }
 
@@ -532,7 +532,8 @@ CUSP_COMPOSE(qr_compose) {
   const char *mode = attrs[0].string;
   bool complete = strcmp(mode, "complete") == 0;
   if (!complete && strcmp(mode, "reduced") != 0)
-    return cusp_fail(CUSP_EVALUE, "qr: mode must be \"reduced\" or \"complete\", got \"%s\"", mode);
+    return cusp_fail(CUSP_EVALUE, "qr: mode should be \"reduced\" or \"complete\", got \"%s\"",
+                     mode);
   CUSP_TRY(check_operand("qr", inputs[0]));
   const cusp_shape *shape = &inputs[0]->type.shape;
   if (cusp_rows_of(shape) < cusp_columns_of(shape))

@@ -48,7 +48,7 @@ static cusp_status matmul_infer(cusp_inference *inference) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
   if (a->shape.ndim < 1 || b->shape.ndim < 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "operands of at least one axis expected, got shapes %s and %s",
+                           "expected operands with at least one axis, got shapes %s and %s",
                            cusp_shape_text(&a->shape), cusp_shape_text(&b->shape));
   operand left = see_operand(&a->shape, NULL, true), right = see_operand(&b->shape, NULL, false);
   cusp_shape batch_a = batch_shape(&a->shape, left.batch_ndim),
@@ -602,7 +602,7 @@ static cusp_status tensordot_compose(cusp_node *const *x, int n, const cusp_attr
   int64_t a_axes[CUSP_MAX_DIMS], b_axes[CUSP_MAX_DIMS];
   int count = attrs[0].count;
   if (count != attrs[1].count || count > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_EVALUE, "tensordot: as many axes of x1 as of x2 expected, got %d and %d",
+    return cusp_fail(CUSP_EVALUE, "tensordot: expected as many axes of x1 as of x2, got %d and %d",
                      count, attrs[1].count);
   CUSP_TRY(normalise_axes(a_axes, &attrs[0], x[0], "x1"));
   CUSP_TRY(normalise_axes(b_axes, &attrs[1], x[1], "x2"));
@@ -621,7 +621,7 @@ static cusp_status kron_compose(cusp_node *const *x, int n, const cusp_attr *att
   cusp_shape left = {.ndim = 2 * ndim}, right = {.ndim = 2 * ndim}, out = {.ndim = ndim};
   if (2 * ndim > CUSP_MAX_DIMS)
     return cusp_fail(CUSP_EUNSUPPORTED,
-                     "kron: operands of at most %d axes expected, got shapes %s and %s",
+                     "kron: expected operands of at most %d axes, got shapes %s and %s",
                      CUSP_MAX_DIMS / 2, cusp_shape_text(sa), cusp_shape_text(sb));
   for (int i = 0; i < ndim; i++) {
     int ia = i - (ndim - sa->ndim), ib = i - (ndim - sb->ndim);

@@ -20,7 +20,7 @@ static cusp_status read_padding(const cusp_attr *attr, int ndim, padding *pad) {
   if (count != 1 && count != 2 && count != 2 * ndim)
     return cusp_fail(CUSP_EVALUE,
                      "expected pad_width as one number, a pair, or a pair for each of %d axes; "
-                     "received %d numbers",
+                     "got %d numbers",
                      ndim, count);
   for (int axis = 0; axis < ndim; axis++) {
     bool pairs = count == 2 * ndim;
@@ -144,8 +144,7 @@ CUSP_COMPOSE(compose_pad) {
   padding pad;
   CUSP_TRY(read_padding(&attrs[0], x->type.shape.ndim, &pad));
   if (n_inputs > 1 && strcmp(mode, "constant") != 0)
-    return cusp_fail(CUSP_EVALUE, "constant_values go with mode \"constant\" alone, not \"%s\"",
-                     mode);
+    return cusp_fail(CUSP_EVALUE, "constant_values requires mode \"constant\", got \"%s\"", mode);
   if (!strcmp(mode, "constant"))
     return cusp_built(outputs[0] = pad_constant(x, &pad, n_inputs > 1 ? inputs[1] : NULL));
   if (!one_of(mode, mirrors) && !one_of(mode, blocks))

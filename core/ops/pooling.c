@@ -22,7 +22,7 @@ static cusp_status check_operand(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
   CUSP_TRY(cusp_infer_float_or_double(inference));
   if (x->shape.ndim < 3 || x->shape.ndim > 2 + CUSP_WINDOW_AXES)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "3 to 5 axes expected, got shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected 3 to 5 axes, got shape %s",
                            cusp_shape_text(&x->shape));
   static const int64_t least[N_ATTRS] = {[SIZE] = 1, [STRIDES] = 1, [LOW] = 0, [SIZES] = 0};
   for (int k = 0; k < N_ATTRS; k++)

@@ -211,23 +211,22 @@ static cusp_status shape_output(cusp_inference *inference, cusp_dtype dtype) {
   int64_t count;
   CUSP_TRY(check_key(inference));
   if (shape->count > CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of at most %d axes expected, got %d",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected a shape of at most %d axes, got %d",
                            CUSP_MAX_DIMS, shape->count);
   *out = (cusp_type){.dtype = dtype, .shape.ndim = shape->count};
   if (shape->count > 0)
     memcpy(out->shape.size, shape->ints, (size_t)shape->count * sizeof *shape->ints);
   if (cusp_shape_count_checked(&count, &out->shape) != CUSP_OK)
-    return cusp_infer_fail(
-        inference, CUSP_ESHAPE,
-        "a shape of sizes that are not negative and not too large expected, got %s",
-        cusp_shape_text(&out->shape));
+    return cusp_infer_fail(inference, CUSP_ESHAPE,
+                           "expected a shape of nonnegative sizes that are not too large, got %s",
+                           cusp_shape_text(&out->shape));
   return CUSP_OK;
 }
 
 static cusp_status float_draw_infer(cusp_inference *inference) {
   cusp_dtype dtype = (cusp_dtype)inference->attrs[3].integer;
   if (dtype != CUSP_FLOAT32 && dtype != CUSP_FLOAT64)
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "float32 or float64 expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected float32 or float64, got %s",
                            cusp_dtype_name(dtype));
   return shape_output(inference, dtype);
 }
@@ -236,7 +235,7 @@ static cusp_status integers_infer(cusp_inference *inference) {
   int64_t low = inference->attrs[1].integer, high = inference->attrs[2].integer;
   cusp_dtype dtype = (cusp_dtype)inference->attrs[3].integer;
   if (!cusp_dtype_is_int(dtype))
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "an integer dtype expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected an integer dtype, got %s",
                            cusp_dtype_name(dtype));
   if (low >= high)
     return cusp_infer_fail(inference, CUSP_EVALUE,
@@ -268,7 +267,7 @@ static cusp_status sample_infer(cusp_inference *inference) {
   cusp_dtype dtype = (cusp_dtype)inference->attrs[0].integer;
   CUSP_TRY(check_key(inference));
   if (!cusp_dtype_is_float(dtype))
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "a float dtype expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected a float dtype, got %s",
                            cusp_dtype_name(dtype));
   inference->outputs[0] = (cusp_type){dtype, first->shape};
   return inference->n_inputs < 3
@@ -282,7 +281,7 @@ static cusp_status categorical_infer(cusp_inference *inference) {
   CUSP_TRY(check_key(inference));
   if (!cusp_dtype_is_float(logits->dtype) || logits->shape.ndim != 2 || logits->shape.size[1] < 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "float logits of shape [batch, classes] expected, got %s of shape %s",
+                           "expected float logits of shape [batch, classes], got %s of shape %s",
                            cusp_dtype_name(logits->dtype), cusp_shape_text(&logits->shape));
   if (samples < 0)
     return cusp_infer_fail(inference, CUSP_EVALUE, "num_samples must not be negative, got %lld",
@@ -314,7 +313,7 @@ static cusp_status dropout_gradient(cusp_gradient *g) {
 static cusp_status float_dtype(const char *name, const cusp_attr *attr, cusp_dtype *out) {
   *out = attr->kind == CUSP_ATTR_DTYPE ? (cusp_dtype)attr->integer : cusp_get_floatx();
   return cusp_dtype_is_float(*out) ? CUSP_OK
-                                   : cusp_fail(CUSP_EDTYPE, "%s: a float dtype expected, got %s",
+                                   : cusp_fail(CUSP_EDTYPE, "%s: expected a float dtype, got %s",
                                                name, cusp_dtype_name(*out));
 }
 
@@ -376,7 +375,7 @@ static cusp_status samples(const char *row, const char *name, cusp_node *const *
   cusp_dtype dtype;
   CUSP_TRY(float_dtype(name, &attrs[1], &dtype));
   if (shape.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "%s: a shape of at most %d axes expected, got %d", name,
+    return cusp_fail(CUSP_ESHAPE, "%s: expected a shape of at most %d axes, got %d", name,
                      CUSP_MAX_DIMS, shape.ndim);
   if (shape.ndim > 0)
     memcpy(shape.size, attrs[0].ints, (size_t)shape.ndim * sizeof *shape.size);
@@ -445,7 +444,7 @@ CUSP_COMPOSE(dropout_compose) {
   cusp_shape mask_shape;
   *n_outputs = 1;
   if (!(rate >= 0 && rate <= 1))
-    return cusp_fail(CUSP_EVALUE, "dropout: rate must be between 0 and 1, got %g", rate);
+    return cusp_fail(CUSP_EVALUE, "dropout: rate should be between 0 and 1, got %g", rate);
   CUSP_TRY(noise_shape(&attrs[1], &x->type.shape, &mask_shape));
   if (rate == 0 || rate == 1)
     return cusp_built(outputs[0] = rate == 0 ? cusp_cast(x, x->type.dtype) : cusp_zeros_like(x));

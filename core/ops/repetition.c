@@ -31,7 +31,7 @@ static cusp_node *repeat_each(cusp_node *x, int axis, cusp_node *repeats) {
   int count = 0;
   cusp_node *result = NULL;
   if (repeats->type.shape.ndim != 1 || repeats->type.shape.size[0] != size) {
-    cusp_fail(CUSP_ESHAPE, "expected one number of repeats or %lld of them, received shape %s",
+    cusp_fail(CUSP_ESHAPE, "expected one number of repeats or %lld of them, got shape %s",
               (long long)size, cusp_shape_text(&repeats->type.shape));
     return NULL;
   }
@@ -67,7 +67,7 @@ CUSP_COMPOSE(compose_repeat) {
     return cusp_built(outputs[0] = repeat_each(x, axis, repeats));
   CUSP_TRY(cusp_static_ints(repeats, &times, 1, &count));
   if (times < 0)
-    return cusp_fail(CUSP_EVALUE, "repeats has to be at least 0, received %lld", (long long)times);
+    return cusp_fail(CUSP_EVALUE, "repeats should be at least 0, got %lld", (long long)times);
   return cusp_built(outputs[0] = cusp_repeat_axis(x, axis, times, true));
 }
 
@@ -77,7 +77,7 @@ CUSP_COMPOSE(compose_tile) {
   int count = cusp_axes_of(&attrs[0], &times), extra = count - inputs[0]->type.shape.ndim;
   cusp_shape shape = inputs[0]->type.shape;
   if (count > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "repeats for %d axes; at most %d are possible", count,
+    return cusp_fail(CUSP_ESHAPE, "repeats for %d axes; at most %d are supported", count,
                      CUSP_MAX_DIMS);
   if (extra > 0) {
     memmove(shape.size + extra, shape.size, (size_t)shape.ndim * sizeof *shape.size);
@@ -88,8 +88,7 @@ CUSP_COMPOSE(compose_tile) {
   cusp_node *x = cusp_reshape(inputs[0], &shape);
   for (int i = 0; i < count; i++) {
     if (times[i] < 0)
-      return cusp_fail(CUSP_EVALUE, "repeats have to be at least 0, received %lld",
-                       (long long)times[i]);
+      return cusp_fail(CUSP_EVALUE, "repeats should be at least 0, got %lld", (long long)times[i]);
     x = cusp_repeat_axis(x, shape.ndim - count + i, times[i], false);
   }
   return cusp_built(outputs[0] = x);

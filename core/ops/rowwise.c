@@ -149,7 +149,7 @@ static cusp_status place_label_run(cusp_call *call) {
 
 static cusp_status check_rows(const cusp_inference *inference) {
   if (inference->inputs[0].shape.ndim < 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at least one axis expected, got a scalar");
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected at least one axis, got a scalar");
   return CUSP_OK;
 }
 
@@ -214,7 +214,7 @@ static cusp_status place_label_infer(cusp_inference *inference) {
   *out = inference->inputs[0];
   CUSP_TRY(cusp_infer_expect(inference, 1, "labels", CUSP_INT32, out->shape));
   if (out->shape.ndim == CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d axes expected, got shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected at most %d axes, got shape %s",
                            CUSP_MAX_DIMS - 1, cusp_shape_text(&out->shape));
   out->shape.size[out->shape.ndim++] = inference->attrs[0].integer;
   return CUSP_OK;
@@ -368,7 +368,7 @@ static cusp_status softmax_over(const char *name, const char *row, cusp_node *x,
   bool chosen[CUSP_MAX_DIMS];
   cusp_dtype dtype = x->type.dtype;
   if (x->type.shape.ndim == 0)
-    return cusp_fail(CUSP_ESHAPE, "%s: at least one axis expected, got a scalar", name);
+    return cusp_fail(CUSP_ESHAPE, "%s: expected at least one axis, got a scalar", name);
   CUSP_TRY(parse_axes(name, axes, x->type.shape.ndim, chosen));
   if (cusp_dtype_is_half(dtype))
     x = cusp_cast(x, CUSP_FLOAT32); /* a sum of 16-bit floats would lose most of its digits */
@@ -410,7 +410,7 @@ static cusp_node *clip_probability(cusp_node *x, double epsilon) {
 static cusp_status class_axis(const char *name, int64_t axis, const cusp_node *output, int *out) {
   int ndim = output->type.shape.ndim;
   if (ndim < 1)
-    return cusp_fail(CUSP_ESHAPE, "%s: an output of at least one axis expected, got a scalar",
+    return cusp_fail(CUSP_ESHAPE, "%s: expected an output with at least one axis, got a scalar",
                      name);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   if (*out < 0 || *out >= ndim)

@@ -84,7 +84,7 @@ static cusp_status scan_infer(cusp_inference *inference) {
   int axis;
   cusp_dtype dtype = inference->inputs[0].dtype;
   if (dtype == CUSP_BOOL || cusp_dtype_is_half(dtype))
-    return cusp_infer_fail(inference, CUSP_EDTYPE, "integers, float32 or float64 expected, got %s",
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected integers, float32 or float64, got %s",
                            cusp_dtype_name(dtype));
   CUSP_TRY(scan_axis(inference, &inference->inputs[0], &axis));
   return cusp_infer_same(inference);

@@ -14,7 +14,7 @@ static cusp_status resolve_shape(cusp_inference *inference, const cusp_attr *att
   int64_t count = cusp_shape_count(from), known = 1;
   int unknown = -1, ndim = attr->count;
   if (ndim > CUSP_MAX_DIMS)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of %d axes; at most %d are possible",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "a shape of %d axes; at most %d are supported",
                            ndim, CUSP_MAX_DIMS);
   for (int axis = 0; axis < ndim; axis++) {
     sizes[axis] = attr->ints[axis];
@@ -75,7 +75,7 @@ CUSP_COMPOSE(compose_expand_dims) {
   bool chosen[CUSP_MAX_DIMS] = {false};
   cusp_shape shape = {.ndim = from->ndim + cusp_axes_of(&attrs[0], &axes)};
   if (shape.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible",
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are supported",
                      shape.ndim, CUSP_MAX_DIMS);
   CUSP_TRY(cusp_choose_axes(&attrs[0], shape.ndim, chosen));
   for (int axis = 0, source = 0; axis < shape.ndim; axis++)
@@ -160,7 +160,7 @@ CUSP_COMPOSE(compose_moveaxis) {
   bool taken[CUSP_MAX_DIMS] = {false}, placed[CUSP_MAX_DIMS] = {false};
   int64_t axes[CUSP_MAX_DIMS];
   if (count != cusp_axes_of(&attrs[1], &to))
-    return cusp_fail(CUSP_EVALUE, "source and destination have to be of the same length");
+    return cusp_fail(CUSP_EVALUE, "source and destination should be of the same length");
   CUSP_TRY(cusp_choose_axes(&attrs[0], ndim, taken));
   CUSP_TRY(cusp_choose_axes(&attrs[1], ndim, placed));
   for (int i = 0; i < count; i++)

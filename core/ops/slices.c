@@ -107,8 +107,7 @@ static cusp_status infer_embed(cusp_inference *inference) {
           (long long)first, (long long)last, axis + 1, (long long)shape.size[axis]);
   }
   if (inference->n_inputs > 1 && inference->inputs[1].shape.ndim != 0)
-    return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "the value has to be one number, received shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "the value should be one number, got shape %s",
                            cusp_shape_text(&inference->inputs[1].shape));
   inference->outputs[0] = (cusp_type){x->dtype, shape};
   return CUSP_OK;
@@ -162,7 +161,7 @@ CUSP_COMPOSE(compose_rot90) {
   CUSP_TRY(cusp_axis_check(attrs[1].ints[0], ndim, &first));
   CUSP_TRY(cusp_axis_check(attrs[1].ints[1], ndim, &second));
   if (first == second)
-    return cusp_fail(CUSP_EVALUE, "the two axes have to differ, both are %d", first + 1);
+    return cusp_fail(CUSP_EVALUE, "the two axes should differ, both are %d", first + 1);
   if (turns >= 2)
     x = cusp_flip(cusp_flip(x, first), second);
   if (turns % 2 == 1)
@@ -178,7 +177,7 @@ static cusp_status check_starts(cusp_inference *inference, const cusp_shape *who
   const cusp_type *starts = &inference->inputs[1];
   if (starts->dtype != CUSP_INT64 || starts->shape.ndim != 1 ||
       starts->shape.size[0] != whole->ndim)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected %d start indices, received shape %s",
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected %d start indices, got shape %s",
                            whole->ndim, cusp_shape_text(&starts->shape));
   bool fits = piece->ndim == whole->ndim;
   for (int axis = 0; fits && axis < whole->ndim; axis++)
@@ -239,7 +238,7 @@ CUSP_COMPOSE(compose_slice) {
                                                cusp_attr_shape(&shape)));
   CUSP_TRY(cusp_static_ints(inputs[1], start, CUSP_MAX_DIMS, &count));
   if (count != whole->ndim)
-    return cusp_fail(CUSP_ESHAPE, "expected %d start indices, received %d", whole->ndim, count);
+    return cusp_fail(CUSP_ESHAPE, "expected %d start indices, got %d", whole->ndim, count);
   for (int axis = 0; axis < whole->ndim; axis++) {
     int64_t last = whole->size[axis] - shape.size[axis];
     if (last < 0)
@@ -269,7 +268,7 @@ static cusp_status infer_diagonal(cusp_inference *inference) {
   CUSP_TRY(cusp_infer_axis(inference, inference->attrs[1].integer, x->shape.ndim, &first));
   CUSP_TRY(cusp_infer_axis(inference, inference->attrs[2].integer, x->shape.ndim, &second));
   if (first == second)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "the two axes have to differ, both are %d",
+    return cusp_infer_fail(inference, CUSP_EVALUE, "the two axes should differ, both are %d",
                            first + 1);
   inference->attrs[1] = cusp_attr_int(first);
   inference->attrs[2] = cusp_attr_int(second);

@@ -120,7 +120,7 @@ static const cusp_kernel search_kernels[] = {{.name = "bisection", .run = search
 static cusp_status check_row(cusp_inference *inference) {
   const cusp_shape *shape = &inference->inputs[0].shape;
   if (shape->ndim < 1)
-    return cusp_infer_fail(inference, CUSP_ESHAPE, "at least one axis expected, got a scalar");
+    return cusp_infer_fail(inference, CUSP_ESHAPE, "expected at least one axis, got a scalar");
   if (shape->size[shape->ndim - 1] > INT32_MAX)
     return cusp_infer_fail(inference, CUSP_ESHAPE, "at most %d elements along the axis, got %lld",
                            INT32_MAX, (long long)shape->size[shape->ndim - 1]);
@@ -139,7 +139,7 @@ static cusp_status top_k_infer(cusp_inference *inference) {
   cusp_shape shape = inference->inputs[0].shape;
   if (k < 0 || k > shape.size[shape.ndim - 1])
     return cusp_infer_fail(inference, CUSP_EVALUE,
-                           "k must be between 0 and the size of the last axis, %lld, got %lld",
+                           "k should be between 0 and the size of the last axis, %lld, got %lld",
                            (long long)shape.size[shape.ndim - 1], (long long)k);
   shape.size[shape.ndim - 1] = k;
   inference->outputs[0] = (cusp_type){CUSP_INT32, shape};
@@ -150,7 +150,7 @@ static cusp_status search_infer(cusp_inference *inference) {
   CUSP_TRY(check_row(inference));
   if (inference->inputs[0].shape.ndim != 1)
     return cusp_infer_fail(inference, CUSP_ESHAPE,
-                           "a sorted sequence of one axis expected, got shape %s",
+                           "expected a sorted sequence of one axis, got shape %s",
                            cusp_shape_text(&inference->inputs[0].shape));
   inference->outputs[0] = (cusp_type){CUSP_INT32, inference->inputs[1].shape};
   return CUSP_OK;
@@ -208,7 +208,7 @@ CUSP_COMPOSE(searchsorted_compose) {
   const char *side = attrs[0].string;
   *n_outputs = 1;
   if (strcmp(side, "left") != 0 && strcmp(side, "right") != 0)
-    return cusp_fail(CUSP_EVALUE, "searchsorted: side must be \"left\" or \"right\", got \"%s\"",
+    return cusp_fail(CUSP_EVALUE, "searchsorted: side should be \"left\" or \"right\", got \"%s\"",
                      side);
   return cusp_built(outputs[0] = CUSP_APPLY2("search_sorted", inputs[0], inputs[1],
                                              cusp_attr_bool(side[0] == 'r')));

@@ -170,7 +170,7 @@ static cusp_status group_lines(cusp_node *x, const cusp_attr *axes, bool keepdim
     if (all || gone[axis])
       order[placed++] = axis;
   if (size == 0)
-    return cusp_fail(CUSP_EVALUE, "nothing has no quantile; the tensor has shape %s",
+    return cusp_fail(CUSP_EVALUE, "expected at least one element per quantile, got shape %s",
                      cusp_shape_text(shape));
   if (lines.ndim == CUSP_MAX_DIMS)
     return cusp_fail(CUSP_ESHAPE, "no axis of %d is reduced", shape->ndim);
@@ -233,11 +233,11 @@ static cusp_status quantile(cusp_node *x, cusp_node *q, const cusp_attr *axes, c
   CUSP_TRY(cusp_built(x));
   CUSP_TRY(cusp_built(q));
   if (q->type.shape.ndim > 1)
-    return cusp_fail(CUSP_ESHAPE, "q has to be a number or a vector, received shape %s",
+    return cusp_fail(CUSP_ESHAPE, "q should be a number or a vector, got shape %s",
                      cusp_shape_text(&q->type.shape));
   CUSP_TRY(group_lines(x, axes, keepdims, &groups));
   if (groups.kept.ndim + q->type.shape.ndim > CUSP_MAX_DIMS)
-    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are possible",
+    return cusp_fail(CUSP_ESHAPE, "the result would have %d axes; at most %d are supported",
                      groups.kept.ndim + 1, CUSP_MAX_DIMS);
   cusp_attr last = cusp_attr_int(-1);
   cusp_node *lines = groups.lines, *missing = is_nan(lines);
@@ -298,7 +298,7 @@ CUSP_COMPOSE(compose_corrcoef) {
   cusp_node *x = inputs[0];
   int ndim = x->type.shape.ndim;
   if (ndim < 1 || ndim > 2)
-    return cusp_fail(CUSP_ESHAPE, "expected a vector or a matrix, received shape %s",
+    return cusp_fail(CUSP_ESHAPE, "expected a vector or a matrix, got shape %s",
                      cusp_shape_text(&x->type.shape));
   if (ndim == 1)
     x = cusp_expand_dims(x, 0);
@@ -340,7 +340,7 @@ CUSP_COMPOSE(compose_histogram) {
   cusp_node *x = cusp_apply_1("ravel", inputs[0]), *low = NULL, *high = NULL;
   int64_t bins = attrs[0].integer;
   if (bins < 1)
-    return cusp_fail(CUSP_EVALUE, "bins has to be at least 1, received %lld", (long long)bins);
+    return cusp_fail(CUSP_EVALUE, "bins should be at least 1, got %lld", (long long)bins);
   CUSP_TRY(cusp_built(x));
   CUSP_TRY(histogram_range(x, &attrs[1], &low, &high));
   *n_outputs = 2;

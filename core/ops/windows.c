@@ -11,13 +11,13 @@ cusp_status cusp_window_read_input(cusp_window_arguments *out, const cusp_shape 
     out->channels_first = strcmp(data_format->string, "channels_first") == 0;
     if (!out->channels_first && strcmp(data_format->string, "channels_last") != 0)
       return cusp_fail(CUSP_EVALUE,
-                       "data_format has to be \"channels_last\" or \"channels_first\", got \"%s\"",
+                       "data_format should be \"channels_last\" or \"channels_first\", got \"%s\"",
                        data_format->string);
   }
   if (shape->ndim < 3 || shape->ndim > 2 + CUSP_WINDOW_AXES)
     return cusp_fail(
         CUSP_ESHAPE,
-        "inputs of 3 to 5 axes expected (batch, 1 to 3 spatial axes, channels), got shape %s",
+        "expected inputs of 3 to 5 axes (batch, 1 to 3 spatial axes, channels), got shape %s",
         cusp_shape_text(shape));
   out->count = shape->ndim - 2;
   for (int axis = 0; axis < out->count; axis++)
@@ -35,12 +35,12 @@ cusp_status cusp_window_read_ints(int64_t out[CUSP_WINDOW_AXES], int count, cons
   }
   if (given != 1 && given != count)
     return cusp_fail(CUSP_EVALUE,
-                     "%s has to be one number or %d (one for each spatial axis), got %d", what,
+                     "%s should be one number or %d (one for each spatial axis), got %d", what,
                      count, given);
   for (int axis = 0; axis < count; axis++) {
     out[axis] = values[given == 1 ? 0 : axis];
     if (out[axis] < 1 || out[axis] > INT32_MAX)
-      return cusp_fail(CUSP_EVALUE, "%s has to be positive and at most %d, got %lld", what,
+      return cusp_fail(CUSP_EVALUE, "%s should be positive and at most %d, got %lld", what,
                        INT32_MAX, (long long)out[axis]);
   }
   return CUSP_OK;
@@ -49,11 +49,11 @@ cusp_status cusp_window_read_ints(int64_t out[CUSP_WINDOW_AXES], int count, cons
 cusp_status cusp_window_check(const cusp_inference *inference, int attr, int count, int64_t least) {
   const cusp_attr *numbers = &inference->attrs[attr];
   if (numbers->count != count)
-    return cusp_infer_fail(inference, CUSP_EVALUE, "%d numbers for each attribute expected, got %d",
+    return cusp_infer_fail(inference, CUSP_EVALUE, "expected %d numbers for each attribute, got %d",
                            count, numbers->count);
   for (int i = 0; i < count; i++)
     if (numbers->ints[i] < least || numbers->ints[i] > INT32_MAX)
-      return cusp_infer_fail(inference, CUSP_EVALUE, "numbers from %lld to %d expected, got %lld",
+      return cusp_infer_fail(inference, CUSP_EVALUE, "expected numbers from %lld to %d, got %lld",
                              (long long)least, INT32_MAX, (long long)numbers->ints[i]);
   return CUSP_OK;
 }
@@ -69,10 +69,9 @@ static void place_axis(cusp_window_arguments *a, int axis, int64_t extent, int64
 cusp_status cusp_window_place(cusp_window_arguments *a, const char *padding) {
   const bool same = strcmp(padding, "same") == 0, causal = strcmp(padding, "causal") == 0;
   if (!same && !causal && strcmp(padding, "valid") != 0)
-    return cusp_fail(CUSP_EVALUE, "padding has to be \"valid\" or \"same\", got \"%s\"", padding);
+    return cusp_fail(CUSP_EVALUE, "padding should be \"valid\" or \"same\", got \"%s\"", padding);
   if (causal && a->count != 1)
-    return cusp_fail(CUSP_EVALUE, "padding \"causal\" is for one spatial axis, the inputs have %d",
-                     a->count);
+    return cusp_fail(CUSP_EVALUE, "padding \"causal\" requires one spatial axis, got %d", a->count);
   for (int axis = 0; axis < a->count; axis++) {
     const int64_t extent = (a->size[axis] - 1) * a->dilation[axis] + 1;
     if (same) {

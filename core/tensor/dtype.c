@@ -1,5 +1,7 @@
 #include "dtype.h"
 
+#include "../base/spelling.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -22,31 +24,6 @@ double cusp_dtype_greatest(cusp_dtype dtype) { return dtypes[dtype].greatest; }
 
 /* ------------------------------------------------------------------ names */
 
-#define LONGEST_NAME 16
-
-/** Letters to insert, delete or change to turn one name into the other; names longer than
- * LONGEST_NAME are far from all. */
-static int edit_distance(const char *a, const char *b) {
-  size_t n = strlen(a), m = strlen(b);
-  int row[LONGEST_NAME + 1];
-  if (n > LONGEST_NAME || m > LONGEST_NAME)
-    return LONGEST_NAME;
-  for (size_t j = 0; j <= m; j++)
-    row[j] = (int)j;
-  for (size_t i = 1; i <= n; i++) {
-    int diagonal = row[0];
-    row[0] = (int)i;
-    for (size_t j = 1; j <= m; j++) {
-      int best = diagonal + (a[i - 1] != b[j - 1]);
-      best = row[j] + 1 < best ? row[j] + 1 : best;
-      best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-      diagonal = row[j];
-      row[j] = best;
-    }
-  }
-  return row[m];
-}
-
 /** Names of other languages, which are near several of ours. */
 static const struct {
   const char *name;
@@ -62,7 +39,7 @@ static cusp_dtype nearest(const char *name) {
       return foreign_names[i].meant;
   cusp_dtype best = CUSP_FLOAT32;
   for (int i = 0; i < CUSP_DTYPE_COUNT; i++)
-    if (edit_distance(name, dtypes[i].name) < edit_distance(name, dtypes[best].name))
+    if (cusp_edit_distance(name, dtypes[i].name) < cusp_edit_distance(name, dtypes[best].name))
       best = (cusp_dtype)i;
   return best;
 }

@@ -1,7 +1,7 @@
---- Says what got slower between two results of `make bench`, copies of BUILD/bench.json.
--- Usage: cusp scripts/bench/compare.lua OLD NEW [FACTOR]    what is slower by more than FACTOR, 1.1
--- unless given; exit code 1 if any is A machine is not equally quick twice: where a peer was timed
--- both times, ratios to it are compared, else times themselves.
+--- Shows what became slower between two results of `make bench`, copies of BUILD/bench.json.
+-- Usage: cusp scripts/bench/compare.lua OLD NEW [FACTOR]
+-- Lists what is slower by more than FACTOR (default 1.1); the exit code is then 1. The speed of a
+-- machine varies: if a peer was timed both times, ratios to it are compared, otherwise times.
 local json = require "cusp.formats.json"
 
 local factor = tonumber(arg[3]) or 1.1
@@ -11,7 +11,7 @@ local function read(path)
   return json.decode(file:read "a")
 end
 
--- Cusp's case comes first in a row; a peer stands for the machine only with the same version both
+-- Cusp's case comes first in a row; a peer represents the machine only with the same version both
 -- times.
 local function medians(row)
   local peers = {}

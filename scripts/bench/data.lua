@@ -2,13 +2,13 @@
 -- the same training from memory; and how fast rows of a file in compressed chunks come, shuffled.
 -- Usage: build/cusp scripts/bench/data.lua [BUILD [MEGABYTES]]
 --
--- The limit is on writable memory (`ulimit -d`: heap, arrays, stacks of threads; the program's code
--- and the system's cache of the file are not in it). OpenBLAS takes 128 MB of it for each thread
--- and once more, untouched for the most part, and waits for ever where it does not get them: steps
--- are computed by one thread here, and the limit is 256 MB for OpenBLAS and 64 MB for everything
--- else. The model's step takes some milliseconds; samples come in random order over the whole file.
--- The figure is the time of a step with the file, as a share of that without: the best of several
--- epochs each, in turn, so that what else the machine does hits both.
+-- The limit is on writable memory (`ulimit -d`: heap, arrays, stacks of threads, but not the
+-- program's code and the system's file cache). OpenBLAS takes 128 MB of it per thread plus once
+-- more, mostly untouched, and hangs if it does not get them. So one thread computes the steps, and
+-- the limit is 256 MB for OpenBLAS plus 64 MB for everything else. A step takes some milliseconds;
+-- samples come in random order over the whole file. The figure is the time of a step with the file
+-- relative to that without: the best of several epochs each, alternating, so that other load
+-- affects both.
 local cusp = require "cusp"
 local layers = cusp.layers
 
@@ -26,8 +26,8 @@ local function make_model()
   return model
 end
 
--- Milliseconds a step, of the fastest of the epochs' parts: each part is as many steps as the data
--- in memory have.
+-- Milliseconds per step in the fastest part of the epochs: each part has as many steps as the data
+-- in memory.
 local function milliseconds(data)
   local model, steps, best = make_model(), rows_of.memory // BATCH, math.huge
   local started

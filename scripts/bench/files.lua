@@ -1,10 +1,11 @@
---- `make bench-files`: saving and loading a model of 100 MB in each format, beside the programs
--- whose formats they are. Usage: cusp scripts/bench/files.lua BUILD [PATTERN]    only formats whose
--- title has PATTERN Peers run in the Python named by CUSP_BENCH_PYTHON (NumPy, h5py, Keras 3) and
--- CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise. Files go to a folder in TMPDIR, or else
--- /tmp, which is removed. Each process saves and loads once to warm up, then three times; the
--- processes of a format take turns, several rounds. What Cusp saves is on disk when saving returns;
--- a peer's save is timed as it is, and once more with fsync of what it wrote.
+--- `make bench-files`: saves and loads a model of 100 MB in each format, beside the programs that
+-- own the formats.
+-- Usage: cusp scripts/bench/files.lua BUILD [PATTERN]
+-- PATTERN selects formats by title. Peers run in the Python named by CUSP_BENCH_PYTHON (NumPy,
+-- h5py, Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise. Files go to a temporary
+-- folder in TMPDIR, or else /tmp. Each process saves and loads once to warm up, then three times;
+-- the processes of a format take turns, several rounds. Cusp's files are on disk when saving
+-- returns; a peer's save is timed as it is, and once more with fsync.
 local engine = require "cusp.engine"
 
 local build, pattern = arg[1] or "build", arg[2] or ""
@@ -56,8 +57,8 @@ local function append(to, from)
   for _, item in ipairs(from) do to[#to + 1] = item end
 end
 
---- Runs the cases of a format in turn; each gets `samples`, lists of seconds by what was timed, or
--- is absent.
+--- Runs the cases of a format in turn; each gets `samples`, lists of seconds by measurement, or is
+-- absent.
 local function run(cases)
   for _, case in ipairs(cases) do
     case.samples = {save = {}, save_synced = {}, load = {}}
@@ -66,8 +67,8 @@ local function run(cases)
   for _ = 1, rounds do
     for _, case in ipairs(cases) do
       local answer = not case.absent and process.answer(case.command)
-      -- What one leaves for the system to write would be waited for by the next that asks for its
-      -- own bytes to be on disk.
+      -- Flushes: data that one process leaves for the system to write would delay the next that
+      -- syncs.
       os.execute("rm -rf " .. process.quote(folder) .. "/*; sync")
       if answer and answer.save then
         case.version = answer.version

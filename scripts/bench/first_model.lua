@@ -1,4 +1,4 @@
---- A whole small program: make a model of three Dense layers, train it for five epochs with
+--- A small whole program: builds a model of three Dense layers, and trains it for five epochs with
 -- validation.
 local cusp = require "cusp"
 local layers = cusp.layers

@@ -1,5 +1,6 @@
---- Milliseconds that layers of images take for 32 images of 224 x 224 x 3 floats: medians of seven
--- calls, by themselves and compiled. Usage: build/cusp scripts/bench/image_layers.lua [NAME...];
+--- Milliseconds that image layers take for 32 images of 224 x 224 x 3 floats: medians of seven
+-- calls, alone and compiled.
+-- Usage: build/cusp scripts/bench/image_layers.lua [NAME...]
 -- scripts/bench/image_layers.py does the same with Keras.
 local cusp = require "cusp"
 local engine = require "cusp.engine"

@@ -1,7 +1,7 @@
---- What is timed: a list of rows, each the same work done by several programs.
--- A row: `title`, `unit` (a name and what to multiply seconds or bytes with), `field` of the
--- programs' JSON, `cases`. A case: `label`, `command` (a list), `framework` (for those of peers.py:
--- left out, and said so, where it is not installed). The first case is Cusp's.
+--- The list of benchmarks; in each row, several programs do the same work. A row: `title`, `unit`
+-- (a name and a factor for seconds or bytes), `field` of the programs' JSON, `cases`. A case:
+-- `label`, `command` (a list), `framework` (for those of peers.py; skipped with a note if it is not
+-- installed). The first case is Cusp's.
 -- @param context `build`, `scripts` (directories), `threads`, `python` (framework → interpreter)
 return function(context)
   local cusp, bench = context.build .. "/cusp", context.build .. "/bench/"
@@ -21,7 +21,7 @@ return function(context)
 
   local function limit(label, ...) return {label = label, command = {bench .. "limit", ...}} end
 
-  --- The same cases, each run as a whole process `runs` times.
+  --- The same cases, each run `runs` times as a whole process.
   local function measured(runs, case)
     return {label = case.label, framework = case.framework,
       command = {bench .. "measure", runs, table.unpack(case.command)}}

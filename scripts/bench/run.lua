@@ -1,7 +1,8 @@
---- `make bench`: times Cusp and whichever peers are installed on the same work, prints a table and
--- writes BUILD/bench.json. Usage: cusp scripts/bench/run.lua BUILD [PATTERN]    only rows whose
--- title has PATTERN Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX, Keras 3) and
--- CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
+--- `make bench`: times Cusp and the installed peers on the same work, prints a table and writes
+-- BUILD/bench.json.
+-- Usage: cusp scripts/bench/run.lua BUILD [PATTERN]
+-- PATTERN selects rows by title. Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX,
+-- Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
 local engine = require "cusp.engine"
 local json = require "cusp.formats.json"
 
@@ -23,7 +24,7 @@ local interpreters = {
 
 local versions = {}
 
---- The version of a peer, or false where it is not installed.
+--- The version of a peer, or false if it is not installed.
 local function version_of(framework)
   if versions[framework] == nil then
     local answer = process.answer{interpreters[framework], scripts .. "peers.py", framework,
@@ -35,7 +36,7 @@ end
 
 local answers = {}
 
---- What a command printed as JSON; each command runs once, whichever rows use it.
+--- A command's output as JSON; each command runs once, whichever rows use it.
 local function run(words)
   local command = process.shell(words)
   if answers[command] == nil then answers[command] = process.answer(words) or false end

@@ -1,4 +1,4 @@
---- Makes and drops a million small tensors.
+--- Creates and drops a million small tensors.
 local cusp = require "cusp"
 local x = cusp.tensor{1, 2, 3, 4}
 for i = 1, 1000000 do

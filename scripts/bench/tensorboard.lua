@@ -1,4 +1,5 @@
--- What the TensorBoard callback with histograms adds to an epoch of the MNIST CNN, in percent.
+-- Measures how much the TensorBoard callback with histograms adds to an epoch of the MNIST CNN, in
+-- percent.
 --   build/cusp scripts/bench/tensorboard.lua [samples]
 local cusp = require "cusp"
 local layers = cusp.layers
@@ -15,7 +16,7 @@ local model = cusp.Sequential{
 }
 model:compile{optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = {"accuracy"}}
 
--- Its hooks, timed: what they take is what it adds.
+-- Times its hooks: their time is what it adds.
 local folder = os.tmpname()
 os.remove(folder)
 local callback = cusp.callbacks.TensorBoard{log_dir = folder, histogram_freq = 1}

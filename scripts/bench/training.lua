@@ -1,5 +1,5 @@
 --- Seconds per step of `fit` for a stack of Dense layers: `cusp training.lua PROBLEM` prints
--- {"seconds_per_step": [one a repeat]}.
+-- {"seconds_per_step": [one per repeat]}.
 local cusp = require "cusp"
 local layers = cusp.layers
 

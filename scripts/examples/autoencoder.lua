@@ -1,6 +1,6 @@
---- A denoising autoencoder: it sees digits through noise and learns to draw them without.
+--- A denoising autoencoder: it sees noisy digits and learns to draw them without noise.
 -- Usage: build/cusp scripts/examples/autoencoder.lua [EPOCHS [PICTURE.png]]
--- The picture has three rows: what it was given, what it made of that, and the truth.
+-- The picture has three rows: the inputs, the outputs, and the originals.
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops
 local epochs, path = tonumber(arg[1] or 10), arg[2] or "autoencoder.png"

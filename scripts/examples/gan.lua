@@ -1,7 +1,7 @@
---- A training loop of one's own: a generative adversarial network (Goodfellow et al., 2014) learns
--- to draw digits. The generator turns noise into pictures; the discriminator tells them from real
--- ones; each learns from the other's mistakes. Usage: build/cusp scripts/examples/gan.lua [EPOCHS
--- [PICTURE.png]]
+--- A custom training loop: a generative adversarial network (Goodfellow et al., 2014) learns to
+-- draw digits. The generator turns noise into images; the discriminator learns to tell them from
+-- real ones; each learns from the other's mistakes.
+-- Usage: build/cusp scripts/examples/gan.lua [EPOCHS [PICTURE.png]]
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops
 local epochs, picture = tonumber(arg[1] or 80), arg[2]
@@ -32,7 +32,7 @@ local cross_entropy = cusp.losses.BinaryCrossentropy{from_logits = true}
 
 ---------------------------------------------------------------- one step of both
 
---- Traced once and run as a plan; the tapes work in it as they do outside.
+--- Traced once and run as a plan; tapes work inside it as outside.
 local step = cusp.compile(function(real)
   local noise = cusp.random.normal{batch_size, noise_size}
   local generator_loss, discriminator_loss
@@ -56,7 +56,7 @@ end)
 
 local shades = " .:-=+*#%@"
 
---- Pictures side by side, as text.
+--- Images side by side, as text.
 local function show(pictures)
   local pixels = pictures:reshape{-1, 28, 28}:tolist()
   for row = 2, 26, 2 do

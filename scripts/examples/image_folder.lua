@@ -1,6 +1,6 @@
---- Pictures in folders: each folder's name is the class of the pictures in it.
+--- Images in folders: the name of each folder is the class of its images.
 -- Usage: build/cusp scripts/examples/image_folder.lua FOLDER [EPOCHS]
--- Where FOLDER does not exist, it is made, with pictures of drawn digits in the folders "0" to "9".
+-- If FOLDER does not exist, it is created, with drawn digits in the folders "0" to "9".
 local cusp = require "cusp"
 local files = require("cusp.engine").files
 local layers = cusp.layers

@@ -1,8 +1,8 @@
---- Handwritten digits: a small convolutional network, with what a long training wants around it.
+--- Handwritten digits: a small convolutional network, with the callbacks of a longer training run.
 -- Usage: build/cusp scripts/examples/mnist.lua [FOLDER [EPOCHS]]
 -- FOLDER holds MNIST's IDX files (train-images-idx3-ubyte and so on, plain or .gz); without one, or
--- with "", digits are drawn. On two cores an epoch of the 9,000 test images, which stand in where
--- the training half is absent, takes about one second.
+-- with "", digits are drawn. Without the training half, 9,000 test images are used; an epoch then
+-- takes about one second on two cores.
 local cusp = require "cusp"
 local layers, callbacks = cusp.layers, cusp.callbacks
 local folder, epochs = arg[1] ~= "" and arg[1], tonumber(arg[2] or 5)

@@ -1,12 +1,12 @@
--- A training that may be killed at any moment. Run again, it goes on at the same batch with the
--- same random numbers, and ends with the weights of a run that was never killed: the checksum in
--- its last line is the same.
+-- A training run that may be killed at any moment. Run again, it resumes at the same batch with the
+-- same random numbers, and ends with the weights of an uninterrupted run: the checksum in its last
+-- line is the same.
 --
 --   build/cusp scripts/examples/resume.lua FOLDER [SAVE_FREQ]
---     trains; FOLDER keeps the state
+--     trains; FOLDER holds the state
 --   build/cusp scripts/examples/resume.lua --kill FOLDER [SAVE_FREQ]
---     trains in processes that are killed with SIGKILL at random moments, until one is through, and
---     compares with a run that nobody kills
+--     trains in processes that are killed with SIGKILL at random moments, until one completes, and
+--     compares with an uninterrupted run
 --
 -- SAVE_FREQ: "epoch" (the default) or a number of batches.
 local cusp = require "cusp"
@@ -38,8 +38,8 @@ end
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
--- This script in a process of its own; after `seconds` it is killed. Returns its last line; nil
--- where it was killed.
+-- Runs this script in a process that is killed after `seconds`. Returns its last line; nil if it
+-- was killed.
 local function child(folder, save_freq, seconds)
   local program = table.concat({quote(arg[-1]), quote(arg[0]), quote(folder),
     quote(tostring(save_freq))}, " ")

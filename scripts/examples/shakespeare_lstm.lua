@@ -1,4 +1,4 @@
---- A character model: an LSTM reads Shakespeare and then writes on by itself.
+--- A character model: an LSTM reads Shakespeare and then continues the text.
 -- Usage: build/cusp scripts/examples/shakespeare_lstm.lua FILE.txt [EPOCHS [STEPS]]
 -- On two cores an epoch of 400 steps takes about half a minute; after three the text has words,
 -- names and lines.
@@ -30,8 +30,7 @@ end
 local ids = cusp.tensor(encode(text), {dtype = "int32"})
 print(("%d characters, %d different ones"):format(#text, #characters))
 
---- Batches of windows from anywhere in the text; the targets are the same characters one further
--- on.
+--- Batches of windows from anywhere in the text; the targets are the characters one position later.
 local function batches()
   local start = cusp.random.randint({batch_size, 1}, 0, #text - window - 1)
   local at = start + cusp.arange(window):reshape{1, window}
@@ -40,8 +39,8 @@ end
 
 ---------------------------------------------------------------- the model
 
---- Layers that are shared by two models: one that learns on batches of windows, one that writes a
--- character at a time.
+--- Layers shared by two models: one learns from batches of windows, one writes a character at a
+-- time.
 local embed = layers.Embedding(#characters, 64)
 local lstm = layers.LSTM{256, return_sequences = true, return_state = true}
 local head = layers.Dense(#characters)
@@ -63,8 +62,7 @@ local outputs = lstm(embed(character), {initial_state = {h, c}})
 local writer = cusp.Model{inputs = {character, h, c},
   outputs = {head(outputs[1]), outputs[2], outputs[3]}}
 
---- Continues the prompt, one character drawn after another; low temperatures keep to what is
--- likely.
+--- Continues the prompt, character by character; low temperatures prefer likely characters.
 local function write(length, temperature)
   local state_h, state_c = cusp.zeros{1, 256}, cusp.zeros{1, 256}
   local written, logits = {prompt}, nil

@@ -1,4 +1,4 @@
---- A small causal transformer that learns to write like Shakespeare, with layers of one's own.
+--- A small causal transformer with custom layers learns to write like Shakespeare.
 -- Usage: build/cusp scripts/examples/shakespeare_transformer.lua FILE.txt [EPOCHS [STEPS]]
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops
@@ -37,7 +37,7 @@ end
 
 ---------------------------------------------------------------- the model
 
---- Embeddings of the characters and of their places.
+--- Embeddings of the characters and of their positions.
 local Positions = layers.Layer:extend "Positions"
 
 function Positions:init(args)
@@ -50,8 +50,8 @@ function Positions:call(inputs)
   return self.characters(inputs) + self.places(cusp.arange(inputs.shape[2]))
 end
 
---- Attention to what came before, then two dense layers, each beside a shortcut (Vaswani et al.,
--- 2017; normalised first).
+--- Attention to earlier characters, then two dense layers, each with a residual connection (Vaswani
+-- et al., 2017; normalised first).
 local Block = layers.Layer:extend "Block"
 
 function Block:init(args)
@@ -88,7 +88,7 @@ local function write(prompt, length, temperature)
     local first = math.max(1, #written - window + 1)
     local seen = table.move(written, first, #written, 1, {})
     local count = #seen
-    -- the causal mask hides what is behind the last character
+    -- the causal mask hides what follows the last character
     for i = count + 1, window do seen[i] = 0 end
     local logits = model(cusp.tensor({seen}, {dtype = "int32"}))[1][count]
     written[#written + 1] = cusp.random.categorical(logits:reshape{1, -1} / temperature, 1):item(1,

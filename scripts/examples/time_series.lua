@@ -1,5 +1,6 @@
---- A time series: the temperature of the next hours from those of the last days, with made-up
--- weather. Usage: build/cusp scripts/examples/time_series.lua [EPOCHS [PICTURE.png]]
+--- A time series: predicts the temperature of the next hours from the last days, with made-up
+-- weather.
+-- Usage: build/cusp scripts/examples/time_series.lua [EPOCHS [PICTURE.png]]
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops
 local epochs, picture = tonumber(arg[1] or 5), arg[2]
@@ -19,7 +20,8 @@ local temperature = 10 - 8 * ops.cos(hour * (2 * math.pi / hours))
 local mean, deviation = ops.mean(temperature):item(), ops.std(temperature):item()
 local series = (temperature - mean) / deviation
 
---- Windows of `past` hours; the target is the temperature `ahead` hours after the window's last.
+--- Windows of `past` hours; the target is the temperature `ahead` hours after the window's last
+-- one.
 local function windows(first, last, shuffle)
   local part = series:slice{{first, last}}
   return cusp.utils.timeseries_dataset_from_array{

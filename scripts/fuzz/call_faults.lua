@@ -1,4 +1,4 @@
---- What is wrong with an error: raw Lua's own words, or the line of a file of the library.
+--- Classifies the faults of an error: a raw Lua message, or a position in a file of the library.
 -- @module call_faults
 local faults = {}
 
@@ -32,8 +32,7 @@ local function is_raw(message)
   return name ~= nil and lua_functions[name] == true
 end
 
---- The innermost line of the library that was running, "layers/dense.lua:30"; called in a message
--- handler.
+--- The innermost running line of the library, "layers/dense.lua:30"; called in a message handler.
 function faults.cause(is_library)
   local level = 3
   while true do

@@ -1,4 +1,4 @@
---- The public functions: where each is found, as Lua text, and the names of its parameters.
+--- The public functions: how to reach each, as Lua text, and the names of its parameters.
 -- @module call_targets
 local arguments = require "cusp.base.arguments"
 local cusp = require "cusp"
@@ -6,13 +6,13 @@ local namespace = require "cusp.base.namespace"
 
 local targets = {}
 
--- Goes out to the network; is for other files of the library.
+-- Skipped: it uses the network, or is internal to the library.
 local left_out = {["cusp.callbacks.RemoteMonitor"] = true, ["cusp.numpy.arrays_of"] = true,
   ["cusp.numpy.add"] = true,
   ["cusp.random.key_of"] = true, ["cusp.random.as_generator"] = true,
     ["cusp.random.get_state"] = true}
 
--- What programs call; the other methods of a class are for its subclasses.
+-- Methods that programs call; the other methods of a class are for its subclasses.
 local public = {}
 for name in ([[
   __call add_loss add_weight adapt build compute_mask compute_output_shape compute_output_spec
@@ -28,7 +28,7 @@ for name in ([[
   public[name] = true
 end
 
--- What data sets are made of inside, and what is called with a colon alone.
+-- Internal parts of datasets, and methods that are called only with a colon.
 local of_stages = {lower = true, open = true, count = true, make = true, iterate = true,
   known_types = true, rows = true}
 
@@ -74,7 +74,7 @@ local function add(list, text, value, kind)
   list[#list + 1] = {text = text, parameters = parameters_of(value), kind = kind}
 end
 
--- Positional arguments with which a class can be made.
+-- Positional arguments that can create a class.
 local tries = {"", "2", "2, 2", "{2}", "0.5", "{2, 2}", '"a"', "f", "{0.1, 10}", "{f}",
   "0.1, 10, 0.9", "{1}, {1}", "dense", "{cell}", "cell",
   '{"a", "b"}', "{1, 1}, 1", "2, 3, 4", "3, {2, 3}", "0.5, 3", '"ab,bc->ac", 3', "2, f"}
@@ -143,7 +143,7 @@ local function add_objects(list)
     engine.variable_methods[method], "method") end
 end
 
---- All of them, by kind ("class", "function", "method", "operation"): `{ {text =, parameters =,
+--- All targets, by kind ("class", "function", "method", "operation"): `{ {text =, parameters =,
 -- kind =}, ... }`.
 function targets.all()
   local list = {}

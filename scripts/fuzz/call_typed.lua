@@ -1,5 +1,5 @@
---- Arguments of the kind that a row of the table of operations asks for, with odd ranks, dtypes and
--- sizes: what gets past the check of kinds and has to be checked by the row itself.
+--- Arguments of the kinds that rows of the operation table expect, with unusual ranks, dtypes and
+-- sizes: they pass the check of kinds, so the row itself must check them.
 -- @module call_typed
 local typed = {}
 
@@ -36,7 +36,7 @@ local function size(source) return source:weighted(sizes) end
 
 local function integer(source) return source:weighted(integers) end
 
--- A long axis stands alone, so that work stays small where an axis without elements is reduced.
+-- A long axis comes alone, so that work stays small if an empty axis is reduced.
 local function shape(source)
   if source:chance(0.05) then return source:pick(long_shapes) end
   return list(source, source:chance(0.1) and 8 or 4, size)
@@ -80,7 +80,7 @@ local draws = {
 }
 
 --- Lua text of an argument.
--- @tparam table source of draws
+-- @tparam table source random source
 -- @tparam string kind as in `cusp.ops.describe`
 -- @treturn string
 function typed.of(source, kind) return (draws[kind] or tensor)(source) end

@@ -1,9 +1,9 @@
---- What calls are made with: the named values of a call's script, each made when it is first used,
--- and odd literals.
+--- Arguments for calls: the named values of a script, each created on first use, and unusual
+-- literals.
 -- @module call_values
 local values = {}
 
---- Name → Lua text of its value. `cusp`, `layers` and `ops` are there in every script.
+--- Name → Lua text of its value. `cusp`, `layers` and `ops` exist in every script.
 values.named = {
   x = "cusp.ones{2, 3}", e = "cusp.zeros{0, 3}", s = "cusp.tensor(3.0)", i = "cusp.tensor{0, 1}",
   b = "cusp.tensor{true, false}", h = 'cusp.ones({2, 3}, "float16")',
@@ -67,7 +67,7 @@ values.literals = {
     "print", "math", "setmetatable({}, {})",
 }
 
---- Name → value, made when asked for.
+--- Name → value, created on demand.
 function values.environment()
   local cusp = require "cusp"
   local environment
@@ -82,7 +82,7 @@ function values.environment()
   return environment
 end
 
---- A script that makes the call by itself.
+--- A standalone script that makes the call.
 -- @tparam string expression
 function values.script(expression)
   local lines = {'local cusp = require "cusp"', "local layers, ops = cusp.layers, cusp.ops"}

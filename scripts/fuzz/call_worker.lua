@@ -1,6 +1,6 @@
---- Makes the calls of a file, one a line, and says of each what is wrong with how it ended.
--- Before a call its number is printed, so that a crash or a hang is known by the last number. Run
--- by `calls.lua`.
+--- Makes the calls of a file, one per line, and reports the fault of each, if any. It prints the
+-- number of each call first, so that a crash or a hang is identified by the last number. Run by
+-- `calls.lua`.
 package.path = os.getenv "CUSP_FUZZ" .. "/?.lua;" .. package.path
 local errors = require "cusp.base.errors"
 local faults = require "call_faults"
@@ -10,7 +10,7 @@ local out = io.stdout
 local print = print
 _G.print = function() end -- what `summary` and the like print is not looked at
 
--- Lazy results are computed, or an error and a crash would wait for another call.
+-- Computes lazy results now, so that errors and crashes do not show up in a later call.
 local function look(...)
   for i = 1, select("#", ...) do tostring((select(i, ...))) end
 end
@@ -19,7 +19,7 @@ local function handler(message)
   return {message = message, cause = faults.cause(errors.is_library, message)}
 end
 
--- Loops in Lua are stopped here; what hangs in C is killed by the parent.
+-- Stops loops in Lua; the parent kills hangs in C.
 local function limit(seconds)
   local stop = os.clock() + seconds
   debug.sethook(function()

@@ -1,5 +1,5 @@
---- Calls of every public function with wrong, nil, huge, negative, empty and cyclic arguments.
--- Right is a result, or an error in the library's own words at the caller's line, within seconds.
+--- Calls every public function with wrong, nil, huge, negative, empty and cyclic arguments. Correct
+-- is a result, or an error in the library's own words at the caller's line, within seconds.
 -- @module calls
 local child = require "child"
 local draw = require "draw"
@@ -18,8 +18,7 @@ local function argument(source)
   return source:pick(values.literals)
 end
 
--- Arguments of the kinds that a row of the table of operations asks for, the optional ones at
--- times.
+-- Arguments of the kinds that a row of the operation table expects; optional ones only sometimes.
 local function arguments_of_row(source, target)
   local call = {positional = {}, keywords = {}}
   for i, kind in ipairs(target.kinds) do
@@ -76,8 +75,7 @@ end
 
 ---------------------------------------------------------------- running them
 
--- What the worker said: faults by number, and the number of the call that it did not come back
--- from.
+-- The worker's report: faults by number, and the number of the call that it did not return from.
 local function read(output)
   local found, last = {}, 0
   for line in output:gmatch "[^\n]+" do
@@ -99,7 +97,7 @@ local function run_once(expressions, seconds)
     .. expressions[math.max(last, 1)]:match "^[^(]*", message = death}, output
 end
 
---- Makes the calls; after one that ends the process the rest go on in another.
+--- Makes the calls; if one ends the process, the rest run in another.
 -- @treturn table number → fault
 function calls.run(expressions)
   local result, from = {}, 1
@@ -173,7 +171,7 @@ end
 
 ---------------------------------------------------------------- the whole
 
---- Runs calls for a time.
+--- Runs calls for some time.
 -- @tparam table options `seconds`, `seed`, `report(kind, what)`, `shrink` (true by default),
 -- `count` instead of seconds
 -- @treturn table counts: `tried`, `failed`

@@ -1,12 +1,11 @@
---- Runs Lua in a child process with a limit of time and memory, so that a crash or a hang is a
--- result like any other.
+--- Runs Lua in a child process with limits on time and memory, so that a crash or a hang is just
+-- another result.
 -- @module child
 local child = {}
 
 local build = os.getenv "CUSP_BUILD" or "build"
 
--- Address space that a child may take: what asks for more gets an error instead of the machine's
--- memory.
+-- Address space of a child: larger requests give an error instead of taking the machine's memory.
 local memory_kilobytes = 6 * 1024 * 1024
 
 local function quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
@@ -36,11 +35,11 @@ local function command_of(words, options, place)
   return table.concat(parts, " ") .. " </dev/null 2>&1"
 end
 
---- Starts `cusp SCRIPT ARGUMENTS...` in an empty folder of its own.
+--- Starts `cusp SCRIPT ARGUMENTS...` in a new empty folder.
 -- @tparam {string,...} words the script (relative to the project) and its arguments
 -- @tparam table options `seconds` until it is killed, `environment`
--- @treturn function that waits for it: its output, and nil or how it died ("killed after 20 s",
--- "ended by signal 11", "exit code 1")
+-- @treturn function that waits for it; returns its output, and nil or how it died ("killed after 20
+-- s", "ended by signal 11", "exit code 1")
 function child.start(words, options)
   local place = folder()
   local pipe = assert(io.popen(command_of({absolute(words[1]), table.unpack(words, 2)}, options,
@@ -58,7 +57,7 @@ function child.start(words, options)
   end
 end
 
---- The same, waited for.
+--- Starts it and waits.
 function child.run(words, options) return child.start(words, options)() end
 
 --- Writes a temporary file; returns its name and a function that removes it.

@@ -1,10 +1,10 @@
---- Random draws that repeat: SplitMix64, so that a seed gives the same cases in every process and
+--- Reproducible random draws: SplitMix64, so that a seed gives the same cases in every process and
 -- every Lua.
 -- @module draw
 local draw = {}
 draw.__index = draw
 
---- A source of draws.
+--- A random source.
 -- @tparam integer seed
 function draw.new(seed)
   local self = setmetatable({state = seed}, draw)
@@ -21,12 +21,12 @@ function draw:bits()
   return z ~ (z >> 31)
 end
 
---- An integer between two, inclusive.
+--- An integer in a range, inclusive.
 function draw:integer(low, high)
   return low + (self:bits() >> 1) % (high - low + 1)
 end
 
---- Whether something of this probability happens.
+--- True with a given probability.
 function draw:chance(probability)
   return (self:bits() >> 11) * 0x1p-53 < probability
 end
@@ -36,7 +36,7 @@ function draw:pick(list)
   return list[self:integer(1, #list)]
 end
 
---- One of the values, each as likely as its weight says: `{{weight, value}, ...}`.
+--- One of the values, with probabilities by weight: `{{weight, value}, ...}`.
 function draw:weighted(list)
   local total = 0
   for _, entry in ipairs(list) do total = total + entry[1] end

@@ -1,9 +1,9 @@
---- Damaged files of every format: each is read, or refused with an error that says what is wrong,
+--- Damaged files of every format: each must be read, or refused with an error that names the fault,
 -- in bounded time and memory.
 -- @module files
 local files = {}
 
--- of address space: what a small file makes the reader ask for beyond it gets an error
+-- of address space; larger requests of a reader give an error
 local kilobytes = 6 * 1024 * 1024
 local portion = 20                -- seconds for one process
 local build = os.getenv "CUSP_BUILD" or "build"
@@ -17,7 +17,7 @@ local function start(seed, first, seconds)
     memory, seconds + 60, build, seed, first, seconds)))
 end
 
--- What a process said, and the number of the last case that it began.
+-- The output of a process, and the number of the last case that it began.
 local function run(seed, first, seconds, report)
   local pipe = start(seed, first, seconds)
   local case, label, done, failed, rest = first - 1, "no case", false, 0, {}
@@ -39,8 +39,8 @@ local function run(seed, first, seconds, report)
   return case, failed
 end
 
---- Tries damaged files for some time. A failure is reported with what repeats it: the seed and the
--- number of the case.
+--- Tries damaged files for some time. Reports failures with the seed and the number of the case,
+-- which reproduce them.
 -- @tparam table options `seconds`, `seed` (1), `report(kind, what)`
 -- @treturn table `tried`, `failed`
 function files.fuzz(options)

@@ -1,4 +1,4 @@
---- The readers of files that are tried, each with files that are right to begin with.
+--- The file readers to test, each with valid files to start from.
 -- @module files_readers
 local cusp = require "cusp"
 local engine = require "cusp.engine"
@@ -41,7 +41,7 @@ end
 
 local function load_checkpoint(path) load_weights((path:gsub("%.[^./]*$", ""))) end
 
--- Elements of a data set, at most so many as a small file can hold.
+-- Elements of a dataset, up to the number that a small file can hold.
 local function run_dataset(dataset)
   local count = 0
   for _ in dataset:iterate() do
@@ -80,8 +80,8 @@ local function save_records(path)
   for i = 1, 4 do writer:write(cusp.tfrecord.encode_example{x = {1.5, i}, name = "row" .. i}) end
 end
 
---- The readers: `name`, `read(path)`, `files`: right files of the format. A checkpoint's two files
--- are damaged in turn.
+--- The readers: `name`, `read(path)`, `files`: valid files of the format. The two files of a
+-- checkpoint are damaged in turn.
 -- @tparam string folder an empty one
 -- @treturn {table,...}
 function readers.list(folder)
@@ -125,7 +125,7 @@ function readers.list(folder)
   }
 end
 
---- The pictures among the fixtures, small ones.
+--- Small images from the fixtures.
 function readers.pictures()
   local result = {}
   local pipe =

@@ -1,6 +1,7 @@
--- Reads damaged files in a process of its own: what crashes or hangs it, the parent sees from the
--- last line. Usage: cusp scripts/fuzz/files_worker.lua SEED FIRST SECONDS
--- Case n is the nth damaged file of that seed, whatever the machine: `SEED n 0` repeats it alone.
+-- Reads damaged files in a separate process; the parent identifies crashes and hangs by the last
+-- line of output.
+-- Usage: cusp scripts/fuzz/files_worker.lua SEED FIRST SECONDS
+-- Case n is the nth damaged file of that seed on any machine: `SEED n 0` reproduces it alone.
 package.path = "scripts/fuzz/?.lua;" .. package.path
 local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
@@ -15,8 +16,8 @@ local list = readers.list(folder.path)
 local limit = 10 -- seconds for one small file
 stored.timeout = 2
 
--- Words of Lua's own, or places in the library, where the reader should have said what is wrong
--- with the file.
+-- Raw Lua messages, or positions in the library, where the reader should have named the fault of
+-- the file.
 local function raw_words(message)
   local text = tostring(message)
   return text:find "attempt to %l+" or text:find "bad argument #" or text:find "stack overflow"
@@ -33,7 +34,7 @@ local function damaged(case)
   return reader, source, name, bytes
 end
 
--- A damaged file of a checkpoint stands beside its whole partner.
+-- A damaged checkpoint file is put beside its intact partner.
 local function place(reader, source, bytes)
   local target = ("%s/damaged%s"):format(folder.path, source:match "(%.[^/]*)$" or "")
   if reader.name == "checkpoint" then

@@ -1,12 +1,11 @@
---- Whether two results of a program are the same: structure, shapes, dtypes, numbers to a
--- tolerance of the dtype, errors by their text.
+--- Compares two results of a program: structure, shapes, dtypes, numbers to a tolerance of the
+-- dtype, errors by their text.
 -- @module program_compare
 
--- Relative to the largest number of the tensor: a step of training spreads rounding over all of
--- them.
+-- Relative to the largest number of the tensor: a training step spreads rounding over all of them.
 local tolerances = {float16 = 3e-2, bfloat16 = 2e-1, float32 = 1e-3, float64 = 1e-8}
 
--- Without its place, and without the numbers of names that count up (`dense_3`).
+-- Removes the position, and the numbers in names that count up (`dense_3`).
 local function text_of(message) return (message:gsub("^[^\n]-:%d+: ", ""):gsub("_%d+",
   ""):gsub("%d+", "0")) end
 
@@ -49,7 +48,7 @@ function compare(a, b, path, tolerance)
   return a ~= b and ("%s: %s and %s"):format(path, a, b) or nil
 end
 
---- A text that says where they differ, or nil.
+--- Describes the first difference; nil if there is none.
 return function(a, b)
   if a.error or b.error then
     if not (a.error and b.error) then return ("error in one alone: %s"):format(a.error

@@ -1,6 +1,6 @@
---- Random models that are trained: nested and shared ones, masks, normalisation, dropout,
--- recurrent layers, callbacks, metrics,
--- a train_step with two optimizers. `fit` runs compiled, or with run_eagerly.
+--- Random models and their training: nested and shared models, masks, normalisation, dropout,
+-- recurrent layers, callbacks, metrics, a train_step with two optimizers. `fit` runs compiled, or
+-- with run_eagerly.
 -- @module program_models
 local models = {}
 
@@ -14,7 +14,7 @@ local on_vectors = {
 }
 local keeping = {"layers.BatchNormalization{momentum = 0.6}", "layers.Dropout(0.4)",
   "layers.LayerNormalization()", "layers.GaussianNoise(0.1)",
-  -- no UnitNormalization: it makes rounding errors near zero large
+  -- no UnitNormalization: it amplifies rounding errors near zero
   "layers.Activation('elu')", "layers.PReLU()",
     "layers.ActivityRegularization{l2 = 0.01}", "layers.AlphaDropout(0.2)",
   "layers.Rescaling(0.5, 0.1)", "layers.Lambda(function(a) return a * 0.5 end)",
@@ -116,7 +116,7 @@ local function subclassed(source, nodes, input)
   nodes[#nodes + 1] = "local model = Net{}"
 end
 
--- A step of one's own: one tape, or two with two optimizers over halves of the variables.
+-- A custom step: one tape, or two with two optimizers over halves of the variables.
 function models.train_step(source)
   local step = {head = "function Net:train_step(batch)", tail = "end"}
   local two = source:chance(0.6)
@@ -182,8 +182,8 @@ local callback_texts =
   "cusp.callbacks.TerminateOnNaN()",
     "cusp.callbacks.LambdaCallback{on_train_end = function() seen[#seen + 1] = 1 end}"}
 
--- Where a gradient is zero but for rounding, a small epsilon makes a whole step of it: epsilons are
--- large here.
+-- If a gradient is zero except for rounding, a small epsilon turns it into a full step, so epsilons
+-- are large here.
 local optimizers = {"'sgd'", "cusp.optimizers.Adam{0.01, epsilon = 0.01}",
   "cusp.optimizers.RMSprop{0.01, epsilon = 0.01}",
   "cusp.optimizers.SGD{0.05, momentum = 0.9, nesterov = true}",

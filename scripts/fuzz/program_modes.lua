@@ -1,4 +1,4 @@
---- The ways to run a program in one process: what `mode` is in it.
+--- The ways to run a program in one process: the value of `mode` in it.
 -- @module program_modes
 local cusp = require "cusp"
 local engine = require "cusp.engine"
@@ -6,7 +6,7 @@ local engine = require "cusp.engine"
 local function as_it_is(f) return f end
 local function nothing() end
 
--- A traced tensor has no value to look at.
+-- A traced tensor has no value to read.
 local function look(tensor)
   if not engine.tracing() then tostring(tensor) end
 end

@@ -1,9 +1,7 @@
 --- Random programs around a step function: variables, assignments, tapes, layers, optimizers,
--- branches and loops.
--- The step runs several times, as it is or compiled; between the steps variables are read and
--- assigned. Shapes are known while a
--- program is made, so that most programs run; some do not, and then all ways of running must raise
--- the same error.
+-- branches and loops. The step runs several times, directly or compiled; between steps, variables
+-- are read and assigned. Shapes are known while a program is generated, so most programs run; for
+-- the others, all ways of running must raise the same error.
 -- @module program_steps
 local steps = {}
 
@@ -33,7 +31,7 @@ end
 
 local function list(shape) return "{" .. table.concat(shape, ", ") .. "}" end
 
---- A tensor or variable in scope, of a shape or fulfilling a condition.
+--- A tensor or variable in scope, with a shape or satisfying a condition.
 function Builder:any(wanted)
   local found = {}
   for _, value in ipairs(self.values) do
@@ -43,7 +41,7 @@ function Builder:any(wanted)
     end
   end
   if #found == 0 then return nil end
-  -- What was made last is more interesting.
+  -- Prefers recent values.
   if #found > 3 and self.draw:chance(0.5) then return found[self.draw:integer(#found - 2,
     #found)] end
   return self.draw:pick(found)
@@ -56,7 +54,7 @@ function Builder:push(nodes, prefix, text, shape)
   return value
 end
 
--- Runs `fill(block)` with a scope of its own.
+-- Runs `fill(block)` with a new scope.
 function Builder:block(nodes, head, tail, fill, open)
   local block, kept = {head = head, tail = tail, open = open}, #self.values
   self.depth = self.depth + 1
@@ -103,7 +101,7 @@ local function reversed(shape)
   return result
 end
 
--- Each makes a text and a shape from a value of at least one axis.
+-- Each makes a text and a shape from a value with at least one axis.
 local reshaping = {
   function(self, v)
     local axis = self.draw:integer(1, #v.shape)
@@ -168,7 +166,7 @@ function Builder:expression()
   return filled(self.draw:pick(unary), v.name), v.shape
 end
 
--- A value of a shape, whatever there is.
+-- A value of a given shape, created if necessary.
 function Builder:of_shape(shape)
   local v = self.draw:chance(0.8) and self:any(shape)
   if v then return self.draw:chance(0.5) and v.name or filled(self.draw:pick(unary), v.name) end
@@ -205,7 +203,7 @@ local function body(self, nodes, low, high)
   for _ = 1, self.draw:integer(low, high) do self:statement(nodes) end
 end
 
--- Sources that are in scope and their gradients as locals declared before the block of the tape.
+-- Declares sources in scope and their gradients as locals before the tape's block.
 local function take_gradients(self, block, tape, sources, names, last)
   local target = self:any()
   local text = ("%s:gradient(%s, {"):format(tape, self.draw:chance(0.7)
@@ -214,7 +212,7 @@ local function take_gradients(self, block, tape, sources, names, last)
   for i, source in ipairs(sources) do parts[i] = source.name end
   local found = self:name "found"
   block[#block + 1] = ("local %s = %s%s})"):format(found, text, table.concat(parts, ", "))
-  -- A compiled branch that is not taken gives zeros, where there is no path at all uncompiled.
+  -- An unchosen branch gives zeros when compiled; uncompiled, there is no path at all.
   local none = self.has_branches and "%s * 0" or "%s * 0 - 7"
   for i, source in ipairs(sources) do
     local or_else = none:format(source.name)
@@ -369,7 +367,7 @@ function statements.repeated(self, nodes)
   self:block(nodes, "for _ = 1, 2 do", "end", function(block) body(self, block, 1, 3) end, true)
 end
 
--- In the step alone: a branch that is not taken is traced, and would raise in a compiled step only.
+-- Only in the step: an unchosen branch is traced, and would raise only in a compiled step.
 function statements.wrong(self, nodes)
   if self.depth > 1 then return statements.tensor(self, nodes) end
   local v, w = self:any(), self:any()

@@ -1,6 +1,5 @@
---- A program as a tree of statements, which can be printed and made smaller.
--- A node is a line of text, or a block `{head, tail, ...nodes}`; a block that may be replaced by
--- what is in it has `open = true`.
+--- A program as a tree of statements, which can be printed and shrunk. A node is a line of text, or
+-- a block `{head, tail, ...nodes}`; a block that may be replaced by its contents has `open = true`.
 -- @module program_tree
 local tree = {}
 
@@ -31,7 +30,7 @@ local function copy_with(nodes, change)
   return result
 end
 
--- Does `edit(node)` at the node numbered `wanted` in reading order; numbers are counted in `at[1]`.
+-- Calls `edit(node)` on the node numbered `wanted` in reading order; `at[1]` holds the count.
 local function edit_at(nodes, wanted, edit, at)
   return copy_with(nodes, function(node)
     at[1] = at[1] + 1
@@ -41,14 +40,14 @@ local function edit_at(nodes, wanted, edit, at)
   end)
 end
 
---- How many nodes there are.
+--- The number of nodes.
 function tree.count(nodes)
   local n = 0
   for _, node in ipairs(nodes) do n = n + 1 + (type(node) == "table" and tree.count(node) or 0) end
   return n
 end
 
---- Without the node of that number; nil where it has to stay.
+--- Removes the node with that number; nil if it must stay.
 function tree.without(nodes, number)
   local removed = true
   local result = edit_at(nodes, number, function(node)
@@ -59,7 +58,7 @@ function tree.without(nodes, number)
   return removed and result or nil
 end
 
---- With the block of that number replaced by what is in it; nil where that cannot be.
+--- Replaces the block with that number by its contents; nil if that is not possible.
 function tree.opened(nodes, number)
   local changed = false
   local result = edit_at(nodes, number, function(node)
@@ -70,7 +69,7 @@ function tree.opened(nodes, number)
   return changed and result or nil
 end
 
---- Without a run of `length` nodes of the outermost list.
+--- Removes a run of `length` nodes of the outermost list.
 function tree.without_run(nodes, first, length)
   local result = {head = nodes.head, tail = nodes.tail, open = nodes.open}
   for i, node in ipairs(nodes) do

@@ -1,6 +1,6 @@
---- Runs the programs of a file in several ways and prints what each gave. Run by `programs.lua`,
--- which compares.
--- The file returns a list of program texts; the second argument lists the ways.
+--- Runs the programs of a file in several ways and prints their results. Run by `programs.lua`,
+-- which compares them. The file returns a list of program texts; the second argument lists the
+-- ways.
 package.path = os.getenv "CUSP_FUZZ" .. "/?.lua;" .. package.path
 local cusp = require "cusp"
 local engine = require "cusp.engine"

@@ -1,6 +1,6 @@
---- Random programs, each run eagerly, compiled, looked at, with one thread and two, without
--- passes, and with the reference kernels.
--- All ways must agree: in numbers to a tolerance of the dtype, in shapes and dtypes, and in errors.
+--- Random programs, each run eagerly, compiled, with values printed, with one thread and two,
+-- without passes, and with the reference kernels. All ways must agree: in numbers to a tolerance of
+-- the dtype, in shapes and dtypes, and in errors.
 -- @module programs
 local child = require "child"
 local compare = require "program_compare"
@@ -12,8 +12,7 @@ local programs = {}
 local batch, seconds_each = 8, 30
 local makers = {require "program_steps", (require "program_models")}
 
--- The processes in which each program is run, and the ways in each; all are compared with the
--- first.
+-- The processes that run each program, and the ways in each; all are compared with the first.
 local processes = {
   {modes = "eager,looked,compiled,compiledlooked,threads"},
   {name = "CUSP_DISABLE_PASSES=simplify,common", modes = "eager,compiled",
@@ -51,7 +50,7 @@ for _, mode in ipairs{
   show({pcall(program, mode)}, "  ")
 end]]
 
--- The program with the two ways that differ, to be run by itself.
+-- A standalone program with the two ways that differ.
 local function script(nodes, failure)
   local text = chunk_of(nodes):gsub("^[^\n]*\n", ""):gsub("return program\n$", "")
   local mode = failure.mode
@@ -83,8 +82,8 @@ end
 
 local function long_string(text) return ("[====[%s]====]"):format(text) end
 
--- Runs the texts in one process after another; what kills a process is the result of the program
--- that did.
+-- Runs the texts in one process after another; if a process dies, that is the result of its
+-- program.
 local function run_process(process, texts)
   local results, parts = {}, {}
   for i, text in ipairs(texts) do parts[i] = long_string(text) end
@@ -135,7 +134,7 @@ end
 
 ---------------------------------------------------------------- shrinking
 
--- What makes two failures the same kind.
+-- The key by which failures count as the same kind.
 local function kind_of(failure)
   local what = failure.what
   local how = what:match "^killed" or what:match "^ended by" or what:match "^exit"
@@ -168,7 +167,7 @@ local function first_failing(candidates, failure)
   end
 end
 
---- A smaller program that fails in the same way.
+--- Shrinks a program as long as it fails in the same way.
 local function shrink(nodes, failure, seconds)
   local stop = os.time() + seconds
   while os.time() < stop do
@@ -181,7 +180,7 @@ end
 
 ---------------------------------------------------------------- the whole
 
--- What fails often fails for one reason: only the first failures are made small.
+-- Many failures have one cause, so only the first ones are shrunk.
 local most_shrunk = 8
 
 local function report(options, nodes, failure, seed, seconds)
@@ -191,9 +190,9 @@ local function report(options, nodes, failure, seed, seconds)
     seed, script(nodes, failure)))
 end
 
---- Makes and runs programs for a time.
--- @tparam table options `seconds` or `count`, `seed`, `report(kind, what)`, `shrink` (seconds for
--- each failure; 60)
+--- Generates and runs programs for some time.
+-- @tparam table options `seconds` or `count`, `seed`, `report(kind, what)`, `shrink` (seconds per
+-- failure; 60)
 -- @treturn table counts: `tried`, `ran` (without an error), `failed`
 function programs.fuzz(options)
   local counts, stop, seed = {tried = 0, ran = 0, failed = 0}, os.time() + options.seconds,

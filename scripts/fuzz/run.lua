@@ -1,5 +1,5 @@
---- Looks for failures with random programs, calls and files. Usage: cusp scripts/fuzz/run.lua
--- SECONDS [SEED] [programs,calls,files]
+--- Looks for failures with random programs, calls and files.
+-- Usage: cusp scripts/fuzz/run.lua SECONDS [SEED] [programs,calls,files]
 package.path = "scripts/fuzz/?.lua;" .. package.path
 
 local seconds = tonumber(arg[1]) or 120
@@ -13,7 +13,7 @@ local function report(kind, what)
   io.stdout:flush()
 end
 
--- Name → the module of its generator, if it is there.
+-- Name → the module of its generator, if it exists.
 local function generator(name)
   if not package.searchpath(name, package.path) then return nil end
   local found = require(name)

@@ -4,7 +4,7 @@
 --     cusp checkpoint.lua write FOLDER     models, trained, saved, trained on;
 --                                          what they predict in FOLDER/NAME.json
 --     cusp checkpoint.lua read FOLDER      loads FOLDER/NAME-tf into the same models;
---                                          prints what they predict, as JSON
+--                                          prints their predictions, as JSON
 --     cusp checkpoint.lua legacy FOLDER    the same with FOLDER/legacy-NAME, which the
 --                                          optimizers of TensorFlow 2.0 to 2.10 wrote
 local cusp = require "cusp"
@@ -110,7 +110,7 @@ local function data()
   return cusp.tensor(x, {dtype = "float32"}), cusp.tensor(y, {dtype = "float32"})
 end
 
--- With the optimizers before TensorFlow 2.11, by the names that checkpoint.py has for them.
+-- With the optimizers before TensorFlow 2.11, by the names that checkpoint.py uses.
 local legacy = {
   {"legacy-Adam", dense, "Adam", {learning_rate = 0.01}},
   {"legacy-AMSGrad", dense, "Adam", {learning_rate = 0.01, amsgrad = true}},

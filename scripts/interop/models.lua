@@ -118,7 +118,7 @@ local function compile(case, model)
   model:compile{optimizer = case[3](), loss = "mse", metrics = {"mae"}}
 end
 
---- What a model predicts, and how its next epoch goes.
+--- A model's predictions, and the results of its next epoch.
 local function behaviour(model, trains)
   local predicted = model:predict{x, verbose = 0}:tolist()
   local losses = cusp.null
@@ -171,7 +171,7 @@ local function load(case, path)
   end
   local model = case[2]()
   compile(case, model)
-  -- Weights find an optimizer's state only where it has been made.
+  -- The optimizer's state must exist before weights can be loaded into it.
   local with_state = path:find "%.weights%.h5$" ~= nil
   model:load_weights(path)
   return model, with_state

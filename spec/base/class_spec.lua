@@ -60,7 +60,7 @@ describe("a class", function()
     assert.matches("axis %(counted from 1", message(Dense, {3, axis = 0}))
   end)
 
-  it("lets an init of one's own read the arguments, and reports what nobody read", function()
+  it("lets a user-defined init read the arguments, and reports what nobody read", function()
     local Custom = Base:extend "SpecCustom"
     function Custom:init(args)
       self.output_dim = args[1] or args.output_dim

@@ -7,7 +7,7 @@ local function raises(text, f, ...)
   assert.is_truthy(message:find(text, 1, true), message)
 end
 
--- A list of a class, as Penlight's List is one.
+-- A list of a class, like Penlight's List.
 local List = {append = function(self, item) self[#self + 1] = item end}
 List.__index = List
 local function list(...) return setmetatable({...}, List) end

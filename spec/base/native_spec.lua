@@ -1,4 +1,4 @@
--- Libraries that are loaded on demand: what is said where one is missing.
+-- Libraries loaded on demand: the message if one is missing.
 local native = require "cusp.base.native"
 
 describe("native.load", function()

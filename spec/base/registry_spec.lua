@@ -20,7 +20,7 @@ describe("serialised forms", function()
       config = {seed = 3}}.seed)
   end)
 
-  it("find classes of one's own by name, or as custom objects", function()
+  it("find user-defined classes by name, or as custom objects", function()
     local Double = cusp.regularizers.Regularizer:extend("SpecDouble",
       {config = {{"factor", "number", default = 2}}})
     local form = registry.serialize(Double{factor = 3})
@@ -52,8 +52,8 @@ describe("serialised forms", function()
       message(registry.deserialize, {class_name = "function", config = "spec_absent"}))
   end)
 
-  it("refuse byte code and read Keras's own forms of Python values", function()
-    assert.matches("byte code",
+  it("refuse bytecode and read Keras's own forms of Python values", function()
+    assert.matches("bytecode",
       message(registry.deserialize, {class_name = "__lambda__", config = {}}))
     assert.same({1, 2}, registry.deserialize{class_name = "__tuple__", items = {1, 2}})
   end)

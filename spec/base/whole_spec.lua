@@ -55,7 +55,7 @@ local function compiled(kind, options)
   return model
 end
 
--- All that a model consists of, by name.
+-- The parts of a model, by name.
 local function parts(model)
   local list = table.move(model.metrics_names, 1, #model.metrics_names, 1, {})
   for _, variables in ipairs{model.weights, model.optimizer.variables} do

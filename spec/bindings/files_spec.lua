@@ -71,7 +71,7 @@ describe("files.open", function()
     for _, range in ipairs{{100, 1}, {0, 101}, {math.maxinteger, 1}, {1, math.maxinteger},
       {101, 0}} do
       assert.matches(
-        path .. ": offset %d+: %d+ bytes were expected there, but the file has only 100 bytes",
+        path .. ": offset %d+: expected %d+ bytes there, but the file has only 100 bytes",
         message_of(reader.read, reader, range[1], range[2]))
       assert.matches("has only 100", message_of(reader.crc32c, reader, range[1], range[2]))
     end

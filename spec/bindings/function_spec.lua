@@ -61,7 +61,7 @@ describe("a compiled function", function()
 
   it("checks its arguments", function()
     local f = compile(function(x) return x + 1 end, {2})
-    assert.matches("2 arguments were given, 1 expected",
+    assert.matches("got 2 arguments, expected 1",
       message(f, engine.tensor({1.0}), engine.tensor({1.0})), 1, true)
     assert.matches("expected a tensor, got nil", message(f, nil), 1, true)
     assert.is_false((pcall(f, engine.tensor({1.0, 2.0, 3.0}))))
@@ -133,7 +133,7 @@ describe("run_batches", function()
 
   it("checks what it gets", function()
     assert.matches("'arrays' should be a list of tensors", message(f.run_batches, f, {}), 1, true)
-    assert.matches("2 arrays were given, 1 expected", message(f.run_batches, f, {arrays = {x, x}}),
+    assert.matches("got 2 arrays, expected 1", message(f.run_batches, f, {arrays = {x, x}}),
       1, true)
     assert.matches("'batch_size' should be 1 or more",
       message(f.run_batches, f, {arrays = {x}, batch_size = 0}), 1, true)

@@ -1,7 +1,7 @@
 local engine = require "cusp.engine"
 local tensor = engine.tensor
 
--- Arguments right and wrong, of every kind; the seed is fixed, so that a failure can be repeated.
+-- Valid and invalid arguments of every kind; the seed is fixed, so that failures can be reproduced.
 local any = {
   function()
     return tensor({{1, 2, 3}, {4, 5, 6}})

@@ -14,7 +14,7 @@ local function resident()
   end
 end
 
--- AddressSanitizer keeps what is freed for a while, so that the process grows.
+-- AddressSanitizer keeps freed memory for a while, so the process grows.
 local function is_sanitized()
   local maps = io.open "/proc/self/maps"
   local text = maps and maps:read "a" or ""

@@ -5,7 +5,7 @@ local program = build .. "/cusp"
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
--- Runs a shell command; its output with errors, and the exit code.
+-- Runs a shell command; returns its output including errors, and the exit code.
 local function run(command)
   local pipe = io.popen("{ " .. command .. "\n} 2>&1; echo \"exit $?\"")
   local text = pipe:read "a"
@@ -100,7 +100,7 @@ describe("the program", function()
       while true do (x:matmul(x)):item(1, 1) end]]
     assert.equal(130, code)
     assert.matches("interrupted!", output)
-    -- An error like any other: what catches it goes on.
+    -- Like any other error: code that catches it continues.
     output, code = interrupted 'print(pcall(function() while true do end end)) print "on"'
     assert.same({"false\tinterrupted!\non\n", 0}, {output, code})
     assert.equal(130, (select(2,
@@ -139,7 +139,7 @@ describe("the program", function()
       output, 1, true)
   end)
 
-  -- Runs code that prints "ready", and sends it SIGINT as often as that, half a second apart.
+  -- Runs code that prints "ready", then sends it SIGINT that many times, half a second apart.
   local function pressed(times, code)
     local scope <close> = folder.new()
     local log = scope.path .. "/log"

@@ -1,5 +1,5 @@
--- BackupAndRestore: runs that end anywhere go on as if they had not, and files that are damaged or
--- of another model are refused.
+-- BackupAndRestore: runs interrupted anywhere resume as if they had not been, and files that are
+-- damaged or of another model are refused.
 local Folder = require "spec.support.folder"
 local cusp = require "cusp"
 local backup_file = require "cusp.callbacks.backup_file"
@@ -19,7 +19,7 @@ end
 
 local stop = "the run ends here"
 
--- Raises at a batch, counted over the run; the callbacks after it are not called.
+-- Raises at a batch, counted over the run, before later callbacks are called.
 local function bomb(at)
   local seen = 0
   return {on_train_batch_begin = function()
@@ -30,7 +30,7 @@ end
 
 local function noisy(a, b) return a + cusp.random.normal(a.shape, {stddev = 0.1}), b end
 
--- Data sets that keep random elements in memory, some with a second one to validate with.
+-- Datasets that keep random elements in memory, some with a second one for validation.
 local caches = {
   ["a shuffled cache"] = function(rows) return rows:shuffle(50):cache():batch(16) end,
   ["a shuffled cache with a seed"] = function(rows)
@@ -69,7 +69,7 @@ local caches = {
   end,
 }
 
--- One training from its beginning, as a script of its own would run it.
+-- One training run from the start, like a script would do it.
 local function train(kind, backup, extra)
   cusp.random.set_seed(5)
   local x, y = cusp.random.normal{100, 6}, cusp.random.normal{100, 2}
@@ -126,7 +126,7 @@ local function same(wanted, got)
   assert.are.same(wanted.history, got.history)
 end
 
--- Runs until one is through, each ended some batches after its beginning.
+-- Runs until one completes; each is interrupted some batches after its start.
 local function run_in_pieces(kind, folder, options, steps)
   for attempt = 1, 100 do
     local backup = callbacks.BackupAndRestore{

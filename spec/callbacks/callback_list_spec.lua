@@ -1,4 +1,4 @@
--- Lists of callbacks: which hooks are called, in which order, and what cannot be a callback.
+-- Lists of callbacks: which hooks are called, in which order, and what is not a callback.
 local cusp = require "cusp"
 local callbacks = cusp.callbacks
 

@@ -1,4 +1,4 @@
--- What the history keeps of a training.
+-- The record of a training run in its history.
 local cusp = require "cusp"
 local callbacks = cusp.callbacks
 

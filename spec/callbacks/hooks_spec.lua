@@ -1,5 +1,5 @@
--- What hooks get and may do: order, logs, stopping, changing the learning rate, freezing, errors;
--- and what callbacks refuse.
+-- What hooks receive and may do: order, logs, stopping, changing the learning rate, freezing,
+-- errors; and which arguments callbacks refuse.
 local cusp = require "cusp"
 local files = require("cusp.engine").files
 local progress = require "cusp.base.progress"
@@ -34,7 +34,7 @@ local function keys(logs)
   return table.concat(list, ",")
 end
 
--- A callback that writes down every hook with its number and the names in its logs.
+-- A callback that records every hook with its number and the names in its logs.
 local function recorder(list)
   local recording = {}
   for _, hook in ipairs(callbacks.Callback.hooks) do
@@ -118,7 +118,7 @@ describe("hooks", function()
           {0.0, 0.0}}
       end
     end}}})
-    -- The epoch that begins follows the schedule.
+    -- The coming epoch follows the schedule.
     assert.are.same(before, model:get_weights()[1]:flat())
     fit(model, {})
     assert.are.same(before, model:get_weights()[1]:flat())
@@ -327,7 +327,7 @@ end)
 describe("RemoteMonitor", function()
   local build = os.getenv "CUSP_BUILD" or "build"
 
-  -- A program in curl's place that keeps what it is told.
+  -- A program in place of curl that stores its input.
   local function send(options)
     local folder = os.tmpname()
     os.remove(folder)

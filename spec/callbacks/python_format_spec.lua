@@ -1,4 +1,4 @@
--- Numbers and replacement fields as Python writes them.
+-- Numbers and replacement fields in Python's formats.
 local python = require "cusp.callbacks.python_format"
 
 describe("python_format", function()

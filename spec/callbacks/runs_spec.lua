@@ -1,5 +1,5 @@
--- Runs under one callback each against both versions of Keras: epochs, values, what is printed,
--- files, and the weights at the end.
+-- Runs with one callback each, compared with both versions of Keras: epochs, values, output, files,
+-- and the final weights.
 local cases = require "spec.support.cases"
 local Folder = require "spec.support.folder"
 local cusp = require "cusp"
@@ -7,7 +7,7 @@ local engine = require "cusp.engine"
 local files = engine.files
 local callbacks = cusp.callbacks
 
--- What f writes with io.stdout:write.
+-- The text that f writes with io.stdout:write.
 local function printed(f)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
@@ -88,10 +88,10 @@ local function compare_history(history, wanted)
   end
 end
 
--- tf.keras has an infinite best value at first and does not say when it has saved.
+-- tf.keras starts with an infinite best value and prints no message after saving.
 local function expected_text(version, text)
   if version == "k3" then return text end
-  -- It restores weights before it says that it stopped.
+  -- It restores weights before it reports that it stopped.
   text = text:gsub("^(Restoring[^\n]*\n)(Epoch[^\n]*\n)", "%2%1")
   return (text:gsub("from inf",
     "from None"):gsub("(\nEpoch (%d+):[^\n]* saving model to ([^\n]+)\n)",
@@ -123,7 +123,7 @@ local function run(version, case)
   compare_history(history.history, case.history)
   if case.stopped_epoch then assert.are.equal(case.stopped_epoch + 1, callback.stopped_epoch) end
   if case.best_epoch then assert.are.equal(case.best_epoch + 1, callback.best_epoch) end
-  -- The folder of the reference run held the file of the run before, too.
+  -- The folder of the reference run also held the file of the run before.
   if case.files then
     assert.are.equal(case.name == "model_checkpoint_each" and #case.files - 1 or #case.files,
       #saved)
@@ -184,7 +184,7 @@ describe("the golden run of the tutorial's model", function()
     os.remove(path)
   end)
 
-  -- Lines without what varies: times; and names in the order of Keras 3, which sorts them.
+  -- Lines without what varies (times), and with names in the order of Keras 3, which sorts them.
   local function lines(text)
     local result = {}
     for line in text:gmatch "[^\n]+" do

@@ -1,5 +1,5 @@
--- Situations in which Keras refuses, warns or keeps silent: here, too, and the words say what was
--- wrong.
+-- Situations in which Keras raises, warns or stays silent: Cusp does the same, with a message that
+-- names the fault.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local files = require("cusp.engine").files
@@ -65,7 +65,7 @@ local function odd_model()
   return model
 end
 
--- The class is found by its name in the program that made it; here another takes the name away.
+-- The class is found by its name in the program that made it; here another class takes the name.
 local function forget_odd()
   require("cusp.base.class").classes.Odd = nil
 end
@@ -368,7 +368,7 @@ said["layer.set_weights with an array of a wrong shape"] = {
   end, error = "[5, 4]",
 }
 
--- Where Keras 3 computes with what is not there, tf.keras refuses, and so do we.
+-- Where Keras 3 computes with missing data, tf.keras refuses, and so do we.
 said["fit with sparse labels out of range"] = {
   function()
     local model = small{3}
@@ -497,8 +497,7 @@ said["load_weights from a TF checkpoint with one flipped byte in the kernel's da
     small({3}):load_weights(path "ck4")
   end, error = "ck4",
 }
--- YAML is read without running code here, so that it can be written and read; and names are
--- Unicode.
+-- YAML is read without running code here, so it is supported; and names may be Unicode.
 said["model.to_yaml()"] = {function() small({3}):to_yaml() end}
 said["model_from_yaml(text)"] = {function()
   cusp.models.model_from_yaml "backend: tensorflow\n"
@@ -511,7 +510,7 @@ said["save of a model with layer names that TensorFlow refuses (non-ASCII)"] = {
 
 ---------------------------------------------------------------- the comparison
 
--- What a version of Keras did: "error", "warning", "nothing"; nil where it does not have the
+-- The behaviour of a version of Keras: "error", "warning", "nothing"; nil if it lacks the
 -- situation.
 local function reaction(entries)
   if not entries then return nil end
@@ -528,7 +527,7 @@ local function ours(entry)
   return entry.error and "error" or entry.warning and "warning" or "nothing"
 end
 
--- Where the difference is meant.
+-- Intended differences.
 local agreed = {
   ["model.to_yaml()"] = true, ["model_from_yaml(text)"] = true,
   ["save under a name with an unknown extension"] = true,
@@ -565,7 +564,7 @@ describe("where Keras refuses or warns:", function()
       local ok, message
       local list = warnings.collect(function()
         ok, message = pcall(entry[1])
-        -- What a checkpoint's status has to say, it says when it is collected.
+        -- A checkpoint's status reports when it is collected.
         collectgarbage()
         collectgarbage()
       end)

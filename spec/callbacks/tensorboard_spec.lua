@@ -1,4 +1,4 @@
--- The TensorBoard callback: the events of tf.keras's for the same training, and what happens when
+-- The TensorBoard callback: the same events as tf.keras for the same training, and the behaviour if
 -- files cannot be written.
 local cusp = require "cusp"
 local events = require "spec.support.events"
@@ -54,7 +54,7 @@ local function check_close(expected, found, tolerance, what)
     ("%s: %g, %g"):format(what, expected, found))
 end
 
--- A weight that differs in the last digit may be counted by the bucket beside.
+-- A weight that differs in the last digit may fall into the neighbouring bucket.
 local function check_histogram(expected, found, key)
   local moved = 0
   for i = 1, #expected do
@@ -79,7 +79,7 @@ local function check_value(expected, found, key)
   end
 end
 
--- What we write and tf.keras does not.
+-- Events that we write and tf.keras does not.
 local function is_ours(key) return key:find "^epoch_learning_rate at" ~= nil end
 
 describe("TensorBoard", function()
@@ -165,8 +165,8 @@ describe("TensorBoard", function()
     end
     local text = warnings_of(function() model = train(runs[1], callback) end)
     assert.matches(
-      "^TensorBoard: .*cannot write .*/train/events.-: No space left on device; the training goes "
-      .. "on", text)
+      "^TensorBoard: .*cannot write .*/train/events.-: No space left on device; training "
+      .. "continues", text)
     assert.are.equal(3, #model.history.history.loss)
     local expected = train(runs[1], cusp.callbacks.Callback())
     assert.are.same(expected.history.history.loss, model.history.history.loss)
@@ -192,6 +192,6 @@ describe("TensorBoard", function()
     end, "'profile_batch' should be")
     assert.has_error.matches(function() TensorBoard{log_dirr = "a"} end, "log_dirr")
     local text = warnings_of(function() TensorBoard{profile_batch = "5,7"} end)
-    assert.matches("profile_batch = 5,7: traces of batches are not written", text)
+    assert.matches("profile_batch = 5,7: tracing of batches is not supported", text)
   end)
 end)

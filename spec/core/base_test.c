@@ -2,9 +2,11 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/spelling.h"
 #include "base/threads.h"
 #include "check.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -220,6 +222,19 @@ static void test_cpu(void) {
   CHECK(cusp_cpu_name()[0] != '\0');
 }
 
+static void test_spelling(void) {
+  CHECK(cusp_edit_distance("", "") == 0 && cusp_edit_distance("", "axis") == 4);
+  CHECK(cusp_edit_distance("units", "units") == 0 && cusp_edit_distance("unit", "units") == 1);
+  CHECK(cusp_edit_distance("axsi", "axis") == 1 && cusp_edit_distance("kitten", "sitting") == 3);
+  CHECK(cusp_edit_distance("ab", "ba") == 1 && cusp_edit_distance("ca", "abc") == 3);
+  char longest[257];
+  memset(longest, 'x', 256);
+  longest[256] = '\0';
+  CHECK(cusp_edit_distance(longest, "x") == INT_MAX && cusp_edit_distance("x", longest) == INT_MAX);
+  longest[255] = '\0';
+  CHECK(cusp_edit_distance(longest, longest) == 0 && cusp_edit_distance(longest, "") == 255);
+}
+
 int main(void) {
   test_messages();
   test_allocation();
@@ -231,5 +246,6 @@ int main(void) {
   test_interrupt();
   test_philox();
   test_cpu();
+  test_spelling();
   return check_summary();
 }

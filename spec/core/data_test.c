@@ -358,9 +358,9 @@ static void test_file_rows(void) {
   CHECK(truncate(path, 7) == 0);
   CHECK_FAILS(CUSP_EIO, "row 3", reader->read(reader, (int64_t[]){3}, 1, (void *const[]){got}));
   cusp_reader_release(reader);
-  CHECK_FAILS(CUSP_EIO, "were expected", cusp_reader_file(&reader, &file));
+  CHECK_FAILS(CUSP_EIO, "expected", cusp_reader_file(&reader, &file));
   file.rows = INT64_MAX / 2;
-  CHECK_FAILS(CUSP_EIO, "were expected", cusp_reader_file(&reader, &file));
+  CHECK_FAILS(CUSP_EIO, "expected", cusp_reader_file(&reader, &file));
   unlink(path);
 }
 
@@ -388,7 +388,7 @@ static void test_csv(void) {
   CHECK(cusp_csv_is_missing(csv, record.text + record.start[1]) && cusp_csv_line(csv, 1) == 5);
   cusp_csv_record_free(&record);
   cusp_csv_release(csv);
-  CHECK_FAILS(CUSP_EIO, ":3: 3 fields where 2", open_csv(&csv, "a,b\n1,2\n1,2,3\n"));
+  CHECK_FAILS(CUSP_EIO, ":3: got 3 fields, expected 2", open_csv(&csv, "a,b\n1,2\n1,2,3\n"));
   CHECK_FAILS(CUSP_EIO, ":2: a quoted field has no end", open_csv(&csv, "a,b\n\"1,2\n1,2\n"));
   CHECK_FAILS(CUSP_EIO, ":2: a quoted field is followed by 'x'", open_csv(&csv, "a,b\n\"1\"x,2\n"));
   CHECK_FAILS(CUSP_EIO, "empty", open_csv(&csv, "\n\n"));

@@ -45,7 +45,7 @@ describe("data sets", function()
     fails("step should not be 0", function() Dataset.range(1, 2, 0) end)
   end)
 
-  -- What is run by the engine's threads and what is run in Lua gives the same.
+  -- Stages give the same results in the engine's threads and in Lua.
   for name, base in pairs{
     threads = Dataset.range(7), lua = Dataset.range(7):map(function(x) return x end),
   } do

@@ -26,7 +26,7 @@ local function drain(dataset)
   return last
 end
 
--- Reads mutations of a file; each is read or refused, and nothing else happens.
+-- Reads mutations of a file; each must be read or refused, without other effects.
 local function fuzz(bytes, count, read)
   for _, mutated in mutate.mutations(bytes, {seed = 3, count = count}) do
     with_file(mutated, function(path)
@@ -120,7 +120,7 @@ describe("rows of files", function()
       fails("not a whole number", data.FixedLengthRecordDataset, path, {3})
     end)
     with_file("\0\0\x0b\2\0\0\0\2\0\0\0\2\0\1\0\2\0\3", function(path)
-      fails("were expected", data.from_idx, path)
+      fails("expected", data.from_idx, path)
     end)
   end)
 
@@ -154,7 +154,7 @@ describe("rows of files", function()
       assert.equal(3, drain(data.from_csv(path, {header = false})).column1:item())
     end)
     with_file("a,b\n1,2\n3\n", function(path)
-      fails(path .. ":3: 1 fields where 2 were expected", data.from_csv, path)
+      fails(path .. ":3: got 1 fields, expected 2", data.from_csv, path)
     end)
     with_file("", function(path) fails("empty", data.from_csv, path) end)
   end)

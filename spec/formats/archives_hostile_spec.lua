@@ -1,23 +1,18 @@
---- Archives and arrays that were damaged in every way: an error that names the file, or a value,
--- soon, with nothing left behind.
+--- Archives and arrays damaged in every way: each gives an error that names the file, or a value,
+-- quickly, and leaves nothing behind.
 local cusp = require "cusp"
-local files = require("cusp.engine").files
+local folders = require "spec.support.folder"
 local mutate = require "spec.support.mutate"
 
 local fixtures = "spec/fixtures/numpy/"
 
 describe("damaged files", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
+  teardown(function() scope:remove() end)
 
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
-
-  --- Every use of every member, each of which may fail.
+  --- Uses every member in every way; each use may fail.
   local function use_archive(path)
     local archive <close> = cusp.zip.open(path)
     for _, name in ipairs(archive:names()) do

@@ -1,5 +1,6 @@
 local cusp = require "cusp"
 local files = require("cusp.engine").files
+local folders = require "spec.support.folder"
 local header = require "cusp.formats.numpy.header"
 local numpy = cusp.numpy
 
@@ -12,15 +13,10 @@ local dtypes = {
 }
 
 describe("numpy", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   local function contents(path)
     local reader <close> = files.open(path)
@@ -130,7 +126,7 @@ describe("numpy", function()
       {a = cusp.ones{2}, b = "text"})
     fails("expected a tensor, .* got a function", numpy.save, path, print)
     assert.equal("old", contents(path))
-    fails("also what a value without a name is called", numpy.savez, path, cusp.ones{1},
+    fails("also the default name of an unnamed value", numpy.savez, path, cusp.ones{1},
       {arr_0 = cusp.ones{1}})
   end)
 

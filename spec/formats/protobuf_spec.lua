@@ -1,4 +1,4 @@
--- Messages: bytes as Google's library writes them, tables back, and what damaged bytes give.
+-- Messages: the same bytes as Google's library, decoding, and damaged bytes.
 local json = require "cusp.formats.json"
 local protobuf = require "cusp.formats.protobuf"
 local text_files = require "spec.support.text_files"
@@ -12,7 +12,7 @@ local function from_hex(text)
   return (text:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
--- Every field that was given has come back; the rest is empty.
+-- Every given field comes back; the others are empty.
 local function check_fields(given, found, path)
   for key, value in pairs(given) do
     local own = ("%s.%s"):format(path, key)

@@ -1,4 +1,4 @@
--- TFRecord files: TensorFlow's own, what we write, damaged ones, and Examples.
+-- TFRecord files: TensorFlow's, our own, damaged ones, and Examples.
 local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
@@ -29,7 +29,7 @@ local function all(...)
   return list
 end
 
--- The event files of a training by Keras, listed beside them.
+-- The event files of a training run in Keras, listed beside them.
 local golden = "../shared/golden/models/callbacks/tf2/tensorboard/"
 local has_golden = io.open(golden .. "events.json")
 if has_golden then has_golden:close() end

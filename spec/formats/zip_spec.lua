@@ -1,18 +1,14 @@
 local files = require("cusp.engine").files
+local folders = require "spec.support.folder"
 local zip = require "cusp.formats.zip"
 
 local fixture = "spec/fixtures/numpy/members.zip"
 
 describe("zip", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   local function contents(path)
     local reader <close> = files.open(path)
@@ -27,7 +23,7 @@ describe("zip", function()
     return path
   end
 
-  --- The bytes of an archive with members of a text, changed by `change(bytes)`, as a file.
+  --- An archive with text members as a file, its bytes changed by `change(bytes)`.
   local function changed(members, change)
     local path = folder .. "/plain.zip"
     local writer = zip.create(path)
@@ -36,8 +32,7 @@ describe("zip", function()
     return write("changed.zip", change(contents(path)))
   end
 
-  --- Sets bytes of the entry of the only member in the archive's directory, at an offset of that
-  -- entry.
+  --- Sets bytes in the directory entry of the only member, at an offset in that entry.
   local function patch_entry(bytes, offset, value)
     local entry = bytes:find("PK\1\2", 1, true)
     return bytes:sub(1, entry - 1 + offset) .. value .. bytes:sub(entry + offset + #value)
@@ -45,7 +40,7 @@ describe("zip", function()
 
   local function refused(path, name, pattern, options)
     local archive <close> = zip.open(path, options)
-    -- What is compressed is not stored, be it damaged or not.
+    -- A compressed member is not stored, damaged or not.
     local compressed = archive:has(name) and select(2, pcall(archive.stored, archive, name)) == nil
     for _, method in ipairs{"read", "extract", not compressed and "stored" or nil} do
       local ok, message = pcall(archive[method], archive, name)
@@ -162,7 +157,7 @@ describe("zip", function()
       print(select(2, pcall(writer.close, writer)))
     ]])
     local path = write("kept.zip", "old")
-    -- A limit on the size of files, in units of 512 bytes, stands for a full disk.
+    -- A limit on file size, in units of 512 bytes, simulates a full disk.
     local command = ("trap '' XFSZ; ulimit -f 200; exec '%s' '%s' '%s' 2>&1"):format(arg[-1]
       or "build/cusp", script, path)
     local pipe = assert(io.popen(command))
@@ -252,6 +247,6 @@ describe("zip", function()
     fails("1 to 65535 bytes of UTF%-8", writer.add, writer, "\xff", "x")
     fails("expected a string or a tensor", writer.add, writer, "a", 5)
     writer:add("b", "")
-    fails("a member 'b' already", writer.add, writer, "b", "x")
+    fails("already has a member 'b'", writer.add, writer, "b", "x")
   end)
 end)

@@ -1,12 +1,11 @@
--- A program means the same as it stands, compiled, and in `fit` with and without run_eagerly:
--- variables have versions, gradients end at what was read, and a branch has the effects of what was
--- chosen.
+-- A program means the same run directly, compiled, and in `fit` with and without run_eagerly:
+-- variables have versions, gradients end at reads, and only the chosen branch has effects.
 local cusp = require "cusp"
 
 local layers, ops = cusp.layers, cusp.ops
 
--- Runs `make()`, which returns a function, as it stands and compiled, on the same arguments. Each
--- gives a list of numbers.
+-- Runs the function from `make()` directly and compiled, on the same arguments. Each returns a list
+-- of numbers.
 local function both_ways(make, ...)
   local expected, compiled = make(), cusp.compile(make())
   for _, arguments in ipairs{...} do

@@ -1,12 +1,12 @@
---- Random graphs: computed at once (rewritten, fused, planned), node by node, and compiled, they
--- give the same numbers.
+--- Random graphs give the same numbers when computed at once (rewritten, fused, planned), node by
+-- node, and compiled.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
 local unary = {"negative", "exp", "tanh", "sigmoid", "square", "relu", "abs", "sin"}
 local binary = {"add", "subtract", "multiply", "maximum", "minimum"}
 
--- A small generator of its own, so that a failing graph can be made again from its seed.
+-- A small private generator, so that a failing graph can be rebuilt from its seed.
 local function random(seed)
   local state = seed * 2654435761 % 2 ^ 31
   return function(n)
@@ -17,7 +17,7 @@ end
 
 local function pick(draw, list) return list[draw(#list)] end
 
--- Shapes that broadcast to each other or multiply, so that most pairs fit.
+-- Shapes that broadcast or multiply with each other, so that most pairs fit.
 local sizes = {{4, 6}, {1, 6}, {4, 1}, {6, 4}, {6}, {}, {4, 4}, {6, 6}}
 
 local function leaf(draw, shape)
@@ -42,7 +42,7 @@ local function broadcasts(a, b)
   return true
 end
 
--- Each makes one more value from those there are, or nothing where shapes do not fit.
+-- Each makes a further value from existing ones, or nothing if shapes do not fit.
 local makers = {
   function(draw, values) return ops[pick(draw, unary)](pick(draw, values) * 0.5) end,
   function(draw, values)
@@ -77,7 +77,7 @@ local makers = {
   end,
 }
 
--- The graph of a seed over `leaves`; `after(value)` sees each new value.
+-- The graph of a seed over `leaves`; `after(value)` receives each new value.
 local function build(seed, leaves, after)
   local draw, values = random(seed + 7), {table.unpack(leaves)}
   for _ = 1, 30 do

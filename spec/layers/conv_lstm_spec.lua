@@ -1,4 +1,4 @@
--- Convolutional LSTMs; golden cases of them are run by spec/golden_spec.lua.
+-- Convolutional LSTMs; spec/golden_spec.lua runs their golden cases.
 local check_layer = require "spec.support.layer"
 local cusp = require "cusp"
 

@@ -1,4 +1,4 @@
--- The same battery for every layer.
+-- Runs the same checks on every layer.
 local check_layer = require "spec.support.layer"
 local cusp = require "cusp"
 local layers = cusp.layers

@@ -1,4 +1,4 @@
--- Functions of layers, and the layer of a function, against values by hand.
+-- Functions of layers, and layers of functions, compared with values computed by hand.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local layers = cusp.layers

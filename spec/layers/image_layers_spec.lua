@@ -1,5 +1,5 @@
--- Layers that change images: what all of them have in common, what random ones draw, and what they
--- do with given numbers, compared with Keras's layers (spec/fixtures/layers).
+-- Image layers: common behaviour, random draws, and results for given numbers, compared with
+-- Keras's layers (spec/fixtures/layers).
 local cusp = require "cusp"
 local layers, ops, random = cusp.layers, cusp.ops, cusp.random
 
@@ -23,7 +23,7 @@ end
 local function vector(...) return cusp.tensor({...}, {dtype = "float32"}) end
 local function per_image(...) return vector(...):reshape{-1, 1, 1, 1} end
 
--- class, arguments, and: sized (gives images of 4 x 6), always (changes images at inference), ints
+-- class, arguments, and: sized (makes images of 4 x 6), always (active at inference), ints
 -- (integers stay integers)
 local rows = {
   {"Resizing", {height = 4, width = 6}, sized = true, always = true, ints = true},
@@ -285,7 +285,8 @@ describe("affine maps of whole pixels", function()
 end)
 
 describe("what is drawn:", function()
-  -- The share of images (each of a single value along its first pixel) for which a condition holds.
+  -- The share of images (with a single value each, that of its first pixel) that satisfy a
+  -- condition.
   local function share(condition) return ops.mean(ops.cast(condition, "float32")):item() end
   local function about(want, got, tolerance)
     assert.truthy(math.abs(want - got) <= tolerance, ("%g, not about %g"):format(got, want))
@@ -542,7 +543,7 @@ describe("layers of images", function()
     fails("expected one image of 3 axes or a batch of 4", function()
       layers.RandomFlip()(cusp.ones{2, 2})
     end)
-    fails("needs 'images'", function() layers.RandomFlip(){labels = cusp.ones{2, 2}} end)
+    fails("requires 'images'", function() layers.RandomFlip(){labels = cusp.ones{2, 2}} end)
     local boxes = {boxes = cusp.ones{4, 1, 4}, labels = cusp.ones{4, 1}}
     fails("was made without 'bounding_box_format'", function()
       layers.RandomFlip(){images = batch, bounding_boxes = boxes}

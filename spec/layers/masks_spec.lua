@@ -63,7 +63,7 @@ describe("arguments of a call by position", function()
     assert.are.same({{2, 2}}, layers.Rescaling(2)(y, nil, {}):tolist())
   end)
 
-  it("reach the parameters of a class of one's own", function()
+  it("reach the parameters of a user-defined class", function()
     local y = cusp.ones{1, 2}
     local Two = layers.Layer:extend("PositionalTwo", {call = function(_, a, b, args)
       return args.training and a or a + b

@@ -1,4 +1,4 @@
--- Every loss against Keras: values and gradients.
+-- Compares values and gradients of every loss with Keras.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 

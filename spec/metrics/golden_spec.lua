@@ -1,4 +1,4 @@
--- Every metric against Keras, after each update.
+-- Compares every metric with Keras, after each update.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 

@@ -1,5 +1,5 @@
---- Models of many layers and models within models: what they cost grows with their length, and what
--- saves loads.
+--- Models of many layers, and models within models: cost grows with their length, and whatever can
+-- be saved can be loaded.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers = cusp.layers

@@ -38,7 +38,7 @@ describe("symbolic tensors", function()
     assert.equal(cusp.None, (ops.transpose(x)).shape[2])
   end)
 
-  it("find sizes that are known, also behind layers of one's own", function()
+  it("find sizes that are known, also behind user-defined layers", function()
     local Half = layers.Layer:extend("SpecHalf", {
       call = function(_, x) return ops.reshape(x, {x.shape[1], x.shape[2] // 2, 2}) end,
     })
@@ -155,7 +155,7 @@ describe("Sequential", function()
     assert.equal("Dense", getmetatable(model:pop()).__name)
     assert.same({1, 3}, model(cusp.ones{1, 4}).shape)
     assert.equal(1, #model.layers)
-    assert.matches("only layers can be added", message_of(model.add, model, 3))
+    assert.matches("expected a layer to add", message_of(model.add, model, 3))
   end)
 
   it("has a name and a list of layers", function()

@@ -1,4 +1,4 @@
---- Convolutions: float32 (oneDNN) against float64 (the plain reference), gradients of both orders,
+--- Convolutions: float32 (oneDNN) compared with float64 (the reference), gradients of both orders,
 -- geometry, messages.
 local cusp = require "cusp"
 
@@ -21,7 +21,7 @@ local function value_and_gradients(f, arguments, weights)
   return y, tape:gradient(loss, arguments)
 end
 
--- Both dtypes give the same values and gradients; float64 always runs on the reference.
+-- Both dtypes give the same values and gradients; float64 always uses the reference.
 local function check_agreement(f, arguments)
   local narrow = {}
   for i, x in ipairs(arguments) do narrow[i] = ops.cast(x, "float32") end
@@ -36,7 +36,7 @@ local function check_agreement(f, arguments)
   end
 end
 
--- d sum(f(x) * weights) along a random direction against a central difference.
+-- Compares d sum(f(x) * weights) along a random direction with a central difference.
 local function check_slope(f, arguments)
   local weights = random(f(table.unpack(arguments)).shape)
   local _, gradients = value_and_gradients(f, arguments, weights)
@@ -123,10 +123,10 @@ describe("conv", function()
     fails("multiple of the kernel's (2)", x, cusp.zeros{3, 3, 2, 4})
     fails("a kernel of 4 axes", x, cusp.zeros{3, 3, 4})
     fails("the output would be empty", x, cusp.zeros{9, 3, 3, 4})
-    fails("padding has to be", x, cusp.zeros{3, 3, 3, 4}, {padding = "full"})
-    fails("data_format has to be", x, cusp.zeros{3, 3, 3, 4}, {data_format = "last"})
-    fails("strides has to be positive", x, cusp.zeros{3, 3, 3, 4}, {strides = 0})
-    fails("strides has to be one number or 2", x, cusp.zeros{3, 3, 3, 4}, {strides = {1, 1, 1}})
+    fails("padding should be", x, cusp.zeros{3, 3, 3, 4}, {padding = "full"})
+    fails("data_format should be", x, cusp.zeros{3, 3, 3, 4}, {data_format = "last"})
+    fails("strides should be positive", x, cusp.zeros{3, 3, 3, 4}, {strides = 0})
+    fails("strides should be one number or 2", x, cusp.zeros{3, 3, 3, 4}, {strides = {1, 1, 1}})
     fails("3 to 5 axes", cusp.zeros{2, 3}, cusp.zeros{3, 3, 3, 4})
   end)
 end)
@@ -177,7 +177,7 @@ describe("conv_transpose", function()
   it("is the adjoint of conv", function()
     local x, y, kernel = random{2, 7, 6, 3}, random{2, 3, 2, 4}, random{3, 3, 3, 4}
     local forward = ops.sum(ops.multiply(ops.conv(x, kernel, {strides = 2}), y)):item()
-    -- [2, 7, 5, 3]: the last column was read by no window
+    -- [2, 7, 5, 3]: no window read the last column
     local back = ops.conv_transpose(y, kernel, {strides = 2})
     local backward = ops.sum(ops.multiply(x:slice{{}, {}, {1, 5}, {padding = "valid"}},
       back)):item()

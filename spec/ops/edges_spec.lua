@@ -1,4 +1,4 @@
--- Odd shapes, dtypes and points, with the values that Keras computes on JAX.
+-- Unusual shapes, dtypes and points, with the values that Keras computes on JAX.
 local cusp = require "cusp"
 local ops, losses, null = cusp.ops, cusp.losses, cusp.null
 

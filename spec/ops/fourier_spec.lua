@@ -1,5 +1,5 @@
---- Fourier transforms of every length: against the definition, there and back, gradients, time, bad
--- arguments.
+--- Fourier transforms of every length: compared with the definition, round trips, gradients, time,
+-- bad arguments.
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 local random = require "cusp.tensors.random"
@@ -80,8 +80,8 @@ describe("Fourier transforms", function()
     assert.equal(3, ops.sum(ops.cast(ops.isnan(real[2]), "int32")):item())
   end)
 
-  -- The transforms are linear: the gradient of sum(w * F x) is the transpose, found by transforming
-  -- unit vectors.
+  -- The transforms are linear: the gradient of sum(w * F x) is the transpose, computed from the
+  -- transforms of unit vectors.
   it("have gradients", function()
     for _, n in ipairs{1, 2, 5, 8, 9, 53} do
       local m = n // 2 + 1

@@ -1,10 +1,10 @@
---- Finite differences in float64, first and second ones, for every row of the operation table that
--- has a gradient. A row needs an example here: a row without one is a failing test.
+--- First and second finite differences in float64 for every row of the operation table that has a
+-- gradient. Every such row needs an example here, or the spec fails.
 local engine = require "cusp.engine"
 
 ---------------------------------------------------------------- values
 
---- Distinct values spread over low..high, the same at every run; `seed` moves them.
+--- Distinct values spread over low..high, the same in every run; `seed` changes them.
 local function values(shape, low, high, seed)
   local count, data = 1, {}
   for _, size in ipairs(shape) do count = count * size end
@@ -31,9 +31,9 @@ local key = engine.tensor({3, 5}, {dtype = "uint64"})
 
 ---------------------------------------------------------------- examples
 
---- name → a function that gives the arguments of an example, or of several (a list of such
--- functions). `once` in what it gives: the second derivative is not checked (there is none, or it
--- has jumps). A name: checked through that row.
+--- name → a function that returns the arguments of an example, or of several (a list of such
+-- functions). `once` in the result: skip the second derivative (it does not exist, or has jumps). A
+-- name: checked through that row.
 local examples = {}
 
 local function one(domain, names)
@@ -367,8 +367,8 @@ examples.rms_normalization = function() return {x(2, 4), y(4)} end
 
 local function is_float(value) return engine.is_tensor(value) and value.dtype == "float64" end
 
---- Calls f for each float tensor in a list of arguments, lists within it included; what f returns
--- takes its place.
+--- Calls f for each float tensor in a list of arguments, including nested lists, and replaces the
+-- tensor by the result.
 local function replace(arguments, f)
   local result = {}
   for k, value in pairs(arguments) do
@@ -385,7 +385,7 @@ local function sources_of(arguments)
   return sources
 end
 
---- A fixed weighted sum of all elements, so that no symmetry hides an error.
+--- A fixed weighted sum of all elements, so that symmetry cannot hide an error.
 local function weighted(tensors)
   local total
   for k, value in ipairs(tensors) do
@@ -412,7 +412,7 @@ local function count_of(arguments)
   return n
 end
 
---- Calls f with positional arguments and, in a last table, the named ones.
+--- Calls f with positional arguments, and the named ones in a table at the end.
 local function call(f, arguments)
   local n, named = count_of(arguments), {}
   for k, value in pairs(arguments) do
@@ -426,7 +426,7 @@ local function call(f, arguments)
   return table.pack(f(table.unpack(positional, 1, n)))
 end
 
---- f as one number of its float tensors.
+--- f as a scalar function of its float tensors.
 local function loss(f, arguments) return weighted(flatten(call(f, arguments), {})) end
 
 local function gradients_of(f, arguments)
@@ -436,7 +436,7 @@ local function gradients_of(f, arguments)
   return tape:gradient({loss(f, arguments)}, sources), sources
 end
 
---- The gradients of f as a function again: their weighted sum.
+--- The gradients of f as a function: their weighted sum.
 local function derivative(f)
   return function(...)
     local list = gradients_of(f, table.pack(...))
@@ -478,8 +478,8 @@ local function check(f, arguments, what)
   end
 end
 
--- Rows that only the trace of `cond`, `switch` or a loop holds: spec/graph/effects_spec.lua
--- compares their gradients with those of the same functions run as they stand.
+-- Rows that exist only in traces of `cond`, `switch` or a loop: spec/graph/effects_spec.lua
+-- compares their gradients with those of the same functions run directly.
 local traced_only = {choose = true, loop = true, loop_gradient = true}
 
 describe("the gradient of", function()

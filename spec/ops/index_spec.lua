@@ -1,4 +1,4 @@
---- Reading and writing at positions, which count from 0; bounds are never crossed.
+--- Reading and writing at positions, which count from 0 and are never out of bounds.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -23,7 +23,7 @@ describe("take", function()
     for _, dtype in ipairs{"int8", "int16", "int64", "uint8", "uint16", "uint32", "uint64"} do
       assert.same({{4, 5, 6}}, ops.take(matrix, engine.tensor({1}, {dtype = dtype}), 1):tolist())
     end
-    assert.matches("have to be integers", message(ops.take, matrix, engine.tensor{0.5}, 1), 1, true)
+    assert.matches("should be integers", message(ops.take, matrix, engine.tensor{0.5}, 1), 1, true)
   end)
 
   it("refuses what lies outside when it is computed", function()

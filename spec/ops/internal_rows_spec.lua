@@ -1,5 +1,5 @@
---- Rows that other rows are made of check their arguments as the public ones do: whoever calls them
--- by hand gets an error.
+--- Rows that are parts of other rows check their arguments like public ones: calling them by hand
+-- gives an error.
 local cusp = require "cusp"
 local ops = cusp.ops
 
@@ -27,7 +27,7 @@ local cases = {
   {"lu_places", "int32 pivots", function() return ops.lu_places(typed "int32", 3) end},
   {"lu_places", "rows must be", function() return ops.lu_places(typed("int32", 3), 2) end},
   {"lu_places", "rows must be", function() return ops.lu_places(typed("int32", 3), 2 ^ 53 | 0) end},
-  {"lu_places", "pivots have to be 0 to 2", function()
+  {"lu_places", "pivots should be 0 to 2", function()
     return ops.lu_places(ops.full({2}, 7, {dtype = "int32"}), 3)
   end},
   {"solve_matrices", "shape", function()
@@ -100,13 +100,13 @@ local cases = {
   {"conv_kernel_gradient", "belong together", function()
     return ops.conv_kernel_gradient(ones(2, 4, 1), ones(1, 3, 1), {1}, {0}, {1}, {2, 1, 1})
   end},
-  {"lstm_sequence", "5 tensors expected", function()
+  {"lstm_sequence", "expected 5 tensors", function()
     return ops.lstm_sequence({ones(1, 3, 4)}, false, false, false)
   end},
-  {"gru_sequence", "4 tensors expected", function()
+  {"gru_sequence", "expected 4 tensors", function()
     return ops.gru_sequence({ones(1, 3, 4)}, false, false, false)
   end},
-  {"lstm_gradient", "5 tensors expected", function() return lstm{[6] = ones(1)} end},
+  {"lstm_gradient", "expected 5 tensors", function() return lstm{[6] = ones(1)} end},
   {"lstm_gradient", "kernel must have shape", function() return lstm{[2] = ones(4, 4)} end},
   {"lstm_gradient", "recurrent_kernel must have shape", function()
     return lstm{[3] = cusp.zeros{tall, 0}}

@@ -1,4 +1,5 @@
---- Decompositions put together again, linear systems, batches, what cannot be decomposed.
+--- Decompositions multiplied together again, linear systems, batches, matrices that cannot be
+-- decomposed.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -78,11 +79,11 @@ describe("a decomposition", function()
     assert.matches(
       "the matrix is not positive definite: its leading minor of order 2 is not positive",
       message(ops.cholesky, engine.tensor{{1.0, 2.0}, {2.0, 1.0}}))
-    assert.matches("square matrices in the last two axes expected, got shape %[2, 3%]",
+    assert.matches("expected square matrices in the last two axes, got shape %[2, 3%]",
       message(ops.cholesky, values{2, 3}))
-    assert.matches("qr: matrices in the last two axes expected, got shape %[3%]",
+    assert.matches("qr: expected matrices in the last two axes, got shape %[3%]",
       message(ops.qr, values{3}))
-    assert.matches('qr: mode must be "reduced" or "complete", got "full"',
+    assert.matches('qr: mode should be "reduced" or "complete", got "full"',
       message(ops.qr, values{3, 3}, "full"))
   end)
 end)

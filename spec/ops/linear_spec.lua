@@ -1,4 +1,4 @@
---- Products: every layout against sums written out, dtypes, batches, errors.
+--- Products: every layout compared with explicit sums, dtypes, batches, errors.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -73,7 +73,7 @@ describe("matmul", function()
     for i = 1, 2 do
       for j = 1, 5 do assert.same(product(a[i][1]:tolist(), b[j]:tolist()), c[i][j]:tolist()) end
     end
-    -- a batch whose rows do not follow one another
+    -- a batch whose rows are not consecutive
     local moved = ops.transpose(values{4, 3, 2}, {2, 1, 3})
     local shared = values({2, 6}, nil, 2)
     for i = 1, 3 do

@@ -1,4 +1,5 @@
--- Lua numbers that become tensors, or meet tensors: each is kept as it is, or refused.
+-- Lua numbers that become tensors, or are combined with tensors: each keeps its value, or is
+-- refused.
 local cusp = require "cusp"
 local ops = cusp.ops
 

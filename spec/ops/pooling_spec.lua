@@ -1,4 +1,4 @@
---- Pooling: values by hand, both dtypes, gradients of both orders, messages.
+--- Pooling: values computed by hand, both dtypes, gradients of both orders, messages.
 local cusp = require "cusp"
 
 local ops = cusp.ops
@@ -13,7 +13,7 @@ local function gradient_of(f, x, weights)
   return tape:gradient(ops.sum(ops.multiply(f(x), weights)), x)
 end
 
--- The gradient along a random direction against a central difference.
+-- Compares the gradient along a random direction with a central difference.
 local function check_slope(f, x)
   local weights, direction, step = random(f(x).shape), random(x.shape), 1e-6
   local slope = ops.sum(ops.multiply(gradient_of(f, x, weights), direction)):item()
@@ -100,10 +100,10 @@ describe("pooling", function()
       assert.is_false(ok)
       assert.is_truthy(tostring(text):find(message, 1, true), tostring(text))
     end
-    fails("pool_size has to be positive", row, 0)
-    fails("strides has to be positive and at most 2147483647, got 40000000000", row, 1, 40000000000)
-    fails("pool_size has to be one number or 1", row, {2, 2})
+    fails("pool_size should be positive", row, 0)
+    fails("strides should be positive and at most 2147483647, got 40000000000", row, 1, 40000000000)
+    fails("pool_size should be one number or 1", row, {2, 2})
     fails("3 to 5 axes", cusp.zeros{2, 3}, 2)
-    fails("padding has to be", row, 2, {padding = "causal2"})
+    fails("padding should be", row, 2, {padding = "causal2"})
   end)
 end)

@@ -1,4 +1,4 @@
---- Random rows: numbers that depend on the key alone, their statistics, dropout's gradient, bad
+--- Random rows: numbers that depend only on the key, their statistics, dropout's gradient, bad
 -- arguments.
 local engine = require "cusp.engine"
 local ops = engine.ops
@@ -95,16 +95,16 @@ describe("a draw", function()
   it("says what is wrong with its arguments", function()
     assert.matches("the key must be uint64 of shape %[2%]",
       message(ops.random_uniform, engine.tensor{1, 2}, {3}))
-    assert.matches("sizes that are not negative", message(ops.random_normal, key(1), {-1}))
+    assert.matches("nonnegative sizes", message(ops.random_normal, key(1), {-1}))
     assert.matches("minval must be less than maxval, got 3 and 3",
       message(ops.random_randint, key(1), {2}, 3, 3))
-    assert.matches("an integer dtype expected, got float32",
+    assert.matches("expected an integer dtype, got float32",
       message(ops.random_randint, key(1), {2}, 0, 3, "float32"))
-    assert.matches("random_normal: a float dtype expected, got int32",
+    assert.matches("random_normal: expected a float dtype, got int32",
       message(ops.random_normal, key(1), {2}, 0, 1, "int32"))
-    assert.matches("float logits of shape %[batch, classes%] expected",
+    assert.matches("expected float logits of shape %[batch, classes%]",
       message(ops.random_categorical, key(1), ops.zeros{3}, 2))
-    assert.matches("dropout: rate must be between 0 and 1, got 1.5",
+    assert.matches("dropout: rate should be between 0 and 1, got 1.5",
       message(ops.dropout, key(1), ops.zeros{3}, 1.5))
     assert.matches("noise_shape", message(ops.dropout, key(1), ops.zeros{3, 2}, 0.5, {2, 2}))
   end)

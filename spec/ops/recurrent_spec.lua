@@ -1,4 +1,4 @@
---- The LSTM and GRU rows against ones written out in Lua from elementwise rows: masks, either
+--- The LSTM and GRU rows compared with ones written in Lua from elementwise rows: masks, either
 -- direction, states, gradients.
 local engine = require "cusp.engine"
 local ops = engine.ops

@@ -1,4 +1,4 @@
---- Reductions: dtypes, axes, empty axes, NaN, and what is composed of them.
+--- Reductions: dtypes, axes, empty axes, NaN, and operations composed of them.
 local engine = require "cusp.engine"
 local ops = engine.ops
 

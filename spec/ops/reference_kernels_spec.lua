@@ -1,4 +1,5 @@
---- CUSP_REFERENCE_KERNELS=1 gives what the fast kernels give, for every dtype of products.
+--- CUSP_REFERENCE_KERNELS=1 gives the same results as the fast kernels, for every dtype of
+-- products.
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local program = [[

@@ -1,5 +1,5 @@
---- Softmax and the cross-entropies: against sums written out, at extremes, along any axes, long
--- rows included.
+--- Softmax and cross-entropies: compared with explicit sums, at extremes, along any axes, including
+-- long rows.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -81,7 +81,7 @@ describe("softmax", function()
     assert.same({2, 3, 4}, ops.log_softmax(cube, 2).shape)
     assert.matches("softmax: axis 4 is out of range for a tensor of 3 axes",
       message(ops.softmax, cube, 4))
-    assert.matches("softmax: at least one axis expected", message(ops.softmax, 1.0))
+    assert.matches("softmax: expected at least one axis", message(ops.softmax, 1.0))
   end)
 
   it("keeps 16-bit dtypes and makes floats of integers", function()

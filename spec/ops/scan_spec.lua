@@ -1,4 +1,4 @@
---- Running sums and products: dtypes, axes, wrapping, zeros in the gradient.
+--- Cumulative sums and products: dtypes, axes, wrapping, zeros in the gradient.
 local engine = require "cusp.engine"
 local ops = engine.ops
 

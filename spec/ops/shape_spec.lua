@@ -1,5 +1,5 @@
---- Moving elements: views, slices, repetition, padding, joining and splitting, on views of views
--- too.
+--- Moving elements: views, slices, repetition, padding, joining and splitting, also on views of
+-- views.
 local engine = require "cusp.engine"
 local ops = engine.ops
 
@@ -121,7 +121,7 @@ describe("joining", function()
   it("says which tensor does not fit", function()
     assert.matches("tensor 2 has shape [3], the first [2, 3]",
       message(ops.concatenate, {matrix, engine.tensor{1, 2, 3}}), 1, true)
-    assert.matches("all have to be equal",
+    assert.matches("all should be equal",
       message(ops.stack, {engine.tensor{1}, engine.tensor{1, 2}}), 1, true)
     assert.is_string(message(ops.concatenate, {}))
   end)

@@ -86,7 +86,7 @@ describe("top_k", function()
 
   it("accepts k of 0 and refuses one too large", function()
     assert.same({2, 0}, (ops.top_k(ops.zeros{2, 3}, 0)).shape)
-    assert.matches("k must be between 0 and the size of the last axis, 3, got 4",
+    assert.matches("k should be between 0 and the size of the last axis, 3, got 4",
       message(ops.top_k, ops.zeros{2, 3}, 4))
     assert.matches("at least one axis", message(ops.top_k, 1.0, 1))
   end)
@@ -104,8 +104,8 @@ describe("searchsorted", function()
     local x = engine.tensor{{0.0, 2.0}, {3.0, 9.0}}
     assert.same({{0, 1}, {3, 4}}, ops.searchsorted(sorted, x):tolist())
     assert.same({{0, 3}, {3, 4}}, ops.searchsorted(sorted, x, "right"):tolist())
-    assert.matches('side must be "left" or "right", got "up"',
+    assert.matches('side should be "left" or "right", got "up"',
       message(ops.searchsorted, sorted, x, "up"))
-    assert.matches("a sorted sequence of one axis expected", message(ops.searchsorted, x, sorted))
+    assert.matches("expected a sorted sequence of one axis", message(ops.searchsorted, x, sorted))
   end)
 end)

@@ -1,4 +1,4 @@
--- Operations that no golden case names, against values by hand.
+-- Operations without a golden case, compared with values computed by hand.
 local cases = require "spec.support.cases"
 local ops = require("cusp").ops
 

@@ -1,4 +1,4 @@
--- Every optimizer and schedule against Keras, after each step.
+-- Compares every optimizer and schedule with Keras, after each step.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 

@@ -1,7 +1,7 @@
 local program = (os.getenv "CUSP_BUILD" or "build") .. "/cusp"
 
--- Types lines at the prompt, in a terminal that `script` makes; what appears, without the typed
--- lines themselves.
+-- Types lines at the prompt, in a terminal made by `script`; returns the output without the typed
+-- lines.
 local function session(lines)
   local home = os.tmpname()
   os.remove(home)

@@ -1,4 +1,4 @@
--- `.keras` archives: members, configuration, what is refused.
+-- `.keras` archives: members, configuration, refused files.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers = cusp.layers
@@ -59,7 +59,7 @@ describe(".keras archives", function()
     assert.is_false(pcall(model.save, model, scope.path .. "/x.h5", {zipped = true}))
   end)
 
-  it("hold models of one's own class, by what init was given", function()
+  it("hold user-defined models, by what init was given", function()
     local scope <close> = folder.new()
     local Mine = cusp.Model:extend("ArchivedMine", {
       init = function(self, args)
@@ -126,7 +126,7 @@ describe(".keras archives", function()
     assert.is_truthy(select(2, pcall(cusp.models.load_model, path)):find(path, 1, true))
   end)
 
-  it("with functions as Python byte code are refused, whatever safe_mode says", function()
+  it("with functions as Python bytecode are refused, whatever safe_mode says", function()
     local scope <close> = folder.new()
     local path = scope.path .. "/lambda.keras"
     local config = [[{"module": "keras", "class_name": "Sequential", "config": {"name": "s",

@@ -1,4 +1,4 @@
--- A call's flags are part of a functional model: false is not the same as nothing.
+-- The flags of a call are part of a functional model: false differs from absent.
 local cusp = require "cusp"
 local Folder = require "spec.support.folder"
 local layers = cusp.layers

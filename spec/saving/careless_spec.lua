@@ -1,5 +1,5 @@
--- What is easily done wrong when models are saved and loaded: functions without a name, other names
--- for things, files that change.
+-- Common mistakes when saving and loading models: functions without a name, changed names, files
+-- that change.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folder = require "spec.support.folder"
@@ -57,7 +57,7 @@ describe("functions without a name", function()
   end)
 end)
 
-describe("classes of one's own without get_config", function()
+describe("user-defined classes without get_config", function()
   local function extended(base, name)
     return base:extend(name, {init = function(self, args)
       self.factor = args.factor or 1

@@ -1,4 +1,4 @@
--- The configuration of every class against Keras's, key for key and value for value.
+-- Compares the configuration of every class with Keras's, key for key and value for value.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local keras3 = require "cusp.saving.configuration.keras3"
@@ -6,8 +6,8 @@ local registry = require "cusp.base.registry"
 
 local json = cusp.json
 
--- What Keras loses, or writes and then refuses, and what this library writes in its place: Keras
--- reads it, and nothing is lost.
+-- What Keras loses, or writes and then refuses, and what this library writes instead: Keras can
+-- read it, and nothing is lost.
 local kept_here = {
   ["Identity.gain"] = true, ["MaxNumBoundingBoxes.fill_value"] = true,
   ["RandomGrayscale.seed"] = true, ["SimpleRNN.seed"] = true,
@@ -16,7 +16,7 @@ local kept_here = {
   ["SparseCategoricalCrossentropy.axis"] = true, ["RandomShear.x_factor"] = true,
   ["RandomShear.y_factor"] = true,
 }
--- Keras draws a seed where none is given, and keeps no shape where a size is left open.
+-- Keras draws a seed if none is given, and stores no shape if a size is open.
 local drawn = {["RandomCrop.seed"] = true, ["Reshape.build_config"] = true}
 
 local function is_leaf(value) return type(value) ~= "table" or value == cusp.null end
@@ -40,8 +40,7 @@ local function differences(got, wanted, path, list)
   return list
 end
 
--- Names that are counted up, and shapes of the layers within, which the cases share, depend on what
--- was made before.
+-- Numbered names, and shapes of inner layers shared by the cases, depend on earlier cases.
 local function without_history(value, is_inner)
   if is_leaf(value) then return value end
   if is_inner then value.build_config = nil end
@@ -63,7 +62,7 @@ local function object_of(case, form)
   return object
 end
 
--- Keras makes these with arguments, or calls them on inputs, that exclude each other.
+-- Keras creates these with arguments, or calls them on inputs, that exclude each other.
 local function is_misfit(case)
   local rank = #(case.input or {})
   if case.class_name == "Resizing" then

@@ -13,7 +13,7 @@ local function fails(pattern, f, ...)
   assert.matches(pattern, message)
 end
 
---- A graph of two dense layers as text, with a change.
+--- A graph of two dense layers as text, with one change.
 local function graph(pattern, replacement)
   local x = cusp.Input{shape = {3}, name = "x"}
   local model = cusp.Model{x,
@@ -73,7 +73,7 @@ describe("hostile configurations:", function()
   it("no tag of YAML makes an object", function()
     for _, tag in ipairs{"python/object/apply:os.system", "python/object:a.B",
       "python/name:os.system", "python/module:os"} do
-      fails("the tag !!" .. tag .. " at line 2 stands for something else", models.model_from_yaml,
+      fails("the tag !!" .. tag .. " at line 2 is not for a plain value", models.model_from_yaml,
         "class_name: x\nconfig: !!" .. tag .. " [ls]\n")
     end
     fails("the tag !own", models.model_from_yaml, "a: !own 1")
@@ -84,7 +84,7 @@ describe("hostile configurations:", function()
     for i = 1, 12 do
       lines[i + 1] = ("a%d: &a%d [%s]"):format(i, i, (", *a" .. i - 1):rep(10):sub(3))
     end
-    fails("stands for more than %d+ values", models.model_from_yaml, table.concat(lines, "\n"))
+    fails("expands to more than %d+ values", models.model_from_yaml, table.concat(lines, "\n"))
   end)
 
   it("nesting is bounded, in texts and in objects", function()
@@ -112,7 +112,7 @@ describe("hostile configurations:", function()
     assert(os.clock() - start < 20)
   end)
 
-  -- Every change gives a model or an error that says something about the configuration.
+  -- Every change gives a model, or an error that describes the fault in the configuration.
   local function check(name, f, value)
     local ok, message = pcall(f, value)
     if ok then return end

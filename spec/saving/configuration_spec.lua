@@ -19,7 +19,7 @@ local function model_of(path, custom)
     custom)
 end
 
---- Where two decoded documents differ first; nil where they do not.
+--- The first place where two decoded documents differ; nil if there is none.
 local function difference(a, b, path)
   if type(a) ~= "table" or type(b) ~= "table" or a == cusp.null or b == cusp.null then
     return a ~= b and ("%s: %s and %s"):format(path, json.encode(a), json.encode(b)) or nil
@@ -51,7 +51,7 @@ describe("configurations:", function()
     end)
 
     it("is what TF 2.0 would have written for every transcribed model", function()
-      -- The transcriptions keep what TF 2.0 did not have yet.
+      -- The transcriptions contain what TF 2.0 did not have yet.
       local function older(value)
         if type(value) ~= "table" or value == cusp.null then return value end
         for key, item in pairs(value) do value[key] = older(item) end
@@ -118,7 +118,7 @@ keras_version: 2.2.4-tf
     for _, path in ipairs(files "k3_model%.json$") do
       local wanted = json.decode(read(path))
       local got = json.decode(model_of(path, custom):to_json{format = "keras3"})
-      -- these files were written after it had been taken out
+      -- these files were written after it had been removed
       got.compile_config.optimizer = wanted.compile_config.optimizer
       if path:find "subclassed" then got.config.name = nil end
       local found = difference(got, wanted, path)
@@ -243,8 +243,7 @@ describe("training configurations:", function()
       local got = configuration.of_compile(model,
         {format = new and "keras3" or legacy and "tf20" or "tf2"})
       got = json.decode(json.encode(new and got.optimizer or got.optimizer_config))
-      -- Kept by other means: a rate that falls with every step is a schedule, and names count up in
-      -- a program.
+      -- Kept elsewhere: a decaying rate is a schedule, and names are numbered within a program.
       if type(wanted.config.learning_rate) == "table" or wanted.config.decay == 0.1 then
         wanted.config.learning_rate, wanted.config.decay, got.config.learning_rate,
           got.config.decay = nil, nil, nil, nil

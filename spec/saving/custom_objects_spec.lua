@@ -60,7 +60,7 @@ describe("custom objects:", function()
     assert.equal(model:to_json(), models.model_from_json(model:to_json()):to_json())
   end)
 
-  it("models of one's own come from get_config, or from plain arguments", function()
+  it("user-defined models come from get_config, or from plain arguments", function()
     local Net = cusp.Model:extend("SpecNet", {call = function(self, inputs)
       return self.dense(inputs)
     end})

@@ -1,4 +1,4 @@
--- Names and defaults that Keras 3 gives another meaning than the generation that wrote a file.
+-- Names and defaults whose meaning changed between Keras 3 and the generation that wrote a file.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local mutate = require "spec.support.mutate"

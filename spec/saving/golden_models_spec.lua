@@ -1,5 +1,5 @@
--- Files that released Keras versions wrote: they load, predict what they should, are written again
--- with equal results, and training goes on from the optimizer's state in them.
+-- Files written by released Keras versions: they load, predict the same, can be written again with
+-- equal results, and training continues from their optimizer state.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
@@ -20,8 +20,7 @@ local function train(model, run)
     verbose = 0}
 end
 
--- A model that was loaded, one that was saved by Cusp and loaded again: they end an epoch with the
--- same bits.
+-- A loaded model, and one that Cusp saved and loaded again, end an epoch with the same bits.
 local function check_training(model, again, run, path)
   golden_models.check_same(optimizer_values(again), optimizer_values(model), path .. ": optimizer")
   train(model, run)
@@ -51,7 +50,7 @@ local function check_whole_model(root, file)
   end
 end
 
--- Weights go into the model of the configuration beside them.
+-- Loads weights into the model of the configuration beside them.
 local function check_weights(root, file)
   local base = root .. "/" .. file.path:match "^(.*)/"
   local text = io.open(base .. (file.path:find "tf2" and "/tf2_model.json" or "/k3_model.json"))
@@ -91,8 +90,7 @@ end
 describe("training that began in Keras", function()
   local root = "spec/fixtures/models"
 
-  -- Both versions trained alike; Nadam is left out, whose momentum product tf.keras 2.15 gets
-  -- wrong.
+  -- Both versions train alike, except Nadam, whose momentum product tf.keras 2.15 gets wrong.
   for _, name in ipairs{"optimizer_adam_amsgrad", "optimizer_adam_schedule",
     "optimizer_rmsprop_centered", "optimizer_sgd"} do
     it("goes on as one run would have: " .. name, function()

@@ -1,4 +1,4 @@
--- Whole models as HDF5: what is written, and what a file says that is wrong.
+-- Whole models as HDF5: what is written, and errors for wrong files.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local warnings = require "cusp.base.warnings"
@@ -24,7 +24,7 @@ local function attributes_of(file, group)
   return found
 end
 
--- Saves a model, changes the file's contents by way of a copy, and loads it.
+-- Saves a model, changes the file's contents in a copy, and loads it.
 local function rewritten(path, change)
   local source <close> = cusp.hdf5.open(path)
   local attributes, members = attributes_of(source), {}
@@ -97,7 +97,7 @@ describe("whole models as HDF5", function()
     assert.are.same({}, (warnings.collect(cusp.models.load_model, path, {compile = false})))
   end)
 
-  it("say where the optimizer's state does not fit, and start it afresh", function()
+  it("say where the optimizer's state does not fit, and reset it", function()
     local scope <close> = folder.new()
     local path = scope.path .. "/m.h5"
     train(make_model()):save(path)
@@ -106,7 +106,7 @@ describe("whole models as HDF5", function()
       members.optimizer_weights.attributes.weight_names = {table.unpack(names, 1, 3)}
     end)
     local list, model = warnings.collect(cusp.models.load_model, path)
-    assert.is_truthy(list[1]:find("starts afresh", 1, true) and list[1]:find(path, 1, true),
+    assert.is_truthy(list[1]:find("was reset", 1, true) and list[1]:find(path, 1, true),
       list[1])
     assert.are.equal(0, model.optimizer.iterations:item())
   end)
@@ -153,7 +153,7 @@ describe("whole models as HDF5", function()
       members["model_weights/out"].attributes.weight_names = {"out/kernel:0", "out/bias:0",
         "out/bias:0"}
     end)
-    check("numbers of a variable", function(_, members)
+    check("values of a variable", function(_, members)
       members["model_weights/out/out/bias:0"].value = {"a", "b"}
     end)
   end)

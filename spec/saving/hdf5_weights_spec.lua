@@ -16,7 +16,7 @@ local function values(model)
   return result
 end
 
--- A new folder, and the path of a file in it that holds a model's weights.
+-- A new folder, and the path of a weights file in it.
 local function saved(model, name)
   local scope = folder.new()
   local path = scope.path .. "/" .. (name or "w.h5")
@@ -238,13 +238,13 @@ describe("weights in the layout of tf.keras 2", function()
     assert.is_truthy(message_for(function(root)
       names(root, {"a"})
       root:create_group("a").attributes:set("weight_names", {"kernel"})
-    end):find "the weight 'kernel' that it lists is missing")
+    end):find "the listed weight 'kernel' is missing")
     assert.is_truthy(message_for(function(root)
       names(root, {"a"})
       local group = root:create_group "a"
       group.attributes:set("weight_names", {"kernel"})
       group:create_dataset("kernel", "text")
-    end):find "expected the numbers of a variable")
+    end):find "expected numeric values of a variable")
     assert.is_truthy(message_for(function(root)
       root:create_dataset("x", cusp.ones{3})
     end):find "is not a file of weights")

@@ -1,5 +1,5 @@
--- Damaged and hostile files of models and weights: each loads or is refused with a message that
--- names it, in bounded time, and a model that was being loaded into is then as it was.
+-- Damaged and hostile files of models and weights: each loads, or is refused with a message that
+-- names it, in bounded time. A model being loaded into is then unchanged.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local folders = require "spec.support.folder"

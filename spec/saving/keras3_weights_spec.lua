@@ -108,7 +108,7 @@ describe("weights in Keras 3's layout", function()
     assert.is_truthy(scope)
   end)
 
-  it("of the field names of a model of one's own", function()
+  it("of the field names of a user-defined model", function()
     local Mine = cusp.Model:extend("SavedMine", {
       init = function(self, args)
         cusp.Model.init(self, args)

@@ -1,4 +1,5 @@
--- The state of every optimizer against Keras's: names, shapes, order, and files carried on with.
+-- Compares the state of every optimizer with Keras's: names, shapes, order, and continuing from
+-- files.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local folder = require "spec.support.folder"

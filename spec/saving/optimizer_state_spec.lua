@@ -132,7 +132,7 @@ describe("what waits for something to be built", function()
     assert.are.equal(9, order[3])
   end)
 
-  it("runs before the first call of a model of one's own computes anything", function()
+  it("runs before the first call of a user-defined model computes anything", function()
     local Mine = cusp.Model:extend("DeferredMine", {
       init = function(self, args)
         cusp.Model.init(self, args)

@@ -1,5 +1,5 @@
--- Weights that are loaded again and again into what has no variables for them yet: the last ones
--- count, nothing piles up.
+-- Weights loaded repeatedly into objects that have no variables yet: the last ones win, and nothing
+-- accumulates.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local warnings = require "cusp.base.warnings"

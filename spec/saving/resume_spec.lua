@@ -1,4 +1,4 @@
--- The next epoch after loading is the next epoch without saving, to the last bit.
+-- The next epoch after loading equals the next epoch without saving, bit for bit.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers = cusp.layers

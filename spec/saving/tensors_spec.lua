@@ -1,11 +1,12 @@
 local cusp = require "cusp"
 local engine = require "cusp.engine"
+local folders = require "spec.support.folder"
 local files = engine.files
 
 local same
 
---- Equal in kind and value: whole numbers are no floats, NaN is itself, tensors have dtype, shape
--- and elements.
+--- Equal in kind and value: integers are not floats, NaN equals itself, tensors compare dtype,
+-- shape and elements.
 function same(expected, actual, where)
   if engine.is_tensor(expected) then
     assert.is_true(engine.is_tensor(actual), where)
@@ -26,15 +27,10 @@ function same(expected, actual, where)
 end
 
 describe("save and load", function()
-  local folder
+  local scope = folders.new()
+  local folder = scope.path
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    files.make_directories(folder)
-  end)
-
-  teardown(function() os.execute("rm -rf '" .. folder .. "'") end)
+  teardown(function() scope:remove() end)
 
   local function fails(pattern, ...)
     local ok, message = pcall(...)

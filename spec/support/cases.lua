@@ -1,11 +1,11 @@
--- Golden cases: what Keras computed, from spec/fixtures, and how results are compared with it.
+-- Golden cases: Keras's results from spec/fixtures, and comparing with them.
 local cusp = require "cusp"
 
 local cases = {}
 
 local special = {NaN = 0 / 0, Infinity = math.huge, ["-Infinity"] = -math.huge}
 
---- A decoded file of spec/fixtures, compressed.
+--- A decoded, compressed file of spec/fixtures.
 function cases.read(path)
   local pipe = assert(io.popen("gzip -dc spec/fixtures/" .. path))
   local text = pipe:read "a"
@@ -17,7 +17,7 @@ function cases.is_null(value) return value == nil or value == cusp.null end
 
 local function number(value) return special[value] or value end
 
---- A tensor of a case as a tensor.
+--- Converts a tensor of a case to a tensor.
 function cases.tensor(json)
   json = json.tensor or json
   local data = {}
@@ -28,7 +28,7 @@ function cases.tensor(json)
   return cusp.tensor(data, {shape = {table.unpack(json.shape)}, dtype = json.dtype})
 end
 
---- Arguments of a case: tensors for tensors, nil (false in lists) for null.
+--- Converts arguments of a case: tensors to tensors, null to nil (false in lists).
 function cases.convert(value)
   if cases.is_null(value) then return nil end
   if type(value) ~= "table" then return number(value) end
@@ -47,7 +47,7 @@ local function close(got, want, atol, rtol)
   return math.abs(got - want) <= atol + rtol * math.abs(want)
 end
 
---- Raises where a tensor (or number) is not what a case says.
+--- Raises if a tensor (or number) differs from the case's.
 function cases.compare(got, want, case, what)
   want = want.tensor or want
   local values = type(got) == "number" and {got} or got:flat()
@@ -62,7 +62,7 @@ function cases.compare(got, want, case, what)
 end
 cases.close = close
 
---- Calls f with positional arguments and, where there are any, keyword ones in a last table.
+--- Calls f with positional arguments and keyword ones, if any, in a table at the end.
 function cases.call(f, args, kwargs)
   local packed, n = {}, #args
   for i = 1, n do packed[i] = args[i] or nil end

@@ -1,15 +1,16 @@
--- What has a case of values: names that golden cases, rows of the battery, named specs and the C
--- tests of accuracy use.
+-- Names with a test of their values: in golden cases, rows of the layer checks, listed specs and
+-- the C accuracy tests.
 local cases = require "spec.support.cases"
 
 local coverage = {
   spaces = {"layers", "losses", "metrics", "optimizers", "callbacks", "ops"},
 }
 
--- Kinds of golden cases → where their classes live.
+-- Kinds of golden cases → the namespaces of their classes.
 local spaces = {layer = "layers", loss = "losses", metric = "metrics", optimizer = "optimizers"}
 
--- Specs with values for what golden files cannot say: callbacks, functions of layers, control flow.
+-- Specs with values for what golden files cannot hold: callbacks, functions of layers, control
+-- flow.
 local specs = {
   callbacks = {"callbacks/runs_spec", "callbacks/backup_spec", "callbacks/hooks_spec",
     "callbacks/callback_list_spec", "callbacks/tensorboard_spec", "callbacks/history_spec"},
@@ -66,7 +67,7 @@ local function mark_specs(covered)
   end
 end
 
--- The C tests compare vector functions with libm: operations of the same name are these.
+-- The C tests compare vector functions with libm; operations of the same name use them.
 local function mark_accuracy(covered)
   local file <close> = assert(io.open "spec/core/vector_test.c")
   local cases_text = file:read "a":match "accuracy_cases%[%] = (%b{})"

@@ -1,4 +1,4 @@
--- What is in event files, read back with the project's own readers.
+-- Reads event files with the project's own readers.
 local engine = require "cusp.engine"
 local protobuf = require "cusp.formats.protobuf"
 local tfrecord = require "cusp.formats.tfrecord"

@@ -1,5 +1,5 @@
 -- Runs golden cases of layers, operations, initializers, regularizers and constraints: results,
--- gradients, losses, masks, shapes. Cases count axes from 0; here they are brought to 1.
+-- gradients, losses, masks, shapes. Cases count axes from 0; they are converted to count from 1.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 
@@ -18,7 +18,7 @@ local function sorted_keys(t)
   return keys
 end
 
---- Arguments of a case, and the floating-point tensors among them in flatten order.
+--- Arguments of a case, and their floating-point tensors in flatten order.
 local function convert(value, floats)
   if is_null(value) then return nil end
   if type(value) ~= "table" then return cases.convert(value) end
@@ -65,7 +65,7 @@ local function compare(got, want, case, what, loose)
   cases.compare(got, want, tolerance, what)
 end
 
--- What recorded the cases has no dtypes of 64 bits.
+-- The recorder of the cases has no 64-bit dtypes.
 local narrow = {int64 = "int32", uint64 = "uint32", float64 = "float32"}
 
 local function compare_dtype(got, want, what)
@@ -212,8 +212,8 @@ end
 
 local positions
 
---- Where the axes stand among an operation's arguments, as the engine and the operations in Lua
--- describe them.
+--- The positions of axes among an operation's arguments, as described by the engine and the
+-- operations in Lua.
 local function axis_positions(name)
   if not positions then
     positions = {}
@@ -245,7 +245,7 @@ local function shift_axes(name, args, kwargs)
   end
 end
 
---- The function or class that a dotted name stands for, or nil.
+--- The function or class for a dotted name, or nil.
 function golden.find(name)
   local value = cusp
   for part in name:gmatch "[^.]+" do value = value and value[part] end
@@ -281,13 +281,12 @@ end
 run.regularizer, run.constraint = of_a_value "regularizers", of_a_value "constraints"
 
 --- Runs one case.
--- @raise where something differs from what Keras computed
+-- @raise if something differs from Keras's result
 function golden.run(case, kind)
   run[case.kind or kind](case)
 end
 
---- Whether what a case is about exists, and is not a matter of complex numbers, which the engine
--- has not.
+--- Whether the subject of a case exists, and does not need complex numbers, which the engine lacks.
 function golden.concerns_us(case, kind)
   kind = case.kind or kind
   if not run[kind] then return false end

@@ -1,4 +1,4 @@
---- Golden cases that are known to differ, by the reason; the spec shows them as pending.
+--- Golden cases with known differences, by reason; the spec shows them as pending.
 local gaps = {
   ["an explicit None cannot be told from an absent argument"] = {
     "ops.argsort D[2x3] axis=None",

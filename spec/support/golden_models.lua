@@ -1,6 +1,6 @@
--- The reference models that released Keras versions wrote: which files there are, the classes they
--- need, and what they predict. Those in spec/fixtures/models always; all of them where
--- ../shared/golden/models is there.
+-- The reference models written by released Keras versions: their files, the classes they need, and
+-- their predictions. Those in spec/fixtures/models always; all of them if ../shared/golden/models
+-- exists.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local text_files = require "spec.support.text_files"
@@ -47,14 +47,14 @@ local function json_of(path)
   return cusp.json.decode(text)
 end
 
---- The folders with models: the fixtures, and the whole collection where it is there.
+--- The folders with models: the fixtures, and the whole collection if it exists.
 function golden_models.roots()
   local roots = {"spec/fixtures/models"}
   if exists "../shared/golden/models/README.md" then roots[2] = "../shared/golden/models" end
   return roots
 end
 
--- The folder whose io.json says what a file's model predicts.
+-- The folder whose io.json has the predictions of a file's model.
 local function reference_of(root, path)
   local folder, file = ("./" .. path):match "^(.*)/([^/]+)$"
   if exists(root .. "/" .. folder .. "/io.json") then return folder end
@@ -62,8 +62,8 @@ local function reference_of(root, path)
   return name and exists(root .. "/" .. name .. "/io.json") and name or nil
 end
 
---- Files below a root: `path` relative to it, `reference`: the folder whose io.json has what is
--- predicted.
+--- Files below a root: `path` relative to it, `reference`: the folder whose io.json has the
+-- predictions.
 function golden_models.files(root, pattern)
   local result = {}
   for _, line in ipairs(lines_of(("cd '%s' && find . -type f | LC_ALL=C sort"):format(root))) do
@@ -79,7 +79,7 @@ local function only(list) return #list == 1 and list[1] or list end
 
 local read = {}
 
---- What a model was given and predicted: `inputs`, `outputs` by the version that wrote the file.
+--- A model's inputs and predictions: `inputs`, `outputs` by the version that wrote the file.
 function golden_models.io(root, file)
   local path = root .. "/" .. file.reference .. "/io.json"
   local data = read[path] or json_of(path)
@@ -96,7 +96,7 @@ local function training_case(root, folder)
   return read[path]
 end
 
---- What a run of training was given; nil where there is none.
+--- The inputs of a training run; nil if there is none.
 function golden_models.training(root, file)
   local case = training_case(root, file.reference)
   local source = case and (case.data and case or training_case(root, case.data_from))
@@ -115,14 +115,14 @@ function golden_models.flat(outputs)
   return result
 end
 
---- Raises where outputs are not what was predicted.
+--- Raises if outputs differ from the predictions.
 function golden_models.check(outputs, wanted, what)
   for i, output in ipairs(golden_models.flat(outputs)) do
     cases.compare(output, wanted[i], {atol = 1e-5, rtol = 1e-4}, ("%s, output %d"):format(what, i))
   end
 end
 
---- Raises where two lists of outputs are not the same to the last bit.
+--- Raises if two lists of outputs are not equal bit for bit.
 function golden_models.check_same(first, second, what)
   first, second = golden_models.flat(first), golden_models.flat(second)
   for i, tensor in ipairs(first) do

@@ -1,5 +1,6 @@
--- One check for every layer: configuration round trip, eager against compiled, symbolic against
--- real shapes, numbers of weights, a training step, and a model of it through JSON.
+-- The check that every layer goes through: configuration round trip, eager against compiled,
+-- symbolic against real shapes, numbers of weights, a training step, and a model with it through
+-- JSON.
 local cusp = require "cusp"
 
 local function shape_text(shape)
@@ -55,9 +56,9 @@ local function without_batch(shape) return {table.unpack(shape, 2)} end
 
 --- @tparam table options
 --   class: the layer's class; arguments: its keyword arguments;
---   input_shape: with the batch axis, or a list of such; input_dtype; output_shape;
---   weights, trainable: how many there are; training: what calls say of it;
---   several: inputs are arguments of their own
+--   input_shape: with the batch axis, or a list of them; input_dtype; output_shape;
+--   weights, trainable: their numbers; training: the flag for calls;
+--   several: inputs are separate arguments
 return function(options)
   local class, arguments = options.class, options.arguments or {}
   local keywords = options.training ~= nil and {training = options.training} or nil
@@ -79,7 +80,7 @@ return function(options)
     "does not come back from its serialised form")
   assert(tostring(layer):find(class.__name, 1, true), "tostring does not name the class")
 
-  -- Eager, and what it made.
+  -- Runs eagerly; checks the result.
   local outputs = spread(layer, inputs)
   local got = shape_text(each(outputs, function(tensor) return tensor.shape end))
   if options.output_shape then
@@ -104,7 +105,7 @@ return function(options)
   local compiled = cusp.compile(function(x) return spread(layer, x) end)
   same(compiled(inputs), spread(layer, inputs), "compiled against eager")
 
-  -- Symbolic shapes: those of the data, but for the batch.
+  -- Symbolic shapes equal those of the data, except for the batch.
   local symbols = map_shapes(options.input_shape, function(shape)
     return cusp.Input{shape = without_batch(shape), dtype = options.input_dtype}
   end)
@@ -119,7 +120,7 @@ return function(options)
   assert(shape_text(computed) == got,
     ("compute_output_shape gives %s, the call %s"):format(shape_text(computed), got))
 
-  -- A model of it: the same numbers, also after a way through JSON.
+  -- A model with it: the same numbers, also after a round trip through JSON.
   local model = cusp.Model{inputs = symbols, outputs = symbolic}
   copy:set_weights(layer:get_weights())
   same(model(inputs), spread(layer, inputs), "model against layer")

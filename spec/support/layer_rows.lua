@@ -1,4 +1,4 @@
--- The rows of the battery for every layer: class, arguments, shapes in and out (with the batch),
+-- The rows of the check of every layer: class, arguments, shapes in and out (with the batch),
 -- weights, trainable ones.
 return {
   {"Dense", {units = 3, activation = "relu"}, {2, 4}, {2, 3}, 2},

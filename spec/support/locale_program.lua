@@ -1,5 +1,5 @@
--- Run by spec/locale_spec.lua: sets the locale of its first argument, then uses what prints and
--- reads numbers, in the folder of the second.
+-- Run by spec/locale_spec.lua: sets the locale of its first argument, then prints and reads
+-- numbers, in the folder of the second.
 local name, folder = arg[1], arg[2]
 assert(os.setlocale(name), "no locale " .. name)
 local cusp = require "cusp"

@@ -1,10 +1,9 @@
---- Damaged files for specs of loaders: many mutations of a file's bytes, the same ones in every
--- run.
+--- Damaged files for specs of loaders: mutations of a file's bytes, the same in every run.
 -- @usage
 -- for name, bytes in mutate.mutations(original, {seed = 1, count = 200}) do ... end
 local mutate = {}
 
--- A small generator of its own, so that a failing case can be made again from its seed alone.
+-- A small private generator, so that a failing case can be reproduced from its seed.
 local function generator(seed)
   local state = seed * 2654435761 + 88172645463325252
   return function(limit) -- 0 <= result < limit
@@ -19,7 +18,7 @@ local function splice(bytes, at, piece)
   return bytes:sub(1, at) .. piece .. bytes:sub(at + #piece + 1)
 end
 
--- Each makes one change at a random place; `bytes` is never empty.
+-- Each makes one change at a random position; `bytes` is never empty.
 local kinds = {}
 
 function kinds.truncated(bytes, random) return bytes:sub(1, random(#bytes)) end
@@ -64,7 +63,7 @@ function kinds.doubled(bytes, random)
   return bytes:sub(1, at) .. bytes:sub(math.max(at - random(64), 0) + 1)
 end
 
--- Lengths and offsets are often 4 or 8 bytes at places divisible by them: hostile values for them.
+-- Lengths and offsets often have 4 or 8 bytes at aligned positions: writes hostile values there.
 local lengths = {
   0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, 1 << 31, 1 << 32, 1 << 40, 1 << 62,
   math.maxinteger, -1, -2, -8,
@@ -79,7 +78,7 @@ function kinds.length(bytes, random)
   return splice(bytes, at, ("<i8"):pack(value))
 end
 
--- The same for places where a small number stands now: those are the lengths.
+-- The same at positions that hold a small number now: those are the lengths.
 function kinds.small_number(bytes, random)
   for _ = 1, 50 do
     local at = random(math.max(#bytes - 7, 1))
@@ -95,11 +94,11 @@ local names = {}
 for name in pairs(kinds) do names[#names + 1] = name end
 table.sort(names)
 
---- Mutations of a string, all kinds in turn, every third one with a second change.
+--- Mutations of a string, cycling through the kinds; every third one has a second change.
 -- @tparam string bytes the whole file
--- @tparam table options `count` (200): the last one's number, `first` (1): the first one's, `seed`
--- (1)
--- @return an iterator over a name, which says the kind and the number, and the damaged bytes
+-- @tparam table options `count` (200): number of the last mutation, `first` (1): of the first,
+-- `seed` (1)
+-- @return an iterator over a name, with the kind and the number, and the damaged bytes
 function mutate.mutations(bytes, options)
   local count, seed, i = options.count or 200, options.seed or 1, (options.first or 1) - 1
   return function()
@@ -116,7 +115,7 @@ function mutate.mutations(bytes, options)
   end
 end
 
---- Paths that are no file of any format: what to write there, or nil where they exist already.
+--- Paths that are not a file of any format: what to write there, or nil if they exist already.
 -- @tparam string folder an empty one
 -- @treturn table name → `{path =, bytes =}`
 function mutate.odd_files(folder)

@@ -1,5 +1,5 @@
---- Damaged configurations: changes of one place or a few in a decoded JSON or YAML document, the
--- same ones in every run.
+--- Damaged configurations: one or a few changes in a decoded JSON or YAML document, the same in
+-- every run.
 -- @usage for name, tree in mutate_tree.mutations(original, {seed = 1, count = 100}) do ... end
 local cusp = require "cusp"
 local ordered = require "cusp.base.ordered"
@@ -34,7 +34,7 @@ local function nested(depth)
   return value
 end
 
--- What may stand anywhere.
+-- Values that may occur anywhere.
 local function values()
   return {
     0, 1, -1, 7, 100, -100, 2 ^ 40, math.maxinteger, math.mininteger, 0.5, -0.5, 1e300, -1e300,
@@ -74,7 +74,7 @@ function kinds.added(place, draw)
   else place[1]["key_" .. draw(1000)] = all[draw(#all)] end
 end
 
---- A part of the document in the place of another.
+--- Replaces a part of the document by another.
 function kinds.copied(place, draw, places)
   local other = places[draw(#places)]
   place[1][place[2]] = ordered.copy(other[1][other[2]])
@@ -111,10 +111,10 @@ local names = {}
 for name in pairs(kinds) do names[#names + 1] = name end
 table.sort(names)
 
---- Mutations of a document, all kinds in turn, every third one with a second change.
--- @tparam table tree left as it is
+--- Mutations of a document, cycling through the kinds; every third one has a second change.
+-- @tparam table tree not changed
 -- @tparam table options `count` (100), `seed` (1)
--- @return an iterator over a name, which says the kind and the number, and the damaged document
+-- @return an iterator over a name, with the kind and the number, and the damaged document
 function mutate_tree.mutations(tree, options)
   local count, seed, i = options.count or 100, options.seed or 1, 0
   return function()

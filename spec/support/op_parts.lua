@@ -1,4 +1,4 @@
--- Rows that only other rows are made of → the operations whose cases go through them.
+-- Rows that are only parts of other rows → the operations whose cases cover them.
 local parts = {
   argsort = "argsort_rows", cholesky = "cholesky_lower", cond = "choose",
   while_loop = "loop loop_gradient",

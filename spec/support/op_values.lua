@@ -1,4 +1,4 @@
--- Operations that no golden case names: arguments, and the values that Keras or SciPy has for them.
+-- Operations without a golden case: arguments, and the values from Keras or SciPy.
 local cusp = require "cusp"
 
 local function list(...) return cusp.tensor({...}, {dtype = "float32"}) end

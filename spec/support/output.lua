@@ -1,5 +1,5 @@
---- How busted reports: a mark for each test as it ends, then what failed, then "N passed, N failed"
--- as the last line.
+--- The output handler for busted: a mark as each test ends, then the failures, then "N passed, N
+-- failed" as the last line.
 local busted = require "busted"
 local base = require "busted.outputHandlers.base"
 

@@ -1,12 +1,12 @@
---- Runs a function that is ended by an error after so many instructions of Lua, wherever that is.
+--- Runs a function and stops it by an error after a number of Lua instructions, wherever that is.
 -- @module spec.support.stopping
 local stopping = {}
 
 stopping.message = "stopped here"
 
---- Calls `f`, which an error ends at its instruction `n`.
--- @treturn boolean whether it came to its end before
--- @return what it returned, or the error
+--- Calls `f` and stops it by an error at its instruction `n`.
+-- @treturn boolean whether it ended before that
+-- @return its results, or the error
 function stopping.at(n, f)
   local function stop()
     debug.sethook()
@@ -22,9 +22,9 @@ function stopping.at(n, f)
   return ok, result
 end
 
---- Stops `run(subject)` at every `stride`-th instruction until it comes to its end, each time with
--- a subject of its own.
--- @tparam table options `first`, `stride`, `make` (gives a subject), `run`, `check` (called after
+--- Stops `run(subject)` at every `stride`-th instruction until it runs to its end, each time with a
+-- new subject.
+-- @tparam table options `first`, `stride`, `make` (returns a subject), `run`, `check` (called after
 -- each error with the subject and n)
 -- @treturn integer how often it was stopped
 function stopping.sweep(options)

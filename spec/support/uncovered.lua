@@ -1,4 +1,4 @@
--- Members with no case yet: the list may only shrink, as a name that has a case fails.
+-- Members without a case. The list may only shrink: a listed name that has a case is an error.
 return {
   -- The base classes, and the input, which computes nothing.
   layers = "InputLayer Layer Wrapper",

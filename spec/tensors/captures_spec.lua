@@ -1,4 +1,4 @@
--- What compiled functions and steps captured of Lua is compared before their plans run again.
+-- Values that compiled functions and steps captured are compared before their plans run again.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers, ops, warnings = cusp.layers, cusp.ops, require "cusp.base.warnings"
@@ -328,7 +328,7 @@ describe("fit", function()
     end)
   end
 
-  it("follows fields of the model that a train_step of one's own reads", function()
+  it("follows fields of the model that a user-defined train_step reads", function()
     local Own = cusp.Model:extend "CapturedOwn"
     function Own:init(args)
       cusp.Model.init(self, args)
@@ -481,7 +481,7 @@ describe("truth in a trace", function()
     local list = warnings.collect(f, ...)
     for i, text in ipairs(list) do
       list[i] =
-        text:match "captures_spec.lua:%d+: ([%w_]+) gives a tensor that nothing is computed from"
+        text:match "captures_spec.lua:%d+: ([%w_]+) returns a tensor that nothing is computed from"
     end
     return list
   end

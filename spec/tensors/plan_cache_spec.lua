@@ -9,7 +9,7 @@ local function live()
   return engine.memory().live
 end
 
--- Its plans need megabytes to compute in, and hold little themselves.
+-- Its plans need megabytes of working memory, but hold little themselves.
 local function wide_function()
   return cusp.compile(function(x) return (x:matmul(x) + x):matmul(x):sum() end)
 end

@@ -33,7 +33,7 @@ local function near(a, b)
   end
 end
 
--- What runs from memory, in threads, and in Lua.
+-- Data from memory, from threads, and from Lua.
 local whole = Dataset.from_tensor_slices{x, y}
 local threads = whole:rescale()
 local lua = whole:map(function(a, b) return a, b end)
@@ -163,7 +163,7 @@ describe("batches by number", function()
     local Empty = cusp.utils.PyDataset:extend("SpecEmpty", {__len = function() return 0 end})
     fails("has length 0", function() make_model():fit{Empty(), verbose = 0} end)
     local Missing = cusp.utils.PyDataset:extend("SpecMissing", {length = function() return 2 end})
-    fails("get_item(1) has to be defined", function()
+    fails("define get_item(1)", function()
       make_model():fit{Missing(), shuffle = false, verbose = 0}
     end)
   end)

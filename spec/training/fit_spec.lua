@@ -1,5 +1,5 @@
--- fit, evaluate and predict: data in all its forms, callbacks, plain Lua steps, and what wrong
--- input gets.
+-- fit, evaluate and predict: data in all its forms, callbacks, plain Lua steps, and errors for
+-- wrong input.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers = cusp.layers
@@ -118,7 +118,7 @@ describe("fit", function()
     assert.are.same({3, 4, 5}, history.epoch)
   end)
 
-  it("runs a train_step of one's own compiled, and reports what it returns", function()
+  it("runs a user-defined train_step compiled, and reports what it returns", function()
     local traced = 0
     local Own = cusp.Model:extend "OwnStep"
     function Own:init(args)

@@ -1,4 +1,4 @@
--- Real digits, where they are: eight thousand to train, two thousand to test, as accurate as Keras.
+-- Real digits, if available: eight thousand to train, two thousand to test, as accurate as Keras.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers = cusp.layers
@@ -24,7 +24,7 @@ describe("MNIST", function()
       verbose = 0}
     local _, accuracy = model:evaluate{images:slice{{8001, 10000}}, labels:slice{{8001, 10000}},
       verbose = 0}
-    -- Keras's three seeds lie between 95.7 and 96.6; one seed more may lie a little outside.
+    -- Keras's three seeds give 95.7 to 96.6; another seed may lie slightly outside.
     assert.is_true(accuracy > 0.952 and accuracy < 0.971, "accuracy " .. accuracy)
   end)
 end)

@@ -1,4 +1,4 @@
--- Models within models: what a compiled one is trained with is its own.
+-- Models within models: each has its own training settings.
 local cusp = require "cusp"
 local layers, ops = cusp.layers, cusp.ops
 
@@ -7,7 +7,7 @@ local function near(value, got)
     ("expected %.9g, got %.9g"):format(value, got))
 end
 
--- Keras 3.15 on JAX; `noted` is the sum of what the inner model gives.
+-- Keras 3.15 on JAX; `noted` is the sum of the inner model's outputs.
 local expected = {
   fit = {loss = {1.3406033515930176, 0.1201312243938446},
     mae = {0.9897706508636475, 0.22092971205711365}},

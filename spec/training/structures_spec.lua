@@ -58,8 +58,7 @@ local function same(expected, got)
   return true
 end
 
--- Names that no output has, and weights of samples whose outputs cannot be told or that leave one
--- out.
+-- Unknown output names, and sample weights that cannot be assigned to outputs or that omit one.
 local function must_fail(kind, y, loss, sample_weight)
   local unknown = {wrong = true, keys = not kind:find "renamed", names = kind:find "renamed" ~= nil}
   return unknown[y] or unknown[loss] or unknown[sample_weight] or sample_weight == "partial"

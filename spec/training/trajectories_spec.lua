@@ -1,5 +1,5 @@
--- Whole runs of fit against Keras 3: from the same weights and data, the losses and metrics of each
--- epoch, and the weights at the end.
+-- Compares whole runs of fit with Keras 3: from the same weights and data, the losses and metrics
+-- of each epoch, and the final weights.
 local cases = require "spec.support.cases"
 local cusp = require "cusp"
 local golden_models = require "spec.support.golden_models"

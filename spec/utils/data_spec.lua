@@ -71,7 +71,7 @@ describe("image_dataset_from_directory", function()
     for text, options in pairs{
       ["validation_split should be between 0 and 1"] = {validation_split = 2, subset = "training",
         seed = 1},
-      ["inversely"] = {validation_split = 0.5},
+      ["given together"] = {validation_split = 0.5},
       ["a seed must be given"] = {validation_split = 0.5, subset = "training"},
       ["got 'bird'"] = {class_names = {"bird"}},
       ["8 files"] = {labels = {1, 2}},

@@ -1,4 +1,4 @@
--- Pictures of models: the text for Graphviz, and running it.
+-- Diagrams of models: the text for Graphviz, and running it.
 local cusp = require "cusp"
 local folder = require "spec.support.folder"
 local layers, utils = cusp.layers, cusp.utils

@@ -76,30 +76,13 @@ function errors.check(condition, message, ...)
   return condition
 end
 
--- Edit distance with insertions, deletions, substitutions and swaps of neighbours.
-local function edit_distance(a, b)
-  local before, previous, current = {}, {}, {}
-  for j = 0, #b do previous[j] = j end
-  for i = 1, #a do
-    current[0] = i
-    for j = 1, #b do
-      local substitution = previous[j - 1] + (a:byte(i) == b:byte(j) and 0 or 1)
-      current[j] = math.min(substitution, previous[j] + 1, current[j - 1] + 1)
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        current[j] = math.min(current[j], before[j - 2] + 1)
-      end
-    end
-    before, previous, current = previous, current, before
-  end
-  return previous[#b]
-end
-
 --- The known name closest to `name`, or nil if none is close enough.
 -- @tparam string name
 -- @tparam table names a list of names, or a table whose keys are names
 -- @tparam[opt] integer limit how many letters may differ
 -- @treturn ?string
 function errors.nearest(name, names, limit)
+  local edit_distance = require("cusp.engine").edit_distance
   local best, least = nil, (limit or math.max(2, #name // 3)) + 1
   for key, value in pairs(names) do
     local candidate = type(key) == "string" and key or value

@@ -57,8 +57,8 @@ function lists.check(what, value)
   if not lists.is_container(value) then return end
   local hole = lists.hole(value)
   if hole then
-    errors.raise("%s: the list has nil at position %d and more after it; leave it out, or"
-      .. " write false for nothing", what, hole)
+    errors.raise("%s: the list has nil at position %d and items after it; remove it, or"
+      .. " write false for an empty place", what, hole)
   end
 end
 

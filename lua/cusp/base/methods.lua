@@ -49,7 +49,7 @@ end
 -- @return value
 function methods.single(what, value, second)
   if second ~= nil then
-    errors.raise("%s returned two values; several are returned as one table, return {a, b}", what)
+    errors.raise("%s returned two values; return several in one table: return {a, b}", what)
   end
   return value
 end

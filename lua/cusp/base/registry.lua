@@ -359,8 +359,8 @@ local special = {
     return type(config.config) == "table" and config.config.name or nil
   end,
   __lambda__ = function()
-    errors.raise("deserialize: the file holds a function as Python byte code, which cannot be "
-      .. "run here; give it as custom_objects")
+    errors.raise("deserialize: the file holds a function as Python bytecode, which cannot be "
+      .. "run here; pass it in custom_objects")
   end,
 }
 special.__numpy__ = special.__tensor__

@@ -8,7 +8,7 @@ local shapes = {}
 
 local function refuse()
   errors.raise("arithmetic on an axis of unknown size (None): its size is known only when data "
-    .. "comes")
+    .. "arrives")
 end
 
 --- The size of an unknown axis, such as the batch axis of an `Input`. Prints as `None`; arithmetic

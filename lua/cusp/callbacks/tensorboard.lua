@@ -78,7 +78,7 @@ local function check_profile_batch(value)
       .. "got %s", errors.describe(given))
   end
   if last > 0 then
-    warn("profile_batch = %s: traces of batches are not written; the rest is",
+    warn("profile_batch = %s: tracing of batches is not supported; everything else is written",
       plain.tostring(given))
   end
 end
@@ -118,7 +118,7 @@ local function write(self, run, method, ...)
   if ok then ok, message = engine.attempt(writer[method], writer, ...) end
   if ok then return end
   self._runs[run] = false
-  warn("%s; the training goes on without the logs of '%s'", plain.tostring(message), run)
+  warn("%s; training continues without the logs of '%s'", plain.tostring(message), run)
 end
 
 function TensorBoard:set_model(model)
@@ -130,7 +130,7 @@ end
 local function attempt(self, what, f, ...)
   local ok, result = engine.attempt(f, ...)
   if ok then return result end
-  warn("the %s of '%s' is not written: %s", what, self.model.name, plain.tostring(result))
+  warn("cannot write the %s of '%s': %s", what, self.model.name, plain.tostring(result))
 end
 
 local function write_model(self)

@@ -34,8 +34,8 @@ local function count_change(self, record, key)
   self.changes[record.of] = counts
   counts[key] = (counts[key] or 0) + 1
   if counts[key] == many then
-    warnings.warn("%s: %s has changed %d times, and each time the function was traced anew; "
-      .. "a cusp.Variable that is assigned to would change without that", self.owner,
+    warnings.warn("%s: %s has changed %d times, and each time the function was traced again; "
+      .. "assign to a cusp.Variable to avoid that", self.owner,
       snapshot.describe(record, key), many)
   end
 end
@@ -104,8 +104,8 @@ function Captures:warn_of_truths(places)
   for _, place in ipairs(places) do
     if not self.warned[place] then
       self.warned[place] = true
-      warnings.warn("%s: %s gives a tensor that nothing is computed from; in Lua a tensor is true "
-        .. "whatever it holds, so that 'if' takes its first branch always: choose with "
+      warnings.warn("%s: %s returns a tensor that nothing is computed from; in Lua every tensor is "
+        .. "true, so 'if' always takes its first branch: use "
         .. "cusp.ops.where or cusp.ops.cond", self.owner, place)
     end
   end

@@ -63,7 +63,7 @@ local function check_tag(event)
   if not tag then return false end
   if plain_tags[tag] == nil then
     local mark = event.start_mark and event.start_mark.line
-    errors.raise("yaml: the tag %s%s stands for something else than plain values, and is not read",
+    errors.raise("yaml: the tag %s%s is not for a plain value, so it is refused",
       tag:gsub("^" .. prefix:gsub("%p", "%%%0"), "!!"),
       mark and (" at line %d"):format(mark + 1) or "")
   end
@@ -107,7 +107,7 @@ end
 local function count(state, values)
   state.values = state.values + values
   if state.values > max_values then
-    errors.raise("yaml: the document stands for more than %d values", max_values)
+    errors.raise("yaml: the document expands to more than %d values", max_values)
   end
 end
 

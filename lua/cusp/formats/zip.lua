@@ -155,7 +155,7 @@ function Writer:_check(method, name)
       self.path, errors.describe(name))
   end
   if self._names[name] then
-    errors.raise("zip: %s: there is a member '%s' already", self.path, name)
+    errors.raise("zip: %s: already has a member '%s'", self.path, name)
   end
   self._names[name] = true
   return self._writer

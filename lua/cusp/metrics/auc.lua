@@ -44,7 +44,7 @@ function AUC:init(args)
   -- a file stores them as a serialised tensor
   self.label_weights = registry.deserialize(self.label_weights)
   if self.num_labels and not self.multi_label then
-    errors.raise("AUC: num_labels is for multi_label = true alone")
+    errors.raise("AUC: num_labels requires multi_label = true")
   end
   local limits
   if self.thresholds then
@@ -76,8 +76,8 @@ function AUC:update_state(...)
   local y_true, y_pred, weight = bind(...)
   y_pred = reduction.to_tensor(y_pred)
   if self.multi_label and y_pred.ndim ~= 2 then
-    errors.raise("AUC: multi_label = true wants predictions of shape [batch, labels], got shape %s",
-      errors.shape(y_pred.shape))
+    errors.raise("AUC: multi_label = true expects predictions of shape [batch, labels], got shape "
+      .. "%s", errors.shape(y_pred.shape))
   end
   if not self.true_positives then self:make_counts(self.limits, y_pred.shape[2]) end
   if self.from_logits then y_pred = ops.sigmoid(y_pred) end

@@ -149,7 +149,7 @@ function confusion.update(counts, y_true, y_pred, options)
   if options.top_k then y_pred = keep_top_k(y_pred, options.top_k) end
   if options.class_id then
     if y_pred.ndim == 1 then
-      errors.raise("class_id wants predictions of shape [batch, classes], got shape %s",
+      errors.raise("class_id expects predictions of shape [batch, classes], got shape %s",
         errors.shape(y_pred.shape))
     end
     y_true, y_pred = one_class(y_true, options.class_id), one_class(y_pred, options.class_id)

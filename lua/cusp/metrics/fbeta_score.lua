@@ -69,7 +69,7 @@ end
 function FBetaScore:result()
   if not self.true_positives then
     errors.raise(
-      "%s: result comes after the first update_state, which says how many classes there are",
+      "%s: call update_state before result; it determines the number of classes",
       self.__name)
   end
   local epsilon, beta_squared = config.epsilon(), self.beta * self.beta

@@ -64,8 +64,8 @@ end
 --- A number, or one per output.
 function R2Score:result()
   if not self.sum then
-    errors.raise("R2Score: result comes after the first update_state, which says how many "
-      .. "outputs there are")
+    errors.raise("R2Score: call update_state before result; it determines the number of "
+      .. "outputs")
   end
   local total = self.squared_sum - self.sum * (self.sum / self.count)
   local scores = 1 - self.total_mse / total

@@ -49,7 +49,7 @@ local function check_inputs(given, count)
   for i, tensor in ipairs(flat) do
     if not Node.is_symbolic(tensor) then
       errors.raise(
-        "clone_model: input_tensors[%d] should be symbolic, as cusp.Input gives it; got %s", i,
+        "clone_model: input_tensors[%d] should be symbolic, as returned by cusp.Input; got %s", i,
         errors.describe(tensor))
     end
   end

@@ -112,8 +112,8 @@ local function make_names_unique(graph)
     local class = getmetatable(operation)
     if seen[name] and class.__library and getmetatable(seen[name]).__library then
       errors.raise(
-        "Model: the name \"%s\" is used twice in the model (%s and %s); all layers should have "
-        .. "names of their own", name,
+        "Model: the name \"%s\" is used twice in the model (%s and %s); names of layers should be "
+        .. "unique", name,
         tostring(getmetatable(seen[name]).__name), tostring(class.__name))
     end
     while seen[name] do

@@ -326,7 +326,7 @@ function getters.layers(self) return self:sublayers() end
 
 local function graph_of(self, what)
   return self.__own.graph
-    or errors.raise("%s (%s): has no %s: it is not made of symbolic tensors", self.name,
+    or errors.raise("%s (%s): has no %s: it is not a functional model", self.name,
     getmetatable(self).__name, what)
 end
 

@@ -64,12 +64,12 @@ end
 
 local function check_new(self, layer)
   if not Object.is_instance(layer, Layer) then
-    errors.raise("%s: only layers can be added to a Sequential model, got %s", self.name,
+    errors.raise("%s: expected a layer to add to a Sequential model, got %s", self.name,
       errors.describe(layer))
   end
   local other = self.__own.named[layer.name]
   if other and other ~= layer and other.name == layer.name then
-    errors.raise("%s: has a layer named '%s' already; give the new one a name of its own",
+    errors.raise("%s: has a layer named '%s' already; give the new one another name",
       self.name, layer.name)
   end
   if Object.is_instance(layer, InputLayer) and #self.__own.stack > 0 then

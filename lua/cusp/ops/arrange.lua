@@ -1,4 +1,4 @@
---- Choosing and rearranging elements.
+--- Selecting and rearranging elements.
 -- @module cusp.ops.arrange
 local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
@@ -12,7 +12,7 @@ local function select(conditions, choices, default)
   if #conditions ~= #choices then
     errors.raise("select: %d conditions for %d choices", #conditions, #choices)
   end
-  if #conditions == 0 then errors.raise "select: there are no conditions" end
+  if #conditions == 0 then errors.raise "select: expected at least one condition" end
   local result = default
   for i = #conditions, 1, -1 do result = rows.where(conditions[i], choices[i], result) end
   return result
@@ -42,7 +42,7 @@ local function parse_side(text)
   return groups
 end
 
--- The sizes of all named axes: one of a group may be left to be found.
+-- The sizes of all named axes; one of each group may be unknown and is computed.
 local function sizes_of(groups, shape, sizes, pattern)
   if #groups ~= #shape then
     errors.raise("rearrange: %q has %d axes, but the tensor has shape %s", pattern, #groups,
@@ -158,8 +158,7 @@ end
 
 ---------------------------------------------------------------- unique
 
--- The rows of a matrix of values as comparable keys; a flat list of values is a matrix of one
--- column.
+-- The rows of a matrix of values as comparable keys; a flat list of values is a one-column matrix.
 local function compare_rows(values, width)
   return function(a, b)
     for i = 1, width do
@@ -180,8 +179,8 @@ local function same_rows(values, width, a, b)
   return true
 end
 
--- Positions (from 1) of the first of each distinct row in order, how often each occurs, and for
--- each row which it is (from 0).
+-- The positions (from 1) of the first of each distinct row in order, the count of each, and the
+-- number (from 0) of each row's distinct row.
 local function distinct(values, width, count)
   local order = {}
   for i = 1, count do order[i] = i end

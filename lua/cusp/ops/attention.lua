@@ -6,7 +6,7 @@ local errors = require "cusp.base.errors"
 
 local rows = engine.ops
 
--- Far below any score, and finite: a row without any allowed position gives means, not NaN.
+-- Far below any score, but finite: a row with no allowed position gives the mean, not NaN.
 local function forbidden(dtype)
   return dtype == "float16" and -3e4 or -1e30
 end
@@ -19,12 +19,13 @@ local function check_shapes(query, key, value)
     end
   end
   if query.shape[3] % key.shape[3] ~= 0 then
-    errors.raise("dot_product_attention: %d heads of the query are no multiple of %d of the key",
-      query.shape[3], key.shape[3])
+    errors.raise("dot_product_attention: the number of query heads (%d) should be a multiple "
+      .. "of the key heads (%d)", query.shape[3], key.shape[3])
   end
 end
 
--- [batch, time, heads, size] as [batch, heads, time, size], heads repeated up to the query's.
+-- Transposes [batch, time, heads, size] to [batch, heads, time, size], repeating heads to match the
+-- query.
 local function heads_first(x, heads)
   local shared = heads // x.shape[3]
   if shared > 1 then x = rows["repeat"](x, shared, 3) end

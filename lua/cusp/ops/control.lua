@@ -1,6 +1,5 @@
---- Operations that take functions: branches, loops, scans, maps.
--- A loop whose bounds are known when it is traced is unrolled; another one repeats a graph that is
--- traced once.
+--- Operations that take functions: branches, loops, scans, maps. Loops with bounds known at trace
+-- time are unrolled; others repeat a graph that is traced once.
 -- @module cusp.ops.control
 local custom_gradient = require "cusp.ops.custom_gradient"
 local define = require "cusp.ops.define"
@@ -17,8 +16,8 @@ local function check_callable(name, f)
   end
 end
 
--- Whether the value of a condition can be had now. A symbolic one has none, now or later: closures
--- are no inputs of a graph.
+-- Whether the value of a condition is available now. Symbolic conditions never have one: closures
+-- are not inputs of a graph.
 local function known(name, value)
   if define.is_symbolic(value) then
     errors.raise(
@@ -35,10 +34,10 @@ end
 
 ---------------------------------------------------------------- branches
 
--- Where a tensor stands in what a branch returned.
+-- Marks the position of a tensor in a branch's result.
 local place = setmetatable({}, {__name = "a tensor"})
 
--- The form of some results, and the tensors and numbers in them.
+-- The form of some results, and their tensors and numbers.
 local function take_apart(results)
   local values, form = {}, {n = results.n}
   for i = 1, results.n do
@@ -76,8 +75,8 @@ local function put_together(form, values)
   return table.unpack(results, 1, form.n)
 end
 
--- Variables among results as their values, which a trace gives, too: what is assigned later is not
--- seen.
+-- Replaces variables in results by their present values, also in a trace: later assignments are not
+-- visible.
 local function values_of(...)
   local results = table.pack(...)
   for i = 1, results.n do
@@ -110,7 +109,7 @@ local function choose(name, index, functions, ...)
     form = form or own
     if not same_form(form, own) then
       errors.raise(
-        "%s: branch %d returns another structure than the first one; all should return the same",
+        "%s: branch %d returns another structure than the first; all should be the same",
         name, i)
     end
     branches[i]:finish(values)
@@ -141,7 +140,7 @@ end
 
 local function switch(index, branches, ...)
   for _, branch in ipairs(branches) do check_callable("switch", branch) end
-  if #branches == 0 then errors.raise "switch: there are no branches" end
+  if #branches == 0 then errors.raise "switch: expected at least one branch" end
   if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
     return values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0))
@@ -158,7 +157,7 @@ local function as_list(...)
   return {...}
 end
 
--- A loop whose condition has a value only when the plan runs. The condition and the body are traced
+-- A loop whose condition has a value only when the plan runs. Traces the condition and the body
 -- once each.
 local function traced_loop(name, condition, body, values, limit)
   local form, initial = take_apart(values)
@@ -176,7 +175,7 @@ local function traced_loop(name, condition, body, values, limit)
   local own, results =
     take_apart(table.pack(table.unpack(as_list(body(put_together(form, stand_ins))), 1, form.n)))
   if not same_form(form, own) then
-    errors.raise("%s: the body returns another structure than the loop values have", name)
+    errors.raise("%s: the body should return the same structure as the loop values", name)
   end
   if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
   round:finish(results)
@@ -184,7 +183,7 @@ local function traced_loop(name, condition, body, values, limit)
   return put_together(form, engine["repeat"](name, initial, stand_ins, test, round))
 end
 
--- What the condition gives without its effects, if it has any.
+-- Evaluates the condition without its effects, if any.
 local function is_traced_condition(condition, values, n)
   if not engine.tracing() then return false end
   local _ <close> = engine.branch() -- undone when it goes out of scope
@@ -277,7 +276,7 @@ local function map(f, xs)
   xs = tensors_of(xs)
   local items = {}
   for i = 1, length_of("map", xs) do items[i] = f(pick(xs, i)) end
-  if #items == 0 then errors.raise "map: there is nothing to map over" end
+  if #items == 0 then errors.raise "map: expected at least one tensor" end
   return stack_structures(items)
 end
 
@@ -285,7 +284,7 @@ local function scan(f, carry, xs, length, reverse)
   check_callable("scan", f)
   xs = tensors_of(xs)
   length = length_of("scan", xs or {}, length)
-  if not length then errors.raise "scan: xs or length has to be given" end
+  if not length then errors.raise "scan: expected xs or length" end
   local outputs = {}
   for step = 1, length do
     local i = reverse and length + 1 - step or step
@@ -314,7 +313,7 @@ local function zip_map(a, b, f)
   end)
 end
 
--- Hillis and Steele, "Data parallel algorithms" (1986): each round joins what is 1, 2, 4, ...
+-- Hillis and Steele, "Data parallel algorithms" (1986): each round combines elements 1, 2, 4, ...
 -- apart.
 local function associative_scan(f, elems, reverse, axis)
   check_callable("associative_scan", f)
@@ -332,7 +331,7 @@ local function associative_scan(f, elems, reverse, axis)
     end
     size = leaf.shape[at]
   end
-  if not size then errors.raise "associative_scan: there are no tensors to scan" end
+  if not size then errors.raise "associative_scan: expected at least one tensor" end
   if axis < 0 then axis = #structure.flatten(elems)[1].shape + 1 + axis end
   local function flipped(value)
     return structure.map(value, function(leaf) return rows.flip(leaf, axis) end)
@@ -352,7 +351,7 @@ end
 
 ---------------------------------------------------------------- vectorize
 
--- "(n,k),(k)->(n)": how many axes of each argument the function takes at once.
+-- "(n,k),(k)->(n)": the number of core axes of each argument.
 local function core_ranks(signature)
   local ranks = {}
   if not signature then return ranks end
@@ -443,5 +442,5 @@ define.ops{
     vectorize, plain = true},
 }
 
--- `switch` takes the operands of its branches after them, as many as there are.
+-- `switch` takes any number of operands for its branches after them.
 define.functions.switch = switch

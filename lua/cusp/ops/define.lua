@@ -1,7 +1,7 @@
---- Operations written in Lua in terms of others.
--- `define` takes what a row of the operation table in C takes: a name, the arguments in the same
--- notation, one line of help, and the function. The operation becomes `cusp.ops.NAME` and, if its
--- first argument is a tensor, a method of tensors and variables.
+--- Defines operations in Lua in terms of others. `define` takes the same fields as a row of the
+-- operation table in C: a name, the arguments in the same notation, one line of help, and the
+-- function. The operation becomes `cusp.ops.NAME` and, if its first argument is a tensor, a method
+-- of tensors and variables.
 -- @module cusp.ops.define
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -56,7 +56,7 @@ function define.tensor(value)
   return engine.tensor(value)
 end
 
---- Refuses an axis that a tensor does not have, in the name of the operation that was called.
+--- Raises for an axis that a tensor lacks, naming the operation that the user called.
 function define.check_axis(name, axis, x)
   local rank = #x.shape
   if math.abs(axis) > rank then
@@ -104,9 +104,9 @@ local function add_method(name, f)
 end
 
 --- Defines an operation.
--- @tparam table definition `{name, arguments, help, function}`; a parameter without a kind is a
--- tensor, and is one when the function gets it; `plain = true`: symbolic tensors are no special
--- case (functions that take functions); `method = false`: not a method
+-- @tparam table definition `{name, arguments, help, function}`; parameters without a kind are
+-- converted to tensors; `plain = true`: no special handling of symbolic tensors (functions that
+-- take functions); `method = false`: not a method
 -- @treturn function
 function define.op(definition)
   local name, text, help, f = definition[1], definition[2], definition[3], definition[4]
@@ -131,8 +131,8 @@ function define.op(definition)
   return op
 end
 
---- Defines an operation whose arguments no signature describes (operands as many as there are,
--- keywords of any name).
+--- Defines an operation whose arguments no signature describes (any number of operands, keywords of
+-- any name).
 -- @tparam string name
 -- @tparam string help
 -- @tparam function f gets the arguments as they came, when none is symbolic

@@ -1,4 +1,4 @@
---- Fourier transforms and what is made of them. Complex tensors are pairs of a real and an
+--- Fourier transforms and operations based on them. Complex tensors are pairs of a real and an
 -- imaginary part, as in Keras.
 -- @module cusp.ops.fourier
 local define = require "cusp.ops.define"
@@ -22,7 +22,7 @@ local function pair(name, x)
   return real, imaginary
 end
 
--- The first `size` entries along the last axis, with zeros where there are fewer.
+-- The first `size` entries along the last axis, padded with zeros.
 local function resize_last(x, size)
   local shape = x.shape
   local present = shape[#shape]
@@ -37,7 +37,7 @@ local function resize_last(x, size)
   return rows.pad(x, width)
 end
 
--- Transforms are computed in float32 at least.
+-- Transforms compute in float32 or wider.
 local function wide(x)
   return rows.cast(x, float_dtype(x))
 end
@@ -46,7 +46,7 @@ local function transform(real, imaginary, inverse)
   return rows.fourier(wide(real), wide(imaginary), inverse)
 end
 
--- x / n; the number goes in x's dtype, in which it is exact.
+-- x / n, with n in x's dtype, where it is exact.
 local function per(x, n)
   return rows.divide(x, engine.tensor(n, {dtype = x.dtype}))
 end
@@ -113,7 +113,7 @@ local function extract_sequences(x, length, stride)
   return rows.take(x, rows.add(starts, offsets), -1)
 end
 
--- The sum of frames [..., count, length] laid `stride` apart.
+-- Overlap-add: sums frames [..., count, length] that start `stride` apart.
 local function overlap_add(frames, stride)
   local shape = frames.shape
   local n = #shape
@@ -137,8 +137,7 @@ local function overlap_add(frames, stride)
   return resize_last(rows.reshape(total, flat), (count - 1) * stride + length)
 end
 
--- The window in the middle of a frame of fft_length points; ones for false, which stands for
--- Keras's None.
+-- The window centred in a frame of fft_length points; ones for false, which means Keras's None.
 local function window_of(name, window, length, fft_length, dtype)
   if fft_length < length then
     errors.raise("%s: fft_length should be at least sequence_length (%d), got %d", name, length,
@@ -187,7 +186,8 @@ local function istft(x, sequence_length, stride, fft_length, length, window, cen
     stride)
   local signal = rows.divide(overlap_add(frames, stride),
     rows.where(rows.greater(weight, 1e-10), weight, 1.0))
-  -- Without a window Keras leaves the frames' length in: the sum over one stride is what counts.
+  -- Without a window, Keras does not normalise by the length of frames: only the sum over one
+  -- stride counts.
   if not window then signal = rows.multiply(signal, fft_length / stride) end
   local size = signal.shape[#signal.shape]
   local first = center and fft_length // 2 or 0

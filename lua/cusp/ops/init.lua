@@ -9,7 +9,7 @@ local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local rooms = require "cusp.base.rooms"
 
--- Where the operations in Lua are. A file is loaded when one of its operations is asked for.
+-- The files of the operations written in Lua. Each is loaded on first use of one of its operations.
 local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
   complex = "view_as_complex view_as_real polar",
@@ -37,7 +37,7 @@ local function load(_, name)
     found = define.functions[name]
   elseif not found and name == "image" then
     found = rooms.get "ops.image"
-  -- as operations are named in saved models
+  -- names of operations in saved models
   elseif not found and type(name) == "string" and name:find "^image%." then
     found = rooms.get("ops.image")[name:match "%.(.*)"]
   elseif name == "repeat_" then

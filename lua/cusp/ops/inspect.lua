@@ -1,10 +1,11 @@
---- What a tensor is, without its values: shape, rank, dtype.
+--- Properties of a tensor other than its values: shape, rank, dtype.
 -- @module cusp.ops.inspect
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local kinds = require "cusp.base.kinds"
 
--- Symbolic tensors know their shapes, too: these functions answer at once and record nothing.
+-- Symbolic tensors also know their shapes, so these functions answer immediately and record
+-- nothing.
 local function of_any(value)
   return define.is_symbolic(value) and value or define.tensor(value)
 end

@@ -1,4 +1,4 @@
---- Products and norms composed of others.
+--- Products and norms composed of other operations.
 -- @module cusp.ops.linear
 local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
@@ -68,7 +68,7 @@ local function vector_norm(x, order, axes, keepdims)
     return rows.sqrt(rows.sum(rows.square(x), axes, keepdims))
   end
   if type(order) ~= "number" then
-    errors.raise("norm: ord %s is for matrices", errors.describe(order))
+    errors.raise("norm: ord %s requires a matrix", errors.describe(order))
   end
   return rows.power(rows.sum(rows.power(size, order), axes, keepdims), 1 / order)
 end
@@ -77,8 +77,8 @@ end
 local function singular_values(x, axes)
   local ops = require "cusp.ops"
   if not ops.svd then
-    errors.raise("norm: this norm needs singular values, for which there is no operation in this "
-      .. "build")
+    errors.raise("norm: this norm needs singular values, which this build does not "
+      .. "support")
   end
   return ops.svd(rows.moveaxis(x, axes, {-2, -1}), {compute_uv = false})
 end
@@ -183,7 +183,7 @@ local function cdist(x, y)
   return rows.sqrt(rows.sum(rows.square(difference), -1))
 end
 
--- The float dtype that two operands have in common.
+-- The common float dtype of two operands.
 local function common_float(a, b)
   return rows.divide(rows.zeros({}, a.dtype), rows.ones({}, b.dtype)).dtype
 end

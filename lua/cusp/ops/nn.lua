@@ -1,4 +1,4 @@
---- Operations of neural networks composed of others: patches, pixels and channels, connectionist
+--- Neural network operations composed of others: patches, pixels and channels, connectionist
 -- temporal classification.
 -- @module cusp.ops.nn
 local define = require "cusp.ops.define"
@@ -24,12 +24,12 @@ end
 
 ---------------------------------------------------------------- patches
 
--- The places of a sliding window: how many there are.
+-- The number of positions of a sliding window.
 local function count_places(size, kernel, dilation, stride)
   return math.max((size - dilation * (kernel - 1) - 1) // stride + 1, 0)
 end
 
--- [kernel, count]: which entry of the axis each position of the window meets at each place.
+-- [kernel, count]: the index in the axis for each element of the window at each position.
 local function window_indices(kernel, count, dilation, stride)
   local offset = rows.reshape(rows.multiply(rows.arange(0, kernel, {dtype = "int32"}), dilation),
     {kernel, 1})
@@ -67,7 +67,7 @@ local function fold(x, output_size, kernel, dilation, padding, stride)
   local across = count_places(width, kernel[2], dilation[2], stride[2])
   local window = kernel[1] * kernel[2]
   if places ~= down * across or depth % window ~= 0 then
-    errors.raise("fold: %d places of windows of %d fill this output, got shape %s", down * across,
+    errors.raise("fold: expected %d positions of windows of %d, got shape %s", down * across,
       window, errors.shape(x.shape))
   end
   local channels = depth // window
@@ -99,7 +99,8 @@ local function depth_to_space(x, block, data_format)
   local shape = x.shape
   local channels = last and shape[4] or shape[2]
   if channels % (block * block) ~= 0 then
-    errors.raise("depth_to_space: %d channels are no multiple of %d", channels, block * block)
+    errors.raise("depth_to_space: the number of channels (%d) should be a multiple of %d",
+      channels, block * block)
   end
   local depth = channels // (block * block)
   if last then
@@ -143,9 +144,9 @@ local function psnr(x1, x2, max_val)
   return rows.subtract(20 * math.log(max_val, 10), rows.multiply(rows.log10(mean), 10))
 end
 
--- After Martins and Astudillo, "From softmax to sparsemax" (2016), with the threshold as Keras has
--- it: it adds up the partial sums of the support, where the paper takes the last, so that rows with
--- a support of several elements do not add up to 1.
+-- After Martins and Astudillo, "From softmax to sparsemax" (2016), but with Keras's threshold.
+-- Keras adds up the partial sums of the support, where the paper takes the last, so rows whose
+-- support has several elements do not sum to 1.
 local function sparsemax(x, axis)
   define.check_axis("sparsemax", axis, x)
   local logits = rows.moveaxis(x, axis, -1)
@@ -167,9 +168,9 @@ local function divisor(a, b)
   return a
 end
 
--- The windows into which an axis falls: output i covers floor(i size / n) up to ceil((i + 1) size /
--- n). Gives the elements of each, along one axis more; those within the window, as a mask; and the
--- windows' lengths: both with the axes of x, and one more.
+-- The windows of an axis: output i covers floor(i size / n) up to ceil((i + 1) size / n). Returns
+-- the elements of each window along an extra axis, a mask of those inside the window, and the
+-- lengths of the windows; the last two have the axes of x and the extra one.
 local function adaptive_windows(x, axis, n)
   local shape = x.shape
   local size, ones = shape[axis], {}
@@ -183,7 +184,7 @@ local function adaptive_windows(x, axis, n)
     rows.reshape(rows.arange(0, longest, {dtype = "int64"}), {1, longest}))
   local mask = table.move(ones, 1, #ones, 1, {})
   mask[axis], mask[axis + 1], ones[axis] = n, longest, n
-  -- the last one again where a window is shorter
+  -- repeats the last one if a window is shorter
   local taken = rows.take(x, rows.minimum(places, rows.subtract(ends, 1)), axis)
   return taken, rows.reshape(rows.less(places, ends), mask),
     rows.reshape(rows.subtract(ends, starts), ones)
@@ -237,11 +238,11 @@ end
 ---------------------------------------------------------------- connectionist temporal
 ---------------------------------------------------------------- classification
 
--- Log of zero, near enough, and finite so that gradients are.
+-- Effectively log(0), but finite, so that gradients are finite.
 local log_epsilon = -1e5
 
 -- Graves et al., "Connectionist temporal classification" (2006). The forward variables of blanks
--- (one before each label and one after the last) and of labels are kept apart; [batch, labels + 1]
+-- (one before each label and one after the last) and of labels are separate: [batch, labels + 1]
 -- and [batch, labels].
 local function ctc_loss(target, output, target_length, output_length, mask_index)
   local batch, time, classes = table.unpack(output.shape)
@@ -262,7 +263,7 @@ local function ctc_loss(target, output, target_length, output_length, mask_index
   local padded = rows.cast(rows.greater_equal(rows.arange(0, time, {dtype = "int32"}),
     rows.expand_dims(output_length, 2)), dtype)
 
-  -- Whether a label is followed by itself: then a blank has to come between.
+  -- Whether a label is repeated next: then a blank must come between.
   local repeats = rows.zeros({batch, 1}, dtype)
   if labels > 1 then
     local same = rows.equal(target:slice{{}, {1, labels - 1}}, target:slice{{}, {2, labels}})
@@ -319,7 +320,7 @@ local function log_add(a, b)
   return a + math.log(1 + math.exp(b - a))
 end
 
--- One step of the search: each beam stays (by a blank or its last label) or grows by a label.
+-- One step of the search: each beam stays (by a blank or its last label) or is extended by a label.
 local function extend_beams(beams, scores, classes, mask_index)
   local grown, list = {}, {}
   local function beam_of(path, labels)

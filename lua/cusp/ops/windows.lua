@@ -26,8 +26,7 @@ local function cosine_sum(weights)
   end
 end
 
--- name → function of the share of the way from the first point to the last, and of the number of
--- points
+-- name → function of the fraction of the way from first to last point, and of the number of points
 local shapes = {
   boxcar = function() return 1.0 end,
   bartlett = function(share) return 1 - math.abs(2 * share - 1) end,
@@ -39,7 +38,7 @@ for name, weights in pairs(cosines) do shapes[name] = cosine_sum(weights) end
 local aliases = {hanning = "hann", rectangular = "boxcar", box = "boxcar", ones = "boxcar",
   hamm = "hamming", black = "blackman"}
 
---- Whether there is a window of that name.
+--- Whether a window of that name exists.
 function windows.exists(name) return shapes[aliases[name] or name] ~= nil end
 
 --- The names, sorted.
@@ -53,8 +52,8 @@ end
 --- The values of a window.
 -- @tparam string name
 -- @tparam integer length
--- @tparam[opt=false] boolean periodic whether it is one period of a repeating window: the last
--- point of one more is left out
+-- @tparam[opt=false] boolean periodic whether to return one period of a repeating window, which
+-- omits the last point
 -- @treturn {number,...}
 function windows.values(name, length, periodic)
   local shape = shapes[aliases[name] or name]

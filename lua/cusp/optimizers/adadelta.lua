@@ -1,4 +1,5 @@
---- Adadelta: steps scaled by the moving size of earlier steps over that of gradients (Zeiler 2012).
+--- Adadelta: scales steps by the moving size of earlier steps relative to that of gradients (Zeiler
+-- 2012).
 -- @classmod cusp.optimizers.Adadelta
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.95] number rho of both moving means

@@ -1,4 +1,4 @@
---- Adafactor: the second moments of a matrix kept as one row and one column (Shazeer and Stern
+--- Adafactor: stores the second moments of a matrix as one row and one column (Shazeer and Stern
 -- 2018).
 -- @classmod cusp.optimizers.Adafactor
 -- @param[opt=0.001] learning_rate
@@ -6,7 +6,8 @@
 -- @tparam[opt=1e-30] number epsilon_1
 -- @tparam[opt=1e-3] number epsilon_2
 -- @tparam[opt=1] number clip_threshold
--- @tparam[opt=true] boolean relative_step whether the learning rate falls with the root of the step
+-- @tparam[opt=true] boolean relative_step whether the learning rate falls with the square root of
+-- the step
 local Optimizer = require "cusp.optimizers.optimizer"
 local engine = require "cusp.engine"
 local ops = require "cusp.ops"
@@ -28,8 +29,8 @@ local function without(shape, position)
   return result
 end
 
--- Keras keeps two numbers in the place of the row and the column that a vector or a scalar does not
--- have; its files hold them.
+-- For vectors and scalars, which have no row and column, Keras keeps two numbers instead, also in
+-- its files.
 local function add_placeholders(self, variable)
   for _ = 1, 2 do self:add_variable({dtype = "int32", name = variable.name}).placeholder = true end
 end

@@ -1,10 +1,10 @@
---- Adagrad: the gradient over the root of the sum of all its squares (Duchi et al. 2011).
+--- Adagrad: divides the gradient by the root of the sum of all its squares (Duchi et al. 2011).
 -- @classmod cusp.optimizers.Adagrad
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.1] number initial_accumulator_value
 -- @tparam[opt=1e-7] number epsilon
--- @tparam[opt=false] boolean epsilon_beside_root whether epsilon is added to the root, as in
--- TensorFlow 2.0 to 2.10
+-- @tparam[opt=false] boolean epsilon_beside_root whether to add epsilon outside the square root, as
+-- in TensorFlow 2.0 to 2.10
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 

@@ -4,12 +4,12 @@
 -- @tparam[opt=0.9] number beta_1 of the gradient's mean
 -- @tparam[opt=0.999] number beta_2 of the square's mean
 -- @tparam[opt=1e-7] number epsilon
--- @tparam[opt=false] boolean amsgrad whether the largest mean square so far is used (Reddi et al.
+-- @tparam[opt=false] boolean amsgrad whether to use the largest mean square so far (Reddi et al.
 -- 2018)
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 
--- The learning rate with both means' bias towards 0 corrected.
+-- The learning rate, with the bias of both means towards 0 corrected.
 local function coefficients(self, step, learning_rate)
   local rate = learning_rate * ops.sqrt(1 - ops.power(self.beta_2, step))
     / (1 - ops.power(self.beta_1, step))

@@ -1,5 +1,4 @@
---- Adamax: Adam with the largest absolute gradient in place of the mean square (Kingma and Ba
--- 2014).
+--- Adamax: Adam with the largest absolute gradient instead of the mean square (Kingma and Ba 2014).
 -- @classmod cusp.optimizers.Adamax
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.9] number beta_1

@@ -1,4 +1,4 @@
---- Adam with weights that decay (Loshchilov and Hutter 2019).
+--- Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 -- @classmod cusp.optimizers.AdamW
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.004] number weight_decay

@@ -1,4 +1,4 @@
---- Keeping gradients small.
+--- Gradient clipping.
 -- @module cusp.optimizers.clipping
 local ops = require "cusp.ops"
 
@@ -16,14 +16,14 @@ local function by_global_norm(gradients, limit)
     total = total == nil and squares or total + squares
   end
   local norm = ops.sqrt(total)
-  -- A norm that is not finite makes the result not finite, rather than hiding it.
+  -- A norm that is not finite makes the result not finite, so that the problem stays visible.
   local scale = ops.minimum(1 / norm, 1 / limit) * limit + (norm - norm)
   local result = {}
   for i, gradient in ipairs(gradients) do result[i] = gradient * ops.cast(scale, gradient.dtype) end
   return result
 end
 
---- Clips as an optimizer's `clipnorm`, `global_clipnorm` or `clipvalue` say.
+--- Clips by an optimizer's `clipnorm`, `global_clipnorm` or `clipvalue`.
 -- @tparam table settings the optimizer
 -- @tparam {tensor,...} gradients
 -- @treturn {tensor,...}

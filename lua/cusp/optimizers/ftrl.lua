@@ -1,4 +1,4 @@
---- "Follow the regularized leader" (McMahan et al. 2013), with shrinkage of the L2 kind.
+--- "Follow the regularized leader" (McMahan et al. 2013), with L2 shrinkage.
 -- @classmod cusp.optimizers.Ftrl
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=-0.5] number learning_rate_power at most 0

@@ -1,4 +1,4 @@
---- Optimizers: what updates variables from gradients.
+--- Optimizers, which update variables from gradients.
 -- @module cusp.optimizers
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
@@ -15,8 +15,8 @@ local optimizers = namespace.of_objects(namespace.new("cusp.optimizers", {
   schedules = "schedules",
 }), {what = "optimizer", module = "keras.optimizers"})
 
--- TF 2.15 writes its classes as "Custom>Adam" in HDF5 files; names are known in lower case, as
--- Keras has it.
+-- TF 2.15 writes its classes as "Custom>Adam" in HDF5 files; names are matched in lower case, as in
+-- Keras.
 local function canonical(name)
   name = name:match ">(.+)$" or name
   for _, known in ipairs(namespace.names(optimizers)) do
@@ -27,8 +27,8 @@ end
 
 local get, deserialize = optimizers.get, optimizers.deserialize
 
---- An optimizer by name ("adam", "SGD"), from a serialised form, or as it is.
--- @raise for a name that is none, with the nearest one
+--- Looks up an optimizer by name ("adam", "SGD") or serialised form; returns instances unchanged.
+-- @raise for an unknown name, with the nearest one
 function optimizers.get(identifier)
   if Object.is_instance(identifier, optimizers.Optimizer) then return identifier end
   if type(identifier) == "string" then identifier = canonical(identifier) end
@@ -39,7 +39,7 @@ function optimizers.get(identifier)
   return found
 end
 
---- An optimizer from its serialised form.
+--- Makes an optimizer from its serialised form.
 function optimizers.deserialize(config, custom_objects)
   if type(config) == "table" and type(config.class_name) == "string"
     and canonical(config.class_name) ~= config.class_name then

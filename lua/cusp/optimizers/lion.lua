@@ -1,7 +1,7 @@
---- Lion: the sign of a mix of gradient and momentum (Chen et al. 2023).
+--- Lion: the sign of an interpolation between gradient and momentum (Chen et al. 2023).
 -- @classmod cusp.optimizers.Lion
 -- @param[opt=0.001] learning_rate
--- @tparam[opt=0.9] number beta_1 of the mix
+-- @tparam[opt=0.9] number beta_1 of the interpolation
 -- @tparam[opt=0.99] number beta_2 of the momentum
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"

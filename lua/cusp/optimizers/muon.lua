@@ -1,4 +1,4 @@
---- Muon: momentum made orthogonal by a Newton-Schulz iteration, for matrices; Adam for the rest
+--- Muon: momentum orthogonalised by a Newton-Schulz iteration, for matrices; Adam for the rest
 -- (Jordan et al. 2024).
 -- @classmod cusp.optimizers.Muon
 -- @param[opt=0.001] learning_rate
@@ -7,7 +7,7 @@
 -- @tparam[opt=0.004] number adam_weight_decay
 -- @tparam[opt=1e-7] number epsilon
 -- @tparam[opt=0.004] number weight_decay
--- @tparam[opt] table exclude_layers parts of paths (Lua patterns) of variables that Adam updates
+-- @tparam[opt] table exclude_layers parts of paths (Lua patterns) of variables to update with Adam
 -- @tparam[opt=true] boolean exclude_embeddings
 -- @tparam[opt=0.95] number momentum
 -- @tparam[opt=5] integer ns_steps of the iteration

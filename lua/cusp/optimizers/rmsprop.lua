@@ -1,12 +1,12 @@
---- RMSprop: the gradient over the root of a moving mean of its square (Hinton 2012).
+--- RMSprop: divides the gradient by the root of a moving mean of its square (Hinton 2012).
 -- @classmod cusp.optimizers.RMSprop
 -- @param[opt=0.001] learning_rate
 -- @tparam[opt=0.9] number rho of the moving mean
 -- @tparam[opt=0] number momentum
 -- @tparam[opt=1e-7] number epsilon
--- @tparam[opt=false] boolean centered whether the variance is used, not the mean square
--- @tparam[opt=false] boolean epsilon_beside_root whether epsilon is added to the root, as in
--- TensorFlow 2.0 to 2.10 without momentum
+-- @tparam[opt=false] boolean centered whether to use the variance instead of the mean square
+-- @tparam[opt=false] boolean epsilon_beside_root whether to add epsilon outside the square root, as
+-- in TensorFlow 2.0 to 2.10 without momentum
 local Optimizer = require "cusp.optimizers.optimizer"
 local ops = require "cusp.ops"
 

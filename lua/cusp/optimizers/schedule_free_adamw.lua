@@ -1,7 +1,7 @@
---- Schedule-free AdamW: averages in place of a schedule (Defazio et al. 2024).
+--- Schedule-free AdamW: averages instead of a schedule (Defazio et al. 2024).
 -- @classmod cusp.optimizers.ScheduleFreeAdamW
 -- @param[opt=0.0025] learning_rate
--- @tparam[opt=0.9] number beta_1 the share of the average in where gradients are taken
+-- @tparam[opt=0.9] number beta_1 the share of the average at the point where gradients are taken
 -- @tparam[opt=0.999] number beta_2
 -- @tparam[opt=1e-8] number epsilon
 -- @tparam[opt=0] integer warmup_steps
@@ -25,7 +25,7 @@ return Optimizer.define("ScheduleFreeAdamW", {
     Optimizer.build(self, variables)
     self.momentums, self.velocities = self:add_optimizer_variables(variables,
       {"momentum", "velocity"})
-    -- The fast sequence starts where the variables are.
+    -- The fast sequence starts at the variables.
     for i, variable in ipairs(variables) do self.momentums[i]:assign(variable.value) end
   end,
   update_step = function(self, gradient, variable)

@@ -1,4 +1,4 @@
---- Gradient descent, with momentum if wanted.
+--- Gradient descent with optional momentum.
 -- @classmod cusp.optimizers.SGD
 -- @param[opt=0.01] learning_rate
 -- @tparam[opt=0] number momentum

@@ -1,4 +1,4 @@
---- Charts of trainings, as files or in the terminal.
+--- Charts of training histories, as files or in the terminal.
 -- @module cusp.plot
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -44,17 +44,17 @@ local function show(list, options)
   }))
 end
 
---- Draws a history: the loss and each metric, training and validation, by epochs.
+--- Plots a history: the loss and each metric, for training and validation, by epoch.
 -- @tparam History history
 -- @tparam[opt] string to_file ends in .png or .svg; without it, the chart is printed in the
 -- terminal
--- @tparam[opt] {string,...} metrics which to draw: "loss", "accuracy", ...; all of them by default
+-- @tparam[opt] {string,...} metrics to plot: "loss", "accuracy", ...; default: all
 -- @tparam[opt] string title
--- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values
--- spread over two powers of ten
+-- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic if positive values span
+-- more than two powers of ten
 -- @tparam[opt] number width of the picture in 1/72 inch, or of the terminal's chart in characters
--- @tparam[opt] number height likewise; of one chart, in lines, in the terminal
--- @tparam[opt=144] number dpi pixels of an inch of a PNG
+-- @tparam[opt] number height in the same units; in the terminal, of one chart in lines
+-- @tparam[opt=144] number dpi pixels per inch for PNG
 -- @treturn History
 -- @raise if the history is empty, the format unknown or the file cannot be written
 -- @usage model:fit{x, y, epochs = 10}:plot "run.png"

@@ -1,6 +1,6 @@
---- What a chart of a training shows: a panel for the loss and one for each metric, with training
--- and validation in it. A panel is `{title =, series = {{label =, x = {...}, y = {...}}, ...}, x =
--- axis, y = axis}`; `order` in a series is 1 for training and 2 for validation, and decides the
+--- The contents of a training chart: a panel for the loss and one for each metric, with training
+-- and validation. A panel is `{title =, series = {{label =, x = {...}, y = {...}}, ...}, x = axis,
+-- y = axis}`; `order` in a series is 1 for training and 2 for validation, and determines the
 -- colour.
 -- @module cusp.plot.panels
 local errors = require "cusp.base.errors"
@@ -23,8 +23,7 @@ local function values_of(list)
   return some and values or nil
 end
 
--- The epochs that values belong to. Fewer values than epochs come from every so manieth epoch
--- (validation_freq).
+-- The epochs of the values. Fewer values than epochs come from every nth epoch (validation_freq).
 local function epochs_of(epochs, count)
   local every, x = math.max(1, count > 0 and #epochs // count or 1), {}
   for i = 1, count do x[i] = epochs[i * every] or i end
@@ -97,8 +96,8 @@ end
 --- The panels of a history.
 -- @tparam History history
 -- @tparam[opt] {string,...} wanted names of the panels; all of them by default
--- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic where positive values
--- spread over two powers of ten
+-- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic if positive values span
+-- more than two powers of ten
 -- @treturn {table,...}
 -- @raise if there is nothing to show
 function panels.of_history(history, wanted, yscale)
@@ -115,8 +114,8 @@ function panels.of_history(history, wanted, yscale)
   end
   if #result == 0 then
     errors.raise("plot: the history has no numbers to show: %s",
-      #history.epoch == 0 and "it is that of a training of no epochs"
-      or "all its values are NaN or infinite; the training diverged, or its data hold NaN")
+      #history.epoch == 0 and "training had no epochs"
+      or "all its values are NaN or infinite; training diverged, or its data contains NaN")
   end
   return result
 end
@@ -129,8 +128,8 @@ function panels.last_text(series)
   return ""
 end
 
---- Calls `visit(x, y, x2, y2)` for each pair of neighbours that can be drawn, places from 0 to 1;
--- x2 is nil for a lone point.
+--- Calls `visit(x, y, x2, y2)` for each pair of neighbours that can be drawn, at positions from 0
+-- to 1; x2 is nil for a single point.
 function panels.each_segment(panel, series, visit)
   local before_x, before_y, joined
   for i, value in ipairs(series.y) do

@@ -23,7 +23,7 @@ local function label_width(canvas, axis)
   return width + 8
 end
 
--- Marks whose texts would touch are left out.
+-- Skips marks whose labels would touch.
 local function draw_x_axis(canvas, panel, box)
   local free_from = -math.huge
   for _, tick in ipairs(panel.x.ticks) do
@@ -47,8 +47,8 @@ local function draw_y_axis(canvas, panel, box)
   end
 end
 
--- The title on the left, the legend with the last values on the right; where both do not fit, the
--- values are left out.
+-- The title on the left, the legend with the last values on the right; omits the values if both do
+-- not fit.
 local function draw_heading(canvas, panel, box)
   local y = box.y - 12
   canvas:text(box.x, y, panel.title, NORMAL, colors.text, 0, true)
@@ -115,10 +115,10 @@ local function columns_for(count)
   return count == 4 and 2 or 3
 end
 
---- Draws panels side by side, several rows of them where there are many.
+--- Draws panels side by side, in several rows if there are many.
 -- @tparam {table,...} list see `cusp.plot.panels`
 -- @tparam string format "png" or "svg"
--- @tparam[opt] table options `title`, `width` and `height` (1/72 inch; 380 by 270 a panel by
+-- @tparam[opt] table options `title`, `width` and `height` (1/72 inch; 380 by 270 per panel by
 -- default), `dpi` (144)
 -- @treturn string the file's bytes
 function picture.draw(list, format, options)

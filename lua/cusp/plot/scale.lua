@@ -1,4 +1,4 @@
---- Axes: where the marks of a range of numbers go, and how they are written.
+--- Axes: the positions and labels of marks for a range of numbers.
 -- @module cusp.plot.scale
 local plain = require "cusp.base.plain"
 local scale = {}
@@ -63,8 +63,8 @@ function scale.linear(least, greatest, count, options)
   return axis
 end
 
--- The marks of a logarithmic axis: powers of ten, with 2 and 5 times them where there are few; over
--- less than a power, as a linear axis has them.
+-- The marks of a logarithmic axis: powers of ten, with 2 and 5 times them if there are few. For
+-- less than one power of ten, those of a linear axis.
 local function logarithmic_ticks(least, greatest, decades)
   if decades < 1 then return scale.linear(least, greatest, 5, {tight = true}).ticks end
   local ticks, skip = {}, math.max(1, math.ceil(decades / 6))
@@ -81,7 +81,7 @@ local function logarithmic_ticks(least, greatest, decades)
   return ticks
 end
 
---- A logarithmic axis, for positive numbers. Fields as of `linear`.
+--- A logarithmic axis, for positive numbers. Has the fields of `linear`.
 function scale.logarithmic(least, greatest)
   local first, last = math.log(least, 10), math.log(greatest, 10)
   local room = math.max(last - first, 0.1) * 0.05

@@ -1,4 +1,4 @@
---- Charts of characters: each holds two by four dots of braille.
+--- Charts made of characters; each holds two by four braille dots.
 -- @module cusp.plot.terminal
 local panels = require "cusp.plot.panels"
 
@@ -18,7 +18,7 @@ local function new_grid(columns, lines)
   return setmetatable(grid, Grid)
 end
 
--- Sets a dot; places count from 0 at the upper left.
+-- Sets a dot; positions count from 0 at the upper left.
 function Grid:set(x, y, order)
   if x < 0 or y < 0 or x >= 2 * self.columns or y >= 4 * self.lines then return end
   local cell = y // 4 * self.columns + x // 2 + 1
@@ -26,7 +26,7 @@ function Grid:set(x, y, order)
   self.owner[cell] = math.min(order, self.owner[cell] or order)
 end
 
--- Validation is dotted, so that it can be told from training without colours.
+-- Validation is dotted, so that it differs from training even without colours.
 function Grid:line(x1, y1, x2, y2, order)
   local steps = math.max(math.abs(x2 - x1), math.abs(y2 - y1), 1)
   for i = 0, steps do
@@ -59,7 +59,7 @@ local function draw_series(grid, panel, series)
   end)
 end
 
--- The texts of the marks by the line they stand on.
+-- The labels of the marks, by line.
 local function labels_by_line(panel, lines)
   local labels, width = {}, 0
   for _, tick in ipairs(panel.y.ticks) do

@@ -1,5 +1,5 @@
---- A penalty on rows (or columns) of a matrix that are not orthogonal: the mean magnitude of the
--- cosine between two of them.
+--- Penalises rows (or columns) of a matrix that are not orthogonal, by the mean absolute cosine
+-- between pairs.
 -- @classmod cusp.regularizers.OrthogonalRegularizer
 local Regularizer = require "cusp.regularizers.regularizer"
 local errors = require "cusp.base.errors"

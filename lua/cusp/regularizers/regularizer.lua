@@ -1,6 +1,6 @@
---- The base of regularizers: called with a weight (or with a layer's outputs), they give a scalar
--- that is added to the loss. A class of one's own defines `call(self, x)`; a plain function of a
--- tensor will do wherever Keras takes a regularizer.
+--- The base of regularizers: called with a weight (or with a layer's outputs), they return a scalar
+-- that is added to the loss. Your own class defines `call(self, x)`; a plain function of a tensor
+-- works wherever Keras takes a regularizer.
 -- @classmod cusp.regularizers.Regularizer
 local Object = require "cusp.base.class"
 local define = require "cusp.ops.define"
@@ -9,7 +9,7 @@ local errors = require "cusp.base.errors"
 local Regularizer = Object:extend "Regularizer"
 Regularizer.__module = "keras.regularizers"
 
---- The penalty.
+--- Computes the penalty.
 -- @tparam tensor x
 -- @treturn tensor a scalar
 function Regularizer:__call(x)
@@ -17,7 +17,7 @@ function Regularizer:__call(x)
   return self:call(x)
 end
 
---- The penalty; a class of one's own overrides it.
+--- Computes the penalty; override it in your own class.
 function Regularizer:call()
   errors.raise("%s: a regularizer needs call(self, x)", self.__name)
 end

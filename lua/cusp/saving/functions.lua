@@ -1,4 +1,4 @@
---- Keras's functions that take a model and do what its method of that name does.
+--- Keras's functions that take a model and call its method of the same name.
 -- @module cusp.saving.functions
 
 local errors = require "cusp.base.errors"
@@ -11,7 +11,8 @@ local function check_model(name, model)
   errors.raise("%s: expected a model, got %s", name, errors.describe(model))
 end
 
---- A function whose first argument is the model; as elsewhere, one table may hold all arguments.
+--- Makes a function whose first argument is the model; as elsewhere, a single table may hold all
+-- arguments.
 local function of_method(name, method)
   return function(model, ...)
     local call = require("cusp.saving.methods")[method]

@@ -1,5 +1,5 @@
---- Files of models: whole models, checkpoints, and how classes of one's own are found when a file
--- is read. Models have `save`, `save_weights` and `load_weights` themselves; `cusp.load` and
+--- Saving models: whole models, checkpoints, and finding user-defined classes when a file is
+-- loaded. Models have the methods `save`, `save_weights` and `load_weights`; `cusp.load` and
 -- `cusp.save` are for tensors.
 -- @module cusp.saving
 -- @usage local names = cusp.saving.checkpoint.list_variables "weights"

@@ -8,7 +8,7 @@
 -- | `x.h5`, `x.hdf5` | weights, as tf.keras 2 writes them |
 -- | any other name | weights and optimizer state, as a TensorFlow checkpoint |
 --
--- What is read is told by its contents. Files appear whole or not at all.
+-- Loading detects the format from the contents. Files are written atomically.
 -- @module cusp.saving.methods
 
 local Object = require "cusp.base.class"
@@ -33,9 +33,9 @@ local function is_hdf5_name(path) return ends_with(path, ".h5") or ends_with(pat
 
 local function check_path(what, path)
   if type(path) ~= "string" or path == "" then
-    errors.raise("%s: expected the name of a file, got %s", what, errors.describe(path))
+    errors.raise("%s: expected a file name, got %s", what, errors.describe(path))
   end
-  if path:find("\0", 1, true) then errors.raise("%s: the name of a file cannot hold NUL", what) end
+  if path:find("\0", 1, true) then errors.raise("%s: a file name cannot contain NUL", what) end
 end
 
 local function make_parent(path)
@@ -51,9 +51,8 @@ local function ask(path)
   return answer ~= nil and plain.lower(answer):sub(1, 1) == "y"
 end
 
---- Whether a file may be written: where it exists already and should not be overwritten, the user
--- is asked.
--- @raise if there is no terminal to ask at
+--- Checks whether a file may be written: if it exists and should not be overwritten, asks the user.
+-- @raise if there is no terminal for asking
 local function may_write(what, path, existing, overwrite)
   if overwrite or not files.exists(existing) then return true end
   if not engine.is_terminal(0) then
@@ -81,7 +80,7 @@ local function model_format(path, given, zipped)
     end
     if format == "h5" and ends_with(path, ".keras") then
       errors.raise(
-        "save: save_format = \"h5\" does not go with the name '%s', which ends in .keras", path)
+        "save: save_format = \"h5\" does not match the name '%s', which ends in .keras", path)
     end
     if format ~= "tf" then return format end
   end
@@ -97,10 +96,10 @@ end
 local function check_zipped(path, format, zipped)
   if zipped == nil then return end
   if format ~= "keras" then
-    errors.raise("save: zipped is for the .keras format, not for '%s'", path)
+    errors.raise("save: zipped requires the .keras format, got '%s'", path)
   end
   if zipped and not ends_with(path, ".keras") then
-    errors.raise("save: with zipped = true the name ends in .keras, got '%s'", path)
+    errors.raise("save: with zipped = true the name should end in .keras, got '%s'", path)
   end
   if not zipped and ends_with(path, ".keras") then
     errors.raise(
@@ -109,17 +108,16 @@ local function check_zipped(path, format, zipped)
   end
 end
 
---- Saves the whole model: architecture, weights, what it was compiled with, and the optimizer's
--- state.
+--- Saves the whole model: architecture, weights, compile arguments, and the optimizer's state.
 -- @tparam string filepath ends in .keras, or in .h5 or .hdf5 for a functional or sequential model;
--- folders that are missing are made
--- @tparam[opt=true] boolean overwrite false: the user is asked where the file exists; an error
--- where there is no terminal
--- @tparam[opt] boolean zipped false: a folder of the files that a .keras archive holds
+-- missing folders are created
+-- @tparam[opt=true] boolean overwrite false: ask the user if the file exists; an error without a
+-- terminal
+-- @tparam[opt] boolean zipped false: write a folder with the files of a .keras archive
 -- @tparam[opt=true] boolean include_optimizer
--- @tparam[opt] string save_format "keras" or "h5", where the name does not say
--- @raise if part of the model has no configuration or the file cannot be written; a file that
--- was there stays as it was
+-- @tparam[opt] string save_format "keras" or "h5", if the name does not decide it
+-- @raise if part of the model has no configuration or the file cannot be written; the old file is
+-- then unchanged
 -- @usage model:save "model.keras"
 function methods:save(...)
   checks.receiver(self, "save")
@@ -141,7 +139,7 @@ function methods:save(...)
     {include_optimizer = include_optimizer, zipped = zipped})
 end
 
---- The first bytes of a file; nil if it is none.
+--- The first bytes of a file; nil if it is not a file.
 local function signature(path)
   if not files.exists(path) or files.is_directory(path) then return nil end
   local reader <close> = files.open(path)
@@ -176,7 +174,7 @@ local function all_objects(value)
   return some
 end
 
---- Custom objects may stand in second place, as in Python, though the table looks like one of
+--- Custom objects may be the second argument, as in Python, although the table looks like one of
 -- keywords.
 local function with_named_objects(...)
   local path, second = ...
@@ -200,19 +198,19 @@ local function no_model_at(path)
   local weights = files.exists(path .. ".index")
     and (", but a checkpoint '%s.index', which holds weights: make the model and call load_weights")
       :format(path) or ""
-  errors.raise("load_model: there is no file '%s'%s", path, weights)
+  errors.raise("load_model: the file '%s' does not exist%s", path, weights)
 end
 
---- A model from a file that `save` or Keras wrote.
--- @tparam string filepath .keras or HDF5, told by its contents; or a folder, as `zipped = false`
--- makes
+--- Loads a model from a file written by `save` or Keras.
+-- @tparam string filepath .keras or HDF5, detected from the contents; or a folder, as written with
+-- `zipped = false`
 -- @tparam[opt] table custom_objects classes and functions by name
--- @tparam[opt=true] boolean compile whether the model is compiled as it was, with the optimizer's
+-- @tparam[opt=true] boolean compile whether to compile the model as it was, with the optimizer's
 -- state
--- @tparam[opt=true] boolean safe_mode accepted for Keras's sake: no code in a file is run, whatever
--- it says
+-- @tparam[opt=true] boolean safe_mode accepted for compatibility with Keras: code in a file is
+-- never run
 -- @treturn Model
--- @raise naming the file, the place in it and what is wrong
+-- @raise naming the file, the position and the fault
 -- @usage local model = cusp.models.load_model "model.keras"
 function methods.load_model(...)
   local path, custom_objects, compile = bind_load_model(with_named_objects(...))
@@ -252,7 +250,7 @@ local function weight_format(path, given)
   end
   if format == "checkpoint" and by_name then
     errors.raise(
-      "save_weights: save_format = \"%s\" does not go with the name '%s', which is that of an "
+      "save_weights: save_format = \"%s\" does not match the name '%s', which is for an "
       .. "HDF5 file", given, path)
   end
   return format == "h5" and by_name or format
@@ -277,11 +275,11 @@ local writers = {
 }
 
 --- Saves the weights.
--- @tparam string filepath ends in .weights.h5 (Keras 3's layout, with the optimizer's state), .h5
--- or .hdf5 (tf.keras 2's layout), or is the beginning of the names of a TensorFlow checkpoint, with
+-- @tparam string filepath ends in .weights.h5 (Keras 3's layout, with the optimizer's state), or in
+-- .h5 or .hdf5 (tf.keras 2's layout); any other name is the prefix of a TensorFlow checkpoint, with
 -- the optimizer's state
--- @tparam[opt=true] boolean overwrite false: the user is asked where the file exists
--- @tparam[opt] string save_format "h5" or "tf", where the name does not say
+-- @tparam[opt=true] boolean overwrite false: ask the user if the file exists
+-- @tparam[opt] string save_format "h5" or "tf", if the name does not decide it
 -- @raise if the model has no weights yet
 -- @usage model:save_weights "weights"; model:save_weights("weights.h5", {save_format = "h5"})
 function methods:save_weights(...)
@@ -319,7 +317,7 @@ end
 local function load_keras3_layout(model, path, root, options)
   if options.by_name then
     errors.raise(
-      "load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths",
+      "load_weights: %s: by_name requires the layout of tf.keras 2; this file uses paths",
       path)
   end
   local keras3_weights, archive = require "cusp.saving.keras3.weights",
@@ -349,7 +347,7 @@ end
 local function load_archive(model, path, options)
   if options.by_name then
     errors.raise(
-      "load_weights: %s: by_name is for the layout of tf.keras 2; in this one, parts have paths",
+      "load_weights: %s: by_name requires the layout of tf.keras 2; this file uses paths",
       path)
   end
   require("cusp.saving.keras3.archive").load_weights(path, model, options)
@@ -385,19 +383,19 @@ local function load_weights(self, path, options)
     errors.raise("load_weights: %s is neither an HDF5 file nor a .keras archive nor a checkpoint",
       path)
   end
-  errors.raise("load_weights: there is no file '%s', and no checkpoint '%s.index'", path, path)
+  errors.raise("load_weights: neither a file '%s' nor a checkpoint '%s.index' exists", path, path)
 end
 
---- Loads weights, into a model of the same structure. Where it is not built yet, its weights are
--- set when it is.
--- @tparam string filepath what `save_weights` or `save` wrote, or TensorFlow or Keras; told by its
--- contents
--- @tparam[opt=false] boolean skip_mismatch leaves out what does not fit, with a warning
--- @tparam[opt=false] boolean by_name takes layers of the same name (tf.keras 2's layout), for a
--- model of which only parts are the same
--- @return of a checkpoint a status with `assert_consumed()` and `expect_partial()`
--- @raise if something does not fit, naming the file, the layer and the variable; the model stays
--- as it was
+--- Loads weights into a model of the same structure. If it is not built yet, its weights are set
+-- when it is.
+-- @tparam string filepath written by `save_weights` or `save`, TensorFlow or Keras; the format is
+-- detected from the contents
+-- @tparam[opt=false] boolean skip_mismatch skip what does not fit, with a warning
+-- @tparam[opt=false] boolean by_name match layers by name (tf.keras 2's layout), for a model of
+-- which only parts are the same
+-- @return for a checkpoint, a status with `assert_consumed()` and `expect_partial()`
+-- @raise if something does not fit, naming the file, the layer and the variable; the model is then
+-- unchanged
 -- @usage model:load_weights "weights.h5"
 function methods:load_weights(...)
   checks.receiver(self, "load_weights")

@@ -1,4 +1,4 @@
---- Objects and functions of one's own in saved models.
+--- User-defined classes and functions in saved models.
 -- @module cusp.saving.objects
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
@@ -6,8 +6,8 @@ local registry = require "cusp.base.registry"
 
 local objects = {}
 
---- Makes a class or function known to loading by name: `register_keras_serializable("package",
--- "name")(object)`. Classes made with `extend` are known by their names without this.
+--- Registers a class or function for loading by name: `register_keras_serializable("package",
+-- "name")(object)`. Classes made with `extend` are found by their names without it.
 -- @tparam[opt="Custom"] string package
 -- @tparam[opt] string name by default the class's own
 -- @treturn function which takes the class or function, registers and returns it
@@ -23,11 +23,10 @@ function objects.register_keras_serializable(package, name)
   end
 end
 
---- The table of everything that is registered; it may be changed.
+--- The table of everything registered; you may change it.
 objects.get_custom_objects = registry.custom_objects
 
---- A scope in which custom objects are known: `local scope <close> = custom_object_scope{Name =
--- Class}`.
+--- A scope with custom objects: `local scope <close> = custom_object_scope{Name = Class}`.
 -- @tparam table custom_objects by name
 function objects.custom_object_scope(custom_objects)
   if type(custom_objects) ~= "table" then
@@ -41,7 +40,7 @@ objects.CustomObjectScope = objects.custom_object_scope
 --- The serialised form of an object, a function or a table of them.
 objects.serialize_keras_object = registry.serialize
 
---- What a serialised form stands for.
+--- The object for a serialised form.
 -- @param config
 -- @tparam[opt] table custom_objects
 function objects.deserialize_keras_object(config, custom_objects)
@@ -51,8 +50,7 @@ function objects.deserialize_keras_object(config, custom_objects)
   return registry.deserialize(config, {custom_objects = custom_objects})
 end
 
---- The name by which a class or a function is written: "package>Name" where it is registered, else
--- its own.
+--- The name that a class or function is saved under: "package>Name" if registered, else its own.
 function objects.get_registered_name(object)
   if type(object) ~= "function" and not Object.is_subclass(object, Object) then
     errors.raise("get_registered_name: expected a class or a function, got %s",
@@ -64,7 +62,7 @@ function objects.get_registered_name(object)
   return registry.function_name(object)
 end
 
---- The class or function of a name, or nil.
+--- The class or function with a name, or nil.
 function objects.get_registered_object(name)
   return registry.find_custom(name) or Object.find(name)
 end

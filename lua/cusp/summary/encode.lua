@@ -1,4 +1,4 @@
---- Values as tensors of summaries: text, pictures and sound.
+--- Converts values to the tensors of summaries: text, images and sound.
 -- @module cusp.summary.encode
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -6,7 +6,7 @@ local errors = require "cusp.base.errors"
 local encode = {}
 local rows = engine.ops
 
---- A shape as protobuf has it.
+--- A shape in protobuf's form.
 function encode.shape(shape)
   local dims = {}
   for i, size in ipairs(shape) do dims[i] = {size = size} end
@@ -28,8 +28,8 @@ function encode.content(dtype, shape, bytes)
   return {dtype = dtype, tensor_shape = encode.shape(shape), tensor_content = bytes}
 end
 
--- Appends the strings of a nested list to `flat`; the shape is that of the first items, and all
--- have to have it.
+-- Appends the strings of a nested list to `flat`; the shape comes from the first items, and the
+-- others must match.
 local function append_strings(owner, value, flat, shape, depth)
   if type(value) == "string" then
     if shape[depth] then errors.raise("%s: expected lists of one depth", owner) end
@@ -59,8 +59,7 @@ local function check_rank(owner, data, rank, axes)
   end
 end
 
--- Pixels as 8 bits: floats from 0 to 1, with what is outside cut off; integers of 8 bits as they
--- are.
+-- Pixels as 8 bits: floats from 0 to 1 are scaled and clipped; 8-bit integers are unchanged.
 local function to_bytes(owner, data)
   if data.dtype == "uint8" then return data end
   if data.dtype == "bool" then return rows.multiply(rows.cast(data, "uint8"), 255) end
@@ -71,7 +70,7 @@ local function to_bytes(owner, data)
   return rows.cast(rows.clip(scaled, 0, 255), "uint8")
 end
 
---- Pictures as PNG.
+--- Encodes images as PNG.
 -- @tparam string owner for messages
 -- @tparam tensor data `[images, height, width, channels]`, 1 to 4 channels, uint8 or floats from 0
 -- to 1
@@ -95,18 +94,17 @@ function encode.images(owner, data, most)
   return encode.strings(strings, {#strings})
 end
 
--- A WAV file of 16-bit samples: 44 bytes that describe them, and the samples, channel by channel
--- within each frame.
+-- A WAV file of 16-bit samples: a header of 44 bytes, then the samples, interleaved by channel.
 local function wave(samples, channels, rate)
   return ("<c4I4c4c4I4I2I2I4I4I2I2c4I4"):pack("RIFF", 36 + #samples, "WAVE", "fmt ", 16, 1,
     channels, rate, rate * channels * 2,
     channels * 2, 16, "data", #samples) .. samples
 end
 
---- Sounds as WAV.
+--- Encodes sounds as WAV.
 -- @tparam string owner for messages
 -- @tparam tensor data `[clips, frames, channels]`, floats from -1 to 1
--- @tparam integer rate frames a second
+-- @tparam integer rate frames per second
 -- @tparam integer most how many at most
 -- @treturn table tensor of strings `[clips, 2]`: the sound and an empty label
 function encode.audio(owner, data, rate, most)

@@ -1,5 +1,5 @@
---- Event files: what TensorBoard reads, one protobuf Event in each record of a TFRecord file that
--- only grows.
+--- Event files for TensorBoard: a TFRecord file that only grows, with one protobuf Event per
+-- record.
 -- @module cusp.summary.event_file
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -19,7 +19,7 @@ end
 local host, process
 local made = 0
 
--- Where and by whom a file was made; TensorBoard looks for "tfevents", and sorts by the time in the
+-- The time and origin of a file; TensorBoard looks for "tfevents", and sorts by the time in the
 -- name.
 local function file_name(suffix)
   host = host or read_word("/proc/sys/kernel/hostname", "[%w%-_.]+") or "localhost"
@@ -32,7 +32,7 @@ end
 
 local clock_offset
 
---- Seconds since 1970 with a fraction: the system's seconds, and the engine's clock between them.
+--- Seconds since 1970 with a fraction: the system's seconds, plus the engine's clock in between.
 function EventFile.now()
   local seconds, running = os.time(), engine.monotonic()
   if not clock_offset or math.abs(clock_offset + running - seconds) > 2 then
@@ -41,11 +41,11 @@ function EventFile.now()
   return clock_offset + running
 end
 
---- Makes a new file in a folder, and the folder where it does not exist.
+--- Creates a file in a folder, and the folder if it does not exist.
 -- @tparam string folder
 -- @tparam[opt=".v2"] string suffix of its name
 -- @treturn EventFile with `path`
--- @raise if the folder or the file cannot be made
+-- @raise if the folder or the file cannot be created
 function EventFile.create(folder, suffix)
   engine.files.make_directories(folder)
   local path = folder:gsub("(.)/+$", "%1") .. "/" .. file_name(suffix or ".v2")
@@ -54,7 +54,7 @@ function EventFile.create(folder, suffix)
   return self
 end
 
---- Appends an event and hands it to the system.
+--- Appends an event and passes it to the system.
 -- @tparam table event fields of `tensorflow.Event`; `wall_time` is set
 -- @raise if it cannot be written
 function EventFile:write(event)

@@ -1,5 +1,5 @@
---- A model as a graph of operations for TensorBoard: a scope for each layer, with its operation and
--- its weights in it.
+--- A model as a graph of operations for TensorBoard: a scope per layer, with its operation and its
+-- weights.
 -- @module cusp.summary.graph
 local protobuf = require "cusp.formats.protobuf"
 local shapes = require "cusp.base.shape"
@@ -28,7 +28,7 @@ local function attributes(dtype, output_shapes)
   return result
 end
 
--- Names in a graph consist of letters, digits and few marks.
+-- Names in a graph may use only letters, digits and a few other characters.
 local function clean(name) return (name:gsub("[^%w_.%-/]", "_")) end
 
 local function class_of(layer)
@@ -44,7 +44,7 @@ function Builder:add(node)
   return node.name
 end
 
--- The weights of a layer, as inputs of its operation; only where the layer is met first.
+-- The weights of a layer, as inputs of its operation; only at the layer's first call.
 function Builder:add_weights(layer, scope, inputs)
   if self.met[layer] then return end
   self.met[layer] = true
@@ -57,7 +57,7 @@ function Builder:add_weights(layer, scope, inputs)
   end
 end
 
--- A name that no other node in the layer's scope has.
+-- A unique name in the layer's scope.
 function Builder:unique(layer, name)
   local taken = self.taken[layer] or {}
   self.taken[layer] = taken
@@ -65,7 +65,7 @@ function Builder:unique(layer, name)
   return taken[name] == 1 and name or ("%s_%d"):format(name, taken[name] - 1)
 end
 
--- One call of a layer. Returns the name of the node it becomes.
+-- Adds one call of a layer and returns the name of its node.
 function Builder:add_operation(layer, scope, inputs, outputs)
   self:add_weights(layer, scope, inputs)
   local output_shapes, dtype = {}, nil
@@ -79,8 +79,8 @@ function Builder:add_operation(layer, scope, inputs, outputs)
   }
 end
 
--- The calls between a model's inputs and outputs. `names`: of the nodes that its inputs come from.
--- Returns those of its outputs.
+-- Adds the calls between a model's inputs and outputs. `names` has the nodes of its inputs; returns
+-- those of its outputs.
 function Builder:add_graph(calls, scope, names)
   local produced, outputs = {}, {}
   for i, tensor in ipairs(calls.inputs) do produced[tensor] = names[i] end
@@ -107,8 +107,8 @@ function Builder:add_graph(calls, scope, names)
   return outputs
 end
 
---- A model as the bytes of a GraphDef: layers with their weights, connected where the model is made
--- of symbolic tensors.
+--- A model as the bytes of a GraphDef: layers with their weights, connected if the model has a
+-- graph.
 -- @tparam Model model built
 -- @treturn string
 function graph.of_model(model)

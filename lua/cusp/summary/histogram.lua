@@ -1,12 +1,12 @@
---- Buckets of histograms as TensorBoard's own summaries have them: equal widths from the least to
--- the greatest value.
+--- Histogram buckets like those of TensorBoard's own summaries: equal widths from the least to the
+-- greatest value.
 -- @module cusp.summary.histogram
 local engine = require "cusp.engine"
 
 local histogram = {}
 local rows = engine.ops
 
---- How many buckets there are unless another number is asked for.
+--- The default number of buckets.
 histogram.default_buckets = 30
 
 -- The counts of each bucket, and the ends, as tensors that are not computed yet. Counting in
@@ -29,7 +29,7 @@ end
 
 local function is_finite(x) return x == x and math.abs(x) < math.huge end
 
--- What is left of data with NaN or infinity in it.
+-- The finite values of data that contains NaN or infinity.
 local function finite_part(data)
   local kept = {}
   for _, x in ipairs(data:flat()) do
@@ -44,7 +44,7 @@ local function zeros(buckets)
   end, setmetatable({}, {__index = function() return 0 end}))
 end
 
--- All values are the same: every bucket begins and ends there, and the last one has them.
+-- If all values are equal, every bucket starts and ends there, and the last one has all counts.
 local function single_valued(buckets, value, size)
   local counts = setmetatable({[buckets] = size}, {__index = function() return 0 end})
   return pack_rows(buckets, function() return value end, counts)
@@ -61,12 +61,12 @@ local function finish(entry, buckets)
   return pack_rows(buckets, edge, entry.counts:flat())
 end
 
---- The histograms of several tensors; they are computed together.
+--- The histograms of several tensors, computed together.
 -- @tparam {tensor,...} tensors of any shapes and numeric dtypes; NaN and infinities are left out
 -- @tparam[opt=30] integer buckets
--- @treturn {string,...} for each the bytes of a float64 `[buckets, 3]`: left end, right end
--- (inclusive in the last bucket), count. Data of one value has it as every end and all counts in
--- the last bucket; no data gives zeros
+-- @treturn {string,...} for each, the bytes of a float64 `[buckets, 3]`: left end, right end
+-- (inclusive in the last bucket), count. Data with a single value has it as every end, with all
+-- counts in the last bucket; without data, all are zeros
 function histogram.of_all(tensors, buckets)
   buckets = buckets or histogram.default_buckets
   local entries, wanted, results = {}, {}, {}

@@ -6,7 +6,7 @@ local protobuf = require "cusp.formats.protobuf"
 
 local hparams = {}
 
--- A metric or parameter is known by its tag; the tensor beside the description is empty.
+-- A metric or parameter is identified by its tag; the tensor besides the description is empty.
 local function summary(tag, data)
   return {
     value = {
@@ -42,8 +42,7 @@ local function sorted_names(values)
   return names
 end
 
--- The same parameters give the same name (FNV-1a, 64 bits), so that runs with equal ones are shown
--- as one trial.
+-- Equal parameters give the same name (FNV-1a, 64 bits), so that their runs appear as one trial.
 local function trial_of(values, names)
   local hash = 0xcbf29ce484222325
   for _, name in ipairs(names) do
@@ -54,7 +53,7 @@ local function trial_of(values, names)
   return ("%016x"):format(hash)
 end
 
---- The summary that says with which values a run was made.
+--- The summary with the values of a run.
 -- @tparam table values name → number, string or boolean
 -- @tparam[opt] string trial_id
 -- @tparam number start seconds since 1970
@@ -73,7 +72,7 @@ end
 local statuses = {success = "STATUS_SUCCESS", failure = "STATUS_FAILURE",
   running = "STATUS_RUNNING"}
 
---- The summary that says how a run ended: "success", "failure" or "running".
+--- The summary with the end of a run: "success", "failure" or "running".
 function hparams.session_end(status, time)
   return summary("_hparams_/session_end_info",
     {session_end_info = {status = statuses[status], end_time_secs = time}})
@@ -116,7 +115,7 @@ local function map(list, f)
   return result
 end
 
---- The summary that says which parameters and metrics an experiment has.
+--- The summary with the parameters and metrics of an experiment.
 -- @tparam table parameters list of names, or of `{name =, values = {...}}`, `{name =, min =, max
 -- =}`, with `display_name`, `description`
 -- @tparam table metrics list of tags, or of `{tag =, group = (folder of the run), display_name =,

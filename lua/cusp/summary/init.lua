@@ -1,6 +1,6 @@
---- Summaries of one's own for TensorBoard: numbers, pictures, histograms, text, sound,
--- hyperparameters, embeddings. A writer has a method for each. The functions here write to the
--- writer that `as_default` has made the default one, and return whether there is one.
+--- Custom summaries for TensorBoard: numbers, images, histograms, text, sound, hyperparameters,
+-- embeddings. A writer has a method for each. The functions here write to the default writer, set
+-- with `as_default`, and return whether there is one.
 -- @module cusp.summary
 -- @usage
 -- local writer = cusp.summary.create_file_writer "logs/run"
@@ -22,14 +22,14 @@ local bind = arguments.binder("create_file_writer", {
 })
 
 --- Makes a writer, and its event file in a folder.
--- @tparam string logdir made where it does not exist; runs are folders below the one that
+-- @tparam string logdir created if it does not exist; runs are folders below the one that
 -- TensorBoard is started with
--- @tparam[opt] integer max_queue accepted as in TensorFlow; every summary is handed to the system
--- at once
--- @tparam[opt] integer flush_millis likewise
+-- @tparam[opt] integer max_queue accepted for compatibility with TensorFlow; every summary is
+-- passed to the system immediately
+-- @tparam[opt] integer flush_millis accepted for compatibility, too
 -- @tparam[opt=".v2"] string filename_suffix
--- @treturn SummaryWriter to be closed: `local writer <close> = create_file_writer "logs"`
--- @raise if the folder or the file cannot be made
+-- @treturn SummaryWriter close it after use: `local writer <close> = create_file_writer "logs"`
+-- @raise if the folder or the file cannot be created
 function summary.create_file_writer(...)
   local logdir, _, _, suffix = bind(...)
   return SummaryWriter.new(logdir, suffix)
@@ -46,7 +46,7 @@ end
 
 --- Makes the writer the default one until the scope ends: `local _ <close> =
 -- writer:as_default(step)`.
--- @tparam[opt] integer step of what is written without one; may be changed later as `writer.step`
+-- @tparam[opt] integer step default step; change it later through `writer.step`
 -- @return the scope, to be closed
 function SummaryWriter:as_default(step)
   local scope = setmetatable({writer = self, before = current, step_before = self.step}, Scope)
@@ -55,7 +55,8 @@ function SummaryWriter:as_default(step)
   return scope
 end
 
---- Functions of the writers' names, writing to the default one. Arguments as of the methods.
+--- Functions named like the writer's methods, with the same arguments; they write to the default
+-- writer.
 -- @treturn boolean whether there is a default writer
 -- @function scalar
 for _, name in ipairs{"scalar", "histogram", "image", "text", "audio", "hparams", "hparams_config",

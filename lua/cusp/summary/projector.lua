@@ -1,4 +1,4 @@
---- Embeddings for TensorBoard's projector: vectors and labels as text, and the file that names
+--- Embeddings for TensorBoard's projector: vectors and labels as text, and the file that lists
 -- them.
 -- @module cusp.summary.projector
 local engine = require "cusp.engine"
@@ -12,7 +12,7 @@ local function quote(text)
 end
 
 --- The text of a projector's configuration.
--- @tparam {table,...} embeddings each `tensor_name`, and as they are given `tensor_path`,
+-- @tparam {table,...} embeddings each with `tensor_name`, and optionally `tensor_path`,
 -- `metadata_path`, `bookmarks_path`, `tensor_shape`, `sprite = {image_path =, single_image_dim =
 -- {width, height}}`; paths are relative to the file
 -- @treturn string protobuf text
@@ -39,14 +39,14 @@ function projector.config(embeddings)
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
 end
 
---- Writes a file as a whole.
+--- Writes a file atomically.
 function projector.write(path, text)
   local file <close> = engine.files.create(path)
   file:write(text)
   file:commit()
 end
 
---- A matrix as lines of numbers with tabs between.
+--- A matrix as lines of tab-separated numbers.
 -- @tparam tensor matrix `[rows, dimensions]`
 -- @treturn string
 function projector.vectors(matrix)
@@ -65,13 +65,13 @@ function projector.vectors(matrix)
   return table.concat(lines, "\n")
 end
 
--- A label may not break the line or the column.
+-- A label must not break the line or the column.
 local function cell(value) return (plain.tostring(value):gsub("[\t\r\n]", " ")) end
 
 --- Labels of rows as text.
--- @tparam table labels a list of labels, or a list of rows of several; in the latter the first row
--- names the columns
--- @tparam integer count rows that need one
+-- @tparam table labels a list of labels, or a list of rows with several; the first such row names
+-- the columns
+-- @tparam integer count number of rows to label
 -- @treturn string
 function projector.labels(labels, count)
   local lines, columns = {}, type(labels[1]) == "table"

@@ -1,7 +1,6 @@
---- Writes summaries for TensorBoard into an event file.
--- Each method takes Keras's and TensorFlow's arguments, by position or by name, and a `step`;
--- without one, the step given to `as_default` is taken. What is written is on the disk when the
--- method returns.
+--- Writes summaries for TensorBoard to an event file. Each method takes the arguments of Keras and
+-- TensorFlow, by position or by name, and a `step`; the default is the step given to `as_default`.
+-- The data is in the file when the method returns.
 -- @classmod cusp.summary.SummaryWriter
 -- @usage
 -- local writer <close> = cusp.summary.create_file_writer "logs/run"
@@ -19,9 +18,9 @@ local SummaryWriter = {__name = "SummaryWriter"}
 SummaryWriter.__index = SummaryWriter
 
 --- Makes a writer and its file.
--- @tparam string logdir folder; made where it does not exist
+-- @tparam string logdir folder; created if it does not exist
 -- @tparam[opt=".v2"] string suffix of the file's name
--- @raise if the file cannot be made
+-- @raise if the file cannot be created
 function SummaryWriter.new(logdir, suffix)
   return setmetatable({logdir = logdir, file = EventFile.create(logdir, suffix)}, SummaryWriter)
 end
@@ -33,7 +32,7 @@ local function check_step(owner, step, writer)
   if engine.is_tensor(step) or engine.is_variable(step) then step = step:item() end
   if type(step) == "number" and math.tointeger(step) then return math.tointeger(step) end
   if step == nil then
-    errors.raise("%s: a step is needed: %s(..., {step = 1}), or writer:as_default(step) before",
+    errors.raise("%s: expected a step: %s(..., {step = 1}), or writer:as_default(step) before",
       owner, owner:match "[%w_]+$")
   end
   errors.raise("%s: argument 'step' should be an integer, got %s", owner, errors.describe(step))
@@ -48,7 +47,7 @@ local function to_tensor(owner, data)
     errors.describe(data))
 end
 
---- Writes a tensor message under a tag, for a plugin of TensorBoard's.
+--- Writes a tensor message under a tag, for a plugin of TensorBoard.
 -- @tparam string tag
 -- @tparam table tensor fields of `tensorflow.TensorProto`
 -- @tparam integer step
@@ -75,8 +74,8 @@ local name_and_data = {{"name", "string"}, {"data", "any"}}
 local step_parameter = {"step", "any", optional = true}
 local description_parameter = {"description", "string", optional = true}
 
--- Parameters in TensorFlow's order: name, data, those of the kind, with the step and the
--- description where they belong.
+-- Parameters in TensorFlow's order: name, data, those of the kind, with step and description at
+-- their positions.
 local function parameters(...) return {name_and_data[1], name_and_data[2], ...} end
 
 local function binder(name, ...)
@@ -107,7 +106,7 @@ end
 local bind_histogram = binder("histogram", step_parameter,
   {"buckets", "integer", optional = true, min = 0}, description_parameter)
 
---- Writes how values are distributed.
+--- Writes the distribution of values.
 -- @tparam string name tag
 -- @tparam tensor data any shape
 -- @tparam[opt] integer step
@@ -120,7 +119,7 @@ function SummaryWriter:histogram(...)
   self:write_histogram(name, bytes, check_step("summary.histogram", step, self), description)
 end
 
---- Writes a histogram whose buckets were computed before (`cusp.summary.histogram`).
+--- Writes a histogram with precomputed buckets (`cusp.summary.histogram`).
 function SummaryWriter:write_histogram(name, bytes, step, description)
   self:write(name, encode.content("DT_DOUBLE", {#bytes // 24, 3}, bytes), step,
     {plugin = "histograms", description = description})
@@ -129,12 +128,12 @@ end
 local bind_image = binder("image", step_parameter, {"max_outputs", "integer", default = 3, min = 0},
   description_parameter)
 
---- Writes pictures.
+--- Writes images.
 -- @tparam string name tag
--- @tparam tensor data `[images, height, width, channels]`; 1 to 4 channels; uint8, or floats from 0
--- to 1 (the rest is cut off)
+-- @tparam tensor data `[images, height, width, channels]`; 1 to 4 channels; uint8, or floats
+-- clipped to 0 to 1
 -- @tparam[opt] integer step
--- @tparam[opt=3] integer max_outputs how many of them
+-- @tparam[opt=3] integer max_outputs maximum number to write
 -- @tparam[opt] string description
 function SummaryWriter:image(...)
   local name, data, step, most, description = bind_image(...)
@@ -147,7 +146,7 @@ local bind_text = binder("text", step_parameter, description_parameter)
 
 --- Writes Markdown text.
 -- @tparam string name tag
--- @tparam string|table data a string; a list, or a list of rows, makes a table
+-- @tparam string|table data a string; a list, or a list of rows, becomes a table
 -- @tparam[opt] integer step
 -- @tparam[opt] string description
 function SummaryWriter:text(...)
@@ -165,9 +164,9 @@ local bind_audio = arguments.named_binder("summary.audio", parameters(
 --- Writes sounds as WAV.
 -- @tparam string name tag
 -- @tparam tensor data `[clips, frames, channels]`, from -1 to 1
--- @tparam integer sample_rate frames a second
+-- @tparam integer sample_rate frames per second
 -- @tparam[opt] integer step
--- @tparam[opt=3] integer max_outputs how many of them
+-- @tparam[opt=3] integer max_outputs maximum number to write
 -- @tparam[opt="wav"] string encoding
 -- @tparam[opt] string description
 function SummaryWriter:audio(...)
@@ -187,12 +186,12 @@ function SummaryWriter:graph(model, step)
   self.file:write{step = step or 0, graph_def = bytes}
 end
 
---- Writes a model's configuration, from which TensorBoard draws the conceptual graph.
--- @tparam string name tag; "keras" is what TensorBoard shows first
+--- Writes a model's configuration, which TensorBoard shows as the conceptual graph.
+-- @tparam string name tag; TensorBoard shows "keras" first
 -- @tparam Model|string model functional or sequential; or its configuration as JSON
 -- @tparam[opt=0] integer step
 function SummaryWriter:keras_model(name, model, step)
-  -- TensorBoard from 2.17 on draws the connections of Keras 3's form alone.
+  -- From 2.17 on, TensorBoard draws connections only for Keras 3's form.
   local text = type(model) == "string" and model or model:to_json{format = "keras3"}
   self:write(name, encode.strings({text}, {}), step or 0,
     {plugin = "graph_keras_model", content = "1"})
@@ -202,10 +201,9 @@ local bind_hparams = arguments.binder("summary.hparams", {
   {"trial_id", "string", optional = true}, {"start_time_secs", "number", optional = true},
 }, false)
 
---- Writes with which hyperparameters this run is made.
+--- Writes the hyperparameters of this run.
 -- @tparam table hparams name → number, string or boolean
--- @tparam[opt] string trial_id runs with one id are shown together; the same for equal
--- hyperparameters by default
+-- @tparam[opt] string trial_id groups runs; by default equal for equal hyperparameters
 -- @tparam[opt] number start_time_secs seconds since 1970; now by default
 -- @usage writer:hparams({learning_rate = 0.1, units = 32}, {trial_id = "first"})
 function SummaryWriter:hparams(values, ...)
@@ -222,8 +220,8 @@ local bind_hparams_config = arguments.binder("summary.hparams_config", {
   {"hparams", "list"}, {"metrics", "list"}, {"time_created_secs", "number", optional = true},
 }, false)
 
---- Writes which hyperparameters and metrics an experiment compares; in the folder above those of
--- the runs.
+--- Writes the hyperparameters and metrics that an experiment compares; use a writer for the folder
+-- above the runs.
 -- @tparam table hparams list of `{name =, values = {...}}` or `{name =, min =, max =}`, with
 -- `display_name`, `description`; or of names
 -- @tparam table metrics list of `{tag =, group = (the run's folder), display_name =, description =,
@@ -249,10 +247,10 @@ local bind_embedding = binder("embedding", {"metadata", "any", optional = true},
 -- `projector_config.pbtxt` in the log folder.
 -- @tparam string name
 -- @tparam tensor data `[rows, dimensions]`
--- @tparam[opt] table metadata a label for each row; or rows of several, after a first row that
+-- @tparam[opt] table metadata a label per row; or rows of several labels, after a first row that
 -- names the columns
--- @tparam[opt] table sprite `{image_path =, single_image_dim = {width, height}}`: one picture with
--- all rows' pictures in it
+-- @tparam[opt] table sprite `{image_path =, single_image_dim = {width, height}}`: one image made of
+-- all rows' images
 function SummaryWriter:embedding(...)
   local name, data, metadata, sprite = bind_embedding(...)
   local projector = require "cusp.summary.projector"
@@ -276,10 +274,10 @@ function SummaryWriter:embedding(...)
   projector.write(self.logdir .. "/projector_config.pbtxt", projector.config(self.embeddings))
 end
 
---- Everything is handed to the system as it is written; kept for programs that call it.
+--- Everything is passed to the system as it is written; this method exists for compatibility.
 function SummaryWriter:flush() end
 
---- Closes the file; closing again does nothing.
+--- Closes the file; has no effect on a closed writer.
 function SummaryWriter:close() self.file:close() end
 
 function SummaryWriter:__close() self:close() end

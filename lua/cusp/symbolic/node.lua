@@ -1,4 +1,4 @@
---- One symbolic call: an operation, what it was called with, and the symbolic tensors it gave.
+--- One symbolic call: an operation, its arguments, and the symbolic tensors it returned.
 -- @module cusp.symbolic.node
 
 local structure = require "cusp.base.structure"
@@ -19,8 +19,8 @@ local function collect(value, out)
   end
 end
 
---- Records a call. The outputs' history points at the new node.
--- @param operation a layer or an operation; its list `_nodes` gets the node
+--- Records a call. The history of the outputs refers to the new node.
+-- @param operation a layer or an operation; the node is added to its list `_nodes`
 -- @tparam table arguments positional arguments with their count `n`; nil is allowed among them
 -- @tparam ?table keywords
 -- @param outputs a structure of symbolic tensors
@@ -43,8 +43,8 @@ function Node.new(operation, arguments, keywords, outputs)
   return self
 end
 
---- The call's arguments with values in place of symbolic tensors.
--- @tparam function value_of gives the value of a symbolic tensor
+--- The call's arguments, with symbolic tensors replaced by values.
+-- @tparam function value_of returns the value of a symbolic tensor
 -- @treturn table positional arguments, with `n`
 -- @treturn ?table keywords
 function Node:fill(value_of)
@@ -59,7 +59,7 @@ function Node:fill(value_of)
   return arguments, self.keywords and structure.map(self.keywords, replace)
 end
 
---- The nodes among an operation's, counted from 0 as in Keras's files: "which call of this layer".
+--- The index of a node among those of its operation, from 0 as in Keras's files.
 function Node:index()
   for i, node in ipairs(self.operation.__own.nodes) do
     if node == self then return i - 1 end

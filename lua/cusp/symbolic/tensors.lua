@@ -1,11 +1,9 @@
---- Symbolic tensors: what stands for the data when a functional model is put together.
--- A symbolic tensor has a shape (with `cusp.None` where a size is not known), a dtype and a
--- history: the call that gave it. Operations, methods and operators on it are recorded as calls,
--- too.
+--- Symbolic tensors, which represent data while a functional model is built. A symbolic tensor has
+-- a shape (with `cusp.None` for unknown sizes), a dtype and a history: the call that returned it.
+-- Operations, methods and operators on it are recorded as calls, too.
 --
--- The engine never sees an unknown size. What a call gives is found by tracing it with stand-ins of
--- two different sizes for the unknown axes: a size that differs between the two is unknown in the
--- result.
+-- The engine never sees an unknown size. A call is traced with two different trial sizes for the
+-- unknown axes: a size that differs between the two is unknown in the result.
 -- @module cusp.symbolic.tensors
 
 local binding = require "cusp.base.arguments"
@@ -23,11 +21,11 @@ local structure = require "cusp.base.structure"
 local symbolic = {}
 local None = shapes.None
 
--- Large and divisible by much, so that windows fit and reshapes go through; unusual, so that they
--- can be told in a message.
+-- Large and with many divisors, so that windows fit and reshapes work; unusual, so that messages
+-- can identify it.
 local first_size, second_size = 5040, 10080
 
---- The stand-in size while a call is traced for its shapes alone, else nil.
+--- The trial size while a call is traced only for shapes, else nil.
 function symbolic.standing() return context.get().standing end
 
 ---------------------------------------------------------------- the tensor
@@ -71,8 +69,8 @@ function KerasTensor.__index(self, key)
   end
   if no_value[key] then
     errors.raise(
-      "%s: a symbolic tensor has no values; it stands for the inputs of a model that is being put "
-      .. "together", key)
+      "%s: a symbolic tensor has no values; it represents the inputs of a model under "
+      .. "construction", key)
   end
   if type(key) ~= "string" then return nil end
   local found = methods[key]
@@ -108,7 +106,7 @@ function KerasTensor.__bnot(a) return engine.ops.bitwise_not(a) end
 
 ---------------------------------------------------------------- what a call gives
 
---- What stands for a symbolic tensor in a trace, with its mask.
+--- The placeholder of a symbolic tensor in a trace, with its mask.
 local function stand_in(trace, tensor, size)
   local shape = tensor.shape
   for i = 1, #shape do
@@ -184,13 +182,13 @@ local function merge(first, second)
   end)
 end
 
---- The types of what `f(...)` returns for symbolic arguments.
--- @tparam function f is called (twice where a size is unknown) with stand-ins in place of symbolic
--- tensors, at any depth
+--- The types of the results of `f(...)` for symbolic arguments.
+-- @tparam function f is called (twice if a size is unknown) with placeholders for symbolic tensors,
+-- at any depth
 -- @tparam table arguments a list with its count `n`
--- @treturn table one structure of `{shape =, dtype =}` for each value that `f` returns, with their
--- count `n`
--- @raise what `f` raises, with unknown sizes written as None
+-- @treturn table one structure of `{shape =, dtype =}` per value that `f` returns, with their count
+-- `n`
+-- @raise errors of `f`, with unknown sizes written as None
 function symbolic.infer(f, arguments)
   return engine.untraced(function()
     local first = trace_types(first_size, f, arguments)
@@ -201,8 +199,7 @@ function symbolic.infer(f, arguments)
   end)
 end
 
---- Symbolic tensors of the given types. Their masks have no history: only calls that are traced see
--- them.
+--- Symbolic tensors of the given types. Their masks have no history: only traced calls see them.
 function symbolic.from_types(types, name)
   return structure.map(types, function(type)
     local tensor = symbolic.tensor(type.shape, type.dtype, name)
@@ -226,11 +223,11 @@ end
 
 --- An operation as a step of a functional model.
 -- @tparam string op its name in `cusp.ops` (or of the tensor's method)
--- @tparam ?function f what it runs; by default `cusp.ops[op]`
+-- @tparam ?function f what to run; by default `cusp.ops[op]`
 -- @tparam ?string name unique in the model
 function Operation.new(op, f, name)
   local run = f or require("cusp.ops")[op] or engine.ops[op]
-  if not run then errors.raise("there is no operation named %s", errors.describe(op)) end
+  if not run then errors.raise("unknown operation %s", errors.describe(op)) end
   return setmetatable({op = op, run = run, name = name or names.unique(op),
     class_name = camel_case(op), __own = {nodes = {}}}, Operation)
 end
@@ -245,8 +242,8 @@ end
 
 function Operation:__tostring() return ("%s (%s)"):format(self.name, self.class_name) end
 
---- Calls an operation on symbolic tensors: a node is recorded and symbolic tensors are returned,
--- one for each result.
+--- Calls an operation on symbolic tensors: records a node and returns one symbolic tensor per
+-- result.
 function symbolic.record(operation, arguments)
   local types = symbolic.infer(operation.run, arguments)
   local outputs = {}
@@ -255,7 +252,7 @@ function symbolic.record(operation, arguments)
   return table.unpack(outputs, 1, types.n)
 end
 
---- A new operation of that name, called.
+--- Calls a new operation of that name.
 function symbolic.call_operation(op, f, ...)
   return symbolic.record(Operation.new(op, f), table.pack(...))
 end
@@ -274,7 +271,7 @@ local input_parameters = {
 -- @tparam table shape without the batch axis; sizes may be `cusp.None`
 -- @tparam[opt] integer batch_size
 -- @tparam[opt] string dtype by default float32
--- @tparam[opt] table batch_shape the whole shape, in place of `shape` and `batch_size`
+-- @tparam[opt] table batch_shape the whole shape, instead of `shape` and `batch_size`
 -- @tparam[opt] string name
 -- @treturn KerasTensor
 -- @usage local x = cusp.Input{shape = {72}}

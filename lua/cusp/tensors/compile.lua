@@ -40,7 +40,7 @@ local function signature_of(values)
   return table.concat(parts, ";"), tensors
 end
 
--- Replaces the leaves that are `chosen`, in the order in which signature_of meets tensors.
+-- Replaces the leaves in `chosen`, in the order in which signature_of visits tensors.
 local function replace(values, chosen, replacement)
   local at = 0
   local function walk(value)
@@ -60,7 +60,7 @@ local function replace(values, chosen, replacement)
   return result
 end
 
--- Where a tensor stands in what the function returned.
+-- Marks the position of a tensor in the function's result.
 local place = setmetatable({}, {__name = "place of a tensor"})
 
 local function trace(recorder, f, values, captured)

@@ -11,9 +11,9 @@ local bind_tensor = arguments.binder("tensor", {
   {"shape", "shape", optional = true, allow_integer = true},
 }, "nested")
 
---- A tensor from Lua values.
--- Whole numbers alone give int32 (int64 where they need it), any float the default float dtype
--- (`1.0` is a float), booleans bool. A number that the dtype asked for cannot hold is an error.
+--- Makes a tensor from Lua values. Integers become int32 (int64 if needed), any float the default
+-- float dtype (`1.0` is a float), booleans bool. A number that the given dtype cannot hold is an
+-- error.
 -- @param data nested tables of numbers or booleans, a flat table with a `shape`, a number, a
 -- boolean, or another tensor
 -- @tparam[opt] string dtype

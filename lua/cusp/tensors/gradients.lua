@@ -17,12 +17,11 @@ local gradients = {}
 --- Whether a tape is recording.
 gradients.is_recording = engine.recording
 
---- Records what is computed from watched tensors and from trainable variables, so that it can be
--- differentiated.
+--- Records operations on watched tensors and trainable variables, to differentiate them.
 -- @type GradientTape
 -- @tparam[opt=false] boolean persistent whether `gradient` may be called more than once
--- @tparam[opt=true] boolean watch_accessed_variables whether trainable variables are watched by
--- themselves
+-- @tparam[opt=true] boolean watch_accessed_variables whether to watch trainable variables
+-- automatically
 -- @usage
 -- local x = cusp.tensor(3.0)
 -- local tape <close> = cusp.GradientTape()
@@ -48,8 +47,8 @@ local function close(self)
   self.open = false
 end
 
---- Stops recording and lets go of what was recorded. A tape that is declared `<close>` is closed at
--- the end of its block.
+--- Stops recording and releases the record. A tape declared `<close>` is closed at the end of its
+-- block.
 GradientTape.close = close
 GradientTape.__close = close
 GradientTape.__gc = close
@@ -57,12 +56,12 @@ GradientTape.__gc = close
 local function check_open(self, what)
   if not self.open then
     errors.raise(
-      "GradientTape: %s of a tape that is closed; a tape gives gradients once unless it is made "
+      "GradientTape: %s of a closed tape; a tape computes gradients once unless created "
       .. "with {persistent = true}", what)
   end
 end
 
---- Watches a tensor, or a nested table of them: what is computed from it is recorded from now on.
+--- Watches a tensor, or a nested table of them: records what is computed from it from now on.
 function GradientTape:watch(tensors)
   check_open(self, "watch")
   for _, tensor in ipairs(structure.flatten(tensors)) do self.tape:watch(tensor) end
@@ -100,7 +99,7 @@ local function is_leaf(value)
   return not structure.is_container(value)
 end
 
--- What is given in the structure of the sources: false for "none" within lists, nil elsewhere.
+-- Returns the list in the structure of the sources: false for "none" in lists, nil elsewhere.
 local function restore(sources, flat)
   local at = 0
   local function walk(value, in_list)
@@ -127,21 +126,22 @@ end
 local bind_gradient = arguments.binder("gradient", {"target", "sources", "output_gradients",
   {"unconnected_gradients", "choice", choices = {"none", "zero"}, default = "none"}}, false)
 
--- Sources may be a table keyed by name, which with a target before it is not one of arguments.
+-- Sources may be a table keyed by name; after a target, such a table is not one of arguments.
 local function gradient_arguments(...)
   if select("#", ...) == 2 then return ... end
   return bind_gradient(...)
 end
 
---- The gradients of the target (or of the sum of several targets) with respect to the sources.
+--- Computes the gradients of the target (or of the sum of several targets) with respect to the
+-- sources.
 -- @tparam tensor|{tensor,...} target
 -- @param sources a tensor, a variable, or a nested table of them
--- @tparam[opt] tensor|{tensor,...} output_gradients what multiplies each target's gradient; ones by
+-- @tparam[opt] tensor|{tensor,...} output_gradients factors for each target's gradient; ones by
 -- default
--- @tparam[opt="none"] string unconnected_gradients "zero" gives zeros where no path leads from a
--- source to the target
--- @return gradients in the structure of `sources`; nil (false in lists) where no path leads from
--- source to target
+-- @tparam[opt="none"] string unconnected_gradients "zero" returns zeros for sources without a path
+-- to the target
+-- @return gradients in the structure of `sources`; nil (false in lists) for sources without a path
+-- to the target
 function GradientTape:gradient(...)
   check_open(self, "gradient")
   local target, sources, output_gradients, unconnected = gradient_arguments(...)
@@ -161,7 +161,7 @@ function GradientTape:gradient(...)
   return restore(sources, result)
 end
 
---- Forgets what was recorded and records anew.
+--- Discards the record and starts again.
 function GradientTape:reset()
   check_open(self, "reset")
   self.tape:close()
@@ -169,7 +169,7 @@ function GradientTape:reset()
   custom_gradient.open(self)
 end
 
--- The gradients of the sums that `cotangent(i)` picks from the target, for i to n, stacked by
+-- The gradients of the sums that `cotangent(i)` selects from the target, for i to n, stacked by
 -- source along `axis`.
 local function stacked_gradients(self, target, flat, n, cotangent, axis)
   local rows = {}
@@ -187,11 +187,12 @@ end
 
 local bind_jacobian = arguments.binder("jacobian", {"target", "sources"}, false)
 
---- The derivative of each element of the target with respect to each element of the sources.
+--- Computes the derivative of each element of the target with respect to each element of the
+-- sources.
 -- @tparam tensor target of shape `target`
 -- @param sources a tensor or variable of shape `source`, or a nested table of them
 -- @return tensors `[target..., source...]` in the structure of `sources`; nil (false in lists)
--- where no path leads to the target
+-- without a path to the target
 -- @usage tape:jacobian(x * x, x)
 function GradientTape:jacobian(...)
   check_open(self, "jacobian")
@@ -214,8 +215,8 @@ end
 
 local bind_batch_jacobian = arguments.binder("batch_jacobian", {"target", "source"}, false)
 
---- The Jacobian of each row of the target with respect to the same row of the source, on which
--- alone it depends.
+--- Computes the Jacobian of each row of the target with respect to the same row of the source, the
+-- only one it depends on.
 -- @tparam tensor target `[batch, target...]`
 -- @tparam tensor source `[batch, source...]`
 -- @treturn ?tensor `[batch, target..., source...]`; nil if no path leads from the source to the
@@ -258,7 +259,7 @@ local function value_and_gradient(f, argnums, ...)
   local chosen = {}
   for i, position in ipairs(argnums) do
     if given[position] == nil then
-      errors.raise("grad: the function is differentiated by argument %d, which is missing",
+      errors.raise("grad: argument %d, by which to differentiate, is missing",
         position)
     end
     given[position] = as_tensors(given[position])
@@ -288,11 +289,12 @@ local function check_form(name, f, argnums)
   return argnums, false
 end
 
---- The gradient of a function that returns a scalar.
+--- Returns the gradient function of a function with a scalar result.
 -- @tparam function f
--- @tparam[opt=1] integer|{integer,...} argnums by which argument (from 1), or by which several
--- @treturn function of the same arguments; it returns the gradient in the structure of the
--- argument, or a list of gradients
+-- @tparam[opt=1] integer|{integer,...} argnums the argument (from 1), or arguments, to
+-- differentiate by
+-- @treturn function with the same arguments; returns the gradient in the structure of the argument,
+-- or a list of gradients
 -- @usage cusp.grad(function(x) return (x * x):sum() end)(cusp.tensor{1.0, 2.0}) --> {2, 4}
 function gradients.grad(f, argnums)
   local positions, single = check_form("grad", f, argnums)
@@ -302,10 +304,10 @@ function gradients.grad(f, argnums)
   end
 end
 
---- A function that returns the gradient after all that `f` returns.
+--- Returns a function that returns the results of `f`, then the gradient.
 -- @tparam function f
 -- @tparam[opt=1] integer|{integer,...} argnums
--- @treturn function which returns what `f` returns, then the gradient
+-- @treturn function returns the results of `f`, then the gradient
 -- @usage local loss, gradient = cusp.value_and_grad(f)(x)
 function gradients.value_and_grad(f, argnums)
   local positions, single = check_form("value_and_grad", f, argnums)

@@ -1,5 +1,5 @@
---- Compiled plans by signature. All caches share one bound: where there are more plans than that,
--- the least recently used ones go.
+--- Compiled plans by signature. All caches share one limit; the least recently used plans are
+-- dropped first.
 -- @classmod cusp.tensors.plan_cache
 local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
@@ -7,18 +7,19 @@ local warnings = require "cusp.base.warnings"
 local PlanCache = {}
 PlanCache.__index = PlanCache
 
--- Bounds of all plans together, and how many are kept whatever they hold.
+-- The limit of all plans together, and the number that is always kept.
 local most_bytes, most_plans, least_plans = 64 << 20, 1024, 4
 
--- How many signatures one cache has to meet until its owner is told that something keeps changing.
+-- The number of signatures in one cache after which its owner is warned that something keeps
+-- changing.
 local many = 32
 
 local caches = setmetatable({}, {__mode = "k"})
 local clock = 0
 
---- @tparam string owner whose plans they are, for the warning
--- @tparam function name_of what the i-th part of a signature is called
--- @tparam[opt] integer most plans that this cache keeps; by default the common bound alone holds
+--- @tparam string owner name for the warning
+-- @tparam function name_of returns the name of the i-th part of a signature
+-- @tparam[opt] integer most plans in this cache; by default only the shared limit applies
 function PlanCache.new(owner, name_of, most)
   local cache = setmetatable({entries = {}, count = 0, most = most or math.huge, owner = owner,
     name_of = name_of, traced = 0}, PlanCache)
@@ -26,7 +27,7 @@ function PlanCache.new(owner, name_of, most)
   return cache
 end
 
---- The entry kept for a signature, or nil.
+--- The entry for a signature, or nil.
 function PlanCache:find(signature)
   local entry = self.entries[signature]
   if entry then
@@ -83,7 +84,7 @@ local function drop_oldest()
   end
 end
 
--- The part that has most values among the entries: these values, in order of use.
+-- The part with the most different values among the entries: these values, in order of use.
 local function most_changing(entries)
   local seen, best = {}, nil
   for e = #entries, 1, -1 do
@@ -104,17 +105,17 @@ local function warn_of_change(cache)
   local changing = most_changing(cache:by_use())
   if not changing then return end
   warnings.warn(
-    "%s: %s keeps changing (%s, ...): %d plans have been made so far, and each new one takes "
+    "%s: %s keeps changing (%s, ...): %d plans so far, and each new one takes "
     .. "time. Pad sequences to a few "
-    .. "lengths and drop the last short batch; of what is a number, make a tensor or a variable",
+    .. "lengths, drop the last short batch, and turn numbers into tensors or variables",
     cache.owner, cache.name_of(changing.at),
     table.concat(changing, ", ", 1, math.min(3, #changing)), cache.traced)
 end
 
---- Keeps a plan; others may have to go.
+--- Adds a plan; others may be dropped.
 -- @tparam string signature
 -- @tparam table entry with the compiled function in `run`
--- @tparam {string,...} parts what the signature consists of, for the warning
+-- @tparam {string,...} parts of the signature, for the warning
 function PlanCache:keep(signature, entry, parts)
   clock = clock + 1
   entry.used, entry.bytes, entry.parts = clock, entry.run.bytes, parts

@@ -1,7 +1,7 @@
---- Random tensors.
--- Every function takes a `seed` last: an integer (the same numbers at each call), a `SeedGenerator`
--- (fresh numbers at each call, the same sequence in each run), or nothing, for the generator that
--- `set_seed` sets. The same seeds give the same numbers whatever the number of threads.
+--- Random tensors. Every function takes a `seed` as its last argument: an integer (the same numbers
+-- at each call), a `SeedGenerator` (new numbers at each call, the same sequence in each run), or
+-- nothing, for the generator of `set_seed`. Equal seeds give equal numbers, with any number of
+-- threads.
 -- @module cusp.tensors.random
 -- @usage local x = cusp.random.normal({1000, 72}, {stddev = 0.1, seed = 1})
 local Object = require "cusp.base.class"
@@ -17,8 +17,8 @@ local random = {}
 
 ---------------------------------------------------------------- seeds
 
--- SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): seeds
--- for what has none.
+-- SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), which
+-- makes seeds where none is given.
 local function mix(z)
   z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
   z = (z ~ (z >> 27)) * 0x94D049BB133111EB
@@ -38,8 +38,8 @@ local global = engine.generator(seeds.state)
 whole.keep(seeds)
 whole.keep(global:state())
 
---- Makes everything random that follows reproducible: draws without a seed, initial weights,
--- dropout, shuffling.
+--- Makes all later random numbers reproducible: draws without a seed, initial weights, dropout,
+-- shuffling.
 -- @tparam integer seed
 function random.set_seed(seed)
   local integer = type(seed) == "number" and math.tointeger(seed)
@@ -50,30 +50,30 @@ function random.set_seed(seed)
   global:seed(integer)
 end
 
---- A fresh seed, a non-negative integer below 2^31, from the sequence that `set_seed` starts.
+--- A new seed, a nonnegative integer below 2^31, from the sequence of `set_seed`.
 function random.make_seed()
   seeds.state = seeds.state + 0x9E3779B97F4A7C15
   return mix(seeds.state) >> 33
 end
 
---- Where the random numbers without a seed of their own stand.
+--- The state of the generator for draws without a seed.
 -- @treturn table plain data and a tensor, for `set_state`
 function random.get_state() return {seeds = seeds.state, generator = global:state().value} end
 
---- Goes back to where `get_state` was called: the same numbers follow.
+--- Restores the state from `get_state`: the same numbers follow.
 -- @tparam table state
 function random.set_state(state)
   if type(state) ~= "table" or math.type(state.seeds) ~= "integer"
     or type(state.generator) ~= "userdata" then
-    errors.raise("set_state: expected what get_state returned, got %s", errors.describe(state))
+    errors.raise("set_state: expected the result of get_state, got %s", errors.describe(state))
   end
   global:state():assign(state.generator)
   seeds.state = state.seeds
 end
 
---- A source of seeds of its own: each use moves it on.
+--- A generator of seeds, which advances with each use.
 -- @type SeedGenerator
--- @tparam[opt] integer seed where it starts; a fresh one by default
+-- @tparam[opt] integer seed initial seed; a new one by default
 local SeedGenerator = Object:extend("SeedGenerator", {
   config = {{"seed", "integer", optional = true}, {"name", "string", optional = true}},
   init = function(self, args)
@@ -94,8 +94,7 @@ function SeedGenerator:next() return self.generator:next() end
 
 SeedGenerator.__getters.state = function(self) return self.generator:state() end
 
---- A SeedGenerator for what may stand for one: itself, or its serialised form; nil for other
--- values.
+--- Converts a value to a SeedGenerator: from itself, or its serialised form; nil for other values.
 -- @local
 function random.as_generator(value)
   if Object.is_instance(value, SeedGenerator) then return value end
@@ -168,7 +167,7 @@ distribution("uniform",
   return rows.random_uniform(key, shape, low, high, dtype)
 end)
 
---- Values of a normal distribution.
+--- Values from a normal distribution.
 -- @function normal
 -- @tparam {integer,...} shape
 -- @tparam[opt=0] number mean
@@ -181,7 +180,7 @@ distribution("normal", "shape: shape, mean: float = 0.0, stddev: float = 1.0, dt
   return rows.random_normal(key, shape, mean, stddev, float_type(dtype))
 end)
 
---- Values of a normal distribution, none further than two standard deviations from the mean.
+--- Values from a normal distribution, none further than two standard deviations from the mean.
 -- @function truncated_normal
 -- @see normal
 distribution("truncated_normal",
@@ -247,7 +246,7 @@ distribution("dropout", "inputs, rate: float, noise_shape: list = nil",
   return rows.dropout(key, inputs, rate, shape)
 end)
 
---- Values of a gamma distribution of shape parameter `alpha` and scale 1.
+--- Values from a gamma distribution with shape parameter `alpha` and scale 1.
 -- @function gamma
 -- @tparam {integer,...} shape
 -- @tparam number|tensor alpha broadcasts to the shape
@@ -258,7 +257,7 @@ distribution("gamma", "shape: shape, alpha, dtype: dtype = nil", function(shape,
   return rows.random_gamma(key, alpha, shape, float_type(dtype))
 end)
 
---- Values of a beta distribution.
+--- Values from a beta distribution.
 -- @function beta
 -- @tparam {integer,...} shape
 -- @tparam number|tensor alpha
@@ -271,7 +270,7 @@ distribution("beta", "shape: shape, alpha, beta, dtype: dtype = nil",
   return rows.random_beta(key, alpha, beta, shape, float_type(dtype))
 end)
 
---- How many of `counts` trials succeed with the given probabilities.
+--- The number of successes in `counts` trials with the given probabilities.
 -- @function binomial
 -- @tparam {integer,...} shape
 -- @tparam number|tensor counts

@@ -1,5 +1,5 @@
---- Variables: what changes. They stand wherever a tensor can; `assign`, `assign_add` and
--- `assign_sub` give them a new value.
+--- Variables, for values that change. They work wherever a tensor does; `assign`, `assign_add` and
+-- `assign_sub` set a new value.
 -- @module cusp.tensors.variable
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"

@@ -1,4 +1,4 @@
---- Taking data apart.
+--- Splitting data.
 -- @module cusp.utils.datasets
 local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
@@ -43,7 +43,7 @@ end
 -- The numbers of samples on both sides, by Keras's rules.
 local function sizes(left_size, right_size, total)
   if not left_size and not right_size then
-    errors.raise("split_dataset: at least one of left_size and right_size has to be given; both "
+    errors.raise("split_dataset: expected left_size, right_size or both; both "
       .. "are nil")
   end
   local left, right = share("left_size", left_size, total), share("right_size", right_size, total)
@@ -51,8 +51,8 @@ local function sizes(left_size, right_size, total)
   right = right or total - left
   if left + right > total then
     errors.raise(
-      "split_dataset: left_size and right_size are %d and %d samples, more than the %d that there "
-      .. "are", left, right, total)
+      "split_dataset: left_size and right_size are %d and %d samples, more than the %d "
+      .. "available", left, right, total)
   end
   if left == 0 or right == 0 then
     errors.raise(
@@ -64,8 +64,8 @@ end
 
 ---------------------------------------------------------------- data sets
 
--- All elements in memory: what changes from one iteration to the next has to stand still to be
--- divided.
+-- Loads all elements into memory: data that changes between iterations must be fixed before it is
+-- split.
 local function in_memory(dataset)
   local elements, Dataset = {}, require "cusp.data.dataset"
   local fetch, close = dataset:open()
@@ -74,13 +74,15 @@ local function in_memory(dataset)
   return Dataset.make(require("cusp.data.stages.source").list, {elements = elements})
 end
 
--- Rows that are read in their own order need not be read to be divided.
+-- Rows that are read in order need not be loaded to be split.
 local function split_elements(dataset, left_size, right_size, shuffle, seed)
   local description = dataset:lower()
-  if dataset:count() == -1 then errors.raise "split_dataset: the data set has no end" end
+  if dataset:count() == -1 then
+    errors.raise "split_dataset: the dataset is infinite; use take first"
+  end
   if not description or description.shuffled then dataset = in_memory(dataset) end
   local total = dataset:count()
-  if total == 0 then errors.raise "split_dataset: the data set is empty" end
+  if total == 0 then errors.raise "split_dataset: the dataset is empty" end
   local left, right = sizes(left_size, right_size, total)
   if shuffle then
     dataset = dataset:shuffle(total, {seed = seed, reshuffle_each_iteration = false})
@@ -90,7 +92,7 @@ end
 
 ---------------------------------------------------------------- tensors
 
--- The one number of samples of all tensors in a structure.
+-- The common number of samples of all tensors in a structure.
 local function count_samples(dataset)
   local total
   for _, leaf in ipairs(structure.flatten(dataset)) do
@@ -103,14 +105,14 @@ local function count_samples(dataset)
         total, leaf.shape[1])
     end
   end
-  return total or errors.raise "split_dataset: there is no data"
+  return total or errors.raise "split_dataset: expected data, got none"
 end
 
---- Two parts of a data set.
--- @param dataset a Dataset, a tensor, or a nested table of tensors with one number of samples
--- @tparam[opt] number left_size how many samples, or which share (a float up to 1.0), go to the
--- left
--- @tparam[opt] number right_size likewise for the right; the rest by default
+--- Splits a dataset into two parts.
+-- @param dataset a Dataset, a tensor, or a nested table of tensors with the same number of samples
+-- @tparam[opt] number left_size the number of samples on the left, or their share (a float up to
+-- 1.0)
+-- @tparam[opt] number right_size the same for the right; by default the rest
 -- @tparam[opt=false] boolean shuffle
 -- @tparam[opt] integer seed
 -- @return the left part, of the same kind
@@ -136,14 +138,14 @@ function datasets.split_dataset(...)
   return part(dataset, 1, left), part(dataset, total - right + 1, total)
 end
 
---- The parts of a batch as one table: inputs, targets and sample weights, as far as they are given.
+--- Packs a batch into one table: inputs, targets and sample weights, as far as given.
 -- @treturn table
 function datasets.pack_x_y_sample_weight(x, y, sample_weight)
   if y == nil then return structure.is_container(x) and {x} or x end
   return {x, y, sample_weight}
 end
 
---- Inputs, targets and sample weights of a batch.
+--- The inputs, targets and sample weights of a batch.
 -- @return x
 -- @return y or nil
 -- @return sample_weight or nil

@@ -1,5 +1,5 @@
---- The files of a directory with their classes, as `image_dataset_from_directory` and
--- `text_dataset_from_directory` take them.
+--- Files of a directory with their classes, for `image_dataset_from_directory` and
+-- `text_dataset_from_directory`.
 -- @module cusp.utils.directory
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -10,7 +10,7 @@ local directory = {}
 
 ---------------------------------------------------------------- arguments
 
---- Checks what the two functions have in common, with Keras's rules.
+--- Checks the common arguments of the two functions by Keras's rules.
 -- @tparam string owner
 -- @tparam table options
 function directory.check(owner, options)
@@ -23,7 +23,7 @@ function directory.check(owner, options)
         .. "order of their paths, or cusp.null for none; got %s", owner, errors.describe(labels))
     end
     if options.class_names then
-      errors.raise("%s: class_names can only be given where labels = \"inferred\"", owner)
+      errors.raise("%s: class_names requires labels = \"inferred\"", owner)
     end
   end
   local split, subset = options.validation_split, options.subset
@@ -32,7 +32,7 @@ function directory.check(owner, options)
       plain.tostring(split))
   end
   if (split ~= nil) ~= (subset ~= nil) then
-    errors.raise("%s: if subset is set, validation_split must be set, and inversely", owner)
+    errors.raise("%s: subset and validation_split should be given together", owner)
   end
   if split and options.shuffle and not options.seed then
     errors.raise(
@@ -51,11 +51,11 @@ local function join(path, name)
   return path:sub(-1) == "/" and path .. name or path .. "/" .. name
 end
 
--- All directories below `path`, itself included, as paths relative to it.
+-- All directories below `path`, including itself, as paths relative to it.
 local function walk(path, relative, follow_links, out, depth)
   out[#out + 1] = relative
   if depth > MOST_DEPTH then
-    errors.raise("%s: the directories are nested more than %d deep; do links go in a circle?", path,
+    errors.raise("%s: the directories are nested more than %d deep; do links form a cycle?", path,
       MOST_DEPTH)
   end
   for _, name in ipairs(engine.files.list(join(path, relative))) do
@@ -76,7 +76,7 @@ local function has_format(name, formats)
   return false
 end
 
--- The files below a directory, in the order of their directories' and their own names.
+-- The files below a directory, in order of the names of their directories and their own.
 local function files_below(path, formats, follow_links, out)
   local directories = walk(path, "", follow_links, {}, 0)
   plain.sort(directories)
@@ -132,7 +132,7 @@ local function say(options, ...)
   if options.verbose then io.stdout:write((...):format(select(2, ...)), "\n") end
 end
 
---- The files and their labels, shuffled if wanted.
+--- The files and their labels, optionally shuffled.
 -- @tparam string owner
 -- @tparam string path
 -- @tparam table options `labels`, `class_names`, `formats`, `shuffle`, `seed`, `follow_links`,
@@ -155,7 +155,7 @@ function directory.index(owner, path, options)
   else
     files_below(path, options.formats, options.follow_links, files)
     if options.class_names then
-      errors.raise("%s: class_names cannot be given without labels", owner)
+      errors.raise("%s: class_names requires labels", owner)
     end
     if options.labels ~= nil then
       labels, class_names = given_labels(owner, path, options.labels, files)
@@ -187,7 +187,7 @@ function directory.subset(options, files, labels, subset)
   return part(files, training + 1, #files), part(labels, training + 1, #files)
 end
 
---- Labels as a tensor, in the form that `label_mode` says; nil without.
+--- Labels as a tensor in the form of `label_mode`; nil without labels.
 function directory.encode_labels(labels, label_mode, classes)
   if not labels or not label_mode then return nil end
   if label_mode == "int" then return engine.tensor(labels, {dtype = "int32"}) end
@@ -197,11 +197,11 @@ function directory.encode_labels(labels, label_mode, classes)
   return engine.ops.one_hot(engine.tensor(labels, {dtype = "int32"}), classes, -1, "float32")
 end
 
---- One data set, or both.
+--- Makes one dataset, or both.
 -- @tparam string owner
 -- @tparam table options
 -- @tparam string what "images", for messages
--- @tparam function make makes a data set of paths, labels and whether to shuffle
+-- @tparam function make makes a dataset from paths, labels and whether to shuffle
 -- @return a Dataset, or with subset "both" two of them
 function directory.datasets(owner, path, options, what, make)
   local files, labels, class_names = directory.index(owner, path, options)

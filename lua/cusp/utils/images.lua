@@ -1,4 +1,4 @@
---- Pictures: data sets of directories, and single files.
+--- Images: datasets from directories, and single files.
 -- @module cusp.utils.images
 local arguments = require "cusp.base.arguments"
 local plain = require "cusp.base.plain"
@@ -31,7 +31,7 @@ local bind = arguments.named_binder("image_dataset_from_directory", {
   {"verbose", "boolean", default = true},
 }, false)
 
---- Options of a call without what goes with labels where there are none.
+--- The options of a call; without labels, those for labels are removed.
 -- @local
 function images.without_labels(options)
   if not options.labels or options.label_mode == nil then
@@ -40,35 +40,35 @@ function images.without_labels(options)
   return options
 end
 
---- A seed of 0 to 999999, as Keras draws one.
+--- A seed from 0 to 999999, as Keras draws it.
 -- @local
 function images.draw_seed() return random.make_seed() % 1000000 end
 
---- A data set of the PNG and JPEG files of a directory, decoded in the background; classes are its
--- subdirectories.
+--- Makes a dataset from the PNG and JPEG files of a directory, decoded in the background; classes
+-- are its subdirectories.
 -- @tparam string directory
--- @param[opt="inferred"] labels "inferred"; a list of integers, one for each file in the order of
--- their paths; `cusp.null` for none
+-- @param[opt="inferred"] labels "inferred"; a list of integers, one per file in the order of their
+-- paths; `cusp.null` for none
 -- @tparam[opt="int"] string label_mode "int": int32 `[batch]`; "categorical": one-hot float32
 -- `[batch, classes]`; "binary": float32 `[batch, 1]`; `cusp.null`: no labels
 -- @tparam[opt] table class_names the subdirectories in the order of their class ids; by default
 -- sorted by name
 -- @tparam[opt="rgb"] string color_mode "grayscale", "rgb" or "rgba"
--- @tparam[opt=32] integer batch_size `cusp.null` for single pictures
+-- @tparam[opt=32] integer batch_size `cusp.null` for single images
 -- @tparam[opt={256, 256}] table image_size `{height, width}`
 -- @tparam[opt=true] boolean shuffle
--- @tparam[opt] integer seed the order and the division are then those of Keras with that seed
+-- @tparam[opt] integer seed order and split are then those of Keras with that seed
 -- @tparam[opt] number validation_split
--- @tparam[opt] string subset "training", "validation", or "both", which gives two data sets
+-- @tparam[opt] string subset "training", "validation", or "both", which returns two datasets
 -- @tparam[opt="bilinear"] string interpolation
 -- @tparam[opt=false] boolean follow_links
 -- @tparam[opt=false] boolean crop_to_aspect_ratio
 -- @tparam[opt=false] boolean pad_to_aspect_ratio
 -- @tparam[opt] string data_format
--- @tparam[opt=true] boolean verbose whether to print how many files there are
+-- @tparam[opt=true] boolean verbose whether to print the number of files
 -- @treturn Dataset of float32 `[batch, height, width, channels]`, with labels `(images, labels)`;
--- its fields `class_names` and `file_paths` tell where they are from
--- @raise for a directory without pictures; while iterating, naming the file, for one that cannot be
+-- its fields `class_names` and `file_paths` list classes and files
+-- @raise for a directory without images; during iteration, naming the file, for one that cannot be
 -- decoded
 function images.image_dataset_from_directory(...)
   local options = images.without_labels(bind(...))
@@ -84,7 +84,7 @@ function images.image_dataset_from_directory(...)
       pad_to_aspect_ratio = options.pad_to_aspect_ratio,
       data_format = options.data_format,
     })
-    -- The order costs 8 bytes a file, so the buffer holds all of them.
+    -- The order takes 8 bytes per file, so the buffer holds all of them.
     if shuffle then dataset = dataset:shuffle(#paths, options.seed) end
     if options.batch_size then dataset = dataset:batch(options.batch_size) end
     return dataset:prefetch()
@@ -129,8 +129,8 @@ local bind_array = arguments.binder("img_to_array", {
   {"dtype", "dtype", optional = true},
 }, false)
 
---- A picture as a float tensor.
--- @param img as `load_img` gives it
+--- Converts an image to a float tensor.
+-- @param img as returned by `load_img`
 -- @tparam[opt] string data_format
 -- @tparam[opt] string dtype
 -- @treturn tensor
@@ -154,7 +154,7 @@ local bind_save = arguments.binder("save_img", {
   {"scale", "boolean", default = true},
 }, false)
 
---- From 0 for the smallest value to 255 for the largest, as Keras scales pictures.
+--- Scales from 0 for the smallest value to 255 for the largest, like Keras.
 local function stretched(x)
   local ops = engine.ops
   x = ops.cast(x, "float32")
@@ -163,20 +163,19 @@ local function stretched(x)
   return ops.multiply(ops.divide(x, ops.where(ops.equal(largest, 0), 1, largest)), 255)
 end
 
---- Writes a picture as PNG.
+--- Writes an image as PNG.
 -- @tparam string path
 -- @tparam tensor x `[height, width, channels]` or `[height, width]`; 1 to 4 channels
 -- @tparam[opt] string data_format
--- @tparam[opt] string file_format "png", whatever the path ends in; by default the path has to end
--- in ".png"
--- @tparam[opt=true] boolean scale whether the values are stretched to fill 0 to 255; otherwise they
--- are cut off there
+-- @tparam[opt] string file_format "png", for any path; by default the path must end in ".png"
+-- @tparam[opt=true] boolean scale whether to stretch the values to 0 to 255; otherwise they are
+-- clipped
 -- @see the Keras function keras.utils.save_img
 function images.save_img(...)
   local path, x, data_format, file_format, scale = bind_save(...)
   if not file_format and not plain.lower(path):find "%.png$" then
     errors.raise(
-      "save_img: pictures are written as PNG; got the path '%s': end it in .png, or give "
+      "save_img: images are written as PNG, got the path '%s'; end it in .png, or pass "
       .. "file_format = \"png\"", path)
   end
   local picture = images.img_to_array{x, data_format = "channels_last", dtype = "float32"}

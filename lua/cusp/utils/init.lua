@@ -1,4 +1,4 @@
---- Helpers around models and data.
+--- Helpers for models and data.
 -- @module cusp.utils
 local namespace = require "cusp.base.namespace"
 

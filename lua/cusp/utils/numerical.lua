@@ -1,4 +1,4 @@
---- Numbers: class ids as vectors, unit norms, seeds.
+--- Numerical helpers: one-hot class ids, unit norms, seeds.
 -- @module cusp.utils.numerical
 local arguments = require "cusp.base.arguments"
 local define = require "cusp.ops.define"
@@ -44,7 +44,7 @@ end
 
 local bind_normalize = arguments.binder("normalize", "x, axis: axis = -1, order: float = 2")
 
---- `x` divided by its norm along an axis; where the norm is 0, as it is.
+--- Divides `x` by its norm along an axis; unchanged where the norm is 0.
 -- @tparam tensor x
 -- @tparam[opt=-1] integer axis
 -- @tparam[opt=2] number order
@@ -56,7 +56,7 @@ function numerical.normalize(...)
   return rows.divide(x, rows.where(rows.equal(norm, 0), 1.0, norm))
 end
 
---- Makes a program reproducible: Cusp's random numbers and Lua's.
+--- Makes a program reproducible: seeds Cusp's random numbers and Lua's.
 -- @tparam integer seed
 function numerical.set_random_seed(seed)
   require("cusp.tensors.random").set_seed(seed)

@@ -1,3 +1,3 @@
---- Classes and functions of one's own in files: Keras has these in `saving` and in `utils`.
+--- User-defined classes and functions in files: Keras has these in both `saving` and `utils`.
 -- @module cusp.utils.objects
 return require "cusp.saving.objects"

@@ -1,4 +1,4 @@
---- Pictures of models, through Graphviz.
+--- Diagrams of models, through Graphviz.
 -- @module cusp.utils.plot_model
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
@@ -30,8 +30,8 @@ local function activation_name(layer)
   return ok and type(name) == "string" and name or "function"
 end
 
--- What a layer's first call had and gave: text of the tensors' field, "?" where it was not called
--- on symbolic tensors.
+-- The inputs and outputs of a layer's first call: text of the tensors' field, "?" if it was never
+-- called on symbolic tensors.
 local function of_tensors(values, field)
   local texts = {}
   for i, tensor in ipairs(values) do
@@ -74,7 +74,7 @@ local function cells_of(layer, options)
   return cells
 end
 
--- An HTML-like table: a dark line with the name and the class, and what else was asked for below.
+-- An HTML-like table: a dark line with the name and the class, and the requested details below.
 local function label_of(layer, options)
   local class, cells = escape(class_name(layer)), cells_of(layer, options)
   local title = options.show_layer_names and ("<b>%s</b> (%s)"):format(escape(layer.name), class)
@@ -109,7 +109,7 @@ function Drawing:add(depth, ...)
   self.lines[#self.lines + 1] = ("  "):rep(depth) .. (...):format(select(2, ...))
 end
 
--- Whether a layer is a model that is shown as a box of its own layers.
+-- Whether a layer is a model to be shown as a box with its own layers.
 function Drawing:is_expanded(layer)
   return self.options.expand_nested and layer.__is_layer and layer.__own.graph ~= nil
 end
@@ -136,8 +136,7 @@ function Drawing:add_layers(model, depth)
   end
 end
 
--- The box from which a layer's output comes; in an expanded model, that of the layer inside which
--- gives it.
+-- The box that a layer's output comes from; for an expanded model, that of the inner layer.
 function Drawing:source(layer, output)
   while self:is_expanded(layer) do
     local history = layer.__own.graph.outputs[output]._history
@@ -232,17 +231,17 @@ local function check_model(owner, model)
   return model
 end
 
---- A model as text in Graphviz's language.
+--- A model as text in Graphviz's DOT language.
 -- @tparam Model model built
 -- @tparam[opt=false] boolean show_shapes
 -- @tparam[opt=false] boolean show_dtype
 -- @tparam[opt=true] boolean show_layer_names
 -- @tparam[opt="TB"] string rankdir "TB": from top to bottom, "LR": from left to right
--- @tparam[opt=false] boolean expand_nested show the layers of models within
+-- @tparam[opt=false] boolean expand_nested show the layers of nested models
 -- @tparam[opt=200] integer dpi
 -- @tparam[opt=false] boolean show_layer_activations
 -- @tparam[opt=false] boolean show_trainable
--- @tparam[opt="ortho"] string splines how lines are drawn: "ortho", "curved", "polyline", "spline",
+-- @tparam[opt="ortho"] string splines style of lines: "ortho", "curved", "polyline", "spline",
 -- "line"
 -- @treturn string
 -- @raise if the model is not built
@@ -267,9 +266,9 @@ local function run_dot(format, text)
   return output
 end
 
---- Draws a model into a file: PNG, SVG, PDF or what else Graphviz can write, by the file's
--- extension (PNG without one). Arguments after the file as of `model_to_dot`, with names of layers
--- off by default.
+--- Draws a model to a file: PNG, SVG, PDF or any other format of Graphviz, by the file's extension
+-- (PNG without one). The other arguments are those of `model_to_dot`, with layer names off by
+-- default.
 -- @tparam Model model built
 -- @tparam[opt="model.png"] string to_file
 -- @treturn string the file's name

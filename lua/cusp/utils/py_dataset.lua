@@ -1,8 +1,8 @@
---- Batches by number, from a class of the user's own.
+--- Batches by number, from a user's class.
 --
 --     local Batches = cusp.utils.Sequence:extend "Batches"
 --     function Batches:init(args) ... ; cusp.utils.Sequence.init(self, args) end
---     -- how many batches, nil: without end; `__len` may be given instead
+--     -- number of batches, nil: infinite; `__len` may be given instead
 --     function Batches:length() return self.count end
 --     -- batch `index`, counted from 1: x, (x, y) or (x, y, sample_weight)
 --     function Batches:get_item(index) return x, y end
@@ -10,9 +10,9 @@
 --     function Batches:on_epoch_end() end
 --     model:fit{Batches{...}, epochs = 3}
 --
--- With `shuffle`, which is fit's default, the batches of an epoch come in random order. `workers`,
--- `use_multiprocessing` and `max_queue_size` are kept for Keras's sake: batches are made in the
--- program's own thread. `Sequence` is another name of the class.
+-- With `shuffle`, fit's default, the batches of an epoch come in random order. `workers`,
+-- `use_multiprocessing` and `max_queue_size` are accepted for compatibility with Keras: batches are
+-- made in the program's own thread. `Sequence` is an alias of the class.
 -- @classmod cusp.utils.PyDataset
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
@@ -29,15 +29,15 @@ PyDataset.__module = "keras.utils"
 
 local function class_name(self) return getmetatable(self).__name end
 
---- Batch `index`, counted from 1. To be overridden.
+--- Returns batch `index`, counted from 1. Override it.
 function PyDataset:get_item(index)
-  errors.raise("%s: get_item(%s) has to be defined: it returns batch `index`", class_name(self),
+  errors.raise("%s: define get_item(%s), which returns batch `index`", class_name(self),
     plain.tostring(index))
 end
 
---- The number of batches, nil for batches without end. To be overridden.
+--- Returns the number of batches, nil if infinite. Override it.
 function PyDataset:length()
-  errors.raise("%s: length() has to be defined: it returns the number of batches", class_name(self))
+  errors.raise("%s: define length(), which returns the number of batches", class_name(self))
 end
 
 function PyDataset:__len() return self:length() end
@@ -66,7 +66,7 @@ function PyDataset:on_epoch_begin() end -- luacheck: ignore 212
 --- Called after each epoch.
 function PyDataset:on_epoch_end() end -- luacheck: ignore 212
 
---- Goes through the batches: `for x, y in sequence:iterate() do`.
+--- Iterates over the batches: `for x, y in sequence:iterate() do`.
 function PyDataset:iterate()
   local index, count = 0, self:batches()
   return function()

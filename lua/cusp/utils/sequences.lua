@@ -105,7 +105,7 @@ end
 -- @param sequences lists or tensors, in a list; their entries are numbers, or all of one shape
 -- @tparam[opt] integer maxlen by default the longest one's
 -- @tparam[opt="int32"] string dtype
--- @tparam[opt="pre"] string padding "pre" or "post": where to fill up
+-- @tparam[opt="pre"] string padding "pre" or "post": where to pad
 -- @tparam[opt="pre"] string truncating "pre" or "post": where to cut
 -- @tparam[opt=0] number value to fill with
 -- @treturn tensor `[sequences, maxlen, ...]`

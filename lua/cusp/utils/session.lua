@@ -7,27 +7,27 @@ local kinds = require "cusp.base.kinds"
 
 local session = {}
 
---- Starts naming layers afresh and collects what is unused.
+--- Resets the name counters and collects garbage.
 function session.clear_session()
   require("cusp.base.names").reset()
   collectgarbage()
 end
 
---- Whether a value is a symbolic tensor, one of a model that is being put together.
+--- Whether a value is a symbolic tensor, from a model under construction.
 -- @treturn boolean
 session.is_keras_tensor = define.is_symbolic
 
 local aliases = {["double"] = "float64", ["float"] = "float32", ["half"] = "float16",
   ["int"] = "int32", ["long"] = "int64"}
 
---- The name of a dtype as Cusp writes it.
+--- The name of a dtype in Cusp.
 -- @tparam ?string dtype the default float dtype for nil
 -- @treturn string
 function session.standardize_dtype(dtype)
   if dtype == nil then return config.floatx() end
   local name = aliases[dtype] or dtype
   if not kinds.dtypes[name] then
-    errors.raise("there is no dtype named %s%s", errors.describe(dtype),
+    errors.raise("unknown dtype %s%s", errors.describe(dtype),
       errors.suggestion(dtype, kinds.dtypes))
   end
   return name

@@ -1,4 +1,4 @@
---- Data sets of text files in directories.
+--- Datasets of text files in directories.
 -- @module cusp.utils.texts
 local arguments = require "cusp.base.arguments"
 local directory = require "cusp.utils.directory"
@@ -25,12 +25,12 @@ local function read(path, max_length)
   return reader:read(0, math.min(reader.size, max_length or reader.size))
 end
 
---- A data set of the `.txt` files of a directory; classes are its subdirectories. Files are read as
--- they are asked for. Arguments as of `image_dataset_from_directory`, and
+--- Makes a dataset from the `.txt` files of a directory; classes are its subdirectories. Files are
+-- read on demand. Takes the arguments of `image_dataset_from_directory`, and
 -- @tparam string directory
--- @tparam[opt] integer max_length bytes of a file that are read
--- @treturn Dataset of lists of strings (single strings where `batch_size` is `cusp.null`), with
--- labels `(texts, labels)`; its fields `class_names` and `file_paths` tell where they are from
+-- @tparam[opt] integer max_length maximum number of bytes to read per file
+-- @treturn Dataset of lists of strings (single strings if `batch_size` is `cusp.null`), with labels
+-- `(texts, labels)`; its fields `class_names` and `file_paths` list classes and files
 function texts.text_dataset_from_directory(...)
   local options = images.without_labels(bind(...))
   options.formats = {".txt"}

@@ -53,18 +53,18 @@ local function target_rows(targets, first, stride, rows)
   return engine.data.arrays{picked}
 end
 
---- Windows of `sequence_length` steps over data in the order of time, made in the background.
+--- Makes windows of `sequence_length` consecutive steps over time series data, in the background.
 -- @param data `[time, ...]`
 -- @param targets `[time, ...]`: `targets[i]` belongs to the window that starts at step i;
 -- `cusp.null` for none
--- @tparam integer sequence_length steps in a window
+-- @tparam integer sequence_length steps per window
 -- @tparam[opt=1] integer sequence_stride steps between the starts of windows
--- @tparam[opt=1] integer sampling_rate steps between the steps of a window
+-- @tparam[opt=1] integer sampling_rate distance between the steps of a window
 -- @tparam[opt=128] integer batch_size `cusp.null` for single windows
 -- @tparam[opt=false] boolean shuffle
 -- @tparam[opt] integer seed
--- @tparam[opt] integer start_index data before it (counted from 0) are not used
--- @tparam[opt] integer end_index data from it on are not used
+-- @tparam[opt] integer start_index skip data before it (counted from 0)
+-- @tparam[opt] integer end_index skip data from it on
 -- @treturn Dataset of windows `[batch, sequence_length, ...]`, with targets of `(windows, targets)`
 function timeseries.timeseries_dataset_from_array(...)
   local args = bind(...)

@@ -1,5 +1,5 @@
--- Damaged and hostile files: everything in them is asked for, and either comes or is refused by a
--- Lua error that names the file, in bounded time. Whether what comes is right cannot be known.
+-- Damaged and hostile files: everything in them is requested, and is returned or refused by a Lua
+-- error that names the file, in bounded time. Whether returned data is correct cannot be known.
 local engine = require "cusp.engine"
 local folders = require "spec.support.folder"
 local hdf5 = require "cusp.formats.hdf5"
@@ -9,7 +9,7 @@ local fixtures = "spec/fixtures/hdf5/"
 local sanitized = (os.getenv "CUSP_BUILD" or ""):find "check" ~= nil
 local most_objects = 200 -- visited in one file: a damaged one may contain itself in many ways
 
--- What a damaged file gives, or the error.
+-- The result for a damaged file, or the error.
 local function ask(errors_seen, f, ...)
   local ok, result = pcall(f, ...)
   if ok then return result end
@@ -34,7 +34,7 @@ local function visit(state, object)
   end
 end
 
--- Reads all that is there. Returns the error messages.
+-- Reads everything. Returns the error messages.
 local function read_all(path)
   local seen = {}
   local file = ask(seen, hdf5.open, path, {timeout = sanitized and 5 or 1})

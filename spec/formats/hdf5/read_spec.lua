@@ -5,7 +5,7 @@ local mutate = require "spec.support.mutate"
 
 local fixtures = "spec/fixtures/hdf5/"
 
--- 0, 1, 2, ... modulo 100, as scripts/fixtures/hdf5.py writes them.
+-- 0, 1, 2, ... modulo 100, as written by scripts/fixtures/hdf5.py.
 local function numbers(shape, dtype)
   local count = 1
   for _, size in ipairs(shape) do count = count * size end
@@ -165,7 +165,7 @@ describe("cusp.hdf5 reads", function()
       assert.is_nil(file:get "dangling")
       assert.is_nil(file:get "a/none/at/all")
       assert.is_nil(file:get "hard/below")
-      assert.matches("more than 40 links lead to one another", message_of(file.get, file, "loop"))
+      assert.matches("more than 40 links in a row", message_of(file.get, file, "loop"))
       assert.matches("/external: uses an external link, which is not supported",
         message_of(file.get, file, "external"))
     end)

@@ -158,9 +158,9 @@ describe("cusp.hdf5 writes", function()
       assert.equal("/a/b/c/d", file:get("a/b/c/d").name)
       assert.same({"b", "e"}, file:get("a"):names())
       assert.is_nil(file:get "a/x/y")
-      assert.matches("new%.h5: /a/b: create_group: there is a group of that name already",
+      assert.matches("new%.h5: /a/b: create_group: a group of that name already",
         message_of(file.create_group, file, "a/b"))
-      assert.matches("/a: create_dataset: there is a group",
+      assert.matches("/a: create_dataset: a group",
         message_of(file.create_dataset, file, "a", 1))
       assert.matches("/a/b/c/d: it is a dataset; nothing can be created below it",
         message_of(file.create_dataset, file, "a/b/c/d/e", 1))
@@ -254,7 +254,7 @@ describe("cusp.hdf5 writes", function()
     assert.matches("unknown option 'compresion' %(did you mean 'compression'%?%)",
       dataset(cusp.ones{3}, {compresion = "gzip"}))
     assert.matches(
-      "attribute 'x': a string of variable length cannot hold a zero byte; give fixed = true",
+      "attribute 'x': a string of variable length cannot hold a zero byte; pass fixed = true",
       attribute "a\0b")
     assert.matches("fixed expects true or an integer of at least 5",
       attribute({"a", "hello"}, {fixed = 3}))
@@ -265,7 +265,7 @@ describe("cusp.hdf5 writes", function()
     local names = {}
     for i = 1, 5000 do names[i] = "dense_" .. i end
     assert.matches("at most 64512 bytes, this one has 80000", attribute(names))
-    assert.matches("a name was expected, got nil",
+    assert.matches("expected a name, got nil",
       message_of(file.attributes.set, file.attributes, nil, 1))
     file:create_dataset("x", 1) -- nothing was left behind
     file:close()

@@ -1,6 +1,6 @@
--- Saves checkpoints until it is stopped: `cusp crashing_saver.lua PREFIX STEP [ROUNDS]`.
--- With a STEP above 0 the process ends, as if killed, before its STEPth change on disk; with 0 it
--- saves ROUNDS times and may be killed.
+-- Saves checkpoints until it is stopped: `cusp crashing_saver.lua PREFIX STEP [ROUNDS]`. If STEP is
+-- above 0, the process ends, as if killed, before its STEPth change on disk; with 0 it saves ROUNDS
+-- times and may be killed.
 local prefix, stop_at, rounds = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3] or 1)
 local cusp = require "cusp"
 local checkpoint = require "cusp.saving.checkpoint"
@@ -20,7 +20,7 @@ for _, name in ipairs{"link", "remove", "sync_folder_of", "rename"} do
   end
 end
 
--- A writer whose changes are counted.
+-- A writer that counts its changes.
 local create = files.create
 function files.create(path)
   before_change()

@@ -1,4 +1,4 @@
--- Checkpoints that TensorFlow wrote: loaded, predicted with, and written again the same.
+-- Checkpoints written by TensorFlow: loads them, predicts, and writes them again unchanged.
 local bundle = require "cusp.saving.checkpoint.bundle"
 local cases = require "spec.support.cases"
 local checkpoint = require "cusp.saving.checkpoint"
@@ -17,7 +17,7 @@ local contents = text_files.read
 
 local optimizers = cusp.json.decode(contents(root .. "optimizers.json"))
 
--- The models of the checkpoints that legacy optimizers wrote.
+-- The models of checkpoints from legacy optimizers.
 local function architecture(name)
   local tutorial = name:match "^legacy/(tutorial_.*)$"
   return tutorial or name:find "^legacy/" and "optimizer_sgd" or name
@@ -76,7 +76,7 @@ local function names()
   return result
 end
 
--- What our objects have no use for: the momentum of an SGD without momentum, which is not zero in
+-- Values that our objects do not use: the momentum of an SGD without momentum, which is not zero in
 -- TensorFlow's file.
 local function may_differ(name, key)
   if name == "optimizer_sgd" or name == "regularized" then
@@ -96,7 +96,7 @@ local function compare(name, theirs, ours)
   end
 end
 
--- The children that lead to values, by name, with what they lead to.
+-- The children that lead to values, by name, with the values' keys.
 local function shape_of_graph(reader)
   local graph, result = object_graph.decode(reader:strings(object_graph.key)[1], reader.path), {}
   for id = 0, graph.count - 1 do

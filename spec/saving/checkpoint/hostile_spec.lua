@@ -1,5 +1,5 @@
--- Checkpoints from strangers: damaged, and made up. Each is an error that names the file, or loads
--- the right values; the model is never half loaded, and nothing takes long.
+-- Untrusted checkpoints: damaged and crafted ones. Each gives an error that names the file, or
+-- loads the right values; the model is never partly loaded, and nothing takes long.
 local bundle = require "cusp.saving.checkpoint.bundle"
 local checkpoint = require "cusp.saving.checkpoint"
 local cusp = require "cusp"
@@ -44,9 +44,9 @@ local saved = {index = mutate.read(prefix .. ".index"),
 local target = model_of_file()
 local untouched = bytes_of(target)
 
--- Loads what is there now: an error that names the file and leaves the model alone, or the values
--- that were saved (what the graph no longer connects with the model may be as it was; if `made_up`,
--- it may connect anything).
+-- Loads the present files: expects an error that names the file and leaves the model unchanged, or
+-- the saved values. Values that the graph no longer connects with the model may be unchanged; with
+-- `made_up`, it may connect anything.
 local function try(what, made_up)
   local start = os.clock()
   local ok, result = pcall(checkpoint.load, prefix, target)
@@ -67,7 +67,7 @@ local function try(what, made_up)
   return ok
 end
 
--- The places of the blocks in an index.
+-- The positions of the blocks in an index.
 local function blocks_of(bytes)
   local footer = bytes:sub(-48)
   local handles, position = {}, 1
@@ -77,7 +77,7 @@ end
 
 local blocks = blocks_of(saved.index)
 
--- The same bytes with checksums that fit, so that a change is not found by these.
+-- Fixes the checksums, so that they do not reveal a change.
 local function with_checksums(bytes)
   for _, block in ipairs(blocks) do
     local stop = block[1] + block[2] + 1
@@ -90,7 +90,7 @@ local function with_checksums(bytes)
   return bytes
 end
 
--- The checkpoint with another graph, or with entries that f may change.
+-- The checkpoint with another graph, or with entries changed by f.
 local function rewrite(graph, f)
   local entries = {}
   mutate.write(prefix .. ".index", saved.index)
@@ -181,7 +181,7 @@ end
 
 local kernel <const> = "layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE"
 
--- An entry of the kernel with other fields.
+-- The kernel's entry with other fields.
 local function with(fields)
   return function(key, proto)
     if key ~= kernel then return end
@@ -202,11 +202,11 @@ describe("a made-up checkpoint", function()
 
   it("has entries that cannot be", function()
     local huge = {dim = {{size = 1 << 40}, {size = 1 << 40}}}
-    assert.matches("kernel.*impossible shape", entry_error(with{shape = huge}))
-    assert.matches("impossible shape", entry_error(with{shape = {dim = {{size = -1}, {size = 3}}}}))
-    assert.matches("needs another number",
+    assert.matches("kernel.*invalid shape", entry_error(with{shape = huge}))
+    assert.matches("invalid shape", entry_error(with{shape = {dim = {{size = -1}, {size = 3}}}}))
+    assert.matches("does not match its shape",
       entry_error(with{shape = {dim = {{size = math.maxinteger}}}}))
-    assert.matches("needs another number", entry_error(with{shape = {dim = {{size = 4}}}}))
+    assert.matches("does not match its shape", entry_error(with{shape = {dim = {{size = 4}}}}))
     assert.matches("unknown rank", entry_error(with{shape = {unknown_rank = true}}))
     assert.matches("should be the 48 bytes at offset %d+, but",
       entry_error(with{offset = math.maxinteger}))
@@ -226,13 +226,13 @@ describe("a made-up checkpoint", function()
         for name, value in pairs(strings) do proto[name] = value end
       end
     end
-    assert.matches("is said to hold %d+ strings", entry_error(graph))
+    assert.matches("claims to hold %d+ strings", entry_error(graph))
   end)
 
   it("has a header that cannot be", function()
-    assert.matches("there are 0 data files", entry_error(header{num_shards = 0}))
-    assert.matches("there are %-5 data files", entry_error(header{num_shards = -5}))
-    assert.matches("there are 2147483647 data files", entry_error(header{num_shards = 2147483647}))
+    assert.matches("claims 0 data files", entry_error(header{num_shards = 0}))
+    assert.matches("claims %-5 data files", entry_error(header{num_shards = -5}))
+    assert.matches("claims 2147483647 data files", entry_error(header{num_shards = 2147483647}))
     assert.matches("weights.data%-00000%-of%-00002: No such file",
       entry_error(header{num_shards = 2}))
   end)

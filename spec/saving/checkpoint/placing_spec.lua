@@ -1,4 +1,4 @@
--- Whatever stops a save, the checkpoint is the old one or the new one.
+-- Whatever interrupts a save, the checkpoint is the old one or the new one.
 local bundle = require "cusp.saving.checkpoint.bundle"
 local checkpoint = require "cusp.saving.checkpoint"
 local cusp = require "cusp"
@@ -14,7 +14,7 @@ local function model_of(size, value)
   return model
 end
 
--- The one number that all weights of a checkpoint are.
+-- The single number that all weights of a checkpoint have.
 local function value_in(prefix, size)
   local model = model_of(size, 0)
   checkpoint.load(prefix, model):assert_consumed()

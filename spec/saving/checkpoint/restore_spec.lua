@@ -37,7 +37,7 @@ local function bytes_of(model)
   return table.concat(parts)
 end
 
--- What f writes to standard error, nothing of it shown.
+-- What f writes to standard error, without showing it.
 local function stderr_of(f)
   local written, stderr = {}, io.stderr
   -- luacheck: ignore
@@ -220,7 +220,7 @@ describe("a checkpoint", function()
     assert.is_true(checkpoint.exists(out.path .. "/sub/weights-1"))
     assert.matches("/none.index: No such file",
       message_of(checkpoint.load, out.path .. "/none", again))
-    assert.matches("has no checkpoint", message_of(checkpoint.load, out.path, again))
+    assert.matches("has no file 'checkpoint'", message_of(checkpoint.load, out.path, again))
     assert.matches("expected the path of a checkpoint, got nil",
       message_of(checkpoint.load, nil, again))
     assert.matches("that of a folder", message_of(checkpoint.save, out.path .. "/", model))

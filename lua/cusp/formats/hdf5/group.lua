@@ -84,8 +84,8 @@ function step(group, part, state)
   values.check_readable(group._file:_where(name), link)
   values.check(type(link.soft) == "string", group._file:_where(name), "a link leads nowhere")
   if state.left == 0 then
-    errors.raise("hdf5: %s: more than %d links lead to one another", group._file:_where(name),
-      most_links)
+    errors.raise("hdf5: %s: more than %d links in a row; they may form a cycle",
+      group._file:_where(name), most_links)
   end
   state.left = state.left - 1
   local found = follow(group, link.soft, state)

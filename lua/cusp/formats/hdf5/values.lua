@@ -160,7 +160,7 @@ local function check_texts(where, strings, charset)
   for _, text in ipairs(strings) do
     if text:find("\0", 1, true) then
       errors.raise(
-        "hdf5: %s: a string of variable length cannot hold a zero byte; give fixed = true", where)
+        "hdf5: %s: a string of variable length cannot hold a zero byte; pass fixed = true", where)
     end
   end
   if charset ~= "ascii" and charset ~= "utf8" then

@@ -170,7 +170,7 @@ local function prepare(group, path, method)
   end
   local name = parts[#parts]
   if at._members[name] then
-    errors.raise("hdf5: %s: %s: there is a %s of that name already",
+    errors.raise("hdf5: %s: %s: a %s of that name already exists",
       group._file:_where(join(at.name, name)), method,
       at._members[name].kind)
   end
@@ -354,7 +354,7 @@ function NewAttributes:set(name, value, options)
   local file = self._file
   local where = ("%s: attribute '%s'"):format(file:_where(self._parent), tostring(name))
   if type(name) ~= "string" or name == "" or name:find("\0", 1, true) then
-    errors.raise("hdf5: %s: a name was expected, got %s", where, errors.describe(name))
+    errors.raise("hdf5: %s: expected a name, got %s", where, errors.describe(name))
   end
   local written = values.to_write(where, value, options)
   check_size(where, attribute_bytes(written, written.tensor))

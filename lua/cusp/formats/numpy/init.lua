@@ -140,7 +140,7 @@ local function savez_arguments(owner, ...)
   for i, value in ipairs(values) do
     local name = ("arr_%d"):format(i - 1)
     if named[name] ~= nil then
-      errors.raise("%s: %s: '%s' is also what a value without a name is called", owner, path, name)
+      errors.raise("%s: %s: '%s' is also the default name of an unnamed value", owner, path, name)
     end
     table.insert(names, i, name)
     named[name] = value

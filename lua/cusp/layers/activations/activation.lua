@@ -12,8 +12,8 @@ return Layer:extend("Activation", {
     return self.activation(inputs)
   end,
 
-  --- An activation may halve an axis (glu), which the shape does not say, as in Keras; symbolic
-  -- calls look at what comes out.
+  --- An activation may halve an axis (glu). As in Keras, the shape alone does not show that;
+  -- symbolic calls use the shape of the result.
   compute_output_shape = function(_, input_shape) return input_shape end,
   known_output_types = function(self, inputs) return calling.infer(self, inputs, {n = 0}, {}) end,
 })

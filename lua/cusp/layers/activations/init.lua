@@ -1,5 +1,4 @@
---- Activations as layers.
--- The list of this wing: file → its class, or the names of several.
+--- Activations as layers. The list of this wing: file → its class, or the names of several.
 -- @module cusp.layers.activations
 return {
   activation = "Activation", prelu = "PReLU",

@@ -1,9 +1,9 @@
---- A rectifier whose slope below 0 is learnt: `x` where positive, `alpha * x` elsewhere.
+--- A rectifier with a learnt slope below 0: `x` if positive, otherwise `alpha * x`.
 -- @classmod cusp.layers.PReLU
 -- @param[opt="zeros"] alpha_initializer of alpha, which has the shape of a sample
 -- @param[opt] alpha_regularizer
 -- @param[opt] alpha_constraint
--- @tparam[opt] integer|table shared_axes axes along which alpha is shared, the batch axis being 1
+-- @tparam[opt] integer|table shared_axes axes along which alpha is shared; the batch axis is 1
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
 local options = require "cusp.layers.machinery.options"

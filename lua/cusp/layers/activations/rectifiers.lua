@@ -10,7 +10,7 @@ local structure = require "cusp.base.structure"
 
 local function same_shape(_, input_shape) return input_shape end
 
---- `x` between 0 and `max_value`, with a slope below `threshold`.
+--- `x` clipped to at most `max_value`, with slope `negative_slope` below `threshold`.
 -- @tparam[opt] number max_value
 -- @tparam[opt=0] number negative_slope
 -- @tparam[opt=0] number threshold
@@ -29,7 +29,7 @@ local ReLU = Layer:extend("ReLU", {
   end,
 })
 
---- `x` where positive, `negative_slope * x` elsewhere.
+--- `x` if positive, otherwise `negative_slope * x`.
 -- @tparam[opt=0.3] number negative_slope (`alpha` in Keras 2)
 local LeakyReLU = Layer:extend("LeakyReLU", {
   supports_masking = true,
@@ -65,12 +65,12 @@ local ELU = Layer:extend("ELU", {
   call = function(self, inputs) return ops.elu(inputs, self.alpha) end,
 })
 
---- The sums of exponentials over several axes at once.
+--- Log-sum-exp over several axes at once.
 local function softmax_over(inputs, axes)
   return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axes, true)))
 end
 
---- A mask as booleans that broadcast to the inputs; numbers above 0.5 are true.
+--- Converts a mask to booleans that broadcast to the inputs; numbers above 0.5 are true.
 local function as_condition(mask, inputs)
   local shape, whole = mask.shape, inputs.shape
   local fits = #shape <= #whole
@@ -84,8 +84,8 @@ local function as_condition(mask, inputs)
   return mask.dtype == "bool" and mask or ops.greater(mask, 0.5)
 end
 
---- Normalised exponentials along an axis, or over several. What a mask leaves out gets 0.
--- @tparam[opt=-1] integer|table axis or null: over all elements at once
+--- Normalised exponentials along one or several axes. Masked elements get 0.
+-- @tparam[opt=-1] integer|table axis or null for all elements
 local Softmax = Layer:extend("Softmax", {
   supports_masking = true,
   call_arguments = {"mask"},

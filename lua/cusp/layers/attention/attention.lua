@@ -1,8 +1,8 @@
---- Attention without weights of heads: `Attention` (Luong) and `AdditiveAttention` (Bahdanau).
--- Called on `{query, value}` or `{query, value, key}`: query `[batch, Tq, dim]`, value `[batch, Tv,
--- dim]`, key `[batch, Tv, dim]`. Output `[batch, Tq, dim]`, with `{return_attention_scores = true}`
--- a list of that and the scores `[batch, Tq, Tv]`. A mask is a list for query and value.
--- `{use_causal_mask = true}` hides later positions.
+--- Single-head attention without projections: `Attention` (Luong) and `AdditiveAttention`
+-- (Bahdanau). Called on `{query, value}` or `{query, value, key}`: query `[batch, Tq, dim]`, value
+-- `[batch, Tv, dim]`, key `[batch, Tv, dim]`. Output `[batch, Tq, dim]`; with
+-- `{return_attention_scores = true}` a list of the output and the scores `[batch, Tq, Tv]`. A mask
+-- is a list for query and value. `{use_causal_mask = true}` hides later positions.
 -- @module cusp.layers.attention.attention
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
@@ -11,7 +11,7 @@ local ops = require "cusp.ops"
 local random = require "cusp.tensors.random"
 local structure = require "cusp.base.structure"
 
---- Dot-product attention; with score_mode "concat", of `tanh(query + key)`.
+--- Dot-product attention; with score_mode "concat", scores use `tanh(query + key)`.
 -- @tparam[opt=false] boolean use_scale learn a scale of the scores
 -- @tparam[opt="dot"] string score_mode "dot" or "concat"
 -- @tparam[opt=0] number dropout of the scores
@@ -45,7 +45,7 @@ function Attention:build(shape)
   end
 end
 
---- Every query beside every key: `[batch, Tq, Tv, dim]`.
+--- Combines every query with every key: `[batch, Tq, Tv, dim]`.
 local function sums(query, key)
   return ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))
 end
@@ -60,7 +60,7 @@ function Attention:scores(query, key)
   return ops.multiply(ops.sum(ops.tanh(both), -1), self.concat_score_weight)
 end
 
---- Which keys each query may look at; nil: all.
+--- The keys that each query may attend to; nil: all.
 local function allowed(scores, value_mask, causal)
   local shape = scores.shape
   local mask = value_mask and ops.expand_dims(ops.cast(value_mask, "bool"), -2) or nil
@@ -107,8 +107,8 @@ function Attention:compute_output_shape(input_shape)
 end
 Attention.shape_depends_on_arguments = true
 
---- Attention by `sum(scale * tanh(query + key))`.
--- @tparam[opt=true] boolean use_scale learn a scale for each feature
+--- Attention with the scores `sum(scale * tanh(query + key))`.
+-- @tparam[opt=true] boolean use_scale learn a scale per feature
 -- @tparam[opt=0] number dropout
 local AdditiveAttention = Attention:extend("AdditiveAttention", {
   config = {options.flag("use_scale", true), {"dropout", "number", min = 0, max = 1, default = 0.0},

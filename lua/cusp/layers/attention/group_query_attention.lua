@@ -1,7 +1,7 @@
 --- Attention in which groups of query heads share a key and value head (Ainslie et al., "GQA",
 -- 2023). Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T,
 -- dim]`, value and key `[batch, S, dim]`. Output `[batch, T, dim]`; with `{return_attention_scores
--- = true}` a list of that and the scores `[batch, heads, T, S]`.
+-- = true}` a list of the output and the scores `[batch, heads, T, S]`.
 -- @classmod cusp.layers.GroupQueryAttention
 -- @tparam integer head_dim
 -- @tparam integer num_query_heads
@@ -64,7 +64,7 @@ end
 
 function GroupQueryAttention:build(shape, others)
   if not others or not others.value then
-    errors.raise "expected a value beside the query: attention(query, value)"
+    errors.raise "expected a query and a value: attention(query, value)"
   end
   self.query_dense = project(self, "query", self.num_query_heads, shape)
   self.key_dense = project(self, "key", self.num_key_value_heads, others.key or others.value)
@@ -87,7 +87,7 @@ end
 
 function GroupQueryAttention:call(query, args)
   local value = args.value
-  if not value then errors.raise "expected a value beside the query: attention(query, value)" end
+  if not value then errors.raise "expected a query and a value: attention(query, value)" end
   local key = args.key or value
   args.value_mask = args.value_mask or masks.get(value)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil

@@ -1,8 +1,8 @@
---- Attention with several heads (Vaswani et al., "Attention is all you need", 2017).
--- Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ...,
--- dim]`, value and key `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with
--- `{return_attention_scores = true}` a list of that and the scores `[batch, heads, T, S]`. Masks of
--- query, value and key, an `attention_mask` `[batch, T, S]` and `use_causal_mask` are joined.
+--- Attention with several heads (Vaswani et al., "Attention is all you need", 2017). Called as
+-- `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ..., dim]`, value
+-- and key `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with `{return_attention_scores =
+-- true}` a list of the output and the scores `[batch, heads, T, S]`. Masks of query, value and key,
+-- an `attention_mask` `[batch, T, S]` and `use_causal_mask` are combined.
 -- @classmod cusp.layers.MultiHeadAttention
 -- @tparam integer num_heads
 -- @tparam integer key_dim size of each head's query and key
@@ -11,8 +11,8 @@
 -- @tparam[opt=true] boolean use_bias
 -- @tparam[opt] integer|table output_shape of the last axes, by default the query's
 -- @tparam[opt] integer|table attention_axes by default all but batch, heads and features
--- @tparam[opt] integer sliding_window positions further apart than this do not see each other
--- @tparam[opt=false] boolean use_gate multiply what each head gives by a learnt gate
+-- @tparam[opt] integer sliding_window positions further apart than this do not attend to each other
+-- @tparam[opt=false] boolean use_gate multiply each head's output by a learnt gate
 -- @tparam[opt] integer seed
 local Dropout = require "cusp.layers.regularization.dropout"
 local EinsumDense = require "cusp.layers.core.einsum_dense"
@@ -52,7 +52,7 @@ function MultiHeadAttention:init(args)
   self.value_dim = self.value_dim or self.key_dim
 end
 
---- The argument of that name, not the shape of a symbolic call's output.
+--- The argument of that name, not the output shape of a symbolic call.
 function MultiHeadAttention.__getters.output_shape() return nil end
 
 ---------------------------------------------------------------- the equations
@@ -60,8 +60,8 @@ function MultiHeadAttention.__getters.output_shape() return nil end
 local letters = "abcdefghijklmnopqrstuvwxyz"
 local function letter(i) return letters:sub(i, i) end
 
---- The equation of a projection: so many free axes, then those summed over, then those that come
--- out; and the bias axes.
+--- The einsum equation of a projection, from the numbers of free, summed and output axes; and the
+-- bias axes.
 local function projection(free, bound, out)
   local input, kernel, output = "", "", ""
   for i = 1, free do input, output = input .. letter(i), output .. letter(i) end
@@ -73,7 +73,7 @@ local function projection(free, bound, out)
   return ("%s,%s->%s"):format(input, kernel, output), bias
 end
 
---- The equations of scores and of outputs for projections of so many axes, and the number of
+--- The equations of scores and outputs for projections with this many axes, and the number of
 -- attention axes.
 local function attention_equations(rank, axes)
   local attended = {}
@@ -133,7 +133,7 @@ end
 
 function MultiHeadAttention:build(shape, others)
   if not others or not others.value then
-    errors.raise "expected a value beside the query: attention(query, value)"
+    errors.raise "expected a query and a value: attention(query, value)"
   end
   local value_shape = others.value
   local key_shape = others.key or value_shape
@@ -171,13 +171,13 @@ end
 
 local function as_bool(mask) return ops.cast(mask, "bool") end
 
---- Positions of queries in a column, of keys in a row.
+--- Positions of queries as a column, of keys as a row.
 local function positions(query, value)
   return ops.reshape(ops.arange(query.shape[2]), {1, -1, 1}),
     ops.reshape(ops.arange(value.shape[2]), {1, 1, -1})
 end
 
---- All masks as one, `[batch or 1, T, S]`; nil: everything is seen.
+--- Combines all masks into `[batch or 1, T, S]`; nil: nothing is masked.
 function MultiHeadAttention.join_masks(self, query, value, args, query_mask)
   local mask = query_mask and ops.expand_dims(as_bool(query_mask), -1) or nil
   if args.value_mask then mask = both(mask, ops.expand_dims(as_bool(args.value_mask), -2)) end
@@ -193,13 +193,13 @@ function MultiHeadAttention.join_masks(self, query, value, args, query_mask)
   return mask
 end
 
---- Gives a mask the axes of heads that the scores have.
+--- Adds the head axes of the scores to a mask.
 local function beside_scores(mask, scores, n_axes)
   while mask.ndim < scores.ndim do mask = ops.expand_dims(mask, -n_axes * 2 - 1) end
   return mask
 end
 
---- What each query takes of each key. One that sees none takes the mean, like
+--- The attention weights. A query with all keys masked takes their mean, like
 -- `ops.dot_product_attention`, or else nothing.
 function MultiHeadAttention:weigh(scores, mask, as_dot_product)
   if not mask or not as_dot_product then return self.softmax(scores, {mask = mask}) end
@@ -210,12 +210,12 @@ end
 
 function MultiHeadAttention:call(query, args)
   local value = args.value
-  if not value then errors.raise "expected a value beside the query: attention(query, value)" end
+  if not value then errors.raise "expected a query and a value: attention(query, value)" end
   local key = args.key or value
   local query_mask = masks.get(query)
   args.value_mask = args.value_mask or masks.get(value)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil
-  -- as in Keras: later layers called on them see none
+  -- as in Keras: later layers called on them see no mask
   for _, tensor in ipairs{query, value, key} do masks.set(tensor, nil) end
   local mask = self:join_masks(query, value, args, query_mask)
   local gate = self.gate_dense and self.gate_dense(query)

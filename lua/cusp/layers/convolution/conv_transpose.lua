@@ -1,13 +1,12 @@
---- Transposed convolutions, which enlarge: `Conv1DTranspose`, `Conv2DTranspose`, `Conv3DTranspose`.
--- Input `[batch, spatial..., channels]`, output `[batch, new spatial..., filters]`; the kernel is
--- `[kernel_size..., filters, channels]`.
+--- Transposed convolutions, for upsampling: `Conv1DTranspose`, `Conv2DTranspose`,
+-- `Conv3DTranspose`. Input `[batch, spatial..., channels]`, output `[batch, new spatial...,
+-- filters]`; the kernel is `[kernel_size..., filters, channels]`.
 -- @classmod cusp.layers.Conv2DTranspose
 -- @tparam integer filters
 -- @tparam integer|table kernel_size
 -- @tparam[opt=1] integer|table strides
 -- @tparam[opt="valid"] string padding "valid" or "same"
--- @tparam[opt] integer|table output_padding what is added to the output's size, less than the
--- stride
+-- @tparam[opt] integer|table output_padding added to the output size; less than the stride
 -- @tparam[opt] string data_format
 -- @tparam[opt=1] integer|table dilation_rate
 -- @param[opt="linear"] activation
@@ -21,7 +20,7 @@ local errors = require "cusp.base.errors"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 
---- The spatial output size, as Keras gives it.
+--- The spatial output size, as in Keras.
 local function enlarged(self)
   return function(size, axis)
     local stride, output_padding = self.strides[axis],

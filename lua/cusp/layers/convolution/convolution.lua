@@ -1,4 +1,4 @@
---- What the convolutions share: their declared arguments, kernels' shapes and the bias.
+--- Shared parts of convolutions: declared arguments, kernel shapes and the bias.
 -- @module cusp.layers.convolution.convolution
 local errors = require "cusp.base.errors"
 local options = require "cusp.layers.machinery.options"
@@ -7,7 +7,7 @@ local shapes = require "cusp.base.shape"
 
 local convolution = {}
 
---- Rows of `kernel_size`, `strides` and the like for so many spatial axes.
+--- Rows for `kernel_size`, `strides` and the like, for a number of spatial axes.
 function convolution.window(name, rank, default)
   return {name, "integers", rank = rank, min = 1, default = default}
 end
@@ -17,8 +17,8 @@ function convolution.padding(rank)
   return {"padding", "choice", choices = choices, default = "valid"}
 end
 
---- Rows for the weights of the given names: all initializers, then all regularizers, then all
--- constraints, the bias last in each.
+--- Rows for the given weights: all initializers, then all regularizers, then all constraints, each
+-- with the bias last.
 function convolution.weights(...)
   local names, rows = {...}, {}
   for _, name in ipairs(names) do rows[#rows + 1] = options.initializer(name, "glorot_uniform") end
@@ -32,7 +32,7 @@ function convolution.weights(...)
 end
 
 --- The number of channels of an input shape.
--- @raise if it is not known
+-- @raise if it is unknown
 function convolution.channels(layer, shape)
   local channels = shape[options.channels_first(layer) and 2 or #shape]
   if channels == shapes.None then
@@ -42,13 +42,13 @@ function convolution.channels(layer, shape)
   return channels
 end
 
---- Notes the rank and channels of the inputs, so that later calls are checked.
+--- Records the rank and channels of the inputs, to check later calls.
 function convolution.fix_input(layer, rank, channels)
   local axis = options.channels_first(layer) and 2 or -1
   layer.input_spec = {ndim = rank + 2, axes = {[axis] = channels}}
 end
 
---- Strides and dilation together are not defined.
+--- Strides above 1 together with dilation are not defined.
 function convolution.check_strides(layer)
   if math.max(table.unpack(layer.strides)) > 1
     and math.max(table.unpack(layer.dilation_rate)) > 1 then
@@ -65,7 +65,7 @@ function convolution.kernel_shape(layer, ...)
   return shape
 end
 
---- Adds the bias along the channels, then applies the activation.
+--- Adds the bias to the channels, then applies the activation.
 function convolution.finish(layer, outputs)
   if layer.use_bias then
     local bias = layer.bias
@@ -80,14 +80,14 @@ function convolution.finish(layer, outputs)
   return outputs
 end
 
---- The inputs with zeros before the first step, so that no output sees a later one.
+--- Pads the inputs with zeros before the first step, so that no output depends on a later one.
 function convolution.pad_causal(layer, inputs)
   local width = layer.dilation_rate[1] * (layer.kernel_size[1] - 1)
   if options.channels_first(layer) then return ops.pad(inputs, {{0, 0}, {0, 0}, {width, 0}}) end
   return ops.pad(inputs, {{0, 0}, {width, 0}, {0, 0}})
 end
 
---- The shape of the output for spatial sizes given by `size(size_in, axis)`.
+--- The output shape, with spatial sizes computed by `size(size_in, axis)`.
 function convolution.output_shape(layer, input_shape, filters, size)
   local first = options.channels_first(layer) and 3 or 2
   local shape = shapes.copy(input_shape)

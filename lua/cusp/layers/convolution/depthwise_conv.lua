@@ -1,11 +1,11 @@
---- Convolutions of each channel by itself: `DepthwiseConv1D`, `DepthwiseConv2D`.
--- Input `[batch, spatial..., channels]`, output `[batch, new spatial..., channels *
--- depth_multiplier]`; the kernel is `[kernel_size..., channels, depth_multiplier]`.
+--- Depthwise convolutions, which treat each channel separately: `DepthwiseConv1D`,
+-- `DepthwiseConv2D`. Input `[batch, spatial..., channels]`, output `[batch, new spatial...,
+-- channels * depth_multiplier]`; the kernel is `[kernel_size..., channels, depth_multiplier]`.
 -- @classmod cusp.layers.DepthwiseConv2D
 -- @tparam integer|table kernel_size
 -- @tparam[opt=1] integer|table strides
 -- @tparam[opt="valid"] string padding
--- @tparam[opt=1] integer depth_multiplier outputs for each channel
+-- @tparam[opt=1] integer depth_multiplier outputs per channel
 -- @tparam[opt] string data_format
 -- @tparam[opt=1] integer|table dilation_rate
 -- @param[opt="linear"] activation

@@ -1,7 +1,7 @@
---- A convolution of each channel by itself, then a 1×1 convolution: `SeparableConv1D`,
--- `SeparableConv2D`. Input `[batch, spatial..., channels]`, output `[batch, new spatial...,
--- filters]`; the kernels are `[kernel_size..., channels, depth_multiplier]` and `[1..., channels *
--- depth_multiplier, filters]`.
+--- A depthwise convolution followed by a 1×1 convolution: `SeparableConv1D`, `SeparableConv2D`.
+-- Input `[batch, spatial..., channels]`, output `[batch, new spatial..., filters]`; the kernels are
+-- `[kernel_size..., channels, depth_multiplier]` and `[1..., channels * depth_multiplier,
+-- filters]`.
 -- @classmod cusp.layers.SeparableConv2D
 -- @tparam integer filters
 -- @tparam integer|table kernel_size
@@ -13,7 +13,7 @@
 -- @param[opt="linear"] activation
 -- @tparam[opt=true] boolean use_bias
 -- @param[opt] depthwise_initializer, pointwise_initializer, bias_initializer and the regularizers
--- and constraints likewise
+-- and constraints of the same names
 local Layer = require "cusp.layers.machinery.layer"
 local convolution = require "cusp.layers.convolution.convolution"
 local options = require "cusp.layers.machinery.options"

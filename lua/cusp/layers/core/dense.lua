@@ -1,5 +1,5 @@
---- Every output is connected to every input: `activation(inputs · kernel + bias)`.
--- Input `[batch, ..., features]`, output `[batch, ..., units]`.
+--- A fully connected layer: `activation(inputs · kernel + bias)`. Input `[batch, ..., features]`,
+-- output `[batch, ..., units]`.
 -- @classmod cusp.layers.Dense
 -- @tparam integer units
 -- @param[opt="linear"] activation

@@ -1,7 +1,7 @@
 --- A dense layer whose product is any einsum: `layers.EinsumDense { "abc,cd->abd", { cusp.None, 64
 -- }, bias_axes = "d" }`.
 -- @classmod cusp.layers.EinsumDense
--- @tparam string equation of input and kernel, "..." allowed in the input's and the output's part
+-- @tparam string equation of input and kernel; "..." is allowed in the input and output
 -- @tparam integer|table output_shape without the batch axis; `cusp.None` follows the input
 -- @param[opt="linear"] activation
 -- @tparam[opt] string bias_axes letters of the output that the bias has
@@ -36,7 +36,7 @@ local EinsumDense = Layer:extend("EinsumDense", {
   },
 })
 
---- The parts of the equation, and on which side of the letters the ellipsis stands.
+--- The parts of the equation, and the side of the letters that the ellipsis is on.
 local function parse(equation)
   local text = equation:gsub("%s", "")
   local input, kernel, output = text:match "^([%a%.]+),(%a+)%->([%a%.]+)$"

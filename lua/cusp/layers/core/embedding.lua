@@ -1,7 +1,7 @@
---- Turns integers (from 0) into vectors: `[batch, ...]` of integers becomes `[batch, ...,
+--- Maps integers (from 0) to vectors: `[batch, ...]` of integers becomes `[batch, ...,
 -- output_dim]`.
 -- @classmod cusp.layers.Embedding
--- @tparam integer input_dim how many different integers there are
+-- @tparam integer input_dim the number of different integers
 -- @tparam integer output_dim size of the vectors
 -- @param[opt="uniform"] embeddings_initializer of the table, `[input_dim, output_dim]`
 -- @param[opt] embeddings_regularizer
@@ -33,7 +33,7 @@ local Embedding = Layer:extend("Embedding", {
     options.regularizer "embeddings", options.constraint "embeddings",
     options.flag("mask_zero", false),
     {"weights", "tensor", optional = true, transient = true, keyword_only = true},
-    -- of Keras 2, where it fixed the second axis
+    -- from Keras 2, where it fixed the second axis
     {"input_length", "any", optional = true, transient = true, keyword_only = true},
     {"activity_regularizer", "regularizer", optional = true, keyword_only = true},
     lora_rank, lora_alpha, options.quantization(),
@@ -71,7 +71,7 @@ end
 
 function Embedding.__getters.supports_masking(self) return self.mask_zero end
 
---- Where the inputs are not 0, if `mask_zero`.
+--- The mask of nonzero inputs, if `mask_zero`.
 function Embedding:compute_mask(inputs)
   if not self.mask_zero then return nil end
   return ops.not_equal(inputs, 0)

@@ -1,4 +1,4 @@
---- Gives its inputs back. Input and output: any tensors.
+--- Returns its inputs unchanged. Input and output: any tensors.
 -- @classmod cusp.layers.Identity
 local Layer = require "cusp.layers.machinery.layer"
 

@@ -1,9 +1,9 @@
---- The entry of a model: holds the symbolic tensor that `cusp.Input` returns.
+--- The input of a model: holds the symbolic tensor that `cusp.Input` returns.
 -- @classmod cusp.layers.InputLayer
 -- @tparam[opt] table shape without the batch axis; sizes may be `cusp.None`
 -- @tparam[opt] integer batch_size
 -- @tparam[opt] string dtype by default float32
--- @tparam[opt] table batch_shape the whole shape, in place of `shape` and `batch_size`
+-- @tparam[opt] table batch_shape the whole shape, instead of `shape` and `batch_size`
 local Layer = require "cusp.layers.machinery.layer"
 local Node = require "cusp.symbolic.node"
 local errors = require "cusp.base.errors"

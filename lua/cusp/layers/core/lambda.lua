@@ -1,9 +1,8 @@
---- A function as a layer. It is saved by name, so a class of one's own is better for models that
--- are saved.
+--- A function as a layer. It is saved by name, so prefer your own class in models that you save.
 -- @classmod cusp.layers.Lambda
 -- @tparam function|string function of the inputs (a registered name when loaded from a file)
 -- @param[opt] output_shape a shape without the batch axis, or a function of the input shape; by
--- default it is found by running the function
+-- default it is inferred by running the function
 -- @param[opt] mask a mask, or a function of inputs and mask
 -- @tparam[opt] table arguments keyword arguments of the function
 -- @usage local double = layers.Lambda(function(x) return x * 2 end)

@@ -1,5 +1,5 @@
---- Masks the steps whose features all equal one value: layers after this one leave them out.
--- Input and output: `[batch, time, ...]`.
+--- Masks steps in which all features equal one value, so that later layers ignore them. Input and
+-- output: `[batch, time, ...]`.
 -- @classmod cusp.layers.Masking
 -- @tparam[opt=0] number mask_value
 local Layer = require "cusp.layers.machinery.layer"

@@ -1,6 +1,6 @@
---- An embedding that also leads back: with `{reverse = true}` vectors become scores of the
--- integers. Forwards `[batch, ...]` of integers becomes `[batch, ..., output_dim]`; in reverse
--- `[batch, ..., output_dim]` becomes `[batch, ..., input_dim]`.
+--- An embedding with a reverse mode: `{reverse = true}` maps vectors to scores of the integers.
+-- Forward, `[batch, ...]` of integers becomes `[batch, ..., output_dim]`; in reverse, `[batch, ...,
+-- output_dim]` becomes `[batch, ..., input_dim]`.
 -- @classmod cusp.layers.ReversibleEmbedding
 -- @tparam integer input_dim
 -- @tparam integer output_dim
@@ -9,7 +9,7 @@
 -- @param[opt] embeddings_regularizer, embeddings_constraint
 -- @tparam[opt=false] boolean mask_zero
 -- @tparam[opt] string reverse_dtype dtype of the reverse product
--- @tparam[opt] number logit_soft_cap scores stay between minus this and this
+-- @tparam[opt] number logit_soft_cap limits scores to between minus this and this
 local Embedding = require "cusp.layers.core.embedding"
 local Layer = require "cusp.layers.machinery.layer"
 local masks = require "cusp.base.masks"
@@ -65,7 +65,7 @@ function ReversibleEmbedding:call(inputs, args)
   return outputs
 end
 
---- `call` has attached the mask: in reverse there is none.
+--- `call` has attached the mask; in reverse there is none.
 function ReversibleEmbedding:compute_mask() return nil end
 
 return ReversibleEmbedding

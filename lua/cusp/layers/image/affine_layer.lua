@@ -1,6 +1,6 @@
---- What layers share that move images by affine maps: `RandomRotation`, `RandomTranslation`,
--- `RandomZoom`, `RandomShear`. Their `get_random_transformation` gives `{matrix =}`: of a place (x,
--- y) of the result, the place that is read, as six numbers or tensors [batch] (see
+--- The base of layers that transform images by affine maps: `RandomRotation`, `RandomTranslation`,
+-- `RandomZoom`, `RandomShear`. Their `get_random_transformation` returns `{matrix =}`. It maps a
+-- position (x, y) of the result to the position to read, as six numbers or tensors [batch] (see
 -- `cusp.ops.image.sample`).
 -- @classmod cusp.layers.AffineLayer
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
@@ -38,7 +38,7 @@ local function per_image(value)
   return type(value) == "number" and value or rows.reshape(value, {-1, 1, 1})
 end
 
--- Boxes go where the inverse of the map takes their corners.
+-- Boxes move by the inverse of the map, applied to their corners.
 function AffineLayer:transform_bounding_boxes(data, transformation)
   if not transformation then return data end
   local height, width, format = transformation.height, transformation.width,

@@ -1,14 +1,13 @@
---- Images mixed with others that chains of random augmentations made of them (Hendrycks et al.,
--- "AugMix", 2019). The augmentations are chosen for each batch. Outside of compiled models, in
--- `dataset:map` for example, only the chosen ones are run; a compiled model runs all of them.
+--- Mixes images with the results of chains of random augmentations (Hendrycks et al., "AugMix",
+-- 2019). The augmentations are chosen per batch. Outside compiled models, as in `dataset:map`, only
+-- the chosen ones run; a compiled model runs all of them.
 -- @classmod cusp.layers.AugMix
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt=3] integer num_chains
--- @tparam[opt=3] integer chain_depth how many augmentations at most make a chain
--- @tparam[opt=0.3] number|table factor how strong they are, from 0 to 1
--- @tparam[opt=1] number alpha of the distributions that the shares of the chains and of the
--- original are drawn from
--- @tparam[opt=true] boolean all_ops also those that change brightness, contrast, colour and
+-- @tparam[opt=3] integer chain_depth the maximum number of augmentations in a chain
+-- @tparam[opt=0.3] number|table factor their strength, from 0 to 1
+-- @tparam[opt=1] number alpha of the distributions of the mixing weights
+-- @tparam[opt=true] boolean all_ops whether to include changes of brightness, contrast, colour and
 -- sharpness
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed
@@ -27,8 +26,8 @@ local all = table.move({"RandomBrightness", "RandomColorDegeneration", "RandomCo
   "RandomSharpness"}, 1, 4, #some + 1,
   table.move(some, 1, #some, 1, {}))
 
--- One link of a chain: a choice, and what each layer has drawn for it. The last alternative is to
--- do nothing.
+-- One link of a chain: a choice, and what each layer has drawn for it. The last alternative does
+-- nothing.
 local function draw_link(self, images, choice, seed)
   local drawn = {}
   for i, layer in ipairs(self.__own.layers) do

@@ -7,7 +7,7 @@ local rooms = require "cusp.base.rooms"
 local augmentations = {}
 
 --- Makes layers.
--- @tparam Layer owner its factor, value_range, interpolation, data_format and dtype are theirs
+-- @tparam Layer owner passes on its factor, value_range, interpolation, data_format and dtype
 -- @tparam {string,...} names of classes
 -- @treturn {Layer,...}
 function augmentations.make(owner, names)
@@ -34,14 +34,14 @@ function augmentations.make(owner, names)
   return result
 end
 
---- Numbers of alternatives, `count` of them from 0 to `limit - 1`.
+--- Draws `count` choices from 0 to `limit - 1`.
 -- @treturn {tensor,...} scalars
 function augmentations.choose(count, limit, seed)
   return ops.unstack(random.randint({count}, 0, limit, {seed = seed}))
 end
 
---- What the chosen function gives for x. Where the choice is known now, the others are not run; in
--- a plan, all are and one is kept.
+--- The result of the chosen function for x. If the choice is already known, the others do not run;
+-- in a plan, all run and one result is kept.
 -- @tparam tensor choice from 0
 -- @tparam {function,...} functions
 -- @param x

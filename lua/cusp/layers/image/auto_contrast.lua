@@ -1,5 +1,4 @@
---- Images stretched so that each channel reaches from one end of the range of values to the other,
--- training or not.
+--- Stretches each channel to the full range of values. Also active outside training.
 -- @classmod cusp.layers.AutoContrast
 -- @tparam[opt={0, 255}] table value_range of the pixels
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"

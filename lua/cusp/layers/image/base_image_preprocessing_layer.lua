@@ -1,26 +1,26 @@
---- What the layers that change images share: batches and single images, tables of images with
--- labels, bounding boxes and masks, the random numbers of a call.
+--- The base of layers that transform images: batches and single images, tables of images with
+-- labels, bounding boxes and masks, and the random numbers of a call.
 --
 -- Such a layer takes images `[batch, height, width, channels]` or one image `[height, width,
--- channels]` (channels first where `data_format` says so), or a table `{images =, labels =,
--- bounding_boxes = {boxes =, labels =}, segmentation_masks =}`, whose other fields pass as they
--- are, and gives the same form. It changes them while training; called by itself, not as part of a
--- model that is told otherwise, it takes `training` for true. Integers come out as floats, the same
--- whether training or not.
+-- channels]` (channels first if `data_format` says so), or a table `{images =, labels =,
+-- bounding_boxes = {boxes =, labels =}, segmentation_masks =}`, and returns the same form. Other
+-- fields of the table are unchanged. It transforms images only during training; when called
+-- directly, outside a model, `training` defaults to true. Integers become floats, during training
+-- or not.
 --
--- A class made with `define` says what it does in
+-- A class made with `define` implements
 --
--- - `get_random_transformation(self, images, seed)`: what is drawn for a batch, a table, or nil for
--- nothing to be done; only while
---   training, unless the class says `always = true`. `seed` is the generator to draw from. The
---   default, `{}`, is for what does not differ from batch to batch.
+-- - `get_random_transformation(self, images, seed)`: draws the transformation of a batch, a table,
+-- or nil for none. Called only during
+--   training, unless the class sets `always = true`. `seed` is the generator to draw from. The
+--   default, `{}`, is for transformations that are the same for every batch.
 -- - `transform(self, images, transformation)` for a change of colours, which leaves masks and boxes
--- as they are, or
---   `move(self, images, transformation, interpolation)` for a change of places, which moves masks
+-- unchanged, or
+--   `move(self, images, transformation, interpolation)` for a geometric change, which moves masks
 --   along ("nearest").
 -- - `transform_images`, `transform_labels`, `transform_bounding_boxes`,
 -- `transform_segmentation_masks` (self, data, transformation)
---   where the defaults do not fit. All of them see batches alone.
+--   if the defaults do not fit. All of them receive batches only.
 -- @classmod cusp.layers.BaseImagePreprocessingLayer
 local Layer = require "cusp.layers.machinery.layer"
 local calling = require "cusp.layers.machinery.calling"
@@ -76,7 +76,7 @@ end
 
 ---------------------------------------------------------------- for the classes
 
---- The axes of the height, the width and the channels of a batch.
+--- The axes of height, width and channels in a batch.
 function Base:axes()
   if options.channels_first(self) then return 3, 4, 2 end
   return 2, 3, 4
@@ -89,29 +89,29 @@ function Base:size_of(images)
   return shape[down], shape[across]
 end
 
---- Uniform numbers of a range `{low, high}`, in the dtype that the layer computes in.
+--- Uniform random numbers in `{low, high}`, in the layer's compute dtype.
 function Base:draw(seed, shape, range)
   local dtype = self.compute_dtype
   if range[1] == range[2] then return rows.full(shape, range[1], dtype) end
   return random.uniform(shape, range[1], range[2], {dtype = dtype, seed = seed})
 end
 
---- For each image whether it is changed, `[batch, 1, 1, 1]`: with a probability that is itself
--- drawn from a range.
+--- Whether to transform each image, `[batch, 1, 1, 1]`: with a probability that is itself drawn
+-- from a range.
 function Base:chances(seed, images, range)
   local shape = {images.shape[1], 1, 1, 1}
   local threshold = self:draw(seed, shape, {0.0, 1.0})
   return rows.less(threshold, self:draw(seed, shape, range))
 end
 
---- Numbers of one range of values mapped to another, both `{low, high}`.
+--- Maps numbers from one range of values to another, both `{low, high}`.
 function Base.map_range(images, from, to)
   if from[1] == to[1] and from[2] == to[2] then return images end
   local scale = (to[2] - to[1]) / (from[2] - from[1])
   return rows.add(rows.multiply(images, scale), to[1] - from[1] * scale)
 end
 
---- Images in the dtype that the layer computes in.
+--- Images in the layer's compute dtype.
 function Base:as_computed(images)
   local dtype = self.compute_dtype
   return images.dtype == dtype and images or rows.cast(images, dtype)
@@ -208,8 +208,7 @@ local function check_boxes(self, boxes)
   end
 end
 
--- Whether a part of the inputs has no axis of the batch: boxes may do without beside a batch of one
--- image.
+-- Whether a part of the inputs lacks the batch axis: boxes of a batch of one image may lack it.
 local function lacks_batch(part, value, images)
   local single = #images.shape == 3
   local boxes = part == "bounding_boxes" and structure.is_container(value) and value.boxes
@@ -220,7 +219,7 @@ end
 local function transform_all(self, data, training)
   local images = data.images
   if type(images) ~= "userdata" then
-    errors.raise("%s: a table of inputs needs 'images'", getmetatable(self).__name)
+    errors.raise("%s: a table of inputs requires 'images'", getmetatable(self).__name)
   end
   local rank = #images.shape
   if rank ~= 3 and rank ~= 4 then
@@ -260,10 +259,10 @@ function Base:compute_output_shape(input_shape)
   return self:output_shape(input_shape)
 end
 
---- The shape of the images for a shape of images.
+--- The output shape of the images.
 function Base:output_shape(shape) return shape end
 
--- A table of inputs has parts of several dtypes: tracing tells them.
+-- The parts of a table have several dtypes, which tracing finds.
 function Base:known_output_types(inputs)
   if structure.is_container(inputs) then return calling.infer(self, inputs, {n = 0}, {}) end
 end

@@ -1,6 +1,6 @@
---- Rectangles on images: the forms they are written in, and what moving and cutting images does to
--- them. Boxes are `[batch, boxes, 4]`; a table of them is `{boxes =, labels = [batch, boxes]}`,
--- with labels of -1 for what is not there.
+--- Bounding boxes: their formats, and how moving and cropping images changes them. Boxes are
+-- `[batch, boxes, 4]`; a table of them is `{boxes =, labels = [batch, boxes]}`, with label -1 for
+-- missing boxes.
 -- @module cusp.layers.image.bounding_boxes
 local engine = require "cusp.engine"
 
@@ -10,7 +10,7 @@ local rows = engine.ops
 local function corners(a, b, c, d) return a, b, c, d end
 local function swapped(a, b, c, d) return b, a, d, c end
 
--- format → from its numbers to the corners left, top, right, bottom, and back
+-- format → conversion to the corners left, top, right, bottom, and back
 local converters = {
   xyxy = {corners, corners},
   yxyx = {swapped, swapped},
@@ -40,7 +40,7 @@ local names = {"xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy",
 local known = {}
 for _, name in ipairs(names) do known[name] = true end
 
---- Whether there is a format of that name.
+--- Whether a format of that name exists.
 function bounding_boxes.is_format(name) return known[name] == true end
 bounding_boxes.expectation = 'one of "' .. table.concat(names, '", "') .. '"'
 
@@ -62,18 +62,18 @@ function bounding_boxes.corners(boxes, format, height, width)
   return convert(table.unpack(parts))
 end
 
---- Boxes of a format from corners in pixels.
+--- Converts corners in pixels to a format.
 function bounding_boxes.from_corners(format, height, width, x1, y1, x2, y2)
   local relative = format:match "^rel_(.*)"
   if relative then x1, y1, x2, y2 = scaled(1 / height, 1 / width, x1, y1, x2, y2) end
   return rows.concatenate({converters[relative or format][2](x1, y1, x2, y2)}, -1)
 end
 
---- Boxes of other images than before: what is beyond the images is cut off, and what has no area
--- left gets the label -1.
+--- Boxes after a transformation: clips them to the images, and sets the label to -1 if no area is
+-- left.
 -- @tparam table data `{boxes =, labels =}`
 -- @tparam string format
--- @tparam integer height of the images now
+-- @tparam integer height of the transformed images
 -- @tparam integer width
 -- @param ... the corners
 -- @treturn table
@@ -90,7 +90,7 @@ function bounding_boxes.within(data, format, height, width, x1, y1, x2, y2)
 end
 
 --- The upright rectangles around boxes whose corners a function moves.
--- @tparam function move gets x and y, gives where they go
+-- @tparam function move receives x and y, returns their new positions
 -- @treturn tensor left, top, right, bottom
 function bounding_boxes.around(move, x1, y1, x2, y2)
   local left, top, right, bottom

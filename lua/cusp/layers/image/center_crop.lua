@@ -1,5 +1,5 @@
---- The middle of images, training or not; of images that are smaller, the largest part of that
--- aspect ratio, resized.
+--- Crops the centre of images, or, if they are smaller, the largest part of that aspect ratio,
+-- which is then resized. Also active outside training.
 -- @classmod cusp.layers.CenterCrop
 -- @tparam integer height
 -- @tparam integer width
@@ -8,7 +8,7 @@ local Base = require "cusp.layers.image.base_image_preprocessing_layer"
 local options = require "cusp.layers.machinery.options"
 local sized = require "cusp.layers.image.sized_images"
 
--- The part of images of a size that is kept, and whether it has the right size.
+-- The part of images to keep, and whether it has the right size.
 local function part_of(self, height, width)
   if height >= self.height and width >= self.width then
     return true, (height - self.height) // 2, (width - self.width) // 2, self.height, self.width

@@ -1,11 +1,11 @@
---- Images equalized tile by tile, with the tables of neighbouring tiles mixed, training or not
--- (Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994).
--- Integers stay integers.
+--- Equalizes images tile by tile and interpolates between tiles (Zuiderveld, "Contrast limited
+-- adaptive histogram equalization", Graphics Gems IV, 1994). Also active outside training. Integers
+-- stay integers.
 -- @classmod cusp.layers.ContrastLimitedAdaptiveHistogramEqualization
 -- @tparam[opt={0, 255}] table value_range of the pixels
--- @tparam[opt=4] number clip_limit how many times the mean a bin may count; what is above goes to
--- all bins. 0: no limit
--- @tparam[opt={8, 8}] table tile_grid_size tiles down and across
+-- @tparam[opt=4] number clip_limit limit of a bin as a multiple of the mean; the excess is spread
+-- over all bins. 0: no limit
+-- @tparam[opt={8, 8}] table tile_grid_size tiles in height and width
 -- @tparam[opt] string data_format
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
 local arguments = require "cusp.layers.image.image_arguments"
@@ -22,8 +22,8 @@ local function along(values, axis, dtype)
   return ops.reshape(engine.tensor(values, {dtype = dtype}), shape)
 end
 
--- For each place of an axis: the tile it is in, the tiles whose middles it lies between, and how
--- far it is towards the second.
+-- For each position on an axis: its tile, the two tiles whose centres enclose it, and its relative
+-- distance to the second.
 local function tiles_of(size, tile, count, axis)
   local own, first, second, share = {}, {}, {}, {}
   for i = 1, size do
@@ -38,7 +38,7 @@ local function tiles_of(size, tile, count, axis)
   }
 end
 
--- [groups, 256]: what becomes of each value in a tile.
+-- [groups, 256]: the new value of each value in a tile.
 local function tables(counts, limit, pixels)
   if limit > 0 then
     local clipped = ops.minimum(counts, limit * pixels / bins)

@@ -1,5 +1,5 @@
---- Images with a rectangle of another one of the batch, and labels mixed by area (Yun et al.,
--- "CutMix", 2019).
+--- Replaces a rectangle of each image with one of another image in the batch, and mixes labels by
+-- area (Yun et al., "CutMix", 2019).
 -- @classmod cusp.layers.CutMix
 -- @tparam[opt=1] number|table factor of the beta distribution of the areas, drawn between 0 and
 -- `factor` or between two numbers

@@ -1,5 +1,5 @@
---- Images whose pixels are spread so that all values are about equally frequent, channel by channel
--- of the batch; while training.
+--- Equalizes the histogram of each channel over the batch, so that all values are about equally
+-- frequent. Active during training.
 -- @classmod cusp.layers.Equalization
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt=256] integer bins of the histogram
@@ -12,11 +12,11 @@ local options = require "cusp.layers.machinery.options"
 
 local bytes = {0, 255}
 
--- For each channel what becomes of each bin, `[channels, bins]`.
+-- The new value of each bin per channel, `[channels, bins]`.
 local function tables(counts)
   local sums = ops.cumsum(counts, 2)
   local total = sums:slice{{}, {-1, -1}}
-  -- the count of the first bin that is not empty
+  -- the count of the first nonempty bin
   local first = ops.min(ops.where(ops.greater(sums, 0), sums, total), 2, true)
   local extent = ops.subtract(total, first)
   local shares = ops.divide(ops.multiply(ops.subtract(sums, first), 255),
@@ -37,7 +37,7 @@ return Base.define("Equalization",
     local counts = histograms.count(found, channel, channels, bins)
     local equalized = ops.take(ops.reshape(tables(counts), {-1}),
       ops.add(ops.multiply(channel, bins), found), 1)
-    -- a channel of a single colour stays
+    -- a channel with a single colour is unchanged
     local plain = ops.reshape(ops.less_equal(ops.count_nonzero(counts, 2), 1), shape)
     return self.map_range(ops.where(plain, values, ops.cast(equalized, values.dtype)), bytes,
       self.value_range)

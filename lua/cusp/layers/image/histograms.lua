@@ -4,7 +4,7 @@ local ops = require "cusp.ops"
 
 local histograms = {}
 
---- How many pixels fall into each bin, group by group.
+--- Counts the pixels in each bin, per group.
 -- @tparam tensor bins int32, from 0
 -- @tparam tensor groups int32, the group of each pixel (from 0); broadcasts to the shape of bins
 -- @tparam integer group_count

@@ -1,5 +1,4 @@
---- The kinds of arguments that layers of images take, and rows of declared configurations with
--- them.
+--- The argument kinds of image layers, and rows of declared configurations that use them.
 -- @module cusp.layers.image.image_arguments
 local kinds = require "cusp.base.kinds"
 local formats = require "cusp.layers.image.bounding_boxes"
@@ -12,14 +11,14 @@ local function two_numbers(value)
     and type(value[2]) == "number"
 end
 
--- The two numbers as they are, integers or not, the smaller one first.
+-- The two numbers unchanged, integers or not, the smaller one first.
 local function in_order(pair)
   if pair[1] > pair[2] then return {pair[2], pair[1]} end
   return {pair[1], pair[2]}
 end
 
---- The range that a factor stands for: two numbers in order; or from a number f those of [-f, f]
--- that are within the parameter's bounds (`symmetric`: all of them, `upward`: [0, f]).
+--- The range that a factor means. Two numbers are the range itself; a number f means [-f, f] within
+-- the parameter's bounds (`symmetric`: all of it, `upward`: [0, f]).
 -- @tparam table parameter
 -- @param value
 -- @treturn table {low, high}
@@ -30,8 +29,8 @@ local function range_of(parameter, value)
   return {parameter.symmetric and 0 - value or math.max(0 - value, parameter.bounds[1]), value}
 end
 
--- `bounds`: of a number; a list has to overlap them. `strict`: a list has to be within. `open`: the
--- lower bound itself is no value. `kept`: stored as it is given, not as a range.
+-- `bounds`: of a number; a list must overlap them. `strict`: a list must be within them. `open`:
+-- excludes the lower bound. `kept`: stored as given, not as a range.
 kinds.define("factor_range", {
   resolves_default = true,
   check = function(value, parameter)

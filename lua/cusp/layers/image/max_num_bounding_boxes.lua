@@ -1,15 +1,14 @@
---- The same number of bounding boxes for all images: more are dropped, fewer are filled up. Images
--- pass as they are.
+--- Gives all images the same number of bounding boxes: drops or adds boxes. Images are unchanged.
 -- @classmod cusp.layers.MaxNumBoundingBoxes
 -- @tparam integer max_number
--- @tparam[opt=-1] integer fill_value of the boxes and labels that are added
+-- @tparam[opt=-1] integer fill_value of added boxes and labels
 -- @usage local data = layers.MaxNumBoundingBoxes(10){
 --   images = x, bounding_boxes = {boxes = boxes, labels = labels},
 -- }
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
 local ops = require "cusp.ops"
 
--- x [batch, boxes, ...] with as many boxes.
+-- x [batch, boxes, ...] with that many boxes.
 local function filled(x, count, value)
   local shape, ranges, width = x.shape, {}, {}
   for i = 1, #shape do ranges[i], width[i] = {}, {0, 0} end

@@ -1,7 +1,7 @@
---- Each image mixed with another one of the batch, and labels likewise (Zhang et al., "mixup:
--- beyond empirical risk minimization", 2017).
+--- Mixes each image and its labels with another one of the batch (Zhang et al., "mixup: beyond
+-- empirical risk minimization", 2017).
 -- @classmod cusp.layers.MixUp
--- @tparam[opt=0.2] number alpha of the beta distribution of the shares
+-- @tparam[opt=0.2] number alpha of the beta distribution of the mixing weights
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed
 -- @usage local batch = layers.MixUp(0.2){images = x, labels = y}
@@ -28,7 +28,7 @@ return Base.define("MixUp", {
     return drawn and mixed.blend(masks, drawn.share, drawn.order) or masks
   end,
 
-  -- Both images are seen, and so are the boxes of both.
+  -- Both images are visible, so the boxes of both are kept.
   transform_bounding_boxes = function(_, data, drawn)
     if not drawn then return data end
     local function both(x) return ops.concatenate({x, ops.take(x, drawn.order, 1)}, 2) end

@@ -1,17 +1,17 @@
---- What `MixUp` and `CutMix` share: other images of the batch, and labels in between.
+--- Helpers of `MixUp` and `CutMix`: pairing images of the batch, and mixing labels.
 -- @module cusp.layers.image.mixed_batches
 local ops = require "cusp.ops"
 local random = require "cusp.tensors.random"
 
 local mixed = {}
 
---- Numbers of images in random order.
+--- Image numbers in random order.
 function mixed.order(images, seed)
   return random.shuffle(ops.arange(0, images.shape[1], {dtype = "int32"}), {seed = seed})
 end
 
---- `share` of x and the rest of what `order` puts in its place; `share` has the batch as its first
--- axis and no other of size above 1.
+--- Mixes `share` of x with the rest of its partner in `order`; in `share`, only the batch axis may
+-- be larger than 1.
 function mixed.blend(x, share, order)
   if not x.dtype:find "float" then x = ops.cast(x, share.dtype) end
   local shape = {-1}

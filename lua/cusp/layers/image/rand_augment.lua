@@ -1,8 +1,8 @@
---- A few augmentations chosen at random for each batch (Cubuk et al., "RandAugment", 2019).
+--- Applies a few augmentations, chosen at random per batch (Cubuk et al., "RandAugment", 2019).
 -- @classmod cusp.layers.RandAugment
 -- @tparam[opt={0, 255}] table value_range of the pixels
--- @tparam[opt=2] integer num_ops how many, one after another
--- @tparam[opt=0.5] number|table factor how strong they are, from 0 to 1
+-- @tparam[opt=2] integer num_ops number of augmentations, applied in turn
+-- @tparam[opt=0.5] number|table factor their strength, from 0 to 1
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed
 -- @tparam[opt] string data_format
@@ -15,7 +15,7 @@ local names = {"RandomShear", "RandomTranslation", "RandomRotation", "RandomBrig
   "RandomColorDegeneration", "RandomContrast",
   "RandomSharpness", "RandomPosterization", "Solarization", "AutoContrast", "Equalization"}
 
--- Runs a method of the chosen layers, one after another.
+-- Runs a method of the chosen layers, in turn.
 local function run(self, method, data, transformation)
   local alternatives = {}
   for i, layer in ipairs(self.__own.layers) do

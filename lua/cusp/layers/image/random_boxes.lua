@@ -1,10 +1,10 @@
---- Rectangles at random places of images, for layers that fill them.
+--- Draws rectangles at random positions of images, for layers that fill them.
 -- @module cusp.layers.image.random_boxes
 local ops = require "cusp.ops"
 
 local boxes = {}
 
--- For each image where something of that share of a length starts and ends, and the length.
+-- For each image, the start and end of a segment with that share of a length, and the length.
 local function bounds(layer, seed, batch, length, share)
   local size = ops.multiply(share, length)
   local start = ops.multiply(layer:draw(seed, {batch, 1, 1, 1}, {0.0, 1.0}),
@@ -26,7 +26,7 @@ end
 -- @tparam tensor across `[batch, 1, 1, 1]`, its share of the width
 -- @tparam tensor down its share of the height
 -- @treturn tensor of bool, true within the boxes, with a channel axis of 1
--- @treturn tensor `[batch, 1, 1, 1]`, the share of the image that the box takes
+-- @treturn tensor `[batch, 1, 1, 1]`, the share of the image that the box covers
 function boxes.draw(layer, seed, images, across, down)
   local row_axis, column_axis = layer:axes()
   local batch, height, width = images.shape[1], layer:size_of(images)

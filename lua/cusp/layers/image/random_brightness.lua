@@ -1,4 +1,4 @@
---- Images made lighter or darker by a random share of the range of values.
+--- Makes images lighter or darker by a random share of the range of values.
 -- @classmod cusp.layers.RandomBrightness
 -- @tparam number|table factor between `-factor` and `factor`, or between two numbers from -1 to 1
 -- @tparam[opt={0, 255}] table value_range of the pixels

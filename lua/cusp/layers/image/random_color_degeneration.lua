@@ -1,4 +1,4 @@
---- Images with a random share of their colours taken away.
+--- Removes a random share of the colour of images.
 -- @classmod cusp.layers.RandomColorDegeneration
 -- @tparam number|table factor the share: between `-factor` and `factor`, or between two numbers; 1
 -- is grey

@@ -1,7 +1,7 @@
---- Random changes of brightness, contrast, saturation and hue, one after another.
+--- Randomly changes brightness, contrast, saturation and hue, in turn.
 -- @classmod cusp.layers.RandomColorJitter
 -- @tparam[opt={0, 255}] table value_range of the pixels
--- @tparam[opt] number|table brightness_factor see `RandomBrightness`; without one, brightness stays
+-- @tparam[opt] number|table brightness_factor see `RandomBrightness`; by default unchanged
 -- @tparam[opt] number|table contrast_factor see `RandomContrast`
 -- @tparam[opt] number|table saturation_factor see `RandomSaturation`
 -- @tparam[opt] number|table hue_factor see `RandomHue`

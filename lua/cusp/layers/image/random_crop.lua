@@ -1,6 +1,6 @@
---- A part of the images, at a place that is random for each batch while training; otherwise images
--- stay as they are. Of images that are smaller than the part, the largest part of its aspect ratio
--- is resized.
+--- Crops images at a position that is random per batch during training; otherwise images stay
+-- unchanged. If images are smaller than the crop, resizes their largest part of the same aspect
+-- ratio.
 -- @classmod cusp.layers.RandomCrop
 -- @tparam integer height
 -- @tparam integer width
@@ -12,7 +12,7 @@ local options = require "cusp.layers.machinery.options"
 local random = require "cusp.tensors.random"
 local sized = require "cusp.layers.image.sized_images"
 
--- The part at a place that tensors tell.
+-- Crops at a position given by tensors.
 local function part_at(self, images, top, left)
   local down, across = self:axes()
   local shape = images.shape

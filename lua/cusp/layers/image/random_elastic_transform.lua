@@ -1,11 +1,11 @@
---- Images distorted as if drawn on rubber (Simard, Steinkraus and Platt, "Best practices for
+--- Distorts images as if drawn on rubber (Simard, Steinkraus and Platt, "Best practices for
 -- convolutional neural networks", 2003).
 -- @classmod cusp.layers.RandomElasticTransform
 -- @tparam[opt=1] number|table factor probability that an image is changed, drawn between 0 and
 -- `factor` or between two numbers
--- @tparam[opt=1] number|table scale how strongly, from 0 to 1, drawn for each batch
+-- @tparam[opt=1] number|table scale strength from 0 to 1, drawn per batch
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- @tparam[opt="reflect"] string fill_mode how to fill beyond the borders: "reflect", "wrap",
 -- "constant", "nearest", "mirror"
 -- @tparam[opt=0] number fill_value of fill_mode "constant"
 -- @tparam[opt={0, 255}] table value_range of the pixels

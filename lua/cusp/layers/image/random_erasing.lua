@@ -1,11 +1,10 @@
---- Images with a rectangle erased (Zhong et al., "Random erasing data augmentation", 2017).
+--- Erases a rectangle of images (Zhong et al., "Random erasing data augmentation", 2017).
 -- @classmod cusp.layers.RandomErasing
 -- @tparam[opt=1] number|table factor probability that an image is changed, drawn between 0 and
 -- `factor` or between two numbers
--- @tparam[opt={0.02, 0.33}] number|table scale the square of the share of the height and of the
--- width, between two numbers
--- @tparam[opt] number|table fill_value a number, or one for each of three channels; by default
--- noise
+-- @tparam[opt={0.02, 0.33}] number|table scale the squared share of the height and width, between
+-- two numbers
+-- @tparam[opt] number|table fill_value a number, or one per channel (three); by default noise
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] integer seed
 -- @tparam[opt] string data_format
@@ -31,8 +30,7 @@ kinds.define("colour", {
   expects = "a number or a list of three, one for each channel",
 })
 
--- What is put in the place of pixels: noise of the images' shape, or something that broadcasts to
--- it.
+-- The replacement for pixels: noise of the images' shape, or a value that broadcasts to it.
 local function filling(self, images, seed)
   local value, dtype = self.fill_value, self.compute_dtype
   if value == nil then

@@ -1,7 +1,7 @@
---- Images mirrored, each with a probability of one half.
+--- Flips each image with a probability of one half.
 -- @classmod cusp.layers.RandomFlip
--- @tparam[opt="horizontal_and_vertical"] string mode "horizontal" (left and right change places),
--- "vertical", or both, at once
+-- @tparam[opt="horizontal_and_vertical"] string mode "horizontal" (swaps left and right),
+-- "vertical", or both at once
 -- @tparam[opt] integer seed
 -- @tparam[opt] string data_format
 -- @usage local layer = layers.RandomFlip "horizontal"
@@ -10,15 +10,15 @@ local bounding_boxes = require "cusp.layers.image.bounding_boxes"
 local ops = require "cusp.ops"
 local options = require "cusp.layers.machinery.options"
 
--- 0 .. size - 1, or backwards where an image is flipped: [batch, size].
+-- 0 .. size - 1, or reversed if an image is flipped: [batch, size].
 local function places(flips, size)
   local forwards = ops.reshape(ops.arange(0, size, {dtype = "int32"}), {1, size})
   return ops.where(flips, ops.subtract(size - 1, forwards),
     ops.broadcast_to(forwards, {flips.shape[1], size}))
 end
 
--- One axis of x [batch, ..., size, ...]: what is before and after it is moved as a whole, by
--- number.
+-- Flips one axis of x [batch, ..., size, ...] by index; the axes before and after it move as
+-- blocks.
 local function flip_axis(x, axis, flips)
   local shape, before, after = x.shape, 1, 1
   local size = shape[axis]

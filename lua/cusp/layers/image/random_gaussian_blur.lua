@@ -1,10 +1,10 @@
---- Blurred images, with a probability.
+--- Blurs images with a given probability.
 -- @classmod cusp.layers.RandomGaussianBlur
 -- @tparam[opt=1] number|table factor probability that an image is changed, drawn between 0 and
 -- `factor` or between two numbers
 -- @tparam[opt=3] integer|table kernel_size odd; width and height
--- @tparam[opt=1] number|table sigma the kernel's deviations are drawn between 0 and `sigma` or
--- between two numbers, for each batch
+-- @tparam[opt=1] number|table sigma standard deviations of the kernel, drawn between 0 and `sigma`
+-- or between two numbers, per batch
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed

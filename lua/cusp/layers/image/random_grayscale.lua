@@ -1,4 +1,4 @@
---- Images without their colours, each with a probability.
+--- Converts each image to greyscale with a given probability.
 -- @classmod cusp.layers.RandomGrayscale
 -- @tparam[opt=0.5] number factor the probability
 -- @tparam[opt] string data_format

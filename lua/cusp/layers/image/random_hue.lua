@@ -1,7 +1,7 @@
---- Images whose colours are moved around the circle of hues.
+--- Rotates the hue of images.
 -- @classmod cusp.layers.RandomHue
--- @tparam number|table factor by up to half of `factor` of a turn, in both directions; or between
--- two numbers from 0 to 1
+-- @tparam number|table factor up to half of `factor` of a turn in either direction; or between two
+-- numbers from 0 to 1
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed

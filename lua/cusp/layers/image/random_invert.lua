@@ -1,4 +1,4 @@
---- Negatives of images, with a probability.
+--- Inverts images with a given probability.
 -- @classmod cusp.layers.RandomInvert
 -- @tparam[opt=1] number|table factor the probability is drawn between 0 and `factor`, or between
 -- two numbers

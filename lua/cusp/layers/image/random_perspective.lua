@@ -1,10 +1,10 @@
---- Images seen from a random place: their corners are moved.
+--- Applies a random perspective by moving the corners of images.
 -- @classmod cusp.layers.RandomPerspective
 -- @tparam[opt=1] number|table factor probability that an image is changed, drawn between 0 and
 -- `factor` or between two numbers
 -- @tparam[opt=1] number scale how far corners move, from 0 to 1
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
--- @tparam[opt=0] number fill_value of what lies beyond the borders
+-- @tparam[opt=0] number fill_value for pixels beyond the borders
 -- @tparam[opt] integer seed
 -- @tparam[opt] string data_format
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"

@@ -1,6 +1,6 @@
---- Images with fewer bits for each channel.
+--- Reduces the number of bits per channel.
 -- @classmod cusp.layers.RandomPosterization
--- @tparam number|table factor how many bits of 8 are kept: at least 1 and less than `factor` (1 for
+-- @tparam number|table factor how many of 8 bits to keep: at least 1 and less than `factor` (1 for
 -- 1), or from the first of two numbers to below the second
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format

@@ -1,8 +1,8 @@
---- Images turned by a random angle around their middle.
+--- Rotates images by a random angle around their centre.
 -- @classmod cusp.layers.RandomRotation
 -- @tparam number|table factor share of a full turn: between `-factor` and `factor`, or between two
--- numbers; positive turns are counter-clockwise
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- numbers; positive values turn counter-clockwise
+-- @tparam[opt="reflect"] string fill_mode how to fill beyond the borders: "reflect", "wrap",
 -- "constant", "nearest"
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed

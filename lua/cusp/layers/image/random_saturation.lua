@@ -1,7 +1,7 @@
---- Images with stronger or weaker colours.
+--- Makes colours stronger or weaker.
 -- @classmod cusp.layers.RandomSaturation
--- @tparam number|table factor 0 takes all colour away, 0.5 leaves it as it is, 1 makes it as strong
--- as can be; between two numbers, or between `-factor` and `factor`
+-- @tparam number|table factor 0 removes all colour, 0.5 changes nothing, 1 gives the strongest
+-- colours; between two numbers, or between `-factor` and `factor`
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed

@@ -1,7 +1,8 @@
---- Images made sharper or blurred: between their smoothed form and twice their distance from it.
+--- Sharpens or blurs images: interpolates between the smoothed image and the one at twice the
+-- distance from it.
 -- @classmod cusp.layers.RandomSharpness
--- @tparam number|table factor 0 blurs, 0.5 leaves images as they are, 1 sharpens; between 0 and
--- `factor`, or between two numbers
+-- @tparam number|table factor 0 blurs, 0.5 changes nothing, 1 sharpens; between 0 and `factor`, or
+-- between two numbers
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] string data_format
 -- @tparam[opt] integer seed
@@ -33,7 +34,7 @@ return Base.define("RandomSharpness", {
 
   transform = function(self, images, transformation)
     local down, across = self:axes()
-    -- a kernel of thirteenths, of which the middle has five
+    -- a kernel of thirteenths; the centre has five
     local sum = sum_of_three(sum_of_three(images, down), across)
     local smooth = ops.add(ops.multiply(sum, 1 / 13), ops.multiply(images, 4 / 13))
     local share = ops.subtract(1.0, ops.multiply(transformation.factor, 2.0))

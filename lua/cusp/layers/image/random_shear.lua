@@ -1,10 +1,10 @@
---- Images whose rows or columns slide along each other.
+--- Shears images: shifts rows or columns against each other.
 -- @classmod cusp.layers.RandomShear
--- @tparam[opt=0] number|table x_factor by how many pixels a row is moved against the row above, at
--- most, or between two numbers; the direction is random
--- @tparam[opt=0] number|table y_factor the same of columns
+-- @tparam[opt=0] number|table x_factor maximum shift in pixels of a row against the row above, or
+-- between two numbers; the direction is random
+-- @tparam[opt=0] number|table y_factor the same for columns
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- @tparam[opt="reflect"] string fill_mode how to fill beyond the borders: "reflect", "wrap",
 -- "constant", "nearest"
 -- @tparam[opt=0] number fill_value of fill_mode "constant"
 -- @tparam[opt] string data_format

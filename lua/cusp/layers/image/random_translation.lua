@@ -1,9 +1,9 @@
---- Images moved by random shares of their height and width.
+--- Shifts images by random shares of their height and width.
 -- @classmod cusp.layers.RandomTranslation
 -- @tparam number|table height_factor share of the height, between `-height_factor` and
--- `height_factor` or between two numbers; positive ones move down
--- @tparam number|table width_factor the same of the width; positive ones move to the right
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- `height_factor` or between two numbers; positive values shift down
+-- @tparam number|table width_factor the same for the width; positive values shift right
+-- @tparam[opt="reflect"] string fill_mode how to fill beyond the borders: "reflect", "wrap",
 -- "constant", "nearest"
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed

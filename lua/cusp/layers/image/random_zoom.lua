@@ -1,10 +1,10 @@
---- Images zoomed in or out around their middle, each axis by itself.
+--- Zooms images in or out around their centre, each axis separately.
 -- @classmod cusp.layers.RandomZoom
--- @tparam number|table height_factor how much more of the image is seen: between `-height_factor`
+-- @tparam number|table height_factor how much more of the image to show: between `-height_factor`
 -- (zooming in) and `height_factor` (zooming out), or between two numbers above -1
--- @tparam[opt] number|table width_factor the same across; by default as much as down, so that the
--- aspect ratio stays
--- @tparam[opt="reflect"] string fill_mode what lies beyond the borders: "reflect", "wrap",
+-- @tparam[opt] number|table width_factor the same for the width; by default equal to the height,
+-- which keeps the aspect ratio
+-- @tparam[opt="reflect"] string fill_mode how to fill beyond the borders: "reflect", "wrap",
 -- "constant", "nearest"
 -- @tparam[opt="bilinear"] string interpolation or "nearest"
 -- @tparam[opt] integer seed

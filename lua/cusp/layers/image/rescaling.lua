@@ -1,7 +1,7 @@
---- `inputs * scale + offset`: of pixels from 0 to 255, `layers.Rescaling(1 / 255)` makes numbers
--- from 0 to 1.
+--- `inputs * scale + offset`: `layers.Rescaling(1 / 255)` maps pixels from 0 to 255 to numbers from
+-- 0 to 1.
 -- @classmod cusp.layers.Rescaling
--- @tparam number|table scale a number, or one for each channel
+-- @tparam number|table scale a number, or one per channel
 -- @tparam[opt=0] number|table offset
 local Layer = require "cusp.layers.machinery.layer"
 local engine = require "cusp.engine"

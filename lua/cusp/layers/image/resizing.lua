@@ -1,14 +1,14 @@
---- Images of another height and width, training or not. Integers stay integers.
+--- Resizes images. Also active outside training. Integers stay integers.
 -- @classmod cusp.layers.Resizing
 -- @tparam integer height
 -- @tparam integer width
 -- @tparam[opt="bilinear"] string interpolation "nearest", "bilinear", "bicubic", "lanczos3" or
 -- "lanczos5"
--- @tparam[opt=false] boolean crop_to_aspect_ratio cut off what does not fit instead of distorting
+-- @tparam[opt=false] boolean crop_to_aspect_ratio crop instead of distorting
 -- @tparam[opt=false] boolean pad_to_aspect_ratio add borders instead of distorting
 -- @tparam[opt="constant"] string fill_mode
 -- @tparam[opt=0] number fill_value of the borders
--- @tparam[opt=false] boolean antialias smooth before making images smaller
+-- @tparam[opt=false] boolean antialias smooth before shrinking images
 -- @tparam[opt] string data_format
 -- @usage local layer = layers.Resizing(224, 224)
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
@@ -18,7 +18,7 @@ local ops = require "cusp.ops"
 local options = require "cusp.layers.machinery.options"
 local sized = require "cusp.layers.image.sized_images"
 
--- How a place moves: factors and shifts, across and down.
+-- How a position moves: factors and offsets, in x and y.
 local function geometry(self, height, width)
   local across, down = self.width / width, self.height / height
   if self.pad_to_aspect_ratio then

@@ -1,5 +1,4 @@
---- What layers share that give images of a height and width of their own: `Resizing`, `CenterCrop`,
--- `RandomCrop`.
+--- The base of layers with a fixed output size: `Resizing`, `CenterCrop`, `RandomCrop`.
 -- @module cusp.layers.image.sized_images
 local bounding_boxes = require "cusp.layers.image.bounding_boxes"
 local ops = require "cusp.ops"
@@ -16,8 +15,8 @@ function sized.output_shape(self, shape)
   return shape
 end
 
---- The part of images `[batch, ...]` that starts at a row and a column (from 0) and is, if there is
--- so much, that large.
+--- Cuts a part out of images `[batch, ...]` from a row and a column (from 0), of that size if
+-- available.
 function sized.part(self, images, top, left, height, width)
   local down, across = self:axes()
   local ranges = {{}, {}, {}, {}}
@@ -26,22 +25,22 @@ function sized.part(self, images, top, left, height, width)
   return images:slice(ranges)
 end
 
---- The middle of images of a size, as large as it can be with the layer's aspect ratio: its first
--- row and column (from 0) and its size.
+--- The largest centred part of an image with the layer's aspect ratio: its first row and column
+-- (from 0) and its size.
 function sized.middle(self, height, width)
   local part_height = math.max(math.min(height, width * self.height // self.width), 1)
   local part_width = math.max(math.min(width, height * self.width // self.height), 1)
   return (height - part_height) // 2, (width - part_width) // 2, part_height, part_width
 end
 
---- Images of the layer's size.
+--- Images in the layer's size.
 function sized.resized(self, images, interpolation)
   return ops.image.resize(images, {self.height, self.width},
     {interpolation = interpolation, data_format = self.data_format})
 end
 
---- Boxes after the part of images at (top, left), numbers or tensors, of that size has been brought
--- to the layer's size.
+--- Boxes after cropping to (top, left), numbers or tensors, with the given size, and resizing to
+-- the layer's size.
 function sized.boxes(self, data, image, top, left, height, width)
   local format, across, down = self.bounding_box_format, self.width / width, self.height / height
   local x1, y1, x2, y2 = bounding_boxes.corners(data.boxes, format, image.height, image.width)

@@ -1,9 +1,8 @@
---- Images made lighter, and then everything that is lighter than a threshold turned into its
--- negative.
+--- Lightens images, then inverts all pixels above a threshold.
 -- @classmod cusp.layers.Solarization
--- @tparam[opt=0] number|table addition_factor share of 255 that is added, between 0 and the factor,
--- or between two numbers
--- @tparam[opt=0] number|table threshold_factor share of 255 that is the threshold, likewise
+-- @tparam[opt=0] number|table addition_factor share of 255 to add, between 0 and the factor, or
+-- between two numbers
+-- @tparam[opt=0] number|table threshold_factor threshold as a share of 255, in the same form
 -- @tparam[opt={0, 255}] table value_range of the pixels
 -- @tparam[opt] integer seed
 local Base = require "cusp.layers.image.base_image_preprocessing_layer"
@@ -20,7 +19,7 @@ return Base.define("Solarization", {
   options.seed(),
 }, {
   get_random_transformation = function(self, images, seed)
-    -- The lower bound is not multiplied by 255: so it is in Keras.
+    -- As in Keras, the lower bound is not multiplied by 255.
     local function draw(factor)
       return self:draw(seed, {images.shape[1], 1, 1, 1}, {factor[1], factor[2] * 255})
     end

@@ -18,7 +18,7 @@ local function check_broadcast(a, b, all)
   for axis = 0, math.min(#a, #b) - 2 do
     local x, y = a[#a - axis], b[#b - axis]
     if x ~= y and x ~= 1 and y ~= 1 and x ~= shapes.None and y ~= shapes.None then
-      errors.raise("the inputs have shapes that do not go together: %s", structure.describe(all))
+      errors.raise("the inputs have incompatible shapes: %s", structure.describe(all))
     end
   end
 end

@@ -66,7 +66,7 @@ function BatchNormalization:init(args)
   check_clipping(self.renorm_clipping)
   if self.renorm then self.renorm_clipping = self.renorm_clipping or ordered.object() end
   if self.synchronized then
-    errors.raise "BatchNormalization: synchronized is not supported: there is one device"
+    errors.raise "BatchNormalization: synchronized is not supported: Cusp runs on a single device"
   end
 end
 

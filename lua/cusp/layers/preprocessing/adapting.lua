@@ -45,7 +45,8 @@ local function of_dataset(owner, dataset, batch_size, steps)
   if batch_size then dataset = dataset:batch(batch_size) end
   local count = dataset:cardinality()
   if count == -1 and not steps then
-    errors.raise("%s.adapt: the data set has no end; say how many batches with steps", owner)
+    errors.raise("%s.adapt: the dataset is infinite; pass steps, the number of batches to use",
+      owner)
   end
   local target = count >= 0 and count or nil
   if steps then target = math.min(steps, target or steps) end
@@ -87,7 +88,7 @@ local function opened(owner, data, batch_size, steps)
   if type(data) == "string" then data = {data} end
   if type(data) ~= "table" and type(data) ~= "userdata"
     or type(data) == "userdata" and #data.shape == 0 then
-    errors.raise("%s.adapt: expected a tensor, a list, a data set or a function, got %s", owner,
+    errors.raise("%s.adapt: expected a tensor, a list, a dataset or a function, got %s", owner,
       errors.describe(data))
   end
   return of_rows(data, batch_size or adapting.default_batch)

@@ -32,7 +32,7 @@ function CategoryEncoding:call(inputs, args)
   local weights = args.count_weights
   if weights then
     if self.output_mode ~= "count" then
-      errors.raise('count_weights belong to output_mode "count"; this layer\'s is "%s"',
+      errors.raise('count_weights require output_mode "count", got "%s"',
         self.output_mode)
     end
     weights = ops.cast(weights, self.compute_dtype)

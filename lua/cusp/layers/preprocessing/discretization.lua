@@ -59,7 +59,8 @@ end
 function Discretization:call(inputs)
   local boundaries = self.bin_boundaries
   if not boundaries then
-    errors.raise "has no boundaries yet: make it with bin_boundaries, or call adapt on data first"
+    errors.raise("has no boundaries yet: pass bin_boundaries to the constructor, or call adapt on "
+      .. "data first")
   end
   local depth = #boundaries + 1
   local indices = #boundaries == 0 and ops.zeros_like(inputs)
@@ -164,7 +165,9 @@ function Discretization:adapt(...)
   else
     adapting.each("Discretization", data, batch_size, steps, include)
   end
-  if #summary.values == 0 then errors.raise "Discretization.adapt: there is no data to adapt to" end
+  if #summary.values == 0 then
+    errors.raise "Discretization.adapt: expected data to adapt to, got none"
+  end
   local boundaries = compress(summary, 1 / math.max(self.num_bins, 1)).values
   self.bin_boundaries = table.move(boundaries, 1, #boundaries - 1, 1, {})
 end

@@ -53,11 +53,11 @@ local function check(self, vocabulary, idf_weights)
       self.output_mode)
   end
   if idf_weights ~= nil and self.output_mode ~= "tf_idf" then
-    errors.raise('%s: idf_weights belong to output_mode "tf_idf"; this layer\'s is "%s"', name,
+    errors.raise('%s: idf_weights require output_mode "tf_idf", got "%s"', name,
       self.output_mode)
   end
   if vocabulary ~= nil and idf_weights == nil and self.output_mode == "tf_idf" then
-    errors.raise('%s: with output_mode "tf_idf" a vocabulary comes with its idf_weights', name)
+    errors.raise('%s: with output_mode "tf_idf", a vocabulary requires idf_weights', name)
   end
 end
 
@@ -187,11 +187,11 @@ local function check_weights(self, weights, vocabulary)
   local name = name_of(self)
   if self.output_mode ~= "tf_idf" then
     if weights == nil then return nil end
-    errors.raise('%s: idf_weights belong to output_mode "tf_idf"; this layer\'s is "%s"', name,
+    errors.raise('%s: idf_weights require output_mode "tf_idf", got "%s"', name,
       self.output_mode)
   end
   if weights == nil then
-    errors.raise('%s: with output_mode "tf_idf" a vocabulary comes with its idf_weights', name)
+    errors.raise('%s: with output_mode "tf_idf", a vocabulary requires idf_weights', name)
   end
   local tensor = engine.tensor(weights, {dtype = "float32"})
   if #tensor.shape ~= 1 or tensor.shape[1] ~= #vocabulary then

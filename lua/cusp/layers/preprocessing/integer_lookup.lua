@@ -53,7 +53,7 @@ local IntegerLookup = IndexLookup:extend("IntegerLookup", {
 function IntegerLookup:init(args)
   IndexLookup.init(self, args)
   if self.salt and self.oov_method ~= "farmhash" then
-    errors.raise 'IntegerLookup: a salt belongs to oov_method = "farmhash"'
+    errors.raise 'IntegerLookup: salt requires oov_method = "farmhash"'
   end
 end
 
@@ -71,8 +71,8 @@ function IntegerLookup:tokens_of_lines(lines)
   for i, line in ipairs(lines) do
     result[i] = math.tointeger(tonumber(line))
     if not result[i] then
-      errors.raise("%s (IntegerLookup): line %d of the vocabulary is no integer: %q", self.name, i,
-        line)
+      errors.raise("%s (IntegerLookup): line %d of the vocabulary is not an integer: %q",
+        self.name, i, line)
     end
   end
   return result
@@ -166,7 +166,7 @@ local function indices_of(self, inputs)
 end
 
 local function look_back(self, inputs)
-  if self.oov_token == nil then errors.raise "with invert, an oov_token is needed" end
+  if self.oov_token == nil then errors.raise "invert = true requires an oov_token" end
   local place, count = ops.subtract(inputs, self:token_start()), #self.__own.tokens
   local result = fill_like(inputs, self.oov_token)
   if count > 0 then

@@ -41,7 +41,7 @@ end
 
 local function check_given(axes, mean, variance)
   if (mean == nil) ~= (variance == nil) then
-    errors.raise("Normalization: mean and variance go together, but only the %s was given",
+    errors.raise("Normalization: expected both mean and variance, got only the %s",
       mean and "mean" or "variance")
   end
   if not mean then return end
@@ -51,7 +51,8 @@ local function check_given(axes, mean, variance)
       errors.shape(variance.shape))
   end
   if #mean.shape > #axes then
-    errors.raise("Normalization: a mean of shape %s has more axes than are kept (%d)", shape, #axes)
+    errors.raise("Normalization: a mean of shape %s has more axes than argument 'axis' (%d)",
+      shape, #axes)
   end
 end
 
@@ -222,7 +223,8 @@ local bind_adapt = adapting.binder("Normalization", "data batch_size steps")
 function Normalization:adapt(...)
   local data, batch_size, steps = bind_adapt(...)
   if self.input_mean then
-    errors.raise "Normalization.adapt: this layer was made with a mean and a variance"
+    errors.raise("Normalization.adapt: this layer has a fixed mean and variance; create it "
+      .. "without them to adapt it")
   end
   if is_numbers(data) then data = engine.tensor(data) end
   if engine.is_variable(data) then data = data.value end
@@ -237,7 +239,7 @@ function Normalization:adapt(...)
     check_batch(self, batch.shape)
     include(self, state, batch)
   end)
-  if not state.mean then errors.raise "Normalization.adapt: there is no data to adapt to" end
+  if not state.mean then errors.raise "Normalization.adapt: expected data to adapt to, got none" end
   engine.assign_all({self.adapt_mean, self.adapt_variance}, {state.mean, state.variance})
 end
 

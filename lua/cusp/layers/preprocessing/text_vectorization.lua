@@ -89,7 +89,7 @@ local function check(self)
   end
   if self.output_sequence_length and self.output_mode ~= "int" then
     errors.raise(
-      'TextVectorization: output_sequence_length belongs to output_mode "int"; this layer\'s is '
+      'TextVectorization: output_sequence_length requires output_mode "int", got '
       .. '"%s"', self.output_mode)
   end
 end

@@ -17,8 +17,8 @@
 -- @tparam[opt=true] boolean use_bias
 -- @param[opt] kernel_initializer, recurrent_initializer, bias_initializer
 -- @tparam[opt=true] boolean unit_forget_bias
--- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer and
--- the constraints likewise
+-- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
+-- and constraints of the same names
 -- @tparam[opt=0] number dropout
 -- @tparam[opt=0] number recurrent_dropout
 -- @tparam[opt] integer seed

@@ -8,8 +8,8 @@
 -- @tparam[opt=true] boolean use_bias
 -- @param[opt] kernel_initializer, recurrent_initializer, bias_initializer
 -- @tparam[opt=true] boolean unit_forget_bias start the forget gate's bias at 1
--- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer and the constraints
--- likewise
+-- @param[opt] kernel_regularizer, recurrent_regularizer, bias_regularizer, and constraints
+-- of the same names
 -- @tparam[opt=0] number dropout of the inputs
 -- @tparam[opt=0] number recurrent_dropout of the state
 -- @tparam[opt] integer seed

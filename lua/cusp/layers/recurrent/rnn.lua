@@ -43,7 +43,7 @@ local RNN = Recurrent:extend("RNN", {
 function RNN:init(args)
   self:configure(args, RNN)
   Recurrent.init(self, args)
-  if self.cell == nil then errors.raise "RNN: a cell is missing" end
+  if self.cell == nil then errors.raise "RNN: argument 'cell' is missing" end
 end
 
 return RNN

@@ -26,7 +26,7 @@ local function resolve(self, input_shape)
     if want == -1 then open = axis end
   end
   if size and (open and (known == 0 or size % known ~= 0) or not open and size ~= known) then
-    errors.raise("cannot give %s the shape %s: the number of elements differs",
+    errors.raise("cannot reshape %s to %s: the number of elements differs",
       errors.shape{table.unpack(input_shape, 2)},
       errors.shape(self.target_shape))
   end

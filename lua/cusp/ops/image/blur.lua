@@ -1,4 +1,4 @@
---- Images blurred, and images distorted by blurred noise. The width of the blur may be a tensor.
+--- Blurs images, and distorts them by blurred noise. The width of the blur may be a tensor.
 -- @module cusp.ops.image.blur
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -9,12 +9,12 @@ local plain = require "cusp.base.plain"
 
 local rows = engine.ops
 
--- Kernels up to this size are sums of moved images; a product with a matrix costs as much as the
--- image has rows, whatever the kernel.
+-- Kernels up to this size are sums of shifted images. Larger ones use a matrix product, whose cost
+-- depends on the number of rows, not on the kernel.
 local small = 9
 
---- The taps of a Gaussian kernel, `[size]`, that sum to 1. With a deviation of 0 all of it is the
--- middle.
+--- The taps of a Gaussian kernel, `[size]`, which sum to 1. With a deviation of 0, only the centre
+-- is nonzero.
 local function gaussian_kernel(size, sigma)
   local places = {}
   errors.check_items("gaussian_blur", "kernel_size", size)
@@ -25,7 +25,7 @@ local function gaussian_kernel(size, sigma)
   return rows.divide(kernel, rows.sum(kernel))
 end
 
--- Zeros before and after an axis, as many as let the kernel move along all of it.
+-- Pads an axis with zeros, so that the kernel can move along all of it.
 local function padded(x, axis, size)
   local width = {}
   for i = 1, #x.shape do width[i] = {0, 0} end
@@ -44,8 +44,8 @@ local function sum_of_moved(x, axis, kernel, size)
   return sum
 end
 
--- [length, length]: the kernel centred on each element, zeros elsewhere, picked from the kernel
--- with a zero behind it.
+-- [length, length]: the kernel centred on each element and zeros elsewhere, gathered from the
+-- kernel with a zero appended.
 local function band_matrix(kernel, size, length)
   local taps = rows.concatenate({kernel, rows.zeros({1}, "float32")}, 1)
   local from = rows.reshape(rows.arange(0, length, {dtype = "int32"}), {length, 1})
@@ -76,14 +76,14 @@ end
 local function gaussian_blur(images, kernel_size, sigma, data_format)
   kernel_size, sigma = pair("kernel_size", kernel_size), pair("sigma", sigma)
   local down, across = layout.axes("gaussian_blur", images, data_format)
-  -- Keras takes {width, height} here. (Its JAX backend takes channels_first for images whose
-  -- data_format is not given; we do not.)
+  -- Keras takes {width, height} here. (Its JAX backend defaults to channels_first for images
+  -- without a data_format; we do not.)
   local x, restore = layout.as_float_rounded(images)
   return restore(blur_axis(blur_axis(x, down, kernel_size[2], sigma[2]), across, kernel_size[1],
     sigma[1]))
 end
 
---- The places where the pixels of distorted images are read: their own, moved by blurred noise.
+--- The positions to read for each pixel of distorted images: its own, moved by blurred noise.
 -- @tparam {integer,...} shape batch, height, width
 -- @tparam table options alpha and sigma (numbers or scalar tensors), kernel_size, seed
 -- @treturn {tensor,...} rows and columns, each of that shape

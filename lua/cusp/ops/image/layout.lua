@@ -1,4 +1,4 @@
---- Where the axes of images are, and products along one of them; shared by the image operations.
+--- The axes of images, and products along one of them; shared by the image operations.
 -- @module cusp.ops.image.layout
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -27,7 +27,7 @@ function layout.axes(name, images, data_format)
     errors.describe(data_format))
 end
 
---- The part `first .. last` (from 1) of an axis.
+--- The slice `first .. last` (from 1) of an axis.
 function layout.part(x, axis, first, last)
   local spec = {}
   for i = 1, #x.shape do spec[i] = {} end
@@ -41,14 +41,15 @@ function layout.along(x, axis, matrix)
     axis)
 end
 
---- Floats to compute with, and a function that brings the result back to the images' dtype.
+--- Converts to floats for computing; also returns a function that converts the result to the
+-- images' dtype.
 function layout.as_float(images)
   local dtype = images.dtype
   if dtype:find "float" then return images, function(x) return x end end
   return rows.cast(images, "float32"), function(x) return rows.cast(x, dtype) end
 end
 
---- The same, for results between pixels: of integers the nearest one is taken.
+--- The same, for results between pixels: rounds for integer images.
 function layout.as_float_rounded(images)
   local x, restore = layout.as_float(images)
   if images.dtype:find "float" then return x, restore end

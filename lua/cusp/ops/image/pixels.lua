@@ -64,13 +64,13 @@ end
 
 ---------------------------------------------------------------- borders
 
--- The two margins of an axis, of which one may follow from the target: margins + size = target,
--- signs as `direction` says.
+-- The two margins of an axis; one may follow from the target: margins + size = target, with signs
+-- by `direction`.
 local function margins(name, first, last, target, size, direction)
   if target then
     local total = direction * (target - size)
     if first == nil and last == nil then
-      errors.raise("%s: one margin has to be given beside the target size", name)
+      errors.raise("%s: expected one margin besides the target size", name)
     end
     first = first or total - last
     last = last or total - first
@@ -106,8 +106,8 @@ end
 
 ---------------------------------------------------------------- filters
 
--- A kernel moved along an axis, as a matrix [size, places]: centred on each element, with zeros
--- beyond the border, or (valid) only where it lies within.
+-- A kernel along an axis, as a matrix [size, positions]: centred on each element, with zeros beyond
+-- the border, or (valid) only where it fits.
 local function band_matrix(kernel, size, valid)
   local before = valid and 0 or (#kernel - 1) // 2
   local places = valid and size - #kernel + 1 or size
@@ -185,13 +185,14 @@ local function list_of(name, what, value, count)
   return value
 end
 
--- The padding of "same": as many places as strides fit, the odd one at the end.
+-- The padding of "same": enough for every stride, with an odd one at the end.
 local function same_padding(size, window, stride)
   local total = math.max(0, ((size + stride - 1) // stride - 1) * stride + window - size)
   return {total // 2, total - total // 2}
 end
 
--- x with channels last, [batch, space..., channels] → [batch, places..., window * channels].
+-- Converts x with channels last, [batch, space..., channels], to [batch, positions..., window *
+-- channels].
 local function patches(name, x, spatial, size, strides, dilation, padding)
   local shape, width = x.shape, {}
   for i = 1, #shape do width[i] = {0, 0} end

@@ -1,5 +1,5 @@
---- Images of another size. Each axis is a product with a matrix of weights, as in "Digital Image
--- Warping" (Wolberg, 1990).
+--- Resizes images. Each axis is a product with a matrix of weights, as in "Digital Image Warping"
+-- (Wolberg, 1990).
 -- @module cusp.ops.image.resize
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -40,8 +40,8 @@ local kernels = {
   bicubic = cubic, cubic = cubic, tricubic = cubic, lanczos3 = lanczos(3), lanczos5 = lanczos(5),
 }
 
--- [in, out]: how much of each input goes into each output. With antialias, a kernel is as wide as
--- the inputs that an output stands for. Scale and shift are numbers or scalar tensors.
+-- [in, out]: the weight of each input in each output. With antialias, a kernel is as wide as the
+-- inputs that an output covers. Scale and shift are numbers or scalar tensors.
 local function weight_matrix(kernel, size, target, scale, shift, antialias)
   local inverse = rows.divide(1.0, scale)
   local centre = rows.add(rows.arange(0, target, {dtype = "float32"}), 0.5)
@@ -63,8 +63,8 @@ local function nearest_indices(size, target)
   return engine.tensor(indices, {dtype = "int32"})
 end
 
--- The product with the matrix of a triangle, which has two weights in each column: what lies on
--- both sides of each place, and in between.
+-- The product with a triangle kernel's matrix, which has two weights per column: reads both
+-- neighbours and interpolates.
 local function between_neighbours(x, axis, size, target)
   local before, after, share, shape = {}, {}, {}, {}
   for i = 1, target do
@@ -90,7 +90,7 @@ local function resize_axis(x, axis, target, interpolation, antialias)
     weight_matrix(kernels[interpolation], size, target, target / size, 0, antialias))
 end
 
--- The middle of an image with the aspect ratio of the target.
+-- The centre of an image with the aspect ratio of the target.
 local function crop_to_ratio(x, axis, other_size, target, other_target)
   local size = x.shape[axis]
   local kept = math.max(math.min(size, other_size * target // other_target), 1)

@@ -1,4 +1,4 @@
---- Images and arrays read at places between their elements.
+--- Samples images and arrays at positions between their elements.
 -- @module cusp.ops.image.sample
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -10,7 +10,7 @@ local rows = engine.ops
 
 ---------------------------------------------------------------- indices beyond the border
 
--- The rest of a division by a whole number, in [0, period): what `mod` gives for whole numbers, in
+-- The remainder of a division by an integer, in [0, period): the result of `mod` for integers, in
 -- fewer steps.
 local function within_period(index, period)
   return rows.subtract(index, rows.multiply(rows.floor(rows.divide(index, period)), period))
@@ -18,8 +18,8 @@ end
 
 local function clipped(index, size) return rows.clip(index, 0, size - 1) end
 
--- fill mode → function of (integer-valued) indices and the size of their axis, whose result lies
--- within; that of numbers too large to tell their neighbours, too
+-- fill mode → function that maps (integer-valued) indices into an axis of a given size, even if
+-- they are too large to be exact
 local modes = {
   constant = clipped,
   nearest = clipped,
@@ -35,7 +35,7 @@ local modes = {
   end,
 }
 
--- The elements that a coordinate falls between, and their weights.
+-- The elements on either side of a coordinate, and their weights.
 local function neighbours(coordinate, order)
   if order == 0 then -- halves go away from zero
     return {{rows.multiply(rows.sign(coordinate), rows.floor(rows.add(rows.abs(coordinate), 0.5)))}}
@@ -45,7 +45,7 @@ local function neighbours(coordinate, order)
   return {{low, rows.subtract(1.0, share)}, {rows.add(low, 1.0), share}}
 end
 
--- Places are counted in 32 bits where that is enough: half the memory to go through.
+-- Indices use 32 bits if possible: half the memory traffic.
 local function index_type(count) return count < 2 ^ 31 and "int32" or "int64" end
 
 local function product(a, b)
@@ -53,8 +53,8 @@ local function product(a, b)
   return rows.multiply(a, b)
 end
 
--- For one axis, the neighbours of each coordinate: index within the axis, weight (nil: 1). Where
--- mode is constant, what lies outside has no weight.
+-- For one axis, the neighbours of each coordinate: index in the axis, weight (nil: 1). With mode
+-- constant, neighbours outside have no weight.
 local function taps(coordinate, size, order, mode, index_dtype)
   local result = {}
   for i, node in ipairs(neighbours(coordinate, order)) do
@@ -68,9 +68,9 @@ local function taps(coordinate, size, order, mode, index_dtype)
   return result
 end
 
--- The sum over all combinations of neighbours. `values` is [places, channels], `coordinates` one
--- tensor for each axis of `sizes`; `base` is where the axes before them have led to. The result has
--- an axis of channels behind the coordinates' shape.
+-- Sums over all combinations of neighbours. `values` is [positions, channels], `coordinates` has
+-- one tensor per axis of `sizes`; `base` is the index from the axes before. The result has a
+-- channel axis after the shape of the coordinates.
 local function sample(values, coordinates, sizes, order, mode, fill_value, base)
   local nodes, total, known = {}, nil, nil
   for axis, size in ipairs(sizes) do
@@ -127,8 +127,8 @@ local function check_interpolation(name, interpolation)
     errors.describe(interpolation))
 end
 
--- A batch with channels last, in floats, and a function that gives a result the images' own form
--- again.
+-- A batch with channels last, in floats, and a function that converts a result back to the images'
+-- form.
 local function as_batch(name, images, data_format)
   local _, _, channels = layout.axes(name, images, data_format)
   local single = #images.shape == 3
@@ -149,8 +149,8 @@ local function count(size, axis, rank, dtype)
 end
 
 -- The point (x, y) of a result's channel c is read at (a0 x + a1 y + a2 + c1 c, b0 x + b1 y + b2 +
--- c0 c); transform is [a0, a1, a2, b0, b1, b2, c0, c1]. With c0 and c1 other than 0 the channels
--- part, as in Keras's JAX backend.
+-- c0 c); transform is [a0, a1, a2, b0, b1, b2, c0, c1]. With nonzero c0 or c1, channels move apart,
+-- as in Keras's JAX backend.
 local function affine_transform(images, transform, interpolation, mode, fill_value, data_format)
   check_interpolation("affine_transform", interpolation)
   check("affine_transform", 0, mode)
@@ -182,7 +182,7 @@ end
 ---------------------------------------------------------------- pixels whole: all channels of a
 ---------------------------------------------------------------- place at once
 
--- x [batch, height, width, channels] read at rows and columns [batch, height, width].
+-- Reads x [batch, height, width, channels] at rows and columns [batch, height, width].
 local function read_pixels(x, down, across, order, mode, fill_value)
   local batch, height, width, depth = table.unpack(x.shape)
   local base = count(batch, 1, 3, index_type(batch * height * width))
@@ -190,8 +190,8 @@ local function read_pixels(x, down, across, order, mode, fill_value)
     fill_value, base)
 end
 
--- The same where a row depends on the row alone, `down` [batch, height, 1], and a column on the
--- column alone, `across` [batch, 1, width]: whole rows first, then pixels within them.
+-- The same for separable positions: rows `down` [batch, height, 1] and columns `across` [batch, 1,
+-- width]. Gathers whole rows first, then pixels in them.
 local function read_lines(x, down, across, order, mode, fill_value)
   local batch, height, width, depth = table.unpack(x.shape)
   local dtype = index_type(batch * height * width)
@@ -203,7 +203,7 @@ local function read_lines(x, down, across, order, mode, fill_value)
   return sample(rows.reshape(lines, {-1, depth}), {across}, {width}, order, mode, fill_value, base)
 end
 
--- a x + b y + c with parameters that are numbers or [batch]; 0 is left out.
+-- a x + b y + c with parameters that are numbers or [batch]; skips terms that are 0.
 local function plane(x, y, a, b, c)
   local sum
   local function add(term) sum = sum and rows.add(sum, term) or term end
@@ -218,10 +218,10 @@ end
 
 local sampling = {}
 
---- Images under affine maps that leave the channels together: what lies at (x, y) of the result is
--- read at `(m[1] x + m[2] y + m[3], m[4] x + m[5] y + m[6])`.
+--- Applies affine maps that do not mix channels: the point (x, y) of the result is read at `(m[1] x
+-- + m[2] y + m[3], m[4] x + m[5] y + m[6])`.
 -- @tparam tensor images a batch
--- @tparam table matrix six numbers or tensors [batch]; numbers that are 0 or 1 save work
+-- @tparam table matrix six numbers or tensors [batch]; the numbers 0 and 1 save work
 -- @tparam table options interpolation, fill_mode, fill_value, data_format
 -- @treturn tensor
 function sampling.affine(images, matrix, options)
@@ -243,10 +243,10 @@ function sampling.affine(images, matrix, options)
   return restore(read_pixels(x, lines, columns, order, options.fill_mode, options.fill_value))
 end
 
---- Images with every pixel read somewhere else.
+--- Reads every pixel of images from another position.
 -- @tparam tensor images a batch, channels last, floats
--- @tparam tensor down [batch, height, width]: the row that is read
--- @tparam tensor across [batch, height, width]: the column
+-- @tparam tensor down [batch, height, width]: the row to read
+-- @tparam tensor across [batch, height, width]: the column to read
 -- @tparam string interpolation
 -- @tparam string mode fill mode
 -- @tparam number fill_value
@@ -259,8 +259,8 @@ end
 
 sampling.as_batch, sampling.count = as_batch, count
 
--- The eight numbers of the perspective that takes the end points to the start points, `[batch, 8]`:
--- two equations a point.
+-- The eight parameters of the perspective that maps the end points to the start points, `[batch,
+-- 8]`: two equations per point.
 function sampling.homography(start_points, end_points)
   local function column(points, i) return points:slice{{}, {}, {i, i}} end
   local x, y, u, v = column(end_points, 1), column(end_points, 2), column(start_points, 1),

@@ -1,5 +1,5 @@
 --- Half a cosine from `initial_learning_rate` down to `alpha` times it (Loshchilov and Hutter
--- 2017), after a linear warm-up if wanted.
+-- 2017), after an optional linear warm-up.
 -- @classmod cusp.optimizers.schedules.CosineDecay
 -- @tparam number initial_learning_rate
 -- @tparam number decay_steps

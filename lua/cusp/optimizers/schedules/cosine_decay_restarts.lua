@@ -1,5 +1,5 @@
---- Cosine decay that starts again, each period `t_mul` times as long and `m_mul` times as high
--- (Loshchilov and Hutter 2017).
+--- Cosine decay with restarts: each period is `t_mul` times as long and starts `m_mul` times as
+-- high (Loshchilov and Hutter 2017).
 -- @classmod cusp.optimizers.schedules.CosineDecayRestarts
 -- @tparam number initial_learning_rate
 -- @tparam number first_decay_steps
@@ -9,7 +9,7 @@
 local Schedule = require "cusp.optimizers.schedules.learning_rate_schedule"
 local ops = require "cusp.ops"
 
--- The number of restarts so far, and how far the present period has come.
+-- The number of restarts so far, and the position in the present period.
 local function place(self, share)
   local growth = self.t_mul
   if growth == 1 then

@@ -3,7 +3,7 @@
 -- @tparam number initial_learning_rate
 -- @tparam number decay_steps
 -- @tparam number decay_rate
--- @tparam[opt=false] boolean staircase whether the quotient is rounded down
+-- @tparam[opt=false] boolean staircase whether to round the quotient down
 local Schedule = require "cusp.optimizers.schedules.learning_rate_schedule"
 local ops = require "cusp.ops"
 

@@ -1,5 +1,5 @@
---- The base of schedules: called with the step (from 0), they give the learning rate.
--- A class of one's own has `call(self, step)`, where `step` is a float scalar tensor.
+--- The base of schedules: called with the step (from 0), they return the learning rate. Your own
+-- class defines `call(self, step)`, where `step` is a float scalar tensor.
 -- @classmod cusp.optimizers.schedules.LearningRateSchedule
 -- @usage local Halving = schedules.LearningRateSchedule:extend("Halving", {
 --     config = {{"start", "number"}},

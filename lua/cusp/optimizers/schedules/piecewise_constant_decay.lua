@@ -1,6 +1,6 @@
---- One value up to and with the first boundary, the next up to the second, and so on.
+--- One value up to and including the first boundary, the next up to the second, and so on.
 -- @classmod cusp.optimizers.schedules.PiecewiseConstantDecay
--- @tparam table boundaries steps, rising
+-- @tparam table boundaries steps in ascending order
 -- @tparam table values one more than there are boundaries
 local Schedule = require "cusp.optimizers.schedules.learning_rate_schedule"
 local arguments = require "cusp.base.arguments"

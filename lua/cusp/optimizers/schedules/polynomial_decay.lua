@@ -1,11 +1,12 @@
---- From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, along a power of the
--- time left.
+--- From `initial_learning_rate` to `end_learning_rate` over `decay_steps`, by a power of the
+-- remaining time.
 -- @classmod cusp.optimizers.schedules.PolynomialDecay
 -- @tparam number initial_learning_rate
 -- @tparam number decay_steps
 -- @tparam[opt=1e-4] number end_learning_rate
 -- @tparam[opt=1] number power
--- @tparam[opt=false] boolean cycle whether it starts again, longer, whenever the end is reached
+-- @tparam[opt=false] boolean cycle whether to restart, with a longer period, each time the end is
+-- reached
 local Schedule = require "cusp.optimizers.schedules.learning_rate_schedule"
 local ops = require "cusp.ops"
 

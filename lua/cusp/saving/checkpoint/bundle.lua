@@ -1,10 +1,10 @@
---- Tensor bundles: the tensors of a checkpoint by name, in `PREFIX.index` and the files of
+--- Tensor bundles: the named tensors of a checkpoint, in `PREFIX.index` and
 -- `PREFIX.data-00000-of-00001`.
 --
--- The index is a sorted string table. Its key "" has a header (number of data files, order of
--- bytes), every other key an entry: dtype, shape, data file, offset, size, masked CRC-32C of the
--- stored bytes. See tensorflow/core/protobuf/tensor_bundle.proto and
--- tensorflow/core/util/tensor_bundle for the format.
+-- The index is a sorted string table. Its key "" has a header (number of data files, byte order);
+-- every other key has an entry: dtype, shape, data file, offset, size, masked CRC-32C of the stored
+-- bytes. See tensorflow/core/protobuf/tensor_bundle.proto and tensorflow/core/util/tensor_bundle
+-- for the format.
 -- @module cusp.saving.checkpoint.bundle
 
 local engine = require "cusp.engine"
@@ -54,11 +54,11 @@ local function read_header(path, first)
   end
   local header = decode(path, "tensorflow.BundleHeaderProto", "", first.value)
   if header.num_shards < 1 or header.num_shards > most_shards then
-    errors.raise("%s: the header says that there are %d data files; expected 1 to %d", path,
+    errors.raise("%s: the header claims %d data files; expected 1 to %d", path,
       header.num_shards, most_shards)
   end
   if header.endianness ~= "LITTLE" and header.endianness ~= "BIG" then
-    errors.raise("%s: the header names an unknown order of bytes, %s", path,
+    errors.raise("%s: the header has an unknown byte order, %s", path,
       tostring(header.endianness))
   end
   return header
@@ -85,19 +85,19 @@ local function shape_of(where, key, proto)
   end
   for i, dim in ipairs(proto and proto.dim or {}) do shape[i] = dim.size end
   if #shape > most_axes or not count_elements(shape) then
-    errors.raise("%s: '%s' has the impossible shape %s", where, key,
+    errors.raise("%s: '%s' has the invalid shape %s", where, key,
       errors.shape(table.move(shape, 1, math.min(#shape, 16), 1, {})))
   end
   return shape
 end
 
---- One entry of the index, checked as far as that needs no data file.
+--- One entry of the index, checked as far as possible without a data file.
 local function read_entry(path, key, value, shards)
   local proto = decode(path, "tensorflow.BundleEntryProto", key, value)
   local shape = shape_of(path, key, proto.shape)
   local dtype = dtypes[proto.dtype] or tostring(proto.dtype)
   if proto.shard_id < 0 or proto.shard_id >= shards then
-    errors.raise("%s: '%s' is said to be in data file %d of %d", path, key, proto.shard_id, shards)
+    errors.raise("%s: '%s' claims to be in data file %d of %d", path, key, proto.shard_id, shards)
   end
   if proto.offset < 0 or proto.size < 0 then
     errors.raise("%s: '%s' has the offset %d and the size %d", path, key, proto.offset, proto.size)
@@ -105,7 +105,7 @@ local function read_entry(path, key, value, shards)
   local count = count_elements(shape)
   if sizes[dtype] and #proto.slices == 0
     and (count > largest // sizes[dtype] or count * sizes[dtype] ~= proto.size) then
-    errors.raise("%s: '%s' is said to have %d bytes, but its shape %s of %s needs another number",
+    errors.raise("%s: '%s' claims %d bytes, which does not match its shape %s of %s",
       path, key, proto.size,
       errors.shape(shape), dtype)
   end
@@ -116,11 +116,11 @@ local function read_entry(path, key, value, shards)
   }
 end
 
---- Opens a checkpoint for reading. Its index is read and checked; data files are opened when a
--- tensor is asked for.
+--- Opens a checkpoint for reading. Reads and checks the index; opens data files when a tensor is
+-- requested.
 -- @tparam string prefix the checkpoint's path, without ".index"
 -- @treturn Reader
--- @raise naming the file, the place in it and what is wrong
+-- @raise naming the file, the position and the fault
 function bundle.open(prefix)
   local path = prefix .. ".index"
   local entries = sorted_table.read(path)
@@ -141,8 +141,7 @@ end
 -- @treturn {string,...}
 function Reader:names() return table.move(self.list, 1, #self.list, 1, {}) end
 
---- What the index says of a tensor: `dtype`, `shape`, `size` in bytes. Nil where there is none of
--- that name.
+--- The index entry of a tensor: `dtype`, `shape`, `size` in bytes; nil if there is none.
 function Reader:entry(name) return self.entries[name] end
 
 local function data_file(self, shard)
@@ -154,7 +153,7 @@ local function data_file(self, shard)
   return reader
 end
 
---- The data file of a name's entry, its range checked.
+--- The data file of an entry, after checking its range.
 local function find(self, name)
   local entry = self.entries[name]
   if not entry then
@@ -186,19 +185,19 @@ end
 
 local function mask(crc) return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff end
 
---- A tensor of numbers.
+--- Reads a numeric tensor.
 -- @tparam string name
 -- @treturn tensor
--- @raise if there is none, it is no tensor of a known dtype, or its bytes are damaged
+-- @raise if it does not exist, is not a tensor of a known dtype, or its bytes are damaged
 function Reader:tensor(name)
   local entry, file = find(self, name)
   if not sizes[entry.dtype] then
-    errors.raise("%s: '%s' has the dtype %s, which no tensor here can have%s", self.path, name,
+    errors.raise("%s: '%s' has the dtype %s, which Cusp does not support%s", self.path, name,
       entry.dtype,
       entry.dtype == "string" and "; strings(name) reads it" or "")
   end
   if #entry.shape > 8 then
-    errors.raise("%s: '%s' has %d axes; tensors here have at most 8", self.path, name, #entry.shape)
+    errors.raise("%s: '%s' has %d axes; expected at most 8", self.path, name, #entry.shape)
   end
   local tensor, crc = file:tensor(entry.offset, entry.dtype, entry.shape, self.big_endian, true)
   check_sum(file, name, entry, mask(crc))
@@ -229,16 +228,16 @@ local function read_string_lengths(self, file, name, entry, bytes)
   return lengths, position + 4, files.crc32c(stored, crc)
 end
 
---- The strings of a string tensor, row by row.
+--- Reads the strings of a string tensor, row by row.
 -- @tparam string name
--- @treturn {string,...} one of a scalar
+-- @treturn {string,...} one string for a scalar
 function Reader:strings(name)
   local entry, file = find(self, name)
   if entry.dtype ~= "string" then
     errors.raise("%s: '%s' has the dtype %s, not string", self.path, name, entry.dtype)
   end
   if entry.count > entry.size then -- each has a length of a byte at least
-    errors.raise("%s: '%s' is said to hold %d strings in %d bytes", self.path, name, entry.count,
+    errors.raise("%s: '%s' claims to hold %d strings in %d bytes", self.path, name, entry.count,
       entry.size)
   end
   local bytes = file:read(entry.offset, entry.size)
@@ -256,7 +255,7 @@ function Reader:strings(name)
   return result
 end
 
---- Closes the data files; they are opened again when needed.
+--- Closes the data files; they are reopened when needed.
 function Reader:close()
   for _, file in pairs(self.open) do file:close() end
   self.open = {}
@@ -268,8 +267,8 @@ Reader.__close = Reader.close
 local Writer = {}
 Writer.__index = Writer
 
---- Starts a checkpoint, which replaces the one at `prefix` when it is committed. Close it (`local w
--- <close>`) or abort it.
+--- Starts a checkpoint, which replaces the one at `prefix` on commit. Close it (`local w <close>`)
+-- or abort it.
 -- @tparam string prefix
 -- @treturn Writer
 function bundle.create(prefix)
@@ -315,12 +314,12 @@ local function index_bytes(self, shards)
   return sorted_table.write(entries)
 end
 
---- Syncs the files and puts them in their places.
+--- Syncs the files and puts them in place.
 function Writer:commit()
   placing.finish(self.place, self.data, function(shards) return index_bytes(self, shards) end)
 end
 
---- Removes what was written and leaves the old checkpoint as it was; nothing after a commit.
+--- Removes the written files and keeps the old checkpoint; has no effect after a commit.
 function Writer:abort() self.data:abort() end
 Writer.__close = Writer.abort
 

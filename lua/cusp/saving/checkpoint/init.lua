@@ -17,13 +17,13 @@ local function check_prefix(f, prefix)
   return (prefix:gsub("%.index$", ""))
 end
 
---- The prefix that a path stands for: itself, or the latest checkpoint of a folder.
+--- The prefix for a path: the path itself, or the latest checkpoint of a folder.
 local function find(f, path)
   local prefix = check_prefix(f, path)
   if files.exists(prefix .. ".index") or not files.is_directory(prefix) then return prefix end
   local latest = module("state_file").latest(prefix)
   if not latest then
-    errors.raise("%s: the folder %s has no checkpoint: no file 'checkpoint' in it names one", f,
+    errors.raise("%s: the folder %s has no file 'checkpoint' that names one", f,
       prefix)
   end
   return latest
@@ -36,19 +36,19 @@ local function check_model(f, model)
   end
 end
 
---- Whether a path is that of a checkpoint.
+--- Whether a checkpoint exists at a path.
 -- @tparam string path
 -- @treturn boolean
 function checkpoint.exists(path)
   return type(path) == "string" and path ~= "" and files.exists(path .. ".index")
 end
 
---- Writes a model's weights, with the state of its optimizer: `PATH.index`,
--- `PATH.data-00000-of-00001`, and `checkpoint` beside them, which names the latest. One that is
--- there already is replaced at a single moment.
+--- Writes a model's weights with the state of its optimizer: `PATH.index`,
+-- `PATH.data-00000-of-00001`, and beside them `checkpoint`, which names the latest. An existing
+-- checkpoint is replaced atomically.
 -- @tparam string path
 -- @tparam Model|table model a model, a layer, or a table of these, of optimizers and of variables
--- by name, as TensorFlow's `tf.train.Checkpoint(model = ..., optimizer = ...)` has them
+-- by name, as in TensorFlow's `tf.train.Checkpoint(model = ..., optimizer = ...)`
 -- @raise if a file cannot be written, naming it
 function checkpoint.save(path, model)
   local prefix = check_prefix("save_weights", path)
@@ -87,15 +87,14 @@ end
 
 local most_attempts = 10
 
---- Loads weights, and optimizer state where there is some, into what the model has under the same
--- names. What is not built yet gets its values when it is.
--- @tparam string path of a checkpoint, or of a folder whose latest one is meant
+--- Loads weights, and optimizer state if there is any, into objects with the same names. Unbuilt
+-- objects get their values when they are built.
+-- @tparam string path of a checkpoint, or of a folder, for its latest one
 -- @tparam Model|table model as for `save`
--- @tparam[opt] table options `skip_mismatch`: variables of another shape are left as they are, with
--- a warning
+-- @tparam[opt] table options `skip_mismatch`: skip variables of another shape, with a warning
 -- @treturn Status
--- @raise if a file is damaged, a value's shape is not the variable's, or nothing fits; the model
--- is unchanged then
+-- @raise if a file is damaged, a value does not have the variable's shape, or nothing fits; the
+-- model is then unchanged
 function checkpoint.load(path, model, options)
   check_model("load_weights", model)
   local prefix = find("load_weights", path)
@@ -103,8 +102,8 @@ function checkpoint.load(path, model, options)
     local written = files.modified(prefix .. ".index")
     local ok, result = engine.attempt(load_once, prefix, model, options or {})
     if ok then return result end
-    -- A training that goes on may have replaced the checkpoint after its index was read and before
-    -- its data were.
+    -- A running training may have replaced the checkpoint after its index was read and before its
+    -- data were.
     if attempt == most_attempts or files.modified(prefix .. ".index") == written then
       error(result, 0)
     end
@@ -117,7 +116,7 @@ end
 -- @treturn Reader
 function checkpoint.reader(path) return module("bundle").open(find("reader", path)) end
 
---- TensorFlow's `tf.train.list_variables`: what a checkpoint holds.
+--- TensorFlow's `tf.train.list_variables`: the contents of a checkpoint.
 -- @tparam string path
 -- @treturn {table,...} sorted by name; each has the name first and the shape second, and `name`,
 -- `shape`, `dtype`

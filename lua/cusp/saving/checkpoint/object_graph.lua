@@ -1,8 +1,7 @@
---- The object graph of a checkpoint: which objects there were, what they called each other, and
--- under which keys their values are. It is a message
--- (tensorflow/core/protobuf/trackable_object_graph.proto) stored as the string
--- `_CHECKPOINTABLE_OBJECT_GRAPH`. Node 0 is the root. Here a node is named by its id, from 0, as
--- there.
+--- The object graph of a checkpoint: its objects, the names of their children, and the keys of
+-- their values. It is a message (tensorflow/core/protobuf/trackable_object_graph.proto) stored as
+-- the string `_CHECKPOINTABLE_OBJECT_GRAPH`. Nodes are identified by their id, from 0; node 0 is
+-- the root.
 -- @module cusp.saving.checkpoint.object_graph
 
 local engine = require "cusp.engine"
@@ -13,7 +12,7 @@ local object_graph = {}
 
 --- The key of the graph in a bundle.
 object_graph.key = "_CHECKPOINTABLE_OBJECT_GRAPH"
---- What TensorFlow calls the one value of a variable.
+--- TensorFlow's name for the single value of a variable.
 object_graph.value_name = "VARIABLE_VALUE"
 
 local message <const> = "tensorflow.TrackableObjectGraph"
@@ -66,8 +65,8 @@ end
 -- @tparam string bytes
 -- @tparam string where the file, for messages
 -- @treturn Graph
--- @raise if the bytes are no such message, an id is out of range, or an object calls two others
--- the same
+-- @raise if the bytes are not such a message, an id is out of range, or two children of an object
+-- have one name
 function object_graph.decode(bytes, where)
   local ok, proto = engine.attempt(protobuf.decode, message, bytes)
   if not ok then
@@ -85,7 +84,7 @@ end
 --- The node with an id.
 function Graph:node(id) return self.nodes[id] end
 
---- The id of a node's child of a name, or nil.
+--- The id of a node's child with a name, or nil.
 function Graph:child(id, name) return self.nodes[id].children[name] end
 
 --- The key of a node's value, or nil if it has none.
@@ -95,10 +94,9 @@ function Graph:value_key(id)
   end
 end
 
---- The objects in the order in which TensorFlow numbers them: nearest to the root first. Cycles do
--- no harm.
+--- The objects in TensorFlow's order: those nearest to the root first. Cycles are harmless.
 -- @treturn {integer,...} ids
--- @treturn table of each id but the root's: `from`, `name`
+-- @treturn table for each id except the root's: `from`, `name`
 local function breadth_first(self)
   local order, reached = {0}, {[0] = {}}
   local next_one = 1
@@ -126,7 +124,7 @@ local function add_slots(self, order, reached)
   end
 end
 
---- What people know a node as: "(root).layer-1.kernel", and a slot as "(root).optimizer's state 'm'
+--- The display name of a node: "(root).layer-1.kernel"; for a slot, "(root).optimizer's state 'm'
 -- for (root).layer-1.kernel".
 -- @tparam integer id
 -- @treturn string
@@ -151,10 +149,10 @@ end
 
 ---------------------------------------------------------------- writing
 
---- A name as it stands in a key: "/" would separate, and "." begins TensorFlow's own parts.
+--- Escapes a name for a key: "/" would separate, and "." begins TensorFlow's own parts.
 function object_graph.escape(name) return (name:gsub("%.", ".."):gsub("/", ".S")) end
 
---- The key of a variable that is reached from the root by these names.
+--- The key of a variable with this path of names from the root.
 -- @tparam {string,...} path
 -- @treturn string "layer-1/kernel/.ATTRIBUTES/VARIABLE_VALUE"
 function object_graph.variable_key(path)
@@ -166,8 +164,8 @@ end
 
 local function has_values(nodes)
   local found = {}
-  -- from children to parents, until nothing changes: parents come before their children in most
-  -- graphs
+  -- from children to parents, until nothing changes; in most graphs, parents come before their
+  -- children
   repeat
     local changed = false
     for i = #nodes, 1, -1 do
@@ -181,7 +179,7 @@ local function has_values(nodes)
 end
 
 --- Writes a graph.
--- @tparam {table,...} nodes from the root: `children`, a list of `name`, `id`; of a variable also
+-- @tparam {table,...} nodes from the root: `children`, a list of `name`, `id`; for a variable also
 -- `key` and `full_name`
 -- @treturn string
 function object_graph.encode(nodes)

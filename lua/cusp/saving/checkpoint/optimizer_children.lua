@@ -1,10 +1,9 @@
---- An optimizer's state under the names that the optimizers of tf.keras 2.11 to 2.15 have for it in
--- a checkpoint.
+--- An optimizer's state under the names that tf.keras 2.11 to 2.15 uses in checkpoints.
 --
--- All their variables are in the list `_variables`, the iteration first, and the state once more in
--- a list for each slot. What they have and ours have not (the momentum of an SGD without momentum,
--- rows and columns of vectors in Adafactor) is written as the zeros that they would hold; what ours
--- have and they have not (the sums of gradient accumulation) is in lists of its own.
+-- There, the list `_variables` has all variables, the iteration first, and one list per slot
+-- repeats the state. State that only tf.keras has (the momentum of an SGD without momentum, rows
+-- and columns of vectors in Adafactor) is written as zeros. State that only Cusp has (the sums of
+-- gradient accumulation) is in separate lists.
 -- @module cusp.saving.checkpoint.optimizer_children
 
 local engine = require "cusp.engine"
@@ -13,7 +12,7 @@ local trackables = require "cusp.saving.checkpoint.trackables"
 
 local optimizer_children = {}
 
--- Keras 3's name of a slot → the list's name, where it is not "_" .. name .. "s".
+-- Keras 3's name of a slot → the name of the list, if it is not "_" .. name .. "s".
 local any_list = {average = "_model_variables_moving_average", velocity = "_velocities"}
 local list_names = {
   Adafactor = {row = "_r", column = "_c", velocity = "_v"},
@@ -49,7 +48,7 @@ local function slot_leaf(optimizer, slot)
   }
 end
 
---- The lists of slots; each is as long as the list of trained variables.
+--- The slot lists; each is as long as the list of trained variables.
 local function slot_lists(optimizer, all)
   local lists, order, place = {}, {}, positions(optimizer)
   for _, slot in ipairs(optimizer_state.slots(optimizer)) do
@@ -65,7 +64,7 @@ local function slot_lists(optimizer, all)
   return lists, order
 end
 
---- tf.keras keeps momentum, zero all the time, for an SGD without it.
+--- tf.keras keeps a momentum, always zero, for an SGD without it.
 local function add_idle_momentum(optimizer, lists, order, all)
   if optimizer.__name ~= "SGD" or optimizer.momentum ~= 0 or not optimizer.built then return end
   local name = list_names.SGD.momentum
@@ -151,9 +150,9 @@ function optimizer_children.list(outer)
   return result
 end
 
---- The state that the optimizers of TensorFlow 2.0 to 2.10 had variables for, by the children's
--- names; false for settings, which belong to the configuration here; nothing for what is made when
--- the optimizer is built.
+--- State that the optimizers of TensorFlow 2.0 to 2.10 kept in variables, by child name. False for
+-- settings, which now belong to the configuration; absent for state that is created when the
+-- optimizer is built.
 -- @tparam Optimizer outer
 -- @treturn table
 function optimizer_children.legacy(outer)

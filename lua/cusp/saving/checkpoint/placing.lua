@@ -1,13 +1,12 @@
---- Where a checkpoint's files go, so that whatever happens the checkpoint at a prefix is the old
--- one or the new one, also for TensorFlow.
+--- The file names of a checkpoint, chosen so that a prefix always has either the old or the new
+-- checkpoint, also for TensorFlow.
 --
--- A checkpoint is two files, and no system renames two at once. But an index says how many data
--- files there are, and their names follow from that: data file 0 of 1 and data file 0 of 2 are
--- different files. The new data go under the name that the present index does not speak of, and the
--- rename of an index that speaks of them is the one moment of change. An overwritten checkpoint is
--- then brought back to the usual name, `data-00000-of-00001`, in steps each of which leaves a whole
--- checkpoint: the data get a second name, an index for that name replaces the first, the first name
--- goes.
+-- A checkpoint has two files, and no system renames two at once. But the index holds the number of
+-- data files, which determines their names: data file 0 of 1 and data file 0 of 2 are different
+-- files. New data goes under the name that the present index does not use; renaming the new index
+-- then switches over atomically. Afterwards an overwritten checkpoint returns to the usual name,
+-- `data-00000-of-00001`, and every step leaves a complete checkpoint. The data gets a second name,
+-- an index for that name replaces the first, and the first name is removed.
 -- @module cusp.saving.checkpoint.placing
 
 local engine = require "cusp.engine"
@@ -18,14 +17,13 @@ local placing = {}
 --- The path of a data file.
 -- @tparam string prefix
 -- @tparam integer shard from 0
--- @tparam integer shards how many there are
+-- @tparam integer shards number of data files
 -- @treturn string
 function placing.data_path(prefix, shard, shards)
   return ("%s.data-%05d-of-%05d"):format(prefix, shard, shards)
 end
 
---- How many data files the index at a prefix speaks of: nil if there is no index, or none that
--- can be read.
+--- The number of data files in the index at a prefix; nil if there is no readable index.
 local function present_shards(prefix)
   if not files.exists(prefix .. ".index") then return nil end
   local ok, reader = engine.attempt(function()
@@ -36,7 +34,7 @@ end
 
 --- Chooses the name of the new data file.
 -- @tparam string prefix
--- @treturn table `prefix`; `data`: the path to write to; `shards`: what the index for it must say
+-- @treturn table `prefix`; `data`: the path to write to; `shards`: the number for its index
 function placing.begin(prefix)
   local folder = prefix:match "^(.*)/[^/]*$"
   if folder and folder ~= "" then files.make_directories(folder) end
@@ -50,7 +48,7 @@ local function remove_data(prefix, shards)
   for shard = 0, shards - 1 do files.remove(placing.data_path(prefix, shard, shards)) end
 end
 
---- The moment of change, and before it everything that can fail for want of room.
+--- Switches over atomically, after all steps that may run out of space.
 local function replace(place, data, index)
   data:sync()
   local writer <close> = files.create(place.prefix .. ".index")
@@ -64,7 +62,7 @@ local function replace(place, data, index)
   end
 end
 
---- Back to one data file under the usual name.
+--- Returns to a single data file with the usual name.
 local function rename_data(place, index)
   local writer <close> = files.create(place.prefix .. ".index")
   writer:write(index(1))
@@ -74,15 +72,15 @@ local function rename_data(place, index)
   remove_data(place.prefix, 2)
 end
 
---- Puts the files in place. All bytes are synced before the first rename, the folder after the
--- last: file systems keep the order of what happens in a folder.
--- @tparam table place what `begin` gave
+--- Puts the files in place. All bytes are synced before the first rename, and the folder after the
+-- last: file systems preserve the order of changes in a folder.
+-- @tparam table place the result of `begin`
 -- @tparam Writer data the writer of `place.data`
--- @tparam function index gives the index's bytes for a number of data files
+-- @tparam function index returns the bytes of the index for a number of data files
 function placing.finish(place, data, index)
   replace(place, data, index)
   if place.shards == 2 then
-    -- where that fails, the checkpoint is whole all the same, under its two other names
+    -- if that fails, the checkpoint is still complete under its two other names
     engine.attempt(rename_data, place, index)
   elseif place.before then
     remove_data(place.prefix, place.before)

@@ -1,9 +1,9 @@
---- Matching a model with a checkpoint, and loading what matches.
+--- Matches a model with a checkpoint, and loads what matches.
 --
--- The walk begins at the root of both and goes on to children of the same name, as TensorFlow's
--- does. All values are looked for and their shapes compared before the first is read, and all are
--- read before the first is assigned, so that an error leaves the model as it was. What has not been
--- built yet waits (`cusp.base.deferred`); so does the optimizer of a model that is not compiled.
+-- The walk starts at both roots and follows children with the same name, as in TensorFlow. It finds
+-- all values and compares their shapes before reading, and reads all before assigning, so an error
+-- leaves the model unchanged. Unbuilt objects wait (`cusp.base.deferred`), as does the optimizer of
+-- a model that is not compiled.
 -- @module cusp.saving.checkpoint.restore
 
 local deferred = require "cusp.base.deferred"
@@ -16,13 +16,13 @@ local trackables = require "cusp.saving.checkpoint.trackables"
 local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"
 
--- Those of which a part has failed; that has been said, and no warning need follow.
+-- Restorations with a failed part: the user has been told, so no warning need follow.
 local failing = setmetatable({}, {__mode = "k"})
 
 local Restoration = {}
 Restoration.__index = Restoration
 
---- What the object that is restored is called in messages.
+--- The name of the restored object in messages.
 function Restoration:root_name()
   return tracking.kind(self.root) == "layer" and ("'%s'"):format(self.root.name)
     or "what is restored"
@@ -46,8 +46,8 @@ end
 
 ---------------------------------------------------------------- matching
 
---- Notes that a node is this object. False where it is another already, as of a layer that is used
--- once here and twice there.
+--- Records the object of a node. Returns false if it has another already, such as a layer used once
+-- here and twice there.
 local function claim(self, id, object)
   local present = self.objects[id]
   if present == nil then
@@ -61,7 +61,7 @@ local function describe_owner(layer)
   return layer and ("layer '%s' (%s)"):format(layer.name, layer.__name) or "the optimizer"
 end
 
---- Adds a variable's value to what is to be loaded.
+--- Adds a variable's value to the list to load.
 local function plan(self, variable, id, layer, plans)
   local key = self.graph:value_key(id)
   if not key or not variable or self.restored[variable] then return end
@@ -74,14 +74,14 @@ local function plan(self, variable, id, layer, plans)
   plans[#plans + 1] = {variable = variable, key = key, entry = entry, layer = layer}
 end
 
---- Where what an object waits for fails, this is as it was, too (see cusp.base.whole).
+--- If the waiting work of an object fails, this is restored too (see cusp.base.whole).
 local function belongs_to(self, object)
   local list = object.__own.restorations or {}
   list[#list + 1] = whole.only{self, self.objects, self.restored, self.waiting}
   object.__own.restorations = list
 end
 
---- What no longer waits for an object need not be kept for it.
+--- Objects that no longer wait need no entry.
 local function leaves(self, object)
   local kept = {}
   for _, tables in ipairs(object.__own.restorations or {}) do
@@ -90,7 +90,7 @@ local function leaves(self, object)
   object.__own.restorations = #kept > 0 and kept or nil
 end
 
---- Continues from an object when it is built, or a model when it is compiled.
+--- Continues at an object when it is built, or at a model when it is compiled.
 local function wait_for(self, object, id, layer)
   if self.waiting[object] then return end
   local is_layer = tracking.kind(object) == "layer"
@@ -110,14 +110,15 @@ local function wait_for(self, object, id, layer)
   end
 end
 
---- A compiled model's optimizer is loaded; that of a model which is compiled later is loaded then.
+--- Loads the optimizer of a compiled model; for other models, loads it once they are compiled.
 local function wait_for_compile(self, model, id)
   if not self.graph:child(id, "optimizer") or rawget(model, "optimizer") then return end
   belongs_to(self, model)
   model.__own.when_compiled = function() self:continue(model, id) end
 end
 
---- The slots of TensorFlow 2.0 to 2.10: a list at the optimizer of which variable has which.
+--- The slots of TensorFlow 2.0 to 2.10: a list in the optimizer, with the variable and slot of
+-- each.
 local function match_legacy_slots(self, optimizer, id, plans)
   local slots = {}
   for _, slot in ipairs(optimizer_state.slots(optimizer)) do
@@ -150,13 +151,12 @@ local function index_by_name(children)
   return result
 end
 
---- What a node is known as: lists of an optimizer's state are made anew each time they are looked
--- at.
+--- The identity of a node's object: lists of an optimizer's state are created anew on every access.
 local function identity(self, object, id)
   return tracking.kind(object) and object or self.objects[id] or object
 end
 
---- Matches the children of one object; those that hold others are appended to the queue.
+--- Matches the children of one object; appends containers to the queue.
 local function match_children(self, item, queue, plans)
   local ours = index_by_name(trackables.children(item.object))
   local layer = tracking.kind(item.object) == "layer" and item.object or item.layer
@@ -173,8 +173,8 @@ local function match_children(self, item, queue, plans)
   end
 end
 
---- Matches everything below an object, nearest first. An object may be reached on several ways,
--- also by a cycle: once is enough.
+--- Matches everything below an object, nearest first. An object that can be reached on several
+-- paths, or in a cycle, is matched once.
 local function match(self, object, id, layer)
   local queue, seen, plans, late = {{object = object, id = id, layer = layer}}, {}, {}, {}
   local position = 1
@@ -204,7 +204,7 @@ local function family(dtype)
   return dtype:find "float" and "float" or dtype:find "int" and "int" or dtype
 end
 
---- What speaks against loading a value, or nil.
+--- The reason why a value cannot be loaded, or nil.
 local function objection(one)
   local entry, variable = one.entry, one.variable
   if family(entry.dtype) ~= family(variable.dtype) then
@@ -244,7 +244,7 @@ local function assign(self, plans)
   for _, variable in ipairs(variables) do self.restored[variable] = true end
 end
 
---- What an optimizer needs and the file does not have.
+--- What an optimizer needs but the file lacks.
 local function complete(self, object, id)
   local optimizer = trackables.is_optimizer(object) and object
     or type(object) == "table" and rawget(object, "optimizer")
@@ -266,7 +266,7 @@ local function root_children(graph)
   return table.concat(names, ", ")
 end
 
---- Raises where nothing of what would be loaded is one of the model's weights.
+--- Raises if no value to load belongs to the model's weights.
 local function check_any(self, plans)
   local has_weights, planned = false, {}
   for _, one in ipairs(plans) do planned[one.variable] = true end
@@ -283,7 +283,7 @@ local function check_any(self, plans)
   end
 end
 
---- Matches and loads what is below an object, which stands for a node.
+--- Matches and loads everything below an object, which corresponds to a node.
 function Restoration:continue(object, id, layer)
   local plans = check(self, match(self, object, id, layer))
   if not self.running then check_any(self, plans) end
@@ -302,7 +302,7 @@ end
 
 ---------------------------------------------------------------- what was not used
 
---- The nodes with values that no object of the model was found for.
+--- The nodes with values that match no object of the model.
 -- @treturn {string,...} their names
 function Restoration:unused()
   local result = {}
@@ -314,7 +314,7 @@ function Restoration:unused()
   return result
 end
 
---- The values of the model now that the checkpoint had nothing for.
+--- The variables of the model without a value in the checkpoint.
 -- @treturn {string,...} "layer 'dense' (Dense), variable 'kernel'"
 function Restoration:unmatched()
   local known, result = {}, {}
@@ -329,7 +329,7 @@ function Restoration:unmatched()
   return result
 end
 
---- TensorFlow's warning about values that were not used, when nobody can use them any more.
+--- TensorFlow's warning about unused values, given when nothing can use them any more.
 function Restoration:__gc()
   if self.expected_partial or self.failed or self.superseded or failing[self] then return end
   local unused = self:unused()

@@ -1,5 +1,5 @@
---- Writing a model as a checkpoint: its objects numbered as TensorFlow numbers them, each value
--- under the key of the shortest way to it.
+--- Writes a model as a checkpoint: objects are numbered as in TensorFlow, and each value has the
+-- key of its shortest path.
 -- @module cusp.saving.checkpoint.save
 
 local bundle = require "cusp.saving.checkpoint.bundle"
@@ -44,11 +44,11 @@ local function stored_value(leaf)
   return engine.untraced(engine.ops.cast, leaf.value, leaf.dtype)
 end
 
---- Writes a model's weights, and its optimizer's state where it is compiled.
+--- Writes a model's weights, and its optimizer's state if it is compiled.
 -- @tparam string prefix path of the checkpoint; the files are `PREFIX.index` and
 -- `PREFIX.data-00000-of-00001`
 -- @tparam Model model
--- @raise naming the file where it cannot be written; the old checkpoint is as it was then
+-- @raise if it cannot be written, naming the file; the old checkpoint is then unchanged
 return function(prefix, model)
   local nodes = collect(model)
   local writer <close> = bundle.create(prefix)

@@ -1,10 +1,10 @@
---- Sorted string tables: the format of a checkpoint's `.index` file, LevelDB's (its
--- doc/table_format.md describes it).
+--- Sorted string tables: the format of a checkpoint's `.index` file. It is LevelDB's format,
+-- described in its doc/table_format.md.
 --
--- A file is blocks and a footer. A block is entries (how many bytes of the key before it are
--- shared, the rest of the key, the value), the offsets of those entries that share nothing, and
--- after it a byte for the compression and a masked CRC-32C. The footer names the index block, whose
--- values name the data blocks.
+-- A file consists of blocks and a footer. A block has entries (number of key bytes shared with the
+-- previous entry, the rest of the key, the value), the offsets of the entries that share nothing, a
+-- byte for the compression, and a masked CRC-32C. The footer refers to the index block, whose
+-- values refer to the data blocks.
 -- @module cusp.saving.checkpoint.sorted_table
 
 local errors = require "cusp.base.errors"
@@ -18,7 +18,7 @@ local footer_size <const> = 48
 local trailer_size <const> = 5
 local block_size <const> = 262144 -- TensorFlow's for checkpoints; a larger block is begun anew
 local restart_interval <const> = 16
--- bytes; keys share bytes with those before them, so a small file could ask for much memory
+-- bytes; keys share bytes with their predecessors, so a small file could request much memory
 local longest_key <const> = 1 << 16
 local most_key_bytes <const> = 1 << 27
 
@@ -28,7 +28,7 @@ end
 
 ---------------------------------------------------------------- integers of variable length
 
---- An integer of 0 or more in groups of 7 bits, least significant first.
+--- Encodes a nonnegative integer in groups of 7 bits, least significant first.
 -- @tparam integer value
 -- @treturn string
 function sorted_table.varint(value)
@@ -68,12 +68,12 @@ local function read_handle(bytes, position)
   return offset, size, position
 end
 
---- The contents of a block, its checksum and compression checked.
+--- The contents of a block, after checking checksum and compression.
 local function read_block(reader, offset, size)
   local limit = reader.size - footer_size - trailer_size
   if size > limit or offset > limit - size then
     fail(reader.path, offset,
-      "a block of %d bytes is said to be there, but the file has only %d bytes", size, reader.size)
+      "expected a block of %d bytes there, but the file has only %d bytes", size, reader.size)
   end
   local bytes = reader:read(offset, size + trailer_size)
   local compression, expected = string.unpack("<BI4", bytes, size + 1)
@@ -117,7 +117,7 @@ local function each_entry(block, where, offset, visit)
     if not size then fail(where, offset + position - 1, "an entry's lengths cannot be read") end
     if shared > #key or rest > stop - start + 1 or size > stop - start + 1 - rest then
       fail(where, offset + position - 1,
-        "an entry says it has %d + %d bytes of key and %d of value, more than there are", shared,
+        "an entry claims %d + %d bytes of key and %d of value, more than there are", shared,
         rest,
         size)
     end
@@ -151,12 +151,11 @@ local function read_footer(reader)
   return index_offset, index_size
 end
 
---- Reads a table.
--- Keys come in rising order and blocks one after another, as every writer leaves them; a file where
--- they do not is refused, and so is one whose keys would take more than 128 MB.
+--- Reads a table. Keys must be in ascending order and blocks consecutive, as every writer leaves
+-- them. Other files are refused, as are those with more than 128 MB of keys.
 -- @tparam string path
 -- @treturn {table,...} `key`, `value`
--- @raise naming the file, the offset and what is wrong
+-- @raise naming the file, the offset and the fault
 function sorted_table.read(path)
   local reader <close> = files.open(path)
   local result, last_key, free, key_bytes = {}, nil, 0, 0
@@ -227,8 +226,8 @@ function Block:finish()
   return table.concat(self.parts)
 end
 
---- The shortest key from `key` on that comes before `limit` (nil: before nothing): what an index
--- needs of it.
+--- The shortest key from `key` on that sorts before `limit` (nil: no limit), which is enough for an
+-- index.
 local function shorten(key, limit)
   local at = limit and shared_prefix(key, limit) or 0
   if at >= #key or limit and at >= #limit then return key end
@@ -242,7 +241,7 @@ local function shorten(key, limit)
 end
 
 --- Writes a table.
--- @tparam {table,...} entries `key`, `value`; sorted by key here
+-- @tparam {table,...} entries `key`, `value`; this function sorts them by key
 -- @treturn string the file's bytes, the same as TensorFlow's for the same entries
 function sorted_table.write(entries)
   local sorted = table.move(entries, 1, #entries, 1, {})

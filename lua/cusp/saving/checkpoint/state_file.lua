@@ -1,4 +1,4 @@
---- The text file `checkpoint` in a folder: which of the checkpoints there is the latest.
+--- The text file `checkpoint` in a folder, which names the latest checkpoint there.
 -- @module cusp.saving.checkpoint.state_file
 
 local files = require "cusp.engine".files
@@ -31,7 +31,7 @@ local function split(prefix)
   return folder or "", name or prefix
 end
 
---- Says that a checkpoint is its folder's latest, and its only one, as Keras's `save_weights` does.
+--- Records a checkpoint as its folder's latest and only one, as Keras's `save_weights` does.
 -- @tparam string prefix
 function state_file.write(prefix)
   local folder, name = split(prefix)

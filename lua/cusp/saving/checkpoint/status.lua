@@ -1,4 +1,4 @@
---- What `load_weights` returns for a checkpoint: says afterwards how well it fitted.
+--- The result of `load_weights` for a checkpoint: reports how well it matched.
 -- @classmod cusp.saving.checkpoint.Status
 
 local errors = require "cusp.base.errors"
@@ -19,8 +19,8 @@ local function some(list)
   return table.concat(shown, "; ")
 end
 
---- Raises unless every variable that the model has now was in the checkpoint. Layers that are not
--- built have none yet.
+--- Raises unless the checkpoint had a value for every variable of the model. Unbuilt layers have no
+-- variables yet.
 -- @treturn Status itself
 function Status:assert_existing_objects_matched()
   local unmatched = self._restoration:unmatched()
@@ -32,7 +32,7 @@ function Status:assert_existing_objects_matched()
   return self
 end
 
---- Raises unless, besides, every value of the checkpoint found its place in the model.
+--- Like the above, and raises unless every value of the checkpoint was used in the model.
 -- @treturn Status itself
 function Status:assert_consumed()
   self:assert_existing_objects_matched()
@@ -45,7 +45,7 @@ function Status:assert_consumed()
   return self
 end
 
---- Raises if nothing but the model itself was matched.
+--- Raises if only the model itself was matched.
 -- @treturn Status itself
 function Status:assert_nontrivial_match()
   if self._restoration.matched <= 1 then
@@ -55,7 +55,7 @@ function Status:assert_nontrivial_match()
   return self
 end
 
---- Says that values which are not used are no mistake: no warning is written about them.
+--- Declares that unused values are intended, which suppresses the warning about them.
 -- @treturn Status itself
 function Status:expect_partial()
   self._restoration.expected_partial = true

@@ -1,8 +1,8 @@
---- What an object of a model holds, under the names that tf.keras gives it in a checkpoint.
+--- The children of a model's objects, under the names that tf.keras uses in checkpoints.
 --
 -- A child is a layer, a model, a metric, an optimizer, a variable, a list or table of these, or a
--- leaf: a table that stands for a variable stored in another dtype, or for a value that there is no
--- variable for.
+-- leaf. A leaf is a table for a variable stored in another dtype, or for a value without a
+-- variable.
 -- @module cusp.saving.checkpoint.trackables
 
 local engine = require "cusp.engine"
@@ -13,11 +13,11 @@ local trackables = {}
 local Leaf = {}
 
 --- A value of a checkpoint that is not simply a variable's.
--- @tparam table fields `variable` (nil: what a file has is of no use), `value` (a tensor, where
--- there is no variable), `dtype` as stored, `full_name`
+-- @tparam table fields `variable` (nil: the file's value is not used), `value` (a tensor, if there
+-- is no variable), `dtype` as stored, `full_name`
 function trackables.leaf(fields) return setmetatable(fields, Leaf) end
 
---- An object as a leaf, nil if it is something that holds others.
+--- An object as a leaf; nil if it holds others.
 function trackables.as_leaf(object)
   if engine.is_variable(object) then
     return {variable = object, value = object, dtype = object.dtype,
@@ -34,7 +34,7 @@ end
 
 ---------------------------------------------------------------- names
 
--- Fields of our layers that tf.keras names otherwise.
+-- Fields of our layers that have other names in tf.keras.
 local field_names = {
   MultiHeadAttention = {
     query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense",
@@ -76,7 +76,7 @@ local function holds_trackables(value, seen)
   return false
 end
 
---- A list that appends children, the first of a name.
+--- A list to which children are appended, the first of each name.
 local function collector()
   local list, taken = {}, {}
   return list, function(name, object)
@@ -98,7 +98,7 @@ local function container_children(value)
   return list
 end
 
---- Layers of a model by position, and those with weights by position among these.
+--- The layers of a model by position, and those with weights by position among these.
 local function add_stack(layers, add)
   local with_weights = 0
   for i, layer in ipairs(layers) do
@@ -110,7 +110,7 @@ local function add_stack(layers, add)
   end
 end
 
---- The names that `add_weight` was given, by variable.
+--- The names passed to `add_weight`, by variable.
 local function given_names(layer)
   local names = {}
   for _, entry in ipairs(layer.__own.weights or {}) do
@@ -119,7 +119,7 @@ local function given_names(layer)
   return names
 end
 
---- The weights that no field holds; two of one name are told apart.
+--- Weights that no field holds; duplicate names are made unique.
 local function add_unheld(layer, held, renamed, add)
   for _, entry in ipairs(layer.__own.weights or {}) do
     local variable = entry.variable
@@ -160,8 +160,8 @@ local function metric_children(metric)
   return list
 end
 
---- The children of an object, in the order in which tf.keras lists them.
--- @param object no leaf
+--- The children of an object, in the order of tf.keras.
+-- @param object not a leaf
 -- @treturn {table,...} `name`, `object`
 function trackables.children(object)
   local kind = tracking.kind(object)
@@ -173,8 +173,8 @@ function trackables.children(object)
   return container_children(object)
 end
 
---- Calls `visit(leaf, path, layer)` for each value that a model has now: `path` is a list of names,
--- `layer` the layer it belongs to.
+--- Calls `visit(leaf, path, layer)` for each value in a model: `path` is a list of names, `layer`
+-- the layer that owns it.
 function trackables.each_leaf(root, visit)
   local queue, seen = {{object = root, path = {}}}, {[root] = true}
   local position = 1

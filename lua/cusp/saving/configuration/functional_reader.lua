@@ -1,8 +1,8 @@
---- Graphs of symbolic tensors from configurations, Keras 3's and Keras 2's.
+--- Rebuilds graphs of symbolic tensors from configurations, Keras 3's and Keras 2's.
 --
--- All layers are made first. Then calls are made in an order in which the inputs of each exist: a
--- call that lacks one waits for the one that gives it, so that the work grows with the size of the
--- configuration and not with its square.
+-- All layers are made first. Calls follow as soon as their inputs exist: a call that lacks one
+-- waits for the call that produces it. So the work grows linearly with the size of the
+-- configuration, not with its square.
 -- @module cusp.saving.configuration.functional_reader
 local Object = require "cusp.base.class"
 local call_parameters = require "cusp.saving.shared.call_parameters"
@@ -21,7 +21,7 @@ local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- references to outputs of calls
 
--- layer's name, number of the call and of the tensor, both from 0
+-- name of the layer, number of the call and of the tensor, both from 0
 local Reference = {__name = "reference"}
 
 local function is_reference(value) return getmetatable(value) == Reference end
@@ -35,7 +35,7 @@ local function index_of(value, name)
   return index
 end
 
---- A reference; `offset` is what Keras 2 counts before the first call.
+--- A reference; `offset` is the number of calls that Keras 2 counts before the first.
 local function reference(state, name, node, tensor, offset)
   local operation = type(name) == "string" and state.operations[name]
   if not operation then
@@ -44,7 +44,7 @@ local function reference(state, name, node, tensor, offset)
   end
   local calls = state.calls[name] and #state.calls[name] or #operation.__own.nodes
   local index = index_of(node, name) - (offset or 0)
-  -- a model that counts its making, though it does not look so
+  -- a model that counts its own creation, although it does not look like it
   if index == calls and operation.__is_model then index = index - 1 end
   if index < 0 or index >= calls then
     errors.raise(
@@ -68,7 +68,7 @@ end
 
 ---------------------------------------------------------------- calls as they stand in the file
 
---- Keras 3's form of an argument.
+--- An argument in Keras 3's form.
 local function read_argument(state, value)
   if value == null then return nil end
   if not is_plain(value) then return value end
@@ -87,7 +87,7 @@ local function read_argument(state, value)
   return result
 end
 
---- Keras 2's keywords: places of layers of this graph stand for tensors.
+--- Keras 2's keywords: references to layers of this graph mean tensors.
 local function read_keyword(state, value)
   if value == null then return nil end
   if is_place(value) and state.operations[value[1]] then
@@ -99,8 +99,8 @@ local function read_keyword(state, value)
   return result
 end
 
---- Keras 2's inputs: `[layer, call, tensor, keywords]`, or a structure of those; the keywords are
--- added to `keywords`.
+--- Keras 2's inputs: `[layer, call, tensor, keywords]`, or a structure of these; collects the
+-- keywords in `keywords`.
 local function read_inputs(state, value, keywords)
   if not is_plain(value) then
     errors.raise("a call should be a list of [layer, call, tensor, keywords], got %s",
@@ -130,7 +130,7 @@ local function split_states(operation, inputs, keywords)
   return inputs[1]
 end
 
---- A call of one of TensorFlow's functions.
+--- A call of a TensorFlow function.
 local function tensorflow_call(operation, data, inputs, keywords)
   local positional, named = tensorflow_operations.arguments(data, keywords, function(name, value)
     return operations.count_from_one(operation.op, name, value)
@@ -181,8 +181,8 @@ local function read_call(state, entry, data)
   local is_keras3 = is_plain(data) and data.args ~= nil
   local call = is_keras3 and read_keras3_call(state, data) or read_keras2_call(state, entry, data)
   for key, value in pairs(operation.attributes or {}) do call.keywords[key] = value end
-  -- Keras 3 writes down the default of such layers, true, as if it had been asked for; what the
-  -- model is told comes before it.
+  -- Keras 3 writes the default of such layers, true, as if the user had passed it; the model's own
+  -- flag takes precedence.
   if is_keras3 and operation.training_by_default then call.keywords.training = nil end
   call.needs, call.met = {}, 0
   for i = 1, call.args.n do collect_references(call.args[i], call.needs) end
@@ -210,7 +210,7 @@ local function make_call(state, operation, call)
   operation(table.unpack(args, 1, n))
 end
 
---- The first thing that a call lacks; nil if it can be made.
+--- The first missing input of a call; nil if the call can be made.
 local function missing(state, call)
   while call.met < #call.needs do
     local need = call.needs[call.met + 1]
@@ -222,8 +222,8 @@ end
 
 local function key_of(name, node) return node .. "/" .. name end
 
---- Makes the calls of a layer as far as it goes; wakes who waited for one of them, and waits for
--- what it lacks.
+--- Makes the calls of a layer as far as possible, wakes calls that wait for them, and waits for the
+-- first missing input.
 local function run_entry(state, entry, queue, waiting)
   while entry.calls[entry.next] do
     local call = entry.calls[entry.next]
@@ -314,7 +314,7 @@ end
 
 ---------------------------------------------------------------- inputs and outputs
 
---- Keras 2 writes a list of places always; Keras 3 a place alone where there is one tensor.
+--- Keras 2 always writes a list of references; Keras 3 writes a single one for one tensor.
 local function read_places(state, value, what, legacy)
   if is_plain(value) and type(value[1]) == "string" then
     local nested = state.operations[value[1]]
@@ -355,11 +355,11 @@ end
 local own_keys = {layers = true, input_layers = true, output_layers = true,
   build_input_shape = true, batch_input_shape = true}
 
---- A model from its configuration.
+--- Makes a model from its configuration.
 -- @tparam table class the model's class
 -- @tparam table config
 -- @treturn Model
--- @raise naming the layer, where one is unknown or wrong, a name is used twice or the graph is
+-- @raise naming the layer, if it is unknown or invalid, a name is used twice, or the graph is
 -- incomplete
 function functional_reader.read(class, config)
   if not is_plain(config.layers) then

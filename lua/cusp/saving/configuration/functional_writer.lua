@@ -1,4 +1,4 @@
---- Graphs of symbolic tensors as Keras 3's configurations.
+--- Writes graphs of symbolic tensors as Keras 3's configurations.
 -- @module cusp.saving.configuration.functional_writer
 local Node = require "cusp.symbolic.node"
 local kinds = require "cusp.base.kinds"
@@ -16,7 +16,7 @@ local function nullable(shape)
   return structure.map(shape, function(size) return size == shapes.None and null or size end)
 end
 
---- The number of a call among those of its layer that belong to the graph, from 0.
+--- The number of a call among those of its layer in the graph, from 0.
 local function index_in_graph(graph, node)
   local index = 0
   for _, other in ipairs(node.operation.__own.nodes) do
@@ -38,7 +38,7 @@ local function serialize_tensor(graph, tensor)
   }, {"class_name", "config"})
 end
 
---- An argument of a call: symbolic tensors as their places, tensors by value.
+--- An argument of a call: symbolic tensors as references, tensors by value.
 local function serialize_argument(graph, value)
   if value == nil or value == false then return null end
   if is_symbolic(value) then return serialize_tensor(graph, value) end
@@ -52,7 +52,7 @@ local function serialize_argument(graph, value)
   return result
 end
 
--- Keras calls these and models with a mask though there is none, and its files show it.
+-- Keras passes a mask to these and to models even if there is none, and its files show it.
 local shows_mask = {Bidirectional = true, GlobalAveragePooling1D = true}
 
 local function serialize_call(graph, node)
@@ -60,7 +60,7 @@ local function serialize_call(graph, node)
   for i = 1, node.arguments.n do args[i] = serialize_argument(graph, node.arguments[i]) end
   local kwargs = ordered.object()
   for key, value in pairs(node.keywords or {}) do
-    -- in lists it is nothing
+    -- in lists it means no mask
     if value == false then
       kwargs[key] = false
     else
@@ -87,8 +87,8 @@ local function serialize_layer(graph, layer)
   return result
 end
 
---- Keras 3 gives the node index of a nested functional model's output one more than its calls
--- within the graph.
+--- Keras 3 gives the output of a nested functional model a node index one higher than its calls in
+-- the graph.
 local function node_offset(operation)
   return operation.__is_model and operation.__own.graph
     and getmetatable(operation).__name == "Functional" and 1 or 0
@@ -102,7 +102,7 @@ local function tensor_place(graph)
   end
 end
 
---- The configuration of a model made of symbolic tensors.
+--- The configuration of a functional model.
 -- @tparam Model model
 -- @treturn table `name`, `trainable`, `layers`, `input_layers`, `output_layers`
 function functional_writer.of(model)

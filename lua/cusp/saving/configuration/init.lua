@@ -1,12 +1,12 @@
---- Models as configurations, and back: what JSON and YAML texts, HDF5 files and `.keras` archives
--- hold.
+--- Converts models to configurations and back, for JSON and YAML texts, HDF5 files and `.keras`
+-- archives.
 --
 -- Forms (`format`):
 --
 --  - "tf2": TF 2.0's, `{class_name = "Model", config = ..., keras_version = "2.2.4-tf",
 --    backend = "tensorflow"}`;
---  - "h5": the same in a form that Keras 3 reads from HDF5 files, too: the input of a stack is a
---    layer of its own, as TF 2.2 and later write it, and keys that Keras 3 refuses (`time_major`,
+--  - "h5": the same in a form that Keras 3 also reads from HDF5 files: the input of a stack is
+--    a separate layer, as in TF 2.2 and later, and keys that Keras 3 refuses (`time_major`,
 --    `implementation`, ...) are left out, since they hold defaults;
 --  - "keras3": Keras 3's, `{module =, class_name =, config =, registered_name =, build_config =,
 --    compile_config =}`.
@@ -54,8 +54,8 @@ local function warn_of_name(model, name, object)
     type(object) == "table" and "a class" or "a function", name)
 end
 
---- Loading finds classes by name: two of one name cannot both come back, and an older one only
--- where loading is told of it.
+--- Loading finds classes by name. Two of one name cannot both be restored, and an older one only if
+-- the loader is told about it.
 local function check_names(model, noted)
   for name, objects in pairs(noted) do
     local first = next(objects)
@@ -72,8 +72,8 @@ end
 --- The configuration of a model.
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default), "h5" or "keras3"
--- @treturn table with the order of its keys
--- @raise if a class has no configuration, saying what to write
+-- @treturn table with ordered keys
+-- @raise if a class has no configuration, explaining what to write
 function configuration.of_model(model, options)
   local layout = options_of(options and options.format)
   local tree, noted = registry.noting(registry.serialize, model)
@@ -87,8 +87,8 @@ end
 
 local warned_of_optimizer = setmetatable({}, {__mode = "k"})
 
---- Warns, once for each call of `compile`, where an optimizer of a file of Keras 2 goes on
--- otherwise than Keras's class of that name.
+--- Warns, once per call of `compile`, about an optimizer from a Keras 2 file that behaves
+-- differently from Keras's class of that name.
 local function warn_of_optimizer(model, settings)
   local lost = not warned_of_optimizer[settings]
     and require("cusp.saving.shared.settings").of(model)
@@ -101,13 +101,13 @@ local function warn_of_optimizer(model, settings)
     model.name, name, tostring(value))
 end
 
--- settings of which it was said that they cannot be written
+-- settings for which a warning was given
 local warned = setmetatable({}, {__mode = "k"})
 
---- Whether what a model was compiled with can be written. Where a loss or metric is a Lua function
--- without a name it cannot, which a warning says, once for each call of `compile`.
+--- Whether the arguments of `compile` can be written. If a loss or metric is a Lua function without
+-- a name they cannot; a warning says so once per call of `compile`.
 -- @tparam Model model
--- @treturn boolean false also where the model is not compiled
+-- @treturn boolean false also if the model is not compiled
 function configuration.has_compile(model)
   local settings = model.__own.compile_config
   local obstacle = settings and training.obstacle(model)
@@ -122,9 +122,8 @@ function configuration.has_compile(model)
   return settings ~= nil and not obstacle
 end
 
---- What the model was compiled with, as files hold it.
--- Where a loss or metric is a Lua function without a name, the model counts as not compiled, with a
--- warning.
+--- The arguments of `compile` in file form. If a loss or metric is a Lua function without a name,
+-- the model counts as not compiled, with a warning.
 -- @tparam Model model
 -- @tparam[opt] table options `format`: "tf2" (default; the training_config of TF 2.11 to 2.15),
 -- "tf20" (that of TF 2.0 to 2.10), or "keras3" (compile_config)
@@ -149,11 +148,11 @@ local function scoped(options, f, ...)
   return registry.with_custom_objects(objects, f, ...)
 end
 
---- Compiles a model as its file says.
+--- Compiles a model according to its file.
 -- @tparam Model model
 -- @tparam table config a training_config or compile_config
 -- @tparam[opt] table options `custom_objects`
--- @raise naming what is not known; the model is as it was then
+-- @raise naming what is unknown; the model is then unchanged
 function configuration.compile(model, config, options)
   local ok, message = engine.attempt(scoped, options, training.compile, model, config)
   if not ok then raise_in("training configuration", message) end
@@ -185,13 +184,13 @@ local function compile_if_told(model, config, options)
   warnings.warn("%s: the model is not compiled: %s", model.name, text)
 end
 
---- A model from its configuration, of whichever generation of Keras.
+--- Makes a model from its configuration, of any generation of Keras.
 -- @tparam table config
--- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether
--- Keras 3's compile_config is followed (true); `keras_version`: that of the file, where the
--- configuration does not say it
+-- @tparam[opt] table options `custom_objects`: classes and functions by name; `compile`: whether to
+-- use Keras 3's compile_config (true); `keras_version`: that of the file, if the configuration
+-- lacks it
 -- @treturn Model
--- @raise naming the place in the configuration and what is wrong there
+-- @raise naming the place in the configuration and the fault
 function configuration.to_model(config, options)
   local version = kinds.is_plain(config) and config.keras_version
     or options and options.keras_version
@@ -236,7 +235,7 @@ function configuration.to_json(model, ...)
     {indent = indent, ascii = ascii})
 end
 
--- Where Python's configurations hold tuples, its YAML says so.
+-- Marks the places where Python's configurations have tuples, as its YAML does.
 local tuples = {
   batch_input_shape = true, kernel_size = true, strides = true, dilation_rate = true,
   pool_size = true, target_shape = true, dims = true,
@@ -267,7 +266,7 @@ function configuration.to_yaml(model, ...)
   return yaml.encode(tree, {sort_keys = sort})
 end
 
---- A model from a text.
+--- Makes a model from a text.
 -- @tparam string what "model_from_json" or "model_from_yaml"
 -- @tparam function decode
 -- @param text

@@ -1,5 +1,5 @@
---- Keras 3's form to the letter: what objects give by themselves, with the keys in Keras's order
--- and what Keras adds and leaves out.
+--- Keras 3's exact form: reorders the keys of serialised objects as in Keras, and adds or removes
+-- what Keras adds or omits.
 -- @module cusp.saving.configuration.keras3
 local kinds = require "cusp.base.kinds"
 local ordered = require "cusp.base.ordered"
@@ -12,8 +12,7 @@ local is_plain = kinds.is_plain
 local recurrent =
   "return_sequences return_state go_backwards stateful unroll zero_output_for_mask units"
 
--- The first keys of a class after its base's, where Keras's order is another than that of its
--- arguments.
+-- The first keys of a class after its base's, if Keras's order differs from that of its arguments.
 local orders = {
   ["keras.layers"] = {
     MaxPooling1D = "pool_size padding strides", SeparableConv1D = "depth_multiplier filters",
@@ -47,7 +46,7 @@ local function set_of(names)
   return set
 end
 
--- Layers that count as built from the start, and keep no shape.
+-- Layers that count as built from the start, and store no shape.
 local unbuilt =
   set_of("Activation Masking Dropout MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D "
     .. "AveragePooling2D "
@@ -82,8 +81,8 @@ local function change(node)
   if node.module == "keras.layers" then change_layer(node) end
 end
 
---- Keras 3's form of a tree of serialised objects.
--- @param tree as `registry.serialize` gives it; it is changed
+--- Converts a tree of serialised objects to Keras 3's form.
+-- @param tree as returned by `registry.serialize`; modified
 -- @return the tree
 function keras3.of(tree)
   if not is_plain(tree) then return tree end

@@ -1,5 +1,5 @@
---- What `compile` was given, as files hold it: Keras 3's compile_config, and the training_config of
--- HDF5 files.
+--- The arguments of `compile` in files: Keras 3's compile_config, and the training_config of HDF5
+-- files.
 -- @module cusp.saving.configuration.training
 local Object = require "cusp.base.class"
 local errors = require "cusp.base.errors"
@@ -17,7 +17,8 @@ local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- writing
 
---- The path of the first function without a name in what `compile` was given, such as "metrics[2]".
+--- The path of the first function without a name in the arguments of `compile`, such as
+-- "metrics[2]".
 local function nameless(value, path)
   if type(value) == "function" then return not registry.is_named(value) and path or nil end
   if not is_plain(value) then return nil end
@@ -29,8 +30,8 @@ local function nameless(value, path)
   return nil
 end
 
---- What keeps a compiled model's settings from being written: "loss" and the like; nil where
--- nothing does.
+--- The argument that prevents writing a compiled model's settings, such as "loss"; nil if there is
+-- none.
 -- @tparam Model model
 -- @treturn ?string
 function training.obstacle(model)
@@ -47,7 +48,7 @@ local keras3_keys = {
   "steps_per_execution", "jit_compile",
 }
 
---- Keras 3's form; empty where the model is not compiled or a function has no name.
+--- Keras 3's form; empty if the model is not compiled or a function has no name.
 -- @tparam Model model
 -- @treturn table
 function training.keras3(model)
@@ -58,7 +59,7 @@ function training.keras3(model)
   return result
 end
 
--- The forms of HDF5 files: their keys, and the table of optimizers that they follow.
+-- The forms of HDF5 files: their keys, and their table of optimizers.
 local hdf5_forms = {
   tf2 = {"loss", "metrics", "weighted_metrics", "loss_weights", optimizers = "optimizers"},
   tf20 = {"loss", "metrics", "weighted_metrics", "sample_weight_mode", "loss_weights",
@@ -96,7 +97,8 @@ end
 
 ---------------------------------------------------------------- reading
 
---- `f` of each serialised form, string or number in a structure; null is nil, false in lists.
+--- Applies `f` to each serialised form, string or number in a structure; null becomes nil, or false
+-- in lists.
 local function map(value, f)
   if value == null or value == nil then return nil end
   if not is_plain(value) or value.class_name ~= nil then return f(value) end
@@ -114,15 +116,15 @@ local function read_loss(value)
   return registry.deserialize(value, {module = "keras.losses"})
 end
 
---- The class of metrics that a function's name means: "mean_squared_error" is MeanSquaredError.
+--- The metric class for a function's name: "mean_squared_error" is MeanSquaredError.
 local function metric_class(metrics, fn)
   for _, name in ipairs(namespace.names(metrics)) do
     if name ~= fn and namespace.snake_case(name) == fn then return metrics[name] end
   end
 end
 
---- The metric of a function by its name, under the name that it had: TF 2 wrote "accuracy" as a
--- wrapper of what it stood for.
+--- The metric for a function's name, under its old name: TF 2 wrote "accuracy" as a wrapper of the
+-- actual metric.
 local function wrapped_metric(config)
   local metrics = require "cusp.metrics"
   local fn = config.fn
@@ -137,8 +139,7 @@ local function wrapped_metric(config)
   return metrics.MeanMetricWrapper{custom or metrics.get(fn), name = name}
 end
 
---- TF 2 put an output's name in front of its metrics' names; that is done again when the model
--- trains.
+--- TF 2 put an output's name in front of its metrics' names; training does that again.
 local function without_prefix(metric, outputs)
   if not Object.is_instance(metric) or #outputs < 2 then return metric end
   for _, output in ipairs(outputs) do
@@ -182,7 +183,7 @@ local function read_settings(model, config)
   return settings
 end
 
---- Compiles a model as a file says.
+--- Compiles a model according to a file.
 -- @tparam Model model
 -- @tparam table config Keras 3's or the training_config of an HDF5 file
 -- @raise naming the part that cannot be read

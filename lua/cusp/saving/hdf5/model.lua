@@ -1,6 +1,6 @@
---- Whole models as HDF5: configuration, weights, what the model was compiled with and the
--- optimizer's state, as tf.keras 2.15 writes them, so that TensorFlow and Keras 3 read them; read
--- from these, Keras 3 and TensorFlow 2.0 on.
+--- Whole models as HDF5: configuration, weights, compile arguments and optimizer state. Writes the
+-- layout of tf.keras 2.15, for TensorFlow and Keras 3. Reads files of these and of TensorFlow 2.0
+-- on.
 -- @module cusp.saving.hdf5.model
 
 local Object = require "cusp.base.class"
@@ -53,9 +53,9 @@ end
 --- Writes a model.
 -- @tparam string path
 -- @tparam Model model functional or sequential, built
--- @tparam[opt=true] boolean include_optimizer whether what it was compiled with and the optimizer's
--- state are written
--- @raise if the model is a class of another kind, or part of it has no configuration
+-- @tparam[opt=true] boolean include_optimizer whether to write the compile arguments and the
+-- optimizer's state
+-- @raise if the model is of a user's class, or part of it has no configuration
 function hdf5_model.write(path, model, include_optimizer)
   check_kind(path, model)
   local tree = configuration.of_model(model, {format = "h5"})
@@ -85,7 +85,8 @@ end
 local function text_attribute(path, root, name)
   local value = root.attributes:get(name)
   if value ~= nil and type(value) ~= "string" then
-    errors.raise("%s: attribute '%s': expected a text, got %s", path, name, errors.describe(value))
+    errors.raise("%s: attribute '%s': expected a string, got %s", path, name,
+      errors.describe(value))
   end
   return value
 end
@@ -121,7 +122,7 @@ local function read_optimizer(path, root)
   for i, name in ipairs(found.names) do
     local dataset = group:get(name)
     if not dataset or dataset.kind ~= "dataset" then
-      errors.raise("%s: the variable '%s' that it lists is missing", found.where, name)
+      errors.raise("%s: the listed variable '%s' is missing", found.where, name)
     end
     found.values[i] = stored.of_dataset(path, dataset)
   end
@@ -135,13 +136,13 @@ local function first_misfit(variables, values)
   end
 end
 
---- Pairs a file's optimizer state with the optimizer's variables; where it does not fit, a warning
--- says that it starts afresh.
+--- Pairs a file's optimizer state with the optimizer's variables; warns and resets it if it does
+-- not fit.
 local function match_optimizer(plan, found, optimizer)
   local variables, reason = optimizer_state.match(optimizer, found.names)
   reason = reason or first_misfit(variables, found.values)
   if reason then
-    return stored.warn("%s: the optimizer's state does not fit %s and starts afresh: %s",
+    return stored.warn("%s: the optimizer's state does not fit %s and was reset: %s",
       found.where, tostring(optimizer), reason)
   end
   for i, variable in ipairs(variables) do
@@ -149,7 +150,7 @@ local function match_optimizer(plan, found, optimizer)
   end
 end
 
---- Assigns everything to a built model, its weights and the optimizer's state together.
+--- Assigns all values to a built model, its weights and the optimizer's state together.
 local function restore(model, contents)
   local plan = hdf5_weights.match(contents.weights, model)
   local with_optimizer = contents.optimizer ~= nil and model.compiled == true
@@ -196,7 +197,7 @@ end
 -- @tparam string path
 -- @tparam[opt] table options `custom_objects`; `compile` (true)
 -- @treturn Model
--- @raise naming the file and the place in it
+-- @raise naming the file and the position
 function hdf5_model.read(path, options)
   options = options or {}
   local file <close> = stored.open(path)

@@ -1,6 +1,5 @@
---- Lists of names in the attributes of HDF5 groups, as Keras keeps them: `layer_names`,
--- `weight_names`; split over `layer_names0`, `layer_names1`, ... where they are larger than an
--- object's header may be.
+--- Lists of names in the attributes of HDF5 groups, as in Keras: `layer_names`, `weight_names`.
+-- Lists too large for an object header are split over `layer_names0`, `layer_names1`, ...
 -- @module cusp.saving.hdf5.name_lists
 
 local errors = require "cusp.base.errors"
@@ -8,7 +7,7 @@ local errors = require "cusp.base.errors"
 local name_lists = {}
 
 local header_limit = 64512
--- of a string of variable length, which one list's names are where they fit
+-- size of a variable-length string, the type of the names if they all fit
 local reference_bytes = 16
 
 local function check_strings(where, value)
@@ -30,7 +29,7 @@ end
 -- @tparam cusp.hdf5.Group group
 -- @tparam string name
 -- @treturn {string,...}
--- @raise if there is none, or it holds something else
+-- @raise if there is none, or it holds anything but names
 function name_lists.read(path, group, name)
   local where = ("%s: %s: attribute '%s'"):format(path, group.name, name)
   local attributes = group.attributes
@@ -70,11 +69,11 @@ local function longest(names)
   return size
 end
 
---- Writes a list; an empty one is an empty array of float64, as h5py makes it of an empty list.
+--- Writes a list; an empty one is an empty float64 array, as in h5py.
 -- @tparam cusp.hdf5.NewGroup group
 -- @tparam string name
 -- @tparam {string,...} names
--- @raise for a name that no attribute can hold
+-- @raise for a name too long for an attribute
 function name_lists.write(group, name, names)
   if #names == 0 then return group.attributes:set(name, {}) end
   local size = longest(names)

@@ -1,8 +1,8 @@
---- The order and the names that tf.keras 2 gives to the variables of layers in files.
+--- The order and names of layer variables in tf.keras 2's files.
 --
 -- Names are paths below the layer: `dense/kernel`, `lstm/lstm_cell/kernel`,
--- `bi/forward_lstm/lstm_cell/kernel`. A functional or sequential model adds nothing to the names of
--- its layers, nor does the layer that a TimeDistributed wraps.
+-- `bi/forward_lstm/lstm_cell/kernel`. Functional and sequential models, and the layer inside a
+-- TimeDistributed, add nothing to the names.
 -- @module cusp.saving.hdf5.weight_names
 
 local Object = require "cusp.base.class"
@@ -67,7 +67,7 @@ function weight_names.of_model(model)
   return names
 end
 
---- A list of names without repetitions: the later ones get a number.
+--- Makes the names in a list unique: later duplicates get a number.
 function weight_names.unique(names)
   local seen, result = {}, {}
   for i, name in ipairs(names) do

@@ -1,6 +1,6 @@
---- Weights in the layout of tf.keras 2: a group for each layer, named by it, whose attribute
+--- Weights in the layout of tf.keras 2: a group per layer, named after it, whose attribute
 -- `weight_names` lists datasets. Format: Keras's `hdf5_format` (tf.keras 2.15) and
--- `legacy_h5_format` (Keras 3), which both read what is written here.
+-- `legacy_h5_format` (Keras 3); both read the files written here.
 -- @module cusp.saving.hdf5.weights
 
 local errors = require "cusp.base.errors"
@@ -11,7 +11,7 @@ local weight_names = require "cusp.saving.hdf5.weight_names"
 
 local hdf5_weights = {}
 
---- The version and backend that are written: those of the newest Keras that had this layout alone.
+--- The version and backend to write: those of the newest Keras that had only this layout.
 hdf5_weights.version, hdf5_weights.backend = "2.15.0", "tensorflow"
 
 local TOP = "top_level_model_weights"
@@ -60,7 +60,7 @@ local function read_values(path, group)
   for i, name in ipairs(name_lists.read(path, group, "weight_names")) do
     local dataset = group:get(name)
     if dataset == nil then
-      errors.raise("%s: %s: the weight '%s' that it lists is missing", path, group.name, name)
+      errors.raise("%s: %s: the listed weight '%s' is missing", path, group.name, name)
     end
     if dataset.kind ~= "dataset" then
       errors.raise("%s: %s: expected a weight, got a group", path, dataset.name)
@@ -70,7 +70,7 @@ local function read_values(path, group)
   return values
 end
 
---- What a group holds.
+--- Reads the contents of a group.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
 -- @treturn table `path`, `where`; `backend` and `keras_version` as it has them; `layers`: a list of
@@ -88,7 +88,7 @@ function hdf5_weights.read(path, group)
   return contents
 end
 
---- Reads all values into memory: for use after the file is closed.
+--- Reads all values into memory, for use after the file is closed.
 function hdf5_weights.keep(contents)
   for _, layer in ipairs(contents.layers) do
     for _, value in ipairs(layer.values) do stored.keep(value) end
@@ -190,13 +190,13 @@ local function match_by_name(plan, contents, model, options)
     .. "file (%s)", contents.where, model.name, names_of(model.layers), names_of(contents.layers))
 end
 
---- Pairs what a file holds with a model's variables; nothing is assigned yet.
--- @tparam table contents what `read` gave
+--- Pairs the contents of a file with a model's variables; assigns nothing yet.
+-- @tparam table contents the result of `read`
 -- @tparam Model model built
--- @tparam[opt] table options `by_name`: layers of the same name, not one after the other;
--- `skip_mismatch`: what does not fit is left out, with a warning
+-- @tparam[opt] table options `by_name`: match layers by name, not by order; `skip_mismatch`: skip
+-- what does not fit, with a warning
 -- @treturn table a plan (see cusp.saving.stored)
--- @raise naming the layer, the variable and both shapes where something does not fit
+-- @raise naming the layer, the variable and both shapes if something does not fit
 function hdf5_weights.match(contents, model, options)
   local plan = stored.plan()
   options = options or {}

@@ -1,5 +1,5 @@
---- Whole models as `.keras` archives: config.json, metadata.json and model.weights.h5, as Keras 3
--- writes them; read from Keras 3 and from tf.keras 2.12 to 2.15. Also as a folder of these three
+--- Whole models as `.keras` archives: config.json, metadata.json and model.weights.h5, as in Keras
+-- 3. Reads archives of Keras 3 and of tf.keras 2.12 to 2.15. Also supports a folder of these three
 -- files.
 -- @module cusp.saving.keras3.archive
 
@@ -64,8 +64,8 @@ local function write_folder(path, model, include_optimizer)
   end)
 end
 
---- Writes a model as an archive. The weights' own file is lent: it is copied into the archive and
--- never synced.
+--- Writes a model as an archive. The temporary weights file is copied into the archive and never
+-- synced.
 local function write_zip(path, model, include_optimizer)
   local config = config_text(model, include_optimizer)
   local writer <close> = require("cusp.formats.zip").create(path)
@@ -136,8 +136,7 @@ local function read_config(source)
   return config
 end
 
---- What an archive says of itself: the version of Keras that wrote it; an empty table where it does
--- not say.
+--- The metadata of an archive, with the Keras version that wrote it; an empty table if it has none.
 local function read_metadata(source)
   local ok, metadata = engine.attempt(function()
     return source.has(METADATA) and json.decode(source.text(METADATA))
@@ -145,7 +144,7 @@ local function read_metadata(source)
   return ok and kinds.is_plain(metadata) and metadata or {}
 end
 
---- Names the archive, not the temporary file that its weights were taken out to.
+--- Makes errors name the archive, not the temporary file with its weights.
 local function naming(source, temporary, f, ...)
   local results = table.pack(engine.attempt(f, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
@@ -157,7 +156,7 @@ local function naming(source, temporary, f, ...)
   error(text, 0)
 end
 
---- The weights of an archive, paired with a built model's variables, and assigned.
+--- Pairs the weights of an archive with a built model's variables, and assigns them.
 local function restore(model, contents, options)
   local plan = keras3_weights.match(contents, model, options)
   local done = plan:run()
@@ -190,7 +189,7 @@ end
 -- @tparam string path
 -- @tparam Model model
 -- @tparam[opt] table options `skip_mismatch`
--- @treturn boolean whether the model had its variables; else they are set when it is built
+-- @treturn boolean whether the model was built; if not, its weights are set when it is
 function archive.load_weights(path, model, options)
   local source <close> = open(path)
   return load_weights(model, source, options)
@@ -200,7 +199,7 @@ end
 -- @tparam string path
 -- @tparam[opt] table options `custom_objects`; `compile` (true)
 -- @treturn Model
--- @raise naming the file and the place in it
+-- @raise naming the file and the position
 function archive.read(path, options)
   options = options or {}
   local source <close> = open(path)

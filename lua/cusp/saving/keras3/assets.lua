@@ -91,10 +91,10 @@ local function load_own(source, part)
   end)
 end
 
---- Gives the layers of a model what an archive holds for them.
+--- Loads the assets of an archive into the layers of a model.
 -- @tparam table source `path`; `has(name)`; `text(name)`
 -- @tparam Model model
--- @raise naming the archive and the member where a layer cannot use it
+-- @raise naming the archive and the member that a layer cannot use
 function assets.load(source, model)
   for _, part in ipairs(keras3_paths.of(model, false)) do
     local name = ("assets/%s/vocabulary.txt"):format(part.path)

@@ -1,9 +1,9 @@
 --- Weights in Keras 3's layout (`model.weights.h5`): for each part of a model a group `<path>/vars`
--- with the attribute `name` and datasets 0, 1, ... Those of tf.keras 2.12 to 2.15 have no names and
--- paths of their own in a few places.
+-- with the attribute `name` and datasets 0, 1, ... Files of tf.keras 2.12 to 2.15 lack the names
+-- and use other paths in a few places.
 --
--- Keras does not save where random layers are in their sequences; a file of Cusp's has that in
--- groups of its own, which Keras passes over.
+-- Keras does not save the state of random layers; Cusp's files have it in separate groups, which
+-- Keras ignores.
 -- @module cusp.saving.keras3.weights
 
 local deferred = require "cusp.base.deferred"
@@ -72,7 +72,7 @@ local function read_vars(path, group)
   return values, named
 end
 
--- Real models are far from these; a group that contains itself is not.
+-- Limits far beyond real models; a group that contains itself exceeds them.
 local most_levels, most_groups = 500, 100000
 
 -- Under which key of a table by name the model that was saved had a part.
@@ -103,7 +103,7 @@ local function read_below(contents, group, place, level)
   end
 end
 
---- What a file holds.
+--- Reads the contents of a file.
 -- @tparam string path of the file, for messages
 -- @tparam cusp.hdf5.Group group
 -- @treturn table `path`; `parts`: `{values =, where =}` by place; `by_key`: places by "path:key"
@@ -114,7 +114,7 @@ function keras3_weights.read(path, group)
   return contents
 end
 
---- Reads all values into memory: for use after the file is closed.
+--- Reads all values into memory, for use after the file is closed.
 function keras3_weights.keep(contents)
   for _, part in pairs(contents.parts) do
     for _, value in pairs(part.values) do stored.keep(value) end
@@ -133,8 +133,8 @@ end
 
 ---------------------------------------------------------------- matching
 
--- Names of tf.keras 2.15 (private fields) and before (`_layer_checkpoint_dependencies`), one part
--- of a path at a time.
+-- Names of tf.keras 2.15 (private fields) and before (`_layer_checkpoint_dependencies`), one path
+-- component at a time.
 local function find_part(contents, path)
   local found = contents.parts[path]
   if found then return found end
@@ -181,8 +181,8 @@ local function match_layer(plan, contents, part)
   add_all(plan, part.variables, values)
 end
 
--- Without the learning rate and what tf.keras 2.15 does not keep; plain SGD's unused slots are
--- passed over.
+-- The variables without the learning rate and others that tf.keras 2.15 does not keep; skips the
+-- unused slots of plain SGD.
 local function tf2_order(optimizer, count)
   local inner, result = optimizer_state.inner(optimizer), {}
   result[1] = inner.__own.iterations
@@ -192,7 +192,7 @@ local function tf2_order(optimizer, count)
   return (#result == count or #result + unused == count) and result or nil
 end
 
--- An optimizer that had not trained yet: its scalars alone.
+-- An optimizer that had not trained yet: only its scalars.
 local function without_slots(optimizer)
   local result = {}
   for _, entry in ipairs(optimizer_state.scalars(optimizer)) do
@@ -273,7 +273,7 @@ local function match_optimizer(plan, contents, part, ranks)
   else warn_of_optimizer(part, found) end
 end
 
--- What only files of Cusp's hold, such as where random layers are in their sequences.
+-- State that only Cusp's files have, such as that of random layers.
 local function match_extra(plan, contents, part)
   local found = contents.parts[part.path]
   if found and #found.values == 1 and not first_misfit(part.variables, found.values) then
@@ -291,14 +291,14 @@ local function report(contents, failures, skip)
   local more = #failures > 1
     and (" (and %d more parts of the model do not fit)"):format(#failures - 1) or ""
   if not skip then
-    errors.raise("%s%s; load with skip_mismatch = true to leave out what does not fit", failures[1],
+    errors.raise("%s%s; pass skip_mismatch = true to skip what does not fit", failures[1],
       more)
   end
   for _, failure in ipairs(failures) do stored.warn("%s; it is skipped", failure) end
   return contents
 end
 
--- Whether an optimizer is what the model was compiled with, or what that one holds.
+-- Whether an optimizer is the one that the model was compiled with, or inside that one.
 local function is_own(model, optimizer)
   local own = model.compiled and model.optimizer
   return own and (own == optimizer or optimizer_state.inner(own) == optimizer)
@@ -342,12 +342,13 @@ local function complete_parts(contents, model)
   return made and keras3_paths.of(model, true, options) or parts
 end
 
---- Pairs what a file holds with a model's variables and its optimizer's; nothing is assigned yet.
--- @tparam table contents what `read` gave
+--- Pairs the contents of a file with the variables of a model and its optimizer; assigns nothing
+-- yet.
+-- @tparam table contents the result of `read`
 -- @tparam Model model built
--- @tparam[opt] table options `skip_mismatch`: parts that do not fit are left out, with a warning
+-- @tparam[opt] table options `skip_mismatch`: skip parts that do not fit, with a warning
 -- @treturn table a plan (see cusp.saving.stored)
--- @raise naming the part, the variable and both shapes where something does not fit
+-- @raise naming the part, the variable and both shapes if something does not fit
 function keras3_weights.match(contents, model, options)
   local plan, failures = stored.plan(), {}
   -- files with keys are this library's own, whose optimizers follow the order of keys

@@ -1,5 +1,5 @@
---- The names of what layers are called with after their inputs: files of Keras 2 give them by name,
--- calls in Lua by position.
+--- The names of call arguments after the inputs: Keras 2's files pass them by name, calls in Lua by
+-- position.
 -- @module cusp.saving.shared.call_parameters
 local call_parameters = {}
 
@@ -19,8 +19,8 @@ local function parameter_of(f, position)
 end
 
 --- The name of a positional argument.
--- @tparam ?Layer layer an instance or a class, whose `call(self, inputs, ...)` tells where the
--- table here does not
+-- @tparam ?Layer layer an instance or a class; used for names from its `call(self, inputs, ...)`
+-- that the table lacks
 -- @tparam string class_name
 -- @tparam integer position from 1, the inputs
 -- @treturn string
@@ -30,7 +30,7 @@ function call_parameters.name(layer, class_name, position)
     or ("argument_%d"):format(position)
 end
 
---- The position of a named argument; nil if it is one of the keywords.
+--- The position of a named argument; nil if it is a keyword argument.
 function call_parameters.position(layer, class_name, name)
   for position = 2, 4 do
     local own = call_parameters.name(layer, class_name, position)

@@ -1,7 +1,7 @@
---- What the tf.keras 2 layout has no place for, in a group of its own that Keras passes over: where
--- random layers are in their sequences, and the state of optimizers beyond what tf.keras 2.15 keeps
--- (Nadam's momentum product, the scale of a LossScaleOptimizer). With it a model goes on exactly
--- where it was. There is none where there is nothing of the kind.
+--- State without a place in the tf.keras 2 layout, in a separate group that Keras ignores: that of
+-- random layers, and optimizer state beyond tf.keras 2.15's (Nadam's momentum product, the scale of
+-- a LossScaleOptimizer). With it a model continues exactly where it stopped. The group is omitted
+-- if there is no such state.
 -- @module cusp.saving.shared.extra_state
 
 local errors = require "cusp.base.errors"
@@ -42,7 +42,7 @@ function extra_state.write(root, model, with_optimizer)
   end
 end
 
--- Real models are far from these; a group that contains itself is not.
+-- Limits far beyond real models; a group that contains itself exceeds them.
 local most_levels, most_members = 500, 100000
 
 local function below(path, group, name, found, level)
@@ -65,17 +65,16 @@ local function below(path, group, name, found, level)
 end
 
 --- Reads the state into memory.
--- @treturn table values by path; empty where there is none
+-- @treturn table values by path; empty if there are none
 function extra_state.read(path, root)
   local group = root:get(GROUP)
   if not group or group.kind ~= "group" then return {} end
   return below(path, group, "", {values = {}, count = 0}, 1)
 end
 
---- Makes the sources of random numbers that a layer only makes when it first needs them, where a
--- file has their state.
+--- Creates the random generators that a layer creates on first use, if a file has their state.
 -- @tparam {table,...} parts of the model
--- @tparam function has whether the file has something at a path
+-- @tparam function has whether the file has a value at a path
 function extra_state.prepare(parts, has)
   local made = false
   for _, part in ipairs(parts) do

@@ -1,6 +1,6 @@
---- Operations in graphs: `ops.add(x, y)` on symbolic tensors, as Keras 3 writes it.
--- Tensors are among the arguments of the call; what is no tensor stands in the operation's
--- configuration, axes counted from 0.
+--- Operations in graphs: `ops.add(x, y)` on symbolic tensors, in Keras 3's form. Tensors are
+-- arguments of the call; all other arguments are in the operation's configuration, with axes
+-- counted from 0.
 -- @module cusp.saving.shared.operations
 local Node = require "cusp.symbolic.node"
 local engine = require "cusp.engine"
@@ -16,13 +16,13 @@ local is_symbolic, is_plain = Node.is_symbolic, kinds.is_plain
 
 local schemas
 
---- The parameters of an operation; of the engine's rows and of those made in Lua.
+--- The parameters of an operation, from the engine's rows or from Lua.
 local function schema_of(op)
   schemas = schemas or require("cusp.ops").describe()
   return schemas[op] and schemas[op].arguments
 end
 
---- Adds what one table of arguments holds: names as they are, items by position.
+--- Adds the contents of one table of arguments: names unchanged, items by position.
 local function add_table(named, schema, value, position)
   for key, item in pairs(value) do
     if type(key) == "string" then
@@ -33,7 +33,7 @@ local function add_table(named, schema, value, position)
   end
 end
 
---- An operation's arguments by name, whichever way they were given.
+--- An operation's arguments by name, however they were given.
 local function named_arguments(node)
   local schema = schema_of(node.operation.op)
   if not schema then return nil end
@@ -56,7 +56,7 @@ end
 local tensor_kinds = {tensor = true, tensors = true}
 local axis_kinds = {axis = true, axes = true}
 
--- Where Keras 3 keeps the classes of operations that are not in `numpy`: it looks for them there.
+-- Where Keras 3 keeps the classes of operations outside `numpy`, and looks for them.
 local modules = {}
 for module, ops in pairs{
   core = "cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update "
@@ -79,7 +79,7 @@ for module, ops in pairs{
   for op in ops:gmatch "%S+" do modules[op] = module end
 end
 
---- The position in `t[i]`, which Keras counts from 0, is no setting of the operation.
+--- The position in `t[i]`, which Keras counts from 0, is not a setting of the operation.
 local function serialize_key(value)
   return math.type(value) == "integer" and kinds.axis_to_config(value) or value
 end
@@ -101,7 +101,7 @@ end
 
 --- The form of an operation and its call.
 -- @tparam table node the call
--- @tparam function serialize gives the form of an argument
+-- @tparam function serialize returns the form of an argument
 function operations.of(node, serialize)
   local operation, args = node.operation, {}
   local config = ordered.object({name = operation.name}, {"name"})
@@ -131,7 +131,7 @@ local function find_method(op)
   return not require("cusp.ops")[op] and method or nil
 end
 
---- An argument as Lua counts it, where it is an axis.
+--- Converts an argument to Lua's counting, if it is an axis.
 -- @tparam string op
 -- @tparam string name of the argument
 -- @param value from a file
@@ -144,9 +144,10 @@ function operations.count_from_one(op, name, value)
   return value
 end
 
---- An operation from its form; what is no tensor is in its field `attributes`, axes counted from 1.
+--- Makes an operation from its form; non-tensor arguments are in its field `attributes`, with axes
+-- counted from 1.
 -- @tparam table data
--- @raise for one that is not known
+-- @raise for an unknown operation
 function operations.read(data)
   local config = is_plain(data.config) and data.config or {}
   local op = names.snake_case(data.class_name)

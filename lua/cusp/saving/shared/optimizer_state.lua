@@ -1,10 +1,10 @@
---- The variables of optimizers under the names of each format, and values read from a file put in
--- their places.
+--- The variables of optimizers under the names of each format, and matching them with the values of
+-- a file.
 --
--- Keras 3 has the iteration, the learning rate, then the slots; tf.keras 2.11 to 2.15 leaves out
--- the learning rate and names the slots otherwise; the optimizers of TensorFlow 2.0 to 2.10
--- ("legacy") name them otherwise again. What a format does not hold (the momentum product of Nadam
--- before Keras 3) is computed from the iteration.
+-- Keras 3 has the iteration, the learning rate, then the slots. tf.keras 2.11 to 2.15 omits the
+-- learning rate and uses other slot names; the optimizers of TensorFlow 2.0 to 2.10 ("legacy") use
+-- yet others. State missing in a format (the momentum product of Nadam before Keras 3) is computed
+-- from the iteration.
 -- @module cusp.saving.shared.optimizer_state
 
 local Object = require "cusp.base.class"
@@ -12,7 +12,7 @@ local engine = require "cusp.engine"
 
 local optimizer_state = {}
 
--- Keras 3's name of a slot → the others', where they differ; by class and its bases.
+-- Keras 3's name of a slot → the other names, if different; by class and its bases.
 local tf2_names = {
   Adam = {momentum = "m", velocity = "v", velocity_hat = "vhat"},
   Adamax = {momentum = "m", norm = "u"},
@@ -39,12 +39,13 @@ local function names_for(optimizer, map)
   return {}
 end
 
---- The optimizer that updates: what a LossScaleOptimizer holds, else the optimizer itself.
+--- The optimizer that updates variables: the one inside a LossScaleOptimizer, else the optimizer
+-- itself.
 function optimizer_state.inner(optimizer)
   return optimizer.inner_optimizer or optimizer
 end
 
---- The state that belongs to single variables, in the order in which it was made.
+--- The state of single variables, in the order of creation.
 -- @tparam Optimizer optimizer built; of a LossScaleOptimizer, the inner one's
 -- @treturn {table,...} `keras3`, `tf2`, `legacy`: names of the slot; `variable`; `of`: the variable
 -- that is trained
@@ -72,8 +73,8 @@ local scalar_names = {
   dynamic_scale = {},
 }
 
---- The state that belongs to no single variable: iteration, learning rate (unless it is a schedule
--- or function), Nadam's momentum product ("variable"), and the counter and scale of a
+--- The state that is not of a single variable: iteration, learning rate (unless it is a schedule or
+-- function), Nadam's momentum product ("variable"), and the counter and scale of a
 -- LossScaleOptimizer.
 -- @tparam Optimizer optimizer
 -- @treturn {table,...} `keras3`, `tf2`, `legacy`: names, nil if the format has no such variable;
@@ -98,7 +99,7 @@ end
 
 ---------------------------------------------------------------- what a format does not hold
 
---- Whether an optimizer keeps a variable of this name among its scalars.
+--- Whether an optimizer has a scalar variable with this name.
 local function scalar(optimizer, name)
   for _, entry in ipairs(optimizer_state.scalars(optimizer)) do
     if entry.keras3 == name and entry.owner == optimizer_state.inner(optimizer) then
@@ -117,9 +118,9 @@ local function momentum_product(optimizer, steps)
   return product
 end
 
---- Sets what follows from the iteration and was not in a file.
+--- Sets state that follows from the iteration and was missing in a file.
 -- @tparam Optimizer optimizer
--- @tparam {[Variable]=true} restored what was read
+-- @tparam {[Variable]=true} restored the variables that were read
 function optimizer_state.complete(optimizer, restored)
   local product = scalar(optimizer, "variable")
   if not product or restored[product] then return end
@@ -131,9 +132,9 @@ end
 
 local function class_name(optimizer) return optimizer_state.inner(optimizer).__name end
 
---- What tf.keras 2.15 writes to `optimizer_weights`: names, and the variable or tensor under each.
+--- The `optimizer_weights` of tf.keras 2.15: names, and the variable or tensor under each.
 -- @tparam Optimizer optimizer built
--- @tparam function name_of gives the name of a trained variable, "dense/kernel"
+-- @tparam function name_of returns the name of a trained variable, "dense/kernel"
 -- @treturn {table,...} `name`, `value`, `dtype`
 function optimizer_state.tf2_entries(optimizer, name_of)
   local inner, result = optimizer_state.inner(optimizer), {}
@@ -151,7 +152,7 @@ function optimizer_state.tf2_entries(optimizer, name_of)
   return result
 end
 
---- State that tf.keras 2.15's list has no place for: everything that it does not name.
+--- State that tf.keras 2.15's list does not include.
 -- @treturn {table,...} `name`, `value`
 function optimizer_state.extra_entries(optimizer)
   local result = {}
@@ -187,9 +188,8 @@ local function generation(names)
 end
 optimizer_state.generation = generation
 
---- The slot that a name speaks of: `Adam/m/dense/kernel:0` (tf2; `m/dense/kernel:0` from a model
--- that was itself loaded), `Adam/dense/kernel/m:0` (legacy). Plain SGD writes `m` without having
--- it.
+--- The slot in a name: `Adam/m/dense/kernel:0` (tf2; `m/dense/kernel:0` from a model that was
+-- itself loaded), `Adam/dense/kernel/m:0` (legacy). Plain SGD writes `m` without having it.
 local slot_in = {
   tf2 = function(name, slots)
     local first, second = name:match "^([^/]*)/([^/]*)"
@@ -210,8 +210,8 @@ local function by_format(list, format)
   return result
 end
 
---- The nth name of a slot belongs to the nth trained variable, whether a writer went by slots or by
--- variables.
+--- The nth name of a slot belongs to the nth trained variable, whether a writer iterates by slots
+-- or by variables.
 local function match_by_slot(optimizer, names, format)
   local slots = by_format(optimizer_state.slots(optimizer), format)
   local scalars = by_format(optimizer_state.scalars(optimizer), format)
@@ -220,7 +220,7 @@ local function match_by_slot(optimizer, names, format)
     local last = without_number(name):match "[^/]*$"
     local slot = slot_in[format](name, slots)
     if i <= 2 and scalars[last] then
-      -- the optimizer's that updates, not that of one that scales the loss for it
+      -- that of the optimizer that updates, not of one that scales its loss
       result[i] = scalars[last][#scalars[last]]
     elseif slot and slots[slot] then
       counts[slot] = (counts[slot] or 0) + 1
@@ -243,10 +243,10 @@ end
 --- Nadam's momentum product; nil for other optimizers.
 function optimizer_state.momentum_product(optimizer) return scalar(optimizer, "variable") end
 
---- The variables as Keras 3 saves them: all, but not the momentum product of a Nadam that a
--- LossScaleOptimizer holds.
+--- The variables that Keras 3 saves: all except the momentum product of a Nadam inside a
+-- LossScaleOptimizer.
 -- @tparam Optimizer optimizer
--- @tparam ?boolean wrapped whether the optimizer belongs to a LossScaleOptimizer
+-- @tparam ?boolean wrapped whether the optimizer is inside a LossScaleOptimizer
 function optimizer_state.keras3_variables(optimizer, wrapped)
   local product = (wrapped or optimizer_state.inner(optimizer) ~= optimizer)
     and optimizer_state.momentum_product(optimizer)

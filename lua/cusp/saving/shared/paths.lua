@@ -1,9 +1,9 @@
---- The places that Keras 3 gives to the parts of a model in a weights file: `layers/dense_1/vars`,
+--- Keras 3's paths for the parts of a model in a weights file: `layers/dense_1/vars`,
 -- `encoder/lstm/cell/vars`, `optimizer/vars`.
 --
--- A part's path is made of the names of fields, sorted, private ones last; in lists, and for the
--- layers of functional and sequential models, of class names in snake case with a number. A part
--- that is reached twice counts where it is reached first.
+-- A path consists of field names, sorted, private ones last. In lists, and for the layers of
+-- functional and sequential models, it uses class names in snake case with a number. A part that
+-- can be reached twice has the first path.
 -- @module cusp.saving.shared.paths
 
 local Object = require "cusp.base.class"
@@ -15,7 +15,7 @@ local tracking = require "cusp.base.tracking"
 
 local keras3_paths = {}
 
--- Fields that Keras names otherwise, by class.
+-- Fields with other names in Keras, by class.
 local attention_fields = {softmax = "_softmax", dropout_layer = "_dropout_layer"}
 local grouped_fields = {
   query_dense = "_query_dense", key_dense = "_key_dense", value_dense = "_value_dense",

@@ -1,5 +1,6 @@
---- Settings that optimizers of files of Keras 2 have and Keras 3's configurations cannot hold. They
--- stand beside the configuration, where Keras does not look: in metadata.json, or in an attribute.
+--- Settings of optimizers from Keras 2 files that Keras 3's configurations cannot hold. They are
+-- stored outside the configuration, where Keras does not look: in metadata.json, or in an
+-- attribute.
 -- @module cusp.saving.shared.settings
 local kinds = require "cusp.base.kinds"
 local optimizer_state = require "cusp.saving.shared.optimizer_state"
@@ -17,7 +18,7 @@ local function parameters_of(model)
   return result, optimizer
 end
 
---- The settings of a model's optimizer that are not the defaults; nil if there is none.
+--- The settings of a model's optimizer that are not defaults; nil if there are none.
 -- @tparam Model model
 -- @treturn ?table
 function keras2_settings.of(model)
@@ -30,9 +31,9 @@ function keras2_settings.of(model)
   return next(result) ~= nil and result or nil
 end
 
---- Gives a model's optimizer its settings back.
--- @tparam Model model compiled as its file says
--- @param settings what the file holds; anything else than a table of known settings is passed over
+--- Restores the settings of a model's optimizer.
+-- @tparam Model model compiled according to its file
+-- @param settings from the file; anything but a table of known settings is ignored
 function keras2_settings.restore(model, settings)
   if not kinds.is_plain(settings) then return end
   local parameters, optimizer = parameters_of(model)

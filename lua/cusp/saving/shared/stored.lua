@@ -1,5 +1,5 @@
---- Values in a file on their way into variables: looked at first, all of them, then read, and only
--- then assigned, so that a file that does not fit leaves everything as it was.
+--- Values in a file to be assigned to variables. All are checked first, then read, and only then
+-- assigned, so a file that does not fit changes nothing.
 -- @module cusp.saving.shared.stored
 
 local engine = require "cusp.engine"
@@ -8,8 +8,7 @@ local whole = require "cusp.base.whole"
 
 local stored = {}
 
---- Seconds after which looking at what a file consists of is given up: a damaged one may lead in
--- circles.
+--- Timeout in seconds for reading the structure of a file: a damaged one may contain cycles.
 stored.timeout = 20
 
 --- Opens an HDF5 file.
@@ -23,12 +22,12 @@ end
 -- @tparam string path of the file
 -- @tparam cusp.hdf5.Dataset dataset
 -- @treturn table `where`, `shape`, `dtype`, `read()`
--- @raise if it holds no numbers
+-- @raise if it is not numeric
 function stored.of_dataset(path, dataset)
   local where = ("%s: %s"):format(path, dataset.name)
   local dtype = dataset.dtype
   if dtype == nil or dtype == "string" then
-    errors.raise("%s: expected the numbers of a variable, got %s", where,
+    errors.raise("%s: expected numeric values of a variable, got %s", where,
       dtype and "strings" or "data of another type")
   end
   return {where = where, shape = dataset.shape, dtype = dtype, read = function()
@@ -36,7 +35,7 @@ function stored.of_dataset(path, dataset)
   end}
 end
 
---- Reads a value now and keeps it: for use after its file is closed.
+--- Reads a value now and keeps it, for use after its file is closed.
 function stored.keep(value)
   local tensor = value.read()
   value.read = function() return tensor end
@@ -48,12 +47,12 @@ end
 local Plan = {}
 Plan.__index = Plan
 
---- A list of assignments to be made together.
+--- A list of assignments to make together.
 function stored.plan() return setmetatable({}, Plan) end
 
 function stored.same_shape(a, b) return table.concat(a, ",") == table.concat(b, ",") end
 
---- Why a value does not fit a variable; nil if it does.
+--- The reason why a value does not fit a variable; nil if it does.
 function stored.misfit(variable, value)
   if stored.same_shape(variable.shape, value.shape) then return nil end
   return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path
@@ -61,7 +60,7 @@ function stored.misfit(variable, value)
     errors.shape(variable.shape), errors.shape(value.shape))
 end
 
---- Notes that a variable is to get a value.
+--- Records that a variable gets a value.
 -- @raise if their shapes differ
 function Plan:add(variable, value)
   local misfit = stored.misfit(variable, value)
@@ -69,7 +68,7 @@ function Plan:add(variable, value)
   self[#self + 1] = {variable = variable, value = value}
 end
 
---- Notes what is to be done when the assignments are made.
+--- Records an action for when the assignments are made.
 function Plan:afterwards(f)
   self.last = self.last or {}
   table.insert(self.last, f)
@@ -107,7 +106,7 @@ function Plan:run()
   return whole.with(roots, engine.untraced, run, self)
 end
 
---- Says what was passed over.
+--- Warns about skipped values.
 function stored.warn(format, ...)
   require("cusp.base.warnings").warn(format, ...)
 end

@@ -1,12 +1,12 @@
---- `cusp.save` and `cusp.load`: tensors, and tables of tensors and plain values, in the format that
--- the file's name says. `.npy` holds one tensor. `.npz` and `.h5` hold tables, nested as they may
--- be, with numbers, strings and booleans among the tensors; a table of tensors by name becomes just
--- that, arrays that NumPy and h5py find under these names (in `.h5`, nested tables are groups), and
--- anything else adds `cusp.json`, a member of the archive or a text among the datasets, which says
--- how the arrays make the value (see `cusp.saving.tensors.structure`). `.json`, `.yaml` and `.yml`
--- hold plain tables. What is loaded equals what was saved: lists stay lists, whole numbers whole,
--- empty tables empty. JSON and YAML have no `cusp.None`: it becomes null. Tables that occur twice
--- come back as two; tables that were marked with an order of their keys, without it.
+--- `cusp.save` and `cusp.load`: tensors, and tables of tensors and plain values, in the format
+-- given by the file's name. `.npy` holds one tensor. `.npz` and `.h5` hold tables of any nesting,
+-- with numbers, strings and booleans among the tensors. A table of named tensors becomes arrays
+-- that NumPy and h5py find under these names (nested tables are groups in `.h5`). Anything else
+-- adds `cusp.json`, a member of the archive or a string dataset, which describes how the arrays
+-- form the value (see `cusp.saving.tensors.structure`). `.json`, `.yaml` and `.yml` hold plain
+-- tables. Loading returns what was saved: lists stay lists, integers stay integers, empty tables
+-- stay empty. In JSON and YAML, `cusp.None` becomes null. A table that occurs twice is loaded as
+-- two; the key order of marked tables is lost.
 -- @module cusp.saving.tensors
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -77,7 +77,7 @@ local function save_arrays_by_name(group, value)
   end
 end
 
---- The group that holds the dataset of that name, made where it is missing, and the name in it.
+--- The group for a dataset's name, created if necessary, and the name in it.
 local function group_for(root, groups, name)
   local folder, last = name:match "^(.*)/([^/]+)$"
   if not folder then return root, name end
@@ -128,7 +128,8 @@ end
 
 ---------------------------------------------------------------- .json, .yaml
 
---- Refuses what text cannot hold, by where it is; functions and the like, the encoders refuse.
+--- Refuses values that text formats cannot hold, naming their place; the encoders refuse functions
+-- and the like.
 local function check_plain(path, value, where)
   if engine.is_tensor(value) or engine.is_variable(value) then
     local place = where == "" and "the value" or "the value at " .. where
@@ -193,12 +194,12 @@ local function refuse_model(path, value)
   end
 end
 
---- Saves a value. A table of tensors, numbers, strings, booleans, `cusp.null` and further such
--- tables; in `.npy`, one tensor.
--- @tparam string path whose end says the format: .npy, .npz, .h5, .hdf5, .json, .yaml, .yml
+--- Saves a value: a table of tensors, numbers, strings, booleans, `cusp.null` and further such
+-- tables; for `.npy`, one tensor.
+-- @tparam string path its extension decides the format: .npy, .npz, .h5, .hdf5, .json, .yaml, .yml
 -- @param value
--- @raise for what the format cannot hold, naming where in the value it is; where the file cannot be
--- written, and what was there before is then unchanged
+-- @raise for values that the format cannot hold, naming their place; if the file cannot be written,
+-- in which case the old one is unchanged
 -- @usage cusp.save("state.npz", {weights = {cusp.ones{2, 3}}, step = 10, name = "first"})
 function persistence.save(path, value)
   if type(path) == "table" and value == nil then
@@ -211,10 +212,10 @@ function persistence.save(path, value)
   kind_of("cusp.save", path).save(path, value)
 end
 
---- Loads what `cusp.save`, NumPy, h5py or anyone else saved.
+--- Loads a file saved by `cusp.save`, NumPy, h5py or another program.
 -- @tparam string path
--- @return the value; of files that others wrote, a tensor (`.npy`) or tables of tensors by name
--- @raise for files that are missing, damaged, or of no kind that is known
+-- @return the value; for files of other programs, a tensor (`.npy`) or tables of tensors by name
+-- @raise for files that are missing, damaged, or of an unknown kind
 -- @usage local state = cusp.load "state.npz"
 function persistence.load(path)
   if type(path) == "table" then path = path.path or path[1] end

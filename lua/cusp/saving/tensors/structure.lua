@@ -1,13 +1,12 @@
---- Nested Lua values as a JSON skeleton and tensors beside it, and back.
--- `.npz` and `.h5` files hold arrays by name; what else there is in a table, the skeleton keeps, a
--- JSON text:
+--- Converts nested Lua values to a JSON skeleton plus tensors, and back. `.npz` and `.h5` files
+-- hold named arrays; the skeleton, a JSON text, holds the rest of a table:
 --
--- - numbers (whole ones and others apart), strings, booleans and null are themselves; lists are
--- arrays, tables with names objects;
+-- - numbers (integers and floats distinguished), strings, booleans and null are themselves; lists
+-- are arrays, tables with names objects;
 -- - `{"$tensor": "layers/1/kernel"}` is the array of that name;
 -- - `{"$none": true}` is `cusp.None`;
 -- - `{"$bytes": "..."}` is a string that is not UTF-8, each character one byte;
--- - `{"$map": [[key, value], ...]}` is a table with other keys than names, or with names that begin
+-- - `{"$map": [[key, value], ...]}` is a table with keys that are not names, or names that begin
 -- with `$`.
 -- @module cusp.saving.tensors.structure
 local engine = require "cusp.engine"
@@ -19,12 +18,12 @@ local None = require("cusp.base.shape").None
 
 local structure = {}
 
--- Of tables; JSON nests three levels for a "$map".
+-- Depth of tables; JSON nests three levels for a "$map".
 structure.max_depth = 100
 
 local function is_array(value) return engine.is_tensor(value) or engine.is_variable(value) end
 
---- Whether a table is a plain one: with no metatable, or marked as a JSON object.
+--- Whether a table is plain: without a metatable, or marked as a JSON object.
 function structure.is_plain(value)
   return type(value) == "table" and (getmetatable(value) == nil or ordered.is_object(value))
 end
@@ -45,7 +44,7 @@ local function kind_of(value)
   return "list"
 end
 
---- Whether a value is a table of tensors by name, which archives hold without a skeleton.
+--- Whether a value is a table of named tensors, which archives hold without a skeleton.
 -- @tparam table value
 -- @tparam integer depth how deep such tables may nest
 -- @treturn boolean
@@ -68,7 +67,7 @@ local function place(state, key)
   return "the key at " .. (state.where == "" and "the top" or state.where)
 end
 
---- A name for an array that is one in HDF5 too, unlike all others.
+--- A unique name for an array that is also valid in HDF5.
 local function array_name(state)
   local parts = {}
   for i, part in ipairs(state.path) do
@@ -81,7 +80,7 @@ local function array_name(state)
     n = n + 1
     unique = ("%s_%d"):format(name, n)
   end
-  -- Neither the same name twice nor an array where another's folder is.
+  -- Avoids using a name twice, or an array's name as another's folder.
   state.taken[unique] = true
   for folder in unique:gmatch "()/" do state.taken[unique:sub(1, folder - 1)] = true end
   return unique
@@ -190,10 +189,10 @@ end
 --- Takes a value apart.
 -- @param value
 -- @tparam string file the path that it is saved to, for messages
--- @tparam[opt] {[string]=true,...} reserved names that no array may have
+-- @tparam[opt] {[string]=true,...} reserved names that arrays must not have
 -- @treturn table the skeleton, for cusp.json.encode
 -- @treturn {{name=string,tensor=tensor},...} the arrays
--- @raise for what cannot be saved, naming where it is: functions, objects, tables that contain
+-- @raise for what cannot be saved, naming its place: functions, objects, tables that contain
 -- themselves
 function structure.take(value, file, reserved)
   local state = {file = file, where = "", path = {}, open = {}, names = {}, arrays = {}, taken = {}}
@@ -250,11 +249,11 @@ function put(skeleton, fetch, bad)
   return list
 end
 
---- The value of a skeleton.
--- @tparam table skeleton as cusp.json.decode gives it
+--- Rebuilds the value of a skeleton.
+-- @tparam table skeleton as returned by cusp.json.decode
 -- @tparam function fetch name → tensor, or nil if there is none
 -- @tparam string file for messages
--- @raise for a skeleton that no `take` made
+-- @raise for a skeleton that was not made by `take`
 function structure.put(skeleton, fetch, file)
   return put(skeleton, fetch, function(tag)
     errors.raise("cusp.load: %s: its structure has a wrong '%s'", file, tag)
