@@ -63,6 +63,7 @@ for name, path in pairs{
   loaders[name] = member(path, name)
 end
 
+loaders.inspect = function() return require "cusp.base.inspect" end
 loaders.Variable = function() return require "cusp.tensors.variable" end
 loaders.Object = function() return require "cusp.base.class" end
 loaders.None = member("cusp.base.shape", "None")

@@ -14,6 +14,7 @@ local define = {}
 local rows = {}     -- name → description, as engine.describe gives it
 local functions = {} -- name → function
 define.functions = functions
+define.bodies = {} -- name → the function below the reading of arguments, for help
 
 local function is_symbolic(value)
   if type(value) ~= "table" then return false end
@@ -113,7 +114,7 @@ function define.op(definition)
     convert_tensors(name, parsed, values)
     return f(table.unpack(values, 1, #parsed))
   end
-  functions[name] = op
+  functions[name], define.bodies[name] = op, f
   rows[name] = described(parsed, name, help)
   local is_method = definition.method ~= false and parsed[1] and parsed[1].is_tensor
   if is_method and not rawget(engine.tensor_methods, name) then add_method(name, op) end
@@ -133,7 +134,7 @@ function define.raw(name, help, f, method)
     end
     return f(...)
   end
-  functions[name] = op
+  functions[name], define.bodies[name] = op, f
   rows[name] = {name = name, help = help, arguments = {}, flags = {}, has_gradient = true,
     composed = true}
   if method then add_method(name, op) end

@@ -1,0 +1,87 @@
+--- Examples for operations whose rows have none: calls that are tried before they are shown.
+-- @module cusp.prompt.examples
+local engine = require "cusp.engine"
+local inspect = require "cusp.base.inspect"
+
+local examples = {}
+
+-- What may stand for tensors, from the plainest on.
+local tensors = {"cusp.tensor{{1.0, 2.0}, {3.0, 4.0}}", "cusp.tensor{1.0, 2.0, 3.0}",
+  "cusp.tensor{{4.0, 2.0}, {2.0, 3.0}}", "cusp.tensor{1, 2, 3}", "cusp.tensor{true, false}",
+  "cusp.ones{1, 4, 4, 1}", "cusp.ones{1, 4, 1}"}
+
+-- What may stand for other arguments, by kind.
+local others = {integer = "2", int = "2", number = "0.5", float = "0.5", boolean = "true",
+  bool = "true", dtype = '"float32"', shape = "{2, 2}", axis = "1", axes = "1", integers = "{1, 1}",
+  ints = "{1, 1}"}
+
+local function argument(parameter, tensor)
+  if parameter.kind == "tensor" then return tensor end
+  if parameter.kind == "tensors" then return ("{%s, %s}"):format(tensor, tensor) end
+  return others[parameter.kind]
+end
+
+local function call_text(row, tensor)
+  local parts = {}
+  for _, parameter in ipairs(row.arguments) do
+    if parameter.default ~= nil or parameter.optional then break end
+    local text = argument(parameter, tensor)
+    if not text then return nil end
+    parts[#parts + 1] = text
+  end
+  return ("cusp.ops.%s(%s)"):format(row.name, table.concat(parts, ", "))
+end
+
+local function try(text)
+  local f = load("local cusp = ... return " .. text, "=example")
+  if not f then return nil end
+  local ok, result = engine.attempt(f, require "cusp")
+  if not ok or result == nil then return nil end
+  local shown, value = engine.attempt(inspect, result)
+  return shown and value or nil
+end
+
+local function commented(text, value)
+  if #text + #value < 72 and not value:find "\n" then return text .. " --> " .. value end
+  return text .. "\n--> " .. value:gsub("\n", "\n--  ")
+end
+
+--- A call of an operation, with what it gives; nil where none of those tried runs.
+-- @tparam table row
+-- @treturn ?string
+function examples.of_operation(row)
+  for _, tensor in ipairs(tensors) do
+    local text = call_text(row, tensor)
+    if not text then return nil end
+    local value = try(text)
+    if value then return commented(text, value) end
+  end
+end
+
+local required = {integer = "8", number = "0.5", integers = "3", shape = "{4}", string = '"name"',
+  axis = "1", list = "{1, 2}"}
+
+--- Making an instance of a class of the library; nil where that takes more than numbers.
+-- @tparam string path "layers.Dense"
+-- @tparam {table,...} list of parameters
+-- @tparam table class
+-- @treturn ?string
+function examples.of_class(path, list, class)
+  local parts = {}
+  for _, parameter in ipairs(list) do
+    if parameter.default ~= nil or parameter.optional then break end
+    local text = parameter.choices and ("%q"):format(parameter.choices[1])
+      or required[parameter.kind]
+    if not text then return nil end
+    parts[#parts + 1] = text
+  end
+  local text = ("%s{%s}"):format(path, table.concat(parts, ", "))
+  if #parts == 0 then text = path .. "()" end
+  local f = load("local class = ... return class" .. text:sub(#path + 1), "=example")
+  if f and engine.attempt(f, class) then
+    return ("local %s = cusp.%s"):format(path:match "%.(%l*)s%." or path:match "^(%l+)s%."
+      or "object", text)
+  end
+end
+
+return examples
