@@ -55,8 +55,8 @@ static void push_traceback(lua_State *L, const char *message) {
   luaL_pushresult(&b);
 }
 
-/* Calls cusp.base.python_words.NAME with the strings below the top, which it replaces by its result;
- * false where that cannot be had. It needs nothing of the engine. */
+/* Calls cusp.base.python_words.NAME with the strings below the top, which it replaces by its
+ * result; false where that cannot be had. It needs nothing of the engine. */
 static bool ask_python_words(lua_State *L, const char *name, int count) {
   int base = lua_gettop(L) - count;
   lua_getglobal(L, "require");
@@ -333,10 +333,10 @@ static int run_code(lua_State *L, char **argv, int end) {
     if (option != 'e' && option != 'l')
       continue;
     const char *value = argv[i][2] ? &argv[i][2] : argv[++i];
-    int code = option == 'e'
-                   ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)"),
-                               value)
-                   : require_module(L, value);
+    int code =
+        option == 'e'
+            ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)"), value)
+            : require_module(L, value);
     if (code != EXIT_SUCCESS)
       return code;
   }

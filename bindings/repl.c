@@ -18,7 +18,7 @@
 
 /* Readline calls back without a context, so what it needs is here. */
 cusp_editor cusp_the_editor = {
-    .completer = LUA_NOREF, .finisher = LUA_NOREF, .painter = LUA_NOREF};
+    .completer = LUA_NOREF, .finisher = LUA_NOREF, .painter = LUA_NOREF, .idle = LUA_NOREF};
 #define editor cusp_the_editor
 
 /* ------------------------------------------------------------------ reading a line */
@@ -32,12 +32,35 @@ static void take_line(char *line) {
 /* Leaves the line, as Ctrl-C asks, with the terminal as it was. */
 static void abandon_line(void) {
   cusp_editor_go_below();
+  fputs("^C\n", stdout);
+  fflush(stdout);
   rl_free_line_state();
   rl_callback_sigcleanup();
   rl_cleanup_after_signal();
   rl_callback_handler_remove();
-  fputs("^C\n", stdout);
-  fflush(stdout);
+}
+
+/* What the prompt prepares while nobody types, once. */
+static void call_idle(void) {
+  lua_State *L = editor.L;
+  int idle = editor.idle;
+  if (!lua_checkstack(L, 4))
+    return;
+  editor.idle = LUA_NOREF;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, idle);
+  luaL_unref(L, LUA_REGISTRYINDEX, idle);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
+/* Waits for a key; 0 where none came while something is left to prepare. */
+static int wait_for_key(void) {
+  fd_set input;
+  struct timeval patience = {.tv_usec = 300000};
+  FD_ZERO(&input);
+  FD_SET(fileno(rl_instream), &input);
+  return select(fileno(rl_instream) + 1, &input, NULL, NULL,
+                editor.idle == LUA_NOREF ? NULL : &patience);
 }
 
 /* false: interrupted. The handler of SIGINT only sets a flag; waiting in select lets us see it
@@ -47,16 +70,15 @@ static bool edit_line(const char *prompt) {
   editor.done = false;
   rl_callback_handler_install(prompt, take_line);
   while (!editor.done) {
-    fd_set input;
-    FD_ZERO(&input);
-    FD_SET(fileno(rl_instream), &input);
-    int ready = select(fileno(rl_instream) + 1, &input, NULL, NULL, NULL);
+    int ready = wait_for_key();
     if (cusp_interrupted()) {
       abandon_line();
       return false;
     }
     if (ready > 0)
       rl_callback_read_char();
+    else if (ready == 0)
+      call_idle();
     else if (ready < 0 && errno != EINTR)
       break;
   }
@@ -128,6 +150,7 @@ static int set_function(lua_State *L, int *reference) {
 static int set_completer(lua_State *L) { return set_function(L, &editor.completer); }
 static int set_finisher(lua_State *L) { return set_function(L, &editor.finisher); }
 static int set_painter(lua_State *L) { return set_function(L, &editor.painter); }
+static int set_idle(lua_State *L) { return set_function(L, &editor.idle); }
 
 /** add(text): the newest in the history; it may have several lines. */
 static int add_text(lua_State *L) {
@@ -136,10 +159,10 @@ static int add_text(lua_State *L) {
 }
 
 int cusp_open_readline(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"read", read_line},       {"call", protected_call},  {"add", add_text},
-      {"complete", set_completer}, {"finish", set_finisher}, {"paint", set_painter},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"read", read_line},      {"call", protected_call},
+                                       {"add", add_text},        {"complete", set_completer},
+                                       {"finish", set_finisher}, {"paint", set_painter},
+                                       {"idle", set_idle},       {NULL, NULL}};
   rl_readline_name = "cusp";
   rl_catch_signals = 0; /* SIGINT is the program's */
   cusp_editor_set_up();

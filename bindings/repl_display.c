@@ -62,7 +62,8 @@ static int line_end(int at) {
   return at;
 }
 
-/* Puts the cursor into the line that begins at `start`, in the column that it has, or at its end. */
+/* Puts the cursor into the line that begins at `start`, in the column that it has, or at its end.
+ */
 static void go_to_line(int start) {
   int column = rl_point - line_start(rl_point), end = line_end(start);
   rl_point = start + column < end ? start + column : end;
@@ -178,10 +179,10 @@ static void look_at_terminal(void) {
   const char *terminal = getenv("TERM"), *scroll = rl_variable_value("horizontal-scroll-mode");
   const char *up = rl_get_termcap("up");
   has_lines = up && *up && !(scroll && strcmp(scroll, "on") == 0);
-  has_colours = has_lines && terminal &&
-                (strstr(terminal, "xterm") || strstr(terminal, "color") ||
-                 strstr(terminal, "screen") || strstr(terminal, "tmux") ||
-                 strstr(terminal, "linux") || strstr(terminal, "rxvt"));
+  has_colours =
+      has_lines && terminal &&
+      (strstr(terminal, "xterm") || strstr(terminal, "color") || strstr(terminal, "screen") ||
+       strstr(terminal, "tmux") || strstr(terminal, "linux") || strstr(terminal, "rxvt"));
 }
 
 void cusp_editor_set_up(void) {

@@ -7,7 +7,7 @@
 
 typedef struct cusp_editor {
   lua_State *L;
-  int completer, finisher, painter; /* functions in the registry, or LUA_NOREF */
+  int completer, finisher, painter, idle; /* functions in the registry, or LUA_NOREF */
   char *line;
   bool done;
 } cusp_editor;

@@ -8,6 +8,8 @@ local lexer = require "cusp.prompt.lexer"
 local chunks = {}
 
 local KEEP = "__keep_locals"
+-- The input's frame is to be there when what it calls fails.
+local NO_TAIL_CALL = "local __frame <close> = nil "
 
 ---------------------------------------------------------------- what an input declares
 
@@ -72,7 +74,7 @@ end
 -- @treturn ?string what is wrong with the text
 -- @treturn ?boolean whether more lines would make it right
 function chunks.compile(text, name)
-  local expression = load("return " .. (text:match "^%s*=(.*)$" or text), name)
+  local expression = load(NO_TAIL_CALL .. "return " .. (text:match "^%s*=(.*)$" or text), name)
   if expression then return {run = expression, declared = {}} end
   local run, problem = load(text, name)
   if not run then return nil, problem, problem:find "<eof>$" ~= nil end

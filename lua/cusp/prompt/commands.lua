@@ -28,13 +28,12 @@ local function settle(results)
   for i = 1, results.n do
     if engine.is_tensor(results[i]) then tensors[#tensors + 1] = results[i] end
   end
-  if #tensors > 0 then engine.evaluate(table.unpack(tensors)) end
+  if #tensors > 0 then engine.evaluate(tensors) end
 end
 
 define("time", "CODE", "run CODE and say how long it took", function(prompt, code)
   local took
-  local name = inputs.chunk_name(inputs.number())
-  local chunk, problem = chunks.compile(code, name)
+  local chunk, problem = chunks.compile(code, inputs.chunk_name(inputs.number()))
   if not chunk then return print(problem) end
   local run = chunk.run
   local started = engine.monotonic()
@@ -104,7 +103,7 @@ end)
 
 define("load", "FILE", "run a file as if it had been typed", function(prompt, path)
   local text = files.read(path)
-  if text then evaluate.input(prompt.call, text, "@" .. path) end
+  if text and evaluate.input(prompt.call, text, "@" .. path) then files.note(text) end
 end)
 
 define("save", "FILE", "write the inputs that ran without an error as a script",

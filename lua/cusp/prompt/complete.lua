@@ -191,8 +191,13 @@ local function closed(list, quote)
   return list
 end
 
+-- What help can be asked for.
+local function named(prefix)
+  return starting_in(require("cusp.prompt.lookup").names(prefix), prefix)
+end
+
 local function in_string(text, before, quote)
-  if is_help(before) then return closed(starting_in(require("cusp.prompt.lookup").names(), text), quote) end
+  if is_help(before) then return closed(named(text), quote) end
   local values = argument_values(before) or first_argument(before)
   if values then return closed(starting_in(values, text), quote) end
   return closed(files_starting(text), quote)
@@ -211,7 +216,7 @@ local function special(line, text)
   local name = line:match "^%s*%?%??%s*([%w_.:]*)$"
   if name then
     local head = text:sub(1, #text - #name)
-    local list = starting_in(require("cusp.prompt.lookup").names(), name)
+    local list = named(name)
     for i, item in ipairs(list) do list[i] = head .. item end
     return list
   end

@@ -24,7 +24,7 @@ end
 function debugger.read_locals(info, level)
   info.names, info.values = {}, {}
   local function add(name, value)
-    if not name:find "^[%a_]" then return end
+    if not name:find "^[%a_]" or name:find "^__" then return end
     if info.values[name] == nil then info.names[#info.names + 1] = name end
     info.values[name] = {value}
   end

@@ -19,15 +19,14 @@ function history.path()
 end
 
 local function parse(text)
-  local entries, current = {}, nil
-  for line in text:gmatch "([^\n]*)\n" do
-    if line:find "^#%d+$" then
-      current = #entries + 1
-    elseif not current then
-      entries[#entries + 1] = line
-    else
-      entries[current] = entries[current] and entries[current] .. "\n" .. line or line
-    end
+  local entries = {}
+  local first = text:match "^#%d+\n()" and 1 or text:match "\n()#%d+\n" or #text + 1
+  for line in text:sub(1, first - 1):gmatch "([^\n]+)" do entries[#entries + 1] = line end
+  while first <= #text do
+    local begins = text:match("^#%d+\n()", first)
+    local last, after = text:find("\n#%d+\n", begins - 1)
+    entries[#entries + 1] = text:sub(begins, (last or #text) - 1)
+    first = after and last + 1 or #text + 1
   end
   return entries
 end

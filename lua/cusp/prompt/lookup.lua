@@ -6,6 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local methods = require "cusp.prompt.methods"
 local namespace = require "cusp.base.namespace"
+local parameters = require "cusp.prompt.parameters"
 local plain = require "cusp.base.plain"
 
 local lookup = {}
@@ -13,8 +14,10 @@ local lookup = {}
 -- Namespaces in the order in which their meanings of a name are listed.
 local spaces = {"layers", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks",
   "initializers", "regularizers", "constraints", "activations", "random", "utils", "models", "data",
-  "saving", "datasets", "ops.image", "config", "summary", "hdf5", "numpy", "json", "yaml", "zip",
-  "tfrecord"}
+  "saving", "datasets", "ops.image", "config", "summary"}
+
+-- Those of which some stand on libraries that take a while to load.
+local formats = {"hdf5", "numpy", "json", "yaml", "zip", "tfrecord"}
 
 -- Classes whose methods have help of their own, by how a variable that holds one is called.
 local owners = {
@@ -54,20 +57,16 @@ local function add_member(index, space, prefix, name)
   end
 end
 
+-- Their rows are read when one is asked for: that takes longer than a key press may.
 local function add_operations(index, cusp)
-  for name, row in pairs(cusp.ops.describe()) do
-    add(index, "ops." .. name, function() return cusp.ops[name] or row end)
-    index.by_path["ops." .. name].row = row
-  end
-  -- those without a row
-  for name in next, getmetatable(cusp.ops).__members do
-    add_member(index, cusp.ops, "ops.", name)
+  for _, names in ipairs{getmetatable(cusp.ops).__members, engine.ops} do
+    for name in next, names do add_member(index, cusp.ops, "ops.", name) end
   end
   table.sort(index, function(a, b) return a.path < b.path end)
 end
 
-local function add_spaces(index, cusp)
-  for _, path in ipairs(spaces) do
+local function add_spaces(index, cusp, paths)
+  for _, path in ipairs(paths) do
     local ok, space = engine.attempt(follow, cusp, path)
     if ok and type(space) == "table" then
       for _, name in ipairs(namespace.names(space)) do
@@ -75,7 +74,6 @@ local function add_spaces(index, cusp)
       end
     end
   end
-  for _, name in ipairs(namespace.names(cusp)) do add_member(index, cusp, "cusp.", name) end
 end
 
 local function add_methods(index, cusp)
@@ -97,15 +95,25 @@ local function add_methods(index, cusp)
   end
 end
 
-local index
+local index, complete
+
+-- What can be listed while a key is pressed: models and the formats of files take longer to load.
+local function quick()
+  if index then return index end
+  local cusp = require "cusp"
+  index = {by_path = {}}
+  add_operations(index, cusp)
+  add_spaces(index, cusp, spaces)
+  for _, name in ipairs(namespace.names(cusp)) do add_member(index, cusp, "cusp.", name) end
+  return index
+end
 
 local function all()
-  if index then return index end
-  index = {by_path = {}}
-  local cusp = require "cusp"
-  add_operations(index, cusp)
-  add_spaces(index, cusp)
-  add_methods(index, cusp)
+  if complete then return index end
+  complete = true
+  quick()
+  add_spaces(index, require "cusp", formats)
+  add_methods(index, require "cusp")
   return index
 end
 
@@ -131,6 +139,7 @@ local function without_copies(list)
     if ok and value ~= nil and not seen[value] then
       seen[value] = true
       entry.value = value
+      if head_of(entry) == "ops" then entry.row = parameters.operation(entry.name) end
       kept[#kept + 1] = entry
     end
   end
@@ -209,11 +218,13 @@ function lookup.near(query)
   return found
 end
 
---- All names, for completion.
+--- All names, for completion; methods where one is asked for or models are there already.
+-- @tparam string prefix
 -- @treturn {string,...}
-function lookup.names()
+function lookup.names(prefix)
   local names, seen = {}, {}
-  for _, entry in ipairs(all()) do
+  local wanted = prefix:find(":", 1, true) or package.loaded["cusp.models.model"]
+  for _, entry in ipairs(wanted and all() or quick()) do
     for _, name in ipairs{entry.name, entry.path} do
       if not seen[name] then
         seen[name] = true

@@ -40,7 +40,8 @@ end
 -- @tparam string message that begins with "NAME:LINE:"
 function problems.excerpt(message)
   local name, number = message:match "^([^\n:]+):(%d+):"
-  local line = name and inputs.line(name, tonumber(number))
+  if not name or engine.is_internal("@" .. name) then return nil end
+  local line = inputs.line(name, math.tointeger(tonumber(number)))
   if not line or #line > 300 or not line:find "%S" then return nil end
   local place = place_in(line, message:match "^[^\n]*")
   local before = line:sub(1, place - 1)
@@ -58,7 +59,8 @@ local function value_text(value)
 end
 
 local function frame_text(info)
-  local name = info.name and ("'%s'"):format(info.name) or "a function"
+  local name = info.what == "main" and "the input" or info.name and ("'%s'"):format(info.name)
+    or "a function"
   return ("  %s:%d: in %s"):format(info.short_src, info.currentline, name)
 end
 
@@ -78,10 +80,13 @@ function problems.frames(level)
   return frames
 end
 
-local function frame_lines(frames)
+-- The input itself is named where the message does not.
+local function frame_lines(frames, message)
   local lines = {}
   for _, info in ipairs(frames) do
-    if info.what ~= "main" and #lines < MOST_FRAMES then lines[#lines + 1] = frame_text(info) end
+    local place = ("%s:%d:"):format(info.short_src, info.currentline)
+    local said = info.what == "main" and message:sub(1, #place) == place
+    if not said and #lines < MOST_FRAMES then lines[#lines + 1] = frame_text(info) end
   end
   return lines
 end
@@ -101,13 +106,13 @@ end
 function problems.text(message, frames)
   frames = frames or {}
   if type(message) ~= "string" then
-    local lines = frame_lines(frames)
+    local lines = frame_lines(frames, "")
     table.insert(lines, 1, value_text(message))
     return table.concat(lines, "\n")
   end
   local lines = {errors.with_nearest_name(message)}
   lines[#lines + 1] = excerpt_for(message, frames)
-  for _, line in ipairs(frame_lines(frames)) do lines[#lines + 1] = line end
+  for _, line in ipairs(frame_lines(frames, message)) do lines[#lines + 1] = line end
   return table.concat(lines, "\n")
 end
 

@@ -68,7 +68,7 @@ return function(text, protected)
     debug.sethook(hook_of(state), "cr")
     local results = table.pack(chunk.run())
     for i = 1, results.n do
-      if engine.is_tensor(results[i]) then engine.evaluate(results[i]) end
+      if engine.is_tensor(results[i]) then engine.evaluate{results[i]} end
     end
   end)
   debug.sethook()

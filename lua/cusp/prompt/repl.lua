@@ -85,6 +85,8 @@ local function open(readline)
   if not os.getenv "NO_COLOR" or os.getenv "NO_COLOR" == "" then
     readline.paint(require "cusp.prompt.highlight")
   end
+  -- the names that completion may be asked for
+  readline.idle(function() require("cusp.prompt.lookup").names "" end)
   return prompt
 end
 
