@@ -145,12 +145,13 @@ define("help", "", "list these commands", function()
   local names = {}
   for name in pairs(list) do names[#names + 1] = name end
   plain.sort(names)
-  for _, name in ipairs(names) do print(("  %-14s %s"):format(list[name].usage, list[name].text)) end
-  print(("  %-14s %s"):format("?NAME, NAME?", 'help on a name; also help "NAME"'))
-  print(("  %-14s %s"):format("??NAME", "its source"))
-  print(("  %-14s %s"):format("apropos WORD", 'what mentions a word; also apropos "WORD"'))
-  print(("  %-14s %s"):format("$ COMMAND", "run a command of the system"))
-  print(("  %-14s %s"):format("quit", "leave; so does Ctrl-D"))
+  local function line(usage, text) print(("  %-14s %s"):format(usage, text)) end
+  for _, name in ipairs(names) do line(list[name].usage, list[name].text) end
+  line("?NAME, NAME?", 'help on a name; also help "NAME"')
+  line("??NAME", "its source")
+  line("apropos WORD", 'what mentions a word; also apropos "WORD"')
+  line("$ COMMAND", "run a command of the system")
+  line("quit", "leave; so does Ctrl-D")
 end)
 
 define("quit", "", "leave the prompt", function(prompt) prompt.done = true end)
@@ -172,7 +173,9 @@ local function run_command(prompt, text)
     return print((":%s is no command%s; :help lists them"):format(name or "",
       errors.suggestion(name, commands.names())))
   end
-  if command.usage:find " [A-Z]" and argument == "" then return print("usage: " .. command.usage) end
+  if argument == "" and command.usage:find " [A-Z]" then
+    return print("usage: " .. command.usage)
+  end
   command.run(prompt, argument)
 end
 

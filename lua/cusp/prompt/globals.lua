@@ -8,7 +8,9 @@ local python = require "cusp.base.python_words"
 
 local globals = {}
 
-local constants = {} -- name → {value}
+-- Behind the globals, as a table: so compiled functions see when one of them is another.
+local constants = {}
+local constant_names = {} -- name → true; a constant may be nil
 local closers = {}   -- {name =, value =}, in the order of their declarations
 
 ---------------------------------------------------------------- closing
@@ -25,7 +27,7 @@ end
 
 -- Forgets a constant, and closes what it held.
 local function forget(name)
-  constants[name] = nil
+  constants[name], constant_names[name] = nil, nil
   for i = #closers, 1, -1 do
     if closers[i].name == name then
       local closer = table.remove(closers, i)
@@ -56,7 +58,11 @@ function globals.declare(name, value, attribute)
   end
   forget(name)
   rawset(_G, name, nil)
-  if attribute then constants[name] = {value} else rawset(_G, name, value) end
+  if attribute then
+    constants[name], constant_names[name] = value, true
+  else
+    rawset(_G, name, value)
+  end
   if attribute == "close" and value then
     closers[#closers + 1] = {name = name, value = value}
   end
@@ -64,8 +70,7 @@ end
 
 --- The value of a variable, without a warning where there is none.
 function globals.get(name)
-  local constant = constants[name]
-  if constant then return constant[1] end
+  if constant_names[name] then return rawget(constants, name) end
   return rawget(_G, name)
 end
 
@@ -74,7 +79,7 @@ end
 function globals.all()
   local all = {}
   for name, value in next, _G do all[name] = value end
-  for name, constant in next, constants do all[name] = constant[1] end
+  for name, value in next, constants do all[name] = value end
   return all
 end
 
@@ -103,8 +108,7 @@ local function warn_undefined(name, info)
 end
 
 local function read(_, name)
-  local constant = constants[name]
-  if constant then return constant[1] end
+  if constant_names[name] then return nil end
   local info = debug.getinfo(2, "Sl")
   if not info or not info.source:find "^=%[%d+%]$" then return nil end
   local hint = python.constants[name]
@@ -114,7 +118,7 @@ local function read(_, name)
 end
 
 local function write(t, name, value)
-  if constants[name] then
+  if constant_names[name] then
     error(("attempt to assign to const variable '%s'"):format(name), 2)
   end
   rawset(t, name, value)
@@ -122,7 +126,8 @@ end
 
 --- Begins to watch the globals.
 function globals.watch()
-  setmetatable(_G, {__index = read, __newindex = write})
+  setmetatable(constants, {__index = read})
+  setmetatable(_G, {__index = constants, __newindex = write})
 end
 
 --- Forgets what inputs have made: all globals that are not in `kept`.
@@ -130,7 +135,7 @@ end
 function globals.reset(kept)
   globals.close_all()
   for name in next, globals.all() do
-    constants[name] = nil
+    constants[name], constant_names[name] = nil, nil
     rawset(_G, name, kept[name])
   end
 end

@@ -127,7 +127,7 @@ local function print_tensor(value)
   local what = engine.is_tensor(value) and "tensor" or "variable"
   print(("a %s of shape {%s}, %s"):format(what, table.concat(value.shape, ", "), value.dtype))
   layout.print_wrapped("Every operation is a method: x:sum{axis = 1}. Also x:item(i, j), "
-    .. "x:tolist(), x:flat(), x:slice{{1, 2}, {}}, x[i], #x; help \"tensor:slice\" and the like.", 0)
+    .. "x:tolist(), x:flat(), x:slice{{1, 2}, {}}, x[i], #x; help \"tensor:slice\" says more.", 0)
   if what == "variable" then print "Set it by v:assign(value), v:assign_add(value)." end
 end
 

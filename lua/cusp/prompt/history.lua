@@ -1,6 +1,6 @@
 --- The file of inputs that the arrow keys bring back.
--- Each input is added when it is entered, in one write, so that several prompts share the file and a
--- terminal that is closed loses nothing. A line "#SECONDS" stands before each, as in Readline's
+-- Each input is added when it is entered, in one write, so that several prompts share the file and
+-- a terminal that is closed loses nothing. A line "#SECONDS" stands before each, as in Readline's
 -- files; what stands before the first such line was written by older versions, one input a line.
 -- @module cusp.prompt.history
 local history = {}

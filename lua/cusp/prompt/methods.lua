@@ -10,7 +10,7 @@ local methods = {}
 local known = {call = true, build = true, get_config = true, compute_output_shape = true,
   compute_mask = true, from_config = true, save = true, save_weights = true, load_weights = true}
 
--- Whether a method is public: always in a program's class, else where its comment says what it does.
+-- Whether a method is public: always in a program's class, else where a comment says what it does.
 local function is_public(class, name, value)
   if type(value) ~= "function" or name:sub(1, 1) == "_" then return false end
   if rawget(class, "__super") and not rawget(class, "__library") then return name ~= "init" end

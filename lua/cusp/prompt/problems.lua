@@ -68,11 +68,11 @@ end
 -- @tparam integer level where to begin
 -- @treturn {table,...} as `debug.getinfo` gives them
 function problems.frames(level)
-  local frames = {}
+  local frames, full = {}, os.getenv "CUSP_TRACEBACK" == "full"
   for at = level, 200 do
     local info = debug.getinfo(at + 1, "Slntfu")
     if not info then break end
-    if info.what ~= "C" and not engine.is_internal(info.source) then
+    if info.what ~= "C" and (full or not engine.is_internal(info.source)) then
       info.level = at
       frames[#frames + 1] = info
     end
