@@ -27,7 +27,6 @@ char **cusp_editor_complete(const char *text, int first, int last) {
   char **matches = NULL;
   rl_attempted_completion_over = 1; /* file names come from the prompt's function, too */
   rl_completion_append_character = '\0';
-  rl_completion_suppress_quote = 1; /* the prompt's function closes strings */
   if (editor.completer == LUA_NOREF || !lua_checkstack(L, 8))
     return NULL;
   lua_rawgeti(L, LUA_REGISTRYINDEX, editor.completer);

@@ -88,11 +88,32 @@ static int on_down(int count, int key) {
   return 0;
 }
 
+static int on_line_start(int count, int key) {
+  (void)count;
+  (void)key;
+  rl_point = line_start(rl_point);
+  return 0;
+}
+
+static int on_line_end(int count, int key) {
+  (void)count;
+  (void)key;
+  rl_point = line_end(rl_point);
+  return 0;
+}
+
+/* Keys that act on one line of the input; the user's own bindings of others stay. */
 static void bind_keys(void) {
   static const char *const up[] = {"\033[A", "\033OA"}, *const down[] = {"\033[B", "\033OB"};
   for (size_t i = 0; i < 2; i++) {
     rl_bind_keyseq(up[i], on_up);
     rl_bind_keyseq(down[i], on_down);
+  }
+  static const char *const home[] = {"\033[H", "\033OH", "\033[1~", "\001"};
+  static const char *const end[] = {"\033[F", "\033OF", "\033[4~", "\005"};
+  for (size_t i = 0; i < sizeof home / sizeof home[0]; i++) {
+    rl_bind_keyseq(home[i], on_line_start);
+    rl_bind_keyseq(end[i], on_line_end);
   }
   rl_bind_keyseq("\r", on_enter);
   rl_bind_keyseq("\n", on_enter);
@@ -188,6 +209,7 @@ static void look_at_terminal(void) {
 void cusp_editor_set_up(void) {
   rl_attempted_completion_function = cusp_editor_complete;
   rl_completion_word_break_hook = cusp_editor_word_breaks;
+  rl_basic_quote_characters = ""; /* the prompt's function closes strings */
   rl_basic_word_break_characters = " \t\n\"\\'`@$><=;|&{(+-*/^%~#,";
   rl_initialize();
   rl_redisplay_function = cusp_editor_redisplay; /* set before, nothing is read of the terminal */

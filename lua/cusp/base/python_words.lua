@@ -21,10 +21,10 @@ local functions = {
   map = "a loop over the table", filter = "a loop over the table", import = 'require "name"',
 }
 
+-- What they are here: the library itself, or a member of it.
 local libraries = {
-  np = "cusp.ops and cusp.random", numpy = "cusp.ops and cusp.random", keras = "cusp",
-  tf = "cusp, and cusp.ops for its functions", tensorflow = "cusp", torch = "cusp",
-  nn = "cusp.layers", plt = "cusp.plot, and history:plot()", pd = "cusp.data",
+  np = "ops", numpy = "ops", jnp = "ops", keras = "", tf = "", tensorflow = "", torch = "",
+  nn = "layers", F = "ops", pd = "data",
 }
 
 --- The error for one of the constants.
@@ -39,7 +39,8 @@ function python.hint(message)
   local called = message:match "attempt to call a nil value %(global '([%w_]+)'%)$"
   if called and functions[called] then return "; Lua writes " .. functions[called] end
   local used = message:match "attempt to index a nil value %(global '([%w_]+)'%)$"
-  if used and libraries[used] then return "; here it is " .. libraries[used] end
+  local member = used and libraries[used]
+  if member then return "; here it is " .. (member == "" and "cusp" or "cusp." .. member) end
   return ""
 end
 

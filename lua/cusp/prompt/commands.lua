@@ -176,7 +176,7 @@ local function run_command(prompt, text)
   if argument == "" and command.usage:find " [A-Z]" then
     return print("usage: " .. command.usage)
   end
-  command.run(prompt, argument)
+  command.run(prompt, command.usage:find "FILE" and files.expand(argument) or argument)
 end
 
 --- Runs a text for which `evaluate.special` is not nil.

@@ -171,8 +171,7 @@ end
 local function files_starting(prefix)
   local folder, name = prefix:match "^(.*/)([^/]*)$"
   folder, name = folder or "", name or prefix
-  local home = os.getenv "HOME"
-  local place = folder:gsub("^~/", (home or "~") .. "/")
+  local place = require("cusp.prompt.scripts").expand(folder)
   local ok, found = engine.attempt(engine.files.list, place == "" and "." or place)
   local list = {}
   for _, entry in ipairs(ok and found or {}) do

@@ -15,6 +15,27 @@ local others = {integer = "2", int = "2", number = "0.5", float = "0.5", boolean
   bool = "true", dtype = '"float32"', shape = "{2, 2}", axis = "1", axes = "1", integers = "{1, 1}",
   ints = "{1, 1}"}
 
+-- Where the kinds of the arguments do not tell what they have to be.
+examples.given = {
+  arange = "1, 5", array_split = "cusp.arange(1, 6), 2", split = "cusp.arange(1, 5), 2",
+  hsplit = "cusp.ones{2, 4}, 2", vsplit = "cusp.ones{4, 2}, 2", dsplit = "cusp.ones{1, 2, 4}, 2",
+  conv = "cusp.ones{1, 4, 4, 1}, cusp.ones{2, 2, 1, 1}",
+  depthwise_conv = "cusp.ones{1, 4, 4, 1}, cusp.ones{2, 2, 1, 1}",
+  separable_conv = "cusp.ones{1, 4, 4, 1}, cusp.ones{2, 2, 1, 1}, cusp.ones{1, 1, 1, 1}",
+  depth_to_space = "cusp.ones{1, 2, 2, 4}, 2", dtype = "cusp.ones{2}", ndim = "cusp.ones{2, 3}",
+  shape = "cusp.ones{2, 3}", size = "cusp.ones{2, 3}", is_tensor = "cusp.ones{2}",
+  take = "cusp.tensor{10, 20, 30}, cusp.tensor{0, 2}",
+  take_along_axis = "cusp.tensor{{10, 20}, {30, 40}}, cusp.tensor{{1}, {0}}, 2",
+  ["repeat"] = "cusp.tensor{1, 2}, 2", pad = "cusp.tensor{1, 2}, {{1, 1}}",
+  scatter = "cusp.tensor{{1}, {3}}, cusp.tensor{10, 20}, {4}",
+  scatter_update = "cusp.zeros{3}, cusp.tensor{{2}}, cusp.tensor{5.0}",
+  slice = "cusp.tensor{1, 2, 3, 4}, {2}, {2}",
+  slice_update = "cusp.zeros{4}, {2}, cusp.ones{2}",
+  in_top_k = "cusp.tensor{1}, cusp.tensor{{0.1, 0.9}}, 1",
+  rearrange = 'cusp.ones{2, 3}, "a b -> b a"',
+  select = "{cusp.tensor{true, false}}, {cusp.tensor{1, 2}}, cusp.tensor{0, 0}",
+}
+
 local function argument(parameter, tensor)
   if parameter.kind == "tensor" then return tensor end
   if parameter.kind == "tensors" then return ("{%s, %s}"):format(tensor, tensor) end
@@ -50,6 +71,13 @@ end
 -- @tparam table row
 -- @treturn ?string
 function examples.of_operation(row)
+  local given = examples.given[row.name]
+  if given then
+    local text = ("cusp.ops%s(%s)"):format(row.name == "repeat" and '["repeat"]'
+      or "." .. row.name, given)
+    local value = try(text)
+    return value and commented(text, value)
+  end
   for _, tensor in ipairs(tensors) do
     local text = call_text(row, tensor)
     if not text then return nil end

@@ -131,13 +131,16 @@ end
 
 local function head_of(entry) return entry.path:match "^(.*)[.:][%w_]+$" end
 
--- Two names of one thing are one meaning.
+-- Two names of one thing are one meaning; of a class, that which it has itself is the one to say.
 local function without_copies(list)
   local kept, seen = {}, {}
   for _, entry in ipairs(list) do
     local ok, value = engine.attempt(entry.get)
-    if ok and value ~= nil and not seen[value] then
-      seen[value] = true
+    local known = ok and value ~= nil and seen[value]
+    if known and entry.name == (type(value) == "table" and rawget(value, "__name")) then
+      kept[known], entry.value = entry, value
+    elseif ok and value ~= nil and not known then
+      seen[value] = #kept + 1
       entry.value = value
       if head_of(entry) == "ops" then entry.row = parameters.operation(entry.name) end
       kept[#kept + 1] = entry
@@ -206,7 +209,9 @@ function lookup.near(query)
   local head, name = split(query)
   local names, found = {}, {}
   for _, entry in ipairs(all()) do
-    if head == "" or head_of(entry) == head then names[entry.name] = entry.path end
+    if head == "" or head_of(entry) == head then
+      names[entry.name] = names[entry.name] or entry.path
+    end
   end
   for _ = 1, 3 do
     local near = errors.nearest(name, names, #name < 5 and 1 or nil)

@@ -43,6 +43,13 @@ function scripts.save(path, over)
   print(("wrote %d input%s to %s"):format(#ran, #ran == 1 and "" or "s", path))
 end
 
+--- A path with "~" and "$NAME" at its beginning replaced.
+-- @treturn string
+function scripts.expand(path)
+  path = path:gsub("^~/", "$HOME/")
+  return (path:gsub("^%$([%w_]+)", os.getenv))
+end
+
 --- The text of a file; prints why there is none.
 -- @treturn ?string
 function scripts.read(path)
@@ -61,7 +68,10 @@ function scripts.edit(text)
   local file = assert(io.open(path, "w"))
   file:write(text, "\n")
   file:close()
-  local editor = os.getenv "VISUAL" or os.getenv "EDITOR" or "vi"
+  local editor = "vi"
+  for _, name in ipairs{"EDITOR", "VISUAL"} do
+    if (os.getenv(name) or "") ~= "" then editor = os.getenv(name) end
+  end
   local ok = os.execute(("%s '%s'"):format(editor, path))
   local edited = ok and scripts.read(path)
   os.remove(path)
