@@ -4,7 +4,8 @@ describe("cusp.base.python_words", function()
   it("says what Lua writes for what Python does", function()
     local cases = {
       ["x != 1"] = "~=", ["x += 1"] = "x = x + 1", ["elif x then"] = "elseif",
-      ["def f(x):"] = "function name", ["import cusp"] = "require", ["f = lambda x: x"] = "function(x)",
+      ["def f(x):"] = "function name", ["import cusp"] = "require",
+      ["f = lambda x: x"] = "function(x)",
       ["for i in range(3):"] = "for i = 1, n do", ["if x:"] = "if condition then",
       ["while True:"] = "while condition do", ["# note"] = "--", ["y = x ** 2"] = "x ^ y",
       ["try:"] = "pcall", ["a && b"] = "'and'", ["a || b"] = "'or'", ["y = x[1:2]"] = "slice",

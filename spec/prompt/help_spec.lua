@@ -1,7 +1,10 @@
 local cusp = require "cusp"
 local doc_comments = require "cusp.base.doc_comments"
+local engine = require "cusp.engine"
 local examples = require "cusp.prompt.examples"
 local help = require "cusp.prompt.help"
+local namespace = require "cusp.base.namespace"
+local parameters = require "cusp.prompt.parameters"
 
 -- What a function prints.
 local function printed(f, ...)
@@ -36,7 +39,7 @@ describe("help", function()
   it("describes methods", function()
     has(helped "model:fit", "model:fit(x = nil, y = nil, batch_size = nil,", "Trains the model.")
     has(helped "Model.fit", "Trains the model.")
-    has(helped "fit", "Trains the model.", "validation_split       number, default 0: share of the data")
+    has(helped "fit", "Trains the model.", "validation_split       number, default 0: ")
     has(helped "t:slice", "tensor:slice{{first, last, step}, ...}", "Example:")
     has(helped "t:matmul", "ops.matmul(x1, x2")
     has(helped "gradient", "tape:gradient(target, sources,", "unconnected_gradients = \"none\"")
@@ -47,7 +50,8 @@ describe("help", function()
   end)
 
   it("describes classes, namespaces and values", function()
-    has(helped "GradientTape", "class GradientTape", "Methods:\n  batch_jacobian", "gradient jacobian")
+    has(helped "GradientTape", "class GradientTape", "Methods:\n  batch_jacobian",
+      "gradient jacobian")
     has(helped "layers.Dense", "layers.Dense{units, activation = \"linear\",", "Example:")
     has(helped "Adam", "optimizers.Adam{learning_rate = 0.001,")
     has(helped "hdf5", "create load open save")
@@ -56,6 +60,16 @@ describe("help", function()
     has(helped(cusp.ones{2, 3}), "a tensor of shape {2, 3}, float32")
     has(helped "mse", "Mean over the last axis of")
     has(helped(5), "a number: 5")
+  end)
+
+  it("changes nothing by looking", function()
+    helped "GradientTape"
+    assert.is_false(engine.recording())
+    local layer = cusp.layers.Dense(1)
+    helped "layers.Dense"
+    helped "Dropout"
+    local number = tonumber(layer.name:match "%d+$" or 0)
+    assert.equal(number + 1, tonumber(cusp.layers.Dense(1).name:match "%d+$"))
   end)
 
   it("lists all meanings of a name", function()
@@ -85,7 +99,8 @@ describe("help", function()
   end)
 
   it("shows sources", function()
-    has(printed(help.source, "cond"), "control.lua:", "local function cond(pred, true_fn, false_fn)")
+    has(printed(help.source, "cond"), "control.lua:",
+      "local function cond(pred, true_fn, false_fn)")
     has(printed(help.source, "layers.Dense"), "dense.lua:1", "Layer:extend(\"Dense\"")
     has(printed(help.source, "Softmax"), "Layer:extend(\"Softmax\"")
     has(printed(help.source, "matmul"), "ops.matmul is written in C")
@@ -129,6 +144,24 @@ describe("examples in help", function()
     for name, note in pairs(require("cusp.prompt.methods").engine) do
       run_example(name, note.example)
     end
+  end)
+
+  it("of classes make an instance", function()
+    local count = 0
+    for _, space in ipairs{"layers", "optimizers", "losses", "metrics", "callbacks",
+      "initializers", "regularizers", "constraints"} do
+      for _, name in ipairs(namespace.names(cusp[space])) do
+        local class = cusp[space][name]
+        local comment = parameters.is_class(class) and doc_comments.of_class(class)
+        local text = comment and #comment.usage == 0
+          and examples.of_class(space .. "." .. name, parameters.known(class, comment))
+        if text then
+          assert(load("local cusp = ... " .. text, "=" .. name))(cusp)
+          count = count + 1
+        end
+      end
+    end
+    assert.is_true(count > 100, count)
   end)
 
   it("are found for nearly all operations", function()

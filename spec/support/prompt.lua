@@ -38,7 +38,8 @@ end
 --- Types at the prompt.
 -- @tparam string|function typed the text, or a function of the folder that gives a shell command
 -- which writes it
--- @tparam[opt] table options `term`, "dumb" by default; `history` that is there before; `environment`
+-- @tparam[opt] table options `term`, "dumb" by default; `history`, the file as it is before;
+-- `environment`
 -- @treturn string what appears after the greeting
 -- @treturn string the file of the history
 function prompt.session(typed, options)

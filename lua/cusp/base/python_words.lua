@@ -23,8 +23,8 @@ local functions = {
 
 -- What they are here: the library itself, or a member of it.
 local libraries = {
-  np = "ops", numpy = "ops", jnp = "ops", keras = "", tf = "", tensorflow = "", torch = "",
-  nn = "layers", F = "ops", pd = "data",
+  np = ".ops", numpy = ".ops", jnp = ".ops", keras = "", tf = "", tensorflow = "", torch = "",
+  nn = ".layers", F = ".ops", pd = ".data",
 }
 
 --- The error for one of the constants.
@@ -40,7 +40,7 @@ function python.hint(message)
   if called and functions[called] then return "; Lua writes " .. functions[called] end
   local used = message:match "attempt to index a nil value %(global '([%w_]+)'%)$"
   local member = used and libraries[used]
-  if member then return "; here it is " .. (member == "" and "cusp" or "cusp." .. member) end
+  if member then return ("; here it is cusp%s"):format(member) end
   return ""
 end
 

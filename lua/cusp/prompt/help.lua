@@ -69,7 +69,7 @@ local function print_class(class, path)
     print "Methods:"
     layout.print_columns(names)
   end
-  print_usage(comment, class.__library and examples.of_class(path, list, class) or nil)
+  print_usage(comment, class.__library and examples.of_class(path, list) or nil)
 end
 
 local function print_namespace(space, meta)
