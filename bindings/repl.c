@@ -34,10 +34,12 @@ static void abandon_line(void) {
   cusp_editor_go_below();
   fputs("^C\n", stdout);
   fflush(stdout);
+  editor.quiet = true; /* Readline would show the line once more */
   rl_free_line_state();
   rl_callback_sigcleanup();
   rl_cleanup_after_signal();
   rl_callback_handler_remove();
+  editor.quiet = false;
 }
 
 /* What the prompt prepares while nobody types, once. */

@@ -33,8 +33,18 @@ static bool is_finished(void) {
   return finished;
 }
 
+/* Readline shows no more lines than the screen has: the rest becomes a block of its own. */
+static bool fills_screen(void) {
+  int width, height, lines = 1;
+  rl_get_screen_size(&height, &width);
+  for (const char *c = rl_line_buffer; *c; c++)
+    lines += *c == '\n';
+  return lines >= height - 1;
+}
+
 static int on_enter(int count, int key) {
-  if (!has_lines || RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH) || is_finished()) {
+  if (!has_lines || RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH) || fills_screen() ||
+      is_finished()) {
     cusp_editor_go_below();
     return rl_newline(count, key);
   }
@@ -134,7 +144,9 @@ static int row_after(const char *text, size_t length) {
     if (bytes == 0 || bytes > length - i)
       return -1;
     i += bytes;
-    int columns = c == L'\n' ? 0 : wcwidth(c);
+    int columns = c == L'\n' ? 0 : c == L'\t' ? 8 - column % 8 : wcwidth(c);
+    if (c == L'\t' && column + columns >= width)
+      return -1; /* terminals do not go on to the next line there */
     if (columns < 0 || (c == L'\n' && column == 0 && row > 0 && text[i - 2] != '\n'))
       return -1; /* a line that ends at the edge: terminals differ */
     if (c == L'\n' || column + columns > width)
@@ -185,6 +197,8 @@ static void paint_line(int row) {
 }
 
 void cusp_editor_redisplay(void) {
+  if (editor.quiet)
+    return;
   rl_redisplay();
   if (editor.painter == LUA_NOREF || !has_colours ||
       RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_COMPLETING | RL_STATE_DONE))

@@ -9,7 +9,7 @@ typedef struct cusp_editor {
   lua_State *L;
   int completer, finisher, painter, idle; /* functions in the registry, or LUA_NOREF */
   char *line;
-  bool done;
+  bool done, quiet; /* the line has been read; nothing is drawn */
 } cusp_editor;
 
 extern cusp_editor cusp_the_editor;

@@ -68,7 +68,7 @@ local syntax = {
   {"^%s*if%s+.*:%s*$", "Lua writes if condition then ... end"},
   {"^%s*try%s*:", "Lua writes pcall(f), which returns false and the error"},
   {"^%s*with%s+.*:", "Lua writes local name <close> = value, in a block do ... end"},
-  {"^%s*#", "Lua's comments begin with --"},
+  {"^%s*#%s", "Lua's comments begin with --"},
   {"%s#%s", "Lua's comments begin with --"},
   {"%f[%w_]is%s+not%f[^%w_]", "Lua writes ~= nil"},
   {"%*%*", "Lua writes x ^ y"},

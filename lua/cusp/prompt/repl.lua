@@ -11,10 +11,17 @@ local scripts = require "cusp.prompt.scripts"
 
 ---------------------------------------------------------------- reading
 
--- Where the terminal cannot go up a line, lines are read one by one until they make an input.
+local pending = "" -- what was read of an input that goes on
+
+local function is_complete(text) return evaluate.is_complete(pending .. text) end
+
+-- Where the terminal cannot go up a line, lines are read one by one until they make an input; where
+-- the screen is full, a block after the other.
 local function read_lines(readline, text)
   while text and not evaluate.is_complete(text) do
+    pending = text .. "\n"
     local line = readline.read ">> "
+    pending = ""
     if line == nil then return text end
     if line == false then return "" end
     text = text .. "\n" .. line
@@ -81,7 +88,7 @@ local function open(readline)
   for name, value in next, _G do prompt.initial[name] = value end
   globals.watch()
   readline.complete(require "cusp.prompt.complete")
-  readline.finish(evaluate.is_complete)
+  readline.finish(is_complete)
   if not os.getenv "NO_COLOR" or os.getenv "NO_COLOR" == "" then
     readline.paint(require "cusp.prompt.highlight")
   end
