@@ -97,6 +97,11 @@ local bad <close> = 5]])
     assert.matches("Lua writes ~= for 'is not equal'", text, 1, true)
   end)
 
+  test("refuses Python's constants in files that it loads, too", function()
+    local text = session("$ echo 'x = {flag = False}' > $HOME/f.lua\n:load $HOME/f.lua")
+    assert.matches("f.lua:1: 'False' is Python's", text, 1, true)
+  end)
+
   test("prints tables, functions and errors as it echoes them", function()
     local text = session 'print({1, {a = 2}}, "s", nil)\nprint(function(a, b) end)'
     assert.matches('\n{1, {a = 2}}\ts\tnil\n', text, 1, true)

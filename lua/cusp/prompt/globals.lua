@@ -109,10 +109,9 @@ end
 
 local function read(_, name)
   if constant_names[name] then return nil end
+  if python.constants[name] then error(python.message(name), 2) end
   local info = debug.getinfo(2, "Sl")
   if not info or not info.source:find "^=%[%d+%]$" then return nil end
-  local hint = python.constants[name]
-  if hint then error(python.message(name), 2) end
   if type(name) == "string" and name ~= "_" then warn_undefined(name, info) end
   return nil
 end
