@@ -55,6 +55,23 @@ static void push_traceback(lua_State *L, const char *message) {
   luaL_pushresult(&b);
 }
 
+/* Calls cusp.base.python_words.NAME with the strings below the top, which it replaces by its
+ * result; false where that cannot be had. It needs nothing of the engine. */
+static bool ask_python_words(lua_State *L, const char *name, int count) {
+  int base = lua_gettop(L) - count;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cusp.base.python_words");
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_istable(L, -1)) {
+    lua_getfield(L, -1, name);
+    lua_insert(L, base + 1);
+    lua_settop(L, base + 1 + count);
+    if (lua_pcall(L, count, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+      return true;
+  }
+  lua_settop(L, base);
+  return false;
+}
+
 /* Pushes a message of Lua's, with the name that was meant where the library is loaded and has one
  * like it. */
 static const char *push_with_nearest_name(lua_State *L, const char *message) {
@@ -68,7 +85,38 @@ static const char *push_with_nearest_name(lua_State *L, const char *message) {
     if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
       return lua_tostring(L, -1);
   }
-  return lua_pushstring(L, message);
+  lua_pushstring(L, message);
+  lua_pushvalue(L, -1);
+  if (ask_python_words(L, "hint", 1))
+    lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
+/* Python's constants would be nil without a word. */
+static int read_undefined(lua_State *L) {
+  static const char *const constants[] = {"True", "False", "None"};
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
+    if (strcmp(name, constants[i]) != 0)
+      continue;
+    luaL_where(L, 1);
+    lua_pushvalue(L, 2);
+    if (!ask_python_words(L, "message", 1))
+      lua_pushfstring(L, "'%s' is Python's", name);
+    lua_concat(L, 2);
+    return lua_error(L);
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+static void watch_globals(lua_State *L) {
+  lua_pushglobaltable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, read_undefined);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
 }
 
 /* The message handler: error values become text with a traceback. */
@@ -254,8 +302,19 @@ static void set_arguments(lua_State *L, char **argv, int script) {
   lua_setglobal(L, "arg");
 }
 
-static int run_chunk(lua_State *L, int load_status) {
-  return load_status == LUA_OK ? call(L, 0) : report(L);
+/* A message of the compiler's is on the top; `text` is the chunk's where it is no file. */
+static int report_syntax(lua_State *L, int status, const char *text) {
+  if (status == LUA_ERRSYNTAX) {
+    lua_pushvalue(L, -1);
+    lua_pushstring(L, text);
+    if (ask_python_words(L, "explain", 2))
+      lua_replace(L, -2);
+  }
+  return report(L);
+}
+
+static int run_chunk(lua_State *L, int load_status, const char *text) {
+  return load_status == LUA_OK ? call(L, 0) : report_syntax(L, load_status, text);
 }
 
 static int require_module(lua_State *L, const char *name) {
@@ -279,9 +338,10 @@ static int run_code(lua_State *L, char **argv, int end) {
     if (option != 'e' && option != 'l')
       continue;
     const char *value = argv[i][2] ? &argv[i][2] : argv[++i];
-    int code = option == 'e'
-                   ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)"))
-                   : require_module(L, value);
+    int code =
+        option == 'e'
+            ? run_chunk(L, luaL_loadbuffer(L, value, strlen(value), "=(command line)"), value)
+            : require_module(L, value);
     if (code != EXIT_SUCCESS)
       return code;
   }
@@ -293,7 +353,7 @@ static int run_script(lua_State *L, char **argv, int script) {
       strcmp(argv[script], "-") == 0 && strcmp(argv[script - 1], "--") != 0 ? NULL : argv[script];
   int status = luaL_loadfile(L, name), count = 0;
   if (status != LUA_OK)
-    return report(L);
+    return report_syntax(L, status, NULL);
   luaL_checkstack(L, 256, NULL);
   for (; argv[script + 1 + count]; count++) {
     luaL_checkstack(L, 8, "too many arguments");
@@ -342,7 +402,7 @@ static int run(lua_State *L, char **argv, const options *o) {
   bool idle = !o->script && !o->has_code && !o->version;
   if (o->interactive || (idle && isatty(STDIN_FILENO)))
     return run_prompt(L);
-  return idle ? run_chunk(L, luaL_loadfile(L, NULL)) : code;
+  return idle ? run_chunk(L, luaL_loadfile(L, NULL), NULL) : code;
 }
 
 typedef struct start {
@@ -360,6 +420,7 @@ static int protected_main(lua_State *L) {
   }
   luaL_openlibs(L);
   cusp_follow_coroutines(L);
+  watch_globals(L);
   set_paths(L);
   preload(L, "cusp.engine", luaopen_cusp_engine);
   set_arguments(L, s->argv, s->options->script);

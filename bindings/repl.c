@@ -3,6 +3,7 @@
 
 #include "interrupts.h"
 #include "raise.h"
+#include "repl_editor.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -16,12 +17,9 @@
 #include <readline/readline.h>
 
 /* Readline calls back without a context, so what it needs is here. */
-static struct {
-  lua_State *L;
-  int completer; /* in the registry */
-  char *line;
-  bool done;
-} editor = {.completer = LUA_NOREF};
+cusp_editor cusp_the_editor = {
+    .completer = LUA_NOREF, .finisher = LUA_NOREF, .painter = LUA_NOREF, .idle = LUA_NOREF};
+#define editor cusp_the_editor
 
 /* ------------------------------------------------------------------ reading a line */
 
@@ -33,12 +31,38 @@ static void take_line(char *line) {
 
 /* Leaves the line, as Ctrl-C asks, with the terminal as it was. */
 static void abandon_line(void) {
+  cusp_editor_go_below();
+  fputs("^C\n", stdout);
+  fflush(stdout);
+  editor.quiet = true; /* Readline would show the line once more */
   rl_free_line_state();
   rl_callback_sigcleanup();
   rl_cleanup_after_signal();
   rl_callback_handler_remove();
-  fputs("^C\n", stdout);
-  fflush(stdout);
+  editor.quiet = false;
+}
+
+/* What the prompt prepares while nobody types, once. */
+static void call_idle(void) {
+  lua_State *L = editor.L;
+  int idle = editor.idle;
+  if (!lua_checkstack(L, 4))
+    return;
+  editor.idle = LUA_NOREF;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, idle);
+  luaL_unref(L, LUA_REGISTRYINDEX, idle);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
+/* Waits for a key; 0 where none came while something is left to prepare. */
+static int wait_for_key(void) {
+  fd_set input;
+  struct timeval patience = {.tv_usec = 300000};
+  FD_ZERO(&input);
+  FD_SET(fileno(rl_instream), &input);
+  return select(fileno(rl_instream) + 1, &input, NULL, NULL,
+                editor.idle == LUA_NOREF ? NULL : &patience);
 }
 
 /* false: interrupted. The handler of SIGINT only sets a flag; waiting in select lets us see it
@@ -48,16 +72,15 @@ static bool edit_line(const char *prompt) {
   editor.done = false;
   rl_callback_handler_install(prompt, take_line);
   while (!editor.done) {
-    fd_set input;
-    FD_ZERO(&input);
-    FD_SET(fileno(rl_instream), &input);
-    int ready = select(fileno(rl_instream) + 1, &input, NULL, NULL, NULL);
+    int ready = wait_for_key();
     if (cusp_interrupted()) {
       abandon_line();
       return false;
     }
     if (ready > 0)
       rl_callback_read_char();
+    else if (ready == 0)
+      call_idle();
     else if (ready < 0 && errno != EINTR)
       break;
   }
@@ -116,76 +139,35 @@ static int protected_call(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* ------------------------------------------------------------------ completion */
+/* ------------------------------------------------------------------ the module */
 
-/* The next of the matches, which are in the table on the top of Lua's stack; Readline frees the
- * copies. */
-static char *next_match(const char *text, int state) {
-  static int index;
-  (void)text;
-  index = state == 0 ? 1 : index + 1;
-  lua_rawgeti(editor.L, -1, index);
-  const char *match = lua_type(editor.L, -1) == LUA_TSTRING ? lua_tostring(editor.L, -1) : NULL;
-  char *copy = match ? strdup(match) : NULL;
-  lua_pop(editor.L, 1);
-  return copy;
-}
-
-static char **complete(const char *text, int first, int last) {
-  lua_State *L = editor.L;
-  char **matches = NULL;
-  rl_attempted_completion_over = 1; /* no file names */
-  rl_completion_append_character = '\0';
-  if (editor.completer == LUA_NOREF || !lua_checkstack(L, 8))
-    return NULL;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, editor.completer);
-  lua_pushstring(L, text);
-  lua_pushstring(L, rl_line_buffer);
-  lua_pushinteger(L, first + 1);
-  lua_pushinteger(L, last);
-  if (lua_pcall(L, 4, 1, 0) == LUA_OK && lua_istable(L, -1))
-    matches = rl_completion_matches(text, next_match);
-  lua_pop(L, 1);
-  return matches;
-}
-
-static int set_completer(lua_State *L) {
+static int set_function(lua_State *L, int *reference) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  luaL_unref(L, LUA_REGISTRYINDEX, editor.completer);
-  editor.completer = luaL_ref(L, LUA_REGISTRYINDEX);
+  luaL_unref(L, LUA_REGISTRYINDEX, *reference);
+  *reference = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
 
-/* ------------------------------------------------------------------ history */
+static int set_completer(lua_State *L) { return set_function(L, &editor.completer); }
+static int set_finisher(lua_State *L) { return set_function(L, &editor.finisher); }
+static int set_painter(lua_State *L) { return set_function(L, &editor.painter); }
+static int set_idle(lua_State *L) { return set_function(L, &editor.idle); }
 
-static int add_line(lua_State *L) {
+/** add(text): the newest in the history; it may have several lines. */
+static int add_text(lua_State *L) {
   add_history(luaL_checkstring(L, 1));
   return 0;
 }
 
-/** load(path): whether the file could be read. */
-static int load_history(lua_State *L) {
-  lua_pushboolean(L, read_history(luaL_checkstring(L, 1)) == 0);
-  return 1;
-}
-
-/** save(path, most): whether the file could be written; it keeps the last `most` lines. */
-static int save_history(lua_State *L) {
-  stifle_history((int)luaL_checkinteger(L, 2));
-  lua_pushboolean(L, write_history(luaL_checkstring(L, 1)) == 0);
-  return 1;
-}
-
 int cusp_open_readline(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"read", read_line}, {"call", protected_call}, {"complete", set_completer},
-      {"add", add_line},   {"load", load_history},   {"save", save_history},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"read", read_line},      {"call", protected_call},
+                                       {"add", add_text},        {"complete", set_completer},
+                                       {"finish", set_finisher}, {"paint", set_painter},
+                                       {"idle", set_idle},       {NULL, NULL}};
   rl_readline_name = "cusp";
   rl_catch_signals = 0; /* SIGINT is the program's */
-  rl_attempted_completion_function = complete;
-  rl_basic_word_break_characters = " \t\n\"\\'`@$><=;|&{(+-*/^%~#,";
+  cusp_editor_set_up();
   luaL_newlib(L, functions);
   return 1;
 }

@@ -6,9 +6,11 @@
 #include <lua.h>
 
 /**
- * Opens the module: read(prompt) gives a line, nil at the end of input, false after Ctrl-C;
- * add(line), load(path) and save(path, most) keep the history; complete(f) sets f(text, line,
- * first, last), which lists what may stand for `text`.
+ * Opens the module: read(prompt) gives an input, nil at the end of all, false after Ctrl-C;
+ * call(f, handler) is xpcall for inputs; add(text) adds to the history. Four functions of the
+ * prompt's are set: complete(f), f(text, line, first, last) lists what may stand for `text`;
+ * finish(f), f(text) says whether Enter ends the input; paint(f), f(text, cursor) gives the text
+ * with its colours; idle(f), f() is called once, when nobody has typed for a moment.
  */
 int cusp_open_readline(lua_State *L);
 

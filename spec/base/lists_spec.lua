@@ -142,8 +142,10 @@ describe("a list with a hole", function()
       cusp.optimizers.SGD():apply({nil, a}, {cusp.Variable(a), cusp.Variable(a)})
     end},
     sources = {2, function()
-      local v, tape = cusp.Variable(a), cusp.GradientTape()
-      return tape:gradient(v * v, {v, nil, v})
+      local v = cusp.Variable(a)
+      local tape <close> = cusp.GradientTape()
+      local gradients = tape:gradient(v * v, {v, nil, v})
+      return gradients
     end},
     boundaries = {2, function()
       return cusp.optimizers.schedules.PiecewiseConstantDecay({1, nil, 3}, {1, 2, 3})

@@ -87,6 +87,27 @@ describe("the program", function()
     assert.equal(3, select(2, cusp("-e " .. quote "os.exit(3)")))
   end)
 
+  it("refuses Python's constants, and says what Lua writes", function()
+    with_script("local x = 1\nlocal t = {flag = False}\nprint(t.flag)\n", function(path)
+      local output, code = cusp(path)
+      assert.equal(1, code)
+      assert.matches(path .. ":2: 'False' is Python's: Lua writes false\n", output, 1, true)
+    end)
+    assert.same({"nil\ttrue\n", 0}, {cusp("-e "
+      .. quote "None = rawget(_G, 'None') True = true print(rawget(_G, 'None'), True)")})
+    assert.same({"nil\n", 0}, {cusp("-e " .. quote "print(undefined)")})
+    assert.matches("(global 'len'); Lua writes #x\n", cusp("-e " .. quote "len{1}"), 1, true)
+  end)
+
+  it("says what was meant by a line that Lua cannot read", function()
+    with_script("local f = print\nf(3, name = 1)\n", function(path)
+      assert.matches(path .. ":2: ')' expected near '=' (arguments by name stand in braces: "
+        .. "f{3, name = value})\n", cusp(path), 1, true)
+    end)
+    assert.matches("(Lua has no +=: write x = x + 1)", cusp("-e " .. quote "x = 1 x += 1"), 1, true)
+    assert.matches("1: unexpected symbol near '='\n", cusp("-e " .. quote "= ="), 1, true)
+  end)
+
   it("ends with 130 after an interrupt, in Lua code and in the engine", function()
     local function interrupted(code)
       return run("timeout --preserve-status -k 20 -s INT 1 " .. program .. " -e " .. quote(code))

@@ -203,6 +203,56 @@ function doc_comments.of_function(f, name)
   return name and marked(path, name) or doc_comments.above(path, info.linedefined)
 end
 
+--- The comment of a class or a function; nil for other values.
+-- @param value
+-- @tparam[opt] string name
+-- @treturn ?table
+function doc_comments.of_value(value, name)
+  if type(value) == "function" then return doc_comments.of_function(value, name) end
+  if type(value) == "table" and rawget(value, "__super") and rawget(value, "__name") then
+    return doc_comments.of_class(value)
+  end
+end
+
+-- The statement of a file that makes a class, and whether the file makes others.
+local function class_lines(lines, name)
+  local first, last, others
+  for i, line in ipairs(lines) do
+    local made = line:match 'extend%(?%s*"([%w_]+)"'
+    others = others or made ~= nil and made ~= name
+    if made == name then first = i end
+    if first and not last and line:find "^}?%)" then last = i end
+  end
+  return first or 1, last or #lines, others and first ~= nil
+end
+
+--- Where a function or class is written.
+-- @param value
+-- @treturn ?integer the first line
+-- @treturn ?integer the last line
+-- @treturn ?string the file, or the name of the chunk
+function doc_comments.range(value)
+  if type(value) == "function" then
+    local info = debug.getinfo(value, "S")
+    if info.what == "C" then return nil end
+    return info.linedefined, info.lastlinedefined, info.source:match "^[@=](.*)$"
+  end
+  if type(value) ~= "table" or not rawget(value, "__super") then return nil end
+  local path = file_of_member(value) or file_of_methods(value)
+  local lines = path and lines_of(path)
+  if not lines then return nil end
+  local first, last, others = class_lines(lines, value.__name)
+  if others then return first, last, path end
+  return 1, #lines, path
+end
+
+--- Lines of a file as one text; nil where it is not there.
+-- @treturn ?string
+function doc_comments.text(path, first, last)
+  local lines = lines_of(path)
+  return lines and table.concat(lines, "\n", math.max(first, 1), math.min(last, #lines))
+end
+
 --- All functions of a file that have a comment, in order.
 -- @tparam string path
 -- @treturn {table,...} `{owner =, separator = "." or ":", name =, parameters = text between the

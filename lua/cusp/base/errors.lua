@@ -3,6 +3,7 @@
 -- calls deep in Cusp points at the user's script.
 -- @module cusp.base.errors
 local plain = require "cusp.base.plain"
+local python = require "cusp.base.python_words"
 local rooms = require "cusp.base.rooms"
 local errors = {}
 
@@ -142,7 +143,9 @@ end
 -- @treturn string
 function errors.with_nearest_name(message)
   local kind, name = message:match "attempt to call a nil value %((%a+) '([%w_]+)'%)$"
-  if kind ~= "field" and kind ~= "method" then return with_global(message) end
+  if kind ~= "field" and kind ~= "method" then
+    return with_global(message) .. python.hint(message)
+  end
   local names = (kind == "method" and method_names or member_names)(rooms.get "library")
   local near = not names[name] and errors.nearest(name, names, #name < 8 and 1 or 2)
   return near and ("%s; did you mean '%s'?"):format(message, near) or message

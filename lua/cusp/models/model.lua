@@ -249,6 +249,7 @@ end
 
 --- Prepares the inputs of a call: converts them to the structure, dtypes and ranks of the graph's
 -- inputs.
+-- @local
 function Model:prepare_inputs(inputs)
   if self.__own.graph then return prepare_graph_inputs(self, inputs) end
   return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil)
@@ -287,6 +288,7 @@ function Model:compute_mask()
 end
 
 --- The types of a graph's outputs, if the inputs have the shapes that it was made with.
+-- @local
 function Model:known_output_types(inputs)
   local graph = self.__own.graph
   if not graph then return nil end
@@ -303,6 +305,7 @@ end
 ---------------------------------------------------------------- what it consists of
 
 --- The direct layers: those of the graph in Keras's order, then those among the fields.
+-- @local
 function Model:sublayers()
   local graph = self.__own.graph
   if not graph then return Layer.sublayers(self) end

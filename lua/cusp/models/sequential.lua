@@ -157,6 +157,7 @@ end
 
 --- An unbuilt stack is built for the rank and sizes of its first inputs, which then become the
 -- inputs of its graph.
+-- @local
 function Sequential:prepare_inputs(inputs)
   if not self.__own.graph then
     inputs = calling.convert(self, inputs, nil)

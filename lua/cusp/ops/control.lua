@@ -128,6 +128,16 @@ local function one_element(name, what, value)
   return rows.reshape(value, {})
 end
 
+--- The result of one of two functions.
+-- @tparam tensor|boolean pred one element; zero is false
+-- @tparam function true_fn without arguments
+-- @tparam function false_fn without arguments; returns what `true_fn` does, in structure, shape and
+-- dtype
+-- @return what the function that was chosen returns
+-- @usage
+-- local x = cusp.tensor(3.0)
+-- local y = cusp.ops.cond(x:greater(2), function() return x * 10 end, function() return x end)
+-- print(y:item()) --> 30.0
 local function cond(pred, true_fn, false_fn)
   check_callable("cond", true_fn)
   check_callable("cond", false_fn)
@@ -138,6 +148,15 @@ local function cond(pred, true_fn, false_fn)
   return choose("cond", second, {true_fn, false_fn})
 end
 
+--- The result of one of several functions.
+-- @tparam tensor|integer index which one, from 0; beyond the ends it is the first or the last
+-- @tparam {function,...} branches
+-- @param ... operands, which the function gets
+-- @return what the function that was chosen returns
+-- @usage
+-- local double = function(x) return x * 2 end
+-- local square = function(x) return x * x end
+-- print(cusp.ops.switch(1, {double, square}, cusp.tensor(5.0)):item()) --> 25.0
 local function switch(index, branches, ...)
   for _, branch in ipairs(branches) do check_callable("switch", branch) end
   if #branches == 0 then errors.raise "switch: expected at least one branch" end
@@ -190,6 +209,17 @@ local function is_traced_condition(condition, values, n)
   return engine.is_traced((engine.unnoted(condition, table.unpack(values, 1, n))))
 end
 
+--- Repeats a function of the loop variables while a condition holds.
+-- @tparam function cond gets the loop variables, returns a boolean or a tensor of one element
+-- @tparam function body gets the loop variables, returns the next ones as several values or a list
+-- @tparam {tensor,...} loop_vars the first values
+-- @tparam[opt] integer maximum_iterations
+-- @return the last values
+-- @usage
+-- local function small(i, total) return i:less(4) end
+-- local function add(i, total) return i + 1, total + i end
+-- local i, total = cusp.ops.while_loop(small, add, {cusp.tensor(1), cusp.tensor(0)})
+-- print(total:item()) --> 6
 local function while_loop(condition, body, loop_vars, maximum_iterations)
   check_callable("while_loop", condition)
   check_callable("while_loop", body)
@@ -218,6 +248,15 @@ local function integer_of(value)
   return value
 end
 
+--- Repeats a function a number of times.
+-- @tparam integer|tensor lower the first index
+-- @tparam integer|tensor upper the index after the last
+-- @tparam function body_fun gets the index and the value, returns the next value
+-- @param init_val tensor, or a nested table of them
+-- @return the last value
+-- @usage
+-- local sum = cusp.ops.fori_loop(1, 5, function(i, value) return value + i end, cusp.tensor(0))
+-- print(sum:item()) --> 10
 local function fori_loop(lower, upper, body, value)
   check_callable("fori_loop", body)
   if engine.is_traced(lower) or engine.is_traced(upper) then
@@ -271,6 +310,12 @@ local function stack_structures(items)
   end)
 end
 
+--- A function of each item along the first axis.
+-- @tparam function f gets an item, returns a tensor or a nested table of them
+-- @param xs tensor, or a nested table of them
+-- @return the results, stacked along a new first axis
+-- @usage
+-- print(cusp.ops.map(function(row) return row:sum() end, cusp.ones{2, 3}):tolist()[1]) --> 3.0
 local function map(f, xs)
   check_callable("map", f)
   xs = tensors_of(xs)
@@ -280,6 +325,18 @@ local function map(f, xs)
   return stack_structures(items)
 end
 
+--- `carry, y = f(carry, x)` along the first axis.
+-- @tparam function f gets the carry and an item, returns the next carry and an output
+-- @param init the first carry
+-- @param[opt] xs tensor, or a nested table of them
+-- @tparam[opt] integer length of the first axis, where there are no xs
+-- @tparam[opt=false] boolean reverse from the last item to the first
+-- @return the last carry
+-- @return the outputs, stacked
+-- @usage
+-- local function add(carry, x) return carry + x, carry + x end
+-- local last, sums = cusp.ops.scan(add, cusp.tensor(0.0), cusp.tensor{1.0, 2.0, 3.0})
+-- print(last:item(), sums:item(2)) --> 6.0 3.0
 local function scan(f, carry, xs, length, reverse)
   check_callable("scan", f)
   xs = tensors_of(xs)
@@ -315,6 +372,15 @@ end
 
 -- Hillis and Steele, "Data parallel algorithms" (1986): each round combines elements 1, 2, 4, ...
 -- apart.
+--- All prefixes of the items along an axis.
+-- @tparam function f joins two tensors; the order in which several are joined must not matter
+-- @param elems tensor, or a nested table of them
+-- @tparam[opt=false] boolean reverse
+-- @tparam[opt=1] integer axis
+-- @return the prefixes, in the shape of `elems`
+-- @usage
+-- local function add(a, b) return a + b end
+-- print(cusp.ops.associative_scan(add, cusp.tensor{1, 2, 3}):item(3)) --> 6
 local function associative_scan(f, elems, reverse, axis)
   check_callable("associative_scan", f)
   elems = tensors_of(elems)
@@ -395,6 +461,14 @@ local function vectorized_call(f, ranks, values)
   end)
 end
 
+--- A function of scalars as one of tensors, with broadcasting.
+-- @tparam function pyfunc
+-- @tparam[opt] {integer,...} excluded positions of arguments that are passed as they are
+-- @tparam[opt] string signature of the axes that the function takes: "(n),(n)->()"
+-- @treturn function
+-- @usage
+-- local larger = cusp.ops.vectorize(function(a, b) return cusp.ops.maximum(a, b) end)
+-- print(larger(cusp.tensor{1, 5}, cusp.tensor(3)):item(1)) --> 3
 local function vectorize(f, excluded, signature)
   check_callable("vectorize", f)
   local ranks, left_alone = core_ranks(signature), {}
@@ -443,4 +517,4 @@ define.ops{
 }
 
 -- `switch` takes any number of operands for its branches after them.
-define.functions.switch = switch
+define.functions.switch, define.bodies.switch = switch, switch

@@ -14,6 +14,7 @@ local define = {}
 local rows = {}     -- name → description, as engine.describe gives it
 local functions = {} -- name → function
 define.functions = functions
+define.bodies = {} -- name → the function below the reading of arguments, for help
 
 local function is_symbolic(value)
   if type(value) ~= "table" then return false end
@@ -123,7 +124,7 @@ function define.op(definition)
     convert_tensors(name, parsed, values)
     return f(table.unpack(values, 1, #parsed))
   end
-  functions[name] = op
+  functions[name], define.bodies[name] = op, f
   engine.composed[f] = name -- a tail call: the frame of `op` is gone
   rows[name] = described(parsed, name, help)
   local is_method = definition.method ~= false and parsed[1] and parsed[1].is_tensor
@@ -145,7 +146,7 @@ function define.raw(name, help, f, method, is_plain)
     end
     return f(...)
   end
-  functions[name] = op
+  functions[name], define.bodies[name] = op, f
   engine.composed[f] = name
   rows[name] = {name = name, help = help, arguments = {}, flags = {}, has_gradient = true,
     composed = true}

@@ -17,6 +17,13 @@ end
 
 ---------------------------------------------------------------- sums over named or paired axes
 
+--- Einstein summation.
+-- @tparam string subscripts a letter for each axis of each operand, and those of the result
+-- @tparam tensor ... the operands
+-- @treturn tensor
+-- @usage
+-- local a, b = cusp.ones{2, 3}, cusp.ones{3, 4}
+-- print(cusp.ops.einsum("ij,jk->ik", a, b):item(1, 1)) --> 3.0
 local function einsum(...)
   local positional, n, keywords = arguments.split(false, ...)
   local subscripts, first = keywords.subscripts or positional[1], keywords.subscripts and 1 or 2

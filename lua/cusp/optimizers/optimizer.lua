@@ -63,6 +63,7 @@ local Optimizer = Object:extend("Optimizer", {
 -- @param learning_rate default of the learning rate
 -- @tparam table own parameters after it; those named like a common one replace it
 -- @treturn table for `config`
+-- @local
 function Optimizer.parameters(learning_rate, own)
   local list, seen = {{"learning_rate", "learning_rate", default = learning_rate}}, {}
   for _, parameter in ipairs(own) do
@@ -76,6 +77,7 @@ end
 
 --- Marks a parameter that only optimizers of files of Keras 2 have set: Keras 3's configuration has
 -- no place for it.
+-- @local
 function Optimizer.of_keras2(parameter)
   parameter.transient, parameter.keyword_only, parameter.of_keras2 = true, true, true
   return parameter
@@ -85,6 +87,7 @@ end
 -- @tparam string name
 -- @tparam table definition `learning_rate` (default), `parameters` (its own), and methods
 -- @treturn table
+-- @local
 function Optimizer.define(name, definition)
   local members = {config = Optimizer.parameters(definition.learning_rate or 0.001,
     definition.parameters or {})}
@@ -299,6 +302,7 @@ local function build_whole(self, variables)
 end
 
 --- Makes the state for `variables` unless there is one.
+-- @local
 function Optimizer:ensure_built(variables)
   -- Within a trace, what the state begins with would become part of every step.
   if not self.built then whole.with({self}, engine.untraced, build_whole, self, variables) end
@@ -306,6 +310,7 @@ end
 
 --- The position of a variable among those the optimizer was built for: its place in the lists of
 -- state.
+-- @local
 function Optimizer:index_of(variable) return self.__own.index[variable] end
 
 ---------------------------------------------------------------- assigning
@@ -334,6 +339,7 @@ Optimizer.gated = gated
 -- @tparam function f called as `f(self, step, learning_rate, dtype)` with scalar tensors; returns a
 -- table of scalars
 -- @treturn table
+-- @local
 function Optimizer:shared(dtype, f)
   local cache = self.__own.shared
   local found = cache and cache[dtype]
@@ -359,6 +365,7 @@ local function decays(self, variable)
 end
 
 --- How much of a variable decays; nil for none.
+-- @local
 function Optimizer:decay_of(_) return self.weight_decay end
 
 local function apply_weight_decay(self, variables)
@@ -372,6 +379,7 @@ local function apply_weight_decay(self, variables)
 end
 
 --- Updates all variables. Override it for what has to happen once a step.
+-- @local
 function Optimizer:update_all(gradients, variables, learning_rate)
   for i, variable in ipairs(variables) do
     local gradient = gradients[i]

@@ -1,165 +1,75 @@
---- Help at the prompt: `help()`, `help "softmax"`, `help(layers.Dense)`.
+--- Help at the prompt: `help()`, `help "softmax"`, `help "model:fit"`, `help(layers.Dense)`.
 -- Operations are described by their rows, classes and functions by the comments above them in their
 -- files.
 -- @module cusp.prompt.help
-local arguments = require "cusp.base.arguments"
 local doc_comments = require "cusp.base.doc_comments"
 local engine = require "cusp.engine"
+local examples = require "cusp.prompt.examples"
+local inspect = require "cusp.base.inspect"
+local layout = require "cusp.prompt.layout"
+local lookup = require "cusp.prompt.lookup"
+local methods = require "cusp.prompt.methods"
+local parameters = require "cusp.prompt.parameters"
 local plain = require "cusp.base.plain"
 
-local help = {}
+local help = {parameters = parameters.of}
 
----------------------------------------------------------------- arguments
+---------------------------------------------------------------- what a comment says
 
-local function default_text(value)
-  if type(value) == "string" then return ("%q"):format(value) end
-  if type(value) == "table" and not getmetatable(value) then
-    local parts = {}
-    for i, item in ipairs(value) do parts[i] = plain.tostring(item) end
-    return "{" .. table.concat(parts, ", ") .. "}"
+local function print_returns(comment)
+  if #comment.returns > 0 then
+    layout.print_wrapped("Returns " .. table.concat(comment.returns, ", "), 2)
   end
-  return plain.tostring(value)
+  for _, text in ipairs(comment.raises) do layout.print_wrapped("Raises an error " .. text, 2) end
 end
 
-local rows -- name → description of an operation, and function → description
-
-local function operation(key)
-  if not rows then
-    local ops = require "cusp.ops"
-    rows = ops.describe()
-    for name, row in pairs(ops.describe()) do
-      local f = ops[name]
-      if f then rows[f] = row end
-    end
-  end
-  return rows[key]
+local function print_described(comment, list)
+  if comment then layout.print_text(comment.text) end
+  parameters.print(list, comment)
+  if comment then print_returns(comment) end
 end
 
-local function listed(parameters)
-  local list = {}
-  for i, parameter in ipairs(parameters) do
-    list[i] = {name = parameter[1], kind = parameter[2], default = parameter.default,
-      optional = parameter.optional}
-  end
-  return list
-end
-
-local function is_class(value)
-  return type(value) == "table" and rawget(value, "__super") ~= nil
-    and rawget(value, "__name") ~= nil
-end
-
---- The parameters of a class, an operation or a function that takes keyword arguments: a list of
--- `{name =, kind =, default =, optional =}`; nil for other values.
--- @treturn ?table
-function help.parameters(value)
-  if is_class(value) then return listed(arguments.declaration(value).positional) end
-  if type(value) ~= "function" then return nil end
-  local row = operation(value)
-  if row then return row.arguments end
-  local signature = arguments.of_function(value)
-  return signature and listed(signature)
-end
-
--- Prints text in lines that fit the terminal, the later ones indented.
-local function print_wrapped(text, indent)
-  local width = math.max(engine.terminal_width() - 1, 40)
-  while utf8.len(text) and utf8.len(text) > width do
-    local limit = utf8.offset(text, width + 1)
-    local cut = text:sub(1, limit):match "^.*()%s"
-    if not cut or cut <= indent + 1 then break end
-    print((text:sub(1, cut - 1)))
-    text = (" "):rep(indent) .. text:sub(cut + 1)
-  end
-  print(text)
-end
-
-local function kind_text(parameter)
-  local text = parameter.kind or "any"
-  if parameter.default ~= nil then
-    return text .. ", default " .. default_text(parameter.default)
-  end
-  return parameter.optional and text .. ", optional" or text
-end
-
--- The parameters that are declared, with what a comment says of them; where none are declared,
--- those of the comment.
-local function print_parameters(list, comment)
-  local texts, said = {}, comment and comment.parameters or {}
-  for _, parameter in ipairs(said) do texts[parameter.name] = parameter.text end
-  if not list or #list == 0 then list = said end
-  if #list == 0 then return end
-  print "Arguments, in order:"
-  local width = 0
-  for _, parameter in ipairs(list) do width = math.max(width, #parameter.name) end
-  for _, parameter in ipairs(list) do
-    local text = texts[parameter.name] or ""
-    local line = ("  %-" .. width .. "s  %s"):format(parameter.name, kind_text(parameter))
-    print_wrapped(text == "" and line or line .. ": " .. text, width + 4)
-  end
+local function print_usage(comment, otherwise)
+  local usage = comment and comment.usage or {}
+  if #usage == 0 and otherwise then usage = {otherwise} end
+  for _, text in ipairs(usage) do layout.print_code("Example:", text) end
 end
 
 ---------------------------------------------------------------- the kinds of help
 
--- Lines that follow one another are one paragraph; indented ones, which are code, stay as they are.
-local function print_text(lines)
-  local paragraph = {}
-  local function finish()
-    if #paragraph > 0 then print_wrapped(table.concat(paragraph, " "), 0) end
-    paragraph = {}
-  end
-  for _, line in ipairs(lines) do
-    if line == "" or line:find "^%s" then
-      finish()
-      print(line)
-    else
-      paragraph[#paragraph + 1] = line
-    end
-  end
-  finish()
-end
-
-local function print_described(comment, list)
-  if comment then print_text(comment.text) end
-  print_parameters(list, comment)
-  if not comment then return end
-  if #comment.returns > 0 then
-    print_wrapped("Returns " .. table.concat(comment.returns, ", "), 2)
-  end
-  for _, text in ipairs(comment.raises) do print_wrapped("Raises an error " .. text, 2) end
-  for _, text in ipairs(comment.usage) do
-    print("Example:\n  " .. text:gsub("^\n", ""):gsub("\n", "\n  "))
-  end
-end
-
 local function print_operation(row)
-  local names = {}
-  for i, argument in ipairs(row.arguments) do
-    names[i] = argument.name
-    if argument.default ~= nil then
-      names[i] = names[i] .. " = " .. default_text(argument.default)
-    end
-  end
-  print(("ops.%s(%s)"):format(row.name, table.concat(names, ", ")))
-  print_wrapped(row.help, 0)
-  print_parameters(row.arguments)
+  local body = require("cusp.ops.define").bodies[row.name]
+  local comment = body and doc_comments.of_function(body)
+  local list = row.arguments
+  if #list == 0 and comment then list = comment.parameters end
+  layout.print_signature(parameters.signature("ops." .. row.name, list, "()"))
+  layout.print_wrapped(row.help, 0)
+  parameters.print(list, comment)
+  if comment then print_returns(comment) end
+  print_usage(comment, examples.of_operation(row))
 end
 
-local function print_class(class)
+-- How a class is reached: "layers.Dense"; its name alone where it is the program's.
+local function class_path(class)
+  for _, entry in ipairs(lookup.find(class.__name)) do
+    if entry.value == class then return entry.path end
+  end
+  return class.__name
+end
+
+local function print_class(class, path)
+  path = path or class_path(class)
+  local comment = doc_comments.of_class(class)
+  local list = parameters.known(class, comment)
   print("class " .. class.__name)
-  print_described(doc_comments.of_class(class), help.parameters(class))
-end
-
-local function print_columns(names)
-  local width, line = engine.terminal_width() - 2, " "
-  for _, name in ipairs(names) do
-    if #line + 1 + #name > width then
-      print(line)
-      line = " "
-    end
-    line = line .. " " .. name
+  layout.print_signature(parameters.signature(path, list, #list > 0 and "{}" or "()"))
+  print_described(comment, list)
+  local names = methods.of_class(class)
+  if #names > 0 then
+    print "Methods:"
+    layout.print_columns(names)
   end
-  if #line > 1 then print(line) end
+  print_usage(comment, class.__library and examples.of_class(path, list) or nil)
 end
 
 local function print_namespace(space, meta)
@@ -176,16 +86,23 @@ local function print_namespace(space, meta)
     end
   end
   plain.sort(names)
-  print_columns(names)
+  layout.print_columns(names)
 end
 
-local function print_function(f, name)
-  local row = operation(f)
+local function print_function(f, path)
+  local row = parameters.operation(f)
   if row then return print_operation(row) end
   local info = debug.getinfo(f, "S")
-  print(info.what == "C" and "a function of C"
-    or ("function, %s:%d"):format(info.short_src, info.linedefined))
-  print_described(doc_comments.of_function(f, name), help.parameters(f))
+  local comment = lookup.comment(f, path and path:match "[%w_]+$")
+  if info.what == "C" then
+    return print((path or "a function") .. "(...), a function in C, of Lua or a library")
+  else
+    layout.print_signature(parameters.signature(path or "function",
+      parameters.known(f, comment), "()"))
+    print(("in %s:%d"):format(info.short_src, info.linedefined))
+  end
+  print_described(comment, parameters.known(f, comment))
+  print_usage(comment)
 end
 
 -- A table of functions: what its file says, and their names.
@@ -200,10 +117,39 @@ local function print_module(module)
     end
   end
   local comment = path and doc_comments.of_file(path)
-  if not comment then return print(tostring(module)) end
-  print_text(comment.text)
+  if not comment then return print(inspect(module)) end
+  layout.print_text(comment.text)
   plain.sort(names)
-  print_columns(names)
+  layout.print_columns(names)
+end
+
+local function print_tensor(value)
+  local what = engine.is_tensor(value) and "tensor" or "variable"
+  print(("a %s of shape {%s}, %s"):format(what, table.concat(value.shape, ", "), value.dtype))
+  layout.print_wrapped("Every operation is a method: x:sum{axis = 1}. Also x:item(i, j), "
+    .. "x:tolist(), x:flat(), x:slice{{1, 2}, {}}, x[i], #x; help \"tensor:slice\" says more.", 0)
+  if what == "variable" then print "Set it by v:assign(value), v:assign_add(value)." end
+end
+
+local function print_value(value, path)
+  if parameters.is_class(value) then return print_class(value, path) end
+  if type(value) == "function" then return print_function(value, path) end
+  local meta = debug.getmetatable(value)
+  if type(meta) == "table" and rawget(meta, "__members") then
+    return print_namespace(value, meta)
+  end
+  if type(value) == "table" and parameters.is_class(meta) then
+    print(inspect(value))
+    return print_class(meta)
+  end
+  if engine.is_tensor(value) or engine.is_variable(value) then return print_tensor(value) end
+  if type(value) == "table" and (type(meta) ~= "table" or rawget(value, "__index")) then
+    return print_module(value)
+  end
+  if type(value) == "table" and type(rawget(meta, "__index")) == "function" then
+    return print_module(meta)
+  end
+  print(("a %s: %s"):format(type(value), inspect(value)))
 end
 
 local overview = [[
@@ -214,91 +160,106 @@ Cusp: deep learning for Lua. What is loaded here: cusp, layers, ops.
   model:compile{optimizer = "adam", loss = "mse"}
   model:fit{x, y, epochs = 5}                Ctrl-C stops between steps
 
-  help "softmax"         an operation        help(layers.Dense)     a class
-  help(ops)              all operations      help(cusp.losses)      a namespace
+  ?softmax   help "softmax"    an operation       ?model:fit   help "model:fit"   a method
+  ?layers.Dense                a class            ??name       its source
+  help(ops)                    all operations     apropos "word"   what mentions a word
 
-Tab completes names, fields and arguments. `_` is the last value. Ctrl-D leaves.]]
+Tab completes names, fields, arguments and their values. `_` is the last value, `_7` that of
+input 7; `;` at the end of an input keeps it quiet. `:help` lists the prompt's commands: `:time`,
+`:who`, `:save` and others. Ctrl-D leaves.]]
 
--- Where a name is looked for when help gets a string.
-local places = {"layers", "losses", "metrics", "optimizers", "callbacks", "initializers",
-  "regularizers", "constraints", "activations",
-  "random", "utils", "models", "data", "saving", "datasets", "config", "Model", "data.Dataset",
-  "summary"}
+---------------------------------------------------------------- by name
 
--- The value of a path such as "data.Dataset"; nil where it leads nowhere.
-local function follow(path)
-  local value = require "cusp"
-  for part in path:gmatch "[^.:]+" do
-    value = type(value) == "table" and value[part] or nil
-  end
-  return value
+local function print_note(note)
+  print(note.signature)
+  layout.print_wrapped(note.text, 0)
+  layout.print_code("Example:", note.example)
 end
 
-local function find(name)
-  local value = follow((name:gsub("^cusp%.", "")))
-  if value ~= nil then return value end
-  for _, place in ipairs(places) do
-    local ok, space = engine.attempt(follow, place)
-    if ok and type(space) == "table" and space[name] ~= nil then return space[name] end
-  end
+local function print_entry(entry)
+  if entry.row then return print_operation(entry.row) end
+  if entry.note then return print_note(entry.note) end
+  print_value(entry.value, entry.path)
 end
 
--- Names that help can be asked for.
-local function known_names()
-  local names = {}
-  for key in pairs(rows) do names[key] = true end
-  for _, place in ipairs(places) do
-    local space = follow(place)
-    local meta = getmetatable(space)
-    for _, t in ipairs{meta and meta.__members or {}, type(space) == "table" and space or {}} do
-      for key in next, t do names[key] = true end
-    end
-  end
-  return names
+local function print_line(entry)
+  layout.print_wrapped(("  %-28s %s"):format(entry.path, lookup.sentence(entry)), 31)
 end
 
-local function print_name(name)
-  local row = operation((name:gsub("^ops%.", "")))
-  if row then return print_operation(row) end
-  local value = find(name)
-  if type(value) == "function" then return print_function(value, name:match "[%w_]+$") end
-  if value ~= nil then return help.print(value) end
-  print(("nothing is known of '%s'%s"):format(name,
-    require("cusp.base.errors").suggestion(name:match "[%w_]*$", known_names())))
+local function print_unknown(name)
+  local near = lookup.near(name)
+  for i, path in ipairs(near) do near[i] = ("'%s'"):format(path) end
+  local also = #near > 0 and "; did you mean " .. table.concat(near, ", ") .. "?" or ""
+  print(("nothing is known of '%s'%s"):format(name, also))
+  print(('apropos "%s" looks for the word in all descriptions'):format(name:match "[%w_]*$"))
+end
+
+--- Prints help on what a name means; where it means several things, lists the others.
+-- @tparam string name
+function help.print_name(name)
+  local own = lookup.program_value(name)
+  if own ~= nil then return print_value(own, name) end
+  local found = lookup.find(name)
+  if #found == 0 then return print_unknown(name) end
+  print_entry(found[1])
+  if #found == 1 then return end
+  print(("\n%s is also:"):format(name))
+  for i = 2, #found do print_line(found[i]) end
 end
 
 --- Prints help on a value, or on what a string names; without arguments, how to begin.
--- @param value
-function help.print(value)
-  if value == nil then return print(overview) end
-  if type(value) == "string" then return print_name(value) end
-  if is_class(value) then return print_class(value) end
-  if type(value) == "function" then return print_function(value) end
-  local meta = debug.getmetatable(value)
-  if type(meta) == "table" and rawget(meta, "__members") then
-    return print_namespace(value, meta)
-  end
-  if type(value) == "table" and is_class(getmetatable(value)) then
-    return print_class(getmetatable(value))
-  end
-  if engine.is_tensor(value) or engine.is_variable(value) then
-    local what = engine.is_tensor(value) and "tensor" or "variable"
-    print(("a %s of shape {%s}, %s"):format(what, table.concat(value.shape, ", "), value.dtype))
-    print("Every operation is a method: x:sum{axis = 1}. Also x:item(i, j), x:tolist(), "
-      .. "x:flat(), x:slice{{1, 2}, {}}, x[i], #x.")
+-- @param ... the value
+function help.print(...)
+  if select("#", ...) == 0 then return print(overview) end
+  local value = ...
+  if value == nil then
+    print "the value is nil: no variable or field has that name"
+    print 'help "name" looks a name up in the library; help() says how to begin'
     return
   end
-  if type(value) == "table" and (type(meta) ~= "table" or rawget(value, "__index")) then
-    return print_module(value)
-  end
-  if type(value) == "table" and type(rawget(meta, "__index")) == "function" then
-    return print_module(meta)
-  end
-  print(tostring(value))
+  if type(value) == "string" then return help.print_name(value) end
+  print_value(value)
 end
 
+---------------------------------------------------------------- sources and search
+
+local function print_source(value, path)
+  local first, last, name = doc_comments.range(value)
+  if not first then return print(("there is no source of '%s' in Lua"):format(path)) end
+  print(("%s:%d"):format(name, first))
+  print(doc_comments.text(name, first, last)
+    or require("cusp.prompt.inputs").lines(name, first, last) or "the source is not there")
+end
+
+--- Prints the source of what a name means.
+-- @tparam string name
+function help.source(name)
+  local value = lookup.program_value(name)
+  if value ~= nil then return print_source(value, name) end
+  local entry = lookup.find(name)[1]
+  if not entry then return print_unknown(name) end
+  local body = entry.row and require("cusp.ops.define").bodies[entry.row.name]
+  if (entry.row and not body) or entry.note then
+    return print(("%s is written in C"):format(entry.path))
+  end
+  print_source(body or entry.value, entry.path)
+end
+
+--- Lists what mentions a word in its name or description.
+-- @tparam string word
+function help.apropos(word)
+  if type(word) ~= "string" or word == "" then
+    return print 'apropos expects a word, as in apropos "pooling"'
+  end
+  local found = lookup.mentioning(word)
+  if #found == 0 then print(("nothing mentions '%s'"):format(word)) end
+  for _, entry in ipairs(found) do print_line(entry) end
+end
+
+---------------------------------------------------------------- the function
+
 return setmetatable(help, {
-  __call = function(_, value) return help.print(value) end,
+  __call = function(_, ...) return help.print(...) end,
   __tostring = function()
     return 'help(): how to begin; help "softmax", help(layers.Dense): what a thing is'
   end,

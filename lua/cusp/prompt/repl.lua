@@ -1,129 +1,42 @@
---- The prompt: reads lines with editing and history, runs them, echoes values.
+--- The prompt: reads inputs with editing and history, runs them, echoes values.
 -- `require "cusp.prompt.repl"()` starts it; the program `cusp` does so when it is alone on a
 -- terminal.
 -- @module cusp.prompt.repl
 local engine = require "cusp.engine"
-local errors = require "cusp.base.errors"
-local show = require "cusp.prompt.show"
-
-local HISTORY_LINES = 2000
-
----------------------------------------------------------------- chunks
-
--- A chunk that is an expression is compiled as one, so that its values can be shown. The third
--- result says that more lines are needed.
-local function compile(text)
-  local expression = text:match "^%s*=(.*)$" or text
-  local chunk = load("return " .. expression, "=stdin")
-  if chunk then return chunk end
-  local problem
-  chunk, problem = load(text, "=stdin")
-  return chunk, problem, problem and problem:find "<eof>$" ~= nil
-end
-
--- What is declared `local` at the prompt would be gone with its line: it is kept, as a global, when
--- the chunk returns.
-local function keep_locals(chunk)
-  debug.sethook(function()
-    if debug.getinfo(2, "f").func ~= chunk then return end
-    for i = 1, 250 do
-      local name, value = debug.getlocal(2, i)
-      if not name then break end
-      if name:match "^[%a_]" then _G[name] = value end
-    end
-  end, "r")
-end
-
-local function traceback(message)
-  if type(message) ~= "string" then
-    local meta = getmetatable(message)
-    return type(meta) == "table" and meta.__tostring and tostring(message)
-      or ("(error object is a %s value)"):format(type(message))
-  end
-  local frames = {}
-  for level = 2, 100 do
-    local info = debug.getinfo(level, "Slnt")
-    if not info then break end
-    if info.what ~= "C" and info.what ~= "main" and not engine.is_internal(info.source) then
-      frames[#frames + 1] = ("  %s:%d: in %s"):format(info.short_src, info.currentline,
-        info.name or "a function")
-    end
-  end
-  return errors.with_nearest_name(message)
-    .. (#frames > 0 and "\n" .. table.concat(frames, "\n", 1, math.min(#frames, 10)) or "")
-end
-
-local function run(readline, chunk, text)
-  if text:find "%f[%w]local%f[%W]" then keep_locals(chunk) end
-  local results = table.pack(readline.call(chunk, traceback))
-  debug.sethook()
-  return results
-end
-
----------------------------------------------------------------- echo
-
-local function write_error(message)
-  io.stdout:flush()
-  io.stderr:write(tostring(message), "\n")
-end
-
-local function echo(results)
-  if not results[1] then return write_error(results[2]) end
-  if results.n < 2 then return end
-  local texts = {}
-  for i = 2, results.n do
-    local ok, text = engine.attempt(show, results[i])
-    texts[#texts + 1] = ok and text or "(cannot be shown: " .. tostring(text) .. ")"
-  end
-  rawset(_G, "_", results[2])
-  local many = #texts > 1 and table.concat(texts):find "\n"
-  print(table.concat(texts, many and "\n" or "\t"))
-end
-
-local function run_and_echo(readline, chunk, text)
-  local results = run(readline, chunk, text)
-  local ok, problem = readline.call(function() echo(results) end, traceback)
-  if not ok then write_error(problem) end
-end
+local evaluate = require "cusp.prompt.evaluate"
+local globals = require "cusp.prompt.globals"
+local history = require "cusp.prompt.history"
+local inputs = require "cusp.prompt.inputs"
+local scripts = require "cusp.prompt.scripts"
 
 ---------------------------------------------------------------- reading
 
--- Lines until they make a whole chunk. nil at the end of input, "" after Ctrl-C.
-local function read_chunk(readline)
-  local text = readline.read "> "
-  if not text then return text == false and "" or nil end
-  while true do
-    local chunk, problem, unfinished = compile(text)
-    if not unfinished then return text, chunk, problem end
+local pending = "" -- what was read of an input that goes on
+
+local function is_complete(text) return evaluate.is_complete(pending .. text) end
+
+-- Where the terminal cannot go up a line, lines are read one by one until they make an input; where
+-- the screen is full, a block after the other.
+local function read_lines(readline, text)
+  while text and not evaluate.is_complete(text) do
+    pending = text .. "\n"
     local line = readline.read ">> "
-    if line == nil then return text, chunk, problem end
+    pending = ""
+    if line == nil then return text end
     if line == false then return "" end
     text = text .. "\n" .. line
   end
+  return text
 end
 
-local function history_path()
-  local state = os.getenv "XDG_STATE_HOME"
-  if state and state ~= "" then return state .. "/cusp_history" end
-  local home = os.getenv "HOME"
-  return home and home .. "/.cusp_history"
+-- An input; nil at the end of input, "" after Ctrl-C.
+local function read_input(readline)
+  local text = readline.read(("[%d]> "):format(inputs.number()))
+  if not text then return text == false and "" or nil end
+  return read_lines(readline, text)
 end
 
-local function remember(readline, text)
-  -- One line of history may hold several of text: Readline's files keep one a line.
-  readline.add((text:gsub("%s*\n%s*", " ")))
-end
-
-local function open(readline)
-  local path = history_path()
-  if path then readline.load(path) end
-  readline.complete(require "cusp.prompt.complete")
-  return function()
-    if path then readline.save(path, HISTORY_LINES) end
-  end
-end
-
----------------------------------------------------------------- the loop
+---------------------------------------------------------------- opening
 
 local function set_globals()
   local cusp = require "cusp"
@@ -131,23 +44,84 @@ local function set_globals()
   rawset(_G, "layers", cusp.layers)
   rawset(_G, "ops", cusp.ops)
   rawset(_G, "help", require "cusp.prompt.help")
+  rawset(_G, "apropos", function(word) return require("cusp.prompt.help").apropos(word) end)
+  rawset(_G, "print", evaluate.print)
+end
+
+-- An interrupt is for the prompt: no pcall of an input keeps it.
+local function let_interrupts_pass()
+  local xpcall = xpcall
+  local function passed(ok, problem, ...)
+    if not ok and engine.is_interrupt(problem) then error(problem, 0) end
+    return ok, problem, ...
+  end
+  rawset(_G, "pcall", engine.attempt)
+  rawset(_G, "xpcall", function(f, handler, ...)
+    return passed(xpcall(f, function(message)
+      if engine.is_interrupt(message) then return message end
+      return handler(message)
+    end, ...))
+  end)
+end
+
+local function open_history(readline)
+  local path = history.path()
+  if path then
+    for _, text in ipairs(history.load(path)) do readline.add(text) end
+  end
+  local last
+  return function(text)
+    if text == last then return end
+    last = text
+    readline.add(text)
+    if path then history.add(path, text) end
+  end
+end
+
+local function open(readline)
+  set_globals()
+  let_interrupts_pass()
+  local prompt = {
+    call = readline.call, remember = open_history(readline), read_line = readline.read,
+    initial = {},
+  }
+  for name, value in next, _G do prompt.initial[name] = value end
+  globals.watch()
+  readline.complete(require "cusp.prompt.complete")
+  readline.finish(is_complete)
+  if not os.getenv "NO_COLOR" or os.getenv "NO_COLOR" == "" then
+    readline.paint(require "cusp.prompt.highlight")
+  end
+  -- the names that completion may be asked for
+  readline.idle(function() require("cusp.prompt.lookup").names "" end)
+  return prompt
+end
+
+---------------------------------------------------------------- the loop
+
+local leaving = {quit = true, exit = true, ["quit()"] = true, ["exit()"] = true}
+
+local function run(prompt, text)
+  prompt.remember(text)
+  local special = evaluate.special(text)
+  if special then return require("cusp.prompt.commands").run(prompt, special) end
+  if evaluate.input(prompt.call, text) then scripts.note(text) end
 end
 
 --- Runs the prompt until the end of input.
 return function()
   local readline = require "cusp.readline"
-  set_globals()
-  local close = open(readline)
+  local prompt = open(readline)
   print(('Cusp %s on %s. help() says how to begin; Ctrl-D leaves.'):format(engine.version,
     _VERSION))
-  while true do
-    local text, chunk, problem = read_chunk(readline)
-    if not text or text:match "^%s*exit%s*$" or text:match "^%s*quit%s*$" then break end
-    if text:find "%S" then
-      remember(readline, text)
-      if chunk then run_and_echo(readline, chunk, text) else write_error(problem) end
+  while not prompt.done do
+    local text = read_input(readline)
+    if not text then
+      print()
+      break
     end
+    if leaving[text:match "^%s*(.-)%s*$"] then break end
+    if text:find "%S" then run(prompt, text) end
   end
-  close()
-  print()
+  globals.close_all()
 end

@@ -129,6 +129,7 @@ end
 
 --- The loss's metric, those of the outputs' losses, those given to `compile`, and those among the
 -- model's fields and layers.
+-- @local
 function Trainer:list_metrics()
   local list = {}
   each_metric(self, function(_, metric) list[#list + 1] = metric end)
@@ -151,6 +152,7 @@ function Trainer:get_metrics_result()
 end
 
 --- The names of all metrics in the order in which results are reported.
+-- @local
 function Trainer:metric_result_names()
   local names = {}
   each_metric(self, function(name) names[#names + 1] = name end)
@@ -250,6 +252,7 @@ function Trainer:predict_step(batch)
 end
 
 --- Whether a method is the library's own.
+-- @local
 function Trainer:uses_default(method) return self[method] == Trainer[method] end
 
 --- Forgets the compiled steps, so that they are traced anew.

@@ -252,12 +252,14 @@ end
 
 --- The variables that are the layer's itself: not those of the layers below it.
 -- @treturn {Variable,...}
+-- @local
 function Layer:own_variables()
   prepare(self)
   return own_variables(self)
 end
 
 --- The layers directly below, in order.
+-- @local
 function Layer:sublayers()
   local result = {}
   tracking.each(self, function(kind, value)
@@ -469,6 +471,7 @@ end
 
 --- The dtype of what the layer gives: that of its inputs where it only moves values, else what it
 -- computes in.
+-- @local
 function Layer:output_dtype(inputs)
   if self.keeps_dtype then
     local first = structure.flatten(inputs)[1]
