@@ -384,8 +384,9 @@ static int run_init(lua_State *L) {
     code = getenv((name = "=LUA_INIT") + 1);
   if (!code)
     return EXIT_SUCCESS;
-  return run_chunk(L, *code == '@' ? luaL_loadfile(L, code + 1)
-                                   : luaL_loadbuffer(L, code, strlen(code), name));
+  if (*code == '@')
+    return run_chunk(L, luaL_loadfile(L, code + 1), NULL);
+  return run_chunk(L, luaL_loadbuffer(L, code, strlen(code), name), code);
 }
 
 static int run(lua_State *L, char **argv, const options *o) {

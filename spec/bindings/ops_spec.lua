@@ -114,7 +114,7 @@ describe("the function of a row", function()
     assert.matches(
       "sum: argument 'x': expected a tensor, a number or nested tables of numbers, got a function",
       text_of_function, 1, true)
-    assert.matches("cast: argument 'dtype'", message(ops.cast, x, "float"), 1, true)
+    assert.matches("cast: argument 'dtype'", message(ops.cast, x, "flaot"), 1, true)
     assert.matches("add: ", message(ops.add, x, tensor({1, 2})), 1, true)
     assert.matches("ragged", message(ops.add, x, {{1, 2}, {3}}), 1, true)
   end)

@@ -50,7 +50,7 @@ describe("engine.tensor", function()
     assert.matches("4 values were given, but shape [3] has 3",
       message(tensor, {1, 2, 3, 4}, {shape = {3}}), 1, true)
     assert.matches("unknown argument shap", message(tensor, {1}, {shap = {1}}), 1, true)
-    assert.matches("float32", message(tensor, {1}, {dtype = "float"}), 1, true)
+    assert.matches("float32", message(tensor, {1}, {dtype = "flaot32"}), 1, true)
     assert.matches("expected a tensor, a number or nested tables", message(tensor, print), 1, true)
   end)
 end)
