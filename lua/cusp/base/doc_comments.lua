@@ -151,16 +151,21 @@ local function file_of_member(class)
   end
 end
 
--- A method tells in which file a user's class is written.
+-- How well a method's file fits its class: by its name, by what the method is, or at all.
+local function fitness(source, key, file)
+  return source:sub(-#file) == file and 3 or (key == "call" or key == "init") and 2 or 1
+end
+
+-- A method tells in which file a user's class is written. Of files that fit alike, the first by
+-- name counts, so that the answer is always the same.
 local function file_of_methods(class)
-  local snake = namespace.snake_case(class.__name)
-  local found
+  local file = "/" .. namespace.snake_case(class.__name) .. ".lua"
+  local found, best = nil, 0
   for key, value in next, class do
-    if type(value) == "function" then
-      local source = debug.getinfo(value, "S").source
-      if source:find("/" .. snake, 1, true) or key == "call" or key == "init" or not found then
-        found = source
-      end
+    local source = type(value) == "function" and debug.getinfo(value, "S").source
+    local fits = source and fitness(source, key, file) or 0
+    if fits > best or fits > 0 and fits == best and source < found then
+      found, best = source, fits
     end
   end
   return found and found:match "^@(.*)$"
