@@ -105,16 +105,26 @@ local function print_function(f, path)
   print_usage(comment)
 end
 
+-- The file that most functions of a table are from.
+local function main_file(module)
+  local counts, best = {}, nil
+  for _, value in next, module do
+    local path = type(value) == "function" and debug.getinfo(value, "S").source:match "^@(.*)$"
+    if path then counts[path] = (counts[path] or 0) + 1 end
+  end
+  for path, count in pairs(counts) do
+    if not best or count > counts[best] or count == counts[best] and path < best then
+      best = path
+    end
+  end
+  return best
+end
+
 -- A table of functions: what its file says, and their names.
 local function print_module(module)
-  local names, path = {}, nil
-  for name, value in next, module do
-    if type(name) == "string" and name:sub(1, 1) ~= "_" then
-      names[#names + 1] = name
-      if type(value) == "function" then
-        path = path or debug.getinfo(value, "S").source:match "^@(.*)$"
-      end
-    end
+  local names, path = {}, main_file(module)
+  for name in next, module do
+    if type(name) == "string" and name:sub(1, 1) ~= "_" then names[#names + 1] = name end
   end
   local comment = path and doc_comments.of_file(path)
   if not comment then return print(inspect(module)) end
