@@ -49,6 +49,17 @@ describe("enable_lora", function()
     end
   end)
 
+  it("is in files of Keras 2's layout with the matrices and the rank", function()
+    local adapted = trained()
+    do
+      local place <close> = folder.new()
+      adapted:save(place.path .. "/m.h5")
+      local loaded = cusp.models.load_model(place.path .. "/m.h5")
+      assert.are.same({2, 4}, {loaded.layers[1].lora_rank, loaded.layers[1].lora_alpha})
+      waves.compare(adapted:predict{x, verbose = 0}:flat(), loaded:predict{x, verbose = 0}, 1e-6)
+    end
+  end)
+
   it("is there for convolutions, einsums and embeddings", function()
     local conv = layers.Conv1D{2, 2, lora_rank = 1}
     conv:build{cusp.None, 4, 3}

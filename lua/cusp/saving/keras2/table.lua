@@ -45,7 +45,7 @@ local recurrent_kernel =
 local recurrent =
   "return_sequences return_state go_backwards stateful unroll time_major "
   .. "zero_output_for_mask?false "
-local of_keras3 = " -seed -use_cudnn -quantization_config -lora_rank -lora_alpha"
+local of_keras3 = " -seed -use_cudnn -quantization_config"
 local pooling = "pool_size padding strides data_format"
 local global_pooling = "data_format keepdims?false"
 local noise = "rate noise_shape?null seed?null"
