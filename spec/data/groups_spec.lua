@@ -147,6 +147,9 @@ describe("scan", function()
     assert.same({0, 1, 3, 6, 10}, all(sums))
     assert.same({0, 1, 3, 6, 10}, all(sums))
     assert.equal(5, #sums)
+    assert.same({0, 1, 3, 6}, all(Dataset.range(4):scan(0, function(sum, x)
+      return sum + x, sum + x
+    end)))
     local pairs_ = Dataset.range(3):scan(cusp.tensor(1, {dtype = "int64"}), function(product, x)
       return product * (x + 1), product, x
     end)

@@ -252,6 +252,13 @@ local function state_type(state)
   return engine.is_tensor(state) and state.dtype or math.type(state) or type(state)
 end
 
+-- A number may become a scalar: arithmetic with elements makes tensors of it.
+local function can_follow(state, next_state)
+  return state_type(state) == state_type(next_state)
+    or type(state) == "number" and engine.is_tensor(next_state) and next_state.ndim == 0
+      and next_state.dtype ~= "bool"
+end
+
 -- The next state, and the element made with it.
 local function scanned(dataset, number, state, e)
   local function take(next_state, ...)
@@ -260,7 +267,7 @@ local function scanned(dataset, number, state, e)
       errors.raise("scan: the function should return the new state and an element at element %d; "
         .. "there is no element", number)
     end
-    if state_type(state) ~= state_type(next_state) then
+    if not can_follow(state, next_state) then
       errors.raise("scan: the state is %s, but the function returned %s at element %d",
         errors.describe(state), errors.describe(next_state), number)
     end
