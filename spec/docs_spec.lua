@@ -1,5 +1,5 @@
 --- Runs the Lua code of the pages: from a block that requires cusp on, the blocks of a page form
--- one program. Earlier blocks are fragments.
+-- one program. Earlier blocks are fragments. Follows the links of all pages.
 local folders = require "spec.support.folder"
 local build = os.getenv "CUSP_BUILD" or "build"
 
@@ -37,4 +37,56 @@ describe("the programs of", function()
       end
     end)
   end
+end)
+
+--- The anchors that GitHub gives the headings of a page.
+local function anchors(text)
+  local found = {}
+  for heading in ("\n" .. text):gsub("\n```.-\n```", ""):gmatch "\n#+ ([^\n]+)" do
+    found[heading:lower():gsub("[^%w_ -]", ""):gsub(" ", "-")] = true
+  end
+  return found
+end
+
+local function read(path)
+  local file = io.open(path)
+  return file and (file:read "a" or "")                 -- a folder opens, but has no text
+end
+
+--- What is wrong with a link of the page at `path`, or nil.
+local function broken(path, link)
+  local name, anchor = link:match "^([^#]*)#?(.*)$"
+  local folder = path:match "^(.*/)" or ""
+  local text = read(name == "" and path or folder .. name)
+  if not text then return path .. ": no file " .. link end
+  if anchor ~= "" and not anchors(text)[anchor] then return path .. ": no heading " .. link end
+end
+
+describe("the links of the pages", function()
+  it("lead to files and headings that exist", function()
+    local wrong, count = {}, 0
+    for path in io.popen "find . -name '*.md' -not -path './build*' -not -path './.git/*'":lines() do
+      for link in read(path):gsub("\n```.-\n```", ""):gmatch "%]%(([^%s()]+)%)" do
+        if not link:find "^%a+:" then
+          count, wrong[#wrong + 1] = count + 1, broken(path, link)
+        end
+      end
+    end
+    assert.same({}, wrong)
+    assert.is_true(count > 50)
+  end)
+end)
+
+describe("docs/README.md", function()
+  it("lists every page, in the order in which each links the next", function()
+    local index, previous = read "docs/README.md", nil
+    for page in index:gmatch "\n%d%. %[[^%]]+%]%(([%w_]+%.md)%)" do
+      if previous then assert.equal(page, read(previous):match "\nNext: %[[^%]]+%]%(([^)]+)%)\n$") end
+      previous = "docs/" .. page
+    end
+    for path in io.popen "ls docs/*.md":lines() do
+      local name = path:match "[^/]+$"
+      assert.is_true(name == "README.md" or index:find("(" .. name .. ")", 1, true) ~= nil, name)
+    end
+  end)
 end)

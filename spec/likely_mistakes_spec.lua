@@ -98,6 +98,16 @@ describe("a likely mistake is told", function()
 end)
 
 describe("an unknown name", function()
+  it("that is indexed is told in the message of a script or an input", function()
+    local errors = require "cusp.base.errors"
+    local function told_of(line) return errors.with_nearest_name(message_of(line)) end
+    assert.matches("field 'optimizer'%); did you mean 'optimizers'%?$",
+      told_of "cusp.optimizer.Adam()")
+    assert.matches("in Cusp: cusp.layers$", told_of "cusp.nn.Linear(3)")
+    assert.matches("did you mean 'uniform'%?$", told_of "return cusp.random.unifrm.x")
+    assert.matches("field 'optimizers'%)$", told_of "local t = {} return t.optimizers.Adam")
+  end)
+
   it("of a namespace is nil to read", function()
     assert.is_nil(cusp.layers.Dens)
     assert.is_nil(cusp.ops.summ)

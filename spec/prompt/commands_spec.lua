@@ -43,9 +43,10 @@ describe("the prompt's commands", function()
   end)
 
   test("give help by ?name, name? and ??name, and search", function()
-    local text = session "?softmax\nmodel.fit?\n??cond\napropos einsum\napropos \"nothingatall\""
+    local text = session "?softmax\nmodel.fit?\nhelp cumsum\n??cond\napropos einsum\napropos \"nothingatall\""
     assert.matches("ops.softmax(x, axis = {-1})", text, 1, true)
     assert.matches("Trains the model.", text, 1, true)
+    assert.matches("ops.cumsum(x, axis", text, 1, true)
     assert.matches("local function cond(pred, true_fn, false_fn)", text, 1, true)
     assert.matches("layers.EinsumDense", text, 1, true)
     assert.matches("nothing mentions 'nothingatall'", text, 1, true)

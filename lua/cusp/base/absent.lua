@@ -63,8 +63,10 @@ local function advice_of_space(space, name)
   local path = getmetatable(space).__name
   local other = foreign_name(path:match "[^.]+$", name)
   if other then return other end
+  local names = absent.names(space)
+  if names[name .. "s"] then return ("did you mean '%ss'?"):format(name) end
   other = elsewhere(space, name)
-  return other and "it is " .. other or nearest(name, absent.names(space))
+  return other and "it is " .. other or nearest(name, names)
 end
 
 ---------------------------------------------------------------- namespaces
@@ -166,8 +168,8 @@ end
 
 ---------------------------------------------------------------- what the engine asks
 
--- What follows Lua's message about a call of nil.
-local function after_call(name)
+-- What follows Lua's message about a call or an index of nil.
+local function after_message(name)
   if name ~= last.name then return nil end
   local text = last.text
   if last.class then
@@ -220,7 +222,8 @@ local function field(what, name)
   return nil
 end
 
-engine.set_absent_handlers{call = after_call, field = field, tensor = silent.tensor,
+errors.set_advice(after_message)
+engine.set_absent_handlers{call = after_message, field = field, tensor = silent.tensor,
   variable = silent.variable}
 
 return absent

@@ -138,10 +138,19 @@ local function with_global(message)
   return ours and ("%s; what others call %s is in %s"):format(message, name, ours) or message
 end
 
+-- What follows Lua's message about a name that was just read in vain, or nil.
+local advice = function() end
+
+--- Sets the function that knows which name of the library was just read in vain.
+-- @tparam function f from the name to what follows Lua's message, or nil
+function errors.set_advice(f) advice = f end
+
 --- Adds the closest library name to Lua's own message about a field or method that is nil.
 -- @tparam string message
 -- @treturn string
 function errors.with_nearest_name(message)
+  local indexed = message:match "attempt to index a nil value %(field '([%w_]+)'%)$"
+  if indexed then return message .. (advice(indexed) or "") end
   local kind, name = message:match "attempt to call a nil value %((%a+) '([%w_]+)'%)$"
   if kind ~= "field" and kind ~= "method" then
     return with_global(message) .. python.hint(message)

@@ -145,9 +145,9 @@ define("help", "", "list these commands", function()
   local names = {}
   for name in pairs(list) do names[#names + 1] = name end
   plain.sort(names)
-  local function line(usage, text) print(("  %-14s %s"):format(usage, text)) end
+  local function line(usage, text) print(("  %-16s %s"):format(usage, text)) end
   for _, name in ipairs(names) do line(list[name].usage, list[name].text) end
-  line("?NAME, NAME?", 'help on a name; also help "NAME"')
+  line("?NAME, NAME?", "help on a name; also help NAME")
   line("??NAME", "its source")
   line("apropos WORD", 'what mentions a word; also apropos "WORD"')
   line("$ COMMAND", "run a command of the system")

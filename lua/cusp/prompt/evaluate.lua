@@ -126,11 +126,11 @@ end
 
 ---------------------------------------------------------------- what kind of input
 
--- What stands in front of a text that is not Lua: "?x", "??x", "x?", ":who", "$ ls".
+-- A text that is not Lua in its usual form: "?x", "??x", "x?", "help x", ":who", "$ ls".
 local function special(text)
   text = text:match "^%s*(.-)%s*$"
   if text:find "^%?" or text:find "^:[%a]" or text:find "^%$" then return text end
-  local name = text:match "^([%a_][%w_.:]*)%?$"
+  local name = text:match "^([%a_][%w_.:]*)%?$" or text:match "^help%s+([%a_][%w_.:]*)$"
   if name then return "?" .. name end
   local word = text:match "^apropos%s+([%w_]+)$"
   return word and ("apropos %q"):format(word) or nil

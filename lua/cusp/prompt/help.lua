@@ -193,7 +193,7 @@ local function print_entry(entry)
 end
 
 local function print_line(entry)
-  layout.print_wrapped(("  %-28s %s"):format(entry.path, lookup.sentence(entry)), 31)
+  layout.print_wrapped(("  %-32s %s"):format(entry.path, lookup.sentence(entry)), 35)
 end
 
 local function print_unknown(name)

@@ -51,7 +51,7 @@ end
 
 local function check_target(name, target)
   if target == nil then
-    errors.raise("y is missing: the output '%s' has a loss, expected targets for it", name)
+    errors.raise("y is missing: the output '%s' has a loss, so it needs targets", name)
   end
 end
 

@@ -79,32 +79,32 @@ local function training_run(self, args)
 end
 
 --- Trains the model.
--- @param x inputs: a tensor, nested tables of numbers, a list or table by name of those; a
--- `cusp.data.Dataset` or a `Sequence`; or a
---   function that gives batches `x, y, weight` (or `{x, y, weight}`), and nil at the end of an
---   epoch
--- @param[opt] y targets, in the form of the outputs
--- @tparam[opt=32] integer batch_size
--- @tparam[opt=1] integer epochs number of the last epoch
--- @param[opt="auto"] verbose 0: nothing, 1: a bar, 2: a line an epoch; "auto" is 1
+-- @param x inputs: a tensor, nested tables of numbers, or a list or table by name of these; a
+-- `cusp.data.Dataset` or a `PyDataset`; or a function that returns the next batch at each call,
+-- `x, y, weight`, and nil at the end of an epoch
+-- @param[opt] y targets, in the form of the outputs; not with a data set or a function
+-- @tparam[opt=32] integer batch_size samples per step, 32 by default; not with a data set or a
+-- function, which give batches
+-- @tparam[opt=1] integer epochs the epoch to stop after: with `initial_epoch = 3`, `epochs = 5`
+-- trains for two
+-- @param[opt="auto"] verbose 0: nothing, 1 or "auto": a progress bar, 2: one line per epoch
 -- @tparam[opt] table callbacks a list of Callbacks, or of tables with hooks such as `on_epoch_end`
--- @tparam[opt=0] number validation_split share of the data, from its end, to validate with
+-- @tparam[opt=0] number validation_split share of the data to validate with, taken from its end
 -- @param[opt] validation_data `{x, y}`, `{x, y, sample_weight}`, a data set or a function that
--- gives batches
--- @param[opt=true] shuffle whether samples are taken in random order; "batch": batches
--- @tparam[opt] table class_weight weights of samples by class id (from 0)
+-- returns batches
+-- @param[opt=true] shuffle true: samples in random order, "batch": batches in random order
+-- @tparam[opt] table class_weight the weight of each class's samples, by class id (from 0)
 -- @param[opt] sample_weight a weight for each sample
--- @tparam[opt=0] integer initial_epoch epochs that are done already
--- @tparam[opt] integer steps_per_epoch batches in an epoch; an epoch goes on in the data where the
--- one before it ended. Where the data
---   end, so does the epoch, with a warning, and the next begins with the first batch
--- @tparam[opt] integer validation_steps
--- @tparam[opt] integer validation_batch_size
--- @param[opt=1] validation_freq every how many epochs to validate, or a list of epochs
+-- @tparam[opt=0] integer initial_epoch the number of epochs already trained
+-- @tparam[opt] integer steps_per_epoch batches per epoch; the next epoch goes on with the data that
+-- follow. If the data end early, so does the epoch, with a warning, and the next one starts again
+-- at the first batch
+-- @tparam[opt] integer validation_steps batches to validate with; by default all
+-- @tparam[opt] integer validation_batch_size by default the batch_size
+-- @param[opt=1] validation_freq validate every so many epochs, or after the epochs of a list
 -- @treturn History `history.history.loss` is the list of losses
--- @raise where the data does not fit the model; what a callback raises, with its class and hook;
--- "interrupted!" after Ctrl-C. The model
---   is as after its last whole step then, and can be trained on
+-- @raise if the data do not fit the model; if a callback fails, with its class and hook;
+-- "interrupted!" after Ctrl-C, with the model as it was after its last complete step
 function runs:fit(...)
   local args = bind_fit(...)
   args.epochs = math.min(args.epochs, config.max_epochs() or args.epochs)
@@ -130,15 +130,15 @@ local bind_evaluate = arguments.named_binder("evaluate", {
   {"callbacks", "any", optional = true}, {"return_dict", "boolean", default = false},
 }, false)
 
---- The loss and the metrics on data.
+--- Computes the loss and the metrics on data.
 -- @param x inputs, as for `fit`
 -- @param[opt] y targets
--- @tparam[opt=32] integer batch_size
--- @param[opt="auto"] verbose
--- @param[opt] sample_weight
--- @tparam[opt] integer steps
--- @tparam[opt] table callbacks
--- @tparam[opt=false] boolean return_dict
+-- @tparam[opt=32] integer batch_size samples per step, 32 by default
+-- @param[opt="auto"] verbose 0: nothing, 1 or "auto": a progress bar, 2: one line
+-- @param[opt] sample_weight a weight for each sample
+-- @tparam[opt] integer steps batches to evaluate; by default all
+-- @tparam[opt] table callbacks as for `fit`
+-- @tparam[opt=false] boolean return_dict whether to return a table by name
 -- @treturn number... the loss, then the metrics in order; or with `return_dict` one table by name
 function runs:evaluate(...)
   local args = bind_evaluate(...)
@@ -166,12 +166,12 @@ local bind_predict = arguments.binder("predict", {
   {"steps", "integer", optional = true, min = 1}, {"callbacks", "any", optional = true},
 }, false)
 
---- The model's outputs for data.
+--- Computes the model's outputs for data.
 -- @param x inputs, as for `fit`
--- @tparam[opt=32] integer batch_size
--- @param[opt="auto"] verbose
--- @tparam[opt] integer steps
--- @tparam[opt] table callbacks
+-- @tparam[opt=32] integer batch_size samples per step, 32 by default
+-- @param[opt="auto"] verbose 0: nothing, 1 or "auto": a progress bar, 2: one line
+-- @tparam[opt] integer steps batches to predict for; by default all
+-- @tparam[opt] table callbacks as for `fit`
 -- @return a tensor `[samples, ...]`, or several in the structure of the model's outputs
 function runs:predict(...)
   checks.receiver(self, "predict")

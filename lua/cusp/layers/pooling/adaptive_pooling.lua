@@ -1,4 +1,5 @@
---- Pooling to a given output size: `AdaptiveMaxPooling1D` ... `AdaptiveAveragePooling3D`.
+--- Pooling to a given output size, by the largest or the mean value of each region
+-- (`AdaptiveMaxPooling1D` ... `AdaptiveAveragePooling3D`).
 -- Input `[batch, spatial..., channels]`, output `[batch, output_size..., channels]`. Output i of n
 -- covers the inputs from `floor(i * size / n)` up to `ceil((i + 1) * size / n)`.
 -- @classmod cusp.layers.AdaptiveAveragePooling2D

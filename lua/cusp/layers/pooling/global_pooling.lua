@@ -1,4 +1,5 @@
---- Pooling over all spatial axes: `GlobalMaxPooling1D` ... `GlobalAveragePooling3D`.
+--- Pooling over all spatial axes, by the largest or the mean value (`GlobalMaxPooling1D` ...
+-- `GlobalAveragePooling3D`).
 -- Input `[batch, spatial..., channels]`, output `[batch, channels]`, or with axes of size 1 where
 -- `keepdims` is set.
 -- @classmod cusp.layers.GlobalAveragePooling2D

@@ -1,4 +1,5 @@
---- Pooling: the largest or the mean value of each window (`MaxPooling1D` ... `AveragePooling3D`).
+--- Pooling by the largest or the mean value of each window (`MaxPooling1D` ...
+-- `AveragePooling3D`).
 -- Input `[batch, spatial..., channels]`, output the same with smaller spatial axes.
 -- @classmod cusp.layers.MaxPooling2D
 -- @tparam[opt=2] integer|table pool_size
