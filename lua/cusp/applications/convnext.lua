@@ -1,4 +1,5 @@
---- ConvNeXt: convolutions arranged like a transformer (Liu et al., "A ConvNet for the 2020s", 2022).
+--- ConvNeXt: convolutions arranged like a transformer (Liu et al., "A ConvNet for the 2020s",
+-- 2022).
 -- @module cusp.applications.convnext
 local layers = require "cusp.layers"
 local models = require "cusp.models"
@@ -44,7 +45,8 @@ local function downsampling(filters, name)
   for i = 0, 2 do
     list[i + 2] = models.Sequential{
       normalization(("%s_downsampling_layernorm_%d"):format(name, i)),
-      layers.Conv2D{filters[i + 2], 2, strides = 2, name = ("%s_downsampling_conv_%d"):format(name, i)},
+      layers.Conv2D{filters[i + 2], 2, strides = 2,
+        name = ("%s_downsampling_conv_%d"):format(name, i)},
       name = ("%s_downsampling_block_%d"):format(name, i),
     }
   end

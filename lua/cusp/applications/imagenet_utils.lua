@@ -84,7 +84,8 @@ local class_index
 local function read_class_index()
   local path = require("cusp.utils").get_file{
     "imagenet_class_index.json", cache_subdir = "models",
-    origin = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
+    origin = "https://storage.googleapis.com/download.tensorflow.org/data/"
+      .. "imagenet_class_index.json",
     file_hash = "c2c37ea517e94d9795004a39431a14cb",
   }
   local file <close> = assert(io.open(path, "rb"))

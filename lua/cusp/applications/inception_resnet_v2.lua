@@ -9,7 +9,8 @@ local function convolve(x, options, filters, size, strides, name)
     filters, size, strides = strides or 1, use_bias = false, name = name,
     padding = strides and "valid" or "same",
   }(x)
-  x = layers.BatchNormalization{axis = options.axis, scale = false, name = name and name .. "_bn"}(x)
+  x = layers.BatchNormalization{axis = options.axis, scale = false,
+    name = name and name .. "_bn"}(x)
   return layers.Activation{"relu", name = name and name .. "_ac"}(x)
 end
 

@@ -8,8 +8,8 @@ local padding = require "cusp.applications.padding"
 local plain = require "cusp.base.plain"
 local widths = require "cusp.applications.widths"
 
--- Of each block: how much wider it is inside, filters, whether its kernel is the large one, strides,
--- whether it squeezes, and whether it uses the network's activation rather than ReLU.
+-- Of each block: how much wider it is inside, filters, whether its kernel is the large one,
+-- strides, whether it squeezes, and whether it uses the network's activation rather than ReLU.
 local arrangements = {
   small = {
     {1, 16, false, 2, true, false}, {72 / 16, 24, false, 2, false, false},
@@ -133,7 +133,8 @@ local function file_of(kind)
       options.minimalistic and "_minimalistic" or "", alpha)
     local sums = hashes[name]
     if not sums then
-      errors.raise("MobileNetV3: with weights = \"imagenet\", alpha should be 0.75 or 1, or 1 where "
+      errors.raise(
+        "MobileNetV3: with weights = \"imagenet\", alpha should be 0.75 or 1, or 1 where "
         .. "it is minimalistic, got %g", options.alpha)
     end
     if options.include_top then

@@ -21,7 +21,8 @@ end
 local function separable(x, filters, size, id, strides)
   x = rectify(x)
   if strides == 2 then
-    x = layers.ZeroPadding2D{padding.before_strides(x, size), name = "separable_conv_1_pad_" .. id}(x)
+    x = layers.ZeroPadding2D{padding.before_strides(x, size),
+      name = "separable_conv_1_pad_" .. id}(x)
   end
   x = layers.SeparableConv2D{
     filters, size, strides = strides or 1, padding = strides == 2 and "valid" or "same",

@@ -1,6 +1,6 @@
---- ResNet: blocks beside shortcuts (He et al., "Deep residual learning for image recognition", 2015)
--- and ResNetV2, which normalises before each convolution (He et al., "Identity mappings in deep
--- residual networks", 2016).
+--- ResNet: blocks beside shortcuts (He et al., "Deep residual learning for image recognition",
+-- 2015) and ResNetV2, which normalises before each convolution (He et al., "Identity mappings in
+-- deep residual networks", 2016).
 -- @module cusp.applications.resnet
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"

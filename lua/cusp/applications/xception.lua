@@ -47,7 +47,9 @@ local function features(x, options)
     x = layers.Conv2D{filters, 3, strides = i == 1 and 2 or 1, use_bias = false, name = name}(x)
     x = rectify(normalize(x, options, name .. "_bn"), name .. "_act")
   end
-  for i, filters in ipairs{128, 256, 728} do x = entry_block(x, options, i + 1, filters, filters) end
+  for i, filters in ipairs{128, 256, 728} do
+    x = entry_block(x, options, i + 1, filters, filters)
+  end
   for number = 5, 12 do x = middle_block(x, options, number) end
   x = entry_block(x, options, 13, 728, 1024)
   for i, filters in ipairs{1536, 2048} do
