@@ -53,9 +53,9 @@ local function downsampling(filters, name)
   return list
 end
 
-local function features(depths, filters, default_name)
+local function features(depths, filters)
   return function(x, options)
-    local name = options.name or default_name
+    local name = options.name
     if options.include_preprocessing and x.shape[4] == 3 then x = standardize(x, name) end
     local smaller = downsampling(filters, name)
     for i, depth in ipairs(depths) do
@@ -68,15 +68,13 @@ local function features(depths, filters, default_name)
   end
 end
 
-local function top(default_name)
-  return function(x, options)
-    local name = options.name or default_name
-    x = layers.GlobalAveragePooling2D{name = name .. "_head_gap"}(x)
-    x = normalization(name .. "_head_layernorm")(x)
-    return layers.Dense{
-      options.classes, activation = options.classifier_activation, name = name .. "_head_dense",
-    }(x)
-  end
+local function top(x, options)
+  local name = options.name
+  x = layers.GlobalAveragePooling2D{name = name .. "_head_gap"}(x)
+  x = normalization(name .. "_head_layernorm")(x)
+  return layers.Dense{
+    options.classes, activation = options.classifier_activation, name = name .. "_head_dense",
+  }(x)
 end
 
 local function convnext(kind, depths, filters, hash, hash_without_top)
@@ -86,7 +84,7 @@ local function convnext(kind, depths, filters, hash, hash_without_top)
     channels_last_only = true,
     order = "include_top include_preprocessing weights input_tensor input_shape pooling classes "
       .. "classifier_activation name",
-    features = features(depths, filters, default_name), top = top(default_name),
+    features = features(depths, filters), top = top,
     after_pooling = function(x) return normalization()(x) end,
     file = function(options)
       if options.include_top then return default_name .. ".h5", "convnext/", hash end

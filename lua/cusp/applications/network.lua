@@ -25,10 +25,12 @@ local common = {
 }
 
 local function signature(definition)
-  local parameters = {}
+  local parameters, own = {}, definition.own or {}
+  if type(definition.default_name) == "string" then
+    own.name = {"name", "string", default = definition.default_name}
+  end
   for name in definition.order:gmatch "%S+" do
-    local parameter = definition.own and definition.own[name] or common[name]
-    parameters[#parameters + 1] = parameter
+    parameters[#parameters + 1] = own[name] or common[name]
   end
   return parameters
 end
@@ -101,8 +103,7 @@ local function build(definition, options)
   else
     x = pool(definition, x, options)
   end
-  local name = options.name or definition.default_name
-  if type(name) == "function" then name = name(options) end
+  local name = options.name or definition.default_name(options)
   local model = models.Model{inputs = inputs_of(options, input), outputs = x, name = name}
   weights.load(definition, options, model)
   return model
