@@ -26,4 +26,5 @@ static inline double real_softplus(double x) {
 #define MAP_TANH(name) SLEEF_MAP1(name, SLEEF(tanh, u10)(x))
 #define MAP_SIGMOID(name) SLEEF_MAP1(name, 1 / (1 + SLEEF(exp, u10)(-x)))
 #define MAP_SOFTPLUS(name) CUSP_MAP1(name, double, double, real_softplus(x))
+#define MAP_ERFINV(name) CUSP_MAP1(name, double, double, cusp_special_erfinv(x))
 #include "vector_real.h"

@@ -5,7 +5,7 @@
  *   LANES         numbers in a vector register    SLEEF(name, accuracy)  SLEEF's function for that
  * register TABLE         the name of the table to fill real_exp, real_log, real_tanh, real_sigmoid,
  * real_log1p_unit   functions or macros, see the including files; MAP_EXP, MAP_LOG, MAP_TANH,
- * MAP_SIGMOID, MAP_SOFTPLUS          the loops made of them. Semantics are NumPy's and JAX's:
+ * MAP_SIGMOID, MAP_SOFTPLUS, MAP_ERFINV   the loops made of them. Semantics are NumPy's and JAX's:
  * maximum propagates NaN, round is half to even, mod has the divisor's sign.
  */
 
@@ -128,7 +128,7 @@ MAP_SOFTPLUS(softplus_)
 #include "vector_functions.h"
 #undef CUSP_VECTOR
 
-UNARY(erfinv, cusp_special_erfinv(x))
+MAP_ERFINV(erfinv_)
 UNARY(digamma, cusp_special_digamma(x))
 UNARY(i0, cusp_special_i0(x))
 UNARY(i1, cusp_special_i1(x))

@@ -15,7 +15,8 @@ cusp.version = "0.1.0"
 cusp._VERSION = "Cusp " .. cusp.version
 
 local modules = {
-  activations = "cusp.activations", backend = "cusp.utils.backend", callbacks = "cusp.callbacks",
+  activations = "cusp.activations", applications = "cusp.applications",
+  backend = "cusp.utils.backend", callbacks = "cusp.callbacks",
   config = "cusp.base.config", constraints = "cusp.constraints",
   distillation = "cusp.distillation", dtype_policies = "cusp.base.dtype_policies",
   data = "cusp.data", datasets = "cusp.datasets",

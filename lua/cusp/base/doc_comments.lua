@@ -3,6 +3,7 @@
 -- returns = {...}, raises = {...}, usage = {...}, see = {...}, hidden = whether it is internal to
 -- the library}`.
 -- @module cusp.base.doc_comments
+local Object = require "cusp.base.class"
 local namespace = require "cusp.base.namespace"
 local rooms = require "cusp.base.rooms"
 
@@ -202,7 +203,7 @@ end
 -- @tparam[opt] string name for generated functions, whose comments name them
 -- @treturn ?table
 function doc_comments.of_function(f, name)
-  local info = debug.getinfo(f, "S")
+  local info = debug.getinfo(Object.method_behind(f), "S")
   local path = info.source:match "^@(.*)$"
   if not path then return nil end
   return name and marked(path, name) or doc_comments.above(path, info.linedefined)

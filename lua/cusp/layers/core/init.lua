@@ -4,5 +4,5 @@
 return {
   input_layer = "InputLayer", dense = "Dense", einsum_dense = "EinsumDense",
   embedding = "Embedding", reversible_embedding = "ReversibleEmbedding", identity = "Identity",
-  masking = "Masking", lambda = "Lambda",
+  masking = "Masking", lambda = "Lambda", layer_scale = "LayerScale",
 }

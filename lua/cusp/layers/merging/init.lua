@@ -5,5 +5,5 @@ return {
   merging = "Add Subtract Multiply Average Maximum Minimum add subtract multiply average "
     .. "maximum minimum",
   concatenate = "Concatenate concatenate",
-  dot = "Dot dot",
+  dot = "Dot dot", custom_scale_layer = "CustomScaleLayer",
 }
