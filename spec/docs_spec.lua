@@ -65,7 +65,8 @@ end
 describe("the links of the pages", function()
   it("lead to files and headings that exist", function()
     local wrong, count = {}, 0
-    for path in io.popen "find . -name '*.md' -not -path './build*' -not -path './.git/*'":lines() do
+    local find = "find . -name '*.md' -not -path './build*' -not -path './.git/*'"
+    for path in io.popen(find):lines() do
       for link in read(path):gsub("\n```.-\n```", ""):gmatch "%]%(([^%s()]+)%)" do
         if not link:find "^%a+:" then
           count, wrong[#wrong + 1] = count + 1, broken(path, link)
@@ -81,7 +82,8 @@ describe("docs/README.md", function()
   it("lists every page, in the order in which each links the next", function()
     local index, previous = read "docs/README.md", nil
     for page in index:gmatch "\n%d%. %[[^%]]+%]%(([%w_]+%.md)%)" do
-      if previous then assert.equal(page, read(previous):match "\nNext: %[[^%]]+%]%(([^)]+)%)\n$") end
+      local next_page = previous and read(previous):match "\nNext: %[[^%]]+%]%(([^)]+)%)\n$"
+      assert.equal(previous and page, next_page)
       previous = "docs/" .. page
     end
     for path in io.popen "ls docs/*.md":lines() do

@@ -43,7 +43,12 @@ describe("the prompt's commands", function()
   end)
 
   test("give help by ?name, name? and ??name, and search", function()
-    local text = session "?softmax\nmodel.fit?\nhelp cumsum\n??cond\napropos einsum\napropos \"nothingatall\""
+    local text = session [[?softmax
+model.fit?
+help cumsum
+??cond
+apropos einsum
+apropos "nothingatall"]]
     assert.matches("ops.softmax(x, axis = {-1})", text, 1, true)
     assert.matches("Trains the model.", text, 1, true)
     assert.matches("ops.cumsum(x, axis", text, 1, true)

@@ -95,7 +95,8 @@ function saved.list_files(...)
   local patterns, shuffle, seed = bind_list(...)
   patterns = type(patterns) == "table" and patterns or {patterns}
   local paths = {}
-  for i, pattern in ipairs(patterns) do
+  for i = 1, #patterns do
+    local pattern = patterns[i]
     if type(pattern) ~= "string" then
       errors.raise("list_files: pattern %d should be a string, got %s", i, errors.describe(pattern))
     end
