@@ -101,6 +101,15 @@ describe("weights of a network", function()
   end)
 end)
 
+describe("a layer of a network", function()
+  it("is found under the name that tf.keras 2 registered", function()
+    local layer = cusp.layers.deserialize{class_name = "Custom>CustomScaleLayer",
+      config = {name = "scaled", scale = 0.25}}
+    assert.equal(0.25, layer.scale)
+    assert.equal(1.5, layer{cusp.ones{1, 1}, cusp.ones{1, 1} * 2}:item(1, 1))
+  end)
+end)
+
 describe("a network", function()
   it("names what is wrong with its input", function()
     assert.matches("VGG16: images should be at least 32x32, got input_shape = %[8, 8, 3%]",

@@ -156,6 +156,8 @@ function registry.find(name, module, registered_name)
   end
   local class = Object.find(name)
   if class then return class end
+  -- tf.keras 2 registered some classes of its applications as "Custom>CustomScaleLayer".
+  name = name:match "^Custom>([%w_]+)$" or name
   local found = member(namespace, name)
   for _, other in ipairs(found and {} or order) do
     found = found or member(other, name)
