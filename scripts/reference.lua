@@ -205,7 +205,10 @@ local function own_methods(class, space)
     if class and class[list[i].name] then table.remove(list, i) end
   end
   table.sort(list, function(a, b)
-    return debug.getinfo(a.f, "S").linedefined < debug.getinfo(b.f, "S").linedefined
+    local first, _, file = doc_comments.range(a.f)
+    local other, _, other_file = doc_comments.range(b.f)
+    if file == other_file then return first < other end
+    return file < other_file
   end)
   return list
 end

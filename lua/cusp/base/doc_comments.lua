@@ -239,7 +239,7 @@ end
 -- @treturn ?string the file, or the name of the chunk
 function doc_comments.range(value)
   if type(value) == "function" then
-    local info = debug.getinfo(value, "S")
+    local info = debug.getinfo(Object.method_behind(value), "S")
     if info.what == "C" then return nil end
     return info.linedefined, info.lastlinedefined, info.source:match "^[@=](.*)$"
   end
