@@ -122,6 +122,12 @@ describe("a network", function()
       applications.ResNet50, {clases = 3}))
   end)
 
+  it("is the same each time it is built", function()
+    local options = {input_shape = {32, 32, 3}, alpha = 1.5, classes = 3, weights = null}
+    local first = applications.MobileNetV3Small(options)
+    assert.equal(first:count_params(), applications.MobileNetV3Small(options):count_params())
+  end)
+
   it("takes a tensor of a model as its input", function()
     local inputs = cusp.Input{shape = {32, 32, 3}}
     local flipped = cusp.layers.RandomFlip "horizontal"(inputs)

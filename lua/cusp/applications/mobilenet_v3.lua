@@ -115,9 +115,9 @@ end
 
 local function top(filters)
   return function(x, options)
-    if options.alpha > 1 then filters = widths.divisible(filters * options.alpha) end
+    local wide = options.alpha > 1 and widths.divisible(filters * options.alpha) or filters
     x = layers.GlobalAveragePooling2D{keepdims = true}(x)
-    x = layers.Conv2D{filters, 1, padding = "same", name = "conv_2"}(x)
+    x = layers.Conv2D{wide, 1, padding = "same", name = "conv_2"}(x)
     x = activation_of(options)(x)
     if options.dropout_rate > 0 then x = layers.Dropout(options.dropout_rate)(x) end
     x = layers.Conv2D{options.classes, 1, padding = "same", name = "logits"}(x)
