@@ -33,9 +33,9 @@ typedef struct cusp_shuffle {
   int64_t block_rows; /* rows whose numbers divided by it agree are of one block */
 } cusp_shuffle;
 /**
- * Likewise, so that few blocks are open at once: a random one of the next `buffer` elements' blocks
- * joins the window where this has room, and a random element of the window is given. The input
- * gives single rows.
+ * Shuffles with few blocks open at once: a random one of the next `buffer` elements' blocks joins
+ * the window where this has room, and a random element of the window is given. The input gives
+ * single rows.
  */
 CUSP_NODISCARD cusp_status cusp_stream_shuffle_blocks(cusp_stream **out, cusp_stream *input,
                                                       const cusp_shuffle *options);

@@ -361,7 +361,7 @@ local bind_padded = binder("padded_batch", {
   {"drop_remainder", "boolean", default = false},
 }, parallel[3])
 
---- Likewise of elements whose shapes differ: filled up at the end of each axis.
+--- Batches of elements whose shapes differ, each filled up at the end of each axis.
 -- @tparam integer batch_size
 -- @param[opt] padded_shapes shapes in the elements' structure, with `cusp.None` or -1 for the
 -- largest of the batch, which is the default
@@ -449,7 +449,8 @@ local bind_interleave = binder("interleave", {
   integer("block_length", 1, {default = 1}),
 }, table.unpack(parallel))
 
---- Likewise, `block_length` elements of each of `cycle_length` data sets in turn.
+--- The elements of the data sets that a function makes: `block_length` elements of each of
+-- `cycle_length` data sets in turn.
 function Dataset:interleave(...)
   local map_func, cycle_length, block_length = bind_interleave(...)
   return make(stage("map", "interleave"),

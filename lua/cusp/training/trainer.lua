@@ -255,19 +255,20 @@ end
 -- @local
 function Trainer:uses_default(method) return self[method] == Trainer[method] end
 
---- Forgets the compiled steps, so that they are traced anew.
+--- The compiled step of training.
+-- @tparam[opt=false] boolean force whether it is forgotten and traced anew
 function Trainer:make_train_function(force)
   if force and self.__own.steps then self.__own.steps.train_step = nil end
   return Step.of(self, "train_step")
 end
 
---- Likewise.
+--- The compiled step of testing; `force` as for `make_train_function`.
 function Trainer:make_test_function(force)
   if force and self.__own.steps then self.__own.steps.test_step = nil end
   return Step.of(self, "test_step")
 end
 
---- Likewise.
+--- The compiled step of prediction; `force` as for `make_train_function`.
 function Trainer:make_predict_function(force)
   if force and self.__own.steps then self.__own.steps.predict_step = nil end
   return Step.of(self, "predict_step")
