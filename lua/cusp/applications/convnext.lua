@@ -5,6 +5,7 @@ local layers = require "cusp.layers"
 local models = require "cusp.models"
 local network = require "cusp.applications.network"
 local plain = require "cusp.base.plain"
+local weights = require "cusp.applications.weights"
 
 local function normalization(name)
   return layers.LayerNormalization{epsilon = 1e-6, name = name}
@@ -86,10 +87,7 @@ local function convnext(kind, depths, filters, hash, hash_without_top)
       .. "classifier_activation name",
     features = features(depths, filters), top = top,
     after_pooling = function(x) return normalization()(x) end,
-    file = function(options)
-      if options.include_top then return default_name .. ".h5", "convnext/", hash end
-      return default_name .. "_notop.h5", "convnext/", hash_without_top
-    end,
+    file = weights.files(default_name, "convnext/", hash, hash_without_top),
   }
 end
 

@@ -4,6 +4,7 @@
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
 local plain = require "cusp.base.plain"
+local weights = require "cusp.applications.weights"
 
 local growth = 32 -- channels that each layer of a block adds
 
@@ -48,15 +49,10 @@ local function densenet(name, counts, hash, hash_without_top)
   return network.define{
     name = name, default_name = lower, default_size = 224, min_size = 32,
     channels_last_only = true,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features(counts), pool_names = {avg = "avg_pool", max = "max_pool"},
     top = function(x, options) return network.classify(x, options, "avg_pool") end,
-    file = function(options)
-      local file = lower .. "_weights_tf_dim_ordering_tf_kernels"
-      if options.include_top then return file .. ".h5", "densenet/", hash end
-      return file .. "_notop.h5", "densenet/", hash_without_top
-    end,
+    file = weights.files(lower .. "_weights_tf_dim_ordering_tf_kernels", "densenet/", hash,
+      hash_without_top),
   }
 end
 

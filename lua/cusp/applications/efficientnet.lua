@@ -6,6 +6,7 @@ local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
 local padding = require "cusp.applications.padding"
 local plain = require "cusp.base.plain"
+local weights = require "cusp.applications.weights"
 
 local stages = {
   {size = 3, repeats = 1, filters_in = 32, filters_out = 16, expansion = 1, strides = 1},
@@ -70,15 +71,10 @@ local function efficientnet(name, width, depth, size, dropout, hash, hash_withou
   local lower = plain.lower(name)
   return network.define{
     name = name, default_name = lower, default_size = size, min_size = 32,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features(width, depth), pool_names = {avg = "avg_pool", max = "max_pool"},
     top = function(x, options) return blocks.classify(x, options, dropout) end,
-    file = function(options)
-      local folder = "https://storage.googleapis.com/keras-applications/"
-      if options.include_top then return lower .. ".h5", folder, hash end
-      return lower .. "_notop.h5", folder, hash_without_top
-    end,
+    file = weights.files(lower, "https://storage.googleapis.com/keras-applications/", hash,
+      hash_without_top),
   }
 end
 

@@ -111,9 +111,7 @@ end
 
 --- Filters of a wider network: the nearest multiple of 8.
 function blocks.width_without_loss(factor)
-  return function(filters)
-    return math.max(8, math.tointeger((filters * factor + 4) // 8) * 8)
-  end
+  return function(filters) return widths.nearest(filters * factor) end
 end
 
 --- The same, at most 10% below it.

@@ -4,6 +4,7 @@
 local blocks = require "cusp.applications.efficientnet_blocks"
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
+local weights = require "cusp.applications.weights"
 
 -- Of each stage: repeats, filters in and out, expansion, strides, and whether it is a later one:
 -- convolutions of each channel, and squeezing.
@@ -114,10 +115,7 @@ local function efficientnet_v2(letter, kind, width, depth, size, hash, hash_with
       .. "classifier_activation include_preprocessing name",
     features = features(kind, width, depth), pool_names = {avg = "avg_pool", max = "max_pool"},
     top = function(x, options) return blocks.classify(x, options, 0.2) end,
-    file = function(options)
-      if options.include_top then return default_name .. ".h5", "efficientnet_v2/", hash end
-      return default_name .. "_notop.h5", "efficientnet_v2/", hash_without_top
-    end,
+    file = weights.files(default_name, "efficientnet_v2/", hash, hash_without_top),
   }
 end
 

@@ -3,6 +3,7 @@
 -- @module cusp.applications.inception_resnet_v2
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
+local weights = require "cusp.applications.weights"
 
 local function convolve(x, options, filters, size, strides, name)
   x = layers.Conv2D{
@@ -78,16 +79,10 @@ return {
   InceptionResNetV2 = network.define{
     name = "InceptionResNetV2", default_name = "inception_resnet_v2", default_size = 299,
     min_size = 75,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features,
     top = function(x, options) return network.classify(x, options, "avg_pool") end,
-    file = function(options)
-      local file = "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels"
-      if options.include_top then
-        return file .. ".h5", "inception_resnet_v2/", "e693bd0210a403b3192acc6073ad2e96"
-      end
-      return file .. "_notop.h5", "inception_resnet_v2/", "d19885ff4a710c122648d3b5c3b684e4"
-    end,
+    file = weights.files("inception_resnet_v2_weights_tf_dim_ordering_tf_kernels",
+      "inception_resnet_v2/", "e693bd0210a403b3192acc6073ad2e96",
+      "d19885ff4a710c122648d3b5c3b684e4"),
   },
 }

@@ -3,6 +3,7 @@
 -- @module cusp.applications.inception_v3
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
+local weights = require "cusp.applications.weights"
 
 local function convolve(x, options, filters, size, strides)
   x = layers.Conv2D{
@@ -86,16 +87,9 @@ end
 return {
   InceptionV3 = network.define{
     name = "InceptionV3", default_name = "inception_v3", default_size = 299, min_size = 75,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features,
     top = function(x, options) return network.classify(x, options, "avg_pool") end,
-    file = function(options)
-      local file = "inception_v3_weights_tf_dim_ordering_tf_kernels"
-      if options.include_top then
-        return file .. ".h5", "inception_v3/", "9a0d58056eeedaa3f26cb7ebd46da564"
-      end
-      return file .. "_notop.h5", "inception_v3/", "bcbd6486424b2319ff4ef7d526e38f63"
-    end,
+    file = weights.files("inception_v3_weights_tf_dim_ordering_tf_kernels", "inception_v3/",
+      "9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
   },
 }

@@ -24,12 +24,15 @@ local common = {
   name = {"name", "string", optional = true},
 }
 
+local usual_order = "include_top weights input_tensor input_shape pooling classes "
+  .. "classifier_activation name"
+
 local function signature(definition)
   local parameters, own = {}, definition.own or {}
   if type(definition.default_name) == "string" then
     own.name = {"name", "string", default = definition.default_name}
   end
-  for name in definition.order:gmatch "%S+" do
+  for name in (definition.order or usual_order):gmatch "%S+" do
     parameters[#parameters + 1] = own[name] or common[name]
   end
   return parameters
@@ -73,19 +76,9 @@ function network.classify(x, options, pool_name)
   }(x)
 end
 
--- The inputs that a tensor is computed from.
-local function sources_of(tensor, found, seen)
-  local node = tensor._history and tensor._history.node
-  if not node or seen[node] then return found end
-  seen[node] = true
-  if node.is_input then found[#found + 1] = tensor end
-  for _, input in ipairs(node.input_tensors) do sources_of(input, found, seen) end
-  return found
-end
-
 local function inputs_of(options, input)
   if not options.input_tensor then return input end
-  local found = sources_of(options.input_tensor, {}, {})
+  local found = require("cusp.utils").get_source_inputs(options.input_tensor)
   return #found == 1 and found[1] or found
 end
 
@@ -110,13 +103,13 @@ local function build(definition, options)
 end
 
 --- Makes the function that builds a network.
--- @tparam table definition `name`, as in Keras; `order`, its arguments; `own`, those that others
--- have not; `default_name` of the model, a string or a function of the options; `default_size` and
--- `min_size` of images; `features(input, options)`, all layers but the classifier;
--- `top(x, options)`, the classifier; `pool_names`, those of the layers of `pooling`;
--- `after_pooling(x)`; `needs_size`, whether images have one size even without a classifier;
--- `any_size`, whether they may have any with it; `channels_last_only`; `file(options)`, see
--- `cusp.applications.weights`
+-- @tparam table definition `name`, as in Keras; `order`, its arguments, if they are not the usual
+-- ones; `own`, those that others have not; `default_name` of the model, a string or a function of
+-- the options; `default_size` and `min_size` of images; `features(input, options)`, all layers but
+-- the classifier; `top(x, options)`, the classifier; `pool_names`, those of the layers of
+-- `pooling`; `after_pooling(x)`; `needs_size`, whether images have one size even without a
+-- classifier; `any_size`, whether they may have any with it; `channels_last_only`; `file(options)`,
+-- see `cusp.applications.weights`
 -- @treturn function returns the model
 function network.define(definition)
   local bind = arguments.named_binder(definition.name, signature(definition), false)

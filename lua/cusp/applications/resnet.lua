@@ -5,6 +5,7 @@
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
 local plain = require "cusp.base.plain"
+local weights = require "cusp.applications.weights"
 
 local function normalize(x, options, name)
   return layers.BatchNormalization{axis = options.axis, epsilon = 1.001e-5, name = name}(x)
@@ -97,15 +98,10 @@ local function resnet(name, counts, hash, hash_without_top)
   local lower, is_v2 = plain.lower(name), name:find "V2$" ~= nil
   return network.define{
     name = name, default_name = lower, default_size = 224, min_size = 32,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features(counts, is_v2), pool_names = {avg = "avg_pool", max = "max_pool"},
     top = function(x, options) return network.classify(x, options, "avg_pool") end,
-    file = function(options)
-      local file = lower .. "_weights_tf_dim_ordering_tf_kernels"
-      if options.include_top then return file .. ".h5", "resnet/", hash end
-      return file .. "_notop.h5", "resnet/", hash_without_top
-    end,
+    file = weights.files(lower .. "_weights_tf_dim_ordering_tf_kernels", "resnet/", hash,
+      hash_without_top),
   }
 end
 

@@ -4,6 +4,7 @@
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
 local plain = require "cusp.base.plain"
+local weights = require "cusp.applications.weights"
 
 local filters = {64, 128, 256, 512, 512}
 
@@ -35,14 +36,9 @@ local function vgg(name, counts, hash, hash_without_top)
   local lower = plain.lower(name)
   return network.define{
     name = name, default_name = lower, default_size = 224, min_size = 32,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features(counts), top = top,
-    file = function(options)
-      local file = lower .. "_weights_tf_dim_ordering_tf_kernels"
-      if options.include_top then return file .. ".h5", lower .. "/", hash end
-      return file .. "_notop.h5", lower .. "/", hash_without_top
-    end,
+    file = weights.files(lower .. "_weights_tf_dim_ordering_tf_kernels", lower .. "/", hash,
+      hash_without_top),
   }
 end
 

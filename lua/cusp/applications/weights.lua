@@ -8,6 +8,19 @@ local weights = {}
 
 local host = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
+--- The trained weights of a network that has one file with its classifier and one without.
+-- @tparam string stem of the files' names
+-- @tparam string folder that they come from
+-- @tparam string hash
+-- @tparam string hash_without_top
+-- @treturn function of the options, see `weights.load`
+function weights.files(stem, folder, hash, hash_without_top)
+  return function(options)
+    if options.include_top then return stem .. ".h5", folder, hash end
+    return stem .. "_notop.h5", folder, hash_without_top
+  end
+end
+
 --- Checks the argument `weights` of a network, and what must go with it.
 function weights.check(definition, options)
   local given = options.weights

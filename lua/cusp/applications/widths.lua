@@ -2,16 +2,17 @@
 -- @module cusp.applications.widths
 local widths = {}
 
---- The multiple of a divisor that is nearest to a number of filters, at most 10% below it.
+--- The multiple of 8 that is nearest to a number of filters.
 -- @tparam number filters
--- @tparam[opt=8] integer divisor
--- @tparam[opt=divisor] integer least
 -- @treturn integer
-function widths.divisible(filters, divisor, least)
-  divisor = divisor or 8
-  local rounded = math.max(least or divisor,
-    math.tointeger((filters + divisor / 2) // 1) // divisor * divisor)
-  return rounded < 0.9 * filters and rounded + divisor or rounded
+function widths.nearest(filters) return math.max(8, math.tointeger((filters + 4) // 8) * 8) end
+
+--- The same, but at most 10% below the number.
+-- @tparam number filters
+-- @treturn integer
+function widths.divisible(filters)
+  local rounded = widths.nearest(filters)
+  return rounded < 0.9 * filters and rounded + 8 or rounded
 end
 
 return widths

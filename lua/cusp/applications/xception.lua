@@ -3,6 +3,7 @@
 -- @module cusp.applications.xception
 local layers = require "cusp.layers"
 local network = require "cusp.applications.network"
+local weights = require "cusp.applications.weights"
 
 local function normalize(x, options, name)
   return layers.BatchNormalization{axis = options.axis == 2 and 2 or -1, name = name}(x)
@@ -62,16 +63,9 @@ end
 return {
   Xception = network.define{
     name = "Xception", default_name = "xception", default_size = 299, min_size = 71,
-    order = "include_top weights input_tensor input_shape pooling classes "
-      .. "classifier_activation name",
     features = features,
     top = function(x, options) return network.classify(x, options, "avg_pool") end,
-    file = function(options)
-      local file = "xception_weights_tf_dim_ordering_tf_kernels"
-      if options.include_top then
-        return file .. ".h5", "xception/", "0a58e3b7378bc2990ea3b43d5981f1f6"
-      end
-      return file .. "_notop.h5", "xception/", "b0042744bf5b25fce3cb969f33bebb97"
-    end,
+    file = weights.files("xception_weights_tf_dim_ordering_tf_kernels", "xception/",
+      "0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"),
   },
 }
