@@ -53,6 +53,8 @@ TEST_PROGRAMS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(wildcard spec/core/*
 # the Lua code that asks for it. It shares no symbols with the engine.
 NATIVE := $(notdir $(patsubst %/,%,$(dir $(wildcard bindings/*/*.c))))
 NATIVE := $(sort $(NATIVE))
+# The notebook's part is left out where its libraries are not installed.
+NATIVE := $(filter-out $(if $(shell pkg-config --exists libzmq nettle && echo yes),,zmq),$(NATIVE))
 NATIVE_PACKAGES_hdf5 := hdf5-serial
 NATIVE_PACKAGES_zip := libzip
 NATIVE_PACKAGES_protobuf := libprotobuf-c
@@ -60,6 +62,7 @@ NATIVE_PACKAGES_cairo := cairo
 NATIVE_PACKAGES_images := libpng libjpeg
 NATIVE_PACKAGES_zlib := zlib
 NATIVE_PACKAGES_png := libpng
+NATIVE_PACKAGES_zmq := libzmq nettle
 NATIVE_MODULES := $(NATIVE:%=$(BUILD)/lib/cusp/native/%.so)
 PROTOS := $(wildcard bindings/protobuf/*.proto)
 

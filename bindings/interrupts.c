@@ -61,6 +61,37 @@ void cusp_forget_interrupts(lua_State *L) {
     lua_sethook(L, NULL, 0, 0);
 }
 
+/* ------------------------------------------------------------------ calls */
+
+/* Upvalue 1 is the handler of other errors. */
+static int handle_error(lua_State *L) {
+  if (cusp_lua_is_interrupt(L, 1))
+    return 1;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+/** call(f, handler): as xpcall; an interrupt ends here, however often it was asked for. */
+static int protected_call(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, handle_error, 1);
+  lua_insert(L, 1);
+  int status = lua_pcall(L, 0, LUA_MULTRET, 1);
+  cusp_forget_interrupts(L);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
+int cusp_open_interrupts(lua_State *L) {
+  static const luaL_Reg functions[] = {{"call", protected_call}, {NULL, NULL}};
+  luaL_newlib(L, functions);
+  return 1;
+}
+
 /* ------------------------------------------------------------------ coroutines */
 
 /* Calls what is below the arguments, which resumes `coroutine`. An interrupt that came too late for

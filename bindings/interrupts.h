@@ -15,5 +15,7 @@ void cusp_catch_interrupts(lua_State *L);
 void cusp_follow_coroutines(lua_State *L);
 /** Begins to count anew: what was interrupted has ended. */
 void cusp_forget_interrupts(lua_State *L);
+/** Opens the module cusp.interrupts, for what runs the user's inputs: the prompt, the notebook. */
+int cusp_open_interrupts(lua_State *L);
 
 #endif

@@ -424,6 +424,7 @@ static int protected_main(lua_State *L) {
   watch_globals(L);
   set_paths(L);
   preload(L, "cusp.engine", luaopen_cusp_engine);
+  preload(L, "cusp.interrupts", cusp_open_interrupts);
   set_arguments(L, s->argv, s->options->script);
   lua_gc(L, LUA_GCGEN, 0, 0);
   s->code = run(L, s->argv, s->options);

@@ -114,31 +114,6 @@ static int read_line(lua_State *L) {
   return status == LUA_OK ? 1 : lua_error(L);
 }
 
-/* ------------------------------------------------------------------ running a line */
-
-/* Upvalue 1 is the handler of other errors. */
-static int handle_error(lua_State *L) {
-  if (cusp_lua_is_interrupt(L, 1))
-    return 1;
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, 1);
-  return 1;
-}
-
-/** call(f, handler): as xpcall; an interrupt ends here, however often it was asked for. */
-static int protected_call(lua_State *L) {
-  luaL_checktype(L, 2, LUA_TFUNCTION);
-  lua_settop(L, 2);
-  lua_pushcclosure(L, handle_error, 1);
-  lua_insert(L, 1);
-  int status = lua_pcall(L, 0, LUA_MULTRET, 1);
-  cusp_forget_interrupts(L);
-  lua_pushboolean(L, status == LUA_OK);
-  lua_replace(L, 1);
-  return lua_gettop(L);
-}
-
 /* ------------------------------------------------------------------ the module */
 
 static int set_function(lua_State *L, int *reference) {
@@ -161,10 +136,13 @@ static int add_text(lua_State *L) {
 }
 
 int cusp_open_readline(lua_State *L) {
-  static const luaL_Reg functions[] = {{"read", read_line},      {"call", protected_call},
-                                       {"add", add_text},        {"complete", set_completer},
-                                       {"finish", set_finisher}, {"paint", set_painter},
-                                       {"idle", set_idle},       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"read", read_line},
+                                       {"add", add_text},
+                                       {"complete", set_completer},
+                                       {"finish", set_finisher},
+                                       {"paint", set_painter},
+                                       {"idle", set_idle},
+                                       {NULL, NULL}};
   rl_readline_name = "cusp";
   rl_catch_signals = 0; /* SIGINT is the program's */
   cusp_editor_set_up();

@@ -55,6 +55,16 @@ static int is_internal(lua_State *L) {
   return 1;
 }
 
+/** program_path(): the file of the program that runs; nil where the system does not tell. */
+static int program_path(lua_State *L) {
+  char path[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length <= 0)
+    return 0;
+  lua_pushlstring(L, path, (size_t)length);
+  return 1;
+}
+
 /** edit_distance(a, b): how many letters differ, for messages that suggest a name. */
 static int edit_distance(lua_State *L) {
   lua_pushinteger(L, cusp_edit_distance(luaL_checkstring(L, 1), luaL_checkstring(L, 2)));
@@ -63,6 +73,7 @@ static int edit_distance(lua_State *L) {
 
 void cusp_lua_open_system(lua_State *L) {
   static const luaL_Reg functions[] = {{"interrupted", interrupted},
+                                       {"program_path", program_path},
                                        {"take_interrupt", take_interrupt},
                                        {"interrupt", interrupt},
                                        {"monotonic", monotonic},

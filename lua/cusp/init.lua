@@ -71,6 +71,7 @@ for name, path in pairs{
   loaders[name] = member(path, name)
 end
 
+loaders.display = function() return require "cusp.base.display" end
 loaders.inspect = function() return require "cusp.base.inspect" end
 loaders.Variable = function() return require "cusp.tensors.variable" end
 loaders.DTypePolicy = function() return require "cusp.base.dtype_policy" end

@@ -14,6 +14,7 @@ local packages = {
   protobuf = {"libprotobuf-c1", "libprotobuf-c-dev protobuf-c-compiler"},
   zip = {"libzip4", "libzip-dev"},
   zlib = {"zlib1g", "zlib1g-dev"},
+  zmq = {"libzmq5 libnettle8", "libzmq3-dev nettle-dev"},
 }
 
 --- The module `cusp.native.NAME`.

@@ -16,6 +16,10 @@ Bar.__index = Bar
 --- Seconds between redraws.
 progress.interval = 0.05
 
+--- Where lines are drawn instead of standard output: `surface(bar, line, finished)`; the notebook
+-- sets it.
+progress.surface = nil
+
 local bar_width, shortest_bar = 30, 5
 
 local function write_out(text)
@@ -28,7 +32,7 @@ end
 -- terminal; `write`: function that takes text; `width` of the bar; `interval`; `unit`: "step"
 function progress.new(options)
   local dynamic = options.dynamic
-  if dynamic == nil then dynamic = engine.is_terminal(1) end
+  if dynamic == nil then dynamic = progress.surface ~= nil or engine.is_terminal(1) end
   local now = engine.monotonic()
   return setmetatable({
     target = options.target, verbose = options.verbose or 1, dynamic = dynamic,
@@ -168,6 +172,12 @@ end
 local function draw(self, rest, finished)
   if self.dynamic and open_bar ~= self then progress.break_line() end
   local line = bar_text(self, finished, self.width) .. rest
+  if progress.surface and self.write == write_out then
+    if self.dynamic and config.is_interactive_logging_enabled() then
+      progress.surface(self, line, finished)
+    end
+    return
+  end
   if not self.dynamic then
     if finished then self.write(line .. "\n") end
     return

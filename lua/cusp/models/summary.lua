@@ -177,12 +177,14 @@ local function matching(layers, range)
   return math.min(first, last), math.max(first, last)
 end
 
-local function print_totals(out, model)
-  local all, trainable, frozen = {totals(model.weights)}, {totals(model.trainable_weights)},
-    {totals(model.non_trainable_weights)}
-  out(("Total params: %s (%s)"):format(with_commas(all[1]), readable(all[2])))
-  out(("Trainable params: %s (%s)"):format(with_commas(trainable[1]), readable(trainable[2])))
-  out(("Non-trainable params: %s (%s)"):format(with_commas(frozen[1]), readable(frozen[2])))
+local function total_lines(model)
+  local lines = {}
+  for i, entry in ipairs{{"Total", model.weights}, {"Trainable", model.trainable_weights},
+    {"Non-trainable", model.non_trainable_weights}} do
+    local count, bytes = totals(entry[2])
+    lines[i] = ("%s params: %s (%s)"):format(entry[1], with_commas(count), readable(bytes))
+  end
+  return lines
 end
 
 local parameters = {
@@ -213,25 +215,47 @@ local function layout(connected, show_trainable, positions)
   return titles, ends, length
 end
 
+-- What the table of a model shows: its layers, whether they form more than a chain, and the graph.
+local function subject(model)
+  local graph = model.__own.graph
+  local is_stack = model.__own.stack ~= nil
+  return {
+    graph = graph, connected = graph ~= nil and not is_stack and not is_chain(graph),
+    layers = graph and not is_stack and graph.operations or model.layers,
+  }
+end
+
+local function cells_of(shown, layer, level, show_trainable)
+  local cells = {("%s%s (%s)"):format(("  "):rep(level), layer.name, class_name(layer)),
+    output_shape(layer), parameter_text(layer)}
+  if shown.connected then cells[4] = level == 0 and connections(shown.graph, layer) or "-" end
+  if show_trainable then cells[#cells + 1] = trainable_text(layer) end
+  return cells
+end
+
+--- What the summary of a model says, for others to set.
+-- @tparam Model model
+-- @treturn table `{titles = {...}, layers = {{cell, ...}, ...}, totals = {line, ...}}`; a cell is a
+-- text, or a list of texts
+function summary.content(model)
+  local shown = subject(model)
+  local rows = {}
+  for i, layer in ipairs(shown.layers) do rows[i] = cells_of(shown, layer, 0, false) end
+  return {titles = (layout(shown.connected, false)), layers = rows, totals = total_lines(model)}
+end
+
 --- Prints the summary of a model.
 function summary.print(model, ...)
   local line_length, positions, print_fn, expand_nested, show_trainable, layer_range =
     arguments.bind("summary", parameters, false, ...)
   local out = print_fn or print
-  local graph = model.__own.graph
-  local is_stack = model.__own.stack ~= nil
-  local connected = graph ~= nil and not is_stack and not is_chain(graph)
-  local layers = graph and not is_stack and graph.operations or model.layers
-  local titles, ends, usual_length = layout(connected, show_trainable, positions)
+  local shown = subject(model)
+  local titles, ends, usual_length = layout(shown.connected, show_trainable, positions)
   line_length = line_length or usual_length
   local widths = column_widths(ends, line_length)
 
   local function print_layer(layer, level)
-    local cells = {("%s%s (%s)"):format(("  "):rep(level), layer.name, class_name(layer)),
-      output_shape(layer), parameter_text(layer)}
-    if connected then cells[4] = level == 0 and connections(graph, layer) or "-" end
-    if show_trainable then cells[#cells + 1] = trainable_text(layer) end
-    print_row(out, cells, widths)
+    print_row(out, cells_of(shown, layer, level, show_trainable), widths)
     if expand_nested and layer.__is_model then
       for _, inner in ipairs(layer.layers) do print_layer(inner, level + 1) end
     end
@@ -241,14 +265,14 @@ function summary.print(model, ...)
   out(("_"):rep(line_length))
   print_row(out, titles, widths)
   out(("="):rep(line_length))
-  local first, last = matching(layers, layer_range)
-  for i = first, last do print_layer(layers[i], 0) end
+  local first, last = matching(shown.layers, layer_range)
+  for i = first, last do print_layer(shown.layers[i], 0) end
   out(("="):rep(line_length))
   if not model.built then
     out("The model is not built yet: call it on data, or model:build(input_shape), and it will "
       .. "have weights.")
   end
-  print_totals(out, model)
+  for _, line in ipairs(total_lines(model)) do out(line) end
   out(("_"):rep(line_length))
 end
 

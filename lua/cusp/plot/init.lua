@@ -1,6 +1,7 @@
 --- Charts of training histories, as files or in the terminal.
 -- @module cusp.plot
 local arguments = require "cusp.base.arguments"
+local display = require "cusp.base.display"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
@@ -47,7 +48,7 @@ end
 --- Plots a history: the loss and each metric, for training and validation, by epoch.
 -- @tparam History history
 -- @tparam[opt] string to_file ends in .png or .svg; without it, the chart is printed in the
--- terminal
+-- terminal, or shown in the notebook
 -- @tparam[opt] {string,...} metrics to plot: "loss", "accuracy", ...; default: all
 -- @tparam[opt] string title
 -- @tparam[opt="auto"] string yscale "linear", "log", or "auto": logarithmic if positive values span
@@ -70,6 +71,9 @@ function plot.history(history, ...)
   local list = panels.of_history(history, options.metrics, options.yscale)
   if path then
     write_file(path, require("cusp.plot.picture").draw(list, format, options))
+  elseif display.is_open() then
+    display.forms{["image/svg+xml"] = require("cusp.plot.picture").draw(list, "svg", options),
+      ["text/plain"] = tostring(history)}
   else
     show(list, options)
   end

@@ -10,6 +10,7 @@ local chunks = {}
 local KEEP = "__keep_locals"
 -- The input's frame is to be there when what it calls fails.
 local NO_TAIL_CALL = "local __frame <close> = nil "
+local MOST_BEGINNINGS = 50 -- where the expression at the end of an input is looked for
 
 ---------------------------------------------------------------- what an input declares
 
@@ -60,13 +61,50 @@ end
 
 ---------------------------------------------------------------- compiling
 
-local function keeping(text, declared)
+-- The text, and behind it the call that keeps its locals and what it gives.
+local function keeping(text, declared, expression)
   local names = {}
   for i, declaration in ipairs(declared) do names[i] = declaration.name end
-  return ("%s\n;%s(%s)"):format(text, KEEP, table.concat(names, ", "))
+  local keep = ("%s(%s) "):format(KEEP, table.concat(names, ", "))
+  if expression then return text .. ";" .. keep .. NO_TAIL_CALL .. "return " .. expression end
+  return ("%s\n;%s"):format(text, keep)
 end
 
---- Compiles an input.
+-- What begins an expression and cannot continue one of the line before.
+local can_begin = {["not"] = true, ["nil"] = true, ["true"] = true, ["false"] = true,
+  ["function"] = true}
+
+local function begins_statement(text, before, token)
+  if before.text == ";" then return true end
+  local is_new_line = text:sub(before.first, token.first - 1):find "\n"
+  return is_new_line and (token.kind == "name" or token.kind == "number" or can_begin[token.text])
+end
+
+-- Statements with an expression behind them, as `x = f()` and `x` on the next line.
+local function split_expression(text)
+  local tokens, tries = lexer.code(text), 0
+  for i = #tokens, 2, -1 do
+    if begins_statement(text, tokens[i - 1], tokens[i]) then
+      local place = tokens[i].first
+      local head, tail = text:sub(1, place - 1), text:sub(place):gsub(";%s*$", "")
+      if load("return " .. tail) then return load(head) and head, tail end
+      tries = tries + 1
+      if tries == MOST_BEGINNINGS then return nil end
+    end
+  end
+end
+
+-- Statements, and maybe an expression behind them, as a function that keeps its locals.
+local function with_locals(text, name, expression)
+  local declared = declarations(text)
+  if #declared == 0 and not expression then return {run = load(text, name), declared = declared} end
+  text = without_attributes(text, declared)
+  local kept = load(keeping(text, declared, expression), name)
+  if expression and not kept then return nil end
+  return {run = kept or load(text, name), declared = declared, hooked = not kept}
+end
+
+--- Compiles an input: an expression, or statements, of which the last may be an expression.
 -- @tparam string text
 -- @tparam string name of the chunk: "=[7]"
 -- @treturn ?table `{run = function, declared = {...}, hooked = whether locals are read when it
@@ -76,13 +114,12 @@ end
 function chunks.compile(text, name)
   local expression = load(NO_TAIL_CALL .. "return " .. (text:match "^%s*=(.*)$" or text), name)
   if expression then return {run = expression, declared = {}} end
+  local head, tail = split_expression(text)
+  local split = head and with_locals(head, name, tail)
+  if split then return split end
   local run, problem = load(text, name)
   if not run then return nil, problem, problem:find "<eof>$" ~= nil end
-  local declared = declarations(text)
-  if #declared == 0 then return {run = run, declared = declared} end
-  text = without_attributes(text, declared)
-  local kept = load(keeping(text, declared), name)
-  return {run = kept or load(text, name) or run, declared = declared, hooked = not kept}
+  return with_locals(text, name)
 end
 
 ---------------------------------------------------------------- running

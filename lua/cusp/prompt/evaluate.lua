@@ -31,6 +31,19 @@ local function show_values(results)
   return table.concat(texts, many and "\n" or "\t")
 end
 
+-- Where values and problems go.
+local output = {
+  values = function(results) write(show_values(results), "\n") end,
+  problem = write_error,
+}
+
+--- Shows values and problems elsewhere: the notebook does.
+-- @tparam table to `{values = function(results), problem = function(text)}`; the results are packed,
+-- from 2 on
+function evaluate.show_in(to) output = to end
+
+evaluate.text_of = show_values
+
 -- A semicolon at the end asks for silence.
 local function is_silent(text)
   local code = lexer.code(text)
@@ -78,7 +91,7 @@ end
 
 -- What failed, on standard error. The value of an interrupt is its own text.
 local function fail(problem)
-  write_error(problem)
+  output.problem(problem)
   if engine.is_interrupt(problem) then say_interrupted() end
 end
 
@@ -108,7 +121,7 @@ function evaluate.run(call, chunk, text, number)
   if results.n < 2 then return true end
   inputs.set_value(number, results[2])
   if is_silent(text) then return true end
-  return evaluate.protected(call, function() write(show_values(results), "\n") end)
+  return evaluate.protected(call, function() output.values(results) end)
 end
 
 --- Compiles and runs a text as an input.
@@ -120,7 +133,7 @@ function evaluate.input(call, text, name)
   local number = inputs.add(text)
   local chunk, problem = chunks.compile(text, name or inputs.chunk_name(number))
   if chunk then return evaluate.run(call, chunk, text, number) end
-  write_error(name and problem or problems.syntax(problem, text))
+  output.problem(name and problem or problems.syntax(problem, text))
   return false
 end
 

@@ -123,10 +123,48 @@ local function write(t, name, value)
   rawset(t, name, value)
 end
 
---- Begins to watch the globals.
-function globals.watch()
+local function watch()
   setmetatable(constants, {__index = read})
   setmetatable(_G, {__index = constants, __newindex = write})
+end
+
+---------------------------------------------------------------- beginning
+
+local function set_library()
+  local cusp = require "cusp"
+  rawset(_G, "cusp", cusp)
+  rawset(_G, "layers", cusp.layers)
+  rawset(_G, "ops", cusp.ops)
+  rawset(_G, "help", require "cusp.prompt.help")
+  rawset(_G, "apropos", function(word) return require("cusp.prompt.help").apropos(word) end)
+  rawset(_G, "print", require("cusp.prompt.evaluate").print)
+end
+
+-- An interrupt is for the prompt: no pcall of an input keeps it.
+local function let_interrupts_pass()
+  local xpcall = xpcall
+  local function passed(ok, problem, ...)
+    if not ok and engine.is_interrupt(problem) then error(problem, 0) end
+    return ok, problem, ...
+  end
+  rawset(_G, "pcall", engine.attempt)
+  rawset(_G, "xpcall", function(f, handler, ...)
+    return passed(xpcall(f, function(message)
+      if engine.is_interrupt(message) then return message end
+      return handler(message)
+    end, ...))
+  end)
+end
+
+--- Sets the variables that inputs find, and begins to watch the globals.
+-- @treturn table the variables: name → value
+function globals.open()
+  set_library()
+  let_interrupts_pass()
+  local initial = {}
+  for name, value in next, _G do initial[name] = value end
+  watch()
+  return initial
 end
 
 --- Forgets what inputs have made: all globals that are not in `kept`.

@@ -38,32 +38,6 @@ end
 
 ---------------------------------------------------------------- opening
 
-local function set_globals()
-  local cusp = require "cusp"
-  rawset(_G, "cusp", cusp)
-  rawset(_G, "layers", cusp.layers)
-  rawset(_G, "ops", cusp.ops)
-  rawset(_G, "help", require "cusp.prompt.help")
-  rawset(_G, "apropos", function(word) return require("cusp.prompt.help").apropos(word) end)
-  rawset(_G, "print", evaluate.print)
-end
-
--- An interrupt is for the prompt: no pcall of an input keeps it.
-local function let_interrupts_pass()
-  local xpcall = xpcall
-  local function passed(ok, problem, ...)
-    if not ok and engine.is_interrupt(problem) then error(problem, 0) end
-    return ok, problem, ...
-  end
-  rawset(_G, "pcall", engine.attempt)
-  rawset(_G, "xpcall", function(f, handler, ...)
-    return passed(xpcall(f, function(message)
-      if engine.is_interrupt(message) then return message end
-      return handler(message)
-    end, ...))
-  end)
-end
-
 local function open_history(readline)
   local path = history.path()
   if path then
@@ -79,14 +53,10 @@ local function open_history(readline)
 end
 
 local function open(readline)
-  set_globals()
-  let_interrupts_pass()
   local prompt = {
-    call = readline.call, remember = open_history(readline), read_line = readline.read,
-    initial = {},
+    call = require("cusp.interrupts").call, remember = open_history(readline),
+    read_line = readline.read, initial = globals.open(),
   }
-  for name, value in next, _G do prompt.initial[name] = value end
-  globals.watch()
   readline.complete(require "cusp.prompt.complete")
   readline.finish(is_complete)
   if not os.getenv "NO_COLOR" or os.getenv "NO_COLOR" == "" then

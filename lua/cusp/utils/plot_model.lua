@@ -2,6 +2,7 @@
 -- @module cusp.utils.plot_model
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
+local display = require "cusp.base.display"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
@@ -267,7 +268,7 @@ local function run_dot(format, text)
 end
 
 --- Draws a model to a file: PNG, SVG, PDF or any other format of Graphviz, by the file's extension
--- (PNG without one). The other arguments are those of `model_to_dot`, with layer names off by
+-- (PNG without one); in a notebook it is shown as well. The other arguments are those of `model_to_dot`, with layer names off by
 -- default.
 -- @tparam Model model built
 -- @tparam[opt="model.png"] string to_file
@@ -282,6 +283,10 @@ function plot_model.plot_model(...)
   local file <close> = engine.files.create(options.to_file)
   file:write(picture)
   file:commit()
+  if display.is_open() then
+    display.forms{["image/svg+xml"] = run_dot("svg", draw(options.model, options)),
+      ["text/plain"] = options.to_file}
+  end
   return options.to_file
 end
 
