@@ -27,6 +27,15 @@ function display.is_open() return sink ~= nil end
 -- @local
 function display.forms(forms, id, is_update) sink(forms, id, is_update) end
 
+--- Shows a picture in SVG, no wider than the page.
+-- @tparam string svg
+-- @tparam string text instead of it, where no picture can be shown
+-- @local
+function display.svg(svg, text)
+  svg = svg:gsub("<svg ", '<svg style="max-width: 100%%; height: auto" ', 1)
+  sink{["image/svg+xml"] = svg, ["text/plain"] = text}
+end
+
 --- The forms that a value has of its own: what its method `__mimebundle` gives, and its text.
 -- @treturn table MIME type → text
 -- @local
@@ -53,8 +62,8 @@ function display.clear(wait)
   if sink then clear(wait == true) end
 end
 
---- Shows values: in a notebook as tables and pictures, elsewhere as the prompt does. A class of your
--- own says how by a method `__mimebundle(self)`, which returns forms by MIME type:
+--- Shows values: in a notebook as tables and pictures, elsewhere as the prompt does. A class of
+-- your own says how by a method `__mimebundle(self)`, which returns forms by MIME type:
 -- `{["text/html"] = "<b>…</b>"}`.
 -- @function cusp.display
 -- @param ... values

@@ -9,6 +9,8 @@ local panels = require "cusp.plot.panels"
 
 local plot = {}
 
+local PAGE = 560 -- width of a notebook's page in 1/72 inch
+
 local bind = arguments.named_binder("plot", {
   {"to_file", "string", optional = true},
   {"metrics", "list", optional = true},
@@ -72,8 +74,8 @@ function plot.history(history, ...)
   if path then
     write_file(path, require("cusp.plot.picture").draw(list, format, options))
   elseif display.is_open() then
-    display.forms{["image/svg+xml"] = require("cusp.plot.picture").draw(list, "svg", options),
-      ["text/plain"] = tostring(history)}
+    options.width = options.width or #list > 1 and PAGE or nil
+    display.svg(require("cusp.plot.picture").draw(list, "svg", options), tostring(history))
   else
     show(list, options)
   end

@@ -38,8 +38,8 @@ local output = {
 }
 
 --- Shows values and problems elsewhere: the notebook does.
--- @tparam table to `{values = function(results), problem = function(text)}`; the results are packed,
--- from 2 on
+-- @tparam table to `{values = function(results), problem = function(text)}`; the results are
+-- packed, from 2 on
 function evaluate.show_in(to) output = to end
 
 evaluate.text_of = show_values

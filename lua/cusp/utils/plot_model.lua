@@ -11,6 +11,8 @@ local structure = require "cusp.base.structure"
 
 local plot_model = {}
 
+local SCREEN_DPI = 60 -- of a diagram in a notebook
+
 ---------------------------------------------------------------- labels
 
 local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;"}
@@ -268,8 +270,8 @@ local function run_dot(format, text)
 end
 
 --- Draws a model to a file: PNG, SVG, PDF or any other format of Graphviz, by the file's extension
--- (PNG without one); in a notebook it is shown as well. The other arguments are those of `model_to_dot`, with layer names off by
--- default.
+-- (PNG without one); in a notebook it is shown as well. The other arguments are those of
+-- `model_to_dot`, with layer names off by default.
 -- @tparam Model model built
 -- @tparam[opt="model.png"] string to_file
 -- @treturn string the file's name
@@ -284,8 +286,8 @@ function plot_model.plot_model(...)
   file:write(picture)
   file:commit()
   if display.is_open() then
-    display.forms{["image/svg+xml"] = run_dot("svg", draw(options.model, options)),
-      ["text/plain"] = options.to_file}
+    options.dpi = SCREEN_DPI
+    display.svg(run_dot("svg", draw(options.model, options)), options.to_file)
   end
   return options.to_file
 end
