@@ -113,7 +113,8 @@ describe("the notebook's kernel", function()
 
   test("shows what a class of the user's says", function()
     local _, list = frontend:run [[
-      cusp.display(setmetatable({}, {__mimebundle = function() return {["text/html"] = "<i>x</i>"} end}))]]
+      local meta = {__mimebundle = function() return {["text/html"] = "<i>x</i>"} end}
+      cusp.display(setmetatable({}, meta))]]
     assert.equal("<i>x</i>", first(list, "display_data").data["text/html"])
   end)
 
@@ -162,7 +163,8 @@ describe("the notebook's kernel", function()
   end)
 
   test("is interrupted by a signal, and goes on", function()
-    frontend:send("execute_request", {code = "print 'begun' pcall(function() while true do end end)"})
+    frontend:send("execute_request",
+      {code = "print 'begun' pcall(function() while true do end end)"})
     repeat local message = frontend:receive(frontend.iopub) until message.kind == "stream"
     frontend:interrupt()
     assert.equal("interrupted!", frontend:receive(frontend.shell).content.evalue)

@@ -130,7 +130,7 @@ local function serve(self, request, handlers)
   self:publish("status", {execution_state = "idle"})
 end
 
---- Takes the requests that were sent while one ran that failed: those that are to run code will not.
+--- Takes the requests that were sent while one ran that failed: code among them is not run.
 function Kernel:abort_waiting()
   while self.zmq.poll({self.shell}, SETTLE)[1] do
     local request = receive(self, self.shell)

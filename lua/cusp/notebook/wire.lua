@@ -40,8 +40,8 @@ end
 -- @tparam {string,...} parts as they came
 -- @tparam function sign `sign(key, parts)`
 -- @tparam string key
--- @treturn ?table `{identities =, header =, header_text =, content =}`; nil where it is none, or its
--- signature is wrong
+-- @treturn ?table `{identities =, header =, header_text =, content =}`; nil where it is none, or
+-- its signature is wrong
 function wire.read(parts, sign, key)
   local at = find_delimiter(parts)
   if not at or #parts < at + 5 then return nil end
