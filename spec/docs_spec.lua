@@ -26,7 +26,7 @@ local function run(program)
 end
 
 describe("the programs of", function()
-  for _, path in ipairs{"README.md", "docs/guide.md", "docs/files.md", "docs/data.md",
+  for _, path in ipairs{"README.md", "docs/tutorial.md", "docs/guide.md", "docs/files.md", "docs/data.md",
     "docs/tensorboard.md", "docs/prompt.md", "docs/applications.md"} do
     it(path .. " run", function()
       local list = programs(path)
@@ -43,7 +43,7 @@ end)
 local function anchors(text)
   local found = {}
   for heading in ("\n" .. text):gsub("\n```.-\n```", ""):gmatch "\n#+ ([^\n]+)" do
-    found[heading:lower():gsub("[^%w_ -]", ""):gsub(" ", "-")] = true
+    found[heading:lower():gsub("[^%w_ \x80-\xff-]", ""):gsub(" ", "-")] = true
   end
   return found
 end
@@ -61,6 +61,22 @@ local function broken(path, link)
   if not text then return path .. ": no file " .. link end
   if anchor ~= "" and not anchors(text)[anchor] then return path .. ": no heading " .. link end
 end
+
+describe("a translation", function()
+  -- The blocks of code and of output of a page, in order.
+  local function blocks(path)
+    local list = {}
+    for block in io.open(path):read "a":gmatch "```lua\n.-```" do list[#list + 1] = block end
+    return list
+  end
+
+  for original, translated in pairs{["README.md"] = "README.zh.md",
+    ["docs/tutorial.md"] = "docs/tutorial.zh.md"} do
+    it("has the code of " .. original, function()
+      assert.same(blocks(original), blocks(translated))
+    end)
+  end
+end)
 
 describe("the links of the pages", function()
   it("lead to files and headings that exist", function()
@@ -88,7 +104,8 @@ describe("docs/README.md", function()
     end
     for path in io.popen "ls docs/*.md":lines() do
       local name = path:match "[^/]+$"
-      assert.is_true(name == "README.md" or index:find("(" .. name .. ")", 1, true) ~= nil, name)
+      local is_listed = index:find("(" .. name .. ")", 1, true) ~= nil
+      assert.is_true(name == "README.md" or name:find "%.zh%.md$" ~= nil or is_listed, name)
     end
   end)
 end)
