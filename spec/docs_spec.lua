@@ -26,8 +26,8 @@ local function run(program)
 end
 
 describe("the programs of", function()
-  for _, path in ipairs{"README.md", "docs/tutorial.md", "docs/guide.md", "docs/files.md", "docs/data.md",
-    "docs/tensorboard.md", "docs/prompt.md", "docs/applications.md"} do
+  for _, path in ipairs{"README.md", "docs/tutorial.md", "docs/guide.md", "docs/files.md",
+    "docs/data.md", "docs/tensorboard.md", "docs/prompt.md", "docs/applications.md"} do
     it(path .. " run", function()
       local list = programs(path)
       assert.is_true(#list > 0)
