@@ -118,6 +118,39 @@ describe("fit", function()
     assert.are.same({3, 4, 5}, history.epoch)
   end)
 
+  it("lets a step of the user's update all metrics and report them, as in Keras's guide", function()
+    local Own = cusp.Model:extend "Own"
+    function Own:init(args)
+      cusp.Model.init(self, args)
+      self.dense, self.noted = cusp.layers.Dense(3), cusp.metrics.Mean{name = "noted"}
+    end
+    function Own:call(inputs) return self.dense(inputs) end
+    function Own:train_step(batch)
+      local inputs, targets = table.unpack(batch)
+      local y_pred, results = self(inputs), {}
+      for _, metric in ipairs(self.metrics) do
+        if metric.name == "loss" then metric:update_state(0.5)
+        elseif metric.name == "noted" then metric:update_state(2)
+        else metric:update_state(targets, y_pred) end
+        results[metric.name] = metric:result()
+      end
+      return results
+    end
+    local model = Own{}
+    model:compile{optimizer = "sgd", loss = "mse", metrics = {"mae", "mse"}}
+    local given, wanted = cusp.random.normal{8, 2}, cusp.random.normal{8, 3}
+    local history = model:fit{given, wanted, epochs = 2, verbose = 0}.history
+    local mae = cusp.ops.mean(cusp.ops.abs(wanted - model(given))):item()
+    assert.is_true(math.abs(mae - history.mae[2]) < 1e-5)
+    assert.same({0.5, 0.5}, history.loss)
+    assert.same({2, 2}, history.noted)
+    assert.is_nil(history.compile_metrics)
+    assert.equal(2, #model.metrics[2].metrics)
+    assert.equal(4, #model.metrics[2].variables)
+    model:reset_metrics()
+    assert.equal(0, model.metrics[2]:result().mae:item())
+  end)
+
   it("runs a user-defined train_step compiled, and reports what it returns", function()
     local traced = 0
     local Own = cusp.Model:extend "OwnStep"

@@ -1,12 +1,21 @@
---- The metrics given to `compile`, for all outputs together.
+--- The metrics given to `compile`, for all outputs together. It stands among `model.metrics` as one
+-- metric, so that a step of the user's can update them (Keras's CompileMetrics).
 -- @module cusp.training.compile_metrics
 local errors = require "cusp.base.errors"
 local outputs = require "cusp.training.outputs"
 local resolve = require "cusp.training.resolve"
 local structure = require "cusp.base.structure"
 
-local CompileMetrics = {}
-CompileMetrics.__index = CompileMetrics
+local CompileMetrics = {name = "compile_metrics"}
+
+local getters = {}
+
+function CompileMetrics:__index(name)
+  local getter = getters[name]
+  if getter then return getter(self) end
+  return CompileMetrics[name]
+end
+
 -- Made from what was given; cusp.captures looks at the rest.
 CompileMetrics.__volatile = {entries = true, model = true}
 
@@ -129,10 +138,32 @@ end
 
 --- The metrics in order; none before the first batch, since names such as "accuracy" depend on the
 -- outputs.
-function CompileMetrics:metrics()
+function getters.metrics(self)
   local list = {}
-  for i, entry in ipairs(self.entries or {}) do list[i] = entry.metric end
+  for i, entry in ipairs(rawget(self, "entries") or {}) do list[i] = entry.metric end
   return list
+end
+
+--- Their variables.
+function getters.variables(self)
+  local list = {}
+  for _, metric in ipairs(self.metrics) do
+    local variables = metric.variables
+    table.move(variables, 1, #variables, #list + 1, list)
+  end
+  return list
+end
+
+--- What each of them measured, by name.
+function CompileMetrics:result()
+  local results = {}
+  self:each(function(name, metric) results[name] = metric:result() end)
+  return results
+end
+
+--- Sets all of them back to their beginning.
+function CompileMetrics:reset_state()
+  self:each(function(_, metric) metric:reset_state() end)
 end
 
 --- Calls `f(name, metric)` for each.

@@ -2,9 +2,9 @@
 -- @module cusp.training.properties
 local properties = {}
 
---- All metrics of the model: of its loss, those given to `compile` (once the first batch has shown
--- what they are), its layers'.
-function properties.metrics(self) return self:list_metrics() end
+--- All metrics of the model: of its loss, one named "compile_metrics" that stands for those given
+-- to `compile` (its field `metrics`, once the first batch has shown what they are), its layers'.
+function properties.metrics(self) return self:public_metrics() end
 
 --- The names under which their results are reported, in order.
 function properties.metrics_names(self) return self:metric_result_names() end

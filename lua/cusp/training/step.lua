@@ -87,12 +87,23 @@ local function reports_metrics(self, logs)
     and same_keys(logs, self.model:get_metrics_result())
 end
 
-local function check_logs(self, logs)
+-- What a step returns, by name. Values that are tables by name themselves, as `compile_metrics` has
+-- them, take part with their own names.
+local function flat_logs(self, logs)
   if type(logs) ~= "table" then
     errors.raise("%s.%s: should return a table of values by name, got %s",
       getmetatable(self.model).__name, self.method,
       errors.describe(logs))
   end
+  local flat = {}
+  for name, value in pairs(logs) do
+    if structure.is_container(value) and type(next(value)) == "string" then
+      for inner, item in pairs(flat_logs(self, value)) do flat[inner] = item end
+    else
+      flat[name] = value
+    end
+  end
+  return flat
 end
 
 -- The variable that a reported tensor goes to, so that it can be read after any step.
@@ -108,7 +119,7 @@ end
 -- What a step reports: `names` in order; `last`, plain values; `log_variables`, which its plan
 -- assigns.
 local function keep_logs(self, logs)
-  check_logs(self, logs)
+  logs = flat_logs(self, logs)
   local report = {names = sorted_names(self.model, logs),
     from_metrics = reports_metrics(self, logs), last = {}, log_variables = {}}
   for name, value in pairs(report.from_metrics and {} or logs) do
@@ -196,7 +207,7 @@ local function run_step(self, batch)
     engine.evaluate(flat)
     return flat, structure.map(result, function() return true end)
   end
-  check_logs(self, result)
+  result = flat_logs(self, result)
   use_report(self, {names = sorted_names(self.model, result), last = {}, log_variables = {}})
   local tensors = {}
   for name, value in pairs(result) do

@@ -136,6 +136,19 @@ function Trainer:list_metrics()
   return list
 end
 
+--- The loss's metric, one that stands for those given to `compile`, those of the outputs' losses,
+-- and those among the model's fields and layers.
+-- @local
+function Trainer:public_metrics()
+  local own, list = self.__own, {}
+  list[#list + 1] = own.loss_tracker
+  list[#list + 1] = own.compile_metrics
+  local trackers = own.compile_loss and own.compile_loss.trackers or {}
+  table.move(trackers, 1, #trackers, #list + 1, list)
+  local further = Layer.__getters.metrics(self)
+  return table.move(further, 1, #further, #list + 1, list)
+end
+
 --- The results of all metrics by name.
 -- @treturn table of scalar tensors
 function Trainer:get_metrics_result()
