@@ -182,6 +182,7 @@ void cusp_lua_open_locale(lua_State *L);
 void cusp_lua_open_modules(lua_State *L);
 void cusp_lua_open_unpack(lua_State *L);
 void cusp_lua_open_lend(lua_State *L);
+void cusp_lua_open_watch(lua_State *L);
 int luaopen_cusp_engine(lua_State *L);
 
 #endif

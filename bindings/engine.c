@@ -70,6 +70,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_files(L);
   cusp_lua_open_chunks(L);
   cusp_lua_open_lend(L);
+  cusp_lua_open_watch(L);
   cusp_lua_open_unpack(L);
   cusp_lua_open_locale(L);
   cusp_lua_open_modules(L);

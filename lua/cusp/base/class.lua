@@ -27,7 +27,7 @@ local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 
 local Object = {__name = "Object", __getters = {}, __setters = {}}
-local rawget, rawset, setmetatable = rawget, rawset, setmetatable
+local getmetatable, rawget, rawset, setmetatable = getmetatable, rawget, rawset, setmetatable
 
 ---------------------------------------------------------------- all classes by name
 
@@ -111,6 +111,36 @@ local function lookup_in(class)
   end
 end
 
+local additions = 0 -- new fields of objects that are watched
+
+--- A number that grows whenever an object that is watched gets a new field.
+-- @local
+function Object.additions() return additions end
+
+-- Metatables of the tables in `__own` of watched objects, by class.
+local watching = setmetatable({}, {__mode = "k"})
+
+local function watch_of(class)
+  local passing = class.__passing
+  return {__newindex = function(own, key, value)
+    if not passing[key] then additions = additions + 1 end
+    rawset(own, key, value)
+  end}
+end
+
+--- Has `additions` count the new fields of an object.
+-- @local
+function Object.watch(object)
+  local class = getmetatable(object)
+  watching[class] = watching[class] or watch_of(class)
+  setmetatable(object.__own, watching[class])
+end
+
+local function is_watched(object)
+  local own = rawget(object, "__own")
+  return own and getmetatable(own) ~= nil
+end
+
 local function assignment_in(class)
   local setters = class.__setters
   return function(self, key, value)
@@ -118,6 +148,7 @@ local function assignment_in(class)
     if setter then return setter(self, value) end
     local order = rawget(self, "__order")
     if class.__library and type(key) == "string" then check_assignment(self, key) end
+    if is_watched(self) then additions = additions + 1 end
     if order and not order[key] and type(key) == "string" then
       order[#order + 1] = key
       order[key] = #order

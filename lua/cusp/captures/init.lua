@@ -40,16 +40,22 @@ local function count_change(self, record, key)
   end
 end
 
+-- The number of the state at a place; the one used last is kept last.
+local function use(states, i)
+  if i < #states then table.insert(states, table.remove(states, i)) end
+  return states[#states].number
+end
+
 --- The number of the current state of the captured values; each plan belongs to one.
 -- @treturn integer
 function Captures:state()
   local states, record, key = self.states, nil, nil
   for i = #states, 1, -1 do
+    if snapshot.is_same(states[i]) then return use(states, i) end
+  end
+  for i = #states, 1, -1 do
     local differing, its_key = snapshot.difference(states[i])
-    if not differing then
-      if i < #states then table.insert(states, table.remove(states, i)) end
-      return states[#states].number
-    end
+    if not differing then return use(states, i) end
     if i == #states then record, key = differing, its_key end
   end
   if record and not self.pending then count_change(self, record, key) end
@@ -73,7 +79,7 @@ local function forget_written(self)
   for _, state in ipairs(self.states) do
     for _, record in ipairs(state.records) do
       for key, count in next, self.writes[record.of] or none do
-        if count > 1 then snapshot.forget(record, key) end
+        if count > 1 then snapshot.forget(state, record, key) end
       end
     end
   end

@@ -78,8 +78,9 @@ local function is_open(value)
   return Object.is_instance(value) or meta.__jsontype ~= nil or meta.__volatile or not is_ours(meta)
 end
 
--- `owner` is the object whose own fields a table holds.
-function Walk:note(kind, of, copy, ignored, owner)
+-- `owner` is the object whose own fields a table holds; `counted` says that nothing else tells of
+-- new entries.
+function Walk:note(kind, of, copy, ignored, owner, counted)
   local count, exact = 0, {}
   for key, value in next, copy do
     count = count + 1
@@ -88,18 +89,18 @@ function Walk:note(kind, of, copy, ignored, owner)
   end
   local record = {
     kind = kind, of = of, copy = copy, count = count, exact = exact, ignored = ignored,
-    owner = owner,
+    owner = owner, counted = counted,
   }
   table.insert(self.records, record)
   self.by[kind][of] = record
 end
 
-function Walk:entries(value, ignored, owner)
+function Walk:entries(value, ignored, owner, counted)
   local copy = {}
   for key, item in next, value do
     if not ignored[key] then copy[key] = item end
   end
-  self:note("table", value, copy, ignored, owner)
+  self:note("table", value, copy, ignored, owner, counted ~= false)
   return copy
 end
 
@@ -122,9 +123,11 @@ function Walk:fields(object)
       if not unseen[key] and not (keeps_state and is_state(value)) then self:visit(value) end
     end
   end
-  local own = object.__own
-  visit_fields(self:entries(object, within and training_state or volatile), closed)
-  visit_fields(self:entries(own, within and object.__untrained or object.__passing, object),
+  local own, is_library = object.__own, getmetatable(object).__library
+  Object.watch(object)
+  visit_fields(self:entries(object, within and training_state or volatile, nil, not is_library),
+    closed)
+  visit_fields(self:entries(own, within and object.__untrained or object.__passing, object, false),
     object.__closed)
   if own.weights then
     for _, weight in ipairs(own.weights) do self:visit(weight.variable) end
@@ -317,18 +320,35 @@ local function changed_variable(state)
   state.changes = changes
 end
 
---- The first record of a snapshot with a changed value, and its key; nil if there is none.
-function snapshot.difference(state)
+local function changed_record(state)
   local records = state.records
   for i = 1, #records do
     local record = records[i]
     local key = compare[record.kind](record)
     if key ~= nil then return record, key end
   end
+  state.watch, state.additions = engine.watch(records, absent), Object.additions()
+end
+
+local function changed_setting(state)
   local variable, field = changed_variable(state)
   if variable then return variable, field end
   if engine.get_floatx() ~= state.floatx then return none, "floatx" end
   if config.epsilon() ~= state.epsilon then return none, "epsilon" end
+end
+
+--- The first record of a snapshot with a changed value, and its key; nil if there is none.
+function snapshot.difference(state)
+  local record, key = changed_record(state)
+  if record then return record, key end
+  return changed_setting(state)
+end
+
+--- Whether nothing has changed, as far as can be seen at a glance; where it is false, `difference`
+-- tells.
+function snapshot.is_same(state)
+  return state.watch ~= nil and state.additions == Object.additions() and state.watch:same()
+    and not changed_setting(state)
 end
 
 ---------------------------------------------------------------- what the traced function itself
@@ -347,7 +367,8 @@ function snapshot.written(before, after)
 end
 
 --- Stops comparing a key.
-function snapshot.forget(record, key)
+function snapshot.forget(state, record, key)
+  state.watch = nil
   if record.copy[key] ~= nil then
     record.copy[key], record.exact[key] = nil, nil
     record.count = record.count - 1
