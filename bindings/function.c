@@ -308,8 +308,8 @@ static cusp_array *arrays_field(lua_State *L, const char *name, int *count) {
   return arrays;
 }
 
-/* The field `order` as row-major int64 numbers, each within the samples; a converted copy stays on
- * the stack. NULL: absent. */
+/* The field `order` as row-major int64 numbers: the tensor's own, or a converted copy that stays on
+ * the stack. NULL: absent. The engine checks those that it uses. */
 static const int64_t *order_field(lua_State *L, int64_t samples) {
   if (lua_getfield(L, 2, "order") == LUA_TNIL)
     return NULL;
@@ -319,15 +319,13 @@ static const int64_t *order_field(lua_State *L, int64_t samples) {
     cusp_lua_error(L, "run_batches: 'order' should hold %lld integers, got %s of shape %s",
                    (long long)samples, cusp_dtype_name(value->dtype),
                    cusp_shape_text(&value->shape));
+  if (value->dtype == CUSP_INT64 && cusp_array_is_contiguous(value))
+    return (const int64_t *)value->data;
   int64_t *order = lua_newuserdatauv(L, (size_t)(value->shape.size[0] + 1) * sizeof *order, 0);
   const char *element = value->data;
   for (int64_t i = 0; i < value->shape.size[0];
-       i++, element += value->strides[0] * (int64_t)cusp_dtype_size(value->dtype)) {
+       i++, element += value->strides[0] * (int64_t)cusp_dtype_size(value->dtype))
     order[i] = cusp_load_int(value->dtype, element);
-    if (order[i] < 0 || order[i] >= samples)
-      cusp_lua_error(L, "run_batches: 'order' holds %lld, expected 0 to %lld", (long long)order[i],
-                     (long long)samples - 1);
-  }
   return order;
 }
 

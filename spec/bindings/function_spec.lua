@@ -117,7 +117,7 @@ describe("run_batches", function()
     local function with_order(order)
       return message(f.run_batches, f, {arrays = {x}, batch_size = 2, order = engine.tensor(order)})
     end
-    assert.matches("holds 7, expected 0 to 6", with_order({7, 0, 0, 0, 0, 0, 0}), 1, true)
+    assert.matches("order has sample 7 of 7", with_order({7, 0, 0, 0, 0, 0, 0}), 1, true)
     assert.matches("'order' should hold 7 integers", with_order({1, 2}), 1, true)
   end)
 

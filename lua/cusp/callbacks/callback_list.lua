@@ -101,16 +101,28 @@ function CallbackList:set_params(params)
   end
 end
 
---- Whether any callback has hooks around batches of `phase` ("train", "test" or "predict"). If none
--- has, the loop over batches needs no Lua.
-function CallbackList:has_batch_hooks(phase)
-  local names = {"on_" .. phase .. "_batch_begin", "on_" .. phase .. "_batch_end"}
-  if phase == "train" then
-    names[3], names[4] = "on_batch_begin", "on_batch_end"
+-- The hooks around batches by phase and moment; one written for any batch is called for training
+-- batches.
+local batch_hooks = {}
+for _, phase in ipairs{"train", "test", "predict"} do
+  batch_hooks[phase] = {}
+  for _, moment in ipairs{"begin", "end"} do
+    local hooks = {("on_%s_batch_%s"):format(phase, moment)}
+    if phase == "train" then hooks[2] = "on_batch_" .. moment end
+    batch_hooks[phase][moment] = hooks
+  end
+end
+
+--- Whether any callback has hooks around batches. If none has, the loop over batches needs no Lua.
+-- @tparam string phase "train", "test" or "predict"
+-- @tparam[opt] string moment "begin" or "end"; either one by default
+function CallbackList:has_batch_hooks(phase, moment)
+  if not moment then
+    return self:has_batch_hooks(phase, "begin") or self:has_batch_hooks(phase, "end")
   end
   for _, callback in ipairs(self.callbacks) do
     if callback ~= self.progbar and callback ~= self.history then
-      for _, name in ipairs(names) do
+      for _, name in ipairs(batch_hooks[phase][moment]) do
         if callback[name] and callback[name] ~= Callback[name] then return true end
       end
     end
@@ -180,7 +192,7 @@ end
 -- @tparam string phase "train", "test" or "predict"
 -- @tparam string moment "begin" or "end"
 function CallbackList:call_batch(phase, moment, batch, logs)
-  self[("on_%s_batch_%s"):format(phase, moment)](self, batch, logs)
+  self[batch_hooks[phase][moment][1]](self, batch, logs)
 end
 
 -- A hook written for any batch is called for training batches.

@@ -53,8 +53,8 @@ local function variables_of(run)
   for _, optimizer in ipairs(found.optimizers) do append(groups.optimizers, optimizer.variables) end
   for _, metric in ipairs(model:list_metrics()) do append(groups.metrics, metric.variables) end
   for i, generator in ipairs(found.generators) do groups.generators[i] = generator.state end
-  for i, name in ipairs(structure.keys(run.step.log_variables)) do
-    groups.reports[i] = run.step.log_variables[name]
+  for i, name in ipairs(structure.keys(run.step.report.log_variables)) do
+    groups.reports[i] = run.step.report.log_variables[name]
   end
   return groups
 end
@@ -199,7 +199,7 @@ function resuming.capture(run, logs)
   return {
     epoch = run.epoch, batches = not logs and run.done or nil, logs = logs,
     values = values_of(variables_of(run)),
-    last = run.step.last,
+    last = run.step.report.last,
     random = random.get_state(), place = run:get_place(), signature = run.step.signature,
     steps = run.callbacks.params.steps, stop = run.model.stop_training or false,
     callbacks = states_of(run.callbacks), caches = caches_of(run),
@@ -238,7 +238,7 @@ function resuming.restore_values(run, kept)
     table.move(kept.values[kind], 1, #variables, #values + 1, values)
   end
   engine.assign_all(all, values)
-  for name, value in pairs(kept.last or {}) do run.step.last[name] = value end
+  for name, value in pairs(kept.last or {}) do run.step.report.last[name] = value end
   random.set_state(kept.random)
 end
 

@@ -25,12 +25,17 @@ function checks.compiled(model, method)
   end
 end
 
---- A function that looks for labels out of range in a batch, or in a source of whole arrays.
-function checks.labels(model, owner)
-  return function(batch)
-    local loss = model.__own.compile_loss
-    if loss then loss:check_labels(owner, data.pack(batch.form, batch.tensors)[2]) end
+--- Raises where labels of a batch, or of a source of whole arrays, are out of range.
+function checks.batch_labels(model, owner, batch)
+  local loss = model.__own.compile_loss
+  if loss and #loss.label_checks > 0 then
+    loss:check_labels(owner, data.pack(batch.form, batch.tensors)[2])
   end
+end
+
+--- A function that does so.
+function checks.labels(model, owner)
+  return function(batch) checks.batch_labels(model, owner, batch) end
 end
 
 --- The value of `verbose` as 0, 1 or 2.

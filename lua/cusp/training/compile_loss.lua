@@ -156,13 +156,8 @@ function CompileLoss:check_labels(owner, y_true)
       local flat = structure.flatten(y_true)
       labels = y_true[check.name] or flat[#flat == #self.terms and check.term or check.output]
     end
-    if engine.is_tensor(labels) and #labels.shape > 0 then
-      local counted = check.ignore_class
-        and ops.where(ops.equal(labels, check.ignore_class), 0, labels) or labels
-      local least, most = ops.min(counted), ops.max(counted)
-      engine.evaluate{least, most}
-      local wrong = least:item() < 0 and least:item()
-        or most:item() >= check.classes and most:item()
+    if engine.is_tensor(labels) and labels.ndim > 0 then
+      local wrong = engine.label_outside(labels, check.classes, check.ignore_class)
       if wrong then
         local text =
           "%s: sparse_categorical_crossentropy: there is a label %d in y, but the output '%s' has "

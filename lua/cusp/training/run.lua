@@ -245,14 +245,15 @@ end
 -- The steps that are left before the limit.
 local function left(self) return self.limit and self.limit - self.done or math.huge end
 
--- Whole batches without Lua.
-local function run_whole(self)
+-- Up to `most` whole batches without Lua. Returns whether there was one.
+local function run_whole(self, most)
   local source = self.source
-  local count = math.min(source:whole(), left(self))
-  if count == 0 then return end
+  local count = math.min(source:whole(), most)
+  if count == 0 then return false end
   local plan = self.step:plan(source.form, source.key, source:types(source.batch_size))
   start_clock(self)
-  local last, loss = self.done + count, self.check and self.model.__own.compile_loss
+  local before, loss = self.done, self.check and self.model.__own.compile_loss
+  local last = before + count
   while self.done < last do
     local ran = source:run(plan.run, last - self.done, deadline(self), self.results,
       loss and loss.label_checks)
@@ -261,6 +262,7 @@ local function run_whole(self)
     advance(self, ran)
     show(self)
   end
+  return self.done > before
 end
 
 -- Returns whether there was a batch.
@@ -268,9 +270,9 @@ local function run_one(self)
   local batch = self.source:batch()
   advance(self, 1)
   if not batch then return false end
-  self.step:prepare(batch)
-  if self.check and not self.model.run_eagerly then self.check(batch) end
-  local outputs, form = self.step:run(batch)
+  local plan = self.step:prepare(batch)
+  if plan and self.check then self.check(batch) end
+  local outputs, form = self.step:run(batch, plan)
   if self.pieces then self.pieces[#self.pieces + 1], self.form = outputs, form end
   self.done = self.done + 1
   return true
@@ -298,15 +300,18 @@ local function batch_logs(self, batches)
 end
 
 -- A group of batches between two calls of the hooks. Returns whether there was a batch.
-local function run_group(self, hooked)
+local function run_group(self, begins, ends, by_lua)
   local callbacks, before = self.callbacks, self.done
-  if hooked then callbacks:call_batch(self.phase, "begin", before + 1, {}) end
-  for _ = 1, math.min(self.model.steps_per_execution or 1, left(self)) do
-    if not run_one(self) then break end
-    start_clock(self)
+  if begins then callbacks:call_batch(self.phase, "begin", before + 1, {}) end
+  local last = before + math.min(self.model.steps_per_execution or 1, left(self))
+  while self.done < last do
+    if by_lua or not run_whole(self, last - self.done) then
+      if not run_one(self) then break end
+      start_clock(self)
+    end
   end
   if self.done == before then return false end
-  if hooked then
+  if ends then
     callbacks:call_batch(self.phase, "end", self.done, batch_logs(self, self.done - before))
   end
   show(self)
@@ -328,13 +333,15 @@ end
 -- @treturn integer steps done
 function Run:run_steps(done)
   self.done, self.clocked, self.rewound = done or 0, false, false
-  local source, hooked = self.source, self.callbacks:has_batch_hooks(self.phase)
-  local one_by_one = hooked or self.model.run_eagerly
-    or self.phase == "predict" and not self.results
+  local source, callbacks = self.source, self.callbacks
+  local begins = callbacks:has_batch_hooks(self.phase, "begin")
+  local ends = callbacks:has_batch_hooks(self.phase, "end")
+  local by_lua = self.model.run_eagerly or self.phase == "predict" and not self.results
+  local one_by_one = begins or ends or by_lua
   while left(self) > 0 and has_more(self) do
-    if not one_by_one then run_whole(self) end
+    if not one_by_one then run_whole(self, left(self)) end
     if left(self) > 0 and not source:finished() then
-      if not run_group(self, hooked) and not source:finished() then break end
+      if not run_group(self, begins, ends, by_lua) and not source:finished() then break end
     end
     if self:is_stopped() then break end
   end

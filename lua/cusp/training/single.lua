@@ -18,11 +18,11 @@ end
 
 local function run_single(self, owner, method, batch, return_dict)
   checks.compiled(self, owner)
-  self:reset_metrics()
   local step = Step.of(self, method)
-  step:prepare(batch)
-  if not self.run_eagerly then checks.labels(self, owner)(batch) end
-  step:run(batch)
+  local plan = step:prepare(batch)
+  step:reset_metrics()
+  if plan then checks.batch_labels(self, owner, batch) end
+  step:run(batch, plan)
   local logs = step:logs()
   if return_dict then return logs end
   return step:values(logs)

@@ -40,12 +40,13 @@ function source.arrays(owner, given, options)
   local flat = data.flatten(owner, given)
   local samples = data.count_samples(owner, flat)
   local batch_size = options.batch_size or 32
-  for _, tensor in ipairs(flat.tensors) do engine.evaluate{tensor} end
+  for i, tensor in ipairs(flat.tensors) do flat.tensors[i] = engine.contiguous(tensor) end
   return setmetatable({
     tensors = flat.tensors, names = flat.names, form = flat.form, key = flat.key, samples = samples,
     batch_size = batch_size,
     shuffle = options.shuffle, order_of = options.order_of, from_dataset = options.order_of ~= nil,
     steps = (samples + batch_size - 1) // batch_size, cursor = 0,
+    request = {arrays = flat.tensors, samples = samples, batch_size = batch_size},
   }, Arrays)
 end
 
@@ -87,12 +88,14 @@ function Arrays:whole() return math.max(0, self.samples // self.batch_size - sel
 
 --- Shapes and dtypes of the tensors of a batch of `rows` samples.
 function Arrays:types(rows)
+  if self.types_rows == rows then return self.known_types end
   local types = {}
   for i, tensor in ipairs(self.tensors) do
     local shape = tensor.shape
     shape[1] = rows
     types[i] = {shape = shape, dtype = tensor.dtype}
   end
+  self.known_types, self.types_rows = types, rows
   return types
 end
 
@@ -110,11 +113,10 @@ function Arrays:batch()
 end
 
 function Arrays:run(plan, count, deadline, results)
-  local done = plan:run_batches{
-    arrays = self.tensors, order = self.order, samples = self.samples, batch_size = self.batch_size,
-    first = self.cursor,
-    last = self.cursor + count, deadline = deadline, results = results,
-  }
+  local request = self.request
+  request.order, request.first, request.last = self.order, self.cursor, self.cursor + count
+  request.deadline, request.results = deadline, results
+  local done = plan:run_batches(request)
   self.cursor = self.cursor + done
   return done
 end

@@ -9,6 +9,7 @@ local captures = require "cusp.captures"
 local data = require "cusp.training.data"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local Metric = require "cusp.metrics.metric"
 local ops = require "cusp.ops"
 local PlanCache = require "cusp.tensors.plan_cache"
 local structure = require "cusp.base.structure"
@@ -23,7 +24,7 @@ function Step.new(model, method)
   local training = not model:uses_default(method) and "all" or method ~= "predict_step" and model
     or nil
   local step = setmetatable({
-    model = model, method = method, log_variables = {}, last = {},
+    model = model, method = method, report = {names = {}, last = {}, log_variables = {}},
     captures = captures.new(("%s.%s"):format(getmetatable(model).__name, method),
       {root = model, training = training}),
   }, Step)
@@ -53,10 +54,17 @@ function Step:refresh()
   self.state = self.captures:state()
 end
 
-local function type_texts(types)
+local described = setmetatable({}, {__mode = "k"}) -- types → their texts
+
+-- Texts of types, in a list and in one as `engine.types_text` has it.
+local function describe_types(types)
+  local texts = described[types]
+  if texts then return texts end
   local parts = {}
   for i, type in ipairs(types) do parts[i] = type.dtype .. errors.shape(type.shape) end
-  return parts
+  texts = {parts = parts, all = table.concat(parts, ";")}
+  described[types] = texts
+  return texts
 end
 
 local function sorted_names(model, logs)
@@ -108,7 +116,7 @@ end
 
 -- The variable that a reported tensor goes to, so that it can be read after any step.
 local function log_variable(self, name, value)
-  local variable = self.log_variables[name]
+  local variable = self.report.log_variables[name]
   if variable and errors.shape(variable.shape) == errors.shape(value.shape) then return variable end
   return engine.untraced(function()
     return engine.variable(ops.zeros(value.shape, {dtype = value.dtype}),
@@ -131,11 +139,6 @@ local function keep_logs(self, logs)
     end
   end
   return report
-end
-
-local function use_report(self, report)
-  self.names, self.from_metrics, self.last, self.log_variables = report.names, report.from_metrics,
-    report.last, report.log_variables
 end
 
 local function placeholders(trace, types)
@@ -172,23 +175,25 @@ local function make_plan(self, form, key, parts, types)
   return plan
 end
 
+-- Makes a plan, unless a callback has changed what is traced now and there is one for that.
+local function make_missing(self, form, key, types)
+  self:refresh()
+  local parts = describe_types(types).parts
+  parts = table.move(parts, 1, #parts, 2, {tostring(self.state)})
+  key = self.state .. "|" .. key
+  return self.plans:find(key)
+    or whole.with({self.model, self}, make_plan, self, form, key, parts, types)
+end
+
 --- The plan for batches of a form; traced if there is none yet.
 -- @tparam table form places of tensors
 -- @tparam string key text of the form
 -- @tparam {table,...} types shape and dtype of each tensor
 function Step:plan(form, key, types)
   self.signature = self.signature or {form = form, key = key, types = types}
-  local parts = type_texts(types)
-  key = key .. "|" .. table.concat(parts, ";")
-  local plan = self.plans:find(self.state .. "|" .. key)
-  if not plan then
-    self:refresh() -- since the last time, a callback may have changed what is traced now
-    key = self.state .. "|" .. key
-    table.insert(parts, 1, tostring(self.state))
-    plan = self.plans:find(key)
-      or whole.with({self.model, self}, make_plan, self, form, key, parts, types)
-  end
-  if plan.report then use_report(self, plan.report) end
+  key = key .. "|" .. describe_types(types).all
+  local plan = self.plans:find(self.state .. "|" .. key) or make_missing(self, form, key, types)
+  self.report = plan.report or self.report
   return plan
 end
 
@@ -208,10 +213,11 @@ local function run_step(self, batch)
     return flat, structure.map(result, function() return true end)
   end
   result = flat_logs(self, result)
-  use_report(self, {names = sorted_names(self.model, result), last = {}, log_variables = {}})
+  local report = {names = sorted_names(self.model, result), last = {}, log_variables = {}}
+  self.report = report
   local tensors = {}
   for name, value in pairs(result) do
-    self.last[name] = value
+    report.last[name] = value
     if type(value) == "userdata" then tensors[#tensors + 1] = value end
   end
   engine.evaluate(tensors)
@@ -223,52 +229,107 @@ local function run_eagerly(self, batch)
   return whole.with({self.model, self}, run_step, self, batch)
 end
 
+local function plan_of(self, batch)
+  local key = ("%s|%s|%s"):format(self.state, batch.key, engine.types_text(batch.tensors))
+  local plan = self.plans:find(key)
+    or self:plan(batch.form, batch.key, types_of(batch.tensors))
+  self.report = plan.report or self.report
+  return plan
+end
+
 --- Traces the step for a batch, so that what the model is made of is known before it runs.
+-- @treturn ?table the plan, for `run`
 function Step:prepare(batch)
-  if not self.model.run_eagerly then self:plan(batch.form, batch.key, types_of(batch.tensors)) end
+  if not self.model.run_eagerly then return plan_of(self, batch) end
 end
 
 --- Runs one batch.
 -- @tparam table batch as a source gives it
+-- @tparam[opt] table plan of this batch
 -- @return of predict_step: the outputs in one list, and their form
-function Step:run(batch)
+function Step:run(batch, plan)
   if self.model.run_eagerly then return run_eagerly(self, batch) end
-  local plan = self:plan(batch.form, batch.key, types_of(batch.tensors))
+  plan = plan or plan_of(self, batch)
   local outputs = {plan.run(table.unpack(batch.tensors))}
   if self.method == "predict_step" then return outputs, plan.form end
+end
+
+---------------------------------------------------------------- what it reports
+
+-- Metrics whose state is zeros at the beginning, all in one; others are asked themselves.
+local function find_resets(self)
+  local resets = {variables = {}, zeros = {}, others = {}}
+  for _, metric in ipairs(self.model:list_metrics()) do
+    if metric.reset_state ~= Metric.reset_state then
+      table.insert(resets.others, metric)
+    else
+      for _, variable in ipairs(metric.variables) do
+        table.insert(resets.variables, variable)
+        table.insert(resets.zeros, ops.zeros(variable.shape, {dtype = variable.dtype}))
+      end
+    end
+  end
+  engine.evaluate(resets.zeros)
+  return resets
+end
+
+--- Sets the metrics back to their beginning. Those of the plan used last are known; which they are
+-- changes with what was captured.
+function Step:reset_metrics()
+  local report = self.report
+  if not report.from_metrics then return self.model:reset_metrics() end
+  report.resets = report.resets or find_resets(self)
+  engine.assign_all(report.resets.variables, report.resets.zeros)
+  for _, metric in ipairs(report.resets.others) do metric:reset_state() end
+end
+
+-- A plan that computes what the metrics say.
+local function trace_reading(trace, self)
+  local reading, tensors = {names = {}, fixed = {}}, {}
+  for name, value in pairs(self.model:get_metrics_result()) do
+    if type(value) == "userdata" then
+      table.insert(reading.names, name)
+      table.insert(tensors, value)
+    else
+      reading.fixed[name] = value
+    end
+  end
+  reading.run = trace:compile(tensors)
+  return reading
 end
 
 local function to_lua(value)
   if type(value) ~= "userdata" then return value end
   if engine.is_variable(value) then value = value.value end
-  if #value.shape == 0 then return value:item() end
+  if value.ndim == 0 then return value:item() end
   return value:tolist()
+end
+
+local function read_metrics(self)
+  local report, logs = self.report, {}
+  report.reading = report.reading or engine.traced(trace_reading, self)
+  local reading = report.reading
+  local values = {reading.run()}
+  for name, value in next, reading.fixed do logs[name] = value end
+  for i, name in ipairs(reading.names) do logs[name] = to_lua(values[i]) end
+  return logs
 end
 
 --- What the steps so far report: numbers by name (tables of numbers where a metric has several).
 -- @treturn table
 function Step:logs()
-  local logs = {}
-  if self.from_metrics then
-    local results = self.model:get_metrics_result()
-    local tensors = {}
-    for _, value in pairs(results) do
-      if type(value) == "userdata" then tensors[#tensors + 1] = value end
-    end
-    engine.evaluate(tensors)
-    for name, value in pairs(results) do logs[name] = to_lua(value) end
-    return logs
-  end
-  for _, name in ipairs(self.names or {}) do
-    local value = self.last[name]
-    if value == nil then value = self.log_variables[name] end
+  local report, logs = self.report, {}
+  if report.from_metrics then return read_metrics(self) end
+  for _, name in ipairs(report.names) do
+    local value = report.last[name]
+    if value == nil then value = report.log_variables[name] end
     logs[name] = to_lua(value)
   end
   return logs
 end
 
 --- The names of what the steps report, in order.
-function Step:log_names() return self.names or {} end
+function Step:log_names() return self.report.names end
 
 --- What the steps report, as values in that order.
 function Step:values(logs)
