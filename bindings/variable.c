@@ -33,10 +33,11 @@ static int variable_release(lua_State *L) {
 
 /* ------------------------------------------------------------------ making */
 
-/* {dtype =, trainable =} at index 2; the other keys are Lua's business. */
-static void read_options(lua_State *L, int *dtype, bool *trainable) {
+/* {dtype =, trainable =, deferred =} at index 2; the other keys are Lua's business. */
+static void read_options(lua_State *L, int *dtype, bool *trainable, bool *deferred) {
   *dtype = CUSP_LUA_ANY_DTYPE;
   *trainable = true;
+  *deferred = false;
   if (lua_isnoneornil(L, 2))
     return;
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -51,16 +52,19 @@ static void read_options(lua_State *L, int *dtype, bool *trainable) {
   }
   if (lua_getfield(L, 2, "trainable") != LUA_TNIL)
     *trainable = lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  lua_getfield(L, 2, "deferred");
+  *deferred = lua_toboolean(L, -1);
+  lua_pop(L, 3);
 }
 
-/** cusp.engine.variable(value, {dtype =, trainable =}): outside of traces, whichever are open. */
+/** cusp.engine.variable(value, {dtype =, trainable =, deferred =}): outside of traces, whichever
+ * are open. A deferred value is computed when it is first asked for. */
 static int new_variable(lua_State *L) {
   int dtype;
-  bool trainable;
+  bool trainable, deferred;
   cusp_node *value;
   lua_settop(L, 2);
-  read_options(L, &dtype, &trainable);
+  read_options(L, &dtype, &trainable, &deferred);
   cusp_lua_mark_source(L);
   cusp_lua_variable *box = cusp_lua_new_variable(L);
   cusp_scope scope = cusp_scope_open();
@@ -69,7 +73,8 @@ static int new_variable(lua_State *L) {
   if (status == CUSP_OK && value->weak && !(value = cusp_cast(value, value->type.dtype)))
     status = cusp_built(value);
   if (status == CUSP_OK)
-    status = cusp_variable_new(&box->variable, value, trainable);
+    status = deferred ? cusp_variable_new_deferred(&box->variable, value, trainable)
+                      : cusp_variable_new(&box->variable, value, trainable);
   cusp_trace_resume(trace);
   cusp_scope_close(scope);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "Variable");
@@ -257,6 +262,23 @@ static int variable_tostring(lua_State *L) {
   return 1;
 }
 
+/** cusp.engine.unread_value(variable): its value outside of all traces, to be given back to it; not
+ * computed where that has not been asked for. */
+static int unread_value(lua_State *L) {
+  cusp_variable *variable = check_variable(L, 1, "unread_value");
+  cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
+  cusp_node *node;
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = cusp_variable_peek(&node, variable);
+  if (status == CUSP_OK)
+    cusp_node_retain(node);
+  cusp_scope_close(scope);
+  if (status != CUSP_OK)
+    return cusp_lua_raise(L, status, "unread_value");
+  cusp_lua_fill_tensor(tensor, node);
+  return 1;
+}
+
 /* ------------------------------------------------------------------ the class */
 
 /* The module table is on the top, with tensor_methods in the tensors' metatable. */
@@ -288,6 +310,8 @@ void cusp_lua_open_variable(lua_State *L) {
   lua_setfield(L, module, "variable");
   lua_pushcfunction(L, assign_all);
   lua_setfield(L, module, "assign_all");
+  lua_pushcfunction(L, unread_value);
+  lua_setfield(L, module, "unread_value");
   lua_pushcfunction(L, variable_changes);
   lua_setfield(L, module, "variable_changes");
 }

@@ -59,13 +59,14 @@ static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *c
     c->outputs[c->n_outputs++] = outputs[i];
   f->n_results = n_outputs;
   for (cusp_variable_binding *binding = c->trace->bindings; binding; binding = binding->next) {
-    f->variables[f->n_variables] = binding->variable;
+    int index = f->n_variables++;
+    f->variables[index] = binding->variable;
     cusp_variable_retain(binding->variable);
+    CUSP_TRY(cusp_variable_settle(binding->variable));
     if (assigned(binding)) {
-      f->assigned[f->n_assigned++] = f->n_variables;
+      f->assigned[f->n_assigned++] = index;
       c->outputs[c->n_outputs++] = binding->current;
     }
-    f->n_variables++;
   }
   return CUSP_OK;
 }

@@ -1,6 +1,7 @@
 /* Variables: values that change, outside and within traces. */
 #include "build.h"
 #include "evaluator.h"
+#include "pending.h"
 #include "state.h"
 #include "tape.h"
 #include "trace.h"
@@ -41,13 +42,19 @@ static cusp_status settle(cusp_node **out, cusp_node *value, const cusp_type *ty
   return status;
 }
 
+/* Without a value. */
+static cusp_status make(cusp_variable **out, const cusp_node *initial, bool trainable) {
+  CUSP_TRY(cusp_alloc_zeroed((void **)out, sizeof **out));
+  (*out)->references = 1;
+  (*out)->type = initial->type;
+  (*out)->trainable = trainable;
+  return CUSP_OK;
+}
+
 cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trainable) {
-  *out = NULL;
   cusp_variable *variable;
-  CUSP_TRY(cusp_alloc_zeroed((void **)&variable, sizeof *variable));
-  variable->references = 1;
-  variable->type = initial->type;
-  variable->trainable = trainable;
+  *out = NULL;
+  CUSP_TRY(make(&variable, initial, trainable));
   cusp_status status = settle(&variable->value, initial, &initial->type);
   if (status != CUSP_OK) {
     cusp_free(variable);
@@ -55,6 +62,51 @@ cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trai
   }
   *out = variable;
   return CUSP_OK;
+}
+
+/* What waits for a variable is no pending work: nobody may ever ask for it. */
+static void leave_pending(cusp_node *node) {
+  if (cusp_node_evaluated(node))
+    return;
+  cusp_pending_remove(node);
+  for (int i = 0; node->inputs && i < node->n_inputs; i++)
+    leave_pending(node->inputs[i]);
+}
+
+cusp_status cusp_variable_new_deferred(cusp_variable **out, cusp_node *initial, bool trainable) {
+  if (cusp_node_evaluated(initial) || initial->trace || cusp_state()->tape)
+    return cusp_variable_new(out, initial, trainable);
+  *out = NULL;
+  CUSP_TRY(make(out, initial, trainable));
+  leave_pending(initial);
+  cusp_node_retain(initial);
+  (*out)->value = initial;
+  (*out)->deferred = true;
+  return CUSP_OK;
+}
+
+static void set_value(cusp_variable *variable, cusp_node *settled) {
+  cusp_node_release(variable->value);
+  variable->value = settled;
+  variable->deferred = false;
+}
+
+cusp_status cusp_variable_settle(cusp_variable *variable) {
+  cusp_node *settled;
+  if (!variable->deferred)
+    return CUSP_OK;
+  cusp_trace *trace = cusp_trace_suspend();
+  cusp_status status = settle(&settled, variable->value, &variable->type);
+  cusp_trace_resume(trace);
+  if (status == CUSP_OK)
+    set_value(variable, settled);
+  return status;
+}
+
+cusp_status cusp_variable_peek(cusp_node **out, cusp_variable *variable) {
+  cusp_node_retain(variable->value);
+  *out = cusp_scope_adopt(variable->value);
+  return *out ? CUSP_OK : cusp_error_status();
 }
 
 void cusp_variable_retain(cusp_variable *variable) { variable->references++; }
@@ -102,15 +154,15 @@ static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cu
 
 cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable) {
   cusp_graph_state *state = cusp_state();
-  cusp_node *node = variable->value;
   *out = NULL;
-  if (state->trace) {
-    cusp_variable_binding *binding;
-    CUSP_TRY(bind(&binding, variable, state->trace));
-    node = binding->current;
+  if (!state->trace) {
+    CUSP_TRY(cusp_variable_settle(variable));
+    return cusp_variable_peek(out, variable);
   }
-  cusp_node_retain(node);
-  *out = cusp_scope_adopt(node);
+  cusp_variable_binding *binding;
+  CUSP_TRY(bind(&binding, variable, state->trace));
+  cusp_node_retain(binding->current);
+  *out = cusp_scope_adopt(binding->current);
   return *out ? CUSP_OK : cusp_error_status();
 }
 
@@ -166,8 +218,7 @@ cusp_status cusp_variable_assign(cusp_variable *variable, cusp_node *value) {
     return assign_traced(variable, value, trace);
   cusp_node *settled;
   CUSP_TRY(settle(&settled, value, &variable->type));
-  cusp_node_release(variable->value);
-  variable->value = settled;
+  set_value(variable, settled);
   return CUSP_OK;
 }
 
@@ -187,12 +238,10 @@ cusp_status cusp_variables_assign(int count, cusp_variable *const *variables,
   CUSP_TRY(cusp_alloc_zeroed((void **)&settled, ((size_t)count + 1) * sizeof *settled));
   cusp_status status = settle_all(settled, count, variables, values);
   for (int i = 0; i < count; i++) {
-    cusp_node *left = settled[i];
-    if (status == CUSP_OK) {
-      left = variables[i]->value;
-      variables[i]->value = settled[i];
-    }
-    cusp_node_release(left);
+    if (status == CUSP_OK)
+      set_value(variables[i], settled[i]);
+    else
+      cusp_node_release(settled[i]);
   }
   cusp_free(settled);
   return status;

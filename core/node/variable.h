@@ -9,7 +9,8 @@ typedef struct cusp_variable {
   cusp_type type;
   /* tapes watch trainable variables by themselves when they are read */
   bool trainable;
-  cusp_node *value; /* an evaluated leaf outside traces */
+  bool deferred;    /* `value` is still to be computed */
+  cusp_node *value; /* outside traces: an evaluated leaf unless deferred */
   /* within the innermost trace that touched it; owned by the trace */
   struct cusp_variable_binding *binding;
 } cusp_variable;
@@ -17,6 +18,14 @@ typedef struct cusp_variable {
 /* evaluates `initial` */
 CUSP_NODISCARD cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial,
                                              bool trainable);
+/** As cusp_variable_new, but `initial` is computed when it is first asked for: what is assigned
+ * before that is not computed at all. */
+CUSP_NODISCARD cusp_status cusp_variable_new_deferred(cusp_variable **out, cusp_node *initial,
+                                                      bool trainable);
+/** Computes a deferred value. */
+CUSP_NODISCARD cusp_status cusp_variable_settle(cusp_variable *variable);
+/** The value outside of all traces as it stands, even deferred; lent to the innermost scope. */
+CUSP_NODISCARD cusp_status cusp_variable_peek(cusp_node **out, cusp_variable *variable);
 void cusp_variable_retain(cusp_variable *variable);
 void cusp_variable_release(cusp_variable *variable);
 /** The present value as a node; lent to the innermost scope (retain to keep). */

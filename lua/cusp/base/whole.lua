@@ -89,7 +89,7 @@ local function add_all(search, roots)
     if is_new and type(value) == "table" then
       add_table(search, value)
     elseif is_new and engine.is_variable(value) then
-      add(search, value, value.value, "deep")
+      add(search, value, engine.unread_value(value), "deep")
     end
   end
 end

@@ -179,6 +179,12 @@ local function check_memory(self, name, shape, dtype)
     shapes.tostring(shape), bytes / 1e9)
 end
 
+-- Whether an initializer is the library's: what it draws may wait until it is asked for.
+local function is_library(initializer)
+  local class = Object.class_of(initializer)
+  return class ~= nil and class.__library == true
+end
+
 --- Makes a variable of the layer.
 -- @tparam table shape
 -- @param[opt] initializer by default glorot_uniform (zeros for dtypes that are not floating-point)
@@ -209,7 +215,7 @@ function Layer:add_weight(...)
     or default_initializer(dtype))
   local variable = engine.untraced(function()
     return engine.variable(initializer(shape, {dtype = dtype}),
-      {dtype = dtype, trainable = trainable})
+      {dtype = dtype, trainable = trainable, deferred = is_library(initializer)})
   end)
   variable.name, variable.path = name, names.path(name)
   variable.regularizer, variable.constraint = resolve("regularizers", args.regularizer),
