@@ -170,9 +170,30 @@ static void put_variable_back(lua_State *L) {
     return;
 }
 
+/* The single fields of the list `fields`, {table, key, value, ..., n =}, get these values. */
+static void put_single_fields_back(lua_State *L) {
+  lua_pushliteral(L, "fields");
+  if (lua_rawget(L, 1) == LUA_TTABLE) {
+    int list = lua_gettop(L);
+    lua_pushliteral(L, "n");
+    lua_rawget(L, list);
+    lua_Integer count = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    for (lua_Integer i = 1; i + 2 <= count; i += 3) {
+      lua_rawgeti(L, list, i);
+      lua_rawgeti(L, list, i + 1);
+      lua_rawgeti(L, list, i + 2);
+      lua_rawset(L, -3);
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
 static void close_whole(lua_State *L, bool failed) {
   if (!failed || !lua_checkstack(L, 12))
     return;
+  put_single_fields_back(L);
   lua_pushliteral(L, "tapes");
   lua_rawget(L, 1);
   cusp_tape_close_after(lua_tointeger(L, -1));
@@ -190,8 +211,9 @@ static void close_whole(lua_State *L, bool failed) {
 }
 
 /**
- * whole({table, its copy, variable, its value, ...}, f, ...): calls f; after an error tables and
- * variables are as the copies say, and the tapes that f opened are closed.
+ * whole({table, its copy, variable, its value, ..., fields = {table, key, value, ..., n =}}, f,
+ * ...): calls f; after an error tables and variables are as the copies say, the fields have these
+ * values, and the tapes that f opened are closed.
  */
 static int whole(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -42,8 +42,10 @@ end
 
 --- The parameter's kind.
 function kinds.of(parameter)
-  return kinds.get(parameter.list_of and "list" or parameter[2] or "any")
+  local name = parameter.list_of and "list" or parameter[2] or "any"
+  return known[name] or kinds.get(name)
 end
+local kind_of = kinds.of
 
 --- Describes the expected value: "a positive integer", "one of "same", "valid"".
 function kinds.expectation(parameter)
@@ -67,6 +69,8 @@ local function allows_null(parameter)
   return parameter.optional or parameter.default ~= nil and not numeric[kinds.of(parameter).name]
 end
 
+local is_object = {table = true, userdata = true} -- what may stand for null
+
 --- Checks one argument.
 -- @tparam string owner name of the class or function, for the message
 -- @tparam table parameter
@@ -74,19 +78,19 @@ end
 -- @return the value to use
 -- @raise "Dense: argument 'units' should be a positive integer, got string "a""
 function kinds.check(owner, parameter, value)
-  if nulls.is(value) then
+  if value == nil then
+    value = parameter.default
+    if value == nil and parameter.optional then return nil end
+    if value ~= nil and not kind_of(parameter).resolves_default then return value end
+  elseif is_object[type(value)] and nulls.is(value) then
     if allows_null(parameter) then return nil end
     if parameter.default == nil then value = nil end
-  elseif value == nil then
-    value = parameter.default
-    if value ~= nil and not kinds.of(parameter).resolves_default then return value end
-    if value == nil and parameter.optional then return nil end
   end
   if value == nil then
     errors.raise("%s: argument '%s' is missing; it should be %s", owner, parameter[1],
       kinds.expectation(parameter))
   end
-  local kind = kinds.of(parameter)
+  local kind = kind_of(parameter)
   if type(value) == "table" then value = settle_list(owner, parameter, value, kind) end
   local ok, converted = kind.check(value, parameter, owner)
   if not ok then

@@ -100,7 +100,18 @@ local function take(roots, covered)
   add_alone(search, roots.alone or {})
   add_all(search, always)
   add_all(search, roots)
+  search.list.fields = roots.fields
   return search.list, search.seen
+end
+
+--- Notes a field in a list for `roots.fields`: of a large table, those that a change can reach.
+-- @tparam table fields {table, key, value, ..., n = its length}
+-- @tparam table of
+-- @param key
+function whole.note_field(fields, of, key)
+  if key == nil then return end
+  local n = fields.n or 0
+  fields[n + 1], fields[n + 2], fields[n + 3], fields.n = of, key, of[key], n + 3
 end
 
 ---------------------------------------------------------------- changing
@@ -113,12 +124,16 @@ local function is_covered(roots, covered)
   for _, value in ipairs(roots.alone or {}) do
     if not covered[value] then return false end
   end
+  for i = 1, roots.fields and roots.fields.n or 0, 3 do
+    if not covered[roots.fields[i]] then return false end
+  end
   return true
 end
 
 --- Calls a function. After an error, everything reachable from the roots is restored, as are name
 -- counters and random generators, and tapes opened meanwhile no longer record.
--- @tparam table roots objects; in `alone`, tables of which only the own fields are copied
+-- @tparam table roots objects; in `alone`, tables of which only the own fields are copied; in
+-- `fields`, single fields (see `note_field`)
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results

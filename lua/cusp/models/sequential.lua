@@ -79,9 +79,6 @@ local function check_new(self, layer)
 end
 
 local function add(self, layer)
-  if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then
-    layer = layer._history.operation
-  end
   local stack = self.__own.stack
   if #stack == 0 and Object.is_instance(layer, Layer) and layer.__own.batch_input_shape then
     stack[1] = InputLayer{batch_shape = layer.__own.batch_input_shape,
@@ -106,10 +103,25 @@ local function own_tables(self)
   return {self, self.__order, own, own.stack, own.named, own.results}
 end
 
+-- The places in the stack that adding a layer changes: the others are many.
+local function places_of(self, layer)
+  local own, fields = self.__own, {}
+  local last = #own.stack + 2 -- an input layer may come before it
+  for i = #own.stack + 1, last do whole.note_field(fields, own.stack, i) end
+  for i = #own.results + 1, last do whole.note_field(fields, own.results, i) end
+  whole.note_field(fields, own.named, layer.name)
+  return fields
+end
+
 --- Adds a layer (or the result of `cusp.Input`) at the end.
 function Sequential:add(layer)
-  local roots = {alone = own_tables(self)}
-  if Object.is_instance(layer, Layer) then roots[1] = layer end
+  if Node.is_symbolic(layer) and Object.is_instance(layer._history.operation, InputLayer) then
+    layer = layer._history.operation
+  end
+  local roots = {alone = {self, self.__order, self.__own}}
+  if Object.is_instance(layer, Layer) then
+    roots[1], roots.fields = layer, places_of(self, layer)
+  end
   whole.with(roots, add, self, layer)
 end
 
