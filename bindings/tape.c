@@ -106,19 +106,12 @@ static int check_list(lua_State *L, int index, const char *what) {
   return (int)lua_rawlen(L, index);
 }
 
-/* How many nodes the source on the top of the stack has; a larger buffer is asked for until all
- * fit. */
+/* How many nodes the source on the top of the stack has. */
 static int count_nodes(lua_State *L, const cusp_tape *tape) {
   cusp_lua_variable *variable = cusp_lua_test_variable(L, -1);
   if (!variable || !variable->variable || !tape)
     return 1;
-  for (int capacity = 32;; capacity *= 2) {
-    cusp_node **room = lua_newuserdatauv(L, (size_t)capacity * sizeof *room, 0);
-    int count = cusp_tape_readings(tape, variable->variable, room, capacity);
-    lua_pop(L, 1);
-    if (count < capacity)
-      return count;
-  }
+  return cusp_tape_count_readings(tape, variable->variable);
 }
 
 static void check_sources(lua_State *L, int index, request *r) {
@@ -178,7 +171,7 @@ static cusp_status read_sources(request *r, lua_State *L, int index) {
     lua_rawgeti(L, index, i + 1);
     cusp_lua_variable *variable = cusp_lua_test_variable(L, -1);
     if (variable && r->tape)
-      cusp_tape_readings(r->tape, variable->variable, next, r->counts[i]);
+      cusp_tape_readings(r->tape, variable->variable, r->counts[i], next);
     else
       status = cusp_lua_to_node(next, L, lua_gettop(L), CUSP_LUA_ANY_DTYPE);
     lua_pop(L, 1);

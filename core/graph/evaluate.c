@@ -151,6 +151,7 @@ static uint64_t hash_words(const structure *s) {
 
 typedef struct evaluation {
   cusp_order order;
+  bool *asked; /* by place in the order: those requested; NULL where they are few */
   cusp_node **outputs;
   int n_outputs, outputs_capacity;
   structure structure;
@@ -158,14 +159,36 @@ typedef struct evaluation {
   int n_leaves, leaves_capacity;
 } evaluation;
 
+enum { FEW = 8 };
+
+static cusp_status mark_asked(evaluation *e, int count, cusp_node *const *nodes) {
+  if (count <= FEW)
+    return CUSP_OK;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&e->asked, (size_t)e->order.count + 1));
+  for (int k = 0; k < count; k++) {
+    int place = cusp_map_get(&e->order.index, nodes[k]);
+    if (place >= 0)
+      e->asked[place] = true;
+  }
+  return CUSP_OK;
+}
+
+static bool is_asked(const evaluation *e, int place, int count, cusp_node *const *nodes) {
+  if (e->asked)
+    return e->asked[place];
+  for (int k = 0; k < count; k++)
+    if (nodes[k] == e->order.nodes[place])
+      return true;
+  return false;
+}
+
 /* Values that somebody will ask for: those requested, those users hold, those a tape keeps for the
  * way back. */
 static cusp_status find_outputs(evaluation *e, int count, cusp_node *const *nodes) {
+  CUSP_TRY(mark_asked(e, count, nodes));
   for (int i = 0; i < e->order.count; i++) {
     cusp_node *node = e->order.nodes[i];
-    bool wanted = node->handles > 0 || node->keeps > 0;
-    for (int k = 0; k < count && !wanted; k++)
-      wanted = nodes[k] == node;
+    bool wanted = node->handles > 0 || node->keeps > 0 || is_asked(e, i, count, nodes);
     bool output = wanted && !cusp_is_leaf(node) && node->n_outputs == 1;
     if (cusp_is_leaf(node)) {
       CUSP_TRY(put_leaf(&e->structure, &node->value));
@@ -238,6 +261,7 @@ static cusp_status evaluate(int count, cusp_node *const *nodes) {
   if (outermost)
     cusp_state()->evaluating = false;
   cusp_order_free(&e.order);
+  cusp_free(e.asked);
   cusp_free(e.outputs);
   cusp_free(e.structure.words);
   cusp_free(e.leaves);

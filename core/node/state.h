@@ -24,8 +24,10 @@ struct cusp_tape {
   struct {
     cusp_variable *variable;
     cusp_node *node;
+    int previous; /* reading of the same variable, or -1 */
   } * readings;
   int n_readings, readings_capacity;
+  cusp_map latest; /* variable → its last reading */
 };
 
 /** What a variable is within one trace. */

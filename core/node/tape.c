@@ -82,10 +82,22 @@ static bool watches(const cusp_tape *tape, const cusp_variable *variable) {
 
 static bool has_reading(const cusp_tape *tape, const cusp_variable *variable,
                         const cusp_node *node) {
-  for (int i = tape->n_readings - 1; i >= 0; i--)
-    if (tape->readings[i].variable == variable && tape->readings[i].node == node)
+  for (int i = cusp_map_get(&tape->latest, variable); i >= 0; i = tape->readings[i].previous)
+    if (tape->readings[i].node == node)
       return true;
   return false;
+}
+
+static cusp_status add_reading(cusp_tape *tape, cusp_variable *variable, cusp_node *node) {
+  int previous = cusp_map_get(&tape->latest, variable);
+  CUSP_TRY(CUSP_GROW(tape->readings, tape->readings_capacity, tape->n_readings + 1));
+  CUSP_TRY(cusp_map_put(&tape->latest, variable, tape->n_readings));
+  tape->readings[tape->n_readings].variable = variable;
+  tape->readings[tape->n_readings].previous = previous;
+  tape->readings[tape->n_readings++].node = node;
+  cusp_variable_retain(variable);
+  cusp_node_retain(node);
+  return CUSP_OK;
 }
 
 cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node) {
@@ -95,22 +107,22 @@ cusp_status cusp_tape_record_reading(cusp_variable *variable, cusp_node *node) {
       continue;
     node->watched = true;
     CUSP_TRY(record_on(tape, node));
-    CUSP_TRY(CUSP_GROW(tape->readings, tape->readings_capacity, tape->n_readings + 1));
-    tape->readings[tape->n_readings].variable = variable;
-    tape->readings[tape->n_readings++].node = node;
-    cusp_variable_retain(variable);
-    cusp_node_retain(node);
+    CUSP_TRY(add_reading(tape, variable, node));
   }
   return CUSP_OK;
 }
 
-int cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, cusp_node **nodes,
-                       int capacity) {
+int cusp_tape_count_readings(const cusp_tape *tape, const cusp_variable *variable) {
   int count = 0;
-  for (int i = 0; i < tape->n_readings && count < capacity; i++)
-    if (tape->readings[i].variable == variable)
-      nodes[count++] = tape->readings[i].node;
+  for (int i = cusp_map_get(&tape->latest, variable); i >= 0; i = tape->readings[i].previous)
+    count++;
   return count;
+}
+
+void cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, int count,
+                        cusp_node **nodes) {
+  for (int i = cusp_map_get(&tape->latest, variable); i >= 0; i = tape->readings[i].previous)
+    nodes[--count] = tape->readings[i].node;
 }
 
 static bool not_recorded(const void *tape, const cusp_node *node) { return !recorded(tape, node); }
@@ -163,6 +175,7 @@ static void close_tape(cusp_tape *tape) {
       cusp_variable_release((cusp_variable *)tape->variables.keys[i]);
   cusp_map_free(&tape->variables);
   cusp_map_free(&tape->index);
+  cusp_map_free(&tape->latest);
   cusp_free(tape->nodes);
   cusp_free(tape->readings);
   tape->nodes = NULL;
