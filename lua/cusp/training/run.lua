@@ -99,12 +99,17 @@ function Run.new(given)
   return run
 end
 
+local silent -- the list of no callbacks, which runs share
+
 --- Gives the run its callbacks.
 -- @param given as the user gave them: a list, a CallbackList, or nil
 -- @tparam table options `verbose`; `epochs`; `history`: whether a History is added
 function Run:set_callbacks(given, options)
   local list = given
-  if not Object.is_instance(given, CallbackList) then
+  if given == nil and options.verbose == 0 and not options.history then
+    silent = silent or CallbackList()
+    list = silent
+  elseif not Object.is_instance(given, CallbackList) then
     list = CallbackList{
       callbacks = given, add_history = options.history, add_progbar = options.verbose ~= 0,
       model = self.model,
@@ -357,8 +362,8 @@ function Run:test()
   self:take_step()
   self:unstop()
   self.callbacks:on_test_begin{}
-  self.model:reset_metrics()
   self:prepare()
+  self.step:reset_metrics()
   self.source:rewind()
   local done = self:run_steps()
   if not self:is_stopped() then checks.steps(self.owner, done, self.limit) end

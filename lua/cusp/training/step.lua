@@ -175,6 +175,12 @@ local function make_plan(self, form, key, parts, types)
   return plan
 end
 
+-- What is reported from now on is what this plan computes.
+local function use(self, plan)
+  if plan.report then self.report, self.reported = plan.report, self.state end
+  return plan
+end
+
 -- Makes a plan, unless a callback has changed what is traced now and there is one for that.
 local function make_missing(self, form, key, types)
   self:refresh()
@@ -193,8 +199,7 @@ function Step:plan(form, key, types)
   self.signature = self.signature or {form = form, key = key, types = types}
   key = key .. "|" .. describe_types(types).all
   local plan = self.plans:find(self.state .. "|" .. key) or make_missing(self, form, key, types)
-  self.report = plan.report or self.report
-  return plan
+  return use(self, plan)
 end
 
 local function types_of(tensors)
@@ -232,9 +237,7 @@ end
 local function plan_of(self, batch)
   local key = ("%s|%s|%s"):format(self.state, batch.key, engine.types_text(batch.tensors))
   local plan = self.plans:find(key)
-    or self:plan(batch.form, batch.key, types_of(batch.tensors))
-  self.report = plan.report or self.report
-  return plan
+  return plan and use(self, plan) or self:plan(batch.form, batch.key, types_of(batch.tensors))
 end
 
 --- Traces the step for a batch, so that what the model is made of is known before it runs.
@@ -277,7 +280,10 @@ end
 -- changes with what was captured.
 function Step:reset_metrics()
   local report = self.report
-  if not report.from_metrics then return self.model:reset_metrics() end
+  if not report.from_metrics or self.reported ~= self.state
+    or not self.model:uses_default "reset_metrics" then
+    return self.model:reset_metrics()
+  end
   report.resets = report.resets or find_resets(self)
   engine.assign_all(report.resets.variables, report.resets.zeros)
   for _, metric in ipairs(report.resets.others) do metric:reset_state() end
