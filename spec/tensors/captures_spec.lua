@@ -545,3 +545,41 @@ describe("truth in a trace", function()
     assert.are.same({}, warned_of(loop, x))
   end)
 end)
+
+describe("fields that are new since a trace", function()
+  it("are seen on objects of the library, of the program, and in tables", function()
+    local dense, options = layers.Dense{2, kernel_initializer = "ones"}, {}
+    local Own = layers.Layer:extend("Own", {call = function(self, t)
+      return rawget(self, "extra") and t * 5 or t
+    end})
+    local own = Own()
+    local f = cusp.compile(function(t)
+      local y = own(dense(t))
+      if rawget(dense, "extra") then y = y * 2 end
+      if options.extra then y = y * 3 end
+      return y
+    end)
+    assert.are.equal(3, first(f(x)))
+    assert.are.equal(3, first(f(x)))
+    dense.extra = true
+    assert.are.equal(6, first(f(x)))
+    options.extra = true
+    assert.are.equal(18, first(f(x)))
+    rawset(own, "extra", true)
+    assert.are.equal(90, first(f(x)))
+    dense.extra, options.extra = nil, nil
+    assert.are.equal(15, first(f(x)))
+  end)
+
+  it("are traced once, and states of before are used again", function()
+    local dense = layers.Dense{2, kernel_initializer = "ones"}
+    local f = cusp.compile(function(t) return dense(t) * (rawget(dense, "scale") or 1) end)
+    f(x)
+    f(x)
+    dense.scale = 2
+    assert.are.equal(6, first(f(x)))
+    assert.are.equal(0, plans_made(function()
+      for _ = 1, 5 do f(x) end
+    end))
+  end)
+end)
