@@ -27,9 +27,10 @@ local function count(f)
 end
 
 local function count_hooked_steps(model)
-  local run = {x, y, batch_size = 4, verbose = 0, callbacks = {{on_train_batch_end = function() end}}}
+  local hooks = {{on_train_batch_end = function() end}}
+  local run = {x, y, batch_size = 4, verbose = 0, callbacks = hooks}
   local longer = {cusp.ones{128, 4}, cusp.ones{128, 4}, batch_size = 4, verbose = 0,
-    callbacks = run.callbacks}
+    callbacks = hooks}
   model:fit(run)
   model:fit(longer)
   local short = count(function() model:fit(run) end)

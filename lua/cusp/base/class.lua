@@ -136,11 +136,6 @@ function Object.watch(object)
   setmetatable(object.__own, watching[class])
 end
 
-local function is_watched(object)
-  local own = rawget(object, "__own")
-  return own and getmetatable(own) ~= nil
-end
-
 local function assignment_in(class)
   local setters = class.__setters
   return function(self, key, value)
@@ -148,7 +143,8 @@ local function assignment_in(class)
     if setter then return setter(self, value) end
     local order = rawget(self, "__order")
     if class.__library and type(key) == "string" then check_assignment(self, key) end
-    if is_watched(self) then additions = additions + 1 end
+    local own = rawget(self, "__own")
+    if own and getmetatable(own) then additions = additions + 1 end
     if order and not order[key] and type(key) == "string" then
       order[#order + 1] = key
       order[key] = #order
@@ -186,7 +182,10 @@ local function build(class, args, lenient)
   return object
 end
 
+-- A class may have a quick way to make what a call without arguments gives, for itself alone.
 local function construct(class, ...)
+  local quick = rawget(class, "__construct_default")
+  if quick and select("#", ...) == 0 then return quick(class) end
   local space = absent.path_of((...))
   if space then
     errors.raise("%s: write it with a dot, %s.%s(...); with a colon, the first argument is %s",

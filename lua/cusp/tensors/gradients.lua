@@ -40,6 +40,20 @@ local GradientTape = Object:extend("GradientTape", {
 })
 gradients.GradientTape = GradientTape
 
+-- The fields that `init` assigns, in their order.
+local function default_order()
+  return {"persistent", "watch_accessed_variables", "tape", "open",
+    persistent = 1, watch_accessed_variables = 2, tape = 3, open = 4}
+end
+
+-- One tape is made for each step of a training loop.
+function GradientTape.__construct_default(class)
+  local self = setmetatable({__order = default_order(), __own = {}, persistent = false,
+    watch_accessed_variables = true, tape = engine.tape(true), open = true}, class)
+  custom_gradient.open(self)
+  return self
+end
+
 local function close(self)
   if not rawget(self, "open") then return end
   custom_gradient.close(self)

@@ -85,6 +85,12 @@ local function compile(self, ...)
   end
 end
 
+-- The model alone, not its layers; an optimizer whose values wait takes variables of theirs.
+local function changed_by_compile(self)
+  if self.__own.when_compiled then return {self} end
+  return {alone = {self, self.__order, self.__own}}
+end
+
 --- Says how the model is trained.
 -- @param[opt="rmsprop"] optimizer a name or an Optimizer
 -- @param[opt] loss a name, a function of (y_true, y_pred), or a Loss; for several outputs a list,
@@ -102,7 +108,7 @@ end
 -- "mixed_float16"
 function Trainer:compile(...)
   checks.receiver(self, "compile")
-  whole.with({self}, compile, self, ...)
+  whole.with(changed_by_compile(self), compile, self, ...)
 end
 
 --- The arguments of `compile` in their serialised form; empty where it was not called.
