@@ -111,13 +111,10 @@ static int label_outside(lua_State *L) {
 }
 
 void cusp_lua_open_evaluate(lua_State *L) {
-  static const luaL_Reg functions[] = {{"evaluate", evaluate},
-                                       {"is_tensor", is_tensor},
-                                       {"is_variable", is_variable},
-                                       {"is_evaluated", is_evaluated},
-                                       {"contiguous", contiguous},
-                                       {"types_text", types_text},
-                                       {"label_outside", label_outside},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"evaluate", evaluate},           {"is_tensor", is_tensor},
+      {"is_variable", is_variable},     {"is_evaluated", is_evaluated},
+      {"contiguous", contiguous},       {"types_text", types_text},
+      {"label_outside", label_outside}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -16,7 +16,13 @@ typedef struct noted {
   };
 } noted;
 
-typedef enum record_kind { OF_TABLE, OF_COUNTED_TABLE, OF_LENGTH, OF_GLOBALS, OF_FUNCTION } record_kind;
+typedef enum record_kind {
+  OF_TABLE,
+  OF_COUNTED_TABLE,
+  OF_LENGTH,
+  OF_GLOBALS,
+  OF_FUNCTION
+} record_kind;
 
 /* What is noted of one table or function: `n` keys with their values. */
 typedef struct record {

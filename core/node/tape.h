@@ -31,8 +31,8 @@ void cusp_tape_free(cusp_tape *tape); /* closes first; NULL accepted */
 
 /** Records each reading of `variable` from now on, trainable or not. */
 CUSP_NODISCARD cusp_status cusp_tape_watch_variable(cusp_tape *tape, cusp_variable *variable);
-/** The nodes that `variable` had when read while `tape` recorded, `count` of them; for gradients with
- * respect to variables. Lent. */
+/** The nodes that `variable` had when read while `tape` recorded, `count` of them; for gradients
+ * with respect to variables. Lent. */
 int cusp_tape_count_readings(const cusp_tape *tape, const cusp_variable *variable);
 void cusp_tape_readings(const cusp_tape *tape, const cusp_variable *variable, int count,
                         cusp_node **nodes);
