@@ -24,10 +24,10 @@ static bool is_pending(const cusp_node *node) {
   return node->pending_previous || node->pending_next || cusp_state()->pending_first == node;
 }
 
-void cusp_pending_remove(cusp_node *node) {
+bool cusp_pending_remove(cusp_node *node) {
   cusp_graph_state *state = cusp_state();
   if (!is_pending(node))
-    return;
+    return false;
   if (node->pending_previous)
     node->pending_previous->pending_next = node->pending_next;
   else
@@ -39,6 +39,7 @@ void cusp_pending_remove(cusp_node *node) {
   node->pending_previous = node->pending_next = NULL;
   state->pending_nodes--;
   state->pending_bytes -= node_bytes(node);
+  return true;
 }
 
 /* Asked for by a user, and worth trying: what failed once would fail again, for nobody. */

@@ -10,8 +10,8 @@ enum { CUSP_PENDING_NODES = 2000 };
 
 /** Enters a new node; past the bound, what waits is computed. */
 void cusp_pending_add(cusp_node *node);
-/** Takes a node out of the pending list once it has a value or dies. */
-void cusp_pending_remove(cusp_node *node);
+/** Takes a node out of the pending list once it has a value or dies; whether it was there. */
+bool cusp_pending_remove(cusp_node *node);
 /** Everything pending that users hold. What fails keeps its error to itself, and raises it when its
  * own value is asked for. */
 void cusp_evaluate_pending(void);

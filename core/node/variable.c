@@ -66,9 +66,8 @@ cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trai
 
 /* What waits for a variable is no pending work: nobody may ever ask for it. */
 static void leave_pending(cusp_node *node) {
-  if (cusp_node_evaluated(node))
+  if (!cusp_pending_remove(node))
     return;
-  cusp_pending_remove(node);
   for (int i = 0; node->inputs && i < node->n_inputs; i++)
     leave_pending(node->inputs[i]);
 }

@@ -114,6 +114,13 @@ describe("a deferred variable", function()
     assert.are.same({2, 2, 2}, v:tolist())
   end)
 
+  it("may be what many operations lead to", function()
+    local t = cusp.ones{2}
+    for _ = 1, 60 do t = (t + t) * 0.5 end
+    assert.are.same({1, 1}, engine.variable(t, {deferred = true}):tolist())
+    assert.are.same({1, 1}, t:tolist())
+  end)
+
   it("takes part in gradients", function()
     local v = deferred()
     local tape <close> = cusp.GradientTape()
