@@ -638,8 +638,7 @@ static int call_op(lua_State *L) {
   locate(&c);
   o.n_inputs = o.n_attrs = o.n_ints = 0;
   make_room(&c, &o);
-  cusp_lua_mark_source(L);
-  cusp_set_caller(c.op->name);
+  cusp_lua_mark_call(L, c.op->name);
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS + 8, NULL);
   cusp_lua_tensor *box = cusp_lua_new_tensor(L);
   cusp_scope scope = cusp_scope_open();

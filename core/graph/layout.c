@@ -149,8 +149,7 @@ static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call,
 }
 
 static cusp_status fail_at(const cusp_operation *operation, cusp_status status) {
-  return cusp_fail_at_source(status, operation->op->name, operation->caller, operation->file,
-                             operation->line);
+  return cusp_fail_at_source(status, operation->op->name, &operation->origin);
 }
 
 static cusp_status lay_call(cusp_lowering *l, int index) {

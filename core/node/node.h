@@ -6,6 +6,7 @@
  */
 
 #include "references.h"
+#include "source.h"
 
 typedef struct cusp_trace cusp_trace;
 
@@ -33,9 +34,7 @@ struct cusp_node {
   cusp_array value;
   /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
   cusp_trace *trace;
-  const char *file;   /* the user's line that made it, interned; NULL: unknown */
-  const char *caller; /* what the user called there; NULL: unknown */
-  int32_t line;
+  cusp_origin origin;
   /* of a weak leaf of a float dtype: the Lua number, which its value may round */
   double number;
   cusp_node *pending_previous, *pending_next; /* list of what is not yet evaluated */

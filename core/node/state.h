@@ -5,6 +5,7 @@
 
 #include "../base/collections.h"
 #include "branch.h"
+#include "source.h"
 #include "stats.h"
 #include "tape.h"
 #include "trace.h"
@@ -66,8 +67,9 @@ typedef struct cusp_graph_state {
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
-  const char *file, *caller;
-  int line;
+  cusp_origin origin;   /* of the nodes made next */
+  const void *placed;   /* the coroutine that is in `origin.place` */
+  int32_t failed_place; /* of the node whose run has failed last */
   cusp_graph_stats stats;
 } cusp_graph_state;
 
