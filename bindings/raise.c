@@ -213,6 +213,12 @@ static const char *without_rows(const char *message) {
   }
 }
 
+static const char *without_name(const char *message, const char *name) {
+  size_t length = strlen(name);
+  bool named = strncmp(message, name, length) == 0 && strncmp(message + length, ": ", 2) == 0;
+  return named ? message + length + 2 : message;
+}
+
 /** Whether a hidden row's message begins with the name of what it is a part of. */
 static bool speaks_for_itself(const char *function, const char *message) {
   const cusp_op *op = cusp_op_find(function);
@@ -252,10 +258,9 @@ int cusp_lua_raise(lua_State *L, cusp_status status, const char *function) {
                            : "";
   if (function) {
     const char *called = find_called(L);
-    size_t length = strlen(function);
-    if (strncmp(message, function, length) == 0 && strncmp(message + length, ": ", 2) == 0)
-      message += length + 2;
-    message = without_rows(message);
+    message = without_rows(without_name(message, function));
+    if (called)
+      message = without_name(message, called);
     if (!called && (!*function || speaks_for_itself(function, message)))
       return cusp_lua_error(L, "%s%s", message, advice);
     return cusp_lua_error(L, "%s: %s%s", called ? called : function, message, advice);
