@@ -2,9 +2,9 @@
 -- @classmod cusp.layers.Merge
 local Layer = require "cusp.layers.machinery.layer"
 local arguments = require "cusp.base.arguments"
+local define = require "cusp.ops.define"
 local errors = require "cusp.base.errors"
 local names = require "cusp.base.names"
-local Node = require "cusp.symbolic.node"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
@@ -84,7 +84,7 @@ end
 function Merge.as_function(class)
   return function(...)
     local positional, n, keywords = arguments.split(true, ...)
-    if type(positional[1]) ~= "table" or Node.is_symbolic(positional[1]) then
+    if type(positional[1]) ~= "table" or define.is_symbolic(positional[1]) then
       local name = names.snake_case(class.__name)
       errors.raise("%s: expected a list of tensors, %s{a, b}, got %s", name, name,
         errors.describe(positional[1]))
