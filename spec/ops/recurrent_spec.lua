@@ -118,8 +118,7 @@ describe("gru", function()
   end
 
   it("says which argument does not fit", function()
-    local x, h, kernel, recurrent = values({2, 3, 4}, 1), values({2, 5}, 2), values({4, 15}, 3),
-      values({5, 15}, 4)
+    local x, h, recurrent = values({2, 3, 4}, 1), values({2, 5}, 2), values({5, 15}, 4)
     local ok, text = pcall(ops.gru, x, h, recurrent, recurrent)
     assert.is_false(ok)
     assert.matches("kernel must have shape %[4, 15%], got %[5, 15%]", text)
