@@ -22,7 +22,8 @@ struct cusp_node {
   int16_t output_index; /* of a pick */
   uint64_t serial;      /* nodes of a thread in the order in which they were made */
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
-  /* its computation has failed: tried again only when its value is asked for */
+  /* its computation has failed, or it is made on trial: computed only when its value is asked for
+   */
   bool failed;
   /* some tape may have recorded it: whether an open one did is the tape's to say */
   bool watched;

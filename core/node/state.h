@@ -44,6 +44,7 @@ struct cusp_trace {
   int32_t depth;
   bool open;
   bool suspends;         /* not a trace: within it those around it are not seen */
+  bool trial;            /* for the types of what is made alone */
   cusp_trace *outer;     /* the next one that the running coroutine sees */
   cusp_trace *next_open; /* the one opened before, whichever coroutine's */
   const void *coroutine; /* that opened it */
