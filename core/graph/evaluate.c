@@ -222,7 +222,8 @@ static cusp_status run(evaluation *e) {
       cusp_alloc_zeroed((void **)&e->results, ((size_t)e->n_outputs + 1) * sizeof *e->results));
   cusp_plan_io io = {.leaves = e->leaves, .results = e->results};
   cusp_status status = cusp_plan_run(plan, &io);
-  return status == CUSP_EVALUE && found ? fail_again(e, &io) : status;
+  bool by_data = status == CUSP_EVALUE || status == CUSP_EBACKEND;
+  return by_data && found ? fail_again(e, &io) : status;
 }
 
 static void keep_values(evaluation *e) {

@@ -1,5 +1,5 @@
---- What is built on unknown sizes is tried with large ones, for the shapes alone: nothing of them is
--- computed, constants of these sizes neither.
+--- What is built on unknown sizes is tried with large ones, for the shapes alone: nothing of these
+-- sizes is computed, not even constants.
 local cusp = require "cusp"
 local engine = require "cusp.engine"
 local layers, ops = cusp.layers, cusp.ops
