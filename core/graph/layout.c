@@ -134,7 +134,7 @@ static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call,
     CUSP_TRY(fill_call(l, operation, call));
     *kernel = choose(call);
     if (!*kernel)
-      return cusp_fail(CUSP_EUNSUPPORTED, "%s: no kernel for these inputs (%s)",
+      return cusp_fail(CUSP_EUNSUPPORTED, "%s: not defined for inputs of dtype %s",
                        operation->op->name,
                        operation->n_inputs ? cusp_dtype_name(call->inputs[0].dtype) : "none");
     int input = 0;

@@ -46,6 +46,10 @@ local function load(_, name)
     found = ops -- Keras's other ways to the same operations
   end
   if not found then return absent.note(ops, name) end
+  -- parts of other operations are there to be called, not listed
+  if not rawget(members, name) and name ~= "image" and not rawget(engine.ops, name) then
+    return found
+  end
   rawset(ops, name, found)
   return found
 end
