@@ -176,7 +176,7 @@ function targets.here()
   return list
 end
 
---- All targets of a process of its own, by kind ("class", "function", "method", "operation"): a seed
+--- All targets by kind ("class", "function", "method", "operation"), of a process of its own: a seed
 -- stands for the same calls wherever it is drawn from.
 function targets.all()
   local output, death = child.run({"scripts/fuzz/call_list.lua"}, {seconds = 120})
