@@ -176,8 +176,8 @@ function targets.here()
   return list
 end
 
---- All targets by kind ("class", "function", "method", "operation"), of a process of its own: a seed
--- stands for the same calls wherever it is drawn from.
+--- All targets by kind ("class", "function", "method", "operation"), of a process of its own: one
+-- seed stands for the same calls wherever it is drawn from.
 function targets.all()
   local output, death = child.run({"scripts/fuzz/call_list.lua"}, {seconds = 120})
   assert(not death, output)
