@@ -365,10 +365,57 @@ static cusp_status adopt_array(cusp_node **node, cusp_array *array) {
   return status == CUSP_OK ? cusp_built(*node) : status;
 }
 
-static cusp_status table_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
+static cusp_status numbers_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
   cusp_array array;
   CUSP_TRY(read_table(&array, L, index, dtype));
   return adopt_array(node, &array);
+}
+
+/* Whether what nested tables begin with is a tensor. */
+static bool begins_with_tensor(lua_State *L, int index) {
+  int base = lua_gettop(L), depth = 0;
+  lua_pushvalue(L, index);
+  while (lua_type(L, -1) == LUA_TTABLE && depth++ < CUSP_MAX_DIMS)
+    lua_rawgeti(L, -1, 1);
+  bool found = cusp_lua_test_tensor(L, -1) || cusp_lua_test_variable(L, -1);
+  lua_settop(L, base);
+  return found;
+}
+
+static cusp_status list_to_node(cusp_node **node, lua_State *L, int index, int dtype, int depth);
+
+static cusp_status item_to_node(cusp_node **node, lua_State *L, int dtype, int depth) {
+  int index = lua_gettop(L);
+  bool list = lua_type(L, index) == LUA_TTABLE && begins_with_tensor(L, index);
+  return list ? list_to_node(node, L, index, dtype, depth)
+              : cusp_lua_to_node(node, L, index, dtype);
+}
+
+/* The tensors of a list, stacked. */
+static cusp_status list_to_node(cusp_node **node, lua_State *L, int index, int dtype, int depth) {
+  int count = (int)lua_rawlen(L, index);
+  cusp_node **items;
+  if (depth >= CUSP_MAX_DIMS)
+    return cusp_fail(CUSP_ESHAPE, "tables nested more than %d deep", CUSP_MAX_DIMS);
+  CUSP_TRY(cusp_alloc((void **)&items, (size_t)count * sizeof *items));
+  cusp_status status = CUSP_OK;
+  for (int i = 0; status == CUSP_OK && i < count; i++) {
+    lua_rawgeti(L, index, i + 1);
+    status = item_to_node(&items[i], L, dtype, depth + 1);
+    lua_pop(L, 1);
+    if (status != CUSP_OK)
+      cusp_fail_prefix(status, "item %d of the list: ", i + 1);
+  }
+  if (status == CUSP_OK)
+    status = cusp_built(*node = cusp_apply("stack", count, items, 0, NULL));
+  cusp_fail_drop("stack");
+  cusp_free(items);
+  return status;
+}
+
+static cusp_status table_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
+  return begins_with_tensor(L, index) ? list_to_node(node, L, index, dtype, 0)
+                                      : numbers_to_node(node, L, index, dtype);
 }
 
 /* ------------------------------------------------------------------ scalars */

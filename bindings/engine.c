@@ -53,6 +53,10 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   lua_settop(L, 1);
   cusp_lua_push_composed(L);
   lua_setfield(L, 1, "composed");
+  lua_pushcfunction(L, cusp_lua_name_function);
+  lua_setfield(L, 1, "name_function");
+  lua_pushcfunction(L, cusp_lua_set_place_handler);
+  lua_setfield(L, 1, "set_place_handler");
   cusp_lua_open_absent(L);
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);

@@ -86,6 +86,12 @@ static cusp_shape check_shape(lua_State *L, int index, const char *function) {
   return shape;
 }
 
+/** trace:try(): for types alone; what is made of constants is computed only if it is asked for. */
+static int trace_try(lua_State *L) {
+  cusp_trace_try(check_trace(L, "try")->trace);
+  return 0;
+}
+
 /** trace:placeholder(shape, dtype): a tensor standing for the next argument. */
 static int trace_placeholder(lua_State *L) {
   trace_box *box = check_trace(L, "placeholder");
@@ -448,11 +454,10 @@ void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg text_metamethods[] = {{"__gc", text_release}, {NULL, NULL}};
   static const luaL_Reg trace_metamethods[] = {
       {"__gc", trace_abandon}, {"__close", trace_abandon}, {NULL, NULL}};
-  static const luaL_Reg trace_methods[] = {{"placeholder", trace_placeholder},
-                                           {"compile", trace_compile},
-                                           {"unused_truths", trace_unused_truths},
-                                           {"abandon", trace_abandon},
-                                           {NULL, NULL}};
+  static const luaL_Reg trace_methods[] = {
+      {"placeholder", trace_placeholder}, {"try", trace_try},
+      {"compile", trace_compile},         {"unused_truths", trace_unused_truths},
+      {"abandon", trace_abandon},         {NULL, NULL}};
   static const luaL_Reg function_metamethods[] = {{"__gc", function_release},
                                                   {"__call", function_call},
                                                   {"__tostring", function_tostring},

@@ -135,6 +135,25 @@ static bool is_sequence_of_ints(lua_State *L, int table) {
   return !deep && (second == LUA_TNIL || second == LUA_TNUMBER || second == LUA_TTABLE);
 }
 
+/*
+ * Whether a table is a list of tensors for the one tensor that the row takes, to be stacked. What
+ * comes second there may be an attribute instead: a scalar, or a list of axes as a tensor.
+ */
+static bool is_list_of_tensors(call *c, int table) {
+  lua_State *L = c->L;
+  int count = (int)lua_rawlen(L, table);
+  if (count < 2 || c->signature->n_tensors != 1 || !first_is_tensor(L, table))
+    return false;
+  lua_rawgeti(L, table, 2);
+  cusp_lua_tensor *second = cusp_lua_test_tensor(L, -1);
+  bool list = cusp_lua_is_symbolic(L, -1) || cusp_lua_test_variable(L, -1) ||
+              (second && second->node &&
+               (count > c->signature->count || cusp_dtype_is_float(second->node->type.dtype) ||
+                second->node->type.shape.ndim > 1));
+  lua_pop(L, 1);
+  return list;
+}
+
 static int count_required(const cusp_signature *signature) {
   int required = 0;
   for (int i = 0; i < signature->count; i++)
@@ -159,7 +178,8 @@ static bool table_is_value(call *c, int table, int next, int keywords) {
     return !first_is_table(c->L, table, false);
   if (kind != CUSP_PARAMETER_TENSOR || keywords > 0)
     return false;
-  return next > 0 || (!first_is_tensor(c->L, table) && count_required(c->signature) == 1);
+  return next > 0 || is_list_of_tensors(c, table) ||
+         (!first_is_tensor(c->L, table) && count_required(c->signature) == 1);
 }
 
 static void too_many(call *c, int given) {
@@ -352,8 +372,21 @@ static int dtype_of_table(const call *c, const operands *o, int index) {
   return written && o->n_inputs > 0 ? (int)o->inputs[0]->type.dtype : CUSP_LUA_ANY_DTYPE;
 }
 
+/* A symbolic tensor, or nested tables that begin with one. */
+static bool is_symbolic(lua_State *L, int index) {
+  int base = lua_gettop(L), depth = 0;
+  if (lua_type(L, index) != LUA_TTABLE || cusp_lua_is_symbolic(L, index))
+    return lua_type(L, index) == LUA_TTABLE;
+  lua_pushvalue(L, index);
+  while (is_plain_table(L, -1) && depth++ < CUSP_MAX_DIMS)
+    lua_rawgeti(L, -1, 1);
+  bool found = cusp_lua_is_symbolic(L, -1);
+  lua_settop(L, base);
+  return found;
+}
+
 static cusp_status read_tensor(call *c, operands *o, int index, const char *name) {
-  if (cusp_lua_is_symbolic(c->L, index)) {
+  if (is_symbolic(c->L, index)) {
     c->symbolic = true;
     return CUSP_OK;
   }
@@ -638,8 +671,7 @@ static int call_op(lua_State *L) {
   locate(&c);
   o.n_inputs = o.n_attrs = o.n_ints = 0;
   make_room(&c, &o);
-  cusp_lua_mark_source(L);
-  cusp_set_caller(c.op->name);
+  cusp_lua_mark_call(L, c.op->name);
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS + 8, NULL);
   cusp_lua_tensor *box = cusp_lua_new_tensor(L);
   cusp_scope scope = cusp_scope_open();

@@ -294,10 +294,25 @@ static void inherit(lua_State *L) {
   lua_settop(L, around - 1);
 }
 
+/* Nodes made from now on are those of the layer whose number the frame at index 1 has. */
+static void set_place(lua_State *L) {
+  int32_t place = 0;
+  if (lua_istable(L, 1)) {
+    lua_pushliteral(L, "place");
+    lua_rawget(L, 1);
+    place = (int32_t)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  cusp_lua_enter(L);
+  cusp_set_place(place);
+}
+
 static void close_frame(lua_State *L, bool failed) {
   (void)failed;
-  if (lua_checkstack(L, 4))
+  if (lua_checkstack(L, 4)) {
     set_frame(L, 1);
+    set_place(L);
+  }
 }
 
 /* Enters the frame at index 1, where the one around it is then kept. */
@@ -306,6 +321,7 @@ static void enter_frame(lua_State *L) {
   luaL_checkany(L, 2);
   luaL_checkstack(L, 12, NULL);
   inherit(L);
+  set_place(L);
   lua_pushinteger(L, ++frames_made);
   lua_rawseti(L, 1, 1);
   push_frames(L);

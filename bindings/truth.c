@@ -70,8 +70,8 @@ void cusp_lua_push_unused_truths(lua_State *L, const cusp_trace *trace, int outp
     if (!node || node->trace != trace || node->references > node->handles ||
         is_listed(L, outputs, node))
       continue;
-    lua_pushfstring(L, "%s:%d: %s", node->file ? node->file : "?", (int)node->line,
-                    node->op ? node->op->name : "?");
+    lua_pushfstring(L, "%s:%d: %s", node->origin.file ? node->origin.file : "?",
+                    (int)node->origin.line, node->op ? node->op->name : "?");
     lua_rawseti(L, found, (lua_Integer)lua_rawlen(L, found) + 1);
   }
   lua_pop(L, 1);

@@ -10,7 +10,7 @@ local list = {}
 list[1] = list
 
 local cases = {
-  {"a layer without inputs", "called without inputs", function() layers.add() end},
+  {"a layer without inputs", "called without inputs", function() layers.Dense(1)() end},
   {"a layer of false", "called without inputs", function() layers.Dropout(0.5)(false) end},
   {"a layer of a file", "expected a tensor", function() layers.Multiply()(io.stdout) end},
   {"a layer of a table by name", "cannot be called on inputs of shape {a = %[2, 3%]}",

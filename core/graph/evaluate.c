@@ -205,7 +205,7 @@ static cusp_status find_outputs(evaluation *e, int count, cusp_node *const *node
   return CUSP_OK;
 }
 
-static cusp_status make_plan(evaluation *e, uint64_t hash, cusp_plan **plan) {
+static cusp_status new_plan(const evaluation *e, cusp_plan **plan) {
   cusp_graph graph;
   cusp_plan_options options = {0};
   CUSP_TRY(cusp_graph_import(&graph, &e->order, false, e->n_outputs, e->outputs));
@@ -214,23 +214,39 @@ static cusp_status make_plan(evaluation *e, uint64_t hash, cusp_plan **plan) {
     cusp_graph_free(&graph);
     return status;
   }
-  CUSP_TRY(cusp_plan_new(plan, &graph, &options));
+  return cusp_plan_new(plan, &graph, &options);
+}
+
+static cusp_status make_plan(evaluation *e, uint64_t hash, cusp_plan **plan) {
+  CUSP_TRY(new_plan(e, plan));
   structure taken = e->structure;
   e->structure = (structure){0};
   return cache_enter(cache(), hash, taken.words, taken.count, *plan);
 }
 
+/* A plan that other nodes made fails with their lines in its message: these nodes' own says it. */
+static cusp_status fail_again(const evaluation *e, const cusp_plan_io *io) {
+  cusp_plan *plan;
+  CUSP_TRY(new_plan(e, &plan));
+  cusp_status status = cusp_plan_run(plan, io);
+  cusp_plan_free(plan);
+  return status;
+}
+
 static cusp_status run(evaluation *e) {
   uint64_t hash = hash_words(&e->structure);
   cusp_plan *plan = cache_find(cache(), hash, e->structure.words, e->structure.count);
-  if (plan)
+  bool found = plan != NULL;
+  if (found)
     cusp_state()->stats.plan_cache_hits++;
   else
     CUSP_TRY(make_plan(e, hash, &plan));
   CUSP_TRY(
       cusp_alloc_zeroed((void **)&e->results, ((size_t)e->n_outputs + 1) * sizeof *e->results));
   cusp_plan_io io = {.leaves = e->leaves, .results = e->results};
-  return cusp_plan_run(plan, &io);
+  cusp_status status = cusp_plan_run(plan, &io);
+  bool by_data = status == CUSP_EVALUE || status == CUSP_EBACKEND;
+  return by_data && found ? fail_again(e, &io) : status;
 }
 
 static void keep_values(evaluation *e) {

@@ -224,8 +224,8 @@ cusp_status cusp_graph_text(const cusp_graph *graph, char **out) {
     cusp_text_add(&text, "%%%d = %s(", operation->first_output, operation->op->name);
     append_inputs(&text, operation);
     cusp_text_add(&text, ") %s %s", cusp_dtype_name(type->dtype), cusp_shape_text(&type->shape));
-    if (operation->file)
-      cusp_text_add(&text, "  %s:%d", operation->file, operation->line);
+    if (operation->origin.file)
+      cusp_text_add(&text, "  %s:%d", operation->origin.file, operation->origin.line);
     cusp_text_add(&text, "\n");
   }
   for (int i = 0; i < graph->n_outputs; i++)

@@ -31,8 +31,7 @@ typedef struct cusp_operation {
   int n_outputs;
   int first_output; /* values first_output .. first_output + n_outputs - 1 */
   bool dead;
-  const char *file, *caller;
-  int line;
+  cusp_origin origin;
 } cusp_operation;
 
 typedef struct cusp_leaf {

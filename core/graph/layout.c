@@ -134,7 +134,7 @@ static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call,
     CUSP_TRY(fill_call(l, operation, call));
     *kernel = choose(call);
     if (!*kernel)
-      return cusp_fail(CUSP_EUNSUPPORTED, "%s: no kernel for these inputs (%s)",
+      return cusp_fail(CUSP_EUNSUPPORTED, "%s: not defined for inputs of dtype %s",
                        operation->op->name,
                        operation->n_inputs ? cusp_dtype_name(call->inputs[0].dtype) : "none");
     int input = 0;
@@ -149,8 +149,7 @@ static cusp_status settle_inputs(cusp_lowering *l, int index, cusp_call *call,
 }
 
 static cusp_status fail_at(const cusp_operation *operation, cusp_status status) {
-  return cusp_fail_at_source(status, operation->op->name, operation->caller, operation->file,
-                             operation->line);
+  return cusp_fail_at_source(status, operation->op->name, &operation->origin);
 }
 
 static cusp_status lay_call(cusp_lowering *l, int index) {

@@ -68,9 +68,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   cusp_step *st = &p->plan->steps[p->plan->n_steps++];
   const cusp_operation *last = &l->graph->operations[unit->members[unit->n_members - 1]];
   st->name = last->op->name;
-  st->file = last->file;
-  st->caller = last->caller;
-  st->line = last->line;
+  st->origin = last->origin;
   size_t workspace;
   if (unit->kind == CUSP_UNIT_FUSED) {
     CUSP_TRY(cusp_operands_of_fused(l, l->steps[s], outside_uses, o));

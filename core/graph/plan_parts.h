@@ -20,8 +20,8 @@ typedef struct cusp_step {
   bool empty; /* no result has an element */
   cusp_place *inputs, *outputs;
   cusp_place workspace;
-  const char *name, *file, *caller;
-  int line;
+  const char *name;
+  cusp_origin origin;
 } cusp_step;
 
 typedef struct cusp_plan_output {

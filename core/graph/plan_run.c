@@ -29,7 +29,7 @@ static cusp_status run_call(cusp_plan *plan, cusp_step *st) {
   st->call.workspace = at(plan, st->workspace);
   cusp_status status = st->kernel->run(&st->call);
   if (status != CUSP_OK)
-    return cusp_fail_at_source(status, st->name, st->caller, st->file, st->line);
+    return cusp_fail_at_source(status, st->name, &st->origin);
   return CUSP_OK;
 }
 

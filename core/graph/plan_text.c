@@ -33,8 +33,8 @@ cusp_status cusp_plan_text(const cusp_plan *plan, char **out) {
     text_places(&text, plan, st->inputs, st->n_inputs);
     cusp_text_add(&text, " -> ");
     text_places(&text, plan, st->outputs, st->n_outputs);
-    if (st->file)
-      cusp_text_add(&text, "  %s:%d", st->file, st->line);
+    if (st->origin.file)
+      cusp_text_add(&text, "  %s:%d", st->origin.file, st->origin.line);
     cusp_text_add(&text, "\n");
   }
   cusp_text_add(&text, "%d steps, arena of %zu bytes, %d leaves, %d outputs\n", plan->n_steps,

@@ -4,6 +4,7 @@
 
 #include "../base/threads.h"
 
+#include <stdio.h>
 #include <string.h>
 
 cusp_lines cusp_lines_around(const cusp_shape *shape, int axis, int width) {
@@ -144,6 +145,17 @@ int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k,
   return offset * inner;
 }
 
+cusp_status cusp_position_fail(const cusp_call *call, const cusp_array *positions, int64_t row,
+                               int k, const cusp_shape *shape) {
+  char text[192];
+  int length = 0;
+  for (int axis = 0; axis < k && length < (int)sizeof text; axis++)
+    length += snprintf(text + length, sizeof text - (size_t)length, axis ? ", %lld" : "%lld",
+                       (long long)cusp_position(positions, row * k + axis));
+  return cusp_fail(CUSP_EVALUE, "%s: index {%s} lies outside the shape %s (indices count from 0)",
+                   call->name, text, cusp_shape_text(shape));
+}
+
 static cusp_status run_gather_nd(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *positions = &call->inputs[1];
   int k = (int)positions->shape.size[positions->shape.ndim - 1];
@@ -154,8 +166,7 @@ static cusp_status run_gather_nd(cusp_call *call) {
   for (int64_t row = 0; row < rows; row++, to += lines.inner * (int64_t)size) {
     int64_t offset = cusp_position_offset(positions, row, k, &x->shape, lines.inner);
     if (offset < 0 && !call->attrs[0].integer)
-      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name,
-                       (long long)row, cusp_shape_text(&x->shape));
+      return cusp_position_fail(call, positions, row, k, &x->shape);
     if (offset < 0)
       memset(to, 0, (size_t)lines.inner * size);
     else

@@ -43,5 +43,8 @@ static inline int64_t cusp_position(const cusp_array *positions, int64_t i) {
  * `inner`; -1 where outside. */
 int64_t cusp_position_offset(const cusp_array *positions, int64_t row, int k,
                              const cusp_shape *shape, int64_t inner);
+/** Fails, with such an index row, which lies outside. */
+CUSP_NODISCARD cusp_status cusp_position_fail(const cusp_call *call, const cusp_array *positions,
+                                              int64_t row, int k, const cusp_shape *shape);
 
 #endif

@@ -3,6 +3,7 @@
 #include "../base/memory.h"
 #include "blas.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -29,6 +30,10 @@ typedef void (*gesdd_fn)(const char *job, const int *m, const int *n, void *a, c
                          void *values, void *u, const int *ldu, void *vt, const int *ldvt,
                          void *work, const int *lwork, int *iwork, int *info, size_t);
 
+typedef void (*geev_fn)(const char *left, const char *right, const int *n, void *a, const int *lda,
+                        void *re, void *im, void *vl, const int *ldvl, void *vr, const int *ldvr,
+                        void *work, const int *lwork, int *info, size_t, size_t);
+
 typedef struct routines {
   potrf_fn potrf;
   trsm_fn trsm;
@@ -37,6 +42,7 @@ typedef struct routines {
   orgqr_fn orgqr;
   syevd_fn syevd;
   gesdd_fn gesdd;
+  geev_fn geev;
 } routines;
 
 static routines single_routines, double_routines;
@@ -55,7 +61,7 @@ static bool find_all(char letter, routines *r) {
   return find(letter, "potrf_", &r->potrf) && find(letter, "trsm_", &r->trsm) &&
          find(letter, "getrf_", &r->getrf) && find(letter, "geqrf_", &r->geqrf) &&
          find(letter, "orgqr_", &r->orgqr) && find(letter, "syevd_", &r->syevd) &&
-         find(letter, "gesdd_", &r->gesdd);
+         find(letter, "gesdd_", &r->gesdd) && find(letter, "geev_", &r->geev);
 }
 
 static void load(void) {
@@ -241,6 +247,40 @@ cusp_status cusp_lapack_eigh(cusp_dtype dtype, int n, void *a, void *values, voi
       entered = cusp_blas_enter();
   of(dtype)->syevd("V", "L", &n, a, &ld, values, scratch, &lwork, iwork, &liwork, &info, 1, 1);
   cusp_blas_leave(entered);
+  return info == 0
+             ? CUSP_OK
+             : cusp_fail(CUSP_EBACKEND,
+                         "the eigenvalues did not converge; the matrix may hold NaN or infinity");
+}
+
+static int eig_work(cusp_dtype dtype, int n) {
+  int query = -1, info, ld = leading(n);
+  work_size work = {0};
+  of(dtype)->geev("N", "V", &n, NULL, &ld, NULL, NULL, NULL, &ld, NULL, &ld, &work, &query, &info,
+                  1, 1);
+  return asked(dtype, &work);
+}
+
+size_t cusp_lapack_eig_scratch(cusp_dtype dtype, int n) {
+  return (size_t)eig_work(dtype, n) * cusp_dtype_size(dtype);
+}
+
+static bool all_finite(cusp_dtype dtype, int64_t count, const void *a) {
+  for (int64_t i = 0; i < count; i++)
+    if (!isfinite(dtype == CUSP_FLOAT32 ? (double)((const float *)a)[i] : ((const double *)a)[i]))
+      return false;
+  return true;
+}
+
+cusp_status cusp_lapack_eig(cusp_dtype dtype, int n, void *a, void *values_re, void *values_im,
+                            void *vectors, void *scratch) {
+  int lwork = eig_work(dtype, n), info = 1, ld = leading(n);
+  if (all_finite(dtype, (int64_t)n * n, a)) { /* geev may not come back from others */
+    int entered = cusp_blas_enter();
+    of(dtype)->geev("N", "V", &n, a, &ld, values_re, values_im, NULL, &ld, vectors, &ld, scratch,
+                    &lwork, &info, 1, 1);
+    cusp_blas_leave(entered);
+  }
   return info == 0
              ? CUSP_OK
              : cusp_fail(CUSP_EBACKEND,

@@ -45,6 +45,13 @@ size_t cusp_lapack_eigh_scratch(cusp_dtype dtype, int n);
 CUSP_NODISCARD cusp_status cusp_lapack_eigh(cusp_dtype dtype, int n, void *a, void *values,
                                             void *scratch);
 
+/** a [n, n], by columns, is destroyed; values [n] and, by columns, vectors [n, n] of length 1:
+ * where two values are conjugates, the real parts of the first's vector and then the imaginary
+ * ones. CUSP_EBACKEND where it does not converge. */
+size_t cusp_lapack_eig_scratch(cusp_dtype dtype, int n);
+CUSP_NODISCARD cusp_status cusp_lapack_eig(cusp_dtype dtype, int n, void *a, void *values_re,
+                                           void *values_im, void *vectors, void *scratch);
+
 /**
  * a [rows, columns] = u diag(values) vh, values descending; a is destroyed. With `full` u is [rows,
  * rows] and vh [columns, columns], otherwise they are as narrow as there are values; u == NULL asks

@@ -182,8 +182,7 @@ static cusp_status run_scatter_nd(cusp_call *call) {
   s.combine = combiners[out->dtype][call->attrs[0].integer];
   for (int64_t row = 0; row < s.places && !call->attrs[1].integer; row++)
     if (cusp_position_offset(positions, row, k, &out->shape, 1) < 0)
-      return cusp_fail(CUSP_EVALUE, "%s: index %lld lies outside the shape %s", call->name,
-                       (long long)row, cusp_shape_text(&out->shape));
+      return cusp_position_fail(call, positions, row, k, &out->shape);
   if (out->data != x->data)
     cusp_array_copy(out, x);
   cusp_parallel_for(s.lines.inner, 16 + 16384 / (s.places + 1), combine_columns, &s);

@@ -71,7 +71,7 @@ static cusp_status collect_part(differentiation *d, const cusp_node *pick, cusp_
 }
 
 static cusp_status fail_at(const cusp_node *node, cusp_status status) {
-  cusp_fail_at_source(status, node->op->name, node->caller, node->file, (int)node->line);
+  cusp_fail_at_source(status, node->op->name, &node->origin);
   return cusp_fail_prefix(status, "gradient of ");
 }
 

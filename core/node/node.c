@@ -80,9 +80,7 @@ static cusp_status allocate(cusp_node **out, int n_inputs, int n_attrs, const cu
   for (int i = 0; i < n_attrs; i++)
     copy_attr(&node->attrs[i], &attrs[i], &space);
   cusp_graph_state *state = cusp_state();
-  node->file = state->file;
-  node->line = state->line;
-  node->caller = state->caller;
+  node->origin = cusp_current_origin();
   node->serial = state->stats.nodes_made++;
   state->stats.nodes_live++;
   *out = node;

@@ -6,6 +6,7 @@
  */
 
 #include "references.h"
+#include "source.h"
 
 typedef struct cusp_trace cusp_trace;
 
@@ -21,7 +22,8 @@ struct cusp_node {
   int16_t output_index; /* of a pick */
   uint64_t serial;      /* nodes of a thread in the order in which they were made */
   bool weak;            /* a Lua number: takes the other operand's dtype in promotion */
-  /* its computation has failed: tried again only when its value is asked for */
+  /* its computation has failed, or it is made on trial: computed only when its value is asked for
+   */
   bool failed;
   /* some tape may have recorded it: whether an open one did is the tape's to say */
   bool watched;
@@ -33,9 +35,7 @@ struct cusp_node {
   cusp_array value;
   /* the trace it depends on (a placeholder below it); NULL: its value can be computed any time */
   cusp_trace *trace;
-  const char *file;   /* the user's line that made it, interned; NULL: unknown */
-  const char *caller; /* what the user called there; NULL: unknown */
-  int32_t line;
+  cusp_origin origin;
   /* of a weak leaf of a float dtype: the Lua number, which its value may round */
   double number;
   cusp_node *pending_previous, *pending_next; /* list of what is not yet evaluated */

@@ -76,6 +76,8 @@ static void bound_pending(void) {
 }
 
 void cusp_pending_add(cusp_node *node) {
+  const cusp_trace *trace = cusp_state()->trace;
+  node->failed = trace && trace->trial;
   append(node);
   bound_pending();
 }

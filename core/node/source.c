@@ -5,42 +5,68 @@
 
 #include <string.h>
 
-/* Interned file names live as long as the process: there are as many as scripts. */
-static const char *intern(const char *text) {
+enum { NAME_SLOTS = 256 };
+
+/* Names live as long as the process: there are as many as scripts and operations. */
+const char *cusp_intern(const char *text) {
   static _Thread_local struct name {
     struct name *next;
     char text[];
-  } * names;
-  for (struct name *n = names; n; n = n->next)
+  } * slots[NAME_SLOTS];
+  uint32_t hash = 5381;
+  for (const char *c = text; *c; c++)
+    hash = hash * 33 + (unsigned char)*c;
+  struct name **slot = &slots[hash % NAME_SLOTS], *n;
+  for (n = *slot; n; n = n->next)
     if (strcmp(n->text, text) == 0)
       return n->text;
-  struct name *n;
   size_t length = strlen(text) + 1;
   if (cusp_alloc((void **)&n, sizeof *n + length) != CUSP_OK)
     return NULL;
   memcpy(n->text, text, length);
-  n->next = names;
-  names = n;
+  n->next = *slot;
+  *slot = n;
   return n->text;
 }
 
 void cusp_set_source(const char *file, int line) {
-  cusp_graph_state *state = cusp_state();
+  cusp_origin *origin = &cusp_state()->origin;
   if (!file)
-    state->file = NULL;
-  else if (!state->file || (state->file != file && strcmp(state->file, file) != 0))
-    state->file = intern(file);
-  state->line = line;
-  state->caller = NULL;
+    origin->file = NULL;
+  else if (!origin->file || (origin->file != file && strcmp(origin->file, file) != 0))
+    origin->file = cusp_intern(file);
+  origin->line = line;
+  origin->caller = NULL;
 }
 
-void cusp_set_caller(const char *name) { cusp_state()->caller = name; }
+void cusp_set_caller(const char *name) { cusp_state()->origin.caller = name; }
 
-cusp_status cusp_fail_at_source(cusp_status status, const char *op, const char *caller,
-                                const char *file, int line) {
+void cusp_set_place(int32_t place) {
+  cusp_graph_state *state = cusp_state();
+  state->origin.place = place;
+  state->placed = state->coroutine;
+}
+
+/* A coroutine that has yielded within a layer leaves its place to nobody else. */
+cusp_origin cusp_current_origin(void) {
+  const cusp_graph_state *state = cusp_state();
+  cusp_origin origin = state->origin;
+  if (state->placed != state->coroutine)
+    origin.place = 0;
+  return origin;
+}
+
+cusp_status cusp_fail_at_source(cusp_status status, const char *op, const cusp_origin *origin) {
+  const char *caller = origin->caller ? origin->caller : op;
   cusp_fail_drop(op);
-  if (!caller)
-    caller = op;
-  return file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", caller, file, line)
-              : cusp_fail_prefix(status, "%s: ", caller);
+  cusp_state()->failed_place = origin->place;
+  return origin->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", caller, origin->file,
+                                         (int)origin->line)
+                      : cusp_fail_prefix(status, "%s: ", caller);
+}
+
+int32_t cusp_take_failed_place(void) {
+  int32_t place = cusp_state()->failed_place;
+  cusp_state()->failed_place = 0;
+  return place;
 }

@@ -5,6 +5,7 @@
 
 #include "../base/collections.h"
 #include "branch.h"
+#include "source.h"
 #include "stats.h"
 #include "tape.h"
 #include "trace.h"
@@ -45,6 +46,7 @@ struct cusp_trace {
   int32_t depth;
   bool open;
   bool suspends;         /* not a trace: within it those around it are not seen */
+  bool trial;            /* for the types of what is made alone */
   cusp_trace *outer;     /* the next one that the running coroutine sees */
   cusp_trace *next_open; /* the one opened before, whichever coroutine's */
   const void *coroutine; /* that opened it */
@@ -68,8 +70,9 @@ typedef struct cusp_graph_state {
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
-  const char *file, *caller;
-  int line;
+  cusp_origin origin;   /* of the nodes made next */
+  const void *placed;   /* the coroutine that is in `origin.place` */
+  int32_t failed_place; /* of the node whose run has failed last */
   cusp_graph_stats stats;
 } cusp_graph_state;
 

@@ -13,6 +13,7 @@ static cusp_status open_trace(cusp_trace **out, bool suspends) {
   trace->references = 1;
   trace->open = true;
   trace->suspends = suspends;
+  trace->trial = state->trace && state->trace->trial;
   trace->coroutine = state->coroutine;
   trace->depth = state->trace ? state->trace->depth + 1 : 1;
   trace->last_binding = &trace->bindings;
@@ -26,6 +27,8 @@ static cusp_status open_trace(cusp_trace **out, bool suspends) {
 cusp_status cusp_trace_begin(cusp_trace **out) { return open_trace(out, false); }
 
 cusp_status cusp_trace_begin_suspension(cusp_trace **out) { return open_trace(out, true); }
+
+void cusp_trace_try(cusp_trace *trace) { trace->trial = true; }
 
 void cusp_trace_retain(cusp_trace *trace) { trace->references++; }
 

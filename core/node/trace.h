@@ -7,6 +7,9 @@
 /** Opens a trace; traces nest (a symbolic call inside a traced function), the innermost one records
  * variables. */
 CUSP_NODISCARD cusp_status cusp_trace_begin(cusp_trace **out);
+/** Says that a trace, and those within it, are for types alone: what they make of constants, too,
+ * is computed only if its value is asked for. */
+void cusp_trace_try(cusp_trace *trace);
 /** A node standing for argument `n` (in order of these calls). Lent, owned by the trace. */
 CUSP_NODISCARD cusp_status cusp_trace_placeholder(cusp_node **out, cusp_trace *trace,
                                                   const cusp_type *type);

@@ -100,6 +100,12 @@ CUSP_COMPOSE(compose_saturate_cast) {
   return cusp_built(outputs[0] = cusp_cast(x, to));
 }
 
+/* The engine makes picks without asking: one that is asked for has nothing to pick from. */
+static cusp_status infer_pick(cusp_inference *inference) {
+  return cusp_infer_fail(inference, CUSP_EVALUE,
+                         "expected an operation with several results, got one tensor");
+}
+
 /* ------------------------------------------------------------------ rows */
 
 #define COPYING CUSP_OP_ELEMENTWISE
@@ -141,6 +147,6 @@ const cusp_op cusp_ops_control[] = {
      .arguments = "x, index: int",
      .help = "One output of a node that has several.",
      .flags = CUSP_OP_HIDDEN,
-     .infer = cusp_infer_same},
+     .infer = infer_pick},
     {0},
 };

@@ -3,7 +3,8 @@
 #include "../kernels/gru.h"
 #include "recurrent.h"
 
-static const cusp_recurrent_rows rows = {&cusp_gru_cell, "gru", "gru_sequence", "gru_gradient"};
+static const cusp_recurrent_rows rows = {&cusp_gru_cell, "gru", "gru_sequence", "gru_gradient",
+                                         cusp_gru_step};
 
 CUSP_COMPOSE(gru_compose) {
   return cusp_sequence_compose(&rows, inputs, n_inputs, attrs, outputs, n_outputs);

@@ -17,15 +17,14 @@
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/** Matrix `index` of an array whose last `axes` axes make one item. */
-static void *item(const cusp_array *array, int axes, int64_t index) {
+void *cusp_linalg_item(const cusp_array *array, int axes, int64_t index) {
   int64_t count = 1;
   for (int i = array->shape.ndim - axes; i < array->shape.ndim; i++)
     count *= array->shape.size[i];
   return (char *)array->data + index * count * (int64_t)cusp_dtype_size(array->dtype);
 }
 
-static int64_t matrix_count(const cusp_array *array) {
+int64_t cusp_linalg_matrix_count(const cusp_array *array) {
   cusp_shape batch = array->shape;
   batch.ndim -= 2;
   return cusp_shape_count(&batch);
@@ -60,19 +59,21 @@ static void symmetrise(const cusp_array *x, const void *from, void *to) {
 
 static cusp_status cholesky_run(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *out = &call->outputs[0];
-  for (int64_t i = 0; i < matrix_count(x); i++) {
-    symmetrise(x, item(x, 2, i), item(out, 2, i));
-    CUSP_TRY(cusp_lapack_cholesky(x->dtype, (int)cusp_rows_of(&x->shape), item(out, 2, i)));
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(x); i++) {
+    symmetrise(x, cusp_linalg_item(x, 2, i), cusp_linalg_item(out, 2, i));
+    CUSP_TRY(
+        cusp_lapack_cholesky(x->dtype, (int)cusp_rows_of(&x->shape), cusp_linalg_item(out, 2, i)));
   }
   return CUSP_OK;
 }
 
 static cusp_status triangular_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
-  for (int64_t i = 0; i < matrix_count(a); i++) {
-    memcpy(item(out, 2, i), item(b, 2, i), matrix_bytes(b));
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
+    memcpy(cusp_linalg_item(out, 2, i), cusp_linalg_item(b, 2, i), matrix_bytes(b));
     cusp_lapack_solve_triangular(a->dtype, call->attrs[0].integer, (int)cusp_rows_of(&a->shape),
-                                 (int)cusp_columns_of(&b->shape), item(a, 2, i), item(out, 2, i));
+                                 (int)cusp_columns_of(&b->shape), cusp_linalg_item(a, 2, i),
+                                 cusp_linalg_item(out, 2, i));
   }
   return CUSP_OK;
 }
@@ -91,12 +92,12 @@ static cusp_status solve_run(cusp_call *call) {
   int64_t n = cusp_rows_of(&a->shape), k = cusp_columns_of(&b->shape);
   char *lu = call->workspace, *columns = lu + rounded(matrix_bytes(a));
   int32_t *pivots = (int32_t *)(columns + rounded(matrix_bytes(b)));
-  for (int64_t i = 0; i < matrix_count(a); i++) {
-    cusp_lapack_transpose(a->dtype, n, n, item(a, 2, i), lu);
-    cusp_lapack_transpose(a->dtype, n, k, item(b, 2, i), columns);
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
+    cusp_lapack_transpose(a->dtype, n, n, cusp_linalg_item(a, 2, i), lu);
+    cusp_lapack_transpose(a->dtype, n, k, cusp_linalg_item(b, 2, i), columns);
     cusp_lapack_lu(a->dtype, (int)n, (int)n, lu, pivots);
     CUSP_TRY(cusp_lapack_lu_solve(a->dtype, (int)n, (int)k, lu, pivots, columns));
-    cusp_lapack_transpose(a->dtype, k, n, columns, item(out, 2, i));
+    cusp_lapack_transpose(a->dtype, k, n, columns, cusp_linalg_item(out, 2, i));
   }
   return CUSP_OK;
 }
@@ -108,17 +109,18 @@ static cusp_status slogdet_run(cusp_call *call) {
   int64_t n = cusp_rows_of(&a->shape);
   char *lu = call->workspace;
   int32_t *pivots = (int32_t *)(lu + rounded(matrix_bytes(a)));
-  for (int64_t i = 0; i < matrix_count(a); i++) {
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
     double sign = 1, logarithm = 0;
-    memcpy(lu, item(a, 2, i), matrix_bytes(a)); /* the transpose has the same determinant */
+    memcpy(lu, cusp_linalg_item(a, 2, i),
+           matrix_bytes(a)); /* the transpose has the same determinant */
     cusp_lapack_lu(a->dtype, (int)n, (int)n, lu, pivots);
     for (int64_t k = 0; k < n; k++) {
       double pivot = cusp_load_double(a->dtype, lu + (size_t)(k * n + k) * size);
       logarithm += log(fabs(pivot));
       sign *= (pivots[k] != k ? -1 : 1) * (pivot > 0 ? 1 : pivot < 0 ? -1 : pivot);
     }
-    cusp_store_double(a->dtype, item(&call->outputs[0], 0, i), sign);
-    cusp_store_double(a->dtype, item(&call->outputs[1], 0, i), logarithm);
+    cusp_store_double(a->dtype, cusp_linalg_item(&call->outputs[0], 0, i), sign);
+    cusp_store_double(a->dtype, cusp_linalg_item(&call->outputs[1], 0, i), logarithm);
   }
   return CUSP_OK;
 }
@@ -131,11 +133,12 @@ static cusp_status lu_prepare(cusp_call *call) {
 static cusp_status lu_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   int64_t rows = cusp_rows_of(&a->shape), columns = cusp_columns_of(&a->shape);
-  for (int64_t i = 0; i < matrix_count(a); i++) {
-    cusp_lapack_transpose(a->dtype, rows, columns, item(a, 2, i), call->workspace);
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
+    cusp_lapack_transpose(a->dtype, rows, columns, cusp_linalg_item(a, 2, i), call->workspace);
     cusp_lapack_lu(a->dtype, (int)rows, (int)columns, call->workspace,
-                   item(&call->outputs[1], 1, i));
-    cusp_lapack_transpose(a->dtype, columns, rows, call->workspace, item(&call->outputs[0], 2, i));
+                   cusp_linalg_item(&call->outputs[1], 1, i));
+    cusp_lapack_transpose(a->dtype, columns, rows, call->workspace,
+                          cusp_linalg_item(&call->outputs[0], 2, i));
   }
   return CUSP_OK;
 }
@@ -180,13 +183,13 @@ static cusp_status qr_run(cusp_call *call) {
   size_t size = cusp_dtype_size(a->dtype);
   char *by_columns = call->workspace, *q_columns = by_columns + rounded(matrix_bytes(a)),
        *scratch = q_columns + rounded(matrix_bytes(q));
-  for (int64_t i = 0; i < matrix_count(a); i++) {
-    cusp_lapack_transpose(a->dtype, rows, columns, item(a, 2, i), by_columns);
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
+    cusp_lapack_transpose(a->dtype, rows, columns, cusp_linalg_item(a, 2, i), by_columns);
     cusp_lapack_qr(a->dtype, (int)rows, (int)columns, (int)width, by_columns, q_columns, scratch);
-    cusp_lapack_transpose(a->dtype, width, rows, q_columns, item(q, 2, i));
+    cusp_lapack_transpose(a->dtype, width, rows, q_columns, cusp_linalg_item(q, 2, i));
     for (int64_t row = 0; row < width; row++) /* r has `width` of the rows */
       for (int64_t column = 0; column < columns; column++)
-        memcpy((char *)item(r, 2, i) + (size_t)(row * columns + column) * size,
+        memcpy((char *)cusp_linalg_item(r, 2, i) + (size_t)(row * columns + column) * size,
                by_columns + (size_t)(column * rows + row) * size, size);
   }
   return CUSP_OK;
@@ -204,10 +207,11 @@ static cusp_status eigh_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   int64_t n = cusp_rows_of(&a->shape);
   char *vectors = call->workspace, *scratch = vectors + rounded(matrix_bytes(a));
-  for (int64_t i = 0; i < matrix_count(a); i++) {
-    symmetrise(a, item(a, 2, i), vectors);
-    CUSP_TRY(cusp_lapack_eigh(a->dtype, (int)n, vectors, item(&call->outputs[0], 1, i), scratch));
-    cusp_lapack_transpose(a->dtype, n, n, vectors, item(&call->outputs[1], 2, i));
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
+    symmetrise(a, cusp_linalg_item(a, 2, i), vectors);
+    CUSP_TRY(cusp_lapack_eigh(a->dtype, (int)n, vectors, cusp_linalg_item(&call->outputs[0], 1, i),
+                              scratch));
+    cusp_lapack_transpose(a->dtype, n, n, vectors, cusp_linalg_item(&call->outputs[1], 2, i));
   }
   return CUSP_OK;
 }
@@ -231,11 +235,11 @@ static cusp_status svd_run(cusp_call *call) {
   const cusp_array *a = &call->inputs[0];
   bool vectors = call->n_outputs == 3;
   char *copy = call->workspace, *scratch = copy + rounded(matrix_bytes(a));
-  for (int64_t i = 0; i < matrix_count(a); i++) {
-    memcpy(copy, item(a, 2, i), matrix_bytes(a));
-    void *values = item(&call->outputs[vectors ? 1 : 0], 1, i);
-    void *u = vectors ? item(&call->outputs[0], 2, i) : NULL,
-         *vh = vectors ? item(&call->outputs[2], 2, i) : NULL;
+  for (int64_t i = 0; i < cusp_linalg_matrix_count(a); i++) {
+    memcpy(copy, cusp_linalg_item(a, 2, i), matrix_bytes(a));
+    void *values = cusp_linalg_item(&call->outputs[vectors ? 1 : 0], 1, i);
+    void *u = vectors ? cusp_linalg_item(&call->outputs[0], 2, i) : NULL,
+         *vh = vectors ? cusp_linalg_item(&call->outputs[2], 2, i) : NULL;
     CUSP_TRY(cusp_lapack_svd(a->dtype, (int)cusp_rows_of(&a->shape),
                              (int)cusp_columns_of(&a->shape), full_svd(call), copy, values, u, vh,
                              scratch));
@@ -250,7 +254,7 @@ static cusp_status svd_run(cusp_call *call) {
 
 /* ------------------------------------------------------------------ types */
 
-static cusp_status check_matrices(cusp_inference *inference, bool square) {
+cusp_status cusp_linalg_check_matrices(cusp_inference *inference, bool square) {
   const cusp_type *x = &inference->inputs[0];
   if (x->dtype != CUSP_FLOAT32 && x->dtype != CUSP_FLOAT64)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "expected float32 or float64, got %s",
@@ -280,14 +284,14 @@ static cusp_type vectors(const cusp_type *like, int64_t size) {
 }
 
 static cusp_status square_infer(cusp_inference *inference) {
-  CUSP_TRY(check_matrices(inference, true));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, true));
   return cusp_infer_same(inference);
 }
 
 /** a [..., n, n], b [..., n, k]. */
 static cusp_status solve_infer(cusp_inference *inference) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
-  CUSP_TRY(check_matrices(inference, true));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, true));
   if (b->shape.ndim != a->shape.ndim || cusp_rows_of(&b->shape) != cusp_rows_of(&a->shape))
     return cusp_infer_fail(inference, CUSP_ESHAPE,
                            "b must have as many rows as a, got shapes %s and %s",
@@ -300,7 +304,7 @@ static cusp_status solve_infer(cusp_inference *inference) {
 }
 
 static cusp_status slogdet_infer(cusp_inference *inference) {
-  CUSP_TRY(check_matrices(inference, true));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, true));
   inference->n_outputs = 2;
   inference->outputs[0] = inference->inputs[0];
   inference->outputs[0].shape.ndim -= 2;
@@ -310,7 +314,7 @@ static cusp_status slogdet_infer(cusp_inference *inference) {
 
 static cusp_status lu_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  CUSP_TRY(check_matrices(inference, false));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, false));
   inference->n_outputs = 2;
   inference->outputs[0] = *x;
   inference->outputs[1] = vectors(x, least(cusp_rows_of(&x->shape), cusp_columns_of(&x->shape)));
@@ -338,7 +342,7 @@ static cusp_status lu_places_infer(cusp_inference *inference) {
 
 static cusp_status qr_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  CUSP_TRY(check_matrices(inference, false));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, false));
   int64_t rows = cusp_rows_of(&x->shape), columns = cusp_columns_of(&x->shape),
           width = inference->attrs[0].integer ? rows : least(rows, columns);
   inference->n_outputs = 2;
@@ -349,7 +353,7 @@ static cusp_status qr_infer(cusp_inference *inference) {
 
 static cusp_status eigh_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  CUSP_TRY(check_matrices(inference, true));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, true));
   inference->n_outputs = 2;
   inference->outputs[0] = vectors(x, cusp_rows_of(&x->shape));
   inference->outputs[1] = *x;
@@ -358,14 +362,14 @@ static cusp_status eigh_infer(cusp_inference *inference) {
 
 static cusp_status svd_values_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  CUSP_TRY(check_matrices(inference, false));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, false));
   inference->outputs[0] = vectors(x, least(cusp_rows_of(&x->shape), cusp_columns_of(&x->shape)));
   return CUSP_OK;
 }
 
 static cusp_status svd_parts_infer(cusp_inference *inference) {
   const cusp_type *x = &inference->inputs[0];
-  CUSP_TRY(check_matrices(inference, false));
+  CUSP_TRY(cusp_linalg_check_matrices(inference, false));
   int64_t rows = cusp_rows_of(&x->shape), columns = cusp_columns_of(&x->shape),
           count = least(rows, columns);
   bool full = inference->attrs[0].integer;

@@ -10,6 +10,14 @@ static inline int64_t cusp_columns_of(const cusp_shape *shape) {
   return shape->size[shape->ndim - 1];
 }
 
+/* Matrices in the last two axes: what kernels and types have in common. */
+
+/** Matrix `index` of an array whose last `axes` axes make one item. */
+void *cusp_linalg_item(const cusp_array *array, int axes, int64_t index);
+int64_t cusp_linalg_matrix_count(const cusp_array *array);
+/** Whether input 0 is float32 or float64 matrices, square ones if asked for. */
+CUSP_NODISCARD cusp_status cusp_linalg_check_matrices(cusp_inference *inference, bool square);
+
 /* Pieces: NULL operands give NULL. */
 
 /** The last two axes exchanged. */

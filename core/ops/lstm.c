@@ -3,7 +3,8 @@
 #include "../kernels/lstm.h"
 #include "recurrent.h"
 
-static const cusp_recurrent_rows rows = {&cusp_lstm_cell, "lstm", "lstm_sequence", "lstm_gradient"};
+static const cusp_recurrent_rows rows = {&cusp_lstm_cell, "lstm", "lstm_sequence", "lstm_gradient",
+                                         cusp_lstm_step};
 
 CUSP_COMPOSE(lstm_compose) {
   return cusp_sequence_compose(&rows, inputs, n_inputs, attrs, outputs, n_outputs);

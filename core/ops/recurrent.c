@@ -137,22 +137,28 @@ const cusp_kernel cusp_sequence_kernels[] = {
 
 /* ------------------------------------------------------------------ the backward row */
 
-/* Inputs of a gradient row: these, then the mask and the cotangents of sequence and states, where
- * the attributes say so. */
-enum { G_X, G_KERNEL, G_RECURRENT, G_RESERVE, G_FIRST_OPTIONAL };
+/* Inputs of a gradient row: these, the first states, then bias, mask and the cotangents of sequence
+ * and states, where the attributes say so. States and bias are for its own gradient. */
+enum { G_X, G_KERNEL, G_RECURRENT, G_RESERVE, G_FIRST_STATE };
+static int first_given(const cusp_cell *cell) { return G_FIRST_STATE + cell->states; }
 /* Its attributes: has_mask, has_sequence, one for each state, has_bias, want_x and go_backwards. */
 enum { G_HAS_MASK, G_HAS_SEQUENCE, G_HAS_H };
 static int has_bias_attribute(const cusp_cell *cell) { return G_HAS_H + cell->states; }
 static int want_x_attribute(const cusp_cell *cell) { return has_bias_attribute(cell) + 1; }
 static int backwards_attribute(const cusp_cell *cell) { return want_x_attribute(cell) + 1; }
 #define G_MAX_ATTRIBUTES (G_HAS_H + CUSP_CELL_STATES + 3)
-#define G_MAX_INPUTS (G_FIRST_OPTIONAL + G_HAS_H + CUSP_CELL_STATES)
+#define G_MAX_INPUTS (G_FIRST_STATE + 1 + G_HAS_H + 2 * CUSP_CELL_STATES)
 /* Its outputs are in the order of the forward row's inputs. dx is empty where it is not wanted. */
 
-/** The mask and the cotangents, as many as the attributes say. */
-static cusp_status check_optional(const cusp_inference *inference, const cusp_recurrent *r) {
+/** The states, then bias, mask and cotangents, as many as the attributes say. */
+static cusp_status check_given(const cusp_inference *inference, const cusp_recurrent *r) {
   const cusp_attr *attrs = inference->attrs;
-  int at = G_FIRST_OPTIONAL;
+  int at = first_given(r->cell);
+  for (int i = 0; i < r->cell->states; i++)
+    CUSP_TRY(cusp_infer_expect(inference, G_FIRST_STATE + i, first_states[i], r->dtype,
+                               (cusp_shape){2, {r->batch, r->units}}));
+  if (attrs[has_bias_attribute(r->cell)].integer)
+    CUSP_TRY(cusp_infer_expect(inference, at++, "bias", r->dtype, bias_shape(r)));
   if (attrs[G_HAS_MASK].integer)
     CUSP_TRY(cusp_infer_expect(inference, at++, "mask", CUSP_BOOL,
                                (cusp_shape){2, {r->batch, r->time}}));
@@ -168,17 +174,17 @@ static cusp_status check_optional(const cusp_inference *inference, const cusp_re
 
 static cusp_status check_gradient(const cusp_inference *inference, cusp_recurrent *r) {
   const cusp_cell *cell = rows_of(inference->op)->cell;
-  int optional = 0;
+  int optional = inference->attrs[has_bias_attribute(cell)].integer != 0;
   int64_t reserve;
   for (int i = 0; i < G_HAS_H + cell->states; i++)
     optional += inference->attrs[i].integer != 0;
-  CUSP_TRY(cusp_infer_count(inference, G_FIRST_OPTIONAL + optional));
+  CUSP_TRY(cusp_infer_count(inference, first_given(cell) + optional));
   CUSP_TRY(check_weights(inference, G_KERNEL, G_RECURRENT));
   *r = geometry(cell, &inference->inputs[G_X], &inference->inputs[G_RECURRENT].shape);
   CUSP_TRY(cusp_recurrent_reserve(&reserve, r));
   CUSP_TRY(
       cusp_infer_expect(inference, G_RESERVE, "reserve", r->dtype, (cusp_shape){1, {reserve}}));
-  return check_optional(inference, r);
+  return check_given(inference, r);
 }
 
 cusp_status cusp_sequence_gradient_infer(cusp_inference *inference) {
@@ -223,8 +229,9 @@ static void gradient_outputs(const cusp_call *call, const cusp_cell *cell,
 static cusp_status gradient_run(cusp_call *call) {
   CUSP_TRY(cusp_blas_ready());
   cusp_recurrent r = gradient_geometry(call);
-  const cusp_array *optional = call->inputs + G_FIRST_OPTIONAL;
+  const cusp_array *optional = call->inputs + first_given(r.cell);
   cusp_recurrent_gradient g = {0};
+  optional += call->attrs[has_bias_attribute(r.cell)].integer != 0;
   r.kernel = call->inputs[G_KERNEL].data;
   r.mask = call->attrs[G_HAS_MASK].integer ? (optional++)->data : NULL;
   cusp_recurrent_place(&r, call->inputs[G_RESERVE].data);
@@ -247,8 +254,12 @@ cusp_status cusp_sequence_gradient(cusp_gradient *g) {
   cusp_node *inputs[G_MAX_INPUTS] = {g->x[X], g->x[kernel_input(cell)], g->x[recurrent_input(cell)],
                                      g->y[reserve_output(cell)]},
             *outputs[CUSP_MAX_OUTPUTS];
-  int count = G_FIRST_OPTIONAL;
+  int count = G_FIRST_STATE;
   cusp_attr attrs[G_MAX_ATTRIBUTES];
+  for (int i = 0; i < cell->states; i++)
+    inputs[count++] = g->x[FIRST_STATE + i];
+  if (has_bias)
+    inputs[count++] = g->x[first_optional(cell)];
   if (has_mask)
     inputs[count++] = g->x[first_optional(cell) + has_bias];
   attrs[G_HAS_MASK] = cusp_attr_bool(has_mask);
@@ -269,12 +280,57 @@ cusp_status cusp_sequence_gradient(cusp_gradient *g) {
   return CUSP_OK;
 }
 
-cusp_status cusp_sequence_no_second_gradient(cusp_gradient *g) {
-  return cusp_fail(CUSP_EUNSUPPORTED,
-                   "%s: a gradient of its gradient was asked for, which the whole-sequence kernel "
-                   "does not have; "
-                   "use a layer with unroll = true, which is made of differentiable operations",
-                   rows_of(g->node->op)->name);
+/* A node of its own for each leaf: what one is made of from another is none of the recurrence's. */
+static cusp_node *leaf(cusp_step_leaves *leaves, cusp_node *x) {
+  cusp_node *own = CUSP_APPLY1("cast", x, cusp_attr_dtype(x->type.dtype));
+  return leaves->nodes[leaves->count++] = own;
+}
+
+/** The inputs of a gradient row as the recurrence that they are for. */
+static void read_steps(const cusp_gradient *g, cusp_steps *s, cusp_step_leaves *leaves) {
+  const cusp_cell *cell = rows_of(g->node->op)->cell;
+  const cusp_attr *attrs = g->node->attrs;
+  cusp_node *const *given = g->x + first_given(cell);
+  s->backwards = attrs[backwards_attribute(cell)].integer;
+  s->x = leaf(leaves, g->x[G_X]);
+  for (int i = 0; i < cell->states; i++)
+    s->states[i] = leaf(leaves, g->x[G_FIRST_STATE + i]);
+  s->kernel = leaf(leaves, g->x[G_KERNEL]);
+  s->recurrent = leaf(leaves, g->x[G_RECURRENT]);
+  if (attrs[has_bias_attribute(cell)].integer)
+    s->bias = leaf(leaves, *given++);
+  leaves->n_inputs = leaves->count;
+  if (attrs[G_HAS_MASK].integer)
+    s->mask = *given++;
+  for (int i = 0; i < 1 + cell->states; i++)
+    if (attrs[G_HAS_SEQUENCE + i].integer)
+      s->cotangents[i] = leaf(leaves, *given++);
+}
+
+/* The reserve is a function of the other inputs, by which what flows into it is counted. */
+cusp_status cusp_sequence_second_gradient(cusp_gradient *g) {
+  const cusp_cell *cell = rows_of(g->node->op)->cell;
+  cusp_steps steps = {0};
+  cusp_step_leaves leaves = {0};
+  cusp_node *flowing[CUSP_STEP_LEAVES], *gradients[CUSP_STEP_LEAVES];
+  read_steps(g, &steps, &leaves);
+  for (int i = 0; i < leaves.count; i++)
+    CUSP_TRY(cusp_built(leaves.nodes[i]));
+  for (int i = 0; i < leaves.n_inputs; i++)
+    flowing[i] = g->dy[i];
+  CUSP_TRY(cusp_steps_second_gradient(rows_of(g->node->op), &steps, &leaves, flowing, gradients));
+  int at = 0, given = first_given(cell);
+  g->dx[G_X] = gradients[at++];
+  for (int i = 0; i < cell->states; i++)
+    g->dx[G_FIRST_STATE + i] = gradients[at++];
+  g->dx[G_KERNEL] = gradients[at++];
+  g->dx[G_RECURRENT] = gradients[at++];
+  if (steps.bias)
+    g->dx[given++] = gradients[at++];
+  given += steps.mask != NULL;
+  while (at < leaves.count)
+    g->dx[given++] = gradients[at++];
+  return CUSP_OK;
 }
 
 /* ------------------------------------------------------------------ the public row */

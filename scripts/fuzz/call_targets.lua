@@ -1,6 +1,7 @@
 --- The public functions: how to reach each, as Lua text, and the names of its parameters.
 -- @module call_targets
 local arguments = require "cusp.base.arguments"
+local child = require "child"
 local cusp = require "cusp"
 local namespace = require "cusp.base.namespace"
 
@@ -107,10 +108,14 @@ local function add_member(list, path, value)
 end
 
 local function add_operations(list)
-  for _, name in ipairs(sorted_keys(cusp.ops.describe())) do
+  local described = cusp.ops.describe()
+  for name, row in pairs(described) do
+    if row.flags.hidden then described[name] = nil end
+  end
+  for _, name in ipairs(sorted_keys(described)) do
     local target = {text = "ops." .. name, parameters = {}, kind = "operation", kinds = {},
       optional = {}}
-    for i, argument in ipairs(cusp.ops.describe()[name].arguments) do
+    for i, argument in ipairs(described[name].arguments) do
       target.parameters[i], target.kinds[i] = argument.name, argument.kind
       target.optional[i] = argument.optional
     end
@@ -143,9 +148,9 @@ local function add_objects(list)
     engine.variable_methods[method], "method") end
 end
 
---- All targets, by kind ("class", "function", "method", "operation"): `{ {text =, parameters =,
--- kind =}, ... }`.
-function targets.all()
+--- All targets of this process, where what has been loaded may add to them:
+-- `{ {text =, parameters =, kind =}, ... }`.
+function targets.here()
   local list = {}
   for _, name in ipairs(namespace.names(cusp)) do
     local value = cusp[name]
@@ -168,6 +173,17 @@ function targets.all()
   end
   add_operations(list)
   add_objects(list)
+  return list
+end
+
+--- All targets by kind ("class", "function", "method", "operation"), of a process of its own: one
+-- seed stands for the same calls wherever it is drawn from.
+function targets.all()
+  local output, death = child.run({"scripts/fuzz/call_list.lua"}, {seconds = 120})
+  assert(not death, output)
+  local list
+  for line in output:gmatch "[^\n]+" do list = line end
+  list = cusp.json.decode(list)
   local kinds = {count = #list}
   for _, target in ipairs(list) do
     kinds[target.kind] = kinds[target.kind] or {}

@@ -26,6 +26,24 @@ describe("the function of a row", function()
     assert.equal(21, ops.sum(x, {1, 2}):item())
   end)
 
+  it("stacks a list of tensors where it takes one tensor", function()
+    local a, b = tensor{1, 2}, tensor{3, 4}
+    assert.same({{1, 2}, {3, 4}}, ops.abs({a, b}):tolist())
+    assert.same({{1, 2}, {3, 4}}, tensor{a, b}:tolist())
+    assert.same({4, 6}, ops.sum({a, b}, 1):tolist())
+    assert.same({4, 6}, ops.sum({a, b}, {axis = 1}):tolist())
+    assert.same({{2, 4}, {4, 6}}, ops.add({a, b}, a):tolist())
+    assert.same({4, 6}, ops.add{a, b}:tolist()) -- two tensors are its two arguments
+    assert.equal(3, ops.sum{a, tensor(1)}:item()) -- a scalar may be the axis
+    assert.same({1, 2, 2}, tensor({{a, b}}).shape)
+    assert.matches("abs: argument 'x': tensor 2 has shape %[3%]",
+      message(ops.abs, {a, tensor{1, 2, 3}}))
+    assert.matches("item 2 of the list: expected a tensor", message(ops.abs, {{a, print}}))
+    local round = {a}
+    round[2] = round
+    assert.matches("nested more than 8 deep", message(ops.abs, {round}))
+  end)
+
   it("takes a list as the parameter where that is a list", function()
     assert.same({2, 3}, ops.ones{2, 3}.shape)
     assert.same({2, 3}, ops.ones({2, 3}).shape)

@@ -42,7 +42,7 @@ describe("engine.tensor", function()
       message(tensor, {{1, 2}, 3}), 1, true)
     assert.matches("expected a number or a boolean at position {1, 2}, got the string \"x\"",
       message(tensor, {{1, "x"}}), 1, true)
-    assert.matches("cusp.ops.stack joins tensors", message(tensor, {tensor(1)}), 1, true)
+    assert.matches("cusp.ops.stack joins tensors", message(tensor, {1, tensor(1)}), 1, true)
     assert.matches("nested more than 8 deep", message(tensor, {{{{{{{{{1}}}}}}}}}), 1, true)
     local loop = {}
     loop[1] = loop

@@ -11,13 +11,15 @@ local tall = 2 ^ 62 | 0
 
 -- Of an LSTM of 2 units on [1, 3, 4], in the order of lstm_gradient.
 local function lstm(changes)
-  local given = {ones(1, 3, 4), ones(4, 8), ones(2, 8), ones(3 * 8 + 2 * 4 * 2), ones(1, 3, 2)}
+  local given = {ones(1, 3, 4), ones(4, 8), ones(2, 8), ones(3 * 8 + 2 * 4 * 2), ones(1, 2),
+    ones(1, 2), ones(8), ones(1, 3, 2)}
   for at, value in pairs(changes) do given[at] = value end
   return ops.lstm_gradient(given, false, true, false, false, true, true, false)
 end
 
 local function gru(changes)
-  local given = {ones(1, 3, 4), ones(4, 6), ones(2, 6), ones(3 * 8 + 4 * 2), ones(1, 3, 2)}
+  local given = {ones(1, 3, 4), ones(4, 6), ones(2, 6), ones(3 * 8 + 4 * 2), ones(1, 2),
+    ones(2, 6), ones(1, 3, 2)}
   for at, value in pairs(changes) do given[at] = value end
   return ops.gru_gradient(given, false, true, false, true, true, false)
 end
@@ -106,18 +108,20 @@ local cases = {
   {"gru_sequence", "expected 4 tensors", function()
     return ops.gru_sequence({ones(1, 3, 4)}, false, false, false)
   end},
-  {"lstm_gradient", "expected 5 tensors", function() return lstm{[6] = ones(1)} end},
+  {"lstm_gradient", "expected 8 tensors", function() return lstm{[9] = ones(1)} end},
   {"lstm_gradient", "kernel must have shape", function() return lstm{[2] = ones(4, 4)} end},
   {"lstm_gradient", "recurrent_kernel must have shape", function()
     return lstm{[3] = cusp.zeros{tall, 0}}
   end},
   {"lstm_gradient", "reserve must have shape", function() return lstm{[4] = ones(3)} end},
   {"lstm_gradient", "dsequence must be float32", function()
-    return lstm{[5] = typed("float64", 1, 3, 2)}
+    return lstm{[8] = typed("float64", 1, 3, 2)}
   end},
+  {"lstm_gradient", "c0 must have shape", function() return lstm{[6] = ones(2, 2)} end},
+  {"gru_gradient", "bias must have shape", function() return gru{[6] = ones(6)} end},
   {"gru_gradient", "kernel must have shape", function() return gru{[2] = ones(4, 4)} end},
   {"gru_gradient", "reserve must have shape", function() return gru{[4] = ones(3)} end},
-  {"gru_gradient", "dsequence must have shape", function() return gru{[5] = ones(1, 2, 2)} end},
+  {"gru_gradient", "dsequence must have shape", function() return gru{[7] = ones(1, 2, 2)} end},
 }
 
 describe("a row for other rows names a wrong argument:", function()

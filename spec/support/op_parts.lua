@@ -4,6 +4,7 @@ local parts = {
   while_loop = "loop loop_gradient",
   conv = "conv_forward conv_input_gradient conv_kernel_gradient", cumprod = "cumprod_axis",
   cumsum = "cumsum_axis", dropout = "dropout_elements bernoulli_draw", eigh = "eigh_parts",
+  eig = "eig_pairs eig_parts",
   fft = "fourier", irfft = "fourier_from_half", rfft = "fourier_real",
   take_along_axis = "gather_along scatter_along", take = "gather_axis scatter_axis",
   gru = "gru_sequence gru_gradient", lstm = "lstm_sequence lstm_gradient",

@@ -106,7 +106,7 @@ end
 -- @tparam string name
 function absent.name_function(value, path, name)
   if type(value) == "function" and not engine.composed[value] then
-    engine.composed[value] = ("%s.%s"):format(path, name):gsub("^cusp%.", "")
+    engine.name_function(value, (("%s.%s"):format(path, name):gsub("^cusp%.", "")))
   end
 end
 

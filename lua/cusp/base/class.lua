@@ -396,7 +396,7 @@ function Object:configure(args, class)
   -- If a class redeclares an argument of its base with another default, the class wins.
   local named = arguments.declaration(getmetatable(self)).named
   for _, parameter in ipairs(rawget(class, "config") or {}) do
-    self[parameter[1]] = arguments.read(args, named[parameter[1]] or parameter, class.__name)
+    self[parameter[1]] = arguments.read(args, named[parameter[1]] or parameter, self.__name)
   end
 end
 

@@ -167,10 +167,24 @@ local function other_word(name, names)
   end
 end
 
+-- The shortest known name that goes on where this one ends: "glorot_normal" after "glorot".
+local function longer(name, names)
+  local best
+  for key, value in pairs(names) do
+    local candidate = type(key) == "string" and key or value
+    if #name > 2 and type(candidate) == "string"
+      and plain.lower(candidate):sub(1, #name) == plain.lower(name)
+      and (not best or #candidate < #best or #candidate == #best and candidate < best) then
+      best = candidate
+    end
+  end
+  return best
+end
+
 --- " (did you mean 'units'?)", or "" if no known name is close.
 function errors.suggestion(name, names)
   local near = type(name) == "string"
-    and (other_word(name, names) or errors.nearest(name, names))
+    and (other_word(name, names) or errors.nearest(name, names) or longer(name, names))
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 

@@ -131,6 +131,8 @@ seed = random.set_seed
 
 -- Data sets.
 foreign.data = read [[
+from_generator = data.Dataset.from_generator
+from_tensor_slices = data.Dataset.from_tensor_slices
 DataLoader = data.Dataset with :batch and :shuffle
 TensorDataset = data.Dataset.from_tensor_slices
 ]]
@@ -255,6 +257,7 @@ torch = cusp
 
 -- Arguments; the first of ours that the function has.
 foreign.arguments = read [[
+batch = batch_size
 bias = use_bias
 channels = filters
 decay = weight_decay

@@ -36,8 +36,8 @@ end
 
 --- A kind by name.
 function kinds.get(name)
-  return known[name] or errors.raise("there is no kind of argument named %s%s",
-    errors.describe(name), errors.suggestion(name, known))
+  return known[name] or errors.raise("there is no kind of argument named '%s'%s",
+    tostring(name), errors.suggestion(name, known))
 end
 
 --- The parameter's kind.
@@ -71,7 +71,7 @@ end
 
 local is_object = {table = true, userdata = true} -- what may stand for null
 
---- Checks one argument.
+--- Checks one argument. A parameter's `advice(value)` ends the message about a wrong value.
 -- @tparam string owner name of the class or function, for the message
 -- @tparam table parameter
 -- @param value
@@ -87,16 +87,18 @@ function kinds.check(owner, parameter, value)
     if parameter.default == nil then value = nil end
   end
   if value == nil then
-    errors.raise("%s: argument '%s' is missing; it should be %s", owner, parameter[1],
-      kinds.expectation(parameter))
+    local expected = kinds.expectation(parameter)
+    errors.raise("%s: argument '%s' is missing%s", owner, parameter[1],
+      expected == "a value" and "" or "; it should be " .. expected)
   end
   local kind = kind_of(parameter)
   if type(value) == "table" then value = settle_list(owner, parameter, value, kind) end
   local ok, converted = kind.check(value, parameter, owner)
   if not ok then
-    errors.raise("%s: argument '%s' should be %s%s, got %s", owner, parameter[1],
+    errors.raise("%s: argument '%s' should be %s%s, got %s%s", owner, parameter[1],
       kinds.expectation(parameter),
-      parameter.optional and " or nil" or "", errors.describe(value))
+      parameter.optional and " or nil" or "", errors.describe(value),
+      parameter.advice and parameter.advice(value) or "")
   end
   if converted == nil then return value end
   return converted

@@ -54,6 +54,19 @@ function methods.single(what, value, second)
   return value
 end
 
+--- Raises for what is neither a tensor nor a number: what a program's function returned.
+-- @tparam string what "loss 'f'"
+-- @param value
+-- @return the value
+function methods.returned(what, value)
+  local kind = type(value)
+  if kind ~= "userdata" and kind ~= "number" and kind ~= "table" then
+    errors.raise("%s returned %s; expected a tensor", what,
+      value == nil and "nothing" or errors.describe(value))
+  end
+  return value
+end
+
 local checked = setmetatable({}, {__mode = "k"})
 
 --- Raises for a method of a program's class that lacks `self`. Checks each function once.

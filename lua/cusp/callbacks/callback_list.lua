@@ -10,6 +10,7 @@ local Object = require "cusp.base.class"
 local Callback = require "cusp.callbacks.callback"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local History = require "cusp.callbacks.history"
 local ProgbarLogger = require "cusp.callbacks.progbar_logger"
 
@@ -29,6 +30,10 @@ local function check(callback, position)
   end
   if getmetatable(callback) then return end
   for key, value in pairs(callback) do
+    if known[key] and not kinds.is_callable(value) then
+      errors.raise("callbacks: item %d: %s should be a function, got %s", position, key,
+        errors.describe(value))
+    end
     if type(key) == "string" and key:match "^on_" and type(value) == "function"
       and not known[key] then
       errors.raise("callbacks: item %d has '%s', which is not a hook%s", position, key,

@@ -12,14 +12,14 @@ local errors = require "cusp.base.errors"
 local Initializer = Object:extend "Initializer"
 Initializer.__module = "keras.initializers"
 
-local bind = arguments.binder("initializer", "shape: shape, dtype: dtype = nil")
+local signature = "shape: shape, dtype: dtype = nil"
 
 --- Returns the initial value.
 -- @tparam {integer,...} shape
 -- @tparam[opt] string dtype by default `cusp.config.floatx()`
 -- @treturn tensor
 function Initializer:__call(...)
-  local shape, dtype = bind(...)
+  local shape, dtype = arguments.bind(self.__name, signature, nil, ...)
   return self:call(shape, dtype or require("cusp.base.config").floatx())
 end
 

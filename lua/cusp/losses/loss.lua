@@ -41,9 +41,9 @@ function Loss:init(args)
   self.dtype = self.dtype or engine.get_floatx()
 end
 
-local bind_call = arguments.binder("loss", {
+local signature = {
   {"y_true", "tensor"}, {"y_pred", "tensor"}, {"sample_weight", "tensor", optional = true},
-})
+}
 
 --- The classes of the library's functions, `losses.mse` and so on: function → class.
 Loss.class_of_function = {}
@@ -64,12 +64,13 @@ end
 -- @param[opt] sample_weight one weight per sample
 -- @treturn tensor
 function Loss:__call(...)
-  local y_true, y_pred, weight = bind_call(...)
+  local y_true, y_pred, weight = arguments.bind(self.__name, signature, nil, ...)
   local mask = masks.get(y_pred)
   y_pred = to_tensor(y_pred, self.dtype)
   y_true = to_tensor(y_true, not self.sparse and self.dtype or nil)
   if weight ~= nil then weight = to_tensor(weight, self.dtype) end
-  local values = to_tensor(methods.single(self.__name .. ": call", self:call(y_true, y_pred)))
+  local values = methods.single(self.__name .. ": call", self:call(y_true, y_pred))
+  values = to_tensor(methods.returned(self.name .. ": the loss function", values))
   local own = masks.get(values)
   if mask ~= nil and own ~= nil then
     mask = ops.logical_and(mask, own)

@@ -6,6 +6,7 @@
 -- @tparam[opt] table ... further named arguments are passed to `fn` in a table at the end
 local Mean = require "cusp.metrics.mean"
 local arguments = require "cusp.base.arguments"
+local methods = require "cusp.base.methods"
 local losses = require "cusp.losses.reduction"
 local masks = require "cusp.base.masks"
 local ordered = require "cusp.base.ordered"
@@ -57,8 +58,8 @@ local bind = arguments.binder("update_state", {
 function MeanMetricWrapper:update_state(...)
   local y_true, y_pred, weight = bind(...)
   local mask = masks.get(y_pred)
-  local values = reduction.to_tensor(self:measure(reduction.to_tensor(y_true),
-    reduction.to_tensor(y_pred)))
+  local values = self:measure(reduction.to_tensor(y_true), reduction.to_tensor(y_pred))
+  values = reduction.to_tensor(methods.returned(self.name .. ": the metric function", values))
   if weight ~= nil then weight = reduction.to_tensor(weight, self.dtype) end
   return Mean.update_state(self, values, losses.apply_mask(weight, mask, self.dtype, "sum"))
 end

@@ -6,4 +6,9 @@ local Model = require "cusp.models.model"
 local Functional = Model:extend("Functional",
   {__module = "keras.src.models.functional", __registered_name = "Functional"})
 
+--- A failure of an operation between the model's tensors, which the user wrote.
+function Functional.explain_failure(_, message, operation)
+  return ("%s: %s"):format(operation, message)
+end
+
 return Functional

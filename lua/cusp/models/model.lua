@@ -68,8 +68,11 @@ function Model:init(args)
       errors.describe(args[1]))
   end
   if (inputs == nil) ~= (outputs == nil) then
-    errors.raise("Model: needs both inputs and outputs; %s is missing",
-      inputs == nil and "inputs" or "outputs")
+    local missing, given = "outputs", args.outputs or args[2]
+    if inputs == nil then missing, given = "inputs", args.inputs end
+    local what = given == nil and "is missing"
+      or "should be symbolic tensors, got " .. errors.describe(given)
+    errors.raise("Model: needs both inputs and outputs; %s %s", missing, what)
   end
   lists.check_nested("Model: inputs", inputs)
   lists.check_nested("Model: outputs", outputs)
@@ -370,8 +373,7 @@ function Model:get_layer(...)
   local layers = self.layers
   if index then
     return layers[index < 0 and #layers + 1 + index or index]
-      or errors.raise("%s: there is no layer %d; the model has %d layers", self.name, index,
-        #layers)
+      or errors.raise("%s: there is no layer %d; the model has %d", self.name, index, #layers)
   end
   if name == nil then errors.raise("%s: get_layer needs a name or an index", self.name) end
   local known = {}
@@ -380,7 +382,7 @@ function Model:get_layer(...)
     known[i] = layer.name
   end
   errors.raise("%s: there is no layer named %s%s; the layers are %s", self.name,
-    errors.describe(name),
+    type(name) == "string" and ("%q"):format(name) or errors.describe(name),
     errors.suggestion(name, known), table.concat(known, ", "))
 end
 

@@ -27,7 +27,15 @@ local function polar(abs, angle)
   return rows.multiply(abs, rows.cos(angle)), rows.multiply(abs, rows.sin(angle))
 end
 
+local function eig(x)
+  local values_re, values_im, vectors_re, vectors_im = rows.eig_pairs(x)
+  return {values_re, values_im}, {vectors_re, vectors_im}
+end
+
 define.ops{
+  {"eig", "x",
+    "Eigenvalues of square matrices and their eigenvectors as columns; each as a pair {real, "
+    .. "imaginary}.", eig},
   {"view_as_complex", "x",
     "Pairs along a last axis of 2 as complex numbers: real and imaginary part.", view_as_complex},
   {"view_as_real", "x...",

@@ -104,6 +104,9 @@ local function add_method(name, f)
   engine.variable_methods[name] = f
 end
 
+-- Around a call that would be a tail call otherwise, and have no frame with the operation's name.
+local function results(...) return ... end
+
 --- Defines an operation.
 -- @tparam table definition `{name, arguments, help, function}`; parameters without a kind are
 -- converted to tensors; `plain = true`: no special handling of symbolic tensors (functions that
@@ -122,10 +125,10 @@ function define.op(definition)
     end
     local values = table.pack(bind(...))
     convert_tensors(name, parsed, values)
-    return f(table.unpack(values, 1, #parsed))
+    return results(f(table.unpack(values, 1, #parsed)))
   end
   functions[name], define.bodies[name] = op, f
-  engine.composed[f] = name -- a tail call: the frame of `op` is gone
+  engine.name_function(op, name)
   rows[name] = described(parsed, name, help)
   local is_method = definition.method ~= false and parsed[1] and parsed[1].is_tensor
   if is_method and not rawget(engine.tensor_methods, name) then add_method(name, op) end
@@ -144,10 +147,10 @@ function define.raw(name, help, f, method, is_plain)
     if not is_plain and any_symbolic(...) then
       return rooms.get("symbolic.tensors").call_operation(name, functions[name], ...)
     end
-    return f(...)
+    return results(f(...))
   end
   functions[name], define.bodies[name] = op, f
-  engine.composed[f] = name
+  engine.name_function(op, name)
   rows[name] = {name = name, help = help, arguments = {}, flags = {}, has_gradient = true,
     composed = true}
   if method then add_method(name, op) end

@@ -12,7 +12,7 @@ local rooms = require "cusp.base.rooms"
 -- The files of the operations written in Lua. Each is loaded on first use of one of its operations.
 local files = {
   control = "cond switch while_loop fori_loop map vectorized_map scan associative_scan vectorize",
-  complex = "view_as_complex view_as_real polar",
+  complex = "eig view_as_complex view_as_real polar",
   custom_gradient = "custom_gradient jvp",
   inspect = "shape size ndim dtype is_tensor convert_to_numpy",
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
@@ -46,6 +46,10 @@ local function load(_, name)
     found = ops -- Keras's other ways to the same operations
   end
   if not found then return absent.note(ops, name) end
+  -- parts of other operations are there to be called, not listed
+  if not rawget(members, name) and name ~= "image" and not rawget(engine.ops, name) then
+    return found
+  end
   rawset(ops, name, found)
   return found
 end

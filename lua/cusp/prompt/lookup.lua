@@ -245,8 +245,7 @@ end
 
 -- The comment of a loss as a function stands above its class.
 local function class_of(f)
-  local loss = package.loaded["cusp.losses.loss"]
-  return type(loss) == "table" and loss.class_of_function and loss.class_of_function[f] or f
+  return type(f) == "function" and require("cusp").losses.Loss.class_of_function[f] or f
 end
 
 --- What is said of a function or class: its comment.

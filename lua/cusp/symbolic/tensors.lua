@@ -135,6 +135,7 @@ local function types_in_trace(trace, size, f, arguments)
     return leaf
   end
   local given = {}
+  trace:try()
   for i = 1, arguments.n do
     if arguments[i] ~= nil then given[i] = structure.map(arguments[i], replace) end
   end

@@ -140,7 +140,7 @@ end
 local function distribution(name, signature, f)
   local bind = arguments.binder("random." .. name, signature .. ", seed: any = nil")
   local checks_shape = signature:find "^shape: shape, %w+: float"
-  engine.composed[f] = "random." .. name -- a tail call: the frame of the function is gone
+  engine.name_function(f, "random." .. name) -- a tail call: the frame of the function is gone
   random[name] = function(...)
     if checks_shape then refuse_sizes("random." .. name, ...) end
     local values = table.pack(bind(...))

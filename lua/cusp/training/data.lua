@@ -138,8 +138,9 @@ function data.unpack(batch)
 end
 
 --- Checks that all tensors have the same number of samples, and at least one.
+-- @tparam ?string advice ends the message about other numbers
 -- @treturn integer the number
-function data.count_samples(owner, flat)
+function data.count_samples(owner, flat, advice)
   if #flat.tensors == 0 then
     errors.raise(
       "%s: x is missing; expected a tensor, a table of numbers, or a function that gives batches",
@@ -156,9 +157,9 @@ function data.count_samples(owner, flat)
   end
   for i = 2, #counts do
     if counts[i] ~= counts[1] then
-      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each", owner,
+      errors.raise("%s: %s has %d samples, but %s has %d; expected as many of each%s", owner,
         flat.names[1], counts[1], flat.names[i],
-        counts[i])
+        counts[i], advice or "")
     end
   end
   if counts[1] == 0 then

@@ -5,17 +5,24 @@ local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local config = require "cusp.base.config"
 local data = require "cusp.training.data"
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local sources = require "cusp.training.source"
 local structure = require "cusp.base.structure"
 
 local runs = {}
 
+-- Several inputs, or targets, one by one: the second tensor stands where batch_size does.
+local function several(value)
+  return engine.is_tensor(value) and "; several inputs or targets go in one list, as in {a, b}, "
+    .. "and weights by name: sample_weight = w" or ""
+end
+
 ---------------------------------------------------------------- fit
 
 local bind_fit = arguments.named_binder("fit", {
   {"x", "any", optional = true}, {"y", "any", optional = true},
-  {"batch_size", "integer", optional = true, min = 1},
+  {"batch_size", "integer", optional = true, min = 1, advice = several},
   {"epochs", "integer", default = 1, min = 0}, {"verbose", "any", default = "auto"},
   {"callbacks", "any", optional = true},
   {"validation_split", "number", default = 0, min = 0, below = 1},
@@ -124,7 +131,7 @@ end
 
 local bind_evaluate = arguments.named_binder("evaluate", {
   {"x", "any", optional = true}, {"y", "any", optional = true},
-  {"batch_size", "integer", optional = true, min = 1},
+  {"batch_size", "integer", optional = true, min = 1, advice = several},
   {"verbose", "any", default = "auto"}, {"sample_weight", "any", optional = true},
   {"steps", "integer", optional = true, min = 1},
   {"callbacks", "any", optional = true}, {"return_dict", "boolean", default = false},
@@ -161,7 +168,11 @@ end
 ---------------------------------------------------------------- predict
 
 local bind_predict = arguments.binder("predict", {
-  {"x", "any", optional = true}, {"batch_size", "integer", optional = true, min = 1},
+  {"x", "any", optional = true},
+  {"batch_size", "integer", optional = true, min = 1, advice = function(value)
+    return engine.is_tensor(value)
+      and "; several inputs go in one list, predict({a, b}), and predict takes no targets" or ""
+  end},
   {"verbose", "any", default = "auto"},
   {"steps", "integer", optional = true, min = 1}, {"callbacks", "any", optional = true},
 }, false)

@@ -177,6 +177,7 @@ local makers = {
 --   targets; `limit`: steps, without which a data set without end is an error
 function source.of(owner, given, options)
   local kind = kind_of(given.x)
+  if given.x == nil then data.count_samples(owner, {tensors = {}}) end
   if not kind then
     return source.arrays(owner, data.with_class_weight(owner, given, options.class_weight), options)
   end

@@ -59,6 +59,9 @@ end
 --- Makes a program reproducible: seeds Cusp's random numbers and Lua's.
 -- @tparam integer seed
 function numerical.set_random_seed(seed)
+  if math.type(seed) == nil or not math.tointeger(seed) then
+    errors.raise("set_random_seed: expected an integer, got %s", errors.describe(seed))
+  end
   require("cusp.tensors.random").set_seed(seed)
   math.randomseed(seed)
 end

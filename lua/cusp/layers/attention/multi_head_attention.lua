@@ -137,6 +137,10 @@ function MultiHeadAttention:build(shape, others)
   end
   local value_shape = others.value
   local key_shape = others.key or value_shape
+  if #value_shape ~= #shape or #key_shape ~= #shape then
+    errors.raise("expected a query, a value and a key of as many axes, got %s, %s and %s",
+      structure.describe(shape), structure.describe(value_shape), structure.describe(key_shape))
+  end
   self.query_dense = project(self, "query", shape, {self.num_heads, self.key_dim})
   self.key_dense = project(self, "key", key_shape, {self.num_heads, self.key_dim})
   if self.use_gate then

@@ -69,6 +69,13 @@ function Embedding:call(inputs)
   return outputs.dtype == dtype and outputs or ops.cast(outputs, dtype)
 end
 
+--- An index that is none of the table's, in the words of the layer.
+function Embedding:explain_failure(message)
+  local index = message:match "^index (%-?%d+) is out of range"
+  return index and ("the input holds %s, but input_dim = %d: indices are 0 to %d"):format(index,
+    self.input_dim, self.input_dim - 1)
+end
+
 function Embedding.__getters.supports_masking(self) return self.mask_zero end
 
 --- The mask of nonzero inputs, if `mask_zero`.

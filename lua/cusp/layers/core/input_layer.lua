@@ -30,7 +30,7 @@ local InputLayer = Layer:extend("InputLayer", {
 local function whole_shape(self)
   local whole = self.batch_shape or self.batch_input_shape
   if whole then return shapes.copy(whole) end
-  local shape = self.shape or self.input_shape
+  local shape = self.shape or rawget(self, "input_shape")
   if not shape then
     errors.raise "Input: needs a shape (without the batch axis) or a batch_shape"
   end

@@ -40,6 +40,11 @@ return Layer:extend("Lambda", {
     return f(inputs)
   end,
 
+  -- A failure of an operation within: the function is the user's, and knows it by its name.
+  explain_failure = function(_, message, operation)
+    return ("%s: %s"):format(operation, message)
+  end,
+
   compute_mask = function(self, inputs, mask)
     if kinds.is_callable(self.mask) then return self.mask(inputs, mask) end
     return self.mask

@@ -14,6 +14,7 @@ local masks = require "cusp.base.masks"
 local methods = require "cusp.base.methods"
 local names = require "cusp.base.names"
 local Node = require "cusp.symbolic.node"
+local places = require "cusp.layers.machinery.places"
 local policy = require "cusp.layers.machinery.policy"
 local signature = require "cusp.layers.machinery.signature"
 local shapes = require "cusp.base.shape"
@@ -400,7 +401,7 @@ local function call_on_tensors(layer, inputs, extras, args)
   if training == nil then training = around.training end
   if training == nil then training = layer.training_by_default end
   args.training = training or false
-  local inner = {called = true, training = training,
+  local inner = {called = true, training = training, place = places.of(layer),
     path = around.path and around.path .. "/" .. layer.name or layer.name}
   local ok, outputs = context.attempt(inner, layer.__own.ran and run or run_first, layer,
     inputs, extras, args)

@@ -2,7 +2,9 @@
 -- @classmod cusp.layers.Merge
 local Layer = require "cusp.layers.machinery.layer"
 local arguments = require "cusp.base.arguments"
+local define = require "cusp.ops.define"
 local errors = require "cusp.base.errors"
+local names = require "cusp.base.names"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
@@ -82,6 +84,11 @@ end
 function Merge.as_function(class)
   return function(...)
     local positional, n, keywords = arguments.split(true, ...)
+    if type(positional[1]) ~= "table" or define.is_symbolic(positional[1]) then
+      local name = names.snake_case(class.__name)
+      errors.raise("%s: expected a list of tensors, %s{a, b}, got %s", name, name,
+        errors.describe(positional[1]))
+    end
     local own = {table.unpack(positional, 2, n)}
     for key, value in pairs(keywords) do own[key] = value end
     return class(own)(positional[1])
