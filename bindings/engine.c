@@ -54,6 +54,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_push_composed(L);
   lua_setfield(L, 1, "composed");
   cusp_lua_open_absent(L);
+  cusp_lua_open_arguments(L);
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);
   cusp_lua_open_counters(L);
