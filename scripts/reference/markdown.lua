@@ -77,11 +77,11 @@ local function index_of(pages)
   return introduction .. table.concat(lines, "\n") .. "\n"
 end
 
---- The files: path → text.
+--- The files: name → text.
 function markdown.files(pages)
-  local files = {["docs/reference/README.md"] = index_of(pages)}
+  local files = {["README.md"] = index_of(pages)}
   for i, page in ipairs(pages) do
-    files[("docs/reference/%s.md"):format(page.name)] = text_of(page, pages[i + 1])
+    files[("%s.md"):format(page.name)] = text_of(page, pages[i + 1])
   end
   return files
 end

@@ -199,9 +199,10 @@ local function add_engine_methods(owner)
   for _, name in ipairs(names) do
     local note = methods.engine[name]
     local head, rest = note.signature:match "^([%w_:]+)(.*)$"
-    add(entries.new(head, "", written(rest:match "^%((.*)%)$" or ""),
-      entries.comment(note.text, {usage = {note.example}}), {signature = note.signature,
-        engine = true}))
+    local list = written(rest:match "^%((.*)%)$" or "ranges")
+    for _, parameter in ipairs(list) do parameter.optional = list[#list].name == "..." end
+    add(entries.new(head, "", list, entries.comment(note.text, {usage = {note.example}}),
+      {signature = note.signature, engine = true}))
   end
 end
 
@@ -269,7 +270,8 @@ local function add_operations()
     if not (row.flags and row.flags.hidden) then rows[#rows + 1] = row end
   end
   table.sort(rows, function(a, b) return a.name < b.name end)
-  for _, part in ipairs{{"ops", "cusp.ops", "^[^.]+$"}, {"ops_image", "cusp.ops.image", "^image%."}} do
+  local parts = {{"ops", "cusp.ops", "^[^.]+$"}, {"ops_image", "cusp.ops.image", "^image%."}}
+  for _, part in ipairs(parts) do
     new_page(part[1], part[2], part[1] == "ops"
       and "Every operation is also a method of tensors: `x:softmax()`."
       or text_of_module "ops.image")
