@@ -59,7 +59,10 @@ NATIVE_PACKAGES_hdf5 := hdf5-serial
 NATIVE_PACKAGES_zip := libzip
 NATIVE_PACKAGES_protobuf := libprotobuf-c
 NATIVE_PACKAGES_cairo := cairo
-NATIVE_PACKAGES_images := libpng libjpeg
+# libdeflate reads most PNG in half the time; libpng alone reads all.
+LIBDEFLATE := $(shell pkg-config --exists libdeflate && echo libdeflate)
+NATIVE_PACKAGES_images := libpng libjpeg $(LIBDEFLATE)
+NATIVE_FLAGS_images := $(if $(LIBDEFLATE),-DCUSP_LIBDEFLATE)
 NATIVE_PACKAGES_zlib := zlib
 NATIVE_PACKAGES_png := libpng
 NATIVE_PACKAGES_zmq := libzmq nettle
@@ -149,7 +152,7 @@ define NATIVE_RULE
 $(BUILD)/bindings/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))
 	@mkdir -p $$(@D)
 	@echo '  CC  $$@'
-	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) $$(LUA_CFLAGS) $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1)))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(FLAGS) $(NATIVE_FLAGS_$(1)) $$(CFLAGS) $$(LUA_CFLAGS) $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1)))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
 
 $(BUILD)/lib/cusp/native/$(1).so: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bindings/$(1)/*.c)) $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.o))
 	@mkdir -p $$(@D)
@@ -192,7 +195,7 @@ check:
 C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
 STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wconversion -DCUSP_ISA_SUFFIX=_baseline
 
-NATIVE_CFLAGS = $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
+NATIVE_CFLAGS = $(NATIVE_FLAGS_images) $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
 
 lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 	luacheck --quiet lua spec scripts
