@@ -1,7 +1,10 @@
 --- The reference: every entry says what it is about, and what editors and luacheck read is valid
 -- and always the same.
 package.path = "scripts/?.lua;" .. package.path
+local cusp = require "cusp"
+local doc_comments = require "cusp.base.doc_comments"
 local folders = require "spec.support.folder"
+local namespace = require "cusp.base.namespace"
 local reference = require "reference"
 local build = os.getenv "CUSP_BUILD" or "build"
 
@@ -18,6 +21,18 @@ end
 local function read(path)
   local file <close> = assert(io.open(path))
   return file:read "a"
+end
+
+-- All names that the pages list, with their aliases and the classes of the first pages.
+local function names_of_entries()
+  local names = {Model = true, Sequential = true, Dataset = true}
+  for _, page in ipairs(reference.pages) do
+    for _, item in ipairs(page.items) do
+      names[item.name or ""] = true
+      for _, name in ipairs(item.others or {}) do names[name] = true end
+    end
+  end
+  return names
 end
 
 -- What luacheck says of a program, with the standard of a library.
@@ -52,6 +67,21 @@ describe("the reference", function()
       "losses.mean_squared_error", "applications.ResNet50", "hdf5.open"} do
       assert(text:find("**`" .. name, 1, true), name)
     end
+  end)
+
+  it("has every function and class that is public", function()
+    local listed, missing = names_of_entries(), {}
+    for _, path in ipairs{"layers", "losses", "metrics", "optimizers", "callbacks", "random",
+      "initializers", "regularizers", "constraints", "activations", "utils", "models", "data",
+      "saving", "hdf5", "numpy", "zip", "json", "yaml", "tfrecord", "summary", "config", "tree"} do
+      for _, name in ipairs(namespace.names(cusp[path])) do
+        local comment = doc_comments.of_value(cusp[path][name], name)
+        if comment and not comment.hidden and not listed[name] and name ~= "Functional" then
+          missing[#missing + 1] = path .. "." .. name
+        end
+      end
+    end
+    assert.equal("", table.concat(missing, " "))
   end)
 
   it("links pages that exist", function()

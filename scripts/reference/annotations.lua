@@ -8,6 +8,7 @@ local doc_comments = require "cusp.base.doc_comments"
 local engine = require "cusp.engine"
 local entries = require "reference.entries"
 local methods = require "cusp.prompt.methods"
+local namespace = require "cusp.base.namespace"
 local types = require "reference.types"
 
 local annotations = {}
@@ -394,15 +395,31 @@ end
 -- What is no class of the library's kind, but is made like one.
 local further_fields = {data = {"Dataset cusp.data.Dataset.class"}}
 
+-- Values of a namespace that are neither functions nor classes.
+local function add_values(path, shown)
+  local object = cusp
+  for part in path:gmatch "[^.]+" do object = object[part] end
+  for _, name in ipairs(namespace.names(object)) do
+    local kind = math.type(object[name]) or type(object[name])
+    if not shown[name] and kind ~= "function" then
+      add("---@field %s %s", name, (kind == "table" or kind == "userdata") and "any" or kind)
+    end
+  end
+end
+
 local function add_space(space, inner)
   local type_name = "cusp." .. space.path
   add "do"
   add("---@class %s", type_name)
+  local shown = {Dataset = true}
+  for _, name in ipairs(inner) do shown[name] = true end
   for _, entry in ipairs(space) do
+    for _, name in ipairs{entry.name, table.unpack(entry.others)} do shown[name] = true end
     for _, name in ipairs(entry.class and {entry.name, table.unpack(entry.others)} or {}) do
       add("---@field %s %s.class # %s", name, class_types[entry.class], entry.text:match "^[^.\n]*")
     end
   end
+  add_values(space.path, shown)
   for _, name in ipairs(further_fields[space.path] or {}) do add("---@field %s", name) end
   for _, name in ipairs(inner) do add("---@field %s cusp.%s.%s", name, space.path, name) end
   add "local space = {}\n"

@@ -226,7 +226,10 @@ local function add_top()
   new_page("cusp", "cusp", "Gradients, compiled functions, and files of tensors.")
   add_named(cusp, "GradientTape", "cusp.")
   add_file("cusp.tensors.gradients", {["GradientTape:"] = "tape:"}, cusp.GradientTape)
-  add_named(cusp, "grad value_and_grad compile save load inspect", "cusp.")
+  add_named(cusp, "grad value_and_grad compile remat save load inspect name_scope", "cusp.")
+  add(entries.new("cusp.display", "()", {{name = "..."}},
+    doc_comments.of_function(cusp.display.clear, "cusp.display")))
+  add_named(cusp.display, "clear", "cusp.display.")
   add_text("`cusp.time()` counts seconds. `cusp.set_num_threads(n)` and `cusp.get_num_threads()` "
     .. "are about the engine's threads. `cusp.None` is a size not known, `cusp.null` Python's "
     .. "None, in files and where nil would mean a default.")
@@ -278,6 +281,7 @@ local function add_operations()
     for _, row in ipairs(rows) do
       if row.name:find(part[3]) then add(entries.of_operation(row, "ops." .. row.name)) end
     end
+    if part[1] == "ops" then add_named(cusp.ops, "switch", "ops.") end -- has no row
   end
 end
 
@@ -373,6 +377,11 @@ add_training()
 add_data()
 add_files()
 add_space "applications"
+add_heading "Pixels and classes"
+add_text("Each family is a namespace as well, such as `applications.resnet_v2`: it has its "
+  .. "networks, and these functions for the pixels that they want.")
+add_named(cusp.applications.imagenet_utils, "preprocess_input decode_predictions",
+  "applications.imagenet_utils.")
 add_space "utils"
 add_part "utils.bounding_boxes"
 add_part "tree"
