@@ -364,6 +364,26 @@ local function space_of(page, entry)
   return entry.space or (page.name == "ops" and "ops" or "ops.image")
 end
 
+-- A page lists classes that share a comment, such as Conv1D and Conv2D, in one entry; here each has
+-- its own, with the names of that class alone.
+local function add_separated(list, entry, path)
+  local made, object = {}, cusp
+  if not entry.class then
+    list[#list + 1] = entry
+    return
+  end
+  for part in path:gmatch "[^.]+" do object = object[part] end
+  for _, name in ipairs{entry.name, table.unpack(entry.others)} do
+    local class = object[name]
+    if made[class] then
+      table.insert(made[class].others, name)
+    else
+      made[class] = entries.of_class(path .. "." .. name, class, entry.comment, {})
+      list[#list + 1] = made[class]
+    end
+  end
+end
+
 -- Namespaces in the order of the pages: `{path =, entries}`.
 local function spaces_of(pages)
   local list, by_path = {}, {}
@@ -375,7 +395,7 @@ local function spaces_of(pages)
           by_path[path] = {path = path}
           list[#list + 1] = by_path[path]
         end
-        table.insert(by_path[path], entry)
+        add_separated(by_path[path], entry, path)
       end
     end
   end

@@ -103,6 +103,7 @@ HOVERS = [
     ("local m = cusp.Sequential{}\nm:f|it{1, 2}", ["epochs"]),
     ("local d = layers.Dense{3}\nlocal y = d(1)\nprint(|y)", ["cusp.Tensor"]),
     ("local d = layers.Dense{3}\nprint(|d)", ["cusp.layers.Dense"]),
+    ("local d = layers.Conv2D{3, 3}\nprint(|d)", ["cusp.layers.Conv2D"]),
     ("local a = cusp.tensor{1} * 2\nprint(|a)", ["cusp.Tensor"]),
     ("local x = cusp.tensor{1}\nlocal s = x:sl|ice{{1, 2}}", ["axis"]),
 ]
