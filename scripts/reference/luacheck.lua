@@ -12,7 +12,9 @@ local function fields_of(space, depth)
     local value = space[name]
     local meta = type(value) == "table" and getmetatable(value)
     local inner = depth > 0 and type(meta) == "table" and rawget(meta, "__members")
-    fields[#fields + 1] = {name, inner and fields_of(value, depth - 1) or nil}
+    if name:find "^[%a_][%w_]*$" then -- rows of inner namespaces have a dot
+      fields[#fields + 1] = {name, inner and fields_of(value, depth - 1) or nil}
+    end
   end
   return fields
 end
