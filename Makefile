@@ -59,7 +59,10 @@ NATIVE_PACKAGES_hdf5 := hdf5-serial
 NATIVE_PACKAGES_zip := libzip
 NATIVE_PACKAGES_protobuf := libprotobuf-c
 NATIVE_PACKAGES_cairo := cairo
-NATIVE_PACKAGES_images := libpng libjpeg
+# libdeflate reads most PNG in half the time; libpng alone reads all.
+LIBDEFLATE := $(shell pkg-config --exists libdeflate && echo libdeflate)
+NATIVE_PACKAGES_images := libpng libjpeg $(LIBDEFLATE)
+NATIVE_FLAGS_images := $(if $(LIBDEFLATE),-DCUSP_LIBDEFLATE)
 NATIVE_PACKAGES_zlib := zlib
 NATIVE_PACKAGES_png := libpng
 NATIVE_PACKAGES_zmq := libzmq nettle
@@ -69,7 +72,7 @@ PROTOS := $(wildcard bindings/protobuf/*.proto)
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
-.PHONY: default demo test check lint fuzz bench bench-files docs install clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-files docs html library install clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
@@ -84,7 +87,9 @@ help:
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
-	@echo "make docs       the reference pages and the picture of the rooms, from the operation table and the sources"
+	@echo "make docs       the reference and the picture of the rooms, from the operation table and the sources; then html and library"
+	@echo "make html       the pages as HTML with a search box, in $(BUILD)/docs (Debian package pandoc)"
+	@echo "make library    annotations for editors and luacheck, in $(BUILD)/library (docs/editors.md)"
 	@echo "make install    into PREFIX=$(PREFIX)"
 	@echo "make clean      remove what was built"
 	@echo "Variables: V=1 (show commands) BUILD=$(BUILD) PREFIX=$(PREFIX) CC=$(CC) CFLAGS='$(CFLAGS)'"
@@ -147,7 +152,7 @@ define NATIVE_RULE
 $(BUILD)/bindings/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))
 	@mkdir -p $$(@D)
 	@echo '  CC  $$@'
-	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) $$(LUA_CFLAGS) $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1)))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(FLAGS) $(NATIVE_FLAGS_$(1)) $$(CFLAGS) $$(LUA_CFLAGS) $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1)))) -I$$(BUILD)/bindings/$(1) -MMD -MP -c $$< -o $$@
 
 $(BUILD)/lib/cusp/native/$(1).so: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bindings/$(1)/*.c)) $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.o))
 	@mkdir -p $$(@D)
@@ -190,7 +195,7 @@ check:
 C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
 STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wconversion -DCUSP_ISA_SUFFIX=_baseline
 
-NATIVE_CFLAGS = $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
+NATIVE_CFLAGS = $(NATIVE_FLAGS_images) $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
 
 lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 	luacheck --quiet lua spec scripts
@@ -216,14 +221,23 @@ docs: default
 	$(PROGRAM) scripts/rooms.lua dot | dot -Tsvg > docs/rooms.svg
 	$(PROGRAM) scripts/rooms.lua readmes
 	$(PROGRAM) scripts/surface.lua docs
+	@$(MAKE) --no-print-directory library
+	@command -v pandoc > /dev/null && $(MAKE) --no-print-directory html || echo "no HTML: it needs Debian's package pandoc"
 
-install: default
+html: default
+	@$(PROGRAM) scripts/html.lua $(BUILD)/docs
+
+library: default
+	@$(PROGRAM) scripts/reference.lua library $(BUILD)/library
+
+install: default library
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp $(DESTDIR)$(PREFIX)/share/lua/5.4
 	install $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/cusp
 	install -m 644 $(MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp/native $(NATIVE_MODULES)
+	cd $(BUILD)/library && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/cusp/library/{} \;
 	cd lua && find cusp -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/5.4/{} \;
 
 clean:
-	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench lib core.a flags cusp bench.json))
+	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench docs lib library core.a flags cusp bench.json))
 	@rmdir $(BUILD) $(BUILD)-check 2>/dev/null || true

@@ -164,6 +164,7 @@ struct cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *funct
  * anything else. (function.c) */
 cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function);
 /** Each adds its functions to the module table on the top of the stack. */
+void cusp_lua_open_arguments(lua_State *L);
 void cusp_lua_open_evaluate(lua_State *L);
 void cusp_lua_open_settings(lua_State *L);
 void cusp_lua_open_counters(lua_State *L);

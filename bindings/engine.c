@@ -58,6 +58,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   lua_pushcfunction(L, cusp_lua_set_place_handler);
   lua_setfield(L, 1, "set_place_handler");
   cusp_lua_open_absent(L);
+  cusp_lua_open_arguments(L);
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);
   cusp_lua_open_counters(L);

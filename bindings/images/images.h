@@ -9,6 +9,10 @@
 
 bool cusp_decode_png(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
                      cusp_image *out, char *message, size_t message_bytes);
+/** The same of the plain kind of PNG, with the channels that the file has (0 or as many), or RGB of
+ * RGBA; false, with nothing taken, where libpng has to look at it. */
+bool cusp_decode_plain_png(const unsigned char *bytes, size_t size, int channels, cusp_image *out,
+                           char *message, size_t message_bytes);
 bool cusp_decode_jpeg(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
                       cusp_image *out, char *message, size_t message_bytes);
 

@@ -128,6 +128,9 @@ static void read_picture(decoding *d, int channels, cusp_image *out) {
 
 bool cusp_decode_png(const unsigned char *bytes, size_t size, cusp_image_style style, int channels,
                      cusp_image *out, char *message, size_t message_bytes) {
+  bool own = style == CUSP_STYLE_PILLOW; /* converted afterwards */
+  if (cusp_decode_plain_png(bytes, size, own ? 0 : channels, out, message, message_bytes))
+    return !own || cusp_image_convert(out, channels, NULL, message, message_bytes);
   decoding d = {.bytes = bytes,
                 .size = size,
                 .style = style,

@@ -18,8 +18,9 @@ enum { CACHE_SLOTS = 1024, CACHE_PLANS = 512 };
 /** A plan and the structure it is for: words that two graphs share exactly when one plan serves
  * both. */
 typedef struct cached_plan {
-  struct cached_plan *next; /* in its slot */
-  uint64_t hash, used;      /* `used`: the clock when it last ran */
+  struct cached_plan *next;          /* in its slot */
+  struct cached_plan *older, *newer; /* by when they last ran */
+  uint64_t hash;
   int n_words;
   uint64_t *words;
   cusp_plan *plan;
@@ -28,9 +29,9 @@ typedef struct cached_plan {
 
 typedef struct plan_cache {
   cached_plan *slots[CACHE_SLOTS];
+  cached_plan *oldest, *newest;
   int count;
   size_t bytes;
-  uint64_t clock;
 } plan_cache;
 
 static plan_cache *cache(void) {
@@ -38,17 +39,24 @@ static plan_cache *cache(void) {
   return &shared;
 }
 
-/* Walks the whole cache: plans are dropped seldom, and making one costs far more. */
+static void unlink_age(plan_cache *c, cached_plan *entry) {
+  *(entry->older ? &entry->older->newer : &c->oldest) = entry->newer;
+  *(entry->newer ? &entry->newer->older : &c->newest) = entry->older;
+}
+
+static void link_newest(plan_cache *c, cached_plan *entry) {
+  entry->older = c->newest;
+  entry->newer = NULL;
+  *(c->newest ? &c->newest->newer : &c->oldest) = entry;
+  c->newest = entry;
+}
+
 static void drop_oldest(plan_cache *c) {
-  cached_plan **oldest = NULL;
-  for (int i = 0; i < CACHE_SLOTS; i++)
-    for (cached_plan **link = &c->slots[i]; *link; link = &(*link)->next)
-      if (!oldest || (*link)->used < (*oldest)->used)
-        oldest = link;
-  if (!oldest)
-    return;
-  cached_plan *entry = *oldest;
-  *oldest = entry->next;
+  cached_plan *entry = c->oldest, **link = &c->slots[entry->hash % CACHE_SLOTS];
+  while (*link != entry)
+    link = &(*link)->next;
+  *link = entry->next;
+  unlink_age(c, entry);
   c->count--;
   c->bytes -= entry->bytes;
   cusp_plan_free(entry->plan);
@@ -60,7 +68,8 @@ static cusp_plan *cache_find(plan_cache *c, uint64_t hash, const uint64_t *words
   for (cached_plan *entry = c->slots[hash % CACHE_SLOTS]; entry; entry = entry->next)
     if (entry->hash == hash && entry->n_words == n_words &&
         memcmp(entry->words, words, (size_t)n_words * sizeof *words) == 0) {
-      entry->used = ++c->clock;
+      unlink_age(c, entry);
+      link_newest(c, entry);
       return entry->plan;
     }
   return NULL;
@@ -80,12 +89,12 @@ static cusp_status cache_enter(plan_cache *c, uint64_t hash, uint64_t *words, in
   }
   *entry = (cached_plan){.next = c->slots[hash % CACHE_SLOTS],
                          .hash = hash,
-                         .used = ++c->clock,
                          .n_words = n_words,
                          .words = words,
                          .plan = plan};
   entry->bytes = sizeof *entry + cusp_block_size(words) + cusp_plan_bytes(plan);
   c->slots[hash % CACHE_SLOTS] = entry;
+  link_newest(c, entry);
   c->count++;
   c->bytes += entry->bytes;
   return CUSP_OK;
@@ -263,7 +272,43 @@ static void keep_values(evaluation *e) {
     cusp_node_release(e->outputs[i]);
 }
 
-static cusp_status evaluate(int count, cusp_node *const *nodes) {
+/* ------------------------------------------------------------------ small views of values */
+
+/* Copying as many elements costs less than looking for a plan; deeper chains are rare. */
+enum { SMALL_VIEW = 1024, VIEW_DEPTH = 8 };
+
+static bool is_view(const cusp_node *node) {
+  return node->op && (node->op->flags & CUSP_OP_VIEW) && node->op->view && node->n_inputs == 1 &&
+         node->n_outputs == 1;
+}
+
+/* What views of views show of a value; false where anything else is to be computed, or kept. */
+static bool find_view(cusp_array *out, const cusp_node *node, int depth) {
+  cusp_array input;
+  if (cusp_node_evaluated(node)) {
+    *out = node->value;
+    return true;
+  }
+  if (depth == VIEW_DEPTH || (depth > 0 && (node->handles > 0 || node->keeps > 0)) ||
+      !is_view(node) || !find_view(&input, node->inputs[0], depth + 1))
+    return false;
+  memset(out, 0, sizeof *out);
+  return node->op->view(node->attrs, &input, &node->type, out);
+}
+
+/* A row or an element of a value needs no plan: a loop would make one for each index. */
+static cusp_status evaluate_view(cusp_node *node, const cusp_array *view) {
+  cusp_array value;
+  CUSP_TRY(cusp_array_new(&value, node->type.dtype, &node->type.shape));
+  cusp_array_copy(&value, view);
+  cusp_pending_remove(node);
+  node->value = value;
+  cusp_node_let_go(node);
+  cusp_state()->stats.nodes_evaluated++;
+  return CUSP_OK;
+}
+
+static cusp_status evaluate_graph(int count, cusp_node *const *nodes) {
   evaluation e = {0};
   bool outermost = !cusp_state()->evaluating;
   cusp_state()->evaluating = true;
@@ -283,6 +328,14 @@ static cusp_status evaluate(int count, cusp_node *const *nodes) {
   cusp_free(e.leaves);
   cusp_free(e.results);
   return status;
+}
+
+static cusp_status evaluate(int count, cusp_node *const *nodes) {
+  cusp_array view;
+  if (count == 1 && cusp_shape_count(&nodes[0]->type.shape) <= SMALL_VIEW &&
+      find_view(&view, nodes[0], 0))
+    return evaluate_view(nodes[0], &view);
+  return evaluate_graph(count, nodes);
 }
 
 __attribute__((constructor)) static void install(void) { cusp_set_evaluator(evaluate); }

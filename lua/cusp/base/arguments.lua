@@ -9,6 +9,7 @@
 -- their arguments as a proxy that records reads, so that unused arguments can be reported.
 -- Functions get theirs by position (`arguments.bind`).
 -- @module cusp.base.arguments
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local lists = require "cusp.base.lists"
@@ -19,23 +20,6 @@ local arguments = {}
 local is_plain = kinds.is_plain
 
 ---------------------------------------------------------------- taking a call apart
-
-local function has_string_key(t)
-  for key in next, t do
-    if type(key) == "string" then return true end
-  end
-  return false
-end
-
---- The length of the array part of an argument table, including holes: positional arguments may be
--- nil.
-local function array_length(t)
-  local n = #t
-  for key in next, t do
-    if math.type(key) == "integer" and key > n then n = key end
-  end
-  return n
-end
 
 local function holds_integers(t, length, nested)
   for i = 1, length do
@@ -59,8 +43,7 @@ local function is_list_itself(t, length, as_list, keyed)
 end
 
 --- Moves the array part of `t` to `positional` after index `n`, as one list or item by item.
-local function take_array_part(t, positional, n, as_list, keyed)
-  local length = array_length(t)
+local function take_array_part(t, positional, n, as_list, length, keyed)
   if is_list_itself(t, length, as_list, keyed) then
     positional[n + 1] = table.move(t, 1, length, 1, {})
     return n + 1
@@ -91,7 +74,7 @@ function arguments.split(list_at, ...)
   local n = count_without_nils(positional, select("#", ...))
   local last = positional[n]
   if n == 0 or not is_argument_table(last) then return positional, n, keywords end
-  local keyed = has_string_key(last)
+  local length, keyed = engine.scan_arguments(last) -- beyond holes: an argument may be nil
   local as_list, needed
   if type(list_at) == "function" then
     as_list, needed = list_at(n)
@@ -109,7 +92,7 @@ function arguments.split(list_at, ...)
     end
   end
   positional[n] = nil
-  return positional, take_array_part(last, positional, n - 1, as_list, keyed), keywords
+  return positional, take_array_part(last, positional, n - 1, as_list, length, keyed), keywords
 end
 
 ---------------------------------------------------------------- what a class declares

@@ -65,7 +65,9 @@ function History:on_epoch_end(epoch, logs)
 end
 
 --- Plots the loss and the metrics: `history:plot "run.png"` (or .svg) to a file, or without a name
--- in the terminal. Takes the arguments of `cusp.plot.history`.
+-- in the terminal.
+-- @param[opt] to_file, metrics, title, yscale, width, height, dpi as for `cusp.plot.history`
+-- @treturn History
 function History:plot(...) return require("cusp.plot").history(self, ...) end
 
 --- `History(3 epochs, accuracy = 0.981, loss = 0.052)`: the values of the last epoch, and where

@@ -237,6 +237,7 @@ function Dataset.from_generator(...)
 end
 
 --- Integers: `range(stop)`, `range(start, stop)` or `range(start, stop, step)`; int64 scalars.
+-- @tparam integer ... the stop, the start and the stop, or these and the step
 -- @tparam[opt="int64"] string output_type
 function Dataset.range(...)
   local given = table.pack(...)
@@ -509,6 +510,7 @@ end
 
 --- Elements of several data sets side by side, until the first of them ends: `Dataset.zip(a, b)`,
 -- `Dataset.zip{a, b}`, `Dataset.zip{x = a, y = b}` or `a:zip(b)`.
+-- @param ... data sets, or a table of them
 function Dataset.zip(...)
   local given, inputs = ..., {}
   if select("#", ...) > 1 then given = {...} end

@@ -220,8 +220,9 @@ end
 
 function Reader:__close() self:close() end
 
---- Loops over the records of a file: `for record in tfrecord.records(path) do ... end`. Takes the
--- arguments of `tfrecord.reader`.
+--- Loops over the records of a file: `for record in tfrecord.records(path) do ... end`.
+-- @tparam string path
+-- @tparam[opt="auto"] string compression as for `tfrecord.reader`
 function tfrecord.records(...)
   return tfrecord.reader(...):records()
 end

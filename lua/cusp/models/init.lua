@@ -60,6 +60,9 @@ end
 function models.load_model(...) return rooms.get("saving.methods").load_model(...) end
 
 --- Saves a whole model: `save_model(model, filepath)` is the same as `model:save(filepath)`.
+-- @tparam Model model
+-- @tparam string filepath
+-- @tparam[opt=true] boolean overwrite
 function models.save_model(...) return rooms.get("saving.functions").save_model(...) end
 
 return models

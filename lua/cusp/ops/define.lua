@@ -16,6 +16,8 @@ local functions = {} -- name → function
 define.functions = functions
 define.bodies = {} -- name → the function below the reading of arguments, for help
 
+--- Whether a value is a symbolic tensor, from a model under construction.
+-- @treturn boolean
 local function is_symbolic(value)
   if type(value) ~= "table" then return false end
   local meta = getmetatable(value)

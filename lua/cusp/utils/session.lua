@@ -13,8 +13,6 @@ function session.clear_session()
   collectgarbage()
 end
 
---- Whether a value is a symbolic tensor, from a model under construction.
--- @treturn boolean
 session.is_keras_tensor = define.is_symbolic
 
 local aliases = {["double"] = "float64", ["float"] = "float32", ["half"] = "float16",

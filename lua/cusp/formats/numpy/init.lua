@@ -167,6 +167,9 @@ end
 function numpy.savez(...) write_npz("numpy.savez", nil, ...) end
 
 --- Like `savez`, compressed with deflate.
+-- @tparam string path
+-- @param ... tensors
+-- @tparam[opt] table arrays name → tensor
 function numpy.savez_compressed(...) write_npz("numpy.savez_compressed", {compress = true}, ...) end
 
 return numpy

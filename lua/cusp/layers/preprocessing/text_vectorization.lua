@@ -250,12 +250,16 @@ end
 ---------------------------------------------------------------- the vocabulary
 
 --- The tokens in the order of their indices; see `IndexLookup:get_vocabulary`.
+-- @tparam[opt=true] boolean include_special_tokens
+-- @treturn {string,...}
 function TextVectorization:get_vocabulary(...) return self._lookup_layer:get_vocabulary(...) end
 
 --- How many indices there are.
 function TextVectorization:vocabulary_size() return self._lookup_layer:vocabulary_size() end
 
 --- Sets the vocabulary; see `IndexLookup:set_vocabulary`.
+-- @param vocabulary a list of tokens, a vector, or the path of a file with one a line
+-- @param[opt] idf_weights of output_mode "tf_idf": a weight for each token
 function TextVectorization:set_vocabulary(...) return self._lookup_layer:set_vocabulary(...) end
 
 --- Forgets what was counted.
