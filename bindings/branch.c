@@ -1,6 +1,8 @@
 /* Branches of a traced function. */
 #include "binding.h"
 
+#include <string.h>
+
 static const char branch_kind[] = "cusp.Branch";
 
 typedef struct branch_box {
@@ -89,14 +91,23 @@ static int choose(lua_State *L) {
                            : cusp_lua_raise(L, status, NULL);
 }
 
-/** cusp.engine.stand_in(tensor): a tensor of that shape and dtype that a loop gives its values. */
+/** cusp.engine.stand_in(tensor, slice): a tensor of that shape and dtype, or of those of its slices
+ * along the first axis, that a loop gives its values. */
 static int stand_in(lua_State *L) {
   cusp_node *like = cusp_lua_check_tensor(L, 1, "stand_in"), *node;
+  cusp_type type = like->type;
+  if (lua_toboolean(L, 2)) {
+    if (type.shape.ndim == 0)
+      return cusp_lua_error(L, "stand_in: a scalar has no first axis");
+    type.shape.ndim--;
+    memmove(type.shape.size, type.shape.size + 1,
+            (size_t)type.shape.ndim * sizeof *type.shape.size);
+  }
   if (!cusp_tracing())
     return cusp_lua_error(L, "stand_in: no function is being traced");
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_scope scope = cusp_scope_open();
-  cusp_status status = cusp_trace_stand_in(&node, &like->type);
+  cusp_status status = cusp_trace_stand_in(&node, &type);
   if (status == CUSP_OK) {
     cusp_node_retain(node);
     cusp_lua_fill_tensor(tensor, node);
@@ -105,29 +116,60 @@ static int stand_in(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "stand_in");
 }
 
-/** cusp.engine.repeat(name, initial, stand_ins, condition, body): the last values of a loop, in a
- * list. */
+/* Whatever is in the field of the table at `index`, or nil where there is none. */
+static cusp_branch *field_branch(lua_State *L, int index, const char *field, const char *name) {
+  lua_getfield(L, index, field);
+  cusp_branch *branch = lua_isnil(L, -1) ? NULL : check_branch(L, lua_gettop(L), name)->branch;
+  lua_pop(L, 1);
+  return branch;
+}
+
+static int64_t field_integer(lua_State *L, int index, const char *field) {
+  lua_getfield(L, index, field);
+  int64_t value = (int64_t)luaL_optinteger(L, -1, 0);
+  lua_pop(L, 1);
+  return value;
+}
+
+static cusp_status read_repetition(lua_State *L, cusp_node **initial, cusp_node **stand_ins,
+                                   int count) {
+  CUSP_TRY(read_list(initial, L, 2, count));
+  return read_list(stand_ins, L, 3, count);
+}
+
+/** cusp.engine.repeat(name, initial, stand_ins, {body, condition, slices, count, reverse}): the last
+ * values of a loop, or of a scan (which has no condition; its last `slices` initial values are
+ * sliced) and then what the body returns besides them, stacked. In a list. */
 static int repeat(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  cusp_branch *condition = check_branch(L, 4, name)->branch,
-              *body = check_branch(L, 5, name)->branch;
-  lua_settop(L, 5);
-  int count = (int)lua_rawlen(L, 2);
-  luaL_argcheck(L, (int)lua_rawlen(L, 3) == count, 3, "expected one per value");
-  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(3 * count + 1) * sizeof *nodes, 0);
+  for (int i = 2; i <= 4; i++)
+    luaL_checktype(L, i, LUA_TTABLE);
+  lua_settop(L, 4);
+  cusp_branch *body = field_branch(L, 4, "body", name),
+              *condition = field_branch(L, 4, "condition", name);
+  luaL_argcheck(L, body, 4, "expected a body");
+  int given = (int)lua_rawlen(L, 2), slices = (int)field_integer(L, 4, "slices");
+  luaL_argcheck(L, (int)lua_rawlen(L, 3) == given && slices <= given, 3, "expected one per value");
+  int n_results = condition ? given : body->n_results;
+  cusp_repetition r = {.name = name,
+                       .n_values = given - slices,
+                       .n_slices = slices,
+                       .count = field_integer(L, 4, "count")};
+  lua_getfield(L, 4, "reverse");
+  r.reverse = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(2 * given + n_results + 1) * sizeof *nodes, 0),
+            **results = nodes + 2 * given;
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
   cusp_lua_mark_source(L);
+  r.initial = nodes;
+  r.stand_ins = nodes + given;
   cusp_scope scope = cusp_scope_open();
-  cusp_status status = read_list(nodes, L, 2, count);
+  cusp_status status = read_repetition(L, nodes, nodes + given, given);
   if (status == CUSP_OK)
-    status = read_list(nodes + count, L, 3, count);
-  if (status == CUSP_OK)
-    status =
-        cusp_branches_repeat(nodes + 2 * count, name, count, nodes, nodes + count, condition, body);
+    status = cusp_branches_repeat(results, &r, condition, body);
   cusp_scope_close(scope);
-  return status == CUSP_OK ? cusp_lua_push_nodes(L, count, nodes + 2 * count, true)
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, n_results, results, true)
                            : cusp_lua_raise(L, status, NULL);
 }
 

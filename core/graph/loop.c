@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The graphs of both rows, in this order. */
-enum { CONDITION, BODY, BACK };
+enum { BODY, CONDITION, BACK };
 
 /* Inputs of the graphs: carried values, captures, and of the gradient's also cotangents of the
  * floating carried values and sums of the captures' gradients. The row's own inputs are all of
@@ -112,7 +112,7 @@ static void copy_graph(const backward *b, int graph) {
 
 static cusp_status fill_result(backward *b) {
   int forward = b->graphs->n_inputs, total = b->n.cotangents + b->n.sums;
-  int outputs[] = {1, b->n.carried, total};
+  int outputs[] = {b->n.carried, 1, total};
   CUSP_TRY(cusp_subgraphs_new(&b->result, forward + total, 3, outputs));
   copy_graph(b, CONDITION);
   copy_graph(b, BODY);

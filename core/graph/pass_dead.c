@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+static void trim(cusp_operation *operation, const bool *needed) {
+  while (operation->n_outputs > 2 &&
+         !needed[operation->first_output + operation->n_outputs - 1])
+    operation->n_outputs--;
+}
+
 cusp_status cusp_pass_dead(cusp_graph *graph) {
   bool *needed;
   CUSP_TRY(cusp_alloc_zeroed((void **)&needed, (size_t)graph->n_values + 1));
@@ -15,6 +21,8 @@ cusp_status cusp_pass_dead(cusp_graph *graph) {
     for (int k = 0; k < operation->n_outputs; k++)
       used |= needed[operation->first_output + k];
     operation->dead = !used;
+    if (used && (operation->op->flags & CUSP_OP_TRIMMED))
+      trim(operation, needed);
     for (int k = 0; used && k < operation->n_inputs; k++)
       needed[operation->inputs[k]] = true;
   }

@@ -23,14 +23,14 @@ static cusp_status find_inputs(cusp_subplan *p, const cusp_order *order, const c
 }
 
 static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgraph *from,
-                          const cusp_map *map) {
+                          int n_outputs, const cusp_map *map) {
   cusp_order order = {0};
   cusp_status status =
-      cusp_order_collect(&order, from->n_outputs, from->outputs, cusp_subgraph_stop(map));
+      cusp_order_collect(&order, n_outputs, from->outputs, cusp_subgraph_stop(map));
   if (status == CUSP_OK)
     status = find_inputs(p, &order, map);
   if (status == CUSP_OK)
-    status = cusp_graph_import(graph, &order, true, from->n_outputs, from->outputs);
+    status = cusp_graph_import(graph, &order, true, n_outputs, from->outputs);
   if (status == CUSP_OK)
     status = cusp_graph_rewrite(graph);
   cusp_order_free(&order);
@@ -38,6 +38,11 @@ static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgrap
 }
 
 cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs, int graph) {
+  return cusp_subplan_new_first(out, subgraphs, graph, subgraphs->graphs[graph].n_outputs);
+}
+
+cusp_status cusp_subplan_new_first(cusp_subplan *out, const cusp_subgraphs *subgraphs, int graph,
+                                   int n_outputs) {
   const cusp_subgraph *from = &subgraphs->graphs[graph];
   cusp_plan_options options = {.own_outputs = true, .recurs = true};
   cusp_graph lowered = {0};
@@ -46,9 +51,9 @@ cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs,
   cusp_status status = cusp_subgraph_map(&map, subgraphs, graph);
   if (status == CUSP_OK)
     status = cusp_alloc_zeroed((void **)&out->results,
-                               ((size_t)from->n_outputs + 1) * sizeof *out->results);
+                               ((size_t)n_outputs + 1) * sizeof *out->results);
   if (status == CUSP_OK)
-    status = import(out, &lowered, from, &map);
+    status = import(out, &lowered, from, n_outputs, &map);
   if (status == CUSP_OK)
     status = cusp_plan_new(&out->plan, &lowered, &options);
   else

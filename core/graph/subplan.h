@@ -14,6 +14,10 @@ typedef struct cusp_subplan {
 
 CUSP_NODISCARD cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs,
                                             int graph);
+/** Of the graph's first n_outputs outputs only. */
+CUSP_NODISCARD cusp_status cusp_subplan_new_first(cusp_subplan *out,
+                                                  const cusp_subgraphs *subgraphs, int graph,
+                                                  int n_outputs);
 /** Empties it; one that was never made is accepted. */
 void cusp_subplan_free(cusp_subplan *subplan);
 /** inputs: one row-major array an input of the graphs; destinations: memory for each output,

@@ -1,0 +1,171 @@
+--- Loops that are traced once: their body becomes a graph within the graph.
+-- @module cusp.ops.traced_loops
+local custom_gradient = require "cusp.ops.custom_gradient"
+local define = require "cusp.ops.define"
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+local structure = require "cusp.base.structure"
+
+local loops = {}
+local rows = engine.ops
+
+---------------------------------------------------------------- results
+
+-- Marks the position of a tensor in a result.
+local place = setmetatable({}, {__name = "a tensor"})
+
+--- The form of some results, and their tensors and numbers.
+function loops.take_apart(results)
+  local values, form = {}, {n = results.n}
+  for i = 1, results.n do
+    form[i] = structure.map(results[i], function(leaf)
+      local kind = type(leaf)
+      if kind ~= "userdata" and kind ~= "number" and kind ~= "boolean" then return leaf end
+      values[#values + 1] = leaf
+      return place
+    end)
+  end
+  return form, values
+end
+
+--- Whether two forms are alike.
+local function same_form(a, b)
+  if a == b then return true end
+  if not structure.is_container(a) or not structure.is_container(b) then return false end
+  for key, value in pairs(a) do
+    if not same_form(value, b[key]) then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+--- The results of a form, with these tensors from position `at` on.
+function loops.put_together(form, values, at)
+  local results = {}
+  at = (at or 1) - 1
+  for i = 1, form.n do
+    results[i] = structure.map(form[i], function(leaf)
+      if leaf ~= place then return leaf end
+      at = at + 1
+      return values[at]
+    end)
+  end
+  return table.unpack(results, 1, form.n)
+end
+
+loops.same_form = same_form
+
+--- Replaces variables in results by their present values, also in a trace: later assignments are
+-- not visible.
+function loops.values_of(...)
+  local results = table.pack(...)
+  for i = 1, results.n do
+    results[i] = structure.map(results[i], function(leaf)
+      return engine.is_variable(leaf) and leaf.value or leaf
+    end)
+  end
+  return table.unpack(results, 1, results.n)
+end
+
+--- A tape outside of a branch or loop that is a plan of its own cannot go back through a call in it.
+function loops.check_gradients(name, before)
+  if custom_gradient.count() == before or not engine.recording() then return end
+  errors.raise("%s: a function with a gradient of its own (custom_gradient) cannot be called in a "
+    .. "branch or loop that depends on a traced tensor; call it before or after, or choose with "
+    .. "ops.where", name)
+end
+
+---------------------------------------------------------------- loops
+
+local function as_list(...)
+  local first = ...
+  if select("#", ...) == 1 and structure.is_container(first) then return first end
+  return {...}
+end
+
+-- What stands for some values while a body is traced; the values become tensors.
+local function stand_ins_of(values, slices)
+  local stand_ins = {}
+  for i, value in ipairs(values) do
+    values[i] = define.tensor(value)
+    stand_ins[i] = engine.stand_in(values[i], i > #values - slices)
+  end
+  return stand_ins
+end
+
+local function check_form(name, form, own)
+  if same_form(form, own) then return end
+  errors.raise("%s: the body should return the same structure as the loop values", name)
+end
+
+--- Repeats a body while a condition gives true.
+-- @tparam string name for messages
+-- @tparam function condition
+-- @tparam function body returns the next values, or a list of them
+-- @tparam table values packed
+-- @tparam[opt] integer limit at most so many rounds
+-- @return the last values
+function loops.repeat_while(name, condition, body, values, limit)
+  local form, initial = loops.take_apart(values)
+  if limit then initial[#initial + 1] = 0 end
+  local before = custom_gradient.count()
+  local stand_ins = stand_ins_of(initial, 0)
+  local test <close> = engine.branch(true)
+  local go_on = condition(loops.put_together(form, stand_ins))
+  go_on = rows.cast(loops.one_element(name, "condition", define.tensor(go_on)), "bool")
+  if limit then go_on = rows.logical_and(go_on, rows.less(stand_ins[#stand_ins], limit)) end
+  test:finish{go_on}
+  local round <close> = engine.branch(true)
+  local own, results = loops.take_apart(
+    table.pack(table.unpack(as_list(body(loops.put_together(form, stand_ins))), 1, form.n)))
+  check_form(name, form, own)
+  if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
+  round:finish(results)
+  loops.check_gradients(name, before)
+  return loops.put_together(form, engine["repeat"](name, initial, stand_ins,
+    {condition = test, body = round}))
+end
+
+--- The tensor as a scalar, if it has one element.
+function loops.one_element(name, what, value)
+  for _, size in ipairs(value.shape) do
+    if size ~= 1 then
+      errors.raise("%s: expected one element as the %s, got shape %s", name, what,
+        errors.shape(value.shape))
+    end
+  end
+  return rows.reshape(value, {})
+end
+
+--- Runs a body a number of times, on one slice of some tensors after the other.
+-- @tparam string name for messages
+-- @tparam function body gets the carried value and a slice, returns the next value and an output
+-- @param carry tensor, or a nested table of them
+-- @param xs tensor, or a nested table of them; nil
+-- @tparam integer count
+-- @tparam[opt] boolean reverse
+-- @return the last carried value
+-- @return the outputs, stacked
+function loops.scan(name, body, carry, xs, count, reverse)
+  local carried, initial = loops.take_apart{n = 1, carry}
+  local sliced, slices = loops.take_apart{n = 1, xs}
+  local n = #initial
+  table.move(slices, 1, #slices, n + 1, initial)
+  local before = custom_gradient.count()
+  local stand_ins = stand_ins_of(initial, #slices)
+  local round <close> = engine.branch(true)
+  local next_carry, output = loops.values_of(body(loops.put_together(carried, stand_ins),
+    (loops.put_together(sliced, stand_ins, n + 1))))
+  local own, results = loops.take_apart{n = 1, next_carry}
+  check_form(name, carried, own)
+  local form, outputs = loops.take_apart{n = 1, output}
+  round:finish(table.move(outputs, 1, #outputs, n + 1, results))
+  loops.check_gradients(name, before)
+  local found = engine["repeat"](name, initial, stand_ins,
+    {body = round, slices = #slices, count = count, reverse = reverse})
+  return (loops.put_together(carried, found)), (loops.put_together(form, found, n + 1))
+end
+
+return loops
