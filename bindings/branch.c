@@ -131,15 +131,24 @@ static int64_t field_integer(lua_State *L, int index, const char *field) {
   return value;
 }
 
+/* The string stays in the table. */
+static const char *field_string(lua_State *L, int index, const char *field, const char *otherwise) {
+  lua_getfield(L, index, field);
+  const char *value = luaL_optstring(L, -1, otherwise);
+  lua_pop(L, 1);
+  return value;
+}
+
 static cusp_status read_repetition(lua_State *L, cusp_node **initial, cusp_node **stand_ins,
                                    int count) {
   CUSP_TRY(read_list(initial, L, 2, count));
   return read_list(stand_ins, L, 3, count);
 }
 
-/** cusp.engine.repeat(name, initial, stand_ins, {body, condition, slices, count, reverse}): the last
- * values of a loop, or of a scan (which has no condition; its last `slices` initial values are
- * sliced) and then what the body returns besides them, stacked. In a list. */
+/** cusp.engine.repeat(name, initial, stand_ins, {body, condition, slices, count, reverse,
+ * value_name, body_name}): the last values of a loop, or of a scan (which has no condition; its last
+ * `slices` initial values are sliced) and then what the body returns besides them, stacked. In a
+ * list. */
 static int repeat(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   for (int i = 2; i <= 4; i++)
@@ -154,6 +163,8 @@ static int repeat(lua_State *L) {
   cusp_repetition r = {.name = name,
                        .n_values = given - slices,
                        .n_slices = slices,
+                       .value_name = field_string(L, 4, "value_name", "loop value"),
+                       .body_name = field_string(L, 4, "body_name", "body"),
                        .count = field_integer(L, 4, "count")};
   lua_getfield(L, 4, "reverse");
   r.reverse = lua_toboolean(L, -1);

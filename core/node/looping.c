@@ -31,11 +31,11 @@ static cusp_status take_result(const looping *l, int k) {
   if (before->dtype == after->type.dtype && cusp_shape_equal(&before->shape, &after->type.shape))
     return CUSP_OK;
   return cusp_fail(CUSP_ESHAPE,
-                   "%s: loop value %d is %s %s, but the body makes it %s %s; shape and dtype "
-                   "should stay the same",
-                   l->r->name, k + 1, cusp_dtype_name(before->dtype),
-                   cusp_shape_text(&before->shape), cusp_dtype_name(after->type.dtype),
-                   cusp_shape_text(&after->type.shape));
+                   "%s: %s %d is %s %s, but the %s makes it %s %s; shape and dtype should stay the "
+                   "same",
+                   l->r->name, l->r->value_name, k + 1, cusp_dtype_name(before->dtype),
+                   cusp_shape_text(&before->shape), l->r->body_name,
+                   cusp_dtype_name(after->type.dtype), cusp_shape_text(&after->type.shape));
 }
 
 static cusp_status check_condition(const looping *l) {
@@ -137,9 +137,10 @@ static cusp_status make_loop(looping *l, cusp_node **picks) {
   cusp_node **captures, *const *outputs[] = {l->next, &l->go_on};
   int counts[] = {l->n_outputs, 1};
   bool certain = !l->condition && l->r->count > 0;
+  uint64_t first = l->condition ? l->condition->first : l->body->first; /* which was traced first */
   cusp_status status = cusp_subgraphs_capture(
-      &graphs, &captures, l->body->first, l->condition ? 2 : 1, counts, outputs, l->n_given,
-      l->stand_ins, certain ? CUSP_HOIST_ALL : CUSP_HOIST_CHEAP);
+      &graphs, &captures, first, l->condition ? 2 : 1, counts, outputs, l->n_given, l->stand_ins,
+      certain ? CUSP_HOIST_ALL : CUSP_HOIST_CHEAP);
   if (status == CUSP_OK)
     status = make_node(l, picks, graphs, captures);
   cusp_subgraphs_release(graphs);

@@ -7,7 +7,8 @@
 /** What is given to each round. initial and stand_ins list the carried values, then what a scan
  * takes slices of along the first axis. stand_ins[k] stood for that while the body was traced. */
 typedef struct cusp_repetition {
-  const char *name; /* the operation's, for messages */
+  /* for messages: the operation's, and what a carried value and the body are to the user */
+  const char *name, *value_name, *body_name;
   int n_values, n_slices;
   cusp_node *const *initial, *const *stand_ins;
   int64_t count; /* rounds of a scan */

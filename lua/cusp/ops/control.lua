@@ -182,9 +182,9 @@ local function fori_loop(lower, upper, body, value)
     return value
   end
   local start = {define.tensor(type(lower) == "userdata" and lower or first), value}
-  return loops.scan("fori_loop", function(carry)
+  return loops.scan({name = "fori_loop", count = math.max(0, last - first + 1)}, function(carry)
     return {carry[1] + 1, (body(carry[1], carry[2]))}
-  end, start, nil, math.max(0, last - first + 1))[2]
+  end, start)[2]
 end
 
 ---------------------------------------------------------------- maps and scans along the first axis
@@ -239,7 +239,8 @@ local function map(f, xs)
   local length = length_of("map", xs)
   if not length then errors.raise "map: expected at least one tensor" end
   if engine.tracing() then
-    return (select(2, loops.scan("map", function(_, x) return nil, f(x) end, nil, xs, length)))
+    local function item(_, x) return nil, (f(x)) end
+    return (select(2, loops.scan({name = "map", count = length}, item, nil, xs)))
   end
   local items = {}
   for i = 1, length do items[i] = f(pick(xs, i)) end
@@ -266,7 +267,10 @@ local function scan(f, carry, xs, length, reverse, unroll)
   length = length_of("scan", xs or {}, length)
   if not length then errors.raise "scan: expected xs or length" end
   if engine.tracing() and not unroll then
-    return loops.scan("scan", f, loops.values_of(carry), xs, length, reverse)
+    local options = {name = "scan", value = "carried value", body = "function", count = length,
+      reverse = reverse}
+    local last, ys = loops.scan(options, f, loops.values_of(carry), xs)
+    return last, ys
   end
   local outputs = {}
   for step = 1, length do

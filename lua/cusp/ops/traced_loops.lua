@@ -139,33 +139,53 @@ function loops.one_element(name, what, value)
   return rows.reshape(value, {})
 end
 
+-- What is carried besides, whose first value is known only within the body.
+local function carry_more(initial, stand_ins, n)
+  local added = 0
+  return function(value)
+    added = added + 1
+    value = define.tensor(value)
+    local stand_in = engine.stand_in(value)
+    table.insert(initial, n + added, value)
+    table.insert(stand_ins, n + added, stand_in)
+    return stand_in
+  end
+end
+
+local function append(list, more) return table.move(more, 1, #more, #list + 1, list) end
+
 --- Runs a body a number of times, on one slice of some tensors after the other.
--- @tparam string name for messages
--- @tparam function body gets the carried value and a slice, returns the next value and an output
+-- @tparam table options `name`, and what messages call a carried `value` and the `body`; the
+-- `count` of rounds; `reverse` from the last slice to the first
+-- @tparam function body gets the carried value, a slice, and a function that makes a tensor the
+-- first value of something else to carry and returns what stands for it; returns the next value, an
+-- output, and a list of the next values of those
 -- @param carry tensor, or a nested table of them
 -- @param xs tensor, or a nested table of them; nil
--- @tparam integer count
--- @tparam[opt] boolean reverse
 -- @return the last carried value
 -- @return the outputs, stacked
-function loops.scan(name, body, carry, xs, count, reverse)
+-- @treturn table the last values of what else is carried
+function loops.scan(options, body, carry, xs)
   local carried, initial = loops.take_apart{n = 1, carry}
   local sliced, slices = loops.take_apart{n = 1, xs}
-  local n = #initial
-  table.move(slices, 1, #slices, n + 1, initial)
-  local before = custom_gradient.count()
+  local n, before = #initial, custom_gradient.count()
+  append(initial, slices)
   local stand_ins = stand_ins_of(initial, #slices)
   local round <close> = engine.branch(true)
-  local next_carry, output = loops.values_of(body(loops.put_together(carried, stand_ins),
-    (loops.put_together(sliced, stand_ins, n + 1))))
+  local next_carry, output, others = loops.values_of(body(loops.put_together(carried, stand_ins),
+    (loops.put_together(sliced, stand_ins, n + 1)), carry_more(initial, stand_ins, n)))
   local own, results = loops.take_apart{n = 1, next_carry}
-  check_form(name, carried, own)
+  check_form(options.name, carried, own)
   local form, outputs = loops.take_apart{n = 1, output}
-  round:finish(table.move(outputs, 1, #outputs, n + 1, results))
-  loops.check_gradients(name, before)
-  local found = engine["repeat"](name, initial, stand_ins,
-    {body = round, slices = #slices, count = count, reverse = reverse})
-  return (loops.put_together(carried, found)), (loops.put_together(form, found, n + 1))
+  others = others or {}
+  round:finish(append(append(results, others), outputs))
+  loops.check_gradients(options.name, before)
+  local found = engine["repeat"](options.name, initial, stand_ins, {
+    body = round, slices = #slices, count = options.count, reverse = options.reverse,
+    value_name = options.value, body_name = options.body,
+  })
+  return (loops.put_together(carried, found)),
+    (loops.put_together(form, found, n + #others + 1)), table.move(found, n + 1, n + #others, 1, {})
 end
 
 return loops
