@@ -123,9 +123,12 @@ static cusp_status make_node(looping *l, cusp_node **picks, cusp_subgraphs *grap
       cusp_arena_alloc((void **)&inputs, &l->arena, (size_t)graphs->n_inputs * sizeof *inputs));
   for (int i = 0; i < graphs->n_inputs; i++)
     inputs[i] = i < l->n_given ? l->initial[i] : captures[i - l->n_given];
-  if (l->condition)
+  cusp_pass pass = {.n_carried = l->n_carried};
+  if (l->condition) {
+    CUSP_TRY(cusp_subgraphs_set_passes(graphs, 1, &pass));
     return cusp_subgraphs_node(picks, "loop", graphs->n_inputs, inputs, graphs, l->n_carried,
                                l->types);
+  }
   cusp_rounds rounds = {l->r->count, l->r->reverse, l->n_carried, l->r->n_slices};
   return cusp_scan_node(picks, graphs->n_inputs, inputs, graphs, &rounds);
 }

@@ -46,7 +46,17 @@ void cusp_subgraphs_release(cusp_subgraphs *subgraphs) {
     release_all(subgraphs->graphs[g].outputs, subgraphs->graphs[g].n_outputs);
   }
   cusp_free(subgraphs->types);
+  cusp_free(subgraphs->passes);
   cusp_free(subgraphs);
+}
+
+cusp_status cusp_subgraphs_set_passes(cusp_subgraphs *graphs, int n_passes,
+                                      const cusp_pass *passes) {
+  size_t bytes = (size_t)n_passes * sizeof *passes;
+  CUSP_TRY(cusp_alloc((void **)&graphs->passes, bytes));
+  memcpy(graphs->passes, passes, bytes);
+  graphs->n_passes = n_passes;
+  return CUSP_OK;
 }
 
 static cusp_node *retained(cusp_node *node) {
@@ -73,8 +83,9 @@ static cusp_status fill_types(cusp_subgraphs *all) {
   return CUSP_OK;
 }
 
-cusp_status cusp_subgraphs_extend(cusp_subgraphs **out, const cusp_subgraphs *first,
-                                  const cusp_rounds *rounds, int n_more, cusp_node *const *more) {
+/* The graph of a scan with more outputs, which become slices. */
+static cusp_status extend(cusp_subgraphs **out, const cusp_subgraphs *first,
+                          const cusp_rounds *rounds, int n_more, cusp_node *const *more) {
   const cusp_subgraph *from = &first->graphs[0];
   int n_outputs = from->n_outputs + n_more;
   CUSP_TRY(cusp_subgraphs_new(out, first->n_inputs, 1, &n_outputs));
@@ -274,7 +285,7 @@ static cusp_status prepare_scan(cusp_subgraphs **out, const cusp_subgraphs *grap
   cusp_node *nothing = lacking ? cusp_full(&empty, 0, CUSP_BOOL) : NULL;
   if (lacking)
     CUSP_TRY(cusp_built(nothing));
-  return cusp_subgraphs_extend(out, graph, rounds, lacking, &nothing);
+  return extend(out, graph, rounds, lacking, &nothing);
 }
 
 cusp_status cusp_scan_node(cusp_node **picks, int n_inputs, cusp_node *const *inputs,
@@ -299,7 +310,7 @@ cusp_status cusp_scan_extend(cusp_node *scan, int n_more, cusp_node *const *more
   if (n_outputs > INT16_MAX)
     return cusp_fail(CUSP_EUNSUPPORTED, "a scan of %d outputs; at most %d are supported", n_outputs,
                      INT16_MAX);
-  CUSP_TRY(cusp_subgraphs_extend(&wider, before, &before->rounds, n_more, more));
+  CUSP_TRY(extend(&wider, before, &before->rounds, n_more, more));
   scan->attrs[0].subgraphs = wider;
   scan->types = wider->types;
   scan->n_outputs = (int16_t)n_outputs;

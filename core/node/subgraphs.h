@@ -21,11 +21,22 @@ typedef struct cusp_rounds {
   int n_carried, n_slices;
 } cusp_rounds;
 
+/** One way through the rounds of a loop. Its graph reads its carried values, what the passes before
+ * it kept of the round, and captures; it gives the next carried values and what it keeps. */
+typedef struct cusp_pass {
+  int n_carried, n_kept;
+  bool reverse; /* from the last round to the first */
+} cusp_pass;
+
 struct cusp_subgraphs {
   int32_t references;
   int n_inputs, n_graphs; /* inputs are those of all graphs alike */
   cusp_rounds rounds;     /* of a scan */
   cusp_type *types;       /* of a scan's node: one for each output of the graph; else NULL */
+  /* of a loop, whose graphs are those of the passes, then the condition of the first. Inputs are the
+   * carried values of all passes, what all keep, then captures */
+  cusp_pass *passes;
+  int n_passes;
   cusp_subgraph graphs[];
 };
 
@@ -50,6 +61,10 @@ CUSP_NODISCARD cusp_status cusp_subgraph_placeholder(cusp_node **out, const cusp
 /** What of a graph's own nodes is computed before the node: none; what can neither fail nor cost
  * much; all that reads no input that the caller gives. */
 typedef enum cusp_hoist { CUSP_HOIST_NOTHING, CUSP_HOIST_CHEAP, CUSP_HOIST_ALL } cusp_hoist;
+
+/** Says that the graphs are a loop's; the passes are copied. */
+CUSP_NODISCARD cusp_status cusp_subgraphs_set_passes(cusp_subgraphs *graphs, int n_passes,
+                                                     const cusp_pass *passes);
 
 /**
  * What the graphs read of what was traced before node number `first` becomes their common inputs,
