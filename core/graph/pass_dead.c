@@ -1,11 +1,16 @@
 /* Drops operations that no output needs. */
+#include "../node/subgraphs.h"
 #include "graph.h"
 #include "passes.h"
 
 #include <string.h>
 
+/* Carried values are needed by the next round. */
 static void trim(cusp_operation *operation, const bool *needed) {
-  while (operation->n_outputs > 2 &&
+  int least = operation->attrs[0].subgraphs->rounds.n_carried;
+  if (least < 2)
+    least = 2;
+  while (operation->n_outputs > least &&
          !needed[operation->first_output + operation->n_outputs - 1])
     operation->n_outputs--;
 }

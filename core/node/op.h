@@ -113,7 +113,7 @@ enum {
   CUSP_OP_FROM_DATA = 1 << 11,
   /* its last tensor is written into the first, or a copy, and has to fit its dtype */
   CUSP_OP_UPDATES = 1 << 12,
-  /* the last of its outputs that nobody needs are left out, all but two */
+  /* a scan: of its outputs along the rounds, the last that nobody needs are left out */
   CUSP_OP_TRIMMED = 1 << 13
 };
 
