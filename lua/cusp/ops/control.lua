@@ -170,10 +170,10 @@ end
 local function fori_loop(lower, upper, body, value)
   check_callable("fori_loop", body)
   if engine.is_traced(lower) or engine.is_traced(upper) then
-    local function below(i) return rows.less(i, upper) end
-    local function round(i, now) return {i + 1, (body(i, now))} end
-    return (select(2, loops.repeat_while("fori_loop", below, round,
-      table.pack(define.tensor(lower), value))))
+    local function below(_, i) return rows.less(i, upper) end
+    local function round(now, i) return {(body(i, now)), i + 1} end
+    return (loops.repeat_while("fori_loop", below, round,
+      table.pack(value, define.tensor(lower))))
   end
   value = loops.values_of(value)
   local first, last = integer_of(lower), integer_of(upper) - 1
@@ -181,10 +181,11 @@ local function fori_loop(lower, upper, body, value)
     for i = first, last do value = loops.values_of(body(i, value)) end
     return value
   end
-  local start = {define.tensor(type(lower) == "userdata" and lower or first), value}
-  return loops.scan({name = "fori_loop", count = math.max(0, last - first + 1)}, function(carry)
-    return {carry[1] + 1, (body(carry[1], carry[2]))}
-  end, start)[2]
+  local start = define.tensor(type(lower) == "userdata" and lower or first)
+  local options = {name = "fori_loop", count = math.max(0, last - first + 1)}
+  return loops.scan(options, function(carry)
+    return {(body(carry[2], carry[1])), carry[2] + 1}
+  end, {value, start})[1]
 end
 
 ---------------------------------------------------------------- maps and scans along the first axis
