@@ -184,6 +184,49 @@ static int repeat(lua_State *L) {
                            : cusp_lua_raise(L, status, NULL);
 }
 
+static cusp_status read_given(lua_State *L, cusp_given_gradient *given, cusp_node **nodes) {
+  int n = given->n_outputs;
+  CUSP_TRY(read_list(nodes, L, 1, n));
+  CUSP_TRY(read_list(nodes + n, L, 2, n));
+  CUSP_TRY(read_list(nodes + 2 * n, L, 3, given->n_arguments));
+  given->outputs = nodes;
+  given->stand_ins = nodes + n;
+  given->arguments = nodes + 2 * n;
+  return CUSP_OK;
+}
+
+/** cusp.engine.give_gradient(outputs, stand_ins, arguments, branch): the outputs, in a list; the
+ * gradients of the arguments are what the branch gives from the stand-ins for the outputs'. */
+static int give_gradient(lua_State *L) {
+  for (int i = 1; i <= 3; i++)
+    luaL_checktype(L, i, LUA_TTABLE);
+  cusp_given_gradient given = {.n_outputs = (int)lua_rawlen(L, 1),
+                               .n_arguments = (int)lua_rawlen(L, 3),
+                               .gradient = check_branch(L, 4, "custom_gradient")->branch};
+  luaL_argcheck(L, given.n_outputs && (int)lua_rawlen(L, 2) == given.n_outputs, 2,
+                "expected one per output");
+  lua_settop(L, 4);
+  int count = 3 * given.n_outputs + given.n_arguments;
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)count * sizeof *nodes, 0),
+            **results = nodes + count - given.n_outputs;
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  cusp_lua_mark_source(L);
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = read_given(L, &given, nodes);
+  if (status == CUSP_OK)
+    status = cusp_branch_give_gradient(results, &given);
+  cusp_scope_close(scope);
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, given.n_outputs, results, true)
+                           : cusp_lua_raise(L, status, NULL);
+}
+
+/** cusp.engine.in_branch(): whether what is computed now belongs to a branch or loop that is being
+ * traced. */
+static int in_branch(lua_State *L) {
+  lua_pushboolean(L, cusp_in_branch());
+  return 1;
+}
+
 /** cusp.engine.is_traced(tensor): whether it has no value before the function that is being traced
  * runs. */
 static int is_traced(lua_State *L) {
@@ -204,7 +247,8 @@ void cusp_lua_open_branch(lua_State *L) {
       {"finish", branch_finish}, {"close", branch_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"branch", new_branch},   {"choose", choose},
                                        {"stand_in", stand_in},   {"repeat", repeat},
-                                       {"is_traced", is_traced}, {NULL, NULL}};
+                                       {"is_traced", is_traced}, {"in_branch", in_branch},
+                                       {"give_gradient", give_gradient}, {NULL, NULL}};
   cusp_lua_new_class(L, branch_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

@@ -33,6 +33,7 @@
 #include "node/generator.h"
 #include "node/gradient.h"
 #include "node/infer.h"
+#include "node/giving.h"
 #include "node/looping.h"
 #include "node/node.h"
 #include "node/pending.h"

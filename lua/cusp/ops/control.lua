@@ -1,7 +1,6 @@
 --- Operations that take functions: branches, loops, scans, maps. Loops with bounds known at trace
 -- time are unrolled; others repeat a graph that is traced once.
 -- @module cusp.ops.control
-local custom_gradient = require "cusp.ops.custom_gradient"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -42,7 +41,6 @@ local function choose(name, index, functions, ...)
     for _, branch in ipairs(self) do branch:close() end
   end})
   local form
-  local before = custom_gradient.count()
   for i, f in ipairs(functions) do
     branches[i] = engine.branch()
     local own, values = loops.take_apart(table.pack(f(...)))
@@ -54,7 +52,6 @@ local function choose(name, index, functions, ...)
     end
     branches[i]:finish(values)
   end
-  loops.check_gradients(name, before)
   return loops.put_together(form, engine.choose(name, index, branches))
 end
 

@@ -1,6 +1,5 @@
 --- Loops that are traced once: their body becomes a graph within the graph.
 -- @module cusp.ops.traced_loops
-local custom_gradient = require "cusp.ops.custom_gradient"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -69,14 +68,6 @@ function loops.values_of(...)
   return table.unpack(results, 1, results.n)
 end
 
---- A tape outside of a branch or loop that is a plan of its own cannot go back through a call in it.
-function loops.check_gradients(name, before)
-  if custom_gradient.count() == before or not engine.recording() then return end
-  errors.raise("%s: a function with a gradient of its own (custom_gradient) cannot be called in a "
-    .. "branch or loop that depends on a traced tensor; call it before or after, or choose with "
-    .. "ops.where", name)
-end
-
 ---------------------------------------------------------------- loops
 
 local function as_list(...)
@@ -110,7 +101,6 @@ end
 function loops.repeat_while(name, condition, body, values, limit)
   local form, initial = loops.take_apart(values)
   if limit then initial[#initial + 1] = 0 end
-  local before = custom_gradient.count()
   local stand_ins = stand_ins_of(initial, 0)
   local test <close> = engine.branch(true)
   local go_on = condition(loops.put_together(form, stand_ins))
@@ -123,7 +113,6 @@ function loops.repeat_while(name, condition, body, values, limit)
   check_form(name, form, own)
   if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
   round:finish(results)
-  loops.check_gradients(name, before)
   return loops.put_together(form, engine["repeat"](name, initial, stand_ins,
     {condition = test, body = round}))
 end
@@ -168,7 +157,7 @@ local function append(list, more) return table.move(more, 1, #more, #list + 1, l
 function loops.scan(options, body, carry, xs)
   local carried, initial = loops.take_apart{n = 1, carry}
   local sliced, slices = loops.take_apart{n = 1, xs}
-  local n, before = #initial, custom_gradient.count()
+  local n = #initial
   append(initial, slices)
   local stand_ins = stand_ins_of(initial, #slices)
   local round <close> = engine.branch(true)
@@ -179,7 +168,6 @@ function loops.scan(options, body, carry, xs)
   local form, outputs = loops.take_apart{n = 1, output}
   others = others or {}
   round:finish(append(append(results, others), outputs))
-  loops.check_gradients(options.name, before)
   local found = engine["repeat"](options.name, initial, stand_ins, {
     body = round, slices = #slices, count = options.count, reverse = options.reverse,
     value_name = options.value, body_name = options.body,
