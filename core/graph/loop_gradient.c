@@ -111,7 +111,7 @@ static cusp_status differentiate_pass(backward *b, int p, cusp_trace *trace) {
   CUSP_TRY(cusp_round_back_flow(back, b->first_carried[p], b->passes[p].n_carried));
   CUSP_TRY(add_kept_targets(b, p));
   CUSP_TRY(add_sources(b, p));
-  CUSP_TRY(cusp_round_back_differentiate(back));
+  CUSP_TRY(cusp_round_back_differentiate(back, false));
   CUSP_TRY(cusp_round_back_keep(back, b->first_carried[p], b->passes[p].n_carried));
   return note_contributions(b, p);
 }

@@ -3,6 +3,7 @@
 #include "../node/build.h"
 #include "../node/gradient.h"
 #include "../node/state.h"
+#include "../node/table.h"
 
 cusp_status cusp_round_back_new(cusp_round_back *b, const cusp_subgraphs *all, int graph,
                                 cusp_trace *trace) {
@@ -11,7 +12,8 @@ cusp_status cusp_round_back_new(cusp_round_back *b, const cusp_subgraphs *all, i
                          .trace = trace,
                          .first = cusp_state()->stats.nodes_made};
   size_t room = (size_t)(all->n_inputs + b->graph->n_outputs) + 1;
-  cusp_node ***lists[] = {&b->targets, &b->cotangents, &b->sources, &b->sums, &b->gradients};
+  cusp_node ***lists[] = {&b->targets,   &b->cotangents, &b->sources, &b->sums,
+                          &b->gradients, &b->left,       &b->right};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     CUSP_TRY(cusp_arena_alloc((void **)lists[i], &b->arena, room * sizeof **lists[i]));
   CUSP_TRY(
@@ -85,12 +87,42 @@ static cusp_status adopt_gradients(cusp_round_back *b) {
   return status;
 }
 
-cusp_status cusp_round_back_differentiate(cusp_round_back *b) {
+static bool is_op(const cusp_node *node, const char *name) {
+  return node->op && node->inputs && node->op == cusp_op_find(name);
+}
+
+static bool swaps_axes(const cusp_node *node) {
+  const cusp_attr *axes = &node->attrs[0];
+  return node->type.shape.ndim == 2 &&
+         (axes->kind != CUSP_ATTR_INTS || (axes->ints[0] == 1 && axes->ints[1] == 0));
+}
+
+#define FITS_CACHE ((int64_t)1 << 15) /* elements of a sum that each round finds in the cache */
+
+/* A large product over few rows: adding up the results of the rounds would take longer than they
+ * do. */
+static void find_factors(cusp_round_back *b, int i) {
+  const cusp_node *product = b->gradients[i];
+  if (!b->sums[i] || !is_op(product, "matmul"))
+    return;
+  cusp_node *a = product->inputs[0], *right = product->inputs[1];
+  if (!is_op(a, "transpose") || !swaps_axes(a) || right->type.shape.ndim != 2 ||
+      cusp_shape_count(&product->type.shape) < FITS_CACHE ||
+      right->type.shape.size[0] > a->type.shape.size[0])
+    return;
+  b->left[i] = a->inputs[0];
+  b->right[i] = right;
+  b->sums[i] = NULL;
+}
+
+cusp_status cusp_round_back_differentiate(cusp_round_back *b, bool factored) {
   CUSP_TRY(cusp_gradients_within(cusp_subgraph_stop(&b->given), b->gradients, b->n_targets,
                                  b->targets, b->cotangents, b->n_sources, b->sources));
   CUSP_TRY(adopt_gradients(b));
   drop_unreached(b);
   for (int i = 0; i < b->n_sources; i++) {
+    if (factored)
+      find_factors(b, i);
     if (b->sums[i])
       b->gradients[i] = cusp_add(b->sums[i], cusp_cast(b->gradients[i], b->sums[i]->type.dtype));
     else if (!b->gradients[i])
@@ -126,7 +158,12 @@ static bool has_to_be_kept(const cusp_round_back *b, const cusp_node *node, int 
 cusp_status cusp_round_back_keep(cusp_round_back *b, int first, int count) {
   cusp_order order = {0};
   cusp_stop stop = {.at = is_read, .context = b};
-  cusp_status status = cusp_order_collect(&order, b->n_sources, b->gradients, stop);
+  cusp_status status = CUSP_OK;
+  for (int i = 0; status == CUSP_OK && i < b->n_sources; i++) {
+    cusp_node *factors[] = {b->left[i], b->right[i]};
+    status = b->left[i] ? cusp_order_collect(&order, 2, factors, stop)
+                        : cusp_order_collect(&order, 1, &b->gradients[i], stop);
+  }
   if (status == CUSP_OK)
     status = cusp_arena_alloc((void **)&b->kept, &b->arena,
                               ((size_t)order.count + 1) * sizeof *b->kept);

@@ -19,6 +19,9 @@ typedef struct cusp_round_back {
   int n_flowing, n_sources; /* the first n_flowing are carried, and always have a gradient */
   cusp_node **sources, **gradients;
   cusp_node **sums; /* placeholders of what was added up before; NULL: nothing is */
+  /* where the sum over all rounds is one product of all rows: its factors, transposed and as it is.
+   * They have no sum, and their gradient is of the round alone */
+  cusp_node **left, **right;
   int *source_index;
   int n_kept;
   cusp_node **kept; /* what the way back reads of a round forth */
@@ -37,8 +40,8 @@ void cusp_round_back_target(cusp_round_back *b, int output, cusp_node *cotangent
 CUSP_NODISCARD cusp_status cusp_round_back_flow(cusp_round_back *b, int first, int n_carried);
 /** Another input whose gradient is wanted, for each round or as the sum over them. */
 CUSP_NODISCARD cusp_status cusp_round_back_source(cusp_round_back *b, int input, bool summed);
-/** Fills gradients; drops the sources that have none. */
-CUSP_NODISCARD cusp_status cusp_round_back_differentiate(cusp_round_back *b);
+/** Fills gradients, and where `factored` the factors; drops the sources that have none. */
+CUSP_NODISCARD cusp_status cusp_round_back_differentiate(cusp_round_back *b, bool factored);
 /** Fills kept; of the graph's inputs only those from `first` on, `count` of them, are not at
  * hand. */
 CUSP_NODISCARD cusp_status cusp_round_back_keep(cusp_round_back *b, int first, int count);

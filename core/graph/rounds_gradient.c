@@ -16,6 +16,11 @@ typedef struct backward {
   int *kept_outputs;                   /* of the scan, what of a round is kept */
   int n_inputs;                        /* of the scan back: nodes outside, and within */
   cusp_node **outer, **inner;
+  int n_outputs; /* of the scan back: of its graph, and which source each is of */
+  cusp_node **outputs;
+  int *output_of_source; /* by source: its gradient, or its right factor */
+  int *left_of_source;   /* its left factor: an output, or -1 - an input */
+  cusp_node **picks;
 } backward;
 
 /* ------------------------------------------------------------------ what flows */
@@ -118,30 +123,82 @@ static cusp_status add_slices(backward *b) {
   return CUSP_OK;
 }
 
-static cusp_status make_graph(const backward *b, cusp_subgraphs **out) {
-  int n_outputs = b->back.n_sources;
-  CUSP_TRY(cusp_subgraphs_new(out, b->n_inputs, 1, &n_outputs));
-  cusp_subgraph *graph = &(*out)->graphs[0];
-  for (int i = 0; i < b->n_inputs; i++)
-    cusp_node_retain(graph->inputs[i] = b->inner[i]);
-  for (int k = 0; k < n_outputs; k++)
-    cusp_node_retain(graph->outputs[k] = b->back.gradients[k]);
+/* ------------------------------------------------------------------ what it gives */
+
+static int add_output(backward *b, cusp_node *node) {
+  b->outputs[b->n_outputs] = node;
+  return b->n_outputs++;
+}
+
+/* A factor that is a slice already needs no output. */
+static int find_left(backward *b, int source, const cusp_rounds *rounds) {
+  for (int i = rounds->n_carried; i < rounds->n_carried + rounds->n_slices; i++)
+    if (b->inner[i] == b->back.left[source])
+      return -1 - i;
+  return add_output(b, b->back.left[source]);
+}
+
+/* What is carried comes first. */
+static cusp_status list_outputs(backward *b, const cusp_rounds *rounds) {
+  const cusp_round_back *back = &b->back;
+  size_t room = 2 * (size_t)back->n_sources + 1;
+  CUSP_TRY(cusp_arena_alloc((void **)&b->outputs, &b->back.arena, room * sizeof *b->outputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&b->picks, &b->back.arena, room * sizeof *b->picks));
+  CUSP_TRY(cusp_arena_alloc((void **)&b->output_of_source, &b->back.arena, room * sizeof(int)));
+  CUSP_TRY(cusp_arena_alloc((void **)&b->left_of_source, &b->back.arena, room * sizeof(int)));
+  for (int i = 0; i < back->n_sources; i++)
+    if (i < back->n_flowing || back->sums[i])
+      b->output_of_source[i] = add_output(b, back->gradients[i]);
+  for (int i = back->n_flowing; i < back->n_sources; i++) {
+    if (back->sums[i])
+      continue;
+    b->output_of_source[i] = add_output(b, back->left[i] ? back->right[i] : back->gradients[i]);
+    if (back->left[i])
+      b->left_of_source[i] = find_left(b, i, rounds);
+  }
   return CUSP_OK;
 }
 
+static cusp_status make_graph(const backward *b, cusp_subgraphs **out) {
+  CUSP_TRY(cusp_subgraphs_new(out, b->n_inputs, 1, &b->n_outputs));
+  cusp_subgraph *graph = &(*out)->graphs[0];
+  for (int i = 0; i < b->n_inputs; i++)
+    cusp_node_retain(graph->inputs[i] = b->inner[i]);
+  for (int k = 0; k < b->n_outputs; k++)
+    cusp_node_retain(graph->outputs[k] = b->outputs[k]);
+  return CUSP_OK;
+}
+
+/* Steps and batch as one axis. */
+static cusp_node *rows_of(cusp_node *stacked) {
+  const cusp_shape *shape = &stacked->type.shape;
+  cusp_shape rows = {.ndim = 2, .size = {shape->size[0] * shape->size[1], shape->size[2]}};
+  return cusp_reshape(stacked, &rows);
+}
+
+static cusp_node *gradient_of(const backward *b, int source) {
+  cusp_node *pick = b->picks[b->output_of_source[source]];
+  if (!b->back.left[source])
+    return pick;
+  int left = b->left_of_source[source];
+  return cusp_matmul(cusp_transpose(rows_of(left < 0 ? b->outer[-1 - left] : b->picks[left]), NULL),
+                     rows_of(pick));
+}
+
 static cusp_status give_gradients(backward *b, const cusp_rounds *rounds) {
-  cusp_node **picks;
   cusp_subgraphs *graph;
-  int n = b->back.n_sources;
-  CUSP_TRY(cusp_arena_alloc((void **)&picks, &b->back.arena, (size_t)n * sizeof *picks));
+  CUSP_TRY(list_outputs(b, rounds));
   CUSP_TRY(make_graph(b, &graph));
-  cusp_status status = cusp_scan_node(picks, b->n_inputs, b->outer, graph, rounds);
+  cusp_status status = cusp_scan_node(b->picks, b->n_inputs, b->outer, graph, rounds);
   cusp_subgraphs_release(graph);
   CUSP_TRY(status);
-  for (int i = 0; i < n; i++)
-    if (!(b->g->dx[b->back.source_index[i]] = cusp_scope_adopt(picks[i])))
+  for (int k = 0; k < b->n_outputs; k++)
+    if (!cusp_scope_adopt(b->picks[k]))
       status = cusp_error_status();
-  return status;
+  CUSP_TRY(status);
+  for (int i = 0; i < b->back.n_sources; i++)
+    CUSP_TRY(cusp_built(b->g->dx[b->back.source_index[i]] = gradient_of(b, i)));
+  return CUSP_OK;
 }
 
 static cusp_status scan_back(backward *b) {
@@ -163,7 +220,7 @@ static cusp_status go_back(backward *b, cusp_trace *trace) {
   CUSP_TRY(find_flow(b));
   if (!b->back.n_targets)
     return CUSP_OK;
-  CUSP_TRY(cusp_round_back_differentiate(&b->back));
+  CUSP_TRY(cusp_round_back_differentiate(&b->back, b->rounds.count > 0));
   if (!b->back.n_sources)
     return CUSP_OK;
   CUSP_TRY(cusp_round_back_keep(&b->back, 0, b->rounds.n_carried));
