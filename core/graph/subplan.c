@@ -50,9 +50,6 @@ cusp_status cusp_subplan_new_first(cusp_subplan *out, const cusp_subgraphs *subg
   *out = (cusp_subplan){0};
   cusp_status status = cusp_subgraph_map(&map, subgraphs, graph);
   if (status == CUSP_OK)
-    status = cusp_alloc_zeroed((void **)&out->results,
-                               ((size_t)n_outputs + 1) * sizeof *out->results);
-  if (status == CUSP_OK)
     status = import(out, &lowered, from, n_outputs, &map);
   if (status == CUSP_OK)
     status = cusp_plan_new(&out->plan, &lowered, &options);
@@ -66,7 +63,6 @@ void cusp_subplan_free(cusp_subplan *subplan) {
   cusp_plan_free(subplan->plan);
   cusp_free(subplan->inputs);
   cusp_free(subplan->leaves);
-  cusp_free(subplan->results);
   *subplan = (cusp_subplan){0};
 }
 
@@ -75,7 +71,6 @@ cusp_status cusp_subplan_run(cusp_subplan *subplan, const cusp_array *inputs,
   for (int i = 0; i < subplan->n_leaves; i++)
     if (subplan->inputs[i] >= 0)
       subplan->leaves[i] = inputs[subplan->inputs[i]];
-  cusp_plan_io io = {
-      .leaves = subplan->leaves, .destinations = destinations, .results = subplan->results};
+  cusp_plan_io io = {.leaves = subplan->leaves, .destinations = destinations};
   return cusp_plan_run(subplan->plan, &io);
 }

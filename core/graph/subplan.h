@@ -9,7 +9,6 @@ typedef struct cusp_subplan {
   cusp_plan *plan;
   int n_leaves, *inputs; /* by leaf: the number of an input, -1: a constant */
   cusp_array *leaves;    /* scratch of a run */
-  cusp_array *results;
 } cusp_subplan;
 
 CUSP_NODISCARD cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs,
