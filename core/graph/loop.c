@@ -230,12 +230,20 @@ static cusp_status run_loop(cusp_call *call) {
   return status;
 }
 
+static const cusp_plan *inner_plan(const cusp_call *call, int index) {
+  const loop_state *s = call->state;
+  if (index > s->n_passes)
+    return NULL;
+  return index ? s->passes[index - 1].plan.plan : s->condition.plan;
+}
+
 static const cusp_kernel loop_kernels[] = {
     {.name = "rounds",
      .can_run = can_loop,
      .prepare = prepare_loop,
      .run = run_loop,
-     .release = release_loop},
+     .release = release_loop,
+     .inner = inner_plan},
     {0},
 };
 

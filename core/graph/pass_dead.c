@@ -8,8 +8,8 @@
 /* Carried values are needed by the next round. */
 static void trim(cusp_operation *operation, const bool *needed) {
   int least = operation->attrs[0].subgraphs->rounds.n_carried;
-  if (least < 2)
-    least = 2;
+  if (least < 1)
+    least = 1;
   while (operation->n_outputs > least &&
          !needed[operation->first_output + operation->n_outputs - 1])
     operation->n_outputs--;

@@ -118,12 +118,17 @@ static cusp_status run_rounds(cusp_call *call) {
   return CUSP_OK;
 }
 
+static const cusp_plan *inner_plan(const cusp_call *call, int index) {
+  return index == 0 ? ((const rounds_state *)call->state)->plan.plan : NULL;
+}
+
 static const cusp_kernel rounds_kernels[] = {
     {.name = "rounds",
      .can_run = can_run_rounds,
      .prepare = prepare_rounds,
      .run = run_rounds,
-     .release = release_rounds},
+     .release = release_rounds,
+     .inner = inner_plan},
     {0},
 };
 

@@ -27,8 +27,10 @@ local function known(name, value)
   return type(value) ~= "userdata" or not engine.tracing()
 end
 
-local function truth(value)
-  if type(value) == "userdata" then value = value:item() end
+local function truth(name, value)
+  if type(value) == "userdata" then
+    value = loops.one_element(name, "condition", define.tensor(value)):item()
+  end
   return value ~= nil and value ~= false and value ~= 0
 end
 
@@ -69,7 +71,7 @@ local function cond(pred, true_fn, false_fn)
   check_callable("cond", true_fn)
   check_callable("cond", false_fn)
   if known("cond", pred) then
-    return loops.values_of((truth(pred) and true_fn or false_fn)())
+    return loops.values_of((truth("cond", pred) and true_fn or false_fn)())
   end
   local second = rows.cast(rows.logical_not(loops.one_element("cond", "condition", pred)), "int32")
   return choose("cond", second, {true_fn, false_fn})
@@ -97,12 +99,6 @@ local function switch(index, branches, ...)
 end
 
 ---------------------------------------------------------------- loops
-
-local function as_list(...)
-  local first = ...
-  if select("#", ...) == 1 and structure.is_container(first) then return first end
-  return {...}
-end
 
 -- Rounds of a traced loop that are unrolled while its condition is known.
 local unrolled_rounds <const> = 32
@@ -140,11 +136,8 @@ local function while_loop(condition, body, loop_vars, maximum_iterations)
       return loops.repeat_while("while_loop", condition, body, table.pack(table.unpack(values, 1, n)),
         left)
     end
-    if not truth(condition(table.unpack(values, 1, n))) then break end
-    values = as_list(loops.values_of(body(table.unpack(values, 1, n))))
-    if #values ~= n then
-      errors.raise("while_loop: the body should return %d values, got %d", n, #values)
-    end
+    if not truth("while_loop", condition(table.unpack(values, 1, n))) then break end
+    values = loops.as_list("while_loop", n, loops.values_of(body(table.unpack(values, 1, n))))
     count = count + 1
   end
   return table.unpack(values, 1, n)
@@ -236,14 +229,37 @@ local function map(f, xs)
   xs = tensors_of(xs)
   local length = length_of("map", xs)
   if not length then errors.raise "map: expected at least one tensor" end
-  if engine.tracing() then
+  local function graph()
     local function item(_, x) return nil, (f(x)) end
     return (select(2, loops.scan({name = "map", count = length}, item, nil, xs)))
   end
+  if engine.tracing() then return graph() end
+  if length == 0 then return loops.empty(graph) end
   local items = {}
   for i = 1, length do items[i] = f(pick(xs, i)) end
-  if #items == 0 then errors.raise "map: expected at least one tensor" end
+  if #items == 0 then errors.raise "map: the function returned nothing" end
   return stack_structures(items)
+end
+
+local function scan_graph(f, carry, xs, length, reverse)
+  local last, ys = loops.scan({
+    name = "scan", value = "carried value", body = "function", count = length, reverse = reverse,
+  }, f, carry, xs)
+  return last, ys
+end
+
+-- A length without a number leaves no shape for stacked outputs.
+local function scan_traced_length(f, carry, length)
+  local function round(now, i)
+    local next_carry, output = f(now, nil)
+    if structure.find({output}, function(leaf) return type(leaf) == "userdata" end) then
+      errors.raise("scan: the length is a traced tensor, so the outputs have no shape to be stacked "
+        .. "in; return nil as the output, or give the length as a number")
+    end
+    return {next_carry, i + 1}
+  end
+  local function below(_, i) return rows.less(i, length) end
+  return (loops.repeat_while("scan", below, round, table.pack(carry, define.tensor(0)))), nil
 end
 
 --- `carry, y = f(carry, x)` along the first axis.
@@ -262,13 +278,15 @@ end
 local function scan(f, carry, xs, length, reverse, unroll)
   check_callable("scan", f)
   xs = tensors_of(xs)
-  length = length_of("scan", xs or {}, length)
+  if xs == nil and engine.is_traced(length) then
+    return scan_traced_length(f, loops.values_of(carry), length)
+  end
+  length = length_of("scan", xs or {}, integer_of(length))
   if not length then errors.raise "scan: expected xs or length" end
   if engine.tracing() and not unroll then
-    local options = {name = "scan", value = "carried value", body = "function", count = length,
-      reverse = reverse}
-    local last, ys = loops.scan(options, f, loops.values_of(carry), xs)
-    return last, ys
+    return scan_graph(f, loops.values_of(carry), xs, length, reverse)
+  elseif length == 0 then
+    return carry, loops.empty(function() return select(2, scan_graph(f, carry, xs, 0)) end)
   end
   local outputs = {}
   for step = 1, length do
@@ -431,7 +449,7 @@ define.ops{
   {"vectorized_map", "function: any, elements: any",
     "A function of each item along the first axis; the results stacked.", map,
     plain = true},
-  {"scan", "f: any, init: any, xs: any = nil, length: int = nil, reverse: bool = false, unroll: "
+  {"scan", "f: any, init: any, xs: any = nil, length: any = nil, reverse: bool = false, unroll: "
     .. "any = nil",
     "carry, y = f(carry, x) along the first axis; returns the last carry and the stacked ys.", scan,
     plain = true},

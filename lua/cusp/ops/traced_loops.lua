@@ -70,10 +70,16 @@ end
 
 ---------------------------------------------------------------- loops
 
-local function as_list(...)
-  local first = ...
-  if select("#", ...) == 1 and structure.is_container(first) then return first end
-  return {...}
+--- What a loop's body returned, several values or a list of them, as a list of `n`.
+function loops.as_list(name, n, ...)
+  local values = table.pack(...)
+  if values.n == 1 and structure.is_container(values[1]) then
+    values = {n = math.max(n, #values[1]), table.unpack(values[1], 1, math.max(n, #values[1]))}
+  end
+  if values.n ~= n then
+    errors.raise("%s: the body should return %d values, got %d", name, n, values.n)
+  end
+  return values
 end
 
 -- What stands for some values while a body is traced; the values become tensors.
@@ -86,9 +92,9 @@ local function stand_ins_of(values, slices)
   return stand_ins
 end
 
-local function check_form(name, form, own)
+local function check_form(name, body, value, form, own)
   if same_form(form, own) then return end
-  errors.raise("%s: the body should return the same structure as the loop values", name)
+  errors.raise("%s: the %s should return the same structure as the %ss", name, body, value)
 end
 
 --- Repeats a body while a condition gives true.
@@ -109,8 +115,8 @@ function loops.repeat_while(name, condition, body, values, limit)
   test:finish{go_on}
   local round <close> = engine.branch(true)
   local own, results = loops.take_apart(
-    table.pack(table.unpack(as_list(body(loops.put_together(form, stand_ins))), 1, form.n)))
-  check_form(name, form, own)
+    loops.as_list(name, form.n, body(loops.put_together(form, stand_ins))))
+  check_form(name, "body", "loop value", form, own)
   if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
   round:finish(results)
   return loops.put_together(form, engine["repeat"](name, initial, stand_ins,
@@ -164,7 +170,7 @@ function loops.scan(options, body, carry, xs)
   local next_carry, output, others = loops.values_of(body(loops.put_together(carried, stand_ins),
     (loops.put_together(sliced, stand_ins, n + 1)), carry_more(initial, stand_ins, n)))
   local own, results = loops.take_apart{n = 1, next_carry}
-  check_form(options.name, carried, own)
+  check_form(options.name, options.body or "body", options.value or "loop value", carried, own)
   local form, outputs = loops.take_apart{n = 1, output}
   others = others or {}
   round:finish(append(append(results, others), outputs))
@@ -174,6 +180,23 @@ function loops.scan(options, body, carry, xs)
   })
   return (loops.put_together(carried, found)),
     (loops.put_together(form, found, n + #others + 1)), table.move(found, n + 1, n + #others, 1, {})
+end
+
+--- The results of a loop of no rounds: tensors without elements of the shapes that it would give.
+-- @tparam function f traces the loop and returns them
+function loops.empty(f)
+  local types = {}
+  local form = engine.traced(function()
+    return structure.map(f(), function(leaf)
+      types[#types + 1] = {leaf.shape, leaf.dtype}
+      return false
+    end)
+  end)
+  local at = 0
+  return structure.map(form, function()
+    at = at + 1
+    return rows.zeros(table.unpack(types[at]))
+  end)
 end
 
 return loops
