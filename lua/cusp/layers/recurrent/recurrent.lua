@@ -126,19 +126,23 @@ local function run_cell(cell, inputs, states, args)
   return result[1], structure.is_container(result[2]) and result[2] or {table.unpack(result, 2)}
 end
 
---- What a first step that is masked gives: the state that comes in, where it is like the output.
-local function first_output(states, output)
-  local state = structure.flatten(states)[1]
+--- What a masked step gives, as Keras has it: the state that comes in, where it is like the output.
+-- That is the first one, or the first of the last cell of several.
+local function state_like(states, output)
+  local state = states[1]
+  if structure.is_container(state) then state = structure.flatten(states[#states])[1] end
   return table.concat(state.shape, ",") == table.concat(output.shape, ",") and state or nil
 end
 
---- One step of a sequence with its mask `[batch, ...]`, if there is one.
+--- One step of a sequence with its mask `[batch, ...]`, if there is one. Where no state tells what
+-- a masked step gives, or the steps are unrolled, it is what the step before gave: `previous(output)`.
 -- @treturn tensor the output
 -- @treturn table the states after it
 local function masked_step(self, inputs, counts, states, previous, args)
   local output, new_states = run_cell(self.cell, inputs, states, args)
   if not counts then return output, new_states end
-  local before = not self.zero_output_for_mask and previous(output) or ops.zeros_like(output)
+  local before = self.zero_output_for_mask and ops.zeros_like(output)
+    or not self.unroll and state_like(states, output) or previous(output)
   return ops.where(column(counts, output.ndim), output, before),
     select_states(counts, new_states, states)
 end
@@ -152,9 +156,9 @@ local function unrolled(self, inputs, states, mask, args)
   local outputs, output = {}, nil
   for i = 1, count do
     local time = self.go_backwards and count + 1 - i or i
-    local last, before = output, states
+    local last = output
     output, states = masked_step(self, step_of(inputs, time), mask and step_of(mask, time), states,
-      function(new) return last or not self.unroll and first_output(before, new) end, args)
+      function(new) return last or ops.zeros_like(new) end, args)
     if self.return_sequences then outputs[i] = output end
   end
   return output, self.return_sequences and ops.stack(outputs, 2) or nil, states
@@ -171,18 +175,16 @@ end
 
 --- Runs the cell as a graph that is repeated for each step.
 local function as_graph(self, inputs, states, mask, args)
-  local keeps = mask and not self.zero_output_for_mask
   local position
   local function step(carried, x, carry_more)
     local previous
     local function first(output)
-      local start = first_output(states, output)
-      previous = carry_more(start and ops.cast(start, output.dtype) or ops.zeros_like(output))
+      previous = carry_more(ops.zeros_like(output))
       return previous
     end
     local output, new = masked_step(self, x.inputs, x.mask, carried, first, args)
     if self.return_sequences then return new, output, previous and {output} end
-    position = not keeps and position_of(output, new)
+    position = not previous and position_of(output, new)
     if not position and not previous then carry_more(ops.zeros_like(output)) end
     return new, nil, not position and {output} or nil
   end
@@ -190,8 +192,11 @@ local function as_graph(self, inputs, states, mask, args)
     name = getmetatable(self).__name, value = "state", body = "cell", count = inputs.shape[2],
     reverse = self.go_backwards,
   }, step, states, {inputs = steps.swap(inputs), mask = mask and steps.swap(mask)})
-  local output = others[1] or not self.return_sequences and structure.flatten(last)[position]
-  return output, self.return_sequences and steps.swap(outputs) or nil, last
+  if not self.return_sequences then
+    return others[1] or structure.flatten(last)[position], nil, last
+  end
+  if self.go_backwards then outputs = ops.flip(outputs, 1) end
+  return others[1], steps.swap(outputs), last
 end
 
 function Recurrent:loop(inputs, states, mask, args)
