@@ -1,5 +1,5 @@
--- Loops whose body is traced once: drawn at random, they give compiled what they give as they stand,
--- with gradients of the first and the second order.
+-- Loops whose body is traced once: drawn at random, they give compiled what they give as they
+-- stand, with gradients of the first and the second order.
 local cusp = require "cusp"
 
 local ops = cusp.ops
@@ -127,7 +127,8 @@ local function program(seed)
   local draw = generator(seed)
   local rounds
   local weights = {
-    kernel = cusp.Variable(cusp.tensor({{0.3, -0.2, 0.5}, {0.1, 0.4, -0.6}, {-0.5, 0.2, 0.1}}, f64)),
+    kernel = cusp.Variable(cusp.tensor(
+      {{0.3, -0.2, 0.5}, {0.1, 0.4, -0.6}, {-0.5, 0.2, 0.1}}, f64)),
     state = cusp.Variable(cusp.tensor(0.25, f64), {trainable = false}),
     rounds = function() return rounds end,
   }
@@ -163,7 +164,8 @@ local function compare(expected, got, text)
   for i = 1, expected.n do
     for k = 1, #expected[i] do
       local a, b = expected[i][k], got[i][k]
-      if not (math.abs(a - b) <= 1e-9 * math.max(1, math.abs(a))) and (a == a or b == b) then
+      local near = math.abs(a - b) <= 1e-9 * math.max(1, math.abs(a))
+      if not near and (a == a or b == b) then
         error(("%s: result %d is %g as it stands, %g compiled"):format(text, i, a, b))
       end
     end
@@ -184,4 +186,109 @@ describe("loops drawn at random", function()
       end
     end)
   end
+end)
+
+describe("a loop that is traced once", function()
+  local function message(f, ...)
+    local ok, text = pcall(cusp.compile(f), ...)
+    assert.is_false(ok)
+    return tostring(text)
+  end
+
+  it("says which carried value does not stay what it is", function()
+    local x = cusp.ones{3, 2}
+    assert.matches(
+      "scan: carried value 1 is float32 %[2%], but the function makes it float16 %[2%]", message(function(xs)
+        return ops.scan(function(c) return ops.cast(c, "float16"), c end, cusp.zeros{2}, xs)
+      end, x))
+    assert.matches("scan: the function should return the same structure as the carried values",
+      message(function(xs)
+        return ops.scan(function(c) return {c}, c end, cusp.zeros{2}, xs)
+      end, x))
+    local function shrink(v) return v - 1 end
+    local function positive(v) return v:greater(0) end
+    for _, f in ipairs{function(v) return ops.while_loop(positive, shrink, {v}) end} do
+      assert.matches("while_loop: expected one element as the condition, got shape %[3, 2%]",
+        message(f, x))
+      assert.error_matches(function() f(x) end,
+        "while_loop: expected one element as the condition, got shape")
+    end
+    assert.matches("while_loop: the body should return 1 values, got 2", message(function(v)
+      return ops.while_loop(function(u) return ops.sum(u):greater(0) end,
+        function(u) return u, u end, {v})
+    end, x))
+  end)
+
+  it("takes lengths that are tensors, and no rounds", function()
+    local function counted(n)
+      return (ops.scan(function(c) return c * 2, nil end, cusp.ones{2}, {length = n}))
+    end
+    local compiled = cusp.compile(counted)
+    for _, n in ipairs{0, 3} do
+      assert.same(counted(cusp.tensor(n)):tolist(), compiled(cusp.tensor(n)):tolist())
+    end
+    assert.matches("scan: the length is a traced tensor", message(function(n)
+      return ops.scan(function(c) return c, c end, cusp.ones{2}, {length = n})
+    end, cusp.tensor(3)))
+    local function empty(xs)
+      local last, ys = ops.scan(function(c, x) return c + x, {a = x * 2} end, cusp.ones{2}, xs)
+      return last, ys.a, ops.map(function(x) return ops.sum(x) end, xs)
+    end
+    for _, f in ipairs{empty, cusp.compile(empty)} do
+      local last, ys, mapped = f(cusp.ones{0, 2})
+      assert.same({1, 1}, last:tolist())
+      assert.same({0, 2}, {table.unpack(ys.shape)})
+      assert.same({0}, {table.unpack(mapped.shape)})
+    end
+  end)
+
+  it("carries many values that it hands on", function()
+    local function many(x)
+      local carry = {}
+      for i = 1, 30 do carry[i] = x * i end
+      local last = ops.scan(function(c)
+        local turned = table.move(c, 2, 30, 1, {})
+        turned[30] = c[1]
+        return turned, nil
+      end, carry, nil, 4)
+      return last[1], last[30]
+    end
+    local a, b = cusp.compile(many)(cusp.ones{2})
+    assert.same({{5, 5}, {4, 4}}, {a:tolist(), b:tolist()})
+  end)
+
+  it("goes on as a graph where known values let it run for long", function()
+    local rounds = 0
+    local f = cusp.compile(function(x)
+      return ops.while_loop(function(i) return ops.less(i, 500) end, function(i, v)
+        rounds = rounds + 1
+        return i + 1, v + 1
+      end, {cusp.tensor(0), x})
+    end)
+    local i, v = f(cusp.zeros{2})
+    assert.same({500, {500, 500}}, {i:item(), v:tolist()})
+    assert.is_true(rounds < 50)
+  end)
+
+  it("adds up the gradient of a large weight in one product", function()
+    local w = cusp.Variable(ops.reshape(ops.sin(cusp.arange(128 * 256) * 1.0), {128, 256}) * 0.05)
+    local function gradient(xs)
+      local tape <close> = cusp.GradientTape()
+      local h = ops.scan(function(h, x)
+        return ops.tanh(ops.split(ops.matmul(h + x, w), 2, 2)[1]), nil
+      end, cusp.zeros{2, 128}, xs)
+      return tape:gradient(ops.sum(h * h), w)
+    end
+    local xs = ops.reshape(ops.cos(cusp.arange(3 * 2 * 128) * 1.0), {3, 2, 128})
+    local difference = ops.max(ops.abs(gradient(xs) - cusp.compile(gradient)(xs)))
+    assert.is_true(difference:item() < 1e-4)
+  end)
+
+  it("is shown in the plan", function()
+    local f = cusp.compile(function(x)
+      return ops.map(function(v) return ops.tanh(v) * 2 end, x)
+    end)
+    f(cusp.ones{3, 4})
+    assert.matches("scan_graph %[rounds%][^\n]*\n%s+1  fused %(ends in multiply%)", tostring(f))
+  end)
 end)

@@ -37,7 +37,9 @@ end
 local function layer_of(kind, flags)
   local options = {}
   for name, value in pairs(flags) do options[name] = value end
-  if kind == "distributed" then return layers.TimeDistributed(layers.Dense{3, activation = "tanh"}) end
+  if kind == "distributed" then
+    return layers.TimeDistributed(layers.Dense{3, activation = "tanh"})
+  end
   options[1] = kind == "stacked" and {Cell(3), Cell(2)} or Cell(3)
   local layer = layers.RNN(options)
   return kind == "bidirectional" and layers.Bidirectional(layer) or layer

@@ -478,9 +478,10 @@ local function check(f, arguments, what)
   end
 end
 
--- Rows that exist only in traces of `cond`, `switch` or a loop: spec/graph/effects_spec.lua
+-- Rows that exist only in traces of `cond`, `switch` or a loop: spec/graph/effects_spec.lua,
+-- loops_spec.lua
 -- compares their gradients with those of the same functions run directly.
-local traced_only = {choose = true, loop = true, loop_gradient = true}
+local traced_only = {choose = true, given_gradient = true, loop = true, scan_graph = true}
 
 describe("the gradient of", function()
   for _, row in ipairs(engine.describe()) do

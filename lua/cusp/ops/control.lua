@@ -1,5 +1,5 @@
---- Operations that take functions: branches, loops, scans, maps. Loops with bounds known at trace
--- time are unrolled; others repeat a graph that is traced once.
+--- Operations that take functions: branches, loops, scans, maps. In a trace, loops repeat a graph
+-- that is traced once.
 -- @module cusp.ops.control
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -133,8 +133,8 @@ local function while_loop(condition, body, loop_vars, maximum_iterations)
   while not maximum_iterations or count < maximum_iterations do
     if becomes_graph(condition, values, n, count) then
       local left = maximum_iterations and maximum_iterations - count
-      return loops.repeat_while("while_loop", condition, body, table.pack(table.unpack(values, 1, n)),
-        left)
+      values = table.pack(table.unpack(values, 1, n))
+      return loops.repeat_while("while_loop", condition, body, values, left)
     end
     if not truth("while_loop", condition(table.unpack(values, 1, n))) then break end
     values = loops.as_list("while_loop", n, loops.values_of(body(table.unpack(values, 1, n))))
@@ -253,8 +253,8 @@ local function scan_traced_length(f, carry, length)
   local function round(now, i)
     local next_carry, output = f(now, nil)
     if structure.find({output}, function(leaf) return type(leaf) == "userdata" end) then
-      errors.raise("scan: the length is a traced tensor, so the outputs have no shape to be stacked "
-        .. "in; return nil as the output, or give the length as a number")
+      errors.raise("scan: the length is a traced tensor, so stacked outputs have no shape; return "
+        .. "nil as the output, or give the length as a number")
     end
     return {next_carry, i + 1}
   end

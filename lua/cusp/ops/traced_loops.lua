@@ -187,12 +187,15 @@ end
 function loops.empty(f)
   local types = {}
   local form = engine.traced(function()
-    return structure.map(f(), function(leaf)
+    local results = f()
+    if results == nil then return nil end
+    return structure.map(results, function(leaf)
       types[#types + 1] = {leaf.shape, leaf.dtype}
       return false
     end)
   end)
   local at = 0
+  if form == nil then return nil end
   return structure.map(form, function()
     at = at + 1
     return rows.zeros(table.unpack(types[at]))

@@ -135,7 +135,8 @@ local function state_like(states, output)
 end
 
 --- One step of a sequence with its mask `[batch, ...]`, if there is one. Where no state tells what
--- a masked step gives, or the steps are unrolled, it is what the step before gave: `previous(output)`.
+-- a masked step gives, or the steps are unrolled, it is `previous(output)`: what the step before
+-- gave.
 -- @treturn tensor the output
 -- @treturn table the states after it
 local function masked_step(self, inputs, counts, states, previous, args)

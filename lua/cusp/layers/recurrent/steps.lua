@@ -41,8 +41,9 @@ end
 function steps.run(layer, options, body, carry, xs)
   local places
   local last, outputs, others = traced_loops.scan(options, function(...)
-    local counts, losses = count_losses(layer, {}), nil
+    local counts = count_losses(layer, {})
     local next_carry, output, more = body(...)
+    local losses
     losses, places = added_losses(counts)
     return next_carry, {output = output, losses = losses}, more
   end, carry, xs)
