@@ -146,9 +146,9 @@ static cusp_status read_repetition(lua_State *L, cusp_node **initial, cusp_node 
 }
 
 /** cusp.engine.repeat(name, initial, stand_ins, {body, condition, slices, count, reverse,
- * value_name, body_name}): the last values of a loop, or of a scan (which has no condition; its last
- * `slices` initial values are sliced) and then what the body returns besides them, stacked. In a
- * list. */
+ * value_name, body_name}): the last values of a loop, or of a scan (which has no condition; its
+ * last `slices` initial values are sliced) and then what the body returns besides them, stacked. In
+ * a list. */
 static int repeat(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   for (int i = 2; i <= 4; i++)
@@ -245,9 +245,9 @@ void cusp_lua_open_branch(lua_State *L) {
       {"__gc", branch_close}, {"__close", branch_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"finish", branch_finish}, {"close", branch_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"branch", new_branch},   {"choose", choose},
-                                       {"stand_in", stand_in},   {"repeat", repeat},
-                                       {"is_traced", is_traced}, {"in_branch", in_branch},
+  static const luaL_Reg functions[] = {{"branch", new_branch},           {"choose", choose},
+                                       {"stand_in", stand_in},           {"repeat", repeat},
+                                       {"is_traced", is_traced},         {"in_branch", in_branch},
                                        {"give_gradient", give_gradient}, {NULL, NULL}};
   cusp_lua_new_class(L, branch_kind, metamethods, methods);
   lua_pop(L, 1);

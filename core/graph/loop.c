@@ -97,8 +97,8 @@ static cusp_status prepare_loop(cusp_call *call) {
   CUSP_TRY(cusp_alloc_zeroed((void **)&s, sizeof *s));
   call->state = s;
   s->n_passes = graphs->n_passes;
-  CUSP_TRY(cusp_arena_alloc((void **)&s->passes, &s->memory,
-                            (size_t)s->n_passes * sizeof *s->passes));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&s->passes, &s->memory, (size_t)s->n_passes * sizeof *s->passes));
   for (int g = 0; g < graphs->n_graphs; g++)
     widest = graphs->graphs[g].n_outputs > widest ? graphs->graphs[g].n_outputs : widest;
   CUSP_TRY(cusp_arena_alloc((void **)&s->destinations, &s->memory,
@@ -153,8 +153,8 @@ static cusp_status add_round(pass_state *pass) {
   if (!pass->kept.count)
     return CUSP_OK;
   CUSP_TRY(CUSP_GROW(pass->rounds, pass->rounds_capacity, pass->n_rounds + 1));
-  CUSP_TRY(cusp_alloc((void **)&pass->rounds[pass->n_rounds],
-                      pass->kept.bytes ? pass->kept.bytes : 1));
+  CUSP_TRY(
+      cusp_alloc((void **)&pass->rounds[pass->n_rounds], pass->kept.bytes ? pass->kept.bytes : 1));
   pass->n_rounds++;
   return CUSP_OK;
 }

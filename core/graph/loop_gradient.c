@@ -1,6 +1,7 @@
 /*
- * The way back through a loop, whose number of rounds no shape tells: the same loop once more, which
- * keeps what is needed of each round, and for each of its passes, the last one first, a pass back.
+ * The way back through a loop, whose number of rounds no shape tells: the same loop once more,
+ * which keeps what is needed of each round, and for each of its passes, the last one first, a pass
+ * back.
  */
 #include "loop_gradient.h"
 
@@ -37,8 +38,7 @@ static cusp_status prepare(backward *b) {
   CUSP_TRY(cusp_arena_alloc((void **)&b->first_carried, &b->arena, n * sizeof(int)));
   CUSP_TRY(cusp_arena_alloc((void **)&b->first_kept, &b->arena, n * sizeof(int)));
   CUSP_TRY(cusp_arena_alloc((void **)&b->back, &b->arena, n * sizeof *b->back));
-  CUSP_TRY(
-      cusp_arena_alloc((void **)&b->new_passes, &b->arena, 2 * n * sizeof *b->new_passes));
+  CUSP_TRY(cusp_arena_alloc((void **)&b->new_passes, &b->arena, 2 * n * sizeof *b->new_passes));
   for (int p = 0; p < b->n; p++)
     b->first_carried[p + 1] = b->first_carried[p] + b->passes[p].n_carried;
   b->first_kept[0] = b->first_carried[b->n];
@@ -95,8 +95,7 @@ static cusp_status note_contributions(backward *b, int p) {
     int q = 0;
     while (back->source_index[i] >= b->first_kept[q + 1])
       q++;
-    CUSP_TRY(
-        CUSP_GROW(b->contributions, b->contributions_capacity, b->n_contributions + 1));
+    CUSP_TRY(CUSP_GROW(b->contributions, b->contributions_capacity, b->n_contributions + 1));
     contribution *c = &b->contributions[b->n_contributions++];
     *c = (contribution){
         .pass = q, .kept = back->source_index[i] - b->first_kept[q], .from = p, .source = i};
@@ -148,8 +147,7 @@ static void count_pass(backward *b, int p) {
 
 static cusp_status make_graphs(backward *b) {
   int n_inputs = b->n_captures, *outputs, n_graphs = 2 * b->n + 1;
-  CUSP_TRY(
-      cusp_arena_alloc((void **)&outputs, &b->arena, (size_t)n_graphs * sizeof *outputs));
+  CUSP_TRY(cusp_arena_alloc((void **)&outputs, &b->arena, (size_t)n_graphs * sizeof *outputs));
   for (int p = 0; p < b->n; p++)
     count_pass(b, p);
   for (int p = 0; p < 2 * b->n; p++) {

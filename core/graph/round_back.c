@@ -16,8 +16,7 @@ cusp_status cusp_round_back_new(cusp_round_back *b, const cusp_subgraphs *all, i
                           &b->gradients, &b->left,       &b->right};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     CUSP_TRY(cusp_arena_alloc((void **)lists[i], &b->arena, room * sizeof **lists[i]));
-  CUSP_TRY(
-      cusp_arena_alloc((void **)&b->source_index, &b->arena, room * sizeof *b->source_index));
+  CUSP_TRY(cusp_arena_alloc((void **)&b->source_index, &b->arena, room * sizeof *b->source_index));
   return cusp_subgraph_map(&b->given, all, graph);
 }
 
@@ -165,8 +164,8 @@ cusp_status cusp_round_back_keep(cusp_round_back *b, int first, int count) {
                         : cusp_order_collect(&order, 1, &b->gradients[i], stop);
   }
   if (status == CUSP_OK)
-    status = cusp_arena_alloc((void **)&b->kept, &b->arena,
-                              ((size_t)order.count + 1) * sizeof *b->kept);
+    status =
+        cusp_arena_alloc((void **)&b->kept, &b->arena, ((size_t)order.count + 1) * sizeof *b->kept);
   for (int i = 0; status == CUSP_OK && i < order.count; i++)
     if (has_to_be_kept(b, order.nodes[i], first, count))
       b->kept[b->n_kept++] = order.nodes[i];

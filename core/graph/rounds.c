@@ -1,5 +1,5 @@
-/* The row `scan_graph`: a sub-graph that runs a known number of times, on one slice of its inputs after
- * the other. */
+/* The row `scan_graph`: a sub-graph that runs a known number of times, on one slice of its inputs
+ * after the other. */
 #include "../base/threads.h"
 #include "../node/infer.h"
 #include "../node/subgraphs.h"

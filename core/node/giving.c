@@ -14,8 +14,7 @@ static cusp_status check(const cusp_given_gradient *given) {
 
 /* Its inputs are the outputs, the arguments, and what the gradient reads besides. */
 static cusp_status make_node(cusp_node **results, const cusp_given_gradient *given,
-                             cusp_subgraphs *graph, cusp_node *const *captures,
-                             cusp_arena *arena) {
+                             cusp_subgraphs *graph, cusp_node *const *captures, cusp_arena *arena) {
   int n = given->n_outputs, all = graph->n_inputs + given->n_arguments, at = 0;
   cusp_node **inputs;
   cusp_type *types;

@@ -45,11 +45,9 @@ static cusp_status check_condition(const looping *l) {
                      "%s: the condition of a traced loop assigns a variable; assign in the body",
                      l->r->name);
   if (l->condition->n_results != 1 || cusp_shape_count(&l->condition->results[0]->type.shape) != 1)
-    return cusp_fail(CUSP_EVALUE, "%s: expected one element as the condition, got shape %s",
-                     l->r->name,
-                     l->condition->n_results
-                         ? cusp_shape_text(&l->condition->results[0]->type.shape)
-                         : "[0]");
+    return cusp_fail(
+        CUSP_EVALUE, "%s: expected one element as the condition, got shape %s", l->r->name,
+        l->condition->n_results ? cusp_shape_text(&l->condition->results[0]->type.shape) : "[0]");
   return CUSP_OK;
 }
 
@@ -141,9 +139,9 @@ static cusp_status make_loop(looping *l, cusp_node **picks) {
   int counts[] = {l->n_outputs, 1};
   bool certain = !l->condition && l->r->count > 0;
   uint64_t first = l->condition ? l->condition->first : l->body->first; /* which was traced first */
-  cusp_status status = cusp_subgraphs_capture(
-      &graphs, &captures, first, l->condition ? 2 : 1, counts, outputs, l->n_given, l->stand_ins,
-      certain ? CUSP_HOIST_ALL : CUSP_HOIST_CHEAP);
+  cusp_status status =
+      cusp_subgraphs_capture(&graphs, &captures, first, l->condition ? 2 : 1, counts, outputs,
+                             l->n_given, l->stand_ins, certain ? CUSP_HOIST_ALL : CUSP_HOIST_CHEAP);
   if (status == CUSP_OK)
     status = make_node(l, picks, graphs, captures);
   cusp_subgraphs_release(graphs);
@@ -155,8 +153,8 @@ static cusp_status repeat(looping *l, cusp_node **results) {
   cusp_node **picks;
   CUSP_TRY(check(l));
   CUSP_TRY(collect(l));
-  CUSP_TRY(cusp_arena_alloc((void **)&picks, &l->arena,
-                            ((size_t)l->n_outputs + 1) * sizeof *picks));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&picks, &l->arena, ((size_t)l->n_outputs + 1) * sizeof *picks));
   if (l->n_outputs)
     CUSP_TRY(make_loop(l, picks));
   cusp_status status = CUSP_OK;

@@ -294,9 +294,8 @@ cusp_status cusp_scan_node(cusp_node **picks, int n_inputs, cusp_node *const *in
   cusp_node *node = NULL;
   CUSP_TRY(prepare_scan(&all, graph, rounds));
   cusp_attr attr = {.kind = CUSP_ATTR_SUBGRAPHS, .subgraphs = all};
-  cusp_status status =
-      cusp_node_of_types(&node, cusp_op_find("scan_graph"), n_inputs, inputs, &attr,
-                         all->graphs[0].n_outputs, all->types);
+  cusp_status status = cusp_node_of_types(&node, cusp_op_find("scan_graph"), n_inputs, inputs,
+                                          &attr, all->graphs[0].n_outputs, all->types);
   if (status == CUSP_OK)
     status = pick_all(picks, node, graph->graphs[0].n_outputs);
   cusp_node_release(node);

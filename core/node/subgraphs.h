@@ -33,8 +33,8 @@ struct cusp_subgraphs {
   int n_inputs, n_graphs; /* inputs are those of all graphs alike */
   cusp_rounds rounds;     /* of a scan */
   cusp_type *types;       /* of a scan's node: one for each output of the graph; else NULL */
-  /* of a loop, whose graphs are those of the passes, then the condition of the first. Inputs are the
-   * carried values of all passes, what all keep, then captures */
+  /* of a loop, whose graphs are those of the passes, then the condition of the first. Inputs are
+   * the carried values of all passes, what all keep, then captures */
   cusp_pass *passes;
   int n_passes;
   cusp_subgraph graphs[];
@@ -69,8 +69,8 @@ CUSP_NODISCARD cusp_status cusp_subgraphs_set_passes(cusp_subgraphs *graphs, int
 /**
  * What the graphs read of what was traced before node number `first` becomes their common inputs,
  * behind the n_given that `given` lists for each graph (graph after graph), and so does what is
- * hoisted. `outputs` are lists of nodes by graph. The captured nodes go to *captures, which the caller frees; they are lent by the
- * result.
+ * hoisted. `outputs` are lists of nodes by graph. The captured nodes go to *captures, which the
+ * caller frees; they are lent by the result.
  */
 CUSP_NODISCARD cusp_status cusp_subgraphs_capture(cusp_subgraphs **out, cusp_node ***captures,
                                                   uint64_t first, int n_graphs,
@@ -86,9 +86,8 @@ CUSP_NODISCARD cusp_status cusp_subgraphs_node(cusp_node **picks, const char *op
 
 /** A scan of the one graph: inputs are the carried values, the stacked ones, then captures.
  * picks[k], one for each of the graph's outputs: the carried values, then what is stacked. */
-CUSP_NODISCARD cusp_status cusp_scan_node(cusp_node **picks, int n_inputs,
-                                          cusp_node *const *inputs, const cusp_subgraphs *graph,
-                                          const cusp_rounds *rounds);
+CUSP_NODISCARD cusp_status cusp_scan_node(cusp_node **picks, int n_inputs, cusp_node *const *inputs,
+                                          const cusp_subgraphs *graph, const cusp_rounds *rounds);
 /** Gives a scan further outputs, `more` of its graph; what there is stays what it is. */
 CUSP_NODISCARD cusp_status cusp_scan_extend(cusp_node *scan, int n_more, cusp_node *const *more);
 

@@ -1,5 +1,5 @@
-/* The families of the operation table, one file each in core/ops; choose, loop and rounds, which run
- * plans, are in core/graph. No include guard: included with CUSP_FAMILY defined. */
+/* The families of the operation table, one file each in core/ops; choose, loop and rounds, which
+ * run plans, are in core/graph. No include guard: included with CUSP_FAMILY defined. */
 CUSP_FAMILY(control)
 CUSP_FAMILY(given)
 CUSP_FAMILY(choose)

@@ -24,8 +24,8 @@ typedef struct giving {
 static cusp_status list_inputs(giving *v) {
   cusp_shape scalar = {0};
   v->n_inputs = 1 + v->graph->n_inputs;
-  CUSP_TRY(cusp_arena_alloc((void **)&v->inputs, &v->arena,
-                            (size_t)v->n_inputs * sizeof *v->inputs));
+  CUSP_TRY(
+      cusp_arena_alloc((void **)&v->inputs, &v->arena, (size_t)v->n_inputs * sizeof *v->inputs));
   CUSP_TRY(cusp_built(v->inputs[0] = cusp_full(&scalar, 0, CUSP_INT32)));
   for (int k = 0; k < v->n_outputs; k++) {
     cusp_node *flowing = v->g->dy[k];
@@ -69,8 +69,7 @@ static cusp_status given_gradient(cusp_gradient *g) {
 static cusp_status run_copy(cusp_call *call) {
   for (int k = 0; k < call->n_outputs; k++)
     memcpy(call->outputs[k].data, call->inputs[k].data,
-           (size_t)cusp_array_count(&call->outputs[k]) *
-               cusp_dtype_size(call->outputs[k].dtype));
+           (size_t)cusp_array_count(&call->outputs[k]) * cusp_dtype_size(call->outputs[k].dtype));
   return CUSP_OK;
 }
 

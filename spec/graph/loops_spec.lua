@@ -197,8 +197,8 @@ describe("a loop that is traced once", function()
 
   it("says which carried value does not stay what it is", function()
     local x = cusp.ones{3, 2}
-    assert.matches(
-      "scan: carried value 1 is float32 %[2%], but the function makes it float16 %[2%]", message(function(xs)
+    assert.matches("carried value 1 is float32 %[2%], but the function makes it float16 %[2%]",
+      message(function(xs)
         return ops.scan(function(c) return ops.cast(c, "float16"), c end, cusp.zeros{2}, xs)
       end, x))
     assert.matches("scan: the function should return the same structure as the carried values",
