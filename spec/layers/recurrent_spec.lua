@@ -124,7 +124,6 @@ describe("RNN over a user's cell", function()
 
   it("carries states, random draws, statistics and losses of its cell", function()
     local function make()
-      cusp.utils.set_random_seed(7)
       local Busy = Cell:extend("BusyCell", {
         call = function(self, x, states, args)
           self.norm = self.norm or layers.BatchNormalization()
