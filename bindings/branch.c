@@ -1,6 +1,8 @@
 /* Branches of a traced function. */
 #include "binding.h"
 
+#include <string.h>
+
 static const char branch_kind[] = "cusp.Branch";
 
 typedef struct branch_box {
@@ -89,14 +91,23 @@ static int choose(lua_State *L) {
                            : cusp_lua_raise(L, status, NULL);
 }
 
-/** cusp.engine.stand_in(tensor): a tensor of that shape and dtype that a loop gives its values. */
+/** cusp.engine.stand_in(tensor, slice): a tensor of that shape and dtype, or of those of its slices
+ * along the first axis, that a loop gives its values. */
 static int stand_in(lua_State *L) {
   cusp_node *like = cusp_lua_check_tensor(L, 1, "stand_in"), *node;
+  cusp_type type = like->type;
+  if (lua_toboolean(L, 2)) {
+    if (type.shape.ndim == 0)
+      return cusp_lua_error(L, "stand_in: a scalar has no first axis");
+    type.shape.ndim--;
+    memmove(type.shape.size, type.shape.size + 1,
+            (size_t)type.shape.ndim * sizeof *type.shape.size);
+  }
   if (!cusp_tracing())
     return cusp_lua_error(L, "stand_in: no function is being traced");
   cusp_lua_tensor *tensor = cusp_lua_new_tensor(L);
   cusp_scope scope = cusp_scope_open();
-  cusp_status status = cusp_trace_stand_in(&node, &like->type);
+  cusp_status status = cusp_trace_stand_in(&node, &type);
   if (status == CUSP_OK) {
     cusp_node_retain(node);
     cusp_lua_fill_tensor(tensor, node);
@@ -105,30 +116,115 @@ static int stand_in(lua_State *L) {
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "stand_in");
 }
 
-/** cusp.engine.repeat(name, initial, stand_ins, condition, body): the last values of a loop, in a
- * list. */
+/* Whatever is in the field of the table at `index`, or nil where there is none. */
+static cusp_branch *field_branch(lua_State *L, int index, const char *field, const char *name) {
+  lua_getfield(L, index, field);
+  cusp_branch *branch = lua_isnil(L, -1) ? NULL : check_branch(L, lua_gettop(L), name)->branch;
+  lua_pop(L, 1);
+  return branch;
+}
+
+static int64_t field_integer(lua_State *L, int index, const char *field) {
+  lua_getfield(L, index, field);
+  int64_t value = (int64_t)luaL_optinteger(L, -1, 0);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* The string stays in the table. */
+static const char *field_string(lua_State *L, int index, const char *field, const char *otherwise) {
+  lua_getfield(L, index, field);
+  const char *value = luaL_optstring(L, -1, otherwise);
+  lua_pop(L, 1);
+  return value;
+}
+
+static cusp_status read_repetition(lua_State *L, cusp_node **initial, cusp_node **stand_ins,
+                                   int count) {
+  CUSP_TRY(read_list(initial, L, 2, count));
+  return read_list(stand_ins, L, 3, count);
+}
+
+/** cusp.engine.repeat(name, initial, stand_ins, {body, condition, slices, count, reverse,
+ * value_name, body_name}): the last values of a loop, or of a scan (which has no condition; its
+ * last `slices` initial values are sliced) and then what the body returns besides them, stacked. In
+ * a list. */
 static int repeat(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  cusp_branch *condition = check_branch(L, 4, name)->branch,
-              *body = check_branch(L, 5, name)->branch;
-  lua_settop(L, 5);
-  int count = (int)lua_rawlen(L, 2);
-  luaL_argcheck(L, (int)lua_rawlen(L, 3) == count, 3, "expected one per value");
-  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(3 * count + 1) * sizeof *nodes, 0);
+  for (int i = 2; i <= 4; i++)
+    luaL_checktype(L, i, LUA_TTABLE);
+  lua_settop(L, 4);
+  cusp_branch *body = field_branch(L, 4, "body", name),
+              *condition = field_branch(L, 4, "condition", name);
+  luaL_argcheck(L, body, 4, "expected a body");
+  int given = (int)lua_rawlen(L, 2), slices = (int)field_integer(L, 4, "slices");
+  luaL_argcheck(L, (int)lua_rawlen(L, 3) == given && slices <= given, 3, "expected one per value");
+  int n_results = condition ? given : body->n_results;
+  cusp_repetition r = {.name = name,
+                       .n_values = given - slices,
+                       .n_slices = slices,
+                       .value_name = field_string(L, 4, "value_name", "loop value"),
+                       .body_name = field_string(L, 4, "body_name", "body"),
+                       .count = field_integer(L, 4, "count")};
+  lua_getfield(L, 4, "reverse");
+  r.reverse = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(2 * given + n_results + 1) * sizeof *nodes, 0),
+            **results = nodes + 2 * given;
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  cusp_lua_mark_source(L);
+  r.initial = nodes;
+  r.stand_ins = nodes + given;
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = read_repetition(L, nodes, nodes + given, given);
+  if (status == CUSP_OK)
+    status = cusp_branches_repeat(results, &r, condition, body);
+  cusp_scope_close(scope);
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, n_results, results, true)
+                           : cusp_lua_raise(L, status, NULL);
+}
+
+static cusp_status read_given(lua_State *L, cusp_given_gradient *given, cusp_node **nodes) {
+  int n = given->n_outputs;
+  CUSP_TRY(read_list(nodes, L, 1, n));
+  CUSP_TRY(read_list(nodes + n, L, 2, n));
+  CUSP_TRY(read_list(nodes + 2 * n, L, 3, given->n_arguments));
+  given->outputs = nodes;
+  given->stand_ins = nodes + n;
+  given->arguments = nodes + 2 * n;
+  return CUSP_OK;
+}
+
+/** cusp.engine.give_gradient(outputs, stand_ins, arguments, branch): the outputs, in a list; the
+ * gradients of the arguments are what the branch gives from the stand-ins for the outputs'. */
+static int give_gradient(lua_State *L) {
+  for (int i = 1; i <= 3; i++)
+    luaL_checktype(L, i, LUA_TTABLE);
+  cusp_given_gradient given = {.n_outputs = (int)lua_rawlen(L, 1),
+                               .n_arguments = (int)lua_rawlen(L, 3),
+                               .gradient = check_branch(L, 4, "custom_gradient")->branch};
+  luaL_argcheck(L, given.n_outputs && (int)lua_rawlen(L, 2) == given.n_outputs, 2,
+                "expected one per output");
+  lua_settop(L, 4);
+  int count = 3 * given.n_outputs + given.n_arguments;
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)count * sizeof *nodes, 0),
+            **results = nodes + count - given.n_outputs;
   luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
   cusp_lua_mark_source(L);
   cusp_scope scope = cusp_scope_open();
-  cusp_status status = read_list(nodes, L, 2, count);
+  cusp_status status = read_given(L, &given, nodes);
   if (status == CUSP_OK)
-    status = read_list(nodes + count, L, 3, count);
-  if (status == CUSP_OK)
-    status =
-        cusp_branches_repeat(nodes + 2 * count, name, count, nodes, nodes + count, condition, body);
+    status = cusp_branch_give_gradient(results, &given);
   cusp_scope_close(scope);
-  return status == CUSP_OK ? cusp_lua_push_nodes(L, count, nodes + 2 * count, true)
+  return status == CUSP_OK ? cusp_lua_push_nodes(L, given.n_outputs, results, true)
                            : cusp_lua_raise(L, status, NULL);
+}
+
+/** cusp.engine.in_branch(): whether what is computed now belongs to a branch or loop that is being
+ * traced. */
+static int in_branch(lua_State *L) {
+  lua_pushboolean(L, cusp_in_branch());
+  return 1;
 }
 
 /** cusp.engine.is_traced(tensor): whether it has no value before the function that is being traced
@@ -149,9 +245,10 @@ void cusp_lua_open_branch(lua_State *L) {
       {"__gc", branch_close}, {"__close", branch_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
       {"finish", branch_finish}, {"close", branch_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"branch", new_branch},   {"choose", choose},
-                                       {"stand_in", stand_in},   {"repeat", repeat},
-                                       {"is_traced", is_traced}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"branch", new_branch},           {"choose", choose},
+                                       {"stand_in", stand_in},           {"repeat", repeat},
+                                       {"is_traced", is_traced},         {"in_branch", in_branch},
+                                       {"give_gradient", give_gradient}, {NULL, NULL}};
   cusp_lua_new_class(L, branch_kind, metamethods, methods);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);

@@ -31,6 +31,7 @@
 #include "node/coroutine.h"
 #include "node/evaluator.h"
 #include "node/generator.h"
+#include "node/giving.h"
 #include "node/gradient.h"
 #include "node/infer.h"
 #include "node/looping.h"

@@ -215,12 +215,18 @@ static cusp_status run_choose(cusp_call *call) {
                           call->inputs + 1, state->destinations);
 }
 
+static const cusp_plan *inner_plan(const cusp_call *call, int index) {
+  const choose_state *state = call->state;
+  return index < state->n_branches ? state->branches[index].plan : NULL;
+}
+
 static const cusp_kernel choose_kernels[] = {
     {.name = "branches",
      .can_run = can_choose,
      .prepare = prepare_choose,
      .run = run_choose,
-     .release = release_choose},
+     .release = release_choose,
+     .inner = inner_plan},
     {0},
 };
 

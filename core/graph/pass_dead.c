@@ -1,8 +1,19 @@
 /* Drops operations that no output needs. */
+#include "../node/subgraphs.h"
 #include "graph.h"
 #include "passes.h"
 
 #include <string.h>
+
+/* Carried values are needed by the next round. */
+static void trim(cusp_operation *operation, const bool *needed) {
+  int least = operation->attrs[0].subgraphs->rounds.n_carried;
+  if (least < 1)
+    least = 1;
+  while (operation->n_outputs > least &&
+         !needed[operation->first_output + operation->n_outputs - 1])
+    operation->n_outputs--;
+}
 
 cusp_status cusp_pass_dead(cusp_graph *graph) {
   bool *needed;
@@ -15,6 +26,8 @@ cusp_status cusp_pass_dead(cusp_graph *graph) {
     for (int k = 0; k < operation->n_outputs; k++)
       used |= needed[operation->first_output + k];
     operation->dead = !used;
+    if (used && (operation->op->flags & CUSP_OP_TRIMMED))
+      trim(operation, needed);
     for (int k = 0; used && k < operation->n_inputs; k++)
       needed[operation->inputs[k]] = true;
   }

@@ -84,6 +84,8 @@ cusp_status cusp_pass_simplify(cusp_graph *graph) {
     int same = operation->n_outputs == 1 ? simplified(graph, operation) : -1;
     if (same >= 0)
       replacement[operation->first_output] = same;
+    for (int k = 0; (operation->op->flags & CUSP_OP_HANDS_ON) && k < operation->n_outputs; k++)
+      replacement[operation->first_output + k] = operation->inputs[k];
   }
   for (int i = 0; i < graph->n_outputs; i++)
     graph->outputs[i] = replacement[graph->outputs[i]];

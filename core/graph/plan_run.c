@@ -119,7 +119,7 @@ cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io) {
   cusp_status status = bind(plan, io);
   if (status == CUSP_OK)
     status = run_steps(plan);
-  while (status == CUSP_OK && filled < plan->n_outputs)
+  while (status == CUSP_OK && io->results && filled < plan->n_outputs)
     status = fill_output(plan, io, filled++);
   for (int i = 0; status != CUSP_OK && i < filled; i++)
     cusp_array_release(&io->results[i]);

@@ -23,14 +23,14 @@ static cusp_status find_inputs(cusp_subplan *p, const cusp_order *order, const c
 }
 
 static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgraph *from,
-                          const cusp_map *map) {
+                          int n_outputs, const cusp_map *map) {
   cusp_order order = {0};
   cusp_status status =
-      cusp_order_collect(&order, from->n_outputs, from->outputs, cusp_subgraph_stop(map));
+      cusp_order_collect(&order, n_outputs, from->outputs, cusp_subgraph_stop(map));
   if (status == CUSP_OK)
     status = find_inputs(p, &order, map);
   if (status == CUSP_OK)
-    status = cusp_graph_import(graph, &order, true, from->n_outputs, from->outputs);
+    status = cusp_graph_import(graph, &order, true, n_outputs, from->outputs);
   if (status == CUSP_OK)
     status = cusp_graph_rewrite(graph);
   cusp_order_free(&order);
@@ -38,6 +38,11 @@ static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgrap
 }
 
 cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs, int graph) {
+  return cusp_subplan_new_first(out, subgraphs, graph, subgraphs->graphs[graph].n_outputs);
+}
+
+cusp_status cusp_subplan_new_first(cusp_subplan *out, const cusp_subgraphs *subgraphs, int graph,
+                                   int n_outputs) {
   const cusp_subgraph *from = &subgraphs->graphs[graph];
   cusp_plan_options options = {.own_outputs = true, .recurs = true};
   cusp_graph lowered = {0};
@@ -45,10 +50,7 @@ cusp_status cusp_subplan_new(cusp_subplan *out, const cusp_subgraphs *subgraphs,
   *out = (cusp_subplan){0};
   cusp_status status = cusp_subgraph_map(&map, subgraphs, graph);
   if (status == CUSP_OK)
-    status = cusp_alloc_zeroed((void **)&out->results,
-                               ((size_t)from->n_outputs + 1) * sizeof *out->results);
-  if (status == CUSP_OK)
-    status = import(out, &lowered, from, &map);
+    status = import(out, &lowered, from, n_outputs, &map);
   if (status == CUSP_OK)
     status = cusp_plan_new(&out->plan, &lowered, &options);
   else
@@ -61,7 +63,6 @@ void cusp_subplan_free(cusp_subplan *subplan) {
   cusp_plan_free(subplan->plan);
   cusp_free(subplan->inputs);
   cusp_free(subplan->leaves);
-  cusp_free(subplan->results);
   *subplan = (cusp_subplan){0};
 }
 
@@ -70,7 +71,6 @@ cusp_status cusp_subplan_run(cusp_subplan *subplan, const cusp_array *inputs,
   for (int i = 0; i < subplan->n_leaves; i++)
     if (subplan->inputs[i] >= 0)
       subplan->leaves[i] = inputs[subplan->inputs[i]];
-  cusp_plan_io io = {
-      .leaves = subplan->leaves, .destinations = destinations, .results = subplan->results};
+  cusp_plan_io io = {.leaves = subplan->leaves, .destinations = destinations};
   return cusp_plan_run(subplan->plan, &io);
 }

@@ -7,6 +7,7 @@
 /* What rows and sub-graphs are is known above; here they are carried along. */
 typedef struct cusp_op cusp_op;
 typedef struct cusp_subgraphs cusp_subgraphs;
+typedef struct cusp_plan cusp_plan;
 
 typedef enum cusp_attr_kind {
   CUSP_ATTR_NONE = 0, /* absent, or nil: for "= nil" defaults */
@@ -87,6 +88,8 @@ typedef struct cusp_kernel {
   cusp_status (*prepare)(cusp_call *call); /* NULL: nothing to prepare */
   cusp_status (*run)(cusp_call *call);     /* no allocation; may use cusp_parallel_for */
   void (*release)(cusp_call *call);        /* frees what prepare made; NULL: nothing */
+  /* the plans that it runs, by number, NULL behind the last; lent (NULL: it runs none) */
+  const cusp_plan *(*inner)(const cusp_call *call, int index);
 } cusp_kernel;
 
 #endif

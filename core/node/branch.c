@@ -65,6 +65,14 @@ cusp_status cusp_branch_begin(cusp_branch **out, bool repeated) {
   return remember_variables(branch, repeated);
 }
 
+bool cusp_in_branch(void) {
+  const cusp_graph_state *state = cusp_state();
+  for (const cusp_branch *branch = state->branch; branch; branch = branch->outer)
+    if (branch->trace == state->trace)
+      return true;
+  return false;
+}
+
 bool cusp_branch_made(const cusp_node *node) {
   const cusp_graph_state *state = cusp_state();
   for (const cusp_branch *branch = state->branch; branch; branch = branch->outer)

@@ -48,6 +48,8 @@ const cusp_branch_assignment *cusp_branch_find(const cusp_branch *branch,
 /** CUSP_EVALUE unless the branch has ended within the open trace. */
 CUSP_NODISCARD cusp_status cusp_branch_check(const cusp_branch *branch, const char *name);
 
+/** Whether a branch of the open trace is open. */
+bool cusp_in_branch(void);
 /** Whether `node` was made within an open branch of the open trace, so that it is none of what a
  * choice captures. */
 bool cusp_branch_made(const cusp_node *node);

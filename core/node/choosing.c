@@ -115,7 +115,7 @@ static cusp_status make_choice(const choosing *c, cusp_node *index, cusp_node **
   }
   if (status == CUSP_OK)
     status = cusp_subgraphs_capture(&graphs, &captures, c->branches[0]->first, c->n_branches,
-                                    counts, outputs, 0, NULL);
+                                    counts, outputs, 0, NULL, CUSP_HOIST_NOTHING);
   if (status == CUSP_OK)
     status = make_node(c, index, picks, graphs, captures);
   cusp_subgraphs_release(graphs);

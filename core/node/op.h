@@ -112,7 +112,10 @@ enum {
   /* makes a tensor of values of the caller's, in the dtype that is an argument */
   CUSP_OP_FROM_DATA = 1 << 11,
   /* its last tensor is written into the first, or a copy, and has to fit its dtype */
-  CUSP_OP_UPDATES = 1 << 12
+  CUSP_OP_UPDATES = 1 << 12,
+  /* a scan: of its outputs along the rounds, the last that nobody needs are left out */
+  CUSP_OP_TRIMMED = 1 << 13,
+  CUSP_OP_HANDS_ON = 1 << 14 /* its outputs are the first of its inputs */
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */

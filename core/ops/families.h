@@ -1,8 +1,10 @@
-/* The families of the operation table, one file each in core/ops; choose and loop, which run plans,
- * are in core/graph. No include guard: included with CUSP_FAMILY defined. */
+/* The families of the operation table, one file each in core/ops; choose, loop and rounds, which
+ * run plans, are in core/graph. No include guard: included with CUSP_FAMILY defined. */
 CUSP_FAMILY(control)
+CUSP_FAMILY(given)
 CUSP_FAMILY(choose)
 CUSP_FAMILY(loop)
+CUSP_FAMILY(rounds)
 CUSP_FAMILY(elementwise)
 CUSP_FAMILY(activations)
 CUSP_FAMILY(compare)

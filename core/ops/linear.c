@@ -451,9 +451,23 @@ static bool plain_can_run(const cusp_call *call) {
 }
 
 static const cusp_kernel matmul_kernels[] = {
-    {"blas", is_blas_dtype, blas_accepts, blas_prepare, matmul_run_arrays, plan_release},
-    {"half", is_half, NULL, half_prepare, half_run, plan_release},
-    {"plain", plain_can_run, plain_accepts, plain_prepare, matmul_run_arrays, plan_release},
+    {.name = "blas",
+     .can_run = is_blas_dtype,
+     .accepts = blas_accepts,
+     .prepare = blas_prepare,
+     .run = matmul_run_arrays,
+     .release = plan_release},
+    {.name = "half",
+     .can_run = is_half,
+     .prepare = half_prepare,
+     .run = half_run,
+     .release = plan_release},
+    {.name = "plain",
+     .can_run = plain_can_run,
+     .accepts = plain_accepts,
+     .prepare = plain_prepare,
+     .run = matmul_run_arrays,
+     .release = plan_release},
     {0},
 };
 

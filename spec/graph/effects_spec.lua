@@ -404,7 +404,7 @@ describe("a loop whose condition is traced", function()
       assert.is_false(ok)
       return tostring(text)
     end
-    assert.matches("fori_loop: loop value 2 is float32 %[2%], but the body makes it float32 %[4%]",
+    assert.matches("fori_loop: loop value 1 is float32 %[2%], but the body makes it float32 %[4%]",
       message(function(n)
         return ops.fori_loop(0, n, function(_, v) return ops.concatenate{v, v} end, cusp.zeros{2})
       end))
@@ -415,10 +415,6 @@ describe("a loop whose condition is traced", function()
         return ops.while_loop(below, function(i) return {i + 1} end, {cusp.tensor(0)})
       end))
     assert.equal(0, v.value:item())
-    assert.matches("no second gradient", message(function(n)
-      local function f(x) return ops.fori_loop(0, n, function(_, y) return y * y end, x) end
-      return cusp.grad(cusp.grad(f))(cusp.tensor(2.0))
-    end))
   end)
 end)
 

@@ -97,14 +97,52 @@ describe("custom_gradient", function()
     assert.error_matches(function() cube(cusp.Input{shape = {2}}) end, "symbolic tensor")
   end)
 
-  it("is refused in a branch whose gradient is asked from outside", function()
-    local f = cusp.compile(function(x)
-      return cusp.grad(function(v)
-        return ops.cond(ops.greater(v:sum(), 0), function() return cube(v) end,
-          function() return v end):sum()
-      end)(x)
+  it("is the same in branches and loops, also of higher order", function()
+    local scaled = ops.custom_gradient(function(parts, factor)
+      local y = ops.sin(parts.a) * parts.b
+      return {y = y, z = parts.a * 2}, function(upstream)
+        return {a = upstream.y * parts.b * factor, b = ops.cos(y) * upstream.z}, nil
+      end
     end)
-    assert.error_matches(function() f(cusp.tensor{2.0}) end, "cond: .*custom_gradient")
+    local w = cusp.Variable(cusp.tensor({0.3, -0.6}, {dtype = "float64"}))
+    local bodies = {
+      function(v, n)
+        return ops.cond(n:greater(1), function() return cube(v) end, function() return v end)
+      end,
+      function(v, n)
+        return ops.fori_loop(0, n, function(_, u)
+          local out = scaled({a = u, b = w.value}, 3)
+          return ops.tanh(out.y + out.z) + cube(u)
+        end, v)
+      end,
+      function(v)
+        local last, ys = ops.scan(function(u, x)
+          local out = scaled({a = u * x, b = w.value}, 0.5)
+          return ops.tanh(out.y), out.z
+        end, v, ops.stack{v, w * 2, v * w})
+        return last + ops.sum(ys, 1)
+      end,
+    }
+    for _, body in ipairs(bodies) do
+      local function gradients(x, n)
+        local outer <close> = cusp.GradientTape()
+        outer:watch(x)
+        local first
+        do
+          local tape <close> = cusp.GradientTape()
+          tape:watch(x)
+          first = tape:gradient(ops.sum(body(x, n) ^ 2), {x, w})
+        end
+        local total = ops.sum(first[1] ^ 2) + (first[2] and ops.sum(first[2] ^ 2) or 0)
+        local second = outer:gradient(total, {x, w})
+        return first[1], first[2] or x * 0, second[1], second[2] or x * 0
+      end
+      local x, n = cusp.tensor({0.4, -0.2}, {dtype = "float64"}), cusp.tensor(2)
+      local expected, got = {gradients(x, n)}, {cusp.compile(gradients)(x, n)}
+      for i = 1, 4 do
+        for k = 1, 2 do assert.near(expected[i]:item(k), got[i]:item(k), 1e-9) end
+      end
+    end
   end)
 end)
 

@@ -478,11 +478,11 @@ local function check(f, arguments, what)
   end
 end
 
--- Rows that exist only in traces of `cond`, `switch` or a loop: spec/graph/effects_spec.lua
--- compares their gradients with those of the same functions run directly. Of eig some results have
--- a gradient and some have none: spec/ops/eig_spec.lua.
-local elsewhere = {choose = true, loop = true, loop_gradient = true, eig_pairs = true,
-  eig_parts = true}
+-- Rows that exist only in traces of `cond`, `switch` or a loop: spec/graph/effects_spec.lua and
+-- loops_spec.lua compare their gradients with those of the same functions run directly. Of eig some
+-- results have a gradient and some have none: spec/ops/eig_spec.lua.
+local elsewhere = {choose = true, given_gradient = true, loop = true, scan_graph = true,
+  eig_pairs = true, eig_parts = true}
 
 describe("the gradient of", function()
   for _, row in ipairs(engine.describe()) do

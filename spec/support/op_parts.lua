@@ -1,7 +1,7 @@
 -- Rows that are only parts of other rows → the operations whose cases cover them.
 local parts = {
   argsort = "argsort_rows", cholesky = "cholesky_lower", cond = "choose",
-  while_loop = "loop loop_gradient",
+  custom_gradient = "given_gradient", scan = "scan_graph", while_loop = "loop",
   conv = "conv_forward conv_input_gradient conv_kernel_gradient", cumprod = "cumprod_axis",
   cumsum = "cumsum_axis", dropout = "dropout_elements bernoulli_draw", eigh = "eigh_parts",
   eig = "eig_pairs eig_parts",

@@ -1,10 +1,10 @@
---- Operations that take functions: branches, loops, scans, maps. Loops with bounds known at trace
--- time are unrolled; others repeat a graph that is traced once.
+--- Operations that take functions: branches, loops, scans, maps. In a trace, loops repeat a graph
+-- that is traced once.
 -- @module cusp.ops.control
-local custom_gradient = require "cusp.ops.custom_gradient"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local loops = require "cusp.ops.traced_loops"
 local structure = require "cusp.base.structure"
 
 local rows = engine.ops
@@ -27,73 +27,14 @@ local function known(name, value)
   return type(value) ~= "userdata" or not engine.tracing()
 end
 
-local function truth(value)
-  if type(value) == "userdata" then value = value:item() end
+local function truth(name, value)
+  if type(value) == "userdata" then
+    value = loops.one_element(name, "condition", define.tensor(value)):item()
+  end
   return value ~= nil and value ~= false and value ~= 0
 end
 
 ---------------------------------------------------------------- branches
-
--- Marks the position of a tensor in a branch's result.
-local place = setmetatable({}, {__name = "a tensor"})
-
--- The form of some results, and their tensors and numbers.
-local function take_apart(results)
-  local values, form = {}, {n = results.n}
-  for i = 1, results.n do
-    form[i] = structure.map(results[i], function(leaf)
-      local kind = type(leaf)
-      if kind ~= "userdata" and kind ~= "number" and kind ~= "boolean" then return leaf end
-      values[#values + 1] = leaf
-      return place
-    end)
-  end
-  return form, values
-end
-
-local function same_form(a, b)
-  if a == b then return true end
-  if not structure.is_container(a) or not structure.is_container(b) then return false end
-  for key, value in pairs(a) do
-    if not same_form(value, b[key]) then return false end
-  end
-  for key in pairs(b) do
-    if a[key] == nil then return false end
-  end
-  return true
-end
-
-local function put_together(form, values)
-  local at, results = 0, {}
-  for i = 1, form.n do
-    results[i] = structure.map(form[i], function(leaf)
-      if leaf ~= place then return leaf end
-      at = at + 1
-      return values[at]
-    end)
-  end
-  return table.unpack(results, 1, form.n)
-end
-
--- Replaces variables in results by their present values, also in a trace: later assignments are not
--- visible.
-local function values_of(...)
-  local results = table.pack(...)
-  for i = 1, results.n do
-    results[i] = structure.map(results[i], function(leaf)
-      return engine.is_variable(leaf) and leaf.value or leaf
-    end)
-  end
-  return table.unpack(results, 1, results.n)
-end
-
--- A tape outside of a branch or loop that is a plan of its own cannot go back through a call in it.
-local function check_gradients(name, before)
-  if custom_gradient.count() == before or not engine.recording() then return end
-  errors.raise("%s: a function with a gradient of its own (custom_gradient) cannot be called in a "
-    .. "branch or loop that depends on a traced tensor; call it before or after, or choose with "
-    .. "ops.where", name)
-end
 
 -- Traces each function apart. The plan computes and assigns what the one that is chosen does,
 -- alone.
@@ -102,30 +43,18 @@ local function choose(name, index, functions, ...)
     for _, branch in ipairs(self) do branch:close() end
   end})
   local form
-  local before = custom_gradient.count()
   for i, f in ipairs(functions) do
     branches[i] = engine.branch()
-    local own, values = take_apart(table.pack(f(...)))
+    local own, values = loops.take_apart(table.pack(f(...)))
     form = form or own
-    if not same_form(form, own) then
+    if not loops.same_form(form, own) then
       errors.raise(
         "%s: branch %d returns another structure than the first; all should be the same",
         name, i)
     end
     branches[i]:finish(values)
   end
-  check_gradients(name, before)
-  return put_together(form, engine.choose(name, index, branches))
-end
-
-local function one_element(name, what, value)
-  for _, size in ipairs(value.shape) do
-    if size ~= 1 then
-      errors.raise("%s: expected one element as the %s, got shape %s", name, what,
-        errors.shape(value.shape))
-    end
-  end
-  return rows.reshape(value, {})
+  return loops.put_together(form, engine.choose(name, index, branches))
 end
 
 --- The result of one of two functions.
@@ -142,9 +71,9 @@ local function cond(pred, true_fn, false_fn)
   check_callable("cond", true_fn)
   check_callable("cond", false_fn)
   if known("cond", pred) then
-    return values_of((truth(pred) and true_fn or false_fn)())
+    return loops.values_of((truth("cond", pred) and true_fn or false_fn)())
   end
-  local second = rows.cast(rows.logical_not(one_element("cond", "condition", pred)), "int32")
+  local second = rows.cast(rows.logical_not(loops.one_element("cond", "condition", pred)), "int32")
   return choose("cond", second, {true_fn, false_fn})
 end
 
@@ -162,51 +91,25 @@ local function switch(index, branches, ...)
   if #branches == 0 then errors.raise "switch: expected at least one branch" end
   if known("switch", index) then
     if type(index) == "userdata" then index = index:item() end
-    return values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0))
+    return loops.values_of(branches[math.max(0, math.min(#branches - 1, math.tointeger(index) or 0))
       + 1](...))
   end
-  return choose("switch", rows.cast(one_element("switch", "index", index), "int64"), branches, ...)
+  index = rows.cast(loops.one_element("switch", "index", index), "int64")
+  return choose("switch", index, branches, ...)
 end
 
 ---------------------------------------------------------------- loops
 
-local function as_list(...)
-  local first = ...
-  if select("#", ...) == 1 and structure.is_container(first) then return first end
-  return {...}
-end
+-- Rounds of a traced loop that are unrolled while its condition is known.
+local unrolled_rounds <const> = 32
 
--- A loop whose condition has a value only when the plan runs. Traces the condition and the body
--- once each.
-local function traced_loop(name, condition, body, values, limit)
-  local form, initial = take_apart(values)
-  if limit then initial[#initial + 1] = 0 end
-  local stand_ins, before = {}, custom_gradient.count()
-  for i, value in ipairs(initial) do
-    initial[i] = define.tensor(value)
-    stand_ins[i] = engine.stand_in(initial[i])
-  end
-  local test <close> = engine.branch(true)
-  local go_on = rows.cast(condition(put_together(form, stand_ins)), "bool")
-  if limit then go_on = rows.logical_and(go_on, rows.less(stand_ins[#stand_ins], limit)) end
-  test:finish{go_on}
-  local round <close> = engine.branch(true)
-  local own, results =
-    take_apart(table.pack(table.unpack(as_list(body(put_together(form, stand_ins))), 1, form.n)))
-  if not same_form(form, own) then
-    errors.raise("%s: the body should return the same structure as the loop values", name)
-  end
-  if limit then results[#results + 1] = stand_ins[#stand_ins] + 1 end
-  round:finish(results)
-  check_gradients(name, before)
-  return put_together(form, engine["repeat"](name, initial, stand_ins, test, round))
-end
-
--- Evaluates the condition without its effects, if any.
-local function is_traced_condition(condition, values, n)
+-- Whether the rest of a loop becomes a graph: where the condition has no value yet, and where its
+-- known values let it go on for long. Evaluates the condition without its effects, if any.
+local function becomes_graph(condition, values, n, count)
   if not engine.tracing() then return false end
   local _ <close> = engine.branch() -- undone when it goes out of scope
-  return engine.is_traced((engine.unnoted(condition, table.unpack(values, 1, n))))
+  local go_on = engine.unnoted(condition, table.unpack(values, 1, n))
+  return engine.is_traced(go_on) or type(go_on) == "userdata" and count >= unrolled_rounds
 end
 
 --- Repeats a function of the loop variables while a condition holds.
@@ -226,18 +129,15 @@ local function while_loop(condition, body, loop_vars, maximum_iterations)
   local single = not structure.is_container(loop_vars)
   local values = single and {loop_vars} or loop_vars
   local n, count = #values, 0
-  values = {values_of(table.unpack(values, 1, n))}
+  values = {loops.values_of(table.unpack(values, 1, n))}
   while not maximum_iterations or count < maximum_iterations do
-    if is_traced_condition(condition, values, n) then
+    if becomes_graph(condition, values, n, count) then
       local left = maximum_iterations and maximum_iterations - count
-      return traced_loop("while_loop", condition, body, table.pack(table.unpack(values, 1, n)),
-        left)
+      values = table.pack(table.unpack(values, 1, n))
+      return loops.repeat_while("while_loop", condition, body, values, left)
     end
-    if not truth(condition(table.unpack(values, 1, n))) then break end
-    values = as_list(values_of(body(table.unpack(values, 1, n))))
-    if #values ~= n then
-      errors.raise("while_loop: the body should return %d values, got %d", n, #values)
-    end
+    if not truth("while_loop", condition(table.unpack(values, 1, n))) then break end
+    values = loops.as_list("while_loop", n, loops.values_of(body(table.unpack(values, 1, n))))
     count = count + 1
   end
   return table.unpack(values, 1, n)
@@ -260,14 +160,22 @@ end
 local function fori_loop(lower, upper, body, value)
   check_callable("fori_loop", body)
   if engine.is_traced(lower) or engine.is_traced(upper) then
-    local function below(i) return rows.less(i, upper) end
-    local function round(i, now) return {i + 1, (body(i, now))} end
-    return (select(2, traced_loop("fori_loop", below, round,
-      table.pack(define.tensor(lower), value))))
+    local function below(_, i) return rows.less(i, upper) end
+    local function round(now, i) return {(body(i, now)), i + 1} end
+    return (loops.repeat_while("fori_loop", below, round,
+      table.pack(value, define.tensor(lower))))
   end
-  value = values_of(value)
-  for i = integer_of(lower), integer_of(upper) - 1 do value = values_of(body(i, value)) end
-  return value
+  value = loops.values_of(value)
+  local first, last = integer_of(lower), integer_of(upper) - 1
+  if not engine.tracing() then
+    for i = first, last do value = loops.values_of(body(i, value)) end
+    return value
+  end
+  local start = define.tensor(type(lower) == "userdata" and lower or first)
+  local options = {name = "fori_loop", count = math.max(0, last - first + 1)}
+  return loops.scan(options, function(carry)
+    return {(body(carry[2], carry[1])), carry[2] + 1}
+  end, {value, start})[1]
 end
 
 ---------------------------------------------------------------- maps and scans along the first axis
@@ -319,10 +227,39 @@ end
 local function map(f, xs)
   check_callable("map", f)
   xs = tensors_of(xs)
+  local length = length_of("map", xs)
+  if not length then errors.raise "map: expected at least one tensor" end
+  local function graph()
+    local function item(_, x) return nil, (f(x)) end
+    return (select(2, loops.scan({name = "map", count = length}, item, nil, xs)))
+  end
+  if engine.tracing() then return graph() end
+  if length == 0 then return loops.empty(graph) end
   local items = {}
-  for i = 1, length_of("map", xs) do items[i] = f(pick(xs, i)) end
-  if #items == 0 then errors.raise "map: expected at least one tensor" end
+  for i = 1, length do items[i] = f(pick(xs, i)) end
+  if #items == 0 then errors.raise "map: the function returned nothing" end
   return stack_structures(items)
+end
+
+local function scan_graph(f, carry, xs, length, reverse)
+  local last, ys = loops.scan({
+    name = "scan", value = "carried value", body = "function", count = length, reverse = reverse,
+  }, f, carry, xs)
+  return last, ys
+end
+
+-- A length without a number leaves no shape for stacked outputs.
+local function scan_traced_length(f, carry, length)
+  local function round(now, i)
+    local next_carry, output = f(now, nil)
+    if structure.find({output}, function(leaf) return type(leaf) == "userdata" end) then
+      errors.raise("scan: the length is a traced tensor, so stacked outputs have no shape; return "
+        .. "nil as the output, or give the length as a number")
+    end
+    return {next_carry, i + 1}
+  end
+  local function below(_, i) return rows.less(i, length) end
+  return (loops.repeat_while("scan", below, round, table.pack(carry, define.tensor(0)))), nil
 end
 
 --- `carry, y = f(carry, x)` along the first axis.
@@ -331,17 +268,26 @@ end
 -- @param[opt] xs tensor, or a nested table of them
 -- @tparam[opt] integer length of the first axis, where there are no xs
 -- @tparam[opt=false] boolean reverse from the last item to the first
+-- @tparam[opt=false] boolean unroll trace every step apart
 -- @return the last carry
 -- @return the outputs, stacked
 -- @usage
 -- local function add(carry, x) return carry + x, carry + x end
 -- local last, sums = cusp.ops.scan(add, cusp.tensor(0.0), cusp.tensor{1.0, 2.0, 3.0})
 -- print(last:item(), sums:item(2)) --> 6.0 3.0
-local function scan(f, carry, xs, length, reverse)
+local function scan(f, carry, xs, length, reverse, unroll)
   check_callable("scan", f)
   xs = tensors_of(xs)
-  length = length_of("scan", xs or {}, length)
+  if xs == nil and engine.is_traced(length) then
+    return scan_traced_length(f, loops.values_of(carry), length)
+  end
+  length = length_of("scan", xs or {}, integer_of(length))
   if not length then errors.raise "scan: expected xs or length" end
+  if engine.tracing() and not unroll then
+    return scan_graph(f, loops.values_of(carry), xs, length, reverse)
+  elseif length == 0 then
+    return carry, loops.empty(function() return select(2, scan_graph(f, carry, xs, 0)) end)
+  end
   local outputs = {}
   for step = 1, length do
     local i = reverse and length + 1 - step or step
@@ -453,9 +399,8 @@ local function vectorized_call(f, ranks, values)
     local full = table.move(cores[i], 1, #cores[i], #loop + 1, {table.unpack(loop)})
     values[i] = rows.reshape(rows.broadcast_to(value, full), {count, table.unpack(cores[i])})
   end
-  local items = {}
-  for i = 1, count do items[i] = f(table.unpack(pick(values, i))) end
-  return structure.map(stack_structures(items), function(leaf)
+  local results = map(function(items) return f(table.unpack(items)) end, values)
+  return structure.map(results, function(leaf)
     local shape = leaf.shape
     return rows.reshape(leaf, table.move(shape, 2, #shape, #loop + 1, {table.unpack(loop)}))
   end)
@@ -504,7 +449,7 @@ define.ops{
   {"vectorized_map", "function: any, elements: any",
     "A function of each item along the first axis; the results stacked.", map,
     plain = true},
-  {"scan", "f: any, init: any, xs: any = nil, length: int = nil, reverse: bool = false, unroll: "
+  {"scan", "f: any, init: any, xs: any = nil, length: any = nil, reverse: bool = false, unroll: "
     .. "any = nil",
     "carry, y = f(carry, x) along the first axis; returns the last carry and the stacked ys.", scan,
     plain = true},

@@ -1,6 +1,7 @@
 --- Functions with gradients of their own, and products with Jacobians.
 -- What such a function computes is cut off from its arguments; the tapes that are open note the
--- call, and `gradients` goes back through the calls, the last one first, by their own functions.
+-- call, and `gradients` goes back through the calls, the last one first, by their own functions. In
+-- a branch or loop, whose graph has a gradient itself, the gradient is traced where it is called.
 -- @module cusp.ops.custom_gradient
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
@@ -13,7 +14,6 @@ local rows = engine.ops
 ---------------------------------------------------------------- which tapes note calls
 
 local open = setmetatable({}, {__mode = "k"}) -- tape → list of the calls since it was opened
-local made = 0
 
 --- Lets a tape note calls from now on.
 function custom_gradient.open(tape) open[tape] = {} end
@@ -21,15 +21,11 @@ function custom_gradient.open(tape) open[tape] = {} end
 --- Forgets the calls that a tape noted.
 function custom_gradient.close(tape) open[tape] = nil end
 
---- How many calls were noted so far.
-function custom_gradient.count() return made end
-
 local function note(call)
-  made = made + 1
   for _, calls in pairs(open) do calls[#calls + 1] = call end
 end
 
----------------------------------------------------------------- calling
+---------------------------------------------------------------- arguments
 
 local function is_callable(f)
   local meta = getmetatable(f)
@@ -53,20 +49,6 @@ end
 
 local function cut(leaf)
   return type(leaf) == "userdata" and rows.stop_gradient(leaf) or leaf
-end
-
-local function call(f, ...)
-  local arguments = table.pack(...)
-  for i = 1, arguments.n do arguments[i] = structure.map(arguments[i], value_of) end
-  local output, gradient = f(table.unpack(arguments, 1, arguments.n))
-  if not is_callable(gradient) then
-    errors.raise("custom_gradient: the function should return its output and a function for the "
-      .. "gradient, got %s as the latter", errors.describe(gradient))
-  end
-  if not engine.recording() then return output end
-  output = structure.map(output, cut)
-  note{arguments = arguments, output = output, gradient = gradient}
-  return output
 end
 
 ---------------------------------------------------------------- going back
@@ -163,6 +145,39 @@ function custom_gradient.gradients(owner, tape, targets, sources, cotangents)
   local result = {}
   for i, source in ipairs(sources) do result[i] = totals[source] or false end
   return result
+end
+
+---------------------------------------------------------------- calling
+
+-- The output as it is in a branch: its gradient is a graph, which is traced now.
+local function with_gradient(arguments, output, gradient)
+  local outputs, stand_ins = structure.flatten(output), {}
+  for i, leaf in ipairs(outputs) do
+    outputs[i] = define.tensor(leaf)
+    stand_ins[i] = engine.stand_in(outputs[i])
+  end
+  local inputs, found = {}, {}
+  local back <close> = engine.branch()
+  local given = by_argument({arguments = arguments}, gradient(structure.pack(output, stand_ins)))
+  for i = 1, given.n do add_pairs(arguments[i], given[i], inputs, found) end
+  back:finish(found)
+  if #inputs == 0 then return structure.map(output, cut) end
+  return structure.pack(output, engine.give_gradient(outputs, stand_ins, inputs, back))
+end
+
+local function call(f, ...)
+  local arguments = table.pack(...)
+  for i = 1, arguments.n do arguments[i] = structure.map(arguments[i], value_of) end
+  local output, gradient = f(table.unpack(arguments, 1, arguments.n))
+  if not is_callable(gradient) then
+    errors.raise("custom_gradient: the function should return its output and a function for the "
+      .. "gradient, got %s as the latter", errors.describe(gradient))
+  end
+  if not engine.recording() then return output end
+  if engine.in_branch() then return with_gradient(arguments, output, gradient) end
+  output = structure.map(output, cut)
+  note{arguments = arguments, output = output, gradient = gradient}
+  return output
 end
 
 ---------------------------------------------------------------- products with Jacobians

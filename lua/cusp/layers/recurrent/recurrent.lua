@@ -8,6 +8,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
+local steps = require "cusp.layers.recurrent.steps"
 local structure = require "cusp.base.structure"
 
 local Recurrent = Layer:extend("Recurrent", {
@@ -97,19 +98,19 @@ local function step_of(inputs, time)
   return ops.take(inputs, time - 1, 2)
 end
 
+--- A step's mask `[batch]` beside values `[batch, ...]`.
+local function column(mask, ndim)
+  local step = ops.cast(mask, "bool")
+  for _ = 2, ndim do step = ops.expand_dims(step, -1) end
+  return step
+end
+
 local function select_states(mask, new, old)
   local flat, at = structure.flatten(old), 0
   return structure.map(new, function(state)
     at = at + 1
-    return ops.where(mask, state, flat[at])
+    return ops.where(column(mask, state.ndim), state, flat[at])
   end)
-end
-
---- A step's mask `[batch]` beside outputs `[batch, ...]`.
-local function column(mask, time, ndim)
-  local step = ops.cast(ops.take(mask, time - 1, 2), "bool")
-  for _ = 2, ndim do step = ops.expand_dims(step, -1) end
-  return step
 end
 
 --- Runs a cell for one step.
@@ -125,35 +126,83 @@ local function run_cell(cell, inputs, states, args)
   return result[1], structure.is_container(result[2]) and result[2] or {table.unpack(result, 2)}
 end
 
---- What a first step that is masked gives: the state that comes in, where it is like the output.
-local function first_output(states, output)
-  local state = structure.flatten(states)[1]
+--- What a masked step gives, as Keras has it: the state that comes in, where it is like the output.
+-- That is the first one, or the first of the last cell of several.
+local function state_like(states, output)
+  local state = states[1]
+  if structure.is_container(state) then state = structure.flatten(states[#states])[1] end
   return table.concat(state.shape, ",") == table.concat(output.shape, ",") and state or nil
+end
+
+--- One step of a sequence with its mask `[batch, ...]`, if there is one. Where no state tells what
+-- a masked step gives, or the steps are unrolled, it is `previous(output)`: what the step before
+-- gave.
+-- @treturn tensor the output
+-- @treturn table the states after it
+local function masked_step(self, inputs, counts, states, previous, args)
+  local output, new_states = run_cell(self.cell, inputs, states, args)
+  if not counts then return output, new_states end
+  local before = self.zero_output_for_mask and ops.zeros_like(output)
+    or not self.unroll and state_like(states, output) or previous(output)
+  return ops.where(column(counts, output.ndim), output, before),
+    select_states(counts, new_states, states)
 end
 
 --- Runs the cell over the steps, one after another.
 -- @treturn tensor the last output
 -- @treturn tensor all outputs, `[batch, time, ...]`; nil unless they are returned
 -- @treturn table the last states
-function Recurrent:loop(inputs, states, mask, args)
-  local steps = inputs.shape[2]
-  local outputs, output, previous = {}, nil, nil
-  for i = 1, steps do
-    local time = self.go_backwards and steps + 1 - i or i
-    local new_states
-    output, new_states = run_cell(self.cell, step_of(inputs, time), states, args)
-    if mask then
-      local counts = column(mask, time, output.ndim)
-      local before = not self.zero_output_for_mask
-        and (previous or not self.unroll and first_output(states, output))
-      before = before or ops.zeros_like(output)
-      output = ops.where(counts, output, before)
-      new_states = select_states(counts, new_states, states)
-    end
-    states, previous = new_states, output
+local function unrolled(self, inputs, states, mask, args)
+  local count = inputs.shape[2]
+  local outputs, output = {}, nil
+  for i = 1, count do
+    local time = self.go_backwards and count + 1 - i or i
+    local last = output
+    output, states = masked_step(self, step_of(inputs, time), mask and step_of(mask, time), states,
+      function(new) return last or ops.zeros_like(new) end, args)
     if self.return_sequences then outputs[i] = output end
   end
   return output, self.return_sequences and ops.stack(outputs, 2) or nil, states
+end
+
+---------------------------------------------------------------- one step as a graph
+
+--- Which of the states is the output, too.
+local function position_of(output, states)
+  for i, state in ipairs(structure.flatten(states)) do
+    if rawequal(state, output) then return i end
+  end
+end
+
+--- Runs the cell as a graph that is repeated for each step.
+local function as_graph(self, inputs, states, mask, args)
+  local position
+  local function step(carried, x, carry_more)
+    local previous
+    local function first(output)
+      previous = carry_more(ops.zeros_like(output))
+      return previous
+    end
+    local output, new = masked_step(self, x.inputs, x.mask, carried, first, args)
+    if self.return_sequences then return new, output, previous and {output} end
+    position = not previous and position_of(output, new)
+    if not position and not previous then carry_more(ops.zeros_like(output)) end
+    return new, nil, not position and {output} or nil
+  end
+  local last, outputs, others = steps.run(self.cell, {
+    name = getmetatable(self).__name, value = "state", body = "cell", count = inputs.shape[2],
+    reverse = self.go_backwards,
+  }, step, states, {inputs = steps.swap(inputs), mask = mask and steps.swap(mask)})
+  if not self.return_sequences then
+    return others[1] or structure.flatten(last)[position], nil, last
+  end
+  if self.go_backwards then outputs = ops.flip(outputs, 1) end
+  return others[1], steps.swap(outputs), last
+end
+
+function Recurrent:loop(inputs, states, mask, args)
+  if self.unroll or not engine.tracing() then return unrolled(self, inputs, states, mask, args) end
+  return as_graph(self, inputs, states, mask, args)
 end
 
 local function check_steps(self, inputs)

@@ -5,9 +5,11 @@
 -- @tparam Layer layer
 -- @usage local per_step = layers.TimeDistributed(layers.Dense(8))
 local Wrapper = require "cusp.layers.machinery.wrapper"
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local shapes = require "cusp.base.shape"
+local steps = require "cusp.layers.recurrent.steps"
 
 local TimeDistributed = Wrapper:extend("TimeDistributed", {
   supports_masking = true,
@@ -24,11 +26,17 @@ end
 --- One step after another: where masks, or statistics that each step changes, make the steps
 -- differ.
 local function step_by_step(self, inputs, mask, training)
+  local function step(_, x)
+    return nil, self.layer(x.inputs, {training = training, mask = x.mask})
+  end
+  local options = {name = "TimeDistributed", count = inputs.shape[2]}
+  local xs = {inputs = steps.swap(inputs), mask = mask and steps.swap(mask)}
+  if engine.tracing() and options.count > 0 then
+    return steps.swap(select(2, steps.run(self.layer, options, step, nil, xs)))
+  end
   local outputs = {}
-  for time = 1, inputs.shape[2] do
-    outputs[time] = self.layer(ops.take(inputs, time - 1, 2), {
-      training = training, mask = mask and ops.take(mask, time - 1, 2) or nil,
-    })
+  for time = 1, options.count do
+    outputs[time] = select(2, step(nil, {inputs = xs.inputs[time], mask = mask and xs.mask[time]}))
   end
   return ops.stack(outputs, 2)
 end
