@@ -6,6 +6,7 @@
 -- | `model.h5`, `model.hdf5` | a whole functional or sequential model, as tf.keras 2 writes it |
 -- | `x.weights.h5` | weights and optimizer state, as Keras 3 writes them |
 -- | `x.h5`, `x.hdf5` | weights, as tf.keras 2 writes them |
+-- | `x.safetensors` | weights as named tensors |
 -- | any other name | weights and optimizer state, as a TensorFlow checkpoint |
 --
 -- Loading detects the format from the contents. Files are written atomically.
@@ -232,26 +233,28 @@ local bind_save_weights = arguments.binder("save_weights", {
 }, false)
 
 local weight_formats = {h5 = "h5", hdf5 = "h5", keras = "h5", tf = "checkpoint",
-  tensorflow = "checkpoint"}
+  tensorflow = "checkpoint", safetensors = "safetensors"}
 
 local function weight_format(path, given)
-  local by_name = ends_with(path, ".weights.h5") and "keras3" or is_hdf5_name(path) and "h5" or nil
+  local by_name = ends_with(path, ".weights.h5") and "keras3" or is_hdf5_name(path) and "h5"
+    or ends_with(path, ".safetensors") and "safetensors" or nil
   if ends_with(path, ".keras") then
     errors.raise(
       "save_weights: '%s': a .keras file holds a whole model (model:save); weights are saved to "
       .. "names that end in "
-      .. ".weights.h5 or .h5, or without an ending as a TensorFlow checkpoint", path)
+      .. ".weights.h5, .h5 or .safetensors, or without an ending as a TensorFlow checkpoint", path)
   end
   if given == nil then return by_name or "checkpoint" end
   local format = weight_formats[given]
   if not format then
-    errors.raise("save_weights: save_format should be \"h5\" or \"tf\", got %s",
+    errors.raise("save_weights: save_format should be \"h5\", \"safetensors\" or \"tf\", got %s",
       errors.describe(given))
   end
-  if format == "checkpoint" and by_name then
+  if by_name
+    and (by_name == "safetensors" or format ~= "h5") and format ~= by_name then
     errors.raise(
-      "save_weights: save_format = \"%s\" does not match the name '%s', which is for an "
-      .. "HDF5 file", given, path)
+      "save_weights: save_format = \"%s\" does not match the name '%s', which is for "
+      .. "another format", given, path)
   end
   return format == "h5" and by_name or format
 end
@@ -263,6 +266,9 @@ local function write_hdf5(path, write)
 end
 
 local writers = {
+  safetensors = function(path, model)
+    require("cusp.saving.keras3.safetensors").write(path, model)
+  end,
   h5 = function(path, model)
     write_hdf5(path, function(root) require("cusp.saving.hdf5.weights").write(root, model) end)
   end,
@@ -276,10 +282,10 @@ local writers = {
 
 --- Saves the weights.
 -- @tparam string filepath ends in .weights.h5 (Keras 3's layout, with the optimizer's state), or in
--- .h5 or .hdf5 (tf.keras 2's layout); any other name is the prefix of a TensorFlow checkpoint, with
--- the optimizer's state
+-- .h5 or .hdf5 (tf.keras 2's layout), or in .safetensors; any other name is the prefix of a
+-- TensorFlow checkpoint, with the optimizer's state
 -- @tparam[opt=true] boolean overwrite false: ask the user if the file exists
--- @tparam[opt] string save_format "h5" or "tf", if the name does not decide it
+-- @tparam[opt] string save_format "h5", "safetensors" or "tf", if the name does not decide
 -- @raise if the model has no weights yet
 -- @usage model:save_weights "weights"; model:save_weights("weights.h5", {save_format = "h5"})
 function methods:save_weights(...)
@@ -362,6 +368,14 @@ local function load_checkpoint(model, path, options)
   return require("cusp.saving.checkpoint").load(path, model, options)
 end
 
+local function load_safetensors(model, path, options)
+  if options.by_name then
+    errors.raise("load_weights: %s: by_name requires the layout of tf.keras 2; safetensors are "
+      .. "found by paths", path)
+  end
+  require("cusp.saving.keras3.safetensors").load(path, model, options)
+end
+
 local function checkpoint_at(path)
   return files.exists(path .. ".index")
     or files.is_directory(path) and files.exists(path .. "/checkpoint")
@@ -371,6 +385,7 @@ local function load_weights(self, path, options)
   local kind = kind_of_file(path)
   if kind == "hdf5" then return load_hdf5(self, path, options) end
   if kind == "zip" then return load_archive(self, path, options) end
+  if kind and ends_with(path, ".safetensors") then return load_safetensors(self, path, options) end
   if checkpoint_at(path) then return load_checkpoint(self, path, options) end
   local prefix = path:match "^(.+)%.index$" or path:match "^(.+)%.data%-%d+%-of%-%d+$"
   if prefix and checkpoint_at(prefix) then
