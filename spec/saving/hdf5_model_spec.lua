@@ -170,12 +170,12 @@ describe("whole models as HDF5", function()
   end)
 
   it("holds a nested stack that was made without an input", function()
-    local folder <close> = require("spec.support.folder").new()
+    local scope <close> = folder.new()
     local inputs = cusp.Input{shape = {4}}
     local x = cusp.Sequential{cusp.layers.Dense(2), cusp.layers.Dropout(0.5)}(inputs)
     local model = cusp.Model(inputs, {cusp.layers.Dense(3)(x), x})
-    model:save(folder.path .. "/model.h5")
-    local again = cusp.models.load_model(folder.path .. "/model.h5", {compile = false})
+    model:save(scope.path .. "/model.h5")
+    local again = cusp.models.load_model(scope.path .. "/model.h5", {compile = false})
     local batch = cusp.ones{1, 4}
     for i, output in ipairs(model:predict{batch, verbose = 0}) do
       assert.same(output:tolist(), again:predict{batch, verbose = 0}[i]:tolist())

@@ -185,14 +185,9 @@ end
 
 local function folder_kind(path)
   if files.exists(path .. "/config.json") then return "zip" end
-  if files.exists(path .. "/saved_model.pb") then
-    errors.raise(
-      "load_model: %s is a SavedModel of TensorFlow's, which only TensorFlow can read; save the "
-      .. "model there as .keras or .h5",
-      path)
-  end
-  errors.raise("load_model: %s is a folder without a config.json: expected a .keras or .h5 file",
-    path)
+  if files.exists(path .. "/saved_model.pb") then return "saved_model" end
+  errors.raise("load_model: %s is a folder with neither config.json nor saved_model.pb: expected a "
+    .. ".keras or .h5 file, or a SavedModel folder", path)
 end
 
 local function no_model_at(path)
@@ -204,7 +199,7 @@ end
 
 --- Loads a model from a file written by `save` or Keras.
 -- @tparam string filepath .keras or HDF5, detected from the contents; or a folder, as written with
--- `zipped = false`
+-- `zipped = false` or, as a SavedModel, by tf.keras 2
 -- @tparam[opt] table custom_objects classes and functions by name
 -- @tparam[opt=true] boolean compile whether to compile the model as it was, with the optimizer's
 -- state
@@ -221,6 +216,7 @@ function methods.load_model(...)
   local kind = files.is_directory(path) and folder_kind(path) or kind_of_file(path)
   if kind == "hdf5" then return require("cusp.saving.hdf5.model").read(path, options) end
   if kind == "zip" then return require("cusp.saving.keras3.archive").read(path, options) end
+  if kind == "saved_model" then return require("cusp.saving.saved_model").read(path, options) end
   errors.raise("load_model: %s is neither a .keras archive nor an HDF5 file", path)
 end
 
