@@ -31,7 +31,8 @@ return {
   name = "summary", run = run,
   usage = "summary FILE [--expand-nested] [--show-trainable]",
   about = "Prints the layers of a model, or the tensors of a file of weights.\n"
-    .. "FILE is .keras, .h5, .json, .yaml, a SavedModel folder, .weights.h5,\n.safetensors, .npz or a checkpoint.",
+    .. "FILE is .keras, .h5, .json, .yaml, a SavedModel folder, .weights.h5, .safetensors,\n"
+    .. ".npz or a checkpoint.",
   operands = {"FILE"},
   options = {
     {"expand-nested", "flag", about = "also print the layers of models within"},
