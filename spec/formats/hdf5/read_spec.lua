@@ -208,7 +208,6 @@ describe("cusp.hdf5 reads", function()
   end)
 
   it("chunks that lzf wrote, or words where they are damaged", function()
-    local mutate = require "spec.support.mutate"
     local source = io.open(fixtures .. "refused.h5", "rb")
     local bytes, path = source:read "a", os.tmpname()
     source:close()
