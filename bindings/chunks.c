@@ -25,17 +25,18 @@ static int field(lua_State *L, const char *name) { return lua_getfield(L, 1, nam
 
 static void check_filters(lua_State *L, cusp_chunked *chunked) {
   /* ORDER of cusp_filter, from 1 */
-  static const char *const names[] = {"gzip", "shuffle", "fletcher32"};
+  static const char *const names[] = {"gzip", "shuffle", "fletcher32", "lzf"};
+  enum { COUNT = sizeof names / sizeof names[0] };
   if (field(L, "filters") == LUA_TTABLE)
     for (lua_Unsigned i = 1; i <= lua_rawlen(L, -1); i++) {
       lua_rawgeti(L, -1, (lua_Integer)i);
       int filter = 0;
-      while (filter < 3 && strcmp(names[filter], luaL_checkstring(L, -1)) != 0)
+      while (filter < COUNT && strcmp(names[filter], luaL_checkstring(L, -1)) != 0)
         filter++;
-      if (filter == 3 || chunked->filter_count == CUSP_MAX_FILTERS)
+      if (filter == COUNT || chunked->filter_count == CUSP_MAX_FILTERS)
         cusp_lua_error(L, "files.chunked: %s",
-                       filter == 3 ? "filters are gzip, shuffle and fletcher32"
-                                   : "there are too many filters");
+                       filter == COUNT ? "filters are gzip, shuffle, fletcher32 and lzf"
+                                       : "there are too many filters");
       chunked->filters[chunked->filter_count++] = (cusp_filter)(filter + 1);
       lua_pop(L, 1);
     }

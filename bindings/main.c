@@ -225,6 +225,7 @@ typedef struct options {
 } options;
 
 static const char usage[] = "usage: %s [options] [script [args]]\n"
+                            "       %s COMMAND ...     (%s help lists the commands)\n"
                             "  -e CODE   run CODE (may be given several times)\n"
                             "  -i        show a prompt after running the script\n"
                             "  -l NAME   require module NAME into a global of that name\n"
@@ -278,7 +279,7 @@ static bool read_options(options *o, char **argv) {
     const char *wrong = read_option(o, argv, &i);
     if (wrong) {
       fprintf(stderr, "%s: '%s' %s\n", program, argv[at], wrong);
-      fprintf(stderr, usage, program);
+      fprintf(stderr, usage, program, program, program);
       return false;
     }
   }
@@ -348,7 +349,52 @@ static int run_code(lua_State *L, char **argv, int end) {
   return EXIT_SUCCESS;
 }
 
+/* Pushes cusp.commands.NAME; false where the library is not there. */
+static bool push_commands(lua_State *L, const char *name) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cusp.commands");
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_istable(L, -1)) {
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+    return true;
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
+/* Whether an argument names a command rather than a script: a word without a dot or a slash. */
+static bool is_command(lua_State *L, char **argv, int at) {
+  const char *word = argv[at];
+  if (strspn(word, "abcdefghijklmnopqrstuvwxyz") != strlen(word) || strcmp(argv[at - 1], "--") == 0)
+    return false;
+  if (!push_commands(L, "has"))
+    return false;
+  lua_pushstring(L, word);
+  bool found = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return found;
+}
+
+/* Runs a command with the arguments after its name; its exit code. */
+static int run_command(lua_State *L, char **argv, int at) {
+  lua_pushcfunction(L, handle_message);
+  push_commands(L, "run");
+  int count = 0;
+  luaL_checkstack(L, 256, NULL);
+  for (; argv[at + count]; count++) {
+    luaL_checkstack(L, 8, "too many arguments");
+    lua_pushstring(L, argv[at + count]);
+  }
+  if (lua_pcall(L, count, 1, 1) != LUA_OK)
+    return report(L);
+  int code = (int)lua_tointeger(L, -1);
+  lua_settop(L, 0);
+  return code;
+}
+
 static int run_script(lua_State *L, char **argv, int script) {
+  if (is_command(L, argv, script))
+    return run_command(L, argv, script);
   const char *name =
       strcmp(argv[script], "-") == 0 && strcmp(argv[script - 1], "--") != 0 ? NULL : argv[script];
   int status = luaL_loadfile(L, name), count = 0;
@@ -452,7 +498,7 @@ int main(int argc, char **argv) {
   if (argc < 1 || !read_options(&o, argv))
     return EXIT_FAILURE;
   if (o.help)
-    printf(usage, program);
+    printf(usage, program, program, program);
   if (o.version)
     print_version();
   if (o.help)

@@ -48,6 +48,33 @@ describe("the programs of", function()
   end
 end)
 
+--- Runs the lines "$ command" of a page's console blocks, in a folder where the page's program ran;
+-- the blocks with what the commands print.
+local function with_outputs(text, folder, binary)
+  return (text:gsub("```console\n(.-)```", function(block)
+    local printed = {}
+    for command in block:gmatch "%$ ([^\n]+)" do
+      local shell = "cd '%s' && PATH='%s':\"$PATH\" && { %s; } 2>&1"
+      local pipe <close> = io.popen(shell:format(folder, binary, command))
+      printed[#printed + 1] = ("$ %s\n%s"):format(command, pipe:read "a")
+    end
+    return "```console\n" .. table.concat(printed) .. "```"
+  end))
+end
+
+describe("the commands of docs/commands.md", function()
+  it("print what the page says", function()
+    local scope <close> = folders.new()
+    local text = io.open("docs/commands.md"):read "a"
+    local program = assert(io.open(scope.path .. "/program.lua", "w"))
+    program:write(programs("docs/commands.md")[1]):close()
+    local root = io.popen("pwd"):read()
+    local binary = build:sub(1, 1) == "/" and build or root .. "/" .. build
+    assert(os.execute(("cd '%s' && '%s/cusp' program.lua"):format(scope.path, binary)))
+    assert.equal(text, with_outputs(text, scope.path, binary))
+  end)
+end)
+
 --- The anchors that GitHub gives the headings of a page.
 local function anchors(text)
   local found = {}

@@ -9,6 +9,7 @@ local runs = {
   shakespeare_lstm = {text, "1", "2"},
   shakespeare_transformer = {text, "1", "2"},
   mnist = {"", "1"},
+  fine_tuning = {"2", "1"},
   image_folder = {folder, "1"},
   time_series = {"1", folder .. "-history.svg"},
   multi_input = {"1"},

@@ -116,10 +116,13 @@ static bool send_index(stream *out, const subject *s, const grid *g) {
   return false;
 }
 
+enum { FILTER_LZF = 32000 }; /* registered for h5py */
+
 static const char *known_filter(H5Z_filter_t filter) {
   return filter == H5Z_FILTER_DEFLATE      ? "gzip"
          : filter == H5Z_FILTER_SHUFFLE    ? "shuffle"
          : filter == H5Z_FILTER_FLETCHER32 ? "fletcher32"
+         : filter == FILTER_LZF            ? "lzf"
                                            : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "hparams.pb-c.h"
 #include "plugins.pb-c.h"
 #include "projector.pb-c.h"
+#include "saved_model.pb-c.h"
 #include "tensor.pb-c.h"
 #include "tensor_bundle.pb-c.h"
 #include "trackable_object_graph.pb-c.h"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFLATE_RATIO 1032 /* no deflated bytes become more than this many times as many */
+#define DEFLATE_RATIO 1032 /* no compressed bytes become more than this many times as many */
 
 /* ------------------------------------------------------------------ sizes */
 
@@ -133,7 +133,9 @@ static cusp_status check_bytes(const cusp_chunked *chunked, const cusp_chunk *ch
                                size_t decoded) {
   bool deflated = false;
   for (int i = 0; i < chunked->filter_count; i++)
-    deflated |= chunked->filters[i] == CUSP_FILTER_DEFLATE && !(chunk->skipped >> i & 1);
+    deflated |=
+        (chunked->filters[i] == CUSP_FILTER_DEFLATE || chunked->filters[i] == CUSP_FILTER_LZF) &&
+        !(chunk->skipped >> i & 1);
   size_t most = deflated ? (size_t)chunk->bytes * DEFLATE_RATIO : chunk->bytes;
   if (decoded > most || (!deflated && chunk->bytes > decoded + 4 * (size_t)chunked->filter_count))
     return cusp_fail(CUSP_EIO, "its %u bytes cannot be the %zu of a chunk", chunk->bytes, decoded);

@@ -11,7 +11,8 @@
 typedef enum cusp_filter {
   CUSP_FILTER_DEFLATE = 1,
   CUSP_FILTER_SHUFFLE = 2,
-  CUSP_FILTER_FLETCHER32 = 3
+  CUSP_FILTER_FLETCHER32 = 3,
+  CUSP_FILTER_LZF = 4 /* read only */
 } cusp_filter;
 
 /** Where one chunk lies. */

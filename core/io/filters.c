@@ -1,5 +1,5 @@
-/* HDF5's filters shuffle, deflate and fletcher32 (HDF5 File Format Specification, filter pipeline
- * message). See chunks.h. */
+/* HDF5's filters shuffle, deflate and fletcher32, and h5py's lzf for reading (HDF5 File Format
+ * Specification, filter pipeline message). See chunks.h. */
 #include "filters.h"
 
 #include "chunks.h"
@@ -95,6 +95,48 @@ static cusp_status deflate_into(unsigned char *to, size_t room, size_t *written,
   return CUSP_OK;
 }
 
+/* ------------------------------------------------------------------ lzf */
+
+/* Copies what was written `distance` bytes ago; it may overlap what it writes. */
+static bool repeat_bytes(unsigned char *to, size_t room, size_t *at, size_t distance,
+                         size_t length) {
+  if (distance > *at || length > room - *at)
+    return false;
+  for (; length > 0; length--, ++*at)
+    to[*at] = to[*at - distance];
+  return true;
+}
+
+/* LibLZF's format: runs of up to 32 bytes as they are, and references of 3 to 264 bytes to what was
+ * up to 8 KB before. */
+static cusp_status unlzf_into(unsigned char *to, size_t room, size_t *written,
+                              const unsigned char *from, size_t bytes) {
+  size_t at = 0;
+  bool fine = true;
+  for (size_t i = 0; fine && i < bytes;) {
+    size_t control = from[i++], length = control >> 5;
+    if (length == 0) {
+      length = control + 1;
+      fine = length <= bytes - i && length <= room - at;
+      if (fine)
+        memcpy(to + at, from + i, length);
+      i += length;
+      at += length;
+      continue;
+    }
+    size_t extra = length == 7;
+    fine = extra + 1 <= bytes - i;
+    if (!fine)
+      break;
+    length += extra ? from[i++] : 0;
+    fine = repeat_bytes(to, room, &at, ((control & 0x1f) << 8 | from[i++]) + 1, length + 2);
+  }
+  if (!fine)
+    return cusp_fail(CUSP_EIO, "its compressed bytes are damaged, or hold more than the chunk");
+  *written = at;
+  return CUSP_OK;
+}
+
 /* ------------------------------------------------------------------ the pipeline */
 
 /* Undoes one filter from `from` to `to`, which has `room` bytes; *bytes is updated. Checksums
@@ -103,6 +145,7 @@ static cusp_status undo(cusp_filter filter, size_t element, unsigned char *to, s
                         const unsigned char *from, size_t *bytes) {
   switch (filter) {
   case CUSP_FILTER_DEFLATE: return inflate_into(to, room, bytes, from, *bytes);
+  case CUSP_FILTER_LZF: return unlzf_into(to, room, bytes, from, *bytes);
   case CUSP_FILTER_SHUFFLE: unshuffle(to, from, *bytes, element); return CUSP_OK;
   case CUSP_FILTER_FLETCHER32:
     if (*bytes < 4)
@@ -116,7 +159,8 @@ static cusp_status undo(cusp_filter filter, size_t element, unsigned char *to, s
   return cusp_fail(CUSP_EUNSUPPORTED, "it uses filter %d", (int)filter);
 }
 
-/* An undone filter may leave no more than a buffer holds; deflate sees to it itself. */
+/* An undone filter may leave no more than a buffer holds; those that expand see to it themselves.
+ */
 static cusp_status undo_all(const cusp_chunked *chunked, const cusp_chunk *chunk,
                             unsigned char *data, unsigned char **result, unsigned char *spare,
                             size_t room, size_t *bytes) {
@@ -124,7 +168,8 @@ static cusp_status undo_all(const cusp_chunked *chunked, const cusp_chunk *chunk
   for (int i = chunked->filter_count - 1; i >= 0; i--) {
     if (chunk->skipped >> i & 1)
       continue;
-    if (*bytes > room && chunked->filters[i] != CUSP_FILTER_DEFLATE)
+    if (*bytes > room && chunked->filters[i] != CUSP_FILTER_DEFLATE &&
+        chunked->filters[i] != CUSP_FILTER_LZF)
       return cusp_fail(CUSP_EIO, "it is longer than its filters allow");
     CUSP_TRY(undo(chunked->filters[i], cusp_dtype_size(chunked->dtype), to, room, from, bytes));
     unsigned char *empty = from;
@@ -160,6 +205,8 @@ static cusp_status apply(const cusp_chunked *chunked, cusp_filter filter, unsign
     shuffle(to, from, *bytes, cusp_dtype_size(chunked->dtype));
     return CUSP_OK;
   }
+  if (filter == CUSP_FILTER_LZF)
+    return cusp_fail(CUSP_EUNSUPPORTED, "lzf is only read");
   uint32_t sum = cusp_fletcher32(from, *bytes);
   memcpy(to, from, *bytes);
   for (int i = 0; i < 4; i++)

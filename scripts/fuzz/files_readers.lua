@@ -106,6 +106,10 @@ function readers.list(folder)
       files = {fixtures .. "numpy/f4_little.npy", fixtures .. "numpy/text.npy"}},
     {name = "npz", read = cusp.load,
       files = {fixtures .. "numpy/stored.npz", fixtures .. "numpy/deflated.npz"}},
+    {name = "safetensors", read = cusp.load, files = {
+      saved(folder, "x.safetensors", function(path)
+        cusp.save(path, {a = cusp.ones{3, 4}, b = cusp.zeros({5}, {dtype = "int8"}), c = {"text"}})
+      end)}},
     {name = "idx", read = function(path)
       return engine.read_idx(path):tobytes()
     end, files = {written(folder, "images", idx_bytes())}},

@@ -168,4 +168,17 @@ describe("whole models as HDF5", function()
     assert.is_truthy(message:find("Hdf5Mine", 1, true) and message:find("get_config", 1, true),
       message)
   end)
+
+  it("holds a nested stack that was made without an input", function()
+    local scope <close> = folder.new()
+    local inputs = cusp.Input{shape = {4}}
+    local x = cusp.Sequential{cusp.layers.Dense(2), cusp.layers.Dropout(0.5)}(inputs)
+    local model = cusp.Model(inputs, {cusp.layers.Dense(3)(x), x})
+    model:save(scope.path .. "/model.h5")
+    local again = cusp.models.load_model(scope.path .. "/model.h5", {compile = false})
+    local batch = cusp.ones{1, 4}
+    for i, output in ipairs(model:predict{batch, verbose = 0}) do
+      assert.same(output:tolist(), again:predict{batch, verbose = 0}[i]:tolist())
+    end
+  end)
 end)

@@ -123,7 +123,7 @@ describe("save and load", function()
   end)
 
   it("says which kinds of files there are", function()
-    local all = "%.npy, %.npz, %.h5, %.hdf5, %.json, %.yaml or %.yml"
+    local all = "%.npy, %.npz, %.safetensors, %.h5, %.hdf5, %.json, %.yaml or %.yml"
     fails(all, cusp.save, folder .. "/a.bin", {})
     fails(all, cusp.save, folder .. "/a", {})
     fails(all, cusp.load, folder .. "/a.txt")

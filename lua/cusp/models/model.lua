@@ -362,7 +362,8 @@ end
 local get_layer_parameters = {{"name", "any", optional = true},
   {"index", "integer", optional = true}}
 
---- Finds a layer by its name or index.
+--- Finds a layer by its name or index; by name also an operation of a functional model, such as
+-- `tf.math.multiply_2` in a file of tf.keras 2.
 -- @tparam[opt] string name
 -- @tparam[opt] integer index from 1; negative from the end
 -- @raise if there is none
@@ -381,10 +382,16 @@ function Model:get_layer(...)
     if layer.name == name then return layer end
     known[i] = layer.name
   end
+  local graph = self.__own.graph
+  for _, operation in ipairs(graph and graph.operations or {}) do
+    if operation.name == name then return operation end
+  end
   errors.raise("%s: there is no layer named %s%s; the layers are %s", self.name,
     type(name) == "string" and ("%q"):format(name) or errors.describe(name),
     errors.suggestion(name, known), table.concat(known, ", "))
 end
+
+Model.set_trainable = require "cusp.models.trainable"
 
 --- Prints a table of the layers: output shapes, parameter counts, and connections.
 -- @tparam[opt] integer line_length

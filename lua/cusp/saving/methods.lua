@@ -6,6 +6,7 @@
 -- | `model.h5`, `model.hdf5` | a whole functional or sequential model, as tf.keras 2 writes it |
 -- | `x.weights.h5` | weights and optimizer state, as Keras 3 writes them |
 -- | `x.h5`, `x.hdf5` | weights, as tf.keras 2 writes them |
+-- | `x.safetensors` | weights as named tensors |
 -- | any other name | weights and optimizer state, as a TensorFlow checkpoint |
 --
 -- Loading detects the format from the contents. Files are written atomically.
@@ -184,14 +185,9 @@ end
 
 local function folder_kind(path)
   if files.exists(path .. "/config.json") then return "zip" end
-  if files.exists(path .. "/saved_model.pb") then
-    errors.raise(
-      "load_model: %s is a SavedModel of TensorFlow's, which only TensorFlow can read; save the "
-      .. "model there as .keras or .h5",
-      path)
-  end
-  errors.raise("load_model: %s is a folder without a config.json: expected a .keras or .h5 file",
-    path)
+  if files.exists(path .. "/saved_model.pb") then return "saved_model" end
+  errors.raise("load_model: %s is a folder with neither config.json nor saved_model.pb: expected a "
+    .. ".keras or .h5 file, or a SavedModel folder", path)
 end
 
 local function no_model_at(path)
@@ -203,7 +199,7 @@ end
 
 --- Loads a model from a file written by `save` or Keras.
 -- @tparam string filepath .keras or HDF5, detected from the contents; or a folder, as written with
--- `zipped = false`
+-- `zipped = false` or, as a SavedModel, by tf.keras 2
 -- @tparam[opt] table custom_objects classes and functions by name
 -- @tparam[opt=true] boolean compile whether to compile the model as it was, with the optimizer's
 -- state
@@ -220,6 +216,7 @@ function methods.load_model(...)
   local kind = files.is_directory(path) and folder_kind(path) or kind_of_file(path)
   if kind == "hdf5" then return require("cusp.saving.hdf5.model").read(path, options) end
   if kind == "zip" then return require("cusp.saving.keras3.archive").read(path, options) end
+  if kind == "saved_model" then return require("cusp.saving.saved_model").read(path, options) end
   errors.raise("load_model: %s is neither a .keras archive nor an HDF5 file", path)
 end
 
@@ -232,26 +229,28 @@ local bind_save_weights = arguments.binder("save_weights", {
 }, false)
 
 local weight_formats = {h5 = "h5", hdf5 = "h5", keras = "h5", tf = "checkpoint",
-  tensorflow = "checkpoint"}
+  tensorflow = "checkpoint", safetensors = "safetensors"}
 
 local function weight_format(path, given)
-  local by_name = ends_with(path, ".weights.h5") and "keras3" or is_hdf5_name(path) and "h5" or nil
+  local by_name = ends_with(path, ".weights.h5") and "keras3" or is_hdf5_name(path) and "h5"
+    or ends_with(path, ".safetensors") and "safetensors" or nil
   if ends_with(path, ".keras") then
     errors.raise(
       "save_weights: '%s': a .keras file holds a whole model (model:save); weights are saved to "
       .. "names that end in "
-      .. ".weights.h5 or .h5, or without an ending as a TensorFlow checkpoint", path)
+      .. ".weights.h5, .h5 or .safetensors, or without an ending as a TensorFlow checkpoint", path)
   end
   if given == nil then return by_name or "checkpoint" end
   local format = weight_formats[given]
   if not format then
-    errors.raise("save_weights: save_format should be \"h5\" or \"tf\", got %s",
+    errors.raise("save_weights: save_format should be \"h5\", \"safetensors\" or \"tf\", got %s",
       errors.describe(given))
   end
-  if format == "checkpoint" and by_name then
+  if by_name
+    and (by_name == "safetensors" or format ~= "h5") and format ~= by_name then
     errors.raise(
-      "save_weights: save_format = \"%s\" does not match the name '%s', which is for an "
-      .. "HDF5 file", given, path)
+      "save_weights: save_format = \"%s\" does not match the name '%s', which is for "
+      .. "another format", given, path)
   end
   return format == "h5" and by_name or format
 end
@@ -263,6 +262,9 @@ local function write_hdf5(path, write)
 end
 
 local writers = {
+  safetensors = function(path, model)
+    require("cusp.saving.keras3.safetensors").write(path, model)
+  end,
   h5 = function(path, model)
     write_hdf5(path, function(root) require("cusp.saving.hdf5.weights").write(root, model) end)
   end,
@@ -276,10 +278,10 @@ local writers = {
 
 --- Saves the weights.
 -- @tparam string filepath ends in .weights.h5 (Keras 3's layout, with the optimizer's state), or in
--- .h5 or .hdf5 (tf.keras 2's layout); any other name is the prefix of a TensorFlow checkpoint, with
--- the optimizer's state
+-- .h5 or .hdf5 (tf.keras 2's layout), or in .safetensors; any other name is the prefix of a
+-- TensorFlow checkpoint, with the optimizer's state
 -- @tparam[opt=true] boolean overwrite false: ask the user if the file exists
--- @tparam[opt] string save_format "h5" or "tf", if the name does not decide it
+-- @tparam[opt] string save_format "h5", "safetensors" or "tf", if the name does not decide
 -- @raise if the model has no weights yet
 -- @usage model:save_weights "weights"; model:save_weights("weights.h5", {save_format = "h5"})
 function methods:save_weights(...)
@@ -362,6 +364,14 @@ local function load_checkpoint(model, path, options)
   return require("cusp.saving.checkpoint").load(path, model, options)
 end
 
+local function load_safetensors(model, path, options)
+  if options.by_name then
+    errors.raise("load_weights: %s: by_name requires the layout of tf.keras 2; safetensors are "
+      .. "found by paths", path)
+  end
+  require("cusp.saving.keras3.safetensors").load(path, model, options)
+end
+
 local function checkpoint_at(path)
   return files.exists(path .. ".index")
     or files.is_directory(path) and files.exists(path .. "/checkpoint")
@@ -371,6 +381,7 @@ local function load_weights(self, path, options)
   local kind = kind_of_file(path)
   if kind == "hdf5" then return load_hdf5(self, path, options) end
   if kind == "zip" then return load_archive(self, path, options) end
+  if kind and ends_with(path, ".safetensors") then return load_safetensors(self, path, options) end
   if checkpoint_at(path) then return load_checkpoint(self, path, options) end
   local prefix = path:match "^(.+)%.index$" or path:match "^(.+)%.data%-%d+%-of%-%d+$"
   if prefix and checkpoint_at(prefix) then

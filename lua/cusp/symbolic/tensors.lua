@@ -214,8 +214,22 @@ end
 ---------------------------------------------------------------- operations as nodes
 
 local Operation = {__is_operation = true, __name = "Operation"}
-Operation.__index = Operation
 symbolic.Operation = Operation
+
+-- The symbolic inputs and outputs of the first call, as of layers.
+local of_first_call = {
+  input = function(node)
+    return #node.input_tensors == 1 and node.input_tensors[1] or node.input_tensors
+  end,
+  output = function(node) return node.outputs end,
+}
+
+function Operation:__index(key)
+  local get = of_first_call[key]
+  local node = get and self.__own.nodes[1]
+  if node then return get(node) end
+  return Operation[key]
+end
 
 local function camel_case(name)
   local text = name:gsub("_(%w)", plain.upper):gsub("^%l", plain.upper)

@@ -24,6 +24,7 @@ for file, names in pairs{
   for name in names:gmatch "%S+" do members[name] = {file, name} end
 end
 
+members.fuse_batch_normalization = "fuse_batch_normalization"
 members.bounding_boxes, members.Progbar = "bounding_boxes", "progbar"
 
 return namespace.new("cusp.utils", members)

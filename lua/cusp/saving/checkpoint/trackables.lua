@@ -98,15 +98,18 @@ local function container_children(value)
   return list
 end
 
---- The layers of a model by position, and those with weights by position among these.
+--- The layers of a model by position, and those with weights by position among these. Operations
+-- of a graph are layers in tf.keras, and count.
 local function add_stack(layers, add)
   local with_weights = 0
   for i, layer in ipairs(layers) do
-    if layer.__is_layer and #layer.weights > 0 then
-      add("layer_with_weights-" .. with_weights, layer)
-      with_weights = with_weights + 1
+    if layer.__is_layer then
+      if #layer.weights > 0 then
+        add("layer_with_weights-" .. with_weights, layer)
+        with_weights = with_weights + 1
+      end
+      add("layer-" .. i - 1, layer)
     end
-    add("layer-" .. i - 1, layer)
   end
 end
 
@@ -146,7 +149,9 @@ end
 
 local function layer_children(layer)
   local list, add = collector()
-  if layer.__own.stack or layer.__own.graph then add_stack(layer.layers, add) end
+  local graph = not layer.__own.stack and layer.__own.graph
+  if graph then add_stack(graph.operations, add)
+  elseif layer.__own.stack then add_stack(layer.layers, add) end
   add_fields(layer, add)
   local optimizer = rawget(layer, "optimizer")
   if type(optimizer) == "table" then add("optimizer", optimizer) end

@@ -14,6 +14,7 @@ local operations = require "cusp.saving.shared.operations"
 local ordered = require "cusp.base.ordered"
 local place = require "cusp.base.place"
 local registry = require "cusp.base.registry"
+local slicing = require "cusp.saving.shared.slicing"
 local tensorflow_operations = require "cusp.saving.keras2.tensorflow_operations"
 
 local functional_reader = {}
@@ -143,6 +144,9 @@ local function read_keras2_call(state, entry, data)
   local keywords, args, operation = {}, {n = 1}, entry.operation
   local inputs = read_inputs(state, data, keywords)
   if tensorflow_operations.is_operation(entry.data) then
+    if operation.op == "get_item" and is_plain(data[4]) then
+      keywords.slice_spec = slicing.key(data[4].slice_spec)
+    end
     return tensorflow_call(operation, entry.data, inputs, keywords)
   end
   if not is_reference(inputs) and #inputs == 1 and next(inputs, 1) == nil then
@@ -160,12 +164,15 @@ local function read_keras2_call(state, entry, data)
   return {args = args, keywords = keywords}
 end
 
-local function read_keras3_call(state, data)
+local function read_keras3_call(state, operation, data)
   if not is_plain(data.args) then
     errors.raise("the args of a call should be a list, got %s", errors.describe(data.args))
   end
   local args = {n = #data.args}
-  for i = 1, args.n do args[i] = read_argument(state, data.args[i]) end
+  for i = 1, args.n do
+    local is_key = i == 2 and operation.op == "get_item"
+    args[i] = is_key and slicing.key(data.args[i]) or read_argument(state, data.args[i])
+  end
   return {args = args, keywords = is_plain(data.kwargs) and read_argument(state, data.kwargs) or {}}
 end
 
@@ -179,8 +186,12 @@ end
 local function read_call(state, entry, data)
   local operation = entry.operation
   local is_keras3 = is_plain(data) and data.args ~= nil
-  local call = is_keras3 and read_keras3_call(state, data) or read_keras2_call(state, entry, data)
-  for key, value in pairs(operation.attributes or {}) do call.keywords[key] = value end
+  local call = is_keras3 and read_keras3_call(state, operation, data)
+    or read_keras2_call(state, entry, data)
+  if operation.attributes then
+    operations.make_room(operation, call.args, call.keywords)
+    for key, value in pairs(operation.attributes) do call.keywords[key] = value end
+  end
   -- Keras 3 writes the default of such layers, true, as if the user had passed it; the model's own
   -- flag takes precedence.
   if is_keras3 and operation.training_by_default then call.keywords.training = nil end

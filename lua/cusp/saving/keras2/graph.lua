@@ -121,7 +121,8 @@ end
 function keras2_graph.write_functional(node, convert, state)
   local config, offsets, stacks, layers = node.config, {}, {}, {}
   for _, layer in ipairs(config.layers) do
-    if keras2_graph.counts_itself(layer) and not keras2_graph.is_deferred(layer) then
+    local has_input = state.input_layers or not keras2_graph.is_deferred(layer)
+    if has_input and keras2_graph.counts_itself(layer) then
       offsets[layer.name] = 1
     end
     stacks[layer.name] = layer.class_name == "Sequential"

@@ -8,6 +8,7 @@ local kinds = require "cusp.base.kinds"
 local names = require "cusp.base.names"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local slicing = require "cusp.saving.shared.slicing"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
 
@@ -81,6 +82,7 @@ end
 
 --- The position in `t[i]`, which Keras counts from 0, is not a setting of the operation.
 local function serialize_key(value)
+  if slicing.is_key(value) then return slicing.form(value, true) end
   return math.type(value) == "integer" and kinds.axis_to_config(value) or value
 end
 
@@ -125,7 +127,10 @@ end
 
 local function find_method(op)
   if op == "get_item" then
-    return function(tensor, key) return tensor[kinds.axis_from_config(key)] end
+    return function(tensor, key)
+      if slicing.is_key(key) then return slicing.take(tensor, key) end
+      return tensor[kinds.axis_from_config(key)]
+    end
   end
   local method = engine.tensor_methods[op]
   return not require("cusp.ops")[op] and method or nil
@@ -142,6 +147,24 @@ function operations.count_from_one(op, name, value)
     end
   end
   return value
+end
+
+--- Moves arguments by position to where they belong when others, which come before them, are in the
+-- configuration.
+-- @tparam Operation operation as from `operations.read`
+-- @tparam table args by position, with `n`; changed
+-- @tparam table keywords changed
+function operations.make_room(operation, args, keywords)
+  local schema, free = schema_of(operation.op), {}
+  for i, parameter in ipairs(schema or {}) do
+    if operation.attributes[parameter.name] == nil then free[#free + 1] = {i, parameter.name} end
+  end
+  for i = args.n, 1, -1 do
+    local place = free[i]
+    if place and place[1] ~= i then
+      keywords[place[2]], args[i], args.n = args[i], nil, args.n - 1
+    end
+  end
 end
 
 --- Makes an operation from its form; non-tensor arguments are in its field `attributes`, with axes

@@ -1,12 +1,12 @@
 --- `cusp.save` and `cusp.load`: tensors, and tables of tensors and plain values, in the format
--- given by the file's name. `.npy` holds one tensor. `.npz` and `.h5` hold tables of any nesting,
--- with numbers, strings and booleans among the tensors. A table of named tensors becomes arrays
--- that NumPy and h5py find under these names (nested tables are groups in `.h5`). Anything else
--- adds `cusp.json`, a member of the archive or a string dataset, which describes how the arrays
--- form the value (see `cusp.saving.tensors.structure`). `.json`, `.yaml` and `.yml` hold plain
--- tables. Loading returns what was saved: lists stay lists, integers stay integers, empty tables
--- stay empty. In JSON and YAML, `cusp.None` becomes null. A table that occurs twice is loaded as
--- two; the key order of marked tables is lost.
+-- given by the file's name. `.npy` holds one tensor. `.npz`, `.safetensors` and `.h5` hold tables
+-- of any nesting, with numbers, strings and booleans among the tensors. A table of named tensors
+-- becomes arrays that other programs find under these names (nested tables are groups in `.h5`).
+-- Anything else adds `cusp.json`, a member of the archive, metadata or a string dataset, which
+-- describes how the arrays form the value (see `cusp.saving.tensors.structure`). `.json`, `.yaml`
+-- and `.yml` hold plain tables. Loading returns what was saved: lists stay lists, integers stay
+-- integers, empty tables stay empty. In JSON and YAML, `cusp.None` becomes null. A table that
+-- occurs twice is loaded as two; the key order of marked tables is lost.
 -- @module cusp.saving.tensors
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -126,6 +126,36 @@ local function load_hdf5(path)
   return result
 end
 
+---------------------------------------------------------------- .safetensors
+
+-- Whether a value is tensors by names that the format takes as they are.
+local function is_flat(value)
+  if not structure.is_plain(value) or next(value) == nil then return false end
+  for key, item in next, value do
+    if type(key) ~= "string" or key == "__metadata__" or not utf8.len(key)
+      or not engine.is_tensor(item) and not engine.is_variable(item) then
+      return false
+    end
+  end
+  return true
+end
+
+local function save_safetensors(path, value)
+  local safetensors = require "cusp.formats.safetensors"
+  if is_flat(value) then return safetensors.save(path, value) end
+  local skeleton, arrays = structure.take(value, path, {__metadata__ = true})
+  local tensors, text = {}, require("cusp.formats.json").encode(skeleton)
+  for _, array in ipairs(arrays) do tensors[array.name] = array.tensor end
+  safetensors.save(path, tensors, {[skeleton_name] = text})
+end
+
+local function load_safetensors(path)
+  local tensors, metadata = require("cusp.formats.safetensors").load(path)
+  local text = metadata[skeleton_name]
+  if not text then return tensors end
+  return structure.put(decode_skeleton(path, text), function(name) return tensors[name] end, path)
+end
+
 ---------------------------------------------------------------- .json, .yaml
 
 --- Refuses values that text formats cannot hold, naming their place; the encoders refuse functions
@@ -165,6 +195,7 @@ local kinds = {
   npy = {save = save_npy, load = load_numpy},
   npz = {save = save_npz, load = load_npz},
   h5 = {save = save_hdf5, load = load_hdf5},
+  safetensors = {save = save_safetensors, load = load_safetensors},
   json = {save = save_text("cusp.formats.json", {indent = 2}),
     load = load_text "cusp.formats.json"},
   yaml = {save = save_text "cusp.formats.yaml", load = load_text "cusp.formats.yaml"},
@@ -181,7 +212,8 @@ local function kind_of(owner, path)
   local hint = extension == "keras" and "; model:save and cusp.models.load_model are for models"
     or ""
   errors.raise(
-    "%s: %s: the end of the name says the format: .npy, .npz, .h5, .hdf5, .json, .yaml or .yml%s",
+    "%s: %s: the end of the name says the format: .npy, .npz, .safetensors, .h5, .hdf5, "
+      .. ".json, .yaml or .yml%s",
     owner, path, hint)
 end
 
@@ -196,7 +228,8 @@ end
 
 --- Saves a value: a table of tensors, numbers, strings, booleans, `cusp.null` and further such
 -- tables; for `.npy`, one tensor.
--- @tparam string path its extension decides the format: .npy, .npz, .h5, .hdf5, .json, .yaml, .yml
+-- @tparam string path its extension decides the format: .npy, .npz, .safetensors, .h5, .hdf5,
+-- .json, .yaml, .yml
 -- @param value
 -- @raise for values that the format cannot hold, naming their place; if the file cannot be written,
 -- in which case the old one is unchanged

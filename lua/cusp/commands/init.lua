@@ -1,0 +1,66 @@
+--- `cusp COMMAND ...`: what is done to files of models from the shell. Each command is a file of
+-- this folder; nothing of it is loaded otherwise.
+-- @module cusp.commands
+local engine = require "cusp.engine"
+local help = require "cusp.commands.machinery.help"
+local options = require "cusp.commands.machinery.options"
+
+local commands = {}
+
+local names = {"summary", "predict", "evaluate", "convert", "diff", "plot", "train"}
+
+--- Whether a word is a command.
+function commands.has(name)
+  if name == "help" then return true end
+  for _, known in ipairs(names) do
+    if known == name then return true end
+  end
+  return false
+end
+
+local function definition(name) return require("cusp.commands." .. name) end
+
+local function give_help(name)
+  if name == nil then
+    local list = {}
+    for i, known in ipairs(names) do list[i] = definition(known) end
+    return help.print_list(list)
+  end
+  if name == "help" or not commands.has(name) then
+    io.stderr:write(("cusp help: there is no command '%s'; the commands are %s\n"):format(name,
+      table.concat(names, ", ")))
+    return 1
+  end
+  return help.print(definition(name))
+end
+
+local function is_asked_for_help(given)
+  for _, argument in ipairs(given) do
+    if argument == "--" then return false end
+    if argument == "--help" or argument == "-h" then return true end
+  end
+  return false
+end
+
+local function execute(command, given)
+  return command.run(options.parse(command, given)) or 0
+end
+
+--- Runs a command.
+-- @tparam string name
+-- @tparam string ... the arguments after it
+-- @treturn integer the exit code
+function commands.run(name, ...)
+  if name == "help" then return give_help((...)) end
+  local command, given = definition(name), {...}
+  if name ~= "train" and is_asked_for_help(given) or given[1] == "--help" then
+    return help.print(command)
+  end
+  local ok, result = engine.attempt(execute, command, given)
+  if ok then return result end
+  io.stdout:flush()
+  io.stderr:write(("cusp %s: %s\n"):format(name, (tostring(result):gsub("%s*\n%s*", " "))))
+  return 1
+end
+
+return commands
