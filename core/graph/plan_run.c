@@ -2,6 +2,7 @@
 #include "plan_run.h"
 #include "../node/source.h"
 #include "../node/state.h"
+#include "../tensor/strings.h"
 #include "plan_parts.h"
 
 static inline void *at(const cusp_plan *plan, cusp_place where) {
@@ -90,6 +91,8 @@ static cusp_status fill_output(cusp_plan *plan, const cusp_plan_io *io, int i) {
     array->storage = plan->fresh[output->where.slot - 1 - plan->n_leaves];
     if (array->storage)
       cusp_storage_retain(array->storage);
+    if (array->storage && array->dtype == CUSP_STRING)
+      cusp_strings_watch(array->storage);
     return CUSP_OK;
   }
   const cusp_array *leaf = plan->constants[output->where.slot - 1].data

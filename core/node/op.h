@@ -112,7 +112,9 @@ enum {
   /* makes a tensor of values of the caller's, in the dtype that is an argument */
   CUSP_OP_FROM_DATA = 1 << 11,
   /* its last tensor is written into the first, or a copy, and has to fit its dtype */
-  CUSP_OP_UPDATES = 1 << 12
+  CUSP_OP_UPDATES = 1 << 12,
+  /* moves or compares elements of any kind: takes tensors of strings, which other rows refuse */
+  CUSP_OP_STRINGS = 1 << 13
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
@@ -168,7 +170,7 @@ struct cusp_op {
 
 /** A view whose functions are named after it. */
 #define CUSP_VIEW_ROW(row) \
-  .flags = CUSP_OP_VIEW, .infer = infer_##row, .gradient = row##_gradient, .view = view_##row
+  .flags = CUSP_OP_VIEW | CUSP_OP_STRINGS, .infer = infer_##row, .gradient = row##_gradient, .view = view_##row
 
 /** Families, ended by NULL; each is an array of rows ended by a row without a name.
  * core/ops/families.h is the list. */

@@ -44,6 +44,8 @@ static cusp_status settle(cusp_node **out, cusp_node *value, const cusp_type *ty
 cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trainable) {
   *out = NULL;
   cusp_variable *variable;
+  if (initial->type.dtype == CUSP_STRING)
+    return cusp_fail(CUSP_EDTYPE, "a variable holds numbers, got a tensor of strings");
   CUSP_TRY(cusp_alloc_zeroed((void **)&variable, sizeof *variable));
   variable->references = 1;
   variable->type = initial->type;

@@ -20,6 +20,8 @@ typedef struct cusp_storage {
   /* for bytes that are not ours (a mapped file); NULL: cusp_free(data) */
   void (*release)(struct cusp_storage *);
   void *owner;
+  struct cusp_storage *next, *previous; /* among those that hold strings (see strings.h) */
+  bool strings;
 } cusp_storage;
 
 /**
@@ -51,7 +53,7 @@ CUSP_NODISCARD cusp_status cusp_storage_new(cusp_storage **out, size_t bytes);
 void cusp_storage_retain(cusp_storage *storage);
 void cusp_storage_release(cusp_storage *storage); /* NULL is accepted */
 
-/** A new row-major array, uninitialised; *out is all zero on failure. */
+/** A new row-major array, uninitialised, or of empty strings; *out is all zero on failure. */
 CUSP_NODISCARD cusp_status cusp_array_new(cusp_array *out, cusp_dtype dtype,
                                           const cusp_shape *shape);
 /** Drops the storage reference and zeroes the struct. */
