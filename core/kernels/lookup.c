@@ -71,19 +71,30 @@ typedef struct lookup_task {
   vocabulary vocabulary;
   const cusp_string *x;
   int64_t *out;
+  _Atomic int64_t refused; /* the place of a string that has no index; -1 */
 } lookup_task;
 
 static void look_up(void *context, int64_t begin, int64_t end) {
-  const lookup_task *task = context;
-  for (int64_t i = begin; i < end; i++)
+  lookup_task *task = context;
+  for (int64_t i = begin; i < end; i++) {
     task->out[i] = index_of_string(&task->vocabulary, task->x[i]);
+    if (task->out[i] == INT64_MIN)
+      atomic_store(&task->refused, i);
+  }
 }
 
 static cusp_status run_lookup(cusp_call *call) {
   lookup_task task = {read_vocabulary(call, call->attrs), call->inputs[0].data,
-                      call->outputs[0].data};
+                      call->outputs[0].data, -1};
   cusp_parallel_for(cusp_array_count(&call->inputs[0]), GRAIN, look_up, &task);
-  return CUSP_OK;
+  int64_t refused = atomic_load(&task.refused);
+  if (refused < 0)
+    return CUSP_OK;
+  cusp_text_view text = cusp_string_view(task.x[refused]);
+  return cusp_fail(CUSP_EVALUE,
+                   "StringLookup: with num_oov_indices = 0 all inputs should be in the vocabulary; "
+                   "found \"%.*s\"",
+                   (int)(text.length < 80 ? text.length : 80), text.bytes);
 }
 
 /* ------------------------------------------------------------------ hashes */
@@ -145,15 +156,16 @@ static cusp_status run_cross_hashes(cusp_call *call) {
 
 /* ------------------------------------------------------------------ texts */
 
-cusp_status cusp_text_steps_read(cusp_text_steps *steps, const cusp_attr *attrs) {
+cusp_status cusp_text_steps_read(cusp_text_steps *steps, const cusp_attr *attrs,
+                                 const cusp_attr *ngrams) {
   *steps = (cusp_text_steps){0};
   CUSP_TRY(cusp_text_steps_standardize(steps, attrs[0].string));
   CUSP_TRY(cusp_text_steps_split(steps, attrs[1].string));
-  if (attrs[2].kind == CUSP_ATTR_NONE)
+  if (ngrams->kind == CUSP_ATTR_NONE)
     return CUSP_OK;
-  steps->up_to = attrs[2].kind == CUSP_ATTR_INT;
-  steps->ngrams = steps->up_to ? &attrs[2].integer : attrs[2].ints;
-  steps->n_ngrams = steps->up_to ? 1 : attrs[2].count;
+  steps->up_to = ngrams->kind == CUSP_ATTR_INT;
+  steps->ngrams = steps->up_to ? &ngrams->integer : ngrams->ints;
+  steps->n_ngrams = steps->up_to ? 1 : ngrams->count;
   for (int i = 0; i < steps->n_ngrams; i++)
     if (steps->ngrams[i] < 1)
       return cusp_fail(CUSP_EVALUE, "ngrams should be at least 1, got %lld",
@@ -218,14 +230,14 @@ static void vectorize_rows(void *context, int64_t begin, int64_t end) {
   cusp_tokens_free(&tokens);
 }
 
-static cusp_status run_texts(cusp_call *call, text_task *task) {
+static cusp_status run_texts(cusp_call *call, text_task *task, const cusp_attr *ngrams) {
   const cusp_array *out = &call->outputs[0];
   int64_t rows = out->shape.size[0];
   task->texts = call->inputs[0].data;
   task->out = out->data;
   task->width = out->shape.ndim > 1 ? out->shape.size[1] : 1;
   task->columns = rows > 0 ? cusp_array_count(&call->inputs[0]) / rows : 0;
-  CUSP_TRY(cusp_text_steps_read(&task->steps, call->attrs));
+  CUSP_TRY(cusp_text_steps_read(&task->steps, call->attrs, ngrams));
   memset(task->out, 0, (size_t)cusp_array_count(out) * sizeof *task->out);
   if (task->width > 0)
     cusp_parallel_for(rows, 16, vectorize_rows, task);
@@ -235,13 +247,13 @@ static cusp_status run_texts(cusp_call *call, text_task *task) {
 }
 
 static cusp_status run_count_tokens(cusp_call *call) {
-  return run_texts(call, &(text_task){.mode = 't'});
+  return run_texts(call, &(text_task){.mode = 't'}, &call->attrs[2]);
 }
 
 static cusp_status run_vectorize_text(cusp_call *call) {
-  text_task task = {.mode = call->attrs[3].string[0],
-                    .vocabulary = read_vocabulary(call, call->attrs + 5)};
-  return run_texts(call, &task);
+  text_task task = {.mode = call->attrs[2].string[0],
+                    .vocabulary = read_vocabulary(call, call->attrs + 4)};
+  return run_texts(call, &task, &call->attrs[7]);
 }
 
 const cusp_kernel cusp_lookup_table_kernels[] = {{.name = "insert", .run = run_lookup_table}, {0}};

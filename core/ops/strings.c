@@ -81,20 +81,24 @@ static cusp_status infer_cross_hashes(cusp_inference *inference) {
 }
 
 /* Each text is a row; where texts are not split, each entry along the first axis is. */
-static cusp_status infer_rows(cusp_inference *inference) {
+static cusp_status infer_rows_with(cusp_inference *inference, int ngrams) {
   const cusp_shape *x = &inference->inputs[0].shape;
   cusp_text_steps steps;
   CUSP_TRY(expect_dtype(inference, 0, "texts", CUSP_STRING));
-  CUSP_TRY(cusp_text_steps_read(&steps, inference->attrs));
+  CUSP_TRY(cusp_text_steps_read(&steps, inference->attrs, &inference->attrs[ngrams]));
   int64_t rows = steps.split == CUSP_SPLIT_NONE && x->ndim > 0 ? x->size[0] : cusp_shape_count(x);
   inference->outputs[0] = (cusp_type){CUSP_INT64, {.ndim = 1, .size = {rows}}};
   return CUSP_OK;
 }
 
+static cusp_status infer_count_tokens(cusp_inference *inference) {
+  return infer_rows_with(inference, 2);
+}
+
 static cusp_status infer_vectorize_text(cusp_inference *inference) {
-  int64_t width = inference->attrs[4].integer;
+  int64_t width = inference->attrs[3].integer;
   CUSP_TRY(check_table(inference));
-  CUSP_TRY(infer_rows(inference));
+  CUSP_TRY(infer_rows_with(inference, 7));
   if (width < 0)
     return cusp_infer_fail(inference, CUSP_EVALUE, "width must be at least 0, got %lld",
                            (long long)width);
@@ -108,7 +112,8 @@ static cusp_status infer_vectorize_text(cusp_inference *inference) {
 #define ROW(row, inference)                                                              \
   .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT | CUSP_OP_STRINGS, .infer = inference, \
   .kernels = cusp_##row##_kernels
-#define STEPS "standardize: string, split: string, ngrams: int_or_ints"
+#define STEPS "standardize: string, split: string"
+#define NGRAMS "ngrams: int_or_ints = nil"
 #define PLACES "start: int, unknown: int, empty: int"
 
 const cusp_op cusp_ops_strings[] = {
@@ -129,11 +134,11 @@ const cusp_op cusp_ops_strings[] = {
      .help = "The bins of combinations of strings and integers.",
      ROW(cross_hashes, infer_cross_hashes)},
     {.name = "count_tokens",
-     .arguments = "texts, " STEPS " = nil",
+     .arguments = "texts, " STEPS ", " NGRAMS,
      .help = "How many tokens each text has.",
-     ROW(count_tokens, infer_rows)},
+     ROW(count_tokens, infer_count_tokens)},
     {.name = "vectorize_text",
-     .arguments = "texts, slots, indices, " STEPS ", mode: string, width: int, " PLACES,
+     .arguments = "texts, slots, indices, " STEPS ", mode: string, width: int, " PLACES ", " NGRAMS,
      .help = "Texts as the places of their tokens in a vocabulary, or as how often each occurs.",
      ROW(vectorize_text, infer_vectorize_text)},
     {0},

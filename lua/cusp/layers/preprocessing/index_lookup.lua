@@ -361,6 +361,21 @@ function IndexLookup:idf_tensor()
   return engine.tensor(self.__own.idf, {dtype = engine.get_floatx()})
 end
 
+--- The vocabulary of strings as a table for look-ups, and as a tensor.
+-- @treturn table `slots` and `indices` of the row lookup_table, and `tokens`
+function IndexLookup:lookup_table()
+  if not self.__own.tables then
+    self.__own.tables = engine.untraced(function()
+      local tokens = self.__own.tokens
+      local tensor = engine.tensor(tokens, {dtype = "string", shape = {#tokens}})
+      local slots, indices = engine.ops.lookup_table(tensor)
+      engine.evaluate{slots, indices}
+      return {slots = slots, indices = indices, tokens = tensor}
+    end)
+  end
+  return self.__own.tables
+end
+
 --- Raises unless the length of vectors of categories is known.
 function IndexLookup:check_vocabulary()
   if self.output_mode ~= "int" and not self.pad_to_max_tokens and #self.__own.tokens == 0 then
