@@ -40,7 +40,7 @@ end
 function DTypePolicy.parts(value)
   local name = kinds.dtype(name_of(value))
   if mixed[name] then return mixed[name] end
-  if not kinds.dtypes[name] then
+  if not kinds.dtypes[name] and name ~= "string" then
     errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",
       errors.describe(value))
   end
