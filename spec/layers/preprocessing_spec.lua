@@ -122,18 +122,6 @@ describe("layers in models:", function()
       input_dtype = "int64", output_shape = {3, 4}, weights = 0}
   end)
 
-  it("those of strings are refused there, saying so", function()
-    local x = cusp.Input{1, dtype = "int64"}
-    for _, layer in ipairs{layers.TextVectorization(), layers.StringLookup(), layers.Hashing(3)} do
-      raises(function() layer(x) end, "outside of models", "dataset:map")
-      raises(function()
-        cusp.compile(function(t) return layer(t) end)(cusp.tensor{1, 2})
-      end, "outside of models")
-    end
-    raises(function()
-      cusp.Sequential{layers.TextVectorization(), layers.Embedding(4, 2)}{"a"}
-    end, "called on the data before")
-  end)
 end)
 
 describe("Normalization", function()

@@ -129,7 +129,7 @@ function Run:take_step() self.step = Step.of(self.model, phases[self.phase].meth
 --- Traces the step for a source of arrays, and looks at its labels, before anything is changed.
 function Run:prepare()
   local source = self.source
-  if source.batches or self.model.run_eagerly then return end
+  if source.batches or self.step.eager then return end
   self.step:plan(source.form, source.key,
     source:types(math.min(source.batch_size, source.samples)))
   if not source.checked then
@@ -269,7 +269,7 @@ local function run_one(self)
   advance(self, 1)
   if not batch then return false end
   self.step:prepare(batch)
-  if self.check and not self.model.run_eagerly then self.check(batch) end
+  if self.check and not self.step.eager then self.check(batch) end
   local outputs, form = self.step:run(batch)
   if self.pieces then self.pieces[#self.pieces + 1], self.form = outputs, form end
   self.done = self.done + 1
@@ -329,7 +329,7 @@ end
 function Run:run_steps(done)
   self.done, self.clocked, self.rewound = done or 0, false, false
   local source, hooked = self.source, self.callbacks:has_batch_hooks(self.phase)
-  local one_by_one = hooked or self.model.run_eagerly
+  local one_by_one = hooked or self.step.eager
     or self.phase == "predict" and not self.results
   while left(self) > 0 and has_more(self) do
     if not one_by_one then run_whole(self) end
@@ -463,7 +463,7 @@ end
 -- Makes room beforehand where batches can run without Lua.
 local function make_room(self)
   local source = self.source
-  local by_lua = source:whole() == 0 or source.batches or self.model.run_eagerly
+  local by_lua = source:whole() == 0 or source.batches or self.step.eager
     or self.callbacks:has_batch_hooks "predict"
   if by_lua then return end
   local plan = self.step:plan(source.form, source.key, source:types(source.batch_size))

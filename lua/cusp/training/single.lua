@@ -21,7 +21,7 @@ local function run_single(self, owner, method, batch, return_dict)
   self:reset_metrics()
   local step = Step.of(self, method)
   step:prepare(batch)
-  if not self.run_eagerly then checks.labels(self, owner)(batch) end
+  if not step.eager then checks.labels(self, owner)(batch) end
   step:run(batch)
   local logs = step:logs()
   if return_dict then return logs end

@@ -47,10 +47,23 @@ function Step.of(model, method)
   return steps[method]
 end
 
+-- Whether a layer, or one below it, gives what only the values of its inputs tell.
+local function has_eager_layer(layer)
+  if layer.runs_eagerly and layer:runs_eagerly() then return true end
+  for _, sublayer in ipairs(layer:sublayers()) do
+    if has_eager_layer(sublayer) then return true end
+  end
+  return false
+end
+
 --- Compares what plans captured of Lua with what it is now: plans of another state of the model are
 -- not run.
 function Step:refresh()
-  self.state = self.captures:state()
+  local state = self.captures:state()
+  if state ~= self.state or self.eager == nil then
+    self.eager = self.model.run_eagerly or has_eager_layer(self.model)
+  end
+  self.state = state
 end
 
 local function type_texts(types)
@@ -225,14 +238,14 @@ end
 
 --- Traces the step for a batch, so that what the model is made of is known before it runs.
 function Step:prepare(batch)
-  if not self.model.run_eagerly then self:plan(batch.form, batch.key, types_of(batch.tensors)) end
+  if not self.eager then self:plan(batch.form, batch.key, types_of(batch.tensors)) end
 end
 
 --- Runs one batch.
 -- @tparam table batch as a source gives it
 -- @return of predict_step: the outputs in one list, and their form
 function Step:run(batch)
-  if self.model.run_eagerly then return run_eagerly(self, batch) end
+  if self.eager then return run_eagerly(self, batch) end
   local plan = self:plan(batch.form, batch.key, types_of(batch.tensors))
   local outputs = {plan.run(table.unpack(batch.tensors))}
   if self.method == "predict_step" then return outputs, plan.form end

@@ -105,6 +105,7 @@ function TextVectorization:init(args)
     pad_to_max_tokens = self.pad_to_max_tokens,
     encoding = self.encoding, vocabulary = self.vocabulary, idf_weights = self.idf_weights,
     has_input_vocabulary = self.has_input_vocabulary,
+    vocabulary_size = rawget(self, "vocabulary_size"),
   }
   for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
     self[key] = nil
@@ -121,6 +122,19 @@ function TextVectorization:save_assets(dir_path) self._lookup_layer:save_assets(
 --- Takes a learned vocabulary from a folder.
 -- @tparam string dir_path
 function TextVectorization:load_assets(dir_path) self._lookup_layer:load_assets(dir_path) end
+
+--- Whether a file of weights holds something of this layer.
+function TextVectorization:keeps_own_variables()
+  return self._lookup_layer:keeps_own_variables()
+end
+
+--- Puts the weights of "tf_idf" into a file.
+-- @tparam table store
+function TextVectorization:save_own_variables(store) self._lookup_layer:save_own_variables(store) end
+
+--- Takes the weights of "tf_idf" from a file.
+-- @tparam table store
+function TextVectorization:load_own_variables(store) self._lookup_layer:load_own_variables(store) end
 
 ---------------------------------------------------------------- texts to tokens
 
