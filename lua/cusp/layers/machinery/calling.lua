@@ -110,7 +110,7 @@ local function convert(layer, value, dtype, strings, depth)
       return cast
     end
     return value
-  elseif kind == "number" or kind == "boolean" and value or strings and kind == "string" then
+  elseif kind == "number" or kind == "boolean" and value then
     return convert(layer, engine.tensor(value), dtype)
   elseif is_container(value) then
     local leaf = first_leaf(value)
