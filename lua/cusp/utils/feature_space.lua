@@ -191,7 +191,7 @@ end
 
 function FeatureSpace:init(args)
   self:configure(args, FeatureSpace)
-  local given, given_crosses = self.features, self.crosses
+  local given, given_crosses = rawget(self, "features"), rawget(self, "crosses")
   self.features, self.crosses = nil, nil
   layers.Layer.init(self, {name = args.name})
   local own = self.__own
