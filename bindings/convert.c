@@ -2,8 +2,6 @@
  * binding.h. */
 #include "binding.h"
 
-#include "../core/tensor/strings.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -254,8 +252,7 @@ static cusp_status check_leaf(reader *r, int depth) {
   int type = lua_type(r->L, -1);
   bool any = r->wanted == CUSP_LUA_ANY_DTYPE,
        numbers = r->wanted != CUSP_STRING && !(any && r->strings),
-       strings = r->wanted == CUSP_STRING ||
-                 (any && !r->integers && !r->floats && !r->booleans);
+       strings = r->wanted == CUSP_STRING || (any && !r->integers && !r->floats && !r->booleans);
   if (type == LUA_TNUMBER && numbers)
     note_number(r);
   else if (type == LUA_TBOOLEAN && numbers)

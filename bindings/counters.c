@@ -1,8 +1,6 @@
 /* Memory, counters, the CPU. */
 #include "binding.h"
 
-#include "../core/tensor/strings.h"
-
 typedef struct counter {
   const char *name;
   uint64_t value;

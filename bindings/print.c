@@ -2,8 +2,6 @@
  * ends. */
 #include "binding.h"
 
-#include "../core/tensor/strings.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,8 +115,8 @@ static void choose_float_format(printer *p) {
   }
 }
 
-/* One byte as it stands in quotes, "\\n" and "\\xff" for what cannot be seen; the bytes of UTF-8 are
- * left as they are. Returns the length. */
+/* One byte as it stands in quotes, "\\n" and "\\xff" for what cannot be seen; the bytes of UTF-8
+ * are left as they are. Returns the length. */
 static int format_byte(char *text, unsigned char byte) {
   const char *special = "\n\r\t\"\\", *found = byte ? strchr(special, byte) : NULL;
   if (found)
@@ -131,7 +129,11 @@ static int format_byte(char *text, unsigned char byte) {
 
 /* Whether what starts there is whole UTF-8; then *length is that of its character. */
 static bool is_utf8(const unsigned char *bytes, size_t left, size_t *length) {
-  *length = *bytes < 0x80 ? 1 : *bytes >> 5 == 6 ? 2 : *bytes >> 4 == 14 ? 3 : *bytes >> 3 == 30 ? 4 : 0;
+  *length = *bytes < 0x80       ? 1
+            : *bytes >> 5 == 6  ? 2
+            : *bytes >> 4 == 14 ? 3
+            : *bytes >> 3 == 30 ? 4
+                                : 0;
   if (*length == 0 || *length > left)
     return false;
   for (size_t i = 1; i < *length; i++)

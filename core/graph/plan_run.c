@@ -2,7 +2,6 @@
 #include "plan_run.h"
 #include "../node/source.h"
 #include "../node/state.h"
-#include "../tensor/strings.h"
 #include "plan_parts.h"
 
 static inline void *at(const cusp_plan *plan, cusp_place where) {
@@ -92,7 +91,7 @@ static cusp_status fill_output(cusp_plan *plan, const cusp_plan_io *io, int i) {
     if (array->storage)
       cusp_storage_retain(array->storage);
     if (array->storage && array->dtype == CUSP_STRING)
-      cusp_strings_watch(array->storage);
+      cusp_storage_watch_strings(array->storage);
     return CUSP_OK;
   }
   const cusp_array *leaf = plan->constants[output->where.slot - 1].data

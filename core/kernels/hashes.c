@@ -46,21 +46,20 @@ static uint64_t up_to_16(const char *s, size_t n) {
 }
 
 static uint64_t up_to_32(const char *s, size_t n) {
-  uint64_t factor = K2 + n * 2, a = fetch(s) * K1, b = fetch(s + 8),
-           c = fetch(s + n - 8) * factor, d = fetch(s + n - 16) * K2;
+  uint64_t factor = K2 + n * 2, a = fetch(s) * K1, b = fetch(s + 8), c = fetch(s + n - 8) * factor,
+           d = fetch(s + n - 16) * K2;
   return combine(rotate_right(a + b, 43) + rotate_right(c, 30) + d,
                  a + rotate_right(b + K2, 18) + c, factor);
 }
 
 static uint64_t up_to_64(const char *s, size_t n) {
-  uint64_t factor = K2 + n * 2, a = fetch(s) * K2, b = fetch(s + 8),
-           c = fetch(s + n - 8) * factor, d = fetch(s + n - 16) * K2,
-           y = rotate_right(a + b, 43) + rotate_right(c, 30) + d,
+  uint64_t factor = K2 + n * 2, a = fetch(s) * K2, b = fetch(s + 8), c = fetch(s + n - 8) * factor,
+           d = fetch(s + n - 16) * K2, y = rotate_right(a + b, 43) + rotate_right(c, 30) + d,
            z = combine(y, a + rotate_right(b + K2, 18) + c, factor), e = fetch(s + 16) * factor,
            f = fetch(s + 24), g = (y + fetch(s + n - 32)) * factor,
            h = (z + fetch(s + n - 24)) * factor;
-  return combine(rotate_right(e + f, 43) + rotate_right(g, 30) + h,
-                 e + rotate_right(f + a, 18) + g, factor);
+  return combine(rotate_right(e + f, 43) + rotate_right(g, 30) + h, e + rotate_right(f + a, 18) + g,
+                 factor);
 }
 
 typedef struct pair {
@@ -103,8 +102,8 @@ static uint64_t longer(const char *s, size_t n) {
   z = rotate_right(z + w.a, 33) * factor;
   v = weak(s, v.b * factor, x + w.a);
   w = weak(s + 32, z + w.b, y + fetch(s + 16));
-  return combine(combine(v.a, w.a, factor) + shift_mix(y) * K0 + x,
-                 combine(v.b, w.b, factor) + z, factor);
+  return combine(combine(v.a, w.a, factor) + shift_mix(y) * K0 + x, combine(v.b, w.b, factor) + z,
+                 factor);
 }
 
 uint64_t cusp_farmhash(const char *bytes, size_t length) {
@@ -148,8 +147,8 @@ static void sip_word(sip *s, uint64_t word) {
 }
 
 uint64_t cusp_siphash(const char *bytes, size_t length, const uint64_t key[2]) {
-  sip s = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-           key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+  sip s = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
+           key[1] ^ 0x7465646279746573u};
   uint64_t last = (uint64_t)length << 56;
   size_t whole = length / 8 * 8;
   for (size_t at = 0; at < whole; at += 8)

@@ -38,12 +38,9 @@ typedef struct vocabulary {
 
 /* The table is inputs 1 and 2; `attrs` are the start and the indices of others. */
 static vocabulary read_vocabulary(const cusp_call *call, const cusp_attr *attrs) {
-  return (vocabulary){call->inputs[1].data,
-                      call->inputs[2].data,
-                      (uint64_t)call->inputs[1].shape.size[0] - 1,
-                      attrs[0].integer,
-                      attrs[1].integer,
-                      attrs[2].integer};
+  return (vocabulary){
+      call->inputs[1].data, call->inputs[2].data, (uint64_t)call->inputs[1].shape.size[0] - 1,
+      attrs[0].integer,     attrs[1].integer,     attrs[2].integer};
 }
 
 static int64_t index_of_string(const vocabulary *v, cusp_string string) {

@@ -169,8 +169,9 @@ struct cusp_op {
 };
 
 /** A view whose functions are named after it. */
-#define CUSP_VIEW_ROW(row) \
-  .flags = CUSP_OP_VIEW | CUSP_OP_STRINGS, .infer = infer_##row, .gradient = row##_gradient, .view = view_##row
+#define CUSP_VIEW_ROW(row)                                                                   \
+  .flags = CUSP_OP_VIEW | CUSP_OP_STRINGS, .infer = infer_##row, .gradient = row##_gradient, \
+  .view = view_##row
 
 /** Families, ended by NULL; each is an array of rows ended by a row without a name.
  * core/ops/families.h is the list. */

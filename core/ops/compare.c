@@ -52,7 +52,7 @@ CUSP_COMPOSE(compose_isin) {
 #define COMPARE(function)                                                                 \
   .flags = TESTING, .promotion = CUSP_PROMOTE_COMMON, .infer = cusp_infer_broadcast_bool, \
   .vector = CUSP_VECTOR_##function
-#define EQUALITY(function)                                                \
+#define EQUALITY(function)                                              \
   .flags = TESTING | CUSP_OP_STRINGS, .promotion = CUSP_PROMOTE_COMMON, \
   .infer = cusp_infer_broadcast_bool, .vector = CUSP_VECTOR_##function
 #define LOGIC(function)                                                                 \

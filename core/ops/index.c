@@ -554,7 +554,7 @@ CUSP_COMPOSE(compose_nonzero) {
 #define HIDDEN(row)                                                          \
   .flags = CUSP_OP_HIDDEN, .infer = infer_##row, .gradient = row##_gradient, \
   .kernels = cusp_##row##_kernels
-#define MOVING(row)                                                                           \
+#define MOVING(row)                                                                            \
   .flags = CUSP_OP_HIDDEN | CUSP_OP_STRINGS, .infer = infer_##row, .gradient = row##_gradient, \
   .kernels = cusp_##row##_kernels
 #define SEGMENT "data, segment_ids, num_segments: int = nil, sorted: bool = false"
@@ -565,15 +565,18 @@ const cusp_op cusp_ops_index[] = {
      .arguments = "x, indices, axis: axis = nil",
      .help = "The parts of an axis at indices (from 0; negative ones from the end), or of all "
              "elements in a row.",
-     .flags = CUSP_OP_STRINGS, .compose = compose_take},
+     .flags = CUSP_OP_STRINGS,
+     .compose = compose_take},
     {.name = "take_along_axis",
      .arguments = "x, indices, axis: axis = nil",
      .help = "Along an axis, for each line its own indices (from 0).",
-     .flags = CUSP_OP_STRINGS, .compose = compose_take_along_axis},
+     .flags = CUSP_OP_STRINGS,
+     .compose = compose_take_along_axis},
     {.name = "get_item",
      .arguments = "x, key: int_or_ints",
      .help = "What the first axes hold at one position each (from 0).",
-     .flags = CUSP_OP_STRINGS, .compose = compose_get_item},
+     .flags = CUSP_OP_STRINGS,
+     .compose = compose_get_item},
     {.name = "scatter",
      .arguments = "indices, values, shape: shape",
      .help = "Zeros of that shape, with values added at indices [..., k] (from 0) into the first k "

@@ -72,7 +72,8 @@ static cusp_status infer_cross_hashes(cusp_inference *inference) {
     if (inference->inputs[i].dtype != CUSP_INT64)
       CUSP_TRY(expect_dtype(inference, i, "a feature", CUSP_STRING));
     if (!cusp_shape_equal(&inference->inputs[i].shape, &inference->inputs[0].shape))
-      return cusp_infer_fail(inference, CUSP_ESHAPE, "features should have one shape, got %s and %s",
+      return cusp_infer_fail(inference, CUSP_ESHAPE,
+                             "features should have one shape, got %s and %s",
                              cusp_shape_text(&inference->inputs[0].shape),
                              cusp_shape_text(&inference->inputs[i].shape));
   }
@@ -109,7 +110,7 @@ static cusp_status infer_vectorize_text(cusp_inference *inference) {
 
 /* ------------------------------------------------------------------ rows */
 
-#define ROW(row, inference)                                                              \
+#define ROW(row, inference)                                                            \
   .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT | CUSP_OP_STRINGS, .infer = inference, \
   .kernels = cusp_##row##_kernels
 #define STEPS "standardize: string, split: string"

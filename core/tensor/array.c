@@ -116,7 +116,7 @@ cusp_status cusp_array_new(cusp_array *out, cusp_dtype dtype, const cusp_shape *
   CUSP_TRY(cusp_storage_new(&out->storage, bytes));
   if (dtype == CUSP_STRING) {
     memset(out->storage->data, 0, bytes);
-    cusp_strings_watch(out->storage);
+    cusp_storage_watch_strings(out->storage);
   }
   out->dtype = dtype;
   out->shape = *shape;

@@ -29,8 +29,8 @@ static const struct {
   const char *name;
   cusp_dtype meant;
 } foreign_names[] = {
-    {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16}, {"integer", CUSP_INT32},
-    {"long", CUSP_INT64},     {"boolean", CUSP_BOOL}, {"byte", CUSP_UINT8},
+    {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16},  {"integer", CUSP_INT32},
+    {"long", CUSP_INT64},     {"boolean", CUSP_BOOL},  {"byte", CUSP_UINT8},
     {"str", CUSP_STRING},     {"object", CUSP_STRING},
 };
 
@@ -174,7 +174,8 @@ cusp_float16 cusp_float_to_float16(float f) {
 
 double cusp_load_double(cusp_dtype dtype, const void *element) {
   switch (dtype) {
-  case CUSP_STRING: return NAN;
+  case CUSP_STRING:
+    return NAN;
     CUSP_INT_DTYPES(AS_NUMBER)
     CUSP_REAL_DTYPES(AS_NUMBER)
     CUSP_HALF_DTYPES(AS_HALF)

@@ -53,10 +53,7 @@ typedef struct cusp_bfloat16 {
 /** Strings stand beside the lists: no kernel for numbers has an entry for them. An element is the
  * number of a string (see strings.h). */
 #define CUSP_DTYPE_MEMBER(NAME, ...) CUSP_##NAME,
-typedef enum cusp_dtype {
-  CUSP_DTYPES(CUSP_DTYPE_MEMBER) CUSP_STRING,
-  CUSP_DTYPE_COUNT
-} cusp_dtype;
+typedef enum cusp_dtype { CUSP_DTYPES(CUSP_DTYPE_MEMBER) CUSP_STRING, CUSP_DTYPE_COUNT } cusp_dtype;
 #undef CUSP_DTYPE_MEMBER
 
 /** Sets of dtypes, a bit each. */

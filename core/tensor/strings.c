@@ -165,7 +165,7 @@ cusp_status cusp_string_make(cusp_string *out, const char *bytes, size_t length)
 
 /* ------------------------------------------------------------------ what holds strings */
 
-void cusp_strings_watch(cusp_storage *storage) {
+void cusp_storage_watch_strings(cusp_storage *storage) {
   if (storage->strings)
     return;
   lock();

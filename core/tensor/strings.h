@@ -24,8 +24,7 @@ cusp_text_view cusp_string_view(cusp_string string);
 uint32_t cusp_bytes_hash(const char *bytes, size_t length);
 uint32_t cusp_string_hash(cusp_string string);
 
-/** Says that a storage's bytes are strings, from now until it is freed. */
-void cusp_strings_watch(cusp_storage *storage);
+/** Before a storage is freed that may have been watched (see array.h). */
 void cusp_strings_forget(cusp_storage *storage);
 
 /** Drops the strings that no watched storage holds, if so many came since the last time that it is

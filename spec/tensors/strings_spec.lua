@@ -140,6 +140,42 @@ describe("tensors of strings", function()
     assert.is_true(engine.memory().string_bytes < 60e6)
   end)
 
+  it("become integers by the rows that layers are made of", function()
+    local x = cusp.tensor{"b", "", "zz", "a"}
+    local slots, indices = engine.ops.lookup_table(cusp.tensor{"a", "b", "c"})
+    assert.same({8}, {table.unpack(slots.shape)})
+    assert.same({11, -1, 5, 10}, engine.ops.lookup(x, slots, indices, 10, 5, -1):tolist())
+    local many = {}
+    for i = 1, 5000 do many[i] = "token " .. i end
+    slots, indices = engine.ops.lookup_table(cusp.tensor(many))
+    local found = engine.ops.lookup(cusp.tensor(many), slots, indices, 1, 0, 0):tolist()
+    for i = 1, 5000 do assert.equal(i, found[i]) end
+    -- what TensorFlow computes
+    local texts = cusp.tensor{"a", "", "moon", ("x"):rep(20), ("y"):rep(40), ("z"):rep(100)}
+    assert.same({939, 263, 430, 348, 6, 73}, engine.ops.hash_strings(texts, 1000):tolist())
+    assert.same({646, 435, 876, 326, 653, 279},
+      engine.ops.hash_strings(texts, 1000, {1, 2}):tolist())
+    assert.same({88, 569},
+      engine.ops.hash_strings(cusp.tensor({7, -12}, {dtype = "int64"}), 1000):tolist())
+    assert.same({486, 690}, engine.ops.cross_hashes({cusp.tensor{"a", "b"},
+      cusp.tensor({3, 4}, {dtype = "int64"})}, 1000):tolist())
+    slots, indices = engine.ops.lookup_table(cusp.tensor{"sun", "sun moon"})
+    local documents = cusp.tensor{"Sun, moon!", "", "moon"}
+    local standardize = "lower_and_strip_punctuation"
+    assert.same({3, 0, 1},
+      engine.ops.count_tokens(documents, standardize, "whitespace", 2):tolist())
+    assert.same({{2, 1, 3}, {0, 0, 0}, {1, 0, 0}}, engine.ops.vectorize_text(documents, slots,
+      indices, standardize, "whitespace", "int", 3, 2, 1, 0, 2):tolist())
+    assert.same({{1, 1, 1}, {0, 0, 0}, {1, 0, 0}}, engine.ops.vectorize_text(documents, slots,
+      indices, standardize, "whitespace", "count", 3, 1, 0, -1, {1, 2}):tolist())
+    raises(function() engine.ops.lookup(x, cusp.tensor{"a"}, indices, 0, 0, 0) end, "indices")
+    raises(function() engine.ops.hash_strings(x, 0) end, "at least 1")
+    raises(function() engine.ops.hash_strings(cusp.tensor{1.5}, 3) end, "string")
+    raises(function() engine.ops.count_tokens(x, "upper", "whitespace") end, "upper")
+    raises(function() engine.ops.count_tokens(x, "lower", "lines") end, "lines")
+    raises(function() engine.ops.count_tokens(x, "lower", "", 0) end, "ngrams")
+  end)
+
   it("stay the same through random programs", function()
     local random = 12345
     local function below(n)

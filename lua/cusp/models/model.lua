@@ -175,7 +175,8 @@ local function flat_inputs(model, graph, inputs)
     return {inputs}
   end
   local first = inputs[1]
-  if type(first) == "number" or count == 1 and type(first) == "string" or count == 1 and #inputs ~= 1 and structure.is_container(first) then
+  local is_data = type(first) == "string" or #inputs ~= 1 and structure.is_container(first)
+  if type(first) == "number" or count == 1 and is_data then
     return {inputs}
   end
   local flat = inputs

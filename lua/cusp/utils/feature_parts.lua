@@ -1,5 +1,5 @@
---- What a FeatureSpace is made of: descriptions of features and of their crosses, and the two layers
--- that Keras has for it. Files name these classes.
+--- What a FeatureSpace is made of: descriptions of features and of their crosses, and the two
+-- layers that Keras has for it. Files name these classes.
 -- @module cusp.utils.feature_parts
 local Object = require "cusp.base.class"
 local kinds = require "cusp.base.kinds"

@@ -327,8 +327,8 @@ local function one_hot(self, name, x)
   local encoder = self.one_hot_encoders[name]
   if not encoder then
     if not x.dtype:find "^u?int" then
-      errors.raise('FeatureSpace: the feature \'%s\' has output_mode "one_hot", but its layer gives '
-        .. "%s, not integers", name, x.dtype)
+      errors.raise('FeatureSpace: the feature \'%s\' has output_mode "one_hot", but its layer '
+        .. "gives %s, not integers", name, x.dtype)
     end
     local size = cardinality(name, self.preprocessors[name] or self.crossers[name])
     encoder = layers.CategoryEncoding{num_tokens = size, output_mode = "multi_hot"}

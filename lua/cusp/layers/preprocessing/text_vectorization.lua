@@ -130,11 +130,15 @@ end
 
 --- Puts the weights of "tf_idf" into a file.
 -- @tparam table store
-function TextVectorization:save_own_variables(store) self._lookup_layer:save_own_variables(store) end
+function TextVectorization:save_own_variables(store)
+  self._lookup_layer:save_own_variables(store)
+end
 
 --- Takes the weights of "tf_idf" from a file.
 -- @tparam table store
-function TextVectorization:load_own_variables(store) self._lookup_layer:load_own_variables(store) end
+function TextVectorization:load_own_variables(store)
+  self._lookup_layer:load_own_variables(store)
+end
 
 ---------------------------------------------------------------- texts to tokens
 
@@ -334,7 +338,8 @@ end
 function TextVectorization:call(inputs)
   local lookup, mode = self._lookup_layer, self.output_mode
   lookup:check_vocabulary()
-  local texts, result = as_rows(self, inputs), nil
+  local texts = as_rows(self, inputs)
+  local result
   if is_custom(self) and not symbolic.standing() then
     if engine.tracing() then refuse_trace(self) end
     result = lookup:encode(look_up_lists(self, inputs))
