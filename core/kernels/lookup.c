@@ -19,7 +19,7 @@ static cusp_status run_lookup_table(cusp_call *call) {
   memset(slots, 0, (size_t)capacity * sizeof *slots);
   memset(indices, 0, (size_t)capacity * sizeof *indices);
   for (int64_t i = 0; i < call->inputs[0].shape.size[0]; i++) {
-    int64_t at = cusp_string_hash(tokens[i]) & (uint64_t)(capacity - 1);
+    int64_t at = cusp_string_hash(tokens[i]) & (capacity - 1);
     while (slots[at] && slots[at] != tokens[i])
       at = (at + 1) & (capacity - 1);
     if (!slots[at])
