@@ -83,6 +83,10 @@ function DTypePolicy.get_global() return DTypePolicy{name = name_of(nil)} end
 
 --- Sets it.
 -- @local
-function DTypePolicy.set_global(value) global = DTypePolicy.parts(value).name end
+function DTypePolicy.set_global(value)
+  local name = DTypePolicy.parts(value).name
+  if name == "string" then errors.raise "dtype policy: layers compute with numbers, not strings" end
+  global = name
+end
 
 return DTypePolicy

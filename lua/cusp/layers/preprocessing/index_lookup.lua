@@ -261,6 +261,11 @@ function IndexLookup:load_vocabulary(text)
   check_weight_count(self)
 end
 
+--- Whether the configuration that the layer was made of tells of a vocabulary that it has not got.
+function IndexLookup:lacks_vocabulary()
+  return #self.__own.tokens == 0 and (self.__own.expected_size or 0) > self:token_start()
+end
+
 --- Whether a file of weights holds something of this layer.
 function IndexLookup:keeps_own_variables() return self.output_mode == "tf_idf" end
 
