@@ -176,6 +176,33 @@ describe("tensors of strings", function()
     raises(function() engine.ops.count_tokens(x, "lower", "", 0) end, "ngrams")
   end)
 
+  it("raise an error where memory fails, and leak nothing", function()
+    local vectorize = layers.TextVectorization{output_sequence_length = 5, ngrams = 2,
+      vocabulary = {"sun", "moon"}}
+    local n = 0
+    local function task()
+      n = n + 1
+      local t = cusp.tensor{{"sun moon " .. n}, {"The Moon " .. n}}
+      assert(vectorize(t):tolist()[2][2] == 3)
+      assert(ops.concatenate({t, t}, 2):tolist()[1][2] == "sun moon " .. n)
+      collectgarbage()
+      engine.memory_trim()
+    end
+    task()
+    local before = engine.memory().strings
+    for count = 0, 120 do
+      engine.fail_after(count)
+      local ok, message = pcall(task)
+      engine.fail_after(-1)
+      assert(ok or tostring(message):find "memory", message)
+      task()
+    end
+    collectgarbage()
+    collectgarbage()
+    engine.memory_trim()
+    assert.is_true(engine.memory().strings <= before)
+  end)
+
   it("stay the same through random programs", function()
     local random = 12345
     local function below(n)
