@@ -118,7 +118,8 @@ describe("training from data sets", function()
       end)
     end
     fails("should be of dtype float32, got string", function()
-      make_model():fit{Dataset.from_tensor_slices{{"a", "b"}, {1, 2}}:batch(2), verbose = 0}
+      local strings = cusp.tensor{{"a"}, {"b"}}
+      make_model():fit{Dataset.from_tensor_slices{strings, {1, 2}}:batch(2), verbose = 0}
     end)
   end)
 
