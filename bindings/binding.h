@@ -65,6 +65,8 @@ void cusp_lua_fill_tensor(cusp_lua_tensor *tensor, cusp_node *node);
 cusp_node *cusp_lua_check_tensor(lua_State *L, int index, const char *function);
 /** As cusp_lua_check_tensor, computed: node->value is there. */
 cusp_node *cusp_lua_check_value(lua_State *L, int index, const char *function);
+/** As above; strings are an error. */
+cusp_node *cusp_lua_check_numbers(lua_State *L, int index, const char *function);
 /** Pushes a table of the sizes. [-0, +1, m] */
 void cusp_lua_push_shape(lua_State *L, const cusp_shape *shape);
 /** Tells the collector of the engine's bytes; see tensor.c. Runs finalisers. */

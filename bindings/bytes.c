@@ -3,7 +3,7 @@
 
 /** t:tobytes() → its elements in row-major order, each as this machine keeps it. [-1, +1, e] */
 int cusp_lua_tensor_tobytes(lua_State *L) {
-  const cusp_array *from = &cusp_lua_check_value(L, 1, "tobytes")->value;
+  const cusp_array *from = &cusp_lua_check_numbers(L, 1, "tobytes")->value;
   size_t size = (size_t)cusp_array_count(from) * cusp_dtype_size(from->dtype);
   luaL_Buffer buffer;
   cusp_array to = {

@@ -95,7 +95,7 @@ static int new_chunked(lua_State *L) {
   box->kind = chunked_kind;
   luaL_setmetatable(L, chunked_kind);
   field(L, "dtype");
-  cusp_status status = cusp_dtype_parse(&box->chunked.dtype, luaL_checkstring(L, -1));
+  cusp_status status = cusp_dtype_parse_number(&box->chunked.dtype, luaL_checkstring(L, -1));
   if (status != CUSP_OK)
     cusp_lua_raise(L, status, "files.chunked");
   field(L, "big_endian");
@@ -249,7 +249,7 @@ static int tensor_from_string(lua_State *L) {
   cusp_dtype dtype;
   cusp_shape shape;
   cusp_array array;
-  cusp_status status = cusp_dtype_parse(&dtype, luaL_checkstring(L, 2));
+  cusp_status status = cusp_dtype_parse_number(&dtype, luaL_checkstring(L, 2));
   if (status == CUSP_OK)
     status = cusp_lua_to_shape(&shape, L, 3);
   bool big_endian = lua_toboolean(L, 4);

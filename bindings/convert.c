@@ -184,6 +184,8 @@ typedef struct reader {
   cusp_shape shape;
   int64_t position[CUSP_MAX_DIMS];       /* of the table being read, for messages */
   bool integers, floats, booleans, wide; /* wide: an integer that int32 does not hold */
+  bool strings;
+  int wanted; /* the dtype asked for, or CUSP_LUA_ANY_DTYPE */
   cusp_dtype dtype;
   char *next;
 } reader;
@@ -231,8 +233,10 @@ static cusp_status wrong_item(reader *r, int depth) {
     return cusp_fail(CUSP_ESHAPE,
                      "ragged data: expected a table of %lld items at position %s, got %s",
                      (long long)r->shape.size[depth], position_text(r, depth), cusp_lua_got(L, -1));
-  return cusp_fail(CUSP_EVALUE, "expected a number or a boolean at position %s, got %s%s",
-                   position_text(r, depth), cusp_lua_got(L, -1), advice);
+  bool strings = r->wanted == CUSP_STRING || r->strings;
+  return cusp_fail(CUSP_EVALUE, "expected a %s at position %s, got %s%s",
+                   strings ? "string" : "number or a boolean", position_text(r, depth),
+                   cusp_lua_got(L, -1), advice);
 }
 
 static void note_number(reader *r) {
@@ -245,11 +249,19 @@ static void note_number(reader *r) {
 }
 
 static cusp_status check_leaf(reader *r, int depth) {
-  switch (lua_type(r->L, -1)) {
-  case LUA_TNUMBER: note_number(r); return CUSP_OK;
-  case LUA_TBOOLEAN: r->booleans = true; return CUSP_OK;
-  default: return wrong_item(r, depth);
-  }
+  int type = lua_type(r->L, -1);
+  bool any = r->wanted == CUSP_LUA_ANY_DTYPE,
+       numbers = r->wanted != CUSP_STRING && !(any && r->strings),
+       strings = r->wanted == CUSP_STRING || (any && !r->integers && !r->floats && !r->booleans);
+  if (type == LUA_TNUMBER && numbers)
+    note_number(r);
+  else if (type == LUA_TBOOLEAN && numbers)
+    r->booleans = true;
+  else if (type == LUA_TSTRING && strings)
+    r->strings = true;
+  else
+    return wrong_item(r, depth);
+  return CUSP_OK;
 }
 
 /* Whether the table on the top of the stack, which has no items, has keys: an object, or fields by
@@ -311,10 +323,18 @@ static cusp_status fail_item(const reader *r, int depth) {
   return depth ? cusp_fail_prefix(status, "at position %s: ", position_text(r, depth)) : status;
 }
 
+static cusp_status store_string(void *to, lua_State *L, int index) {
+  size_t length;
+  const char *bytes = lua_tolstring(L, index, &length);
+  return cusp_string_make(to, bytes, length);
+}
+
 /* Second pass: writes the items in row-major order. */
 static cusp_status fill(reader *r, int depth) {
   if (depth == r->shape.ndim) {
-    if (!store(r->dtype, r->next, r->L))
+    if (r->dtype == CUSP_STRING)
+      CUSP_TRY(store_string(r->next, r->L, -1));
+    else if (!store(r->dtype, r->next, r->L))
       return fail_item(r, depth);
     r->next += cusp_dtype_size(r->dtype);
     return CUSP_OK;
@@ -332,6 +352,8 @@ static cusp_status fill(reader *r, int depth) {
 /* Keras's choice: integers alone are int32 (int64 where they need it), booleans alone bool,
  * anything else floatx. */
 static cusp_dtype natural_dtype(const reader *r) {
+  if (r->strings)
+    return CUSP_STRING;
   if (r->integers && !r->floats)
     return r->wide ? CUSP_INT64 : CUSP_INT32;
   return r->booleans && !r->floats && !r->integers ? CUSP_BOOL : cusp_get_floatx();
@@ -339,7 +361,7 @@ static cusp_dtype natural_dtype(const reader *r) {
 
 /* The nested tables at `index` as a new array of `dtype` (CUSP_LUA_ANY_DTYPE: the natural one). */
 static cusp_status read_table(cusp_array *out, lua_State *L, int index, int dtype) {
-  reader r = {.L = L};
+  reader r = {.L = L, .wanted = dtype};
   CUSP_TRY(measure(&r, index));
   lua_pushvalue(L, index);
   cusp_status status = check(&r, 0);
@@ -348,6 +370,8 @@ static cusp_status read_table(cusp_array *out, lua_State *L, int index, int dtyp
     status = cusp_array_new(out, r.dtype, &r.shape);
   }
   if (status == CUSP_OK) {
+    if (r.dtype == CUSP_STRING)
+      cusp_strings_collect_some();
     r.next = out->data;
     status = fill(&r, 0);
     if (status != CUSP_OK)
@@ -452,6 +476,17 @@ static cusp_status scalar_to_node(cusp_node **node, lua_State *L, int index, int
   return CUSP_OK;
 }
 
+static cusp_status string_to_node(cusp_node **node, lua_State *L, int index) {
+  cusp_array array;
+  cusp_strings_collect_some();
+  CUSP_TRY(cusp_array_new(&array, CUSP_STRING, &(cusp_shape){0}));
+  cusp_status status = store_string(array.data, L, index);
+  if (status == CUSP_OK)
+    return adopt_array(node, &array);
+  cusp_array_release(&array);
+  return status;
+}
+
 cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtype) {
   *node = NULL;
   switch (lua_type(L, index)) {
@@ -472,6 +507,10 @@ cusp_status cusp_lua_to_node(cusp_node **node, lua_State *L, int index, int dtyp
   }
   case LUA_TNUMBER:
   case LUA_TBOOLEAN: return scalar_to_node(node, L, index, dtype);
+  case LUA_TSTRING:
+    if (dtype == CUSP_LUA_ANY_DTYPE || dtype == CUSP_STRING)
+      return string_to_node(node, L, index);
+    break;
   case LUA_TTABLE:
     if (!cusp_lua_is_symbolic(L, index))
       return table_to_node(node, L, index, dtype);
@@ -558,7 +597,10 @@ int cusp_lua_tensor_from_data(lua_State *L) {
 /* ------------------------------------------------------------------ arrays to Lua data */
 
 static void push_element(lua_State *L, cusp_dtype dtype, const void *element) {
-  if (dtype == CUSP_BOOL)
+  if (dtype == CUSP_STRING) {
+    cusp_text_view text = cusp_string_view(*(const cusp_string *)element);
+    lua_pushlstring(L, text.bytes, text.length);
+  } else if (dtype == CUSP_BOOL)
     lua_pushboolean(L, *(const uint8_t *)element != 0);
   else if (cusp_dtype_is_float(dtype))
     lua_pushnumber(L, cusp_load_double(dtype, element));

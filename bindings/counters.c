@@ -16,13 +16,16 @@ static int push_counters(lua_State *L, const counter *counters) {
   return 1;
 }
 
-/** memory(): {live, peak, cached, blocks}, bytes of the engine. */
+/** memory(): {live, peak, cached, blocks}, bytes of the engine; strings: how many are kept. */
 static int memory(lua_State *L) {
   const cusp_memory_stats m = cusp_memory_get_stats();
+  const cusp_strings_stats s = cusp_strings_get_stats();
   return push_counters(L, (const counter[]){{"live", m.bytes_live},
                                             {"peak", m.bytes_peak},
                                             {"cached", m.bytes_cached},
                                             {"blocks", m.blocks_live},
+                                            {"strings", s.count},
+                                            {"string_bytes", s.bytes},
                                             {0}});
 }
 
@@ -47,6 +50,7 @@ static int memory_reset_peak(lua_State *L) {
 
 static int memory_trim(lua_State *L) {
   (void)L;
+  cusp_strings_collect();
   cusp_memory_trim();
   return 0;
 }

@@ -60,7 +60,8 @@ const char *cusp_lua_string_option(lua_State *L, int table, const char *name,
 
 cusp_dtype cusp_lua_dtype_option(lua_State *L, int table, const char *name, const char *function) {
   cusp_dtype dtype = CUSP_FLOAT32;
-  cusp_status status = cusp_dtype_parse(&dtype, cusp_lua_string_option(L, table, name, function));
+  cusp_status status =
+      cusp_dtype_parse_number(&dtype, cusp_lua_string_option(L, table, name, function));
   if (status != CUSP_OK)
     cusp_lua_raise(L, status, function);
   lua_pop(L, 1);

@@ -60,7 +60,7 @@ static void check_bytes(lua_State *L, int index, const char *function) {
   if (!cusp_lua_test_tensor(L, index) && !cusp_lua_test_variable(L, index))
     cusp_lua_error(L, "%s: expected a string or a tensor, got %s", function,
                    cusp_lua_got(L, index));
-  cusp_lua_check_value(L, index, function);
+  cusp_lua_check_numbers(L, index, function);
 }
 
 /* After check_bytes. Release out->copy afterwards. Raises nothing. */

@@ -30,7 +30,7 @@ static cusp_status borrow(cusp_array *out, const cusp_array *from) {
 
 /** lend(tensor) → its bytes for another native module. [-0, +1, e] */
 static int lend(lua_State *L) {
-  const cusp_array *from = &cusp_lua_check_value(L, 1, "lend")->value;
+  const cusp_array *from = &cusp_lua_check_numbers(L, 1, "lend")->value;
   loan *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (loan){0};
   luaL_setmetatable(L, CUSP_LENT);

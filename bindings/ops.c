@@ -390,6 +390,11 @@ static cusp_status read_tensor(call *c, operands *o, int index, const char *name
     c->symbolic = true;
     return CUSP_OK;
   }
+  if (lua_type(c->L, index) == LUA_TSTRING && !(c->op->flags & CUSP_OP_STRINGS))
+    return cusp_fail(CUSP_EVALUE,
+                     "%s: argument '%s': expected a tensor, a number or nested tables of numbers, "
+                     "got %s",
+                     c->op->name, name, cusp_lua_got(c->L, index));
   cusp_status status =
       cusp_lua_to_node(&o->inputs[o->n_inputs], c->L, index, dtype_of_table(c, o, index));
   if (status != CUSP_OK)

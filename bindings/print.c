@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EDGE_ITEMS = 3, THRESHOLD = 1000, LINE_WIDTH = 75, ELEMENT_SIZE = 64 };
+enum { EDGE_ITEMS = 3, THRESHOLD = 1000, LINE_WIDTH = 75, ELEMENT_SIZE = 96, LONGEST_STRING = 60 };
 
 typedef struct printer {
   const cusp_array *array;
@@ -115,8 +115,64 @@ static void choose_float_format(printer *p) {
   }
 }
 
+/* One byte as it stands in quotes, "\\n" and "\\xff" for what cannot be seen; the bytes of UTF-8
+ * are left as they are. Returns the length. */
+static int format_byte(char *text, unsigned char byte) {
+  const char *special = "\n\r\t\"\\", *found = byte ? strchr(special, byte) : NULL;
+  if (found)
+    return snprintf(text, 5, "\\%c", "nrt\"\\"[found - special]);
+  if (byte < ' ' || byte == 127)
+    return snprintf(text, 5, "\\x%02x", byte);
+  *text = (char)byte;
+  return 1;
+}
+
+/* Whether what starts there is whole UTF-8; then *length is that of its character. */
+static bool is_utf8(const unsigned char *bytes, size_t left, size_t *length) {
+  *length = *bytes < 0x80       ? 1
+            : *bytes >> 5 == 6  ? 2
+            : *bytes >> 4 == 14 ? 3
+            : *bytes >> 3 == 30 ? 4
+                                : 0;
+  if (*length == 0 || *length > left)
+    return false;
+  for (size_t i = 1; i < *length; i++)
+    if (bytes[i] >> 6 != 2)
+      return false;
+  return true;
+}
+
+/* In quotes; a long one is cut. */
+static int format_string(char text[ELEMENT_SIZE], cusp_string string) {
+  cusp_text_view view = cusp_string_view(string);
+  const unsigned char *bytes = (const unsigned char *)view.bytes;
+  int at = 1;
+  text[0] = '"';
+  for (size_t i = 0, length; i < view.length; i += length) {
+    if (at > LONGEST_STRING) {
+      memcpy(text + at, "...", 3);
+      at += 3;
+      break;
+    }
+    if (!is_utf8(bytes + i, view.length - i, &length)) {
+      length = 1;
+      at += snprintf(text + at, 5, "\\x%02x", bytes[i]);
+    } else if (length == 1) {
+      at += format_byte(text + at, bytes[i]);
+    } else {
+      memcpy(text + at, bytes + i, length);
+      at += (int)length;
+    }
+  }
+  text[at] = '"';
+  text[at + 1] = '\0';
+  return at + 1;
+}
+
 static int format_element(const printer *p, char text[ELEMENT_SIZE], const char *element) {
   cusp_dtype dtype = p->array->dtype;
+  if (dtype == CUSP_STRING)
+    return format_string(text, *(const cusp_string *)element);
   if (dtype == CUSP_BOOL)
     return snprintf(text, ELEMENT_SIZE, "%s", *element ? "true" : "false");
   if (dtype == CUSP_UINT64)
@@ -222,7 +278,8 @@ static void add_values(luaL_Buffer *buffer, const cusp_array *array, int indent)
   p.abridged = is_long(&array->shape);
   if (cusp_dtype_is_float(array->dtype))
     choose_float_format(&p);
-  visit(&p, array->data, 0, widen, &p);
+  if (array->dtype != CUSP_STRING)
+    visit(&p, array->data, 0, widen, &p);
   write_axis(&p, array->data, 0);
 }
 

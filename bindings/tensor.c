@@ -179,6 +179,13 @@ cusp_node *cusp_lua_check_value(lua_State *L, int index, const char *function) {
   return node;
 }
 
+cusp_node *cusp_lua_check_numbers(lua_State *L, int index, const char *function) {
+  cusp_node *node = cusp_lua_check_value(L, index, function);
+  if (node->type.dtype == CUSP_STRING)
+    cusp_lua_error(L, "%s: expected a tensor of numbers, got one of strings", function);
+  return node;
+}
+
 /* ------------------------------------------------------------------ fields */
 
 static const char shape_class; /* its address is the key of the metatable of shapes */
@@ -458,7 +465,7 @@ static lua_Number check_comparable(lua_State *L, int index) {
                    "x:less(y), x:greater_equal(y) and the like "
                    "compare element by element",
                    cusp_shape_text(&node->type.shape));
-  node = cusp_lua_check_value(L, index, "comparison");
+  node = cusp_lua_check_numbers(L, index, "comparison");
   return cusp_load_double(node->type.dtype, node->value.data);
 }
 

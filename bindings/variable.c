@@ -43,7 +43,7 @@ static void read_options(lua_State *L, int *dtype, bool *trainable, bool *deferr
   luaL_checktype(L, 2, LUA_TTABLE);
   if (lua_getfield(L, 2, "dtype") == LUA_TSTRING) {
     cusp_dtype parsed;
-    cusp_status status = cusp_dtype_parse(&parsed, lua_tostring(L, -1));
+    cusp_status status = cusp_dtype_parse_number(&parsed, lua_tostring(L, -1));
     if (status != CUSP_OK)
       cusp_lua_raise(L, status, "Variable");
     *dtype = (int)parsed;

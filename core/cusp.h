@@ -46,5 +46,6 @@
 #include "node/variable.h"
 #include "tensor/array.h"
 #include "tensor/dtype.h"
+#include "tensor/strings.h"
 
 #endif

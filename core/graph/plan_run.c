@@ -90,6 +90,8 @@ static cusp_status fill_output(cusp_plan *plan, const cusp_plan_io *io, int i) {
     array->storage = plan->fresh[output->where.slot - 1 - plan->n_leaves];
     if (array->storage)
       cusp_storage_retain(array->storage);
+    if (array->storage && array->dtype == CUSP_STRING)
+      cusp_storage_watch_strings(array->storage);
     return CUSP_OK;
   }
   const cusp_array *leaf = plan->constants[output->where.slot - 1].data

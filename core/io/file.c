@@ -166,6 +166,8 @@ cusp_status cusp_file_read_array(cusp_array *out, cusp_file *file, uint64_t offs
   memset(out, 0, sizeof *out);
   int64_t count;
   size_t bytes;
+  if (dtype == CUSP_STRING)
+    return cusp_fail(CUSP_EDTYPE, "%s: bytes are not read as strings", file->path);
   if (cusp_shape_count_checked(&count, shape) != CUSP_OK ||
       cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)) != CUSP_OK)
     return cusp_fail_prefix(CUSP_EIO, "%s: offset %llu: ", file->path, (unsigned long long)offset);

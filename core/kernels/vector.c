@@ -15,8 +15,17 @@ static cusp_vector_fn find_half(const cusp_vector_tables *from, cusp_vector_id i
   return from->functions[dtype][id];
 }
 
+/* Their numbers are copied, chosen and asked for equality. */
+static cusp_vector_fn find_for_strings(const cusp_vector_tables *from, cusp_vector_id id) {
+  bool has = id == CUSP_VECTOR_copy || id == CUSP_VECTOR_select || id == CUSP_VECTOR_equal ||
+             id == CUSP_VECTOR_not_equal;
+  return has ? from->functions[CUSP_UINT32][id] : NULL;
+}
+
 cusp_vector_fn cusp_vector_find(cusp_vector_id id, cusp_dtype dtype) {
   const cusp_vector_tables *from = tables();
+  if (dtype == CUSP_STRING)
+    return find_for_strings(from, id);
   if (cusp_dtype_is_half(dtype))
     return find_half(from, id, dtype);
   return from->functions[dtype][id];

@@ -271,7 +271,7 @@ cusp_node *cusp_constant_1d(cusp_dtype dtype, int64_t count, const void *data) {
 
 cusp_status cusp_static_ints(cusp_node *node, int64_t *values, int capacity, int *count) {
   int64_t n = cusp_shape_count(&node->type.shape);
-  if (cusp_dtype_is_float(node->type.dtype))
+  if (cusp_dtype_is_float(node->type.dtype) || node->type.dtype == CUSP_STRING)
     return cusp_fail(CUSP_EDTYPE, "expected integers, got a tensor of dtype %s",
                      cusp_dtype_name(node->type.dtype));
   if (n > capacity || node->type.shape.ndim > 1)

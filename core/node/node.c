@@ -109,6 +109,9 @@ static cusp_status check_vector_function(const cusp_op *op, const cusp_inference
   if (converts ? cusp_vector_find_cast(from, to) != NULL
                : cusp_vector_find((cusp_vector_id)op->vector, from) != NULL)
     return CUSP_OK;
+  if (converts && (from == CUSP_STRING || to == CUSP_STRING))
+    return cusp_fail(CUSP_EDTYPE, "%s: %s is not converted to %s", op->name, cusp_dtype_name(from),
+                     cusp_dtype_name(to));
   return cusp_fail(CUSP_EDTYPE, "%s: not defined for dtype %s", op->name, cusp_dtype_name(from));
 }
 
@@ -286,6 +289,8 @@ cusp_status cusp_node_full(cusp_node **out, const cusp_shape *shape, cusp_dtype 
   *out = NULL;
   cusp_array scalar, whole;
   cusp_shape none = {0};
+  if (dtype == CUSP_STRING && value != 0)
+    return cusp_fail(CUSP_EDTYPE, "expected a dtype of numbers, got string");
   CUSP_TRY(check_room(shape, dtype));
   CUSP_TRY(cusp_array_new(&scalar, dtype, &none));
   if (cusp_dtype_is_float(dtype))

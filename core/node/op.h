@@ -115,7 +115,9 @@ enum {
   CUSP_OP_UPDATES = 1 << 12,
   /* a scan: of its outputs along the rounds, the last that nobody needs are left out */
   CUSP_OP_TRIMMED = 1 << 13,
-  CUSP_OP_HANDS_ON = 1 << 14 /* its outputs are the first of its inputs */
+  CUSP_OP_HANDS_ON = 1 << 14, /* its outputs are the first of its inputs */
+  /* moves or compares elements of any kind: takes tensors of strings, which other rows refuse */
+  CUSP_OP_STRINGS = 1 << 15
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
@@ -170,8 +172,9 @@ struct cusp_op {
 };
 
 /** A view whose functions are named after it. */
-#define CUSP_VIEW_ROW(row) \
-  .flags = CUSP_OP_VIEW, .infer = infer_##row, .gradient = row##_gradient, .view = view_##row
+#define CUSP_VIEW_ROW(row)                                                                   \
+  .flags = CUSP_OP_VIEW | CUSP_OP_STRINGS, .infer = infer_##row, .gradient = row##_gradient, \
+  .view = view_##row
 
 /** Families, ended by NULL; each is an array of rows ended by a row without a name.
  * core/ops/families.h is the list. */

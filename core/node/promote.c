@@ -34,6 +34,8 @@ static cusp_status fail_number(const cusp_node *node, cusp_dtype dtype) {
 /* A constant scalar of `dtype` with the value of the evaluated scalar `node`. */
 static cusp_status convert_constant(cusp_node **out, const cusp_node *node, cusp_dtype dtype) {
   cusp_array value;
+  if (dtype == CUSP_STRING)
+    return cusp_fail(CUSP_EDTYPE, "numbers are not converted to strings");
   if (!holds_number(node, dtype))
     return fail_number(node, dtype);
   CUSP_TRY(cusp_array_new(&value, dtype, &node->type.shape));
@@ -103,8 +105,25 @@ static cusp_dtype target_dtype(const cusp_op *op, int n, cusp_node *const *in) {
   }
 }
 
+/* Strings go where elements are moved or compared, and not beside numbers. */
+static cusp_status check_strings(const cusp_op *op, int n, cusp_node *const *in) {
+  int strings = 0, promoted = 0;
+  for (int i = 0; i < n; i++) {
+    bool is_string = in[i] && in[i]->type.dtype == CUSP_STRING;
+    if (is_string && !(op->flags & CUSP_OP_STRINGS))
+      return cusp_fail(CUSP_EDTYPE, "%s: expected numbers, got a tensor of strings", op->name);
+    strings += is_string && i >= op->first_promoted;
+    promoted += in[i] && i >= op->first_promoted;
+  }
+  if (strings > 0 && strings < promoted && op->promotion != CUSP_PROMOTE_NONE)
+    return cusp_fail(CUSP_EDTYPE, "%s: expected all tensors of numbers or all of strings, got both",
+                     op->name);
+  return CUSP_OK;
+}
+
 cusp_status cusp_promote_inputs(const cusp_op *op, int n, cusp_node *const *in, cusp_node **out) {
   bool promoting = op->promotion != CUSP_PROMOTE_NONE && n > op->first_promoted;
+  CUSP_TRY(check_strings(op, n, in));
   cusp_dtype dtype = promoting ? target_dtype(op, n, in) : CUSP_BOOL;
   for (int i = 0; i < n; i++) {
     cusp_status status = CUSP_OK;
@@ -173,6 +192,9 @@ cusp_status cusp_fill_attrs(const cusp_op *op, int n_attrs, const cusp_attr *att
       continue;
     CUSP_TRY(fill_attr(op, &signature->parameters[i], k < n_attrs ? attrs[k] : cusp_attr_none(),
                        &full[k]));
+    if (full[k].kind == CUSP_ATTR_DTYPE && full[k].integer == CUSP_STRING &&
+        !(op->flags & CUSP_OP_STRINGS))
+      return cusp_fail(CUSP_EDTYPE, "%s: expected a dtype of numbers, got string", op->name);
     k++;
   }
   return CUSP_OK;

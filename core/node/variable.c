@@ -54,6 +54,8 @@ static cusp_status make(cusp_variable **out, const cusp_node *initial, bool trai
 cusp_status cusp_variable_new(cusp_variable **out, cusp_node *initial, bool trainable) {
   cusp_variable *variable;
   *out = NULL;
+  if (initial->type.dtype == CUSP_STRING)
+    return cusp_fail(CUSP_EDTYPE, "a variable holds numbers, got a tensor of strings");
   CUSP_TRY(make(&variable, initial, trainable));
   cusp_status status = settle(&variable->value, initial, &initial->type);
   if (status != CUSP_OK) {

@@ -52,17 +52,20 @@ CUSP_COMPOSE(compose_isin) {
 #define COMPARE(function)                                                                 \
   .flags = TESTING, .promotion = CUSP_PROMOTE_COMMON, .infer = cusp_infer_broadcast_bool, \
   .vector = CUSP_VECTOR_##function
+#define EQUALITY(function)                                              \
+  .flags = TESTING | CUSP_OP_STRINGS, .promotion = CUSP_PROMOTE_COMMON, \
+  .infer = cusp_infer_broadcast_bool, .vector = CUSP_VECTOR_##function
 #define LOGIC(function)                                                                 \
   .flags = TESTING, .promotion = CUSP_PROMOTE_BOOL, .infer = cusp_infer_broadcast_bool, \
   .vector = CUSP_VECTOR_##function
 #define CLOSE "x1, x2, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = false"
 
 const cusp_op cusp_ops_compare[] = {
-    {.name = "equal", .arguments = "x1, x2", .help = "Whether x1 = x2.", COMPARE(equal)},
+    {.name = "equal", .arguments = "x1, x2", .help = "Whether x1 = x2.", EQUALITY(equal)},
     {.name = "not_equal",
      .arguments = "x1, x2",
      .help = "Whether x1 differs from x2.",
-     COMPARE(not_equal)},
+     EQUALITY(not_equal)},
     {.name = "less", .arguments = "x1, x2", .help = "Whether x1 < x2.", COMPARE(less)},
     {.name = "less_equal", .arguments = "x1, x2", .help = "Whether x1 <= x2.", COMPARE(less_equal)},
     {.name = "greater", .arguments = "x1, x2", .help = "Whether x1 > x2.", COMPARE(greater)},
@@ -118,7 +121,7 @@ const cusp_op cusp_ops_compare[] = {
     {.name = "isin",
      .arguments = "x1, x2, assume_unique: bool = false, invert: bool = false",
      .help = "Whether each element of x1 is among those of x2.",
-     .flags = CUSP_OP_NO_GRADIENT,
+     .flags = CUSP_OP_NO_GRADIENT | CUSP_OP_STRINGS,
      .promotion = CUSP_PROMOTE_COMMON,
      .compose = compose_isin},
     {0},

@@ -554,6 +554,9 @@ CUSP_COMPOSE(compose_nonzero) {
 #define HIDDEN(row)                                                          \
   .flags = CUSP_OP_HIDDEN, .infer = infer_##row, .gradient = row##_gradient, \
   .kernels = cusp_##row##_kernels
+#define MOVING(row)                                                                            \
+  .flags = CUSP_OP_HIDDEN | CUSP_OP_STRINGS, .infer = infer_##row, .gradient = row##_gradient, \
+  .kernels = cusp_##row##_kernels
 #define SEGMENT "data, segment_ids, num_segments: int = nil, sorted: bool = false"
 #define CONSTANT .flags = CUSP_OP_NO_GRADIENT
 
@@ -562,14 +565,17 @@ const cusp_op cusp_ops_index[] = {
      .arguments = "x, indices, axis: axis = nil",
      .help = "The parts of an axis at indices (from 0; negative ones from the end), or of all "
              "elements in a row.",
+     .flags = CUSP_OP_STRINGS,
      .compose = compose_take},
     {.name = "take_along_axis",
      .arguments = "x, indices, axis: axis = nil",
      .help = "Along an axis, for each line its own indices (from 0).",
+     .flags = CUSP_OP_STRINGS,
      .compose = compose_take_along_axis},
     {.name = "get_item",
      .arguments = "x, key: int_or_ints",
      .help = "What the first axes hold at one position each (from 0).",
+     .flags = CUSP_OP_STRINGS,
      .compose = compose_get_item},
     {.name = "scatter",
      .arguments = "indices, values, shape: shape",
@@ -632,7 +638,7 @@ const cusp_op cusp_ops_index[] = {
     {.name = "gather_axis",
      .arguments = "x, indices, axis: axis",
      .help = "The parts of an axis at indices.",
-     HIDDEN(gather_axis)},
+     MOVING(gather_axis)},
     {.name = "scatter_axis",
      .arguments = "updates, indices, axis: axis, size: int",
      .help = "Zeros with updates added along an axis at indices.",
@@ -640,7 +646,7 @@ const cusp_op cusp_ops_index[] = {
     {.name = "gather_along",
      .arguments = "x, indices, axis: axis",
      .help = "Along an axis, the elements at each line's own indices.",
-     HIDDEN(gather_along)},
+     MOVING(gather_along)},
     {.name = "scatter_along",
      .arguments = "updates, indices, axis: axis, size: int",
      .help = "Zeros with updates added along an axis at each line's own indices.",
@@ -648,7 +654,7 @@ const cusp_op cusp_ops_index[] = {
     {.name = "gather_nd",
      .arguments = "x, indices, drop: bool = false",
      .help = "What lies at positions in the first axes.",
-     HIDDEN(gather_nd)},
+     MOVING(gather_nd)},
     {.name = "scatter_nd",
      .arguments = "x, indices, updates, mode: int, drop: bool = false",
      .help = "x with updates combined at positions in the first axes.",

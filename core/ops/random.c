@@ -512,7 +512,7 @@ const cusp_op cusp_ops_random[] = {
     {.name = "random_shuffle",
      .arguments = "key, x, axis: axis = 0",
      .help = "x with its slices along an axis in random order.",
-     .flags = CUSP_OP_RANDOM,
+     .flags = CUSP_OP_RANDOM | CUSP_OP_STRINGS,
      .first_promoted = 1,
      .compose = shuffle_compose},
     {.name = "dropout",

@@ -1,6 +1,7 @@
 #include "array.h"
 
 #include "../base/memory.h"
+#include "strings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,7 @@ void cusp_storage_retain(cusp_storage *storage) { storage->references++; }
 void cusp_storage_release(cusp_storage *storage) {
   if (storage == NULL || --storage->references > 0)
     return;
+  cusp_strings_forget(storage);
   if (storage->release != NULL)
     storage->release(storage);
   else if (storage->data != bytes_behind(storage))
@@ -112,6 +114,10 @@ cusp_status cusp_array_new(cusp_array *out, cusp_dtype dtype, const cusp_shape *
   CUSP_TRY(cusp_shape_count_checked(&count, shape));
   CUSP_TRY(cusp_multiply_size(&bytes, (size_t)count, cusp_dtype_size(dtype)));
   CUSP_TRY(cusp_storage_new(&out->storage, bytes));
+  if (dtype == CUSP_STRING) {
+    memset(out->storage->data, 0, bytes);
+    cusp_storage_watch_strings(out->storage);
+  }
   out->dtype = dtype;
   out->shape = *shape;
   out->data = out->storage->data;

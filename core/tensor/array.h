@@ -20,6 +20,8 @@ typedef struct cusp_storage {
   /* for bytes that are not ours (a mapped file); NULL: cusp_free(data) */
   void (*release)(struct cusp_storage *);
   void *owner;
+  struct cusp_storage *next, *previous; /* among those that hold strings (see strings.h) */
+  bool strings;
 } cusp_storage;
 
 /**
@@ -50,8 +52,10 @@ CUSP_NODISCARD cusp_status cusp_shape_broadcast(cusp_shape *out, const cusp_shap
 CUSP_NODISCARD cusp_status cusp_storage_new(cusp_storage **out, size_t bytes);
 void cusp_storage_retain(cusp_storage *storage);
 void cusp_storage_release(cusp_storage *storage); /* NULL is accepted */
+/** Says that its bytes are strings, from now until it is freed: these strings stay (strings.h). */
+void cusp_storage_watch_strings(cusp_storage *storage);
 
-/** A new row-major array, uninitialised; *out is all zero on failure. */
+/** A new row-major array, uninitialised, or of empty strings; *out is all zero on failure. */
 CUSP_NODISCARD cusp_status cusp_array_new(cusp_array *out, cusp_dtype dtype,
                                           const cusp_shape *shape);
 /** Drops the storage reference and zeroes the struct. */

@@ -10,7 +10,7 @@ static const struct {
   const char *name;
   size_t size;
   double greatest;
-} dtypes[] = {CUSP_DTYPES(ENTRY)};
+} dtypes[] = {CUSP_DTYPES(ENTRY)[CUSP_STRING] = {"string", sizeof(uint32_t), 0}};
 
 static cusp_dtype floatx = CUSP_FLOAT32;
 
@@ -29,8 +29,9 @@ static const struct {
   const char *name;
   cusp_dtype meant;
 } foreign_names[] = {
-    {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16}, {"integer", CUSP_INT32},
-    {"long", CUSP_INT64},     {"boolean", CUSP_BOOL}, {"byte", CUSP_UINT8},
+    {"double", CUSP_FLOAT64}, {"half", CUSP_FLOAT16},  {"integer", CUSP_INT32},
+    {"long", CUSP_INT64},     {"boolean", CUSP_BOOL},  {"byte", CUSP_UINT8},
+    {"str", CUSP_STRING},     {"object", CUSP_STRING},
 };
 
 static cusp_dtype nearest(const char *name) {
@@ -66,6 +67,12 @@ cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name) {
                    dtypes[nearest(name)].name);
 }
 
+cusp_status cusp_dtype_parse_number(cusp_dtype *out, const char *name) {
+  CUSP_TRY(cusp_dtype_parse(out, name));
+  return *out == CUSP_STRING ? cusp_fail(CUSP_EDTYPE, "expected a dtype of numbers, got string")
+                             : CUSP_OK;
+}
+
 /* ------------------------------------------------------------------ promotion */
 
 /** Of one kind (float, signed or unsigned), the wider; the two 16-bit floats meet in float32. */
@@ -87,8 +94,10 @@ static cusp_dtype signed_for(cusp_dtype is_signed, cusp_dtype is_unsigned) {
 }
 
 cusp_dtype cusp_dtype_promote(cusp_dtype a, cusp_dtype b) {
-  if (a == b || b == CUSP_BOOL)
+  if (a == b || b == CUSP_BOOL || a == CUSP_STRING)
     return a;
+  if (b == CUSP_STRING)
+    return b;
   if (a == CUSP_BOOL)
     return b;
   if (cusp_dtype_is_float(a) != cusp_dtype_is_float(b))
@@ -99,6 +108,8 @@ cusp_dtype cusp_dtype_promote(cusp_dtype a, cusp_dtype b) {
 }
 
 cusp_dtype cusp_dtype_promote_weak(cusp_dtype a, cusp_dtype weak) {
+  if (a == CUSP_STRING)
+    return a;
   if (weak == CUSP_BOOL || cusp_dtype_is_float(a))
     return a;
   if (cusp_dtype_is_float(weak))
@@ -163,6 +174,8 @@ cusp_float16 cusp_float_to_float16(float f) {
 
 double cusp_load_double(cusp_dtype dtype, const void *element) {
   switch (dtype) {
+  case CUSP_STRING:
+    return NAN;
     CUSP_INT_DTYPES(AS_NUMBER)
     CUSP_REAL_DTYPES(AS_NUMBER)
     CUSP_HALF_DTYPES(AS_HALF)
@@ -194,6 +207,8 @@ static int value_bits(cusp_dtype dtype) {
 }
 
 bool cusp_dtype_holds_int(cusp_dtype dtype, int64_t value) {
+  if (dtype == CUSP_STRING)
+    return value == 0;
   if (!cusp_dtype_is_int(dtype))
     return true;
   if (value < 0)
@@ -203,6 +218,8 @@ bool cusp_dtype_holds_int(cusp_dtype dtype, int64_t value) {
 }
 
 bool cusp_dtype_holds_double(cusp_dtype dtype, double value) {
+  if (dtype == CUSP_STRING)
+    return value == 0;
   if (!cusp_dtype_is_int(dtype))
     return true;
   double limit = ldexp(1, value_bits(dtype)), whole = trunc(value);
@@ -210,6 +227,8 @@ bool cusp_dtype_holds_double(cusp_dtype dtype, double value) {
 }
 
 cusp_status cusp_dtype_fail_range(cusp_dtype dtype, const char *number) {
+  if (dtype == CUSP_STRING)
+    return cusp_fail(CUSP_EDTYPE, "expected a string, got %s", number);
   uint64_t greatest = UINT64_MAX >> (64 - value_bits(dtype));
   int64_t least = cusp_dtype_is_signed_int(dtype) ? -(int64_t)greatest - 1 : 0;
   return cusp_fail(CUSP_EVALUE, "%s does not fit %s (%lld to %llu)", number, cusp_dtype_name(dtype),
@@ -228,6 +247,7 @@ void cusp_store_double(cusp_dtype dtype, void *element, double value) {
     CUSP_HALF_DTYPES(STORE_HALF)
     CUSP_REAL_DTYPES(STORE)
   case CUSP_BOOL: *(uint8_t *)element = value != 0; break;
+  case CUSP_STRING: *(uint32_t *)element = 0; break;
   default: cusp_store_int(dtype, element, truncate(value, dtype == CUSP_UINT64)); break;
   }
 }

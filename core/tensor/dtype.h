@@ -50,8 +50,10 @@ typedef struct cusp_bfloat16 {
   CUSP_INT_DTYPES(X, ##__VA_ARGS__)  \
   CUSP_FLOAT_DTYPES(X, ##__VA_ARGS__)
 
+/** Strings stand beside the lists: no kernel for numbers has an entry for them. An element is the
+ * number of a string (see strings.h). */
 #define CUSP_DTYPE_MEMBER(NAME, ...) CUSP_##NAME,
-typedef enum cusp_dtype { CUSP_DTYPES(CUSP_DTYPE_MEMBER) CUSP_DTYPE_COUNT } cusp_dtype;
+typedef enum cusp_dtype { CUSP_DTYPES(CUSP_DTYPE_MEMBER) CUSP_STRING, CUSP_DTYPE_COUNT } cusp_dtype;
 #undef CUSP_DTYPE_MEMBER
 
 /** Sets of dtypes, a bit each. */
@@ -75,6 +77,8 @@ double cusp_dtype_greatest(cusp_dtype dtype);
 /** CUSP_EDTYPE, naming the nearest known name, where `name` is none. "float", "int" and "double"
  * are not names. */
 CUSP_NODISCARD cusp_status cusp_dtype_parse(cusp_dtype *out, const char *name);
+/** As above for what holds numbers: "string" is refused. */
+CUSP_NODISCARD cusp_status cusp_dtype_parse_number(cusp_dtype *out, const char *name);
 
 static inline bool cusp_dtype_is_float(cusp_dtype d) { return CUSP_FLOAT_SET >> d & 1; }
 static inline bool cusp_dtype_is_half(cusp_dtype d) { return CUSP_HALF_SET >> d & 1; }

@@ -47,6 +47,7 @@ for _, path in ipairs{
   "cusp.saving.configuration", "cusp.saving.configuration.functional_reader",
   "cusp.saving.configuration.functional_writer", "cusp.saving.configuration.training",
   "cusp.saving.functions", "cusp.saving.keras2.upgrade", "cusp.saving.methods",
+  "cusp.utils.feature_parts",
 } do
   rooms.provide(path:sub(#"cusp." + 1), function() return require(path) end)
 end

@@ -3,14 +3,16 @@
 #include "base/threads.h"
 #include "check.h"
 #include "tensor/array.h"
+#include "tensor/strings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ dtypes */
 
 /* Keras's result_type, a row a dtype in the order of cusp_dtype; b bool, i int, u uint, h float16,
  * z bfloat16, f float32, d float64. */
-static const char *const promotion_table[CUSP_DTYPE_COUNT] = {
+static const char *const promotion_table[CUSP_STRING] = {
     "b i1 i2 i4 i8 u1 u2 u4 u8 h z f d",  "i1 i1 i2 i4 i8 i2 i4 i8 f h z f d",
     "i2 i2 i2 i4 i8 i2 i4 i8 f h z f d",  "i4 i4 i4 i4 i8 i4 i4 i8 f h z f d",
     "i8 i8 i8 i8 i8 i8 i8 i8 f h z f d",  "u1 i2 i2 i4 i8 u1 u2 u4 u8 h z f d",
@@ -36,9 +38,9 @@ static cusp_dtype dtype_of_code(const char *code) {
 }
 
 static void test_promotion(void) {
-  for (int a = 0; a < CUSP_DTYPE_COUNT; a++) {
+  for (int a = 0; a < CUSP_STRING; a++) {
     const char *code = promotion_table[a];
-    for (int b = 0; b < CUSP_DTYPE_COUNT; b++) {
+    for (int b = 0; b < CUSP_STRING; b++) {
       CHECK(cusp_dtype_promote((cusp_dtype)a, (cusp_dtype)b) == dtype_of_code(code));
       CHECK(cusp_dtype_promote((cusp_dtype)b, (cusp_dtype)a) == dtype_of_code(code));
       code += strcspn(code, " ") + 1;
@@ -98,7 +100,7 @@ static void test_float16(void) {
 }
 
 static void test_elements(void) {
-  for (int i = 0; i < CUSP_DTYPE_COUNT; i++) {
+  for (int i = 0; i < CUSP_STRING; i++) {
     cusp_dtype dtype = (cusp_dtype)i;
     uint64_t element[1] = {0};
     cusp_store_double(dtype, element, 1);
@@ -314,7 +316,31 @@ static void test_collapse(void) {
   CHECK(cusp_collapse_axes(0, none, 1, none_strides) == 1 && none[0] == 1);
 }
 
+static void test_strings(void) {
+  cusp_string moon, again, other, empty;
+  CHECK_OK(cusp_string_make(&moon, "mo\0on", 5));
+  CHECK_OK(cusp_string_make(&again, "mo\0on", 5));
+  CHECK_OK(cusp_string_make(&other, "moon", 4));
+  CHECK_OK(cusp_string_make(&empty, "", 0));
+  CHECK(moon == again && moon != other && empty == 0);
+  cusp_text_view view = cusp_string_view(moon);
+  CHECK(view.length == 5 && memcmp(view.bytes, "mo\0on", 5) == 0);
+  CHECK(cusp_string_view(123456789).length == 0 && cusp_string_view(UINT32_MAX).length == 0);
+  CHECK(cusp_string_hash(moon) == cusp_bytes_hash("mo\0on", 5));
+  cusp_array array;
+  CHECK_OK(cusp_array_new(&array, CUSP_STRING, &(cusp_shape){.ndim = 1, .size = {3}}));
+  cusp_string *held = array.data;
+  CHECK(held[0] == 0 && held[2] == 0);
+  held[1] = moon;
+  cusp_strings_collect();
+  CHECK(cusp_strings_get_stats().count == 1 && cusp_string_view(moon).length == 5);
+  cusp_array_release(&array);
+  cusp_strings_collect();
+  CHECK(cusp_strings_get_stats().count == 0 && cusp_strings_get_stats().bytes == 0);
+}
+
 int main(void) {
+  test_strings();
   test_promotion();
   test_dtype_names();
   test_float16();

@@ -491,7 +491,7 @@ static void check_steps(cusp_vector_id id, cusp_dtype dtype, int pattern, int64_
 static void test_steps(void) {
   static const int64_t counts[] = {1, 2, 15, 16, 17, 100, 257, 515};
   for (int id = 1; id < CUSP_VECTOR_COUNT; id++)
-    for (int dtype = 0; dtype < CUSP_DTYPE_COUNT; dtype++)
+    for (int dtype = 0; dtype < CUSP_STRING; dtype++)
       if (cusp_vector_find(id, dtype))
         for (int pattern = 0; pattern < 1 << rows[id].arity; pattern++)
           for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
@@ -500,8 +500,8 @@ static void test_steps(void) {
 
 static void test_cast_steps(void) {
   static unsigned char in[8 * 600], out[8 * 600];
-  for (int from = 0; from < CUSP_DTYPE_COUNT; from++)
-    for (int to = 0; to < CUSP_DTYPE_COUNT; to++) {
+  for (int from = 0; from < CUSP_STRING; from++)
+    for (int to = 0; to < CUSP_STRING; to++) {
       const cusp_vector_fn function = cusp_vector_find_cast(from, to);
       fill_random(from, in, 600);
       for (int8_t step = 0; step < 2; step++) {

@@ -53,7 +53,7 @@ describe("arguments of a call by position", function()
     raises("only tensors can be given by position", layers.Dropout(0.5), y, true)
     raises("only tensors can be given by position", layers.Dense(2), y, y)
     raises("given twice", layers.Softmax(), y, y, {mask = y})
-    raises("keywords", layers.TextVectorization(), "a", "b")
+    raises("takes no positional argument", layers.TextVectorization(), "a", "b")
   end)
 
   it("may be nil, and the table of keywords may be empty", function()

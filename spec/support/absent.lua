@@ -67,7 +67,7 @@ return {
     title = "Planned",
     reason = "Useful, and not made yet.",
     later = true,
-    names = [[visualization.* utils.FeatureSpace
+    names = [[visualization.*
       *Model:*_state_tree *Model:export *StringLookup(order) *Metric(order)
       layers.BatchNormalization(order) layers.Conv*3DTranspose(order)
       layers.GroupQueryAttention(order) layers.LayerNormalization(order) layers.EinsumDense(order)

@@ -40,7 +40,7 @@ end
 function DTypePolicy.parts(value)
   local name = kinds.dtype(name_of(value))
   if mixed[name] then return mixed[name] end
-  if not kinds.dtypes[name] then
+  if not kinds.dtypes[name] and name ~= "string" then
     errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",
       errors.describe(value))
   end
@@ -83,6 +83,10 @@ function DTypePolicy.get_global() return DTypePolicy{name = name_of(nil)} end
 
 --- Sets it.
 -- @local
-function DTypePolicy.set_global(value) global = DTypePolicy.parts(value).name end
+function DTypePolicy.set_global(value)
+  local name = DTypePolicy.parts(value).name
+  if name == "string" then errors.raise "dtype policy: layers compute with numbers, not strings" end
+  global = name
+end
 
 return DTypePolicy

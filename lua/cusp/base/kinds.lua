@@ -405,7 +405,8 @@ kinds.define("dtype", {
     if type(value) == "table" and value.compute_dtype then value = value.name end
     if type(value) ~= "string" then return false end
     value = kinds.dtype(value)
-    return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil, value
+    return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil
+      or parameter.strings and value == "string", value
   end,
   expects = "a dtype such as \"float32\" or \"int64\"",
 })

@@ -117,7 +117,7 @@ local namespaces = {
   initializers = "initializers",
   regularizers = "regularizers", constraints = "constraints", activations = "activations",
   models = "models", random = "random",
-  callbacks = "callbacks",
+  callbacks = "callbacks", utils = "utils",
 }
 local order = {"layers", "models", "losses", "metrics", "optimizers", "initializers",
   "regularizers", "constraints", "activations"}
@@ -127,6 +127,7 @@ local function namespace_of(module)
   if module:find("schedules", 1, true) or module:find("learning_rate_schedule", 1, true) then
     return "optimizers.schedules"
   end
+  if module:find("feature_space", 1, true) then return "utils.feature_parts" end
   local part = module:match "^keras%.src%.([%w_]+)" or module:match "^[%w_]*keras%.([%w_]+)"
     or module
   if part == "src" or part == "engine" then part = "models" end
@@ -150,7 +151,7 @@ function registry.find(name, module, registered_name)
   local custom = find_custom(registered_name) or find_custom(name)
   if custom then return custom end
   local namespace = namespace_of(module)
-  if registered_name == nil or registered_name == null then
+  if registered_name == nil or registered_name == null or namespace == "utils.feature_parts" then
     local own = member(namespace, name)
     if own then return own end
   end

@@ -178,7 +178,8 @@ local function flat_inputs(model, graph, inputs)
     return {inputs}
   end
   local first = inputs[1]
-  if type(first) == "number" or count == 1 and #inputs ~= 1 and structure.is_container(first) then
+  local is_data = type(first) == "string" or #inputs ~= 1 and structure.is_container(first)
+  if type(first) == "number" or count == 1 and is_data then
     return {inputs}
   end
   local flat = inputs
@@ -192,9 +193,14 @@ local function flat_inputs(model, graph, inputs)
   return flat
 end
 
-local function to_dtype(value, dtype)
+local function to_dtype(model, value, reference)
+  local dtype = reference.dtype
   if type(value) ~= "userdata" then return engine.tensor(value, {dtype = dtype}) end
   if value.dtype == dtype then return value end
+  if value.dtype == "string" or dtype == "string" then
+    errors.raise("%s (%s): the input '%s' should be of dtype %s, got %s", model.name,
+      getmetatable(model).__name, reference.name, dtype, value.dtype)
+  end
   return engine.ops.cast(value, dtype)
 end
 
@@ -228,7 +234,7 @@ end
 
 local function prepare_one(model, reference, value)
   if is_symbolic(value) then return value, value.shape end
-  local converted = to_dtype(value, reference.dtype)
+  local converted = to_dtype(model, value, reference)
   converted = adjust_rank(converted, converted.shape, reference._shape)
   local mask = type(value) == "userdata" and masks.get(value)
   if mask then masks.set(converted, mask) end
@@ -255,7 +261,7 @@ end
 -- @local
 function Model:prepare_inputs(inputs)
   if self.__own.graph then return prepare_graph_inputs(self, inputs) end
-  return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil)
+  return calling.convert(self, inputs, self.autocast and self.compute_dtype or nil, true)
 end
 
 ---------------------------------------------------------------- calling

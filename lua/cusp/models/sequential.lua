@@ -154,8 +154,11 @@ function Sequential:build(input_shape)
   end
   local shape = shapes.copy(input_shape)
   if #shape > 0 then shape[1] = shapes.None end
-  table.insert(stack, 1,
-    InputLayer{batch_shape = shape, dtype = stack[1].input_dtype or stack[1].compute_dtype})
+  local dtype = stack[1].input_dtype or stack[1].compute_dtype
+  -- layers of strings take integers, too
+  if dtype == "string" then dtype = self.__own.given_dtype or dtype end
+  self.__own.given_dtype = nil
+  table.insert(stack, 1, InputLayer{batch_shape = shape, dtype = dtype})
   self.__own.deferred = true -- made without saying what comes in
   extend_results(self)
 end
@@ -172,9 +175,10 @@ end
 -- @local
 function Sequential:prepare_inputs(inputs)
   if not self.__own.graph then
-    inputs = calling.convert(self, inputs, nil)
+    inputs = calling.convert(self, inputs, nil, true)
     if not structure.is_container(inputs) then
       if #self.layers == 0 then errors.raise("%s: was called but has no layers", self.name) end
+      self.__own.given_dtype = inputs.dtype
       calling.build(self, inputs.shape)
     end
     if not self.__own.graph then return inputs end

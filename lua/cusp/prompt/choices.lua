@@ -6,7 +6,7 @@ local plain = require "cusp.base.plain"
 local choices = {}
 
 local dtypes = {"float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64",
-  "uint8", "uint16", "uint32", "uint64", "bool"}
+  "uint8", "uint16", "uint32", "uint64", "bool", "string"}
 
 -- Names of a namespace as arguments write them: classes in snake case, functions as they are.
 local function names_of(path)

@@ -275,7 +275,7 @@ end
 local input_parameters = {
   {"shape", "shape", optional = true, allow_integer = true},
   {"batch_size", "integer", optional = true, min = 1},
-  {"dtype", "dtype", optional = true}, {"sparse", "boolean", default = false},
+  {"dtype", "dtype", optional = true, strings = true}, {"sparse", "boolean", default = false},
   {"ragged", "boolean", default = false},
   {"batch_shape", "shape", optional = true}, {"name", "string", optional = true},
   {"tensor", "any", optional = true},

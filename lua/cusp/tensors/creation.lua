@@ -7,7 +7,7 @@ local ops = require "cusp.ops"
 local creation = {}
 
 local bind_tensor = arguments.binder("tensor", {
-  {"data", "any"}, {"dtype", "dtype", optional = true},
+  {"data", "any"}, {"dtype", "dtype", optional = true, strings = true},
   {"shape", "shape", optional = true, allow_integer = true},
 }, "nested")
 

@@ -1,5 +1,5 @@
---- Data for fit, evaluate and predict: tensors, nested tables of numbers, lists and tables of them
--- by name.
+--- Data for fit, evaluate and predict: tensors, nested tables of numbers or strings, lists and
+-- tables of them by name.
 -- @module cusp.training.data
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
@@ -10,13 +10,13 @@ local plain = require "cusp.base.plain"
 
 local data = {}
 
--- Whether a plain table is numbers all the way down, and so one tensor rather than several.
-local function is_numeric(value)
-  value = structure.first_leaf(value)
-  return type(value) == "number" or type(value) == "boolean"
-end
+local elements = {number = true, boolean = true, string = true}
 
-local function is_leaf_table(value) return #value > 0 and is_numeric(value) end
+-- Whether a plain table is numbers or strings all the way down, and so one tensor rather than
+-- several.
+local function is_leaf_table(value)
+  return #value > 0 and elements[type(structure.first_leaf(value))] ~= nil
+end
 
 local function to_tensor(owner, name, value)
   if type(value) == "userdata" then
@@ -26,13 +26,14 @@ local function to_tensor(owner, name, value)
   elseif structure.is_container(value) then
     value = engine.tensor(value)
   else
-    local advice = type(value) == "string"
-      and "; strings become numbers before: labels by layers.StringLookup, texts by"
-      .. " layers.TextVectorization" or ""
     errors.raise(
-      "%s: %s should be a tensor, a table of numbers, or a list or table of those by name,"
-      .. " got %s%s",
-      owner, name, errors.describe(value), advice)
+      "%s: %s should be a tensor, a table of numbers or strings, or a list or table of those by"
+      .. " name, got %s",
+      owner, name, errors.describe(value))
+  end
+  if value.dtype == "string" and not name:find "^x" then
+    errors.raise("%s: %s should be numbers, got strings; labels become numbers before, by "
+      .. "layers.StringLookup", owner, name)
   end
   if value.dtype == "float64" and engine.get_floatx() ~= "float64" then
     value = ops.cast(value, engine.get_floatx())
@@ -175,6 +176,7 @@ data.rows = rows
 
 local function is_batch_table(value)
   return structure.is_container(value) and #value > 0 and type(value[1]) ~= "number"
+    and type(value[1]) ~= "string"
 end
 
 --- A batch that came by itself, as a source gives it.

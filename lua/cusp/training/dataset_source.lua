@@ -6,6 +6,7 @@ local data = require "cusp.training.data"
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local kinds = require "cusp.base.kinds"
 local native = require "cusp.data.machinery.native"
 local random = require "cusp.tensors.random"
 local structure = require "cusp.base.structure"
@@ -62,18 +63,25 @@ end
 
 function Elements.whole() return 0 end
 
+-- The parts of an element, strings as tensors, too.
+local function tensors_of(owner, e)
+  local tensors = {}
+  for k = 1, #e do
+    if kinds.is_dataset(e[k]) then
+      errors.raise("%s: an element of the data set is %s; expected tensors or strings", owner,
+        element.describe(e))
+    end
+    tensors[k] = type(e[k]) == "userdata" and e[k] or engine.tensor(e[k])
+  end
+  return tensors
+end
+
 function Elements:batch()
   if self:finished() then return nil end
   local e = self.pending
   self.pending = nil
-  for k = 1, #e do
-    if type(e[k]) ~= "userdata" then
-      errors.raise(
-        "%s: an element of the data set is %s; expected tensors (map turns strings into them)",
-        self.owner, element.describe(e))
-    end
-  end
-  local parts = data.pack(training_form(self.owner, e.form, self.options), e)
+  local parts = data.pack(training_form(self.owner, e.form, self.options),
+    tensors_of(self.owner, e))
   return data.batch(self.owner, self.options, {parts[1], parts[2], parts[3]})
 end
 

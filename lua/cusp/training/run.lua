@@ -134,7 +134,7 @@ function Run:take_step() self.step = Step.of(self.model, phases[self.phase].meth
 --- Traces the step for a source of arrays, and looks at its labels, before anything is changed.
 function Run:prepare()
   local source = self.source
-  if source.batches or self.model.run_eagerly then return end
+  if source.batches or self.step.eager then return end
   self.step:plan(source.form, source.key,
     source:types(math.min(source.batch_size, source.samples)))
   if not source.checked then
@@ -341,7 +341,7 @@ function Run:run_steps(done)
   local source, callbacks = self.source, self.callbacks
   local begins = callbacks:has_batch_hooks(self.phase, "begin")
   local ends = callbacks:has_batch_hooks(self.phase, "end")
-  local by_lua = self.model.run_eagerly or self.phase == "predict" and not self.results
+  local by_lua = self.step.eager or self.phase == "predict" and not self.results
   local one_by_one = begins or ends or by_lua
   while left(self) > 0 and has_more(self) do
     if not one_by_one then run_whole(self, left(self)) end
@@ -475,7 +475,7 @@ end
 -- Makes room beforehand where batches can run without Lua.
 local function make_room(self)
   local source = self.source
-  local by_lua = source:whole() == 0 or source.batches or self.model.run_eagerly
+  local by_lua = source:whole() == 0 or source.batches or self.step.eager
     or self.callbacks:has_batch_hooks "predict"
   if by_lua then return end
   local plan = self.step:plan(source.form, source.key, source:types(source.batch_size))

@@ -48,10 +48,23 @@ function Step.of(model, method)
   return steps[method]
 end
 
+-- Whether a layer, or one below it, gives what only the values of its inputs tell.
+local function has_eager_layer(layer)
+  if layer.runs_eagerly and layer:runs_eagerly() then return true end
+  for _, sublayer in ipairs(layer:sublayers()) do
+    if has_eager_layer(sublayer) then return true end
+  end
+  return false
+end
+
 --- Compares what plans captured of Lua with what it is now: plans of another state of the model are
 -- not run.
 function Step:refresh()
-  self.state = self.captures:state()
+  local state = self.captures:state()
+  if state ~= self.state or self.eager == nil then
+    self.eager = self.model.run_eagerly or has_eager_layer(self.model)
+  end
+  self.state = state
 end
 
 local described = setmetatable({}, {__mode = "k"}) -- types → their texts
@@ -243,7 +256,7 @@ end
 --- Traces the step for a batch, so that what the model is made of is known before it runs.
 -- @treturn ?table the plan, for `run`
 function Step:prepare(batch)
-  if not self.model.run_eagerly then return plan_of(self, batch) end
+  if not self.eager then return plan_of(self, batch) end
 end
 
 --- Runs one batch.
@@ -251,7 +264,7 @@ end
 -- @tparam[opt] table plan of this batch
 -- @return of predict_step: the outputs in one list, and their form
 function Step:run(batch, plan)
-  if self.model.run_eagerly then return run_eagerly(self, batch) end
+  if self.eager then return run_eagerly(self, batch) end
   plan = plan or plan_of(self, batch)
   local outputs = {plan.run(table.unpack(batch.tensors))}
   if self.method == "predict_step" then return outputs, plan.form end

@@ -2,7 +2,8 @@
 -- @module cusp.utils
 local namespace = require "cusp.base.namespace"
 
-local members = {PyDataset = "py_dataset", Sequence = "py_dataset"}
+local members = {PyDataset = "py_dataset", Sequence = "py_dataset",
+  FeatureSpace = "feature_space"}
 for file, names in pairs{
   numerical = "to_categorical normalize set_random_seed",
   sequences = "pad_sequences",

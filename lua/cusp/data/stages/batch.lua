@@ -111,6 +111,11 @@ local function pad_to(tensor, shape, value)
     needed = needed or shape[axis] ~= own[axis]
   end
   if not needed then return tensor end
+  if tensor.dtype == "string" then
+    local start, step = {}, {}
+    for axis = 1, #shape do start[axis], step[axis] = 0, 1 end
+    return engine.ops.embed(tensor, value, shape, start, step)
+  end
   return require("cusp.ops").pad(tensor, widths, {constant_values = value})
 end
 
@@ -122,9 +127,9 @@ local function padded_part(elements, k, options)
     return element.strings(list)
   end
   local shape = padded_shape(elements, k, options.shapes and options.shapes[k])
-  local items = {}
+  local items, missing = {}, first.dtype == "string" and "" or 0
   for i, e in ipairs(elements) do
-    items[i] = pad_to(e[k], shape, options.values and options.values[k] or 0)
+    items[i] = pad_to(e[k], shape, options.values and options.values[k] or missing)
   end
   return engine.ops.stack(items, 1)
 end
@@ -180,8 +185,8 @@ end
 local function values_by_part(given, form, types)
   if structure.is_container(given) then return by_part("padding_values", given, form, {}) end
   local values = {}
-  for k, type in ipairs(types) do
-    if type.dtype ~= "string" or type(form) == "number" then values[k] = given end
+  for k, part in ipairs(types) do
+    if part.dtype ~= "string" or type(form) == "number" then values[k] = given end
   end
   return values
 end

@@ -215,7 +215,9 @@ local function key_of(e)
   for k = 1, #e do
     local leaf = e[k]
     local list = element.is_strings(leaf) and leaf or {type(leaf) == "string" and leaf or nil}
-    if type(leaf) == "userdata" then list = {leaf:tobytes()} end
+    if type(leaf) == "userdata" then
+      list = leaf.dtype == "string" and leaf:flat() or {leaf:tobytes()}
+    end
     parts[k] = errors.shape(element.type_of(leaf).shape)
     for _, text in ipairs(list) do parts[k] = parts[k] .. ("<s8"):pack(text) end
   end

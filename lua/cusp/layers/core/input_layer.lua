@@ -18,7 +18,7 @@ local InputLayer = Layer:extend("InputLayer", {
   first_is_list = true,
   config = {
     {"shape", "shape", optional = true}, {"batch_size", "integer", optional = true, min = 1},
-    {"dtype", "dtype", optional = true},
+    {"dtype", "dtype", optional = true, strings = true},
     {"sparse", "boolean", default = false}, {"ragged", "boolean", default = false},
     {"batch_shape", "shape", optional = true},
     {"input_tensor", "any", optional = true}, {"optional", "boolean", default = false},

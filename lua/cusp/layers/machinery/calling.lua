@@ -98,9 +98,9 @@ local function first_leaf(value)
   return value
 end
 
---- Numbers and nested tables of numbers become tensors; floating-point tensors get the dtype that
--- the layer computes in.
-local function convert(layer, value, dtype, depth)
+--- Numbers and nested tables of numbers become tensors, and with `strings` those of strings;
+-- floating-point tensors get the dtype that the layer computes in.
+local function convert(layer, value, dtype, strings, depth)
   local kind = type(value)
   if kind == "userdata" then
     local own = value.dtype
@@ -115,14 +115,15 @@ local function convert(layer, value, dtype, depth)
     return convert(layer, engine.tensor(value), dtype)
   elseif is_container(value) then
     local leaf = first_leaf(value)
-    if type(leaf) == "number" or type(leaf) == "boolean" and leaf then
+    if type(leaf) == "number" or type(leaf) == "boolean" and leaf
+      or strings and type(leaf) == "string" then
       return convert(layer, engine.tensor(value), dtype)
     end
     lists.check(layer.name, value)
     local result = {}
     depth = structure.deeper(depth or 0)
     for key, item in pairs(lists.plain(value)) do
-      result[key] = convert(layer, item, dtype, depth)
+      result[key] = convert(layer, item, dtype, strings, depth)
     end
     return result
   end
@@ -157,11 +158,9 @@ local function check_inputs(layer, inputs)
   local flat = structure.flatten(inputs)
   for i = 1, #flat do
     if not is_tensor(flat[i]) and not is_symbolic(flat[i]) then
-      local advice = type(flat[i]) == "string"
-        and "; strings are for layers such as TextVectorization, called on the data before" or ""
-      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s%s", layer.name,
+      errors.raise("%s (%s): expected a tensor or a table of tensors, got %s", layer.name,
         getmetatable(layer).__name,
-        errors.describe(flat[i]), advice)
+        errors.describe(flat[i]))
     end
   end
 end
@@ -437,6 +436,8 @@ settle_before_call = function(layer, inputs, extras, args)
   deferred.run(layer)
 end
 
+local function is_string(value) return value and value.dtype == "string" end
+
 --- The types (`{shape =, dtype =}`) of what a layer gives for symbolic inputs: by its
 -- `compute_output_shape` if its class has one, else by tracing `call`, which tells of the masks,
 -- too.
@@ -446,7 +447,9 @@ function calling.output_types(layer, inputs, extras, args)
   local class = getmetatable(layer)
   local known = layer.known_output_types and layer:known_output_types(inputs)
   if known then return known, false end
-  if class.compute_output_shape == calling.default_compute_output_shape
+  -- a trial refuses strings where the layer computes with numbers
+  local strings = layer.input_dtype ~= "string" and structure.find(inputs, is_string)
+  if strings or class.compute_output_shape == calling.default_compute_output_shape
     or next(args) ~= nil and class.shape_depends_on_arguments then
     return infer(layer, inputs, extras, args), true
   end
@@ -523,7 +526,7 @@ function calling.call(layer, ...)
     inputs = layer:prepare_inputs(inputs)
   else
     local dtype = layer.autocast and layer.compute_dtype or nil
-    inputs = convert(layer, inputs, dtype)
+    inputs = convert(layer, inputs, dtype, true)
     if extras.n > 0 or next(args) ~= nil then
       convert_arguments(layer, inputs, extras, args, dtype)
     end

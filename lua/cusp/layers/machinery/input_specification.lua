@@ -20,7 +20,7 @@ local ordered = require "cusp.base.ordered"
 local InputSpec = Object:extend("InputSpec", {
   __module = "keras",
   config = {
-    {"dtype", "dtype", optional = true}, {"shape", "shape", optional = true},
+    {"dtype", "dtype", optional = true, strings = true}, {"shape", "shape", optional = true},
     {"ndim", "integer", optional = true, min = 0},
     {"max_ndim", "integer", optional = true, min = 0},
     {"min_ndim", "integer", optional = true, min = 0}, {"axes", "any", optional = true},

@@ -1,6 +1,5 @@
 --- Integers as one-hot, multi-hot and count vectors, for the layers that give categories.
 -- @module cusp.layers.preprocessing.categorical
-local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local ops = require "cusp.ops"
@@ -65,32 +64,6 @@ function categorical.encode(indices, mode, depth, dtype, weights)
   local hot = ops.one_hot(indices, depth, -1, weights and weights.dtype or dtype)
   if weights then hot = ops.multiply(hot, ops.expand_dims(weights, -1)) end
   return ops.sum(hot, axis)
-end
-
---- Counts of a list of lists of indices (Lua integers), each a row.
--- @tparam {{integer,...},...} rows
--- @tparam string mode "multi_hot" or "count"
--- @tparam integer depth
--- @tparam string dtype
--- @treturn tensor `[#rows, depth]`
-function categorical.of_rows(rows, mode, depth, dtype)
-  local counts, places, values = {}, {}, {}
-  for i, row in ipairs(rows) do
-    local start = (i - 1) * depth
-    for _, index in ipairs(row) do
-      if index >= 0 and index < depth then
-        local place = start + index
-        local count = counts[place]
-        if not count then places[#places + 1] = {place} end
-        counts[place] = (count or 0) + 1
-      end
-    end
-  end
-  if #places == 0 then return ops.zeros({#rows, depth}, dtype) end
-  for i, place in ipairs(places) do values[i] = mode == "multi_hot" and 1 or counts[place[1]] end
-  local flat = ops.scatter(engine.tensor(places, {dtype = "int64"}),
-    engine.tensor(values, {dtype = dtype}), {#rows * depth})
-  return ops.reshape(flat, {#rows, depth})
 end
 
 return categorical

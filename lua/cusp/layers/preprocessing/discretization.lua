@@ -130,7 +130,8 @@ end
 
 local function to_tensor(batch)
   if type(batch) == "userdata" or type(batch) == "table" or type(batch) == "number" then
-    return engine.tensor(batch)
+    local tensor = engine.tensor(batch)
+    if tensor.dtype ~= "string" then return tensor end
   end
   errors.raise("Discretization.adapt: expected tensors or tables of numbers, got %s",
     errors.describe(batch))

@@ -1,7 +1,7 @@
 --- Several features of strings or integers as the bins of their combinations.
 -- Input: a list of two or more features of one shape, `[]`, `[batch]` or `[batch, 1]`, each strings
 -- (see StringLayer) or integers. Output int64 of that shape, or one-hot vectors. The same bins as
--- with Keras and TensorFlow. Works on data outside of models.
+-- with Keras and TensorFlow. May be part of a model.
 -- @classmod cusp.layers.HashedCrossing
 -- @tparam integer num_bins
 -- @tparam[opt="int"] string output_mode "int" or "one_hot"
@@ -10,13 +10,10 @@ local StringLayer = require "cusp.layers.preprocessing.string_layer"
 local categorical = require "cusp.layers.preprocessing.categorical"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local hash_functions = require "cusp.layers.preprocessing.hash_functions"
 local kinds = require "cusp.base.kinds"
+local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local structure = require "cusp.base.structure"
-
--- The key from which TensorFlow starts.
-local initial = 0xDECAFCAFFE
 
 local HashedCrossing = StringLayer:extend("HashedCrossing", {
   positional_order = "num_bins output_mode sparse name dtype",
@@ -45,32 +42,36 @@ local function check_shape(shape, first)
 end
 
 local function feature(value)
-  if type(value) == "userdata" and not value.dtype:find "int" then
+  local tensor = StringLayer.tensor_of("HashedCrossing", value)
+  if tensor.dtype ~= "string" and not tensor.dtype:find "int" then
     errors.raise("HashedCrossing: features should be strings or integers, got %s",
       errors.describe(value))
   end
-  return StringLayer.leaves("HashedCrossing", value)
+  return tensor
 end
 
-function HashedCrossing:call(inputs)
+--- Each of the features becomes a tensor.
+function HashedCrossing:prepare_inputs(inputs) -- luacheck: no self
   if not structure.is_container(inputs) or #inputs < 2 then
     errors.raise("HashedCrossing: expected a list of two or more features, got %s",
       errors.describe(inputs))
   end
-  local hashes, shape = {}, nil
-  for _, input in ipairs(inputs) do
-    local leaves, own = feature(input)
-    shape = shape or own
-    check_shape(own, shape)
-    for i, leaf in ipairs(leaves) do
-      local hash = type(leaf) == "string" and hash_functions.farmhash(leaf) or leaf
-      hashes[i] = hash_functions.concatenate(hashes[i] or initial, hash)
-    end
-  end
-  for i, hash in ipairs(hashes) do hashes[i] = hash_functions.bucket(hash, self.num_bins) end
-  return categorical.encode(engine.tensor(hashes, {dtype = "int64", shape = shape}),
-    self.output_mode, self.num_bins, self.dtype)
+  local result = {}
+  for i, input in ipairs(inputs) do result[i] = feature(input) end
+  return result
 end
+
+function HashedCrossing:call(inputs)
+  local features = {}
+  for i, tensor in ipairs(inputs) do
+    check_shape(tensor.shape, inputs[1].shape)
+    features[i] = tensor.dtype == "string" and tensor or ops.cast(tensor, "int64")
+  end
+  return categorical.encode(engine.ops.cross_hashes(features, self.num_bins), self.output_mode,
+    self.num_bins, self.dtype)
+end
+
+function HashedCrossing:output_dtype() return self.dtype end
 
 function HashedCrossing:get_config()
   local result = ordered.object()

@@ -12,7 +12,7 @@ local StringLayer = require "cusp.layers.preprocessing.string_layer"
 local categorical = require "cusp.layers.preprocessing.categorical"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local hash_functions = require "cusp.layers.preprocessing.hash_functions"
+local ops = require "cusp.ops"
 
 local Hashing = StringLayer:extend("Hashing", {
   config = {
@@ -34,34 +34,23 @@ function Hashing:init(args)
   end
 end
 
-local function text_of(value)
-  if type(value) == "string" then return value end
-  if type(value) == "boolean" then return value and "true" or "false" end
-  return ("%d"):format(value // 1 | 0)
-end
-
 --- Decimal places are dropped towards zero, as a conversion to an integer does.
-local function whole(value)
-  if math.type(value) ~= "float" then return value end
-  if value ~= value or value >= 2^63 or value < -2^63 then return math.mininteger end
-  return math.tointeger(value < 0 and -(-value // 1) or value // 1)
-end
-
 function Hashing:call(inputs)
-  local leaves, shape = StringLayer.leaves("Hashing", inputs)
-  local mask, bins, key, result = self.mask_value, self.num_bins, self.salt, {}
-  if bins == 1 then mask = nil end
-  local used = mask ~= nil and bins - 1 or bins
-  for i, leaf in ipairs(leaves) do
-    if mask ~= nil and leaf == mask then
-      result[i] = 0
-    else
-      local bin = hash_functions.bucket_of(text_of(whole(leaf)), used, key)
-      result[i] = mask ~= nil and bin + 1 or bin
+  local is_text, mask, bins = inputs.dtype == "string", self.mask_value, self.num_bins
+  local x = inputs
+  if inputs.dtype == "bool" then x = ops.where(inputs, "true", "false")
+  elseif not is_text then x = ops.cast(inputs, "int64") end
+  local is_masked = mask ~= nil and bins > 1
+  local result = engine.ops.hash_strings(x, is_masked and bins - 1 or bins, self.salt)
+  if is_masked then
+    result = ops.add(result, 1)
+    if (type(mask) == "string") == is_text then
+      result = ops.where(ops.equal(inputs, mask), ops.zeros_like(result), result)
     end
   end
-  return categorical.encode(engine.tensor(result, {dtype = "int64", shape = shape}),
-    self.output_mode, bins, self.dtype)
+  return categorical.encode(result, self.output_mode, bins, self.dtype)
 end
+
+function Hashing:output_dtype() return self.dtype end
 
 return Hashing

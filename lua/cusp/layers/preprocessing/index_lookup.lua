@@ -12,12 +12,16 @@ local categorical = require "cusp.layers.preprocessing.categorical"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
+local lists = require "cusp.base.lists"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
 local structure = require "cusp.base.structure"
 local plain = require "cusp.base.plain"
+local symbolic = require "cusp.symbolic.tensors"
 
-local IndexLookup = StringLayer:extend("IndexLookup")
+local IndexLookup = StringLayer:extend("IndexLookup", {
+  __passing = lists.names("tables", Layer.__passing), -- made of the tokens
+})
 
 --- Rows of declared configurations by name; the classes order them as Keras does.
 IndexLookup.parameters = {
@@ -68,6 +72,7 @@ function IndexLookup:init(args)
   self:configure(args, class)
   local vocabulary, idf_weights, adaptable = self.vocabulary, self.idf_weights,
     self.has_input_vocabulary == false
+  local size = self.vocabulary_size
   for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
     self[key] = nil
   end
@@ -75,6 +80,8 @@ function IndexLookup:init(args)
   StringLayer.init(self, args)
   self:reset_state()
   self.__own.tokens, self.__own.ids = {}, {}
+  -- of a configuration whose vocabulary is kept elsewhere
+  self.__own.expected_size = type(size) == "number" and size or nil
   if vocabulary ~= nil then
     self:set_vocabulary(vocabulary, idf_weights)
     self.__own.given = type(vocabulary) == "table" and not adaptable
@@ -98,7 +105,9 @@ function IndexLookup:vocabulary_size() return #self.__own.tokens + self:token_st
 
 --- The length of vectors of categories.
 function IndexLookup:depth()
-  return self.pad_to_max_tokens and self.max_tokens or self:vocabulary_size()
+  if self.pad_to_max_tokens then return self.max_tokens end
+  local expected = #self.__own.tokens == 0 and self.__own.expected_size
+  return expected or self:vocabulary_size()
 end
 
 local function special_tokens(self)
@@ -158,6 +167,13 @@ local function check_tokens(self, tokens)
     errors.raise("%s: the vocabulary has %d tokens with the special ones, but max_tokens is %d",
       name, size, self.max_tokens)
   end
+end
+
+-- The tokens without the special ones, where they begin with those.
+local function without_special(self, tokens)
+  local special, start = special_tokens(self), self:token_start()
+  if #special ~= start or not begins_with(tokens, special) then return tokens end
+  return table.move(tokens, start + 1, #tokens, 1, {})
 end
 
 local function lines_of(text)
@@ -220,21 +236,50 @@ function IndexLookup:set_vocabulary(...)
   vocabulary = self:tokens_of(vocabulary)
   if #vocabulary == 0 then errors.raise("%s: the vocabulary is empty", name_of(self)) end
   weights = check_weights(self, weights, vocabulary)
-  local start = self:token_start()
-  local has_special = #special_tokens(self) == start
-    and begins_with(vocabulary, special_tokens(self))
-  local tokens = has_special and table.move(vocabulary, start + 1, #vocabulary, 1, {}) or vocabulary
+  local tokens = without_special(self, vocabulary)
   check_tokens(self, tokens)
   use_tokens(self, tokens)
-  if weights then use_weights(self, weights, has_special and 0 or start) end
+  if weights then use_weights(self, weights, self:token_start() - (#vocabulary - #tokens)) end
 end
 
---- Takes a learned vocabulary from the text of a file, one token a line; one that the layer was
--- made with stays.
--- @raise if the output_mode is "tf_idf": such a file has no weights
+local function check_weight_count(self)
+  local weights, tokens = self.__own.idf, self.__own.tokens
+  if weights and #tokens > 0 and #weights ~= self:depth() then
+    errors.raise("%s (%s): expected %d idf_weights, as many as there are indices, got %d",
+      self.name, name_of(self), self:depth(), #weights)
+  end
+end
+
+--- Takes a learned vocabulary from the text of a file, one token a line; one that the layer has
+-- already stays. Weights of "tf_idf" are in the file of weights.
 function IndexLookup:load_vocabulary(text)
-  local lines = lines_of(text)
-  if not self.__own.fixed and #lines > 0 then self:set_vocabulary(self:tokens_of_lines(lines)) end
+  local tokens = self:tokens_of_lines(lines_of(text))
+  if self.__own.fixed or #self.__own.tokens > 0 or #tokens == 0 then return end
+  tokens = without_special(self, tokens)
+  check_tokens(self, tokens)
+  use_tokens(self, tokens)
+  check_weight_count(self)
+end
+
+--- Whether the configuration that the layer was made of tells of a vocabulary that it has not got.
+function IndexLookup:lacks_vocabulary()
+  return #self.__own.tokens == 0 and (self.__own.expected_size or 0) > self:token_start()
+end
+
+--- Whether a file of weights holds something of this layer.
+function IndexLookup:keeps_own_variables() return self.output_mode == "tf_idf" end
+
+--- Puts the weights of "tf_idf" into a file.
+-- @tparam table store
+function IndexLookup:save_own_variables(store) store.idf_weights = self:idf_tensor() end
+
+--- Takes the weights of "tf_idf" from a file.
+-- @tparam table store
+function IndexLookup:load_own_variables(store)
+  local weights = store.idf_weights
+  if not weights then errors.raise("expected 'idf_weights'") end
+  self.__own.idf = weights:flat()
+  check_weight_count(self)
 end
 
 --- Writes a learned vocabulary into a folder, as `vocabulary.txt`; one that the layer was made with
@@ -354,6 +399,7 @@ end
 --- The weights of all indices as a tensor.
 function IndexLookup:idf_tensor()
   if not self.__own.idf then
+    if symbolic.standing() then return engine.ops.ones({self:depth()}, engine.get_floatx()) end
     errors.raise(
       '%s (%s): output_mode "tf_idf" needs weights: call adapt, or set_vocabulary with idf_weights',
       self.name, name_of(self))
@@ -361,8 +407,24 @@ function IndexLookup:idf_tensor()
   return engine.tensor(self.__own.idf, {dtype = engine.get_floatx()})
 end
 
+--- The vocabulary of strings as a table for look-ups, and as a tensor.
+-- @treturn table `slots` and `indices` of the row lookup_table, and `tokens`
+function IndexLookup:lookup_table()
+  if not self.__own.tables then
+    self.__own.tables = engine.untraced(function()
+      local tokens = self.__own.tokens
+      local tensor = engine.tensor(tokens, {dtype = "string", shape = {#tokens}})
+      local slots, indices = engine.ops.lookup_table(tensor)
+      engine.evaluate{slots, indices}
+      return {slots = slots, indices = indices, tokens = tensor}
+    end)
+  end
+  return self.__own.tables
+end
+
 --- Raises unless the length of vectors of categories is known.
 function IndexLookup:check_vocabulary()
+  if symbolic.standing() and self.__own.expected_size then return end
   if self.output_mode ~= "int" and not self.pad_to_max_tokens and #self.__own.tokens == 0 then
     errors.raise(
       '%s (%s): has no vocabulary yet, which output_mode "%s" needs: call adapt, or make it with '

@@ -23,11 +23,9 @@
 -- @usage layers.IntegerLookup{vocabulary = {12, 36}}{{36, 7}} -- 2, 0
 local IndexLookup = require "cusp.layers.preprocessing.index_lookup"
 local Layer = require "cusp.layers.machinery.layer"
-local calling = require "cusp.layers.machinery.calling"
 local categorical = require "cusp.layers.preprocessing.categorical"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local hash_functions = require "cusp.layers.preprocessing.hash_functions"
 local ops = require "cusp.ops"
 local plain = require "cusp.base.plain"
 local structure = require "cusp.base.structure"
@@ -47,7 +45,6 @@ local IntegerLookup = IndexLookup:extend("IntegerLookup", {
     row.invert, row.output_mode, row.sparse,
     row.pad_to_max_tokens, row.oov_method, row.salt, row.vocabulary_size, row.has_input_vocabulary,
   },
-  __call = calling.call,
 })
 
 function IntegerLookup:init(args)
@@ -114,16 +111,7 @@ end
 local function fill_like(x, value) return ops.full_like(x, value, "int64") end
 
 local function farmhash_indices(self, inputs)
-  if engine.tracing() then
-    errors.raise(
-      'oov_method "farmhash" works on data outside of models; use "floormod", or call the layer '
-      .. 'on the data before')
-  end
-  local result = {}
-  for i, value in ipairs(inputs:flat()) do
-    result[i] = hash_functions.bucket_of(("%d"):format(value), self.num_oov_indices, self.salt)
-  end
-  return engine.tensor(result, {dtype = "int64", shape = inputs.shape})
+  return engine.ops.hash_strings(inputs, self.num_oov_indices, self.salt)
 end
 
 local function unknown_indices(self, inputs, is_known)

@@ -192,7 +192,7 @@ end
 local function as_tensor(batch)
   if type(batch) == "userdata" then return batch end
   local ok, tensor = engine.attempt(engine.tensor, batch)
-  if not ok then
+  if not ok or tensor.dtype == "string" then
     errors.raise("Normalization.adapt: expected tensors or tables of numbers, got %s",
       errors.describe(batch))
   end

@@ -1,6 +1,6 @@
 --- Layers one after another, for data: what `dataset:map` gets when there are several of them.
--- Unlike in a Sequential model, its layers may take strings, and called by itself it is in training
--- mode unless told otherwise, so that random layers do something.
+-- Unlike a Sequential model, called by itself it is in training mode unless told otherwise, so that
+-- random layers do something, and it may give strings.
 -- @classmod cusp.layers.Pipeline
 -- @tparam {Layer,...} layers
 -- @usage dataset:map(layers.Pipeline{layers.RandomFlip(), layers.Rescaling(1 / 255)})

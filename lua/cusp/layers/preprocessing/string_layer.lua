@@ -1,8 +1,5 @@
---- The base of layers that take or give strings.
---
--- There are no tensors of strings: such a layer takes a Lua string or a (nested) list of strings
--- and gives a tensor of its shape, or the other way round. It works on data, eagerly and in
--- `dataset:map`, and cannot be part of a model of tensors.
+--- The base of layers that take or give strings: tensors of dtype "string", Lua strings, or
+-- (nested) lists of these, which become such tensors. May be part of a model.
 -- @classmod cusp.layers.StringLayer
 local Layer = require "cusp.layers.machinery.layer"
 local arguments = require "cusp.base.arguments"
@@ -12,36 +9,9 @@ local kinds = require "cusp.base.kinds"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
 
-local StringLayer = Layer:extend("StringLayer")
+local StringLayer = Layer:extend("StringLayer", {autocast = false, input_dtype = "string"})
 
 ---------------------------------------------------------------- calls
-
-local function is_of_a_model(leaf)
-  return symbolic.is_symbolic(leaf) or type(leaf) == "userdata" and engine.tracing()
-end
-
-local function refuse(self, inputs)
-  if structure.find(inputs, is_of_a_model) then
-    errors.raise(
-      "%s (%s): works on data outside of models, whose tensors cannot hold strings; call it on "
-      .. "the data before, "
-      .. "as in dataset:map(layer)", self.name, getmetatable(self).__name)
-  end
-end
-
---- Calls the layer on strings, lists of strings or tensors of integers.
-function StringLayer:__call(inputs, args, ...)
-  local name = getmetatable(self).__name
-  if inputs == nil then errors.raise("%s (%s): called without inputs", self.name, name) end
-  if args ~= nil and not kinds.is_plain(args) or args and #args > 0 or (...) ~= nil then
-    errors.raise("%s (%s): takes the inputs and a table of keywords, got %s", self.name, name,
-      errors.describe(args))
-  end
-  refuse(self, inputs)
-  self.built = true
-  self.__own.ran = true
-  return self:call(inputs, args or {})
-end
 
 --- Reads what every layer takes. Shapes and dtypes in files of Keras 2's say nothing here.
 -- @tparam table args
@@ -99,20 +69,27 @@ function StringLayer.leaves(owner, value)
   return out, shape
 end
 
---- Nested lists of a shape from their leaves.
-function StringLayer.nested(leaves, shape)
-  local at = 0
-  local function build(depth)
-    if depth > #shape then
-      at = at + 1
-      return leaves[at]
+--- Strings or integers as a tensor; tensors as they are.
+-- @tparam string owner for messages
+-- @param value a tensor, a string, an integer, or nested lists of these
+-- @tparam[opt="string"] string dtype of lists without items
+-- @treturn tensor
+function StringLayer.tensor_of(owner, value, dtype)
+  if engine.is_tensor(value) or symbolic.is_symbolic(value) then return value end
+  if engine.is_variable(value) then return value:value() end
+  local leaves, shape = StringLayer.leaves(owner, value)
+  local first = leaves[1]
+  if first ~= nil then dtype = type(first) == "string" and "string" or "int64" end
+  for _, leaf in ipairs(leaves) do
+    if type(leaf) ~= type(first) then
+      errors.raise("%s: expected strings or integers, got both", owner)
     end
-    local list = {}
-    for i = 1, shape[depth] do list[i] = build(depth + 1) end
-    return list
   end
-  return build(1)
+  return engine.tensor(leaves, {dtype = dtype or "string", shape = shape})
 end
+
+--- Lists of strings or integers become tensors.
+function StringLayer:prepare_inputs(inputs) return StringLayer.tensor_of(self.name, inputs) end
 
 --- The leaves of each entry along the first axis; of a string, one entry.
 function StringLayer.rows(leaves, shape)

@@ -1,9 +1,10 @@
 --- Texts as integers of their words, or as vectors of counts.
--- Input: a string, a list of strings, or a list of lists of one (see StringLayer). Each is
+-- Input: strings `[]`, `[batch]` or `[batch, 1]`, a tensor or lists (see StringLayer). Each is
 -- standardized, split into tokens, and the tokens looked up as StringLookup does, with 0 for
 -- padding and 1 for words that are not in the vocabulary. Output int64 `[batch, longest]` (or
 -- `output_sequence_length`), filled up with 0; with the other output modes floatx `[batch,
--- vocabulary]`. Works on data outside of models.
+-- vocabulary]`. May be part of a model; where the length depends on the texts, or a step is a
+-- function, the model runs eagerly.
 -- @classmod cusp.layers.TextVectorization
 -- @tparam[opt] integer max_tokens
 -- @tparam[opt="lower_and_strip_punctuation"] string|function standardize
@@ -32,10 +33,13 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
+local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
+local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
+local symbolic = require "cusp.symbolic.tensors"
 
 local IndexLookup = require "cusp.layers.preprocessing.index_lookup"
 local row = IndexLookup.parameters
@@ -101,6 +105,7 @@ function TextVectorization:init(args)
     pad_to_max_tokens = self.pad_to_max_tokens,
     encoding = self.encoding, vocabulary = self.vocabulary, idf_weights = self.idf_weights,
     has_input_vocabulary = self.has_input_vocabulary,
+    vocabulary_size = rawget(self, "vocabulary_size"),
   }
   for _, key in ipairs{"vocabulary", "idf_weights", "vocabulary_size", "has_input_vocabulary"} do
     self[key] = nil
@@ -117,6 +122,23 @@ function TextVectorization:save_assets(dir_path) self._lookup_layer:save_assets(
 --- Takes a learned vocabulary from a folder.
 -- @tparam string dir_path
 function TextVectorization:load_assets(dir_path) self._lookup_layer:load_assets(dir_path) end
+
+--- Whether a file of weights holds something of this layer.
+function TextVectorization:keeps_own_variables()
+  return self._lookup_layer:keeps_own_variables()
+end
+
+--- Puts the weights of "tf_idf" into a file.
+-- @tparam table store
+function TextVectorization:save_own_variables(store)
+  self._lookup_layer:save_own_variables(store)
+end
+
+--- Takes the weights of "tf_idf" from a file.
+-- @tparam table store
+function TextVectorization:load_own_variables(store)
+  self._lookup_layer:load_own_variables(store)
+end
 
 ---------------------------------------------------------------- texts to tokens
 
@@ -184,67 +206,160 @@ local function ngrams(self, tokens)
   return result
 end
 
---- Lists of tokens, one a text, and whether the input was one text alone.
+local function check_shape(self, shape)
+  if self.split and (#shape > 2 or #shape == 2 and shape[2] ~= 1) then
+    errors.raise(
+      "%s (TextVectorization): texts to be split should have the shape [], [batch] or [batch, 1], "
+      .. "got %s", self.name,
+      errors.shape(shape))
+  end
+end
+
+--- Lists of tokens, one a text, of Lua strings or a tensor.
 local function tokens_of(self, inputs)
   local leaves, shape = StringLayer.leaves(self.name, inputs)
   if #leaves > 0 and type(leaves[1]) ~= "string" then
     errors.raise("%s (TextVectorization): expected strings, got %s", self.name,
       errors.describe(inputs))
   end
+  check_shape(self, shape)
   for i, text in ipairs(leaves) do leaves[i] = standardize(self, text) end
-  if not self.split then
-    local rows = #shape <= 1 and {leaves} or StringLayer.rows(leaves, shape)
-    for i, tokens in ipairs(rows) do rows[i] = ngrams(self, tokens) end
-    return rows, #shape <= 1
-  end
-  if #shape > 2 or #shape == 2 and shape[2] ~= 1 then
-    errors.raise(
-      "%s (TextVectorization): texts to be split should have the shape [], [batch] or [batch, 1], "
-      .. "got %s", self.name,
-      errors.shape(shape))
-  end
   local rows = {}
-  for i, text in ipairs(leaves) do rows[i] = ngrams(self, split(self, text)) end
-  return rows, #shape == 0
+  if self.split then
+    for i, text in ipairs(leaves) do rows[i] = ngrams(self, split(self, text)) end
+    return rows
+  end
+  rows = #shape <= 1 and {leaves} or StringLayer.rows(leaves, shape)
+  for i, tokens in ipairs(rows) do rows[i] = ngrams(self, tokens) end
+  return rows
 end
 
 ---------------------------------------------------------------- calls
 
-local function padded(self, rows)
-  local length, flat = self.output_sequence_length or 0, {}
-  if not self.output_sequence_length then
-    for _, indices in ipairs(rows) do length = math.max(length, #indices) end
+--- Lua's strings and lists of them become tensors.
+function TextVectorization:prepare_inputs(inputs)
+  local tensor = StringLayer.tensor_of(self.name, inputs)
+  if tensor.dtype ~= "string" then
+    errors.raise("%s (TextVectorization): expected strings, got %s", self.name,
+      errors.describe(inputs))
   end
-  errors.check_items(self.name, "the number of tokens of a batch", #rows * length)
-  for _, indices in ipairs(rows) do
-    for k = 1, length do flat[#flat + 1] = indices[k] or 0 end
-  end
-  return engine.tensor(flat, {dtype = "int64", shape = {#rows, length}})
+  return tensor
 end
 
-local function one_hot(self, rows)
-  for i, indices in ipairs(rows) do
-    if #indices ~= #rows[1] then
+local function is_custom(self)
+  return type(self.standardize) == "function" or type(self.split) == "function"
+end
+
+--- Whether what the layer gives for texts can only be known with their values.
+-- @treturn boolean
+function TextVectorization:runs_eagerly()
+  local is_long = self.output_mode == "int" or self.output_mode == "one_hot"
+  return is_custom(self) or is_long and self.output_sequence_length == nil
+end
+
+local function longest(self, counts)
+  local result = 0
+  for i, count in ipairs(counts) do
+    result = math.max(result, count)
+    if self.output_mode == "one_hot" and count ~= counts[1] then
       errors.raise(
         '%s (TextVectorization): with output_mode "one_hot" all texts should have as many tokens, '
-        .. 'but the first has %d and '
-        .. "text %d has %d", self.name, #rows[1], i, #indices)
+        .. 'but the first has %d and text %d has %d', self.name, counts[1], i, count)
     end
   end
-  return categorical.encode(padded(self, rows), "one_hot", self._lookup_layer:depth(),
-    engine.get_floatx())
+  return result
+end
+
+local function refuse_trace(self)
+  errors.raise(
+    "%s (TextVectorization): %s; compile the model with run_eagerly = true%s", self.name,
+    is_custom(self) and "a function of Lua's strings cannot be traced"
+      or "how long the output is depends on the texts",
+    is_custom(self) and "" or ", or set output_sequence_length")
+end
+
+--- The tokens' indices `[rows, width]` by the functions of the user's.
+local function look_up_lists(self, texts)
+  local rows, flat, counts = tokens_of(self, texts), {}, {}
+  for i, tokens in ipairs(rows) do counts[i] = #tokens end
+  local width = self.output_sequence_length or longest(self, counts)
+  errors.check_items(self.name, "the number of tokens of a batch", #rows * width)
+  for _, tokens in ipairs(rows) do
+    for k = 1, width do flat[#flat + 1] = tokens[k] or "" end
+  end
+  return self._lookup_layer:indices(engine.tensor(flat,
+    {dtype = "string", shape = {#rows, width}}))
+end
+
+--- The names of the steps; those that are functions stand for others in a trial on shapes.
+local function steps_of(self)
+  local standardize_how, split_how = self.standardize or "", self.split or ""
+  if type(standardize_how) == "function" then standardize_how = "" end
+  if type(split_how) == "function" then split_how = "whitespace" end
+  return standardize_how, split_how
+end
+
+local function token_counts(self, texts)
+  local standardize_how, split_how = steps_of(self)
+  return engine.ops.count_tokens(texts, standardize_how, split_how, self.ngrams)
+end
+
+local function width_of(self, texts)
+  if self.output_sequence_length then return self.output_sequence_length end
+  if symbolic.standing() then return symbolic.standing() end
+  if engine.tracing() then refuse_trace(self) end
+  local width = longest(self, token_counts(self, texts):flat())
+  errors.check_items(self.name, "the number of tokens of a batch", #texts * width)
+  return width
+end
+
+local function vectorize(self, texts, mode, width)
+  local lookup = self._lookup_layer
+  local table_of, standardize_how, split_how = lookup:lookup_table(), steps_of(self)
+  return engine.ops.vectorize_text(texts, table_of.slots, table_of.indices, standardize_how,
+    split_how, mode, width, lookup:token_start(), lookup:oov_start(),
+    self.output_mode == "int" and 0 or -1, self.ngrams)
+end
+
+local function counts(self, texts)
+  local lookup, dtype = self._lookup_layer, engine.get_floatx()
+  local mode = self.output_mode == "multi_hot" and "multi_hot" or "count"
+  local result = ops.cast(vectorize(self, texts, mode, lookup:depth()), dtype)
+  return self.output_mode == "tf_idf" and ops.multiply(result, lookup:idf_tensor()) or result
+end
+
+--- Texts as a vector, or as a matrix of tokens where they are not split.
+local function as_rows(self, texts)
+  check_shape(self, texts.shape)
+  if not self.split and #texts.shape <= 1 then return ops.reshape(texts, {1, -1}) end
+  return self.split and ops.reshape(texts, {-1}) or texts
 end
 
 function TextVectorization:call(inputs)
   local lookup, mode = self._lookup_layer, self.output_mode
   lookup:check_vocabulary()
-  local rows, alone = tokens_of(self, inputs)
-  for i, tokens in ipairs(rows) do rows[i] = lookup:indices(tokens) end
+  local texts = as_rows(self, inputs)
   local result
-  if mode == "int" then result = padded(self, rows)
-  elseif mode == "one_hot" then result = one_hot(self, rows)
-  else result = lookup:encode_rows(rows) end
+  if is_custom(self) and not symbolic.standing() then
+    if engine.tracing() then refuse_trace(self) end
+    result = lookup:encode(look_up_lists(self, inputs))
+  elseif mode == "int" or mode == "one_hot" then
+    result = lookup:encode(vectorize(self, texts, "int", width_of(self, texts)))
+  else
+    result = counts(self, texts)
+  end
+  local alone = #inputs.shape == 0 or not self.split and #inputs.shape == 1
   return alone and result[1] or result
+end
+
+function TextVectorization:output_dtype() return self._lookup_layer:output_dtype() end
+
+--- Sizes that depend on the texts are unknown.
+function TextVectorization:compute_output_shape(shape)
+  local rows, mode, length = shape[1], self.output_mode, self.output_sequence_length
+  local width = mode == "int" and (length or shapes.None) or self._lookup_layer:depth()
+  if mode == "one_hot" then return {rows, shapes.None, width} end
+  return {rows, width}
 end
 
 ---------------------------------------------------------------- the vocabulary
@@ -267,7 +382,7 @@ function TextVectorization:reset_state() self._lookup_layer:reset_state() end
 
 --- Counts the tokens of a batch of texts.
 function TextVectorization:update_state(batch)
-  self._lookup_layer:count_rows((tokens_of(self, batch)))
+  self._lookup_layer:count_rows(tokens_of(self, batch))
 end
 
 --- Makes the vocabulary of what was counted.

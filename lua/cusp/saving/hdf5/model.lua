@@ -182,6 +182,16 @@ local function compile(path, model, training, options)
     place.text(message))
 end
 
+-- Keras's HDF5 files lack the vocabularies that layers learned.
+local function warn_of_vocabulary(path, layer)
+  if layer.lacks_vocabulary and layer:lacks_vocabulary() then
+    stored.warn("load_model: %s: has no vocabulary for the layer '%s', since HDF5 files of Keras "
+      .. "hold none that was learned: call set_vocabulary or adapt, or save the model as .keras",
+      path, layer.name)
+  end
+  for _, sublayer in ipairs(layer:sublayers()) do warn_of_vocabulary(path, sublayer) end
+end
+
 local function read_contents(path, root, model)
   local group = root:get "model_weights"
   if not group or group.kind ~= "group" then
@@ -219,6 +229,7 @@ function hdf5_model.read(path, options)
   local contents = read_contents(path, root, model)
   if not deferred.is_built(model) then keep(contents) end
   deferred.when_built(model, function() restore(model, contents) end)
+  warn_of_vocabulary(path, model)
   return model
 end
 

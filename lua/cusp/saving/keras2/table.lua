@@ -199,6 +199,20 @@ table_of.layers = {
           .. "salt?null",
       no_base = true,
     },
+    StringLookup = {
+      of_categories .. "invert max_tokens num_oov_indices oov_token mask_token output_mode sparse "
+        .. "pad_to_max_tokens idf_weights vocabulary vocabulary_size has_input_vocabulary?null "
+          .. "encoding oov_method?floormod salt?null",
+      no_base = true,
+    },
+    TextVectorization = {
+      "name trainable? batch_input_shape? dtype:string_dtype max_tokens standardize split ngrams "
+        .. "output_mode output_sequence_length pad_to_max_tokens sparse ragged vocabulary "
+          .. "idf_weights encoding vocabulary_size has_input_vocabulary?null",
+      no_base = true,
+    },
+    Hashing = {of_categories .. "num_bins salt mask_value output_mode sparse", no_base = true},
+    HashedCrossing = {of_categories .. "num_bins output_mode sparse", no_base = true},
     RNN = {recurrent .. "cell", fixed = of_layer},
     StackedRNNCells = {"cells"},
     Bidirectional = {"layer:forward_layer merge_mode backward_layer:given_backward"},

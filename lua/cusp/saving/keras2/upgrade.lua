@@ -84,6 +84,9 @@ function conversions.category_dtype(value, node)
   return node.config.output_mode == "int" and "int64" or conversions.policy_name(value)
 end
 
+--- TF 2's TextVectorization says what it takes.
+function conversions.string_dtype() return "string" end
+
 --- TF 2 takes a number of bins or boundaries, also where they were learned.
 function conversions.unless_boundaries(value, node)
   return is_plain(node.config.bin_boundaries) and null or value

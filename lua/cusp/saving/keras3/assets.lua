@@ -1,7 +1,7 @@
 --- The assets of Keras 3's archives: vocabularies as text files,
 -- `assets/layers/string_lookup/vocabulary.txt`, one token a line. Layers of Cusp have theirs in the
--- configuration, which Keras reads as well; so those are only read. Layers of the program's own
--- write and read files by `save_assets` and `load_assets`.
+-- configuration, too. Layers of the program's own write and read files by `save_assets` and
+-- `load_assets`.
 -- @module cusp.saving.keras3.assets
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
@@ -54,12 +54,12 @@ local function with_folder(f)
   f(folder)
 end
 
---- Adds the files that layers of the program's own write.
+--- Adds the files that layers write.
 -- @tparam Model model
 -- @tparam function add gets the name of a member and its contents
 function assets.save(model, add)
   for _, part in ipairs(keras3_paths.of(model, false)) do
-    if part.kind == "layer" and has_own(part.object, "save_assets") then
+    if part.kind == "layer" and part.object.save_assets then
       with_folder(function(folder)
         part.object:save_assets(folder)
         for _, name in ipairs(assets.names_below(folder, "", {})) do

@@ -1,5 +1,6 @@
 --- Parts of a model that say themselves what a file keeps of their variables: classes of the
--- program's with `save_own_variables` and `load_own_variables`, and layers under adaptation.
+-- program's with `save_own_variables` and `load_own_variables`, layers under adaptation, and those
+-- whose `keeps_own_variables` says so.
 -- @module cusp.saving.keras3.own_variables
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
@@ -16,6 +17,7 @@ function own_variables.is_custom(part, method)
   local object = part.object
   if not methods_of[part.kind] then return false end
   if object.lora_enabled then return true end
+  if object.keeps_own_variables and object:keeps_own_variables() then return true end
   local f = object[method]
   return type(f) == "function"
     and not errors.is_library(debug.getinfo(Object.method_behind(f), "S").source)
