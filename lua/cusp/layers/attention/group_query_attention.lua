@@ -85,6 +85,17 @@ local function finish(self, outputs, gate)
   return self.output_dense(gate and ops.multiply(outputs, gate) or outputs)
 end
 
+--- The heads' outputs and the weights, of projected tensors.
+local function weigh(self, q, k, v, mask, args)
+  local repeats = self.num_query_heads // self.num_key_value_heads
+  k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
+  local scores = ops.einsum("bquh,bkuh->buqk", ops.multiply(q, 1 / math.sqrt(self.head_dim)), k)
+  local weights = self.softmax(scores, {mask = mask and ops.expand_dims(mask, -3)})
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
+    or weights
+  return ops.einsum("buqk,bkuh->bquh", kept, v), weights
+end
+
 function GroupQueryAttention:call(query, args)
   local value = args.value
   if not value then errors.raise "expected a query and a value: attention(query, value)" end
@@ -94,20 +105,16 @@ function GroupQueryAttention:call(query, args)
   local query_mask = args.query_mask or masks.get(query)
   local mask = MultiHeadAttention.join_masks(self, query, value, args, query_mask)
   local gate = self.gate_dense and self.gate_dense(query)
-  local repeats = self.num_query_heads // self.num_key_value_heads
   local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-  if mask then mask = ops.expand_dims(mask, -3) end
-  if self.dropout == 0 and not args.return_attention_scores then
-    return finish(self, ops.dot_product_attention(q, k, v,
-      {mask = mask, scale = 1 / math.sqrt(self.head_dim)}), gate)
+  if MultiHeadAttention.needs_no_scores(self, mask, args) then
+    return finish(self, ops.dot_product_attention(q, k, v, {
+      mask = mask and ops.expand_dims(mask, -3), scale = 1 / math.sqrt(self.head_dim),
+      is_causal = args.use_causal_mask or false,
+    }), gate)
   end
-  k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
-  q = ops.multiply(q, 1 / math.sqrt(self.head_dim))
-  local scores = ops.einsum("bquh,bkuh->buqk", q, k)
-  local weights = self.softmax(scores, {mask = mask})
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
-    or weights
-  local outputs = finish(self, ops.einsum("buqk,bkuh->bquh", kept, v), gate)
+  mask = MultiHeadAttention.with_causal(mask, query, value, args)
+  local outputs, weights = weigh(self, q, k, v, mask, args)
+  outputs = finish(self, outputs, gate)
   if args.return_attention_scores then return {outputs, weights} end
   return outputs
 end

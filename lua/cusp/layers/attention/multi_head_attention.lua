@@ -177,20 +177,24 @@ local function positions(query, value)
     ops.reshape(ops.arange(value.shape[2]), {1, 1, -1})
 end
 
---- Combines all masks into `[batch or 1, T, S]`; nil: nothing is masked.
+--- Combines all masks but the causal one into `[batch or 1, T, S]`; nil: nothing is masked.
 function MultiHeadAttention.join_masks(self, query, value, args, query_mask)
   local mask = query_mask and ops.expand_dims(as_bool(query_mask), -1) or nil
   if args.value_mask then mask = both(mask, ops.expand_dims(as_bool(args.value_mask), -2)) end
   if args.key_mask then mask = both(mask, ops.expand_dims(as_bool(args.key_mask), -2)) end
-  if args.use_causal_mask or self.sliding_window then
+  if self.sliding_window then
     local rows, columns = positions(query, value)
-    if args.use_causal_mask then mask = both(mask, ops.greater_equal(rows, columns)) end
-    if self.sliding_window then
-      mask = both(mask, ops.less(ops.abs(ops.subtract(rows, columns)), self.sliding_window))
-    end
+    mask = both(mask, ops.less(ops.abs(ops.subtract(rows, columns)), self.sliding_window))
   end
   if args.attention_mask then mask = both(as_bool(args.attention_mask), mask) end
   return mask
+end
+
+--- The mask with the causal one, where `use_causal_mask` asks for it.
+function MultiHeadAttention.with_causal(mask, query, value, args)
+  if not args.use_causal_mask then return mask end
+  local rows, columns = positions(query, value)
+  return both(mask, ops.greater_equal(rows, columns))
 end
 
 --- Adds the head axes of the scores to a mask.
@@ -199,14 +203,37 @@ local function beside_scores(mask, scores, n_axes)
   return mask
 end
 
---- The attention weights. A query with all keys masked takes their mean, like
--- `ops.dot_product_attention`, or else nothing.
-function MultiHeadAttention:weigh(scores, mask, as_dot_product)
-  if not mask or not as_dot_product then return self.softmax(scores, {mask = mask}) end
-  return ops.softmax(ops.where(mask, scores, scores.dtype == "float16" and -3e4 or -1e30), -1)
+--- Whether nobody needs the scores themselves. With dropout in the layer, as in Keras, a query
+-- with all keys masked takes nothing in place of their mean.
+function MultiHeadAttention.needs_no_scores(self, mask, args)
+  return not args.return_attention_scores
+    and (self.dropout == 0 or not args.training and not mask)
 end
 
 ---------------------------------------------------------------- calling
+
+--- The heads' outputs and the weights, of projected tensors.
+local function weigh(self, q, k, v, mask, args)
+  local scores = ops.einsum(self.__own.scores_equation,
+    k, ops.multiply(q, 1 / math.sqrt(self.key_dim)))
+  if mask then mask = beside_scores(mask, scores, #self.__own.axes) end
+  local weights = self.softmax(scores, {mask = mask})
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
+    or weights
+  return ops.einsum(self.__own.outputs_equation, kept, v), weights
+end
+
+local function attend(self, query, key, value, args, query_mask)
+  local mask = self:join_masks(query, value, args, query_mask)
+  local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+  if query.ndim ~= 3 or self.__own.axes[1] ~= 2 or not self:needs_no_scores(mask, args) then
+    return weigh(self, q, k, v, MultiHeadAttention.with_causal(mask, query, value, args), args)
+  end
+  return ops.dot_product_attention(q, k, v, {
+    mask = mask and ops.expand_dims(mask, -3), scale = 1 / math.sqrt(self.key_dim),
+    is_causal = args.use_causal_mask or false,
+  })
+end
 
 function MultiHeadAttention:call(query, args)
   local value = args.value
@@ -217,17 +244,8 @@ function MultiHeadAttention:call(query, args)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil
   -- as in Keras: later layers called on them see no mask
   for _, tensor in ipairs{query, value, key} do masks.set(tensor, nil) end
-  local mask = self:join_masks(query, value, args, query_mask)
   local gate = self.gate_dense and self.gate_dense(query)
-  local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-  q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
-  local scores = ops.einsum(self.__own.scores_equation, k, q)
-  if mask then mask = beside_scores(mask, scores, #self.__own.axes) end
-  local weights = self:weigh(scores, mask,
-    query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
-    or weights
-  local outputs = ops.einsum(self.__own.outputs_equation, kept, v)
+  local outputs, weights = attend(self, query, key, value, args, query_mask)
   if gate then outputs = ops.multiply(outputs, gate) end
   outputs = self.output_dense(outputs)
   if query_mask then masks.set(outputs, query_mask) end
