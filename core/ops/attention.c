@@ -259,11 +259,11 @@ static const cusp_kernel gradient_kernels[] = {
 
 /* ------------------------------------------------------------------ gradients */
 
-/** The operands as nodes of their own, at which a walk ends: two of them may be one tensor. */
+/** The operands by way of views of their own, at which a walk ends: two may be one tensor. */
 typedef struct apart {
   operands o;
   cusp_node *dout;
-  cusp_node *sources[5]; /* query, key, value, dout, and the bias where there is one */
+  cusp_node *sources[5]; /* views of query, key, value, dout, and the bias where there is one */
   int count;
 } apart;
 
@@ -280,15 +280,17 @@ static cusp_status set_apart(apart *p, const cusp_gradient *g, cusp_node *dout, 
   bool bias = attrs[HAS_BIAS].integer;
   cusp_node *from[5] = {g->x[QUERY], g->x[KEY], g->x[VALUE], dout, bias ? g->x[optional] : NULL};
   p->count = 4 + bias;
-  for (int i = 0; i < p->count; i++)
-    CUSP_TRY(cusp_built(p->sources[i] = cusp_apply_1("copy", from[i])));
-  p->o = (operands){p->sources[QUERY],
-                    p->sources[KEY],
-                    p->sources[VALUE],
-                    bias ? p->sources[4] : NULL,
+  for (int i = 0; i < p->count; i++) {
+    CUSP_TRY(cusp_built(p->sources[i] = cusp_expand_dims(from[i], 0)));
+    CUSP_TRY(cusp_built(from[i] = cusp_reshape(p->sources[i], &from[i]->type.shape)));
+  }
+  p->o = (operands){from[QUERY],
+                    from[KEY],
+                    from[VALUE],
+                    from[4],
                     attrs[HAS_MASK].integer ? g->x[optional + bias] : NULL,
                     attrs};
-  p->dout = p->sources[3];
+  p->dout = from[3];
   return CUSP_OK;
 }
 
@@ -296,9 +298,10 @@ static cusp_status gradients_apart(const apart *p, cusp_node **gradients, int n_
                                    cusp_node *const *targets, cusp_node *const *cotangents) {
   CUSP_TRY(cusp_gradients_within((cusp_stop){is_source, p}, gradients, n_targets, targets,
                                  cotangents, p->count, p->sources));
+  const cusp_node *like[5] = {p->o.query, p->o.key, p->o.value, p->dout, p->o.bias};
   for (int i = 0; i < p->count; i++)
     if (gradients[i])
-      cusp_scope_adopt(gradients[i]);
+      gradients[i] = cusp_reshape(cusp_scope_adopt(gradients[i]), &like[i]->type.shape);
   return CUSP_OK;
 }
 

@@ -87,3 +87,101 @@ describe("dot_product_attention in tiles", function()
     end
   end
 end)
+
+describe("dot_product_attention", function()
+  it("does not depend on the number of threads", function()
+    local threads = cusp.get_num_threads()
+    local query, key, value, args = case({4, 100, 300, 4, 2, 16, 16}, {is_causal = true}, "float32")
+    local found = {}
+    for count = 1, 3 do
+      cusp.set_num_threads(count)
+      local y, dy = values_and_gradients(ops.dot_product_attention, query, key, value, args)
+      found[count] = {y, table.unpack(dy)}
+      for _, tensor in ipairs(found[count]) do tensor:sum():item() end
+    end
+    cusp.set_num_threads(threads)
+    for i = 1, 4 do
+      for count = 2, 3 do assert.is_true((found[count][i] == found[1][i]):all():item()) end
+    end
+  end)
+
+  it("reads views without copies of their elements in the way", function()
+    local packed = draw({2, 9, 3, 2, 8}, "float32")
+    local query, key, value = table.unpack(ops.unstack(packed, 3, 3))
+    local expected = unfused(query, key, value, {})
+    assert_close(expected, ops.dot_product_attention(query, key, value), 1e-5, "views")
+    local turned = ops.transpose(draw({2, 2, 9, 8}, "float32"), {1, 3, 2, 4})
+    assert_close(unfused(turned, turned, turned, {}),
+      ops.dot_product_attention(turned, turned, turned), 1e-5, "turned")
+    local flipped = ops.flip(draw({1, 5, 1, 4}, "float32"), -1)
+    assert_close(unfused(flipped, flipped, flipped, {}),
+      ops.dot_product_attention(flipped, flipped, flipped), 1e-5, "flipped")
+  end)
+
+  it("widens half precision within", function()
+    for _, dtype in ipairs{"float16", "bfloat16"} do
+      local query, key, value = case({2, 5, 7, 2, 1, 3, 4}, {}, dtype)
+      local y = ops.dot_product_attention(query, key, value)
+      local wide = unfused(query:cast "float32", key:cast "float32", value:cast "float32", {})
+      assert.equal(dtype, y.dtype)
+      assert_close(wide:cast(dtype), y, dtype == "float16" and 2e-3 or 1.6e-2, dtype)
+    end
+  end)
+
+  it("gives zeros where there is no key, and nothing for no query", function()
+    local function empty(time) return cusp.zeros{2, time, 1, 3} end
+    assert.same(cusp.zeros{2, 4, 1, 3}:flat(),
+      ops.dot_product_attention(empty(4), empty(0), empty(0)):flat())
+    assert.same({2, 0, 1, 3}, ops.dot_product_attention(empty(0), empty(4), empty(4)).shape)
+  end)
+
+  it("takes the mean of all values where all keys are hidden", function()
+    local query, key, value = case({1, 3, 300, 1, 1, 2, 2}, {}, "float32")
+    local y = ops.dot_product_attention(query, key, value,
+      {mask = cusp.zeros({1, 1, 1, 300}, {dtype = "bool"}), is_causal = true})
+    assert_close(ops.broadcast_to(value:mean(2, true), y.shape), y, 1e-5, "mean")
+  end)
+
+  it("lets bias of minus infinity hide a position", function()
+    local query, key, value = case({1, 2, 300, 1, 1, 2, 2}, {}, "float32")
+    local seen = ops.greater_equal(ops.arange(300), 299)
+    local bias = ops.where(seen, 0.0, -math.huge)
+    local y = ops.dot_product_attention(query, key, value, {bias = bias})
+    assert_close(ops.broadcast_to(value:slice{{}, {300, 300}}, y.shape), y, 1e-6, "the last")
+  end)
+
+  it("has a second gradient where the operands are one tensor", function()
+    local function curvature(f)
+      local q = draw({1, 4, 2, 3}, "float64")
+      local outer <close> = cusp.GradientTape()
+      outer:watch(q)
+      local first
+      do
+        local inner <close> = cusp.GradientTape()
+        inner:watch(q)
+        first = inner:gradient(f(q, q, q, {is_causal = true}):square():sum(), q)
+      end
+      return outer:gradient(first:square():sum(), q)
+    end
+    assert_close(curvature(unfused), curvature(ops.dot_product_attention), 1e-9, "curvature")
+  end)
+
+  it("names what does not fit", function()
+    local q, k = cusp.zeros{2, 3, 4, 5}, cusp.zeros{2, 6, 2, 5}
+    local function refuses(message, ...)
+      local arguments = table.pack(...)
+      assert.error_matches(function()
+        ops.dot_product_attention(table.unpack(arguments, 1, arguments.n))
+      end, message)
+    end
+    refuses("dot_product_attention: query should have shape %[batch, time, heads, size%]",
+      cusp.zeros{3, 4}, k, k)
+    refuses("dot_product_attention: the number of query heads %(4%) should be a multiple",
+      q, cusp.zeros{2, 6, 3, 5}, cusp.zeros{2, 6, 3, 5})
+    refuses("dot_product_attention: key should have the size of query", q, k, cusp.zeros{2, 7, 2, 5})
+    refuses("dot_product_attention: query, key and value should have one batch size",
+      q, cusp.zeros{3, 6, 2, 5}, cusp.zeros{3, 6, 2, 5})
+    refuses("dot_product_attention: mask should have a shape that broadcasts to", q, k, k,
+      {mask = cusp.ones({7}, {dtype = "bool"})})
+  end)
+end)
