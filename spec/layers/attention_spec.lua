@@ -84,3 +84,81 @@ describe("Attention without its scores", function()
     end)
   end
 end)
+
+---------------------------------------------------------------- decoding
+
+local cached = {
+  MultiHeadAttention = function(more)
+    return layers.MultiHeadAttention(with({num_heads = 2, key_dim = 3}, more)), {2, 2, 8, 2, 3}
+  end,
+  GroupQueryAttention = function(more)
+    return layers.GroupQueryAttention(with(
+      {head_dim = 3, num_query_heads = 4, num_key_value_heads = 2}, more)), {2, 2, 8, 2, 3}
+  end,
+}
+
+local function part(x, first, last) return x:slice{{}, {first, last}} end
+
+for name, make in pairs(cached) do
+  describe(name .. " with a cache", function()
+    for what, more in pairs{plainly = {}, ["in a window"] = {sliding_window = 3},
+      ["with a gate"] = {use_gate = true}, ["with dropout"] = {dropout = 0.3}} do
+      it("gives the numbers of the whole sequence, " .. what, function()
+        local attention, shape = make(more)
+        local whole = attention(value, value, {use_causal_mask = true})
+        local cache, outputs = cusp.zeros(shape), {}
+        for _, range in ipairs{{1, 3}, {4, 4}, {5, 7}} do
+          local x = part(value, range[1], range[2])
+          local both = attention(x, x, {use_causal_mask = true, cache = cache,
+            cache_update_index = range[1] - 1})
+          outputs[#outputs + 1], cache = both[1], both[2]
+        end
+        assert_close(whole, ops.concatenate(outputs, 2))
+        assert.same(shape, cache.shape)
+        local again = attention(part(value, 7, 7), part(value, 7, 7), {cache = cache,
+          attention_mask = ops.reshape(ops.less(ops.arange(8), 7), {1, 1, 8})})
+        if not more.sliding_window then assert_close(part(whole, 7, 7), again[1]) end
+      end)
+    end
+
+    it("is traced once for all positions, and gives no numbers beyond its end", function()
+      local attention, shape = make{}
+      local whole = attention(value, value, {use_causal_mask = true})
+      local traces = 0
+      local step = cusp.compile(function(x, cache, index)
+        traces = traces + 1
+        return attention(x, x, {use_causal_mask = true, cache = cache, cache_update_index = index})
+      end)
+      local cache, both = cusp.zeros(shape), nil
+      for i = 1, 7 do
+        both = step(part(value, i, i), cache, cusp.tensor(i - 1, {dtype = "int32"}))
+        cache = both[2]
+        assert_close(part(whole, i, i), both[1])
+      end
+      local beyond = step(part(value, 1, 1), cache, cusp.tensor(8, {dtype = "int32"}))
+      assert.is_true(ops.all(ops.isnan(beyond[1])):item())
+      assert.equal(1, traces)
+    end)
+
+    it("refuses one that does not fit", function()
+      local attention, shape = make{name = "heads"}
+      attention(value, value)
+      local function refuses(message, args)
+        assert.error_matches(function() attention(value, value, args) end, message)
+      end
+      refuses("heads: a cache of 8 positions has no room for 7 more from position 2",
+        {cache = cusp.zeros(shape), cache_update_index = 2})
+      refuses("heads: a cache of 6 positions has no room for 7",
+        {cache = cusp.zeros{2, 2, 6, 2, 3}, cache_update_index = 0})
+      refuses("heads: cache should have shape %[batch, 2, length, heads, size%] = %[2, 2, length, 2, "
+        .. "3%], got %[2, 2, 8, 3, 3%]", {cache = cusp.zeros{2, 2, 8, 3, 3}, cache_update_index = 0})
+      refuses("heads: cache_update_index is given, but no cache", {cache_update_index = 0})
+      refuses("heads: cache_update_index should be an integer",
+        {cache = cusp.zeros(shape), cache_update_index = 0.5})
+      refuses("heads: the cache has dtype int32",
+        {cache = cusp.zeros(shape, {dtype = "int32"}), cache_update_index = 0})
+      refuses("heads: with a cache, give an attention_mask",
+        {cache = cusp.zeros(shape), cache_update_index = 0, value_mask = value_mask})
+    end)
+  end)
+end
