@@ -121,9 +121,8 @@ static factor transposed(factor x) { return (factor){x.data, x.stride, true}; }
 static void hide(const tile *t, void *x, double value) {
   const cusp_attention *a = t->a;
   if (a->mask.data)
-    t->loops->hide(t->rows, t->columns, x,
-                   (const uint8_t *)a->mask.data + grid_index(t, &a->mask), a->mask.strides[2],
-                   a->mask.strides[3], value);
+    t->loops->hide(t->rows, t->columns, x, (const uint8_t *)a->mask.data + grid_index(t, &a->mask),
+                   a->mask.strides[2], a->mask.strides[3], value);
   if (a->causal && t->source + t->columns > t->target + 1)
     t->loops->hide_later(t->rows, t->columns, x, t->target + 1 - t->source, value);
 }
@@ -279,8 +278,8 @@ static void backward_block(const backward *b, tile *t) {
   cusp_attention_array outs = outputs(t->a);
   const cusp_attention_array *dout = &b->g->dout;
   int64_t limit = all_hidden(t) ? t->a->sources : seen_sources(t);
-  t->loops->dot(t->rows, t->a->depth, outs.time, array_at(t, &outs, t->head, t->target),
-                dout->time, array_at(t, dout, t->head, t->target), t->numbers);
+  t->loops->dot(t->rows, t->a->depth, outs.time, array_at(t, &outs, t->head, t->target), dout->time,
+                array_at(t, dout, t->head, t->target), t->numbers);
   for (int64_t first = 0; first < limit; first += SOURCES) {
     place_sources(t, first, limit);
     backward_tile(b, t);

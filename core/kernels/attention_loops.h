@@ -165,8 +165,7 @@ static void NAME(multiply)(int64_t n, void *x, const void *y) {
 
 const cusp_attention_loops CUSP_ISA(NAME(cusp_attention_loops)) = {
     NAME(accumulate), NAME(weigh), NAME(centre),     NAME(rescale), NAME(dot),
-    NAME(add),        NAME(hide),  NAME(hide_later), NAME(cap),
-    NAME(multiply)};
+    NAME(add),        NAME(hide),  NAME(hide_later), NAME(cap),     NAME(multiply)};
 
 #undef REAL
 #undef LANES

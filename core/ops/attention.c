@@ -49,9 +49,8 @@ static cusp_node *causal_mask(int64_t targets, int64_t sources) {
 /** [B, H, T, S]. */
 static cusp_node *scores_of(const operands *o) {
   const int64_t *q = o->query->type.shape.size, *k = o->key->type.shape.size;
-  cusp_node *scores =
-      cusp_matmul(grouped(o->query, k[2], (const int64_t[]){0, 2, 3, 1, 4}),
-                  grouped(o->key, k[2], (const int64_t[]){0, 2, 3, 4, 1}));
+  cusp_node *scores = cusp_matmul(grouped(o->query, k[2], (const int64_t[]){0, 2, 3, 1, 4}),
+                                  grouped(o->key, k[2], (const int64_t[]){0, 2, 3, 4, 1}));
   if (!scores)
     return NULL;
   scores = cusp_reshape(scores, &(cusp_shape){4, {q[0], q[2], q[1], k[1]}});
@@ -72,8 +71,7 @@ static cusp_node *unfused(const operands *o) {
   if (!weights)
     return NULL;
   weights = cusp_reshape(weights, &(cusp_shape){5, {q[0], v[2], q[2] / v[2], q[1], v[1]}});
-  cusp_node *out =
-      cusp_matmul(weights, grouped(o->value, v[2], (const int64_t[]){0, 2, 3, 1, 4}));
+  cusp_node *out = cusp_matmul(weights, grouped(o->value, v[2], (const int64_t[]){0, 2, 3, 1, 4}));
   out = cusp_transpose(out, (const int64_t[]){0, 3, 1, 2, 4});
   return cusp_reshape(out, &(cusp_shape){4, {q[0], q[1], q[2], v[3]}});
 }
@@ -246,9 +244,9 @@ static cusp_status gradient_run(cusp_call *call) {
   a.pieces = (int)(intptr_t)call->state;
   a.out = call->inputs[OUT].data;
   a.sums = call->inputs[SUMS].data;
-  cusp_attention_backward(&a, &(cusp_attention_gradient){
-                                  array_of(&call->inputs[DOUT]), call->outputs[QUERY].data,
-                                  call->outputs[KEY].data, call->outputs[VALUE].data});
+  cusp_attention_backward(
+      &a, &(cusp_attention_gradient){array_of(&call->inputs[DOUT]), call->outputs[QUERY].data,
+                                     call->outputs[KEY].data, call->outputs[VALUE].data});
   return CUSP_OK;
 }
 
@@ -395,8 +393,9 @@ static cusp_status broadcast_batch(cusp_node **x) {
   for (int i = QUERY; i <= VALUE; i++) {
     int64_t size = x[i]->type.shape.size[0];
     if (size != batch && size != 1 && batch != 1)
-      return cusp_fail(CUSP_ESHAPE, "query, key and value should have one batch size, got %lld "
-                                    "and %lld",
+      return cusp_fail(CUSP_ESHAPE,
+                       "query, key and value should have one batch size, got %lld "
+                       "and %lld",
                        (long long)batch, (long long)size);
     batch = size == 1 ? batch : size;
   }

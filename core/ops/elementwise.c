@@ -92,8 +92,7 @@ RULE(gelu, cusp_multiply(dy, apply1("gelu_slope", x)))
 /* phi'(x) = -x phi(x), so that of Phi(x) + x phi(x) is (2 - x^2) phi(x). */
 static cusp_status gelu_slope_gradient(cusp_gradient *g) {
   cusp_node *x = g->x[0], *square = cusp_square(x);
-  cusp_node *density =
-      cusp_scale(cusp_exp(cusp_scale(square, -0.5)), 0.5 * M_SQRT1_2 * M_2_SQRTPI);
+  cusp_node *density = cusp_scale(cusp_exp(cusp_scale(square, -0.5)), 0.5 * M_SQRT1_2 * M_2_SQRTPI);
   cusp_node *slope = cusp_multiply(cusp_shift(cusp_negative(square), 2), density);
   return cusp_built(g->dx[0] = cusp_multiply(g->dy[0], slope));
 }

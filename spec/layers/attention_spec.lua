@@ -129,9 +129,9 @@ for name, make in pairs(cached) do
         traces = traces + 1
         return attention(x, x, {use_causal_mask = true, cache = cache, cache_update_index = index})
       end)
-      local cache, both = cusp.zeros(shape), nil
+      local cache = cusp.zeros(shape)
       for i = 1, 7 do
-        both = step(part(value, i, i), cache, cusp.tensor(i - 1, {dtype = "int32"}))
+        local both = step(part(value, i, i), cache, cusp.tensor(i - 1, {dtype = "int32"}))
         cache = both[2]
         assert_close(part(whole, i, i), both[1])
       end
@@ -150,8 +150,9 @@ for name, make in pairs(cached) do
         {cache = cusp.zeros(shape), cache_update_index = 2})
       refuses("heads: a cache of 6 positions has no room for 7",
         {cache = cusp.zeros{2, 2, 6, 2, 3}, cache_update_index = 0})
-      refuses("heads: cache should have shape %[batch, 2, length, heads, size%] = %[2, 2, length, 2, "
-        .. "3%], got %[2, 2, 8, 3, 3%]", {cache = cusp.zeros{2, 2, 8, 3, 3}, cache_update_index = 0})
+      refuses("heads: cache should have shape %[batch, 2, length, heads, size%] = %[2, 2, length, "
+        .. "2, 3%], got %[2, 2, 8, 3, 3%]",
+        {cache = cusp.zeros{2, 2, 8, 3, 3}, cache_update_index = 0})
       refuses("heads: cache_update_index is given, but no cache", {cache_update_index = 0})
       refuses("heads: cache_update_index should be an integer",
         {cache = cusp.zeros(shape), cache_update_index = 0.5})

@@ -180,7 +180,8 @@ describe("dot_product_attention", function()
       cusp.zeros{3, 4}, k, k)
     refuses("dot_product_attention: the number of query heads %(4%) should be a multiple",
       q, cusp.zeros{2, 6, 3, 5}, cusp.zeros{2, 6, 3, 5})
-    refuses("dot_product_attention: key should have the size of query", q, k, cusp.zeros{2, 7, 2, 5})
+    refuses("dot_product_attention: key should have the size of query", q, k,
+      cusp.zeros{2, 7, 2, 5})
     refuses("dot_product_attention: query, key and value should have one batch size",
       q, cusp.zeros{3, 6, 2, 5}, cusp.zeros{3, 6, 2, 5})
     refuses("dot_product_attention: mask should have a shape that broadcasts to", q, k, k,

@@ -55,7 +55,8 @@ one(x, [[negative absolute abs fabs square exp exp2 expm1 sin cos tan sinh cosh 
   erf erfc i0 i1 deg2rad rad2deg sinc nan_to_num real imag conj conjugate angle sigmoid softplus
   relu silu swish gelu elu selu celu leaky_relu relu6 hard_sigmoid hard_silu hard_swish hard_tanh
   hard_shrink soft_shrink tanh_shrink mish log_sigmoid softsign squareplus sparse_plus
-  sparse_sigmoid gelu_exact gelu_slope copy array convert_to_tensor ravel flipud fliplr at_least_2d at_least_3d round
+  sparse_sigmoid gelu_exact gelu_slope copy array convert_to_tensor ravel flipud fliplr
+  at_least_2d at_least_3d round
   trunc]])
 one(positive, "sqrt rsqrt reciprocal log log2 log10 log1p cbrt lgamma digamma")
 one(share, "arcsin arccos arctanh erfinv")

@@ -26,7 +26,9 @@ local function exhaustive(first, length)
   local best, best_score
   local function try(text, score)
     if #text == length then
-      if not best_score or score > best_score then best, best_score = {table.unpack(text)}, score end
+      if not best_score or score > best_score then
+        best, best_score = {table.unpack(text)}, score
+      end
       return
     end
     for token = 0, vocabulary - 1 do
@@ -83,7 +85,8 @@ describe("GreedySampler", function()
     local Watched = samplers.GreedySampler:extend("Watched", {
       finish = function(_, state) return {state.prompt, state.cache[1]} end,
     })
-    local found = Watched()(counting, prompt_of{1, 0, 0, 0}, {index = 1, cache = {cusp.tensor(0)}})[2]
+    local found = Watched()(counting, prompt_of{1, 0, 0, 0},
+      {index = 1, cache = {cusp.tensor(0)}})[2]
     assert.equal(3, found:item())
   end)
 end)
@@ -118,8 +121,8 @@ describe("A sampler that draws", function()
   end)
 
   it("repeats what a seed gave, and goes on from there", function()
-    local function draw(sampler) return sampler(next_logits, prompt_of{1, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-      {index = 1}):tolist() end
+    local prompt = prompt_of{1, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    local function draw(sampler) return sampler(next_logits, prompt, {index = 1}):tolist() end
     local one, other = samplers.TopKSampler{k = 4, seed = 9}, samplers.TopKSampler{k = 4, seed = 9}
     local first, second = draw(one), draw(one)
     assert.same(first, draw(other))
@@ -239,7 +242,7 @@ describe("samplers", function()
     end
     refuses("TopKSampler: temperature should be more than 0, got 0", samplers.TopKSampler,
       {temperature = 0})
-    refuses("TopKSampler: 9 tokens are asked for, but the logits have 5", samplers.TopKSampler{k = 9},
+    refuses("TopKSampler: 9 tokens are asked for, but the logits have 5", samplers.TopKSampler(9),
       next_logits, prompt, {index = 1})
     refuses("GreedySampler: prompt should have shape %[batch, length%]", samplers.GreedySampler(),
       next_logits, cusp.zeros{3}, {index = 1})

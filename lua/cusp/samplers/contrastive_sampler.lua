@@ -1,6 +1,6 @@
 --- Contrastive search: of the k likeliest tokens the one that is likely, but whose hidden state is
--- unlike those before. Su et al., "A contrastive framework for neural text generation" (2022). Needs
--- the `hidden_states` `[batch, length, size]` of the prompt.
+-- unlike those before. Su et al., "A contrastive framework for neural text generation" (2022).
+-- Needs the `hidden_states` `[batch, length, size]` of the prompt.
 -- @classmod cusp.samplers.ContrastiveSampler
 -- @tparam[opt=5] integer k
 -- @tparam[opt=0.6] number alpha weight of the likeness
@@ -17,8 +17,8 @@ function ContrastiveSampler:start(next_logits, state)
   local hidden, prompt = state.hidden_states, state.prompt.shape
   if not hidden or #hidden.shape ~= 3 or hidden.shape[1] ~= prompt[1]
     or hidden.shape[2] ~= prompt[2] then
-    errors.raise("%s: hidden_states should have shape [batch, length, size] = [%d, %d, size], got %s",
-      self.__name, prompt[1], prompt[2], hidden and errors.shape(hidden.shape) or "nil")
+    errors.raise("%s: hidden_states should have shape [batch, length, size] = [%d, %d, size], got "
+      .. "%s", self.__name, prompt[1], prompt[2], hidden and errors.shape(hidden.shape) or "nil")
   end
   local _
   state.logits, _, state.cache = next_logits(state.prompt, state.cache, state.index)

@@ -1,8 +1,8 @@
 --- Attention in which groups of query heads share a key and value head (Ainslie et al., "GQA",
 -- 2023). Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T,
 -- dim]`, value and key `[batch, S, dim]`. Output `[batch, T, dim]`; with `{return_attention_scores
--- = true}` a list of the output and the scores `[batch, heads, T, S]`. With a `cache`, a list of the
--- output and the cache after the call, as in `cusp.layers.MultiHeadAttention`.
+-- = true}` a list of the output and the scores `[batch, heads, T, S]`. With a `cache`, a list of
+-- the output and the cache after the call, as in `cusp.layers.MultiHeadAttention`.
 -- @classmod cusp.layers.GroupQueryAttention
 -- @tparam integer head_dim
 -- @tparam integer num_query_heads

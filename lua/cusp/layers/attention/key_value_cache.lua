@@ -1,6 +1,6 @@
 --- Keys and values of the positions so far, which a decoder hands from step to step: the argument
--- `cache` `[batch, 2, length, heads, size]` of attention layers. Where `cache_update_index` (from 0)
--- is given, those of the call are written from there on; otherwise the cache is read as it is.
+-- `cache` `[batch, 2, length, heads, size]` of attention layers. Where `cache_update_index` (from
+-- 0) is given, those of the call are written from there on; otherwise the cache is read as it is.
 -- @module cusp.layers.attention.key_value_cache
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"

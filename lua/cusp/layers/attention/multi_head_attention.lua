@@ -2,8 +2,8 @@
 -- `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ..., dim]`, value
 -- and key `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with `{return_attention_scores =
 -- true}` a list of the output and the scores `[batch, heads, T, S]`. Masks of query, value and key,
--- an `attention_mask` `[batch, T, S]` and `use_causal_mask` are combined. With a `cache` `[batch, 2,
--- length, heads, size]`, a list of the output and the cache after the call: see
+-- an `attention_mask` `[batch, T, S]` and `use_causal_mask` are combined. With a `cache` `[batch,
+-- 2, length, heads, size]`, a list of the output and the cache after the call: see
 -- `cusp.layers.attention.key_value_cache`.
 -- @classmod cusp.layers.MultiHeadAttention
 -- @tparam integer num_heads
