@@ -3,9 +3,10 @@
 --     local text = sampler(next_logits, prompt, {cache = cache, index = length})
 --
 -- `prompt` is a tensor of token ids `[batch, length]`, which the sampler fills from position
--- `index` (from 0) to its end. `next_logits(prompt, cache, index)` returns the logits `[batch, vocabulary]`
--- of position `index`, the hidden states of the position before, and the cache after it. It is
--- traced once, as in `cusp.compile`, and the loop runs as one plan; `index` is a scalar tensor.
+-- `index` (from 0) to its end. `next_logits(prompt, cache, index)` returns the logits `[batch,
+-- vocabulary]` of position `index`, the hidden states of the position before, and the cache after
+-- it. It is traced once, as in `cusp.compile`, and the loop runs as one plan; `index` is a scalar
+-- tensor.
 -- @classmod cusp.samplers.Sampler
 -- @tparam[opt=1] number temperature divides the logits
 local Object = require "cusp.base.class"
