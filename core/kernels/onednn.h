@@ -13,9 +13,16 @@
 #include <stddef.h>
 
 typedef struct cusp_onednn_convolution cusp_onednn_convolution;
+typedef struct cusp_onednn_product cusp_onednn_product;
+
+/** Sizes of a product as in cusp_gemm_task (blas.h). */
+typedef struct cusp_onednn_factors {
+  int64_t m, n, k, lda, ldb, ldc;
+  bool trans_b;
+} cusp_onednn_factors;
 
 /** Changes whenever anything here or in windows.h does; onednn.so and engine must agree. */
-#define CUSP_ONEDNN_VERSION 1
+#define CUSP_ONEDNN_VERSION 3
 #define CUSP_ONEDNN_SYMBOL "cusp_onednn_table"
 
 typedef struct cusp_onednn {
@@ -34,6 +41,19 @@ typedef struct cusp_onednn {
   void (*convolution_free)(cusp_onednn_convolution *convolution);
   /** oneDNN's name of the implementation, such as "jit:avx512_core"; lent. */
   const char *(*convolution_name)(const cusp_onednn_convolution *convolution);
+  /** A product of float32 matrices on the calling thread, which takes its right factor packed as
+   * `like` has it (NULL: as is best); NULL where oneDNN has none that is fast. */
+  cusp_onednn_product *(*product_new)(const cusp_onednn_factors *factors,
+                                      const cusp_onednn_product *like);
+  /** Bytes of the packed right factor; 0 where it is taken as it is. */
+  size_t (*product_packed)(const cusp_onednn_product *product);
+  bool (*product_pack)(cusp_onednn_product *product, const void *b, void *packed);
+  /** Bytes of scratch memory, aligned to 64, that run needs. */
+  size_t (*product_workspace)(const cusp_onednn_product *product);
+  /** c = a b; false on failure. One thread at a time for each product; allocates nothing. */
+  bool (*product_run)(cusp_onednn_product *product, const void *a, const void *b, void *c,
+                      void *workspace);
+  void (*product_free)(cusp_onednn_product *product);
 } cusp_onednn;
 
 /** The table of the loaded library; NULL, with the reason as this thread's message, where it cannot

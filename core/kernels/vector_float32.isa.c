@@ -4,6 +4,7 @@
  * single precision; within 2 ulp); the rest is SLEEF.
  */
 
+#include "vector_exp.h"
 #include "vector_loops.h"
 #include "vector_sleef.h"
 #include "vector_special.h"
@@ -11,44 +12,6 @@
 
 #include <math.h>
 #include <string.h>
-
-static inline uint32_t bits_of(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-static inline float float_of(uint32_t bits) {
-  float x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-/**
- * e^x = 2^n e^r with |r| <= log(2) / 2. Adding 1.5 * 2^23 rounds x / log(2) to a whole number and
- * leaves it in the low bits, which also holds for NaN without an undefined conversion. 2^n is
- * applied in two halves, so that results beyond either end of the exponent range round properly to
- * infinity, subnormals or zero.
- */
-static inline float real_exp(float x) {
-  const float rounder = 0x1.8p23f;
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -105.0f ? -105.0f : x;
-  const float shifted = x * 1.44269504088896341f + rounder;
-  const float n = shifted - rounder;
-  const uint32_t whole = bits_of(shifted) - bits_of(rounder);
-  float r = x - n * 0.693359375f; /* log(2) in two parts, the first short: n * it is exact */
-  r = r - n * -2.12194440e-4f;
-  float y = 1.9875691500e-4f;
-  y = y * r + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = y * (r * r) + r + 1.0f;
-  const uint32_t half = (uint32_t)((int32_t)whole >> 1);
-  return y * float_of((half + 127u) << 23) * float_of((whole - half + 127u) << 23);
-}
 
 /** log(x) - bias * log(2) for positive normal x = 2^e m with sqrt(1/2) <= m < sqrt(2). */
 static inline float log_of_normal(float x, float bias) {
@@ -137,6 +100,41 @@ static inline float real_softplus(float x) {
   return (x <= 0 ? 0.0f : x) + real_log1p_unit(real_exp(-__builtin_fabsf(x)));
 }
 
+/** e^(-x^2 / 2) of the normal distribution, and its share below x. */
+typedef struct normal {
+  float x, exponential, share; /* x within the bounds beyond which the rest is constant */
+} normal;
+
+/**
+ * The share beyond |x| is e^(-x^2 / 2) Q(t) with t = 1 / (1 + 0.35 |x|), Q a polynomial (fitted to
+ * the scaled complementary error function for the least relative error, 3.2e-8). x is taken in two
+ * parts, the first of few bits, so that rounding of x^2 does not grow with it.
+ */
+static inline normal normal_of(float x) {
+  const float magnitude = __builtin_fabsf(x), a = magnitude > 20.0f ? 20.0f : magnitude;
+  const float high = float_of(bits_of(a) & 0xfffff000u);
+  const float rest = 0.5f * (a - high) * (a + high);
+  const float small = 1.0f - rest * (1.0f - rest * (0.5f - rest * (0.16666667f - rest / 24.0f)));
+  const float e = real_exp(-0.5f * high * high) * small;
+  const float t = 1.0f / (1.0f + 0.35f * a);
+  float q = -0.02914635092f;
+  q = q * t + 0.1439737082f;
+  q = q * t - 0.2557183206f;
+  q = q * t + 0.159178704f;
+  q = q * t - 0.02311287634f;
+  q = q * t + 0.1055092439f;
+  q = q * t + 0.1198325679f;
+  q = q * t + 0.1398619115f;
+  q = q * t + 0.1396214068f;
+  const float beyond = e * q * t;
+  return (normal){__builtin_copysignf(a, x), e, x < 0 ? beyond : 1.0f - beyond};
+}
+
+static inline float real_gelu_slope(float x) {
+  const normal n = normal_of(x);
+  return n.share + n.x * n.exponential * 0.3989422804f;
+}
+
 #define REAL float
 #define WORD uint32_t
 #define C(name) name##f
@@ -148,5 +146,7 @@ static inline float real_softplus(float x) {
 #define MAP_TANH(name) CUSP_MAP1(name, float, float, real_tanh(x))
 #define MAP_SIGMOID(name) CUSP_MAP1(name, float, float, real_sigmoid(x))
 #define MAP_SOFTPLUS(name) CUSP_MAP1(name, float, float, real_softplus(x))
+#define MAP_GELU(name) CUSP_MAP1(name, float, float, x *normal_of(x).share)
+#define MAP_GELU_SLOPE(name) CUSP_MAP1(name, float, float, real_gelu_slope(x))
 #define MAP_ERFINV(name) CUSP_MAP1(name, float, float, real_erfinv(x))
 #include "vector_real.h"

@@ -15,6 +15,13 @@ static inline double real_softplus(double x) {
   return (x <= 0 ? 0.0 : x) + log1p(exp(-__builtin_fabs(x)));
 }
 
+static inline double normal_share(double x) { return 0.5 * erfc(-x * M_SQRT1_2); }
+
+static inline double real_gelu_slope(double x) {
+  const double a = x > 40 ? 40 : x < -40 ? -40 : x; /* where the density is 0 */
+  return normal_share(x) + a * exp(-0.5 * a * a) * (0.5 * M_SQRT1_2 * M_2_SQRTPI);
+}
+
 #define REAL double
 #define WORD uint64_t
 #define C(name) name
@@ -26,5 +33,7 @@ static inline double real_softplus(double x) {
 #define MAP_TANH(name) SLEEF_MAP1(name, SLEEF(tanh, u10)(x))
 #define MAP_SIGMOID(name) SLEEF_MAP1(name, 1 / (1 + SLEEF(exp, u10)(-x)))
 #define MAP_SOFTPLUS(name) CUSP_MAP1(name, double, double, real_softplus(x))
+#define MAP_GELU(name) CUSP_MAP1(name, double, double, x *normal_share(x))
+#define MAP_GELU_SLOPE(name) CUSP_MAP1(name, double, double, real_gelu_slope(x))
 #define MAP_ERFINV(name) CUSP_MAP1(name, double, double, cusp_special_erfinv(x))
 #include "vector_real.h"

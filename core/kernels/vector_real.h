@@ -5,8 +5,9 @@
  *   LANES         numbers in a vector register    SLEEF(name, accuracy)  SLEEF's function for that
  * register TABLE         the name of the table to fill real_exp, real_log, real_tanh, real_sigmoid,
  * real_log1p_unit   functions or macros, see the including files; MAP_EXP, MAP_LOG, MAP_TANH,
- * MAP_SIGMOID, MAP_SOFTPLUS, MAP_ERFINV   the loops made of them. Semantics are NumPy's and JAX's:
- * maximum propagates NaN, round is half to even, mod has the divisor's sign.
+ * MAP_SIGMOID, MAP_SOFTPLUS, MAP_GELU, MAP_GELU_SLOPE, MAP_ERFINV   the loops made of them.
+ * Semantics are NumPy's and JAX's: maximum propagates NaN, round is half to even, mod has the
+ * divisor's sign.
  */
 
 typedef REAL vreal __attribute__((vector_size(LANES * sizeof(REAL))));
@@ -122,6 +123,8 @@ MAP_LOG(log_)
 MAP_TANH(tanh_)
 MAP_SIGMOID(sigmoid_)
 MAP_SOFTPLUS(softplus_)
+MAP_GELU(gelu_)
+MAP_GELU_SLOPE(gelu_slope_)
 
 #define CUSP_VECTOR(name, arity, result, cost)
 #define CUSP_SLEEF(name, function, bound) SLEEF_MAP1(name##_, SLEEF(function, bound)(x))
@@ -243,6 +246,8 @@ const cusp_vector_table TABLE = {
     ENTRY(i1),
     ENTRY(sigmoid),
     ENTRY(softplus),
+    ENTRY(gelu),
+    ENTRY(gelu_slope),
     ENTRY(relu),
     ENTRY(ceil),
     ENTRY(floor),

@@ -27,13 +27,11 @@ CUSP_COMPOSE(compose_silu) {
 
 /* Hendrycks and Gimpel, "Gaussian error linear units" (2016). */
 CUSP_COMPOSE(compose_gelu) {
-  cusp_node *x = inputs[0], *share;
-  if (attrs[0].integer) {
-    cusp_node *cubic = cusp_add(x, cusp_scale(cusp_multiply(x, cusp_square(x)), 0.044715));
-    share = cusp_shift(cusp_apply_1("tanh", cusp_scale(cubic, M_2_SQRTPI * M_SQRT1_2)), 1);
-  } else {
-    share = cusp_apply_1("erfc", cusp_scale(x, -M_SQRT1_2));
-  }
+  cusp_node *x = inputs[0];
+  if (!attrs[0].integer)
+    return cusp_built(outputs[0] = cusp_apply_1("gelu_exact", x));
+  cusp_node *cubic = cusp_add(x, cusp_scale(cusp_multiply(x, cusp_square(x)), 0.044715));
+  cusp_node *share = cusp_shift(cusp_apply_1("tanh", cusp_scale(cubic, M_2_SQRTPI * M_SQRT1_2)), 1);
   return cusp_built(outputs[0] = cusp_multiply(cusp_scale(x, 0.5), share));
 }
 

@@ -87,6 +87,16 @@ RULE(lgamma, cusp_multiply(dy, apply1("digamma", x)))
 RULE(i0, cusp_multiply(dy, apply1("i1", x)))
 RULE(sigmoid, cusp_apply_2("sigmoid_gradient", dy, y))
 RULE(softplus, cusp_multiply(dy, cusp_sigmoid(x)))
+RULE(gelu, cusp_multiply(dy, apply1("gelu_slope", x)))
+
+/* phi'(x) = -x phi(x), so that of Phi(x) + x phi(x) is (2 - x^2) phi(x). */
+static cusp_status gelu_slope_gradient(cusp_gradient *g) {
+  cusp_node *x = g->x[0], *square = cusp_square(x);
+  cusp_node *density = cusp_scale(cusp_exp(cusp_scale(square, -0.5)), 0.5 * M_SQRT1_2 * M_2_SQRTPI);
+  cusp_node *slope = cusp_multiply(cusp_shift(cusp_negative(square), 2), density);
+  return cusp_built(g->dx[0] = cusp_multiply(g->dy[0], slope));
+}
+
 RULE(relu, cusp_apply_2("relu_gradient", dy, y))
 
 /* I1'(x) = I0(x) - I1(x) / x, which tends to 1/2 at 0. */
@@ -471,6 +481,16 @@ const cusp_op cusp_ops_elementwise[] = {
      .help = "1 - erf(x), accurate for large x.",
      FLOATS,
      LOOP(erfc, erfc)},
+    {.name = "gelu_exact",
+     .arguments = "x",
+     .help = "x times the share of a normal distribution below it.",
+     FLOATS,
+     HIDDEN(gelu, gelu)},
+    {.name = "gelu_slope",
+     .arguments = "x",
+     .help = "The derivative of gelu_exact.",
+     FLOATS,
+     HIDDEN(gelu_slope, gelu_slope)},
     {.name = "erfinv",
      .arguments = "x",
      .help = "The inverse of erf.",

@@ -7,6 +7,7 @@
 #include "../base/threads.h"
 #include "../kernels/blas.h"
 #include "../kernels/blas_plain.h"
+#include "../kernels/product.h"
 #include "../kernels/vector.h"
 #include "../node/build.h"
 #include "../node/infer.h"
@@ -174,6 +175,7 @@ static cusp_status matmul_gradient(cusp_gradient *g) {
 /** What is fixed of a call: one product's geometry, and the offsets of the others. */
 typedef struct matmul_plan {
   cusp_gemm_task task;
+  cusp_product *product; /* the same by oneDNN; NULL where it does not pay */
   cusp_plain_product plain;
   cusp_plain_fn plain_fn; /* integers; NULL: task */
   size_t in_size, out_size;
@@ -282,6 +284,10 @@ static cusp_status blas_prepare(cusp_call *call) {
   else
     *plan = before;
   fill_task(plan, &left, &right, call->inputs[0].dtype);
+  if (plan->count == 1)
+    plan->product = cusp_product_new(&plan->task);
+  if (plan->product)
+    call->workspace_bytes = cusp_product_workspace(plan->product);
   call->state = plan;
   return CUSP_OK;
 }
@@ -304,6 +310,8 @@ static cusp_status plain_prepare(cusp_call *call) {
 }
 
 static void plan_release(cusp_call *call) {
+  if (call->state)
+    cusp_product_free(((matmul_plan *)call->state)->product);
   cusp_free(call->state);
   call->state = NULL;
 }
@@ -378,8 +386,12 @@ static void run_plan(const matmul_plan *plan, const void *a, const void *b, void
 }
 
 static cusp_status matmul_run_arrays(cusp_call *call) {
+  const matmul_plan *plan = call->state;
+  if (plan->product)
+    return cusp_product_run(plan->product, call->inputs[0].data, call->inputs[1].data,
+                            call->outputs[0].data, call->workspace);
   CUSP_TRY(cusp_blas_ready());
-  run_plan(call->state, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data);
+  run_plan(plan, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data);
   return CUSP_OK;
 }
 

@@ -27,6 +27,7 @@ local modules = {
   optimizers = "cusp.optimizers", preprocessing = "cusp.utils.preprocessing",
   random = "cusp.tensors.random",
   regularizers = "cusp.regularizers", safetensors = "cusp.formats.safetensors",
+  samplers = "cusp.samplers",
   saving = "cusp.saving", summary = "cusp.summary",
   tfrecord = "cusp.formats.tfrecord", tree = "cusp.utils.tree",
   utils = "cusp.utils", yaml = "cusp.formats.yaml",

@@ -37,7 +37,7 @@ end
 
 ---------------------------------------------------------------- the model
 
---- Embeddings of the characters and of their positions.
+--- Embeddings of the characters and of their positions, of which the first may be given.
 local Positions = layers.Layer:extend "Positions"
 
 function Positions:init(args)
@@ -46,12 +46,12 @@ function Positions:init(args)
   self.places = layers.Embedding(window, width)
 end
 
-function Positions:call(inputs)
-  return self.characters(inputs) + self.places(cusp.arange(inputs.shape[2]))
+function Positions:call(inputs, args)
+  return self.characters(inputs) + self.places(cusp.arange(inputs.shape[2]) + (args.first or 0))
 end
 
 --- Attention to earlier characters, then two dense layers, each with a residual connection (Vaswani
--- et al., 2017; normalised first).
+-- et al., 2017; normalised first). With a cache, also returns the cache after the call.
 local Block = layers.Layer:extend "Block"
 
 function Block:init(args)
@@ -62,10 +62,14 @@ function Block:init(args)
     layers.LayerNormalization()
 end
 
-function Block:call(x)
+function Block:call(x, args)
   local normal = self.before_attention(x)
-  x = x + self.attention(normal, normal, {use_causal_mask = true})
-  return x + self.narrow(self.wide(self.before_dense(x)))
+  local attended, cache = self.attention(normal, normal, {use_causal_mask = true,
+    cache = args.cache, cache_update_index = args.first}), nil
+  if args.cache then attended, cache = table.unpack(attended) end
+  x = x + attended
+  x = x + self.narrow(self.wide(self.before_dense(x)))
+  return cache and {x, cache} or x
 end
 
 local model = cusp.Sequential{cusp.Input{shape = {window}, dtype = "int32"}, Positions()}
@@ -81,25 +85,59 @@ model:summary()
 
 ---------------------------------------------------------------- writing
 
-local function write(prompt, length, temperature)
+--- The logits of the last of some characters, and the caches with them written from `first` on.
+local read = cusp.compile(function(characters, caches, first)
+  local list, after = model.layers, {}
+  local x = list[1](characters, {first = first})
+  for i = 1, blocks do
+    x, after[i] = table.unpack(list[i + 1](x, {cache = caches[i], first = first}))
+  end
+  x = list[blocks + 3](list[blocks + 2](x))
+  return x:slice{{}, {-1, -1}}:squeeze(2), after
+end)
+
+local function empty_caches()
+  local caches = {}
+  for i = 1, blocks do caches[i] = cusp.zeros{1, 2, window, heads, width // heads} end
+  return caches
+end
+
+--- The logits of position `index`, from the character before it.
+local function next_logits(prompt, caches, index)
+  local logits, after = read(ops.take(prompt, index - 1, 2):reshape{1, 1}, caches, index - 1)
+  return logits, nil, after
+end
+
+--- Continues a text to the end of the window, with one pass over what is there.
+local function fill_window(sampler, written)
+  local count, row = #written, table.move(written, 1, #written, 1, {})
+  for i = count + 1, window do row[i] = 0 end
+  local prompt = cusp.tensor({row}, {dtype = "int32"})
+  local caches = empty_caches()
+  if count > 1 then
+    local _, after = read(prompt:slice{{}, {1, count - 1}}, caches, cusp.tensor(0))
+    caches = after
+  end
+  return sampler(next_logits, prompt, {cache = caches, index = count}):tolist()[1]
+end
+
+local sampler = cusp.samplers.TopKSampler{k = 10, temperature = 0.7, seed = 7}
+
+--- Writes on from a prompt. Where the window is full, it goes on from its second half.
+local function write(prompt, length)
   local written = {}
   for i = 1, #prompt do written[i] = id_of[prompt:sub(i, i)] end
-  for _ = 1, length do
-    local first = math.max(1, #written - window + 1)
-    local seen = table.move(written, first, #written, 1, {})
-    local count = #seen
-    -- the causal mask hides what follows the last character
-    for i = count + 1, window do seen[i] = 0 end
-    local logits = model(cusp.tensor({seen}, {dtype = "int32"}))[1][count]
-    written[#written + 1] = cusp.random.categorical(logits:reshape{1, -1} / temperature, 1):item(1,
-      1)
+  while #written < #prompt + length do
+    local first = #written < window and 1 or #written - window // 2 + 1
+    local row = fill_window(sampler, table.move(written, first, #written, 1, {}))
+    table.move(row, 1, window, first, written)
   end
   for i, id in ipairs(written) do written[i] = vocabulary[id + 1] end
-  return table.concat(written)
+  return table.concat(written, "", 1, #prompt + length)
 end
 
 model:fit{batches, steps_per_epoch = steps, epochs = epochs, callbacks = {{
   on_epoch_end = function(_, epoch)
-    print(("\n--- after epoch %d\n%s\n"):format(epoch, write("ROMEO:\n", 200, 0.7)))
+    print(("\n--- after epoch %d\n%s\n"):format(epoch, write("ROMEO:\n", 200)))
   end,
 }}}

@@ -69,6 +69,11 @@ static double digamma(double x) {
          r * (1. / 12 - r * (1. / 120 - r * (1. / 252 - r * (1. / 240 - r / 132))));
 }
 
+static double gelu(double x) { return 0.5 * x * erfc(-x * M_SQRT1_2); }
+static double gelu_slope(double x) {
+  return 0.5 * erfc(-x * M_SQRT1_2) + x * exp(-0.5 * x * x) * 0.39894228040143267794;
+}
+
 /* Newton's method on erf, from the tangent at 0. */
 static double erfinv(double y) {
   double x = 0;
@@ -119,6 +124,8 @@ static const accuracy_case accuracy_cases[] = {
     {"sqrt", CUSP_VECTOR_sqrt, sqrt, 1e-10, 1e10, 0.6},
     {"rsqrt", CUSP_VECTOR_rsqrt, rsqrt, 1e-10, 1e10, 1.6},
     {"reciprocal", CUSP_VECTOR_reciprocal, reciprocal, -10, 10, 0.6},
+    {"gelu", CUSP_VECTOR_gelu, gelu, -12, 20, 6},
+    {"gelu_slope", CUSP_VECTOR_gelu_slope, gelu_slope, 0, 20, 6},
     {"erfinv", CUSP_VECTOR_erfinv, erfinv, -0.9, 0.9, 3},
     {"erfinv near 1", CUSP_VECTOR_erfinv, erfinv, 0.9, 0.99, 3},
     {"digamma", CUSP_VECTOR_digamma, digamma, 2, 30, 2},

@@ -55,7 +55,8 @@ one(x, [[negative absolute abs fabs square exp exp2 expm1 sin cos tan sinh cosh 
   erf erfc i0 i1 deg2rad rad2deg sinc nan_to_num real imag conj conjugate angle sigmoid softplus
   relu silu swish gelu elu selu celu leaky_relu relu6 hard_sigmoid hard_silu hard_swish hard_tanh
   hard_shrink soft_shrink tanh_shrink mish log_sigmoid softsign squareplus sparse_plus
-  sparse_sigmoid copy array convert_to_tensor ravel flipud fliplr at_least_2d at_least_3d round
+  sparse_sigmoid gelu_exact gelu_slope copy array convert_to_tensor ravel flipud fliplr
+  at_least_2d at_least_3d round
   trunc]])
 one(positive, "sqrt rsqrt reciprocal log log2 log10 log1p cbrt lgamma digamma")
 one(share, "arcsin arccos arctanh erfinv")
@@ -263,6 +264,21 @@ examples.lstsq = {function() return {z(4, 2), y(4)} end, function() return {z(2,
 for name in ("softmax log_softmax softmax_rows log_softmax_rows"):gmatch "%S+" do
   examples[name] = function() return {x(2, 4)} end
 end
+local function attention(bias, mask, options)
+  return function()
+    return {x(1, 3, 2, 2), y(1, 4, 1, 2), z(1, 4, 1, 3), bias or nil, mask or nil,
+      table.unpack(options or {}, 1, 4)}
+  end
+end
+local some_keys = bools{{{{true, true, false, true}}}}
+examples.dot_product_attention = {
+  attention(), attention(nil, some_keys, {0.7, true}), attention(x(2, 1, 4), some_keys),
+  attention(nil, bools{{false, false, false, false}, {true, false, true, true},
+    {false, true, true, true}}, {nil, true, nil, 0.8}),
+}
+examples.attention_tiles = "dot_product_attention"
+examples.attention_tiles_gradient = "dot_product_attention"
+
 for name in ("softmax_gradient log_softmax_gradient"):gmatch "%S+" do
   examples[name] = function() return {x(2, 4), y(2, 4)} end
 end

@@ -5,6 +5,8 @@ local parts = {
   conv = "conv_forward conv_input_gradient conv_kernel_gradient", cumprod = "cumprod_axis",
   cumsum = "cumsum_axis", dropout = "dropout_elements bernoulli_draw", eigh = "eigh_parts",
   eig = "eig_pairs eig_parts",
+  dot_product_attention = "attention_tiles attention_tiles_gradient",
+  gelu = "gelu_exact gelu_slope",
   fft = "fourier", irfft = "fourier_from_half", rfft = "fourier_real",
   take_along_axis = "gather_along scatter_along", take = "gather_axis scatter_axis",
   gru = "gru_sequence gru_gradient", lstm = "lstm_sequence lstm_gradient",

@@ -23,4 +23,13 @@ bool cusp_onednn_convolution_run(cusp_onednn_convolution *convolution, const voi
 void cusp_onednn_convolution_free(cusp_onednn_convolution *convolution);
 const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *convolution);
 
+cusp_onednn_product *cusp_onednn_product_new(const cusp_onednn_factors *factors,
+                                             const cusp_onednn_product *like);
+size_t cusp_onednn_product_packed(const cusp_onednn_product *product);
+bool cusp_onednn_product_pack(cusp_onednn_product *product, const void *b, void *packed);
+size_t cusp_onednn_product_workspace(const cusp_onednn_product *product);
+bool cusp_onednn_product_run(cusp_onednn_product *product, const void *a, const void *b, void *c,
+                             void *workspace);
+void cusp_onednn_product_free(cusp_onednn_product *product);
+
 #endif

@@ -44,4 +44,10 @@ const cusp_onednn cusp_onednn_table = {
     .convolution_run = cusp_onednn_convolution_run,
     .convolution_free = cusp_onednn_convolution_free,
     .convolution_name = cusp_onednn_convolution_name,
+    .product_new = cusp_onednn_product_new,
+    .product_packed = cusp_onednn_product_packed,
+    .product_pack = cusp_onednn_product_pack,
+    .product_workspace = cusp_onednn_product_workspace,
+    .product_run = cusp_onednn_product_run,
+    .product_free = cusp_onednn_product_free,
 };

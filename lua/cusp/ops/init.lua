@@ -18,7 +18,6 @@ local files = {
   linear = "einsum tensordot norm normalize cross cdist correlate diff trapezoid",
   arrange = "rearrange select unique boolean_mask with",
   fourier = "fft fft2 ifft2 rfft irfft extract_sequences stft istft",
-  attention = "dot_product_attention",
   nn = "unfold fold depth_to_space space_to_depth psnr sparsemax adaptive_average_pool "
     .. "adaptive_max_pool ctc_loss ctc_decode",
 }

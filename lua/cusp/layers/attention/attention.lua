@@ -61,31 +61,57 @@ function Attention:scores(query, key)
 end
 
 --- The keys that each query may attend to; nil: all.
-local function allowed(scores, value_mask, causal)
-  local shape = scores.shape
+local function allowed(query, key, value_mask, causal)
   local mask = value_mask and ops.expand_dims(ops.cast(value_mask, "bool"), -2) or nil
   if not causal then return mask end
-  local rows = ops.reshape(ops.arange(shape[#shape - 1]), {1, -1, 1})
-  local columns = ops.reshape(ops.arange(shape[#shape]), {1, 1, -1})
+  local rows = ops.reshape(ops.arange(query.shape[#query.shape - 1]), {1, -1, 1})
+  local columns = ops.reshape(ops.arange(key.shape[#key.shape - 1]), {1, 1, -1})
   local earlier = ops.greater_equal(rows, columns)
   return mask and ops.logical_and(mask, earlier) or earlier
+end
+
+--- What is taken off the scores of hidden positions.
+local function much(dtype) return dtype == "float16" and 65504.0 or 1e9 end
+
+--- The outputs in tiles, where nobody needs the scores.
+local function attend(self, query, key, value, value_mask, causal)
+  local bias
+  if value_mask then
+    local seen = ops.expand_dims(allowed(query, key, value_mask, causal), -3)
+    bias, causal = ops.where(seen, 0.0, -much(query.dtype)), false
+  end
+  if self.scale then query = ops.multiply(query, self.scale) end
+  local function one_head(x) return ops.expand_dims(x, -2) end
+  return ops.squeeze(ops.dot_product_attention(one_head(query), one_head(key), one_head(value),
+    {bias = bias, scale = 1.0, is_causal = causal or false}), -2)
+end
+
+--- The outputs, and the weights of the values.
+function Attention:weigh(query, key, value, value_mask, args)
+  local scores = self:scores(query, key)
+  local seen = allowed(query, key, value_mask, args.use_causal_mask)
+  if seen then
+    scores = ops.where(seen, scores, ops.subtract(scores, much(scores.dtype)))
+  end
+  local weights = ops.softmax(scores, -1)
+  if args.training and self.dropout > 0 then
+    weights = random.dropout(weights, self.dropout, {seed = self.generator})
+  end
+  return ops.matmul(weights, value), weights
 end
 
 function Attention:call(inputs, args)
   check(inputs, "tensors")
   local query, value = inputs[1], inputs[2]
   local key, mask = inputs[3] or value, args.mask
-  local scores = self:scores(query, key)
-  local seen = allowed(scores, mask and mask[2] or nil, args.use_causal_mask)
-  if seen then
-    local much = scores.dtype == "float16" and 65504.0 or 1e9
-    scores = ops.where(seen, scores, ops.subtract(scores, much))
+  local value_mask = mask and mask[2] or nil
+  local outputs, weights
+  if self.score_mode == "dot" and query.ndim == 3 and not args.return_attention_scores
+    and not (args.training and self.dropout > 0) then
+    outputs = attend(self, query, key, value, value_mask, args.use_causal_mask)
+  else
+    outputs, weights = self:weigh(query, key, value, value_mask, args)
   end
-  local weights = ops.softmax(scores, -1)
-  if args.training and self.dropout > 0 then
-    weights = random.dropout(weights, self.dropout, {seed = self.generator})
-  end
-  local outputs = ops.matmul(weights, value)
   if mask and mask[1] then
     outputs = ops.where(ops.expand_dims(ops.cast(mask[1], "bool"), -1), outputs,
       ops.zeros_like(outputs))

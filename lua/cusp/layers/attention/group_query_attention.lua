@@ -1,7 +1,8 @@
 --- Attention in which groups of query heads share a key and value head (Ainslie et al., "GQA",
 -- 2023). Called as `attention(query, value)` or `attention(query, value, key)`: query `[batch, T,
 -- dim]`, value and key `[batch, S, dim]`. Output `[batch, T, dim]`; with `{return_attention_scores
--- = true}` a list of the output and the scores `[batch, heads, T, S]`.
+-- = true}` a list of the output and the scores `[batch, heads, T, S]`. With a `cache`, a list of
+-- the output and the cache after the call, as in `cusp.layers.MultiHeadAttention`.
 -- @classmod cusp.layers.GroupQueryAttention
 -- @tparam integer head_dim
 -- @tparam integer num_query_heads
@@ -13,6 +14,7 @@
 local Layer = require "cusp.layers.machinery.layer"
 local MultiHeadAttention = require "cusp.layers.attention.multi_head_attention"
 local errors = require "cusp.base.errors"
+local key_value_cache = require "cusp.layers.attention.key_value_cache"
 local masks = require "cusp.base.masks"
 local names = require "cusp.base.names"
 local options = require "cusp.layers.machinery.options"
@@ -27,7 +29,7 @@ local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
   supports_masking = true,
   call_arguments = {
     "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
-    "return_attention_scores", "training", "use_causal_mask",
+    "return_attention_scores", "training", "use_causal_mask", "cache", "cache_update_index",
   },
   config = {
     {"head_dim", "integer", min = 1}, {"num_query_heads", "integer", min = 1},
@@ -81,9 +83,20 @@ function GroupQueryAttention:build(shape, others)
     {shape[1], shape[2], self.num_query_heads, self.head_dim})
 end
 
-local function finish(self, outputs, gate)
-  return self.output_dense(gate and ops.multiply(outputs, gate) or outputs)
+--- The heads' outputs and the weights, of projected tensors.
+function GroupQueryAttention:weigh(q, k, v, mask, args)
+  local repeats = self.num_query_heads // self.num_key_value_heads
+  k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
+  local scores = ops.einsum("bquh,bkuh->buqk", ops.multiply(q, self:score_scale()), k)
+  local weights = self.softmax(scores, {mask = mask and ops.expand_dims(mask, -3)})
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
+    or weights
+  return ops.einsum("buqk,bkuh->bquh", kept, v), weights
 end
+
+function GroupQueryAttention:score_scale() return 1 / math.sqrt(self.head_dim) end
+
+function GroupQueryAttention.in_tiles() return true end
 
 function GroupQueryAttention:call(query, args)
   local value = args.value
@@ -91,25 +104,15 @@ function GroupQueryAttention:call(query, args)
   local key = args.key or value
   args.value_mask = args.value_mask or masks.get(value)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil
-  local query_mask = args.query_mask or masks.get(query)
-  local mask = MultiHeadAttention.join_masks(self, query, value, args, query_mask)
-  local gate = self.gate_dense and self.gate_dense(query)
-  local repeats = self.num_query_heads // self.num_key_value_heads
-  local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-  if mask then mask = ops.expand_dims(mask, -3) end
-  if self.dropout == 0 and not args.return_attention_scores then
-    return finish(self, ops.dot_product_attention(q, k, v,
-      {mask = mask, scale = 1 / math.sqrt(self.head_dim)}), gate)
+  if args.cache ~= nil or args.cache_update_index ~= nil then
+    key_value_cache.check(self, args,
+      {query.shape[1], 2, 0, self.num_key_value_heads, self.head_dim})
   end
-  k, v = ops["repeat"](k, repeats, 3), ops["repeat"](v, repeats, 3)
-  q = ops.multiply(q, 1 / math.sqrt(self.head_dim))
-  local scores = ops.einsum("bquh,bkuh->buqk", q, k)
-  local weights = self.softmax(scores, {mask = mask})
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
-    or weights
-  local outputs = finish(self, ops.einsum("buqk,bkuh->bquh", kept, v), gate)
-  if args.return_attention_scores then return {outputs, weights} end
-  return outputs
+  local gate = self.gate_dense and self.gate_dense(query)
+  local outputs, weights, cache = MultiHeadAttention.attend(self, query, key, value, args,
+    args.query_mask or masks.get(query))
+  outputs = self.output_dense(gate and ops.multiply(outputs, gate) or outputs)
+  return MultiHeadAttention.results(outputs, weights, cache, args)
 end
 
 return GroupQueryAttention

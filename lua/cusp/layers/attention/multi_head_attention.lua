@@ -2,7 +2,9 @@
 -- `attention(query, value)` or `attention(query, value, key)`: query `[batch, T, ..., dim]`, value
 -- and key `[batch, S, ..., dim]`. Output `[batch, T, ..., dim]`; with `{return_attention_scores =
 -- true}` a list of the output and the scores `[batch, heads, T, S]`. Masks of query, value and key,
--- an `attention_mask` `[batch, T, S]` and `use_causal_mask` are combined.
+-- an `attention_mask` `[batch, T, S]` and `use_causal_mask` are combined. With a `cache` `[batch,
+-- 2, length, heads, size]`, a list of the output and the cache after the call: see
+-- `cusp.layers.attention.key_value_cache`.
 -- @classmod cusp.layers.MultiHeadAttention
 -- @tparam integer num_heads
 -- @tparam integer key_dim size of each head's query and key
@@ -19,6 +21,7 @@ local EinsumDense = require "cusp.layers.core.einsum_dense"
 local Layer = require "cusp.layers.machinery.layer"
 local Softmax = require("cusp.layers.activations.rectifiers").Softmax
 local errors = require "cusp.base.errors"
+local key_value_cache = require "cusp.layers.attention.key_value_cache"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
@@ -28,7 +31,7 @@ local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
   supports_masking = true,
   call_arguments = {
     "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
-    "return_attention_scores", "training", "use_causal_mask",
+    "return_attention_scores", "training", "use_causal_mask", "cache", "cache_update_index",
   },
   config = {
     {"num_heads", "integer", min = 1}, {"key_dim", "integer", min = 1},
@@ -175,26 +178,37 @@ end
 
 local function as_bool(mask) return ops.cast(mask, "bool") end
 
---- Positions of queries as a column, of keys as a row.
-local function positions(query, value)
-  return ops.reshape(ops.arange(query.shape[2]), {1, -1, 1}),
-    ops.reshape(ops.arange(value.shape[2]), {1, 1, -1})
+--- How many queries and keys there are, and the position of the first query.
+local function places_of(query, value, args)
+  if not args.cache then return {targets = query.shape[2], sources = value.shape[2]} end
+  return {targets = query.shape[2], sources = args.cache.shape[3], first = args.cache_update_index}
 end
 
---- Combines all masks into `[batch or 1, T, S]`; nil: nothing is masked.
-function MultiHeadAttention.join_masks(self, query, value, args, query_mask)
+--- Positions of queries as a column, of keys as a row.
+local function positions(places)
+  local rows = ops.reshape(ops.arange(places.targets), {1, -1, 1})
+  if places.first then rows = ops.add(rows, places.first) end
+  return rows, ops.reshape(ops.arange(places.sources), {1, 1, -1})
+end
+
+--- Combines all masks but the causal one into `[batch or 1, T, S]`; nil: nothing is masked.
+function MultiHeadAttention.join_masks(self, places, args, query_mask)
   local mask = query_mask and ops.expand_dims(as_bool(query_mask), -1) or nil
   if args.value_mask then mask = both(mask, ops.expand_dims(as_bool(args.value_mask), -2)) end
   if args.key_mask then mask = both(mask, ops.expand_dims(as_bool(args.key_mask), -2)) end
-  if args.use_causal_mask or self.sliding_window then
-    local rows, columns = positions(query, value)
-    if args.use_causal_mask then mask = both(mask, ops.greater_equal(rows, columns)) end
-    if self.sliding_window then
-      mask = both(mask, ops.less(ops.abs(ops.subtract(rows, columns)), self.sliding_window))
-    end
+  if self.sliding_window then
+    local rows, columns = positions(places)
+    mask = both(mask, ops.less(ops.abs(ops.subtract(rows, columns)), self.sliding_window))
   end
   if args.attention_mask then mask = both(as_bool(args.attention_mask), mask) end
   return mask
+end
+
+--- The mask with the causal one, where `use_causal_mask` asks for it.
+function MultiHeadAttention.with_causal(mask, places, args)
+  if not args.use_causal_mask then return mask end
+  local rows, columns = positions(places)
+  return both(mask, ops.greater_equal(rows, columns))
 end
 
 --- Adds the head axes of the scores to a mask.
@@ -203,14 +217,79 @@ local function beside_scores(mask, scores, n_axes)
   return mask
 end
 
---- The attention weights. A query with all keys masked takes their mean, like
--- `ops.dot_product_attention`, or else nothing.
-function MultiHeadAttention:weigh(scores, mask, as_dot_product)
-  if not mask or not as_dot_product then return self.softmax(scores, {mask = mask}) end
-  return ops.softmax(ops.where(mask, scores, scores.dtype == "float16" and -3e4 or -1e30), -1)
+--- Whether nobody needs the scores themselves. With dropout in the layer, as in Keras, a query
+-- with all keys masked takes nothing in place of their mean.
+function MultiHeadAttention.needs_no_scores(self, mask, args)
+  return not args.return_attention_scores
+    and (self.dropout == 0 or not args.training and not mask)
 end
 
 ---------------------------------------------------------------- calling
+
+--- The heads' outputs and the weights, of projected tensors.
+function MultiHeadAttention:weigh(q, k, v, mask, args)
+  local scores = ops.einsum(self.__own.scores_equation,
+    k, ops.multiply(q, self:score_scale()))
+  if mask then mask = beside_scores(mask, scores, #self.__own.axes) end
+  local weights = self.softmax(scores, {mask = mask})
+  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
+    or weights
+  return ops.einsum(self.__own.outputs_equation, kept, v), weights
+end
+
+--- Projected keys and values, those of the cache where there is one, and the cache.
+function MultiHeadAttention.keys_and_values(self, key, value, args)
+  local cache, index = args.cache, args.cache_update_index
+  if not cache then return self.key_dense(key), self.value_dense(value) end
+  if index ~= nil then
+    cache = key_value_cache.update(self, cache, index, self.key_dense(key), self.value_dense(value))
+  end
+  local k, v = key_value_cache.read(cache)
+  return k, v, cache
+end
+
+--- The heads' outputs, the weights where they are asked for, and the cache.
+-- @param weigh the way by the scores
+-- @tparam function tiled the way without
+function MultiHeadAttention.attend(self, query, key, value, args, query_mask)
+  local places = places_of(query, value, args)
+  local mask = MultiHeadAttention.join_masks(self, places, args, query_mask)
+  local q, k, v, cache = self.query_dense(query),
+    MultiHeadAttention.keys_and_values(self, key, value, args)
+  local tiled = self:in_tiles(query) and MultiHeadAttention.needs_no_scores(self, mask, args)
+  if not tiled or places.first then
+    mask = MultiHeadAttention.with_causal(mask, places, args)
+  end
+  local outputs, weights
+  if tiled then
+    outputs = ops.dot_product_attention(q, k, v, {
+      mask = mask and ops.expand_dims(mask, -3), scale = self:score_scale(),
+      is_causal = args.use_causal_mask and not places.first or false,
+    })
+  else
+    outputs, weights = self:weigh(q, k, v, mask, args)
+  end
+  if cache then
+    outputs = key_value_cache.guard(outputs, cache, places.first, places.targets)
+  end
+  return outputs, weights, cache
+end
+
+--- The output alone, or a list of it and of what else the call asked for.
+function MultiHeadAttention.results(outputs, weights, cache, args)
+  if not args.return_attention_scores and not cache then return outputs end
+  local list = {outputs}
+  if args.return_attention_scores then list[2] = weights end
+  list[#list + 1] = cache
+  return list
+end
+
+--- Whether the scores are a matrix for each head.
+function MultiHeadAttention:in_tiles(query)
+  return query.ndim == 3 and self.__own.axes[1] == 2
+end
+
+function MultiHeadAttention:score_scale() return 1 / math.sqrt(self.key_dim) end
 
 function MultiHeadAttention:call(query, args)
   local value = args.value
@@ -221,22 +300,19 @@ function MultiHeadAttention:call(query, args)
   args.key_mask = args.key_mask or args.key and masks.get(key) or nil
   -- as in Keras: later layers called on them see no mask
   for _, tensor in ipairs{query, value, key} do masks.set(tensor, nil) end
-  local mask = self:join_masks(query, value, args, query_mask)
+  if args.cache ~= nil or args.cache_update_index ~= nil then
+    if self.key_dim ~= self.value_dim or not self:in_tiles(query) then
+      errors.raise("%s: a cache goes with queries [batch, T, dim], and key_dim equal to value_dim",
+        self.name)
+    end
+    key_value_cache.check(self, args, {query.shape[1], 2, 0, self.num_heads, self.key_dim})
+  end
   local gate = self.gate_dense and self.gate_dense(query)
-  local q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-  q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
-  local scores = ops.einsum(self.__own.scores_equation, k, q)
-  if mask then mask = beside_scores(mask, scores, #self.__own.axes) end
-  local weights = self:weigh(scores, mask,
-    query.ndim == 3 and self.dropout == 0 and not args.return_attention_scores)
-  local kept = self.dropout > 0 and self.dropout_layer(weights, {training = args.training})
-    or weights
-  local outputs = ops.einsum(self.__own.outputs_equation, kept, v)
+  local outputs, weights, cache = self:attend(query, key, value, args, query_mask)
   if gate then outputs = ops.multiply(outputs, gate) end
   outputs = self.output_dense(outputs)
   if query_mask then masks.set(outputs, query_mask) end
-  if args.return_attention_scores then return {outputs, weights} end
-  return outputs
+  return MultiHeadAttention.results(outputs, weights, cache, args)
 end
 
 return MultiHeadAttention
