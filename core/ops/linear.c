@@ -75,6 +75,12 @@ static cusp_status matmul_infer(cusp_inference *inference) {
   return CUSP_OK;
 }
 
+static cusp_status wide_matmul_infer(cusp_inference *inference) {
+  CUSP_TRY(matmul_infer(inference));
+  inference->outputs[0].dtype = CUSP_FLOAT32;
+  return CUSP_OK;
+}
+
 /** int8 beside bool: the product is int8, where that of int8 alone is int32 (as Keras has it). */
 static cusp_status int8_beside_bool(cusp_node **out, const cusp_op *op, int n_inputs,
                                     cusp_node *const *inputs, int n_attrs, const cusp_attr *attrs) {
@@ -703,7 +709,14 @@ const cusp_op cusp_ops_linear[] = {
      .infer = matmul_infer,
      .gradient = matmul_gradient,
      .kernels = matmul_kernels,
+     .wide = "matmul_float32",
      .instead = int8_beside_bool},
+    {.name = "matmul_float32",
+     .arguments = "x1, x2",
+     .help = "matmul of operands of 16 bits, not rounded to them.",
+     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .infer = wide_matmul_infer,
+     .kernels = matmul_kernels},
     {.name = "dot",
      .arguments = "x1, x2",
      .help = "Sum over the last axis of x1 and the last but one of x2.",
