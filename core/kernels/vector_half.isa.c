@@ -1,5 +1,5 @@
-/* Vector functions of float16 and bfloat16: float32's, a block at a time between two
- * conversions. */
+/* Vector functions of float16 and bfloat16: float32's, a block at a time between two conversions;
+ * of bfloat16, those of one expression convert in registers. */
 
 #include "vector_half.h"
 #include "vector_loops.h"
@@ -58,6 +58,69 @@ static void run(const half_kind *kind, int id, int arity, bool to_bool, int64_t 
   }
 #include "vector_functions.h"
 #undef CUSP_VECTOR
+
+/* ------------------------------------------------------------------ bfloat16 in registers */
+
+#define REAL float
+#define C(name) name##f
+#define WIDE(x) cusp_bfloat16_to_float(x)
+#define NARROW(x) cusp_bfloat16_of_float(x)
+#define SAME(x) ((uint8_t)(x))
+#define MAP1(name, T, STORE, EXPRESSION)                                                       \
+  static void simple_##name(int64_t n, void *out, const void *const *in, const int8_t *step) { \
+    T *o = out;                                                                                \
+    const cusp_bfloat16 *p = in[0];                                                            \
+    if (step[0]) {                                                                             \
+      CUSP_LOOP {                                                                              \
+        const float x = WIDE(p[i]);                                                            \
+        o[i] = STORE(EXPRESSION);                                                              \
+      }                                                                                        \
+    } else {                                                                                   \
+      const float x = WIDE(p[0]);                                                              \
+      const T y = STORE(EXPRESSION);                                                           \
+      CUSP_LOOP o[i] = y;                                                                      \
+    }                                                                                          \
+  }
+#define MAP2_LOOP(A, B, STORE, EXPRESSION) \
+  {                                        \
+    CUSP_LOOP {                            \
+      const float a = A, b = B;            \
+      o[i] = STORE(EXPRESSION);            \
+    }                                      \
+    break;                                 \
+  }
+#define MAP2(name, T, STORE, EXPRESSION)                                                       \
+  static void simple_##name(int64_t n, void *out, const void *const *in, const int8_t *step) { \
+    T *o = out;                                                                                \
+    const cusp_bfloat16 *p = in[0], *q = in[1];                                                \
+    const float a0 = WIDE(p[0]), b0 = WIDE(q[0]);                                              \
+    switch ((step[0] != 0) << 1 | (step[1] != 0)) {                                            \
+    case 3: MAP2_LOOP(WIDE(p[i]), WIDE(q[i]), STORE, EXPRESSION)                               \
+    case 2: MAP2_LOOP(WIDE(p[i]), b0, STORE, EXPRESSION)                                       \
+    case 1: MAP2_LOOP(a0, WIDE(q[i]), STORE, EXPRESSION)                                       \
+    default: MAP2_LOOP(a0, b0, STORE, EXPRESSION)                                              \
+    }                                                                                          \
+  }
+#define UNARY(name, EXPRESSION) MAP1(name, cusp_bfloat16, NARROW, EXPRESSION)
+#define BINARY(name, EXPRESSION) MAP2(name, cusp_bfloat16, NARROW, EXPRESSION)
+#define TEST1(name, EXPRESSION) MAP1(name, uint8_t, SAME, EXPRESSION)
+#define TEST2(name, EXPRESSION) MAP2(name, uint8_t, SAME, EXPRESSION)
+#include "vector_simple.h"
+#undef UNARY
+#undef BINARY
+#undef TEST1
+#undef TEST2
+
+#define ENTRY(name, EXPRESSION) [CUSP_VECTOR_##name] = simple_##name,
+#define UNARY ENTRY
+#define BINARY ENTRY
+#define TEST1 ENTRY
+#define TEST2 ENTRY
+const cusp_vector_table CUSP_ISA(cusp_vector_bfloat16_simple) = {
+#include "vector_simple.h"
+};
+
+/* ------------------------------------------------------------------ tables */
 
 /* What moves bits alone; also what float32's table cannot do for them. */
 CUSP_MAP1(bits_copy, uint16_t, uint16_t, x)
