@@ -137,13 +137,14 @@ WITH_TILES static void pack_any(const source *s, int64_t line, int64_t k, char *
     pack_tile(s, line, k, out, false, true);
 }
 
-/** Panels of 16 lines, each with all of k. */
+/** Panels of 16 lines, each with all of k. Two at a time, as their lines may share the memory's. */
 static void pack_panels(void *context, int64_t begin, int64_t end) {
   const source *s = context;
   const int64_t depth = tiles_of(s->k, DEPTH);
-  for (int64_t panel = begin; panel < end; panel++)
+  for (int64_t first = begin; first < end; first += 2)
     for (int64_t d = 0; d < depth; d++)
-      pack_any(s, panel * LINES, d * DEPTH, s->out + (panel * depth + d) * TILE_BYTES);
+      for (int64_t panel = first; panel < first + 2 && panel < end; panel++)
+        pack_any(s, panel * LINES, d * DEPTH, s->out + (panel * depth + d) * TILE_BYTES);
 }
 
 static source left_source(const cusp_tile_task *t, void *out) {

@@ -4,6 +4,7 @@
  * for. */
 
 #include "../tensor/dtype.h"
+#include "vector_narrow.h"
 
 #include <string.h>
 #if defined(__F16C__)
@@ -27,6 +28,10 @@ static inline cusp_bfloat16 cusp_bfloat16_of_float(float x) {
 }
 
 static inline void cusp_bfloat16_block_from_float(int64_t n, cusp_bfloat16 *out, const float *in) {
+#if defined(__AVX512F__)
+  if (cusp_bfloat16_narrow(n, out, in))
+    return;
+#endif
   for (int64_t i = 0; i < n; i++)
     out[i] = cusp_bfloat16_of_float(in[i]);
 }
