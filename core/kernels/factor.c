@@ -80,7 +80,8 @@ static void multiply_tiles(const cusp_factor *f, int64_t m, const float *a, int6
   for (int64_t first = 0; first < m; first += TILE_ROWS) {
     int64_t rows = m - first < TILE_ROWS ? m - first : TILE_ROWS;
     cusp_tile_task t = tile_task(f, rows, a + first * lda, lda, beta, c + first * ldc, ldc);
-    cusp_tiles_multiply_packed(&t, f->packed, workspace);
+    t.packed_right = f->packed;
+    cusp_tiles_multiply_serial(&t, workspace);
   }
 }
 

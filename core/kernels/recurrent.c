@@ -380,24 +380,31 @@ static void order_by_time(void *context, int64_t begin, int64_t end) {
              (const void *[]){at(r, r->x, (row * r->time + time) * r->input)}, (const int8_t[]){1});
 }
 
-/** left [rows, m] transposed, times the cotangents of a projection: [m, G * U]. */
-static void tiled_gradient(const backward_run *run, const void *left, cusp_dtype dtype, int64_t m,
-                           const void *cotangents, void *out) {
+/** left [rows, m] transposed, times the cotangents of a projection, packed if `pack` says so:
+ * [m, G * U]. */
+static void tiled_gradient(const backward_run *run, cusp_tile_matrix left, int64_t m,
+                           const void *cotangents, bool pack, void *out) {
   const cusp_recurrent *r = run->r;
   const int64_t columns = kernel_columns(r);
+  char *right = run->tiled + ordered_bytes(r);
   cusp_tile_task t = {.m = m, .n = columns, .k = r->time * r->batch, .c = out, .ldc = columns};
-  t.c_dtype = CUSP_FLOAT32;
-  t.a = (cusp_tile_matrix){left, dtype, 1, m};
+  t.a = left;
   t.b = (cusp_tile_matrix){cotangents, CUSP_FLOAT32, columns, 1};
-  cusp_tiles_multiply(&t, run->tiled + ordered_bytes(r));
+  t.c_dtype = CUSP_FLOAT32;
+  t.packed_right = right;
+  if (pack)
+    cusp_tiles_pack_right(&t, right);
+  cusp_tiles_multiply(&t, right + cusp_tiles_bytes(columns, t.k));
 }
 
 /* All steps of a kernel's gradient are one product, once x is in the order of the cotangents. */
 static void tiled_weight_gradients(backward_run *run) {
   const cusp_recurrent *r = run->r;
   cusp_parallel_for(r->time, 65536 / (r->batch * r->input + 1) + 1, order_by_time, run);
-  tiled_gradient(run, run->tiled, CUSP_BFLOAT16, r->input, run->d_input, run->g->dkernel);
-  tiled_gradient(run, r->states[0], CUSP_FLOAT32, r->units, run->d_state, run->g->drecurrent);
+  const cusp_tile_matrix x = {run->tiled, CUSP_BFLOAT16, 1, r->input},
+                         h = {r->states[0], CUSP_FLOAT32, 1, r->units};
+  tiled_gradient(run, x, r->input, run->d_input, true, run->g->dkernel);
+  tiled_gradient(run, h, r->units, run->d_state, run->d_state != run->d_input, run->g->drecurrent);
   if (run->g->dbias)
     cusp_parallel_for(kernel_columns(r), 65536 / (r->time * r->batch + 1) + 32, bias_columns, run);
 }

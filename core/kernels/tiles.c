@@ -310,20 +310,20 @@ void cusp_tiles_multiply(const cusp_tile_task *task, void *workspace) {
   if (task->m <= 0 || task->n <= 0)
     return;
   pack(left_source(task, left));
-  pack(right_source(task, right));
-  product p = {task, left, right, task->m >= task->n};
+  if (!task->packed_right)
+    pack(right_source(task, right));
+  product p = {task, left, task->packed_right ? task->packed_right : right, task->m >= task->n};
   const int64_t m = tiles_of(task->m, 2 * LINES), n = tiles_of(task->n, 2 * LINES);
   const int64_t across = (p.by_rows ? n : m) * (tiles_of(task->k, DEPTH) + 1);
   cusp_parallel_for(p.by_rows ? m : n, BLOCKS_PER_PIECE / across + 1, multiply_pairs, &p);
 }
 
-void cusp_tiles_multiply_packed(const cusp_tile_task *task, const void *packed_right,
-                                void *workspace) {
+void cusp_tiles_multiply_serial(const cusp_tile_task *task, void *workspace) {
   if (task->m <= 0 || task->n <= 0)
     return;
   source left = left_source(task, workspace);
   pack_panels(&left, 0, tiles_of(task->m, LINES));
-  product p = {task, workspace, packed_right, true};
+  product p = {task, workspace, task->packed_right, true};
   multiply_pairs(&p, 0, tiles_of(task->m, 2 * LINES));
 }
 
@@ -337,10 +337,8 @@ void cusp_tiles_multiply(const cusp_tile_task *task, void *workspace) {
   (void)task;
   (void)workspace;
 }
-void cusp_tiles_multiply_packed(const cusp_tile_task *task, const void *packed_right,
-                                void *workspace) {
+void cusp_tiles_multiply_serial(const cusp_tile_task *task, void *workspace) {
   (void)task;
-  (void)packed_right;
   (void)workspace;
 }
 #endif

@@ -26,6 +26,7 @@ typedef struct cusp_tile_task {
   cusp_dtype c_dtype; /* bfloat16 or float32 */
   int64_t ldc;
   bool add;
+  const void *packed_right; /* b in the tiles' order; NULL: it is packed for this product */
 } cusp_tile_task;
 
 /** Whether this CPU has them, and CUSP_ISA does not forbid it. */
@@ -39,7 +40,6 @@ size_t cusp_tiles_workspace(int64_t m, int64_t n, int64_t k);
 /** Runs the task on several threads; `workspace` is aligned to 64. */
 void cusp_tiles_multiply(const cusp_tile_task *task, void *workspace);
 /** Runs the task on the calling thread, with b packed before; `workspace` takes a alone. */
-void cusp_tiles_multiply_packed(const cusp_tile_task *task, const void *packed_right,
-                                void *workspace);
+void cusp_tiles_multiply_serial(const cusp_tile_task *task, void *workspace);
 
 #endif
