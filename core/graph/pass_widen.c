@@ -1,7 +1,8 @@
 /*
- * Conversions from 16 bits to float32 go to where they cost nothing: into the product that made
- * the number, before the sum that is converted, and into each loop that reads it, so that memory
- * holds 16 bits.
+ * Conversions from 16 bits to float32 go to where they cost nothing: into each loop that reads the
+ * number, so that memory holds 16 bits; and in compiled functions into the product that made it,
+ * or before the sum, which then are not rounded. Eagerly that would make a value depend on whether
+ * the one before was looked at.
  */
 #include "../kernels/vector.h"
 #include "../node/table.h"
@@ -94,7 +95,7 @@ cusp_status cusp_pass_widen(cusp_graph *graph) {
     return CUSP_OK;
   cusp_graph_count_uses(graph);
   const int count = graph->n_operations;
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; graph->traced && i < count; i++) {
     if (widens(graph, &graph->operations[i]))
       take_wide_row(graph, &graph->operations[i]);
     if (widens(graph, &graph->operations[i]))
