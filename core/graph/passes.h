@@ -9,6 +9,6 @@ cusp_status cusp_pass_simplify(cusp_graph *graph);
 cusp_status cusp_pass_common(cusp_graph *graph); /* pass_common.c: equal operations become one */
 /* pass_widen.c: conversions from 16 bits to float32 move to where they cost nothing */
 cusp_status cusp_pass_widen(cusp_graph *graph);
-cusp_status cusp_pass_dead(cusp_graph *graph);   /* pass_dead.c: what no output needs goes */
+cusp_status cusp_pass_dead(cusp_graph *graph); /* pass_dead.c: what no output needs goes */
 
 #endif

@@ -3,8 +3,8 @@
 /*
  * The right factor of many products, each with few rows: the kernel of a recurrent layer,
  * multiplied at every step. It is packed into panels once (panels.h), which at every product would
- * cost as much as a fifth of it. Where packing does not pay the products go to BLAS. A narrow factor
- * is packed into tiles of bfloat16 (tiles.h), and what it multiplies is rounded to them.
+ * cost as much as a fifth of it. Where packing does not pay the products go to BLAS. A narrow
+ * factor is packed into tiles of bfloat16 (tiles.h), and what it multiplies is rounded to them.
  */
 
 #include "../tensor/dtype.h"

@@ -89,7 +89,8 @@ describe("bfloat16 beside float32", function()
   end)
 
   it("computes the functions of layers over odd lengths and single numbers", function()
-    for _, name in ipairs{"relu", "gelu", "silu", "sigmoid", "tanh", "softmax", "softplus", "exp"} do
+    for _, name in ipairs{"relu", "gelu", "silu", "sigmoid", "tanh", "softmax", "softplus",
+      "exp"} do
       near_float32(function(x) return ops[name](x) end, uniform(7, 37))
       near_float32(function(x) return ops[name](x) end, uniform(1, 1))
     end
@@ -109,9 +110,9 @@ describe("bfloat16 beside float32", function()
 
   it("keeps the gradient of a weight in float32", function()
     local x, w = ops.cast(uniform(64, 3), "bfloat16"), cusp.Variable(uniform(3, 2))
-    local gradient = cusp.compile(function(x)
+    local gradient = cusp.compile(function(a)
       local tape <close> = cusp.GradientTape()
-      return tape:gradient(ops.sum(ops.matmul(x, ops.cast(w, "bfloat16"))), {w})[1]
+      return tape:gradient(ops.sum(ops.matmul(a, ops.cast(w, "bfloat16"))), {w})[1]
     end)(x)
     assert.equal("float32", gradient.dtype)
     local want = ops.sum(ops.cast(x, "float32"), 1, {keepdims = true})
@@ -164,15 +165,16 @@ describe("mixed_float16", function()
   it("wraps the optimizer, unless told not to", function()
     local scaled = cusp.optimizers.LossScaleOptimizer
     assert.is_true(Object.is_instance(compiled{optimizer = "sgd"}.optimizer, scaled))
-    assert.is_false(Object.is_instance(compiled{optimizer = "sgd", auto_scale_loss = false}.optimizer,
-      scaled))
+    local plain = compiled{optimizer = "sgd", auto_scale_loss = false}
+    assert.is_false(Object.is_instance(plain.optimizer, scaled))
     local own = scaled{cusp.optimizers.SGD(0.1), initial_scale = 8}
     assert.equal(own, compiled{optimizer = own}.optimizer)
   end)
 
-  it("doubles the scale after finite steps and halves it, skipping the step, after others", function()
-    local model = compiled{optimizer = cusp.optimizers.LossScaleOptimizer{cusp.optimizers.SGD(0.01),
-      initial_scale = 16, dynamic_growth_steps = 3}}
+  it("doubles the scale after finite steps; halves it and skips the step after others", function()
+    local optimizer = cusp.optimizers.LossScaleOptimizer{cusp.optimizers.SGD(0.01),
+      initial_scale = 16, dynamic_growth_steps = 3}
+    local model = compiled{optimizer = optimizer}
     local x, y = cusp.ones{8, 4}, cusp.ones{8, 3}
     local scales = {}
     for i = 1, 4 do
