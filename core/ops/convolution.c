@@ -94,6 +94,9 @@ static cusp_status kernel_gradient_infer(cusp_inference *inference) {
 }
 
 static cusp_status wide_kernel_gradient_infer(cusp_inference *inference) {
+  if (inference->inputs[0].dtype != CUSP_BFLOAT16)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected bfloat16, got %s",
+                           cusp_dtype_name(inference->inputs[0].dtype));
   CUSP_TRY(kernel_gradient_infer(inference));
   inference->outputs[0].dtype = CUSP_FLOAT32;
   return CUSP_OK;

@@ -76,6 +76,11 @@ static cusp_status matmul_infer(cusp_inference *inference) {
 }
 
 static cusp_status wide_matmul_infer(cusp_inference *inference) {
+  const cusp_dtype dtype = inference->inputs[0].dtype;
+  if (!cusp_dtype_is_half(dtype) || inference->inputs[1].dtype != dtype)
+    return cusp_infer_fail(inference, CUSP_EDTYPE,
+                           "expected two operands of 16 bits, got %s and %s",
+                           cusp_dtype_name(dtype), cusp_dtype_name(inference->inputs[1].dtype));
   CUSP_TRY(matmul_infer(inference));
   inference->outputs[0].dtype = CUSP_FLOAT32;
   return CUSP_OK;

@@ -2,7 +2,8 @@
 local parts = {
   argsort = "argsort_rows", cholesky = "cholesky_lower", cond = "choose",
   while_loop = "loop loop_gradient",
-  conv = "conv_forward conv_input_gradient conv_kernel_gradient", cumprod = "cumprod_axis",
+  conv = "conv_forward conv_input_gradient conv_kernel_gradient conv_kernel_gradient_float32",
+  cumprod = "cumprod_axis", matmul = "matmul_float32",
   cumsum = "cumsum_axis", dropout = "dropout_elements bernoulli_draw", eigh = "eigh_parts",
   fft = "fourier", irfft = "fourier_from_half", rfft = "fourier_real",
   take_along_axis = "gather_along scatter_along", take = "gather_axis scatter_axis",
