@@ -1,9 +1,10 @@
 #include "cpu.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const isa_names[CUSP_ISA_COUNT] = {"baseline", "avx2", "avx512"};
+static const char *const isa_names[CUSP_ISA_COUNT] = {"baseline", "avx2", "avx512", "amx"};
 
 const char *cusp_isa_name(cusp_isa isa) {
   return (unsigned)isa < CUSP_ISA_COUNT ? isa_names[isa] : "unknown";
@@ -11,11 +12,31 @@ const char *cusp_isa_name(cusp_isa isa) {
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* bits of leaf 7: bfloat16 on tiles, and tiles; of leaf 7.1: bfloat16 in vectors */
+#define AMX_BF16 (1u << 22)
+#define AMX_TILE (1u << 24)
+#define AVX512_BF16 (1u << 5)
+/* Linux gives the tiles' state, feature 18, to processes that ask for it. */
+#define ASK_FOR_STATE 0x1023
+#define TILE_DATA 18
+
+static bool has_tiles(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
+      (d & (AMX_BF16 | AMX_TILE)) != (AMX_BF16 | AMX_TILE))
+    return false;
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & AVX512_BF16))
+    return false;
+  return syscall(SYS_arch_prctl, ASK_FOR_STATE, TILE_DATA) == 0;
+}
 
 static cusp_isa detect(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("x86-64-v4"))
-    return CUSP_ISA_AVX512;
+    return has_tiles() ? CUSP_ISA_AMX : CUSP_ISA_AVX512;
   return __builtin_cpu_supports("x86-64-v3") ? CUSP_ISA_AVX2 : CUSP_ISA_BASELINE;
 }
 

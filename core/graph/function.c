@@ -176,6 +176,7 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
   CUSP_TRY(find_replaced_leaves(c));
   CUSP_TRY(keep_types(c));
   CUSP_TRY(cusp_graph_import(&graph, &c->order, true, c->n_outputs, c->outputs));
+  graph.traced = true;
   cusp_status status = cusp_graph_rewrite(&graph);
   if (status != CUSP_OK) {
     cusp_graph_free(&graph);

@@ -50,6 +50,7 @@ typedef struct cusp_graph {
   int n_leaves, leaves_capacity;
   int *outputs; /* values to compute */
   int n_outputs;
+  bool traced; /* part of a compiled function: only its outputs are seen */
 } cusp_graph;
 
 void cusp_graph_free(cusp_graph *graph); /* releases constants too */

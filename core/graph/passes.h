@@ -7,6 +7,8 @@
 /* pass_simplify.c: identities, no-op views and casts */
 cusp_status cusp_pass_simplify(cusp_graph *graph);
 cusp_status cusp_pass_common(cusp_graph *graph); /* pass_common.c: equal operations become one */
-cusp_status cusp_pass_dead(cusp_graph *graph);   /* pass_dead.c: what no output needs goes */
+/* pass_widen.c: conversions from 16 bits to float32 move to where they cost nothing */
+cusp_status cusp_pass_widen(cusp_graph *graph);
+cusp_status cusp_pass_dead(cusp_graph *graph); /* pass_dead.c: what no output needs goes */
 
 #endif

@@ -17,6 +17,7 @@ static const pass passes[] = {
     {"simplify", cusp_pass_simplify},
     {"common", cusp_pass_common},
     {"dead", cusp_pass_dead},
+    {"widen", cusp_pass_widen},
 };
 
 static bool disabled(const char *name) {

@@ -31,6 +31,7 @@ static cusp_status import(cusp_subplan *p, cusp_graph *graph, const cusp_subgrap
     status = find_inputs(p, &order, map);
   if (status == CUSP_OK)
     status = cusp_graph_import(graph, &order, true, n_outputs, from->outputs);
+  graph->traced = true;
   if (status == CUSP_OK)
     status = cusp_graph_rewrite(graph);
   cusp_order_free(&order);

@@ -108,7 +108,7 @@ static int make_buffers(void *library, int wanted) {
  * environment's. */
 static void *open_with_right_kernels(void) {
   const char *wanted = getenv("CUSP_BLAS_CORETYPE"), *present = getenv("OPENBLAS_CORETYPE");
-  if (!wanted && cusp_cpu_isa() == CUSP_ISA_AVX512)
+  if (!wanted && cusp_cpu_isa() >= CUSP_ISA_AVX512)
     wanted = "SKYLAKEX";
   if (!wanted || strcmp(wanted, "inherit") == 0)
     return open_library();
@@ -134,7 +134,7 @@ static void *open_for_one_thread(void) {
 
 static bool suits_cpu(const char *core) {
   static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-  if (cusp_cpu_isa() != CUSP_ISA_AVX512)
+  if (cusp_cpu_isa() < CUSP_ISA_AVX512)
     return true;
   for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
     if (strcmp(core, wide[i]) == 0)

@@ -15,7 +15,7 @@
 #if defined(__x86_64__)
 #define CUSP_ISA_DECLARE(type, name) extern type name##_baseline, name##_avx2, name##_avx512
 #define CUSP_ISA_CHOOSE(name)                         \
-  (cusp_cpu_isa() == CUSP_ISA_AVX512 ? &name##_avx512 \
+  (cusp_cpu_isa() >= CUSP_ISA_AVX512 ? &name##_avx512 \
    : cusp_cpu_isa() == CUSP_ISA_AVX2 ? &name##_avx2   \
                                      : &name##_baseline)
 #else

@@ -22,13 +22,13 @@ typedef struct cusp_onednn_factors {
 } cusp_onednn_factors;
 
 /** Changes whenever anything here or in windows.h does; onednn.so and engine must agree. */
-#define CUSP_ONEDNN_VERSION 3
+#define CUSP_ONEDNN_VERSION 4
 #define CUSP_ONEDNN_SYMBOL "cusp_onednn_table"
 
 typedef struct cusp_onednn {
   int version;
-  /** A float32 convolution on row-major arrays; NULL, with the reason in `message`, where oneDNN
-   * has none that is fast. */
+  /** A convolution of float32, or of bfloat16 with either result, on row-major arrays; NULL, with
+   * the reason in `message`, where oneDNN has none that is fast. */
   cusp_onednn_convolution *(*convolution_new)(const cusp_convolution *convolution,
                                               cusp_convolution_face face, char *message,
                                               size_t message_bytes);

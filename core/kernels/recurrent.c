@@ -4,6 +4,7 @@
 #include "../base/threads.h"
 #include "blas.h"
 #include "factor.h"
+#include "tiles.h"
 #include "vector.h"
 
 #include <string.h>
@@ -91,14 +92,24 @@ static size_t rounded(size_t bytes) {
 static cusp_factor columns_factor(const cusp_recurrent *r, const void *kernel, int64_t rows,
                                   int64_t first, int64_t count) {
   const void *b = kernel ? at(r, kernel, first) : NULL;
-  return (cusp_factor){.dtype = r->dtype, .k = rows, .n = count, .b = b, .ldb = kernel_columns(r)};
+  return (cusp_factor){.dtype = r->dtype,
+                       .narrow = r->narrow,
+                       .k = rows,
+                       .n = count,
+                       .b = b,
+                       .ldb = kernel_columns(r)};
 }
 
 /** A kernel [rows, G * U], transposed: the factor of a gradient. */
 static cusp_factor gradient_factor(const cusp_recurrent *r, const void *kernel, int64_t rows) {
   int64_t columns = kernel_columns(r);
-  return (cusp_factor){
-      .dtype = r->dtype, .k = columns, .n = rows, .b = kernel, .trans = true, .ldb = columns};
+  return (cusp_factor){.dtype = r->dtype,
+                       .narrow = r->narrow,
+                       .k = columns,
+                       .n = rows,
+                       .b = kernel,
+                       .trans = true,
+                       .ldb = columns};
 }
 
 /** Bytes of a factor packed: it is worth it by what all threads do with it at a step. */
@@ -140,11 +151,32 @@ static size_t projection_bytes(const cusp_recurrent *r) {
   return rounded((size_t)r->cell->gates * (size_t)r->time * (size_t)r->batch * row_bytes(r));
 }
 
+/** Whether the weights' gradients are single products on tiles. */
+static bool tiled_gradients(const cusp_recurrent *r) { return r->narrow && cusp_tiles_present(); }
+
+/** x by time first, in bfloat16. */
+static size_t ordered_bytes(const cusp_recurrent *r) {
+  return rounded((size_t)(r->time * r->batch * r->input) * sizeof(cusp_bfloat16));
+}
+
+/** What the products of the weights' gradients work in. */
+static size_t tiled_bytes(const cusp_recurrent *r) {
+  const int64_t most = r->input > r->units ? r->input : r->units;
+  if (!tiled_gradients(r))
+    return 0;
+  return ordered_bytes(r) + cusp_tiles_workspace(most, kernel_columns(r), r->time * r->batch);
+}
+
+/** Of the cotangents that masked rows keep. */
+static size_t saved_bytes(const cusp_recurrent *r) {
+  return rounded((size_t)r->cell->states * (size_t)r->batch * row_bytes(r));
+}
+
 size_t cusp_recurrent_gradient_workspace(const cusp_recurrent *r) {
   return packed_bytes(r, gradient_factor(r, r->kernel, r->input)) +
          packed_bytes(r, gradient_factor(r, r->recurrent, r->units)) +
-         (r->cell->apart ? 2 : 1) * projection_bytes(r) + scratch_bytes(r) +
-         (size_t)r->cell->states * (size_t)r->batch * row_bytes(r);
+         (r->cell->apart ? 2 : 1) * projection_bytes(r) + scratch_bytes(r) + saved_bytes(r) +
+         tiled_bytes(r);
 }
 
 /* ------------------------------------------------------------------ forward */
@@ -240,6 +272,7 @@ typedef struct backward_run {
   cusp_factor kernel, recurrent; /* transposed */
   cusp_vector_fn add;
   void *d_input, *d_state, *scratch, *saved;
+  char *tiled; /* what the products of the weights' gradients work in */
 } backward_run;
 
 static void *projection_rows(const cusp_recurrent *r, const void *base, int64_t time,
@@ -327,6 +360,55 @@ static void sum_columns(const backward_run *run, const void *projections, void *
     add(run, width, at(r, projections, row * kernel_columns(r) + begin), at(r, bias, begin));
 }
 
+/** dbias for the columns begin <= j < end of G * U. */
+static void bias_columns(void *context, int64_t begin, int64_t end) {
+  const backward_run *run = context;
+  const cusp_recurrent *r = run->r;
+  sum_columns(run, run->d_input, run->g->dbias, begin, end - begin);
+  if (r->cell->apart)
+    sum_columns(run, run->d_state, at(r, run->g->dbias, kernel_columns(r)), begin, end - begin);
+}
+
+/** Times begin <= t < end of x, in bfloat16. */
+static void order_by_time(void *context, int64_t begin, int64_t end) {
+  const backward_run *run = context;
+  const cusp_recurrent *r = run->r;
+  const cusp_vector_fn narrow = cusp_vector_find_cast(CUSP_FLOAT32, CUSP_BFLOAT16);
+  for (int64_t time = begin; time < end; time++)
+    for (int64_t row = 0; row < r->batch; row++)
+      narrow(r->input, (cusp_bfloat16 *)run->tiled + (time * r->batch + row) * r->input,
+             (const void *[]){at(r, r->x, (row * r->time + time) * r->input)}, (const int8_t[]){1});
+}
+
+/** left [rows, m] transposed, times the cotangents of a projection, packed if `pack` says so:
+ * [m, G * U]. */
+static void tiled_gradient(const backward_run *run, cusp_tile_matrix left, int64_t m,
+                           const void *cotangents, bool pack, void *out) {
+  const cusp_recurrent *r = run->r;
+  const int64_t columns = kernel_columns(r);
+  char *right = run->tiled + ordered_bytes(r);
+  cusp_tile_task t = {.m = m, .n = columns, .k = r->time * r->batch, .c = out, .ldc = columns};
+  t.a = left;
+  t.b = (cusp_tile_matrix){cotangents, CUSP_FLOAT32, columns, 1};
+  t.c_dtype = CUSP_FLOAT32;
+  t.packed_right = right;
+  if (pack)
+    cusp_tiles_pack_right(&t, right);
+  cusp_tiles_multiply(&t, right + cusp_tiles_bytes(columns, t.k));
+}
+
+/* All steps of a kernel's gradient are one product, once x is in the order of the cotangents. */
+static void tiled_weight_gradients(backward_run *run) {
+  const cusp_recurrent *r = run->r;
+  cusp_parallel_for(r->time, 65536 / (r->batch * r->input + 1) + 1, order_by_time, run);
+  const cusp_tile_matrix x = {run->tiled, CUSP_BFLOAT16, 1, r->input},
+                         h = {r->states[0], CUSP_FLOAT32, 1, r->units};
+  tiled_gradient(run, x, r->input, run->d_input, true, run->g->dkernel);
+  tiled_gradient(run, h, r->units, run->d_state, run->d_state != run->d_input, run->g->drecurrent);
+  if (run->g->dbias)
+    cusp_parallel_for(kernel_columns(r), 65536 / (r->time * r->batch + 1) + 32, bias_columns, run);
+}
+
 /** dkernel and dbias for the columns begin <= j < end of G * U: sums over all steps, so threads
  * split columns, not steps. */
 static void weight_columns(void *context, int64_t begin, int64_t end) {
@@ -344,11 +426,8 @@ static void weight_columns(void *context, int64_t begin, int64_t end) {
     t.beta = time > 0;
     cusp_gemm_serial(&t);
   }
-  if (!run->g->dbias)
-    return;
-  sum_columns(run, run->d_input, run->g->dbias, begin, width);
-  if (r->cell->apart)
-    sum_columns(run, run->d_state, at(r, run->g->dbias, columns), begin, width);
+  if (run->g->dbias)
+    bias_columns(context, begin, end);
 }
 
 /* The states before the steps lie as one matrix, so the recurrent kernel's gradient is one product
@@ -382,7 +461,11 @@ void cusp_recurrent_backward(const cusp_recurrent *r, const cusp_recurrent_gradi
   run.d_input = next;
   run.d_state = next += r->cell->apart ? projection_bytes(r) : 0;
   run.scratch = next += projection_bytes(r);
-  run.saved = next + scratch_bytes(r);
+  run.saved = next += scratch_bytes(r);
+  run.tiled = next + saved_bytes(r);
   cusp_parallel_for(r->batch, batch_grain(r), backward_range, &run);
-  weight_gradients(&run);
+  if (tiled_gradients(r))
+    tiled_weight_gradients(&run);
+  else
+    weight_gradients(&run);
 }

@@ -55,6 +55,7 @@ typedef struct cusp_recurrent {
   int64_t batch, time, input, units;
   /* from the last time to the first; `sequence` is in the order of the steps */
   bool backwards;
+  bool narrow;           /* products of float32 are made of bfloat16 where the CPU multiplies it */
   const void *x;         /* [B, T, I] */
   const void *kernel;    /* [I, G * U] */
   const void *recurrent; /* [U, G * U] */

@@ -12,6 +12,8 @@ static cusp_vector_fn find_half(const cusp_vector_tables *from, cusp_vector_id i
     return from->half_bits[id];
   if (!from->functions[CUSP_FLOAT32][id] || id == CUSP_VECTOR_nextafter)
     return NULL;
+  if (dtype == CUSP_BFLOAT16 && from->bfloat16_simple[id])
+    return from->bfloat16_simple[id];
   return from->functions[dtype][id];
 }
 

@@ -53,6 +53,10 @@ AGAIN(CUSP_BOOL_DTYPES(FROM_INTEGER) CUSP_INT_DTYPES(FROM_INTEGER) CUSP_REAL_DTY
     float block[CUSP_HALF_BLOCK];                                                               \
     const void *blocks[1] = {block};                                                            \
     const int64_t most = step[0] ? CUSP_HALF_BLOCK : n;                                         \
+    if (CUSP_##TO == CUSP_FLOAT32 && step[0]) {                                                 \
+      cusp_##half##_block_to_float(n, out, in[0]);                                              \
+      return;                                                                                   \
+    }                                                                                           \
     for (int64_t begin = 0; begin < n; begin += most) {                                         \
       const int64_t count = n - begin < most ? n - begin : most;                                \
       cusp_##half##_block_to_float(step[0] ? count : 1, block,                                  \
@@ -63,6 +67,10 @@ AGAIN(CUSP_BOOL_DTYPES(FROM_INTEGER) CUSP_INT_DTYPES(FROM_INTEGER) CUSP_REAL_DTY
 #define TO_HALF(HALF, half, FROM, F)                                                              \
   static void FROM##_to_##HALF(int64_t n, void *out, const void *const *in, const int8_t *step) { \
     float block[CUSP_HALF_BLOCK];                                                                 \
+    if (CUSP_##FROM == CUSP_FLOAT32 && step[0]) {                                                 \
+      cusp_##half##_block_from_float(n, out, in[0]);                                              \
+      return;                                                                                     \
+    }                                                                                             \
     for (int64_t begin = 0; begin < n; begin += CUSP_HALF_BLOCK) {                                \
       const int64_t count = n - begin < CUSP_HALF_BLOCK ? n - begin : CUSP_HALF_BLOCK;            \
       const void *source[1] = {(const F *)in[0] + (step[0] ? begin : 0)};                         \

@@ -4,6 +4,7 @@
  * for. */
 
 #include "../tensor/dtype.h"
+#include "vector_narrow.h"
 
 #include <string.h>
 #if defined(__F16C__)
@@ -17,13 +18,22 @@ static inline void cusp_bfloat16_block_to_float(int64_t n, float *out, const cus
     out[i] = cusp_bfloat16_to_float(in[i]);
 }
 
+/** The nearest, or the even one of the two nearest; without a branch, so that loops of it are
+ * vectorised. */
+static inline cusp_bfloat16 cusp_bfloat16_of_float(float x) {
+  uint32_t u;
+  memcpy(&u, &x, sizeof u);
+  const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16, nan = (u >> 16) | 0x40u;
+  return (cusp_bfloat16){(uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? nan : rounded)};
+}
+
 static inline void cusp_bfloat16_block_from_float(int64_t n, cusp_bfloat16 *out, const float *in) {
-  for (int64_t i = 0; i < n; i++) {
-    uint32_t u;
-    memcpy(&u, &in[i], sizeof u);
-    const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16, nan = (u >> 16) | 0x40u;
-    out[i].bits = (uint16_t)((u & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
-  }
+#if defined(__AVX512F__)
+  if (cusp_bfloat16_narrow(n, out, in))
+    return;
+#endif
+  for (int64_t i = 0; i < n; i++)
+    out[i] = cusp_bfloat16_of_float(in[i]);
 }
 
 static inline void cusp_float16_block_to_float(int64_t n, float *out, const cusp_float16 *in) {

@@ -6,5 +6,6 @@
 const cusp_vector_tables CUSP_ISA(cusp_vector_tables) = {
     .functions = {CUSP_DTYPES(ENTRY)},
     .half_bits = CUSP_ISA(cusp_vector_half_bits),
+    .bfloat16_simple = CUSP_ISA(cusp_vector_bfloat16_simple),
     .casts = &CUSP_ISA(cusp_vector_cast),
 };

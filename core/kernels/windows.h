@@ -26,6 +26,7 @@ typedef struct cusp_windows {
 typedef struct cusp_convolution {
   cusp_windows windows;
   int64_t channels, filters, groups;
+  cusp_dtype dtype, result; /* of the operands; of what a face makes of them */
 } cusp_convolution;
 
 /** The three faces of the same sum: it is linear in each of x, kernel and the cotangent of y. */

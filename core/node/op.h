@@ -155,6 +155,9 @@ struct cusp_op {
   int reducer; /* REDUCTION: a cusp_reducer_id (kernels/reduce.h) */
   /* ended by a row without a name; NULL for ELEMENTWISE, REDUCTION and always-VIEW rows */
   const cusp_kernel *kernels;
+  /* the row that takes the same inputs of 16 bits and does not round its result to them; NULL:
+     none */
+  const char *wide;
   /**
    * What some inputs call for in place of the row as it stands: a new reference in *out, which
    * stays NULL where the row is right (or NULL: it always is). Inputs come as they are, attributes

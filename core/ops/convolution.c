@@ -10,6 +10,8 @@
 #include "../kernels/convolution.h"
 #include "../base/memory.h"
 #include "../kernels/onednn.h"
+#include "../kernels/tiles.h"
+#include "../kernels/vector.h"
 #include "../node/infer.h"
 #include "windows.h"
 
@@ -23,7 +25,8 @@ enum { STRIDES, LOW, DILATIONS, SIZES, N_ATTRS };
 /** The attribute of sizes has `extra_sizes` more numbers than there are spatial axes. */
 static cusp_status check_operands(cusp_inference *inference, int extra_sizes) {
   const cusp_type *a = &inference->inputs[0], *b = &inference->inputs[1];
-  CUSP_TRY(cusp_infer_float_or_double(inference));
+  if (a->dtype != CUSP_BFLOAT16)
+    CUSP_TRY(cusp_infer_float_or_double(inference));
   if (a->dtype != b->dtype)
     return cusp_infer_fail(inference, CUSP_EDTYPE, "expected operands of one dtype, got %s and %s",
                            cusp_dtype_name(a->dtype), cusp_dtype_name(b->dtype));
@@ -88,6 +91,15 @@ static cusp_status kernel_gradient_infer(cusp_inference *inference) {
   set_output(inference, 0, -1, true);
   return check_agreement(inference, &inference->inputs[0].shape, &inference->outputs[0].shape,
                          &inference->inputs[1].shape);
+}
+
+static cusp_status wide_kernel_gradient_infer(cusp_inference *inference) {
+  if (inference->inputs[0].dtype != CUSP_BFLOAT16)
+    return cusp_infer_fail(inference, CUSP_EDTYPE, "expected bfloat16, got %s",
+                           cusp_dtype_name(inference->inputs[0].dtype));
+  CUSP_TRY(kernel_gradient_infer(inference));
+  inference->outputs[0].dtype = CUSP_FLOAT32;
+  return CUSP_OK;
 }
 
 static cusp_node *face(const char *name, cusp_node *a, cusp_node *b, const cusp_attr *attrs,
@@ -157,7 +169,10 @@ static cusp_convolution convolution_of(const cusp_call *call, cusp_convolution_f
                                                                    : &call->inputs[1];
   const cusp_attr *attrs = call->attrs;
   const int64_t group_channels = kernel->shape.size[kernel->shape.ndim - 2];
-  cusp_convolution c = {.channels = last_size(&x->shape), .filters = last_size(&kernel->shape)};
+  cusp_convolution c = {.channels = last_size(&x->shape),
+                        .filters = last_size(&kernel->shape),
+                        .dtype = call->inputs[0].dtype,
+                        .result = call->outputs[0].dtype};
   c.windows = cusp_windows_of(&x->shape, &y->shape, kernel->shape.size, attrs[STRIDES].ints,
                               attrs[LOW].ints, attrs[DILATIONS].ints);
   c.groups = group_channels > 0 ? c.channels / group_channels : 1;
@@ -170,6 +185,33 @@ static cusp_convolution_face face_of(const cusp_op *op) {
                                              : CUSP_CONVOLUTION_KERNEL_GRADIENT;
 }
 
+static size_t wide_bytes(const cusp_array *x) {
+  const size_t bytes = (size_t)cusp_array_count(x) * sizeof(float);
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
+
+/** The plain loops know no bfloat16: operands and result get float32 copies. */
+static cusp_status prepare_reference(cusp_call *call) {
+  if (call->inputs[0].dtype == CUSP_BFLOAT16)
+    call->workspace_bytes =
+        wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]) + wide_bytes(&call->outputs[0]);
+  return CUSP_OK;
+}
+
+static void convert(cusp_dtype from, const void *x, cusp_dtype to, void *y, int64_t count) {
+  cusp_vector_find_cast(from, to)(count, y, (const void *[]){x}, (const int8_t[]){1});
+}
+
+static void run_widened(const cusp_call *call, const cusp_convolution *c,
+                        cusp_convolution_face which) {
+  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
+  char *wide_a = call->workspace, *wide_b = wide_a + wide_bytes(a), *wide = wide_b + wide_bytes(b);
+  convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
+  convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
+  cusp_convolution_reference(c, which, CUSP_FLOAT32, wide_a, wide_b, wide);
+  convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
+}
+
 static cusp_status run_reference(cusp_call *call) {
   const cusp_convolution_face which = face_of(call->op);
   const cusp_convolution c = convolution_of(call, which);
@@ -179,9 +221,11 @@ static cusp_status run_reference(cusp_call *call) {
     return CUSP_OK;
   if (c.groups == 0 || c.filters == 0 || c.channels == 0)
     memset(call->outputs[0].data, 0, bytes);
+  else if (c.dtype == CUSP_BFLOAT16)
+    run_widened(call, &c, which);
   else
-    cusp_convolution_reference(&c, which, call->inputs[0].dtype, call->inputs[0].data,
-                               call->inputs[1].data, call->outputs[0].data);
+    cusp_convolution_reference(&c, which, c.dtype, call->inputs[0].data, call->inputs[1].data,
+                               call->outputs[0].data);
   return CUSP_OK;
 }
 
@@ -193,9 +237,10 @@ typedef struct onednn_state {
 } onednn_state;
 
 static bool can_run_onednn(const cusp_call *call) {
-  return call->inputs[0].dtype == CUSP_FLOAT32 && cusp_array_count(&call->inputs[0]) > 0 &&
-         cusp_array_count(&call->inputs[1]) > 0 && cusp_array_count(&call->outputs[0]) > 0 &&
-         cusp_onednn_load() != NULL;
+  const cusp_dtype dtype = call->inputs[0].dtype;
+  return (dtype == CUSP_FLOAT32 || (dtype == CUSP_BFLOAT16 && cusp_tiles_present())) &&
+         cusp_array_count(&call->inputs[0]) > 0 && cusp_array_count(&call->inputs[1]) > 0 &&
+         cusp_array_count(&call->outputs[0]) > 0 && cusp_onednn_load() != NULL;
 }
 
 /* more than oneDNN takes for a convolution; it raises what ends the program without it */
@@ -213,7 +258,7 @@ static cusp_status prepare_onednn(cusp_call *call) {
   call->state = state;
   if (state->convolution)
     call->workspace_bytes = state->onednn->convolution_workspace(state->convolution);
-  return CUSP_OK;
+  return state->convolution ? CUSP_OK : prepare_reference(call);
 }
 
 static cusp_status run_onednn(cusp_call *call) {
@@ -237,19 +282,23 @@ static void release_onednn(cusp_call *call) {
   call->state = NULL;
 }
 
-static const cusp_kernel kernels[] = {{.name = "onednn",
-                                       .can_run = can_run_onednn,
-                                       .prepare = prepare_onednn,
-                                       .run = run_onednn,
-                                       .release = release_onednn},
-                                      {.name = "reference", .run = run_reference},
-                                      {0}};
+static const cusp_kernel kernels[] = {
+    {.name = "onednn",
+     .can_run = can_run_onednn,
+     .prepare = prepare_onednn,
+     .run = run_onednn,
+     .release = release_onednn},
+    {.name = "reference", .prepare = prepare_reference, .run = run_reference},
+    {0}};
 
 /* ------------------------------------------------------------------ public rows */
 
-/** Half precision is computed in float32. */
+/** Half precision is computed in float32, but for bfloat16 where the CPU multiplies it. */
 static cusp_node *widened(cusp_node *x) {
-  return !x || x->type.dtype == CUSP_FLOAT64 ? x : cusp_cast(x, CUSP_FLOAT32);
+  if (!x || x->type.dtype == CUSP_FLOAT64 ||
+      (x->type.dtype == CUSP_BFLOAT16 && cusp_tiles_present()))
+    return x;
+  return cusp_cast(x, CUSP_FLOAT32);
 }
 
 static cusp_status check_kernel(const cusp_window_arguments *arguments, const cusp_node *kernel,
@@ -496,5 +545,12 @@ const cusp_op cusp_ops_convolution[] = {
      .flags = CUSP_OP_HIDDEN,
      .infer = kernel_gradient_infer,
      .gradient = kernel_gradient_gradient,
+     .kernels = kernels,
+     .wide = "conv_kernel_gradient_float32"},
+    {.name = "conv_kernel_gradient_float32",
+     .arguments = "x, dy, " HIDDEN_ARGUMENTS,
+     .help = "conv_kernel_gradient of bfloat16 operands, not rounded to it.",
+     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .infer = wide_kernel_gradient_infer,
      .kernels = kernels},
     {0}};

@@ -17,12 +17,13 @@ const cusp_op cusp_ops_gru[] = {
              "[batch, time, units], the last one.",
      .compose = gru_compose},
     {.name = "gru_sequence",
-     .arguments = "inputs..., has_bias: bool, has_mask: bool, go_backwards: bool",
+     .arguments =
+         "inputs..., has_bias: bool, has_mask: bool, go_backwards: bool, narrow: bool = false",
      .help = "gru of float32 or float64; also gives what its gradient needs.",
      CUSP_SEQUENCE_ROW(&rows)},
     {.name = "gru_gradient",
      .arguments = "inputs..., has_mask: bool, has_sequence: bool, has_h: bool, has_bias: bool, "
-                  "want_x: bool, go_backwards: bool",
+                  "want_x: bool, go_backwards: bool, narrow: bool = false",
      .help = "Gradients of gru_sequence with respect to its inputs.",
      CUSP_SEQUENCE_GRADIENT_ROW(&rows)},
     {0},

@@ -8,6 +8,7 @@
 #include "../kernels/blas.h"
 #include "../kernels/blas_plain.h"
 #include "../kernels/product.h"
+#include "../kernels/tiles.h"
 #include "../kernels/vector.h"
 #include "../node/build.h"
 #include "../node/infer.h"
@@ -72,6 +73,17 @@ static cusp_status matmul_infer(cusp_inference *inference) {
   /* as Keras has it */
   inference->outputs[0].dtype =
       a->dtype == CUSP_INT8 && b->dtype == CUSP_INT8 ? CUSP_INT32 : b->dtype;
+  return CUSP_OK;
+}
+
+static cusp_status wide_matmul_infer(cusp_inference *inference) {
+  const cusp_dtype dtype = inference->inputs[0].dtype;
+  if (!cusp_dtype_is_half(dtype) || inference->inputs[1].dtype != dtype)
+    return cusp_infer_fail(inference, CUSP_EDTYPE,
+                           "expected two operands of 16 bits, got %s and %s",
+                           cusp_dtype_name(dtype), cusp_dtype_name(inference->inputs[1].dtype));
+  CUSP_TRY(matmul_infer(inference));
+  inference->outputs[0].dtype = CUSP_FLOAT32;
   return CUSP_OK;
 }
 
@@ -452,6 +464,65 @@ static cusp_status half_run(cusp_call *call) {
   return CUSP_OK;
 }
 
+/* bfloat16 where the CPU multiplies it: as it lies, summed in float32. */
+
+static bool has_tiles(const cusp_call *call) {
+  return call->inputs[0].dtype == CUSP_BFLOAT16 && cusp_tiles_present();
+}
+
+/** Whether a product's packed factors fit a thread's stack, so that threads share out products. */
+#define TILE_STACK ((size_t)128 << 10)
+
+static size_t tile_bytes(const matmul_plan *plan) {
+  return cusp_tiles_workspace(plan->task.m, plan->task.n, plan->task.k);
+}
+
+static cusp_status tiles_prepare(cusp_call *call) {
+  CUSP_TRY(blas_prepare(call));
+  call->workspace_bytes = tile_bytes(call->state);
+  return CUSP_OK;
+}
+
+typedef struct tiles_run {
+  matmul_run run;
+  cusp_dtype to;
+} tiles_run;
+
+static cusp_tile_matrix tile_matrix(const void *data, bool trans, int64_t ld) {
+  return (cusp_tile_matrix){data, CUSP_BFLOAT16, trans ? 1 : ld, trans ? ld : 1};
+}
+
+static void multiply_tiles(const tiles_run *t, int64_t index, void *workspace) {
+  const cusp_gemm_task *task = &t->run.plan->task;
+  const char *a, *b;
+  char *c;
+  locate(&t->run, index, &a, &b, &c);
+  cusp_tile_task product = {
+      .m = task->m, .n = task->n, .k = task->k, .c = c, .c_dtype = t->to, .ldc = task->ldc};
+  product.a = tile_matrix(a, task->trans_a, task->lda);
+  product.b = tile_matrix(b, task->trans_b, task->ldb);
+  cusp_tiles_multiply(&product, workspace);
+}
+
+static void multiply_small_tiles(void *context, int64_t begin, int64_t end) {
+  char workspace[TILE_STACK] __attribute__((aligned(CUSP_ALIGNMENT)));
+  for (int64_t i = begin; i < end; i++)
+    multiply_tiles(context, i, workspace);
+}
+
+static cusp_status tiles_run_arrays(cusp_call *call) {
+  const matmul_plan *plan = call->state;
+  tiles_run t = {{plan, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data},
+                 call->outputs[0].dtype};
+  const double flops = 2.0 * (double)plan->task.m * (double)plan->task.n * (double)plan->task.k;
+  if (plan->count > 1 && tile_bytes(plan) <= TILE_STACK)
+    cusp_parallel_for(plan->count, (int64_t)(6e6 / (flops + 1e4)) + 1, multiply_small_tiles, &t);
+  else
+    for (int64_t i = 0; i < plan->count; i++)
+      multiply_tiles(&t, i, call->workspace);
+  return CUSP_OK;
+}
+
 static bool plain_accepts(const cusp_call *call, int input) {
   (void)call;
   (void)input;
@@ -468,6 +539,12 @@ static const cusp_kernel matmul_kernels[] = {
      .accepts = blas_accepts,
      .prepare = blas_prepare,
      .run = matmul_run_arrays,
+     .release = plan_release},
+    {.name = "tiles",
+     .can_run = has_tiles,
+     .accepts = blas_accepts,
+     .prepare = tiles_prepare,
+     .run = tiles_run_arrays,
      .release = plan_release},
     {.name = "half",
      .can_run = is_half,
@@ -668,7 +745,14 @@ const cusp_op cusp_ops_linear[] = {
      .infer = matmul_infer,
      .gradient = matmul_gradient,
      .kernels = matmul_kernels,
+     .wide = "matmul_float32",
      .instead = int8_beside_bool},
+    {.name = "matmul_float32",
+     .arguments = "x1, x2",
+     .help = "matmul of operands of 16 bits, not rounded to them.",
+     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .infer = wide_matmul_infer,
+     .kernels = matmul_kernels},
     {.name = "dot",
      .arguments = "x1, x2",
      .help = "Sum over the last axis of x1 and the last but one of x2.",

@@ -17,12 +17,13 @@ const cusp_op cusp_ops_lstm[] = {
              "last output and cell state.",
      .compose = lstm_compose},
     {.name = "lstm_sequence",
-     .arguments = "inputs..., has_bias: bool, has_mask: bool, go_backwards: bool",
+     .arguments =
+         "inputs..., has_bias: bool, has_mask: bool, go_backwards: bool, narrow: bool = false",
      .help = "lstm of float32 or float64; also gives what its gradient needs.",
      CUSP_SEQUENCE_ROW(&rows)},
     {.name = "lstm_gradient",
      .arguments = "inputs..., has_mask: bool, has_sequence: bool, has_h: bool, has_c: bool, "
-                  "has_bias: bool, want_x: bool, go_backwards: bool",
+                  "has_bias: bool, want_x: bool, go_backwards: bool, narrow: bool = false",
      .help = "Gradients of lstm_sequence with respect to its inputs.",
      CUSP_SEQUENCE_GRADIENT_ROW(&rows)},
     {0},

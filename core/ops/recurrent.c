@@ -18,7 +18,7 @@ static int kernel_input(const cusp_cell *cell) { return FIRST_STATE + cell->stat
 static int recurrent_input(const cusp_cell *cell) { return kernel_input(cell) + 1; }
 static int first_optional(const cusp_cell *cell) { return recurrent_input(cell) + 1; }
 /* Its attributes. */
-enum { HAS_BIAS, HAS_MASK, BACKWARDS, ATTRIBUTES };
+enum { HAS_BIAS, HAS_MASK, BACKWARDS, NARROW, ATTRIBUTES };
 /* Its outputs: the sequence, the last states, and what the gradient needs. */
 enum { SEQUENCE, H };
 static int reserve_output(const cusp_cell *cell) { return H + cell->states; }
@@ -98,6 +98,7 @@ static cusp_recurrent call_geometry(const cusp_call *call, int recurrent, int ba
   const cusp_type x = {call->inputs[X].dtype, call->inputs[X].shape};
   cusp_recurrent r = geometry(rows_of(call->op)->cell, &x, &call->inputs[recurrent].shape);
   r.backwards = call->attrs[backwards].integer;
+  r.narrow = call->attrs[backwards + 1].integer;
   r.x = call->inputs[X].data;
   r.recurrent = call->inputs[recurrent].data;
   r.workspace = call->workspace;
@@ -141,12 +142,14 @@ const cusp_kernel cusp_sequence_kernels[] = {
  * and states, where the attributes say so. States and bias are for its own gradient. */
 enum { G_X, G_KERNEL, G_RECURRENT, G_RESERVE, G_FIRST_STATE };
 static int first_given(const cusp_cell *cell) { return G_FIRST_STATE + cell->states; }
-/* Its attributes: has_mask, has_sequence, one for each state, has_bias, want_x and go_backwards. */
+/* Its attributes: has_mask, has_sequence, one for each state, has_bias, want_x, go_backwards and
+ * narrow. */
 enum { G_HAS_MASK, G_HAS_SEQUENCE, G_HAS_H };
 static int has_bias_attribute(const cusp_cell *cell) { return G_HAS_H + cell->states; }
 static int want_x_attribute(const cusp_cell *cell) { return has_bias_attribute(cell) + 1; }
 static int backwards_attribute(const cusp_cell *cell) { return want_x_attribute(cell) + 1; }
-#define G_MAX_ATTRIBUTES (G_HAS_H + CUSP_CELL_STATES + 3)
+static int narrow_attribute(const cusp_cell *cell) { return backwards_attribute(cell) + 1; }
+#define G_MAX_ATTRIBUTES (G_HAS_H + CUSP_CELL_STATES + 4)
 #define G_MAX_INPUTS (G_FIRST_STATE + 1 + G_HAS_H + 2 * CUSP_CELL_STATES)
 /* Its outputs are in the order of the forward row's inputs. dx is empty where it is not wanted. */
 
@@ -271,8 +274,8 @@ cusp_status cusp_sequence_gradient(cusp_gradient *g) {
   attrs[has_bias_attribute(cell)] = cusp_attr_bool(has_bias);
   attrs[want_x_attribute(cell)] = cusp_attr_bool(g->wanted[X]);
   attrs[backwards_attribute(cell)] = forward[BACKWARDS];
-  if (!cusp_apply_many(outputs, rows->gradient, count, inputs, backwards_attribute(cell) + 1,
-                       attrs))
+  attrs[narrow_attribute(cell)] = forward[NARROW];
+  if (!cusp_apply_many(outputs, rows->gradient, count, inputs, narrow_attribute(cell) + 1, attrs))
     return cusp_built(NULL);
   for (int i = X; i < first_optional(cell) + has_bias; i++)
     if (g->wanted[i])
@@ -335,7 +338,8 @@ cusp_status cusp_sequence_second_gradient(cusp_gradient *g) {
 
 /* ------------------------------------------------------------------ the public row */
 
-/** All to one float dtype, 16-bit ones to float32; the mask to bool. */
+/** All to one float dtype, 16-bit ones to float32 (of which products take bfloat16 where that
+ * came); the mask to bool. */
 cusp_status cusp_sequence_compose(const cusp_recurrent_rows *rows, cusp_node *const *inputs,
                                   int n_inputs, const cusp_attr *attrs, cusp_node **outputs,
                                   int *n_outputs) {
@@ -356,7 +360,8 @@ cusp_status cusp_sequence_compose(const cusp_recurrent_rows *rows, cusp_node *co
   if (mask)
     list[count++] = cusp_cast(mask, CUSP_BOOL);
   cusp_attr sequence_attrs[ATTRIBUTES] = {cusp_attr_bool(bias != NULL),
-                                          cusp_attr_bool(mask != NULL), attrs[0]};
+                                          cusp_attr_bool(mask != NULL), attrs[0],
+                                          cusp_attr_bool(dtype == CUSP_BFLOAT16)};
   *n_outputs = reserve_output(rows->cell);
   if (!cusp_apply_many(results, rows->sequence, count, list, ATTRIBUTES, sequence_attrs))
     return cusp_built(NULL);

@@ -1,7 +1,7 @@
 --- The list of benchmarks; in each row, several programs do the same work. A row: `title`, `unit`
 -- (a name and a factor for seconds or bytes), `field` of the programs' JSON, `cases`. A case:
 -- `label`, `command` (a list), `framework` (for those of peers.py; skipped with a note if it is not
--- installed). The first case is Cusp's.
+-- installed). The first case is Cusp's. With `rounds` the cases take turns that many times.
 -- @param context `build`, `scripts` (directories), `threads`, `python` (framework → interpreter)
 return function(context)
   local cusp, bench = context.build .. "/cusp", context.build .. "/bench/"
@@ -29,6 +29,26 @@ return function(context)
 
   local function add(title, unit, scale, field, cases)
     rows[#rows + 1] = {title = title, unit = unit, scale = scale, field = field, cases = cases}
+    return rows[#rows]
+  end
+
+  local function autocast(label, mode, network)
+    return {
+      label = label, framework = "torch",
+      command = {context.python.torch, context.scripts .. "networks.py", mode, network},
+    }
+  end
+
+  --- A network in bfloat16, beside float32 and PyTorch's autocast.
+  local function add_mixed(title, network)
+    local row = add(title .. ", mixed_bfloat16: a step", "ms", 1e3, "seconds_per_step", {
+      lua_case("networks.lua", network, "mixed_bfloat16"),
+      {label = "Cusp, float32", command = {cusp, context.scripts .. "networks.lua", network}},
+      autocast("PyTorch, autocast", "autocast", network),
+      autocast("PyTorch, autocast, compiled", "autocast-compiled", network),
+      autocast("PyTorch, float32", "float32", network),
+    })
+    row.rounds = 3
   end
 
   add("fit, 72-32-16-10, batch 32, Adam, accuracy: a step", "us", 1e6, "seconds_per_step", {
@@ -48,6 +68,12 @@ return function(context)
     peer("keras-jax", "Keras on JAX", "mlp"),
     peer("keras-tensorflow", "Keras on TensorFlow", "mlp"),
   })
+
+  add_mixed("784-512-512-10, batch 128", "mlp")
+  add_mixed("convolutions 32-64 on 28 x 28, batch 128", "cnn")
+  add_mixed("ResNet-20 on 32 x 32, batch 64", "resnet")
+  add_mixed("Embedding and LSTM 128, 80 steps, batch 32", "lstm")
+  add_mixed("transformer 256, 4 blocks, 128 words, batch 16", "transformer")
 
   add("cusp -e \"require 'cusp'\": whole process", "ms", 1e3, "seconds", {
     measured(20, {label = "Cusp", command = {cusp, "-e", "require 'cusp'"}}),

@@ -49,7 +49,23 @@ local function sorted(list)
   return copy
 end
 
-local function measure(row, case)
+--- The samples of each case, which take turns: a busy minute meets all of them.
+-- @treturn table case → list of samples, or false where it failed
+local function run_in_turns(row)
+  local found = {}
+  for _ = 1, row.rounds do
+    for _, case in ipairs(row.cases) do
+      if found[case] ~= false and (not case.framework or version_of(case.framework)) then
+        local answer, list = process.answer(case.command), found[case] or {}
+        local new = answer and answer[row.field]
+        found[case] = new and table.move(new, 1, #new, #list + 1, list) or false
+      end
+    end
+  end
+  return found
+end
+
+local function measure(row, case, found)
   local result = {label = case.label}
   if case.framework then
     result.version = version_of(case.framework)
@@ -58,8 +74,8 @@ local function measure(row, case)
       return result
     end
   end
-  local answer = run(case.command)
-  if not answer then
+  local answer = found and {[row.field] = found[case]} or not found and run(case.command)
+  if not answer or not answer[row.field] then
     result.absent = "failed"
     return result
   end
@@ -106,8 +122,9 @@ for _, row in ipairs(dofile(scripts .. "rows.lua")(context)) do
   if row.title:find(pattern, 1, true) then
     print(row.title)
     local entry = {title = row.title, unit = row.unit, cases = {}}
+    local found = row.rounds and run_in_turns(row)
     for i, case in ipairs(row.cases) do
-      local result = measure(row, case)
+      local result = measure(row, case, found)
       entry.cases[i] = result
       show(row, result, entry.cases[1].median)
       io.stdout:flush()

@@ -7,6 +7,7 @@
 #include "node/build.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static cusp_node *leaf(int64_t rows, int64_t columns) {
   cusp_shape shape = {.ndim = 2, .size = {rows, columns}};
@@ -86,6 +87,56 @@ static void test_common(void) {
   cusp_scope_close(scope);
 }
 
+static const cusp_operation *producer_of_output(const cusp_graph *graph, int output) {
+  return cusp_graph_producer(graph, graph->outputs[output]);
+}
+
+/* In a compiled function the product and the sum are not rounded before they are converted. */
+static void test_widen(bool traced) {
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *x = cusp_cast(leaf(3, 3), CUSP_BFLOAT16), *y = cusp_matmul(x, x);
+  int64_t axis = 0;
+  cusp_node *outputs[2] = {cusp_cast(y, CUSP_FLOAT32),
+                           cusp_cast(cusp_sum_axes(x, &axis, 1, false), CUSP_FLOAT32)};
+  cusp_graph graph = graph_of(2, outputs);
+  graph.traced = traced;
+  CHECK_OK(cusp_pass_widen(&graph));
+  CHECK_OK(cusp_graph_verify(&graph));
+  CHECK(strcmp(traced ? "matmul_float32" : "cast", producer_of_output(&graph, 0)->op->name) == 0);
+  CHECK(strcmp(traced ? "sum" : "cast", producer_of_output(&graph, 1)->op->name) == 0);
+  CHECK(graph.values[graph.outputs[0]].type.dtype == CUSP_FLOAT32);
+  cusp_graph_free(&graph);
+  cusp_scope_close(scope);
+}
+
+/* A product that others read too stays as it is. */
+static void test_widen_keeps_what_is_read_twice(void) {
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *x = cusp_cast(leaf(3, 3), CUSP_BFLOAT16), *y = cusp_matmul(x, x);
+  cusp_node *outputs[2] = {cusp_cast(y, CUSP_FLOAT32), cusp_negative(y)};
+  cusp_graph graph = graph_of(2, outputs);
+  graph.traced = true;
+  CHECK_OK(cusp_pass_widen(&graph));
+  CHECK(strcmp("cast", producer_of_output(&graph, 0)->op->name) == 0);
+  cusp_graph_free(&graph);
+  cusp_scope_close(scope);
+}
+
+/* Two loops that read one conversion get one each. */
+static void test_widen_converts_apart(void) {
+  cusp_scope scope = cusp_scope_open();
+  cusp_node *x = cusp_cast(leaf(3, 3), CUSP_BFLOAT16), *wide = cusp_cast(x, CUSP_FLOAT32);
+  cusp_node *outputs[2] = {cusp_negative(wide), cusp_multiply(wide, wide)};
+  cusp_graph graph = graph_of(2, outputs);
+  CHECK(live_operations(&graph) == 4);
+  CHECK_OK(cusp_pass_widen(&graph));
+  CHECK_OK(cusp_graph_verify(&graph));
+  CHECK(live_operations(&graph) == 5);
+  CHECK(producer_of_output(&graph, 0)->inputs[0] != producer_of_output(&graph, 1)->inputs[0]);
+  cusp_graph_free(&graph);
+  cusp_scope_close(scope);
+}
+
 static void test_elementwise_runs_share_a_step(void) {
   cusp_scope scope = cusp_scope_open();
   cusp_node *x = leaf(4, 6);
@@ -112,6 +163,10 @@ int main(void) {
   test_simplify();
   test_simplify_keeps_what_changes_the_type();
   test_common();
+  test_widen(true);
+  test_widen(false);
+  test_widen_keeps_what_is_read_twice();
+  test_widen_converts_apart();
   test_elementwise_runs_share_a_step();
   test_no_cycle_through_a_product();
   return check_summary();

@@ -90,6 +90,13 @@ local cases = {
   {"pool_max_pick", "g must", function()
     return ops.pool_max_pick(ones(1, 4, 1), ones(1, 1, 1), {2}, {2}, {0}, {2})
   end},
+  {"matmul_float32", "16 bits", function() return ops.matmul_float32(ones(2, 2), ones(2, 2)) end},
+  {"matmul_float32", "16 bits", function()
+    return ops.matmul_float32(typed("bfloat16", 2, 2), typed("float16", 2, 2))
+  end},
+  {"conv_kernel_gradient_float32", "expected bfloat16", function()
+    return ops.conv_kernel_gradient_float32(ones(1, 4, 1), ones(1, 3, 1), {1}, {0}, {1}, {2, 1, 1})
+  end},
   {"conv_forward", "one dtype", function()
     return ops.conv_forward(ones(1, 4, 1), typed("float64", 2, 1, 1), {1}, {0}, {1}, {3})
   end},

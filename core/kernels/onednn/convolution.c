@@ -26,10 +26,22 @@ typedef struct shapes {
   int spatial; /* axes: 2 or 3 */
   dnnl_dims_t src, weights, dst, strides, dilates, low, high;
   int weights_ndim;
+  dnnl_data_type_t src_type, weights_type, dst_type;
 } shapes;
 
 static bool axis_is_trivial(const cusp_windows *w, int axis) {
   return w->input[axis] == 1 && w->output[axis] == 1 && w->size[axis] == 1 && w->low[axis] == 0;
+}
+
+static dnnl_data_type_t type_of(cusp_dtype dtype) {
+  return dtype == CUSP_BFLOAT16 ? dnnl_bf16 : dnnl_f32;
+}
+
+static void fill_types(shapes *s, const cusp_convolution *c, cusp_convolution_face face) {
+  const dnnl_data_type_t from = type_of(c->dtype), to = type_of(c->result);
+  s->src_type = face == CUSP_CONVOLUTION_INPUT_GRADIENT ? to : from;
+  s->weights_type = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? to : from;
+  s->dst_type = face == CUSP_CONVOLUTION_FORWARD ? to : from;
 }
 
 static void fill_shapes(shapes *s, const cusp_convolution *c) {
@@ -70,21 +82,25 @@ static dnnl_status_t describe(descriptors *d, const shapes *s, bool grouped) {
   const dnnl_format_tag_t plain =
       s->spatial == 3 ? (grouped ? dnnl_dhwigo : dnnl_dhwio) : (grouped ? dnnl_hwigo : dnnl_hwio);
   dnnl_status_t status =
-      dnnl_memory_desc_init_by_tag(&d->src, 2 + s->spatial, s->src, dnnl_f32, activations);
+      dnnl_memory_desc_init_by_tag(&d->src, 2 + s->spatial, s->src, s->src_type, activations);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->dst, 2 + s->spatial, s->dst, dnnl_f32, activations);
+    status =
+        dnnl_memory_desc_init_by_tag(&d->dst, 2 + s->spatial, s->dst, s->dst_type, activations);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->plain_weights, s->weights_ndim, s->weights, dnnl_f32,
-                                          plain);
+    status = dnnl_memory_desc_init_by_tag(&d->plain_weights, s->weights_ndim, s->weights,
+                                          s->weights_type, plain);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, dnnl_f32,
+    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, s->weights_type,
                                           dnnl_format_tag_any);
   return status;
 }
 
 static dnnl_status_t create_forward(dnnl_primitive_desc_t *out, const shapes *s,
-                                    const descriptors *d, dnnl_primitive_attr_t attributes) {
+                                    const descriptors *given, dnnl_primitive_attr_t attributes) {
   dnnl_convolution_desc_t desc;
+  descriptors hint = *given, *d = &hint;
+  /* a gradient's result may be wider than what the forward pass would have */
+  d->weights.data_type = d->src.data_type;
   dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
       &desc, dnnl_forward_training, dnnl_convolution_direct, &d->src, &d->weights, NULL, &d->dst,
       s->strides, s->dilates, s->low, s->high);
@@ -167,6 +183,7 @@ static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *
   descriptors d;
   dnnl_primitive_attr_t attributes = NULL;
   fill_shapes(&s, convolution);
+  fill_types(&s, convolution, c->face);
   dnnl_status_t status =
       cusp_onednn_engine() ? describe(&d, &s, convolution->groups > 1) : dnnl_runtime_error;
   if (status == dnnl_success)

@@ -12,6 +12,7 @@ local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local warnings = require "cusp.base.warnings"
 
 local mixed = {
   mixed_float16 = {name = "mixed_float16", compute = "float16", variable = "float32"},
@@ -23,6 +24,19 @@ local global -- the name that was set; nil: the default float dtype
 local DTypePolicy = Object:extend("DTypePolicy", {
   __module = "keras", config = {{"name", "string", optional = true}},
 })
+
+local noted = false
+
+-- bfloat16 is as fast as it can be where the CPU multiplies it; elsewhere the user is told once.
+local function note_slow(name)
+  if noted or name ~= "mixed_bfloat16" then return end
+  noted = true
+  local cpu = engine.cpu()
+  if cpu.isa ~= "amx" then
+    warnings.warn("mixed_bfloat16: this CPU (%s) does not multiply bfloat16, so products are "
+      .. "computed in float32, which the policy \"float32\" does faster", cpu.isa)
+  end
+end
 
 -- A policy's name from what stands for one.
 local function name_of(value)
@@ -39,7 +53,10 @@ end
 -- @local
 function DTypePolicy.parts(value)
   local name = kinds.dtype(name_of(value))
-  if mixed[name] then return mixed[name] end
+  if mixed[name] then
+    note_slow(name)
+    return mixed[name]
+  end
   if not kinds.dtypes[name] and name ~= "string" then
     errors.raise("dtype should be a name such as \"float32\" or \"mixed_bfloat16\", got %s",
       errors.describe(value))

@@ -1,0 +1,167 @@
+/* Products of bfloat16 on tiles against sums written out, and the rounding to it: every layout and
+ * dtype, sizes that fill no tile, none at all. Where the CPU has no tiles nothing is tested. */
+#include "check.h"
+
+#include "base/memory.h"
+#include "kernels/factor.h"
+#include "kernels/tiles.h"
+#include "kernels/vector.h"
+#include "kernels/vector_narrow.h"
+
+#include <math.h>
+#include <string.h>
+
+static double value_at(int64_t i) { return (double)(i * 7919 % 1009) / 1009 - 0.5; }
+
+static double get(cusp_dtype dtype, const void *data, int64_t i) {
+  return cusp_load_double(dtype, (const char *)data + (size_t)i * cusp_dtype_size(dtype));
+}
+
+static void *filled(cusp_dtype dtype, int64_t count, int64_t seed) {
+  void *data = NULL;
+  CHECK_OK(cusp_alloc(&data, ((size_t)count + 1) * cusp_dtype_size(dtype)));
+  for (int64_t i = 0; i < count; i++)
+    cusp_store_double(dtype, (char *)data + (size_t)i * cusp_dtype_size(dtype), value_at(i + seed));
+  return data;
+}
+
+typedef struct layout {
+  cusp_dtype from, to;
+  bool trans_a, trans_b, add, packed;
+} layout;
+
+/** What the tiles see of a number. */
+static double rounded(double x) {
+  return (double)cusp_bfloat16_to_float(cusp_float_to_bfloat16((float)x));
+}
+
+static double element(const cusp_tile_matrix *matrix, int64_t i, int64_t j) {
+  return rounded(get(matrix->dtype, matrix->data, i * matrix->row + j * matrix->column));
+}
+
+static double largest_error(const cusp_tile_task *t, const void *before) {
+  double worst = 0;
+  for (int64_t i = 0; i < t->m; i++)
+    for (int64_t j = 0; j < t->n; j++) {
+      double sum = t->add ? get(CUSP_FLOAT32, before, i * t->ldc + j) : 0;
+      for (int64_t l = 0; l < t->k; l++)
+        sum += element(&t->a, i, l) * element(&t->b, l, j);
+      double error = fabs(sum - get(t->c_dtype, t->c, i * t->ldc + j));
+      worst = error > worst || isnan(error) ? error : worst;
+    }
+  return worst;
+}
+
+static void run(cusp_tile_task *t, bool packed) {
+  void *workspace, *right;
+  CHECK_OK(cusp_alloc(&workspace, cusp_tiles_workspace(t->m, t->n, t->k) + 64));
+  CHECK_OK(cusp_alloc(&right, cusp_tiles_bytes(t->n, t->k) + 64));
+  if (packed) {
+    cusp_tiles_pack_right(t, right);
+    t->packed_right = right;
+    cusp_tiles_multiply_serial(t, workspace);
+  } else {
+    cusp_tiles_multiply(t, workspace);
+  }
+  cusp_free(workspace);
+  cusp_free(right);
+}
+
+static void check_product(int64_t m, int64_t n, int64_t k, layout l, int64_t gap) {
+  int64_t a_ld = (l.trans_a ? m : k) + gap, b_ld = (l.trans_b ? k : n) + gap;
+  void *a = filled(l.from, (l.trans_a ? k : m) * a_ld, 1),
+       *b = filled(l.from, (l.trans_b ? n : k) * b_ld, 2);
+  cusp_tile_task t = {.m = m, .n = n, .k = k, .c_dtype = l.to, .ldc = n + gap, .add = l.add};
+  t.a = (cusp_tile_matrix){a, l.from, l.trans_a ? 1 : a_ld, l.trans_a ? a_ld : 1};
+  t.b = (cusp_tile_matrix){b, l.from, l.trans_b ? 1 : b_ld, l.trans_b ? b_ld : 1};
+  void *before = filled(l.to, m * t.ldc, 3);
+  t.c = filled(l.to, m * t.ldc, 3);
+  run(&t, l.packed);
+  double tolerance = 1e-5 * (double)(k + 1) + (l.to == CUSP_BFLOAT16 ? 4e-3 * (double)(k + 1) : 0);
+  CHECK(largest_error(&t, before) < tolerance);
+  for (int64_t i = 0; i < m; i++) /* what lies between the rows is nobody's */
+    for (int64_t j = n; j < t.ldc; j++)
+      CHECK(get(l.to, t.c, i * t.ldc + j) == get(l.to, before, i * t.ldc + j));
+  cusp_free(a);
+  cusp_free(b);
+  cusp_free(t.c);
+  cusp_free(before);
+}
+
+static void test_products(void) {
+  static const int64_t sizes[][3] = {{1, 1, 1},    {5, 7, 3},    {16, 16, 32}, {17, 33, 31},
+                                     {33, 16, 65}, {48, 20, 96}, {3, 130, 2},  {100, 1, 70},
+                                     {0, 4, 4},    {4, 0, 4},    {4, 4, 0}};
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int bits = 0; bits < 64; bits++) {
+      layout l = {.from = bits & 1 ? CUSP_FLOAT32 : CUSP_BFLOAT16,
+                  .to = bits & 2 ? CUSP_FLOAT32 : CUSP_BFLOAT16,
+                  .trans_a = bits & 4,
+                  .trans_b = bits & 8,
+                  .add = (bits & 16) && (bits & 2),
+                  .packed = bits & 32};
+      check_product(sizes[s][0], sizes[s][1], sizes[s][2], l, (int64_t)s % 3);
+    }
+}
+
+static void test_narrow_factors(void) {
+  enum { M = 37, K = 50, N = 20 };
+  float *a = filled(CUSP_FLOAT32, M * K, 1), *b = filled(CUSP_FLOAT32, K * N, 2), c[M * N];
+  cusp_factor f = {.dtype = CUSP_FLOAT32, .narrow = true, .k = K, .n = N, .b = b, .ldb = N};
+  void *memory;
+  CHECK_OK(cusp_alloc(&memory, cusp_factor_bytes(&f, M) + 64));
+  cusp_factor_pack(&f, M, memory);
+  cusp_factor_multiply(&f, M, a, K, 0, c, N);
+  cusp_tile_task t = {.m = M, .n = N, .k = K, .c = c, .c_dtype = CUSP_FLOAT32, .ldc = N};
+  t.a = (cusp_tile_matrix){a, CUSP_FLOAT32, K, 1};
+  t.b = (cusp_tile_matrix){b, CUSP_FLOAT32, N, 1};
+  CHECK(largest_error(&t, NULL) < 1e-4);
+  cusp_free(memory);
+  cusp_free(a);
+  cusp_free(b);
+}
+
+/* Numbers of every exponent with the rounded bits below, at and above one half; infinity, NaN. */
+static void test_rounding(void) {
+  static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+  for (uint32_t high = 0; high < 0x10000; high += 13)
+    for (size_t k = 0; k + 1 < sizeof low / sizeof *low; k++) {
+      float in[37];
+      cusp_bfloat16 out[37];
+      for (uint32_t i = 0; i < 37; i++) {
+        uint32_t bits = (high + i) << 16 | low[(k + i) % 6];
+        memcpy(&in[i], &bits, sizeof bits);
+      }
+      if (!cusp_bfloat16_narrow(37, out, in))
+        return;
+      bool equal = true;
+      for (int i = 0; i < 37; i++)
+        equal = equal && (out[i].bits == cusp_float_to_bfloat16(in[i]).bits || isnan(in[i]));
+      CHECK(equal);
+      for (int i = 0; i < 37; i++)
+        CHECK(!isnan(in[i]) || isnan(cusp_bfloat16_to_float(out[i])));
+    }
+}
+
+static void test_erfc(void) {
+  cusp_vector_fn erfc_of = cusp_vector_find(CUSP_VECTOR_erfc, CUSP_BFLOAT16);
+  for (uint32_t bits = 0; bits < 0x10000; bits++) {
+    cusp_bfloat16 in = {(uint16_t)bits}, out;
+    erfc_of(1, &out, (const void *[]){&in}, (const int8_t[]){1});
+    double x = (double)cusp_bfloat16_to_float(in), y = (double)cusp_bfloat16_to_float(out);
+    if (isnan(x))
+      CHECK(isnan(y));
+    else
+      CHECK(fabs(y - erfc(x)) <= erfc(x) * 0x1.01p-8 + 1e-37);
+  }
+}
+
+int main(void) {
+  if (cusp_tiles_present()) {
+    test_products();
+    test_narrow_factors();
+  }
+  test_rounding();
+  test_erfc();
+  return check_summary();
+}
