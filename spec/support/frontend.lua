@@ -29,9 +29,8 @@ local function start(home, info)
   local file = assert(io.open(home .. "/connection.json", "w"))
   file:write(json.encode(info))
   file:close()
-  local code = ("require('cusp.notebook').serve '%s/connection.json'"):format(home)
-  local pipe = io.popen(("CUSP_HISTORY=%s/history %s -e \"%s\" < /dev/null > %s/log 2>&1 & echo $!")
-    :format(home, program, code, home))
+  local pipe = io.popen(("CUSP_HISTORY=%s/history %s kernel --connection-file %s/connection.json "
+    .. "< /dev/null > %s/log 2>&1 & echo $!"):format(home, program, home, home))
   local pid = pipe:read "n"
   pipe:close()
   return pid

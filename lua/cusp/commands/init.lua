@@ -7,7 +7,7 @@ local options = require "cusp.commands.machinery.options"
 
 local commands = {}
 
-local names = {"summary", "predict", "evaluate", "convert", "diff", "plot", "train"}
+local names = {"summary", "predict", "evaluate", "convert", "diff", "plot", "train", "kernel"}
 
 --- Whether a word is a command.
 function commands.has(name)

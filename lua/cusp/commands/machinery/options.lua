@@ -82,7 +82,7 @@ local function take_option(command, result, given, at)
 end
 
 local function put_operands(command, result, words)
-  local names = command.operands
+  local names = command.operands or {}
   for i, name in ipairs(names) do
     local key = name:match "^[%w_]+"
     if name:find "%.%.%.$" then
