@@ -7,7 +7,7 @@ local function check(given)
   if not given.install and (given.user or given.prefix) then
     errors.raise "--user and --prefix say where --install writes"
   end
-  if given.install == (given["connection-file"] ~= nil) then
+  if (given.install == true) == (given["connection-file"] ~= nil) then
     errors.raise "expected either --install or --connection-file FILE"
   end
 end
