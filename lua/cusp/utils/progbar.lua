@@ -99,9 +99,16 @@ function Progbar:update(...)
   if finalize then self._bar:finish(self._names, logs) end
 end
 
+local bind_add = arguments.binder("Progbar.add", {
+  {"n", "integer"}, {"values", "list", optional = true},
+}, false)
+
 --- Says that so many more steps are done.
 -- @tparam integer n
 -- @tparam[opt] table values
-function Progbar:add(n, values) self:update(self._seen + n, values) end
+function Progbar:add(...)
+  local n, values = bind_add(...)
+  self:update(self._seen + n, values)
+end
 
 return Progbar
