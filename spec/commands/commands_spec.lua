@@ -43,7 +43,7 @@ describe("commands", function()
 
   setup(function()
     folder = folders.new()
-    cusp.utils.clear_session() -- a stack that was built without an Input gets its name from a counter
+    cusp.utils.clear_session() -- names of inputs that are made up come from a counter
     local inputs = cusp.Input{shape = {4}, name = "x"}
     local stack = cusp.Sequential{layers.Dense{5, name = "inner"}, layers.BatchNormalization(),
       layers.Dropout(0.5)}
