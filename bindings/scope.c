@@ -294,17 +294,22 @@ static void inherit(lua_State *L) {
   lua_settop(L, around - 1);
 }
 
-/* Nodes made from now on are those of the layer whose number the frame at index 1 has. */
+static int32_t frame_number(lua_State *L, const char *name) {
+  lua_pushstring(L, name);
+  lua_rawget(L, 1);
+  int32_t number = (int32_t)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return number;
+}
+
+/* Nodes made from now on are those of the layer and the region whose numbers the frame at index 1
+ * has. */
 static void set_place(lua_State *L) {
-  int32_t place = 0;
-  if (lua_istable(L, 1)) {
-    lua_pushliteral(L, "place");
-    lua_rawget(L, 1);
-    place = (int32_t)lua_tointeger(L, -1);
-    lua_pop(L, 1);
-  }
+  bool within = lua_istable(L, 1);
+  int32_t place = within ? frame_number(L, "place") : 0;
+  int32_t region = within ? frame_number(L, "region") : 0;
   cusp_lua_enter(L);
-  cusp_set_place(place);
+  cusp_set_place(place, region);
 }
 
 static void close_frame(lua_State *L, bool failed) {

@@ -1,5 +1,5 @@
 /* Equal operations on equal inputs become one. Random rows carry their key as an input, so two
- * draws stay two. */
+ * draws stay two; what is computed again to save memory (pass_remat.c) has a region of its own. */
 #include "../node/attributes.h"
 #include "../node/state.h"
 #include "graph.h"
@@ -25,7 +25,7 @@ static uint64_t hash_attr(uint64_t hash, const cusp_attr *attr) {
 }
 
 static uint64_t hash_operation(const cusp_operation *operation) {
-  uint64_t hash = mix(0, (uint64_t)(uintptr_t)operation->op);
+  uint64_t hash = mix((uint64_t)operation->origin.region, (uint64_t)(uintptr_t)operation->op);
   for (int i = 0; i < operation->n_inputs; i++)
     hash = mix(hash, (uint64_t)operation->inputs[i]);
   for (int i = 0; i < operation->n_attrs; i++)
@@ -34,7 +34,7 @@ static uint64_t hash_operation(const cusp_operation *operation) {
 }
 
 static bool equal(const cusp_operation *a, const cusp_operation *b) {
-  if (a->op != b->op || a->n_inputs != b->n_inputs || a->n_attrs != b->n_attrs ||
+  if (a->op != b->op || a->origin.region != b->origin.region || a->n_inputs != b->n_inputs || a->n_attrs != b->n_attrs ||
       a->n_outputs != b->n_outputs)
     return false;
   if (a->n_inputs && memcmp(a->inputs, b->inputs, (size_t)a->n_inputs * sizeof *a->inputs) != 0)

@@ -4,6 +4,8 @@
 
 #include "graph.h"
 
+/* pass_remat.c: values of regions are computed again for those who read them later */
+cusp_status cusp_pass_remat(cusp_graph *graph);
 /* pass_simplify.c: identities, no-op views and casts */
 cusp_status cusp_pass_simplify(cusp_graph *graph);
 cusp_status cusp_pass_common(cusp_graph *graph); /* pass_common.c: equal operations become one */

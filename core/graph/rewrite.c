@@ -14,6 +14,7 @@ typedef struct pass {
 } pass;
 
 static const pass passes[] = {
+    {"remat", cusp_pass_remat}, /* first: later passes take away where regions end */
     {"simplify", cusp_pass_simplify},
     {"common", cusp_pass_common},
     {"dead", cusp_pass_dead},

@@ -1,9 +1,8 @@
-/* Scheduling: the order of steps, and which variables are updated in their own memory. */
+/* Scheduling: which variables are updated in their own memory, which orders steps. */
 #include "schedule.h"
 #include "layout.h"
+#include "step_order.h"
 #include "units.h"
-
-#include <stdlib.h>
 
 /* ------------------------------------------------------------------ updates in place */
 
@@ -129,50 +128,7 @@ static cusp_status choose_overwrites(cusp_lowering *l) {
   return CUSP_OK;
 }
 
-/* ------------------------------------------------------------------ order */
-
-typedef struct ordering {
-  cusp_lowering *lowering;
-  char *done;
-  int *stack, depth, capacity;
-} ordering;
-
-static int compare_ints(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
-
-/* Puts the makers that `index` waits for on the stack, the last in the order of making on top. */
-static cusp_status push_makers(ordering *o, int index) {
-  const cusp_lowering *l = o->lowering;
-  int before = o->depth;
-  for (int e = l->units[index].makers.first; e; e = l->edges[e].next_maker) {
-    int maker = cusp_unit_find(l, l->edges[e].maker);
-    if (maker == index || o->done[maker])
-      continue;
-    CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
-    o->stack[o->depth++] = maker;
-  }
-  qsort(o->stack + before, (size_t)(o->depth - before), sizeof *o->stack, compare_ints);
-  return CUSP_OK;
-}
-
-/* Runs what `root` needs, then `root`. Not by recursion: a chain of units may be longer than C's
- * stack is deep. */
-static cusp_status emit(ordering *o, int root) {
-  cusp_lowering *l = o->lowering;
-  CUSP_TRY(CUSP_GROW(o->stack, o->capacity, o->depth + 1));
-  o->stack[o->depth++] = root;
-  while (o->depth > 0) {
-    int depth = o->depth, index = o->stack[depth - 1];
-    if (!o->done[index])
-      CUSP_TRY(push_makers(o, index));
-    if (o->depth > depth)
-      continue;
-    o->depth--;
-    if (!o->done[index])
-      l->steps[l->n_steps++] = index;
-    o->done[index] = 1;
-  }
-  return CUSP_OK;
-}
+/* ------------------------------------------------------------------ the stage */
 
 /* In the order of the graph, which has every value before its readers; merging mixed them. */
 static void sort_members(cusp_unit *unit) {
@@ -185,19 +141,9 @@ static void sort_members(cusp_unit *unit) {
 }
 
 cusp_status cusp_lower_schedule(cusp_lowering *l) {
+  for (int i = 0; i < l->n_units; i++)
+    if (!l->units[i].gone)
+      sort_members(&l->units[i]);
   CUSP_TRY(choose_overwrites(l));
-  CUSP_TRY(cusp_arena_alloc((void **)&l->steps, &l->graph->arena,
-                            ((size_t)l->n_units + 1) * sizeof *l->steps));
-  ordering o = {.lowering = l};
-  cusp_status status = cusp_alloc_zeroed((void **)&o.done, (size_t)l->n_units + 1);
-  for (int i = 0; status == CUSP_OK && i < l->n_units; i++) {
-    if (l->units[i].gone)
-      continue;
-    sort_members(&l->units[i]);
-    if (!o.done[i])
-      status = emit(&o, i);
-  }
-  cusp_free(o.done);
-  cusp_free(o.stack);
-  return status;
+  return cusp_order_steps(l);
 }

@@ -1,6 +1,6 @@
 #ifndef CUSP_GRAPH_SCHEDULE_H
 #define CUSP_GRAPH_SCHEDULE_H
-/* The order of steps, and which variables are updated in their own memory. */
+/* Which variables are updated in their own memory, and the order of steps. */
 
 #include "lower.h"
 

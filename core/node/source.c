@@ -41,9 +41,10 @@ void cusp_set_source(const char *file, int line) {
 
 void cusp_set_caller(const char *name) { cusp_state()->origin.caller = name; }
 
-void cusp_set_place(int32_t place) {
+void cusp_set_place(int32_t place, int32_t region) {
   cusp_graph_state *state = cusp_state();
   state->origin.place = place;
+  state->origin.region = region;
   state->placed = state->coroutine;
 }
 
@@ -52,7 +53,7 @@ cusp_origin cusp_current_origin(void) {
   const cusp_graph_state *state = cusp_state();
   cusp_origin origin = state->origin;
   if (state->placed != state->coroutine)
-    origin.place = 0;
+    origin.place = origin.region = 0;
   return origin;
 }
 

@@ -11,14 +11,17 @@ typedef struct cusp_origin {
   const char *caller; /* what the user called there; NULL: unknown */
   int32_t line;
   int32_t place; /* the layer that made it, a number of the bindings'; 0: none */
+  /* what it computes may be computed again rather than kept: a number for all that goes together;
+   * below 0 for what is computed again, 0 for what is not */
+  int32_t region;
 } cusp_origin;
 
 /** The user's position for nodes made from now on (interned copy of `file`); NULL for none. */
 void cusp_set_source(const char *file, int line);
 /** What the user called for them, a name that outlives them; NULL for none. */
 void cusp_set_caller(const char *name);
-/** The layer that makes them, as long as this coroutine runs; 0 for none. */
-void cusp_set_place(int32_t place);
+/** The layer that makes them and the region, as long as this coroutine runs; 0 for none. */
+void cusp_set_place(int32_t place, int32_t region);
 /** The origin of a node that is made now. */
 cusp_origin cusp_current_origin(void);
 /** A copy of a name that lives as long as the process; NULL where memory is short. */

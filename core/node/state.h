@@ -71,7 +71,7 @@ typedef struct cusp_graph_state {
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
   cusp_origin origin;   /* of the nodes made next */
-  const void *placed;   /* the coroutine that is in `origin.place` */
+  const void *placed;   /* the coroutine that is in the origin's place and region */
   int32_t failed_place; /* of the node whose run has failed last */
   cusp_graph_stats stats;
 } cusp_graph_state;

@@ -17,6 +17,7 @@ local Node = require "cusp.symbolic.node"
 local places = require "cusp.layers.machinery.places"
 local policy = require "cusp.layers.machinery.policy"
 local signature = require "cusp.layers.machinery.signature"
+local remat = require "cusp.layers.machinery.remat"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 local symbolic = require "cusp.symbolic.tensors"
@@ -402,8 +403,10 @@ local function call_on_tensors(layer, inputs, extras, args)
   args.training = training or false
   local inner = {called = true, training = training, place = places.of(layer),
     path = around.path and around.path .. "/" .. layer.name or layer.name}
-  local ok, outputs = context.attempt(inner, layer.__own.ran and run or run_first, layer,
-    inputs, extras, args)
+  local own = layer.__own
+  local runs = own.ran and run or run_first
+  if own.remat then runs = remat.of(own.remat, runs) end
+  local ok, outputs = context.attempt(inner, runs, layer, inputs, extras, args)
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end

@@ -29,6 +29,7 @@ local null = require "cusp.base.null"
 local Object = require "cusp.base.class"
 local ordered = require "cusp.base.ordered"
 local policy = require "cusp.layers.machinery.policy"
+local remat = require "cusp.layers.machinery.remat"
 local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
@@ -39,7 +40,8 @@ local Layer = Object:extend("Layer", {
   __module = "keras.layers",
   autocast = true,
   keeps_dtype = false,
-  __passing = lists.names "nodes losses ran path build_shape build_others when_built restorations",
+  __passing = lists.names("nodes losses ran path build_shape build_others when_built restorations "
+    .. "remat"),
   __closed = lists.names "policy weights",
 })
 
@@ -51,6 +53,7 @@ local function prepare(self)
   local own = self.__own
   if own.nodes then return end
   own.nodes, own.weights, own.trainable, own.policy = {}, {}, true, policy.get(nil)
+  own.remat = remat.current()
   self.built = false
   -- raw: a name that the class has is not the object's
   if rawget(self, "name") == nil then
