@@ -49,7 +49,7 @@ describe("the notebook's kernel", function()
     frontend:send("execute_request", {code = "local t = cusp.time()\n"
       .. "while cusp.time() - t < 0.5 do end"})
     frontend.hb:send{"ping"}
-    assert.is_true(require("cusp.native.zmq").poll({frontend.hb}, 60000)[1])
+    assert.is_true(require("cusp.native.zmq").poll({frontend.hb}, 300000)[1])
     assert.same({"ping"}, frontend.hb:receive())
     frontend:receive(frontend.shell)
     frontend:published()

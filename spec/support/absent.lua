@@ -68,7 +68,7 @@ return {
     reason = "Useful, and not made yet.",
     later = true,
     names = [[visualization.*
-      *Model:*_state_tree *Model:export *StringLookup(order) *Metric(order)
+      *Model:export *StringLookup(order) *Metric(order)
       layers.BatchNormalization(order) layers.Conv*3DTranspose(order)
       layers.GroupQueryAttention(order) layers.LayerNormalization(order) layers.EinsumDense(order)
       losses.circle(*) ops.*stack(*) optimizers.Muon(order) ]],

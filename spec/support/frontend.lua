@@ -6,7 +6,7 @@ local wire = require "cusp.notebook.wire"
 local Frontend = {}
 Frontend.__index = Frontend
 
-local PATIENCE = 8000 -- milliseconds until a reply that does not come is a failure
+local PATIENCE = 300000 -- milliseconds until a reply that does not come is a failure
 local program = (os.getenv "CUSP_BUILD" or "build") .. "/cusp"
 
 local has_zmq, zmq = pcall(require, "cusp.native.zmq")

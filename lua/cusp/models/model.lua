@@ -18,6 +18,7 @@ local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
 local rooms = require "cusp.base.rooms"
 local shapes = require "cusp.base.shape"
+local state_tree = require "cusp.models.state_tree"
 local structure = require "cusp.base.structure"
 
 local Model = Layer:extend("Model", {
@@ -398,6 +399,8 @@ function Model:get_layer(...)
 end
 
 Model.set_trainable = require "cusp.models.trainable"
+Model.get_state_tree = state_tree.get
+Model.set_state_tree = state_tree.set
 
 --- Prints a table of the layers: output shapes, parameter counts, and connections.
 -- @tparam[opt] integer line_length
