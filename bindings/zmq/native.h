@@ -25,6 +25,8 @@ void *cusp_check_context(lua_State *L, int index);
 /** Sends the strings of the table at an index as one message; false where ZeroMQ fails. */
 bool cusp_send_parts(lua_State *L, void *socket, int index);
 
+/** Makes the class of userdata `name`; `close` also ends what the collector finds. */
+void cusp_add_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close);
 /** context:output{…}, see output.c. */
 int cusp_open_output(lua_State *L);
 void cusp_add_output_class(lua_State *L);

@@ -289,11 +289,5 @@ static int set_parent(lua_State *L) {
 void cusp_add_output_class(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"send", send_message}, {"parent", set_parent}, {"close", close_output}, {NULL, NULL}};
-  luaL_newmetatable(L, OUTPUT);
-  lua_pushcfunction(L, close_output);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  cusp_add_class(L, OUTPUT, methods, close_output);
 }

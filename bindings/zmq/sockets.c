@@ -229,8 +229,7 @@ static int start_echo(lua_State *L) {
 
 /* ------------------------------------------------------------------ the classes */
 
-static void add_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                      lua_CFunction close) {
+void cusp_add_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close) {
   luaL_newmetatable(L, name);
   lua_pushcfunction(L, close);
   lua_setfield(L, -2, "__gc");
@@ -248,6 +247,6 @@ void cusp_add_socket_classes(lua_State *L) {
                                         {NULL, NULL}};
   static const luaL_Reg of_socket[] = {
       {"send", send_parts}, {"receive", receive}, {"close", close_socket}, {NULL, NULL}};
-  add_class(L, CONTEXT, of_context, close_context);
-  add_class(L, SOCKET, of_socket, close_socket);
+  cusp_add_class(L, CONTEXT, of_context, close_context);
+  cusp_add_class(L, SOCKET, of_socket, close_socket);
 }

@@ -4,18 +4,7 @@
  * unique) defined.
  */
 
-typedef REAL NAME(vec)
-    __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-
-static inline NAME(vec) NAME(load)(const REAL *p) { return *(const NAME(vec) *)p; }
-
-static inline REAL NAME(total)(NAME(vec) a, NAME(vec) b) {
-  a += b;
-  REAL sum = 0;
-  for (int i = 0; i < LANES; i++)
-    sum += a[i];
-  return sum;
-}
+#include "lanes.h"
 
 static inline REAL NAME(row_largest)(int64_t n, const REAL *x) {
   REAL most[LANES];

@@ -1,5 +1,6 @@
 -- Models that take strings: what Keras computes with them, training, files, and what is refused.
 local cusp = require "cusp"
+local raises = require "spec.support.raises"
 local folder = require "spec.support.folder"
 
 local layers, models, Dataset = cusp.layers, cusp.models, cusp.data.Dataset
@@ -26,15 +27,6 @@ local function check(what, got, want)
   if type(got) == "userdata" then got = got:tolist() end
   if differs(got, want) then
     error(("%s: %s, expected %s"):format(what, cusp.json.encode(got), cusp.json.encode(want)), 0)
-  end
-end
-
-local function raises(f, ...)
-  local ok, message = pcall(f)
-  assert(not ok, "expected an error")
-  for _, part in ipairs{...} do
-    assert(tostring(message):find(part, 1, true),
-      ("expected '%s' in: %s"):format(part, tostring(message)))
   end
 end
 

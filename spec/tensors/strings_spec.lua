@@ -1,17 +1,9 @@
 -- Tensors of strings: what they hold, what is done with them and what is refused, and their memory.
 local cusp = require "cusp"
+local raises = require "spec.support.raises"
 local engine = require "cusp.engine"
 
 local ops, layers = cusp.ops, cusp.layers
-
-local function raises(f, ...)
-  local ok, message = pcall(f)
-  assert(not ok, "expected an error")
-  for _, part in ipairs{...} do
-    assert(tostring(message):find(part, 1, true),
-      ("expected '%s' in: %s"):format(part, tostring(message)))
-  end
-end
 
 local odd = {"", "a\0b", "\xff\xfe", ("x"):rep(5000), "moon", "\u{1F319}", "a"}
 

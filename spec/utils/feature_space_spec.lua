@@ -1,5 +1,6 @@
 -- FeatureSpace: what Keras computes, models of it, files, and what is refused.
 local cusp = require "cusp"
+local raises = require "spec.support.raises"
 local folder = require "spec.support.folder"
 
 local FeatureSpace, layers, Dataset = cusp.utils.FeatureSpace, cusp.layers, cusp.data.Dataset
@@ -25,15 +26,6 @@ local function check(path, got, want)
   end
   for key, item in pairs(want) do check(path .. "." .. key, got[key], item) end
   for key in pairs(got) do assert(want[key] ~= nil, path .. "." .. key) end
-end
-
-local function raises(f, ...)
-  local ok, message = pcall(f)
-  assert(not ok, "expected an error")
-  for _, part in ipairs{...} do
-    assert(tostring(message):find(part, 1, true),
-      ("expected '%s' in: %s"):format(part, tostring(message)))
-  end
 end
 
 local spaces = plain(decode "spaces.json")
