@@ -67,10 +67,6 @@ return {
     title = "Planned",
     reason = "Useful, and not made yet.",
     later = true,
-    names = [[visualization.*
-      *Model:export *StringLookup(order) *Metric(order)
-      layers.BatchNormalization(order) layers.Conv*3DTranspose(order)
-      layers.GroupQueryAttention(order) layers.LayerNormalization(order) layers.EinsumDense(order)
-      losses.circle(*) ops.*stack(*) optimizers.Muon(order) ]],
+    names = [[visualization.* *Model:export]],
   },
 }
