@@ -257,5 +257,5 @@ deb:
 	@VERSION='$(VERSION)' scripts/debian/build $(BUILD)/deb
 
 clean:
-	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench docs lib library core.a flags cusp bench.json))
+	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench docs lib library deb arm64 core.a flags cusp cusp.1 bench.json))
 	@rmdir $(BUILD) $(BUILD)-check 2>/dev/null || true

@@ -53,8 +53,9 @@ put('.TH CUSP 1 "" "cusp %s" "User commands"', output_of "-v":match "^Cusp ([%d.
 put ".SH NAME\ncusp \\- deep learning for Lua"
 put ".SH SYNOPSIS\n.B cusp\n[options] [script [args]]\n.br\n.B cusp\nCOMMAND ..."
 put(".SH DESCRIPTION\n%s", escaped[[
-Runs a Lua script as lua(1) does, with the library cusp on the path. Without a script, on a terminal,
-it is a prompt with help, completion and history. A COMMAND works on files of models.]])
+Runs a Lua script as lua(1) does, with the library cusp on the path. Without a script, on a
+terminal, it is a prompt with help, completion and history. A COMMAND works on files of
+models.]])
 put ".SH OPTIONS"
 for _, option in ipairs(program_options()) do entry(option[1], option[2]) end
 put(".SH COMMANDS\n%s", escaped "A script of such a name is run as ./NAME.")
