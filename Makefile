@@ -183,7 +183,7 @@ $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@echo '  CC  $@'
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,core bindings spec bench) -type f -name '*.d' 2>/dev/null)
 
 # ------------------------------------------------------------------ running
 
