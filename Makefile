@@ -3,6 +3,15 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Where Lua modules in Lua and in C go, programs, manual pages, documentation, and what a C program is built with.
+LUADIR ?= $(PREFIX)/share/lua/5.4
+LIBDIR ?= $(PREFIX)/lib/lua/5.4
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man/man1
+DOCDIR ?= $(PREFIX)/share/doc/cusp
+DATADIR ?= $(PREFIX)/share
+INCLUDEDIR ?= $(PREFIX)/include
+ARCHIVEDIR ?= $(PREFIX)/lib
 CC ?= gcc
 CFLAGS ?= -O2 -g
 AR ?= ar
@@ -72,7 +81,9 @@ PROTOS := $(wildcard bindings/protobuf/*.proto)
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
-.PHONY: default demo test check lint fuzz bench bench-files docs html library install clean help run-tests programs force
+INSTALL_PLACES = $(foreach place,BUILD DESTDIR LUADIR LIBDIR BINDIR MANDIR DOCDIR DATADIR INCLUDEDIR ARCHIVEDIR VERSION,'$(place)=$($(place))')
+
+.PHONY: default demo test check lint fuzz bench bench-files docs html library manual install uninstall deb clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
@@ -90,7 +101,8 @@ help:
 	@echo "make docs       the reference and the picture of the rooms, from the operation table and the sources; then html and library"
 	@echo "make html       the pages as HTML with a search box, in $(BUILD)/docs (Debian package pandoc)"
 	@echo "make library    annotations for editors and luacheck, in $(BUILD)/library (docs/editors.md)"
-	@echo "make install    into PREFIX=$(PREFIX)"
+	@echo "make install    into PREFIX=$(PREFIX) (docs/install.md); make uninstall removes it"
+	@echo "make deb        a Debian package, in $(BUILD)/deb"
 	@echo "make clean      remove what was built"
 	@echo "Variables: V=1 (show commands) BUILD=$(BUILD) PREFIX=$(PREFIX) CC=$(CC) CFLAGS='$(CFLAGS)'"
 
@@ -171,7 +183,7 @@ $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@echo '  CC  $@'
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,core bindings spec bench) -type f -name '*.d' 2>/dev/null)
 
 # ------------------------------------------------------------------ running
 
@@ -230,14 +242,20 @@ html: default
 library: default
 	@$(PROGRAM) scripts/reference.lua library $(BUILD)/library
 
-install: default library
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp $(DESTDIR)$(PREFIX)/share/lua/5.4
-	install $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/cusp
-	install -m 644 $(MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/lua/5.4/cusp/native $(NATIVE_MODULES)
-	cd $(BUILD)/library && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/cusp/library/{} \;
-	cd lua && find cusp -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/5.4/{} \;
+manual: $(BUILD)/cusp.1
+
+$(BUILD)/cusp.1: $(PROGRAM) scripts/manual.lua $(wildcard lua/cusp/commands/*.lua)
+	@$(PROGRAM) scripts/manual.lua > $@
+
+install: default library manual
+	@scripts/install $(INSTALL_PLACES)
+
+uninstall:
+	@scripts/install --remove $(INSTALL_PLACES)
+
+deb:
+	@VERSION='$(VERSION)' scripts/debian/build $(BUILD)/deb
 
 clean:
-	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench docs lib library core.a flags cusp bench.json))
+	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench docs lib library deb arm64 core.a flags cusp cusp.1 bench.json))
 	@rmdir $(BUILD) $(BUILD)-check 2>/dev/null || true

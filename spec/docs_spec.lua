@@ -1,6 +1,7 @@
 --- Runs the Lua code of the pages: from a block that requires cusp on, the blocks of a page form
 -- one program. Earlier blocks are fragments. Follows the links of all pages.
 local folders = require "spec.support.folder"
+local warnings = require "cusp.base.warnings"
 local build = os.getenv "CUSP_BUILD" or "build"
 
 local function programs(path)
@@ -72,6 +73,36 @@ describe("the commands of docs/commands.md", function()
     local binary = build:sub(1, 1) == "/" and build or root .. "/" .. build
     assert(os.execute(("cd '%s' && '%s/cusp' program.lua"):format(scope.path, binary)))
     assert.equal(text, with_outputs(text, scope.path, binary))
+  end)
+end)
+
+--- What a line of code of docs/errors.md is told after the page's program: an error without its
+-- place, or a warning.
+local function told(program, code)
+  local chunk, ok, message = assert(load(program .. code, "=train.lua")), nil, nil
+  local warned = warnings.collect(function() ok, message = pcall(chunk) end)
+  if not ok then return (message:gsub("^train%.lua:%d+: ", "")) end
+  return "warning: " .. (warned[1] or "none")
+end
+
+-- The blocks of a page with lines "> code"; a line without a message prepares the next ones.
+local function with_messages(text, program)
+  return (text:gsub("```text\n(.-)```", function(block)
+    local lines, before = {}, ""
+    for code, message in block:gmatch "> ([^\n]+)\n([^>]?)" do
+      lines[#lines + 1] = "> " .. code
+      if message == "" then before = before .. code .. "\n" else
+        lines[#lines + 1] = told(program .. before, code)
+      end
+    end
+    return "```text\n" .. table.concat(lines, "\n") .. "\n```"
+  end))
+end
+
+describe("the messages of docs/errors.md", function()
+  it("are what the library says", function()
+    local text = io.open("docs/errors.md"):read "a"
+    assert.equal(text, with_messages(text, programs("docs/errors.md")[1]))
   end)
 end)
 

@@ -25,7 +25,8 @@ local packages = {
 function native.load(name, what)
   local ok, found = engine.attempt(require, "cusp.native." .. name)
   if ok then return found end
-  local why = found:match "^module .- not found" and "it was not built" or found:match "([^\n]*)$"
+  local why = found:match "^module .- not found" and "it was not built"
+    or found:match "[^%s][^\n]*$"
   local package = packages[name]
   errors.raise("%s needs cusp.native.%s, which cannot be loaded: %s%s", what, name, why,
     package and ("; install %s (to build it: %s, then make)"):format(package[1], package[2])

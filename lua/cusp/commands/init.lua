@@ -20,12 +20,16 @@ end
 
 local function definition(name) return require("cusp.commands." .. name) end
 
+--- All commands in the order in which they are listed.
+-- @treturn {table,...} their definitions
+function commands.list()
+  local list = {}
+  for i, known in ipairs(names) do list[i] = definition(known) end
+  return list
+end
+
 local function give_help(name)
-  if name == nil then
-    local list = {}
-    for i, known in ipairs(names) do list[i] = definition(known) end
-    return help.print_list(list)
-  end
+  if name == nil then return help.print_list(commands.list()) end
   if name == "help" or not commands.has(name) then
     io.stderr:write(("cusp help: there is no command '%s'; the commands are %s\n"):format(name,
       table.concat(names, ", ")))

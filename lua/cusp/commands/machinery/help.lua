@@ -2,7 +2,10 @@
 -- @module cusp.commands.machinery.help
 local help = {}
 
-local function left_of(option)
+--- An option with its value, as it is written.
+-- @tparam table option of a command's definition
+-- @treturn string
+function help.left_of(option)
   if option[2] == "flag" then return "--" .. option[1] end
   return ("--%s %s"):format(option[1], option.value)
 end
@@ -26,7 +29,7 @@ function help.print(command)
   print(command.about)
   local rows = {}
   for _, option in ipairs(command.options or {}) do
-    rows[#rows + 1] = {left_of(option), option.about}
+    rows[#rows + 1] = {help.left_of(option), option.about}
   end
   rows[#rows + 1] = {"--help", "show this"}
   print ""
