@@ -398,6 +398,7 @@ function Model:get_layer(...)
 end
 
 Model.set_trainable = require "cusp.models.trainable"
+Model.profile = require "cusp.models.profile"
 
 --- Prints a table of the layers: output shapes, parameter counts, and connections.
 -- @tparam[opt] integer line_length

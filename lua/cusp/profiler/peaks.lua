@@ -22,6 +22,13 @@ local function fastest(f)
   return best
 end
 
+-- Numbers that lie in memory one by one: those of `ones` are one number, repeated.
+local function numbers(count, dtype)
+  local values = rows.cast(rows.sin(rows.arange(count, {dtype = "float32"})), dtype)
+  engine.evaluate{values}
+  return values
+end
+
 local function once(key, measure)
   key = ("%s/%d"):format(key, engine.get_num_threads())
   known[key] = known[key] or measure()
@@ -33,9 +40,9 @@ end
 -- @treturn number
 function peaks.operations(dtype)
   return once(dtype or "float32", function()
-    local ones = rows.ones({SIZE, SIZE}, dtype or "float32")
-    engine.evaluate{ones}
-    return 2 * SIZE ^ 3 / fastest(function() engine.evaluate{rows.matmul(ones, ones)} end)
+    local x = rows.reshape(numbers(SIZE * SIZE, dtype or "float32"), {SIZE, SIZE})
+    engine.evaluate{x}
+    return 2 * SIZE ^ 3 / fastest(function() engine.evaluate{rows.matmul(x, x)} end)
   end)
 end
 
@@ -43,9 +50,8 @@ end
 -- @treturn number
 function peaks.bandwidth()
   return once("bytes", function()
-    local zeros = rows.zeros({BYTES // 4}, "float32")
-    engine.evaluate{zeros}
-    return BYTES / fastest(function() engine.evaluate{rows.sum(zeros)} end)
+    local x = numbers(BYTES // 4, "float32")
+    return BYTES / fastest(function() engine.evaluate{rows.sum(x)} end)
   end)
 end
 
