@@ -6,10 +6,9 @@
  */
 
 #include "../base/collections.h"
+#include "../node/op.h"
 #include "../node/source.h"
-#include "../tensor/array.h"
 
-typedef struct cusp_plan cusp_plan;
 typedef struct cusp_profile cusp_profile;
 
 /** One of the operations of a fused step. */

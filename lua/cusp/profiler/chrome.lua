@@ -35,7 +35,7 @@ end
 -- @tparam Report report
 -- @treturn table
 function chrome.events(report)
-  local list = {label("process_name", PLANS, "cusp"), label("thread_name", PLANS, "plans"),
+  local list = {label("process_name", PLANS, "Cusp"), label("thread_name", PLANS, "plans"),
     label("thread_name", MARKS, "script")}
   for _, event in ipairs(report.events) do
     local step = report.steps[event.step]
