@@ -19,7 +19,9 @@ local function make_model()
   return model
 end
 
-local function data(rows) return cusp.random.uniform{rows, 72}, cusp.random.randint({rows}, 0, 10) end
+local function data(rows)
+  return cusp.random.uniform{rows, 72}, cusp.random.randint({rows}, 0, 10)
+end
 
 local function find(list, key)
   for _, item in ipairs(list) do

@@ -39,10 +39,10 @@ local function heading(name)
     "limit")
 end
 
-local function add_operations(out, report)
+local function add_operations(out, report, count)
   out[#out + 1] = "\n" .. heading "operation [kernel]"
   for i, sum in ipairs(report:by_operation()) do
-    if i > SHOWN then break end
+    if i > count then break end
     out[#out + 1] = line(report, sum.key, sum, sum.dtype)
   end
 end
@@ -125,6 +125,16 @@ local function first_line(report)
     time_text(rest / steps))
 end
 
+--- The table of operations alone, of all steps together.
+-- @tparam Report report
+-- @tparam integer count rows at most
+-- @treturn string
+function tables.operations(report, count)
+  local out, all = {}, setmetatable({n_steps = 1}, {__index = report})
+  add_operations(out, all, count)
+  return table.concat(out, "\n")
+end
+
 --- The tables of a report.
 -- @tparam Report report
 -- @treturn string
@@ -134,7 +144,7 @@ function tables.text(report)
   out[2] = ("peak of this machine, %d thread%s: %s GFLOP/s in float32, %s GB/s"):format(
     report.threads, report.threads == 1 and "" or "s",
     plain.format("%.0f", peaks.operations() / 1e9), plain.format("%.1f", peaks.bandwidth() / 1e9))
-  add_operations(out, report)
+  add_operations(out, report, SHOWN)
   add_layers(out, report)
   add_kernels(out, report)
   add_memory(out, report)
