@@ -1,5 +1,5 @@
---- What this machine does at most, as one line of JSON: products of matrices by dtype, in operations
--- a second, and bytes of memory a second.
+--- What this machine does at most, as one line of JSON: products of matrices by dtype, in
+-- operations a second, and bytes of memory a second.
 local peaks = require "cusp.profiler.peaks"
 
 print(require("cusp").json.encode{
