@@ -122,7 +122,7 @@ static cusp_status differentiate_node(differentiation *d, int index) {
     return CUSP_OK;
   if (node->n_outputs == 1 && node->inputs[0]->n_outputs > 1)
     return collect_part(d, node, cotangent);
-  cusp_origin before = cusp_enter_backward(&node->origin);
+  cusp_placement before = cusp_enter_backward(&node->origin);
   cusp_status status = node->n_outputs > 1 ? differentiate_tuple(d, index, node)
                                            : apply_rule(d, node, &cotangent, &node);
   cusp_leave_backward(&before);

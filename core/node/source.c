@@ -48,19 +48,20 @@ void cusp_set_place(int32_t place) {
 }
 
 /* A coroutine that has yielded within a layer leaves its place to nobody else. */
-cusp_origin cusp_enter_backward(const cusp_origin *of) {
+cusp_placement cusp_enter_backward(const cusp_origin *of) {
   cusp_graph_state *state = cusp_state();
-  cusp_origin before = cusp_current_origin();
+  cusp_placement before = {state->origin, state->placed};
   state->origin.place = of->place;
   state->origin.backward = true;
   state->placed = state->coroutine;
   return before;
 }
 
-void cusp_leave_backward(const cusp_origin *before) {
-  cusp_origin *origin = &cusp_state()->origin;
-  origin->place = before->place;
-  origin->backward = before->backward;
+void cusp_leave_backward(const cusp_placement *before) {
+  cusp_graph_state *state = cusp_state();
+  state->origin.place = before->origin.place;
+  state->origin.backward = before->origin.backward;
+  state->placed = before->coroutine;
 }
 
 cusp_origin cusp_current_origin(void) {

@@ -20,10 +20,16 @@ void cusp_set_source(const char *file, int line);
 void cusp_set_caller(const char *name);
 /** The layer that makes them, as long as this coroutine runs; 0 for none. */
 void cusp_set_place(int32_t place);
+/** Whose nodes are made: the place, and the coroutine that is there. */
+typedef struct cusp_placement {
+  cusp_origin origin;
+  const void *coroutine;
+} cusp_placement;
+
 /** Nodes made from now on are gradients of the node that comes from `of`. Gives what to pass to
  * cusp_leave_backward. */
-cusp_origin cusp_enter_backward(const cusp_origin *of);
-void cusp_leave_backward(const cusp_origin *before);
+cusp_placement cusp_enter_backward(const cusp_origin *of);
+void cusp_leave_backward(const cusp_placement *before);
 /** The origin of a node that is made now. */
 cusp_origin cusp_current_origin(void);
 /** A copy of a name that lives as long as the process; NULL where memory is short. */
