@@ -220,12 +220,13 @@ end)
 describe("model:profile", function()
   it("leaves weights, the optimizer's state and metrics as they were", function()
     local model, x, y = make_model(), data(64)
-    model:fit{x, y, epochs = 1, verbose = 0}
+    local history = model:fit{x, y, epochs = 1, verbose = 0}
     local before, iterations = {}, model.optimizer.iterations:item()
     for i, variable in ipairs(model.variables) do before[i] = variable:tolist() end
     model:profile{x, y, steps = 2}
     for i, variable in ipairs(model.variables) do assert.same(before[i], variable:tolist()) end
     assert.equal(iterations, model.optimizer.iterations:item())
+    assert.equal(history, model.history)
   end)
 
   it("predicts where there are no targets, or no loss", function()

@@ -77,8 +77,8 @@ end
 
 --- Runs a few steps and says where their time goes: by operation, by layer (forward and backward),
 -- by kernel, each beside what this machine can do, and the memory over a step. The first step,
--- which makes the plan, is not counted. Weights, the optimizer's state and metrics are afterwards
--- as they were.
+-- which makes the plan, is not counted. Weights, the optimizer's state, metrics and the history are
+-- afterwards as they were.
 -- @function Model:profile
 -- @param x inputs, as for `fit`
 -- @param[opt] y targets
@@ -95,8 +95,10 @@ return function(self, ...)
   local run, method = runner_of(self, args)
   build(self, method, args)
   local variables, values = take_state(self)
+  local history = self.history
   local ok, report = engine.attempt(run_profiled, self, args, run)
   engine.assign_all(variables, values)
+  self.history = history
   if not ok then error(report, 0) end
   return report
 end
