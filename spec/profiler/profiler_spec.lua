@@ -273,6 +273,8 @@ describe("files", function()
     for _, entry in ipairs(plane.stat_metadata) do stats[entry.value.name] = entry.key end
     assert.is_truthy(names["small/hidden/matmul:Matmul"])
     assert.is_truthy(names["small/hidden/matmul_backward:Matmul"])
+    assert.is_truthy(names.MemoryAllocation and names.MemoryDeallocation)
+    assert.is_truthy(stats.bytes_allocated and stats.peak_bytes_in_use)
     local steps, last = 0, 0
     for _, event in ipairs(plane.lines[1].events) do
       assert.is_true(event.offset_ps >= last and event.duration_ps >= 0)

@@ -70,6 +70,28 @@ local function add_marks(plane, line, report)
   end
 end
 
+local function memory_figures(step, bytes, change, peak)
+  return {"allocator_name", "bytes_allocated", "bytes_available", "peak_bytes_in_use",
+    "allocation_bytes", "requested_bytes", "fragmentation", "tf_op",
+    allocator_name = "working_memory", bytes_allocated = bytes, bytes_available = peak - bytes,
+    peak_bytes_in_use = peak, allocation_bytes = math.abs(change),
+    requested_bytes = math.abs(change), fragmentation = 0.0, tf_op = name_of(step):match "^[^:]+"}
+end
+
+-- Working memory, for the page's memory profile: it wants each change as an event of that name.
+local function add_memory(plane, line, report)
+  local points, peak, last = report:memory(), 0, 0
+  for _, point in ipairs(points) do peak = math.max(peak, point.working) end
+  for _, point in ipairs(points) do
+    local change = point.working - last
+    last = point.working
+    if change ~= 0 then
+      add_event(plane, line, change > 0 and "MemoryAllocation" or "MemoryDeallocation", point.time,
+        0, memory_figures(point.step, point.working, change, peak))
+    end
+  end
+end
+
 -- The events of a line stand in the order of their starts, what is around others first.
 local function in_order(line)
   table.sort(line.events, function(a, b)
@@ -101,6 +123,7 @@ function xplane.encode(report, host)
   plane.lines[1] = line
   add_plans(plane, line, report)
   add_marks(plane, line, report)
+  add_memory(plane, line, report)
   in_order(line)
   return protobuf.encode("tensorflow.profiler.XSpace", {planes = {plane}, hostnames = {host}})
 end
