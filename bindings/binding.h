@@ -170,6 +170,8 @@ void cusp_lua_open_arguments(lua_State *L);
 void cusp_lua_open_evaluate(lua_State *L);
 void cusp_lua_open_settings(lua_State *L);
 void cusp_lua_open_counters(lua_State *L);
+/** engine.profile_start and profile_stop. [-0, +0, m] (profile.c) */
+void cusp_lua_open_profile(lua_State *L);
 void cusp_lua_open_system(lua_State *L);
 void cusp_lua_open_samples(lua_State *L);
 void cusp_lua_open_variable(lua_State *L);

@@ -62,6 +62,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);
   cusp_lua_open_counters(L);
+  cusp_lua_open_profile(L);
   cusp_lua_open_system(L);
   cusp_lua_open_samples(L);
   cusp_lua_open_variable(L);

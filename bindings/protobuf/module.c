@@ -13,6 +13,7 @@
 #include "tensor_bundle.pb-c.h"
 #include "trackable_object_graph.pb-c.h"
 #include "wrappers.pb-c.h"
+#include "xplane.pb-c.h"
 
 #include <string.h>
 

@@ -59,6 +59,9 @@ static cusp_status add_copy(cusp_lowering *l, int value, int *copy) {
   int operation = l->graph->n_operations;
   cusp_type type = l->graph->values[value].type; /* the list of values may move */
   CUSP_TRY(cusp_graph_add(l->graph, &contiguous, 1, &value, 0, NULL, 1, &type, copy));
+  const cusp_operation *producer = cusp_graph_producer(l->graph, value);
+  if (producer)
+    l->graph->operations[operation].origin = producer->origin;
   l->graph->values[*copy].uses = 1; /* or a loop would write more than it has room for */
   CUSP_TRY(reserve_locations(l));
   return cusp_group_add(l, operation);

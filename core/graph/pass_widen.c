@@ -58,6 +58,7 @@ static cusp_status convert_before_sum(cusp_graph *graph, int index) {
   cast->n_attrs = sum->n_attrs;
   sum->dead = true;
   CUSP_TRY(cusp_graph_add(graph, convert, 1, &x, n_attrs, attrs, 1, &type, &wide));
+  cusp_graph_producer(graph, wide)->origin = graph->operations[index].origin;
   graph->operations[index].inputs[0] = wide;
   return CUSP_OK;
 }
@@ -77,6 +78,7 @@ static cusp_status convert_apart(cusp_graph *graph, int index, int k) {
   int from = cast->inputs[0], copy;
   CUSP_TRY(cusp_graph_add(graph, cast->op, 1, &from, cast->n_attrs, cast->attrs, 1, &type, &copy));
   cusp_operation *reader = &graph->operations[index];
+  cusp_graph_producer(graph, copy)->origin = reader->origin;
   for (int i = k; i < reader->n_inputs; i++)
     if (reader->inputs[i] == value)
       reader->inputs[i] = copy;

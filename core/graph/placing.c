@@ -14,6 +14,7 @@ static int64_t rounded(int64_t bytes) {
 
 cusp_status cusp_place_take(cusp_placer *p, int64_t bytes, int64_t *offset) {
   bytes = rounded(bytes);
+  p->in_use += bytes;
   for (int i = 0; i < p->n_free; i++) {
     cusp_block *b = &p->free_blocks[i];
     if (b->bytes < bytes)
@@ -31,6 +32,7 @@ cusp_status cusp_place_take(cusp_placer *p, int64_t bytes, int64_t *offset) {
 /* Neighbours become one block, since large values do not fit into many small ones. */
 cusp_status cusp_place_give(cusp_placer *p, int64_t offset, int64_t bytes) {
   bytes = rounded(bytes);
+  p->in_use -= bytes;
   for (int i = 0; i < p->n_free; i++) {
     cusp_block *b = &p->free_blocks[i];
     if (b->offset + b->bytes == offset) {

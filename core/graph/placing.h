@@ -19,6 +19,7 @@ typedef struct cusp_placer {
   int64_t *sizes;     /* bytes taken in the arena, by value */
   cusp_block *free_blocks;
   int n_free, free_capacity;
+  int64_t in_use; /* bytes of the arena */
 } cusp_placer;
 
 /** Finds the last step that reads each value, and places leaves. */

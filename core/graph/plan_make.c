@@ -3,6 +3,7 @@
 #include "../node/signature.h"
 #include "placing.h"
 #include "program.h"
+#include "work.h"
 
 #include <string.h>
 
@@ -61,6 +62,27 @@ static cusp_status keep_call(cusp_plan *plan, cusp_step *st, cusp_unit *unit) {
   return CUSP_OK;
 }
 
+static cusp_status keep_facts(cusp_plan *plan, cusp_step *st, const cusp_lowering *l,
+                              const cusp_unit *unit, const cusp_operands *o) {
+  cusp_facts *facts;
+  CUSP_TRY(cusp_arena_alloc((void **)&facts, &plan->memory, sizeof *facts));
+  CUSP_TRY(cusp_arena_alloc((void **)&facts->parts, &plan->memory,
+                            (size_t)unit->n_members * sizeof *facts->parts));
+  for (int i = 0; i < unit->n_members; i++) {
+    const cusp_operation *operation = &l->graph->operations[unit->members[i]];
+    facts->parts[facts->n_parts++] = (cusp_part){operation->op, operation->origin};
+  }
+  facts->shape = unit->shape;
+  facts->dtype = l->locations[o->outputs[0]].array.dtype;
+  facts->work = (double)cusp_shape_count(&unit->shape) * unit->n_members;
+  for (int i = 0; i < o->n_inputs; i++)
+    facts->bytes += cusp_bytes_of(&l->locations[o->inputs[i]].array);
+  for (int i = 0; i < o->n_outputs; i++)
+    facts->bytes += cusp_bytes_of(&l->locations[o->outputs[i]].array);
+  st->facts = facts;
+  return CUSP_OK;
+}
+
 static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cusp_operands *o,
                              cusp_fused_program *program) {
   cusp_lowering *l = p->lowering;
@@ -74,6 +96,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
     CUSP_TRY(cusp_operands_of_fused(l, l->steps[s], outside_uses, o));
     cusp_program_build(l, unit, o, program);
     CUSP_TRY(cusp_fused_new(&st->fused, program));
+    CUSP_TRY(keep_facts(p->plan, st, l, unit, o));
     workspace = cusp_fused_workspace(st->fused);
   } else {
     CUSP_TRY(cusp_operands_of_call(l, l->steps[s], o));
@@ -87,6 +110,7 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   for (int i = 0; i < o->n_outputs; i++)
     CUSP_TRY(cusp_place_output(p, s, st, o, i));
   CUSP_TRY(copy_places(p, &st->outputs, o->outputs, o->n_outputs));
+  st->arena_in_use = p->in_use + (int64_t)workspace;
   if (workspace) { /* free again at once: no other step runs meanwhile */
     CUSP_TRY(cusp_place_take(p, (int64_t)workspace, &st->workspace.offset));
     CUSP_TRY(cusp_place_give(p, st->workspace.offset, (int64_t)workspace));

@@ -12,6 +12,21 @@ typedef struct cusp_place {
   int64_t offset;
 } cusp_place;
 
+/** One of the operations that a fused step does. */
+typedef struct cusp_part {
+  const cusp_op *op;
+  cusp_origin origin;
+} cusp_part;
+
+/** What a profile says of a fused step, whose graph is gone when it runs. */
+typedef struct cusp_facts {
+  cusp_part *parts;
+  int n_parts;
+  cusp_shape shape; /* the iteration space */
+  cusp_dtype dtype;
+  double work, bytes;
+} cusp_facts;
+
 typedef struct cusp_step {
   cusp_fused *fused; /* or a call: */
   const cusp_kernel *kernel;
@@ -22,6 +37,8 @@ typedef struct cusp_step {
   cusp_place workspace;
   const char *name;
   cusp_origin origin;
+  const cusp_facts *facts; /* of a fused step */
+  int64_t arena_in_use;    /* bytes, while it runs */
 } cusp_step;
 
 typedef struct cusp_plan_output {
@@ -42,6 +59,9 @@ struct cusp_plan {
   cusp_storage **fresh; /* by result, during a run */
   size_t arena_bytes;
   void *arena; /* borrowed for a run */
+  /* its steps' first place in the lists of the profile with that number */
+  int64_t profile;
+  int profiled_first;
   cusp_scratch_user scratch;
 };
 

@@ -3,6 +3,7 @@
 #include "../node/source.h"
 #include "../node/state.h"
 #include "plan_parts.h"
+#include "profile.h"
 
 static inline void *at(const cusp_plan *plan, cusp_place where) {
   return (char *)plan->bases[where.slot] + where.offset;
@@ -40,6 +41,22 @@ static cusp_status run_steps(cusp_plan *plan) {
       run_fused(plan, st);
     else
       CUSP_TRY(run_call(plan, st));
+  }
+  return CUSP_OK;
+}
+
+static cusp_status run_profiled_steps(cusp_plan *plan) {
+  cusp_profile *profile = cusp_state()->profile;
+  for (int i = 0; i < plan->n_steps; i++) {
+    cusp_step *st = &plan->steps[i];
+    cusp_status status = CUSP_OK;
+    cusp_profile_frame frame = cusp_profile_enter(profile, plan->profiled_first + 1 + i);
+    if (st->fused)
+      run_fused(plan, st);
+    else
+      status = run_call(plan, st);
+    cusp_profile_leave(profile, &frame);
+    CUSP_TRY(status);
   }
   return CUSP_OK;
 }
@@ -116,18 +133,32 @@ static void drop_fresh(cusp_plan *plan) {
   }
 }
 
-cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io) {
+static cusp_status run(cusp_plan *plan, const cusp_plan_io *io, cusp_status (*steps)(cusp_plan *)) {
   int filled = 0;
   cusp_status status = bind(plan, io);
   if (status == CUSP_OK)
-    status = run_steps(plan);
+    status = steps(plan);
   while (status == CUSP_OK && io->results && filled < plan->n_outputs)
     status = fill_output(plan, io, filled++);
   for (int i = 0; status != CUSP_OK && i < filled; i++)
     cusp_array_release(&io->results[i]);
   drop_fresh(plan);
   give_arena(plan);
-  cusp_graph_stats *stats = &cusp_state()->stats;
-  stats->plans_run++;
   return status;
+}
+
+static cusp_status run_profiled(cusp_plan *plan, const cusp_plan_io *io, cusp_profile *profile) {
+  CUSP_TRY(cusp_profile_add(profile, plan));
+  cusp_profile_frame frame = cusp_profile_enter(profile, plan->profiled_first);
+  cusp_status status = run(plan, io, run_profiled_steps);
+  cusp_profile_leave(profile, &frame);
+  return status;
+}
+
+cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io) {
+  cusp_graph_state *state = cusp_state();
+  state->stats.plans_run++;
+  if (state->profile)
+    return run_profiled(plan, io, state->profile);
+  return run(plan, io, run_steps);
 }

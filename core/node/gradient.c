@@ -120,13 +120,12 @@ static cusp_status differentiate_node(differentiation *d, int index) {
   cusp_node *cotangent = d->cotangents[index];
   if (!d->needed[index] || !passes_on(d, node) || (!cotangent && !d->parts[index]))
     return CUSP_OK;
-  cusp_status status;
-  if (node->n_outputs > 1)
-    status = differentiate_tuple(d, index, node);
-  else if (node->inputs[0]->n_outputs > 1)
+  if (node->n_outputs == 1 && node->inputs[0]->n_outputs > 1)
     return collect_part(d, node, cotangent);
-  else
-    status = apply_rule(d, node, &cotangent, &node);
+  cusp_placement before = cusp_enter_backward(&node->origin);
+  cusp_status status = node->n_outputs > 1 ? differentiate_tuple(d, index, node)
+                                           : apply_rule(d, node, &cotangent, &node);
+  cusp_leave_backward(&before);
   return status == CUSP_OK ? CUSP_OK : fail_at(node, status);
 }
 

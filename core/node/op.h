@@ -158,6 +158,9 @@ struct cusp_op {
   /* the row that takes the same inputs of 16 bits and does not round its result to them; NULL:
      none */
   const char *wide;
+  /** Floating point operations of a call, for profiles. NULL: one for each element of the outputs.
+   */
+  double (*work)(const cusp_call *call);
   /**
    * What some inputs call for in place of the row as it stands: a new reference in *out, which
    * stays NULL where the row is right (or NULL: it always is). Inputs come as they are, attributes

@@ -43,24 +43,45 @@ void cusp_set_caller(const char *name) { cusp_state()->origin.caller = name; }
 
 void cusp_set_place(int32_t place, int32_t region) {
   cusp_graph_state *state = cusp_state();
-  state->origin.place = place;
+  state->origin.place = (uint32_t)place & INT32_MAX;
   state->origin.region = region;
   state->placed = state->coroutine;
+}
+
+cusp_placement cusp_enter_backward(const cusp_origin *of) {
+  cusp_graph_state *state = cusp_state();
+  cusp_placement before = {state->origin, state->placed};
+  state->origin.place = of->place;
+  state->origin.backward = true;
+  if (state->placed != state->coroutine)
+    state->origin.region = 0;
+  state->placed = state->coroutine;
+  return before;
+}
+
+void cusp_leave_backward(const cusp_placement *before) {
+  cusp_graph_state *state = cusp_state();
+  state->origin.place = before->origin.place;
+  state->origin.region = before->origin.region;
+  state->origin.backward = before->origin.backward;
+  state->placed = before->coroutine;
 }
 
 /* A coroutine that has yielded within a layer leaves its place to nobody else. */
 cusp_origin cusp_current_origin(void) {
   const cusp_graph_state *state = cusp_state();
   cusp_origin origin = state->origin;
-  if (state->placed != state->coroutine)
-    origin.place = origin.region = 0;
+  if (state->placed != state->coroutine) {
+    origin.place = 0;
+    origin.region = 0;
+  }
   return origin;
 }
 
 cusp_status cusp_fail_at_source(cusp_status status, const char *op, const cusp_origin *origin) {
   const char *caller = origin->caller ? origin->caller : op;
   cusp_fail_drop(op);
-  cusp_state()->failed_place = origin->place;
+  cusp_state()->failed_place = origin->backward ? 0 : (int32_t)origin->place;
   return origin->file ? cusp_fail_prefix(status, "%s (made at %s:%d): ", caller, origin->file,
                                          (int)origin->line)
                       : cusp_fail_prefix(status, "%s: ", caller);

@@ -10,6 +10,8 @@
 #include "tape.h"
 #include "trace.h"
 
+typedef struct cusp_profile cusp_profile;
+
 struct cusp_tape {
   cusp_tape *outer;      /* the next recording tape that the running coroutine sees */
   cusp_tape *next_open;  /* the one opened before, whichever coroutine's */
@@ -70,9 +72,10 @@ typedef struct cusp_graph_state {
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
-  cusp_origin origin;   /* of the nodes made next */
-  const void *placed;   /* the coroutine that is in the origin's place and region */
-  int32_t failed_place; /* of the node whose run has failed last */
+  cusp_origin origin;    /* of the nodes made next */
+  const void *placed;    /* the coroutine that is in the origin's place and region */
+  int32_t failed_place;  /* of the node whose run has failed last */
+  cusp_profile *profile; /* of the plans that run, NULL: nobody asked for one */
   cusp_graph_stats stats;
 } cusp_graph_state;
 

@@ -468,6 +468,16 @@ CUSP_COMPOSE(compose_attention) {
   return build(&o, dtype, &outputs[0]);
 }
 
+/* Scores and their sums of values; a causal mask hides half. */
+static double tiles_work(const cusp_call *call) {
+  const int64_t *q = call->inputs[QUERY].shape.size, *v = call->inputs[VALUE].shape.size;
+  double work = 2.0 * (double)(q[0] * q[1] * q[2]) * (double)v[1] * (double)(q[3] + v[3]);
+  return call->attrs[CAUSAL].integer ? work / 2 : work;
+}
+
+/* The scores again, and four products. */
+static double gradient_work(const cusp_call *call) { return 2.5 * tiles_work(call); }
+
 const cusp_op cusp_ops_attention[] = {
     {.name = "dot_product_attention",
      .arguments = "query, key, value, bias?, mask?, scale: float = nil, is_causal: bool = false, "
@@ -481,13 +491,15 @@ const cusp_op cusp_ops_attention[] = {
      .flags = CUSP_OP_HIDDEN,
      .infer = tiles_infer,
      .gradient = tiles_gradient,
-     .kernels = tiles_kernels},
+     .kernels = tiles_kernels,
+     .work = tiles_work},
     {.name = "attention_tiles_gradient",
      .arguments = TILES_ARGUMENTS,
      .help = "Gradients of attention_tiles with respect to query, key and value.",
      .flags = CUSP_OP_HIDDEN,
      .infer = gradient_infer,
      .gradient = tiles_gradient_gradient,
-     .kernels = gradient_kernels},
+     .kernels = gradient_kernels,
+     .work = gradient_work},
     {0},
 };

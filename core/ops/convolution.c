@@ -497,6 +497,26 @@ CUSP_COMPOSE(compose_conv_transpose) {
 }
 
 #define HIDDEN_ARGUMENTS "strides: ints, low: ints, dilations: ints, sizes: ints"
+/* One sum of products for each element of y: the output, or the first or second input. */
+static double work_of(const cusp_shape *kernel, const cusp_shape *y) {
+  double filters = (double)last_size(kernel);
+  return filters > 0
+             ? 2.0 * (double)cusp_shape_count(y) * (double)cusp_shape_count(kernel) / filters
+             : 0;
+}
+
+static double forward_work(const cusp_call *call) {
+  return work_of(&call->inputs[1].shape, &call->outputs[0].shape);
+}
+
+static double input_gradient_work(const cusp_call *call) {
+  return work_of(&call->inputs[1].shape, &call->inputs[0].shape);
+}
+
+static double kernel_gradient_work(const cusp_call *call) {
+  return work_of(&call->outputs[0].shape, &call->inputs[1].shape);
+}
+
 #define GEOMETRY                                                                               \
   "strides: ints = 1, padding: string = \"valid\", data_format: string = nil, dilation_rate: " \
   "ints = 1"
@@ -531,14 +551,16 @@ const cusp_op cusp_ops_convolution[] = {
      .flags = CUSP_OP_HIDDEN,
      .infer = forward_infer,
      .gradient = forward_gradient,
-     .kernels = kernels},
+     .kernels = kernels,
+     .work = forward_work},
     {.name = "conv_input_gradient",
      .arguments = "dy, kernel, " HIDDEN_ARGUMENTS,
      .help = "The gradient of conv_forward with respect to x.",
      .flags = CUSP_OP_HIDDEN,
      .infer = input_gradient_infer,
      .gradient = input_gradient_gradient,
-     .kernels = kernels},
+     .kernels = kernels,
+     .work = input_gradient_work},
     {.name = "conv_kernel_gradient",
      .arguments = "x, dy, " HIDDEN_ARGUMENTS,
      .help = "The gradient of conv_forward with respect to the kernel.",
@@ -546,11 +568,13 @@ const cusp_op cusp_ops_convolution[] = {
      .infer = kernel_gradient_infer,
      .gradient = kernel_gradient_gradient,
      .kernels = kernels,
+     .work = kernel_gradient_work,
      .wide = "conv_kernel_gradient_float32"},
     {.name = "conv_kernel_gradient_float32",
      .arguments = "x, dy, " HIDDEN_ARGUMENTS,
      .help = "conv_kernel_gradient of bfloat16 operands, not rounded to it.",
      .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
      .infer = wide_kernel_gradient_infer,
-     .kernels = kernels},
+     .kernels = kernels,
+     .work = kernel_gradient_work},
     {0}};

@@ -737,6 +737,11 @@ static cusp_status kron_compose(cusp_node *const *x, int n, const cusp_attr *att
   return one_output(product ? cusp_reshape(product, &out) : NULL, outputs, n_outputs);
 }
 
+static double matmul_work(const cusp_call *call) {
+  const cusp_shape *a = &call->inputs[0].shape;
+  return 2.0 * (double)a->size[a->ndim - 1] * (double)cusp_shape_count(&call->outputs[0].shape);
+}
+
 const cusp_op cusp_ops_linear[] = {
     {.name = "matmul",
      .arguments = "x1, x2",
@@ -745,6 +750,7 @@ const cusp_op cusp_ops_linear[] = {
      .infer = matmul_infer,
      .gradient = matmul_gradient,
      .kernels = matmul_kernels,
+     .work = matmul_work,
      .wide = "matmul_float32",
      .instead = int8_beside_bool},
     {.name = "matmul_float32",
@@ -752,7 +758,8 @@ const cusp_op cusp_ops_linear[] = {
      .help = "matmul of operands of 16 bits, not rounded to them.",
      .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
      .infer = wide_matmul_infer,
-     .kernels = matmul_kernels},
+     .kernels = matmul_kernels,
+     .work = matmul_work},
     {.name = "dot",
      .arguments = "x1, x2",
      .help = "Sum over the last axis of x1 and the last but one of x2.",

@@ -136,6 +136,17 @@ static cusp_status sequence_run(cusp_call *call) {
 const cusp_kernel cusp_sequence_kernels[] = {
     {.name = "sequence", .prepare = sequence_prepare, .run = sequence_run}, {0}};
 
+/* Products with both kernels in each step; gates are little beside them. */
+static double work_of(const cusp_recurrent *r) {
+  double products = (double)(r->input + r->units) * (double)(r->cell->gates * r->units);
+  return 2.0 * (double)(r->batch * r->time) * products;
+}
+
+double cusp_sequence_work(const cusp_call *call) {
+  cusp_recurrent r = sequence_geometry(call);
+  return work_of(&r);
+}
+
 /* ------------------------------------------------------------------ the backward row */
 
 /* Inputs of a gradient row: these, the first states, then bias, mask and the cotangents of sequence
@@ -248,6 +259,11 @@ static cusp_status gradient_run(cusp_call *call) {
 
 const cusp_kernel cusp_sequence_gradient_kernels[] = {
     {.name = "sequence", .prepare = gradient_prepare, .run = gradient_run}, {0}};
+
+double cusp_sequence_gradient_work(const cusp_call *call) {
+  cusp_recurrent r = gradient_geometry(call);
+  return 2 * work_of(&r);
+}
 
 cusp_status cusp_sequence_gradient(cusp_gradient *g) {
   const cusp_recurrent_rows *rows = rows_of(g->node->op);

@@ -24,10 +24,12 @@ void cusp_gru_step(cusp_node *input, cusp_node *state, int64_t units, cusp_node 
 cusp_status cusp_sequence_infer(cusp_inference *inference);
 cusp_status cusp_sequence_gradient(cusp_gradient *g);
 extern const cusp_kernel cusp_sequence_kernels[];
+double cusp_sequence_work(const cusp_call *call);
 
 cusp_status cusp_sequence_gradient_infer(cusp_inference *inference);
 cusp_status cusp_sequence_second_gradient(cusp_gradient *g);
 extern const cusp_kernel cusp_sequence_gradient_kernels[];
+double cusp_sequence_gradient_work(const cusp_call *call);
 
 /** The public row: x, states, kernel, recurrent_kernel, bias?, mask?, go_backwards. */
 CUSP_NODISCARD cusp_status cusp_sequence_compose(const cusp_recurrent_rows *rows,
@@ -64,9 +66,10 @@ CUSP_NODISCARD cusp_status cusp_steps_second_gradient(const cusp_recurrent_rows 
 /** The hidden rows but for their names, arguments and help. */
 #define CUSP_SEQUENCE_ROW(rows)                                          \
   .flags = CUSP_OP_HIDDEN, .detail = rows, .infer = cusp_sequence_infer, \
-  .gradient = cusp_sequence_gradient, .kernels = cusp_sequence_kernels
-#define CUSP_SEQUENCE_GRADIENT_ROW(rows)                                          \
-  .flags = CUSP_OP_HIDDEN, .detail = rows, .infer = cusp_sequence_gradient_infer, \
-  .gradient = cusp_sequence_second_gradient, .kernels = cusp_sequence_gradient_kernels
+  .gradient = cusp_sequence_gradient, .kernels = cusp_sequence_kernels, .work = cusp_sequence_work
+#define CUSP_SEQUENCE_GRADIENT_ROW(rows)                                                \
+  .flags = CUSP_OP_HIDDEN, .detail = rows, .infer = cusp_sequence_gradient_infer,       \
+  .gradient = cusp_sequence_second_gradient, .kernels = cusp_sequence_gradient_kernels, \
+  .work = cusp_sequence_gradient_work
 
 #endif

@@ -25,6 +25,7 @@ local modules = {
   mixed_precision = "cusp.optimizers.mixed_precision",
   null = "cusp.base.null", numpy = "cusp.formats.numpy", ops = "cusp.ops",
   optimizers = "cusp.optimizers", preprocessing = "cusp.utils.preprocessing",
+  profiler = "cusp.profiler",
   random = "cusp.tensors.random",
   regularizers = "cusp.regularizers", safetensors = "cusp.formats.safetensors",
   samplers = "cusp.samplers",

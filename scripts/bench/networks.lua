@@ -1,9 +1,11 @@
---- Seconds per step of `fit` for five networks under a dtype policy: `cusp networks.lua NETWORK
--- [POLICY]` prints {"seconds_per_step": [one per repeat]}. networks.py does the same in PyTorch.
+--- Seconds per step of `fit` for six networks under a dtype policy: `cusp networks.lua NETWORK
+-- [POLICY]` prints {"seconds_per_step": [one per repeat], "work":, "traffic":, "dtype":}.
+-- networks.py does the same in PyTorch, networks_keras.py in Keras.
 local cusp = require "cusp"
 local layers = cusp.layers
 
-local random = cusp.random
+local work = dofile((arg[0]:match "^(.*/)" or "./") .. "work.lua")
+local ops, random = cusp.ops, cusp.random
 
 local networks = {}
 
@@ -75,8 +77,61 @@ function networks.transformer()
   return cusp.Model(input, output), data, data, 16
 end
 
+---------------------------------------------------------------- graph attention
+
+-- One head of attention along the edges of a graph.
+local GraphAttention = cusp.Layer:extend("GraphAttention", {
+  config = {{"units", "integer"}},
+  build = function(self, shapes)
+    self.kernel = self:add_weight{name = "kernel", shape = {shapes[1][2], self.units},
+      initializer = "glorot_uniform"}
+    self.attention = self:add_weight{name = "attention", shape = {2 * self.units, 1},
+      initializer = "glorot_uniform"}
+  end,
+  call = function(self, inputs)
+    local nodes, edges = ops.matmul(inputs[1], self.kernel), inputs[2]
+    local targets, sources = edges:slice{{}, 1}, edges:slice{{}, 2}
+    local from = ops.take(nodes, sources, {axis = 1})
+    local both = ops.concatenate({ops.take(nodes, targets, {axis = 1}), from}, {axis = -1})
+    local scores = ops.leaky_relu(ops.squeeze(ops.matmul(both, self.attention), {axis = -1}))
+    scores = ops.exp(ops.clip(scores, -2, 2))
+    local count = nodes.shape[1]
+    local sums = ops.segment_sum(scores, targets, {num_segments = count})
+    local weights = scores / ops.take(sums, targets)
+    return ops.segment_sum(from * ops.expand_dims(weights, -1), targets, {num_segments = count})
+  end,
+})
+
+-- The graph is the batch: all its nodes are seen in each step.
+function networks.graph()
+  local nodes, edges, features, units, heads = 512, 4096, 64, 16, 8
+  local links = random.randint({edges, 2}, 0, nodes)
+  local Network = cusp.Model:extend("Network", {
+    init = function(self)
+      self.first, self.last = layers.Dense{heads * units, activation = "relu"}, layers.Dense{7}
+      self.stages = {}
+      for stage = 1, 2 do
+        self.stages[stage] = {}
+        for head = 1, heads do self.stages[stage][head] = GraphAttention{units} end
+      end
+    end,
+    call = function(self, x)
+      x = self.first(x)
+      for _, attentions in ipairs(self.stages) do
+        local outputs = {}
+        for head, attention in ipairs(attentions) do outputs[head] = attention{x, links} end
+        x = ops.relu(ops.concatenate(outputs, {axis = -1}) + x)
+      end
+      return self.last(x)
+    end,
+  })
+  return Network(), random.uniform{nodes, features}, random.randint({nodes}, 0, 7), nodes
+end
+
+---------------------------------------------------------------- measuring
+
 local make = assert(networks[arg[1]],
-  "usage: networks.lua mlp|cnn|resnet|lstm|transformer [POLICY]")
+  "usage: networks.lua mlp|cnn|resnet|lstm|transformer|graph [POLICY]")
 cusp.config.set_dtype_policy(arg[2] or "float32")
 random.set_seed(1)
 local model, x, y, batch = make()
@@ -95,4 +150,6 @@ for repeat_index = 1, 5 do
   fit()
   samples[repeat_index] = (cusp.time() - start) / math.ceil(x.shape[1] / batch)
 end
-print(cusp.json.encode{seconds_per_step = samples})
+local least = work.of_step(model, {x = x, y = y, batch_size = batch})
+print(cusp.json.encode{seconds_per_step = samples, work = least.work, traffic = least.traffic,
+  dtype = arg[2] == "mixed_bfloat16" and "bfloat16" or "float32"})

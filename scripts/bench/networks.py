@@ -1,6 +1,6 @@
 """The networks of networks.lua in PyTorch: networks.py MODE NETWORK prints one line of JSON.
 
-MODE: float32, autocast (bfloat16), autocast-compiled. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
+MODE: float32, float32-compiled, autocast (bfloat16), autocast-compiled. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
 """
 import json
 import sys
@@ -81,6 +81,38 @@ def transformer():
     return model, words, words
 
 
+class GraphAttention(nn.Module):
+    def __init__(self, inputs, units):
+        super().__init__()
+        self.kernel, self.attention = nn.Linear(inputs, units, bias=False), nn.Linear(2 * units, 1, bias=False)
+
+    def forward(self, x, links):
+        x = self.kernel(x)
+        targets, start = links[:, 0], x[links[:, 1]]
+        scores = F.leaky_relu(self.attention(torch.cat([x[targets], start], -1)).squeeze(-1), 0.2)
+        scores = torch.exp(torch.clamp(scores, -2, 2))
+        sums = torch.zeros(len(x)).index_add(0, targets, scores)
+        return torch.zeros_like(x).index_add(0, targets, start * (scores / sums[targets])[:, None])
+
+
+class Graph(nn.Module):
+    def __init__(self, features, units, heads, links):
+        super().__init__()
+        self.links, width = links, units * heads
+        self.first, self.last = nn.Sequential(nn.Linear(features, width), nn.ReLU()), nn.Linear(width, 7)
+        self.stages = nn.ModuleList(nn.ModuleList(GraphAttention(width, units) for _ in range(heads)) for _ in range(2))
+
+    def forward(self, x):
+        x = self.first(x)
+        for attentions in self.stages:
+            x = F.relu(torch.cat([attention(x, self.links) for attention in attentions], -1) + x)
+        return self.last(x)
+
+
+def graph():
+    return Graph(64, 16, 8, torch.randint(0, 512, (4096, 2))), torch.rand(512, 64), torch.randint(0, 7, (512,))
+
+
 def main(mode, network):
     model, x, y = globals()[network]()
     if x.ndim == 4:
@@ -88,7 +120,7 @@ def main(mode, network):
     optimizer = torch.optim.Adam(model.parameters(), 0.001, fused=True)
 
     def loss_of(x, y):
-        with torch.autocast("cpu", torch.bfloat16, enabled=mode != "float32"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mode.startswith("autocast")):
             logits = model(x)
         return F.cross_entropy(logits.float().flatten(0, -2), y.flatten())
 

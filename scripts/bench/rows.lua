@@ -1,7 +1,7 @@
 --- The list of benchmarks; in each row, several programs do the same work. A row: `title`, `unit`
 -- (a name and a factor for seconds or bytes), `field` of the programs' JSON, `cases`. A case:
 -- `label`, `command` (a list), `framework` (for those of peers.py; skipped with a note if it is not
--- installed). The first case is Cusp's. With `rounds` the cases take turns that many times.
+-- installed). The first case is Cusp's. `rounds`: how often it runs at most.
 -- @param context `build`, `scripts` (directories), `threads`, `python` (framework → interpreter)
 return function(context)
   local cusp, bench = context.build .. "/cusp", context.build .. "/bench/"
@@ -32,7 +32,14 @@ return function(context)
     return rows[#rows]
   end
 
-  local function autocast(label, mode, network)
+  local function keras(framework, label, ...)
+    return {
+      label = label, framework = framework,
+      command = {context.python[framework], context.scripts .. "networks_keras.py", framework, ...},
+    }
+  end
+
+  local function torch(label, mode, network)
     return {
       label = label, framework = "torch",
       command = {context.python.torch, context.scripts .. "networks.py", mode, network},
@@ -41,14 +48,33 @@ return function(context)
 
   --- A network in bfloat16, beside float32 and PyTorch's autocast.
   local function add_mixed(title, network)
-    local row = add(title .. ", mixed_bfloat16: a step", "ms", 1e3, "seconds_per_step", {
+    add(title .. ", mixed_bfloat16: a step", "ms", 1e3, "seconds_per_step", {
       lua_case("networks.lua", network, "mixed_bfloat16"),
       {label = "Cusp, float32", command = {cusp, context.scripts .. "networks.lua", network}},
-      autocast("PyTorch, autocast", "autocast", network),
-      autocast("PyTorch, autocast, compiled", "autocast-compiled", network),
-      autocast("PyTorch, float32", "float32", network),
+      torch("PyTorch, autocast", "autocast", network),
+      torch("PyTorch, autocast, compiled", "autocast-compiled", network),
+      torch("PyTorch, float32", "float32", network),
     })
-    row.rounds = 3
+  end
+
+  --- A network in float32, beside Keras and PyTorch.
+  local function add_network(title, network)
+    add(title .. ": a step", "ms", 1e3, "seconds_per_step", {
+      lua_case("networks.lua", network),
+      torch("PyTorch", "float32", network),
+      torch("PyTorch, compiled", "float32-compiled", network),
+      keras("keras-jax", "Keras on JAX", network),
+      keras("keras-tensorflow", "Keras on TensorFlow", network),
+    })
+  end
+
+  --- The tutorial's network in a loop that Lua, or Python, sees at each step.
+  local function add_loop(title, mode)
+    add(title, "us", 1e6, "seconds_per_step", {
+      lua_case("training.lua", "tutorial", mode),
+      keras("keras-jax", "Keras on JAX", "tutorial", mode),
+      keras("keras-tensorflow", "Keras on TensorFlow", "tutorial", mode),
+    })
   end
 
   add("fit, 72-32-16-10, batch 32, Adam, accuracy: a step", "us", 1e6, "seconds_per_step", {
@@ -60,6 +86,9 @@ return function(context)
     peer("keras-tensorflow", "Keras on TensorFlow", "tutorial"),
   })
 
+  add_loop("the same with a function after each batch: a step", "hook")
+  add_loop("the same with train_on_batch: a step", "train_on_batch")
+
   add("fit, 784-512-512-10, batch 128, Adam, accuracy: a step", "ms", 1e3, "seconds_per_step", {
     lua_case("training.lua", "mlp"),
     limit("C over OpenBLAS, by hand", context.threads, 6400, 128, 2, 9, 784, 512, 512, 10),
@@ -67,6 +96,17 @@ return function(context)
     peer("torch", "PyTorch loop", "mlp"),
     peer("keras-jax", "Keras on JAX", "mlp"),
     peer("keras-tensorflow", "Keras on TensorFlow", "mlp"),
+  })
+
+  add_network("convolutions 32-64 on 28 x 28, batch 128", "cnn")
+  add_network("ResNet-20 on 32 x 32, batch 64", "resnet")
+  add_network("Embedding and LSTM 128, 80 steps, batch 32", "lstm")
+  add_network("transformer 256, 4 blocks, 128 words, batch 16", "transformer")
+  add("graph attention, 512 nodes, 4,096 edges, 8 heads: a step", "ms", 1e3, "seconds_per_step", {
+    lua_case("networks.lua", "graph"),
+    torch("PyTorch", "float32", "graph"),
+    torch("PyTorch, compiled", "float32-compiled", "graph"),
+    keras("keras-jax", "Keras on JAX", "graph"),
   })
 
   add_mixed("784-512-512-10, batch 128", "mlp")

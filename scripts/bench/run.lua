@@ -2,7 +2,8 @@
 -- BUILD/bench.json.
 -- Usage: cusp scripts/bench/run.lua BUILD [PATTERN]
 -- PATTERN selects rows by title. Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX,
--- Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise.
+-- Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise. All cases of all rows take
+-- turns, CUSP_BENCH_ROUNDS times (3): a busy minute meets all of them.
 local engine = require "cusp.engine"
 local json = require "cusp.formats.json"
 
@@ -11,6 +12,7 @@ local scripts = arg[0]:match "^(.*/)" or "./"
 
 local process = dofile(scripts .. "process.lua")
 local last_line, environment = process.last_line, process.environment
+local rounds = math.max(math.tointeger(environment("CUSP_BENCH_ROUNDS", "3")) or 3, 1)
 
 ---------------------------------------------------------------- running
 
@@ -34,61 +36,76 @@ local function version_of(framework)
   return versions[framework]
 end
 
-local answers = {}
+local peaks = {} -- the most of all rounds: operations a second by dtype, bytes a second
 
---- A command's output as JSON; each command runs once, whichever rows use it.
-local function run(words)
+local function measure_peaks()
+  local found = process.answer{build .. "/cusp", scripts .. "peaks.lua"} or {}
+  for name, value in pairs(found) do peaks[name] = math.max(peaks[name] or 0, value) end
+end
+
+local answers -- of this round: a command runs once, whichever rows use it
+
+local function answer_of(words)
   local command = process.shell(words)
   if answers[command] == nil then answers[command] = process.answer(words) or false end
   return answers[command]
 end
 
-local function sorted(list)
-  local copy = table.move(list, 1, #list, 1, {})
-  table.sort(copy)
-  return copy
+-- Adds what a case measures in this round to `results[case]`; false where it failed.
+local function take(row, case, results)
+  if results[case] == false or case.framework and not version_of(case.framework) then return end
+  local answer, result = answer_of(case.command), results[case] or {samples = {}}
+  local new = answer and answer[row.field]
+  if not new then
+    results[case] = false
+    return
+  end
+  table.move(new, 1, #new, #result.samples + 1, result.samples)
+  result.work, result.traffic, result.dtype = answer.work, answer.traffic, answer.dtype
+  results[case] = result
 end
 
---- The samples of each case, which take turns: a busy minute meets all of them.
--- @treturn table case → list of samples, or false where it failed
-local function run_in_turns(row)
-  local found = {}
-  for _ = 1, row.rounds do
-    for _, case in ipairs(row.cases) do
-      if found[case] ~= false and (not case.framework or version_of(case.framework)) then
-        local answer, list = process.answer(case.command), found[case] or {}
-        local new = answer and answer[row.field]
-        found[case] = new and table.move(new, 1, #new, #list + 1, list) or false
-      end
+local function run_round(round, rows, results)
+  answers = {}
+  measure_peaks()
+  for _, row in ipairs(rows) do
+    if round <= (row.rounds or rounds) then
+      io.stderr:write(("round %d of %d: %s\n"):format(round, rounds, row.title))
+      for _, case in ipairs(row.cases) do take(row, case, results) end
     end
   end
-  return found
 end
 
-local function measure(row, case, found)
-  local result = {label = case.label}
-  if case.framework then
-    result.version = version_of(case.framework)
-    if not result.version then
-      result.absent = "not installed"
-      return result
-    end
-  end
-  local answer = found and {[row.field] = found[case]} or not found and run(case.command)
-  if not answer or not answer[row.field] then
+---------------------------------------------------------------- what was measured
+
+local function measured(row, case, found)
+  local result = {label = case.label, version = case.framework and version_of(case.framework)}
+  if result.version == false then
+    result.absent = "not installed"
+  elseif not found then
     result.absent = "failed"
-    return result
   end
-  local samples = sorted(answer[row.field])
+  if result.absent then return result end
+  local samples = found.samples
+  table.sort(samples)
   for i, sample in ipairs(samples) do samples[i] = sample * row.scale end
   result.samples, result.low, result.high = samples, samples[1], samples[#samples]
   result.median = (samples[(#samples + 1) // 2] + samples[#samples // 2 + 1]) / 2
   return result
 end
 
+--- The least time of a step: its products at the peak, and the traffic of weights that no cache
+-- holds at the bandwidth of memory.
+-- @treturn ?number in the row's unit
+local function limit_of(row, found)
+  local peak = found and peaks[found.dtype or "float32"]
+  if not found or not found.work or not peak or not peaks.bandwidth then return nil end
+  return row.scale * (found.work / peak + found.traffic / peaks.bandwidth)
+end
+
 ---------------------------------------------------------------- showing
 
-local function show(row, result, base)
+local function show(row, result, base, limit)
   local name = result.version and result.version ~= result.label
     and ("%s (%s)"):format(result.label, result.version) or result.label
   if result.absent then
@@ -97,7 +114,34 @@ local function show(row, result, base)
   end
   local spread = ("[%.4g - %.4g]"):format(result.low, result.high)
   local ratio = base and ("%8.2f"):format(result.median / base) or ""
-  print(("  %-52s %8.4g %s  %-20s %s"):format(name, result.median, row.unit, spread, ratio))
+  local fraction = limit and ("%5.0f%%"):format(100 * limit / result.median) or ""
+  print(("  %-52s %8.4g %s  %-20s %s %s"):format(name, result.median, row.unit, spread, ratio,
+    fraction))
+end
+
+local function show_row(row, results)
+  print(row.title)
+  local first = results[row.cases[1]]
+  local entry = {title = row.title, unit = row.unit, cases = {}, limit = limit_of(row, first)}
+  for i, case in ipairs(row.cases) do
+    local result = measured(row, case, results[case])
+    entry.cases[i] = result
+    show(row, result, entry.cases[1].median, entry.limit)
+  end
+  if entry.limit then
+    print(("  %-52s %8.4g %s  %.3g GFLOP, %.3g MB of weights and their moments"):format("limit",
+      entry.limit, row.unit, first.work / 1e9, first.traffic / 1e6))
+  end
+  print()
+  return entry
+end
+
+local function select_rows(context)
+  local rows = {}
+  for _, row in ipairs(dofile(scripts .. "rows.lua")(context)) do
+    if row.title:find(pattern, 1, true) then rows[#rows + 1] = row end
+  end
+  return rows
 end
 
 local commit = last_line "git rev-parse --short HEAD" or "unknown"
@@ -113,26 +157,19 @@ local report = {
   date = os.date "!%Y-%m-%dT%H:%M:%SZ",
   rows = {},
 }
+
+local rows = select_rows{build = build, scripts = scripts, threads = threads,
+  python = interpreters}
+local results = {}
+for round = 1, rounds do run_round(round, rows, results) end
+
+report.peaks = peaks
 print(("%s (%s), %d thread%s, %s, commit %s"):format(cpu.name, cpu.isa, threads,
   threads == 1 and "" or "s", report.system, commit))
-print "Median [fastest - slowest], and how many times Cusp's median it is.\n"
-
-local context = {build = build, scripts = scripts, threads = threads, python = interpreters}
-for _, row in ipairs(dofile(scripts .. "rows.lua")(context)) do
-  if row.title:find(pattern, 1, true) then
-    print(row.title)
-    local entry = {title = row.title, unit = row.unit, cases = {}}
-    local found = row.rounds and run_in_turns(row)
-    for i, case in ipairs(row.cases) do
-      local result = measure(row, case, found)
-      entry.cases[i] = result
-      show(row, result, entry.cases[1].median)
-      io.stdout:flush()
-    end
-    report.rows[#report.rows + 1] = entry
-    print()
-  end
-end
+print(("Peak: %.0f GFLOP/s in float32, %.0f in bfloat16, %.1f GB/s."):format(
+  (peaks.float32 or 0) / 1e9, (peaks.bfloat16 or 0) / 1e9, (peaks.bandwidth or 0) / 1e9))
+print "Median [fastest - slowest], how many times Cusp's median it is, fraction of the limit.\n"
+for i, row in ipairs(rows) do report.rows[i] = show_row(row, results) end
 
 local path = build .. "/bench.json"
 local file = assert(io.open(path, "w"))

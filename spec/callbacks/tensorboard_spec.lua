@@ -4,6 +4,7 @@ local cusp = require "cusp"
 local events = require "spec.support.events"
 local folder = require "spec.support.folder"
 local json = require "cusp.formats.json"
+local protobuf = require "cusp.formats.protobuf"
 local warnings = require "cusp.base.warnings"
 local text_files = require "spec.support.text_files"
 local TensorBoard = cusp.callbacks.TensorBoard
@@ -191,7 +192,44 @@ describe("TensorBoard", function()
       TensorBoard{profile_batch = {5, 2}}
     end, "'profile_batch' should be")
     assert.has_error.matches(function() TensorBoard{log_dirr = "a"} end, "log_dirr")
-    local text = warnings_of(function() TensorBoard{profile_batch = "5,7"} end)
-    assert.matches("profile_batch = 5,7: tracing of batches is not supported", text)
+  end)
+
+  -- The numbers of the steps in the only profile of a folder.
+  local function profiled_steps(logs)
+    local found = {}
+    local path = io.popen(("ls '%s'/train/plugins/profile/*/*.xplane.pb"):format(logs)):read "l"
+    local plane = protobuf.decode("tensorflow.profiler.XSpace", read(path)).planes[1]
+    local step_num
+    for _, entry in ipairs(plane.stat_metadata) do
+      if entry.value.name == "step_num" then step_num = entry.key end
+    end
+    for _, event in ipairs(plane.lines[1].events) do
+      for _, stat in ipairs(event.stats) do
+        if stat.metadata_id == step_num then found[#found + 1] = stat.int64_value end
+      end
+    end
+    return found
+  end
+
+  it("profiles the batches of profile_batch, counted through the epochs", function()
+    for given, expected in pairs{["2,4"] = {2, 3, 4}, ["5"] = {5}, ["0,1"] = {1}} do
+      local logs <close> = folder.new()
+      local board = TensorBoard{log_dir = logs.path, profile_batch = given}
+      make_model():fit{cusp.random.uniform{24, 6}, cusp.random.randint({24}, 0, 3), batch_size = 8,
+        epochs = 2, verbose = 0, callbacks = {board}}
+      assert.same(expected, profiled_steps(logs.path))
+      assert.is_false(cusp.profiler.is_running())
+    end
+  end)
+
+  it("leaves a profile of the user's own alone", function()
+    local logs <close> = folder.new()
+    local text = warnings_of(function()
+      cusp.profiler.start()
+      make_model():fit{cusp.random.uniform{8, 6}, cusp.random.randint({8}, 0, 3), verbose = 0,
+        callbacks = {TensorBoard{log_dir = logs.path, profile_batch = 1}}}
+    end)
+    assert.is_true(#cusp.profiler.stop().kernels > 0)
+    assert.matches("a profile is being recorded already", text)
   end)
 end)

@@ -7,12 +7,12 @@
 --   LAYER/WEIGHT_0/histogram        each weight, every `histogram_freq` epochs
 --   LAYER/WEIGHT_0/image            the weights as images, with `write_images`
 --   keras, and a graph              functional and sequential models, with `write_graph`
+--   plugins/profile                 the profile page, of the batches of `profile_batch`
 --
 -- A log folder that cannot be written is an error before training begins. If writing fails later (a
 -- full disk), a warning names the file, and training continues without it.
 --
--- Like Keras's class, but histograms have tf.keras 2 names, to match older logs. `profile_batch`
--- has no effect except a warning.
+-- Like Keras's class, but histograms have tf.keras 2 names, to match older logs.
 -- @classmod cusp.callbacks.TensorBoard
 -- @tparam[opt="logs"] string log_dir
 -- @tparam[opt=0] integer histogram_freq epochs between histograms of the weights; 0: never
@@ -22,8 +22,8 @@
 -- @tparam[opt=false] boolean write_steps_per_second
 -- @tparam[opt="epoch"] string|integer update_freq "epoch", "batch", or the number of batches
 -- between writes
--- @tparam[opt=0] integer|table|string profile_batch a batch, or the first and last one; accepted
--- with a warning
+-- @tparam[opt=0] integer|table|string profile_batch a batch, or the first and last one, counted
+-- from 1 through all epochs; 0: none
 -- @tparam[opt=0] integer embeddings_freq epochs between writes of Embedding vectors for the
 -- projector; 0: never
 -- @tparam[opt] string|table embeddings_metadata file of labels, or a table from layer names to
@@ -36,6 +36,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
+local profiler = require "cusp.profiler"
 local warnings = require "cusp.base.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
@@ -77,16 +78,13 @@ local function check_profile_batch(value)
       "TensorBoard: argument 'profile_batch' should be a batch, or the first and the last one, "
       .. "got %s", errors.describe(given))
   end
-  if last > 0 then
-    warn("profile_batch = %s: tracing of batches is not supported; everything else is written",
-      plain.tostring(given))
-  end
+  return first, last
 end
 
 function TensorBoard:init(args)
   self:configure(args, TensorBoard)
   self.update_freq = check_update_freq(self.update_freq)
-  check_profile_batch(self.profile_batch)
+  self._first_profiled, self._last_profiled = check_profile_batch(self.profile_batch)
   local metadata = self.embeddings_metadata
   if metadata ~= nil and type(metadata) ~= "string" and type(metadata) ~= "table" then
     errors.raise(
@@ -96,7 +94,7 @@ function TensorBoard:init(args)
   end
   self._runs = {}
   -- Defines batch hooks only if needed: without any, the engine runs the batches of an epoch.
-  if self.update_freq ~= "epoch" then
+  if self.update_freq ~= "epoch" or self._last_profiled > 0 then
     self.on_train_batch_begin, self.on_train_batch_end = TensorBoard.begin_batch,
       TensorBoard.end_batch
   end
@@ -124,6 +122,7 @@ end
 function TensorBoard:set_model(model)
   self.model = model
   self._runs = {}
+  self:stop_profile(false)
 end
 
 -- Warns and skips a part of the model that cannot be written; its numbers are still written.
@@ -151,10 +150,43 @@ function TensorBoard:on_train_begin()
 end
 
 function TensorBoard:on_train_end()
+  self:stop_profile(true)
   for run, writer in pairs(self._runs) do
     if writer then writer:close() end
     self._runs[run] = nil
   end
+end
+
+---------------------------------------------------------------- profiles
+
+-- From batch 0 means from the first.
+function TensorBoard:profile_begin()
+  if self._batches == math.max(self._first_profiled, 1) then
+    if profiler.is_running() then
+      warn "a profile is being recorded already; the batches of profile_batch get none of their own"
+      return
+    end
+    profiler.start(self.log_dir .. "/train")
+    self._profiling = true
+  end
+  if self._profiling then
+    self._span = profiler.Trace{"train", step_num = self._batches}
+  end
+end
+
+function TensorBoard:profile_end()
+  if self._span then self._span:close() end
+  if self._batches >= self._last_profiled then self:stop_profile(true) end
+end
+
+--- Ends the profile that this callback began, if there is one.
+-- @tparam boolean save whether it is written
+function TensorBoard:stop_profile(save)
+  if not self._profiling then return end
+  self._profiling, self._span = nil, nil
+  if not profiler.is_running() then return end
+  local ok, message = engine.attempt(profiler.stop, save)
+  if not ok then warn("%s; training continues without the profile", plain.tostring(message)) end
 end
 
 ---------------------------------------------------------------- numbers
@@ -163,11 +195,13 @@ local function names_of(logs) return ordered.keys(logs or {}) end
 
 function TensorBoard:begin_batch()
   self._batches = self._batches + 1
+  if self._last_profiled > 0 then self:profile_begin() end
   self._batch_started = engine.monotonic()
 end
 
 function TensorBoard:end_batch(_, logs)
-  if self._batches % self.update_freq ~= 0 then return end
+  if self._profiling then self:profile_end() end
+  if self.update_freq == "epoch" or self._batches % self.update_freq ~= 0 then return end
   if self.write_steps_per_second then
     write(self, "train", "scalar", "batch_steps_per_second",
       1 / (engine.monotonic() - self._batch_started), self._batches)

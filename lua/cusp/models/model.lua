@@ -401,6 +401,7 @@ end
 Model.set_trainable = require "cusp.models.trainable"
 Model.get_state_tree = state_tree.get
 Model.set_state_tree = state_tree.set
+Model.profile = require "cusp.models.profile"
 
 --- Prints a table of the layers: output shapes, parameter counts, and connections.
 -- @tparam[opt] integer line_length

@@ -1,11 +1,12 @@
---- `:profile`: where the time of an input goes, by function.
+--- `:profile`: where the time of an input goes, by function of Lua and by operation of the engine.
 -- A hook at each call and return takes the time, so what calls much is shown slower than it is.
 -- @module cusp.prompt.profile
 local chunks = require "cusp.prompt.chunks"
 local engine = require "cusp.engine"
+local profiler = require "cusp.profiler"
 local progress = require "cusp.base.progress"
 
-local SHOWN = 15
+local SHOWN, OPERATIONS = 15, 8
 
 local function name_of(info)
   if info.what == "C" then return info.name or "a function in C" end
@@ -57,13 +58,28 @@ local function print_records(records)
   end
 end
 
---- Runs a text and prints which functions took the time.
+-- A profile that is being recorded already goes on.
+local function start()
+  local idle = not profiler.is_running()
+  if idle then profiler.start() end
+  return idle
+end
+
+local function print_operations()
+  local report = profiler.stop(false)
+  if #report.kernels > 0 then
+    print(require("cusp.profiler.tables").operations(report, OPERATIONS))
+  end
+end
+
+--- Runs a text and prints which functions, and which operations, took the time.
 -- @tparam string text
 -- @tparam function protected `protected(f)` calls f, shows its errors and returns whether it ran
 return function(text, protected)
   local chunk, problem = chunks.compile(text, "=profile")
   if not chunk then return print(problem) end
   local state = {records = {}, stack = {}}
+  local started = start()
   protected(function()
     debug.sethook(hook_of(state), "cr")
     local results = table.pack(chunk.run())
@@ -74,4 +90,5 @@ return function(text, protected)
   debug.sethook()
   while #state.stack > 0 do leave(state, engine.monotonic()) end
   print_records(state.records)
+  if started then print_operations() end
 end

@@ -11,12 +11,14 @@ local rooms = require "cusp.base.rooms"
 local Step = require "cusp.training.step"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
+local context = require "cusp.base.context"
 local data = require "cusp.training.data"
 local errors = require "cusp.base.errors"
 local gradients = require "cusp.tensors.gradients"
 local methods = require "cusp.base.methods"
 local metrics = require "cusp.metrics"
 local ops = require "cusp.ops"
+local places = require "cusp.layers.machinery.places"
 local optimizers = require "cusp.optimizers"
 local structure = require "cusp.base.structure"
 local warnings = require "cusp.base.warnings"
@@ -185,6 +187,11 @@ end
 
 ---------------------------------------------------------------- what a step is made of
 
+-- Calls f for a part of a step that profiles know by name.
+local function within(name, f, ...)
+  return context.within({place = places.named(name)}, f, ...)
+end
+
 local batch_keys = {x = true, y = true, y_pred = true, sample_weight = true, training = true}
 
 --- The arguments of `compute_loss` and `compute_metrics`: in order, or in one table by name.
@@ -207,7 +214,8 @@ end
 function Trainer:compute_loss(x, y, y_pred, sample_weight)
   y, y_pred, sample_weight = batch_arguments(x, y, y_pred, sample_weight)
   local compiled = self.__own.compile_loss
-  local total = compiled and compiled:call(y, y_pred, sample_weight) or nil
+  local total = compiled and within("loss", compiled.call, compiled, y, y_pred, sample_weight)
+    or nil
   for _, loss in ipairs(self.losses) do
     if loss.ndim > 0 then loss = ops.sum(loss) end
     total = total == nil and loss or total + loss
@@ -226,7 +234,7 @@ end
 function Trainer:compute_metrics(x, y, y_pred, sample_weight)
   y, y_pred, sample_weight = batch_arguments(x, y, y_pred, sample_weight)
   local compiled = self.__own.compile_metrics
-  if compiled then compiled:update_state(y, y_pred, sample_weight) end
+  if compiled then within("metrics", compiled.update_state, compiled, y, y_pred, sample_weight) end
   return self:get_metrics_result()
 end
 
@@ -243,7 +251,8 @@ function Trainer:train_step(batch)
   local variables = self.trainable_variables
   if #variables > 0 then
     self.optimizer:ensure_built(variables) -- the scale of the loss is part of its state
-    self.optimizer:apply(tape:gradient(self.optimizer:scale_loss(loss), variables), variables)
+    local found = tape:gradient(self.optimizer:scale_loss(loss), variables)
+    within("optimizer", self.optimizer.apply, self.optimizer, found, variables)
   else
     warnings.warn("%s (%s): the model has no trainable weights: there is nothing to train",
       self.name, class_name(self))

@@ -1,5 +1,5 @@
---- Numbers of layers, by which the engine remembers whose operations fail when they run; and the
--- messages of such failures, in the words of the layer.
+--- Numbers of layers, by which the engine remembers whose operations fail when they run, and how
+-- long they take; and the messages of such failures, in the words of the layer.
 -- @module cusp.layers.machinery.places
 local engine = require "cusp.engine"
 
@@ -7,6 +7,7 @@ local places = {}
 
 local layers = setmetatable({}, {__mode = "v"})  -- number → layer
 local numbers = setmetatable({}, {__mode = "k"}) -- layer → number
+local parts = {}                                 -- name ↔ number, of what is no layer
 local count = 0
 
 --- The number of a layer.
@@ -20,6 +21,28 @@ function places.of(layer)
   end
   return number
 end
+
+--- The number of a part of a step that is no layer: "loss", "optimizer", "metrics".
+-- @tparam string name
+-- @treturn integer
+function places.named(name)
+  if not parts[name] then
+    count = count + 1
+    parts[name], parts[count] = count, name
+  end
+  return parts[name]
+end
+
+--- The path of the layer, or the name of the part, with a number; nil where the layer is gone.
+-- @tparam integer number
+-- @treturn ?string
+function places.name(number)
+  local layer = layers[number]
+  return parts[number] or layer and layer.path
+end
+
+--- The layer with a number; nil where it is gone, or a part is meant.
+function places.layer(number) return layers[number] end
 
 -- Of a layer of the library the user knows its arguments; of an own one, the operation within.
 local function words(layer, name, text)
