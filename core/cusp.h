@@ -36,6 +36,7 @@
 #include "node/infer.h"
 #include "node/looping.h"
 #include "node/node.h"
+#include "node/order.h"
 #include "node/pending.h"
 #include "node/signature.h"
 #include "node/source.h"

@@ -1,0 +1,5 @@
+--- Models in the Open Neural Network Exchange format.
+-- @module cusp.onnx
+return {
+  export = require "cusp.onnx.export",
+}
