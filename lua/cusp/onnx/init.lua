@@ -2,4 +2,5 @@
 -- @module cusp.onnx
 return {
   export = require "cusp.onnx.export",
+  load = require "cusp.onnx.load",
 }

@@ -19,7 +19,7 @@ Builder.__index = Builder
 -- @tparam {string,...} input_names
 function Builder.new(opset, input_names)
   local self = setmetatable({opset = opset, input_names = input_names, nodes = {},
-    initializers = {}, used = {}, sizes = {}}, Builder)
+    initializers = {}, constants = {}, used = {}, sizes = {}}, Builder)
   for _, name in ipairs(input_names) do self:unique(name) end
   return self
 end
@@ -35,7 +35,7 @@ end
 --- A graph inside a node: it shares names, and sees the values outside.
 function Builder:inner()
   return setmetatable({opset = self.opset, input_names = self.input_names, nodes = {},
-    initializers = self.initializers, used = self.used, sizes = {}}, Builder)
+    initializers = self.initializers, constants = self.constants, used = self.used, sizes = {}}, Builder)
 end
 
 --- The message of an inner graph.
@@ -115,11 +115,22 @@ local function invert(order)
   return inverse
 end
 
+-- Weights are initializers; numbers that belong to the computation are nodes.
+local function write_constant(self, value)
+  local tensor = tensors.encode(value.name, value.constant)
+  if value.weight then
+    self.initializers[#self.initializers + 1] = tensor
+  else
+    self.constants[#self.constants + 1] = {op_type = "Constant", input = {}, output = {value.name},
+      name = value.name, attribute = {{name = "value", type = 4, t = tensor}}}
+  end
+end
+
 --- The name of a value, for a node that reads it.
 function Builder:name(value)
   if value.constant and not value.name then
     value.name = self:unique(value.hint)
-    self.initializers[#self.initializers + 1] = tensors.encode(value.name, value.constant)
+    write_constant(self, value)
   end
   if value.order then
     value.written = value.written
@@ -152,7 +163,9 @@ function Builder:transpose(value, order)
   if value.constant then
     local axes = {}
     for i, axis in ipairs(order) do axes[i] = axis + 1 end
-    return self:constant(ops.transpose(value.constant, axes), value.hint)
+    local turned = self:constant(ops.transpose(value.constant, axes), value.hint)
+    turned.weight, turned.trainable = value.weight, value.trainable
+    return turned
   end
   local whole = value.order and permuted(value.order, order) or order
   local result = {name = value.name, order = whole}
@@ -227,6 +240,35 @@ function Builder:size_list(sizes)
   if #parts == 0 then return self:ints{} end
   if #parts == 1 then return parts[1] end
   return self:node("Concat", parts, {axis = 0})
+end
+
+local function mark_inputs(node, needed)
+  for _, name in ipairs(node.input) do needed[name] = true end
+  for _, attribute in ipairs(node.attribute or {}) do
+    for _, inner in ipairs(attribute.g and attribute.g.node or {}) do mark_inputs(inner, needed) end
+  end
+end
+
+--- All nodes: constants first, then those that an output needs.
+-- @tparam {string,...} outputs
+function Builder:finished(outputs)
+  local needed, kept = {}, {}
+  for _, name in ipairs(outputs) do needed[name] = true end
+  for i = #self.nodes, 1, -1 do
+    local node = self.nodes[i]
+    local used = false
+    for _, name in ipairs(node.output) do used = used or needed[name] end
+    if used then
+      kept[#kept + 1] = node
+      mark_inputs(node, needed)
+    end
+  end
+  local result = {}
+  for _, node in ipairs(self.constants) do
+    if needed[node.name] then result[#result + 1] = node end
+  end
+  for i = #kept, 1, -1 do result[#result + 1] = kept[i] end
+  return result
 end
 
 --- Refuses what the opset cannot say.

@@ -105,15 +105,18 @@ end
 local function fold(g, view, inputs)
   local compute = foldable[view.op]
   if not compute or #inputs == 0 then return nil end
-  local tensors = {}
+  local tensors, named = {}, inputs[1]
   for i, value in ipairs(inputs) do
     if not value.constant then return nil end
     tensors[i] = value.constant
+    if value.trainable or value.weight and not named.trainable then named = value end
   end
   for _, size in ipairs(view:sizes()) do
     if type(size) ~= "number" then return nil end
   end
-  return g:constant(compute(view, table.unpack(tensors)), inputs[1].hint)
+  local result = g:constant(compute(view, table.unpack(tensors)), named.hint)
+  result.weight, result.trainable = named.weight, named.trainable
+  return result
 end
 
 ---------------------------------------------------------------- leaves
@@ -181,13 +184,19 @@ end
 
 ---------------------------------------------------------------- all nodes
 
+local function weight_value(g, variable)
+  local value = g:constant(variable.value, variable.path)
+  value.weight, value.trainable = true, variable.trainable
+  return value
+end
+
 local function name_values(g, trace, model)
   local values = {}
   local count = #trace.inputs
   for i, place in ipairs(trace.given) do
     local variable = model.variables[i - count]
     if variable then
-      if place > 0 then values[place] = g:constant(variable.value, variable.path) end
+      if place > 0 then values[place] = weight_value(g, variable) end
     elseif place > 0 then
       values[place] = {name = g.input_names[i]}
     end
@@ -280,14 +289,15 @@ local function input_infos(trace)
 end
 
 local function output_infos(g, trace, model, values)
-  local infos, names = {}, model.output_names
+  local infos, names, written = {}, model.output_names, {}
   for i, index in ipairs(trace.outputs) do
     local name = g:unique(names[i])
     g.nodes[#g.nodes + 1] = {op_type = "Identity", input = {g:name(values[index])},
       output = {name}, name = name}
     infos[i] = value_info(name, trace.nodes[index].dtype, sizes_of(trace, index))
+    written[i] = name
   end
-  return infos
+  return infos, written
 end
 
 local function ir_version(opset)
@@ -300,10 +310,10 @@ local function model_of(model, opset)
   for i, input in ipairs(trace.inputs) do trace.input_names[i] = input.name end
   local g = Builder.new(opset, trace.input_names)
   local values = write_nodes(g, trace, model)
-  local outputs = output_infos(g, trace, model, values)
+  local outputs, written = output_infos(g, trace, model, values)
   return {ir_version = ir_version(opset), producer_name = "cusp",
     opset_import = {{domain = "", version = opset}},
-    graph = {name = model.name, node = g.nodes, initializer = g.initializers,
+    graph = {name = model.name, node = g:finished(written), initializer = g.initializers,
       input = input_infos(trace), output = outputs}}
 end
 

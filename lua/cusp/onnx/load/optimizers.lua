@@ -1,0 +1,3 @@
+local operators = {}
+
+return operators
