@@ -5,6 +5,7 @@ local operators = {}
 local parts = {
   [""] = {"elementwise", "reductions", "shaping", "windows", "normalization", "recurrent",
     "quantization", "control", "resampling", "attention", "signals"},
+  ["ai.onnx.preview"] = {"attention"},
   ["ai.onnx.ml"] = {"classical"},
   ["ai.onnx.preview.training"] = {"optimizers"},
 }

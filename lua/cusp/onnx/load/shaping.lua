@@ -71,7 +71,8 @@ local function broadcast_shape(a, b)
 end
 
 function operators.Expand(_, x, shape_input)
-  return ops.broadcast_to(x, broadcast_shape(x.shape, list(shape_input, "Expand's shape")))
+  return ops.broadcast_to(x, broadcast_shape({table.unpack(x.shape)},
+    list(shape_input, "Expand's shape")))
 end
 
 function operators.Tile(node, x, repeats, axis_input)
@@ -237,7 +238,9 @@ function operators.Pad(node, x, pads_input, value, axes_input)
   local pads = pads_input and list(pads_input, "Pad's pads") or node.a.pads
   pads = whole_pads(pads, axes_input and list(axes_input, "Pad's axes"), rank)
   local mode = node.a.mode or "constant"
-  if mode == "constant" then return pad_constant(x, pads, rank, value or node.a.value) end
+  if mode == "constant" then
+    return pad_constant(x, pads, rank, value and ops.reshape(value, {}) or node.a.value)
+  end
   for axis = 1, rank do
     if pads[axis] ~= 0 or pads[rank + axis] ~= 0 then
       local sources = pad_sources(x.shape[axis], pads[axis], pads[rank + axis], mode)
