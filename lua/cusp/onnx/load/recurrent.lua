@@ -121,10 +121,8 @@ local function run_row(p, name, kind, x, states, counts, backwards)
   local at = #arguments
   arguments[at + 1], arguments[at + 2] = in_order(p.kernel, kind), in_order(p.recurrent, kind)
   arguments[at + 3] = name == "LSTM" and ops.add(bias, inner) or ops.stack{bias, inner}
-  arguments[at + 4] = mask
-  local results = table.pack((name == "LSTM" and ops.lstm or ops.gru)(
-    table.unpack(arguments, 1, at + 3), mask and {mask = mask, go_backwards = backwards}
-    or {go_backwards = backwards}))
+  arguments[at + 4] = {mask = mask, go_backwards = backwards}
+  local results = table.pack((name == "LSTM" and ops.lstm or ops.gru)(table.unpack(arguments)))
   local sequence = ops.transpose(results[1], {2, 1, 3})
   if backwards then sequence = ops.flip(sequence, 1) end
   if counts then sequence = ops.where(counts, sequence, ops.zeros_like(sequence)) end

@@ -19,7 +19,7 @@ local coordinates = {
     return a.out == 1 and -0.5 or (i + 0.5) / a.scale - 0.5
   end,
   align_corners = function(i, a)
-    return a.out == 1 and 0 or i * (a.size - 1) / (a.out - 1)
+    return a.out == 1 and 0 or i * (a.size - 1) / (a.scale * a.size - 1)
   end,
   asymmetric = function(i, a) return i / a.scale end,
   tf_half_pixel_for_nn = function(i, a) return (i + 0.5) / a.scale end,

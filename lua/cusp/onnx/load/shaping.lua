@@ -349,9 +349,8 @@ end
 
 function operators.NonZero(_, x)
   list(x, "NonZero's input")
-  local found = ops.nonzero(x)
-  if #x.shape == 0 then return ops.zeros({0, 1}, {dtype = "int64"}) end
-  return ops.cast(ops.stack(found), "int64")
+  if #x.shape == 0 then x = ops.reshape(x, {1}) end
+  return ops.cast(ops.stack{ops.nonzero(x)}, "int64")
 end
 
 function operators.OneHot(node, indices, depth_input, pair)

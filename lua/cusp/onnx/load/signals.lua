@@ -84,11 +84,14 @@ local function mirrored(real, imaginary, length)
     ops.concatenate({imaginary, ops.negative(ops.take(imaginary, back, -1))}, -1)
 end
 
+-- In float64: sums of many elements that cancel are small beside them.
 local function transform(real, imaginary, length, inverse)
+  local dtype = real.dtype
   real, imaginary = of_length(real, length), of_length(imaginary, length)
-  local a, b = engine.ops.fourier(real, imaginary, inverse)
+  local a, b = engine.ops.fourier(ops.cast(real, "float64"), ops.cast(imaginary, "float64"),
+    inverse)
   if inverse then a, b = ops.divide(a, length), ops.divide(b, length) end
-  return a, b
+  return ops.cast(a, dtype), ops.cast(b, dtype)
 end
 
 local function first_half(x)

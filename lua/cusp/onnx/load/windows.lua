@@ -75,12 +75,17 @@ local function check_groups(node, x, w)
   return groups
 end
 
+-- The engine's rows are of float32 and float64.
+local function widened(x)
+  return (x.dtype == "float16" or x.dtype == "bfloat16") and ops.cast(x, "float32") or x
+end
+
 function operators.Conv(node, x, w, bias)
   check_groups(node, x, w)
   local g = geometry(node, x, spatial(w.shape))
-  local y = engine.ops.conv_forward(channels_last(x), kernel_last(w), g.strides, g.low,
-    g.dilations, g.sizes)
-  return channels_first(add_bias(y, bias))
+  local y = engine.ops.conv_forward(channels_last(widened(x)), kernel_last(widened(w)), g.strides,
+    g.low, g.dilations, g.sizes)
+  return values.cast(channels_first(add_bias(y, bias)), x.dtype)
 end
 
 local function transposed_sizes(node, x, w)
@@ -109,9 +114,9 @@ function operators.ConvTranspose(node, x, w, bias)
   local groups, n = check_groups(node, x, w), #x.shape - 2
   local low, sizes = transposed_sizes(node, x, w)
   sizes[n + 1] = w.shape[2] * groups
-  local y = engine.ops.conv_input_gradient(channels_last(x), kernel_last(w),
+  local y = engine.ops.conv_input_gradient(channels_last(widened(x)), kernel_last(widened(w)),
     node.a.strides or values.fill(n, 1), low, node.a.dilations or values.fill(n, 1), sizes)
-  return channels_first(add_bias(y, bias))
+  return values.cast(channels_first(add_bias(y, bias)), x.dtype)
 end
 
 ---------------------------------------------------------------- windows as axes
