@@ -1,7 +1,9 @@
 --- Rows that rearrange, reduce, select or multiply whole axes, as ONNX's operators.
 -- @module cusp.onnx.export.arranging
 local dtypes = require "cusp.onnx.dtypes"
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local ops = require "cusp.ops"
 
 local rules = {}
 local to_the_end = math.maxinteger
@@ -94,7 +96,8 @@ end
 ---------------------------------------------------------------- reductions
 
 local reducers = {sum = {"ReduceSum", 13}, amax = {"ReduceMax", 18}, amin = {"ReduceMin", 18},
-  max = {"ReduceMax", 18}, min = {"ReduceMin", 18}, prod = {"ReduceProd", 18},
+  mean = {"ReduceMean", 18}, max = {"ReduceMax", 18}, min = {"ReduceMin", 18},
+  prod = {"ReduceProd", 18},
   reduce_prod = {"ReduceProd", 18}}
 
 local function axes_of(node)
@@ -181,6 +184,42 @@ rules.einsum_operands = function(g, node, inputs)
   return g:node("Einsum", inputs, {equation = node.attributes.subscripts})
 end
 
+---------------------------------------------------------------- Fourier transforms, as matrices
+
+local function identity(node, input)
+  local shape = node.input_shapes[input]
+  return ops.eye(shape[#shape], {dtype = node.dtype})
+end
+
+local function product_with(g, value, matrix)
+  return g:node("MatMul", {value, g:constant(matrix, "frequencies")})
+end
+
+function rules.fourier_real(g, node, inputs)
+  local real, imaginary = engine.ops.fourier_real(identity(node, 1), node.attributes.doubled)
+  return {product_with(g, inputs[1], real), product_with(g, inputs[1], imaginary)}
+end
+
+local function sum_of_products(g, inputs, first, second)
+  return g:node("Add", {product_with(g, inputs[1], first), product_with(g, inputs[2], second)})
+end
+
+function rules.fourier(g, node, inputs)
+  local one = identity(node, 1)
+  local none, inverse = ops.zeros_like(one), node.attributes.inverse
+  local real, imaginary = engine.ops.fourier(one, none, inverse)
+  local other_real, other_imaginary = engine.ops.fourier(none, one, inverse)
+  return {sum_of_products(g, inputs, real, other_real),
+    sum_of_products(g, inputs, imaginary, other_imaginary)}
+end
+
+function rules.fourier_from_half(g, node, inputs)
+  local one, a = identity(node, 1), node.attributes
+  local none = ops.zeros_like(one)
+  return sum_of_products(g, inputs, engine.ops.fourier_from_half(one, none, a.n, a.doubled),
+    engine.ops.fourier_from_half(none, one, a.n, a.doubled))
+end
+
 ---------------------------------------------------------------- choosing elements
 
 rules.gather_axis = function(g, node, inputs)
@@ -219,6 +258,13 @@ end
 rules.top_k_rows = function(g, node, inputs)
   local values, indices = g:node("TopK", {inputs[1], g:ints{node.attributes.k}}, {axis = -1}, 2)
   return {values, g:cast(indices, "int32")}
+end
+
+-- How many of the sorted elements are below each value.
+rules.search_sorted = function(g, node, inputs)
+  local op = node.attributes.or_equal and "LessOrEqual" or "Less"
+  local below = g:node(op, {inputs[1], g:unsqueeze(inputs[2], {-1})})
+  return g:cast(g:reduce("ReduceSum", g:cast(below, "int32"), {-1}, false, 13), node.dtype)
 end
 
 -- A whole row sorted, least first.

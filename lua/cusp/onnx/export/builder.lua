@@ -128,6 +128,10 @@ end
 
 --- The name of a value, for a node that reads it.
 function Builder:name(value)
+  if value.unsayable then
+    errors.raise("onnx.export: %s cannot be said in ONNX; give the sizes in the shape of the Input",
+      value.unsayable)
+  end
   if value.constant and not value.name then
     value.name = self:unique(value.hint)
     write_constant(self, value)

@@ -153,9 +153,8 @@ local function varying_leaf(g, view)
     local range = g:node("Range", {g:number(0, "int64"), count, g:number(1, "int64")})
     return g:cast(range, node.dtype)
   end
-  errors.raise("onnx.export: a table of shape %s that the model computes from the sizes of its"
-    .. " inputs cannot be said in ONNX; give the sizes in the shape of the Input",
-    errors.shape(node.shape))
+  return {unsayable = ("a table of shape %s that the model computes from the sizes of its inputs")
+    :format(errors.shape(node.shape))}
 end
 
 local function is_constant(trace, index)
@@ -175,7 +174,7 @@ local function find_needed(trace)
     local node = trace.nodes[index]
     if needed[index] and is_constant(trace, index) then
       needed[index] = "constant"
-    elseif needed[index] and node.op then
+    elseif needed[index] == true and node.op then
       for _, input in ipairs(node.inputs) do needed[input] = true end
     end
   end
@@ -217,6 +216,33 @@ local function count_uses(trace)
   return uses
 end
 
+-- The number that a value is divided by, where it is known in each trace.
+local function is_count(trace, index, sum)
+  local node = trace.nodes[index]
+  if not node.tensor or #node.shape > 0 then return false end
+  local function agrees(nodes)
+    local shape, count = nodes[nodes[sum].inputs[1]].shape, 1
+    for _, axis in ipairs(nodes[sum].attributes.axis or {}) do count = count * shape[axis + 1] end
+    return nodes[index].tensor:item() == count
+  end
+  for _, other in pairs(trace.others) do
+    if not agrees(other) then return false end
+  end
+  return agrees(trace.nodes)
+end
+
+-- A sum over axes that is divided by their size is a mean.
+local function mean_of(g, view, values)
+  local trace, first = view.trace, view.node.inputs[1]
+  local sum = view.op == "divide" and trace.nodes[first]
+  if not sum or sum.op ~= "sum" or not sum.attributes.axis
+    or trace.nodes[sum.inputs[1]].dtype ~= view.dtype
+    or not is_count(trace, view.node.inputs[2], first) then
+    return nil
+  end
+  return rules.mean(g, view_of(trace, first), {values[sum.inputs[1]]})
+end
+
 local function write_node(g, trace, index, values, uses)
   local view = view_of(trace, index)
   local inputs = {}
@@ -224,6 +250,8 @@ local function write_node(g, trace, index, values, uses)
   if view.op == "pick" then return inputs[1][view.attributes.index + 1] end
   local folded = fold(g, view, inputs)
   if folded then return folded end
+  local mean = mean_of(g, view, values)
+  if mean then return mean end
   local first = view.node.inputs[1]
   if is_conv_sum(view, inputs[1], inputs[2] or {}) and uses[first] == 1 then
     local sum = windows.add_bias(g, inputs[1], inputs[2])
@@ -291,9 +319,8 @@ end
 local function output_infos(g, trace, model, values)
   local infos, names, written = {}, model.output_names, {}
   for i, index in ipairs(trace.outputs) do
-    local name = g:unique(names[i])
-    g.nodes[#g.nodes + 1] = {op_type = "Identity", input = {g:name(values[index])},
-      output = {name}, name = name}
+    local name, from = g:unique(names[i]), g:name(values[index])
+    g.nodes[#g.nodes + 1] = {op_type = "Identity", input = {from}, output = {name}, name = name}
     infos[i] = value_info(name, trace.nodes[index].dtype, sizes_of(trace, index))
     written[i] = name
   end
