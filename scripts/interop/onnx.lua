@@ -14,18 +14,19 @@ local function input(shape, dtype)
   return cusp.Input{shape = rest, dtype = dtype}
 end
 
+local function inputs_of_row(row)
+  local shape = row[3]
+  if type(shape[1]) ~= "table" then return input(shape, row.input_dtype) end
+  local inputs = {}
+  for i, one in ipairs(shape) do inputs[i] = input(one, row.input_dtype) end
+  return inputs
+end
+
 local function model_of_row(row)
-  local class, options, shape = row[1], row[2], row[3]
   local arguments = {}
-  for key, value in pairs(options) do arguments[key] = value end
-  local layer, inputs = layers[class](arguments), nil
-  if type(shape[1]) == "table" then
-    inputs = {}
-    for i, one in ipairs(shape) do inputs[i] = input(one, row.input_dtype) end
-    if row.several then return cusp.Model{inputs, layer(table.unpack(inputs))} end
-  else
-    inputs = input(shape, row.input_dtype)
-  end
+  for key, value in pairs(row[2]) do arguments[key] = value end
+  local layer, inputs = layers[row[1]](arguments), inputs_of_row(row)
+  if row.several then return cusp.Model{inputs, layer(table.unpack(inputs))} end
   return cusp.Model{inputs, layer(inputs)}
 end
 
@@ -33,12 +34,14 @@ local None = cusp.None
 
 local whole = {
   digits = function()
-    return cusp.Sequential{cusp.Input{shape = {16, 16, 1}}, layers.Conv2D{4, 3, activation = "relu"},
+    return cusp.Sequential{cusp.Input{shape = {16, 16, 1}},
+      layers.Conv2D{4, 3, activation = "relu"},
       layers.BatchNormalization(), layers.MaxPooling2D(), layers.Flatten(),
       layers.Dense{10, activation = "softmax"}}
   end,
   any_picture = function()
-    return cusp.Sequential{cusp.Input{shape = {None, None, 3}}, layers.Conv2D{4, 3, padding = "same"},
+    return cusp.Sequential{cusp.Input{shape = {None, None, 3}},
+      layers.Conv2D{4, 3, padding = "same"},
       layers.MaxPooling2D(), layers.Conv2D{4, 3, strides = 2, padding = "same", activation = "elu"},
       layers.GlobalAveragePooling2D(), layers.Dense{2}}
   end,
@@ -57,8 +60,8 @@ local whole = {
     return cusp.Model{text, layers.LayerNormalization()(layers.Add(){x, inner})}
   end,
   network = function()
-    return cusp.applications.MobileNetV2{input_shape = {32, 32, 3}, alpha = 0.35, weights = cusp.null,
-      classes = 4}
+    return cusp.applications.MobileNetV2{input_shape = {32, 32, 3}, alpha = 0.35,
+      weights = cusp.null, classes = 4}
   end,
 }
 
@@ -76,9 +79,11 @@ end
 local function sample(tensor)
   local shape = {3}
   for i, size in ipairs(tensor.shape) do
-    if i > 1 then shape[i] = size == None and 12 or size end
+    if i > 1 then shape[i] = size == None and 13 or size end
   end
-  if tensor.dtype:find "int" then return cusp.random.randint(shape, 0, 3, {dtype = tensor.dtype}) end
+  if tensor.dtype:find "int" then
+    return cusp.random.randint(shape, 0, 3, {dtype = tensor.dtype})
+  end
   return cusp.random.normal(shape)
 end
 
@@ -89,11 +94,10 @@ end
 
 local function write(name, build)
   local model = build()
-  local path, inputs, lines = folder .. "/" .. name, {}, {}
+  local path, inputs = folder .. "/" .. name, {}
   for i, tensor in ipairs(model.inputs) do
     inputs[i] = sample(tensor)
     cusp.save(("%s.in%d.npy"):format(path, i), inputs[i])
-    lines[i] = tensor.name
   end
   local given = #inputs == 1 and inputs[1] or inputs
   local outputs = structure.flatten(model:predict{given, verbose = 0})

@@ -3,7 +3,7 @@ local cusp = require "cusp"
 local OnnxGraph = require "cusp.onnx.load.layer"
 local engine = require "cusp.engine"
 local protobuf = require "cusp.formats.protobuf"
-local tensors = require "cusp.onnx.tensors"
+local tensors = require "cusp.onnx.messages.tensors"
 local ops = cusp.ops
 
 local function read(path)

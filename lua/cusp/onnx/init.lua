@@ -3,4 +3,5 @@
 return {
   export = require "cusp.onnx.export",
   load = require "cusp.onnx.load",
+  OnnxGraph = require "cusp.onnx.load.layer",
 }

@@ -1,6 +1,6 @@
 --- Rows that rearrange, reduce, select or multiply whole axes, as ONNX's operators.
 -- @module cusp.onnx.export.arranging
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -10,8 +10,8 @@ local to_the_end = math.maxinteger
 
 ---------------------------------------------------------------- shapes
 
--- Where only one size is not known, ONNX computes it (-1); of several, those that are the input's at
--- the same place are copied (0).
+-- Where only one size is not known, ONNX computes it (-1); of several, those that are the input's
+-- at the same place are copied (0).
 local function reshape_sizes(node)
   local from, unknown, result = node:input_sizes(1), {}, {}
   for i, size in ipairs(node:sizes()) do

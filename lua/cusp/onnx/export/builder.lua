@@ -5,11 +5,11 @@
 -- when the value is first used. Where `order` is a list, the value is what the name holds with its
 -- axes in another order: transposes that cancel are never written.
 -- @module cusp.onnx.export.builder
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local tensors = require "cusp.onnx.tensors"
+local tensors = require "cusp.onnx.messages.tensors"
 
 local Builder = {}
 Builder.__index = Builder
@@ -35,7 +35,8 @@ end
 --- A graph inside a node: it shares names, and sees the values outside.
 function Builder:inner()
   return setmetatable({opset = self.opset, input_names = self.input_names, nodes = {},
-    initializers = self.initializers, constants = self.constants, used = self.used, sizes = {}}, Builder)
+    initializers = self.initializers, constants = self.constants, used = self.used, sizes = {}},
+    Builder)
 end
 
 --- The message of an inner graph.
@@ -248,8 +249,8 @@ end
 
 local function mark_inputs(node, needed)
   for _, name in ipairs(node.input) do needed[name] = true end
-  for _, attribute in ipairs(node.attribute or {}) do
-    for _, inner in ipairs(attribute.g and attribute.g.node or {}) do mark_inputs(inner, needed) end
+  for _, each in ipairs(node.attribute or {}) do
+    for _, inner in ipairs(each.g and each.g.node or {}) do mark_inputs(inner, needed) end
   end
 end
 

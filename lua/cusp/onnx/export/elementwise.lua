@@ -1,6 +1,6 @@
 --- Rows that work element by element, as ONNX's operators.
 -- @module cusp.onnx.export.elementwise
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local ops = require "cusp.ops"
 
 local rules = {}

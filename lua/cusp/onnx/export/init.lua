@@ -2,7 +2,7 @@
 -- @module cusp.onnx.export
 local Builder = require "cusp.onnx.export.builder"
 local arguments = require "cusp.base.arguments"
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -338,7 +338,7 @@ local function model_of(model, opset)
   local g = Builder.new(opset, trace.input_names)
   local values = write_nodes(g, trace, model)
   local outputs, written = output_infos(g, trace, model, values)
-  return {ir_version = ir_version(opset), producer_name = "cusp",
+  return {ir_version = ir_version(opset), producer_name = "Cusp",
     opset_import = {{domain = "", version = opset}},
     graph = {name = model.name, node = g:finished(written), initializer = g.initializers,
       input = input_infos(trace), output = outputs}}

@@ -1,6 +1,6 @@
 --- Attention in its kinds, and the convolutions that stand in its place.
 -- @module cusp.onnx.load.attention
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local values = require "cusp.onnx.load.values"

@@ -25,7 +25,7 @@ end
 local function encoder_lists(a)
   local keys = a.keys_tensor and a.keys_tensor:flat() or a.keys_floats or a.keys_int64s
     or a.keys_strings
-  local found, dtype, default = nil, nil, nil
+  local found, dtype, default
   if a.values_tensor then
     found, dtype = a.values_tensor:flat(), a.values_tensor.dtype
     default = a.default_tensor and a.default_tensor:flat()[1]

@@ -1,6 +1,6 @@
 --- Operators that work element by element.
 -- @module cusp.onnx.load.elementwise
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"

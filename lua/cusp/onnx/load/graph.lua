@@ -1,10 +1,10 @@
---- Graphs as lists of steps: each node's operator is found when the model is read, so that what Cusp
--- does not have is known before anything runs.
+--- Graphs as lists of steps: each node's operator is found when the model is read, so that what
+-- Cusp does not have is known before anything runs.
 -- @module cusp.onnx.load.graph
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local operators = require "cusp.onnx.load.operators"
-local tensors = require "cusp.onnx.tensors"
+local tensors = require "cusp.onnx.messages.tensors"
 
 local Graph = {}
 Graph.__index = Graph

@@ -1,14 +1,14 @@
 --- An ONNX graph as a layer: initializers of floats are its weights.
--- @classmod cusp.onnx.Graph
+-- @classmod cusp.onnx.OnnxGraph
 local Graph = require "cusp.onnx.load.graph"
 local Layer = require "cusp.layers.machinery.layer"
 local calling = require "cusp.layers.machinery.calling"
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local errors = require "cusp.base.errors"
 local protobuf = require "cusp.formats.protobuf"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
-local tensors = require "cusp.onnx.tensors"
+local tensors = require "cusp.onnx.messages.tensors"
 
 local None = shapes.None
 
@@ -59,7 +59,7 @@ local OnnxGraph = Layer:extend("OnnxGraph", {
   autocast = false,
   first_is_list = true,
 })
-OnnxGraph.__module = "cusp.onnx"
+OnnxGraph.__module = "onnx"
 
 local function versions(model)
   local opsets = {}
@@ -99,8 +99,9 @@ end
 local function add_weight(self, weight, folder)
   local proto = weight.proto
   local value = not weight.empty and tensors.decode(proto, folder)
-  return self:add_weight{name = proto.name, shape = proto.dims, dtype = dtypes.name(proto.data_type),
-    trainable = weight.trainable, initializer = value and function() return value end or "zeros"}
+  return self:add_weight{name = proto.name, shape = proto.dims,
+    dtype = dtypes.name(proto.data_type), trainable = weight.trainable,
+    initializer = value and function() return value end or "zeros"}
 end
 
 local function build_graph(self, model, folder)
@@ -207,7 +208,8 @@ function OnnxGraph:get_config()
     if self.__own.onnx.weights[tensor.name] then
       graph.initializer[i] = without_data(tensor)
     else
-      graph.initializer[i] = tensors.encode(tensor.name, self.__own.onnx.graph.constants[tensor.name])
+      local constants = self.__own.onnx.graph.constants
+      graph.initializer[i] = tensors.encode(tensor.name, constants[tensor.name])
     end
   end
   model.graph = graph

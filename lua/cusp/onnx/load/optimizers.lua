@@ -8,8 +8,8 @@ local operators = {}
 -- Applies `step(rate, count, {x, gradient, states...})` to each of the tensors that come in groups.
 local function each(size, step)
   return function(node, rate, count, ...)
-    local inputs, results, n = {...}, {}, nil
-    n = #inputs // size
+    local inputs, results = {...}, {}
+    local n = #inputs // size
     for i = 1, n do
       local group = {}
       for k = 1, size do group[k] = inputs[(k - 1) * n + i] end

@@ -1,6 +1,6 @@
 --- Quantized operators, by the arithmetic that they stand for.
 -- @module cusp.onnx.load.quantization
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
 local values = require "cusp.onnx.load.values"
@@ -34,7 +34,8 @@ local function spread(node, value, x)
 end
 
 local function quantize(x, scale, zero, dtype)
-  local range = ranges[dtype] or errors.raise("quantization to %s is not among Cusp's dtypes", dtype)
+  local range = ranges[dtype]
+    or errors.raise("quantization to %s is not among Cusp's dtypes", dtype)
   local rounded = ops.round(ops.divide(x, scale))
   if zero then rounded = ops.add(rounded, ops.cast(zero, rounded.dtype)) end
   return ops.cast(ops.clip(rounded, range[1], range[2]), dtype)

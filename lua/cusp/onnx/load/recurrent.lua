@@ -3,7 +3,6 @@
 -- @module cusp.onnx.load.recurrent
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
-local values = require "cusp.onnx.load.values"
 
 local operators = {}
 

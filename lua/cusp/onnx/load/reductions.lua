@@ -45,8 +45,12 @@ operators.ReduceSum = reducer(sum)
 operators.ReduceMean = reducer(function(x, options, none)
   return none and x or ops.mean(x, options)
 end)
-operators.ReduceProd = reducer(function(x, options, none) return none and x or ops.prod(x, options) end)
-operators.ReduceL1 = reducer(function(x, options, none) return sum(ops.absolute(x), options, none) end)
+operators.ReduceProd = reducer(function(x, options, none)
+  return none and x or ops.prod(x, options)
+end)
+operators.ReduceL1 = reducer(function(x, options, none)
+  return sum(ops.absolute(x), options, none)
+end)
 operators.ReduceL2 = reducer(function(x, options, none)
   return ops.sqrt(sum(ops.square(x), options, none))
 end)
@@ -65,7 +69,7 @@ end)
 local function arg(op)
   return function(node, x)
     local axis = values.position(node.a.axis or 0, #x.shape)
-    local size, index = x.shape[axis], nil
+    local size, index = x.shape[axis]
     if node.a.select_last_index == 1 then
       index = ops.subtract(size - 1, ops[op](ops.flip(x, axis), axis, keeps(node)))
     else

@@ -293,7 +293,7 @@ function operators.GridSample(node, x, grid)
   local rank, places = #x.shape - 2, {}
   local corners = node.a.align_corners == 1
   local shape = {table.unpack(grid.shape, 2, #grid.shape - 1)}
-  local parts = ops.unstack and ops.unstack(grid, nil, -1)
+  local parts = ops.unstack(grid, nil, -1)
   for i = 1, rank do
     local n = ops.reshape(parts[rank - i + 1], {x.shape[1], -1})
     local size = x.shape[i + 2]
@@ -310,7 +310,8 @@ end
 local function grid_line(size, corners)
   local list = {}
   for i = 0, size - 1 do
-    list[i + 1] = corners and (size == 1 and -1 or -1 + 2 * i / (size - 1)) or (2 * i + 1) / size - 1
+    local cornered = size == 1 and -1 or -1 + 2 * i / (size - 1)
+    list[i + 1] = corners and cornered or (2 * i + 1) / size - 1
   end
   return list
 end
@@ -489,8 +490,9 @@ local function one(tensor, what, default)
 end
 
 function operators.NonMaxSuppression(node, boxes, scores, count, iou, threshold)
-  local limits = {count = one(count, "the number of boxes", 0), overlap = one(iou, "the overlap", 0),
-    score = one(threshold, "the least score"), centred = node.a.center_point_box == 1}
+  local limits = {count = one(count, "the number of boxes", 0),
+    overlap = one(iou, "the overlap", 0), score = one(threshold, "the least score"),
+    centred = node.a.center_point_box == 1}
   local places, ranks = values.list(boxes, "the boxes"), values.list(scores, "the scores")
   local n, classes, found = boxes.shape[2], scores.shape[2], {}
   for batch = 0, boxes.shape[1] - 1 do

@@ -1,6 +1,6 @@
 --- Operators that change shapes, select elements or make tensors.
 -- @module cusp.onnx.load.shaping
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -47,8 +47,8 @@ function operators.Squeeze(node, x, axes_input)
 end
 
 function operators.Unsqueeze(node, x, axes_input)
-  local axes, rank, shape, from = axes_of(node, axes_input), nil, {}, 1
-  rank = #x.shape + #axes
+  local axes, shape, from = axes_of(node, axes_input), {}, 1
+  local rank = #x.shape + #axes
   local added = {}
   for _, axis in ipairs(axes) do added[position(axis, rank)] = true end
   for i = 1, rank do

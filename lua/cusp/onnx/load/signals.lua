@@ -1,6 +1,6 @@
 --- Windows and Fourier transforms, and operators that draw random numbers.
 -- @module cusp.onnx.load.signals
-local dtypes = require "cusp.onnx.dtypes"
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"

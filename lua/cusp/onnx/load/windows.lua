@@ -277,7 +277,7 @@ function operators.Col2Im(node, x, image_input, block_input)
   local n, a = #image, node.a
   local channels = x.shape[2] // values.product(block)
   local dilations, strides = a.dilations or values.fill(n, 1), a.strides or values.fill(n, 1)
-  local pads, places = a.pads or values.fill(2 * n, 0), nil
+  local pads = a.pads or values.fill(2 * n, 0)
   local padded, sizes = {}, {}
   for i = 1, n do
     padded[i] = image[i] + pads[i] + pads[n + i]
@@ -286,7 +286,7 @@ function operators.Col2Im(node, x, image_input, block_input)
   local g = {n = n, kernel = block, strides = strides, dilations = dilations, sizes = sizes,
     low = values.fill(n, 0), high = values.fill(n, 0)}
   local count = values.product(padded)
-  places = padded_windows(ops.reshape(ops.cast(ops.arange(count), "int64"),
+  local places = padded_windows(ops.reshape(ops.cast(ops.arange(count), "int64"),
     {1, 1, table.unpack(padded)}), g, 0)
   places = ops.reshape(ops.moveaxis(places, -1, 3), {-1, 1})
   local blocks = ops.reshape(x, {x.shape[1] * channels, values.product(block) *

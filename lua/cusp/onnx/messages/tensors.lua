@@ -1,6 +1,6 @@
 --- Tensors in ONNX's messages: as raw bytes, as lists of numbers, or in a file beside the model's.
--- @module cusp.onnx.tensors
-local dtypes = require "cusp.onnx.dtypes"
+-- @module cusp.onnx.messages.tensors
+local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"

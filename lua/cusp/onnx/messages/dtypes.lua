@@ -1,5 +1,5 @@
 --- ONNX's numbers for element types, and Cusp's names of those that it has.
--- @module cusp.onnx.dtypes
+-- @module cusp.onnx.messages.dtypes
 local dtypes = {}
 
 local names = {
