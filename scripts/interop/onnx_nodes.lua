@@ -70,6 +70,7 @@ local function compare(case, got, entry, i)
 end
 
 local function run(case)
+  cusp.random.set_seed(1)
   local proto = protobuf.decode("onnx.ModelProto", read(case.model))
   local layer, given = OnnxGraph.of_model(proto, case.model:match "^(.*)/"), {}
   for i, info in ipairs(layer:input_infos()) do

@@ -172,7 +172,7 @@ function operators.LinearAttention(node, query, key, value, past, decay, beta)
   local state = past and ops.cast(past, "float32")
     or ops.zeros{q.shape[1], k.shape[2], k.shape[4], v.shape[4]}
   local outputs = {}
-  for step = 1, q.shape[3] do
+  for step = 1, values.limit_steps(q.shape[3], "the sequence") do
     state = next_state(state, at_step(k, step), at_step(v, step), at_step(d, step),
       at_step(b, step))
     local read = repeat_heads(state, q.shape[2])

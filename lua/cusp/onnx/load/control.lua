@@ -127,7 +127,7 @@ local function scan(node, carried, sequences)
       errors.raise "the sequences have different lengths"
     end
   end
-  for step = 1, length or 0 do
+  for step = 1, values.limit_steps(length or 0, "the sequence") do
     local inputs = {table.unpack(carried)}
     for i, sequence in ipairs(sequences) do
       local at = is_backwards(a.scan_input_directions, i) and length - step + 1 or step
@@ -154,7 +154,7 @@ end
 local function batched_scan(node, _, ...)
   local carried, sequences = split_scan(node, {...})
   local rows = {}
-  local batch = (carried[1] or sequences[1]).shape[1]
+  local batch = values.limit_steps((carried[1] or sequences[1]).shape[1], "the batch")
   for b = 1, batch do
     local states, parts = {}, {}
     for i, value in ipairs(carried) do states[i] = value[b] end
@@ -236,6 +236,7 @@ function operators.SplitToSequence(node, x, split)
   else
     local each = split and values.number(split, "SplitToSequence's size") or 1
     if each < 1 then errors.raise("parts of %d elements", each) end
+    values.limit_steps(size // each, "the axis")
     for first = 0, size - 1, each do sizes[#sizes + 1] = math.min(each, size - first) end
   end
   for i, count in ipairs(sizes) do

@@ -162,16 +162,23 @@ local function call(step, env, arguments)
   return step.run(step, table.unpack(arguments, 1, arguments.n))
 end
 
+-- What an operator does not look for in its inputs and attributes, Lua finds.
+local function refuse(step, failure)
+  local message = tostring(failure):gsub("^[^:]*:%d+: ", "")
+  if message:find "^onnx: " then error(failure, 0) end
+  if message:find "attempt to %l+" or message:find "bad argument #" or message:find "^wrong number"
+    or message:find "'for' %l+" or message:find "has no integer representation" then
+    message = "its inputs or attributes are not those of the operator"
+  end
+  errors.raise("onnx: %s: %s", step.name, message)
+end
+
 local function run_step(step, env)
   spend(env)
   local arguments = {n = #step.inputs}
   for i, name in ipairs(step.inputs) do arguments[i] = value_of(env, name, step) end
   local results = table.pack(engine.attempt(call, step, env, arguments))
-  if not results[1] then
-    local message = tostring(results[2]):gsub("^[^:]*:%d+: ", "")
-    if message:find "^onnx: " then error(results[2], 0) end
-    errors.raise("onnx: %s: %s", step.name, message)
-  end
+  if not results[1] then refuse(step, results[2]) end
   for i, name in ipairs(step.outputs) do
     if name ~= "" then env[name] = results[i + 1] end
   end
@@ -219,6 +226,7 @@ end
 -- @param ... its inputs
 -- @treturn {value,...}
 function Graph:inside(outer, ...)
+  spend(outer)
   local env = setmetatable({}, {__index = outer})
   for name, tensor in pairs(self.constants) do env[name] = tensor end
   for i, name in ipairs(self.inputs) do env[name] = (select(i, ...)) end

@@ -3,6 +3,7 @@
 -- @module cusp.onnx.load.recurrent
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
+local values = require "cusp.onnx.load.values"
 
 local operators = {}
 
@@ -90,7 +91,7 @@ end
 -- x [time, batch, input]; counts [time, batch, 1] or nil
 local function run_steps(p, kind_name, x, states, counts, backwards)
   local rows = ops.add(ops.matmul(x, p.kernel), p.bias)
-  local outputs, count = {}, x.shape[1]
+  local outputs, count = {}, values.limit_steps(x.shape[1], "the sequence")
   for step = 1, count do
     local at = backwards and count - step + 1 or step
     local after = cells[kind_name](p, rows[at], states)

@@ -134,6 +134,7 @@ local function set_sizes(node, axes, scales, sizes)
       axis.scale = scales[i]
       axis.out = math.floor(scales[i] * axis.size)
     end
+    values.limit(axis.out, "the axis")
     if not (axis.scale > 0 and axis.out >= 0 and axis.out < 1 << 31) then
       errors.raise("an axis of %d elements cannot be scaled by %s", axis.size,
         tostring(axis.scale))
@@ -309,7 +310,7 @@ end
 
 local function grid_line(size, corners)
   local list = {}
-  for i = 0, size - 1 do
+  for i = 0, values.limit(size, "the grid") - 1 do
     local cornered = size == 1 and -1 or -1 + 2 * i / (size - 1)
     list[i + 1] = corners and cornered or (2 * i + 1) / size - 1
   end

@@ -108,7 +108,7 @@ end
 local function split_sizes(node, x, axis, sizes_input)
   local sizes = sizes_input and list(sizes_input, "Split's sizes") or node.a.split
   if sizes then return sizes end
-  local count = node.a.num_outputs or #node.outputs
+  local count = #node.outputs
   local each = math.ceil(x.shape[axis] / count)
   sizes = {}
   for i = 1, count do
@@ -117,16 +117,15 @@ local function split_sizes(node, x, axis, sizes_input)
   return sizes
 end
 
-local function range(first, last)
-  local result = {}
-  for i = first, last do result[#result + 1] = i end
-  return values.integers(result)
-end
+local slice_axis
 
 local function cut(x, axis, sizes)
   local parts, at = {}, 0
   for i, size in ipairs(sizes) do
-    parts[i] = ops.take(x, range(at, at + size - 1), axis)
+    if size < 0 or at + size > x.shape[axis] then
+      errors.raise("a part of %d elements does not fit an axis of %d", size, x.shape[axis])
+    end
+    parts[i] = slice_axis(x, axis, at, at + size, 1)
     at = at + size
   end
   if at ~= x.shape[axis] then
@@ -141,16 +140,15 @@ function operators.Split(node, x, sizes_input)
 end
 
 -- Python's rule for the ends of a slice.
-local function slice_indices(size, start, stop, step)
+local function slice_ends(size, start, stop, step)
   if start < 0 then start = start + size end
   if stop < 0 then stop = stop + size end
-  local result = {}
   if step > 0 then
-    for i = math.max(0, start), math.min(size, stop) - 1, step do result[#result + 1] = i end
-  else
-    for i = math.min(size - 1, start), math.max(-1, stop) + 1, step do result[#result + 1] = i end
+    start = math.max(0, math.min(size, start))
+    return start, math.max(start, math.min(size, stop))
   end
-  return result
+  start = math.max(-1, math.min(size - 1, start))
+  return start, math.min(start, math.max(-1, stop))
 end
 
 local function slice_arguments(node, starts, ends, axes, steps)
@@ -159,16 +157,20 @@ local function slice_arguments(node, starts, ends, axes, steps)
     axes and list(axes, "Slice's axes"), steps and list(steps, "Slice's steps")
 end
 
-local function is_run(indices)
-  return #indices > 0 and indices[#indices] - indices[1] == #indices - 1
-end
-
-local function slice_axis(x, axis, indices)
-  if not is_run(indices) then return ops.take(x, values.integers(indices), axis) end
-  if #indices == x.shape[axis] then return x end
-  local starts, sizes = values.fill(#x.shape, 0), {table.unpack(x.shape)}
-  starts[axis], sizes[axis] = indices[1], #indices
-  return ops.slice(x, starts, sizes)
+-- The elements first, first + step, ... before last.
+function slice_axis(x, axis, first, last, step)
+  local size, starts = x.shape[axis], values.fill(#x.shape, 0)
+  if first == 0 and last == size and step == 1 then return x end
+  if first == last then
+    first, last, step = 0, 0, 1
+  elseif step < 0 then
+    step = math.max(step, -size)
+  else
+    step = math.min(step, size)
+  end
+  local stops, steps = {table.unpack(x.shape)}, values.fill(#x.shape, 1)
+  starts[axis], stops[axis], steps[axis] = first, last, step
+  return engine.ops.strided_slice(x, starts, stops, steps)
 end
 
 function operators.Slice(node, x, ...)
@@ -176,7 +178,8 @@ function operators.Slice(node, x, ...)
   for i, start in ipairs(starts) do
     local axis, step = position(axes and axes[i] or i - 1, #x.shape), steps and steps[i] or 1
     if step == 0 then errors.raise "a step of 0 goes nowhere" end
-    x = slice_axis(x, axis, slice_indices(x.shape[axis], start, ends[i], step))
+    local first, last = slice_ends(x.shape[axis], start, ends[i], step)
+    x = slice_axis(x, axis, first, last, step)
   end
   return x
 end
@@ -186,6 +189,7 @@ end
 -- Where each element of a padded axis comes from; -1: from nowhere.
 local function pad_sources(size, before, after, mode)
   local sources = {}
+  values.limit(size + before + after, "the padded axis")
   for i = -before, size + after - 1 do
     local at = i
     if mode == "edge" then
@@ -211,11 +215,9 @@ local function pad_constant(x, pads, rank, value)
   for axis = 1, rank do
     local before, after = pads[axis], pads[rank + axis]
     if before < 0 or after < 0 then
-      local indices = {}
-      for i = math.max(0, -before), x.shape[axis] - 1 - math.max(0, -after) do
-        indices[#indices + 1] = i
-      end
-      cropped = slice_axis(cropped, axis, indices)
+      local first = math.min(x.shape[axis], math.max(0, -before))
+      cropped = slice_axis(cropped, axis, first,
+        math.max(first, x.shape[axis] - math.max(0, -after)), 1)
     end
     widths[axis] = {math.max(0, before), math.max(0, after)}
   end
@@ -280,7 +282,7 @@ function operators.GatherElements(node, x, indices)
   local axis = position(node.a.axis or 0, #x.shape)
   for i, size in ipairs(indices.shape) do
     if i ~= axis and size < x.shape[i] then
-      x = ops.take(x, range(0, size - 1), i)
+      x = slice_axis(x, i, 0, size, 1)
     end
   end
   return ops.take_along_axis(x, from_start(indices, x.shape[axis]), axis)
@@ -297,7 +299,7 @@ function operators.GatherND(node, x, indices)
   if batch == 0 then
     return engine.ops.gather_nd(x, positions_from_start(indices, x.shape, 0))
   end
-  local rows = values.product(x.shape, 1, batch)
+  local rows = values.limit_steps(values.product(x.shape, 1, batch), "the batch")
   local flat_x = ops.reshape(x, {rows, table.unpack(x.shape, batch + 1)})
   local flat = ops.reshape(indices, {rows, table.unpack(indices.shape, batch + 1)})
   local parts = {}
@@ -445,7 +447,8 @@ end
 --- Writes updates into rows of a cache, from a position of each row on.
 function operators.TensorScatter(node, cache, update, starts)
   local axis = position(node.a.axis or -2, #cache.shape)
-  local size, count, batch = cache.shape[axis], update.shape[axis], cache.shape[1]
+  local size, count = cache.shape[axis], values.limit_steps(update.shape[axis], "the update")
+  local batch = values.limit_steps(cache.shape[1], "the batch")
   local rows, at = {}, starts and list(starts, "TensorScatter's positions")
   for b = 1, batch do
     local places = {}
@@ -469,7 +472,7 @@ function operators.Unique(node, x)
   local axis = node.a.axis and values.axis(node.a.axis)
   local rows = axis and ops.moveaxis(x, axis, 1) or ops.reshape(x, {-1})
   local seen, order, inverse = {}, {}, {}
-  for i = 1, rows.shape[1] do
+  for i = 1, values.limit(rows.shape[1], "Unique's input") do
     local key = rows[i]:tobytes()
     if not seen[key] then
       seen[key] = {first = i - 1, count = 0, values = rows[i]:flat()}

@@ -13,7 +13,7 @@ local operators = {}
 
 local function window(coefficients)
   return function(node, size_input)
-    local size = values.number(size_input, node.op .. "'s size")
+    local size = values.limit(values.number(size_input, node.op .. "'s size"), "the window")
     local period = (node.a.periodic or 1) == 1 and size or size - 1
     local list = {}
     for i = 0, size - 1 do
@@ -42,6 +42,7 @@ function operators.MelWeightMatrix(node, bins_input, length_input, rate_input, l
     mel(values.number(low_input, "lower_edge_hertz"))
   local high = mel(values.number(high_input, "upper_edge_hertz"))
   local step, places, rows, list = (high - low) / (bins + 2), {}, length // 2 + 1, {}
+  values.limit(rows * bins, "the matrix")
   for i = 0, bins + 1 do
     places[i] = math.floor((length + 1) * 700 * (10 ^ ((i * step + low) / 2595) - 1) / rate)
   end
@@ -131,6 +132,7 @@ function operators.STFT(node, x, step_input, window_input, length_input)
     or window_input and window_input.shape[1] or x.shape[2]
   if step < 1 or length < 1 then errors.raise "frames need a step and a length from 1 on" end
   local frames, indices = 1 + (x.shape[2] - length) // step, {}
+  values.limit(frames * length, "all frames")
   for frame = 0, frames - 1 do
     for i = 0, length - 1 do indices[#indices + 1] = frame * step + i end
   end

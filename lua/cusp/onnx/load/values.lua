@@ -55,6 +55,25 @@ function values.cast(tensor, dtype)
   return tensor.dtype == dtype and tensor or ops.cast(tensor, dtype)
 end
 
+local most_steps, most_places = 100000, 1 << 24
+
+--- Refuses what a file may demand of a list that is made in Lua.
+-- @tparam integer count
+-- @tparam string what
+-- @treturn integer the count
+function values.limit(count, what)
+  if count <= most_places then return count end
+  errors.raise("%s has %s elements, more than the %d that are computed here", what,
+    tostring(count), most_places)
+end
+
+--- Refuses more steps than a graph can be written out to.
+function values.limit_steps(count, what)
+  if count <= most_steps then return count end
+  errors.raise("%s has %s steps, more than the %d that are written out", what, tostring(count),
+    most_steps)
+end
+
 --- A list from 1 to n.
 function values.count(n)
   local list = {}

@@ -132,6 +132,7 @@ local function padded_windows(x, g, fill)
   local padded = ops.pad(x, widths, "constant", values.scalar(fill, x.dtype))
   for i = 1, g.n do
     local indices = {}
+    values.limit(g.sizes[i] * g.kernel[i], "what the windows read")
     for window = 0, g.sizes[i] - 1 do
       for k = 0, g.kernel[i] - 1 do
         indices[#indices + 1] = window * g.strides[i] + k * g.dilations[i]

@@ -72,6 +72,17 @@ local function check_location(proto, location)
     errors.describe(location))
 end
 
+-- A link in the folder may lead out of it.
+local function open_inside(proto, folder, location)
+  local path = folder .. "/" .. location
+  local real, home = files.real_path(path), files.real_path(folder)
+  if real and home and home ~= "/" and real:sub(1, #home + 1) ~= home .. "/" then
+    errors.raise("onnx: %s is in the file '%s', a link out of the model's folder", describe(proto),
+      location)
+  end
+  return files.open(path)
+end
+
 local function number_of(proto, entries, key, default)
   if entries[key] == nil then return default end
   local value = math.tointeger(plain.tonumber(entries[key]))
@@ -93,7 +104,7 @@ local function from_file(proto, dtype, count, folder)
     errors.raise("onnx: %s takes %d bytes, but %d are stored in '%s'", describe(proto), expected,
       length, location)
   end
-  local reader <close> = files.open(folder .. "/" .. location)
+  local reader <close> = open_inside(proto, folder, location)
   return reader:tensor(number_of(proto, entries, "offset", 0), dtype, proto.dims)
 end
 
