@@ -83,6 +83,34 @@ describe("cusp.onnx.export", function()
       pictures(1, 8, 6))
   end)
 
+  local written = {
+    top_k = function(x) return (ops.top_k(x, 2)) end,
+    sort = function(x) return ops.sort(x) + ops.argsort(x, 2) + ops.median(x, 2, true) end,
+    statistics = function(x) return ops.logsumexp(x, 2, true) + ops.std(x, 2, true) + ops.norm(x) end,
+    integers = function(x)
+      local whole = ops.cast(x * 10, "int32")
+      return whole // 3 + whole % 4 + ops.sign(whole)
+    end,
+    remainders = function(x) return x % 2 + x // 0.5 + ops.arctan2(x, x + 1) end,
+    arranging = function(x)
+      local square = ops.expand_dims(x, 2) * ops.expand_dims(x, 3)
+      return ops.tril(square) + ops.flip(square, 3) + ops.pad(square, {{0, 0}, {1, 0}, {0, 1}})
+        :slice{{}, {1, 5}, {1, 5}} + ops.roll(square, 1, 2)
+    end,
+    choosing = function(x)
+      return ops.where(x:greater(0), x, 0.0) + ops.one_hot(ops.argmax(x, 2), 5)
+        + ops.take_along_axis(x, ops.argsort(x, 2), 2) + ops.cumsum(x, 2)
+    end,
+    einsum = function(x) return ops.einsum("bi,bj->bij", x, x) end,
+    fourier = function(x) return (ops.rfft(ops.pad(x, {{0, 0}, {0, 3}}))) end,
+  }
+  for name, f in pairs(written) do
+    it("writes operations: " .. name, function()
+      local input = cusp.Input{shape = {5}}
+      assert_same(cusp.Model{input, layers.Lambda(f)(input)}, pictures(3, 5), pictures(1, 5))
+    end)
+  end
+
   it("keeps names of weights, inputs and outputs, and trains after reading", function()
     local input = cusp.Input{shape = {4}, name = "features"}
     local model = cusp.Model{input, layers.Dense{2, name = "answer"}(input)}
@@ -122,6 +150,9 @@ describe("cusp.onnx.export", function()
     end)(x)}
     fails("cannot be said in ONNX", cusp.Model{x, layers.Lambda(function(value)
       return ops.lgamma(value)
+    end)(x)}, path)
+    fails("a generator of random numbers", cusp.Model{x, layers.Lambda(function(value)
+      return value + cusp.random.normal({4})
     end)(x)}, path)
     fails("opset should be 13 to 22, got 9", drawn, path, {opset = 9})
     fails("expected a functional or sequential model", cusp.Sequential{layers.Dense(2)}, path)

@@ -184,6 +184,11 @@ rules.einsum_operands = function(g, node, inputs)
   return g:node("Einsum", inputs, {equation = node.attributes.subscripts})
 end
 
+rules.sign_and_log_det = function(g, _, inputs)
+  local value = g:node("Det", inputs)
+  return {g:node("Sign", {value}), g:node("Log", {g:node("Abs", {value})})}
+end
+
 ---------------------------------------------------------------- Fourier transforms, as matrices
 
 local function identity(node, input)
@@ -256,8 +261,8 @@ rules.pick_label = function(g, _, inputs)
 end
 
 rules.top_k_rows = function(g, node, inputs)
-  local values, indices = g:node("TopK", {inputs[1], g:ints{node.attributes.k}}, {axis = -1}, 2)
-  return {values, g:cast(indices, "int32")}
+  local _, indices = g:node("TopK", {inputs[1], g:ints{node.attributes.k}}, {axis = -1}, 2)
+  return g:cast(indices, node.dtype)
 end
 
 -- How many of the sorted elements are below each value.

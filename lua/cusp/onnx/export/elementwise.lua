@@ -158,6 +158,14 @@ local compositions = {
     return g:node("Sub", {a, g:node("Mul", {whole, b})})
   end,
   fmod = function(g, _, a, b) return g:node("Mod", {a, b}, {fmod = 1}) end,
+  arctan2 = function(g, node, y, x)
+    local zero, pi = number(g, node, 0), number(g, node, math.pi)
+    local angle = g:node("Atan", {g:node("Div", {y, x})})
+    local turn = g:node("Where", {g:node("Less", {y, zero}), g:node("Neg", {pi}), pi})
+    local left = g:node("Where", {g:node("Less", {x, zero}), g:node("Add", {angle, turn}), angle})
+    local upright = g:node("Mul", {g:node("Sign", {y}), number(g, node, math.pi / 2)})
+    return g:node("Where", {g:node("Equal", {x, zero}), upright, left})
+  end,
   cbrt = function(g, node, x)
     local root = g:node("Pow", {g:node("Abs", {x}), number(g, node, 1 / 3)})
     return g:node("Mul", {g:node("Sign", {x}), root})

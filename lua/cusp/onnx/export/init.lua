@@ -128,14 +128,22 @@ local function all_equal(tensor)
 end
 
 local function same_values(tensor, other)
-  return shapes.equal(tensor.shape, other.shape)
-    and ops.all(ops.equal(tensor, other)):item()
+  if not shapes.equal(tensor.shape, other.shape) then return false end
+  local same = ops.equal(tensor, other)
+  if dtypes.is_float(tensor.dtype) then
+    same = ops.logical_or(same, ops.logical_and(ops.isnan(tensor), ops.isnan(other)))
+  end
+  return ops.all(same):item()
 end
 
 -- A leaf of another shape or value in another trace: a number that is a size, or one number
 -- everywhere.
 local function varying_leaf(g, view)
   local node = view.node
+  if not node.tensor then
+    errors.raise("onnx.export: the model reads a variable that is none of its weights (a generator"
+      .. " of random numbers, or the state of a stateful layer), which cannot be said in ONNX")
+  end
   if #node.shape == 0 and node.dtype ~= "bool" then
     local size = resolve(view, function(each) return each.tensor:item() end)
     if size then
