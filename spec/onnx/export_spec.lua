@@ -86,7 +86,9 @@ describe("cusp.onnx.export", function()
   local written = {
     top_k = function(x) return (ops.top_k(x, 2)) end,
     sort = function(x) return ops.sort(x) + ops.argsort(x, 2) + ops.median(x, 2, true) end,
-    statistics = function(x) return ops.logsumexp(x, 2, true) + ops.std(x, 2, true) + ops.norm(x) end,
+    statistics = function(x)
+      return ops.logsumexp(x, 2, true) + ops.std(x, 2, true) + ops.norm(x)
+    end,
     integers = function(x)
       local whole = ops.cast(x * 10, "int32")
       return whole // 3 + whole % 4 + ops.sign(whole)
