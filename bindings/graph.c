@@ -2,6 +2,8 @@
 #include "binding.h"
 #include "scope.h"
 
+static void push_subgraphs(lua_State *L, const cusp_subgraphs *graphs);
+
 /* An attribute as Lua has it; axes stay 0-based, as the engine keeps them. [-0, +1, m] */
 static void push_attribute(lua_State *L, const cusp_attr *attr) {
   switch (attr->kind) {
@@ -17,6 +19,7 @@ static void push_attribute(lua_State *L, const cusp_attr *attr) {
       lua_rawseti(L, -2, i + 1);
     }
     break;
+  case CUSP_ATTR_SUBGRAPHS: push_subgraphs(L, attr->subgraphs); break;
   default: lua_pushnil(L);
   }
 }
@@ -37,20 +40,23 @@ static const char order_kind[] = "cusp.Order";
 typedef struct order_box {
   const void *kind;
   cusp_order order;
+  cusp_map inputs; /* of a sub-graph: where it ends */
 } order_box;
 
 static int order_release(lua_State *L) {
   order_box *box = cusp_lua_test(L, 1, order_kind);
-  if (box)
+  if (box) {
     cusp_order_free(&box->order);
+    cusp_map_free(&box->inputs);
+  }
   return 0;
 }
 
-static cusp_order *push_order(lua_State *L) {
+static order_box *push_order(lua_State *L) {
   order_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = (order_box){order_kind, {0}};
+  *box = (order_box){order_kind, {0}, {0}};
   luaL_setmetatable(L, order_kind);
-  return &box->order;
+  return box;
 }
 
 static cusp_node *listed_node(lua_State *L, int list, lua_Integer i) {
@@ -71,8 +77,8 @@ static void push_inputs(lua_State *L, const cusp_order *order, const cusp_node *
 static void push_operation(lua_State *L, const cusp_order *order, const cusp_node *node) {
   lua_pushstring(L, node->op->name);
   lua_setfield(L, -2, "op");
-  lua_pushstring(L, node->caller);
-  lua_setfield(L, -2, "caller");
+  lua_pushinteger(L, node->origin.place);
+  lua_setfield(L, -2, "place");
   lua_pushinteger(L, node->output_index);
   lua_setfield(L, -2, "output_index");
   push_attributes(L, node);
@@ -97,6 +103,15 @@ static void push_node(lua_State *L, const cusp_order *order, cusp_node *node) {
   }
 }
 
+static void push_all_nodes(lua_State *L, const cusp_order *order) {
+  luaL_checkstack(L, 16, "graphs are nested too deep");
+  lua_createtable(L, order->count, 0);
+  for (int i = 0; i < order->count; i++) {
+    push_node(L, order, order->nodes[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
 static void push_places(lua_State *L, const cusp_order *order, int list) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, list);
   lua_newtable(L);
@@ -106,6 +121,51 @@ static void push_places(lua_State *L, const cusp_order *order, int list) {
   }
 }
 
+/* Sets the field `name` to the places of nodes; 0 for NULL and for what is not below an output. */
+static void set_places(lua_State *L, const char *name, const cusp_order *order, int count,
+                       cusp_node *const *nodes) {
+  lua_createtable(L, count, 0);
+  for (int i = 0; i < count; i++) {
+    lua_pushinteger(L, nodes[i] ? cusp_map_get(&order->index, nodes[i]) + 1 : 0);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, name);
+}
+
+/* {nodes =, outputs =, inputs =} of one graph. [-0, +1, e] */
+static void push_subgraph(lua_State *L, const cusp_subgraphs *graphs, int k) {
+  const cusp_subgraph *graph = &graphs->graphs[k];
+  order_box *box = push_order(L);
+  cusp_status status = cusp_subgraph_map(&box->inputs, graphs, k);
+  if (status == CUSP_OK)
+    status = cusp_order_collect(&box->order, graph->n_outputs, graph->outputs,
+                                cusp_subgraph_stop(&box->inputs));
+  if (status != CUSP_OK)
+    cusp_lua_raise(L, status, "graph");
+  lua_createtable(L, 0, 3);
+  push_all_nodes(L, &box->order);
+  lua_setfield(L, -2, "nodes");
+  set_places(L, "outputs", &box->order, graph->n_outputs, graph->outputs);
+  set_places(L, "inputs", &box->order, graphs->n_inputs, graph->inputs);
+  lua_remove(L, -2);
+}
+
+/* The graphs as a list, with what a scan does with its one. [-0, +1, e] */
+static void push_subgraphs(lua_State *L, const cusp_subgraphs *graphs) {
+  luaL_checkstack(L, 16, "graphs are nested too deep");
+  lua_createtable(L, graphs->n_graphs, 3);
+  for (int k = 0; k < graphs->n_graphs; k++) {
+    push_subgraph(L, graphs, k);
+    lua_rawseti(L, -2, k + 1);
+  }
+  lua_pushboolean(L, graphs->rounds.reverse);
+  lua_setfield(L, -2, "reverse");
+  lua_pushinteger(L, graphs->rounds.n_carried);
+  lua_setfield(L, -2, "carried");
+  lua_pushinteger(L, graphs->rounds.n_slices);
+  lua_setfield(L, -2, "slices");
+}
+
 /** cusp.engine.graph(outputs, given): the operations below the listed tensors, inputs first, and
  * the places of both lists' tensors among them (0: not below an output). What does not depend on a
  * trace has its tensor, too. */
@@ -113,7 +173,7 @@ static int graph(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  cusp_order *order = push_order(L);
+  cusp_order *order = &push_order(L)->order;
   lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
   for (lua_Integer i = 1; i <= count; i++) {
     cusp_node *root = listed_node(L, 1, i);
@@ -121,11 +181,7 @@ static int graph(lua_State *L) {
     if (status != CUSP_OK)
       return cusp_lua_raise(L, status, "graph");
   }
-  lua_createtable(L, order->count, 0);
-  for (int i = 0; i < order->count; i++) {
-    push_node(L, order, order->nodes[i]);
-    lua_rawseti(L, 4, i + 1);
-  }
+  push_all_nodes(L, order);
   push_places(L, order, 1);
   push_places(L, order, 2);
   return 3;

@@ -41,6 +41,7 @@
 #include "node/signature.h"
 #include "node/source.h"
 #include "node/stats.h"
+#include "node/subgraphs.h"
 #include "node/table.h"
 #include "node/tape.h"
 #include "node/trace.h"

@@ -21,6 +21,9 @@ function places.of(layer)
   return number
 end
 
+--- The layer of a number, or nil.
+function places.layer(number) return layers[number] end
+
 -- Of a layer of the library the user knows its arguments; of an own one, the operation within.
 local function words(layer, name, text)
   if not getmetatable(layer).__library then return ("%s: %s"):format(name, text) end

@@ -180,6 +180,13 @@ rules.matmul = function(g, node, inputs)
   return g:cast(product, node.dtype)
 end
 
+rules.matmul_float32 = function(g, _, inputs)
+  return g:node("MatMul", {g:cast(inputs[1], "float32"), g:cast(inputs[2], "float32")})
+end
+
+-- A gradient of the user's own: the values are the first inputs.
+rules.given_gradient = function(_, _, inputs) return inputs end
+
 rules.einsum_operands = function(g, node, inputs)
   return g:node("Einsum", inputs, {equation = node.attributes.subscripts})
 end

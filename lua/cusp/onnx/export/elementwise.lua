@@ -132,6 +132,12 @@ local compositions = {
     local zero = g:constant(ops.zeros({}, {dtype = node.input_dtypes[1]}), "number")
     return g:node("Equal", {g:node("Sub", {x, x}), zero})
   end,
+  gelu_exact = function(g, node, x)
+    if g.opset >= 20 then return g:node("Gelu", {x}) end
+    local share = g:node("Erf", {g:node("Mul", {x, number(g, node, math.sqrt(0.5))})})
+    local half = g:node("Mul", {x, number(g, node, 0.5)})
+    return g:node("Mul", {half, g:node("Add", {share, number(g, node, 1)})})
+  end,
   hypot = function(g, _, a, b)
     return g:node("Sqrt", {g:node("Add", {g:node("Mul", {a, a}), g:node("Mul", {b, b})})})
   end,

@@ -6,6 +6,7 @@ local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
+local places = require "cusp.layers.machinery.places"
 local protobuf = require "cusp.formats.protobuf"
 local shapes = require "cusp.base.shape"
 local tracing = require "cusp.onnx.export.tracing"
@@ -15,6 +16,7 @@ local oldest, newest = 13, 22
 
 local rules = {}
 for _, part in ipairs{require "cusp.onnx.export.elementwise", require "cusp.onnx.export.arranging",
+  require "cusp.onnx.export.attention", require "cusp.onnx.export.graphs",
   require "cusp.onnx.export.recurrent", windows.rules} do
   for name, rule in pairs(part) do rules[name] = rule end
 end
@@ -175,12 +177,14 @@ local function is_constant(trace, index)
 end
 
 -- The nodes that outputs are computed from, below those of one value in all traces.
-local function find_needed(trace)
+local function find_needed(trace, given)
   local needed = {}
   for _, index in ipairs(trace.outputs) do needed[index] = true end
   for index = #trace.nodes, 1, -1 do
     local node = trace.nodes[index]
-    if needed[index] and is_constant(trace, index) then
+    if given[index] then
+      needed[index] = nil
+    elseif needed[index] and is_constant(trace, index) then
       needed[index] = "constant"
     elseif needed[index] == true and node.op then
       for _, input in ipairs(node.inputs) do needed[input] = true end
@@ -267,8 +271,9 @@ local function write_node(g, trace, index, values, uses)
   end
   local rule = rules[view.op]
   if not rule then
-    errors.raise("onnx.export: %s cannot be said in ONNX (the operation '%s')",
-      view.node.caller or "an operation of the model", view.op)
+    local layer = places.layer(view.node.place)
+    errors.raise("onnx.export: the operation '%s'%s cannot be said in ONNX", view.op,
+      layer and (" of %s"):format(layer.name) or "")
   end
   return rule(g, view, inputs)
 end
@@ -282,16 +287,48 @@ local function value_of(g, trace, index, values, state)
   return value
 end
 
-local function write_nodes(g, trace, model)
-  local values = name_values(g, trace, model)
-  trace.interned = {}
-  local state = {uses = count_uses(trace), needed = find_needed(trace)}
+-- Values that are there already are given.
+local function write_needed(g, trace, values)
+  local state = {uses = count_uses(trace), needed = find_needed(trace, values)}
   for index in ipairs(trace.nodes) do
     if values[index] == nil and state.needed[index] then
       values[index] = value_of(g, trace, index, values, state)
     end
   end
+end
+
+local function write_nodes(g, trace, model)
+  local values = name_values(g, trace, model)
+  trace.interned = {}
+  write_needed(g, trace, values)
   return values
+end
+
+-- The trace of a graph within a node, in all traces.
+local function inner_trace(view, k)
+  local graph, others = view.attributes.graphs[k], {}
+  for symbol, nodes in pairs(view.trace.others) do
+    others[symbol] = nodes[view.index].attributes.graphs[k].nodes
+  end
+  return setmetatable({nodes = graph.nodes, outputs = graph.outputs, others = others},
+    {__index = view.trace})
+end
+
+--- Writes a graph within the node.
+-- @tparam Builder g of the inner graph
+-- @tparam integer k which of the node's graphs
+-- @tparam {value,...} given the values of its inputs
+-- @treturn {{value =, dtype =},...} its outputs
+function View:write_inner(g, k, given)
+  local trace, values, results = inner_trace(self, k), {}, {}
+  for i, place in ipairs(self.attributes.graphs[k].inputs) do
+    if place > 0 then values[place] = given[i] end
+  end
+  write_needed(g, trace, values)
+  for i, place in ipairs(trace.outputs) do
+    results[i] = {value = values[place], dtype = trace.nodes[place].dtype}
+  end
+  return results
 end
 
 ---------------------------------------------------------------- the model
