@@ -255,11 +255,16 @@ local function mean_of(g, view, values)
   return rules.mean(g, view_of(trace, first), {values[sum.inputs[1]]})
 end
 
+-- The value of a row that gives a list, where it has one result and nothing picks it.
+local function single(value) return value and value[1] or value end
+
 local function write_node(g, trace, index, values, uses)
   local view = view_of(trace, index)
   local inputs = {}
-  for i, input in ipairs(view.node.inputs) do inputs[i] = values[input] end
-  if view.op == "pick" then return inputs[1][view.attributes.index + 1] end
+  if view.op == "pick" then
+    return values[view.node.inputs[1]][view.attributes.index + 1]
+  end
+  for i, input in ipairs(view.node.inputs) do inputs[i] = single(values[input]) end
   local folded = fold(g, view, inputs)
   if folded then return folded end
   local mean = mean_of(g, view, values)
@@ -326,7 +331,7 @@ function View:write_inner(g, k, given)
   end
   write_needed(g, trace, values)
   for i, place in ipairs(trace.outputs) do
-    results[i] = {value = values[place], dtype = trace.nodes[place].dtype}
+    results[i] = {value = single(values[place]), dtype = trace.nodes[place].dtype}
   end
   return results
 end
@@ -364,7 +369,7 @@ end
 local function output_infos(g, trace, model, values)
   local infos, names, written = {}, model.output_names, {}
   for i, index in ipairs(trace.outputs) do
-    local name, from = g:unique(names[i]), g:name(values[index])
+    local name, from = g:unique(names[i]), g:name(single(values[index]))
     g.nodes[#g.nodes + 1] = {op_type = "Identity", input = {from}, output = {name}, name = name}
     infos[i] = value_info(name, trace.nodes[index].dtype, sizes_of(trace, index))
     written[i] = name
