@@ -83,6 +83,20 @@ describe("cusp.onnx.export", function()
       pictures(1, 8, 6))
   end)
 
+  it("writes a choice that depends on the data, and steps of any number", function()
+    local x = cusp.Input{shape = {None, 3}}
+    local chosen = layers.Lambda(function(value)
+      return ops.switch(ops.cast(ops.mod(ops.floor(ops.sum(value)), 3), "int32"),
+        {function(v) return v * 2 end, function(v) return -v end, function(v) return v + 1 end},
+        value)
+    end)(x)
+    local model = cusp.Model{x, layers.SimpleRNN(2)(chosen)}
+    local graph = assert_same(model, cusp.ones{2, 4, 3}, pictures(1, 7, 3), pictures(2, 3, 3),
+      pictures(2, 3, 3))
+    assert.equal(1, count_nodes(graph, "If"))
+    assert.equal(1, count_nodes(graph, "Scan"))
+  end)
+
   local written = {
     top_k = function(x) return (ops.top_k(x, 2)) end,
     sort = function(x) return ops.sort(x) + ops.argsort(x, 2) + ops.median(x, 2, true) end,

@@ -42,21 +42,20 @@ end
 -- The branches from the k-th on; the last one runs for all other numbers.
 local function choice(g, node, given, index, k)
   local count = #node.attributes.graphs
+  local function outputs_of(inner, at)
+    if at == count or at == k then return results_of(inner, node, at, given) end
+    local outputs = {choice(inner, node, given, index, at)}
+    for i, value in ipairs(outputs) do outputs[i] = {value.name, value.dtype} end
+    return outputs
+  end
   local function branch(at)
-    local inner, outputs = g:inner(), nil
-    if at == count or at == k then
-      outputs = results_of(inner, node, at, given)
-    else
-      outputs = {}
-      for i, value in ipairs{choice(inner, node, given, index, at)} do
-        outputs[i] = {value.name, value.dtype}
-      end
-    end
+    local inner = g:inner()
+    local outputs = outputs_of(inner, at)
     return inner:graph("branch", {}, outputs), outputs
   end
   local yes, outputs = branch(k)
   local condition = g:node("LessOrEqual", {index, g:number(k - 1, index.dtype)})
-  local results = {g:node("If", {condition}, {then_branch = yes, else_branch = branch(k + 1)},
+  local results = {g:node("If", {condition}, {then_branch = yes, else_branch = (branch(k + 1))},
     #outputs)}
   for i, value in ipairs(results) do value.dtype = outputs[i][2] end
   return table.unpack(results)
