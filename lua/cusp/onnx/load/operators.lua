@@ -4,7 +4,7 @@ local operators = {}
 
 local parts = {
   [""] = {"elementwise", "reductions", "shaping", "windows", "normalization", "recurrent",
-    "quantization", "control", "resampling", "attention", "signals"},
+    "quantization", "control", "resampling", "attention", "signals", "text"},
   ["ai.onnx.preview"] = {"attention"},
   ["ai.onnx.ml"] = {"classical"},
   ["ai.onnx.preview.training"] = {"optimizers"},

@@ -61,17 +61,8 @@ function operators.Unsqueeze(node, x, axes_input)
   return ops.reshape(x, shape)
 end
 
-local function broadcast_shape(a, b)
-  local rank, shape = math.max(#a, #b), {}
-  for i = 1, rank do
-    local first, second = a[#a - rank + i] or 1, b[#b - rank + i] or 1
-    shape[i] = first == 1 and second or first
-  end
-  return shape
-end
-
 function operators.Expand(_, x, shape_input)
-  return ops.broadcast_to(x, broadcast_shape({table.unpack(x.shape)},
+  return ops.broadcast_to(x, values.broadcast({table.unpack(x.shape)},
     list(shape_input, "Expand's shape")))
 end
 

@@ -74,6 +74,16 @@ function values.limit_steps(count, what)
     most_steps)
 end
 
+--- The shape that two broadcast to.
+function values.broadcast(a, b)
+  local rank, shape = math.max(#a, #b), {}
+  for i = 1, rank do
+    local first, second = a[#a - rank + i] or 1, b[#b - rank + i] or 1
+    shape[i] = first == 1 and second or first
+  end
+  return shape
+end
+
 --- A list from 1 to n.
 function values.count(n)
   local list = {}
