@@ -179,6 +179,7 @@ void cusp_lua_open_tape(lua_State *L);
 void cusp_lua_open_branch(lua_State *L);
 void cusp_lua_open_truth(lua_State *L);
 void cusp_lua_open_function(lua_State *L);
+void cusp_lua_open_graph(lua_State *L);
 void cusp_lua_open_data(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);
 void cusp_lua_open_files(lua_State *L);

@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -382,6 +384,20 @@ static int exists(lua_State *L) {
   return 1;
 }
 
+/** files.real_path(path): the path without links and steps up, or nil where there is nothing. */
+static int real_path(lua_State *L) {
+  char *path = realpath(check_path(L, 1, "files.real_path"), NULL);
+  char copy[PATH_MAX];
+  if (path)
+    snprintf(copy, sizeof copy, "%s", path);
+  free(path);
+  if (path)
+    lua_pushstring(L, copy);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 static int is_directory(lua_State *L) {
   struct stat info;
   lua_pushboolean(L, stat(check_path(L, 1, "files.is_directory"), &info) == 0 &&
@@ -516,6 +532,7 @@ void cusp_lua_open_files(lua_State *L) {
                                        {"make_directories", make_directories},
                                        {"exists", exists},
                                        {"is_directory", is_directory},
+                                       {"real_path", real_path},
                                        {"list", list},
                                        {"remove", remove_path},
                                        {"rename", rename_path},

@@ -6,6 +6,7 @@
 #include "example.pb-c.h"
 #include "graph.pb-c.h"
 #include "hparams.pb-c.h"
+#include "onnx.pb-c.h"
 #include "plugins.pb-c.h"
 #include "projector.pb-c.h"
 #include "saved_model.pb-c.h"

@@ -23,7 +23,7 @@ local modules = {
   hdf5 = "cusp.formats.hdf5", initializers = "cusp.initializers", json = "cusp.formats.json",
   layers = "cusp.layers", losses = "cusp.losses", metrics = "cusp.metrics", models = "cusp.models",
   mixed_precision = "cusp.optimizers.mixed_precision",
-  null = "cusp.base.null", numpy = "cusp.formats.numpy", ops = "cusp.ops",
+  null = "cusp.base.null", numpy = "cusp.formats.numpy", onnx = "cusp.onnx", ops = "cusp.ops",
   optimizers = "cusp.optimizers", preprocessing = "cusp.utils.preprocessing",
   profiler = "cusp.profiler",
   random = "cusp.tensors.random",

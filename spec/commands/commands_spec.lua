@@ -144,6 +144,18 @@ describe("commands", function()
     os.execute(("cd '%s' && rm -f a.* ck* w.h5 b.keras k2.json"):format(folder.path))
   end)
 
+  it("write and read ONNX", function()
+    assert.same({0, "", ""}, {run "convert m.keras m.onnx"})
+    local expected = model:predict{cusp.load(folder.path .. "/x.npy"), verbose = 0}
+    assert.equal(0, (run "predict m.onnx --input x.npy --output p.npy"))
+    assert.is_true(cusp.ops.allclose(expected, cusp.load(folder.path .. "/p.npy")):item())
+    assert.matches("OnnxGraph", (select(2, run "summary m.onnx")))
+    assert.same({0, "", ""}, {run "convert m.onnx n.keras"})
+    assert.equal(0, (run "predict n.keras --input x.npy --output p.npy"))
+    assert.is_true(cusp.ops.allclose(expected, cusp.load(folder.path .. "/p.npy")):item())
+    os.execute(("cd '%s' && rm -f m.onnx n.keras p.npy"):format(folder.path))
+  end)
+
   it("write nothing that would lack something without --force", function()
     local before = list()
     for name, pattern in pairs{["a.json"] = "the weights", ["a.weights.h5"] = "the architecture",

@@ -117,7 +117,7 @@ local namespaces = {
   initializers = "initializers",
   regularizers = "regularizers", constraints = "constraints", activations = "activations",
   models = "models", random = "random",
-  callbacks = "callbacks", utils = "utils",
+  callbacks = "callbacks", utils = "utils", onnx = "onnx",
 }
 local order = {"layers", "models", "losses", "metrics", "optimizers", "initializers",
   "regularizers", "constraints", "activations"}

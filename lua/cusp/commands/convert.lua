@@ -13,7 +13,7 @@ local warnings = require "cusp.base.warnings"
 local endings = {
   {".weights.h5", "weights.h5"}, {".keras", "keras"}, {".h5", "h5"}, {".hdf5", "h5"},
   {".json", "json"}, {".yaml", "yaml"}, {".yml", "yaml"}, {".safetensors", "safetensors"},
-  {".ckpt", "checkpoint"}, {".index", "checkpoint"},
+  {".ckpt", "checkpoint"}, {".index", "checkpoint"}, {".onnx", "onnx"},
 }
 
 local function format_of(path)
@@ -23,7 +23,7 @@ local function format_of(path)
   end
   if not name:match "[^/]*$":find("%.", 1) then return "checkpoint" end
   errors.raise("'%s': the end of the name says the format: .keras, .h5, .weights.h5, .safetensors, "
-    .. ".json, .yaml, or none for a checkpoint", path)
+    .. ".json, .yaml, .onnx, or none for a checkpoint", path)
 end
 
 local function check_generation(given, format)
@@ -80,6 +80,9 @@ local function write_text(path, text)
   writer:write(text, "\n")
   writer:commit()
 end
+
+-- A file for predictions: what training needs is not looked for.
+local function write_onnx(model, path) require("cusp.onnx").export(model, path) end
 
 -- Writes the model; the text of a configuration, for reading it again.
 local function write(model, path, format, given)
@@ -187,6 +190,7 @@ local function run(given)
   if is_text[format] or is_whole[format] and not given["weights-only"] then
     return write_checked(model, kind, format, given)
   end
+  if format == "onnx" then return write_onnx(model, given.B) end
   report(lost_by_kind(model, kind, format, given), given)
   write(model, given.B, format, given)
 end
@@ -195,8 +199,8 @@ return {
   name = "convert", run = run,
   usage = "convert A B [--model FILE] [--force]",
   about = "Writes a model, its architecture or its weights in another format.\nThe end of B says "
-    .. "which: .keras, .h5, .weights.h5, .safetensors, .json, .yaml, or none (or .ckpt) for a\n"
-    .. "TensorFlow checkpoint. A is any of these, or a SavedModel folder.",
+    .. "which: .keras, .h5, .weights.h5, .safetensors, .json, .yaml, .onnx, or none\n(or .ckpt) "
+    .. "for a TensorFlow checkpoint. A is any of these, or a SavedModel folder.",
   operands = {"A", "B"},
   options = {
     {"model", "text", value = "FILE", about = "the model that the weights of A are for"},

@@ -46,7 +46,7 @@ local by_extension = {
   json = {kind = "configuration", format = "json"},
   yaml = {kind = "configuration", format = "yaml"}, yml = {kind = "configuration", format = "yaml"},
   safetensors = {kind = "weights", format = "safetensors"},
-  npy = {kind = "tensors", format = "npy"},
+  npy = {kind = "tensors", format = "npy"}, onnx = {kind = "model", format = "onnx"},
 }
 
 --- What a file holds.
@@ -65,7 +65,7 @@ function files.kind(path)
   local extension = plain.lower(path:match "%.([^./]+)$" or "")
   if by_extension[extension] then return by_extension[extension] end
   errors.raise("%s is no file of a model: expected .keras, .h5, .weights.h5, .safetensors, .json, "
-    .. ".yaml, a checkpoint or a SavedModel folder", path)
+    .. ".yaml, .onnx, a checkpoint or a SavedModel folder", path)
 end
 
 --- Runs the scripts that define classes.
@@ -111,6 +111,7 @@ end
 function files.model(path, kind, compile)
   kind = kind or files.kind(path)
   local models = require "cusp.models"
+  if kind.format == "onnx" then return require("cusp.onnx").load(path) end
   if kind.kind == "model" then return load_model(path, compile) end
   if kind.kind == "configuration" then
     local read = kind.format == "json" and models.model_from_json or models.model_from_yaml

@@ -1,0 +1,116 @@
+-- ONNX files that other programs wrote: what onnxruntime computes, Cusp computes; and they train.
+local cusp = require "cusp"
+local folder = require "spec.support.folder"
+local ops = cusp.ops
+
+local fixtures = "spec/fixtures/onnx/"
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local cases = cusp.json.decode(read(fixtures .. "cases.json"))
+
+local function inputs_of(case)
+  local inputs = {}
+  for i, values in ipairs(case.inputs) do inputs[i] = cusp.tensor(values, {dtype = "float32"}) end
+  return #inputs == 1 and inputs[1] or inputs
+end
+
+local function list(outputs)
+  return cusp.ops.is_tensor(outputs) and {outputs} or outputs
+end
+
+local function assert_close(found, expected)
+  expected = cusp.tensor(expected, {dtype = "float32"})
+  assert.same({table.unpack(expected.shape)}, {table.unpack(found.shape)})
+  assert.is_true(ops.allclose(found, expected, {rtol = 1e-4, atol = 1e-5}):item())
+end
+
+describe("cusp.onnx.load", function()
+  for _, name in ipairs{"opset7", "shapes", "recurrent", "quantized", "function", "several",
+    "external", "attention", "operators"} do
+    it("predicts what onnxruntime does: " .. name, function()
+      local model = cusp.onnx.load(fixtures .. name .. ".onnx")
+      local found = list(model:predict{inputs_of(cases[name]), verbose = 0})
+      assert.equal(#cases[name].outputs, #found)
+      for i, expected in ipairs(cases[name].outputs) do assert_close(found[i], expected) end
+    end)
+  end
+
+  it("runs If, Loop and Scan", function()
+    local model = cusp.onnx.load(fixtures .. "control.onnx")
+    local found = model(inputs_of(cases.control))
+    for i, expected in ipairs(cases.control.outputs) do assert_close(found[i], expected) end
+  end)
+
+  it("keeps the names of inputs, outputs and weights", function()
+    local model = cusp.onnx.load(fixtures .. "several.onnx")
+    assert.same({"left_in_0", "right"}, model.input_names)
+    assert.same({"sum.out", "soft_0"}, model.output_names)
+    assert.equal("w", model.weights[1].name)
+    assert.same({cusp.None, 2}, model.inputs[1].shape)
+  end)
+
+  it("trains what was read, and saves it", function()
+    local scope <close> = folder.new()
+    local model = cusp.onnx.load(fixtures .. "opset7.onnx")
+    local x = inputs_of(cases.opset7)
+    model:compile{optimizer = cusp.optimizers.SGD{0.01}, loss = "mse"}
+    local before = model:evaluate{x, cusp.ones{2, 3}, verbose = 0}
+    model:fit{x, cusp.ones{2, 3}, epochs = 5, verbose = 0}
+    assert.is_true(model:evaluate{x, cusp.ones{2, 3}, verbose = 0} < before)
+    model:save(scope.path .. "/model.keras")
+    local again = cusp.models.load_model(scope.path .. "/model.keras")
+    assert_close(again:predict{x, verbose = 0}, model:predict{x, verbose = 0}:tolist())
+  end)
+
+  it("does not train statistics and scales", function()
+    local model = cusp.onnx.load(fixtures .. "opset7.onnx")
+    local trained = {}
+    for _, variable in ipairs(model.weights) do trained[variable.name] = variable.trainable end
+    assert.same({w = true, b = true, scale = true, bias = true, mean = false, var = false, d = true,
+      e = true}, trained)
+  end)
+
+  it("names nodes that it does not know, and says what is wrong with a file", function()
+    local scope <close> = folder.new()
+    local path = scope.path .. "/x.onnx"
+    local function write(text)
+      local file <close> = assert(io.open(path, "wb"))
+      file:write(text)
+    end
+    local text = read(fixtures .. "function.onnx")
+    write((text:gsub("Scale", "Scope")))
+    assert.has_no.errors(function() cusp.onnx.load(path) end)
+    write((text:gsub("\"\3Mul", "\"\3Mux")))
+    assert.error_matches(function() cusp.onnx.load(path) end,
+      "onnx%.load: .*x%.onnx: 1 node is not among Cusp's operators: node Mux of 'b'")
+    write "this is no model"
+    assert.error_matches(function() cusp.onnx.load(path) end, "x%.onnx is no ONNX model")
+    assert.error_matches(function() cusp.onnx.load(scope.path .. "/none.onnx") end, "none%.onnx")
+  end)
+
+  it("reads no file outside of the model's folder", function()
+    local scope <close> = folder.new()
+    local path = scope.path .. "/inner/x.onnx"
+    assert(os.execute(("mkdir '%s/inner'"):format(scope.path)))
+    assert(os.execute(("cp %sexternal.data '%s/external.data'"):format(fixtures, scope.path)))
+    local text = read(fixtures .. "external.onnx")
+    local function refuses(location, message)
+      local file = assert(io.open(path, "wb"))
+      file:write((text:gsub("external%.data", location)))
+      file:close()
+      assert.error_matches(function() cusp.onnx.load(path) end, message)
+    end
+    refuses("../ternal.dat", "which is not in the model's folder")
+    refuses("/etc/hostname", "which is not in the model's folder")
+    refuses("a/../../a.dat", "which is not in the model's folder")
+    assert(os.execute(("ln -s ../external.data '%s/inner/a_link.ofdata'"):format(scope.path)))
+    refuses("a_link.ofdata", "a link out of the model's folder")
+    refuses("external.dat%%", "inner/external.dat%%")
+  end)
+end)
