@@ -55,6 +55,9 @@ NATIVE := $(notdir $(patsubst %/,%,$(dir $(wildcard bindings/*/*.c))))
 NATIVE := $(sort $(NATIVE))
 # The notebook's part is left out where its libraries are not installed.
 NATIVE := $(filter-out $(if $(shell pkg-config --exists libzmq nettle && echo yes),,zmq),$(NATIVE))
+# So is what joins several processes.
+NATIVE := $(filter-out $(if $(shell pkg-config --exists ompi-c && echo yes),,mpi),$(NATIVE))
+NATIVE_PACKAGES_mpi := ompi-c
 NATIVE_PACKAGES_hdf5 := hdf5-serial
 NATIVE_PACKAGES_zip := libzip
 NATIVE_PACKAGES_protobuf := libprotobuf-c

@@ -76,6 +76,7 @@ typedef struct cusp_lowering {
   int *steps;   /* units in order of running */
   int n_steps;
   bool *overwrites; /* by output */
+  int last_collective; /* the unit of the latest one, plus 1; 0: none so far */
 } cusp_lowering;
 
 /** The unit that makes the memory of `value`; -1 for leaves. */

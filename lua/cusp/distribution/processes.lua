@@ -1,0 +1,50 @@
+--- The processes of this job: one, unless `mpirun` or Slurm started several
+-- @module cusp.distribution.processes
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+local native = require "cusp.base.native"
+
+local processes = {}
+
+local default_timeout = 600 -- seconds
+local joined                -- `rank`, `size`, `gather`
+
+-- How many processes the launcher says that it has started.
+local function launched()
+  for _, name in ipairs{"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"} do
+    local size = math.tointeger(tonumber(os.getenv(name) or ""))
+    if size then return size end
+  end
+  return 1
+end
+
+local function join(timeout)
+  if launched() == 1 then return {rank = 0, size = 1, gather = function(text) return {text} end} end
+  local mpi = native.load("mpi", "cusp.distribution under mpirun")
+  local transport, rank, size = mpi.start(timeout or default_timeout)
+  engine.set_transport(transport)
+  return {rank = rank, size = size, gather = mpi.gather, set_timeout = mpi.set_timeout}
+end
+
+local function timeout_of(given)
+  local text = os.getenv "CUSP_DISTRIBUTION_TIMEOUT"
+  local timeout = given or text and tonumber(text)
+  if text and not given and not timeout or timeout and not (timeout > 0) then
+    errors.raise("distribution.initialize: the timeout should be a number of seconds above 0, got"
+      .. " %s", errors.describe(given or text))
+  end
+  return timeout
+end
+
+--- Joins the processes, once.
+-- @tparam[opt] number timeout seconds that a process waits for the others
+-- @treturn table `rank`, `size`, `gather` (text → the texts of all processes)
+function processes.join(timeout)
+  if joined and not timeout then return joined end
+  timeout = timeout_of(timeout)
+  if not joined then joined = join(timeout)
+  elseif timeout and joined.set_timeout then joined.set_timeout(timeout) end
+  return joined
+end
+
+return processes
