@@ -80,7 +80,8 @@ function Arrays:batch()
   return {tensors = tensors, form = inner.form, key = inner.key, rows = last - first + 1}
 end
 
--- The samples of this process in all whole batches, one batch after another.
+-- The samples of this process in all whole batches, one batch after another; what follows them is
+-- there because the engine wants a number for each sample.
 local function own_order(inner)
   local size = inner.batch_size
   local whole = inner.samples // size
@@ -88,6 +89,8 @@ local function own_order(inner)
   local first, last = own_rows(size)
   local batches = ops.reshape(data.rows(order, 1, whole * size), {whole, size})
   local own = ops.reshape(batches:slice{{1, whole}, {first, last}}, {-1})
+  local rest = ops.zeros({inner.samples - own.shape[1]}, {dtype = order.dtype})
+  own = ops.concatenate({own, rest}, 1)
   engine.evaluate{own}
   return own
 end
@@ -98,7 +101,7 @@ function Arrays:run(plan, count, deadline, results)
   local first, last = own_rows(inner.batch_size)
   replicas.set_share((last - first + 1) / inner.batch_size)
   local done = plan:run_batches{
-    arrays = inner.tensors, order = self.own_order, samples = self.own_order.shape[1],
+    arrays = inner.tensors, order = self.own_order, samples = inner.samples,
     batch_size = self.batch_size, first = self.cursor, last = self.cursor + count,
     deadline = deadline, results = results,
   }
