@@ -17,6 +17,8 @@ replicas.active = nil
 
 -- The classes of metrics there are; their updates are added up while processes train together.
 local metric_classes = setmetatable({}, {__mode = "k"})
+-- The metrics that have their variables.
+local made = setmetatable({}, {__mode = "k"})
 
 local carried = {float32 = "float32", float64 = "float64", int32 = "int32", int64 = "int64",
   float16 = "float32", bfloat16 = "float32", uint32 = "int64", uint64 = "int64"}
@@ -129,14 +131,35 @@ local function restore(before)
   for variable, value in pairs(before) do variable:assign(value) end
 end
 
+local function zeros_like(value)
+  local is_tensor = engine.is_tensor(value)
+  return is_tensor and rows.zeros(value.shape, value.dtype) or value
+end
+
+-- Some metrics make their variables with the first update; one of zeros, which does not count,
+-- comes before it.
+local function make_variables(metric, f, ...)
+  local given, before = table.pack(...), {}
+  for _, variable in ipairs(metric.variables) do before[variable] = variable.value end
+  for i = 1, given.n do given[i] = zeros_like(given[i]) end
+  engine.attempt(f, metric, table.unpack(given, 1, given.n))
+  for _, variable in ipairs(metric.variables) do
+    variable:assign(before[variable] or rows.zeros_like(variable.value))
+  end
+end
+
 -- An update of each process's samples from the beginning, added up and put onto what was there.
 local function update(metric, f, ...)
   local before, active = {}, replicas.active
+  active.updating = true
+  if not made[metric] then
+    made[metric] = true
+    engine.untraced(make_variables, metric, f, ...)
+  end
   for _, variable in ipairs(metric.variables) do
     before[variable] = variable.value
     variable:assign(rows.zeros_like(variable.value))
   end
-  active.updating = true
   local ok, message = engine.attempt(f, metric, ...)
   active.updating = false
   if not ok then
@@ -144,8 +167,7 @@ local function update(metric, f, ...)
     error(message, 0)
   end
   for _, variable in ipairs(metric.variables) do
-    local sum = replicas.sum(variable.value)
-    variable:assign(before[variable] and before[variable] + sum or sum)
+    variable:assign(before[variable] + replicas.sum(variable.value))
   end
 end
 

@@ -143,6 +143,7 @@ end
 function Run:close()
   if self.source.close then self.source:close() end
   if self.validation then self.validation:close() end
+  if replicas.active then replicas.set_share() end
 end
 
 --- Takes the step as the model is now: callbacks may have changed what it computes.
