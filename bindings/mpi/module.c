@@ -28,7 +28,8 @@ static const MPI_Datatype *mpi_type(cusp_transport_type type) {
 /* MPI counts in ints: larger tensors go in pieces. */
 static _Bool sum(void *data, size_t count, cusp_transport_type type, char *message, size_t bytes) {
   static const size_t sizes[] = {4, 8, 4, 8}, most = 1 << 28;
-  cusp_mpi_state.calls++;
+  if (!cusp_mpi_begin(message, bytes))
+    return false;
   for (size_t first = 0; first < count || (first == 0 && count == 0); first += most) {
     size_t piece = count - first < most ? count - first : most;
     MPI_Request request;
@@ -56,10 +57,11 @@ static void finish(int status, void *unused) {
   MPI_Finalized(&finalized);
   if (finalized)
     return;
-  if (status == 0) {
+  if (status == 0 && !cusp_mpi_state.broken) {
     MPI_Finalize();
     return;
   }
+  status = status ? status : EXIT_FAILURE;
   fflush(NULL);
   fprintf(stderr, "cusp: rank %d of %d ended with status %d, and the job with it\n",
           cusp_mpi_state.rank, cusp_mpi_state.size, status);
@@ -92,7 +94,13 @@ static int set_timeout(lua_State *L) {
   return 0;
 }
 
-/* Begins a call that all take part in, and waits for it; raises where it fails. */
+static void begin(lua_State *L) {
+  char message[400];
+  if (!cusp_mpi_begin(message, sizeof message))
+    luaL_error(L, "%s", message);
+}
+
+/* Waits for a call that was begun with that code; raises where it fails. */
 static void complete(lua_State *L, int code, MPI_Request *request) {
   char message[400] = "";
   if (code != MPI_SUCCESS)
@@ -104,7 +112,7 @@ static void complete(lua_State *L, int code, MPI_Request *request) {
 /* The sizes of all texts, and where each begins among all; returns their sum. */
 static int gather_sizes(lua_State *L, int own, int *sizes, int *places) {
   MPI_Request request;
-  cusp_mpi_state.calls++;
+  begin(L);
   complete(L, MPI_Iallgather(&own, 1, MPI_INT, sizes, 1, MPI_INT, MPI_COMM_WORLD, &request),
            &request);
   long long total = 0;
@@ -126,7 +134,7 @@ static int gather(lua_State *L) {
   int total = gather_sizes(L, (int)length, sizes, places);
   char *all = lua_newuserdatauv(L, (size_t)total + 1, 0);
   MPI_Request request;
-  cusp_mpi_state.calls++;
+  begin(L);
   complete(L,
            MPI_Iallgatherv(text, (int)length, MPI_CHAR, all, sizes, places, MPI_CHAR,
                            MPI_COMM_WORLD, &request),

@@ -76,6 +76,14 @@ static void describe(const long *calls, char *message, size_t bytes) {
   }
 }
 
+bool cusp_mpi_begin(char *message, size_t bytes) {
+  cusp_mpi_state.calls++;
+  if (cusp_mpi_state.broken)
+    snprintf(message, bytes, "rank %d gave up an earlier call; the job has to be started again",
+             cusp_mpi_state.rank);
+  return !cusp_mpi_state.broken;
+}
+
 bool cusp_mpi_wait(MPI_Request *request, char *message, size_t bytes) {
   if (ends_within(request, cusp_mpi_state.timeout, NULL))
     return true;
@@ -89,6 +97,7 @@ bool cusp_mpi_wait(MPI_Request *request, char *message, size_t bytes) {
     if (i != cusp_mpi_state.rank)
       send_call(i, QUESTION);
   bool done = ends_within(request, GRACE, calls);
+  cusp_mpi_state.broken = !done;
   if (!done)
     describe(calls, message, bytes);
   free(calls);

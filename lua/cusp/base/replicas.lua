@@ -1,4 +1,4 @@
---- Processes that train one model together: what layers, losses, metrics and optimizers ask of them.
+--- Processes that train one model together: what layers, losses, metrics and optimizers ask.
 --
 -- Each process computes with its share of a batch. A loss is the mean over the process's samples;
 -- the means of all, weighted with the shares, are that of the whole batch, and so are gradients.
@@ -71,6 +71,13 @@ end
 function replicas.denominator(value)
   value = rows.stop_gradient(value)
   return replicas.sum(value) * rows.cast(replicas.active.share.value, value.dtype)
+end
+
+--- Whether another process writes and prints for this one.
+-- @treturn boolean
+function replicas.is_silent()
+  local active = replicas.active
+  return active ~= nil and active.rank > 0
 end
 
 ---------------------------------------------------------------- gradients

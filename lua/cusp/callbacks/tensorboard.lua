@@ -39,6 +39,7 @@ local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
+  writes = true,
   config = {
     {"log_dir", "string", default = "logs"},
     {"histogram_freq", "integer", default = 0, min = 0},

@@ -29,7 +29,8 @@ end
 local function timeout_of(given)
   local text = os.getenv "CUSP_DISTRIBUTION_TIMEOUT"
   local timeout = given or text and tonumber(text)
-  if text and not given and not timeout or timeout and not (timeout > 0) then
+  local wrong = text and not given and not timeout or timeout and timeout <= 0
+  if wrong or timeout ~= timeout then
     errors.raise("distribution.initialize: the timeout should be a number of seconds above 0, got"
       .. " %s", errors.describe(given or text))
   end

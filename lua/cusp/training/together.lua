@@ -55,7 +55,7 @@ end
 -- @tparam integer verbose
 -- @treturn integer
 function together.verbosity(verbose)
-  return replicas.active.rank == 0 and verbose or 0
+  return replicas.is_silent() and 0 or verbose
 end
 
 return together
