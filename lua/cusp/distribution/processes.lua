@@ -18,12 +18,22 @@ local function launched()
   return 1
 end
 
+-- What goes wrong there is told at the user's line.
+local function gather_with(gather)
+  return function(text)
+    local ok, found = engine.attempt(gather, text)
+    if not ok then errors.raise("cusp.distribution: %s", found) end
+    return found
+  end
+end
+
 local function join(timeout)
   if launched() == 1 then return {rank = 0, size = 1, gather = function(text) return {text} end} end
   local mpi = native.load("mpi", "cusp.distribution under mpirun")
   local transport, rank, size = mpi.start(timeout or default_timeout)
   engine.set_transport(transport)
-  return {rank = rank, size = size, gather = mpi.gather, set_timeout = mpi.set_timeout}
+  return {rank = rank, size = size, gather = gather_with(mpi.gather),
+    set_timeout = mpi.set_timeout}
 end
 
 local function timeout_of(given)

@@ -13,6 +13,10 @@ local function lines_of(run)
   local function line(text, ...) lines[#lines + 1] = text:format(...) end
   line("epochs = %s", count(run.epochs))
   line("%d variables", #run.model.variables)
+  if run.phase ~= "predict" then
+    line("the optimizer %s", tostring(run.model.optimizer))
+    line("the metrics %s", table.concat(run.model:metric_result_names(), ", "))
+  end
   if not replicas.active.auto then return lines end
   line("batches = %s", count(run.phase ~= "predict" and source.steps or nil))
   if source.batches or run.phase == "predict" then return lines end
