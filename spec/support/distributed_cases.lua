@@ -40,8 +40,8 @@ end
 local function fit(name, options)
   local model = (options.model or dense)()
   model:compile{optimizer = options.optimizer or "sgd",
-    loss = options.loss or "binary_crossentropy", metrics = options.metrics, weighted_metrics = options.weighted_metrics,
-    run_eagerly = options.run_eagerly or false}
+    loss = options.loss or "binary_crossentropy", metrics = options.metrics,
+    weighted_metrics = options.weighted_metrics, run_eagerly = options.run_eagerly or false}
   local arguments = {options.x or x, not options.x and y or options.y, batch_size = 16, epochs = 2,
     verbose = 0, shuffle = options.shuffle or false}
   for key, value in pairs(options.fit or {}) do arguments[key] = value end
@@ -176,7 +176,42 @@ function cases.loop()
   report("loop", model, metric:result():item())
 end
 
+-- Uneven parts of each batch; the last one is rank 0's alone.
+function cases.own_data()
+  distribution.set_distribution(distribution.DataParallel{auto_shard_dataset = false})
+  local step = 0
+  local function rows(value)
+    local first, last = (step - 1) * 12, step * 12
+    if step < 4 and size > 1 then
+      local cut = size == 2 and {0, 5, 12} or {0, 3, 4, 12}
+      first, last = first + cut[rank + 1], first + cut[rank + 2]
+    end
+    return value:slice{{first + 1, last}}
+  end
+  fit("own data", {batched = true, fit = {epochs = 1}, metrics = {"accuracy"},
+    history = {"loss", "accuracy"}, x = function()
+    step = step + 1
+    if step > (rank == 0 and 4 or 3) then return nil end
+    return rows(x), rows(y)
+  end})
+  distribution.set_distribution(distribution.DataParallel())
+end
+
+-- Each process normalises its part: the moving averages are the same everywhere all the same.
+function cases.in_step()
+  local model = cusp.Sequential{cusp.Input{shape = {6}}, layers.BatchNormalization(),
+    layers.Dropout{0.5}, layers.Dense{1}}
+  model:compile{loss = "mse"}
+  model:fit{x, ops.cast(y, "float32"), verbose = 0, epochs = 2}
+  local most = 0
+  for _, variable in ipairs(model.weights) do
+    local sum = ops.sum(ops.abs(variable.value)):item()
+    most = math.max(most, math.abs(distribution.all_reduce(sum, "mean"):item() - sum))
+  end
+  say("in step", {most})
+end
+
 for _, name in ipairs{"optimizers", "options", "losses", "metrics", "normalized", "masked",
-  "sources", "own_steps", "loop"} do
+  "sources", "own_steps", "loop", "own_data", "in_step"} do
   if not arg[1] or arg[1] == name then cases[name]() end
 end

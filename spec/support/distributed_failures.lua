@@ -51,5 +51,6 @@ local sum = 0
 for _, variable in ipairs(model.weights) do sum = sum + ops.sum(ops.abs(variable.value)):item() end
 local all = distribution.all_reduce(sum, "mean"):item()
 if rank == 0 then
-  print(("end: %d epochs, weights %.5f, apart %.5f"):format(#history.epoch, sum, math.abs(all - sum)))
+  print(("end: %d epochs, weights %.5f, apart %.5f"):format(#history.epoch, sum,
+    math.abs(all - sum)))
 end
