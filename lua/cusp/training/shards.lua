@@ -219,10 +219,7 @@ function shards.for_predict(source, limit)
   local first, last = own_rows(steps)
   local counted = last >= first
   if not counted then first, last = 1, 1 end
-  local from, to = (first - 1) * size + 1, math.min(last * size, source.samples)
-  for i, tensor in ipairs(source.tensors) do source.tensors[i] = data.rows(tensor, from, to) end
-  engine.evaluate(source.tensors)
-  source.samples, source.steps = to - from + 1, last - first + 1
+  source:keep_rows((first - 1) * size + 1, math.min(last * size, source.samples))
   return source, counted
 end
 
