@@ -75,7 +75,7 @@ PROTOS := $(wildcard bindings/protobuf/*.proto)
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
-.PHONY: default demo test check lint fuzz bench bench-files docs html library install clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-files bench-distributed docs html library install clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
@@ -89,6 +89,7 @@ help:
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
+	@echo "make bench-distributed  two processes beside two threads, and beside PyTorch over gloo"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
 	@echo "make docs       the reference and the picture of the rooms, from the operation table and the sources; then html and library"
 	@echo "make html       the pages as HTML with a search box, in $(BUILD)/docs (Debian package pandoc)"
@@ -215,6 +216,9 @@ bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 
 bench-files: default
 	@$(PROGRAM) scripts/bench/files.lua $(BUILD) '$(PATTERN)'
+
+bench-distributed: default
+	@$(PROGRAM) scripts/bench/distributed.lua $(BUILD)
 
 bench-data: default
 	@$(PROGRAM) scripts/bench/data.lua $(BUILD)
