@@ -1,5 +1,5 @@
---- What `make bench-distributed` runs: seconds per step of two processes with one thread each beside
--- one process with two threads, and beside PyTorch over gloo where CUSP_BENCH_PYTHON has it.
+--- What `make bench-distributed` runs: seconds per step of two processes with one thread each
+-- beside one process with two threads, and beside PyTorch over gloo where CUSP_BENCH_PYTHON has it.
 -- Usage: cusp distributed.lua BUILD [ROUNDS]
 local build, rounds = arg[1] or "build", tonumber(arg[2] or 3)
 local python = os.getenv "CUSP_BENCH_PYTHON"

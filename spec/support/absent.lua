@@ -30,7 +30,8 @@ return {
     title = "More than one device",
     reason = "Every process has the whole model (`DataParallel`); models are not divided.",
     names = [[distribution.LayoutMap distribution.ModelParallel distribution.TensorLayout
-      distribution.distribute_tensor Variable(layout)]],
+      distribution.distribute_tensor distribution.DataParallel:* distribution.DeviceMesh:*
+      Variable(layout)]],
   }, {
     title = "Sparse and ragged tensors",
     reason = "All tensors are dense.",

@@ -176,6 +176,68 @@ function cases.loop()
   report("loop", model, metric:result():item())
 end
 
+-- Not with Adam: it makes steps of the rounding errors that are the gradients of biases before a
+-- normalisation and of keys.
+function cases.networks()
+  cusp.random.set_seed(4)
+  local text = cusp.random.randint({40, 12}, 0, 20)
+  fit("transformer", {x = text, y = text, loss = "sparse_categorical_crossentropy",
+    fit = {epochs = 7}, model = function()
+    cusp.random.set_seed(3)
+    local input = cusp.Input{shape = {12}, dtype = "int32"}
+    local h = layers.Embedding{20, 16}(input)
+    local n = layers.LayerNormalization()(h)
+    h = h + layers.MultiHeadAttention{num_heads = 2, key_dim = 8}(n, n, {use_causal_mask = true})
+    h = h + layers.Dense{16}(layers.Dense{32, activation = "gelu"}(layers.LayerNormalization()(h)))
+    return cusp.Model(input, layers.Dense{20, activation = "softmax"}(h))
+  end})
+  local pictures = cusp.random.normal({40, 8, 8, 1})
+  fit("convolutions", {x = pictures, y = y:slice{{1, 40}}, model = function()
+    cusp.random.set_seed(3)
+    return cusp.Sequential{cusp.Input{shape = {8, 8, 1}}, layers.Conv2D{4, 3},
+      layers.BatchNormalization{synchronized = true}, layers.ReLU(), layers.MaxPooling2D(2),
+      layers.Flatten(), layers.Dense{1, activation = "sigmoid"}}
+  end, fit = {steps_per_epoch = 2, validation_data = {pictures, y:slice{{1, 40}}},
+    validation_batch_size = 9}, history = {"loss", "val_loss"}})
+  local heads = fit("two outputs", {x = {x, weights}, y = {ops.sum(x, 2), y}, model = function()
+    cusp.random.set_seed(3)
+    local a, b = cusp.Input{shape = {6}}, cusp.Input{shape = {1}}
+    local h = layers.Concatenate(){layers.Dense{3}(a), b}
+    return cusp.Model({a, b}, {layers.Dense{1, name = "sum"}(h),
+      layers.Dense{1, activation = "sigmoid", name = "sign"}(h)})
+  end, loss = {"mse", "binary_crossentropy"}, history = {"loss", "sum_loss", "sign_loss"}})
+  local outputs = heads:predict{{x, weights}, batch_size = 9, verbose = 0}
+  say("two predictions", {ops.sum(outputs[1]):item(), ops.sum(outputs[2]):item()})
+end
+
+function cases.single_batches()
+  local model, values = dense(), {}
+  model:compile{optimizer = "adam", loss = "binary_crossentropy", metrics = {"accuracy"}}
+  for first = 1, 31, 10 do
+    local loss, accuracy = model:train_on_batch(x:slice{{first, first + 9}},
+      y:slice{{first, first + 9}})
+    table.move({loss, accuracy}, 1, 2, #values + 1, values)
+  end
+  values[#values + 1] = model:test_on_batch(x, y)
+  report("single batches", model, table.unpack(values))
+end
+
+function cases.compiled_loop()
+  local model, optimizer = dense(), cusp.optimizers.Adam(0.05)
+  local step = cusp.compile(function(inputs, targets)
+    local tape <close> = cusp.GradientTape()
+    local loss = ops.mean(ops.square(targets - model(inputs, {training = true})))
+    optimizer:apply(tape:gradient(loss, model.trainable_variables), model.trainable_variables)
+    return loss
+  end)
+  local targets, total = ops.cast(ops.reshape(y, {50, 1}), "float32"), 0
+  for _ = 1, 3 do
+    local rows = {{24 * rank // size + 1, 24 * (rank + 1) // size}}
+    total = distribution.all_reduce(step(x:slice(rows), targets:slice(rows)), "mean"):item()
+  end
+  report("compiled loop", model, total)
+end
+
 -- Uneven parts of each batch; the last one is rank 0's alone.
 function cases.own_data()
   distribution.set_distribution(distribution.DataParallel{auto_shard_dataset = false})
@@ -212,6 +274,7 @@ function cases.in_step()
 end
 
 for _, name in ipairs{"optimizers", "options", "losses", "metrics", "normalized", "masked",
-  "sources", "own_steps", "loop", "own_data", "in_step"} do
+  "networks", "sources", "own_steps",
+  "single_batches", "loop", "compiled_loop", "own_data", "in_step"} do
   if not arg[1] or arg[1] == name then cases[name]() end
 end

@@ -20,14 +20,25 @@ local distribution = {DataParallel = DataParallel, DeviceMesh = DeviceMesh,
 local current
 
 local bind_initialize = arguments.binder("distribution.initialize", {
-  {"timeout", "number", optional = true},
+  {"job_addresses", "any", optional = true}, {"num_processes", "integer", optional = true},
+  {"process_id", "integer", optional = true}, {"timeout", "number", optional = true},
 }, false)
 
 --- Joins the processes that `mpirun` or Slurm started; what else needs them does so by itself.
+-- @param[opt] job_addresses taken for Keras's sake: MPI knows where the processes are
+-- @tparam[opt] integer num_processes how many there should be, to be checked
+-- @tparam[opt] integer process_id which one this should be, to be checked
 -- @tparam[opt=600] number timeout seconds that a process waits for the others before it raises an
 -- error that names them; also in the environment variable CUSP_DISTRIBUTION_TIMEOUT
 function distribution.initialize(...)
-  processes.join((bind_initialize(...)))
+  local _, count, id, timeout = bind_initialize(...)
+  local joined = processes.join(timeout)
+  for name, pair in pairs{num_processes = {count, joined.size}, process_id = {id, joined.rank}} do
+    if pair[1] and pair[1] ~= pair[2] then
+      errors.raise("distribution.initialize: %s should be %d, which is what the launcher of the job"
+        .. " says, got %d; mpirun -n COUNT sets both", name, pair[2], pair[1])
+    end
+  end
 end
 
 --- The number of this process, from 0.
