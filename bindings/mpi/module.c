@@ -50,10 +50,14 @@ static _Bool sum(void *data, size_t count, cusp_transport_type type, char *messa
 
 static cusp_transport transport = {.sum = sum};
 
+static pid_t process; /* that joined; the children of a fork have not */
+
 /* A process that fails does not wait for the others: mpirun ends them. */
 static void finish(int status, void *unused) {
   (void)unused;
   int finalized = 0;
+  if (getpid() != process)
+    return;
   MPI_Finalized(&finalized);
   if (finalized)
     return;
@@ -79,6 +83,7 @@ static int start(lua_State *L) {
     MPI_Comm_rank(MPI_COMM_WORLD, &cusp_mpi_state.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &cusp_mpi_state.size);
     MPI_Comm_dup(MPI_COMM_WORLD, &cusp_mpi_state.asking);
+    process = getpid();
     on_exit(finish, NULL);
   }
   transport.rank = cusp_mpi_state.rank;

@@ -17,22 +17,22 @@ static cusp_status infer_all_reduce(cusp_inference *inference) {
   if (!known)
     return cusp_fail(CUSP_EDTYPE, "expected float32, float64, int32 or int64, got %s",
                      cusp_dtype_name(x->dtype));
-  if (weight->dtype != CUSP_FLOAT32 || weight->shape.ndim != 0)
-    return cusp_fail(CUSP_ESHAPE, "the weight should be a float32 scalar");
+  if ((weight->dtype != CUSP_FLOAT32 && weight->dtype != CUSP_FLOAT64) || weight->shape.ndim != 0)
+    return cusp_fail(CUSP_ESHAPE, "the weight should be a scalar of float32 or float64");
   return cusp_infer_same(inference);
 }
 
-#define SCALE(type)                                 \
-  do {                                              \
-    const type *from = x->data;                     \
-    type *to = out->data;                           \
-    for (int64_t i = 0; i < count; i++)             \
-      to[i] = (type)((double)from[i] * (double)by); \
+#define SCALE(type)                         \
+  do {                                      \
+    const type *from = x->data;             \
+    type *to = out->data;                   \
+    for (int64_t i = 0; i < count; i++)     \
+      to[i] = (type)((double)from[i] * by); \
   } while (0)
 
 /* A process without samples adds exact zeros, whatever it computed of the rows that fill its
  * batch. */
-static void contribute(const cusp_array *x, const cusp_array *out, float by, bool weighted) {
+static void contribute(const cusp_array *x, const cusp_array *out, double by, bool weighted) {
   int64_t count = cusp_array_count(x);
   size_t bytes = (size_t)count * cusp_dtype_size(x->dtype);
   if (by == 0) {
@@ -58,7 +58,10 @@ static cusp_transport_type transport_type(cusp_dtype dtype) {
 static cusp_status all_reduce_run(cusp_call *call) {
   const cusp_array *x = &call->inputs[0], *out = &call->outputs[0];
   char message[400] = "";
-  contribute(x, out, *(const float *)call->inputs[1].data, call->attrs[0].integer != 0);
+  const cusp_array *weight = &call->inputs[1];
+  double by = weight->dtype == CUSP_FLOAT32 ? (double)*(const float *)weight->data
+                                            : *(const double *)weight->data;
+  contribute(x, out, by, call->attrs[0].integer != 0);
   size_t count = (size_t)cusp_array_count(x);
   if (!cusp_transport_get()->sum(out->data, count, transport_type(x->dtype), message,
                                  sizeof message))

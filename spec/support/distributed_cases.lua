@@ -110,11 +110,13 @@ function cases.metrics()
 end
 
 function cases.normalized()
-  fit("batch normalization", {model = function()
+  local function model()
     cusp.random.set_seed(3)
     return cusp.Sequential{cusp.Input{shape = {6}}, layers.Dense{5},
       layers.BatchNormalization{synchronized = true}, layers.Dense{1, activation = "sigmoid"}}
-  end})
+  end
+  fit("batch normalization", {model = model})
+  fit("eager batch normalization", {model = model, run_eagerly = true})
 end
 
 function cases.masked()

@@ -80,9 +80,9 @@ function replicas.is_silent()
   return active ~= nil and active.rank > 0
 end
 
----------------------------------------------------------------- gradients
+---------------------------------------------------------------- several tensors
 
-local bucket_bytes = 4 << 20 -- of gradients that travel as one message
+local bucket_bytes = 4 << 20 -- of what travels as one message
 local sizes = {float64 = 8, float32 = 4, float16 = 2, bfloat16 = 2}
 
 local function count_of(tensor)
@@ -91,46 +91,53 @@ local function count_of(tensor)
   return count
 end
 
--- The mean of several tensors of one dtype in one message.
-local function mean_of_bucket(bucket, results)
+-- Reduces several tensors of one dtype in one message.
+local function send(bucket, combine, results)
   if #bucket == 1 then
-    results[bucket[1].place] = replicas.mean(bucket[1].tensor)
+    results[bucket[1].place] = combine(bucket[1].tensor)
     return
   end
   local flat, first = {}, 1
   for i, item in ipairs(bucket) do flat[i] = rows.reshape(item.tensor, {item.count}) end
-  local mean = replicas.mean(rows.concatenate(flat, 1))
+  local all = combine(rows.concatenate(flat, 1))
   for _, item in ipairs(bucket) do
-    local part = mean:slice{{first, first + item.count - 1}}
+    local part = all:slice{{first, first + item.count - 1}}
     results[item.place] = rows.reshape(part, item.tensor.shape)
     first = first + item.count
   end
 end
 
---- Gradients over the samples of all processes, from the last to the first: that is the order in
--- which a backward pass finds them.
--- @tparam {tensor,...} tensors
--- @treturn {tensor,...}
-function replicas.means(tensors)
-  local results, buckets = {}, {}
+-- From the last to the first: a backward pass finds gradients in that order.
+local function in_buckets(tensors, combine)
+  local results, buckets, dtypes = {}, {}, {}
   for place = #tensors, 1, -1 do
     local tensor = tensors[place]
     if engine.is_variable(tensor) then tensor = tensor.value end
-    local item = {tensor = tensor, place = place, count = count_of(tensor)}
-    local bucket = buckets[tensor.dtype] or {bytes = 0}
-    local bytes = item.count * (sizes[tensor.dtype] or 8)
-    if #bucket > 0 and bucket.bytes + bytes > bucket_bytes then
-      mean_of_bucket(bucket, results)
-      bucket = {bytes = 0}
+    local dtype, count = tensor.dtype, count_of(tensor)
+    local bytes = count * (sizes[dtype] or 8)
+    if not buckets[dtype] then
+      buckets[dtype], dtypes[#dtypes + 1] = {bytes = 0}, dtype
+    elseif buckets[dtype].bytes + bytes > bucket_bytes then
+      send(buckets[dtype], combine, results)
+      buckets[dtype] = {bytes = 0}
     end
-    bucket[#bucket + 1], bucket.bytes = item, bucket.bytes + bytes
-    buckets[tensor.dtype] = bucket
+    local bucket = buckets[dtype]
+    bucket[#bucket + 1] = {tensor = tensor, place = place, count = count}
+    bucket.bytes = bucket.bytes + bytes
   end
-  for _, dtype in ipairs{"float64", "float32", "float16", "bfloat16"} do
-    if buckets[dtype] then mean_of_bucket(buckets[dtype], results) end
-  end
+  for _, dtype in ipairs(dtypes) do send(buckets[dtype], combine, results) end
   return results
 end
+
+--- `mean` of several tensors, in few messages.
+-- @tparam {tensor,...} tensors
+-- @treturn {tensor,...}
+function replicas.means(tensors) return in_buckets(tensors, replicas.mean) end
+
+--- `sum` of several tensors, in few messages.
+-- @tparam {tensor,...} tensors
+-- @treturn {tensor,...}
+function replicas.sums(tensors) return in_buckets(tensors, replicas.sum) end
 
 ---------------------------------------------------------------- metrics
 
@@ -173,8 +180,9 @@ local function update(metric, f, ...)
     restore(before)
     error(message, 0)
   end
-  for _, variable in ipairs(metric.variables) do
-    variable:assign(before[variable] + replicas.sum(variable.value))
+  local variables = metric.variables
+  for i, sum in ipairs(replicas.sums(variables)) do
+    variables[i]:assign(before[variables[i]] + sum)
   end
 end
 
@@ -250,7 +258,7 @@ function replicas.align(owner, variables)
     if sizes[variable.dtype] then floats[#floats + 1] = variable end
   end
   replicas.agree(owner, lines)
-  for _, variable in ipairs(floats) do variable:assign(replicas.first(variable.value)) end
+  for i, value in ipairs(in_buckets(floats, replicas.first)) do floats[i]:assign(value) end
 end
 
 ---------------------------------------------------------------- beginning
@@ -260,9 +268,9 @@ end
 function replicas.set(state)
   replicas.active = state
   if not state then return end
-  local function scalar(value) return engine.tensor(value, {dtype = "float32"}) end
+  local function scalar(value) return engine.tensor(value, {dtype = "float64"}) end
   state.one, state.none = scalar(1), scalar(0)
-  state.share = engine.variable(scalar(1 / state.size), {dtype = "float32", trainable = false})
+  state.share = engine.variable(scalar(1 / state.size), {dtype = "float64", trainable = false})
   state.share_now = 1 / state.size
   for class in pairs(metric_classes) do wrap(class) end
 end

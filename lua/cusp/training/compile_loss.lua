@@ -121,8 +121,8 @@ end
 local function track(tracker, value, samples)
   local total, count = ops.cast(value, tracker.dtype) * samples, samples
   if replicas.active then
-    total = replicas.sum(total)
-    count = replicas.sum(ops.full({}, samples, {dtype = tracker.dtype}))
+    count = ops.full({}, samples, {dtype = tracker.dtype})
+    total, count = table.unpack(replicas.sums{total, count})
   end
   tracker.total:assign_add(total)
   tracker.count:assign_add(count)

@@ -121,6 +121,7 @@ end
 function Batches:finished() return self.inner:finished() end
 function Batches.whole() return 0 end
 function Batches:skip(count)
+  if self.inner.skip then return self.inner:skip(count) end
   for _ = 1, count do self.inner:batch() end
 end
 
