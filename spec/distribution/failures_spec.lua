@@ -12,6 +12,15 @@ local function lines_with(text, pattern)
   return count
 end
 
+-- The numbers that a training ends with.
+local function same_end(expected, got)
+  local function numbers(text) return text:match "end: (%d+) epochs, weights ([%d.]+)" end
+  local epochs, weights = numbers(expected)
+  local other_epochs, other_weights = numbers(got)
+  assert.equal(epochs, other_epochs)
+  assert.is_true(math.abs(weights - other_weights) < 1e-4, weights .. " " .. other_weights)
+end
+
 describe("of several processes", function()
   local function run(count, case, folder)
     return launch.run(count, program .. case .. " " .. (folder or ""))
@@ -19,7 +28,7 @@ describe("of several processes", function()
 
   local function fails(case, ...)
     local text, ok = run(2, case)
-    assert.is_false(ok, text)
+    assert.is_false(ok, text:sub(-1500))
     for _, part in ipairs{...} do assert.matches(part, text, 1, true) end
   end
 
@@ -49,15 +58,15 @@ describe("of several processes", function()
 
   on_mpi("other seeds end up with the weights of rank 0", function()
     local text, ok = run(3, "seeds")
-    assert.is_true(ok, text)
-    assert.equal(text:match "end: .*", run(nil, "none"):match "end: .*")
+    assert.is_true(ok, text:sub(-1500))
+    same_end(text, (run(nil, "none")))
   end)
 
   on_mpi("one that stops stops all; rank 0 alone prints and writes", function()
     local folder <close> = folders.new()
     local text, ok = run(3, "stop", folder.path)
-    assert.is_true(ok, text)
-    assert.matches("end: 1 epochs, weights [%d.]+, apart 0.00000", text)
+    assert.is_true(ok, text:sub(-1500))
+    assert.matches("end: 1 epochs, weights [%d.]+, apart 0.0000", text)
     assert.equal(1, lines_with(text, "^Epoch 1/2"))
     assert.equal(1, lines_with(text, "finished saving"))
   end)
@@ -65,9 +74,9 @@ describe("of several processes", function()
   on_mpi("one that is killed leaves what another number of them goes on from", function()
     local folder <close> = folders.new()
     local text, ok = run(2, "kill", folder.path)
-    assert.is_false(ok, text)
+    assert.is_false(ok, text:sub(-1500))
     local resumed, fine = run(3, "none", folder.path)
     assert.is_true(fine, resumed)
-    assert.equal(run(nil, "none"):match "end: .*", resumed:match "end: .*")
+    same_end((run(nil, "none")), resumed)
   end)
 end)
