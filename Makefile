@@ -64,6 +64,9 @@ NATIVE := $(notdir $(patsubst %/,%,$(dir $(wildcard bindings/*/*.c))))
 NATIVE := $(sort $(NATIVE))
 # The notebook's part is left out where its libraries are not installed.
 NATIVE := $(filter-out $(if $(shell pkg-config --exists libzmq nettle && echo yes),,zmq),$(NATIVE))
+# So is what joins several processes.
+NATIVE := $(filter-out $(if $(shell pkg-config --exists ompi-c && echo yes),,mpi),$(NATIVE))
+NATIVE_PACKAGES_mpi := ompi-c
 NATIVE_PACKAGES_hdf5 := hdf5-serial
 NATIVE_PACKAGES_zip := libzip
 NATIVE_PACKAGES_protobuf := libprotobuf-c
@@ -83,10 +86,13 @@ MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/
 
 INSTALL_PLACES = $(foreach place,BUILD DESTDIR LUADIR LIBDIR BINDIR MANDIR DOCDIR DATADIR INCLUDEDIR ARCHIVEDIR VERSION,'$(place)=$($(place))')
 
-.PHONY: default demo test check lint fuzz bench bench-files docs html library manual install uninstall deb clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-files bench-distributed docs html library manual install uninstall deb clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
+ifeq ($(filter mpi,$(NATIVE)),)
+	@echo '  --  without cusp.native.mpi: training with several processes needs libopenmpi-dev'
+endif
 
 help:
 	@echo "make            build $(PROGRAM) and the Lua module $(BUILD)/lib/cusp/engine.so"
@@ -97,6 +103,7 @@ help:
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
+	@echo "make bench-distributed  two processes beside two threads, and beside PyTorch over gloo"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
 	@echo "make docs       the reference and the picture of the rooms, from the operation table and the sources; then html and library"
 	@echo "make html       the pages as HTML with a search box, in $(BUILD)/docs (Debian package pandoc)"
@@ -212,7 +219,7 @@ NATIVE_CFLAGS = $(NATIVE_FLAGS_images) $(shell pkg-config --cflags $(foreach nam
 lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 	luacheck --quiet lua spec scripts
 	clang-format --dry-run -Werror $(C_SOURCES)
-	@for source in $(filter %.c,$(C_SOURCES)); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(NATIVE_CFLAGS) $(STRICT) $$source || exit 1; done
+	@for source in $(filter-out $(if $(filter mpi,$(NATIVE)),,bindings/mpi/%),$(filter %.c,$(C_SOURCES))); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(NATIVE_CFLAGS) $(STRICT) $$source || exit 1; done
 
 SECONDS ?= 120
 
@@ -224,6 +231,9 @@ bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 
 bench-files: default
 	@$(PROGRAM) scripts/bench/files.lua $(BUILD) '$(PATTERN)'
+
+bench-distributed: default
+	@$(PROGRAM) scripts/bench/distributed.lua $(BUILD)
 
 bench-data: default
 	@$(PROGRAM) scripts/bench/data.lua $(BUILD)

@@ -1,4 +1,4 @@
-/* What holds for all: the float dtype, the number of threads. */
+/* What holds for all: the float dtype, the number of threads, the transport between processes. */
 #include "binding.h"
 
 static int set_floatx(lua_State *L) {
@@ -36,12 +36,20 @@ static int get_num_threads(lua_State *L) {
   return 1;
 }
 
+/** set_transport(pointer): what a native module gave to carry numbers between processes. */
+static int set_transport(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
+  cusp_transport_set(lua_touserdata(L, 1));
+  return 0;
+}
+
 void cusp_lua_open_settings(lua_State *L) {
   static const luaL_Reg functions[] = {{"set_floatx", set_floatx},
                                        {"get_floatx", get_floatx},
                                        {"promote", promote},
                                        {"set_num_threads", set_num_threads},
                                        {"get_num_threads", get_num_threads},
+                                       {"set_transport", set_transport},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -10,6 +10,7 @@
 #include "base/spelling.h"
 #include "base/status.h"
 #include "base/threads.h"
+#include "base/transport.h"
 #include "data/chunk_reader.h"
 #include "data/csv.h"
 #include "data/images.h"

@@ -14,6 +14,7 @@ local runs = {
   time_series = {"1", folder .. "-history.svg"},
   multi_input = {"1"},
   autoencoder = {"1", folder .. "-autoencoder.png"},
+  distributed = {"1"},
   gan = {"1", folder .. "-gan.png"},
 }
 

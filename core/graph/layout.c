@@ -156,6 +156,15 @@ static cusp_status fail_at(const cusp_operation *operation, cusp_status status) 
   return cusp_fail_at_source(status, operation->op->name, &operation->origin);
 }
 
+/* Each comes after the one before it, so that all processes run them in one order. */
+static cusp_status order_collective(cusp_lowering *l, int unit, const cusp_operation *operation) {
+  if (!(operation->op->flags & CUSP_OP_COLLECTIVE))
+    return CUSP_OK;
+  int before = l->last_collective - 1;
+  l->last_collective = unit + 1;
+  return before < 0 ? CUSP_OK : cusp_unit_order(l, unit, before, true);
+}
+
 static cusp_status lay_call(cusp_lowering *l, int index) {
   for (int i = 0; i < l->graph->operations[index].n_outputs; i++)
     locate_own(l, l->graph->operations[index].first_output + i, -1);
@@ -170,6 +179,7 @@ static cusp_status lay_call(cusp_lowering *l, int index) {
   l->units[unit].kernel = kernel;
   l->units[unit].call = call;
   CUSP_TRY(cusp_unit_connect(l, unit, index));
+  CUSP_TRY(order_collective(l, unit, operation));
   if (kernel->prepare) {
     cusp_status status = kernel->prepare(&l->units[unit].call);
     if (status != CUSP_OK)

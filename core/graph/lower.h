@@ -75,7 +75,8 @@ typedef struct cusp_lowering {
   int searches; /* begun so far */
   int *steps;   /* units in order of running */
   int n_steps;
-  bool *overwrites; /* by output */
+  bool *overwrites;    /* by output */
+  int last_collective; /* the unit of the latest one, plus 1; 0: none so far */
 } cusp_lowering;
 
 /** The unit that makes the memory of `value`; -1 for leaves. */

@@ -117,7 +117,9 @@ enum {
   CUSP_OP_TRIMMED = 1 << 13,
   CUSP_OP_HANDS_ON = 1 << 14, /* its outputs are the first of its inputs */
   /* moves or compares elements of any kind: takes tensors of strings, which other rows refuse */
-  CUSP_OP_STRINGS = 1 << 15
+  CUSP_OP_STRINGS = 1 << 15,
+  /* all processes take part, and run such rows in the order of the graph */
+  CUSP_OP_COLLECTIVE = 1 << 16
 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */

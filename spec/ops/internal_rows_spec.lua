@@ -73,6 +73,8 @@ local cases = {
   {"normal_draw", "float32 or float64", function()
     return ops.normal_draw(key, {2}, 0, 1, "int32")
   end},
+  {"all_reduce", "got bool", function() return ops.all_reduce(typed("bool", 2), 1.0) end},
+  {"all_reduce", "should be a scalar", function() return ops.all_reduce(ones(2), ones(2)) end},
   {"dropout_elements", "float32 or float64", function()
     return ops.dropout_elements(key, labels, 0.5)
   end},

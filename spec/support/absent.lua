@@ -28,9 +28,10 @@ return {
       layers.Embedding:variable_serialization_spec layers.EinsumDense(gptq_unpacked_column_size)]],
   }, {
     title = "More than one device",
-    reason = "Cusp computes on the cores of one machine, which share their memory: nothing is "
-      .. "sharded.",
-    names = [[distribution.* Variable(layout)]],
+    reason = "Every process has the whole model (`DataParallel`); models are not divided.",
+    names = [[distribution.LayoutMap distribution.ModelParallel distribution.TensorLayout
+      distribution.distribute_tensor distribution.DataParallel:* distribution.DeviceMesh:*
+      Variable(layout)]],
   }, {
     title = "Sparse and ragged tensors",
     reason = "All tensors are dense.",

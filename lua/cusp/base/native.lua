@@ -10,6 +10,7 @@ local packages = {
   cairo = {"libcairo2", "libcairo2-dev"},
   hdf5 = {"libhdf5-103-1", "libhdf5-dev"},
   images = {"libpng16-16 libjpeg62-turbo", "libpng-dev libjpeg62-turbo-dev"},
+  mpi = {"libopenmpi3 openmpi-bin", "libopenmpi-dev"},
   png = {"libpng16-16", "libpng-dev"},
   protobuf = {"libprotobuf-c1", "libprotobuf-c-dev protobuf-c-compiler"},
   zip = {"libzip4", "libzip-dev"},

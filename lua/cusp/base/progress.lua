@@ -6,6 +6,7 @@
 local config = require "cusp.base.config"
 local engine = require "cusp.engine"
 local plain = require "cusp.base.plain"
+local replicas = require "cusp.base.replicas"
 local warnings = require "cusp.base.warnings"
 
 local progress = {}
@@ -160,6 +161,7 @@ warnings.before = progress.break_line
 -- served to end a bar
 -- @param ... arguments of the format
 function progress.say(message, ...)
+  if replicas.is_silent() then return end
   local text = select("#", ...) > 0 and plain.format(message, ...) or message
   if open_bar then text = text:gsub("^\n", "") end
   progress.break_line()

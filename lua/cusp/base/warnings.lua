@@ -2,6 +2,7 @@
 -- @module cusp.base.warnings
 local context = require "cusp.base.context"
 local plain = require "cusp.base.plain"
+local replicas = require "cusp.base.replicas"
 local warnings = {}
 
 --- Called before a line is written; an unfinished progress line on the terminal ends itself here.
@@ -14,6 +15,7 @@ local function write(text) io.stderr:write("warning: ", text, "\n") end
 -- @tparam string message a format for string.format when more arguments follow
 -- @param ... arguments of the format
 function warnings.warn(message, ...)
+  if replicas.is_silent() then return end
   if select("#", ...) > 0 then message = plain.format(message, ...) end
   if warnings.before then warnings.before() end
   local receive = context.get().receive_warning or write

@@ -20,6 +20,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local frequency = require "cusp.callbacks.save_frequency"
 local remove_leftovers = require "cusp.callbacks.leftovers"
+local replicas = require "cusp.base.replicas"
 local resuming = require "cusp.callbacks.resuming"
 local warnings = require "cusp.base.warnings"
 
@@ -51,7 +52,7 @@ end
 -- @tparam ?table logs at the end of an epoch
 function BackupAndRestore:save(logs)
   local run = self.__own.run
-  if not run then return end
+  if not run or replicas.is_silent() then return end
   local files = engine.files
   files.make_directories(self.backup_dir)
   local kept = resuming.capture(run, logs)
@@ -88,7 +89,7 @@ end
 
 --- Before a run of `fit` calls anything else.
 function BackupAndRestore:resume(run)
-  remove_leftovers(self.path)
+  if not replicas.is_silent() then remove_leftovers(self.path) end
   self.__own.run = run
   run:keep_place()
   self.counter = frequency.new()
@@ -130,6 +131,7 @@ end
 
 function BackupAndRestore:on_train_end()
   self.__own.run = nil
+  if replicas.is_silent() then return end
   if not self.delete_checkpoint or not engine.files.is_directory(self.backup_dir) then return end
   -- The older first: killed in between, the run still ends where it ended.
   engine.files.remove(self.previous_path)

@@ -12,6 +12,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local History = require "cusp.callbacks.history"
+local replicas = require "cusp.base.replicas"
 local ProgbarLogger = require "cusp.callbacks.progbar_logger"
 
 local known = {}
@@ -179,6 +180,7 @@ end
 local function invoke(self, callback, hook, ...)
   local f = callback[hook]
   if not f or f == Callback[hook] then return end
+  if callback.writes and replicas.is_silent() then return end
   local ok, message = engine.attempt(f, callback, ...)
   if not ok then error(explain(self, callback, hook, message), 0) end
 end

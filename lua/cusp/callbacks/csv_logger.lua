@@ -12,6 +12,7 @@ local python = require "cusp.callbacks.python_format"
 local plain = require "cusp.base.plain"
 
 local CSVLogger = Callback:extend("CSVLogger", {
+  writes = true,
   config = {{"filename", "string"}, {"separator", "string", default = ","},
     {"append", "boolean", default = false}},
 })

@@ -21,6 +21,7 @@ local python = require "cusp.callbacks.python_format"
 local warnings = require "cusp.base.warnings"
 
 local ModelCheckpoint = MonitorCallback:extend("ModelCheckpoint", {
+  writes = true,
   config = {
     {"filepath", "string"}, {"monitor", "string", default = "val_loss"},
     {"verbose", "verbosity", default = 0},

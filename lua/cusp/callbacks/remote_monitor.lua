@@ -14,6 +14,7 @@ local plain = require "cusp.base.plain"
 local warnings = require "cusp.base.warnings"
 
 local RemoteMonitor = Callback:extend("RemoteMonitor", {
+  writes = true,
   config = {
     {"root", "string", default = "http://localhost:9000"},
     {"path", "string", default = "/publish/epoch/end/"},

@@ -13,6 +13,7 @@ local kept_caches = require "cusp.data.machinery.kept_caches"
 local ops = require "cusp.ops"
 local optimizers = require "cusp.optimizers"
 local random = require "cusp.tensors.random"
+local replicas = require "cusp.base.replicas"
 local structure = require "cusp.base.structure"
 
 local resuming = {}
@@ -153,7 +154,8 @@ end
 --- Puts back what the callbacks of a run knew; those that were not there start anew.
 function resuming.restore_callbacks(run, kept)
   each_keyed(run.callbacks, function(key, callback)
-    if kept.callbacks[key] then set_state(callback, kept.callbacks[key]) end
+    local asleep = callback.writes and replicas.is_silent()
+    if kept.callbacks[key] and not asleep then set_state(callback, kept.callbacks[key]) end
   end)
 end
 

@@ -40,6 +40,7 @@ local profiler = require "cusp.profiler"
 local warnings = require "cusp.base.warnings"
 
 local TensorBoard = Callback:extend("TensorBoard", {
+  writes = true,
   config = {
     {"log_dir", "string", default = "logs"},
     {"histogram_freq", "integer", default = 0, min = 0},

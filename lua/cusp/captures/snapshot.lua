@@ -10,6 +10,7 @@ local config = require "cusp.base.config"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local lists = require "cusp.base.lists"
+local replicas = require "cusp.base.replicas"
 
 local rawequal, rawget, rawlen = rawequal, rawget, rawlen
 local next, type, getmetatable, number_type = next, type, getmetatable, math.type
@@ -250,7 +251,7 @@ function snapshot.take(options)
   }, Walk)
   walk:visit(options.root)
   walk.floatx, walk.epsilon = engine.get_floatx(), config.epsilon()
-  walk.changes = engine.variable_changes()
+  walk.changes, walk.replicas = engine.variable_changes(), replicas.active
   return walk
 end
 
@@ -335,6 +336,7 @@ local function changed_setting(state)
   if variable then return variable, field end
   if engine.get_floatx() ~= state.floatx then return none, "floatx" end
   if config.epsilon() ~= state.epsilon then return none, "epsilon" end
+  if replicas.active ~= state.replicas then return none, "the distribution" end
 end
 
 --- The first record of a snapshot with a changed value, and its key; nil if there is none.

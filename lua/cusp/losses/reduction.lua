@@ -2,6 +2,7 @@
 -- @module cusp.losses.reduction
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
+local replicas = require "cusp.base.replicas"
 
 local reduction = {}
 
@@ -30,6 +31,11 @@ local function element_count(shape)
   return count
 end
 
+-- A denominator that the data decide is that over all processes' samples.
+local function over_all(denominator)
+  return replicas.active and replicas.denominator(denominator) or denominator
+end
+
 --- Sample weights combined with a mask; nil without both. For means the mask is scaled up, so that
 -- the mean covers only unmasked values.
 -- @param weight tensor or nil
@@ -40,7 +46,7 @@ function reduction.apply_mask(weight, mask, dtype, kind)
   if mask == nil then return weight end
   local as_float = ops.cast(mask, dtype)
   if kind == "mean" or kind == "sum_over_batch_size" then
-    local each = ops.divide_no_nan(element_count(mask.shape), ops.sum(as_float))
+    local each = ops.divide_no_nan(element_count(mask.shape), over_all(ops.sum(as_float)))
     as_float = ops.where(ops.cast(mask, "bool"), each, 0)
   end
   if weight == nil then return as_float end
@@ -73,9 +79,9 @@ local function reduce(values, weight, kind)
   local count = element_count(values.shape)
   if values.ndim == 1 and count == 0 then return values end
   local total = ops.sum(values)
-  if kind == "sum" then return total end
+  if kind == "sum" then return replicas.active and replicas.as_mean(total) or total end
   if kind == "mean_with_sample_weight" and weight ~= nil then
-    return ops.divide_no_nan(total, ops.cast(ops.sum(weight), total.dtype))
+    return ops.divide_no_nan(total, ops.cast(over_all(ops.sum(weight)), total.dtype))
   end
   return count == 0 and total or total / count
 end

@@ -20,6 +20,7 @@ local errors = require "cusp.base.errors"
 local names = require "cusp.base.names"
 local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
+local replicas = require "cusp.base.replicas"
 local stateless = require "cusp.base.stateless"
 
 local Metric = Object:extend("Metric", {
@@ -43,6 +44,7 @@ function Metric:init(args)
   self.name = self.name or names.unique(names.snake_case(self.__name))
   self.dtype = self.dtype or self.default_dtype or engine.get_floatx()
   self.__own.variables = {}
+  replicas.watch(getmetatable(self), Metric)
 end
 
 function Metric:get_config()

@@ -24,6 +24,7 @@ local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
 local plain = require "cusp.base.plain"
 local registry = require "cusp.base.registry"
+local replicas = require "cusp.base.replicas"
 local stateless = require "cusp.base.stateless"
 local warnings = require "cusp.base.warnings"
 local whole = require "cusp.base.whole"
@@ -296,6 +297,7 @@ function Optimizer:build(variables)
 end
 
 local function build_whole(self, variables)
+  if replicas.active then replicas.align(self.__name .. ".build", variables) end
   self:build(variables)
   self.built = true
   if self.__own.when_built then require("cusp.base.deferred").run(self) end
@@ -587,6 +589,7 @@ function Optimizer:apply(...)
   check_known(self, variables)
   gradients, variables = drop_missing(self, gradients, variables)
   check_gradients(self, gradients, variables)
+  if replicas.active then gradients = replicas.means(gradients) end
   -- A plan cannot hold what a function says anew each time.
   if engine.tracing() or type(self.__own.learning_rate) == "function" then
     self:apply_gradients_now(gradients, variables)

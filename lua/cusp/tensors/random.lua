@@ -6,11 +6,13 @@
 -- @usage local x = cusp.random.normal({1000, 72}, {stddev = 0.1, seed = 1})
 local Object = require "cusp.base.class"
 local arguments = require "cusp.base.arguments"
+local context = require "cusp.base.context"
 local define = require "cusp.ops.define"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local kinds = require "cusp.base.kinds"
 local registry = require "cusp.base.registry"
+local replicas = require "cusp.base.replicas"
 local whole = require "cusp.base.whole"
 
 local random = {}
@@ -103,17 +105,26 @@ function random.as_generator(value)
   end
 end
 
+-- Of processes that train together, each drops out others: the key of a layer's draw in training is
+-- this process's own.
+local function own_key(key)
+  local active = replicas.active
+  if not active or active.rank == 0 or not context.get().training then return key end
+  local apart = engine.tensor({active.rank * 0x9E3779B97F4A7C15, 0}, {dtype = "int64"})
+  return engine.ops.add(key, engine.ops.cast(apart, "uint64"))
+end
+
 -- The key of one draw.
 -- @local
 local function key_of(seed, name)
-  if seed == nil then return global:next() end
+  if seed == nil then return own_key(global:next()) end
   if type(seed) == "number" and math.tointeger(seed) then
     local key = {math.tointeger(seed), 0}
     if key[1] >= 0 then return engine.tensor(key, {dtype = "uint64"}) end
     return engine.ops.cast(engine.tensor(key, {dtype = "int64"}), "uint64") -- the same bits
   end
   local generator = random.as_generator(seed)
-  if generator then return generator:next() end
+  if generator then return own_key(generator:next()) end
   local is_value = engine.is_tensor(seed) or engine.is_variable(seed)
   if type(seed) == "userdata" and not is_value then return seed:next() end
   errors.raise("%s: the seed should be an integer or a SeedGenerator, got %s", name,

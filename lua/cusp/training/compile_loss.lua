@@ -6,6 +6,7 @@ local losses = require "cusp.losses"
 local metrics = require "cusp.metrics"
 local ops = require "cusp.ops"
 local outputs = require "cusp.training.outputs"
+local replicas = require "cusp.base.replicas"
 local resolve = require "cusp.training.resolve"
 local structure = require "cusp.base.structure"
 local warnings = require "cusp.base.warnings"
@@ -118,8 +119,13 @@ end
 
 --- Adds a loss to a running mean over samples.
 local function track(tracker, value, samples)
-  tracker.total:assign_add(ops.cast(value, tracker.dtype) * samples)
-  tracker.count:assign_add(samples)
+  local total, count = ops.cast(value, tracker.dtype) * samples, samples
+  if replicas.active then
+    count = ops.full({}, samples, {dtype = tracker.dtype})
+    total, count = table.unpack(replicas.sums{total, count})
+  end
+  tracker.total:assign_add(total)
+  tracker.count:assign_add(count)
 end
 CompileLoss.track = track
 

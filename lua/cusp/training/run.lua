@@ -13,7 +13,10 @@ local engine = require "cusp.engine"
 local ops = require "cusp.ops"
 local progress = require "cusp.base.progress"
 local random = require "cusp.tensors.random"
+local replicas = require "cusp.base.replicas"
+local shards = require "cusp.training.shards"
 local structure = require "cusp.base.structure"
+local together = require "cusp.training.together"
 
 -- What each phase runs, and the model's flag that ends it.
 local phases = {
@@ -33,6 +36,7 @@ local declared = {
   callbacks = true,       -- a CallbackList
   step = true,            -- the compiled step, as of the last time it was asked for
   reports = true,         -- whether steps report values
+  hooked = true,          -- whether a callback of any process wants to be called around batches
   check = true,           -- called with each batch that comes alone, before it runs
   -- Where it stands
   epoch = true,           -- the epoch that it is in
@@ -52,6 +56,7 @@ local declared = {
   results = true,         -- tensors that the outputs of whole batches are written to
   pieces = true,          -- outputs of all batches: lists of tensors to be joined
   form = true,            -- the structure of the outputs
+  counted = true,         -- of several processes: whether the outputs of this one count
 }
 
 local Run = {}
@@ -85,6 +90,16 @@ local function limit_steps(run)
   run.limit, run.continues = most, run.phase == "train" or nil
 end
 
+-- Of several processes, each takes its part of the data.
+local function take_part(run)
+  if run.phase ~= "predict" then
+    run.source = shards.of(run.source)
+  elseif not run.source.batches then
+    run.source, run.counted = shards.for_predict(run.source, run.limit)
+    run.limit = nil
+  end
+end
+
 --- A run; close it, or hold it in a variable `<close>`.
 -- @tparam table given `model`, `phase`, `owner`, `source`, and further fields as declared above
 -- @treturn Run
@@ -92,6 +107,7 @@ function Run.new(given)
   local run = setmetatable({done = 0}, meta)
   for name, value in pairs(given) do run[name] = value end
   limit_steps(run)
+  if replicas.active then take_part(run) end
   if run.phase ~= "predict" then
     run.reports = true
     run.check = run.source.batches and checks.labels(run.model, run.owner) or nil
@@ -106,6 +122,7 @@ local silent -- the list of no callbacks, which runs share
 -- @tparam table options `verbose`; `epochs`; `history`: whether a History is added
 function Run:set_callbacks(given, options)
   local list = given
+  if replicas.active then options.verbose = together.verbosity(options.verbose) end
   if given == nil and options.verbose == 0 and not options.history then
     silent = silent or CallbackList()
     list = silent
@@ -126,6 +143,7 @@ end
 function Run:close()
   if self.source.close then self.source:close() end
   if self.validation then self.validation:close() end
+  if replicas.active then replicas.set_share() end
 end
 
 --- Takes the step as the model is now: callbacks may have changed what it computes.
@@ -148,6 +166,9 @@ function Run:unstop() self.model[phases[self.phase].stop] = false end
 
 --- Whether a callback has asked for its end.
 function Run:is_stopped() return self.model[phases[self.phase].stop] end
+
+--- Ends it, as a callback would.
+function Run:stop() self.model[phases[self.phase].stop] = true end
 
 ---------------------------------------------------------------- the place in the data
 
@@ -342,12 +363,14 @@ function Run:run_steps(done)
   local begins = callbacks:has_batch_hooks(self.phase, "begin")
   local ends = callbacks:has_batch_hooks(self.phase, "end")
   local by_lua = self.step.eager or self.phase == "predict" and not self.results
-  local one_by_one = begins or ends or by_lua
+  local shared = self.hooked -- by callbacks of any process
+  local one_by_one = begins or ends or by_lua or shared
   while left(self) > 0 and has_more(self) do
     if not one_by_one then run_whole(self, left(self)) end
     if left(self) > 0 and not source:finished() then
       if not run_group(self, begins, ends, by_lua) and not source:finished() then break end
     end
+    if shared then together.agree_to_stop(self) end
     if self:is_stopped() then break end
   end
   end_pass(self)
@@ -363,6 +386,7 @@ function Run:test()
   self:unstop()
   self.callbacks:on_test_begin{}
   self:prepare()
+  if replicas.active and self.owner == "evaluate" then together.begin(self) end
   self.step:reset_metrics()
   self.source:rewind()
   local done = self:run_steps()
@@ -410,6 +434,7 @@ local function run_epoch(self, epoch, batches)
   local logs = self.step:logs()
   validate(self, logs)
   callbacks:on_epoch_end(epoch, logs)
+  if replicas.active then together.agree_to_stop(self) end
   return logs
 end
 
@@ -441,6 +466,7 @@ function Run:train()
   self:take_step()
   self:prepare()
   self:unstop()
+  if replicas.active then together.begin(self) end
   self.callbacks:resume(self)
   self.callbacks:on_train_begin{}
   local logs = self:run_epochs()
@@ -489,13 +515,16 @@ function Run:predict()
   self.pieces = {}
   self:take_step()
   self:unstop()
+  if replicas.active then together.begin(self) end
   self.source:rewind()
   make_room(self)
   self.callbacks:on_predict_begin{}
   local done = self:run_steps()
   checks.steps("predict", done, not self:is_stopped() and self.limit or nil)
   self.callbacks:on_predict_end{}
-  return joined(self.pieces, self.form)
+  local outputs = joined(self.pieces, self.form)
+  if self.counted == nil then return outputs end
+  return structure.pack(self.form, shards.gather(structure.flatten(outputs), self.counted))
 end
 
 return Run

@@ -5,6 +5,8 @@ local Step = require "cusp.training.step"
 local arguments = require "cusp.base.arguments"
 local checks = require "cusp.training.checks"
 local data = require "cusp.training.data"
+local replicas = require "cusp.base.replicas"
+local shards = require "cusp.training.shards"
 local structure = require "cusp.base.structure"
 
 local single = {}
@@ -18,11 +20,13 @@ end
 
 local function run_single(self, owner, method, batch, return_dict)
   checks.compiled(self, owner)
+  if replicas.active then batch = shards.part(batch) end
   local step = Step.of(self, method)
   local plan = step:prepare(batch)
   step:reset_metrics()
   if plan then checks.batch_labels(self, owner, batch) end
   step:run(batch, plan)
+  if replicas.active then replicas.set_share() end
   local logs = step:logs()
   if return_dict then return logs end
   return step:values(logs)

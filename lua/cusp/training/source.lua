@@ -50,6 +50,16 @@ function source.arrays(owner, given, options)
   }, Arrays)
 end
 
+--- Leaves only the samples from one to another, counted from 1, of which the first begins a batch.
+function Arrays:keep_rows(first, last)
+  for i, tensor in ipairs(self.tensors) do
+    self.tensors[i] = engine.contiguous(data.rows(tensor, first, last))
+  end
+  self.samples = last - first + 1
+  self.request.samples = self.samples
+  self.steps = (self.samples + self.batch_size - 1) // self.batch_size
+end
+
 -- Batches in random order; a smaller last one stays last.
 local function batch_order(self)
   local whole = self.samples // self.batch_size

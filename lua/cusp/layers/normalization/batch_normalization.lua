@@ -11,6 +11,9 @@
 -- @param[opt] beta_initializer, gamma_initializer, moving_mean_initializer
 -- @param[opt] moving_variance_initializer
 -- @param[opt] beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint
+-- @tparam[opt=false] boolean synchronized whether processes that train together
+-- (`cusp.distribution`) normalise with the mean and variance of the whole batch rather than of
+-- their parts
 -- @tparam[opt=false] boolean renorm correct the batch's statistics towards averages of them (Ioffe,
 -- "Batch renormalization", 2017)
 -- @tparam[opt] table renorm_clipping any of `rmax`, `rmin`, `dmax`
@@ -21,6 +24,7 @@ local errors = require "cusp.base.errors"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local ordered = require "cusp.base.ordered"
+local replicas = require "cusp.base.replicas"
 local shapes = require "cusp.base.shape"
 local symbolic = require "cusp.symbolic.tensors"
 
@@ -65,9 +69,6 @@ function BatchNormalization:init(args)
   Layer.init(self, args)
   check_clipping(self.renorm_clipping)
   if self.renorm then self.renorm_clipping = self.renorm_clipping or ordered.object() end
-  if self.synchronized then
-    errors.raise "BatchNormalization: synchronized is not supported: Cusp runs on a single device"
-  end
 end
 
 --- The averages that a batch's own statistics are corrected towards: of deviations, not variances,
@@ -109,21 +110,33 @@ function BatchNormalization:build(shape)
   self.input_spec = {ndim = #shape, axes = {[axis] = features}}
 end
 
---- Mean and variance over the steps that a mask leaves.
-local function masked_moments(inputs, mask, axes)
+local function same(sum) return sum end
+
+-- A sum over the samples of all processes.
+local function sum_of_all(sum) return replicas.mean(replicas.as_mean(sum)) end
+
+-- Mean and variance over the steps that a mask leaves; `total` makes sums of the batch those that
+-- count.
+local function masked_moments(inputs, mask, axes, total)
   local epsilon = require("cusp.base.config").epsilon()
   local counted = ops.cast(ops.broadcast_to(ops.expand_dims(mask, -1), inputs.shape), "bool")
   local zeros = ops.zeros_like(inputs)
-  local weight = ops.add(ops.sum(ops.cast(counted, inputs.dtype), axes, true), epsilon)
-  local mean = ops.divide(ops.sum(ops.where(counted, inputs, zeros), axes, true), weight)
+  local weight = ops.add(total(ops.sum(ops.cast(counted, inputs.dtype), axes, true)),
+    epsilon)
+  local mean = ops.divide(total(ops.sum(ops.where(counted, inputs, zeros), axes, true)), weight)
   local difference = ops.where(counted, ops.subtract(inputs, mean), zeros)
-  local variance = ops.divide(ops.sum(ops.square(difference), axes, true), weight)
+  local variance = ops.divide(total(ops.sum(ops.square(difference), axes, true)), weight)
   return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 end
 
---- Moves an average towards a value.
-local function update(variable, value, momentum)
+local function is_shared(self)
+  return replicas.active and self.synchronized and not symbolic.standing()
+end
+
+--- Moves an average towards a value: the mean of those of all processes.
+local function update(self, variable, value, momentum)
   if symbolic.standing() then return end
+  if replicas.active and not self.synchronized then value = replicas.mean(value) end
   variable:assign(ops.add(ops.multiply(variable, momentum),
     ops.multiply(ops.cast(value, variable.dtype), 1 - momentum)))
 end
@@ -133,13 +146,12 @@ local function batch_statistics(self, inputs, mask, axis)
   for i = 1, inputs.ndim do
     if i ~= axis then axes[#axes + 1] = i end
   end
-  local mean, variance
-  if mask then
-    mean, variance = masked_moments(inputs, mask, axes)
-  else
-    mean, variance = ops.moments(inputs, axes)
-  end
-  return mean, variance
+  local shared = is_shared(self)
+  if mask then return masked_moments(inputs, mask, axes, shared and sum_of_all or same) end
+  local mean, variance = ops.moments(inputs, axes)
+  if not shared then return mean, variance end
+  local common = replicas.mean(mean)
+  return common, replicas.mean(variance + ops.square(mean - common))
 end
 
 --- Scale and shift with the corrections r and d: `(x r + d) gamma + beta`.
@@ -154,10 +166,10 @@ local function renormalise(self, mean, variance)
   if clipping.dmax then d = ops.clip(d, -clipping.dmax, clipping.dmax) end
   r, d = ops.stop_gradient(r), ops.stop_gradient(d)
   if self.scale then r, d = ops.multiply(r, self.gamma), ops.multiply(d, self.gamma) end
-  update(self.renorm_mean, mean, self.renorm_momentum)
-  update(self.renorm_stddev, deviation, self.renorm_momentum)
-  update(self.moving_mean, mean, self.momentum)
-  update(self.moving_stddev, deviation, self.momentum)
+  update(self, self.renorm_mean, mean, self.renorm_momentum)
+  update(self, self.renorm_stddev, deviation, self.renorm_momentum)
+  update(self, self.moving_mean, mean, self.momentum)
+  update(self, self.moving_stddev, deviation, self.momentum)
   if not symbolic.standing() then
     self.moving_variance:assign(ops.maximum(ops.subtract(ops.square(self.moving_stddev),
       self.epsilon), 0))
@@ -182,8 +194,8 @@ function BatchNormalization:call(inputs, args)
     if self.renorm then
       scale, offset = renormalise(self, mean, variance)
     else
-      update(self.moving_mean, mean, self.momentum)
-      update(self.moving_variance, variance, self.momentum)
+      update(self, self.moving_mean, mean, self.momentum)
+      update(self, self.moving_variance, variance, self.momentum)
     end
   else
     mean, variance = self.moving_mean.value, self.moving_variance.value

@@ -1,0 +1,107 @@
+--- Training with several processes: `mpirun -n 4 cusp train.lua`. Without `mpirun`, or on a system
+-- without MPI, the script is one process of one.
+-- @module cusp.distribution
+-- @usage
+-- local distribution = cusp.distribution
+-- distribution.set_distribution(distribution.DataParallel())
+local DataParallel = require "cusp.distribution.data_parallel"
+local DeviceMesh = require "cusp.distribution.device_mesh"
+local Distribution = require "cusp.distribution.distribution"
+local Object = require "cusp.base.class"
+local arguments = require "cusp.base.arguments"
+local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
+local processes = require "cusp.distribution.processes"
+local replicas = require "cusp.base.replicas"
+
+local distribution = {DataParallel = DataParallel, DeviceMesh = DeviceMesh,
+  Distribution = Distribution}
+
+local current
+
+local bind_initialize = arguments.binder("distribution.initialize", {
+  {"job_addresses", "any", optional = true}, {"num_processes", "integer", optional = true},
+  {"process_id", "integer", optional = true}, {"timeout", "number", optional = true},
+}, false)
+
+--- Joins the processes that `mpirun` or Slurm started; what else needs them does so by itself.
+-- @param[opt] job_addresses taken for Keras's sake: MPI knows where the processes are
+-- @tparam[opt] integer num_processes how many there should be, to be checked
+-- @tparam[opt] integer process_id which one this should be, to be checked
+-- @tparam[opt=600] number timeout seconds that a process waits for the others before it raises an
+-- error that names them; also in the environment variable CUSP_DISTRIBUTION_TIMEOUT
+function distribution.initialize(...)
+  local _, count, id, timeout = bind_initialize(...)
+  local joined = processes.join(timeout)
+  for name, pair in pairs{num_processes = {count, joined.size}, process_id = {id, joined.rank}} do
+    if pair[1] and pair[1] ~= pair[2] then
+      errors.raise("distribution.initialize: %s should be %d, which is what the launcher of the job"
+        .. " says, got %d; mpirun -n COUNT sets both", name, pair[2], pair[1])
+    end
+  end
+end
+
+--- The number of this process, from 0.
+-- @treturn integer
+function distribution.process_id() return processes.join().rank end
+
+--- The number of processes.
+-- @treturn integer
+function distribution.num_processes() return processes.join().size end
+
+local function check_type(name, device_type)
+  if device_type ~= nil and device_type ~= "cpu" then
+    errors.raise("distribution.%s: Cusp computes on \"cpu\" only, got %s", name,
+      errors.describe(device_type))
+  end
+end
+
+--- The devices of the job: one for each process.
+-- @tparam[opt] string device_type "cpu"
+-- @treturn {string,...} "cpu:0", "cpu:1", ...
+function distribution.list_devices(device_type)
+  check_type("list_devices", device_type)
+  return DeviceMesh.all()
+end
+
+--- The number of devices of the job.
+-- @tparam[opt] string device_type "cpu"
+-- @treturn integer
+function distribution.get_device_count(device_type)
+  return #distribution.list_devices(device_type)
+end
+
+--- Has models be trained as a distribution says, from now on.
+-- @tparam ?Distribution value nil: by each process for itself
+function distribution.set_distribution(value)
+  if value ~= nil and not Object.is_instance(value, Distribution) then
+    errors.raise("distribution.set_distribution: expected a DataParallel, got %s",
+      errors.describe(value))
+  end
+  current = value
+  local joined = processes.join()
+  if not value or joined.size == 1 then return replicas.set(nil) end
+  replicas.set{rank = joined.rank, size = joined.size, gather = joined.gather,
+    auto = value.auto_shard_dataset}
+end
+
+--- The distribution that was set.
+-- @treturn ?Distribution
+function distribution.distribution() return current end
+
+--- Adds up a tensor, or takes its mean, over all processes, for loops of one's own.
+-- @tparam tensor|number x
+-- @tparam[opt="sum"] string reduction "sum" or "mean"
+-- @treturn tensor
+function distribution.all_reduce(x, reduction)
+  if reduction ~= nil and reduction ~= "sum" and reduction ~= "mean" then
+    errors.raise("distribution.all_reduce: reduction should be \"sum\" or \"mean\", got %s",
+      errors.describe(reduction))
+  end
+  if type(x) ~= "userdata" then x = engine.tensor(x) end
+  if engine.is_variable(x) then x = x.value end
+  if not replicas.active then return x end
+  return reduction == "mean" and replicas.mean(x) or replicas.total(x)
+end
+
+return distribution

@@ -1,0 +1,59 @@
+--- Seconds per step of `fit` for one network, of as many processes as it is started with:
+-- `mpirun -n 2 cusp distributed_step.lua mlp|cnn|transformer` prints the least of some epochs.
+-- distributed_step.py does the same in PyTorch.
+local cusp = require "cusp"
+local distribution, layers, random = cusp.distribution, cusp.layers, cusp.random
+
+local networks = {}
+
+function networks.mlp()
+  local model = cusp.Sequential{
+    cusp.Input{shape = {784}}, layers.Dense{512, activation = "relu"},
+    layers.Dense{512, activation = "relu"}, layers.Dense{10},
+  }
+  return model, random.uniform{2560, 784}, random.randint({2560}, 0, 10), 128
+end
+
+function networks.cnn()
+  local model = cusp.Sequential{
+    cusp.Input{shape = {28, 28, 1}}, layers.Conv2D{32, 3, activation = "relu"},
+    layers.MaxPooling2D{2}, layers.Conv2D{64, 3, activation = "relu"}, layers.MaxPooling2D{2},
+    layers.Flatten{}, layers.Dense{10},
+  }
+  return model, random.uniform{1280, 28, 28, 1}, random.randint({1280}, 0, 10), 128
+end
+
+local function block(x, width, heads)
+  local h = layers.LayerNormalization{}(x)
+  h = layers.MultiHeadAttention{num_heads = heads, key_dim = width // heads}(h, h,
+    {use_causal_mask = true})
+  x = layers.Add{}{x, h}
+  h = layers.Dense{4 * width, activation = "relu"}(layers.LayerNormalization{}(x))
+  return layers.Add{}{x, layers.Dense{width}(h)}
+end
+
+function networks.transformer()
+  local words, length, width = 1000, 64, 128
+  local input = cusp.Input{shape = {length}, dtype = "int32"}
+  local x = layers.Embedding{words, width}(input)
+  for _ = 1, 4 do x = block(x, width, 4) end
+  local output = layers.Dense{words}(layers.LayerNormalization{}(x))
+  local data = random.randint({64, length}, 0, words)
+  return cusp.Model(input, output), data, data, 16
+end
+
+local make = assert(networks[arg[1]], "usage: distributed_step.lua mlp|cnn|transformer")
+distribution.set_distribution(distribution.DataParallel())
+random.set_seed(1)
+local model, x, y, batch_size = make()
+model:compile{optimizer = cusp.optimizers.Adam(0.001),
+  loss = cusp.losses.SparseCategoricalCrossentropy{from_logits = true}}
+
+local least
+for _ = 1, tonumber(arg[2] or 8) do
+  local start = cusp.time()
+  model:fit{x, y, batch_size = batch_size, verbose = 0}
+  local seconds = (cusp.time() - start) / (#x // batch_size)
+  least = math.min(least or seconds, seconds)
+end
+if distribution.process_id() == 0 then print(("%.6f"):format(least)) end
