@@ -368,7 +368,7 @@ describe("a loop whose condition is traced", function()
     end, with(cusp.tensor(3), cusp.tensor{2.0}), with(cusp.tensor(1), cusp.tensor{-2.0}))
   end)
 
-  it("has the gradients of all readings of a variable that it assigns, met before or not", function()
+  it("has the gradients of all readings of a variable that it assigns", function()
     local rounds = {
       scan = function(round, y)
         return (ops.scan(function(value)
