@@ -6,16 +6,18 @@
 #include "state.h"
 #include "trace.h"
 
-/* A node of the branch's own with that value; it goes away with the passes. It is traced, though
- * the value may be a constant: in a loop it stands for what the round before assigned. */
-static cusp_status start_anew(cusp_node **out, cusp_node *value, cusp_trace *trace) {
+/* A node of the branch's own with that value, older than all others there; it goes away with the
+ * passes. It is traced, though the value may be a constant: in a loop it stands for what the round
+ * before assigned. */
+static cusp_status start_anew(cusp_node **out, cusp_node *value, const cusp_branch *branch) {
   cusp_scope scope = cusp_scope_open();
   *out = cusp_apply_1("stop_gradient", value);
   cusp_status status = cusp_built(*out);
   if (status == CUSP_OK) {
     cusp_node_retain(*out);
+    (*out)->serial = branch->first;
     if (!(*out)->trace) {
-      cusp_trace_retain((*out)->trace = trace);
+      cusp_trace_retain((*out)->trace = branch->trace);
       cusp_pending_remove(*out);
     }
   }
@@ -23,11 +25,13 @@ static cusp_status start_anew(cusp_node **out, cusp_node *value, cusp_trace *tra
   return status;
 }
 
-static cusp_status remember_variable(cusp_branch *branch, cusp_variable_binding *binding,
-                                     bool repeated) {
+static cusp_status remember_variable(cusp_branch *branch, cusp_variable_binding *binding) {
   cusp_node *start = binding->current;
-  if (repeated)
-    CUSP_TRY(start_anew(&start, binding->current, branch->trace));
+  size_t count = (size_t)branch->n_before + 1;
+  CUSP_TRY(CUSP_GROW(branch->before, branch->before_capacity, count));
+  CUSP_TRY(CUSP_GROW(branch->starts, branch->starts_capacity, count));
+  if (branch->repeated)
+    CUSP_TRY(start_anew(&start, binding->current, branch));
   else
     cusp_node_retain(start);
   /* the binding's reference is the branch's until it ends */
@@ -38,13 +42,23 @@ static cusp_status remember_variable(cusp_branch *branch, cusp_variable_binding 
   return CUSP_OK;
 }
 
-static cusp_status remember_variables(cusp_branch *branch, bool repeated) {
-  size_t count = (size_t)branch->trace->n_bindings + 1;
-  CUSP_TRY(cusp_alloc((void **)&branch->before, count * sizeof *branch->before));
-  CUSP_TRY(cusp_alloc((void **)&branch->starts, count * sizeof *branch->starts));
+static cusp_status remember_variables(cusp_branch *branch) {
   for (cusp_variable_binding *binding = branch->trace->bindings; binding; binding = binding->next)
-    CUSP_TRY(remember_variable(branch, binding, repeated));
+    CUSP_TRY(remember_variable(branch, binding));
   return CUSP_OK;
+}
+
+/* The outermost first: what a variable is to one is what those within start with. */
+static cusp_status tell(cusp_branch *branch, cusp_variable_binding *binding) {
+  if (!branch)
+    return CUSP_OK;
+  CUSP_TRY(tell(branch->outer, binding));
+  bool next = branch->trace == binding->trace && branch->n_before == branch->trace->n_bindings - 1;
+  return next ? remember_variable(branch, binding) : CUSP_OK;
+}
+
+cusp_status cusp_branch_tell(cusp_variable_binding *binding) {
+  return tell(cusp_state()->branch, binding);
 }
 
 cusp_status cusp_branch_begin(cusp_branch **out, bool repeated) {
@@ -56,13 +70,14 @@ cusp_status cusp_branch_begin(cusp_branch **out, bool repeated) {
   CUSP_TRY(cusp_alloc_zeroed((void **)&branch, sizeof *branch));
   branch->trace = state->trace;
   branch->open = true;
-  branch->first = state->stats.nodes_made;
+  branch->repeated = repeated;
+  branch->first = state->stats.nodes_made++;
   branch->n_bindings = branch->trace->n_bindings;
   branch->outer = state->branch;
   state->branch = branch;
   cusp_trace_retain(branch->trace);
   *out = branch;
-  return remember_variables(branch, repeated);
+  return remember_variables(branch);
 }
 
 bool cusp_in_branch(void) {

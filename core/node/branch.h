@@ -17,11 +17,11 @@ typedef struct cusp_branch_assignment {
 typedef struct cusp_branch {
   struct cusp_branch *outer; /* open when this one began */
   cusp_trace *trace;
-  bool open;
-  uint64_t first;     /* the serial number of the first node that can be its own */
+  bool open, repeated;
+  uint64_t first;     /* the serial number of its starts, which no other node has */
   cusp_node **before; /* what the first n_before variables of the trace were; references */
   cusp_node **starts; /* what they were to the branch; references */
-  int n_before;
+  int n_before, before_capacity, starts_capacity;
   int n_bindings; /* of the trace when it began; more than n_before only where memory ran out */
   cusp_node **results;
   int n_results;
@@ -35,6 +35,9 @@ typedef struct cusp_branch {
  * values read before. CUSP_EVALUE outside of a trace.
  */
 CUSP_NODISCARD cusp_status cusp_branch_begin(cusp_branch **out, bool repeated);
+/** Tells the open branches of a variable that its trace meets within them for the first time: it
+ * starts in them as those do that were met before. */
+CUSP_NODISCARD cusp_status cusp_branch_tell(struct cusp_variable_binding *binding);
 /** Ends it with these results (retained): the variables are again what they were when it began. */
 CUSP_NODISCARD cusp_status cusp_branch_end(cusp_branch *branch, int n_results,
                                            cusp_node *const *results);

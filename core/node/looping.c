@@ -88,11 +88,14 @@ static cusp_status take_values(looping *l) {
   return CUSP_OK;
 }
 
+/* No gradient goes back into what a variable was: what the body reads has its own way out. */
 static cusp_status take_variables(looping *l) {
   for (int i = 0; i < l->body->n_assigned; i++) {
     const cusp_branch_assignment *a = &l->body->assigned[i];
     int k = l->r->n_values + i;
-    CUSP_TRY(cusp_variable_present(&l->initial[k], a->variable));
+    cusp_node *present;
+    CUSP_TRY(cusp_variable_present(&present, a->variable));
+    CUSP_TRY(cusp_built(l->initial[k] = cusp_apply_1("stop_gradient", present)));
     l->stand_ins[k] = a->start;
     if (l->condition)
       l->stand_ins[l->n_given + k] = cusp_branch_start(l->condition, a->variable);

@@ -150,7 +150,7 @@ static cusp_status bind(cusp_variable_binding **out, cusp_variable *variable, cu
   trace->last_binding = &binding->next;
   trace->n_bindings++;
   *out = binding;
-  return CUSP_OK;
+  return cusp_branch_tell(binding);
 }
 
 cusp_status cusp_variable_present(cusp_node **out, cusp_variable *variable) {

@@ -97,6 +97,20 @@ describe("commands", function()
     os.remove(folder.path .. "/p.json")
   end)
 
+  it("take all rows of tables without names, however they begin", function()
+    for _, text in ipairs{"\xEF\xBB\xBF1,2,3,4\n0,0,0,1\n", "\n \n1,2,3,4\n0,0,0,1\n",
+      '"1", 2,3,4\n0,0,0,1\n', "1;2;3;4\n0;0;0;1\n"} do
+      write(folder.path .. "/plain.csv", text)
+      run "predict m.keras --input plain.csv --output p.npy"
+      assert.equal(2, cusp.load(folder.path .. "/p.npy").shape[1], text)
+    end
+    write(folder.path .. "/plain.csv", "nan,2,3,-Inf\n0,0,0,1\n")
+    run "predict m.keras --input plain.csv --output p.npy"
+    assert.equal(2, cusp.load(folder.path .. "/p.npy").shape[1])
+    os.remove(folder.path .. "/plain.csv")
+    os.remove(folder.path .. "/p.npy")
+  end)
+
   it("evaluate as the model does", function()
     local logs = model:evaluate{cusp.load(folder.path .. "/x.npy"), cusp.zeros{2, 3}, verbose = 0,
       return_dict = true}

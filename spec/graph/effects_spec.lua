@@ -368,6 +368,68 @@ describe("a loop whose condition is traced", function()
     end, with(cusp.tensor(3), cusp.tensor{2.0}), with(cusp.tensor(1), cusp.tensor{-2.0}))
   end)
 
+  it("has the gradients of all readings of a variable that it assigns", function()
+    local rounds = {
+      scan = function(round, y)
+        return (ops.scan(function(value)
+          local made = round(value)
+          return made, made
+        end, y, ops.ones{2}))
+      end,
+      fori_loop = function(round, y)
+        return ops.fori_loop(0, 2, function(_, value) return round(value) end, y)
+      end,
+      while_loop = function(round, y)
+        local last = ops.sum(y) * 0 + 2
+        local _, made = ops.while_loop(function(i) return ops.less(i, last) end,
+          function(i, value) return {i + 1, round(value)} end, {ops.zeros_like(last), y})
+        return made
+      end,
+      nested = function(round, y)
+        return ops.fori_loop(0, 2, function(_, value)
+          return ops.fori_loop(0, 1, function(_, within) return round(within) end, value)
+        end, y)
+      end,
+    }
+    for name, repeated in pairs(rounds) do
+      for _, before in ipairs{false, true} do
+        local function make()
+          local v = cusp.Variable(3.0)
+          return function(x)
+            local tape <close> = cusp.GradientTape()
+            local y = before and x + v * 0 or x
+            y = repeated(function(value)
+              local made = value * v
+              v:assign_add(1.0)
+              return made
+            end, y)
+            return tape:gradient(ops.sum(y), v)
+          end
+        end
+        assert.equal(84, make()(cusp.tensor{2.0, 4.0, 6.0}):item(), name)
+        both_ways(make, with(cusp.tensor{2.0, 4.0, 6.0}), with(cusp.tensor{1.0, 2.0, 3.0}))
+      end
+    end
+  end)
+
+  it("may meet a variable for the first time within a branch of its body", function()
+    both_ways(function()
+      local v = cusp.Variable(0.0)
+      return function(x)
+        local y = ops.fori_loop(0, 4, function(i, value)
+          return ops.cond(ops.equal(i % 2, 0), function()
+            v:assign_add(10.0)
+            return value + v
+          end, function()
+            v:assign_sub(1.0)
+            return value - v
+          end)
+        end, x)
+        return y, v.value * 1
+      end
+    end, with(cusp.tensor{1.0, 2.0}), with(cusp.tensor{3.0, 4.0}))
+  end)
+
   it("draws new numbers in each round, and does nothing for no round", function()
     both_ways(function()
       return function(n)

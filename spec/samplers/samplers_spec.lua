@@ -78,6 +78,15 @@ describe("GreedySampler", function()
     assert.same({expected, expected}, found)
   end)
 
+  it("has no use for the hidden states that another sampler reads", function()
+    local prompt = prompt_of{1, 0, 0, 0, 0, 0}
+    for _, name in ipairs{"GreedySampler", "BeamSampler"} do
+      local sampler = samplers[name]()
+      assert.same(sampler(next_logits, prompt, {index = 1}):tolist(),
+        sampler(next_logits, prompt, {index = 1, hidden_states = cusp.ones{1, 6, 2}}):tolist())
+    end
+  end)
+
   it("hands the cache on", function()
     local function counting(prompt, cache, index)
       return (next_logits(prompt, cache, index)), nil, {cache[1] + 1}

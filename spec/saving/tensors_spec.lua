@@ -93,6 +93,15 @@ describe("save and load", function()
     cusp.save(folder .. "/variable.npy", cusp.Variable{1, 2})
     assert.same({2}, cusp.load(folder .. "/variable.npy").shape)
     fails("one tensor, got .*%.npz and .h5 hold tables", cusp.save, folder .. "/a.npy", {a = 1})
+    local strings = cusp.tensor{"a", "b"}
+    fails("or numbers that make one", cusp.save, folder .. "/s.npy", strings)
+    fails("or numbers that make one", cusp.numpy.savez, folder .. "/s.npz", {s = strings})
+    fails("tensors of numbers by name", cusp.save, folder .. "/s.safetensors", {s = strings})
+    for _, ending in ipairs{"npz", "h5", "json", "yaml", "safetensors"} do
+      local path = folder .. "/s." .. ending
+      fails("s is tensor %[2%] string.*tolist", cusp.save, path, {{s = strings}, 1})
+      assert.is_nil(io.open(path))
+    end
   end)
 
   it("keeps plain tables in .json and .yaml", function()

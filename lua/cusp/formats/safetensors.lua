@@ -171,8 +171,9 @@ local function check_tensor(path, name, tensor)
     errors.raise("%s: a tensor's name should be UTF-8 and not \"%s\", got %s", path, metadata_name,
       errors.describe(name))
   end
-  if not engine.is_tensor(tensor) and not engine.is_variable(tensor) then
-    errors.raise("%s: '%s' is %s; safetensors hold tensors by name", path, name,
+  if not engine.is_tensor(tensor) and not engine.is_variable(tensor)
+    or tensor.dtype == "string" then
+    errors.raise("%s: '%s' is %s; safetensors hold tensors of numbers by name", path, name,
       errors.describe(tensor))
   end
   return engine.is_variable(tensor) and tensor.value or tensor

@@ -18,6 +18,7 @@ local function repeated(value, count)
 end
 
 function BeamSampler:start(_, state)
+  state.hidden_states = nil
   local beams, batch = self.num_beams, state.prompt.shape[1]
   state.prompt, state.mask = repeated(state.prompt, beams), repeated(state.mask, beams)
   state.cache = state.cache and repeated(state.cache, beams)

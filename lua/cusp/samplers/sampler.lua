@@ -95,6 +95,7 @@ end
 
 --- The state before the first step.
 function Sampler:start(_, state)
+  state.hidden_states = nil
   state.finished = ops.zeros({state.prompt.shape[1]}, "bool")
   return state
 end

@@ -34,9 +34,22 @@ end
 
 ---------------------------------------------------------------- tables of numbers
 
+-- That has something in it, without the byte order mark of UTF-8.
 local function first_line(path)
   local file <close> = assert(io.open(path, "rb"))
-  return file:read "l" or ""
+  local line = (file:read "l" or ""):gsub("^\xEF\xBB\xBF", "")
+  while not line:find "%S" do
+    line = file:read "l"
+    if not line then return "" end
+  end
+  return line
+end
+
+local unusual = {nan = true, inf = true, infinity = true}
+
+local function is_number(field)
+  field = field:gsub('"', ""):match "^%s*(.-)%s*$"
+  return field == "" or plain.tonumber(field) or unusual[field:lower():gsub("^[-+]", "")]
 end
 
 local function delimiter_of(line)
@@ -46,7 +59,7 @@ end
 
 local function has_names(line, delimiter)
   for field in line:gmatch("[^" .. delimiter .. "\r]+") do
-    if not plain.tonumber((field:gsub('"', ""))) then return true end
+    if not is_number(field) then return true end
   end
   return false
 end

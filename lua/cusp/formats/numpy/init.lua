@@ -19,7 +19,7 @@ local numpy = {}
 local function arrays() return require "cusp.formats.numpy.array" end
 
 local function to_tensor(owner, value)
-  if engine.is_tensor(value) then return value end
+  if engine.is_tensor(value) and value.dtype ~= "string" then return value end
   if engine.is_variable(value) then return value.value end
   local kind = type(value)
   if kind == "number" or kind == "boolean" or lists.is_container(value) then

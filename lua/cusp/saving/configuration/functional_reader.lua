@@ -183,6 +183,21 @@ local function collect_references(value, list)
   end
 end
 
+-- Classes whose `call` has no default for `training` in Keras, so that false is the user's own.
+local without_default = {
+  AdditiveAttention = true, Attention = true, BatchNormalization = true, Bidirectional = true,
+  Dense = true, EinsumDense = true, GroupQueryAttention = true, Lambda = true,
+  MultiHeadAttention = true, TimeDistributed = true,
+}
+
+-- Keras 3 writes the default of a layer's `call` as if the user had passed it; the model's own flag
+-- takes precedence.
+local function is_default_flag(operation, training)
+  if operation.training_by_default then return true end
+  local is_model = type(operation.fit) == "function"
+  return training == false and not is_model and not without_default[operation.__name]
+end
+
 local function read_call(state, entry, data)
   local operation = entry.operation
   local is_keras3 = is_plain(data) and data.args ~= nil
@@ -192,9 +207,9 @@ local function read_call(state, entry, data)
     operations.make_room(operation, call.args, call.keywords)
     for key, value in pairs(operation.attributes) do call.keywords[key] = value end
   end
-  -- Keras 3 writes the default of such layers, true, as if the user had passed it; the model's own
-  -- flag takes precedence.
-  if is_keras3 and operation.training_by_default then call.keywords.training = nil end
+  if is_keras3 and is_default_flag(operation, call.keywords.training) then
+    call.keywords.training = nil
+  end
   call.needs, call.met = {}, 0
   for i = 1, call.args.n do collect_references(call.args[i], call.needs) end
   collect_references(call.keywords, call.needs)

@@ -163,8 +163,10 @@ end
 local function check_plain(path, value, where)
   if engine.is_tensor(value) or engine.is_variable(value) then
     local place = where == "" and "the value" or "the value at " .. where
-    errors.raise("cusp.save: %s: %s is %s, which text does not hold; .npz and .h5 do", path, place,
-      errors.describe(value))
+    local hint = value.dtype == "string" and "save the lists of strings that t:tolist() gives"
+      or ".npz and .h5 do"
+    errors.raise("cusp.save: %s: %s is %s, which text does not hold; %s", path, place,
+      errors.describe(value), hint)
   end
   if not structure.is_plain(value) or #where > 1000 then return end
   for key, item in next, value do

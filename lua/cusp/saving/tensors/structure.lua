@@ -87,6 +87,10 @@ local function array_name(state)
 end
 
 local function take_array(state, value)
+  if value.dtype == "string" then
+    errors.raise("cusp.save: %s: %s is %s; save the lists of strings that t:tolist() gives",
+      state.file, place(state), errors.describe(value))
+  end
   local name = state.names[value]
   if not name then
     name = array_name(state)
