@@ -19,6 +19,7 @@
 #include "data/tfrecord.h"
 #include "graph/function.h"
 #include "graph/print.h"
+#include "graph/traced.h"
 #include "io/chunks.h"
 #include "io/crc32c.h"
 #include "io/digits.h"
