@@ -402,8 +402,10 @@ local function call_on_tensors(layer, inputs, extras, args)
   args.training = training or false
   local inner = {called = true, training = training, place = places.of(layer),
     path = around.path and around.path .. "/" .. layer.name or layer.name}
+  local ended = around.observe_call and around.observe_call(inner.path)
   local ok, outputs = context.attempt(inner, layer.__own.ran and run or run_first, layer,
     inputs, extras, args)
+  if ended then ended() end
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end
