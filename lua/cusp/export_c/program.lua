@@ -186,9 +186,21 @@ local function check_types(program, op)
   end
 end
 
+-- Reading at one known position is a view.
+local function add_selection(program, op)
+  local at = op.name == "gather_axis" and program.arrays[op.inputs[2]]
+  local position = at and at.literal and tonumber((at.literal:gsub("LL$", "")))
+  if not position then return false end
+  local value = op.first_output
+  program.arrays[value] = views.select(program.arrays[op.inputs[1]], op.attributes.axis + 1,
+    position, program.graph.values[value].shape)
+  return true
+end
+
 local function add_operation(program, op, group)
   check_types(program, op)
   if views[op.name] then return add_view(program, op) end
+  if add_selection(program, op) then return end
   if op.elementwise or roots[op.name] then
     if group.sink == op then add_group(program, group) end
   elseif alone[op.name] then

@@ -30,6 +30,17 @@ function views.strided_slice(array, attributes, shape)
   return arrays.view(array, shape, strides, offset)
 end
 
+--- One position of an axis, in the place of which the result may have several axes.
+function views.select(array, axis, position, shape)
+  if position < 0 then position = position + array.shape[axis] end
+  local strides, added = {}, #shape - #array.shape + 1
+  for i = 1, #shape do
+    strides[i] = i < axis and array.strides[i] or i >= axis + added and array.strides[i - added + 1]
+      or 0
+  end
+  return arrays.view(array, shape, strides, array.offset + position * array.strides[axis])
+end
+
 function views.diagonal(array, attributes, shape)
   local first, second = attributes.axis1 + 1, attributes.axis2 + 1
   local strides, offset = {}, attributes.offset
