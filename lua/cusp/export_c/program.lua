@@ -10,6 +10,7 @@ local products = require "cusp.export_c.products"
 local recurrent = require "cusp.export_c.recurrent"
 local rows = require "cusp.export_c.rows"
 local Step = require "cusp.export_c.step"
+local sorting = require "cusp.export_c.sorting"
 local text = require "cusp.export_c.text"
 local views = require "cusp.export_c.views"
 local weights = require "cusp.export_c.weights"
@@ -28,7 +29,7 @@ end
 
 -- What a group may begin with, and what is a step by itself.
 local roots = merge(fused.roots, products.roots, windows.roots)
-local alone = merge(recurrent, rows, arrange)
+local alone = merge(recurrent, rows, sorting, arrange)
 alone.copy = nil
 
 --- Fails for an operation that cannot be said in C.
