@@ -9,6 +9,7 @@ local helpers = {
   relu = {"x", "return x < 0 ? 0 : x;"},
   sigmoid = {"x", "return 1 / (1 + expF(-x));"},
   softplus = {"x", "return x > 0 ? x + log1pF(expF(-x)) : log1pF(expF(x));"},
+  gelu_exact = {"x", "return x * erfcF(x * (T)-0.7071067811865476) / 2;"},
   square = {"x", "return (T)(x * x);"},
   sign = {"x", "return (T)((x > 0) - (x < 0));",
     real = "return x != x ? x : (T)((x > 0) - (x < 0));"},

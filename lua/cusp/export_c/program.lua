@@ -2,6 +2,7 @@
 -- @module cusp.export_c.program
 local arrange = require "cusp.export_c.arrange"
 local arrays = require "cusp.export_c.arrays"
+local attention = require "cusp.export_c.attention"
 local errors = require "cusp.base.errors"
 local fused = require "cusp.export_c.fused"
 local groups = require "cusp.export_c.groups"
@@ -29,7 +30,7 @@ end
 
 -- What a group may begin with, and what is a step by itself.
 local roots = merge(fused.roots, products.roots, windows.roots)
-local alone = merge(recurrent, rows, sorting, arrange)
+local alone = merge(attention, recurrent, rows, sorting, arrange)
 alone.copy = nil
 
 --- Fails for an operation that cannot be said in C.

@@ -128,7 +128,8 @@ local function trace_model(record, model, weights)
   local trace <close> = engine.trace()
   local states = record.states
   local inputs, values = placeholders(trace, record.inputs), placeholders(trace, states)
-  local outputs, after, kept = context.within({observe_call = observer(record.spans)}, call, model,
+  local outputs, after, kept = context.within(
+    {observe_call = observer(record.spans), unrolled = true}, call, model,
     states, values, weights, inputs)
   check_unchanged(model, weights.others, kept)
   for i, output in ipairs(outputs) do
