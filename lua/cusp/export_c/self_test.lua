@@ -91,10 +91,10 @@ end
 local function read_inputs(program, writer)
   for _, item in ipairs(program.record.inputs) do
     writer:open("for (int i = 0; i < %d; i++) {", item.count)
-    writer:line "double x;"
-    writer:line "if (scanf(\"%lf\", &x) != 1)"
+    writer:line "double number;"
+    writer:line "if (scanf(\"%lf\", &number) != 1)"
     writer:line "  return 0;"
-    writer:line("%s[i] = (%s)x;", item.c_name, text.type(item.dtype))
+    writer:line("%s[i] = (%s)number;", item.c_name, text.type(item.dtype))
     writer:close()
   end
 end

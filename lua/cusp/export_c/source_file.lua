@@ -11,7 +11,8 @@ local source_file = {}
 local reserved = {}
 for word in ([[auto break case char const continue default do double else enum extern float for goto
   if inline int long register restrict return short signed sizeof static struct switch typedef union
-  unsigned void volatile while state worst i]]):gmatch "%S+" do reserved[word] = true end
+  unsigned void volatile while state worst i number argc argv main printf fprintf scanf strcmp stdin
+  stdout stderr NULL EOF NAN INFINITY HUGE_VAL]]):gmatch "%S+" do reserved[word] = true end
 
 -- Names in C for what the caller gives, each of its own.
 local function name_all(list, prefix)
@@ -19,11 +20,11 @@ local function name_all(list, prefix)
   for _, item in ipairs(list) do
     local name, n = text.identifier(item.name), 1
     if reserved[name] or name:sub(1, #prefix + 1) == prefix .. "_" then name = name .. "_" end
-    while taken[name] do
+    while taken[name:lower()] do
       n = n + 1
       name = text.identifier(item.name) .. "_" .. n
     end
-    taken[name], item.c_name = true, name
+    taken[name:lower()], item.c_name = true, name
     item.count = arrays.count(item.shape)
   end
 end
