@@ -460,11 +460,13 @@ void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg text_metamethods[] = {{"__gc", text_release}, {NULL, NULL}};
   static const luaL_Reg trace_metamethods[] = {
       {"__gc", trace_abandon}, {"__close", trace_abandon}, {NULL, NULL}};
-  static const luaL_Reg trace_methods[] = {
-      {"placeholder", trace_placeholder}, {"try", trace_try},
-      {"compile", trace_compile},         {"graph", trace_graph},
-      {"abandon", trace_abandon},         {"unused_truths", trace_unused_truths},
-      {NULL, NULL}};
+  static const luaL_Reg trace_methods[] = {{"placeholder", trace_placeholder},
+                                           {"try", trace_try},
+                                           {"compile", trace_compile},
+                                           {"graph", trace_graph},
+                                           {"abandon", trace_abandon},
+                                           {"unused_truths", trace_unused_truths},
+                                           {NULL, NULL}};
   static const luaL_Reg function_metamethods[] = {{"__gc", function_release},
                                                   {"__call", function_call},
                                                   {"__tostring", function_tostring},
