@@ -217,7 +217,7 @@ return {
     {"keras2", "flag", about = "as tf.keras 2 reads it"},
     {"keras3", "flag", about = "as Keras 3 reads it"},
     {"weights-only", "flag", about = "a .h5 file of weights alone, in tf.keras 2's layout"},
-    {"main", "flag", about = "a .c file that is a program: --self-test, or numbers to predict from"},
+    {"main", "flag", about = "a .c file that is a program: --self-test, or numbers on stdin"},
     {"int8", "flag", about = "a .c file with a byte for each weight"},
     files.require_option,
   },

@@ -18,8 +18,10 @@ local helpers = {
   minimum = {"a, T b", "return a < b ? a : b;", real = "return a < b || a != a ? a : b;"},
   clip = {"x, T low, T high", "T y = x < low ? low : x;\n  return y > high ? high : y;"},
   floor_divide = {"a, T b",
-  "T q = b == 0 ? 0 : (T)(a / b);\n  return b != 0 && q * b != a && (a < 0) != (b < 0) ? q - 1 : q;",
-    real = "T r = fmodF(a, b);\n  return rintF((a - (r != 0 && (r < 0) != (b < 0) ? r + b : r)) / b);"},
+    "T q = b == 0 ? 0 : (T)(a / b);\n  return b != 0 && q * b != a && (a < 0) != (b < 0) ? q - 1 "
+      .. ": q;",
+    real = "T r = fmodF(a, b);\n  return rintF((a - (r != 0 && (r < 0) != (b < 0) ? r + b : r)) "
+      .. "/ b);"},
   mod = {"a, T b",
     "T r = b == 0 ? 0 : (T)(a % b);\n  return r != 0 && (r < 0) != (b < 0) ? (T)(r + b) : r;",
     real = "T r = fmodF(a, b);\n  return r != 0 && (r < 0) != (b < 0) ? r + b : r;"},

@@ -30,7 +30,8 @@ local function is_reduced(op, rank)
 end
 
 local steps = {
-  sum = "sum += %s;", reduce_prod = "sum *= %s;", any = "sum = sum || %s;", all = "sum = sum && %s;",
+  sum = "sum += %s;", reduce_prod = "sum *= %s;", any = "sum = sum || %s;",
+  all = "sum = sum && %s;",
 }
 
 -- What is below (or above) all numbers of a type.

@@ -33,8 +33,8 @@ end
 
 local function check_model(model)
   if not model.__own.graph then
-    errors.raise("export_c: %s is not built of layers between known inputs; give a Sequential model "
-      .. "an Input, or wrap a class of your own: cusp.Model{inputs = x, outputs = model(x)}",
+    errors.raise("export_c: %s is not built of layers between known inputs; give a Sequential "
+      .. "model an Input, or wrap a class of your own: cusp.Model{inputs = x, outputs = model(x)}",
       model.name)
   end
   if not model.built then
@@ -110,7 +110,9 @@ local function check_unchanged(model, before, after)
   end
 end
 
-local function concatenated(a, b) return table.move(b, 1, #b, #a + 1, table.move(a, 1, #a, 1, {})) end
+local function concatenated(a, b)
+  return table.move(b, 1, #b, #a + 1, table.move(a, 1, #a, 1, {}))
+end
 
 -- Which nodes each layer made, in the order in which the calls end.
 local function observer(spans)
@@ -211,8 +213,8 @@ local function check_samples(types, samples)
     local same = #shape == #type_.shape and shape[1] >= type_.shape[1]
     for axis = 2, #type_.shape do same = same and shape[axis] == type_.shape[axis] end
     if not same then
-      errors.raise("export_c: 'samples' for the input '%s' should have shape %s, got %s", type_.name,
-        errors.shape(type_.shape), errors.shape(shape))
+      errors.raise("export_c: 'samples' for the input '%s' should have shape %s, got %s",
+        type_.name, errors.shape(type_.shape), errors.shape(shape))
     end
   end
 end

@@ -45,7 +45,8 @@ end
 local function copy_states(step, p, names)
   step:open("for (int u = 0; u < %d; u++) {", p.units)
   for _, name in ipairs(names) do
-    step:line("%s = %s;", step:place(p.state[name], {"b", "u"}), step:at(p.before[name], {"b", "u"}))
+    step:line("%s = %s;", step:place(p.state[name], {"b", "u"}),
+      step:at(p.before[name], {"b", "u"}))
   end
   step:close()
 end
@@ -80,7 +81,8 @@ end
 
 local function functions(step, p)
   local dtype = p.x.dtype
-  return expressions.helper(step.program, "sigmoid", dtype), dtype == "float32" and "tanhf" or "tanh"
+  return expressions.helper(step.program, "sigmoid", dtype),
+    dtype == "float32" and "tanhf" or "tanh"
 end
 
 function recurrent.lstm_sequence(step, op)

@@ -121,7 +121,7 @@ function self_test.define_main(program, tolerance, writer)
   writer:line("return worst <= %s ? 0 : 1;", text.literal(tolerance, "float32"))
   writer:close()
   writer:open "if (argc > 1) {"
-  writer:line "fprintf(stderr, \"usage: %s [--self-test], or numbers on standard input\\n\", argv[0]);"
+  writer:line "fprintf(stderr, \"usage: %s [--self-test], or numbers on stdin\\n\", argv[0]);"
   writer:line "return 2;"
   writer:close()
   writer:open "for (;;) {"

@@ -82,7 +82,7 @@ local function declare(program, writer)
   describe_arguments(program, writer)
   writer:line " */"
   writer:line("void %s_predict(%s);", prefix, parameters(program))
-  writer:line "/* The greatest difference from the recorded outputs, relative where they exceed 1. */"
+  writer:line "/* The greatest difference from recorded outputs, relative where they exceed 1. */"
   writer:line("float %s_self_test(void);", prefix)
   writer:line ""
 end
