@@ -261,7 +261,7 @@ describe("export_c refuses", function()
   it("models without inputs, other names, and options that it does not know", function()
     refuses("give a Sequential model an Input", cusp.Sequential{layers.Dense{3}}, "net.c")
     refuses("a file name that ends in .c", small, "net.cpp")
-    refuses("'prefix' should be the beginning of a name in C", small, "net.c", {prefix = "2 b"})
+    refuses("'prefix' should be the beginning of a C name", small, "net.c", {prefix = "2 b"})
     refuses("weights", small, "net.c", {weights = "int4"})
     refuses("'samples' for the input 'x' should have shape", small, "net.c",
       {samples = cusp.ones{2, 5}})

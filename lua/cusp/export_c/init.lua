@@ -38,8 +38,8 @@ end
 local function prefix_of(options, stem)
   local prefix = options.prefix or text.identifier(stem)
   if not prefix:find "^%a[%w_]*$" then
-    errors.raise(
-      "export_c: 'prefix' should be the beginning of a name in C, such as \"net\", got %s", errors.describe(prefix))
+    errors.raise("export_c: 'prefix' should be the beginning of a C name, such as \"net\"; got %s",
+      errors.describe(prefix))
   end
   return prefix
 end
