@@ -12,7 +12,7 @@ static int find_argument(const cusp_trace *trace, const cusp_node *node) {
   return -1;
 }
 
-static const cusp_variable *find_variable(const cusp_trace *trace, const cusp_node *node) {
+static cusp_variable *find_variable(const cusp_trace *trace, const cusp_node *node) {
   for (const cusp_variable_binding *b = trace->bindings; b; b = b->next)
     if (b->initial == node)
       return b->variable;
@@ -28,12 +28,13 @@ static cusp_status fill_leaf(cusp_traced_graph *out, int index, const cusp_trace
   out->arguments[index] = find_argument(trace, node);
   if (out->arguments[index] >= 0)
     return CUSP_OK;
-  const cusp_variable *variable = find_variable(trace, node);
+  cusp_variable *variable = find_variable(trace, node);
   if (!variable)
     return cusp_fail(CUSP_ETRACED,
                      "a traced tensor of another function (shape %s) is used here: it has no value "
                      "outside that function",
                      cusp_shape_text(&node->type.shape));
+  CUSP_TRY(cusp_evaluate(1, &variable->value));
   leaf->constant = true;
   leaf->array = variable->value->value;
   cusp_storage_retain(leaf->array.storage);

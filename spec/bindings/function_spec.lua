@@ -70,6 +70,14 @@ describe("a compiled function", function()
     assert.is_false((pcall(trace.graph, trace, {y})))
   end)
 
+  it("is seen with the values of variables that wait to be computed", function()
+    local v = engine.variable(engine.ops.exp(engine.ops.zeros({2})))
+    local trace <close> = engine.trace()
+    local x = trace:placeholder({2}, "float32")
+    local graph = trace:graph{x + v.value}
+    assert.same({1, 1}, graph.leaves[2].constant:tolist())
+  end)
+
   it("refuses to give a traced value, with advice", function()
     local trace <close> = engine.trace()
     local x = trace:placeholder({2}, "float32")

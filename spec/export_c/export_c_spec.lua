@@ -144,6 +144,12 @@ describe("export_c", function()
     }
   end)
 
+  it("takes the weights of layers that the model does not know of", function()
+    local hidden = layers.Dense{3}
+    hidden:build{1, 4}
+    check{hidden = chain({4}, layers.Lambda{function(x) return hidden(x) end})}
+  end)
+
   it("keeps the state of recurrent layers with the caller", function()
     local model = randomize(cusp.Sequential{cusp.Input{shape = {5, 3}, batch_size = 2},
       layers.LSTM{4, stateful = true, return_sequences = true}, layers.GRU{3, stateful = true}})
