@@ -157,6 +157,19 @@ describe("export_c", function()
     check{stateful = model}
   end)
 
+  it("keeps states that are moved from one to the other", function()
+    local Shift = cusp.Layer:extend "Shift"
+    function Shift:init(args)
+      cusp.Layer.init(self, args)
+      self.state_size, self.output_size = {3, 3}, 3
+    end
+    function Shift:build() end
+    function Shift:call(x, states) return {x + states[2], {x, states[1]}} end
+    local x = cusp.Input{shape = {1, 3}, batch_size = 1}
+    check{shifting = cusp.Model{inputs = x, outputs = layers.RNN{cell = Shift(),
+      stateful = true}(x)}}
+  end)
+
   it("computes other numbers of rows at once, and doubles", function()
     local x = cusp.Input{shape = {4}, dtype = "float64"}
     check({rows = chain({4}, layers.Dense{3}),

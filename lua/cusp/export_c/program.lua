@@ -212,8 +212,22 @@ local function add_operation(program, op, group)
   end
 end
 
+-- New states that are old ones wait in a buffer, for those are overwritten one after another.
+local function save_states(program)
+  for i, target in ipairs(program.record.results) do
+    local from = program.arrays[program.graph.outputs[i]]
+    if target.state and from.source and from.source.state then
+      local copy = arrays.dense(program:new_buffer(from.dtype, arrays.count(from.shape), "v"),
+        from.shape)
+      arrange.copy(new_step(program, "state", "the state before"), from, copy)
+      program.arrays[program.graph.outputs[i]] = copy
+    end
+  end
+end
+
 -- Outputs and states that no step has written where they belong.
 local function copy_results(program)
+  save_states(program)
   for i, target in ipairs(program.record.results) do
     if not target.filled then
       local value = program.graph.outputs[i]
