@@ -165,6 +165,12 @@ struct cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *funct
 /** The compiled function at `index`; raises "function: expected a compiled function, got ..." for
  * anything else. (function.c) */
 cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function);
+/** Pushes an attribute as Lua has it; axes stay 0-based, as the engine keeps them. (graph.c)
+ * [-0, +1, m] */
+void cusp_lua_push_attribute(lua_State *L, const cusp_attr *attr);
+/** Pushes the graph of what computes the list of tensors at index 2 in `trace`: values, leaves,
+ * operations and outputs, values numbered from 1. (traced.c) [-0, +1, e] */
+int cusp_lua_push_graph(lua_State *L, const cusp_trace *trace);
 /** Each adds its functions to the module table on the top of the stack. */
 void cusp_lua_open_arguments(lua_State *L);
 void cusp_lua_open_evaluate(lua_State *L);
@@ -180,6 +186,7 @@ void cusp_lua_open_branch(lua_State *L);
 void cusp_lua_open_truth(lua_State *L);
 void cusp_lua_open_function(lua_State *L);
 void cusp_lua_open_graph(lua_State *L);
+void cusp_lua_open_traced(lua_State *L);
 void cusp_lua_open_data(lua_State *L);
 void cusp_lua_open_generator(lua_State *L);
 void cusp_lua_open_files(lua_State *L);

@@ -72,6 +72,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   cusp_lua_open_scope(L);
   cusp_lua_open_function(L);
   cusp_lua_open_graph(L);
+  cusp_lua_open_traced(L);
   cusp_lua_open_data(L);
   cusp_lua_open_generator(L);
   cusp_lua_open_files(L);

@@ -130,6 +130,12 @@ static int trace_unused_truths(lua_State *L) {
   return 1;
 }
 
+/** trace:graph(outputs): the graph that computes the listed tensors, as tables; the trace stays
+ * open. */
+static int trace_graph(lua_State *L) {
+  return cusp_lua_push_graph(L, check_trace(L, "graph")->trace);
+}
+
 /** trace:compile(outputs): ends the trace; a function computing the listed tensors and what
  * variables were assigned. */
 static int trace_compile(lua_State *L) {
@@ -454,10 +460,13 @@ void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg text_metamethods[] = {{"__gc", text_release}, {NULL, NULL}};
   static const luaL_Reg trace_metamethods[] = {
       {"__gc", trace_abandon}, {"__close", trace_abandon}, {NULL, NULL}};
-  static const luaL_Reg trace_methods[] = {
-      {"placeholder", trace_placeholder}, {"try", trace_try},
-      {"compile", trace_compile},         {"unused_truths", trace_unused_truths},
-      {"abandon", trace_abandon},         {NULL, NULL}};
+  static const luaL_Reg trace_methods[] = {{"placeholder", trace_placeholder},
+                                           {"try", trace_try},
+                                           {"compile", trace_compile},
+                                           {"graph", trace_graph},
+                                           {"abandon", trace_abandon},
+                                           {"unused_truths", trace_unused_truths},
+                                           {NULL, NULL}};
   static const luaL_Reg function_metamethods[] = {{"__gc", function_release},
                                                   {"__call", function_call},
                                                   {"__tostring", function_tostring},

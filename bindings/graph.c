@@ -4,8 +4,7 @@
 
 static void push_subgraphs(lua_State *L, const cusp_subgraphs *graphs);
 
-/* An attribute as Lua has it; axes stay 0-based, as the engine keeps them. [-0, +1, m] */
-static void push_attribute(lua_State *L, const cusp_attr *attr) {
+void cusp_lua_push_attribute(lua_State *L, const cusp_attr *attr) {
   switch (attr->kind) {
   case CUSP_ATTR_INT: lua_pushinteger(L, attr->integer); break;
   case CUSP_ATTR_FLOAT: lua_pushnumber(L, attr->number); break;
@@ -30,7 +29,7 @@ static void push_attributes(lua_State *L, const cusp_node *node) {
   for (int i = 0, at = 0; signature && i < signature->count && at < node->n_attrs; i++) {
     if (signature->parameters[i].kind <= CUSP_PARAMETER_TENSORS)
       continue;
-    push_attribute(L, &node->attrs[at++]);
+    cusp_lua_push_attribute(L, &node->attrs[at++]);
     lua_setfield(L, -2, signature->parameters[i].name);
   }
 }

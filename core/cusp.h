@@ -21,6 +21,7 @@
 #include "graph/function.h"
 #include "graph/print.h"
 #include "graph/profile.h"
+#include "graph/traced.h"
 #include "io/chunks.h"
 #include "io/crc32c.h"
 #include "io/digits.h"

@@ -32,6 +32,7 @@ typedef struct cusp_operation {
   int first_output; /* values first_output .. first_output + n_outputs - 1 */
   bool dead;
   cusp_origin origin;
+  uint64_t serial; /* of the node that it was made from; 0: a pass made it */
 } cusp_operation;
 
 typedef struct cusp_leaf {

@@ -18,8 +18,11 @@ static cusp_status import_operation(importer *m, const cusp_node *node, int *val
                      node->n_outputs, node->types ? node->types : &node->type, value);
   if (inputs != small)
     cusp_free(inputs);
-  if (status == CUSP_OK)
-    cusp_graph_producer(m->graph, *value)->origin = node->origin;
+  if (status == CUSP_OK) {
+    cusp_operation *operation = cusp_graph_producer(m->graph, *value);
+    operation->origin = node->origin;
+    operation->serial = node->serial;
+  }
   return status;
 }
 

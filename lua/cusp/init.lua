@@ -46,7 +46,7 @@ end
 for name, loader in pairs(loaders) do rooms.provide(name, loader) end
 rooms.provide("library", function() return cusp end)
 for _, path in ipairs{
-  "cusp.symbolic.tensors", "cusp.ops.image", "cusp.optimizers.schedules",
+  "cusp.export_c", "cusp.symbolic.tensors", "cusp.ops.image", "cusp.optimizers.schedules",
   "cusp.saving.configuration", "cusp.saving.configuration.functional_reader",
   "cusp.saving.configuration.functional_writer", "cusp.saving.configuration.training",
   "cusp.saving.functions", "cusp.saving.keras2.upgrade", "cusp.saving.methods",

@@ -51,6 +51,33 @@ describe("a compiled function", function()
     assert.same({12}, dv:tolist())
   end)
 
+  it("is seen as a graph of operations, with variables as constants", function()
+    local v = engine.variable({1.0, 2.0, 3.0})
+    local trace <close> = engine.trace()
+    local x = trace:placeholder({2, 3}, "float32")
+    local y = engine.ops.softmax(x * v.value + engine.ops.exp(engine.tensor({0.0, 0.0, 0.0})))
+    local graph = trace:graph{y, engine.ops.sum(y, {1})}
+    local names = {}
+    for i, op in ipairs(graph.operations) do names[i] = op.name end
+    assert.same({"multiply", "add", "softmax_rows", "sum"}, names)
+    assert.same({0}, graph.operations[4].attributes.axis)
+    assert.same({3}, graph.values[graph.outputs[2]].shape)
+    assert.equal(1, graph.leaves[1].argument)
+    assert.same({1, 2, 3}, graph.leaves[2].constant:tolist())
+    assert.same({1, 1, 1}, graph.leaves[3].constant:tolist())
+    assert.is_true(engine.tracing())
+    trace:abandon()
+    assert.is_false((pcall(trace.graph, trace, {y})))
+  end)
+
+  it("is seen with the values of variables that wait to be computed", function()
+    local v = engine.variable(engine.ops.exp(engine.ops.zeros({2})))
+    local trace <close> = engine.trace()
+    local x = trace:placeholder({2}, "float32")
+    local graph = trace:graph{x + v.value}
+    assert.same({1, 1}, graph.leaves[2].constant:tolist())
+  end)
+
   it("refuses to give a traced value, with advice", function()
     local trace <close> = engine.trace()
     local x = trace:placeholder({2}, "float32")

@@ -170,6 +170,15 @@ describe("commands", function()
     os.execute(("cd '%s' && rm -f m.onnx n.keras p.npy"):format(folder.path))
   end)
 
+  it("convert to a C file, and its header", function()
+    local code, _, problem = run "convert m.keras net.c --main"
+    assert.same({0, ""}, {code, problem})
+    local text, header = read(folder.path .. "/net.c"), read(folder.path .. "/net.h")
+    assert.is_truthy(text:find("int main(int argc", 1, true))
+    assert.is_truthy(header:find("void net_predict(const float *", 1, true))
+    os.execute(("cd '%s' && rm net.c net.h"):format(folder.path))
+  end)
+
   it("write nothing that would lack something without --force", function()
     local before = list()
     for name, pattern in pairs{["a.json"] = "the weights", ["a.weights.h5"] = "the architecture",
@@ -209,6 +218,7 @@ describe("commands", function()
     fails("predict m.keras --input x.npy --top 2 --class-names bad.keras", "has 1 names")
     fails("predict m.keras --imput x.npy", "did you mean 'input'")
     fails("evaluate m.keras --input x.npy --target names.txt", "names.txt")
+    fails("convert m.keras x.keras --main", "--main is for a .c file")
     fails("convert m.keras folder/that/is/not/x.h5", "there is no folder")
     fails("convert m.keras x.keras --keras2", "is a format of Keras 3")
     fails("convert x.npy x.keras", "holds tensors")

@@ -13,7 +13,7 @@ local warnings = require "cusp.base.warnings"
 local endings = {
   {".weights.h5", "weights.h5"}, {".keras", "keras"}, {".h5", "h5"}, {".hdf5", "h5"},
   {".json", "json"}, {".yaml", "yaml"}, {".yml", "yaml"}, {".safetensors", "safetensors"},
-  {".ckpt", "checkpoint"}, {".index", "checkpoint"}, {".onnx", "onnx"},
+  {".ckpt", "checkpoint"}, {".index", "checkpoint"}, {".onnx", "onnx"}, {".c", "c"},
 }
 
 local function format_of(path)
@@ -23,7 +23,7 @@ local function format_of(path)
   end
   if not name:match "[^/]*$":find("%.", 1) then return "checkpoint" end
   errors.raise("'%s': the end of the name says the format: .keras, .h5, .weights.h5, .safetensors, "
-    .. ".json, .yaml, .onnx, or none for a checkpoint", path)
+    .. ".json, .yaml, .onnx, .c, or none for a checkpoint", path)
 end
 
 local function check_generation(given, format)
@@ -34,6 +34,9 @@ local function check_generation(given, format)
   end
   if given["weights-only"] and format ~= "h5" then
     errors.raise "--weights-only is for a .h5 file, which may hold a whole model"
+  end
+  if (given.main or given.int8) and format ~= "c" then
+    errors.raise("--%s is for a .c file", given.main and "main" or "int8")
   end
 end
 
@@ -178,12 +181,21 @@ local function write_checked(model, kind, format, given)
   error(problem, 0)
 end
 
+-- A program has the weights alone of what there is to lose, which nobody reads back.
+local function export(model, kind, given)
+  if kind.kind == "configuration" then
+    warnings.warn("%s holds no weights: those of %s are new random ones", given.A, given.B)
+  end
+  model:export_c(given.B, {main = given.main, weights = given.int8 and "int8" or nil})
+end
+
 local function run(given)
   local format = format_of(given.B)
   check_generation(given, format)
   files.run_scripts(given.require)
   local kind = files.kind(given.A)
   local model = read(given, kind)
+  if format == "c" then return export(model, kind, given) end
   if kind.kind == "configuration" and not is_text[format] then
     warnings.warn("%s holds no weights: those of %s are new random ones", given.A, given.B)
   end
@@ -199,8 +211,9 @@ return {
   name = "convert", run = run,
   usage = "convert A B [--model FILE] [--force]",
   about = "Writes a model, its architecture or its weights in another format.\nThe end of B says "
-    .. "which: .keras, .h5, .weights.h5, .safetensors, .json, .yaml, .onnx, or none\n(or .ckpt) "
-    .. "for a TensorFlow checkpoint. A is any of these, or a SavedModel folder.",
+    .. "which: .keras, .h5, .weights.h5, .safetensors, .json, .yaml, .onnx, .c (a C99 file that\n"
+    .. "predicts), or none (or .ckpt) for a TensorFlow checkpoint. A is any of these but .c, or a\n"
+    .. "SavedModel folder.",
   operands = {"A", "B"},
   options = {
     {"model", "text", value = "FILE", about = "the model that the weights of A are for"},
@@ -208,6 +221,8 @@ return {
     {"keras2", "flag", about = "as tf.keras 2 reads it"},
     {"keras3", "flag", about = "as Keras 3 reads it"},
     {"weights-only", "flag", about = "a .h5 file of weights alone, in tf.keras 2's layout"},
+    {"main", "flag", about = "a .c file that is a program: --self-test, or numbers on stdin"},
+    {"int8", "flag", about = "a .c file with a byte for each weight"},
     files.require_option,
   },
 }

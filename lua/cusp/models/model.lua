@@ -440,6 +440,13 @@ for _, name in ipairs{"save", "save_weights", "load_weights"} do
   Model[name] = function(self, ...) return rooms.get("saving.methods")[name](self, ...) end
 end
 
+--- Writes the model as one C99 file without allocation, and a header; see `cusp.export_c`.
+-- @usage model:export_c("net.c", {prefix = "net", main = true})
+function Model:export_c(...)
+  require("cusp.training.checks").receiver(self, "export_c")
+  return rooms.get("export_c").export(self, ...)
+end
+
 --- A functional model's graph, or the result of `Layer:get_config`.
 function Model:get_config()
   if self.__own.graph and getmetatable(self).get_config == Model.get_config then

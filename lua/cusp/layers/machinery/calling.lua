@@ -406,7 +406,9 @@ local function call_on_tensors(layer, inputs, extras, args)
   local own = layer.__own
   local runs = own.ran and run or run_first
   if own.remat then runs = remat.of(own.remat, runs) end
+  local ended = around.observe_call and around.observe_call(inner.path)
   local ok, outputs = context.attempt(inner, runs, layer, inputs, extras, args)
+  if ended then ended() end
   if not ok then error(annotate(layer, inputs, outputs), 0) end
   return outputs
 end

@@ -1,0 +1,106 @@
+--- How values lie in memory: a source (a buffer, a constant, an argument) with sizes, strides and
+-- an offset in elements; or one number for all positions.
+-- @module cusp.export_c.arrays
+local arrays = {}
+
+--- The number of elements of a shape.
+function arrays.count(shape)
+  local count = 1
+  for _, size in ipairs(shape) do count = count * size end
+  return count
+end
+
+--- Row-major strides.
+function arrays.strides(shape)
+  local strides, step = {}, 1
+  for axis = #shape, 1, -1 do
+    strides[axis] = step
+    step = step * shape[axis]
+  end
+  return strides
+end
+
+--- All of a source, row by row.
+function arrays.dense(source, shape)
+  return {source = source, dtype = source.dtype, shape = shape, strides = arrays.strides(shape),
+    offset = 0}
+end
+
+--- One number at all positions.
+-- @tparam string literal in C
+function arrays.uniform(literal, dtype, shape)
+  return {literal = literal, dtype = dtype, shape = shape, strides = arrays.strides(shape),
+    offset = 0}
+end
+
+--- The same memory with other sizes and strides.
+function arrays.view(array, shape, strides, offset)
+  return {source = array.source, literal = array.literal, dtype = array.dtype, shape = shape,
+    strides = strides, offset = offset or array.offset}
+end
+
+--- Whether the elements lie one after another, row by row.
+function arrays.is_dense(array)
+  local strides = arrays.strides(array.shape)
+  for axis, size in ipairs(array.shape) do
+    if size ~= 1 and array.strides[axis] ~= strides[axis] then return false end
+  end
+  return true
+end
+
+--- As NumPy broadcasts: new axes in front, axes of size 1 repeated.
+function arrays.broadcast(array, shape)
+  local strides, extra = {}, #shape - #array.shape
+  for axis, size in ipairs(shape) do
+    local own = array.shape[axis - extra]
+    strides[axis] = (own == size and own ~= 1) and array.strides[axis - extra] or 0
+  end
+  return arrays.view(array, shape, strides)
+end
+
+local function term(index, stride)
+  if stride == 1 then return index end
+  if index:find "[^%w_]" then index = "(" .. index .. ")" end
+  return ("%s * %d"):format(index, stride)
+end
+
+--- The position of an element in its source.
+-- @tparam table array
+-- @tparam {string|integer,...} indices
+-- @treturn string in C
+function arrays.position(array, indices)
+  local terms, offset = {}, array.offset
+  for axis, index in ipairs(indices) do
+    local stride = array.strides[axis]
+    if math.type(index) == "integer" then
+      offset = offset + index * stride
+    elseif array.shape[axis] > 1 and stride ~= 0 then
+      terms[#terms + 1] = term(index, stride)
+    end
+  end
+  if offset ~= 0 or #terms == 0 then terms[#terms + 1] = ("%d"):format(offset) end
+  return (table.concat(terms, " + "):gsub("%+ %-", "- "))
+end
+
+--- Few axes instead of many, where all the arrays allow: those of size 1 go, and neighbours merge.
+-- @tparam {table,...} list arrays of one shape
+-- @treturn {table,...} the arrays with fewer axes
+function arrays.collapse(list)
+  local shape, result = {}, {}
+  for i, array in ipairs(list) do result[i] = arrays.view(array, shape, {}) end
+  for axis, size in ipairs(list[1].shape) do
+    local last = #shape
+    if size ~= 1 then
+      local merges = last > 0
+      for i, array in ipairs(list) do
+        merges = merges and result[i].strides[last] == array.strides[axis] * size
+      end
+      if not merges then last = last + 1 end
+      shape[last] = (merges and shape[last] or 1) * size
+      for i, array in ipairs(list) do result[i].strides[last] = array.strides[axis] end
+    end
+  end
+  return result
+end
+
+return arrays

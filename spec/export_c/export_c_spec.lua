@@ -1,0 +1,288 @@
+-- Models as C programs, compiled and compared with what the models predict.
+local cusp = require "cusp"
+local folder = require "spec.support.folder"
+local layers = cusp.layers
+
+local FLAGS = "-std=c99 -O1 -Wall -Wextra -Werror -pedantic"
+
+local function has(program) return os.execute(("command -v %s >/dev/null 2>&1"):format(program)) end
+
+-- Weights that leave nothing at 0 or 1, where a mistake would not show.
+local function randomize(model)
+  for i, variable in ipairs(model.variables) do
+    if variable.dtype == "float32" then
+      local low, high = -0.7, 0.7
+      if variable.path:find "variance" then low, high = 0.5, 2 end
+      variable:assign(cusp.random.uniform(variable.shape,
+        {minval = low, maxval = high, seed = i}))
+    end
+  end
+  return model
+end
+
+local function chain(shape, ...)
+  local x = cusp.Input{shape = shape, name = "x"}
+  local y = x
+  for _, layer in ipairs{...} do y = layer(y) end
+  return randomize(cusp.Model{inputs = x, outputs = y})
+end
+
+local function build(shape, f, dtype)
+  local x = cusp.Input{shape = shape, dtype = dtype, name = "x"}
+  return randomize(cusp.Model{inputs = x, outputs = f(x)})
+end
+
+local function run(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local output = pipe:read "a"
+  return pipe:close() and true or false, output
+end
+
+-- Exports the models, compiles all in one run, and checks each one's self-test.
+local function check(models, options)
+  if not has "cc" then return pending "no C compiler" end
+  local place <close> = folder.new()
+  local lines, calls, names = {"#include <stdio.h>"}, {}, {}
+  for name in pairs(models) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    models[name]:export_c(("%s/%s.c"):format(place.path, name), options)
+    lines[#lines + 1] = ('#include "%s.c"'):format(name)
+    calls[#calls + 1] = ('  printf("%s %%d\\n", %s_self_test() <= 1e-5f);'):format(name, name)
+  end
+  local driver = assert(io.open(place.path .. "/driver.c", "w"))
+  driver:write(table.concat(lines, "\n"), "\nint main(void)\n{\n", table.concat(calls, "\n"),
+    "\n  return 0;\n}\n")
+  driver:close()
+  local ok, output = run(("cd '%s' && cc %s driver.c -lm -o driver && ./driver"):format(place.path,
+    FLAGS))
+  assert.is_true(ok, output)
+  for _, name in ipairs(names) do assert.equal("1", output:match(name .. " (%d)"), name) end
+end
+
+describe("export_c", function()
+  it("computes dense layers, activations and normalizations as the model does", function()
+    check{
+      dense = chain({7}, layers.Dense{5, activation = "tanh"}, layers.Dense{3}),
+      activations = chain({6}, layers.Activation "hard_sigmoid", layers.Activation "mish",
+        layers.Activation "gelu", layers.Activation "selu", layers.Activation "log_softmax"),
+      slopes = chain({4, 6}, layers.LeakyReLU(), layers.PReLU(), layers.ReLU{max_value = 0.5}),
+      softmax = chain({4, 6}, layers.Softmax{axis = 1}),
+      batch = chain({4, 6}, layers.BatchNormalization()),
+      layer = chain({4, 6}, layers.LayerNormalization(), layers.RMSNormalization()),
+      group = chain({4, 6}, layers.GroupNormalization{3}, layers.UnitNormalization()),
+    }
+  end)
+
+  it("computes convolutions and pooling", function()
+    check{
+      causal = chain({12, 3}, layers.Conv1D{4, 3, padding = "causal", dilation_rate = 2}),
+      strided = chain({9, 8, 3}, layers.Conv2D{6, 3, padding = "same", strides = 2,
+        activation = "relu"}, layers.AveragePooling2D{2, padding = "same"}),
+      grouped = chain({9, 8, 4}, layers.Conv2D{6, 3, groups = 2}, layers.MaxPooling2D()),
+      volume = chain({5, 6, 4, 2}, layers.Conv3D{3, 2}, layers.GlobalMaxPooling3D()),
+      depthwise = chain({9, 8, 3}, layers.DepthwiseConv2D{3, depth_multiplier = 2}),
+      separable = chain({9, 8, 3}, layers.SeparableConv2D{4, 3}),
+      transposed = chain({5, 6, 3}, layers.Conv2DTranspose{4, 3, strides = 2, padding = "same"}),
+      first = chain({3, 9, 8}, layers.Conv2D{4, 3, data_format = "channels_first"}),
+      resized = chain({6, 5, 2}, layers.UpSampling2D{2}, layers.ZeroPadding2D{1},
+        layers.Resizing{5, 6}, layers.GlobalAveragePooling2D()),
+    }
+  end)
+
+  it("computes recurrent layers, with masks", function()
+    check{
+      lstm = chain({5, 3}, layers.LSTM{4, return_sequences = true}, layers.LSTM{3}),
+      both = chain({5, 3}, layers.Bidirectional{layers.GRU{4, return_sequences = true}}),
+      before = chain({5, 3}, layers.GRU{4, reset_after = false}),
+      simple = chain({5, 3}, layers.SimpleRNN{4}),
+      convolved = chain({3, 5, 5, 2}, layers.ConvLSTM2D{2, 2}),
+      cells = chain({4, 3}, layers.RNN{cell = {layers.LSTMCell{3}, layers.GRUCell{2}}}),
+      masked = build({6}, function(x)
+        return layers.LSTM{3}(layers.Embedding{10, 4, mask_zero = true}(x))
+      end, "int32"),
+      timed = build({6}, function(x)
+        return layers.TimeDistributed{layers.Dense{2}}(layers.Embedding{9, 4, mask_zero = true}(x))
+      end, "int32"),
+    }
+  end)
+
+  it("computes attention, merging layers and rearrangements", function()
+    check{
+      heads = build({5, 6}, function(x)
+        return layers.MultiHeadAttention{num_heads = 2, key_dim = 3}(x, x,
+          {use_causal_mask = true})
+      end),
+      grouped = build({5, 6}, function(x)
+        return layers.GroupQueryAttention{head_dim = 3, num_query_heads = 4,
+          num_key_value_heads = 2}(x, x)
+      end),
+      additive = build({5, 6}, function(x) return layers.AdditiveAttention()({x, x}) end),
+      merged = build({5, 6}, function(x)
+        local a, b = layers.Dense{4}(x), layers.Dense{4}(x)
+        return layers.Concatenate()({layers.Add()({a, b}), layers.Maximum()({a, b}),
+          layers.Multiply()({a, b}), layers.Subtract()({a, b})})
+      end),
+      rearranged = chain({3, 4, 2}, layers.Permute{2, 3, 1}, layers.Reshape{-1, 3},
+        layers.Flatten(), layers.RepeatVector{2}),
+      categories = chain({5}, layers.Discretization{bin_boundaries = {-0.5, 0, 0.5}}),
+    }
+  end)
+
+  it("computes operations outside of layers, and several outputs", function()
+    local ops = cusp.ops
+    local a, b = cusp.Input{shape = {4}, name = "exp"}, cusp.Input{shape = {4}, name = "int"}
+    local shared = layers.Dense{4, activation = "relu"}
+    local h = shared(a)
+    check{
+      several = randomize(cusp.Model{inputs = {left = a, right = b},
+        outputs = {shared(b), h, a, h, b * 2}}),
+      found = cusp.Model{inputs = a, outputs = {ops.argmax(a, -1), ops.sort(a),
+        (ops.top_k(a, 2)), ops.cumsum(a, 2), ops.one_hot(ops.argmax(a, -1), 4), a:greater(0)}},
+      reduced = cusp.Model{inputs = a, outputs = {ops.max(a, 2), ops.prod(a, 2),
+        ops.any(a:greater(2), 2), ops.std(a, 2), ops.logsumexp(a, 2)}},
+    }
+  end)
+
+  it("takes the weights of layers that the model does not know of", function()
+    local hidden = layers.Dense{3}
+    hidden:build{1, 4}
+    check{hidden = chain({4}, layers.Lambda{function(x) return hidden(x) end})}
+  end)
+
+  it("keeps the state of recurrent layers with the caller", function()
+    local model = randomize(cusp.Sequential{cusp.Input{shape = {5, 3}, batch_size = 2},
+      layers.LSTM{4, stateful = true, return_sequences = true}, layers.GRU{3, stateful = true}})
+    model:predict{cusp.ones{2, 5, 3}, verbose = 0}
+    check{stateful = model}
+  end)
+
+  it("keeps states that are moved from one to the other", function()
+    local Shift = cusp.Layer:extend "Shift"
+    function Shift:init(args)
+      cusp.Layer.init(self, args)
+      self.state_size, self.output_size = {3, 3}, 3
+    end
+    function Shift:build() end
+    function Shift:call(x, states) return {x + states[2], {x, states[1]}} end
+    local x = cusp.Input{shape = {1, 3}, batch_size = 1}
+    check{shifting = cusp.Model{inputs = x, outputs = layers.RNN{cell = Shift(),
+      stateful = true}(x)}}
+  end)
+
+  it("computes other numbers of rows at once, and doubles", function()
+    local x = cusp.Input{shape = {4}, dtype = "float64"}
+    check({rows = chain({4}, layers.Dense{3}),
+      double = cusp.Model{inputs = x,
+        outputs = layers.Dense{3, activation = "sigmoid", dtype = "float64"}(x)}}, {batch_size = 3})
+  end)
+
+  it("stores weights as int8", function()
+    local model = chain({9, 8, 8}, layers.Conv2D{16, 3, activation = "relu"}, layers.Flatten(),
+      layers.Dense{20})
+    check({small = model,
+      sequence = chain({6, 8}, layers.LSTM{8, return_sequences = true}, layers.GRU{8}),
+      lookup = build({6}, function(x) return layers.Embedding{20, 8}(x) end, "int32"),
+    }, {weights = "int8"})
+    local place <close> = folder.new()
+    local whole = model:export_c(place.path .. "/a.c")
+    local quarter = model:export_c(place.path .. "/b.c", {weights = "int8"})
+    assert.is_true(quarter.weight_bytes < 0.3 * whole.weight_bytes)
+    assert.is_true(quarter.difference > 0 and quarter.difference < 1)
+    assert.is_nil(whole.difference)
+  end)
+
+  it("makes a program that predicts what the model predicts", function()
+    if not has "cc" then return pending "no C compiler" end
+    local place <close> = folder.new()
+    local model = chain({4}, layers.Dense{3, activation = "tanh"}, layers.Dense{2})
+    local x = cusp.tensor{{1.5, -2, 0.25, 3}, {0, 1, 0, -1}}
+    local expected = model:predict{x, verbose = 0}:tolist()
+    model:export_c(place.path .. "/net.c", {prefix = "my_net", main = true, samples = x})
+    assert.is_true(run(("cd '%s' && cc %s net.c -lm -o net && ./net --self-test"):format(
+      place.path, FLAGS)))
+    local _, output = run(("printf '1.5 -2 0.25 3\\n0 1 0 -1\\n' | '%s/net'"):format(place.path))
+    local numbers = {}
+    for number in output:gmatch "%S+" do numbers[#numbers + 1] = assert(tonumber(number)) end
+    for i = 1, 4 do
+      assert.near(expected[(i + 1) // 2][(i - 1) % 2 + 1], numbers[i], 1e-5)
+    end
+    assert.is_false((run(("'%s/net' --other"):format(place.path))))
+  end)
+
+  it("gives a header that C and C++ read, and code that other compilers take", function()
+    local place <close> = folder.new()
+    chain({8, 8, 1}, layers.Conv2D{4, 3, activation = "relu"}, layers.Flatten(),
+      layers.Dense{10, activation = "softmax"}):export_c(place.path .. "/net.c", {main = true})
+    local user = assert(io.open(place.path .. "/user.c", "w"))
+    user:write '#include "net.h"\nfloat f(void);\nfloat f(void) { return net_self_test(); }\n'
+    user:close()
+    for _, compiler in ipairs{"cc " .. FLAGS, "clang " .. FLAGS, "arm-none-eabi-gcc " .. FLAGS,
+      "c++ -std=c++17 -x c++ -Wall -Wextra -Werror"} do
+      if has(compiler:match "%S+") then
+        local names = compiler:find "c%+%+" and "user.c" or "net.c user.c"
+        local ok, output = run(("cd '%s' && %s -c %s"):format(place.path, compiler, names))
+        assert.is_true(ok, compiler .. ": " .. output)
+      end
+    end
+  end)
+
+  it("shares memory between values that are not needed together", function()
+    local place <close> = folder.new()
+    local deep = {}
+    for i = 1, 10 do deep[i] = layers.Dense{100, activation = "relu"} end
+    local report = chain({100}, table.unpack(deep)):export_c(place.path .. "/net.c")
+    assert.equal(2 * 100 * 4, report.work_bytes)
+  end)
+end)
+
+describe("export_c refuses", function()
+  local function refuses(pattern, model, path, options)
+    local place <close> = folder.new()
+    local ok, message = pcall(model.export_c, model, place.path .. "/" .. path, options)
+    assert.is_false(ok)
+    assert.matches(pattern, message, 1, true)
+    assert.is_nil(io.open(place.path .. "/" .. path:gsub("c$", "h")))
+    assert.is_nil(io.open(place.path .. "/" .. path))
+  end
+  local small = chain({4}, layers.Dense{3})
+
+  it("sizes that are not known", function()
+    local x = cusp.Input{shape = {cusp.None, 4}, name = "steps"}
+    refuses("the input 'steps' has shape [None, None, 4]",
+      cusp.Model{inputs = x, outputs = layers.Dense{3}(x)}, "net.c")
+  end)
+
+  it("operations that it cannot say, naming the layer", function()
+    local x = cusp.Input{shape = {4}}
+    local half = layers.Dense{3, dtype = "mixed_float16", name = "halves"}
+    refuses("of float16 is not supported", cusp.Model{inputs = x, outputs = half(x)}, "net.c")
+    local square = cusp.Input{shape = {3, 3}}
+    refuses("the layer 'solving'", cusp.Model{inputs = square,
+      outputs = layers.Lambda{cusp.ops.inv, name = "solving"}(square)}, "net.c")
+  end)
+
+  it("a layer that changes its variables in each call", function()
+    local Counter = cusp.Layer:extend "Counter"
+    function Counter:build()
+      self.count = self:add_weight{name = "count", shape = {}, initializer = "zeros",
+        trainable = false}
+    end
+    function Counter:call(x)
+      self.count:assign_add(1)
+      return x * self.count
+    end
+    local x = cusp.Input{shape = {4}}
+    refuses("count'; only the states of recurrent layers",
+      cusp.Model{inputs = x, outputs = Counter()(x)}, "net.c")
+  end)
+
+  it("models without inputs, other names, and options that it does not know", function()
+    refuses("give a Sequential model an Input", cusp.Sequential{layers.Dense{3}}, "net.c")
+    refuses("a file name that ends in .c", small, "net.cpp")
+    refuses("'prefix' should be the beginning of a C name", small, "net.c", {prefix = "2 b"})
+    refuses("weights", small, "net.c", {weights = "int4"})
+    refuses("'samples' for the input 'x' should have shape", small, "net.c",
+      {samples = cusp.ones{2, 5}})
+  end)
+end)
