@@ -78,8 +78,10 @@ static cusp_node *unfused(const operands *o) {
 
 /* ------------------------------------------------------------------ types */
 
-static cusp_status check_arrays(const cusp_inference *inference) {
+static cusp_status check_arrays(const cusp_inference *inference, int first) {
   const cusp_type *x = inference->inputs;
+  bool bias = inference->attrs[HAS_BIAS].integer, mask = inference->attrs[HAS_MASK].integer;
+  CUSP_TRY(cusp_infer_count(inference, first + bias + mask));
   CUSP_TRY(cusp_infer_float_or_double(inference));
   for (int i = QUERY; i <= VALUE; i++)
     if (x[i].shape.ndim != 4)
@@ -115,7 +117,6 @@ static cusp_status check_grids(const cusp_inference *inference, int first) {
   const cusp_type *x = inference->inputs;
   const cusp_shape grid = grid_shape(&x[QUERY].shape, &x[KEY].shape);
   bool bias = inference->attrs[HAS_BIAS].integer, mask = inference->attrs[HAS_MASK].integer;
-  CUSP_TRY(cusp_infer_count(inference, first + bias + mask));
   for (int i = first; i < first + bias + mask; i++) {
     cusp_dtype dtype = bias && i == first ? x[QUERY].dtype : CUSP_BOOL;
     if (x[i].dtype != dtype || !broadcasts(&x[i].shape, &grid))
@@ -137,7 +138,7 @@ static cusp_type sums_type(const cusp_type *x) {
 }
 
 static cusp_status tiles_infer(cusp_inference *inference) {
-  CUSP_TRY(check_arrays(inference));
+  CUSP_TRY(check_arrays(inference, FIRST_OPTIONAL));
   CUSP_TRY(check_grids(inference, FIRST_OPTIONAL));
   inference->n_outputs = 2;
   inference->outputs[0] = out_type(inference->inputs);
@@ -147,7 +148,7 @@ static cusp_status tiles_infer(cusp_inference *inference) {
 
 static cusp_status gradient_infer(cusp_inference *inference) {
   const cusp_type *x = inference->inputs;
-  CUSP_TRY(check_arrays(inference));
+  CUSP_TRY(check_arrays(inference, G_FIRST_OPTIONAL));
   CUSP_TRY(check_grids(inference, G_FIRST_OPTIONAL));
   const cusp_type out = out_type(x), sums = sums_type(x);
   CUSP_TRY(cusp_infer_expect(inference, OUT, "out", out.dtype, out.shape));

@@ -11,6 +11,18 @@ local function message(f, ...)
   return tostring(text)
 end
 
+-- The message where Keras's cache is empty.
+local function without_files(f, ...)
+  local folder <close> = Folder.new()
+  local getenv = os.getenv
+  rawset(os, "getenv", function(name)
+    return name == "KERAS_HOME" and folder.path or getenv(name)
+  end)
+  local text = message(f, ...)
+  rawset(os, "getenv", getenv)
+  return text
+end
+
 local function small(options)
   options.input_shape, options.alpha = {32, 32, 3}, 0.1
   options.weights = options.weights or null
@@ -53,7 +65,8 @@ end)
 
 describe("decode_predictions", function()
   it("says which file is missing and where it belongs", function()
-    local text = message(applications.vgg16.decode_predictions, cusp.zeros{1, 1000})
+    local text = without_files(applications.vgg16.decode_predictions, cusp.zeros{1, 1000})
+    assert.matches(": decode_predictions: nothing is downloaded here: get https://", text, 1, true)
     assert.matches("imagenet_class_index.json", text, 1, true)
     assert.matches("/models/", text, 1, true)
     assert.matches("expected predictions of shape [batch, 1000], got [1, 10]",
@@ -81,10 +94,11 @@ describe("weights of a network", function()
   end)
 
   it("that were trained are looked for in Keras's cache", function()
-    local text = message(applications.ResNet50)
+    local text = without_files(applications.ResNet50)
     assert.matches("resnet50_weights_tf_dim_ordering_tf_kernels.h5", text, 1, true)
     assert.matches("/models/resnet50_weights_tf_dim_ordering_tf_kernels.h5", text, 1, true)
-    assert.matches("nothing is downloaded", text, 1, true)
+    assert.matches(": ResNet50: nothing is downloaded here: get https://", text, 1, true)
+    assert.matches("tf_kernels.h5; else weights is the path of a file, or cusp.null", text, 1, true)
   end)
 
   it("must be the right ones", function()

@@ -152,6 +152,62 @@ describe("a class", function()
   end)
 end)
 
+describe("a class with a declared config and an init of its own", function()
+  local layers = require("cusp").layers
+  local config = {{"units", "integer", min = 1}, {"scale", "number", default = 2}}
+
+  local function check(Cell)
+    local cell = Cell(3)
+    assert.same({3, 2, 6}, {cell.units, cell.scale, cell.size})
+    assert.equal(12, Cell{3, scale = 4, name = "c"}.size)
+    assert.equal("c", Cell{3, name = "c"}.name)
+    assert.equal(15, Cell:from_config(Cell{3, scale = 5}:get_config()).size)
+    assert.error_matches(function() Cell(0) end, "argument 'units' should be a positive")
+    assert.error_matches(function() Cell{3, scal = 4} end, "unknown argument 'scal'.*'scale'")
+  end
+
+  it("finds its arguments read, where init is added afterwards", function()
+    local Cell = layers.Layer:extend("ConfiguredLater", {config = config})
+    function Cell:init(args)
+      self.size = self.units * self.scale
+      layers.Layer.init(self, args)
+    end
+    check(Cell)
+    function Cell:init(args)
+      layers.Layer.init(self, args)
+      self.size = self.units * self.scale
+    end
+    check(Cell)
+  end)
+
+  it("finds them read, where init is a member", function()
+    check(layers.Layer:extend("ConfiguredAtOnce", {config = config, init = function(self, args)
+      layers.Layer.init(self, args)
+      self.size = self.units * self.scale
+    end}))
+  end)
+
+  it("reads what a class below passes on", function()
+    local Upper = layers.Layer:extend("ConfiguredUpper", {config = config})
+    function Upper:init(args)
+      layers.Layer.init(self, args)
+      self.size = self.units * self.scale
+    end
+    local Lower = Upper:extend "ConfiguredLower"
+    function Lower:init(args) Upper.init(self, {args.half * 2}) end
+    assert.equal(16, Lower{half = 4}.size)
+  end)
+
+  it("names a declared argument that no init reads", function()
+    local Upper = layers.Layer:extend("ConfiguredUnread", {config = config})
+    local Lower = Upper:extend "ConfiguredDeaf"
+    function Lower:init() Upper.init(self, {1}) end
+    local expected = "ConfiguredDeaf: argument 'units' is declared, but `init` does not read it"
+    assert.error_matches(function() Lower(3) end, expected)
+    assert.error_matches(function() Lower{units = 3} end, expected)
+  end)
+end)
+
 describe("an argument that a class declares again", function()
   it("has the default of that class, whatever its base says", function()
     local cusp = require "cusp"

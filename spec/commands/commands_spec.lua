@@ -79,6 +79,12 @@ describe("commands", function()
     end
     assert.is_truthy(select(2, run "--help"):find("COMMAND", 1, true))
     assert.equal(1, (run "help nothing"))
+    local code, _, problem = run "sumary m.keras"
+    assert.same({1, "cusp: there is no script 'sumary', and no command of that name (did you mean "
+      .. "'summary'?)\n"}, {code, problem})
+    write(folder.path .. "/sumary", "print(...)")
+    assert.equal("m.keras\n", (select(2, run "sumary m.keras")))
+    os.remove(folder.path .. "/sumary")
   end)
 
   it("predict as the model does", function()

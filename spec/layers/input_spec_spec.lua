@@ -31,6 +31,16 @@ describe("InputSpec", function()
     assert.error_matches(function() typed(cusp.ones{2}) end, "dtype int32, got float32")
   end)
 
+  it("says which axis may be missing", function()
+    local function stack(shape, ...) return cusp.Sequential{cusp.Input{shape = shape}, ...} end
+    assert.error_matches(function() stack({5, 2}, layers.LSTM(4), layers.LSTM(4)) end,
+      "%[None, 4%]; a recurrent layer gives all steps with return_sequences = true; else")
+    assert.error_matches(function() stack({28, 28}, layers.Conv2D{8, 3}) end,
+      "%[None, 28, 28%]; x:expand_dims%(%-1%) gives a channel axis$")
+    assert.error_matches(function() layers.Conv2D{8, 3}(cusp.ones{28, 28, 1}) end,
+      "no batch axis yet, x:expand_dims%(1%) gives one, and x:expand_dims%(%-1%) a channel axis$")
+  end)
+
   it("lets a last axis of 1 be there or not", function()
     local layer = layer_with(InputSpec{shape = {cusp.None, 1}, allow_last_axis_squeeze = true})
     layer(cusp.ones{2, 1})

@@ -168,6 +168,19 @@ describe("dot_product_attention", function()
     assert_close(curvature(unfused), curvature(ops.dot_product_attention), 1e-9, "curvature")
   end)
 
+  it("counts what its rows are given before looking at it", function()
+    local x = cusp.ones{2, 3, 4, 4}
+    for name, expected in pairs{attention_tiles = 3, attention_tiles_gradient = 6} do
+      for count = 1, 2 do
+        local list = table.move({x, x}, 1, count, 1, {})
+        assert.error_matches(function() cusp.ops[name](list, false, false, false, 1, 0) end,
+          ("expected %d tensors, got %d"):format(expected, count))
+        assert.error_matches(function() cusp.ops[name](list, true, true, false, 1, 0) end,
+          ("expected %d tensors, got %d"):format(expected + 2, count))
+      end
+    end
+  end)
+
   it("names what does not fit", function()
     local q, k = cusp.zeros{2, 3, 4, 5}, cusp.zeros{2, 6, 2, 5}
     local function refuses(message, ...)

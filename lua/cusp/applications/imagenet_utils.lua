@@ -1,6 +1,7 @@
 --- What networks trained on ImageNet share: scaling pixels, and naming classes.
 -- @module cusp.applications.imagenet_utils
 local arguments = require "cusp.base.arguments"
+local cache = require "cusp.applications.cache"
 local config = require "cusp.base.config"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -82,12 +83,12 @@ local class_index
 
 -- Keras's list: "0" → {"n01440764", "tench"}, ...
 local function read_class_index()
-  local path = require("cusp.utils").get_file{
-    "imagenet_class_index.json", cache_subdir = "models",
+  local path = cache.find("decode_predictions", "", {
+    "imagenet_class_index.json",
     origin = "https://storage.googleapis.com/download.tensorflow.org/data/"
       .. "imagenet_class_index.json",
     file_hash = "c2c37ea517e94d9795004a39431a14cb",
-  }
+  })
   local file <close> = assert(io.open(path, "rb"))
   return require("cusp.formats.json").decode(file:read "a")
 end

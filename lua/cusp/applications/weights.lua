@@ -1,5 +1,6 @@
 --- Weights of known networks: trained ones in Keras's cache of files, or any file.
 -- @module cusp.applications.weights
+local cache = require "cusp.applications.cache"
 local errors = require "cusp.base.errors"
 local files = require("cusp.engine").files
 local null = require "cusp.base.null"
@@ -50,10 +51,9 @@ function weights.load(definition, options, model)
   local path = options.weights
   if path == "imagenet" then
     local name, folder, hash, origin = definition.file(options)
-    path = require("cusp.utils").get_file{
-      name, origin = (folder:find "^https:" and folder or host .. folder) .. (origin or name),
-      cache_subdir = "models", file_hash = hash,
-    }
+    path = cache.find(definition.name, "; else weights is the path of a file, or cusp.null for "
+      .. "random ones", {name, file_hash = hash,
+        origin = (folder:find "^https:" and folder or host .. folder) .. (origin or name)})
   end
   model:load_weights(path)
 end

@@ -313,6 +313,20 @@ local function known_names(state)
   return names
 end
 
+local function refuse_unread(state, key)
+  errors.raise("%s: argument '%s' is declared, but `init` does not read it; pass `args` on to the"
+    .. " base's: Base.init(self, args)", state.owner, key)
+end
+
+local function refuse_positional(state, position)
+  local parameter = state.declaration.positional[position]
+  if parameter then refuse_unread(state, parameter[1]) end
+  local most = #state.declaration.positional
+  local allowed = most == 0 and "no" or "at most " .. most
+  errors.raise("%s: takes %s positional argument%s, got %d", state.owner, allowed,
+    most == 1 and "" or "s", state.n)
+end
+
 --- Raises for arguments that no `init` has read: an unknown keyword, or too many positional
 -- arguments.
 -- @tparam table args the proxy
@@ -324,17 +338,13 @@ function arguments.check_read(args, lenient)
     local says_nothing = lenient
       and (value == null or value == false or type(value) == "table" and next(value) == nil)
     if not state.read[key] and not says_nothing then
+      if state.declaration.named[key] then refuse_unread(state, key) end
       errors.raise("%s: unknown argument '%s'%s", state.owner, key,
         errors.suggestion(key, known_names(state)))
     end
   end
   for i = 1, state.n do
-    if state.positional[i] ~= nil and not state.read[i] then
-      local most = #state.declaration.positional
-      local allowed = most == 0 and "no" or "at most " .. most
-      errors.raise("%s: takes %s positional argument%s, got %d", state.owner, allowed,
-        most == 1 and "" or "s", state.n)
-    end
+    if state.positional[i] ~= nil and not state.read[i] then refuse_positional(state, i) end
   end
 end
 

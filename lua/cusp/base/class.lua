@@ -7,15 +7,15 @@
 --     local layer = Scale{2}
 --
 -- A class with a declared `config` and no `init` gets an `init` that reads, checks and stores the
--- arguments and then calls its base's. It also gets a `get_config` that adds its values to its
--- base's. The `config` is in Keras's positional order; see cusp.base.kinds for the kinds. An
--- instance is a table whose metatable is its class. Fields are looked up in the instance, in the
--- class and its bases, and then among the getters (`Class.__getters.weights = function(self) ...
--- end`); setters work the same way. `self.__order` keeps the names of fields in the order of their
--- first assignment. What the library keeps of an object for itself is in the plain table
--- `self.__own`, which exists from the start: it asks no getter, nothing in it is tracked, and it
--- cannot meet a user's name. Classes name in `__passing` and `__closed` what traces need not
--- compare.
+-- arguments and then calls its base's. An `init` that the program writes finds them stored, too.
+-- The class also gets a `get_config` that adds its values to its base's. The `config` is in Keras's
+-- positional order; see cusp.base.kinds for the kinds. An instance is a table whose metatable is
+-- its class. Fields are looked up in the instance, in the class and its bases, and then among the
+-- getters (`Class.__getters.weights = function(self) ... end`); setters work the same way.
+-- `self.__order` keeps the names of fields in the order of their first assignment. What the library
+-- keeps of an object for itself is in the plain table `self.__own`, which exists from the start: it
+-- asks no getter, nothing in it is tracked, and it cannot meet a user's name. Classes name in
+-- `__passing` and `__closed` what traces need not compare.
 -- @classmod cusp.Object
 local absent = require "cusp.base.absent"
 local arguments = require "cusp.base.arguments"
@@ -78,11 +78,28 @@ local function hand_down(class, super, before)
   end
 end
 
--- The metamethods of a class of the program, whose bases may have got further ones since.
+-- method with a check → the original method
+local behind = setmetatable({}, {__mode = "k"})
+
+-- Puts the reading of the declared arguments before the `init` of a class of the program.
+local function configure_first(class)
+  local init = rawget(class, "init")
+  if not init or behind[init] or not rawget(class, "config") then return end
+  local function configured(self, args)
+    args = arguments.wrap(class, args)
+    Object.configure(self, args, class)
+    return init(self, args)
+  end
+  behind[configured] = init
+  rawset(class, "init", configured)
+end
+
+-- A class of the program gets what was added to it and its bases since it was made.
 local function refresh(class)
   local super = class.__super
   if class.__library or not super then return end
   refresh(super)
+  configure_first(class)
   hand_down(class, super, rawget(class, "__handed"))
 end
 
@@ -197,11 +214,13 @@ end
 ---------------------------------------------------------------- making classes
 
 local function own_init(class, super)
-  return function(self, args)
+  local function init(self, args)
     args = arguments.wrap(class, args)
     Object.configure(self, args, class)
     return super.init(self, args)
   end
+  behind[init] = init
+  return init
 end
 
 -- Serialises a layer inside once: if each class of a chain repeated it, nested wrappers would take
@@ -238,9 +257,6 @@ local function made_by_library(members)
   end
   return false
 end
-
--- method with a check → the original method
-local behind = setmetatable({}, {__mode = "k"})
 
 --- The original method, if `f` is one with a check; else `f`.
 function Object.method_behind(f) return behind[f] or f end

@@ -84,7 +84,8 @@ end
 -- @treturn ?string
 function errors.nearest(name, names, limit)
   local edit_distance = require("cusp.engine").edit_distance
-  local best, least = nil, (limit or math.max(2, #name // 3)) + 1
+  -- A name of which every letter differs is another name.
+  local best, least = nil, math.min(limit or math.max(2, #name // 3), #name - 1) + 1
   for key, value in pairs(names) do
     local candidate = type(key) == "string" and key or value
     if type(candidate) == "string" and candidate ~= name then

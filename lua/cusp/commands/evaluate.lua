@@ -23,7 +23,9 @@ local function one(list) return #list == 1 and list[1] or list end
 -- Targets have the names of outputs, but a shape that the loss decides.
 local function targets_of(model)
   local result = {}
-  for i, name in ipairs(model.output_names or {}) do result[i] = {name = name} end
+  for i, name in ipairs(model.output_names or {}) do
+    result[i] = {name = name, names = {name}}
+  end
   return result
 end
 
@@ -42,7 +44,7 @@ local function run(given)
         plain.tostring(value.shape[1]), x[1].shape[1])
     end
   end
-  local logs = model:evaluate{one(x), one(y), verbose = 0, return_dict = true,
+  local logs = model:evaluate{inputs.arrange(model, x), one(y), verbose = 0, return_dict = true,
     batch_size = given["batch-size"] or 32}
   if given.output then return require("cusp.saving.tensors").save(given.output, logs) end
   print(("loss: %s"):format(plain.format("%.6g", logs.loss)))

@@ -2,6 +2,7 @@
 -- this folder; nothing of it is loaded otherwise.
 -- @module cusp.commands
 local engine = require "cusp.engine"
+local errors = require "cusp.base.errors"
 local help = require "cusp.commands.machinery.help"
 local options = require "cusp.commands.machinery.options"
 
@@ -9,13 +10,16 @@ local commands = {}
 
 local names = {"summary", "predict", "evaluate", "convert", "diff", "plot", "train", "kernel"}
 
---- Whether a word is a command.
-function commands.has(name)
-  if name == "help" then return true end
-  for _, known in ipairs(names) do
-    if known == name then return true end
-  end
-  return false
+local is_known = {help = true}
+for _, name in ipairs(names) do is_known[name] = true end
+
+--- Whether a word is a command, or at least no script.
+function commands.has(name) return is_known[name] or not engine.files.exists(name) end
+
+local function refuse(name)
+  io.stderr:write(("cusp: there is no script '%s', and no command of that name%s\n"):format(name,
+    errors.suggestion(name, is_known)))
+  return 1
 end
 
 local function definition(name) return require("cusp.commands." .. name) end
@@ -30,7 +34,7 @@ end
 
 local function give_help(name)
   if name == nil then return help.print_list(commands.list()) end
-  if name == "help" or not commands.has(name) then
+  if name == "help" or not is_known[name] then
     io.stderr:write(("cusp help: there is no command '%s'; the commands are %s\n"):format(name,
       table.concat(names, ", ")))
     return 1
@@ -56,6 +60,7 @@ end
 -- @treturn integer the exit code
 function commands.run(name, ...)
   if name == "help" then return give_help((...)) end
+  if not is_known[name] then return refuse(name) end
   local command, given = definition(name), {...}
   if name ~= "train" and is_asked_for_help(given) or given[1] == "--help" then
     return help.print(command)

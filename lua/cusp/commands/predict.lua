@@ -1,4 +1,4 @@
---- `cusp predict`: what a model says of arrays or pictures.
+--- `cusp predict`: what a model says of arrays, tables, texts or pictures.
 -- @module cusp.commands.predict
 local classes = require "cusp.commands.machinery.classes"
 local engine = require "cusp.engine"
@@ -117,7 +117,7 @@ local function run(given)
   local model = files.model_with_weights(given.FILE, given.weights)
   local values = inputs.read_all(given.input, inputs.of_model(model), given)
   preprocessing.apply(values, given.preprocess)
-  local predicted = model:predict{#values == 1 and values[1] or values, verbose = 0,
+  local predicted = model:predict{inputs.arrange(model, values), verbose = 0,
     batch_size = given["batch-size"] or 32}
   report(given, extension, list_outputs(model, predicted))
 end
@@ -130,8 +130,9 @@ return {
   operands = {"FILE"},
   options = {
     {"input", "texts", value = "FILE ...",
-      about = "arrays (.npy, .npz, .csv, .json, .safetensors, .h5) or pictures; of a model with\n"
-        .. "several inputs, one each in order, or name=FILE"},
+      about = "arrays (.npy, .npz, .csv, .json, .safetensors, .h5), pictures, or lines of text\n"
+        .. "(.txt); of a model with several inputs, one each in order, or name=FILE, or\n"
+        .. "one file with all of them by name, such as the columns of a .csv"},
     {"output", "text", value = "FILE",
       about = ".npy, .npz, .csv, .json, .yaml, .safetensors or .h5"},
     {"top", "integer", value = "N", min = 1, about = "print the N best classes of each sample"},

@@ -13,7 +13,7 @@ local function print_tensors(path, kind)
       (" "):rep(width - (utf8.len(entry.name) or #entry.name)), entry.dtype,
       errors.shape(entry.shape)))
   end
-  print(("%d tensors, %d numbers"):format(#list, total))
+  print(("%d tensor%s, %d numbers"):format(#list, #list == 1 and "" or "s", total))
 end
 
 local function run(given)

@@ -230,6 +230,9 @@ function csv.from_csv(...)
   if #options.field_delim ~= 1 then
     errors.raise("from_csv: field_delim should be one character, got %q", options.field_delim)
   end
+  if not engine.files.exists(path) then
+    errors.raise("from_csv: there is no file '%s'", path)
+  end
   local file = engine.data.csv(path, {
     delimiter = options.field_delim, quotes = options.use_quote_delim, header = options.header,
     na = options.na_value,

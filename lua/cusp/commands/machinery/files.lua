@@ -83,10 +83,20 @@ local function read_text(path)
   return reader:read(0, reader.size)
 end
 
+-- At the shell, a script defines what a program would pass as `custom_objects`.
+local function with_advice(ok, ...)
+  if ok then return ... end
+  local problem = ...
+  if type(problem) ~= "string" then error(problem, 0) end
+  errors.raise("%s", (problem:gsub("; if it is one of yours, .*",
+    "; --require SCRIPT.lua runs a script that defines it")))
+end
+
 -- That a file was never compiled is no news where nothing is trained.
 local function load_model(path, compile)
   local list, model = require("cusp.base.warnings").collect(function()
-    return require("cusp.models").load_model(path, {compile = compile ~= false})
+    return with_advice(engine.attempt(require("cusp.models").load_model, path,
+      {compile = compile ~= false}))
   end)
   for _, text in ipairs(list) do
     if not text:find("has no training_config", 1, true) then

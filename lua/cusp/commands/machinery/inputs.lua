@@ -1,11 +1,12 @@
---- Data for a model from files: arrays, tables of numbers, and pictures at the size that the model
+--- Data for a model from files: arrays, tables, text, and pictures at the size that the model
 -- takes.
 -- @module cusp.commands.machinery.inputs
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local lists = require "cusp.base.lists"
 local ops = require "cusp.ops"
 local plain = require "cusp.base.plain"
+local structure = require "cusp.base.structure"
+local tables = require "cusp.commands.machinery.tables"
 
 local inputs = {}
 
@@ -15,7 +16,7 @@ local signatures = {
   {"\147NUMPY", "npy"}, {"PK", "npz"}, {"\137PNG", "picture"}, {"\255\216\255", "picture"},
   {"GIF8", "picture"}, {"RIFF", "picture"}, {"\137HDF", "h5"},
 }
-local by_extension = {csv = "csv", tsv = "csv", txt = "csv", json = "json", yaml = "yaml",
+local by_extension = {csv = "csv", tsv = "csv", txt = "txt", json = "json", yaml = "yaml",
   yml = "yaml", safetensors = "safetensors", npy = "npy", npz = "npz", h5 = "h5",
   png = "picture", jpg = "picture", jpeg = "picture", gif = "picture", webp = "picture"}
 
@@ -28,50 +29,8 @@ local function kind_of(path)
   for _, row in ipairs(signatures) do
     if first:sub(1, #row[1]) == row[1] then return row[2] end
   end
-  errors.raise("%s: is no input: expected .npy, .npz, .csv, .json, .safetensors, .h5 or a picture",
-    path)
-end
-
----------------------------------------------------------------- tables of numbers
-
--- That has something in it, without the byte order mark of UTF-8.
-local function first_line(path)
-  local file <close> = assert(io.open(path, "rb"))
-  local line = (file:read "l" or ""):gsub("^\xEF\xBB\xBF", "")
-  while not line:find "%S" do
-    line = file:read "l"
-    if not line then return "" end
-  end
-  return line
-end
-
-local unusual = {nan = true, inf = true, infinity = true}
-
-local function is_number(field)
-  field = field:gsub('"', ""):match "^%s*(.-)%s*$"
-  return field == "" or plain.tonumber(field) or unusual[field:lower():gsub("^[-+]", "")]
-end
-
-local function delimiter_of(line)
-  if line:find("\t", 1, true) then return "\t" end
-  return not line:find(",", 1, true) and line:find(";", 1, true) and ";" or ","
-end
-
-local function has_names(line, delimiter)
-  for field in line:gmatch("[^" .. delimiter .. "\r]+") do
-    if not is_number(field) then return true end
-  end
-  return false
-end
-
-local function read_csv(path)
-  local line = first_line(path)
-  local delimiter = delimiter_of(line)
-  local rows = require("cusp.data").from_csv{path, dense = true, field_delim = delimiter,
-    header = has_names(line, delimiter)}
-  local count = rows:cardinality()
-  if count == 0 then errors.raise("%s: has no rows", path) end
-  return rows:batch(count):get_single_element()
+  errors.raise("%s: is no input: expected .npy, .npz, .csv, .txt, .json, .safetensors, .h5 or a "
+    .. "picture", path)
 end
 
 ---------------------------------------------------------------- pictures
@@ -95,7 +54,8 @@ local function picture_form(path, shape)
   return is_fixed and height or nil, is_fixed and width or nil, channels, first
 end
 
-local function read_picture(path, shape, options)
+local function read_picture(path, symbol, options)
+  local shape = symbol and symbol.shape
   local height, width, channels, first = picture_form(path, shape)
   local utils = require "cusp.utils"
   local picture = utils.load_img{path, color_mode = color_modes[channels],
@@ -106,31 +66,54 @@ end
 
 ---------------------------------------------------------------- any file
 
+local function is_text(symbol) return symbol ~= nil and symbol.dtype == "string" end
+
+local function read_csv(path, symbol)
+  if is_text(symbol) then return tables.columns(path, {symbol}) end
+  return tables.numbers(path)
+end
+
+local function read_txt(path, symbol)
+  return is_text(symbol) and tables.lines(path) or tables.numbers(path)
+end
+
+-- Lists of numbers or of strings, or a table of them by name.
+local function read_lists(path)
+  local value = require("cusp.saving.tensors").load(path)
+  if type(value) ~= "table" or structure.is_list(value) then return engine.tensor(value, {}) end
+  local result = {}
+  for key, list in pairs(value) do result[key] = engine.tensor(list, {}) end
+  return result
+end
+
 local readers = {
-  csv = read_csv, picture = read_picture,
+  csv = read_csv, txt = read_txt, json = read_lists, yaml = read_lists, picture = read_picture,
   npy = function(path) return require("cusp.formats.numpy").load(path) end,
   npz = function(path) return require("cusp.formats.numpy").load(path) end,
 }
 
-local function read_value(path, shape, options)
-  local kind = kind_of(path)
-  local value = (readers[kind] or require("cusp.saving.tensors").load)(path, shape, options)
-  if kind == "json" or kind == "yaml" then value = engine.tensor(value, {}) end
-  return value
+local function read_value(path, symbol, options)
+  local read = readers[kind_of(path)] or require("cusp.saving.tensors").load
+  return read(path, symbol, options)
 end
 
+local no_names = {}
+
 -- The only tensor of a table of tensors, or the one of a name.
-local function pick(path, value, name)
+local function pick(path, value, symbol)
   if engine.is_tensor(value) then return value end
   if type(value) ~= "table" then
     errors.raise("%s: holds no tensor, but %s", path, errors.describe(value))
   end
-  if name and engine.is_tensor(value[name]) then return value[name] end
+  for _, name in ipairs(symbol and symbol.names or no_names) do
+    if engine.is_tensor(value[name]) then return value[name] end
+  end
   local key = next(value)
   if key ~= nil and next(value, key) == nil and engine.is_tensor(value[key]) then
     return value[key]
   end
-  errors.raise("%s: holds several tensors, and none is called '%s'", path, tostring(name))
+  errors.raise("%s: holds several tensors, and none is called '%s'", path,
+    tostring(symbol and symbol.name))
 end
 
 local function fits(shape, wanted, from)
@@ -150,7 +133,8 @@ local function reshape_rows(value, wanted)
     if math.type(wanted[i]) ~= "integer" then return nil end
     size = size * wanted[i]
   end
-  if #value.shape == 2 and value.shape[2] == size then return ops.reshape(value, shape) end
+  local columns = #value.shape == 1 and 1 or #value.shape == 2 and value.shape[2]
+  if columns == size then return ops.reshape(value, shape) end
 end
 
 local function to_shape(path, value, input)
@@ -176,14 +160,13 @@ end
 
 --- What the files of one input of a model hold, as one batch.
 -- @tparam {string,...} paths
--- @tparam ?table input the model's symbolic input
+-- @tparam ?table input as of `inputs.of_model`
 -- @tparam table options `interpolation`
 -- @treturn tensor
 function inputs.read(paths, input, options)
   local parts = {}
   for i, path in ipairs(paths) do
-    local value = pick(path, read_value(path, input and input.shape, options), input and input.name)
-    parts[i] = to_shape(path, value, input)
+    parts[i] = to_shape(path, pick(path, read_value(path, input, options), input), input)
   end
   return joined(parts)
 end
@@ -193,7 +176,7 @@ end
 -- Divides "name=path" where the name is known and no file is called so.
 local function split(text, by_name)
   local name, path = text:match "^([^=]+)=(.+)$"
-  if name and by_name[name] and not engine.files.exists(text) then return name, path end
+  if name and by_name[name] and not engine.files.exists(text) then return by_name[name], path end
   if name and not engine.files.exists(text) then
     local known = {}
     for key in pairs(by_name) do known[#known + 1] = key end
@@ -223,25 +206,28 @@ local function named_groups(named, symbols)
   return groups
 end
 
--- One archive with a tensor for each of them.
+-- One archive with a tensor for each of them, or one table with a column for each.
 local function read_archive(path, symbols)
-  local value = read_value(path, nil, {})
+  local is_table = kind_of(path) == "csv"
+  local value = is_table and tables.columns(path, symbols) or read_value(path, nil, {})
   local result = {}
   for i, symbol in ipairs(symbols) do
-    result[i] = to_shape(path, pick(path, value, symbol.name), symbol)
+    result[i] = to_shape(path, pick(path, value, symbol), symbol)
   end
   return result
 end
 
 --- The data of a model's inputs (or outputs, for targets).
 -- @tparam {string,...} given paths, or "name=path"
--- @tparam {table,...} symbols `{name =, shape =}`; empty where the model does not say
+-- @tparam {table,...} symbols as of `inputs.of_model`; empty where the model does not say
 -- @tparam table options
 -- @treturn {tensor,...} one for each symbol
 function inputs.read_all(given, symbols, options)
   if #symbols == 0 then return {inputs.read(given, nil, options)} end
   local by_name, named, paths = {}, {}, {}
-  for _, symbol in ipairs(symbols) do by_name[symbol.name] = true end
+  for _, symbol in ipairs(symbols) do
+    for _, name in ipairs(symbol.names) do by_name[name] = symbol.name end
+  end
   for _, text in ipairs(given) do
     local name, path = split(text, by_name)
     local list = name and (named[name] or {}) or paths
@@ -258,16 +244,38 @@ function inputs.read_all(given, symbols, options)
   return result
 end
 
---- The inputs of a model that says them, in order.
--- @treturn {table,...} `{name =, shape =, dtype =}`
-function inputs.of_model(model)
-  local result = {}
-  if not model.__own.graph and not model.__own.stack then return result end
-  local symbols = model.inputs
-  for i, tensor in ipairs(lists.is_container(symbols) and symbols or {symbols}) do
-    result[i] = {name = tensor._history.operation.name, shape = tensor.shape, dtype = tensor.dtype}
+local function form_of(model)
+  return (model.__own.graph or model.__own.stack) and model.input
+end
+
+local function collect(form, key, out)
+  if not structure.is_container(form) then
+    local name = form._history.operation.name
+    out[#out + 1] = {name = key or name, names = {key or name, name}, shape = form.shape,
+      dtype = form.dtype}
+  elseif structure.is_list(form) then
+    for _, part in ipairs(form) do collect(part, nil, out) end
+  else
+    for _, name in ipairs(structure.keys(form)) do collect(form[name], name, out) end
   end
-  return result
+  return out
+end
+
+--- The inputs of a model that says them, in order.
+-- @treturn {table,...} `{name =, names =, shape =, dtype =}`; `names` are that in the model's table
+-- of inputs and that of the Input
+function inputs.of_model(model)
+  local form = form_of(model)
+  return form and collect(form, nil, {}) or {}
+end
+
+--- The values of a model's inputs in the form in which it takes them.
+-- @tparam Model model
+-- @tparam {tensor,...} values in the order of `inputs.of_model`
+function inputs.arrange(model, values)
+  local form = form_of(model)
+  if not form then return values[1] end
+  return structure.pack(form, values)
 end
 
 return inputs

@@ -16,22 +16,27 @@ local function refuse(layer, position, expected, shape, hint)
     getmetatable(layer).__name, expected, which, errors.shape(shape), hint or "")
 end
 
--- What to write where one axis is missing: the batch, or the channels.
-local function advice(expected, ndim, position)
-  if ndim ~= expected - 1 or ndim == 0 or position then return "" end
-  return "; where there is no batch axis yet, x:expand_dims(1) gives one"
-    .. (expected > 2 and ", and x:expand_dims(-1) a channel axis" or "")
+-- What to write where one axis is missing: the batch, the channels or the time.
+local function advice(expected, shape, position)
+  if #shape ~= expected - 1 or #shape == 0 or position then return "" end
+  if shape[1] ~= shapes.None then
+    return "; where there is no batch axis yet, x:expand_dims(1) gives one"
+      .. (expected > 2 and ", and x:expand_dims(-1) a channel axis" or "")
+  end
+  if expected ~= 3 then return "; x:expand_dims(-1) gives a channel axis" end
+  return "; a recurrent layer gives all steps with return_sequences = true; else x:expand_dims(-1)"
+    .. " gives a channel axis"
 end
 
 local function check_rank(layer, spec, shape, position)
   local ndim = #shape
   if spec.ndim and not spec.allow_last_axis_squeeze and ndim ~= spec.ndim then
     refuse(layer, position, ("%d axes"):format(spec.ndim), shape,
-      advice(spec.ndim, ndim, position))
+      advice(spec.ndim, shape, position))
   end
   if spec.min_ndim and ndim < spec.min_ndim then
     refuse(layer, position, ("at least %d axes"):format(spec.min_ndim), shape,
-      advice(spec.min_ndim, ndim, position))
+      advice(spec.min_ndim, shape, position))
   end
   if spec.max_ndim and ndim > spec.max_ndim then
     refuse(layer, position, ("at most %d axes"):format(spec.max_ndim), shape)
