@@ -34,8 +34,8 @@ static uint64_t hash_operation(const cusp_operation *operation) {
 }
 
 static bool equal(const cusp_operation *a, const cusp_operation *b) {
-  if (a->op != b->op || a->origin.region != b->origin.region || a->n_inputs != b->n_inputs || a->n_attrs != b->n_attrs ||
-      a->n_outputs != b->n_outputs)
+  if (a->op != b->op || a->origin.region != b->origin.region || a->n_inputs != b->n_inputs ||
+      a->n_attrs != b->n_attrs || a->n_outputs != b->n_outputs)
     return false;
   if (a->n_inputs && memcmp(a->inputs, b->inputs, (size_t)a->n_inputs * sizeof *a->inputs) != 0)
     return false;

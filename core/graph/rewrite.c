@@ -15,10 +15,8 @@ typedef struct pass {
 
 static const pass passes[] = {
     {"remat", cusp_pass_remat}, /* first: later passes take away where regions end */
-    {"simplify", cusp_pass_simplify},
-    {"common", cusp_pass_common},
-    {"dead", cusp_pass_dead},
-    {"widen", cusp_pass_widen},
+    {"simplify", cusp_pass_simplify}, {"common", cusp_pass_common},
+    {"dead", cusp_pass_dead},         {"widen", cusp_pass_widen},
 };
 
 static bool disabled(const char *name) {
