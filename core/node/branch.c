@@ -27,7 +27,7 @@ static cusp_status start_anew(cusp_node **out, cusp_node *value, const cusp_bran
 
 static cusp_status remember_variable(cusp_branch *branch, cusp_variable_binding *binding) {
   cusp_node *start = binding->current;
-  size_t count = (size_t)branch->n_before + 1;
+  const int count = branch->n_before + 1;
   CUSP_TRY(CUSP_GROW(branch->before, branch->before_capacity, count));
   CUSP_TRY(CUSP_GROW(branch->starts, branch->starts_capacity, count));
   if (branch->repeated)
