@@ -97,7 +97,7 @@ local cases = {
   {"what a tape does not record", "expects a function", function()
     cusp.GradientTape():stop_recording()
   end},
-  {"a function of a data set", "expected a function", function()
+  {"a function of a dataset", "expected a function", function()
     cusp.data.Dataset.range(3):apply(1)
   end},
   {"an element that contains itself", "contains itself", function()
@@ -120,7 +120,7 @@ local cases = {
   {"a feature of an example", "'a' should be a FixedLenFeature", function()
     cusp.data.parse_example("", {a = 1})
   end},
-  {"data sets that contain themselves", "contains itself", function()
+  {"datasets that contain themselves", "contains itself", function()
     cusp.data.Dataset.zip(cycle)
   end},
   {"features without names", "names of features should be strings", function()

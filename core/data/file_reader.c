@@ -1,4 +1,4 @@
-/* Rows side by side in a file: NumPy's arrays, IDX, and the contiguous data sets of HDF5. */
+/* Rows side by side in a file: NumPy's arrays, IDX, and the contiguous datasets of HDF5. */
 #include "reader.h"
 
 #include "../base/memory.h"

@@ -177,7 +177,7 @@ static bool lost_in_fork(const cusp_pipeline *p) {
 static cusp_status wait_for_slot(cusp_pipeline *p, slot **out) {
   slot *s = *out = &p->slots[p->next_take % p->depth];
   if (lost_in_fork(p))
-    return cusp_fail(CUSP_EUNSUPPORTED, "the process was forked while this data set was being "
+    return cusp_fail(CUSP_EUNSUPPORTED, "the process was forked while this dataset was being "
                                         "read, and the threads that read it are "
                                         "the parent's: begin a new loop over it in the child");
   pthread_mutex_lock(&p->lock);

@@ -37,7 +37,7 @@ cusp_status cusp_reader_check_fork(const cusp_reader *reader) {
     return CUSP_OK;
   return cusp_fail(
       CUSP_EUNSUPPORTED,
-      "this data set was opened before the process was forked; open it again in the child");
+      "this dataset was opened before the process was forked; open it again in the child");
 }
 
 void cusp_reader_retain(cusp_reader *reader) {

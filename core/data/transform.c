@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The pairs that data sets are made of have loops of their own; the rest goes element by
+/* The pairs that datasets are made of have loops of their own; the rest goes element by
  * element. */
 #define TO_FLOAT(name, type)                                                            \
   static void name##_to_float(const cusp_transform *t, int64_t count, const void *from, \

@@ -305,7 +305,7 @@ local function owner_type(page, owner)
     or ("cusp.%s.%s"):format(page.name, owner:sub(1, 1):upper() .. owner:sub(2))
 end
 
--- Methods of data sets that give something else than another data set.
+-- Methods of datasets that give something else than another dataset.
 local dataset_returns = {cardinality = "integer", iterate = "function", reduce = "any",
   save = "nil", apply = "any", get_single_element = "any"}
 

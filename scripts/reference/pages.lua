@@ -27,7 +27,7 @@ local modules = {
   mixed_precision = "optimizers.mixed_precision",
   ["datasets.digits"] = "datasets.digits", ["ops.image"] = "ops.image",
 }
-for name in ("hdf5 json numpy tfrecord yaml zip"):gmatch "%S+" do
+for name in ("hdf5 json numpy safetensors tfrecord yaml zip"):gmatch "%S+" do
   modules[name] = "formats." .. name
 end
 
@@ -139,7 +139,12 @@ local function add_named(object, names, prefix)
     local comment = class and doc_comments.of_class(value)
       or not class and doc_comments.of_function(value, name)
     if not comment then error(prefix .. name .. " has no comment") end
-    add((class and entries.of_class or entries.of_function)(prefix .. name, value, comment))
+    local new = class and entries.of_class or entries.of_function
+    local entry = new(prefix .. name, value, comment)
+    if prefix == "model:" and entry.parameters[1] and entry.parameters[1].name == "model" then
+      table.remove(entry.parameters, 1) -- what stands before the colon
+    end
+    add(entry)
   end
 end
 
@@ -243,7 +248,12 @@ local function add_models()
   add_named({Input = require("cusp.symbolic.tensors").input}, "Input", "cusp.")
   add_named(Model, "compile fit evaluate predict train_on_batch test_on_batch predict_on_batch",
     "model:")
-  add_named(Model, "summary get_layer to_json to_yaml", "model:")
+  add_named(Model, "summary get_layer set_trainable to_json to_yaml", "model:")
+  local trees = require "cusp.models.state_tree"
+  add_named({get_state_tree = trees.get, set_state_tree = trees.set},
+    "get_state_tree set_state_tree", "model:")
+  add_named(Model, "profile", "model:")
+  add_named({export_c = require("cusp.export_c").export}, "export_c", "model:")
   add_named(saving, "save save_weights load_weights", "model:")
   add_named(
     Model, "train_step test_step predict_step compute_loss compute_metrics reset_metrics "
@@ -321,7 +331,7 @@ end
 
 local function add_data()
   add_space "data"
-  add_heading "Data sets"
+  add_heading "Datasets"
   add_file("cusp.data.dataset", {["Dataset."] = "Dataset.", ["Dataset:"] = "dataset:"},
     cusp.data.Dataset)
   for _, file in ipairs{"groups", "choices", "saved"} do
@@ -355,6 +365,8 @@ local function add_files()
   add_members("saving.checkpoint", {})
   add_hdf5()
   add_space "numpy"
+  add_space "safetensors"
+  add_space("onnx", {skip = {OnnxGraph = true}})
   add_space "zip"
   add_heading "Archives"
   add_file("cusp.formats.zip", {["Archive:"] = "archive:", ["Writer:"] = "writer:"})
@@ -385,7 +397,10 @@ add_named(cusp.applications.imagenet_utils, "preprocess_input decode_predictions
 add_space "utils"
 add_part "utils.bounding_boxes"
 add_part "tree"
+add_space "samplers"
 add_space "distillation"
+add_space "distribution"
+add_space "profiler"
 add_space "config"
 add_part "dtype_policies"
 add_part "backend"

@@ -42,7 +42,7 @@ describe("counter and random", function()
 end)
 
 describe("sample_from_datasets", function()
-  it("gives all elements, each data set's in their order", function()
+  it("gives all elements, each dataset's in their order", function()
     local order = all(Dataset.sample_from_datasets(two(), {seed = 1}))
     assert.equal(7, #order)
     local last = {-1, 9}
@@ -79,8 +79,8 @@ describe("sample_from_datasets", function()
     fails("expected 2 weights, got 1", Dataset.sample_from_datasets, two(), {weights = {1}})
     fails("weight 2 should be 0 or greater", Dataset.sample_from_datasets, two(),
       {weights = {1, -1}})
-    fails("there are no data sets", Dataset.sample_from_datasets, {})
-    fails("data set 2 is number 3", Dataset.sample_from_datasets, {Dataset.range(1), 3})
+    fails("there are no datasets", Dataset.sample_from_datasets, {})
+    fails("dataset 2 is number 3", Dataset.sample_from_datasets, {Dataset.range(1), 3})
   end)
 
   it("comes in the same order when it is gone through again", function()
@@ -93,7 +93,7 @@ describe("sample_from_datasets", function()
 end)
 
 describe("choose_from_datasets", function()
-  it("takes elements as another data set says", function()
+  it("takes elements as another dataset says", function()
     local turns = Dataset.range(2):repeat_()
     assert.same({0, 10, 1, 11, 2, 12}, all(Dataset.choose_from_datasets(two(), turns)))
     assert.same({0, 10, 1, 11, 2, 12, 13},

@@ -23,7 +23,7 @@ local function fails(text, f)
   assert.truthy(tostring(message):find(text, 1, true), tostring(message))
 end
 
-describe("data sets", function()
+describe("datasets", function()
   it("slice tensors, tables and tuples", function()
     assert.same({{{1, 2}, 5}, {{3, 4}, 6}},
       all(Dataset.from_tensor_slices{{{1, 2}, {3, 4}}, cusp.tensor{5, 6}}))

@@ -42,7 +42,7 @@ local function bytes_of(path)
 end
 
 describe("rows of files", function()
-  it("are those of HDF5 data sets", function()
+  it("are those of HDF5 datasets", function()
     local dataset = data.from_hdf5(folder .. "rows.h5", {"x", {c = "chunked", b = "big"}, "y"})
     assert.equal(100, #dataset)
     local seen = 0
@@ -53,7 +53,7 @@ describe("rows of files", function()
     end
     assert.equal(100, seen)
     fails("short has 50 rows, but x has 100", data.from_hdf5, folder .. "rows.h5", {"x", "short"})
-    fails("there is no data set 'xx' (did you mean 'x'?)", data.from_hdf5, folder .. "rows.h5",
+    fails("there is no dataset 'xx' (did you mean 'x'?)", data.from_hdf5, folder .. "rows.h5",
       {"xx"})
     fails("holds string; expected numbers", data.from_hdf5, folder .. "rows.h5", "words")
     fails("No such file", data.from_hdf5, folder .. "none.h5", "x")

@@ -1,4 +1,4 @@
--- Data sets of tensors of strings.
+-- Datasets of tensors of strings.
 local cusp = require "cusp"
 
 local Dataset = cusp.data.Dataset
@@ -9,7 +9,7 @@ local function all(dataset)
   return list
 end
 
-describe("data sets of tensors of strings", function()
+describe("datasets of tensors of strings", function()
   local words = Dataset.from_tensor_slices(cusp.tensor{"a", "b", "a", "c\0d"})
 
   it("know their dtype, and put rows into batches", function()

@@ -126,7 +126,7 @@ end)
 describe("Normalization", function()
   local x = cusp.random.normal({50, 3}, {mean = 5, stddev = 2, seed = 1})
 
-  it("adapts to tensors, lists, functions and data sets alike", function()
+  it("adapts to tensors, lists, functions and datasets alike", function()
     local want = layers.Normalization()
     want:adapt(x)
     assert.near(0, want(x):mean():item(), 1e-5)
@@ -302,7 +302,7 @@ describe("vocabularies", function()
     assert.equal("c", back(cusp.tensor(3)))
   end)
 
-  it("are counted batch by batch in data sets", function()
+  it("are counted batch by batch in datasets", function()
     local words = Dataset.from_tensor_slices{"a", "b", "a", "c", "a", "b"}
     local layer = layers.StringLookup()
     layer:adapt(words:batch(4))
@@ -373,7 +373,7 @@ describe("TextVectorization", function()
     check("indices", layer{"ä\xFFä", "\xE4"}, {{2, 3, 2}, {3, 0, 0}})
   end)
 
-  it("works in data sets, before a model", function()
+  it("works in datasets, before a model", function()
     local layer = layers.TextVectorization{output_sequence_length = 3}
     local texts = Dataset.from_tensor_slices{{"good film", "bad film", "good good"},
       cusp.tensor{1, 0, 1}}
@@ -419,7 +419,7 @@ describe("Pipeline", function()
     check("outputs", pipeline{"b", "x"}, {{0, 0, 1}, {1, 0, 0}})
     check("a copy's outputs", through_json(pipeline){"b", "x"}, {{0, 0, 1}, {1, 0, 0}})
     local first = Dataset.from_tensor_slices{"a", "b"}:batch(2):map(pipeline):iterate()()
-    check("in a data set", first, {{0, 1, 0}, {0, 0, 1}})
+    check("in a dataset", first, {{0, 1, 0}, {0, 0, 1}})
   end)
 
   it("is in training mode by itself, and as it is told", function()

@@ -73,7 +73,7 @@ local function reader(arguments)
 end
 
 describe("a model of texts", function()
-  it("learns from tables, tensors and data sets of strings", function()
+  it("learns from tables, tensors and datasets of strings", function()
     cusp.random.set_seed(1)
     local model = reader{output_sequence_length = 6}
     local first = model:evaluate{texts, labels, verbose = 0}
@@ -92,7 +92,7 @@ describe("a model of texts", function()
     check("call", model(t), predicted:tolist())
     check("call on a list", model(texts), predicted:tolist())
     check("predict_on_batch", model:predict_on_batch(t), predicted:tolist())
-    check("data set", model:predict{Dataset.from_tensor_slices(texts):batch(3), verbose = 0},
+    check("dataset", model:predict{Dataset.from_tensor_slices(texts):batch(3), verbose = 0},
       predicted:tolist())
   end)
 
@@ -154,7 +154,7 @@ describe("a model of mixed columns", function()
   end
   local columns = {city = {"paris", "rome", "x"}, age = {1, 2, 3}}
 
-  it("takes them by name, from tables and data sets", function()
+  it("takes them by name, from tables and datasets", function()
     local model, place <close> = mixed(), folder.new()
     model:fit{columns, {1, 2, 3}, epochs = 2, verbose = 0}
     model:fit{Dataset.from_tensor_slices{columns, {1, 2, 3}}:batch(2), epochs = 2, verbose = 0}

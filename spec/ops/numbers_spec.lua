@@ -148,7 +148,7 @@ describe("ranges", function()
   end)
 end)
 
-describe("data sets", function()
+describe("datasets", function()
   local Dataset = cusp.data.Dataset
 
   local function all(dataset)

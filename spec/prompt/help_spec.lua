@@ -57,7 +57,7 @@ describe("help", function()
     has(helped "hdf5", "create load open save")
     has(helped(cusp.layers), "cusp.layers", "Dense")
     has(helped(cusp.data.Dataset.range(3)),
-      "Data sets: sequences of elements", "rejection_resample")
+      "Datasets: sequences of elements", "rejection_resample")
     has(helped(cusp.ones{2, 3}), "a tensor of shape {2, 3}, float32")
     has(helped "mse", "Mean over the last axis of")
     has(helped(5), "a number: 5")

@@ -131,9 +131,9 @@ end
 
 function cases.sources()
   local function set() return cusp.data.Dataset.from_tensor_slices({x, y}) end
-  fit("data set", {x = set():batch(16), batched = true})
-  fit("shuffled data set", {x = set():shuffle(20):batch(16), batched = true})
-  fit("mapped data set", {x = set():map(function(a, b) return a * 2, b end):batch(16),
+  fit("dataset", {x = set():batch(16), batched = true})
+  fit("shuffled dataset", {x = set():shuffle(20):batch(16), batched = true})
+  fit("mapped dataset", {x = set():map(function(a, b) return a * 2, b end):batch(16),
     batched = true})
   local place = 0
   fit("function", {batched = true, fit = {steps_per_epoch = 3}, x = function()

@@ -35,7 +35,7 @@ describe("a compiled function", function()
     assert.error_matches(function() f(1, {cycle}) end, "argument 2 of the compiled function")
   end)
 
-  it("maps data sets", function()
+  it("maps datasets", function()
     local dataset = cusp.data.Dataset.from_tensor_slices{cusp.ones{4}}
     local mapped = dataset:map(cusp.compile(function(x) return x * 2 end))
     assert.equal(8, mapped:reduce(0, callable(function(sum, x) return sum + x end)):item())

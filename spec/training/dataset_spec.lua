@@ -38,7 +38,7 @@ local whole = Dataset.from_tensor_slices{x, y}
 local threads = whole:rescale()
 local lua = whole:map(function(a, b) return a, b end)
 
-describe("training from data sets", function()
+describe("training from datasets", function()
   it("is training from arrays", function()
     local wanted = make_model():fit{x, y, batch_size = 32, shuffle = false, epochs = 3,
       verbose = 0}.history.loss

@@ -179,7 +179,7 @@ describe("timeseries_dataset_from_array", function()
 end)
 
 describe("split_dataset", function()
-  it("divides data sets", function()
+  it("divides datasets", function()
     local left, right = utils.split_dataset(Dataset.range(10), 0.3)
     assert.same({3, 7}, {#left, #right})
     left, right = utils.split_dataset(Dataset.range(10):shuffle(10), {right_size = 4})

@@ -144,7 +144,7 @@ describe("FeatureSpace", function()
       "FeatureSpace.float_normalized", "scale")
     local space = space_of "concat"
     raises(function() space(spaces.new) end, "call adapt")
-    raises(function() space:adapt{1, 2} end, "data set or a table of columns")
+    raises(function() space:adapt{1, 2} end, "dataset or a table of columns")
     raises(function() space:adapt{f = {1}} end, "the feature")
     space:adapt(spaces.data)
     local columns = plain(spaces.new)

@@ -47,7 +47,7 @@ describe("utils", function()
     end
   end)
 
-  it("splits data sets", function()
+  it("splits datasets", function()
     local left, right = utils.split_dataset(cusp.arange(10), 0.3)
     assert.same({3, 7}, {#left, #right})
     local both = utils.split_dataset({cusp.arange(10), cusp.arange(10)},

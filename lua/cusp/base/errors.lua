@@ -105,7 +105,7 @@ local function add_names(names, t)
   end
 end
 
--- The methods of tensors, models and data sets.
+-- The methods of tensors, models and datasets.
 local function method_names(cusp)
   local names = {}
   add_names(names, require("cusp.engine").tensor_methods)

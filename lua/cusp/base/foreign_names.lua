@@ -129,7 +129,7 @@ randn = random.normal
 seed = random.set_seed
 ]]
 
--- Data sets.
+-- Datasets.
 foreign.data = read [[
 from_generator = data.Dataset.from_generator
 from_tensor_slices = data.Dataset.from_tensor_slices

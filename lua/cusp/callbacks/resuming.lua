@@ -159,14 +159,14 @@ function resuming.restore_callbacks(run, kept)
   end)
 end
 
----------------------------------------------------------------- data sets
+---------------------------------------------------------------- datasets
 
 -- The sources of a run by what they are for.
 local function sources_of(run)
   return {source = run.source, validation = run.validation and run.validation.source}
 end
 
--- What the data sets of a run hold in memory.
+-- What the datasets of a run hold in memory.
 local function caches_of(run)
   local caches = {}
   for name, source in pairs(sources_of(run)) do
@@ -175,7 +175,7 @@ local function caches_of(run)
   return caches
 end
 
--- Gives the data sets of a run what they held in memory.
+-- Gives the datasets of a run what they held in memory.
 local function restore_caches(run, caches, within)
   for name, source in pairs(sources_of(run)) do
     if caches[name] and source.dataset then

@@ -1,4 +1,4 @@
---- Data sets made by chance or by choice: numbers, and elements of one of several data sets. They
+--- Datasets made by chance or by choice: numbers, and elements of one of several datasets. They
 -- become functions and methods of `cusp.data.Dataset`.
 -- @module cusp.data.choices
 local arguments = require "cusp.base.arguments"
@@ -54,10 +54,10 @@ end
 ---------------------------------------------------------------- one of several
 
 local function check_datasets(owner, datasets)
-  if #datasets == 0 then errors.raise("%s: there are no data sets", owner) end
+  if #datasets == 0 then errors.raise("%s: there are no datasets", owner) end
   for i, dataset in ipairs(datasets) do
     if not kinds.is_dataset(dataset) then
-      errors.raise("%s: data set %d is %s", owner, i, errors.describe(dataset))
+      errors.raise("%s: dataset %d is %s", owner, i, errors.describe(dataset))
     end
     combine.check_alike(datasets[1], dataset, owner)
   end
@@ -97,9 +97,9 @@ local bind_sample = arguments.binder("sample_from_datasets", {
   {"rerandomize_each_iteration", "boolean", default = false},
 })
 
---- Elements of several data sets by chance, those of each in their order.
+--- Elements of several datasets by chance, those of each in their order.
 -- @tparam {Dataset,...} datasets of one structure and dtypes
--- @param[opt] weights how likely each is taken: numbers, a tensor, or a data set of tensors, one
+-- @param[opt] weights how likely each is taken: numbers, a tensor, or a dataset of tensors, one
 -- for each element; by default all alike
 -- @tparam[opt] integer seed by default from `cusp.random.set_seed`
 -- @tparam[opt=false] boolean stop_on_empty_dataset whether the first that ends, ends all
@@ -129,7 +129,7 @@ local bind_choose = arguments.binder("choose_from_datasets", {
   {"stop_on_empty_dataset", "boolean", default = true},
 })
 
---- Elements of several data sets as another says.
+--- Elements of several datasets as another says.
 -- @tparam {Dataset,...} datasets of one structure and dtypes
 -- @tparam Dataset choice_dataset integers: which of them, counted from 0
 -- @tparam[opt=true] boolean stop_on_empty_dataset whether the first that ends, ends all
@@ -168,7 +168,7 @@ local function distribution(what, given, count)
 end
 
 --- Tuples of a class (int32) and an element, with elements left out by chance so that the classes
--- come in other shares than in this data set.
+-- come in other shares than in this dataset.
 -- @tparam function class_func gets an element's parts, returns its class, from 0
 -- @tparam {number,...} target_dist the share of each class
 -- @tparam[opt] {number,...} initial_dist their shares here; by default they are estimated

@@ -1,5 +1,5 @@
---- Data sets of CSV files: one row an element.
--- The file is read once when the data set is made, to find its rows and what its columns hold;
+--- Datasets of CSV files: one row an element.
+-- The file is read once when the dataset is made, to find its rows and what its columns hold;
 -- after that rows are read as they are asked for, so it may be larger than memory. Where all
 -- columns that are chosen are numbers, that happens in the background.
 -- @module cusp.data.csv
@@ -192,7 +192,7 @@ local function text_dataset(path, file, features, label)
   end, form = form, types = types})
 end
 
----------------------------------------------------------------- data sets
+---------------------------------------------------------------- datasets
 
 local bind = arguments.named_binder("from_csv", {
   {"path", "string"}, {"label_name", "any", optional = true},

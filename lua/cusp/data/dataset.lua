@@ -1,8 +1,8 @@
---- Data sets: sequences of elements, read when they are asked for, with tf.data's methods and
+--- Datasets: sequences of elements, read when they are asked for, with tf.data's methods and
 -- names.
 --
 -- An element is a tensor, a string, a tuple of parts (a Lua list; functions get and return its
--- parts as several values) or a table of parts by name. Every method gives a new data set and
+-- parts as several values) or a table of parts by name. Every method gives a new dataset and
 -- leaves the old one as it is; every iteration starts anew, and several may run at once.
 --
 --     local source = cusp.data.Dataset.from_tensor_slices{x, y}
@@ -28,7 +28,7 @@ local structure = require "cusp.base.structure"
 local Dataset = {__name = "Dataset", __dataset = true}
 local getters = {}
 
---- What `cardinality` gives for data sets without end, and for those whose length is known only by
+--- What `cardinality` gives for datasets without end, and for those whose length is known only by
 -- going through them.
 Dataset.INFINITE_CARDINALITY, Dataset.UNKNOWN_CARDINALITY = -1, -2
 --- Let the library choose, for `buffer_size` of prefetch and `num_parallel_calls`.
@@ -42,10 +42,10 @@ local function make(kind, options, ...)
     Dataset)
 end
 
---- A data set of a stage; for the library's own files.
+--- A dataset of a stage; for the library's own files.
 Dataset.make = make
 
---- Whether a value is a data set.
+--- Whether a value is a dataset.
 -- @local
 function Dataset.is_instance(value) return getmetatable(value) == Dataset end
 
@@ -69,7 +69,7 @@ end
 
 ---------------------------------------------------------------- the insides
 
---- Opens the data set.
+--- Opens the dataset.
 -- @treturn function that gives the next element (flat; nil at the end)
 -- @treturn function that ends the iteration early
 -- @local
@@ -118,7 +118,7 @@ function Dataset:known_types(peek)
   if types then return types(self, peek) end
 end
 
---- An element of the data set, read without a trace: no seed is drawn and no cache filled for it.
+--- An element of the dataset, read without a trace: no seed is drawn and no cache filled for it.
 -- @treturn ?table nil where there is none
 -- @local
 function Dataset:sample()
@@ -398,7 +398,7 @@ local bind_window = binder("window", {
   {"drop_remainder", "boolean", default = false},
 }, parallel[3])
 
---- Windows of neighbouring elements, each a data set (a structure of data sets for elements with
+--- Windows of neighbouring elements, each a dataset (a structure of datasets for elements with
 -- several parts).
 -- @tparam integer size elements in a window
 -- @tparam[opt=size] integer shift between the beginnings of windows
@@ -440,7 +440,7 @@ end
 
 local bind_flat_map = binder("flat_map", {{"map_func", "function"}}, parallel[3])
 
---- The elements of the data sets that a function makes of each element, one after another.
+--- The elements of the datasets that a function makes of each element, one after another.
 function Dataset:flat_map(...)
   return make(stage("map", "flat_map"), {map_func = bind_flat_map(...)}, self)
 end
@@ -450,8 +450,8 @@ local bind_interleave = binder("interleave", {
   integer("block_length", 1, {default = 1}),
 }, table.unpack(parallel))
 
---- The elements of the data sets that a function makes: `block_length` elements of each of
--- `cycle_length` data sets in turn.
+--- The elements of the datasets that a function makes: `block_length` elements of each of
+-- `cycle_length` datasets in turn.
 function Dataset:interleave(...)
   local map_func, cycle_length, block_length = bind_interleave(...)
   return make(stage("map", "interleave"),
@@ -484,16 +484,16 @@ function Dataset:rescale(...)
     {scale = scale, offset = offset, dtype = dtype, component = component}, self)
 end
 
----------------------------------------------------------------- several data sets
+---------------------------------------------------------------- several datasets
 
--- Data sets in a structure: a flat list of them, and the structure with positions in it.
+-- Datasets in a structure: a flat list of them, and the structure with positions in it.
 local function collect_datasets(value, inputs, depth)
   if Dataset.is_instance(value) then
     inputs[#inputs + 1] = value
     return #inputs
   end
   if not structure.is_container(value) or next(value) == nil then
-    errors.raise("zip: expected data sets, or a list or table by name of them, got %s",
+    errors.raise("zip: expected datasets, or a list or table by name of them, got %s",
       errors.describe(value))
   end
   local place = {}
@@ -508,9 +508,9 @@ local function collect_datasets(value, inputs, depth)
   return place
 end
 
---- Elements of several data sets side by side, until the first of them ends: `Dataset.zip(a, b)`,
+--- Elements of several datasets side by side, until the first of them ends: `Dataset.zip(a, b)`,
 -- `Dataset.zip{a, b}`, `Dataset.zip{x = a, y = b}` or `a:zip(b)`.
--- @param ... data sets, or a table of them
+-- @param ... datasets, or a table of them
 function Dataset.zip(...)
   local given, inputs = ..., {}
   if select("#", ...) > 1 then given = {...} end
@@ -518,7 +518,7 @@ function Dataset.zip(...)
   return make(stage("combine", "zip"), {place = place}, table.unpack(inputs))
 end
 
---- The elements of this data set, then those of another with the same structure and dtypes.
+--- The elements of this dataset, then those of another with the same structure and dtypes.
 function Dataset:concatenate(other)
   if type(other) == "table" and not Dataset.is_instance(other) then
     other = other.dataset or other[1]
@@ -567,7 +567,7 @@ function Dataset:iterate()
   end, nil, nil, closer(close)
 end
 
--- Loops `for x in dataset do`: Lua calls the data set with the loop's last first value, by which
+-- Loops `for x in dataset do`: Lua calls the dataset with the loop's last first value, by which
 -- the iteration is found again.
 local function step(self, previous)
   local running = rawget(self, "_running")
@@ -639,9 +639,9 @@ function Dataset:cardinality() return self:count() end
 --- `#dataset`, where the number of elements is known.
 function Dataset:__len()
   local count = self:count()
-  if count == -1 then errors.raise "the data set has no end, and so no length" end
+  if count == -1 then errors.raise "the dataset has no end, and so no length" end
   if count == -2 then
-    errors.raise "the length of the data set is not known without going through it"
+    errors.raise "the length of the dataset is not known without going through it"
   end
   return count
 end
@@ -650,7 +650,7 @@ end
 local function sampled_types(self)
   local e = self:sample()
   if not e then
-    errors.raise "element_spec: the data set is empty, so its first element cannot tell"
+    errors.raise "element_spec: the dataset is empty, so its first element cannot tell"
   end
   return e.form, element.types(e)
 end

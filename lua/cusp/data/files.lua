@@ -1,4 +1,4 @@
---- Data sets of rows in binary files, read while they are gone through: HDF5, NumPy, IDX.
+--- Datasets of rows in binary files, read while they are gone through: HDF5, NumPy, IDX.
 -- The files may be larger than memory: only the batches that wait in the pipeline are there.
 -- @module cusp.data.files
 local Dataset = require "cusp.data.dataset"
@@ -11,7 +11,7 @@ local files = {}
 
 local function stage(name) return require("cusp.data.stages.source")[name] end
 
--- A data set of readers in a structure; `make_rows` gives the reader of a name.
+-- A dataset of readers in a structure; `make_rows` gives the reader of a name.
 local function of_structure(names, make_rows)
   local readers = {}
   local function place(value)
@@ -56,12 +56,12 @@ end
 
 ---------------------------------------------------------------- HDF5
 
---- Rows of data sets in an HDF5 file.
+--- Rows of datasets in an HDF5 file.
 -- @tparam string path
--- @param names the name of a data set in the file ("x", "train/x"), or a list or table by name of
+-- @param names the name of a dataset in the file ("x", "train/x"), or a list or table by name of
 -- names: the elements' structure
 -- @treturn Dataset
--- @raise where the file or a data set is missing or malformed, or the data sets have different
+-- @raise where the file or a dataset is missing or malformed, or the datasets have different
 -- numbers of rows
 -- @usage cusp.data.from_hdf5("train.h5", {"x", "y"}):shuffle(10000):batch(64)
 function files.from_hdf5(path, names)
@@ -72,19 +72,19 @@ function files.from_hdf5(path, names)
     errors.raise("from_hdf5: expected a path, got %s", errors.describe(path))
   end
   if names == nil then
-    errors.raise("from_hdf5: %s: which data sets? Give a name, or a list or table by name of names",
+    errors.raise("from_hdf5: %s: which datasets? Give a name, or a list or table by name of names",
       path)
   end
   local file = require("cusp.formats.hdf5").open(path)
   local flat = {}
   local dataset, readers = of_structure(names, function(name)
     if type(name) ~= "string" then
-      errors.raise("from_hdf5: names of data sets are strings, got %s", errors.describe(name))
+      errors.raise("from_hdf5: names of datasets are strings, got %s", errors.describe(name))
     end
     flat[#flat + 1] = name
     local found = file:get(name)
     if not found or found.kind ~= "dataset" then
-      errors.raise("from_hdf5: %s: there is no data set '%s'%s", path, name,
+      errors.raise("from_hdf5: %s: there is no dataset '%s'%s", path, name,
         errors.suggestion(name, file.root:names()))
     end
     return require("cusp.data.hdf5_rows").of(path, name, found)

@@ -1,4 +1,4 @@
---- Methods of data sets that group elements, compare them or leave some out. They become methods of
+--- Methods of datasets that group elements, compare them or leave some out. They become methods of
 -- `cusp.data.Dataset`.
 -- @module cusp.data.groups
 local arguments = require "cusp.base.arguments"
@@ -27,11 +27,11 @@ local bind_group = arguments.binder("group_by_window", {
   {"window_size_func", "function", optional = true}, name,
 }, false)
 
---- Elements with equal keys, as many of a key as a window has, made into data sets whose elements
+--- Elements with equal keys, as many of a key as a window has, made into datasets whose elements
 -- follow each other. Groups that are not full in the end come in the order of their keys.
 -- @tparam function key_func gets an element's parts, returns an integer
--- @tparam function reduce_func gets the key, an integer, and a data set of the group; returns a
--- data set
+-- @tparam function reduce_func gets the key, an integer, and a dataset of the group; returns a
+-- dataset
 -- @tparam[opt] integer window_size elements in a group
 -- @tparam[opt] function window_size_func in its place: the size for a key
 -- @usage words:group_by_window(function(w) return #w end, function(_, group)
@@ -206,8 +206,8 @@ function groups:get_single_element()
   local fetch, close = self:open()
   local _ <close> = setmetatable({}, {__close = function() close() end})
   local e = fetch()
-  if not e then errors.raise "get_single_element: the data set is empty" end
-  if fetch() then errors.raise "get_single_element: the data set has more than one element" end
+  if not e then errors.raise "get_single_element: the dataset is empty" end
+  if fetch() then errors.raise "get_single_element: the dataset has more than one element" end
   return element.values(e)
 end
 

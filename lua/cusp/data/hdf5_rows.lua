@@ -1,4 +1,4 @@
---- Readers of the rows of HDF5 data sets: where the numbers lie is asked of `cusp.hdf5`, and the
+--- Readers of the rows of HDF5 datasets: where the numbers lie is asked of `cusp.hdf5`, and the
 -- engine's threads read them there.
 -- @module cusp.data.hdf5_rows
 local engine = require "cusp.engine"
@@ -8,17 +8,17 @@ local hdf5_rows = {}
 
 --- A reader.
 -- @tparam string path of the file
--- @tparam string name of the data set, for messages
+-- @tparam string name of the dataset, for messages
 -- @tparam Dataset dataset of cusp.hdf5
--- @raise for data sets of strings or of types that Cusp has no dtype for, and for scalars
+-- @raise for datasets of strings or of types that Cusp has no dtype for, and for scalars
 function hdf5_rows.of(path, name, dataset)
   local shape, dtype = dataset.shape, dataset.dtype
   if not dtype or dtype == "string" then
-    errors.raise("from_hdf5: %s: the data set '%s' holds %s; expected numbers", path, name,
+    errors.raise("from_hdf5: %s: the dataset '%s' holds %s; expected numbers", path, name,
       dtype or "a type without a dtype of Cusp's")
   end
   if #shape == 0 then
-    errors.raise("from_hdf5: %s: the data set '%s' is a scalar, which has no rows", path, name)
+    errors.raise("from_hdf5: %s: the dataset '%s' is a scalar, which has no rows", path, name)
   end
   local description = dataset._description
   if description.offset and description.layout ~= "chunked" then
@@ -28,7 +28,7 @@ function hdf5_rows.of(path, name, dataset)
       big_endian = description.big_endian,
     }
   end
-  -- a data set in chunks looks its chunks up when it is first read
+  -- a dataset in chunks looks its chunks up when it is first read
   local small = shape[1] == 0 or dataset:rows(1, 1)
   local chunked = rawget(dataset, "_chunked")
   if chunked and small then return engine.data.chunked(chunked, path) end

@@ -1,4 +1,4 @@
---- Data sets of pictures, decoded and resized in the background.
+--- Datasets of pictures, decoded and resized in the background.
 -- @module cusp.data.images
 local Dataset = require "cusp.data.dataset"
 local arguments = require "cusp.base.arguments"

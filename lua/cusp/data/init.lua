@@ -1,4 +1,4 @@
---- Data sets larger than memory, read in the background: `cusp.data.Dataset`, after tf.data, and
+--- Datasets larger than memory, read in the background: `cusp.data.Dataset`, after tf.data, and
 -- readers of files.
 -- @module cusp.data
 local namespace = require "cusp.base.namespace"

@@ -1,4 +1,4 @@
---- Names of files as data sets, and data sets in files. They become functions and methods of
+--- Names of files as datasets, and datasets in files. They become functions and methods of
 -- `cusp.data.Dataset`.
 -- @module cusp.data.saved
 local arguments = require "cusp.base.arguments"
@@ -120,7 +120,7 @@ local bind_save = arguments.binder("save", {{"path", "string"}, name}, false)
 -- @see the function load
 function saved:save(...)
   local path = bind_save(...)
-  if self:count() == -1 then errors.raise "save: the data set has no end; take a part of it" end
+  if self:count() == -1 then errors.raise "save: the dataset has no end; take a part of it" end
   local fetch, close = cache_file.record(self, path, "save")
   local _ <close> = setmetatable({}, {__close = function() close() end})
   repeat until not fetch()
@@ -128,7 +128,7 @@ end
 
 local bind_load = arguments.binder("load", {{"path", "string"}, name}, false)
 
---- The data set that `save` wrote.
+--- The dataset that `save` wrote.
 -- @tparam string path
 -- @treturn Dataset
 -- @raise where the file is missing or damaged

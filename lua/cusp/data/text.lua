@@ -1,4 +1,4 @@
---- Data sets of text files.
+--- Datasets of text files.
 -- @module cusp.data.text
 local Dataset = require "cusp.data.dataset"
 local arguments = require "cusp.base.arguments"

@@ -1,4 +1,4 @@
---- Data sets of TFRecord files.
+--- Datasets of TFRecord files.
 -- @module cusp.data.tfrecord
 local Dataset = require "cusp.data.dataset"
 local Object = require "cusp.base.class"

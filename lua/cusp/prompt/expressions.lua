@@ -34,7 +34,7 @@ local function class_named(name)
   end
 end
 
--- Functions of data sets give data sets where they do not say otherwise.
+-- Functions of datasets give datasets where they do not say otherwise.
 local function is_of_dataset(owner)
   local Dataset = require("cusp").data.Dataset
   return owner == Dataset or type(owner) == "table" and getmetatable(owner) == Dataset

@@ -214,7 +214,7 @@ function data.split(owner, given, share)
     errors.raise(
       "%s: validation_split is for tensors and tables of numbers, got x = %s; give "
       .. "validation_data instead "
-      .. "(dataset:take and dataset:skip make two data sets of one)", owner,
+      .. "(dataset:take and dataset:skip make two datasets of one)", owner,
       errors.describe(given.x))
   end
   local flat = data.flatten(owner, given)

@@ -1,5 +1,5 @@
---- Batches of data sets (`cusp.data.Dataset`) and of objects that give batches by number
--- (`cusp.utils.PyDataset`). What the engine's threads can make of a data set is run by the engine
+--- Batches of datasets (`cusp.data.Dataset`) and of objects that give batches by number
+-- (`cusp.utils.PyDataset`). What the engine's threads can make of a dataset is run by the engine
 -- too, without Lua between the steps.
 -- @module cusp.training.dataset_source
 local data = require "cusp.training.data"
@@ -13,7 +13,7 @@ local structure = require "cusp.base.structure"
 
 local dataset_source = {}
 local INFINITE = -1
-local ENDLESS = 1 << 62 -- steps that a data set without end is good for
+local ENDLESS = 1 << 62 -- steps that a dataset without end is good for
 
 ---------------------------------------------------------------- what a batch is
 
@@ -36,7 +36,7 @@ local function floatx_of(dtype)
   return dtype == "float64" and engine.get_floatx() ~= "float64" and engine.get_floatx() or dtype
 end
 
----------------------------------------------------------------- data sets that need Lua
+---------------------------------------------------------------- datasets that need Lua
 
 local Elements = {}
 Elements.__index = Elements
@@ -68,7 +68,7 @@ local function tensors_of(owner, e)
   local tensors = {}
   for k = 1, #e do
     if kinds.is_dataset(e[k]) then
-      errors.raise("%s: an element of the data set is %s; expected tensors or strings", owner,
+      errors.raise("%s: an element of the dataset is %s; expected tensors or strings", owner,
         element.describe(e))
     end
     tensors[k] = type(e[k]) == "userdata" and e[k] or engine.tensor(e[k])
@@ -85,7 +85,7 @@ function Elements:batch()
   return data.batch(self.owner, self.options, {parts[1], parts[2], parts[3]})
 end
 
----------------------------------------------------------------- data sets of the engine's
+---------------------------------------------------------------- datasets of the engine's
 
 local Pipeline = setmetatable({}, {__index = Elements})
 Pipeline.__index = Pipeline
@@ -216,14 +216,14 @@ local function ordered_arrays(owner, description, options)
     {batch_size = description.batch, order_of = function() return native.order(description) end})
 end
 
----------------------------------------------------------------- data sets
+---------------------------------------------------------------- datasets
 
 local function check_end(owner, dataset, options)
   if dataset:count() == INFINITE and not options.limit then
     local what = owner:find "^fit$" and "steps_per_epoch"
       or owner:find "validation" and "validation_steps" or "steps"
     errors.raise(
-      "%s: the data set has no end (repeat_ without a count); say with %s how many batches to take",
+      "%s: the dataset has no end (repeat_ without a count); say with %s how many batches to take",
       owner, what)
   end
 end
@@ -232,14 +232,14 @@ local function check_batched(owner, types)
   for _, type in ipairs(types) do
     if #type.shape == 0 then
       errors.raise(
-        "%s: the elements of the data set are single samples (%s); put them into batches with "
+        "%s: the elements of the dataset are single samples (%s); put them into batches with "
         .. "dataset:batch(n)", owner,
         type.dtype .. " []")
     end
   end
 end
 
---- The source of a data set.
+--- The source of a dataset.
 function dataset_source.of_dataset(owner, dataset, options)
   check_end(owner, dataset, options)
   local count = dataset:count()

@@ -89,15 +89,15 @@ end
 -- @param x inputs: a tensor, nested tables of numbers, or a list or table by name of these; a
 -- `cusp.data.Dataset` or a `PyDataset`; or a function that returns the next batch at each call,
 -- `x, y, weight`, and nil at the end of an epoch
--- @param[opt] y targets, in the form of the outputs; not with a data set or a function
--- @tparam[opt=32] integer batch_size samples per step, 32 by default; not with a data set or a
+-- @param[opt] y targets, in the form of the outputs; not with a dataset or a function
+-- @tparam[opt=32] integer batch_size samples per step, 32 by default; not with a dataset or a
 -- function, which give batches
 -- @tparam[opt=1] integer epochs the epoch to stop after: with `initial_epoch = 3`, `epochs = 5`
 -- trains for two
 -- @param[opt="auto"] verbose 0: nothing, 1 or "auto": a progress bar, 2: one line per epoch
 -- @tparam[opt] table callbacks a list of Callbacks, or of tables with hooks such as `on_epoch_end`
 -- @tparam[opt=0] number validation_split share of the data to validate with, taken from its end
--- @param[opt] validation_data `{x, y}`, `{x, y, sample_weight}`, a data set or a function that
+-- @param[opt] validation_data `{x, y}`, `{x, y, sample_weight}`, a dataset or a function that
 -- returns batches
 -- @param[opt=true] shuffle true: samples in random order, "batch": batches in random order
 -- @tparam[opt] table class_weight the weight of each class's samples, by class id (from 0)

@@ -1,4 +1,4 @@
---- Where batches come from: whole arrays, data sets, objects that give batches by number, or a
+--- Where batches come from: whole arrays, datasets, objects that give batches by number, or a
 -- function that gives one after another.
 --
 -- A source has `steps` (batches in a pass, nil where it is not known), `batches` (whether the data
@@ -35,7 +35,7 @@ Arrays.__index = Arrays
 -- @tparam table given `x`, `y`, `sample_weight`
 -- @tparam table options `batch_size`; `shuffle`: true, false, or "batch" (batches in random order,
 -- each of neighbours); `order_of`: a function that gives the order of the samples in a pass (of a
--- data set), or nil for that of the arrays
+-- dataset), or nil for that of the arrays
 function source.arrays(owner, given, options)
   local flat = data.flatten(owner, given)
   local samples = data.count_samples(owner, flat)
@@ -184,7 +184,7 @@ local makers = {
 -- @tparam table given `x`, `y`, `sample_weight`
 -- @tparam table options as for `source.arrays`; `batch_size_given`; `class_weight`; `inputs_only`:
 -- for predict, which has no use for
---   targets; `limit`: steps, without which a data set without end is an error
+--   targets; `limit`: steps, without which a dataset without end is an error
 function source.of(owner, given, options)
   local kind = kind_of(given.x)
   if given.x == nil then data.count_samples(owner, {tensors = {}}) end

@@ -1,4 +1,4 @@
---- Data sets of sounds in directories.
+--- Datasets of sounds in directories.
 -- @module cusp.utils.audio
 local arguments = require "cusp.base.arguments"
 local directory = require "cusp.utils.directory"
@@ -92,7 +92,7 @@ function audio.read(path, options)
   return length and fitted(samples, length) or samples
 end
 
---- A data set of the WAV files (16-bit PCM) of a directory; classes are its subdirectories. Files
+--- A dataset of the WAV files (16-bit PCM) of a directory; classes are its subdirectories. Files
 -- are read as they are asked for. Arguments as of `image_dataset_from_directory`, and
 -- @tparam string directory
 -- @tparam[opt] integer sampling_rate samples a second that all are brought to

@@ -62,7 +62,7 @@ local function sizes(left_size, right_size, total)
   return left, right
 end
 
----------------------------------------------------------------- data sets
+---------------------------------------------------------------- datasets
 
 -- Loads all elements into memory: data that changes between iterations must be fixed before it is
 -- split.

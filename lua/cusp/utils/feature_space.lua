@@ -247,11 +247,11 @@ local function adaptable_names(self)
   return result
 end
 
-local SCALARS = 32 -- elements of a data set that make a batch
+local SCALARS = 32 -- elements of a dataset that make a batch
 
 local function column_of(element, name)
   if not kinds.is_plain(element) or element[name] == nil then
-    errors.raise("FeatureSpace.adapt: the elements of the data set should be tables by name with "
+    errors.raise("FeatureSpace.adapt: the elements of the dataset should be tables by name with "
       .. "the feature '%s', got %s", name, errors.describe(element))
   end
   return engine.tensor(element[name])
@@ -275,14 +275,14 @@ local function batches_of(fetch, name)
 end
 
 --- Lets the layers of all features learn from data.
--- @param dataset a data set of tables by name, or one table of columns by name
+-- @param dataset a dataset of tables by name, or one table of columns by name
 -- @raise where a feature is missing
 function FeatureSpace:adapt(dataset)
   if kinds.is_plain(dataset) and next(dataset) ~= nil and #dataset == 0 then
     dataset = require("cusp.data").Dataset.from_tensor_slices(dataset)
   end
   if not kinds.is_dataset(dataset) then
-    errors.raise("FeatureSpace.adapt: expected a data set or a table of columns by name, got %s",
+    errors.raise("FeatureSpace.adapt: expected a dataset or a table of columns by name, got %s",
       errors.describe(dataset))
   end
   for _, name in ipairs(adaptable_names(self)) do

@@ -36,7 +36,7 @@ local function finish(writer, index)
   writer:commit()
 end
 
---- Opens a data set, so that a file with its elements is written once all have come.
+--- Opens a dataset, so that a file with its elements is written once all have come.
 -- @tparam Dataset dataset
 -- @tparam string path
 -- @tparam string owner for messages
@@ -49,7 +49,7 @@ function cache_file.record(dataset, path, owner)
     local parts = {}
     for k = 1, #e do
       if element.type_of(e[k]).dtype == "dataset" then
-        errors.raise("%s: data sets of data sets cannot be written to a file", owner)
+        errors.raise("%s: datasets of datasets cannot be written to a file", owner)
       end
       parts[k] = part_of(e[k], writer.position)
       write_leaf(writer, e[k])
@@ -149,7 +149,7 @@ function cache_file.describe(path, owner)
   return form, form and types, #index.elements
 end
 
---- Opens a cached data set: from its file where there is one, otherwise from its input, writing the
+--- Opens a cached dataset: from its file where there is one, otherwise from its input, writing the
 -- file.
 function cache_file.open(dataset)
   local path = dataset.options.filename

@@ -1,4 +1,4 @@
---- Elements of data sets.
+--- Elements of datasets.
 -- An element is a structure of parts, as a user sees it: a tensor, a string, a list (tuple) or a
 -- table by name of those. Within the library it is flat: a list of its parts with the field `form`,
 -- which is the structure with the parts' positions in their places. A batch of strings is a

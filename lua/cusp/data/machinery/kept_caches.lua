@@ -1,4 +1,4 @@
---- What data sets hold in memory and could not make again: elements of caches whose making is
+--- What datasets hold in memory and could not make again: elements of caches whose making is
 -- random. BackupAndRestore keeps them.
 -- @module cusp.data.machinery.kept_caches
 local element = require "cusp.data.machinery.element"
@@ -28,7 +28,7 @@ local function is_random(dataset)
   return false
 end
 
--- The caches of a data set in memory, those that others are made from first.
+-- The caches of a dataset in memory, those that others are made from first.
 local function find(dataset, out, seen)
   if seen[dataset] then return out end
   seen[dataset] = true
@@ -50,7 +50,7 @@ local function key_of(e)
   local parts = {structure.describe(e.form)}
   for k = 1, #e do
     local kind = type_of(e[k])
-    if not kind then return nil end -- a data set, which is no data
+    if not kind then return nil end -- a dataset, which is no data
     parts[#parts + 1] = kind
   end
   return table.concat(parts, ";")
@@ -101,7 +101,7 @@ end
 
 ---------------------------------------------------------------- keeping
 
---- What the caches of a data set hold now.
+--- What the caches of a dataset hold now.
 -- @tparam Dataset dataset
 -- @treturn table plain data and tensors, for `restore`
 function kept_caches.capture(dataset)
@@ -114,7 +114,7 @@ function kept_caches.capture(dataset)
   return result
 end
 
---- Gives the caches of a data set what they held. What was kept of a cache that was not full yet
+--- Gives the caches of a dataset what they held. What was kept of a cache that was not full yet
 -- takes the place of its first elements when they are made again, in the pass that is opened next.
 -- @tparam Dataset dataset
 -- @tparam table kept

@@ -1,4 +1,4 @@
---- The part of a data set that the engine's threads run: rows of a reader, shuffled, repeated,
+--- The part of a dataset that the engine's threads run: rows of a reader, shuffled, repeated,
 -- taken, skipped, batched, cast and scaled without Lua.
 --
 -- A native description is a table: `rows` (the reader), `form` and `types` of an element, `batch`

@@ -19,7 +19,7 @@ function seeds.fresh()
     "int64"):item(1)
 end
 
---- The seed of the next iteration of a shuffling data set.
+--- The seed of the next iteration of a shuffling dataset.
 -- @tparam table options `seed`, `reshuffle_each_iteration`; `iterations` is counted there
 function seeds.next(options)
   if not options.reshuffle_each_iteration then return options.seed end

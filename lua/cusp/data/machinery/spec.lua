@@ -1,4 +1,4 @@
---- What is known of the parts of a data set's elements: shapes, in which sizes may be unknown, and
+--- What is known of the parts of a dataset's elements: shapes, in which sizes may be unknown, and
 -- dtypes.
 -- @module cusp.data.machinery.spec
 local Object = require "cusp.base.class"

@@ -311,7 +311,7 @@ batch.rebatch = {
 
 ---------------------------------------------------------------- windows
 
--- Data sets in place of the parts: the window's entries of each.
+-- Datasets in place of the parts: the window's entries of each.
 local function window_element(elements, from_elements)
   local result = {form = elements[1].form}
   for k = 1, #elements[1] do

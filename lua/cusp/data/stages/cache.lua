@@ -15,7 +15,7 @@ local function lower(dataset)
   return copy
 end
 
--- Elements that pass for the first time are noted; once all have, they are what the data set gives.
+-- Elements that pass for the first time are noted; once all have, they are what the dataset gives.
 -- Those that an earlier process had noted (`kept`) come again, in place of what is made for them
 -- now.
 local function recording(dataset)

@@ -1,4 +1,4 @@
---- Stages that take each element from one of several data sets: sample_from_datasets,
+--- Stages that take each element from one of several datasets: sample_from_datasets,
 -- choose_from_datasets, rejection_resample.
 -- @module cusp.data.stages.choose
 local combine = require "cusp.data.stages.combine"
@@ -14,7 +14,7 @@ local INFINITE, UNKNOWN = -1, -2
 
 ---------------------------------------------------------------- one of several
 
--- Elements of `opened` as `pick` numbers them from 1; nil ends. A data set that has ended is passed
+-- Elements of `opened` as `pick` numbers them from 1; nil ends. A dataset that has ended is passed
 -- over, or ends all.
 local function directed(opened, pick, stop_on_empty)
   local left, ended = #opened, {}
@@ -54,7 +54,7 @@ local function uniform_of(options)
   return function() return below(1 << 53) / (1 << 53) end
 end
 
--- The weights that a data set gives for each choice.
+-- The weights that a dataset gives for each choice.
 local function weights_of(e, count)
   local weights = e[1]
   if type(weights) ~= "userdata" or #weights:flat() ~= count then
@@ -79,7 +79,7 @@ local function picker_of(dataset, fetch)
   end
 end
 
--- All elements have the form and the dtypes of the first data set's.
+-- All elements have the form and the dtypes of the first dataset's.
 local function types(dataset, peek)
   local form, found = dataset.inputs[1]:known_types(peek)
   for i = 2, dataset.options.count do
@@ -105,7 +105,7 @@ local function cardinality(dataset)
   return UNKNOWN
 end
 
--- Opens the data sets to choose from, and behind them the one that tells the choices.
+-- Opens the datasets to choose from, and behind them the one that tells the choices.
 local function opening(picker)
   return function(dataset)
     local opened, close = combine.open_all(dataset.inputs)

@@ -1,4 +1,4 @@
---- Stages of several data sets: zip, concatenate.
+--- Stages of several datasets: zip, concatenate.
 -- @module cusp.data.stages.combine
 local element = require "cusp.data.machinery.element"
 local engine = require "cusp.engine"
@@ -13,7 +13,7 @@ local function close_all(opened)
   for _, one in ipairs(opened) do one.close() end
 end
 
---- Opens data sets; where one cannot be, those before it are closed.
+--- Opens datasets; where one cannot be, those before it are closed.
 -- @treturn {table,...} `next` and `close` of each
 -- @treturn function that closes all
 function combine.open_all(datasets)
@@ -36,7 +36,7 @@ local function shift(form, by)
   return result
 end
 
--- `place` is the structure of the data sets (positions in a list); the parts' own structures go
+-- `place` is the structure of the datasets (positions in a list); the parts' own structures go
 -- into their places.
 local function join_forms(place, forms, offsets)
   if type(place) == "number" then return shift(forms[place], offsets[place]) end
@@ -140,14 +140,14 @@ local function difference(form, types, other_form, others)
   end
 end
 
---- Raises where it is known that the elements of two data sets differ.
+--- Raises where it is known that the elements of two datasets differ.
 -- @tparam[opt="concatenate"] string owner
 function combine.check_alike(first, second, owner)
   local form, types = first:known_types()
   local other_form, others = second:known_types()
   local what = form and other_form and difference(form, types, other_form, others)
   if what then
-    errors.raise("%s: the elements of the two data sets differ in %s: %s and %s",
+    errors.raise("%s: the elements of the two datasets differ in %s: %s and %s",
       owner or "concatenate", what, spec.describe(form, types), spec.describe(other_form, others))
   end
 end

@@ -167,9 +167,9 @@ map.take_while = {
   sample = sample_of_input,
 }
 
----------------------------------------------------------------- data sets of data sets
+---------------------------------------------------------------- datasets of datasets
 
--- The data set that a function made of an element.
+-- The dataset that a function made of an element.
 local function inner_of(owner, number, f, e)
   local inner = map.call(owner, number, f, element.values(e))
   if not kinds.is_dataset(inner) then

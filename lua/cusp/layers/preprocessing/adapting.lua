@@ -96,7 +96,7 @@ end
 
 --- Calls a function with one batch after another.
 -- @tparam string owner the class's name
--- @param data a data set (of tuples the first part is looked at), a function that gives a batch a
+-- @param data a dataset (of tuples the first part is looked at), a function that gives a batch a
 -- call and nil at the end, a list of tensors, or a tensor or table that is cut into rows
 -- @tparam ?integer batch_size
 -- @tparam ?integer steps at most so many batches

@@ -140,10 +140,10 @@ end
 local bind_adapt = adapting.binder("Discretization", "data steps batch_size")
 
 --- Sets the boundaries to quantiles of data: `num_bins - 1` of them.
--- @param data a tensor or nested table of numbers, a data set (of tuples the first part counts), a
+-- @param data a tensor or nested table of numbers, a dataset (of tuples the first part counts), a
 -- list of batches, or a function that gives a batch a call and nil at the end
 -- @tparam[opt] integer steps look at so many batches only
--- @tparam[opt] integer batch_size puts the elements of a data set into batches, and cuts a tensor
+-- @tparam[opt] integer batch_size puts the elements of a dataset into batches, and cuts a tensor
 -- into them
 -- @raise for a layer that was made with boundaries, and where there is no data
 function Discretization:adapt(...)

@@ -377,10 +377,10 @@ local bind_adapt = adapting.binder(nil, "data steps batch_size")
 
 --- Learns the vocabulary from data: the most frequent tokens, of equally frequent ones the last in
 -- the order of bytes first.
--- @param data a list (or nested lists) of tokens, a data set (of tuples the first part counts), or
+-- @param data a list (or nested lists) of tokens, a dataset (of tuples the first part counts), or
 -- a function that gives a batch a call and nil at the end
 -- @tparam[opt] integer steps look at so many batches only
--- @tparam[opt] integer batch_size puts the elements of a data set into batches
+-- @tparam[opt] integer batch_size puts the elements of a dataset into batches
 -- @raise for a layer that was made with a vocabulary
 function IndexLookup:adapt(...)
   local data, batch_size, steps = bind_adapt(...)

@@ -215,9 +215,9 @@ end
 local bind_adapt = adapting.binder("Normalization", "data batch_size steps")
 
 --- Sets mean and variance to those of data; builds the layer for it if need be.
--- @param data a tensor or nested table of samples, a data set (of tuples the first part counts), a
+-- @param data a tensor or nested table of samples, a dataset (of tuples the first part counts), a
 -- list of batches, or a function that gives a batch a call and nil at the end
--- @tparam[opt] integer batch_size puts the elements of a data set into batches
+-- @tparam[opt] integer batch_size puts the elements of a dataset into batches
 -- @tparam[opt] integer steps look at so many batches only
 -- @raise if there is no data, or it does not fit the shape that the layer was built for
 function Normalization:adapt(...)

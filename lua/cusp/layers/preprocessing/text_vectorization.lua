@@ -391,9 +391,9 @@ function TextVectorization:finalize_state() self._lookup_layer:finalize_state() 
 local bind_adapt = adapting.binder("TextVectorization", "data batch_size steps")
 
 --- Learns the vocabulary from texts: the most frequent tokens.
--- @param data a list of texts, a data set (of tuples the first part counts), or a function that
+-- @param data a list of texts, a dataset (of tuples the first part counts), or a function that
 -- gives a batch a call and nil at the end
--- @tparam[opt] integer batch_size puts the elements of a data set into batches
+-- @tparam[opt] integer batch_size puts the elements of a dataset into batches
 -- @tparam[opt] integer steps look at so many batches only
 -- @raise for a layer that was made with a vocabulary
 -- @usage layer:adapt(cusp.data.TextLineDataset("corpus.txt"):batch(64))
