@@ -254,6 +254,7 @@ local function add_models()
     "get_state_tree set_state_tree", "model:")
   add_named(Model, "profile", "model:")
   add_named({export_c = require("cusp.export_c").export}, "export_c", "model:")
+  add_named(Model, "export", "model:")
   add_named(saving, "save save_weights load_weights", "model:")
   add_named(
     Model, "train_step test_step predict_step compute_loss compute_metrics reset_metrics "

@@ -175,4 +175,16 @@ describe("cusp.onnx.export", function()
     fails("expected a functional or sequential model", 3, path)
     fails("unknown argument 'ops'", drawn, path, {ops = 2})
   end)
+
+  it("is what a model's own method does", function()
+    local scope <close> = require("spec.support.folder").new()
+    local path = scope.path .. "/m.onnx"
+    local model = cusp.Sequential{cusp.Input{shape = {3}}, cusp.layers.Dense(2)}
+    model:export(path)
+    local x = cusp.ones{1, 3}
+    local back = cusp.onnx.load(path):predict{x, verbose = 0}
+    assert.is_true(cusp.ops.allclose(back, model:predict{x, verbose = 0}):item())
+    assert.error_matches(function() model:export(path, {format = "tf_saved_model"}) end,
+      'export: argument \'format\' should be one of "onnx"')
+  end)
 end)

@@ -68,6 +68,6 @@ return {
     title = "Planned",
     reason = "Useful, and not made yet.",
     later = true,
-    names = [[visualization.* *Model:export]],
+    names = [[visualization.*]],
   },
 }

@@ -118,6 +118,19 @@ describe("fit", function()
     assert.are.same({3, 4, 5}, history.epoch)
   end)
 
+  it("warns once where the loss becomes nan", function()
+    local warnings, told = require "cusp.base.warnings", {}
+    local own = warnings.warn
+    warnings.warn = function(format, ...) told[#told + 1] = format:format(...) end
+    local model = cusp.Sequential{cusp.Input{shape = {1}}, layers.Dense(1)}
+    model:compile{optimizer = "sgd", loss = "mse"}
+    local history = model:fit{cusp.tensor{{0 / 0}, {1.0}}, cusp.ones{2, 1}, epochs = 3, verbose = 0}
+    warnings.warn = own
+    assert.is_true(history.history.loss[3] ~= history.history.loss[3])
+    assert.equal(1, #told)
+    assert.matches("the loss is nan since epoch 1", told[1], 1, true)
+  end)
+
   it("lets a step of the user's update all metrics and report them, as in Keras's guide", function()
     local Own = cusp.Model:extend "Own"
     function Own:init(args)

@@ -366,6 +366,11 @@ function getters.output_names(self)
   return graph and names_of(graph.outputs)
 end
 
+local bind_export = arguments.binder("export", {
+  {"filepath", "string"}, {"format", "choice", choices = {"onnx"}, default = "onnx"},
+  {"opset", "integer", default = 17},
+}, false)
+
 local get_layer_parameters = {{"name", "any", optional = true},
   {"index", "integer", optional = true}}
 
@@ -438,6 +443,18 @@ end
 --- Saving and loading; see `cusp.saving.methods`.
 for _, name in ipairs{"save", "save_weights", "load_weights"} do
   Model[name] = function(self, ...) return rooms.get("saving.methods")[name](self, ...) end
+end
+
+--- Writes what the model predicts for other runtimes (Keras's `export`): as an ONNX file.
+-- @tparam string filepath
+-- @tparam[opt="onnx"] string format "onnx"; of Keras's others there is none
+-- @tparam[opt=17] integer opset version of ONNX's operators, 13 to 22
+-- @raise if something in the model cannot be said in ONNX; nothing is written then
+-- @usage model:export "model.onnx"
+function Model:export(...)
+  require("cusp.training.checks").receiver(self, "export")
+  local filepath, _, opset = bind_export(...)
+  rooms.get("onnx").export(self, filepath, {opset = opset})
 end
 
 --- Writes the model as one C99 file without allocation, and a header; see `cusp.export_c`.

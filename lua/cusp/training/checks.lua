@@ -84,6 +84,16 @@ function checks.steps(owner, done, limit, needed)
   end
 end
 
+--- Warns where the loss has become nan, from which it does not come back.
+-- @treturn boolean whether it has
+function checks.lost(epoch, logs)
+  if logs.loss == logs.loss then return false end
+  warnings.warn("fit: the loss is nan since epoch %d, and so are weights: lower the learning rate, "
+    .. "clip gradients (clipnorm = 1), or look for nan in the data. callbacks.TerminateOnNaN ends "
+    .. "training there.", epoch)
+  return true
+end
+
 --- Warns where a function gave no more batches after some epochs.
 function checks.ran_out(done, epochs)
   warnings.warn("fit: Your input ran out of data; interrupting training after %d of %d epochs. "

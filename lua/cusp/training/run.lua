@@ -50,6 +50,7 @@ local declared = {
   continues = true,       -- whether an epoch goes on in the data where the one before it ended
   start = true,           -- where an earlier process ended, see `start_from`
   validation = true,      -- the Run over the validation data
+  lost = true,            -- whether the loss has become nan
   validation_freq = true, -- every how many epochs, or at which
   has_own = true,         -- whether code of the user's runs in callbacks
   -- Of prediction alone
@@ -432,6 +433,7 @@ local function run_epoch(self, epoch, batches)
   local params = callbacks.params
   if not params.steps then params.steps = done end
   local logs = self.step:logs()
+  self.lost = self.lost or checks.lost(epoch, logs)
   validate(self, logs)
   callbacks:on_epoch_end(epoch, logs)
   if replicas.active then together.agree_to_stop(self) end
