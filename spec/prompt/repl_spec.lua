@@ -209,7 +209,7 @@ describe("Ctrl-C at the prompt", function()
   test("says where training stood", function()
     local text = interrupted("m = cusp.Sequential{layers.Dense(1)} m:compile{loss = 'mse'} "
       .. "m:fit{cusp.ones{64, 2}, cusp.ones{64, 1}, epochs = 10000000, verbose = 0, callbacks = {"
-      .. "{on_epoch_end = function(e) if e == 3 then io.open('%s', 'w'):close() end end}}}",
+      .. "{on_epoch_end = function(_, e) if e == 3 then io.open('%s', 'w'):close() end end}}}",
       "#m.history.epoch >= 3, history == m.history")
     assert.matches("History%(%d+ epochs, .-stopped in epoch %d+ of 10000000 after step %d of 2%)",
       text)
