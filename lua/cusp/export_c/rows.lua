@@ -40,14 +40,20 @@ local function open_block(step, blocks)
   return math.max(blocks, 1)
 end
 
-function rows.softmax_rows(step, op)
+-- Opens the loops around the last axis, where `largest` and `sum` are declared.
+local function open_softmax(step, op)
   local x, y = step:array(op.inputs[1]), step:result(op.first_output)
-  local axis, type_ = #x.shape, text.type(x.dtype)
+  local axis = #x.shape
   local indices, blocks = open_others(step, x.shape, axis)
   blocks = open_block(step, blocks)
-  local place = step:place(y, along(indices, axis, "j"))
   largest(step, x, indices, axis)
-  step:line("%s sum = 0;", type_)
+  step:line("%s sum = 0;", text.type(x.dtype))
+  return x, y, axis, indices, blocks
+end
+
+function rows.softmax_rows(step, op)
+  local x, y, axis, indices, blocks = open_softmax(step, op)
+  local place = step:place(y, along(indices, axis, "j"))
   each(step, x.shape[axis], function()
     step:line("%s = exp%s(%s - largest);", place, suffix(x.dtype),
       step:at(x, along(indices, axis, "j")))
@@ -58,13 +64,8 @@ function rows.softmax_rows(step, op)
 end
 
 function rows.log_softmax_rows(step, op)
-  local x, y = step:array(op.inputs[1]), step:result(op.first_output)
-  local axis, type_ = #x.shape, text.type(x.dtype)
-  local indices, blocks = open_others(step, x.shape, axis)
-  blocks = open_block(step, blocks)
+  local x, y, axis, indices, blocks = open_softmax(step, op)
   local element = step:at(x, along(indices, axis, "j"))
-  largest(step, x, indices, axis)
-  step:line("%s sum = 0;", type_)
   each(step, x.shape[axis], function()
     step:line("sum += exp%s(%s - largest);", suffix(x.dtype), element)
   end)
