@@ -100,4 +100,17 @@ function lists.names(text, base)
   return set
 end
 
+--- What each of some objects has in a field that is a list, in one list.
+-- @tparam {table,...} objects
+-- @tparam string field
+-- @treturn table
+function lists.gather(objects, field)
+  local all = {}
+  for _, object in ipairs(objects) do
+    local items = object[field]
+    table.move(items, 1, #items, #all + 1, all)
+  end
+  return all
+end
+
 return lists

@@ -2,6 +2,7 @@
 -- metric, so that a step of the user's can update them (Keras's CompileMetrics).
 -- @module cusp.training.compile_metrics
 local errors = require "cusp.base.errors"
+local lists = require "cusp.base.lists"
 local outputs = require "cusp.training.outputs"
 local resolve = require "cusp.training.resolve"
 local structure = require "cusp.base.structure"
@@ -77,9 +78,9 @@ local function by_output(what, given, list)
 end
 
 local function add_entries(self, what, given, list, targets, weighted)
-  local lists = by_output(what, given, list)
+  local wanted_of = by_output(what, given, list)
   for i, output in ipairs(list) do
-    local wanted = lists[i]
+    local wanted = wanted_of[i]
     if wanted ~= nil and not is_list(wanted) then wanted = {wanted} end
     for _, identifier in ipairs(wanted or {}) do
       if targets[i] == nil then
@@ -145,14 +146,7 @@ function getters.metrics(self)
 end
 
 --- Their variables.
-function getters.variables(self)
-  local list = {}
-  for _, metric in ipairs(self.metrics) do
-    local variables = metric.variables
-    table.move(variables, 1, #variables, #list + 1, list)
-  end
-  return list
-end
+function getters.variables(self) return lists.gather(self.metrics, "variables") end
 
 --- What each of them measured, by name.
 function CompileMetrics:result()

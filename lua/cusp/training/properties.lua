@@ -1,5 +1,7 @@
 --- The fields of models that training computes when they are asked for.
 -- @module cusp.training.properties
+local lists = require "cusp.base.lists"
+
 local properties = {}
 
 --- All metrics of the model: of its loss, one named "compile_metrics" that stands for those given
@@ -11,12 +13,7 @@ function properties.metrics_names(self) return self:metric_result_names() end
 
 --- The variables of all metrics.
 function properties.metrics_variables(self)
-  local result = {}
-  for _, metric in ipairs(self:list_metrics()) do
-    local variables = metric.variables
-    table.move(variables, 1, #variables, #result + 1, result)
-  end
-  return result
+  return lists.gather(self:list_metrics(), "variables")
 end
 
 return properties

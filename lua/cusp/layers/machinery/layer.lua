@@ -329,14 +329,7 @@ end
 function getters.metrics(self) return tracking.unique(collect_metrics(self, {}, false)) end
 
 --- The variables of those metrics.
-function getters.metrics_variables(self)
-  local result = {}
-  for _, metric in ipairs(self.metrics) do
-    local variables = metric.variables
-    table.move(variables, 1, #variables, #result + 1, result)
-  end
-  return result
-end
+function getters.metrics_variables(self) return lists.gather(self.metrics, "variables") end
 
 --- Whether training changes the layer's weights; setting it goes down to the layers below.
 function getters.trainable(self)
