@@ -4,6 +4,8 @@
 local cusp = require "cusp"
 local distribution, layers, random = cusp.distribution, cusp.layers, cusp.random
 
+local causal_transformer = dofile((arg[0]:match "^(.*/)" or "./") .. "causal_transformer.lua")
+
 local networks = {}
 
 function networks.mlp()
@@ -23,24 +25,7 @@ function networks.cnn()
   return model, random.uniform{1280, 28, 28, 1}, random.randint({1280}, 0, 10), 128
 end
 
-local function block(x, width, heads)
-  local h = layers.LayerNormalization{}(x)
-  h = layers.MultiHeadAttention{num_heads = heads, key_dim = width // heads}(h, h,
-    {use_causal_mask = true})
-  x = layers.Add{}{x, h}
-  h = layers.Dense{4 * width, activation = "relu"}(layers.LayerNormalization{}(x))
-  return layers.Add{}{x, layers.Dense{width}(h)}
-end
-
-function networks.transformer()
-  local words, length, width = 1000, 64, 128
-  local input = cusp.Input{shape = {length}, dtype = "int32"}
-  local x = layers.Embedding{words, width}(input)
-  for _ = 1, 4 do x = block(x, width, 4) end
-  local output = layers.Dense{words}(layers.LayerNormalization{}(x))
-  local data = random.randint({64, length}, 0, words)
-  return cusp.Model(input, output), data, data, 16
-end
+function networks.transformer() return causal_transformer(64, 128, "relu") end
 
 local make = assert(networks[arg[1]], "usage: distributed_step.lua mlp|cnn|transformer")
 distribution.set_distribution(distribution.DataParallel())

@@ -7,6 +7,8 @@ local layers = cusp.layers
 local work = dofile((arg[0]:match "^(.*/)" or "./") .. "work.lua")
 local ops, random = cusp.ops, cusp.random
 
+local causal_transformer = dofile((arg[0]:match "^(.*/)" or "./") .. "causal_transformer.lua")
+
 local networks = {}
 
 function networks.mlp()
@@ -58,24 +60,7 @@ function networks.lstm()
   return model, random.randint({320, 80}, 0, 20000), random.randint({320}, 0, 2), 32
 end
 
-local function transformer_block(x, width, heads)
-  local h = layers.LayerNormalization{}(x)
-  h = layers.MultiHeadAttention{num_heads = heads, key_dim = width // heads}(h, h,
-    {use_causal_mask = true})
-  x = layers.Add{}{x, h}
-  h = layers.Dense{4 * width, activation = "gelu"}(layers.LayerNormalization{}(x))
-  return layers.Add{}{x, layers.Dense{width}(h)}
-end
-
-function networks.transformer()
-  local words, length, width = 1000, 128, 256
-  local input = cusp.Input{shape = {length}, dtype = "int32"}
-  local x = layers.Embedding{words, width}(input)
-  for _ = 1, 4 do x = transformer_block(x, width, 4) end
-  local output = layers.Dense{words}(layers.LayerNormalization{}(x))
-  local data = random.randint({64, length}, 0, words)
-  return cusp.Model(input, output), data, data, 16
-end
+function networks.transformer() return causal_transformer(128, 256, "gelu") end
 
 ---------------------------------------------------------------- graph attention
 
