@@ -19,6 +19,7 @@
 typedef struct cusp_lua_tensor {
   const void *kind;
   cusp_node *node; /* a reference and a hold; NULL: empty or closed */
+  bool untouched;  /* an operator's result that no function has been given yet; see compare.c */
 } cusp_lua_tensor;
 
 typedef struct cusp_lua_variable {
@@ -30,13 +31,16 @@ extern const char cusp_lua_tensor_kind[], cusp_lua_variable_kind[];
 
 /** The userdata at `index` if it is of that kind, otherwise NULL. Raises nothing. */
 static inline void *cusp_lua_test(lua_State *L, int index, const void *kind) {
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof(cusp_lua_tensor))
+  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) < sizeof(cusp_lua_variable))
     return NULL;
   const void **box = lua_touserdata(L, index);
   return *box == kind ? (void *)box : NULL;
 }
 static inline cusp_lua_tensor *cusp_lua_test_tensor(lua_State *L, int index) {
-  return cusp_lua_test(L, index, cusp_lua_tensor_kind);
+  cusp_lua_tensor *tensor = cusp_lua_test(L, index, cusp_lua_tensor_kind);
+  if (tensor)
+    tensor->untouched = false;
+  return tensor;
 }
 static inline cusp_lua_variable *cusp_lua_test_variable(lua_State *L, int index) {
   return cusp_lua_test(L, index, cusp_lua_variable_kind);
@@ -124,8 +128,8 @@ size_t cusp_lua_count_truths(lua_State *L);
 /** Forgets all but the first `count`. [-0, +0, m] */
 void cusp_lua_keep_truths(lua_State *L, size_t count);
 /** Remembers the tensor at `index` where it is a truth value of an open trace that the user's code
- * asked for itself. [-0, +0, m] */
-void cusp_lua_note_truth(lua_State *L, int index);
+ * asked for itself; one of several elements only where it stands for an operator. [-0, +0, m] */
+void cusp_lua_note_truth(lua_State *L, int index, bool of_operator);
 /**
  * Pushes a list of places, "script.lua:12: greater", of such values that nothing in `trace` is
  * computed from and that are not in the list at stack index `outputs`. [-0, +1, m]
@@ -133,6 +137,15 @@ void cusp_lua_note_truth(lua_State *L, int index);
 void cusp_lua_push_unused_truths(lua_State *L, const cusp_trace *trace, int outputs);
 /** Forgets those of a trace that ends. [-0, +0, -] */
 void cusp_lua_forget_truths(lua_State *L, const cusp_trace *trace);
+
+/* ------------------------------------------------------------------ compare.c */
+
+/** Gives the metatable on the top of the stack the operators < and <=. [-0, +0, m] */
+void cusp_lua_set_comparisons(lua_State *L);
+/** Warns of a result of an operator that is collected without having been used. [-0, +0, e] */
+void cusp_lua_warn_untouched(lua_State *L, const cusp_node *node);
+/** Adds its function to the module table on the top of the stack. */
+void cusp_lua_open_compare(lua_State *L);
 
 /* ------------------------------------------------------------------ absent.c */
 

@@ -59,6 +59,7 @@ CUSP_EXPORT int luaopen_cusp_engine(lua_State *L) {
   lua_setfield(L, 1, "set_place_handler");
   cusp_lua_open_absent(L);
   cusp_lua_open_arguments(L);
+  cusp_lua_open_compare(L);
   cusp_lua_open_evaluate(L);
   cusp_lua_open_settings(L);
   cusp_lua_open_counters(L);

@@ -656,7 +656,7 @@ static int return_outputs(call *c, cusp_lua_tensor *box, int count, cusp_node **
   if (count == 1 && !(c->op->flags & CUSP_OP_LIST)) {
     cusp_lua_fill_tensor(box, outputs[0]);
     if (cusp_tracing())
-      cusp_lua_note_truth(c->L, -1);
+      cusp_lua_note_truth(c->L, -1, false);
     return 1;
   }
   return cusp_lua_push_nodes(c->L, count, outputs, c->op->flags & CUSP_OP_LIST);

@@ -87,10 +87,12 @@ void cusp_lua_fill_tensor(cusp_lua_tensor *tensor, cusp_node *node) {
 
 /* __gc and __close. */
 static int tensor_release(lua_State *L) {
-  cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, 1);
+  cusp_lua_tensor *tensor = cusp_lua_test(L, 1, cusp_lua_tensor_kind);
   if (tensor && tensor->node) {
     cusp_node *node = tensor->node;
     tensor->node = NULL;
+    if (tensor->untouched)
+      cusp_lua_warn_untouched(L, node);
     cusp_node_unhold(node);
     cusp_node_release(node);
   }
@@ -453,32 +455,6 @@ static int tensor_tostring(lua_State *L) {
 
 /* ------------------------------------------------------------------ comparison */
 
-/* Lua turns what < gives into a boolean, so it compares single elements; whole tensors are compared
- * by functions. */
-static lua_Number check_comparable(lua_State *L, int index) {
-  if (lua_type(L, index) == LUA_TNUMBER)
-    return lua_tonumber(L, index);
-  cusp_node *node = cusp_lua_check_tensor(L, index, "comparison");
-  if (cusp_shape_count(&node->type.shape) != 1)
-    cusp_lua_error(L,
-                   "comparison: < and <= compare tensors of one element, this one has shape %s; "
-                   "x:less(y), x:greater_equal(y) and the like "
-                   "compare element by element",
-                   cusp_shape_text(&node->type.shape));
-  node = cusp_lua_check_numbers(L, index, "comparison");
-  return cusp_load_double(node->type.dtype, node->value.data);
-}
-
-static int tensor_less(lua_State *L) {
-  lua_pushboolean(L, check_comparable(L, 1) < check_comparable(L, 2));
-  return 1;
-}
-
-static int tensor_less_equal(lua_State *L) {
-  lua_pushboolean(L, check_comparable(L, 1) <= check_comparable(L, 2));
-  return 1;
-}
-
 static bool is_traced(lua_State *L, int index) {
   cusp_lua_tensor *tensor = cusp_lua_test_tensor(L, index);
   return tensor && tensor->node && tensor->node->trace;
@@ -567,13 +543,12 @@ void cusp_lua_set_operators(lua_State *L) {
   set_unary(L, "__unm", "negative");
   set_unary(L, "__bnot", "bitwise_not");
   static const luaL_Reg shared[] = {{"__eq", tensor_equal},
-                                    {"__lt", tensor_less},
-                                    {"__le", tensor_less_equal},
                                     {"__len", tensor_length},
                                     {"__pairs", tensor_pairs},
                                     {"__concat", tensor_concat},
                                     {NULL, NULL}};
   luaL_setfuncs(L, shared, 0);
+  cusp_lua_set_comparisons(L);
 }
 
 void cusp_lua_open_tensor(lua_State *L) {

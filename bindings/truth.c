@@ -17,10 +17,10 @@ static void push_asked(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &asked_key);
 }
 
-void cusp_lua_note_truth(lua_State *L, int index) {
+void cusp_lua_note_truth(lua_State *L, int index, bool of_operator) {
   cusp_node *node = cusp_lua_test_tensor(L, index)->node;
-  if (!node->trace || node->type.dtype != CUSP_BOOL || cusp_shape_count(&node->type.shape) != 1 ||
-      !cusp_lua_called_by_user(L))
+  if (!node->trace || node->type.dtype != CUSP_BOOL ||
+      (!of_operator && cusp_shape_count(&node->type.shape) != 1) || !cusp_lua_called_by_user(L))
     return;
   index = lua_absindex(L, index);
   push_asked(L);

@@ -153,12 +153,6 @@ describe("a tensor", function()
     assert.equal("uint8", (tensor({1}, {dtype = "uint8"}) * 2).dtype)
   end)
 
-  it("compares single elements with < and refuses whole tensors", function()
-    assert.is_true(tensor(1.5) < 2)
-    assert.is_false(tensor(1.5) >= tensor({2}))
-    assert.matches("x:less(y)", message(function() return t < 2 end), 1, true)
-  end)
-
   it("is a value", function()
     assert.matches("tensors are values", message(function() t[1] = 2 end), 1, true)
     assert.matches("tensors are values", message(function() t.name = "x" end), 1, true)

@@ -1,6 +1,7 @@
 --- Warnings: lines on standard error that begin with "warning: ".
 -- @module cusp.base.warnings
 local context = require "cusp.base.context"
+local engine = require "cusp.engine"
 local plain = require "cusp.base.plain"
 local replicas = require "cusp.base.replicas"
 local warnings = {}
@@ -31,5 +32,13 @@ function warnings.collect(f, ...)
   local function receive(text) list[#list + 1] = text end
   return list, context.within({receive_warning = receive}, f, ...)
 end
+
+local warned = {}
+engine.set_untouched_handler(function(place)
+  if warned[place] then return end
+  warned[place] = true
+  warnings.warn("%s: nothing was done with the tensor that this comparison returns; in Lua every "
+    .. "tensor is true, so 'if' and 'assert' always pass: ask (a < b):all():item()", place)
+end)
 
 return warnings

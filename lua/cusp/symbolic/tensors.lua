@@ -103,6 +103,7 @@ for event, name in pairs(operators) do
 end
 function KerasTensor.__unm(a) return engine.ops.negative(a) end
 function KerasTensor.__bnot(a) return engine.ops.bitwise_not(a) end
+engine.set_comparisons(KerasTensor)
 
 ---------------------------------------------------------------- what a call gives
 
