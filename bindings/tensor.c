@@ -75,7 +75,7 @@ void cusp_lua_collect(lua_State *L) {
 cusp_lua_tensor *cusp_lua_new_tensor(lua_State *L) {
   cusp_lua_collect(L);
   cusp_lua_tensor *tensor = lua_newuserdatauv(L, sizeof *tensor, 0);
-  *tensor = (cusp_lua_tensor){cusp_lua_tensor_kind, NULL};
+  *tensor = (cusp_lua_tensor){.kind = cusp_lua_tensor_kind};
   luaL_setmetatable(L, cusp_lua_tensor_kind);
   return tensor;
 }
