@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "threads.h"
 
+#include "subnormals.h"
+
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -179,14 +181,18 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
     in_parallel = false;
     return;
   }
+  uint32_t mode = cusp_arithmetic_mode();
 #pragma omp parallel num_threads((int)(pieces < team ? pieces : team))
   {
+    uint32_t own = cusp_arithmetic_mode();
+    cusp_set_arithmetic_mode(mode); /* results must not depend on which thread has a piece */
     thread_index = omp_get_thread_num();
     in_parallel = true;
     /* there may be fewer than asked for */
     run_pieces(count, pieces, thread_index, omp_get_num_threads(), fn, context);
     in_parallel = false;
     thread_index = 0;
+    cusp_set_arithmetic_mode(own);
   }
 }
 

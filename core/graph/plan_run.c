@@ -1,5 +1,6 @@
 /* The loop that runs the steps of a plan. */
 #include "plan_run.h"
+#include "../base/subnormals.h"
 #include "../node/source.h"
 #include "../node/state.h"
 #include "plan_parts.h"
@@ -158,7 +159,10 @@ static cusp_status run_profiled(cusp_plan *plan, const cusp_plan_io *io, cusp_pr
 cusp_status cusp_plan_run(cusp_plan *plan, const cusp_plan_io *io) {
   cusp_graph_state *state = cusp_state();
   state->stats.plans_run++;
-  if (state->profile)
-    return run_profiled(plan, io, state->profile);
-  return run(plan, io, run_steps);
+  uint32_t mode = cusp_arithmetic_mode();
+  cusp_set_arithmetic_mode(mode | CUSP_FLUSH);
+  cusp_status status =
+      state->profile ? run_profiled(plan, io, state->profile) : run(plan, io, run_steps);
+  cusp_set_arithmetic_mode(mode);
+  return status;
 }
