@@ -417,7 +417,10 @@ end
 local function run_epoch(self, epoch, batches)
   local model, callbacks, is_first = self.model, self.callbacks, epoch == self.first_epoch
   self.epoch, self.done = epoch, batches or 0
-  if not batches then model:reset_metrics() end
+  if not batches then
+    self:take_step()
+    self.step:reset_metrics()
+  end
   callbacks:on_epoch_begin(epoch, {})
   self:take_step()
   if is_first or self.has_own then checks.trainable(model, self.step) end
