@@ -3,6 +3,7 @@
 #include "arg_reduce.h"
 
 #include "../base/threads.h"
+#include "isa.h"
 #include "reduce_functions.h"
 
 typedef struct arg_reduction {
@@ -83,8 +84,19 @@ static const cusp_range_fn loops[CUSP_DTYPE_COUNT] = {
 static const cusp_range_fn short_loops[CUSP_DTYPE_COUNT] = {CUSP_INT_DTYPES(SHORT_ENTRY)
                                                                 CUSP_REAL_DTYPES(SHORT_ENTRY)};
 
+CUSP_ISA_DECLARE(const cusp_arg_rows, cusp_arg_rows);
+
+static void run_registers(void *context, int64_t begin, int64_t end) {
+  const arg_reduction *r = context;
+  CUSP_ISA_CHOOSE(cusp_arg_rows)
+      ->float32(end - begin, r->count, r->largest, (const float *)r->in + begin * r->count,
+                r->out + begin);
+}
+
 /** The loop for the call; short rows have one of their own. */
 static cusp_range_fn choose_loop(arg_reduction *r, cusp_dtype dtype) {
+  if (r->inner == 1 && dtype == CUSP_FLOAT32 && r->count <= CUSP_ISA_CHOOSE(cusp_arg_rows)->longest)
+    return run_registers;
   if (r->inner != 1 || r->count > SHORT || !short_loops[dtype])
     return loops[dtype];
   r->extremes = cusp_reduce_find_rows(r->largest ? CUSP_REDUCE_MAX : CUSP_REDUCE_MIN, dtype);

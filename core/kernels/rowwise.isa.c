@@ -2,6 +2,8 @@
 
 #include "isa.h"
 
+#include <string.h>
+
 CUSP_ISA_DECLARE_FLOATS(const cusp_row_loops, cusp_row_loops);
 
 #define REAL float

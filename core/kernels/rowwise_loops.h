@@ -27,8 +27,23 @@ static inline REAL NAME(row_largest)(int64_t n, const REAL *x) {
   return most;
 }
 
+/* Rows shorter than a register are worked on some at a time: in one alone, each element would wait
+ * for the one before. */
+#define TOGETHER 8
+
 static void NAME(largest)(int64_t rows, int64_t n, const void *x, void *out) {
-  for (int64_t r = 0; r < rows; r++)
+  int64_t r = 0;
+  for (; n < LANES && r + TOGETHER <= rows; r += TOGETHER) {
+    const REAL *row = (const REAL *)x + r * n;
+    REAL most[TOGETHER];
+    for (int k = 0; k < TOGETHER; k++)
+      most[k] = row[k * n];
+    for (int64_t i = 1; i < n; i++)
+      for (int k = 0; k < TOGETHER; k++)
+        most[k] = row[k * n + i] > most[k] ? row[k * n + i] : most[k];
+    memcpy((REAL *)out + r, most, sizeof most);
+  }
+  for (; r < rows; r++)
     ((REAL *)out)[r] = NAME(row_largest)(n, (const REAL *)x + r * n);
 }
 
@@ -42,7 +57,16 @@ static void NAME(subtract)(int64_t rows, int64_t n, const void *x, const void *s
 }
 
 static void NAME(sum)(int64_t rows, int64_t n, const void *x, void *sums) {
-  for (int64_t r = 0; r < rows; r++) {
+  int64_t r = 0;
+  for (; n < LANES && r + TOGETHER <= rows; r += TOGETHER) {
+    const REAL *row = (const REAL *)x + r * n;
+    REAL sum[TOGETHER] = {0};
+    for (int64_t i = 0; i < n; i++)
+      for (int k = 0; k < TOGETHER; k++)
+        sum[k] += row[k * n + i];
+    memcpy((REAL *)sums + r, sum, sizeof sum);
+  }
+  for (; r < rows; r++) {
     const REAL *row = (const REAL *)x + r * n;
     NAME(vec) a = {0}, b = {0};
     int64_t i = 0;
@@ -58,7 +82,16 @@ static void NAME(sum)(int64_t rows, int64_t n, const void *x, void *sums) {
 }
 
 static void NAME(dot)(int64_t rows, int64_t n, const void *x, const void *y, void *sums) {
-  for (int64_t r = 0; r < rows; r++) {
+  int64_t r = 0;
+  for (; n < LANES && r + TOGETHER <= rows; r += TOGETHER) {
+    const REAL *p = (const REAL *)x + r * n, *q = (const REAL *)y + r * n;
+    REAL sum[TOGETHER] = {0};
+    for (int64_t i = 0; i < n; i++)
+      for (int k = 0; k < TOGETHER; k++)
+        sum[k] += p[k * n + i] * q[k * n + i];
+    memcpy((REAL *)sums + r, sum, sizeof sum);
+  }
+  for (; r < rows; r++) {
     const REAL *p = (const REAL *)x + r * n, *q = (const REAL *)y + r * n;
     NAME(vec) a = {0}, b = {0};
     int64_t i = 0;
@@ -103,6 +136,7 @@ static void NAME(centre)(int64_t rows, int64_t n, const void *y, const void *dy,
 const cusp_row_loops CUSP_ISA(NAME(cusp_row_loops)) = {NAME(largest), NAME(subtract), NAME(sum),
                                                        NAME(dot),     NAME(scale),    NAME(centre)};
 
+#undef TOGETHER
 #undef REAL
 #undef LANES
 #undef NAME
