@@ -167,7 +167,7 @@ void cusp_lua_push_text(lua_State *L, const char *name, const cusp_node *node);
 void cusp_lua_open_ops(lua_State *L, int ops, int methods);
 /** Pushes the function of a row, or nil. (ops.c) */
 void cusp_lua_push_op(lua_State *L, const char *name);
-/** cusp.engine.describe(), cusp.engine.set_symbolic_handler(f). (ops.c) */
+/** cusp.engine.describe() (ops_describe.c), cusp.engine.set_symbolic_handler(f) (ops.c). */
 int cusp_lua_describe(lua_State *L);
 int cusp_lua_set_symbolic_handler(lua_State *L);
 /** Pushes an empty variable, to be filled with a reference. (variable.c) [-0, +1, m] */
