@@ -187,6 +187,20 @@ function Graph:run(inputs)
   return outputs
 end
 
+--- An argument of a call for which `f` holds; nil if there is none.
+-- @tparam function f
+function Graph:find_argument(f)
+  for _, step in ipairs(self.steps) do
+    local node = step.node
+    for i = 1, node.arguments.n do
+      local found = structure.find(node.arguments[i], f)
+      if found then return found end
+    end
+    local found = node.keywords and structure.find(node.keywords, f)
+    if found then return found end
+  end
+end
+
 ---------------------------------------------------------------- making
 
 --- If the inputs are intermediate tensors, creates new inputs and copies the calls after them;

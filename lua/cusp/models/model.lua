@@ -24,7 +24,8 @@ local structure = require "cusp.base.structure"
 local Model = Layer:extend("Model", {
   __module = "keras", __is_model = true, supports_masking = true,
   call_arguments = {"training", "mask"},
-  __passing = lists.names("results named steps compile_config when_compiled", Layer.__passing),
+  __passing = lists.names("results named steps calls compile_config when_compiled",
+    Layer.__passing),
 })
 -- Those, and what is of no account where the model is a part of the one that is trained.
 Model.__untrained = lists.names("compile_loss compile_metrics loss_tracker", Model.__passing)

@@ -21,11 +21,14 @@ local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
 local place = require "cusp.base.place"
 local registry = require "cusp.base.registry"
+local repeated = require "cusp.models.repeated"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
 local whole = require "cusp.base.whole"
 
 local Sequential = Model:extend("Sequential", {__module = "keras", first_is_list = true})
+
+Sequential.__call = repeated.call
 
 function Sequential:init(args)
   local own = self.__own
