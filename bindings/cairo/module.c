@@ -7,6 +7,7 @@
 #include <cairo.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,9 +206,87 @@ static int text(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"line", line},     {"rectangle", rectangle}, {"dot", dot},
-                                   {"clip", clip},     {"unclip", unclip},       {"text", text},
-                                   {"extent", extent}, {"finish", finish},       {NULL, NULL}};
+/* ------------------------------------------------------------------ pictures */
+
+/** Red, green and blue of `count` pixels, a byte each, in cairo's order, or back. */
+static void to_words(uint32_t *to, const unsigned char *from, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    to[i] = 0xff000000u | (uint32_t)from[3 * i] << 16 | (uint32_t)from[3 * i + 1] << 8 |
+            from[3 * i + 2];
+}
+
+static void to_bytes(char *to, const uint32_t *from, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    to[3 * i] = (char)(from[i] >> 16);
+    to[3 * i + 1] = (char)(from[i] >> 8);
+    to[3 * i + 2] = (char)from[i];
+  }
+}
+
+/** canvas:image(pixels, columns, rows, x, y, width, height): a picture of three bytes a pixel,
+ * stretched to a rectangle. [-0, +0, e] */
+static int image(lua_State *L) {
+  canvas *self = check_canvas(L);
+  size_t length;
+  const char *pixels = luaL_checklstring(L, 2, &length);
+  lua_Integer columns = luaL_checkinteger(L, 3), rows = luaL_checkinteger(L, 4);
+  double x = luaL_checknumber(L, 5), y = luaL_checknumber(L, 6), width = luaL_checknumber(L, 7),
+         height = luaL_checknumber(L, 8);
+  luaL_argcheck(L, columns >= 1 && columns <= LARGEST, 3, "a picture is 1 to 20000 pixels wide");
+  luaL_argcheck(L, rows >= 1 && rows <= LARGEST, 4, "a picture is 1 to 20000 pixels high");
+  luaL_argcheck(L, length == (size_t)(3 * columns * rows), 2, "three bytes for each pixel");
+  cairo_surface_t *picture =
+      cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)columns, (int)rows);
+  cairo_status_t status = cairo_surface_status(picture);
+  if (status == CAIRO_STATUS_SUCCESS) {
+    unsigned char *data = cairo_image_surface_get_data(picture);
+    int stride = cairo_image_surface_get_stride(picture);
+    for (lua_Integer row = 0; row < rows; row++)
+      to_words((uint32_t *)(void *)(data + row * stride),
+               (const unsigned char *)pixels + 3 * columns * row, (size_t)columns);
+    cairo_surface_mark_dirty(picture);
+    cairo_save(self->context);
+    cairo_translate(self->context, x, y);
+    cairo_scale(self->context, width / (double)columns, height / (double)rows);
+    cairo_set_source_surface(self->context, picture, 0, 0);
+    cairo_pattern_set_extend(cairo_get_source(self->context), CAIRO_EXTEND_PAD);
+    cairo_rectangle(self->context, 0, 0, (double)columns, (double)rows);
+    cairo_fill(self->context);
+    cairo_restore(self->context);
+    status = cairo_status(self->context);
+  }
+  cairo_surface_destroy(picture);
+  check(L, status);
+  return 0;
+}
+
+/** canvas:pixels() → three bytes for each pixel of a canvas for PNG, columns, rows. [-0, +3, e] */
+static int pixels(lua_State *L) {
+  canvas *self = check_canvas(L);
+  check(L, cairo_status(self->context));
+  luaL_argcheck(L, cairo_surface_get_type(self->surface) == CAIRO_SURFACE_TYPE_IMAGE, 1,
+                "a canvas for SVG has no pixels");
+  cairo_surface_flush(self->surface);
+  const unsigned char *data = cairo_image_surface_get_data(self->surface);
+  int columns = cairo_image_surface_get_width(self->surface),
+      rows = cairo_image_surface_get_height(self->surface),
+      stride = cairo_image_surface_get_stride(self->surface);
+  luaL_Buffer buffer;
+  char *to = luaL_buffinitsize(L, &buffer, 3 * (size_t)columns * (size_t)rows);
+  for (int row = 0; row < rows; row++)
+    to_bytes(to + 3 * (size_t)columns * (size_t)row,
+             (const uint32_t *)(const void *)(data + (size_t)row * (size_t)stride),
+             (size_t)columns);
+  luaL_pushresultsize(&buffer, 3 * (size_t)columns * (size_t)rows);
+  lua_pushinteger(L, columns);
+  lua_pushinteger(L, rows);
+  return 3;
+}
+
+static const luaL_Reg methods[] = {
+    {"line", line},     {"rectangle", rectangle}, {"dot", dot},       {"clip", clip},
+    {"unclip", unclip}, {"text", text},           {"extent", extent}, {"image", image},
+    {"pixels", pixels}, {"finish", finish},       {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", release}, {"__close", release}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"canvas", new_canvas}, {NULL, NULL}};
 

@@ -32,6 +32,7 @@ local modules = {
   samplers = "cusp.samplers",
   saving = "cusp.saving", summary = "cusp.summary",
   tfrecord = "cusp.formats.tfrecord", tree = "cusp.utils.tree",
+  visualization = "cusp.visualization",
   utils = "cusp.utils", yaml = "cusp.formats.yaml",
   zip = "cusp.formats.zip", compile = "cusp.tensors.compile",
 }

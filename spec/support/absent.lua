@@ -64,10 +64,5 @@ return {
       .. "floating-point.",
     names = [[quantizers.* Quantizer *Layer:quantiz* *Model:get_quantization_layer_structure
       dtype_policies.*DTypePolicy*]],
-  }, {
-    title = "Planned",
-    reason = "Useful, and not made yet.",
-    later = true,
-    names = [[visualization.*]],
   },
 }
