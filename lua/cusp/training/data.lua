@@ -44,7 +44,7 @@ end
 local function is_nothing(value) return value == nil or value == null end
 
 local function collect(owner, name, value, out)
-  if not structure.is_container(value) or is_leaf_table(value) then
+  if type(value) == "userdata" or not structure.is_container(value) or is_leaf_table(value) then
     out.tensors[#out.tensors + 1] = to_tensor(owner, name, value)
     out.names[#out.names + 1] = name
     return #out.tensors
@@ -89,6 +89,9 @@ function data.for_model(model, x, y)
   return separated(x, count_of(model, "inputs")), separated(y, count_of(model, "outputs"))
 end
 
+local parts_of_batch = {"x", "y", "sample_weight"}
+local simple_keys = {} -- which parts there are, each a tensor → text of the form
+
 --- Takes data apart.
 -- @tparam string owner name of the method, for messages
 -- @tparam table given `x`, `y`, `sample_weight`; each nil, or what may stand for tensors
@@ -96,11 +99,18 @@ end
 -- `sample_weight` with places in the list for
 --   tensors; `key`: text of the form
 function data.flatten(owner, given)
-  local out = {tensors = {}, names = {}, form = {}}
-  for _, name in ipairs{"x", "y", "sample_weight"} do
-    if not is_nothing(given[name]) then out.form[name] = collect(owner, name, given[name], out) end
+  local out, simple = {tensors = {}, names = {}, form = {}}, 0
+  for i = 1, #parts_of_batch do
+    local name = parts_of_batch[i]
+    local value = given[name]
+    if not is_nothing(value) then
+      local place = collect(owner, name, value, out)
+      out.form[name] = place
+      simple = type(place) == "number" and simple and simple | 1 << i
+    end
   end
-  out.key = structure.describe(out.form)
+  out.key = simple and simple_keys[simple] or structure.describe(out.form)
+  if simple then simple_keys[simple] = out.key end
   return out
 end
 
