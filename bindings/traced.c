@@ -3,6 +3,8 @@
 
 static const char traced_kind[] = "cusp.TracedGraph";
 
+static void push_traced(lua_State *L, const cusp_traced_graph *traced);
+
 /* Kept here while Lua copies it, for Lua's errors jump. */
 typedef struct traced_box {
   const void *kind;
@@ -80,6 +82,43 @@ static void push_leaves(lua_State *L, const cusp_traced_graph *traced) {
   }
 }
 
+/* {values =, leaves =, operations =, outputs =} of one sub-graph. [-0, +1, e] */
+static void push_subgraph(lua_State *L, const cusp_subgraphs *graphs, int k, int n_outputs) {
+  traced_box *box = new_traced(L);
+  cusp_status status = cusp_traced_subgraph_new(&box->traced, graphs, k, n_outputs);
+  if (status != CUSP_OK)
+    cusp_lua_raise(L, status, "graph");
+  push_traced(L, &box->traced);
+  lua_remove(L, -2);
+}
+
+/* The graphs as a list, with what a scan and a loop do with theirs. [-0, +1, e] */
+static void push_subgraphs(lua_State *L, const cusp_operation *operation,
+                           const cusp_subgraphs *graphs) {
+  luaL_checkstack(L, 16, "graphs are nested too deep");
+  lua_createtable(L, graphs->n_graphs, 5);
+  for (int k = 0; k < graphs->n_graphs; k++) {
+    int n = graphs->graphs[k].n_outputs;
+    push_subgraph(L, graphs, k,
+                  graphs->types && operation->n_outputs < n ? operation->n_outputs : n);
+    lua_rawseti(L, -2, k + 1);
+  }
+  set_integer(L, "count", graphs->rounds.count);
+  lua_pushboolean(L, graphs->rounds.reverse);
+  lua_setfield(L, -2, "reverse");
+  set_integer(L, "carried",
+              graphs->n_passes ? graphs->passes[0].n_carried : graphs->rounds.n_carried);
+  set_integer(L, "slices", graphs->rounds.n_slices);
+  set_integer(L, "passes", graphs->n_passes);
+}
+
+static void push_attribute(lua_State *L, const cusp_operation *operation, const cusp_attr *attr) {
+  if (attr->kind == CUSP_ATTR_SUBGRAPHS)
+    push_subgraphs(L, operation, attr->subgraphs);
+  else
+    cusp_lua_push_attribute(L, attr);
+}
+
 static void push_attributes(lua_State *L, const cusp_operation *operation) {
   const cusp_signature *signature = cusp_op_signature(operation->op);
   lua_createtable(L, 0, operation->n_attrs);
@@ -87,7 +126,7 @@ static void push_attributes(lua_State *L, const cusp_operation *operation) {
     const cusp_parameter *p = &signature->parameters[i];
     if (p->kind == CUSP_PARAMETER_TENSOR || p->kind == CUSP_PARAMETER_TENSORS)
       continue;
-    cusp_lua_push_attribute(L, &operation->attrs[attribute++]);
+    push_attribute(L, operation, &operation->attrs[attribute++]);
     lua_setfield(L, -2, p->name);
   }
 }
@@ -131,6 +170,18 @@ static void push_outputs(lua_State *L, const cusp_graph *graph) {
 
 /* ------------------------------------------------------------------ the whole */
 
+static void push_traced(lua_State *L, const cusp_traced_graph *traced) {
+  lua_createtable(L, 0, 4);
+  push_values(L, &traced->graph);
+  lua_setfield(L, -2, "values");
+  push_leaves(L, traced);
+  lua_setfield(L, -2, "leaves");
+  push_operations(L, &traced->graph);
+  lua_setfield(L, -2, "operations");
+  push_outputs(L, &traced->graph);
+  lua_setfield(L, -2, "outputs");
+}
+
 static cusp_status make(traced_box *box, lua_State *L, const cusp_trace *trace, int count,
                         cusp_node **nodes) {
   for (int i = 0; i < count; i++) {
@@ -155,15 +206,7 @@ int cusp_lua_push_graph(lua_State *L, const cusp_trace *trace) {
   cusp_scope_close(scope);
   if (status != CUSP_OK)
     return cusp_lua_raise(L, status, "graph");
-  lua_createtable(L, 0, 4);
-  push_values(L, &box->traced.graph);
-  lua_setfield(L, -2, "values");
-  push_leaves(L, &box->traced);
-  lua_setfield(L, -2, "leaves");
-  push_operations(L, &box->traced.graph);
-  lua_setfield(L, -2, "operations");
-  push_outputs(L, &box->traced.graph);
-  lua_setfield(L, -2, "outputs");
+  push_traced(L, &box->traced);
   return 1;
 }
 

@@ -1,6 +1,8 @@
 /* From the users' nodes to the graph that passes rewrite. */
 #include "import.h"
 
+#include "rewrite.h"
+
 typedef struct importer {
   cusp_graph *graph;
   const cusp_order *order;
@@ -59,5 +61,57 @@ cusp_status cusp_graph_import(cusp_graph *graph, const cusp_order *order, bool c
   cusp_free(m.value);
   if (status != CUSP_OK)
     cusp_graph_free(graph);
+  return status;
+}
+
+/* ------------------------------------------------------------------ sub-graphs */
+
+static cusp_status find_inputs(int **out, const cusp_order *order, const cusp_map *map) {
+  int count = 0;
+  CUSP_TRY(cusp_alloc((void **)out, ((size_t)order->count + 1) * sizeof **out));
+  for (int i = 0; i < order->count; i++) {
+    const cusp_node *node = order->nodes[i];
+    if (!cusp_stops(order->stop, node))
+      continue;
+    int input = cusp_map_get(map, node);
+    if (input < 0 && !cusp_node_evaluated(node))
+      return cusp_fail(CUSP_ETRACED,
+                       "a traced tensor of another function or branch (shape %s) is used here: it "
+                       "has no value outside of that",
+                       cusp_shape_text(&node->type.shape));
+    (*out)[count++] = input;
+  }
+  return CUSP_OK;
+}
+
+static cusp_status import_within(cusp_graph *out, int **inputs, const cusp_subgraph *from,
+                                 int n_outputs, const cusp_map *map) {
+  cusp_order order = {0};
+  cusp_status status =
+      cusp_order_collect(&order, n_outputs, from->outputs, cusp_subgraph_stop(map));
+  if (status == CUSP_OK)
+    status = find_inputs(inputs, &order, map);
+  if (status == CUSP_OK)
+    status = cusp_graph_import(out, &order, true, n_outputs, from->outputs);
+  cusp_order_free(&order);
+  CUSP_TRY(status);
+  out->traced = true;
+  return cusp_graph_rewrite(out);
+}
+
+cusp_status cusp_graph_import_subgraph(cusp_graph *out, int **inputs,
+                                       const cusp_subgraphs *subgraphs, int graph, int n_outputs) {
+  cusp_map map = {0};
+  *out = (cusp_graph){0};
+  *inputs = NULL;
+  cusp_status status = cusp_subgraph_map(&map, subgraphs, graph);
+  if (status == CUSP_OK)
+    status = import_within(out, inputs, &subgraphs->graphs[graph], n_outputs, &map);
+  cusp_map_free(&map);
+  if (status == CUSP_OK)
+    return CUSP_OK;
+  cusp_graph_free(out);
+  cusp_free(*inputs);
+  *inputs = NULL;
   return status;
 }

@@ -70,6 +70,11 @@ cusp_status cusp_traced_graph_new(cusp_traced_graph *out, const cusp_trace *trac
   return status;
 }
 
+cusp_status cusp_traced_subgraph_new(cusp_traced_graph *out, const cusp_subgraphs *subgraphs,
+                                     int graph, int n_outputs) {
+  return cusp_graph_import_subgraph(&out->graph, &out->arguments, subgraphs, graph, n_outputs);
+}
+
 void cusp_traced_graph_free(cusp_traced_graph *traced) {
   cusp_graph_free(&traced->graph);
   cusp_free(traced->arguments);

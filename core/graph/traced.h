@@ -2,12 +2,13 @@
 #define CUSP_GRAPH_TRACED_H
 /* The rewritten graph of an open trace, for code that says it in another language. */
 
+#include "../node/subgraphs.h"
 #include "../node/trace.h"
 #include "graph.h"
 
 typedef struct cusp_traced_graph {
   cusp_graph graph;
-  int *arguments; /* by leaf: the number of the placeholder that it is; -1: it has a value */
+  int *arguments; /* by leaf: the placeholder or input that it is; -1: it has a value */
 } cusp_traced_graph;
 
 /**
@@ -17,6 +18,10 @@ typedef struct cusp_traced_graph {
  */
 CUSP_NODISCARD cusp_status cusp_traced_graph_new(cusp_traced_graph *out, const cusp_trace *trace,
                                                  int n_outputs, cusp_node *const *outputs);
+/** The same of a sub-graph's first n_outputs outputs; arguments are the inputs of the graphs. */
+CUSP_NODISCARD cusp_status cusp_traced_subgraph_new(cusp_traced_graph *out,
+                                                    const cusp_subgraphs *subgraphs, int graph,
+                                                    int n_outputs);
 void cusp_traced_graph_free(cusp_traced_graph *traced); /* all zero is accepted */
 
 #endif

@@ -39,6 +39,22 @@ function arrays.view(array, shape, strides, offset)
     strides = strides, offset = offset or array.offset}
 end
 
+--- The part of an array that a round of a loop reads or writes: one position of the first axis.
+-- @tparam table array
+-- @tparam function part gives the source of that part, for the stride of the axis
+function arrays.slice(array, part)
+  local shape = table.move(array.shape, 2, #array.shape, 1, {})
+  local result = arrays.view(array, shape, table.move(array.strides, 2, #shape + 1, 1, {}))
+  if array.source then result.source = part(array.source, array.strides[1]) end
+  return result
+end
+
+--- The source that a part in a loop belongs to.
+function arrays.whole(source)
+  while source.part_of do source = source.part_of end
+  return source
+end
+
 --- Whether the elements lie one after another, row by row.
 function arrays.is_dense(array)
   local strides = arrays.strides(array.shape)

@@ -24,6 +24,45 @@ local function find_users(graph)
   return users
 end
 
+-- Where the inputs of an operation begin that all rounds or branches read as they are.
+local function first_capture(op)
+  local graphs = op.attributes.graphs
+  if not graphs then return nil end
+  return op.name == "choose" and 2 or graphs.carried + graphs.slices + 1
+end
+
+local add_inner_readers
+
+local function add_readers(list, graph, value)
+  for _, output in ipairs(graph.outputs) do
+    if output == value then list[#list + 1] = {} end
+  end
+  for _, op in ipairs(graph.operations) do
+    local captures = first_capture(op)
+    for i, input in ipairs(op.inputs) do
+      if input == value and captures and i >= captures then
+        add_inner_readers(list, op, op.name == "choose" and i - 1 or i)
+      elseif input == value then
+        list[#list + 1] = {op = op, input = i}
+      end
+    end
+  end
+  return list
+end
+
+-- Those within the graphs of an operation that read its capture.
+function add_inner_readers(list, op, argument)
+  for _, graph in ipairs(op.attributes.graphs) do
+    for _, leaf in ipairs(graph.leaves) do
+      if leaf.argument == argument then add_readers(list, graph, leaf.value) end
+    end
+  end
+end
+
+--- What reads a value, also within loops and branches: `op` and the number of its `input`; empty
+-- for the end of a graph.
+function groups.readers(graph, value) return add_readers({}, graph, value) end
+
 local function new_group(shape, sink) return {shape = shape, members = {}, sink = sink} end
 
 -- The one group in which all the users of a value read it, if there is one.

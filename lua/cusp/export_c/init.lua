@@ -59,9 +59,9 @@ end
 -- What the program should give: with int8 weights, what those that they stand for give.
 local function expected(record, program)
   if not program.quantizes then return record.samples, 0 end
-  local samples = record:with_constants(function(value, tensor)
-    local source = program.arrays[value] and program.arrays[value].source
-    return source and source.scale and weights.dequantized(tensor) or tensor
+  local samples = record:with_constants(function(leaf)
+    local source = program.sources[leaf]
+    return source and source.scale and weights.dequantized(leaf.constant) or leaf.constant
   end)
   return samples, greatest_difference(samples, record.samples)
 end

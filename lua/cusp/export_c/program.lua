@@ -6,7 +6,8 @@ local attention = require "cusp.export_c.attention"
 local errors = require "cusp.base.errors"
 local fused = require "cusp.export_c.fused"
 local groups = require "cusp.export_c.groups"
-local places = require "cusp.export_c.places"
+local lifetimes = require "cusp.export_c.lifetimes"
+local loops = require "cusp.export_c.loops"
 local products = require "cusp.export_c.products"
 local recurrent = require "cusp.export_c.recurrent"
 local rows = require "cusp.export_c.rows"
@@ -47,44 +48,38 @@ end
 
 --- Working memory for `count` elements.
 function Program:new_buffer(dtype, count, what)
-  local buffer = {name = "", dtype = dtype, count = math.max(count, 1), buffer = true}
+  local buffer = {name = "", dtype = dtype, count = math.max(count, 1), buffer = true,
+    made = #self.items}
   table.insert(self.buffers, buffer)
   buffer.name = ("%s%d"):format(what, #self.buffers)
   return buffer
 end
 
---- The array of a value that a step computes: what the caller gave for an output, or a buffer.
+--- The array of a value that a step computes: where it is to be in the end, or a buffer.
 function Program:new_array(value)
-  local type_ = self.graph.values[value]
-  local source = self.record.outputs_by_value[value]
-  if source then
-    source.filled = true
-  else
-    source = self:new_buffer(type_.dtype, arrays.count(type_.shape), "v")
-    source.name = ("v%d"):format(value)
+  local array, type_ = self.targets[value], self.graph.values[value]
+  if not array then
+    local source = self:new_buffer(type_.dtype, arrays.count(type_.shape), "v")
+    source.name = self.scope == 0 and "v" .. value or ("v%d_%d"):format(self.scope, value)
+    array = arrays.dense(source, type_.shape)
   end
-  self.arrays[value] = arrays.dense(source, type_.shape)
-  return self.arrays[value]
+  self.arrays[value] = array
+  return array
 end
 
 local roles = {matmul = "kernel", conv_forward = "kernel", conv_input_gradient = "kernel",
   gather_axis = "table", lstm_sequence = {[4] = "kernel", [5] = "recurrent", [6] = "bias"},
   gru_sequence = {[3] = "kernel", [4] = "recurrent", [5] = "bias"}}
 
-local function role_of(user, value)
-  local role = user and user ~= "outside" and roles[user.name]
-  if type(role) == "table" then
-    for i, input in ipairs(user.inputs) do
-      if input == value then return role[i] end
-    end
-  end
-  return type(role) == "string" and role or "values"
+local function role_of(reader)
+  local role = reader.op and roles[reader.op.name]
+  if type(role) == "table" then role = role[reader.input] end
+  return role or "values"
 end
 
-local function name_constant(program, value)
-  local user = program.users[value][1]
-  local layer = type(user) == "table" and program.record:layer_of(user) or "constant"
-  local name = text.identifier(layer .. "_" .. role_of(user, value))
+local function name_constant(program, reader)
+  local layer = reader.op and program.record:layer_of(reader.op) or "constant"
+  local name = text.identifier(layer .. "_" .. role_of(reader))
   local full, n = program.prefix .. "_" .. name, 1
   while program.names[full] do
     n = n + 1
@@ -104,19 +99,20 @@ local function add_constant(program, leaf)
     program.arrays[value] = arrays.uniform(literal, tensor.dtype, shape)
     return
   end
-  local name, layer = name_constant(program, value)
+  local readers = groups.readers(program.graph, value)
+  local name, layer = name_constant(program, readers[1] or {})
   local source = {name = name, dtype = tensor.dtype, constant = true, tensor = tensor,
     comment = layer}
-  source.scale = program.quantizes and weights.fits(tensor, value, program.users[value])
+  source.scale = program.quantizes and weights.fits(tensor, readers)
+  program.sources[leaf] = source
   table.insert(program.constants, source)
   program.arrays[value] = arrays.dense(source, shape)
 end
 
-local function add_leaves(program)
+local function add_leaves(program, given)
   for _, leaf in ipairs(program.graph.leaves) do
     if leaf.argument then
-      local source = program.record.arguments[leaf.argument]
-      program.arrays[leaf.value] = arrays.dense(source, program.graph.values[leaf.value].shape)
+      program.arrays[leaf.value] = given[leaf.argument]
     else
       add_constant(program, leaf)
     end
@@ -133,16 +129,18 @@ local function describe(program, operations, value)
     text.shape(program.graph.values[value].shape))
 end
 
-local function new_step(program, name, comment)
-  local step = Step.new(program, ("%s_step%d_%s"):format(program.prefix, #program.steps + 1,
+--- Adds a function, called after those before it.
+function Program:new_step(name, comment)
+  local step = Step.new(self, ("%s_step%d_%s"):format(self.prefix, #self.steps + 1,
     text.identifier(name)), comment)
-  table.insert(program.steps, step)
+  table.insert(self.steps, step)
+  table.insert(self.items, {step = step})
   return step
 end
 
 local function step_for(program, operations, value)
   local layer = program.record:layer_of(operations[1])
-  return new_step(program, layer or operations[1].name, describe(program, operations, value))
+  return program:new_step(layer or operations[1].name, describe(program, operations, value))
 end
 
 -- A view of what it reads, or of a copy of that where the elements do not lie as needed.
@@ -205,6 +203,8 @@ local function add_operation(program, op, group)
   if add_selection(program, op) then return end
   if op.elementwise or roots[op.name] then
     if group.sink == op then add_group(program, group) end
+  elseif loops[op.name] then
+    loops[op.name](program, op)
   elseif alone[op.name] then
     alone[op.name](step_for(program, {op}, op.first_output), op)
   else
@@ -212,49 +212,87 @@ local function add_operation(program, op, group)
   end
 end
 
--- New states that are old ones wait in a buffer, for those are overwritten one after another.
-local function save_states(program)
-  for i, target in ipairs(program.record.results) do
-    local from = program.arrays[program.graph.outputs[i]]
-    if target.state and from.source and from.source.state then
-      local copy = arrays.dense(program:new_buffer(from.dtype, arrays.count(from.shape), "v"),
-        from.shape)
-      arrange.copy(new_step(program, "state", "the state before"), from, copy)
-      program.arrays[program.graph.outputs[i]] = copy
+local function aim(program, targets)
+  local leaves = {}
+  for _, leaf in ipairs(program.graph.leaves) do leaves[leaf.value] = true end
+  program.targets = {}
+  for k, array in pairs(targets) do
+    local value = program.graph.outputs[k]
+    if not leaves[value] and not program.targets[value] then program.targets[value] = array end
+  end
+end
+
+local inner = {"graph", "users", "arrays", "targets", "scope"}
+
+--- Adds the operations of a graph.
+-- @tparam table graph
+-- @tparam {table,...} given arrays in the place of the arguments of its leaves
+-- @tparam table targets by number of an output: the array in which it should be computed
+-- @treturn {table,...} the arrays of its outputs, which are others than the targets where an output
+-- is no result of a step
+function Program:within(graph, given, targets)
+  local outer, group = {}, nil
+  for _, name in ipairs(inner) do outer[name] = self[name] end
+  self.graph, self.arrays, self.scope = graph, {}, self.n_scopes
+  self.n_scopes = self.n_scopes + 1
+  group, self.users = groups.of(graph, roots)
+  aim(self, targets)
+  add_leaves(self, given)
+  for _, op in ipairs(graph.operations) do add_operation(self, op, group[op]) end
+  local results = {}
+  for k, value in ipairs(graph.outputs) do results[k] = self.arrays[value] end
+  for _, name in ipairs(inner) do self[name] = outer[name] end
+  return results
+end
+
+-- Arrays that are overwritten by copies to others wait in buffers.
+local function save(program, name, from, to)
+  local overwritten, step = {}, nil
+  for k, array in pairs(to) do
+    if from[k] ~= array then overwritten[array.source] = true end
+  end
+  for k, array in pairs(from) do
+    if to[k] and array ~= to[k] and overwritten[array.source] then
+      step = step or program:new_step(name, name .. ": what is overwritten")
+      from[k] = arrays.dense(program:new_buffer(array.dtype, arrays.count(array.shape), "v"),
+        array.shape)
+      arrange.copy(step, array, from[k])
     end
   end
 end
 
--- Outputs and states that no step has written where they belong.
-local function copy_results(program)
-  save_states(program)
-  for i, target in ipairs(program.record.results) do
-    if not target.filled then
-      local value = program.graph.outputs[i]
-      local step = new_step(program, target.label, "the " .. target.label)
-      arrange.copy(step, program.arrays[value],
-        arrays.dense(target, program.graph.values[value].shape))
+--- Copies arrays to where they belong, as if all at once.
+-- @tparam string name
+-- @tparam {table,...} from
+-- @tparam table to by the same numbers; nil where there is nothing to do
+function Program:deliver(name, from, to)
+  save(self, name, from, to)
+  local step
+  for k, array in ipairs(from) do
+    if to[k] and array ~= to[k] then
+      step = step or self:new_step(name, name)
+      arrange.copy(step, array, to[k])
     end
   end
 end
 
-local function place_buffers(program)
-  local by_type = {}
-  for index, step in ipairs(program.steps) do
-    for _, source in ipairs(step.parameters) do
-      if source.buffer then
-        source.first, source.last = source.first or index, index
-      end
-    end
-  end
-  for _, buffer in ipairs(program.buffers) do
-    if buffer.first then
-      by_type[buffer.dtype] = by_type[buffer.dtype] or {}
-      table.insert(by_type[buffer.dtype], buffer)
-    end
-  end
-  program.work = {}
-  for dtype, buffers in pairs(by_type) do program.work[dtype] = places.assign(buffers) end
+local function dense_all(sources, types)
+  local result = {}
+  for i, source in ipairs(sources) do result[i] = arrays.dense(source, types[i].shape) end
+  return result
+end
+
+local function add_all(program)
+  local record = program.record
+  local given = dense_all(record.arguments,
+    table.move(record.states, 1, #record.states, #record.inputs + 1,
+      table.move(record.inputs, 1, #record.inputs, 1, {})))
+  local outputs = dense_all(record.results, record.outputs)
+  local results = program:within(record.graph, given, outputs)
+  program:deliver("output", results, outputs)
+  local n = #outputs
+  program:deliver("state", table.move(results, n + 1, #results, 1, {}),
+    table.move(given, #record.inputs + 1, #given, 1, {}))
 end
 
 --- Makes the program of what was recorded of a model.
@@ -262,16 +300,11 @@ end
 -- @tparam string prefix of all names in C
 -- @tparam boolean quantizes whether weights become int8
 function Program.new(record, prefix, quantizes)
-  local graph = record.graph
-  local program = setmetatable({record = record, graph = graph, prefix = prefix,
-    quantizes = quantizes, arrays = {}, buffers = {}, constants = {}, steps = {}, helpers = {},
-    helper_order = {}, names = {}}, Program)
-  local group
-  group, program.users = groups.of(graph, roots)
-  add_leaves(program)
-  for _, op in ipairs(graph.operations) do add_operation(program, op, group[op]) end
-  copy_results(program)
-  place_buffers(program)
+  local program = setmetatable({record = record, prefix = prefix, quantizes = quantizes,
+    buffers = {}, constants = {}, sources = {}, items = {}, steps = {}, helpers = {},
+    helper_order = {}, names = {}, n_scopes = 0, depth = 0}, Program)
+  add_all(program)
+  program.work = lifetimes.place(program.buffers, program.items)
   return program
 end
 

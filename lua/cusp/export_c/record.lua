@@ -130,8 +130,7 @@ local function trace_model(record, model, weights)
   local trace <close> = engine.trace()
   local states = record.states
   local inputs, values = placeholders(trace, record.inputs), placeholders(trace, states)
-  local outputs, after, kept = context.within(
-    {observe_call = observer(record.spans), unrolled = true}, call, model,
+  local outputs, after, kept = context.within({observe_call = observer(record.spans)}, call, model,
     states, values, weights, inputs)
   check_unchanged(model, weights.others, kept)
   for i, output in ipairs(outputs) do
@@ -154,26 +153,15 @@ end
 
 -- What the caller gives, as sources of arrays: inputs, states, outputs.
 local function name_sources(record)
-  record.arguments, record.results, record.outputs_by_value = {}, {}, {}
+  record.arguments, record.results = {}, {}
   for i, input in ipairs(record.inputs) do
     record.arguments[i] = {name = "in" .. i, dtype = input.dtype, input = i}
   end
   for i, state in ipairs(record.states) do
     table.insert(record.arguments, {name = "state" .. i, dtype = state.dtype, state = i})
   end
-  local leaves = {}
-  for _, leaf in ipairs(record.graph.leaves) do leaves[leaf.value] = true end
   for i, output in ipairs(record.outputs) do
-    local value = record.graph.outputs[i]
-    local source = {name = "out" .. i, dtype = output.dtype, output = i, label = "output"}
-    record.results[i] = source
-    if not leaves[value] and not record.outputs_by_value[value] then
-      record.outputs_by_value[value] = source
-    end
-  end
-  for i, state in ipairs(record.states) do
-    table.insert(record.results, {name = "new" .. i, dtype = state.dtype, state = i,
-      label = "state"})
+    record.results[i] = {name = "out" .. i, dtype = output.dtype, output = i}
   end
 end
 
@@ -277,17 +265,14 @@ function Record.of(model, options)
 end
 
 --- Records again what other constants give, through the operations of the graph.
--- @tparam function change (value, tensor) gives the constant to compute with
+-- @tparam function change (leaf) gives the constant to compute with
 -- @treturn {table,...} samples
 function Record:with_constants(change)
   local replay = require "cusp.export_c.replay"
-  local inputs, graph, constants = {}, self.graph, {}
+  local inputs = {}
   for i, sample in ipairs(self.samples) do inputs[i] = sample.inputs end
-  for _, leaf in ipairs(graph.leaves) do
-    if leaf.constant then constants[leaf.value] = change(leaf.value, leaf.constant) end
-  end
   return run(inputs, self.states, function(values, given)
-    local results = replay(graph, constants, concatenated(given, values))
+    local results = replay(self.graph, change, concatenated(given, values))
     return table.move(results, 1, #self.outputs, 1, {}),
       table.move(results, #self.outputs + 1, #results, 1, {})
   end)

@@ -19,7 +19,7 @@ local function name_all(list, prefix)
   local taken = {}
   for _, item in ipairs(list) do
     local name, n = text.identifier(item.name), 1
-    if reserved[name] or name:sub(1, #prefix + 1) == prefix .. "_" then name = name .. "_" end
+    if reserved[name] or name:find "^round%d" or name:sub(1, #prefix + 1) == prefix .. "_" then name = name .. "_" end
     while taken[name:lower()] do
       n = n + 1
       name = text.identifier(item.name) .. "_" .. n
@@ -162,26 +162,76 @@ end
 -- What a step's parameter stands for in the call.
 local function argument(program, source)
   local record = program.record
+  if source.part_of then
+    return ("%s + %s"):format(argument(program, source.part_of), source.position)
+  end
+  if source.constant then return source.name end
   if source.input then return record.inputs[source.input].c_name end
   if source.output then return record.outputs[source.output].c_name end
   if source.state then return "state->" .. record.states[source.state].c_name end
   return ("%s_work_%s + %d"):format(program.prefix, source.dtype, source.offset)
 end
 
+local function scalar(program, array)
+  if array.literal then return array.literal end
+  return ("(%s)[%d]"):format(argument(program, array.source), array.offset)
+end
+
+local function call(program, step, used)
+  local list = {}
+  for i, source in ipairs(step.parameters) do
+    list[i] = argument(program, source)
+    used[arrays.whole(source)] = true
+  end
+  return ("%s(%s);"):format(step.name, table.concat(list, ", "))
+end
+
+-- An index beyond the ends stands for the first or the last branch.
+local function open_branch(program, item, writer)
+  local index = scalar(program, item.array)
+  if item.branch == 0 then return writer:open("if (%s <= 0) {", index) end
+  writer.depth = writer.depth - 1
+  if item.branch == item.branches - 1 then return writer:open "} else {" end
+  writer:open("} else if (%s == %d) {", index, item.branch)
+end
+
+-- Opens a loop, or a branch after the one before it.
+local function open_item(program, item, writer)
+  if item.branch then
+    open_branch(program, item, writer)
+  elseif item.branches then
+    writer:line("/* %s: one of %d branches */", item.name, item.branches)
+  elseif item.endless then
+    writer:line("/* %s: while its condition holds */", item.name)
+    writer:open "for (;;) {"
+  else
+    writer:line("/* %s: %d rounds */", item.name, item.count)
+    writer:open("for (int %s = 0; %s < %d; %s++) {", item.variable, item.variable, item.count,
+      item.variable)
+  end
+end
+
+local function define_item(program, item, writer, used)
+  if item.array and item.array.source then used[arrays.whole(item.array.source)] = true end
+  if item.step then
+    writer:line("%s", call(program, item.step, used))
+  elseif item.breaks then
+    writer:line("if (!%s)", scalar(program, item.array))
+    writer:line "  break;"
+  elseif item.closes then
+    writer:close()
+  else
+    open_item(program, item, writer)
+  end
+end
+
 local function define_predict(program, writer)
   local used = {}
   writer:line("void %s_predict(%s)", program.prefix, parameters(program))
   writer:open "{"
-  for _, step in ipairs(program.steps) do
-    local list = {}
-    for i, source in ipairs(step.parameters) do
-      list[i] = argument(program, source)
-      used[list[i]] = true
-    end
-    writer:line("%s(%s);", step.name, table.concat(list, ", "))
-  end
-  for _, input in ipairs(program.record.inputs) do
-    if not used[input.c_name] then writer:line("(void)%s;", input.c_name) end
+  for _, item in ipairs(program.items) do define_item(program, item, writer, used) end
+  for i, input in ipairs(program.record.inputs) do
+    if not used[program.record.arguments[i]] then writer:line("(void)%s;", input.c_name) end
   end
   writer:close()
   writer:line ""

@@ -26,9 +26,9 @@ function Step:loops(name, shape) return self.writer:loops(name, shape) end
 
 -- Constants are known to all functions; what is given to this one has a name here.
 local function note(step, source)
-  if source.constant then
-    source.used = true
-  elseif not step.parameters[source] then
+  local whole = arrays.whole(source)
+  if whole.constant then whole.used = true end
+  if not source.constant and not step.parameters[source] then
     step.parameters[source] = true
     table.insert(step.parameters, source)
   end

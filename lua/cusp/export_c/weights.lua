@@ -17,17 +17,13 @@ local SMALLEST = 64 -- elements; below it the scales outweigh what is saved
 
 --- Whether a constant is to be stored as int8.
 -- @tparam tensor tensor
--- @tparam integer value
--- @tparam {table,...} users the operations that read it
-function weights.fits(tensor, value, users)
+-- @tparam {table,...} readers see `cusp.export_c.groups`
+function weights.fits(tensor, readers)
   local shape = tensor.shape
   if #shape < 2 or tensor.dtype ~= "float32" or arrays.count(shape) < SMALLEST then return false end
-  for _, user in ipairs(users) do
-    local inputs = user ~= "outside" and quantizable[user.name]
-    if not inputs then return false end
-    for i, input in ipairs(user.inputs) do
-      if input == value and not inputs[i] then return false end
-    end
+  for _, reader in ipairs(readers) do
+    local inputs = reader.op and quantizable[reader.op.name]
+    if not inputs or not inputs[reader.input] then return false end
   end
   return true
 end

@@ -4,7 +4,6 @@
 -- step that does not count leaves states and output as they were.
 -- @classmod cusp.layers.Recurrent
 local Layer = require "cusp.layers.machinery.layer"
-local context = require "cusp.base.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -202,7 +201,7 @@ local function as_graph(self, inputs, states, mask, args)
 end
 
 function Recurrent:loop(inputs, states, mask, args)
-  if self.unroll or not engine.tracing() or context.get().unrolled then
+  if self.unroll or not engine.tracing() then
     return unrolled(self, inputs, states, mask, args)
   end
   return as_graph(self, inputs, states, mask, args)

@@ -5,7 +5,6 @@
 -- @tparam Layer layer
 -- @usage local per_step = layers.TimeDistributed(layers.Dense(8))
 local Wrapper = require "cusp.layers.machinery.wrapper"
-local context = require "cusp.base.context"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local ops = require "cusp.ops"
@@ -32,7 +31,7 @@ local function step_by_step(self, inputs, mask, training)
   end
   local options = {name = "TimeDistributed", count = inputs.shape[2]}
   local xs = {inputs = steps.swap(inputs), mask = mask and steps.swap(mask)}
-  if engine.tracing() and options.count > 0 and not context.get().unrolled then
+  if engine.tracing() and options.count > 0 then
     return steps.swap(select(2, steps.run(self.layer, options, step, nil, xs)))
   end
   local outputs = {}
