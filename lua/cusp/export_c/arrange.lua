@@ -18,27 +18,18 @@ function arrange.copy(step, from, to)
   step:close(blocks)
 end
 
--- The part of an array that begins at `start` in each axis.
-local function part(array, shape, start, steps)
-  local offset, strides = array.offset, {}
-  for axis, stride in ipairs(array.strides) do
-    offset = offset + start[axis] * stride
-    strides[axis] = stride * (steps and steps[axis] or 1)
-  end
-  return arrays.view(array, shape, strides, offset)
-end
-
+-- What has been computed in its place is not copied.
 function arrange.concatenate(step, op)
-  local result, start = step:result(op.first_output), {}
-  for axis = 1, #result.shape do start[axis] = 0 end
+  local result, start = step:result(op.first_output), 0
   local axis = op.attributes.axis + 1
   if axis < 1 then axis = axis + #result.shape end
   for _, value in ipairs(op.inputs) do
     local array = step:array(value)
-    if arrays.count(array.shape) > 0 then
-      arrange.copy(step, array, part(result, array.shape, start))
+    local place = arrays.part(result, array.shape, {[axis] = start})
+    if arrays.count(array.shape) > 0 and not arrays.same(array, place) then
+      arrange.copy(step, array, place)
     end
-    start[axis] = start[axis] + array.shape[axis]
+    start = start + array.shape[axis]
   end
 end
 
@@ -48,7 +39,7 @@ function arrange.embed(step, op)
   local value = op.inputs[2] and arrays.broadcast(step:array(op.inputs[2]), result.shape)
     or arrays.uniform("0", result.dtype, result.shape)
   arrange.copy(step, value, result)
-  arrange.copy(step, x, part(result, x.shape, op.attributes.start, op.attributes.step))
+  arrange.copy(step, x, arrays.part(result, x.shape, op.attributes.start, op.attributes.step))
 end
 
 -- A position that counts from the end where negative, kept within its axis whatever comes.
@@ -104,7 +95,7 @@ function arrange.shift_axis(step, op)
   shape[axis] = shape[axis] - math.abs(by)
   if shape[axis] <= 0 then return end
   to[axis], from[axis] = math.max(by, 0), math.max(-by, 0)
-  arrange.copy(step, part(x, shape, from), part(result, shape, to))
+  arrange.copy(step, arrays.part(x, shape, from), arrays.part(result, shape, to))
 end
 
 return arrange

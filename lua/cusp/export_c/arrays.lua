@@ -55,6 +55,30 @@ function arrays.whole(source)
   return source
 end
 
+--- The part of an array that begins at `start[axis]`, else 0, in each axis, and takes each
+-- `steps[axis]`-th position.
+function arrays.part(array, shape, start, steps)
+  local offset, strides = array.offset, {}
+  for axis, stride in ipairs(array.strides) do
+    offset = offset + (start[axis] or 0) * stride
+    strides[axis] = stride * (steps and steps[axis] or 1)
+  end
+  return arrays.view(array, shape, strides, offset)
+end
+
+--- Whether two arrays are the same memory in the same order.
+function arrays.same(a, b)
+  if not a.source or a.source ~= b.source or a.offset ~= b.offset or #a.shape ~= #b.shape then
+    return false
+  end
+  for axis, size in ipairs(a.shape) do
+    if size ~= b.shape[axis] or size ~= 1 and a.strides[axis] ~= b.strides[axis] then
+      return false
+    end
+  end
+  return true
+end
+
 --- Whether the elements lie one after another, row by row.
 function arrays.is_dense(array)
   local strides = arrays.strides(array.shape)

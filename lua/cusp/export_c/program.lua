@@ -13,6 +13,7 @@ local recurrent = require "cusp.export_c.recurrent"
 local rows = require "cusp.export_c.rows"
 local Step = require "cusp.export_c.step"
 local sorting = require "cusp.export_c.sorting"
+local targets = require "cusp.export_c.targets"
 local text = require "cusp.export_c.text"
 local views = require "cusp.export_c.views"
 local weights = require "cusp.export_c.weights"
@@ -55,16 +56,17 @@ function Program:new_buffer(dtype, count, what)
   return buffer
 end
 
+local function new_buffer_of(program, value)
+  local type_ = program.graph.values[value]
+  local source = program:new_buffer(type_.dtype, arrays.count(type_.shape), "v")
+  source.name = program.scope == 0 and "v" .. value or ("v%d_%d"):format(program.scope, value)
+  return arrays.dense(source, type_.shape)
+end
+
 --- The array of a value that a step computes: where it is to be in the end, or a buffer.
 function Program:new_array(value)
-  local array, type_ = self.targets[value], self.graph.values[value]
-  if not array then
-    local source = self:new_buffer(type_.dtype, arrays.count(type_.shape), "v")
-    source.name = self.scope == 0 and "v" .. value or ("v%d_%d"):format(self.scope, value)
-    array = arrays.dense(source, type_.shape)
-  end
-  self.arrays[value] = array
-  return array
+  self.arrays[value] = self.targets[value] or new_buffer_of(self, value)
+  return self.arrays[value]
 end
 
 local roles = {matmul = "kernel", conv_forward = "kernel", conv_input_gradient = "kernel",
@@ -147,13 +149,13 @@ end
 local function add_view(program, op)
   local value, from = op.first_output, program.arrays[op.inputs[1]]
   local shape = program.graph.values[value].shape
-  local array = views[op.name](from, op.attributes, shape)
+  local array = views.forward[op.name](from, op.attributes, shape)
   if not array then
     local step = step_for(program, {op}, value)
     local copy = arrays.dense(program:new_buffer(from.dtype, arrays.count(from.shape), "v"),
       from.shape)
     arrange.copy(step, from, copy)
-    array = views[op.name](copy, op.attributes, shape)
+    array = views.forward[op.name](copy, op.attributes, shape)
   end
   program.arrays[value] = array
 end
@@ -197,28 +199,27 @@ local function add_selection(program, op)
   return true
 end
 
+-- A step without lines is none: all was computed where it belongs.
+local function add_alone(program, op)
+  local step = step_for(program, {op}, op.first_output)
+  alone[op.name](step, op)
+  if #step.writer.lines > 0 then return end
+  table.remove(program.steps)
+  table.remove(program.items)
+end
+
 local function add_operation(program, op, group)
   check_types(program, op)
-  if views[op.name] then return add_view(program, op) end
+  if views.forward[op.name] then return add_view(program, op) end
   if add_selection(program, op) then return end
   if op.elementwise or roots[op.name] then
     if group.sink == op then add_group(program, group) end
   elseif loops[op.name] then
     loops[op.name](program, op)
   elseif alone[op.name] then
-    alone[op.name](step_for(program, {op}, op.first_output), op)
+    add_alone(program, op)
   else
     program:refuse(op)
-  end
-end
-
-local function aim(program, targets)
-  local leaves = {}
-  for _, leaf in ipairs(program.graph.leaves) do leaves[leaf.value] = true end
-  program.targets = {}
-  for k, array in pairs(targets) do
-    local value = program.graph.outputs[k]
-    if not leaves[value] and not program.targets[value] then program.targets[value] = array end
   end
 end
 
@@ -227,16 +228,16 @@ local inner = {"graph", "users", "arrays", "targets", "scope"}
 --- Adds the operations of a graph.
 -- @tparam table graph
 -- @tparam {table,...} given arrays in the place of the arguments of its leaves
--- @tparam table targets by number of an output: the array in which it should be computed
--- @treturn {table,...} the arrays of its outputs, which are others than the targets where an output
+-- @tparam table wanted by number of an output: the array in which it should be computed
+-- @treturn {table,...} the arrays of its outputs, which are others than those wanted where an output
 -- is no result of a step
-function Program:within(graph, given, targets)
+function Program:within(graph, given, wanted)
   local outer, group = {}, nil
   for _, name in ipairs(inner) do outer[name] = self[name] end
   self.graph, self.arrays, self.scope = graph, {}, self.n_scopes
   self.n_scopes = self.n_scopes + 1
   group, self.users = groups.of(graph, roots)
-  aim(self, targets)
+  self.targets = targets.of(graph, wanted, function(value) return new_buffer_of(self, value) end)
   add_leaves(self, given)
   for _, op in ipairs(graph.operations) do add_operation(self, op, group[op]) end
   local results = {}
@@ -249,10 +250,10 @@ end
 local function save(program, name, from, to)
   local overwritten, step = {}, nil
   for k, array in pairs(to) do
-    if from[k] ~= array then overwritten[array.source] = true end
+    if not arrays.same(from[k], array) then overwritten[array.source] = true end
   end
   for k, array in pairs(from) do
-    if to[k] and array ~= to[k] and overwritten[array.source] then
+    if to[k] and not arrays.same(array, to[k]) and overwritten[array.source] then
       step = step or program:new_step(name, name .. ": what is overwritten")
       from[k] = arrays.dense(program:new_buffer(array.dtype, arrays.count(array.shape), "v"),
         array.shape)
@@ -269,7 +270,7 @@ function Program:deliver(name, from, to)
   save(self, name, from, to)
   local step
   for k, array in ipairs(from) do
-    if to[k] and array ~= to[k] then
+    if to[k] and not arrays.same(array, to[k]) then
       step = step or self:new_step(name, name)
       arrange.copy(step, array, to[k])
     end

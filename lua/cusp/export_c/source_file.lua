@@ -169,12 +169,16 @@ local function argument(program, source)
   if source.input then return record.inputs[source.input].c_name end
   if source.output then return record.outputs[source.output].c_name end
   if source.state then return "state->" .. record.states[source.state].c_name end
-  return ("%s_work_%s + %d"):format(program.prefix, source.dtype, source.offset)
+  local work = program.prefix .. "_work_" .. source.dtype
+  return source.offset == 0 and work or ("%s + %d"):format(work, source.offset)
 end
 
 local function scalar(program, array)
   if array.literal then return array.literal end
-  return ("(%s)[%d]"):format(argument(program, array.source), array.offset)
+  local code = argument(program, array.source)
+  local base, offset = code:match "^(%S+) %+ (%d+)$"
+  if base then return ("%s[%d]"):format(base, offset + array.offset) end
+  return (code:find "%s" and "(%s)[%d]" or "%s[%d]"):format(code, array.offset)
 end
 
 local function call(program, step, used)

@@ -2,9 +2,9 @@
 -- @module cusp.export_c.views
 local arrays = require "cusp.export_c.arrays"
 
-local views = {}
+local views = {forward = {}, reversed = {}}
 
-function views.transpose(array, attributes)
+function views.forward.transpose(array, attributes)
   local shape, strides, rank = {}, {}, #array.shape
   for i = 1, rank do
     local axis = attributes.axes and attributes.axes[i] + 1 or rank + 1 - i
@@ -13,15 +13,26 @@ function views.transpose(array, attributes)
   return arrays.view(array, shape, strides)
 end
 
-function views.broadcast_to(array, _, shape) return arrays.broadcast(array, shape) end
+-- What is to be transposed, of which the result lies in `array`.
+function views.reversed.transpose(array, attributes, shape)
+  local strides, rank = {}, #shape
+  for i = 1, rank do
+    strides[attributes.axes and attributes.axes[i] + 1 or rank + 1 - i] = array.strides[i]
+  end
+  return arrays.view(array, shape, strides)
+end
+
+function views.forward.broadcast_to(array, _, shape) return arrays.broadcast(array, shape) end
 
 --- nil where the elements do not lie one after another.
-function views.reshape(array, _, shape)
+function views.forward.reshape(array, _, shape)
   if not array.literal and not arrays.is_dense(array) then return nil end
   return arrays.view(array, shape, arrays.strides(shape))
 end
 
-function views.strided_slice(array, attributes, shape)
+views.reversed.reshape = views.forward.reshape
+
+function views.forward.strided_slice(array, attributes, shape)
   local strides, offset = {}, array.offset
   for axis, stride in ipairs(array.strides) do
     strides[axis] = stride * attributes.step[axis]
@@ -41,7 +52,7 @@ function views.select(array, axis, position, shape)
   return arrays.view(array, shape, strides, array.offset + position * array.strides[axis])
 end
 
-function views.diagonal(array, attributes, shape)
+function views.forward.diagonal(array, attributes, shape)
   local first, second = attributes.axis1 + 1, attributes.axis2 + 1
   local strides, offset = {}, attributes.offset
   for axis, stride in ipairs(array.strides) do
