@@ -42,8 +42,8 @@ function arrange.embed(step, op)
   arrange.copy(step, x, arrays.part(result, x.shape, op.attributes.start, op.attributes.step))
 end
 
--- A position that counts from the end where negative, kept within its axis whatever comes.
-local function position(step, array, indices, size)
+--- A position that counts from the end where negative, kept within its axis whatever comes.
+function arrange.position(step, array, indices, size)
   step.program.needs_index = true
   return ("%s_index(%s, %d)"):format(step.program.prefix, step:at(array, indices), size)
 end
@@ -54,7 +54,7 @@ function arrange.gather_axis(step, op)
   local indices, blocks = step:loops("i", result.shape)
   local inner = table.move(indices, axis, axis + #at.shape - 1, 1, {})
   local from = table.move(indices, 1, axis - 1, 1, {})
-  from[axis] = position(step, at, inner, x.shape[axis])
+  from[axis] = arrange.position(step, at, inner, x.shape[axis])
   table.move(indices, axis + #at.shape, #indices, axis + 1, from)
   step:line("%s = %s;", step:place(result, indices), step:at(x, from))
   step:close(blocks)
@@ -64,7 +64,8 @@ function arrange.gather_along(step, op)
   local x, at = step:array(op.inputs[1]), step:array(op.inputs[2])
   local result, axis = step:result(op.first_output), op.attributes.axis + 1
   local indices, blocks = step:loops("i", result.shape)
-  local from = replace(indices, axis, position(step, at, indices, x.shape[axis]))
+  local from = replace(indices, axis,
+    arrange.position(step, at, indices, x.shape[axis]))
   step:line("%s = %s;", step:place(result, indices), step:at(x, from))
   step:close(blocks)
 end
@@ -76,7 +77,7 @@ function arrange.gather_nd(step, op)
   local indices, blocks = step:loops("i", result.shape)
   local outer, from = table.move(indices, 1, lead, 1, {}), {}
   for k = 1, at.shape[#at.shape] do
-    from[k] = position(step, at, replace(outer, lead + 1, k - 1), x.shape[k])
+    from[k] = arrange.position(step, at, replace(outer, lead + 1, k - 1), x.shape[k])
   end
   table.move(indices, lead + 1, #indices, #from + 1, from)
   step:line("%s = %s;", step:place(result, indices), step:at(x, from))

@@ -4,6 +4,7 @@ local arrange = require "cusp.export_c.arrange"
 local arrays = require "cusp.export_c.arrays"
 local attention = require "cusp.export_c.attention"
 local errors = require "cusp.base.errors"
+local fourier = require "cusp.export_c.fourier"
 local fused = require "cusp.export_c.fused"
 local groups = require "cusp.export_c.groups"
 local lifetimes = require "cusp.export_c.lifetimes"
@@ -11,6 +12,7 @@ local loops = require "cusp.export_c.loops"
 local products = require "cusp.export_c.products"
 local recurrent = require "cusp.export_c.recurrent"
 local rows = require "cusp.export_c.rows"
+local scattering = require "cusp.export_c.scattering"
 local Step = require "cusp.export_c.step"
 local sorting = require "cusp.export_c.sorting"
 local targets = require "cusp.export_c.targets"
@@ -32,8 +34,8 @@ end
 
 -- What a group may begin with, and what is a step by itself.
 local roots = merge(fused.roots, products.roots, windows.roots)
-local alone = merge(attention, recurrent, rows, sorting, arrange)
-alone.copy = nil
+local alone = merge(attention, fourier, recurrent, rows, scattering, sorting, arrange)
+alone.copy, alone.position = nil, nil
 
 --- Fails for an operation that cannot be said in C.
 -- @tparam table op

@@ -58,6 +58,18 @@ function Writer:loops(name, shape)
   return indices, blocks
 end
 
+--- The same, but a loop for each axis, which `continue` may leave.
+function Writer:whole_loops(name, shape)
+  local indices = {}
+  for axis, size in ipairs(shape) do
+    indices[axis] = name .. axis
+    self:open("for (int %s = 0; %s < %d; %s++) {", indices[axis], indices[axis], size,
+      indices[axis])
+  end
+  if #shape == 0 then self:open "for (int i = 0; i < 1; i++) {" end
+  return indices, math.max(#shape, 1)
+end
+
 --- The type in C, nil for a dtype that C99 has no type for.
 function text.type(dtype) return types[dtype] end
 
