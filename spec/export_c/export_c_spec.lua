@@ -1,64 +1,11 @@
 -- Models as C programs, compiled and compared with what the models predict.
 local cusp = require "cusp"
+local exported = require "spec.support.exported"
 local folder = require "spec.support.folder"
 local layers = cusp.layers
 
-local FLAGS = "-std=c99 -O1 -Wall -Wextra -Werror -pedantic"
-
-local function has(program) return os.execute(("command -v %s >/dev/null 2>&1"):format(program)) end
-
--- Weights that leave nothing at 0 or 1, where a mistake would not show.
-local function randomize(model)
-  for i, variable in ipairs(model.variables) do
-    if variable.dtype == "float32" then
-      local low, high = -0.7, 0.7
-      if variable.path:find "variance" then low, high = 0.5, 2 end
-      variable:assign(cusp.random.uniform(variable.shape,
-        {minval = low, maxval = high, seed = i}))
-    end
-  end
-  return model
-end
-
-local function chain(shape, ...)
-  local x = cusp.Input{shape = shape, name = "x"}
-  local y = x
-  for _, layer in ipairs{...} do y = layer(y) end
-  return randomize(cusp.Model{inputs = x, outputs = y})
-end
-
-local function build(shape, f, dtype)
-  local x = cusp.Input{shape = shape, dtype = dtype, name = "x"}
-  return randomize(cusp.Model{inputs = x, outputs = f(x)})
-end
-
-local function run(command)
-  local pipe = assert(io.popen(command .. " 2>&1"))
-  local output = pipe:read "a"
-  return pipe:close() and true or false, output
-end
-
--- Exports the models, compiles all in one run, and checks each one's self-test.
-local function check(models, options)
-  if not has "cc" then return pending "no C compiler" end
-  local place <close> = folder.new()
-  local lines, calls, names = {"#include <stdio.h>"}, {}, {}
-  for name in pairs(models) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    models[name]:export_c(("%s/%s.c"):format(place.path, name), options)
-    lines[#lines + 1] = ('#include "%s.c"'):format(name)
-    calls[#calls + 1] = ('  printf("%s %%d\\n", %s_self_test() <= 1e-5f);'):format(name, name)
-  end
-  local driver = assert(io.open(place.path .. "/driver.c", "w"))
-  driver:write(table.concat(lines, "\n"), "\nint main(void)\n{\n", table.concat(calls, "\n"),
-    "\n  return 0;\n}\n")
-  driver:close()
-  local ok, output = run(("cd '%s' && cc %s driver.c -lm -o driver && ./driver"):format(place.path,
-    FLAGS))
-  assert.is_true(ok, output)
-  for _, name in ipairs(names) do assert.equal("1", output:match(name .. " (%d)"), name) end
-end
+local build, chain, check, has = exported.build, exported.chain, exported.check, exported.has
+local randomize, run, FLAGS = exported.randomize, exported.run, exported.flags
 
 describe("export_c", function()
   it("computes dense layers, activations and normalizations as the model does", function()
@@ -175,6 +122,63 @@ describe("export_c", function()
     check({rows = chain({4}, layers.Dense{3}),
       double = cusp.Model{inputs = x,
         outputs = layers.Dense{3, activation = "sigmoid", dtype = "float64"}(x)}}, {batch_size = 3})
+  end)
+
+  it("writes loops and branches of one's own", function()
+    local ops = cusp.ops
+    local function lambda(f)
+      return build({2, 3}, function(x) return layers.Lambda{f}(x) end, nil, 4)
+    end
+    local function rounds(x) return ops.transpose(x, {2, 1, 3}) end
+    local models = {
+      while_loop = lambda(function(x)
+        return ops.while_loop(function(v) return ops.sum(ops.abs(v)):less(1000) end,
+          function(v) return v * 1.5 + 0.1 end, {x})
+      end),
+      fori_loop = lambda(function(x)
+        return ops.fori_loop(1, 6, function(i, v) return v * 0.5 + ops.cast(i, "float32") end, x)
+      end),
+      swapped = lambda(function(x)
+        local last, all = ops.scan(function(c, v) return {c[2], c[1] + v}, c[1] end,
+          {ops.zeros{4, 3}, ops.ones{4, 3}}, rounds(x), nil, true)
+        return ops.concatenate({last[1], last[2], all[1], all[2]}, 2)
+      end),
+      nested = lambda(function(x)
+        return ops.map(function(rows)
+          return ops.map(function(row) return ops.softmax(row) + ops.sum(rows) end, rows)
+        end, x)
+      end),
+      cond = lambda(function(x)
+        return ops.cond(ops.sum(x):greater(0), function() return x * 2 end,
+          function() return x - 1 end)
+      end),
+      switch = lambda(function(x)
+        local index = ops.cast(ops.floor(ops.sum(x)), "int32")
+        return ops.switch(index, {ops.exp, function(v) return v end, ops.square}, x)
+      end),
+    }
+    check(models)
+    check(models, {weights = "int8"})
+  end)
+
+  it("writes the step of a recurrent layer once", function()
+    local place <close> = folder.new()
+    local steps = {}
+    for i, count in ipairs{3, 30} do
+      steps[i] = chain({count, 3}, layers.RNN{cell = layers.LSTMCell{4}}):export_c(
+        ("%s/net%d.c"):format(place.path, i)).steps
+    end
+    assert.equal(steps[1], steps[2])
+  end)
+
+  it("joins values without copies", function()
+    local place <close> = folder.new()
+    local model = build({4}, function(x)
+      return layers.Concatenate()({layers.Dense{3}(x), layers.Dense{2, activation = "relu"}(x)})
+    end)
+    check{joined = model}
+    assert.are.same({steps = 2, work_bytes = 0, weight_bytes = 100},
+      model:export_c(place.path .. "/net.c"))
   end)
 
   it("stores weights as int8", function()
