@@ -171,6 +171,14 @@ describe("export_c", function()
     assert.equal(steps[1], steps[2])
   end)
 
+  it("skips zeros around images", function()
+    local place <close> = folder.new()
+    local model = chain({6, 5, 2}, layers.ZeroPadding2D{{1, 2}, {2, 0}},
+      layers.Conv2D{4, 3, strides = 2}, layers.ZeroPadding2D{1}, layers.DepthwiseConv2D{2})
+    check{padded = model}
+    assert.equal(2, model:export_c(place.path .. "/net.c").steps)
+  end)
+
   it("joins values without copies", function()
     local place <close> = folder.new()
     local model = build({4}, function(x)

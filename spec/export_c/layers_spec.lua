@@ -9,8 +9,8 @@ local L = cusp.layers
 local images, rows, steps, volumes = {7, 6, 3}, {4, 6}, {5, 3}, {4, 5, 4, 2}
 local spatial = {{9, 2}, {7, 8, 2}, volumes}
 local one_input = {
-  Activation = {rows, "mish"}, ActivityRegularization = {rows, {l1 = 0.1}}, AlphaDropout = {rows, 0.3},
-  AutoContrast = {images, {}}, BatchNormalization = {images, {}},
+  Activation = {rows, "mish"}, ActivityRegularization = {rows, {l1 = 0.1}},
+  AlphaDropout = {rows, 0.3}, AutoContrast = {images, {}}, BatchNormalization = {images, {}},
   Bidirectional = {steps, {L.RNN{cell = L.LSTMCell{4}}}}, CenterCrop = {images, {5, 4}},
   ContrastLimitedAdaptiveHistogramEqualization = {images, {}}, Dense = {rows, {5}},
   DepthwiseConv1D = {spatial[1], {3, depth_multiplier = 2}},

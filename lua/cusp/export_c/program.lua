@@ -201,6 +201,12 @@ local function add_selection(program, op)
   return true
 end
 
+local function add_padding(program, op)
+  local array = op.name == "embed" and windows.padded(program, op)
+  if array then program.arrays[op.first_output] = array end
+  return array
+end
+
 -- A step without lines is none: all was computed where it belongs.
 local function add_alone(program, op)
   local step = step_for(program, {op}, op.first_output)
@@ -214,6 +220,7 @@ local function add_operation(program, op, group)
   check_types(program, op)
   if views.forward[op.name] then return add_view(program, op) end
   if add_selection(program, op) then return end
+  if add_padding(program, op) then return end
   if op.elementwise or roots[op.name] then
     if group.sink == op then add_group(program, group) end
   elseif loops[op.name] then
@@ -231,18 +238,18 @@ local inner = {"graph", "users", "arrays", "targets", "scope"}
 -- @tparam table graph
 -- @tparam {table,...} given arrays in the place of the arguments of its leaves
 -- @tparam table wanted by number of an output: the array in which it should be computed
--- @treturn {table,...} the arrays of its outputs, which are others than those wanted where an output
--- is no result of a step
+-- @treturn {table,...} the arrays of its outputs: others than those wanted where an output is no
+-- result of a step
 function Program:within(graph, given, wanted)
-  local outer, group = {}, nil
+  local outer, results = {}, {}
   for _, name in ipairs(inner) do outer[name] = self[name] end
   self.graph, self.arrays, self.scope = graph, {}, self.n_scopes
   self.n_scopes = self.n_scopes + 1
-  group, self.users = groups.of(graph, roots)
+  local group, users = groups.of(graph, roots)
+  self.users = users
   self.targets = targets.of(graph, wanted, function(value) return new_buffer_of(self, value) end)
   add_leaves(self, given)
   for _, op in ipairs(graph.operations) do add_operation(self, op, group[op]) end
-  local results = {}
   for k, value in ipairs(graph.outputs) do results[k] = self.arrays[value] end
   for _, name in ipairs(inner) do self[name] = outer[name] end
   return results

@@ -14,12 +14,16 @@ for word in ([[auto break case char const continue default do double else enum e
   unsigned void volatile while state worst i number argc argv main printf fprintf scanf strcmp stdin
   stdout stderr NULL EOF NAN INFINITY HUGE_VAL]]):gmatch "%S+" do reserved[word] = true end
 
+local function is_taken(name, prefix)
+  return reserved[name] or name:find "^round%d" or name:sub(1, #prefix + 1) == prefix .. "_"
+end
+
 -- Names in C for what the caller gives, each of its own.
 local function name_all(list, prefix)
   local taken = {}
   for _, item in ipairs(list) do
     local name, n = text.identifier(item.name), 1
-    if reserved[name] or name:find "^round%d" or name:sub(1, #prefix + 1) == prefix .. "_" then name = name .. "_" end
+    if is_taken(name, prefix) then name = name .. "_" end
     while taken[name:lower()] do
       n = n + 1
       name = text.identifier(item.name) .. "_" .. n

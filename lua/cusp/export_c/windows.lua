@@ -1,5 +1,6 @@
 --- Sliding windows over spatial axes, channels last: convolutions and pooling.
 -- @module cusp.export_c.windows
+local arrays = require "cusp.export_c.arrays"
 local expressions = require "cusp.export_c.expressions"
 local text = require "cusp.export_c.text"
 
@@ -72,11 +73,47 @@ end
 
 ---------------------------------------------------------------- convolutions
 
+local function is_zero(array) return tonumber((array.literal:gsub("[fLU]+$", ""))) == 0 end
+
+-- Whether only convolutions read a value.
+local function is_convolved(program, value)
+  for _, user in ipairs(program.users[value]) do
+    if user == "outside" or user.name ~= "conv_forward" or user.inputs[2] == value then
+      return false
+    end
+  end
+  return true
+end
+
+--- Zeros around an image, which convolutions may skip instead of reading them.
+-- @treturn ?table the array of the image, with what is before it in each axis as `padding`
+function windows.padded(program, op)
+  local x, attributes = program.arrays[op.inputs[1]], op.attributes
+  local value = op.inputs[2] and program.arrays[op.inputs[2]]
+  local shape = program.graph.values[op.first_output].shape
+  local fits = (not value or value.literal and is_zero(value)) and shape[1] == x.shape[1]
+    and shape[#shape] == x.shape[#shape] and is_convolved(program, op.first_output)
+  for axis in ipairs(shape) do fits = fits and attributes.step[axis] == 1 end
+  if not fits then return nil end
+  local array = arrays.view(x, x.shape, x.strides)
+  array.padding = attributes.start
+  return array
+end
+
+-- How far before the first element the first window begins.
+local function low_of(op, x)
+  local low = {}
+  for axis, size in ipairs(op.attributes.low) do
+    low[axis] = size + (x.padding and x.padding[axis + 1] or 0)
+  end
+  return low
+end
+
 local function geometry(step, op, result_value)
   local values, attributes = step.program.graph.values, op.attributes
   local x, kernel = step:array(op.inputs[1]), step:array(op.inputs[2])
   local y = values[result_value].shape
-  return {x = x, kernel = kernel, strides = attributes.strides, low = attributes.low,
+  return {x = x, kernel = kernel, strides = attributes.strides, low = low_of(op, x),
     dilations = attributes.dilations, size = table.move(kernel.shape, 1, #kernel.shape - 2, 1, {}),
     input = spatial(x.shape), output = spatial(y), filters = kernel.shape[#kernel.shape],
     part = kernel.shape[#kernel.shape - 1]}
