@@ -84,12 +84,18 @@ local function function_step(node, step, context)
   return step
 end
 
+-- Operators of onnxruntime's own go by the version of the standard ones that they stand for.
+local function opset_of(domain, context)
+  local own = domain ~= "com.microsoft" and context.opsets[domain]
+  return own or context.opsets[""] or 1
+end
+
 local function new_step(node, context, given)
   count_node(context)
   local name = describe(node)
   local step = {op = node.op_type, name = name, inputs = node.input, outputs = node.output,
     a = attributes_of(node, context, given, name),
-    opset = context.opsets[node.domain] or context.opsets[""] or 1}
+    opset = opset_of(node.domain, context)}
   if function_step(node, step, context) then return step end
   local domain = is_standard(node.domain) and "" or node.domain
   step.run = operators.find(domain, node.op_type)

@@ -90,6 +90,8 @@ function operators.RMSNormalization(node, x, scale)
   return ops.multiply(values.cast(y, x.dtype), scale)
 end
 
+operators.SimplifiedLayerNormalization = operators.RMSNormalization -- onnxruntime's name
+
 ---------------------------------------------------------------- rotary embeddings
 
 local function halves(x, first, count)

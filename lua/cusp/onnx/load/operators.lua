@@ -6,6 +6,7 @@ local parts = {
   [""] = {"elementwise", "reductions", "shaping", "windows", "normalization", "recurrent",
     "quantization", "control", "resampling", "attention", "signals", "text"},
   ["ai.onnx.preview"] = {"attention"},
+  ["com.microsoft"] = {"contributed"},
   ["ai.onnx.ml"] = {"classical"},
   ["ai.onnx.preview.training"] = {"optimizers"},
 }

@@ -13,9 +13,8 @@ local ranges = {uint8 = {0, 255}, int8 = {-128, 127}, uint16 = {0, 65535},
 
 -- The scale as it broadcasts against x: one, one for each of an axis, or one for each block.
 local function spread(node, value, x)
-  if #value.shape == 0 or #value.shape == 1 and value.shape[1] == 1 and #x.shape ~= 1 then
-    return #value.shape == 0 and value or ops.reshape(value, {})
-  end
+  if #value.shape == 0 then return value end
+  if #value.shape == 1 and value.shape[1] == 1 then return ops.reshape(value, {}) end
   local axis = values.position(node.a.axis or 1, #x.shape)
   local block = node.a.block_size or 0
   if #value.shape == 1 and block == 0 then
