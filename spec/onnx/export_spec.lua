@@ -127,6 +127,63 @@ describe("cusp.onnx.export", function()
     end)
   end
 
+  it("writes loops whose length depends on the data", function()
+    local function lambda(shape, f)
+      local x = cusp.Input{shape = shape}
+      return cusp.Model{inputs = x, outputs = layers.Lambda{f}(x)}
+    end
+    local x = cusp.random.uniform{2, 3, 3}
+    local graph = assert_same(lambda({3, 3}, function(v)
+      return ops.while_loop(function(y) return ops.sum(ops.abs(y)):less(500) end, function(y)
+        local rows = ops.transpose(y, {2, 1, 3})
+        local _, sums = ops.scan(function(c, r) return c + r, c end, ops.zeros_like(rows[1]), rows)
+        return y * 1.5 + ops.transpose(sums, {2, 1, 3})
+      end, {v})
+    end), x)
+    assert.equal(1, count_nodes(graph, "Loop"))
+    assert_same(lambda({3, 3}, function(v)
+      return ops.fori_loop(0, ops.cast(ops.max(v) * 5, "int32"),
+        function(i, y) return y * 0.5 + ops.cast(i, "float32") end, v)
+    end), x)
+  end)
+
+  it("writes operations that ONNX has by other names or in parts", function()
+    local functions = {
+      function(v) return ops.fabs(v) + ops.abs(v) end,
+      function(v) return ops.cumprod(v, 2) end, function(v) return ops.cumprod(v, 3) end,
+      function(v) return ops.diagonal(v, 1, 2, 3) end,
+      function(v) return ops.diagonal(v, -1, 3, 2) end,
+      function(v) return ops.copysign(v + 2, v) end,
+      function(v) return ops.cast(ops.signbit(v), "float32") end,
+      function(v) return ops.fmax(ops.sqrt(v), v) end,
+      function(v) return ops.fmin(v, ops.sqrt(v)) end,
+    }
+    for _, f in ipairs(functions) do
+      local x = cusp.Input{shape = {3, 4}}
+      assert_same(cusp.Model{inputs = x, outputs = layers.Lambda{f}(x)}, pictures(2, 3, 4))
+    end
+  end)
+
+  it("writes weights into a file beside the model's", function()
+    local scope <close> = folder.new()
+    local path = scope.path .. "/x.onnx"
+    local model = cusp.Sequential{cusp.Input{shape = {40}}, layers.Dense{30}, layers.Dense{20}}
+    cusp.onnx.export(model, path)
+    assert.is_false(exists(path .. ".data"))
+    cusp.onnx.export(model, path, {external_data = true})
+    local locations = {}
+    for _, tensor in ipairs(read(path).graph.initializer) do
+      for _, entry in ipairs(tensor.external_data) do
+        if entry.key == "location" then locations[#locations + 1] = entry.value end
+      end
+    end
+    assert.same({"x.onnx.data", "x.onnx.data"}, locations) -- biases stay
+    local x = pictures(3, 40)
+    assert.is_true(ops.allclose(model(x), cusp.onnx.load(path)(x)):item())
+    assert.error_matches(function() cusp.onnx.export(model, path, {external_data = 3}) end,
+      "external_data")
+  end)
+
   it("keeps names of weights, inputs and outputs, and trains after reading", function()
     local input = cusp.Input{shape = {4}, name = "features"}
     local model = cusp.Model{input, layers.Dense{2, name = "answer"}(input)}

@@ -238,6 +238,27 @@ rules.gather_axis = function(g, node, inputs)
   return g:node("Gather", inputs, {axis = node.attributes.axis})
 end
 
+-- Along the flattened matrices, where a step is a row and a column.
+rules.diagonal = function(g, node, inputs)
+  local a, order, places = node.attributes, {}, {}
+  local rank, sizes = #node.shape + 1, node:known_sizes(node:input_sizes(1))
+  for axis = 0, rank - 1 do
+    if axis ~= a.axis1 and axis ~= a.axis2 then order[#order + 1] = axis end
+  end
+  local lead = {}
+  for i, axis in ipairs(order) do lead[i] = sizes[axis + 1] end
+  table.move({a.axis1, a.axis2}, 1, 2, #order + 1, order)
+  local columns = sizes[a.axis2 + 1]
+  if type(columns) ~= "number" or type(node:sizes()[#node.shape]) ~= "number" then
+    errors.raise "onnx.export: the diagonal of matrices of unknown size cannot be said in ONNX"
+  end
+  local first = a.offset > 0 and a.offset or -a.offset * columns
+  for i = 1, node.shape[#node.shape] do places[i] = first + (i - 1) * (columns + 1) end
+  lead[#lead + 1] = -1
+  local flat = g:node("Reshape", {g:transpose(inputs[1], order), g:size_list(lead)})
+  return g:node("Gather", {flat, g:ints(places)}, {axis = -1})
+end
+
 rules.gather_along = function(g, node, inputs)
   return g:node("GatherElements", inputs, {axis = node.attributes.axis})
 end

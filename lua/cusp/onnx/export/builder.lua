@@ -39,15 +39,24 @@ function Builder:inner()
     Builder)
 end
 
+-- As many unknown sizes.
+local function dims_of(rank)
+  if not rank then return nil end
+  local dims = {}
+  for axis = 1, rank do dims[axis] = {} end
+  return {dim = dims}
+end
+
 --- The message of an inner graph.
 -- @tparam string name
--- @tparam {{string,string},...} inputs names and dtypes
+-- @tparam {{string,string},...} inputs names and dtypes, and perhaps a `rank`
 -- @tparam {{string,string},...} outputs
 function Builder:graph(name, inputs, outputs)
   local function infos(list)
     local result = {}
     for i, pair in ipairs(list) do
-      result[i] = {name = pair[1], type = {tensor_type = {elem_type = dtypes.number(pair[2])}}}
+      result[i] = {name = pair[1], type = {tensor_type = {elem_type = dtypes.number(pair[2]),
+        shape = dims_of(pair.rank)}}}
     end
     return result
   end
@@ -118,10 +127,10 @@ end
 
 -- Weights are initializers; numbers that belong to the computation are nodes.
 local function write_constant(self, value)
-  local tensor = tensors.encode(value.name, value.constant)
   if value.weight then
-    self.initializers[#self.initializers + 1] = tensor
+    table.insert(self.initializers, {name = value.name, tensor = value.constant})
   else
+    local tensor = tensors.encode(value.name, value.constant)
     self.constants[#self.constants + 1] = {op_type = "Constant", input = {}, output = {value.name},
       name = value.name, attribute = {{name = "value", type = 4, t = tensor}}}
   end

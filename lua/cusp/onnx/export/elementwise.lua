@@ -66,12 +66,12 @@ end
 ---------------------------------------------------------------- operators of the same meaning
 
 local same = {
-  negative = "Neg", absolute = "Abs", sign = "Sign", sqrt = "Sqrt", reciprocal = "Reciprocal",
-  exp = "Exp", log = "Log", sin = "Sin", cos = "Cos", tan = "Tan", arcsin = "Asin",
+  negative = "Neg", absolute = "Abs", abs = "Abs", fabs = "Abs", sign = "Sign", sqrt = "Sqrt",
+  reciprocal = "Reciprocal", exp = "Exp", log = "Log", sin = "Sin", cos = "Cos", tan = "Tan", arcsin = "Asin",
   arccos = "Acos", arctan = "Atan", sinh = "Sinh", cosh = "Cosh", tanh = "Tanh",
   arcsinh = "Asinh", arccosh = "Acosh", arctanh = "Atanh", erf = "Erf", ceil = "Ceil",
   floor = "Floor", isnan = "IsNaN", isinf = "IsInf", subtract = "Sub", divide = "Div",
-  power = "Pow", equal = "Equal", less = "Less", less_equal = "LessOrEqual",
+  true_divide = "Div", power = "Pow", equal = "Equal", less = "Less", less_equal = "LessOrEqual",
   greater = "Greater", greater_equal = "GreaterOrEqual", logical_and = "And", logical_or = "Or",
   logical_xor = "Xor", logical_not = "Not", select_where = "Where", sigmoid = "Sigmoid",
   softplus = "Softplus", round_to_whole = "Round",
@@ -105,6 +105,13 @@ end
 ---------------------------------------------------------------- compositions
 
 local function number(g, node, value) return g:number(value, node.dtype) end
+
+-- The other of two where one is not a number.
+local function without_nan(g, op, a, b)
+  local both = g:node(op, {a, b})
+  return g:node("Where", {g:node("IsNaN", {a}), b,
+    g:node("Where", {g:node("IsNaN", {b}), a, both})})
+end
 
 local compositions = {
   square = function(g, _, x) return g:node("Mul", {x, x}) end,
@@ -172,6 +179,20 @@ local compositions = {
     local upright = g:node("Mul", {g:node("Sign", {y}), number(g, node, math.pi / 2)})
     return g:node("Where", {g:node("Equal", {x, zero}), upright, left})
   end,
+  sign_bit = function(g, node, x)
+    local zero = g:constant(ops.zeros({}, {dtype = node.input_dtypes[1]}), "number")
+    local below = g:node("Less", {x, zero})
+    if not dtypes.is_float(node.input_dtypes[1]) then return below end
+    return g:node("Or", {below, g:node("Less", {g:node("Reciprocal", {x}), zero})})
+  end,
+  copysign = function(g, node, x, sign)
+    local size, zero = g:node("Abs", {x}), number(g, node, 0)
+    local negative = g:node("Or", {g:node("Less", {sign, zero}),
+      g:node("Less", {g:node("Reciprocal", {sign}), zero})})
+    return g:node("Where", {negative, g:node("Neg", {size}), size})
+  end,
+  fmax = function(g, _, a, b) return without_nan(g, "Max", a, b) end,
+  fmin = function(g, _, a, b) return without_nan(g, "Min", a, b) end,
   cbrt = function(g, node, x)
     local root = g:node("Pow", {g:node("Abs", {x}), number(g, node, 1 / 3)})
     return g:node("Mul", {g:node("Sign", {x}), root})

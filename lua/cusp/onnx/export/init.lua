@@ -5,6 +5,7 @@ local arguments = require "cusp.base.arguments"
 local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local external = require "cusp.onnx.export.external"
 local ops = require "cusp.ops"
 local places = require "cusp.layers.machinery.places"
 local protobuf = require "cusp.formats.protobuf"
@@ -323,7 +324,7 @@ end
 -- @tparam Builder g of the inner graph
 -- @tparam integer k which of the node's graphs
 -- @tparam {value,...} given the values of its inputs
--- @treturn {{value =, dtype =},...} its outputs
+-- @treturn {{value =, dtype =, rank =},...} its outputs
 function View:write_inner(g, k, given)
   local trace, values, results = inner_trace(self, k), {}, {}
   for i, place in ipairs(self.attributes.graphs[k].inputs) do
@@ -331,7 +332,8 @@ function View:write_inner(g, k, given)
   end
   write_needed(g, trace, values)
   for i, place in ipairs(trace.outputs) do
-    results[i] = {value = single(values[place]), dtype = trace.nodes[place].dtype}
+    local node = trace.nodes[place]
+    results[i] = {value = single(values[place]), dtype = node.dtype, rank = #node.shape}
   end
   return results
 end
@@ -390,12 +392,13 @@ local function model_of(model, opset)
   local outputs, written = output_infos(g, trace, model, values)
   return {ir_version = ir_version(opset), producer_name = "Cusp",
     opset_import = {{domain = "", version = opset}},
-    graph = {name = model.name, node = g:finished(written), initializer = g.initializers,
-      input = input_infos(trace), output = outputs}}
+    graph = {name = model.name, node = g:finished(written), input = input_infos(trace),
+      output = outputs}}, g.initializers
 end
 
 local bind = arguments.binder("onnx.export",
-  {{"model", "any"}, {"path", "string"}, {"opset", "integer", default = 17}}, false)
+  {{"model", "any"}, {"path", "string"}, {"opset", "integer", default = 17},
+    {"external_data", "boolean", optional = true}}, false)
 
 local function check_model(model)
   local ok, inputs = engine.attempt(function() return model.inputs and model.input end)
@@ -404,21 +407,29 @@ local function check_model(model)
     errors.describe(model))
 end
 
+local function write(path, beside, message, weights)
+  local list, data = external.encode(weights, path, beside)
+  local kept <close> = data
+  message.graph.initializer = list
+  local writer <close> = engine.files.create(path)
+  writer:write(protobuf.encode("onnx.ModelProto", message))
+  engine.files.commit{kept or writer, kept and writer}
+end
+
 --- Writes a model as an ONNX file: its prediction, with the batch size (and other sizes that are
 -- None) left open. The file appears when it is complete; after an error there is none.
 -- @tparam Model model a functional or built sequential model
 -- @tparam string path
 -- @tparam[opt=17] integer opset version of ONNX's operators, 13 to 22
+-- @tparam[opt] boolean external_data whether weights go into a file beside, `path .. ".data"`; by
+-- default where they have nearly 2 GB or more
 -- @raise if something in the model cannot be said in ONNX
 -- @usage cusp.onnx.export(model, "model.onnx", {opset = 17})
 return function(...)
-  local model, path, opset = bind(...)
+  local model, path, opset, beside = bind(...)
   check_model(model)
   if opset < oldest or opset > newest then
     errors.raise("onnx.export: opset should be %d to %d, got %d", oldest, newest, opset)
   end
-  local bytes = protobuf.encode("onnx.ModelProto", model_of(model, opset))
-  local writer <close> = engine.files.create(path)
-  writer:write(bytes)
-  writer:commit()
+  write(path, beside, model_of(model, opset))
 end
