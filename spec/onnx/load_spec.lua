@@ -68,6 +68,29 @@ describe("cusp.onnx.load", function()
     assert_close(again:predict{x, verbose = 0}, model:predict{x, verbose = 0}:tolist())
   end)
 
+  it("reads large weights from their places in the file", function()
+    local scope <close> = folder.new()
+    local path, layers = scope.path .. "/x.onnx", cusp.layers
+    local model = cusp.Sequential{cusp.Input{shape = {40}}, layers.Dense{30}, layers.Dense{20}}
+    cusp.onnx.export(model, path)
+    local ranges = require "cusp.onnx.messages.ranges"
+    local reader <close> = require("cusp.engine").files.open(path)
+    local short, places = ranges.read(reader)
+    assert.equal(40 * 30 * 4, places[1].length)
+    assert.is_true(#short < reader.size - 7000)
+    local x, whole = cusp.random.normal{3, 40}, read(path)
+    assert.is_true(ops.allclose(model(x), cusp.onnx.load(path)(x)):item())
+    local function refused(text, pattern)
+      local file <close> = assert(io.open(scope.path .. "/y.onnx", "wb"))
+      file:write(text)
+      file:flush()
+      assert.error_matches(function() cusp.onnx.load(scope.path .. "/y.onnx") end, pattern)
+    end
+    refused(whole:sub(1, #whole - 3000), "no ONNX model")
+    local wrong = whole:gsub("%\x28\x1e", "\x28\x1d", 1) -- the sizes 40 and 30
+    refused(wrong, "4800 bytes, its shape")
+  end)
+
   it("does not train statistics and scales", function()
     local model = cusp.onnx.load(fixtures .. "opset7.onnx")
     local trained = {}

@@ -6,6 +6,7 @@ local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local plain = require "cusp.base.plain"
 local protobuf = require "cusp.formats.protobuf"
+local ranges = require "cusp.onnx.messages.ranges"
 local rooms = require "cusp.base.rooms"
 
 local oldest = 7
@@ -13,13 +14,16 @@ local bind = arguments.binder("onnx.load", {{"path", "string"}}, false)
 
 ---------------------------------------------------------------- the file
 
-local function read(path)
-  local reader <close> = engine.files.open(path)
-  local ok, model = engine.attempt(protobuf.decode, "onnx.ModelProto",
-    reader:read(0, reader.size))
+local function read(path, reader)
+  local bytes, places = ranges.read(reader)
+  local ok, model = engine.attempt(protobuf.decode, "onnx.ModelProto", bytes)
   if not ok or not model.graph then
     errors.raise("onnx.load: %s is no ONNX model%s", path, ok and "" or ": " .. tostring(model)
       :gsub("^[^:]*:%d+: ", ""))
+  end
+  for i, place in pairs(places) do
+    place.reader = reader
+    model.graph.initializer[i].place = place
   end
   return model
 end
@@ -95,7 +99,8 @@ end
 -- @usage local model = cusp.onnx.load "model.onnx"
 return function(...)
   local path = bind(...)
-  local proto = read(path)
+  local reader <close> = engine.files.open(path)
+  local proto = read(path, reader)
   check_opset(path, proto)
   local ok, model = engine.attempt(model_of, path, proto)
   if ok then return model end

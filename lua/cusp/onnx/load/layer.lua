@@ -115,8 +115,8 @@ local function build_graph(self, model, folder)
   check_known(context.unknown)
   for _, weight in ipairs(weights) do
     local data = weight.proto
-    weight.empty = data.raw_data == "" and #data.float_data == 0 and #data.double_data == 0
-      and #data.int32_data == 0 and data.data_location ~= 1
+    weight.empty = data.raw_data == "" and not data.place and #data.float_data == 0
+      and #data.double_data == 0 and #data.int32_data == 0 and data.data_location ~= 1
     self.__own.onnx.weights[data.name] = add_weight(self, weight, folder)
   end
 end

@@ -108,6 +108,19 @@ local function from_file(proto, dtype, count, folder)
   return reader:tensor(number_of(proto, entries, "offset", 0), dtype, proto.dims)
 end
 
+local function check_length(proto, dtype, count, length)
+  if length == count * dtypes.bytes[dtype] then return end
+  errors.raise("onnx: %s has %d bytes, its shape %s says %d", describe(proto), length,
+    errors.shape(proto.dims), count * dtypes.bytes[dtype])
+end
+
+-- From the model's own file, where its bytes were left.
+local function from_place(proto, dtype, count)
+  local place = proto.place
+  check_length(proto, dtype, count, place.length)
+  return place.reader:tensor(place.offset, dtype, proto.dims)
+end
+
 ---------------------------------------------------------------- both ways
 
 --- The tensor of a message.
@@ -125,11 +138,9 @@ function tensors.decode(proto, folder)
     return engine.tensor(proto.string_data, {dtype = "string", shape = proto.dims})
   end
   if proto.data_location == 1 then return from_file(proto, dtype, count, folder) end
+  if proto.place then return from_place(proto, dtype, count) end
   if proto.raw_data == "" then return from_list(proto, dtype, count) end
-  if #proto.raw_data ~= count * dtypes.bytes[dtype] then
-    errors.raise("onnx: %s has %d bytes, its shape %s says %d", describe(proto), #proto.raw_data,
-      errors.shape(proto.dims), count * dtypes.bytes[dtype])
-  end
+  check_length(proto, dtype, count, #proto.raw_data)
   return files.tensor_from_string(proto.raw_data, dtype, proto.dims)
 end
 
