@@ -67,7 +67,8 @@ end
 
 local same = {
   negative = "Neg", absolute = "Abs", abs = "Abs", fabs = "Abs", sign = "Sign", sqrt = "Sqrt",
-  reciprocal = "Reciprocal", exp = "Exp", log = "Log", sin = "Sin", cos = "Cos", tan = "Tan", arcsin = "Asin",
+  reciprocal = "Reciprocal",
+  exp = "Exp", log = "Log", sin = "Sin", cos = "Cos", tan = "Tan", arcsin = "Asin",
   arccos = "Acos", arctan = "Atan", sinh = "Sinh", cosh = "Cosh", tanh = "Tanh",
   arcsinh = "Asinh", arccosh = "Acosh", arctanh = "Atanh", erf = "Erf", ceil = "Ceil",
   floor = "Floor", isnan = "IsNaN", isinf = "IsInf", subtract = "Sub", divide = "Div",

@@ -1,4 +1,4 @@
---- Weights in the model's file, or in one beside it: a message of protocol buffers has at most 2 GB.
+--- Weights in the model's file, or in one beside it: messages of protocol buffers end at 2 GB.
 -- @module cusp.onnx.export.external
 local dtypes = require "cusp.onnx.messages.dtypes"
 local engine = require "cusp.engine"

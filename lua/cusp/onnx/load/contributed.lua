@@ -9,7 +9,6 @@ local quantization = require "cusp.onnx.load.quantization"
 local recurrent = require "cusp.onnx.load.recurrent"
 local reductions = require "cusp.onnx.load.reductions"
 local shaping = require "cusp.onnx.load.shaping"
-local values = require "cusp.onnx.load.values"
 local windows = require "cusp.onnx.load.windows"
 
 local operators = {QuantizeLinear = quantization.QuantizeLinear,

@@ -89,6 +89,35 @@ local function traced_loop(node, limit, condition, carried)
   return table.unpack(results, 3)
 end
 
+local function all_tensors(list)
+  for _, value in ipairs(list) do
+    if not engine.is_tensor(value) then return false end
+  end
+  return true
+end
+
+-- The rounds as one graph that is repeated, where a trace allows: nil where what a round computes
+-- has to be known, or changes its shape.
+-- @tparam function round gets the carried values and an item of `xs`; returns the next carried
+-- values and what is gathered, as lists
+local function repeated(count, carried, xs, round)
+  if count < 2 or not engine.tracing() or not all_tensors(carried) then return nil end
+  local ok, last, gathered = engine.attempt(ops.scan, round, carried, xs, count)
+  if ok then return last, gathered or {} end
+end
+
+-- The condition stays true, or an error ends the attempt.
+local function repeated_loop(node, count, condition, carried)
+  local n, yes = #carried, condition or values.scalar(true, "bool")
+  return repeated(count, carried, ops.arange(0, count, 1, "int64"), function(now, step)
+    local results = node.a.body:inside(node.env, step, yes, table.unpack(now, 1, n))
+    if engine.is_traced(results[1]) or not known(results[1], "Loop's condition") then
+      errors.raise "the condition changes"
+    end
+    return {table.unpack(results, 2, n + 1)}, {table.unpack(results, n + 2)}
+  end)
+end
+
 function operators.Loop(node, limit, condition, ...)
   local carried, lists, step = {...}, {}, 0
   local n = #carried
@@ -97,6 +126,10 @@ function operators.Loop(node, limit, condition, ...)
     return traced_loop(node, limit, condition, carried)
   end
   local most = limit and values.number(limit, "Loop's count") or math.huge
+  if most < math.huge and (not condition or known(condition, "Loop's condition")) then
+    local last, gathered = repeated_loop(node, most, condition, carried)
+    if last then return joined(last, gathered) end
+  end
   while step < most and (not condition or known(condition, "Loop's condition")) do
     local results = node.a.body:inside(node.env, values.scalar(step, "int64"),
       condition or values.scalar(true, "bool"), table.unpack(carried))
@@ -118,26 +151,35 @@ end
 
 local function is_backwards(directions, i) return directions ~= nil and directions[i] == 1 end
 
+local function scan_forward(node, carried, sequences, length)
+  local n, lists = #carried, {}
+  local function round(now, items)
+    local results = node.a.body:inside(node.env, joined(now, items))
+    return {table.unpack(results, 1, n)}, {table.unpack(results, n + 1)}
+  end
+  local last, gathered = repeated(length, carried, sequences, round)
+  if last then return last, gathered end
+  for step = 1, values.limit_steps(length, "the sequence") do
+    local items, results = {}, nil
+    for i, sequence in ipairs(sequences) do items[i] = sequence[step] end
+    carried, results = round(carried, items)
+    gather(lists, results, 1)
+  end
+  return carried, stacked(lists, #node.outputs - n)
+end
+
 local function scan(node, carried, sequences)
-  local a, lists, length = node.a, {}, nil
+  local a, length = node.a, nil
   for i, sequence in ipairs(sequences) do
-    sequences[i] = ops.moveaxis(sequence, scan_axis(a.scan_input_axes, i, #sequence.shape), 1)
-    length = length or sequences[i].shape[1]
-    if sequences[i].shape[1] ~= length then
+    sequence = ops.moveaxis(sequence, scan_axis(a.scan_input_axes, i, #sequence.shape), 1)
+    if is_backwards(a.scan_input_directions, i) then sequence = ops.flip(sequence, 1) end
+    sequences[i], length = sequence, length or sequence.shape[1]
+    if sequence.shape[1] ~= length then
       errors.raise "the sequences have different lengths"
     end
   end
-  for step = 1, values.limit_steps(length or 0, "the sequence") do
-    local inputs = {table.unpack(carried)}
-    for i, sequence in ipairs(sequences) do
-      local at = is_backwards(a.scan_input_directions, i) and length - step + 1 or step
-      inputs[#inputs + 1] = sequence[at]
-    end
-    local results = a.body:inside(node.env, table.unpack(inputs))
-    gather(lists, results, #carried + 1)
-    carried = {table.unpack(results, 1, #carried)}
-  end
-  local gathered = stacked(lists, #node.outputs - #carried)
+  local gathered
+  carried, gathered = scan_forward(node, carried, sequences, length or 0)
   for i, value in ipairs(gathered) do
     if is_backwards(a.scan_output_directions, i) then value = ops.flip(value, 1) end
     gathered[i] = ops.moveaxis(value, 1, scan_axis(a.scan_output_axes, i, #value.shape))
