@@ -124,7 +124,7 @@ def run(cusp, cases):
 # Why a test cannot pass, by its name; others are shown with their error.
 REASONS = [
     (r"bernoulli|dropout", "draws random numbers, which another generator draws otherwise"),
-    (r"(bf16|fp16)", "half precision is rounded at the end, not after each step of a softmax"),
+    (r"(bf16|fp16)", "sums of bfloat16 are rounded at the end, not after each term"),
     (r"dft_inverse", "the expected values were rounded to float32 within the transform"),
     (r"image_decoder", "pictures in files are decoded by `cusp.data`, not within a model"),
     (r"regex", "Lua has no regular expressions"),

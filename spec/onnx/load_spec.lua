@@ -32,7 +32,8 @@ end
 
 describe("cusp.onnx.load", function()
   for _, name in ipairs{"opset7", "shapes", "recurrent", "quantized", "function", "several",
-    "external", "attention", "operators", "contributed"} do
+    "external", "attention", "operators", "contributed",
+    "classical"} do
     it("predicts what onnxruntime does: " .. name, function()
       local model = cusp.onnx.load(fixtures .. name .. ".onnx")
       local found = list(model:predict{inputs_of(cases[name]), verbose = 0})

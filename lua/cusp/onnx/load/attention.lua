@@ -92,7 +92,7 @@ local function probabilities(node, scores, bias)
   if node.a.softmax_precision then
     scores = values.cast(scores, dtypes.name(node.a.softmax_precision) or dtype)
   end
-  local result = values.cast(ops.softmax(scores, -1), dtype)
+  local result = values.cast(values.softmax(scores, -1), dtype)
   if not bias then return result end
   local none = ops.isneginf(ops.amax(bias, -1, true))
   return ops.where(none, values.scalar(0.0, dtype), result)

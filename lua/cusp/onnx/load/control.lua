@@ -106,8 +106,11 @@ local function repeated(count, carried, xs, round)
   if ok then return last, gathered or {} end
 end
 
+local most_rounds <const> = 1 << 24 -- of a loop that goes by a list of its rounds
+
 -- The condition stays true, or an error ends the attempt.
 local function repeated_loop(node, count, condition, carried)
+  if not engine.tracing() or count > most_rounds then return nil end
   local n, yes = #carried, condition or values.scalar(true, "bool")
   return repeated(count, carried, ops.arange(0, count, 1, "int64"), function(now, step)
     local results = node.a.body:inside(node.env, step, yes, table.unpack(now, 1, n))

@@ -116,7 +116,7 @@ local function rowwise(node, x, f)
   return ops.reshape(f(flat, 2), x.shape)
 end
 
-function operators.Softmax(node, x) return rowwise(node, x, ops.softmax) end
+function operators.Softmax(node, x) return rowwise(node, x, values.softmax) end
 function operators.LogSoftmax(node, x) return rowwise(node, x, ops.log_softmax) end
 
 function operators.Hardmax(node, x)

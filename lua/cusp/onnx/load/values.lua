@@ -57,6 +57,13 @@ end
 
 local most_steps, most_places = 100000, 1 << 24
 
+--- The softmax of an axis; of 16 bits rounded after each step, as ONNX defines it.
+function values.softmax(x, axis)
+  if x.dtype ~= "float16" and x.dtype ~= "bfloat16" then return ops.softmax(x, axis) end
+  local powers = ops.exp(ops.subtract(x, ops.amax(x, axis, true)))
+  return ops.divide(powers, ops.sum(powers, axis, true))
+end
+
 --- Refuses what a file may demand of a list that is made in Lua.
 -- @tparam integer count
 -- @tparam string what
