@@ -58,7 +58,7 @@ end
 ---------------------------------------------------------------- rows of features
 
 function operators.Normalizer(node, x)
-  local kind, size = node.a.norm or "MAX", nil
+  local kind, size = node.a.norm or "MAX"
   x = values.cast(x, "float32")
   if kind == "MAX" then
     size = ops.amax(x, -1, true)

@@ -163,9 +163,10 @@ local function scan_forward(node, carried, sequences, length)
   local last, gathered = repeated(length, carried, sequences, round)
   if last then return last, gathered end
   for step = 1, values.limit_steps(length, "the sequence") do
-    local items, results = {}, nil
+    local items = {}
     for i, sequence in ipairs(sequences) do items[i] = sequence[step] end
-    carried, results = round(carried, items)
+    local next_carried, results = round(carried, items)
+    carried = next_carried
     gather(lists, results, 1)
   end
   return carried, stacked(lists, #node.outputs - n)

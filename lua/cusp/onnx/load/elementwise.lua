@@ -93,7 +93,13 @@ function operators.LeakyRelu(node, x)
   return as(x, ops.where(ops.less(x, 0), ops.multiply(x, node.a.alpha or 0.01), x))
 end
 
+-- Files converted from before opset 7 have a slope for each channel.
 function operators.PRelu(_, x, slope)
+  local count = slope.shape[1]
+  if #slope.shape == 1 and #x.shape > 2 and count ~= 1 and count == x.shape[2]
+    and count ~= x.shape[#x.shape] then
+    slope = ops.reshape(slope, {count, table.unpack(values.fill(#x.shape - 2, 1))})
+  end
   return as(x, ops.where(ops.less(x, 0), ops.multiply(x, slope), x))
 end
 
