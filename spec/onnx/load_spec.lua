@@ -92,6 +92,25 @@ describe("cusp.onnx.load", function()
     refused(wrong, "4800 bytes, its shape")
   end)
 
+  it("predicts eagerly where sizes depend on values", function()
+    local protobuf = require "cusp.formats.protobuf"
+    local scope <close> = folder.new()
+    local function info(name, kind, ...)
+      local dims = {}
+      for i, size in ipairs{...} do dims[i] = {dim_value = size} end
+      return {name = name, type = {tensor_type = {elem_type = kind, shape = {dim = dims}}}}
+    end
+    local file <close> = assert(io.open(scope.path .. "/x.onnx", "wb"))
+    file:write(protobuf.encode("onnx.ModelProto", {ir_version = 8,
+      opset_import = {{domain = "", version = 17}}, graph = {name = "found",
+        node = {{op_type = "NonZero", input = {"x"}, output = {"y"}}},
+        input = {info("x", 1, 2, 3)}, output = {info("y", 7, 2, -1)}}}))
+    file:flush()
+    local model = cusp.onnx.load(scope.path .. "/x.onnx")
+    local places = model:predict{cusp.tensor{{0.0, 2.0, 0.0}, {3.0, 0.0, 4.0}}, verbose = 0}
+    assert.same({{0, 1, 1}, {1, 0, 2}}, places:tolist())
+  end)
+
   it("does not train statistics and scales", function()
     local model = cusp.onnx.load(fixtures .. "opset7.onnx")
     local trained = {}

@@ -4,10 +4,13 @@ local Graph = require "cusp.onnx.load.graph"
 local Layer = require "cusp.layers.machinery.layer"
 local calling = require "cusp.layers.machinery.calling"
 local dtypes = require "cusp.onnx.messages.dtypes"
+local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
+local plain = require "cusp.base.plain"
 local protobuf = require "cusp.formats.protobuf"
 local shapes = require "cusp.base.shape"
 local structure = require "cusp.base.structure"
+local symbolic = require "cusp.symbolic.tensors"
 local tensors = require "cusp.onnx.messages.tensors"
 
 local None = shapes.None
@@ -190,6 +193,27 @@ function OnnxGraph:known_output_types(inputs)
     types[i] = setmetatable({shape = shape, dtype = dtype}, {__name = "type"})
   end
   return #types == 1 and types[1] or types
+end
+
+-- Whether a trace fails because a size or a choice depends on the inputs' values.
+local function needs_values(self)
+  local inputs = {}
+  for i, info in ipairs(self:input_infos()) do
+    local shape, dtype = shape_of(info)
+    if not shape or not dtype then return false end
+    inputs[i] = symbolic.tensor(shape, dtype, info.name)
+  end
+  local ok, message = engine.attempt(calling.infer, self, #inputs == 1 and inputs[1] or inputs,
+    {n = 0}, {})
+  return not ok and plain.tostring(message):find("depends on the inputs' values", 1, true) ~= nil
+end
+
+--- Whether its steps cannot be compiled.
+-- @local
+function OnnxGraph:runs_eagerly()
+  local own = self.__own.onnx
+  if own.eager == nil then own.eager = needs_values(self) end
+  return own.eager
 end
 
 ---------------------------------------------------------------- saving
