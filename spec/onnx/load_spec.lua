@@ -48,6 +48,11 @@ describe("cusp.onnx.load", function()
     for i, expected in ipairs(cases.control.outputs) do assert_close(found[i], expected) end
   end)
 
+  it("runs recurrent operators with unusual activations, peepholes and clipping", function()
+    local found = cusp.onnx.load(fixtures .. "unusual.onnx")(inputs_of(cases.unusual))
+    for i, expected in ipairs(cases.unusual.outputs) do assert_close(found[i], expected) end
+  end)
+
   it("keeps the names of inputs, outputs and weights", function()
     local model = cusp.onnx.load(fixtures .. "several.onnx")
     assert.same({"left_in_0", "right"}, model.input_names)

@@ -35,15 +35,40 @@ local activations = {
   elu = function(x, a) return ops.elu(x, a or 1.0) end,
 }
 
+-- How many numbers an activation takes: of `activation_alpha`, and of `activation_beta`.
+local takes = {affine = {1, 1}, leakyrelu = {1, 0}, thresholdedrelu = {1, 0}, scaledtanh = {1, 1},
+  hardsigmoid = {1, 1}, elu = {1, 0}}
+
+local function name_of(node, index, kind)
+  local name = (node.a.activations or {})[index]
+    or kind.activations[(index - 1) % #kind.activations + 1]
+  if not activations[name:lower()] then
+    errors.raise("the activation %s is not known", errors.describe(name))
+  end
+  return name:lower()
+end
+
+-- Each activation takes the next numbers of the lists, as many as it needs.
+local function numbers_before(node, index, kind)
+  local alphas, betas = 0, 0
+  for i = 1, index - 1 do
+    local counts = takes[name_of(node, i, kind)] or {0, 0}
+    alphas, betas = alphas + counts[1], betas + counts[2]
+  end
+  return alphas, betas
+end
+
+-- What goes into an activation is clipped, but for the cell's state, as onnxruntime has it.
 local function activation(node, index, kind)
-  local a = node.a
-  local name = (a.activations or {})[index] or kind.activations[(index - 1) % #kind.activations + 1]
-  local f = activations[name:lower()]
-  if not f then errors.raise("the activation %s is not known", errors.describe(name)) end
-  local alpha, beta = (a.activation_alpha or {})[index], (a.activation_beta or {})[index]
+  local a, name = node.a, name_of(node, index, kind)
+  local alphas, betas = numbers_before(node, index, kind)
+  local counts = takes[name] or {0, 0}
+  local alpha = counts[1] > 0 and (a.activation_alpha or {})[alphas + 1] or nil
+  local beta = counts[2] > 0 and (a.activation_beta or {})[betas + 1] or nil
+  local of_state = #kind.activations == 3 and index % 3 == 0
   return function(x)
-    if a.clip then x = ops.clip(x, -a.clip, a.clip) end
-    return f(x, alpha, beta)
+    if a.clip and not of_state then x = ops.clip(x, -a.clip, a.clip) end
+    return activations[name](x, alpha, beta)
   end
 end
 
