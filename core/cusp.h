@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/library.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/numerals.h"
