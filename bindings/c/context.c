@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char host_key, warn_key; /* their addresses are keys of the registry */
+static int open_state(lua_State *L);
 static _Thread_local char this_thread;
 
 /* ------------------------------------------------------------------ turns */
@@ -72,6 +73,8 @@ cusp_result cusp_c_call(context *c, lua_CFunction f, void *arguments, const char
   lua_pushlightuserdata(L, arguments);
   int status = lua_pcall(L, 1, 0, 1);
   lua_sethook(L, NULL, 0, 0);
+  if (f != open_state) /* loading stops the collector */
+    lua_gc(L, LUA_GCRESTART);
   cusp_result result = CUSP_SUCCESS;
   if (status != LUA_OK)
     result = fail_with_top(L, status, what, other);
@@ -124,6 +127,7 @@ static void redirect_warnings(lua_State *L, context *c) {
 static int open_state(lua_State *L) {
   context *c = lua_touserdata(L, 1);
   luaL_checkversion(L);
+  lua_gc(L, LUA_GCSTOP); /* it begins when the first model is there */
   luaL_openlibs(L);
   lua_getglobal(L, LUA_OSLIBNAME);
   lua_pushcfunction(L, refuse_exit);

@@ -44,6 +44,25 @@ static cusp_status allocate(predictor *p) {
   return cusp_alloc((void **)&p->state, cusp_runner_state_bytes(p->runner));
 }
 
+/* What the engine does once (opening OpenBLAS, starting threads) is done before the first run. */
+static cusp_result warm_up(predictor *p, const char *what) {
+  char *data[CUSP_C_MOST_BUFFERS] = {0};
+  void *outputs[CUSP_C_MOST_BUFFERS], *at = p->dropped;
+  cusp_status status = CUSP_OK;
+  for (size_t i = 0; status == CUSP_OK && i < p->inputs.count; i++)
+    status = cusp_alloc_zeroed((void **)&data[i], p->inputs.list[i].bytes);
+  for (size_t i = 0; i < p->outputs.count; i++) {
+    outputs[i] = at;
+    at = (char *)at + padded(p->outputs.list[i].bytes);
+  }
+  cusp_runner_start(p->runner, p->state);
+  if (status == CUSP_OK)
+    status = cusp_runner_run(p->runner, (const void *const *)data, outputs, p->state);
+  for (size_t i = 0; i < p->inputs.count; i++)
+    cusp_free(data[i]);
+  return status == CUSP_OK ? CUSP_SUCCESS : cusp_c_fail_engine(status, what);
+}
+
 static cusp_result finish(predictor *p, const char *what) {
   CUSP_C_TRY(cusp_c_describe_runner(&p->inputs, &p->outputs, p->model, p->runner));
   cusp_status status = allocate(p);
@@ -52,6 +71,7 @@ static cusp_result finish(predictor *p, const char *what) {
   if (p->inputs.count > CUSP_C_MOST_BUFFERS || p->outputs.count > CUSP_C_MOST_BUFFERS)
     return cusp_c_fail(CUSP_ERROR_UNSUPPORTED, "%s: more than %d inputs or outputs", what,
                        CUSP_C_MOST_BUFFERS);
+  CUSP_C_TRY(warm_up(p, what));
   p->handle = cusp_c_handle_new(HANDLE_PREDICTOR, p);
   return p->handle ? CUSP_SUCCESS : cusp_c_fail(CUSP_ERROR_MEMORY, "%s: out of memory", what);
 }

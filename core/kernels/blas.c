@@ -4,6 +4,7 @@
 #include "../base/threads.h"
 #include "blas_plain.h"
 #include "panels.h"
+#include "small.h"
 
 #include <dlfcn.h>
 #include <omp.h>
@@ -306,9 +307,27 @@ static void run_panels(const cusp_gemm_task *t) {
   cusp_panels_multiply(t->m, t->n, t->k, &a, &b, t->beta != 0, t->c, t->ldc);
 }
 
+bool cusp_gemm_needs_blas(const cusp_gemm_task *t) {
+  return t->m != 1 || t->dtype != CUSP_FLOAT32 || t->alpha != 1 || (t->beta != 0 && t->beta != 1) ||
+         (t->trans_b && t->n > 1) || t->n > CUSP_SMALL_PRODUCT || t->k < 1 ||
+         t->k > CUSP_SMALL_PRODUCT / t->n;
+}
+
+static void run_small(const cusp_gemm_task *t) {
+  cusp_row_product product = {.n = t->n, .k = t->k, .a = t->a, .b = t->b, .c = t->c};
+  product.step = t->trans_a ? t->lda : 1;
+  product.ldb = t->trans_b ? 1 : t->ldb;
+  product.beta = t->beta != 0;
+  cusp_small_loops_find()->multiply(&product);
+}
+
 void cusp_gemm_serial(const cusp_gemm_task *task) {
   if (task->m <= 0 || task->n <= 0)
     return;
+  if (!cusp_gemm_needs_blas(task)) {
+    run_small(task);
+    return;
+  }
   if (better_by_panels(task)) {
     run_panels(task);
     return;

@@ -29,6 +29,8 @@ typedef struct cusp_gemm_task {
 void cusp_gemm(const cusp_gemm_task *task);
 /** Runs the task on the calling thread alone. */
 void cusp_gemm_serial(const cusp_gemm_task *task);
+/** Whether the product is for OpenBLAS: small ones are not. */
+bool cusp_gemm_needs_blas(const cusp_gemm_task *task);
 /** CUSP_ENOMEM where OpenBLAS is there, but not the address space that it needs. Opens the
  * library. */
 CUSP_NODISCARD cusp_status cusp_blas_ready(void);

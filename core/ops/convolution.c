@@ -282,7 +282,21 @@ static void release_onednn(cusp_call *call) {
   call->state = NULL;
 }
 
+static bool can_run_products(const cusp_call *call) {
+  if (face_of(call->op) != CUSP_CONVOLUTION_FORWARD || cusp_array_count(&call->outputs[0]) == 0)
+    return false;
+  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  return c.channels > 0 && cusp_convolution_is_short(&c);
+}
+
+static cusp_status run_products(cusp_call *call) {
+  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  return cusp_convolution_by_products(&c, call->inputs[0].data, call->inputs[1].data,
+                                      call->outputs[0].data);
+}
+
 static const cusp_kernel kernels[] = {
+    {.name = "products", .can_run = can_run_products, .run = run_products},
     {.name = "onednn",
      .can_run = can_run_onednn,
      .prepare = prepare_onednn,

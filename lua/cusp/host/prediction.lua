@@ -2,7 +2,6 @@
 -- @module cusp.host.prediction
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
-local streaming = require "cusp.host.streaming"
 local structure = require "cusp.base.structure"
 local whole = require "cusp.base.whole"
 
@@ -51,7 +50,7 @@ end
 function prediction.runner(model, types, streams)
   local reason = needs_lua(model, types)
   if reason then return nil, ("'%s' %s"):format(model.name, reason) end
-  local traced = streams and streaming.of(model, types[1].shape) or model
+  local traced = streams and require("cusp.host.streaming").of(model, types[1].shape) or model
   local function trace() return engine.traced(trace_prediction, traced, types) end
   return whole.with({model}, trace)
 end
