@@ -233,6 +233,19 @@ $(BUILD)/c/cusp/onednn.so: $(BUILD)/lib/cusp/onednn.so
 	@mkdir -p $(@D)
 	@cp $< $@
 
+# A program for ThreadSanitizer: what threads share (graphs, plans, memory, the library itself) is compiled for it, kernels are not.
+TSAN_SOURCES := $(wildcard core/base/*.c core/tensor/*.c core/node/*.c core/graph/*.c) $(C_OBJECTS:$(BUILD)/%.o=%.c)
+TSAN_OBJECTS := $(TSAN_SOURCES:%.c=$(BUILD)/tsan/%.o)
+
+$(BUILD)/tsan/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo '  CC  $@'
+	$(Q)$(CC) $(FLAGS) -O1 -g -fsanitize=thread $(LUA_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tsan/threads: spec/c/threads.c $(TSAN_OBJECTS) $(BUILD)/c/cusp.o
+	@echo '  LD  $@'
+	$(Q)$(CC) -O1 -g -fsanitize=thread -fopenmp -Ibindings/c $< $(TSAN_OBJECTS) $(filter-out $(TSAN_SOURCES:%.c=$(BUILD)/%.o),$(CORE_OBJECTS)) $(BINDING_OBJECTS) $(BUILD)/c/lua.a $(BUILD)/c/modules.o -o $@ $(ENGINE_LIBS)
+
 define PLUGIN_RULE
 $(BUILD)/c/native/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))
 	@mkdir -p $$(@D)
@@ -260,7 +273,7 @@ $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@echo '  CC  $@'
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
 
--include $(shell find $(addprefix $(BUILD)/,core bindings spec bench c) -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,core bindings spec bench c tsan) -type f -name '*.d' 2>/dev/null)
 
 # ------------------------------------------------------------------ running
 
@@ -337,5 +350,5 @@ deb:
 	@VERSION='$(VERSION)' scripts/debian/build $(BUILD)/deb
 
 clean:
-	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench c docs lib library deb arm64 core.a flags cusp cusp.1 bench.json))
+	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench c tsan docs lib library deb arm64 core.a flags cusp cusp.1 bench.json))
 	@rmdir $(BUILD) $(BUILD)-check 2>/dev/null || true
