@@ -71,7 +71,7 @@ static slot *find(const void *handle) {
 }
 
 void *cusp_c_handle_get(const void *handle, handle_kind kind, const char *what) {
-  static const char *const names[] = {"", "cusp_context", "cusp_model", "cusp_predictor"};
+  static const char *const names[] = {"", "a cusp_context", "a cusp_model", "a cusp_predictor"};
   slot *s = find(handle);
   int found = s ? atomic_load_explicit(&s->kind, memory_order_acquire) : HANDLE_NONE;
   if (s && found == (int)kind)
@@ -80,7 +80,7 @@ void *cusp_c_handle_get(const void *handle, handle_kind kind, const char *what) 
                     : !s                   ? "a pointer to something else"
                     : found == HANDLE_NONE ? "one that was freed"
                                            : names[found];
-  cusp_c_fail(CUSP_ERROR_HANDLE, "%s: expected a %s, got %s", what, names[kind], got);
+  cusp_c_fail(CUSP_ERROR_HANDLE, "%s: expected %s, got %s", what, names[kind], got);
   return NULL;
 }
 

@@ -8,21 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                             \
-  do {                                                                               \
-    if (!(condition)) {                                                              \
+#define CHECK(condition)                                                            \
+  do {                                                                              \
+    if (!(condition)) {                                                             \
       printf("%s:%d: %s; %s\n", __FILE__, __LINE__, #condition, cusp_last_error()); \
-      exit(1);                                                                       \
-    }                                                                                \
+      exit(1);                                                                      \
+    }                                                                               \
   } while (0)
 
 /* A call that works. */
 #define OK(call) CHECK((call) == CUSP_SUCCESS)
 
 /* A call that fails with such a result, and a text that has these words. */
-#define FAILS(result, words, call) \
-  do {                             \
-    CHECK((call) == (result));     \
+#define FAILS(result, words, call)                     \
+  do {                                                 \
+    CHECK((call) == (result));                         \
     CHECK(strstr(cusp_last_error(), (words)) != NULL); \
   } while (0)
 
