@@ -95,7 +95,7 @@ C_LIBRARY := $(if $(LUA_ARCHIVE),$(BUILD)/c/$(SONAME) $(BUILD)/c/libcusp.a $(C_P
 
 INSTALL_PLACES = $(foreach place,BUILD DESTDIR LUADIR LIBDIR BINDIR MANDIR DOCDIR DATADIR INCLUDEDIR ARCHIVEDIR VERSION,'$(place)=$($(place))')
 
-.PHONY: default demo test check lint fuzz bench bench-files bench-distributed docs html library manual install uninstall deb clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-files bench-distributed bench-realtime bench-data docs html library manual install uninstall deb clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES) $(C_LIBRARY)
@@ -115,6 +115,7 @@ help:
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
+	@echo "make bench-realtime  single predictions through libcusp (SIZE=large: whole pictures, too)"
 	@echo "make bench-distributed  two processes beside two threads, and beside PyTorch over gloo"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
 	@echo "make docs       the reference and the picture of the rooms, from the operation table and the sources; then html and library"
@@ -235,6 +236,7 @@ $(BUILD)/c/cusp/onednn.so: $(BUILD)/lib/cusp/onednn.so
 
 # A program for ThreadSanitizer: what threads share (graphs, plans, memory, the library itself) is compiled for it, kernels are not.
 TSAN_SOURCES := $(wildcard core/base/*.c core/tensor/*.c core/node/*.c core/graph/*.c) $(C_OBJECTS:$(BUILD)/%.o=%.c)
+TSAN_PROGRAM := $(if $(SANITIZE),,$(if $(LUA_ARCHIVE),$(if $(wildcard $(shell $(CC) -print-file-name=libtsan.so)),$(BUILD)/tsan/threads)))
 TSAN_OBJECTS := $(TSAN_SOURCES:%.c=$(BUILD)/tsan/%.o)
 
 $(BUILD)/tsan/%.o: %.c $(BUILD)/flags
@@ -268,6 +270,11 @@ $(BUILD)/spec/%: spec/core/%.c spec/core/check.h $(BUILD)/core.a
 	@echo '  CC  $@'
 	$(Q)$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(WHOLE_CORE) -o $@ $(LDFLAGS) $(ENGINE_LIBS)
 
+$(BUILD)/bench/realtime: scripts/bench/realtime.c $(C_LIBRARY)
+	@mkdir -p $(@D)
+	@echo '  CC  $@'
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 $< -o $@ -L$(BUILD)/c -lcusp -Wl,-rpath,$(abspath $(BUILD)/c)
+
 $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo '  CC  $@'
@@ -286,7 +293,7 @@ test:
 	@scripts/install-dependencies
 	@$(MAKE) --no-print-directory run-tests
 
-programs: default $(TEST_PROGRAMS)
+programs: default $(TEST_PROGRAMS) $(TSAN_PROGRAM)
 
 run-tests: programs
 	@scripts/run-tests $(BUILD)
@@ -294,7 +301,7 @@ run-tests: programs
 check:
 	@$(MAKE) --no-print-directory run-tests BUILD=$(BUILD)-check SANITIZE=1 CFLAGS="-O1 -g"
 
-C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
+C_SOURCES := $(wildcard spec/c/*.[ch] scripts/examples/*.c core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
 STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wconversion -DCUSP_ISA_SUFFIX=_baseline
 
 NATIVE_CFLAGS = $(NATIVE_FLAGS_images) $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
@@ -317,6 +324,9 @@ bench-files: default
 
 bench-distributed: default
 	@$(PROGRAM) scripts/bench/distributed.lua $(BUILD)
+
+bench-realtime: default $(BUILD)/bench/realtime
+	@OMP_NUM_THREADS=1 $(PROGRAM) scripts/bench/realtime.lua $(BUILD) $(SIZE)
 
 bench-data: default
 	@$(PROGRAM) scripts/bench/data.lua $(BUILD)
