@@ -9,31 +9,22 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#define CUSP_LUA_CALLS(X)                                                                         \
-  X(luaL_addstring)                                                                               \
-  X(luaL_argerror)                                                                                \
-  X(luaL_buffinit)                                                                                \
-  X(luaL_buffinitsize)                                                                            \
-  X(luaL_checkinteger)                                                                            \
-  X(luaL_checklstring)                                                                            \
-  X(luaL_checknumber)                                                                             \
-  X(luaL_checkoption) X(luaL_checkstack) X(luaL_checktype) X(luaL_checkudata)                     \
-      X(luaL_checkversion_) X(luaL_error) X(luaL_newmetatable) X(luaL_optlstring)                 \
-          X(luaL_optnumber) X(luaL_prepbuffsize) X(luaL_pushresult) X(luaL_pushresultsize)        \
-              X(luaL_setfuncs) X(luaL_setmetatable) X(luaL_testudata) X(luaL_tolstring)           \
-                  X(lua_callk) X(lua_createtable) X(lua_error) X(lua_getfield) X(lua_geti)        \
-                      X(lua_getiuservalue) X(lua_gettop) X(lua_newuserdatauv) X(lua_next)         \
-                          X(lua_pcallk) X(lua_pushboolean) X(lua_pushcclosure) X(lua_pushfstring) \
-                              X(lua_pushinteger) X(lua_pushlightuserdata) X(lua_pushlstring)      \
-                                  X(lua_pushnil) X(lua_pushnumber) X(lua_pushstring)              \
-                                      X(lua_pushvalue) X(lua_pushvfstring) X(lua_rawgeti)         \
-                                          X(lua_rawlen) X(lua_rawset) X(lua_rawseti)              \
-                                              X(lua_setfield) X(lua_setiuservalue)                \
-                                                  X(lua_setmetatable) X(lua_settop)               \
-                                                      X(lua_toboolean) X(lua_toclose)             \
-                                                          X(lua_tointegerx) X(lua_tolstring)      \
-                                                              X(lua_tonumberx) X(lua_touserdata)  \
-                                                                  X(lua_type) X(lua_typename)
+/* clang-format off */
+#define CUSP_LUA_CALLS(X) \
+  X(luaL_addstring) X(luaL_argerror) X(luaL_buffinit) X(luaL_buffinitsize) X(luaL_checkinteger) \
+  X(luaL_checklstring) X(luaL_checknumber) X(luaL_checkoption) X(luaL_checkstack) \
+  X(luaL_checktype) X(luaL_checkudata) X(luaL_checkversion_) X(luaL_error) X(luaL_newmetatable) \
+  X(luaL_optlstring) X(luaL_optnumber) X(luaL_prepbuffsize) X(luaL_pushresult) \
+  X(luaL_pushresultsize) X(luaL_setfuncs) X(luaL_setmetatable) X(luaL_testudata) \
+  X(luaL_tolstring) X(lua_callk) X(lua_createtable) X(lua_error) X(lua_getfield) X(lua_geti) \
+  X(lua_getiuservalue) X(lua_gettop) X(lua_newuserdatauv) X(lua_next) X(lua_pcallk) \
+  X(lua_pushboolean) X(lua_pushcclosure) X(lua_pushfstring) X(lua_pushinteger) \
+  X(lua_pushlightuserdata) X(lua_pushlstring) X(lua_pushnil) X(lua_pushnumber) X(lua_pushstring) \
+  X(lua_pushvalue) X(lua_pushvfstring) X(lua_rawgeti) X(lua_rawlen) X(lua_rawset) X(lua_rawseti) \
+  X(lua_setfield) X(lua_setiuservalue) X(lua_setmetatable) X(lua_settop) X(lua_toboolean) \
+  X(lua_toclose) X(lua_tointegerx) X(lua_tolstring) X(lua_tonumberx) X(lua_touserdata) \
+  X(lua_type) X(lua_typename)
+/* clang-format on */
 
 #define CUSP_LUA_MEMBER(name) __typeof__(name) *name;
 typedef struct cusp_lua_calls {

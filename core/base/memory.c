@@ -129,15 +129,15 @@ static cusp_memory_source source; /* of the host's; no functions: the C library 
 static void *take_system(size_t bytes, size_t alignment) {
   if (source.allocate)
     return source.allocate(source.data, bytes, alignment);
-  void *block = NULL;
-  return posix_memalign(&block, alignment, bytes) == 0 ? block : NULL;
+  void *memory = NULL;
+  return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
 }
 
-static void give_system(void *block, size_t bytes) {
+static void give_system(void *memory, size_t bytes) {
   if (source.allocate)
-    source.release(source.data, block, bytes);
+    source.release(source.data, memory, bytes);
   else
-    free(block);
+    free(memory);
 }
 
 cusp_status cusp_memory_set_source(const cusp_memory_source *given) {

@@ -50,8 +50,9 @@ static int train(cusp_model *model) {
   cusp_input input = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, points, sizeof points);
   cusp_input target = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, labels, sizeof labels);
   cusp_samples samples = {POINTS, &input, 1, &target, 1};
-  const char *how = "{\"optimizer\": {\"class_name\": \"Adam\", \"config\": {\"learning_rate\": 0.03}},"
-                    " \"loss\": \"binary_crossentropy\", \"metrics\": [\"accuracy\"]}";
+  const char *how =
+      "{\"optimizer\": {\"class_name\": \"Adam\", \"config\": {\"learning_rate\": 0.03}},"
+      " \"loss\": \"binary_crossentropy\", \"metrics\": [\"accuracy\"]}";
   return cusp_model_compile(model, how) == CUSP_SUCCESS &&
          cusp_model_fit(model, &samples, "{\"epochs\": 8, \"batch_size\": 32}", on_epoch, NULL) ==
              CUSP_SUCCESS;

@@ -73,7 +73,8 @@ describe("libcusp", function()
     local program = path(source:match "([^/]+)%.%a+$")
     local flags = ("PKG_CONFIG_PATH='%s%s/pkgconfig' PKG_CONFIG_SYSROOT_DIR='%s' "
       .. "pkg-config --cflags --libs cusp"):format(root, PLACES.ARCHIVEDIR, root)
-    local ok, output = run(("%s -O1 -Wall -Wextra -Werror%s '%s' $(%s) -Wl,-rpath,'%s%s' -o '%s' %s")
+    local ok, output = run(("%s -O1 -Wall -Wextra -Werror%s '%s' $(%s) -Wl,-rpath,'%s%s' "
+      .. "-o '%s' %s")
       :format(compiler, SANITIZE, source, flags, root, PLACES.ARCHIVEDIR, program, rest or ""))
     assert(ok, output)
     return program
