@@ -192,6 +192,8 @@ CUSP_API cusp_result cusp_context_free(cusp_context *handle) {
   cusp_c_leave(c);
   cusp_c_handle_free(handle);
   close_state(c);
+  cusp_memory_trim(); /* the engine keeps what was freed, for a program that may not go on with it
+                       */
   return CUSP_SUCCESS;
 }
 

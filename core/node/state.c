@@ -19,7 +19,11 @@ cusp_status cusp_graph_state_new(cusp_graph_state **out) {
   return CUSP_OK;
 }
 
-void cusp_graph_state_free(cusp_graph_state *state) { cusp_free(state); }
+void cusp_graph_state_free(cusp_graph_state *state) {
+  if (state && state->plans)
+    state->free_plans(state->plans);
+  cusp_free(state);
+}
 
 cusp_graph_state *cusp_graph_state_use(cusp_graph_state *state) {
   cusp_graph_state *before = carried;

@@ -73,6 +73,8 @@ struct cusp_graph_state {
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
+  void *plans; /* those that the evaluator keeps, and how they are freed */
+  void (*free_plans)(void *plans);
   bool plans_keep_memory; /* plans made now run without allocating */
   cusp_origin origin;     /* of the nodes made next */
   const void *placed;     /* the coroutine that is in the origin's place and region */

@@ -34,6 +34,8 @@ local built = exists(build .. "/c/libcusp.a")
 describe("libcusp", function()
   local place, root
 
+  local function path(name) return place.path .. "/" .. name end
+
   local function install()
     local command = ("scripts/install --library BUILD='%s' DESTDIR='%s' VERSION=%s"):format(build,
       root, version())
@@ -45,15 +47,28 @@ describe("libcusp", function()
   local function save_models()
     local plain = cusp.Sequential{cusp.Input{8, name = "x"},
       layers.Dense{16, activation = "relu"}, layers.Dense{3, activation = "softmax", name = "y"}}
-    plain:save(place.path .. "/plain.keras")
+    plain:save(path "plain.keras")
     plain:compile{optimizer = "adam", loss = "sparse_categorical_crossentropy"}
-    plain:save(place.path .. "/trainable.keras")
-    plain:save(place.path .. "/trainable.h5")
+    plain:save(path "trainable.keras")
+    plain:save(path "trainable.h5")
     cusp.Sequential{cusp.Input{cusp.None, 1},
       layers.Conv1D{16, 3, padding = "causal", activation = "tanh"},
       layers.Conv1D{16, 3, padding = "causal", dilation_rate = 2, activation = "tanh"},
       layers.LSTM{36, return_sequences = true},
-      layers.Dense{1}}:save(place.path .. "/stream.keras")
+      layers.Dense{1}}:save(path "stream.keras")
+  end
+
+  local function save_models_for_buffers()
+    local a, b = cusp.Input{3, name = "a"}, cusp.Input{cusp.None, 2, name = "b"}
+    local twice = layers.Rescaling{2, name = "twice"}(a)
+    local sums = layers.Rescaling{5, name = "sums"}(layers.GlobalAveragePooling1D()(b))
+    cusp.Model{inputs = {a, b}, outputs = {twice, sums}}:save(path "two.keras")
+    local word = cusp.Input{1, dtype = "string", name = "word"}
+    cusp.Model{inputs = word, outputs = layers.StringLookup{vocabulary = {"red", "green"}}(word)}
+      :save(path "strings.keras")
+    local x = cusp.Input{4, name = "x"}
+    cusp.Model{inputs = x, outputs = layers.GaussianNoise{1}(x, {training = true})}
+      :save(path "noise.keras")
   end
 
   setup(function()
@@ -62,11 +77,10 @@ describe("libcusp", function()
     root = place.path .. "/root"
     install()
     save_models()
+    save_models_for_buffers()
   end)
 
   teardown(function() if place then place:remove() end end)
-
-  local function path(name) return place.path .. "/" .. name end
 
   -- Compiles a source against the installed tree, as pkg-config says.
   local function compile(compiler, source, rest)
@@ -110,6 +124,12 @@ describe("libcusp", function()
     assert(io.open(bad, "w")):write("no model"):close()
     local program = compile("cc -std=c99 -pedantic", "spec/c/misuse.c")
     assert.equal("all refused\n", gives(program, path "plain.keras", bad))
+  end)
+
+  check("takes inputs by name, strings, many rows, states and an allocator", function()
+    local program = compile("cc -std=c99 -pedantic", "spec/c/buffers.c", "-lm")
+    assert.equal("all fit\n",
+      gives(program, path "two.keras", path "strings.keras", path "noise.keras"))
   end)
 
   check("predicts on several threads, while another trains", function()
