@@ -121,6 +121,57 @@ static void interrupts(void) {
   OK(cusp_context_run(context, "x = 1", "s"));
 }
 
+/* Calls from within a report: those that need Lua are refused, predictions see the weights from
+ * before, and the flag ends the training. */
+static int report(void *data, int epoch, size_t count, const char *const *names,
+                  const double *values) {
+  float result[3];
+  cusp_input in = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, x, sizeof x);
+  cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, result, sizeof result);
+  CHECK(count > 0 && strcmp(names[0], "loss") == 0 && values[0] > 0);
+  FAILS(CUSP_ERROR_BUSY, "within", cusp_model_save(model, "x.keras"));
+  FAILS(CUSP_ERROR_BUSY, "within", cusp_context_free(context));
+  OK(cusp_model_predict(model, 1, &in, 1, &out, 1));
+  CHECK(memcmp(result, y, sizeof y) == 0);
+  *(int *)data = epoch;
+  cusp_set_interrupt(epoch == 3);
+  return 0;
+}
+
+static int stop_at_two(void *data, int epoch, size_t count, const char *const *names,
+                       const double *values) {
+  (void)count;
+  (void)names;
+  (void)values;
+  *(int *)data = epoch;
+  return epoch == 2;
+}
+
+static void reports(void) {
+  int epoch = 0;
+  const float labels[3] = {0, 1, 0};
+  cusp_input in = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, x, sizeof x);
+  cusp_input target = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, labels, sizeof labels);
+  cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, y, sizeof y);
+  cusp_samples samples = {1, &in, 1, &target, 1};
+  float before[3];
+  OK(cusp_model_compile(model, "{\"optimizer\": \"sgd\", \"loss\": \"mse\"}"));
+  OK(cusp_model_predict(model, 1, &in, 1, &out, 1));
+  memcpy(before, y, sizeof y);
+  FAILS(CUSP_ERROR_INTERRUPTED, "interrupted",
+        cusp_model_fit(model, &samples, "{\"epochs\": 100000}", report, &epoch));
+  CHECK(epoch == 3);
+  cusp_set_interrupt(0);
+  OK(cusp_model_predict(model, 1, &in, 1, &out, 1));
+  CHECK(memcmp(before, y, sizeof y) != 0);
+  OK(cusp_model_fit(model, &samples, "{\"epochs\": 100000}", stop_at_two, &epoch));
+  CHECK(epoch == 2);
+  OK(cusp_model_fit(model, &samples, NULL, NULL, NULL));
+  OK(cusp_model_evaluate(model, &samples, stop_at_two, &epoch));
+  CHECK(epoch == 0);
+  FAILS(CUSP_ERROR_LUA, "epoch", cusp_model_fit(model, &samples, "{\"epoch\": 1}", NULL, NULL));
+}
+
 static void wrong_predictors(void) {
   cusp_predictor *p = NULL;
   char state[64];
@@ -154,6 +205,7 @@ int main(int argc, char **argv) {
   wrong_scripts();
   interrupts();
   wrong_predictors();
+  reports();
   OK(cusp_context_free(context));
   FAILS(CUSP_ERROR_HANDLE, "freed", cusp_model_save(model, "x.keras"));
   puts("all refused");
