@@ -1,6 +1,7 @@
 /* See runner.h. */
 #include "runner.h"
 
+#include "../kernels/blas.h"
 #include "../node/state.h"
 #include "function_parts.h"
 #include "plan_parts.h"
@@ -174,8 +175,10 @@ cusp_status cusp_runner_run(cusp_runner *r, const void *const *inputs, void *con
   }
   memcpy(f->destinations, outputs, (size_t)f->n_results * sizeof *outputs);
   cusp_plan_io io = {.leaves = f->leaves, .destinations = f->destinations};
-  CUSP_TRY(cusp_plan_run(f->plan, &io));
-  if (r->state_bytes)
+  bool quiet = cusp_gemm_set_quiet(true);
+  cusp_status status = cusp_plan_run(f->plan, &io);
+  cusp_gemm_set_quiet(quiet);
+  if (status == CUSP_OK && r->state_bytes)
     memcpy(state, r->next, r->state_bytes);
-  return CUSP_OK;
+  return status;
 }

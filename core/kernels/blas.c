@@ -301,11 +301,7 @@ static bool better_by_panels(const cusp_gemm_task *t) {
          t->n >= 8 && t->k > 0 && cusp_panel_loops_find();
 }
 
-static void run_panels(const cusp_gemm_task *t) {
-  cusp_panel_rows a = {t->a, t->trans_a ? 1 : t->lda, t->trans_a ? t->lda : 1};
-  cusp_panel_source b = {t->b, t->trans_b, t->ldb};
-  cusp_panels_multiply(t->m, t->n, t->k, &a, &b, t->beta != 0, t->c, t->ldc);
-}
+/* ------------------------------------------------------------------ without the library */
 
 bool cusp_gemm_needs_blas(const cusp_gemm_task *t) {
   return t->m != 1 || t->dtype != CUSP_FLOAT32 || t->alpha != 1 || (t->beta != 0 && t->beta != 1) ||
@@ -321,11 +317,47 @@ static void run_small(const cusp_gemm_task *t) {
   cusp_small_loops_find()->multiply(&product);
 }
 
+static _Thread_local bool quiet;
+#define QUIET_PRODUCT 4e6 /* m * n * k: beyond, OpenBLAS is worth its lock */
+
+bool cusp_gemm_set_quiet(bool value) {
+  bool before = quiet;
+  quiet = value;
+  return before;
+}
+
+static bool can_do_without(const cusp_gemm_task *t) {
+  return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->k > 0 &&
+         (!t->trans_b || t->n >= 8) &&
+         (double)t->m * (double)t->n * (double)t->k <= QUIET_PRODUCT && cusp_panel_loops_find();
+}
+
+/* Rows that are too short for panels are multiplied one by one. */
+static void run_rows_apart(const cusp_gemm_task *whole) {
+  cusp_gemm_task t = *whole;
+  t.m = 1;
+  for (int64_t i = 0; i < whole->m; i++) {
+    run_small(&t);
+    t.a = (const float *)t.a + (t.trans_a ? 1 : t.lda);
+    t.c = (float *)t.c + t.ldc;
+  }
+}
+
+static void run_panels(const cusp_gemm_task *t) {
+  cusp_panel_rows a = {t->a, t->trans_a ? 1 : t->lda, t->trans_a ? t->lda : 1};
+  cusp_panel_source b = {t->b, t->trans_b, t->ldb};
+  cusp_panels_multiply(t->m, t->n, t->k, &a, &b, t->beta != 0, t->c, t->ldc);
+}
+
 void cusp_gemm_serial(const cusp_gemm_task *task) {
   if (task->m <= 0 || task->n <= 0)
     return;
   if (!cusp_gemm_needs_blas(task)) {
     run_small(task);
+    return;
+  }
+  if (quiet && can_do_without(task)) {
+    (task->n >= 8 ? run_panels : run_rows_apart)(task);
     return;
   }
   if (better_by_panels(task)) {

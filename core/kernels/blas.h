@@ -31,6 +31,9 @@ void cusp_gemm(const cusp_gemm_task *task);
 void cusp_gemm_serial(const cusp_gemm_task *task);
 /** Whether the product is for OpenBLAS: small ones are not. */
 bool cusp_gemm_needs_blas(const cusp_gemm_task *task);
+/** Whether this thread computes products, unless they are large, without OpenBLAS, some of whose
+ * kernels take a lock and memory. Gives what held before. */
+bool cusp_gemm_set_quiet(bool quiet);
 /** CUSP_ENOMEM where OpenBLAS is there, but not the address space that it needs. Opens the
  * library. */
 CUSP_NODISCARD cusp_status cusp_blas_ready(void);

@@ -50,20 +50,34 @@ void cusp_convolution_reference(const cusp_convolution *convolution, cusp_convol
 
 /* ------------------------------------------------------------------ short ones */
 
-#define SHORT 131072.0 /* multiplications: a few microseconds; beyond, oneDNN is faster */
+static double products_of(const cusp_convolution *c) {
+  const cusp_windows *w = &c->windows;
+  const int last = CUSP_WINDOW_AXES - 1;
+  return (double)w->batch * (double)w->output[last] * (double)w->size[last] * (double)c->channels *
+         (double)c->filters;
+}
 
-bool cusp_convolution_is_short(const cusp_convolution *c) {
+bool cusp_convolution_is_plain(const cusp_convolution *c) {
   const cusp_windows *w = &c->windows;
   const int last = CUSP_WINDOW_AXES - 1;
   for (int axis = 0; axis < CUSP_WINDOW_AXES; axis++)
     if (w->stride[axis] != 1 || w->low[axis] != 0 ||
         (axis < last && (w->size[axis] != 1 || w->input[axis] != 1)))
       return false;
-  return c->groups == 1 && c->dtype == CUSP_FLOAT32 && c->result == CUSP_FLOAT32 &&
-         w->output[last] - 1 + (w->size[last] - 1) * w->dilation[last] < w->input[last] &&
-         (double)w->batch * (double)w->output[last] * (double)w->size[last] * (double)c->channels *
-                 (double)c->filters <=
-             SHORT;
+  return c->groups == 1 && c->channels > 0 && c->dtype == CUSP_FLOAT32 &&
+         c->result == CUSP_FLOAT32 &&
+         w->output[last] - 1 + (w->size[last] - 1) * w->dilation[last] < w->input[last];
+}
+
+/* Where oneDNN would take as long to begin; it allocates, which `quiet` programs pay more to avoid.
+ */
+bool cusp_convolution_is_short(const cusp_convolution *c, bool quiet) {
+  const cusp_windows *w = &c->windows;
+  double most = quiet                                  ? 4e6
+                : w->output[CUSP_WINDOW_AXES - 1] == 1 ? 65536
+                : w->batch == 1                        ? 8192
+                                                       : 0;
+  return products_of(c) <= most;
 }
 
 /* Rows of the left factor, all taps of a window, overlap: panels are packed from the kernel alone.

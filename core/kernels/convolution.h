@@ -8,10 +8,12 @@
 void cusp_convolution_reference(const cusp_convolution *convolution, cusp_convolution_face face,
                                 cusp_dtype dtype, const void *a, const void *b, void *out);
 
-/** Whether a few products with rows of x are the convolution, and a short one: along one axis,
- * without padding, strides or groups, in float32. */
-bool cusp_convolution_is_short(const cusp_convolution *convolution);
-/** Such a convolution (forward), on the calling thread. */
+/** Whether products with rows of x are the convolution: along one axis, without padding, strides or
+ * groups, in float32. */
+bool cusp_convolution_is_plain(const cusp_convolution *convolution);
+/** Whether it is so short that they are the best way. */
+bool cusp_convolution_is_short(const cusp_convolution *convolution, bool quiet);
+/** Such a plain convolution (forward), on the calling thread. */
 CUSP_NODISCARD cusp_status cusp_convolution_by_products(const cusp_convolution *convolution,
                                                         const float *x, const float *kernel,
                                                         float *y);

@@ -13,6 +13,7 @@
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
 #include "../node/infer.h"
+#include "../node/state.h"
 #include "windows.h"
 
 #include <string.h>
@@ -286,7 +287,8 @@ static bool can_run_products(const cusp_call *call) {
   if (face_of(call->op) != CUSP_CONVOLUTION_FORWARD || cusp_array_count(&call->outputs[0]) == 0)
     return false;
   const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
-  return c.channels > 0 && cusp_convolution_is_short(&c);
+  return cusp_convolution_is_plain(&c) &&
+         cusp_convolution_is_short(&c, cusp_state()->plans_keep_memory);
 }
 
 static cusp_status run_products(cusp_call *call) {
