@@ -62,16 +62,20 @@ static cusp_result fail_with_top(lua_State *L, int status, const char *what, cus
   return result;
 }
 
-cusp_result cusp_c_call(context *c, lua_CFunction f, void *arguments, const char *what,
-                        cusp_result other) {
+static cusp_result call(context *c, lua_CFunction f, void *arguments, const char *what,
+                        cusp_result other, pthread_mutex_t *also) {
   lua_State *L = c->L;
   CUSP_C_TRY(cusp_c_enter(c, what));
+  if (also)
+    pthread_mutex_lock(also);
   cusp_error_clear();
   lua_settop(L, 0);
   lua_pushcfunction(L, to_text);
   lua_pushcfunction(L, f);
   lua_pushlightuserdata(L, arguments);
   int status = lua_pcall(L, 1, 0, 1);
+  if (also)
+    pthread_mutex_unlock(also);
   lua_sethook(L, NULL, 0, 0);
   if (f != open_state) /* loading stops the collector */
     lua_gc(L, LUA_GCRESTART);
@@ -83,6 +87,16 @@ cusp_result cusp_c_call(context *c, lua_CFunction f, void *arguments, const char
     cusp_interrupt();
   cusp_c_leave(c);
   return result;
+}
+
+cusp_result cusp_c_call(context *c, lua_CFunction f, void *arguments, const char *what,
+                        cusp_result other) {
+  return call(c, f, arguments, what, other, NULL);
+}
+
+cusp_result cusp_c_call_files(context *c, lua_CFunction f, void *arguments, const char *what) {
+  static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
+  return call(c, f, arguments, what, CUSP_ERROR_FILE, &files);
 }
 
 void cusp_c_push_host(lua_State *L, const char *name) {

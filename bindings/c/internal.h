@@ -75,6 +75,9 @@ void cusp_c_leave(context *c);
  * leaves its message, `other` being its result by default. */
 cusp_result cusp_c_call(context *c, lua_CFunction f, void *arguments, const char *what,
                         cusp_result other);
+/** The same for what reads or writes files of models, one at a time in the process: libhdf5 knows
+ * no threads. */
+cusp_result cusp_c_call_files(context *c, lua_CFunction f, void *arguments, const char *what);
 /** Pushes the function `name` of the room cusp.host. [-0, +1, e] */
 void cusp_c_push_host(lua_State *L, const char *name);
 

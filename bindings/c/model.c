@@ -182,7 +182,7 @@ CUSP_API cusp_result cusp_model_load(cusp_model **out, cusp_context *handle, con
   loading l = {.context = cusp_c_handle_get(handle, HANDLE_CONTEXT, what), .path = path};
   if (!l.context)
     return CUSP_ERROR_HANDLE;
-  CUSP_C_TRY(cusp_c_call(l.context, load, &l, what, CUSP_ERROR_FILE));
+  CUSP_C_TRY(cusp_c_call_files(l.context, load, &l, what));
   *out = l.out;
   return CUSP_SUCCESS;
 }
@@ -216,7 +216,7 @@ CUSP_API cusp_result cusp_model_save(cusp_model *handle, const char *path) {
     return CUSP_ERROR_HANDLE;
   if (!path)
     return cusp_c_fail(CUSP_ERROR_VALUE, "%s: the path is NULL", what);
-  return cusp_c_call(l.model->context, save, &l, what, CUSP_ERROR_FILE);
+  return cusp_c_call_files(l.model->context, save, &l, what);
 }
 
 static cusp_result give(const descriptions *d, const cusp_description **list, size_t *count,

@@ -64,14 +64,25 @@ static void replace_searchers(lua_State *L) {
   lua_pop(L, 3);
 }
 
+/* The engine would take the library's files that it finds on the path for its own. */
+static void open_engine(lua_State *L) {
+  lua_getglobal(L, LUA_LOADLIBNAME);
+  lua_getfield(L, -1, "path");
+  lua_pushliteral(L, "");
+  lua_setfield(L, -3, "path");
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cusp.engine");
+  lua_call(L, 1, 0);
+  lua_setfield(L, -2, "path");
+  lua_pop(L, 1);
+  cusp_lua_set_internal("@(libcusp)/cusp/");
+}
+
 void cusp_c_open_modules(lua_State *L) {
   replace_searchers(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_cusp_engine);
   lua_setfield(L, -2, "cusp.engine");
   lua_pop(L, 1);
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "cusp.engine");
-  lua_call(L, 1, 0);
-  cusp_lua_set_internal("@(libcusp)/cusp/");
+  open_engine(L);
 }

@@ -15,6 +15,15 @@ static const cusp_lua_calls calls = {CUSP_LUA_CALLS(MEMBER)};
 
 static const char prefix[] = "cusp.native.";
 
+/* Contexts of several threads may ask for one module; it is told once. */
+static void give_calls(const cusp_plugin *plugin) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&lock);
+  if (!*plugin->lua)
+    *plugin->lua = &calls;
+  pthread_mutex_unlock(&lock);
+}
+
 /** A searcher of "cusp.native.NAME". */
 int cusp_c_find_native(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
@@ -28,7 +37,7 @@ int cusp_c_find_native(lua_State *L) {
     lua_pushfstring(L, "\n\t%s (see cusp_set_library_dir)", failure);
     return 1;
   }
-  *plugin->lua = &calls;
+  give_calls(plugin);
   lua_pushcfunction(L, plugin->open);
   lua_pushliteral(L, ":libcusp:");
   return 2;

@@ -1,7 +1,8 @@
 // Runs a network over sound as it comes, a block at a time, from C++17. Compile it with
 //   c++ -std=c++17 stream.cpp $(pkg-config --cflags --libs cusp) -o stream
-// Usage: stream MODEL BLOCK < 32-bit floats > 32-bit floats; the model is one between [batch, time, 1] and
-// [batch, time, 1], of causal convolutions, recurrent layers and layers that work on each step.
+// Usage: stream MODEL BLOCK < floats > floats
+// The model is one between [batch, time, 1] and [batch, time, 1], of causal convolutions, recurrent
+// layers and layers that work on each step.
 #include <cusp.h>
 
 #include <cstdio>

@@ -39,7 +39,7 @@ describe("libcusp", function()
   local function install()
     local command = ("scripts/install --library BUILD='%s' DESTDIR='%s' VERSION=%s"):format(build,
       root, version())
-    for name, path in pairs(PLACES) do command = ("%s %s=%s"):format(command, name, path) end
+    for name, value in pairs(PLACES) do command = ("%s %s=%s"):format(command, name, value) end
     local ok, output = run(command)
     assert(ok, output)
   end
@@ -134,8 +134,8 @@ describe("libcusp", function()
 
   check("predicts on several threads, while another trains", function()
     local program = compile("cc -std=c99 -pedantic", "spec/c/threads.c", "-lm -lpthread")
-    assert.equal("all threads agree\n", gives(program, path "trainable.keras"))
-    assert.equal("all threads agree\n", gives(program, path "trainable.h5"))
+    assert.equal("all threads agree\n", gives(program, path "trainable.keras", "contexts"))
+    assert.equal("all threads agree\n", gives(program, path "trainable.h5", "contexts"))
   end)
 
   check("does so under ThreadSanitizer", function()

@@ -1,5 +1,5 @@
 /* Several threads predict with one model, while another trains it, and others make predictors.
- * Usage: threads MODEL */
+ * Usage: threads MODEL [contexts]    with "contexts", further threads have contexts of their own */
 #include "check.h"
 
 #include <math.h>
@@ -73,10 +73,28 @@ static void *train(void *unused) {
   return unused;
 }
 
+static const char *path;
+
+/* Contexts of their own need not wait for each other. */
+static void *use_context(void *unused) {
+  cusp_context *own;
+  cusp_model *loaded;
+  float out[ROWS][3];
+  OK(cusp_context_new(&own));
+  OK(cusp_model_load(&loaded, own, path));
+  predict(loaded, 7, out);
+  check_rows(out, 7);
+  OK(cusp_context_run(own, "local cusp = require 'cusp'; x = (cusp.ones{3} * 2):sum():item()",
+                      "s"));
+  OK(cusp_context_free(own));
+  return unused;
+}
+
 int main(int argc, char **argv) {
-  pthread_t threads[2 * THREADS + 2];
+  pthread_t threads[3 * THREADS + 2];
   int count = 0;
-  CHECK(argc == 2);
+  CHECK(argc >= 2);
+  path = argv[1];
   OK(cusp_set_threads(1));
   OK(cusp_context_new(&context));
   OK(cusp_model_load(&model, context, argv[1]));
@@ -87,6 +105,8 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < THREADS; i++) {
     CHECK(pthread_create(&threads[count++], NULL, predict_all, (void *)i) == 0);
     CHECK(pthread_create(&threads[count++], NULL, run_predictor, NULL) == 0);
+    if (argc > 2)
+      CHECK(pthread_create(&threads[count++], NULL, use_context, NULL) == 0);
   }
   CHECK(pthread_create(&threads[count++], NULL, predict_trained, NULL) == 0);
   CHECK(pthread_create(&threads[count++], NULL, train, NULL) == 0);
