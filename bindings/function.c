@@ -187,10 +187,11 @@ cusp_runner *cusp_lua_take_runner(lua_State *L, int index) {
   return runner;
 }
 
-/** trace:runner(outputs): ends the trace; what computes the listed tensors in memory that a program
- * in C gives. */
+/** trace:runner(outputs, quiet): ends the trace; what computes the listed tensors in memory that a
+ * program in C gives. `quiet`: without libraries that lock or allocate. */
 static int trace_runner(lua_State *L) {
   trace_box *box = check_trace(L, "runner");
+  bool quiet = lua_toboolean(L, 3);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   cusp_lua_forget_truths(L, box->trace);
@@ -203,7 +204,7 @@ static int trace_runner(lua_State *L) {
   cusp_scope scope = cusp_scope_open();
   cusp_status status = read_outputs(L, count, nodes);
   if (status == CUSP_OK)
-    status = cusp_runner_new(&result->runner, take_trace(box), count, nodes);
+    status = cusp_runner_new(&result->runner, take_trace(box), count, nodes, quiet);
   cusp_scope_close(scope);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "compile");
 }

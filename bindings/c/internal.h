@@ -149,7 +149,7 @@ void cusp_c_push_tensors(lua_State *L, const ordered *inputs);
 /** A new runner for inputs of these shapes, by place; *out stays NULL where predictions of this
  * model need Lua. Within the turn. */
 cusp_result cusp_c_make_runner(cusp_runner **out, model *m, const ordered *inputs, bool streams,
-                               const char *what);
+                               bool quiet, const char *what);
 void cusp_c_free_plans(model *m);
 void cusp_c_free_predictor(struct predictor *p);
 

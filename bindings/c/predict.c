@@ -138,7 +138,7 @@ static cusp_result fill(plan *p, model *m, const ordered *o, uint64_t key, const
   }
   p->weights = atomic_load(&c->weights);
   p->scripts = atomic_load(&c->scripts);
-  CUSP_C_TRY(cusp_c_make_runner(&p->runner, m, o, false, what));
+  CUSP_C_TRY(cusp_c_make_runner(&p->runner, m, o, false, false, what));
   if (!p->runner)
     return CUSP_SUCCESS;
   cusp_status status = keep(p, o);

@@ -94,7 +94,7 @@ static cusp_result make(cusp_predictor **out, model *m, const ordered *inputs, b
                         const char *what) {
   predictor *p;
   cusp_runner *runner;
-  CUSP_C_TRY(cusp_c_make_runner(&runner, m, inputs, streams, what));
+  CUSP_C_TRY(cusp_c_make_runner(&runner, m, inputs, streams, true, what));
   if (!runner)
     return cusp_c_fail(CUSP_ERROR_UNSUPPORTED,
                        "%s: the model takes strings, or runs as plain Lua (run_eagerly): only "

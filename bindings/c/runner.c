@@ -4,7 +4,7 @@
 typedef struct making {
   const model *model;
   const ordered *inputs;
-  bool streams;
+  bool streams, quiet;
   cusp_runner *runner;
 } making;
 
@@ -26,14 +26,15 @@ static int make(lua_State *L) {
   cusp_c_push_model(L, m->model);
   push_types(L, m->inputs);
   lua_pushboolean(L, m->streams);
-  lua_call(L, 3, 2);
+  lua_pushboolean(L, m->quiet);
+  lua_call(L, 4, 2);
   m->runner = cusp_lua_take_runner(L, 2);
   return 0;
 }
 
 cusp_result cusp_c_make_runner(cusp_runner **out, model *m, const ordered *inputs, bool streams,
-                               const char *what) {
-  making arguments = {.model = m, .inputs = inputs, .streams = streams};
+                               bool quiet, const char *what) {
+  making arguments = {.model = m, .inputs = inputs, .streams = streams, .quiet = quiet};
   cusp_result result = cusp_c_call(m->context, make, &arguments, what, CUSP_ERROR_LUA);
   *out = arguments.runner;
   return result;

@@ -17,6 +17,7 @@ struct cusp_runner {
   int *state_of;      /* by variable: the place among the assigned ones, -1: only read */
   char *start, *next; /* states: at the beginning, and after a run until all went well */
   size_t state_bytes;
+  bool quiet;
 };
 
 /* ------------------------------------------------------------------ making */
@@ -89,7 +90,7 @@ static cusp_status prepare(cusp_runner *r) {
 }
 
 cusp_status cusp_runner_new(cusp_runner **out, cusp_trace *trace, int n_outputs,
-                            cusp_node *const *outputs) {
+                            cusp_node *const *outputs, bool quiet) {
   *out = NULL;
   cusp_runner *r = NULL;
   cusp_status status = refuse_strings(trace, n_outputs, outputs);
@@ -100,10 +101,12 @@ cusp_status cusp_runner_new(cusp_runner **out, cusp_trace *trace, int n_outputs,
     return status;
   }
   cusp_graph_state *state = cusp_state();
-  bool before = state->plans_keep_memory;
+  bool before = state->plans_keep_memory, loud = cusp_gemm_set_quiet(quiet);
   state->plans_keep_memory = true;
+  r->quiet = quiet;
   status = cusp_function_make(&r->function, trace, n_outputs, outputs, true);
   state->plans_keep_memory = before;
+  cusp_gemm_set_quiet(loud);
   if (status == CUSP_OK)
     status = prepare(r);
   if (status != CUSP_OK) {
@@ -175,7 +178,7 @@ cusp_status cusp_runner_run(cusp_runner *r, const void *const *inputs, void *con
   }
   memcpy(f->destinations, outputs, (size_t)f->n_results * sizeof *outputs);
   cusp_plan_io io = {.leaves = f->leaves, .destinations = f->destinations};
-  bool quiet = cusp_gemm_set_quiet(true);
+  bool quiet = cusp_gemm_set_quiet(r->quiet);
   cusp_status status = cusp_plan_run(f->plan, &io);
   cusp_gemm_set_quiet(quiet);
   if (status == CUSP_OK && r->state_bytes)

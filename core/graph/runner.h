@@ -10,9 +10,10 @@
 #include "../node/trace.h"
 
 typedef struct cusp_runner cusp_runner;
-/** Ends `trace`, as cusp_function_new does; of the arguments and `outputs`, none may be strings. */
+/** Ends `trace`, as cusp_function_new does; of the arguments and `outputs`, none may be strings.
+ * `quiet`: libraries that lock or allocate are avoided, even where they would be faster. */
 CUSP_NODISCARD cusp_status cusp_runner_new(cusp_runner **out, cusp_trace *trace, int n_outputs,
-                                           cusp_node *const *outputs);
+                                           cusp_node *const *outputs, bool quiet);
 /** On the thread that works on the graphs of its variables, as all but the functions below it. */
 void cusp_runner_free(cusp_runner *runner);
 /** Takes the present values of the variables that are only read. */

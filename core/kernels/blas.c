@@ -318,7 +318,6 @@ static void run_small(const cusp_gemm_task *t) {
 }
 
 static _Thread_local bool quiet;
-#define QUIET_PRODUCT 4e6 /* m * n * k: beyond, OpenBLAS is worth its lock */
 
 bool cusp_gemm_set_quiet(bool value) {
   bool before = quiet;
@@ -326,10 +325,11 @@ bool cusp_gemm_set_quiet(bool value) {
   return before;
 }
 
+bool cusp_gemm_is_quiet(void) { return quiet; }
+
 static bool can_do_without(const cusp_gemm_task *t) {
   return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->k > 0 &&
-         (!t->trans_b || t->n >= 8) &&
-         (double)t->m * (double)t->n * (double)t->k <= QUIET_PRODUCT && cusp_panel_loops_find();
+         (!t->trans_b || t->n >= 8) && cusp_panel_loops_find();
 }
 
 /* Rows that are too short for panels are multiplied one by one. */

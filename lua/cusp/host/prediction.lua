@@ -16,11 +16,11 @@ function prediction.pack(model, tensors)
   return #tensors == 1 and tensors[1] or tensors
 end
 
-local function trace_prediction(trace, model, types)
+local function trace_prediction(trace, model, types, quiet)
   local tensors = {}
   for i, type_ in ipairs(types) do tensors[i] = trace:placeholder(type_.shape, type_.dtype) end
   local outputs = model:predict_step{prediction.pack(model, tensors)}
-  return trace:runner(structure.flatten(outputs))
+  return trace:runner(structure.flatten(outputs), quiet)
 end
 
 local function runs_eagerly(layer)
@@ -45,13 +45,14 @@ end
 -- @tparam Model model
 -- @tparam {table,...} types `shape` and `dtype` of each input
 -- @tparam boolean streams whether the inputs are steps of a sequence that goes on from run to run
+-- @tparam boolean quiet whether it avoids libraries that lock or allocate
 -- @treturn ?userdata a runner of the engine
 -- @treturn ?string why there can be none: a prediction takes Lua
-function prediction.runner(model, types, streams)
+function prediction.runner(model, types, streams, quiet)
   local reason = needs_lua(model, types)
   if reason then return nil, ("'%s' %s"):format(model.name, reason) end
   local traced = streams and require("cusp.host.streaming").of(model, types[1].shape) or model
-  local function trace() return engine.traced(trace_prediction, traced, types) end
+  local function trace() return engine.traced(trace_prediction, traced, types, quiet) end
   return whole.with({model}, trace)
 end
 
