@@ -58,6 +58,13 @@ describe("libcusp", function()
       layers.Dense{1}}:save(path "stream.keras")
   end
 
+  local function save_pictures()
+    cusp.Sequential{cusp.Input{28, 28, 1},
+      layers.Conv2D{8, 3, padding = "same", activation = "relu"}, layers.MaxPooling2D{2},
+      layers.Conv2D{16, 3, strides = 2, activation = "relu"}, layers.BatchNormalization{},
+      layers.Flatten{}, layers.Dense{10, activation = "softmax"}}:save(path "pictures.keras")
+  end
+
   local function save_models_for_buffers()
     local a, b = cusp.Input{3, name = "a"}, cusp.Input{cusp.None, 2, name = "b"}
     local twice = layers.Rescaling{2, name = "twice"}(a)
@@ -78,6 +85,7 @@ describe("libcusp", function()
     install()
     save_models()
     save_models_for_buffers()
+    save_pictures()
   end)
 
   teardown(function() if place then place:remove() end end)
@@ -150,7 +158,8 @@ describe("libcusp", function()
   check("runs predictors without allocation, locks and system calls", function()
     if sanitized then return pending "sanitizers allocate themselves" end
     local program = compile("cc -std=gnu11", "spec/c/quiet.c", "-ldl -lpthread")
-    assert.equal("0 allocations, 0 locks\nno calls\n", gives(program, path "stream.keras"))
+    assert.equal("0 allocations, 0 locks\nno calls\n", gives(program, path "stream.keras",
+      path "pictures.keras"))
   end)
 
   check("trains, reports, saves and predicts by name (the example in C)", function()

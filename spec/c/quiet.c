@@ -1,4 +1,5 @@
-/* A predictor allocates, locks and calls the system for nothing. Usage: quiet STREAM.keras */
+/* A predictor allocates, locks and calls the system for nothing.
+ * Usage: quiet STREAM.keras PICTURES.keras */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -40,7 +41,15 @@ int pthread_mutex_lock(pthread_mutex_t *mutex) {
 }
 #endif
 
-static float samples[128], results[128];
+static float samples[128], results[128], picture[28 * 28], scores[10];
+
+static cusp_predictor *pictures;
+
+static void look(void) {
+  cusp_input in = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, picture, sizeof picture);
+  cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, scores, sizeof scores);
+  OK(cusp_predictor_run(pictures, &in, 1, &out, 1, NULL, 0));
+}
 
 /* `count` runs of both predictors: a sample, and a block of 128. */
 static void run(cusp_predictor *one, cusp_predictor *block, void *state, size_t bytes, int count) {
@@ -51,6 +60,7 @@ static void run(cusp_predictor *one, cusp_predictor *block, void *state, size_t 
   for (int i = 0; i < count; i++) {
     OK(cusp_predictor_run(one, &in, 1, &out, 1, state, bytes));
     OK(cusp_predictor_run(block, &in_block, 1, &out_block, 1, state, bytes));
+    look();
   }
 }
 
@@ -60,12 +70,14 @@ int main(int argc, char **argv) {
   cusp_predictor *one, *block;
   size_t bytes;
   void *state;
-  CHECK(argc == 2);
+  CHECK(argc == 3);
   OK(cusp_set_threads(1));
   OK(cusp_context_new(&context));
   OK(cusp_model_load(&model, context, argv[1]));
   OK(cusp_predictor_new_stream(&one, model, 1, 1));
   OK(cusp_predictor_new_stream(&block, model, 1, 128));
+  OK(cusp_model_load(&model, context, argv[2]));
+  OK(cusp_predictor_new(&pictures, model, 1, NULL, 0));
   OK(cusp_predictor_state_bytes(one, &bytes));
   CHECK(posix_memalign(&state, 64, bytes) == 0);
   OK(cusp_predictor_start(one, state, bytes));
