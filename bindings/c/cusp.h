@@ -19,7 +19,7 @@
  *
  * Threads: any thread may call anything. Calls that run Lua (those of cusp_context; load, save,
  * compile, train, fit, evaluate; the first prediction for a number of rows) take turns within one
- * context. Predictions beyond the first run at once, without locks. Free a handle when no other
+ * context. Predictions beyond the first run at once, without Lua. Free a handle when no other
  * thread uses it any more. Within a function that Cusp calls (cusp_report, cusp_on_warning), calls
  * that need Lua on the same context give CUSP_ERROR_BUSY.
  *
@@ -209,8 +209,9 @@ typedef struct cusp_output {
 /**
  * Predicts for `rows` rows. Outputs that are not wanted may be left out where the others are named.
  * Up to 32 rows run at once; each such number of rows is planned at its first prediction, for each
- * thread that predicts at the same time. Later ones allocate and lock nothing. Each call of a
- * stateful model starts from the states that the model has.
+ * thread that predicts at the same time. Later ones wait for nobody and allocate nothing, but for
+ * what oneDNN needs within a convolution. Each call of a stateful model starts from the states that
+ * the model has.
  */
 CUSP_API cusp_result cusp_model_predict(cusp_model *model, int64_t rows, const cusp_input *inputs,
                                         size_t n_inputs, const cusp_output *outputs,
@@ -218,7 +219,9 @@ CUSP_API cusp_result cusp_model_predict(cusp_model *model, int64_t rows, const c
 
 /**
  * Predictions of one size, for programs that cannot wait: all memory is there beforehand, runs
- * allocate, lock and call the system for nothing. One thread at a time; make one for each thread.
+ * allocate, lock and call the system for nothing (but for convolutions in groups, which oneDNN
+ * computes, and for waking threads where cusp_set_threads allows more than one). One thread at a
+ * time; make one for each thread.
  */
 typedef struct cusp_predictor cusp_predictor;
 /** Inputs say what sizes the model leaves open; of them, `data` and `bytes` are not looked at. With
