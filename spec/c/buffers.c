@@ -1,5 +1,6 @@
-/* Inputs by name and of open sizes, many rows, some of the outputs, strings, random states, an
- * allocator of the program's. Usage: buffers TWO-INPUTS STRINGS NOISE */
+/* Inputs by name and of open sizes, many rows, some of the outputs, strings, random states, a
+ * class of a script, two states of one predictor, an allocator of the program's.
+ * Usage: buffers TWO-INPUTS STRINGS NOISE CLASS STATEFUL */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -95,10 +96,71 @@ static void random_states(cusp_context *context, const char *path) {
   free(state);
 }
 
+/* A model of a class that a script makes. */
+static void classes(cusp_context *context, const char *path) {
+  float x[2] = {1, 2}, y[2];
+  double count;
+  cusp_model *model, *same;
+  cusp_input in = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, x, sizeof x);
+  cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, y, sizeof y);
+  FAILS(CUSP_ERROR_FILE, "LibraryTwice", cusp_model_load(&model, context, path));
+  OK(cusp_context_run(context,
+                      "local cusp = require 'cusp'\n"
+                      "cusp.Layer:extend('LibraryTwice', {call = function(_, x) return 2 * x end})",
+                      "layers"));
+  OK(cusp_model_load(&model, context, path));
+  OK(cusp_model_predict(model, 1, &in, 1, &out, 1));
+  CHECK(y[0] == 2 && y[1] == 4);
+  OK(cusp_context_set_model(context, "net", model));
+  OK(cusp_context_run(context, "count = #net.layers", "count"));
+  OK(cusp_context_get_number(context, "count", &count));
+  CHECK(count >= 1);
+  OK(cusp_context_get_model(context, "net", &same));
+  OK(cusp_model_free(model));
+  OK(cusp_model_predict(same, 1, &in, 1, &out, 1));
+}
+
+/* Two sequences through one predictor of a stateful model, one behind the other. */
+static void two_states(cusp_context *context, const char *path) {
+  static union {
+    char bytes[1024];
+    double aligned;
+  } memory[2];
+  float x[2] = {1, 1}, y, first[3];
+  size_t bytes;
+  cusp_model *model;
+  cusp_predictor *p;
+  char *states[2];
+  cusp_input in = CUSP_INPUT(CUSP_ELEMENT_FLOAT32, x, sizeof x);
+  cusp_output out = CUSP_OUTPUT(CUSP_ELEMENT_FLOAT32, &y, sizeof y);
+  OK(cusp_model_load(&model, context, path));
+  OK(cusp_predictor_new(&p, model, 1, NULL, 0));
+  OK(cusp_predictor_state_bytes(p, &bytes));
+  CHECK(bytes > 0 && bytes <= sizeof memory[0] - 64);
+  for (int i = 0; i < 2; i++) {
+    states[i] = memory[i].bytes + (64 - (uintptr_t)memory[i].bytes % 64) % 64;
+    OK(cusp_predictor_start(p, states[i], bytes));
+  }
+  for (int i = 0; i < 5; i++) {
+    if (i < 3) {
+      OK(cusp_predictor_run(p, &in, 1, &out, 1, states[0], bytes));
+      CHECK(i == 0 || y != first[i - 1]);
+      first[i] = y;
+    }
+    if (i >= 2) {
+      OK(cusp_predictor_run(p, &in, 1, &out, 1, states[1], bytes));
+      CHECK(y == first[i - 2]);
+    }
+  }
+  FAILS(CUSP_ERROR_VALUE, "64", cusp_predictor_run(p, &in, 1, &out, 1, states[0] + 4, bytes));
+  OK(cusp_model_predict(model, 1, &in, 1, &out, 1));
+  CHECK(y == first[0]);
+}
+
 int main(int argc, char **argv) {
   cusp_context *context;
   cusp_allocator allocator = {allocate, release, &outstanding};
-  CHECK(argc == 4);
+  CHECK(argc == 6);
   OK(cusp_set_allocator(&allocator));
   OK(cusp_set_threads(1));
   OK(cusp_context_new(&context));
@@ -106,6 +168,8 @@ int main(int argc, char **argv) {
   two_inputs(context, argv[1]);
   strings(context, argv[2]);
   random_states(context, argv[3]);
+  classes(context, argv[4]);
+  two_states(context, argv[5]);
   CHECK(outstanding > 1 << 20);
   OK(cusp_context_free(context));
   CHECK(outstanding < 1 << 20);

@@ -76,6 +76,10 @@ describe("libcusp", function()
     local x = cusp.Input{4, name = "x"}
     cusp.Model{inputs = x, outputs = layers.GaussianNoise{1}(x, {training = true})}
       :save(path "noise.keras")
+    local Twice = cusp.Layer:extend("LibraryTwice", {call = function(_, y) return 2 * y end})
+    cusp.Sequential{cusp.Input{2}, Twice{}}:save(path "class.keras")
+    cusp.Sequential{cusp.Input{batch_shape = {1, 1, 2}}, layers.LSTM{4, stateful = true},
+      layers.Dense{1}}:save(path "stateful.keras")
   end
 
   setup(function()
@@ -137,7 +141,8 @@ describe("libcusp", function()
   check("takes inputs by name, strings, many rows, states and an allocator", function()
     local program = compile("cc -std=c99 -pedantic", "spec/c/buffers.c", "-lm")
     assert.equal("all fit\n",
-      gives(program, path "two.keras", path "strings.keras", path "noise.keras"))
+      gives(program, path "two.keras", path "strings.keras", path "noise.keras", path "class.keras",
+        path "stateful.keras"))
   end)
 
   check("predicts on several threads, while another trains", function()
