@@ -61,7 +61,7 @@ TEST_PROGRAMS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(wildcard spec/core/*
 # Libraries that only some programs need: each folder of bindings/ is a Lua module of its own, cusp.native.NAME, loaded by
 # the Lua code that asks for it. It shares no symbols with the engine.
 NATIVE := $(notdir $(patsubst %/,%,$(dir $(wildcard bindings/*/*.c))))
-NATIVE := $(sort $(NATIVE))
+NATIVE := $(filter-out c,$(sort $(NATIVE)))
 # The notebook's part is left out where its libraries are not installed.
 NATIVE := $(filter-out $(if $(shell pkg-config --exists libzmq nettle && echo yes),,zmq),$(NATIVE))
 # So is what joins several processes.
@@ -84,12 +84,24 @@ PROTOS := $(wildcard bindings/protobuf/*.proto)
 PROGRAM := $(BUILD)/cusp
 MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/onednn.so)
 
+# The library for programs in C (bindings/c) contains a Lua and the modules in Lua. It is left out where there is no archive of
+# Lua's; one with shared symbols would get into the way of a host that has another Lua.
+LUA_ARCHIVE ?= $(wildcard $(shell $(CC) -print-file-name=liblua5.4.a))
+SONAME := libcusp.so.$(firstword $(subst ., ,$(VERSION)))
+C_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bindings/c/plugin.c,$(wildcard bindings/c/*.c)))
+LUA_MODULES := $(wildcard lua/cusp/*.lua lua/cusp/*/*.lua lua/cusp/*/*/*.lua)
+C_PLUGINS := $(NATIVE:%=$(BUILD)/c/cusp/native/%.so) $(if $(ONEDNN_OBJECTS),$(BUILD)/c/cusp/onednn.so)
+C_LIBRARY := $(if $(LUA_ARCHIVE),$(BUILD)/c/$(SONAME) $(BUILD)/c/libcusp.a $(C_PLUGINS))
+
 INSTALL_PLACES = $(foreach place,BUILD DESTDIR LUADIR LIBDIR BINDIR MANDIR DOCDIR DATADIR INCLUDEDIR ARCHIVEDIR VERSION,'$(place)=$($(place))')
 
-.PHONY: default demo test check lint fuzz bench bench-files bench-distributed docs html library manual install uninstall deb clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-files bench-distributed bench-realtime bench-data docs html library manual install uninstall deb clean help run-tests programs force
 .DELETE_ON_ERROR:
 
-default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
+default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES) $(C_LIBRARY)
+ifeq ($(LUA_ARCHIVE),)
+	@echo '  --  without libcusp: the library for C needs liblua5.4.a'
+endif
 ifeq ($(filter mpi,$(NATIVE)),)
 	@echo '  --  without cusp.native.mpi: training with several processes needs libopenmpi-dev'
 endif
@@ -103,6 +115,7 @@ help:
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
+	@echo "make bench-realtime  single predictions through libcusp (SIZE=large: whole pictures, too)"
 	@echo "make bench-distributed  two processes beside two threads, and beside PyTorch over gloo"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
 	@echo "make docs       the reference and the picture of the rooms, from the operation table and the sources; then html and library"
@@ -180,17 +193,94 @@ $(BUILD)/lib/cusp/native/$(1).so: $(patsubst %.c,$(BUILD)/%.o,$(wildcard binding
 endef
 $(foreach name,$(NATIVE),$(eval $(call NATIVE_RULE,$(name))))
 
+# ------------------------------------------------------------------ the library for C
+
+$(BUILD)/c/modules.S: $(PROGRAM) scripts/embed.lua $(LUA_MODULES)
+	@mkdir -p $(@D)
+	@echo '  LUA $@'
+	$(Q)$(PROGRAM) scripts/embed.lua $@ $(LUA_MODULES)
+
+$(BUILD)/c/modules.o: $(BUILD)/c/modules.S
+	$(Q)$(CC) -c $< -o $@
+
+# Compiled for programs: see bindings/c/streams.c.
+$(BUILD)/c/lua.a: $(LUA_ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)objcopy $(foreach stream,stdin stdout stderr,--redefine-sym $(stream)=cusp_c_$(stream)) $< $@
+
+$(BUILD)/c/symbols: bindings/c/cusp.h
+	@mkdir -p $(@D)
+	@sed -n 's/^CUSP_API [^(]*[ *]\(cusp_[a-z_]*\)(.*/\1/p' $< > $@
+
+$(BUILD)/c/symbols.map: $(BUILD)/c/symbols
+	@{ echo 'CUSP_0 { global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } > $@
+
+# One object, in which only the public symbols are left: Lua's and the engine's meet no others.
+$(BUILD)/c/cusp.o: $(C_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a $(BUILD)/c/lua.a $(BUILD)/c/modules.o $(BUILD)/c/symbols
+	@echo '  LD  $@'
+	$(Q)$(LD) -r -o $@ $(C_OBJECTS) $(BINDING_OBJECTS) --whole-archive $(BUILD)/core.a $(BUILD)/c/lua.a --no-whole-archive $(BUILD)/c/modules.o
+	$(Q)objcopy --keep-global-symbols=$(BUILD)/c/symbols $@
+
+$(BUILD)/c/libcusp.a: $(BUILD)/c/cusp.o
+	@rm -f $@
+	@$(AR) qcs $@ $<
+
+$(BUILD)/c/$(SONAME): $(BUILD)/c/cusp.o $(BUILD)/c/symbols.map
+	@echo '  LD  $@'
+	$(Q)$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,-z,nodelete -Wl,--version-script=$(BUILD)/c/symbols.map -o $@ $< $(ENGINE_LIBS)
+	@ln -sf $(SONAME) $(@D)/libcusp.so
+
+$(BUILD)/c/cusp/onednn.so: $(BUILD)/lib/cusp/onednn.so
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# A program for ThreadSanitizer: what threads share (graphs, plans, memory, the library itself) is compiled for it, kernels are not.
+TSAN_SOURCES := $(wildcard core/base/*.c core/tensor/*.c core/node/*.c core/graph/*.c) $(C_OBJECTS:$(BUILD)/%.o=%.c)
+TSAN_PROGRAM := $(if $(SANITIZE),,$(if $(LUA_ARCHIVE),$(if $(wildcard $(shell $(CC) -print-file-name=libtsan.so)),$(BUILD)/tsan/threads)))
+TSAN_OBJECTS := $(TSAN_SOURCES:%.c=$(BUILD)/tsan/%.o)
+
+$(BUILD)/tsan/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo '  CC  $@'
+	$(Q)$(CC) $(FLAGS) -O1 -g -fsanitize=thread $(LUA_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tsan/threads: spec/c/threads.c $(TSAN_OBJECTS) $(BUILD)/c/cusp.o
+	@echo '  LD  $@'
+	$(Q)$(CC) -O1 -g -fsanitize=thread -fopenmp -Ibindings/c $< $(TSAN_OBJECTS) $(filter-out $(TSAN_SOURCES:%.c=$(BUILD)/%.o),$(CORE_OBJECTS)) $(BINDING_OBJECTS) $(BUILD)/c/lua.a $(BUILD)/c/modules.o -o $@ $(ENGINE_LIBS)
+
+define PLUGIN_RULE
+$(BUILD)/c/native/$(1)/%.o: bindings/$(1)/%.c $(BUILD)/flags $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.h))
+	@mkdir -p $$(@D)
+	@echo '  CC  $$@'
+	$$(Q)$$(CC) $$(FLAGS) $(NATIVE_FLAGS_$(1)) $$(CFLAGS) $$(LUA_CFLAGS) $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --cflags $$(NATIVE_PACKAGES_$(1)))) -I$$(BUILD)/bindings/$(1) -D_GNU_SOURCE= -include bindings/c/lua_calls.h -MMD -MP -c $$< -o $$@
+
+$(BUILD)/c/native/$(1)/plugin.o: bindings/c/plugin.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) $$(LUA_CFLAGS) -DCUSP_PLUGIN_OPEN=luaopen_cusp_native_$(1) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/c/cusp/native/$(1).so: $(patsubst bindings/$(1)/%.c,$(BUILD)/c/native/$(1)/%.o,$(wildcard bindings/$(1)/*.c)) $(BUILD)/c/native/$(1)/plugin.o $(if $(filter protobuf,$(1)),$(PROTOS:%.proto=$(BUILD)/%.pb-c.o))
+	@mkdir -p $$(@D)
+	@echo '  LD  $$@'
+	$$(Q)$$(LINK) -shared -Wl,-z,nodelete $(if $(SANITIZE),,-Wl,-z,defs) -o $$@ $$^ $(if $(NATIVE_PACKAGES_$(1)),$$(shell pkg-config --libs $$(NATIVE_PACKAGES_$(1)))) $$(NATIVE_LIBS_$(1)) -lm
+endef
+$(foreach name,$(NATIVE),$(eval $(call PLUGIN_RULE,$(name))))
+
 $(BUILD)/spec/%: spec/core/%.c spec/core/check.h $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  CC  $@'
 	$(Q)$(CC) $(FLAGS) $(CFLAGS) -MMD -MP $< $(WHOLE_CORE) -o $@ $(LDFLAGS) $(ENGINE_LIBS)
+
+$(BUILD)/bench/realtime: scripts/bench/realtime.c $(C_LIBRARY)
+	@mkdir -p $(@D)
+	@echo '  CC  $@'
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 $< -o $@ -L$(BUILD)/c -lcusp -Wl,-rpath,$(abspath $(BUILD)/c)
 
 $(BUILD)/bench/%: scripts/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo '  CC  $@'
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O3 -march=native -ffast-math $< -o $@ -ldl -lm
 
--include $(shell find $(addprefix $(BUILD)/,core bindings spec bench) -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,core bindings spec bench c tsan) -type f -name '*.d' 2>/dev/null)
 
 # ------------------------------------------------------------------ running
 
@@ -203,7 +293,7 @@ test:
 	@scripts/install-dependencies
 	@$(MAKE) --no-print-directory run-tests
 
-programs: default $(TEST_PROGRAMS)
+programs: default $(TEST_PROGRAMS) $(TSAN_PROGRAM)
 
 run-tests: programs
 	@scripts/run-tests $(BUILD)
@@ -211,14 +301,17 @@ run-tests: programs
 check:
 	@$(MAKE) --no-print-directory run-tests BUILD=$(BUILD)-check SANITIZE=1 CFLAGS="-O1 -g"
 
+# Programs that know the public header alone.
+C_PROGRAMS := $(wildcard spec/c/*.[ch] scripts/examples/*.c)
 C_SOURCES := $(wildcard core/*.[ch] core/*/*.[ch] core/kernels/onednn/*.[ch] bindings/*.[ch] bindings/*/*.[ch] spec/core/*.[ch] scripts/bench/*.c)
-STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wconversion -DCUSP_ISA_SUFFIX=_baseline
+STRICT := -fsyntax-only -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wconversion -DCUSP_ISA_SUFFIX=_baseline -DCUSP_PLUGIN_OPEN=cusp_open
 
 NATIVE_CFLAGS = $(NATIVE_FLAGS_images) $(shell pkg-config --cflags $(foreach name,$(NATIVE),$(NATIVE_PACKAGES_$(name)))) -I$(BUILD)/bindings/protobuf
 
 lint: $(PROTOS:%.proto=$(BUILD)/%.pb-c.h)
 	luacheck --quiet lua spec scripts
-	clang-format --dry-run -Werror $(C_SOURCES)
+	clang-format --dry-run -Werror $(C_SOURCES) $(C_PROGRAMS)
+	@for source in $(filter %.c,$(C_PROGRAMS)); do $(CC) -std=gnu11 $(WARNINGS) -Ibindings/c $(STRICT) $$source || exit 1; done
 	@for source in $(filter-out $(if $(filter mpi,$(NATIVE)),,bindings/mpi/%),$(filter %.c,$(C_SOURCES))); do $(CC) $(FLAGS) $(LUA_CFLAGS) $(NATIVE_CFLAGS) $(STRICT) $$source || exit 1; done
 
 SECONDS ?= 120
@@ -234,6 +327,9 @@ bench-files: default
 
 bench-distributed: default
 	@$(PROGRAM) scripts/bench/distributed.lua $(BUILD)
+
+bench-realtime: default $(BUILD)/bench/realtime
+	@OMP_NUM_THREADS=1 $(PROGRAM) scripts/bench/realtime.lua $(BUILD) $(SIZE)
 
 bench-data: default
 	@$(PROGRAM) scripts/bench/data.lua $(BUILD)
@@ -267,5 +363,5 @@ deb:
 	@VERSION='$(VERSION)' scripts/debian/build $(BUILD)/deb
 
 clean:
-	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench docs lib library deb arm64 core.a flags cusp cusp.1 bench.json))
+	rm -rf $(foreach build,$(BUILD) $(BUILD)-check,$(addprefix $(build)/,core bindings spec bench c tsan docs lib library deb arm64 core.a flags cusp cusp.1 bench.json))
 	@rmdir $(BUILD) $(BUILD)-check 2>/dev/null || true

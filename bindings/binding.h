@@ -178,6 +178,9 @@ struct cusp_file *cusp_lua_check_file(lua_State *L, int index, const char *funct
 /** The compiled function at `index`; raises "function: expected a compiled function, got ..." for
  * anything else. (function.c) */
 cusp_function *cusp_lua_check_function(lua_State *L, int index, const char *function);
+/** The runner at `index`, which is the caller's from now on; NULL for anything else. (function.c)
+ * Raises nothing. */
+cusp_runner *cusp_lua_take_runner(lua_State *L, int index);
 /** Pushes an attribute as Lua has it; axes stay 0-based, as the engine keeps them. (graph.c)
  * [-0, +1, m] */
 void cusp_lua_push_attribute(lua_State *L, const cusp_attr *attr);

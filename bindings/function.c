@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char trace_kind[] = "cusp.Trace", function_kind[] = "cusp.Function",
-                  text_kind[] = "cusp.Text";
+                  text_kind[] = "cusp.Text", runner_kind[] = "cusp.Runner";
 
 typedef struct trace_box {
   const void *kind;
@@ -17,6 +17,11 @@ typedef struct function_box {
   const void *kind;
   cusp_function *function;
 } function_box;
+
+typedef struct runner_box {
+  const void *kind;
+  cusp_runner *runner; /* NULL: taken by a program in C */
+} runner_box;
 
 /* Text of the engine's, kept here while Lua copies it. */
 typedef struct text_box {
@@ -107,8 +112,8 @@ static int trace_placeholder(lua_State *L) {
   return 1;
 }
 
-static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, int count,
-                           cusp_node **nodes) {
+/* The nodes of the outputs in the list at index 2. */
+static cusp_status read_outputs(lua_State *L, int count, cusp_node **nodes) {
   for (int i = 0; i < count; i++) {
     lua_rawgeti(L, 2, i + 1);
     cusp_status status = cusp_lua_to_node(&nodes[i], L, lua_gettop(L), CUSP_LUA_ANY_DTYPE);
@@ -116,9 +121,19 @@ static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, in
     if (status != CUSP_OK)
       return cusp_fail_prefix(status, "compile: output %d: ", i + 1);
   }
+  return CUSP_OK;
+}
+
+static cusp_trace *take_trace(trace_box *box) {
   cusp_trace *trace = box->trace;
   box->trace = NULL; /* consumed, whatever comes of it */
-  return cusp_function_new(out, trace, count, nodes);
+  return trace;
+}
+
+static cusp_status compile(cusp_function **out, trace_box *box, lua_State *L, int count,
+                           cusp_node **nodes) {
+  CUSP_TRY(read_outputs(L, count, nodes));
+  return cusp_function_new(out, take_trace(box), count, nodes);
 }
 
 /** trace:unused_truths(outputs): where the user's code asked for truth values that are no outputs
@@ -151,6 +166,45 @@ static int trace_compile(lua_State *L) {
   luaL_setmetatable(L, function_kind);
   cusp_scope scope = cusp_scope_open();
   cusp_status status = compile(&result->function, box, L, count, nodes);
+  cusp_scope_close(scope);
+  return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "compile");
+}
+
+static int runner_release(lua_State *L) {
+  runner_box *box = cusp_lua_test(L, 1, runner_kind);
+  if (box) {
+    cusp_runner_free(box->runner);
+    box->runner = NULL;
+  }
+  return 0;
+}
+
+cusp_runner *cusp_lua_take_runner(lua_State *L, int index) {
+  runner_box *box = cusp_lua_test(L, index, runner_kind);
+  cusp_runner *runner = box ? box->runner : NULL;
+  if (box)
+    box->runner = NULL;
+  return runner;
+}
+
+/** trace:runner(outputs, quiet): ends the trace; what computes the listed tensors in memory that a
+ * program in C gives. `quiet`: without libraries that lock or allocate. */
+static int trace_runner(lua_State *L) {
+  trace_box *box = check_trace(L, "runner");
+  bool quiet = lua_toboolean(L, 3);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  cusp_lua_forget_truths(L, box->trace);
+  int count = (int)lua_rawlen(L, 2);
+  cusp_node **nodes = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *nodes, 0);
+  luaL_checkstack(L, 3 * CUSP_MAX_DIMS, NULL);
+  runner_box *result = lua_newuserdatauv(L, sizeof *result, 0);
+  *result = (runner_box){runner_kind, NULL};
+  luaL_setmetatable(L, runner_kind);
+  cusp_scope scope = cusp_scope_open();
+  cusp_status status = read_outputs(L, count, nodes);
+  if (status == CUSP_OK)
+    status = cusp_runner_new(&result->runner, take_trace(box), count, nodes, quiet);
   cusp_scope_close(scope);
   return status == CUSP_OK ? 1 : cusp_lua_raise(L, status, "compile");
 }
@@ -465,6 +519,7 @@ void cusp_lua_open_function(lua_State *L) {
                                            {"compile", trace_compile},
                                            {"graph", trace_graph},
                                            {"abandon", trace_abandon},
+                                           {"runner", trace_runner},
                                            {"unused_truths", trace_unused_truths},
                                            {NULL, NULL}};
   static const luaL_Reg function_metamethods[] = {{"__gc", function_release},
@@ -475,8 +530,10 @@ void cusp_lua_open_function(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"trace", new_trace},       {"tracing", tracing}, {"traced", traced}, {"untraced", untraced},
       {"graph_text", graph_text}, {"empty", empty},     {NULL, NULL}};
+  static const luaL_Reg runner_metamethods[] = {{"__gc", runner_release}, {NULL, NULL}};
   int module = lua_gettop(L);
   cusp_lua_new_class(L, text_kind, text_metamethods, NULL);
+  cusp_lua_new_class(L, runner_kind, runner_metamethods, NULL);
   cusp_lua_new_class(L, trace_kind, trace_metamethods, trace_methods);
   cusp_lua_new_class(L, function_kind, function_metamethods, function_methods);
   lua_getfield(L, -1, "__index");

@@ -6,6 +6,7 @@
 #include "scope.h"
 #include "binding.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 /* ------------------------------------------------------------------ coroutines */
@@ -228,7 +229,7 @@ static int whole(lua_State *L) {
 
 /* The key in the registry of a table: coroutine (weak) → frame. */
 static const char frames_key;
-static lua_Integer frames_made;
+static atomic_llong frames_made; /* of all Lua states */
 
 static void push_frames(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &frames_key); }
 
@@ -327,7 +328,7 @@ static void enter_frame(lua_State *L) {
   luaL_checkstack(L, 12, NULL);
   inherit(L);
   set_place(L);
-  lua_pushinteger(L, ++frames_made);
+  lua_pushinteger(L, (lua_Integer)++frames_made);
   lua_rawseti(L, 1, 1);
   push_frames(L);
   lua_pushthread(L);

@@ -4,6 +4,7 @@
 #include "scope.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <string.h>
 
 const char cusp_lua_tensor_kind[] = "cusp.Tensor";
@@ -23,7 +24,7 @@ const char cusp_lua_tensor_kind[] = "cusp.Tensor";
 /* before the engine's own bound, which collects nothing first */
 enum { MOST_PENDING = CUSP_PENDING_NODES / 2 };
 
-static uint64_t collect_at = LEAST_SLACK, pending_limit = MOST_PENDING;
+static atomic_uint_fast64_t collect_at = LEAST_SLACK, pending_limit = MOST_PENDING;
 
 static uint64_t slack(lua_State *L, uint64_t held) {
   uint64_t heap = (uint64_t)lua_gc(L, LUA_GCCOUNT) << 10, most = held / 4 > heap ? held / 4 : heap;

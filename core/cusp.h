@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/library.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/numerals.h"
@@ -21,6 +22,7 @@
 #include "graph/function.h"
 #include "graph/print.h"
 #include "graph/profile.h"
+#include "graph/runner.h"
 #include "graph/traced.h"
 #include "io/chunks.h"
 #include "io/crc32c.h"
@@ -30,6 +32,7 @@
 #include "io/writer.h"
 #include "node/branch.h"
 #include "node/build.h"
+#include "node/carried.h"
 #include "node/choosing.h"
 #include "node/coroutine.h"
 #include "node/evaluator.h"

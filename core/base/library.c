@@ -15,6 +15,16 @@ typedef struct search {
   size_t failure_bytes;
 } search;
 
+static char place[4096]; /* given by the host; empty: none */
+
+cusp_status cusp_library_set_place(const char *directory) {
+  if (strlen(directory) >= sizeof place)
+    return cusp_fail(CUSP_EVALUE, "the folder's name has %zu bytes; it may have %zu",
+                     strlen(directory), sizeof place - 1);
+  strcpy(place, directory);
+  return CUSP_OK;
+}
+
 static const void *try_load(const search *s, const char *directory, const char *rest) {
   char path[4096];
   if (snprintf(path, sizeof path, "%s/%s%s", directory, rest, s->name) >= (int)sizeof path)
@@ -49,12 +59,15 @@ static bool own_directory(char *directory, size_t bytes) {
 
 const void *cusp_library_load(const char *name, const char *symbol, int version, char *failure,
                               size_t failure_bytes) {
-  static const char *const places[] = {"", "lib/cusp/", "../lib/cusp/", "../lib/lua/5.4/cusp/"};
+  static const char *const places[] = {"", "cusp/", "lib/cusp/", "../lib/cusp/",
+                                       "../lib/lua/5.4/cusp/"};
   search s = {name, symbol, version, failure, failure_bytes};
   char directory[4096];
   snprintf(failure, failure_bytes, "%s was not found", name);
   const char *given = getenv("CUSP_LIBRARY_DIR");
-  const void *found = given ? try_load(&s, given, "") : NULL;
+  const void *found = *place ? try_load(&s, place, "") : NULL;
+  if (!found && given)
+    found = try_load(&s, given, "");
   if (found || !own_directory(directory, sizeof directory))
     return found;
   for (size_t i = 0; !found && i < sizeof places / sizeof *places; i++)

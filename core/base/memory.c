@@ -109,9 +109,53 @@ static void *payload(block *b) { return (char *)b + HEADER_BYTES; }
 
 static block *header(const void *data) { return (block *)((char *)data - HEADER_BYTES); }
 
+/** Takes a block from the class's list; the lock is held. */
+static block *take_kept(uint32_t class, size_t size) {
+  block *b = heap.free_list[class];
+  if (b == NULL)
+    return NULL;
+  heap.free_list[class] = b->next;
+  store(&heap.cached, heap.cached - size);
+  if (size > SMALL_LIMIT)
+    heap.large_cached -= size;
+  heap.asked[class] = true;
+  return b;
+}
+
+/* ------------------------------------------------------------------ the system's memory */
+
+static cusp_memory_source source; /* of the host's; no functions: the C library and the system */
+
+static void *take_system(size_t bytes, size_t alignment) {
+  if (source.allocate)
+    return source.allocate(source.data, bytes, alignment);
+  void *memory = NULL;
+  return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
+}
+
+static void give_system(void *memory, size_t bytes) {
+  if (source.allocate)
+    source.release(source.data, memory, bytes);
+  else
+    free(memory);
+}
+
+cusp_status cusp_memory_set_source(const cusp_memory_source *given) {
+  lock_heap();
+  bool used = heap.chunks || heap.blocks || heap.cached;
+  if (!used)
+    source = *given;
+  unlock_heap();
+  return used ? cusp_fail(CUSP_EVALUE, "memory is in use already; the allocator has to come first")
+              : CUSP_OK;
+}
+
+/** Whether blocks of a class size are mapped. */
+static bool is_mapped(size_t size) { return KEEPS_BLOCKS && !source.allocate && size >= HUGE_PAGE; }
+
 /** Cuts a new chunk into free blocks of a small class; the lock is held. */
 static bool refill(uint32_t class, size_t size) {
-  chunk *c = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
+  chunk *c = take_system(CHUNK_BYTES, CHUNK_BYTES);
   if (c == NULL)
     return false;
   *c = (chunk){.next = heap.chunks, .class = class};
@@ -127,22 +171,6 @@ static bool refill(uint32_t class, size_t size) {
   store(&heap.cached, heap.cached + count * size);
   return true;
 }
-
-/** Takes a block from the class's list; the lock is held. */
-static block *take_kept(uint32_t class, size_t size) {
-  block *b = heap.free_list[class];
-  if (b == NULL)
-    return NULL;
-  heap.free_list[class] = b->next;
-  store(&heap.cached, heap.cached - size);
-  if (size > SMALL_LIMIT)
-    heap.large_cached -= size;
-  heap.asked[class] = true;
-  return b;
-}
-
-/** Whether blocks of a class size are mapped. */
-static bool is_mapped(size_t size) { return KEEPS_BLOCKS && size >= HUGE_PAGE; }
 
 /* Whole pages, whatever their size; the rest of the last huge page would be memory that nobody
  * uses. */
@@ -167,11 +195,7 @@ static void *map_huge(size_t size) {
 }
 
 static block *system_block(size_t size, uint32_t class) {
-  void *b = NULL;
-  if (is_mapped(size))
-    b = map_huge(size);
-  else if (posix_memalign(&b, CUSP_ALIGNMENT, size) != 0)
-    return NULL;
+  void *b = is_mapped(size) ? map_huge(size) : take_system(size, CUSP_ALIGNMENT);
   if (b != NULL)
     ((block *)b)->class = class;
   return b;
@@ -182,7 +206,7 @@ static void release_block(block *b) {
   if (is_mapped(size))
     munmap(b, mapped_size(size));
   else
-    free(b);
+    give_system(b, KEEPS_BLOCKS ? size : b->bytes + HEADER_BYTES + GUARD_BYTES);
 }
 
 /** Gives the kept blocks of a large class to the system; the lock is held. */
@@ -389,7 +413,7 @@ static void trim_chunks(void) {
     chunk *c = *link;
     if (chunk_is_free(c)) {
       *link = c->next;
-      free(c);
+      give_system(c, CHUNK_BYTES);
     } else {
       link = &c->next;
     }

@@ -29,6 +29,15 @@ CUSP_NODISCARD cusp_status cusp_memory_check(size_t bytes);
 /** Sets *out = a * b; CUSP_EVALUE where that overflows size_t or int64_t. */
 CUSP_NODISCARD cusp_status cusp_multiply_size(size_t *out, size_t a, size_t b);
 
+/** Where a host wants memory to come from; called on several threads at once. */
+typedef struct cusp_memory_source {
+  void *(*allocate)(void *data, size_t bytes, size_t alignment); /* NULL: there is none */
+  void (*release)(void *data, void *block, size_t bytes);
+  void *data;
+} cusp_memory_source;
+/** CUSP_EVALUE where something was allocated already. */
+CUSP_NODISCARD cusp_status cusp_memory_set_source(const cusp_memory_source *source);
+
 typedef struct cusp_memory_stats {
   uint64_t bytes_live; /* asked for and not yet freed */
   uint64_t blocks_live;

@@ -34,11 +34,6 @@ typedef struct plan_cache {
   size_t bytes;
 } plan_cache;
 
-static plan_cache *cache(void) {
-  static _Thread_local plan_cache shared;
-  return &shared;
-}
-
 static void unlink_age(plan_cache *c, cached_plan *entry) {
   *(entry->older ? &entry->older->newer : &c->oldest) = entry->newer;
   *(entry->newer ? &entry->newer->older : &c->newest) = entry->older;
@@ -62,6 +57,24 @@ static void drop_oldest(plan_cache *c) {
   cusp_plan_free(entry->plan);
   cusp_free(entry->words);
   cusp_free(entry);
+}
+
+static void free_cache(void *cache) {
+  plan_cache *c = cache;
+  while (c->oldest)
+    drop_oldest(c);
+  cusp_free(c);
+}
+
+/* The cache of the graphs that this thread works on. */
+static cusp_status find_cache(plan_cache **out) {
+  cusp_graph_state *state = cusp_state();
+  if (!state->plans) {
+    CUSP_TRY(cusp_alloc_zeroed(&state->plans, sizeof(plan_cache)));
+    state->free_plans = free_cache;
+  }
+  *out = state->plans;
+  return CUSP_OK;
 }
 
 static cusp_plan *cache_find(plan_cache *c, uint64_t hash, const uint64_t *words, int n_words) {
@@ -226,11 +239,11 @@ static cusp_status new_plan(const evaluation *e, cusp_plan **plan) {
   return cusp_plan_new(plan, &graph, &options);
 }
 
-static cusp_status make_plan(evaluation *e, uint64_t hash, cusp_plan **plan) {
+static cusp_status make_plan(evaluation *e, plan_cache *cache, uint64_t hash, cusp_plan **plan) {
   CUSP_TRY(new_plan(e, plan));
   structure taken = e->structure;
   e->structure = (structure){0};
-  return cache_enter(cache(), hash, taken.words, taken.count, *plan);
+  return cache_enter(cache, hash, taken.words, taken.count, *plan);
 }
 
 /* A plan that other nodes made fails with their lines in its message: these nodes' own says it. */
@@ -244,12 +257,14 @@ static cusp_status fail_again(const evaluation *e, const cusp_plan_io *io) {
 
 static cusp_status run(evaluation *e) {
   uint64_t hash = hash_words(&e->structure);
-  cusp_plan *plan = cache_find(cache(), hash, e->structure.words, e->structure.count);
+  plan_cache *cache;
+  CUSP_TRY(find_cache(&cache));
+  cusp_plan *plan = cache_find(cache, hash, e->structure.words, e->structure.count);
   bool found = plan != NULL;
   if (found)
     cusp_state()->stats.plan_cache_hits++;
   else
-    CUSP_TRY(make_plan(e, hash, &plan));
+    CUSP_TRY(make_plan(e, cache, hash, &plan));
   CUSP_TRY(
       cusp_alloc_zeroed((void **)&e->results, ((size_t)e->n_outputs + 1) * sizeof *e->results));
   cusp_plan_io io = {.leaves = e->leaves, .results = e->results};

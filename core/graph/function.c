@@ -5,34 +5,14 @@
 #include "../base/threads.h"
 #include "../node/evaluator.h"
 #include "../node/state.h"
-#include "../node/trace.h"
+#include "function_parts.h"
 #include "import.h"
-#include "plan.h"
 #include "plan_run.h"
 #include "plan_text.h"
 #include "rewrite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/** Where the memory of a leaf comes from. */
-typedef struct source {
-  enum { FROM_ARGUMENT, FROM_VARIABLE, FROM_CONSTANT } kind;
-  int index;
-} source;
-
-struct cusp_function {
-  cusp_plan *plan;
-  cusp_type *argument_types;
-  int n_arguments, n_results, n_variables, n_assigned, n_leaves;
-  cusp_variable **variables; /* read or assigned; retained */
-  int *assigned;             /* output n_results + i replaces variables[assigned[i]] */
-  source *sources;           /* by leaf */
-  cusp_array *leaves;        /* scratch of a run */
-  cusp_array *results;       /* scratch: results, then assigned values */
-  void **destinations;
-  cusp_node **fresh; /* scratch: new values of assigned variables */
-};
 
 /* ------------------------------------------------------------------ making */
 
@@ -74,7 +54,7 @@ static cusp_status collect_variables(compilation *c, int n_outputs, cusp_node *c
 /** Leaves of the trace, sorted by their nodes' addresses: a model may have thousands. */
 typedef struct placeholder {
   const cusp_node *node;
-  source source;
+  cusp_leaf_source source;
 } placeholder;
 
 typedef struct placeholders {
@@ -95,18 +75,19 @@ static cusp_status collect_placeholders(const compilation *c, placeholders *out)
                  ((size_t)trace->n_arguments + (size_t)trace->n_bindings + 1) * sizeof *out->list));
   for (int i = 0; i < trace->n_arguments; i++)
     out->list[out->count++] =
-        (placeholder){trace->arguments[i], {.kind = FROM_ARGUMENT, .index = i}};
+        (placeholder){trace->arguments[i], {.kind = CUSP_FROM_ARGUMENT, .index = i}};
   int index = 0;
   for (const cusp_variable_binding *binding = trace->bindings; binding; binding = binding->next)
     out->list[out->count++] =
-        (placeholder){binding->initial, {.kind = FROM_VARIABLE, .index = index++}};
+        (placeholder){binding->initial, {.kind = CUSP_FROM_VARIABLE, .index = index++}};
   qsort(out->list, out->count, sizeof *out->list, compare_placeholders);
   return CUSP_OK;
 }
 
-static cusp_status find_source(const placeholders *known, const cusp_node *node, source *out) {
+static cusp_status find_source(const placeholders *known, const cusp_node *node,
+                               cusp_leaf_source *out) {
   if (cusp_node_evaluated(node)) {
-    *out = (source){.kind = FROM_CONSTANT};
+    *out = (cusp_leaf_source){.kind = CUSP_FROM_CONSTANT};
     return CUSP_OK;
   }
   const placeholder *found = bsearch(&(placeholder){.node = node}, known->list, known->count,
@@ -142,7 +123,7 @@ static cusp_status find_replaced_leaves(compilation *c) {
   for (int i = 0; i < f->n_variables; i++)
     leaf[i] = -1;
   for (int i = 0; i < f->n_leaves; i++)
-    if (f->sources[i].kind == FROM_VARIABLE)
+    if (f->sources[i].kind == CUSP_FROM_VARIABLE)
       leaf[f->sources[i].index] = i;
   for (int i = 0; i < f->n_results; i++)
     c->replaces[i] = -1;
@@ -167,7 +148,7 @@ static cusp_status keep_types(compilation *c) {
                            ((size_t)c->n_outputs + 1) * sizeof *f->destinations);
 }
 
-static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outputs) {
+static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outputs, bool lent) {
   cusp_graph graph;
   CUSP_TRY(collect_variables(c, n_outputs, outputs));
   CUSP_TRY(cusp_order_collect(&c->order, c->n_outputs, c->outputs, cusp_stop_at_leaves));
@@ -182,17 +163,18 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
     cusp_graph_free(&graph);
     return status;
   }
-  cusp_plan_options options = {.replaces = c->replaces, .recurs = true};
+  cusp_plan_options options = {
+      .replaces = lent ? NULL : c->replaces, .own_outputs = lent, .recurs = true};
   return cusp_plan_new(&c->function->plan, &graph, &options);
 }
 
-cusp_status cusp_function_new(cusp_function **out, cusp_trace *trace, int n_outputs,
-                              cusp_node *const *outputs) {
+cusp_status cusp_function_make(cusp_function **out, cusp_trace *trace, int n_outputs,
+                               cusp_node *const *outputs, bool lent) {
   *out = NULL;
   compilation c = {.trace = trace};
   cusp_status status = cusp_alloc_zeroed((void **)&c.function, sizeof *c.function);
   if (status == CUSP_OK)
-    status = compile(&c, n_outputs, outputs);
+    status = compile(&c, n_outputs, outputs, lent);
   cusp_order_free(&c.order);
   cusp_free(c.outputs);
   cusp_free(c.replaces);
@@ -203,6 +185,11 @@ cusp_status cusp_function_new(cusp_function **out, cusp_trace *trace, int n_outp
   }
   *out = c.function;
   return CUSP_OK;
+}
+
+cusp_status cusp_function_new(cusp_function **out, cusp_trace *trace, int n_outputs,
+                              cusp_node *const *outputs) {
+  return cusp_function_make(out, trace, n_outputs, outputs, false);
 }
 
 void cusp_function_free(cusp_function *f) {
@@ -257,7 +244,7 @@ static bool exclusive(const cusp_variable *variable) {
  * stays what it was. */
 static void bind_variables(cusp_function *f) {
   for (int i = 0; i < f->n_leaves; i++)
-    if (f->sources[i].kind == FROM_VARIABLE)
+    if (f->sources[i].kind == CUSP_FROM_VARIABLE)
       f->leaves[i] = f->variables[f->sources[i].index]->value->value;
   for (int k = 0; k < f->n_assigned; k++) {
     cusp_variable *variable = f->variables[f->assigned[k]];
@@ -332,7 +319,7 @@ cusp_status cusp_function_run(cusp_function *f, int n_arguments, const cusp_arra
   CUSP_TRY(cusp_alloc_zeroed((void **)&copies, ((size_t)f->n_leaves + 1) * sizeof *copies));
   cusp_status status = CUSP_OK;
   for (int i = 0; status == CUSP_OK && i < f->n_leaves; i++)
-    if (f->sources[i].kind == FROM_ARGUMENT)
+    if (f->sources[i].kind == CUSP_FROM_ARGUMENT)
       status = bind_argument(f, i, &arguments[f->sources[i].index], &copies[i]);
   if (status == CUSP_OK)
     status = run_bound(f, results);
@@ -440,7 +427,7 @@ static void *batch_rows(const feeder *d, int array, int64_t batch) {
 static void feed(feeder *d, int64_t batch) {
   cusp_function *f = d->function;
   for (int i = 0; i < f->n_leaves; i++) {
-    if (f->sources[i].kind != FROM_ARGUMENT)
+    if (f->sources[i].kind != CUSP_FROM_ARGUMENT)
       continue;
     int array = f->sources[i].index;
     f->leaves[i] = d->buffers[array];

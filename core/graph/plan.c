@@ -64,6 +64,13 @@ static cusp_status lower(cusp_plan *plan, cusp_graph *graph, const cusp_plan_opt
   return status;
 }
 
+static cusp_status provide_arena(cusp_plan *plan) {
+  if (cusp_state()->plans_keep_memory)
+    return cusp_alloc(&plan->kept, plan->arena_bytes);
+  cusp_scratch_register(&plan->scratch, plan->arena_bytes);
+  return CUSP_OK;
+}
+
 cusp_status cusp_plan_new(cusp_plan **out, cusp_graph *graph, const cusp_plan_options *options) {
   *out = NULL;
   cusp_plan *plan = NULL;
@@ -71,7 +78,7 @@ cusp_status cusp_plan_new(cusp_plan **out, cusp_graph *graph, const cusp_plan_op
   if (status == CUSP_OK) {
     status = lower(plan, graph, options);
     if (status == CUSP_OK && options->recurs && plan->arena_bytes)
-      cusp_scratch_register(&plan->scratch, plan->arena_bytes);
+      status = provide_arena(plan);
   }
   cusp_graph_free(graph);
   if (status != CUSP_OK) {
@@ -95,6 +102,7 @@ void cusp_plan_free(cusp_plan *plan) {
   for (int i = 0; plan->constants && i < plan->n_leaves; i++)
     cusp_array_release(&plan->constants[i]);
   cusp_scratch_unregister(&plan->scratch);
+  cusp_free(plan->kept);
   cusp_arena_free(&plan->memory);
   cusp_free(plan);
 }

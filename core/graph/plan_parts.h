@@ -58,7 +58,8 @@ struct cusp_plan {
   void **operands;      /* scratch for fused steps' pointers */
   cusp_storage **fresh; /* by result, during a run */
   size_t arena_bytes;
-  void *arena; /* borrowed for a run */
+  void *arena; /* borrowed for a run, or */
+  void *kept;  /* its own: see plans_keep_memory of the thread's state */
   /* its steps' first place in the lists of the profile with that number */
   int64_t profile;
   int profiled_first;

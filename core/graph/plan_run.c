@@ -63,6 +63,10 @@ static cusp_status run_profiled_steps(cusp_plan *plan) {
 }
 
 static cusp_status take_arena(cusp_plan *plan) {
+  if (plan->kept) {
+    plan->arena = plan->kept;
+    return CUSP_OK;
+  }
   if (plan->scratch.link)
     return cusp_scratch_borrow(&plan->arena, &plan->scratch);
   return plan->arena_bytes ? cusp_alloc(&plan->arena, plan->arena_bytes) : CUSP_OK;
@@ -71,7 +75,7 @@ static cusp_status take_arena(cusp_plan *plan) {
 static void give_arena(cusp_plan *plan) {
   if (plan->scratch.link)
     cusp_scratch_return(plan->arena);
-  else
+  else if (!plan->kept)
     cusp_free(plan->arena);
   plan->arena = NULL;
 }

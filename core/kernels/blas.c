@@ -4,6 +4,7 @@
 #include "../base/threads.h"
 #include "blas_plain.h"
 #include "panels.h"
+#include "small.h"
 
 #include <dlfcn.h>
 #include <omp.h>
@@ -300,6 +301,48 @@ static bool better_by_panels(const cusp_gemm_task *t) {
          t->n >= 8 && t->k > 0 && cusp_panel_loops_find();
 }
 
+/* ------------------------------------------------------------------ without the library */
+
+bool cusp_gemm_needs_blas(const cusp_gemm_task *t) {
+  return t->m != 1 || t->dtype != CUSP_FLOAT32 || t->alpha != 1 || (t->beta != 0 && t->beta != 1) ||
+         (t->trans_b && t->n > 1) || t->n > CUSP_SMALL_PRODUCT || t->k < 1 ||
+         t->k > CUSP_SMALL_PRODUCT / t->n;
+}
+
+static void run_small(const cusp_gemm_task *t) {
+  cusp_row_product product = {.n = t->n, .k = t->k, .a = t->a, .b = t->b, .c = t->c};
+  product.step = t->trans_a ? t->lda : 1;
+  product.ldb = t->trans_b ? 1 : t->ldb;
+  product.beta = t->beta != 0;
+  cusp_small_loops_find()->multiply(&product);
+}
+
+static _Thread_local bool quiet;
+
+bool cusp_gemm_set_quiet(bool value) {
+  bool before = quiet;
+  quiet = value;
+  return before;
+}
+
+bool cusp_gemm_is_quiet(void) { return quiet; }
+
+static bool can_do_without(const cusp_gemm_task *t) {
+  return t->dtype == CUSP_FLOAT32 && t->alpha == 1 && (t->beta == 0 || t->beta == 1) && t->k > 0 &&
+         (!t->trans_b || t->n >= 8) && cusp_panel_loops_find();
+}
+
+/* Rows that are too short for panels are multiplied one by one. */
+static void run_rows_apart(const cusp_gemm_task *whole) {
+  cusp_gemm_task t = *whole;
+  t.m = 1;
+  for (int64_t i = 0; i < whole->m; i++) {
+    run_small(&t);
+    t.a = (const float *)t.a + (t.trans_a ? 1 : t.lda);
+    t.c = (float *)t.c + t.ldc;
+  }
+}
+
 static void run_panels(const cusp_gemm_task *t) {
   cusp_panel_rows a = {t->a, t->trans_a ? 1 : t->lda, t->trans_a ? t->lda : 1};
   cusp_panel_source b = {t->b, t->trans_b, t->ldb};
@@ -309,6 +352,14 @@ static void run_panels(const cusp_gemm_task *t) {
 void cusp_gemm_serial(const cusp_gemm_task *task) {
   if (task->m <= 0 || task->n <= 0)
     return;
+  if (!cusp_gemm_needs_blas(task)) {
+    run_small(task);
+    return;
+  }
+  if (quiet && can_do_without(task)) {
+    (task->n >= 8 ? run_panels : run_rows_apart)(task);
+    return;
+  }
   if (better_by_panels(task)) {
     run_panels(task);
     return;

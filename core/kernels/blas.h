@@ -29,6 +29,12 @@ typedef struct cusp_gemm_task {
 void cusp_gemm(const cusp_gemm_task *task);
 /** Runs the task on the calling thread alone. */
 void cusp_gemm_serial(const cusp_gemm_task *task);
+/** Whether the product is for OpenBLAS: small ones are not. */
+bool cusp_gemm_needs_blas(const cusp_gemm_task *task);
+/** Whether this thread plans and computes without OpenBLAS and oneDNN where it can: they lock and
+ * allocate in some of their runs. Gives what held before. */
+bool cusp_gemm_set_quiet(bool quiet);
+bool cusp_gemm_is_quiet(void);
 /** CUSP_ENOMEM where OpenBLAS is there, but not the address space that it needs. Opens the
  * library. */
 CUSP_NODISCARD cusp_status cusp_blas_ready(void);

@@ -3,29 +3,41 @@
 #include "../base/memory.h"
 #include "state.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { NAME_SLOTS = 256 };
 
-/* Names live as long as the process: there are as many as scripts and operations. */
+typedef struct interned {
+  struct interned *next;
+  char text[];
+} interned;
+
+static interned *find_name(interned *first, const char *text) {
+  while (first && strcmp(first->text, text) != 0)
+    first = first->next;
+  return first;
+}
+
+/* Names live as long as the process, for all threads: there are as many as scripts and operations.
+ * Two threads may enter one name twice. */
 const char *cusp_intern(const char *text) {
-  static _Thread_local struct name {
-    struct name *next;
-    char text[];
-  } * slots[NAME_SLOTS];
+  static _Atomic(interned *) slots[NAME_SLOTS];
   uint32_t hash = 5381;
   for (const char *c = text; *c; c++)
     hash = hash * 33 + (unsigned char)*c;
-  struct name **slot = &slots[hash % NAME_SLOTS], *n;
-  for (n = *slot; n; n = n->next)
-    if (strcmp(n->text, text) == 0)
-      return n->text;
+  _Atomic(interned *) *slot = &slots[hash % NAME_SLOTS];
+  interned *n = find_name(atomic_load_explicit(slot, memory_order_acquire), text);
+  if (n)
+    return n->text;
   size_t length = strlen(text) + 1;
   if (cusp_alloc((void **)&n, sizeof *n + length) != CUSP_OK)
     return NULL;
   memcpy(n->text, text, length);
-  n->next = *slot;
-  *slot = n;
+  n->next = atomic_load_explicit(slot, memory_order_relaxed);
+  while (!atomic_compare_exchange_weak_explicit(slot, &n->next, n, memory_order_release,
+                                                memory_order_relaxed))
+    ;
   return n->text;
 }
 

@@ -5,6 +5,7 @@
 
 #include "../base/collections.h"
 #include "branch.h"
+#include "carried.h"
 #include "source.h"
 #include "stats.h"
 #include "tape.h"
@@ -58,7 +59,7 @@ struct cusp_trace {
   int n_bindings;
 };
 
-typedef struct cusp_graph_state {
+struct cusp_graph_state {
   /* innermost open one that the running coroutine sees, NULL: none or suspended */
   cusp_trace *trace;
   cusp_tape *tape;     /* innermost recording one that it sees */
@@ -72,12 +73,15 @@ typedef struct cusp_graph_state {
   uint64_t pending_nodes, pending_bytes;
   uint64_t nodes_limit, bytes_limit; /* past these, what is pending is evaluated */
   bool evaluating;
-  cusp_origin origin;    /* of the nodes made next */
-  const void *placed;    /* the coroutine that is in the origin's place and region */
-  int32_t failed_place;  /* of the node whose run has failed last */
-  cusp_profile *profile; /* of the plans that run, NULL: nobody asked for one */
+  void *plans; /* those that the evaluator keeps, and how they are freed */
+  void (*free_plans)(void *plans);
+  bool plans_keep_memory; /* plans made now run without allocating */
+  cusp_origin origin;     /* of the nodes made next */
+  const void *placed;     /* the coroutine that is in the origin's place and region */
+  int32_t failed_place;   /* of the node whose run has failed last */
+  cusp_profile *profile;  /* of the plans that run, NULL: nobody asked for one */
   cusp_graph_stats stats;
-} cusp_graph_state;
+};
 
 /** This thread's state; lent. */
 cusp_graph_state *cusp_state(void);

@@ -9,6 +9,7 @@
 
 #include "../kernels/convolution.h"
 #include "../base/memory.h"
+#include "../kernels/blas.h"
 #include "../kernels/onednn.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
@@ -282,7 +283,31 @@ static void release_onednn(cusp_call *call) {
   call->state = NULL;
 }
 
+static bool can_run_products(const cusp_call *call) {
+  if (face_of(call->op) != CUSP_CONVOLUTION_FORWARD || cusp_array_count(&call->outputs[0]) == 0)
+    return false;
+  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  return cusp_convolution_by_products_pays(&c, cusp_gemm_is_quiet());
+}
+
+static cusp_status prepare_products(cusp_call *call) {
+  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  call->workspace_bytes = cusp_convolution_workspace(&c);
+  return CUSP_OK;
+}
+
+static cusp_status run_products(cusp_call *call) {
+  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  cusp_convolution_by_products(&c, call->inputs[0].data, call->inputs[1].data,
+                               call->outputs[0].data, call->workspace);
+  return CUSP_OK;
+}
+
 static const cusp_kernel kernels[] = {
+    {.name = "products",
+     .can_run = can_run_products,
+     .prepare = prepare_products,
+     .run = run_products},
     {.name = "onednn",
      .can_run = can_run_onednn,
      .prepare = prepare_onednn,

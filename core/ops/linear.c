@@ -402,7 +402,8 @@ static cusp_status matmul_run_arrays(cusp_call *call) {
   if (plan->product)
     return cusp_product_run(plan->product, call->inputs[0].data, call->inputs[1].data,
                             call->outputs[0].data, call->workspace);
-  CUSP_TRY(cusp_blas_ready());
+  if (cusp_gemm_needs_blas(&plan->task))
+    CUSP_TRY(cusp_blas_ready());
   run_plan(plan, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data);
   return CUSP_OK;
 }

@@ -22,6 +22,8 @@ static double get(cusp_dtype dtype, const void *data, int64_t i) {
   return cusp_load_double(dtype, (const char *)data + (size_t)i * cusp_dtype_size(dtype));
 }
 
+static double factor = 0.5; /* alpha of the products below */
+
 /** The largest difference between cusp_gemm and a sum written out, for matrices whose rows have
  * `gap` unused elements. */
 static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, bool trans_a,
@@ -32,7 +34,7 @@ static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, b
                       .m = m,
                       .n = n,
                       .k = k,
-                      .alpha = 0.5,
+                      .alpha = factor,
                       .beta = beta};
   int64_t a_rows = trans_a ? k : m, b_rows = trans_b ? n : k;
   void *a, *b, *c;
@@ -61,7 +63,7 @@ static double largest_error(cusp_dtype dtype, int64_t m, int64_t n, int64_t k, b
       for (int64_t l = 0; l < k; l++)
         sum += get(dtype, a, trans_a ? l * t.lda + i : i * t.lda + l) *
                get(dtype, b, trans_b ? j * t.ldb + l : l * t.ldb + j);
-      sum = 0.5 * sum + (beta != 0 ? beta * value_at(i * t.ldc + j + 3) : 0);
+      sum = factor * sum + (beta != 0 ? beta * value_at(i * t.ldc + j + 3) : 0);
       worst = fmax(worst, fabs(get(dtype, c, i * t.ldc + j) - sum));
       if (isnan(get(dtype, c, i * t.ldc + j)))
         worst = INFINITY;
@@ -82,6 +84,22 @@ static void test_layouts(void) {
       CHECK(largest_error(CUSP_FLOAT32, m, n, k, flags & 1, flags & 2, gap, beta) < 1e-5);
       CHECK(largest_error(CUSP_FLOAT64, m, n, k, flags & 1, flags & 2, gap, beta) < 1e-13);
     }
+}
+
+/** Products that need no library: one row, and all of a thread that is to be quiet. */
+static void test_without_library(void) {
+  static const int64_t sizes[][3] = {{1, 1, 1},   {1, 1, 37},    {1, 3, 5},   {1, 17, 8},
+                                     {1, 71, 40}, {1, 130, 200}, {2, 3, 7},   {3, 8, 9},
+                                     {5, 33, 12}, {40, 16, 48},  {7, 300, 5}, {2, 5, 0}};
+  factor = 1;
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int flags = 0; flags < 32; flags++) {
+      bool before = cusp_gemm_set_quiet(flags & 16);
+      CHECK(largest_error(CUSP_FLOAT32, sizes[s][0], sizes[s][1], sizes[s][2], flags & 1, flags & 2,
+                          flags & 4 ? 3 : 0, flags & 8 ? 1 : 0) < 2e-5);
+      CHECK(cusp_gemm_set_quiet(before) == ((flags & 16) != 0));
+    }
+  factor = 0.5;
 }
 
 /** Large enough to be split, by rows and by columns, with a last piece that is no multiple of the
@@ -177,6 +195,7 @@ static void test_integers(void) {
 int main(void) {
   CHECK(strlen(cusp_blas_name()) > 0);
   test_layouts();
+  test_without_library();
   test_threads();
   test_threads_are_kept();
   test_panels();

@@ -10,7 +10,9 @@ local warnings = {}
 -- @tfield ?function before
 warnings.before = nil
 
-local function write(text) io.stderr:write("warning: ", text, "\n") end
+--- Receives what is warned of; by default it is written to standard error.
+-- @tfield function write
+function warnings.write(text) io.stderr:write("warning: ", text, "\n") end
 
 --- Warns.
 -- @tparam string message a format for string.format when more arguments follow
@@ -19,7 +21,7 @@ function warnings.warn(message, ...)
   if replicas.is_silent() then return end
   if select("#", ...) > 0 then message = plain.format(message, ...) end
   if warnings.before then warnings.before() end
-  local receive = context.get().receive_warning or write
+  local receive = context.get().receive_warning or warnings.write
   receive(message)
 end
 
