@@ -86,7 +86,7 @@ MODULES := $(BUILD)/lib/cusp/engine.so $(if $(ONEDNN_OBJECTS),$(BUILD)/lib/cusp/
 
 INSTALL_PLACES = $(foreach place,BUILD DESTDIR LUADIR LIBDIR BINDIR MANDIR DOCDIR DATADIR INCLUDEDIR ARCHIVEDIR VERSION,'$(place)=$($(place))')
 
-.PHONY: default demo test check lint fuzz bench bench-files bench-distributed docs html library manual install uninstall deb clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-inference bench-files bench-distributed docs html library manual install uninstall deb clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES)
@@ -102,6 +102,7 @@ help:
 	@echo "make lint       luacheck, clang-format and compiler warnings as errors"
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
+	@echo "make bench-inference  time known networks beside onnxruntime and PyTorch (PATTERN selects by title)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
 	@echo "make bench-distributed  two processes beside two threads, and beside PyTorch over gloo"
 	@echo "make bench-data training from a file ten times larger than the memory that it may use, beside training from memory; rows of compressed chunks, shuffled"
@@ -228,6 +229,9 @@ fuzz: default
 
 bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
+
+bench-inference: default
+	@$(PROGRAM) scripts/bench/run.lua $(BUILD) '$(PATTERN)' inference_rows.lua
 
 bench-files: default
 	@$(PROGRAM) scripts/bench/files.lua $(BUILD) '$(PATTERN)'
