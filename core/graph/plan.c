@@ -115,6 +115,7 @@ size_t cusp_plan_bytes(const cusp_plan *plan) {
     bytes += st->fused                           ? cusp_block_size(st->fused)
              : st->kernel && st->kernel->release ? BACKEND_BYTES
                                                  : 0;
+    bytes += st->call.kept_bytes;
   }
   for (int i = 0; i < plan->n_leaves; i++) {
     const cusp_storage *storage = plan->constants[i].storage;

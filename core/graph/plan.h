@@ -14,6 +14,8 @@ typedef struct cusp_plan_options {
   const int *replaces;
   /* each output gets row-major memory of its own, at a destination where one is given */
   bool own_outputs;
+  /* by leaf, or NULL: whether it is the same in many runs (a variable that is not assigned) */
+  const bool *steady;
   /* it will run many times: its scratch memory is kept between runs, shared with other such
    * plans */
   bool recurs;

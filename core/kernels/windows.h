@@ -9,6 +9,8 @@
 
 #include "../tensor/dtype.h"
 
+#include <stdbool.h>
+
 #define CUSP_WINDOW_AXES 3
 
 typedef struct cusp_windows {
@@ -27,6 +29,7 @@ typedef struct cusp_convolution {
   cusp_windows windows;
   int64_t channels, filters, groups;
   cusp_dtype dtype, result; /* of the operands; of what a face makes of them */
+  bool shifted;             /* the forward face adds a number of each filter */
 } cusp_convolution;
 
 /** The three faces of the same sum: it is linear in each of x, kernel and the cotangent of y. */
