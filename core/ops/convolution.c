@@ -161,20 +161,34 @@ static cusp_status kernel_gradient_gradient(cusp_gradient *g) {
 
 /* ------------------------------------------------------------------ the row with an ending */
 
-/** Inputs x, kernel and, as `terms` has them, the scale and the shift of each filter. */
-static cusp_status ended_infer(cusp_inference *inference) {
+static cusp_status check_terms(cusp_inference *inference) {
   const cusp_type *types = inference->inputs;
   const int64_t terms = inference->attrs[CUSP_CONVOLUTION_TERMS].integer;
-  const int expected = 2 + ((terms & CUSP_ENDING_SCALE) != 0) + ((terms & CUSP_ENDING_SHIFT) != 0);
+  if (terms < 0 || terms > (CUSP_ENDING_SCALE | CUSP_ENDING_SHIFT))
+    return cusp_infer_fail(inference, CUSP_EVALUE, "terms should be 0 to 3, got %lld",
+                           (long long)terms);
+  const int expected =
+      2 + (terms & CUSP_ENDING_SCALE ? 1 : 0) + (terms & CUSP_ENDING_SHIFT ? 1 : 0);
   if (inference->n_inputs != expected)
     return cusp_infer_fail(inference, CUSP_EVALUE, "expected %d operands, got %d", expected,
                            inference->n_inputs);
+  for (int i = 0; i < expected; i++)
+    if (types[i].dtype != CUSP_FLOAT32)
+      return cusp_infer_fail(inference, CUSP_EDTYPE, "expected operands of float32, got %s",
+                             cusp_dtype_name(types[i].dtype));
+  return CUSP_OK;
+}
+
+/** Inputs x, kernel and, as `terms` has them, the scale and the shift of each filter. */
+static cusp_status ended_infer(cusp_inference *inference) {
+  const cusp_type *types = inference->inputs;
+  CUSP_TRY(check_terms(inference));
   CUSP_TRY(forward_infer(inference));
-  for (int i = 2; i < expected; i++)
-    if (types[i].dtype != types[0].dtype ||
-        cusp_shape_count(&types[i].shape) != last_size(&types[1].shape))
-      return cusp_infer_fail(inference, CUSP_ESHAPE, "expected a number for each filter, got %s %s",
-                             cusp_dtype_name(types[i].dtype), cusp_shape_text(&types[i].shape));
+  for (int i = 2; i < inference->n_inputs; i++)
+    if (cusp_shape_count(&types[i].shape) != last_size(&types[1].shape))
+      return cusp_infer_fail(
+          inference, CUSP_ESHAPE, "expected a number for each of %lld filters, got shape %s",
+          (long long)last_size(&types[1].shape), cusp_shape_text(&types[i].shape));
   return CUSP_OK;
 }
 
