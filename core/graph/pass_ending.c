@@ -117,6 +117,7 @@ static cusp_status end_product(cusp_graph *graph, const chain *c) {
   if (c->shift >= 0)
     inputs[n++] = c->shift;
   last->op = cusp_op_find(product->op->ended);
+  last->origin = product->origin;
   last->attrs = attrs;
   last->n_attrs = product->n_attrs + 1;
   last->inputs = inputs;
