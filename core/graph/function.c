@@ -255,7 +255,8 @@ void cusp_function_free(cusp_function *f) {
 }
 
 size_t cusp_function_bytes(const cusp_function *f) {
-  return sizeof *f + cusp_plan_bytes(f->plan) + cusp_steady_bytes(&f->steady);
+  return sizeof *f + cusp_plan_bytes(f->plan) + cusp_plan_kept_bytes(f->plan) +
+         cusp_steady_bytes(&f->steady);
 }
 int cusp_function_n_arguments(const cusp_function *f) { return f->n_arguments; }
 int cusp_function_n_results(const cusp_function *f) { return f->n_results; }

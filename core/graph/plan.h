@@ -32,5 +32,7 @@ bool cusp_plan_overwrites(const cusp_plan *plan, int output);
 int cusp_plan_n_steps(const cusp_plan *plan);
 /* what the plan itself holds, for bounds of caches; no scratch memory */
 size_t cusp_plan_bytes(const cusp_plan *plan);
+/* what its steps keep of steady leaves, shared with other plans (tensor/forms.h) */
+size_t cusp_plan_kept_bytes(const cusp_plan *plan);
 
 #endif
