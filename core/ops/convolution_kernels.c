@@ -19,19 +19,10 @@
 const cusp_convolution_face cusp_convolution_faces[] = {
     CUSP_CONVOLUTION_FORWARD, CUSP_CONVOLUTION_INPUT_GRADIENT, CUSP_CONVOLUTION_KERNEL_GRADIENT};
 
-static cusp_convolution_face face_of(const cusp_call *call) {
-  return *(const cusp_convolution_face *)call->op->detail;
-}
-
 static int64_t last_size(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
 
-/** The operands of an ending; NULL: absent. */
-typedef struct ending {
-  const cusp_array *scale, *shift;
-} ending;
-
-static ending operands_of(const cusp_call *call) {
-  ending e = {NULL, NULL};
+cusp_ending cusp_ending_of(const cusp_call *call) {
+  cusp_ending e = {NULL, NULL};
   if (call->op->kernels != cusp_convolution_ended_kernels)
     return e;
   const int64_t terms = call->attrs[CUSP_CONVOLUTION_TERMS].integer;
@@ -44,7 +35,7 @@ static ending operands_of(const cusp_call *call) {
 }
 
 /** Which arrays of a call are x, kernel and y. */
-static cusp_convolution convolution_of(const cusp_call *call, cusp_convolution_face which) {
+cusp_convolution cusp_convolution_of(const cusp_call *call, cusp_convolution_face which) {
   const cusp_array *x =
       which == CUSP_CONVOLUTION_INPUT_GRADIENT ? &call->outputs[0] : &call->inputs[0];
   const cusp_array *kernel =
@@ -61,7 +52,7 @@ static cusp_convolution convolution_of(const cusp_call *call, cusp_convolution_f
   c.windows = cusp_windows_of(
       &x->shape, &y->shape, kernel->shape.size, attrs[CUSP_CONVOLUTION_STRIDES].ints,
       attrs[CUSP_CONVOLUTION_LOW].ints, attrs[CUSP_CONVOLUTION_DILATIONS].ints);
-  c.shifted = operands_of(call).shift != NULL;
+  c.shifted = cusp_ending_of(call).shift != NULL;
   c.groups = group_channels > 0 ? c.channels / group_channels : 1;
   return c;
 }
@@ -96,8 +87,8 @@ static void run_widened(const cusp_call *call, const cusp_convolution *c,
 }
 
 static cusp_status run_plain(cusp_call *call) {
-  const cusp_convolution_face which = face_of(call);
-  const cusp_convolution c = convolution_of(call, which);
+  const cusp_convolution_face which = cusp_face_of(call);
+  const cusp_convolution c = cusp_convolution_of(call, which);
   const size_t bytes =
       (size_t)cusp_array_count(&call->outputs[0]) * cusp_dtype_size(call->outputs[0].dtype);
   if (bytes == 0)
@@ -142,11 +133,39 @@ static void scale_filters(const cusp_array *x, const cusp_array *scale, const cu
 }
 
 static cusp_status run_reference(cusp_call *call) {
-  const ending e = operands_of(call);
+  const cusp_ending e = cusp_ending_of(call);
   CUSP_TRY(run_plain(call));
   if (e.scale || e.shift)
     scale_filters(&call->outputs[0], e.scale, e.shift, call->outputs[0].data);
   return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ forms of kernels */
+
+static int64_t offset_of(const cusp_array *x) {
+  return (const char *)x->data - (const char *)x->storage->data;
+}
+
+cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, const void *manner,
+                             size_t manner_bytes, size_t bytes, bool *fill) {
+  const cusp_array *kernel = &call->inputs[1], *scale = cusp_ending_of(call).scale;
+  cusp_form_key key = {0};
+  *fill = false;
+  key.stamps[0] = cusp_storage_stamp(kernel->storage);
+  key.stamps[1] = scale ? cusp_storage_stamp(scale->storage) : 0;
+  if (cusp_form_is_of(*form, key.stamps))
+    return CUSP_OK;
+  cusp_form_release(*form);
+  *form = NULL;
+  key.offsets[0] = offset_of(kernel);
+  key.offsets[1] = scale ? offset_of(scale) : 0;
+  key.manner = manner;
+  key.manner_bytes = manner_bytes;
+  return cusp_form_get(form, &key, bytes, fill);
+}
+
+bool cusp_keeps_kernel(const cusp_call *call) {
+  return (call->steady & 2) && (!cusp_ending_of(call).scale || (call->steady & 4));
 }
 
 /* ------------------------------------------------------------------ oneDNN */
@@ -180,14 +199,12 @@ static size_t kernel_bytes(const cusp_call *call) {
   return (size_t)cusp_array_count(&call->inputs[1]) * cusp_dtype_size(call->inputs[1].dtype);
 }
 
-static bool is_steady(const cusp_call *call, int input) { return call->steady >> input & 1; }
-
 /** What is kept between runs, and the scratch memory of one. */
 static void plan_forms(cusp_call *call, onednn_state *state) {
-  const bool scaled = operands_of(call).scale != NULL;
+  const bool scaled = cusp_ending_of(call).scale != NULL;
   const size_t packed = state->onednn->convolution_packed(state->convolution);
-  state->keeps = face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT && is_steady(call, 1) &&
-                 (!scaled || is_steady(call, 2)) && (packed > 0 || scaled);
+  state->keeps = cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT &&
+                 cusp_keeps_kernel(call) && (packed > 0 || scaled);
   state->form_bytes = packed > 0 ? packed : kernel_bytes(call);
   state->own_workspace = aligned(state->onednn->convolution_workspace(state->convolution) -
                                  (state->keeps ? packed : 0));
@@ -200,8 +217,8 @@ static cusp_status prepare_onednn(cusp_call *call) {
   onednn_state *state;
   CUSP_TRY(cusp_memory_check(PRIMITIVE_BYTES));
   CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
-  const cusp_convolution_face which = face_of(call);
-  const cusp_convolution c = convolution_of(call, which);
+  const cusp_convolution_face which = cusp_face_of(call);
+  const cusp_convolution c = cusp_convolution_of(call, which);
   state->onednn = cusp_onednn_load();
   state->convolution = state->onednn->convolution_new(&c, which, message, sizeof message);
   call->state = state;
@@ -214,39 +231,26 @@ static cusp_status prepare_onednn(cusp_call *call) {
 /** The kernel times its scale, in scratch memory. */
 static const void *scaled_kernel(const cusp_call *call, const onednn_state *state) {
   float *scaled = (float *)((char *)call->workspace + state->own_workspace);
-  scale_filters(&call->inputs[1], operands_of(call).scale, NULL, scaled);
+  scale_filters(&call->inputs[1], cusp_ending_of(call).scale, NULL, scaled);
   return scaled;
 }
 
 static bool fill_form(const cusp_call *call, const onednn_state *state, void *form) {
-  const bool scaled = operands_of(call).scale != NULL;
+  const bool scaled = cusp_ending_of(call).scale != NULL;
   if (state->onednn->convolution_packed(state->convolution) == 0) {
-    scale_filters(&call->inputs[1], operands_of(call).scale, NULL, form);
+    scale_filters(&call->inputs[1], cusp_ending_of(call).scale, NULL, form);
     return true;
   }
   const void *kernel = scaled ? scaled_kernel(call, state) : call->inputs[1].data;
   return state->onednn->convolution_pack(state->convolution, kernel, form);
 }
 
-static int64_t offset_of(const cusp_array *x) {
-  return (const char *)x->data - (const char *)x->storage->data;
-}
-
 /** Makes the form where there is none of the present kernel and scale. */
 static cusp_status refresh_form(cusp_call *call, onednn_state *state) {
-  const cusp_array *kernel = &call->inputs[1], *scale = operands_of(call).scale;
-  cusp_form_key key = {0};
+  size_t manner_bytes;
+  const void *manner = state->onednn->convolution_manner(state->convolution, &manner_bytes);
   bool fill;
-  key.stamps[0] = cusp_storage_stamp(kernel->storage);
-  key.stamps[1] = scale ? cusp_storage_stamp(scale->storage) : 0;
-  if (cusp_form_is_of(state->form, key.stamps))
-    return CUSP_OK;
-  cusp_form_release(state->form);
-  state->form = NULL;
-  key.offsets[0] = offset_of(kernel);
-  key.offsets[1] = scale ? offset_of(scale) : 0;
-  key.manner = state->onednn->convolution_manner(state->convolution, &key.manner_bytes);
-  CUSP_TRY(cusp_form_get(&state->form, &key, state->form_bytes, &fill));
+  CUSP_TRY(cusp_kernel_form(call, &state->form, manner, manner_bytes, state->form_bytes, &fill));
   if (!fill || fill_form(call, state, cusp_form_bytes(state->form)))
     return CUSP_OK;
   cusp_form_release(state->form);
@@ -259,7 +263,7 @@ static cusp_status run_onednn(cusp_call *call) {
   onednn_state *state = call->state;
   if (!state->convolution)
     return run_reference(call);
-  const ending e = operands_of(call);
+  const cusp_ending e = cusp_ending_of(call);
   cusp_onednn_operands operands = {.a = call->inputs[0].data,
                                    .b = call->inputs[1].data,
                                    .shift = e.shift ? e.shift->data : NULL,
@@ -287,13 +291,22 @@ static void release_onednn(cusp_call *call) {
   call->state = NULL;
 }
 
-#define ONEDNN                                                                                 \
-  {                                                                                            \
-    .name = "onednn", .can_run = can_run_onednn, .prepare = prepare_onednn, .run = run_onednn, \
-    .release = release_onednn, .keeps = true                                                   \
+#define KERNELS                                                                    \
+  {.name = "panels",                                                               \
+   .can_run = cusp_pointwise_can_run,                                              \
+   .prepare = cusp_pointwise_prepare,                                              \
+   .run = cusp_pointwise_run,                                                      \
+   .release = cusp_pointwise_release,                                              \
+   .keeps = true},                                                                 \
+      {.name = "onednn",                                                           \
+       .can_run = can_run_onednn,                                                  \
+       .prepare = prepare_onednn,                                                  \
+       .run = run_onednn,                                                          \
+       .release = release_onednn,                                                  \
+       .keeps = true},                                                             \
+      {.name = "reference", .prepare = prepare_reference, .run = run_reference}, { \
+    0                                                                              \
   }
-#define REFERENCE \
-  { .name = "reference", .prepare = prepare_reference, .run = run_reference }
 
-const cusp_kernel cusp_convolution_kernels[] = {ONEDNN, REFERENCE, {0}};
-const cusp_kernel cusp_convolution_ended_kernels[] = {ONEDNN, REFERENCE, {0}};
+const cusp_kernel cusp_convolution_kernels[] = {KERNELS};
+const cusp_kernel cusp_convolution_ended_kernels[] = {KERNELS};

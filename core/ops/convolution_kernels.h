@@ -4,6 +4,7 @@
 
 #include "../kernels/windows.h"
 #include "../node/op.h"
+#include "../tensor/forms.h"
 
 /** The attributes of the hidden rows, in order. */
 enum {
@@ -13,6 +14,30 @@ enum {
   CUSP_CONVOLUTION_SIZES,
   CUSP_CONVOLUTION_TERMS /* of the row with an ending alone */
 };
+
+/** The operands of an ending; NULL: absent. */
+typedef struct cusp_ending {
+  const cusp_array *scale, *shift;
+} cusp_ending;
+
+static inline cusp_convolution_face cusp_face_of(const cusp_call *call) {
+  return *(const cusp_convolution_face *)call->op->detail;
+}
+cusp_ending cusp_ending_of(const cusp_call *call);
+cusp_convolution cusp_convolution_of(const cusp_call *call, cusp_convolution_face face);
+
+/** Whether kernel and scale are steady, so that a form of them can be kept. */
+bool cusp_keeps_kernel(const cusp_call *call);
+/** Makes *form one of the present kernel and scale; where *fill says so its bytes have to be
+ * written. */
+CUSP_NODISCARD cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, const void *manner,
+                                            size_t manner_bytes, size_t bytes, bool *fill);
+
+/** pointwise.c: products of few positions with a kernel that is kept. */
+bool cusp_pointwise_can_run(const cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_pointwise_prepare(cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_pointwise_run(cusp_call *call);
+void cusp_pointwise_release(cusp_call *call);
 
 extern const cusp_convolution_face cusp_convolution_faces[3];
 extern const cusp_kernel cusp_convolution_kernels[], cusp_convolution_ended_kernels[];

@@ -50,30 +50,6 @@ static void fill_types(shapes *s, const cusp_convolution *c, cusp_convolution_fa
   s->dst_type = face == CUSP_CONVOLUTION_FORWARD ? to : from;
 }
 
-/** Whether element `k` of the windows lies over the input at some output position. */
-static bool is_used(const cusp_windows *w, int axis, int64_t k) {
-  for (int64_t o = 0; o < w->output[axis]; o++) {
-    const int64_t at = o * w->stride[axis] - w->low[axis] + k * w->dilation[axis];
-    if (at >= 0 && at < w->input[axis])
-      return true;
-  }
-  return false;
-}
-
-/** Elements of the kernel that only ever see padding, at small images, are not read at all. */
-static int64_t trim(cusp_windows *w, int axis) {
-  const int64_t dilation = w->dilation[axis];
-  int64_t dropped = 0;
-  while (w->size[axis] > 1 && w->low[axis] >= dilation && !is_used(w, axis, 0)) {
-    w->low[axis] -= dilation;
-    w->size[axis]--;
-    dropped++;
-  }
-  while (w->size[axis] > 1 && !is_used(w, axis, w->size[axis] - 1))
-    w->size[axis]--;
-  return dropped;
-}
-
 /** The caller's weights, [size..., channels / groups, filters], as oneDNN orders their axes. */
 static void fill_weights(shapes *s, const cusp_convolution *c, int first,
                          const int64_t dropped[CUSP_WINDOW_AXES]) {
@@ -97,7 +73,7 @@ static void fill_shapes(shapes *s, const cusp_convolution *c, cusp_convolution_f
   const int first = axis_is_trivial(w, 0) ? 1 : 0;
   int64_t dropped[CUSP_WINDOW_AXES] = {0};
   for (int axis = first; axis < CUSP_WINDOW_AXES && face == CUSP_CONVOLUTION_FORWARD; axis++)
-    dropped[axis] = trim(w, axis);
+    dropped[axis] = cusp_window_trim(w, axis);
   s->spatial = CUSP_WINDOW_AXES - first;
   s->src[0] = s->dst[0] = w->batch;
   s->src[1] = c->channels;
@@ -336,8 +312,8 @@ static dnnl_status_t place(cusp_onednn_convolution *c, const cusp_onednn_operand
   if (status == dnnl_success && c->shift)
     status = dnnl_memory_set_data_handle(c->shift, (void *)o->shift);
   if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(
-        c->scratchpad, (char *)o->workspace + (o->packed ? 0 : c->weights_bytes));
+    status = dnnl_memory_set_data_handle(c->scratchpad,
+                                         (char *)o->workspace + (o->packed ? 0 : c->weights_bytes));
   return status;
 }
 
