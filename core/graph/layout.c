@@ -100,7 +100,8 @@ static cusp_status fill_call(cusp_lowering *l, const cusp_operation *operation, 
                       .name = operation->op->name,
                       .attrs = operation->attrs,
                       .n_inputs = operation->n_inputs,
-                      .n_outputs = operation->n_outputs};
+                      .n_outputs = operation->n_outputs,
+                      .recurs = l->options->recurs};
   CUSP_TRY(cusp_arena_alloc((void **)&call->inputs, &l->graph->arena,
                             (size_t)operation->n_inputs * sizeof *call->inputs));
   CUSP_TRY(cusp_arena_alloc((void **)&call->outputs, &l->graph->arena,

@@ -79,6 +79,7 @@ typedef struct cusp_call {
   /* bit i: inputs[i] is the same in all runs but for those after a variable was assigned; where the
      kernel `keeps`, its storage is set in each run */
   uint64_t steady;
+  bool recurs;       /* in a compiled function: steady inputs are likely to be the same for long */
   size_t kept_bytes; /* what prepare expects the state to keep of steady inputs */
 } cusp_call;
 

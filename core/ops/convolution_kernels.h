@@ -33,6 +33,9 @@ bool cusp_keeps_kernel(const cusp_call *call);
 CUSP_NODISCARD cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, const void *manner,
                                             size_t manner_bytes, size_t bytes, bool *fill);
 
+/** The form of a right factor [k, n], `offset` elements into the kernel, in panels (panels.h). */
+CUSP_NODISCARD cusp_status cusp_panels_form(cusp_call *call, cusp_form **form, int64_t k, int64_t n,
+                                            int64_t offset, bool *fill);
 /** pointwise.c: products of few positions with a kernel that is kept. */
 bool cusp_pointwise_can_run(const cusp_call *call);
 CUSP_NODISCARD cusp_status cusp_pointwise_prepare(cusp_call *call);

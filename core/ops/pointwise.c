@@ -74,16 +74,21 @@ cusp_status cusp_pointwise_prepare(cusp_call *call) {
   return CUSP_OK;
 }
 
-static cusp_status refresh(cusp_call *call, pointwise_state *state) {
+cusp_status cusp_panels_form(cusp_call *call, cusp_form **form, int64_t k, int64_t n,
+                             int64_t offset, bool *fill) {
   static const char panels[] = "panels";
-  const product *p = &state->product;
-  const cusp_array *scale = cusp_ending_of(call).scale;
   const struct {
     const char *name;
-    product product;
-  } manner = {panels, *p};
+    int64_t k, n, offset;
+  } manner = {panels, k, n, offset};
+  return cusp_kernel_form(call, form, &manner, sizeof manner, call->kept_bytes, fill);
+}
+
+static cusp_status refresh(cusp_call *call, pointwise_state *state) {
+  const product *p = &state->product;
+  const cusp_array *scale = cusp_ending_of(call).scale;
   bool fill;
-  CUSP_TRY(cusp_kernel_form(call, &state->form, &manner, sizeof manner, call->kept_bytes, &fill));
+  CUSP_TRY(cusp_panels_form(call, &state->form, p->k, p->n, p->offset, &fill));
   if (fill)
     cusp_panels_pack(p->k, p->n, (const float *)call->inputs[1].data + p->offset,
                      scale ? scale->data : NULL, cusp_form_bytes(state->form));

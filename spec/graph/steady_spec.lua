@@ -168,6 +168,32 @@ describe("a model with convolutions and normalisation", function()
   end)
 end)
 
+describe("a product whose right factor is kept", function()
+  for _, rows in ipairs{1, 2, 5, 12, 13, 25, 40, 96, 97} do
+    it(("is right for %d rows, before and after an assignment"):format(rows), function()
+      local kernel = cusp.Variable(random.normal{300, 170})
+      local f = cusp.compile(function(x) return ops.matmul(x, kernel) end)
+      local x = random.normal{rows, 300}
+      for _ = 1, 2 do
+        local exact = ops.matmul(ops.cast(x, "float64"), ops.cast(kernel, "float64"))
+        assert_near(ops.cast(exact, "float32"), f(x))
+        kernel:assign(random.normal{300, 170})
+      end
+    end)
+  end
+
+  it("takes left factors that are views", function()
+    local kernel = cusp.Variable(random.normal{300, 170})
+    local f = cusp.compile(function(x)
+      return ops.matmul(ops.transpose(x), kernel), ops.matmul(x:slice{{}, 1}, kernel)
+    end)
+    local x = random.normal{300, 6}
+    local first, second = f(x)
+    assert_near(ops.matmul(ops.transpose(x), kernel), first)
+    assert_near(ops.matmul(x:slice{{}, 1}, kernel), second)
+  end)
+end)
+
 ---------------------------------------------------------------- geometries
 
 -- Each: class, its arguments, and the shape of an image.
@@ -185,6 +211,13 @@ local geometries = {
   {"Conv2D", {16, 3, padding = "same", groups = 4}, {1, 2, 8}},
   {"Conv2D", {5, 3, padding = "same"}, {1, 4, 3}},
   {"Conv2D", {32, 3, strides = 2}, {9, 8, 3}},
+  {"Conv2D", {100, 1}, {1, 1, 96}},
+  {"Conv2D", {250, 1}, {3, 1, 40}},
+  {"Conv2D", {65, 3, padding = "same"}, {1, 1, 70}},
+  {"Conv2D", {72, 1, strides = 2}, {2, 2, 64}},
+  {"Conv2D", {72, 1, strides = 2}, {3, 2, 64}},
+  {"Conv2D", {33, {1, 2}, padding = "same"}, {5, 1, 130}},
+  {"Conv1D", {200, 3, padding = "causal"}, {1, 64}},
   {"Conv3D", {8, 3, padding = "same"}, {1, 2, 3, 4}},
   {"DepthwiseConv2D", {3, padding = "same", depth_multiplier = 2}, {1, 2, 8}},
   {"DepthwiseConv2D", {5, padding = "same"}, {2, 2, 16}},
