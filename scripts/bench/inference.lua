@@ -1,7 +1,7 @@
 --- Inference with random weights of a network of cusp.applications, on images of SIZE x SIZE, or of
--- the "transformer" on SIZE words: `cusp inference.lua NETWORK SIZE BATCH [FILE]` prints {"seconds_per_step": [of predict],
--- "eager_seconds": [of model(x)], "work":, "traffic":}. With FILE it writes the network as ONNX
--- there first, for inference.py, unless the file exists.
+-- the "transformer" on SIZE words: `cusp inference.lua NETWORK SIZE BATCH [FILE]` prints
+-- {"seconds_per_step": [of predict], "eager_seconds": [of model(x)], "work":, "traffic":}. With
+-- FILE it writes the network as ONNX there first, for inference.py, unless the file exists.
 local cusp = require "cusp"
 
 local network, size, batch = arg[1], math.tointeger(arg[2]), math.tointeger(arg[3])

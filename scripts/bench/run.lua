@@ -2,8 +2,9 @@
 -- BUILD/bench.json.
 -- Usage: cusp scripts/bench/run.lua BUILD [PATTERN [ROWS]]
 -- PATTERN selects rows by title, ROWS the file that lists them (rows.lua). Peers run in the Python
--- named by CUSP_BENCH_PYTHON (PyTorch, JAX, onnxruntime, Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise. All cases of all rows take
--- turns, CUSP_BENCH_ROUNDS times (3): a busy minute meets all of them.
+-- named by CUSP_BENCH_PYTHON (PyTorch, JAX, onnxruntime, Keras 3) and CUSP_BENCH_TF_PYTHON
+-- (TensorFlow); python3 otherwise. All cases of all rows take turns, CUSP_BENCH_ROUNDS times (3): a
+-- busy minute meets all of them.
 local engine = require "cusp.engine"
 local json = require "cusp.formats.json"
 

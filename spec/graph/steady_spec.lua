@@ -85,7 +85,9 @@ describe("steady values", function()
       return ops.matmul(x, ops.transpose(table_of * 2)) + ops.sum(table_of)
     end)
     local x = random.normal{3, 4}
-    local function expected() return ops.matmul(x, ops.transpose(table_of * 2)) + ops.sum(table_of) end
+    local function expected()
+      return ops.matmul(x, ops.transpose(table_of * 2)) + ops.sum(table_of)
+    end
     assert_near(expected(), f(x))
     table_of:assign(random.normal{6, 4})
     assert_near(expected(), f(x))
@@ -94,7 +96,9 @@ describe("steady values", function()
   it("are left where they are for random numbers", function()
     local shape = cusp.Variable(ops.ones{64})
     local generator = random.SeedGenerator(3)
-    local f = cusp.compile(function() return random.normal(shape.shape, 0, 1, {seed = generator}) * shape end)
+    local f = cusp.compile(function()
+      return random.normal(shape.shape, 0, 1, {seed = generator}) * shape
+    end)
     assert.is_true(largest_difference(f(), f()) > 0)
   end)
 end)
@@ -130,7 +134,7 @@ describe("a model with convolutions and normalisation", function()
     assert_predicts(model, x)
   end)
 
-  it("keeps each packed kernel once for all sizes of batches, and none when it has changed", function()
+  it("keeps each packed kernel once for all batches, and none when it has changed", function()
     local input = cusp.Input{shape = {6, 6, 128}}
     local wide = cusp.Model(input, layers.Conv2D{256, 3}(input))
     local images, bytes = random.normal{4, 6, 6, 128}, 4 * wide:count_params()
