@@ -293,10 +293,10 @@ static void release_onednn(cusp_call *call) {
 
 #define KERNELS                                                                    \
   {.name = "panels",                                                               \
-   .can_run = cusp_pointwise_can_run,                                              \
-   .prepare = cusp_pointwise_prepare,                                              \
-   .run = cusp_pointwise_run,                                                      \
-   .release = cusp_pointwise_release,                                              \
+   .can_run = cusp_few_positions_can_run,                                          \
+   .prepare = cusp_few_positions_prepare,                                          \
+   .run = cusp_few_positions_run,                                                  \
+   .release = cusp_few_positions_release,                                          \
    .keeps = true},                                                                 \
       {.name = "onednn",                                                           \
        .can_run = can_run_onednn,                                                  \

@@ -36,11 +36,11 @@ CUSP_NODISCARD cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, c
 /** The form of a right factor [k, n], `offset` elements into the kernel, in panels (panels.h). */
 CUSP_NODISCARD cusp_status cusp_panels_form(cusp_call *call, cusp_form **form, int64_t k, int64_t n,
                                             int64_t offset, bool *fill);
-/** pointwise.c: products of few positions with a kernel that is kept. */
-bool cusp_pointwise_can_run(const cusp_call *call);
-CUSP_NODISCARD cusp_status cusp_pointwise_prepare(cusp_call *call);
-CUSP_NODISCARD cusp_status cusp_pointwise_run(cusp_call *call);
-void cusp_pointwise_release(cusp_call *call);
+/** few_positions.c: products of few positions with a kernel that is kept. */
+bool cusp_few_positions_can_run(const cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_few_positions_prepare(cusp_call *call);
+CUSP_NODISCARD cusp_status cusp_few_positions_run(cusp_call *call);
+void cusp_few_positions_release(cusp_call *call);
 
 extern const cusp_convolution_face cusp_convolution_faces[3];
 extern const cusp_kernel cusp_convolution_kernels[], cusp_convolution_ended_kernels[];

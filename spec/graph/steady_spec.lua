@@ -222,6 +222,11 @@ local geometries = {
   {"Conv2D", {72, 1, strides = 2}, {3, 2, 64}},
   {"Conv2D", {33, {1, 2}, padding = "same"}, {5, 1, 130}},
   {"Conv1D", {200, 3, padding = "causal"}, {1, 64}},
+  {"Conv2D", {130, 3, padding = "same"}, {2, 2, 240}},
+  {"Conv2D", {600, 1}, {5, 3, 450}},
+  {"Conv2D", {128, {3, 2}, padding = "same", strides = 2, dilation_rate = 1}, {3, 4, 350}},
+  {"Conv2D", {128, 3, padding = "same", dilation_rate = 2}, {2, 4, 240}},
+  {"Conv1D", {256, 5, padding = "causal"}, {6, 210}},
   {"Conv3D", {8, 3, padding = "same"}, {1, 2, 3, 4}},
   {"DepthwiseConv2D", {3, padding = "same", depth_multiplier = 2}, {1, 2, 8}},
   {"DepthwiseConv2D", {5, padding = "same"}, {2, 2, 16}},
@@ -233,20 +238,33 @@ local function name_of(geometry)
   return geometry[1] .. " of " .. table.concat(geometry[3], " x ") .. ", case " .. geometry.case
 end
 
+-- The layer with a normalisation behind it; in float64 the plain loops compute it.
+local function ended_model(geometry, dtype)
+  local arguments = {dtype = dtype}
+  for key, value in pairs(geometry[2]) do arguments[key] = value end
+  local input = cusp.Input{shape = geometry[3], dtype = dtype}
+  local y = layers[geometry[1]](arguments)(input)
+  y = layers.BatchNormalization{dtype = dtype}(y)
+  return cusp.Model(input, layers.Activation{"relu", dtype = dtype}(y))
+end
+
+local function assert_predicts_as(exact, model, x)
+  exact:set_weights(model:get_weights())
+  local expected = exact(ops.cast(x, "float64"), {training = false})
+  assert_near(expected, model:predict{x, verbose = 0})
+  assert_near(expected, model(x, {training = false}))
+end
+
 describe("a convolution with its ending", function()
   for case, geometry in ipairs(geometries) do
     geometry.case = case
     it("equals the operations one by one: " .. name_of(geometry), function()
       random.set_seed(case)
-      local input = cusp.Input{shape = geometry[3]}
-      local y = layers[geometry[1]](geometry[2])(input)
-      y = layers.Activation{"relu"}(layers.BatchNormalization{}(y))
-      local model = cusp.Model(input, y)
-      local x = random.normal{3, table.unpack(geometry[3])}
-      stir(model)
-      assert_predicts(model, x)
-      stir(model)
-      assert_predicts(model, x)
+      local model, exact = ended_model(geometry), ended_model(geometry, "float64")
+      for _, batch in ipairs{3, 1, 3} do
+        stir(model)
+        assert_predicts_as(exact, model, random.normal{batch, table.unpack(geometry[3])})
+      end
     end)
   end
 
