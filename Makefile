@@ -95,7 +95,7 @@ C_LIBRARY := $(if $(LUA_ARCHIVE),$(BUILD)/c/$(SONAME) $(BUILD)/c/libcusp.a $(C_P
 
 INSTALL_PLACES = $(foreach place,BUILD DESTDIR LUADIR LIBDIR BINDIR MANDIR DOCDIR DATADIR INCLUDEDIR ARCHIVEDIR VERSION,'$(place)=$($(place))')
 
-.PHONY: default demo test check lint fuzz bench bench-files bench-distributed bench-realtime bench-data docs html library manual install uninstall deb clean help run-tests programs force
+.PHONY: default demo test check lint fuzz bench bench-inference bench-files bench-distributed bench-realtime bench-data docs html library manual install uninstall deb clean help run-tests programs force
 .DELETE_ON_ERROR:
 
 default: $(PROGRAM) $(MODULES) $(NATIVE_MODULES) $(C_LIBRARY)
@@ -114,6 +114,7 @@ help:
 	@echo "make lint       luacheck, clang-format and compiler warnings as errors"
 	@echo "make fuzz       random programs, calls and files for SECONDS=$(SECONDS) (SEED=... repeats a run, KINDS=programs,calls,files)"
 	@echo "make bench      time Cusp beside the frameworks that are installed (CUSP_BENCH_PYTHON, CUSP_BENCH_TF_PYTHON)"
+	@echo "make bench-inference  time known networks beside onnxruntime and PyTorch (PATTERN selects by title)"
 	@echo "make bench-files  time saving and loading 100 MB beside NumPy, h5py, Keras and TensorFlow"
 	@echo "make bench-realtime  single predictions through libcusp (SIZE=large: whole pictures, too)"
 	@echo "make bench-distributed  two processes beside two threads, and beside PyTorch over gloo"
@@ -321,6 +322,9 @@ fuzz: default
 
 bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
+
+bench-inference: default
+	@$(PROGRAM) scripts/bench/run.lua $(BUILD) '$(PATTERN)' inference_rows.lua
 
 bench-files: default
 	@$(PROGRAM) scripts/bench/files.lua $(BUILD) '$(PATTERN)'

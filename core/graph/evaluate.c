@@ -227,15 +227,20 @@ static cusp_status find_outputs(evaluation *e, int count, cusp_node *const *node
   return CUSP_OK;
 }
 
+/* A kernel that is not the same in the next run is packed again, as it would be without. */
 static cusp_status new_plan(const evaluation *e, cusp_plan **plan) {
   cusp_graph graph;
-  cusp_plan_options options = {0};
+  bool *steady;
   CUSP_TRY(cusp_graph_import(&graph, &e->order, false, e->n_outputs, e->outputs));
   cusp_status status = cusp_graph_rewrite(&graph);
+  if (status == CUSP_OK)
+    status = cusp_arena_alloc((void **)&steady, &graph.arena, (size_t)graph.n_leaves + 1);
   if (status != CUSP_OK) {
     cusp_graph_free(&graph);
     return status;
   }
+  memset(steady, true, (size_t)graph.n_leaves);
+  const cusp_plan_options options = {.steady = steady};
   return cusp_plan_new(plan, &graph, &options);
 }
 

@@ -7,9 +7,11 @@
 #include "../node/state.h"
 #include "function_parts.h"
 #include "import.h"
+#include "passes.h"
 #include "plan_run.h"
 #include "plan_text.h"
 #include "rewrite.h"
+#include "steady.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,12 +142,53 @@ static cusp_status keep_types(compilation *c) {
                       ((size_t)f->n_arguments + 1) * sizeof *f->argument_types));
   for (int i = 0; i < f->n_arguments; i++)
     f->argument_types[i] = c->trace->arguments[i]->type;
-  CUSP_TRY(cusp_alloc_zeroed((void **)&f->leaves, ((size_t)f->n_leaves + 1) * sizeof *f->leaves));
   CUSP_TRY(
       cusp_alloc_zeroed((void **)&f->results, ((size_t)c->n_outputs + 1) * sizeof *f->results));
   CUSP_TRY(cusp_alloc_zeroed((void **)&f->fresh, ((size_t)f->n_assigned + 1) * sizeof *f->fresh));
   return cusp_alloc_zeroed((void **)&f->destinations,
                            ((size_t)c->n_outputs + 1) * sizeof *f->destinations);
+}
+
+/* By leaf: whether it is a variable that the function does not assign. */
+static cusp_status find_settled(const cusp_function *f, cusp_arena *arena, bool *settled) {
+  bool *assigned;
+  CUSP_TRY(cusp_arena_alloc((void **)&assigned, arena, (size_t)f->n_variables + 1));
+  for (int k = 0; k < f->n_assigned; k++)
+    assigned[f->assigned[k]] = true;
+  for (int i = 0; i < f->n_leaves; i++)
+    settled[i] = f->sources[i].kind == CUSP_FROM_VARIABLE && !assigned[f->sources[i].index];
+  return CUSP_OK;
+}
+
+/* What depends on settled variables alone is taken out; its values are settled leaves too. */
+static cusp_status take_steady(cusp_function *f, cusp_graph *graph, bool *settled) {
+  CUSP_TRY(find_settled(f, &graph->arena, settled));
+  if (!cusp_pass_is_disabled("ending"))
+    CUSP_TRY(cusp_pass_ending(graph, settled));
+  if (!cusp_pass_is_disabled("steady"))
+    CUSP_TRY(cusp_steady_take(&f->steady, graph, settled));
+  memset(settled + f->n_leaves, true, (size_t)(graph->n_leaves - f->n_leaves));
+  return CUSP_OK;
+}
+
+/* Functions with lent memory keep nothing of variables: it would be there once for each thread that
+ * runs one. */
+static cusp_status make_plan(compilation *c, cusp_graph *graph, bool lent) {
+  cusp_function *f = c->function;
+  bool *settled; /* with room for the leaves that are added */
+  CUSP_TRY(cusp_arena_alloc((void **)&settled, &graph->arena,
+                            (size_t)(graph->n_leaves + graph->n_operations) + 1));
+  if (!lent)
+    CUSP_TRY(take_steady(f, graph, settled));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&f->leaves,
+                             ((size_t)graph->n_leaves + 1) * sizeof *f->leaves));
+  const cusp_plan_options options = {.replaces = lent ? NULL : c->replaces,
+                                     .own_outputs = lent,
+                                     .recurs = true,
+                                     .steady = lent ? NULL : settled};
+  cusp_graph moved = *graph;
+  *graph = (cusp_graph){0};
+  return cusp_plan_new(&f->plan, &moved, &options);
 }
 
 static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outputs, bool lent) {
@@ -159,13 +202,10 @@ static cusp_status compile(compilation *c, int n_outputs, cusp_node *const *outp
   CUSP_TRY(cusp_graph_import(&graph, &c->order, true, c->n_outputs, c->outputs));
   graph.traced = true;
   cusp_status status = cusp_graph_rewrite(&graph);
-  if (status != CUSP_OK) {
-    cusp_graph_free(&graph);
-    return status;
-  }
-  cusp_plan_options options = {
-      .replaces = lent ? NULL : c->replaces, .own_outputs = lent, .recurs = true};
-  return cusp_plan_new(&c->function->plan, &graph, &options);
+  if (status == CUSP_OK)
+    status = make_plan(c, &graph, lent);
+  cusp_graph_free(&graph);
+  return status;
 }
 
 cusp_status cusp_function_make(cusp_function **out, cusp_trace *trace, int n_outputs,
@@ -198,6 +238,7 @@ void cusp_function_free(cusp_function *f) {
   for (int i = 0; i < f->n_variables; i++)
     cusp_variable_release(f->variables[i]);
   cusp_plan_free(f->plan);
+  cusp_steady_free(&f->steady);
   cusp_free(f->argument_types);
   cusp_free(f->variables);
   cusp_free(f->assigned);
@@ -209,7 +250,10 @@ void cusp_function_free(cusp_function *f) {
   cusp_free(f);
 }
 
-size_t cusp_function_bytes(const cusp_function *f) { return sizeof *f + cusp_plan_bytes(f->plan); }
+size_t cusp_function_bytes(const cusp_function *f) {
+  return sizeof *f + cusp_plan_bytes(f->plan) + cusp_plan_kept_bytes(f->plan) +
+         cusp_steady_bytes(&f->steady);
+}
 int cusp_function_n_arguments(const cusp_function *f) { return f->n_arguments; }
 int cusp_function_n_results(const cusp_function *f) { return f->n_results; }
 cusp_status cusp_function_print(const cusp_function *f, char **text) {
@@ -251,6 +295,8 @@ static void bind_variables(cusp_function *f) {
     int output = f->n_results + k;
     bool here = cusp_plan_overwrites(f->plan, output) && exclusive(variable);
     f->destinations[output] = here ? variable->value->value.data : NULL;
+    if (here)
+      cusp_storage_change(variable->value->value.storage);
   }
 }
 
@@ -287,6 +333,7 @@ static void swap_assigned(cusp_function *f) {
 /* The leaves of the arguments are bound already. */
 static cusp_status run_bound(cusp_function *f, cusp_array *results) {
   bind_variables(f);
+  CUSP_TRY(cusp_steady_refresh(&f->steady, f->leaves, f->n_leaves));
   cusp_plan_io io = {.leaves = f->leaves, .destinations = f->destinations, .results = f->results};
   CUSP_TRY(cusp_plan_run(f->plan, &io));
   cusp_status status = make_assigned(f);

@@ -4,6 +4,7 @@
 
 #include "function.h"
 #include "plan.h"
+#include "steady.h"
 
 /** Where the memory of a leaf comes from. */
 typedef struct cusp_leaf_source {
@@ -18,7 +19,8 @@ struct cusp_function {
   cusp_variable **variables; /* read or assigned; retained */
   int *assigned;             /* output n_results + i replaces variables[assigned[i]] */
   cusp_leaf_source *sources; /* by leaf */
-  cusp_array *leaves;        /* scratch of a run */
+  cusp_array *leaves;        /* scratch of a run; those of steady values come last */
+  cusp_steady steady;
   cusp_array *results;       /* scratch: results, then assigned values */
   void **destinations;
   cusp_node **fresh; /* scratch: new values of assigned variables */

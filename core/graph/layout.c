@@ -89,18 +89,28 @@ static cusp_status lay_view(cusp_lowering *l, int index) {
 
 /* ------------------------------------------------------------------ calls */
 
+/* A leaf, or a view of one, that rarely changes. */
+static bool is_steady(const cusp_lowering *l, int value) {
+  const cusp_value *root = &l->graph->values[l->locations[value].root];
+  return root->kind == CUSP_VALUE_LEAF && l->options->steady && l->options->steady[root->producer];
+}
+
 static cusp_status fill_call(cusp_lowering *l, const cusp_operation *operation, cusp_call *call) {
   *call = (cusp_call){.op = operation->op,
                       .name = operation->op->name,
                       .attrs = operation->attrs,
                       .n_inputs = operation->n_inputs,
-                      .n_outputs = operation->n_outputs};
+                      .n_outputs = operation->n_outputs,
+                      .recurs = l->options->recurs};
   CUSP_TRY(cusp_arena_alloc((void **)&call->inputs, &l->graph->arena,
                             (size_t)operation->n_inputs * sizeof *call->inputs));
   CUSP_TRY(cusp_arena_alloc((void **)&call->outputs, &l->graph->arena,
                             (size_t)operation->n_outputs * sizeof *call->outputs));
-  for (int i = 0; i < operation->n_inputs; i++)
+  for (int i = 0; i < operation->n_inputs; i++) {
     call->inputs[i] = l->locations[operation->inputs[i]].array;
+    if (i < 64 && is_steady(l, operation->inputs[i]))
+      call->steady |= (uint64_t)1 << i;
+  }
   for (int i = 0; i < operation->n_outputs; i++)
     call->outputs[i] = l->locations[operation->first_output + i].array;
   if (operation->op->flags & CUSP_OP_IN_PLACE)

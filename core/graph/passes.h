@@ -11,6 +11,9 @@ cusp_status cusp_pass_simplify(cusp_graph *graph);
 cusp_status cusp_pass_common(cusp_graph *graph); /* pass_common.c: equal operations become one */
 /* pass_widen.c: conversions from 16 bits to float32 move to where they cost nothing */
 cusp_status cusp_pass_widen(cusp_graph *graph);
+/* pass_ending.c: what follows a convolution filter by filter becomes part of it; `settled` as in
+ * steady.h */
+cusp_status cusp_pass_ending(cusp_graph *graph, const bool *settled);
 cusp_status cusp_pass_dead(cusp_graph *graph); /* pass_dead.c: what no output needs goes */
 
 #endif

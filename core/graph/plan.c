@@ -116,6 +116,13 @@ int cusp_plan_n_steps(const cusp_plan *plan) { return plan->n_steps; }
  * kilobytes. */
 #define BACKEND_BYTES ((size_t)32 << 10)
 
+size_t cusp_plan_kept_bytes(const cusp_plan *plan) {
+  size_t bytes = 0;
+  for (int i = 0; i < plan->n_steps; i++)
+    bytes += plan->steps[i].call.kept_bytes;
+  return bytes;
+}
+
 size_t cusp_plan_bytes(const cusp_plan *plan) {
   size_t bytes = sizeof *plan + cusp_arena_bytes(&plan->memory);
   for (int i = 0; i < plan->n_steps; i++) {

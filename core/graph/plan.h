@@ -14,6 +14,8 @@ typedef struct cusp_plan_options {
   const int *replaces;
   /* each output gets row-major memory of its own, at a destination where one is given */
   bool own_outputs;
+  /* by leaf, or NULL: whether it is the same in many runs (a variable that is not assigned) */
+  const bool *steady;
   /* it will run many times: its scratch memory is kept between runs, shared with other such
    * plans */
   bool recurs;
@@ -30,5 +32,7 @@ bool cusp_plan_overwrites(const cusp_plan *plan, int output);
 int cusp_plan_n_steps(const cusp_plan *plan);
 /* what the plan itself holds, for bounds of caches; no scratch memory */
 size_t cusp_plan_bytes(const cusp_plan *plan);
+/* what its steps keep of steady leaves, shared with other plans (tensor/forms.h) */
+size_t cusp_plan_kept_bytes(const cusp_plan *plan);
 
 #endif

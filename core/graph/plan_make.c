@@ -122,6 +122,25 @@ static cusp_status make_step(cusp_placer *p, int s, const int *outside_uses, cus
   return CUSP_OK;
 }
 
+static int keeps(const cusp_step *st, int input) {
+  return st->kernel && st->kernel->keeps && input < 64 && (st->call.steady >> input & 1);
+}
+
+/* The leaves behind the inputs that steps keep forms of. */
+static cusp_status list_keepers(cusp_plan *plan) {
+  int count = 0;
+  for (int s = 0; s < plan->n_steps; s++)
+    for (int i = 0; i < plan->steps[s].n_inputs; i++)
+      count += keeps(&plan->steps[s], i);
+  CUSP_TRY(cusp_arena_alloc((void **)&plan->keepers, &plan->memory,
+                            ((size_t)count + 1) * sizeof *plan->keepers));
+  for (int s = 0; s < plan->n_steps; s++)
+    for (int i = 0; i < plan->steps[s].n_inputs; i++)
+      if (keeps(&plan->steps[s], i))
+        plan->keepers[plan->n_keepers++] = (cusp_keeper){s, i, plan->steps[s].inputs[i].slot - 1};
+  return CUSP_OK;
+}
+
 cusp_status cusp_plan_make_steps(cusp_plan *plan, cusp_lowering *l) {
   cusp_placer p = {.lowering = l, .plan = plan};
   int *outside_uses;
@@ -141,5 +160,5 @@ cusp_status cusp_plan_make_steps(cusp_plan *plan, cusp_lowering *l) {
   }
   cusp_free(program);
   cusp_free(p.free_blocks);
-  return status;
+  return status == CUSP_OK ? list_keepers(plan) : status;
 }

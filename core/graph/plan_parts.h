@@ -47,6 +47,11 @@ typedef struct cusp_plan_output {
   bool overwrites, own;
 } cusp_plan_output;
 
+/** An input of a step that keeps what it makes of a leaf which rarely changes. */
+typedef struct cusp_keeper {
+  int step, input, leaf;
+} cusp_keeper;
+
 struct cusp_plan {
   cusp_arena memory; /* holds the lists below */
   int n_leaves, n_results, n_outputs, n_steps;
@@ -54,6 +59,8 @@ struct cusp_plan {
   size_t *result_bytes;  /* by result slot */
   cusp_plan_output *outputs;
   cusp_step *steps;
+  cusp_keeper *keepers;
+  int n_keepers;
   void **bases;         /* by slot */
   void **operands;      /* scratch for fused steps' pointers */
   cusp_storage **fresh; /* by result, during a run */

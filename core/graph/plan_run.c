@@ -86,6 +86,10 @@ static cusp_status bind(cusp_plan *plan, const cusp_plan_io *io) {
   for (int i = 0; i < plan->n_leaves; i++)
     if (!plan->constants[i].data)
       plan->bases[1 + i] = io->leaves[i].data;
+  for (int i = 0; i < plan->n_keepers; i++) {
+    const cusp_keeper *keeper = &plan->keepers[i];
+    plan->steps[keeper->step].call.inputs[keeper->input].storage = io->leaves[keeper->leaf].storage;
+  }
   void **results = plan->bases + 1 + plan->n_leaves;
   for (int i = 0; i < plan->n_results; i++)
     results[i] = NULL;

@@ -19,7 +19,7 @@ static const pass passes[] = {
     {"dead", cusp_pass_dead},         {"widen", cusp_pass_widen},
 };
 
-static bool disabled(const char *name) {
+bool cusp_pass_is_disabled(const char *name) {
   const char *list = getenv("CUSP_DISABLE_PASSES");
   size_t length = strlen(name);
   while (list && *list) {
@@ -44,7 +44,7 @@ cusp_status cusp_graph_rewrite(cusp_graph *graph) {
   if (dumping)
     dump(graph, "traced");
   for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
-    if (disabled(passes[i].name))
+    if (cusp_pass_is_disabled(passes[i].name))
       continue;
     CUSP_TRY(passes[i].run(graph));
     if (dumping)

@@ -8,4 +8,7 @@
  * `CUSP_DUMP_GRAPH=1` prints after each to stderr. */
 CUSP_NODISCARD cusp_status cusp_graph_rewrite(cusp_graph *graph);
 
+/** Whether CUSP_DISABLE_PASSES lists it. */
+bool cusp_pass_is_disabled(const char *name);
+
 #endif

@@ -76,6 +76,11 @@ typedef struct cusp_call {
   void *state;            /* prepare may make one (a oneDNN primitive); `release` frees it */
   /* bit i: run may be given outputs[0].data == inputs[i].data (set by prepare or cusp_op flags) */
   uint64_t in_place;
+  /* bit i: inputs[i] is the same in all runs but for those after a variable was assigned; where the
+     kernel `keeps`, its storage is set in each run */
+  uint64_t steady;
+  bool recurs;       /* in a compiled function: steady inputs are likely to be the same for long */
+  size_t kept_bytes; /* what prepare expects the state to keep of steady inputs */
 } cusp_call;
 
 typedef struct cusp_kernel {
@@ -88,6 +93,7 @@ typedef struct cusp_kernel {
   cusp_status (*prepare)(cusp_call *call); /* NULL: nothing to prepare */
   cusp_status (*run)(cusp_call *call);     /* no allocation; may use cusp_parallel_for */
   void (*release)(cusp_call *call);        /* frees what prepare made; NULL: nothing */
+  bool keeps; /* its state keeps forms of steady inputs (tensor/forms.h), which run makes */
   /* the plans that it runs, by number, NULL behind the last; lent (NULL: it runs none) */
   const cusp_plan *(*inner)(const cusp_call *call, int index);
 } cusp_kernel;

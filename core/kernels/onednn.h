@@ -21,8 +21,15 @@ typedef struct cusp_onednn_factors {
   bool trans_b;
 } cusp_onednn_factors;
 
+/** What a face reads and writes (windows.h). `packed`: b is what pack made of it. */
+typedef struct cusp_onednn_operands {
+  const void *a, *b, *shift;
+  void *out, *workspace;
+  bool packed;
+} cusp_onednn_operands;
+
 /** Changes whenever anything here or in windows.h does; onednn.so and engine must agree. */
-#define CUSP_ONEDNN_VERSION 4
+#define CUSP_ONEDNN_VERSION 5
 #define CUSP_ONEDNN_SYMBOL "cusp_onednn_table"
 
 typedef struct cusp_onednn {
@@ -32,12 +39,18 @@ typedef struct cusp_onednn {
   cusp_onednn_convolution *(*convolution_new)(const cusp_convolution *convolution,
                                               cusp_convolution_face face, char *message,
                                               size_t message_bytes);
-  /** Bytes of scratch memory, aligned to 64, that run needs. */
+  /** Bytes of scratch memory, aligned to 64, that run needs; without those of the packed kernel
+   * where it is given one. */
   size_t (*convolution_workspace)(const cusp_onednn_convolution *convolution);
-  /** The operands and result of the face (windows.h); false, with the reason in `message`, on
-   * failure. Allocates nothing. */
-  bool (*convolution_run)(cusp_onednn_convolution *convolution, const void *a, const void *b,
-                          void *out, void *workspace, char *message, size_t message_bytes);
+  /** Bytes of the kernel in the form that run wants; 0 where that is the caller's. */
+  size_t (*convolution_packed)(const cusp_onednn_convolution *convolution);
+  /** What pack does, as bytes: calls for which they are equal can share what it makes; lent. */
+  const void *(*convolution_manner)(const cusp_onednn_convolution *convolution, size_t *bytes);
+  bool (*convolution_pack)(cusp_onednn_convolution *convolution, const void *kernel, void *packed);
+  /** False, with the reason in `message`, on failure. Allocates nothing. */
+  bool (*convolution_run)(cusp_onednn_convolution *convolution,
+                          const cusp_onednn_operands *operands, char *message,
+                          size_t message_bytes);
   void (*convolution_free)(cusp_onednn_convolution *convolution);
   /** oneDNN's name of the implementation, such as "jit:avx512_core"; lent. */
   const char *(*convolution_name)(const cusp_onednn_convolution *convolution);

@@ -1,6 +1,7 @@
 #include "panels.h"
 
 #include "../base/memory.h"
+#include "../base/threads.h"
 #include "isa.h"
 
 CUSP_ISA_DECLARE(const cusp_panel_loops, cusp_panel_loops);
@@ -46,4 +47,59 @@ void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows
                     b, beta || k_first > 0, c + m_first * ldc, ldc);
     }
   }
+}
+
+/* ------------------------------------------------------------------ packed once */
+
+/* multiplications of a piece of work for a thread */
+#define PIECE 200000
+
+static int64_t count_panels(int64_t n) { return part_count(n, cusp_panel_loops_find()->width); }
+
+size_t cusp_panels_bytes(int64_t k, int64_t n) {
+  return (size_t)(count_panels(n) * cusp_panel_loops_find()->width * k) * sizeof(float);
+}
+
+typedef struct packing {
+  int64_t k, n;
+  const float *b, *scale;
+  float *packed;
+} packing;
+
+static void pack_range(void *context, int64_t begin, int64_t end) {
+  const packing *p = context;
+  const cusp_panel_loops *loops = cusp_panel_loops_find();
+  const cusp_panel_source source = {.b = p->b, .ld = p->n};
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t first = i * loops->width;
+    const int64_t columns = p->n - first < loops->width ? p->n - first : loops->width;
+    float *panel = p->packed + i * loops->width * p->k;
+    loops->pack(&source, 0, p->k, first, columns, panel);
+    for (int64_t row = 0; p->scale && row < p->k; row++)
+      for (int64_t j = 0; j < columns; j++)
+        panel[row * loops->width + j] *= p->scale[first + j];
+  }
+}
+
+void cusp_panels_pack(int64_t k, int64_t n, const float *b, const float *scale, float *packed) {
+  packing p = {k, n, b, scale, packed};
+  cusp_parallel_for(count_panels(n), PIECE / (k * MAX_WIDTH) + 1, pack_range, &p);
+}
+
+static void run_range(void *context, int64_t begin, int64_t end) {
+  const cusp_panels *p = context;
+  const cusp_panel_loops *loops = cusp_panel_loops_find();
+  const int64_t size = loops->width * p->k;
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t first = i * loops->width;
+    const float *panel = p->packed + i * size;
+    loops->stream(p->m, p->n - first < loops->width ? p->n - first : loops->width, p->k, &p->a,
+                  panel, i + 1 < end ? panel + size : panel, p->shift ? p->shift + first : NULL,
+                  p->c + first, p->n);
+  }
+}
+
+void cusp_panels_run(const cusp_panels *panels) {
+  const int64_t work = panels->m * panels->k * MAX_WIDTH;
+  cusp_parallel_for(count_panels(panels->n), PIECE / (work + 1) + 1, run_range, (void *)panels);
 }

@@ -32,6 +32,10 @@ typedef struct cusp_panel_loops {
   /** c [m, columns] = a panel + beta * c with columns <= width, beta 0 or 1. */
   void (*multiply)(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
                    const float *panel, int beta, float *c, int64_t ldc);
+  /** c = a panel + shift (NULL: 0), while `next`, a panel of the same size, comes into the cache:
+   * for panels that were packed before and are read from memory. */
+  void (*stream)(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
+                 const float *panel, const float *next, const float *shift, float *c, int64_t ldc);
 } cusp_panel_loops;
 
 /** This CPU's; NULL where there are no wide registers to make it worth while. */
@@ -40,5 +44,20 @@ const cusp_panel_loops *cusp_panel_loops_find(void);
 /** c [m, n] = a op(b) + beta * c on the calling thread, beta 0 or 1, k > 0. */
 void cusp_panels_multiply(int64_t m, int64_t n, int64_t k, const cusp_panel_rows *a,
                           const cusp_panel_source *b, int beta, float *c, int64_t ldc);
+
+/** A right factor [k, n] packed once for many products, and their left factors' rows. */
+typedef struct cusp_panels {
+  int64_t m, k, n;
+  cusp_panel_rows a;
+  const float *packed; /* as cusp_panels_pack made it, aligned to 64 */
+  const float *shift;  /* [n], added to each row; NULL: none */
+  float *c;            /* [m, n], row-major */
+} cusp_panels;
+
+size_t cusp_panels_bytes(int64_t k, int64_t n);
+/** Packs b [k, n], row-major, column j times scale[j] (NULL: as it is); parallel. */
+void cusp_panels_pack(int64_t k, int64_t n, const float *b, const float *scale, float *packed);
+/** c = a b + shift; parallel over the columns. */
+void cusp_panels_run(const cusp_panels *panels);
 
 #endif

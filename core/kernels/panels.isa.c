@@ -133,4 +133,111 @@ static void multiply(int64_t m, int64_t columns, int64_t k, const cusp_panel_row
   }
 }
 
-const cusp_panel_loops CUSP_ISA(cusp_panel_loops) = {WIDTH, pack, multiply};
+/* ------------------------------------------------------------------ panels that come from memory
+ */
+
+/* The panel of a product with few rows is read once: then its time is that of the memory, which
+ * delivers more when it is asked early. */
+#define AHEAD (64 * WIDTH)
+
+/** A block that asks for `lines` cache lines of `next` for each row of its panel; 0 to 2. */
+static inline __attribute__((always_inline)) void
+fetching_block(int rows, int lines, int64_t k, const float *a, int64_t step, const float *panel,
+               const float *next, const float *shift, float *c, int64_t ldc) {
+  vec sum[ROWS][2];
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < 2; v++)
+      sum[r][v] = *(const vec *)(shift + v * LANES);
+  for (int64_t i = 0; i < k; i++, panel += WIDTH) {
+    if (lines > 0)
+      __builtin_prefetch(next + i * lines * 16, 0, 2);
+    if (lines > 1)
+      __builtin_prefetch(next + i * lines * 16 + 16, 0, 2);
+    vec first = *(const vec *)panel, second = *(const vec *)(panel + LANES);
+    for (int r = 0; r < rows; r++) {
+      float x = a[r * step + i];
+      sum[r][0] += first * x;
+      sum[r][1] += second * x;
+    }
+  }
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < 2; v++)
+      *(vec *)(c + r * ldc + v * LANES) = sum[r][v];
+}
+
+typedef struct stream_part {
+  int64_t k, step, ldc;
+  const float *panel, *next, *shift;
+} stream_part;
+
+#define STREAM(lines)                                                                  \
+  static void stream_##lines(int rows, const stream_part *p, const float *a, float *c, \
+                             int64_t ldc) {                                            \
+    switch (rows) { STREAM_CASES(lines) }                                              \
+  }
+#define STREAM_CASE(n, lines)                                                        \
+  case n:                                                                            \
+    fetching_block(n, lines, p->k, a, p->step, p->panel, p->next, p->shift, c, ldc); \
+    break;
+#define STREAM_SIX(lines) \
+  STREAM_CASE(1, lines)   \
+  STREAM_CASE(2, lines)   \
+  STREAM_CASE(3, lines)   \
+  STREAM_CASE(4, lines)   \
+  STREAM_CASE(5, lines)   \
+  STREAM_CASE(6, lines)
+#if ROWS > 6
+#define STREAM_CASES(lines) \
+  STREAM_SIX(lines)         \
+  STREAM_CASE(7, lines)     \
+  STREAM_CASE(8, lines)     \
+  STREAM_CASE(9, lines)     \
+  STREAM_CASE(10, lines)    \
+  STREAM_CASE(11, lines)    \
+  STREAM_CASE(12, lines)
+#else
+#define STREAM_CASES(lines) STREAM_SIX(lines)
+#endif
+STREAM(0)
+STREAM(1)
+STREAM(2)
+
+/** A panel that reaches beyond c's columns is multiplied into memory of its own. */
+static void stream_block(int lines, int rows, int64_t columns, const stream_part *p, const float *a,
+                         float *c) {
+  static void (*const blocks[])(int, const stream_part *, const float *, float *,
+                                int64_t) = {stream_0, stream_1, stream_2};
+  float wide[ROWS * WIDTH];
+  if (columns == WIDTH) {
+    blocks[lines](rows, p, a, c, p->ldc);
+    return;
+  }
+  blocks[lines](rows, p, a, wide, WIDTH);
+  for (int r = 0; r < rows; r++)
+    memcpy(c + r * p->ldc, wide + r * WIDTH, (size_t)columns * sizeof(float));
+}
+
+/* One block fetches what comes soon; of several, the first two fetch half of the next panel each.
+ */
+static void stream(int64_t m, int64_t columns, int64_t k, const cusp_panel_rows *a,
+                   const float *panel, const float *next, const float *shift, float *c,
+                   int64_t ldc) {
+  float shifts[WIDTH] = {0};
+  const int64_t blocks = (m + ROWS - 1) / ROWS;
+  if (shift)
+    memcpy(shifts, shift, (size_t)columns * sizeof(float));
+  for (int64_t i = 0; i < blocks; i++) {
+    const int64_t first = m * i / blocks;
+    const int rows = (int)(m * (i + 1) / blocks - first);
+    const stream_part part = {.k = k,
+                              .step = a->row,
+                              .ldc = ldc,
+                              .panel = panel,
+                              .shift = shifts,
+                              .next = blocks == 1 ? panel + AHEAD : next + i * k * (WIDTH / 2)};
+    const int lines = blocks == 1 ? WIDTH / 16 : i < 2 ? WIDTH / 32 : 0;
+    stream_block(lines, rows, columns, &part, a->a + first * a->row, c + first * ldc);
+  }
+}
+
+const cusp_panel_loops CUSP_ISA(cusp_panel_loops) = {WIDTH, pack, multiply, stream};

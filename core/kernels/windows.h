@@ -9,6 +9,8 @@
 
 #include "../tensor/dtype.h"
 
+#include <stdbool.h>
+
 #define CUSP_WINDOW_AXES 3
 
 typedef struct cusp_windows {
@@ -27,6 +29,7 @@ typedef struct cusp_convolution {
   cusp_windows windows;
   int64_t channels, filters, groups;
   cusp_dtype dtype, result; /* of the operands; of what a face makes of them */
+  bool shifted;             /* the forward face adds a number of each filter */
 } cusp_convolution;
 
 /** The three faces of the same sum: it is linear in each of x, kernel and the cotangent of y. */
@@ -61,6 +64,31 @@ static inline int64_t cusp_position_index(int64_t batch, const int64_t at[CUSP_W
 
 static inline int64_t cusp_window_count(const int64_t sizes[CUSP_WINDOW_AXES]) {
   return sizes[0] * sizes[1] * sizes[2];
+}
+
+/** Whether element `k` of the windows lies over the input at some output position. */
+static inline bool cusp_window_sees(const cusp_windows *w, int axis, int64_t k) {
+  for (int64_t o = 0; o < w->output[axis]; o++) {
+    const int64_t at = o * w->stride[axis] - w->low[axis] + k * w->dilation[axis];
+    if (at >= 0 && at < w->input[axis])
+      return true;
+  }
+  return false;
+}
+
+/** Takes off the ends of the window that only ever see padding, at small images. Returns how many
+ * elements went at its beginning. */
+static inline int64_t cusp_window_trim(cusp_windows *w, int axis) {
+  const int64_t dilation = w->dilation[axis];
+  int64_t dropped = 0;
+  while (w->size[axis] > 1 && w->low[axis] >= dilation && !cusp_window_sees(w, axis, 0)) {
+    w->low[axis] -= dilation;
+    w->size[axis]--;
+    dropped++;
+  }
+  while (w->size[axis] > 1 && !cusp_window_sees(w, axis, w->size[axis] - 1))
+    w->size[axis]--;
+  return dropped;
 }
 
 /** Input position under element `k` of the window at output `o`; false in the padding. */

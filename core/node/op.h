@@ -119,8 +119,13 @@ enum {
   /* moves or compares elements of any kind: takes tensors of strings, which other rows refuse */
   CUSP_OP_STRINGS = 1 << 15,
   /* all processes take part, and run such rows in the order of the graph */
-  CUSP_OP_COLLECTIVE = 1 << 16
+  CUSP_OP_COLLECTIVE = 1 << 16,
+  /* its input among zeros: attributes are sizes, and where and at what steps the input goes */
+  CUSP_OP_PLACES = 1 << 17
 };
+
+/** Operands of a row with an ending. */
+enum { CUSP_ENDING_SCALE = 1, CUSP_ENDING_SHIFT = 2 };
 
 /** How inputs' dtypes are brought together before infer sees them (casts are inserted as nodes). */
 typedef enum cusp_promotion {
@@ -160,6 +165,10 @@ struct cusp_op {
   /* the row that takes the same inputs of 16 bits and does not round its result to them; NULL:
      none */
   const char *wide;
+  /* the row that takes a scale and a shift of each filter too: those that the bits of one more
+     attribute name (CUSP_ENDING_*), in this order. Attributes of both are strides, low (the padding
+     before), dilations and sizes of the axes between the first and the last. NULL: none */
+  const char *ended;
   /** Floating point operations of a call, for profiles. NULL: one for each element of the outputs.
    */
   double (*work)(const cusp_call *call);

@@ -7,18 +7,20 @@
  * with attributes strides, low (positions of padding before the input), dilations and
  * sizes. */
 
-#include "../kernels/convolution.h"
-#include "../base/memory.h"
-#include "../kernels/blas.h"
-#include "../kernels/onednn.h"
 #include "../kernels/tiles.h"
-#include "../kernels/vector.h"
 #include "../node/infer.h"
+#include "convolution_kernels.h"
 #include "windows.h"
 
 #include <string.h>
 
-enum { STRIDES, LOW, DILATIONS, SIZES, N_ATTRS };
+enum {
+  STRIDES = CUSP_CONVOLUTION_STRIDES,
+  LOW = CUSP_CONVOLUTION_LOW,
+  DILATIONS = CUSP_CONVOLUTION_DILATIONS,
+  SIZES = CUSP_CONVOLUTION_SIZES,
+  N_ATTRS = SIZES + 1
+};
 
 /* ------------------------------------------------------------------ hidden rows: types and
  * gradients */
@@ -157,164 +159,38 @@ static cusp_status kernel_gradient_gradient(cusp_gradient *g) {
   return finish(g);
 }
 
-/* ------------------------------------------------------------------ kernels */
+/* ------------------------------------------------------------------ the row with an ending */
 
-/** Which arrays of a call are x, kernel and y. */
-static cusp_convolution convolution_of(const cusp_call *call, cusp_convolution_face which) {
-  const cusp_array *x =
-      which == CUSP_CONVOLUTION_INPUT_GRADIENT ? &call->outputs[0] : &call->inputs[0];
-  const cusp_array *kernel =
-      which == CUSP_CONVOLUTION_KERNEL_GRADIENT ? &call->outputs[0] : &call->inputs[1];
-  const cusp_array *y = which == CUSP_CONVOLUTION_FORWARD          ? &call->outputs[0]
-                        : which == CUSP_CONVOLUTION_INPUT_GRADIENT ? &call->inputs[0]
-                                                                   : &call->inputs[1];
-  const cusp_attr *attrs = call->attrs;
-  const int64_t group_channels = kernel->shape.size[kernel->shape.ndim - 2];
-  cusp_convolution c = {.channels = last_size(&x->shape),
-                        .filters = last_size(&kernel->shape),
-                        .dtype = call->inputs[0].dtype,
-                        .result = call->outputs[0].dtype};
-  c.windows = cusp_windows_of(&x->shape, &y->shape, kernel->shape.size, attrs[STRIDES].ints,
-                              attrs[LOW].ints, attrs[DILATIONS].ints);
-  c.groups = group_channels > 0 ? c.channels / group_channels : 1;
-  return c;
-}
-
-static cusp_convolution_face face_of(const cusp_op *op) {
-  return op->infer == forward_infer          ? CUSP_CONVOLUTION_FORWARD
-         : op->infer == input_gradient_infer ? CUSP_CONVOLUTION_INPUT_GRADIENT
-                                             : CUSP_CONVOLUTION_KERNEL_GRADIENT;
-}
-
-static size_t wide_bytes(const cusp_array *x) {
-  const size_t bytes = (size_t)cusp_array_count(x) * sizeof(float);
-  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
-}
-
-/** The plain loops know no bfloat16: operands and result get float32 copies. */
-static cusp_status prepare_reference(cusp_call *call) {
-  if (call->inputs[0].dtype == CUSP_BFLOAT16)
-    call->workspace_bytes =
-        wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]) + wide_bytes(&call->outputs[0]);
+static cusp_status check_terms(cusp_inference *inference) {
+  const cusp_type *types = inference->inputs;
+  const int64_t terms = inference->attrs[CUSP_CONVOLUTION_TERMS].integer;
+  if (terms < 0 || terms > (CUSP_ENDING_SCALE | CUSP_ENDING_SHIFT))
+    return cusp_infer_fail(inference, CUSP_EVALUE, "terms should be 0 to 3, got %lld",
+                           (long long)terms);
+  const int expected =
+      2 + (terms & CUSP_ENDING_SCALE ? 1 : 0) + (terms & CUSP_ENDING_SHIFT ? 1 : 0);
+  if (inference->n_inputs != expected)
+    return cusp_infer_fail(inference, CUSP_EVALUE, "expected %d operands, got %d", expected,
+                           inference->n_inputs);
+  for (int i = 0; i < expected; i++)
+    if (types[i].dtype != CUSP_FLOAT32)
+      return cusp_infer_fail(inference, CUSP_EDTYPE, "expected operands of float32, got %s",
+                             cusp_dtype_name(types[i].dtype));
   return CUSP_OK;
 }
 
-static void convert(cusp_dtype from, const void *x, cusp_dtype to, void *y, int64_t count) {
-  cusp_vector_find_cast(from, to)(count, y, (const void *[]){x}, (const int8_t[]){1});
-}
-
-static void run_widened(const cusp_call *call, const cusp_convolution *c,
-                        cusp_convolution_face which) {
-  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
-  char *wide_a = call->workspace, *wide_b = wide_a + wide_bytes(a), *wide = wide_b + wide_bytes(b);
-  convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
-  convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
-  cusp_convolution_reference(c, which, CUSP_FLOAT32, wide_a, wide_b, wide);
-  convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
-}
-
-static cusp_status run_reference(cusp_call *call) {
-  const cusp_convolution_face which = face_of(call->op);
-  const cusp_convolution c = convolution_of(call, which);
-  const size_t bytes =
-      (size_t)cusp_array_count(&call->outputs[0]) * cusp_dtype_size(call->outputs[0].dtype);
-  if (bytes == 0)
-    return CUSP_OK;
-  if (c.groups == 0 || c.filters == 0 || c.channels == 0)
-    memset(call->outputs[0].data, 0, bytes);
-  else if (c.dtype == CUSP_BFLOAT16)
-    run_widened(call, &c, which);
-  else
-    cusp_convolution_reference(&c, which, c.dtype, call->inputs[0].data, call->inputs[1].data,
-                               call->outputs[0].data);
+/** Inputs x, kernel and, as `terms` has them, the scale and the shift of each filter. */
+static cusp_status ended_infer(cusp_inference *inference) {
+  const cusp_type *types = inference->inputs;
+  CUSP_TRY(check_terms(inference));
+  CUSP_TRY(forward_infer(inference));
+  for (int i = 2; i < inference->n_inputs; i++)
+    if (cusp_shape_count(&types[i].shape) != last_size(&types[1].shape))
+      return cusp_infer_fail(
+          inference, CUSP_ESHAPE, "expected a number for each of %lld filters, got shape %s",
+          (long long)last_size(&types[1].shape), cusp_shape_text(&types[i].shape));
   return CUSP_OK;
 }
-
-/** oneDNN's state of a call; `convolution` is NULL where it had no fast implementation after
- * all. */
-typedef struct onednn_state {
-  const cusp_onednn *onednn;
-  cusp_onednn_convolution *convolution;
-} onednn_state;
-
-static bool can_run_onednn(const cusp_call *call) {
-  const cusp_dtype dtype = call->inputs[0].dtype;
-  return (dtype == CUSP_FLOAT32 || (dtype == CUSP_BFLOAT16 && cusp_tiles_present())) &&
-         cusp_array_count(&call->inputs[0]) > 0 && cusp_array_count(&call->inputs[1]) > 0 &&
-         cusp_array_count(&call->outputs[0]) > 0 && cusp_onednn_load() != NULL;
-}
-
-/* more than oneDNN takes for a convolution; it raises what ends the program without it */
-#define PRIMITIVE_BYTES ((size_t)16 << 20)
-
-static cusp_status prepare_onednn(cusp_call *call) {
-  char message[256];
-  onednn_state *state;
-  CUSP_TRY(cusp_memory_check(PRIMITIVE_BYTES));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
-  const cusp_convolution_face which = face_of(call->op);
-  const cusp_convolution c = convolution_of(call, which);
-  state->onednn = cusp_onednn_load();
-  state->convolution = state->onednn->convolution_new(&c, which, message, sizeof message);
-  call->state = state;
-  if (state->convolution)
-    call->workspace_bytes = state->onednn->convolution_workspace(state->convolution);
-  return state->convolution ? CUSP_OK : prepare_reference(call);
-}
-
-static cusp_status run_onednn(cusp_call *call) {
-  char message[256];
-  const onednn_state *state = call->state;
-  if (!state->convolution)
-    return run_reference(call);
-  if (!state->onednn->convolution_run(state->convolution, call->inputs[0].data,
-                                      call->inputs[1].data, call->outputs[0].data, call->workspace,
-                                      message, sizeof message))
-    return cusp_fail(CUSP_EBACKEND, "%s: %s", call->name, message);
-  return CUSP_OK;
-}
-
-static void release_onednn(cusp_call *call) {
-  onednn_state *state = call->state;
-  if (!state)
-    return;
-  state->onednn->convolution_free(state->convolution);
-  cusp_free(state);
-  call->state = NULL;
-}
-
-static bool can_run_products(const cusp_call *call) {
-  if (face_of(call->op) != CUSP_CONVOLUTION_FORWARD || cusp_array_count(&call->outputs[0]) == 0)
-    return false;
-  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
-  return cusp_convolution_by_products_pays(&c, cusp_gemm_is_quiet());
-}
-
-static cusp_status prepare_products(cusp_call *call) {
-  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
-  call->workspace_bytes = cusp_convolution_workspace(&c);
-  return CUSP_OK;
-}
-
-static cusp_status run_products(cusp_call *call) {
-  const cusp_convolution c = convolution_of(call, CUSP_CONVOLUTION_FORWARD);
-  cusp_convolution_by_products(&c, call->inputs[0].data, call->inputs[1].data,
-                               call->outputs[0].data, call->workspace);
-  return CUSP_OK;
-}
-
-static const cusp_kernel kernels[] = {
-    {.name = "products",
-     .can_run = can_run_products,
-     .prepare = prepare_products,
-     .run = run_products},
-    {.name = "onednn",
-     .can_run = can_run_onednn,
-     .prepare = prepare_onednn,
-     .run = run_onednn,
-     .release = release_onednn},
-    {.name = "reference", .prepare = prepare_reference, .run = run_reference},
-    {0}};
 
 /* ------------------------------------------------------------------ public rows */
 
@@ -576,7 +452,17 @@ const cusp_op cusp_ops_convolution[] = {
      .flags = CUSP_OP_HIDDEN,
      .infer = forward_infer,
      .gradient = forward_gradient,
-     .kernels = kernels,
+     .kernels = cusp_convolution_kernels,
+     .detail = &cusp_convolution_faces[CUSP_CONVOLUTION_FORWARD],
+     .work = forward_work,
+     .ended = "conv_ended"},
+    {.name = "conv_ended",
+     .arguments = "operands..., " HIDDEN_ARGUMENTS ", terms: int",
+     .help = "conv_forward, times a scale and plus a shift of each filter.",
+     .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
+     .infer = ended_infer,
+     .kernels = cusp_convolution_ended_kernels,
+     .detail = &cusp_convolution_faces[CUSP_CONVOLUTION_FORWARD],
      .work = forward_work},
     {.name = "conv_input_gradient",
      .arguments = "dy, kernel, " HIDDEN_ARGUMENTS,
@@ -584,7 +470,8 @@ const cusp_op cusp_ops_convolution[] = {
      .flags = CUSP_OP_HIDDEN,
      .infer = input_gradient_infer,
      .gradient = input_gradient_gradient,
-     .kernels = kernels,
+     .kernels = cusp_convolution_kernels,
+     .detail = &cusp_convolution_faces[CUSP_CONVOLUTION_INPUT_GRADIENT],
      .work = input_gradient_work},
     {.name = "conv_kernel_gradient",
      .arguments = "x, dy, " HIDDEN_ARGUMENTS,
@@ -592,7 +479,8 @@ const cusp_op cusp_ops_convolution[] = {
      .flags = CUSP_OP_HIDDEN,
      .infer = kernel_gradient_infer,
      .gradient = kernel_gradient_gradient,
-     .kernels = kernels,
+     .kernels = cusp_convolution_kernels,
+     .detail = &cusp_convolution_faces[CUSP_CONVOLUTION_KERNEL_GRADIENT],
      .work = kernel_gradient_work,
      .wide = "conv_kernel_gradient_float32"},
     {.name = "conv_kernel_gradient_float32",
@@ -600,6 +488,7 @@ const cusp_op cusp_ops_convolution[] = {
      .help = "conv_kernel_gradient of bfloat16 operands, not rounded to it.",
      .flags = CUSP_OP_HIDDEN | CUSP_OP_NO_GRADIENT,
      .infer = wide_kernel_gradient_infer,
-     .kernels = kernels,
+     .kernels = cusp_convolution_kernels,
+     .detail = &cusp_convolution_faces[CUSP_CONVOLUTION_KERNEL_GRADIENT],
      .work = kernel_gradient_work},
     {0}};

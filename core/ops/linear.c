@@ -7,12 +7,14 @@
 #include "../base/threads.h"
 #include "../kernels/blas.h"
 #include "../kernels/blas_plain.h"
+#include "../kernels/panels.h"
 #include "../kernels/product.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
 #include "../node/build.h"
 #include "../node/infer.h"
 #include "../node/promote.h"
+#include "convolution_kernels.h"
 #include "einsum.h"
 
 #include <string.h>
@@ -534,7 +536,80 @@ static bool plain_can_run(const cusp_call *call) {
   return cusp_plain_find(call->inputs[0].dtype, call->outputs[0].dtype) != NULL;
 }
 
+/* ------------------------------------------------------------------ matmul: few rows */
+
+/* Sizes between which a right factor is worth keeping in panels, in elements: what is smaller stays
+ * in a cache, and more memory than this should not be doubled. */
+#define LEAST_KEPT ((int64_t)1 << 15)
+#define MOST_KEPT ((int64_t)1 << 22)
+#define MOST_ROWS 96
+
+/** The product as one of panels, without its arrays; m is 0 where it is none. */
+static cusp_panels panels_of(const cusp_call *call) {
+  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1];
+  cusp_panels p = {0};
+  if (a->shape.ndim < 1 || b->shape.ndim != 2 || !cusp_array_is_contiguous(a) ||
+      !cusp_array_is_contiguous(b))
+    return p;
+  p.k = b->shape.size[0];
+  p.n = b->shape.size[1];
+  p.a = (cusp_panel_rows){.row = p.k, .column = 1};
+  if (p.k * p.n >= LEAST_KEPT && p.k * p.n <= MOST_KEPT)
+    p.m = cusp_array_count(a) / p.k;
+  return p;
+}
+
+static bool panels_can_run(const cusp_call *call) {
+  if (!call->recurs || !(call->steady & 2) || call->inputs[0].dtype != CUSP_FLOAT32 ||
+      !cusp_panel_loops_find())
+    return false;
+  const cusp_panels p = panels_of(call);
+  return p.m > 0 && p.m <= MOST_ROWS;
+}
+
+typedef struct panels_state {
+  cusp_panels panels;
+  cusp_form *form;
+} panels_state;
+
+static cusp_status panels_prepare(cusp_call *call) {
+  panels_state *state;
+  CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
+  state->panels = panels_of(call);
+  call->kept_bytes = cusp_panels_bytes(state->panels.k, state->panels.n);
+  call->state = state;
+  return CUSP_OK;
+}
+
+static cusp_status panels_run(cusp_call *call) {
+  panels_state *state = call->state;
+  cusp_panels *p = &state->panels;
+  bool fill;
+  CUSP_TRY(cusp_panels_form(call, &state->form, p->k, p->n, 0, &fill));
+  if (fill)
+    cusp_panels_pack(p->k, p->n, call->inputs[1].data, NULL, cusp_form_bytes(state->form));
+  p->a.a = call->inputs[0].data;
+  p->packed = cusp_form_bytes(state->form);
+  p->c = call->outputs[0].data;
+  cusp_panels_run(p);
+  return CUSP_OK;
+}
+
+static void panels_release(cusp_call *call) {
+  panels_state *state = call->state;
+  if (state)
+    cusp_form_release(state->form);
+  cusp_free(state);
+  call->state = NULL;
+}
+
 static const cusp_kernel matmul_kernels[] = {
+    {.name = "panels",
+     .can_run = panels_can_run,
+     .prepare = panels_prepare,
+     .run = panels_run,
+     .release = panels_release,
+     .keeps = true},
     {.name = "blas",
      .can_run = is_blas_dtype,
      .accepts = blas_accepts,

@@ -1,6 +1,7 @@
 #include "array.h"
 
 #include "../base/memory.h"
+#include "forms.h"
 #include "strings.h"
 
 #include <stdio.h>
@@ -92,12 +93,26 @@ cusp_status cusp_storage_new(cusp_storage **out, size_t bytes) {
   return CUSP_OK;
 }
 
+uint32_t cusp_storage_stamp(cusp_storage *storage) {
+  static uint32_t last;
+  while (!storage->stamp)
+    storage->stamp = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  return storage->stamp;
+}
+
+void cusp_storage_change(cusp_storage *storage) {
+  if (storage->stamp)
+    cusp_forms_forget(storage->stamp);
+  storage->stamp = 0;
+}
+
 void cusp_storage_retain(cusp_storage *storage) { storage->references++; }
 
 void cusp_storage_release(cusp_storage *storage) {
   if (storage == NULL || --storage->references > 0)
     return;
   cusp_strings_forget(storage);
+  cusp_storage_change(storage);
   if (storage->release != NULL)
     storage->release(storage);
   else if (storage->data != bytes_behind(storage))

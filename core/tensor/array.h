@@ -22,6 +22,7 @@ typedef struct cusp_storage {
   void *owner;
   struct cusp_storage *next, *previous; /* among those that hold strings (see strings.h) */
   bool strings;
+  uint32_t stamp; /* of these bytes in this storage (cusp_storage_stamp); 0: nobody has asked */
 } cusp_storage;
 
 /**
@@ -52,6 +53,10 @@ CUSP_NODISCARD cusp_status cusp_shape_broadcast(cusp_shape *out, const cusp_shap
 CUSP_NODISCARD cusp_status cusp_storage_new(cusp_storage **out, size_t bytes);
 void cusp_storage_retain(cusp_storage *storage);
 void cusp_storage_release(cusp_storage *storage); /* NULL is accepted */
+/** A number that no other storage has, nor this one with other bytes: for what is made of them. */
+uint32_t cusp_storage_stamp(cusp_storage *storage);
+/** Before bytes that others may have seen are overwritten. */
+void cusp_storage_change(cusp_storage *storage);
 /** Says that its bytes are strings, from now until it is freed: these strings stay (strings.h). */
 void cusp_storage_watch_strings(cusp_storage *storage);
 

@@ -1,6 +1,6 @@
 """The networks of networks.lua in PyTorch: networks.py MODE NETWORK prints one line of JSON.
 
-MODE: float32, float32-compiled, autocast (bfloat16), autocast-compiled. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
+MODE: float32, float32-compiled, autocast (bfloat16), autocast-compiled, and without training inference, inference-compiled. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
 """
 import json
 import sys
@@ -113,8 +113,31 @@ def graph():
     return Graph(64, 16, 8, torch.randint(0, 512, (4096, 2))), torch.rand(512, 64), torch.randint(0, 7, (512,))
 
 
+def samples_of(steps, count):
+    steps(5)
+    samples = []
+    for _ in range(5):
+        start = time.perf_counter()
+        steps(count)
+        samples.append((time.perf_counter() - start) / count)
+    return dict(version="PyTorch " + torch.__version__, seconds_per_step=samples)
+
+
+def infer(mode, model, x):
+    function = torch.compile(model.eval()) if mode.endswith("compiled") else model.eval()
+
+    def steps(count):
+        with torch.inference_mode():
+            for _ in range(count):
+                function(x)
+
+    return samples_of(steps, 4)
+
+
 def main(mode, network):
     model, x, y = globals()[network]()
+    if mode.startswith("inference"):
+        return infer(mode, model, x)
     if x.ndim == 4:
         model, x = model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), 0.001, fused=True)
@@ -132,14 +155,7 @@ def main(mode, network):
             function(x, y).backward()
             optimizer.step()
 
-    steps(5)
-    count = 4 if network in ("resnet", "transformer") else 10
-    samples = []
-    for _ in range(5):
-        start = time.perf_counter()
-        steps(count)
-        samples.append((time.perf_counter() - start) / count)
-    return dict(version="PyTorch " + torch.__version__, seconds_per_step=samples)
+    return samples_of(steps, 4 if network in ("resnet", "transformer") else 10)
 
 
 if __name__ == "__main__":

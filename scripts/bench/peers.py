@@ -1,6 +1,6 @@
 """The same work in other frameworks: peers.py FRAMEWORK PROBLEM prints one line of JSON.
 
-FRAMEWORK: torch, jax, keras-jax, keras-tensorflow. PROBLEM: tutorial, mlp (training), first (a whole program), tensors.
+FRAMEWORK: torch, jax, keras-jax, keras-tensorflow (onnxruntime: its version). PROBLEM: tutorial, mlp (training), first (a whole program), tensors.
 Training prints {"version": ..., "seconds_per_step": [one a repeat]}. With "version" as PROBLEM, only that.
 """
 import json
@@ -180,6 +180,10 @@ def version_of(framework):
         import jax
 
         return "JAX " + jax.__version__
+    if framework == "onnxruntime":
+        import onnxruntime
+
+        return "onnxruntime " + onnxruntime.__version__
     return import_keras(framework.split("-")[1])[1]
 
 

@@ -1,9 +1,10 @@
 --- `make bench`: times Cusp and the installed peers on the same work, prints a table and writes
 -- BUILD/bench.json.
--- Usage: cusp scripts/bench/run.lua BUILD [PATTERN]
--- PATTERN selects rows by title. Peers run in the Python named by CUSP_BENCH_PYTHON (PyTorch, JAX,
--- Keras 3) and CUSP_BENCH_TF_PYTHON (TensorFlow); python3 otherwise. All cases of all rows take
--- turns, CUSP_BENCH_ROUNDS times (3): a busy minute meets all of them.
+-- Usage: cusp scripts/bench/run.lua BUILD [PATTERN [ROWS]]
+-- PATTERN selects rows by title, ROWS the file that lists them (rows.lua). Peers run in the Python
+-- named by CUSP_BENCH_PYTHON (PyTorch, JAX, onnxruntime, Keras 3) and CUSP_BENCH_TF_PYTHON
+-- (TensorFlow); python3 otherwise. All cases of all rows take turns, CUSP_BENCH_ROUNDS times (3): a
+-- busy minute meets all of them.
 local engine = require "cusp.engine"
 local json = require "cusp.formats.json"
 
@@ -20,6 +21,7 @@ local python = environment("CUSP_BENCH_PYTHON", "python3")
 local interpreters = {
   torch = python,
   jax = python,
+  onnxruntime = python,
   ["keras-jax"] = python,
   ["keras-tensorflow"] = environment("CUSP_BENCH_TF_PYTHON", python),
 }
@@ -55,7 +57,7 @@ end
 local function take(row, case, results)
   if results[case] == false or case.framework and not version_of(case.framework) then return end
   local answer, result = answer_of(case.command), results[case] or {samples = {}}
-  local new = answer and answer[row.field]
+  local new = answer and answer[case.field or row.field]
   if not new then
     results[case] = false
     return
@@ -138,7 +140,7 @@ end
 
 local function select_rows(context)
   local rows = {}
-  for _, row in ipairs(dofile(scripts .. "rows.lua")(context)) do
+  for _, row in ipairs(dofile(scripts .. (arg[3] or "rows.lua"))(context)) do
     if row.title:find(pattern, 1, true) then rows[#rows + 1] = row end
   end
   return rows

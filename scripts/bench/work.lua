@@ -10,8 +10,9 @@ local CACHED_BYTES = 4 << 20
 -- their time with memory), and bytes of the optimizer's step, 0 where a cache holds them.
 -- @param model compiled
 -- @param args for `model:profile`
+-- @tparam[opt] integer bytes for each weight; by default those of training with Adam
 -- @treturn table `work`, `traffic`
-function work.of_step(model, args)
+function work.of_step(model, args, bytes)
   args.steps = 1
   local report, operations = model:profile(args), 0
   for _, step in ipairs(report.kernels) do
@@ -23,7 +24,7 @@ function work.of_step(model, args)
     for _, size in ipairs(weight.shape) do count = count * size end
     parameters = parameters + count
   end
-  local traffic = ADAM_BYTES * parameters
+  local traffic = (bytes or ADAM_BYTES) * parameters
   return {work = operations / report.n_steps, traffic = traffic > CACHED_BYTES and traffic or 0}
 end
 

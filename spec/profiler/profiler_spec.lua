@@ -120,7 +120,7 @@ describe("work", function()
     local layer = layers.Conv2D{8, 3}
     local model = cusp.Sequential{cusp.Input{shape = {10, 10, 4}}, layer}
     local report = model:profile{cusp.random.uniform{2, 10, 10, 4}, batch_size = 2, steps = 1}
-    assert.equal(2.0 * 2 * 8 * 8 * 8 * 3 * 3 * 4, work_of(report, "conv_forward"))
+    assert.equal(2.0 * 2 * 8 * 8 * 8 * 3 * 3 * 4, work_of(report, "conv_ended"))
   end)
 
   it("of recurrent layers is that of both kernels", function()

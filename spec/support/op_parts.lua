@@ -2,7 +2,8 @@
 local parts = {
   argsort = "argsort_rows", cholesky = "cholesky_lower", cond = "choose",
   custom_gradient = "given_gradient", scan = "scan_graph", while_loop = "loop",
-  conv = "conv_forward conv_input_gradient conv_kernel_gradient conv_kernel_gradient_float32",
+  conv = "conv_forward conv_ended conv_input_gradient conv_kernel_gradient "
+    .. "conv_kernel_gradient_float32",
   cumprod = "cumprod_axis", matmul = "matmul_float32",
   cumsum = "cumsum_axis", dropout = "dropout_elements bernoulli_draw", eigh = "eigh_parts",
   eig = "eig_pairs eig_parts",

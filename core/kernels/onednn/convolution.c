@@ -1,7 +1,7 @@
 /*
  * Convolutions by oneDNN: activations are plain channels-last arrays, kernels are reordered into
- * whatever blocked form the primitive wants, in the workspace, at every run (they change at every
- * training step).
+ * whatever blocked form the primitive wants: by the caller, who keeps what pack makes, or in the
+ * workspace at every run (they change at every training step).
  */
 
 #include "onednn_adapter.h"
@@ -15,6 +15,10 @@ struct cusp_onednn_convolution {
   dnnl_primitive_t primitive;
   dnnl_memory_t src, weights, dst, scratchpad; /* weights: in the primitive's form */
   dnnl_memory_t plain_weights;                 /* NULL where the primitive takes them as they are */
+  dnnl_memory_t shift;                         /* NULL where there is none */
+  struct {
+    dnnl_memory_desc_t plain, wanted;
+  } forms; /* of the weights */
   dnnl_primitive_t reorder;
   cusp_convolution_face face;
   size_t weights_bytes, workspace_bytes;
@@ -25,6 +29,8 @@ struct cusp_onednn_convolution {
 typedef struct shapes {
   int spatial; /* axes: 2 or 3 */
   dnnl_dims_t src, weights, dst, strides, dilates, low, high;
+  dnnl_dims_t weights_strides; /* of the caller's, */
+  dnnl_dim_t weights_first;    /* and where in them the first element is */
   int weights_ndim;
   dnnl_data_type_t src_type, weights_type, dst_type;
 } shapes;
@@ -44,9 +50,30 @@ static void fill_types(shapes *s, const cusp_convolution *c, cusp_convolution_fa
   s->dst_type = face == CUSP_CONVOLUTION_FORWARD ? to : from;
 }
 
-static void fill_shapes(shapes *s, const cusp_convolution *c) {
+/** The caller's weights, [size..., channels / groups, filters], as oneDNN orders their axes. */
+static void fill_weights(shapes *s, const cusp_convolution *c, int first,
+                         const int64_t dropped[CUSP_WINDOW_AXES]) {
   const cusp_windows *w = &c->windows;
+  const int grouped = c->groups > 1, k = grouped + 2;
+  int64_t step = c->channels / c->groups * c->filters;
+  if (grouped)
+    s->weights_strides[0] = c->filters / c->groups;
+  s->weights_strides[grouped] = 1;
+  s->weights_strides[grouped + 1] = c->filters;
+  s->weights_first = 0;
+  for (int i = s->spatial - 1; i >= 0; i--) {
+    s->weights_strides[k + i] = step;
+    s->weights_first += dropped[first + i] * step;
+    step *= w->size[first + i];
+  }
+}
+
+static void fill_shapes(shapes *s, const cusp_convolution *c, cusp_convolution_face face) {
+  cusp_windows trimmed = c->windows, *w = &trimmed;
   const int first = axis_is_trivial(w, 0) ? 1 : 0;
+  int64_t dropped[CUSP_WINDOW_AXES] = {0};
+  for (int axis = first; axis < CUSP_WINDOW_AXES && face == CUSP_CONVOLUTION_FORWARD; axis++)
+    dropped[axis] = cusp_window_trim(w, axis);
   s->spatial = CUSP_WINDOW_AXES - first;
   s->src[0] = s->dst[0] = w->batch;
   s->src[1] = c->channels;
@@ -70,25 +97,30 @@ static void fill_shapes(shapes *s, const cusp_convolution *c) {
     s->high[i] = high > 0 ? high : 0; /* what a stride leaves over at the end needs no padding */
   }
   s->weights_ndim = k;
+  fill_weights(s, c, first, dropped);
 }
 
 /** The descriptors of plain arrays, and of weights in any form. */
 typedef struct descriptors {
-  dnnl_memory_desc_t src, dst, weights, plain_weights;
+  dnnl_memory_desc_t src, dst, weights, plain_weights, shift;
+  bool shifted;
 } descriptors;
 
-static dnnl_status_t describe(descriptors *d, const shapes *s, bool grouped) {
+static dnnl_status_t describe(descriptors *d, const shapes *s, bool shifted) {
   const dnnl_format_tag_t activations = s->spatial == 3 ? dnnl_ndhwc : dnnl_nhwc;
-  const dnnl_format_tag_t plain =
-      s->spatial == 3 ? (grouped ? dnnl_dhwigo : dnnl_dhwio) : (grouped ? dnnl_hwigo : dnnl_hwio);
+  const dnnl_dims_t filters = {s->dst[1]};
+  d->shifted = shifted;
   dnnl_status_t status =
       dnnl_memory_desc_init_by_tag(&d->src, 2 + s->spatial, s->src, s->src_type, activations);
   if (status == dnnl_success)
     status =
         dnnl_memory_desc_init_by_tag(&d->dst, 2 + s->spatial, s->dst, s->dst_type, activations);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->plain_weights, s->weights_ndim, s->weights,
-                                          s->weights_type, plain);
+    status = dnnl_memory_desc_init_by_strides(&d->plain_weights, s->weights_ndim, s->weights,
+                                              s->weights_type, s->weights_strides);
+  d->plain_weights.offset0 = s->weights_first;
+  if (status == dnnl_success)
+    status = dnnl_memory_desc_init_by_tag(&d->shift, 1, filters, s->dst_type, dnnl_a);
   if (status == dnnl_success)
     status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, s->weights_type,
                                           dnnl_format_tag_any);
@@ -102,8 +134,8 @@ static dnnl_status_t create_forward(dnnl_primitive_desc_t *out, const shapes *s,
   /* a gradient's result may be wider than what the forward pass would have */
   d->weights.data_type = d->src.data_type;
   dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
-      &desc, dnnl_forward_training, dnnl_convolution_direct, &d->src, &d->weights, NULL, &d->dst,
-      s->strides, s->dilates, s->low, s->high);
+      &desc, dnnl_forward_training, dnnl_convolution_direct, &d->src, &d->weights,
+      d->shifted ? &d->shift : NULL, &d->dst, s->strides, s->dilates, s->low, s->high);
   return status == dnnl_success
              ? dnnl_primitive_desc_create(out, &desc, attributes, cusp_onednn_engine(), NULL)
              : status;
@@ -141,6 +173,8 @@ static dnnl_status_t create_memory(dnnl_memory_t *out, const dnnl_memory_desc_t 
  * gradient out of it. */
 static dnnl_status_t create_reorder(cusp_onednn_convolution *c, const dnnl_memory_desc_t *plain,
                                     const dnnl_memory_desc_t *wanted) {
+  c->forms.plain = *plain;
+  c->forms.wanted = *wanted;
   if (dnnl_memory_desc_equal(plain, wanted))
     return dnnl_success;
   const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
@@ -172,6 +206,8 @@ static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descripto
     status = create_memory(&c->weights, wanted);
   if (status == dnnl_success)
     status = create_memory(&c->scratchpad, scratch);
+  if (status == dnnl_success && d->shifted)
+    status = create_memory(&c->shift, &d->shift);
   if (status == dnnl_success)
     status = create_reorder(c, &d->plain_weights, wanted);
   c->workspace_bytes = c->weights_bytes + dnnl_memory_desc_get_size(scratch);
@@ -182,10 +218,12 @@ static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *
   shapes s;
   descriptors d;
   dnnl_primitive_attr_t attributes = NULL;
-  fill_shapes(&s, convolution);
+  memset(&s, 0, sizeof s);
+  memset(&d, 0, sizeof d);
+  fill_shapes(&s, convolution, c->face);
   fill_types(&s, convolution, c->face);
   dnnl_status_t status =
-      cusp_onednn_engine() ? describe(&d, &s, convolution->groups > 1) : dnnl_runtime_error;
+      cusp_onednn_engine() ? describe(&d, &s, convolution->shifted) : dnnl_runtime_error;
   if (status == dnnl_success)
     status = dnnl_primitive_attr_create(&attributes);
   if (status == dnnl_success)
@@ -210,7 +248,8 @@ const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *c) {
 void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   if (!c)
     return;
-  dnnl_memory_t memories[] = {c->src, c->weights, c->dst, c->scratchpad, c->plain_weights};
+  dnnl_memory_t memories[] = {c->src,        c->weights,       c->dst,
+                              c->scratchpad, c->plain_weights, c->shift};
   for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
     if (memories[i])
       dnnl_memory_destroy(memories[i]);
@@ -246,24 +285,35 @@ size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *c) {
   return c->workspace_bytes;
 }
 
+size_t cusp_onednn_convolution_packed(const cusp_onednn_convolution *c) { return c->weights_bytes; }
+
+const void *cusp_onednn_convolution_manner(const cusp_onednn_convolution *c, size_t *bytes) {
+  *bytes = sizeof c->forms;
+  return &c->forms;
+}
+
 /** Points the memories at this run's data. */
-static dnnl_status_t place(cusp_onednn_convolution *c, const void *a, const void *b, void *out,
-                           void *workspace) {
+static dnnl_status_t place(cusp_onednn_convolution *c, const cusp_onednn_operands *o) {
   const cusp_convolution_face face = c->face;
-  void *src = (void *)(face == CUSP_CONVOLUTION_INPUT_GRADIENT ? out : a);
-  void *dst = (void *)(face == CUSP_CONVOLUTION_FORWARD          ? out
-                       : face == CUSP_CONVOLUTION_INPUT_GRADIENT ? a
-                                                                 : b);
-  void *weights = (void *)(face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? out : b);
+  void *a = (void *)o->a, *b = (void *)o->b;
+  void *src = face == CUSP_CONVOLUTION_INPUT_GRADIENT ? o->out : a;
+  void *dst = face == CUSP_CONVOLUTION_FORWARD          ? o->out
+              : face == CUSP_CONVOLUTION_INPUT_GRADIENT ? a
+                                                        : b;
+  void *weights = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? o->out : b;
+  const bool moved = c->plain_weights && !o->packed;
   dnnl_status_t status = dnnl_memory_set_data_handle(c->src, src);
   if (status == dnnl_success)
     status = dnnl_memory_set_data_handle(c->dst, dst);
   if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->weights, c->plain_weights ? workspace : weights);
-  if (status == dnnl_success && c->plain_weights)
+    status = dnnl_memory_set_data_handle(c->weights, moved ? o->workspace : weights);
+  if (status == dnnl_success && moved)
     status = dnnl_memory_set_data_handle(c->plain_weights, weights);
+  if (status == dnnl_success && c->shift)
+    status = dnnl_memory_set_data_handle(c->shift, (void *)o->shift);
   if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->scratchpad, (char *)workspace + c->weights_bytes);
+    status = dnnl_memory_set_data_handle(c->scratchpad,
+                                         (char *)o->workspace + (o->packed ? 0 : c->weights_bytes));
   return status;
 }
 
@@ -277,8 +327,9 @@ static dnnl_status_t execute(cusp_onednn_convolution *c) {
   const dnnl_exec_arg_t arguments[] = {{name[0], c->src},
                                        {name[1], c->weights},
                                        {name[2], c->dst},
-                                       {DNNL_ARG_SCRATCHPAD, c->scratchpad}};
-  return dnnl_primitive_execute(c->primitive, cusp_onednn_stream(), 4, arguments);
+                                       {DNNL_ARG_SCRATCHPAD, c->scratchpad},
+                                       {DNNL_ARG_BIAS, c->shift}};
+  return dnnl_primitive_execute(c->primitive, cusp_onednn_stream(), c->shift ? 5 : 4, arguments);
 }
 
 static dnnl_status_t reorder(cusp_onednn_convolution *c, dnnl_memory_t from, dnnl_memory_t to) {
@@ -286,17 +337,25 @@ static dnnl_status_t reorder(cusp_onednn_convolution *c, dnnl_memory_t from, dnn
   return dnnl_primitive_execute(c->reorder, cusp_onednn_stream(), 2, arguments);
 }
 
-bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const void *a, const void *b,
-                                 void *out, void *workspace, char *message, size_t message_bytes) {
+bool cusp_onednn_convolution_pack(cusp_onednn_convolution *c, const void *kernel, void *packed) {
+  dnnl_status_t status = dnnl_memory_set_data_handle(c->plain_weights, (void *)kernel);
+  if (status == dnnl_success)
+    status = dnnl_memory_set_data_handle(c->weights, packed);
+  return status == dnnl_success && reorder(c, c->plain_weights, c->weights) == dnnl_success;
+}
+
+bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const cusp_onednn_operands *operands,
+                                 char *message, size_t message_bytes) {
   const bool gradient = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
-  dnnl_status_t status = place(c, a, b, out, workspace);
-  if (status == dnnl_success && c->reorder && !gradient)
+  dnnl_status_t status = place(c, operands);
+  if (status == dnnl_success && c->reorder && !gradient && !operands->packed)
     status = reorder(c, c->plain_weights, c->weights);
   if (status == dnnl_success)
     status = execute(c);
   if (status == dnnl_success && c->reorder && gradient)
     status = reorder(c, c->weights, c->plain_weights);
-  if (status != dnnl_success)
-    snprintf(message, message_bytes, "%s", cusp_onednn_status_text(status));
-  return status == dnnl_success;
+  if (status == dnnl_success)
+    return true;
+  snprintf(message, message_bytes, "%s", cusp_onednn_status_text(status));
+  return false;
 }

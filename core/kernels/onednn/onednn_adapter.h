@@ -18,8 +18,14 @@ cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *con
                                                      cusp_convolution_face face, char *message,
                                                      size_t message_bytes);
 size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *convolution);
-bool cusp_onednn_convolution_run(cusp_onednn_convolution *convolution, const void *a, const void *b,
-                                 void *out, void *workspace, char *message, size_t message_bytes);
+size_t cusp_onednn_convolution_packed(const cusp_onednn_convolution *convolution);
+const void *cusp_onednn_convolution_manner(const cusp_onednn_convolution *convolution,
+                                           size_t *bytes);
+bool cusp_onednn_convolution_pack(cusp_onednn_convolution *convolution, const void *kernel,
+                                  void *packed);
+bool cusp_onednn_convolution_run(cusp_onednn_convolution *convolution,
+                                 const cusp_onednn_operands *operands, char *message,
+                                 size_t message_bytes);
 void cusp_onednn_convolution_free(cusp_onednn_convolution *convolution);
 const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *convolution);
 

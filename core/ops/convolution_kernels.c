@@ -1,0 +1,341 @@
+/*
+ * How the rows of convolutions are computed: by oneDNN, or by plain loops. A kernel that is the
+ * same in many runs is kept as oneDNN wants it, times its scale.
+ */
+
+#include "convolution_kernels.h"
+
+#include "../base/memory.h"
+#include "../base/threads.h"
+#include "../kernels/blas.h"
+#include "../kernels/convolution.h"
+#include "../kernels/onednn.h"
+#include "../kernels/tiles.h"
+#include "../kernels/vector.h"
+#include "../tensor/forms.h"
+#include "windows.h"
+
+#include <string.h>
+
+const cusp_convolution_face cusp_convolution_faces[] = {
+    CUSP_CONVOLUTION_FORWARD, CUSP_CONVOLUTION_INPUT_GRADIENT, CUSP_CONVOLUTION_KERNEL_GRADIENT};
+
+static int64_t last_size(const cusp_shape *shape) { return shape->size[shape->ndim - 1]; }
+
+cusp_ending cusp_ending_of(const cusp_call *call) {
+  cusp_ending e = {NULL, NULL};
+  if (call->op->kernels != cusp_convolution_ended_kernels)
+    return e;
+  const int64_t terms = call->attrs[CUSP_CONVOLUTION_TERMS].integer;
+  const cusp_array *next = call->inputs + 2;
+  if (terms & CUSP_ENDING_SCALE)
+    e.scale = next++;
+  if (terms & CUSP_ENDING_SHIFT)
+    e.shift = next;
+  return e;
+}
+
+/** Which arrays of a call are x, kernel and y. */
+cusp_convolution cusp_convolution_of(const cusp_call *call, cusp_convolution_face which) {
+  const cusp_array *x =
+      which == CUSP_CONVOLUTION_INPUT_GRADIENT ? &call->outputs[0] : &call->inputs[0];
+  const cusp_array *kernel =
+      which == CUSP_CONVOLUTION_KERNEL_GRADIENT ? &call->outputs[0] : &call->inputs[1];
+  const cusp_array *y = which == CUSP_CONVOLUTION_FORWARD          ? &call->outputs[0]
+                        : which == CUSP_CONVOLUTION_INPUT_GRADIENT ? &call->inputs[0]
+                                                                   : &call->inputs[1];
+  const cusp_attr *attrs = call->attrs;
+  const int64_t group_channels = kernel->shape.size[kernel->shape.ndim - 2];
+  cusp_convolution c = {.channels = last_size(&x->shape),
+                        .filters = last_size(&kernel->shape),
+                        .dtype = call->inputs[0].dtype,
+                        .result = call->outputs[0].dtype};
+  c.windows = cusp_windows_of(
+      &x->shape, &y->shape, kernel->shape.size, attrs[CUSP_CONVOLUTION_STRIDES].ints,
+      attrs[CUSP_CONVOLUTION_LOW].ints, attrs[CUSP_CONVOLUTION_DILATIONS].ints);
+  c.shifted = cusp_ending_of(call).shift != NULL;
+  c.groups = group_channels > 0 ? c.channels / group_channels : 1;
+  return c;
+}
+
+/* ------------------------------------------------------------------ plain loops */
+
+static size_t wide_bytes(const cusp_array *x) {
+  const size_t bytes = (size_t)cusp_array_count(x) * sizeof(float);
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
+
+/** The plain loops know no bfloat16: operands and result get float32 copies. */
+static cusp_status prepare_reference(cusp_call *call) {
+  if (call->inputs[0].dtype == CUSP_BFLOAT16)
+    call->workspace_bytes =
+        wide_bytes(&call->inputs[0]) + wide_bytes(&call->inputs[1]) + wide_bytes(&call->outputs[0]);
+  return CUSP_OK;
+}
+
+static void convert(cusp_dtype from, const void *x, cusp_dtype to, void *y, int64_t count) {
+  cusp_vector_find_cast(from, to)(count, y, (const void *[]){x}, (const int8_t[]){1});
+}
+
+static void run_widened(const cusp_call *call, const cusp_convolution *c,
+                        cusp_convolution_face which) {
+  const cusp_array *a = &call->inputs[0], *b = &call->inputs[1], *out = &call->outputs[0];
+  char *wide_a = call->workspace, *wide_b = wide_a + wide_bytes(a), *wide = wide_b + wide_bytes(b);
+  convert(a->dtype, a->data, CUSP_FLOAT32, wide_a, cusp_array_count(a));
+  convert(b->dtype, b->data, CUSP_FLOAT32, wide_b, cusp_array_count(b));
+  cusp_convolution_reference(c, which, CUSP_FLOAT32, wide_a, wide_b, wide);
+  convert(CUSP_FLOAT32, wide, out->dtype, out->data, cusp_array_count(out));
+}
+
+static cusp_status run_plain(cusp_call *call) {
+  const cusp_convolution_face which = cusp_face_of(call);
+  const cusp_convolution c = cusp_convolution_of(call, which);
+  const size_t bytes =
+      (size_t)cusp_array_count(&call->outputs[0]) * cusp_dtype_size(call->outputs[0].dtype);
+  if (bytes == 0)
+    return CUSP_OK;
+  if (c.groups == 0 || c.filters == 0 || c.channels == 0)
+    memset(call->outputs[0].data, 0, bytes);
+  else if (c.dtype == CUSP_BFLOAT16)
+    run_widened(call, &c, which);
+  else
+    cusp_convolution_reference(&c, which, c.dtype, call->inputs[0].data, call->inputs[1].data,
+                               call->outputs[0].data);
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ endings */
+
+#define SCALE_GRAIN 16384
+
+typedef struct scaling {
+  int64_t filters;
+  const float *x, *scale, *shift; /* scale or shift may be NULL */
+  float *y;
+} scaling;
+
+static void scale_rows(void *context, int64_t begin, int64_t end) {
+  const scaling *s = context;
+  for (int64_t row = begin; row < end; row++) {
+    const float *x = s->x + row * s->filters;
+    float *y = s->y + row * s->filters;
+    for (int64_t f = 0; f < s->filters; f++)
+      y[f] = (s->scale ? x[f] * s->scale[f] : x[f]) + (s->shift ? s->shift[f] : 0);
+  }
+}
+
+/** y = x * scale + shift along the last axis; x may be y. */
+static void scale_filters(const cusp_array *x, const cusp_array *scale, const cusp_array *shift,
+                          float *y) {
+  scaling s = {last_size(&x->shape), x->data, scale ? scale->data : NULL,
+               shift ? shift->data : NULL, y};
+  const int64_t rows = s.filters > 0 ? cusp_array_count(x) / s.filters : 0;
+  cusp_parallel_for(rows, SCALE_GRAIN / (s.filters + 1) + 1, scale_rows, &s);
+}
+
+static cusp_status run_reference(cusp_call *call) {
+  const cusp_ending e = cusp_ending_of(call);
+  CUSP_TRY(run_plain(call));
+  if (e.scale || e.shift)
+    scale_filters(&call->outputs[0], e.scale, e.shift, call->outputs[0].data);
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ forms of kernels */
+
+static int64_t offset_of(const cusp_array *x) {
+  return (const char *)x->data - (const char *)x->storage->data;
+}
+
+cusp_status cusp_kernel_form(cusp_call *call, cusp_form **form, const void *manner,
+                             size_t manner_bytes, size_t bytes, bool *fill) {
+  const cusp_array *kernel = &call->inputs[1], *scale = cusp_ending_of(call).scale;
+  cusp_form_key key = {0};
+  *fill = false;
+  key.stamps[0] = cusp_storage_stamp(kernel->storage);
+  key.stamps[1] = scale ? cusp_storage_stamp(scale->storage) : 0;
+  if (cusp_form_is_of(*form, key.stamps))
+    return CUSP_OK;
+  cusp_form_release(*form);
+  *form = NULL;
+  key.offsets[0] = offset_of(kernel);
+  key.offsets[1] = scale ? offset_of(scale) : 0;
+  key.manner = manner;
+  key.manner_bytes = manner_bytes;
+  return cusp_form_get(form, &key, bytes, fill);
+}
+
+bool cusp_keeps_kernel(const cusp_call *call) {
+  return (call->steady & 2) && (!cusp_ending_of(call).scale || (call->steady & 4));
+}
+
+/* ------------------------------------------------------------------ oneDNN */
+
+/** oneDNN's state of a call; `convolution` is NULL where it had no fast implementation after
+ * all. */
+typedef struct onednn_state {
+  const cusp_onednn *onednn;
+  cusp_onednn_convolution *convolution;
+  bool keeps;           /* the kernel, scaled and packed, as `form` */
+  cusp_form *form;      /* NULL before the first run */
+  size_t form_bytes;    /* of it */
+  size_t own_workspace; /* of oneDNN; behind it there is room for a scaled kernel */
+} onednn_state;
+
+static bool can_run_onednn(const cusp_call *call) {
+  const cusp_dtype dtype = call->inputs[0].dtype;
+  return (dtype == CUSP_FLOAT32 || (dtype == CUSP_BFLOAT16 && cusp_tiles_present())) &&
+         cusp_array_count(&call->inputs[0]) > 0 && cusp_array_count(&call->inputs[1]) > 0 &&
+         cusp_array_count(&call->outputs[0]) > 0 && cusp_onednn_load() != NULL;
+}
+
+/* more than oneDNN takes for a convolution; it raises what ends the program without it */
+#define PRIMITIVE_BYTES ((size_t)16 << 20)
+
+static size_t aligned(size_t bytes) {
+  return (bytes + CUSP_ALIGNMENT - 1) / CUSP_ALIGNMENT * CUSP_ALIGNMENT;
+}
+
+static size_t kernel_bytes(const cusp_call *call) {
+  return (size_t)cusp_array_count(&call->inputs[1]) * cusp_dtype_size(call->inputs[1].dtype);
+}
+
+/** What is kept between runs, and the scratch memory of one. */
+static void plan_forms(cusp_call *call, onednn_state *state) {
+  const bool scaled = cusp_ending_of(call).scale != NULL;
+  const size_t packed = state->onednn->convolution_packed(state->convolution);
+  state->keeps = cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT &&
+                 cusp_keeps_kernel(call) && (packed > 0 || scaled);
+  state->form_bytes = packed > 0 ? packed : kernel_bytes(call);
+  state->own_workspace = aligned(state->onednn->convolution_workspace(state->convolution) -
+                                 (state->keeps ? packed : 0));
+  call->workspace_bytes = state->own_workspace + (scaled ? aligned(kernel_bytes(call)) : 0);
+  call->kept_bytes = state->keeps ? state->form_bytes : 0;
+}
+
+static cusp_status prepare_onednn(cusp_call *call) {
+  char message[256];
+  onednn_state *state;
+  CUSP_TRY(cusp_memory_check(PRIMITIVE_BYTES));
+  CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
+  const cusp_convolution_face which = cusp_face_of(call);
+  const cusp_convolution c = cusp_convolution_of(call, which);
+  state->onednn = cusp_onednn_load();
+  state->convolution = state->onednn->convolution_new(&c, which, message, sizeof message);
+  call->state = state;
+  if (!state->convolution)
+    return prepare_reference(call);
+  plan_forms(call, state);
+  return CUSP_OK;
+}
+
+/** The kernel times its scale, in scratch memory. */
+static const void *scaled_kernel(const cusp_call *call, const onednn_state *state) {
+  float *scaled = (float *)((char *)call->workspace + state->own_workspace);
+  scale_filters(&call->inputs[1], cusp_ending_of(call).scale, NULL, scaled);
+  return scaled;
+}
+
+static bool fill_form(const cusp_call *call, const onednn_state *state, void *form) {
+  const bool scaled = cusp_ending_of(call).scale != NULL;
+  if (state->onednn->convolution_packed(state->convolution) == 0) {
+    scale_filters(&call->inputs[1], cusp_ending_of(call).scale, NULL, form);
+    return true;
+  }
+  const void *kernel = scaled ? scaled_kernel(call, state) : call->inputs[1].data;
+  return state->onednn->convolution_pack(state->convolution, kernel, form);
+}
+
+/** Makes the form where there is none of the present kernel and scale. */
+static cusp_status refresh_form(cusp_call *call, onednn_state *state) {
+  size_t manner_bytes;
+  const void *manner = state->onednn->convolution_manner(state->convolution, &manner_bytes);
+  bool fill;
+  CUSP_TRY(cusp_kernel_form(call, &state->form, manner, manner_bytes, state->form_bytes, &fill));
+  if (!fill || fill_form(call, state, cusp_form_bytes(state->form)))
+    return CUSP_OK;
+  cusp_form_release(state->form);
+  state->form = NULL;
+  return cusp_fail(CUSP_EBACKEND, "%s: oneDNN: a kernel could not be packed", call->name);
+}
+
+static cusp_status run_onednn(cusp_call *call) {
+  char message[256];
+  onednn_state *state = call->state;
+  if (!state->convolution)
+    return run_reference(call);
+  const cusp_ending e = cusp_ending_of(call);
+  cusp_onednn_operands operands = {.a = call->inputs[0].data,
+                                   .b = call->inputs[1].data,
+                                   .shift = e.shift ? e.shift->data : NULL,
+                                   .out = call->outputs[0].data,
+                                   .workspace = call->workspace,
+                                   .packed = state->keeps};
+  if (state->keeps) {
+    CUSP_TRY(refresh_form(call, state));
+    operands.b = cusp_form_bytes(state->form);
+  } else if (e.scale) {
+    operands.b = scaled_kernel(call, state);
+  }
+  if (!state->onednn->convolution_run(state->convolution, &operands, message, sizeof message))
+    return cusp_fail(CUSP_EBACKEND, "%s: %s", call->name, message);
+  return CUSP_OK;
+}
+
+static void release_onednn(cusp_call *call) {
+  onednn_state *state = call->state;
+  if (!state)
+    return;
+  state->onednn->convolution_free(state->convolution);
+  cusp_form_release(state->form);
+  cusp_free(state);
+  call->state = NULL;
+}
+
+/* ------------------------------------------------------------------ own products */
+
+static bool can_run_products(const cusp_call *call) {
+  if (cusp_face_of(call) != CUSP_CONVOLUTION_FORWARD || cusp_array_count(&call->outputs[0]) == 0)
+    return false;
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  return cusp_convolution_by_products_pays(&c, cusp_gemm_is_quiet());
+}
+
+static cusp_status prepare_products(cusp_call *call) {
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  call->workspace_bytes = cusp_convolution_workspace(&c);
+  return CUSP_OK;
+}
+
+static cusp_status run_products(cusp_call *call) {
+  const cusp_convolution c = cusp_convolution_of(call, CUSP_CONVOLUTION_FORWARD);
+  cusp_convolution_by_products(&c, call->inputs[0].data, call->inputs[1].data,
+                               call->outputs[0].data, call->workspace);
+  return CUSP_OK;
+}
+
+/* ------------------------------------------------------------------ the lists */
+
+#define KERNELS                                                                    \
+  {.name = "panels",                                                               \
+   .can_run = cusp_few_positions_can_run,                                          \
+   .prepare = cusp_few_positions_prepare,                                          \
+   .run = cusp_few_positions_run,                                                  \
+   .release = cusp_few_positions_release,                                          \
+   .keeps = true},                                                                 \
+      {.name = "onednn",                                                           \
+       .can_run = can_run_onednn,                                                  \
+       .prepare = prepare_onednn,                                                  \
+       .run = run_onednn,                                                          \
+       .release = release_onednn,                                                  \
+       .keeps = true},                                                             \
+      {.name = "reference", .prepare = prepare_reference, .run = run_reference}, { \
+    0                                                                              \
+  }
+
+const cusp_kernel cusp_convolution_kernels[] = {{.name = "products",
+                                                 .can_run = can_run_products,
+                                                 .prepare = prepare_products,
+                                                 .run = run_products},
+                                                KERNELS};
+const cusp_kernel cusp_convolution_ended_kernels[] = {KERNELS};
