@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CUSP_MOST_THREADS 1024
+
 /** Works on the elements begin <= i < end of a range. Runs on several threads at once. */
 typedef void (*cusp_range_fn)(void *context, int64_t begin, int64_t end);
 

@@ -10,6 +10,7 @@
 #include "../kernels/convolution.h"
 #include "../base/memory.h"
 #include "../kernels/onednn.h"
+#include "../kernels/sliced_convolution.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
 #include "../node/infer.h"
@@ -229,13 +230,6 @@ static cusp_status run_reference(cusp_call *call) {
   return CUSP_OK;
 }
 
-/** oneDNN's state of a call; `convolution` is NULL where it had no fast implementation after
- * all. */
-typedef struct onednn_state {
-  const cusp_onednn *onednn;
-  cusp_onednn_convolution *convolution;
-} onednn_state;
-
 static bool can_run_onednn(const cusp_call *call) {
   const cusp_dtype dtype = call->inputs[0].dtype;
   return (dtype == CUSP_FLOAT32 || (dtype == CUSP_BFLOAT16 && cusp_tiles_present())) &&
@@ -246,39 +240,28 @@ static bool can_run_onednn(const cusp_call *call) {
 /* more than oneDNN takes for a convolution; it raises what ends the program without it */
 #define PRIMITIVE_BYTES ((size_t)16 << 20)
 
+/* without a state where oneDNN had no fast implementation after all */
 static cusp_status prepare_onednn(cusp_call *call) {
-  char message[256];
-  onednn_state *state;
   CUSP_TRY(cusp_memory_check(PRIMITIVE_BYTES));
-  CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
   const cusp_convolution_face which = face_of(call->op);
   const cusp_convolution c = convolution_of(call, which);
-  state->onednn = cusp_onednn_load();
-  state->convolution = state->onednn->convolution_new(&c, which, message, sizeof message);
-  call->state = state;
-  if (state->convolution)
-    call->workspace_bytes = state->onednn->convolution_workspace(state->convolution);
-  return state->convolution ? CUSP_OK : prepare_reference(call);
+  CUSP_TRY(cusp_sliced_convolution_new((cusp_sliced_convolution **)&call->state, &c, which));
+  if (call->state)
+    call->workspace_bytes = cusp_sliced_convolution_workspace(call->state);
+  return call->state ? CUSP_OK : prepare_reference(call);
 }
 
 static cusp_status run_onednn(cusp_call *call) {
-  char message[256];
-  const onednn_state *state = call->state;
-  if (!state->convolution)
+  if (!call->state)
     return run_reference(call);
-  if (!state->onednn->convolution_run(state->convolution, call->inputs[0].data,
-                                      call->inputs[1].data, call->outputs[0].data, call->workspace,
-                                      message, sizeof message))
-    return cusp_fail(CUSP_EBACKEND, "%s: %s", call->name, message);
+  if (!cusp_sliced_convolution_run(call->state, call->inputs[0].data, call->inputs[1].data,
+                                   call->outputs[0].data, call->workspace))
+    return cusp_fail(CUSP_EBACKEND, "%s: oneDNN failed", call->name);
   return CUSP_OK;
 }
 
 static void release_onednn(cusp_call *call) {
-  onednn_state *state = call->state;
-  if (!state)
-    return;
-  state->onednn->convolution_free(state->convolution);
-  cusp_free(state);
+  cusp_sliced_convolution_free(call->state);
   call->state = NULL;
 }
 

@@ -1,7 +1,6 @@
 /*
- * Convolutions by oneDNN: activations are plain channels-last arrays, kernels are reordered into
- * whatever blocked form the primitive wants, in the workspace, at every run (they change at every
- * training step).
+ * Convolutions by oneDNN, each on the calling thread: activations are plain channels-last arrays,
+ * kernels are packed into whatever blocked form the primitive wants.
  */
 
 #include "onednn_adapter.h"
@@ -10,14 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILTERS 64 /* a multiple of what a block of any form holds */
+
 struct cusp_onednn_convolution {
   dnnl_primitive_desc_t descriptor;
   dnnl_primitive_t primitive;
   dnnl_memory_t src, weights, dst, scratchpad; /* weights: in the primitive's form */
-  dnnl_memory_t plain_weights;                 /* NULL where the primitive takes them as they are */
-  dnnl_primitive_t reorder;
   cusp_convolution_face face;
-  size_t weights_bytes, workspace_bytes;
+  /* Between the caller's weights and the primitive's; NULL where they are the same, or another
+     primitive's reorders have this part. */
+  dnnl_primitive_t reorder;
+  dnnl_memory_t plain_part, packed_part;
+  size_t packed_bytes, workspace_bytes;
 };
 
 /** Sizes in oneDNN's order, [batch, channels, spatial...], with the leading axes of size 1 that 1-D
@@ -26,7 +29,7 @@ typedef struct shapes {
   int spatial; /* axes: 2 or 3 */
   dnnl_dims_t src, weights, dst, strides, dilates, low, high;
   int weights_ndim;
-  dnnl_data_type_t src_type, weights_type, dst_type;
+  dnnl_data_type_t src_type, weights_type, packed_type, dst_type;
 } shapes;
 
 static bool axis_is_trivial(const cusp_windows *w, int axis) {
@@ -41,6 +44,8 @@ static void fill_types(shapes *s, const cusp_convolution *c, cusp_convolution_fa
   const dnnl_data_type_t from = type_of(c->dtype), to = type_of(c->result);
   s->src_type = face == CUSP_CONVOLUTION_INPUT_GRADIENT ? to : from;
   s->weights_type = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? to : from;
+  /* gradients of slices are summed before they are rounded */
+  s->packed_type = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? dnnl_f32 : from;
   s->dst_type = face == CUSP_CONVOLUTION_FORWARD ? to : from;
 }
 
@@ -90,7 +95,7 @@ static dnnl_status_t describe(descriptors *d, const shapes *s, bool grouped) {
     status = dnnl_memory_desc_init_by_tag(&d->plain_weights, s->weights_ndim, s->weights,
                                           s->weights_type, plain);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, s->weights_type,
+    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, s->packed_type,
                                           dnnl_format_tag_any);
   return status;
 }
@@ -137,32 +142,58 @@ static dnnl_status_t create_memory(dnnl_memory_t *out, const dnnl_memory_desc_t 
   return dnnl_memory_create(out, desc, cusp_onednn_engine(), DNNL_MEMORY_NONE);
 }
 
-/** The reorder between the caller's weights and the primitive's: into it, or for the kernel's
- * gradient out of it. */
-static dnnl_status_t create_reorder(cusp_onednn_convolution *c, const dnnl_memory_desc_t *plain,
-                                    const dnnl_memory_desc_t *wanted) {
-  if (dnnl_memory_desc_equal(plain, wanted))
-    return dnnl_success;
+/** Part `part` of `parts` of the filters of both, cut at multiples of what blocks hold; the first
+ * has all where a form cannot be cut. False for parts that have none. */
+static bool cut(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *packed, int part, int parts) {
+  const dnnl_memory_desc_t whole_plain = *plain, whole_packed = *packed;
+  const int64_t filters = plain->dims[0], blocks = (filters + FILTERS - 1) / FILTERS;
+  const int64_t first = blocks * part / parts * FILTERS;
+  int64_t end = blocks * (part + 1) / parts * FILTERS;
+  end = end < filters ? end : filters;
+  dnnl_dims_t sizes, offsets = {first};
+  memcpy(sizes, plain->dims, sizeof sizes);
+  sizes[0] = end - first;
+  if (dnnl_memory_desc_init_submemory(plain, &whole_plain, sizes, offsets) == dnnl_success &&
+      dnnl_memory_desc_init_submemory(packed, &whole_packed, sizes, offsets) == dnnl_success)
+    return first < end;
+  *plain = whole_plain;
+  *packed = whole_packed;
+  return part == 0;
+}
+
+/** The reorder of a part of the weights: into the primitive's form, or for the kernel's gradient
+ * out of it. */
+static dnnl_status_t create_reorder(cusp_onednn_convolution *c, dnnl_memory_desc_t plain,
+                                    dnnl_memory_desc_t packed, int part, int parts) {
   const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
   dnnl_primitive_desc_t descriptor;
   dnnl_engine_t engine = cusp_onednn_engine();
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(
-      &descriptor, out ? wanted : plain, engine, out ? plain : wanted, engine, NULL);
+  if (!cut(&plain, &packed, part, parts))
+    return dnnl_success;
+  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&descriptor, out ? &packed : &plain, engine,
+                                              out ? &plain : &packed, engine, NULL);
   if (status != dnnl_success)
     return status;
   status = dnnl_primitive_create(&c->reorder, descriptor);
   dnnl_primitive_desc_destroy(descriptor);
   if (status == dnnl_success)
-    status = create_memory(&c->plain_weights, plain);
-  c->weights_bytes = (dnnl_memory_desc_get_size(wanted) + 63) / 64 * 64;
+    status = create_memory(&c->plain_part, &plain);
+  if (status == dnnl_success)
+    status = create_memory(&c->packed_part, &packed);
   return status;
 }
 
-static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descriptors *d) {
-  const dnnl_query_t query = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT
-                                 ? dnnl_query_diff_weights_md
-                                 : dnnl_query_weights_md;
-  const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(c->descriptor, query, 0);
+static const dnnl_memory_desc_t *wanted_weights(const cusp_onednn_convolution *c) {
+  return dnnl_primitive_desc_query_md(c->descriptor,
+                                      c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT
+                                          ? dnnl_query_diff_weights_md
+                                          : dnnl_query_weights_md,
+                                      0);
+}
+
+static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descriptors *d, int part,
+                                     int parts) {
+  const dnnl_memory_desc_t *wanted = wanted_weights(c);
   const dnnl_memory_desc_t *scratch =
       dnnl_primitive_desc_query_md(c->descriptor, dnnl_query_scratchpad_md, 0);
   dnnl_status_t status = create_memory(&c->src, &d->src);
@@ -172,13 +203,15 @@ static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descripto
     status = create_memory(&c->weights, wanted);
   if (status == dnnl_success)
     status = create_memory(&c->scratchpad, scratch);
-  if (status == dnnl_success)
-    status = create_reorder(c, &d->plain_weights, wanted);
-  c->workspace_bytes = c->weights_bytes + dnnl_memory_desc_get_size(scratch);
-  return status;
+  c->workspace_bytes = (dnnl_memory_desc_get_size(scratch) + 63) / 64 * 64;
+  if (status != dnnl_success || dnnl_memory_desc_equal(&d->plain_weights, wanted))
+    return status;
+  c->packed_bytes = (dnnl_memory_desc_get_size(wanted) + 63) / 64 * 64;
+  return create_reorder(c, d->plain_weights, *wanted, part, parts);
 }
 
-static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *convolution) {
+static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_onednn_slice *slice) {
+  const cusp_convolution *convolution = &slice->convolution;
   shapes s;
   descriptors d;
   dnnl_primitive_attr_t attributes = NULL;
@@ -186,6 +219,8 @@ static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *
   fill_types(&s, convolution, c->face);
   dnnl_status_t status =
       cusp_onednn_engine() ? describe(&d, &s, convolution->groups > 1) : dnnl_runtime_error;
+  if (slice->like)
+    d.weights = *wanted_weights(slice->like);
   if (status == dnnl_success)
     status = dnnl_primitive_attr_create(&attributes);
   if (status == dnnl_success)
@@ -195,7 +230,7 @@ static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *
   if (status == dnnl_success)
     status = dnnl_primitive_create(&c->primitive, c->descriptor);
   if (status == dnnl_success)
-    status = create_memories(c, &d);
+    status = create_memories(c, &d, slice->part, slice->parts);
   if (attributes)
     dnnl_primitive_attr_destroy(attributes);
   return status;
@@ -210,7 +245,8 @@ const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *c) {
 void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   if (!c)
     return;
-  dnnl_memory_t memories[] = {c->src, c->weights, c->dst, c->scratchpad, c->plain_weights};
+  dnnl_memory_t memories[] = {c->src, c->weights, c->dst, c->scratchpad, c->plain_part,
+                              c->packed_part};
   for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
     if (memories[i])
       dnnl_memory_destroy(memories[i]);
@@ -223,7 +259,7 @@ void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   free(c);
 }
 
-cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *convolution,
+cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_onednn_slice *slice,
                                                      cusp_convolution_face face, char *message,
                                                      size_t message_bytes) {
   cusp_onednn_convolution *c = calloc(1, sizeof *c);
@@ -232,7 +268,9 @@ cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *con
     return NULL;
   }
   c->face = face;
-  const dnnl_status_t status = create(c, convolution);
+  const int threads = cusp_onednn_enter();
+  const dnnl_status_t status = create(c, slice);
+  cusp_onednn_leave(threads);
   if (status == dnnl_success && strncmp(cusp_onednn_convolution_name(c), "ref", 3) != 0)
     return c;
   snprintf(message, message_bytes, "%s",
@@ -242,8 +280,22 @@ cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *con
   return NULL;
 }
 
+size_t cusp_onednn_convolution_packed(const cusp_onednn_convolution *c) { return c->packed_bytes; }
+
 size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *c) {
   return c->workspace_bytes;
+}
+
+bool cusp_onednn_convolution_pack(cusp_onednn_convolution *c, void *weights, void *packed) {
+  const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, out ? c->packed_part : c->plain_part},
+                                       {DNNL_ARG_TO, out ? c->plain_part : c->packed_part}};
+  if (!c->reorder)
+    return true;
+  dnnl_status_t status = dnnl_memory_set_data_handle(c->plain_part, weights);
+  if (status == dnnl_success)
+    status = dnnl_memory_set_data_handle(c->packed_part, packed);
+  return status == dnnl_success && cusp_onednn_execute(c->reorder, 2, arguments) == dnnl_success;
 }
 
 /** Points the memories at this run's data. */
@@ -259,15 +311,14 @@ static dnnl_status_t place(cusp_onednn_convolution *c, const void *a, const void
   if (status == dnnl_success)
     status = dnnl_memory_set_data_handle(c->dst, dst);
   if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->weights, c->plain_weights ? workspace : weights);
-  if (status == dnnl_success && c->plain_weights)
-    status = dnnl_memory_set_data_handle(c->plain_weights, weights);
+    status = dnnl_memory_set_data_handle(c->weights, weights);
   if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->scratchpad, (char *)workspace + c->weights_bytes);
+    status = dnnl_memory_set_data_handle(c->scratchpad, workspace);
   return status;
 }
 
-static dnnl_status_t execute(cusp_onednn_convolution *c) {
+bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const void *a, const void *b,
+                                 void *out, void *workspace) {
   static const int names[][3] = {
       [CUSP_CONVOLUTION_FORWARD] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
       [CUSP_CONVOLUTION_INPUT_GRADIENT] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
@@ -278,25 +329,6 @@ static dnnl_status_t execute(cusp_onednn_convolution *c) {
                                        {name[1], c->weights},
                                        {name[2], c->dst},
                                        {DNNL_ARG_SCRATCHPAD, c->scratchpad}};
-  return dnnl_primitive_execute(c->primitive, cusp_onednn_stream(), 4, arguments);
-}
-
-static dnnl_status_t reorder(cusp_onednn_convolution *c, dnnl_memory_t from, dnnl_memory_t to) {
-  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-  return dnnl_primitive_execute(c->reorder, cusp_onednn_stream(), 2, arguments);
-}
-
-bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const void *a, const void *b,
-                                 void *out, void *workspace, char *message, size_t message_bytes) {
-  const bool gradient = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
-  dnnl_status_t status = place(c, a, b, out, workspace);
-  if (status == dnnl_success && c->reorder && !gradient)
-    status = reorder(c, c->plain_weights, c->weights);
-  if (status == dnnl_success)
-    status = execute(c);
-  if (status == dnnl_success && c->reorder && gradient)
-    status = reorder(c, c->weights, c->plain_weights);
-  if (status != dnnl_success)
-    snprintf(message, message_bytes, "%s", cusp_onednn_status_text(status));
-  return status == dnnl_success;
+  return place(c, a, b, out, workspace) == dnnl_success &&
+         cusp_onednn_execute(c->primitive, 4, arguments) == dnnl_success;
 }

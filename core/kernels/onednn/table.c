@@ -3,6 +3,7 @@
 #include "../../base/status.h"
 #include "onednn_adapter.h"
 
+#include <omp.h>
 #include <pthread.h>
 
 static dnnl_engine_t engine;
@@ -26,6 +27,23 @@ dnnl_stream_t cusp_onednn_stream(void) {
   return stream;
 }
 
+int cusp_onednn_enter(void) {
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  return threads;
+}
+
+void cusp_onednn_leave(int entered) { omp_set_num_threads(entered); }
+
+dnnl_status_t cusp_onednn_execute(dnnl_primitive_t primitive, int count,
+                                  const dnnl_exec_arg_t *arguments) {
+  const int threads = cusp_onednn_enter();
+  const dnnl_status_t status =
+      dnnl_primitive_execute(primitive, cusp_onednn_stream(), count, arguments);
+  cusp_onednn_leave(threads);
+  return status;
+}
+
 const char *cusp_onednn_status_text(dnnl_status_t status) {
   switch (status) {
   case dnnl_success: return "oneDNN: no error";
@@ -40,6 +58,8 @@ CUSP_EXPORT extern const cusp_onednn cusp_onednn_table;
 const cusp_onednn cusp_onednn_table = {
     .version = CUSP_ONEDNN_VERSION,
     .convolution_new = cusp_onednn_convolution_new,
+    .convolution_packed = cusp_onednn_convolution_packed,
+    .convolution_pack = cusp_onednn_convolution_pack,
     .convolution_workspace = cusp_onednn_convolution_workspace,
     .convolution_run = cusp_onednn_convolution_run,
     .convolution_free = cusp_onednn_convolution_free,
