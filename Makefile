@@ -146,7 +146,7 @@ $(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
 	@echo '  LD  $@'
 	$(Q)$(LINK) -rdynamic -o $@ $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(WHOLE_CORE) $(LUA_LIBS) -lreadline $(ENGINE_LIBS) $(SANITIZE_LIBS)
 
-# nodelete: the threads that OpenMP keeps would run on in unmapped code when Lua closes the module.
+# nodelete: the engine's threads would run on in unmapped code when Lua closes the module.
 $(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  LD  $@'

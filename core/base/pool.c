@@ -20,8 +20,6 @@
 #define PATIENCE 40000LL /* nanoseconds */
 #define LOOKS 64         /* between two readings of the clock */
 
-static int64_t now(void) { return (int64_t)(cusp_monotonic_seconds() * 1e9); }
-
 static inline void relax(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -32,14 +30,14 @@ static inline void relax(void) {
 
 /** Looks whether `is_there(context)` for a while. */
 static bool look_for(bool (*is_there)(void *context), void *context) {
-  const int64_t end = now() + PATIENCE;
+  const int64_t end = cusp_monotonic_ns() + PATIENCE;
   do {
     for (int i = 0; i < LOOKS; i++) {
       if (is_there(context))
         return true;
       relax();
     }
-  } while (now() < end);
+  } while (cusp_monotonic_ns() < end);
   return false;
 }
 
@@ -57,28 +55,29 @@ static void wake(bed *place) {
 
 /* ------------------------------------------------------------------ the pool */
 
+#define LINE 64 /* of a cache: who looks at one word should not wait for who writes another */
+
 static struct {
-  atomic_flag taken; /* by a caller */
-  /* The number of the job, the threads that may work on it, its pieces (32, 16 and 16 bits). */
-  _Atomic uint64_t posted;
+  /* The number of the job, the threads that may work on it, its pieces (42, 11 and 11 bits). */
+  _Alignas(LINE) _Atomic uint64_t posted;
   cusp_pool_job job;
   uint32_t arithmetic; /* the caller's mode: results must not depend on who has a piece */
-  atomic_int unfinished;
+  atomic_flag taken;   /* by a caller */
+  int workers;         /* that run */
+  _Alignas(LINE) atomic_int unfinished;
   bed caller;
-  int workers; /* that run */
   /* of each piece, the last job of which a thread took it */
-  _Atomic uint32_t claims[CUSP_MOST_THREADS];
+  _Alignas(LINE) _Atomic uint64_t claims[CUSP_MOST_THREADS];
   bed beds[CUSP_MOST_THREADS];
 } pool = {.taken = ATOMIC_FLAG_INIT};
 
 static _Thread_local int thread_index;
 static _Thread_local bool working;
 
-static uint32_t number_of(uint64_t posted) { return (uint32_t)(posted >> 32); }
-static int team_of(uint64_t posted) { return (int)(posted >> 16 & 0xffff); }
-static int pieces_of(uint64_t posted) { return (int)(posted & 0xffff); }
+static uint64_t number_of(uint64_t posted) { return posted >> 22; }
+static int team_of(uint64_t posted) { return (int)(posted >> 11 & 0x7ff); }
+static int pieces_of(uint64_t posted) { return (int)(posted & 0x7ff); }
 
-int cusp_thread_index(void) { return thread_index; }
 bool cusp_pool_working(void) { return working; }
 
 static void run_piece(const cusp_pool_job *job, int index) {
@@ -89,10 +88,9 @@ static void run_piece(const cusp_pool_job *job, int index) {
 
 /** Takes a piece for a job that may be over: numbers only grow, and of a job that is over all
  * pieces have been taken. */
-static bool claim(int piece, uint32_t number) {
-  uint32_t last = atomic_load_explicit(&pool.claims[piece], memory_order_relaxed);
-  return (int32_t)(number - last) > 0 &&
-         atomic_compare_exchange_strong(&pool.claims[piece], &last, number);
+static bool claim(int piece, uint64_t number) {
+  uint64_t last = atomic_load_explicit(&pool.claims[piece], memory_order_relaxed);
+  return last < number && atomic_compare_exchange_strong(&pool.claims[piece], &last, number);
 }
 
 /** Runs what nobody has taken, the own piece first. */
@@ -205,8 +203,8 @@ static void await_others(void) {
 }
 
 static uint64_t post(const cusp_pool_job *job, int team) {
-  const uint32_t number = number_of(atomic_load(&pool.posted)) + 1;
-  const uint64_t posted = (uint64_t)number << 32 | (uint64_t)team << 16 | (uint64_t)job->pieces;
+  const uint64_t number = number_of(atomic_load(&pool.posted)) + 1;
+  const uint64_t posted = number << 22 | (uint64_t)team << 11 | (uint64_t)job->pieces;
   pool.job = *job;
   pool.arithmetic = cusp_arithmetic_mode();
   atomic_store(&pool.unfinished, job->pieces);
@@ -223,13 +221,13 @@ static void run_alone(const cusp_pool_job *job) {
 
 /** @return how long the caller waited beyond the time of its own pieces */
 static int64_t run_together(const cusp_pool_job *job, int team) {
-  const int64_t begun = now();
+  const int64_t begun = cusp_monotonic_ns();
   run_pieces(post(job, team));
   if (all_is_done(NULL))
     return 0;
-  const int64_t done = now();
+  const int64_t done = cusp_monotonic_ns();
   await_others();
-  const int64_t late = now() - done - (done - begun);
+  const int64_t late = cusp_monotonic_ns() - done - (done - begun);
   return late > 0 ? late : 0;
 }
 

@@ -18,8 +18,7 @@ typedef struct cusp_pool_job {
 
 /**
  * Does a job on the calling thread and at most `team` - 1 others, which are started when first
- * needed; where they cannot be, or all work for another caller, on fewer. Inside of a piece
- * cusp_thread_index tells the thread.
+ * needed; where they cannot be, or all work for another caller, on fewer.
  * @return how many nanoseconds the caller waited for others, beyond the time of its own pieces
  */
 int64_t cusp_pool_run(const cusp_pool_job *job, int team);

@@ -5,7 +5,7 @@
 
 #define LEAST_WORK ((double)(1 << 18)) /* multiplications of a part: some 5 us */
 #define MANY_IMAGES 4                  /* of so many for each thread, one more hardly counts */
-#define MOST_BANDS 8                   /* of one image where there are enough images for all threads */
+#define MOST_BANDS 8 /* of one image where there are enough images for all threads */
 
 /* ------------------------------------------------------------------ how to cut */
 
@@ -82,10 +82,9 @@ cusp_convolution_cut cusp_convolution_cut_for(const cusp_convolution *convolutio
     flatten(w);
   cut.axis = first_axis(w);
   cut.groups = w->batch;
-  cut.bands = bands_for(w->batch,
-                        face == CUSP_CONVOLUTION_INPUT_GRADIENT ? w->input[cut.axis]
-                                                                : w->output[cut.axis],
-                        useful);
+  cut.bands = bands_for(
+      w->batch, face == CUSP_CONVOLUTION_INPUT_GRADIENT ? w->input[cut.axis] : w->output[cut.axis],
+      useful);
   return cut;
 }
 
@@ -151,8 +150,8 @@ bool cusp_convolution_part_of(cusp_convolution_part *out, const cusp_convolution
   if (cut->bands == 1)
     return true;
   const bool of_inputs = cut->face == CUSP_CONVOLUTION_INPUT_GRADIENT;
-  const range band = share(of_inputs ? w->input[cut->axis] : w->output[cut->axis], cut->bands,
-                           index % cut->bands);
+  const range band =
+      share(of_inputs ? w->input[cut->axis] : w->output[cut->axis], cut->bands, index % cut->bands);
   return of_inputs ? set_band(out, cut->axis, band, outputs_of(w, cut->axis, band))
                    : set_band(out, cut->axis, inputs_of(w, cut->axis, band), band);
 }

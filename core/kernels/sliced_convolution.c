@@ -51,8 +51,7 @@ static void set_offsets(const cusp_sliced_convolution *s, slice *part, int64_t i
 /** The size of the kernel, known once one slice packs it. */
 static void set_kernel(cusp_sliced_convolution *s, const cusp_convolution *c) {
   s->packed = s->onednn->convolution_packed(s->slices[0].primitive);
-  s->kernel_count =
-      cusp_window_count(c->windows.size) * (c->channels / c->groups) * c->filters;
+  s->kernel_count = cusp_window_count(c->windows.size) * (c->channels / c->groups) * c->filters;
   s->pack_together = c->groups == 1 && s->kernel_count >= LEAST_KERNEL;
   if (s->face == CUSP_CONVOLUTION_KERNEL_GRADIENT && s->packed > 0)
     s->kernel_count = (int64_t)(s->packed / sizeof(float));
@@ -150,8 +149,8 @@ static void run_slices(void *context, int64_t begin, int64_t end) {
   const cusp_sliced_convolution *s = run->convolution;
   for (int64_t i = begin; i < end; i++) {
     const slice *part = &s->slices[i];
-    fail_unless(run, s->onednn->convolution_run(part->primitive, run->a + part->a,
-                                                run->b + part->b, run->out + part->out,
+    fail_unless(run, s->onednn->convolution_run(part->primitive, run->a + part->a, run->b + part->b,
+                                                run->out + part->out,
                                                 run->workspace + (size_t)i * s->workspace));
   }
 }
@@ -161,8 +160,7 @@ static void pack_parts(void *context, int64_t begin, int64_t end) {
   slices_run *run = context;
   const cusp_sliced_convolution *s = run->convolution;
   for (int64_t i = begin; i < end; i++)
-    fail_unless(run,
-                s->onednn->convolution_pack(s->slices[i].primitive, run->out, run->kernels));
+    fail_unless(run, s->onednn->convolution_pack(s->slices[i].primitive, run->out, run->kernels));
 }
 
 static void pack(slices_run *run) {

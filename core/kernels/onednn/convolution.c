@@ -170,8 +170,8 @@ static dnnl_status_t create_reorder(cusp_onednn_convolution *c, dnnl_memory_desc
   dnnl_engine_t engine = cusp_onednn_engine();
   if (!cut(&plain, &packed, part, parts))
     return dnnl_success;
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(&descriptor, out ? &packed : &plain, engine,
-                                              out ? &plain : &packed, engine, NULL);
+  dnnl_status_t status = dnnl_reorder_primitive_desc_create(
+      &descriptor, out ? &packed : &plain, engine, out ? &plain : &packed, engine, NULL);
   if (status != dnnl_success)
     return status;
   status = dnnl_primitive_create(&c->reorder, descriptor);
@@ -245,8 +245,8 @@ const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *c) {
 void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   if (!c)
     return;
-  dnnl_memory_t memories[] = {c->src, c->weights, c->dst, c->scratchpad, c->plain_part,
-                              c->packed_part};
+  dnnl_memory_t memories[] = {c->src,        c->weights,    c->dst,
+                              c->scratchpad, c->plain_part, c->packed_part};
   for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
     if (memories[i])
       dnnl_memory_destroy(memories[i]);

@@ -156,8 +156,7 @@ bool cusp_onednn_product_pack(cusp_onednn_product *p, const void *b, void *packe
   dnnl_status_t status = dnnl_memory_set_data_handle(p->plain_b, (void *)b);
   if (status == dnnl_success)
     status = dnnl_memory_set_data_handle(p->b, packed);
-  return status == dnnl_success &&
-         cusp_onednn_execute(p->reorder, 2, arguments) == dnnl_success;
+  return status == dnnl_success && cusp_onednn_execute(p->reorder, 2, arguments) == dnnl_success;
 }
 
 static dnnl_status_t place(cusp_onednn_product *p, const void *a, const void *b, void *c,
