@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILTERS 64 /* a multiple of what a block of any form holds */
-
 struct cusp_onednn_convolution {
   dnnl_primitive_desc_t descriptor;
   dnnl_primitive_t primitive;
@@ -142,23 +140,30 @@ static dnnl_status_t create_memory(dnnl_memory_t *out, const dnnl_memory_desc_t 
   return dnnl_memory_create(out, desc, cusp_onednn_engine(), DNNL_MEMORY_NONE);
 }
 
-/** Part `part` of `parts` of the filters of both, cut at multiples of what blocks hold; the first
- * has all where a form cannot be cut. False for parts that have none. */
-static bool cut(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *packed, int part, int parts) {
+/** How many filters a block of the form has. */
+static int64_t filters_of_block(const dnnl_memory_desc_t *packed) {
+  const dnnl_blocking_desc_t *form = &packed->format_desc.blocking;
+  int64_t filters = 1;
+  for (int i = 0; i < form->inner_nblks; i++)
+    if (form->inner_idxs[i] == 0)
+      filters *= form->inner_blks[i];
+  return filters;
+}
+
+/** Narrows both to part `part` of `parts` of the filters, whole blocks. */
+static dnnl_status_t cut(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *packed, int part,
+                         int parts) {
   const dnnl_memory_desc_t whole_plain = *plain, whole_packed = *packed;
-  const int64_t filters = plain->dims[0], blocks = (filters + FILTERS - 1) / FILTERS;
-  const int64_t first = blocks * part / parts * FILTERS;
-  int64_t end = blocks * (part + 1) / parts * FILTERS;
-  end = end < filters ? end : filters;
+  const int64_t block = filters_of_block(packed), filters = plain->dims[0];
+  const int64_t blocks = (filters + block - 1) / block;
+  const int64_t first = blocks * part / parts * block, last = blocks * (part + 1) / parts * block;
   dnnl_dims_t sizes, offsets = {first};
   memcpy(sizes, plain->dims, sizeof sizes);
-  sizes[0] = end - first;
-  if (dnnl_memory_desc_init_submemory(plain, &whole_plain, sizes, offsets) == dnnl_success &&
-      dnnl_memory_desc_init_submemory(packed, &whole_packed, sizes, offsets) == dnnl_success)
-    return first < end;
-  *plain = whole_plain;
-  *packed = whole_packed;
-  return part == 0;
+  sizes[0] = (last < filters ? last : filters) - first;
+  const dnnl_status_t status = dnnl_memory_desc_init_submemory(plain, &whole_plain, sizes, offsets);
+  return status == dnnl_success
+             ? dnnl_memory_desc_init_submemory(packed, &whole_packed, sizes, offsets)
+             : status;
 }
 
 /** The reorder of a part of the weights: into the primitive's form, or for the kernel's gradient
@@ -168,9 +173,10 @@ static dnnl_status_t create_reorder(cusp_onednn_convolution *c, dnnl_memory_desc
   const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
   dnnl_primitive_desc_t descriptor;
   dnnl_engine_t engine = cusp_onednn_engine();
-  if (!cut(&plain, &packed, part, parts))
-    return dnnl_success;
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(
+  dnnl_status_t status = parts > 1 ? cut(&plain, &packed, part, parts) : dnnl_success;
+  if (status != dnnl_success || plain.dims[0] == 0)
+    return status;
+  status = dnnl_reorder_primitive_desc_create(
       &descriptor, out ? &packed : &plain, engine, out ? &plain : &packed, engine, NULL);
   if (status != dnnl_success)
     return status;
