@@ -226,7 +226,7 @@ SECONDS ?= 120
 fuzz: default
 	@CUSP_BUILD=$(BUILD) $(PROGRAM) scripts/fuzz/run.lua '$(SECONDS)' '$(SEED)' '$(KINDS)'
 
-bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
+bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure $(BUILD)/bench/beside
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
 
 bench-files: default

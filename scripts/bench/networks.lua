@@ -1,4 +1,4 @@
---- Seconds per step of `fit` for six networks under a dtype policy: `cusp networks.lua NETWORK
+--- Seconds per step of `fit` for seven networks under a dtype policy: `cusp networks.lua NETWORK
 -- [POLICY]` prints {"seconds_per_step": [one per repeat], "work":, "traffic":, "dtype":}.
 -- networks.py does the same in PyTorch, networks_keras.py in Keras.
 local cusp = require "cusp"
@@ -50,6 +50,12 @@ function networks.resnet()
   local output = layers.Dense{10}(layers.GlobalAveragePooling2D{}(x))
   return cusp.Model(input, output), random.uniform{256, 32, 32, 3},
     random.randint({256}, 0, 10), 64
+end
+
+function networks.mobilenet()
+  local model = cusp.applications.MobileNetV2{input_shape = {64, 64, 3}, weights = cusp.null,
+    classes = 10, classifier_activation = cusp.null}
+  return model, random.uniform{64, 64, 64, 3}, random.randint({64}, 0, 10), 8
 end
 
 function networks.lstm()
@@ -116,7 +122,7 @@ end
 ---------------------------------------------------------------- measuring
 
 local make = assert(networks[arg[1]],
-  "usage: networks.lua mlp|cnn|resnet|lstm|transformer|graph [POLICY]")
+  "usage: networks.lua mlp|cnn|resnet|mobilenet|lstm|transformer|graph [POLICY]")
 cusp.config.set_dtype_policy(arg[2] or "float32")
 random.set_seed(1)
 local model, x, y, batch = make()

@@ -40,6 +40,11 @@ def resnet(keras):
     return keras.Model(inputs, outputs), uniform(256, 32, 32, 3), integers(10, 256), 64
 
 
+def mobilenet(keras):
+    model = keras.applications.MobileNetV2(input_shape=(64, 64, 3), weights=None, classes=10, classifier_activation=None)
+    return model, uniform(64, 64, 64, 3), integers(10, 64), 8
+
+
 def lstm(keras):
     layers = keras.layers
     model = keras.Sequential([keras.Input((80,), dtype="int32"), layers.Embedding(20000, 128), layers.LSTM(128), layers.Dense(2)])

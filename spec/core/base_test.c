@@ -1,5 +1,6 @@
 /* Tests of core/base: messages, the allocator, threads, Philox. */
 #include "base/cpu.h"
+#include "base/crowd.h"
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/spelling.h"
@@ -7,6 +8,7 @@
 #include "check.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -178,6 +180,44 @@ static void test_threads(void) {
   CHECK_OK(cusp_set_num_threads(start));
 }
 
+static void *visit_often(void *wrong) {
+  for (int round = 0; round < 300; round++) {
+    visit v = {.count = 1000, .seen = calloc(1000, 1)};
+    cusp_parallel_for(v.count, 1 + round % 400, visit_range, &v);
+    for (int64_t i = 0; i < v.count; i++)
+      *(int *)wrong += v.seen[i] != 1;
+    free(v.seen);
+  }
+  return NULL;
+}
+
+/** Callers at the same time: one has the pool, the others work alone. */
+static void test_callers(void) {
+  enum { CALLERS = 4 };
+  int start = cusp_get_num_threads(), wrong[CALLERS] = {0};
+  pthread_t callers[CALLERS];
+  CHECK_OK(cusp_set_num_threads(3));
+  for (int i = 0; i < CALLERS; i++)
+    CHECK(pthread_create(&callers[i], NULL, visit_often, &wrong[i]) == 0);
+  for (int i = 0; i < CALLERS; i++)
+    CHECK(pthread_join(callers[i], NULL) == 0 && wrong[i] == 0);
+  CHECK_OK(cusp_set_num_threads(start));
+}
+
+/** Beside other programs fewer threads share the same pieces. */
+static void test_crowd(void) {
+  int start = cusp_get_num_threads();
+  CHECK_OK(cusp_set_num_threads(8));
+  for (int i = 0; i < 10; i++) {
+    cusp_crowd_note(INT64_C(1000000000), 8);
+    const int threads = cusp_crowd_threads(8);
+    CHECK(threads >= 1 && threads <= 8);
+    check_visits(100000, 1, 8);
+  }
+  CHECK(cusp_crowd_threads(1) == 1);
+  CHECK_OK(cusp_set_num_threads(start));
+}
+
 static void test_interrupt(void) {
   CHECK(!cusp_interrupted());
   cusp_interrupt();
@@ -240,6 +280,8 @@ int main(void) {
   test_failing_allocations();
   test_random_allocations();
   test_threads();
+  test_callers();
+  test_crowd();
   test_fork();
   test_interrupt();
   test_philox();

@@ -176,8 +176,8 @@ static dnnl_status_t create_reorder(cusp_onednn_convolution *c, dnnl_memory_desc
   dnnl_status_t status = parts > 1 ? cut(&plain, &packed, part, parts) : dnnl_success;
   if (status != dnnl_success || plain.dims[0] == 0)
     return status;
-  status = dnnl_reorder_primitive_desc_create(
-      &descriptor, out ? &packed : &plain, engine, out ? &plain : &packed, engine, NULL);
+  status = dnnl_reorder_primitive_desc_create(&descriptor, out ? &packed : &plain, engine,
+                                              out ? &plain : &packed, engine, NULL);
   if (status != dnnl_success)
     return status;
   status = dnnl_primitive_create(&c->reorder, descriptor);
