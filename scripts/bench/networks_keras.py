@@ -1,8 +1,9 @@
 """The networks of networks.lua in Keras: networks_keras.py FRAMEWORK NETWORK [MODE] prints one line of JSON.
 
-FRAMEWORK: keras-jax, keras-tensorflow. MODE: fit, hook (a function after each batch), train_on_batch. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
+FRAMEWORK: keras-jax, keras-tensorflow. MODE: fit, hook (a function after each batch), train_on_batch. The answer is {"version": ..., "seconds_per_step": [one a repeat], "peak_bytes": [most in use]}.
 """
 import json
+import resource
 import sys
 import time
 
@@ -151,4 +152,5 @@ def main(framework, network, mode="fit"):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*sys.argv[1:])))
+    answer = main(*sys.argv[1:])
+    print(json.dumps(dict(answer, peak_bytes=[1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])))

@@ -57,15 +57,17 @@ return function(context)
     })
   end
 
-  --- A network in float32, beside Keras and PyTorch.
+  --- A network in float32, beside Keras and PyTorch: its time and its memory.
   local function add_network(title, network)
-    add(title .. ": a step", "ms", 1e3, "seconds_per_step", {
+    local cases = {
       lua_case("networks.lua", network),
       torch("PyTorch", "float32", network),
       torch("PyTorch, compiled", "float32-compiled", network),
       keras("keras-jax", "Keras on JAX", network),
       keras("keras-tensorflow", "Keras on TensorFlow", network),
-    })
+    }
+    add(title .. ": a step", "ms", 1e3, "seconds_per_step", cases)
+    add("the same: peak resident memory", "MB", 1e-6, "peak_bytes", cases)
   end
 
   --- The same case beside processes that keep a core busy each.
@@ -81,7 +83,6 @@ return function(context)
       beside(others, cusp_case),
       beside(others, {label = "Cusp, one thread",
         command = {"env", "OMP_NUM_THREADS=1", table.unpack(cusp_case.command)}}),
-      beside(others, keras("keras-jax", "Keras on JAX", network)),
       beside(others, keras("keras-tensorflow", "Keras on TensorFlow", network)),
     })
   end
@@ -129,7 +130,7 @@ return function(context)
 
   add_busy("MobileNetV2 on 64 x 64, batch 8: a step", "mobilenet", 0)
   for _, others in ipairs{1, 2, 4} do
-    add_busy(("the same beside %d busy process%s: a step"):format(others,
+    add_busy(("MobileNetV2 beside %d busy process%s: a step"):format(others,
       others > 1 and "es" or ""), "mobilenet", others)
   end
 
