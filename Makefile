@@ -160,7 +160,7 @@ $(PROGRAM): $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(BUILD)/core.a
 	@echo '  LD  $@'
 	$(Q)$(LINK) -rdynamic -o $@ $(PROGRAM_OBJECTS) $(BINDING_OBJECTS) $(WHOLE_CORE) $(LUA_LIBS) -lreadline $(ENGINE_LIBS) $(SANITIZE_LIBS)
 
-# nodelete: the threads that OpenMP keeps would run on in unmapped code when Lua closes the module.
+# nodelete: the engine's threads would run on in unmapped code when Lua closes the module.
 $(BUILD)/lib/cusp/engine.so: $(BINDING_OBJECTS) $(BUILD)/core.a
 	@mkdir -p $(@D)
 	@echo '  LD  $@'
@@ -320,7 +320,7 @@ SECONDS ?= 120
 fuzz: default
 	@CUSP_BUILD=$(BUILD) $(PROGRAM) scripts/fuzz/run.lua '$(SECONDS)' '$(SEED)' '$(KINDS)'
 
-bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure
+bench: default $(BUILD)/bench/limit $(BUILD)/bench/measure $(BUILD)/bench/beside
 	@$(PROGRAM) scripts/bench/run.lua $(BUILD)
 
 bench-inference: default

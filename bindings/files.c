@@ -230,6 +230,12 @@ static int writer_abort(lua_State *L) {
   return 0;
 }
 
+/** writer:lend(): the file will be read under its hidden name, and never be committed. */
+static int writer_lend(lua_State *L) {
+  cusp_writer_lend(check_writer(L, 1, "lend")->writer);
+  return 0;
+}
+
 /** writer:write(string_or_tensor, ...): appends; returns the writer. */
 static int writer_write(lua_State *L) {
   writer_box *box = check_writer(L, 1, "write");
@@ -519,6 +525,7 @@ void cusp_lua_open_files(lua_State *L) {
       {"__gc", writer_abort}, {"__close", writer_abort}, {NULL, NULL}};
   static const luaL_Reg writer_methods[] = {{"write", writer_write},
                                             {"write_at", writer_write_at},
+                                            {"lend", writer_lend},
                                             {"commit", writer_commit},
                                             {"sync", writer_sync},
                                             {"place", writer_place},

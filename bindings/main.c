@@ -477,21 +477,7 @@ static int protected_main(lua_State *L) {
   return 0;
 }
 
-/*
- * OpenMP's idle threads spin for milliseconds before they sleep. On a machine whose cores are busy
- * with other work that makes a small training step ten times slower and more; a short spin costs 2
- * to 4% on a quiet one. libgomp reads the variable before main, so the program starts once more
- * with it set, unless the user has chosen.
- */
-static void spin_briefly(char **argv) {
-  if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY") ||
-      setenv("GOMP_SPINCOUNT", "10000", 1) != 0)
-    return;
-  execv("/proc/self/exe", argv); /* where that is not there, it runs as it is */
-}
-
 int main(int argc, char **argv) {
-  spin_briefly(argv);
   options o = {0};
   if (argc > 0 && argv[0] && argv[0][0])
     program = argv[0];

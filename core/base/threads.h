@@ -1,11 +1,13 @@
 #ifndef CUSP_BASE_THREADS_H
 #define CUSP_BASE_THREADS_H
-/* The one place that starts threads (OpenMP). Kernels are serial functions over a range. */
+/* The one place where threads share work. Kernels are serial functions over a range. */
 
 #include "status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define CUSP_MOST_THREADS 1024
 
 /** Works on the elements begin <= i < end of a range. Runs on several threads at once. */
 typedef void (*cusp_range_fn)(void *context, int64_t begin, int64_t end);
@@ -22,14 +24,10 @@ void cusp_parallel_for(int64_t count, int64_t grain, cusp_range_fn fn, void *con
 int cusp_get_num_threads(void);
 /** 1 <= count <= 1024, otherwise CUSP_EVALUE. */
 CUSP_NODISCARD cusp_status cusp_set_num_threads(int count);
-/** Index of the calling thread within the running cusp_parallel_for, 0 outside. */
-int cusp_thread_index(void);
 
 /** How often this process came out of a fork; its parent's threads, but for the one that forked,
  * are missing here. */
 int cusp_fork_count(void);
-/** Says that this thread has a team of OpenMP's, or that a library may have started one. */
-void cusp_threads_started(void);
 
 /** Ctrl-C: cusp_interrupt is async-signal-safe; long loops poll cusp_interrupted;
  * cusp_interrupt_take reads and clears. */

@@ -29,6 +29,7 @@ struct cusp_writer {
   int descriptor;
   writer_state state;
   bool synced; /* nothing was written since */
+  bool lent;   /* not meant for the disk */
   pid_t process;
   uint64_t written, buffered; /* bytes appended to the file; bytes in the buffer that follow them */
   char path[PATH_MAX], temporary[PATH_MAX];
@@ -88,7 +89,7 @@ cusp_status cusp_writer_new(cusp_writer **out, const char *path) {
   CUSP_TRY(cusp_alloc((void **)&writer, sizeof *writer));
   writer->descriptor = -1;
   writer->state = WRITER_OPEN;
-  writer->synced = false;
+  writer->synced = writer->lent = false;
   writer->process = getpid();
   writer->written = writer->buffered = 0;
   mode_t mode = 0;
@@ -111,6 +112,8 @@ void cusp_writer_free(cusp_writer *writer) {
     unlink(writer->temporary);
   cusp_free(writer);
 }
+
+void cusp_writer_lend(cusp_writer *writer) { writer->lent = true; }
 
 uint64_t cusp_writer_position(const cusp_writer *writer) {
   return writer->written + writer->buffered;
@@ -146,7 +149,7 @@ static size_t allowed(size_t wanted) {
  * file is synced. */
 static void start_writeback(cusp_writer *writer, uint64_t offset, size_t bytes) {
 #ifdef SYNC_FILE_RANGE_WRITE
-  if (bytes >= PIECE)
+  if (bytes >= PIECE && !writer->lent)
     (void)!sync_file_range(writer->descriptor, (off_t)offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
 #else
   (void)writer, (void)offset, (void)bytes;

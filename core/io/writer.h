@@ -22,6 +22,10 @@ CUSP_NODISCARD cusp_status cusp_writer_new(cusp_writer **out, const char *path);
  * parent. */
 void cusp_writer_free(cusp_writer *writer);
 
+/** Before anything is written: the file will be read under its hidden name and never be committed,
+ * so that its bytes need not reach the disk. */
+void cusp_writer_lend(cusp_writer *writer);
+
 /** Appends. After a failure the writer accepts nothing more. */
 CUSP_NODISCARD cusp_status cusp_writer_write(cusp_writer *writer, const void *data, size_t bytes);
 /** Writes at an offset, beyond the end too; what is appended later does not move. */

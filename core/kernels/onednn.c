@@ -2,7 +2,6 @@
 
 #include "../base/library.h"
 #include "../base/status.h"
-#include "../base/threads.h"
 
 #include <pthread.h>
 
@@ -13,7 +12,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void load(void) {
   table = cusp_library_load("onednn.so", CUSP_ONEDNN_SYMBOL, CUSP_ONEDNN_VERSION, failure,
                             sizeof failure);
-  cusp_threads_started();
 }
 
 const cusp_onednn *cusp_onednn_load(void) {

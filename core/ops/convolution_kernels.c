@@ -10,6 +10,7 @@
 #include "../kernels/blas.h"
 #include "../kernels/convolution.h"
 #include "../kernels/onednn.h"
+#include "../kernels/sliced_convolution.h"
 #include "../kernels/tiles.h"
 #include "../kernels/vector.h"
 #include "../tensor/forms.h"
@@ -174,8 +175,7 @@ bool cusp_keeps_kernel(const cusp_call *call) {
 /** oneDNN's state of a call; `convolution` is NULL where it had no fast implementation after
  * all. */
 typedef struct onednn_state {
-  const cusp_onednn *onednn;
-  cusp_onednn_convolution *convolution;
+  cusp_sliced_convolution *convolution;
   bool keeps;           /* the kernel, scaled and packed, as `form` */
   cusp_form *form;      /* NULL before the first run */
   size_t form_bytes;    /* of it */
@@ -203,26 +203,24 @@ static size_t kernel_bytes(const cusp_call *call) {
 /** What is kept between runs, and the scratch memory of one. */
 static void plan_forms(cusp_call *call, onednn_state *state) {
   const bool scaled = cusp_ending_of(call).scale != NULL;
-  const size_t packed = state->onednn->convolution_packed(state->convolution);
+  const size_t packed = cusp_sliced_convolution_packed(state->convolution);
   state->keeps = cusp_face_of(call) != CUSP_CONVOLUTION_KERNEL_GRADIENT &&
                  cusp_keeps_kernel(call) && (packed > 0 || scaled);
   state->form_bytes = packed > 0 ? packed : kernel_bytes(call);
-  state->own_workspace = aligned(state->onednn->convolution_workspace(state->convolution) -
-                                 (state->keeps ? packed : 0));
+  state->own_workspace =
+      aligned(cusp_sliced_convolution_workspace(state->convolution) - (state->keeps ? packed : 0));
   call->workspace_bytes = state->own_workspace + (scaled ? aligned(kernel_bytes(call)) : 0);
   call->kept_bytes = state->keeps ? state->form_bytes : 0;
 }
 
 static cusp_status prepare_onednn(cusp_call *call) {
-  char message[256];
   onednn_state *state;
   CUSP_TRY(cusp_memory_check(PRIMITIVE_BYTES));
   CUSP_TRY(cusp_alloc_zeroed((void **)&state, sizeof *state));
   const cusp_convolution_face which = cusp_face_of(call);
   const cusp_convolution c = cusp_convolution_of(call, which);
-  state->onednn = cusp_onednn_load();
-  state->convolution = state->onednn->convolution_new(&c, which, message, sizeof message);
   call->state = state;
+  CUSP_TRY(cusp_sliced_convolution_new(&state->convolution, &c, which));
   if (!state->convolution)
     return prepare_reference(call);
   plan_forms(call, state);
@@ -238,18 +236,18 @@ static const void *scaled_kernel(const cusp_call *call, const onednn_state *stat
 
 static bool fill_form(const cusp_call *call, const onednn_state *state, void *form) {
   const bool scaled = cusp_ending_of(call).scale != NULL;
-  if (state->onednn->convolution_packed(state->convolution) == 0) {
+  if (cusp_sliced_convolution_packed(state->convolution) == 0) {
     scale_filters(&call->inputs[1], cusp_ending_of(call).scale, NULL, form);
     return true;
   }
   const void *kernel = scaled ? scaled_kernel(call, state) : call->inputs[1].data;
-  return state->onednn->convolution_pack(state->convolution, kernel, form);
+  return cusp_sliced_convolution_pack(state->convolution, kernel, form);
 }
 
 /** Makes the form where there is none of the present kernel and scale. */
 static cusp_status refresh_form(cusp_call *call, onednn_state *state) {
   size_t manner_bytes;
-  const void *manner = state->onednn->convolution_manner(state->convolution, &manner_bytes);
+  const void *manner = cusp_sliced_convolution_manner(state->convolution, &manner_bytes);
   bool fill;
   CUSP_TRY(cusp_kernel_form(call, &state->form, manner, manner_bytes, state->form_bytes, &fill));
   if (!fill || fill_form(call, state, cusp_form_bytes(state->form)))
@@ -260,25 +258,24 @@ static cusp_status refresh_form(cusp_call *call, onednn_state *state) {
 }
 
 static cusp_status run_onednn(cusp_call *call) {
-  char message[256];
   onednn_state *state = call->state;
   if (!state->convolution)
     return run_reference(call);
   const cusp_ending e = cusp_ending_of(call);
-  cusp_onednn_operands operands = {.a = call->inputs[0].data,
-                                   .b = call->inputs[1].data,
-                                   .shift = e.shift ? e.shift->data : NULL,
-                                   .out = call->outputs[0].data,
-                                   .workspace = call->workspace,
-                                   .packed = state->keeps};
+  cusp_convolution_operands operands = {.a = call->inputs[0].data,
+                                        .b = call->inputs[1].data,
+                                        .shift = e.shift ? e.shift->data : NULL,
+                                        .out = call->outputs[0].data,
+                                        .workspace = call->workspace,
+                                        .packed = state->keeps};
   if (state->keeps) {
     CUSP_TRY(refresh_form(call, state));
     operands.b = cusp_form_bytes(state->form);
   } else if (e.scale) {
     operands.b = scaled_kernel(call, state);
   }
-  if (!state->onednn->convolution_run(state->convolution, &operands, message, sizeof message))
-    return cusp_fail(CUSP_EBACKEND, "%s: %s", call->name, message);
+  if (!cusp_sliced_convolution_run(state->convolution, &operands))
+    return cusp_fail(CUSP_EBACKEND, "%s: oneDNN failed", call->name);
   return CUSP_OK;
 }
 
@@ -286,7 +283,7 @@ static void release_onednn(cusp_call *call) {
   onednn_state *state = call->state;
   if (!state)
     return;
-  state->onednn->convolution_free(state->convolution);
+  cusp_sliced_convolution_free(state->convolution);
   cusp_form_release(state->form);
   cusp_free(state);
   call->state = NULL;

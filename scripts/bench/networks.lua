@@ -1,13 +1,15 @@
---- Seconds per step of `fit` for six networks under a dtype policy: `cusp networks.lua NETWORK
--- [POLICY]` prints {"seconds_per_step": [one per repeat], "work":, "traffic":, "dtype":}.
+--- Seconds per step of `fit` for seven networks under a dtype policy: `cusp networks.lua NETWORK
+-- [POLICY]` prints {"seconds_per_step": [one per repeat], "peak_bytes": [most in use], "work":,
+-- "traffic":, "dtype":}.
 -- networks.py does the same in PyTorch, networks_keras.py in Keras.
 local cusp = require "cusp"
 local layers = cusp.layers
 
-local work = dofile((arg[0]:match "^(.*/)" or "./") .. "work.lua")
+local folder = arg[0]:match "^(.*/)" or "./"
+local work, process = dofile(folder .. "work.lua"), dofile(folder .. "process.lua")
 local ops, random = cusp.ops, cusp.random
 
-local causal_transformer = dofile((arg[0]:match "^(.*/)" or "./") .. "causal_transformer.lua")
+local causal_transformer = dofile(folder .. "causal_transformer.lua")
 
 local networks = {}
 
@@ -50,6 +52,12 @@ function networks.resnet()
   local output = layers.Dense{10}(layers.GlobalAveragePooling2D{}(x))
   return cusp.Model(input, output), random.uniform{256, 32, 32, 3},
     random.randint({256}, 0, 10), 64
+end
+
+function networks.mobilenet()
+  local model = cusp.applications.MobileNetV2{input_shape = {64, 64, 3}, weights = cusp.null,
+    classes = 10, classifier_activation = cusp.null}
+  return model, random.uniform{64, 64, 64, 3}, random.randint({64}, 0, 10), 8
 end
 
 function networks.lstm()
@@ -116,7 +124,7 @@ end
 ---------------------------------------------------------------- measuring
 
 local make = assert(networks[arg[1]],
-  "usage: networks.lua mlp|cnn|resnet|lstm|transformer|graph [POLICY]")
+  "usage: networks.lua mlp|cnn|resnet|mobilenet|lstm|transformer|graph [POLICY]")
 cusp.config.set_dtype_policy(arg[2] or "float32")
 random.set_seed(1)
 local model, x, y, batch = make()
@@ -135,6 +143,7 @@ for repeat_index = 1, 5 do
   fit()
   samples[repeat_index] = (cusp.time() - start) / math.ceil(x.shape[1] / batch)
 end
+local peak_bytes = process.peak_bytes() -- of the steps: profiling has its own
 local least = work.of_step(model, {x = x, y = y, batch_size = batch})
-print(cusp.json.encode{seconds_per_step = samples, work = least.work, traffic = least.traffic,
+print(cusp.json.encode{seconds_per_step = samples, peak_bytes = {peak_bytes}, work = least.work, traffic = least.traffic,
   dtype = arg[2] == "mixed_bfloat16" and "bfloat16" or "float32"})

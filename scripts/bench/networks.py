@@ -1,8 +1,9 @@
 """The networks of networks.lua in PyTorch: networks.py MODE NETWORK prints one line of JSON.
 
-MODE: float32, float32-compiled, autocast (bfloat16), autocast-compiled, and without training inference, inference-compiled. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
+MODE: float32, float32-compiled, autocast (bfloat16), autocast-compiled, and without training inference, inference-compiled. The answer is {"version": ..., "seconds_per_step": [one a repeat], "peak_bytes": [most in use]}.
 """
 import json
+import resource
 import sys
 import time
 
@@ -159,4 +160,5 @@ def main(mode, network):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2])))
+    answer = main(sys.argv[1], sys.argv[2])
+    print(json.dumps(dict(answer, peak_bytes=[1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])))

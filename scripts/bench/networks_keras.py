@@ -1,8 +1,9 @@
 """The networks of networks.lua in Keras: networks_keras.py FRAMEWORK NETWORK [MODE] prints one line of JSON.
 
-FRAMEWORK: keras-jax, keras-tensorflow. MODE: fit, hook (a function after each batch), train_on_batch. The answer is {"version": ..., "seconds_per_step": [one a repeat]}.
+FRAMEWORK: keras-jax, keras-tensorflow. MODE: fit, hook (a function after each batch), train_on_batch. The answer is {"version": ..., "seconds_per_step": [one a repeat], "peak_bytes": [most in use]}.
 """
 import json
+import resource
 import sys
 import time
 
@@ -38,6 +39,11 @@ def resnet(keras):
             x = residual(x, filters, 2 if stage and block == 0 else 1)
     outputs = layers.Dense(10)(layers.GlobalAveragePooling2D()(x))
     return keras.Model(inputs, outputs), uniform(256, 32, 32, 3), integers(10, 256), 64
+
+
+def mobilenet(keras):
+    model = keras.applications.MobileNetV2(input_shape=(64, 64, 3), weights=None, classes=10, classifier_activation=None)
+    return model, uniform(64, 64, 64, 3), integers(10, 64), 8
 
 
 def lstm(keras):
@@ -146,4 +152,5 @@ def main(framework, network, mode="fit"):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*sys.argv[1:])))
+    answer = main(*sys.argv[1:])
+    print(json.dumps(dict(answer, peak_bytes=[1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])))

@@ -33,4 +33,12 @@ function process.environment(name, default)
   return value and value ~= "" and value or default
 end
 
+--- The most memory that this process has had in use, in bytes; nil where Linux does not say.
+function process.peak_bytes()
+  local file = io.open "/proc/self/status"
+  local kilobytes = file and file:read("a"):match "VmHWM:%s*(%d+)"
+  if file then file:close() end
+  return kilobytes and 1024 * math.tointeger(kilobytes)
+end
+
 return process

@@ -57,14 +57,33 @@ return function(context)
     })
   end
 
-  --- A network in float32, beside Keras and PyTorch.
+  --- A network in float32, beside Keras and PyTorch: its time and its memory.
   local function add_network(title, network)
-    add(title .. ": a step", "ms", 1e3, "seconds_per_step", {
+    local cases = {
       lua_case("networks.lua", network),
       torch("PyTorch", "float32", network),
       torch("PyTorch, compiled", "float32-compiled", network),
       keras("keras-jax", "Keras on JAX", network),
       keras("keras-tensorflow", "Keras on TensorFlow", network),
+    }
+    add(title .. ": a step", "ms", 1e3, "seconds_per_step", cases)
+    add("the same: peak resident memory", "MB", 1e-6, "peak_bytes", cases)
+  end
+
+  --- The same case beside processes that keep a core busy each.
+  local function beside(count, case)
+    return {label = case.label, framework = case.framework,
+      command = {bench .. "beside", count, table.unpack(case.command)}}
+  end
+
+  --- Training beside other programs; on one thread as well, since none has a core of its own.
+  local function add_busy(title, network, others)
+    local cusp_case = lua_case("networks.lua", network)
+    add(title, "ms", 1e3, "seconds_per_step", {
+      beside(others, cusp_case),
+      beside(others, {label = "Cusp, one thread",
+        command = {"env", "OMP_NUM_THREADS=1", table.unpack(cusp_case.command)}}),
+      beside(others, keras("keras-tensorflow", "Keras on TensorFlow", network)),
     })
   end
 
@@ -108,6 +127,12 @@ return function(context)
     torch("PyTorch, compiled", "float32-compiled", "graph"),
     keras("keras-jax", "Keras on JAX", "graph"),
   })
+
+  add_busy("MobileNetV2 on 64 x 64, batch 8: a step", "mobilenet", 0)
+  for _, others in ipairs{1, 2, 4} do
+    add_busy(("MobileNetV2 beside %d busy process%s: a step"):format(others,
+      others > 1 and "es" or ""), "mobilenet", others)
+  end
 
   add_mixed("784-512-512-10, batch 128", "mlp")
   add_mixed("convolutions 32-64 on 28 x 28, batch 128", "cnn")

@@ -53,7 +53,7 @@ local function answer_of(words)
   return answers[command]
 end
 
--- Adds what a case measures in this round to `results[case]`; false where it failed.
+-- Adds what a case measures in this round to `results[case]` of the row; false where it failed.
 local function take(row, case, results)
   if results[case] == false or case.framework and not version_of(case.framework) then return end
   local answer, result = answer_of(case.command), results[case] or {samples = {}}
@@ -73,7 +73,8 @@ local function run_round(round, rows, results)
   for _, row in ipairs(rows) do
     if round <= (row.rounds or rounds) then
       io.stderr:write(("round %d of %d: %s\n"):format(round, rounds, row.title))
-      for _, case in ipairs(row.cases) do take(row, case, results) end
+      results[row] = results[row] or {}
+      for _, case in ipairs(row.cases) do take(row, case, results[row]) end
     end
   end
 end
@@ -101,7 +102,10 @@ end
 -- @treturn ?number in the row's unit
 local function limit_of(row, found)
   local peak = found and peaks[found.dtype or "float32"]
-  if not found or not found.work or not peak or not peaks.bandwidth then return nil end
+  if row.field ~= "seconds_per_step" or not found or not found.work or not peak
+    or not peaks.bandwidth then
+    return nil
+  end
   return row.scale * (found.work / peak + found.traffic / peaks.bandwidth)
 end
 
@@ -171,7 +175,7 @@ print(("%s (%s), %d thread%s, %s, commit %s"):format(cpu.name, cpu.isa, threads,
 print(("Peak: %.0f GFLOP/s in float32, %.0f in bfloat16, %.1f GB/s."):format(
   (peaks.float32 or 0) / 1e9, (peaks.bfloat16 or 0) / 1e9, (peaks.bandwidth or 0) / 1e9))
 print "Median [fastest - slowest], how many times Cusp's median it is, fraction of the limit.\n"
-for i, row in ipairs(rows) do report.rows[i] = show_row(row, results) end
+for i, row in ipairs(rows) do report.rows[i] = show_row(row, results[row]) end
 
 local path = build .. "/bench.json"
 local file = assert(io.open(path, "w"))

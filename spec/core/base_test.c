@@ -1,5 +1,6 @@
 /* Tests of core/base: messages, the allocator, threads, Philox. */
 #include "base/cpu.h"
+#include "base/crowd.h"
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/spelling.h"
@@ -7,6 +8,7 @@
 #include "check.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -129,7 +131,7 @@ static void allocate_range(void *context, int64_t begin, int64_t end) {
 typedef struct visit {
   int64_t count;
   unsigned char *seen;
-  int calls, nested_calls, nested_parts, bad_index;
+  int calls, nested_calls, nested_parts;
 } visit;
 
 static void nested_range(void *context, int64_t begin, int64_t end) {
@@ -141,8 +143,6 @@ static void nested_range(void *context, int64_t begin, int64_t end) {
 static void visit_range(void *context, int64_t begin, int64_t end) {
   visit *v = context;
   __atomic_fetch_add(&v->calls, 1, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&v->bad_index, cusp_thread_index() >= cusp_get_num_threads(),
-                     __ATOMIC_RELAXED);
   for (int64_t i = begin; i < end; i++)
     v->seen[i]++;
   cusp_parallel_for(1000, 1, nested_range, v);
@@ -154,7 +154,7 @@ static void check_visits(int64_t count, int64_t grain, int most_calls) {
   int64_t wrong = 0;
   for (int64_t i = 0; i < count; i++)
     wrong += v.seen[i] != 1;
-  CHECK(wrong == 0 && v.bad_index == 0);
+  CHECK(wrong == 0);
   CHECK(v.calls <= most_calls && (count == 0 || v.calls >= 1));
   if (v.calls > 1) /* inside a running parallel_for: one direct call each */
     CHECK(v.nested_calls == v.calls && v.nested_parts == 0);
@@ -176,7 +176,45 @@ static void test_threads(void) {
   check_visits(100001, 10, 3);
   int failures = 0;
   cusp_parallel_for(100000, 1, allocate_range, &failures);
-  CHECK(failures == 0 && cusp_thread_index() == 0);
+  CHECK(failures == 0);
+  CHECK_OK(cusp_set_num_threads(start));
+}
+
+static void *visit_often(void *wrong) {
+  for (int round = 0; round < 300; round++) {
+    visit v = {.count = 1000, .seen = calloc(1000, 1)};
+    cusp_parallel_for(v.count, 1 + round % 400, visit_range, &v);
+    for (int64_t i = 0; i < v.count; i++)
+      *(int *)wrong += v.seen[i] != 1;
+    free(v.seen);
+  }
+  return NULL;
+}
+
+/** Callers at the same time: one has the pool, the others work alone. */
+static void test_callers(void) {
+  enum { CALLERS = 4 };
+  int start = cusp_get_num_threads(), wrong[CALLERS] = {0};
+  pthread_t callers[CALLERS];
+  CHECK_OK(cusp_set_num_threads(3));
+  for (int i = 0; i < CALLERS; i++)
+    CHECK(pthread_create(&callers[i], NULL, visit_often, &wrong[i]) == 0);
+  for (int i = 0; i < CALLERS; i++)
+    CHECK(pthread_join(callers[i], NULL) == 0 && wrong[i] == 0);
+  CHECK_OK(cusp_set_num_threads(start));
+}
+
+/** Beside other programs fewer threads share the same pieces. */
+static void test_crowd(void) {
+  int start = cusp_get_num_threads();
+  CHECK_OK(cusp_set_num_threads(8));
+  for (int i = 0; i < 10; i++) {
+    cusp_crowd_note(INT64_C(1000000000), 8);
+    const int threads = cusp_crowd_threads(8);
+    CHECK(threads >= 1 && threads <= 8);
+    check_visits(100000, 1, 8);
+  }
+  CHECK(cusp_crowd_threads(1) == 1);
   CHECK_OK(cusp_set_num_threads(start));
 }
 
@@ -242,6 +280,8 @@ int main(void) {
   test_failing_allocations();
   test_random_allocations();
   test_threads();
+  test_callers();
+  test_crowd();
   test_fork();
   test_interrupt();
   test_philox();

@@ -6,6 +6,7 @@
 #include "io/writer.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +114,24 @@ static void test_forking(void) {
   CHECK(holds("parent"));
 }
 
+/** A lent file is there under its hidden name, and afterwards nowhere. */
+static void test_lending(void) {
+  cusp_writer *writer;
+  char temporary[128];
+  write_file("old", 3);
+  CHECK_OK(cusp_writer_new(&writer, path));
+  cusp_writer_lend(writer);
+  const size_t bytes = (size_t)9 << 20; /* more than is handed to the disk at once */
+  char *data = calloc(bytes, 1);
+  CHECK_OK(cusp_writer_write_at(writer, 0, data, bytes));
+  snprintf(temporary, sizeof temporary, "%s", cusp_writer_temporary(writer));
+  struct stat info;
+  CHECK(stat(temporary, &info) == 0 && (size_t)info.st_size == bytes);
+  cusp_writer_free(writer);
+  CHECK(access(temporary, F_OK) != 0 && holds("old"));
+  free(data);
+}
+
 static void test_memory(void) {
   uint64_t before = cusp_memory_live();
   cusp_file *file;
@@ -136,6 +155,7 @@ int main(void) {
   test_checksums();
   test_reading();
   test_writing();
+  test_lending();
   test_forking();
   test_memory();
   unlink(path);

@@ -1,7 +1,6 @@
 /*
- * Convolutions by oneDNN: activations are plain channels-last arrays, kernels are reordered into
- * whatever blocked form the primitive wants: by the caller, who keeps what pack makes, or in the
- * workspace at every run (they change at every training step).
+ * Convolutions by oneDNN, each on the calling thread: activations are plain channels-last arrays,
+ * kernels are packed into whatever blocked form the primitive wants.
  */
 
 #include "onednn_adapter.h"
@@ -14,14 +13,16 @@ struct cusp_onednn_convolution {
   dnnl_primitive_desc_t descriptor;
   dnnl_primitive_t primitive;
   dnnl_memory_t src, weights, dst, scratchpad; /* weights: in the primitive's form */
-  dnnl_memory_t plain_weights;                 /* NULL where the primitive takes them as they are */
   dnnl_memory_t shift;                         /* NULL where there is none */
+  cusp_convolution_face face;
   struct {
     dnnl_memory_desc_t plain, wanted;
   } forms; /* of the weights */
+  /* Between the caller's weights and the primitive's; NULL where they are the same, or another
+     primitive's reorders have this part. */
   dnnl_primitive_t reorder;
-  cusp_convolution_face face;
-  size_t weights_bytes, workspace_bytes;
+  dnnl_memory_t plain_part, packed_part;
+  size_t packed_bytes, workspace_bytes;
 };
 
 /** Sizes in oneDNN's order, [batch, channels, spatial...], with the leading axes of size 1 that 1-D
@@ -32,7 +33,7 @@ typedef struct shapes {
   dnnl_dims_t weights_strides; /* of the caller's, */
   dnnl_dim_t weights_first;    /* and where in them the first element is */
   int weights_ndim;
-  dnnl_data_type_t src_type, weights_type, dst_type;
+  dnnl_data_type_t src_type, weights_type, packed_type, dst_type;
 } shapes;
 
 static bool axis_is_trivial(const cusp_windows *w, int axis) {
@@ -47,33 +48,33 @@ static void fill_types(shapes *s, const cusp_convolution *c, cusp_convolution_fa
   const dnnl_data_type_t from = type_of(c->dtype), to = type_of(c->result);
   s->src_type = face == CUSP_CONVOLUTION_INPUT_GRADIENT ? to : from;
   s->weights_type = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? to : from;
+  /* gradients of slices are summed before they are rounded */
+  s->packed_type = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? dnnl_f32 : from;
   s->dst_type = face == CUSP_CONVOLUTION_FORWARD ? to : from;
 }
 
 /** The caller's weights, [size..., channels / groups, filters], as oneDNN orders their axes. */
-static void fill_weights(shapes *s, const cusp_convolution *c, int first,
-                         const int64_t dropped[CUSP_WINDOW_AXES]) {
-  const cusp_windows *w = &c->windows;
-  const int grouped = c->groups > 1, k = grouped + 2;
+static void fill_weights(shapes *s, const cusp_onednn_slice *slice, int first) {
+  const cusp_convolution *c = &slice->convolution;
+  const int grouped = c->groups > 1, k = grouped + 2 - first;
   int64_t step = c->channels / c->groups * c->filters;
   if (grouped)
     s->weights_strides[0] = c->filters / c->groups;
   s->weights_strides[grouped] = 1;
   s->weights_strides[grouped + 1] = c->filters;
   s->weights_first = 0;
-  for (int i = s->spatial - 1; i >= 0; i--) {
-    s->weights_strides[k + i] = step;
-    s->weights_first += dropped[first + i] * step;
-    step *= w->size[first + i];
+  for (int axis = CUSP_WINDOW_AXES - 1; axis >= 0; axis--) {
+    if (axis >= first)
+      s->weights_strides[k + axis] = step;
+    s->weights_first += slice->dropped[axis] * step;
+    step *= slice->kernel_size[axis];
   }
 }
 
-static void fill_shapes(shapes *s, const cusp_convolution *c, cusp_convolution_face face) {
-  cusp_windows trimmed = c->windows, *w = &trimmed;
+static void fill_shapes(shapes *s, const cusp_onednn_slice *slice) {
+  const cusp_convolution *c = &slice->convolution;
+  const cusp_windows *w = &c->windows;
   const int first = axis_is_trivial(w, 0) ? 1 : 0;
-  int64_t dropped[CUSP_WINDOW_AXES] = {0};
-  for (int axis = first; axis < CUSP_WINDOW_AXES && face == CUSP_CONVOLUTION_FORWARD; axis++)
-    dropped[axis] = cusp_window_trim(w, axis);
   s->spatial = CUSP_WINDOW_AXES - first;
   s->src[0] = s->dst[0] = w->batch;
   s->src[1] = c->channels;
@@ -97,7 +98,7 @@ static void fill_shapes(shapes *s, const cusp_convolution *c, cusp_convolution_f
     s->high[i] = high > 0 ? high : 0; /* what a stride leaves over at the end needs no padding */
   }
   s->weights_ndim = k;
-  fill_weights(s, c, first, dropped);
+  fill_weights(s, slice, first);
 }
 
 /** The descriptors of plain arrays, and of weights in any form. */
@@ -122,7 +123,7 @@ static dnnl_status_t describe(descriptors *d, const shapes *s, bool shifted) {
   if (status == dnnl_success)
     status = dnnl_memory_desc_init_by_tag(&d->shift, 1, filters, s->dst_type, dnnl_a);
   if (status == dnnl_success)
-    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, s->weights_type,
+    status = dnnl_memory_desc_init_by_tag(&d->weights, s->weights_ndim, s->weights, s->packed_type,
                                           dnnl_format_tag_any);
   return status;
 }
@@ -169,34 +170,66 @@ static dnnl_status_t create_memory(dnnl_memory_t *out, const dnnl_memory_desc_t 
   return dnnl_memory_create(out, desc, cusp_onednn_engine(), DNNL_MEMORY_NONE);
 }
 
-/** The reorder between the caller's weights and the primitive's: into it, or for the kernel's
- * gradient out of it. */
-static dnnl_status_t create_reorder(cusp_onednn_convolution *c, const dnnl_memory_desc_t *plain,
-                                    const dnnl_memory_desc_t *wanted) {
-  c->forms.plain = *plain;
-  c->forms.wanted = *wanted;
-  if (dnnl_memory_desc_equal(plain, wanted))
-    return dnnl_success;
+/** How many filters a block of the form has. */
+static int64_t filters_of_block(const dnnl_memory_desc_t *packed) {
+  const dnnl_blocking_desc_t *form = &packed->format_desc.blocking;
+  int64_t filters = 1;
+  for (int i = 0; i < form->inner_nblks; i++)
+    if (form->inner_idxs[i] == 0)
+      filters *= form->inner_blks[i];
+  return filters;
+}
+
+/** Narrows both to part `part` of `parts` of the filters, whole blocks. */
+static dnnl_status_t cut(dnnl_memory_desc_t *plain, dnnl_memory_desc_t *packed, int part,
+                         int parts) {
+  const dnnl_memory_desc_t whole_plain = *plain, whole_packed = *packed;
+  const int64_t block = filters_of_block(packed), filters = plain->dims[0];
+  const int64_t blocks = (filters + block - 1) / block;
+  const int64_t first = blocks * part / parts * block, last = blocks * (part + 1) / parts * block;
+  dnnl_dims_t sizes, offsets = {first};
+  memcpy(sizes, plain->dims, sizeof sizes);
+  sizes[0] = (last < filters ? last : filters) - first;
+  const dnnl_status_t status = dnnl_memory_desc_init_submemory(plain, &whole_plain, sizes, offsets);
+  return status == dnnl_success
+             ? dnnl_memory_desc_init_submemory(packed, &whole_packed, sizes, offsets)
+             : status;
+}
+
+/** The reorder of a part of the weights: into the primitive's form, or for the kernel's gradient
+ * out of it. */
+static dnnl_status_t create_reorder(cusp_onednn_convolution *c, dnnl_memory_desc_t plain,
+                                    dnnl_memory_desc_t packed, int part, int parts) {
   const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
   dnnl_primitive_desc_t descriptor;
   dnnl_engine_t engine = cusp_onednn_engine();
-  dnnl_status_t status = dnnl_reorder_primitive_desc_create(
-      &descriptor, out ? wanted : plain, engine, out ? plain : wanted, engine, NULL);
+  dnnl_status_t status = parts > 1 ? cut(&plain, &packed, part, parts) : dnnl_success;
+  if (status != dnnl_success || plain.dims[0] == 0)
+    return status;
+  status = dnnl_reorder_primitive_desc_create(&descriptor, out ? &packed : &plain, engine,
+                                              out ? &plain : &packed, engine, NULL);
   if (status != dnnl_success)
     return status;
   status = dnnl_primitive_create(&c->reorder, descriptor);
   dnnl_primitive_desc_destroy(descriptor);
   if (status == dnnl_success)
-    status = create_memory(&c->plain_weights, plain);
-  c->weights_bytes = (dnnl_memory_desc_get_size(wanted) + 63) / 64 * 64;
+    status = create_memory(&c->plain_part, &plain);
+  if (status == dnnl_success)
+    status = create_memory(&c->packed_part, &packed);
   return status;
 }
 
-static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descriptors *d) {
-  const dnnl_query_t query = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT
-                                 ? dnnl_query_diff_weights_md
-                                 : dnnl_query_weights_md;
-  const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(c->descriptor, query, 0);
+static const dnnl_memory_desc_t *wanted_weights(const cusp_onednn_convolution *c) {
+  return dnnl_primitive_desc_query_md(c->descriptor,
+                                      c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT
+                                          ? dnnl_query_diff_weights_md
+                                          : dnnl_query_weights_md,
+                                      0);
+}
+
+static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descriptors *d, int part,
+                                     int parts) {
+  const dnnl_memory_desc_t *wanted = wanted_weights(c);
   const dnnl_memory_desc_t *scratch =
       dnnl_primitive_desc_query_md(c->descriptor, dnnl_query_scratchpad_md, 0);
   dnnl_status_t status = create_memory(&c->src, &d->src);
@@ -208,22 +241,28 @@ static dnnl_status_t create_memories(cusp_onednn_convolution *c, const descripto
     status = create_memory(&c->scratchpad, scratch);
   if (status == dnnl_success && d->shifted)
     status = create_memory(&c->shift, &d->shift);
-  if (status == dnnl_success)
-    status = create_reorder(c, &d->plain_weights, wanted);
-  c->workspace_bytes = c->weights_bytes + dnnl_memory_desc_get_size(scratch);
-  return status;
+  c->forms.plain = d->plain_weights;
+  c->forms.wanted = *wanted;
+  c->workspace_bytes = (dnnl_memory_desc_get_size(scratch) + 63) / 64 * 64;
+  if (status != dnnl_success || dnnl_memory_desc_equal(&d->plain_weights, wanted))
+    return status;
+  c->packed_bytes = (dnnl_memory_desc_get_size(wanted) + 63) / 64 * 64;
+  return create_reorder(c, d->plain_weights, *wanted, part, parts);
 }
 
-static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *convolution) {
+static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_onednn_slice *slice) {
+  const cusp_convolution *convolution = &slice->convolution;
   shapes s;
   descriptors d;
   dnnl_primitive_attr_t attributes = NULL;
   memset(&s, 0, sizeof s);
   memset(&d, 0, sizeof d);
-  fill_shapes(&s, convolution, c->face);
+  fill_shapes(&s, slice);
   fill_types(&s, convolution, c->face);
   dnnl_status_t status =
       cusp_onednn_engine() ? describe(&d, &s, convolution->shifted) : dnnl_runtime_error;
+  if (slice->like)
+    d.weights = *wanted_weights(slice->like);
   if (status == dnnl_success)
     status = dnnl_primitive_attr_create(&attributes);
   if (status == dnnl_success)
@@ -233,7 +272,7 @@ static dnnl_status_t create(cusp_onednn_convolution *c, const cusp_convolution *
   if (status == dnnl_success)
     status = dnnl_primitive_create(&c->primitive, c->descriptor);
   if (status == dnnl_success)
-    status = create_memories(c, &d);
+    status = create_memories(c, &d, slice->part, slice->parts);
   if (attributes)
     dnnl_primitive_attr_destroy(attributes);
   return status;
@@ -248,8 +287,8 @@ const char *cusp_onednn_convolution_name(const cusp_onednn_convolution *c) {
 void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   if (!c)
     return;
-  dnnl_memory_t memories[] = {c->src,        c->weights,       c->dst,
-                              c->scratchpad, c->plain_weights, c->shift};
+  dnnl_memory_t memories[] = {c->src,        c->weights,     c->dst,  c->scratchpad,
+                              c->plain_part, c->packed_part, c->shift};
   for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
     if (memories[i])
       dnnl_memory_destroy(memories[i]);
@@ -262,7 +301,7 @@ void cusp_onednn_convolution_free(cusp_onednn_convolution *c) {
   free(c);
 }
 
-cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *convolution,
+cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_onednn_slice *slice,
                                                      cusp_convolution_face face, char *message,
                                                      size_t message_bytes) {
   cusp_onednn_convolution *c = calloc(1, sizeof *c);
@@ -271,7 +310,9 @@ cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *con
     return NULL;
   }
   c->face = face;
-  const dnnl_status_t status = create(c, convolution);
+  const int threads = cusp_onednn_enter();
+  const dnnl_status_t status = create(c, slice);
+  cusp_onednn_leave(threads);
   if (status == dnnl_success && strncmp(cusp_onednn_convolution_name(c), "ref", 3) != 0)
     return c;
   snprintf(message, message_bytes, "%s",
@@ -281,15 +322,27 @@ cusp_onednn_convolution *cusp_onednn_convolution_new(const cusp_convolution *con
   return NULL;
 }
 
-size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *c) {
-  return c->workspace_bytes;
-}
-
-size_t cusp_onednn_convolution_packed(const cusp_onednn_convolution *c) { return c->weights_bytes; }
+size_t cusp_onednn_convolution_packed(const cusp_onednn_convolution *c) { return c->packed_bytes; }
 
 const void *cusp_onednn_convolution_manner(const cusp_onednn_convolution *c, size_t *bytes) {
   *bytes = sizeof c->forms;
   return &c->forms;
+}
+
+size_t cusp_onednn_convolution_workspace(const cusp_onednn_convolution *c) {
+  return c->workspace_bytes;
+}
+
+bool cusp_onednn_convolution_pack(cusp_onednn_convolution *c, void *weights, void *packed) {
+  const bool out = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, out ? c->packed_part : c->plain_part},
+                                       {DNNL_ARG_TO, out ? c->plain_part : c->packed_part}};
+  if (!c->reorder)
+    return true;
+  dnnl_status_t status = dnnl_memory_set_data_handle(c->plain_part, weights);
+  if (status == dnnl_success)
+    status = dnnl_memory_set_data_handle(c->packed_part, packed);
+  return status == dnnl_success && cusp_onednn_execute(c->reorder, 2, arguments) == dnnl_success;
 }
 
 /** Points the memories at this run's data. */
@@ -301,23 +354,19 @@ static dnnl_status_t place(cusp_onednn_convolution *c, const cusp_onednn_operand
               : face == CUSP_CONVOLUTION_INPUT_GRADIENT ? a
                                                         : b;
   void *weights = face == CUSP_CONVOLUTION_KERNEL_GRADIENT ? o->out : b;
-  const bool moved = c->plain_weights && !o->packed;
   dnnl_status_t status = dnnl_memory_set_data_handle(c->src, src);
   if (status == dnnl_success)
     status = dnnl_memory_set_data_handle(c->dst, dst);
   if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->weights, moved ? o->workspace : weights);
-  if (status == dnnl_success && moved)
-    status = dnnl_memory_set_data_handle(c->plain_weights, weights);
+    status = dnnl_memory_set_data_handle(c->weights, weights);
+  if (status == dnnl_success)
+    status = dnnl_memory_set_data_handle(c->scratchpad, o->workspace);
   if (status == dnnl_success && c->shift)
     status = dnnl_memory_set_data_handle(c->shift, (void *)o->shift);
-  if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->scratchpad,
-                                         (char *)o->workspace + (o->packed ? 0 : c->weights_bytes));
   return status;
 }
 
-static dnnl_status_t execute(cusp_onednn_convolution *c) {
+bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const cusp_onednn_operands *o) {
   static const int names[][3] = {
       [CUSP_CONVOLUTION_FORWARD] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
       [CUSP_CONVOLUTION_INPUT_GRADIENT] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
@@ -329,33 +378,6 @@ static dnnl_status_t execute(cusp_onednn_convolution *c) {
                                        {name[2], c->dst},
                                        {DNNL_ARG_SCRATCHPAD, c->scratchpad},
                                        {DNNL_ARG_BIAS, c->shift}};
-  return dnnl_primitive_execute(c->primitive, cusp_onednn_stream(), c->shift ? 5 : 4, arguments);
-}
-
-static dnnl_status_t reorder(cusp_onednn_convolution *c, dnnl_memory_t from, dnnl_memory_t to) {
-  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-  return dnnl_primitive_execute(c->reorder, cusp_onednn_stream(), 2, arguments);
-}
-
-bool cusp_onednn_convolution_pack(cusp_onednn_convolution *c, const void *kernel, void *packed) {
-  dnnl_status_t status = dnnl_memory_set_data_handle(c->plain_weights, (void *)kernel);
-  if (status == dnnl_success)
-    status = dnnl_memory_set_data_handle(c->weights, packed);
-  return status == dnnl_success && reorder(c, c->plain_weights, c->weights) == dnnl_success;
-}
-
-bool cusp_onednn_convolution_run(cusp_onednn_convolution *c, const cusp_onednn_operands *operands,
-                                 char *message, size_t message_bytes) {
-  const bool gradient = c->face == CUSP_CONVOLUTION_KERNEL_GRADIENT;
-  dnnl_status_t status = place(c, operands);
-  if (status == dnnl_success && c->reorder && !gradient && !operands->packed)
-    status = reorder(c, c->plain_weights, c->weights);
-  if (status == dnnl_success)
-    status = execute(c);
-  if (status == dnnl_success && c->reorder && gradient)
-    status = reorder(c, c->weights, c->plain_weights);
-  if (status == dnnl_success)
-    return true;
-  snprintf(message, message_bytes, "%s", cusp_onednn_status_text(status));
-  return false;
+  return place(c, o) == dnnl_success &&
+         cusp_onednn_execute(c->primitive, c->shift ? 5 : 4, arguments) == dnnl_success;
 }

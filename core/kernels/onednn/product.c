@@ -5,7 +5,6 @@
 
 #include "onednn_adapter.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,18 +110,16 @@ static bool is_fast(const cusp_onednn_product *p) {
   return name && strncmp(name, "brg", 3) == 0;
 }
 
-/* A primitive keeps the number of threads that it was made for. */
 static dnnl_status_t create(cusp_onednn_product *p, const cusp_onednn_factors *f,
                             const cusp_onednn_product *like) {
   descriptors d;
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = cusp_onednn_enter();
   dnnl_status_t status = cusp_onednn_engine() ? describe_all(&d, f, like) : dnnl_runtime_error;
   if (status == dnnl_success)
     status = create_primitive(p, &d);
   if (status == dnnl_success)
     status = is_fast(p) ? create_memories(p, &d) : dnnl_unimplemented;
-  omp_set_num_threads(threads);
+  cusp_onednn_leave(threads);
   return status;
 }
 
@@ -159,8 +156,7 @@ bool cusp_onednn_product_pack(cusp_onednn_product *p, const void *b, void *packe
   dnnl_status_t status = dnnl_memory_set_data_handle(p->plain_b, (void *)b);
   if (status == dnnl_success)
     status = dnnl_memory_set_data_handle(p->b, packed);
-  return status == dnnl_success &&
-         dnnl_primitive_execute(p->reorder, cusp_onednn_stream(), 2, arguments) == dnnl_success;
+  return status == dnnl_success && cusp_onednn_execute(p->reorder, 2, arguments) == dnnl_success;
 }
 
 static dnnl_status_t place(cusp_onednn_product *p, const void *a, const void *b, void *c,
@@ -182,5 +178,5 @@ bool cusp_onednn_product_run(cusp_onednn_product *p, const void *a, const void *
                                        {DNNL_ARG_DST, p->c},
                                        {DNNL_ARG_SCRATCHPAD, p->scratchpad}};
   return place(p, a, b, c, workspace) == dnnl_success &&
-         dnnl_primitive_execute(p->primitive, cusp_onednn_stream(), 4, arguments) == dnnl_success;
+         cusp_onednn_execute(p->primitive, 4, arguments) == dnnl_success;
 }

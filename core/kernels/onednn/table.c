@@ -3,6 +3,7 @@
 #include "../../base/status.h"
 #include "onednn_adapter.h"
 
+#include <omp.h>
 #include <pthread.h>
 
 static dnnl_engine_t engine;
@@ -24,6 +25,23 @@ dnnl_engine_t cusp_onednn_engine(void) {
 dnnl_stream_t cusp_onednn_stream(void) {
   pthread_once(&once, start);
   return stream;
+}
+
+int cusp_onednn_enter(void) {
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  return threads;
+}
+
+void cusp_onednn_leave(int entered) { omp_set_num_threads(entered); }
+
+dnnl_status_t cusp_onednn_execute(dnnl_primitive_t primitive, int count,
+                                  const dnnl_exec_arg_t *arguments) {
+  const int threads = cusp_onednn_enter();
+  const dnnl_status_t status =
+      dnnl_primitive_execute(primitive, cusp_onednn_stream(), count, arguments);
+  cusp_onednn_leave(threads);
+  return status;
 }
 
 const char *cusp_onednn_status_text(dnnl_status_t status) {

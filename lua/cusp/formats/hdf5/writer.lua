@@ -70,10 +70,12 @@ local function write_end(file, size)
   if file._written < size then file._writer:write_at(size - 1, "\0") end
 end
 
--- Writes the file beside its final place, then calls `finish(writer)`.
-local function write_then(file, finish)
+-- Writes the file beside its final place, then calls `finish(writer)`. `lent`: the disk need not
+-- have it.
+local function write_then(file, finish, lent)
   if not file._native then return end
   local ok, message = pcall(function()
+    if lent then file._writer:lend() end
     local size = file:_call(file.path, "finish")
     write_pages(file)
     for _, entry in ipairs(file._tensors) do
@@ -97,7 +99,7 @@ end
 -- @tparam function use
 -- @raise as `close`, and errors of `use`
 function file_methods:lend(use)
-  write_then(self, function(writer) use(writer.temporary) end)
+  write_then(self, function(writer) use(writer.temporary) end, true)
 end
 
 --- Discards the file; the old one is untouched. Has no effect after `close`.
