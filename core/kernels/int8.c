@@ -17,11 +17,13 @@ const char *cusp_int8_name(void) {
 
 /* Sums of so many products of two int8 stay below 2^24: float32 holds each of them exactly. */
 #define DEPTH 1024
+/* Added and taken away, it rounds numbers below 2^22 as rintf, which is a call without SSE4. */
+#define ROUNDER 12582912.0f
 
 /** The memory of a product, in the order of its parts. */
 typedef struct parts {
-  float *a, *b, *product; /* [m, k], [k, n], [m, n]: of integers */
-  int32_t *sums;          /* [m, n] */
+  float *a, *b, *product; /* [m, k], [k, n], [m, n]: of integers; the last may be c */
+  int32_t *sums;          /* [m, n]; c where that is int32 */
   float *scales;          /* [m] */
 } parts;
 
@@ -39,31 +41,55 @@ static parts lay_out(const cusp_int8_task *t, char *memory) {
   p.product = (float *)(memory += rounded(t->k * t->n));
   p.sums = (int32_t *)(memory += rounded(t->m * t->n));
   p.scales = (float *)(memory + rounded(t->m * t->n));
+  if (t->a)
+    p.sums = t->c;
+  else if (t->k <= DEPTH)
+    p.product = t->c;
   return p;
 }
 
 typedef struct plain_run {
   const cusp_int8_task *task;
   parts parts;
+  bool first; /* of the products along k */
 } plain_run;
+
+/** The greatest absolute value of a row; NaN, whose bits are the greatest, if there is one. */
+static float top_of(const float *x, int64_t count) {
+  int32_t top = 0;
+  for (int64_t k = 0; k < count; k++) {
+    int32_t bits;
+    memcpy(&bits, &x[k], sizeof bits);
+    bits &= 0x7fffffff;
+    top = bits > top ? bits : top;
+  }
+  float value;
+  memcpy(&value, &top, sizeof value);
+  return value;
+}
 
 /** Row i of x as integers. A row with NaN or infinities has none: its results are NaN. */
 static void quantize_row(const cusp_int8_task *t, const parts *p, int64_t i) {
   const float *x = t->x + i * t->k;
-  float *out = p->a + i * t->k, top = 0;
-  for (int64_t k = 0; k < t->k; k++)
-    top = fabsf(x[k]) <= top ? top : fabsf(x[k]);
-  const float scale = t->range.high / (top + t->range.epsilon);
+  float *out = p->a + i * t->k;
+  const float top = top_of(x, t->k), scale = t->range.high / (top + t->range.epsilon);
   p->scales[i] = scale;
+  const float low = t->range.low, high = t->range.high;
   for (int64_t k = 0; k < t->k; k++) {
-    const float value = isfinite(top) ? rintf(x[k] * scale) : 0;
-    out[k] = fminf(fmaxf(value, t->range.low), t->range.high);
+    const float value = (x[k] * scale + ROUNDER) - ROUNDER;
+    out[k] = value < low ? low : value > high ? high : value;
   }
+  if (!isfinite(top))
+    memset(out, 0, (size_t)t->k * sizeof *out);
 }
 
 static void widen_row(const int8_t *from, int64_t step, float *to, int64_t count) {
-  for (int64_t i = 0; i < count; i++)
-    to[i] = from[i * step];
+  if (step == 1)
+    for (int64_t i = 0; i < count; i++)
+      to[i] = from[i];
+  else
+    for (int64_t i = 0; i < count; i++)
+      to[i] = from[i * step];
 }
 
 static void prepare_left(void *context, int64_t begin, int64_t end) {
@@ -86,32 +112,34 @@ static void prepare_right(void *context, int64_t begin, int64_t end) {
 static void add_product(void *context, int64_t begin, int64_t end) {
   const plain_run *run = context;
   const int64_t n = run->task->n;
+  const float *product = run->parts.product;
+  uint32_t *sums = (uint32_t *)run->parts.sums;
   for (int64_t i = begin * n; i < end * n; i++)
-    run->parts.sums[i] =
-        (int32_t)((uint32_t)run->parts.sums[i] + (uint32_t)(int32_t)run->parts.product[i]);
+    sums[i] = (run->first ? 0 : sums[i]) + (uint32_t)(int32_t)product[i];
 }
 
 static void finish_rows(void *context, int64_t begin, int64_t end) {
   const plain_run *run = context;
   const cusp_int8_task *t = run->task;
-  for (int64_t i = begin; i < end; i++)
-    for (int64_t j = 0; j < t->n; j++) {
-      const int64_t at = i * t->n + j;
-      if (t->a)
-        ((int32_t *)t->c)[at] = run->parts.sums[at];
-      else
-        ((float *)t->c)[at] = (float)run->parts.sums[at] / (t->scale[j] * run->parts.scales[i]);
-    }
+  for (int64_t i = begin; i < end; i++) {
+    const int32_t *sums = run->parts.sums + i * t->n;
+    float *c = (float *)t->c + i * t->n;
+    for (int64_t j = 0; j < t->n && t->k > DEPTH; j++)
+      c[j] = (float)sums[j];
+    for (int64_t j = 0; j < t->n; j++)
+      c[j] /= t->scale[j] * run->parts.scales[i];
+  }
 }
+
 
 static int64_t grain(int64_t width) { return 16384 / (width + 1) + 1; }
 
 static void plain_multiply(const cusp_int8_task *t, void *workspace) {
-  plain_run run = {t, lay_out(t, workspace)};
+  plain_run run = {t, lay_out(t, workspace), true};
   cusp_parallel_for(t->m, grain(t->k), prepare_left, &run);
   cusp_parallel_for(t->k, grain(t->n), prepare_right, &run);
-  memset(run.parts.sums, 0, (size_t)(t->m * t->n) * sizeof(int32_t));
   for (int64_t first = 0; first < t->k; first += DEPTH) {
+    run.first = first == 0;
     cusp_gemm_task task = {.dtype = CUSP_FLOAT32, .m = t->m, .n = t->n, .alpha = 1};
     task.k = t->k - first < DEPTH ? t->k - first : DEPTH;
     task.a = run.parts.a + first;
@@ -120,9 +148,11 @@ static void plain_multiply(const cusp_int8_task *t, void *workspace) {
     task.lda = t->k;
     task.ldb = task.ldc = t->n;
     cusp_gemm(&task);
-    cusp_parallel_for(t->m, grain(t->n), add_product, &run);
+    if (t->a || t->k > DEPTH)
+      cusp_parallel_for(t->m, grain(t->n), add_product, &run);
   }
-  cusp_parallel_for(t->m, grain(t->n), finish_rows, &run);
+  if (t->x)
+    cusp_parallel_for(t->m, grain(t->n), finish_rows, &run);
 }
 
 /* ------------------------------------------------------------------ either way */

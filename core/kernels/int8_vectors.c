@@ -22,10 +22,13 @@ typedef struct parts {
   int32_t *lift; /* [panels][16]: what the 128 more add, with the sign turned */
 } parts;
 
+/* Rows are computed by twelves and sixteens, from 32 on: behind the last, so many may be read. */
+#define SPARE 48
+
 static int64_t depth_of(const cusp_int8_task *t) { return tiles_of(t->k, DEPTH) * DEPTH; }
 
 static parts lay_out(const cusp_int8_task *t, char *memory, size_t *bytes) {
-  const int64_t rows = tiles_of(t->m, LINES) * LINES, columns = tiles_of(t->n, LINES) * LINES;
+  const int64_t rows = tiles_of(t->m, LINES) * LINES + SPARE, columns = tiles_of(t->n, LINES) * LINES;
   const size_t left = (size_t)(rows * depth_of(t)), right = (size_t)(columns * depth_of(t));
   const size_t lift = (size_t)columns * sizeof(int32_t);
   if (bytes)
@@ -193,57 +196,55 @@ IN_LINE void store_sums(const product *p, int64_t row, int64_t column, __m512i s
   _mm512_mask_storeu_ps((float *)t->c + at, mask, _mm512_div_ps(_mm512_cvtepi32_ps(sums), both));
 }
 
-/** Some rows of one or two panels, by VNNI. */
-IN_LINE void multiply_rows(const product *p, int64_t row, int64_t panel, const int rows,
-                           const bool right) {
+/* Rows whose sums, of two panels, fill the registers. Named one by one: GCC keeps an array of them
+ * in memory. */
+#define ROWS 12
+#define EACH_ROW(DO) \
+  DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define OPEN_ROW(i) __m512i first##i = lift[0], second##i = lift[right];
+#define ADD_ROW(i)                                                \
+  four = _mm512_set1_epi32(load_four(a + i * depth + k));         \
+  first##i = _mm512_dpbusd_epi32(first##i, four, b0);             \
+  if (right)                                                      \
+    second##i = _mm512_dpbusd_epi32(second##i, four, b1);
+#define KEEP_ROW(i)             \
+  sums[2 * i] = first##i;       \
+  sums[2 * i + 1] = second##i;
+
+IN_LINE int load_four(const int8_t *from) {
+  int four;
+  memcpy(&four, from, sizeof four);
+  return four;
+}
+
+/** Twelve rows, as many of them as there are, of one or two panels, by VNNI. */
+IN_LINE void multiply_rows(const product *p, int64_t row, int64_t panel, const bool right) {
   const int64_t depth = depth_of(p->task);
   const int8_t *a = p->parts.left + row * depth, *b = p->parts.right + panel * LINES * depth;
   const __m512i *lift = (const __m512i *)(const void *)(p->parts.lift + panel * LINES);
-  __m512i first[12], second[12];
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; i++) {
-    first[i] = lift[0];
-    second[i] = right ? lift[1] : lift[0];
-  }
+  __m512i four, sums[2 * ROWS];
+  EACH_ROW(OPEN_ROW)
   for (int64_t k = 0; k < depth; k += 4, b += 64) {
     const __m512i b0 = _mm512_load_si512(b);
     const __m512i b1 = right ? _mm512_load_si512(b + LINES * depth) : b0;
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-      int four;
-      memcpy(&four, a + i * depth + k, sizeof four);
-      first[i] = _mm512_dpbusd_epi32(first[i], _mm512_set1_epi32(four), b0);
-      if (right)
-        second[i] = _mm512_dpbusd_epi32(second[i], _mm512_set1_epi32(four), b1);
-    }
+    EACH_ROW(ADD_ROW)
   }
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; i++) {
-    store_sums(p, row + i, panel * LINES, first[i]);
+  EACH_ROW(KEEP_ROW)
+  for (int64_t i = 0; i < ROWS && row + i < p->task->m; i++) {
+    store_sums(p, row + i, panel * LINES, sums[2 * i]);
     if (right)
-      store_sums(p, row + i, (panel + 1) * LINES, second[i]);
+      store_sums(p, row + i, (panel + 1) * LINES, sums[2 * i + 1]);
   }
 }
 
 WITH_VECTORS static void multiply_column(const product *p, int64_t first, int64_t last,
                                          int64_t panel) {
   const bool right = (panel + 1) * LINES < p->task->n;
-  int64_t i = first;
-  for (; i + 12 <= last; i += 12)
+  for (int64_t i = first; i < last; i += ROWS)
     if (right)
-      multiply_rows(p, i, panel, 12, true);
+      multiply_rows(p, i, panel, true);
     else
-      multiply_rows(p, i, panel, 12, false);
-  for (; i + 4 <= last; i += 4)
-    if (right)
-      multiply_rows(p, i, panel, 4, true);
-    else
-      multiply_rows(p, i, panel, 4, false);
-  for (; i < last; i++)
-    if (right)
-      multiply_rows(p, i, panel, 1, true);
-    else
-      multiply_rows(p, i, panel, 1, false);
+      multiply_rows(p, i, panel, false);
 }
 
 /* ------------------------------------------------------------------ tiles */
