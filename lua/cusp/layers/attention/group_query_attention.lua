@@ -19,6 +19,7 @@ local masks = require "cusp.base.masks"
 local names = require "cusp.base.names"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantizing = require "cusp.layers.machinery.quantizing"
 local shapes = require "cusp.base.shape"
 
 local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
@@ -45,6 +46,13 @@ local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
   },
   make_dense = MultiHeadAttention.make_dense,
 })
+
+local configuration = GroupQueryAttention.get_config -- what the declaration makes
+
+--- The policies of the projections are in it, too, where those are quantized.
+function GroupQueryAttention:get_config()
+  return quantizing.with_policies(self, configuration(self))
+end
 
 function GroupQueryAttention:init(args)
   self:configure(args, GroupQueryAttention)

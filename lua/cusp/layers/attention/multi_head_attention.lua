@@ -25,6 +25,7 @@ local key_value_cache = require "cusp.layers.attention.key_value_cache"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantizing = require "cusp.layers.machinery.quantizing"
 local structure = require "cusp.base.structure"
 
 local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
@@ -49,10 +50,17 @@ local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
   },
 })
 
+local configuration = MultiHeadAttention.get_config -- what the declaration makes
+
 function MultiHeadAttention:init(args)
   self:configure(args, MultiHeadAttention)
   Layer.init(self, args)
   self.value_dim = self.value_dim or self.key_dim
+end
+
+--- The policies of the projections are in it, too, where those are quantized.
+function MultiHeadAttention:get_config()
+  return quantizing.with_policies(self, configuration(self))
 end
 
 --- The argument of that name, not the output shape of a symbolic call.

@@ -13,9 +13,11 @@
 -- @usage local layer = layers.Dense{32, activation = "relu"}
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
+local kernel_geometry = require "cusp.layers.core.kernel_geometry"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantized_kernel = require "cusp.layers.core.quantized_kernel"
 local shapes = require "cusp.base.shape"
 
 local lora_rank, lora_alpha = low_rank.options()
@@ -38,14 +40,21 @@ local Dense = Layer:extend("Dense", {
       errors.raise("the last axis of the input should have a known size, got shape %s",
         errors.shape(shape))
     end
-    self.kernel = options.weight(self, "kernel", {features, self.units})
+    self.__own.full_shape = {features, self.units}
+    self.__own.geometry = kernel_geometry.dense(features, self.units)
+    if self.quantization_mode then
+      self:quantized_build({features, self.units}, self.quantization_mode, self.quantization_config)
+    else
+      self.kernel = options.weight(self, "kernel", {features, self.units})
+    end
     if self.use_bias then self.bias = options.weight(self, "bias", {self.units}) end
     self.input_spec = {min_ndim = 2, axes = {[-1] = features}}
     low_rank.built(self, "kernel")
   end,
 
   call = function(self, inputs)
-    local outputs = ops.matmul(inputs, self.kernel)
+    local outputs = self.__own.quantized and quantized_kernel.product(self, inputs)
+      or ops.matmul(inputs, self.kernel)
     if self.use_bias then outputs = ops.add(outputs, self.bias) end
     if self.activation then outputs = self.activation(outputs) end
     return outputs
@@ -59,5 +68,6 @@ local Dense = Layer:extend("Dense", {
 })
 
 low_rank.add(Dense, "kernel")
+quantized_kernel.add(Dense)
 
 return Dense

@@ -12,9 +12,11 @@
 -- @tparam[opt] number lora_alpha scale of the product times its rank
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
+local kernel_geometry = require "cusp.layers.core.kernel_geometry"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantized_kernel = require "cusp.layers.core.quantized_kernel"
 local shapes = require "cusp.base.shape"
 
 local lora_rank, lora_alpha = low_rank.options()
@@ -119,14 +121,22 @@ end
 
 function EinsumDense:build(shape)
   local parts = analyse(self, shape)
-  self.kernel = options.weight(self, "kernel", kernel_shape(self, parts))
+  local full_shape = kernel_shape(self, parts)
+  self.__own.full_shape = full_shape
+  self.__own.geometry = kernel_geometry.einsum(parts, full_shape)
+  if self.quantization_mode then
+    self:quantized_build(full_shape, self.quantization_mode, self.quantization_config)
+  else
+    self.kernel = options.weight(self, "kernel", full_shape)
+  end
   if self.bias_axes then self.bias = options.weight(self, "bias", bias_shape(self, parts)) end
   self.input_spec = {ndim = #shape}
   low_rank.built(self, "kernel")
 end
 
 function EinsumDense:call(inputs)
-  local outputs = ops.einsum(self.equation, inputs, self.kernel)
+  local outputs = self.__own.quantized and quantized_kernel.product(self, inputs)
+    or ops.einsum(self.equation, inputs, self.kernel)
   if self.bias then outputs = ops.add(outputs, self.bias) end
   if self.activation then outputs = self.activation(outputs) end
   return outputs
@@ -137,5 +147,6 @@ function EinsumDense:compute_output_shape(input_shape)
 end
 
 low_rank.add(EinsumDense, "kernel")
+quantized_kernel.add(EinsumDense)
 
 return EinsumDense

@@ -240,9 +240,11 @@ end
 calling.settle = settle_if_complete
 
 local function build(layer, shape, others)
-  layer.__own.path = context.get().path or layer.name
-  layer.__own.build_shape = shape
-  layer.__own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
+  local own = layer.__own
+  own.path = context.get().path or layer.name
+  if own.policy.map then own.policy = policy.at(own.policy, own.path) end
+  own.build_shape = shape
+  own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
   getmetatable(layer).build(layer, shape, others)
   layer.built = true
   settle_if_complete(layer)

@@ -32,11 +32,7 @@ function options.seed(omit_default)
 end
 function options.data_format() return {"data_format", "data_format", default = "default"} end
 
-kinds.define("quantization", {
-  check = function() return false end, expects = "null: quantized layers are not supported",
-})
-
---- Of a layer that Keras can quantize: its configuration says that it is not.
+--- Of a layer that can be quantized: how it is.
 function options.quantization()
   return {"quantization_config", "quantization", optional = true, keyword_only = true}
 end

@@ -7,6 +7,7 @@ local storing = {}
 
 -- What stands in a file for a variable, and the variables that it stands for.
 local function entries(layer)
+  if layer.__own.quantized then return layer:quantized_entries() end
   local list, adapted = {}, layer.lora_enabled
   for _, variable in ipairs(layer:own_variables()) do
     local name = variable.name or ""
