@@ -17,8 +17,6 @@ const char *cusp_int8_name(void) {
 
 /* Sums of so many products of two int8 stay below 2^24: float32 holds each of them exactly. */
 #define DEPTH 1024
-/* Added and taken away, it rounds numbers below 2^22 as rintf, which is a call without SSE4. */
-#define ROUNDER 12582912.0f
 
 /** The memory of a product, in the order of its parts. */
 typedef struct parts {
@@ -76,7 +74,7 @@ static void quantize_row(const cusp_int8_task *t, const parts *p, int64_t i) {
   p->scales[i] = scale;
   const float low = t->range.low, high = t->range.high;
   for (int64_t k = 0; k < t->k; k++) {
-    const float value = (x[k] * scale + ROUNDER) - ROUNDER;
+    const float value = (x[k] * scale + CUSP_INT8_ROUNDER) - CUSP_INT8_ROUNDER;
     out[k] = value < low ? low : value > high ? high : value;
   }
   if (!isfinite(top))
@@ -131,7 +129,6 @@ static void finish_rows(void *context, int64_t begin, int64_t end) {
   }
 }
 
-
 static int64_t grain(int64_t width) { return 16384 / (width + 1) + 1; }
 
 static void plain_multiply(const cusp_int8_task *t, void *workspace) {
@@ -159,7 +156,7 @@ static void plain_multiply(const cusp_int8_task *t, void *workspace) {
 
 size_t cusp_int8_workspace(const cusp_int8_task *task) {
   return cusp_int8_vectors_way() == CUSP_INT8_FLOAT32 ? plain_workspace(task)
-                                                       : cusp_int8_vectors_workspace(task);
+                                                      : cusp_int8_vectors_workspace(task);
 }
 
 void cusp_int8_multiply(const cusp_int8_task *task, void *workspace) {

@@ -6,7 +6,8 @@
  *
  * The left factor may be float32, of which each row is quantized on the way: with the greatest
  * absolute value `top` of row i, scale(i) = high / (top + epsilon), and the integers are x scale(i)
- * rounded (halves to even) and clipped. Sums are then divided by scale(i) times that of the column.
+ * rounded (halves to even) and clipped to whole ends. Sums are then divided by scale(i) times that
+ * of the column.
  */
 
 #include "../tensor/dtype.h"

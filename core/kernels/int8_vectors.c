@@ -28,7 +28,8 @@ typedef struct parts {
 static int64_t depth_of(const cusp_int8_task *t) { return tiles_of(t->k, DEPTH) * DEPTH; }
 
 static parts lay_out(const cusp_int8_task *t, char *memory, size_t *bytes) {
-  const int64_t rows = tiles_of(t->m, LINES) * LINES + SPARE, columns = tiles_of(t->n, LINES) * LINES;
+  const int64_t rows = tiles_of(t->m, LINES) * LINES + SPARE,
+                columns = tiles_of(t->n, LINES) * LINES;
   const size_t left = (size_t)(rows * depth_of(t)), right = (size_t)(columns * depth_of(t));
   const size_t lift = (size_t)columns * sizeof(int32_t);
   if (bytes)
@@ -101,11 +102,12 @@ WITH_VECTORS static void quantize_row(const product *p, int64_t i) {
   p->parts.scales[i] = scale;
   const __m512 factor = _mm512_set1_ps(top - top == 0 ? scale : 0);
   const __m512 low = _mm512_set1_ps(t->range.low), high = _mm512_set1_ps(t->range.high);
+  const __m512 rounder = _mm512_set1_ps(CUSP_INT8_ROUNDER);
   const __m128i lift = _mm_set1_epi8(p->tiles ? 0 : (char)-128);
   for (int64_t k = 0; k < t->k; k += 16) {
     const __mmask16 mask = first_16(t->k - k);
     __m512 y = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + k), factor);
-    y = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    y = _mm512_sub_ps(_mm512_add_ps(y, rounder), rounder);
     y = _mm512_min_ps(_mm512_max_ps(y, low), high);
     if (top - top != 0)
       y = _mm512_setzero_ps();
@@ -199,16 +201,15 @@ IN_LINE void store_sums(const product *p, int64_t row, int64_t column, __m512i s
 /* Rows whose sums, of two panels, fill the registers. Named one by one: GCC keeps an array of them
  * in memory. */
 #define ROWS 12
-#define EACH_ROW(DO) \
-  DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define OPEN_ROW(i) __m512i first##i = lift[0], second##i = lift[right];
-#define ADD_ROW(i)                                                \
-  four = _mm512_set1_epi32(load_four(a + i * depth + k));         \
-  first##i = _mm512_dpbusd_epi32(first##i, four, b0);             \
-  if (right)                                                      \
+#define ADD_ROW(i)                                        \
+  four = _mm512_set1_epi32(load_four(a + i * depth + k)); \
+  first##i = _mm512_dpbusd_epi32(first##i, four, b0);     \
+  if (right)                                              \
     second##i = _mm512_dpbusd_epi32(second##i, four, b1);
-#define KEEP_ROW(i)             \
-  sums[2 * i] = first##i;       \
+#define KEEP_ROW(i)       \
+  sums[2 * i] = first##i; \
   sums[2 * i + 1] = second##i;
 
 IN_LINE int load_four(const int8_t *from) {
@@ -363,8 +364,8 @@ WITH_TILES static void multiply_share(void *context, int64_t begin, int64_t end)
 
 void cusp_int8_vectors_multiply(const cusp_int8_task *task, void *workspace) {
   const int64_t depth = depth_of(task), panels = tiles_of(task->n, LINES);
-  product p = {task, lay_out(task, workspace, NULL),
-               cusp_int8_vectors_way() == CUSP_INT8_AMX, task->m >= task->n};
+  product p = {task, lay_out(task, workspace, NULL), cusp_int8_vectors_way() == CUSP_INT8_AMX,
+               task->m >= task->n};
   cusp_parallel_for(task->m, PACKED_PER_PIECE / (depth + 1) + 1, prepare_rows, &p);
   cusp_parallel_for(panels, PACKED_PER_PIECE / (LINES * depth + 1) + 1, pack_panels, &p);
   const int64_t groups = tiles_of(p.by_rows ? task->m : task->n, 32);

@@ -7,6 +7,9 @@
 
 #include "int8.h"
 
+/* Added and taken away, it rounds numbers below 2^22 to whole ones, halves to even. */
+#define CUSP_INT8_ROUNDER 12582912.0f
+
 typedef enum cusp_int8_way { CUSP_INT8_FLOAT32, CUSP_INT8_VNNI, CUSP_INT8_AMX } cusp_int8_way;
 
 /** The best way that this CPU has, and CUSP_ISA allows. */

@@ -83,6 +83,16 @@ function DTypePolicyMap:get(path)
   return found and own.policies[found] or self.default
 end
 
+--- Goes through the paths and their policies, in the order in which they got them.
+-- @usage for path, policy in map:items() do print(path, policy) end
+function DTypePolicyMap:items()
+  local own, i = self.__own, 0
+  return function()
+    i = i + 1
+    return own.paths[i], own.policies[own.paths[i]]
+  end
+end
+
 --- The paths that have a policy, in the order in which they got it.
 -- @treturn {string,...}
 function DTypePolicyMap:keys() return table.move(self.__own.paths, 1, #self.__own.paths, 1, {}) end

@@ -413,8 +413,9 @@ kinds.define("dtype", {
     if type(value) == "table" and value.compute_dtype then value = value.name end
     if type(value) ~= "string" then return false end
     value = kinds.dtype(value)
-    return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil
-      or parameter.policy and kinds.quantized_dtype(value) ~= nil or parameter.strings and value == "string", value
+    local is_policy = value:find "^mixed_" ~= nil or kinds.quantized_dtype(value) ~= nil
+    return dtypes[value] or parameter.policy and is_policy
+      or parameter.strings and value == "string", value
   end,
   expects = "a dtype such as \"float32\" or \"int64\"",
 })

@@ -410,7 +410,7 @@ Model.set_state_tree = state_tree.set
 Model.profile = require "cusp.models.profile"
 Model.quantize = require "cusp.models.quantize"
 
---- The order of a model's blocks, for quantization that calibrates one after the other. Override it.
+--- The order of a model's blocks, for quantization that calibrates them in turn. Override it.
 -- @tparam[opt] string mode
 -- @treturn ?table nil: there is none
 function Model:get_quantization_layer_structure() return nil end

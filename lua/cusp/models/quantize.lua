@@ -49,13 +49,16 @@ local function add_leaves(layer, seen, out)
   for _, sublayer in ipairs(below) do add_leaves(sublayer, seen, out) end
 end
 
--- Names of the layers with weights that stay as they are.
+-- Layers by their classes, and how many there are of each.
 local function describe(layers)
-  local texts = {}
-  for i, layer in ipairs(layers) do
-    texts[i] = ("%s (%s)"):format(layer.name, getmetatable(layer).__name)
+  local names, counts = {}, {}
+  for _, layer in ipairs(layers) do
+    local name = getmetatable(layer).__name
+    if not counts[name] then names[#names + 1] = name end
+    counts[name] = (counts[name] or 0) + 1
   end
-  return table.concat(texts, ", ")
+  for i, name in ipairs(names) do names[i] = ("%d %s"):format(counts[name], name) end
+  return table.concat(names, ", ")
 end
 
 local function quantize_all(leaves, wanted, mode, config, type_check)

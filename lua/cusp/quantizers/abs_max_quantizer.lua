@@ -1,6 +1,6 @@
 --- Quantization by the greatest absolute value: that becomes the end of the range.
 -- @classmod cusp.quantizers.AbsMaxQuantizer
--- @tparam[opt] integer|table axis over which the value is taken; -1 where neither the call gives one
+-- @tparam[opt] integer|table axis over which the value is taken, unless a call says it; -1
 -- @tparam[opt] table value_range the least and the greatest integer, `{-127, 127}`
 -- @tparam[opt=1e-07] number epsilon keeps the scale of zeros finite
 -- @tparam[opt="int8"] string output_dtype

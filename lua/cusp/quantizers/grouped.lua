@@ -55,8 +55,8 @@ end
 -- @tparam[opt] table value_range the least and the greatest integer, `{-8, 7}`
 -- @tparam[opt="int8"] string dtype of the integers
 -- @tparam[opt=1e-07] number epsilon keeps the scale of equal values finite
--- @tparam[opt=false] boolean to_numpy zeros count among the values of a group that is not full, and a
--- group of equal values gets no wider range
+-- @tparam[opt=false] boolean to_numpy zeros count among the values of a group that is not full, and
+-- a group of equal values gets no wider range
 -- @treturn tensor the integers
 -- @treturn tensor the scales, `[groups, columns]`: a value is `(integer - zero) * scale`
 -- @treturn tensor the zeros, `[groups, columns]`

@@ -106,7 +106,9 @@ local function float_kernel(layer, dtype)
 end
 
 local function is_plain(quantizer)
-  return getmetatable(quantizer) == AbsMaxQuantizer and quantizer.output_dtype == "int8"
+  if getmetatable(quantizer) ~= AbsMaxQuantizer then return false end
+  local low, high = table.unpack(quantizer.value_range)
+  return quantizer.output_dtype == "int8" and math.tointeger(low) and math.tointeger(high)
 end
 
 -- All at once: rows of inputs are quantized, multiplied, and the scales divided out.

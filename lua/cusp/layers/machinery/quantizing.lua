@@ -1,6 +1,6 @@
 --- Quantizing a layer: its weights give way to integers and scales, whole or not at all.
--- A class that can be quantized has `quantizes`, a table of modes; `quantized_values(mode, config)`,
--- which computes the new weights by name; `quantized_build(shape, mode, config)`, which makes the
+-- A class that can be has `quantizes`, a table of modes; `quantized_values(mode, config)`, which
+-- computes the new weights by name; `quantized_build(shape, mode, config)`, which makes the
 -- variables; and `quantized_entries`, what a file keeps of them in order.
 -- @module cusp.layers.machinery.quantizing
 local DTypePolicy = require "cusp.base.dtype_policy"

@@ -1,6 +1,6 @@
 --- Parts of a model that say themselves what a file keeps of their variables: classes of the
--- program's with `save_own_variables` and `load_own_variables`, layers under adaptation and quantized ones, and those
--- whose `keeps_own_variables` says so.
+-- program's with `save_own_variables` and `load_own_variables`, layers that are adapted or
+-- quantized, and those whose `keeps_own_variables` says so.
 -- @module cusp.saving.keras3.own_variables
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
