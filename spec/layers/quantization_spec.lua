@@ -303,6 +303,20 @@ describe("quantized models", function()
     assert.is_false(pcall(by_function.quantize, by_function, {"int8", filters = "[a"}))
   end)
 
+  it("have no form of tf.keras 2, which a message says before anything is written", function()
+    local model, place <close> = attention(), folder.new()
+    model.name = "m"
+    require("cusp.base.warnings").collect(model.quantize, model, "int8")
+    for _, f in ipairs{
+      function() model:save(place.path .. "/m.h5") end, function() model:to_json() end,
+    } do
+      local ok, message = pcall(f)
+      assert.is_false(ok)
+      assert.matches("mha %(MultiHeadAttention%): the form of tf.keras 2 has no quantized", message)
+    end
+    assert.is_nil(io.open(place.path .. "/m.h5"))
+  end)
+
   it("are predicted anew after a compiled prediction", function()
     local model, x = cusp.Sequential{cusp.Input{shape = {4}}, layers.Dense{3}}, steps({2, 4}, 1)
     local before = model:predict{x, verbose = 0}

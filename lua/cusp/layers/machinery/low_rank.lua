@@ -35,7 +35,7 @@ end
 
 local function enable(self, weight, rank, alpha, a_initializer, b_initializer)
   local variable = rawget(self, weight) or rawget(self, "_" .. weight)
-  local shape = self.__own.full_shape
+  local shape = self.__own.full_shape or variable.shape
   local first = table.move(shape, 1, #shape - 1, 1, {})
   first[#shape] = rank
   add_matrix(self, weight, "a", first, a_initializer)
