@@ -229,6 +229,60 @@ describe("quantized models", function()
     end)
   end
 
+  for i, case in ipairs(fixture.float8) do
+    it(("train with products of 8 bits as Keras's: %s, %d"):format(case.source, i), function()
+      local policy = cusp.dtype_policies.QuantizedFloat8DTypePolicy{"float8", case.source,
+        amax_history_length = 4}
+      local model = cusp.Sequential{cusp.Input{shape = {3, 6}},
+        layers.EinsumDense{"abc,cd->abd", {cusp.None, 4}, bias_axes = "d", activation = "tanh",
+          name = "e", dtype = policy},
+        layers.Dense{2, name = "d", dtype = policy}}
+      for _, layer in ipairs(model.layers) do fill{layer.kernel, layer.bias} end
+      local optimizer = cusp.optimizers.deserialize(case.optimizer)
+      model:compile{optimizer, "mse"}
+      local x, y = steps({8, 3, 6}, 1), steps({8, 3, 2}, 2)
+      local history = model:fit{x, y, batch_size = 4, epochs = 3, shuffle = false, verbose = 0}
+      local is_half = case.source:find "bfloat16"
+      local tolerance = is_half and {atol = 0.05, rtol = 0.05} or {atol = 1e-5, rtol = 1e-4}
+      cases.compare(cusp.tensor(history.history.loss), {data = case.loss}, tolerance, "loss")
+      for n, want in ipairs(case.weights) do
+        local variable = model.trainable_variables[n]
+        assert.are.equal(case.names[n], variable.path)
+        cases.compare(variable.value, want, tolerance, variable.path)
+      end
+      assert.are.equal(#case.state, #optimizer.variables)
+      local store = {}
+      model.layers[2]:save_own_variables(store)
+      for n, want in ipairs(case.store) do
+        cases.compare(store[tostring(n - 1)], want, tolerance, "stored " .. n)
+      end
+      cases.compare(model:predict{x, verbose = 0}, case.outputs, tolerance, "outputs")
+      local place <close> = folder.new()
+      model:save(place.path .. "/m.keras")
+      local again = cusp.models.load_model(place.path .. "/m.keras")
+      assert.are.equal(policy.name, again.layers[1].dtype_policy)
+      assert.are.same({4}, again.layers[1].inputs_amax_history.shape)
+      cases.compare(again:predict{x, verbose = 0}, case.outputs, tolerance, "saved outputs")
+    end)
+  end
+
+  it("get their scales by quantize, and keep their kernels", function()
+    local dense = layers.Dense{2}
+    dense:build{3, 4}
+    dense:quantize "float8"
+    assert.are.same({"kernel", "bias", "inputs_scale", "inputs_amax_history", "kernel_scale",
+      "kernel_amax_history", "outputs_grad_scale", "outputs_grad_amax_history"},
+    names_of(dense.trainable_variables))
+    assert.are.same({1024}, dense.kernel_amax_history.shape)
+    assert.are.equal("float8_from_float32", dense.dtype_policy)
+    assert.are.equal("float32", dense.kernel.dtype)
+    dense:enable_lora(2)
+    assert.is_false(pcall(dense, ops.ones{3, 4}))
+    local embedding = layers.Embedding(3, 2)
+    embedding:build{2}
+    assert.is_false(pcall(embedding.quantize, embedding, "float8"))
+  end)
+
   for _, case in ipairs(fixture.models) do
     local path = "spec/fixtures/quantized/" .. case.name
     it("are read from Keras's files, and written: " .. case.name, function()

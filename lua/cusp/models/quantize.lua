@@ -77,7 +77,7 @@ end
 -- EinsumDense, Embedding and ReversibleEmbedding, also within other layers. Weights of others stay
 -- as they are. A model has to be compiled anew to be trained afterwards.
 -- @function Model:quantize
--- @tparam ?string mode "int8" or "int4"; nil: the configuration's
+-- @tparam ?string mode "int8", "int4" or "float8"; nil: the configuration's
 -- @tparam[opt] QuantizationConfig config how weights and inputs are rounded
 -- @param[opt] filters a Lua pattern that names of layers should match, a list of patterns, or a
 -- function of a layer; by default all layers

@@ -42,9 +42,11 @@ local Dense = Layer:extend("Dense", {
     end
     self.__own.full_shape = {features, self.units}
     self.__own.geometry = kernel_geometry.dense(features, self.units)
-    if self.quantization_mode then
-      self:quantized_build({features, self.units}, self.quantization_mode, self.quantization_config)
-    else
+    local mode = self.quantization_mode
+    if mode then
+      self:quantized_build({features, self.units}, mode, self.quantization_config)
+    end
+    if not mode or mode == "float8" then
       self.kernel = options.weight(self, "kernel", {features, self.units})
     end
     if self.use_bias then self.bias = options.weight(self, "bias", {self.units}) end
@@ -52,10 +54,13 @@ local Dense = Layer:extend("Dense", {
     low_rank.built(self, "kernel")
   end,
 
-  call = function(self, inputs)
-    local outputs = self.__own.quantized and quantized_kernel.product(self, inputs)
+  call = function(self, inputs, args)
+    local quantized = self.__own.quantized
+    local outputs = quantized and quantized_kernel.product(self, inputs, args.training)
       or ops.matmul(inputs, self.kernel)
-    if self.use_bias then outputs = ops.add(outputs, self.bias) end
+    if self.use_bias then
+      outputs = ops.add(outputs, quantized and quantized_kernel.bias(self) or self.bias)
+    end
     if self.activation then outputs = self.activation(outputs) end
     return outputs
   end,

@@ -124,9 +124,9 @@ function EinsumDense:build(shape)
   local full_shape = kernel_shape(self, parts)
   self.__own.full_shape = full_shape
   self.__own.geometry = kernel_geometry.einsum(parts, full_shape)
-  if self.quantization_mode then
-    self:quantized_build(full_shape, self.quantization_mode, self.quantization_config)
-  else
+  local mode = self.quantization_mode
+  if mode then self:quantized_build(full_shape, mode, self.quantization_config) end
+  if not mode or mode == "float8" then
     self.kernel = options.weight(self, "kernel", full_shape)
   end
   if self.bias_axes then self.bias = options.weight(self, "bias", bias_shape(self, parts)) end
@@ -134,10 +134,13 @@ function EinsumDense:build(shape)
   low_rank.built(self, "kernel")
 end
 
-function EinsumDense:call(inputs)
-  local outputs = self.__own.quantized and quantized_kernel.product(self, inputs)
+function EinsumDense:call(inputs, args)
+  local quantized = self.__own.quantized
+  local outputs = quantized and quantized_kernel.product(self, inputs, args.training)
     or ops.einsum(self.equation, inputs, self.kernel)
-  if self.bias then outputs = ops.add(outputs, self.bias) end
+  if self.bias then
+    outputs = ops.add(outputs, quantized and quantized_kernel.bias(self) or self.bias)
+  end
   if self.activation then outputs = self.activation(outputs) end
   return outputs
 end

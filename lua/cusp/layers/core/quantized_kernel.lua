@@ -2,6 +2,7 @@
 -- @module cusp.layers.core.quantized_kernel
 local AbsMaxQuantizer = require("cusp.quantizers.abs_max_quantizer").AbsMaxQuantizer
 local engine = require "cusp.engine"
+local float8_kernel = require "cusp.layers.core.float8_kernel"
 local grouped = require "cusp.quantizers.grouped"
 local int4 = require "cusp.quantizers.int4"
 local ops = require "cusp.ops"
@@ -49,6 +50,7 @@ end
 
 --- The weights of a mode, by name, from those that the layer has.
 function quantized_kernel.quantized_values(layer, mode, config)
+  if mode == "float8" then return {} end
   return values_of(layer, mode, stored(layer).value, config)
 end
 
@@ -76,6 +78,8 @@ function builders.int4(layer, _, config)
   layer.kernel_zero = quantizing.add_integers(layer, "kernel_zero", shape)
   layer.g_idx = quantizing.add_groups(layer, geometry.rows, block_size)
 end
+
+builders.float8 = float8_kernel.build
 
 --- Makes the variables of a mode.
 function quantized_kernel.quantized_build(layer, shape, mode, config)
@@ -205,9 +209,12 @@ end
 --- The layer's product, in its mode.
 -- @tparam table layer
 -- @tparam tensor x
+-- @tparam ?boolean training
 -- @treturn tensor
-function quantized_kernel.product(layer, x)
-  local outputs = products[layer.__own.policy.mode](layer, x)
+function quantized_kernel.product(layer, x, training)
+  local mode = layer.__own.policy.mode
+  if mode == "float8" then return float8_kernel.product(layer, x, training) end
+  local outputs = products[mode](layer, x)
   return layer.lora_enabled and adapted(layer, x, outputs) or outputs
 end
 
@@ -221,6 +228,11 @@ local function merged_values(layer)
   return values_of(layer, mode, ops.add(float_kernel(layer, dtype), learned), nil)
 end
 
+--- The layer's bias, as its mode adds it.
+function quantized_kernel.bias(layer)
+  return layer.__own.policy.mode == "float8" and float8_kernel.bias(layer) or layer.bias
+end
+
 --- What a file keeps, in order: variables, and the values in their place.
 -- @treturn {{Variable,tensor},...}
 function quantized_kernel.quantized_entries(layer)
@@ -230,15 +242,16 @@ function quantized_kernel.quantized_entries(layer)
     if variable then list[#list + 1] = {variable, values[name] or variable} end
   end
   add("kernel", stored(layer))
-  for _, name in ipairs{"bias", "kernel_scale", "kernel_zero", "g_idx"} do
-    add(name, rawget(layer, name))
-  end
+  add("bias", rawget(layer, "bias"))
+  local names = {"kernel_scale", "kernel_zero", "g_idx"}
+  if layer.__own.policy.mode == "float8" then names = float8_kernel.names() end
+  for _, name in ipairs(names) do add(name, rawget(layer, name)) end
   return list
 end
 
 --- Gives a class of layers with a kernel these methods.
 function quantized_kernel.add(class)
-  class.quantizes = {int8 = true, int4 = true}
+  class.quantizes = {int8 = true, int4 = true, float8 = true}
   for _, name in ipairs{"quantized_values", "quantized_build", "quantized_entries"} do
     class[name] = quantized_kernel[name]
   end

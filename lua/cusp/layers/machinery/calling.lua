@@ -326,7 +326,7 @@ local function cast_weights(layer, fields)
   for _, name in ipairs(layer.__order) do
     local value = rawget(layer, name)
     if engine.is_variable(value) and value.trainable and value.dtype ~= dtype
-      and policy.is_float(value.dtype) then
+      and not value.keeps_dtype and policy.is_float(value.dtype) then
       table.move({layer, name, engine.ops.cast(value, dtype)}, 1, 3, #fields + 1, fields)
     end
   end

@@ -221,6 +221,8 @@ function Layer:add_weight(...)
       {dtype = dtype, trainable = trainable, deferred = is_library(initializer)})
   end)
   variable.name, variable.path = name, names.path(name)
+  if args.overwrite_with_gradient then variable.overwrite_with_gradient = true end
+  if not args.autocast then variable.keeps_dtype = true end
   variable.regularizer, variable.constraint = resolve("regularizers", args.regularizer),
     resolve("constraints", args.constraint)
   local own = self.__own.weights
@@ -490,7 +492,7 @@ end
 function getters.quantization_mode(self) return (self.__own.policy or policy.get(nil)).mode end
 
 --- Quantizes the layer: integers and scales take the place of its weights.
--- @tparam ?string mode "int8" or "int4"; nil: the configuration's
+-- @tparam ?string mode "int8", "int4" or "float8"; nil: the configuration's
 -- @tparam[opt=true] boolean type_check refuse classes derived from those that can be quantized
 -- @tparam[opt] QuantizationConfig config how weights and inputs are rounded
 -- @raise where the class cannot be quantized, is not built or is quantized already
