@@ -14,6 +14,9 @@
 
 static int64_t tiles_of(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
+/** Whether rows are so few that packing the right factor would take longer than reading it. */
+static bool is_few(const cusp_int8_task *t) { return t->m <= 4 && t->b_column == 1; }
+
 /** The memory of a product. */
 typedef struct parts {
   int8_t *left;  /* [rows, depth]; VNNI has unsigned numbers, 128 more */
@@ -30,8 +33,9 @@ static int64_t depth_of(const cusp_int8_task *t) { return tiles_of(t->k, DEPTH) 
 static parts lay_out(const cusp_int8_task *t, char *memory, size_t *bytes) {
   const int64_t rows = tiles_of(t->m, LINES) * LINES + SPARE,
                 columns = tiles_of(t->n, LINES) * LINES;
-  const size_t left = (size_t)(rows * depth_of(t)), right = (size_t)(columns * depth_of(t));
-  const size_t lift = (size_t)columns * sizeof(int32_t);
+  const size_t left = (size_t)(rows * depth_of(t));
+  const size_t right = is_few(t) ? 0 : (size_t)(columns * depth_of(t));
+  const size_t lift = is_few(t) ? 0 : (size_t)columns * sizeof(int32_t);
   if (bytes)
     *bytes = left + right + lift + (size_t)rows * sizeof(float);
   if (!memory)
@@ -248,6 +252,83 @@ WITH_VECTORS static void multiply_column(const product *p, int64_t first, int64_
       multiply_rows(p, i, panel, false);
 }
 
+/* ------------------------------------------------------------------ few rows */
+
+#define STRIP 64 /* columns that a row is multiplied by at once */
+
+typedef struct strip {
+  const int8_t *b;
+  int64_t rows, row; /* of b below, and the step between them */
+  __mmask64 columns;
+} strip;
+
+IN_LINE __m512i load_strip(const strip *s, int64_t k) {
+  return k < s->rows ? _mm512_maskz_loadu_epi8(s->columns, s->b + k * s->row)
+                     : _mm512_setzero_si512();
+}
+
+/** Four lines of the strip; line j has columns 4 j to 4 j + 3 of each quarter. */
+IN_LINE void load_lines(const strip *s, int64_t k, __m512i *l0, __m512i *l1, __m512i *l2,
+                        __m512i *l3) {
+  const __m512i r0 = load_strip(s, k), r1 = load_strip(s, k + 1);
+  const __m512i r2 = load_strip(s, k + 2), r3 = load_strip(s, k + 3);
+  const __m512i low01 = _mm512_unpacklo_epi8(r0, r1), high01 = _mm512_unpackhi_epi8(r0, r1);
+  const __m512i low23 = _mm512_unpacklo_epi8(r2, r3), high23 = _mm512_unpackhi_epi8(r2, r3);
+  *l0 = _mm512_unpacklo_epi16(low01, low23);
+  *l1 = _mm512_unpackhi_epi16(low01, low23);
+  *l2 = _mm512_unpacklo_epi16(high01, high23);
+  *l3 = _mm512_unpackhi_epi16(high01, high23);
+}
+
+/** Sums in the order of `load_lines`, into c. */
+IN_LINE void store_strip(const product *p, int64_t row, int64_t column, __m512i s0, __m512i s1,
+                         __m512i s2, __m512i s3) {
+  const __m512i low01 = _mm512_shuffle_i32x4(s0, s1, 0x44);
+  const __m512i high01 = _mm512_shuffle_i32x4(s0, s1, 0xee);
+  const __m512i low23 = _mm512_shuffle_i32x4(s2, s3, 0x44);
+  const __m512i high23 = _mm512_shuffle_i32x4(s2, s3, 0xee);
+  store_sums(p, row, column, _mm512_shuffle_i32x4(low01, low23, 0x88));
+  store_sums(p, row, column + 16, _mm512_shuffle_i32x4(low01, low23, 0xdd));
+  store_sums(p, row, column + 32, _mm512_shuffle_i32x4(high01, high23, 0x88));
+  store_sums(p, row, column + 48, _mm512_shuffle_i32x4(high01, high23, 0xdd));
+}
+
+IN_LINE __m512i without_lift(__m512i sums, __m512i columns) {
+  return _mm512_sub_epi32(sums, _mm512_slli_epi32(columns, 7));
+}
+
+WITH_VECTORS static void multiply_strip(const product *p, int64_t row, int64_t column) {
+  const cusp_int8_task *t = p->task;
+  const int64_t left = t->n - column;
+  const int8_t *a = p->parts.left + row * depth_of(t);
+  const strip s = {t->b + column, t->k, t->b_row,
+                   left >= STRIP ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1};
+  const __m512i ones = _mm512_set1_epi8(1), zero = _mm512_setzero_si512();
+  __m512i s0 = zero, s1 = zero, s2 = zero, s3 = zero, c0 = zero, c1 = zero, c2 = zero, c3 = zero;
+  for (int64_t k = 0; k < t->k; k += 4) {
+    const __m512i four = _mm512_set1_epi32(load_four(a + k));
+    __m512i l0, l1, l2, l3;
+    load_lines(&s, k, &l0, &l1, &l2, &l3);
+    s0 = _mm512_dpbusd_epi32(s0, four, l0);
+    s1 = _mm512_dpbusd_epi32(s1, four, l1);
+    s2 = _mm512_dpbusd_epi32(s2, four, l2);
+    s3 = _mm512_dpbusd_epi32(s3, four, l3);
+    c0 = _mm512_dpbusd_epi32(c0, ones, l0);
+    c1 = _mm512_dpbusd_epi32(c1, ones, l1);
+    c2 = _mm512_dpbusd_epi32(c2, ones, l2);
+    c3 = _mm512_dpbusd_epi32(c3, ones, l3);
+  }
+  store_strip(p, row, column, without_lift(s0, c0), without_lift(s1, c1), without_lift(s2, c2),
+              without_lift(s3, c3));
+}
+
+static void multiply_strips(void *context, int64_t begin, int64_t end) {
+  const product *p = context;
+  for (int64_t i = begin; i < end; i++)
+    for (int64_t row = 0; row < p->task->m; row++)
+      multiply_strip(p, row, i * STRIP);
+}
+
 /* ------------------------------------------------------------------ tiles */
 
 typedef struct tile_shape {
@@ -364,9 +445,15 @@ WITH_TILES static void multiply_share(void *context, int64_t begin, int64_t end)
 
 void cusp_int8_vectors_multiply(const cusp_int8_task *task, void *workspace) {
   const int64_t depth = depth_of(task), panels = tiles_of(task->n, LINES);
-  product p = {task, lay_out(task, workspace, NULL), cusp_int8_vectors_way() == CUSP_INT8_AMX,
-               task->m >= task->n};
+  product p = {.task = task, .parts = lay_out(task, workspace, NULL)};
+  p.tiles = cusp_int8_vectors_way() == CUSP_INT8_AMX && !is_few(task);
+  p.by_rows = task->m >= task->n;
   cusp_parallel_for(task->m, PACKED_PER_PIECE / (depth + 1) + 1, prepare_rows, &p);
+  if (is_few(task)) {
+    cusp_parallel_for(tiles_of(task->n, STRIP), PACKED_PER_PIECE / (STRIP * depth + 1) + 1,
+                      multiply_strips, &p);
+    return;
+  }
   cusp_parallel_for(panels, PACKED_PER_PIECE / (LINES * depth + 1) + 1, pack_panels, &p);
   const int64_t groups = tiles_of(p.by_rows ? task->m : task->n, 32);
   const int64_t across = 32 * depth * (p.by_rows ? task->n : task->m);

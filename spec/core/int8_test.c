@@ -102,9 +102,9 @@ static void check_floats(int64_t m, int64_t n, int64_t k) {
 }
 
 static void test_sizes(void) {
-  const int64_t sizes[] = {0, 1, 5, 16, 33, 97}, depths[] = {1, 3, 64, 130, 2100};
-  for (int i = 0; i < 6; i++)
-    for (int j = 0; j < 6; j++)
+  const int64_t sizes[] = {0, 1, 4, 5, 16, 33, 97, 193}, depths[] = {1, 3, 64, 130, 2100};
+  for (int i = 0; i < 8; i++)
+    for (int j = 0; j < 8; j++)
       for (int l = 0; l < 5; l++) {
         check_integers(sizes[i], sizes[j], depths[l], (i + l) % 2 == 1, (j + l) % 2 == 1);
         check_floats(sizes[i], sizes[j], depths[l]);
