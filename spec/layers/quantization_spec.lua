@@ -371,6 +371,33 @@ describe("quantized models", function()
     assert.is_nil(io.open(place.path .. "/m.h5"))
   end)
 
+  it("take no weights of layers that are not quantized, nor give theirs to such", function()
+    local function model(use_bias)
+      return cusp.Sequential{cusp.Input{shape = {4}}, layers.Dense{4, use_bias = use_bias}}
+    end
+    local place <close> = folder.new()
+    local floats, integers = model(true), model(false)
+    integers:quantize "int8"
+    for name, each in pairs{floats = floats, integers = integers} do
+      each:save_weights(("%s/%s.weights.h5"):format(place.path, name))
+    end
+    local before = {integers.layers[1].kernel.value, floats.layers[1].kernel.value}
+    local ok, message = pcall(floats.load_weights, floats, place.path .. "/integers.weights.h5")
+    assert.is_false(ok)
+    assert.matches("quantize the layer first", message)
+    ok, message = pcall(integers.load_weights, integers, place.path .. "/floats.weights.h5")
+    assert.is_false(ok)
+    assert.matches("holds int8, got float32", message)
+    assert.are.same(before[1]:flat(), integers.layers[1].kernel.value:flat())
+    assert.are.same(before[2]:flat(), floats.layers[1].kernel.value:flat())
+    local biased = model(true)
+    biased:quantize "int8"
+    biased:save_weights(place.path .. "/biased.weights.h5")
+    ok, message = pcall(integers.load_weights, integers, place.path .. "/biased.weights.h5")
+    assert.is_false(ok)
+    assert.matches("more than the layer's 2 variables", message)
+  end)
+
   it("are predicted anew after a compiled prediction", function()
     local model, x = cusp.Sequential{cusp.Input{shape = {4}}, layers.Dense{3}}, steps({2, 4}, 1)
     local before = model:predict{x, verbose = 0}
