@@ -408,7 +408,7 @@ Model.set_trainable = require "cusp.models.trainable"
 Model.get_state_tree = state_tree.get
 Model.set_state_tree = state_tree.set
 Model.profile = require "cusp.models.profile"
-Model.quantize = require "cusp.models.quantize"
+function Model:quantize(...) return require("cusp.models.quantize")(self, ...) end
 
 --- The order of a model's blocks, for quantization that calibrates them in turn. Override it.
 -- @tparam[opt] string mode

@@ -19,7 +19,6 @@ local masks = require "cusp.base.masks"
 local names = require "cusp.base.names"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
-local quantizing = require "cusp.layers.machinery.quantizing"
 local shapes = require "cusp.base.shape"
 
 local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
@@ -51,6 +50,7 @@ local configuration = GroupQueryAttention.get_config -- what the declaration mak
 
 --- The policies of the projections are in it, too, where those are quantized.
 function GroupQueryAttention:get_config()
+  local quantizing = require "cusp.layers.machinery.quantizing"
   return quantizing.with_policies(self, configuration(self))
 end
 

@@ -25,7 +25,6 @@ local key_value_cache = require "cusp.layers.attention.key_value_cache"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
-local quantizing = require "cusp.layers.machinery.quantizing"
 local structure = require "cusp.base.structure"
 
 local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
@@ -60,6 +59,7 @@ end
 
 --- The policies of the projections are in it, too, where those are quantized.
 function MultiHeadAttention:get_config()
+  local quantizing = require "cusp.layers.machinery.quantizing"
   return quantizing.with_policies(self, configuration(self))
 end
 

@@ -13,11 +13,10 @@
 -- @usage local layer = layers.Dense{32, activation = "relu"}
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
-local kernel_geometry = require "cusp.layers.core.kernel_geometry"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
-local quantized_kernel = require "cusp.layers.core.quantized_kernel"
+local quantizable = require "cusp.layers.core.quantizable"
 local shapes = require "cusp.base.shape"
 
 local lora_rank, lora_alpha = low_rank.options()
@@ -41,7 +40,6 @@ local Dense = Layer:extend("Dense", {
         errors.shape(shape))
     end
     self.__own.full_shape = {features, self.units}
-    self.__own.geometry = kernel_geometry.dense(features, self.units)
     local mode = self.quantization_mode
     if mode then
       self:quantized_build({features, self.units}, mode, self.quantization_config)
@@ -55,11 +53,11 @@ local Dense = Layer:extend("Dense", {
   end,
 
   call = function(self, inputs, args)
-    local quantized = self.__own.quantized
-    local outputs = quantized and quantized_kernel.product(self, inputs, args.training)
+    local quantized = self.__own.quantized and require "cusp.layers.core.quantized_kernel"
+    local outputs = quantized and quantized.product(self, inputs, args.training)
       or ops.matmul(inputs, self.kernel)
     if self.use_bias then
-      outputs = ops.add(outputs, quantized and quantized_kernel.bias(self) or self.bias)
+      outputs = ops.add(outputs, quantized and quantized.bias(self) or self.bias)
     end
     if self.activation then outputs = self.activation(outputs) end
     return outputs
@@ -73,6 +71,13 @@ local Dense = Layer:extend("Dense", {
 })
 
 low_rank.add(Dense, "kernel")
-quantized_kernel.add(Dense)
+quantizable.add(Dense, "cusp.layers.core.quantized_kernel", "kernel",
+  {int8 = true, int4 = true, float8 = true})
+
+--- How the scales of a quantized kernel lie.
+-- @local
+function Dense:kernel_geometry()
+  return require("cusp.layers.core.kernel_geometry").dense(table.unpack(self.__own.full_shape))
+end
 
 return Dense

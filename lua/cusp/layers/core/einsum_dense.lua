@@ -12,11 +12,10 @@
 -- @tparam[opt] number lora_alpha scale of the product times its rank
 local Layer = require "cusp.layers.machinery.layer"
 local errors = require "cusp.base.errors"
-local kernel_geometry = require "cusp.layers.core.kernel_geometry"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
-local quantized_kernel = require "cusp.layers.core.quantized_kernel"
+local quantizable = require "cusp.layers.core.quantizable"
 local shapes = require "cusp.base.shape"
 
 local lora_rank, lora_alpha = low_rank.options()
@@ -123,7 +122,7 @@ function EinsumDense:build(shape)
   local parts = analyse(self, shape)
   local full_shape = kernel_shape(self, parts)
   self.__own.full_shape = full_shape
-  self.__own.geometry = kernel_geometry.einsum(parts, full_shape)
+  self.__own.parts = parts
   local mode = self.quantization_mode
   if mode then self:quantized_build(full_shape, mode, self.quantization_config) end
   if not mode or mode == "float8" then
@@ -135,11 +134,11 @@ function EinsumDense:build(shape)
 end
 
 function EinsumDense:call(inputs, args)
-  local quantized = self.__own.quantized
-  local outputs = quantized and quantized_kernel.product(self, inputs, args.training)
+  local quantized = self.__own.quantized and require "cusp.layers.core.quantized_kernel"
+  local outputs = quantized and quantized.product(self, inputs, args.training)
     or ops.einsum(self.equation, inputs, self.kernel)
   if self.bias then
-    outputs = ops.add(outputs, quantized and quantized_kernel.bias(self) or self.bias)
+    outputs = ops.add(outputs, quantized and quantized.bias(self) or self.bias)
   end
   if self.activation then outputs = self.activation(outputs) end
   return outputs
@@ -150,6 +149,14 @@ function EinsumDense:compute_output_shape(input_shape)
 end
 
 low_rank.add(EinsumDense, "kernel")
-quantized_kernel.add(EinsumDense)
+quantizable.add(EinsumDense, "cusp.layers.core.quantized_kernel", "kernel",
+  {int8 = true, int4 = true, float8 = true})
+
+--- How the scales of a quantized kernel lie.
+-- @local
+function EinsumDense:kernel_geometry()
+  local own = self.__own
+  return require("cusp.layers.core.kernel_geometry").einsum(own.parts, own.full_shape)
+end
 
 return EinsumDense

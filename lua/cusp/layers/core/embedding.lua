@@ -18,7 +18,7 @@ local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local policy = require "cusp.layers.machinery.policy"
-local quantized_table = require "cusp.layers.core.quantized_table"
+local quantizable = require "cusp.layers.core.quantizable"
 
 local lora_rank, lora_alpha = low_rank.options(true)
 
@@ -71,7 +71,9 @@ function Embedding:call(inputs)
   if policy.is_float(inputs.dtype) or inputs.dtype == "bool" then
     inputs = ops.cast(inputs, "int32")
   end
-  if self.__own.quantized then return quantized_table.look_up(self, inputs) end
+  if self.__own.quantized then
+    return require("cusp.layers.core.quantized_table").look_up(self, inputs)
+  end
   local outputs = ops.take(self.embeddings, inputs, 1)
   local dtype = self.compute_dtype
   return outputs.dtype == dtype and outputs or ops.cast(outputs, dtype)
@@ -99,6 +101,7 @@ function Embedding:compute_output_shape(input_shape)
 end
 
 low_rank.add(Embedding, "embeddings")
-quantized_table.add(Embedding)
+quantizable.add(Embedding, "cusp.layers.core.quantized_table", "embeddings",
+  {int8 = true, int4 = true})
 
 return Embedding

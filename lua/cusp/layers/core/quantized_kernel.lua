@@ -13,6 +13,11 @@ local quantized_kernel = {}
 
 local int4_range = {-8, 7}
 
+local function prepare(layer)
+  local own = layer.__own
+  own.geometry = own.geometry or layer:kernel_geometry()
+end
+
 -- The kernel that the layer has, whether or not it is adapted or packed.
 local function stored(layer) return rawget(layer, "_kernel") or rawget(layer, "kernel") end
 
@@ -50,6 +55,7 @@ end
 
 --- The weights of a mode, by name, from those that the layer has.
 function quantized_kernel.quantized_values(layer, mode, config)
+  prepare(layer)
   if mode == "float8" then return {} end
   return values_of(layer, mode, stored(layer).value, config)
 end
@@ -83,6 +89,7 @@ builders.float8 = float8_kernel.build
 
 --- Makes the variables of a mode.
 function quantized_kernel.quantized_build(layer, shape, mode, config)
+  prepare(layer)
   quantizing.build(layer, builders, shape, mode, config)
 end
 
@@ -249,15 +256,9 @@ function quantized_kernel.quantized_entries(layer)
   return list
 end
 
---- Gives a class of layers with a kernel these methods.
-function quantized_kernel.add(class)
-  class.quantizes = {int8 = true, int4 = true, float8 = true}
-  for _, name in ipairs{"quantized_values", "quantized_build", "quantized_entries"} do
-    class[name] = quantized_kernel[name]
-  end
-  class.unpacked_kernel = function(self)
-    return ops.reshape(unpacked(self), self.__own.geometry.shape)
-  end
+--- The kernel of integers of 4 bits, unpacked.
+function quantized_kernel.unpacked_kernel(layer)
+  return ops.reshape(unpacked(layer), layer.__own.geometry.shape)
 end
 
 return quantized_kernel

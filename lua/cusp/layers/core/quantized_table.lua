@@ -174,7 +174,7 @@ function quantized_table.reverse(layer, inputs)
 end
 
 --- The table of integers, of 4 bits too.
-function quantized_table.unpacked(layer)
+function quantized_table.unpacked_embeddings(layer)
   return int4.unpack_int4(layer._embeddings.value, layer.output_dim, -1)
 end
 
@@ -200,15 +200,6 @@ function quantized_table.quantized_entries(layer)
     if variable then list[#list + 1] = {variable, values[name] or variable} end
   end
   return list
-end
-
---- Gives a class of embeddings these methods.
-function quantized_table.add(class)
-  class.quantizes = {int8 = true, int4 = true}
-  for _, name in ipairs{"quantized_values", "quantized_build", "quantized_entries"} do
-    class[name] = quantized_table[name]
-  end
-  class.unpacked_embeddings = quantized_table.unpacked
 end
 
 return quantized_table

@@ -15,7 +15,7 @@ local Layer = require "cusp.layers.machinery.layer"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
-local quantized_table = require "cusp.layers.core.quantized_table"
+local quantizable = require "cusp.layers.core.quantizable"
 
 local own = {
   {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1},
@@ -50,7 +50,9 @@ function ReversibleEmbedding:build(shape)
 end
 
 local function scores_of(self, inputs)
-  if self.__own.quantized then return quantized_table.reverse(self, inputs) end
+  if self.__own.quantized then
+    return require("cusp.layers.core.quantized_table").reverse(self, inputs)
+  end
   local kernel = self.tie_weights and ops.transpose(self.embeddings) or self.reverse_embeddings
   if self.reverse_dtype then
     inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
@@ -74,6 +76,7 @@ end
 --- `call` has attached the mask; in reverse there is none.
 function ReversibleEmbedding:compute_mask() return nil end
 
-quantized_table.add(ReversibleEmbedding)
+quantizable.add(ReversibleEmbedding, "cusp.layers.core.quantized_table", "embeddings",
+  {int8 = true, int4 = true})
 
 return ReversibleEmbedding

@@ -1,6 +1,7 @@
 --- Rows of declared configurations that many layers share.
 -- @module cusp.layers.machinery.options
 
+local Object = require "cusp.base.class"
 local kinds = require "cusp.base.kinds"
 
 local options = {}
@@ -31,6 +32,16 @@ function options.seed(omit_default)
   return {"seed", "integer", optional = true, omit_default = omit_default}
 end
 function options.data_format() return {"data_format", "data_format", default = "default"} end
+
+kinds.define("quantization", {
+  check = function(value)
+    local quantizers = require "cusp.quantizers"
+    if kinds.is_plain(value) and value.class_name then value = quantizers.deserialize(value) end
+    return Object.is_instance(value, quantizers.QuantizationConfig), value
+  end,
+  expects = "a configuration such as cusp.quantizers.Int8QuantizationConfig()",
+  to_config = function(value) return require("cusp.quantizers").serialize(value) end,
+})
 
 --- Of a layer that can be quantized: how it is.
 function options.quantization()

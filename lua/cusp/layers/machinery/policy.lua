@@ -4,7 +4,6 @@
 local DTypePolicy = require "cusp.base.dtype_policy"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
-local quantized_policies = require "cusp.base.quantized_policies"
 local registry = require "cusp.base.registry"
 
 local policy = {}
@@ -28,7 +27,9 @@ end
 --- The serialised form.
 function policy.serialize(of)
   if of.map then return registry.serialize(of.map) end
-  if of.mode then return registry.serialize(quantized_policies.of_parts(of)) end
+  if of.mode then
+    return registry.serialize(require("cusp.base.quantized_policies").of_parts(of))
+  end
   return ordered.object({
     module = "keras", class_name = "DTypePolicy",
     config = ordered.object({name = of.name}, {"name"}), registered_name = null,

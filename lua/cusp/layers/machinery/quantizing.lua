@@ -9,7 +9,6 @@ local arguments = require "cusp.base.arguments"
 local engine = require "cusp.engine"
 local errors = require "cusp.base.errors"
 local DTypePolicyMap = require "cusp.base.dtype_policy_map"
-local kinds = require "cusp.base.kinds"
 local names = require "cusp.base.names"
 local ordered = require "cusp.base.ordered"
 local quantized_policies = require "cusp.base.quantized_policies"
@@ -25,15 +24,6 @@ local configs = {
 }
 
 local function is_config(value) return Object.is_instance(value, quantizers.QuantizationConfig) end
-
-kinds.define("quantization", {
-  check = function(value)
-    if kinds.is_plain(value) and value.class_name then value = quantizers.deserialize(value) end
-    return is_config(value), value
-  end,
-  expects = "a configuration such as cusp.quantizers.Int8QuantizationConfig()",
-  to_config = quantizers.serialize,
-})
 
 --- The mode and the configuration that arguments of `quantize` mean.
 -- @tparam string name of the method, for messages
