@@ -7,6 +7,7 @@
 #include "../base/threads.h"
 #include "../kernels/blas.h"
 #include "../kernels/blas_plain.h"
+#include "../kernels/int8.h"
 #include "../kernels/panels.h"
 #include "../kernels/product.h"
 #include "../kernels/tiles.h"
@@ -526,6 +527,57 @@ static cusp_status tiles_run_arrays(cusp_call *call) {
   return CUSP_OK;
 }
 
+static double matmul_work(const cusp_call *call) {
+  const cusp_shape *a = &call->inputs[0].shape;
+  return 2.0 * (double)a->size[a->ndim - 1] * (double)cusp_shape_count(&call->outputs[0].shape);
+}
+
+/* int8 summed in int32, unless the product is too small to be worth its packing. */
+
+#define LEAST_PACKED ((double)(1 << 15))
+
+static bool is_int8(const cusp_call *call) {
+  const cusp_shape *a = &call->inputs[0].shape;
+  return call->inputs[0].dtype == CUSP_INT8 && call->inputs[1].dtype == CUSP_INT8 &&
+         call->outputs[0].dtype == CUSP_INT32 && matmul_work(call) >= 2 * LEAST_PACKED &&
+         a->size[a->ndim - 1] > 0;
+}
+
+static cusp_int8_task int8_task(const matmul_plan *plan) {
+  const cusp_plain_product *p = &plan->plain;
+  return (cusp_int8_task){.m = p->m,
+                          .n = p->n,
+                          .k = p->k,
+                          .a_row = p->a_row,
+                          .a_column = p->a_column,
+                          .b_row = p->b_row,
+                          .b_column = p->b_column,
+                          .a = (const int8_t[]){0}};
+}
+
+static cusp_status int8_prepare(cusp_call *call) {
+  CUSP_TRY(plain_prepare(call));
+  const cusp_int8_task task = int8_task(call->state);
+  call->workspace_bytes = cusp_int8_workspace(&task);
+  return CUSP_OK;
+}
+
+static cusp_status int8_run(cusp_call *call) {
+  const matmul_plan *plan = call->state;
+  const matmul_run run = {plan, call->inputs[0].data, call->inputs[1].data, call->outputs[0].data};
+  for (int64_t i = 0; i < plan->count; i++) {
+    const char *a, *b;
+    char *c;
+    locate(&run, i, &a, &b, &c);
+    cusp_int8_task task = int8_task(plan);
+    task.a = (const int8_t *)a;
+    task.b = (const int8_t *)b;
+    task.c = c;
+    cusp_int8_multiply(&task, call->workspace);
+  }
+  return CUSP_OK;
+}
+
 static bool plain_accepts(const cusp_call *call, int input) {
   (void)call;
   (void)input;
@@ -626,6 +678,12 @@ static const cusp_kernel matmul_kernels[] = {
      .can_run = is_half,
      .prepare = half_prepare,
      .run = half_run,
+     .release = plan_release},
+    {.name = "int8",
+     .can_run = is_int8,
+     .accepts = plain_accepts,
+     .prepare = int8_prepare,
+     .run = int8_run,
      .release = plan_release},
     {.name = "plain",
      .can_run = plain_can_run,
@@ -811,11 +869,6 @@ static cusp_status kron_compose(cusp_node *const *x, int n, const cusp_attr *att
   }
   cusp_node *product = cusp_multiply(cusp_reshape(x[0], &left), cusp_reshape(x[1], &right));
   return one_output(product ? cusp_reshape(product, &out) : NULL, outputs, n_outputs);
-}
-
-static double matmul_work(const cusp_call *call) {
-  const cusp_shape *a = &call->inputs[0].shape;
-  return 2.0 * (double)a->size[a->ndim - 1] * (double)cusp_shape_count(&call->outputs[0].shape);
 }
 
 const cusp_op cusp_ops_linear[] = {

@@ -139,6 +139,11 @@ return function(context)
   add_mixed("ResNet-20 on 32 x 32, batch 64", "resnet")
   add_mixed("Embedding and LSTM 128, 80 steps, batch 32", "lstm")
   add_mixed("transformer 256, 4 blocks, 128 words, batch 16", "transformer")
+  add("transformer 256, 4 blocks, 128 words, batch 16, int8: predict", "ms", 1e3,
+    "seconds_per_step", {
+      lua_case("quantized.lua", "int8"),
+      {label = "Cusp, float32", command = {cusp, context.scripts .. "quantized.lua"}},
+    })
 
   add("cusp -e \"require 'cusp'\": whole process", "ms", 1e3, "seconds", {
     measured(20, {label = "Cusp", command = {cusp, "-e", "require 'cusp'"}}),

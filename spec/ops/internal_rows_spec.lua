@@ -96,6 +96,15 @@ local cases = {
   {"matmul_float32", "16 bits", function()
     return ops.matmul_float32(typed("bfloat16", 2, 2), typed("float16", 2, 2))
   end},
+  {"quantized_matmul", "expected float32, int8 and float32", function()
+    return ops.quantized_matmul(ones(2, 2), ones(2, 2), ones(2))
+  end},
+  {"quantized_matmul", "features, units", function()
+    return ops.quantized_matmul(ones(2, 3), typed("int8", 2, 2), ones(2))
+  end},
+  {"quantized_matmul", "scale", function()
+    return ops.quantized_matmul(ones(2, 2), typed("int8", 2, 2), ones(3))
+  end},
   {"conv_kernel_gradient_float32", "expected bfloat16", function()
     return ops.conv_kernel_gradient_float32(ones(1, 4, 1), ones(1, 3, 1), {1}, {0}, {1}, {2, 1, 1})
   end},

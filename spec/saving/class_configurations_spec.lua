@@ -117,10 +117,12 @@ describe("the configuration of every class", function()
     report(failures)
   end)
 
-  it("says in words what a quantized layer is not", function()
-    local ok, message = pcall(cusp.layers.Dense,
-      {2, quantization_config = {class_name = "Int8QuantizationConfig", config = {}}})
+  it("says in words what a quantized layer is told", function()
+    local dense = cusp.layers.Dense{2,
+      quantization_config = {class_name = "Int8QuantizationConfig", config = {}}}
+    assert.are.equal("int8", dense.quantization_config.mode)
+    local ok, message = pcall(cusp.layers.Dense, {2, quantization_config = 3})
     assert.is_false(ok)
-    assert.matches("quantized layers are not supported", message)
+    assert.matches("a configuration such as cusp.quantizers", message)
   end)
 end)

@@ -22,7 +22,7 @@ return {
       utils.Config utils.legacy.* legacy.saving.* backend.get_uid
       optimizers.legacy.* saving.KerasFileEditor *Layer:add_metric
       optimizers.Muon:* *LossScaleOptimizer:check_finite optimizers.OptimizerMap:*
-      layers.RNN:inner_loop metrics.AUC:interpolate_pr_auc
+      dtype_policies.DTypePolicyMap:* layers.RNN:inner_loop metrics.AUC:interpolate_pr_auc
       layers.MelSpectrogram:linear_to_mel_weight_matrix layers.Random*:get_*
       layers.Dense:variable_serialization_spec layers.EinsumDense:variable_serialization_spec
       layers.Embedding:variable_serialization_spec layers.EinsumDense(gptq_unpacked_column_size)]],
@@ -59,10 +59,9 @@ return {
       ops.*meshgrid(order) layers.*Cell:*dropout_mask
       utils.*:num_batches layers.Discretization:* layers.Normalization:finalize_state]],
   }, {
-    title = "Quantization",
-    reason = "Planned: there are no integer kernels for products yet, and weights stay "
-      .. "floating-point.",
-    names = [[quantizers.* Quantizer *Layer:quantiz* *Model:get_quantization_layer_structure
-      dtype_policies.*DTypePolicy*]],
+    title = "Quantization by calibration",
+    reason = "Planned: GPTQ and AWQ choose the integers by what goes through a language model.",
+    names = [[quantizers.GPTQConfig quantizers.AWQConfig dtype_policies.GPTQDTypePolicy
+      dtype_policies.AWQDTypePolicy]],
   },
 }

@@ -2,7 +2,8 @@
 -- one, or its name, as `dtype`; `cusp.config.set_dtype_policy` sets that of layers that are given
 -- none.
 -- @classmod cusp.DTypePolicy
--- @tparam[opt] string name a dtype, "mixed_float16" or "mixed_bfloat16"; by default the global one
+-- @tparam[opt] string name a dtype, "mixed_float16" or "mixed_bfloat16"; by default the global one.
+-- A layer's `dtype` may also be a quantized one, such as "int8_from_float32".
 -- @usage
 -- local policy = cusp.DTypePolicy "mixed_bfloat16"
 -- print(policy.compute_dtype, policy.variable_dtype) --> bfloat16  float32
@@ -46,13 +47,49 @@ local function name_of(value)
   return value
 end
 
+local modes = {int8 = true, int4 = true, float8 = true}
+local blocks = "^int4/(%-?%d+)$"
+
+local function check_mode(mode, size, compute)
+  local base = size and "int4" or mode
+  if not modes[base] or size and (size == 0 or size < -1) then
+    errors.raise("dtype policy: the quantization mode should be \"int8\", \"int4\", "
+      .. "\"int4/<block size>\" or \"float8\", got %q", mode)
+  end
+  if base == "int8" and compute == "float16" then
+    errors.raise("dtype policy: the quantization mode \"int8\" does not go with computing in "
+      .. "float16; use \"mixed_bfloat16\" or \"float32\"")
+  end
+  return base
+end
+
+--- What the policy of a quantized layer says.
+-- @tparam string mode "int8", "int4", "int4/128" or "float8"
+-- @tparam ?string source the policy that the layer had before
+-- @tparam ?integer length of the histories of "float8"
+-- @treturn table as `parts` has it, with `mode`, `source`, `block_size` and `history`
+-- @local
+function DTypePolicy.quantized_parts(mode, source, length)
+  local from = DTypePolicy.parts(source)
+  local size = math.tointeger(tonumber(mode:match(blocks)))
+  local base = check_mode(mode, size, from.compute)
+  return {name = mode .. "_from_" .. from.name, compute = from.compute, variable = from.variable,
+    mode = base, source = from.name, block_size = size, history = length or 1024}
+end
+
 --- What a policy says: from a dtype's or policy's name, a policy, Keras's serialised form of one,
 -- or the global one from nil.
 -- @treturn table `name`, `compute` and `variable`
 -- @raise for a name that is no dtype
 -- @local
 function DTypePolicy.parts(value)
+  if kinds.is_plain(value) and value.class_name and value.class_name ~= "DTypePolicy" then
+    value = require("cusp.base.registry").deserialize(value)
+  end
+  if type(value) == "table" and value.to_parts then return value:to_parts() end
   local name = kinds.dtype(name_of(value))
+  local mode, source = kinds.quantized_dtype(name)
+  if mode then return DTypePolicy.quantized_parts(mode, source) end
   if mixed[name] then
     note_slow(name)
     return mixed[name]
@@ -67,10 +104,14 @@ end
 function DTypePolicy:init(args)
   Object.configure(self, args, DTypePolicy)
   local parts = DTypePolicy.parts(self.name)
+  if parts.mode then
+    errors.raise("DTypePolicy: %q is the policy of quantized layers; make it by "
+      .. "cusp.dtype_policies.get(%q)", parts.name, parts.name)
+  end
   self.name, self.compute_dtype, self.variable_dtype = parts.name, parts.compute, parts.variable
 end
 
---- How weights are quantized: never here.
+--- How weights are quantized: not at all here.
 function DTypePolicy.__getters.quantization_mode() return nil end
 
 --- A floating-point tensor in another dtype; anything else as it is.
@@ -87,11 +128,12 @@ function DTypePolicy:get_config() return ordered.object({name = self.name}, {"na
 
 function DTypePolicy.__eq(a, b)
   return Object.is_instance(a, DTypePolicy) and Object.is_instance(b, DTypePolicy)
-    and a.name == b.name
+    and getmetatable(a) == getmetatable(b) and a.name == b.name
+    and a.amax_history_length == b.amax_history_length
 end
 
 --- As Keras prints it: `<DTypePolicy "mixed_float16">`.
-function DTypePolicy:__tostring() return ("<DTypePolicy %q>"):format(self.name) end
+function DTypePolicy:__tostring() return ("<%s %q>"):format(self.__name, self.name) end
 
 --- The policy of layers that are given none.
 -- @treturn DTypePolicy

@@ -398,6 +398,14 @@ local python_names = {int = "int32", float = "float32"}
 --- The dtype that a name means: Python's own two among them.
 function kinds.dtype(name) return python_names[name] or name end
 
+--- The mode and the policy before it of a quantized policy's name, "int8_from_float32".
+-- @treturn ?string mode
+-- @treturn ?string
+function kinds.quantized_dtype(name)
+  if type(name) ~= "string" then return nil end
+  return name:match "^(.-)_from_(.*)$"
+end
+
 kinds.define("dtype", {
   check = function(value, parameter)
     -- a DTypePolicy in Keras's serialised form, or one itself
@@ -405,7 +413,8 @@ kinds.define("dtype", {
     if type(value) == "table" and value.compute_dtype then value = value.name end
     if type(value) ~= "string" then return false end
     value = kinds.dtype(value)
-    return dtypes[value] or parameter.policy and value:find "^mixed_" ~= nil
+    local is_policy = value:find "^mixed_" ~= nil or kinds.quantized_dtype(value) ~= nil
+    return dtypes[value] or parameter.policy and is_policy
       or parameter.strings and value == "string", value
   end,
   expects = "a dtype such as \"float32\" or \"int64\"",

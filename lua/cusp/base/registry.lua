@@ -117,7 +117,8 @@ local namespaces = {
   initializers = "initializers",
   regularizers = "regularizers", constraints = "constraints", activations = "activations",
   models = "models", random = "random",
-  callbacks = "callbacks", utils = "utils", onnx = "onnx",
+  callbacks = "callbacks", utils = "utils", onnx = "onnx", quantizers = "quantizers",
+  dtype_policies = "dtype_policies",
 }
 local order = {"layers", "models", "losses", "metrics", "optimizers", "initializers",
   "regularizers", "constraints", "activations"}

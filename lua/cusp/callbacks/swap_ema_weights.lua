@@ -26,7 +26,12 @@ local function pairs_of(self)
       .. "false")
   end
   optimizer:ensure_built(self.model.trainable_variables)
-  return optimizer.__own.trainable_variables, optimizer.__own.averages
+  local variables, averages = {}, {}
+  for i, variable in ipairs(optimizer.__own.trainable_variables) do
+    local average = optimizer.__own.averages[i]
+    if average then variables[#variables + 1], averages[#averages + 1] = variable, average end
+  end
+  return variables, averages
 end
 
 local function exchange(self, wanted)

@@ -408,6 +408,12 @@ Model.set_trainable = require "cusp.models.trainable"
 Model.get_state_tree = state_tree.get
 Model.set_state_tree = state_tree.set
 Model.profile = require "cusp.models.profile"
+function Model:quantize(...) return require("cusp.models.quantize")(self, ...) end
+
+--- The order of a model's blocks, for quantization that calibrates them in turn. Override it.
+-- @tparam[opt] string mode
+-- @treturn ?table nil: there is none
+function Model:get_quantization_layer_structure() return nil end
 
 --- Prints a table of the layers: output shapes, parameter counts, and connections.
 -- @tparam[opt] integer line_length

@@ -55,12 +55,13 @@ return Optimizer.define("Adafactor", {
     Optimizer.build(self, variables)
     self.rows, self.columns, self.velocities = {}, {}, {}
     for i, variable in ipairs(variables) do
-      if #variable.shape < 2 then
-        add_placeholders(self, variable)
-      else
+      if #variable.shape >= 2 then
         add_factors(self, variable, i)
+      elseif not variable.overwrite_with_gradient then
+        add_placeholders(self, variable)
       end
-      self.velocities[i] = self:add_variable_from_reference(variable, "velocity")
+      self.velocities[i] = not variable.overwrite_with_gradient
+        and self:add_variable_from_reference(variable, "velocity")
     end
   end,
   update_step = function(self, gradient, variable)

@@ -64,7 +64,8 @@ end
 function LossScaleOptimizer:apply_gradients_now(gradients, variables)
   local finite, scale, unscaled = all_finite(gradients), self.dynamic_scale.value, {}
   for i, gradient in ipairs(gradients) do
-    unscaled[i] = gradient / ops.cast(scale, gradient.dtype)
+    unscaled[i] = variables[i].overwrite_with_gradient and gradient
+      or gradient / ops.cast(scale, gradient.dtype)
   end
   Optimizer.gated(self.inner_optimizer, finite, function()
     self.inner_optimizer:apply_gradients_now(unscaled, variables)

@@ -78,8 +78,9 @@ return Optimizer.define("Muon", {
     Optimizer.build(self, variables)
     self.momentums, self.adam_velocities = {}, {}
     for i, variable in ipairs(variables) do
-      self.momentums[i] = self:add_variable_from_reference(variable, "momentum")
-      if uses_adam(self, variable) then
+      local updated = not variable.overwrite_with_gradient
+      self.momentums[i] = updated and self:add_variable_from_reference(variable, "momentum")
+      if updated and uses_adam(self, variable) then
         self.adam_velocities[i] = self:add_variable_from_reference(variable, "velocity")
       end
     end

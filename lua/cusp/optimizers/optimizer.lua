@@ -239,15 +239,15 @@ end
 -- @tparam {Variable,...} variables
 -- @tparam string|table wanted names, such as `{"momentum", "velocity"}`
 -- @tparam[opt] table initializers one for each name
--- @return a list for each name
+-- @return a list for each name; `false` for variables that their gradients overwrite
 function Optimizer:add_optimizer_variables(variables, wanted, initializers)
   if type(wanted) == "string" then wanted = {wanted} end
   local slots = {}
   for k = 1, #wanted do slots[k] = {} end
   for i, variable in ipairs(variables) do
     for k, name in ipairs(wanted) do
-      slots[k][i] = self:add_variable_from_reference(variable, name,
-        initializers and initializers[k])
+      slots[k][i] = not variable.overwrite_with_gradient
+        and self:add_variable_from_reference(variable, name, initializers and initializers[k])
     end
   end
   return table.unpack(slots)
@@ -427,13 +427,14 @@ local function update_averages(self)
   for i, variable in ipairs(self.__own.trainable_variables) do
     local average = self.__own.averages[i]
     local share = ops.cast(momentum, variable.dtype)
-    self:assign(average, average * share + variable * (1 - share))
+    if average then self:assign(average, average * share + variable * (1 - share)) end
   end
   if self.ema_overwrite_frequency then
     local now = ops.equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
     gated(self, now, function()
       for i, variable in ipairs(self.__own.trainable_variables) do
-        self:assign(variable, self.__own.averages[i].value)
+        local average = self.__own.averages[i]
+        if average then self:assign(variable, average.value) end
       end
     end)
   end
@@ -445,7 +446,21 @@ local function constrain(self, variables)
   end
 end
 
+-- Variables that their gradients overwrite get those; the others are left.
+local function overwrite(self, gradients, variables)
+  local rest, rest_variables = {}, {}
+  for i, variable in ipairs(variables) do
+    if variable.overwrite_with_gradient then
+      self:assign(variable, ops.cast(gradients[i], variable.dtype))
+    else
+      rest[#rest + 1], rest_variables[#rest_variables + 1] = gradients[i], variable
+    end
+  end
+  return rest, rest_variables
+end
+
 local function apply_sharing(self, gradients, variables)
+  gradients, variables = overwrite(self, gradients, variables)
   local scale = self.loss_scale_factor
   if scale then
     local scaled = {}
@@ -671,7 +686,8 @@ function Optimizer:finalize_variable_values(variables)
   if not self.use_ema or not self.built then return end
   for _, variable in ipairs(variables) do
     local index = self.__own.index[variable]
-    if index then variable:assign(self.__own.averages[index].value) end
+    local average = index and self.__own.averages[index]
+    if average then variable:assign(average.value) end
   end
 end
 

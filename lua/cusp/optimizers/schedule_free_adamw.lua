@@ -26,7 +26,9 @@ return Optimizer.define("ScheduleFreeAdamW", {
     self.momentums, self.velocities = self:add_optimizer_variables(variables,
       {"momentum", "velocity"})
     -- The fast sequence starts at the variables.
-    for i, variable in ipairs(variables) do self.momentums[i]:assign(variable.value) end
+    for i, momentum in ipairs(self.momentums) do
+      if momentum then momentum:assign(variables[i].value) end
+    end
   end,
   update_step = function(self, gradient, variable)
     local index, beta = self:index_of(variable), self.beta_1

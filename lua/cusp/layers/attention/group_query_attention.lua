@@ -46,6 +46,14 @@ local GroupQueryAttention = Layer:extend("GroupQueryAttention", {
   make_dense = MultiHeadAttention.make_dense,
 })
 
+local configuration = GroupQueryAttention.get_config -- what the declaration makes
+
+--- The policies of the projections are in it, too, where those are quantized.
+function GroupQueryAttention:get_config()
+  local quantizing = require "cusp.layers.machinery.quantizing"
+  return quantizing.with_policies(self, configuration(self))
+end
+
 function GroupQueryAttention:init(args)
   self:configure(args, GroupQueryAttention)
   -- Keras's class has a longer name than its export

@@ -49,10 +49,18 @@ local MultiHeadAttention = Layer:extend("MultiHeadAttention", {
   },
 })
 
+local configuration = MultiHeadAttention.get_config -- what the declaration makes
+
 function MultiHeadAttention:init(args)
   self:configure(args, MultiHeadAttention)
   Layer.init(self, args)
   self.value_dim = self.value_dim or self.key_dim
+end
+
+--- The policies of the projections are in it, too, where those are quantized.
+function MultiHeadAttention:get_config()
+  local quantizing = require "cusp.layers.machinery.quantizing"
+  return quantizing.with_policies(self, configuration(self))
 end
 
 --- The argument of that name, not the output shape of a symbolic call.

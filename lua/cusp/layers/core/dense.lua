@@ -16,6 +16,7 @@ local errors = require "cusp.base.errors"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantizable = require "cusp.layers.core.quantizable"
 local shapes = require "cusp.base.shape"
 
 local lora_rank, lora_alpha = low_rank.options()
@@ -38,15 +39,26 @@ local Dense = Layer:extend("Dense", {
       errors.raise("the last axis of the input should have a known size, got shape %s",
         errors.shape(shape))
     end
-    self.kernel = options.weight(self, "kernel", {features, self.units})
+    self.__own.full_shape = {features, self.units}
+    local mode = self.quantization_mode
+    if mode then
+      self:quantized_build({features, self.units}, mode, self.quantization_config)
+    end
+    if not mode or mode == "float8" then
+      self.kernel = options.weight(self, "kernel", {features, self.units})
+    end
     if self.use_bias then self.bias = options.weight(self, "bias", {self.units}) end
     self.input_spec = {min_ndim = 2, axes = {[-1] = features}}
     low_rank.built(self, "kernel")
   end,
 
-  call = function(self, inputs)
-    local outputs = ops.matmul(inputs, self.kernel)
-    if self.use_bias then outputs = ops.add(outputs, self.bias) end
+  call = function(self, inputs, args)
+    local quantized = self.__own.quantized and require "cusp.layers.core.quantized_kernel"
+    local outputs = quantized and quantized.product(self, inputs, args.training)
+      or ops.matmul(inputs, self.kernel)
+    if self.use_bias then
+      outputs = ops.add(outputs, quantized and quantized.bias(self) or self.bias)
+    end
     if self.activation then outputs = self.activation(outputs) end
     return outputs
   end,
@@ -59,5 +71,13 @@ local Dense = Layer:extend("Dense", {
 })
 
 low_rank.add(Dense, "kernel")
+quantizable.add(Dense, "cusp.layers.core.quantized_kernel", "kernel",
+  {int8 = true, int4 = true, float8 = true})
+
+--- How the scales of a quantized kernel lie.
+-- @local
+function Dense:kernel_geometry()
+  return require("cusp.layers.core.kernel_geometry").dense(table.unpack(self.__own.full_shape))
+end
 
 return Dense

@@ -15,6 +15,7 @@ local errors = require "cusp.base.errors"
 local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantizable = require "cusp.layers.core.quantizable"
 local shapes = require "cusp.base.shape"
 
 local lora_rank, lora_alpha = low_rank.options()
@@ -119,15 +120,26 @@ end
 
 function EinsumDense:build(shape)
   local parts = analyse(self, shape)
-  self.kernel = options.weight(self, "kernel", kernel_shape(self, parts))
+  local full_shape = kernel_shape(self, parts)
+  self.__own.full_shape = full_shape
+  self.__own.parts = parts
+  local mode = self.quantization_mode
+  if mode then self:quantized_build(full_shape, mode, self.quantization_config) end
+  if not mode or mode == "float8" then
+    self.kernel = options.weight(self, "kernel", full_shape)
+  end
   if self.bias_axes then self.bias = options.weight(self, "bias", bias_shape(self, parts)) end
   self.input_spec = {ndim = #shape}
   low_rank.built(self, "kernel")
 end
 
-function EinsumDense:call(inputs)
-  local outputs = ops.einsum(self.equation, inputs, self.kernel)
-  if self.bias then outputs = ops.add(outputs, self.bias) end
+function EinsumDense:call(inputs, args)
+  local quantized = self.__own.quantized and require "cusp.layers.core.quantized_kernel"
+  local outputs = quantized and quantized.product(self, inputs, args.training)
+    or ops.einsum(self.equation, inputs, self.kernel)
+  if self.bias then
+    outputs = ops.add(outputs, quantized and quantized.bias(self) or self.bias)
+  end
   if self.activation then outputs = self.activation(outputs) end
   return outputs
 end
@@ -137,5 +149,14 @@ function EinsumDense:compute_output_shape(input_shape)
 end
 
 low_rank.add(EinsumDense, "kernel")
+quantizable.add(EinsumDense, "cusp.layers.core.quantized_kernel", "kernel",
+  {int8 = true, int4 = true, float8 = true})
+
+--- How the scales of a quantized kernel lie.
+-- @local
+function EinsumDense:kernel_geometry()
+  local own = self.__own
+  return require("cusp.layers.core.kernel_geometry").einsum(own.parts, own.full_shape)
+end
 
 return EinsumDense

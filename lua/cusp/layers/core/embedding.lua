@@ -18,6 +18,7 @@ local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local policy = require "cusp.layers.machinery.policy"
+local quantizable = require "cusp.layers.core.quantizable"
 
 local lora_rank, lora_alpha = low_rank.options(true)
 
@@ -49,7 +50,13 @@ function Embedding:init(args)
 end
 
 function Embedding:build()
-  self.embeddings = options.weight(self, "embeddings", {self.input_dim, self.output_dim})
+  local shape = {self.input_dim, self.output_dim}
+  self.__own.full_shape = shape
+  if self.quantization_mode then
+    self:quantized_build(shape, self.quantization_mode, self.quantization_config)
+    return low_rank.built(self, "embeddings")
+  end
+  self.embeddings = options.weight(self, "embeddings", shape)
   local initial = self.__own.initial
   if kinds.is_plain(initial) and #initial == 1 and engine.is_tensor(initial[1]) then
     initial = initial[1]
@@ -63,6 +70,9 @@ end
 function Embedding:call(inputs)
   if policy.is_float(inputs.dtype) or inputs.dtype == "bool" then
     inputs = ops.cast(inputs, "int32")
+  end
+  if self.__own.quantized then
+    return require("cusp.layers.core.quantized_table").look_up(self, inputs)
   end
   local outputs = ops.take(self.embeddings, inputs, 1)
   local dtype = self.compute_dtype
@@ -91,5 +101,7 @@ function Embedding:compute_output_shape(input_shape)
 end
 
 low_rank.add(Embedding, "embeddings")
+quantizable.add(Embedding, "cusp.layers.core.quantized_table", "embeddings",
+  {int8 = true, int4 = true})
 
 return Embedding

@@ -15,6 +15,7 @@ local Layer = require "cusp.layers.machinery.layer"
 local masks = require "cusp.base.masks"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
+local quantizable = require "cusp.layers.core.quantizable"
 
 local own = {
   {"input_dim", "integer", min = 1}, {"output_dim", "integer", min = 1},
@@ -40,7 +41,7 @@ end
 
 function ReversibleEmbedding:build(shape)
   Embedding.build(self, shape)
-  if not self.tie_weights then
+  if not self.tie_weights and not self.quantization_mode then
     self.reverse_embeddings = self:add_weight{
       name = "reverse_embeddings", shape = {self.output_dim, self.input_dim},
       initializer = self.embeddings_initializer,
@@ -48,12 +49,19 @@ function ReversibleEmbedding:build(shape)
   end
 end
 
-local function reverse(self, inputs)
+local function scores_of(self, inputs)
+  if self.__own.quantized then
+    return require("cusp.layers.core.quantized_table").reverse(self, inputs)
+  end
   local kernel = self.tie_weights and ops.transpose(self.embeddings) or self.reverse_embeddings
   if self.reverse_dtype then
     inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
   end
-  local scores = ops.matmul(inputs, kernel)
+  return ops.matmul(inputs, kernel)
+end
+
+local function reverse(self, inputs)
+  local scores = scores_of(self, inputs)
   local cap = self.logit_soft_cap
   return cap and ops.multiply(ops.tanh(ops.divide(scores, cap)), cap) or scores
 end
@@ -67,5 +75,8 @@ end
 
 --- `call` has attached the mask; in reverse there is none.
 function ReversibleEmbedding:compute_mask() return nil end
+
+quantizable.add(ReversibleEmbedding, "cusp.layers.core.quantized_table", "embeddings",
+  {int8 = true, int4 = true})
 
 return ReversibleEmbedding

@@ -240,9 +240,11 @@ end
 calling.settle = settle_if_complete
 
 local function build(layer, shape, others)
-  layer.__own.path = context.get().path or layer.name
-  layer.__own.build_shape = shape
-  layer.__own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
+  local own = layer.__own
+  own.path = context.get().path or layer.name
+  if own.policy.map then own.policy = policy.at(own.policy, own.path) end
+  own.build_shape = shape
+  own.build_others = type(others) == "table" and next(others) ~= nil and others or nil
   getmetatable(layer).build(layer, shape, others)
   layer.built = true
   settle_if_complete(layer)
@@ -324,7 +326,7 @@ local function cast_weights(layer, fields)
   for _, name in ipairs(layer.__order) do
     local value = rawget(layer, name)
     if engine.is_variable(value) and value.trainable and value.dtype ~= dtype
-      and policy.is_float(value.dtype) then
+      and not value.keeps_dtype and policy.is_float(value.dtype) then
       table.move({layer, name, engine.ops.cast(value, dtype)}, 1, 3, #fields + 1, fields)
     end
   end

@@ -221,6 +221,8 @@ function Layer:add_weight(...)
       {dtype = dtype, trainable = trainable, deferred = is_library(initializer)})
   end)
   variable.name, variable.path = name, names.path(name)
+  if args.overwrite_with_gradient then variable.overwrite_with_gradient = true end
+  if not args.autocast then variable.keeps_dtype = true end
   variable.regularizer, variable.constraint = resolve("regularizers", args.regularizer),
     resolve("constraints", args.constraint)
   local own = self.__own.weights
@@ -463,12 +465,49 @@ getters.variable_dtype = getters.dtype
 --- The dtype that the layer computes in.
 function getters.compute_dtype(self) return (self.__own.policy or policy.get(nil)).compute end
 --- The name of the dtype policy.
-function getters.dtype_policy(self) return (self.__own.policy or policy.get(nil)).name end
+function getters.dtype_policy(self)
+  local own = self.__own.policy or policy.get(nil)
+  return own.map or own.name
+end
 
---- Sets the dtype policy; weights that are there keep their dtype.
+--- Sets the dtype policy; weights that are there keep their dtype, unless the policy is that of a
+-- quantized layer.
 function setters.dtype_policy(self, value)
   prepare(self)
-  self.__own.policy = policy.get(value)
+  local own, wanted = self.__own, policy.get(value)
+  if wanted.map and own.path then wanted = policy.at(wanted, own.path) end
+  local before = own.policy
+  own.policy = wanted
+  if not wanted.mode or not self.built or own.quantized then return end
+  local ok, message = engine.attempt(self.quantize, self, wanted.mode)
+  if ok then return end
+  own.policy = before
+  error(message, 0)
+end
+
+---------------------------------------------------------------- quantization
+
+--- How the layer's weights are quantized: "int8", "int4" or "float8"; nil: they are not.
+-- @field quantization_mode
+function getters.quantization_mode(self) return (self.__own.policy or policy.get(nil)).mode end
+
+--- Quantizes the layer: integers and scales take the place of its weights.
+-- @tparam ?string mode "int8", "int4" or "float8"; nil: the configuration's
+-- @tparam[opt=true] boolean type_check refuse classes derived from those that can be quantized
+-- @tparam[opt] QuantizationConfig config how weights and inputs are rounded
+-- @raise where the class cannot be quantized, is not built or is quantized already
+-- @usage layer:quantize("int8")
+function Layer:quantize(...)
+  return require("cusp.layers.machinery.quantizing").quantize(self, ...)
+end
+
+--- Makes the variables of a quantized layer. Dense, EinsumDense, Embedding and ReversibleEmbedding
+-- have it.
+-- @tparam table input_shape of the weight that is quantized
+-- @tparam string mode
+function Layer:quantized_build(_, mode)
+  errors.raise("%s (%s): layers of this class cannot be quantized to %q", self.name,
+    class_name(self), mode)
 end
 
 --- The dtype of what the layer gives: that of its inputs where it only moves values, else what it

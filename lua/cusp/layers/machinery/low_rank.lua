@@ -34,8 +34,8 @@ local function add_matrix(self, weight, suffix, shape, initializer)
 end
 
 local function enable(self, weight, rank, alpha, a_initializer, b_initializer)
-  local variable = rawget(self, weight)
-  local shape = variable.shape
+  local variable = rawget(self, weight) or rawget(self, "_" .. weight)
+  local shape = self.__own.full_shape or variable.shape
   local first = table.move(shape, 1, #shape - 1, 1, {})
   first[#shape] = rank
   add_matrix(self, weight, "a", first, a_initializer)
@@ -46,13 +46,15 @@ local function enable(self, weight, rank, alpha, a_initializer, b_initializer)
   self.lora_enabled, self.lora_rank, self.lora_alpha = true, rank, alpha or rank
 end
 
--- The weight with the product added to it.
+-- The weight, unpacked, with the product added to it.
 local function merged(self, weight)
-  local variable = rawget(self, "_" .. weight)
-  if not variable then return nil end
+  local own = rawget(self, "_" .. weight)
+  if not own then return nil end
+  if self.__own.policy.mode == "int4" then own = self["unpacked_" .. weight](self) end
+  if not self.lora_enabled then return own end
   local product = ops.matmul(rawget(self, "lora_" .. weight .. "_a"),
     rawget(self, "lora_" .. weight .. "_b"))
-  local sum = ops.add(variable, product * (self.lora_alpha / self.lora_rank))
+  local sum = ops.add(own, product * (self.lora_alpha / self.lora_rank))
   local dtype = self.compute_dtype
   return sum.dtype == dtype and sum or ops.cast(sum, dtype)
 end

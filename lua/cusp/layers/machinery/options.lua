@@ -1,6 +1,7 @@
 --- Rows of declared configurations that many layers share.
 -- @module cusp.layers.machinery.options
 
+local Object = require "cusp.base.class"
 local kinds = require "cusp.base.kinds"
 
 local options = {}
@@ -33,10 +34,16 @@ end
 function options.data_format() return {"data_format", "data_format", default = "default"} end
 
 kinds.define("quantization", {
-  check = function() return false end, expects = "null: quantized layers are not supported",
+  check = function(value)
+    local quantizers = require "cusp.quantizers"
+    if kinds.is_plain(value) and value.class_name then value = quantizers.deserialize(value) end
+    return Object.is_instance(value, quantizers.QuantizationConfig), value
+  end,
+  expects = "a configuration such as cusp.quantizers.Int8QuantizationConfig()",
+  to_config = function(value) return require("cusp.quantizers").serialize(value) end,
 })
 
---- Of a layer that Keras can quantize: its configuration says that it is not.
+--- Of a layer that can be quantized: how it is.
 function options.quantization()
   return {"quantization_config", "quantization", optional = true, keyword_only = true}
 end

@@ -4,6 +4,7 @@
 local DTypePolicy = require "cusp.base.dtype_policy"
 local null = require "cusp.base.null"
 local ordered = require "cusp.base.ordered"
+local registry = require "cusp.base.registry"
 
 local policy = {}
 
@@ -14,8 +15,21 @@ local policy = {}
 -- @raise for a name that is no dtype
 policy.get = DTypePolicy.parts
 
+--- The policy of a layer that was given policies by path.
+-- @tparam table of what the layer keeps of them
+-- @tparam string path
+-- @treturn table
+function policy.at(of, path)
+  local own = DTypePolicy.parts(of.map:get(path))
+  return setmetatable({map = of.map}, {__index = own})
+end
+
 --- The serialised form.
 function policy.serialize(of)
+  if of.map then return registry.serialize(of.map) end
+  if of.mode then
+    return registry.serialize(require("cusp.base.quantized_policies").of_parts(of))
+  end
   return ordered.object({
     module = "keras", class_name = "DTypePolicy",
     config = ordered.object({name = of.name}, {"name"}), registered_name = null,

@@ -74,14 +74,18 @@ function conversions.float32(value)
 end
 
 --- A dtype policy is its name.
-function conversions.policy_name(value)
+function conversions.policy_name(value, node)
+  if is_plain(value) and value.class_name and value.class_name ~= "DTypePolicy" then
+    errors.raise("%s (%s): the form of tf.keras 2 has no quantized layers; save the model as "
+      .. ".keras, or its weights", node.config.name or "?", node.class_name)
+  end
   if is_plain(value) and is_plain(value.config) then return value.config.name end
   return value
 end
 
 --- Layers of categories had the dtype of what they give.
 function conversions.category_dtype(value, node)
-  return node.config.output_mode == "int" and "int64" or conversions.policy_name(value)
+  return node.config.output_mode == "int" and "int64" or conversions.policy_name(value, node)
 end
 
 --- TF 2's TextVectorization says what it takes.

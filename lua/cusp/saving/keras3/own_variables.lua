@@ -1,6 +1,6 @@
 --- Parts of a model that say themselves what a file keeps of their variables: classes of the
--- program's with `save_own_variables` and `load_own_variables`, layers under adaptation, and those
--- whose `keeps_own_variables` says so.
+-- program's with `save_own_variables` and `load_own_variables`, layers that are adapted or
+-- quantized, and those whose `keeps_own_variables` says so.
 -- @module cusp.saving.keras3.own_variables
 local Object = require "cusp.base.class"
 local engine = require "cusp.engine"
@@ -16,7 +16,7 @@ local methods_of = {layer = true, optimizer = true}
 function own_variables.is_custom(part, method)
   local object = part.object
   if not methods_of[part.kind] then return false end
-  if object.lora_enabled then return true end
+  if object.lora_enabled or object.__own.quantized then return true end
   if object.keeps_own_variables and object:keeps_own_variables() then return true end
   local f = object[method]
   return type(f) == "function"

@@ -54,6 +54,10 @@ function stored.same_shape(a, b) return table.concat(a, ",") == table.concat(b, 
 
 --- The reason why a value does not fit a variable; nil if it does.
 function stored.misfit(variable, value)
+  if value.dtype == "int8" and variable.dtype:find "float" then
+    return ("the variable %s is %s, the file's value is of a quantized layer; quantize the layer "
+      .. "first"):format(tostring(variable.path or variable.name), variable.dtype)
+  end
   if stored.same_shape(variable.shape, value.shape) then return nil end
   return ("the variable %s has shape %s, the file's value has %s"):format(tostring(variable.path
     or variable.name),
