@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { SPINS = 500 };
-static const double SHORT_REST = 20e-6, LONG_REST = 500e-6, /* seconds between looks */
+static const double SHORT_REST = 20e-6, LONG_REST = 200e-6, /* seconds between looks */
     GRACE = 1;                                              /* seconds after an interrupt */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -193,7 +193,7 @@ bool cusp_mpi_wait(cusp_mpi_job *job) {
       continue;
     }
     rest(turns++);
-    if (turns % 64 != 0)
+    if (turns % 64 != 0 || is_over(job))
       continue;
     end_if_stuck(first);
     if (!job->ends && is_given_up(&interrupted) && first->stage != CUSP_MPI_RUNNING) {

@@ -81,7 +81,7 @@ end
 
 ---------------------------------------------------------------- several tensors
 
-local bucket_bytes = 1 << 20 -- of what travels as one message
+local bytes_per_pack = 1 << 20 -- of what travels as one message, at least
 local sizes = {float64 = 8, float32 = 4, float16 = 2, bfloat16 = 2}
 
 -- Variables whose gradients are zero in most of their rows.
@@ -120,16 +120,19 @@ local function in_buckets(tensors, how)
     local bytes = count * (sizes[dtype] or 8)
     if not buckets[dtype] then
       buckets[dtype], dtypes[#dtypes + 1] = {bytes = 0}, dtype
-    elseif buckets[dtype].bytes + bytes > bucket_bytes then
-      send(buckets[dtype], how, results)
-      buckets[dtype] = {bytes = 0}
     end
     local bucket = buckets[dtype]
     bucket[#bucket + 1] = {tensor = tensor, place = place, count = count,
       dtype = tensors[place].dtype}
     bucket.bytes = bucket.bytes + bytes
+    if bucket.bytes >= how.bytes_per_pack then
+      send(bucket, how, results)
+      buckets[dtype] = {bytes = 0}
+    end
   end
-  for _, dtype in ipairs(dtypes) do send(buckets[dtype], how, results) end
+  for _, dtype in ipairs(dtypes) do
+    if #buckets[dtype] > 0 then send(buckets[dtype], how, results) end
+  end
   return results
 end
 
@@ -150,7 +153,8 @@ function replicas.means(gradients, variables)
       dense[#dense + 1], places[#places + 1] = gradient, i
     end
   end
-  local how = {weight = active.share, weighted = true, as_bfloat16 = active.as_bfloat16}
+  local how = {weight = active.share, weighted = true, as_bfloat16 = active.as_bfloat16,
+    bytes_per_pack = active.bytes_per_pack or bytes_per_pack}
   for i, mean in ipairs(in_buckets(dense, how)) do results[places[i]] = mean end
   return results
 end
@@ -159,7 +163,8 @@ end
 -- @tparam {tensor,...} tensors
 -- @treturn {tensor,...}
 function replicas.sums(tensors)
-  return in_buckets(tensors, {weight = replicas.active.share, weighted = false})
+  return in_buckets(tensors, {weight = replicas.active.share, weighted = false,
+    bytes_per_pack = bytes_per_pack})
 end
 
 ---------------------------------------------------------------- metrics
@@ -281,7 +286,7 @@ function replicas.align(owner, variables)
     if sizes[variable.dtype] then floats[#floats + 1] = variable end
   end
   replicas.agree(owner, lines)
-  local how = {weight = weight_of_first(), weighted = false}
+  local how = {weight = weight_of_first(), weighted = false, bytes_per_pack = bytes_per_pack}
   for i, value in ipairs(in_buckets(floats, how)) do floats[i]:assign(value) end
 end
 
