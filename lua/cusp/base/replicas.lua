@@ -11,8 +11,8 @@ local replicas = {}
 local rows = engine.ops
 
 --- What the processes share: `rank`, `size`, `share` (a variable: the part of the batch that is
--- this process's), `gather` (text → the texts of all), `auto` (whether data are divided here); nil
--- where there is one process.
+-- this process's), `gather` (text → the texts of all), `auto` (whether data are divided here),
+-- `as_bfloat16` (how gradients travel), `bytes_per_pack`; nil where there is one process.
 replicas.active = nil
 
 -- The classes of metrics there are; their updates are added up while processes train together.
@@ -154,7 +154,7 @@ function replicas.means(gradients, variables)
     end
   end
   local how = {weight = active.share, weighted = true, as_bfloat16 = active.as_bfloat16,
-    bytes_per_pack = active.bytes_per_pack or bytes_per_pack}
+    bytes_per_pack = active.bytes_per_pack}
   for i, mean in ipairs(in_buckets(dense, how)) do results[places[i]] = mean end
   return results
 end
@@ -293,7 +293,7 @@ end
 ---------------------------------------------------------------- beginning
 
 --- Has this process be one of several from now on; nil: alone.
--- @tparam ?table state `rank`, `size`, `gather`, `auto`
+-- @tparam ?table state `rank`, `size`, `gather`, `auto`, `as_bfloat16`, `bytes_per_pack`
 function replicas.set(state)
   replicas.active = state
   if not state then return end

@@ -18,6 +18,7 @@ local low_rank = require "cusp.layers.machinery.low_rank"
 local options = require "cusp.layers.machinery.options"
 local ops = require "cusp.ops"
 local policy = require "cusp.layers.machinery.policy"
+local replicas = require "cusp.base.replicas"
 
 local lora_rank, lora_alpha = low_rank.options(true)
 
@@ -57,6 +58,7 @@ function Embedding:build()
   if initial then
     self.embeddings:assign(engine.tensor(initial, {dtype = self.embeddings.dtype}))
   end
+  replicas.is_row_sparse(self.embeddings)
   low_rank.built(self, "embeddings")
 end
 
