@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SPINS = 500 };
+enum { LOOKS = 50 };
 static const double SHORT_REST = 20e-6, LONG_REST = 200e-6, /* seconds between looks */
     GRACE = 1;                                              /* seconds after an interrupt */
 
@@ -89,15 +88,11 @@ static void sleep_until_changed(double seconds) {
   pthread_cond_timedwait(&changed, &lock, &until);
 }
 
-/* Between two looks; the first come quickly one after another. */
+/* Between two looks, the first of which come at once. It sleeps rather than yields: on a busy
+ * machine, who yields gets its core back after all others, who sleeps before them. */
 static void rest(int turns) {
-  if (turns < SPINS) {
-    pthread_mutex_unlock(&lock);
-    sched_yield();
-    pthread_mutex_lock(&lock);
-  } else {
-    sleep_until_changed(turns < 2 * SPINS ? SHORT_REST : LONG_REST);
-  }
+  if (turns >= LOOKS || first->stage == CUSP_MPI_RUNNING)
+    sleep_until_changed(turns < 100 * LOOKS ? SHORT_REST : LONG_REST);
 }
 
 /* ------------------------------------------------------------------ the thread */
