@@ -78,7 +78,7 @@ static void ask(const cusp_mpi_job *job, place *places) {
   }
 }
 
-static void describe(cusp_mpi_job *job, const place *places, int at) {
+static int describe(cusp_mpi_job *job, const place *places, int at) {
   char *message = job->message;
   const size_t bytes = sizeof job->message;
   for (int i = 0; i < cusp_mpi_state.size && at > 0 && (size_t)at < bytes; i++) {
@@ -91,9 +91,10 @@ static void describe(cusp_mpi_job *job, const place *places, int at) {
       at += snprintf(message + at, bytes - (size_t)at, "; rank %d is in its call %lld, %s", i,
                      other->number, other->what);
   }
+  return at;
 }
 
-static void explain(cusp_mpi_job *job, const char *problem) {
+static void explain(cusp_mpi_job *job, const char *problem, const char *advice) {
   place *places = calloc((size_t)cusp_mpi_state.size, sizeof *places);
   if (places)
     ask(job, places);
@@ -101,7 +102,9 @@ static void explain(cusp_mpi_job *job, const char *problem) {
                     "rank %d of %d %s its collective call %llu, %s", cusp_mpi_state.rank,
                     cusp_mpi_state.size, problem, (unsigned long long)job->number, job->what);
   if (places)
-    describe(job, places, at);
+    at = describe(job, places, at);
+  if (at > 0 && (size_t)at < sizeof job->message)
+    snprintf(job->message + at, sizeof job->message - (size_t)at, "%s", advice);
   free(places);
 }
 
@@ -118,7 +121,7 @@ bool cusp_mpi_all_came(cusp_mpi_job *job) {
     return true;
   }
   if (came && job->prints[0] != -job->prints[1])
-    explain(job, "is not with the others in");
+    explain(job, "is in", "; all processes should make the same calls");
   if (came)
     return true;
   answer_questions(job);
@@ -126,6 +129,6 @@ bool cusp_mpi_all_came(cusp_mpi_job *job) {
     return false;
   char problem[60];
   snprintf(problem, sizeof problem, "has waited %g seconds in", cusp_mpi_state.timeout);
-  explain(job, problem);
+  explain(job, problem, "");
   return true;
 }
