@@ -103,9 +103,10 @@ end
 local function send(bucket, how, results)
   local inputs, first = {how.weight}, 1
   for i, item in ipairs(bucket) do inputs[i + 1] = item.tensor end
-  local all = settle(rows.all_reduce_list(inputs, how.weighted, how.as_bfloat16))
+  local all <close> = settle(rows.all_reduce_list(inputs, how.weighted, how.as_bfloat16))
   for _, item in ipairs(bucket) do
-    local part = rows.reshape(all:slice{{first, first + item.count - 1}}, item.tensor.shape)
+    local flat <close> = all:slice{{first, first + item.count - 1}}
+    local part = rows.reshape(flat, item.tensor.shape)
     results[item.place] = part.dtype == item.dtype and part or rows.cast(part, item.dtype)
     first = first + item.count
   end
@@ -275,6 +276,26 @@ function replicas.numbers(number)
   return texts
 end
 
+-- Some variables: all at once would need as much memory again.
+local function assign_first(variables)
+  local how = {weight = weight_of_first(), weighted = false, bytes_per_pack = bytes_per_pack}
+  local values = {}
+  for i, variable in ipairs(variables) do values[i] = variable.value end
+  for i, value in ipairs(in_buckets(values, how)) do
+    local part <close> = value
+    variables[i]:assign(part)
+    local _ <close> = values[i]
+  end
+end
+
+local function bytes_of(variables)
+  local bytes = 0
+  for _, variable in ipairs(variables) do
+    bytes = bytes + count_of(variable) * sizes[variable.dtype]
+  end
+  return bytes
+end
+
 --- Gives variables the values that they have in rank 0, once it is sure that they are the same.
 -- @tparam string owner for the message
 -- @tparam {Variable,...} variables
@@ -286,8 +307,15 @@ function replicas.align(owner, variables)
     if sizes[variable.dtype] then floats[#floats + 1] = variable end
   end
   replicas.agree(owner, lines)
-  local how = {weight = weight_of_first(), weighted = false, bytes_per_pack = bytes_per_pack}
-  for i, value in ipairs(in_buckets(floats, how)) do floats[i]:assign(value) end
+  local some = {}
+  for i, variable in ipairs(floats) do
+    some[#some + 1] = variable
+    if i == #floats or bytes_of(some) >= bytes_per_pack then
+      assign_first(some)
+      some = {}
+    end
+  end
+  engine.memory_trim() -- messages of weights have other sizes than those of a step
 end
 
 ---------------------------------------------------------------- beginning
