@@ -1,5 +1,6 @@
 --- Seconds per step of `fit` for one network, of as many processes as it is started with:
--- `mpirun -n 2 cusp distributed_step.lua mlp|cnn|transformer` prints the least of some epochs.
+-- `mpirun -n 2 cusp distributed_step.lua mlp|cnn|transformer [EPOCHS]` prints the least of some
+-- epochs, and the bytes of the gradients.
 -- distributed_step.py does the same in PyTorch.
 local cusp = require "cusp"
 local distribution, layers, random = cusp.distribution, cusp.layers, cusp.random
@@ -41,4 +42,6 @@ for _ = 1, tonumber(arg[2] or 8) do
   local seconds = (cusp.time() - start) / (#x // batch_size)
   least = math.min(least or seconds, seconds)
 end
-if distribution.process_id() == 0 then print(("%.6f"):format(least)) end
+if distribution.process_id() == 0 then
+  print(("%.6f %d"):format(least, 4 * model:count_params()))
+end
